@@ -1,0 +1,17 @@
+# Language level, warnings and floating-point rules that hold for every target.
+set(CMAKE_CXX_STANDARD 17) # Debian's SystemC 2.3.4 exports a C++17 ABI
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+add_library(bitjoule_settings INTERFACE)
+target_compile_options(bitjoule_settings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  # One rounding per floating-point operation: a contracted a*b+c would change output bits.
+  -ffp-contract=off)
+if(BITJOULE_WERROR)
+  target_compile_options(bitjoule_settings INTERFACE -Werror)
+endif()

@@ -1,0 +1,35 @@
+#include "core/dram/actions.h"
+
+namespace bitjoule {
+namespace {
+
+Action dram_action(const char* activity, Primitive primitive, std::int64_t count) {
+  Action a;
+  a.component = "dram";
+  a.activity = activity;
+  a.primitive = primitive;
+  a.count = count;
+  return a;
+}
+
+}  // namespace
+
+void append_dram_bits(const DramStats& stats, Counts* counts) {
+  counts->push_back(dram_action("read", Primitive::kDramRead, 8 * stats.read_bytes));
+  counts->push_back(dram_action("write", Primitive::kDramWrite, 8 * stats.write_bytes));
+}
+
+void append_dram_commands(const DramStats& stats, Counts* counts) {
+  const auto sent = [&](DramCommand c) { return stats.commands[static_cast<std::size_t>(c)]; };
+  if (sent(DramCommand::kAct) == 0 && sent(DramCommand::kRefAll) == 0) return;
+  counts->push_back(dram_action("activate", Primitive::kDramActivate, sent(DramCommand::kAct)));
+  counts->push_back(dram_action("read_burst", Primitive::kDramReadBurst, sent(DramCommand::kRead)));
+  counts->push_back(
+      dram_action("write_burst", Primitive::kDramWriteBurst, sent(DramCommand::kWrite)));
+  counts->push_back(dram_action("refresh", Primitive::kDramRefresh, sent(DramCommand::kRefAll)));
+  constexpr std::int64_t kNanosecond = 1'000'000;  // in femtoseconds
+  counts->push_back(dram_action("background", Primitive::kDramBackground,
+                                stats.cycles * (stats.period.value / 1000) / (kNanosecond / 1000)));
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,16 @@
+// What a DRAM did as priced actions.
+#pragma once
+
+#include "core/dram/stats.h"
+#include "core/energy/action.h"
+
+namespace bitjoule {
+
+/// Bits moved, for prices per access: activities "read" and "write" of component "dram".
+void append_dram_bits(const DramStats& stats, Counts* counts);
+
+/// Activates, bursts, refreshes and powered time, for prices per command. The ideal model has none
+/// of them, and adds nothing.
+void append_dram_commands(const DramStats& stats, Counts* counts);
+
+}  // namespace bitjoule

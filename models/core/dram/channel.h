@@ -1,0 +1,131 @@
+// The controller of one channel: which command goes next, and when.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/dram/device.h"
+#include "core/dram/engine.h"
+#include "core/dram/fifo.h"
+#include "core/dram/queue.h"
+#include "core/dram/refresh.h"
+#include "core/dram/standard.h"
+#include "core/dram/stats.h"
+
+namespace bitjoule {
+
+/// Counts of one channel, as in DramStats.
+struct ChannelCounts {
+  std::int64_t reads = 0, writes = 0;
+  std::int64_t row_hits = 0, row_misses = 0, row_conflicts = 0;
+  std::array<std::int64_t, kDramCommands> commands{};
+  std::int64_t data_clock_syncs = 0;
+  std::int64_t queued_cycles = 0, max_queued = 0;
+  DataBusCycles bus;
+  std::int64_t data_end = 0;  ///< of the last burst
+};
+
+/// FR-FCFS: of all commands that some queued burst needs next, the one that can start first goes
+/// next; at equal times column commands before others, then the older burst. A bank serves hits of
+/// its open row before it closes it. Time jumps from command to command.
+///
+/// Reads and writes wait in one queue or in two. With two, writes drain when they pass the high
+/// watermark or no read waits, until they are down to the low one. Once the oldest burst of all is
+/// older than the age limit, only it is served.
+class DramChannel {
+ public:
+  DramChannel(const DramStandard& standard, const DramControllerConfig& controller);
+
+  bool has_room(bool write) const {
+    const std::size_t q = queue_of(write);
+    return held_[q] < capacity_[q];
+  }
+  /// Takes a burst; its acceptance must be later than the one before and than the last command's
+  /// start, or equal to the latter.
+  void accept(const DramBurst& burst);
+  std::int64_t last_accepted() const { return last_accepted_; }
+
+  /// Start of the next command; kNever while no burst is queued. Refreshes of an idle channel are
+  /// left until someone looks.
+  std::int64_t next() { return held_[0] + held_[1] == 0 ? kNever : decide().cycle; }
+  /// Issues that command. If it moves a burst: true, with the burst and the end of its data.
+  bool step(DramBurst* served, std::int64_t* end);
+  /// An idle channel does the refreshes due by `cycle`.
+  void catch_up(std::int64_t cycle);
+
+  const ChannelCounts& counts() const { return counts_; }
+  /// Every command from now on is appended to `trace`; none is skipped then.
+  void record(std::vector<DramCommandRecord>* trace) { trace_ = trace; }
+
+ private:
+  struct Choice {
+    std::int64_t cycle = kNever;  // of the first bus clock
+    std::int64_t start = kNever;  // of the command itself, later by a CAS before it
+    DramCommand command = DramCommand::kAct;
+    std::int64_t bank = 0;
+    std::int32_t entry = BurstQueue::kNone;  // none: a refresh or a precharge for it
+    std::size_t queue = 0;
+    std::uint64_t order = 0;
+    /// Column commands first, then the second half of an activate, then by age.
+    int urgency() const { return is_column(command) ? 2 : command == DramCommand::kAct2 ? 1 : 0; }
+    bool goes_before(const Choice& o) const {
+      if (cycle != o.cycle) return cycle < o.cycle;
+      return urgency() != o.urgency() ? urgency() > o.urgency() : order < o.order;
+    }
+  };
+
+  static constexpr std::int64_t kNoBank = -1;
+
+  std::size_t queue_of(bool write) const { return write && !unified_ ? 1 : 0; }
+  std::int64_t& bus_free(DramCommand c) {
+    return bus_free_[standard_.split_bus && is_column(c) ? 1 : 0];
+  }
+  const Choice& decide();
+  DramBurst admit();
+  void reconsider(const DramBurst& burst);
+  Choice choose();
+  std::size_t queue_to_serve() const;
+  Choice pick(std::size_t queue);
+  Choice choice_for(std::size_t queue, std::int32_t entry);
+  void finish_activate(Choice* best);
+  void apply_age_limit(Choice* best);
+  void consider_refresh(Choice* best);
+  Choice refresh_choice(std::int64_t rank);
+  void issue_refresh(const Choice& choice);
+  void skip_idle_refreshes(std::int64_t rank, std::int64_t cycle);
+  void occupy_bus(const Choice& choice);
+  void row_changed(std::int64_t bank);
+  void issue_column(const Choice& choice, std::int64_t* end);
+  void count_gap(const BurstQueue::Entry& entry, std::int64_t data_start);
+  void note(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle,
+            bool automatic = false);
+
+  const DramStandard& standard_;
+  const DramControllerConfig controller_;
+  const bool unified_;
+  DramDevice device_;
+  RefreshTimer refresh_;
+  BurstQueue queues_[2];           // reads (or all), writes
+  std::int64_t capacity_[2];       // of the queues
+  std::int64_t held_[2] = {0, 0};  // accepted and not served
+  double high_, low_;              // watermarks in bursts
+  Fifo<DramBurst> arrivals_;       // accepted, not before the cycle that the scheduler looks at
+  std::uint64_t order_ = 0;
+  std::int64_t last_accepted_ = -1;
+  bool draining_ = false;
+  std::int64_t bus_free_[2] = {0, 0};
+  std::int64_t data_clock_until_ = -1;
+  std::int64_t opening_ = kNoBank;  // has had its ACT and waits for its ACT2
+  bool decided_ = false;            // choice_ stands for the bursts in the queues
+  bool aged_ = false;               // choice_ was made by the age limit
+  Choice choice_;
+
+  ChannelCounts counts_;
+  std::int64_t waiting_since_ = 0;  // when the queues were last empty before this
+  std::int64_t refresh_end_ = -1;
+  std::int64_t last_rank_ = 0;
+  bool last_write_ = false;
+  std::vector<DramCommandRecord>* trace_ = nullptr;
+};
+
+}  // namespace bitjoule

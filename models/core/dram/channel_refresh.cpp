@@ -1,0 +1,96 @@
+// The refresh half of the channel's controller.
+#include <algorithm>
+
+#include "core/dram/channel.h"
+
+namespace bitjoule {
+
+void DramChannel::consider_refresh(Choice* best) {
+  if (refresh_.interval() == 0) return;
+  for (std::int64_t rank = 0; rank < standard_.organization.ranks; ++rank) {
+    if (refresh_.due(rank) > best->cycle) continue;
+    const Choice c = refresh_choice(rank);
+    if (c.cycle <= best->cycle) *best = c;
+  }
+}
+
+/// What the next refresh of `rank` needs: its banks closed, then the refresh itself.
+DramChannel::Choice DramChannel::refresh_choice(std::int64_t rank) {
+  Choice c;
+  c.bank = rank * standard_.banks_per_rank;
+  std::int64_t earliest = 0;
+  if (!refresh_.per_bank()) {
+    c.command = device_.open_banks(rank) > 0 ? DramCommand::kPreAll : DramCommand::kRefAll;
+    earliest = device_.earliest_of_rank(c.command, rank);
+  } else {
+    c.command = DramCommand::kRefBank;
+    c.bank = refresh_.first_bank(rank);
+    const std::int64_t end = (rank + 1) * standard_.banks_per_rank;
+    for (std::int64_t b = c.bank; b < end; b += refresh_.stride()) {
+      if (device_.open_row(b) != DramDevice::kClosed) {
+        c.command = DramCommand::kPre;
+        c.bank = b;
+        earliest = device_.earliest(c.command, b);
+        break;
+      }
+      earliest = std::max(earliest, device_.earliest(c.command, b));
+    }
+  }
+  c.cycle = std::max({refresh_.due(rank), earliest, bus_free(c.command)});
+  c.start = c.cycle;
+  return c;
+}
+
+void DramChannel::issue_refresh(const Choice& choice) {
+  const std::int64_t rank = device_.rank_of(choice.bank);
+  const std::int64_t end = (rank + 1) * standard_.banks_per_rank;
+  note(choice.command, choice.bank, 0, choice.start);
+  switch (choice.command) {
+    case DramCommand::kPre:
+      device_.issue(choice.command, choice.bank, 0, choice.start);
+      row_changed(choice.bank);
+      return;
+    case DramCommand::kPreAll:
+      device_.issue_to_rank(choice.command, rank, choice.start);
+      for (std::int64_t b = choice.bank; b < end; ++b) row_changed(b);
+      return;
+    case DramCommand::kRefAll:
+      device_.issue_to_rank(choice.command, rank, choice.start);
+      break;
+    default:
+      for (std::int64_t b = choice.bank; b < end; b += refresh_.stride()) {
+        device_.issue(choice.command, b, 0, choice.start);
+      }
+  }
+  refresh_.done(rank, 1);
+  refresh_end_ = choice.start + standard_.refresh_cycles[index_of(choice.command)];
+}
+
+void DramChannel::catch_up(std::int64_t cycle) {
+  if (refresh_.interval() == 0 || queues_[0].size() + queues_[1].size() > 0) return;
+  for (;;) {
+    Choice first;
+    for (std::int64_t rank = 0; rank < standard_.organization.ranks; ++rank) {
+      if (refresh_.due(rank) > cycle) continue;
+      skip_idle_refreshes(rank, cycle);
+      const Choice c = refresh_choice(rank);
+      if (c.cycle < first.cycle) first = c;
+    }
+    if (first.cycle > cycle) return;
+    occupy_bus(first);
+    issue_refresh(first);
+  }
+}
+
+/// With every bank closed and the last refresh long over, all but the last refresh due by `cycle`
+/// leave no mark but their count.
+void DramChannel::skip_idle_refreshes(std::int64_t rank, std::int64_t cycle) {
+  if (trace_ != nullptr || device_.open_banks(rank) > 0) return;
+  const std::int64_t skipped = (cycle - refresh_.due(rank)) / refresh_.interval();
+  const DramCommand command = refresh_.per_bank() ? DramCommand::kRefBank : DramCommand::kRefAll;
+  if (skipped <= 0 || refresh_choice(rank).cycle > refresh_.due(rank)) return;
+  counts_.commands[index_of(command)] += skipped;
+  refresh_.done(rank, skipped);
+}
+
+}  // namespace bitjoule

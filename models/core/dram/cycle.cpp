@@ -1,0 +1,138 @@
+#include "core/dram/cycle.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace bitjoule {
+
+CycleDram::CycleDram(const CycleDramConfig& config)
+    : standard_(resolve_standard(config)), map_(config.organization, config.mapping) {
+  for (std::int64_t c = 0; c < config.organization.channels; ++c) {
+    channels_.emplace_back(standard_, config.controller);
+  }
+  totals_.period = standard_.tCK;
+  totals_.latency_unit = standard_.tCK;
+}
+
+BytesPerSecond CycleDram::peak_bandwidth() const {
+  __extension__ using wide = __int128;
+  constexpr std::int64_t kFemtosecondsPerSecond = 1'000'000'000'000'000;
+  const wide bytes = wide(standard_.burst_bytes) * standard_.organization.channels;
+  return BytesPerSecond(static_cast<std::int64_t>(
+      bytes * kFemtosecondsPerSecond / (wide(standard_.burst_cycles) * standard_.tCK.value)));
+}
+
+std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
+  if (offer_is_blocked() || accepted_at_ != kNever) {
+    throw internal_error("dram: a request is offered while another waits for acceptance");
+  }
+  if (free_requests_.empty()) {
+    free_requests_.push_back(static_cast<std::uint32_t>(requests_.size()));
+    requests_.emplace_back();
+  }
+  offered_request_ = free_requests_.back();
+  free_requests_.pop_back();
+  requests_[offered_request_] = {request.tag, request.bytes / standard_.burst_bytes, -1};
+  offered_ = request;
+  offered_bytes_ = request.bytes;
+  port_cycle_ = std::max(port_cycle_, cycle);
+  if (!push_offered()) return kNever;
+  accepted_at_ = kNever;
+  return port_cycle_;
+}
+
+/// Moves bursts of the offered request into queues while there is room; true when all are in.
+bool CycleDram::push_offered() {
+  while (offered_bytes_ > 0) {
+    const DramAddress a = map_.decode(offered_.address);
+    DramChannel& channel = channels_[static_cast<std::size_t>(a.channel)].channel;
+    if (!channel.has_room(offered_.write)) return false;
+    port_cycle_ = std::max(port_cycle_, channel.last_accepted() + 1);
+    channel.accept({a.bank, a.row, a.column, offered_.write, offered_request_, port_cycle_});
+    Request& request = requests_[offered_request_];
+    if (request.accepted < 0) request.accepted = port_cycle_;
+    offered_.address += standard_.burst_bytes;
+    offered_bytes_ -= standard_.burst_bytes;
+  }
+  return true;
+}
+
+CycleDram::Earliest CycleDram::earliest() {
+  Earliest first;
+  for (Lane& lane : channels_) {
+    const std::int64_t command = lane.channel.next();
+    const std::int64_t done = lane.done.empty() ? kNever : lane.done.front().cycle;
+    const std::int64_t cycle = std::min(command, done);
+    if (cycle < first.cycle) first = {cycle, &lane, done <= command};
+  }
+  return first;
+}
+
+std::int64_t CycleDram::next() { return std::min(earliest().cycle, accepted_at_); }
+
+bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
+  for (;;) {
+    const Earliest first = earliest();
+    if (accepted_at_ <= first.cycle) {
+      if (accepted_at_ >= limit) return false;
+      *event = {DramEvent::Kind::kAccepted, accepted_at_, requests_[offered_request_].tag};
+      accepted_at_ = kNever;
+      return true;
+    }
+    if (first.cycle >= limit) return false;
+    if (first.done) {
+      if (finish_burst(first.lane, event)) return true;
+      continue;
+    }
+    DramBurst served;
+    std::int64_t end = 0;
+    if (!first.lane->channel.step(&served, &end)) continue;
+    first.lane->done.push({end, served.request});
+    totals_.timeline.add(end, standard_.burst_bytes, served.write);
+    if (offer_is_blocked()) {  // the slot is taken again in the same clock
+      port_cycle_ = std::max(port_cycle_, first.cycle);
+      if (push_offered()) accepted_at_ = port_cycle_;
+    }
+  }
+}
+
+bool CycleDram::finish_burst(Lane* lane, DramEvent* event) {
+  const Done done = lane->done.front();
+  lane->done.pop();
+  Request& request = requests_[done.request];
+  if (--request.bursts_left > 0) return false;
+  totals_.latency.add(done.cycle - request.accepted);
+  *event = {DramEvent::Kind::kCompleted, done.cycle, request.tag};
+  free_requests_.push_back(done.request);
+  return true;
+}
+
+DramStats CycleDram::stats(std::int64_t cycle) {
+  DramStats s = totals_;
+  s.cycles = cycle;
+  for (Lane& lane : channels_) {
+    if (lane.channel.next() == kNever) lane.channel.catch_up(cycle);
+    const ChannelCounts& c = lane.channel.counts();
+    s.reads += c.reads;
+    s.writes += c.writes;
+    s.row_hits += c.row_hits;
+    s.row_misses += c.row_misses;
+    s.row_conflicts += c.row_conflicts;
+    for (std::size_t i = 0; i < s.commands.size(); ++i) s.commands[i] += c.commands[i];
+    s.data_clock_syncs += c.data_clock_syncs;
+    s.queued_cycles += c.queued_cycles;
+    s.max_queued = std::max(s.max_queued, c.max_queued);
+    s.bus.busy += c.bus.busy;
+    s.bus.idle += c.bus.idle + std::max<std::int64_t>(0, cycle - c.data_end);
+    s.bus.refresh += c.bus.refresh;
+    s.bus.activate += c.bus.activate;
+    s.bus.turnaround += c.bus.turnaround;
+    s.bus.column += c.bus.column;
+  }
+  s.read_bytes = s.reads * standard_.burst_bytes;
+  s.write_bytes = s.writes * standard_.burst_bytes;
+  return s;
+}
+
+}  // namespace bitjoule

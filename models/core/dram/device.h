@@ -1,0 +1,103 @@
+// The state of one channel's devices: which rows are open, and from when each command is legal.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/dram/standard.h"
+
+namespace bitjoule {
+
+/// A command as it went over the bus; `bank` counts within the channel. A command to a rank names
+/// its first bank. `automatic`: a precharge that a column command brought with it (no bus clock).
+struct DramCommandRecord {
+  std::int64_t cycle = 0;
+  DramCommand command = DramCommand::kAct;
+  std::int64_t bank = 0;
+  std::int64_t row = 0;
+  bool automatic = false;
+};
+
+/// Timing is "blocked at cycle earliest - 1, legal at earliest". Row state is not checked here: the
+/// controller asks open_row().
+class DramDevice {
+ public:
+  static constexpr std::int64_t kClosed = -1;
+
+  explicit DramDevice(const DramStandard& standard);
+
+  std::int64_t open_row(std::int64_t bank) const { return banks_[at(bank)].open_row; }
+  std::int64_t open_banks(std::int64_t rank) const { return open_banks_[at(rank)]; }
+  std::int64_t rank_of(std::int64_t bank) const { return banks_[at(bank)].rank; }
+
+  /// First cycle at which `command` to `bank` meets every constraint (the bus aside).
+  std::int64_t earliest(DramCommand command, std::int64_t bank) const {
+    const Bank& b = banks_[at(bank)];
+    const std::size_t c = index_of(command);
+    return std::max(std::max(b.ready[c], groups_[at(b.group)].ready[c]),
+                    std::max(ranks_[at(b.rank)].ready[c], channel_.ready[c]));
+  }
+  /// The same for PREA and REF, which must suit every bank of the rank.
+  std::int64_t earliest_of_rank(DramCommand command, std::int64_t rank) const;
+
+  /// Applies the constraints that `command` causes and opens or closes the row.
+  void issue(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle);
+  /// The same for PREA and REF.
+  void issue_to_rank(DramCommand command, std::int64_t rank, std::int64_t cycle);
+  /// Precharges by itself as soon as the bank allows it; returns when.
+  std::int64_t auto_precharge(std::int64_t bank);
+
+ private:
+  static constexpr std::int64_t kLongAgo = -(std::int64_t{1} << 40);
+  using Ready = std::array<std::int64_t, kDramCommands>;
+  struct Node {
+    Ready ready{};
+  };
+  struct Bank : Node {
+    std::int64_t group = 0, rank = 0;
+    std::int64_t open_row = kClosed;
+  };
+  struct Consequence {
+    std::size_t following;
+    std::int64_t latency;
+  };
+  /// A rule with a window: the cycles of the last `window` commands, per node of its level.
+  struct Window {
+    TimingLevel level;
+    std::size_t following;
+    std::int64_t latency;
+    std::size_t size;
+    std::vector<std::int64_t> history;  // size entries per node, oldest at next[node]
+    std::vector<std::size_t> next;
+  };
+  /// What one command causes, by level.
+  struct Consequences {
+    std::vector<Consequence> bank, group, rank, other_ranks, channel;
+    std::vector<std::size_t> windows;
+  };
+
+  static std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+  static void apply(const std::vector<Consequence>& rules, std::int64_t cycle, Node* node) {
+    for (const Consequence& r : rules) {
+      std::int64_t& ready = node->ready[r.following];
+      ready = std::max(ready, cycle + r.latency);
+    }
+  }
+  void add_rule(DramCommand preceding, const TimingRule& rule);
+  Node& node(TimingLevel level, std::int64_t bank);
+  void apply_shared(const Consequences& rules, std::int64_t bank, std::int64_t cycle);
+  void apply_window(Window* window, std::int64_t bank, std::int64_t cycle);
+  void set_row(std::int64_t bank, std::int64_t row);
+
+  std::array<Consequences, kDramCommands> rules_;
+  std::vector<Window> windows_;
+  std::int64_t banks_per_rank_;
+  std::vector<Bank> banks_;
+  std::vector<Node> groups_, ranks_;
+  Node channel_;
+  std::vector<std::int64_t> open_banks_;  // per rank
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,28 @@
+// Runs a stream of requests through a DRAM by itself, under fixed rules of measurement.
+#pragma once
+
+#include <cstdint>
+
+#include "core/dram/engine.h"
+
+namespace bitjoule {
+
+/// A request that is offered at `cycle` at the earliest.
+struct TimedRequest {
+  DramRequest request;
+  std::int64_t cycle = 0;
+};
+
+class RequestSource {
+ public:
+  virtual ~RequestSource() = default;
+  /// The next request; false after the last.
+  virtual bool next(TimedRequest* request) = 0;
+};
+
+/// At every memory clock the oldest request not yet accepted is offered once; at most one is
+/// accepted per clock, in strict order; nothing but the controller's queues limits how many are
+/// outstanding. The statistics end with the last data beat. Offers from cycle 0 on.
+DramStats drive(DramEngine* engine, RequestSource* source);
+
+}  // namespace bitjoule

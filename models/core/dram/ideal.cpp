@@ -1,0 +1,67 @@
+#include "core/dram/ideal.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::int64_t kFemtosecondsPerSecond = 1'000'000'000'000'000;
+constexpr Femtoseconds kNanosecond{1'000'000};
+
+void require_positive(const char* key, std::int64_t value) {
+  if (value <= 0) {
+    throw input_error(std::string(key) + ": must be positive, got " + std::to_string(value));
+  }
+}
+
+}  // namespace
+
+IdealDram::IdealDram(const IdealDramConfig& config) : config_(config) {
+  require_positive("bandwidth", config.bandwidth.value);
+  require_positive("burst", config.burst.value);
+  require_positive("capacity", config.capacity.value);
+  if (config.latency.value < 0) throw input_error("latency: must not be negative");
+  stats_.period = Femtoseconds(1);
+  stats_.latency_unit = kNanosecond;
+  stats_.timeline = BandwidthTimeline(std::int64_t{1} << 26);  // about 67 ns, in powers of two
+}
+
+std::int64_t IdealDram::transfer(std::int64_t start, std::int64_t bytes) {
+  __extension__ using wide = __int128;
+  if (start > free_) free_ = start, remainder_ = 0;
+  const wide total = wide(bytes) * kFemtosecondsPerSecond + remainder_;
+  free_ += static_cast<std::int64_t>(total / config_.bandwidth.value);
+  remainder_ = static_cast<std::int64_t>(total % config_.bandwidth.value);
+  return free_;
+}
+
+std::int64_t IdealDram::offer(const DramRequest& request, std::int64_t cycle) {
+  const std::int64_t end = transfer(cycle + config_.latency.value, request.bytes);
+  in_flight_.push_back(
+      {{DramEvent::Kind::kCompleted, end, request.tag}, cycle, request.bytes, request.write});
+  stats_.max_queued = std::max(stats_.max_queued, static_cast<std::int64_t>(in_flight_.size()));
+  return cycle;
+}
+
+bool IdealDram::advance(std::int64_t limit, DramEvent* event) {
+  if (next() >= limit) return false;
+  const InFlight done = in_flight_.front();
+  in_flight_.pop_front();
+  (done.write ? stats_.writes : stats_.reads) += done.bytes / config_.burst.value;
+  (done.write ? stats_.write_bytes : stats_.read_bytes) += done.bytes;
+  stats_.latency.add((done.event.cycle - done.accepted) / kNanosecond.value);
+  stats_.timeline.add(done.event.cycle, done.bytes, done.write);
+  *event = done.event;
+  return true;
+}
+
+DramStats IdealDram::stats(std::int64_t cycle) {
+  DramStats result = stats_;
+  result.cycles = cycle;
+  return result;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,77 @@
+// What a DRAM counted since its cycle 0: integers only, priced and printed elsewhere.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/dram/config.h"
+
+namespace bitjoule {
+
+/// Counts of integer samples, exact below 65536 and lumped together above.
+class Histogram {
+ public:
+  void add(std::int64_t value);
+  std::int64_t count() const { return count_; }
+  std::int64_t min() const { return count_ > 0 ? min_ : 0; }
+  std::int64_t max() const { return max_; }
+  double mean() const;
+  /// The smallest sample that at least `share` of the samples do not exceed (nearest rank).
+  std::int64_t percentile(double share) const;
+
+ private:
+  static constexpr std::int64_t kExact = 65536;
+  std::vector<std::int64_t> bins_;
+  std::int64_t count_ = 0, sum_ = 0, min_ = 0, max_ = 0;
+};
+
+/// Bytes moved over time in at most kBins bins; the bin width doubles when time outgrows them.
+class BandwidthTimeline {
+ public:
+  explicit BandwidthTimeline(std::int64_t bin_cycles = 64) : width_(bin_cycles) {}
+  /// Adds bytes whose last beat ends at `cycle`.
+  void add(std::int64_t cycle, std::int64_t bytes, bool write) {
+    std::int64_t bin = (cycle - 1) / width_;
+    while (bin >= kBins) halve(), bin = (cycle - 1) / width_;
+    if (bin >= static_cast<std::int64_t>(read_.size())) grow(bin);
+    (write ? write_ : read_)[static_cast<std::size_t>(bin)] += bytes;
+  }
+  std::int64_t bin_cycles() const { return width_; }
+  const std::vector<std::int64_t>& read_bytes() const { return read_; }
+  const std::vector<std::int64_t>& write_bytes() const { return write_; }
+
+ private:
+  static constexpr std::int64_t kBins = 512;
+  void halve();
+  void grow(std::int64_t bin);
+  std::int64_t width_;
+  std::vector<std::int64_t> read_, write_;
+};
+
+/// Where the clocks of the data bus went, summed over the channels. The gap before a data burst is
+/// charged to one cause, in this order: no request waiting (`idle`), a refresh since the last
+/// burst, the burst's own row not open (`activate`), a change of direction or rank (`turnaround`),
+/// and the rest (`column`: tCCD_L, command bus, queue not deep enough). They sum to channels *
+/// cycles.
+struct DataBusCycles {
+  std::int64_t busy = 0, idle = 0, refresh = 0, activate = 0, turnaround = 0, column = 0;
+};
+
+struct DramStats {
+  Femtoseconds period{0};              ///< of the clock that `cycles` and the timeline count
+  std::int64_t cycles = 0;             ///< memory clocks since cycle 0; of the ideal model: fs
+  std::int64_t reads = 0, writes = 0;  ///< bursts
+  std::int64_t read_bytes = 0, write_bytes = 0;
+  std::int64_t row_hits = 0, row_misses = 0, row_conflicts = 0;  ///< bursts; ideal: none
+  std::array<std::int64_t, kDramCommands> commands{};            ///< by DramCommand
+  std::int64_t data_clock_syncs = 0;                             ///< LPDDR5 CAS commands
+  Femtoseconds latency_unit{0};                                  ///< tCK; of the ideal model: 1 ns
+  Histogram latency;  ///< in latency_unit, a request's acceptance to its last data beat
+  std::int64_t queued_cycles = 0;  ///< sum over bursts of the cycles spent in a queue
+  std::int64_t max_queued = 0;     ///< most bursts queued at once in one channel
+  DataBusCycles bus;
+  BandwidthTimeline timeline;
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,47 @@
+// What the simulated machine did, as integer counts; energy is priced afterwards (price.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/units.h"
+
+namespace bitjoule {
+
+/// A priced primitive. Arithmetic is qualified by Action::type, memory accesses by width and
+/// capacity.
+enum class Primitive {
+  kAdd,           ///< type: int8, int32, fp32, ...
+  kMultiply,      ///< type; integer operands of two widths as "int4xint8"
+  kConvert,       ///< integer to float or back; type: the float format
+  kLookup,        ///< table read (codebook formats); type: entries, e.g. "lut16"
+  kCompare,       ///< max/min/clamp
+  kDivide,        ///< also reciprocal and square root
+  kExp,           ///< exponential and the like
+  kSramRead,      ///< one access of `width` bits to a bank of `capacity`
+  kSramWrite,     ///<
+  kDramRead,      ///< count is bits
+  kDramWrite,     ///< count is bits
+  kDramActivate,  ///< one ACT + PRE pair
+  kDramReadBurst,
+  kDramWriteBurst,
+  kDramRefresh,
+  kDramBackground,  ///< count is nanoseconds
+};
+
+/// `count` times one primitive, done by one component of the machine.
+struct Action {
+  std::string component;  ///< "array", "weight_buffer", "dequantizer", "dram", ...
+  std::string activity;  ///< what for, unique within the component: "multiply", "read_weights", ...
+  Primitive primitive = Primitive::kAdd;
+  std::string type;   ///< operand type of arithmetic, e.g. "int8", "fp16"; empty for memories
+  Bits width{0};      ///< SRAM access width
+  Bytes capacity{0};  ///< SRAM bank capacity
+  std::int64_t count = 0;
+};
+
+/// In a fixed order (component by component), so that equal runs print equal bytes.
+using Counts = std::vector<Action>;
+
+}  // namespace bitjoule

@@ -1,0 +1,262 @@
+#include "core/energy/price.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "core/error.h"
+#include "core/numeric/format.h"
+
+namespace bitjoule {
+namespace {
+
+/// The width of "int8" or "uint8"; 0 if it is no integer type.
+int integer_bits(std::string type) {
+  if (!type.empty() && type.front() == 'u') type.erase(0, 1);
+  if (type.rfind("int", 0) != 0) return 0;
+  int bits = 0;
+  const char* end = type.data() + type.size();
+  const auto [stop, error] = std::from_chars(type.data() + 3, end, bits);
+  const bool is_number = error == std::errc() && stop == end;
+  return is_number && bits >= 1 && bits <= 64 ? bits : 0;
+}
+
+/// Significand bits, with the hidden one, of a float format; 0 if it is none.
+int significand_bits(const std::string& type) {
+  for (const Format& format : formats())
+    if (format.name == type && format.cls == FormatClass::kFloat)
+      return format.fp.mantissa_bits + 1;
+  return 0;
+}
+
+/// The argument b^2 of a WidthRule, and the family it belongs to.
+struct Squared {
+  NumberFamily family;
+  double bits;
+};
+
+std::optional<Squared> squared_bits(const std::string& type) {
+  if (const int bits = significand_bits(type))
+    return Squared{NumberFamily::kFloat, double(bits) * bits};
+  const std::size_t cross = type.find('x');
+  const int a = integer_bits(type.substr(0, cross));
+  const int b = cross == std::string::npos ? a : integer_bits(type.substr(cross + 1));
+  if (a == 0 || b == 0) return std::nullopt;
+  return Squared{NumberFamily::kInteger, double(a) * b};
+}
+
+/// Equal operands are a type of their own: "int8xint8" and "uint8" are priced as "int8".
+std::string canonical_type(const std::string& type) {
+  const std::size_t cross = type.find('x');
+  const int a = integer_bits(type.substr(0, cross));
+  const int b = cross == std::string::npos ? a : integer_bits(type.substr(cross + 1));
+  return a != 0 && a == b ? fmt::format("int{}", a) : type;
+}
+
+const std::string& source_of(const Provenance& from, const EnergyTable& table) {
+  return from.source.empty() ? table.source : from.source;
+}
+
+UnitPrice quoted(Picojoules energy, const Provenance& from, const EnergyTable& table) {
+  return {from.derived ? PriceOrigin::kDerived : PriceOrigin::kQuoted, energy,
+          source_of(from, table)};
+}
+
+std::optional<UnitPrice> arithmetic_price(const Action& action, const EnergyTable& table) {
+  const std::string type = canonical_type(action.type);
+  for (const ArithmeticPrice& row : table.arithmetic)
+    if (row.operation == action.primitive && row.type == type)
+      return quoted(row.energy, row.from, table);
+  const std::optional<Squared> squared = squared_bits(type);
+  if (!squared) return std::nullopt;
+  for (const WidthRule& rule : table.rules) {
+    if (rule.operation != action.primitive || rule.family != squared->family) continue;
+    const double bits = std::sqrt(squared->bits);
+    const double energy = rule.quadratic.value * squared->bits + rule.linear.value * bits;
+    return UnitPrice{PriceOrigin::kDerived, Picojoules(energy),
+                     fmt::format("{} b^2 + {} b pJ at b = {:.4g}: {}", rule.quadratic.value,
+                                 rule.linear.value, bits, source_of(rule.from, table))};
+  }
+  return std::nullopt;
+}
+
+double energy_at(const SramPoint& point, bool is_write) {
+  return is_write && point.write ? point.write->value : point.read.value;
+}
+
+double per_bit(const SramPoint& point, bool is_write) {
+  return energy_at(point, is_write) / static_cast<double>(point.width.value);
+}
+
+/// The power law through the two points around `capacity`, or the two nearest at an end.
+double interpolated_per_bit(const std::vector<SramPoint>& points, Bytes capacity, bool is_write) {
+  if (points.size() == 1) return per_bit(points.front(), is_write);
+  std::size_t upper = 1;
+  while (upper + 1 < points.size() && points[upper].capacity < capacity) ++upper;
+  const SramPoint &a = points[upper - 1], &b = points[upper];
+  const double ea = per_bit(a, is_write), eb = per_bit(b, is_write);
+  const auto log_of = [](Bytes size) { return std::log(static_cast<double>(size.value)); };
+  const double exponent = std::log(eb / ea) / (log_of(b.capacity) - log_of(a.capacity));
+  return ea * std::exp(exponent * (log_of(capacity) - log_of(a.capacity)));
+}
+
+std::optional<UnitPrice> sram_price(const Action& action, const EnergyTable& table) {
+  const std::vector<SramPoint>& points = table.sram.points;
+  if (points.empty() || action.capacity.value < 1 || action.width.value < 1) return std::nullopt;
+  const bool is_write = action.primitive == Primitive::kSramWrite;
+  for (const SramPoint& point : points) {
+    if (point.capacity != action.capacity) continue;
+    if (point.width == action.width && (!is_write || point.write))
+      return quoted(Picojoules(energy_at(point, is_write)), point.from, table);
+    const double energy = energy_at(point, is_write) * (static_cast<double>(action.width.value) /
+                                                        static_cast<double>(point.width.value));
+    const bool as_read = is_write && !point.write;
+    return UnitPrice{
+        PriceOrigin::kDerived, Picojoules(energy),
+        fmt::format("{}{} bit at {} pJ in proportion to width: {}", as_read ? "as a read; " : "",
+                    point.width.value, energy_at(point, is_write), source_of(point.from, table))};
+  }
+  const bool is_between =
+      points.front().capacity < action.capacity && action.capacity < points.back().capacity;
+  const double energy = interpolated_per_bit(points, action.capacity, is_write) *
+                        static_cast<double>(action.width.value);
+  return UnitPrice{PriceOrigin::kDerived, Picojoules(energy),
+                   fmt::format("power law in capacity {} the table's points, in proportion to "
+                               "width: {}",
+                               is_between ? "between" : "beyond", table.source)};
+}
+
+std::optional<UnitPrice> per_access_price(const Action& action, const DramPerAccess& prices,
+                                          const EnergyTable& table) {
+  if (action.primitive != Primitive::kDramRead && action.primitive != Primitive::kDramWrite)
+    return UnitPrice{PriceOrigin::kIncluded, Picojoules(), "included in the price per bit"};
+  const Picojoules access = action.primitive == Primitive::kDramRead ? prices.read : prices.write;
+  return quoted(Picojoules(access.value / static_cast<double>(prices.width.value)), prices.from,
+                table);
+}
+
+std::optional<UnitPrice> per_command_price(const Action& action, const DramPerCommand& prices,
+                                           const EnergyTable& table) {
+  const std::pair<Primitive, const std::optional<Picojoules>*> rows[] = {
+      {Primitive::kDramActivate, &prices.activate},    {Primitive::kDramReadBurst, &prices.read},
+      {Primitive::kDramWriteBurst, &prices.write},     {Primitive::kDramRefresh, &prices.refresh},
+      {Primitive::kDramRead, &prices.read_io},         {Primitive::kDramWrite, &prices.write_io},
+      {Primitive::kDramBackground, &prices.background}};
+  for (const auto& [primitive, energy] : rows)
+    if (primitive == action.primitive && *energy) return quoted(**energy, prices.from, table);
+  if (action.primitive == Primitive::kDramRead || action.primitive == Primitive::kDramWrite)
+    return UnitPrice{PriceOrigin::kIncluded, Picojoules(), "included in the price of the bursts"};
+  if (action.primitive == Primitive::kDramBackground)
+    return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), "the DRAM prices have no background"};
+  return std::nullopt;
+}
+
+std::optional<UnitPrice> dram_price(const Action& action, const EnergyTable& table) {
+  if (const auto* access = std::get_if<DramPerAccess>(&table.dram.scheme))
+    return per_access_price(action, *access, table);
+  return per_command_price(action, std::get<DramPerCommand>(table.dram.scheme), table);
+}
+
+std::optional<UnitPrice> find_price(const Action& action, const EnergyTable& table) {
+  std::optional<UnitPrice> price;
+  switch (action.primitive) {
+    case Primitive::kSramRead:
+    case Primitive::kSramWrite:
+      price = sram_price(action, table);
+      break;
+    case Primitive::kDramRead:
+    case Primitive::kDramWrite:
+    case Primitive::kDramActivate:
+    case Primitive::kDramReadBurst:
+    case Primitive::kDramWriteBurst:
+    case Primitive::kDramRefresh:
+    case Primitive::kDramBackground:
+      price = dram_price(action, table);
+      break;
+    default:
+      price = arithmetic_price(action, table);
+  }
+  if (price) return price;
+  for (const Unpriced& row : table.unpriced)
+    if (row.primitive == action.primitive && (row.type.empty() || row.type == action.type))
+      return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), row.reason};
+  return std::nullopt;
+}
+
+/// `array.multiply: multiply of fp32`, `weight_buffer.read: sram_read of 64 bit from 8192 bytes`.
+std::string described(const Action& action) {
+  std::string arguments;
+  if (!action.type.empty()) arguments += " of " + action.type;
+  if (action.width.value != 0)
+    arguments +=
+        fmt::format(" of {} bit in a bank of {} bytes", action.width.value, action.capacity.value);
+  return fmt::format("{}.{}: {}{}", action.component, action.activity,
+                     primitive_name(action.primitive), arguments);
+}
+
+/// Bits that a table by commands would price only in part: the model that moved them counts none.
+std::string missing_commands(const Counts& counts, const EnergyTable& table) {
+  if (!std::holds_alternative<DramPerCommand>(table.dram.scheme)) return "";
+  for (const Action& bits : counts) {
+    const bool is_read = bits.primitive == Primitive::kDramRead;
+    if ((!is_read && bits.primitive != Primitive::kDramWrite) || bits.count == 0) continue;
+    const Primitive burst = is_read ? Primitive::kDramReadBurst : Primitive::kDramWriteBurst;
+    const bool has_bursts = std::any_of(counts.begin(), counts.end(), [&](const Action& a) {
+      return a.component == bits.component && a.primitive == burst && a.count > 0;
+    });
+    if (!has_bursts)
+      return fmt::format(
+          "energy table \"{}\" prices DRAM by commands, and {}.{} counts none: use "
+          "a cycle-level DRAM or a price per access",
+          table.name, bits.component, bits.activity);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<PricedAction> EnergyReport::unpriced() const {
+  std::vector<PricedAction> rows;
+  for (const PricedAction& row : actions)
+    if (row.unit.origin == PriceOrigin::kUnpriced && row.action.count != 0) rows.push_back(row);
+  return rows;
+}
+
+UnitPrice unit_price(const Action& action, const EnergyTable& table) {
+  if (const std::optional<UnitPrice> price = find_price(action, table)) return *price;
+  throw input_error(
+      fmt::format("energy table \"{}\" has no price for {}; add a row, or list it "
+                  "under unpriced",
+                  table.name, described(action)));
+}
+
+EnergyReport price(const Counts& counts, const EnergyTable& table) {
+  EnergyReport report;
+  report.table = table.name;
+  std::string problems = missing_commands(counts, table);
+  for (const Action& action : counts) {
+    UnitPrice unit;
+    try {
+      unit = unit_price(action, table);
+    } catch (const Error& e) {
+      if (action.count != 0) problems += (problems.empty() ? "" : "\n") + std::string(e.what());
+      continue;
+    }
+    const Picojoules energy(static_cast<double>(action.count) * unit.energy.value);
+    auto component =
+        std::find_if(report.components.begin(), report.components.end(),
+                     [&](const ComponentEnergy& row) { return row.component == action.component; });
+    if (component == report.components.end())
+      component = report.components.insert(component, {action.component, Picojoules()});
+    component->energy += energy;
+    report.actions.push_back({action, std::move(unit), energy});
+  }
+  if (!problems.empty()) throw input_error(problems);
+  for (const ComponentEnergy& row : report.components) report.total += row.energy;
+  return report;
+}
+
+}  // namespace bitjoule

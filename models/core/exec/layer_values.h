@@ -1,0 +1,101 @@
+// The numbers of one layer on their way through the machine.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "core/mapping/folds.h"
+#include "core/numeric/quantized_tensor.h"
+#include "core/numeric/requantize.h"
+
+namespace bitjoule {
+
+/// The operands of one tile as the array takes them: rows of consecutive k, dense.
+template <class T>
+struct Panel {
+  std::vector<T> data;
+  std::int64_t k0 = 0, k = 0;
+  const T* row(std::int64_t r) const { return data.data() + r * k; }
+};
+
+/// Index of the output pixel (the layer's m) that is m-th in a tile.
+std::int64_t output_pixel(const Lowered& layer, const Tile& tile, std::int64_t m);
+
+/// Operands, accumulators and results of one layer. Arithmetic only: the modules say when.
+class LayerValues {
+ public:
+  /// `inputs` is the first operand in the order of its tensor (NHWC or [group][m][k]), rows of
+  /// `channels`; `weights` has weight_rows x k. `output_scale` is the scale of integer outputs.
+  LayerValues(const MappingProblem& problem, const QuantizedTensor& inputs,
+              const QuantizedTensor& weights, Requantize mode);
+
+  /// Sets the scale of an integer output per tensor; 1 where the output is a float.
+  void set_output_scale(float scale) { output_scale_ = scale; }
+  float output_scale() const { return output_scale_; }
+
+  /// All folds of a tile, in the order and with the roundings of the array.
+  void compute_tile(const Tile& tile);
+
+  /// Loads the operands of a tile for an array that moves them word by word.
+  void load_panels(const Tile& tile);
+  bool is_integer() const { return problem_.path.mac.is_integer; }
+  const Panel<std::int16_t>& integer_inputs() const { return ai_; }
+  const Panel<std::int16_t>& integer_weights() const { return bi_; }
+  const Panel<float>& float_inputs() const { return af_; }
+  const Panel<float>& float_weights() const { return bf_; }
+
+  /// A result leaves the array: adds the sum over job.k0..k1 of (m, n) of the tile's group to its
+  /// accumulator. m is counted inside the tile, n and k are the layer's.
+  void add_result(const Tile& tile, const FoldJob& job, std::int64_t m, std::int64_t n,
+                  std::int32_t sum);
+  void add_result(const Tile& tile, const FoldJob& job, std::int64_t m, std::int64_t n, float sum);
+
+  /// Converts the finished accumulators of an output tile to the output format.
+  void finish(const Tile& tile);
+
+  /// After the last tile: brings real results into the output format, where that is not fp32.
+  void finalize();
+
+  /// Results in the order of the output tensor: real values, and integer codes where the output is
+  /// an integer format.
+  const std::vector<float>& outputs() const { return outputs_; }
+  const std::vector<std::int32_t>& output_codes() const { return output_codes_; }
+  /// Sums that left the range of the 32-bit accumulators.
+  std::int64_t overflows() const { return overflows_; }
+  void report_overflow() { ++overflows_; }
+
+ private:
+  bool integer_output() const;
+  bool sums_fit() const;
+  void compute_integer(const Tile& tile);
+  void compute_integer_fold(const Tile& tile, const FoldJob& job);
+  void compute_float(const Tile& tile);
+  float scaled(std::int64_t g, std::int64_t pixel, std::int64_t n, std::int64_t k0, std::int64_t k1,
+               std::int32_t sum) const;
+  std::int64_t code_of_input(std::int64_t g, std::int64_t pixel, std::int64_t k) const;
+  std::pair<std::int64_t, std::int64_t> input_position(std::int64_t g, std::int64_t pixel,
+                                                       std::int64_t k) const;
+  std::int64_t corrected(std::int64_t g, std::int64_t pixel, std::int64_t n, std::int32_t sum);
+  void finish_result(std::int64_t g, std::int64_t pixel, std::int64_t n, std::size_t index);
+
+  const MappingProblem& problem_;
+  const QuantizedTensor& inputs_;
+  const QuantizedTensor& weights_;
+  Requantize mode_;
+  float output_scale_ = 1.0f;
+  std::vector<std::int16_t> xi_, wi_;  // operands as codes ...
+  std::vector<float> xf_, wf_;         // ... or as values of the MAC's format
+  std::vector<std::int32_t> acc_i_;
+  std::vector<float> acc_f_;
+  Panel<std::int16_t> ai_, bi_;
+  Panel<float> af_, bf_;
+  std::vector<float> outputs_;
+  std::vector<std::int32_t> output_codes_;
+  std::int64_t overflows_ = 0;
+  std::vector<std::int64_t> input_sums_,
+      weight_sums_;  ///< of codes along k, where corrections need
+  std::vector<bool> input_sum_known_;
+};
+
+}  // namespace bitjoule

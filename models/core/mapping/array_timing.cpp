@@ -1,0 +1,72 @@
+#include "core/mapping/array_timing.h"
+
+#include <algorithm>
+
+namespace bitjoule {
+namespace {
+
+/// Covers the part [begin, end) of a window of intervals: in the last cycle of an interval a row or
+/// step enters, in the others the array waits for it.
+void cover_intervals(std::int64_t begin, std::int64_t end, std::int64_t interval, Cause entry,
+                     Cause wait, Attribution& attribution) {
+  if (begin >= end) return;
+  const std::int64_t entries = end / interval - begin / interval;
+  attribution.cover(entry, entries);
+  attribution.cover(wait, end - begin - entries);
+}
+
+void cover_until(std::int64_t end, Cause cause, Attribution& attribution) {
+  const std::int64_t from = attribution.covered().value;
+  if (from < end) attribution.cover(cause, end - from);
+}
+
+}  // namespace
+
+FoldTimes ArrayTimeline::issue(std::int64_t ready, const Fold& fold, Attribution* attribution) {
+  FoldTimes t;
+  t.load_begin = std::max(ready, next_issue());
+  // The dequantizer is a pipeline that runs ahead of the array: its latency counts from the moment
+  // the operands are there, not from fold to fold.
+  t.rows_begin = std::max(t.load_begin, fold.load_rows > 0 ? ready + rates_.load_latency : 0);
+  t.load_end =
+      std::max(t.rows_begin + fold.load_rows * rates_.load_interval, ready + rates_.stream_latency);
+  const std::int64_t stream = fold.steps * rates_.stream_interval;
+  t.stream_begin = std::max(t.load_end, overlap_ == Overlap::kFull ? last_.stream_end : end_);
+  if (fold.drains && drain_rows_ > 0) {
+    // A column's results may not reach its drain registers before the fold ahead has left them, nor
+    // the foot of the column before its last result has.
+    const std::int64_t ahead = rates_.drain_interval * drain_rows_;
+    const std::int64_t clear = last_.stream_end + std::max(ahead, ahead + drain_rows_ - fold.rows);
+    t.stream_begin = std::max(t.stream_begin, clear - stream);
+  }
+  t.stream_end = t.stream_begin + stream;
+  t.end = t.stream_end + fold.rows + fold.cols - 2;
+  t.out_end = t.end + (fold.drains ? rates_.drain_interval * fold.rows : 0);
+  if (attribution != nullptr) attribute(t, fold, *attribution);
+  last_ = t;
+  end_ = std::max(end_, t.end);
+  out_end_ = std::max(out_end_, t.out_end);
+  drain_rows_ = fold.drains ? fold.rows : 0;
+  return t;
+}
+
+void ArrayTimeline::attribute(const FoldTimes& t, const Fold& fold,
+                              Attribution& attribution) const {
+  cover_until(std::min(end_, t.load_begin), Cause::kFillDrain, attribution);
+  attribution.fill(Cycles(t.load_begin));
+  // The load, as far as the stream ahead does not hide it: latency, rows, and what latency is left.
+  cover_until(t.rows_begin, Cause::kDequantizer, attribution);
+  const std::int64_t rows_end = t.rows_begin + fold.load_rows * rates_.load_interval;
+  cover_intervals(attribution.covered().value - t.rows_begin, rows_end - t.rows_begin,
+                  rates_.load_interval, Cause::kWeightLoad, rates_.load_cause, attribution);
+  cover_until(t.load_end, Cause::kDequantizer, attribution);
+  cover_until(t.stream_begin, Cause::kFillDrain, attribution);
+  cover_intervals(0, t.stream_end - t.stream_begin, rates_.stream_interval, Cause::kArrayBusy,
+                  rates_.stream_cause, attribution);
+}
+
+void ArrayTimeline::drain(Attribution& attribution) const {
+  cover_until(out_end_, Cause::kFillDrain, attribution);
+}
+
+}  // namespace bitjoule

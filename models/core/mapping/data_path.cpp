@@ -1,0 +1,113 @@
+#include "core/mapping/data_path.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/numeric/format.h"
+#include "core/numeric/quantized_tensor.h"
+
+namespace bitjoule {
+namespace {
+
+bool is_float_mac(const std::string& name) {
+  const auto& types = mac_types();
+  return std::any_of(types.begin(), types.end(),
+                     [&](const MacType& t) { return !t.is_integer && t.name == name; });
+}
+
+/// The float MAC that takes an operand as it is; scaled and very narrow formats become fp16.
+std::string float_mac_of(const TensorFormat& format) {
+  return is_float_mac(format.format) ? format.format : "fp16";
+}
+
+/// `auto`: integers meet in the narrowest integer MAC; otherwise floats in the wider operand's, and
+/// quantized weights in the activations'.
+const MacType& choose_mac(const Precision& p) {
+  const NativeInteger w = native_integer(p.weights), a = native_integer(p.activations);
+  if (w.available && a.available) return integer_mac_for(w.operand_bits, a.operand_bits);
+  const std::string activation_mac = float_mac_of(p.activations);
+  if (!is_float_mac(p.weights.format)) return find_mac_type(activation_mac);
+  const MacType& weight = find_mac_type(p.weights.format);
+  if (a.available) return weight.operand_bits >= 16 ? weight : find_mac_type("fp16");
+  const MacType& activation = find_mac_type(activation_mac);
+  if (weight.name == activation.name) return weight;
+  if (weight.operand_bits == activation.operand_bits)
+    return find_mac_type(weight.operand_bits == 8 ? "fp16" : "fp32");
+  return weight.operand_bits > activation.operand_bits ? weight : activation;
+}
+
+OperandPath stored_operand(const TensorFormat& format) {
+  OperandPath path;
+  path.format = format;
+  path.layout = storage_layout(format);
+  path.code_bits = path.layout.codes.bits;
+  return path;
+}
+
+void require_native(const char* operand, const TensorFormat& format, const MacType& mac) {
+  const NativeInteger native = native_integer(format);
+  if (!native.available)
+    throw input_error(fmt::format(
+        "precision.mac: {} takes integers, but precision.{} is {}; choose an integer format there, "
+        "a float MAC, or auto",
+        mac.name, operand, format.format));
+  if (native.operand_bits > mac.operand_bits)
+    throw input_error(
+        fmt::format("precision.mac: {} takes operands of {} bits, but precision.{} ({}) needs {}",
+                    mac.name, mac.operand_bits, operand, format.format, native.operand_bits));
+}
+
+/// The group of k in which both operands keep their scales.
+std::int64_t common_group(const Precision& p) {
+  const std::int64_t w = native_group(p.weights), a = native_group(p.activations);
+  if (w == 0 || a == 0) return std::max(w, a);
+  if (w % a != 0 && a % w != 0)
+    throw input_error(
+        fmt::format("precision: weights share scales over {} elements along k and activations over "
+                    "{}: one must "
+                    "divide the other",
+                    w, a));
+  return std::min(w, a);
+}
+
+}  // namespace
+
+DataPath resolve_data_path(const Precision& p, const PeConfig& pe) {
+  DataPath path;
+  path.weights = stored_operand(p.weights);
+  path.activations = stored_operand(p.activations);
+  path.output = stored_operand(p.output.value_or(p.activations));
+  path.mac = p.mac == "auto" ? choose_mac(p) : find_mac_type(p.mac);
+  if (path.mac.is_integer) {
+    require_native("weights", p.weights, path.mac);
+    require_native("activations", p.activations, path.mac);
+    const NativeInteger w = native_integer(p.weights), a = native_integer(p.activations);
+    path.macs_per_pe = macs_per_pe(pe.width, pe.packing, path.mac, w.operand_bits, a.operand_bits);
+    path.scale_group = common_group(p);
+    path.weights.zero_points = w.has_zero_point || w.has_min;
+    path.activations.zero_points = a.has_zero_point || a.has_min;
+  } else {
+    path.weights.dequantized = p.weights.format != path.mac.name;
+    path.activations.dequantized = p.activations.format != path.mac.name;
+    path.macs_per_pe =
+        macs_per_pe(pe.width, pe.packing, path.mac, path.mac.operand_bits, path.mac.operand_bits);
+  }
+  return path;
+}
+
+std::int64_t main_bits(const StorageLayout& layout, std::int64_t elements) {
+  return layout.interleaved() ? elements / layout.block_elements * layout.block_bytes * 8
+                              : elements * layout.codes.bits;
+}
+
+std::int64_t main_bytes(const StorageLayout& layout, const RegionBytes& region) {
+  return layout.interleaved() ? region.total() : region.codes;
+}
+
+std::int64_t side_bytes(const StorageLayout& layout, const RegionBytes& region) {
+  return layout.interleaved() ? 0 : region.parameters();
+}
+
+}  // namespace bitjoule

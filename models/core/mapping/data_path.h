@@ -1,0 +1,42 @@
+// What the machine does with the numbers of one layer: it follows from their formats, there is no
+// switch for it (docs/configuration.md, "Precision").
+#pragma once
+
+#include <cstdint>
+
+#include "core/machine/machine.h"
+#include "core/numeric/mac.h"
+#include "core/numeric/storage.h"
+#include "core/numeric/tensor_format.h"
+
+namespace bitjoule {
+
+/// One operand on its way from DRAM to the array.
+struct OperandPath {
+  TensorFormat format;
+  StorageLayout layout;
+  bool dequantized = false;     ///< becomes a float of the MAC's format on the way
+  std::int64_t code_bits = 32;  ///< per element as stored, without scales
+  bool zero_points = false;     ///< integer MAC: needs the other operand's sum as a correction
+};
+
+struct DataPath {
+  OperandPath weights, activations, output;
+  MacType mac;
+  std::int64_t macs_per_pe = 1;  ///< consecutive k in one PE
+  /// Elements along k whose integer partial sums share one scale; 0: all of k. Where it is not 0, a
+  /// fold never crosses a group, and the output unit scales and accumulates each group in float.
+  std::int64_t scale_group = 0;
+};
+
+/// Resolves the formats for a machine. Throws an input Error with the reason where they do not fit.
+DataPath resolve_data_path(const Precision& precision, const PeConfig& pe);
+
+/// Bits of `elements` consecutive elements in the main stream of a tensor: blocks with all their
+/// fields where interleaved (whole blocks only), else codes alone.
+std::int64_t main_bits(const StorageLayout& layout, std::int64_t elements);
+/// Bytes of a region in the main stream, and in the separate stream of scales and zero-points.
+std::int64_t main_bytes(const StorageLayout& layout, const RegionBytes& region);
+std::int64_t side_bytes(const StorageLayout& layout, const RegionBytes& region);
+
+}  // namespace bitjoule

@@ -1,0 +1,200 @@
+#include "core/mapping/mapper.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+using Order = std::array<LoopDim, 3>;
+constexpr LoopDim kM = LoopDim::kM, kN = LoopDim::kN, kK = LoopDim::kK;
+// k innermost first: partial sums of one tile only. Where all else is equal the first one wins.
+constexpr Order kOrders[] = {{kM, kN, kK}, {kN, kM, kK}, {kM, kK, kN},
+                             {kN, kK, kM}, {kK, kM, kN}, {kK, kN, kM}};
+
+Order loop_dims(LoopOrder order) {
+  switch (order) {
+    case LoopOrder::kMnk:
+      return {kM, kN, kK};
+    case LoopOrder::kMkn:
+      return {kM, kK, kN};
+    case LoopOrder::kNmk:
+      return {kN, kM, kK};
+    case LoopOrder::kNkm:
+      return {kN, kK, kM};
+    case LoopOrder::kKmn:
+      return {kK, kM, kN};
+    case LoopOrder::kKnm:
+      return {kK, kN, kM};
+  }
+  throw internal_error("loop_dims: not a loop order");
+}
+
+/// Sizes worth trying along an axis: the whole, halves, thirds, quarters, ... rounded up to
+/// `quantum`.
+std::vector<std::int64_t> splits(std::int64_t total, std::int64_t quantum) {
+  std::vector<std::int64_t> sizes;
+  const auto add = [&](std::int64_t parts) {
+    const std::int64_t size = std::min(total, ceil_div(ceil_div(total, parts), quantum) * quantum);
+    if (sizes.empty() || size < sizes.back()) sizes.push_back(size);
+  };
+  for (std::int64_t parts = 1; parts <= total; parts *= 2) {
+    add(parts);
+    add(parts + parts / 2);
+  }
+  add(total);
+  return sizes;
+}
+
+struct PixelTile {
+  std::int64_t batch, rows, cols;
+};
+
+/// Tiles of output pixels: whole maps, then bands of rows, then parts of a row.
+std::vector<PixelTile> pixel_tiles(const Lowered& l, std::int64_t quantum) {
+  std::vector<PixelTile> tiles;
+  for (std::int64_t b : splits(l.batch, 1)) tiles.push_back({b, l.out_height, l.out_width});
+  for (std::int64_t r : splits(l.out_height, 1))
+    if (r < l.out_height) tiles.push_back({1, r, l.out_width});
+  for (std::int64_t c : splits(l.out_width, quantum))
+    if (c < l.out_width) tiles.push_back({1, 1, c});
+  return tiles;
+}
+
+PixelTile pinned_pixels(const Lowered& l, std::int64_t m) {
+  if (m < 1 || m > l.extents.m)
+    throw input_error(fmt::format("mapping.tile.m: expected 1..{}, got {}", l.extents.m, m));
+  if (m <= l.out_width) return {1, 1, m};
+  const std::int64_t map = l.out_width * l.out_height;
+  if (m < map && m % l.out_width == 0) return {1, m / l.out_width, l.out_width};
+  if (m % map == 0) return {m / map, l.out_height, l.out_width};
+  throw input_error(fmt::format(
+      "mapping.tile.m: {} output pixels are neither part of a row of {}, nor whole rows, nor whole "
+      "maps of {}",
+      m, l.out_width, map));
+}
+
+/// k may be cut where no group, block or byte is cut, and at whole kernel positions or inside one.
+std::int64_t k_quantum(const MappingProblem& p) {
+  const std::int64_t align = std::lcm(region_alignment(p.path.weights.layout),
+                                      region_alignment(p.path.activations.layout));
+  const std::int64_t array = p.path.scale_group != 0 ? p.path.scale_group
+                             : p.machine.array.dataflow == Dataflow::kOutputStationary
+                                 ? p.path.macs_per_pe
+                                 : p.machine.array.rows * p.path.macs_per_pe;
+  return std::lcm(align, array);
+}
+
+bool cheaper(const MappingEstimate& a, const MappingEstimate& b) {
+  return a.traffic() != b.traffic() ? a.traffic() < b.traffic() : a.cycles < b.cycles;
+}
+
+class Search {
+ public:
+  Search(const MappingProblem& p, const MappingPins& pins) : p_(p), pins_(pins) {}
+
+  Mapping run() {
+    const GemmExtents& e = p_.layer.extents;
+    const ArrayConfig& array = p_.machine.array;
+    const std::int64_t m_quantum = array.dataflow == Dataflow::kWeightStationary  ? 1
+                                   : array.dataflow == Dataflow::kInputStationary ? array.cols
+                                                                                  : array.rows;
+    const std::vector<PixelTile> pixels =
+        pins_.tile_m ? std::vector<PixelTile>{pinned_pixels(p_.layer, *pins_.tile_m)}
+                     : pixel_tiles(p_.layer, m_quantum);
+    for (std::int64_t g : sizes(pins_.tile_groups, "groups", e.groups, 1))
+      for (std::int64_t k : sizes(pins_.tile_k, "k", e.k, k_quantum(p_)))
+        for (std::int64_t n : sizes(pins_.tile_n, "n", e.n, array.cols)) {
+          // Several groups share a tile only where each is in it as a whole.
+          if (g > 1 && (n < e.n || k < e.k) && !pins_.tile_groups) continue;
+          if (p_.layer.shared_groups > 1 && g > 1 && g % p_.layer.shared_groups != 0) continue;
+          for (const PixelTile& pixel : pixels) try_tile(g, n, k, pixel);
+        }
+    return result();
+  }
+
+ private:
+  std::vector<std::int64_t> sizes(const std::optional<std::int64_t>& pin, const char* name,
+                                  std::int64_t extent, std::int64_t quantum) const {
+    if (!pin) return splits(extent, quantum);
+    if (*pin < 1 || *pin > extent)
+      throw input_error(fmt::format("mapping.tile.{}: expected 1..{}, got {}", name, extent, *pin));
+    const std::int64_t align = std::string(name) == "k" ? alignment() : 1;
+    if (*pin % align != 0 && *pin != extent)
+      throw input_error(fmt::format(
+          "mapping.tile.{}: expected a multiple of {} (blocks and scale groups stay whole), got {}",
+          name, align, *pin));
+    return {*pin};
+  }
+
+  std::int64_t alignment() const {
+    return std::lcm(std::max<std::int64_t>(1, p_.path.scale_group),
+                    std::lcm(region_alignment(p_.path.weights.layout),
+                             region_alignment(p_.path.activations.layout)));
+  }
+
+  void try_tile(std::int64_t g, std::int64_t n, std::int64_t k, const PixelTile& pixel) {
+    Tiling t;
+    t.groups = g;
+    t.n = n;
+    t.k = k;
+    t.batch = pixel.batch;
+    t.out_rows = pixel.rows;
+    t.out_cols = pixel.cols;
+    const bool split_k = k < p_.layer.extents.k;
+    for (int full = 0; full <= (split_k ? 1 : 0); ++full) {
+      t.input_full_k = full != 0;
+      const TileFootprint footprint = tile_footprint(p_, t);
+      for (std::size_t i = 0; i < std::size(kOrders); ++i) {
+        t.order = kOrders[i];
+        if (pins_.order && loop_dims(*pins_.order) != t.order) continue;
+        ++found_.candidates;
+        if (!fits(p_, t, footprint)) {
+          ++found_.misfits;
+          last_misfit_ = t;
+          continue;
+        }
+        consider(t, i);
+      }
+    }
+  }
+
+  void consider(const Tiling& t, std::size_t order) {
+    const MappingEstimate e = estimate(p_, t);
+    std::optional<MappingAlternative>& best = best_[order];
+    if (!best || cheaper(e, best->estimate)) best = MappingAlternative{t, e};
+  }
+
+  Mapping result() {
+    for (const std::optional<MappingAlternative>& best : best_)
+      if (best) found_.alternatives.push_back(*best);
+    if (found_.alternatives.empty())
+      throw input_error(
+          fmt::format("no tile of the layer fits the machine; of the smallest one tried, the {}",
+                      misfit(p_, last_misfit_, tile_footprint(p_, last_misfit_))));
+    std::stable_sort(found_.alternatives.begin(), found_.alternatives.end(),
+                     [](const auto& a, const auto& b) { return cheaper(a.estimate, b.estimate); });
+    found_.tiling = found_.alternatives.front().tiling;
+    found_.estimate = found_.alternatives.front().estimate;
+    found_.alternatives.erase(found_.alternatives.begin());
+    return std::move(found_);
+  }
+
+  const MappingProblem& p_;
+  const MappingPins& pins_;
+  Mapping found_;
+  std::array<std::optional<MappingAlternative>, std::size(kOrders)> best_;
+  Tiling last_misfit_;
+};
+
+}  // namespace
+
+Mapping map_layer(const MappingProblem& problem, const MappingPins& pins) {
+  return Search(problem, pins).run();
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,25 @@
+// The part of a mapping that a user has fixed; the mapper searches the rest.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace bitjoule {
+
+/// The order of the three tile loops, outermost first.
+enum class LoopOrder { kMnk, kMkn, kNmk, kNkm, kKmn, kKnm };
+
+/// Where a tensor's elements stand in DRAM: rows of its innermost axis one after the other, or tile
+/// after tile in the order in which they are fetched, each tile contiguous.
+enum class DramLayout { kRowMajor, kTiled };
+
+struct MappingPins {
+  std::optional<LoopOrder> order;
+  /// Sizes of a tile; m in output pixels: part of a row, whole rows, or whole maps.
+  std::optional<std::int64_t> tile_m, tile_n, tile_k;
+  std::optional<std::int64_t> tile_groups;
+  DramLayout weight_layout = DramLayout::kTiled;
+  DramLayout activation_layout = DramLayout::kRowMajor;
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,302 @@
+#include "core/mapping/program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/mapping/folds.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::int64_t kTensorAlignment = 4096;
+
+std::int64_t align(std::int64_t x, std::int64_t to) { return ceil_div(x, to) * to; }
+
+/// Start of each tensor, one after the other in the order of Tensor.
+struct AddressMap {
+  std::int64_t inputs = 0, input_scales = 0, weights = 0, scales = 0, outputs = 0, end = 0;
+  std::int64_t weight_tile = 0, scale_tile = 0;  ///< bytes from tile to tile (tiled layout)
+};
+
+class Builder {
+ public:
+  Builder(const MappingProblem& problem, const Tiling& tiling)
+      : p_(problem), t_(tiling), trips_(trip_counts(problem.layer, tiling)) {
+    place_tensors();
+    // More partial sums than two tiles' live at once where k is not the innermost loop.
+    const std::int64_t live = live_output_tiles(tiling, trips_);
+    accumulator_slots_ = live > 1 ? live : slots(problem.machine.buffers.accumulator);
+  }
+
+  Program build() {
+    const std::int64_t computes = trips_.total();
+    program_.computes.reserve(static_cast<std::size_t>(computes));
+    program_.dram_footprint = Bytes(map_.end);
+    for (std::int64_t g = 0; g < trips_.groups; ++g) nest(g);
+    return std::move(program_);
+  }
+
+ private:
+  void place_tensors();
+  void nest(std::int64_t g);
+  void step(std::int64_t g, const std::array<std::int64_t, 3>& index);
+  Tile tile_at(std::int64_t g, std::int64_t m, std::int64_t n, std::int64_t k) const;
+  Region input_region(const Tile& tile) const;
+  Region weight_region(const Tile& tile, std::int64_t index) const;
+  Region output_region(const Tile& tile) const;
+  void load_inputs(const Tile& tile);
+  void load_weights(const Tile& tile, std::int64_t index, std::int64_t scale_id);
+  std::int64_t weight_rows(const Tile& tile) const;
+  void finish(const Tile& tile);
+  std::int64_t slots(const BufferConfig& buffer) const { return buffer.double_buffered ? 2 : 1; }
+
+  const MappingProblem& p_;
+  const Tiling& t_;
+  TripCounts trips_;
+  AddressMap map_;
+  Program program_;
+  // What the slots hold, and the compute operation that used each load last (for its release).
+  std::int64_t input_tile_ = -1, weight_tile_ = -1, scale_tile_ = -1;
+  std::vector<std::int64_t> input_last_use_, weight_last_use_;
+  std::int64_t accumulator_slots_ = 1;
+  std::int64_t output_tiles_begun_ = 0;
+};
+
+void Builder::place_tensors() {
+  const Lowered& l = p_.layer;
+  const StorageLayout& weights = p_.path.weights.layout;
+  const RegionBytes whole = region_bytes(weights, l.weight_rows(), l.extents.k);
+  const std::int64_t burst = p_.memory.burst_bytes;
+  std::int64_t at = 0;
+  const auto place = [&at](std::int64_t& start, std::int64_t bytes) {
+    start = at;
+    at = align(at + bytes, kTensorAlignment);
+  };
+  const RegionBytes inputs =
+      region_bytes(p_.path.activations.layout, l.input_elements() / l.channels, l.channels);
+  place(map_.inputs, main_bytes(p_.path.activations.layout, inputs));
+  place(map_.input_scales, side_bytes(p_.path.activations.layout, inputs));
+  const RegionBytes tile = region_bytes(weights, std::min(t_.groups * t_.n, l.weight_rows()),
+                                        std::min(t_.k, l.extents.k));
+  const std::int64_t tiles = trips_.groups * trips_.n * trips_.k;
+  map_.weight_tile = align(main_bytes(weights, tile), burst);
+  map_.scale_tile = align(side_bytes(weights, tile), burst);
+  const bool tiled = p_.weight_layout == DramLayout::kTiled;
+  place(map_.weights, tiled ? tiles * map_.weight_tile : main_bytes(weights, whole));
+  place(map_.scales, tiles * map_.scale_tile);
+  place(
+      map_.outputs,
+      region_bytes(p_.path.output.layout, l.output_elements() / l.extents.n, l.extents.n).total());
+  map_.end = at;
+  if (map_.end > p_.memory.capacity.value)
+    throw input_error(fmt::format("the layer's tensors take {} B, the DRAM holds {} B", map_.end,
+                                  p_.memory.capacity.value));
+}
+
+Tile Builder::tile_at(std::int64_t g, std::int64_t m, std::int64_t n, std::int64_t k) const {
+  const Lowered& l = p_.layer;
+  const auto range = [](std::int64_t index, std::int64_t size, std::int64_t limit,
+                        std::int64_t& begin, std::int64_t& end) {
+    begin = index * size;
+    end = std::min(begin + size, limit);
+  };
+  Tile tile{};
+  range(g, t_.groups, l.extents.groups, tile.g0, tile.g1);
+  range(m % trips_.out_cols, t_.out_cols, l.out_width, tile.c0, tile.c1);
+  range(m / trips_.out_cols % trips_.out_rows, t_.out_rows, l.out_height, tile.r0, tile.r1);
+  range(m / trips_.out_cols / trips_.out_rows, t_.batch, l.batch, tile.b0, tile.b1);
+  range(n, t_.n, l.extents.n, tile.n0, tile.n1);
+  range(k, t_.k, l.extents.k, tile.k0, tile.k1);
+  return tile;
+}
+
+Region Builder::input_region(const Tile& tile) const {
+  const Lowered& l = p_.layer;
+  const StorageLayout& layout = p_.path.activations.layout;
+  const InputWindow w = t_.input_full_k ? input_window(l, tile, 0, l.extents.k)
+                                        : input_window(l, tile, tile.k0, tile.k1);
+  const std::int64_t pixel = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
+  const std::int64_t map = l.batch * l.height * l.width * pixel;
+  const std::int64_t first = ((tile.b0 * l.height + w.h0) * l.width + w.w0) * pixel + w.c0 +
+                             tile.g0 * (l.interleaved_groups ? l.channels : map);
+  Region r;
+  r.base_bits = map_.inputs * 8 + main_bits(layout, first);
+  r.run_bits = main_bits(layout, w.channels() * (l.interleaved_groups ? tile.groups() : 1));
+  r.strides[0] =
+      l.interleaved_groups
+          ? Region::Stride{tile.b1 - tile.b0, main_bits(layout, l.height * l.width * pixel)}
+          : Region::Stride{tile.groups(), main_bits(layout, map)};
+  r.strides[1] = {w.h1 - w.h0, main_bits(layout, l.width * pixel)};
+  r.strides[2] = {w.w1 - w.w0, main_bits(layout, pixel)};
+  r.merge();
+  return r;
+}
+
+Region Builder::weight_region(const Tile& tile, std::int64_t index) const {
+  const StorageLayout& layout = p_.path.weights.layout;
+  if (p_.weight_layout == DramLayout::kTiled) {
+    const std::int64_t rows = weight_rows(tile);
+    return Region::contiguous(map_.weights + index * map_.weight_tile,
+                              main_bytes(layout, region_bytes(layout, rows, tile.k())));
+  }
+  const std::int64_t row = main_bytes(layout, region_bytes(layout, 1, p_.layer.extents.k)) * 8;
+  Region r;
+  r.base_bits =
+      map_.weights * 8 + p_.layer.weight_row(tile.g0, tile.n0) * row + main_bits(layout, tile.k0);
+  r.run_bits = main_bytes(layout, region_bytes(layout, 1, tile.k())) * 8;
+  r.strides[2] = {weight_rows(tile), row};
+  r.merge();
+  return r;
+}
+
+Region Builder::output_region(const Tile& tile) const {
+  const Lowered& l = p_.layer;
+  const StorageLayout& layout = p_.path.output.layout;
+  const std::int64_t pixel = l.extents.n * (l.interleaved_groups ? l.extents.groups : 1);
+  const std::int64_t map = l.extents.m * pixel;
+  const std::int64_t first = ((tile.b0 * l.out_height + tile.r0) * l.out_width + tile.c0) * pixel +
+                             tile.n0 + tile.g0 * (l.interleaved_groups ? l.extents.n : map);
+  Region r;
+  r.base_bits = map_.outputs * 8 + main_bits(layout, first);
+  r.run_bits = main_bits(layout, tile.n() * (l.interleaved_groups ? tile.groups() : 1));
+  r.strides[0] =
+      l.interleaved_groups
+          ? Region::Stride{tile.b1 - tile.b0, main_bits(layout, l.out_height * l.out_width * pixel)}
+          : Region::Stride{tile.groups(), main_bits(layout, map)};
+  r.strides[1] = {tile.r1 - tile.r0, main_bits(layout, l.out_width * pixel)};
+  r.strides[2] = {tile.c1 - tile.c0, main_bits(layout, pixel)};
+  r.merge();
+  return r;
+}
+
+std::int64_t Builder::weight_rows(const Tile& tile) const {
+  // Groups that share an operand fetch it once.
+  const std::int64_t first = tile.g0 / p_.layer.shared_groups;
+  const std::int64_t last = (tile.g1 - 1) / p_.layer.shared_groups;
+  return (last - first + 1) * tile.n();
+}
+
+void Builder::load_inputs(const Tile& tile) {
+  const auto fill = static_cast<std::int64_t>(input_last_use_.size());
+  const std::int64_t reused = fill - slots(p_.machine.buffers.input);
+  LoadOp op;
+  op.tensor = Tensor::kInputs;
+  op.region = input_region(tile);
+  op.sram_bits = op.region.runs() * op.region.run_bits;
+  if (reused >= 0) op.releases_needed = input_last_use_[static_cast<std::size_t>(reused)] + 1;
+  program_.input_loads.push_back(op);
+  const StorageLayout& layout = p_.path.activations.layout;
+  const InputWindow w = input_window(p_.layer, tile, 0, p_.layer.extents.k);
+  const std::int64_t tokens =
+      (tile.b1 - tile.b0) * w.pixels() * (p_.layer.interleaved_groups ? 1 : tile.groups());
+  const std::int64_t scales = side_bytes(layout, region_bytes(layout, tokens, p_.layer.channels));
+  if (scales > 0) {
+    op.region = Region::contiguous(map_.input_scales, scales);
+    op.tensor = Tensor::kScales;
+    op.sram_bits = scales * 8;
+    program_.input_loads.push_back(op);
+  }
+  input_last_use_.push_back(0);
+}
+
+void Builder::load_weights(const Tile& tile, std::int64_t index, std::int64_t scale_id) {
+  const StorageLayout& layout = p_.path.weights.layout;
+  const auto fill = static_cast<std::int64_t>(weight_last_use_.size());
+  const std::int64_t reused = fill - slots(p_.machine.buffers.weight);
+  LoadOp op;
+  if (reused >= 0) op.releases_needed = weight_last_use_[static_cast<std::size_t>(reused)] + 1;
+  const std::int64_t rows = weight_rows(tile);
+  const RegionBytes bytes = region_bytes(layout, rows, tile.k());
+  if (side_bytes(layout, bytes) > 0 && scale_id != scale_tile_) {
+    op.tensor = Tensor::kScales;
+    op.region =
+        Region::contiguous(map_.scales + index * map_.scale_tile, side_bytes(layout, bytes));
+    op.sram_bits = op.region.run_bits;
+    program_.weight_loads.push_back(op);
+    scale_tile_ = scale_id;
+  }
+  op.tensor = Tensor::kWeights;
+  op.region = weight_region(tile, index);
+  op.sram_bits = weight_buffer_bytes(p_, rows, tile.k()) * 8;
+  if (p_.path.weights.dequantized &&
+      p_.machine.dequantizer.placement == DequantizerPlacement::kDramSide)
+    op.dequantize = rows * tile.k();
+  program_.weight_loads.push_back(op);
+  weight_last_use_.push_back(0);
+}
+
+void Builder::finish(const Tile& tile) {
+  const auto index = static_cast<std::int64_t>(program_.outputs.size());
+  const std::int64_t output_slots = slots(p_.machine.buffers.output);
+  OutputOp output;
+  output.compute = static_cast<std::int64_t>(program_.computes.size()) - 1;
+  output.computes_needed = output.compute + 1;
+  output.stores_needed = std::max<std::int64_t>(0, index - output_slots + 1);
+  output.elements = tile.groups() * tile.m() * tile.n();
+  program_.outputs.push_back(output);
+  StoreOp store;
+  store.region = output_region(tile);
+  store.outputs_needed = index + 1;
+  store.sram_bits = store.region.runs() * store.region.run_bits;
+  program_.stores.push_back(store);
+}
+
+void Builder::step(std::int64_t g, const std::array<std::int64_t, 3>& index) {
+  const auto at = [&index](LoopDim d) { return index[static_cast<std::size_t>(d)]; };
+  const std::int64_t m = at(LoopDim::kM), n = at(LoopDim::kN), k = at(LoopDim::kK);
+  const Tile tile = tile_at(g, m, n, k);
+  const std::int64_t input_id = (g * trips_.m() + m) * trips_.k + (t_.input_full_k ? 0 : k);
+  const std::int64_t operand = tile.g0 / p_.layer.shared_groups;
+  const std::int64_t weight_id = (operand * trips_.n + n) * trips_.k + k;
+  // Where a scale covers a whole channel, it stays in its buffer while k advances.
+  const bool per_row = p_.path.weights.layout.scales.group == kWholeRow;
+  const std::int64_t scale_id = per_row ? weight_id / trips_.k : weight_id;
+  if (input_id != input_tile_) load_inputs(tile);
+  if (weight_id != weight_tile_) load_weights(tile, weight_id, scale_id);
+  input_tile_ = input_id;
+  weight_tile_ = weight_id;
+  const auto compute = static_cast<std::int64_t>(program_.computes.size());
+  input_last_use_.back() = weight_last_use_.back() = compute;
+
+  ComputeOp op;
+  op.tile = tile;
+  op.inputs_needed = static_cast<std::int64_t>(program_.input_loads.size());
+  op.weights_needed = static_cast<std::int64_t>(program_.weight_loads.size());
+  op.first_k = k == 0;
+  op.last_k = k == trips_.k - 1;
+  if (op.first_k)
+    op.outputs_needed = std::max<std::int64_t>(0, output_tiles_begun_++ - accumulator_slots_ + 1);
+  program_.computes.push_back(op);
+  if (op.last_k) finish(tile);
+}
+
+void Builder::nest(std::int64_t g) {
+  const std::array<std::int64_t, 3> trips = {trips_.m(), trips_.n, trips_.k};
+  const auto dim = [this](std::size_t level) { return static_cast<std::size_t>(t_.order[level]); };
+  std::array<std::int64_t, 3> index{};
+  for (index[dim(0)] = 0; index[dim(0)] < trips[dim(0)]; ++index[dim(0)])
+    for (index[dim(1)] = 0; index[dim(1)] < trips[dim(1)]; ++index[dim(1)])
+      for (index[dim(2)] = 0; index[dim(2)] < trips[dim(2)]; ++index[dim(2)]) step(g, index);
+}
+
+}  // namespace
+
+const char* tensor_name(Tensor tensor) {
+  static constexpr const char* kNames[kTensors] = {"inputs", "weights", "scales", "outputs"};
+  return kNames[static_cast<std::size_t>(tensor)];
+}
+
+std::int64_t compute_cycles(const MappingProblem& problem, const Program& program) {
+  ArrayTimeline timeline(problem.machine.array.overlap, array_rates(problem));
+  for (const ComputeOp& op : program.computes)
+    for_each_fold(problem, op.tile, [&](const FoldJob& job) { timeline.issue(0, job.timing); });
+  return timeline.end() - 1;
+}
+
+Program make_program(const MappingProblem& problem, const Tiling& tiling) {
+  return Builder(problem, tiling).build();
+}
+
+}  // namespace bitjoule

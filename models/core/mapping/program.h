@@ -1,0 +1,66 @@
+// A layer as the machine executes it: four queues of tile operations that wait for one another by
+// counting completions, as decoupled access-execute machines do with tokens.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/mapping/region.h"
+#include "core/mapping/tiling.h"
+
+namespace bitjoule {
+
+enum class Tensor { kInputs, kWeights, kScales, kOutputs };
+inline constexpr std::size_t kTensors = 4;
+const char* tensor_name(Tensor tensor);
+
+/// Fetches one region into a buffer. The weight queue holds both weights and their scales.
+struct LoadOp {
+  Tensor tensor = Tensor::kInputs;
+  Region region;
+  std::int64_t releases_needed = 0;  ///< compute operations whose slot must be free again
+  std::int64_t sram_bits = 0;        ///< written into the buffer
+  std::int64_t dequantize = 0;       ///< elements that pass a dequantizer on the DRAM side
+};
+
+/// Runs the folds of one tile on the array.
+struct ComputeOp {
+  Tile tile;
+  std::int64_t inputs_needed = 0, weights_needed = 0;  ///< loads of each queue that must be done
+  std::int64_t outputs_needed = 0;  ///< output operations that must have freed an accumulator slot
+  bool first_k = true, last_k = true;
+};
+
+/// Converts the finished accumulators of one output tile.
+struct OutputOp {
+  std::int64_t computes_needed = 0;
+  std::int64_t stores_needed = 0;  ///< stores that must have freed an output slot
+  std::int64_t elements = 0;
+  std::int64_t compute = 0;  ///< the compute operation that finished the tile
+};
+
+/// Writes one output tile back.
+struct StoreOp {
+  Region region;
+  std::int64_t outputs_needed = 0;
+  std::int64_t sram_bits = 0;  ///< read from the output buffer
+};
+
+struct Program {
+  std::vector<LoadOp> input_loads, weight_loads;
+  std::vector<ComputeOp> computes;
+  std::vector<OutputOp> outputs;
+  std::vector<StoreOp> stores;
+  Bytes dram_footprint;  ///< end of the last tensor
+};
+
+/// What the array needs for a program if memory never makes it wait: clock edges between its first
+/// event and its last MAC. SCALE-Sim's reports count the same way (docs/timing.md,
+/// "compute_cycles").
+std::int64_t compute_cycles(const MappingProblem& problem, const Program& program);
+
+/// Lays the tensors out in DRAM and writes the program of a tiling that fits. Throws an input Error
+/// where the tensors exceed the DRAM's capacity.
+Program make_program(const MappingProblem& problem, const Tiling& tiling);
+
+}  // namespace bitjoule

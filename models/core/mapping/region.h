@@ -1,0 +1,60 @@
+// The bytes of a tensor that one transfer moves: equal runs at regular strides.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace bitjoule {
+
+/// Runs of `run_bits` consecutive bits, repeated by three nested strides (outermost first).
+/// Addresses are in bits because elements may be narrower than a byte; a transfer moves whole
+/// bursts.
+struct Region {
+  struct Stride {
+    std::int64_t count = 1;
+    std::int64_t bits = 0;
+  };
+  std::int64_t base_bits = 0;
+  std::int64_t run_bits = 0;
+  std::array<Stride, 3> strides{};
+
+  static Region contiguous(std::int64_t base_bytes, std::int64_t bytes) {
+    Region r;
+    r.base_bits = base_bytes * 8;
+    r.run_bits = bytes * 8;
+    return r;
+  }
+
+  std::int64_t runs() const { return strides[0].count * strides[1].count * strides[2].count; }
+  bool empty() const { return run_bits == 0 || runs() == 0; }
+  /// Bytes asked for: each run rounded out to whole bytes.
+  std::int64_t bytes() const;
+  /// Merges runs that touch, so that a whole map or matrix is one run.
+  void merge();
+};
+
+/// Bursts needed to move a region: each run by itself, its ends rounded out to bursts.
+std::int64_t bursts_of(const Region& region, std::int64_t burst_bytes);
+
+/// Walks the bursts of a region in address order of its runs.
+class BurstCursor {
+ public:
+  BurstCursor() = default;
+  BurstCursor(const Region& region, std::int64_t burst_bytes);
+
+  bool done() const { return done_; }
+  /// Byte address of the current burst, aligned to its size.
+  std::int64_t address() const { return burst_ * burst_bytes_; }
+  void next();
+
+ private:
+  void start_run();
+
+  Region region_;
+  std::int64_t burst_bytes_ = 1;
+  std::array<std::int64_t, 3> index_{};
+  std::int64_t burst_ = 0, last_burst_ = 0;
+  bool done_ = true;
+};
+
+}  // namespace bitjoule

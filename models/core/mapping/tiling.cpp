@@ -1,0 +1,250 @@
+#include "core/mapping/tiling.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+std::int64_t bits_to_bytes(std::int64_t bits) { return ceil_div(bits, 8); }
+
+std::int64_t scale_sram_bytes(const MappingProblem& p, std::int64_t rows, std::int64_t k) {
+  return region_bytes(p.path.weights.layout, rows, k).parameters();
+}
+
+}  // namespace
+
+std::int64_t weight_buffer_bytes(const MappingProblem& p, std::int64_t rows, std::int64_t k) {
+  if (p.path.weights.dequantized &&
+      p.machine.dequantizer.placement == DequantizerPlacement::kDramSide)
+    return bits_to_bytes(rows * k * p.path.mac.operand_bits);
+  return region_bytes(p.path.weights.layout, rows, k).codes;
+}
+
+std::string order_name(const std::array<LoopDim, 3>& order) {
+  std::string name;
+  for (LoopDim dim : order) {
+    if (!name.empty()) name += ", ";
+    name += "mnk"[static_cast<std::size_t>(dim)];
+  }
+  return name;
+}
+
+void check_layer_formats(const MappingProblem& p) {
+  const Lowered& l = p.layer;
+  const StorageField& scales = p.path.activations.layout.scales;
+  const bool window = l.kernel_h * l.kernel_w > 1;
+  if (p.path.mac.is_integer && window && scales.present() && scales.group != kWholeTensor)
+    throw input_error(
+        "precision.activations: a convolution window sums over pixels, whose scales must be one "
+        "for "
+        "an integer MAC; use granularity per_tensor, or a float MAC");
+  const auto check_rows = [](const char* what, const StorageLayout& layout, std::int64_t k) {
+    if (layout.interleaved() && k % layout.block_elements != 0)
+      throw input_error(
+          fmt::format("precision.{}: {} stores blocks of {} elements along k, a row has {}", what,
+                      layout.format->name, layout.block_elements, k));
+  };
+  check_rows("weights", p.path.weights.layout, l.extents.k);
+  check_rows("activations", p.path.activations.layout,
+             l.channels * (l.interleaved_groups ? l.extents.groups : 1));
+  check_rows("output", p.path.output.layout,
+             l.extents.n * (l.interleaved_groups ? l.extents.groups : 1));
+}
+
+std::string tile_name(const Tile& t) {
+  return fmt::format("g{} b{} row{} col{} n{} k{}", t.g0, t.b0, t.r0, t.c0, t.n0, t.k0);
+}
+
+TripCounts trip_counts(const Lowered& l, const Tiling& t) {
+  return {ceil_div(l.extents.groups, t.groups), ceil_div(l.batch, t.batch),
+          ceil_div(l.out_height, t.out_rows),   ceil_div(l.out_width, t.out_cols),
+          ceil_div(l.extents.n, t.n),           ceil_div(l.extents.k, t.k)};
+}
+
+InputWindow input_window(const Lowered& l, const Tile& tile, std::int64_t k0, std::int64_t k1) {
+  const std::int64_t first = k0 / l.channels, last = (k1 - 1) / l.channels;
+  const std::int64_t kh0 = first / l.kernel_w, kh1 = last / l.kernel_w;
+  const std::int64_t kw0 = kh0 == kh1 ? first % l.kernel_w : 0;
+  const std::int64_t kw1 = kh0 == kh1 ? last % l.kernel_w : l.kernel_w - 1;
+  const auto clip = [](std::int64_t x, std::int64_t limit) {
+    return std::clamp<std::int64_t>(x, 0, limit);
+  };
+  InputWindow w{};
+  w.h0 = clip(tile.r0 * l.stride_h - l.pad_top + kh0 * l.dilation_h, l.height);
+  w.h1 = clip((tile.r1 - 1) * l.stride_h - l.pad_top + kh1 * l.dilation_h + 1, l.height);
+  w.w0 = clip(tile.c0 * l.stride_w - l.pad_left + kw0 * l.dilation_w, l.width);
+  w.w1 = clip((tile.c1 - 1) * l.stride_w - l.pad_left + kw1 * l.dilation_w + 1, l.width);
+  w.c0 = first == last ? k0 % l.channels : 0;
+  w.c1 = first == last ? (k1 - 1) % l.channels + 1 : l.channels;
+  return w;
+}
+
+TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
+  const Lowered& l = p.layer;
+  // The largest window is that of a tile away from the borders: no clipping but to the map's size.
+  const std::int64_t positions = ceil_div(std::min(t.k, l.extents.k), l.channels);
+  const bool all = t.input_full_k || positions > 1;
+  const std::int64_t span_h =
+      all ? std::min<std::int64_t>(
+                l.kernel_h, t.input_full_k ? l.kernel_h : ceil_div(positions, l.kernel_w) + 1)
+          : 1;
+  const std::int64_t span_w = all ? l.kernel_w : 1;
+  const std::int64_t h =
+      std::min(l.height, (t.out_rows - 1) * l.stride_h + (span_h - 1) * l.dilation_h + 1);
+  const std::int64_t w =
+      std::min(l.width, (t.out_cols - 1) * l.stride_w + (span_w - 1) * l.dilation_w + 1);
+  const std::int64_t c = all ? l.channels : std::min(t.k, l.channels);
+  TileFootprint f;
+  f.input = Bytes(bits_to_bytes(t.groups * t.batch * h * w * c * p.path.activations.code_bits));
+  f.weight = Bytes(weight_buffer_bytes(p, t.groups * t.n, t.k));
+  f.scale = Bytes(scale_sram_bytes(p, t.groups * t.n, t.k));
+  f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
+  f.output = Bytes(bits_to_bytes(t.groups * t.m() * t.n * p.path.output.code_bits));
+  return f;
+}
+
+std::int64_t live_output_tiles(const Tiling& tiling, const TripCounts& trips) {
+  std::int64_t live = 1;
+  for (auto dim = tiling.order.rbegin(); *dim != LoopDim::kK; ++dim)
+    live *= *dim == LoopDim::kM ? trips.m() : trips.n;
+  return trips.k > 1 ? live : 1;
+}
+
+Bytes usable(const BufferConfig& buffer) {
+  return Bytes(buffer.double_buffered ? buffer.capacity.value / 2 : buffer.capacity.value);
+}
+
+bool fits(const MappingProblem& p, const Tiling& t, const TileFootprint& f) {
+  const BuffersConfig& b = p.machine.buffers;
+  const std::int64_t live = live_output_tiles(t, trip_counts(p.layer, t));
+  return f.input <= usable(b.input) && f.weight <= usable(b.weight) && f.scale <= usable(b.scale) &&
+         f.output <= usable(b.output) &&
+         Bytes(f.accumulator.value * live) <=
+             (live > 1 ? b.accumulator.capacity : usable(b.accumulator));
+}
+
+std::string misfit(const MappingProblem& p, const Tiling& t, const TileFootprint& f) {
+  const BuffersConfig& b = p.machine.buffers;
+  const std::int64_t live = live_output_tiles(t, trip_counts(p.layer, t));
+  const auto exceeds = [](const char* name, Bytes need, const BufferConfig& buffer, Bytes limit) {
+    return fmt::format("{} tile of {} B exceeds {} B of the {} buffer{}", name, need.value,
+                       limit.value, name,
+                       limit < buffer.capacity
+                           ? fmt::format(" (half of {} B: double-buffered)", buffer.capacity.value)
+                           : "");
+  };
+  if (f.input > usable(b.input)) return exceeds("input", f.input, b.input, usable(b.input));
+  if (f.weight > usable(b.weight)) return exceeds("weight", f.weight, b.weight, usable(b.weight));
+  if (f.scale > usable(b.scale)) return exceeds("scale", f.scale, b.scale, usable(b.scale));
+  if (f.output > usable(b.output)) return exceeds("output", f.output, b.output, usable(b.output));
+  const Bytes sums(f.accumulator.value * live);
+  if (sums > (live > 1 ? b.accumulator.capacity : usable(b.accumulator)))
+    return exceeds("accumulator", sums, b.accumulator,
+                   live > 1 ? b.accumulator.capacity : usable(b.accumulator));
+  return "";
+}
+
+std::int64_t fold_k(const MappingProblem& p, std::int64_t tile_k) {
+  const ArrayConfig& array = p.machine.array;
+  std::int64_t k = array.dataflow == Dataflow::kOutputStationary
+                       ? tile_k
+                       : std::min(tile_k, array.rows * p.path.macs_per_pe);
+  if (p.path.scale_group != 0) k = std::min(k, p.path.scale_group);
+  return k;
+}
+
+bool dequantizes_at_edge(const MappingProblem& p) {
+  return p.path.weights.dequantized &&
+         p.machine.dequantizer.placement == DequantizerPlacement::kArrayEdge;
+}
+
+std::int64_t weight_read_bits(const MappingProblem& p) {
+  return p.path.weights.dequantized && !dequantizes_at_edge(p) ? p.path.mac.operand_bits
+                                                               : p.path.weights.code_bits;
+}
+
+namespace {
+
+/// Keeps the longest of several intervals and its cause; the first named wins a tie.
+struct Slowest {
+  std::int64_t interval = 1;
+  Cause cause = Cause::kBufferPort;
+  void consider(std::int64_t candidate, Cause why) {
+    if (candidate > interval) interval = candidate, cause = why;
+  }
+};
+
+std::int64_t port_cycles(std::int64_t bits, const BufferConfig& buffer) {
+  return ceil_div(bits, buffer.banks * buffer.port_width.value);
+}
+
+}  // namespace
+
+ArrayRates array_rates(const MappingProblem& p) {
+  const ArrayConfig& array = p.machine.array;
+  const GemmExtents& e = p.layer.extents;
+  const std::int64_t macs = p.path.macs_per_pe;
+  const DequantizerConfig& dq = p.machine.dequantizer;
+  const bool weights_at_edge = dequantizes_at_edge(p);
+  const bool inputs_at_edge = p.path.activations.dequantized;
+  const std::int64_t weight_bits = weight_read_bits(p);
+  const std::int64_t input_bits = p.path.activations.code_bits;
+  const std::int64_t k_rows = ceil_div(fold_k(p, e.k), macs);
+
+  const auto weights = [&](Slowest& s, std::int64_t elements) {
+    if (weights_at_edge) s.consider(ceil_div(elements, dq.lanes), Cause::kDequantizer);
+    s.consider(port_cycles(elements * weight_bits, p.machine.buffers.weight), Cause::kBufferPort);
+  };
+  const auto inputs = [&](Slowest& s, std::int64_t elements) {
+    if (inputs_at_edge) s.consider(ceil_div(elements, dq.lanes), Cause::kDequantizer);
+    s.consider(port_cycles(elements * input_bits, p.machine.buffers.input), Cause::kBufferPort);
+  };
+  const auto results = [&](Slowest& s, std::int64_t count) {
+    s.consider(port_cycles(count * 32, p.machine.buffers.accumulator), Cause::kOutput);
+    if (p.path.scale_group != 0)
+      s.consider(ceil_div(count, p.machine.output_unit.lanes), Cause::kOutput);
+  };
+
+  Slowest load, stream, drain;
+  const std::int64_t m =
+      std::min(e.m, array.dataflow == Dataflow::kOutputStationary ? array.rows : array.cols);
+  const std::int64_t n = std::min(e.n, array.cols);
+  switch (array.dataflow) {
+    case Dataflow::kWeightStationary:
+      weights(load, n * macs);
+      inputs(stream, k_rows * macs);
+      results(stream, n);
+      break;
+    case Dataflow::kOutputStationary:
+      inputs(stream, m * macs);
+      weights(stream, n * macs);
+      results(drain, n);
+      break;
+    case Dataflow::kInputStationary:
+      inputs(load, m * macs);
+      weights(stream, k_rows * macs);
+      results(stream, m);
+      break;
+  }
+  ArrayRates rates;
+  rates.load_interval = load.interval;
+  rates.load_cause = load.cause;
+  rates.stream_interval = stream.interval;
+  rates.stream_cause = stream.cause;
+  rates.drain_interval = drain.interval;
+  const bool ws = array.dataflow == Dataflow::kWeightStationary;
+  const bool os = array.dataflow == Dataflow::kOutputStationary;
+  const bool load_dq = ws ? weights_at_edge : (!os && inputs_at_edge);
+  const bool stream_dq = ws   ? inputs_at_edge
+                         : os ? (weights_at_edge || inputs_at_edge)
+                              : weights_at_edge;
+  rates.load_latency = load_dq ? dq.latency.value : 0;
+  rates.stream_latency = stream_dq ? dq.latency.value : 0;
+  return rates;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,124 @@
+// Tile sizes and loop order of one layer on one machine, and what they imply.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "core/machine/machine.h"
+#include "core/mapping/array_timing.h"
+#include "core/mapping/data_path.h"
+#include "core/mapping/pins.h"
+#include "core/workload/lowering.h"
+
+namespace bitjoule {
+
+/// What mapping needs to know about the memory: sizes, and its peak rate in bytes per core cycle.
+struct MemoryPort {
+  std::int64_t burst_bytes = 64;
+  double bytes_per_cycle = 12.8;
+  std::int64_t latency_cycles = 100;  ///< of a single access, for estimates
+  Bytes capacity{std::int64_t{1} << 40};
+};
+
+/// One layer to be mapped: everything that mapping, estimates and the program depend on.
+struct MappingProblem {
+  Lowered layer;
+  DataPath path;
+  AcceleratorConfig machine;
+  MemoryPort memory;
+  DramLayout weight_layout = DramLayout::kTiled;
+  DramLayout activation_layout = DramLayout::kRowMajor;
+};
+
+enum class LoopDim { kM, kN, kK };
+
+/// A tile is groups x (batch, out_rows, out_cols) x n x k. Loops run over tiles in `order`, the
+/// outermost first, inside a loop over the group tiles.
+struct Tiling {
+  std::int64_t groups = 1;
+  std::int64_t batch = 1, out_rows = 1, out_cols = 1;
+  std::int64_t n = 1, k = 1;
+  /// The input buffer holds all of k for the tile's pixels, whatever k the weight tile has.
+  bool input_full_k = false;
+  std::array<LoopDim, 3> order = {LoopDim::kM, LoopDim::kN, LoopDim::kK};
+
+  std::int64_t m() const { return batch * out_rows * out_cols; }
+};
+
+/// Throws an input Error where a layer's shape and its formats do not go together: scales that
+/// differ inside one integer sum, rows that do not fill blocks.
+void check_layer_formats(const MappingProblem& problem);
+
+/// E.g. "m, n, k".
+std::string order_name(const std::array<LoopDim, 3>& order);
+
+/// Tiles along each loop.
+struct TripCounts {
+  std::int64_t groups, batch, out_rows, out_cols, n, k;
+  std::int64_t m() const { return batch * out_rows * out_cols; }
+  std::int64_t total() const { return groups * m() * n * k; }
+};
+TripCounts trip_counts(const Lowered& layer, const Tiling& tiling);
+
+/// Half-open ranges of one tile.
+struct Tile {
+  std::int64_t g0, g1;                  ///< groups
+  std::int64_t b0, b1, r0, r1, c0, c1;  ///< batch, output rows, output columns
+  std::int64_t n0, n1, k0, k1;
+
+  std::int64_t groups() const { return g1 - g0; }
+  std::int64_t m() const { return (b1 - b0) * (r1 - r0) * (c1 - c0); }
+  std::int64_t n() const { return n1 - n0; }
+  std::int64_t k() const { return k1 - k0; }
+};
+
+/// E.g. "g0 m0 n64 k128": where the tile begins.
+std::string tile_name(const Tile& tile);
+
+/// The part of the feature map behind a tile: rows and columns after clipping to the map (halos
+/// included, padding not), and channels of each group.
+struct InputWindow {
+  std::int64_t h0, h1, w0, w1, c0, c1;
+  std::int64_t pixels() const { return (h1 - h0) * (w1 - w0); }
+  std::int64_t channels() const { return c1 - c0; }
+};
+InputWindow input_window(const Lowered& layer, const Tile& tile, std::int64_t k0, std::int64_t k1);
+
+/// Bytes that the largest tile occupies in each buffer.
+struct TileFootprint {
+  Bytes input, weight, scale, accumulator, output;
+};
+TileFootprint tile_footprint(const MappingProblem& problem, const Tiling& tiling);
+
+/// Output tiles whose partial sums live at once under a loop order.
+std::int64_t live_output_tiles(const Tiling& tiling, const TripCounts& trips);
+
+/// Why a tiling does not fit, e.g. "weight tile of 147456 B exceeds 65536 B of the weight buffer
+/// (half of 128 KiB)"; empty where it fits.
+std::string misfit(const MappingProblem& problem, const Tiling& tiling,
+                   const TileFootprint& footprint);
+
+/// Whether the tiling fits every buffer.
+bool fits(const MappingProblem& problem, const Tiling& tiling, const TileFootprint& footprint);
+
+/// Bytes of a buffer available to one tile.
+Bytes usable(const BufferConfig& buffer);
+
+/// Bytes of the weight buffer that n rows x k codes take: packed as stored, or floats of the MAC's
+/// format where the dequantizer stands on the DRAM side.
+std::int64_t weight_buffer_bytes(const MappingProblem& problem, std::int64_t rows, std::int64_t k);
+
+/// The k of one fold: rows x MACs per PE, or all of the tile's where outputs stay; never across a
+/// scale group.
+std::int64_t fold_k(const MappingProblem& problem, std::int64_t tile_k);
+
+/// Whether weights become floats between the weight buffer and the array.
+bool dequantizes_at_edge(const MappingProblem& problem);
+/// Bits per weight read from the weight buffer.
+std::int64_t weight_read_bits(const MappingProblem& problem);
+
+/// The operand rates at the array for a layer.
+ArrayRates array_rates(const MappingProblem& problem);
+
+}  // namespace bitjoule

@@ -1,0 +1,108 @@
+#include "core/numeric/affine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/numeric/scale_storage.h"
+#include "core/numeric/vectorize.h"
+
+namespace bitjoule {
+namespace {
+
+BITJOULE_VECTORIZE void encode_loop(const float* x, std::int64_t n, float scale, float lo, float hi,
+                                    std::int32_t zero, std::uint16_t* codes) {
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, half to even
+  for (std::int64_t i = 0; i < n; ++i) {
+    float t = x[i] / scale;
+    t = t == t ? t : 0.0f;
+    t = t < lo ? lo : t;
+    t = t > hi ? hi : t;
+    const std::int32_t q =
+        static_cast<std::int32_t>(bits_of(t + kRound)) - static_cast<std::int32_t>(0x4b400000);
+    codes[i] = static_cast<std::uint16_t>(q + zero);
+  }
+}
+
+BITJOULE_VECTORIZE void decode_loop(const std::uint16_t* codes, std::int64_t n,
+                                    std::int32_t sign_bit, std::int32_t offset, float scale,
+                                    float* values) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int32_t q = (codes[i] ^ sign_bit) - offset;
+    values[i] = scale * static_cast<float>(q);
+  }
+}
+
+BITJOULE_VECTORIZE void sign_extend_loop(const std::uint16_t* codes, std::int64_t n,
+                                         std::int32_t sign_bit, std::int16_t* integers) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    integers[i] = static_cast<std::int16_t>((codes[i] ^ sign_bit) - sign_bit);
+  }
+}
+
+std::int32_t sign_bit(const StorageLayout& layout) {
+  return layout.format->is_signed ? 1 << (layout.format->bits - 1) : 0;
+}
+
+}  // namespace
+
+GroupParameters affine_parameters(const StorageLayout& layout, const GroupStatistics& s) {
+  const Format& f = *layout.format;
+  GroupParameters parameters;
+  const auto stored = [&](float scale) {
+    const float positive = std::max(scale, std::numeric_limits<float>::denorm_min());
+    return decode_scale(layout.scale_format, encode_scale(layout.scale_format, positive));
+  };
+  if (f.mean_scale) {
+    const double mean = s.finite == 0 ? 0 : s.abs_sum / static_cast<double>(s.finite);
+    // Zeros must stay zeros in binary, which has no code for them.
+    parameters.scale = decode_scale(layout.scale_format,
+                                    encode_scale(layout.scale_format, static_cast<float>(mean)));
+    return parameters;
+  }
+  if (layout.symmetric) {
+    const float largest = f.is_signed ? s.abs_max : s.max;
+    parameters.scale = largest == 0 ? 1.0f : stored(largest / static_cast<float>(f.max_code));
+    return parameters;
+  }
+  // max - min may exceed the range of fp32 although both are finite.
+  const float range = std::min(std::max(s.max - s.min, 1e-5f), std::numeric_limits<float>::max());
+  parameters.scale = stored(range / static_cast<float>(f.max_code - f.min_code));
+  const double zero = f.min_code - std::nearbyint(s.min / parameters.scale);
+  parameters.zero_point = static_cast<std::int32_t>(
+      std::clamp(zero, static_cast<double>(f.min_code), static_cast<double>(f.max_code)));
+  return parameters;
+}
+
+void encode_affine(const StorageLayout& layout, GroupParameters p, const float* x, std::int64_t n,
+                   std::uint16_t* codes) {
+  const Format& f = *layout.format;
+  if (f.bits == 1) {
+    for (std::int64_t i = 0; i < n; ++i) codes[i] = x[i] < 0 ? 0 : 1;
+    return;
+  }
+  const int min_code = layout.symmetric && f.is_signed ? -f.max_code : f.min_code;
+  encode_loop(x, n, p.scale, static_cast<float>(min_code - p.zero_point),
+              static_cast<float>(f.max_code - p.zero_point), p.zero_point, codes);
+}
+
+void decode_affine(const StorageLayout& layout, GroupParameters p, const std::uint16_t* codes,
+                   std::int64_t n, float* values) {
+  if (layout.format->bits == 1) {
+    for (std::int64_t i = 0; i < n; ++i) values[i] = codes[i] != 0 ? p.scale : -p.scale;
+    return;
+  }
+  const std::int32_t sign = sign_bit(layout);
+  decode_loop(codes, n, sign, sign + p.zero_point, p.scale, values);
+}
+
+void sign_extend(const StorageLayout& layout, const std::uint16_t* codes, std::int64_t n,
+                 std::int16_t* integers) {
+  if (layout.format->bits == 1) {
+    for (std::int64_t i = 0; i < n; ++i) integers[i] = codes[i] != 0 ? 1 : -1;
+    return;
+  }
+  sign_extend_loop(codes, n, sign_bit(layout), integers);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,36 @@
+// Affine integers: value = scale * (code - zero_point). How scales and zero-points are chosen, and
+// the loops over elements.
+#pragma once
+
+#include <cstdint>
+
+#include "core/numeric/statistics.h"
+
+namespace bitjoule {
+
+/// Scale and zero-point of one group.
+struct GroupParameters {
+  float scale = 1;
+  std::int32_t zero_point = 0;
+};
+
+/// Symmetric: abs_max / max_code (for unsigned codes max / max_code). Asymmetric, as AWQ and GPTQ:
+/// scale = max(max - min, 1e-5) / (2^bits - 1), zero_point = clamp(min_code - round(min / scale)).
+/// Ternary and binary: mean |x|.
+/// The scale is rounded to its storage first (e8m0: up), so encoding and decoding use the same one.
+GroupParameters affine_parameters(const StorageLayout& layout, const GroupStatistics& statistics);
+
+/// codes = clamp(round_half_even(x / scale) + zero_point), clamped to -max_code.. where symmetric
+/// (TFLite's narrow range); NaN counts as 0. The low `bits` of a code are what is stored.
+void encode_affine(const StorageLayout& layout, GroupParameters parameters, const float* x,
+                   std::int64_t n, std::uint16_t* codes);
+
+/// scale * (code - zero_point), one rounding.
+void decode_affine(const StorageLayout& layout, GroupParameters parameters,
+                   const std::uint16_t* codes, std::int64_t n, float* values);
+
+/// Stored codes sign-extended.
+void sign_extend(const StorageLayout& layout, const std::uint16_t* codes, std::int64_t n,
+                 std::int16_t* integers);
+
+}  // namespace bitjoule

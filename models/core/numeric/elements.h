@@ -1,0 +1,26 @@
+// The elements of planar formats, whatever their kind: affine integers, floats, MX elements,
+// codebooks.
+#pragma once
+
+#include <cstdint>
+
+#include "core/numeric/affine.h"
+
+namespace bitjoule {
+
+/// Scale and zero-point for a group, as storage will return them (nf4_dq: before the scale itself
+/// is quantized).
+GroupParameters group_parameters(const StorageLayout& layout, const GroupStatistics& statistics);
+
+/// What a code of 1 stands for beside the scale: 2^-6 for mxint8 (OCP MX), else 1.
+float code_unit(const StorageLayout& layout);
+
+/// Codes of elements that share `parameters`; formats of at most 16 bits.
+void encode_elements(const StorageLayout& layout, GroupParameters parameters, const float* x,
+                     std::int64_t n, std::uint16_t* codes);
+
+/// The values of such codes.
+void decode_elements(const StorageLayout& layout, GroupParameters parameters,
+                     const std::uint16_t* codes, std::int64_t n, float* values);
+
+}  // namespace bitjoule

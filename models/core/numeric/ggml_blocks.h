@@ -1,0 +1,35 @@
+// GGML's interleaved blocks, one row per format. Layouts: ggml-common.h; decoding:
+// dequantize_row_* of ggml-quants.c. Not finite elements: NaN counts as 0, infinities saturate.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bitjoule {
+
+struct BlockCodec {
+  const char* format;
+  void (*encode)(const float* x, std::int64_t blocks, std::uint8_t* bytes);
+  void (*decode)(const std::uint8_t* bytes, std::int64_t blocks, float* values);
+  /// Of one block; a constant zero-point is folded in: value = scale * code + min.
+  void (*codes)(const std::uint8_t* block, std::int16_t* integers);
+  /// Of (sub-)group `group` of one block; `min` is null where the format has none.
+  float (*scale)(const std::uint8_t* block, int group);
+  float (*min)(const std::uint8_t* block, int group);
+};
+
+/// The row of an interleaved format; an internal Error for other names.
+const BlockCodec& find_block_codec(const std::string& format);
+
+/// GGML's MXFP4 blocks (E8M0 exponent, then 16 bytes: element j in the low nibble of byte j, j + 16
+/// in its high one) of rows of `k` elements as the planar bytes of format mxfp4. Throws an input
+/// Error where k is not a multiple of 32 or the number of bytes differs.
+std::vector<std::uint8_t> mxfp4_from_ggml(const std::vector<std::uint8_t>& blocks,
+                                          std::int64_t rows, std::int64_t k);
+
+/// Rows of the two families.
+extern const BlockCodec kClassicBlocks[5];  // q4_0, q4_1, q5_0, q5_1, q8_0
+extern const BlockCodec kSuperBlocks[5];    // q2_k, q3_k, q4_k, q5_k, q6_k
+
+}  // namespace bitjoule

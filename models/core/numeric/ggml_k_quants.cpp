@@ -1,0 +1,304 @@
+// q2_k, q3_k, q4_k, q5_k, q6_k: super-blocks of 256 elements in groups of 16 or 32. A group's scale
+// is d times a small integer; its minimum likewise dmin times one. All products are taken in fp32,
+// as dequantize_row_*_K does.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "core/numeric/float_codec.h"
+#include "core/numeric/ggml_blocks.h"
+#include "core/numeric/ggml_k_search.h"
+#include "core/numeric/statistics.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr int kSuper = 256;
+
+// A super-block with its fields taken apart.
+struct Super {
+  std::uint16_t d = 0, dmin = 0;  // fp16
+  int scales[16] = {};            // zero folded in: q3_k -32..31
+  int mins[16] = {};
+  std::uint8_t q[kSuper] = {};  // as stored, without the zero-point
+};
+
+std::uint16_t load16(const std::uint8_t* bytes) {
+  return static_cast<std::uint16_t>(bytes[0] | (bytes[1] << 8));
+}
+void store16(std::uint8_t* bytes, std::uint16_t value) {
+  bytes[0] = static_cast<std::uint8_t>(value & 255);
+  bytes[1] = static_cast<std::uint8_t>(value >> 8);
+}
+
+// Two bits of each element: element e lies in byte e / 128 * 32 + e % 32, at bit 2 * (e / 32 % 4).
+int byte_of(int e) { return e / 128 * 32 + e % 32; }
+int bit_of(int e) { return 2 * (e / 32 % 4); }
+void or_bits(std::uint8_t& byte, int bits) { byte = static_cast<std::uint8_t>(byte | bits); }
+
+// Nibbles of q4_k and q5_k: the low ones of 32 bytes, then the high ones of the same 32.
+int nibble_byte(int e) { return e / 64 * 32 + e % 32; }
+int nibble_shift(int e) { return e / 32 % 2 * 4; }
+
+// q2_k: scales[16] (scale | min << 4), qs[64], d, dmin
+void scales_q2(const std::uint8_t* b, Super& s) {
+  for (int g = 0; g < 16; ++g) {
+    s.scales[g] = b[g] & 15;
+    s.mins[g] = b[g] >> 4;
+  }
+  s.d = load16(b + 80);
+  s.dmin = load16(b + 82);
+}
+void codes_q2(const std::uint8_t* b, Super& s) {
+  for (int e = 0; e < kSuper; ++e) s.q[e] = (b[16 + byte_of(e)] >> bit_of(e)) & 3;
+}
+void write_q2(const Super& s, std::uint8_t* b) {
+  for (int g = 0; g < 16; ++g) b[g] = static_cast<std::uint8_t>(s.scales[g] | (s.mins[g] << 4));
+  for (int e = 0; e < kSuper; ++e) or_bits(b[16 + byte_of(e)], s.q[e] << bit_of(e));
+  store16(b + 80, s.d);
+  store16(b + 82, s.dmin);
+}
+
+// q3_k: hmask[32], qs[64], scales[12], d. The third bit of element e is bit e / 32 of hmask[e %
+// 32]. Scales: low nibbles of 0..7 and 8..15 share bytes 0..7, two high bits each in bytes 8..11.
+void scales_q3(const std::uint8_t* b, Super& s) {
+  const std::uint8_t* packed = b + 96;
+  for (int g = 0; g < 16; ++g) {
+    const int low = (packed[g % 8] >> (g / 8 * 4)) & 15;
+    const int high = (packed[8 + g % 4] >> (g / 4 * 2)) & 3;
+    s.scales[g] = (low | (high << 4)) - 32;
+  }
+  s.d = load16(b + 108);
+}
+void codes_q3(const std::uint8_t* b, Super& s) {
+  for (int e = 0; e < kSuper; ++e) {
+    const int high = (b[e % 32] >> (e / 32)) & 1;
+    s.q[e] = static_cast<std::uint8_t>(((b[32 + byte_of(e)] >> bit_of(e)) & 3) | (high << 2));
+  }
+}
+void write_q3(const Super& s, std::uint8_t* b) {
+  std::uint8_t* packed = b + 96;
+  for (int g = 0; g < 16; ++g) {
+    const int stored = s.scales[g] + 32;
+    or_bits(packed[g % 8], (stored & 15) << (g / 8 * 4));
+    or_bits(packed[8 + g % 4], (stored >> 4) << (g / 4 * 2));
+  }
+  for (int e = 0; e < kSuper; ++e) {
+    or_bits(b[e % 32], (s.q[e] >> 2) << (e / 32));
+    or_bits(b[32 + byte_of(e)], (s.q[e] & 3) << bit_of(e));
+  }
+  store16(b + 108, s.d);
+}
+
+// The 12 bytes of eight 6-bit scales and minima of q4_k and q5_k.
+void read_scales6(const std::uint8_t* p, Super& s) {
+  for (int g = 0; g < 4; ++g) {
+    s.scales[g] = p[g] & 63;
+    s.mins[g] = p[g + 4] & 63;
+    s.scales[g + 4] = (p[g + 8] & 15) | ((p[g] >> 6) << 4);
+    s.mins[g + 4] = (p[g + 8] >> 4) | ((p[g + 4] >> 6) << 4);
+  }
+}
+void write_scales6(const Super& s, std::uint8_t* p) {
+  for (int g = 0; g < 4; ++g) {
+    p[g] = static_cast<std::uint8_t>(s.scales[g] | ((s.scales[g + 4] >> 4) << 6));
+    p[g + 4] = static_cast<std::uint8_t>(s.mins[g] | ((s.mins[g + 4] >> 4) << 6));
+    p[g + 8] = static_cast<std::uint8_t>((s.scales[g + 4] & 15) | ((s.mins[g + 4] & 15) << 4));
+  }
+}
+
+// q4_k: d, dmin, scales[12], qs[128]
+void scales_q45(const std::uint8_t* b, Super& s) {
+  s.d = load16(b);
+  s.dmin = load16(b + 2);
+  read_scales6(b + 4, s);
+}
+void codes_q4(const std::uint8_t* b, Super& s) {
+  for (int e = 0; e < kSuper; ++e) s.q[e] = (b[16 + nibble_byte(e)] >> nibble_shift(e)) & 15;
+}
+void write_q4(const Super& s, std::uint8_t* b) {
+  store16(b, s.d);
+  store16(b + 2, s.dmin);
+  write_scales6(s, b + 4);
+  for (int e = 0; e < kSuper; ++e) or_bits(b[16 + nibble_byte(e)], s.q[e] << nibble_shift(e));
+}
+
+// q5_k: d, dmin, scales[12], qh[32], qs[128]; the fifth bit of element e is bit e / 32 of qh[e %
+// 32]
+void codes_q5(const std::uint8_t* b, Super& s) {
+  for (int e = 0; e < kSuper; ++e) {
+    const int low = (b[48 + nibble_byte(e)] >> nibble_shift(e)) & 15;
+    const int high = (b[16 + e % 32] >> (e / 32)) & 1;
+    s.q[e] = static_cast<std::uint8_t>(low | (high << 4));
+  }
+}
+void write_q5(const Super& s, std::uint8_t* b) {
+  store16(b, s.d);
+  store16(b + 2, s.dmin);
+  write_scales6(s, b + 4);
+  for (int e = 0; e < kSuper; ++e) {
+    or_bits(b[48 + nibble_byte(e)], (s.q[e] & 15) << nibble_shift(e));
+    or_bits(b[16 + e % 32], (s.q[e] >> 4) << (e / 32));
+  }
+}
+
+// q6_k: ql[128], qh[64], int8 scales[16], d. In each half of 128 elements, byte l of ql holds the
+// low nibbles of elements l and l + 64; two high bits each lie in qh as the bits of q2_k do.
+int q6_byte(int e) { return e / 128 * 64 + e % 64; }
+int q6_shift(int e) { return e / 64 % 2 * 4; }
+void codes_q6(const std::uint8_t* b, Super& s) {
+  for (int e = 0; e < kSuper; ++e) {
+    const int low = (b[q6_byte(e)] >> q6_shift(e)) & 15;
+    const int high = (b[128 + byte_of(e)] >> bit_of(e)) & 3;
+    s.q[e] = static_cast<std::uint8_t>(low | (high << 4));
+  }
+}
+void scales_q6(const std::uint8_t* b, Super& s) {
+  for (int g = 0; g < 16; ++g) s.scales[g] = (b[192 + g] ^ 128) - 128;
+  s.d = load16(b + 208);
+}
+void write_q6(const Super& s, std::uint8_t* b) {
+  for (int e = 0; e < kSuper; ++e) {
+    or_bits(b[q6_byte(e)], (s.q[e] & 15) << q6_shift(e));
+    or_bits(b[128 + byte_of(e)], (s.q[e] >> 4) << bit_of(e));
+  }
+  for (int g = 0; g < 16; ++g) b[192 + g] = static_cast<std::uint8_t>(s.scales[g]);
+  store16(b + 208, s.d);
+}
+
+// One row per format; the codecs below are instances over it.
+struct KQuant {
+  int bytes, bits, group;
+  bool has_min;
+  int scale_top;  // largest sub-scale; the smallest is 0, or -scale_top - 1 without minima
+  void (*read_scales)(const std::uint8_t*, Super&);
+  void (*read_codes)(const std::uint8_t*, Super&);
+  void (*write)(const Super&, std::uint8_t*);
+
+  constexpr int zero() const { return has_min ? 0 : 1 << (bits - 1); }
+  constexpr int top() const { return (1 << bits) - 1; }
+};
+constexpr KQuant kQ2{84, 2, 16, true, 15, scales_q2, codes_q2, write_q2};
+constexpr KQuant kQ3{110, 3, 16, false, 31, scales_q3, codes_q3, write_q3};
+constexpr KQuant kQ4{144, 4, 32, true, 63, scales_q45, codes_q4, write_q4};
+constexpr KQuant kQ5{176, 5, 32, true, 63, scales_q45, codes_q5, write_q5};
+constexpr KQuant kQ6{210, 6, 16, false, 127, scales_q6, codes_q6, write_q6};
+
+float group_scale(const Super& s, int g) {
+  return decode_fp16(s.d) * static_cast<float>(s.scales[g]);
+}
+float group_min(const Super& s, int g) {
+  return -(decode_fp16(s.dmin) * static_cast<float>(s.mins[g]));
+}
+
+// NaN becomes 0, infinities the block's largest finite magnitude.
+void copy_finite(const float* x, float* finite) {
+  const float largest = abs_max(x, kSuper);
+  for (int i = 0; i < kSuper; ++i) {
+    finite[i] = std::isnan(x[i]) ? 0.0f : std::clamp(x[i], -largest, largest);
+  }
+}
+
+// Sub-scales as integers of lo..top times a common fp16 factor.
+void quantize_scales(const double* exact, int groups, int lo, int top, std::uint16_t& factor,
+                     int* integers) {
+  const double extreme = *std::max_element(
+      exact, exact + groups, [](double a, double b) { return std::abs(a) < std::abs(b); });
+  // The extreme takes the end of the range that reaches further.
+  const double step = lo < 0 ? extreme / lo : extreme / top;
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  factor = encode_fp16_scale(static_cast<float>(std::clamp(step, -kLargest, kLargest)));
+  const auto stored = static_cast<double>(decode_fp16(factor));
+  for (int g = 0; g < groups; ++g) {
+    const double ratio = stored == 0 ? 0 : std::nearbyint(exact[g] / stored);
+    integers[g] = static_cast<int>(std::clamp<double>(ratio, lo, top));
+  }
+}
+
+void encode_super(const KQuant& f, const float* x, std::uint8_t* bytes) {
+  float finite[kSuper];
+  copy_finite(x, finite);
+  const int groups = kSuper / f.group;
+  double scales[16] = {}, mins[16] = {};
+  for (int g = 0; g < groups; ++g) {
+    const float* group = finite + g * f.group;
+    if (f.has_min) {
+      const ScaleAndMin found = search_scale_and_min(group, f.group, f.top());
+      scales[g] = found.scale;
+      mins[g] = found.min;
+    } else {
+      scales[g] = search_scale(group, f.group, f.zero());
+    }
+  }
+  Super s;
+  quantize_scales(scales, groups, f.has_min ? 0 : -f.scale_top - 1, f.scale_top, s.d, s.scales);
+  if (f.has_min) quantize_scales(mins, groups, 0, f.scale_top, s.dmin, s.mins);
+  for (int e = 0; e < kSuper; ++e) {
+    const float scale = group_scale(s, e / f.group), min = group_min(s, e / f.group);
+    const float q = scale == 0 ? 0.0f : std::nearbyint((finite[e] - min) / scale);
+    s.q[e] = static_cast<std::uint8_t>(
+        std::clamp(q + static_cast<float>(f.zero()), 0.0f, static_cast<float>(f.top())));
+  }
+  std::fill(bytes, bytes + f.bytes, std::uint8_t{0});
+  f.write(s, bytes);
+}
+
+template <const KQuant& Quant>
+void encode(const float* x, std::int64_t blocks, std::uint8_t* bytes) {
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    encode_super(Quant, x + b * kSuper, bytes + b * Quant.bytes);
+  }
+}
+
+template <const KQuant& Quant>
+void decode(const std::uint8_t* bytes, std::int64_t blocks, float* values) {
+  for (std::int64_t b = 0; b < blocks; ++b, values += kSuper) {
+    Super s;
+    Quant.read_scales(bytes + b * Quant.bytes, s);
+    Quant.read_codes(bytes + b * Quant.bytes, s);
+    for (int start = 0; start < kSuper; start += Quant.group) {
+      const float scale = group_scale(s, start / Quant.group);
+      const float min = group_min(s, start / Quant.group);
+      for (int e = start; e < start + Quant.group; ++e) {
+        const float scaled = scale * static_cast<float>(s.q[e] - Quant.zero());
+        values[e] = Quant.has_min ? scaled + min : scaled;
+      }
+    }
+  }
+}
+
+template <const KQuant& Quant>
+void codes(const std::uint8_t* block, std::int16_t* integers) {
+  Super s;
+  Quant.read_codes(block, s);
+  for (int e = 0; e < kSuper; ++e) {
+    integers[e] = static_cast<std::int16_t>(s.q[e] - Quant.zero());
+  }
+}
+
+template <const KQuant& Quant>
+float scale(const std::uint8_t* block, int group) {
+  Super s;
+  Quant.read_scales(block, s);
+  return group_scale(s, group);
+}
+
+template <const KQuant& Quant>
+float min(const std::uint8_t* block, int group) {
+  Super s;
+  Quant.read_scales(block, s);
+  return group_min(s, group);
+}
+
+}  // namespace
+
+const BlockCodec kSuperBlocks[5] = {
+    {"q2_k", encode<kQ2>, decode<kQ2>, codes<kQ2>, scale<kQ2>, min<kQ2>},
+    {"q3_k", encode<kQ3>, decode<kQ3>, codes<kQ3>, scale<kQ3>, nullptr},
+    {"q4_k", encode<kQ4>, decode<kQ4>, codes<kQ4>, scale<kQ4>, min<kQ4>},
+    {"q5_k", encode<kQ5>, decode<kQ5>, codes<kQ5>, scale<kQ5>, min<kQ5>},
+    {"q6_k", encode<kQ6>, decode<kQ6>, codes<kQ6>, scale<kQ6>, nullptr},
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,108 @@
+#include "core/numeric/nf4.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/numeric/statistics.h"
+#include "core/numeric/vectorize.h"
+#include "core/units.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr float kNf4[16] = {-1.0f,
+                            -0.6961928009986877f,
+                            -0.5250730514526367f,
+                            -0.39491748809814453f,
+                            -0.28444138169288635f,
+                            -0.18477343022823334f,
+                            -0.09105003625154495f,
+                            0.0f,
+                            0.07958029955625534f,
+                            0.16093020141124725f,
+                            0.24611230194568634f,
+                            0.33791524171829224f,
+                            0.44070982933044434f,
+                            0.5626170039176941f,
+                            0.7229568362236023f,
+                            1.0f};
+
+BITJOULE_VECTORIZE void encode_loop(float scale, const float* x, std::int64_t n,
+                                    std::uint16_t* codes) {
+  float midpoints[15];
+  for (int j = 0; j < 15; ++j) midpoints[j] = 0.5f * (kNf4[j] + kNf4[j + 1]);
+  for (std::int64_t i = 0; i < n; ++i) {
+    float t = x[i] / scale;
+    t = t == t ? t : 0.0f;
+    int code = 0;
+    for (int j = 0; j < 15; ++j) code += t > midpoints[j] ? 1 : 0;
+    codes[i] = static_cast<std::uint16_t>(code);
+  }
+}
+
+std::array<float, 256> make_dynamic8() {
+  std::array<float, 256> table{};
+  std::size_t used = 0;
+  for (int i = 0; i < 7; ++i) {
+    const int parts = 1 << i;
+    for (int p = 0; p < parts; ++p) {
+      const double middle = 0.1 + 0.9 * (p + 0.5) / parts;
+      const auto value = static_cast<float>(std::pow(10.0, i - 6) * middle);
+      table[used++] = value;
+      table[used++] = -value;
+    }
+  }
+  table[used++] = 0.0f;
+  table[used++] = 1.0f;
+  std::sort(table.begin(), table.end());
+  return table;
+}
+
+std::uint8_t nearest_dynamic8(float value) {
+  const float* table = dynamic8_table();
+  const float* above = std::lower_bound(table, table + 256, value);
+  if (above == table) return 0;
+  if (above == table + 256) return 255;
+  const bool lower = value - above[-1] <= *above - value;
+  return static_cast<std::uint8_t>(above - table - (lower ? 1 : 0));
+}
+
+}  // namespace
+
+const float* nf4_table() { return kNf4; }
+
+void encode_nf4(float scale, const float* x, std::int64_t n, std::uint16_t* codes) {
+  encode_loop(scale, x, n, codes);
+}
+
+void decode_nf4(float scale, const std::uint16_t* codes, std::int64_t n, float* values) {
+  for (std::int64_t i = 0; i < n; ++i) values[i] = scale * kNf4[codes[i]];
+}
+
+const float* dynamic8_table() {
+  static const std::array<float, 256> table = make_dynamic8();
+  return table.data();
+}
+
+DoubleQuantized double_quantize(const std::vector<float>& scales) {
+  DoubleQuantized result;
+  double sum = 0;
+  for (float s : scales) sum += static_cast<double>(s);
+  const auto count = static_cast<std::int64_t>(scales.size());
+  result.mean = static_cast<float>(sum / static_cast<double>(count));
+  std::vector<float> centred;
+  for (float s : scales) centred.push_back(s - result.mean);
+  for (std::int64_t start = 0; start < count; start += kDoubleQuantBlock) {
+    const std::int64_t n = std::min(kDoubleQuantBlock, count - start);
+    const float* block = centred.data() + start;
+    const float largest = abs_max(block, n);
+    result.block_scales.push_back(largest);
+    for (std::int64_t i = 0; i < n; ++i) {
+      result.codes.push_back(nearest_dynamic8(largest == 0 ? 0.0f : block[i] / largest));
+    }
+  }
+  return result;
+}
+
+}  // namespace bitjoule

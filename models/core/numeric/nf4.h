@@ -1,0 +1,31 @@
+// NF4 of bitsandbytes (QLoRA, arXiv:2305.14314): value = absmax of the block * table[code].
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace bitjoule {
+
+/// The 16 values, as published in bitsandbytes functional.py.
+const float* nf4_table();
+
+/// Nearest table entry of x / scale; a tie goes to the lower entry, NaN counts as 0.
+void encode_nf4(float scale, const float* x, std::int64_t n, std::uint16_t* codes);
+void decode_nf4(float scale, const std::uint16_t* codes, std::int64_t n, float* values);
+
+/// bitsandbytes' signed dynamic 8-bit map, ascending: 0, 1 and +-10^(i-6) * m, where m are the
+/// midpoints of 2^i equal parts of 0.1..1, i = 0..6 (arXiv:1511.04561). Computed in double.
+const float* dynamic8_table();
+
+/// Double quantization of the block scales: scale = mean + block_scale * dynamic8_table()[code],
+/// one block_scale per 256 consecutive scales.
+struct DoubleQuantized {
+  std::vector<std::uint8_t> codes;
+  std::vector<float> block_scales;
+  float mean = 0;
+};
+DoubleQuantized double_quantize(const std::vector<float>& scales);
+
+inline constexpr std::int64_t kDoubleQuantBlock = 256;
+
+}  // namespace bitjoule

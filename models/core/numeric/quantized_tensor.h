@@ -1,0 +1,86 @@
+// A tensor as it lies in memory: format, shape and the stored bytes.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/numeric/affine.h"
+#include "core/numeric/storage.h"
+
+namespace bitjoule {
+
+struct BlockCodec;
+
+/// Whether integer MACs can consume a format's codes directly, scales being applied to partial
+/// sums: value = scale * (code - zero_point) + min.
+struct NativeInteger {
+  bool available = false;  ///< false: floats and codebooks, and uint16 (no signed 16-bit operand)
+  int operand_bits = 0;    ///< width of a multiplier operand that holds every code
+  bool is_signed = true;   ///< false: operands are 0..2^bits - 1
+  int min_code = 0, max_code = 0;
+  bool has_zero_point = false;  ///< costs a correction by the sum of the other operand
+  bool has_min = false;         ///< likewise (q4_1, K-quants)
+};
+
+NativeInteger native_integer(const TensorFormat& format);
+
+/// Consecutive elements along k that share one scale: partial sums leave the integer domain there.
+/// 0: the whole row (per channel and per tensor).
+std::int64_t native_group(const TensorFormat& format);
+
+class QuantizedTensor {
+ public:
+  /// Encodes rows x k floats, rounding as the format's origin does (docs/formats.md). Throws an
+  /// input Error where the shape does not fit the format.
+  static QuantizedTensor quantize(const TensorFormat& format, const float* data, std::int64_t rows,
+                                  std::int64_t k);
+
+  /// Takes stored bytes as they are: interleaved blocks, or the planar fields in the order codes,
+  /// scales, zero-points, tables. Throws an input Error where their number is not tensor_bytes.
+  static QuantizedTensor from_stored(const TensorFormat& format, std::vector<std::uint8_t> bytes,
+                                     std::int64_t rows, std::int64_t k);
+
+  const TensorFormat& format() const { return format_; }
+  const StorageLayout& layout() const { return layout_; }
+  std::int64_t rows() const { return rows_; }
+  std::int64_t k() const { return k_; }
+  const std::vector<std::uint8_t>& bytes() const { return bytes_; }
+
+  /// All rows x k values.
+  void decode(float* values) const { decode_rows(0, rows_, 0, k_, values); }
+  /// The values of rows row0..row1 - 1, elements k0..k1 - 1, densely.
+  void decode_rows(std::int64_t row0, std::int64_t row1, std::int64_t k0, std::int64_t k1,
+                   float* values) const;
+
+  /// Integer codes of one row; only where native_integer(format).available.
+  void codes(std::int64_t row, std::int64_t k0, std::int64_t k1, std::int16_t* integers) const;
+  /// Of the group that holds element k of the row; value = scale * (code - zero_point) + min.
+  float scale(std::int64_t row, std::int64_t k) const;
+  std::int32_t zero_point(std::int64_t row, std::int64_t k) const;
+  float min(std::int64_t row, std::int64_t k) const;
+
+ private:
+  QuantizedTensor(const TensorFormat& format, std::int64_t rows, std::int64_t k);
+
+  /// Chooses, rounds and stores the scales; returns what elements are encoded with, per group.
+  std::vector<GroupParameters> store_scales(const float* data);
+  void store_double_quantized(const std::vector<GroupParameters>& groups);
+  void encode_planar_row(const float* x, std::int64_t row,
+                         const std::vector<GroupParameters>& groups);
+  void decode_planar_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
+  void decode_blocks_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
+  /// Interleaved formats: the block that holds element k.
+  const std::uint8_t* block(std::int64_t row, std::int64_t k) const;
+  float stored_scale(std::int64_t index) const;
+  std::int32_t stored_zero_point(std::int64_t index) const;
+
+  TensorFormat format_;
+  StorageLayout layout_;
+  const BlockCodec* codec_ = nullptr;  // of interleaved formats
+  std::int64_t rows_, k_;
+  std::int64_t row_bytes_ = 0;                                 // of the codes, or of the blocks
+  std::int64_t scales_at_ = 0, zeros_at_ = 0, tables_at_ = 0;  // planar: where fields start
+  std::vector<std::uint8_t> bytes_;
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,120 @@
+#include "core/numeric/requantize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/numeric/format.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::int32_t kMin32 = std::numeric_limits<std::int32_t>::min();
+constexpr std::int32_t kMax32 = std::numeric_limits<std::int32_t>::max();
+
+std::int32_t saturate32(std::int64_t value) {
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(value, kMin32, kMax32));
+}
+
+std::int32_t double_rounding(std::int32_t acc, FixedPointMultiplier m) {
+  // TFLite's left shift may overflow (undefined there); it saturates here.
+  const std::int32_t shifted =
+      saturate32(static_cast<std::int64_t>(acc) * (std::int64_t{1} << std::max(m.shift, 0)));
+  return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(shifted, m.m0),
+                                std::max(-m.shift, 0));
+}
+
+std::int32_t single_rounding(std::int32_t acc, FixedPointMultiplier m) {
+  const std::int64_t product = static_cast<std::int64_t>(acc) * m.m0;
+  const std::int64_t half = std::int64_t{1} << (30 - m.shift);
+  return saturate32((product + half) >> (31 - m.shift));
+}
+
+}  // namespace
+
+FixedPointMultiplier fixed_point_multiplier(double multiplier) {
+  if (!(multiplier >= 0) || multiplier >= 1073741824.0) {
+    throw input_error("requantization factor " + std::to_string(multiplier) + " is not in 0..2^30");
+  }
+  if (multiplier == 0) return {};
+  int shift;
+  const double mantissa = std::frexp(multiplier, &shift);
+  auto m0 = static_cast<std::int64_t>(std::round(mantissa * 2147483648.0));
+  if (m0 == std::int64_t{1} << 31) {
+    m0 /= 2;
+    ++shift;
+  }
+  if (shift < -31) return {};
+  return {static_cast<std::int32_t>(m0), shift};
+}
+
+double requantize_multiplier(float input_scale, float weight_scale, float output_scale) {
+  return static_cast<double>(input_scale) * static_cast<double>(weight_scale) /
+         static_cast<double>(output_scale);
+}
+
+std::int32_t saturating_rounding_doubling_high_mul(std::int32_t a, std::int32_t b) {
+  if (a == kMin32 && b == kMin32) return kMax32;
+  const std::int64_t product = static_cast<std::int64_t>(a) * b;
+  const std::int64_t nudge = product >= 0 ? (1 << 30) : 1 - (1 << 30);
+  return static_cast<std::int32_t>((product + nudge) / (std::int64_t{1} << 31));
+}
+
+std::int32_t rounding_divide_by_pot(std::int32_t x, int exponent) {
+  const std::int64_t mask = (std::int64_t{1} << exponent) - 1;
+  const std::int64_t remainder = x & mask;
+  const std::int64_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);
+  return static_cast<std::int32_t>((static_cast<std::int64_t>(x) >> exponent) +
+                                   (remainder > threshold ? 1 : 0));
+}
+
+ClampRange clamp_range(const std::string& format) {
+  const Format& f = find_format(format);
+  if (f.cls != FormatClass::kInteger) {
+    throw input_error("requantization gives integers, not " + format);
+  }
+  return {f.min_code, f.max_code};
+}
+
+ClampRange activation_range(ClampRange range, float scale, std::int32_t zero_point, double lo,
+                            double hi) {
+  const auto code = [&](double value) {
+    const double q = zero_point + std::round(value / static_cast<double>(scale));
+    return static_cast<std::int32_t>(
+        std::clamp(q, static_cast<double>(range.lo), static_cast<double>(range.hi)));
+  };
+  return {code(lo), code(hi)};
+}
+
+Requantizer::Requantizer(Requantize mode, std::vector<double> multipliers, std::int32_t zero_point,
+                         ClampRange range)
+    : mode_(mode), multipliers_(std::move(multipliers)), zero_point_(zero_point), range_(range) {
+  if (multipliers_.empty()) throw internal_error("a Requantizer needs a multiplier");
+  for (double m : multipliers_) {
+    if (!(m >= 0) || !std::isfinite(m)) {
+      throw input_error("requantization factor " + std::to_string(m) + " is not a finite number");
+    }
+    if (mode_ != Requantize::kOnnxHalfEven) fixed_.push_back(fixed_point_multiplier(m));
+  }
+}
+
+std::int32_t Requantizer::operator()(std::int32_t accumulator, std::int64_t channel) const {
+  const std::size_t c = multipliers_.size() == 1 ? 0 : static_cast<std::size_t>(channel);
+  double scaled = 0;
+  switch (mode_) {
+    case Requantize::kTfliteDoubleRounding:
+      scaled = double_rounding(accumulator, fixed_[c]);
+      break;
+    case Requantize::kTfliteSingleRounding:
+      scaled = single_rounding(accumulator, fixed_[c]);
+      break;
+    case Requantize::kOnnxHalfEven:
+      scaled = std::nearbyint(static_cast<double>(accumulator) * multipliers_[c]);
+      break;
+  }
+  // Exact in double: both terms are integers, or beyond every clamp.
+  return static_cast<std::int32_t>(std::clamp(scaled + zero_point_, static_cast<double>(range_.lo),
+                                              static_cast<double>(range_.hi)));
+}
+
+}  // namespace bitjoule

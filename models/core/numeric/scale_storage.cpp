@@ -1,0 +1,74 @@
+#include "core/numeric/scale_storage.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace bitjoule {
+namespace {
+
+const FloatSpec& scale_spec(ScaleFormat format) {
+  return format == ScaleFormat::kFloat16 ? kFp16 : format == ScaleFormat::kBfloat16 ? kBf16 : kFp32;
+}
+
+}  // namespace
+
+std::uint32_t encode_scale(ScaleFormat format, float scale) {
+  if (format == ScaleFormat::kE8m0) {
+    if (scale == 0) return 0;
+    // Up to the next power of two, so that nothing saturates: 2^(code - 127).
+    int exponent;
+    const float mantissa = std::frexp(scale, &exponent);  // scale = mantissa * 2^exponent
+    const int up = mantissa == 0.5f ? exponent - 1 : exponent;
+    return static_cast<std::uint32_t>(std::clamp(up + 127, 0, 254));
+  }
+  const FloatSpec& spec = scale_spec(format);
+  const std::uint32_t code = encode_float(spec, scale);
+  if (scale > 0 && code == 0) return 1;
+  return std::min(code, spec.max_code());
+}
+
+float decode_scale(ScaleFormat format, std::uint32_t stored) {
+  if (format == ScaleFormat::kE8m0) {
+    return stored == 255 ? std::numeric_limits<float>::quiet_NaN()
+                         : std::ldexp(1.0f, static_cast<int>(stored) - 127);
+  }
+  return decode_float(scale_spec(format), stored);
+}
+
+std::uint32_t mx_shared_exponent(const Format& format, float abs_max) {
+  if (abs_max == 0) return 0;
+  // mxint8's largest value is 127/64: exponent 0.
+  const int element = format.is_float_element() ? format.fp.max_exponent() : 0;
+  return static_cast<std::uint32_t>(std::clamp(std::ilogb(abs_max) - element + 127, 0, 254));
+}
+
+std::uint32_t encode_zero_point(const StorageLayout& layout, std::int32_t zero_point) {
+  const ZeroPointFormat& z = layout.zero_format;
+  if (z.packed) {
+    const auto shifted = static_cast<std::uint32_t>(zero_point - layout.format->min_code - 1);
+    return shifted & ((1u << z.bits) - 1);
+  }
+  if (z.fp.exponent_bits != 0) return encode_float(z.fp, static_cast<float>(zero_point));
+  return static_cast<std::uint32_t>(zero_point) &
+         static_cast<std::uint32_t>((std::uint64_t{1} << z.bits) - 1);
+}
+
+std::int32_t decode_zero_point(const StorageLayout& layout, std::uint32_t stored) {
+  const ZeroPointFormat& z = layout.zero_format;
+  if (z.packed) {
+    const std::uint32_t shifted = (stored + 1) & ((1u << z.bits) - 1);
+    return static_cast<std::int32_t>(shifted) + layout.format->min_code;
+  }
+  if (z.fp.exponent_bits != 0) {
+    // A file may hold anything; only integers in the stated range are zero-points.
+    const float value = decode_float(z.fp, stored);
+    const auto lo = static_cast<float>(z.lo), hi = static_cast<float>(z.hi);
+    return value >= lo && value <= hi ? static_cast<std::int32_t>(std::nearbyint(value)) : 0;
+  }
+  const bool negative = z.lo < 0 && ((stored >> (z.bits - 1)) & 1) != 0;
+  return static_cast<std::int32_t>(static_cast<std::int64_t>(stored) -
+                                   (negative ? std::int64_t{1} << z.bits : std::int64_t{0}));
+}
+
+}  // namespace bitjoule

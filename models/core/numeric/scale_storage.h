@@ -1,0 +1,23 @@
+// Scales and zero-points as they are stored.
+#pragma once
+
+#include <cstdint>
+
+#include "core/numeric/storage.h"
+
+namespace bitjoule {
+
+/// The stored form of a scale (fp32, fp16, bf16: nearest; e8m0: up to a power of two), and back. A
+/// positive scale stays positive and finite. Not for kDynamic8 (nf4.h).
+std::uint32_t encode_scale(ScaleFormat format, float scale);
+float decode_scale(ScaleFormat format, std::uint32_t stored);
+
+/// MX: 2^(floor(log2(abs_max)) - exponent of the element's largest value), as its E8M0 code;
+/// microxcaling's rule. 0 for abs_max = 0.
+std::uint32_t mx_shared_exponent(const Format& format, float abs_max);
+
+/// The stored form of a zero-point, and back; packed is (zero - min_code - 1) mod 2^bits (GPTQ).
+std::uint32_t encode_zero_point(const StorageLayout& layout, std::int32_t zero_point);
+std::int32_t decode_zero_point(const StorageLayout& layout, std::uint32_t stored);
+
+}  // namespace bitjoule

@@ -1,0 +1,215 @@
+#include "core/numeric/storage.h"
+
+#include <numeric>
+
+#include "core/units.h"
+
+namespace bitjoule {
+namespace {
+
+struct ScaleRow {
+  const char* name;
+  ScaleFormat format;
+  int bits;
+};
+constexpr ScaleRow kScales[] = {
+    {"fp32", ScaleFormat::kFloat32, 32},
+    {"fp16", ScaleFormat::kFloat16, 16},
+    {"bf16", ScaleFormat::kBfloat16, 16},
+    {"e8m0", ScaleFormat::kE8m0, 8},
+};
+
+const ScaleRow& find_scale(const std::string& name) {
+  std::vector<std::string> valid;
+  for (const ScaleRow& row : kScales) {
+    if (name == row.name) return row;
+    valid.push_back(row.name);
+  }
+  throw unknown_name_error("storage of scales", name, valid);
+}
+
+// Floats hold every integer up to 2^(mantissa + 1) exactly.
+const struct ZeroPointRow {
+  const char* name;
+  ZeroPointFormat format;
+} kZeroPoints[] = {
+    {"fp32", {32, -(1 << 24), 1 << 24, false, kFp32}},
+    {"fp16", {16, -2048, 2048, false, kFp16}},
+    {"bf16", {16, -256, 256, false, kBf16}},
+    {"int8", {8, -128, 127, false, {}}},
+    {"uint8", {8, 0, 255, false, {}}},
+    {"int16", {16, -32768, 32767, false, {}}},
+    {"uint16", {16, 0, 65535, false, {}}},
+};
+
+ZeroPointFormat find_zero_point(const std::string& name, const Format& element) {
+  if (name == "packed") return {element.bits, element.min_code, element.max_code, true, {}};
+  std::vector<std::string> valid = {"packed"};
+  for (const ZeroPointRow& row : kZeroPoints) {
+    if (name == row.name) {
+      if (row.format.lo > element.min_code || row.format.hi < element.max_code) {
+        throw input_error("zero-points of " + element.name + " range over " +
+                          std::to_string(element.min_code) + ".." +
+                          std::to_string(element.max_code) + ", which " + name +
+                          " does not hold exactly; choose packed or a wider one");
+      }
+      return row.format;
+    }
+    valid.push_back(row.name);
+  }
+  throw unknown_name_error("storage of zero-points", name, valid);
+}
+
+std::int64_t group_of(const TensorFormat& format) {
+  switch (format.granularity) {
+    case Granularity::kPerTensor:
+      return kWholeTensor;
+    case Granularity::kPerChannel:
+      return kWholeRow;
+    case Granularity::kPerGroup:
+      break;
+  }
+  if (format.group_size < 1) {
+    throw input_error("group_size must be at least 1, got " + std::to_string(format.group_size));
+  }
+  return format.group_size;
+}
+
+void integer_fields(const TensorFormat& format, StorageLayout& layout) {
+  const ScaleRow& scale = find_scale(format.scale);
+  const std::int64_t group = group_of(format);
+  layout.scale_format = scale.format;
+  layout.scales = {scale.bits, group};
+  layout.symmetric = format.symmetric || layout.format->mean_scale;
+  if (!layout.symmetric) {
+    layout.zero_format = find_zero_point(format.zero_point, *layout.format);
+    layout.zero_points = {layout.zero_format.bits, group};
+  }
+}
+
+void codebook_fields(const TensorFormat& format, StorageLayout& layout) {
+  const std::int64_t group =
+      format.granularity == Granularity::kPerGroup ? group_of(format) : layout.format->group;
+  if (layout.format->name == "nf4_dq") {
+    layout.scale_format = ScaleFormat::kDynamic8;
+    layout.scales = {8, group};
+    layout.tables = {32, 256};
+    layout.constant_bytes = 4;
+    return;
+  }
+  const ScaleRow& scale = find_scale(format.scale);
+  layout.scale_format = scale.format;
+  layout.scales = {scale.bits, group};
+}
+
+void block_fields(StorageLayout& layout) {
+  const Format& f = *layout.format;
+  if (!f.is_interleaved()) {
+    layout.scale_format = ScaleFormat::kE8m0;
+    layout.scales = {8, f.group};
+    return;
+  }
+  layout.block_elements = f.block_elements;
+  layout.block_bytes = f.block_bytes;
+  layout.scales = {f.scale_bits, f.block_elements};
+  layout.mins = {f.min_bits, f.block_elements};
+}
+
+std::int64_t field_bytes(const StorageField& field, std::int64_t rows, std::int64_t k) {
+  if (!field.present() || field.group == kWholeTensor) return 0;
+  return ceil_div(rows * groups_per_row(field, k) * field.bits, 8);
+}
+
+std::int64_t constant_bytes(const StorageField& field) {
+  return field.present() && field.group == kWholeTensor ? ceil_div(field.bits, 8) : 0;
+}
+
+}  // namespace
+
+StorageLayout storage_layout(const TensorFormat& format) {
+  const Format& element = find_format(format.format);
+  StorageLayout layout;
+  layout.format = &element;
+  layout.codes = {element.bits, 1};
+  switch (element.cls) {
+    case FormatClass::kFloat:
+      break;
+    case FormatClass::kInteger:
+      integer_fields(format, layout);
+      break;
+    case FormatClass::kCodebook:
+      codebook_fields(format, layout);
+      break;
+    case FormatClass::kBlock:
+      block_fields(layout);
+      break;
+  }
+  return layout;
+}
+
+std::int64_t groups_per_row(const StorageField& field, std::int64_t k) {
+  return field.group > 0 ? ceil_div(k, field.group) : 1;
+}
+
+std::int64_t group_index(const StorageLayout& layout, std::int64_t row, std::int64_t k,
+                         std::int64_t row_length) {
+  const std::int64_t group = layout.scales.group;
+  if (group == kWholeTensor) return 0;
+  return group == kWholeRow ? row : row * groups_per_row(layout.scales, row_length) + k / group;
+}
+
+std::int64_t region_alignment(const StorageLayout& layout) {
+  if (layout.interleaved()) return layout.block_elements;
+  std::int64_t alignment = 8 / std::gcd(layout.codes.bits, std::int64_t{8});
+  for (const StorageField* field : {&layout.scales, &layout.zero_points}) {
+    if (field->present() && field->group > 0) alignment = std::lcm(alignment, field->group);
+  }
+  return alignment;
+}
+
+RegionBytes region_bytes(const StorageLayout& layout, std::int64_t rows, std::int64_t k) {
+  RegionBytes bytes;
+  if (layout.interleaved() && k % layout.block_elements != 0) {
+    throw input_error(layout.format->name + " stores blocks of " +
+                      std::to_string(layout.block_elements) +
+                      " elements along k; k = " + std::to_string(k) + " is not a multiple");
+  }
+  constexpr std::int64_t kMaxElements = std::int64_t{1} << 55;  // keeps every product below 2^63
+  if (rows < 0 || k < 0 || (k > 0 && rows > kMaxElements / k)) {
+    throw input_error("a tensor of " + std::to_string(rows) + " x " + std::to_string(k) +
+                      " elements is out of range");
+  }
+  bytes.codes = rows * ceil_div(k * layout.codes.bits, 8);
+  bytes.scales = field_bytes(layout.scales, rows, k);
+  bytes.zero_points = field_bytes(layout.zero_points, rows, k);
+  bytes.mins = field_bytes(layout.mins, rows, k);
+  if (layout.tables.present()) {
+    const std::int64_t scales = rows * groups_per_row(layout.scales, k);
+    bytes.tables = ceil_div(scales, layout.tables.group) * layout.tables.bits / 8;
+  }
+  return bytes;
+}
+
+RegionBytes tensor_constants(const StorageLayout& layout) {
+  RegionBytes bytes;
+  bytes.scales = constant_bytes(layout.scales);
+  bytes.zero_points = constant_bytes(layout.zero_points);
+  bytes.tables = layout.constant_bytes;
+  return bytes;
+}
+
+RegionBytes tensor_bytes(const StorageLayout& layout, std::int64_t rows, std::int64_t k) {
+  RegionBytes bytes = region_bytes(layout, rows, k);
+  const RegionBytes constants = tensor_constants(layout);
+  bytes.scales += constants.scales;
+  bytes.zero_points += constants.zero_points;
+  bytes.tables += constants.tables;
+  return bytes;
+}
+
+double effective_bits_per_weight(const StorageLayout& layout, std::int64_t rows, std::int64_t k) {
+  return 8.0 * static_cast<double>(tensor_bytes(layout, rows, k).total()) /
+         (static_cast<double>(rows) * static_cast<double>(k));
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,91 @@
+// Where the bits of a tensor lie. A tensor is `rows` (output channels) x `k`, k contiguous.
+//
+// Planar formats keep one array per field. Codes: each row starts at a whole byte, elements packed
+// from the least significant bit. Scales, zero-points, minima: packed without gaps in the order
+// [row][group]; a region's share of a field is rounded up to whole bytes once.
+// Interleaved formats (GGML) are a sequence of blocks that hold all fields.
+#pragma once
+
+#include <cstdint>
+
+#include "core/numeric/format.h"
+#include "core/numeric/tensor_format.h"
+
+namespace bitjoule {
+
+inline constexpr std::int64_t kWholeRow = 0;
+inline constexpr std::int64_t kWholeTensor = -1;
+
+/// `bits` per `group` consecutive elements of a row (or kWholeRow, kWholeTensor); bits 0: absent.
+struct StorageField {
+  std::int64_t bits = 0;
+  std::int64_t group = 1;
+  bool present() const { return bits != 0; }
+};
+
+enum class ScaleFormat { kNone, kFloat32, kFloat16, kBfloat16, kE8m0, kDynamic8 };
+
+/// How zero-points are stored: `bits` wide, holding lo..hi; GPTQ's packed form stores zero - 1.
+struct ZeroPointFormat {
+  int bits = 0;
+  std::int64_t lo = 0, hi = 0;
+  bool packed = false;
+  FloatSpec fp;  ///< where stored as a float
+};
+
+/// A TensorFormat worked out: the fields that are stored, and how.
+struct StorageLayout {
+  const Format* format = nullptr;
+  bool symmetric = true;
+  std::int64_t block_elements = 0, block_bytes = 0;  ///< interleaved formats, else 0
+  StorageField codes;
+  StorageField scales;
+  StorageField zero_points;
+  StorageField mins;
+  StorageField tables;  ///< nf4_dq: fp32 scale of 256 consecutive scales (group counts scales)
+  std::int64_t constant_bytes = 0;  ///< once per tensor, beside kWholeTensor fields (nf4_dq: mean)
+  ScaleFormat scale_format = ScaleFormat::kNone;
+  ZeroPointFormat zero_format;
+
+  bool interleaved() const { return block_bytes != 0; }
+};
+
+/// Bytes of each field of one region.
+struct RegionBytes {
+  std::int64_t codes = 0, scales = 0, zero_points = 0, mins = 0, tables = 0;
+  std::int64_t total() const { return codes + scales + zero_points + mins + tables; }
+  /// Everything but the codes: what the scale store holds.
+  std::int64_t parameters() const { return total() - codes; }
+};
+
+/// Throws an input Error for unknown names and combinations that cannot be stored.
+StorageLayout storage_layout(const TensorFormat& format);
+
+/// A k at which a region may start so that no byte, group or block is fetched twice (1, 2, 32,
+/// ...).
+std::int64_t region_alignment(const StorageLayout& layout);
+
+/// Bytes of `rows` output channels x `k` consecutive elements that start at region_alignment, with
+/// the padding stated above; a short last group has a whole scale. Per-tensor entries are not part
+/// of regions (see tensor_constants). Throws an input Error where k does not fill whole blocks of
+/// an interleaved format.
+RegionBytes region_bytes(const StorageLayout& layout, std::int64_t rows, std::int64_t k);
+
+/// Bytes read once per tensor: per-tensor scale and zero-point, nf4_dq's mean.
+RegionBytes tensor_constants(const StorageLayout& layout);
+
+/// Index of the scale (and zero-point) of element k of a row, in a planar tensor of rows of
+/// `row_length` elements.
+std::int64_t group_index(const StorageLayout& layout, std::int64_t row, std::int64_t k,
+                         std::int64_t row_length);
+
+/// All bytes of a tensor: region_bytes + tensor_constants.
+RegionBytes tensor_bytes(const StorageLayout& layout, std::int64_t rows, std::int64_t k);
+
+/// Stored bits per element, everything included.
+double effective_bits_per_weight(const StorageLayout& layout, std::int64_t rows, std::int64_t k);
+
+/// Groups of a row of `k` elements for a field (1 for kWholeRow and kWholeTensor).
+std::int64_t groups_per_row(const StorageField& field, std::int64_t k);
+
+}  // namespace bitjoule

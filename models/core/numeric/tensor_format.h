@@ -1,0 +1,40 @@
+// How the numbers of one tensor are stored: the user's choice, by name (precision.weights and so
+// on).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace bitjoule {
+
+/// Which elements share one scale (and zero-point): all; one output channel; `group_size`
+/// consecutive elements along k of one output channel. Block formats (q4_0, mxfp4, ...) bring their
+/// own.
+enum class Granularity { kPerTensor, kPerChannel, kPerGroup };
+
+struct TensorFormat {
+  std::string format = "int8";  ///< a name of formats() in format.h
+  Granularity granularity = Granularity::kPerTensor;
+  std::int64_t group_size = 128;  ///< elements along k, where granularity is per group
+  bool symmetric = true;          ///< false: a zero-point per scale
+  std::string scale = "fp32";     ///< storage of the scales: fp32, fp16, bf16, e8m0
+  /// Storage of zero-points where not symmetric: "packed" (GPTQ: as wide as the element) or a
+  /// format name such as "fp16" (AWQ) or "int8".
+  std::string zero_point = "packed";
+};
+
+/// How accumulators become integers again; never implied. See requantize.h.
+enum class Requantize { kTfliteDoubleRounding, kTfliteSingleRounding, kOnnxHalfEven };
+
+/// The number formats of one layer. What the machine does follows from them
+/// (docs/configuration.md).
+struct Precision {
+  TensorFormat weights;                ///< the second operand
+  TensorFormat activations;            ///< the first operand
+  std::optional<TensorFormat> output;  ///< default: the activations' format
+  std::string mac = "auto";            ///< fp32, fp16, int16, int8, int4, int2, ... or auto
+  Requantize requantize = Requantize::kOnnxHalfEven;
+};
+
+}  // namespace bitjoule

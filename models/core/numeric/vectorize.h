@@ -1,0 +1,39 @@
+// Loops that the compiler turns into SIMD code, compiled twice: for the baseline and for AVX2,
+// chosen when the program starts. Both give the same bits: no contraction, no reassociation.
+#pragma once
+
+// The sanitizers' run-time is not ready when clones are chosen; other compilers do without.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define BITJOULE_VECTORIZE __attribute__((target_clones("avx2", "default")))
+#else
+#define BITJOULE_VECTORIZE
+#endif
+
+/// For the bodies of such loops: they must become part of each clone.
+#define BITJOULE_INLINE inline __attribute__((always_inline))
+
+#include <cstdint>
+#include <cstring>
+
+namespace bitjoule {
+
+/// The same 32 bits, seen as the other type.
+BITJOULE_INLINE std::uint32_t bits_of(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+BITJOULE_INLINE float float_of(std::uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/// condition ? a : b without a branch, which would keep a loop from being vectorised.
+BITJOULE_INLINE std::uint32_t select(bool condition, std::uint32_t a, std::uint32_t b) {
+  const std::uint32_t mask = 0u - static_cast<std::uint32_t>(condition);
+  return (a & mask) | (b & ~mask);
+}
+
+}  // namespace bitjoule

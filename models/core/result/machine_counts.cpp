@@ -1,0 +1,173 @@
+#include "core/result/machine_counts.h"
+
+#include <tuple>
+
+#include "core/numeric/dequant_cost.h"
+
+namespace bitjoule {
+namespace {
+
+auto members(const BufferCounts& b) { return std::tie(b.reads, b.writes); }
+
+std::int64_t accesses(std::int64_t bits, const BufferConfig& buffer) {
+  return ceil_div(bits, buffer.port_width.value);
+}
+
+}  // namespace
+
+bool operator==(const MachineCounts& a, const MachineCounts& b) {
+  const auto all = [](const MachineCounts& c) {
+    return std::tuple_cat(std::tie(c.macs, c.mac_slots, c.dequantized_weights, c.dequantized_inputs,
+                                   c.accumulations, c.group_results, c.activation_sums,
+                                   c.corrections, c.outputs, c.dram_read_bits, c.dram_write_bits),
+                          members(c.input), members(c.weight), members(c.accumulator),
+                          members(c.output), members(c.scale));
+  };
+  return all(a) == all(b);
+}
+
+std::int64_t fold_scale_reads(const MappingProblem& p, const FoldJob& job) {
+  if (!dequantizes_at_edge(p) && p.path.scale_group == 0) return 0;
+  const std::int64_t row = region_bytes(p.path.weights.layout, 1, p.layer.extents.k).parameters();
+  const std::int64_t share = ceil_div(row * 8 * job.k(), p.layer.extents.k);
+  return accesses(job.n() * share, p.machine.buffers.scale);
+}
+
+void count_fold(const MappingProblem& p, const FoldJob& job, MachineCounts& counts) {
+  const BuffersConfig& buffers = p.machine.buffers;
+  const ArrayConfig& array = p.machine.array;
+  const std::int64_t macs = p.path.macs_per_pe;
+  const bool edge = dequantizes_at_edge(p);
+  const std::int64_t weight_bits = weight_read_bits(p);
+  const std::int64_t steps = job.timing.steps;
+  // Words along the streamed edge and the stationary edge: a PE takes `macs` elements at once.
+  const auto words = [&](std::int64_t lanes, std::int64_t bits, const BufferConfig& buffer) {
+    return accesses(lanes * macs * bits, buffer);
+  };
+  std::int64_t results = 0;
+  switch (array.dataflow) {
+    case Dataflow::kWeightStationary:
+      counts.weight.reads += job.used_rows * words(job.used_cols, weight_bits, buffers.weight);
+      counts.input.reads +=
+          steps * words(job.used_rows, p.path.activations.code_bits, buffers.input);
+      results = steps;
+      break;
+    case Dataflow::kOutputStationary:
+      counts.input.reads +=
+          steps * words(job.used_rows, p.path.activations.code_bits, buffers.input);
+      counts.weight.reads += steps * words(job.used_cols, weight_bits, buffers.weight);
+      results = job.used_rows;
+      break;
+    case Dataflow::kInputStationary:
+      counts.input.reads +=
+          job.used_rows * words(job.used_cols, p.path.activations.code_bits, buffers.input);
+      counts.weight.reads += steps * words(job.used_rows, weight_bits, buffers.weight);
+      results = steps;
+      break;
+  }
+  counts.macs += job.m() * job.n() * job.k();
+  counts.mac_slots += steps * array.rows * array.cols * macs;
+  const std::int64_t accumulator = results * accesses(job.used_cols * 32, buffers.accumulator);
+  counts.accumulator.writes += accumulator;
+  if (job.k0 > 0) {
+    counts.accumulator.reads += accumulator;
+    counts.accumulations += job.m() * job.n();
+  }
+  if (edge) counts.dequantized_weights += job.n() * job.k();
+  if (p.path.activations.dequantized) counts.dequantized_inputs += job.m() * job.k();
+  if (p.path.scale_group != 0) counts.group_results += job.m() * job.n();
+  if (p.path.weights.zero_points) {
+    counts.activation_sums += job.m() * job.k();
+    counts.corrections += job.m() * job.n();
+  }
+  counts.scale.reads += fold_scale_reads(p, job);
+}
+
+namespace {
+
+class Rows {
+ public:
+  explicit Rows(Counts& counts) : counts_(counts) {}
+  void add(const char* component, const std::string& activity, Primitive primitive,
+           const std::string& type, std::int64_t count) {
+    if (count != 0) counts_.push_back({component, activity, primitive, type, {}, {}, count});
+  }
+  void sram(const char* component, const BufferConfig& buffer, const BufferCounts& accesses) {
+    const Bytes bank(buffer.capacity.value / buffer.banks);
+    if (accesses.reads != 0)
+      counts_.push_back(
+          {component, "read", Primitive::kSramRead, "", buffer.port_width, bank, accesses.reads});
+    if (accesses.writes != 0)
+      counts_.push_back({component, "write", Primitive::kSramWrite, "", buffer.port_width, bank,
+                         accesses.writes});
+  }
+
+ private:
+  Counts& counts_;
+};
+
+/// What each element that passes a dequantizer costs, on its way to the MAC's format.
+void dequantizer_rows(Rows& rows, const DataPath& path, const OperandPath& operand,
+                      const char* suffix, std::int64_t elements) {
+  if (elements == 0) return;
+  for (const DequantOperation& op : dequant_cost(operand.format))
+    rows.add("dequantizer", op.purpose + suffix, op.primitive, op.type,
+             ceil_div(elements * op.count, op.elements));
+  if (path.mac.name != "fp32")
+    rows.add("dequantizer", std::string("round") + suffix, Primitive::kConvert, path.mac.name,
+             elements);
+}
+
+std::string operand_type(const DataPath& path) {
+  if (!path.mac.is_integer) return path.mac.name;
+  const auto bits = [](const OperandPath& o) { return "int" + std::to_string(o.code_bits); };
+  const std::string w = bits(path.weights), a = bits(path.activations);
+  return w == a ? w : w + "x" + a;
+}
+
+}  // namespace
+
+Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
+  Counts counts;
+  Rows rows(counts);
+  const DataPath& path = p.path;
+  const std::string sum = path.mac.accumulator;
+  const std::string results = path.scale_group != 0 ? "fp32" : sum;
+  rows.add("array", "multiply", Primitive::kMultiply, operand_type(path), c.macs);
+  rows.add("array", "accumulate", Primitive::kAdd, sum, c.macs);
+  rows.add("array", "sum_activations", Primitive::kAdd, "int32", c.activation_sums);
+  rows.sram("input_buffer", p.machine.buffers.input, c.input);
+  rows.sram("weight_buffer", p.machine.buffers.weight, c.weight);
+  rows.sram("scale_buffer", p.machine.buffers.scale, c.scale);
+  dequantizer_rows(rows, path, path.weights, "_weights", c.dequantized_weights);
+  dequantizer_rows(rows, path, path.activations, "_inputs", c.dequantized_inputs);
+  rows.sram("accumulator_buffer", p.machine.buffers.accumulator, c.accumulator);
+  rows.add("accumulator_buffer", "accumulate", Primitive::kAdd, results, c.accumulations);
+  // Group boundaries: int32 to float, times the weight's scale, and the activation's where it has
+  // one.
+  rows.add("output_unit", "convert_groups", Primitive::kConvert, "fp32", c.group_results);
+  const bool both =
+      path.activations.layout.scales.present() && path.activations.layout.scales.group > 0;
+  rows.add("output_unit", "scale_groups", Primitive::kMultiply, "fp32",
+           c.group_results * (both ? 2 : 1));
+  rows.add("output_unit", "correct_multiply", Primitive::kMultiply, "int32", c.corrections);
+  rows.add("output_unit", "correct_add", Primitive::kAdd, "int32", c.corrections);
+  if (path.mac.is_integer && path.output.layout.format->cls == FormatClass::kInteger) {
+    rows.add("output_unit", "requantize", Primitive::kMultiply, "int32", c.outputs);
+    rows.add("output_unit", "zero_point", Primitive::kAdd, "int32", c.outputs);
+    rows.add("output_unit", "clamp", Primitive::kCompare, "int32", c.outputs);
+  } else if (path.mac.is_integer) {
+    rows.add("output_unit", "convert", Primitive::kConvert, path.output.layout.format->name,
+             path.scale_group != 0 ? 0 : c.outputs);
+    rows.add("output_unit", "scale", Primitive::kMultiply, "fp32", c.outputs);
+  } else if (path.output.format.format != "fp32") {
+    rows.add("output_unit", "convert", Primitive::kConvert, path.output.layout.format->name,
+             c.outputs);
+  }
+  rows.sram("output_buffer", p.machine.buffers.output, c.output);
+  rows.add("dram", "read", Primitive::kDramRead, "", c.dram_read_bits);
+  rows.add("dram", "write", Primitive::kDramWrite, "", c.dram_write_bits);
+  return counts;
+}
+
+}  // namespace bitjoule

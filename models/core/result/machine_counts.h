@@ -1,0 +1,43 @@
+// Integer counts of what the modules did in one layer, and their rows for pricing.
+#pragma once
+
+#include <cstdint>
+
+#include "core/energy/action.h"
+#include "core/mapping/folds.h"
+#include "core/mapping/tiling.h"
+
+namespace bitjoule {
+
+/// Port-wide accesses of one buffer.
+struct BufferCounts {
+  std::int64_t reads = 0, writes = 0;
+};
+
+struct MachineCounts {
+  std::int64_t macs = 0;
+  std::int64_t mac_slots = 0;  ///< MACs that the whole array could have done during the steps
+  BufferCounts input, weight, accumulator, output, scale;
+  std::int64_t dequantized_weights = 0;  ///< elements
+  std::int64_t dequantized_inputs = 0;
+  std::int64_t accumulations = 0;    ///< results added to a partial sum in the accumulator buffer
+  std::int64_t group_results = 0;    ///< integer partial sums scaled to float (scale groups)
+  std::int64_t activation_sums = 0;  ///< activations added up for weight zero-points
+  std::int64_t corrections = 0;      ///< results corrected by a sum of activations
+  std::int64_t outputs = 0;          ///< elements converted by the output unit
+  std::int64_t dram_read_bits = 0, dram_write_bits = 0;  ///< whole bursts
+};
+
+bool operator==(const MachineCounts& a, const MachineCounts& b);
+
+/// Accesses to the scale buffer for one fold: once for each scale that it applies.
+std::int64_t fold_scale_reads(const MappingProblem& problem, const FoldJob& job);
+
+/// What the array and its buffers do in one fold, in closed form. The PE-level array counts for
+/// itself; the two must agree.
+void count_fold(const MappingProblem& problem, const FoldJob& job, MachineCounts& counts);
+
+/// Rows for pricing, component by component.
+Counts priced_actions(const MappingProblem& problem, const MachineCounts& counts);
+
+}  // namespace bitjoule

@@ -1,0 +1,59 @@
+// What a run did when, for waveforms and timelines. Collected only where a user asks for it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/result/stalls.h"
+#include "core/units.h"
+
+namespace bitjoule {
+
+/// One piece of work of one unit, core cycles [begin, end).
+struct Activity {
+  std::string unit, name;
+  Cycles begin, end;
+};
+
+/// One signal's new value from a core cycle on. Floats keep their bits.
+struct SignalChange {
+  Cycles at;
+  std::int32_t signal = 0;
+  std::int64_t value = 0;
+};
+
+enum class SignalKind { kInteger, kFloat };
+
+class Trace {
+ public:
+  struct Signal {
+    std::string name;  ///< dotted: scope.scope.name
+    SignalKind kind = SignalKind::kInteger;
+    int bits = 32;
+  };
+
+  /// Declares a signal; its value is 0 until it changes. Changes may come in any order of time.
+  std::int32_t add_signal(std::string name, int bits, SignalKind kind = SignalKind::kInteger) {
+    signals_.push_back({std::move(name), kind, bits});
+    return static_cast<std::int32_t>(signals_.size()) - 1;
+  }
+  void change(std::int32_t signal, Cycles at, std::int64_t value) {
+    changes_.push_back({at, signal, value});
+  }
+  void add(std::string unit, std::string name, Cycles begin, Cycles end) {
+    activities_.push_back({std::move(unit), std::move(name), begin, end});
+  }
+
+  const std::vector<Signal>& signals() const { return signals_; }
+  /// In order of time; changes of one signal at one time in the order given.
+  std::vector<SignalChange> sorted_changes() const;
+  const std::vector<Activity>& activities() const { return activities_; }
+
+ private:
+  std::vector<Signal> signals_;
+  std::vector<SignalChange> changes_;
+  std::vector<Activity> activities_;
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,62 @@
+#include "core/workload/lowering.h"
+
+namespace bitjoule {
+namespace {
+
+Lowered shape(const Conv2d& c) {
+  Lowered l;
+  l.batch = c.batch;
+  l.height = c.height;
+  l.width = c.width;
+  l.channels = c.channels / c.groups;
+  l.out_height = c.out_height();
+  l.out_width = c.out_width();
+  l.kernel_h = c.kernel_h;
+  l.kernel_w = c.kernel_w;
+  l.stride_h = c.stride_h;
+  l.stride_w = c.stride_w;
+  l.pad_top = c.pad_top;
+  l.pad_left = c.pad_left;
+  l.dilation_h = c.dilation_h;
+  l.dilation_w = c.dilation_w;
+  return l;
+}
+
+Lowered row_of_pixels(std::int64_t m, std::int64_t k) {
+  Lowered l;
+  l.width = l.out_width = m;
+  l.channels = k;
+  return l;
+}
+
+Lowered shape(const Gemm& g) { return row_of_pixels(g.m, g.k); }
+
+Lowered shape(const Matmul& g) {
+  Lowered l = row_of_pixels(g.m, g.k);
+  l.interleaved_groups = false;
+  l.shared_groups = g.shared;
+  return l;
+}
+
+}  // namespace
+
+std::int64_t Lowered::input_index(std::int64_t g, std::int64_t m, std::int64_t k) const {
+  const std::int64_t c = k % channels, position = k / channels;
+  const std::int64_t ow = m % out_width, row = m / out_width;
+  const std::int64_t b = row / out_height;
+  const std::int64_t ih = row % out_height * stride_h - pad_top + position / kernel_w * dilation_h;
+  const std::int64_t iw = ow * stride_w - pad_left + position % kernel_w * dilation_w;
+  if (ih < 0 || ih >= height || iw < 0 || iw >= width) return -1;
+  const std::int64_t pixel = (b * height + ih) * width + iw;
+  return interleaved_groups ? (pixel * extents.groups + g) * channels + c
+                            : (g * batch * height * width + pixel) * channels + c;
+}
+
+Lowered lower(const LayerOp& op) {
+  const GemmExtents extents = gemm_extents(op);
+  Lowered lowered = std::visit([](const auto& layer) { return shape(layer); }, op);
+  lowered.extents = extents;
+  return lowered;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,109 @@
+// A network: layers with their shapes, precision and tensors, in the order they run.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/numeric/tensor_format.h"
+#include "core/workload/layer.h"
+#include "core/workload/vector_op.h"
+
+namespace bitjoule {
+
+using NetworkOp = std::variant<Conv2d, Gemm, Matmul, VectorOp>;
+
+/// What a layer says about its number formats; the rest comes from the run's precision.
+struct PrecisionOverride {
+  std::optional<TensorFormat> weights, activations, output;
+  std::optional<std::string> mac;
+  std::optional<Requantize> requantize;
+
+  Precision apply(Precision base) const;
+};
+
+/// How a tensor in a file lies: as the simulator reads it (n rows of k; filters x kh x kw x
+/// channels), as k rows of n, or as filters x channels x kh x kw.
+enum class TensorLayout { kNative, kTransposed, kChannelsFirst };
+
+/// Where the values of one tensor come from: a seeded generator, a tensor of a file (.npy,
+/// .safetensors, .gguf, .onnx; `tensor` is empty for .npy), or at run time an input or layer of the
+/// network.
+struct TensorSource {
+  enum class Generator { kNormal, kUniform, kOutliers };
+  Generator generator = Generator::kNormal;
+  std::string file;
+  std::string tensor;
+  std::string input;  ///< name of a network input or layer, where it is computed
+  TensorLayout layout = TensorLayout::kNative;
+  bool from_file() const { return !file.empty(); }
+};
+
+/// As an input's name: the layer's tensor of role "operand" (a constant) stands there.
+inline const char* const kOperandInput = "$operand";
+
+struct NetworkLayer {
+  std::string name;  ///< unique within the network
+  std::string kind;  ///< what reports group by: "conv", "depthwise", "linear", "attention", ...
+  NetworkOp op;
+  std::int64_t repeat = 1;  ///< this many identical layers run; values are those of the first
+  /// Producers of the operands, in order; "" or absent is the layer before. A network's own inputs
+  /// are named in Network::inputs.
+  std::vector<std::string> inputs;
+  /// Tensors by role: "weights", "bias", "gamma", "beta", "mean", "variance", "table",
+  /// "operand", and for
+  /// stored quantization "input_scale", "input_zero_point", "weight_scale", "weight_zero_point",
+  /// "output_scale", "output_zero_point". A role that is absent uses its default.
+  std::map<std::string, TensorSource> tensors;
+  PrecisionOverride precision;
+  bool bias = false;          ///< the output unit adds one value per output channel
+  std::string activation;     ///< fused into the output unit: "", "relu" or "relu6"
+  bool accumulators = false;  ///< the output is the 32-bit sums themselves (ONNX ConvInteger)
+  /// Above 0: gamma, beta, mean and variance of `tensors` are folded into weights and bias, with
+  /// this epsilon, when the layer is loaded.
+  double batch_norm_epsilon = 0;
+  bool kv_cache = false;        ///< matmul: the second operand is read from the KV cache;
+                                ///< otherwise: the output is appended to it
+  std::int64_t parameters = 0;  ///< trained parameters of one of the `repeat` layers; 0 when tied
+};
+
+struct NetworkInput {
+  std::string name;
+  std::vector<std::int64_t> shape;
+};
+
+struct Network {
+  std::string name;
+  std::string phase;                               ///< "prefill", "decode", or empty
+  std::map<std::string, std::int64_t> parameters;  ///< resolved: tokens, context, batch, ...
+  std::vector<NetworkInput> inputs;
+  std::vector<NetworkLayer> layers;
+  std::vector<std::string> outputs;  ///< layer names; empty: the last layer
+};
+
+/// MACs of one of the `repeat` layers; 0 for vector operators. Checks the sizes.
+std::int64_t layer_macs(const NetworkLayer& layer);
+/// Stationary weights of one of the `repeat` layers (groups x n x k of a conv or linear layer; 0
+/// for attention products, whose second operand is an activation).
+std::int64_t layer_weights(const NetworkLayer& layer);
+/// "conv", "depthwise", "linear", "attention" or "vector".
+std::string default_kind(const NetworkOp& op);
+/// Weights and `per_channel` more for each output channel (bias, norms); a vector operator's own.
+std::int64_t default_parameters(const NetworkLayer& layer, std::int64_t per_channel);
+/// Elements of the layer's output.
+std::int64_t output_elements(const NetworkLayer& layer);
+/// Sums over all layers and repeats.
+std::int64_t total_macs(const Network& network);
+std::int64_t total_parameters(const Network& network);
+
+/// Bytes per token are this many KV elements: keys and values appended per token and sequence.
+std::int64_t kv_elements_written(const Network& network);
+
+/// Unique names, known inputs, no cycle (inputs stand before), positive repeats, legal shapes.
+/// Throws an input Error that names the layer.
+void check_network(const Network& network);
+
+}  // namespace bitjoule

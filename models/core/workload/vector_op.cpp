@@ -1,0 +1,163 @@
+#include "core/workload/vector_op.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+/// Elements read per output element (windows and reductions), before padding is left out.
+std::int64_t window_elements(const VectorOp& op) {
+  if (op.window) return op.window->kernel_h * op.window->kernel_w;
+  return op.reduced;
+}
+
+std::int64_t volume(const std::vector<std::int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+/// Multiplies sizes without leaving 63 bits.
+std::int64_t checked_volume(const char* name, const std::vector<std::int64_t>& shape,
+                            std::int64_t least = 1) {
+  std::int64_t total = 1;
+  for (std::int64_t size : shape) {
+    if (size < least || size > kMaxVectorElements)
+      throw input_error(fmt::format("{}: expected sizes of {}..{}, got {}", name, least,
+                                    kMaxVectorElements, size));
+    if (size != 0 && total > kMaxVectorElements / size)
+      throw input_error(fmt::format("{}: more than {} elements", name, kMaxVectorElements));
+    total *= size;
+  }
+  return total;
+}
+
+void check_window(const VectorRow& row, const VectorOp& op) {
+  const bool pools = row.kind >= VectorKind::kMaxPool && row.kind <= VectorKind::kGlobalMaxPool;
+  if (pools != op.window.has_value())
+    throw input_error(fmt::format("{}: {} a window", row.name, pools ? "needs" : "has no use for"));
+  if (!pools) return;
+  const Conv2d& w = *op.window;
+  if (w.groups != w.channels || w.filters != w.channels)
+    throw input_error(fmt::format("{}: window.groups and filters must equal channels ({})",
+                                  row.name, w.channels));
+  const GemmExtents e = gemm_extents(w);
+  if (e.groups * e.m != op.elements())
+    throw input_error(fmt::format("{}: the window yields {} elements, rows x cols is {}", row.name,
+                                  e.groups * e.m, op.elements()));
+}
+
+void check_shapes(const VectorRow& row, const VectorOp& op) {
+  if (!op.shape.empty() && checked_volume("shape", op.shape) != op.elements())
+    throw input_error(fmt::format("{}: shape [{}] differs from rows x cols ({} x {})", row.name,
+                                  fmt::join(op.shape, ", "), op.rows, op.cols));
+  for (const auto& shape : op.operand_shapes) checked_volume("operand_shapes", shape);
+  if (row.operands == 2 && !op.operand_shapes.empty() && op.operand_shapes.size() != 2)
+    throw input_error(
+        fmt::format("{}: operand_shapes: expected 2, got {}", row.name, op.operand_shapes.size()));
+  if (row.operands == 2)
+    for (const auto& shape : op.operand_shapes) {
+      bool fits = shape.size() <= op.shape.size();
+      for (std::size_t i = 0; fits && i < shape.size(); ++i)
+        fits = shape[shape.size() - 1 - i] == 1 ||
+               shape[shape.size() - 1 - i] == op.shape[op.shape.size() - 1 - i];
+      if (!fits)
+        throw input_error(fmt::format("{}: [{}] does not broadcast to [{}]", row.name,
+                                      fmt::join(shape, ", "), fmt::join(op.shape, ", ")));
+    }
+}
+
+}  // namespace
+
+const VectorRow& vector_row(VectorKind kind) {
+  return vector_rows().at(static_cast<std::size_t>(kind));
+}
+
+const VectorRow& find_vector_row(const std::string& name) {
+  std::string names;
+  for (const VectorRow& row : vector_rows()) {
+    if (name == row.name) return row;
+    names += names.empty() ? row.name : fmt::format(", {}", row.name);
+  }
+  throw input_error(fmt::format("vector operator: expected one of {}, got \"{}\"", names, name));
+}
+
+std::vector<std::vector<VectorWork>> vector_work(const VectorOp& op) {
+  std::vector<std::vector<VectorWork>> work;
+  for (const VectorPass& pass : vector_row(op.kind).passes) {
+    std::vector<VectorWork> steps;
+    for (const VectorStep& step : pass) {
+      std::int64_t times = op.elements();
+      if (step.per == Per::kRow) times = op.rows;
+      if (step.per == Per::kWindow) times *= window_elements(op);
+      steps.push_back({step.primitive, step.count * times});
+    }
+    work.push_back(std::move(steps));
+  }
+  return work;
+}
+
+Cycles vector_cycles(const VectorOp& op, const VectorUnitConfig& unit) {
+  const VectorRow& row = vector_row(op.kind);
+  if (row.moves_nothing) return Cycles(0);
+  if (row.passes.empty()) return Cycles(ceil_div(op.elements(), unit.lanes)) + unit.latency;
+  Cycles total{0};
+  for (const auto& pass : vector_work(op)) {
+    for (const VectorWork& work : pass) total += Cycles(ceil_div(work.count, unit.lanes));
+    total += unit.latency;
+  }
+  return total;
+}
+
+std::vector<std::int64_t> operand_elements(const VectorOp& op) {
+  const VectorRow& row = vector_row(op.kind);
+  if (op.window) {
+    const Conv2d& w = *op.window;
+    return {w.batch * w.height * w.width * w.channels};
+  }
+  if (!op.operand_shapes.empty()) {
+    std::vector<std::int64_t> elements;
+    for (const auto& shape : op.operand_shapes) elements.push_back(volume(shape));
+    return elements;
+  }
+  if (op.kind == VectorKind::kReduceMean) return {op.elements() * op.reduced};
+  if (op.kind == VectorKind::kConcat) throw internal_error("concat: operand_shapes are missing");
+  return std::vector<std::int64_t>(static_cast<std::size_t>(row.operands), op.elements());
+}
+
+std::int64_t parameter_elements(const VectorOp& op) {
+  if (op.kind == VectorKind::kEmbedding) return op.table_rows * op.cols;
+  return vector_row(op.kind).parameters_per_col * op.cols;
+}
+
+double vector_alpha(const VectorOp& op) { return op.alpha.value_or(vector_row(op.kind).alpha); }
+double vector_beta(const VectorOp& op) { return op.beta.value_or(vector_row(op.kind).beta); }
+
+void check_vector_op(const VectorOp& op) {
+  const VectorRow& row = vector_row(op.kind);
+  checked_volume("rows and cols", {op.rows, op.cols});
+  checked_volume("rows, cols and reduced", {op.rows, op.cols, op.reduced});
+  check_window(row, op);
+  check_shapes(row, op);
+  const auto refuse = [&row](const char* what) {
+    throw input_error(fmt::format("{}: {}", row.name, what));
+  };
+  if (op.kind == VectorKind::kEmbedding) {
+    if (op.table_rows < 1) refuse("table_rows: expected a positive number");
+    checked_volume("embedding table", {op.table_rows, op.cols});
+  }
+  if (op.kind == VectorKind::kRope && op.cols % 2 != 0) refuse("cols: expected an even number");
+  if (op.kind == VectorKind::kRope && (op.heads < 1 || op.rows % op.heads != 0))
+    refuse("heads: expected a divisor of rows");
+  if (op.kind == VectorKind::kSoftmax && op.causal != 0 &&
+      (op.causal < 0 || op.causal > op.cols || op.rows % op.causal != 0))
+    refuse("causal: expected a divisor of rows, at most cols");
+  if (op.kind == VectorKind::kConcat && op.operand_shapes.empty())
+    refuse("operand_shapes: missing");
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,155 @@
+// The layers that are not MACs: what the vector unit does per element, and their float semantics.
+// docs/networks.md prints the table with every row's passes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/energy/action.h"
+#include "core/machine/machine.h"
+#include "core/units.h"
+#include "core/workload/layer.h"
+
+namespace bitjoule {
+
+enum class VectorKind {
+  // Over whole rows.
+  kSoftmax,
+  kRmsNorm,
+  kLayerNorm,
+  kReduceMean,
+  kQuantize,  ///< dynamic: one scale per row (token)
+  kRope,
+  // Element by element.
+  kRelu,
+  kAffine,
+  kClip,
+  kLeakyRelu,
+  kSigmoid,
+  kSilu,
+  kHardSigmoid,
+  kHardSwish,
+  kTanh,
+  kGelu,
+  kGeluTanh,
+  kErf,
+  kExp,
+  kSqrt,
+  kBatchNorm,
+  kLrn,
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kPow,
+  kMax,
+  kMin,
+  kQuantizeLinear,
+  kDequantizeLinear,
+  // Windows.
+  kMaxPool,
+  kAvgPool,
+  kGlobalAvgPool,
+  kGlobalMaxPool,
+  // Data movement.
+  kEmbedding,
+  kConcat,
+  kSlice,
+  kPad,
+  kReshape,
+  kTranspose,
+};
+
+/// The geometry of a pool: a depthwise convolution, groups == channels == filters.
+struct PoolWindow : Conv2d {};
+
+/// One operator of the vector unit. Its output is `rows` x `cols`; a row is what is normalised,
+/// reduced, quantized or looked up as one. A row operator reads as many elements per row as `cols`,
+/// except reduce_mean, which reads `reduced`.
+struct VectorOp {
+  VectorKind kind = VectorKind::kRelu;
+  std::int64_t rows = 1, cols = 1;
+  std::int64_t reduced = 1;   ///< reduce_mean: elements per output; lrn: channels in the window
+  std::int64_t operands = 2;  ///< concat, add, ...: tensors read
+  std::optional<PoolWindow> window;  ///< pools
+  bool count_padding = false;        ///< avg_pool: padded places count in the mean
+  std::int64_t table_rows = 0;       ///< embedding: rows of the table
+  /// softmax: causal when > 0: consecutive rows of one sequence; of `causal` rows, row r sees the
+  /// first cols - causal + r + 1 columns.
+  std::int64_t causal = 0;
+  std::int64_t heads = 1;     ///< rope: rows of one token
+  std::int64_t position = 0;  ///< rope: position of the first token
+  std::int64_t tokens = 0;    ///< rope: tokens of one sequence; 0: all
+  bool interleaved = false;   ///< rope: pairs (2i, 2i+1) as Llama; else (i, i + cols/2) as NeoX
+  std::optional<double> alpha, beta;  ///< constants of the row's formula; default: the row's
+  double bias = 1;                    ///< lrn's k
+  /// Shapes for broadcasting, transposing, slicing, padding and concatenating; empty where every
+  /// operand has the output's rows x cols.
+  std::vector<std::int64_t> shape;                        ///< of the output
+  std::vector<std::vector<std::int64_t>> operand_shapes;  ///< of the operands
+  std::vector<std::int64_t> axes;                         ///< transpose: permutation; concat: axis
+  std::vector<std::int64_t> starts;                       ///< slice: first index; pad: leading pad
+  std::vector<std::int64_t> steps;                        ///< slice
+
+  std::int64_t elements() const { return rows * cols; }
+};
+
+/// Far above any real tensor; products of two such sizes are refused before they overflow.
+constexpr std::int64_t kMaxVectorElements = std::int64_t{1} << 46;
+
+/// What a step's count multiplies.
+enum class Per { kElement, kRow, kWindow };
+
+/// `count` times a primitive per output element, per row, or per element of the window.
+struct VectorStep {
+  Primitive primitive;
+  Per per;
+  std::int64_t count;
+};
+
+/// One stream of all elements through the lanes; the next pass needs its result.
+using VectorPass = std::vector<VectorStep>;
+
+/// A row of the table: the operator's name, what it computes, and its passes.
+struct VectorRow {
+  VectorKind kind;
+  const char* name;
+  const char* formula;
+  std::int64_t operands;  ///< activations read; 0: VectorOp::operands of them
+  /// Trained parameters per column (norms, batch norm); an embedding's table is apart.
+  std::int64_t parameters_per_col;
+  bool moves_nothing;  ///< only the addressing changes: neither cycles nor traffic
+  double alpha, beta;  ///< the formula's constants where the operator does not say
+  std::vector<VectorPass> passes;
+};
+
+/// All operators, in the order of VectorKind.
+const std::vector<VectorRow>& vector_rows();
+const VectorRow& vector_row(VectorKind kind);
+/// Throws an input Error that lists the valid names.
+const VectorRow& find_vector_row(const std::string& name);
+
+/// The primitives of one pass with their total counts, in table order.
+struct VectorWork {
+  Primitive primitive;
+  std::int64_t count;
+};
+std::vector<std::vector<VectorWork>> vector_work(const VectorOp& op);
+
+/// Each primitive of a pass takes ceil(count / lanes) cycles, each pass `latency` more. Operators
+/// without arithmetic take ceil(elements / lanes) + latency, and none when they move nothing.
+Cycles vector_cycles(const VectorOp& op, const VectorUnitConfig& unit);
+
+/// Elements of each operand read, in order. An embedding reads `rows` rows of its table.
+std::vector<std::int64_t> operand_elements(const VectorOp& op);
+std::int64_t parameter_elements(const VectorOp& op);
+
+double vector_alpha(const VectorOp& op);
+double vector_beta(const VectorOp& op);
+
+/// Checks sizes and shapes; throws an input Error that names the offending field.
+void check_vector_op(const VectorOp& op);
+
+}  // namespace bitjoule

@@ -1,0 +1,104 @@
+#include "hw/accelerator.h"
+
+#include <fmt/format.h>
+
+#include "core/dram/engine.h"
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+/// Of one read that finds its row closed, first request to first data.
+Femtoseconds access_latency(const DramConfig& dram) {
+  if (const auto* ideal = std::get_if<IdealDramConfig>(&dram.model)) return ideal->latency;
+  const auto& timing = std::get<CycleDramConfig>(dram.model).timing;
+  std::int64_t clocks = 0;
+  for (const char* name : {"tRCD", "CL"})
+    if (const auto found = timing.values.find(name); found != timing.values.end())
+      clocks += found->second;
+  return timing.tCK * clocks;
+}
+
+}  // namespace
+
+MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
+  const std::unique_ptr<DramEngine> engine = make_dram_engine(dram);
+  MemoryPort port;
+  port.burst_bytes = engine->burst().value;
+  port.bytes_per_cycle =
+      static_cast<double>(engine->peak_bandwidth().value) / static_cast<double>(clock.value);
+  port.latency_cycles = Clock::from_frequency(clock).at_or_after(access_latency(dram)).value;
+  port.capacity = engine->capacity();
+  return port;
+}
+
+Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& config,
+                         const DramConfig& dram, Fidelity fidelity)
+    : sc_module(name),
+      config_(config),
+      memory_(memory_port(dram, config.clock)),
+      clock_(config.clock),
+      sequencer_("sequencer", clock_),
+      dma_("dma", clock_, config.dma),
+      output_unit_("output_unit"),
+      dram_("dram", dram) {
+  sequencer_.to_dma(dma_.from_sequencer);
+  sequencer_.to_output_unit(output_unit_.from_sequencer);
+  dma_.to_sequencer(sequencer_.from_units);
+  dma_.to_dram.bind(dram_.socket);
+  output_unit_.to_sequencer(sequencer_.from_units);
+  if (fidelity == Fidelity::kFast) {
+    array_fast_ = std::make_unique<ArrayFast>("array");
+    sequencer_.to_array(array_fast_->from_sequencer);
+    array_fast_->to_sequencer(sequencer_.from_units);
+  } else {
+    array_pe_ = std::make_unique<ArrayPe>("array", clock_, config.array);
+    sequencer_.to_array(array_pe_->from_sequencer);
+    array_pe_->to_sequencer(sequencer_.from_units);
+  }
+}
+
+/// The cause of every cycle, numbered as in core/result/stalls.h, and one bit: a step enters.
+void Accelerator::trace_causes(const LayerRun& run) {
+  const std::int32_t cause = run.trace->add_signal("sequencer.cause", 4);
+  const std::int32_t busy = run.trace->add_signal("array.step_enters", 1);
+  run.attribution->listen([trace = run.trace, cause, busy](Cycles begin, std::int64_t, Cause c) {
+    trace->change(cause, begin, static_cast<std::int64_t>(c));
+    trace->change(busy, begin, c == Cause::kArrayBusy ? 1 : 0);
+  });
+}
+
+LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& program,
+                              LayerValues* values, Trace* trace) {
+  LayerOutcome outcome;
+  Attribution attribution;
+  const LayerRun run{&problem, &program, values, &outcome.counts, &attribution, trace};
+  if (trace != nullptr) trace_causes(run);
+  clock_.begin_epoch();
+  dram_.begin_epoch();
+  dma_.start(run, outcome.traffic, dram_.burst_bytes());
+  output_unit_.start(run);
+  if (array_fast_) array_fast_->start(run);
+  if (array_pe_) array_pe_->start(run);
+  sequencer_.start(run);
+  sc_core::sc_start();  // until nothing is left to happen
+  if (!sequencer_.done())
+    throw internal_error(
+        fmt::format("nothing progresses after cycle {}: {}; DMA: {} bursts in flight",
+                    sequencer_.end().value, sequencer_.describe(), dma_.in_flight()));
+  outcome.cycles = sequencer_.end();
+  if (array_fast_) array_fast_->finish();
+  if (array_pe_) array_pe_->finish();
+  attribution.fill(outcome.cycles);
+  outcome.stalls = attribution.breakdown();
+  outcome.dram = dram_.stats();
+  for (std::size_t i = 0; i < kTensors; ++i) {
+    const TensorTraffic& t = outcome.traffic.tensors[i];
+    (static_cast<Tensor>(i) == Tensor::kOutputs ? outcome.counts.dram_write_bits
+                                                : outcome.counts.dram_read_bits) +=
+        t.bursts * outcome.traffic.burst_bytes * 8;
+  }
+  return outcome;
+}
+
+}  // namespace bitjoule

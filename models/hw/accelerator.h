@@ -1,0 +1,60 @@
+// The whole machine: the one place where modules are built and bound.
+#pragma once
+
+#include <memory>
+#include <systemc>
+
+#include "core/dram/stats.h"
+#include "core/result/traffic.h"
+#include "hw/array_fast.h"
+#include "hw/array_pe.h"
+#include "hw/core_clock.h"
+#include "hw/dma.h"
+#include "hw/dram.h"
+#include "hw/output_unit.h"
+#include "hw/sequencer.h"
+
+namespace bitjoule {
+
+/// What one layer cost, as integers.
+struct LayerOutcome {
+  Cycles cycles{0};
+  StallBreakdown stalls;
+  MachineCounts counts;
+  DramTraffic traffic;
+  DramStats dram;
+};
+
+/// What a DRAM offers to mapping at a machine's clock.
+MemoryPort memory_port(const DramConfig& dram, Hertz clock);
+
+class Accelerator : public sc_core::sc_module {
+ public:
+  Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& config, const DramConfig& dram,
+              Fidelity fidelity);
+
+  const MemoryPort& memory() const { return memory_; }
+
+  /// Runs one layer from the machine's idle state to the last byte written back, advancing
+  /// simulated time. `values` may be null, and so may `trace`. Throws an internal Error that prints
+  /// every queue if nothing progresses any more.
+  LayerOutcome run(const MappingProblem& problem, const Program& program, LayerValues* values,
+                   Trace* trace = nullptr);
+
+  const CoreClock& clock() const { return clock_; }
+
+ private:
+  static void trace_causes(const LayerRun& run);
+
+  AcceleratorConfig config_;
+  MemoryPort memory_;
+  CoreClock clock_;
+  Sequencer sequencer_;
+  Dma dma_;
+  OutputUnit output_unit_;
+  std::unique_ptr<ArrayFast> array_fast_;  // one of the two
+  std::unique_ptr<ArrayPe> array_pe_;
+  Dram dram_;
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,29 @@
+// The systolic array as one module: a tile's values by vectorised loops, its cycles in closed form.
+#pragma once
+
+#include <memory>
+#include <systemc>
+
+#include "core/mapping/array_timing.h"
+#include "hw/interfaces.h"
+
+namespace bitjoule {
+
+class ArrayFast : public sc_core::sc_module, public ArrayIf {
+ public:
+  sc_core::sc_export<ArrayIf> from_sequencer;
+  sc_core::sc_port<TokenIf> to_sequencer;
+
+  explicit ArrayFast(sc_core::sc_module_name name);
+
+  void start(const LayerRun& run);
+  void issue(const ComputeOp& op, Cycles usable) override;
+  /// Attributes the cycles that the array still works after the last stream.
+  void finish() { timeline_->drain(*run_.attribution); }
+
+ private:
+  LayerRun run_;
+  std::unique_ptr<ArrayTimeline> timeline_;
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,279 @@
+#include "hw/array_pe.h"
+
+#include <algorithm>
+
+namespace bitjoule {
+namespace {
+
+std::int64_t accesses(std::int64_t bits, const BufferConfig& buffer) {
+  return ceil_div(bits, buffer.port_width.value);
+}
+
+}  // namespace
+
+ArrayPe::ArrayPe(sc_core::sc_module_name name, const CoreClock& clock, const ArrayConfig& config)
+    : sc_module(name),
+      from_sequencer("from_sequencer"),
+      to_sequencer("to_sequencer"),
+      clock_(clock),
+      config_(config) {
+  from_sequencer.bind(*this);
+  // The same grid with two kinds of multiplier: a layer uses one of them.
+  integer_grid_ = make_integer_grid(config);
+  float_grid_ = make_float_grid(config);
+  SC_HAS_PROCESS(ArrayPe);
+  SC_METHOD(tick);
+  sensitive << tick_event_;
+  dont_initialize();
+}
+
+void ArrayPe::start(const LayerRun& run) {
+  run_ = run;
+  rates_ = array_rates(*run.problem);
+  grid_ = run.problem->path.mac.is_integer ? integer_grid_.get() : float_grid_.get();
+  grid_->clear();
+  if (run.trace != nullptr) grid_->begin_trace(*run.trace);
+  queue_.clear();
+  folds_ = 0;
+  stream_end_ = drain_rows_ = 0;
+  last_out_ = Cycles(0);
+}
+
+void ArrayPe::issue(const ComputeOp& op, Cycles usable) {
+  auto tile = std::make_shared<PeTile>();
+  tile->tile = op.tile;
+  if (run_.values != nullptr) {
+    run_.values->load_panels(op.tile);
+    tile->values = true;
+    tile->integer_inputs = run_.values->integer_inputs();
+    tile->integer_weights = run_.values->integer_weights();
+    tile->float_inputs = run_.values->float_inputs();
+    tile->float_weights = run_.values->float_weights();
+  }
+  Waiting waiting;
+  waiting.tile = tile;
+  waiting.usable = usable;
+  for_each_fold(*run_.problem, op.tile, [&](const FoldJob& job) { waiting.folds.push_back(job); });
+  queue_.push_back(std::move(waiting));
+  tick_event_.notify(clock_.until(usable));
+}
+
+bool ArrayPe::tails_done() const {
+  return std::all_of(tails_.begin(), tails_.end(), [](const auto& t) { return t->tail_left == 0; });
+}
+
+bool ArrayPe::begin_load(Cycles now) {
+  if (loading_ != nullptr || queue_.empty() || queue_.front().usable > now) return false;
+  if (config_.overlap == Overlap::kNone && (streaming_ != nullptr || !tails_done())) return false;
+  Waiting& waiting = queue_.front();
+  loading_ = std::make_shared<Active>();
+  Active& a = *loading_;
+  a.fold.job = waiting.folds[waiting.next];
+  a.fold.tile = waiting.tile;
+  a.fold.macs_per_pe = run_.problem->path.macs_per_pe;
+  a.fold.interval = rates_.stream_interval;
+  a.fold.drain_interval = rates_.drain_interval;
+  a.fold.number = ++folds_;
+  a.first = waiting.next == 0;
+  if (a.first) accepted_ = now;
+  a.accepted = accepted_;
+  a.last = ++waiting.next == waiting.folds.size();
+  const Fold& timing = a.fold.job.timing;
+  a.rows_left = timing.load_rows;
+  // The dequantizer began with the operation's operands when they were there.
+  const std::int64_t waited = now.value - waiting.usable.value;
+  a.latency_left =
+      timing.load_rows > 0 ? std::max<std::int64_t>(0, rates_.load_latency - waited) : 0;
+  a.row_wait = rates_.load_interval - 1;
+  a.extra_left = std::max<std::int64_t>(
+      0, rates_.stream_latency - waited - a.latency_left - timing.load_rows * rates_.load_interval);
+  if (a.first) to_sequencer->give(Token::kAccepted, now);
+  if (a.last) queue_.pop_front();  // `waiting` is gone
+  run_.counts->scale.reads += fold_scale_reads(*run_.problem, a.fold.job);
+  return true;
+}
+
+bool ArrayPe::begin_stream(Cycles now) {
+  if (loading_ == nullptr || !loading_->loaded() || streaming_ != nullptr) return false;
+  if (config_.overlap != Overlap::kFull && !tails_done()) return false;
+  const Fold& timing = loading_->fold.job.timing;
+  if (timing.drains && drain_rows_ > 0) {
+    // The fold's last results may not reach the drain registers before the fold ahead has left
+    // them.
+    const std::int64_t shifts = rates_.drain_interval * drain_rows_;
+    const std::int64_t clear = stream_end_ + std::max(shifts, shifts + drain_rows_ - timing.rows);
+    if (now.value + timing.steps * rates_.stream_interval < clear) return false;
+  }
+  streaming_ = std::move(loading_);
+  streaming_->steps_left = timing.steps;
+  streaming_->step_wait = rates_.stream_interval - 1;
+  streaming_->fold.first_step = now.value + rates_.stream_interval - 1;
+  return true;
+}
+
+Cause ArrayPe::advance_load() {
+  Active& a = *loading_;
+  if (a.latency_left > 0) {
+    --a.latency_left;
+    return Cause::kDequantizer;
+  }
+  if (a.rows_left == 0) {
+    --a.extra_left;
+    return Cause::kDequantizer;
+  }
+  if (a.row_wait > 0) {
+    --a.row_wait;
+    return rates_.load_cause;
+  }
+  const std::int64_t row = a.fold.job.timing.load_rows - a.rows_left;
+  grid_->enter_row(a.fold, row);
+  row_entered(a.fold.job, row);
+  --a.rows_left;
+  a.row_wait = rates_.load_interval - 1;
+  return Cause::kWeightLoad;
+}
+
+Cause ArrayPe::advance_stream(Cycles now) {
+  Active& a = *streaming_;
+  if (a.step_wait > 0) {
+    --a.step_wait;
+    return rates_.stream_cause;
+  }
+  const Fold& timing = a.fold.job.timing;
+  const std::int64_t step = timing.steps - a.steps_left;
+  grid_->enter_step(a.fold, step);
+  step_entered(a.fold.job, step);
+  a.step_wait = rates_.stream_interval - 1;
+  if (--a.steps_left == 0) {
+    stream_end_ = now.value + 1;
+    drain_rows_ = timing.rows;
+    a.tail_left = timing.rows + timing.cols - 2 + 1;  // this cycle is not over yet
+    a.drain_left = timing.drains ? timing.rows * rates_.drain_interval : 0;
+    if (a.last && run_.trace != nullptr)
+      run_.trace->add("array", tile_name(a.fold.tile->tile), a.accepted,
+                      Cycles(stream_end_ + timing.rows + timing.cols - 2));
+    if (a.last) to_sequencer->give(Token::kReleased, Cycles(stream_end_));
+    tails_.push_back(std::move(streaming_));
+  }
+  return Cause::kArrayBusy;
+}
+
+void ArrayPe::advance_tails(Cycles now) {
+  for (auto& t : tails_) {
+    if (t->tail_left > 0)
+      --t->tail_left;
+    else if (t->drain_left > 0)
+      --t->drain_left;
+    if (t->tail_left == 0 && t->drain_left == 0) last_out_ = std::max(last_out_, now + Cycles(1));
+  }
+  // Operations end in order: a small fold behind a large one waits for it.
+  while (!tails_.empty() && tails_.front()->tail_left == 0 && tails_.front()->drain_left == 0) {
+    grid_->forget(tails_.front()->fold);
+    if (tails_.front()->last) to_sequencer->give(Token::kComputed, now + Cycles(1));
+    tails_.pop_front();
+  }
+}
+
+void ArrayPe::tick() {
+  const Cycles now = clock_.now();
+  const bool tail = !tails_done();
+  bool moved = true;
+  while (moved) moved = begin_stream(now) || begin_load(now);
+
+  Cause cause = Cause::kFillDrain;
+  bool active = tail;
+  if (loading_ != nullptr) {
+    active = true;
+    if (!loading_->loaded()) cause = advance_load();
+  }
+  if (streaming_ != nullptr) {
+    active = true;
+    cause = advance_stream(now);
+  }
+  for (const auto& t : tails_) grid_->shift_out(t->fold, now.value, *this);
+  run_.counts->macs += grid_->step(now.value);
+  if (run_.trace != nullptr) grid_->trace(*run_.trace, now);
+  for (const auto& t : tails_) grid_->collect(t->fold, now.value, *this);
+  if (streaming_ != nullptr) grid_->collect(streaming_->fold, now.value, *this);
+  if (active) {
+    run_.attribution->fill(now);
+    run_.attribution->cover(cause, 1);
+  }
+  advance_tails(now);
+  if (loading_ != nullptr || streaming_ != nullptr || !tails_.empty())
+    tick_event_.notify(clock_.until(now + Cycles(1)));
+  else if (!queue_.empty())
+    tick_event_.notify(clock_.until(std::max(queue_.front().usable, now + Cycles(1))));
+}
+
+void ArrayPe::row_entered(const FoldJob& job, std::int64_t row) {
+  if (row >= job.used_rows) return;
+  const MappingProblem& p = *run_.problem;
+  const std::int64_t macs = p.path.macs_per_pe;
+  const std::int64_t lanes = std::min(macs, job.k() - row * macs);
+  const bool weights = config_.dataflow == Dataflow::kWeightStationary;
+  if (weights)
+    run_.counts->weight.reads +=
+        accesses(job.used_cols * macs * weight_read_bits(p), p.machine.buffers.weight);
+  else
+    run_.counts->input.reads +=
+        accesses(job.used_cols * macs * p.path.activations.code_bits, p.machine.buffers.input);
+  if (weights && dequantizes_at_edge(p)) run_.counts->dequantized_weights += job.used_cols * lanes;
+  if (!weights && p.path.activations.dequantized)
+    run_.counts->dequantized_inputs += job.used_cols * lanes;
+  if (!weights && p.path.weights.zero_points) run_.counts->activation_sums += job.used_cols * lanes;
+}
+
+void ArrayPe::step_entered(const FoldJob& job, std::int64_t step) {
+  const MappingProblem& p = *run_.problem;
+  MachineCounts& counts = *run_.counts;
+  const std::int64_t macs = p.path.macs_per_pe;
+  const bool outputs_stay = config_.dataflow == Dataflow::kOutputStationary;
+  // Elements of k that enter along an edge of `n` lanes: all of the fold's, or one word each.
+  const auto elements = [&](std::int64_t n) {
+    return outputs_stay ? n * std::min(macs, job.k() - step * macs) : job.k();
+  };
+  if (config_.dataflow != Dataflow::kInputStationary) {
+    counts.input.reads +=
+        accesses(job.used_rows * macs * p.path.activations.code_bits, p.machine.buffers.input);
+    if (p.path.activations.dequantized) counts.dequantized_inputs += elements(job.used_rows);
+    if (p.path.weights.zero_points) counts.activation_sums += elements(job.used_rows);
+  }
+  if (config_.dataflow != Dataflow::kWeightStationary) {
+    const std::int64_t lanes = outputs_stay ? job.used_cols : job.used_rows;
+    counts.weight.reads += accesses(lanes * macs * weight_read_bits(p), p.machine.buffers.weight);
+    if (dequantizes_at_edge(p)) counts.dequantized_weights += elements(lanes);
+  }
+  counts.mac_slots += config_.rows * config_.cols * macs;
+}
+
+template <class Sum>
+void ArrayPe::deliver(const FoldInFlight& fold, std::int64_t column, std::int64_t index, Sum sum,
+                      bool overflow) {
+  const FoldJob& job = fold.job;
+  const MappingProblem& p = *run_.problem;
+  MachineCounts& counts = *run_.counts;
+  const bool further = job.k0 > 0;
+  if (column == 0) {
+    // The results of a step leave skewed, and are written as one wide row.
+    const std::int64_t row = accesses(job.used_cols * 32, p.machine.buffers.accumulator);
+    counts.accumulator.writes += row;
+    if (further) counts.accumulator.reads += row;
+  }
+  if (further) ++counts.accumulations;
+  if (p.path.scale_group != 0) ++counts.group_results;
+  if (p.path.weights.zero_points) ++counts.corrections;
+  if (run_.values == nullptr) return;
+  const bool columns_are_n = config_.dataflow != Dataflow::kInputStationary;
+  const std::int64_t m = job.m0 + (columns_are_n ? index : column);
+  const std::int64_t n = job.n0 + (columns_are_n ? column : index);
+  if (overflow) run_.values->report_overflow();
+  run_.values->add_result(fold.tile->tile, job, m, n, sum);
+}
+
+void ArrayPe::finish() {
+  const std::int64_t from = run_.attribution->covered().value;
+  if (from < last_out_.value) run_.attribution->cover(Cause::kFillDrain, last_out_.value - from);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,86 @@
+// The systolic array PE by PE: a controller that feeds its edges, and a grid that is stepped each
+// clock. It works out no time in advance: what the closed forms of ArrayFast say must come out
+// here.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <systemc>
+#include <vector>
+
+#include "core/mapping/array_timing.h"
+#include "core/mapping/folds.h"
+#include "hw/core_clock.h"
+#include "hw/interfaces.h"
+#include "hw/pe_grid.h"
+
+namespace bitjoule {
+
+class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
+ public:
+  sc_core::sc_export<ArrayIf> from_sequencer;
+  sc_core::sc_port<TokenIf> to_sequencer;
+
+  ArrayPe(sc_core::sc_module_name name, const CoreClock& clock, const ArrayConfig& config);
+
+  void start(const LayerRun& run);
+  void issue(const ComputeOp& op, Cycles usable) override;
+  /// Attributes the cycles that the array still worked after the last stream.
+  void finish();
+
+ private:
+  /// One fold in the controller, and how far it has come.
+  struct Active {
+    FoldInFlight fold;
+    bool first = false, last = false;  ///< of its operation
+    Cycles accepted{0};                ///< its operation's first cycle
+    std::int64_t latency_left = 0, rows_left = 0, row_wait = 0, extra_left = 0;
+    std::int64_t steps_left = 0, step_wait = 0;
+    std::int64_t tail_left = 0, drain_left = 0;
+    bool loaded() const { return latency_left == 0 && rows_left == 0 && extra_left == 0; }
+  };
+  struct Waiting {
+    std::shared_ptr<const PeTile> tile;
+    Cycles usable{0};
+    std::vector<FoldJob> folds;
+    std::size_t next = 0;
+  };
+
+  void tick();
+  bool begin_load(Cycles now);
+  bool begin_stream(Cycles now);
+  bool tails_done() const;
+  Cause advance_load();
+  Cause advance_stream(Cycles now);
+  void advance_tails(Cycles now);
+  void row_entered(const FoldJob& job, std::int64_t row);
+  void step_entered(const FoldJob& job, std::int64_t step);
+  template <class Sum>
+  void deliver(const FoldInFlight& fold, std::int64_t column, std::int64_t index, Sum sum,
+               bool overflow);
+  void result(const FoldInFlight& fold, std::int64_t column, std::int64_t index, std::int32_t sum,
+              bool overflow) override {
+    deliver(fold, column, index, sum, overflow);
+  }
+  void result(const FoldInFlight& fold, std::int64_t column, std::int64_t index, float sum,
+              bool overflow) override {
+    deliver(fold, column, index, sum, overflow);
+  }
+
+  const CoreClock& clock_;
+  const ArrayConfig config_;
+  LayerRun run_;
+  ArrayRates rates_;
+  std::unique_ptr<PeGrid> integer_grid_, float_grid_;
+  PeGrid* grid_ = nullptr;
+  sc_core::sc_event tick_event_;
+  std::deque<Waiting> queue_;
+  std::shared_ptr<Active> loading_, streaming_;
+  std::deque<std::shared_ptr<Active>> tails_;
+  std::uint32_t folds_ = 0;
+  Cycles accepted_{0};
+  std::int64_t stream_end_ = 0, drain_rows_ = 0;  ///< outputs stay: of the stream before
+  Cycles last_out_{0};
+};
+
+}  // namespace bitjoule

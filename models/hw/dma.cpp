@@ -1,0 +1,231 @@
+#include "hw/dma.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::size_t kInputStream = 0, kWeightStream = 1, kStoreStream = 2;
+
+}  // namespace
+
+Dma::Dma(sc_core::sc_module_name name, const CoreClock& clock, const DmaConfig& config)
+    : sc_module(name),
+      from_sequencer("from_sequencer"),
+      to_sequencer("to_sequencer"),
+      to_dram("to_dram"),
+      clock_(clock),
+      config_(config) {
+  from_sequencer.bind(*this);
+  to_dram.bind(*this);
+  for (std::int64_t i = 0; i < config.outstanding; ++i) {
+    pool_.push_back(std::make_unique<Request>());
+    free_.push_back(pool_.back().get());
+  }
+  SC_HAS_PROCESS(Dma);
+  SC_METHOD(on_usable);
+  sensitive << usable_event_;
+  dont_initialize();
+}
+
+void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_bytes) {
+  run_ = run;
+  traffic_ = &traffic;
+  traffic.burst_bytes = burst_bytes_ = burst_bytes;
+  turn_ = 0;
+  last_sent_ = Cycles(-1);
+  sent_in_cycle_ = 0;
+  dequantizer_free_ = Cycles(0);
+  usable_.clear();
+  if (run.trace != nullptr) in_flight_signal_ = run.trace->add_signal("dma.bursts_in_flight", 16);
+}
+
+void Dma::load(const LoadOp& op, Token done, Cycles usable) {
+  Transfer t;
+  t.bursts = BurstCursor(op.region, burst_bytes_);
+  t.tensor = op.tensor;
+  t.done = done;
+  t.usable = usable;
+  t.sram_bits = op.sram_bits;
+  t.dequantize = op.dequantize;
+  (*traffic_)[op.tensor].read_bytes += op.region.bytes();
+  push(done == Token::kInputLoaded ? kInputStream : kWeightStream, t);
+}
+
+void Dma::store(const StoreOp& op, Cycles usable) {
+  Transfer t;
+  t.bursts = BurstCursor(op.region, burst_bytes_);
+  t.tensor = Tensor::kOutputs;
+  t.write = true;
+  t.done = Token::kStored;
+  t.usable = usable;
+  t.sram_bits = op.sram_bits;
+  (*traffic_)[Tensor::kOutputs].write_bytes += op.region.bytes();
+  push(kStoreStream, t);
+}
+
+void Dma::push(std::size_t stream, const Transfer& transfer) {
+  usable_.push_back(transfer.usable);
+  streams_[stream].transfers.push_back(transfer);
+  usable_event_.notify(clock_.until(usable_.front()));
+}
+
+void Dma::on_usable() {
+  const Cycles now = clock_.now();
+  while (!usable_.empty() && usable_.front() <= now) usable_.pop_front();
+  if (!usable_.empty()) usable_event_.notify(clock_.until(usable_.front()));
+  // A transfer without bytes (a tile that lies in the padding) is done at once.
+  for (Stream& stream : streams_) retire(stream);
+  fill_window(now);
+}
+
+void Dma::fill_window(Cycles now) {
+  while (!free_.empty() && take_burst(now)) {
+  }
+  send(now);
+}
+
+bool Dma::take_burst(Cycles now) {
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    const std::size_t index = (turn_ + i) % streams_.size();
+    Stream& stream = streams_[index];
+    while (stream.issuing < stream.transfers.size() &&
+           stream.transfers[stream.issuing].bursts.done())
+      ++stream.issuing;
+    if (stream.issuing == stream.transfers.size()) continue;
+    Transfer& transfer = stream.transfers[stream.issuing];
+    if (transfer.usable > now) continue;
+    Request* request = free_.back();
+    free_.pop_back();
+    request->stream = &stream;
+    request->transfer = &transfer;
+    tlm::tlm_generic_payload& payload = *request;
+    payload.set_address(static_cast<sc_dt::uint64>(transfer.bursts.address()));
+    payload.set_command(transfer.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
+    payload.set_data_ptr(nullptr);
+    payload.set_data_length(static_cast<unsigned>(burst_bytes_));
+    payload.set_streaming_width(static_cast<unsigned>(burst_bytes_));
+    payload.set_byte_enable_ptr(nullptr);
+    payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+    transfer.bursts.next();
+    ++transfer.waiting;
+    ++(*traffic_)[transfer.tensor].bursts;
+    window_.push_back(request);
+    turn_ = (index + 1) % streams_.size();
+    return true;
+  }
+  return false;
+}
+
+void Dma::send(Cycles earliest) {
+  while (awaiting_ == nullptr && !window_.empty()) {
+    Cycles at = std::max(earliest, last_sent_);
+    if (at == last_sent_ && sent_in_cycle_ == config_.requests_per_cycle) at += Cycles(1);
+    sent_in_cycle_ = at == last_sent_ ? sent_in_cycle_ + 1 : 1;
+    last_sent_ = at;
+    Request* request = window_.front();
+    window_.pop_front();
+    ++in_flight_;
+    trace_in_flight(at);
+    awaiting_ = request;
+    tlm::tlm_phase phase = tlm::BEGIN_REQ;
+    sc_core::sc_time delay = clock_.until(at);
+    const tlm::tlm_sync_enum status = to_dram->nb_transport_fw(*request, phase, delay);
+    if (status == tlm::TLM_ACCEPTED) return;
+    const Cycles then = clock_.at_or_after(to_femtoseconds(sc_core::sc_time_stamp() + delay));
+    awaiting_ = nullptr;
+    earliest = then;
+    if (status == tlm::TLM_COMPLETED || phase == tlm::BEGIN_RESP) {
+      if (status == tlm::TLM_UPDATED) {
+        phase = tlm::END_RESP;
+        to_dram->nb_transport_fw(*request, phase, delay);
+      }
+      complete(*request, then);
+    }
+  }
+}
+
+tlm::tlm_sync_enum Dma::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                        sc_core::sc_time& delay) {
+  const Cycles at = clock_.at_or_after(to_femtoseconds(sc_core::sc_time_stamp() + delay));
+  if (phase == tlm::END_REQ) {
+    awaiting_ = nullptr;
+    send(at);
+    return tlm::TLM_ACCEPTED;
+  }
+  // A response to the request that still awaits its END_REQ implies it (TLM-2.0, base protocol).
+  Request& request = static_cast<Request&>(payload);
+  if (awaiting_ == &request) awaiting_ = nullptr;
+  complete(request, at);
+  fill_window(at);
+  return tlm::TLM_COMPLETED;
+}
+
+void Dma::trace_in_flight(Cycles at) {
+  if (run_.trace != nullptr) run_.trace->change(in_flight_signal_, at, in_flight_);
+}
+
+void Dma::complete(Request& request, Cycles at) {
+  if (request.get_response_status() != tlm::TLM_OK_RESPONSE)
+    throw internal_error("dma: the memory answered " + request.get_response_string() +
+                         " to address " + std::to_string(request.get_address()));
+  Transfer& transfer = *request.transfer;
+  --transfer.waiting;
+  --in_flight_;
+  trace_in_flight(at);
+  if (transfer.first_arrival < Cycles(0)) transfer.first_arrival = at;
+  transfer.last_arrival = std::max(transfer.last_arrival, at);
+  Stream& stream = *request.stream;
+  free_.push_back(&request);
+  if (transfer.waiting == 0 && transfer.bursts.done()) retire(stream);
+}
+
+/// Gives the tokens of transfers that are complete, in the order of the stream.
+void Dma::retire(Stream& stream) {
+  while (!stream.transfers.empty()) {
+    Transfer& t = stream.transfers.front();
+    if (t.waiting != 0 || !t.bursts.done()) return;
+    const Cycles at = std::max(t.last_arrival, t.usable);
+    const BuffersConfig& b = run_.problem->machine.buffers;
+    MachineCounts& counts = *run_.counts;
+    const auto accesses = [&](const BufferConfig& buffer) {
+      return ceil_div(t.sram_bits, buffer.port_width.value);
+    };
+    switch (t.tensor) {
+      case Tensor::kInputs:
+        counts.input.writes += accesses(b.input);
+        break;
+      case Tensor::kWeights:
+        counts.weight.writes += accesses(b.weight);
+        break;
+      case Tensor::kScales:
+        counts.scale.writes += accesses(b.scale);
+        break;
+      case Tensor::kOutputs:
+        counts.output.reads += accesses(b.output);
+        break;
+    }
+    if (run_.trace != nullptr)
+      run_.trace->add(std::string("dma ") + tensor_name(t.tensor),
+                      std::to_string(t.sram_bits / 8) + " B", t.usable, at);
+    if (t.done == Token::kWeightLoaded) to_sequencer->give(Token::kWeightArrived, at);
+    to_sequencer->give(t.done, t.dequantize > 0 ? std::max(at, dequantized(t)) : at);
+    stream.transfers.pop_front();
+    if (stream.issuing > 0) --stream.issuing;
+  }
+}
+
+/// A dequantizer on the DRAM side works from the first burst on, and not faster than its lanes.
+Cycles Dma::dequantized(const Transfer& t) {
+  const DequantizerConfig& dq = run_.problem->machine.dequantizer;
+  const Cycles begin = std::max(t.first_arrival, dequantizer_free_);
+  const std::int64_t burst = ceil_div(burst_bytes_ * 8, run_.problem->path.weights.code_bits);
+  dequantizer_free_ = std::max(begin + Cycles(ceil_div(t.dequantize, dq.lanes)),
+                               t.last_arrival + Cycles(ceil_div(burst, dq.lanes)));
+  run_.counts->dequantized_weights += t.dequantize;
+  return dequantizer_free_ + dq.latency;
+}
+
+}  // namespace bitjoule

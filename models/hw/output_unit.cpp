@@ -1,0 +1,44 @@
+#include "hw/output_unit.h"
+
+#include <algorithm>
+
+namespace bitjoule {
+
+std::int64_t output_interval(const MappingProblem& p) {
+  const BuffersConfig& b = p.machine.buffers;
+  const std::int64_t lanes = p.machine.output_unit.lanes;
+  return std::max(
+      ceil_div(lanes * 32, b.accumulator.banks * b.accumulator.port_width.value),
+      ceil_div(lanes * p.path.output.code_bits, b.output.banks * b.output.port_width.value));
+}
+
+OutputUnit::OutputUnit(sc_core::sc_module_name name)
+    : sc_module(name), from_sequencer("from_sequencer"), to_sequencer("to_sequencer") {
+  from_sequencer.bind(*this);
+}
+
+void OutputUnit::issue(const OutputOp& op, Cycles usable) {
+  const MappingProblem& p = *run_.problem;
+  const BuffersConfig& b = p.machine.buffers;
+  const std::int64_t batches = ceil_div(op.elements, p.machine.output_unit.lanes);
+  MachineCounts& counts = *run_.counts;
+  counts.outputs += op.elements;
+  counts.accumulator.reads += ceil_div(op.elements * 32, b.accumulator.port_width.value);
+  counts.output.writes +=
+      ceil_div(op.elements * p.path.output.code_bits, b.output.port_width.value);
+  // Integer results are scaled per channel: a scale for each of them.
+  if (p.path.mac.is_integer && p.path.scale_group == 0 &&
+      p.path.weights.layout.scales.group == kWholeRow)
+    counts.scale.reads +=
+        ceil_div(op.elements * p.path.weights.layout.scales.bits, b.scale.port_width.value);
+  if (run_.values != nullptr)
+    run_.values->finish(run_.program->computes[static_cast<std::size_t>(op.compute)].tile);
+  const Cycles end = usable + p.machine.output_unit.latency + Cycles(batches * output_interval(p));
+  if (run_.trace != nullptr)
+    run_.trace->add("output unit",
+                    tile_name(run_.program->computes[static_cast<std::size_t>(op.compute)].tile),
+                    usable, end);
+  to_sequencer->give(Token::kOutput, end);
+}
+
+}  // namespace bitjoule

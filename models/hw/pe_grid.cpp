@@ -1,0 +1,254 @@
+#include "hw/pe_grid.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "core/exec/layer_values.h"
+
+namespace bitjoule {
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+template <class T, class Sum>
+class Grid : public PeGrid {
+ public:
+  Grid(const ArrayConfig& config, const std::string& kind)
+      : rows_(config.rows),
+        cols_(config.cols),
+        dataflow_(config.dataflow),
+        steps_(at(rows_ + cols_)),
+        loads_(at(rows_ + cols_)) {
+    for (std::int64_t r = 0; r < rows_; ++r)
+      for (std::int64_t c = 0; c < cols_; ++c)
+        pes_.push_back(std::make_unique<Pe<T, Sum>>(
+            (kind + "_pe_" + std::to_string(r) + "_" + std::to_string(c)).c_str()));
+  }
+
+  void enter_row(const FoldInFlight& fold, std::int64_t row) override { row_now_ = {&fold, row}; }
+  void enter_step(const FoldInFlight& fold, std::int64_t step) override {
+    step_now_ = {&fold, step};
+  }
+
+  std::int64_t step(std::int64_t cycle) override {
+    // After a pause nothing useful is under way: what the edges and registers still hold is stale.
+    if (cycle != cycle_ + 1) clear();
+    cycle_ = cycle;
+    steps_[slot(0)] = step_now_;
+    loads_[slot(0)] = row_now_;
+    step_now_ = row_now_ = {};
+    return dataflow_ == Dataflow::kOutputStationary ? step_outputs() : step_stationary();
+  }
+
+  void shift_out(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) override {
+    if (dataflow_ == Dataflow::kOutputStationary) collect_drained(fold, cycle, sink);
+  }
+  void collect(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) override {
+    if (dataflow_ != Dataflow::kOutputStationary) collect_sums(fold, cycle, sink);
+  }
+
+  void forget(const FoldInFlight& fold) override {
+    for (auto* entries : {&steps_, &loads_})
+      for (Entry& e : *entries)
+        if (e.fold == &fold) e = {};
+  }
+
+  void clear() override {
+    std::fill(steps_.begin(), steps_.end(), Entry{});
+    std::fill(loads_.begin(), loads_.end(), Entry{});
+    for (auto& pe : pes_) pe->clear();
+  }
+
+  void begin_trace(Trace& trace) override {
+    const SignalKind kind = std::is_same_v<T, float> ? SignalKind::kFloat : SignalKind::kInteger;
+    first_signal_ = static_cast<std::int32_t>(trace.signals().size());
+    for (std::int64_t r = 0; r < rows_; ++r)
+      for (std::int64_t c = 0; c < cols_; ++c) {
+        const std::string name = "array.pe_" + std::to_string(r) + "_" + std::to_string(c) + ".";
+        trace.add_signal(name + "operand", 16, kind);
+        trace.add_signal(name + "operand_valid", 1);
+        trace.add_signal(name + "stationary", 16, kind);
+        trace.add_signal(name + "sum", 32, kind);
+      }
+    traced_.assign(pes_.size() * 4, 0);
+  }
+
+  void trace(Trace& trace, Cycles now) override {
+    for (std::size_t i = 0; i < pes_.size(); ++i) {
+      const Pe<T, Sum>& pe = *pes_[i];
+      const std::int64_t values[4] = {bits(pe.operand()), pe.east.valid ? 1 : 0,
+                                      bits(pe.stationary()), bits(pe.sum.value)};
+      for (std::size_t j = 0; j < 4; ++j) {
+        std::int64_t& last = traced_[i * 4 + j];
+        if (last == values[j]) continue;
+        last = values[j];
+        trace.change(first_signal_ + static_cast<std::int32_t>(i * 4 + j), now, last);
+      }
+    }
+  }
+
+ private:
+  /// What entered at the first edge in one cycle.
+  struct Entry {
+    const FoldInFlight* fold = nullptr;
+    std::int64_t index = 0;
+  };
+
+  template <class V>
+  static std::int64_t bits(V value) {
+    if constexpr (std::is_same_v<V, float>) {
+      std::uint32_t pattern = 0;
+      std::memcpy(&pattern, &value, sizeof pattern);
+      return pattern;
+    } else {
+      return value;
+    }
+  }
+
+  std::size_t slot(std::int64_t cycles_ago) const {
+    return at((cycle_ - cycles_ago + rows_ + cols_) % (rows_ + cols_));
+  }
+  Pe<T, Sum>& pe(std::int64_t r, std::int64_t c) { return *pes_[at(r * cols_ + c)]; }
+
+  static const Panel<T>& inputs(const PeTile& t) {
+    if constexpr (std::is_same_v<T, float>)
+      return t.float_inputs;
+    else
+      return t.integer_inputs;
+  }
+  static const Panel<T>& weights(const PeTile& t) {
+    if constexpr (std::is_same_v<T, float>)
+      return t.float_weights;
+    else
+      return t.integer_weights;
+  }
+
+  /// Word number `word` along k of one row of a panel.
+  Word<T> word(const FoldInFlight& fold, bool input, std::int64_t row, std::int64_t word) const {
+    const FoldJob& job = fold.job;
+    const Tile& tile = fold.tile->tile;
+    const std::int64_t from = word * fold.macs_per_pe;
+    Word<T> w;
+    w.valid = true;
+    w.fold = fold.number;
+    w.count = static_cast<std::int32_t>(std::min(fold.macs_per_pe, job.k() - from));
+    if (fold.tile->values) {
+      const std::int64_t g = job.g - tile.g0;
+      const Panel<T>& panel = input ? inputs(*fold.tile) : weights(*fold.tile);
+      const std::int64_t index = input ? g * tile.m() + row : g * tile.n() + row - tile.n0;
+      w.lanes = panel.row(index) + (job.k0 - tile.k0) + from;
+    }
+    return w;
+  }
+
+  /// What the west edge gives to row r: delayed by r cycles.
+  Word<T> west(std::int64_t r) const {
+    const Entry& e = steps_[slot(r)];
+    if (e.fold == nullptr || r >= e.fold->job.used_rows) return {};
+    const FoldJob& job = e.fold->job;
+    switch (dataflow_) {
+      case Dataflow::kWeightStationary:
+        return word(*e.fold, true, job.m0 + e.index, r);
+      case Dataflow::kInputStationary:
+        return word(*e.fold, false, job.n0 + e.index, r);
+      case Dataflow::kOutputStationary: {
+        Word<T> w = word(*e.fold, true, job.m0 + r, e.index);
+        w.last = e.index == job.timing.steps - 1;
+        return w;
+      }
+    }
+    return {};
+  }
+
+  /// What the north edge gives to column c where outputs stay: delayed by c cycles.
+  Word<T> north(std::int64_t c) const {
+    const Entry& e = steps_[slot(c)];
+    if (e.fold == nullptr || c >= e.fold->job.used_cols) return {};
+    return word(*e.fold, false, e.fold->job.n0 + c, e.index);
+  }
+
+  /// The stationary operand for column c, if the fold has one for it.
+  Word<T> passing(std::int64_t c) const {
+    const Entry& e = loads_[slot(c)];
+    if (e.fold == nullptr) return {};
+    const FoldJob& job = e.fold->job;
+    if (c >= job.used_cols || e.index >= job.used_rows) return {};
+    Word<T> w = dataflow_ == Dataflow::kWeightStationary ? word(*e.fold, false, job.n0 + c, e.index)
+                                                         : word(*e.fold, true, job.m0 + c, e.index);
+    w.row = static_cast<std::int32_t>(e.index);
+    return w;
+  }
+
+  std::int64_t step_stationary() {
+    std::int64_t macs = 0;
+    for (std::int64_t r = rows_ - 1; r >= 0; --r)
+      for (std::int64_t c = cols_ - 1; c >= 0; --c) {
+        const Word<T> w = c == 0 ? west(r) : pe(r, c - 1).east;
+        const Word<T> p = r == 0 ? passing(c) : pe(r - 1, c).south;
+        const PartialSum<Sum> s = r == 0 ? PartialSum<Sum>{} : pe(r - 1, c).sum;
+        macs += pe(r, c).step_stationary(w, p, s, static_cast<std::int32_t>(r));
+      }
+    return macs;
+  }
+
+  std::int64_t step_outputs() {
+    std::int64_t macs = 0;
+    for (std::int64_t r = rows_ - 1; r >= 0; --r)
+      for (std::int64_t c = cols_ - 1; c >= 0; --c) {
+        const Word<T> w = c == 0 ? west(r) : pe(r, c - 1).east;
+        const Word<T> n = r == 0 ? north(c) : pe(r - 1, c).south;
+        macs += pe(r, c).step_output(w, n);
+      }
+    return macs;
+  }
+
+  /// Sums leave at the foot of their column, one step after the other.
+  void collect_sums(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) {
+    const FoldJob& job = fold.job;
+    for (std::int64_t c = 0; c < job.used_cols; ++c) {
+      const std::int64_t since = cycle - (job.timing.rows - 1) - c - fold.first_step;
+      if (since < 0 || since % fold.interval != 0 || since / fold.interval >= job.timing.steps)
+        continue;
+      const PartialSum<Sum>& sum = pe(job.timing.rows - 1, c).sum;
+      sink.result(fold, c, since / fold.interval, sum.value, sum.overflow);
+    }
+  }
+
+  /// Results leave through the drain registers, the lowest row first, once the lowest has its own.
+  void collect_drained(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) {
+    const FoldJob& job = fold.job;
+    const std::int64_t height = job.timing.rows;
+    const std::int64_t last_step = fold.first_step + (job.timing.steps - 1) * fold.interval;
+    for (std::int64_t c = 0; c < job.used_cols; ++c) {
+      const std::int64_t since = cycle - (last_step + c + height);
+      if (since < 0 || (since + 1) % fold.drain_interval != 0) continue;
+      const std::int64_t shift = (since + 1) / fold.drain_interval - 1;
+      if (shift >= height) continue;
+      const std::int64_t row = height - 1 - shift;
+      const PartialSum<Sum> out = pe(height - 1, c).drained;
+      for (std::int64_t r = height - 1; r > shift; --r) pe(r, c).drained = pe(r - 1, c).drained;
+      if (row < job.used_rows) sink.result(fold, c, row, out.value, out.overflow);
+    }
+  }
+
+  std::int64_t rows_, cols_;
+  Dataflow dataflow_;
+  std::int64_t cycle_ = -1;
+  Entry step_now_, row_now_;
+  std::int32_t first_signal_ = 0;
+  std::vector<std::int64_t> traced_;  // last recorded values
+  std::vector<Entry> steps_, loads_;  // by cycle, as long as the skew
+  std::vector<std::unique_ptr<Pe<T, Sum>>> pes_;
+};
+
+}  // namespace
+
+std::unique_ptr<PeGrid> make_integer_grid(const ArrayConfig& config) {
+  return std::make_unique<Grid<std::int16_t, std::int32_t>>(config, "integer");
+}
+std::unique_ptr<PeGrid> make_float_grid(const ArrayConfig& config) {
+  return std::make_unique<Grid<float, float>>(config, "float");
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,143 @@
+#include "hw/sequencer.h"
+
+#include <fmt/format.h>
+
+namespace bitjoule {
+Sequencer::Sequencer(sc_core::sc_module_name name, const CoreClock& clock)
+    : sc_module(name),
+      from_units("from_units"),
+      to_array("to_array"),
+      to_output_unit("to_output_unit"),
+      to_dma("to_dma"),
+      clock_(clock) {
+  from_units.bind(*this);
+  SC_HAS_PROCESS(Sequencer);
+  SC_METHOD(evaluate);
+  sensitive << evaluate_event_;
+  dont_initialize();
+}
+
+void Sequencer::start(const LayerRun& run) {
+  run_ = run;
+  given_ = {};
+  seen_.fill(0);
+  load_head_.fill(0);
+  compute_head_ = output_head_ = store_head_ = 0;
+  end_ = Cycles(0);
+  finished_ = false;
+  traced_.fill(0);
+  static constexpr const char* kSignals[kTokenKinds] = {
+      "input_buffer.tiles_loaded",  "weight_buffer.tiles_arrived",
+      "weight_buffer.tiles_loaded", "array.tiles_accepted",
+      "array.tiles_released",       "accumulator_buffer.tiles_computed",
+      "output_buffer.tiles_ready",  "output_buffer.tiles_stored"};
+  if (run.trace != nullptr)
+    for (std::size_t i = 0; i < kTokenKinds; ++i)
+      token_signals_[i] = run.trace->add_signal(kSignals[i], 32);
+  run_.attribution->wait(Cycles(0), Cause::kDramRead);
+  evaluate_event_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void Sequencer::give(Token token, Cycles at) {
+  if (run_.trace != nullptr) trace_token(token, at);
+  given_.push({at, token});
+  // The earliest notification wins: a later token never delays an earlier one.
+  evaluate_event_.notify(clock_.until(at + Cycles(1)));
+}
+
+/// Each kind of token is a counter in the trace: what a buffer holds is the difference of two.
+void Sequencer::trace_token(Token token, Cycles at) {
+  const auto kind = static_cast<std::size_t>(token);
+  run_.trace->change(token_signals_[kind], at, ++traced_[kind]);
+}
+
+void Sequencer::evaluate() {
+  const Cycles now = clock_.now();
+  collect(now);
+  issue(now);
+  if (!given_.empty()) evaluate_event_.notify(clock_.until(given_.top().at + Cycles(1)));
+  const Program& p = *run_.program;
+  finished_ = seen(Token::kStored) == static_cast<std::int64_t>(p.stores.size()) && given_.empty();
+  run_.attribution->wait(now + Cycles(1), present_cause());
+}
+
+void Sequencer::collect(Cycles now) {
+  while (!given_.empty() && given_.top().at < now) {
+    ++seen_[static_cast<std::size_t>(given_.top().token)];
+    end_ = given_.top().at;
+    given_.pop();
+  }
+}
+
+void Sequencer::issue_load(std::size_t queue, const std::vector<LoadOp>& ops, Token done,
+                           Cycles now) {
+  std::size_t& head = load_head_[queue];
+  while (head < ops.size() && ops[head].releases_needed <= seen(Token::kReleased) &&
+         static_cast<std::int64_t>(head) - seen(done) < run_.problem->machine.dma.queue)
+    to_dma->load(ops[head++], done, now + Cycles(1));
+}
+
+bool Sequencer::ready(const ComputeOp& op) const {
+  return seen(Token::kInputLoaded) >= op.inputs_needed &&
+         seen(Token::kWeightLoaded) >= op.weights_needed &&
+         seen(Token::kOutput) >= op.outputs_needed;
+}
+
+void Sequencer::issue(Cycles now) {
+  const Program& p = *run_.program;
+  const Cycles usable = now + Cycles(1);
+  issue_load(0, p.input_loads, Token::kInputLoaded, now);
+  issue_load(1, p.weight_loads, Token::kWeightLoaded, now);
+  // One operation may wait at the array while another runs.
+  while (compute_head_ < p.computes.size() && ready(p.computes[compute_head_]) &&
+         static_cast<std::int64_t>(compute_head_) <= seen(Token::kAccepted))
+    to_array->issue(p.computes[compute_head_++], usable);
+  while (output_head_ < p.outputs.size() &&
+         p.outputs[output_head_].computes_needed <= seen(Token::kComputed) &&
+         p.outputs[output_head_].stores_needed <= seen(Token::kStored) &&
+         static_cast<std::int64_t>(output_head_) == seen(Token::kOutput))
+    to_output_unit->issue(p.outputs[output_head_++], usable);
+  while (store_head_ < p.stores.size() &&
+         p.stores[store_head_].outputs_needed <= seen(Token::kOutput) &&
+         static_cast<std::int64_t>(store_head_) - seen(Token::kStored) <
+             run_.problem->machine.dma.queue)
+    to_dma->store(p.stores[store_head_++], usable);
+}
+
+Cause Sequencer::waiting_for(const ComputeOp& op) const {
+  if (seen(Token::kInputLoaded) < op.inputs_needed ||
+      seen(Token::kWeightArrived) < op.weights_needed)
+    return Cause::kDramRead;
+  if (seen(Token::kWeightLoaded) < op.weights_needed) return Cause::kDequantizer;
+  if (seen(Token::kOutput) < op.outputs_needed) {
+    const OutputOp& head = run_.program->outputs[static_cast<std::size_t>(seen(Token::kOutput))];
+    return head.stores_needed > seen(Token::kStored) ? Cause::kDramWrite : Cause::kOutput;
+  }
+  return Cause::kIdle;
+}
+
+Cause Sequencer::present_cause() const {
+  const Program& p = *run_.program;
+  if (compute_head_ < p.computes.size()) return waiting_for(p.computes[compute_head_]);
+  if (seen(Token::kOutput) < static_cast<std::int64_t>(p.outputs.size())) return Cause::kOutput;
+  return Cause::kDramWrite;
+}
+
+std::string Sequencer::describe() const {
+  const Program& p = *run_.program;
+  std::string text = fmt::format(
+      "loads of inputs {}/{} done, of weights {}/{}; computes {} issued, {} accepted, {} released, "
+      "{} done of {}; outputs {}/{}; stores {}/{}",
+      seen(Token::kInputLoaded), p.input_loads.size(), seen(Token::kWeightLoaded),
+      p.weight_loads.size(), compute_head_, seen(Token::kAccepted), seen(Token::kReleased),
+      seen(Token::kComputed), p.computes.size(), seen(Token::kOutput), p.outputs.size(),
+      seen(Token::kStored), p.stores.size());
+  if (compute_head_ < p.computes.size()) {
+    const ComputeOp& op = p.computes[compute_head_];
+    text += fmt::format("; next compute needs {} input loads, {} weight loads, {} outputs",
+                        op.inputs_needed, op.weights_needed, op.outputs_needed);
+  }
+  return text;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,66 @@
+// Starts tile operations as soon as the tokens they wait for are there, each queue in its own
+// order.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <queue>
+#include <systemc>
+#include <vector>
+
+#include "hw/core_clock.h"
+#include "hw/interfaces.h"
+
+namespace bitjoule {
+
+class Sequencer : public sc_core::sc_module, public TokenIf {
+ public:
+  sc_core::sc_export<TokenIf> from_units;
+  sc_core::sc_port<ArrayIf> to_array;
+  sc_core::sc_port<OutputUnitIf> to_output_unit;
+  sc_core::sc_port<DmaIf> to_dma;
+
+  Sequencer(sc_core::sc_module_name name, const CoreClock& clock);
+
+  /// Starts a layer in cycle 0 of the present epoch.
+  void start(const LayerRun& run);
+  bool done() const { return run_.program != nullptr && finished_; }
+  /// The cycle in which the last token was given: the layer's length.
+  Cycles end() const { return end_; }
+  /// Every queue with its head and what it waits for, for the watchdog's report.
+  std::string describe() const;
+
+  void give(Token token, Cycles at) override;
+
+ private:
+  struct Given {
+    Cycles at;
+    Token token;
+    bool operator>(const Given& other) const { return at > other.at; }
+  };
+  /// How many tokens of one kind were seen, and how many operations of one queue were issued.
+  std::int64_t seen(Token t) const { return seen_[static_cast<std::size_t>(t)]; }
+
+  void trace_token(Token token, Cycles at);
+  void evaluate();
+  void collect(Cycles now);
+  void issue(Cycles now);
+  void issue_load(std::size_t queue, const std::vector<LoadOp>& ops, Token done, Cycles now);
+  bool ready(const ComputeOp& op) const;
+  Cause waiting_for(const ComputeOp& op) const;
+  Cause present_cause() const;
+
+  const CoreClock& clock_;
+  LayerRun run_;
+  sc_core::sc_event evaluate_event_;
+  std::priority_queue<Given, std::vector<Given>, std::greater<Given>> given_;
+  std::array<std::int64_t, kTokenKinds> seen_{};
+  std::array<std::size_t, 2> load_head_{};  // inputs, weights
+  std::size_t compute_head_ = 0, output_head_ = 0, store_head_ = 0;
+  std::array<std::int64_t, kTokenKinds> traced_{};
+  std::array<std::int32_t, kTokenKinds> token_signals_{};
+  Cycles end_{0};
+  bool finished_ = false;
+};
+
+}  // namespace bitjoule

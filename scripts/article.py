@@ -1,0 +1,230 @@
+#!/usr/bin/python3
+"""Sets the article's three machines side by side: table, reasons and figures from their results.
+
+  scripts/article.py DIR     DIR/LAYER-MACHINE/result.json for every layer and machine below
+"""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from plotting import style
+from plotting.load import InputError, load_result
+from plotting.panels import bandwidth_panel, components, stack_panel, traffic
+from plotting.style import per_cent, plt, readable, si
+
+# Name of the result's directory, heading.
+LAYERS = [
+    ("filter", "The article's filter, 3 × 3 × 256"),
+    ("resnet50", "ResNet-50, stage 1, 3 × 3 on 56 × 56 × 64"),
+    ("llama2-decode", "Llama-2-7B projection 4096 × 4096, decode (M = 1)"),
+    ("llama2-prefill", "Llama-2-7B projection 4096 × 4096, prefill (M = 128)"),
+]
+
+# Name of the result's directory, heading, and what the article promises against A: how many times
+# less memory traffic, how many times more compute.
+MACHINES = [
+    ("a", "A: fp32", 1, 1),
+    ("b", "B: int8, dequantized", 4, 1),
+    ("c", "C: int8, native", 4, 4),
+]
+
+TENSORS = ("weights", "scales", "inputs", "outputs", "padding")
+COLUMN = 24
+BOUND = 0.9  # a run is bound by what it uses for at least this part of its time
+
+
+class Run:
+    """What the table needs of one result."""
+
+    def __init__(self, directory):
+        node = load_result(directory)
+        self.cycles = node.at("cycles").number()
+        self.compute_cycles = node.at("compute_cycles").number()
+        self.time_s = node.at("time_s").number()
+        self.stalls = node.at("stalls").numbers()
+        self.tensors = traffic(node)
+        self.traffic = sum(self.tensors.values())
+        self.energy = components(node)
+        self.joules = sum(self.energy.values())
+        peak_macs = node.at("roofline.peak_macs_per_s").number() / node.at("clock_hz").number()
+        self.ideal_cycles = node.at("macs").number() / peak_macs
+        self.bandwidth = node.at("dram.bandwidth_bytes_per_s").number()
+        self.peak = node.at("dram.peak_bytes_per_s").number()
+
+    def share(self, *causes):
+        """The part of the cycles that went to these causes."""
+        return sum(self.stalls.get(cause, 0) for cause in causes) / self.cycles
+
+    def bound(self):
+        """What the time goes to: the DRAM's bandwidth, the array's own cycles, or neither alone."""
+        used, array = self.bandwidth / self.peak, self.compute_cycles / self.cycles
+        kind = (
+            "memory-bound"
+            if used >= BOUND
+            else "compute-bound"
+            if array >= BOUND
+            else "bound by neither alone"
+        )
+        return (
+            f"{kind} ({per_cent(used, 1)} of the bandwidth used, "
+            f"the array alone needs {per_cent(array, 1)} of the cycles)"
+        )
+
+
+def near(measured, claimed):
+    """Whether a ratio is what was promised, to 2 %."""
+    return abs(measured / claimed - 1) <= 0.02
+
+
+def traffic_reason(base, run, claim):
+    """Why the traffic is not the promised fraction: the tensor that is furthest from its share."""
+    gap = {name: run.tensors.get(name, 0) - base.tensors.get(name, 0) / claim for name in TENSORS}
+    name = max(gap, key=lambda n: abs(gap[n]))
+    before, after = base.tensors.get(name, 0), run.tensors.get(name, 0)
+    part = f"{readable(name)} ({per_cent(after, run.traffic)} of its traffic)"
+    if not before:
+        return f"{part} are added"
+    if before > claim * after:
+        return f"{part} shrink {before / max(after, 1):.2f}×: more of them stays in the buffers"
+    if before == after:
+        return f"{part} stay what they are"
+    return f"{part} shrink {before / after:.2f}×"
+
+
+def compute_reason(base, run):
+    """Why the array's own cycles do not shrink as promised: the part of them that multiplies."""
+    return (
+        f"the array multiplies in {per_cent(run.ideal_cycles, run.compute_cycles)} of its own "
+        f"cycles, in A {per_cent(base.ideal_cycles, base.compute_cycles)} (the rest loads weights, "
+        "fills, drains and pads)"
+    )
+
+
+def reason(base, run, less, faster):
+    """One sentence that explains by the numbers what became of the promise."""
+    by_traffic, by_compute = base.traffic / run.traffic, base.compute_cycles / run.compute_cycles
+    parts = [
+        f"traffic {by_traffic:.2f}× less"
+        + (
+            " as promised"
+            if near(by_traffic, less)
+            else f", since {traffic_reason(base, run, less)}"
+        ),
+        f"compute {by_compute:.2f}×"
+        + (" as promised" if near(by_compute, faster) else f", since {compute_reason(base, run)}"),
+        f"time {base.time_s / run.time_s:.2f}× less, "
+        f"since it is {run.bound()} and A {base.bound()}",
+    ]
+    return "; ".join(parts) + "."
+
+
+def rows(runs):
+    """(heading, value per machine) of the table; ratios refer to the first machine."""
+    base = runs[0]
+
+    def against(heading, unit, values):
+        first, *others = values
+        ratios = [f" ({first / value:.2f}×)" if first and value else "" for value in others]
+        return heading, [si(first, unit)] + [si(v, unit) + r for v, r in zip(others, ratios)]
+
+    yield against("DRAM traffic", "B", [r.traffic for r in runs])
+    for tensor in TENSORS:
+        if any(r.tensors.get(tensor) for r in runs):
+            yield against(f"  {tensor}", "B", [r.tensors.get(tensor, 0) for r in runs])
+    yield against("cycles", "", [r.cycles for r in runs])
+    yield against("  if memory never waits", "", [r.compute_cycles for r in runs])
+    for cause in base.stalls:
+        if any(r.stalls.get(cause) for r in runs):
+            yield f"  {readable(cause)}", [per_cent(r.share(cause), 1) for r in runs]
+    yield "DRAM bandwidth used", [
+        f"{si(r.bandwidth, 'B/s')} ({per_cent(r.bandwidth, r.peak)})" for r in runs
+    ]
+    yield against("energy", "J", [r.joules for r in runs])
+    for component in dict.fromkeys(name for r in runs for name in r.energy):
+        if any(r.energy.get(component) for r in runs):
+            values = [r.energy.get(component, 0) for r in runs]
+            yield against(f"  {readable(component)}", "J", values)
+    yield "article: traffic, compute", [f"1/{less}, {faster}×" for _, _, less, faster in MACHINES]
+    yield "here: traffic, compute", [
+        f"1/{base.traffic / r.traffic:.2f}, {base.compute_cycles / r.compute_cycles:.2f}×"
+        for r in runs
+    ]
+
+
+def print_table(heading, runs):
+    print(f"\n{heading}\n{'=' * len(heading)}")
+    print(" " * 26 + "".join(f"{title:<{COLUMN}}" for _, title, _, _ in MACHINES).rstrip())
+    for name, values in rows(runs):
+        print(f"{name:<26}" + "".join(f"{value:<{COLUMN}}" for value in values).rstrip())
+    for (_, title, less, faster), run in list(zip(MACHINES, runs))[1:]:
+        print(f"{title[0]}: {reason(runs[0], run, less, faster)}")
+
+
+def grid(title, draw, results):
+    """One panel per layer, drawn by draw(ax, runs), which returns the parts for the legend."""
+    figure, axes = plt.subplots(2, math.ceil(len(results) / 2), figsize=(10.5, 6.8))
+    parts = {}
+    for ax, ((_, heading), runs) in zip(axes.flat, results):
+        parts.update(dict.fromkeys(draw(ax, runs) or []))
+        ax.set_title(heading, fontsize=9)
+    if parts:
+        handles = style.legend_for(reversed(parts))
+        axes[0][-1].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
+    style.title(figure, title)
+    return figure
+
+
+def figures(results):
+    """(file name, figure) of every figure."""
+    labels = [machine[1].replace(": ", "\n") for machine in MACHINES]
+
+    def stacks(what, label, unit, parts):
+        def draw(ax, runs):
+            stacked = [parts(run) for run in runs]
+            return stack_panel(ax, labels, stacked, unit, label, ratios=True, legend=False)
+
+        return grid(f"{what}: the article's three machines", draw, results)
+
+    def bandwidth(ax, runs):
+        bandwidth_panel(ax, labels, [r.bandwidth for r in runs], [r.peak for r in runs])
+
+    yield "energy", stacks("Energy by component", "energy", "J", lambda run: run.energy)
+    yield "traffic", stacks("DRAM traffic by tensor", "DRAM traffic", "B", lambda run: run.tensors)
+    yield "time", stacks("Time by cause", "core cycles", "", lambda run: run.stalls)
+    yield "bandwidth", grid("DRAM bandwidth: the article's three machines", bandwidth, results)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("directory", type=Path)
+    directory = parser.parse_args().directory
+    try:
+        results = [
+            (layer, [Run(directory / f"{layer[0]}-{machine[0]}") for machine in MACHINES])
+            for layer in LAYERS
+        ]
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for (_, heading), runs in results:
+        print_table(heading, runs)
+    print(
+        "\nIn brackets and after 'here': A's value over the machine's; 'as promised' is within 2 %."
+        "\nThe joules are counts times published energies per action: good for ratios, not for the"
+        "\nwatts of a chip."
+    )
+    print()
+    plots = directory / "plots"
+    plots.mkdir(exist_ok=True)
+    for name, figure in figures(results):
+        for file in style.save(figure, plots, name, ["png", "svg"]):
+            print(file)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Figures of bitjoule's results: what scripts/plot.py and scripts/article.py draw with."""

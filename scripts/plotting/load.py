@@ -1,0 +1,150 @@
+"""Reads result.json and results.csv; whatever is wrong with them becomes one InputError."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+
+
+class InputError(Exception):
+    """The input cannot be plotted; the message names the file and the place in it."""
+
+
+class Node:
+    """A place in a JSON document; reading a missing or mistyped value names file and path."""
+
+    def __init__(self, file, value, path=""):
+        self.file, self.value, self.path = file, value, path
+
+    def _fail(self, expected):
+        found = "nothing" if self.value is None else json.dumps(self.value)[:40]
+        raise InputError(
+            f"{self.file}: {self.path or 'document'}: expected {expected}, got {found}"
+        )
+
+    def at(self, dotted):
+        """The node at a dotted path below this one; its value is None where the path ends early."""
+        node = self
+        for key in dotted.split("."):
+            inner = node.value.get(key) if isinstance(node.value, dict) else None
+            node = Node(self.file, inner, f"{node.path}.{key}" if node.path else key)
+        return node
+
+    def has(self, dotted):
+        return self.at(dotted).value is not None
+
+    def number(self):
+        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
+            self._fail("a number")
+        return self.value
+
+    def text(self):
+        if not isinstance(self.value, str):
+            self._fail("a string")
+        return self.value
+
+    def numbers(self):
+        """An object of numbers, as {name: value} in the file's order."""
+        if not isinstance(self.value, dict):
+            self._fail("an object of numbers")
+        return {
+            key: Node(self.file, v, f"{self.path}.{key}").number() for key, v in self.value.items()
+        }
+
+    def number_list(self):
+        return [item.number() for item in self.items()]
+
+    def items(self):
+        """The elements of a list, or of an object, as nodes."""
+        if isinstance(self.value, list):
+            return [Node(self.file, v, f"{self.path}[{i}]") for i, v in enumerate(self.value)]
+        if isinstance(self.value, dict):
+            return [Node(self.file, v, f"{self.path}.{key}") for key, v in self.value.items()]
+        return self._fail("a list")
+
+
+def _refuse_constant(token):
+    raise ValueError(f"{token} is not a JSON number")
+
+
+def load_result(directory):
+    """The root node of DIR/result.json."""
+    file = Path(directory) / "result.json"
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file}: not valid JSON: {error}") from error
+    root = Node(file, document)
+    version = root.at("schema_version").number()
+    if version != SCHEMA_VERSION:
+        raise InputError(f"{file}: schema_version: expected {SCHEMA_VERSION}, got {version}")
+    return root
+
+
+class Sweep:
+    """results.csv: columns up to `status` say which point a row is (the first its name, the others
+    the swept paths), those after it are metrics named by their dotted path in result.json."""
+
+    def __init__(self, directory):
+        self.file = Path(directory) / "results.csv"
+        try:
+            with open(self.file, newline="", encoding="utf-8") as stream:
+                reader = csv.DictReader(stream)
+                rows = list(reader)
+                columns = reader.fieldnames or []
+        except (OSError, csv.Error, UnicodeDecodeError) as error:
+            raise InputError(f"{self.file}: {error}") from error
+        if "status" not in columns or columns.index("status") < 1:
+            raise InputError(
+                f"{self.file}: expected the columns point, swept paths, status, metrics"
+            )
+        split = columns.index("status")
+        self.name = self._name(Path(directory))
+        self.point_column, self.axes = columns[0], columns[1:split]
+        self.metrics = columns[split + 1 :]
+        self.rows = [row for row in rows if row["status"] == "done"]
+        self.left_out = len(rows) - len(self.rows)
+        if not self.rows:
+            raise InputError(f"{self.file}: no point is done")
+        self.axes = [a for a in self.axes if len({row[a] for row in self.rows}) > 1] or self.axes[
+            :1
+        ]
+
+    @staticmethod
+    def _name(directory):
+        """The sweep's own name from results.json beside the table; else the directory's."""
+        try:
+            return str(json.loads((directory / "results.json").read_text(encoding="utf-8"))["name"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return directory.resolve().name
+
+    def has(self, metric):
+        return metric in self.metrics and any(row[metric] for row in self.rows)
+
+    def number(self, row, metric):
+        """A metric of a row; NaN where the cell is empty (the metric does not apply there)."""
+        text = row[metric]
+        try:
+            return float(text) if text else math.nan
+        except (TypeError, ValueError):
+            line = self.rows.index(row) + 2
+            raise InputError(
+                f"{self.file}: row {line}: {metric}: expected a number, got {text!r}"
+            ) from None
+
+    def parts(self, row, group):
+        """{part: number} of a row for {part: column}; a part that does not apply there is zero."""
+        numbers = {name: self.number(row, column) for name, column in group.items()}
+        return {name: 0.0 if math.isnan(value) else value for name, value in numbers.items()}
+
+    def group(self, prefix, suffix=""):
+        """{name: column} of the metrics called prefix + name + suffix."""
+        return {
+            column[len(prefix) : len(column) - len(suffix)]: column
+            for column in self.metrics
+            if column.startswith(prefix) and column.endswith(suffix)
+        }

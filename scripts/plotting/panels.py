@@ -1,0 +1,124 @@
+"""The panels that figures are made of: stacks of parts, one bar per run or layer."""
+
+from plotting import style
+from plotting.style import against, per_cent, si
+
+PICO = 1e-12
+LETTER = 0.07  # inches that a letter of a bar's name takes
+MOST_NAMES = 70  # more names than this do not fit under the bars; then every n-th is printed
+
+
+def name_of(result):
+    """The configuration's name, with its layer where that is another, and the machine."""
+    name, machine = result.at("name").text(), result.at("config.accelerator.name")
+    layers = result.at("layers").items() if result.has("layers") else []
+    if len(layers) == 1 and layers[0].at("name").text() != name:
+        name += f", {layers[0].at('name').text()}"
+    return f"{name} on {machine.text()}" if machine.value else name
+
+
+def components(node):
+    """{component: joules} of a run or a layer."""
+    return {name: pj * PICO for name, pj in node.at("energy.components").numbers().items()}
+
+
+def traffic(node):
+    """{tensor: DRAM bytes read and written, without padding} of a run or a layer, and "padding"."""
+    tensors, padding = {}, 0
+    for tensor in node.at("dram.per_tensor").items():
+        name = tensor.path.rsplit(".", 1)[-1]
+        tensors[name] = tensor.at("read_bytes").number() + tensor.at("write_bytes").number()
+        padding += tensor.at("padding_bytes").number()
+    return {**tensors, "padding": padding}
+
+
+def columns(stacks):
+    """[{part: value}] per bar -> {part: [value per bar]}."""
+    names = list(dict.fromkeys(name for stack in stacks for name in stack))
+    return {name: [stack.get(name, 0) for stack in stacks] for name in names}
+
+
+def stack_panel(ax, labels, stacks, unit, title, ratios=False, legend=True):
+    """Stacked parts per label, the total above each bar; `ratios` compares it with the first.
+    Returns the parts drawn."""
+    drawn = style.stacked_bars(ax, labels, columns(stacks))
+    totals = [sum(stack.values()) for stack in stacks]
+    if len(labels) <= 12:
+        for x, total in enumerate(totals):
+            ratio = f"\n{against(totals[0], total)}" if ratios and x else ""
+            ax.annotate(
+                si(total, unit) + ratio,
+                (x, total),
+                xytext=(0, 2),
+                ha="center",
+                textcoords="offset points",
+                fontsize=8,
+            )
+    ax.set_ylim(0, 1.18 * max(totals, default=0) or 1)
+    style.axis_unit(ax.yaxis, unit)
+    ax.set_ylabel(title)
+    if legend:
+        ax.legend(
+            handles=style.legend_for(reversed(drawn)), loc="center left", bbox_to_anchor=(1, 0.5)
+        )
+    name_bars(ax, labels)
+    return drawn
+
+
+def bandwidth_panel(ax, labels, achieved, peak):
+    """Achieved bandwidth as bars, the peak as a line above each, and the share it reaches."""
+    ax.bar(range(len(labels)), achieved, 0.7, color=style.SKY, edgecolor="black", linewidth=0.5)
+    for x, (got, most) in enumerate(zip(achieved, peak)):
+        ax.plot([x - 0.42, x + 0.42], [most, most], color=style.VERMILLION, linewidth=2)
+        if len(labels) <= 12:
+            ax.annotate(
+                per_cent(got, most),
+                (x, most),
+                xytext=(0, 3),
+                ha="center",
+                textcoords="offset points",
+                fontsize=8,
+            )
+    ax.set_ylim(0, 1.15 * max(*peak, *achieved))
+    ax.grid(axis="y")
+    style.axis_unit(ax.yaxis, "B/s")
+    ax.set_ylabel("DRAM bandwidth (line: peak)")
+    name_bars(ax, labels)
+
+
+def share_panel(ax, labels, stacks, legend=True):
+    """Each bar's parts in per cent of its sum. Returns the parts drawn."""
+    shares = []
+    for stack in stacks:
+        total = sum(stack.values())
+        shares.append({name: 100 * value / total if total else 0 for name, value in stack.items()})
+    drawn = style.stacked_bars(ax, labels, columns(shares))
+    ax.set_ylim(0, 100)
+    ax.set_ylabel("share of core cycles (%)")
+    if legend:
+        ax.legend(
+            handles=style.legend_for(reversed(drawn)), loc="center left", bbox_to_anchor=(1, 0.5)
+        )
+    name_bars(ax, labels)
+    return drawn
+
+
+def name_bars(ax, labels):
+    """Labels under the bars: upright where they would collide, thinned where they cannot fit."""
+    figure_width = ax.get_figure().get_size_inches()[0]
+    room = 0.7 * figure_width / ax.get_subplotspec().get_gridspec().ncols / len(labels)
+    longest = max(len(line) for label in labels for line in label.split("\n"))
+    crowded = LETTER * (longest + 1) > room
+    step = -(-len(labels) // MOST_NAMES)
+    ax.set_xticks(
+        range(0, len(labels), step),
+        labels[::step],
+        rotation=90 if crowded else 0,
+        fontsize=6 if len(labels) > 40 else 8,
+    )
+    ax.set_xlim(-0.6, len(labels) - 0.4)
+
+
+def width_for(bars):
+    """A figure's width in inches that gives every bar room."""
+    return min(14.0, max(6.4, 2.5 + 0.18 * bars))

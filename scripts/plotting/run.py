@@ -1,0 +1,199 @@
+"""Figures of one run: DIR/result.json."""
+
+import math
+
+from plotting import style
+from plotting.panels import bandwidth_panel, components, name_of
+from plotting.style import per_cent, plt, readable, si
+
+
+def _named_bars(ax, values, unit):
+    """Horizontal bars of {name: value}, largest first, each with its value and share."""
+    ordered = sorted(((n, v) for n, v in values.items() if v), key=lambda item: -item[1])
+    total = sum(values.values())
+    for row, (name, value) in enumerate(ordered):
+        colour, hatch = style.look(name)
+        ax.barh(row, value, 0.7, color=colour, hatch=hatch, edgecolor="black", linewidth=0.5)
+        ax.annotate(
+            f"{si(value, unit)} ({per_cent(value, total)})",
+            (value, row),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
+    ax.set_yticks(range(len(ordered)), [readable(n) for n, _ in ordered])
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1.35 * ordered[0][1] if ordered else 1)
+    ax.grid(axis="x")
+    style.axis_unit(ax.xaxis, unit)
+
+
+def energy(result):
+    """Energy by component."""
+    parts = components(result)
+    figure, ax = plt.subplots(figsize=(6.4, 0.6 + 0.32 * max(3, sum(map(bool, parts.values())))))
+    _named_bars(ax, parts, "J")
+    ax.set_xlabel("energy")
+    style.title(
+        figure,
+        f"Energy by component: {name_of(result)}\n"
+        f"total {si(sum(parts.values()), 'J')}, table {result.at('energy.table').text()}",
+    )
+    return figure
+
+
+def stalls(result):
+    """Time by cause: what every core cycle was spent on."""
+    causes = result.at("stalls").numbers()
+    figure, ax = plt.subplots(figsize=(6.4, 0.6 + 0.32 * max(3, sum(map(bool, causes.values())))))
+    _named_bars(ax, causes, "")
+    ax.set_xlabel("core cycles")
+    style.title(
+        figure,
+        f"Time by cause: {name_of(result)}\n"
+        f"{si(result.at('cycles').number(), 'cycles')}, {si(result.at('time_s').number(), 's')}",
+    )
+    return figure
+
+
+def dram(result):
+    """Traffic by tensor and direction; achieved against peak bandwidth."""
+    tensors = {t.path.rsplit(".", 1)[-1]: t for t in result.at("dram.per_tensor").items()}
+    parts = {
+        part: [t.at(f"{part}_bytes").number() for t in tensors.values()]
+        for part in ("read", "write", "padding")
+    }
+    totals = [sum(amounts) for amounts in zip(*parts.values())]
+    kept = [i for i, total in enumerate(totals) if total]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2), width_ratios=[3, 1])
+    names = [readable(list(tensors)[i]) for i in kept]
+    drawn = style.stacked_bars(left, names, {p: [v[i] for i in kept] for p, v in parts.items()})
+    for x, i in enumerate(kept):
+        left.annotate(
+            si(totals[i], "B"),
+            (x, totals[i]),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
+    left.set_ylim(0, 1.12 * max(totals))
+    style.axis_unit(left.yaxis, "B")
+    left.set_ylabel("DRAM traffic")
+    left.legend(handles=style.legend_for(drawn))
+    bandwidth_panel(
+        right,
+        ["mean of run"],
+        [result.at("dram.bandwidth_bytes_per_s").number()],
+        [result.at("dram.peak_bytes_per_s").number()],
+    )
+    style.title(
+        figure,
+        f"DRAM traffic and bandwidth: {name_of(result)}\n"
+        f"{si(sum(totals), 'B')} in all, model {result.at('dram.model').text()}",
+    )
+    return figure
+
+
+def bandwidth_over_time(result):
+    """Read and written bytes per second in bins of the run; nothing without a timeline."""
+    if not result.has("dram.timeline"):
+        return None
+    bin_s = result.at("dram.timeline.bin_s").number()
+    read = [b / bin_s for b in result.at("dram.timeline.read_bytes").number_list()]
+    write = [b / bin_s for b in result.at("dram.timeline.write_bytes").number_list()]
+    edges = [i * bin_s for i in range(len(read) + 1)]
+    figure, ax = plt.subplots(figsize=(6.4, 3.0))
+    both = [r + w for r, w in zip(read, write)]
+    ax.stairs(both, edges, baseline=read, fill=True, color=style.ORANGE, label="write")
+    ax.stairs(read, edges, fill=True, color=style.BLUE, label="read")
+    ax.axhline(
+        result.at("dram.peak_bytes_per_s").number(),
+        color=style.VERMILLION,
+        linestyle="--",
+        label="peak",
+    )
+    ax.set_xlim(0, edges[-1])
+    ax.set_ylim(bottom=0)
+    ax.grid()
+    style.axis_unit(ax.xaxis, "s")
+    style.axis_unit(ax.yaxis, "B/s")
+    ax.set_xlabel("simulated time")
+    ax.set_ylabel("DRAM bandwidth")
+    ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    style.title(figure, f"Bandwidth over time: {name_of(result)}")
+    return figure
+
+
+def _ceilings(result):
+    """{operand bits: peak MAC/s}: the array's for every width that its PEs can be split into."""
+    array = result.at("config.accelerator.array")
+    pes = array.at("rows").number() * array.at("cols").number() * result.at("clock_hz").number()
+    width = int(array.at("pe.width").number())
+    if array.at("pe.packing").value == "none":
+        return {width: pes}
+    return {bits: pes * (width // bits) for bits in (32, 16, 8, 4, 2) if bits <= width}
+
+
+def roofline(result):
+    """Each layer a point under the memory roof and the ceilings of the operand widths."""
+    layers = (result.at("layers").items() if result.has("layers") else []) or [result]
+    ceilings, peak_bytes = _ceilings(result), result.at("dram.peak_bytes_per_s").number()
+    points = [
+        (n.at("roofline.macs_per_byte").number(), n.at("roofline.achieved_macs_per_s").number(), n)
+        for n in layers
+        if n.has("roofline.macs_per_byte") and n.at("roofline.achieved_macs_per_s").number() > 0
+    ]
+    if not points:
+        return None
+    figure, ax = plt.subplots(figsize=(6.4, 4.2))
+    ridges = [peak / peak_bytes for peak in ceilings.values()]
+    x_low = min([p[0] for p in points] + [min(ridges)]) / 3
+    x_high = max([p[0] for p in points] + [max(ridges)]) * 20
+    top = max(ceilings.values())
+    ax.plot([x_low, top / peak_bytes], [x_low * peak_bytes, top], color="black", linewidth=1.5)
+    ax.annotate(
+        f"DRAM {si(peak_bytes, 'B/s')}",
+        (x_low * 1.3, x_low * 1.3 * peak_bytes),
+        xytext=(-3, 5),
+        textcoords="offset points",
+        fontsize=8,
+        rotation=45,
+        rotation_mode="anchor",
+        transform_rotates_text=True,
+    )
+    for (bits, peak), colour in zip(ceilings.items(), style.LINES):
+        ax.plot([peak / peak_bytes, x_high], [peak, peak], color=colour, linewidth=1.5)
+        ax.annotate(
+            f"{bits}-bit MACs: {si(peak, 'MAC/s')}",
+            (x_high, peak),
+            xytext=(0, 3),
+            ha="right",
+            textcoords="offset points",
+            fontsize=8,
+            color=colour,
+        )
+    kinds = list(dict.fromkeys(n.at("kind").value or "layer" for _, _, n in points))
+    for kind, marker, colour in zip(kinds, style.MARKERS * len(kinds), style.LINES * len(kinds)):
+        chosen = [(x, y) for x, y, n in points if (n.at("kind").value or "layer") == kind]
+        ax.scatter(
+            *zip(*chosen),
+            s=36,
+            marker=marker,
+            color=colour,
+            edgecolor="black",
+            linewidth=0.5,
+            zorder=3,
+            label=f"{readable(kind)} ({len(chosen)})",
+            alpha=0.85,
+        )
+    ax.set(xscale="log", yscale="log", xlim=(x_low, x_high))
+    low = min([p[1] for p in points] + [min(ceilings.values())])
+    ax.set_ylim(10 ** math.floor(math.log10(low / 2)), top * 3)
+    ax.grid(which="major")
+    ax.set_xlabel("arithmetic intensity (MAC per byte of DRAM traffic)")
+    ax.set_ylabel("throughput (MAC/s)")
+    ax.legend(loc="lower right")
+    style.title(figure, f"Roofline: {name_of(result)}")
+    return figure

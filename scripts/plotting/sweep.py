@@ -1,0 +1,195 @@
+"""Figures of a sweep: DIR/results.csv."""
+
+import math
+
+from plotting import style
+from plotting.panels import PICO, bandwidth_panel, name_bars, share_panel, stack_panel, width_for
+from plotting.style import plt
+
+MOST_PANELS = 9  # combinations of the other axes that fit one page
+
+
+def _short(axis):
+    """precision.weights.format -> weights format: the last two words tell axes apart."""
+    return " ".join(axis.split(".")[-2:]).replace("_", " ")
+
+
+def _label(value):
+    """A swept value as it stands under a bar: a file without its folder and ending."""
+    return value.rsplit("/", 1)[-1].removesuffix(".yaml")
+
+
+def _panels(sweep):
+    """The rows along the bit-width axis (or the first axis), one group per value of the others."""
+    along = next((a for a in sweep.axes if a.endswith("weights.format")), sweep.axes[0])
+    others = [a for a in sweep.axes if a != along]
+    groups = {}
+    for row in sweep.rows:
+        key = ", ".join(f"{_short(a)}: {_label(row[a])}" for a in others)
+        groups.setdefault(key, []).append(row)
+    return along, groups
+
+
+def _title(sweep, what, shown, groups):
+    note = f"points without a result left out: {sweep.left_out}" if sweep.left_out else ""
+    if shown < groups:
+        note += f"{', ' if note else ''}the first {shown} of {groups} combinations"
+    return f"{what}: {sweep.name}" + (f"\n({note})" if note else "")
+
+
+def _grid(sweep, what, draw, x_label=None, handles=None):
+    """One panel per combination of the other axes, drawn by draw(ax, labels, rows), which returns
+    the parts that the common legend names (unless `handles` are its entries)."""
+    along, groups = _panels(sweep)
+    shown = dict(list(groups.items())[:MOST_PANELS])
+    cols = 2 if len(shown) == 4 else min(3, len(shown))
+    rows = math.ceil(len(shown) / cols)
+    panel = min(6.4, max(3.8, 1.0 + 0.5 * max(len(group) for group in shown.values())))
+    size = (min(16.0, panel * cols + 1.6), 0.8 + 3.2 * rows)
+    figure, axes = plt.subplots(rows, cols, squeeze=False, figsize=size)
+    for ax in axes.flat[len(shown) :]:
+        ax.set_visible(False)
+    parts = {}  # in order, once each
+    for ax, (key, group) in zip(axes.flat, shown.items()):
+        parts.update(dict.fromkeys(draw(ax, [_label(row[along]) for row in group], group) or []))
+        ax.set_xlabel(x_label or _short(along))
+        if key:
+            ax.set_title(key)
+    handles = handles or style.legend_for(reversed(parts))
+    if handles:
+        axes[0][-1].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
+    style.title(figure, _title(sweep, what, len(shown), len(groups)))
+    return figure
+
+
+def _stacks(sweep, rows, group):
+    return [sweep.parts(row, group) for row in rows]
+
+
+def energy(sweep):
+    """Energy by component, stacked, against bit-width."""
+    parts = sweep.group("energy.components.")
+    if not parts:
+        return None
+
+    def draw(ax, labels, rows):
+        stacks = [{n: pj * PICO for n, pj in s.items()} for s in _stacks(sweep, rows, parts)]
+        return stack_panel(ax, labels, stacks, "J", "energy", legend=False)
+
+    return _grid(sweep, "Energy by component", draw)
+
+
+def traffic(sweep):
+    """DRAM traffic by tensor."""
+    reads = sweep.group("dram.per_tensor.", ".read_bytes")
+    writes = sweep.group("dram.per_tensor.", ".write_bytes")
+    if not reads:
+        return None
+
+    def draw(ax, labels, rows):
+        stacks = []
+        for row in rows:
+            read, written = sweep.parts(row, reads), sweep.parts(row, writes)
+            stacks.append({name: read[name] + written.get(name, 0) for name in read})
+        return stack_panel(ax, labels, stacks, "B", "DRAM traffic", legend=False)
+
+    return _grid(sweep, "DRAM traffic by tensor", draw)
+
+
+def bandwidth(sweep):
+    """Achieved against peak bandwidth."""
+    got, peak = "dram.bandwidth_bytes_per_s", "dram.peak_bytes_per_s"
+    if not (sweep.has(got) and sweep.has(peak)):
+        return None
+
+    def draw(ax, labels, rows):
+        bandwidth_panel(
+            ax, labels, [sweep.number(r, got) for r in rows], [sweep.number(r, peak) for r in rows]
+        )
+
+    return _grid(sweep, "Achieved and peak bandwidth", draw)
+
+
+def stalls(sweep):
+    """Share of the cycles by cause."""
+    causes = sweep.group("stalls.")
+    if not causes:
+        return None
+    return _grid(
+        sweep,
+        "Time by cause",
+        lambda ax, labels, rows: share_panel(
+            ax, labels, _stacks(sweep, rows, causes), legend=False
+        ),
+    )
+
+
+def time(sweep):
+    """Simulated time of each point."""
+    if not sweep.has("time_s"):
+        return None
+
+    def draw(ax, labels, rows):
+        seconds = [sweep.number(row, "time_s") for row in rows]
+        ax.bar(range(len(labels)), seconds, 0.7, color=style.SKY, edgecolor="black", linewidth=0.5)
+        style.axis_unit(ax.yaxis, "s")
+        ax.set_ylabel("time")
+        ax.grid(axis="y")
+        name_bars(ax, labels)
+
+    return _grid(sweep, "Time", draw)
+
+
+def pareto_front(points):
+    """The points (energy, sqnr) that no other beats in both, in order of energy."""
+    front, best = [], -math.inf
+    for energy_j, sqnr, *rest in sorted(points, key=lambda p: (p[0], -p[1])):
+        if sqnr > best:
+            front.append((energy_j, sqnr, *rest))
+            best = sqnr
+    return front
+
+
+def _pareto_panel(ax, points, looks):
+    """Points (energy, sqnr, label) with their looks, and the front of those that no other beats."""
+    for x, y, label in points:
+        marker, colour = looks[label]
+        ax.scatter(
+            x, y, s=40, marker=marker, color=colour, edgecolor="black", linewidth=0.5, zorder=3
+        )
+    front = pareto_front(points)
+    ax.step(*zip(*[p[:2] for p in front]), where="post", color="black", linewidth=1, linestyle="--")
+    energies = [point[0] for point in points]
+    if max(energies) > 8 * min(energies) > 0:
+        style.log_axis_unit(ax, "J")
+    else:
+        style.axis_unit(ax.xaxis, "J")
+    ax.margins(x=0.1, y=0.1)
+
+
+def pareto(sweep):
+    """Energy against SQNR, and the front of the points that no other beats in both; one panel per
+    combination of the axes that are not the bit-width."""
+    if not (sweep.has("energy.total_pj") and sweep.has("error.sqnr_db")):
+        return None
+    along, _ = _panels(sweep)
+    labels = list(dict.fromkeys(_label(row[along]) for row in sweep.rows))
+    repeat = -(-len(labels) // len(style.LINES))
+    looks = dict(zip(labels, zip(style.MARKERS * repeat, style.LINES * repeat)))
+    handles = [
+        style.point_handle(marker, colour, label) for label, (marker, colour) in looks.items()
+    ]
+
+    def draw(ax, names, rows):
+        points = []
+        for name, row in zip(names, rows):
+            x, y = sweep.number(row, "energy.total_pj") * PICO, sweep.number(row, "error.sqnr_db")
+            if math.isfinite(x) and math.isfinite(y):  # an exact result has no place on the axis
+                points.append((x, y, name))
+        if points:
+            _pareto_panel(ax, points, looks)
+        ax.grid()
+        ax.set_ylabel("SQNR of the output (dB)")
+
+    title = "Energy against error (dashed: Pareto front, less energy and a higher SQNR)"
+    return _grid(sweep, title, draw, x_label="energy", handles=handles)

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Installs the Debian 12 packages that are missing; does nothing, and needs no network, when none is.
+# Usage: scripts/setup.sh [GROUP...]     default: build test plot
+set -euo pipefail
+
+declare -A groups=(
+  [build]="g++ cmake ninja-build pkg-config libsystemc-dev libboost1.81-dev libboost-json1.81-dev
+           libfmt-dev libyaml-cpp-dev libcli11-dev libonnx-dev libprotobuf-dev"
+  [test]="doctest-dev python3-jsonschema python3-yaml chromium"
+  [plot]="python3 python3-matplotlib"
+  [ci]="clang-format-14 clang-tidy-14"
+  [mpi]="libboost-mpi1.81-dev openmpi-bin libopenmpi-dev"
+  [bench]="libbenchmark-dev"
+  [coverage]="gcovr"
+)
+
+if (($# == 0)); then
+  set -- build test plot
+fi
+missing=()
+for group in "$@"; do
+  if [[ -z ${groups[$group]:-} ]]; then
+    echo "setup: unknown group '$group'; the groups are: ${!groups[*]}" >&2
+    exit 2
+  fi
+  for package in ${groups[$group]}; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [[ $status == installed ]] || missing+=("$package")
+  done
+done
+if ((${#missing[@]} == 0)); then
+  echo "setup: every package of [$*] is installed"
+  exit 0
+fi
+
+echo "setup: installing ${missing[*]}"
+as_root=()
+if ((EUID != 0)); then
+  if ! command -v sudo >/dev/null; then
+    echo "setup: not root and no sudo; as root, run: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet)
+"${apt[@]}" update
+"${apt[@]}" install --yes --no-install-recommends "${missing[@]}"

@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "core/error.h"
+#include "sim/commands/command.h"
+#include "sim/config/kinds.h"
+#include "sim/config/writer.h"
+
+namespace bitjoule {
+namespace {
+
+struct CheckOptions {
+  std::vector<std::string> files;
+  std::string kind;
+  bool print = false;
+};
+
+/// Checks all files before it fails, so that their problems are seen together.
+int check_files(const CheckOptions& options, const std::vector<Override>& overrides) {
+  std::string problems;
+  for (const std::string& file : options.files) {
+    try {
+      const Source source = file_source(file);
+      const FileKindRow& kind =
+          options.kind.empty() ? guess_file_kind(source) : find_file_kind(options.kind);
+      const boost::json::value resolved = kind.check(source, overrides);
+      if (options.print)
+        write_output("", json_text(resolved));
+      else
+        fmt::print("{}: a valid {} file, configuration {}\n", file, kind.name,
+                   content_hash(resolved));
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::kInput) throw;
+      // A bad --set is the same for every file.
+      if (problems.find(e.what()) == std::string::npos)
+        problems += (problems.empty() ? "" : "\n") + std::string(e.what());
+    }
+  }
+  if (!problems.empty()) throw input_error(problems);
+  return 0;
+}
+
+}  // namespace
+
+CommandAction add_check_command(CLI::App& app) {
+  auto options = std::make_shared<CheckOptions>();
+  app.add_option("files", options->files, "YAML files: runs, accelerators, layers, ...")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--kind", options->kind, "what the files are; default: judged by their keys");
+  app.add_flag("--print", options->print, "print the resolved configuration as JSON");
+  const auto sets = add_set_option(app);
+  return [options, sets] { return check_files(*options, parse_overrides(*sets)); };
+}
+
+CommandAction add_schema_command(CLI::App& app) {
+  auto kind = std::make_shared<std::string>("run");
+  app.add_option("kind", *kind, "kind of file, see `sim list kinds`")->capture_default_str();
+  auto output = std::make_shared<std::string>();
+  app.add_option("-o,--output", *output, "write here instead of to standard output")
+      ->type_name("FILE");
+  return [kind, output] {
+    write_output(*output, json_text(find_file_kind(*kind).schema()));
+    return 0;
+  };
+}
+
+}  // namespace bitjoule

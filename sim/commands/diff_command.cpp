@@ -1,0 +1,19 @@
+#include "sim/commands/command.h"
+#include "sim/sweep/compare.h"
+
+namespace bitjoule {
+
+CommandAction add_diff_command(CLI::App& app) {
+  auto paths = std::make_shared<std::vector<std::string>>();
+  app.add_option("runs", *paths, "two runs: directories of `sim run -o`, or result files")
+      ->required()
+      ->expected(2)
+      ->type_name("RUN");
+  return [paths] {
+    const std::string &a = paths->at(0), &b = paths->at(1);
+    write_output("", diff_text(a, load_result(a), b, load_result(b)));
+    return 0;
+  };
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,116 @@
+// `sim dram`: request traces and patterns through a DRAM without the accelerator.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+
+#include "core/dram/driver.h"
+#include "core/error.h"
+#include "sim/commands/command.h"
+#include "sim/commands/dram_report.h"
+#include "sim/commands/dram_traffic.h"
+#include "sim/config/describe_dram.h"
+#include "sim/config/reader.h"
+
+namespace bitjoule {
+namespace {
+
+struct DramOptions {
+  std::string dram;
+  std::string trace;
+  PatternOptions pattern;
+  std::int64_t bytes = 64;
+  std::string output;
+};
+
+int run_dram(const DramOptions& options, const std::vector<Override>& overrides) {
+  const DramConfig config = read_document<DramConfig>(file_source(options.dram), overrides);
+  const std::unique_ptr<DramEngine> engine = make_dram_engine(config);
+  TrafficShape shape;
+  shape.capacity = engine->capacity().value;
+  const std::int64_t burst = engine->burst().value;
+  shape.request_bytes = ceil_div(options.bytes, burst) * burst;
+  const std::unique_ptr<RequestSource> source = options.trace.empty()
+                                                    ? make_pattern(options.pattern, shape)
+                                                    : open_trace(options.trace, shape);
+  const DramStats stats = drive(engine.get(), source.get());
+  const DramReport report = make_dram_report(config, *engine, stats);
+  write_output("", dram_text(report));
+  if (!options.output.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(options.output, error);
+    write_output(options.output + "/result.json", dram_json(report));
+  }
+  return 0;
+}
+
+void add_pattern_options(CLI::App& app, PatternOptions* o) {
+  const auto whole = CLI::Range(std::int64_t{0}, std::int64_t{1} << 48);
+  const auto positive = CLI::Range(std::int64_t{1}, std::int64_t{1} << 48);
+  app.add_option("--count", o->count, "requests, or steps of the streams")
+      ->check(positive)
+      ->capture_default_str();
+  app.add_flag("--write", o->write, "writes instead of reads");
+  app.add_option("--base", o->base, "first byte")->check(whole)->capture_default_str();
+  app.add_option("--stride", o->stride, "strided: bytes from request to request")
+      ->check(whole)
+      ->capture_default_str();
+  app.add_option("--range", o->range, "strided, random: bytes from --base on; 0: all")
+      ->check(whole)
+      ->capture_default_str();
+  app.add_option("--seed", o->seed, "random: initial state of splitmix64")
+      ->check(whole)
+      ->capture_default_str();
+  app.add_option("--interval", o->interval, "memory clocks between requests; 0: no pause")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 24))
+      ->capture_default_str();
+  app.add_option("--streams", o->streams, "streams: how many")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--write-streams", o->write_streams, "streams: how many of them write")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--write-count", o->write_count, "streams: steps with writes; -1: all")
+      ->capture_default_str();
+  app.add_option("--gap", o->gap, "streams: bytes from the start of one to the next")
+      ->check(whole)
+      ->capture_default_str();
+}
+
+}  // namespace
+
+CommandAction add_dram_command(CLI::App& app) {
+  auto options = std::make_shared<DramOptions>();
+  app.add_option("--dram", options->dram, "DRAM file, see `sim list dram`")
+      ->required()
+      ->type_name("FILE");
+  auto* trace = app.add_option("--trace", options->trace, "`LD 0x40` or `0x40 READ 12` per line")
+                    ->type_name("FILE");
+  auto* pattern =
+      app.add_option("--pattern", options->pattern.name, "sequential, strided, random or streams")
+          ->excludes(trace);
+  trace->excludes(pattern);
+  app.add_option("--bytes", options->bytes, "of a request, rounded up to whole bursts")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  add_pattern_options(app, &options->pattern);
+  app.add_option("-o,--output", options->output, "write result.json into this directory")
+      ->type_name("DIR");
+  const auto sets = add_set_option(app);
+  std::string patterns = "Patterns:\n";
+  std::size_t count = 0;
+  const PatternRow* rows = pattern_rows(&count);
+  for (std::size_t i = 0; i < count; ++i) {
+    patterns += fmt::format("  {:12}{}\n", rows[i].name, rows[i].summary);
+  }
+  app.footer(patterns);
+  return [options, sets, trace] {
+    if (options->pattern.name.empty() && trace->count() == 0) {
+      throw input_error("sim dram: needs --trace FILE or --pattern NAME");
+    }
+    return run_dram(*options, parse_overrides(*sets));
+  };
+}
+
+}  // namespace bitjoule

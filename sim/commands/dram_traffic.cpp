@@ -1,0 +1,231 @@
+#include "sim/commands/dram_traffic.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "sim/config/suggest.h"
+
+namespace bitjoule {
+namespace {
+
+/// Steps that address a regular place: base + step * stride, within a range that wraps around.
+class StridedSource : public RequestSource {
+ public:
+  StridedSource(const PatternOptions& o, const TrafficShape& shape, std::int64_t stride)
+      : o_(o), bytes_(shape.request_bytes), stride_(stride) {}
+  bool next(TimedRequest* r) override {
+    if (step_ == o_.count) return false;
+    r->request = {o_.base + offset_, bytes_, o_.write, 0};
+    r->cycle = o_.interval * step_++;
+    offset_ = (offset_ + stride_) % o_.range;
+    return true;
+  }
+
+ private:
+  const PatternOptions o_;
+  const std::int64_t bytes_, stride_;
+  std::int64_t step_ = 0, offset_ = 0;
+};
+
+/// Uniform over the range: requests number x mod n of splitmix64 (Steele, Lea, Flood, 2014).
+class RandomSource : public RequestSource {
+ public:
+  RandomSource(const PatternOptions& o, const TrafficShape& shape)
+      : o_(o),
+        bytes_(shape.request_bytes),
+        places_(static_cast<std::uint64_t>(o.range / shape.request_bytes)),
+        state_(static_cast<std::uint64_t>(o.seed)) {}
+  bool next(TimedRequest* r) override {
+    if (step_ == o_.count) return false;
+    const auto place = static_cast<std::int64_t>(random() % places_);
+    r->request = {o_.base + place * bytes_, bytes_, o_.write, 0};
+    r->cycle = o_.interval * step_++;
+    return true;
+  }
+
+ private:
+  std::uint64_t random() {
+    state_ += 0x9E3779B97F4A7C15U;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
+    z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
+    return z ^ (z >> 31U);
+  }
+  const PatternOptions o_;
+  const std::int64_t bytes_;
+  const std::uint64_t places_;
+  std::uint64_t state_;
+  std::int64_t step_ = 0;
+};
+
+/// Several sequential streams in turn; the last ones write.
+class StreamsSource : public RequestSource {
+ public:
+  StreamsSource(const PatternOptions& o, const TrafficShape& shape)
+      : o_(o), bytes_(shape.request_bytes) {}
+  bool next(TimedRequest* r) override {
+    const bool write = o_.write || stream_ >= o_.streams - o_.write_streams;
+    if (write && !o_.write && step_ >= o_.write_count) stream_ = o_.streams;  // readers alone
+    if (stream_ >= o_.streams) {
+      stream_ = 0;
+      ++step_;
+      if (step_ < o_.count) return next(r);
+    }
+    if (step_ >= o_.count) return false;
+    r->request = {o_.base + stream_ * o_.gap + step_ * bytes_, bytes_, write, 0};
+    r->cycle = o_.interval * issued_++;
+    ++stream_;
+    return true;
+  }
+
+ private:
+  const PatternOptions o_;
+  const std::int64_t bytes_;
+  std::int64_t step_ = 0, stream_ = 0, issued_ = 0;
+};
+
+constexpr PatternRow kPatterns[] = {
+    {"sequential", "--count requests, one after the other"},
+    {"strided", "--count requests, --stride bytes apart, wrapping around in --range"},
+    {"random", "--count requests anywhere in --range, from --seed"},
+    {"streams",
+     "--count steps of --streams sequential streams in turn, --gap bytes apart; the last "
+     "--write-streams of them write, in the first --write-count steps"},
+};
+
+class Trace : public RequestSource {
+ public:
+  Trace(const std::string& path, const TrafficShape& shape)
+      : path_(path), shape_(shape), file_(path) {
+    if (!file_) throw input_error(path + ": cannot be read");
+  }
+  bool next(TimedRequest* r) override {
+    while (std::getline(file_, text_)) {
+      ++line_;
+      const std::vector<std::string_view> words = split(text_);
+      if (words.empty() || words[0][0] == '#') continue;
+      parse(words, r);
+      return true;
+    }
+    if (file_.bad()) throw input_error(path_ + ": cannot be read");
+    return false;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw input_error(fmt::format("{}:{}: {}", path_, line_, what));
+  }
+  static std::vector<std::string_view> split(std::string_view text) {
+    constexpr const char* kBlanks = " \t\r";
+    std::vector<std::string_view> words;
+    for (std::size_t at = 0; (at = text.find_first_not_of(kBlanks, at)) != text.npos;) {
+      const std::size_t end = std::min(text.find_first_of(kBlanks, at), text.size());
+      words.push_back(text.substr(at, end - at));
+      at = end;
+    }
+    return words;
+  }
+  std::int64_t number(std::string_view word, const char* what) const {
+    const bool hex = word.substr(0, 2) == "0x" || word.substr(0, 2) == "0X";
+    const std::string_view digits = hex ? word.substr(2) : word;
+    std::int64_t value = 0;
+    const auto [stop, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value, hex ? 16 : 10);
+    if (error != std::errc() || stop != digits.data() + digits.size() || digits.empty() ||
+        value < 0 || digits[0] == '-') {
+      fail(fmt::format("expected {}, got \"{}\"", what, word));
+    }
+    return value;
+  }
+  void parse(const std::vector<std::string_view>& words, TimedRequest* r) {
+    const bool ramulator = words[0] == "LD" || words[0] == "ST";
+    if (words.size() != (ramulator ? 2 : 3)) {
+      fail("expected \"LD ADDRESS\", \"ST ADDRESS\" or \"ADDRESS READ|WRITE CYCLE\"");
+    }
+    const std::string_view verb = words[ramulator ? 0 : 1];
+    if (!ramulator && verb != "READ" && verb != "WRITE") {
+      fail(fmt::format("expected READ or WRITE, got \"{}\"", verb));
+    }
+    std::int64_t address = number(words[ramulator ? 1 : 0], "an address");
+    if (address >= shape_.capacity) {
+      fail(fmt::format("address {:#x} is beyond the capacity of {} bytes", address,
+                       shape_.capacity));
+    }
+    address -= address % shape_.request_bytes;
+    r->request = {address, shape_.request_bytes, verb == "ST" || verb == "WRITE", 0};
+    r->cycle = ramulator ? 0 : number(words[2], "a cycle");
+    if (r->cycle > kLatest) fail(fmt::format("cycle {} is too large", r->cycle));
+  }
+
+  static constexpr std::int64_t kLatest = std::int64_t{1} << 48;
+  const std::string path_;
+  const TrafficShape shape_;
+  std::ifstream file_;
+  std::string text_;
+  std::int64_t line_ = 0;
+};
+
+void check_reach(const char* option, std::int64_t end, const TrafficShape& shape) {
+  if (end > shape.capacity) {
+    throw input_error(fmt::format("{}: the pattern ends at byte {}, beyond the capacity of {}",
+                                  option, end, shape.capacity));
+  }
+}
+
+void check_multiple(const char* option, std::int64_t value, const TrafficShape& shape) {
+  if (value % shape.request_bytes != 0) {
+    throw input_error(fmt::format("{}: expected a multiple of a request's {} bytes, got {}", option,
+                                  shape.request_bytes, value));
+  }
+}
+
+}  // namespace
+
+const PatternRow* pattern_rows(std::size_t* count) {
+  *count = std::size(kPatterns);
+  return kPatterns;
+}
+
+std::unique_ptr<RequestSource> make_pattern(const PatternOptions& options,
+                                            const TrafficShape& shape) {
+  PatternOptions o = options;
+  if (o.write_count < 0) o.write_count = o.count;
+  check_multiple("--base", o.base, shape);
+  check_reach("--base", o.base + shape.request_bytes, shape);
+  if (o.name == "sequential") {
+    check_reach("--count", o.base + o.count * shape.request_bytes, shape);
+    o.range = shape.capacity;
+    return std::make_unique<StridedSource>(o, shape, shape.request_bytes);
+  }
+  if (o.name == "streams") {
+    check_multiple("--gap", o.gap, shape);
+    check_reach("--gap", o.base + (o.streams - 1) * o.gap + o.count * shape.request_bytes, shape);
+    return std::make_unique<StreamsSource>(o, shape);
+  }
+  if (o.range == 0) o.range = shape.capacity - o.base;
+  check_multiple("--range", o.range, shape);
+  check_reach("--range", o.base + o.range, shape);
+  if (o.name == "strided") {
+    check_multiple("--stride", o.stride, shape);
+    return std::make_unique<StridedSource>(o, shape, o.stride);
+  }
+  if (o.name == "random") return std::make_unique<RandomSource>(o, shape);
+  std::vector<std::string> names;
+  for (const PatternRow& row : kPatterns) names.emplace_back(row.name);
+  throw input_error(
+      fmt::format("--pattern: expected one of sequential, strided, random, streams, got "
+                  "\"{}\"{}",
+                  o.name, suggestion(o.name, names)));
+}
+
+std::unique_ptr<RequestSource> open_trace(const std::string& path, const TrafficShape& shape) {
+  return std::make_unique<Trace>(path, shape);
+}
+
+}  // namespace bitjoule

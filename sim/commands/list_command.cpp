@@ -1,0 +1,149 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "core/error.h"
+#include "sim/commands/command.h"
+#include "sim/config/describe_run.h"
+#include "sim/config/kinds.h"
+#include "sim/config/suggest.h"
+#include "sim/network/describe_network.h"
+
+namespace bitjoule {
+namespace {
+
+/// Name and explanation, one per line.
+using Rows = std::vector<std::pair<std::string, std::string>>;
+
+std::string table_text(const Rows& rows) {
+  std::size_t width = 0;
+  for (const auto& [name, text] : rows) width = std::max(width, name.size());
+  std::string out;
+  for (const auto& [name, text] : rows)
+    out += text.empty() ? name + "\n" : fmt::format("{:{}}  {}\n", name, width, text);
+  return out;
+}
+
+template <class E>
+Rows names_of() {
+  Rows rows;
+  for (const EnumRow<E>& row : enum_rows<E>()) rows.emplace_back(row.name, row.summary);
+  return rows;
+}
+
+Rows units() {
+  Rows rows;
+  for (const UnitTable* table : unit_tables()) {
+    std::string names;
+    for (const Unit& unit : table->units) names += (names.empty() ? "" : ", ") + unit.name;
+    if (table->bare) names += ", or no unit";
+    rows.emplace_back(table->quantity, fmt::format("{} (e.g. \"{}\")", names, table->example));
+  }
+  return rows;
+}
+
+/// The first comment line of a file says what it is.
+std::string first_comment(const std::string& path) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  return line.rfind("# ", 0) == 0 ? line.substr(2) : "";
+}
+
+Rows files(const std::string& folder) {
+  Rows rows;
+  for (const std::string& file : shipped_files(folder))
+    rows.emplace_back(file, first_comment(configs_dir() + "/" + file));
+  return rows;
+}
+
+Rows kinds() {
+  Rows rows;
+  for (const FileKindRow& row : file_kinds()) rows.emplace_back(row.name, row.summary);
+  return rows;
+}
+
+/// Bits per weight of a large tensor in each format's own grouping, per channel where it is free.
+Rows number_formats() {
+  constexpr std::int64_t kRows = 4096, kLength = 4096;
+  Rows rows;
+  for (const Format& format : formats()) {
+    TensorFormat tensor;
+    tensor.format = format.name;
+    tensor.granularity = Granularity::kPerChannel;
+    const double bits = effective_bits_per_weight(storage_layout(tensor), kRows, kLength);
+    rows.emplace_back(format.name, fmt::format("{:>7.4f}  {}", bits, format.summary));
+  }
+  return rows;
+}
+
+Rows mac_types_rows() {
+  Rows rows;
+  for (const MacType& row : mac_types())
+    rows.emplace_back(row.name, fmt::format("{}-bit operands, {} accumulator", row.operand_bits,
+                                            row.accumulator));
+  return rows;
+}
+
+struct ListRow {
+  const char* name;
+  const char* summary;
+  Rows (*rows)();
+};
+
+const std::vector<ListRow>& lists() {
+  static const std::vector<ListRow> kRows = {
+      {"formats", "precision.weights.format, with bits per weight of a 4096 x 4096 tensor",
+       number_formats},
+      {"macs", "precision.mac", mac_types_rows},
+      {"dataflows", "accelerator.array.dataflow", names_of<Dataflow>},
+      {"overlaps", "accelerator.array.overlap", names_of<Overlap>},
+      {"edge_folds", "accelerator.array.edge_folds", names_of<EdgeFolds>},
+      {"packings", "accelerator.array.pe.packing", names_of<Packing>},
+      {"placements", "accelerator.dequantizer.placement", names_of<DequantizerPlacement>},
+      {"granularities", "precision.weights.granularity", names_of<Granularity>},
+      {"requantize", "precision.requantize", names_of<Requantize>},
+      {"loop_orders", "mapping.order", names_of<LoopOrder>},
+      {"fidelities", "fidelity", names_of<Fidelity>},
+      {"vector_ops", "vector.op of network files", names_of<VectorKind>},
+      {"primitives", "what energy tables price", names_of<Primitive>},
+      {"boundaries", "what the figures of energy tables include", names_of<Boundary>},
+      {"units", "units of quantities", units},
+      {"kinds", "kinds of configuration files", kinds},
+  };
+  return kRows;
+}
+
+Rows contents() {
+  Rows rows;
+  for (const ListRow& list : lists()) rows.emplace_back(list.name, list.summary);
+  for (const FileKindRow& kind : file_kinds())
+    rows.emplace_back(kind.folder, "shipped files: " + kind.summary);
+  return rows;
+}
+
+int print_list(const std::string& what) {
+  if (what.empty()) {
+    write_output("", table_text(contents()));
+    return 0;
+  }
+  for (const ListRow& list : lists())
+    if (list.name == what) return write_output("", table_text(list.rows())), 0;
+  for (const FileKindRow& kind : file_kinds())
+    if (kind.folder == what) return write_output("", table_text(files(what))), 0;
+  std::vector<std::string> names;
+  for (const auto& [name, text] : contents()) names.push_back(name);
+  throw input_error(fmt::format("list: {}, got \"{}\"{}", leaf::expected_names(names), what,
+                                suggestion(what, names)));
+}
+
+}  // namespace
+
+CommandAction add_list_command(CLI::App& app) {
+  auto what = std::make_shared<std::string>();
+  app.add_option("what", *what, "which list; without it, the lists there are");
+  return [what] { return print_list(*what); };
+}
+
+}  // namespace bitjoule

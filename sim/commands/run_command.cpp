@@ -1,0 +1,101 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "core/error.h"
+#include "sim/commands/command.h"
+#include "sim/config/run_config.h"
+#include "sim/config/writer.h"
+#include "sim/report/result_json.h"
+#include "sim/report/summary.h"
+#include "sim/report/text.h"
+#include "sim/report/waveform.h"
+#include "sim/run/layer_runner.h"
+
+namespace bitjoule {
+namespace {
+
+struct RunArguments {
+  std::string file;
+  std::string directory;
+  std::string fidelity, values;
+  std::string vcd, timeline;
+  bool quiet = false;
+};
+
+void make_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw input_error(fmt::format("{}: {}", path, error.message()));
+}
+
+/// Options that stand for a key of the run file.
+std::vector<Override> with_options(std::vector<Override> overrides, const RunArguments& a) {
+  if (!a.fidelity.empty()) overrides.push_back({"fidelity", a.fidelity});
+  if (!a.values.empty()) overrides.push_back({"values", a.values});
+  return overrides;
+}
+
+int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
+  const RunConfig run = read_run(file_source(a.file), with_options(overrides, a));
+  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
+  Trace trace;
+  const bool traced = !a.vcd.empty() || !a.timeline.empty();
+  const LayerResult result =
+      runner.run(run.layer, run.precision, run.mapping, traced ? &trace : nullptr);
+  const Clock clock = Clock::from_frequency(run.accelerator.clock);
+  if (!a.vcd.empty()) write_output(a.vcd, vcd_text(trace, clock, "bitjoule " + run.name));
+  if (!a.timeline.empty()) write_output(a.timeline, timeline_text(trace, clock));
+  if (!a.quiet) write_output("", run_summary(run, result));
+  if (!a.directory.empty()) {
+    make_directory(a.directory);
+    write_output(a.directory + "/layers.csv", layers_csv({result}));
+    write_output(a.directory + "/result.json", json_text(result_json(run, {result})));
+  }
+  if (result.check && result.check->wrong > 0)
+    throw Error(ErrorKind::kVerification,
+                fmt::format("{} of {} outputs differ from the oracle; {}", result.check->wrong,
+                            result.check->checked, result.check->first_difference));
+  if (result.check && result.check->overflows > 0)
+    throw Error(
+        ErrorKind::kVerification,
+        fmt::format("{} sums left the range of the 32-bit accumulators", result.check->overflows));
+  return 0;
+}
+
+}  // namespace
+
+CommandAction add_run_command(CLI::App& app) {
+  auto a = std::make_shared<RunArguments>();
+  app.add_option("config", a->file, "run file")->required()->type_name("FILE");
+  app.add_option("-o,--output", a->directory, "write result.json and layers.csv there")
+      ->type_name("DIR");
+  app.add_option("--fidelity", a->fidelity, "fast (default) or pe: PE by PE; equal results");
+  app.add_option("--values", a->values, "on or off: off skips outputs; all else stays the same");
+  app.add_option("--vcd", a->vcd, "write a waveform for GTKWave; with pe, of every PE's registers")
+      ->type_name("FILE");
+  app.add_option("--timeline", a->timeline, "write a Chrome trace for Perfetto, a track per unit")
+      ->type_name("FILE");
+  app.add_flag("--quiet", a->quiet, "print nothing but errors");
+  const auto sets = add_set_option(app);
+  return [a, sets] { return run_layer(*a, parse_overrides(*sets)); };
+}
+
+CommandAction add_explain_command(CLI::App& app) {
+  auto file = std::make_shared<std::string>();
+  app.add_option("config", *file, "run file")->required()->type_name("FILE");
+  const auto sets = add_set_option(app);
+  return [file, sets] {
+    const RunConfig run = read_run(file_source(*file), parse_overrides(*sets));
+    const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
+    const MappingProblem problem =
+        make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping);
+    const Mapping mapping = map_layer(problem, run.mapping);
+    write_output("", explain_text(run, problem, mapping));
+    return 0;
+  };
+}
+
+}  // namespace bitjoule

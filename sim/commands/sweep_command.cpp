@@ -1,0 +1,160 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "core/error.h"
+#include "sim/commands/command.h"
+#include "sim/config/units.h"
+#include "sim/sweep/execute.h"
+#include "sim/sweep/output.h"
+#include "sim/sweep/ranks.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr int kPointsFailed = 1, kInterrupted = 130;
+
+struct SweepArguments {
+  std::string file, directory, store, shard, memory;
+  std::vector<std::string> pareto;
+  std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
+  std::size_t max_points = 100'000;
+  std::int64_t timeout = 0;
+  bool dry_run = false, mpi = false, retry_failed = false, is_quiet = false;
+};
+
+/// "2/8" is the second of eight.
+Shard parse_shard(const std::string& text) {
+  Shard shard;
+  const std::size_t slash = text.find('/');
+  const auto number = [](const std::string& digits) -> std::size_t {
+    const bool is_number = !digits.empty() && digits.size() < 9 &&
+                           digits.find_first_not_of("0123456789") == std::string::npos;
+    return is_number ? std::stoul(digits) : 0;
+  };
+  if (slash != std::string::npos) {
+    shard.index = number(text.substr(0, slash)) - 1;
+    shard.count = number(text.substr(slash + 1));
+  }
+  if (slash == std::string::npos || shard.index >= shard.count)
+    throw input_error(
+        fmt::format("--shard: expected I/N with I from 1 to N, such as 2/8, got \"{}\"", text));
+  return shard;
+}
+
+SweepOptions options_of(const SweepArguments& a) {
+  SweepOptions options;
+  options.limits.workers = a.workers;
+  options.limits.timeout = std::chrono::seconds(a.timeout);
+  if (!a.memory.empty()) {
+    const auto bytes = parse_quantity(a.memory, units_of(Bytes(0)));
+    if (!bytes || *bytes <= 0)
+      throw input_error(
+          fmt::format("--memory: expected a size such as \"2 GiB\", got \"{}\"", a.memory));
+    options.limits.memory_bytes = *bytes;
+  }
+  if (!a.shard.empty()) options.shard = parse_shard(a.shard);
+  options.retry_failed = a.retry_failed;
+  options.is_quiet = a.is_quiet;
+  return options;
+}
+
+/// What would run, and for how long.
+int list_points(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& options) {
+  const std::string directory = a.store.empty() ? a.directory + "/points" : a.store;
+  const bool is_known = !directory.empty() && std::filesystem::is_directory(directory);
+  double seconds = 0;
+  std::size_t points = 0, known = 0;
+  std::string out;
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    if (!options.shard.has(i)) continue;
+    const SweepPoint& point = plan.points[i];
+    const bool is_done = is_known && ResultStore(directory).has(point.hash);
+    ++points;
+    known += is_done;
+    if (!is_done) seconds += estimated_seconds(plan, point);
+    out += fmt::format("{}  {}{}\n", point.hash.substr(0, 8), point.name(),
+                       is_done ? "  (known)" : "");
+  }
+  out += fmt::format("{} points, {} known; about {:.0f} s with {} workers\n", points, known,
+                     seconds / static_cast<double>(options.limits.workers), options.limits.workers);
+  write_output("", out);
+  return 0;
+}
+
+/// Writes the results, prints the summary; the exit code.
+int finish(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& options,
+           const ResultStore& store, bool is_complete, const PassingFailures& failures) {
+  SweepResults results = collect(plan, options.shard, store, failures);
+  results.store = a.store.empty() ? "points" : std::filesystem::absolute(a.store).string();
+  if (!is_complete) {
+    const auto known =
+        std::count_if(results.points.begin(), results.points.end(),
+                      [](const auto& p) { return p.status != PointStatus::kMissing; });
+    fmt::print(stderr, "interrupted with {} of {} points known; the same command goes on\n", known,
+               results.points.size());
+    return kInterrupted;
+  }
+  write_results(results, a.directory, options.shard);
+  if (!a.is_quiet) write_output("", summary_text(results, a.pareto));
+  check_metrics(results, results.metrics);
+  check_metrics(results, a.pareto);
+  if (!a.pareto.empty()) write_pareto(results, a.pareto, a.directory);
+  return count_failed(results) == 0 ? 0 : kPointsFailed;
+}
+
+int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
+  const SweepOptions options = options_of(a);
+  Source source = file_source(a.file);
+  source.folder = "sweeps";
+  Sweep file = read_sweep(source);
+  file.set.insert(file.set.end(), overrides.begin(), overrides.end());
+  const SweepPlan plan = make_plan(std::move(file), a.max_points);
+  if (a.dry_run) return list_points(plan, a, options);
+  if (a.directory.empty()) throw input_error("-o: missing: where the results go");
+
+  const ResultStore store(a.store.empty() ? a.directory + "/points" : a.store);
+  const auto run = [&](const Shard& shard, PassingFailures& failures) {
+    SweepOptions mine = options;
+    mine.shard = shard;
+    return execute(plan, mine, store, failures);
+  };
+  const auto end = [&](bool is_complete, const PassingFailures& failures) {
+    return finish(plan, a, options, store, is_complete, failures);
+  };
+  if (a.mpi) return run_on_ranks(run, end);
+  PassingFailures failures;
+  const bool is_complete = run(options.shard, failures);
+  return end(is_complete, failures);
+}
+
+}  // namespace
+
+CommandAction add_sweep_command(CLI::App& app) {
+  auto a = std::make_shared<SweepArguments>();
+  app.add_option("config", a->file, "sweep file")->required()->type_name("FILE");
+  app.add_option("-o,--output", a->directory,
+                 "write results.csv and results.json there, and points/ unless --store is given")
+      ->type_name("DIR");
+  app.add_option("--store", a->store, "directory of results that sweeps share")->type_name("DIR");
+  app.add_option("-j,--jobs", a->workers, "points at once; default: the processors")
+      ->check(CLI::Range(1, 4096));
+  app.add_option("--timeout", a->timeout, "seconds per point; 0: no limit")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--memory", a->memory, "address space per point, such as \"2 GiB\"");
+  app.add_option("--max-points", a->max_points, "refuse larger products")->capture_default_str();
+  CLI::Option* shard =
+      app.add_option("--shard", a->shard, "compute only this part: I/N, see `sim merge`");
+  app.add_flag("--mpi", a->mpi, "under mpirun: every rank computes a part")->excludes(shard);
+  app.add_option("--pareto", a->pareto, "metrics, with commas: print and write the Pareto front")
+      ->delimiter(',');
+  app.add_flag("--dry-run", a->dry_run, "list the points, estimate the time, run nothing");
+  app.add_flag("--retry-failed", a->retry_failed, "run the points again that failed before");
+  app.add_flag("--quiet", a->is_quiet, "no progress, no table");
+  const auto sets = add_set_option(app);
+  return [a, sets] { return sweep(*a, parse_overrides(*sets)); };
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,225 @@
+#include "sim/config/document.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include "core/error.h"
+#include "sim/config/suggest.h"
+
+namespace bitjoule {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t kMaxFileBytes = 64 << 20;
+
+Node broken(const std::string& name) {
+  Node node;
+  node.kind = Node::Kind::kBroken;
+  node.root = true;
+  node.place = {std::make_shared<const std::string>(name), 0, 0};
+  return node;
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+/// The text of a file, or why it cannot be had.
+std::string read_text(const std::string& path, std::string& text) {
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(path, error);
+  if (error) return "cannot be read: " + error.message();
+  if (size > kMaxFileBytes)
+    return fmt::format("is {} bytes long, at most {} are read", size, kMaxFileBytes);
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream all;
+  if (!in || !(all << in.rdbuf())) {
+    if (size != 0) return "cannot be read";
+  }
+  text = all.str();
+  return "";
+}
+
+/// A new map or leaf that an override brings; errors within it name the override.
+Node node_of_override(const Override& override, Node::Kind kind) {
+  Node node;
+  node.kind = kind;
+  node.root = true;
+  node.place = {std::make_shared<const std::string>("--set " + override.path), 0, 0};
+  return node;
+}
+
+/// The value's nodes all stand at "--set a.b.c".
+void set_place(Node& node, const Place& place) {
+  node.place = place;
+  for (Node& item : node.items) set_place(item, place);
+  for (NodeEntry& entry : node.entries) {
+    entry.place = place;
+    set_place(entry.value, place);
+  }
+}
+
+std::vector<std::string> split_path(const std::string& path) {
+  std::vector<std::string> keys;
+  std::size_t start = 0;
+  for (std::size_t dot; (dot = path.find('.', start)) != std::string::npos; start = dot + 1)
+    keys.push_back(path.substr(start, dot - start));
+  keys.push_back(path.substr(start));
+  return keys;
+}
+
+/// The child `key` of a map or list, created in a map where it is missing; nullptr otherwise.
+Node* descend(Node& node, const std::string& key, const Override& override) {
+  if (node.kind == Node::Kind::kList) {
+    for (std::size_t i = 0; i < node.items.size(); ++i)
+      if (key == std::to_string(i)) return &node.items[i];
+    return nullptr;
+  }
+  if (node.kind == Node::Kind::kNull) {
+    const bool was_root = node.root;
+    node = node_of_override(override, Node::Kind::kMap);
+    node.root = node.root || was_root;
+  }
+  if (node.kind != Node::Kind::kMap) return nullptr;
+  if (Node* child = node.find(key)) return child;
+  Node created = node_of_override(override, Node::Kind::kNull);
+  node.entries.push_back({key, created.place, std::move(created)});
+  return &node.entries.back().value;
+}
+
+}  // namespace
+
+Override parse_override(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos)
+    throw input_error(fmt::format("--set {}: expected a.b.c=value", text));
+  Override result{text.substr(0, equals), text.substr(equals + 1)};
+  for (const std::string& key : split_path(result.path))
+    if (key.empty())
+      throw input_error(fmt::format("--set {}: empty key in the path \"{}\"", text, result.path));
+  return result;
+}
+
+std::string configs_dir() {
+  const char* dir = std::getenv("BITJOULE_CONFIGS");
+  return dir != nullptr && *dir != '\0' ? dir : BITJOULE_CONFIGS_DIR;
+}
+
+Node parse_source(const Source& source, Problems& problems) {
+  if (source.is_text) return parse_yaml(source.text, source.name, problems);
+  const std::string path = find_file(source.name, "", source.folder);
+  std::string text;
+  const std::string failure = path.empty() ? "no such file" : read_text(path, text);
+  if (failure.empty()) return parse_yaml(text, path, problems);
+  Node node = broken(source.name);
+  problems.add(node.place, "", failure);
+  return node;
+}
+
+std::string find_file(const std::string& name, const std::string& naming,
+                      const std::string& folder) {
+  const fs::path path(name);
+  if (path.is_absolute()) return is_file(path) ? name : "";
+  std::vector<fs::path> places = {fs::path(naming).parent_path() / path,
+                                  fs::path(configs_dir()) / path};
+  if (!folder.empty()) places.push_back(fs::path(configs_dir()) / folder / path);
+  for (const fs::path& place : places)
+    if (is_file(place)) return place.lexically_normal().string();
+  return "";
+}
+
+void splice_file(Node& node, const std::string& folder, Problems& problems) {
+  const bool is_option = node.place.line == 0;
+  const std::string naming = node.place.origin && !is_option ? *node.place.origin : "";
+  const std::string path = find_file(node.text, naming, folder);
+  if (path.empty()) {
+    problems.add(node.place, "",
+                 fmt::format("no such file \"{}\" (looked beside the naming file, in {} and in its "
+                             "folder {})",
+                             node.text, configs_dir(), folder));
+    node.kind = Node::Kind::kBroken;
+    return;
+  }
+  std::string text;
+  const std::string failure = read_text(path, text);
+  if (failure.empty()) {
+    node = parse_yaml(text, path, problems);
+    return;
+  }
+  problems.add(node.place, "", fmt::format("{} {}", path, failure));
+  node.kind = Node::Kind::kBroken;
+}
+
+void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases) {
+  for (const PathAlias& alias : aliases) {
+    Node* parent = root.find(alias.parent);
+    if (parent == nullptr || parent->kind != Node::Kind::kMap) continue;
+    const auto has_key = [&](const NodeEntry& entry) { return entry.key == alias.key; };
+    const auto own = std::find_if(root.entries.begin(), root.entries.end(), has_key);
+    NodeEntry entry;
+    if (own != root.entries.end()) {
+      entry = std::move(*own);
+      root.entries.erase(own);
+      parent = root.find(alias.parent);  // erasing has moved it
+      if (!entry.value.root) entry.value.alias = alias.key;
+      entry.value.root = true;
+    } else if (parent->find(alias.key) == nullptr && !alias.default_file.empty()) {
+      entry.key = alias.key;
+      entry.value.kind = Node::Kind::kScalar;
+      entry.value.text = alias.default_file;
+      entry.value.place = {std::make_shared<const std::string>("default " + alias.key), 0, 0};
+      entry.place = entry.value.place;
+    } else {
+      continue;
+    }
+    auto& entries = parent->entries;
+    entries.erase(std::remove_if(entries.begin(), entries.end(), has_key), entries.end());
+    entries.push_back(std::move(entry));
+  }
+}
+
+void apply_override(Node& root, const Override& override, const std::vector<PathAlias>& aliases,
+                    Problems& problems) {
+  if (root.kind == Node::Kind::kBroken) return;
+  const std::string option = "--set " + override.path;
+  Node value = parse_yaml(override.value, option, problems);
+  if (value.kind == Node::Kind::kBroken) return;
+  const Place place{std::make_shared<const std::string>(option), 0, 0};
+  set_place(value, place);
+  Node* node = &root;
+  std::string walked;
+  std::vector<std::string> keys = split_path(override.path);
+  for (const PathAlias& alias : aliases)
+    if (keys.front() == alias.key) keys.insert(keys.begin(), alias.parent);
+  for (const std::string& key : keys) {
+    Node* next = descend(*node, key, override);
+    if (next == nullptr) {
+      if (node->kind != Node::Kind::kBroken)
+        problems.add(place, "",
+                     fmt::format("{} is {} without a \"{}\"", walked.empty() ? "the root" : walked,
+                                 node->shown(), key));
+      return;
+    }
+    node = next;
+    walked += (walked.empty() ? "" : ".") + key;
+  }
+  value.root = true;
+  *node = std::move(value);
+}
+
+std::string expected_got(const std::string& expected, const Node& node,
+                         const std::vector<std::string>& names) {
+  const std::string near =
+      node.kind == Node::Kind::kScalar ? suggestion(node.text, names) : std::string();
+  return fmt::format("{}, got {}{}", expected, node.shown(), near);
+}
+
+}  // namespace bitjoule

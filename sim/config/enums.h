@@ -1,0 +1,42 @@
+// The names of every enumeration in configuration files: explicit tables, printed by `sim list`.
+#pragma once
+
+#include <vector>
+
+#include "core/energy/table.h"
+#include "core/machine/machine.h"
+#include "core/mapping/pins.h"
+#include "core/numeric/tensor_format.h"
+#include "sim/config/leaf.h"
+
+namespace bitjoule {
+
+template <>
+const std::vector<EnumRow<Dataflow>>& enum_rows();
+template <>
+const std::vector<EnumRow<Overlap>>& enum_rows();
+template <>
+const std::vector<EnumRow<EdgeFolds>>& enum_rows();
+template <>
+const std::vector<EnumRow<Packing>>& enum_rows();
+template <>
+const std::vector<EnumRow<DequantizerPlacement>>& enum_rows();
+template <>
+const std::vector<EnumRow<LoopOrder>>& enum_rows();
+template <>
+const std::vector<EnumRow<Granularity>>& enum_rows();
+template <>
+const std::vector<EnumRow<Requantize>>& enum_rows();
+
+template <>
+const std::vector<EnumRow<Primitive>>& enum_rows();
+template <>
+const std::vector<EnumRow<Boundary>>& enum_rows();
+template <>
+const std::vector<EnumRow<NumberFamily>>& enum_rows();
+template <>
+const std::vector<EnumRow<CapacityRule>>& enum_rows();
+template <>
+const std::vector<EnumRow<WidthScaling>>& enum_rows();
+
+}  // namespace bitjoule

@@ -1,0 +1,167 @@
+#include "sim/config/leaf.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "sim/config/suggest.h"
+
+namespace bitjoule::leaf {
+namespace {
+
+template <class Show>
+std::string expected_range(const Rule& rule, const std::string& otherwise, Show show) {
+  if (rule.min && rule.max) return fmt::format("expected {}..{}", show(*rule.min), show(*rule.max));
+  if (rule.min) return fmt::format("expected at least {}", show(*rule.min));
+  if (rule.max) return fmt::format("expected at most {}", show(*rule.max));
+  return otherwise;
+}
+
+template <class T>
+bool within(T value, const Rule& rule) {
+  return (!rule.min || value >= static_cast<T>(*rule.min)) &&
+         (!rule.max || value <= static_cast<T>(*rule.max));
+}
+
+bool is_plain(const Node& node) { return node.kind == Node::Kind::kScalar && !node.quoted; }
+
+std::string plain(std::int64_t value) { return fmt::format("{}", value); }
+
+void put_bounds(boost::json::object& schema, const Rule& rule) {
+  if (rule.min) schema["minimum"] = *rule.min;
+  if (rule.max) schema["maximum"] = *rule.max;
+}
+
+/// "^[0-9]+(\.[0-9]+)? ?(B|KiB)$"
+std::string unit_pattern(const UnitTable& units) {
+  std::string names;
+  for (const Unit& unit : units.units) names += (names.empty() ? "" : "|") + unit.name;
+  return "^[0-9]+(\\.[0-9]+)? ?(" + names + ")$";
+}
+
+}  // namespace
+
+std::string read(const Node& node, bool& out, const Rule&) {
+  if (is_plain(node)) {
+    if (node.text == "true" || node.text == "on") return out = true, "";
+    if (node.text == "false" || node.text == "off") return out = false, "";
+  }
+  return "expected true, false, on or off";
+}
+
+std::string read(const Node& node, std::int64_t& out, const Rule& rule) {
+  std::int64_t value = 0;
+  const char* end = node.text.data() + node.text.size();
+  const auto [stop, error] = std::from_chars(node.text.data(), end, value);
+  if (!is_plain(node) || error != std::errc() || stop != end || !within(value, rule))
+    return expected_range(rule, "expected an integer", plain);
+  out = value;
+  return "";
+}
+
+std::string read(const Node& node, double& out, const Rule& rule) {
+  const std::optional<double> value = parse_real(node.text);
+  if (!is_plain(node) || !value || !within(*value, rule))
+    return expected_range(rule, "expected a finite number", plain);
+  out = *value;
+  return "";
+}
+
+std::string read(const Node& node, std::string& out, const Rule& rule) {
+  if (node.kind != Node::Kind::kScalar)
+    return rule.choices.empty() ? "expected a string" : expected_names(rule.choices);
+  if (!rule.choices.empty() &&
+      std::find(rule.choices.begin(), rule.choices.end(), node.text) == rule.choices.end())
+    return expected_names(rule.choices);
+  out = node.text;
+  return "";
+}
+
+std::string read(const Node& node, Picojoules& out, const Rule&) {
+  const std::optional<double> value = parse_picojoules(node.text);
+  if (node.kind != Node::Kind::kScalar || !value)
+    return fmt::format("expected an energy such as \"{}\"", units_of(out).example);
+  out.value = *value;
+  return "";
+}
+
+std::string read_quantity(const Node& node, std::int64_t& out, const UnitTable& units,
+                          const Rule& rule) {
+  const std::optional<std::int64_t> value = parse_quantity(node.text, units);
+  if (node.kind != Node::Kind::kScalar || !value) {
+    std::string names;
+    for (const Unit& unit : units.units) names += (names.empty() ? "" : ", ") + unit.name;
+    return fmt::format("expected {} such as \"{}\" (units: {})", units.quantity, units.example,
+                       names);
+  }
+  if (!within(*value, rule))
+    return expected_range(rule, "", [&](std::int64_t v) { return quantity_text(v, units); });
+  out = *value;
+  return "";
+}
+
+std::string expected_names(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  return (names.size() == 1 ? "expected " : "expected one of ") + all;
+}
+
+boost::json::object schema(bool, const Rule&) {
+  // YAML 1.1 editors read on and off as booleans, YAML 1.2 ones as strings.
+  return {{"enum", {true, false, "on", "off"}}};
+}
+
+boost::json::object schema(std::int64_t, const Rule& rule) {
+  boost::json::object result{{"type", "integer"}};
+  put_bounds(result, rule);
+  return result;
+}
+
+boost::json::object schema(double, const Rule& rule) {
+  boost::json::object result{{"type", "number"}};
+  put_bounds(result, rule);
+  return result;
+}
+
+boost::json::object schema(const std::string&, const Rule& rule) {
+  if (!rule.choices.empty()) return names_schema(rule.choices);
+  return {{"type", "string"}};
+}
+
+boost::json::object schema(Picojoules value, const Rule&) {
+  return {{"type", "string"}, {"pattern", unit_pattern(units_of(value))}};
+}
+
+boost::json::object quantity_schema(const UnitTable& units) {
+  boost::json::object text{{"type", "string"}, {"pattern", unit_pattern(units)}};
+  if (!units.bare) return text;
+  return {{"anyOf", {boost::json::object{{"type", "integer"}, {"minimum", 0}}, text}}};
+}
+
+boost::json::object names_schema(const std::vector<std::string>& names) {
+  boost::json::array values;
+  for (const std::string& name : names) values.emplace_back(name);
+  return {{"enum", values}};
+}
+
+boost::json::value write(const Node& node) {
+  if (node.kind == Node::Kind::kList) {
+    boost::json::array items;
+    for (const Node& item : node.items) items.push_back(write(item));
+    return items;
+  }
+  if (node.kind == Node::Kind::kMap) {
+    boost::json::object entries;
+    for (const NodeEntry& entry : node.entries) entries[entry.key] = write(entry.value);
+    return entries;
+  }
+  if (node.kind != Node::Kind::kScalar) return nullptr;
+  std::int64_t integer = 0;
+  if (read(node, integer, {}).empty()) return integer;
+  double real = 0;
+  if (read(node, real, {}).empty()) return real;
+  bool flag = false;
+  if (read(node, flag, {}).empty()) return flag;
+  return boost::json::string(node.text);
+}
+
+}  // namespace bitjoule::leaf

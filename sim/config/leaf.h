@@ -1,0 +1,141 @@
+// The scalar types of configuration files: how each is read, written and put into a JSON Schema.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "core/units.h"
+#include "sim/config/node.h"
+#include "sim/config/units.h"
+
+namespace bitjoule {
+
+/// What a value must satisfy beyond its type. Bounds are inclusive, in base units.
+struct Rule {
+  std::optional<std::int64_t> min, max;
+  std::vector<std::string> choices;  ///< of a string; empty: any
+};
+inline Rule range(std::int64_t min, std::int64_t max) { return {min, max, {}}; }
+inline Rule at_least(std::int64_t min) { return {min, std::nullopt, {}}; }
+inline Rule one_of(std::vector<std::string> names) {
+  return {std::nullopt, std::nullopt, std::move(names)};
+}
+
+/// One name of an enumeration in configuration files.
+template <class E>
+struct EnumRow {
+  E value;
+  std::string name;
+  std::string summary;
+};
+
+/// The names of enumeration E; specialised in enums.h.
+template <class E>
+const std::vector<EnumRow<E>>& enum_rows();
+
+template <class E>
+const std::string& enum_name(E value) {
+  for (const EnumRow<E>& row : enum_rows<E>())
+    if (row.value == value) return row.name;
+  return enum_rows<E>().front().name;
+}
+
+namespace leaf {
+
+/// Each `read` returns an empty string and sets `out`, or says what was expected.
+std::string read(const Node& node, bool& out, const Rule& rule);
+std::string read(const Node& node, std::int64_t& out, const Rule& rule);
+std::string read(const Node& node, double& out, const Rule& rule);
+std::string read(const Node& node, std::string& out, const Rule& rule);
+std::string read(const Node& node, Picojoules& out, const Rule& rule);
+/// A part of the document that its owner reads later (network files' layers): taken as it stands.
+inline std::string read(const Node& node, Node& out, const Rule&) { return out = node, ""; }
+std::string read_quantity(const Node& node, std::int64_t& out, const UnitTable& units,
+                          const Rule& rule);
+/// "expected one of a, b, c" and, where one is near the text of `node`, a suggestion.
+std::string expected_names(const std::vector<std::string>& names);
+
+boost::json::object schema(bool, const Rule& rule);
+boost::json::object schema(std::int64_t, const Rule& rule);
+boost::json::object schema(double, const Rule& rule);
+boost::json::object schema(const std::string&, const Rule& rule);
+boost::json::object schema(Picojoules, const Rule& rule);
+inline boost::json::object schema(const Node&, const Rule&) { return {}; }
+boost::json::object quantity_schema(const UnitTable& units);
+boost::json::object names_schema(const std::vector<std::string>& names);
+
+template <class Tag>
+std::string read(const Node& node, Quantity<Tag, std::int64_t>& out, const Rule& rule) {
+  return read_quantity(node, out.value, units_of(out), rule);
+}
+template <class Tag>
+boost::json::object schema(Quantity<Tag, std::int64_t> value, const Rule&) {
+  return quantity_schema(units_of(value));
+}
+
+template <class E>
+std::vector<std::string> names() {
+  std::vector<std::string> result;
+  for (const EnumRow<E>& row : enum_rows<E>()) result.push_back(row.name);
+  return result;
+}
+
+template <class E, std::enable_if_t<std::is_enum_v<E>, int> = 0>
+std::string read(const Node& node, E& out, const Rule&) {
+  if (node.kind == Node::Kind::kScalar)
+    for (const EnumRow<E>& row : enum_rows<E>())
+      if (row.name == node.text) {
+        out = row.value;
+        return "";
+      }
+  return expected_names(names<E>());
+}
+template <class E, std::enable_if_t<std::is_enum_v<E>, int> = 0>
+boost::json::object schema(E, const Rule&) {
+  return names_schema(names<E>());
+}
+
+inline boost::json::value write(bool value) { return value; }
+inline boost::json::value write(std::int64_t value) { return value; }
+inline boost::json::value write(double value) { return value; }
+inline boost::json::value write(const std::string& value) { return boost::json::string(value); }
+inline boost::json::value write(Picojoules value) {
+  return boost::json::string(fmt::format("{} pJ", value.value));
+}
+boost::json::value write(const Node& node);
+template <class Tag>
+boost::json::value write(Quantity<Tag, std::int64_t> value) {
+  const UnitTable& units = units_of(value);
+  if (units.bare) return value.value;
+  return boost::json::string(quantity_text(value.value, units));
+}
+template <class E, std::enable_if_t<std::is_enum_v<E>, int> = 0>
+boost::json::value write(E value) {
+  return boost::json::string(enum_name(value));
+}
+
+}  // namespace leaf
+
+template <class T>
+struct IsLeaf : std::bool_constant<std::is_same_v<T, bool> || std::is_same_v<T, std::int64_t> ||
+                                   std::is_same_v<T, double> || std::is_same_v<T, std::string> ||
+                                   std::is_same_v<T, Node> || std::is_enum_v<T>> {};
+template <class Tag, class Rep>
+struct IsLeaf<Quantity<Tag, Rep>> : std::true_type {};
+
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+template <class T>
+struct IsVector : std::false_type {};
+template <class T>
+struct IsVector<std::vector<T>> : std::true_type {};
+
+}  // namespace bitjoule

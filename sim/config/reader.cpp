@@ -1,0 +1,92 @@
+#include "sim/config/reader.h"
+
+#include <algorithm>
+
+#include "sim/config/suggest.h"
+
+namespace bitjoule {
+namespace {
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
+
+}  // namespace
+
+const Node* Reader::take(const char* key) {
+  known_.emplace_back(key);
+  const Node* node = map_.find(key);
+  if (node == nullptr) return nullptr;
+  if (node->kind == Node::Kind::kBroken) has_broken_ = true;
+  if (active_) return node;
+  problem(node->place, path_of(*node, key), fmt::format("allowed only with {}", condition_));
+  return nullptr;
+}
+
+void Reader::problem(const Place& place, const std::string& path, const std::string& message) {
+  problems_.add(place, path, message);
+}
+
+void Reader::problem_of_choice(const std::vector<std::string>& given,
+                               const std::vector<std::string>& all) {
+  const std::string got = given.empty() ? "none" : listed(given);
+  problem(map_.place, path_, fmt::format("expected one of {}, got {}", listed(all), got));
+}
+
+void Reader::problem_of_check(const std::string& message) {
+  const std::size_t line = message.find('\n');
+  if (line != std::string::npos) {  // a problem per line
+    problem_of_check(message.substr(0, line));
+    return problem_of_check(message.substr(line + 1));
+  }
+  // "gemm.m: expected ..." is reported where gemm.m stands, if it was written at all.
+  const std::size_t colon = message.find(": ");
+  const Node* node = &map_;
+  for (std::size_t start = 0; colon != std::string::npos && start < colon;) {
+    const std::size_t end = std::min(message.find_first_of(".[", start), colon);
+    const Node* next = node->find(message.substr(start, end - start));
+    if (next == nullptr) break;
+    node = next;
+    // A value of its own, such as that of --set, is named by its place already.
+    if (end == colon && node->root) return problem(node->place, "", message.substr(colon + 2));
+    start = message[end] == '.' ? end + 1 : colon;
+  }
+  problem(node->place, node->root ? "" : path_, message);
+}
+
+void Reader::spread(const char* key, std::initializer_list<std::int64_t*> members, const char*,
+                    const Rule& rule) {
+  const Node* node = take(key);
+  if (node == nullptr || node->kind == Node::Kind::kBroken) return;
+  if (node->kind != Node::Kind::kList) {
+    std::int64_t value = **members.begin();
+    read_value(*node, join(key), value, rule, problems_);
+    for (std::int64_t* member : members) *member = value;
+    return;
+  }
+  std::vector<std::int64_t> values;
+  read_value(*node, join(key), values, rule, problems_);
+  const std::size_t n = values.size();
+  if (n != members.size() && n != 2 && n != 1) {
+    const std::string lengths = members.size() == 2 ? "1 or 2" : "1, 2 or 4";
+    problem(node->place, path_of(*node, key),
+            fmt::format("expected {} values, got {}", lengths, n));
+    return;
+  }
+  std::size_t i = 0;
+  for (std::int64_t* member : members) *member = values[i++ % n];
+}
+
+void Reader::finish() {
+  for (const NodeEntry& entry : map_.entries)
+    if (std::find(known_.begin(), known_.end(), entry.key) == known_.end())
+      problem(entry.place, entry.value.root ? "" : path_,
+              fmt::format("unknown key \"{}\"{}", entry.key,
+                          nearest_name(entry.key, known_).empty()
+                              ? ", expected one of " + listed(known_)
+                              : suggestion(entry.key, known_)));
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,169 @@
+// The strict reader: a described struct from YAML files and --set options.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/error.h"
+#include "sim/config/describe.h"
+#include "sim/config/document.h"
+#include "sim/config/node.h"
+
+namespace bitjoule {
+
+template <class T>
+void read_value(const Node& node, const std::string& path, T& out, const Rule& rule,
+                Problems& problems);
+
+/// The visitor that fills a struct from one map.
+class Reader {
+ public:
+  Reader(const Node& map, std::string path, Problems& problems)
+      : map_(map), path_(std::move(path)), problems_(problems) {}
+
+  template <class T>
+  void field(const char* key, T& member, const char*, const Rule& rule = {}) {
+    if (const Node* node = take(key)) read_value(*node, join(key), member, rule, problems_);
+  }
+  template <class T>
+  void required(const char* key, T& member, const char* doc, const Rule& rule = {}) {
+    field(key, member, doc, rule);
+    if (active_ && map_.find(key) == nullptr) problem(map_.place, join(key), "missing");
+  }
+  void spread(const char* key, std::initializer_list<std::int64_t*> members, const char*,
+              const Rule& rule = {});
+
+  template <class V, class... Ts>
+  void variant(V& member, Alternative<Ts>... alternatives) {
+    std::vector<std::string> given, all;
+    const auto note = [&](const char* key) {
+      all.emplace_back(key);
+      if (map_.find(key) != nullptr) given.emplace_back(key);
+    };
+    (note(alternatives.key), ...);
+    if (given.size() != 1) problem_of_choice(given, all);
+    (read_alternative(member, alternatives, given.size() == 1), ...);
+  }
+
+  template <class T>
+  void rest(std::map<std::string, T>& member, const char*, const Rule& rule = {}) {
+    const std::vector<std::string> named = known_;
+    for (const NodeEntry& entry : map_.entries)
+      if (std::find(named.begin(), named.end(), entry.key) == named.end())
+        field(entry.key.c_str(), member[entry.key], "", rule);
+  }
+
+  template <class F>
+  void when(bool active, const char* condition, F fields) {
+    const bool outer = active_;
+    active_ = active_ && active;
+    condition_ = condition;
+    fields();
+    active_ = outer;
+  }
+
+  void shorthand(const char*) {}  // prepare() has turned it into a map already
+
+  template <class F>
+  void check(F test) {
+    if (!active_ || has_broken_ || problems_.count() != before_) return;
+    try {
+      test();
+    } catch (const Error& e) {
+      problem_of_check(e.what());
+    }
+  }
+
+  /// Reports the keys that nothing asked for.
+  void finish();
+
+ private:
+  const Node* take(const char* key);
+  std::string join(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
+  std::string path_of(const Node& node, const char* key) const {
+    return node.root ? node.alias : join(key);
+  }
+  void problem(const Place& place, const std::string& path, const std::string& message);
+  void problem_of_choice(const std::vector<std::string>& given,
+                         const std::vector<std::string>& all);
+  void problem_of_check(const std::string& message);
+
+  template <class V, class T>
+  void read_alternative(V& member, const Alternative<T>& alternative, bool is_chosen) {
+    const Node* node = take(alternative.key);
+    if (node == nullptr) return;
+    T value;
+    read_value(*node, join(alternative.key), value, {}, problems_);
+    if (is_chosen) member = std::move(value);
+  }
+
+  const Node& map_;
+  std::string path_;
+  Problems& problems_;
+  std::size_t before_ = problems_.count();  // to see whether this map has problems
+  std::vector<std::string> known_;
+  bool has_broken_ = false;  // a file below could not be read
+  bool active_ = true;
+  const char* condition_ = "";
+};
+
+/// Reads one value; `path` names it within its file.
+template <class T>
+void read_value(const Node& node, const std::string& path, T& out, const Rule& rule,
+                Problems& problems) {
+  if (node.kind == Node::Kind::kBroken) return;
+  const std::string here = node.root ? node.alias : path;
+  const auto refuse = [&](const std::string& expected) {
+    problems.add(node.place, here, expected_got(expected, node, rule.choices));
+  };
+  if constexpr (IsOptional<T>::value) {
+    if (node.kind == Node::Kind::kNull) {
+      out.reset();
+    } else {
+      out.emplace();
+      read_value(node, path, *out, rule, problems);
+    }
+  } else if constexpr (IsLeaf<T>::value) {
+    const std::string expected = leaf::read(node, out, rule);
+    if constexpr (std::is_enum_v<T>) {
+      if (!expected.empty())
+        problems.add(node.place, here, expected_got(expected, node, leaf::names<T>()));
+    } else {
+      if (!expected.empty()) refuse(expected);
+    }
+  } else if constexpr (IsVector<T>::value) {
+    if (node.kind != Node::Kind::kList) return refuse("expected a list");
+    out.clear();
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      out.emplace_back();
+      read_value(node.items[i], fmt::format("{}[{}]", here, i), out.back(), rule, problems);
+    }
+  } else {
+    if (node.kind != Node::Kind::kMap)
+      return refuse(kIsFileKind<T> ? "expected a file name or a map" : "expected a map");
+    Reader reader(node, here, problems);
+    describe(reader, out);
+    reader.finish();
+  }
+}
+
+/// Loads a file, the files it names and the overrides, and reads a T: see document.h for the order.
+/// Throws one input Error with a line for every problem found in all of them.
+template <class T>
+T read_document(const Source& source, const std::vector<Override>& overrides = {}) {
+  Problems problems;
+  const Node root = load_document<T>(source, overrides, problems);
+  T result;
+  read_value(root, "", result, {}, problems);
+  problems.throw_if_any();
+  return result;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,29 @@
+#include "sim/config/suggest.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "core/names.h"
+
+namespace bitjoule {
+std::string nearest_name(const std::string& word, const std::vector<std::string>& names) {
+  constexpr std::size_t kLongestWord = 64;  // longer ones are no misspelt names
+  if (word.size() > kLongestWord) return "";
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 2) + 1;
+  for (const std::string& name : names) {
+    const std::size_t distance = edit_distance(word, name);
+    if (distance < best_distance) {
+      best = name;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+std::string suggestion(const std::string& word, const std::vector<std::string>& names) {
+  const std::string name = nearest_name(word, names);
+  return name.empty() ? "" : ", did you mean \"" + name + "\"?";
+}
+
+}  // namespace bitjoule

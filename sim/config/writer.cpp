@@ -1,0 +1,90 @@
+#include "sim/config/writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/uuid/name_generator_sha1.hpp>
+#include <boost/uuid/uuid.hpp>
+#include <boost/uuid/uuid_io.hpp>
+
+#include "core/error.h"
+#include "sim/version.h"
+
+namespace bitjoule {
+namespace {
+
+bool is_flat(const boost::json::array& array) {
+  return std::none_of(array.begin(), array.end(), [](const boost::json::value& item) {
+    return item.is_object() || item.is_array();
+  });
+}
+
+void put(std::string& out, const boost::json::value& value, std::size_t indent);
+
+/// `items` of a list or map, one per line.
+template <class Items, class Put>
+void put_lines(std::string& out, const Items& items, char open, char close, std::size_t indent,
+               Put put_item) {
+  out += open;
+  bool first = true;
+  for (const auto& item : items) {
+    out += first ? "\n" : ",\n";
+    out.append(indent + 2, ' ');
+    put_item(item);
+    first = false;
+  }
+  if (!first) {
+    out += '\n';
+    out.append(indent, ' ');
+  }
+  out += close;
+}
+
+void put_array(std::string& out, const boost::json::array& array, std::size_t indent) {
+  if (!is_flat(array)) {
+    put_lines(out, array, '[', ']', indent,
+              [&](const boost::json::value& item) { put(out, item, indent + 2); });
+    return;
+  }
+  out += '[';
+  for (const boost::json::value& item : array) {
+    if (&item != array.begin()) out += ", ";
+    put(out, item, indent);
+  }
+  out += ']';
+}
+
+void put(std::string& out, const boost::json::value& value, std::size_t indent) {
+  if (const auto* object = value.if_object()) {
+    put_lines(out, *object, '{', '}', indent, [&](const boost::json::key_value_pair& row) {
+      out += boost::json::serialize(boost::json::string(row.key())) + ": ";
+      put(out, row.value(), indent + 2);
+    });
+  } else if (const auto* array = value.if_array()) {
+    put_array(out, *array, indent);
+  } else if (const double* real = value.if_double()) {
+    if (!(*real - *real == 0)) throw internal_error("JSON has no number for NaN or infinity");
+    out += fmt::format("{}", *real);
+  } else {
+    out += boost::json::serialize(value);
+  }
+}
+
+}  // namespace
+
+std::string json_text(const boost::json::value& value) {
+  std::string out;
+  put(out, value, 0);
+  out += '\n';
+  return out;
+}
+
+std::string content_hash(const boost::json::value& value) {
+  boost::uuids::name_generator_sha1 generate(boost::uuids::ns::oid());
+  std::string digits = boost::uuids::to_string(
+      generate(fmt::format("bitjoule {}\n{}", version(), json_text(value))));
+  digits.erase(std::remove(digits.begin(), digits.end(), '-'), digits.end());
+  return digits;
+}
+
+}  // namespace bitjoule

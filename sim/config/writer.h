@@ -1,0 +1,92 @@
+// A described struct as JSON: the resolved configuration, which the reader reads back unchanged.
+#pragma once
+
+#include <boost/json.hpp>
+#include <map>
+#include <string>
+#include <variant>
+
+#include "sim/config/describe.h"
+
+namespace bitjoule {
+
+/// Quantities as strings in their largest whole unit, empty optionals left out, keys in the order
+/// of the description.
+template <class T>
+boost::json::value to_json(const T& value);
+
+/// The visitor behind to_json.
+class Writer {
+ public:
+  boost::json::object take() { return std::move(object_); }
+
+  template <class T>
+  void field(const char* key, T& member, const char*, const Rule& = {}) {
+    boost::json::value value = to_json(member);
+    if (active_ && !value.is_null()) object_[key] = std::move(value);
+  }
+  template <class T>
+  void required(const char* key, T& member, const char* doc, const Rule& = {}) {
+    field(key, member, doc);
+  }
+  void spread(const char* key, std::initializer_list<std::int64_t*> members, const char*,
+              const Rule& = {}) {
+    boost::json::array values;
+    for (const std::int64_t* member : members) values.emplace_back(*member);
+    if (active_) object_[key] = std::move(values);
+  }
+  template <class V, class... Ts>
+  void variant(V& member, Alternative<Ts>... alternatives) {
+    const auto write = [&](auto alternative) {
+      using T = typename decltype(alternative)::type;
+      if (T* value = std::get_if<T>(&member)) field(alternative.key, *value, "");
+    };
+    (write(alternatives), ...);
+  }
+  template <class T>
+  void rest(std::map<std::string, T>& member, const char*, const Rule& = {}) {
+    for (auto& [key, value] : member) field(key.c_str(), value, "");
+  }
+  template <class F>
+  void when(bool active, const char*, F fields) {
+    const bool outer = active_;
+    active_ = active_ && active;
+    fields();
+    active_ = outer;
+  }
+  template <class F>
+  void check(F) {}
+  void shorthand(const char*) {}
+
+ private:
+  boost::json::object object_;
+  bool active_ = true;
+};
+
+template <class T>
+boost::json::value to_json(const T& value) {
+  if constexpr (IsOptional<T>::value) {
+    if (!value) return nullptr;
+    return to_json(*value);
+  } else if constexpr (IsVector<T>::value) {
+    boost::json::array items;
+    for (const auto& item : value) items.push_back(to_json(item));
+    return items;
+  } else if constexpr (IsLeaf<T>::value) {
+    return leaf::write(value);
+  } else {
+    Writer writer;
+    T copy = value;  // describe() takes its struct by reference for the reader's sake
+    describe(writer, copy);
+    return writer.take();
+  }
+}
+
+/// Indented JSON with a final newline; real numbers in the fewest digits that read back exactly.
+/// Equal values give equal bytes.
+std::string json_text(const boost::json::value& value);
+
+/// 32 hexadecimal digits over the value and the program's version (a version 5 UUID: SHA-1).
+std::string content_hash(const boost::json::value& value);
+
+}  // namespace bitjoule

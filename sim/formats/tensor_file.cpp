@@ -1,0 +1,78 @@
+#include "sim/formats/tensor_file.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+
+#include "core/error.h"
+#include "sim/config/suggest.h"
+#include "sim/formats/gguf.h"
+#include "sim/formats/npy.h"
+#include "sim/formats/onnx_model.h"
+#include "sim/formats/safetensors.h"
+
+namespace bitjoule {
+namespace {
+
+std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
+  const onnx::ModelProto model = parse_onnx_model(blob);
+  std::vector<StoredTensor> tensors;
+  for (const auto& [name, constant] : onnx_constants(model.graph())) {
+    tensors.push_back(to_stored(*constant, blob.name()));
+    tensors.back().name = name;
+  }
+  return tensors;
+}
+
+std::vector<StoredTensor> gguf_tensors(const Blob& blob) {
+  const GgufFile file = parse_gguf(blob);
+  if (!file.has_data && !file.tensors.empty())
+    throw input_error(blob.name() + ": a header without the tensors' data");
+  return file.tensors;
+}
+
+struct TensorFileRow {
+  const char* extension;
+  std::vector<StoredTensor> (*parse)(const Blob&);
+};
+
+const TensorFileRow kRows[] = {
+    {".npy", [](const Blob& blob) { return std::vector<StoredTensor>{parse_npy(blob)}; }},
+    {".safetensors", parse_safetensors},
+    {".gguf", gguf_tensors},
+    {".onnx", onnx_tensors},
+    {".pb", [](const Blob& blob) { return std::vector<StoredTensor>{parse_onnx_tensor(blob)}; }},
+};
+
+}  // namespace
+
+std::vector<StoredTensor> parse_tensor_file(const Blob& blob) {
+  const std::string extension = std::filesystem::path(blob.name()).extension().string();
+  std::vector<std::string> names;
+  for (const TensorFileRow& row : kRows) {
+    if (extension == row.extension) return row.parse(blob);
+    names.emplace_back(row.extension);
+  }
+  throw input_error(
+      fmt::format("{}: expected a file of tensors ({})", blob.name(), fmt::join(names, ", ")));
+}
+
+std::vector<StoredTensor> read_tensor_file(const std::string& path) {
+  return parse_tensor_file(Blob::map_file(path));
+}
+
+StoredTensor load_tensor(const std::string& path, const std::string& name) {
+  const std::vector<StoredTensor> tensors = read_tensor_file(path);
+  if (name.empty() && tensors.size() == 1) return tensors.front();
+  std::vector<std::string> names;
+  for (const StoredTensor& tensor : tensors) {
+    if (tensor.name == name) return tensor;
+    names.push_back(tensor.name);
+  }
+  if (name.empty())
+    throw input_error(fmt::format("{}: holds {} tensors; name one", path, tensors.size()));
+  throw input_error(fmt::format("{}: no tensor \"{}\"{}", path, name, suggestion(name, names)));
+}
+
+}  // namespace bitjoule

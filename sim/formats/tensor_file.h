@@ -1,0 +1,19 @@
+// Any file that holds tensors, by its name's ending: .npy, .safetensors, .gguf, .onnx, .pb.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/formats/stored_tensor.h"
+
+namespace bitjoule {
+
+/// Throws an input Error for unknown endings and damaged files.
+std::vector<StoredTensor> read_tensor_file(const std::string& path);
+std::vector<StoredTensor> parse_tensor_file(const Blob& blob);
+
+/// The tensor of that name; where `name` is empty, the file's only one. Throws an input Error that
+/// names the nearest tensor.
+StoredTensor load_tensor(const std::string& path, const std::string& name);
+
+}  // namespace bitjoule

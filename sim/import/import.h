@@ -1,0 +1,51 @@
+// Importers: from other programs' files to network files. Each is a row of a table.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/workload/network.h"
+#include "sim/formats/blob.h"
+
+namespace bitjoule {
+
+struct ImportOptions {
+  /// Sizes of symbolic dimensions (ONNX), or parameters of the network by name.
+  std::map<std::string, std::int64_t> sizes;
+  /// ONNX inputs whose values are known: name to .pb file. Shapes, bounds and axes must be.
+  std::map<std::string, std::string> constants;
+  std::int64_t batch = 1;     ///< for a first dimension that the file leaves open
+  bool skip_unknown = false;  ///< leave out operators and tensors that are not known
+  std::string reference;      ///< how the network names the imported file; default: as it is named
+};
+
+struct Imported {
+  std::string yaml;                ///< a network file, or an accelerator file (SCALE-Sim's .cfg)
+  std::vector<std::string> notes;  ///< what was left out or simplified, a line each
+};
+
+struct ImporterRow {
+  std::string name;
+  std::string extension;  ///< ".onnx"
+  std::string summary;
+  /// Throws an input Error for whatever is wrong with the file.
+  Imported (*import)(const Blob& file, const ImportOptions& options);
+};
+
+const std::vector<ImporterRow>& importers();
+
+/// By name, or (where `name` is empty) by the file's extension; a GGUF file by its magic as well.
+const ImporterRow& find_importer(const std::string& name, const Blob& file);
+
+/// Imports and builds at once: what `--network FILE` does with a file that is no YAML.
+Network import_network(const std::string& path, const ImportOptions& options = {});
+
+Imported import_gguf(const Blob& file, const ImportOptions& options);
+Imported import_hugging_face(const Blob& file, const ImportOptions& options);
+Imported import_onnx(const Blob& file, const ImportOptions& options);
+Imported import_scalesim_config(const Blob& file, const ImportOptions& options);
+Imported import_scalesim_topology(const Blob& file, const ImportOptions& options);
+
+}  // namespace bitjoule

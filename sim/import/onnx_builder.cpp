@@ -1,0 +1,242 @@
+#include "sim/import/onnx_builder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/error.h"
+#include "sim/formats/onnx_model.h"
+
+namespace bitjoule {
+
+Shape channel_axes(std::size_t rank, bool to_last) {
+  Shape axes(rank);
+  for (std::size_t i = 0; i < rank; ++i) axes[i] = static_cast<std::int64_t>(i);
+  if (to_last) {
+    axes.erase(axes.begin() + 1);
+    axes.push_back(1);
+  } else {
+    axes.pop_back();
+    axes.insert(axes.begin() + 1, static_cast<std::int64_t>(rank) - 1);
+  }
+  return axes;
+}
+
+Shape permuted(const Shape& shape, const Shape& axes) {
+  Shape result;
+  for (std::int64_t axis : axes) result.push_back(shape[static_cast<std::size_t>(axis)]);
+  return result;
+}
+
+Shape axes_moved_last(std::size_t rank, const Shape& axes) {
+  Shape order;
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(rank); ++i)
+    if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
+  order.insert(order.end(), axes.begin(), axes.end());
+  return order;
+}
+
+Shape inverse(const Shape& axes) {
+  Shape result(axes.size());
+  for (std::size_t i = 0; i < axes.size(); ++i)
+    result[static_cast<std::size_t>(axes[i])] = static_cast<std::int64_t>(i);
+  return result;
+}
+
+std::int64_t volume_of(const Shape& shape) {
+  std::int64_t total = 1;
+  for (std::int64_t size : shape)
+    if (__builtin_mul_overflow(total, size, &total)) throw input_error("a tensor is too large");
+  return total;
+}
+
+OnnxBuilder::OnnxBuilder(const OnnxGraph& graph, std::string reference)
+    : graph_(graph), reference_(std::move(reference)) {
+  network_.name = std::filesystem::path(graph.file()).stem().string();
+  for (const std::string& name : graph.inputs())
+    if (const Shape* shape = graph.shape(name)) add_input(name, *shape);
+}
+
+void OnnxBuilder::add_input(const std::string& name, const Shape& shape) {
+  network_.inputs.push_back({name, shape});
+  OnnxValue value;
+  value.layer = name;
+  value.shape = shape;
+  values_[name] = value;
+}
+
+const OnnxValue& OnnxBuilder::value(const std::string& name) const {
+  static const OnnxValue kConstant = [] {
+    OnnxValue value;
+    value.kind = OnnxValue::Kind::kConstant;
+    return value;
+  }();
+  const auto found = values_.find(name);
+  if (found != values_.end()) return found->second;
+  if (graph_.constant(name) != nullptr) return kConstant;
+  throw input_error(fmt::format("{}: the shape of \"{}\" is not known", graph_.file(), name));
+}
+
+bool OnnxBuilder::is_data(const std::string& name) const {
+  return !name.empty() && value(name).kind == OnnxValue::Kind::kLayer;
+}
+
+const Shape& OnnxBuilder::shape(const OnnxNode& node, const std::string& name) const {
+  const auto found = values_.find(name);
+  if (found != values_.end() && found->second.kind == OnnxValue::Kind::kLayer)
+    return found->second.shape;
+  const Shape* shape = graph_.shape(name);
+  if (shape == nullptr) node.fail(fmt::format("the shape of \"{}\" is not known", name));
+  return *shape;
+}
+
+std::string OnnxBuilder::carry_out(const std::string& name) {
+  OnnxValue& value = values_.at(name);
+  if (!value.dequantized) return value.layer;
+  const OnnxDequantized pending = *value.dequantized;
+  VectorOp op;
+  op.kind = VectorKind::kDequantizeLinear;
+  op.cols = volume_of(value.shape);
+  op.shape = value.shape;
+  op.axes = {pending.axis};
+  const bool stored = !is_data(pending.codes);
+  NetworkLayer& layer =
+      add_step(name, op, {stored ? std::string(kOperandInput) : plain(pending.codes)});
+  if (stored) layer.tensors["operand"] = source(pending.codes);
+  layer.tensors["input_scale"] = source(pending.scale);
+  if (!pending.zero_point.empty()) layer.tensors["input_zero_point"] = source(pending.zero_point);
+  OnnxValue& done = values_.at(name);
+  done.dequantized.reset();
+  done.layer = name;
+  done.channels_last = false;
+  done.reordered.clear();
+  return name;
+}
+
+std::string OnnxBuilder::reordered(const std::string& name) {
+  OnnxValue& value = values_.at(name);
+  if (!value.reordered.empty()) return value.reordered;
+  const bool to_last = !value.channels_last;
+  const Shape last = permuted(value.shape, channel_axes(value.shape.size(), true));
+  VectorOp op;
+  op.kind = VectorKind::kTranspose;
+  op.operand_shapes = {to_last ? value.shape : last};
+  op.shape = to_last ? last : value.shape;
+  op.axes = channel_axes(value.shape.size(), to_last);
+  op.cols = volume_of(op.shape);
+  value.reordered = name + (to_last ? ".channels_last" : ".channels_first");
+  add_step(value.reordered, op, {value.layer});
+  return value.reordered;
+}
+
+std::string OnnxBuilder::transposed(const OnnxNode& node, const std::string& layer,
+                                    const Shape& shape, const Shape& axes) {
+  VectorOp op;
+  op.kind = VectorKind::kTranspose;
+  op.operand_shapes = {shape};
+  op.shape = permuted(shape, axes);
+  op.axes = axes;
+  op.cols = volume_of(shape);
+  return add_step(fmt::format("{}.transposed{}", node.output(), ++steps_), op, {layer}).name;
+}
+
+std::string OnnxBuilder::channels_last(const std::string& name) {
+  const std::string layer = in_any_order(name);
+  const OnnxValue& v = value(name);
+  return v.channels_last || v.shape.size() < 3 ? layer : reordered(name);
+}
+
+std::string OnnxBuilder::plain(const std::string& name) {
+  const std::string layer = in_any_order(name);
+  return value(name).channels_last ? reordered(name) : layer;
+}
+
+std::string OnnxBuilder::in_any_order(const std::string& name) {
+  if (!is_data(name))
+    throw input_error(fmt::format(
+        "{}: \"{}\" is computed from constants or shapes alone; simplify the model first",
+        graph_.file(), name));
+  return carry_out(name);
+}
+
+Shape OnnxBuilder::integers(const OnnxNode& node, const std::string& name) const {
+  const onnx::TensorProto* constant = graph_.constant(name);
+  if (constant == nullptr) node.fail(fmt::format("operand \"{}\" must be a constant", name));
+  return to_integers(to_stored(*constant, graph_.file()));
+}
+
+std::vector<float> OnnxBuilder::floats(const OnnxNode& node, const std::string& name) const {
+  const onnx::TensorProto* constant = graph_.constant(name);
+  if (constant == nullptr) node.fail(fmt::format("operand \"{}\" must be a constant", name));
+  return to_floats(to_stored(*constant, graph_.file()));
+}
+
+TensorSource OnnxBuilder::source(const std::string& name, TensorLayout layout) {
+  TensorSource source;
+  source.layout = layout;
+  if (is_data(name)) {
+    source.input = plain(name);
+  } else {
+    source.file = graph_.file_of(name);
+    if (source.file.empty()) {
+      source.file = reference_;
+      source.tensor = name;
+    }
+  }
+  return source;
+}
+
+NetworkLayer& OnnxBuilder::add_step(const std::string& name, NetworkOp op,
+                                    std::vector<std::string> inputs) {
+  NetworkLayer& layer = network_.layers.emplace_back();
+  layer.name = name;
+  layer.op = std::move(op);
+  layer.inputs = std::move(inputs);
+  return layer;
+}
+
+NetworkLayer& OnnxBuilder::add(const OnnxNode& node, NetworkOp op, std::vector<std::string> inputs,
+                               bool channels_last) {
+  OnnxValue value;
+  value.layer = node.output();
+  value.shape = shape(node, node.output());
+  value.channels_last = channels_last;
+  NetworkLayer& layer = add_step(node.output(), std::move(op), std::move(inputs));
+  if (output_elements(layer) != volume_of(value.shape))
+    node.fail(fmt::format("its output has {} elements, the layer {}", volume_of(value.shape),
+                          output_elements(layer)));
+  values_[node.output()] = std::move(value);
+  return layer;
+}
+
+void OnnxBuilder::alias(const OnnxNode& node, const std::string& name) {
+  OnnxValue value = this->value(name);
+  if (value.kind == OnnxValue::Kind::kLayer) value.shape = shape(node, node.output());
+  values_[node.output()] = std::move(value);
+}
+
+NetworkLayer* OnnxBuilder::fusable(const std::string& name) {
+  if (!is_data(name) || graph_.readers(name) != 1 || value(name).dequantized) return nullptr;
+  if (network_.layers.empty()) return nullptr;
+  NetworkLayer& layer = network_.layers.back();
+  const bool follows = layer.name == value(name).layer && !layer.accumulators &&
+                       !layer.precision.output && !std::holds_alternative<VectorOp>(layer.op);
+  return follows ? &layer : nullptr;
+}
+
+Network OnnxBuilder::take() {
+  for (const auto& output : graph_.proto().output())
+    network_.outputs.push_back(is_data(output.name()) ? plain(output.name()) : output.name());
+  for (NetworkLayer& layer : network_.layers) {
+    layer.kind = default_kind(layer.op);
+    layer.bias = layer.tensors.count("bias") + layer.tensors.count("gamma") != 0 &&
+                 !std::holds_alternative<VectorOp>(layer.op);
+    const std::size_t per_channel = layer.tensors.count("bias") + 2 * layer.tensors.count("gamma");
+    layer.parameters = default_parameters(layer, static_cast<std::int64_t>(per_channel));
+  }
+  check_network(network_);
+  return std::move(network_);
+}
+
+}  // namespace bitjoule

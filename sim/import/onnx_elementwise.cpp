@@ -1,0 +1,316 @@
+// ONNX operators that work element by element or along a row.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/import/onnx_builder.h"
+
+namespace bitjoule {
+namespace {
+
+/// A vector operator over all elements of the node's first operand, in whichever order they lie.
+VectorOp whole(OnnxBuilder& builder, const OnnxNode& node, VectorKind kind) {
+  VectorOp op;
+  op.kind = kind;
+  op.cols = volume_of(builder.shape(node, node.input(0)));
+  return op;
+}
+
+NetworkLayer& add_whole(OnnxBuilder& builder, const OnnxNode& node, const VectorOp& op) {
+  const std::string input = builder.in_any_order(node.input(0));
+  return builder.add(node, op, {input}, builder.value(node.input(0)).channels_last);
+}
+
+template <VectorKind Kind>
+void unary(OnnxBuilder& builder, const OnnxNode& node) {
+  add_whole(builder, node, whole(builder, node, Kind));
+}
+
+/// An operator with constants alpha and beta that ONNX keeps as attributes.
+template <VectorKind Kind>
+void with_attributes(OnnxBuilder& builder, const OnnxNode& node) {
+  VectorOp op = whole(builder, node, Kind);
+  op.alpha = node.real("alpha", vector_row(Kind).alpha);
+  op.beta = node.real("beta", vector_row(Kind).beta);
+  add_whole(builder, node, op);
+}
+
+void fuse_or_add(OnnxBuilder& builder, const OnnxNode& node, const char* activation,
+                 const VectorOp& op) {
+  NetworkLayer* producer = builder.fusable(node.input(0));
+  if (producer == nullptr || !producer->activation.empty()) {
+    add_whole(builder, node, op);
+    return;
+  }
+  producer->activation = activation;
+  builder.alias(node, node.input(0));
+}
+
+void relu(OnnxBuilder& builder, const OnnxNode& node) {
+  fuse_or_add(builder, node, "relu", whole(builder, node, VectorKind::kRelu));
+}
+
+void clip(OnnxBuilder& builder, const OnnxNode& node) {
+  constexpr double kUnbounded = 3.4028234663852886e38;  // the largest float
+  const auto bound = [&](int operand, const char* attribute, double otherwise) {
+    if (node.input(operand).empty()) return node.real(attribute, otherwise);
+    const std::vector<float> values = builder.floats(node, node.input(operand));
+    if (values.size() != 1) node.fail("expected scalar bounds");
+    return double{values.front()};
+  };
+  VectorOp op = whole(builder, node, VectorKind::kClip);
+  op.alpha = bound(1, "min", -kUnbounded);
+  op.beta = bound(2, "max", kUnbounded);
+  if (*op.alpha == 0 && *op.beta == 6)
+    fuse_or_add(builder, node, "relu6", op);
+  else
+    add_whole(builder, node, op);
+}
+
+void negate(OnnxBuilder& builder, const OnnxNode& node) {
+  VectorOp op = whole(builder, node, VectorKind::kAffine);
+  op.alpha = -1;
+  add_whole(builder, node, op);
+}
+
+void rename(OnnxBuilder& builder, const OnnxNode& node) {
+  add_whole(builder, node, whole(builder, node, VectorKind::kReshape));
+}
+
+/// A shape of `rank` axes, ones in front.
+Shape widened(Shape shape, std::size_t rank) {
+  if (shape.size() < rank) shape.insert(shape.begin(), rank - shape.size(), 1);
+  return shape;
+}
+
+/// Whether a stored operand varies along the channels alone, so that it serves channels-last data.
+bool is_per_channel(const Shape& shape, std::size_t rank) {
+  const Shape wide = widened(shape, rank);
+  return wide.size() == rank && volume_of(wide) == wide[1];
+}
+
+/// One of the operands of a broadcast, in the order of axes chosen for all of them.
+struct Operand {
+  std::string layer;
+  Shape shape;
+  bool stored = false;
+  std::string name;
+};
+
+Operand operand_of(OnnxBuilder& builder, const OnnxNode& node, const std::string& name,
+                   std::size_t rank, bool channels_last) {
+  Operand operand;
+  operand.name = name;
+  operand.shape = builder.shape(node, name);
+  operand.stored = !builder.is_data(name);
+  if (operand.stored) {
+    operand.layer = kOperandInput;
+    if (channels_last) operand.shape = {volume_of(operand.shape)};
+  } else if (channels_last && operand.shape.size() == rank) {
+    operand.layer = builder.channels_last(name);
+    operand.shape = permuted(operand.shape, channel_axes(rank, true));
+  } else {
+    operand.layer = builder.plain(name);
+  }
+  return operand;
+}
+
+/// Channels-last serves if data lie so already, all data have the output's rank, and what is
+/// stored is one value or one per channel.
+bool serves_channels_last(OnnxBuilder& builder, const OnnxNode& node, std::size_t rank) {
+  bool any = false;
+  for (int i = 0; i < node.inputs(); ++i) {
+    const std::string& name = node.input(i);
+    const Shape& shape = builder.shape(node, name);
+    if (builder.is_data(name)) {
+      any = any || builder.value(name).channels_last;
+      if (shape.size() != rank && volume_of(shape) != 1) return false;
+    } else if (volume_of(shape) != 1 && !is_per_channel(shape, rank)) {
+      return false;
+    }
+  }
+  return any && rank >= 3;
+}
+
+/// A chain of two-operand steps; ONNX's Sum, Max and Min take any number.
+template <VectorKind Kind>
+void broadcast(OnnxBuilder& builder, const OnnxNode& node) {
+  if (node.inputs() == 1) return rename(builder, node);
+  const Shape out = builder.shape(node, node.output());
+  const bool channels_last = serves_channels_last(builder, node, out.size());
+  const Shape layout = channels_last ? permuted(out, channel_axes(out.size(), true)) : out;
+  Operand sum = operand_of(builder, node, node.input(0), out.size(), channels_last);
+  for (int i = 1; i < node.inputs(); ++i) {
+    const Operand next = operand_of(builder, node, node.input(i), out.size(), channels_last);
+    if (sum.stored && next.stored)
+      node.fail("both operands are constants; simplify the model first");
+    VectorOp op;
+    op.kind = Kind;
+    op.cols = volume_of(out);
+    op.shape = layout;
+    op.operand_shapes = {sum.shape, next.shape};
+    const bool last = i + 1 == node.inputs();
+    NetworkLayer& layer = last ? builder.add(node, op, {sum.layer, next.layer}, channels_last)
+                               : builder.add_step(fmt::format("{}.{}", node.output(), i), op,
+                                                  {sum.layer, next.layer});
+    if (sum.stored) layer.tensors["operand"] = builder.source(sum.name);
+    if (next.stored) layer.tensors["operand"] = builder.source(next.name);
+    sum = {layer.name, layout, false, ""};
+  }
+}
+
+/// A row operator along one axis: the last as it lies, the channels of channels-last data too;
+/// any other between two transposes.
+void add_rows(OnnxBuilder& builder, const OnnxNode& node, VectorOp op, std::int64_t axis) {
+  const Shape shape = builder.shape(node, node.input(0));
+  const auto rank = static_cast<std::int64_t>(shape.size());
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank) node.fail("axis is out of range");
+  op.cols = shape[static_cast<std::size_t>(axis)];
+  op.rows = volume_of(shape) / op.cols;
+  if (axis == 1 && builder.value(node.input(0)).channels_last) {
+    const std::string input = builder.channels_last(node.input(0));
+    builder.add(node, op, {input}, true);
+    return;
+  }
+  std::string input = builder.plain(node.input(0));
+  if (axis == rank - 1) {
+    builder.add(node, op, {input}, false);
+    return;
+  }
+  const Shape order = axes_moved_last(shape.size(), {axis});
+  input = builder.transposed(node, input, shape, order);
+  const std::string rows = builder.add_step(node.output() + ".rows", op, {input}).name;
+  VectorOp back;
+  back.kind = VectorKind::kTranspose;
+  back.operand_shapes = {permuted(shape, order)};
+  back.shape = shape;
+  back.axes = inverse(order);
+  back.cols = volume_of(shape);
+  builder.add(node, back, {rows}, false);
+}
+
+void softmax(OnnxBuilder& builder, const OnnxNode& node) {
+  VectorOp op;
+  op.kind = VectorKind::kSoftmax;
+  const Shape shape = builder.shape(node, node.input(0));
+  if (shape.empty()) node.fail("expected a tensor with axes");
+  if (builder.graph().opset() >= 13) {
+    add_rows(builder, node, op, node.integer("axis", -1));
+    return;
+  }
+  // Until opset 13 all axes from `axis` on are one row.
+  const auto rank = static_cast<std::int64_t>(shape.size());
+  std::int64_t axis = node.integer("axis", 1);
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank) node.fail("axis is out of range");
+  op.cols = volume_of(Shape(shape.begin() + axis, shape.end()));
+  op.rows = volume_of(shape) / op.cols;
+  const std::string input = builder.plain(node.input(0));
+  builder.add(node, op, {input}, false);
+}
+
+void layer_norm(OnnxBuilder& builder, const OnnxNode& node) {
+  const Shape shape = builder.shape(node, node.input(0));
+  std::int64_t axis = node.integer("axis", -1);
+  if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
+  if (axis < 0 || axis >= static_cast<std::int64_t>(shape.size()))
+    node.fail("axis is out of range");
+  if (node.outputs() > 1) node.fail("only the first output is supported");
+  VectorOp op;
+  op.kind = VectorKind::kLayerNorm;
+  op.alpha = node.real("epsilon", 1e-5);
+  op.cols = volume_of(Shape(shape.begin() + axis, shape.end()));
+  op.rows = volume_of(shape) / op.cols;
+  const std::string input = builder.plain(node.input(0));
+  const TensorSource gamma = builder.source(node.input(1));
+  const TensorSource beta = node.input(2).empty() ? TensorSource() : builder.source(node.input(2));
+  NetworkLayer& layer = builder.add(node, op, {input}, false);
+  layer.tensors["gamma"] = gamma;
+  if (!node.input(2).empty()) layer.tensors["beta"] = beta;
+}
+
+const char* const kBatchNormRoles[] = {"gamma", "beta", "mean", "variance"};
+
+void batch_norm(OnnxBuilder& builder, const OnnxNode& node) {
+  if (node.integer("training_mode", 0) != 0) node.fail("training mode is not supported");
+  std::map<std::string, TensorSource> tensors;
+  bool constants = true;
+  for (int i = 0; i < 4; ++i) {
+    constants = constants && !builder.is_data(node.input(i + 1));
+    tensors[kBatchNormRoles[i]] = builder.source(node.input(i + 1));
+  }
+  const double epsilon = node.real("epsilon", 1e-5);
+  NetworkLayer* producer = builder.fusable(node.input(0));
+  const bool folds = producer != nullptr && constants && epsilon > 0 &&
+                     std::holds_alternative<Conv2d>(producer->op) && producer->activation.empty() &&
+                     producer->batch_norm_epsilon == 0;
+  if (folds) {
+    producer->tensors.insert(tensors.begin(), tensors.end());
+    producer->batch_norm_epsilon = epsilon;
+    builder.alias(node, node.input(0));
+    return;
+  }
+  const Shape shape = builder.shape(node, node.input(0));
+  if (shape.size() < 2) node.fail("expected channels");
+  VectorOp op;
+  op.kind = VectorKind::kBatchNorm;
+  op.alpha = epsilon;
+  op.cols = shape[1];
+  op.rows = volume_of(shape) / op.cols;
+  const std::string input = builder.channels_last(node.input(0));
+  NetworkLayer& layer = builder.add(node, op, {input}, shape.size() > 2);
+  layer.tensors = tensors;
+}
+
+void lrn(OnnxBuilder& builder, const OnnxNode& node) {
+  const Shape shape = builder.shape(node, node.input(0));
+  if (shape.size() < 3) node.fail("expected images");
+  VectorOp op;
+  op.kind = VectorKind::kLrn;
+  op.reduced = node.integer("size", 1);
+  op.alpha = node.real("alpha", 1e-4);
+  op.beta = node.real("beta", 0.75);
+  op.bias = node.real("bias", 1);
+  op.cols = shape[1];
+  op.rows = volume_of(shape) / op.cols;
+  const std::string input = builder.channels_last(node.input(0));
+  builder.add(node, op, {input}, true);
+}
+
+}  // namespace
+
+const std::vector<OnnxOperator>& onnx_elementwise_operators() {
+  using K = VectorKind;
+  static const std::vector<OnnxOperator> kRows = {
+      {"Relu", relu},
+      {"Clip", clip},
+      {"LeakyRelu", with_attributes<K::kLeakyRelu>},
+      {"HardSigmoid", with_attributes<K::kHardSigmoid>},
+      {"HardSwish", unary<K::kHardSwish>},
+      {"Sigmoid", unary<K::kSigmoid>},
+      {"Tanh", unary<K::kTanh>},
+      {"Erf", unary<K::kErf>},
+      {"Exp", unary<K::kExp>},
+      {"Sqrt", unary<K::kSqrt>},
+      {"Neg", negate},
+      {"Identity", rename},
+      {"Dropout", rename},
+      {"Cast", rename},
+      {"Add", broadcast<K::kAdd>},
+      {"Sum", broadcast<K::kAdd>},
+      {"Sub", broadcast<K::kSub>},
+      {"Mul", broadcast<K::kMul>},
+      {"Div", broadcast<K::kDiv>},
+      {"Pow", broadcast<K::kPow>},
+      {"Max", broadcast<K::kMax>},
+      {"Min", broadcast<K::kMin>},
+      {"Softmax", softmax},
+      {"LayerNormalization", layer_norm},
+      {"BatchNormalization", batch_norm},
+      {"LRN", lrn},
+  };
+  return kRows;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,218 @@
+#include "sim/import/onnx_graph.h"
+
+#include <fmt/format.h>
+#include <onnx/defs/schema.h>
+#include <onnx/shape_inference/implementation.h>
+
+#include <set>
+
+#include "core/error.h"
+#include "sim/formats/onnx_model.h"
+
+namespace bitjoule {
+namespace {
+
+const std::string kNothing;
+
+/// A node for messages: its name, or what it produces.
+std::string label(const onnx::NodeProto& node) {
+  if (!node.name().empty()) return node.name();
+  return node.output_size() > 0 ? "-> " + node.output(0) : "";
+}
+
+}  // namespace
+
+const std::string& OnnxNode::input(int index) const {
+  return index < proto_.input_size() ? proto_.input(index) : kNothing;
+}
+
+const std::string& OnnxNode::output(int index) const {
+  return index < proto_.output_size() ? proto_.output(index) : kNothing;
+}
+
+const onnx::AttributeProto* OnnxNode::find(const char* attribute) const {
+  for (const onnx::AttributeProto& a : proto_.attribute())
+    if (a.name() == attribute) return &a;
+  return nullptr;
+}
+
+std::int64_t OnnxNode::integer(const char* attribute, std::int64_t otherwise) const {
+  const onnx::AttributeProto* a = find(attribute);
+  return a == nullptr ? otherwise : a->i();
+}
+
+double OnnxNode::real(const char* attribute, double otherwise) const {
+  const onnx::AttributeProto* a = find(attribute);
+  return a == nullptr ? otherwise : double{a->f()};
+}
+
+std::string OnnxNode::text(const char* attribute, const std::string& otherwise) const {
+  const onnx::AttributeProto* a = find(attribute);
+  return a == nullptr ? otherwise : a->s();
+}
+
+Shape OnnxNode::integers(const char* attribute, const Shape& otherwise) const {
+  const onnx::AttributeProto* a = find(attribute);
+  return a == nullptr ? otherwise : Shape(a->ints().begin(), a->ints().end());
+}
+
+void OnnxNode::fail(const std::string& what) const {
+  throw input_error(
+      fmt::format("{}: node \"{}\" ({}): {}", file_, label(proto_), proto_.op_type(), what));
+}
+
+OnnxGraph::OnnxGraph(const Blob& blob, const ImportOptions& options)
+    : file_(blob.name()), model_(parse_onnx_model(blob)) {
+  for (const auto& opset : model_.opset_import())
+    if (opset.domain().empty() || opset.domain() == "ai.onnx")
+      opset_ = static_cast<int>(opset.version());
+  bind_constants(options.constants);
+  constants_ = onnx_constants(model_.graph());
+  check_order();
+  settle_sizes(options);
+  infer_shapes();
+  collect_shapes();
+}
+
+std::vector<std::string> OnnxGraph::inputs() const {
+  std::vector<std::string> names;
+  for (const onnx::ValueInfoProto& input : proto().input())
+    if (constants_.count(input.name()) == 0) names.push_back(input.name());
+  return names;
+}
+
+void OnnxGraph::bind_constants(const std::map<std::string, std::string>& files) {
+  bound_ = files;
+  for (const auto& [name, path] : files) {
+    onnx::TensorProto tensor = parse_onnx_tensor_proto(Blob::map_file(path));
+    tensor.set_name(name);
+    *model_.mutable_graph()->add_initializer() = std::move(tensor);
+  }
+}
+
+std::string OnnxGraph::file_of(const std::string& constant) const {
+  const auto found = bound_.find(constant);
+  return found == bound_.end() ? "" : found->second;
+}
+
+void OnnxGraph::settle_sizes(const ImportOptions& options) {
+  std::set<std::string> used;
+  for (onnx::ValueInfoProto& input : *model_.mutable_graph()->mutable_input()) {
+    if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape())
+      throw input_error(
+          fmt::format("{}: input \"{}\" is no tensor or has no shape", file_, input.name()));
+    onnx::TensorShapeProto& shape = *input.mutable_type()->mutable_tensor_type()->mutable_shape();
+    for (int d = 0; d < shape.dim_size(); ++d) {
+      onnx::TensorShapeProto::Dimension& dim = *shape.mutable_dim(d);
+      if (dim.has_dim_value() && dim.dim_value() > 0) continue;
+      const std::string name = dim.dim_param();
+      const auto given = options.sizes.find(name);
+      if (given != options.sizes.end())
+        dim.set_dim_value(given->second);
+      else if (d == 0)
+        dim.set_dim_value(options.batch);
+      else
+        throw input_error(
+            fmt::format("{}: input \"{}\": dimension {} (\"{}\") is open: give --size {}=N", file_,
+                        input.name(), d, name, name.empty() ? "NAME" : name));
+      used.insert(name);
+    }
+  }
+  for (const auto& [name, size] : options.sizes)
+    if (used.count(name) == 0)
+      throw input_error(fmt::format("{}: no dimension is named \"{}\"", file_, name));
+}
+
+void OnnxGraph::check_order() const {
+  std::set<std::string> known = {""};
+  for (const onnx::ValueInfoProto& input : proto().input()) known.insert(input.name());
+  for (const auto& [name, tensor] : constants_) known.insert(name);
+  for (const onnx::NodeProto& proto_node : proto().node()) {
+    const OnnxNode node(proto_node, file_);
+    for (const std::string& input : proto_node.input())
+      if (known.count(input) == 0)
+        node.fail(
+            fmt::format("reads \"{}\" before it is produced: the graph has a cycle, is not "
+                        "sorted, or lacks a node",
+                        input));
+    for (const std::string& output : proto_node.output())
+      if (!output.empty() && !known.insert(output).second && proto_node.op_type() != "Constant")
+        node.fail(fmt::format("produces \"{}\", which exists already", output));
+  }
+  for (const onnx::ValueInfoProto& output : proto().output())
+    if (known.count(output.name()) == 0)
+      throw input_error(fmt::format("{}: output \"{}\" is never produced", file_, output.name()));
+}
+
+void OnnxGraph::infer_shapes() {
+  // What an exporter wrote for other sizes must not contradict the sizes settled above.
+  onnx::GraphProto& graph = *model_.mutable_graph();
+  const auto forget_open_shape = [](onnx::ValueInfoProto& info) {
+    if (!info.type().has_tensor_type()) return;
+    for (const auto& dim : info.type().tensor_type().shape().dim())
+      if (!dim.has_dim_value() || dim.dim_value() < 1)
+        return info.mutable_type()->mutable_tensor_type()->clear_shape();
+  };
+  for (onnx::ValueInfoProto& value : *graph.mutable_value_info()) forget_open_shape(value);
+  for (onnx::ValueInfoProto& output : *graph.mutable_output()) forget_open_shape(output);
+  try {
+    for (const onnx::NodeProto& node : graph.node())
+      if (const auto* schema =
+              onnx::OpSchemaRegistry::Instance()->GetSchema(node.op_type(), opset_, node.domain()))
+        schema->Verify(node);
+    const onnx::ShapeInferenceOptions options(false, 0, true);
+    onnx::shape_inference::InferShapes(model_, onnx::OpSchemaRegistry::Instance(), options);
+  } catch (const std::exception& error) {
+    throw input_error(fmt::format("{}: {}", file_, error.what()));
+  }
+  constants_ = onnx_constants(model_.graph());
+}
+
+void OnnxGraph::collect_shapes() {
+  const auto note = [this](const onnx::ValueInfoProto& info) {
+    if (!info.type().has_tensor_type()) return;
+    const auto& tensor = info.type().tensor_type();
+    types_[info.name()] = tensor.elem_type();
+    if (!tensor.has_shape()) return;
+    Shape shape;
+    for (const auto& dim : tensor.shape().dim()) {
+      if (!dim.has_dim_value() || dim.dim_value() < 1) return;
+      shape.push_back(dim.dim_value());
+    }
+    shapes_[info.name()] = std::move(shape);
+  };
+  for (const auto& info : proto().input()) note(info);
+  for (const auto& info : proto().value_info()) note(info);
+  for (const auto& info : proto().output()) {
+    note(info);
+    ++readers_[info.name()];
+  }
+  for (const auto& [name, tensor] : constants_) {
+    shapes_[name].assign(tensor->dims().begin(), tensor->dims().end());
+    types_[name] = tensor->data_type();
+  }
+  for (const onnx::NodeProto& node : proto().node())
+    for (const std::string& input : node.input()) ++readers_[input];
+}
+
+const onnx::TensorProto* OnnxGraph::constant(const std::string& name) const {
+  const auto found = constants_.find(name);
+  return found == constants_.end() ? nullptr : found->second;
+}
+
+const Shape* OnnxGraph::shape(const std::string& name) const {
+  const auto found = shapes_.find(name);
+  return found == shapes_.end() ? nullptr : &found->second;
+}
+
+int OnnxGraph::type(const std::string& name) const {
+  const auto found = types_.find(name);
+  return found == types_.end() ? 0 : found->second;
+}
+
+int OnnxGraph::readers(const std::string& name) const {
+  const auto found = readers_.find(name);
+  return found == readers_.end() ? 0 : found->second;
+}
+
+}  // namespace bitjoule

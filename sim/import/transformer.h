@@ -1,0 +1,24 @@
+// What GGUF and config.json importers share: a network file over one of the shipped bases.
+#pragma once
+
+#include <boost/json.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace bitjoule {
+
+struct TransformerFile {
+  std::string name;
+  std::string base;                                             ///< "base/llama.yaml"
+  std::vector<std::pair<std::string, std::string>> parameters;  ///< in order, as texts
+  bool unroll = false;
+  boost::json::array overrides;
+
+  std::string yaml() const;
+};
+
+/// {weights: format}
+boost::json::object weights_in(const boost::json::value& format);
+
+}  // namespace bitjoule

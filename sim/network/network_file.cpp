@@ -1,0 +1,202 @@
+#include "sim/network/network_file.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "core/error.h"
+#include "sim/config/reader.h"
+#include "sim/config/suggest.h"
+#include "sim/network/describe_network.h"
+#include "sim/network/expand.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr int kMaxBases = 8;
+
+/// Entries of `over` replace those of `map` with the same key.
+void merge_map(Node& map, const Node& over) {
+  if (over.kind == Node::Kind::kNull) return;
+  if (map.kind != Node::Kind::kMap || over.kind != Node::Kind::kMap) {
+    map = over;
+    return;
+  }
+  for (const NodeEntry& entry : over.entries) {
+    if (Node* existing = map.find(entry.key))
+      *existing = entry.value;
+    else
+      map.entries.push_back(entry);
+  }
+}
+
+/// The file with what its base files say where it says nothing.
+NetworkFile with_base(const NetworkFile& file, int depth) {
+  if (file.base.kind == Node::Kind::kNull) return file;
+  const Place& place = file.base.place;
+  const std::string naming = place.origin && place.line != 0 ? *place.origin : "";
+  const std::string folder = FileKind<NetworkFile>::kFolder;
+  const std::string path = find_file(file.base.text, naming, folder);
+  if (file.base.kind != Node::Kind::kScalar || path.empty() || depth == kMaxBases)
+    throw input_error(fmt::format("{}: base: expected a network file{}, got {}", place.str(),
+                                  depth == kMaxBases ? " that is not its own base" : "",
+                                  file.base.shown()));
+  NetworkFile merged = with_base(read_document<NetworkFile>(file_source(path)), depth + 1);
+  if (!file.name.empty()) merged.name = file.name;
+  if (!file.phase.empty()) merged.phase = file.phase;
+  merge_map(merged.parameters, file.parameters);
+  merge_map(merged.phases, file.phases);
+  if (file.inputs.kind != Node::Kind::kNull) merged.inputs = file.inputs;
+  if (file.layers.kind != Node::Kind::kNull) merged.layers = file.layers;
+  if (!file.outputs.empty()) merged.outputs = file.outputs;
+  merged.unroll = merged.unroll || file.unroll;
+  if (file.kv_cache) merged.kv_cache = file.kv_cache;
+  merged.overrides.insert(merged.overrides.end(), file.overrides.begin(), file.overrides.end());
+  return merged;
+}
+
+void collect(const Node& map, const char* path, std::map<std::string, const Node*>& parameters,
+             Problems& problems) {
+  if (map.kind != Node::Kind::kMap && map.kind != Node::Kind::kNull)
+    problems.add(map.place, path, fmt::format("expected a map, got {}", map.shown()));
+  for (const NodeEntry& entry : map.entries) parameters[entry.key] = &entry.value;
+}
+
+Scope resolve_parameters(const NetworkFile& file, const NetworkOptions& options,
+                         Problems& problems) {
+  std::map<std::string, const Node*> nodes;
+  collect(file.parameters, "parameters", nodes, problems);
+  if (!file.phase.empty()) {
+    std::vector<std::string> names;
+    for (const NodeEntry& entry : file.phases.entries) names.push_back(entry.key);
+    const Node* phase = file.phases.find(file.phase);
+    if (phase == nullptr)
+      throw input_error(fmt::format("{}: phase: {}, got \"{}\"{}", file.name,
+                                    leaf::expected_names(names), file.phase,
+                                    suggestion(file.phase, names)));
+    collect(*phase, "phases", nodes, problems);
+  }
+  std::map<std::string, Node> replaced;  // keeps the nodes alive
+  for (const auto& [name, value] : options.parameters) {
+    if (nodes.count(name) == 0)
+      throw input_error(fmt::format("{}: no parameter \"{}\"", file.name, name));
+    Node& node = replaced[name];
+    node.kind = Node::Kind::kScalar;
+    node.text = std::to_string(value);
+    nodes[name] = &node;
+  }
+  return evaluate_parameters(nodes, problems);
+}
+
+/// '*' matches any text, also none.
+bool matches(const std::string& pattern, const std::string& name) {
+  std::size_t p = 0, n = 0, star = std::string::npos, resume = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = n;
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p, ++n;
+    } else if (star != std::string::npos) {
+      p = star + 1;
+      n = ++resume;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string::npos;
+}
+
+void replace(PrecisionOverride& precision, const PrecisionOverride& over) {
+  if (over.weights) precision.weights = over.weights;
+  if (over.activations) precision.activations = over.activations;
+  if (over.output) precision.output = over.output;
+  if (over.mac) precision.mac = over.mac;
+  if (over.requantize) precision.requantize = over.requantize;
+}
+
+void apply_rules(const NetworkFile& file, Network& network) {
+  for (NetworkLayer& layer : network.layers) {
+    if (!layer.kv_cache || !file.kv_cache) continue;
+    const bool reads = std::holds_alternative<Matmul>(layer.op);
+    std::optional<TensorFormat>& format = reads ? layer.precision.weights : layer.precision.output;
+    if (!format) format = file.kv_cache;
+  }
+  for (const LayerRule& rule : file.overrides) {
+    for (const std::string& pattern : rule.layers) {
+      bool used = false;
+      for (NetworkLayer& layer : network.layers) {
+        if (!matches(pattern, layer.name)) continue;
+        replace(layer.precision, rule.precision);
+        for (const auto& [role, source] : rule.tensors) layer.tensors[role] = source;
+        used = true;
+      }
+      if (!used)
+        throw input_error(
+            fmt::format("{}: overrides: no layer is named \"{}\"", network.name, pattern));
+    }
+  }
+}
+
+/// The file in which the keys were written.
+std::string origin_of(const NetworkFile& file) {
+  for (const Node* node : {&file.layers, &file.base})
+    if (node->place.origin && node->place.line != 0) return *node->place.origin;
+  return "";
+}
+
+/// Files are named relative to the network file; from here on, to the working directory.
+void find_tensor_files(const std::string& naming, Network& network) {
+  for (NetworkLayer& layer : network.layers)
+    for (auto& [role, source] : layer.tensors) {
+      const std::string found =
+          source.from_file() ? find_file(source.file, naming, FileKind<NetworkFile>::kFolder) : "";
+      if (!found.empty()) source.file = found;
+    }
+}
+
+}  // namespace
+
+Network build_network(const NetworkFile& written, const NetworkOptions& options) {
+  const NetworkFile file = with_base(written, 0);
+  Problems problems;
+  const Scope parameters = resolve_parameters(file, options, problems);
+  problems.throw_if_any();
+
+  Network network;
+  network.name = file.name;
+  network.phase = file.phase;
+  network.outputs = file.outputs;
+  for (const auto& [name, text] : parameters) {
+    std::int64_t value = 0;
+    Node node;
+    node.kind = Node::Kind::kScalar;
+    node.text = text;
+    if (leaf::read(node, value, {}).empty()) network.parameters[name] = value;
+  }
+  if (file.inputs.kind != Node::Kind::kNull)
+    for (const Node& node : expand_layers(file.inputs, parameters, false, problems))
+      read_value(node, "", network.inputs.emplace_back(), {}, problems);
+  for (Node& node :
+       expand_layers(file.layers, parameters, options.unroll || file.unroll, problems)) {
+    LayerFile layer;
+    prepare(node, layer, problems);
+    read_value(node, "", layer, {}, problems);
+    network.layers.push_back(to_layer(layer, node.place));
+  }
+  problems.throw_if_any();
+  apply_rules(file, network);
+  find_tensor_files(origin_of(written), network);
+  check_network(network);
+  return network;
+}
+
+Network read_network(const Source& source, const std::vector<Override>& overrides,
+                     const NetworkOptions& options) {
+  NetworkFile file = read_document<NetworkFile>(source, overrides);
+  if (file.name.empty() && file.base.kind == Node::Kind::kNull)
+    file.name = std::filesystem::path(source.name).stem().string();
+  return build_network(file, options);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,61 @@
+// Network files: layers whose sizes follow from parameters. docs/networks.md is their manual.
+//
+//   parameters: {hidden: 64, tokens: 1}
+//   layers:
+//   - repeat: 5
+//     block:
+//     - {name: "{i}.up", gemm: {m: =tokens, n: =4 * hidden, k: =hidden}}
+#pragma once
+
+#include <boost/json.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/workload/network.h"
+#include "sim/config/document.h"
+
+namespace bitjoule {
+
+/// Precision and tensors for all layers whose name matches one of the patterns ('*' is any text).
+struct LayerRule {
+  std::vector<std::string> layers;
+  PrecisionOverride precision;
+  std::map<std::string, TensorSource> tensors;  ///< by role
+};
+
+/// A network file as written; build_network() computes the layers.
+struct NetworkFile {
+  std::string name;
+  Node base;  ///< another network file, whose keys this one replaces or adds to
+  std::string phase;
+  Node parameters;  ///< numbers or =expressions of each other
+  Node phases;      ///< phase -> parameters that it replaces
+  Node inputs;      ///< names and shapes
+  Node layers;
+  std::vector<std::string> outputs;
+  std::optional<TensorFormat> kv_cache;  ///< stored format of keys and values
+  bool unroll = false;                   ///< as NetworkOptions::unroll
+  std::vector<LayerRule> overrides;
+};
+
+struct NetworkOptions {
+  /// Replace parameters of the same name, also those a phase sets.
+  std::map<std::string, std::int64_t> parameters;
+  /// False: a `repeat` block becomes layers with that repeat, named with '*' for the index; true:
+  /// every repetition becomes layers of its own.
+  bool unroll = false;
+};
+
+/// Throws one input Error with a line per problem.
+Network build_network(const NetworkFile& file, const NetworkOptions& options = {});
+
+/// Reads a network file (also by name below the shipped ones) and builds it.
+Network read_network(const Source& source, const std::vector<Override>& overrides = {},
+                     const NetworkOptions& options = {});
+
+/// The network as a file that reads back equal.
+boost::json::value to_json(const Network& network);
+std::string network_yaml(const Network& network);
+
+}  // namespace bitjoule

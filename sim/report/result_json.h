@@ -1,0 +1,24 @@
+// result.json: docs/result.md describes the layout, whose version is `schema_version`.
+#pragma once
+
+#include <boost/json.hpp>
+#include <string>
+#include <vector>
+
+#include "sim/config/run_config.h"
+#include "sim/run/layer_result.h"
+
+namespace bitjoule {
+
+inline constexpr int kResultSchemaVersion = 1;
+
+/// One element of layers[].
+boost::json::object layer_json(const LayerResult& layer);
+
+/// A run of one or more layers; totals are sums over layers times their repeats.
+boost::json::object result_json(const RunConfig& run, const std::vector<LayerResult>& layers);
+
+/// One row per layer, units in the header.
+std::string layers_csv(const std::vector<LayerResult>& layers);
+
+}  // namespace bitjoule

@@ -1,0 +1,123 @@
+#include "sim/report/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/report/text.h"
+
+namespace bitjoule {
+namespace {
+
+std::string shape_text(const LayerResult& r) {
+  const GemmExtents& e = r.extents;
+  return fmt::format("{}m {} x n {} x k {} = {} MACs in {}",
+                     e.groups > 1 ? fmt::format("{} groups of ", e.groups) : "", e.m, e.n, e.k,
+                     with_commas(e.macs()), r.mac);
+}
+
+std::string stalls_text(const LayerResult& r) {
+  std::vector<std::pair<std::int64_t, Cause>> causes;
+  for (std::size_t i = 0; i < kCauses; ++i)
+    if (r.outcome.stalls.cycles[i] > 0)
+      causes.emplace_back(r.outcome.stalls.cycles[i], static_cast<Cause>(i));
+  std::stable_sort(causes.begin(), causes.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string text;
+  for (const auto& [cycles, cause] : causes)
+    text += fmt::format(
+        "{}{} {}", text.empty() ? "" : ", ", cause_name(cause),
+        percent(static_cast<double>(cycles) / static_cast<double>(r.outcome.cycles.value)));
+  return text;
+}
+
+std::string traffic_text(const LayerResult& r) {
+  std::string text;
+  for (std::size_t i = 0; i < kTensors; ++i) {
+    const TensorTraffic& t = r.outcome.traffic.tensors[i];
+    if (t.bursts == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", tensor_name(static_cast<Tensor>(i)),
+                        bytes_text(t.read_bytes + t.write_bytes));
+  }
+  const std::int64_t padding = r.outcome.traffic.total().padding(r.outcome.traffic.burst_bytes);
+  return padding > 0 ? text + ", padding " + bytes_text(padding) : text;
+}
+
+std::string check_text(const OutputCheck& c) {
+  if (c.checked == 0) return "not checked (verify: off)";
+  std::string text =
+      c.wrong == 0 ? fmt::format("{} of {} outputs equal the oracle's, bit by bit",
+                                 with_commas(c.checked), with_commas(c.outputs))
+                   : fmt::format("{} of {} outputs DIFFER from the oracle's; {}",
+                                 with_commas(c.wrong), with_commas(c.checked), c.first_difference);
+  if (c.overflows > 0)
+    text += fmt::format("; {} sums LEFT the 32-bit accumulators", with_commas(c.overflows));
+  return text;
+}
+
+}  // namespace
+
+std::string tiling_text(const Tiling& t) {
+  std::string pixels = fmt::format("m {}", t.m());
+  if (t.batch > 1 || t.out_rows > 1)
+    pixels = fmt::format("m {} ({} x {} x {} pixels)", t.m(), t.batch, t.out_rows, t.out_cols);
+  return fmt::format("tile {}{}, n {}, k {}{}; loops {}",
+                     t.groups > 1 ? fmt::format("{} groups, ", t.groups) : "", pixels, t.n, t.k,
+                     t.input_full_k ? " (inputs hold all of k)" : "", order_name(t.order));
+}
+
+std::string run_summary(const RunConfig& run, const LayerResult& r) {
+  const double seconds = r.time_s;
+  const double achieved = static_cast<double>(r.outcome.counts.macs) / seconds;
+  const double moved = static_cast<double>(r.moved_bytes());
+  const double intensity = static_cast<double>(r.outcome.counts.macs) / moved;
+  const double attainable = std::min(r.peak_macs_per_s, intensity * r.peak_bytes_per_s);
+  std::string out;
+  const auto line = [&out](const char* name, const std::string& text) {
+    out += fmt::format("{:<12} {}\n", name, text);
+  };
+  line("run", fmt::format("{} on {}", run.name.empty() ? r.name : run.name, run.accelerator.name));
+  line("layer", shape_text(r));
+  line("mapping", tiling_text(r.mapping.tiling));
+  line("cycles",
+       fmt::format("{} ({} at {}); the array alone needs {}", with_commas(r.outcome.cycles.value),
+                   si(seconds, "s"), si(static_cast<double>(run.accelerator.clock.value), "Hz"),
+                   with_commas(r.compute_cycles)));
+  line("utilization", fmt::format("{} of {}", percent(achieved / r.peak_macs_per_s),
+                                  si(r.peak_macs_per_s, "MAC/s")));
+  line("cycles by", stalls_text(r));
+  line("traffic", traffic_text(r));
+  line("bandwidth",
+       fmt::format("{} of {} peak ({})", si(moved / seconds, "B/s"), si(r.peak_bytes_per_s, "B/s"),
+                   percent(moved / seconds / r.peak_bytes_per_s)));
+  line("roofline",
+       fmt::format("{:.4g} MAC/B: {}-bound at {}, achieved {} ({})", intensity,
+                   attainable < r.peak_macs_per_s ? "memory" : "compute", si(attainable, "MAC/s"),
+                   si(achieved, "MAC/s"), percent(achieved / attainable)));
+  line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
+                             joules_text(r.energy.total.value), r.energy.table));
+  for (const ComponentEnergy& c : r.energy.components)
+    out +=
+        fmt::format("  {:<20} {:>10}  {:>7}\n", c.component, joules_text(c.energy.value),
+                    percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
+  std::string unpriced;
+  for (const PricedAction& a : r.energy.unpriced())
+    unpriced +=
+        fmt::format("{}{}.{}", unpriced.empty() ? "" : ", ", a.action.component, a.action.activity);
+  if (!unpriced.empty()) line("not priced", unpriced);
+  if (!r.check) {
+    line("output", "not computed (values: off)");
+    return out;
+  }
+  line("output", check_text(*r.check));
+  const Quality& q = r.check->error;
+  if (r.check->checked > 0)
+    line("error",
+         fmt::format("SQNR {}, max {:.3g}, mean {:.3g} against float64",
+                     std::isfinite(q.sqnr_db) ? fmt::format("{:.1f} dB", q.sqnr_db) : "infinite",
+                     q.max_abs, q.mean_abs));
+  return out;
+}
+
+}  // namespace bitjoule

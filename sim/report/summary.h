@@ -1,0 +1,21 @@
+// What `sim run` prints: one screen for one layer, a table for several.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/config/run_config.h"
+#include "sim/run/layer_result.h"
+
+namespace bitjoule {
+
+std::string run_summary(const RunConfig& run, const LayerResult& layer);
+
+/// What `sim explain` prints: the mapping, what it implies, and why the others lost.
+std::string explain_text(const RunConfig& run, const MappingProblem& problem,
+                         const Mapping& mapping);
+
+/// Tile sizes and loop order on one line.
+std::string tiling_text(const Tiling& tiling);
+
+}  // namespace bitjoule

@@ -1,0 +1,20 @@
+// Numbers as people read them: three or four digits and a unit.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace bitjoule {
+
+/// 1234567 -> "1,234,567".
+std::string with_commas(std::int64_t n);
+/// "12.3 GB/s"-like: the SI prefix that keeps one to three digits before the point.
+std::string si(double value, const std::string& unit);
+/// "37.5 %".
+std::string percent(double share);
+/// Bytes as "64 MiB" or "1.5 KiB".
+std::string bytes_text(std::int64_t bytes);
+/// "3.4 mJ" from picojoules.
+std::string joules_text(double picojoules);
+
+}  // namespace bitjoule

@@ -1,0 +1,17 @@
+// Files for viewers: VCD (GTKWave) and Chrome-trace JSON (Perfetto).
+#pragma once
+
+#include <string>
+
+#include "core/clock.h"
+#include "core/result/trace.h"
+
+namespace bitjoule {
+
+/// A value change dump (IEEE 1364, 21.7) in picoseconds; scopes follow the dots of the names.
+std::string vcd_text(const Trace& trace, const Clock& clock, const std::string& comment);
+
+/// One track per unit, times in microseconds (Trace Event Format, complete events).
+std::string timeline_text(const Trace& trace, const Clock& clock);
+
+}  // namespace bitjoule

@@ -1,0 +1,113 @@
+#include "sim/run/layer_runner.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/mapping/folds.h"
+#include "sim/run/output_check.h"
+
+namespace bitjoule {
+namespace {
+
+void require_conserved(bool holds, const std::string& what) {
+  if (!holds) throw Error(ErrorKind::kVerification, "conservation check failed: " + what);
+}
+
+void check_conservation(const LayerResult& r, const Program& program) {
+  const LayerOutcome& o = r.outcome;
+  require_conserved(
+      o.counts.macs == r.extents.macs(),
+      fmt::format("{} MACs executed, the layer has {}", o.counts.macs, r.extents.macs()));
+  require_conserved(o.stalls.total() == o.cycles.value,
+                    fmt::format("causes sum to {} cycles of {}", o.stalls.total(), o.cycles.value));
+  DramTraffic planned;
+  for (const auto* loads : {&program.input_loads, &program.weight_loads})
+    for (const LoadOp& op : *loads) planned[op.tensor].read_bytes += op.region.bytes();
+  for (const StoreOp& op : program.stores)
+    planned[Tensor::kOutputs].write_bytes += op.region.bytes();
+  for (std::size_t i = 0; i < kTensors; ++i) {
+    const TensorTraffic &did = o.traffic.tensors[i], &plan = planned.tensors[i];
+    require_conserved(did.read_bytes == plan.read_bytes && did.write_bytes == plan.write_bytes,
+                      fmt::format("{}: {} B read and {} B written, the mapping says {} B and {} B",
+                                  tensor_name(static_cast<Tensor>(i)), did.read_bytes,
+                                  did.write_bytes, plan.read_bytes, plan.write_bytes));
+  }
+  const std::int64_t bytes = o.dram.read_bytes + o.dram.write_bytes;
+  require_conserved(bytes == r.moved_bytes(),
+                    fmt::format("the DRAM moved {} B, the DMA {} B", bytes, r.moved_bytes()));
+}
+
+/// Commands of a cycle-level DRAM, beside the bits of its data bus.
+void add_dram_commands(const DramStats& stats, Counts& counts) {
+  const auto add = [&](const char* activity, Primitive primitive, std::int64_t count) {
+    if (count != 0) counts.push_back({"dram", activity, primitive, "", {}, {}, count});
+  };
+  const auto commands = [&](DramCommand c) { return stats.commands[static_cast<std::size_t>(c)]; };
+  if (commands(DramCommand::kRead) + commands(DramCommand::kWrite) == 0) return;
+  add("activate", Primitive::kDramActivate, commands(DramCommand::kAct));
+  add("read_burst", Primitive::kDramReadBurst, commands(DramCommand::kRead));
+  add("write_burst", Primitive::kDramWriteBurst, commands(DramCommand::kWrite));
+  add("refresh", Primitive::kDramRefresh, commands(DramCommand::kRefAll));
+}
+
+const char* kind_of(const LayerOp& op) {
+  static constexpr const char* kNames[] = {"conv", "linear", "matmul"};
+  return kNames[op.index()];
+}
+
+}  // namespace
+
+MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
+                            const LayerOp& op, const Precision& precision,
+                            const MappingPins& pins) {
+  MappingProblem p;
+  p.layer = lower(op);
+  p.path = resolve_data_path(precision, machine.array.pe);
+  p.machine = machine;
+  p.memory = memory;
+  p.weight_layout = pins.weight_layout;
+  p.activation_layout = pins.activation_layout;
+  check_layer_formats(p);
+  return p;
+}
+
+LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram,
+                         const EnergyTable& energy, const RunOptions& options)
+    : machine_(machine), energy_(energy), options_(options) {
+  use_femtosecond_resolution();
+  accelerator_ = std::make_unique<Accelerator>("accelerator", machine, dram, options.fidelity);
+  memory_ = accelerator_->memory();
+}
+
+LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
+                             const MappingPins& pins, Trace* trace) {
+  const MappingProblem problem = make_problem(machine_, memory_, layer.op, precision, pins);
+  LayerResult result;
+  result.name = layer.name;
+  result.kind = kind_of(layer.op);
+  result.extents = problem.layer.extents;
+  result.mac = problem.path.mac.name;
+  result.mapping = map_layer(problem, pins);
+  const Program program = make_program(problem, result.mapping.tiling);
+
+  std::unique_ptr<LayerCheck> check;
+  if (options_.values)
+    check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer.op,
+                                         precision.requantize, options_);
+  result.outcome = accelerator_->run(problem, program, check ? &check->values() : nullptr, trace);
+  if (check) result.check = check->finish();
+
+  result.compute_cycles = compute_cycles(problem, program);
+  result.time_s = accelerator_->clock().seconds(result.outcome.cycles);
+  result.peak_macs_per_s =
+      static_cast<double>(machine_.array.rows * machine_.array.cols * problem.path.macs_per_pe) *
+      static_cast<double>(machine_.clock.value);
+  result.peak_bytes_per_s = memory_.bytes_per_cycle * static_cast<double>(machine_.clock.value);
+  result.counts = priced_actions(problem, result.outcome.counts);
+  add_dram_commands(result.outcome.dram, result.counts);
+  result.energy = price(result.counts, energy_);
+  check_conservation(result, program);
+  return result;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,33 @@
+// Runs layers on one machine: mapping, simulation, verification, price.
+#pragma once
+
+#include <memory>
+
+#include "sim/config/run_config.h"
+#include "sim/run/layer_result.h"
+
+namespace bitjoule {
+
+/// A layer as it stands before the machine for mapping and simulation. Throws input Errors for
+/// layers, formats and machines that do not fit together.
+MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
+                            const LayerOp& op, const Precision& precision, const MappingPins& pins);
+
+class LayerRunner {
+ public:
+  /// Builds the machine. SystemC elaborates once per process, so there is one runner per process.
+  LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram, const EnergyTable& energy,
+              const RunOptions& options);
+
+  LayerResult run(const Layer& layer, const Precision& precision, const MappingPins& pins,
+                  Trace* trace = nullptr);
+
+ private:
+  AcceleratorConfig machine_;
+  EnergyTable energy_;
+  RunOptions options_;
+  MemoryPort memory_;
+  std::unique_ptr<Accelerator> accelerator_;
+};
+
+}  // namespace bitjoule

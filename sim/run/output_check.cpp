@@ -1,0 +1,112 @@
+#include "sim/run/output_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/numeric/requantize.h"
+
+namespace bitjoule {
+namespace {
+
+// A sample costs at most this many MACs in the oracle, about a third of a second.
+constexpr std::int64_t kSampledMacs = std::int64_t{1} << 27;
+
+std::vector<std::int64_t> indices_to_check(const MappingProblem& p, Verify verify) {
+  const std::int64_t outputs = p.layer.output_elements(), k = p.layer.extents.k;
+  std::int64_t count = outputs;
+  if (verify == Verify::kSample) count = std::clamp<std::int64_t>(kSampledMacs / k, 1, outputs);
+  if (verify == Verify::kOff) count = 0;
+  // Evenly spread, so that every part of every tile has its share; both corners among them.
+  std::vector<std::int64_t> indices;
+  indices.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i)
+    indices.push_back(count == 1 ? 0
+                                 : static_cast<std::int64_t>(static_cast<double>(i) *
+                                                             static_cast<double>(outputs - 1) /
+                                                             static_cast<double>(count - 1)));
+  return indices;
+}
+
+std::uint32_t bits_of_float(float value) {
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+bool same_bits(float a, float b) { return bits_of_float(a) == bits_of_float(b); }
+
+}  // namespace
+
+std::vector<std::int64_t> partial_sum_ends(const MappingProblem& p, const Tiling& t) {
+  std::vector<std::int64_t> ends;
+  const std::int64_t k = p.layer.extents.k;
+  for (std::int64_t tile = 0; tile < k; tile += t.k) {
+    const std::int64_t end = std::min(tile + t.k, k), step = fold_k(p, end - tile);
+    for (std::int64_t at = tile; at < end; at += step) ends.push_back(std::min(at + step, end));
+  }
+  return ends;
+}
+
+LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const LayerOp& op,
+                       Requantize mode, const RunOptions& options)
+    : problem_(problem),
+      mode_(mode),
+      operands_(generate_operands(problem, options.seed)),
+      checked_(indices_to_check(problem, options.verify)) {
+  values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode);
+  const Oracle oracle(op, problem.path.mac, operands_.inputs, operands_.weights,
+                      operands_.float_inputs, operands_.float_weights,
+                      partial_sum_ends(problem, tiling), problem.path.scale_group != 0);
+  double largest = 0;
+  for (std::int64_t index : checked_) {
+    expected_.push_back(oracle.at(index));
+    largest = std::max(largest, std::abs(expected_.back().reference));
+  }
+  if (integer_output()) {
+    const ClampRange range = clamp_range(problem.path.output.format.format);
+    values_->set_output_scale(largest > 0 ? static_cast<float>(largest / range.hi) : 1.0f);
+  }
+}
+
+bool LayerCheck::integer_output() const {
+  return problem_.path.output.layout.format->cls == FormatClass::kInteger;
+}
+
+OutputCheck LayerCheck::finish() {
+  const float scale = values_->output_scale();
+  OutputCheck check;
+  check.outputs = problem_.layer.output_elements();
+  check.overflows = values_->overflows();
+  std::vector<float> before = values_->outputs();
+  values_->finalize();
+  QualityMeter meter;
+  for (std::size_t i = 0; i < checked_.size(); ++i) {
+    const auto at = static_cast<std::size_t>(checked_[i]);
+    const OracleResult& e = expected_[i];
+    float expected = e.value;
+    if (integer_output()) {
+      const ClampRange range = clamp_range(problem_.path.output.format.format);
+      const bool integers = problem_.path.mac.is_integer && problem_.path.scale_group == 0;
+      const double multiplier = e.real_scale / static_cast<double>(scale);
+      const std::int32_t code =
+          integers ? oracle_requantize(mode_, e.sum, multiplier, range.lo, range.hi)
+                   : oracle_requantize(Requantize::kOnnxHalfEven, 1,
+                                       static_cast<double>(e.value) / static_cast<double>(scale),
+                                       range.lo, range.hi);
+      expected = static_cast<float>(code) * scale;
+    }
+    ++check.checked;
+    if (!same_bits(before[at], expected) && !(before[at] == 0.0f && expected == 0.0f)) {
+      if (check.wrong++ == 0)
+        check.first_difference =
+            fmt::format("output {}: got {}, expected {}", checked_[i], before[at], expected);
+    }
+    meter.add(&e.reference, &values_->outputs()[at], 1);
+  }
+  check.error = meter.result();
+  return check;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,40 @@
+// Runs a layer's values beside its timing, and compares the result with the oracle.
+#pragma once
+
+#include <memory>
+
+#include "core/exec/layer_values.h"
+#include "core/oracle/oracle.h"
+#include "sim/config/run_config.h"
+#include "sim/run/layer_result.h"
+#include "sim/run/operands.h"
+
+namespace bitjoule {
+
+/// Ends of the partial sums along k that the array forms under a tiling, ascending to k.
+std::vector<std::int64_t> partial_sum_ends(const MappingProblem& problem, const Tiling& tiling);
+
+class LayerCheck {
+ public:
+  /// Generates and quantizes the operands; an integer output gets the scale that its largest
+  /// reference value needs (of the outputs that are checked).
+  LayerCheck(const MappingProblem& problem, const Tiling& tiling, const LayerOp& op,
+             Requantize mode, const RunOptions& options);
+
+  LayerValues& values() { return *values_; }
+
+  /// After the run.
+  OutputCheck finish();
+
+ private:
+  bool integer_output() const;
+
+  const MappingProblem& problem_;
+  Requantize mode_;
+  Operands operands_;
+  std::unique_ptr<LayerValues> values_;
+  std::vector<std::int64_t> checked_;  ///< indices of the output
+  std::vector<OracleResult> expected_;
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,204 @@
+#include "sim/sweep/execute.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <unordered_set>
+
+#include "core/error.h"
+#include "sim/config/writer.h"
+#include "sim/report/result_json.h"
+#include "sim/run/layer_runner.h"
+
+namespace bitjoule {
+namespace {
+
+// What a worker's exit code says, beside 0: the result is in the store.
+constexpr int kStoredFailure = 75, kNotStored = 74;
+
+/// Simulates a point in this process, which can do it once (SystemC elaborates once).
+std::string simulate(const RunConfig& run) {
+  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
+  const LayerResult layer = runner.run(run.layer, run.precision, run.mapping);
+  if (layer.check && layer.check->overflows > 0)
+    throw Error(
+        ErrorKind::kVerification,
+        fmt::format("{} sums left the range of the 32-bit accumulators", layer.check->overflows));
+  if (layer.check && layer.check->wrong > 0)
+    throw Error(ErrorKind::kVerification,
+                fmt::format("{} of {} outputs differ from the oracle; {}", layer.check->wrong,
+                            layer.check->checked, layer.check->first_difference));
+  return json_text(result_json(run, {layer}));
+}
+
+/// A worker's life: a result or a failure into the store.
+int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore& store) {
+  if (store.has(point.hash)) return 0;  // another sweep was faster
+  std::string text, failure;
+  try {
+    text = simulate(plan.config(point));
+  } catch (const std::bad_alloc&) {
+    failure = "out of memory";
+  } catch (const std::exception& e) {
+    failure = e.what();
+  }
+  try {
+    if (!failure.empty()) {
+      store.put_failure(point.hash, failure);
+      return kStoredFailure;
+    }
+    store.put(point.hash, text);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return kNotStored;
+  }
+  return 0;
+}
+
+std::string duration_text(double seconds) {
+  const long s = std::lround(seconds);
+  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
+                  : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
+/// One line on a terminal: points done, failed, running, time left.
+class Progress {
+ public:
+  Progress(std::size_t all, std::size_t known, bool is_quiet)
+      : all_(all),
+        done_(known),
+        known_(known),
+        is_shown_(!is_quiet && isatty(STDERR_FILENO) == 1) {}
+  ~Progress() {
+    if (is_shown_) std::fprintf(stderr, "\r\033[K");
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void count(bool failed) { ++(failed ? failed_ : done_); }
+
+  void show(std::size_t running) {
+    using namespace std::chrono;
+    const auto now = steady_clock::now();
+    if (!is_shown_ || now - shown_ < milliseconds(200)) return;
+    shown_ = now;
+    const std::size_t ran = done_ + failed_ - known_;
+    const double spent = duration<double>(now - start_).count();
+    const std::string left = ran == 0 ? "?"
+                                      : duration_text(spent / static_cast<double>(ran) *
+                                                      static_cast<double>(all_ - done_ - failed_));
+    fmt::print(stderr, "\r\033[K{} of {} points done, {} failed, {} running, {} left", done_, all_,
+               failed_, running, left);
+    std::fflush(stderr);
+  }
+
+ private:
+  std::size_t all_, done_, known_, failed_ = 0;
+  bool is_shown_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), shown_;
+};
+
+/// Why a worker that left nothing in the store is gone.
+std::string death(const JobOutcome& outcome, const WorkerLimits& limits) {
+  std::string text;
+  if (outcome.end == JobEnd::kTimedOut)
+    text = fmt::format("took longer than {} s", limits.timeout.count());
+  else if (outcome.end == JobEnd::kSignal)
+    text = fmt::format("killed by signal {} ({})", outcome.code, strsignal(outcome.code));
+  else
+    text = fmt::format("ended with exit code {}", outcome.code);
+  return outcome.last_words.empty() ? text : text + ": " + outcome.last_words;
+}
+
+/// Whether a signal comes from the point itself rather than from outside.
+bool is_crash(int signal) {
+  return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGFPE ||
+         signal == SIGILL;
+}
+
+}  // namespace
+
+bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultStore& store,
+             PassingFailures& failures) {
+  std::vector<const SweepPoint*> jobs;
+  std::unordered_set<std::string> seen;
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    const SweepPoint& point = plan.points[i];
+    if (!options.shard.has(i) || !seen.insert(point.hash).second) continue;
+    if (options.retry_failed) store.forget_failure(point.hash);
+    if (!store.has(point.hash)) jobs.push_back(&point);
+  }
+  Progress progress(seen.size(), seen.size() - jobs.size(), options.is_quiet);
+  std::string not_stored;
+  const auto ended = [&](const JobOutcome& outcome) {
+    const std::string& hash = jobs[outcome.job]->hash;
+    if (outcome.end == JobEnd::kExited && outcome.code == kNotStored) {
+      not_stored = outcome.last_words;
+      return false;
+    }
+    const bool is_good = outcome.end == JobEnd::kExited && outcome.code == 0;
+    const bool is_stored = outcome.end == JobEnd::kExited && outcome.code == kStoredFailure;
+    if (!is_good && !is_stored) {
+      const std::string message = death(outcome, options.limits);
+      if (outcome.end == JobEnd::kSignal && !is_crash(outcome.code))
+        failures[hash] = message;
+      else
+        store.put_failure(hash, message);
+    }
+    progress.count(!is_good);
+    return true;
+  };
+  const bool is_complete = run_forked(
+      jobs.size(), options.limits,
+      [&](std::size_t job) { return run_point(plan, *jobs[job], store); }, ended,
+      [&](std::size_t running) { progress.show(running); });
+  if (!not_stored.empty()) throw input_error(not_stored);
+  return is_complete;
+}
+
+SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStore& store,
+                     const PassingFailures& failures) {
+  SweepResults results;
+  results.name = plan.sweep.name;
+  results.question = plan.sweep.question;
+  results.store = store.directory();
+  results.columns = plan.sweep.columns();
+  results.metrics = plan.sweep.metrics;
+  results.baseline = plan.sweep.baseline;
+  results.points_in_sweep = plan.points.size();
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    if (!shard.has(i)) continue;
+    PointResult point;
+    point.index = i;
+    point.labels = plan.points[i].labels;
+    point.hash = plan.points[i].hash;
+    if (std::optional<StoredPoint> stored = store.find(point.hash)) {
+      point.status = stored->failure.empty() ? PointStatus::kDone : PointStatus::kFailed;
+      point.message = stored->failure;
+      if (stored->failure.empty()) point.metrics = flatten(stored->result);
+    } else if (const auto failure = failures.find(point.hash); failure != failures.end()) {
+      point.status = PointStatus::kFailed;
+      point.message = failure->second;
+    }
+    results.points.push_back(std::move(point));
+  }
+  return results;
+}
+
+double estimated_seconds(const SweepPlan& plan, const SweepPoint& point) {
+  // Measured on one core of a server: elaboration and mapping of a small layer; generating and
+  // quantizing weights and their way through a cycle-level DRAM; MACs of the slower types.
+  constexpr double kPerPoint = 0.02;
+  struct Speed {
+    double weights_per_s, macs_per_s;
+  };
+  const Speed speed = plan.config(point).options.values ? Speed{2e7, 3e8} : Speed{8e7, 1e10};
+  return kPerPoint + point.weights / speed.weights_per_s + point.macs / speed.macs_per_s;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,46 @@
+// Runs the points of a plan that the store does not have yet.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/sweep/plan.h"
+#include "sim/sweep/results.h"
+#include "sim/sweep/store.h"
+#include "sim/sweep/workers.h"
+
+namespace bitjoule {
+
+/// One of `count` equal parts of a sweep: the points whose index is `index` modulo `count`.
+struct Shard {
+  std::size_t index = 0, count = 1;
+  bool has(std::size_t point) const { return point % count == index; }
+};
+
+struct SweepOptions {
+  WorkerLimits limits;
+  Shard shard;
+  bool retry_failed = false;
+  bool is_quiet = false;  ///< no progress line
+};
+
+/// Why points failed that may succeed when run again, and are therefore not in the store, by hash.
+using PassingFailures = std::map<std::string, std::string>;
+
+/// Computes what is missing, one process per point. Failures that follow from a point itself are
+/// stored; a worker killed from outside is not. Throws an input Error if the store cannot be
+/// written; returns false if interrupted.
+bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultStore& store,
+             PassingFailures& failures);
+
+/// What the store knows about the shard's points.
+SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStore& store,
+                     const PassingFailures& failures);
+
+/// Seconds that a point takes on one core, from its work: good to a factor of a few.
+double estimated_seconds(const SweepPlan& plan, const SweepPoint& point);
+
+}  // namespace bitjoule

@@ -1,0 +1,80 @@
+#include "sim/sweep/output.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "core/error.h"
+#include "sim/config/writer.h"
+#include "sim/sweep/pareto.h"
+#include "sim/sweep/store.h"
+#include "sim/sweep/table.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::size_t kShownPoints = 60;
+
+void make_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw input_error(fmt::format("{}: {}", path, error.message()));
+}
+
+SweepResults only(const SweepResults& results, const std::vector<const PointResult*>& points) {
+  SweepResults some = results;
+  some.points.clear();
+  for (const PointResult* point : points) some.points.push_back(*point);
+  return some;
+}
+
+}  // namespace
+
+std::size_t count_failed(const SweepResults& results) {
+  return static_cast<std::size_t>(
+      std::count_if(results.points.begin(), results.points.end(),
+                    [](const PointResult& p) { return p.status != PointStatus::kDone; }));
+}
+
+std::string results_stem(const Shard& shard) {
+  return shard.count == 1 ? "results"
+                          : fmt::format("results-{}-of-{}", shard.index + 1, shard.count);
+}
+
+void write_results(const SweepResults& results, const std::string& directory, const Shard& shard) {
+  make_directory(directory);
+  const std::string stem = directory + "/" + results_stem(shard);
+  write_atomically(stem + ".json", json_text(to_json(results)));
+  write_atomically(stem + ".csv", results_csv(results));
+}
+
+void write_pareto(const SweepResults& results, const std::vector<std::string>& metrics,
+                  const std::string& directory) {
+  write_atomically(directory + "/pareto.csv",
+                   results_csv(only(results, pareto_front(results, metrics))));
+}
+
+std::string summary_text(const SweepResults& results, const std::vector<std::string>& pareto) {
+  std::vector<const PointResult*> all;
+  for (const PointResult& point : results.points) all.push_back(&point);
+  std::string out = results_table(results, all, table_metrics(results), kShownPoints);
+  if (!results.baseline.empty()) {
+    std::string base;
+    for (const auto& [column, labels] : results.baseline)
+      base += fmt::format("{}{} {}", base.empty() ? "" : ", ", column, fmt::join(labels, "/"));
+    out += fmt::format("In brackets: how many times the baseline's ({}), all else equal.\n", base);
+  }
+  if (!pareto.empty()) {
+    const auto front = pareto_front(results, pareto);
+    out += fmt::format("\nPareto front of {}: {} of {} points\n", fmt::join(pareto, ", "),
+                       front.size(), all.size());
+    out += results_table(results, front, pareto, kShownPoints);
+  }
+  if (const std::size_t failed = count_failed(results); failed > 0)
+    out += fmt::format("{} of {} points failed\n", failed, all.size());
+  return out;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,151 @@
+#include "sim/sweep/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include "core/error.h"
+#include "sim/config/writer.h"
+#include "sim/run/layer_runner.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::size_t kShownRefusals = 20;
+
+std::size_t product_size(const Sweep& sweep, std::size_t max_points) {
+  std::size_t size = 1;
+  for (const Axis& axis : sweep.axes) {
+    if (axis.values.size() > max_points / size)
+      throw input_error(
+          fmt::format("{}: axes: the product is above {} points (at axis {} with {} values); raise "
+                      "--max-points",
+                      sweep.name, max_points, axis.columns[0], axis.values.size()));
+    size *= axis.values.size();
+  }
+  return size;
+}
+
+SweepPoint point_at(const Sweep& sweep, std::size_t index) {
+  std::vector<const AxisValue*> values;
+  for (auto axis = sweep.axes.rbegin(); axis != sweep.axes.rend(); ++axis) {
+    values.push_back(&axis->values[index % axis->values.size()]);
+    index /= axis->values.size();
+  }
+  SweepPoint point;
+  for (auto value = values.rbegin(); value != values.rend(); ++value) {
+    point.labels.insert(point.labels.end(), (*value)->labels.begin(), (*value)->labels.end());
+    point.set.insert(point.set.end(), (*value)->set.begin(), (*value)->set.end());
+  }
+  return point;
+}
+
+/// Resolves a point and checks that its layer, formats and machine fit together.
+void resolve(const SweepPlan& plan, SweepPoint& point) {
+  const RunConfig run = plan.config(point);
+  point.hash = content_hash(to_json(run));
+  const MappingProblem problem =
+      make_problem(run.accelerator, memory_port(run.dram, run.accelerator.clock), run.layer.op,
+                   run.precision, run.mapping);
+  const GemmExtents& extents = problem.layer.extents;
+  point.macs = static_cast<double>(extents.macs());
+  point.weights = static_cast<double>(extents.groups * extents.n * extents.k);
+}
+
+/// Equal refusals are told once, with the first point that meets them.
+class Refusals {
+ public:
+  /// `problems`: one per line.
+  void add(const std::string& problems, const Sweep& sweep, const SweepPoint& point) {
+    std::istringstream lines(problems);
+    for (std::string line; std::getline(lines, line);) {
+      const auto [row, is_new] = rows_.emplace(line, Row{});
+      ++row->second.points;
+      if (!is_new) continue;
+      order_.push_back(row);
+      const std::vector<std::string> columns = sweep.columns();
+      for (std::size_t i = 0; i < columns.size(); ++i)
+        row->second.point +=
+            fmt::format("{}{}={}", i == 0 ? "" : ", ", columns[i], point.labels[i]);
+    }
+  }
+
+  void throw_if_any(const std::string& name) const {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(order_.size(), kShownRefusals); ++i) {
+      std::string message = order_[i]->first;
+      // The user wrote an axis, not an option.
+      for (std::size_t at; (at = message.find("--set ")) != std::string::npos;)
+        message.replace(at, 6, "axis ");
+      const Row& row = order_[i]->second;
+      text += fmt::format("{}{}: at {}{}: {}", text.empty() ? "" : "\n", name, row.point,
+                          row.points > 1 ? fmt::format(" and {} more points", row.points - 1) : "",
+                          message);
+    }
+    if (order_.size() > kShownRefusals)
+      text += fmt::format("\n{}: {} more refusals", name, order_.size() - kShownRefusals);
+    if (!text.empty()) throw input_error(text);
+  }
+
+ private:
+  struct Row {
+    std::string point;
+    std::size_t points = 0;
+  };
+  std::map<std::string, Row> rows_;
+  std::vector<std::map<std::string, Row>::const_iterator> order_;
+};
+
+}  // namespace
+
+std::string SweepPoint::name() const {
+  std::string all;
+  for (const std::string& label : labels) all += (all.empty() ? "" : ", ") + label;
+  return all;
+}
+
+RunConfig SweepPlan::config(const SweepPoint& point) const {
+  RunConfig run = base->with(point.set);
+  run.name = run.layer.name;
+  return run;
+}
+
+bool selects(const Selection& selection, const std::vector<std::string>& columns,
+             const std::vector<std::string>& labels) {
+  return std::all_of(selection.begin(), selection.end(), [&](const auto& row) {
+    const auto column = std::find(columns.begin(), columns.end(), row.first);
+    const std::string& label = labels[static_cast<std::size_t>(column - columns.begin())];
+    return std::find(row.second.begin(), row.second.end(), label) != row.second.end();
+  });
+}
+
+SweepPlan make_plan(Sweep sweep, std::size_t max_points) {
+  SweepPlan plan;
+  plan.base = std::make_shared<RunTemplate>(sweep.base, sweep.set);
+  plan.sweep = std::move(sweep);
+  const std::size_t size = product_size(plan.sweep, max_points);
+  const std::vector<std::string> columns = plan.sweep.columns();
+  Refusals refusals;
+  for (std::size_t i = 0; i < size; ++i) {
+    SweepPoint point = point_at(plan.sweep, i);
+    const auto is_selected = [&](const Selection& row) {
+      return selects(row, columns, point.labels);
+    };
+    if (std::any_of(plan.sweep.exclude.begin(), plan.sweep.exclude.end(), is_selected)) continue;
+    try {
+      resolve(plan, point);
+      plan.points.push_back(std::move(point));
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::kInput) throw;
+      refusals.add(e.what(), plan.sweep, point);
+    }
+  }
+  refusals.throw_if_any(plan.sweep.name);
+  if (plan.points.empty())
+    throw input_error(fmt::format("{}: exclude leaves no point", plan.sweep.name));
+  return plan;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,40 @@
+// The points of a sweep, each resolved and checked before anything runs.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/config/run_config.h"
+#include "sim/sweep/sweep_file.h"
+
+namespace bitjoule {
+
+struct SweepPoint {
+  std::vector<std::string> labels;  ///< by column of the sweep
+  std::vector<Override> set;
+  std::string hash;              ///< of the resolved configuration: the name of its result
+  double macs = 0, weights = 0;  ///< of its layers, to estimate time
+
+  std::string name() const;  ///< labels, joined
+};
+
+struct SweepPlan {
+  Sweep sweep;
+  std::shared_ptr<const RunTemplate> base;
+  std::vector<SweepPoint> points;  ///< the last axis varies fastest
+
+  /// The run of a point, named as its layer so that equal runs of different sweeps are one.
+  RunConfig config(const SweepPoint& point) const;
+};
+
+/// Throws one input Error that names axis and value of what the base refuses, and refuses products
+/// above `max_points` (counted before `exclude`).
+SweepPlan make_plan(Sweep sweep, std::size_t max_points);
+
+/// Whether a point's labels are what a selection asks for.
+bool selects(const Selection& selection, const std::vector<std::string>& columns,
+             const std::vector<std::string>& labels);
+
+}  // namespace bitjoule

@@ -1,0 +1,12 @@
+// One self-contained HTML file about a run or a sweep.
+#pragma once
+
+#include <string>
+
+namespace bitjoule {
+
+/// The report of a directory with result.json (a run) or results.json (a sweep). Figures in its
+/// plots/*.svg are embedded. Throws an input Error.
+std::string report_html(const std::string& directory);
+
+}  // namespace bitjoule

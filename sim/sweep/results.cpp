@@ -1,0 +1,240 @@
+#include "sim/sweep/results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "core/error.h"
+#include "sim/config/suggest.h"
+#include "sim/version.h"
+
+namespace bitjoule {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int kSweepSchemaVersion = 1;
+
+struct StatusRow {
+  PointStatus status;
+  const char* name;
+};
+constexpr StatusRow kStatuses[] = {{PointStatus::kDone, "done"},
+                                   {PointStatus::kFailed, "failed"},
+                                   {PointStatus::kMissing, "missing"}};
+
+const char* status_name(PointStatus status) {
+  for (const StatusRow& row : kStatuses)
+    if (row.status == status) return row.name;
+  return "";
+}
+
+/// What flatten() leaves out, by dotted path.
+const std::set<std::string>& left_out() {
+  static const std::set<std::string> kPaths = {
+      "schema_version", "program", "name",          "config_hash",     "counts",
+      "layers",         "config",  "energy.prices", "energy.unpriced", "dram.timeline"};
+  return kPaths;
+}
+
+void flatten_into(const json::object& object, const std::string& prefix, json::object& out) {
+  for (const auto& [key, value] : object) {
+    const std::string path = prefix + std::string(key);
+    if (left_out().count(path) != 0 || value.is_array()) continue;
+    if (const json::object* inner = value.if_object())
+      flatten_into(*inner, path + ".", out);
+    else if (!value.is_null())
+      out[path] = value;
+  }
+}
+
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
+
+std::string cell_text(const json::value& value) {
+  if (const double* real = value.if_double()) return fmt::format("{}", *real);
+  if (const json::string* text = value.if_string()) return csv_cell(std::string(*text));
+  return json::serialize(value);
+}
+
+/// All metrics of all points, each after the one that comes before it in its point.
+std::vector<std::string> metric_columns(const SweepResults& results) {
+  std::vector<std::string> all;
+  std::set<std::string> known;
+  for (const PointResult& point : results.points) {
+    std::string before;
+    for (const auto& row : point.metrics) {
+      const std::string name(row.key());
+      if (known.insert(name).second) {
+        const auto at = std::find(all.begin(), all.end(), before);
+        all.insert(at == all.end() ? (before.empty() ? all.begin() : at) : at + 1, name);
+      }
+      before = name;
+    }
+  }
+  return all;
+}
+
+json::array strings(const std::vector<std::string>& texts) {
+  return json::array(texts.begin(), texts.end());
+}
+
+std::vector<std::string> strings(const json::value& value) {
+  return json::value_to<std::vector<std::string>>(value);
+}
+
+PointResult read_point(const json::object& row, const std::vector<std::string>& columns) {
+  PointResult point;
+  point.index = json::value_to<std::size_t>(row.at("index"));
+  for (const std::string& column : columns)
+    point.labels.emplace_back(row.at("labels").as_object().at(column).as_string());
+  point.hash = row.at("hash").as_string();
+  for (const StatusRow& status : kStatuses)
+    if (row.at("status").as_string() == status.name) point.status = status.status;
+  if (const json::value* message = row.if_contains("message")) point.message = message->as_string();
+  if (const json::value* metrics = row.if_contains("metrics")) point.metrics = metrics->as_object();
+  return point;
+}
+
+}  // namespace
+
+json::object flatten(const json::object& result) {
+  json::object out;
+  flatten_into(result, "", out);
+  return out;
+}
+
+std::optional<double> metric_of(const PointResult& point, const std::string& metric) {
+  const json::value* value = point.metrics.if_contains(metric);
+  if (value != nullptr && value->is_number()) return value->to_number<double>();
+  const std::string suffix = "sqnr_db";
+  if (metric.size() < suffix.size() ||
+      metric.compare(metric.size() - suffix.size(), suffix.size(), suffix) != 0)
+    return std::nullopt;
+  // No noise at all: result.json has no number for it.
+  const std::string prefix = metric.substr(0, metric.size() - suffix.size());
+  const auto is = [&](const char* name, bool zero) {
+    const json::value* other = point.metrics.if_contains(prefix + name);
+    return other != nullptr && other->is_number() && (other->to_number<double>() == 0) == zero;
+  };
+  if (!is("max_abs", true) || !is("compared", false)) return std::nullopt;
+  return std::numeric_limits<double>::infinity();
+}
+
+const PointResult* baseline_of(const SweepResults& results, const PointResult& point) {
+  if (results.baseline.empty()) return nullptr;
+  for (const PointResult& other : results.points) {
+    bool is_it = other.status == PointStatus::kDone;
+    for (std::size_t i = 0; i < results.columns.size() && is_it; ++i) {
+      const auto row = results.baseline.find(results.columns[i]);
+      is_it = row == results.baseline.end() ? other.labels[i] == point.labels[i]
+                                            : std::find(row->second.begin(), row->second.end(),
+                                                        other.labels[i]) != row->second.end();
+    }
+    if (is_it) return &other;
+  }
+  return nullptr;
+}
+
+void check_metrics(const SweepResults& results, const std::vector<std::string>& metrics) {
+  const std::vector<std::string> known = metric_columns(results);
+  if (known.empty()) return;  // no point is done
+  std::string problems;
+  for (const std::string& metric : metrics)
+    if (std::find(known.begin(), known.end(), metric) == known.end())
+      problems += fmt::format("{}metrics: no result has \"{}\"{}", problems.empty() ? "" : "\n",
+                              metric, suggestion(metric, known));
+  if (!problems.empty()) throw input_error(problems);
+}
+
+std::vector<std::string> table_metrics(const SweepResults& results) {
+  if (!results.metrics.empty()) return results.metrics;
+  std::vector<std::string> metrics = {"time_s", "energy.total_pj", "dram.read_bytes",
+                                      "dram.write_bytes"};
+  const auto has_error = [](const PointResult& p) { return p.metrics.contains("error.sqnr_db"); };
+  if (std::any_of(results.points.begin(), results.points.end(), has_error))
+    metrics.emplace_back("error.sqnr_db");
+  return metrics;
+}
+
+std::string results_csv(const SweepResults& results) {
+  const std::vector<std::string> metrics = metric_columns(results);
+  std::string out = "point";
+  for (const std::string& column : results.columns) out += "," + csv_cell(column);
+  out += ",status";
+  for (const std::string& metric : metrics) out += "," + metric;
+  out += ",hash,message\n";
+  for (const PointResult& point : results.points) {
+    std::string name;
+    for (const std::string& label : point.labels) name += (name.empty() ? "" : ", ") + label;
+    out += csv_cell(name);
+    for (const std::string& label : point.labels) out += "," + csv_cell(label);
+    out += fmt::format(",{}", status_name(point.status));
+    for (const std::string& metric : metrics) {
+      const json::value* value = point.metrics.if_contains(metric);
+      out += "," + (value == nullptr ? "" : cell_text(*value));
+    }
+    out += fmt::format(",{},{}\n", point.hash, csv_cell(point.message));
+  }
+  return out;
+}
+
+json::object to_json(const SweepResults& results) {
+  json::object baseline;
+  for (const auto& [column, labels] : results.baseline) baseline[column] = strings(labels);
+  json::array points;
+  for (const PointResult& point : results.points) {
+    json::object labels;
+    for (std::size_t i = 0; i < results.columns.size(); ++i)
+      labels[results.columns[i]] = point.labels[i];
+    json::object row{{"index", point.index},
+                     {"labels", std::move(labels)},
+                     {"status", status_name(point.status)},
+                     {"hash", point.hash}};
+    if (!point.message.empty()) row["message"] = point.message;
+    if (!point.metrics.empty()) row["metrics"] = point.metrics;
+    points.push_back(std::move(row));
+  }
+  return {{"schema_version", kSweepSchemaVersion},
+          {"program", {{"name", "bitjoule"}, {"version", version()}}},
+          {"name", results.name},
+          {"question", results.question},
+          {"store", results.store},
+          {"columns", strings(results.columns)},
+          {"metrics", strings(results.metrics)},
+          {"baseline", std::move(baseline)},
+          {"points_in_sweep", results.points_in_sweep},
+          {"points", std::move(points)}};
+}
+
+SweepResults read_results(const std::string& file, const std::string& text) {
+  try {
+    const json::value root = json::parse(text);
+    if (root.at("schema_version") != kSweepSchemaVersion)
+      throw input_error(fmt::format("{}: schema_version: expected {}", file, kSweepSchemaVersion));
+    SweepResults results;
+    results.name = root.at("name").as_string();
+    results.question = root.at("question").as_string();
+    results.store = root.at("store").as_string();
+    results.columns = strings(root.at("columns"));
+    results.metrics = strings(root.at("metrics"));
+    for (const auto& row : root.at("baseline").as_object())
+      results.baseline[std::string(row.key())] = strings(row.value());
+    results.points_in_sweep = json::value_to<std::size_t>(root.at("points_in_sweep"));
+    for (const json::value& row : root.at("points").as_array())
+      results.points.push_back(read_point(row.as_object(), results.columns));
+    return results;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw input_error(fmt::format("{}: not the results of a sweep: {}", file, e.what()));
+  }
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,61 @@
+// Results of a sweep: one row per point.
+#pragma once
+
+#include <boost/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/sweep/sweep_file.h"
+
+namespace bitjoule {
+
+enum class PointStatus {
+  kDone,
+  kFailed,   ///< `message` says why
+  kMissing,  ///< not run: the sweep was stopped, or another shard's
+};
+
+struct PointResult {
+  std::size_t index = 0;  ///< in the whole sweep
+  std::vector<std::string> labels;
+  std::string hash;
+  PointStatus status = PointStatus::kMissing;
+  std::string message;
+  boost::json::object metrics;  ///< by dotted path in result.json: numbers, strings, booleans
+};
+
+struct SweepResults {
+  std::string name, question, store;  ///< `store` relative to the file, or absolute
+  std::vector<std::string> columns;
+  std::vector<std::string> metrics;  ///< chosen for tables; empty: kDefaultMetrics
+  Selection baseline;
+  std::size_t points_in_sweep = 0;
+  std::vector<PointResult> points;  ///< by index
+};
+
+/// The scalars of a result.json by dotted path, without its configuration, its counts and what
+/// belongs to single layers or actions.
+boost::json::object flatten(const boost::json::object& result);
+
+/// A metric of a point; infinite for the SQNR of exact outputs, empty where it does not apply.
+std::optional<double> metric_of(const PointResult& point, const std::string& metric);
+
+/// The point with the labels of the baseline, else equal to this one; nullptr without one.
+const PointResult* baseline_of(const SweepResults& results, const PointResult& point);
+
+/// Throws an input Error for a name that no result has, with the nearest that one has.
+void check_metrics(const SweepResults& results, const std::vector<std::string>& metrics);
+
+/// The metrics of the printed table: those of the sweep file, or the usual ones.
+std::vector<std::string> table_metrics(const SweepResults& results);
+
+/// `point`, swept columns, `status`, metrics, `hash`, `message`; a row per point.
+std::string results_csv(const SweepResults& results);
+
+boost::json::object to_json(const SweepResults& results);
+/// Throws an input Error that names `file` where the text is not what to_json() makes.
+SweepResults read_results(const std::string& file, const std::string& text);
+
+}  // namespace bitjoule

@@ -1,0 +1,186 @@
+#include "core/energy/price.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+Action arithmetic(Primitive primitive, const std::string& type, std::int64_t count = 1) {
+  Action action;
+  action.component = "array";
+  action.activity = "mac";
+  action.primitive = primitive;
+  action.type = type;
+  action.count = count;
+  return action;
+}
+
+Action sram(std::int64_t capacity, std::int64_t width, Primitive p = Primitive::kSramRead) {
+  Action action;
+  action.component = "weight_buffer";
+  action.activity = "read_weights";
+  action.primitive = p;
+  action.capacity = Bytes(capacity);
+  action.width = Bits(width);
+  action.count = 1;
+  return action;
+}
+
+Action dram(Primitive primitive, std::int64_t count) {
+  Action action;
+  action.component = "dram";
+  action.activity = primitive_name(primitive);
+  action.primitive = primitive;
+  action.count = count;
+  return action;
+}
+
+/// Round numbers, so that every expected price below can be seen at a glance.
+EnergyTable plain_table() {
+  EnergyTable table;
+  table.name = "plain";
+  table.source = "this test";
+  table.arithmetic = {{Primitive::kAdd, "int32", Picojoules(3), {}},
+                      {Primitive::kMultiply, "int8", Picojoules(5), {}},
+                      {Primitive::kMultiply, "fp32", Picojoules(7), {}}};
+  table.rules = {
+      {Primitive::kMultiply, NumberFamily::kInteger, Picojoules(2), Picojoules(1), {}},
+      {Primitive::kMultiply, NumberFamily::kFloat, Picojoules(0.5), Picojoules(0.25), {}}};
+  table.sram.points = {{Bytes(1024), Bits(64), Picojoules(10), std::nullopt, {}},
+                       {Bytes(4096), Bits(64), Picojoules(20), Picojoules(30), {}},
+                       {Bytes(8192), Bits(32), Picojoules(40), std::nullopt, {}}};
+  table.dram.scheme = DramPerAccess{Bits(64), Picojoules(640), Picojoules(1280), {}};
+  table.unpriced = {{Primitive::kExp, "", "nobody measured it"}};
+  return table;
+}
+
+double unit(const Action& action) { return unit_price(action, plain_table()).energy.value; }
+PriceOrigin origin(const Action& action) { return unit_price(action, plain_table()).origin; }
+
+std::string error_of(const Counts& counts, const EnergyTable& table) {
+  try {
+    price(counts, table);
+  } catch (const Error& e) {
+    CHECK(e.kind() == ErrorKind::kInput);
+    return e.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("price: quoted rows win, equal operands are one type") {
+  for (const char* type : {"int8", "uint8", "int8xint8", "int8xuint8"}) {
+    CHECK(unit(arithmetic(Primitive::kMultiply, type)) == 5);
+    CHECK(origin(arithmetic(Primitive::kMultiply, type)) == PriceOrigin::kQuoted);
+  }
+}
+
+TEST_CASE("price: other widths follow the rule in b^2 = b_a b_w, or in the significand's bits") {
+  CHECK(unit(arithmetic(Primitive::kMultiply, "int4")) == doctest::Approx(2 * 16 + 4));
+  CHECK(unit(arithmetic(Primitive::kMultiply, "int4xint8")) ==
+        doctest::Approx(2 * 32 + std::sqrt(32.0)));
+  CHECK(unit(arithmetic(Primitive::kMultiply, "fp16")) == doctest::Approx(0.5 * 121 + 0.25 * 11));
+  CHECK(unit(arithmetic(Primitive::kMultiply, "bf16")) == doctest::Approx(0.5 * 64 + 0.25 * 8));
+  CHECK(unit(arithmetic(Primitive::kMultiply, "tf32")) == doctest::Approx(0.5 * 121 + 0.25 * 11));
+  CHECK(unit(arithmetic(Primitive::kMultiply, "fp8_e4m3")) == doctest::Approx(0.5 * 16 + 0.25 * 4));
+  CHECK(origin(arithmetic(Primitive::kMultiply, "int4")) == PriceOrigin::kDerived);
+}
+
+TEST_CASE("price: SRAM points are exact, capacity follows a power law, width is proportional") {
+  CHECK(unit(sram(1024, 64)) == 10);
+  CHECK(origin(sram(1024, 64)) == PriceOrigin::kQuoted);
+  CHECK(unit(sram(1024, 128)) == 20);
+  CHECK(origin(sram(1024, 128)) == PriceOrigin::kDerived);
+  CHECK(unit(sram(4096, 64, Primitive::kSramWrite)) == 30);
+  CHECK(unit(sram(1024, 64, Primitive::kSramWrite)) == 10);
+  CHECK(origin(sram(1024, 64, Primitive::kSramWrite)) == PriceOrigin::kDerived);
+  // Twice the energy at four times the capacity: a square root, between the points and below.
+  CHECK(unit(sram(2048, 64)) == doctest::Approx(10 * std::sqrt(2.0)));
+  CHECK(unit(sram(256, 64)) == doctest::Approx(5));
+  // 20 pJ at 64 bits, 80 pJ at 64 bits for twice the capacity: a square, also above.
+  CHECK(unit(sram(16384, 64)) == doctest::Approx(320));
+}
+
+TEST_CASE("price: DRAM per access charges bits, its commands are included") {
+  CHECK(unit(dram(Primitive::kDramRead, 1)) == 10);
+  CHECK(unit(dram(Primitive::kDramWrite, 1)) == 20);
+  CHECK(origin(dram(Primitive::kDramActivate, 1)) == PriceOrigin::kIncluded);
+}
+
+TEST_CASE("price: DRAM per command charges commands and, where stated, bits and time") {
+  EnergyTable table = plain_table();
+  DramPerCommand prices;
+  prices.activate = Picojoules(1000);
+  prices.read = Picojoules(100);
+  table.dram.scheme = prices;
+  const Counts counts = {dram(Primitive::kDramRead, 512), dram(Primitive::kDramReadBurst, 1),
+                         dram(Primitive::kDramActivate, 2), dram(Primitive::kDramBackground, 50)};
+  const EnergyReport report = price(counts, table);
+  CHECK(report.total.value == 2100);
+  REQUIRE(report.unpriced().size() == 1);
+  CHECK(report.unpriced()[0].action.primitive == Primitive::kDramBackground);
+
+  prices.read_io = Picojoules(1);
+  prices.background = Picojoules(2);
+  table.dram.scheme = prices;
+  CHECK(price(counts, table).total.value == 2100 + 512 + 100);
+
+  CHECK(error_of({dram(Primitive::kDramRead, 512)}, table) ==
+        "energy table \"plain\" prices DRAM by commands, and dram.dram_read counts none: use a "
+        "cycle-level DRAM or a price per access");
+  CHECK(error_of({dram(Primitive::kDramWriteBurst, 3)}, table) ==
+        "energy table \"plain\" has no price for dram.dram_write_burst: dram_write_burst; add a "
+        "row, or list it under unpriced");
+}
+
+TEST_CASE("price: the total is exactly the sum of the components, in order") {
+  Counts counts = {arithmetic(Primitive::kMultiply, "fp32", 1'000'003), sram(3000, 48),
+                   dram(Primitive::kDramRead, 777),
+                   arithmetic(Primitive::kAdd, "int32", 12'345'678'901)};
+  counts[0].component = "array";
+  const EnergyReport report = price(counts, plain_table());
+  REQUIRE(report.components.size() == 3);
+  CHECK(report.components[0].component == "array");
+  CHECK(report.components[0].energy.value == 7.0 * 1'000'003 + 3.0 * 12'345'678'901);
+  double sum = 0;
+  for (const ComponentEnergy& row : report.components) sum += row.energy.value;
+  CHECK(sum == report.total.value);
+}
+
+TEST_CASE("price: what has no price is listed or refused, never zero") {
+  const EnergyReport report = price({arithmetic(Primitive::kExp, "fp32", 9)}, plain_table());
+  REQUIRE(report.unpriced().size() == 1);
+  CHECK(report.unpriced()[0].unit.why == "nobody measured it");
+  CHECK(report.total.value == 0);
+  // All at once; what was not done needs no price.
+  CHECK(error_of({arithmetic(Primitive::kDivide, "fp32"), arithmetic(Primitive::kAdd, "fp32"),
+                  arithmetic(Primitive::kConvert, "fp32", 0), sram(0, 64)},
+                 plain_table()) ==
+        "energy table \"plain\" has no price for array.mac: divide of fp32; add a row, or list it "
+        "under unpriced\n"
+        "energy table \"plain\" has no price for array.mac: add of fp32; add a row, or list it "
+        "under unpriced\n"
+        "energy table \"plain\" has no price for weight_buffer.read_weights: sram_read of 64 bit "
+        "in a bank of 0 bytes; add a row, or list it under unpriced");
+}
+
+TEST_CASE("price: a table that contradicts itself is refused") {
+  EnergyTable table = plain_table();
+  table.arithmetic.push_back(table.arithmetic[0]);
+  CHECK_THROWS_WITH(check_energy_table(table), "arithmetic: two rows for add of int32");
+  table = plain_table();
+  std::swap(table.sram.points[0], table.sram.points[1]);
+  CHECK_THROWS_WITH(check_energy_table(table),
+                    "sram: expected points by rising capacity, got 1024 after 4096");
+  table = plain_table();
+  table.sram.points[1].read = Picojoules(0);
+  CHECK_THROWS_WITH(check_energy_table(table), "sram: energy of point 1 is zero");
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,188 @@
+"""scripts/plot.py on small results: the figures appear, equal input gives equal bytes, and input
+that cannot be plotted gives one clear error and exit code 2."""
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from types import SimpleNamespace
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).resolve().parent)]
+
+from plot import main  # noqa: E402
+from plotting.style import against, per_cent, si  # noqa: E402
+from plotting.sweep import pareto_front  # noqa: E402
+from results import make_layer, make_result, write_result, write_sweep  # noqa: E402
+
+
+def plot(*arguments):
+    """The outcome of plot.py's main() with these arguments."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(argument) for argument in arguments])
+    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+def plot_process(*arguments):
+    """The same in a process of its own."""
+    command = [sys.executable, str(ROOT / "scripts/plot.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+class PlotTest(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.dir = Path(holder.name)
+
+    def names(self, directory):
+        return sorted(file.name for file in directory.iterdir())
+
+    def draw(self, *arguments):
+        """The names of the SVG files that a successful call writes."""
+        out = self.dir / "out"
+        done = plot(*arguments, "-o", out, "--formats", "svg")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return self.names(out)
+
+    def test_a_run_of_one_layer(self):
+        write_result(self.dir, make_result("decode", [make_layer(1, 256, 256, 1, False)], 20))
+        self.assertEqual(
+            self.draw(self.dir),
+            ["bandwidth_over_time.svg", "energy.svg", "roofline.svg", "stalls.svg", "traffic.svg"],
+        )
+
+    def test_a_network_adds_the_layers(self):
+        layers = [make_layer(64, 64, 64 * n, 1, True, f"layer{n}", repeat=n) for n in (1, 2, 3)]
+        write_result(self.dir, make_result("network", layers))
+        self.assertEqual(
+            self.draw(self.dir),
+            [
+                "energy.svg",
+                "layer_stalls.svg",
+                "layers.svg",
+                "roofline.svg",
+                "stalls.svg",
+                "traffic.svg",
+            ],
+        )
+
+    def test_a_sweep(self):
+        points = [
+            ({"precision.weights.format": f, "layer.gemm.m": m}, make_layer(m, 64, 64, b, b < 4))
+            for f, b in (("fp32", 4), ("int8", 1))
+            for m in (1, 8)
+        ]
+        write_sweep(
+            self.dir, points + [({"precision.weights.format": "int4", "layer.gemm.m": 1}, None)]
+        )
+        self.assertEqual(
+            self.draw(self.dir),
+            ["bandwidth.svg", "energy.svg", "pareto.svg", "stalls.svg", "time.svg", "traffic.svg"],
+        )
+
+    def test_two_runs(self):
+        for name, width in (("a", 4), ("b", 1)):
+            write_result(self.dir / name, make_result(name, [make_layer(8, 64, 64, width, False)]))
+        self.assertEqual(
+            self.draw(self.dir / "a", self.dir / "b"),
+            ["compare_energy_time.svg", "compare_stalls.svg", "compare_traffic.svg"],
+        )
+
+    def test_equal_input_gives_equal_bytes_in_every_format(self):
+        write_result(self.dir, make_result("decode", [make_layer(1, 256, 256, 1, False)], 20))
+        for out in ("first", "second"):
+            self.assertEqual(plot_process(self.dir, "-o", self.dir / out).returncode, 0)
+        first = self.names(self.dir / "first")
+        self.assertEqual(len(first), 5 * len(("png", "svg", "pdf")))
+        for name in first:
+            self.assertEqual(
+                (self.dir / "first" / name).read_bytes(),
+                (self.dir / "second" / name).read_bytes(),
+                name,
+            )
+
+    def test_every_figure_names_the_configuration(self):
+        write_result(self.dir, make_result("my decode run", [make_layer(1, 256, 256, 1, False)]))
+        self.assertEqual(plot(self.dir, "--formats", "svg").returncode, 0)
+        for figure in (self.dir / "plots").iterdir():
+            self.assertRegex(figure.read_text(encoding="utf-8"), "<!-- [^>]*my decode run")
+
+    def refused(self, message, *arguments):
+        done = plot(*(arguments or [self.dir]))
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn(message, done.stderr)
+        self.assertFalse((self.dir / "plots").exists())
+
+    def test_input_that_is_missing(self):
+        self.refused("nowhere: no such directory", self.dir / "nowhere")
+        self.assertEqual(plot_process(self.dir).returncode, 2)
+        self.refused("holds neither result.json (a run) nor results.csv (a sweep)")
+
+    def test_json_that_is_broken(self):
+        for text, message in (
+            ('{"schema_version": 1, ', "result.json: not valid JSON"),
+            ('{"schema_version": NaN}', "NaN is not a JSON number"),
+            ("[1]", "schema_version: expected a number, got nothing"),
+            ('{"schema_version": 2}', "schema_version: expected 1, got 2"),
+        ):
+            with self.subTest(text):
+                (self.dir / "result.json").write_text(text, encoding="utf-8")
+                self.refused(message)
+
+    def test_a_key_that_is_missing_or_mistyped_is_named(self):
+        good = make_result("decode", [make_layer(1, 256, 256, 1, False)])
+        for value, message in (
+            (None, "energy.components: expected an object of numbers, got nothing"),
+            ({"dram": "x"}, 'energy.components.dram: expected a number, got "x"'),
+        ):
+            bad = json.loads(json.dumps(good))
+            bad["energy"]["components"] = value
+            write_result(self.dir, bad)
+            with self.subTest(message):
+                self.refused(message)
+
+    def test_tables_that_are_broken(self):
+        for text, message in (
+            ("a,b\n1,2\n", "expected the columns point, swept paths, status, metrics"),
+            ("point,x,status,time_s\np0,1,failed,\n", "no point is done"),
+            ("point,x,status,time_s\np0,1,done,soon\n", "time_s: expected a number, got 'soon'"),
+        ):
+            with self.subTest(text):
+                (self.dir / "results.csv").write_text(text, encoding="utf-8")
+                self.refused(message)
+
+
+class NumbersTest(unittest.TestCase):
+    def test_si(self):
+        for value, unit, text in (
+            (0, "J", "0 J"),
+            (1.234e-6, "J", "1.23 µJ"),
+            (999.9, "B", "1.00 kB"),
+            (64, "", "64"),
+            (12800000000, "B/s", "12.8 GB/s"),
+        ):
+            self.assertEqual(si(value, unit), text)
+
+    def test_shares_and_ratios(self):
+        self.assertEqual(
+            [per_cent(1, 8), per_cent(1, 10**6), per_cent(0, 5)], ["12.5 %", "<0.01 %", "0 %"]
+        )
+        self.assertEqual(
+            [against(8, 2), against(2, 3), against(5, 5), against(0, 5)],
+            ["4.00× less", "1.50× more", "equal", ""],
+        )
+
+    def test_pareto_front(self):
+        points = [(1, 10), (2, 30), (2, 20), (3, 25), (4, 40), (1, 5)]
+        self.assertEqual(pareto_front(points), [(1, 10), (2, 30), (4, 40)])
+
+
+if __name__ == "__main__":
+    unittest.main()

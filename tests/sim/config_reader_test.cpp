@@ -1,0 +1,167 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "sim/config/describe_run.h"
+#include "sim/config/reader.h"
+#include "sim/config/schema.h"
+#include "sim/config/writer.h"
+
+namespace bitjoule {
+namespace {
+
+const char* const kRun = R"(accelerator:
+  clock: 700 MHz
+  array: {rows: 8, cols: 16, dataflow: os, pe: {width: 16}}
+  buffers:
+    input: {capacity: 64 KiB, banks: 4, port_width: 32 bit}
+layer:
+  conv2d: {height: 14, width: 14, channels: 256, filters: 256, kernel: 3, padding: [1, 2]}
+precision:
+  weights: {format: int8, granularity: per_channel}
+  activations: int8
+dram: {model: ideal, bandwidth: 12.8 GB/s}
+)";
+
+RunConfig run_of(const std::string& text, const std::vector<Override>& overrides = {}) {
+  return read_run(text_source("run.yaml", text), overrides);
+}
+
+std::string error_of(const std::string& text, const std::vector<std::string>& sets = {}) {
+  try {
+    std::vector<Override> overrides;
+    for (const std::string& set : sets) overrides.push_back(parse_override(set));
+    run_of(text, overrides);
+  } catch (const Error& e) {
+    CHECK(e.kind() == ErrorKind::kInput);
+    return e.what();
+  }
+  return "no error";
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+TEST_CASE("config: a run file fills the structs, what is left out keeps its default") {
+  const RunConfig run = run_of(kRun);
+  CHECK(run.accelerator.clock == Hertz(700'000'000));
+  CHECK(run.accelerator.array.rows == 8);
+  CHECK(run.accelerator.array.cols == 16);
+  CHECK(run.accelerator.array.dataflow == Dataflow::kOutputStationary);
+  CHECK(run.accelerator.array.overlap == Overlap::kFull);
+  CHECK(run.accelerator.array.pe.width == 16);
+  CHECK(run.accelerator.buffers.input.capacity == Bytes(65536));
+  CHECK(run.accelerator.buffers.input.port_width == Bits(32));
+  CHECK(run.accelerator.buffers.weight.banks == 8);
+  const Conv2d& conv = std::get<Conv2d>(run.layer.op);
+  CHECK(conv.kernel_h == 3);
+  CHECK(conv.kernel_w == 3);
+  CHECK(conv.pad_top == 1);
+  CHECK(conv.pad_left == 2);
+  CHECK(conv.pad_bottom == 1);
+  CHECK(conv.pad_right == 2);
+  CHECK(run.precision.weights.granularity == Granularity::kPerChannel);
+  CHECK(run.precision.activations.format == "int8");
+}
+
+TEST_CASE("config: --set reaches, replaces and adds") {
+  const RunConfig run =
+      run_of(kRun, {{"accelerator.array.rows", "4"},
+                    {"precision.activations.granularity", "per_group"},  // through a shorthand
+                    {"mapping.tile.m", "64"},                            // was not there
+                    {"mapping.order", "nkm"},
+                    {"layer", "{gemm: {m: 1, n: 2, k: 3}}"},
+                    {"layer.gemm.m", "5"},
+                    {"values", "off"}});
+  CHECK(run.accelerator.array.rows == 4);
+  CHECK(run.accelerator.array.cols == 16);
+  CHECK(run.precision.activations.granularity == Granularity::kPerGroup);
+  CHECK(run.precision.activations.format == "int8");
+  CHECK(run.mapping.tile_m == 64);
+  CHECK(!run.mapping.tile_n);
+  CHECK(run.mapping.order == LoopOrder::kNkm);
+  CHECK(std::get<Gemm>(run.layer.op).m == 5);
+  CHECK(!run.options.values);
+}
+
+TEST_CASE("config: every kind of problem has its place and its words") {
+  CHECK(error_of(replaced(kRun, "rows: 8", "rows: x")) ==
+        "run.yaml:3:17: accelerator.array.rows: expected 1..1024, got \"x\"");
+  CHECK(error_of(replaced(kRun, "rows: 8", "rows: 1025")) ==
+        "run.yaml:3:17: accelerator.array.rows: expected 1..1024, got \"1025\"");
+  CHECK(error_of(replaced(kRun, "rows: 8", "rows: 8.0")) ==
+        "run.yaml:3:17: accelerator.array.rows: expected 1..1024, got \"8.0\"");
+  CHECK(error_of(replaced(kRun, "rows: 8, ", "")) ==
+        "run.yaml:3:10: accelerator.array.rows: missing");
+  CHECK(error_of(replaced(kRun, "dataflow", "dataflw")) ==
+        "run.yaml:3:30: accelerator.array: unknown key \"dataflw\", did you mean \"dataflow\"?");
+  CHECK(error_of(replaced(kRun, "os,", "so,")) ==
+        "run.yaml:3:40: accelerator.array.dataflow: expected one of ws, os, is, got \"so\"");
+  CHECK(error_of(replaced(kRun, "700 MHz", "700")) ==
+        "run.yaml:2:10: accelerator.clock: expected a frequency such as \"1 GHz\" (units: Hz, kHz, "
+        "MHz, GHz), got \"700\"");
+  CHECK(error_of(std::string(kRun) + "layer: {}\n") ==
+        "run.yaml:12:1: duplicate key \"layer\", first given on line 6");
+}
+
+TEST_CASE("config: all problems of all places at once, in the order of the file") {
+  const std::string text = replaced(replaced(kRun, "cols: 16", "cols: 0"), "height: 14, ", "");
+  CHECK(error_of(text, {"accelerator.array.rows=x"}) ==
+        "run.yaml:3:26: accelerator.array.cols: expected 1..1024, got \"0\"\n"
+        "run.yaml:7:11: layer.conv2d.height: missing\n"
+        "--set accelerator.array.rows: expected 1..1024, got \"x\"");
+}
+
+TEST_CASE("config: dram and energy belong to the accelerator, and the run file's win") {
+  const std::string with_both =
+      replaced(kRun, "  clock: 700 MHz", "  dram: {model: ideal, bandwidth: 1 GB/s}");
+  const auto bandwidth = [](const RunConfig& run) {
+    return std::get<IdealDramConfig>(run.dram.model).bandwidth.value;
+  };
+  CHECK(bandwidth(run_of(with_both)) == 12'800'000'000);
+  CHECK(bandwidth(run_of(with_both, {{"dram.bandwidth", "2 GB/s"}})) == 2'000'000'000);
+  CHECK(bandwidth(run_of(with_both, {{"accelerator.dram.bandwidth", "3 GB/s"}})) == 3'000'000'000);
+  CHECK(bandwidth(run_of(with_both, {{"accelerator.dram", "{model: ideal, bandwidth: 4 GB/s}"}})) ==
+        4'000'000'000);
+  CHECK(error_of(replaced(kRun, "12.8 GB/s", "fast")) ==
+        "run.yaml:11:33: dram.bandwidth: expected a bandwidth such as \"12.8 GB/s\" (units: B/s, "
+        "kB/s, KiB/s, MB/s, MiB/s, GB/s, GiB/s, TB/s), got \"fast\"");
+  CHECK(error_of(replaced(kRun, "dram: {model: ideal, bandwidth: 12.8 GB/s}\n", "")) ==
+        "run.yaml:1:1: dram: missing, here and in the accelerator");
+  CHECK(run_of(kRun).energy.name == "horowitz-2014-45nm");
+  CHECK(run_of(kRun, {{"energy", "jouppi-2021-7nm.yaml"}}).energy.name == "jouppi-2021-7nm");
+  const RunConfig hbm = run_of(kRun, {{"energy.dram", "hbm2-3.9pj.yaml"}});
+  CHECK(hbm.energy.name == "horowitz-2014-45nm");
+  CHECK(std::get<DramPerAccess>(hbm.energy.dram.scheme).read.value == 249.6);
+}
+
+TEST_CASE("config: the resolved configuration reads back unchanged") {
+  const boost::json::value json = to_json(run_of(kRun));
+  const RunConfig again = run_of(json_text(json));
+  CHECK(json_text(to_json(again)) == json_text(json));
+  CHECK(content_hash(to_json(again)) == content_hash(json));
+  CHECK(json.at("accelerator").at("clock") == "700 MHz");
+  CHECK(json.at("accelerator").at("buffers").at("input").at("capacity") == "64 KiB");
+  CHECK(json_text(schema_document<RunFile>("run")).find("\"rows\"") != std::string::npos);
+}
+
+TEST_CASE("config: the hash follows the meaning, not the writing") {
+  const auto hash = [](const std::string& text, const std::vector<Override>& overrides = {}) {
+    return content_hash(to_json(run_of(text, overrides)));
+  };
+  CHECK(hash(kRun).size() == 32);
+  CHECK(hash(replaced(kRun, "{rows: 8, cols: 16, ", "{cols: 16, rows: 8, ")) == hash(kRun));
+  CHECK(hash(replaced(kRun, "64 KiB", "65536 B")) == hash(kRun));
+  CHECK(hash(replaced(kRun, "kernel: 3", "kernel: [3, 3]")) == hash(kRun));
+  CHECK(hash(kRun, {{"energy", "horowitz-2014-45nm.yaml"}}) == hash(kRun));  // the default
+  CHECK(hash(kRun, {{"seed", "2"}}) != hash(kRun));
+  CHECK(hash(kRun, {{"energy.dram.per_access.read", "1301 pJ"}}) != hash(kRun));
+  CHECK(hash(kRun, {{"accelerator.array.rows", "9"}}) != hash(kRun));
+}
+
+}  // namespace bitjoule

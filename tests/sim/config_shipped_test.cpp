@@ -1,0 +1,101 @@
+#include <doctest/doctest.h>
+
+#include <map>
+#include <string>
+#include <variant>
+
+#include "core/workload/layer.h"
+#include "sim/config/describe_run.h"
+#include "sim/config/kinds.h"
+#include "sim/config/reader.h"
+#include "sim/config/writer.h"
+
+namespace bitjoule {
+
+TEST_CASE("config: every shipped file is of its folder's kind and reads back from its JSON") {
+  for (const FileKindRow& kind : file_kinds()) {
+    for (const std::string& file : shipped_files(kind.folder)) {
+      CAPTURE(file);
+      const Source source = file_source(file);
+      CHECK(guess_file_kind(source).name == kind.name);
+      const boost::json::value resolved = kind.check(source, {});
+      const boost::json::value again =
+          kind.check(text_source("resolved.json", json_text(resolved)), {});
+      CHECK(json_text(again) == json_text(resolved));
+    }
+  }
+}
+
+TEST_CASE("config: what issue 2 names is shipped") {
+  for (const char* name : {"edge-16x16", "edge-32x32", "tpu-v1-like", "scalesim"})
+    CHECK(!find_file(std::string("accelerators/") + name + ".yaml", "", "").empty());
+}
+
+TEST_CASE("config: layer files have the MACs of workloads.md") {
+  const std::map<std::string, std::int64_t> macs = {
+      {"article-filter", 14 * 14 * 256 * std::int64_t{3 * 3 * 256}},
+      {"resnet50-conv1", 118013952},
+      {"resnet50-s1b0c1", 12845056},
+      {"resnet50-s1b0c2", 115605504},
+      {"resnet50-s1b0c3", 51380224},
+      {"resnet50-s2b1c2", 115605504},
+      {"resnet50-s3b0ds", 102760448},
+      {"resnet50-s3b1c2", 115605504},
+      {"resnet50-s3b1c3", 51380224},
+      {"resnet50-s4b0c2", 115605504},
+      {"resnet50-s4b1c1", 51380224},
+      {"resnet50-s4b1c2", 115605504},
+      {"resnet50-fc", 2048000},
+      {"mobilenetv1-conv0", 10838016},
+      {"mobilenetv1-dw2", 1806336},
+      {"mobilenetv1-pw2", 25690112},
+      {"mobilenetv1-dw7", 903168},
+      {"mobilenetv1-pw7", 51380224},
+      {"mobilenetv1-pw13", 51380224},
+      {"llama2-7b-attention-decode", 16777216},
+      {"llama2-7b-gate-up-decode", 45088768},
+      {"llama2-7b-down-decode", 45088768},
+      {"llama2-7b-head-decode", 131072000},
+      {"llama2-7b-attention-prefill", 128 * 16777216LL},
+      {"llama2-7b-gate-up-prefill", 128 * 45088768LL},
+      {"llama2-7b-down-prefill", 128 * 45088768LL},
+      {"llama2-7b-head-prefill", 128 * 131072000LL},
+      {"tpu-v1-mlp", 200 * 20000000LL / 5},
+      {"scalesim-g64", 64 * 64 * 64}};
+  CHECK(shipped_files("layers").size() == macs.size());
+  for (const auto& [name, expected] : macs) {
+    CAPTURE(name);
+    const Layer layer = read_document<Layer>(file_source(name + ".yaml"));
+    CHECK(layer.name == name);
+    CHECK(gemm_extents(layer.op).macs() == expected);
+  }
+}
+
+TEST_CASE("config: the shipped machines feed their arrays at full rate") {
+  for (const std::string& file : shipped_files("accelerators")) {
+    CAPTURE(file);
+    const AcceleratorConfig machine = read_document<AcceleratorFile>(file_source(file)).machine;
+    const auto bits_per_cycle = [](const BufferConfig& buffer) {
+      return buffer.banks * buffer.port_width.value;
+    };
+    CHECK(bits_per_cycle(machine.buffers.input) >= machine.array.rows * machine.array.pe.width);
+    CHECK(bits_per_cycle(machine.buffers.weight) >= machine.array.cols * machine.array.pe.width);
+    CHECK(bits_per_cycle(machine.buffers.accumulator) >= machine.array.cols * 32);
+  }
+}
+
+TEST_CASE("config: TPU v1's published figures follow from its file") {
+  const AcceleratorFile file = read_document<AcceleratorFile>(file_source("tpu-v1-like.yaml"));
+  const AcceleratorConfig& machine = file.machine;
+  const std::int64_t macs_per_second =
+      machine.array.rows * machine.array.cols * machine.clock.value;
+  // Jouppi et al., ISCA 2017: 92 TOPS at two operations per MAC, ridge at 1350 MACs per byte.
+  CHECK(2 * macs_per_second == 91'750'400'000'000);
+  const auto& memory = std::get<IdealDramConfig>(file.dram->model);
+  CHECK(macs_per_second / memory.bandwidth.value == 1349);
+  CHECK(machine.buffers.weight.capacity.value == 4 * 256 * 256);
+  CHECK(machine.buffers.accumulator.capacity.value == 4096 * 256 * 32 / 8);
+  CHECK(machine.buffers.input.capacity.value + machine.buffers.output.capacity.value == 24 << 20);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,215 @@
+// The array PE by PE against the array in closed form: equal cycles, causes, counts and bits, on
+// random machines, layers and formats.
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/mapping/mapper.h"
+#include "hw/accelerator.h"
+#include "sim/run/layer_runner.h"
+#include "sim/run/output_check.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr unsigned kSeed = 20140209;
+
+class Random {
+ public:
+  explicit Random(unsigned seed) : engine_(seed) {}
+  std::int64_t between(std::int64_t lo, std::int64_t hi) {
+    return lo + static_cast<std::int64_t>(engine_() % static_cast<std::uint64_t>(hi - lo + 1));
+  }
+  template <class T>
+  T one_of(std::initializer_list<T> values) {
+    return values.begin()[between(0, static_cast<std::int64_t>(values.size()) - 1)];
+  }
+  bool coin() { return between(0, 1) == 1; }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+BufferConfig random_buffer(Random& r, std::int64_t kib) {
+  BufferConfig b;
+  b.capacity = Bytes(kib * 1024);
+  b.banks = r.one_of<std::int64_t>({1, 2, 8});
+  b.port_width = Bits(r.one_of<std::int64_t>({16, 64, 256}));
+  b.double_buffered = r.between(0, 3) != 0;
+  return b;
+}
+
+AcceleratorConfig random_machine(Random& r) {
+  AcceleratorConfig m;
+  m.clock = Hertz(r.one_of<std::int64_t>({1'000'000'000, 700'000'000}));
+  m.array.rows = r.between(1, 6);
+  m.array.cols = r.between(1, 6);
+  m.array.dataflow = r.one_of(
+      {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
+  m.array.overlap = r.one_of({Overlap::kNone, Overlap::kWeights, Overlap::kFull});
+  m.array.edge_folds = r.one_of({EdgeFolds::kFull, EdgeFolds::kExact});
+  m.array.pe.packing = r.one_of({Packing::kWidest, Packing::kProduct, Packing::kNone});
+  m.buffers.input = random_buffer(r, 4);
+  m.buffers.weight = random_buffer(r, 4);
+  m.buffers.accumulator = random_buffer(r, 4);
+  m.buffers.output = random_buffer(r, 2);
+  m.buffers.scale = random_buffer(r, 4);
+  m.dequantizer.lanes = r.one_of<std::int64_t>({1, 3, 8, 64});
+  m.dequantizer.latency = Cycles(r.between(0, 9));
+  m.dequantizer.placement =
+      r.one_of({DequantizerPlacement::kArrayEdge, DequantizerPlacement::kDramSide});
+  m.output_unit.lanes = r.one_of<std::int64_t>({1, 4, 16});
+  m.dma.outstanding = r.one_of<std::int64_t>({1, 4, 64});
+  return m;
+}
+
+LayerOp random_layer(Random& r) {
+  switch (r.between(0, 2)) {
+    case 0:
+      return Gemm{r.between(1, 20), r.between(1, 20), 32 * r.between(1, 3)};
+    case 1:
+      return Matmul{2 * r.between(1, 2), r.between(1, 9), r.between(1, 9), 32 * r.between(1, 2),
+                    r.one_of<std::int64_t>({1, 2})};
+    default: {
+      Conv2d c;
+      c.batch = r.between(1, 2);
+      c.height = r.between(3, 8);
+      c.width = r.between(3, 8);
+      c.groups = r.one_of<std::int64_t>({1, 1, 2, 4});
+      c.channels = c.groups * r.between(1, 5);
+      c.filters = c.groups * r.between(1, 5);
+      c.kernel_h = r.between(1, 3);
+      c.kernel_w = r.between(1, 3);
+      c.stride_h = r.between(1, 2);
+      c.stride_w = r.between(1, 2);
+      c.pad_top = r.between(0, 1);
+      c.pad_left = r.between(0, 1);
+      c.pad_bottom = r.between(0, 1);
+      c.pad_right = r.between(0, 1);
+      return c;
+    }
+  }
+}
+
+TensorFormat format_of(const std::string& name, Granularity granularity, bool symmetric) {
+  TensorFormat f;
+  f.format = name;
+  f.granularity = granularity;
+  f.group_size = 32;
+  f.symmetric = symmetric;
+  return f;
+}
+
+Precision random_precision(Random& r, bool matrix) {
+  Precision p;
+  const bool float_activations = r.coin();
+  const auto granularity =
+      r.one_of({Granularity::kPerTensor, Granularity::kPerChannel, Granularity::kPerGroup});
+  p.weights = format_of(r.one_of<std::string>({"int8", "int4", "int2", "int16", "fp32", "fp16",
+                                               "bf16", "nf4", "fp8_e4m3"}),
+                        granularity, r.coin());
+  if (matrix && r.coin())
+    p.weights = format_of(r.one_of<std::string>({"q4_0", "q8_0", "q4_1", "q5_0", "mxfp4"}),
+                          Granularity::kPerTensor, true);
+  p.activations = float_activations ? format_of(r.one_of<std::string>({"fp32", "fp16", "bf16"}),
+                                                Granularity::kPerTensor, true)
+                                    : format_of(r.one_of<std::string>({"int8", "int4", "int16"}),
+                                                Granularity::kPerTensor, r.coin());
+  if (r.coin()) p.output = format_of("int8", Granularity::kPerTensor, true);
+  if (r.coin()) p.output = format_of("fp32", Granularity::kPerTensor, true);
+  p.requantize = r.one_of({Requantize::kOnnxHalfEven, Requantize::kTfliteDoubleRounding,
+                           Requantize::kTfliteSingleRounding});
+  return p;
+}
+
+struct Pair {
+  AcceleratorConfig machine;
+  std::unique_ptr<Accelerator> fast, pe;
+};
+
+void compare(const LayerOutcome& fast, const LayerOutcome& pe) {
+  CHECK(fast.cycles.value == pe.cycles.value);
+  for (std::size_t i = 0; i < kCauses; ++i) {
+    CAPTURE(cause_name(static_cast<Cause>(i)));
+    CHECK(fast.stalls.cycles[i] == pe.stalls.cycles[i]);
+  }
+  CHECK(fast.counts == pe.counts);
+  for (std::size_t i = 0; i < kTensors; ++i) {
+    CHECK(fast.traffic.tensors[i].bursts == pe.traffic.tensors[i].bursts);
+    CHECK(fast.traffic.tensors[i].read_bytes == pe.traffic.tensors[i].read_bytes);
+  }
+}
+
+/// Runs one layer on both; false where the layer does not fit the machine.
+bool run_both(Pair& pair, const LayerOp& op, const Precision& precision) {
+  MappingProblem problem;
+  Mapping mapping;
+  try {
+    problem = make_problem(pair.machine, pair.fast->memory(), op, precision, {});
+    mapping = map_layer(problem, {});
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kInput) throw;
+    return false;
+  }
+  const Program program = make_program(problem, mapping.tiling);
+  RunOptions options;
+  options.verify = Verify::kFull;
+  LayerCheck fast_check(problem, mapping.tiling, op, precision.requantize, options);
+  LayerCheck pe_check(problem, mapping.tiling, op, precision.requantize, options);
+  const LayerOutcome fast = pair.fast->run(problem, program, &fast_check.values());
+  const LayerOutcome pe = pair.pe->run(problem, program, &pe_check.values());
+  compare(fast, pe);
+  CHECK(fast.counts.macs == problem.layer.extents.macs());
+  CHECK(fast.stalls.total() == fast.cycles.value);
+  const OutputCheck a = fast_check.finish(), b = pe_check.finish();
+  // A sum that left the accumulators is reported; what it leaves there is no result.
+  if (a.overflows == 0) {
+    CHECK_MESSAGE(a.wrong == 0, a.first_difference);
+    CHECK_MESSAGE(b.wrong == 0, b.first_difference);
+  }
+  CHECK(a.overflows == b.overflows);
+  CHECK(fast_check.values().outputs() == pe_check.values().outputs());
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") {
+  use_femtosecond_resolution();
+  MESSAGE("seed ", kSeed);
+  Random r(kSeed);
+  DramConfig dram;
+  std::vector<Pair> pairs;
+  for (int i = 0; i < 120; ++i) {
+    const AcceleratorConfig machine = random_machine(r);
+    dram.model = IdealDramConfig{
+        BytesPerSecond(r.one_of<std::int64_t>({400'000'000, 6'400'000'000, 1'000'000'000'000})),
+        Femtoseconds(r.one_of<std::int64_t>({0, 37'000'000})), Bytes(32),
+        Bytes(std::int64_t{1} << 30)};
+    const std::string name = "m" + std::to_string(i);
+    pairs.push_back(
+        {machine,
+         std::make_unique<Accelerator>((name + "_fast").c_str(), machine, dram, Fidelity::kFast),
+         std::make_unique<Accelerator>((name + "_pe").c_str(), machine, dram, Fidelity::kPe)});
+  }
+  int ran = 0;
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    for (int j = 0; j < 8; ++j) {
+      const LayerOp op = random_layer(r);
+      const bool matrix = !std::holds_alternative<Conv2d>(op);
+      const Precision precision = random_precision(r, matrix);
+      CAPTURE(i);
+      CAPTURE(j);
+      CAPTURE(precision.weights.format);
+      CAPTURE(precision.activations.format);
+      ran += run_both(pairs[i], op, precision) ? 1 : 0;
+    }
+  MESSAGE(ran, " of ", pairs.size() * 8, " ran");
+  CHECK(ran > 900);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,99 @@
+#include <doctest/doctest.h>
+
+#include "core/error.h"
+#include "sim/formats/gguf.h"
+#include "support/gguf_builder.h"
+
+using namespace bitjoule;
+using namespace bitjoule::test;
+
+namespace {
+
+GgufFile parse(const std::string& bytes) { return parse_gguf(Blob::from_memory("m.gguf", bytes)); }
+
+std::string message_of(const std::string& bytes) {
+  try {
+    parse(bytes);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+GgufBuilder small() {
+  const std::string two_ints = little_endian(std::uint32_t{5}) + little_endian(std::uint64_t{2}) +
+                               little_endian(7) + little_endian(-8);
+  const std::string words = little_endian(std::uint32_t{8}) + little_endian(std::uint64_t{2}) +
+                            gguf_string("a") + gguf_string("bc");
+  return GgufBuilder()
+      .text("general.architecture", "llama")
+      .number("llama.block_count", 3)
+      .entry("heads", 9, two_ints)
+      .entry("tokens", 9, words)
+      .tensor("w", {32, 2}, 2, std::string(36, 'q'))  // two rows of one q4_0 block
+      .tensor("norm", {3}, 0, std::string(12, '\0'));
+}
+
+}  // namespace
+
+TEST_CASE("gguf: metadata and tensors, rows last") {
+  for (std::uint32_t version : {2u, 3u}) {
+    GgufBuilder builder = small();
+    std::string bytes = builder.bytes();
+    bytes[4] = static_cast<char>(version);
+    const GgufFile file = parse(bytes);
+    CHECK(file.version == version);
+    CHECK(file.string("general.architecture") == "llama");
+    CHECK(file.integer("llama.block_count") == 3);
+    CHECK(std::get<std::vector<double>>(file.metadata.at("heads")) == std::vector<double>{7, -8});
+    CHECK(std::get<GgufStrings>(file.metadata.at("tokens")).count == 2);
+    REQUIRE(file.tensors.size() == 2);
+    CHECK(file.tensors[0].shape == std::vector<std::int64_t>{2, 32});
+    CHECK(file.tensors[0].type->format == std::string("q4_0"));
+    CHECK(file.tensors[0].bytes == 36);
+    CHECK(file.tensors[0].data[35] == 'q');
+    CHECK(to_floats(file.tensors[1]) == std::vector<float>{0, 0, 0});
+  }
+}
+
+TEST_CASE("gguf: the header alone is enough without data") {
+  const GgufFile file = parse(small().header());
+  CHECK(file.tensors.size() == 2);
+  CHECK(!file.has_data);
+  CHECK(file.tensors[0].data == nullptr);
+  CHECK(parse(small().bytes()).has_data);
+}
+
+TEST_CASE("gguf: every truncation is refused") {
+  const std::string whole = small().bytes();
+  // The builder pads the last tensor's data to 32 bytes; those may be missing.
+  for (std::size_t size = 0; size < whole.size() - 20; ++size) {
+    if (size == small().header().size()) continue;
+    CAPTURE(size);
+    CHECK_THROWS_AS(parse(whole.substr(0, size)), Error);
+  }
+}
+
+TEST_CASE("gguf: faults are named") {
+  CHECK(message_of("GGML") == "m.gguf: byte 4: no GGUF file: the magic is missing");
+  CHECK(message_of(GgufBuilder(1).bytes()) ==
+        "m.gguf: byte 8: version: expected 2 or 3 (little-endian), got 1");
+  const std::string many = "GGUF" + little_endian(3) + little_endian(std::uint64_t{1} << 60) +
+                           little_endian(std::uint64_t{0});
+  CHECK(message_of(many) ==
+        "m.gguf: byte 24: tensors: a count of 1152921504606846976 does not fit the 0 bytes that "
+        "follow");
+  CHECK(message_of(GgufBuilder().tensor("w", {32}, 77, "").bytes()) ==
+        "m.gguf: tensor \"w\": ggml type 77 is unknown");
+  CHECK(message_of(GgufBuilder().tensor("w", {33}, 2, "").bytes()) ==
+        "m.gguf: tensor \"w\": a row of 33 elements does not hold whole q4_0 blocks of 32");
+  CHECK(message_of(GgufBuilder().tensor("w", {1 << 30, 1 << 30}, 0, "").bytes()) ==
+        "m.gguf: tensor \"w\": more than 70368744177664 elements");
+  CHECK(message_of(GgufBuilder().tensor("w", {32}, 2, "short").bytes()) == "");  // padded to 32
+  CHECK(message_of(GgufBuilder().tensor("w", {64, 9}, 2, "short").bytes()) ==
+        "m.gguf: tensor \"w\": 324 bytes at 0 leave the 32 bytes of data");
+  CHECK(message_of(GgufBuilder().number("k", 1).number("k", 2).bytes()) ==
+        "m.gguf: byte 58: metadata key \"k\" occurs twice");
+  CHECK(message_of(GgufBuilder().number("general.alignment", 3).bytes()) ==
+        "m.gguf: general.alignment: expected a power of two, got 3");
+}

@@ -1,0 +1,230 @@
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "core/error.h"
+#include "sim/import/import.h"
+#include "sim/network/network_file.h"
+#include "support/onnx_builder.h"
+
+using namespace bitjoule;
+using namespace bitjoule::test;
+
+namespace {
+
+Imported import_model(const OnnxModel& model, const ImportOptions& options = {}) {
+  return import_onnx(Blob::from_memory("m.onnx", model.bytes()), options);
+}
+
+std::map<std::string, NetworkLayer> layers_of(const OnnxModel& model,
+                                              const ImportOptions& options = {}) {
+  const Network network = read_network(text_source("m.yaml", import_model(model, options).yaml));
+  std::map<std::string, NetworkLayer> layers;
+  for (const NetworkLayer& layer : network.layers) layers[layer.name] = layer;
+  return layers;
+}
+
+std::string message_of(const OnnxModel& model, const ImportOptions& options = {}) {
+  try {
+    import_model(model, options);
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::kInput);
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("onnx: a small CNN, with batch norm and activation folded") {
+  ImportOptions options;
+  options.batch = 2;
+  const Imported imported = import_model(small_cnn(), options);
+  const Network network = read_network(text_source("m.yaml", imported.yaml));
+  const std::int64_t conv = 2 * 16 * 16 * 8 * 27, depthwise = 2 * 8 * 8 * 8 * 9, fc = 2 * 10 * 8;
+  CHECK(total_macs(network) == conv + depthwise + fc);
+  // Weights, gamma and beta, depthwise weights and bias, classifier and bias.
+  CHECK(total_parameters(network) == 8 * 27 + 2 * 8 + 8 * 9 + 8 + 80 + 10);
+
+  auto layers = layers_of(small_cnn(), options);
+  const NetworkLayer& c0 = layers.at("c0");
+  CHECK(c0.kind == "conv");
+  CHECK(c0.activation == "relu");
+  CHECK(c0.batch_norm_epsilon > 0);
+  CHECK(c0.tensors.at("weights").layout == TensorLayout::kChannelsFirst);
+  CHECK(c0.tensors.at("weights").file == "m.onnx");
+  CHECK(c0.tensors.at("variance").tensor == "var");
+  CHECK(c0.inputs == std::vector<std::string>{"image.channels_last"});
+  CHECK(layers.count("n0") + layers.count("r0") == 0);
+  CHECK(layers.at("c1").kind == "depthwise");
+  CHECK(std::get<VectorOp>(layers.at("p0").op).kind == VectorKind::kMaxPool);
+  // One factor per channel: channels are the last axis, so it needs one axis only.
+  const VectorOp& factor = std::get<VectorOp>(layers.at("m1").op);
+  CHECK(factor.shape == std::vector<std::int64_t>{2, 8, 8, 8});
+  CHECK(factor.operand_shapes[1] == std::vector<std::int64_t>{8});
+  CHECK(layers.at("m1").inputs == std::vector<std::string>{"c1", kOperandInput});
+  CHECK(layers.at("l").tensors.at("weights").layout == TensorLayout::kNative);
+  CHECK(network.outputs == std::vector<std::string>{"y"});
+  CHECK(network.inputs[0].shape == std::vector<std::int64_t>{2, 3, 16, 16});
+}
+
+TEST_CASE("onnx: attention between activations, weights as k rows of n") {
+  OnnxModel m;
+  m.input("x", {1, 5, 16}).output("y");
+  m.constant("wq", {16, 8}).constant("wk", {16, 8});
+  m.node("MatMul", {"x", "wq"}, "q");
+  m.node("MatMul", {"x", "wk"}, "k");
+  OnnxModel::set(m.node("Transpose", {"k"}, "kt"), "perm", {0, 2, 1});
+  m.node("MatMul", {"q", "kt"}, "s");
+  m.node("Softmax", {"s"}, "y");
+  auto layers = layers_of(m);
+  CHECK(layers.at("q").tensors.at("weights").layout == TensorLayout::kTransposed);
+  CHECK(layer_macs(layers.at("q")) == 5 * 16 * 8);
+  const Matmul& scores = std::get<Matmul>(layers.at("s").op);
+  CHECK(scores.batch == 1);
+  CHECK(scores.m == 5);
+  CHECK(scores.n == 5);
+  CHECK(scores.k == 8);
+  CHECK(layers.at("s").kind == "attention");
+}
+
+TEST_CASE("onnx: quantize and dequantize fold into the layer between them") {
+  OnnxModel m;
+  const int i8 = onnx::TensorProto::INT8, u8 = onnx::TensorProto::UINT8;
+  m.input("x", {1, 4, 6, 6}).output("y");
+  m.constant("xs", {}).constant("xz", {}, u8, {128});
+  m.constant("wq", {8, 4, 1, 1}, i8).constant("ws", {8}).constant("wz", {8}, i8);
+  m.constant("ys", {}).constant("yz", {}, u8, {3});
+  m.node("QuantizeLinear", {"x", "xs", "xz"}, "xq");
+  m.node("DequantizeLinear", {"xq", "xs", "xz"}, "xd");
+  OnnxModel::set(m.node("DequantizeLinear", {"wq", "ws", "wz"}, "wd"), "axis", std::int64_t{0});
+  m.node("Conv", {"xd", "wd"}, "c");
+  m.node("Relu", {"c"}, "r");
+  m.node("QuantizeLinear", {"r", "ys", "yz"}, "q");
+  m.node("DequantizeLinear", {"q", "ys", "yz"}, "y");
+  auto layers = layers_of(m);
+  const NetworkLayer& c = layers.at("c");
+  CHECK(c.precision.mac == "int8");
+  CHECK(c.precision.activations->format == "uint8");
+  CHECK(!c.precision.activations->symmetric);  // zero-point 128
+  CHECK(c.precision.weights->format == "int8");
+  CHECK(c.precision.weights->granularity == Granularity::kPerChannel);
+  CHECK(c.precision.weights->symmetric);  // all zero-points are 0
+  CHECK(c.precision.output->format == "uint8");
+  CHECK(c.precision.requantize == Requantize::kOnnxHalfEven);
+  CHECK(c.activation == "relu");
+  CHECK(c.tensors.at("weights").tensor == "wq");
+  CHECK(c.tensors.at("input_scale").tensor == "xs");
+  CHECK(c.tensors.at("output_zero_point").tensor == "yz");
+  // The network's input is quantized by the vector unit, its output dequantized there.
+  CHECK(std::get<VectorOp>(layers.at("xq").op).kind == VectorKind::kQuantizeLinear);
+  CHECK(std::get<VectorOp>(layers.at("y").op).kind == VectorKind::kDequantizeLinear);
+  CHECK(layers.count("wd") == 0);
+}
+
+TEST_CASE("onnx: integer operators keep scales and zero-points, also as run-time inputs") {
+  OnnxModel m;
+  const int u8 = onnx::TensorProto::UINT8;
+  m.input("x", {1, 1, 7, 7}, u8).input("w", {2, 1, 3, 3}, u8).input("xz", {}, u8);
+  m.output("y", onnx::TensorProto::INT32);
+  m.node("ConvInteger", {"x", "w", "xz"}, "y");
+  auto layers = layers_of(m);
+  const NetworkLayer& y = layers.at("y");
+  CHECK(y.accumulators);
+  CHECK(y.tensors.at("weights").input == "w");
+  CHECK(y.tensors.at("weights").layout == TensorLayout::kChannelsFirst);
+  CHECK(y.tensors.at("input_zero_point").input == "xz");
+  CHECK(layers.count("y.channels_first") == 1);  // what leaves is in ONNX's order
+}
+
+TEST_CASE("onnx: padding of auto_pad and ceil_mode follows the inferred size") {
+  OnnxModel m;
+  m.input("x", {1, 2, 5, 5}).output("y").output("p").constant("w", {2, 2, 3, 3});
+  onnx::NodeProto& conv = m.node("Conv", {"x", "w"}, "y");
+  OnnxModel::set(conv, "strides", {2, 2});
+  auto* mode = conv.add_attribute();
+  mode->set_name("auto_pad");
+  mode->set_type(onnx::AttributeProto::STRING);
+  mode->set_s("SAME_UPPER");
+  onnx::NodeProto& pool = m.node("MaxPool", {"x"}, "p");
+  OnnxModel::set(pool, "kernel_shape", {2, 2});
+  OnnxModel::set(pool, "strides", {2, 2});
+  OnnxModel::set(pool, "ceil_mode", std::int64_t{1});
+  auto layers = layers_of(m);
+  const Conv2d& c = std::get<Conv2d>(layers.at("y").op);
+  CHECK(c.out_height() == 3);  // ceil(5 / 2)
+  CHECK(c.pad_top == 1);       // (3 - 1) * 2 + 3 - 5 = 2, half before
+  CHECK(c.pad_bottom == 1);
+  const VectorOp& p = std::get<VectorOp>(layers.at("p").op);
+  CHECK(p.elements() == 3 * 3 * 2);
+  CHECK(p.window->pad_bottom == 1);
+}
+
+TEST_CASE("onnx: faults name the node or the input") {
+  OnnxModel unknown;
+  unknown.input("x", {4}).output("y");
+  unknown.node("Softsign", {"x"}, "a");
+  unknown.node("Mish", {"a"}, "y");
+  CHECK(message_of(unknown) ==
+        "m.onnx: unknown operators (--skip-unknown leaves them out): Softsign (node "
+        "\"Softsign_a\"), Mish (node \"Mish_y\")");
+
+  OnnxModel partly;
+  partly.input("x", {4}).output("y");
+  partly.node("Softsign", {"x"}, "a");
+  partly.node("Relu", {"a"}, "y");
+  ImportOptions skip;
+  skip.skip_unknown = true;
+  CHECK(import_model(partly, skip).notes.size() == 1);
+  CHECK(layers_of(partly, skip).at("y").inputs == std::vector<std::string>{"a"});
+
+  OnnxModel cycle;
+  cycle.input("x", {4}).output("y");
+  cycle.node("Add", {"x", "b"}, "a");
+  cycle.node("Add", {"x", "a"}, "b");
+  cycle.node("Relu", {"b"}, "y");
+  CHECK(message_of(cycle) ==
+        "m.onnx: node \"Add_a\" (Add): reads \"b\" before it is produced: the graph has a cycle, "
+        "is not sorted, or lacks a node");
+
+  OnnxModel open;
+  open.input("x", {1, 0}).output("y");
+  open.node("Relu", {"x"}, "y");
+  CHECK(message_of(open) == "m.onnx: input \"x\": dimension 1 (\"N\") is open: give --size N=N");
+  ImportOptions sized;
+  sized.sizes = {{"N", 7}};
+  CHECK(output_elements(layers_of(open, sized).at("y")) == 7);
+  sized.sizes = {{"M", 7}};
+  CHECK(message_of(open, sized) != "");
+
+  OnnxModel mismatch;
+  mismatch.input("x", {2, 3}).output("y").constant("w", {4, 5});
+  mismatch.node("MatMul", {"x", "w"}, "y");
+  CHECK(message_of(mismatch).find("m.onnx: ") == 0);
+
+  OnnxModel huge;
+  huge.input("x", {1, std::int64_t{1} << 40, 3, 3}).output("y");
+  huge.constant("w", {1, 1, 3, 3});
+  OnnxModel::set(huge.node("Conv", {"x", "w"}, "y"), "group", std::int64_t{1} << 40);
+  CHECK(message_of(huge).find("m.onnx: ") == 0);
+}
+
+TEST_CASE("onnx: truncated and damaged models are refused or read, never worse") {
+  const std::string whole = small_cnn().bytes();
+  for (std::size_t size = 0; size < whole.size(); size += 7) {
+    try {
+      import_onnx(Blob::from_memory("m.onnx", whole.substr(0, size)), {});
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::kInput);
+    }
+  }
+  for (std::size_t at = 0; at < whole.size(); at += 11) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x5a);
+    try {
+      import_onnx(Blob::from_memory("m.onnx", damaged), {});
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::kInput);
+    }
+  }
+}

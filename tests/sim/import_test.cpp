@@ -1,0 +1,257 @@
+#include "sim/import/import.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "core/error.h"
+#include "sim/config/describe_run.h"
+#include "sim/config/reader.h"
+#include "sim/network/network_file.h"
+#include "support/gguf_builder.h"
+
+using namespace bitjoule;
+using namespace bitjoule::test;
+
+namespace {
+
+Imported import_text(const std::string& name, const std::string& text,
+                     const ImportOptions& options = {}) {
+  const Blob blob = Blob::from_memory(name, text);
+  return find_importer("", blob).import(blob, options);
+}
+
+Network network_of(const Imported& imported) {
+  return read_network(text_source("imported.yaml", imported.yaml));
+}
+
+std::string message_of(const std::string& name, const std::string& text) {
+  try {
+    import_text(name, text);
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::kInput);
+    return error.what();
+  }
+  return "";
+}
+
+std::map<std::string, NetworkLayer> by_name(const Network& network) {
+  std::map<std::string, NetworkLayer> layers;
+  for (const NetworkLayer& layer : network.layers) layers[layer.name] = layer;
+  return layers;
+}
+
+}  // namespace
+
+TEST_CASE("import: SCALE-Sim convolutions, with every shape of line") {
+  const std::string text =
+      "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, "
+      "Strides,\n"
+      "Conv1, 224, 224, 7, 7, 3, 64, 2,\n"
+      "Conv1,56,56,3,3,64,64,1\r\n"
+      "\n"
+      "Conv3, 56, 28, 3, 1, 64, 64, 2, 1,\n"
+      "Conv4, 56, 56, 3, 3, 64, 64, 1, 2:4,\n";
+  const Imported imported = import_text("dir/resnet.csv", text);
+  const Network network = network_of(imported);
+  REQUIRE(network.layers.size() == 4);
+  CHECK(network.name == "resnet.csv");
+  CHECK(network.layers[1].name == "Conv1_2");
+  // SCALE-Sim rounds (224 - 7) / 2 + 1 = 109.5 up: 110 x 110 windows (its report's m = 12100).
+  const GemmExtents e = gemm_extents(std::get<Conv2d>(network.layers[0].op));
+  CHECK(e.m == 110 * 110);
+  CHECK(e.k == 7 * 7 * 3);
+  CHECK(e.n == 64);
+  CHECK(std::get<Conv2d>(network.layers[2].op).stride_w == 1);
+  CHECK(output_elements(network.layers[2]) == 28 * 28 * 64);
+  CHECK(imported.notes.size() == 1);  // sparsity
+}
+
+TEST_CASE("import: SCALE-Sim GEMMs") {
+  const Network network =
+      network_of(import_text("g.csv", "Layer, M, N, K,\ng32, 32, 16, 8,\ngx, 5, 6, 7, 1:1\n"));
+  REQUIRE(network.layers.size() == 2);
+  CHECK(total_macs(network) == 32 * 16 * 8 + 5 * 6 * 7);
+}
+
+TEST_CASE("import: faults in SCALE-Sim files name the line") {
+  CHECK(message_of("t.csv", "header\n") == "t.csv: no layers");
+  CHECK(message_of("t.csv", "header\na,1,2\n") ==
+        "t.csv:2: expected name, M, N, K or name and 7 sizes of a convolution, got 3 cells");
+  CHECK(message_of("t.csv", "header\na,1,2,x\n") ==
+        "t.csv:2, column 4: expected a positive integer, got \"x\"");
+  CHECK(message_of("t.csv", "header\na,3,3,5,5,1,1,1\n").find("t.csv:2: conv2d.kernel[0]") == 0);
+  CHECK(message_of("t.cfg", "ArrayHeight: 3\n") == "t.cfg:1: expected [section] or key: value");
+  CHECK(message_of("t.cfg", "[architecture_presets]\nArrayHeight: 3\n") ==
+        "t.cfg: [architecture_presets] arraywidth is missing");
+}
+
+TEST_CASE("import: a SCALE-Sim hardware file becomes an accelerator") {
+  const std::string text =
+      "[general]\nrun_name = my_array\n\n[architecture_presets]\nArrayHeight:    12\n"
+      "ArrayWidth:     14\nIfmapSramSzkB:    108\nFilterSramSzkB:   109\nOfmapSramSzkB:    110\n"
+      "IfmapOffset:    0\nDataflow : os\nBandwidth : 10\n\n[run_presets]\n"
+      "InterfaceBandwidth: USER\n";
+  const Imported imported = import_text("scale.cfg", text);
+  const auto file = read_document<AcceleratorFile>(text_source("a.yaml", imported.yaml));
+  CHECK(file.machine.name == "my_array");
+  CHECK(file.machine.array.rows == 12);
+  CHECK(file.machine.array.cols == 14);
+  CHECK(file.machine.array.dataflow == Dataflow::kOutputStationary);
+  CHECK(file.machine.array.overlap == Overlap::kNone);
+  CHECK(file.machine.buffers.input.capacity == Bytes(108 * 1024));
+  CHECK(file.machine.buffers.weight.capacity == Bytes(109 * 1024));
+  CHECK(file.machine.buffers.output.capacity == Bytes(110 * 1024));
+  CHECK(imported.yaml.find("10 GB/s") != std::string::npos);
+}
+
+TEST_CASE("import: config.json families") {
+  const char* const llama = R"({"model_type":"llama","_name_or_path":"meta/l","hidden_size":4096,
+    "num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":32,
+    "intermediate_size":11008,"vocab_size":32000,"rms_norm_eps":1e-5,"tie_word_embeddings":false})";
+  const Network network = network_of(import_text("config.json", llama));
+  CHECK(network.name == "meta/l");
+  CHECK(total_parameters(network) == 6'738'415'616);
+
+  // Qwen2-0.5B: 494,032,768 parameters (model card), biases on q, k and v, tied embeddings.
+  const char* const qwen = R"({"model_type":"qwen2","hidden_size":896,"num_hidden_layers":24,
+    "num_attention_heads":14,"num_key_value_heads":2,"intermediate_size":4864,"vocab_size":151936,
+    "tie_word_embeddings":true,"rope_theta":1000000.0})";
+  CHECK(total_parameters(network_of(import_text("config.json", qwen))) == 494'032'768);
+
+  // Gemma-2B: 2,506,172,416 parameters (model card), heads of 256.
+  const char* const gemma = R"({"model_type":"gemma","hidden_size":2048,"num_hidden_layers":18,
+    "num_attention_heads":8,"num_key_value_heads":1,"head_dim":256,"intermediate_size":16384,
+    "vocab_size":256000})";
+  CHECK(total_parameters(network_of(import_text("config.json", gemma))) == 2'506'172'416);
+
+  const char* const gpt2 = R"({"model_type":"gpt2","n_embd":768,"n_layer":12,"n_head":12,
+    "n_inner":null,"vocab_size":50257,"n_positions":1024})";
+  CHECK(total_parameters(network_of(import_text("config.json", gpt2))) == 124'439'808);
+
+  const char* const bert = R"({"model_type":"bert","hidden_size":768,"num_hidden_layers":12,
+    "num_attention_heads":12,"intermediate_size":3072,"vocab_size":30522,
+    "max_position_embeddings":512,"type_vocab_size":2})";
+  ImportOptions options;
+  options.sizes = {{"tokens", 7}};
+  options.batch = 3;
+  const Network encoder = network_of(import_text("config.json", bert, options));
+  CHECK(total_parameters(encoder) == 109'482'240);
+  CHECK(encoder.parameters.at("rows") == 21);
+}
+
+TEST_CASE("import: quantization_config becomes formats") {
+  const auto with = [](const std::string& quantization) {
+    return by_name(network_of(import_text(
+        "config.json", R"({"model_type":"mistral","hidden_size":64,"num_hidden_layers":2,
+          "num_attention_heads":4,"intermediate_size":128,"vocab_size":100,
+          "torch_dtype":"bfloat16","quantization_config":)" +
+                           quantization + "}")));
+  };
+  auto layers = with(R"({"quant_method":"gptq","bits":4,"group_size":128,"sym":true})");
+  CHECK(layers["blk.*.q"].precision.weights->format == "int4");
+  CHECK(layers["blk.*.q"].precision.weights->granularity == Granularity::kPerGroup);
+  CHECK(layers["blk.*.q"].precision.weights->group_size == 128);
+  CHECK(layers["blk.*.q"].precision.weights->scale == "fp16");
+  CHECK(layers["head"].precision.weights->format == "bf16");
+  CHECK(!layers["blk.*.qk"].precision.weights);
+
+  layers = with(R"({"quant_method":"awq","bits":4,"group_size":64,"zero_point":true})");
+  CHECK(layers["blk.*.down"].precision.weights->format == "uint4");
+  CHECK(!layers["blk.*.down"].precision.weights->symmetric);
+  CHECK(layers["blk.*.down"].precision.weights->zero_point == "fp16");
+
+  layers = with(R"({"load_in_4bit":true,"bnb_4bit_quant_type":"nf4",
+                    "bnb_4bit_use_double_quant":true})");
+  CHECK(layers["blk.*.gate"].precision.weights->format == "nf4_dq");
+}
+
+TEST_CASE("import: faults in config.json") {
+  CHECK(message_of("config.json", "{").find("config.json: ") == 0);
+  CHECK(message_of("config.json", R"({"model_type":"lama"})").find("did you mean \"llama\"?") !=
+        std::string::npos);
+  CHECK(message_of("config.json", R"({"model_type":"llama"})") ==
+        "config.json: hidden_size: expected a positive number, it is missing");
+  CHECK(message_of("config.json", R"({"model_type":"gpt2","n_embd":-1})") ==
+        "config.json: n_embd: expected a positive number");
+  CHECK(message_of("config.json", R"({"model_type":"llama","hidden_size":1000000000000,
+    "num_hidden_layers":1000000,"num_attention_heads":3,"intermediate_size":11008,
+    "vocab_size":32000})") != "");
+}
+
+namespace {
+
+/// A one-block model of hidden size 256 with grouped heads, every matrix in another type.
+GgufBuilder tiny_llama(std::uint64_t ffn = 512) {
+  const std::uint64_t d = 256, kv = 128, vocab = 32;
+  GgufBuilder b;
+  b.text("general.architecture", "llama")
+      .text("general.name", "tiny")
+      .number("llama.embedding_length", 256)
+      .number("llama.block_count", 1)
+      .number("llama.feed_forward_length", 512)
+      .number("llama.attention.head_count", 4)
+      .number("llama.attention.head_count_kv", 2)
+      .real("llama.attention.layer_norm_rms_epsilon", 1e-6f);
+  const auto add = [&](const std::string& name, std::uint64_t k, std::uint64_t n,
+                       std::uint32_t type, std::uint64_t block, std::uint64_t bytes) {
+    b.tensor(name, {k, n}, type, std::string(k * n / block * bytes, '\0'));
+  };
+  add("token_embd.weight", d, vocab, 12, 256, 144);  // q4_k
+  b.tensor("output_norm.weight", {d}, 0, std::string(4 * d, '\0'));
+  b.tensor("blk.0.attn_norm.weight", {d}, 0, std::string(4 * d, '\0'));
+  add("blk.0.attn_q.weight", d, d, 2, 32, 18);      // q4_0
+  add("blk.0.attn_k.weight", d, kv, 8, 32, 34);     // q8_0
+  add("blk.0.attn_v.weight", d, kv, 14, 256, 210);  // q6_k
+  add("blk.0.attn_output.weight", d, d, 1, 1, 2);   // fp16
+  b.tensor("blk.0.ffn_norm.weight", {d}, 0, std::string(4 * d, '\0'));
+  add("blk.0.ffn_gate.weight", d, ffn, 3, 32, 20);     // q4_1
+  add("blk.0.ffn_up.weight", d, ffn, 13, 256, 176);    // q5_k
+  add("blk.0.ffn_down.weight", ffn, d, 11, 256, 110);  // q3_k
+  return b;
+}
+
+}  // namespace
+
+TEST_CASE("import: GGUF, tensor by tensor as it is stored") {
+  const Network network = network_of(import_text("dir/tiny.gguf", tiny_llama().bytes()));
+  CHECK(network.name == "tiny");
+  auto layers = by_name(network);
+  const std::map<std::string, std::string> expected = {
+      {"embed", "q4_k"},          {"head", "q4_k"},       {"blk.0.q", "q4_0"},
+      {"blk.0.k", "q8_0"},        {"blk.0.v", "q6_k"},    {"blk.0.o", "fp16"},
+      {"blk.0.up", "q5_k"},       {"blk.0.gate", "q4_1"}, {"blk.0.down", "q3_k"},
+      {"blk.0.attn_norm", "fp32"}};
+  for (const auto& entry : expected) {
+    const std::string &name = entry.first, &format = entry.second;
+    CAPTURE(name);
+    CHECK(layers.at(name).precision.weights->format == format);
+  }
+  CHECK(layers["blk.0.v"].tensors["weights"].tensor == "blk.0.attn_v.weight");
+  CHECK(layers["blk.0.v"].tensors["weights"].file == "tiny.gguf");
+  CHECK(layers["head"].tensors["weights"].tensor == "token_embd.weight");
+  const std::int64_t d = 256, kv = 128, ffn = 512;
+  CHECK(total_parameters(network) == 32 * d + 3 * d + 2 * d * d + 2 * d * kv + 3 * d * ffn);
+}
+
+TEST_CASE("import: a GGUF header alone gives types without tensors") {
+  auto layers = by_name(network_of(import_text("tiny.gguf", tiny_llama().header())));
+  CHECK(layers["blk.0.v"].precision.weights->format == "q6_k");
+  CHECK(layers["blk.0.v"].tensors.empty());
+}
+
+TEST_CASE("import: GGUF faults") {
+  CHECK(message_of("t.gguf", tiny_llama(256).bytes()) ==
+        "t.gguf: tensor \"blk.0.ffn_gate.weight\" has 65536 elements, layer \"blk.0.gate\" needs "
+        "131072");
+  GgufBuilder extra = tiny_llama();
+  extra.tensor("blk.0.ffn_gate_exps.weight", {32}, 2, std::string(18, '\0'));
+  CHECK(message_of("t.gguf", extra.bytes()) ==
+        "t.gguf: unknown tensors (--skip-unknown leaves them out): blk.0.ffn_gate_exps.weight");
+  ImportOptions skip;
+  skip.skip_unknown = true;
+  CHECK(import_text("t.gguf", extra.bytes(), skip).notes.size() == 1);
+  CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "falcon").bytes())
+            .find("expected one of llama, mistral, qwen2, gemma, got \"falcon\"") !=
+        std::string::npos);
+}

@@ -1,0 +1,118 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <limits>
+#include <random>
+
+#include "core/error.h"
+#include "sim/sweep/pareto.h"
+#include "sim/sweep/results.h"
+
+namespace bitjoule {
+namespace {
+
+PointResult point(const std::string& label, const boost::json::object& metrics) {
+  PointResult result;
+  result.labels = {label};
+  result.status = PointStatus::kDone;
+  result.metrics = metrics;
+  return result;
+}
+
+SweepResults results_of(std::vector<PointResult> points) {
+  SweepResults results;
+  results.columns = {"format"};
+  results.points = std::move(points);
+  results.points_in_sweep = results.points.size();
+  for (std::size_t i = 0; i < results.points.size(); ++i) results.points[i].index = i;
+  return results;
+}
+
+}  // namespace
+
+TEST_CASE("sweep results: the scalars of a result, without what belongs to layers and actions") {
+  const boost::json::value result = boost::json::parse(
+      R"({"schema_version": 1, "name": "x", "cycles": 7, "config": {"a": 1}, "layers": [{"b": 2}],
+          "energy": {"total_pj": 1.5, "prices": [], "components": {"dram": 1.0}},
+          "error": null, "verified": true, "roofline": {"bound": "dram"}})");
+  CHECK(boost::json::serialize(flatten(result.as_object())) ==
+        R"({"cycles":7,"energy.total_pj":1.5E0,"energy.components.dram":1E0,)"
+        R"("verified":true,"roofline.bound":"dram"})");
+}
+
+TEST_CASE("sweep results: columns of all points, each after its predecessor; cells are quoted") {
+  SweepResults results = results_of({point("a,b", {{"x", 1}, {"z", 2.5}}),
+                                     point("say \"c\"", {{"x", 3}, {"y", true}, {"z", 4}})});
+  results.points.push_back(point("d", {}));
+  results.points[2].status = PointStatus::kFailed;
+  results.points[2].message = "too, late";
+  CHECK(results_csv(results) ==
+        "point,format,status,x,y,z,hash,message\n"
+        "\"a,b\",\"a,b\",done,1,,2.5,,\n"
+        "\"say \"\"c\"\"\",\"say \"\"c\"\"\",done,3,true,4,,\n"
+        "d,d,failed,,,,,\"too, late\"\n");
+}
+
+TEST_CASE("sweep results: JSON reads back; what is not one is refused with its name") {
+  SweepResults results = results_of({point("a", {{"x", 1.5}})});
+  results.baseline["format"] = {"a", "b"};
+  results.metrics = {"x"};
+  const std::string text = boost::json::serialize(to_json(results));
+  CHECK(boost::json::serialize(to_json(read_results("f", text))) == text);
+  for (const char* bad : {"", "[]", "{}", R"({"schema_version": 2})"})
+    CHECK_THROWS_WITH_AS(read_results("f.json", bad), doctest::Contains("f.json"), Error);
+}
+
+TEST_CASE("sweep results: exact outputs have an infinite SQNR, absent ones none") {
+  const auto exact = point("", {{"error.max_abs", 0.0}, {"error.compared", 8}});
+  CHECK(metric_of(exact, "error.sqnr_db") == std::numeric_limits<double>::infinity());
+  CHECK(!metric_of(point("", {{"error.max_abs", 0.0}, {"error.compared", 0}}), "error.sqnr_db"));
+  CHECK(!metric_of(point("", {}), "error.sqnr_db"));
+  CHECK(!metric_of(exact, "time_s"));
+}
+
+TEST_CASE("sweep results: a metric that no point has is refused with the nearest") {
+  const SweepResults results = results_of({point("a", {{"energy.total_pj", 1}})});
+  CHECK_NOTHROW(check_metrics(results, {"energy.total_pj"}));
+  CHECK_THROWS_WITH_AS(check_metrics(results, {"energy.totl_pj"}),
+                       doctest::Contains("did you mean \"energy.total_pj\""), Error);
+}
+
+TEST_CASE("pareto: by hand, less energy and more SQNR") {
+  const auto make = [](const char* name, double energy, double sqnr) {
+    return point(name, {{"energy.total_pj", energy}, {"error.sqnr_db", sqnr}});
+  };
+  const SweepResults results =
+      results_of({make("cheap", 1, 10), make("dear", 9, 50), make("beaten", 9, 40),
+                  make("twin", 1, 10), point("without", {{"energy.total_pj", 0.5}})});
+  std::string names;
+  for (const PointResult* p : pareto_front(results, {"energy.total_pj", "error.sqnr_db"}))
+    names += p->labels[0] + " ";
+  CHECK(names == "cheap dear twin ");
+}
+
+TEST_CASE("pareto: in one metric it is the minimum; every point is beaten by one of the front") {
+  constexpr unsigned kSeed = 11;
+  CAPTURE(kSeed);
+  std::mt19937 random(kSeed);
+  std::vector<PointResult> points;
+  for (int i = 0; i < 60; ++i)
+    points.push_back(point(std::to_string(i), {{"a", static_cast<int>(random() % 20)},
+                                               {"b", static_cast<int>(random() % 20)},
+                                               {"utilization", static_cast<int>(random() % 9)}}));
+  const SweepResults results = results_of(points);
+  double least = 20;
+  for (const PointResult& p : results.points) least = std::min(least, *metric_of(p, "a"));
+  for (const PointResult* p : pareto_front(results, {"a"})) CHECK(*metric_of(*p, "a") == least);
+  const auto front = pareto_front(results, {"a", "b", "utilization"});
+  for (const PointResult& p : results.points) {
+    bool is_covered = false;
+    for (const PointResult* f : front)
+      is_covered = is_covered || (*metric_of(*f, "a") <= *metric_of(p, "a") &&
+                                  *metric_of(*f, "b") <= *metric_of(p, "b") &&
+                                  *metric_of(*f, "utilization") >= *metric_of(p, "utilization"));
+    CHECK(is_covered);
+  }
+}
+
+}  // namespace bitjoule
