@@ -63,11 +63,12 @@ TEST_CASE("config: layer files have the MACs of workloads.md") {
       {"tpu-v1-mlp", 200 * 20000000LL / 5},
       {"scalesim-g64", 64 * 64 * 64}};
   CHECK(shipped_files("layers").size() == macs.size());
-  for (const auto& [name, expected] : macs) {
+  for (const auto& entry : macs) {
+    const std::string& name = entry.first;
     CAPTURE(name);
     const Layer layer = read_document<Layer>(file_source(name + ".yaml"));
     CHECK(layer.name == name);
-    CHECK(gemm_extents(layer.op).macs() == expected);
+    CHECK(gemm_extents(layer.op).macs() == entry.second);
   }
 }
 

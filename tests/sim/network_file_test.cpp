@@ -1,6 +1,7 @@
 #include "sim/network/network_file.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "core/error.h"
 #include "sim/network/expression.h"
@@ -167,7 +168,7 @@ TEST_CASE("network file: exploding files are refused in bounded time") {
   std::string text = "layers:\n";
   std::string indent;
   for (int depth = 0; depth < 20; ++depth) {
-    text += indent + "- repeat: 1000000\n" + indent + "  block:\n";
+    text += fmt::format("{0}- repeat: 1000000\n{0}  block:\n", indent);
     indent += "  ";
   }
   text += indent + "- {name: a, when: false}\n";
