@@ -38,6 +38,12 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& 
       config_(config),
       memory_(memory_port(dram, config.clock)),
       clock_(config.clock),
+      input_buffer_("input_buffer", config.buffers.input),
+      weight_buffer_("weight_buffer", config.buffers.weight),
+      scale_buffer_("scale_buffer", config.buffers.scale),
+      accumulator_buffer_("accumulator_buffer", config.buffers.accumulator),
+      output_buffer_("output_buffer", config.buffers.output),
+      dequantizer_("dequantizer", config.dequantizer),
       sequencer_("sequencer", clock_),
       dma_("dma", clock_, config.dma),
       output_unit_("output_unit"),
@@ -46,16 +52,39 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& 
   sequencer_.to_output_unit(output_unit_.from_sequencer);
   dma_.to_sequencer(sequencer_.from_units);
   dma_.to_dram.bind(dram_.socket);
+  dma_.to_input_buffer(input_buffer_.port);
+  dma_.to_weight_buffer(weight_buffer_.port);
+  dma_.to_scale_buffer(scale_buffer_.port);
+  dma_.to_output_buffer(output_buffer_.port);
+  dma_.to_dequantizer(dequantizer_.port);
+  sequencer_.to_buffers.input(input_buffer_.port);
+  sequencer_.to_buffers.weight(weight_buffer_.port);
+  sequencer_.to_buffers.scale(scale_buffer_.port);
+  sequencer_.to_buffers.accumulator(accumulator_buffer_.port);
+  sequencer_.to_buffers.output(output_buffer_.port);
+  output_unit_.to_accumulator_buffer(accumulator_buffer_.port);
+  output_unit_.to_output_buffer(output_buffer_.port);
+  output_unit_.to_scale_buffer(scale_buffer_.port);
   output_unit_.to_sequencer(sequencer_.from_units);
   if (fidelity == Fidelity::kFast) {
     array_fast_ = std::make_unique<ArrayFast>("array");
     sequencer_.to_array(array_fast_->from_sequencer);
     array_fast_->to_sequencer(sequencer_.from_units);
+    bind_operands(array_fast_->operands);
   } else {
     array_pe_ = std::make_unique<ArrayPe>("array", clock_, config.array);
     sequencer_.to_array(array_pe_->from_sequencer);
     array_pe_->to_sequencer(sequencer_.from_units);
+    bind_operands(array_pe_->operands);
   }
+}
+
+void Accelerator::bind_operands(OperandPorts& operands) {
+  operands.to_input_buffer(input_buffer_.port);
+  operands.to_weight_buffer(weight_buffer_.port);
+  operands.to_scale_buffer(scale_buffer_.port);
+  operands.to_accumulator_buffer(accumulator_buffer_.port);
+  operands.to_dequantizer(dequantizer_.port);
 }
 
 /// The cause of every cycle, numbered as in core/result/stalls.h, and one bit: a step enters.
@@ -76,6 +105,10 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
   if (trace != nullptr) trace_causes(run);
   clock_.begin_epoch();
   dram_.begin_epoch();
+  for (Buffer* buffer :
+       {&input_buffer_, &weight_buffer_, &scale_buffer_, &accumulator_buffer_, &output_buffer_})
+    buffer->start();
+  dequantizer_.start(run);
   dma_.start(run, outcome.traffic, dram_.burst_bytes());
   output_unit_.start(run);
   if (array_fast_) array_fast_->start(run);
@@ -89,6 +122,11 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
   outcome.cycles = sequencer_.end();
   if (array_fast_) array_fast_->finish();
   if (array_pe_) array_pe_->finish();
+  outcome.counts.input = input_buffer_.finish(trace);
+  outcome.counts.weight = weight_buffer_.finish(trace);
+  outcome.counts.scale = scale_buffer_.finish(trace);
+  outcome.counts.accumulator = accumulator_buffer_.finish(trace);
+  outcome.counts.output = output_buffer_.finish(trace);
   attribution.fill(outcome.cycles);
   outcome.stalls = attribution.breakdown();
   outcome.dram = dram_.stats();

@@ -8,7 +8,9 @@
 #include "core/result/traffic.h"
 #include "hw/array_fast.h"
 #include "hw/array_pe.h"
+#include "hw/buffer.h"
 #include "hw/core_clock.h"
+#include "hw/dequantizer.h"
 #include "hw/dma.h"
 #include "hw/dram.h"
 #include "hw/output_unit.h"
@@ -44,11 +46,14 @@ class Accelerator : public sc_core::sc_module {
   const CoreClock& clock() const { return clock_; }
 
  private:
+  void bind_operands(OperandPorts& operands);
   static void trace_causes(const LayerRun& run);
 
   AcceleratorConfig config_;
   MemoryPort memory_;
   CoreClock clock_;
+  Buffer input_buffer_, weight_buffer_, scale_buffer_, accumulator_buffer_, output_buffer_;
+  Dequantizer dequantizer_;
   Sequencer sequencer_;
   Dma dma_;
   OutputUnit output_unit_;

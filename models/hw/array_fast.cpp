@@ -13,15 +13,22 @@ void ArrayFast::start(const LayerRun& run) {
   run_ = run;
   timeline_ = std::make_unique<ArrayTimeline>(run.problem->machine.array.overlap,
                                               array_rates(*run.problem));
+  if (run.trace != nullptr) active_pes_ = run.trace->add_signal("array.active_pes", 32);
 }
 
 void ArrayFast::issue(const ComputeOp& op, Cycles usable) {
   Cycles accepted{-1};
+  MachineCounts done;
   for_each_fold(*run_.problem, op.tile, [&](const FoldJob& job) {
     const FoldTimes times = timeline_->issue(usable.value, job.timing, run_.attribution);
     if (accepted < Cycles(0)) accepted = Cycles(times.load_begin);
-    count_fold(*run_.problem, job, *run_.counts);
+    count_fold(*run_.problem, job, done);
+    if (run_.trace != nullptr) {
+      run_.trace->change(active_pes_, Cycles(times.stream_begin), job.used_rows * job.used_cols);
+      run_.trace->change(active_pes_, Cycles(times.stream_end), 0);
+    }
   });
+  operands.report(done, *run_.counts);
   if (run_.values != nullptr) run_.values->compute_tile(op.tile);
   if (run_.trace != nullptr)
     run_.trace->add("array", tile_name(op.tile), accepted, Cycles(timeline_->last().end));

@@ -5,7 +5,7 @@
 #include <systemc>
 
 #include "core/mapping/array_timing.h"
-#include "hw/interfaces.h"
+#include "hw/operand_ports.h"
 
 namespace bitjoule {
 
@@ -13,6 +13,7 @@ class ArrayFast : public sc_core::sc_module, public ArrayIf {
  public:
   sc_core::sc_export<ArrayIf> from_sequencer;
   sc_core::sc_port<TokenIf> to_sequencer;
+  OperandPorts operands;
 
   explicit ArrayFast(sc_core::sc_module_name name);
 
@@ -23,6 +24,7 @@ class ArrayFast : public sc_core::sc_module, public ArrayIf {
 
  private:
   LayerRun run_;
+  std::int32_t active_pes_ = 0;  ///< signal of the trace
   std::unique_ptr<ArrayTimeline> timeline_;
 };
 

@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace bitjoule {
-namespace {
-
-std::int64_t accesses(std::int64_t bits, const BufferConfig& buffer) {
-  return ceil_div(bits, buffer.port_width.value);
-}
-
-}  // namespace
-
 ArrayPe::ArrayPe(sc_core::sc_module_name name, const CoreClock& clock, const ArrayConfig& config)
     : sc_module(name),
       from_sequencer("from_sequencer"),
@@ -32,7 +24,10 @@ void ArrayPe::start(const LayerRun& run) {
   rates_ = array_rates(*run.problem);
   grid_ = run.problem->path.mac.is_integer ? integer_grid_.get() : float_grid_.get();
   grid_->clear();
-  if (run.trace != nullptr) grid_->begin_trace(*run.trace);
+  if (run.trace != nullptr) {
+    active_pes_ = run.trace->add_signal("array.active_pes", 32);
+    grid_->begin_trace(*run.trace);
+  }
   queue_.clear();
   folds_ = 0;
   stream_end_ = drain_rows_ = 0;
@@ -89,7 +84,7 @@ bool ArrayPe::begin_load(Cycles now) {
       0, rates_.stream_latency - waited - a.latency_left - timing.load_rows * rates_.load_interval);
   if (a.first) to_sequencer->give(Token::kAccepted, now);
   if (a.last) queue_.pop_front();  // `waiting` is gone
-  run_.counts->scale.reads += fold_scale_reads(*run_.problem, a.fold.job);
+  operands.to_scale_buffer->read(fold_scale_reads(*run_.problem, a.fold.job));
   return true;
 }
 
@@ -107,6 +102,9 @@ bool ArrayPe::begin_stream(Cycles now) {
   streaming_ = std::move(loading_);
   streaming_->steps_left = timing.steps;
   streaming_->step_wait = rates_.stream_interval - 1;
+  if (run_.trace != nullptr)
+    run_.trace->change(active_pes_, now,
+                       streaming_->fold.job.used_rows * streaming_->fold.job.used_cols);
   streaming_->fold.first_step = now.value + rates_.stream_interval - 1;
   return true;
 }
@@ -146,6 +144,7 @@ Cause ArrayPe::advance_stream(Cycles now) {
   a.step_wait = rates_.stream_interval - 1;
   if (--a.steps_left == 0) {
     stream_end_ = now.value + 1;
+    if (run_.trace != nullptr) run_.trace->change(active_pes_, Cycles(stream_end_), 0);
     drain_rows_ = timing.rows;
     a.tail_left = timing.rows + timing.cols - 2 + 1;  // this cycle is not over yet
     a.drain_left = timing.drains ? timing.rows * rates_.drain_interval : 0;
@@ -213,14 +212,12 @@ void ArrayPe::row_entered(const FoldJob& job, std::int64_t row) {
   const std::int64_t lanes = std::min(macs, job.k() - row * macs);
   const bool weights = config_.dataflow == Dataflow::kWeightStationary;
   if (weights)
-    run_.counts->weight.reads +=
-        accesses(job.used_cols * macs * weight_read_bits(p), p.machine.buffers.weight);
+    operands.read_weights(job.used_cols * macs * weight_read_bits(p));
   else
-    run_.counts->input.reads +=
-        accesses(job.used_cols * macs * p.path.activations.code_bits, p.machine.buffers.input);
-  if (weights && dequantizes_at_edge(p)) run_.counts->dequantized_weights += job.used_cols * lanes;
-  if (!weights && p.path.activations.dequantized)
-    run_.counts->dequantized_inputs += job.used_cols * lanes;
+    operands.read_inputs(job.used_cols * macs * p.path.activations.code_bits);
+  const std::int64_t elements = job.used_cols * lanes;
+  operands.to_dequantizer->pass(weights && dequantizes_at_edge(p) ? elements : 0,
+                                !weights && p.path.activations.dequantized ? elements : 0);
   if (!weights && p.path.weights.zero_points) run_.counts->activation_sums += job.used_cols * lanes;
 }
 
@@ -234,15 +231,14 @@ void ArrayPe::step_entered(const FoldJob& job, std::int64_t step) {
     return outputs_stay ? n * std::min(macs, job.k() - step * macs) : job.k();
   };
   if (config_.dataflow != Dataflow::kInputStationary) {
-    counts.input.reads +=
-        accesses(job.used_rows * macs * p.path.activations.code_bits, p.machine.buffers.input);
-    if (p.path.activations.dequantized) counts.dequantized_inputs += elements(job.used_rows);
+    operands.read_inputs(job.used_rows * macs * p.path.activations.code_bits);
+    if (p.path.activations.dequantized) operands.to_dequantizer->pass(0, elements(job.used_rows));
     if (p.path.weights.zero_points) counts.activation_sums += elements(job.used_rows);
   }
   if (config_.dataflow != Dataflow::kWeightStationary) {
     const std::int64_t lanes = outputs_stay ? job.used_cols : job.used_rows;
-    counts.weight.reads += accesses(lanes * macs * weight_read_bits(p), p.machine.buffers.weight);
-    if (dequantizes_at_edge(p)) counts.dequantized_weights += elements(lanes);
+    operands.read_weights(lanes * macs * weight_read_bits(p));
+    if (dequantizes_at_edge(p)) operands.to_dequantizer->pass(elements(lanes), 0);
   }
   counts.mac_slots += config_.rows * config_.cols * macs;
 }
@@ -256,9 +252,8 @@ void ArrayPe::deliver(const FoldInFlight& fold, std::int64_t column, std::int64_
   const bool further = job.k0 > 0;
   if (column == 0) {
     // The results of a step leave skewed, and are written as one wide row.
-    const std::int64_t row = accesses(job.used_cols * 32, p.machine.buffers.accumulator);
-    counts.accumulator.writes += row;
-    if (further) counts.accumulator.reads += row;
+    const std::int64_t row = operands.to_accumulator_buffer->accesses(Bits(job.used_cols * 32));
+    operands.to_accumulator_buffer->access({further ? row : 0, row});
   }
   if (further) ++counts.accumulations;
   if (p.path.scale_group != 0) ++counts.group_results;

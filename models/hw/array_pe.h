@@ -11,7 +11,7 @@
 #include "core/mapping/array_timing.h"
 #include "core/mapping/folds.h"
 #include "hw/core_clock.h"
-#include "hw/interfaces.h"
+#include "hw/operand_ports.h"
 #include "hw/pe_grid.h"
 
 namespace bitjoule {
@@ -20,6 +20,7 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
  public:
   sc_core::sc_export<ArrayIf> from_sequencer;
   sc_core::sc_port<TokenIf> to_sequencer;
+  OperandPorts operands;
 
   ArrayPe(sc_core::sc_module_name name, const CoreClock& clock, const ArrayConfig& config);
 
@@ -79,6 +80,7 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
   std::deque<std::shared_ptr<Active>> tails_;
   std::uint32_t folds_ = 0;
   Cycles accepted_{0};
+  std::int32_t active_pes_ = 0;                   ///< signal of the trace
   std::int64_t stream_end_ = 0, drain_rows_ = 0;  ///< outputs stay: of the stream before
   Cycles last_out_{0};
 };

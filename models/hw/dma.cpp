@@ -37,9 +37,13 @@ void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_by
   turn_ = 0;
   last_sent_ = Cycles(-1);
   sent_in_cycle_ = 0;
-  dequantizer_free_ = Cycles(0);
   usable_.clear();
-  if (run.trace != nullptr) in_flight_signal_ = run.trace->add_signal("dma.bursts_in_flight", 16);
+  static constexpr const char* kSignals[] = {
+      "dma.input_bursts_in_flight", "dma.weight_bursts_in_flight", "dma.output_bursts_in_flight"};
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    streams_[i].retired = Cycles(0);
+    if (run.trace != nullptr) streams_[i].signal = run.trace->add_signal(kSignals[i], 16);
+  }
 }
 
 void Dma::load(const LoadOp& op, Token done, Cycles usable) {
@@ -127,8 +131,7 @@ void Dma::send(Cycles earliest) {
     last_sent_ = at;
     Request* request = window_.front();
     window_.pop_front();
-    ++in_flight_;
-    trace_in_flight(at);
+    count_in_flight(*request->stream, 1, at);
     awaiting_ = request;
     tlm::tlm_phase phase = tlm::BEGIN_REQ;
     sc_core::sc_time delay = clock_.until(at);
@@ -163,8 +166,10 @@ tlm::tlm_sync_enum Dma::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::
   return tlm::TLM_COMPLETED;
 }
 
-void Dma::trace_in_flight(Cycles at) {
-  if (run_.trace != nullptr) run_.trace->change(in_flight_signal_, at, in_flight_);
+void Dma::count_in_flight(Stream& stream, std::int64_t change, Cycles at) {
+  in_flight_ += change;
+  stream.in_flight += change;
+  if (run_.trace != nullptr) run_.trace->change(stream.signal, at, stream.in_flight);
 }
 
 void Dma::complete(Request& request, Cycles at) {
@@ -173,8 +178,7 @@ void Dma::complete(Request& request, Cycles at) {
                          " to address " + std::to_string(request.get_address()));
   Transfer& transfer = *request.transfer;
   --transfer.waiting;
-  --in_flight_;
-  trace_in_flight(at);
+  count_in_flight(*request.stream, -1, at);
   if (transfer.first_arrival < Cycles(0)) transfer.first_arrival = at;
   transfer.last_arrival = std::max(transfer.last_arrival, at);
   Stream& stream = *request.stream;
@@ -187,45 +191,36 @@ void Dma::retire(Stream& stream) {
   while (!stream.transfers.empty()) {
     Transfer& t = stream.transfers.front();
     if (t.waiting != 0 || !t.bursts.done()) return;
-    const Cycles at = std::max(t.last_arrival, t.usable);
-    const BuffersConfig& b = run_.problem->machine.buffers;
-    MachineCounts& counts = *run_.counts;
-    const auto accesses = [&](const BufferConfig& buffer) {
-      return ceil_div(t.sram_bits, buffer.port_width.value);
-    };
+    const Cycles at = std::max({t.last_arrival, t.usable, stream.retired});
+    const Bits bits(t.sram_bits);
     switch (t.tensor) {
       case Tensor::kInputs:
-        counts.input.writes += accesses(b.input);
+        to_input_buffer->write(to_input_buffer->accesses(bits));
         break;
       case Tensor::kWeights:
-        counts.weight.writes += accesses(b.weight);
+        to_weight_buffer->write(to_weight_buffer->accesses(bits));
         break;
       case Tensor::kScales:
-        counts.scale.writes += accesses(b.scale);
+        to_scale_buffer->write(to_scale_buffer->accesses(bits));
         break;
       case Tensor::kOutputs:
-        counts.output.reads += accesses(b.output);
+        to_output_buffer->read(to_output_buffer->accesses(bits));
         break;
     }
     if (run_.trace != nullptr)
       run_.trace->add(std::string("dma ") + tensor_name(t.tensor),
                       std::to_string(t.sram_bits / 8) + " B", t.usable, at);
     if (t.done == Token::kWeightLoaded) to_sequencer->give(Token::kWeightArrived, at);
-    to_sequencer->give(t.done, t.dequantize > 0 ? std::max(at, dequantized(t)) : at);
+    stream.retired = t.dequantize > 0 ? std::max(at, dequantized(t)) : at;
+    to_sequencer->give(t.done, stream.retired);
     stream.transfers.pop_front();
     if (stream.issuing > 0) --stream.issuing;
   }
 }
 
-/// A dequantizer on the DRAM side works from the first burst on, and not faster than its lanes.
 Cycles Dma::dequantized(const Transfer& t) {
-  const DequantizerConfig& dq = run_.problem->machine.dequantizer;
-  const Cycles begin = std::max(t.first_arrival, dequantizer_free_);
   const std::int64_t burst = ceil_div(burst_bytes_ * 8, run_.problem->path.weights.code_bits);
-  dequantizer_free_ = std::max(begin + Cycles(ceil_div(t.dequantize, dq.lanes)),
-                               t.last_arrival + Cycles(ceil_div(burst, dq.lanes)));
-  run_.counts->dequantized_weights += t.dequantize;
-  return dequantizer_free_ + dq.latency;
+  return to_dequantizer->pass_tile(t.dequantize, burst, t.first_arrival, t.last_arrival);
 }
 
 }  // namespace bitjoule

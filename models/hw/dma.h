@@ -21,6 +21,10 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
  public:
   sc_core::sc_export<DmaIf> from_sequencer;
   sc_core::sc_port<TokenIf> to_sequencer;
+  sc_core::sc_port<BufferIf> to_input_buffer{"to_input_buffer"},
+      to_weight_buffer{"to_weight_buffer"}, to_scale_buffer{"to_scale_buffer"},
+      to_output_buffer{"to_output_buffer"};
+  sc_core::sc_port<DequantizerIf> to_dequantizer{"to_dequantizer"};
   tlm::tlm_initiator_socket<> to_dram;
 
   Dma(sc_core::sc_module_name name, const CoreClock& clock, const DmaConfig& config);
@@ -47,6 +51,9 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   struct Stream {
     std::deque<Transfer> transfers;
     std::size_t issuing = 0;  ///< the first transfer with bursts left
+    Cycles retired{0};        ///< the last token was given for this cycle
+    std::int64_t in_flight = 0;
+    std::int32_t signal = 0;  ///< of the trace: bursts in flight
   };
   struct Request : tlm::tlm_generic_payload {
     Stream* stream = nullptr;
@@ -62,9 +69,10 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   void fill_window(Cycles now);
   bool take_burst(Cycles now);
   void send(Cycles earliest);
-  void trace_in_flight(Cycles at);
+  void count_in_flight(Stream& stream, std::int64_t change, Cycles at);
   void complete(Request& request, Cycles at);
   void retire(Stream& stream);
+  /// When a tile that passes a dequantizer on the DRAM side is complete.
   Cycles dequantized(const Transfer& transfer);
 
   const CoreClock& clock_;
@@ -81,10 +89,8 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   Request* awaiting_ = nullptr;  ///< sent, its END_REQ is still to come
   Cycles last_sent_{-1};
   std::int64_t sent_in_cycle_ = 0;
-  Cycles dequantizer_free_{0};
   sc_core::sc_event usable_event_;
   std::deque<Cycles> usable_;
-  std::int32_t in_flight_signal_ = 0;
 };
 
 }  // namespace bitjoule

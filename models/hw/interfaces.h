@@ -39,6 +39,28 @@ struct TokenIf : virtual sc_core::sc_interface {
   virtual void give(Token token, Cycles at) = 0;
 };
 
+/// What the units do with a buffer. Levels are told per tile: its bits are held from the cycle in
+/// which it is complete to the one in which nobody needs it any more.
+struct BufferIf : virtual sc_core::sc_interface {
+  /// Port-wide accesses that so many bits, side by side, take.
+  virtual std::int64_t accesses(Bits bits) const = 0;
+  virtual void access(const BufferCounts& done) = 0;
+  virtual void occupy(Cycles at, Bits bits) = 0;
+  virtual void vacate(Cycles at, Bits bits) = 0;
+
+  void read(std::int64_t count) { access({count, 0}); }
+  void write(std::int64_t count) { access({0, count}); }
+};
+
+struct DequantizerIf : virtual sc_core::sc_interface {
+  /// Elements that passed on their way from a buffer into the array.
+  virtual void pass(std::int64_t weights, std::int64_t inputs) = 0;
+  /// A tile on its way from DRAM into the weight buffer, by the arrivals of its first and last
+  /// burst; returns when it is complete there.
+  virtual Cycles pass_tile(std::int64_t elements, std::int64_t burst_elements, Cycles first_arrival,
+                           Cycles last_arrival) = 0;
+};
+
 struct ArrayIf : virtual sc_core::sc_interface {
   /// Queues an operation whose operands are in the buffers; it may start at `usable`.
   virtual void issue(const ComputeOp& op, Cycles usable) = 0;

@@ -19,18 +19,15 @@ OutputUnit::OutputUnit(sc_core::sc_module_name name)
 
 void OutputUnit::issue(const OutputOp& op, Cycles usable) {
   const MappingProblem& p = *run_.problem;
-  const BuffersConfig& b = p.machine.buffers;
   const std::int64_t batches = ceil_div(op.elements, p.machine.output_unit.lanes);
-  MachineCounts& counts = *run_.counts;
-  counts.outputs += op.elements;
-  counts.accumulator.reads += ceil_div(op.elements * 32, b.accumulator.port_width.value);
-  counts.output.writes +=
-      ceil_div(op.elements * p.path.output.code_bits, b.output.port_width.value);
+  run_.counts->outputs += op.elements;
+  to_accumulator_buffer->read(to_accumulator_buffer->accesses(Bits(op.elements * 32)));
+  to_output_buffer->write(to_output_buffer->accesses(Bits(op.elements * p.path.output.code_bits)));
   // Integer results are scaled per channel: a scale for each of them.
   if (p.path.mac.is_integer && p.path.scale_group == 0 &&
       p.path.weights.layout.scales.group == kWholeRow)
-    counts.scale.reads +=
-        ceil_div(op.elements * p.path.weights.layout.scales.bits, b.scale.port_width.value);
+    to_scale_buffer->read(
+        to_scale_buffer->accesses(Bits(op.elements * p.path.weights.layout.scales.bits)));
   if (run_.values != nullptr)
     run_.values->finish(run_.program->computes[static_cast<std::size_t>(op.compute)].tile);
   const Cycles end = usable + p.machine.output_unit.latency + Cycles(batches * output_interval(p));

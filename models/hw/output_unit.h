@@ -11,6 +11,8 @@ class OutputUnit : public sc_core::sc_module, public OutputUnitIf {
  public:
   sc_core::sc_export<OutputUnitIf> from_sequencer;
   sc_core::sc_port<TokenIf> to_sequencer;
+  sc_core::sc_port<BufferIf> to_accumulator_buffer{"to_accumulator_buffer"},
+      to_output_buffer{"to_output_buffer"}, to_scale_buffer{"to_scale_buffer"};
 
   explicit OutputUnit(sc_core::sc_module_name name);
 

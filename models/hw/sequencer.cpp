@@ -20,6 +20,7 @@ Sequencer::Sequencer(sc_core::sc_module_name name, const CoreClock& clock)
 void Sequencer::start(const LayerRun& run) {
   run_ = run;
   given_ = {};
+  residency_.start(*run.program);
   seen_.fill(0);
   load_head_.fill(0);
   compute_head_ = output_head_ = store_head_ = 0;
@@ -45,7 +46,7 @@ void Sequencer::give(Token token, Cycles at) {
   evaluate_event_.notify(clock_.until(at + Cycles(1)));
 }
 
-/// Each kind of token is a counter in the trace: what a buffer holds is the difference of two.
+/// Each kind of token is a counter in the trace.
 void Sequencer::trace_token(Token token, Cycles at) {
   const auto kind = static_cast<std::size_t>(token);
   run_.trace->change(token_signals_[kind], at, ++traced_[kind]);
@@ -63,8 +64,10 @@ void Sequencer::evaluate() {
 
 void Sequencer::collect(Cycles now) {
   while (!given_.empty() && given_.top().at < now) {
-    ++seen_[static_cast<std::size_t>(given_.top().token)];
-    end_ = given_.top().at;
+    const auto [at, token] = given_.top();
+    residency_.on_token(token, seen(token), at, to_buffers);
+    ++seen_[static_cast<std::size_t>(token)];
+    end_ = at;
     given_.pop();
   }
 }

@@ -10,6 +10,7 @@
 
 #include "hw/core_clock.h"
 #include "hw/interfaces.h"
+#include "hw/residency.h"
 
 namespace bitjoule {
 
@@ -19,6 +20,7 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   sc_core::sc_port<ArrayIf> to_array;
   sc_core::sc_port<OutputUnitIf> to_output_unit;
   sc_core::sc_port<DmaIf> to_dma;
+  BufferPorts to_buffers;
 
   Sequencer(sc_core::sc_module_name name, const CoreClock& clock);
 
@@ -59,6 +61,7 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   std::size_t compute_head_ = 0, output_head_ = 0, store_head_ = 0;
   std::array<std::int64_t, kTokenKinds> traced_{};
   std::array<std::int32_t, kTokenKinds> token_signals_{};
+  Residency residency_;
   Cycles end_{0};
   bool finished_ = false;
 };

@@ -57,6 +57,8 @@ void add(Totals& sum, const LayerResult& r, std::int64_t repeat) {
   for (std::size_t i = 0; i < sram.size(); ++i) {
     sum.sram[i].second.reads += sram[i].second.reads * repeat;
     sum.sram[i].second.writes += sram[i].second.writes * repeat;
+    sum.sram[i].second.peak_bytes =
+        std::max(sum.sram[i].second.peak_bytes, sram[i].second.peak_bytes);
   }
 }
 
@@ -142,7 +144,8 @@ json::object totals_json(const Totals& t) {
     stalls[cause_name(static_cast<Cause>(i))] = t.stalls.cycles[i];
   json::object sram;
   for (const auto& [name, counts] : t.sram)
-    sram[name] = {{"reads", counts.reads}, {"writes", counts.writes}};
+    sram[name] = {
+        {"reads", counts.reads}, {"writes", counts.writes}, {"peak_bytes", counts.peak_bytes}};
   return {
       {"cycles", t.cycles},
       {"compute_cycles", t.compute_cycles},

@@ -1,5 +1,6 @@
 #include "core/result/machine_counts.h"
 
+#include <algorithm>
 #include <tuple>
 
 #include "core/numeric/dequant_cost.h"
@@ -7,7 +8,14 @@
 namespace bitjoule {
 namespace {
 
-auto members(const BufferCounts& b) { return std::tie(b.reads, b.writes); }
+auto members(const BufferCounts& b) { return std::tie(b.reads, b.writes, b.peak_bytes); }
+
+BufferCounts& operator+=(BufferCounts& a, const BufferCounts& b) {
+  a.reads += b.reads;
+  a.writes += b.writes;
+  a.peak_bytes = std::max(a.peak_bytes, b.peak_bytes);
+  return a;
+}
 
 std::int64_t accesses(std::int64_t bits, const BufferConfig& buffer) {
   return ceil_div(bits, buffer.port_width.value);
@@ -24,6 +32,20 @@ bool operator==(const MachineCounts& a, const MachineCounts& b) {
                           members(c.output), members(c.scale));
   };
   return all(a) == all(b);
+}
+
+MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b) {
+  for (const auto member :
+       {&MachineCounts::macs, &MachineCounts::mac_slots, &MachineCounts::dequantized_weights,
+        &MachineCounts::dequantized_inputs, &MachineCounts::accumulations,
+        &MachineCounts::group_results, &MachineCounts::activation_sums, &MachineCounts::corrections,
+        &MachineCounts::outputs, &MachineCounts::dram_read_bits, &MachineCounts::dram_write_bits})
+    a.*member += b.*member;
+  for (const auto member :
+       {&MachineCounts::input, &MachineCounts::weight, &MachineCounts::accumulator,
+        &MachineCounts::output, &MachineCounts::scale})
+    a.*member += b.*member;
+  return a;
 }
 
 std::int64_t fold_scale_reads(const MappingProblem& p, const FoldJob& job) {

@@ -9,9 +9,10 @@
 
 namespace bitjoule {
 
-/// Port-wide accesses of one buffer.
+/// Port-wide accesses of one buffer, and the most that it held.
 struct BufferCounts {
   std::int64_t reads = 0, writes = 0;
+  std::int64_t peak_bytes = 0;
 };
 
 struct MachineCounts {
@@ -29,6 +30,8 @@ struct MachineCounts {
 };
 
 bool operator==(const MachineCounts& a, const MachineCounts& b);
+/// Adds what is counted one after the other; peaks are the higher of the two.
+MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b);
 
 /// Accesses to the scale buffer for one fold: once for each scale that it applies.
 std::int64_t fold_scale_reads(const MappingProblem& problem, const FoldJob& job);

@@ -1,0 +1,81 @@
+#include "hw/residency.h"
+
+namespace bitjoule {
+namespace {
+
+sc_core::sc_port<BufferIf>& buffer_of(Tensor tensor, BufferPorts& buffers) {
+  switch (tensor) {
+    case Tensor::kInputs:
+      return buffers.input;
+    case Tensor::kWeights:
+      return buffers.weight;
+    case Tensor::kScales:
+      return buffers.scale;
+    case Tensor::kOutputs:
+      break;
+  }
+  return buffers.output;
+}
+
+Bits partial_sums(const ComputeOp& op) {
+  return Bits(op.tile.groups() * op.tile.m() * op.tile.n() * 32);
+}
+
+}  // namespace
+
+void Residency::leave(const std::vector<LoadOp>& loads, Queue& queue, std::int64_t needed_next,
+                      Cycles at, BufferPorts& buffers) {
+  const auto end = static_cast<std::size_t>(
+      needed_next < 0 ? static_cast<std::int64_t>(loads.size()) : needed_next);
+  for (std::size_t tensor = 0; tensor < kTensors; ++tensor) {
+    std::size_t& first = queue.first_held[tensor];
+    // The next operation reads the latest load of each tensor that it needs; none reads an older.
+    std::size_t keep = end;
+    if (needed_next >= 0)
+      while (keep > first && static_cast<std::size_t>(loads[keep - 1].tensor) != tensor) --keep;
+    if (needed_next >= 0 && keep > first) --keep;
+    for (; first < keep; ++first)
+      if (static_cast<std::size_t>(loads[first].tensor) == tensor)
+        buffer_of(loads[first].tensor, buffers)->vacate(at, Bits(loads[first].sram_bits));
+  }
+}
+
+void Residency::on_token(Token token, std::int64_t index, Cycles at, BufferPorts& buffers) {
+  const auto i = static_cast<std::size_t>(index);
+  const Program& p = *program_;
+  const auto arrived = [&](const LoadOp& op) {
+    buffer_of(op.tensor, buffers)->occupy(at, Bits(op.sram_bits));
+  };
+  switch (token) {
+    case Token::kInputLoaded:
+      arrived(p.input_loads[i]);
+      break;
+    case Token::kWeightLoaded:
+      arrived(p.weight_loads[i]);
+      break;
+    case Token::kAccepted:
+      if (p.computes[i].first_k) buffers.accumulator->occupy(at, partial_sums(p.computes[i]));
+      break;
+    case Token::kReleased: {
+      const bool last = i + 1 == p.computes.size();
+      leave(p.input_loads, input_queue_, last ? -1 : p.computes[i + 1].inputs_needed, at, buffers);
+      leave(p.weight_loads, weight_queue_, last ? -1 : p.computes[i + 1].weights_needed, at,
+            buffers);
+      break;
+    }
+    case Token::kOutput: {
+      const auto compute = static_cast<std::size_t>(p.outputs[i].compute);
+      buffers.accumulator->vacate(at, partial_sums(p.computes[compute]));
+      buffers.output->occupy(at, Bits(p.stores[i].sram_bits));
+      break;
+    }
+    case Token::kStored:
+      buffers.output->vacate(at, Bits(p.stores[i].sram_bits));
+      break;
+    case Token::kWeightArrived:
+    case Token::kComputed:
+      break;
+  }
+}
+
+}  // namespace bitjoule

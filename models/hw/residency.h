@@ -1,0 +1,41 @@
+// What the buffers hold while the tiles of a layer come and go.
+#pragma once
+
+#include <array>
+#include <systemc>
+
+#include "hw/interfaces.h"
+
+namespace bitjoule {
+
+/// The ports through which the levels of the buffers are told.
+struct BufferPorts {
+  sc_core::sc_port<BufferIf> input{"to_input_buffer"}, weight{"to_weight_buffer"},
+      scale{"to_scale_buffer"}, accumulator{"to_accumulator_buffer"}, output{"to_output_buffer"};
+};
+
+/// A loaded tile stays until the last operation that reads it has released it; partial sums from
+/// the first operation on them until they are converted; results until they are stored.
+class Residency {
+ public:
+  void start(const Program& program) {
+    program_ = &program;
+    input_queue_ = weight_queue_ = {};
+  }
+
+  /// The `index`-th token of its kind, given for cycle `at`.
+  void on_token(Token token, std::int64_t index, Cycles at, BufferPorts& buffers);
+
+ private:
+  /// Loads of one queue; those of different tensors leave independently.
+  struct Queue {
+    std::array<std::size_t, kTensors> first_held{};  ///< older loads of the tensor have left
+  };
+  static void leave(const std::vector<LoadOp>& loads, Queue& queue, std::int64_t needed_next,
+                    Cycles at, BufferPorts& buffers);
+
+  const Program* program_ = nullptr;
+  Queue input_queue_, weight_queue_;
+};
+
+}  // namespace bitjoule
