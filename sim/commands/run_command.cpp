@@ -8,6 +8,7 @@
 #include "sim/commands/command.h"
 #include "sim/config/run_config.h"
 #include "sim/config/writer.h"
+#include "sim/formats/npy.h"
 #include "sim/report/result_json.h"
 #include "sim/report/summary.h"
 #include "sim/report/text.h"
@@ -22,6 +23,7 @@ struct RunArguments {
   std::string directory;
   std::string fidelity, values;
   std::string vcd, timeline;
+  bool save_outputs = false;
   bool quiet = false;
 };
 
@@ -38,8 +40,23 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
   return overrides;
 }
 
+/// outputs.npy: the values in fp32; output_codes.npy: the codes of an integer format.
+void save_outputs(const std::string& directory, const LayerOutputs& outputs) {
+  const StoredType& real = *find_stored_type("fp32");
+  write_output(directory + "/outputs.npy", npy_bytes(real, outputs.shape, outputs.values.data()));
+  if (outputs.codes.empty()) return;
+  const StoredType& integer = *find_stored_type("int32");
+  write_output(directory + "/output_codes.npy",
+               npy_bytes(integer, outputs.shape, outputs.codes.data()));
+}
+
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
-  const RunConfig run = read_run(file_source(a.file), with_options(overrides, a));
+  RunConfig run = read_run(file_source(a.file), with_options(overrides, a));
+  run.options.keep_outputs = a.save_outputs;
+  if (a.save_outputs && a.directory.empty())
+    throw input_error("--save-outputs: expected a directory as well: -o DIR");
+  if (a.save_outputs && !run.options.values)
+    throw input_error("--save-outputs: values are off, so there are no outputs");
   LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
   Trace trace;
   const bool traced = !a.vcd.empty() || !a.timeline.empty();
@@ -51,6 +68,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   if (!a.quiet) write_output("", run_summary(run, result));
   if (!a.directory.empty()) {
     make_directory(a.directory);
+    if (result.outputs) save_outputs(a.directory, *result.outputs);
     write_output(a.directory + "/layers.csv", layers_csv({result}));
     write_output(a.directory + "/result.json", json_text(result_json(run, {result})));
   }
@@ -72,6 +90,8 @@ CommandAction add_run_command(CLI::App& app) {
   app.add_option("config", a->file, "run file")->required()->type_name("FILE");
   app.add_option("-o,--output", a->directory, "write result.json and layers.csv there")
       ->type_name("DIR");
+  app.add_flag("--save-outputs", a->save_outputs,
+               "write outputs.npy there too, and output_codes.npy for an integer format");
   app.add_option("--fidelity", a->fidelity, "fast (default) or pe: PE by PE; equal results");
   app.add_option("--values", a->values, "on or off: off skips outputs; all else stays the same");
   app.add_option("--vcd", a->vcd, "write a waveform for GTKWave; with pe, of every PE's registers")

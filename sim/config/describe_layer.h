@@ -54,12 +54,36 @@ void describe(V& v, Conv2d& c) {
 }
 
 template <class V>
+void describe(V& v, TensorSource& c) {
+  v.shorthand("generator");
+  v.field("generator", c.generator, "seeded values, where no file is named");
+  v.when(c.generator == TensorSource::Generator::kOutliers, "generator is outliers", [&] {
+    v.field("outlier_share", c.outlier_share, "of the channels, at least one", range(0, 1));
+    v.field("outlier_factor", c.outlier_factor, "how much larger they are", at_least(0));
+  });
+  v.field("file", c.file, ".npy, .safetensors, .gguf or .onnx, beside the file that names it",
+          file_name());
+  v.field("input", c.input, "instead: the input or layer of the network that provides it");
+  v.when(c.from_file() || !c.input.empty(), "file or input is given", [&] {
+    v.field("tensor", c.tensor, "its name, where the file has several");
+    v.field("layout", c.layout, "order of its elements");
+  });
+}
+
+template <class V>
 void describe(V& v, Layer& c) {
   v.field("name", c.name, "shown in reports");
   v.variant(c.op, alternative<Gemm>("gemm", "linear layer: m x k by k x n"),
             alternative<Conv2d>("conv2d", "2-D convolution"),
             alternative<Matmul>("matmul", "batch of products of two activations"));
-  v.check([&] { gemm_extents(c.op); });
+  v.field("inputs", c.inputs, "values of the first operand");
+  v.field("weights", c.weights, "values of the weights, or of a product's second operand");
+  v.check([&] {
+    gemm_extents(c.op);
+    for (const auto* source : {&c.inputs, &c.weights})
+      if (*source && !(*source)->input.empty())
+        throw input_error("input: only a network has other layers to take values from");
+  });
 }
 
 inline Rule format_names() {

@@ -121,4 +121,23 @@ const std::vector<EnumRow<WidthScaling>>& enum_rows() {
   return kRows;
 }
 
+template <>
+const std::vector<EnumRow<TensorLayout>>& enum_rows() {
+  static const std::vector<EnumRow<TensorLayout>> kRows = {
+      {TensorLayout::kNative, "native", "n rows of k; filters x height x width x channels; NHWC"},
+      {TensorLayout::kTransposed, "transposed", "the other way round: k rows of n"},
+      {TensorLayout::kChannelsFirst, "channels_first", "filters x channels x height x width; NCHW"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<TensorSource::Generator>>& enum_rows() {
+  using G = TensorSource::Generator;
+  static const std::vector<EnumRow<G>> kRows = {
+      {G::kNormal, "normal", "normally distributed"},
+      {G::kUniform, "uniform", "evenly distributed"},
+      {G::kOutliers, "outliers", "normal, with a few channels far larger, as LLM activations are"}};
+  return kRows;
+}
+
 }  // namespace bitjoule

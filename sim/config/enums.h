@@ -7,6 +7,7 @@
 #include "core/machine/machine.h"
 #include "core/mapping/pins.h"
 #include "core/numeric/tensor_format.h"
+#include "core/workload/tensor_source.h"
 #include "sim/config/leaf.h"
 
 namespace bitjoule {
@@ -27,6 +28,11 @@ template <>
 const std::vector<EnumRow<Granularity>>& enum_rows();
 template <>
 const std::vector<EnumRow<Requantize>>& enum_rows();
+
+template <>
+const std::vector<EnumRow<TensorLayout>>& enum_rows();
+template <>
+const std::vector<EnumRow<TensorSource::Generator>>& enum_rows();
 
 template <>
 const std::vector<EnumRow<Primitive>>& enum_rows();

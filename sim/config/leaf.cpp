@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sim/config/document.h"
 #include "sim/config/suggest.h"
 
 namespace bitjoule::leaf {
@@ -29,6 +30,12 @@ std::string plain(std::int64_t value) { return fmt::format("{}", value); }
 void put_bounds(boost::json::object& schema, const Rule& rule) {
   if (rule.min) schema["minimum"] = *rule.min;
   if (rule.max) schema["maximum"] = *rule.max;
+}
+
+std::string path_of_file(const Node& node) {
+  const bool in_file = node.place.origin && node.place.line != 0;
+  const std::string beside = in_file ? find_file(node.text, *node.place.origin, "") : "";
+  return beside.empty() ? find_file(node.text, "", "") : beside;
 }
 
 /// "^[0-9]+(\.[0-9]+)? ?(B|KiB)$"
@@ -72,7 +79,8 @@ std::string read(const Node& node, std::string& out, const Rule& rule) {
   if (!rule.choices.empty() &&
       std::find(rule.choices.begin(), rule.choices.end(), node.text) == rule.choices.end())
     return expected_names(rule.choices);
-  out = node.text;
+  const std::string found = rule.is_file && !node.text.empty() ? path_of_file(node) : "";
+  out = found.empty() ? node.text : found;
   return "";
 }
 

@@ -20,12 +20,16 @@ namespace bitjoule {
 struct Rule {
   std::optional<std::int64_t> min, max;
   std::vector<std::string> choices;  ///< of a string; empty: any
+  bool is_file = false;              ///< a string that names a file: read as its path
 };
-inline Rule range(std::int64_t min, std::int64_t max) { return {min, max, {}}; }
-inline Rule at_least(std::int64_t min) { return {min, std::nullopt, {}}; }
+inline Rule range(std::int64_t min, std::int64_t max) { return {min, max, {}, false}; }
+inline Rule at_least(std::int64_t min) { return {min, std::nullopt, {}, false}; }
 inline Rule one_of(std::vector<std::string> names) {
-  return {std::nullopt, std::nullopt, std::move(names)};
+  return {std::nullopt, std::nullopt, std::move(names), false};
 }
+/// The name of a data file, looked up beside the file that names it, then in the working directory
+/// and in the shipped configs. One that is nowhere stays as it is: a run may not need it.
+inline Rule file_name() { return {std::nullopt, std::nullopt, {}, true}; }
 
 /// One name of an enumeration in configuration files.
 template <class E>

@@ -24,6 +24,7 @@ struct RunOptions {
   Fidelity fidelity = Fidelity::kFast;
   Verify verify = Verify::kSample;
   std::int64_t seed = 1;  ///< of generated operands
+  bool keep_outputs = false;  ///< results carry the output tensor; not part of the configuration
 };
 
 struct RunConfig {

@@ -13,11 +13,6 @@ namespace bitjoule {
 template <>
 const std::vector<EnumRow<VectorKind>>& enum_rows();
 template <>
-const std::vector<EnumRow<TensorLayout>>& enum_rows();
-template <>
-const std::vector<EnumRow<TensorSource::Generator>>& enum_rows();
-
-template <>
 struct FileKind<NetworkFile> {
   static constexpr const char* kFolder = "networks";
 };
@@ -52,15 +47,6 @@ struct LayerFile {
 
 /// The layer that runs. Throws an input Error for sizes that do not fit together.
 NetworkLayer to_layer(const LayerFile& file, const Place& place);
-
-template <class V>
-void describe(V& v, TensorSource& c) {
-  v.field("generator", c.generator, "seeded values, where no file is named");
-  v.field("file", c.file, ".npy, .safetensors, .gguf or .onnx, beside the network file");
-  v.field("tensor", c.tensor, "its name in the file");
-  v.field("input", c.input, "instead: the input or layer of the network that provides it");
-  v.field("layout", c.layout, "order of its elements in the file");
-}
 
 template <class V>
 void describe(V& v, TensorsFile& c) {

@@ -21,25 +21,6 @@ const std::vector<EnumRow<VectorKind>>& enum_rows() {
   return rows;
 }
 
-template <>
-const std::vector<EnumRow<TensorLayout>>& enum_rows() {
-  static const std::vector<EnumRow<TensorLayout>> kRows = {
-      {TensorLayout::kNative, "native", "n rows of k; filters x height x width x channels"},
-      {TensorLayout::kTransposed, "transposed", "k rows of n"},
-      {TensorLayout::kChannelsFirst, "channels_first", "filters x channels x height x width"}};
-  return kRows;
-}
-
-template <>
-const std::vector<EnumRow<TensorSource::Generator>>& enum_rows() {
-  using G = TensorSource::Generator;
-  static const std::vector<EnumRow<G>> kRows = {
-      {G::kNormal, "normal", "normally distributed"},
-      {G::kUniform, "uniform", "evenly distributed"},
-      {G::kOutliers, "outliers", "normal, with a few channels far larger, as LLM activations are"}};
-  return kRows;
-}
-
 const std::vector<std::string>& tensor_roles() {
   static const std::vector<std::string> kRoles = {"weights",      "bias",
                                                   "table",        "gamma",

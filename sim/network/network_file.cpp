@@ -138,23 +138,6 @@ void apply_rules(const NetworkFile& file, Network& network) {
   }
 }
 
-/// The file in which the keys were written.
-std::string origin_of(const NetworkFile& file) {
-  for (const Node* node : {&file.layers, &file.base})
-    if (node->place.origin && node->place.line != 0) return *node->place.origin;
-  return "";
-}
-
-/// Files are named relative to the network file; from here on, to the working directory.
-void find_tensor_files(const std::string& naming, Network& network) {
-  for (NetworkLayer& layer : network.layers)
-    for (auto& [role, source] : layer.tensors) {
-      const std::string found =
-          source.from_file() ? find_file(source.file, naming, FileKind<NetworkFile>::kFolder) : "";
-      if (!found.empty()) source.file = found;
-    }
-}
-
 }  // namespace
 
 Network build_network(const NetworkFile& written, const NetworkOptions& options) {
@@ -186,7 +169,6 @@ Network build_network(const NetworkFile& written, const NetworkOptions& options)
   }
   problems.throw_if_any();
   apply_rules(file, network);
-  find_tensor_files(origin_of(written), network);
   check_network(network);
   return network;
 }

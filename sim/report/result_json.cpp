@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "sim/config/describe_counts.h"
+#include "sim/config/enums.h"
 #include "sim/config/writer.h"
 #include "sim/version.h"
 
@@ -172,6 +173,25 @@ json::value error_json(const Quality& q) {
           {"compared", q.count}};
 }
 
+json::object origin_json(const OperandOrigin& o) {
+  if (!o.source.from_file()) return {{"generator", enum_name(o.source.generator)}};
+  return {{"file", o.source.file},
+          {"tensor", o.source.tensor},
+          {"stored", o.stored},
+          {"as_stored", o.as_stored}};
+}
+
+void add_operands(const LayerResult& r, json::object& out) {
+  if (!r.check) return;
+  out["operands"] = {{"inputs", origin_json(r.input_origin)},
+                     {"weights", origin_json(r.weight_origin)}};
+  const std::optional<LayerOutputs>& saved = r.outputs;
+  if (saved)
+    out["outputs"] = {{"shape", json::array(saved->shape.begin(), saved->shape.end())},
+                      {"format", saved->format},
+                      {"scale", saved->scale}};
+}
+
 void add_check(const std::optional<OutputCheck>& check, json::object& out) {
   if (!check) {
     out["error"] = nullptr;
@@ -232,6 +252,7 @@ json::object layer_json(const LayerResult& r) {
   out["counts"] = to_json(r.counts);
   out["energy"] = energy_json(r.energy);
   add_check(r.check, out);
+  add_operands(r, out);
   return out;
 }
 

@@ -110,7 +110,15 @@ std::string run_summary(const RunConfig& run, const LayerResult& r) {
     line("output", "not computed (values: off)");
     return out;
   }
+  line("operands", fmt::format("inputs {}; weights {}",
+                               origin_text(r.input_origin, run.options.seed),
+                               origin_text(r.weight_origin, run.options.seed)));
   line("output", check_text(*r.check));
+  if (r.outputs)
+    line("saved", r.outputs->codes.empty()
+                      ? "outputs.npy"
+                      : fmt::format("outputs.npy, output_codes.npy ({}, scale {})",
+                                    r.outputs->format, r.outputs->scale));
   const Quality& q = r.check->error;
   if (r.check->checked > 0)
     line("error",

@@ -9,6 +9,7 @@
 #include "core/mapping/mapper.h"
 #include "core/numeric/quality.h"
 #include "hw/accelerator.h"
+#include "sim/run/operands.h"
 
 namespace bitjoule {
 
@@ -18,6 +19,15 @@ struct OutputCheck {
   std::string first_difference;  ///< index, value, expected; empty where there is none
   std::int64_t overflows = 0;    ///< sums that left the 32-bit accumulators
   Quality error;
+};
+
+/// The output tensor: NHWC, or [group][m][n].
+struct LayerOutputs {
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+  std::vector<std::int32_t> codes;  ///< integer formats: value = scale * code; else empty
+  std::string format;
+  float scale = 1;
 };
 
 struct LayerResult {
@@ -34,6 +44,8 @@ struct LayerResult {
   Counts counts;
   EnergyReport energy;
   std::optional<OutputCheck> check;  ///< unset: values off
+  OperandOrigin input_origin, weight_origin;  ///< values on
+  std::optional<LayerOutputs> outputs;        ///< where RunOptions::keep_outputs
 
   std::int64_t moved_bytes() const {
     return outcome.traffic.total().bursts * outcome.traffic.burst_bytes;

@@ -92,10 +92,15 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
 
   std::unique_ptr<LayerCheck> check;
   if (options_.values)
-    check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer.op,
+    check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer,
                                          precision.requantize, options_);
   result.outcome = accelerator_->run(problem, program, check ? &check->values() : nullptr, trace);
-  if (check) result.check = check->finish();
+  if (check) {
+    result.check = check->finish();
+    result.input_origin = check->operands().input_origin;
+    result.weight_origin = check->operands().weight_origin;
+    if (options_.keep_outputs) result.outputs = check->take_outputs();
+  }
 
   result.compute_cycles = compute_cycles(problem, program);
   result.time_s = accelerator_->clock().seconds(result.outcome.cycles);

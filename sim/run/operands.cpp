@@ -1,56 +1,158 @@
 #include "sim/run/operands.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+
+#include "core/error.h"
+#include "sim/config/enums.h"
+#include "sim/formats/tensor_file.h"
+#include "sim/formats/tensor_values.h"
+#include "sim/run/generators.h"
 
 namespace bitjoule {
 namespace {
 
-/// splitmix64 (Steele et al., OOPSLA 2014).
-class Splitmix {
- public:
-  explicit Splitmix(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() {
-    std::uint64_t z = (state_ += 0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    return z ^ (z >> 31);
-  }
+using Shape = std::vector<std::int64_t>;
 
- private:
-  std::uint64_t state_;
+Shape input_shape(const LayerOp& op) {
+  if (const auto* c = std::get_if<Conv2d>(&op)) return {c->batch, c->height, c->width, c->channels};
+  if (const auto* g = std::get_if<Gemm>(&op)) return {g->m, g->k};
+  const auto& p = std::get<Matmul>(op);
+  return {p.batch, p.m, p.k};
+}
+
+Shape weight_shape(const LayerOp& op) {
+  if (const auto* c = std::get_if<Conv2d>(&op))
+    return {c->filters, c->kernel_h, c->kernel_w, c->channels / c->groups};
+  if (const auto* g = std::get_if<Gemm>(&op)) return {g->n, g->k};
+  const auto& p = std::get<Matmul>(op);
+  return {p.batch / p.shared, p.n, p.k};
+}
+
+/// Which of the simulator's dimensions each dimension of the file is.
+std::vector<std::size_t> file_order(TensorLayout layout, std::size_t dimensions) {
+  std::vector<std::size_t> order(dimensions);
+  std::iota(order.begin(), order.end(), 0);
+  if (layout == TensorLayout::kChannelsFirst && dimensions == 4) order = {0, 3, 1, 2};
+  // Rows of a matrix, or filters, come last.
+  if (layout == TensorLayout::kTransposed) {
+    if (dimensions == 4) order = {1, 2, 3, 0};
+    if (dimensions < 4) std::swap(order[dimensions - 2], order[dimensions - 1]);
+  }
+  return order;
+}
+
+Shape permuted(const Shape& shape, const std::vector<std::size_t>& order) {
+  Shape result;
+  for (std::size_t i : order) result.push_back(shape[i]);
+  return result;
+}
+
+/// Sizes of 1 do not change where elements lie.
+Shape squeezed(Shape shape) {
+  shape.erase(std::remove(shape.begin(), shape.end(), 1), shape.end());
+  return shape;
+}
+
+bool is_native_order(const Shape& native, const std::vector<std::size_t>& order) {
+  std::vector<std::size_t> moved;
+  for (std::size_t i : order)
+    if (native[i] != 1) moved.push_back(i);
+  return std::is_sorted(moved.begin(), moved.end());
+}
+
+/// Elements of the file, which lie in `order`, as the simulator reads them.
+std::vector<float> to_native(const std::vector<float>& from, const Shape& native,
+                             const std::vector<std::size_t>& order) {
+  const std::size_t n = native.size();
+  std::vector<std::size_t> stride(n);  // in the file, of each native dimension
+  std::size_t step = 1;
+  for (std::size_t i = n; i-- > 0;) {
+    stride[order[i]] = step;
+    step *= static_cast<std::size_t>(native[order[i]]);
+  }
+  std::vector<float> to(from.size());
+  Shape index(n, 0);
+  for (float& value : to) {
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < n; ++i) at += static_cast<std::size_t>(index[i]) * stride[i];
+    value = from[at];
+    for (std::size_t i = n; i-- > 0 && ++index[i] == native[i];) index[i] = 0;
+  }
+  return to;
+}
+
+struct Operand {
+  std::vector<float> floats;
+  QuantizedTensor stored;
+  OperandOrigin origin;
 };
 
-/// Close to normal, from integers alone (the sum of four 16-bit uniforms), so that every platform
-/// generates the same bits: mean 0, the given deviation, at most 3.46 of them away.
-std::vector<float> normal(std::int64_t n, double deviation, std::uint64_t seed) {
-  Splitmix random(seed);
-  // The variance of a 16-bit uniform is (2^32 - 1) / 12.
-  const double unit = deviation / std::sqrt(4.0 * 4294967295.0 / 12.0);
-  std::vector<float> values(static_cast<std::size_t>(n));
-  for (float& v : values) {
-    const std::uint64_t x = random.next();
-    const auto sum = static_cast<std::int64_t>((x & 0xFFFF) + (x >> 16 & 0xFFFF) +
-                                               (x >> 32 & 0xFFFF) + (x >> 48));
-    v = static_cast<float>(static_cast<double>(sum - 2 * 65535) * unit);
+Operand load(const char* key, const TensorSource& source, const Shape& native,
+             const TensorFormat& format, std::int64_t rows, std::int64_t k) {
+  const StoredTensor tensor = load_tensor(source.file, source.tensor);
+  const std::string where =
+      tensor.name.empty() ? fmt::format("layer.{}: {}", key, source.file)
+                          : fmt::format("layer.{}: {}: tensor \"{}\"", key, source.file, tensor.name);
+  const std::vector<std::size_t> order = file_order(source.layout, native.size());
+  const Shape expected = permuted(native, order);
+  if (squeezed(tensor.shape) != squeezed(expected)) {
+    std::string hint;
+    for (const EnumRow<TensorLayout>& row : enum_rows<TensorLayout>())
+      if (row.value != source.layout &&
+          squeezed(tensor.shape) == squeezed(permuted(native, file_order(row.value, native.size()))))
+        hint = fmt::format("; it would be with layout: {}", row.name);
+    throw input_error(fmt::format("{}: expected {}, got {}{}", where, shape_text(expected),
+                                  shape_text(tensor.shape), hint));
   }
-  return values;
+  std::vector<float> floats = tensor_values(tensor);
+  require_representable(where, format.format, floats);
+  OperandOrigin origin{source, tensor.type->format, false};
+  if (is_native_order(native, order)) {
+    if (auto bytes = as_stored(tensor, format, rows, k)) {
+      origin.as_stored = true;
+      return {std::move(floats), std::move(*bytes), origin};
+    }
+  } else {
+    floats = to_native(floats, native, order);
+  }
+  QuantizedTensor stored = QuantizedTensor::quantize(format, floats.data(), rows, k);
+  return {std::move(floats), std::move(stored), origin};
+}
+
+Operand make(const char* key, const std::optional<TensorSource>& chosen, const Shape& native,
+             const TensorFormat& format, std::int64_t rows, std::int64_t k, double deviation,
+             std::uint64_t seed) {
+  const TensorSource source = chosen.value_or(TensorSource{});
+  if (source.from_file()) return load(key, source, native, format, rows, k);
+  std::vector<float> floats = generate_values(source, rows, k, deviation, seed);
+  QuantizedTensor stored = QuantizedTensor::quantize(format, floats.data(), rows, k);
+  return {std::move(floats), std::move(stored), {source, "", false}};
 }
 
 }  // namespace
 
-Operands generate_operands(const MappingProblem& p, std::int64_t seed) {
+Operands make_operands(const MappingProblem& p, const Layer& layer, std::int64_t seed) {
   const Lowered& l = p.layer;
   const std::int64_t row = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
   const auto base = static_cast<std::uint64_t>(seed) * 2;
-  std::vector<float> inputs = normal(l.input_elements(), 1.0, base);
-  std::vector<float> weights = normal(l.weight_rows() * l.extents.k,
-                                      1.0 / std::sqrt(static_cast<double>(l.extents.k)), base + 1);
-  QuantizedTensor stored_inputs = QuantizedTensor::quantize(
-      p.path.activations.format, inputs.data(), l.input_elements() / row, row);
-  QuantizedTensor stored_weights = QuantizedTensor::quantize(p.path.weights.format, weights.data(),
-                                                             l.weight_rows(), l.extents.k);
-  return {std::move(inputs), std::move(weights), std::move(stored_inputs),
-          std::move(stored_weights)};
+  Operand inputs = make("inputs", layer.inputs, input_shape(layer.op), p.path.activations.format,
+                        l.input_elements() / row, row, 1.0, base);
+  Operand weights =
+      make("weights", layer.weights, weight_shape(layer.op), p.path.weights.format,
+           l.weight_rows(), l.extents.k, 1.0 / std::sqrt(static_cast<double>(l.extents.k)), base + 1);
+  return {std::move(inputs.floats),  std::move(weights.floats), std::move(inputs.stored),
+          std::move(weights.stored), inputs.origin,             weights.origin};
+}
+
+std::string origin_text(const OperandOrigin& o, std::int64_t seed) {
+  if (!o.source.from_file())
+    return fmt::format("{} (seed {})", enum_name(o.source.generator), seed);
+  return fmt::format("{}{}{} ({}{})", o.source.file, o.source.tensor.empty() ? "" : " ",
+                     o.source.tensor, o.stored, o.as_stored ? " as stored" : ", quantized at load");
 }
 
 }  // namespace bitjoule

@@ -1,8 +1,9 @@
-// Operands of a layer: generated from a seed, quantized as the configuration says.
+// Operands of a layer: generated from a seed or taken from files, quantized as the configuration
+// says.
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <string>
 #include <vector>
 
 #include "core/mapping/tiling.h"
@@ -10,14 +11,26 @@
 
 namespace bitjoule {
 
-struct Operands {
-  std::vector<float> float_inputs, float_weights;  ///< before quantization
-  QuantizedTensor inputs;                          ///< rows of channels (NHWC, or [group][m][k])
-  QuantizedTensor weights;                         ///< weight_rows x k
+/// Where one operand came from, for reports.
+struct OperandOrigin {
+  TensorSource source;
+  std::string stored;      ///< type in the file; empty where it was generated
+  bool as_stored = false;  ///< the file's own bytes; false: quantized (again) from its values
 };
 
-/// Inputs are normal(0, 1), weights normal(0, 1 / sqrt(k)): sums of unit variance, as trained
-/// layers have them. The same seed always gives the same numbers.
-Operands generate_operands(const MappingProblem& problem, std::int64_t seed);
+struct Operands {
+  std::vector<float> float_inputs, float_weights;  ///< before quantization, or decoded
+  QuantizedTensor inputs;                          ///< rows of channels (NHWC, or [group][m][k])
+  QuantizedTensor weights;                         ///< weight_rows x k
+  OperandOrigin input_origin, weight_origin;
+};
+
+/// Generated inputs have deviation 1 and weights 1 / sqrt(k): sums of unit variance, as trained
+/// layers have them. Throws an input Error that names file, tensor and shapes where a file does not
+/// hold what the layer needs.
+Operands make_operands(const MappingProblem& problem, const Layer& layer, std::int64_t seed);
+
+/// "normal, seed 1", or "w.gguf blk.0.attn_q.weight (q4_0 as stored)"
+std::string origin_text(const OperandOrigin& origin, std::int64_t seed);
 
 }  // namespace bitjoule

@@ -30,12 +30,23 @@ std::vector<std::int64_t> indices_to_check(const MappingProblem& p, Verify verif
   return indices;
 }
 
+std::vector<std::int64_t> output_shape(const LayerOp& op) {
+  if (const auto* c = std::get_if<Conv2d>(&op))
+    return {c->batch, c->out_height(), c->out_width(), c->filters};
+  if (const auto* g = std::get_if<Gemm>(&op)) return {g->m, g->n};
+  const auto& p = std::get<Matmul>(op);
+  return {p.batch, p.m, p.n};
+}
+
 std::uint32_t bits_of_float(float value) {
   std::uint32_t bits = 0;
   std::memcpy(&bits, &value, sizeof bits);
   return bits;
 }
-bool same_bits(float a, float b) { return bits_of_float(a) == bits_of_float(b); }
+/// NaNs are equal: which of two operands' NaNs a sum keeps is the processor's choice.
+bool same_bits(float a, float b) {
+  return bits_of_float(a) == bits_of_float(b) || (std::isnan(a) && std::isnan(b));
+}
 
 }  // namespace
 
@@ -49,14 +60,15 @@ std::vector<std::int64_t> partial_sum_ends(const MappingProblem& p, const Tiling
   return ends;
 }
 
-LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const LayerOp& op,
+LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const Layer& layer,
                        Requantize mode, const RunOptions& options)
     : problem_(problem),
       mode_(mode),
-      operands_(generate_operands(problem, options.seed)),
+      output_shape_(output_shape(layer.op)),
+      operands_(make_operands(problem, layer, options.seed)),
       checked_(indices_to_check(problem, options.verify)) {
   values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode);
-  const Oracle oracle(op, problem.path.mac, operands_.inputs, operands_.weights,
+  const Oracle oracle(layer.op, problem.path.mac, operands_.inputs, operands_.weights,
                       operands_.float_inputs, operands_.float_weights,
                       partial_sum_ends(problem, tiling), problem.path.scale_group != 0);
   double largest = 0;
@@ -107,6 +119,11 @@ OutputCheck LayerCheck::finish() {
   }
   check.error = meter.result();
   return check;
+}
+
+LayerOutputs LayerCheck::take_outputs() {
+  return {output_shape_, values_->outputs(), values_->output_codes(),
+          problem_.path.output.layout.format->name, values_->output_scale()};
 }
 
 }  // namespace bitjoule

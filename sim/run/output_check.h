@@ -16,21 +16,25 @@ std::vector<std::int64_t> partial_sum_ends(const MappingProblem& problem, const 
 
 class LayerCheck {
  public:
-  /// Generates and quantizes the operands; an integer output gets the scale that its largest
+  /// Makes the operands; an integer output gets the scale that its largest
   /// reference value needs (of the outputs that are checked).
-  LayerCheck(const MappingProblem& problem, const Tiling& tiling, const LayerOp& op,
+  LayerCheck(const MappingProblem& problem, const Tiling& tiling, const Layer& layer,
              Requantize mode, const RunOptions& options);
 
   LayerValues& values() { return *values_; }
+  const Operands& operands() const { return operands_; }
 
   /// After the run.
   OutputCheck finish();
+  /// After finish().
+  LayerOutputs take_outputs();
 
  private:
   bool integer_output() const;
 
   const MappingProblem& problem_;
   Requantize mode_;
+  std::vector<std::int64_t> output_shape_;
   Operands operands_;
   std::unique_ptr<LayerValues> values_;
   std::vector<std::int64_t> checked_;  ///< indices of the output

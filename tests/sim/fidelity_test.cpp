@@ -158,8 +158,8 @@ bool run_both(Pair& pair, const LayerOp& op, const Precision& precision) {
   const Program program = make_program(problem, mapping.tiling);
   RunOptions options;
   options.verify = Verify::kFull;
-  LayerCheck fast_check(problem, mapping.tiling, op, precision.requantize, options);
-  LayerCheck pe_check(problem, mapping.tiling, op, precision.requantize, options);
+  LayerCheck fast_check(problem, mapping.tiling, {"", op}, precision.requantize, options);
+  LayerCheck pe_check(problem, mapping.tiling, {"", op}, precision.requantize, options);
   const LayerOutcome fast = pair.fast->run(problem, program, &fast_check.values());
   const LayerOutcome pe = pair.pe->run(problem, program, &pe_check.values());
   compare(fast, pe);

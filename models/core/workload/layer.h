@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
+
+#include "core/workload/tensor_source.h"
 
 namespace bitjoule {
 
@@ -45,9 +48,12 @@ struct GemmExtents {
   std::int64_t macs() const { return groups * m * n * k; }
 };
 
+/// A layer and its operands. Shapes as in Lowered: inputs NHWC or [group][m][k], weights n rows of k
+/// (filters x kernel x channels).
 struct Layer {
   std::string name;
   LayerOp op;
+  std::optional<TensorSource> inputs = {}, weights = {};  ///< default: normally distributed
 };
 
 /// Checks sizes (positive, divisible groups, no 63-bit overflow) and lowers a layer to extents.

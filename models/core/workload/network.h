@@ -10,6 +10,7 @@
 
 #include "core/numeric/tensor_format.h"
 #include "core/workload/layer.h"
+#include "core/workload/tensor_source.h"
 #include "core/workload/vector_op.h"
 
 namespace bitjoule {
@@ -23,23 +24,6 @@ struct PrecisionOverride {
   std::optional<Requantize> requantize;
 
   Precision apply(Precision base) const;
-};
-
-/// How a tensor in a file lies: as the simulator reads it (n rows of k; filters x kh x kw x
-/// channels), as k rows of n, or as filters x channels x kh x kw.
-enum class TensorLayout { kNative, kTransposed, kChannelsFirst };
-
-/// Where the values of one tensor come from: a seeded generator, a tensor of a file (.npy,
-/// .safetensors, .gguf, .onnx; `tensor` is empty for .npy), or at run time an input or layer of the
-/// network.
-struct TensorSource {
-  enum class Generator { kNormal, kUniform, kOutliers };
-  Generator generator = Generator::kNormal;
-  std::string file;
-  std::string tensor;
-  std::string input;  ///< name of a network input or layer, where it is computed
-  TensorLayout layout = TensorLayout::kNative;
-  bool from_file() const { return !file.empty(); }
 };
 
 /// As an input's name: the layer's tensor of role "operand" (a constant) stands there.

@@ -1,0 +1,29 @@
+// Where the values of a tensor come from.
+#pragma once
+
+#include <string>
+
+namespace bitjoule {
+
+/// How a tensor in a file lies: as the simulator reads it (n rows of k; filters x kh x kw x
+/// channels; NHWC), with the rows last (k rows of n), or channels before height and width.
+enum class TensorLayout { kNative, kTransposed, kChannelsFirst };
+
+/// A seeded generator, a tensor of a file (.npy, .safetensors, .gguf, .onnx; `tensor` is empty for
+/// .npy), or at run time an input or layer of the network.
+struct TensorSource {
+  enum class Generator { kNormal, kUniform, kOutliers };
+  Generator generator = Generator::kNormal;
+  /// Outliers: this share of the channels (at least one) is `outlier_factor` times as large.
+  /// Defaults: LLM.int8() (Dettmers et al., NeurIPS 2022): about 0.1 % of the features, up to 20
+  /// times the others.
+  double outlier_share = 0.001;
+  double outlier_factor = 20;
+  std::string file;
+  std::string tensor;
+  std::string input;  ///< name of a network input or layer, where it is computed
+  TensorLayout layout = TensorLayout::kNative;
+  bool from_file() const { return !file.empty(); }
+};
+
+}  // namespace bitjoule
