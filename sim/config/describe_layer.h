@@ -57,14 +57,14 @@ template <class V>
 void describe(V& v, TensorSource& c) {
   v.shorthand("generator");
   v.field("generator", c.generator, "seeded values, where no file is named");
-  v.when(c.generator == TensorSource::Generator::kOutliers, "generator is outliers", [&] {
+  v.when(c.generator == TensorSource::Generator::kOutliers, "generator: outliers", [&] {
     v.field("outlier_share", c.outlier_share, "of the channels, at least one", range(0, 1));
     v.field("outlier_factor", c.outlier_factor, "how much larger they are", at_least(0));
   });
   v.field("file", c.file, ".npy, .safetensors, .gguf or .onnx, beside the file that names it",
           file_name());
   v.field("input", c.input, "instead: the input or layer of the network that provides it");
-  v.when(c.from_file() || !c.input.empty(), "file or input is given", [&] {
+  v.when(c.from_file() || !c.input.empty(), "file or input", [&] {
     v.field("tensor", c.tensor, "its name, where the file has several");
     v.field("layout", c.layout, "order of its elements");
   });

@@ -126,7 +126,8 @@ const std::vector<EnumRow<TensorLayout>>& enum_rows() {
   static const std::vector<EnumRow<TensorLayout>> kRows = {
       {TensorLayout::kNative, "native", "n rows of k; filters x height x width x channels; NHWC"},
       {TensorLayout::kTransposed, "transposed", "the other way round: k rows of n"},
-      {TensorLayout::kChannelsFirst, "channels_first", "filters x channels x height x width; NCHW"}};
+      {TensorLayout::kChannelsFirst, "channels_first",
+       "filters x channels x height x width; NCHW"}};
   return kRows;
 }
 

@@ -23,7 +23,7 @@ struct RunOptions {
   bool values = true;  ///< compute outputs, not only cycles and counts
   Fidelity fidelity = Fidelity::kFast;
   Verify verify = Verify::kSample;
-  std::int64_t seed = 1;  ///< of generated operands
+  std::int64_t seed = 1;      ///< of generated operands
   bool keep_outputs = false;  ///< results carry the output tensor; not part of the configuration
 };
 

@@ -16,8 +16,8 @@ std::int64_t row_length(const StoredTensor& t) { return t.shape.empty() ? 1 : t.
 
 void require_data(const StoredTensor& t) {
   if (t.data == nullptr && t.bytes != 0)
-    throw input_error(fmt::format("{}: tensor \"{}\": the file ends before its data",
-                                  t.blob.name(), t.name));
+    throw input_error(
+        fmt::format("{}: tensor \"{}\": the file ends before its data", t.blob.name(), t.name));
 }
 
 std::vector<std::uint8_t> block_bytes(const StoredTensor& t, std::int64_t rows, std::int64_t k) {

@@ -110,9 +110,9 @@ std::string run_summary(const RunConfig& run, const LayerResult& r) {
     line("output", "not computed (values: off)");
     return out;
   }
-  line("operands", fmt::format("inputs {}; weights {}",
-                               origin_text(r.input_origin, run.options.seed),
-                               origin_text(r.weight_origin, run.options.seed)));
+  line("operands",
+       fmt::format("inputs {}; weights {}", origin_text(r.input_origin, run.options.seed),
+                   origin_text(r.weight_origin, run.options.seed)));
   line("output", check_text(*r.check));
   if (r.outputs)
     line("saved", r.outputs->codes.empty()

@@ -44,8 +44,8 @@ void fill_uniform(Splitmix& random, double deviation, std::vector<float>& values
 
 void enlarge_channels(const TensorSource& source, Splitmix& random, std::int64_t k,
                       std::vector<float>& values) {
-  const std::int64_t channels = std::clamp<std::int64_t>(
-      std::llround(source.outlier_share * static_cast<double>(k)), 1, k);
+  const std::int64_t channels =
+      std::clamp<std::int64_t>(std::llround(source.outlier_share * static_cast<double>(k)), 1, k);
   // Floyd's sample without repetition (Bentley and Floyd, CACM 1987).
   std::vector<bool> chosen(static_cast<std::size_t>(k));
   for (std::int64_t j = k - channels; j < k; ++j) {

@@ -43,7 +43,7 @@ struct LayerResult {
   double peak_macs_per_s = 0, peak_bytes_per_s = 0;
   Counts counts;
   EnergyReport energy;
-  std::optional<OutputCheck> check;  ///< unset: values off
+  std::optional<OutputCheck> check;           ///< unset: values off
   OperandOrigin input_origin, weight_origin;  ///< values on
   std::optional<LayerOutputs> outputs;        ///< where RunOptions::keep_outputs
 

@@ -94,16 +94,17 @@ struct Operand {
 Operand load(const char* key, const TensorSource& source, const Shape& native,
              const TensorFormat& format, std::int64_t rows, std::int64_t k) {
   const StoredTensor tensor = load_tensor(source.file, source.tensor);
-  const std::string where =
-      tensor.name.empty() ? fmt::format("layer.{}: {}", key, source.file)
-                          : fmt::format("layer.{}: {}: tensor \"{}\"", key, source.file, tensor.name);
+  const std::string where = tensor.name.empty() ? fmt::format("layer.{}: {}", key, source.file)
+                                                : fmt::format("layer.{}: {}: tensor \"{}\"", key,
+                                                              source.file, tensor.name);
   const std::vector<std::size_t> order = file_order(source.layout, native.size());
   const Shape expected = permuted(native, order);
   if (squeezed(tensor.shape) != squeezed(expected)) {
     std::string hint;
     for (const EnumRow<TensorLayout>& row : enum_rows<TensorLayout>())
       if (row.value != source.layout &&
-          squeezed(tensor.shape) == squeezed(permuted(native, file_order(row.value, native.size()))))
+          squeezed(tensor.shape) ==
+              squeezed(permuted(native, file_order(row.value, native.size()))))
         hint = fmt::format("; it would be with layout: {}", row.name);
     throw input_error(fmt::format("{}: expected {}, got {}{}", where, shape_text(expected),
                                   shape_text(tensor.shape), hint));
@@ -142,10 +143,14 @@ Operands make_operands(const MappingProblem& p, const Layer& layer, std::int64_t
   Operand inputs = make("inputs", layer.inputs, input_shape(layer.op), p.path.activations.format,
                         l.input_elements() / row, row, 1.0, base);
   Operand weights =
-      make("weights", layer.weights, weight_shape(layer.op), p.path.weights.format,
-           l.weight_rows(), l.extents.k, 1.0 / std::sqrt(static_cast<double>(l.extents.k)), base + 1);
-  return {std::move(inputs.floats),  std::move(weights.floats), std::move(inputs.stored),
-          std::move(weights.stored), inputs.origin,             weights.origin};
+      make("weights", layer.weights, weight_shape(layer.op), p.path.weights.format, l.weight_rows(),
+           l.extents.k, 1.0 / std::sqrt(static_cast<double>(l.extents.k)), base + 1);
+  return {std::move(inputs.floats),
+          std::move(weights.floats),
+          std::move(inputs.stored),
+          std::move(weights.stored),
+          inputs.origin,
+          weights.origin};
 }
 
 std::string origin_text(const OperandOrigin& o, std::int64_t seed) {

@@ -48,8 +48,8 @@ struct GemmExtents {
   std::int64_t macs() const { return groups * m * n * k; }
 };
 
-/// A layer and its operands. Shapes as in Lowered: inputs NHWC or [group][m][k], weights n rows of k
-/// (filters x kernel x channels).
+/// A layer and its operands. Shapes as in Lowered: inputs NHWC or [group][m][k], weights n rows of
+/// k (filters x kernel x channels).
 struct Layer {
   std::string name;
   LayerOp op;
