@@ -30,7 +30,7 @@ void ArrayPe::start(const LayerRun& run) {
   }
   queue_.clear();
   folds_ = 0;
-  stream_end_ = drain_rows_ = 0;
+  stream_end_ = stream_rows_ = 0;
   last_out_ = Cycles(0);
 }
 
@@ -92,13 +92,12 @@ bool ArrayPe::begin_stream(Cycles now) {
   if (loading_ == nullptr || !loading_->loaded() || streaming_ != nullptr) return false;
   if (config_.overlap != Overlap::kFull && !tails_done()) return false;
   const Fold& timing = loading_->fold.job.timing;
-  if (timing.drains && drain_rows_ > 0) {
-    // The fold's last results may not reach the drain registers before the fold ahead has left
-    // them.
-    const std::int64_t shifts = rates_.drain_interval * drain_rows_;
-    const std::int64_t clear = stream_end_ + std::max(shifts, shifts + drain_rows_ - timing.rows);
-    if (now.value + timing.steps * rates_.stream_interval < clear) return false;
-  }
+  // The foot of a column passes results in order; the drain registers must be empty besides.
+  const std::int64_t ahead = stream_end_ + std::max<std::int64_t>(0, stream_rows_ - timing.rows);
+  const std::int64_t results_at =
+      now.value + (timing.drains ? timing.steps * rates_.stream_interval : 0);
+  const std::int64_t shifts = timing.drains ? rates_.drain_interval * stream_rows_ : 0;
+  if (results_at < ahead + shifts) return false;
   streaming_ = std::move(loading_);
   streaming_->steps_left = timing.steps;
   streaming_->step_wait = rates_.stream_interval - 1;
@@ -145,7 +144,7 @@ Cause ArrayPe::advance_stream(Cycles now) {
   if (--a.steps_left == 0) {
     stream_end_ = now.value + 1;
     if (run_.trace != nullptr) run_.trace->change(active_pes_, Cycles(stream_end_), 0);
-    drain_rows_ = timing.rows;
+    stream_rows_ = timing.rows;
     a.tail_left = timing.rows + timing.cols - 2 + 1;  // this cycle is not over yet
     a.drain_left = timing.drains ? timing.rows * rates_.drain_interval : 0;
     if (a.last && run_.trace != nullptr)

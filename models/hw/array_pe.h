@@ -81,7 +81,7 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
   std::uint32_t folds_ = 0;
   Cycles accepted_{0};
   std::int32_t active_pes_ = 0;                   ///< signal of the trace
-  std::int64_t stream_end_ = 0, drain_rows_ = 0;  ///< outputs stay: of the stream before
+  std::int64_t stream_end_ = 0, stream_rows_ = 0;  ///< of the stream before
   Cycles last_out_{0};
 };
 

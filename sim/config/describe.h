@@ -14,6 +14,8 @@
 //                                     exactly one of the keys; its value describes a T
 //   when(active, condition, fields)   keys that are allowed only if `active`; `condition` says so
 //   rest(map, doc, rule)              last: every key not named before goes into a std::map
+//   base<T>()                         first: the key `base` names a file of T, whose keys stand
+//                                     where this one has none
 //   shorthand(key)                    first: a scalar x stands for the map {key: x}
 //   check(test)                       a test over several fields that throws Error; read only if
 //                                     the fields themselves are sound

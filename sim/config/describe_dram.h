@@ -128,6 +128,7 @@ void describe_cycle(V& v, CycleDramConfig& c) {
 
 template <class V>
 void describe(V& v, DramConfig& c) {
+  v.template base<DramConfig>();
   const bool is_cycle = std::holds_alternative<CycleDramConfig>(c.model);
   DramModel model = is_cycle ? DramModel::kCycle : DramModel::kIdeal;
   IdealDramConfig ideal = is_cycle ? IdealDramConfig() : std::get<IdealDramConfig>(c.model);

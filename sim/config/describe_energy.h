@@ -93,6 +93,7 @@ void describe(V& v, Unpriced& c) {
 
 template <class V>
 void describe(V& v, EnergyTable& c) {
+  v.template base<EnergyTable>();
   v.required("name", c.name, "shown in reports");
   v.required("node", c.node, "technology and supply");
   v.field("description", c.description, "what the figures are good for, and what not");

@@ -53,6 +53,7 @@ inline std::vector<PathAlias> path_aliases<RunFile>() {
 
 template <class V>
 void describe(V& v, AcceleratorFile& c) {
+  v.template base<AcceleratorFile>();
   describe(v, c.machine);
   v.field("dram", c.dram, "external memory of a run that names none");
   v.field("energy", c.energy, "prices of a run that names none");

@@ -158,6 +158,44 @@ void splice_file(Node& node, const std::string& folder, Problems& problems) {
   node.kind = Node::Kind::kBroken;
 }
 
+namespace {
+
+/// Puts into `map` what it lacks of `base`; its own values stay.
+void join(Node& map, Node&& base) {
+  for (NodeEntry& entry : base.entries) {
+    Node* own = map.find(entry.key);
+    if (own == nullptr)
+      map.entries.push_back(std::move(entry));
+    else if (own->kind == Node::Kind::kMap && entry.value.kind == Node::Kind::kMap)
+      join(*own, std::move(entry.value));
+  }
+}
+
+}  // namespace
+
+void join_base(Node& map, const std::string& folder, Problems& problems) {
+  std::vector<std::string> joined;
+  while (map.kind == Node::Kind::kMap && map.find("base") != nullptr) {
+    Node base = *map.find("base");
+    map.entries.erase(std::find_if(map.entries.begin(), map.entries.end(),
+                                   [](const NodeEntry& e) { return e.key == "base"; }));
+    const Place place = base.place;
+    if (base.kind != Node::Kind::kScalar) {
+      problems.add(place, "base", "expected a file name, got " + base.shown());
+      return;
+    }
+    splice_file(base, folder, problems);
+    if (base.kind == Node::Kind::kBroken) return;
+    const std::string path = *base.place.origin;
+    if (std::find(joined.begin(), joined.end(), path) != joined.end()) {
+      problems.add(place, "base", path + " is its own base");
+      return;
+    }
+    joined.push_back(path);
+    if (base.kind == Node::Kind::kMap) join(map, std::move(base));
+  }
+}
+
 void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases) {
   for (const PathAlias& alias : aliases) {
     Node* parent = root.find(alias.parent);

@@ -2,6 +2,7 @@
 //
 // 1. The file is parsed; where a struct of a FileKind is expected and a file name stands, that file
 //    is looked up (beside the file that names it, then among the shipped ones) and spliced in.
+//    The same happens to the file that a map names as its `base`.
 // 2. Each --set a.b.c=value, in order, replaces or adds the value at its path, reaching through
 //    spliced files; the value is YAML, and may itself be a file name.
 #pragma once
@@ -53,6 +54,10 @@ std::string find_file(const std::string& name, const std::string& naming,
 /// Replaces the file name in `node` by the file's contents.
 void splice_file(Node& node, const std::string& folder, Problems& problems);
 
+/// Where the map has a key `base`: puts in what the file named there says, and the map does not.
+/// Maps within are joined likewise, all other values replaced whole.
+void join_base(Node& map, const std::string& folder, Problems& problems);
+
 /// Applies one override to the tree; a path that starts with an alias goes to its target.
 void apply_override(Node& root, const Override& override, const std::vector<PathAlias>& aliases,
                     Problems& problems);
@@ -88,6 +93,10 @@ class Preparer {
   }
   template <class F>
   void check(F) {}
+  template <class T>
+  void base() {
+    join_base(node_, FileKind<T>::kFolder, problems_);
+  }
   void shorthand(const char* key) {
     if (node_.kind != Node::Kind::kScalar) return;
     Node map;

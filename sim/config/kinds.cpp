@@ -102,7 +102,11 @@ const FileKindRow& find_file_kind(const std::string& name) {
                                 suggestion(name, names)));
 }
 
-const FileKindRow& guess_file_kind(const Source& source) {
+namespace {
+
+constexpr int kMaxBases = 16;
+
+const FileKindRow& guess(const Source& source, int depth) {
   if (!source.is_text && find_file(source.name, "", "").empty())
     for (const FileKindRow& row : file_kinds())
       if (!find_file(source.name, "", row.folder).empty()) return row;
@@ -111,10 +115,13 @@ const FileKindRow& guess_file_kind(const Source& source) {
   problems.throw_if_any();
   const FileKindRow* best = nullptr;
   std::size_t most = 0;
+  bool tied = false;
   for (const FileKindRow& row : file_kinds()) {
     std::size_t hits = 0;
     for (const std::string& key : top_keys(row.schema())) hits += root.find(key) != nullptr;
+    if (hits == most) tied = true;
     if (hits > most) {
+      tied = false;
       most = hits;
       best = &row;
     }
@@ -122,8 +129,19 @@ const FileKindRow& guess_file_kind(const Source& source) {
   if (best == nullptr)
     throw input_error(fmt::format(
         "{}: no kind of configuration file has such keys; name one with --kind", source.name));
+  // Several kinds may build on another file, which is of the same kind.
+  const Node* base = root.find("base");
+  if (!tied || base == nullptr || depth == kMaxBases) return *best;
+  for (const FileKindRow& row : file_kinds()) {
+    const std::string path = find_file(base->text, source.name, row.folder);
+    if (!path.empty()) return guess(file_source(path), depth + 1);
+  }
   return *best;
 }
+
+}  // namespace
+
+const FileKindRow& guess_file_kind(const Source& source) { return guess(source, 0); }
 
 std::vector<std::string> shipped_files(const std::string& folder) {
   namespace fs = std::filesystem;

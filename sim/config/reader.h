@@ -69,7 +69,9 @@ class Reader {
     active_ = outer;
   }
 
-  void shorthand(const char*) {}  // prepare() has turned it into a map already
+  template <class T>
+  void base() {}
+  void shorthand(const char*) {}  // prepare() has dealt with both already
 
   template <class F>
   void check(F test) {

@@ -64,6 +64,12 @@ class SchemaWriter {
   }
   template <class F>
   void check(F) {}
+  template <class T>
+  void base() {
+    properties_["base"] = {{"type", "string"},
+                           {"description", "a file whose keys stand where this map has none"}};
+    may_have_base_ = true;
+  }
   void shorthand(const char* key) { shorthand_ = key; }
 
   boost::json::object take() {
@@ -71,7 +77,11 @@ class SchemaWriter {
     const boost::json::value stands_for =
         shorthand_.empty() ? boost::json::value() : properties_.at(shorthand_);
     result["properties"] = std::move(properties_);
-    if (!required_.empty()) result["required"] = std::move(required_);
+    if (!required_.empty() && may_have_base_)
+      result["anyOf"] = {boost::json::object{{"required", {"base"}}},
+                         boost::json::object{{"required", std::move(required_)}}};
+    else if (!required_.empty())
+      result["required"] = std::move(required_);
     if (!one_of_.empty()) result["oneOf"] = std::move(one_of_);
     if (shorthand_.empty()) return result;
     return {{"anyOf", {stands_for, std::move(result)}}};
@@ -82,7 +92,7 @@ class SchemaWriter {
   boost::json::array required_, one_of_;
   std::string shorthand_;
   boost::json::value other_keys_ = false;
-  bool conditional_ = false;
+  bool conditional_ = false, may_have_base_ = false;
 };
 
 template <class T>

@@ -56,6 +56,8 @@ class Writer {
   }
   template <class F>
   void check(F) {}
+  template <class T>
+  void base() {}
   void shorthand(const char*) {}
 
  private:

@@ -32,13 +32,14 @@ FoldTimes ArrayTimeline::issue(std::int64_t ready, const Fold& fold, Attribution
       std::max(t.rows_begin + fold.load_rows * rates_.load_interval, ready + rates_.stream_latency);
   const std::int64_t stream = fold.steps * rates_.stream_interval;
   t.stream_begin = std::max(t.load_end, overlap_ == Overlap::kFull ? last_.stream_end : end_);
-  if (fold.drains && drain_rows_ > 0) {
-    // A column's results may not reach its drain registers before the fold ahead has left them, nor
-    // the foot of the column before its last result has.
-    const std::int64_t ahead = rates_.drain_interval * drain_rows_;
-    const std::int64_t clear = last_.stream_end + std::max(ahead, ahead + drain_rows_ - fold.rows);
-    t.stream_begin = std::max(t.stream_begin, clear - stream);
-  }
+  // Results leave a column at the last row in use. They leave in order: those of a fold with fewer
+  // rows than the one ahead may not be there before its last.
+  const std::int64_t shorter = std::max<std::int64_t>(0, rows_ - fold.rows);
+  if (fold.drains)  // ... and only then may they enter the drain registers
+    t.stream_begin = std::max(t.stream_begin,
+                              last_.stream_end + rates_.drain_interval * rows_ + shorter - stream);
+  else
+    t.stream_begin = std::max(t.stream_begin, last_.stream_end + shorter);
   t.stream_end = t.stream_begin + stream;
   t.end = t.stream_end + fold.rows + fold.cols - 2;
   t.out_end = t.end + (fold.drains ? rates_.drain_interval * fold.rows : 0);
@@ -46,7 +47,7 @@ FoldTimes ArrayTimeline::issue(std::int64_t ready, const Fold& fold, Attribution
   last_ = t;
   end_ = std::max(end_, t.end);
   out_end_ = std::max(out_end_, t.out_end);
-  drain_rows_ = fold.drains ? fold.rows : 0;
+  rows_ = fold.rows;
   return t;
 }
 

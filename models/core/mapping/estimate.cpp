@@ -204,8 +204,8 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t) {
                   (per_row ? repetitions(t, trips, false, true, false) : repeats);
   e.output_bytes = output_bytes(p, t, trips);
   e.array_cycles = array_cycles(p, t, trips);
-  e.dram_cycles =
-      static_cast<std::int64_t>(static_cast<double>(e.traffic()) / bytes_per_cycle(p)) + 1;
+  e.dram_cycles = static_cast<std::int64_t>(static_cast<double>(e.traffic()) / bytes_per_cycle(p)) +
+                  1 + trips.total() * p.memory.row_cycles;
   e.output_cycles = ceil_div(l.output_elements(), p.machine.output_unit.lanes);
 
   // Bound by the array: only the first operands cannot hide. Bound by the DRAM: only the last

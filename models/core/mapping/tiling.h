@@ -18,6 +18,7 @@ struct MemoryPort {
   std::int64_t burst_bytes = 64;
   double bytes_per_cycle = 12.8;
   std::int64_t latency_cycles = 100;  ///< of a single access, for estimates
+  std::int64_t row_cycles = 0;        ///< opening a row, which a tile may have to, for estimates
   Bytes capacity{std::int64_t{1} << 40};
 };
 
