@@ -52,6 +52,7 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& 
       sequencer_("sequencer", clock_),
       dma_("dma", clock_, config.dma),
       output_unit_("output_unit"),
+      vector_unit_("vector_unit"),
       dram_("dram", dram) {
   sequencer_.to_dma(dma_.from_sequencer);
   sequencer_.to_output_unit(output_unit_.from_sequencer);
@@ -71,6 +72,11 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& 
   output_unit_.to_output_buffer(output_buffer_.port);
   output_unit_.to_scale_buffer(scale_buffer_.port);
   output_unit_.to_sequencer(sequencer_.from_units);
+  sequencer_.to_vector_unit(vector_unit_.from_sequencer);
+  vector_unit_.to_sequencer(sequencer_.from_units);
+  vector_unit_.to_input_buffer(input_buffer_.port);
+  vector_unit_.to_weight_buffer(weight_buffer_.port);
+  vector_unit_.to_output_buffer(output_buffer_.port);
   if (fidelity == Fidelity::kFast) {
     array_fast_ = std::make_unique<ArrayFast>("array");
     sequencer_.to_array(array_fast_->from_sequencer);
@@ -116,8 +122,10 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
   dequantizer_.start(run);
   dma_.start(run, outcome.traffic, dram_.burst_bytes());
   output_unit_.start(run);
-  if (array_fast_) array_fast_->start(run);
-  if (array_pe_) array_pe_->start(run);
+  vector_unit_.start(run);
+  const bool uses_array = !program.computes.empty();
+  if (array_fast_ && uses_array) array_fast_->start(run);
+  if (array_pe_ && uses_array) array_pe_->start(run);
   sequencer_.start(run);
   sc_core::sc_start();  // until nothing is left to happen
   if (!sequencer_.done())
@@ -125,8 +133,8 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
         fmt::format("nothing progresses after cycle {}: {}; DMA: {} bursts in flight",
                     sequencer_.end().value, sequencer_.describe(), dma_.in_flight()));
   outcome.cycles = sequencer_.end();
-  if (array_fast_) array_fast_->finish();
-  if (array_pe_) array_pe_->finish();
+  if (array_fast_ && uses_array) array_fast_->finish();
+  if (array_pe_ && uses_array) array_pe_->finish();
   outcome.counts.input = input_buffer_.finish(trace);
   outcome.counts.weight = weight_buffer_.finish(trace);
   outcome.counts.scale = scale_buffer_.finish(trace);

@@ -15,6 +15,7 @@
 #include "hw/dram.h"
 #include "hw/output_unit.h"
 #include "hw/sequencer.h"
+#include "hw/vector_unit.h"
 
 namespace bitjoule {
 
@@ -57,6 +58,7 @@ class Accelerator : public sc_core::sc_module {
   Sequencer sequencer_;
   Dma dma_;
   OutputUnit output_unit_;
+  VectorUnit vector_unit_;
   std::unique_ptr<ArrayFast> array_fast_;  // one of the two
   std::unique_ptr<ArrayPe> array_pe_;
   Dram dram_;

@@ -17,7 +17,7 @@ enum class Token {
   kInputLoaded,
   kWeightArrived,  ///< ... from DRAM; a dequantizer on that side may still work on it
   kWeightLoaded,
-  kAccepted,  ///< the array has begun the operation at the head of its queue
+  kAccepted,  ///< the array (or vector unit) has begun the operation at the head of its queue
   kReleased,  ///< ... has read its operands for the last time
   kComputed,  ///< ... has written its last result into the accumulator buffer
   kOutput,
@@ -68,6 +68,10 @@ struct ArrayIf : virtual sc_core::sc_interface {
 
 struct OutputUnitIf : virtual sc_core::sc_interface {
   virtual void issue(const OutputOp& op, Cycles usable) = 0;
+};
+
+struct VectorUnitIf : virtual sc_core::sc_interface {
+  virtual void issue(const VectorJob& job, Cycles usable) = 0;
 };
 
 struct DmaIf : virtual sc_core::sc_interface {

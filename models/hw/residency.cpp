@@ -40,6 +40,12 @@ void Residency::leave(const std::vector<LoadOp>& loads, Queue& queue, std::int64
   }
 }
 
+void Residency::leave(const std::vector<LoadOp>& loads, std::size_t& first, std::int64_t end,
+                      Cycles at, BufferPorts& buffers) {
+  for (; first < static_cast<std::size_t>(end); ++first)
+    buffer_of(loads[first].tensor, buffers)->vacate(at, Bits(loads[first].sram_bits));
+}
+
 void Residency::on_token(Token token, std::int64_t index, Cycles at, BufferPorts& buffers) {
   const auto i = static_cast<std::size_t>(index);
   const Program& p = *program_;
@@ -54,21 +60,28 @@ void Residency::on_token(Token token, std::int64_t index, Cycles at, BufferPorts
       arrived(p.weight_loads[i]);
       break;
     case Token::kAccepted:
-      if (p.computes[i].first_k) buffers.accumulator->occupy(at, partial_sums(p.computes[i]));
+      if (!p.computes.empty() && p.computes[i].first_k)
+        buffers.accumulator->occupy(at, partial_sums(p.computes[i]));
       break;
     case Token::kReleased: {
+      if (!p.vectors.empty()) {
+        leave(p.input_loads, inputs_left_, p.vectors[i].inputs_needed, at, buffers);
+        leave(p.weight_loads, weights_left_, p.vectors[i].weights_done, at, buffers);
+        break;
+      }
       const bool last = i + 1 == p.computes.size();
       leave(p.input_loads, input_queue_, last ? -1 : p.computes[i + 1].inputs_needed, at, buffers);
       leave(p.weight_loads, weight_queue_, last ? -1 : p.computes[i + 1].weights_needed, at,
             buffers);
       break;
     }
-    case Token::kOutput: {
-      const auto compute = static_cast<std::size_t>(p.outputs[i].compute);
-      buffers.accumulator->vacate(at, partial_sums(p.computes[compute]));
+    case Token::kOutput:
+      if (!p.outputs.empty()) {
+        const auto compute = static_cast<std::size_t>(p.outputs[i].compute);
+        buffers.accumulator->vacate(at, partial_sums(p.computes[compute]));
+      }
       buffers.output->occupy(at, Bits(p.stores[i].sram_bits));
       break;
-    }
     case Token::kStored:
       buffers.output->vacate(at, Bits(p.stores[i].sram_bits));
       break;

@@ -21,6 +21,7 @@ class Residency {
   void start(const Program& program) {
     program_ = &program;
     input_queue_ = weight_queue_ = {};
+    inputs_left_ = weights_left_ = 0;
   }
 
   /// The `index`-th token of its kind, given for cycle `at`.
@@ -34,7 +35,12 @@ class Residency {
   static void leave(const std::vector<LoadOp>& loads, Queue& queue, std::int64_t needed_next,
                     Cycles at, BufferPorts& buffers);
 
+  /// After a chunk of a vector operator: the program says which loads are done with.
+  static void leave(const std::vector<LoadOp>& loads, std::size_t& first, std::int64_t end,
+                    Cycles at, BufferPorts& buffers);
+
   const Program* program_ = nullptr;
+  std::size_t inputs_left_ = 0, weights_left_ = 0;  ///< loads of a vector operator that have left
   Queue input_queue_, weight_queue_;
 };
 

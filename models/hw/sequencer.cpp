@@ -8,6 +8,7 @@ Sequencer::Sequencer(sc_core::sc_module_name name, const CoreClock& clock)
       from_units("from_units"),
       to_array("to_array"),
       to_output_unit("to_output_unit"),
+      to_vector_unit("to_vector_unit"),
       to_dma("to_dma"),
       clock_(clock) {
   from_units.bind(*this);
@@ -23,7 +24,7 @@ void Sequencer::start(const LayerRun& run) {
   residency_.start(*run.program);
   seen_.fill(0);
   load_head_.fill(0);
-  compute_head_ = output_head_ = store_head_ = 0;
+  compute_head_ = vector_head_ = output_head_ = store_head_ = 0;
   end_ = Cycles(0);
   finished_ = false;
   traced_.fill(0);
@@ -86,6 +87,12 @@ bool Sequencer::ready(const ComputeOp& op) const {
          seen(Token::kOutput) >= op.outputs_needed;
 }
 
+bool Sequencer::ready(const VectorJob& job) const {
+  return seen(Token::kInputLoaded) >= job.inputs_needed &&
+         seen(Token::kWeightLoaded) >= job.weights_needed &&
+         seen(Token::kStored) >= job.stores_needed;
+}
+
 void Sequencer::issue(Cycles now) {
   const Program& p = *run_.program;
   const Cycles usable = now + Cycles(1);
@@ -95,6 +102,9 @@ void Sequencer::issue(Cycles now) {
   while (compute_head_ < p.computes.size() && ready(p.computes[compute_head_]) &&
          static_cast<std::int64_t>(compute_head_) <= seen(Token::kAccepted))
     to_array->issue(p.computes[compute_head_++], usable);
+  while (vector_head_ < p.vectors.size() && ready(p.vectors[vector_head_]) &&
+         static_cast<std::int64_t>(vector_head_) <= seen(Token::kAccepted))
+    to_vector_unit->issue(p.vectors[vector_head_++], usable);
   while (output_head_ < p.outputs.size() &&
          p.outputs[output_head_].computes_needed <= seen(Token::kComputed) &&
          p.outputs[output_head_].stores_needed <= seen(Token::kStored) &&
@@ -119,8 +129,16 @@ Cause Sequencer::waiting_for(const ComputeOp& op) const {
   return Cause::kIdle;
 }
 
+Cause Sequencer::waiting_for(const VectorJob& job) const {
+  if (seen(Token::kInputLoaded) < job.inputs_needed ||
+      seen(Token::kWeightLoaded) < job.weights_needed)
+    return Cause::kDramRead;
+  return seen(Token::kStored) < job.stores_needed ? Cause::kDramWrite : Cause::kIdle;
+}
+
 Cause Sequencer::present_cause() const {
   const Program& p = *run_.program;
+  if (vector_head_ < p.vectors.size()) return waiting_for(p.vectors[vector_head_]);
   if (compute_head_ < p.computes.size()) return waiting_for(p.computes[compute_head_]);
   if (seen(Token::kOutput) < static_cast<std::int64_t>(p.outputs.size())) return Cause::kOutput;
   return Cause::kDramWrite;
@@ -130,11 +148,11 @@ std::string Sequencer::describe() const {
   const Program& p = *run_.program;
   std::string text = fmt::format(
       "loads of inputs {}/{} done, of weights {}/{}; computes {} issued, {} accepted, {} released, "
-      "{} done of {}; outputs {}/{}; stores {}/{}",
+      "{} done of {}; vectors {}/{}; outputs {}/{}; stores {}/{}",
       seen(Token::kInputLoaded), p.input_loads.size(), seen(Token::kWeightLoaded),
       p.weight_loads.size(), compute_head_, seen(Token::kAccepted), seen(Token::kReleased),
-      seen(Token::kComputed), p.computes.size(), seen(Token::kOutput), p.outputs.size(),
-      seen(Token::kStored), p.stores.size());
+      seen(Token::kComputed), p.computes.size(), vector_head_, p.vectors.size(),
+      seen(Token::kOutput), p.outputs.size(), seen(Token::kStored), p.stores.size());
   if (compute_head_ < p.computes.size()) {
     const ComputeOp& op = p.computes[compute_head_];
     text += fmt::format("; next compute needs {} input loads, {} weight loads, {} outputs",

@@ -19,6 +19,7 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   sc_core::sc_export<TokenIf> from_units;
   sc_core::sc_port<ArrayIf> to_array;
   sc_core::sc_port<OutputUnitIf> to_output_unit;
+  sc_core::sc_port<VectorUnitIf> to_vector_unit;
   sc_core::sc_port<DmaIf> to_dma;
   BufferPorts to_buffers;
 
@@ -49,7 +50,9 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   void issue(Cycles now);
   void issue_load(std::size_t queue, const std::vector<LoadOp>& ops, Token done, Cycles now);
   bool ready(const ComputeOp& op) const;
+  bool ready(const VectorJob& job) const;
   Cause waiting_for(const ComputeOp& op) const;
+  Cause waiting_for(const VectorJob& job) const;
   Cause present_cause() const;
 
   const CoreClock& clock_;
@@ -58,7 +61,7 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   std::priority_queue<Given, std::vector<Given>, std::greater<Given>> given_;
   std::array<std::int64_t, kTokenKinds> seen_{};
   std::array<std::size_t, 2> load_head_{};  // inputs, weights
-  std::size_t compute_head_ = 0, output_head_ = 0, store_head_ = 0;
+  std::size_t compute_head_ = 0, vector_head_ = 0, output_head_ = 0, store_head_ = 0;
   std::array<std::int64_t, kTokenKinds> traced_{};
   std::array<std::int32_t, kTokenKinds> token_signals_{};
   Residency residency_;

@@ -2,9 +2,11 @@
 // counting completions, as decoupled access-execute machines do with tokens.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
+#include "core/energy/action.h"
 #include "core/mapping/region.h"
 #include "core/mapping/tiling.h"
 
@@ -46,10 +48,30 @@ struct StoreOp {
   std::int64_t sram_bits = 0;  ///< read from the output buffer
 };
 
+/// The primitives that the vector unit does: kAdd to kExp.
+inline constexpr std::size_t kVectorPrimitives = static_cast<std::size_t>(Primitive::kExp) + 1;
+
+/// One chunk of a vector operator: read from the input and weight buffers, written straight into
+/// the output buffer.
+struct VectorJob {
+  std::int64_t inputs_needed = 0, weights_needed = 0;  ///< loads of each queue that must be done
+  std::int64_t weights_done = 0;   ///< loads of weights that nothing reads after this chunk
+  std::int64_t stores_needed = 0;  ///< stores that must have freed an output slot
+  Cycles cycles{0};
+  std::array<std::int64_t, kVectorPrimitives> work{};  ///< count of each primitive
+  std::int64_t widened = 0;                            ///< operand elements that become fp32 first
+  std::int64_t narrowed = 0;                           ///< results that leave fp32
+  std::int64_t input_read_bits = 0, input_write_bits = 0;  ///< of the input buffer
+  std::int64_t weight_read_bits = 0, output_write_bits = 0;
+};
+
+/// Either computes and outputs, of a layer with MACs, or vectors have entries; one store each for
+/// every output or vector.
 struct Program {
   std::vector<LoadOp> input_loads, weight_loads;
   std::vector<ComputeOp> computes;
   std::vector<OutputOp> outputs;
+  std::vector<VectorJob> vectors;
   std::vector<StoreOp> stores;
   Bytes dram_footprint;  ///< end of the last tensor
 };

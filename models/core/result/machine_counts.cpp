@@ -25,11 +25,12 @@ std::int64_t accesses(std::int64_t bits, const BufferConfig& buffer) {
 
 bool operator==(const MachineCounts& a, const MachineCounts& b) {
   const auto all = [](const MachineCounts& c) {
-    return std::tuple_cat(std::tie(c.macs, c.mac_slots, c.dequantized_weights, c.dequantized_inputs,
-                                   c.accumulations, c.group_results, c.activation_sums,
-                                   c.corrections, c.outputs, c.dram_read_bits, c.dram_write_bits),
-                          members(c.input), members(c.weight), members(c.accumulator),
-                          members(c.output), members(c.scale));
+    return std::tuple_cat(
+        std::tie(c.macs, c.mac_slots, c.dequantized_weights, c.dequantized_inputs, c.accumulations,
+                 c.group_results, c.activation_sums, c.corrections, c.outputs, c.vector,
+                 c.vector_widened, c.vector_narrowed, c.dram_read_bits, c.dram_write_bits),
+        members(c.input), members(c.weight), members(c.accumulator), members(c.output),
+        members(c.scale));
   };
   return all(a) == all(b);
 }
@@ -39,8 +40,10 @@ MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b) {
        {&MachineCounts::macs, &MachineCounts::mac_slots, &MachineCounts::dequantized_weights,
         &MachineCounts::dequantized_inputs, &MachineCounts::accumulations,
         &MachineCounts::group_results, &MachineCounts::activation_sums, &MachineCounts::corrections,
-        &MachineCounts::outputs, &MachineCounts::dram_read_bits, &MachineCounts::dram_write_bits})
+        &MachineCounts::outputs, &MachineCounts::vector_widened, &MachineCounts::vector_narrowed,
+        &MachineCounts::dram_read_bits, &MachineCounts::dram_write_bits})
     a.*member += b.*member;
+  for (std::size_t i = 0; i < kVectorPrimitives; ++i) a.vector[i] += b.vector[i];
   for (const auto member :
        {&MachineCounts::input, &MachineCounts::weight, &MachineCounts::accumulator,
         &MachineCounts::output, &MachineCounts::scale})
@@ -186,6 +189,13 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
     rows.add("output_unit", "convert", Primitive::kConvert, path.output.layout.format->name,
              c.outputs);
   }
+  static constexpr const char* kVectorActivities[kVectorPrimitives] = {
+      "add", "multiply", "convert", "lookup", "compare", "divide", "exp"};
+  for (std::size_t i = 0; i < kVectorPrimitives; ++i)
+    rows.add("vector_unit", kVectorActivities[i], static_cast<Primitive>(i), "fp32", c.vector[i]);
+  rows.add("vector_unit", "widen", Primitive::kConvert, "fp32", c.vector_widened);
+  rows.add("vector_unit", "narrow", Primitive::kConvert, path.output.layout.format->name,
+           c.vector_narrowed);
   rows.sram("output_buffer", p.machine.buffers.output, c.output);
   rows.add("dram", "read", Primitive::kDramRead, "", c.dram_read_bits);
   rows.add("dram", "write", Primitive::kDramWrite, "", c.dram_write_bits);

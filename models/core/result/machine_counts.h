@@ -1,10 +1,12 @@
 // Integer counts of what the modules did in one layer, and their rows for pricing.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "core/energy/action.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/program.h"
 #include "core/mapping/tiling.h"
 
 namespace bitjoule {
@@ -26,6 +28,10 @@ struct MachineCounts {
   std::int64_t activation_sums = 0;  ///< activations added up for weight zero-points
   std::int64_t corrections = 0;      ///< results corrected by a sum of activations
   std::int64_t outputs = 0;          ///< elements converted by the output unit
+  /// By the vector unit: primitives in the order of Primitive, operands that become fp32, results
+  /// that leave it.
+  std::array<std::int64_t, kVectorPrimitives> vector{};
+  std::int64_t vector_widened = 0, vector_narrowed = 0;
   std::int64_t dram_read_bits = 0, dram_write_bits = 0;  ///< whole bursts
 };
 
