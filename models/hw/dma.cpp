@@ -201,6 +201,7 @@ void Dma::retire(Stream& stream) {
         to_weight_buffer->write(to_weight_buffer->accesses(bits));
         break;
       case Tensor::kScales:
+      case Tensor::kBiases:
         to_scale_buffer->write(to_scale_buffer->accesses(bits));
         break;
       case Tensor::kOutputs:

@@ -10,6 +10,7 @@ sc_core::sc_port<BufferIf>& buffer_of(Tensor tensor, BufferPorts& buffers) {
     case Tensor::kWeights:
       return buffers.weight;
     case Tensor::kScales:
+    case Tensor::kBiases:
       return buffers.scale;
     case Tensor::kOutputs:
       break;

@@ -61,4 +61,11 @@ std::vector<PathAlias> path_aliases() {
   return {};
 }
 
+/// Keys of a document's root of which it has one: an override that replaces one of them removes the
+/// others. Specialised for documents that have such keys.
+template <class T>
+std::vector<std::string> rival_keys() {
+  return {};
+}
+
 }  // namespace bitjoule

@@ -10,6 +10,7 @@
 #include "sim/config/describe_layer.h"
 #include "sim/config/describe_machine.h"
 #include "sim/config/run_config.h"
+#include "sim/network/describe_network.h"
 
 namespace bitjoule {
 
@@ -31,9 +32,12 @@ struct RunFile {
   AcceleratorFile accelerator;
   std::optional<DramConfig> dram;
   std::optional<EnergyTable> energy;
-  Layer layer;
+  std::variant<Layer, NetworkFile> workload;
+  std::string phase;
+  std::optional<Generation> generation;
   Precision precision;
   RunOptions options;
+  std::optional<bool> values;
   MappingPins mapping;
 };
 
@@ -48,7 +52,15 @@ struct FileKind<RunFile> {
 
 template <>
 inline std::vector<PathAlias> path_aliases<RunFile>() {
-  return {{"dram", "accelerator", ""}, {"energy", "accelerator", "horowitz-2014-45nm.yaml"}};
+  return {{"dram", "accelerator", ""},
+          {"energy", "accelerator", "horowitz-2014-45nm.yaml"},
+          {"phase", "network", ""}};
+}
+
+/// A run has one of the two: --set of one takes the other's place.
+template <>
+inline std::vector<std::string> rival_keys<RunFile>() {
+  return {"layer", "network"};
 }
 
 template <class V>
@@ -81,20 +93,40 @@ void describe(V& v, MappingPins& c) {
 }
 
 template <class V>
+void describe(V& v, Generation& c) {
+  v.field("prompt", c.prompt, "tokens read at once, per sequence", extent());
+  v.field("tokens", c.tokens, "generated per sequence, the first by the prompt's pass", extent());
+  v.field("batch", c.batch, "sequences", extent());
+  v.field("every", c.every, "odd: decode steps simulated every so many tokens", extent());
+  v.check([&] {
+    if (c.every % 2 == 0)
+      throw input_error(fmt::format("every: expected an odd number, got {}", c.every));
+  });
+}
+
+template <class V>
 void describe(V& v, RunFile& c) {
-  v.field("name", c.name, "shown in reports; default: the layer's name");
+  v.field("name", c.name, "shown in reports; default: the layer's or network's name");
   v.required("accelerator", c.accelerator, "the machine");
   v.field("dram", c.dram, "external memory; default: the accelerator's");
   v.field("energy", c.energy, "prices; default: the accelerator's, else horowitz-2014-45nm.yaml");
-  v.required("layer", c.layer, "what it computes");
+  v.variant(c.workload, alternative<Layer>("layer", "one layer"),
+            alternative<NetworkFile>("network", "layers in the order they run"));
+  v.field("phase", c.phase, "the network's phase: prefill or decode");
+  v.field("generate", c.generation, "a prompt, then tokens one by one; needs a network");
   v.required("precision", c.precision, "number formats; what the machine does follows from them");
   v.field("mapping", c.mapping, "pinned parts of the tiling; the mapper searches the rest");
-  v.field("values", c.options.values, "compute outputs, not only cycles and counts");
+  v.field("values", c.values, "compute outputs; default: on for a layer, off for a network");
   v.field("fidelity", c.options.fidelity, "how the array is simulated; equal results");
   v.field("verify", c.options.verify, "how much of the output the oracle checks");
   v.field("seed", c.options.seed, "of generated operands", at_least(0));
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
+    const bool is_layer = std::holds_alternative<Layer>(c.workload);
+    if (is_layer && c.generation) throw input_error("generate: needs a network");
+    if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
+    if (!is_layer && c.values.value_or(false))
+      throw input_error("values: expected off for a network, got on");
     resolve_data_path(c.precision, c.accelerator.machine.array.pe);
   });
 }

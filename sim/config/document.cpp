@@ -253,6 +253,16 @@ void apply_override(Node& root, const Override& override, const std::vector<Path
   *node = std::move(value);
 }
 
+void remove_rivals(Node& root, const Override& override, const std::vector<std::string>& rivals) {
+  if (std::find(rivals.begin(), rivals.end(), override.path) == rivals.end()) return;
+  const auto is_rival = [&](const NodeEntry& entry) {
+    return entry.key != override.path &&
+           std::find(rivals.begin(), rivals.end(), entry.key) != rivals.end();
+  };
+  root.entries.erase(std::remove_if(root.entries.begin(), root.entries.end(), is_rival),
+                     root.entries.end());
+}
+
 std::string expected_got(const std::string& expected, const Node& node,
                          const std::vector<std::string>& names) {
   const std::string near =

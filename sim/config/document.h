@@ -62,6 +62,9 @@ void join_base(Node& map, const std::string& folder, Problems& problems);
 void apply_override(Node& root, const Override& override, const std::vector<PathAlias>& aliases,
                     Problems& problems);
 
+/// Removes the rivals of a root's key that an override has replaced as a whole.
+void remove_rivals(Node& root, const Override& override, const std::vector<std::string>& rivals);
+
 /// Moves the values of aliases to their targets and puts default files where nothing stands.
 void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases);
 
@@ -142,6 +145,7 @@ template <class T>
 void apply_overrides(Node& root, const std::vector<Override>& overrides, Problems& problems) {
   for (const Override& override : overrides) {
     apply_override(root, override, path_aliases<T>(), problems);
+    remove_rivals(root, override, rival_keys<T>());
     T value{};
     prepare(root, value, problems);
   }

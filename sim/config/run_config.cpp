@@ -29,20 +29,65 @@ EnergyTable read_energy_table(const std::string& name, const std::vector<Overrid
 
 namespace {
 
+std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Generation>& generation) {
+  if (!generation) {
+    Network network = build_network(file);
+    return {{network.phase, 0, 1, std::move(network)}};
+  }
+  std::vector<NetworkPhase> phases;
+  file.phase = "prefill";
+  NetworkOptions options;
+  options.parameters = {{"batch", generation->batch}, {"prompt", generation->prompt}};
+  phases.push_back({"prefill", 0, 1, build_network(file, options)});
+  file.phase = "decode";
+  for (const auto& [context, weight] : decode_samples(*generation)) {
+    options.parameters["context"] = context;
+    phases.push_back({"decode", context, weight, build_network(file, options)});
+  }
+  return phases;
+}
+
 RunConfig to_run(const RunFile& file) {
   RunConfig run;
-  run.name = file.name.empty() ? file.layer.name : file.name;
+  run.name = file.name;
   run.accelerator = file.accelerator.machine;
   run.dram = *file.accelerator.dram;      // there, as describe() checks
   run.energy = *file.accelerator.energy;  // there, as it has a default
-  run.layer = file.layer;
   run.precision = file.precision;
   run.options = file.options;
   run.mapping = file.mapping;
+  run.generation = file.generation;
+  if (const auto* layer = std::get_if<Layer>(&file.workload)) {
+    run.layer = *layer;
+    run.options.values = file.values.value_or(true);
+  } else {
+    run.options.values = false;
+    run.phases = phases_of(std::get<NetworkFile>(file.workload), file.generation);
+  }
+  if (run.name.empty())
+    run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
   return run;
 }
 
 }  // namespace
+
+std::vector<std::pair<std::int64_t, std::int64_t>> decode_samples(const Generation& g) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> samples;
+  const std::int64_t last = g.prompt + g.tokens - 1;
+  for (std::int64_t at = g.prompt + 1; at <= last;) {
+    samples.emplace_back(at, 1);
+    const std::int64_t rest = last - at;
+    if (rest == 0) break;
+    at += rest >= g.every ? g.every : (rest % 2 == 1 ? rest : 1);
+  }
+  // The steps between two samples, an even number, fall to both in equal parts.
+  for (std::size_t i = 1; i < samples.size(); ++i) {
+    const std::int64_t between = samples[i].first - samples[i - 1].first - 1;
+    samples[i - 1].second += between / 2;
+    samples[i].second += between / 2;
+  }
+  return samples;
+}
 
 RunConfig read_run(const Source& source, const std::vector<Override>& overrides) {
   return to_run(read_document<RunFile>(source, overrides));
@@ -70,11 +115,22 @@ boost::json::value to_json(const RunConfig& run) {
   file.accelerator.machine = run.accelerator;
   file.dram = run.dram;
   file.energy = run.energy;
-  file.layer = run.layer;
+  file.workload = run.layer;
   file.precision = run.precision;
   file.options = run.options;
   file.mapping = run.mapping;
-  return to_json(file);
+  file.values = run.options.values;
+  file.generation = run.generation;
+  boost::json::object json = to_json(file).as_object();
+  if (run.phases.empty()) return json;
+  json.erase("layer");
+  json["network"] = to_json(run.phases.front().network);
+  // The passes of a generation differ in sizes that only the network file knows.
+  boost::json::array passes;
+  for (std::size_t i = 1; i < run.phases.size(); ++i)
+    passes.push_back(to_json(run.phases[i].network));
+  if (!passes.empty()) json["decode_passes"] = std::move(passes);
+  return json;
 }
 
 }  // namespace bitjoule

@@ -1,4 +1,4 @@
-// One run: which machine does which layer in which numbers, priced by which table.
+// One run: which machine does which layer or network in which numbers, priced by which table.
 #pragma once
 
 #include <boost/json.hpp>
@@ -12,6 +12,7 @@
 #include "core/mapping/pins.h"
 #include "core/numeric/tensor_format.h"
 #include "core/workload/layer.h"
+#include "core/workload/network.h"
 #include "sim/config/document.h"
 
 namespace bitjoule {
@@ -27,16 +28,40 @@ struct RunOptions {
   bool keep_outputs = false;  ///< results carry the output tensor; not part of the configuration
 };
 
+/// Text generation: a prompt is read at once, then tokens are decoded one by one.
+struct Generation {
+  std::int64_t prompt = 512;  ///< tokens per sequence
+  std::int64_t tokens = 128;  ///< generated per sequence; the first comes out of the prompt's pass
+  std::int64_t batch = 1;     ///< sequences
+  std::int64_t every = 1;     ///< odd; decoding is simulated every so many tokens
+};
+
+/// A network in one of the states that a run takes it through.
+struct NetworkPhase {
+  std::string name;          ///< "prefill", "decode", or empty
+  std::int64_t context = 0;  ///< decode steps of a generation: tokens the last of which is new
+  std::int64_t weight = 1;   ///< passes that this one stands for
+  Network network;
+};
+
 struct RunConfig {
   std::string name;
   AcceleratorConfig accelerator;
   DramConfig dram;
   EnergyTable energy;
-  Layer layer;
+  Layer layer;                       ///< where `phases` is empty
+  std::vector<NetworkPhase> phases;  ///< one, or those of a generation
+  std::optional<Generation> generation;
   Precision precision;
   RunOptions options;
   MappingPins mapping;
 };
+
+/// The decode steps that are simulated, by context, and how many steps each stands for: every step
+/// costs the linear interpolation between its neighbours, so that weights sum to tokens - 1. They
+/// are whole numbers because each stretch is odd; an even rest is split into one step and an odd
+/// one.
+std::vector<std::pair<std::int64_t, std::int64_t>> decode_samples(const Generation& generation);
 
 /// A table file by itself; `name` may be one of the shipped ones.
 EnergyTable read_energy_table(const std::string& name, const std::vector<Override>& overrides = {});

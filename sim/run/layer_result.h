@@ -33,9 +33,11 @@ struct LayerOutputs {
 struct LayerResult {
   std::string name;
   std::string kind;
+  std::string phase;  ///< of a generation: "prefill", "decode"
+  std::string op;     ///< of a vector operator, its name; else empty
   std::int64_t repeat = 1;
   GemmExtents extents;
-  std::string mac;  ///< MAC type
+  std::string mac;  ///< MAC type; empty for vector operators
   Mapping mapping;
   LayerOutcome outcome;
   std::int64_t compute_cycles = 0;  ///< what the array needs if memory never makes it wait

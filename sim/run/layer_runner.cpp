@@ -37,6 +37,15 @@ void check_conservation(const LayerResult& r, const Program& program) {
                     fmt::format("the DRAM moved {} B, the DMA {} B", bytes, r.moved_bytes()));
 }
 
+/// Every chunk together must be the operator.
+void check_vector_work(const VectorOp& op, const MachineCounts& counts) {
+  std::array<std::int64_t, kVectorPrimitives> work{};
+  for (const auto& pass : vector_work(op))
+    for (const VectorWork& step : pass) work[static_cast<std::size_t>(step.primitive)] += step.count;
+  require_conserved(work == counts.vector, fmt::format("{}: the chunks' work is not the operator's",
+                                                       vector_row(op.kind).name));
+}
+
 /// Commands of a cycle-level DRAM, beside the bits of its data bus.
 void add_dram_commands(const DramStats& stats, Counts& counts) {
   const auto add = [&](const char* activity, Primitive primitive, std::int64_t count) {
@@ -59,7 +68,7 @@ const char* kind_of(const LayerOp& op) {
 
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
                             const LayerOp& op, const Precision& precision,
-                            const MappingPins& pins) {
+                            const MappingPins& pins, const FusedOutput& fused) {
   MappingProblem p;
   p.layer = lower(op);
   p.path = resolve_data_path(precision, machine.array.pe);
@@ -67,6 +76,10 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
   p.memory = memory;
   p.weight_layout = pins.weight_layout;
   p.activation_layout = pins.activation_layout;
+  // Integer sums take an int32, float sums an fp32.
+  if (fused.bias) p.bias_bits = 32;
+  if (fused.activation == "relu") p.clamps = 1;
+  if (fused.activation == "relu6") p.clamps = 2;
   check_layer_formats(p);
   return p;
 }
@@ -80,8 +93,8 @@ LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dra
 }
 
 LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
-                             const MappingPins& pins, Trace* trace) {
-  const MappingProblem problem = make_problem(machine_, memory_, layer.op, precision, pins);
+                             const MappingPins& pins, Trace* trace, const FusedOutput& fused) {
+  const MappingProblem problem = make_problem(machine_, memory_, layer.op, precision, pins, fused);
   LayerResult result;
   result.name = layer.name;
   result.kind = kind_of(layer.op);
@@ -103,16 +116,39 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   }
 
   result.compute_cycles = compute_cycles(problem, program);
-  result.time_s = accelerator_->clock().seconds(result.outcome.cycles);
   result.peak_macs_per_s =
       static_cast<double>(machine_.array.rows * machine_.array.cols * problem.path.macs_per_pe) *
       static_cast<double>(machine_.clock.value);
+  complete(problem, program, result);
+  return result;
+}
+
+LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
+                             const VectorFormats& formats, Trace* trace) {
+  const MappingProblem problem = make_vector_problem(machine_, memory_, formats);
+  const Program program = make_vector_program(problem, op);
+  LayerResult result;
+  result.name = name;
+  result.kind = "vector";
+  result.op = vector_row(op.kind).name;
+  result.extents = {0, op.rows, op.cols, 0};
+  result.outcome.traffic.burst_bytes = memory_.burst_bytes;
+  if (!program.vectors.empty())
+    result.outcome = accelerator_->run(problem, program, nullptr, trace);
+  for (const VectorJob& job : program.vectors) result.compute_cycles += job.cycles.value;
+  complete(problem, program, result);
+  check_vector_work(op, result.outcome.counts);
+  return result;
+}
+
+void LayerRunner::complete(const MappingProblem& problem, const Program& program,
+                           LayerResult& result) const {
+  result.time_s = accelerator_->clock().seconds(result.outcome.cycles);
   result.peak_bytes_per_s = memory_.bytes_per_cycle * static_cast<double>(machine_.clock.value);
   result.counts = priced_actions(problem, result.outcome.counts);
   add_dram_commands(result.outcome.dram, result.counts);
   result.energy = price(result.counts, energy_);
   check_conservation(result, program);
-  return result;
 }
 
 }  // namespace bitjoule

@@ -3,15 +3,23 @@
 
 #include <memory>
 
+#include "core/mapping/vector_program.h"
 #include "sim/config/run_config.h"
 #include "sim/run/layer_result.h"
 
 namespace bitjoule {
 
+/// What the output unit does beside converting.
+struct FusedOutput {
+  bool bias = false;       ///< adds one value per output channel
+  std::string activation;  ///< "", "relu" or "relu6"
+};
+
 /// A layer as it stands before the machine for mapping and simulation. Throws input Errors for
 /// layers, formats and machines that do not fit together.
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
-                            const LayerOp& op, const Precision& precision, const MappingPins& pins);
+                            const LayerOp& op, const Precision& precision, const MappingPins& pins,
+                            const FusedOutput& fused = {});
 
 class LayerRunner {
  public:
@@ -20,9 +28,17 @@ class LayerRunner {
               const RunOptions& options);
 
   LayerResult run(const Layer& layer, const Precision& precision, const MappingPins& pins,
+                  Trace* trace = nullptr, const FusedOutput& fused = {});
+
+  /// Without values. Operators that move nothing take no cycles.
+  LayerResult run(const std::string& name, const VectorOp& op, const VectorFormats& formats,
                   Trace* trace = nullptr);
 
+  const MemoryPort& memory() const { return memory_; }
+
  private:
+  void complete(const MappingProblem& problem, const Program& program, LayerResult& result) const;
+
   AcceleratorConfig machine_;
   EnergyTable energy_;
   RunOptions options_;

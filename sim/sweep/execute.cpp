@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "sim/config/writer.h"
+#include "sim/report/progress.h"
 #include "sim/report/result_json.h"
 #include "sim/run/layer_runner.h"
 
@@ -58,12 +59,6 @@ int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore&
     return kNotStored;
   }
   return 0;
-}
-
-std::string duration_text(double seconds) {
-  const long s = std::lround(seconds);
-  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
-                  : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
 /// One line on a terminal: points done, failed, running, time left.

@@ -16,7 +16,8 @@ std::int64_t align(std::int64_t x, std::int64_t to) { return ceil_div(x, to) * t
 
 /// Start of each tensor, one after the other in the order of Tensor.
 struct AddressMap {
-  std::int64_t inputs = 0, input_scales = 0, weights = 0, scales = 0, outputs = 0, end = 0;
+  std::int64_t inputs = 0, input_scales = 0, weights = 0, scales = 0, biases = 0;
+  std::int64_t outputs = 0, end = 0;
   std::int64_t weight_tile = 0, scale_tile = 0;  ///< bytes from tile to tile (tiled layout)
 };
 
@@ -48,6 +49,7 @@ class Builder {
   Region output_region(const Tile& tile) const;
   void load_inputs(const Tile& tile);
   void load_weights(const Tile& tile, std::int64_t index, std::int64_t scale_id);
+  void load_biases(const Tile& tile, std::int64_t releases_needed);
   std::int64_t weight_rows(const Tile& tile) const;
   void finish(const Tile& tile);
   std::int64_t slots(const BufferConfig& buffer) const { return buffer.double_buffered ? 2 : 1; }
@@ -58,7 +60,7 @@ class Builder {
   AddressMap map_;
   Program program_;
   // What the slots hold, and the compute operation that used each load last (for its release).
-  std::int64_t input_tile_ = -1, weight_tile_ = -1, scale_tile_ = -1;
+  std::int64_t input_tile_ = -1, weight_tile_ = -1, scale_tile_ = -1, bias_row_ = -1;
   std::vector<std::int64_t> input_last_use_, weight_last_use_;
   std::int64_t accumulator_slots_ = 1;
   std::int64_t output_tiles_begun_ = 0;
@@ -86,6 +88,7 @@ void Builder::place_tensors() {
   const bool tiled = p_.weight_layout == DramLayout::kTiled;
   place(map_.weights, tiled ? tiles * map_.weight_tile : main_bytes(weights, whole));
   place(map_.scales, tiles * map_.scale_tile);
+  place(map_.biases, ceil_div(l.extents.groups * l.extents.n * p_.bias_bits, 8));
   place(
       map_.outputs,
       region_bytes(p_.path.output.layout, l.output_elements() / l.extents.n, l.extents.n).total());
@@ -217,6 +220,7 @@ void Builder::load_weights(const Tile& tile, std::int64_t index, std::int64_t sc
     program_.weight_loads.push_back(op);
     scale_tile_ = scale_id;
   }
+  load_biases(tile, op.releases_needed);
   op.tensor = Tensor::kWeights;
   op.region = weight_region(tile, index);
   op.sram_bits = weight_buffer_bytes(p_, rows, tile.k()) * 8;
@@ -225,6 +229,22 @@ void Builder::load_weights(const Tile& tile, std::int64_t index, std::int64_t sc
     op.dequantize = rows * tile.k();
   program_.weight_loads.push_back(op);
   weight_last_use_.push_back(0);
+}
+
+/// The biases of a tile's output channels stay while only m or k advances.
+void Builder::load_biases(const Tile& tile, std::int64_t releases_needed) {
+  const std::int64_t first = tile.g0 * p_.layer.extents.n + tile.n0;
+  if (p_.bias_bits == 0 || first == bias_row_) return;
+  bias_row_ = first;
+  LoadOp op;
+  op.tensor = Tensor::kBiases;
+  op.releases_needed = releases_needed;
+  op.region.base_bits = map_.biases * 8 + first * p_.bias_bits;
+  op.region.run_bits = tile.n() * p_.bias_bits;
+  op.region.strides[2] = {tile.groups(), p_.layer.extents.n * p_.bias_bits};
+  op.region.merge();
+  op.sram_bits = op.region.runs() * op.region.run_bits;
+  program_.weight_loads.push_back(op);
 }
 
 void Builder::finish(const Tile& tile) {
@@ -284,7 +304,8 @@ void Builder::nest(std::int64_t g) {
 }  // namespace
 
 const char* tensor_name(Tensor tensor) {
-  static constexpr const char* kNames[kTensors] = {"inputs", "weights", "scales", "outputs"};
+  static constexpr const char* kNames[kTensors] = {"inputs", "weights", "scales", "biases",
+                                                   "outputs"};
   return kNames[static_cast<std::size_t>(tensor)];
 }
 

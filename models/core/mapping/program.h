@@ -12,8 +12,8 @@
 
 namespace bitjoule {
 
-enum class Tensor { kInputs, kWeights, kScales, kOutputs };
-inline constexpr std::size_t kTensors = 4;
+enum class Tensor { kInputs, kWeights, kScales, kBiases, kOutputs };
+inline constexpr std::size_t kTensors = 5;
 const char* tensor_name(Tensor tensor);
 
 /// Fetches one region into a buffer. The weight queue holds both weights and their scales.

@@ -30,6 +30,8 @@ struct MappingProblem {
   MemoryPort memory;
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
+  std::int64_t bias_bits = 0;  ///< of one output channel's bias; 0: none
+  std::int64_t clamps = 0;     ///< comparisons per output of a fused activation
 };
 
 enum class LoopDim { kM, kN, kK };

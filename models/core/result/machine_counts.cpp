@@ -177,6 +177,8 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
            c.group_results * (both ? 2 : 1));
   rows.add("output_unit", "correct_multiply", Primitive::kMultiply, "int32", c.corrections);
   rows.add("output_unit", "correct_add", Primitive::kAdd, "int32", c.corrections);
+  if (p.bias_bits != 0) rows.add("output_unit", "bias", Primitive::kAdd, results, c.outputs);
+  rows.add("output_unit", "activation", Primitive::kCompare, results, c.outputs * p.clamps);
   if (path.mac.is_integer && path.output.layout.format->cls == FormatClass::kInteger) {
     rows.add("output_unit", "requantize", Primitive::kMultiply, "int32", c.outputs);
     rows.add("output_unit", "zero_point", Primitive::kAdd, "int32", c.outputs);

@@ -1,0 +1,30 @@
+#include "sim/run/layer_formats.h"
+
+namespace bitjoule {
+
+Precision layer_precision(const NetworkLayer& layer, const Precision& run) {
+  Precision precision = layer.precision.apply(run);
+  if (std::holds_alternative<Matmul>(layer.op) && !layer.precision.weights)
+    precision.weights = precision.activations;
+  return precision;
+}
+
+VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run) {
+  const Precision precision = layer.precision.apply(run);
+  VectorFormats formats;
+  formats.inputs = precision.activations;
+  formats.output = output_format(layer, run);
+  formats.parameters.format = "fp32";
+  if (std::get<VectorOp>(layer.op).kind == VectorKind::kEmbedding)
+    formats.parameters = precision.weights;
+  else if (layer.precision.weights)
+    formats.parameters = *layer.precision.weights;
+  return formats;
+}
+
+TensorFormat output_format(const NetworkLayer& layer, const Precision& run) {
+  const Precision precision = layer.precision.apply(run);
+  return precision.output.value_or(precision.activations);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,19 @@
+// The number formats of a network's layer, from the run's and the layer's own.
+#pragma once
+
+#include "core/mapping/vector_program.h"
+#include "core/workload/network.h"
+
+namespace bitjoule {
+
+/// Of a layer with MACs. The second operand of a product of activations is stored as they are.
+Precision layer_precision(const NetworkLayer& layer, const Precision& run);
+
+/// Of a vector operator. An embedding's table is stored as weights are; norm parameters as fp32
+/// where the layer says nothing else.
+VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run);
+
+/// The format in which the layer's output leaves.
+TensorFormat output_format(const NetworkLayer& layer, const Precision& run);
+
+}  // namespace bitjoule

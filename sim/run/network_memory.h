@@ -1,0 +1,20 @@
+// What a network keeps in DRAM: weights, the KV cache, and the activations alive at once.
+#pragma once
+
+#include "core/workload/network.h"
+
+namespace bitjoule {
+
+struct NetworkMemory {
+  std::int64_t weights = 0;      ///< bytes: weights, tables, biases and norm parameters
+  std::int64_t kv_cache = 0;     ///< bytes: keys and values that the products read
+  std::int64_t activations = 0;  ///< bytes: the most that is alive while one layer runs
+  std::int64_t total() const { return weights + kv_cache + activations; }
+};
+
+/// A tensor is alive from the layer that writes it to the last that reads it. Layers that only
+/// change the addressing share their input's memory; what is appended to the KV cache is counted
+/// there.
+NetworkMemory network_memory(const Network& network, const Precision& precision);
+
+}  // namespace bitjoule
