@@ -9,11 +9,14 @@
 #include "sim/config/run_config.h"
 #include "sim/config/writer.h"
 #include "sim/formats/npy.h"
+#include "sim/import/import.h"
+#include "sim/report/progress.h"
 #include "sim/report/result_json.h"
 #include "sim/report/summary.h"
 #include "sim/report/text.h"
 #include "sim/report/waveform.h"
 #include "sim/run/layer_runner.h"
+#include "sim/run/network_runner.h"
 
 namespace bitjoule {
 namespace {
@@ -23,6 +26,9 @@ struct RunArguments {
   std::string directory;
   std::string fidelity, values;
   std::string vcd, timeline;
+  std::string network;
+  ImportOptions import;
+  bool unshared = false;
   bool save_outputs = false;
   bool quiet = false;
 };
@@ -37,6 +43,8 @@ void make_directory(const std::string& path) {
 std::vector<Override> with_options(std::vector<Override> overrides, const RunArguments& a) {
   if (!a.fidelity.empty()) overrides.push_back({"fidelity", a.fidelity});
   if (!a.values.empty()) overrides.push_back({"values", a.values});
+  if (!a.network.empty())
+    overrides.insert(overrides.begin(), {"network", network_value(a.network, a.import)});
   return overrides;
 }
 
@@ -50,8 +58,26 @@ void save_outputs(const std::string& directory, const LayerOutputs& outputs) {
                npy_bytes(integer, outputs.shape, outputs.codes.data()));
 }
 
+int run_network(const RunArguments& a, const RunConfig& run) {
+  if (!a.vcd.empty() || !a.timeline.empty() || a.save_outputs)
+    throw input_error("--vcd, --timeline and --save-outputs: of a run with one layer");
+  NetworkResult result;
+  {
+    ProgressLine line(a.quiet);
+    NetworkRunner runner(run, !a.unshared);
+    result = runner.run([&](double share, const std::string& name) { line.show(share, name); });
+  }
+  if (!a.quiet) write_output("", network_summary(run, result));
+  if (a.directory.empty()) return 0;
+  make_directory(a.directory);
+  write_output(a.directory + "/layers.csv", layers_csv(result.layers));
+  write_output(a.directory + "/result.json", json_text(result_json(run, result)));
+  return 0;
+}
+
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   RunConfig run = read_run(file_source(a.file), with_options(overrides, a));
+  if (!run.phases.empty()) return run_network(a, run);
   run.options.keep_outputs = a.save_outputs;
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
@@ -98,6 +124,13 @@ CommandAction add_run_command(CLI::App& app) {
       ->type_name("FILE");
   app.add_option("--timeline", a->timeline, "write a Chrome trace for Perfetto, a track per unit")
       ->type_name("FILE");
+  app.add_option("--network", a->network,
+                 "run this network instead: a network file, or what `sim import` reads")
+      ->type_name("FILE");
+  app.add_flag("--skip-unknown", a->import.skip_unknown,
+               "leave out operators and tensors of an imported network that are not known");
+  app.add_flag("--unshared", a->unshared,
+               "simulate every layer of a network, also those equal to another; the same results");
   app.add_flag("--quiet", a->quiet, "print nothing but errors");
   const auto sets = add_set_option(app);
   return [a, sets] { return run_layer(*a, parse_overrides(*sets)); };
@@ -109,6 +142,8 @@ CommandAction add_explain_command(CLI::App& app) {
   const auto sets = add_set_option(app);
   return [file, sets] {
     const RunConfig run = read_run(file_source(*file), parse_overrides(*sets));
+    if (!run.phases.empty())
+      throw input_error("explain: expected a run with one layer, got a network");
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
     const MappingProblem problem =
         make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping);

@@ -7,13 +7,12 @@
 #include <system_error>
 
 #include "core/error.h"
-#include "core/mapping/mapper.h"
 #include "sim/config/describe_run.h"
 #include "sim/config/reader.h"
 #include "sim/config/schema.h"
 #include "sim/config/suggest.h"
 #include "sim/network/describe_network.h"
-#include "sim/run/layer_runner.h"
+#include "sim/run/run_check.h"
 #include "sim/sweep/sweep_file.h"
 
 namespace bitjoule {
@@ -28,9 +27,7 @@ boost::json::value check(const Source& source, const std::vector<Override>& over
 boost::json::value check_run(const Source& source, const std::vector<Override>& overrides) {
   const RunConfig run = read_run(source, overrides);
   try {
-    const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
-    map_layer(make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping),
-              run.mapping);
+    check_fit(run);
   } catch (const Error& e) {
     throw Error(e.kind(), fmt::format("{}: {}", source.name, e.what()));
   }

@@ -40,6 +40,16 @@ const ImporterRow& find_importer(const std::string& name, const Blob& file) {
                                 suggestion(name, names)));
 }
 
+std::string network_value(const std::string& path, const ImportOptions& options) {
+  const std::string extension = std::filesystem::path(path).extension();
+  if (extension == ".yaml" || extension == ".yml")
+    return boost::json::serialize(boost::json::string(path));
+  const Blob file = Blob::map_file(path);
+  ImportOptions named = options;
+  if (named.reference.empty()) named.reference = path;
+  return find_importer("", file).import(file, named).yaml;
+}
+
 Network import_network(const std::string& path, const ImportOptions& options) {
   const Blob file = Blob::map_file(path);
   const Imported imported = find_importer("", file).import(file, options);

@@ -39,7 +39,11 @@ const std::vector<ImporterRow>& importers();
 /// By name, or (where `name` is empty) by the file's extension; a GGUF file by its magic as well.
 const ImporterRow& find_importer(const std::string& name, const Blob& file);
 
-/// Imports and builds at once: what `--network FILE` does with a file that is no YAML.
+/// What `--network FILE` puts in the place of a run's `network`, as YAML: the name of a network
+/// file, or the network that another program's file holds.
+std::string network_value(const std::string& path, const ImportOptions& options = {});
+
+/// Imports and builds at once.
 Network import_network(const std::string& path, const ImportOptions& options = {});
 
 Imported import_gguf(const Blob& file, const ImportOptions& options);

@@ -69,6 +69,9 @@ Scope resolve_parameters(const NetworkFile& file, const NetworkOptions& options,
   if (!file.phase.empty()) {
     std::vector<std::string> names;
     for (const NodeEntry& entry : file.phases.entries) names.push_back(entry.key);
+    if (names.empty())
+      throw input_error(
+          fmt::format("{}: phase: the network has no phases, got \"{}\"", file.name, file.phase));
     const Node* phase = file.phases.find(file.phase);
     if (phase == nullptr)
       throw input_error(fmt::format("{}: phase: {}, got \"{}\"{}", file.name,

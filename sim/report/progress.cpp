@@ -14,8 +14,7 @@ std::string duration_text(double seconds) {
                   : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
-ProgressLine::ProgressLine(bool is_quiet)
-    : is_shown_(!is_quiet && isatty(STDERR_FILENO) == 1) {}
+ProgressLine::ProgressLine(bool is_quiet) : is_shown_(!is_quiet && isatty(STDERR_FILENO) == 1) {}
 
 ProgressLine::~ProgressLine() {
   if (has_line_) std::fprintf(stderr, "\r\033[K");

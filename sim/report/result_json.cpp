@@ -8,6 +8,7 @@
 #include "sim/config/describe_counts.h"
 #include "sim/config/enums.h"
 #include "sim/config/writer.h"
+#include "sim/report/network_json.h"
 #include "sim/version.h"
 
 namespace bitjoule {
@@ -243,10 +244,18 @@ void add_counts(const Counts& from, std::int64_t repeat, Counts& to) {
 json::object layer_json(const LayerResult& r) {
   Totals t;
   add(t, r, 1);
-  json::object out{{"name", r.name}, {"kind", r.kind}, {"repeat", r.repeat}, {"mac", r.mac}};
-  out["shape"] = {
-      {"groups", r.extents.groups}, {"m", r.extents.m}, {"n", r.extents.n}, {"k", r.extents.k}};
-  out["mapping"] = mapping_json(r.mapping.tiling);
+  json::object out{{"name", r.name}, {"kind", r.kind}, {"repeat", r.repeat}};
+  if (!r.phase.empty()) out["phase"] = r.phase;
+  if (r.op.empty()) {
+    out["mac"] = r.mac;
+    out["shape"] = {
+        {"groups", r.extents.groups}, {"m", r.extents.m}, {"n", r.extents.n}, {"k", r.extents.k}};
+    out["mapping"] = mapping_json(r.mapping.tiling);
+  } else {
+    out["op"] = r.op;
+    out["shape"] = {{"rows", r.extents.m}, {"cols", r.extents.n}};
+  }
+  out["bound"] = bound_name(r.outcome.stalls);
   for (const auto& [key, value] : totals_json(t)) out[key] = value;
   add_dram_details(r.outcome.dram, out["dram"].as_object());
   out["counts"] = to_json(r.counts);
@@ -283,19 +292,26 @@ json::object result_json(const RunConfig& run, const std::vector<LayerResult>& l
   return out;
 }
 
+json::object result_json(const RunConfig& run, const NetworkResult& network) {
+  json::object out = result_json(run, network.layers);
+  out["network"] = network_json(network);
+  return out;
+}
+
 std::string layers_csv(const std::vector<LayerResult>& layers) {
   std::string out =
-      "name,kind,repeat,groups,m,n,k,mac,cycles,compute_cycles,time_s,macs,utilization,"
+      "name,kind,repeat,groups,m,n,k,mac,bound,cycles,compute_cycles,time_s,macs,utilization,"
       "dram_read_bytes,dram_write_bytes,dram_padding_bytes,energy_pj,sqnr_db,verified\n";
   for (const LayerResult& r : layers) {
     const TensorTraffic all = r.outcome.traffic.total();
     const double slots = r.time_s * r.peak_macs_per_s;
     out += fmt::format(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", r.name, r.kind, r.repeat,
-        r.extents.groups, r.extents.m, r.extents.n, r.extents.k, r.mac, r.outcome.cycles.value,
-        r.compute_cycles, r.time_s, r.outcome.counts.macs,
-        slots > 0 ? static_cast<double>(r.outcome.counts.macs) / slots : 0.0, all.read_bytes,
-        all.write_bytes, all.padding(r.outcome.traffic.burst_bytes), r.energy.total.value,
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", r.name, r.kind, r.repeat,
+        r.extents.groups, r.extents.m, r.extents.n, r.extents.k, r.op.empty() ? r.mac : r.op,
+        bound_name(r.outcome.stalls), r.outcome.cycles.value, r.compute_cycles, r.time_s,
+        r.outcome.counts.macs, slots > 0 ? static_cast<double>(r.outcome.counts.macs) / slots : 0.0,
+        all.read_bytes, all.write_bytes, all.padding(r.outcome.traffic.burst_bytes),
+        r.energy.total.value,
         r.check && r.check->checked > 0 && std::isfinite(r.check->error.sqnr_db)
             ? fmt::format("{}", r.check->error.sqnr_db)
             : "",

@@ -7,6 +7,7 @@
 
 #include "sim/config/run_config.h"
 #include "sim/run/layer_result.h"
+#include "sim/run/network_runner.h"
 
 namespace bitjoule {
 
@@ -17,6 +18,9 @@ boost::json::object layer_json(const LayerResult& layer);
 
 /// A run of one or more layers; totals are sums over layers times their repeats.
 boost::json::object result_json(const RunConfig& run, const std::vector<LayerResult>& layers);
+
+/// The same with `network`: kinds, largest layers, memory, tokens.
+boost::json::object result_json(const RunConfig& run, const NetworkResult& network);
 
 /// One row per layer, units in the header.
 std::string layers_csv(const std::vector<LayerResult>& layers);

@@ -6,10 +6,14 @@
 
 #include "sim/config/run_config.h"
 #include "sim/run/layer_result.h"
+#include "sim/run/network_runner.h"
 
 namespace bitjoule {
 
 std::string run_summary(const RunConfig& run, const LayerResult& layer);
+
+/// A network: per kind of layer, the largest layers, memory, tokens.
+std::string network_summary(const RunConfig& run, const NetworkResult& network);
 
 /// What `sim explain` prints: the mapping, what it implies, and why the others lost.
 std::string explain_text(const RunConfig& run, const MappingProblem& problem,

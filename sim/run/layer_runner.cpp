@@ -41,7 +41,8 @@ void check_conservation(const LayerResult& r, const Program& program) {
 void check_vector_work(const VectorOp& op, const MachineCounts& counts) {
   std::array<std::int64_t, kVectorPrimitives> work{};
   for (const auto& pass : vector_work(op))
-    for (const VectorWork& step : pass) work[static_cast<std::size_t>(step.primitive)] += step.count;
+    for (const VectorWork& step : pass)
+      work[static_cast<std::size_t>(step.primitive)] += step.count;
   require_conserved(work == counts.vector, fmt::format("{}: the chunks' work is not the operator's",
                                                        vector_row(op.kind).name));
 }
@@ -67,8 +68,8 @@ const char* kind_of(const LayerOp& op) {
 }  // namespace
 
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
-                            const LayerOp& op, const Precision& precision,
-                            const MappingPins& pins, const FusedOutput& fused) {
+                            const LayerOp& op, const Precision& precision, const MappingPins& pins,
+                            const FusedOutput& fused) {
   MappingProblem p;
   p.layer = lower(op);
   p.path = resolve_data_path(precision, machine.array.pe);

@@ -34,16 +34,16 @@ std::int64_t second_operand_bytes(const NetworkLayer& layer, const Precision& ru
 std::int64_t weight_bytes(const NetworkLayer& layer, const Precision& run) {
   if (layer.parameters == 0) return 0;  // tied to another layer's, or none
   if (const auto* op = std::get_if<VectorOp>(&layer.op)) {
-    const std::int64_t rows = op->kind == VectorKind::kEmbedding ? op->table_rows
-                                                                 : parameter_elements(*op) / op->cols;
+    const std::int64_t rows =
+        op->kind == VectorKind::kEmbedding ? op->table_rows : parameter_elements(*op) / op->cols;
     return rows > 0 ? bytes_of(vector_formats(layer, run).parameters, rows, op->cols) : 0;
   }
   if (std::holds_alternative<Matmul>(layer.op)) return 0;
-  const std::int64_t channels = output_elements(layer) > 0 && layer.bias
-                                    ? (std::holds_alternative<Gemm>(layer.op)
-                                           ? std::get<Gemm>(layer.op).n
-                                           : std::get<Conv2d>(layer.op).filters)
-                                    : 0;
+  const std::int64_t channels =
+      output_elements(layer) > 0 && layer.bias
+          ? (std::holds_alternative<Gemm>(layer.op) ? std::get<Gemm>(layer.op).n
+                                                    : std::get<Conv2d>(layer.op).filters)
+          : 0;
   return second_operand_bytes(layer, run) + channels * 4;
 }
 
@@ -61,8 +61,7 @@ class Lifetimes {
     last_use_.resize(n);
     for (std::size_t i = 0; i < n; ++i) add(i);
     for (const std::string& output : network.outputs)
-      if (const auto found = index_.find(output); found != index_.end())
-        use(found->second, n - 1);
+      if (const auto found = index_.find(output); found != index_.end()) use(found->second, n - 1);
   }
 
   std::size_t last_use(std::size_t layer) const { return last_use_[layer]; }

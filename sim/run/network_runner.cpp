@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/error.h"
 #include "sim/config/writer.h"
@@ -41,17 +42,17 @@ double work_of(const NetworkLayer& layer) {
   const auto elements = static_cast<double>(output_elements(layer));
   if (const auto* op = std::get_if<VectorOp>(&layer.op))
     return vector_row(op->kind).moves_nothing ? 0 : 2 * elements;
-  return elements + static_cast<double>(layer_macs(layer)) /
-                        static_cast<double>(std::max<std::int64_t>(
-                            1, std::visit(
-                                   [](const auto& op) -> std::int64_t {
-                                     if constexpr (std::is_same_v<std::decay_t<decltype(op)>,
-                                                                  VectorOp>)
-                                       return 1;
-                                     else
-                                       return gemm_extents(op).m;
-                                   },
-                                   layer.op)));
+  return elements +
+         static_cast<double>(layer_macs(layer)) /
+             static_cast<double>(std::max<std::int64_t>(
+                 1, std::visit(
+                        [](const auto& op) -> std::int64_t {
+                          if constexpr (std::is_same_v<std::decay_t<decltype(op)>, VectorOp>)
+                            return 1;
+                          else
+                            return gemm_extents(op).m;
+                        },
+                        layer.op)));
 }
 
 bool moves_nothing(const NetworkLayer& layer) {
@@ -100,7 +101,8 @@ const LayerResult& NetworkRunner::simulate(const NetworkLayer& layer) {
 void NetworkRunner::add_layer(const LayerResult& simulated, const NetworkLayer& layer,
                               const NetworkPhase& phase) {
   const std::int64_t count = layer.repeat * phase.weight;
-  const std::string row = fmt::format("{} {} {}", phase.name, layer.name, key_of(layer, run_.precision));
+  const std::string row =
+      fmt::format("{} {} {}", phase.name, layer.name, key_of(layer, run_.precision));
   if (const auto found = rows_.find(row); found != rows_.end()) {
     result_.layers[found->second].repeat += count;
     return;
@@ -127,9 +129,10 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const Progress& pr
   (tokens > 0 ? pass.tokens : pass.images) = std::max<std::int64_t>(1, tokens) * batch;
   for (const NetworkLayer& layer : phase.network.layers) {
     if (progress) progress(work_ > 0 ? done_ / work_ : 0, layer.name);
-    done_ += work_of(layer);
     if (moves_nothing(layer)) continue;
+    const std::int64_t before = result_.simulated;
     const LayerResult& r = simulate(layer);
+    if (result_.simulated != before) done_ += work_of(layer);
     pass.cycles += r.outcome.cycles.value * layer.repeat;
     pass.time_s += r.time_s * static_cast<double>(layer.repeat);
     pass.energy_pj += r.energy.total.value * static_cast<double>(layer.repeat);
@@ -156,8 +159,11 @@ NetworkResult NetworkRunner::run(const Progress& progress) {
   result_.parameters = first.parameters;
   result_.capacity_bytes = runner_.memory().capacity.value;
   work_ = done_ = 0;
+  std::set<std::string> keys;
   for (const NetworkPhase& phase : run_.phases)
-    for (const NetworkLayer& layer : phase.network.layers) work_ += work_of(layer);
+    for (const NetworkLayer& layer : phase.network.layers)
+      if (keys.insert(key_of(layer, run_.precision)).second || !share_equal_)
+        work_ += work_of(layer);
   for (const NetworkPhase& phase : run_.phases) {
     result_.passes.push_back(run_pass(phase, progress));
     const NetworkMemory memory = network_memory(phase.network, run_.precision);

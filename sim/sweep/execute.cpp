@@ -14,7 +14,7 @@
 #include "sim/config/writer.h"
 #include "sim/report/progress.h"
 #include "sim/report/result_json.h"
-#include "sim/run/layer_runner.h"
+#include "sim/run/network_runner.h"
 
 namespace bitjoule {
 namespace {
@@ -24,6 +24,7 @@ constexpr int kStoredFailure = 75, kNotStored = 74;
 
 /// Simulates a point in this process, which can do it once (SystemC elaborates once).
 std::string simulate(const RunConfig& run) {
+  if (!run.phases.empty()) return json_text(result_json(run, NetworkRunner(run).run()));
   LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
   const LayerResult layer = runner.run(run.layer, run.precision, run.mapping);
   if (layer.check && layer.check->overflows > 0)

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "sim/config/writer.h"
-#include "sim/run/layer_runner.h"
+#include "sim/run/run_check.h"
 
 namespace bitjoule {
 namespace {
@@ -46,12 +46,9 @@ SweepPoint point_at(const Sweep& sweep, std::size_t index) {
 void resolve(const SweepPlan& plan, SweepPoint& point) {
   const RunConfig run = plan.config(point);
   point.hash = content_hash(to_json(run));
-  const MappingProblem problem =
-      make_problem(run.accelerator, memory_port(run.dram, run.accelerator.clock), run.layer.op,
-                   run.precision, run.mapping);
-  const GemmExtents& extents = problem.layer.extents;
-  point.macs = static_cast<double>(extents.macs());
-  point.weights = static_cast<double>(extents.groups * extents.n * extents.k);
+  const RunSize size = check_formats(run);
+  point.macs = size.macs;
+  point.weights = size.weights;
 }
 
 /// Equal refusals are told once, with the first point that meets them.
@@ -108,7 +105,7 @@ std::string SweepPoint::name() const {
 
 RunConfig SweepPlan::config(const SweepPoint& point) const {
   RunConfig run = base->with(point.set);
-  run.name = run.layer.name;
+  run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
   return run;
 }
 

@@ -1,7 +1,9 @@
 #include "core/result/stalls.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
+#include <utility>
 
 namespace bitjoule {
 
@@ -19,6 +21,17 @@ std::int64_t StallBreakdown::total() const {
 StallBreakdown& StallBreakdown::operator+=(const StallBreakdown& other) {
   for (std::size_t i = 0; i < kCauses; ++i) cycles[i] += other.cycles[i];
   return *this;
+}
+
+const char* bound_name(const StallBreakdown& s) {
+  const std::pair<const char*, std::int64_t> bounds[] = {
+      {"compute", s[Cause::kArrayBusy] + s[Cause::kWeightLoad] + s[Cause::kFillDrain] +
+                      s[Cause::kBufferPort] + s[Cause::kOutput]},
+      {"dram", s[Cause::kDramRead] + s[Cause::kDramWrite]},
+      {"dequantizer", s[Cause::kDequantizer]},
+      {"vector", s[Cause::kVector]}};
+  const auto by_cycles = [](const auto& a, const auto& b) { return a.second < b.second; };
+  return std::max_element(std::begin(bounds), std::end(bounds), by_cycles)->first;
 }
 
 void Attribution::wait(Cycles now, Cause cause) {

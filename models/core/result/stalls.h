@@ -37,6 +37,9 @@ struct StallBreakdown {
   StallBreakdown& operator+=(const StallBreakdown& other);
 };
 
+/// What most cycles went to: "compute" (the array's own work), "dram", "dequantizer" or "vector".
+const char* bound_name(const StallBreakdown& stalls);
+
 /// Attributes the cycles of one run in order of time. The array covers intervals with causes of its
 /// own; the gaps between them are filled from a log of why the next tile could not start.
 class Attribution {

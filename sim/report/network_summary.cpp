@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/report/network_json.h"
+#include "sim/report/summary.h"
+#include "sim/report/text.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::size_t kTop = 5;  // the file has ten
+
+std::string stalls_text(const StallBreakdown& stalls) {
+  std::vector<std::pair<std::int64_t, Cause>> causes;
+  for (std::size_t i = 0; i < kCauses; ++i)
+    if (stalls.cycles[i] > 0) causes.emplace_back(stalls.cycles[i], static_cast<Cause>(i));
+  std::stable_sort(causes.begin(), causes.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string text;
+  for (const auto& [cycles, cause] : causes)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", cause_name(cause),
+                        percent(static_cast<double>(cycles) / static_cast<double>(stalls.total())));
+  return text;
+}
+
+/// How fast, what it costs, and how far below what the memory allows.
+std::string pass_text(const NetworkResult& network, const PassResult& pass) {
+  const UnitCost c = unit_cost(network, pass);
+  std::string text = fmt::format("{:.4g} {}s/s, {} and {} of DRAM traffic per {}", c.per_s, c.unit,
+                                 joules_text(c.joules * 1e12),
+                                 bytes_text(static_cast<std::int64_t>(c.bytes)), c.unit);
+  text += fmt::format("\n{:13}the DRAM's peak allows {:.4g} {}s/s for so many bytes: {} of it", "",
+                      c.limit_per_s, c.unit, percent(c.per_s / c.limit_per_s));
+  text += fmt::format("\n{:13}cycles by {}", "", stalls_text(pass.stalls));
+  if (pass.kv_read_bytes + pass.kv_written_bytes > 0)
+    text += fmt::format("\n{:13}KV cache: {} read, {} written per token", "",
+                        bytes_text(pass.kv_read_bytes / pass.tokens),
+                        bytes_text(pass.kv_written_bytes / pass.tokens));
+  return text;
+}
+
+std::string kinds_table(const NetworkResult& network) {
+  std::string out = fmt::format("{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", "kind", "cycles",
+                                "share", "energy", "traffic", "use", "bound by");
+  const std::vector<KindTotals> kinds = kind_totals(network);
+  std::int64_t cycles = 0;
+  for (const KindTotals& k : kinds) cycles += k.cycles;
+  for (const KindTotals& k : kinds)
+    out += fmt::format(
+        "{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", k.name, with_commas(k.cycles),
+        percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
+        joules_text(k.energy_pj), bytes_text(k.moved_bytes),
+        percent(k.slots > 0 ? static_cast<double>(k.macs) / k.slots : 0), bound_name(k.stalls));
+  return out;
+}
+
+std::string memory_text(const NetworkResult& network) {
+  const NetworkMemory& m = network.memory;
+  std::string text =
+      fmt::format("weights {}, KV cache {}, activations {} at once: {} of {}",
+                  bytes_text(m.weights), bytes_text(m.kv_cache), bytes_text(m.activations),
+                  bytes_text(m.total()), bytes_text(network.capacity_bytes));
+  if (m.total() > network.capacity_bytes) text += "\nwarning: the network does NOT FIT the DRAM";
+  return text;
+}
+
+}  // namespace
+
+std::string network_summary(const RunConfig& run, const NetworkResult& network) {
+  std::string out;
+  const auto line = [&out](const std::string& name, const std::string& text) {
+    out += fmt::format("{:<12} {}\n", name, text);
+  };
+  std::int64_t cycles = 0, layers = 0, macs = 0;
+  double seconds = 0;
+  Picojoules energy{0};
+  for (const LayerResult& r : network.layers) {
+    cycles += r.outcome.cycles.value * r.repeat;
+    macs += r.outcome.counts.macs * r.repeat;
+    layers += r.repeat;
+    seconds += r.time_s * static_cast<double>(r.repeat);
+    energy += r.energy.total * static_cast<double>(r.repeat);
+  }
+  line("run", fmt::format("{} on {}", run.name, run.accelerator.name));
+  line("network",
+       fmt::format("{}: {} layers run, {} of them simulated; {} MACs", network.name,
+                   with_commas(layers), with_commas(network.simulated), with_commas(macs)));
+  line("cycles", fmt::format("{} ({} at {})", with_commas(cycles), si(seconds, "s"),
+                             si(static_cast<double>(run.accelerator.clock.value), "Hz")));
+  line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
+                             joules_text(energy.value), run.energy.name));
+  line("memory", memory_text(network));
+  if (network.passes.size() > 1) {
+    const PassResult prefill = phase_total(network, "prefill");
+    line("prefill", fmt::format("first token after {}", si(prefill.time_s, "s")) +
+                        fmt::format("\n{:13}", "") + pass_text(network, prefill));
+    line("decode", pass_text(network, phase_total(network, "decode")));
+  } else {
+    const PassResult& pass = network.passes.front();
+    line(pass.phase.empty() ? "inference" : pass.phase, pass_text(network, pass));
+  }
+  out += kinds_table(network);
+  line("slowest", "");
+  for (const LayerResult* layer : largest_layers(network, kTop, layer_cycles))
+    out += fmt::format("  {:<34} {:>5} x {:>14} cycles, {} bound\n", layer->name, layer->repeat,
+                       with_commas(layer->outcome.cycles.value), bound_name(layer->outcome.stalls));
+  return out;
+}
+
+}  // namespace bitjoule
