@@ -26,13 +26,20 @@ struct AcceleratorFile {
   std::optional<EnergyTable> energy;
 };
 
+/// One pass of several, as written; what a generation resolves to.
+struct PassFile {
+  std::string phase;
+  std::int64_t context = 0, weight = 1;
+  NetworkFile network;
+};
+
 /// A run file as written. `dram` and `energy` arrive in the accelerator: see path_aliases below.
 struct RunFile {
   std::string name;
   AcceleratorFile accelerator;
   std::optional<DramConfig> dram;
   std::optional<EnergyTable> energy;
-  std::variant<Layer, NetworkFile> workload;
+  std::variant<Layer, NetworkFile, std::vector<PassFile>> workload;
   std::string phase;
   std::optional<Generation> generation;
   Precision precision;
@@ -60,7 +67,7 @@ inline std::vector<PathAlias> path_aliases<RunFile>() {
 /// A run has one of the two: --set of one takes the other's place.
 template <>
 inline std::vector<std::string> rival_keys<RunFile>() {
-  return {"layer", "network"};
+  return {"layer", "network", "passes"};
 }
 
 template <class V>
@@ -105,15 +112,24 @@ void describe(V& v, Generation& c) {
 }
 
 template <class V>
+void describe(V& v, PassFile& c) {
+  v.field("phase", c.phase, "shown in reports");
+  v.field("context", c.context, "shown in reports: tokens the last of which is new", at_least(0));
+  v.field("weight", c.weight, "passes that this one stands for", at_least(1));
+  v.required("network", c.network, "layers in the order they run");
+}
+
+template <class V>
 void describe(V& v, RunFile& c) {
   v.field("name", c.name, "shown in reports; default: the layer's or network's name");
   v.required("accelerator", c.accelerator, "the machine");
   v.field("dram", c.dram, "external memory; default: the accelerator's");
   v.field("energy", c.energy, "prices; default: the accelerator's, else horowitz-2014-45nm.yaml");
   v.variant(c.workload, alternative<Layer>("layer", "one layer"),
-            alternative<NetworkFile>("network", "layers in the order they run"));
+            alternative<NetworkFile>("network", "layers in the order they run"),
+            alternative<std::vector<PassFile>>("passes", "networks, one after the other"));
   v.field("phase", c.phase, "the network's phase: prefill or decode");
-  v.field("generate", c.generation, "a prompt, then tokens one by one; needs a network");
+  v.field("generate", c.generation, "a prompt, then tokens one by one; needs network");
   v.required("precision", c.precision, "number formats; what the machine does follows from them");
   v.field("mapping", c.mapping, "pinned parts of the tiling; the mapper searches the rest");
   v.field("values", c.values, "compute outputs; default: on for a layer, off for a network");
@@ -123,7 +139,10 @@ void describe(V& v, RunFile& c) {
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
     const bool is_layer = std::holds_alternative<Layer>(c.workload);
-    if (is_layer && c.generation) throw input_error("generate: needs a network");
+    if (c.generation && !std::holds_alternative<NetworkFile>(c.workload))
+      throw input_error("generate: needs a network");
+    if (const auto* passes = std::get_if<std::vector<PassFile>>(&c.workload))
+      if (passes->empty()) throw input_error("passes: expected at least one");
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
     if (!is_layer && c.values.value_or(false))
       throw input_error("values: expected off for a network, got on");

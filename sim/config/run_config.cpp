@@ -56,13 +56,16 @@ RunConfig to_run(const RunFile& file) {
   run.precision = file.precision;
   run.options = file.options;
   run.mapping = file.mapping;
-  run.generation = file.generation;
   if (const auto* layer = std::get_if<Layer>(&file.workload)) {
     run.layer = *layer;
     run.options.values = file.values.value_or(true);
   } else {
     run.options.values = false;
-    run.phases = phases_of(std::get<NetworkFile>(file.workload), file.generation);
+    if (const auto* network = std::get_if<NetworkFile>(&file.workload))
+      run.phases = phases_of(*network, file.generation);
+    else
+      for (const PassFile& pass : std::get<std::vector<PassFile>>(file.workload))
+        run.phases.push_back({pass.phase, pass.context, pass.weight, build_network(pass.network)});
   }
   if (run.name.empty())
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
@@ -120,16 +123,16 @@ boost::json::value to_json(const RunConfig& run) {
   file.options = run.options;
   file.mapping = run.mapping;
   file.values = run.options.values;
-  file.generation = run.generation;
   boost::json::object json = to_json(file).as_object();
   if (run.phases.empty()) return json;
   json.erase("layer");
-  json["network"] = to_json(run.phases.front().network);
-  // The passes of a generation differ in sizes that only the network file knows.
   boost::json::array passes;
-  for (std::size_t i = 1; i < run.phases.size(); ++i)
-    passes.push_back(to_json(run.phases[i].network));
-  if (!passes.empty()) json["decode_passes"] = std::move(passes);
+  for (const NetworkPhase& p : run.phases)
+    passes.push_back({{"phase", p.name},
+                      {"context", p.context},
+                      {"weight", p.weight},
+                      {"network", to_json(p.network)}});
+  json["passes"] = std::move(passes);
   return json;
 }
 

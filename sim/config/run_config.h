@@ -51,7 +51,6 @@ struct RunConfig {
   EnergyTable energy;
   Layer layer;                       ///< where `phases` is empty
   std::vector<NetworkPhase> phases;  ///< one, or those of a generation
-  std::optional<Generation> generation;
   Precision precision;
   RunOptions options;
   MappingPins mapping;

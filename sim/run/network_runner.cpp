@@ -108,10 +108,14 @@ void NetworkRunner::add_layer(const LayerResult& simulated, const NetworkLayer& 
     return;
   }
   LayerResult result = simulated;
-  const bool varies = run_.generation && phase.context > 0;
-  result.name = run_.generation ? fmt::format("{}/{}", phase.name, layer.name) : layer.name;
-  if (varies && phase.context > run_.generation->prompt + 1)
-    result.name = fmt::format("{}@{}/{}", phase.name, phase.context, layer.name);
+  // Later passes of a phase say their context where a layer costs something else than before.
+  if (run_.phases.size() > 1) {
+    const bool is_first =
+        std::none_of(result_.passes.begin(), result_.passes.end(),
+                     [&](const PassResult& pass) { return pass.phase == phase.name; });
+    result.name = is_first ? fmt::format("{}/{}", phase.name, layer.name)
+                           : fmt::format("{}@{}/{}", phase.name, phase.context, layer.name);
+  }
   result.kind = layer.kind;
   result.phase = phase.name;
   result.repeat = count;
