@@ -1,6 +1,7 @@
 #include "core/exec/kernels.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <vector>
 
 #include "core/numeric/vectorize.h"
@@ -29,6 +30,8 @@ BITJOULE_VECTORIZE std::int32_t dot(const std::int16_t* a, const std::int16_t* b
 }
 
 constexpr std::int64_t kColumns = 32;  // results side by side in one vectorised pass
+// Below these, arranging operands for that kernel costs more than it saves.
+constexpr std::int64_t kFewRows = 8, kShortSum = 64;
 
 /// `rows` rows of a (1 or 4) against kColumns columns; columns[k][kColumns].
 template <int Rows>
@@ -65,10 +68,37 @@ void pack_columns(const float* b, std::int64_t stride, std::int64_t n, std::int6
       columns[static_cast<std::size_t>(i * kColumns + c)] = b[c * stride + i];
 }
 
+std::int64_t largest(const std::int16_t* values, std::int64_t n) {
+  std::int64_t most = 0;
+  for (std::int64_t i = 0; i < n; ++i)
+    most = std::max<std::int64_t>(most, std::abs(std::int64_t{values[i]}));
+  return most;
+}
+
+/// Sums whose every part stays below 2^24 are exact in floats, which have the faster kernel:
+/// `exact` of k at a time.
+void multiply_small_integers(const std::int16_t* a, const std::int16_t* b, std::int64_t m,
+                             std::int64_t n, std::int64_t k, std::int64_t exact,
+                             std::int32_t* sums) {
+  const std::vector<float> fa(a, a + m * k), fb(b, b + n * k);
+  std::vector<float> part(static_cast<std::size_t>(m * n));
+  std::fill_n(sums, m * n, 0);
+  for (std::int64_t k0 = 0; k0 < k; k0 += exact) {
+    multiply_floats(fa.data() + k0, fb.data() + k0, k, m, n, std::min(exact, k - k0), part.data());
+    for (std::int64_t i = 0; i < m * n; ++i)
+      sums[i] += static_cast<std::int32_t>(part[static_cast<std::size_t>(i)]);
+  }
+}
+
 }  // namespace
 
 void multiply_integers(const std::int16_t* a, const std::int16_t* b, std::int64_t m, std::int64_t n,
                        std::int64_t k, std::int32_t* sums) {
+  if (m >= kFewRows) {
+    const std::int64_t product = std::max<std::int64_t>(1, largest(a, m * k) * largest(b, n * k));
+    const std::int64_t exact = (std::int64_t{1} << 24) / product;
+    if (exact >= kShortSum) return multiply_small_integers(a, b, m, n, k, exact, sums);
+  }
   // Blocks of b that stay in the first-level cache while all rows of a pass.
   const std::int64_t block = std::max<std::int64_t>(4, 8192 / std::max<std::int64_t>(1, k) / 4 * 4);
   for (std::int64_t n0 = 0; n0 < n; n0 += block)
