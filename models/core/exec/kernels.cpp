@@ -1,7 +1,6 @@
 #include "core/exec/kernels.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <vector>
 
 #include "core/numeric/vectorize.h"
@@ -68,11 +67,22 @@ void pack_columns(const float* b, std::int64_t stride, std::int64_t n, std::int6
       columns[static_cast<std::size_t>(i * kColumns + c)] = b[c * stride + i];
 }
 
-std::int64_t largest(const std::int16_t* values, std::int64_t n) {
-  std::int64_t most = 0;
-  for (std::int64_t i = 0; i < n; ++i)
-    most = std::max<std::int64_t>(most, std::abs(std::int64_t{values[i]}));
-  return most;
+/// The largest magnitude.
+BITJOULE_VECTORIZE std::int64_t largest(const std::int16_t* values, std::int64_t n) {
+  std::int16_t low = 0, high = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    low = std::min(low, values[i]);
+    high = std::max(high, values[i]);
+  }
+  return std::max<std::int64_t>(high, -std::int64_t{low});
+}
+
+BITJOULE_VECTORIZE void to_floats(const std::int16_t* values, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = values[i];
+}
+
+BITJOULE_VECTORIZE void add_integers(const float* values, std::int64_t n, std::int32_t* sums) {
+  for (std::int64_t i = 0; i < n; ++i) sums[i] += static_cast<std::int32_t>(values[i]);
 }
 
 /// Sums whose every part stays below 2^24 are exact in floats, which have the faster kernel:
@@ -80,13 +90,14 @@ std::int64_t largest(const std::int16_t* values, std::int64_t n) {
 void multiply_small_integers(const std::int16_t* a, const std::int16_t* b, std::int64_t m,
                              std::int64_t n, std::int64_t k, std::int64_t exact,
                              std::int32_t* sums) {
-  const std::vector<float> fa(a, a + m * k), fb(b, b + n * k);
-  std::vector<float> part(static_cast<std::size_t>(m * n));
+  const auto size = [](std::int64_t count) { return static_cast<std::size_t>(count); };
+  std::vector<float> fa(size(m * k)), fb(size(n * k)), part(size(m * n));
+  to_floats(a, m * k, fa.data());
+  to_floats(b, n * k, fb.data());
   std::fill_n(sums, m * n, 0);
   for (std::int64_t k0 = 0; k0 < k; k0 += exact) {
     multiply_floats(fa.data() + k0, fb.data() + k0, k, m, n, std::min(exact, k - k0), part.data());
-    for (std::int64_t i = 0; i < m * n; ++i)
-      sums[i] += static_cast<std::int32_t>(part[static_cast<std::size_t>(i)]);
+    add_integers(part.data(), m * n, sums);
   }
 }
 

@@ -154,11 +154,10 @@ const std::vector<Format>& formats() {
 }
 
 const Format& find_format(const std::string& name) {
-  std::vector<std::string> valid;
-  for (const Format& f : formats()) {
+  for (const Format& f : formats())
     if (f.name == name) return f;
-    valid.push_back(f.name);
-  }
+  std::vector<std::string> valid;
+  for (const Format& f : formats()) valid.push_back(f.name);
   throw unknown_name_error("format", name, std::move(valid));
 }
 
