@@ -108,6 +108,7 @@ void NetworkRunner::add_layer(const LayerResult& simulated, const NetworkLayer& 
     return;
   }
   LayerResult result = simulated;
+  result.name = layer.name;
   // Later passes of a phase say their context where a layer costs something else than before.
   if (run_.phases.size() > 1) {
     const bool is_first =

@@ -1,0 +1,241 @@
+// Whole networks in time, as users run them.
+#include <doctest/doctest.h>
+
+#include <boost/json.hpp>
+#include <fstream>
+
+#include "core/error.h"
+#include "sim/config/run_config.h"
+#include "sim/network/network_file.h"
+#include "sim/run/network_memory.h"
+#include "support/shell.h"
+
+namespace bitjoule::test {
+namespace {
+
+namespace json = boost::json;
+
+const char* const kRun = R"(
+accelerator: accelerators/edge-32x32.yaml
+network: networks/stories260k.yaml
+phase: decode
+precision:
+  weights: {format: int8, granularity: per_channel}
+  activations: int8
+  mac: int8
+)";
+
+/// `sim run` of kRun with further arguments: its result.json.
+json::value run(const std::string& arguments) {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.at("run.yaml")) << kRun;
+  const Outcome outcome = shell("{sim} run " + directory.at("run.yaml") + " --quiet -o " +
+                                directory.at("out") + " " + arguments);
+  CAPTURE(outcome.text);
+  REQUIRE(outcome.code == 0);
+  return json::parse(text_of(directory.at("out/result.json")));
+}
+
+std::int64_t integer(const json::value& v) { return v.to_number<std::int64_t>(); }
+double real(const json::value& v) { return v.to_number<double>(); }
+
+Precision precision_of(const std::string& format) {
+  Precision p;
+  p.weights.format = p.activations.format = format;
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("network run: equal layers simulated once or every time: the same result") {
+  const json::value once = run("--set network.parameters.context=24");
+  const json::value all =
+      run("--set network.parameters.context=24 --set network.unroll=true --unshared");
+  for (const char* key :
+       {"cycles", "macs", "padded_macs", "compute_cycles", "stalls", "sram", "counts"}) {
+    CAPTURE(key);
+    CHECK(once.at(key) == all.at(key));
+  }
+  for (const char* key : {"read_bytes", "write_bytes", "padding_bytes", "per_tensor"}) {
+    CAPTURE(key);
+    CHECK(once.at("dram").at(key) == all.at("dram").at(key));
+  }
+  CHECK(real(once.at("energy").at("total_pj")) ==
+        doctest::Approx(real(all.at("energy").at("total_pj"))).epsilon(1e-12));
+  // 5 blocks of 18 layers that move something, embedding, norm, head.
+  CHECK(integer(all.at("network").at("simulated_layers")) == 5 * 18 + 3);
+  CHECK(integer(once.at("network").at("simulated_layers")) < 18 + 3);
+}
+
+TEST_CASE("network run: totals are the sums over layers, kinds and causes") {
+  const json::value r = run("--network resnet18.yaml");
+  std::int64_t cycles = 0, kinds = 0, bytes = 0, kind_bytes = 0, stalls = 0;
+  for (const json::value& layer : r.at("layers").as_array()) {
+    cycles += integer(layer.at("cycles")) * integer(layer.at("repeat"));
+    const json::value& dram = layer.at("dram");
+    bytes += (integer(dram.at("read_bytes")) + integer(dram.at("write_bytes")) +
+              integer(dram.at("padding_bytes"))) *
+             integer(layer.at("repeat"));
+  }
+  for (const json::value& kind : r.at("network").at("kinds").as_array()) {
+    kinds += integer(kind.at("cycles"));
+    kind_bytes += integer(kind.at("dram_bytes"));
+    CHECK(real(kind.at("utilization")) <= 1);
+  }
+  for (const auto& cause : r.at("stalls").as_object()) stalls += integer(cause.value());
+  CHECK(cycles == integer(r.at("cycles")));
+  CHECK(kinds == cycles);
+  CHECK(stalls == cycles);
+  CHECK(kind_bytes == bytes);
+  CHECK(integer(r.at("macs")) == 1814073344);  // workloads.md
+  CHECK(integer(r.at("network").at("pass").at("cycles")) == cycles);
+  // Folded batch norms leave a bias of 32 bits per channel; each is loaded at least once.
+  const std::int64_t channels = 64 * 5 + 128 * 5 + 256 * 5 + 512 * 5 + 1000;
+  CHECK(integer(r.at("dram").at("per_tensor").at("biases").at("read_bytes")) >= 4 * channels);
+  CHECK(r.at("network").at("largest").at("cycles").as_array().size() == 10);
+}
+
+TEST_CASE("network run: a decode step reads the KV cache once, and appends to it") {
+  // 5 layers, 4 KV heads of 8 channels, keys and values, a byte each.
+  const std::int64_t token = 2 * 5 * 4 * 8;
+  for (const int context : {24, 48}) {
+    const json::value pass =
+        run("--set network.parameters.context=" + std::to_string(context)).at("network").at("pass");
+    CHECK(integer(pass.at("kv_read_bytes")) == token * context);
+    CHECK(integer(pass.at("kv_written_bytes")) == token);
+  }
+  const json::value narrow =
+      run("--set network.parameters.context=24 --set network.kv_cache=int4").at("network");
+  CHECK(integer(narrow.at("memory").at("kv_cache_bytes")) == token * 24 / 2);
+}
+
+TEST_CASE("network run: Llama-2-7B decodes no faster than its memory streams the weights") {
+  const json::value r = run("--network llama2-7b.yaml");
+  CHECK(integer(r.at("macs")) == 6607077376 + 262144 * std::int64_t{512});  // workloads.md
+  // Every weight of layers and head once, keys and values of 512 tokens, a row of the embedding,
+  // with its scale, 65 norms in fp32.
+  CHECK(integer(r.at("dram").at("per_tensor").at("weights").at("read_bytes")) ==
+        6607077376 + 262144 * std::int64_t{512} + 4096 + 4 + 65 * 4096 * 4);
+  const json::value& pass = r.at("network").at("pass");
+  CHECK(real(pass.at("tokens_per_s")) < real(pass.at("limit_tokens_per_s")));
+  CHECK(real(pass.at("limit_tokens_per_s")) <=
+        real(r.at("dram").at("peak_bytes_per_s")) / (6607077376 + 262144 * 512.0));
+  CHECK(pass.at("bound").as_string() == "dram");
+  CHECK(!r.at("network").at("memory").at("fits").as_bool());  // 1 GiB of LPDDR5
+}
+
+TEST_CASE("network run: decoding is below the memory's limit whatever the formats") {
+  for (const char* format : {"fp32", "fp16", "q8_0", "int4"})
+    for (const char* dram : {"ideal.yaml", "lpddr5-6400.yaml", "ddr4-3200-x16.yaml"}) {
+      CAPTURE(format);
+      CAPTURE(dram);
+      const json::value pass =
+          run(std::string("--network stories15m.yaml --set precision.weights=") + format +
+              " --set precision.activations=fp16 --set precision.mac=fp16 --set dram=" + dram)
+              .at("network")
+              .at("pass");
+      CHECK(real(pass.at("tokens_per_s")) <= real(pass.at("limit_tokens_per_s")));
+    }
+}
+
+TEST_CASE("generation: decode samples stand for every step once") {
+  for (std::int64_t tokens : {1, 2, 3, 9, 17, 64, 65})
+    for (std::int64_t every : {1, 3, 5, 15, 99}) {
+      CAPTURE(tokens);
+      CAPTURE(every);
+      Generation g;
+      g.prompt = 100;
+      g.tokens = tokens;
+      g.every = every;
+      std::int64_t steps = 0, contexts = 0, before = 100;
+      for (const auto& [context, weight] : decode_samples(g)) {
+        CHECK(context > before);
+        CHECK(context - before <= (before == 100 ? 1 : every));
+        before = context;
+        steps += weight;
+        contexts += weight * context;
+      }
+      // Exact for what is linear in the context: contexts 101 .. 100 + tokens - 1.
+      CHECK(steps == tokens - 1);
+      CHECK(contexts == (tokens - 1) * 100 + (tokens - 1) * tokens / 2);
+      CHECK((tokens == 1 || before == 100 + tokens - 1));
+    }
+}
+
+TEST_CASE("generation: prefill and decode steps, each as if it were run alone") {
+  const json::value r = run("--set 'generate={prompt: 16, tokens: 4}'");
+  const json::value& network = r.at("network");
+  const json::array& passes = network.at("passes").as_array();
+  REQUIRE(passes.size() == 4);
+  const json::value prefill = run("--set phase=prefill --set network.parameters.prompt=16");
+  CHECK(network.at("time_to_first_token_s") == prefill.at("time_s"));
+  std::int64_t cycles = integer(prefill.at("cycles"));
+  for (std::size_t i = 1; i < passes.size(); ++i) {
+    const json::value step = run("--set network.parameters.context=" + std::to_string(16 + i));
+    CHECK(passes[i].at("cycles") == step.at("cycles"));
+    cycles += integer(step.at("cycles"));
+  }
+  CHECK(integer(r.at("cycles")) == cycles);
+  CHECK(real(network.at("decode").at("tokens")) == 3);
+  // MACs are linear in the context, so sampling keeps their sum.
+  const json::value sampled = run("--set 'generate={prompt: 16, tokens: 12, every: 5}'");
+  const json::value each = run("--set 'generate={prompt: 16, tokens: 12}'");
+  CHECK(sampled.at("network").at("passes").as_array().size() == 4);  // of 1 + 11
+  CHECK(sampled.at("macs") == each.at("macs"));
+  CHECK(real(sampled.at("cycles")) == doctest::Approx(real(each.at("cycles"))).epsilon(0.01));
+  // One token comes out of the prompt's pass alone.
+  CHECK(run("--set 'generate={prompt: 16, tokens: 1}'").at("cycles") == prefill.at("cycles"));
+}
+
+TEST_CASE("network memory: caches as published, and what is alive at once") {
+  const auto llama = [](const std::string& format, std::int64_t context) {
+    NetworkOptions options;
+    options.parameters = {{"context", context}};
+    Source source = file_source("llama2-7b.yaml");
+    return network_memory(read_network(source, {}, options), precision_of(format));
+  };
+  CHECK(llama("fp16", 4096).kv_cache == std::int64_t{2} << 30);  // workloads.md
+  CHECK(llama("int8", 2048).kv_cache == std::int64_t{1} << 29);
+  // 65 norms of 4096 are stored in fp32 in any case.
+  CHECK(llama("fp16", 512).weights == 2 * std::int64_t{6738415616} + 65 * 4096 * 2);
+  const Network residual = read_network(text_source("n.yaml", R"(
+inputs: [{name: x, shape: [1, 10]}]
+layers:
+- {name: a, gemm: {m: 1, n: 100, k: 10}, inputs: [x]}
+- {name: b, gemm: {m: 1, n: 300, k: 100}}
+- {name: view, vector: {op: reshape, rows: 3, cols: 100}}
+- {name: c, gemm: {m: 1, n: 100, k: 300}}
+- {name: d, vector: {op: add, rows: 1, cols: 100}, inputs: [a, c]}
+)"));
+  // While c runs: a waits for d, b is read through its view; and the input.
+  CHECK(network_memory(residual, precision_of("int8")).activations == 100 + 300 + 100 + 10);
+}
+
+TEST_CASE("network run: other programs' files, and what is refused") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.at("run.yaml")) << kRun;
+  std::ofstream(directory.at("two.csv")) << "Layer, M, N, K,\nfirst, 4, 32, 64,\nlast, 4, 8, 32,\n";
+  const std::string sim = "cd " + directory.at("") + " && {sim} run run.yaml ";
+  const Outcome imported = shell(sim + "--network two.csv");
+  CAPTURE(imported.text);
+  CHECK(imported.code == 0);
+  CHECK(imported.text.find("first") != std::string::npos);
+  const auto refused = [&](const std::string& arguments, const std::string& message) {
+    const Outcome outcome = shell(sim + arguments);
+    CAPTURE(arguments);
+    CAPTURE(outcome.text);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.text.find(message) != std::string::npos);
+  };
+  refused("--network nowhere.onnx", "nowhere.onnx");
+  refused("--values on", "values: expected off for a network, got on");
+  refused("--set layer.gemm.m=3", "expected one of layer, network, passes, got layer, network");
+  refused("--set generate.every=4", "every: expected an odd number, got 4");
+  refused("--network resnet18.yaml --set generate.prompt=4", "the network has no phases");
+  refused("--set phase=decod", "did you mean \"decode\"?");
+  refused("--vcd x.vcd", "of a run with one layer");
+  refused("--set 'accelerator.buffers.input={capacity: 64 B, banks: 1, port_width: 64 bit}'",
+          "layer \"");
+}
+
+}  // namespace bitjoule::test
