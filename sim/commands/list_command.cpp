@@ -25,6 +25,33 @@ std::string table_text(const Rows& rows) {
   return out;
 }
 
+/// "compare | 2 add, exp | divide/row": passes, what each does per element, row or window's
+/// element.
+std::string passes_text(const VectorRow& row) {
+  if (row.moves_nothing) return "no work";
+  if (row.passes.empty()) return "copy";
+  std::string text;
+  for (const VectorPass& pass : row.passes) {
+    if (!text.empty()) text += " | ";
+    bool is_first = true;
+    for (const VectorStep& step : pass) {
+      static constexpr const char* kPer[] = {"", "/row", "/window"};
+      text += fmt::format("{}{}{}{}", is_first ? "" : ", ",
+                          step.count == 1 ? "" : fmt::format("{} ", step.count),
+                          enum_name(step.primitive), kPer[static_cast<std::size_t>(step.per)]);
+      is_first = false;
+    }
+  }
+  return text;
+}
+
+Rows vector_ops() {
+  Rows rows;
+  for (const VectorRow& row : vector_rows())
+    rows.emplace_back(row.name, fmt::format("{:<58}  [{}]", row.formula, passes_text(row)));
+  return rows;
+}
+
 template <class E>
 Rows names_of() {
   Rows rows;
@@ -106,7 +133,7 @@ const std::vector<ListRow>& lists() {
       {"requantize", "precision.requantize", names_of<Requantize>},
       {"loop_orders", "mapping.order", names_of<LoopOrder>},
       {"fidelities", "fidelity", names_of<Fidelity>},
-      {"vector_ops", "vector.op of network files", names_of<VectorKind>},
+      {"vector_ops", "vector.op of network files: what it computes, and its passes", vector_ops},
       {"primitives", "what energy tables price", names_of<Primitive>},
       {"boundaries", "what the figures of energy tables include", names_of<Boundary>},
       {"units", "units of quantities", units},
