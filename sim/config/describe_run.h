@@ -92,6 +92,8 @@ void describe(V& v, TileFile& c) {
 template <class V>
 void describe(V& v, MappingPins& c) {
   v.field("order", c.order, "tile loops, outermost first");
+  v.field("weight_layout", c.weight_layout, "where weights stand in DRAM");
+  v.field("activation_layout", c.activation_layout, "where inputs and outputs stand in DRAM");
   TileFile tile{c.tile_m, c.tile_n, c.tile_k};
   v.field("tile", tile, "sizes of a tile; what is left out the mapper chooses");
   c.tile_m = tile.m;

@@ -58,6 +58,14 @@ const std::vector<EnumRow<LoopOrder>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<DramLayout>>& enum_rows() {
+  static const std::vector<EnumRow<DramLayout>> kRows = {
+      {DramLayout::kRowMajor, "row_major", "rows of the tensor's innermost axis, no gaps"},
+      {DramLayout::kTiled, "tiled", "tile after tile, each from the start of a burst"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<Granularity>>& enum_rows() {
   static const std::vector<EnumRow<Granularity>> kRows = {
       {Granularity::kPerTensor, "per_tensor", "one scale for the tensor"},

@@ -62,6 +62,11 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   line("mapping", tiling_text(m.tiling));
   line("tiles", fmt::format("{} = {} groups x {} m x {} n x {} k", with_commas(trips.total()),
                             trips.groups, trips.m(), trips.n, trips.k));
+  const auto name_of = [](DramLayout layout) {
+    return layout == DramLayout::kTiled ? "tile after tile" : "row-major";
+  };
+  line("layout", fmt::format("in DRAM: weights {}, activations {}", name_of(p.weight_layout),
+                             name_of(p.activation_layout)));
   const auto fill = [](Bytes used, const BufferConfig& buffer) {
     return fmt::format("{} of {}", bytes_text(used.value), bytes_text(usable(buffer).value));
   };

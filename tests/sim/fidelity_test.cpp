@@ -146,11 +146,12 @@ void compare(const LayerOutcome& fast, const LayerOutcome& pe) {
 }
 
 /// Runs one layer on both; false where the layer does not fit the machine.
-bool run_both(Pair& pair, const LayerOp& op, const Precision& precision) {
+bool run_both(Pair& pair, const LayerOp& op, const Precision& precision,
+              const MappingPins& layouts) {
   MappingProblem problem;
   Mapping mapping;
   try {
-    problem = make_problem(pair.machine, pair.fast->memory(), op, precision, {});
+    problem = make_problem(pair.machine, pair.fast->memory(), op, precision, layouts);
     mapping = map_layer(problem, {});
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::kInput) throw;
@@ -211,11 +212,14 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
       const LayerOp op = random_layer(r);
       const bool matrix = !std::holds_alternative<Conv2d>(op);
       const Precision precision = random_precision(r, matrix);
+      MappingPins layouts;
+      layouts.weight_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
+      layouts.activation_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
       CAPTURE(i);
       CAPTURE(j);
       CAPTURE(precision.weights.format);
       CAPTURE(precision.activations.format);
-      ran += run_both(pairs[i], op, precision) ? 1 : 0;
+      ran += run_both(pairs[i], op, precision, layouts) ? 1 : 0;
     }
   MESSAGE(ran, " of ", pairs.size() * 8, " ran");
   CHECK(ran > 900);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "core/mapping/mapper.h"
@@ -54,11 +55,50 @@ std::int64_t in_bursts(std::int64_t runs, std::int64_t run, std::int64_t stride,
   return runs * (run + burst - aligned);
 }
 
+std::int64_t round_up(std::int64_t bytes, std::int64_t burst) {
+  return ceil_div(bytes, burst) * burst;
+}
+
 std::int64_t bytes_of(const OperandPath& path, std::int64_t elements) {
   return ceil_div(main_bits(path.layout, elements), 8);
 }
 
+/// Of tiles that are contiguous, each from the start of a burst.
+std::int64_t tiled_input_bytes(const MappingProblem& p, const Tiling& t, const TripCounts& trips) {
+  const Lowered& l = p.layer;
+  const auto tile_bytes = [&](std::int64_t elements) {
+    return round_up(bytes_of(p.path.activations, elements), p.memory.burst_bytes);
+  };
+  std::int64_t total = 0;
+  for (std::int64_t k = 0; k < (t.input_full_k ? 1 : trips.k); ++k) {
+    const std::int64_t k0 = t.input_full_k ? 0 : k * t.k;
+    const std::int64_t k1 = t.input_full_k ? l.extents.k : std::min(k0 + t.k, l.extents.k);
+    std::map<std::int64_t, std::int64_t> heights, widths;  // of windows, and how many have them
+    std::int64_t channels = 0;
+    for (std::int64_t r = 0; r < l.out_height; r += t.out_rows) {
+      const Tile tile{0, 1, 0, 1, r, std::min(r + t.out_rows, l.out_height), 0, 1, 0, 1, k0, k1};
+      const InputWindow w = input_window(l, tile, k0, k1);
+      ++heights[w.h1 - w.h0];
+      channels = w.channels();
+    }
+    for (std::int64_t c = 0; c < l.out_width; c += t.out_cols) {
+      const Tile tile{0, 1, 0, 1, 0, 1, c, std::min(c + t.out_cols, l.out_width), 0, 1, k0, k1};
+      const InputWindow w = input_window(l, tile, k0, k1);
+      ++widths[w.w1 - w.w0];
+    }
+    Split(l.extents.groups, t.groups).each([&](std::int64_t g, std::int64_t groups) {
+      Split(l.batch, t.batch).each([&](std::int64_t b, std::int64_t batches) {
+        for (const auto& [h, rows] : heights)
+          for (const auto& [w, cols] : widths)
+            total += groups * batches * rows * cols * tile_bytes(g * b * h * w * channels);
+      });
+    });
+  }
+  return total * repetitions(t, trips, true, false, !t.input_full_k);
+}
+
 std::int64_t input_bytes(const MappingProblem& p, const Tiling& t, const TripCounts& trips) {
+  if (p.activation_layout == DramLayout::kTiled) return tiled_input_bytes(p, t, trips);
   const Lowered& l = p.layer;
   const std::int64_t pixel = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
   const std::int64_t k_tiles = t.input_full_k ? 1 : trips.k;
@@ -99,7 +139,26 @@ std::int64_t input_bytes(const MappingProblem& p, const Tiling& t, const TripCou
   return total * repetitions(t, trips, true, false, !t.input_full_k);
 }
 
+std::int64_t tiled_output_bytes(const MappingProblem& p, const Tiling& t) {
+  const Lowered& l = p.layer;
+  std::int64_t total = 0;
+  Split(l.extents.groups, t.groups).each([&](std::int64_t g, std::int64_t ng) {
+    Split(l.batch, t.batch).each([&](std::int64_t b, std::int64_t nb) {
+      Split(l.out_height, t.out_rows).each([&](std::int64_t r, std::int64_t nr) {
+        Split(l.out_width, t.out_cols).each([&](std::int64_t c, std::int64_t nc) {
+          Split(l.extents.n, t.n).each([&](std::int64_t n, std::int64_t nn) {
+            total += ng * nb * nr * nc * nn *
+                     round_up(bytes_of(p.path.output, g * b * r * c * n), p.memory.burst_bytes);
+          });
+        });
+      });
+    });
+  });
+  return total;
+}
+
 std::int64_t output_bytes(const MappingProblem& p, const Tiling& t, const TripCounts& trips) {
+  if (p.activation_layout == DramLayout::kTiled) return tiled_output_bytes(p, t);
   const Lowered& l = p.layer;
   const std::int64_t row = l.extents.n * (l.interleaved_groups ? l.extents.groups : 1);
   const std::int64_t run = t.n * (l.interleaved_groups ? t.groups : 1);
@@ -109,6 +168,23 @@ std::int64_t output_bytes(const MappingProblem& p, const Tiling& t, const TripCo
       l.extents.m * trips.n * (l.interleaved_groups ? trips.groups : l.extents.groups);
   return in_bursts(runs, bytes_of(p.path.output, run), bytes_of(p.path.output, row),
                    p.memory.burst_bytes);
+}
+
+/// Of all weights once, `whole` bytes without padding.
+std::int64_t weight_bytes(const MappingProblem& p, const Tiling& t, const TripCounts& trips,
+                          std::int64_t whole) {
+  const Lowered& l = p.layer;
+  const StorageLayout& layout = p.path.weights.layout;
+  const std::int64_t burst = p.memory.burst_bytes;
+  const std::int64_t tiles = ceil_div(trips.groups, l.shared_groups) * trips.n * trips.k;
+  if (p.weight_layout == DramLayout::kTiled)
+    return std::min(
+        whole + tiles * (burst - 1),
+        tiles * round_up(main_bytes(layout, region_bytes(layout, t.groups * t.n, t.k)), burst));
+  const std::int64_t row = main_bytes(layout, region_bytes(layout, 1, l.extents.k));
+  if (trips.k == 1) return in_bursts(tiles, ceil_div(whole, tiles), row * t.n, burst);
+  const std::int64_t part = main_bytes(layout, region_bytes(layout, 1, t.k));
+  return in_bursts(l.weight_rows() * trips.k, part, std::gcd(row, part), burst);
 }
 
 /// Steady-state cycles from one fold to the next.
@@ -191,14 +267,9 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t) {
   const std::int64_t burst = p.memory.burst_bytes;
   MappingEstimate e;
   e.input_bytes = input_bytes(p, t, trips);
-  const std::int64_t tiles = ceil_div(trips.groups, l.shared_groups) * trips.n * trips.k;
-  const RegionBytes tile = region_bytes(p.path.weights.layout, t.groups * t.n, t.k);
   const RegionBytes whole = region_bytes(p.path.weights.layout, l.weight_rows(), l.extents.k);
   const std::int64_t repeats = repetitions(t, trips, false, true, true);
-  e.weight_bytes =
-      std::min(main_bytes(p.path.weights.layout, whole) + tiles * (burst - 1),
-               tiles * ceil_div(main_bytes(p.path.weights.layout, tile), burst) * burst) *
-      repeats;
+  e.weight_bytes = weight_bytes(p, t, trips, main_bytes(p.path.weights.layout, whole)) * repeats;
   const bool per_row = p.path.weights.layout.scales.group == kWholeRow;
   e.scale_bytes = ceil_div(side_bytes(p.path.weights.layout, whole), burst) * burst *
                   (per_row ? repetitions(t, trips, false, true, false) : repeats);

@@ -10,7 +10,8 @@ namespace bitjoule {
 enum class LoopOrder { kMnk, kMkn, kNmk, kNkm, kKmn, kKnm };
 
 /// Where a tensor's elements stand in DRAM: rows of its innermost axis one after the other, or tile
-/// after tile in the order in which they are fetched, each tile contiguous.
+/// after tile, each contiguous from the start of a burst. Pixels that the windows of two tiled
+/// inputs share stand in both.
 enum class DramLayout { kRowMajor, kTiled };
 
 struct MappingPins {

@@ -18,7 +18,8 @@ std::int64_t align(std::int64_t x, std::int64_t to) { return ceil_div(x, to) * t
 struct AddressMap {
   std::int64_t inputs = 0, input_scales = 0, weights = 0, scales = 0, biases = 0;
   std::int64_t outputs = 0, end = 0;
-  std::int64_t weight_tile = 0, scale_tile = 0;  ///< bytes from tile to tile (tiled layout)
+  // Bytes from tile to tile in the tiled layout.
+  std::int64_t input_tile = 0, weight_tile = 0, scale_tile = 0, output_tile = 0;
 };
 
 class Builder {
@@ -44,14 +45,17 @@ class Builder {
   void nest(std::int64_t g);
   void step(std::int64_t g, const std::array<std::int64_t, 3>& index);
   Tile tile_at(std::int64_t g, std::int64_t m, std::int64_t n, std::int64_t k) const;
+  std::int64_t largest_input_tile() const;
+  InputWindow window_of(const Tile& tile) const;
   Region input_region(const Tile& tile) const;
   Region weight_region(const Tile& tile, std::int64_t index) const;
   Region output_region(const Tile& tile) const;
-  void load_inputs(const Tile& tile);
+  void load_inputs(const Tile& tile, std::int64_t index);
   void load_weights(const Tile& tile, std::int64_t index, std::int64_t scale_id);
   void load_biases(const Tile& tile, std::int64_t releases_needed);
   std::int64_t weight_rows(const Tile& tile) const;
-  void finish(const Tile& tile);
+  void finish(const Tile& tile, std::int64_t tile_index);
+  std::int64_t input_k_tiles() const { return t_.input_full_k ? 1 : trips_.k; }
   std::int64_t slots(const BufferConfig& buffer) const { return buffer.double_buffered ? 2 : 1; }
 
   const MappingProblem& p_;
@@ -78,7 +82,11 @@ void Builder::place_tensors() {
   };
   const RegionBytes inputs =
       region_bytes(p_.path.activations.layout, l.input_elements() / l.channels, l.channels);
-  place(map_.inputs, main_bytes(p_.path.activations.layout, inputs));
+  const bool tiled_activations = p_.activation_layout == DramLayout::kTiled;
+  map_.input_tile = align(largest_input_tile(), burst);
+  place(map_.inputs, tiled_activations
+                         ? trips_.groups * trips_.m() * input_k_tiles() * map_.input_tile
+                         : main_bytes(p_.path.activations.layout, inputs));
   place(map_.input_scales, side_bytes(p_.path.activations.layout, inputs));
   const RegionBytes tile = region_bytes(weights, std::min(t_.groups * t_.n, l.weight_rows()),
                                         std::min(t_.k, l.extents.k));
@@ -89,9 +97,15 @@ void Builder::place_tensors() {
   place(map_.weights, tiled ? tiles * map_.weight_tile : main_bytes(weights, whole));
   place(map_.scales, tiles * map_.scale_tile);
   place(map_.biases, ceil_div(l.extents.groups * l.extents.n * p_.bias_bits, 8));
-  place(
-      map_.outputs,
-      region_bytes(p_.path.output.layout, l.output_elements() / l.extents.n, l.extents.n).total());
+  const StorageLayout& output = p_.path.output.layout;
+  map_.output_tile = align(ceil_div(main_bits(output, std::min(t_.groups, l.extents.groups) *
+                                                          t_.m() * std::min(t_.n, l.extents.n)),
+                                    8),
+                           burst);
+  place(map_.outputs,
+        tiled_activations
+            ? trips_.groups * trips_.m() * trips_.n * map_.output_tile
+            : region_bytes(output, l.output_elements() / l.extents.n, l.extents.n).total());
   map_.end = at;
   if (map_.end > p_.memory.capacity.value)
     throw input_error(fmt::format("the layer's tensors take {} B, the DRAM holds {} B", map_.end,
@@ -115,11 +129,28 @@ Tile Builder::tile_at(std::int64_t g, std::int64_t m, std::int64_t n, std::int64
   return tile;
 }
 
+InputWindow Builder::window_of(const Tile& tile) const {
+  return t_.input_full_k ? input_window(p_.layer, tile, 0, p_.layer.extents.k)
+                         : input_window(p_.layer, tile, tile.k0, tile.k1);
+}
+
+/// Bytes of the largest tile of the inputs.
+std::int64_t Builder::largest_input_tile() const {
+  std::int64_t bits = 0;
+  for (std::int64_t m = 0; m < trips_.m(); ++m)
+    for (std::int64_t k = 0; k < input_k_tiles(); ++k) {
+      const Tile tile = tile_at(0, m, 0, k);
+      bits =
+          std::max(bits, main_bits(p_.path.activations.layout, tile.groups() * (tile.b1 - tile.b0) *
+                                                                   window_of(tile).elements()));
+    }
+  return ceil_div(bits, 8);
+}
+
 Region Builder::input_region(const Tile& tile) const {
   const Lowered& l = p_.layer;
   const StorageLayout& layout = p_.path.activations.layout;
-  const InputWindow w = t_.input_full_k ? input_window(l, tile, 0, l.extents.k)
-                                        : input_window(l, tile, tile.k0, tile.k1);
+  const InputWindow w = window_of(tile);
   const std::int64_t pixel = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
   const std::int64_t map = l.batch * l.height * l.width * pixel;
   const std::int64_t first = ((tile.b0 * l.height + w.h0) * l.width + w.w0) * pixel + w.c0 +
@@ -181,13 +212,20 @@ std::int64_t Builder::weight_rows(const Tile& tile) const {
   return (last - first + 1) * tile.n();
 }
 
-void Builder::load_inputs(const Tile& tile) {
+/// The elements of `rows`, one after the other from the start of tile `index`.
+Region tiled(const Region& rows, std::int64_t base, std::int64_t tile_bytes, std::int64_t index) {
+  return Region::contiguous(base + index * tile_bytes, ceil_div(rows.runs() * rows.run_bits, 8));
+}
+
+void Builder::load_inputs(const Tile& tile, std::int64_t index) {
   const auto fill = static_cast<std::int64_t>(input_last_use_.size());
   const std::int64_t reused = fill - slots(p_.machine.buffers.input);
   LoadOp op;
   op.tensor = Tensor::kInputs;
   op.region = input_region(tile);
   op.sram_bits = op.region.runs() * op.region.run_bits;
+  if (p_.activation_layout == DramLayout::kTiled)
+    op.region = tiled(op.region, map_.inputs, map_.input_tile, index);
   if (reused >= 0) op.releases_needed = input_last_use_[static_cast<std::size_t>(reused)] + 1;
   program_.input_loads.push_back(op);
   const StorageLayout& layout = p_.path.activations.layout;
@@ -247,7 +285,7 @@ void Builder::load_biases(const Tile& tile, std::int64_t releases_needed) {
   program_.weight_loads.push_back(op);
 }
 
-void Builder::finish(const Tile& tile) {
+void Builder::finish(const Tile& tile, std::int64_t tile_index) {
   const auto index = static_cast<std::int64_t>(program_.outputs.size());
   const std::int64_t output_slots = slots(p_.machine.buffers.output);
   OutputOp output;
@@ -260,6 +298,8 @@ void Builder::finish(const Tile& tile) {
   store.region = output_region(tile);
   store.outputs_needed = index + 1;
   store.sram_bits = store.region.runs() * store.region.run_bits;
+  if (p_.activation_layout == DramLayout::kTiled)
+    store.region = tiled(store.region, map_.outputs, map_.output_tile, tile_index);
   program_.stores.push_back(store);
 }
 
@@ -267,13 +307,13 @@ void Builder::step(std::int64_t g, const std::array<std::int64_t, 3>& index) {
   const auto at = [&index](LoopDim d) { return index[static_cast<std::size_t>(d)]; };
   const std::int64_t m = at(LoopDim::kM), n = at(LoopDim::kN), k = at(LoopDim::kK);
   const Tile tile = tile_at(g, m, n, k);
-  const std::int64_t input_id = (g * trips_.m() + m) * trips_.k + (t_.input_full_k ? 0 : k);
+  const std::int64_t input_id = (g * trips_.m() + m) * input_k_tiles() + (t_.input_full_k ? 0 : k);
   const std::int64_t operand = tile.g0 / p_.layer.shared_groups;
   const std::int64_t weight_id = (operand * trips_.n + n) * trips_.k + k;
   // Where a scale covers a whole channel, it stays in its buffer while k advances.
   const bool per_row = p_.path.weights.layout.scales.group == kWholeRow;
   const std::int64_t scale_id = per_row ? weight_id / trips_.k : weight_id;
-  if (input_id != input_tile_) load_inputs(tile);
+  if (input_id != input_tile_) load_inputs(tile, input_id);
   if (weight_id != weight_tile_) load_weights(tile, weight_id, scale_id);
   input_tile_ = input_id;
   weight_tile_ = weight_id;
@@ -289,7 +329,7 @@ void Builder::step(std::int64_t g, const std::array<std::int64_t, 3>& index) {
   if (op.first_k)
     op.outputs_needed = std::max<std::int64_t>(0, output_tiles_begun_++ - accumulator_slots_ + 1);
   program_.computes.push_back(op);
-  if (op.last_k) finish(tile);
+  if (op.last_k) finish(tile, (g * trips_.m() + m) * trips_.n + n);
 }
 
 void Builder::nest(std::int64_t g) {

@@ -85,6 +85,7 @@ struct InputWindow {
   std::int64_t h0, h1, w0, w1, c0, c1;
   std::int64_t pixels() const { return (h1 - h0) * (w1 - w0); }
   std::int64_t channels() const { return c1 - c0; }
+  std::int64_t elements() const { return pixels() * channels(); }  ///< of one map of one group
 };
 InputWindow input_window(const Lowered& layer, const Tile& tile, std::int64_t k0, std::int64_t k1);
 

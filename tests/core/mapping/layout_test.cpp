@@ -1,0 +1,102 @@
+// Bytes and bursts of the layouts in DRAM, worked by hand. Bursts are 64 bytes, elements one.
+#include <doctest/doctest.h>
+
+#include "core/mapping/mapper.h"
+#include "core/mapping/program.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::int64_t kBurst = 64;
+
+MappingProblem problem_of(const LayerOp& op, DramLayout layout) {
+  TensorFormat int8;
+  int8.format = "int8";
+  Precision precision;
+  precision.weights = precision.activations = int8;
+  MappingProblem p;
+  p.layer = lower(op);
+  p.path = resolve_data_path(precision, p.machine.array.pe);
+  p.memory.burst_bytes = kBurst;
+  p.weight_layout = p.activation_layout = layout;
+  return p;
+}
+
+std::int64_t bursts(const std::vector<LoadOp>& loads, Tensor tensor) {
+  std::int64_t sum = 0;
+  for (const LoadOp& op : loads)
+    if (op.tensor == tensor) sum += bursts_of(op.region, kBurst);
+  return sum;
+}
+
+std::int64_t bursts(const std::vector<StoreOp>& stores) {
+  std::int64_t sum = 0;
+  for (const StoreOp& op : stores) sum += bursts_of(op.region, kBurst);
+  return sum;
+}
+
+// X[4 x 40] * W[40 x 4], tiles of 4 x 2 x 20; for each half of n both halves of k.
+const Gemm kGemm{4, 4, 40};
+
+Tiling gemm_tiling() {
+  Tiling t;
+  t.out_cols = 4;
+  t.n = 2;
+  t.k = 20;
+  return t;
+}
+
+}  // namespace
+
+TEST_CASE("layout: row-major tiles fetch the bursts that their rows touch") {
+  const MappingProblem p = problem_of(kGemm, DramLayout::kRowMajor);
+  const Program program = make_program(p, gemm_tiling());
+  // Rows of 40 bytes. First half of k: [0,20) [40,60) [80,100) [120,140): 1 + 1 + 1 + 2 bursts;
+  // second half: [20,40) [60,80) [100,120) [140,160): 1 + 2 + 1 + 1.
+  CHECK(bursts(program.weight_loads, Tensor::kWeights) == 5 + 5);
+  CHECK(bursts(program.input_loads, Tensor::kInputs) == 2 * (5 + 5));  // once for each half of n
+  CHECK(bursts(program.stores) == 2 * 4);                              // runs of 2 bytes every 4
+  CHECK(estimate(p, gemm_tiling()).weight_bytes == 10 * kBurst);
+}
+
+TEST_CASE("layout: tiles that are contiguous begin and end with whole bursts") {
+  const MappingProblem p = problem_of(kGemm, DramLayout::kTiled);
+  const Program program = make_program(p, gemm_tiling());
+  CHECK(bursts(program.weight_loads, Tensor::kWeights) == 4);          // 2 x 20 bytes each
+  CHECK(bursts(program.input_loads, Tensor::kInputs) == 2 * (2 + 2));  // 4 x 20 bytes each
+  CHECK(bursts(program.stores) == 2);                                  // 4 x 2 bytes each
+  std::int64_t asked = 0;
+  for (const LoadOp& op : program.input_loads) asked += op.region.bytes();
+  CHECK(asked == 2 * 4 * 40);
+  const MappingEstimate e = estimate(p, gemm_tiling());
+  CHECK(e.input_bytes == 8 * kBurst);
+  CHECK(e.weight_bytes == 4 * kBurst);
+  CHECK(e.output_bytes == 2 * kBurst);
+}
+
+TEST_CASE("layout: tiled windows of a convolution hold the rows they share twice") {
+  Conv2d conv;
+  conv.height = conv.width = 4;
+  conv.channels = 16;
+  conv.filters = 1;
+  conv.kernel_h = conv.kernel_w = 3;
+  conv.pad_top = conv.pad_left = conv.pad_bottom = conv.pad_right = 1;
+  Tiling t;
+  t.out_rows = 2;
+  t.out_cols = 4;
+  t.k = 9 * 16;
+  t.input_full_k = true;
+  const std::int64_t window = 3 * 4 * 16;  // three of four rows
+  const Program rows = make_program(problem_of(conv, DramLayout::kRowMajor), t);
+  REQUIRE(rows.input_loads.size() == 2);
+  CHECK(rows.input_loads[1].region.base_bits == 8 * 4 * 16);  // the second row
+  const MappingProblem p = problem_of(conv, DramLayout::kTiled);
+  const Program tiles = make_program(p, t);
+  REQUIRE(tiles.input_loads.size() == 2);
+  CHECK(tiles.input_loads[0].region.bytes() == window);
+  CHECK(tiles.input_loads[1].region.base_bits == 8 * window);
+  CHECK(tiles.input_loads[1].region.bytes() == window);
+  CHECK(estimate(p, t).input_bytes == 2 * window);
+}
+
+}  // namespace bitjoule
