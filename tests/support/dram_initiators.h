@@ -153,6 +153,7 @@ class EventInitiator : public Initiator {
       sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
       switch (socket->nb_transport_fw(p, phase, delay)) {
         case tlm::TLM_ACCEPTED:
+          awaiting_ = &p;
           wait(request_ended_);
           break;
         case tlm::TLM_UPDATED:
@@ -166,10 +167,11 @@ class EventInitiator : public Initiator {
     }
   }
   void phase_due(tlm::tlm_generic_payload& p, const tlm::tlm_phase& phase) {
-    if (phase == tlm::END_REQ) {
+    if (&p == awaiting_) {  // a response that comes first implies END_REQ
+      awaiting_ = nullptr;
       request_ended_.notify();
-      return;
     }
+    if (phase == tlm::END_REQ) return;
     complete(p, edge_at(sc_core::SC_ZERO_TIME));
     --in_flight_;
     freed_.notify();
@@ -179,6 +181,7 @@ class EventInitiator : public Initiator {
   }
   tlm_utils::peq_with_cb_and_phase<EventInitiator> queue_;
   sc_core::sc_event request_ended_, freed_;
+  tlm::tlm_generic_payload* awaiting_ = nullptr;
 };
 
 }  // namespace bitjoule::test
