@@ -133,6 +133,7 @@ const std::vector<ListRow>& lists() {
       {"requantize", "precision.requantize", names_of<Requantize>},
       {"loop_orders", "mapping.order", names_of<LoopOrder>},
       {"layouts", "mapping.weight_layout, mapping.activation_layout", names_of<DramLayout>},
+      {"mapping_objectives", "mapping.objective", names_of<MappingObjective>},
       {"fidelities", "fidelity", names_of<Fidelity>},
       {"vector_ops", "vector.op of network files: what it computes, and its passes", vector_ops},
       {"primitives", "what energy tables price", names_of<Primitive>},

@@ -91,6 +91,7 @@ void describe(V& v, TileFile& c) {
 
 template <class V>
 void describe(V& v, MappingPins& c) {
+  v.field("objective", c.objective, "what the mapper minimises first");
   v.field("order", c.order, "tile loops, outermost first");
   v.field("weight_layout", c.weight_layout, "where weights stand in DRAM");
   v.field("activation_layout", c.activation_layout, "where inputs and outputs stand in DRAM");

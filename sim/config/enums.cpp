@@ -46,6 +46,14 @@ const std::vector<EnumRow<DequantizerPlacement>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<MappingObjective>>& enum_rows() {
+  static const std::vector<EnumRow<MappingObjective>> kRows = {
+      {MappingObjective::kTraffic, "traffic", "the least DRAM traffic, then the fewest cycles"},
+      {MappingObjective::kCycles, "cycles", "the fewest cycles, then the least DRAM traffic"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<LoopOrder>>& enum_rows() {
   static const std::vector<EnumRow<LoopOrder>> kRows = {
       {LoopOrder::kMnk, "mnk", "outermost m"},

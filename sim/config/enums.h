@@ -23,6 +23,8 @@ const std::vector<EnumRow<Packing>>& enum_rows();
 template <>
 const std::vector<EnumRow<DequantizerPlacement>>& enum_rows();
 template <>
+const std::vector<EnumRow<MappingObjective>>& enum_rows();
+template <>
 const std::vector<EnumRow<LoopOrder>>& enum_rows();
 template <>
 const std::vector<EnumRow<DramLayout>>& enum_rows();

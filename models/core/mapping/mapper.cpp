@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "core/error.h"
 
@@ -89,8 +90,29 @@ std::int64_t k_quantum(const MappingProblem& p) {
   return std::lcm(align, array);
 }
 
-bool cheaper(const MappingEstimate& a, const MappingEstimate& b) {
-  return a.traffic() != b.traffic() ? a.traffic() < b.traffic() : a.cycles < b.cycles;
+bool cheaper(MappingObjective objective, const MappingEstimate& a, const MappingEstimate& b) {
+  const auto by_traffic = std::make_pair(a.traffic(), b.traffic());
+  const auto by_cycles = std::make_pair(a.cycles, b.cycles);
+  const bool traffic_first = objective == MappingObjective::kTraffic;
+  const auto& [first_a, first_b] = traffic_first ? by_traffic : by_cycles;
+  const auto& [then_a, then_b] = traffic_first ? by_cycles : by_traffic;
+  return first_a != first_b ? first_a < first_b : then_a < then_b;
+}
+
+/// Whether the folds of a tile stream for as long as a stationary operand loads into every row, or
+/// the layer has no more to stream.
+bool streams_long(const MappingProblem& p, const Tiling& t) {
+  const GemmExtents& e = p.layer.extents;
+  const std::int64_t rows = p.machine.array.rows;
+  switch (p.machine.array.dataflow) {
+    case Dataflow::kWeightStationary:
+      return t.m() >= std::min(e.m, rows);
+    case Dataflow::kInputStationary:
+      return t.n >= std::min(e.n, rows);
+    case Dataflow::kOutputStationary:
+      return t.k >= std::min(e.k, rows * p.path.macs_per_pe);
+  }
+  return true;
 }
 
 class Search {
@@ -106,14 +128,18 @@ class Search {
     const std::vector<PixelTile> pixels =
         pins_.tile_m ? std::vector<PixelTile>{pinned_pixels(p_.layer, *pins_.tile_m)}
                      : pixel_tiles(p_.layer, m_quantum);
-    for (std::int64_t g : sizes(pins_.tile_groups, "groups", e.groups, 1))
-      for (std::int64_t k : sizes(pins_.tile_k, "k", e.k, k_quantum(p_)))
-        for (std::int64_t n : sizes(pins_.tile_n, "n", e.n, array.cols)) {
-          // Several groups share a tile only where each is in it as a whole.
-          if (g > 1 && (n < e.n || k < e.k) && !pins_.tile_groups) continue;
-          if (p_.layer.shared_groups > 1 && g > 1 && g % p_.layer.shared_groups != 0) continue;
-          for (const PixelTile& pixel : pixels) try_tile(g, n, k, pixel);
-        }
+    for (const bool long_streams : {true, false}) {
+      long_streams_ = long_streams;
+      for (std::int64_t g : sizes(pins_.tile_groups, "groups", e.groups, 1))
+        for (std::int64_t k : sizes(pins_.tile_k, "k", e.k, k_quantum(p_)))
+          for (std::int64_t n : sizes(pins_.tile_n, "n", e.n, array.cols)) {
+            // Several groups share a tile only where each is in it as a whole.
+            if (g > 1 && (n < e.n || k < e.k) && !pins_.tile_groups) continue;
+            if (p_.layer.shared_groups > 1 && g > 1 && g % p_.layer.shared_groups != 0) continue;
+            for (const PixelTile& pixel : pixels) try_tile(g, n, k, pixel);
+          }
+      if (found_.misfits < found_.candidates) break;
+    }
     return result();
   }
 
@@ -145,6 +171,7 @@ class Search {
     t.batch = pixel.batch;
     t.out_rows = pixel.rows;
     t.out_cols = pixel.cols;
+    if (streams_long(p_, t) != long_streams_) return;
     const bool split_k = k < p_.layer.extents.k;
     for (int full = 0; full <= (split_k ? 1 : 0); ++full) {
       t.input_full_k = full != 0;
@@ -166,7 +193,7 @@ class Search {
   void consider(const Tiling& t, std::size_t order) {
     const MappingEstimate e = estimate(p_, t);
     std::optional<MappingAlternative>& best = best_[order];
-    if (!best || cheaper(e, best->estimate)) best = MappingAlternative{t, e};
+    if (!best || cheaper(pins_.objective, e, best->estimate)) best = MappingAlternative{t, e};
   }
 
   Mapping result() {
@@ -177,7 +204,9 @@ class Search {
           fmt::format("no tile of the layer fits the machine; of the smallest one tried, the {}",
                       misfit(p_, last_misfit_, tile_footprint(p_, last_misfit_))));
     std::stable_sort(found_.alternatives.begin(), found_.alternatives.end(),
-                     [](const auto& a, const auto& b) { return cheaper(a.estimate, b.estimate); });
+                     [&](const auto& a, const auto& b) {
+                       return cheaper(pins_.objective, a.estimate, b.estimate);
+                     });
     found_.tiling = found_.alternatives.front().tiling;
     found_.estimate = found_.alternatives.front().estimate;
     found_.alternatives.erase(found_.alternatives.begin());
@@ -186,6 +215,7 @@ class Search {
 
   const MappingProblem& p_;
   const MappingPins& pins_;
+  bool long_streams_ = true;
   Mapping found_;
   std::array<std::optional<MappingAlternative>, std::size(kOrders)> best_;
   Tiling last_misfit_;

@@ -14,7 +14,11 @@ enum class LoopOrder { kMnk, kMkn, kNmk, kNkm, kKmn, kKnm };
 /// inputs share stand in both.
 enum class DramLayout { kRowMajor, kTiled };
 
+/// What the mapper minimises first; the other decides between equals.
+enum class MappingObjective { kTraffic, kCycles };
+
 struct MappingPins {
+  MappingObjective objective = MappingObjective::kTraffic;
   std::optional<LoopOrder> order;
   /// Sizes of a tile; m in output pixels: part of a row, whole rows, or whole maps.
   std::optional<std::int64_t> tile_m, tile_n, tile_k;
