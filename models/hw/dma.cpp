@@ -38,12 +38,13 @@ void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_by
   last_sent_ = Cycles(-1);
   sent_in_cycle_ = 0;
   usable_.clear();
-  static constexpr const char* kSignals[] = {
-      "dma.input_bursts_in_flight", "dma.weight_bursts_in_flight", "dma.output_bursts_in_flight"};
-  for (std::size_t i = 0; i < streams_.size(); ++i) {
-    streams_[i].retired = Cycles(0);
-    if (run.trace != nullptr) streams_[i].signal = run.trace->add_signal(kSignals[i], 16);
-  }
+  const auto begin = [&](Stream& stream, const char* signal) {
+    stream.retired = Cycles(0);
+    if (run.trace != nullptr) stream.signal = run.trace->add_signal(signal, 16);
+  };
+  begin(streams_[kInputStream], "dma.input_bursts_in_flight");
+  begin(streams_[kWeightStream], "dma.weight_bursts_in_flight");
+  begin(streams_[kStoreStream], "dma.output_bursts_in_flight");
 }
 
 void Dma::load(const LoadOp& op, Token done, Cycles usable) {

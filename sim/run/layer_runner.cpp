@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/dram/actions.h"
 #include "core/error.h"
 #include "core/mapping/folds.h"
 #include "sim/run/output_check.h"
@@ -45,19 +46,6 @@ void check_vector_work(const VectorOp& op, const MachineCounts& counts) {
       work[static_cast<std::size_t>(step.primitive)] += step.count;
   require_conserved(work == counts.vector, fmt::format("{}: the chunks' work is not the operator's",
                                                        vector_row(op.kind).name));
-}
-
-/// Commands of a cycle-level DRAM, beside the bits of its data bus.
-void add_dram_commands(const DramStats& stats, Counts& counts) {
-  const auto add = [&](const char* activity, Primitive primitive, std::int64_t count) {
-    if (count != 0) counts.push_back({"dram", activity, primitive, "", {}, {}, count});
-  };
-  const auto commands = [&](DramCommand c) { return stats.commands[static_cast<std::size_t>(c)]; };
-  if (commands(DramCommand::kRead) + commands(DramCommand::kWrite) == 0) return;
-  add("activate", Primitive::kDramActivate, commands(DramCommand::kAct));
-  add("read_burst", Primitive::kDramReadBurst, commands(DramCommand::kRead));
-  add("write_burst", Primitive::kDramWriteBurst, commands(DramCommand::kWrite));
-  add("refresh", Primitive::kDramRefresh, commands(DramCommand::kRefAll));
 }
 
 const char* kind_of(const LayerOp& op) {
@@ -147,7 +135,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   result.time_s = accelerator_->clock().seconds(result.outcome.cycles);
   result.peak_bytes_per_s = memory_.bytes_per_cycle * static_cast<double>(machine_.clock.value);
   result.counts = priced_actions(problem, result.outcome.counts);
-  add_dram_commands(result.outcome.dram, result.counts);
+  append_dram_commands(result.outcome.dram, &result.counts);
   result.energy = price(result.counts, energy_);
   check_conservation(result, program);
 }

@@ -12,6 +12,7 @@ CycleDram::CycleDram(const CycleDramConfig& config)
     channels_.emplace_back(standard_, config.controller);
   }
   totals_.period = standard_.tCK;
+  totals_.rank_refreshes = standard_.banks_per_rank / standard_.banks_per_refresh;
   totals_.latency_unit = standard_.tCK;
 }
 
