@@ -15,3 +15,7 @@ target_compile_options(bitjoule_settings INTERFACE
 if(BITJOULE_WERROR)
   target_compile_options(bitjoule_settings INTERFACE -Werror)
 endif()
+if(BITJOULE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+endif()

@@ -28,7 +28,7 @@ void OutputUnit::issue(const OutputOp& op, Cycles usable) {
       p.path.weights.layout.scales.group == kWholeRow)
     to_scale_buffer->read(
         to_scale_buffer->accesses(Bits(op.elements * p.path.weights.layout.scales.bits)));
-  to_scale_buffer->read(to_scale_buffer->accesses(Bits(op.elements * p.bias_bits)));
+  to_scale_buffer->read(to_scale_buffer->accesses(Bits(op.elements * p.bias_bits())));
   if (run_.values != nullptr)
     run_.values->finish(run_.program->computes[static_cast<std::size_t>(op.compute)].tile);
   const Cycles end = usable + p.machine.output_unit.latency + Cycles(batches * output_interval(p));

@@ -41,6 +41,7 @@ CommandAction add_dram_command(CLI::App& app);
 CommandAction add_list_command(CLI::App& app);
 CommandAction add_merge_command(CLI::App& app);
 CommandAction add_price_command(CLI::App& app);
+CommandAction add_quantize_command(CLI::App& app);
 CommandAction add_report_command(CLI::App& app);
 CommandAction add_run_command(CLI::App& app);
 CommandAction add_schema_command(CLI::App& app);

@@ -21,6 +21,7 @@ const std::vector<CommandRow>& commands() {
       {"list", "print what may stand in configuration files", add_list_command},
       {"merge", "make one sweep of its parts", add_merge_command},
       {"price", "price the counts of a result by another energy table", add_price_command},
+      {"quantize", "measure what number formats do to a tensor of a file", add_quantize_command},
       {"report", "write one HTML file about a run or a sweep", add_report_command},
       {"run", "simulate: cycles, bytes, joules, error", add_run_command},
       {"schema", "print the JSON Schema of a kind of file", add_schema_command},

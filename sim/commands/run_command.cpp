@@ -145,8 +145,8 @@ CommandAction add_explain_command(CLI::App& app) {
     if (!run.phases.empty())
       throw input_error("explain: expected a run with one layer, got a network");
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
-    const MappingProblem problem =
-        make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping);
+    const MappingProblem problem = make_problem(run.accelerator, memory, run.layer.op,
+                                                run.precision, run.mapping, run.layer.stage);
     const Mapping mapping = map_layer(problem, run.mapping);
     write_output("", explain_text(run, problem, mapping));
     return 0;

@@ -54,8 +54,7 @@ void describe(V& v, Conv2d& c) {
 }
 
 template <class V>
-void describe(V& v, TensorSource& c) {
-  v.shorthand("generator");
+void describe_source(V& v, TensorSource& c) {
   v.field("generator", c.generator, "seeded values, where no file is named");
   v.when(c.generator == TensorSource::Generator::kOutliers, "generator: outliers", [&] {
     v.field("outlier_share", c.outlier_share, "of the channels, at least one", range(0, 1));
@@ -71,6 +70,25 @@ void describe(V& v, TensorSource& c) {
 }
 
 template <class V>
+void describe(V& v, TensorSource& c) {
+  v.shorthand("generator");
+  describe_source(v, c);
+}
+
+/// `bias: true`, or where its values come from.
+struct BiasFile {
+  bool add = true;
+  TensorSource values;
+};
+
+template <class V>
+void describe(V& v, BiasFile& c) {
+  v.shorthand("add");
+  v.field("add", c.add, "false: no bias");
+  describe_source(v, c.values);
+}
+
+template <class V>
 void describe(V& v, Layer& c) {
   v.field("name", c.name, "shown in reports");
   v.variant(c.op, alternative<Gemm>("gemm", "linear layer: m x k by k x n"),
@@ -78,9 +96,17 @@ void describe(V& v, Layer& c) {
             alternative<Matmul>("matmul", "batch of products of two activations"));
   v.field("inputs", c.inputs, "values of the first operand");
   v.field("weights", c.weights, "values of the weights, or of a product's second operand");
+  std::optional<BiasFile> bias;
+  if (c.stage.bias) bias = BiasFile{true, c.bias.value_or(TensorSource{})};
+  v.field("bias", bias, "one value per output channel is added: true, or where the values are");
+  c.stage.bias = bias && bias->add;
+  if (c.stage.bias) c.bias = bias->values;
+  v.field("activation", c.stage.activation, "of the output unit", one_of({"", "relu", "relu6"}));
   v.check([&] {
     gemm_extents(c.op);
-    for (const auto* source : {&c.inputs, &c.weights})
+    if (c.stage.bias && std::holds_alternative<Matmul>(c.op))
+      throw input_error("bias: a product of two activations has none");
+    for (const auto* source : {&c.inputs, &c.weights, &c.bias})
       if (*source && !(*source)->input.empty())
         throw input_error("input: only a network has other layers to take values from");
   });

@@ -186,6 +186,7 @@ void add_operands(const LayerResult& r, json::object& out) {
   if (!r.check) return;
   out["operands"] = {{"inputs", origin_json(r.input_origin)},
                      {"weights", origin_json(r.weight_origin)}};
+  if (r.bias_origin) out["operands"].as_object()["bias"] = origin_json(*r.bias_origin);
   const std::optional<LayerOutputs>& saved = r.outputs;
   if (saved)
     out["outputs"] = {{"shape", json::array(saved->shape.begin(), saved->shape.end())},

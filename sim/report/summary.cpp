@@ -140,8 +140,9 @@ std::string run_summary(const RunConfig& run, const LayerResult& r) {
     return out;
   }
   line("operands",
-       fmt::format("inputs {}; weights {}", origin_text(r.input_origin, run.options.seed),
-                   origin_text(r.weight_origin, run.options.seed)));
+       fmt::format("inputs {}; weights {}{}", origin_text(r.input_origin, run.options.seed),
+                   origin_text(r.weight_origin, run.options.seed),
+                   r.bias_origin ? "; bias " + origin_text(*r.bias_origin, run.options.seed) : ""));
   line("output", check_text(*r.check));
   if (r.outputs)
     line("saved", r.outputs->codes.empty()
@@ -151,9 +152,9 @@ std::string run_summary(const RunConfig& run, const LayerResult& r) {
   const Quality& q = r.check->error;
   if (r.check->checked > 0)
     line("error",
-         fmt::format("SQNR {}, max {:.3g}, mean {:.3g} against float64",
+         fmt::format("SQNR {}, max {:.3g}, mean {:.3g}, cosine {:.6f} against float64",
                      std::isfinite(q.sqnr_db) ? fmt::format("{:.1f} dB", q.sqnr_db) : "infinite",
-                     q.max_abs, q.mean_abs));
+                     q.max_abs, q.mean_abs, q.cosine));
   return out;
 }
 

@@ -47,6 +47,7 @@ struct LayerResult {
   EnergyReport energy;
   std::optional<OutputCheck> check;           ///< unset: values off
   OperandOrigin input_origin, weight_origin;  ///< values on
+  std::optional<OperandOrigin> bias_origin;   ///< where the layer has a bias
   std::optional<LayerOutputs> outputs;        ///< where RunOptions::keep_outputs
 
   std::int64_t moved_bytes() const {

@@ -57,18 +57,15 @@ const char* kind_of(const LayerOp& op) {
 
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
                             const LayerOp& op, const Precision& precision, const MappingPins& pins,
-                            const FusedOutput& fused) {
+                            const OutputStage& stage) {
   MappingProblem p;
   p.layer = lower(op);
+  p.stage = stage;
   p.path = resolve_data_path(precision, machine.array.pe);
   p.machine = machine;
   p.memory = memory;
   p.weight_layout = pins.weight_layout;
   p.activation_layout = pins.activation_layout;
-  // Integer sums take an int32, float sums an fp32.
-  if (fused.bias) p.bias_bits = 32;
-  if (fused.activation == "relu") p.clamps = 1;
-  if (fused.activation == "relu6") p.clamps = 2;
   check_layer_formats(p);
   return p;
 }
@@ -82,8 +79,9 @@ LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dra
 }
 
 LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
-                             const MappingPins& pins, Trace* trace, const FusedOutput& fused) {
-  const MappingProblem problem = make_problem(machine_, memory_, layer.op, precision, pins, fused);
+                             const MappingPins& pins, Trace* trace) {
+  const MappingProblem problem =
+      make_problem(machine_, memory_, layer.op, precision, pins, layer.stage);
   LayerResult result;
   result.name = layer.name;
   result.kind = kind_of(layer.op);
@@ -101,6 +99,7 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
     result.check = check->finish();
     result.input_origin = check->operands().input_origin;
     result.weight_origin = check->operands().weight_origin;
+    if (layer.stage.bias) result.bias_origin = check->operands().bias_origin;
     if (options_.keep_outputs) result.outputs = check->take_outputs();
   }
 

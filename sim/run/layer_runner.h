@@ -9,17 +9,11 @@
 
 namespace bitjoule {
 
-/// What the output unit does beside converting.
-struct FusedOutput {
-  bool bias = false;       ///< adds one value per output channel
-  std::string activation;  ///< "", "relu" or "relu6"
-};
-
 /// A layer as it stands before the machine for mapping and simulation. Throws input Errors for
 /// layers, formats and machines that do not fit together.
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
                             const LayerOp& op, const Precision& precision, const MappingPins& pins,
-                            const FusedOutput& fused = {});
+                            const OutputStage& stage = {});
 
 class LayerRunner {
  public:
@@ -28,7 +22,7 @@ class LayerRunner {
               const RunOptions& options);
 
   LayerResult run(const Layer& layer, const Precision& precision, const MappingPins& pins,
-                  Trace* trace = nullptr, const FusedOutput& fused = {});
+                  Trace* trace = nullptr);
 
   /// Without values. Operators that move nothing take no cycles.
   LayerResult run(const std::string& name, const VectorOp& op, const VectorFormats& formats,

@@ -82,8 +82,8 @@ LayerResult NetworkRunner::simulate_anew(const NetworkLayer& layer) {
           if constexpr (!std::is_same_v<std::decay_t<decltype(op)>, VectorOp>) mac.op = op;
         },
         layer.op);
-    return runner_.run(mac, layer_precision(layer, run_.precision), run_.mapping, nullptr,
-                       {layer.bias, layer.activation});
+    mac.stage = {layer.bias, layer.activation};
+    return runner_.run(mac, layer_precision(layer, run_.precision), run_.mapping);
   } catch (const Error& e) {
     throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
   }

@@ -40,7 +40,7 @@ std::vector<std::size_t> file_order(TensorLayout layout, std::size_t dimensions)
   // Rows of a matrix, or filters, come last.
   if (layout == TensorLayout::kTransposed) {
     if (dimensions == 4) order = {1, 2, 3, 0};
-    if (dimensions < 4) std::swap(order[dimensions - 2], order[dimensions - 1]);
+    if (dimensions == 2 || dimensions == 3) std::swap(order[dimensions - 2], order[dimensions - 1]);
   }
   return order;
 }
@@ -134,6 +134,26 @@ Operand make(const char* key, const std::optional<TensorSource>& chosen, const S
   return {std::move(floats), std::move(stored), {source, "", false}};
 }
 
+/// Biases are a fraction of the sums, whose variance is 1 where all is generated.
+constexpr double kBiasDeviation = 0.25;
+constexpr std::uint64_t kBiasSeed = 0xB1A5;
+
+/// Codes of input scale x weight scale, rounded half to even; fp32 where sums are not integers.
+BiasValues stored_bias(const DataPath& path, const Operands& o) {
+  BiasValues bias;
+  if (!integer_bias(path)) {
+    bias.values = o.float_bias;
+    return bias;
+  }
+  for (std::size_t row = 0; row < o.float_bias.size(); ++row) {
+    const double scale = static_cast<double>(o.inputs.scale(0, 0)) *
+                         static_cast<double>(o.weights.scale(static_cast<std::int64_t>(row), 0));
+    const double code = std::nearbyint(static_cast<double>(o.float_bias[row]) / scale);
+    bias.codes.push_back(static_cast<std::int32_t>(std::clamp<double>(code, INT32_MIN, INT32_MAX)));
+  }
+  return bias;
+}
+
 }  // namespace
 
 Operands make_operands(const MappingProblem& p, const Layer& layer, std::int64_t seed) {
@@ -145,12 +165,30 @@ Operands make_operands(const MappingProblem& p, const Layer& layer, std::int64_t
   Operand weights =
       make("weights", layer.weights, weight_shape(layer.op), p.path.weights.format, l.weight_rows(),
            l.extents.k, 1.0 / std::sqrt(static_cast<double>(l.extents.k)), base + 1);
-  return {std::move(inputs.floats),
-          std::move(weights.floats),
-          std::move(inputs.stored),
-          std::move(weights.stored),
-          inputs.origin,
-          weights.origin};
+  Operands all{std::move(inputs.floats),
+               std::move(weights.floats),
+               std::move(inputs.stored),
+               std::move(weights.stored),
+               {},
+               {},
+               inputs.origin,
+               weights.origin,
+               {}};
+  if (p.stage.bias) {
+    const StorageField& scales = p.path.activations.layout.scales;
+    if (integer_bias(p.path) && scales.present() && scales.group != kWholeTensor)
+      throw input_error(
+          "layer.bias: it is added to integer sums, which needs one scale for all activations; use "
+          "granularity per_tensor, or a float output");
+    TensorFormat fp32;
+    fp32.format = "fp32";
+    Operand bias = make("bias", layer.bias, {l.weight_rows()}, fp32, l.weight_rows(), 1,
+                        kBiasDeviation, base ^ kBiasSeed << 32);
+    all.float_bias = std::move(bias.floats);
+    all.bias_origin = bias.origin;
+    all.bias = stored_bias(p.path, all);
+  }
+  return all;
 }
 
 std::string origin_text(const OperandOrigin& o, std::int64_t seed) {

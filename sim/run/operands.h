@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/mapping/tiling.h"
+#include "core/exec/layer_values.h"
 #include "core/numeric/quantized_tensor.h"
 
 namespace bitjoule {
@@ -22,7 +22,9 @@ struct Operands {
   std::vector<float> float_inputs, float_weights;  ///< before quantization, or decoded
   QuantizedTensor inputs;                          ///< rows of channels (NHWC, or [group][m][k])
   QuantizedTensor weights;                         ///< weight_rows x k
-  OperandOrigin input_origin, weight_origin;
+  std::vector<float> float_bias;  ///< one per weight row; empty where the layer has none
+  BiasValues bias;                ///< as the output unit adds it
+  OperandOrigin input_origin, weight_origin, bias_origin;
 };
 
 /// Generated inputs have deviation 1 and weights 1 / sqrt(k): sums of unit variance, as trained

@@ -68,9 +68,13 @@ LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, cons
       operands_(make_operands(problem, layer, options.seed)),
       checked_(indices_to_check(problem, options.verify)) {
   values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode);
-  const Oracle oracle(layer.op, problem.path.mac, operands_.inputs, operands_.weights,
-                      operands_.float_inputs, operands_.float_weights,
-                      partial_sum_ends(problem, tiling), problem.path.scale_group != 0);
+  Oracle oracle(layer.op, problem.path.mac, operands_.inputs, operands_.weights,
+                operands_.float_inputs, operands_.float_weights, partial_sum_ends(problem, tiling),
+                problem.path.scale_group != 0);
+  const ActivationBounds bounds = activation_bounds(problem.stage.activation);
+  oracle.set_stage({operands_.bias.codes, operands_.bias.values, operands_.float_bias, bounds.lo,
+                    bounds.hi, !integer_output()});
+  if (problem.stage.bias) values_->set_bias(operands_.bias);
   double largest = 0;
   for (std::int64_t index : checked_) {
     expected_.push_back(oracle.at(index));
@@ -86,6 +90,20 @@ bool LayerCheck::integer_output() const {
   return problem_.path.output.layout.format->cls == FormatClass::kInteger;
 }
 
+std::int32_t LayerCheck::expected_code(const OracleResult& e) const {
+  const auto scale = static_cast<double>(values_->output_scale());
+  const ClampRange range = clamp_range(problem_.path.output.format.format);
+  const bool relu = !problem_.stage.activation.empty();
+  const std::int32_t lo = relu ? std::max(range.lo, 0) : range.lo;
+  const std::int32_t hi = problem_.stage.activation == "relu6" && 6 / scale < range.hi
+                              ? static_cast<std::int32_t>(std::lround(6 / scale))
+                              : range.hi;
+  if (integer_bias(problem_.path))
+    return oracle_requantize(mode_, e.sum, e.real_scale / scale, lo, hi);
+  return oracle_requantize(Requantize::kOnnxHalfEven, 1, static_cast<double>(e.value) / scale, lo,
+                           hi);
+}
+
 OutputCheck LayerCheck::finish() {
   const float scale = values_->output_scale();
   OutputCheck check;
@@ -99,15 +117,7 @@ OutputCheck LayerCheck::finish() {
     const OracleResult& e = expected_[i];
     float expected = e.value;
     if (integer_output()) {
-      const ClampRange range = clamp_range(problem_.path.output.format.format);
-      const bool integers = problem_.path.mac.is_integer && problem_.path.scale_group == 0;
-      const double multiplier = e.real_scale / static_cast<double>(scale);
-      const std::int32_t code =
-          integers ? oracle_requantize(mode_, e.sum, multiplier, range.lo, range.hi)
-                   : oracle_requantize(Requantize::kOnnxHalfEven, 1,
-                                       static_cast<double>(e.value) / static_cast<double>(scale),
-                                       range.lo, range.hi);
-      expected = static_cast<float>(code) * scale;
+      expected = static_cast<float>(expected_code(e)) * scale;
     }
     ++check.checked;
     if (!same_bits(before[at], expected) && !(before[at] == 0.0f && expected == 0.0f)) {

@@ -31,6 +31,7 @@ class LayerCheck {
 
  private:
   bool integer_output() const;
+  std::int32_t expected_code(const OracleResult& result) const;
 
   const MappingProblem& problem_;
   Requantize mode_;

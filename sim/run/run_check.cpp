@@ -39,7 +39,8 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
 void check_layers(const RunConfig& run, const Checks& checks) {
   const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
   if (run.phases.empty())
-    checks.mac(make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping));
+    checks.mac(make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping,
+                            run.layer.stage));
   for (const NetworkPhase& phase : run.phases)
     for (const NetworkLayer& layer : phase.network.layers) check_layer(run, memory, layer, checks);
 }

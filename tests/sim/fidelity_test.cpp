@@ -13,6 +13,7 @@
 #include "sim/run/layer_runner.h"
 #include "sim/run/output_check.h"
 #include "support/dram_configs.h"
+#include "support/machine_pair.h"
 
 namespace bitjoule {
 namespace {
@@ -127,57 +128,6 @@ Precision random_precision(Random& r, bool matrix) {
   return p;
 }
 
-struct Pair {
-  AcceleratorConfig machine;
-  std::unique_ptr<Accelerator> fast, pe;
-};
-
-void compare(const LayerOutcome& fast, const LayerOutcome& pe) {
-  CHECK(fast.cycles.value == pe.cycles.value);
-  for (std::size_t i = 0; i < kCauses; ++i) {
-    CAPTURE(cause_name(static_cast<Cause>(i)));
-    CHECK(fast.stalls.cycles[i] == pe.stalls.cycles[i]);
-  }
-  CHECK(fast.counts == pe.counts);
-  for (std::size_t i = 0; i < kTensors; ++i) {
-    CHECK(fast.traffic.tensors[i].bursts == pe.traffic.tensors[i].bursts);
-    CHECK(fast.traffic.tensors[i].read_bytes == pe.traffic.tensors[i].read_bytes);
-  }
-}
-
-/// Runs one layer on both; false where the layer does not fit the machine.
-bool run_both(Pair& pair, const LayerOp& op, const Precision& precision,
-              const MappingPins& layouts) {
-  MappingProblem problem;
-  Mapping mapping;
-  try {
-    problem = make_problem(pair.machine, pair.fast->memory(), op, precision, layouts);
-    mapping = map_layer(problem, {});
-  } catch (const Error& e) {
-    if (e.kind() != ErrorKind::kInput) throw;
-    return false;
-  }
-  const Program program = make_program(problem, mapping.tiling);
-  RunOptions options;
-  options.verify = Verify::kFull;
-  LayerCheck fast_check(problem, mapping.tiling, {"", op}, precision.requantize, options);
-  LayerCheck pe_check(problem, mapping.tiling, {"", op}, precision.requantize, options);
-  const LayerOutcome fast = pair.fast->run(problem, program, &fast_check.values());
-  const LayerOutcome pe = pair.pe->run(problem, program, &pe_check.values());
-  compare(fast, pe);
-  CHECK(fast.counts.macs == problem.layer.extents.macs());
-  CHECK(fast.stalls.total() == fast.cycles.value);
-  const OutputCheck a = fast_check.finish(), b = pe_check.finish();
-  // A sum that left the accumulators is reported; what it leaves there is no result.
-  if (a.overflows == 0) {
-    CHECK_MESSAGE(a.wrong == 0, a.first_difference);
-    CHECK_MESSAGE(b.wrong == 0, b.first_difference);
-  }
-  CHECK(a.overflows == b.overflows);
-  CHECK(fast_check.values().outputs() == pe_check.values().outputs());
-  return true;
-}
-
 /// Rows of 256 bytes, so that tiles cross many; 16 MiB.
 CycleDramConfig large_dram() {
   CycleDramConfig dram = test::small_dram();
@@ -192,7 +142,7 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
   MESSAGE("seed ", kSeed);
   Random r(kSeed);
   DramConfig dram;
-  std::vector<Pair> pairs;
+  std::vector<test::MachinePair> pairs;
   for (int i = 0; i < 120; ++i) {
     const AcceleratorConfig machine = random_machine(r);
     dram.model = IdealDramConfig{
@@ -201,16 +151,15 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
         Bytes(std::int64_t{1} << 30)};
     if (r.between(0, 2) == 0) dram.model = large_dram();
     const std::string name = "m" + std::to_string(i);
-    pairs.push_back(
-        {machine,
-         std::make_unique<Accelerator>((name + "_fast").c_str(), machine, dram, Fidelity::kFast),
-         std::make_unique<Accelerator>((name + "_pe").c_str(), machine, dram, Fidelity::kPe)});
+    pairs.emplace_back(name, machine, dram);
   }
   int ran = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i)
     for (int j = 0; j < 8; ++j) {
-      const LayerOp op = random_layer(r);
-      const bool matrix = !std::holds_alternative<Conv2d>(op);
+      Layer layer{"", random_layer(r)};
+      const bool matrix = !std::holds_alternative<Conv2d>(layer.op);
+      layer.stage.bias = !std::holds_alternative<Matmul>(layer.op) && r.coin();
+      layer.stage.activation = r.one_of<std::string>({"", "relu", "relu6"});
       const Precision precision = random_precision(r, matrix);
       MappingPins layouts;
       layouts.weight_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
@@ -219,7 +168,7 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
       CAPTURE(j);
       CAPTURE(precision.weights.format);
       CAPTURE(precision.activations.format);
-      ran += run_both(pairs[i], op, precision, layouts) ? 1 : 0;
+      ran += pairs[i].run(layer, precision, layouts).empty() ? 1 : 0;
     }
   MESSAGE(ran, " of ", pairs.size() * 8, " ran");
   CHECK(ran > 900);

@@ -45,29 +45,46 @@ std::int64_t LayerValues::corrected(std::int64_t g, std::int64_t pixel, std::int
   return value + k * za * zw;
 }
 
+float LayerValues::with_bias(std::int64_t g, std::int64_t n, float value) const {
+  return bias_ == nullptr ? value : value + bias_->values[at(problem_.layer.weight_row(g, n))];
+}
+
+float LayerValues::activated(float value) const {
+  if (problem_.stage.activation.empty()) return value;
+  const ActivationBounds b = activation_bounds(problem_.stage.activation);
+  return static_cast<float>(std::clamp(static_cast<double>(value), b.lo, b.hi));
+}
+
 void LayerValues::finish_result(std::int64_t g, std::int64_t pixel, std::int64_t n,
                                 std::size_t index) {
   const bool integers = !acc_i_.empty();
   if (!integers && !integer_output()) {
-    outputs_[index] = acc_f_[index];
+    outputs_[index] = activated(with_bias(g, n, acc_f_[index]));
     return;
   }
-  const auto range = [this] { return clamp_range(problem_.path.output.format.format); };
+  const auto range = [this] {
+    const ActivationBounds b = activation_bounds(problem_.stage.activation);
+    return activation_range(clamp_range(problem_.path.output.format.format), output_scale_, 0, b.lo,
+                            b.hi);
+  };
   if (!integers) {
     // Scaled groups or float MACs, to an integer output: round half to even, then clamp.
-    const double code = std::nearbyint(static_cast<double>(acc_f_[index]) / output_scale_);
+    const double code =
+        std::nearbyint(static_cast<double>(with_bias(g, n, acc_f_[index])) / output_scale_);
     const ClampRange r = range();
     output_codes_[index] = static_cast<std::int32_t>(std::clamp<double>(code, r.lo, r.hi));
     outputs_[index] = static_cast<float>(output_codes_[index]) * output_scale_;
     return;
   }
-  const std::int64_t sum = corrected(g, pixel, n, acc_i_[index]);
+  std::int64_t sum = corrected(g, pixel, n, acc_i_[index]);
+  if (bias_ != nullptr && integer_bias(problem_.path))
+    sum += bias_->codes[at(problem_.layer.weight_row(g, n))];
   if (sum > INT32_MAX || sum < INT32_MIN) ++overflows_;
   const auto [input_row, input_k] = input_position(g, pixel, 0);
   const float scale_a = inputs_.scale(input_row, input_k);
   const float scale_w = weights_.scale(problem_.layer.weight_row(g, n), 0);
   if (!integer_output()) {
-    outputs_[index] = static_cast<float>(sum) * scale_w * scale_a;
+    outputs_[index] = activated(with_bias(g, n, static_cast<float>(sum) * scale_w * scale_a));
     return;
   }
   const Requantizer requantize(mode_, {requantize_multiplier(scale_a, scale_w, output_scale_)}, 0,

@@ -19,6 +19,12 @@ struct Panel {
   const T* row(std::int64_t r) const { return data.data() + r * k; }
 };
 
+/// The biases of a layer, as the output unit adds them; the vector that does not apply is empty.
+struct BiasValues {
+  std::vector<std::int32_t> codes;
+  std::vector<float> values;
+};
+
 /// Index of the output pixel (the layer's m) that is m-th in a tile.
 std::int64_t output_pixel(const Lowered& layer, const Tile& tile, std::int64_t m);
 
@@ -33,6 +39,9 @@ class LayerValues {
   /// Sets the scale of an integer output per tensor; 1 where the output is a float.
   void set_output_scale(float scale) { output_scale_ = scale; }
   float output_scale() const { return output_scale_; }
+  /// One bias per row of the weights: codes of input scale x weight scale where integer sums become
+  /// an integer output, else real values.
+  void set_bias(const BiasValues& bias) { bias_ = &bias; }
 
   /// All folds of a tile, in the order and with the roundings of the array.
   void compute_tile(const Tile& tile);
@@ -77,6 +86,8 @@ class LayerValues {
   std::pair<std::int64_t, std::int64_t> input_position(std::int64_t g, std::int64_t pixel,
                                                        std::int64_t k) const;
   std::int64_t corrected(std::int64_t g, std::int64_t pixel, std::int64_t n, std::int32_t sum);
+  float activated(float value) const;
+  float with_bias(std::int64_t g, std::int64_t n, float value) const;
   void finish_result(std::int64_t g, std::int64_t pixel, std::int64_t n, std::size_t index);
 
   const MappingProblem& problem_;
@@ -84,6 +95,7 @@ class LayerValues {
   const QuantizedTensor& weights_;
   Requantize mode_;
   float output_scale_ = 1.0f;
+  const BiasValues* bias_ = nullptr;
   std::vector<std::int16_t> xi_, wi_;  // operands as codes ...
   std::vector<float> xf_, wf_;         // ... or as values of the MAC's format
   std::vector<std::int32_t> acc_i_;

@@ -273,6 +273,8 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t) {
   const bool per_row = p.path.weights.layout.scales.group == kWholeRow;
   e.scale_bytes = ceil_div(side_bytes(p.path.weights.layout, whole), burst) * burst *
                   (per_row ? repetitions(t, trips, false, true, false) : repeats);
+  e.scale_bytes += ceil_div(l.weight_rows() * p.bias_bits(), 8 * burst) * burst *
+                   repetitions(t, trips, false, true, false);
   e.output_bytes = output_bytes(p, t, trips);
   e.array_cycles = array_cycles(p, t, trips);
   e.dram_cycles = static_cast<std::int64_t>(static_cast<double>(e.traffic()) / bytes_per_cycle(p)) +

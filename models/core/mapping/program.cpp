@@ -96,7 +96,7 @@ void Builder::place_tensors() {
   const bool tiled = p_.weight_layout == DramLayout::kTiled;
   place(map_.weights, tiled ? tiles * map_.weight_tile : main_bytes(weights, whole));
   place(map_.scales, tiles * map_.scale_tile);
-  place(map_.biases, ceil_div(l.extents.groups * l.extents.n * p_.bias_bits, 8));
+  place(map_.biases, ceil_div(l.extents.groups * l.extents.n * p_.bias_bits(), 8));
   const StorageLayout& output = p_.path.output.layout;
   map_.output_tile = align(ceil_div(main_bits(output, std::min(t_.groups, l.extents.groups) *
                                                           t_.m() * std::min(t_.n, l.extents.n)),
@@ -272,14 +272,14 @@ void Builder::load_weights(const Tile& tile, std::int64_t index, std::int64_t sc
 /// The biases of a tile's output channels stay while only m or k advances.
 void Builder::load_biases(const Tile& tile, std::int64_t releases_needed) {
   const std::int64_t first = tile.g0 * p_.layer.extents.n + tile.n0;
-  if (p_.bias_bits == 0 || first == bias_row_) return;
+  if (p_.bias_bits() == 0 || first == bias_row_) return;
   bias_row_ = first;
   LoadOp op;
   op.tensor = Tensor::kBiases;
   op.releases_needed = releases_needed;
-  op.region.base_bits = map_.biases * 8 + first * p_.bias_bits;
-  op.region.run_bits = tile.n() * p_.bias_bits;
-  op.region.strides[2] = {tile.groups(), p_.layer.extents.n * p_.bias_bits};
+  op.region.base_bits = map_.biases * 8 + first * p_.bias_bits();
+  op.region.run_bits = tile.n() * p_.bias_bits();
+  op.region.strides[2] = {tile.groups(), p_.layer.extents.n * p_.bias_bits()};
   op.region.merge();
   op.sram_bits = op.region.runs() * op.region.run_bits;
   program_.weight_loads.push_back(op);

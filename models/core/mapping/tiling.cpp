@@ -24,6 +24,11 @@ std::int64_t weight_buffer_bytes(const MappingProblem& p, std::int64_t rows, std
   return region_bytes(p.path.weights.layout, rows, k).codes;
 }
 
+bool integer_bias(const DataPath& path) {
+  return path.mac.is_integer && path.scale_group == 0 &&
+         path.output.layout.format->cls == FormatClass::kInteger;
+}
+
 std::string order_name(const std::array<LoopDim, 3>& order) {
   std::string name;
   for (LoopDim dim : order) {
@@ -48,6 +53,17 @@ void check_layer_formats(const MappingProblem& p) {
           fmt::format("precision.{}: {} stores blocks of {} elements along k, a row has {}", what,
                       layout.format->name, layout.block_elements, k));
   };
+  // A tile may hold some of the groups: a block may not lie across two.
+  const auto check_groups = [&l](const char* what, const StorageLayout& layout,
+                                 std::int64_t channels) {
+    if (l.interleaved_groups && l.extents.groups > 1 && layout.interleaved() &&
+        channels % layout.block_elements != 0)
+      throw input_error(fmt::format(
+          "precision.{}: {} stores blocks of {} channels, a group of the convolution has {}", what,
+          layout.format->name, layout.block_elements, channels));
+  };
+  check_groups("activations", p.path.activations.layout, l.channels);
+  check_groups("output", p.path.output.layout, l.extents.n);
   check_rows("weights", p.path.weights.layout, l.extents.k);
   check_rows("activations", p.path.activations.layout,
              l.channels * (l.interleaved_groups ? l.extents.groups : 1));
@@ -102,7 +118,7 @@ TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   f.input = Bytes(bits_to_bytes(t.groups * t.batch * h * w * c * p.path.activations.code_bits));
   f.weight = Bytes(weight_buffer_bytes(p, t.groups * t.n, t.k));
   f.scale =
-      Bytes(scale_sram_bytes(p, t.groups * t.n, t.k) + bits_to_bytes(t.groups * t.n * p.bias_bits));
+      Bytes(scale_sram_bytes(p, t.groups * t.n, t.k) + bits_to_bytes(t.groups * t.n * p.bias_bits()));
   f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
   f.output = Bytes(bits_to_bytes(t.groups * t.m() * t.n * p.path.output.code_bits));
   return f;

@@ -25,13 +25,13 @@ struct MemoryPort {
 /// One layer to be mapped: everything that mapping, estimates and the program depend on.
 struct MappingProblem {
   Lowered layer;
+  OutputStage stage;
   DataPath path;
   AcceleratorConfig machine;
   MemoryPort memory;
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
-  std::int64_t bias_bits = 0;  ///< of one output channel's bias; 0: none
-  std::int64_t clamps = 0;     ///< comparisons per output of a fused activation
+  std::int64_t bias_bits() const { return stage.bias ? 32 : 0; }  ///< of one output channel
 };
 
 enum class LoopDim { kM, kN, kK };
@@ -94,6 +94,10 @@ struct TileFootprint {
   Bytes input, weight, scale, accumulator, output;
 };
 TileFootprint tile_footprint(const MappingProblem& problem, const Tiling& tiling);
+
+/// Whether biases are int32 of input scale x weight scale: integer sums that become an integer
+/// output. Otherwise they are fp32.
+bool integer_bias(const DataPath& path);
 
 /// Output tiles whose partial sums live at once under a loop order.
 std::int64_t live_output_tiles(const Tiling& tiling, const TripCounts& trips);

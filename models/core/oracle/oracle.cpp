@@ -152,7 +152,21 @@ OracleResult Oracle::at(std::int64_t index) const {
     total = static_cast<float>(result.sum) * weights_.scale(head.weight_row, 0) * sa;
   }
   result.value = total;
+  apply_stage(all.front().weight_row, result);
   return result;
+}
+
+void Oracle::apply_stage(std::int64_t weight_row, OracleResult& result) const {
+  const std::size_t row = at_index(weight_row);
+  if (!stage_.bias_codes.empty()) result.sum += stage_.bias_codes[row];
+  if (!stage_.bias.empty()) result.value = result.value + stage_.bias[row];
+  if (!stage_.reference_bias.empty())
+    result.reference += static_cast<double>(stage_.reference_bias[row]);
+  result.reference = std::min(std::max(result.reference, stage_.lo), stage_.hi);
+  if (stage_.clamps_value) {
+    if (result.value < stage_.lo) result.value = static_cast<float>(stage_.lo);
+    if (result.value > stage_.hi) result.value = static_cast<float>(stage_.hi);
+  }
 }
 
 namespace {

@@ -2,6 +2,7 @@
 // with mapping, exec or hw: loops over the layer's own axes, one result at a time.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -11,13 +12,23 @@
 
 namespace bitjoule {
 
+/// What happens to a sum before the output format. `bias_codes` (int32, of input scale x weight
+/// scale) or `bias` (fp32) hold one value per row of the weights where there are biases.
+struct OracleStage {
+  std::vector<std::int32_t> bias_codes;
+  std::vector<float> bias;               ///< as the hardware adds it; empty beside bias_codes
+  std::vector<float> reference_bias;     ///< before quantization
+  double lo = -INFINITY, hi = INFINITY;  ///< the activation's range
+  bool clamps_value = true;              ///< false: an integer output clamps codes instead
+};
+
 /// One result: bit-exact as the hardware defines it, and in float64 from the operands as they were
 /// before quantization.
 struct OracleResult {
-  float value = 0;          ///< before the output format
-  double reference = 0;     ///<
-  bool overflow = false;    ///< the exact integer sum does not fit int32
-  std::int64_t sum = 0;     ///< integer MACs without scale groups: sum of (qa - za)(qw - zw)
+  float value = 0;        ///< before the output format
+  double reference = 0;   ///<
+  bool overflow = false;  ///< the exact integer sum does not fit int32
+  std::int64_t sum = 0;   ///< integer MACs without scale groups: sum of (qa - za)(qw - zw), + bias
   double real_scale = 1.0;  ///< ... and what it is multiplied with
 };
 
@@ -31,6 +42,8 @@ class Oracle {
          const QuantizedTensor& weights, const std::vector<float>& float_inputs,
          const std::vector<float>& float_weights, std::vector<std::int64_t> chunks, bool grouped);
 
+  void set_stage(OracleStage stage) { stage_ = std::move(stage); }
+
   /// The result at an index of the output tensor (NHWC, or [batch][m][n]).
   OracleResult at(std::int64_t index) const;
   std::int64_t outputs() const { return outputs_; }
@@ -40,6 +53,7 @@ class Oracle {
     std::int64_t input_row, input_k;  ///< -1: padding
     std::int64_t weight_row, weight_k;
   };
+  void apply_stage(std::int64_t weight_row, OracleResult& result) const;
   void terms(std::int64_t index, std::vector<Term>& out) const;
 
   LayerOp op_;
@@ -50,6 +64,7 @@ class Oracle {
   const std::vector<float>& float_weights_;
   std::vector<std::int64_t> chunks_;
   bool grouped_;
+  OracleStage stage_;
   std::int64_t outputs_;
   // Decoded once: rows x k.
   std::vector<std::int16_t> input_codes_, weight_codes_;

@@ -177,9 +177,15 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
            c.group_results * (both ? 2 : 1));
   rows.add("output_unit", "correct_multiply", Primitive::kMultiply, "int32", c.corrections);
   rows.add("output_unit", "correct_add", Primitive::kAdd, "int32", c.corrections);
-  if (p.bias_bits != 0) rows.add("output_unit", "bias", Primitive::kAdd, results, c.outputs);
-  rows.add("output_unit", "activation", Primitive::kCompare, results, c.outputs * p.clamps);
-  if (path.mac.is_integer && path.output.layout.format->cls == FormatClass::kInteger) {
+  const bool integer_output = path.output.layout.format->cls == FormatClass::kInteger;
+  rows.add("output_unit", "bias", Primitive::kAdd, integer_bias(path) ? "int32" : "fp32",
+           p.stage.bias ? c.outputs : 0);
+  // An integer output is clamped to the activation's range instead of its format's.
+  rows.add("output_unit", "activation", Primitive::kCompare, "fp32",
+           integer_output || p.stage.activation.empty()
+               ? 0
+               : c.outputs * (p.stage.activation == "relu6" ? 2 : 1));
+  if (path.mac.is_integer && integer_output) {
     rows.add("output_unit", "requantize", Primitive::kMultiply, "int32", c.outputs);
     rows.add("output_unit", "zero_point", Primitive::kAdd, "int32", c.outputs);
     rows.add("output_unit", "clamp", Primitive::kCompare, "int32", c.outputs);

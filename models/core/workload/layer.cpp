@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "core/error.h"
 
 namespace bitjoule {
@@ -94,6 +96,14 @@ GemmExtents lower(const Conv2d& c) {
 }
 
 }  // namespace
+
+ActivationBounds activation_bounds(const std::string& activation) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (activation.empty()) return {-kInfinity, kInfinity};
+  if (activation == "relu") return {0, kInfinity};
+  if (activation == "relu6") return {0, 6};
+  throw input_error(fmt::format("activation: expected relu or relu6, got \"{}\"", activation));
+}
 
 GemmExtents gemm_extents(const LayerOp& op) {
   const GemmExtents extents = std::visit([](const auto& layer) { return lower(layer); }, op);

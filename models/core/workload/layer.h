@@ -48,13 +48,28 @@ struct GemmExtents {
   std::int64_t macs() const { return groups * m * n * k; }
 };
 
+/// What the output unit does beside converting the format.
+struct OutputStage {
+  bool bias = false;       ///< adds one value per output channel
+  std::string activation;  ///< then clamps: "", "relu" or "relu6"
+};
+
 /// A layer and its operands. Shapes as in Lowered: inputs NHWC or [group][m][k], weights n rows of
 /// k (filters x kernel x channels).
 struct Layer {
   std::string name;
   LayerOp op;
   std::optional<TensorSource> inputs = {}, weights = {};  ///< default: normally distributed
+  OutputStage stage = {};
+  std::optional<TensorSource> bias = {};  ///< values of the stage's bias, where it has one
 };
+
+/// What an activation lets through: [0, infinity), [0, 6] or everything. Throws an input Error for
+/// an unknown name.
+struct ActivationBounds {
+  double lo, hi;
+};
+ActivationBounds activation_bounds(const std::string& activation);
 
 /// Checks sizes (positive, divisible groups, no 63-bit overflow) and lowers a layer to extents.
 /// Throws an input Error that names the offending field.

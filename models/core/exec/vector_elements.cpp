@@ -1,0 +1,220 @@
+// Operators element by element, and data movement: families of vector_values.
+#include <algorithm>
+#include <cmath>
+
+#include "core/exec/vector_values.h"
+
+namespace bitjoule {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+float rounded(double x) { return static_cast<float>(x); }
+float exponential(float x) { return rounded(std::exp(static_cast<double>(x))); }
+
+/// Distance of neighbours along each dimension.
+Shape strides_of(const Shape& shape) {
+  Shape strides(shape.size(), 1);
+  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
+/// Calls visit(flat, index) for every element of a shape, in C order.
+template <class F>
+void for_each_index(const Shape& shape, std::int64_t elements, F visit) {
+  Shape index(shape.size(), 0);
+  for (std::int64_t flat = 0; flat < elements; ++flat) {
+    visit(flat, index);
+    for (std::size_t i = shape.size(); i-- > 0 && ++index[i] == shape[i];) index[i] = 0;
+  }
+}
+
+/// An operand as every element of the output sees it, as numpy broadcasts.
+std::vector<float> broadcast(const VectorOp& op, const std::vector<float>& x, std::size_t operand) {
+  if (op.operand_shapes.empty()) return x;
+  const Shape& from = op.operand_shapes[operand];
+  const Shape strides = strides_of(from);
+  const std::size_t missing = op.shape.size() - from.size();
+  std::vector<float> y(at(op.elements()));
+  for_each_index(op.shape, op.elements(), [&](std::int64_t flat, const Shape& index) {
+    std::int64_t source = 0;
+    for (std::size_t i = 0; i < from.size(); ++i)
+      if (from[i] != 1) source += index[missing + i] * strides[i];
+    y[at(flat)] = x[at(source)];
+  });
+  return y;
+}
+
+float binary(VectorKind kind, float a, float b) {
+  switch (kind) {
+    case VectorKind::kAdd:
+      return a + b;
+    case VectorKind::kSub:
+      return a - b;
+    case VectorKind::kMul:
+      return a * b;
+    case VectorKind::kDiv:
+      return a / b;
+    case VectorKind::kPow:
+      return rounded(std::pow(static_cast<double>(a), static_cast<double>(b)));
+    case VectorKind::kMax:
+      return a > b || std::isnan(a) ? a : b;
+    default:
+      return a < b || std::isnan(a) ? a : b;
+  }
+}
+
+float limited(float x, float lo, float hi) { return std::min(std::max(x, lo), hi); }
+
+float unary(const VectorOp& op, float alpha, float beta, const VectorOperands& o, float x) {
+  const auto wide = static_cast<double>(x);
+  switch (op.kind) {
+    case VectorKind::kRelu:
+      return std::max(x, 0.0f);
+    case VectorKind::kAffine:
+      return alpha * x + beta;
+    case VectorKind::kClip:
+      return limited(x, alpha, beta);
+    case VectorKind::kLeakyRelu:
+      return x < 0 ? alpha * x : x;
+    case VectorKind::kSigmoid:
+      return 1.0f / (1.0f + exponential(-x));
+    case VectorKind::kSilu:
+      return x / (1.0f + exponential(-x));
+    case VectorKind::kHardSigmoid:
+      return limited(alpha * x + beta, 0, 1);
+    case VectorKind::kHardSwish:
+      return x * limited(x * (1.0f / 6.0f) + 0.5f, 0, 1);
+    case VectorKind::kTanh:
+      return rounded(std::tanh(wide));
+    case VectorKind::kGelu:
+      return 0.5f * x *
+             (1.0f + rounded(std::erf(static_cast<double>(x * rounded(std::sqrt(0.5))))));
+    case VectorKind::kGeluTanh: {
+      const float inner = rounded(std::sqrt(2 / std::acos(-1.0))) * (x + 0.044715f * (x * x * x));
+      return 0.5f * x * (1.0f + rounded(std::tanh(static_cast<double>(inner))));
+    }
+    case VectorKind::kErf:
+      return rounded(std::erf(wide));
+    case VectorKind::kExp:
+      return exponential(x);
+    case VectorKind::kSqrt:
+      return rounded(std::sqrt(wide));
+    case VectorKind::kQuantizeLinear:
+      return limited(std::nearbyint(x / o.scale) + o.zero_point, alpha, beta);
+    default:  // dequantize_linear
+      return (x - o.zero_point) * o.scale;
+  }
+}
+
+std::vector<float> batch_norm(const VectorOp& op, const VectorOperands& o, float epsilon) {
+  std::vector<float> y = o.inputs[0];
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const std::size_t c = i % at(op.cols);
+    const float a = o.gamma[c] / rounded(std::sqrt(static_cast<double>(o.variance[c] + epsilon)));
+    y[i] = a * y[i] + (o.beta[c] - a * o.mean[c]);
+  }
+  return y;
+}
+
+/// Over `reduced` neighbouring channels, half of them before the element (ONNX LRN).
+std::vector<float> local_response(const VectorOp& op, const std::vector<float>& x) {
+  std::vector<float> y(x.size());
+  const float share = rounded(vector_alpha(op)) / static_cast<float>(op.reduced);
+  for (std::int64_t i = 0; i < op.elements(); ++i) {
+    const std::int64_t c = i % op.cols, row = i - c;
+    float squares = 0;
+    const std::int64_t first = std::max<std::int64_t>(0, c - (op.reduced - 1) / 2);
+    const std::int64_t last = std::min(op.cols - 1, c + op.reduced / 2);
+    for (std::int64_t j = first; j <= last; ++j) squares += x[at(row + j)] * x[at(row + j)];
+    const float base = rounded(op.bias) + share * squares;
+    y[at(i)] = x[at(i)] / rounded(std::pow(static_cast<double>(base), vector_beta(op)));
+  }
+  return y;
+}
+
+std::vector<float> concat(const VectorOp& op, const VectorOperands& o) {
+  const std::size_t axis = op.axes.empty() ? 0 : at(op.axes[0]);
+  const Shape strides = strides_of(op.shape);
+  std::vector<float> y(at(op.elements()));
+  std::int64_t start = 0;
+  for (std::size_t k = 0; k < o.inputs.size(); ++k) {
+    const Shape& from = op.operand_shapes[k];
+    for_each_index(from, static_cast<std::int64_t>(o.inputs[k].size()),
+                   [&](std::int64_t flat, const Shape& index) {
+                     std::int64_t to = start * strides[axis];
+                     for (std::size_t i = 0; i < from.size(); ++i) to += index[i] * strides[i];
+                     y[at(to)] = o.inputs[k][at(flat)];
+                   });
+    start += from[axis];
+  }
+  return y;
+}
+
+/// y[index] = x[source(index)], or `outside` where the source is none.
+template <class F>
+std::vector<float> gather(const VectorOp& op, const std::vector<float>& x, const Shape& from,
+                          float outside, F source) {
+  const Shape strides = strides_of(from);
+  std::vector<float> y(at(op.elements()), outside);
+  for_each_index(op.shape, op.elements(), [&](std::int64_t flat, const Shape& index) {
+    std::int64_t at_x = 0;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      const std::int64_t j = source(index, i);
+      if (j < 0 || j >= from[i]) return;
+      at_x += j * strides[i];
+    }
+    y[at(flat)] = x[at(at_x)];
+  });
+  return y;
+}
+
+}  // namespace
+
+std::vector<float> element_values(const VectorOp& op, const VectorOperands& o) {
+  const float alpha = rounded(vector_alpha(op)), beta = rounded(vector_beta(op));
+  if (op.kind == VectorKind::kBatchNorm) return batch_norm(op, o, alpha);
+  if (op.kind == VectorKind::kLrn) return local_response(op, o.inputs[0]);
+  std::vector<float> y = broadcast(op, o.inputs[0], 0);
+  if (vector_row(op.kind).operands == 2) {
+    const std::vector<float> b = broadcast(op, o.inputs[1], 1);
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] = binary(op.kind, y[i], b[i]);
+  } else {
+    for (float& v : y) v = unary(op, alpha, beta, o, v);
+  }
+  return y;
+}
+
+std::vector<float> moved_values(const VectorOp& op, const VectorOperands& o) {
+  if (op.kind == VectorKind::kEmbedding) {
+    std::vector<float> y;
+    for (std::int64_t index : o.indices)
+      y.insert(y.end(), o.table.begin() + index * op.cols, o.table.begin() + (index + 1) * op.cols);
+    return y;
+  }
+  if (op.kind == VectorKind::kConcat) return concat(op, o);
+  const std::vector<float>& x = o.inputs[0];
+  if (op.kind == VectorKind::kReshape || op.operand_shapes.empty()) return x;
+  const Shape& from = op.operand_shapes[0];
+  const auto start = [&](std::size_t i) { return i < op.starts.size() ? op.starts[i] : 0; };
+  switch (op.kind) {
+    case VectorKind::kSlice:
+      return gather(op, x, from, 0, [&](const Shape& index, std::size_t i) {
+        return start(i) + (i < op.steps.size() ? op.steps[i] : 1) * index[i];
+      });
+    case VectorKind::kPad:
+      return gather(op, x, from, rounded(vector_alpha(op)),
+                    [&](const Shape& index, std::size_t i) { return index[i] - start(i); });
+    default: {
+      // Output dimension d is the operand's dimension axes[d].
+      Shape place(from.size());
+      for (std::size_t d = 0; d < op.axes.size(); ++d)
+        place[at(op.axes[d])] = static_cast<std::int64_t>(d);
+      return gather(op, x, from, 0,
+                    [&](const Shape& index, std::size_t i) { return index[at(place[i])]; });
+    }
+  }
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,114 @@
+// Operators over whole rows: vector_values' first family.
+#include <algorithm>
+#include <cmath>
+
+#include "core/exec/vector_values.h"
+
+namespace bitjoule {
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+float rounded(double x) { return static_cast<float>(x); }
+
+void softmax(const float* x, std::int64_t visible, std::int64_t cols, float alpha, float* y) {
+  const float max = *std::max_element(x, x + visible);
+  float sum = 0;
+  for (std::int64_t i = 0; i < visible; ++i) {
+    y[i] = rounded(std::exp(static_cast<double>(alpha * (x[i] - max))));
+    sum += y[i];
+  }
+  const float inverse = 1.0f / sum;
+  for (std::int64_t i = 0; i < visible; ++i) y[i] *= inverse;
+  std::fill(y + visible, y + cols, 0.0f);
+}
+
+float inverse_root(float sum, std::int64_t n, float epsilon) {
+  const float mean = sum * (1.0f / static_cast<float>(n));
+  return 1.0f / rounded(std::sqrt(static_cast<double>(mean + epsilon)));
+}
+
+void rmsnorm(const float* x, std::int64_t n, float epsilon, const float* gamma, float* y) {
+  float sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += x[i] * x[i];
+  const float factor = inverse_root(sum, n, epsilon);
+  for (std::int64_t i = 0; i < n; ++i) y[i] = gamma[i] * (x[i] * factor);
+}
+
+void layernorm(const float* x, std::int64_t n, float epsilon, const VectorOperands& o, float* y) {
+  float sum = 0, squares = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += x[i];
+  const float mean = sum * (1.0f / static_cast<float>(n));
+  for (std::int64_t i = 0; i < n; ++i) {
+    y[i] = x[i] - mean;
+    squares += y[i] * y[i];
+  }
+  const float factor = inverse_root(squares, n, epsilon);
+  for (std::int64_t i = 0; i < n; ++i) y[i] = o.gamma[at(i)] * (y[i] * factor) + o.beta[at(i)];
+}
+
+/// Returns the scale; that of a row of zeros is 1.
+float quantize(const float* x, std::int64_t n, float largest_code, float* codes) {
+  float largest = 0;
+  for (std::int64_t i = 0; i < n; ++i) largest = std::max(largest, std::fabs(x[i]));
+  const float scale = largest > 0 ? largest * (1.0f / largest_code) : 1.0f;
+  const float inverse = 1.0f / scale;
+  for (std::int64_t i = 0; i < n; ++i)
+    codes[i] = std::clamp(std::nearbyint(x[i] * inverse), -largest_code, largest_code);
+  return scale;
+}
+
+void rope(const VectorOp& op, std::int64_t row, const float* x, float* y) {
+  std::int64_t token = row / op.heads;
+  if (op.tokens > 0) token %= op.tokens;
+  const auto position = static_cast<double>(op.position + token);
+  const std::int64_t half = op.cols / 2;
+  for (std::int64_t i = 0; i < half; ++i) {
+    const double angle = position * std::pow(vector_alpha(op), -2.0 * static_cast<double>(i) /
+                                                                   static_cast<double>(op.cols));
+    const float c = rounded(std::cos(angle)), s = rounded(std::sin(angle));
+    const std::int64_t a = op.interleaved ? 2 * i : i, b = op.interleaved ? a + 1 : i + half;
+    y[a] = x[a] * c - x[b] * s;
+    y[b] = x[a] * s + x[b] * c;
+  }
+}
+
+}  // namespace
+
+VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
+  VectorResult result;
+  result.values.resize(at(op.elements()));
+  const float alpha = rounded(vector_alpha(op));
+  const std::int64_t n = op.cols;
+  if (op.kind == VectorKind::kReduceMean) {
+    const float share = 1.0f / static_cast<float>(op.reduced);
+    for (std::int64_t i = 0; i < op.elements(); ++i) {
+      float sum = 0;
+      for (std::int64_t j = 0; j < op.reduced; ++j) sum += o.inputs[0][at(i * op.reduced + j)];
+      result.values[at(i)] = sum * share;
+    }
+    return result;
+  }
+  for (std::int64_t r = 0; r < op.rows; ++r) {
+    const float* x = &o.inputs[0][at(r * n)];
+    float* y = &result.values[at(r * n)];
+    switch (op.kind) {
+      case VectorKind::kSoftmax:
+        softmax(x, op.causal > 0 ? n - op.causal + r % op.causal + 1 : n, n, alpha, y);
+        break;
+      case VectorKind::kRmsNorm:
+        rmsnorm(x, n, alpha, o.gamma.data(), y);
+        break;
+      case VectorKind::kLayerNorm:
+        layernorm(x, n, alpha, o, y);
+        break;
+      case VectorKind::kQuantize:
+        result.row_scales.push_back(quantize(x, n, alpha, y));
+        break;
+      default:
+        rope(op, r, x, y);
+    }
+  }
+  return result;
+}
+
+}  // namespace bitjoule

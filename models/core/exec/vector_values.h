@@ -1,0 +1,38 @@
+// The numbers of the operators that are not MACs. fp32: every operation of the row's formula
+// (vector_op.h) rounds once; exponentials, roots and powers are those of double, rounded once;
+// sums add in ascending order of the elements.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/workload/vector_op.h"
+
+namespace bitjoule {
+
+/// What an operator reads, in C order; parameters have one value per column. Those that an operator
+/// does not use are empty.
+struct VectorOperands {
+  std::vector<std::vector<float>> inputs;  ///< operand_elements() values each
+  std::vector<float> gamma, beta, mean, variance;
+  std::vector<float> table;           ///< embedding: table_rows x cols
+  std::vector<std::int64_t> indices;  ///< embedding: one per row
+  float scale = 1, zero_point = 0;    ///< quantize_linear, dequantize_linear: of the tensor
+};
+
+struct VectorResult {
+  std::vector<float> values;      ///< rows x cols; of quantize and quantize_linear: codes
+  std::vector<float> row_scales;  ///< quantize: value = row scale * code; else empty
+};
+
+/// Throws an input Error where the operands' sizes are not those that the operator needs, or an
+/// index is outside of the table.
+VectorResult vector_values(const VectorOp& op, const VectorOperands& operands);
+
+// The parts of vector_values, by family; operands are checked already.
+VectorResult row_values(const VectorOp& op, const VectorOperands& operands);
+std::vector<float> element_values(const VectorOp& op, const VectorOperands& operands);
+std::vector<float> window_values(const VectorOp& op, const std::vector<float>& x);
+std::vector<float> moved_values(const VectorOp& op, const VectorOperands& operands);
+
+}  // namespace bitjoule

@@ -1,0 +1,225 @@
+// Values of the vector operators: by hand where they are few, else by the formula in double.
+#include "core/exec/vector_values.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+using Values = std::vector<float>;
+using K = VectorKind;
+
+VectorOp op_of(K kind, std::int64_t rows, std::int64_t cols) {
+  VectorOp op;
+  op.kind = kind;
+  op.rows = rows;
+  op.cols = cols;
+  return op;
+}
+
+Values run(const VectorOp& op, const std::vector<Values>& inputs) {
+  VectorOperands o;
+  o.inputs = inputs;
+  return vector_values(op, o).values;
+}
+
+void check_close(const Values& got, const std::vector<double>& expected) {
+  REQUIRE(got.size() == expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    CAPTURE(i);
+    CHECK(static_cast<double>(got[i]) == doctest::Approx(expected[i]).epsilon(1e-6));
+  }
+}
+
+const Values kX = {-3, -1, -0.25, 0, 0.5, 2, 7};
+
+}  // namespace
+
+TEST_CASE("vector values: every element-wise operator against its formula") {
+  const double root = std::sqrt(2 / 3.14159265358979323846);
+  const std::vector<std::pair<K, std::function<double(double)>>> formulas = {
+      {K::kRelu, [](double x) { return x > 0 ? x : 0; }},
+      {K::kAffine, [](double x) { return x; }},
+      {K::kClip, [](double x) { return x < 0   ? 0
+                                       : x > 6 ? 6
+                                               : x; }},
+      {K::kLeakyRelu, [](double x) { return x < 0 ? 0.01 * x : x; }},
+      {K::kSigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }},
+      {K::kSilu, [](double x) { return x / (1 + std::exp(-x)); }},
+      {K::kHardSigmoid, [](double x) { return std::fmin(std::fmax(0.2 * x + 0.5, 0), 1); }},
+      {K::kHardSwish, [](double x) { return x * std::fmin(std::fmax(x / 6 + 0.5, 0), 1); }},
+      {K::kTanh, [](double x) { return std::tanh(x); }},
+      {K::kGelu, [](double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }},
+      {K::kGeluTanh,
+       [root](double x) { return 0.5 * x * (1 + std::tanh(root * (x + 0.044715 * x * x * x))); }},
+      {K::kErf, [](double x) { return 1 - std::erfc(x); }},
+      {K::kExp, [](double x) { return std::exp(x); }},
+  };
+  for (const auto& [kind, formula] : formulas) {
+    CAPTURE(vector_row(kind).name);
+    const Values got = run(op_of(kind, 1, 7), {kX});
+    for (std::size_t i = 0; i < kX.size(); ++i)
+      // The cancellation in 1 + erf(x) is of the formula, in fp32.
+      CHECK(std::abs(static_cast<double>(got[i]) - formula(kX[i])) <=
+            3e-7 * std::max(1.0, std::abs(formula(kX[i]))));
+  }
+  CHECK(run(op_of(K::kSqrt, 1, 3), {{0, 4, 2.25}}) == Values{0, 2, 1.5});
+}
+
+TEST_CASE("vector values: two operands, with broadcasting") {
+  VectorOp op = op_of(K::kSub, 2, 3);
+  CHECK(run(op, {{1, 2, 3, 4, 5, 6}, {1, 1, 1, 2, 2, 2}}) == Values{0, 1, 2, 2, 3, 4});
+  op.shape = {2, 3};
+  op.operand_shapes = {{2, 1}, {3}};
+  CHECK(run(op, {{10, 20}, {1, 2, 3}}) == Values{9, 8, 7, 19, 18, 17});
+  op.kind = K::kAdd;
+  CHECK(run(op, {{10, 20}, {1, 2, 3}}) == Values{11, 12, 13, 21, 22, 23});
+  op.kind = K::kMul;
+  CHECK(run(op, {{10, 20}, {1, 2, 3}}) == Values{10, 20, 30, 20, 40, 60});
+  op.kind = K::kDiv;
+  CHECK(run(op, {{12, 24}, {1, 2, 4}}) == Values{12, 6, 3, 24, 12, 6});
+  op.kind = K::kPow;
+  CHECK(run(op, {{2, 3}, {0, 1, 2}}) == Values{1, 2, 4, 1, 3, 9});
+  op.kind = K::kMax;
+  CHECK(run(op, {{2, 0}, {1, 2, 3}}) == Values{2, 2, 3, 1, 2, 3});
+  op.kind = K::kMin;
+  CHECK(run(op, {{2, 0}, {1, 2, 3}}) == Values{1, 2, 2, 0, 0, 0});
+}
+
+TEST_CASE("vector values: softmax, and what a causal row does not see") {
+  const double e = std::exp(1.0);
+  check_close(run(op_of(K::kSoftmax, 1, 3), {{5, 6, 5}}), {1 / (2 + e), e / (2 + e), 1 / (2 + e)});
+  VectorOp op = op_of(K::kSoftmax, 2, 3);
+  op.causal = 2;  // the last two of three positions: the first row sees two of them
+  check_close(run(op, {{4, 4, 90, 2, 2, 2}}), {0.5, 0.5, 0, 1 / 3.0, 1 / 3.0, 1 / 3.0});
+}
+
+TEST_CASE("vector values: norms by hand") {
+  VectorOperands o;
+  o.inputs = {{3, 4, 0, 0}};
+  o.gamma = {1, 2, 3, 4};
+  o.beta = {0, 1, 0, 1};
+  VectorOp op = op_of(K::kRmsNorm, 1, 4);
+  op.alpha = 0;
+  // Mean square 25 / 4, root 2.5.
+  check_close(vector_values(op, o).values, {1.2, 3.2, 0, 0});
+  op.kind = K::kLayerNorm;
+  o.inputs = {{1, 3, 1, 3}};  // mean 2, deviation 1
+  check_close(vector_values(op, o).values, {-1, 3, -3, 5});
+  op.kind = K::kBatchNorm;
+  o.mean = {1, 1, 1, 1};
+  o.variance = {4, 1, 1, 16};
+  check_close(vector_values(op, o).values, {0, 5, 0, 3});
+  VectorOp mean = op_of(K::kReduceMean, 1, 2);
+  mean.reduced = 2;
+  CHECK(run(mean, {{1, 3, 5, 7}}) == Values{2, 6});
+  VectorOp lrn = op_of(K::kLrn, 1, 3);
+  lrn.reduced = 3;
+  lrn.alpha = 3;
+  lrn.beta = 1;
+  // 1 + sum of the neighbours' squares: 1 + 5, 1 + 14, 1 + 13.
+  check_close(run(lrn, {{1, 2, 3}}), {1 / 6.0, 2 / 15.0, 3 / 14.0});
+}
+
+TEST_CASE("vector values: a scale per row, and per tensor") {
+  VectorOperands o;
+  o.inputs = {{127, -63.5, 0.6f, 0, 0, 0}};
+  const VectorResult r = vector_values(op_of(K::kQuantize, 2, 3), o);
+  CHECK(r.values == Values{127, -64, 1, 0, 0, 0});  // -63.5 rounds to even
+  CHECK(r.row_scales == Values{1, 1});
+  o.scale = 0.5;
+  o.zero_point = 10;
+  CHECK(vector_values(op_of(K::kQuantizeLinear, 2, 3), o).values ==
+        Values{127, -117, 11, 10, 10, 10});
+  CHECK(vector_values(op_of(K::kDequantizeLinear, 2, 3), o).values ==
+        Values{58.5, -36.75, -4.7f, -5, -5, -5});
+}
+
+TEST_CASE("vector values: rope turns pairs, neighbours or halves") {
+  VectorOp op = op_of(K::kRope, 2, 4);
+  op.heads = 1;
+  op.position = 1;
+  op.interleaved = true;
+  const double c = std::cos(1.0), s = std::sin(1.0), d = std::cos(0.01), t = std::sin(0.01);
+  check_close(run(op, {{1, 0, 1, 0, 0, 0, 0, 0}}), {c, s, d, t, 0, 0, 0, 0});
+  op.interleaved = false;
+  check_close(run(op, {{1, 1, 0, 0, 0, 0, 0, 0}}), {c, d, s, t, 0, 0, 0, 0});
+  op.heads = 2;  // both rows are of the same token
+  check_close(run(op, {{1, 1, 0, 0, 1, 1, 0, 0}}), {c, d, s, t, c, d, s, t});
+}
+
+TEST_CASE("vector values: pools leave padding out, or count it") {
+  VectorOp op = op_of(K::kMaxPool, 4, 1);
+  PoolWindow w;
+  w.height = w.width = 3;
+  w.kernel_h = w.kernel_w = 2;
+  w.stride_h = w.stride_w = 2;
+  w.pad_bottom = w.pad_right = 1;
+  op.window = w;
+  const Values x = {-1, -2, -3, -4, -5, -6, -7, -8, -9};
+  CHECK(run(op, {x}) == Values{-1, -3, -7, -9});
+  op.kind = K::kAvgPool;
+  CHECK(run(op, {x}) == Values{-3, -4.5, -7.5, -9});
+  op.count_padding = true;
+  CHECK(run(op, {x}) == Values{-3, -2.25, -3.75, -2.25});
+  VectorOp global = op_of(K::kGlobalAvgPool, 1, 2);
+  PoolWindow whole;
+  whole.height = 1;
+  whole.width = 2;
+  whole.kernel_w = 2;
+  whole.channels = whole.groups = whole.filters = 2;
+  global.window = whole;
+  CHECK(run(global, {{1, 10, 3, 20}}) == Values{2, 15});
+  global.kind = K::kGlobalMaxPool;
+  CHECK(run(global, {{1, 10, 3, 20}}) == Values{3, 20});
+}
+
+TEST_CASE("vector values: data movement") {
+  VectorOperands o;
+  o.table = {1, 2, 3, 4, 5, 6};
+  o.indices = {2, 0};
+  VectorOp embedding = op_of(K::kEmbedding, 2, 2);
+  embedding.table_rows = 3;
+  CHECK(vector_values(embedding, o).values == Values{5, 6, 1, 2});
+  o.indices = {3, 0};
+  CHECK_THROWS_AS(vector_values(embedding, o), Error);
+
+  VectorOp op = op_of(K::kConcat, 2, 3);
+  op.shape = {2, 3};
+  op.operand_shapes = {{2, 1}, {2, 2}};
+  op.axes = {1};
+  CHECK(run(op, {{1, 4}, {2, 3, 5, 6}}) == Values{1, 2, 3, 4, 5, 6});
+  op.kind = K::kSlice;
+  op.shape = {2, 3};
+  op.operand_shapes = {{3, 6}};
+  op.starts = {1, 0};
+  op.steps = {1, 2};
+  Values grid(18);
+  for (std::size_t i = 0; i < grid.size(); ++i) grid[i] = static_cast<float>(i);
+  CHECK(run(op, {grid}) == Values{6, 8, 10, 12, 14, 16});
+  op.kind = K::kPad;
+  op.operand_shapes = {{1, 2}};
+  op.starts = {1, 0};
+  op.alpha = 9;
+  CHECK(run(op, {{1, 2}}) == Values{9, 9, 9, 1, 2, 9});
+  op.kind = K::kTranspose;
+  op.operand_shapes = {{3, 2}};
+  op.axes = {1, 0};
+  CHECK(run(op, {{1, 2, 3, 4, 5, 6}}) == Values{1, 3, 5, 2, 4, 6});
+  op.axes = {1, 1};
+  CHECK_THROWS_AS(run(op, {{1, 2, 3, 4, 5, 6}}), Error);
+  CHECK(run(op_of(K::kReshape, 1, 3), {{1, 2, 3}}) == Values{1, 2, 3});
+}
+
+TEST_CASE("vector values: operands of the wrong size are refused") {
+  CHECK_THROWS_AS(run(op_of(K::kRelu, 1, 3), {{1, 2}}), Error);
+  CHECK_THROWS_AS(run(op_of(K::kAdd, 1, 2), {{1, 2}}), Error);
+  CHECK_THROWS_AS(run(op_of(K::kRmsNorm, 1, 2), {{1, 2}}), Error);
+}
+
+}  // namespace bitjoule
