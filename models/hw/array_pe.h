@@ -80,7 +80,7 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
   std::deque<std::shared_ptr<Active>> tails_;
   std::uint32_t folds_ = 0;
   Cycles accepted_{0};
-  std::int32_t active_pes_ = 0;                   ///< signal of the trace
+  std::int32_t active_pes_ = 0;                    ///< signal of the trace
   std::int64_t stream_end_ = 0, stream_rows_ = 0;  ///< of the stream before
   Cycles last_out_{0};
 };

@@ -9,7 +9,8 @@
 namespace bitjoule {
 namespace {
 
-/// Bytes of a tensor; elements that do not fill rows or blocks are rounded up to a block. One scale for all is not counted.
+/// Bytes of a tensor; elements that do not fill rows or blocks are rounded up to a block. One scale
+/// for all is not counted.
 std::int64_t bytes_of(const TensorFormat& format, std::int64_t rows, std::int64_t cols) {
   const StorageLayout layout = storage_layout(format);
   if (layout.interleaved()) cols = ceil_div(cols, layout.block_elements) * layout.block_elements;

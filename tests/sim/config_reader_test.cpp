@@ -142,8 +142,9 @@ TEST_CASE("config: dram and energy belong to the accelerator, and the run file's
 
 TEST_CASE("config: a base file stands where a map has nothing of its own") {
   const std::string ideal = "dram: {model: ideal, bandwidth: 12.8 GB/s}";
-  const RunConfig run = run_of(replaced(
-      kRun, ideal, "dram: {base: lpddr5-6400.yaml, mapping: [row, bank, column, bank_group], timing: {CL: 20}}"));
+  const RunConfig run = run_of(replaced(kRun, ideal,
+                                        "dram: {base: lpddr5-6400.yaml, mapping: [row, bank, "
+                                        "column, bank_group], timing: {CL: 20}}"));
   const auto& dram = std::get<CycleDramConfig>(run.dram.model);
   const RunConfig plain_run = run_of(replaced(kRun, ideal, "dram: lpddr5-6400.yaml"));
   const auto& plain = std::get<CycleDramConfig>(plain_run.dram.model);

@@ -70,7 +70,7 @@ class ArrayTimeline {
   FoldTimes last_;
   std::int64_t end_ = 0,
                out_end_ = 0;  // of all folds: a small one may end before a large one ahead
-  std::int64_t rows_ = 0;  // of the last fold
+  std::int64_t rows_ = 0;     // of the last fold
 };
 
 }  // namespace bitjoule

@@ -117,8 +117,8 @@ TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   TileFootprint f;
   f.input = Bytes(bits_to_bytes(t.groups * t.batch * h * w * c * p.path.activations.code_bits));
   f.weight = Bytes(weight_buffer_bytes(p, t.groups * t.n, t.k));
-  f.scale =
-      Bytes(scale_sram_bytes(p, t.groups * t.n, t.k) + bits_to_bytes(t.groups * t.n * p.bias_bits()));
+  f.scale = Bytes(scale_sram_bytes(p, t.groups * t.n, t.k) +
+                  bits_to_bytes(t.groups * t.n * p.bias_bits()));
   f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
   f.output = Bytes(bits_to_bytes(t.groups * t.m() * t.n * p.path.output.code_bits));
   return f;
