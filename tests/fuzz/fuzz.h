@@ -10,6 +10,7 @@
 #include "sim/formats/tensor_values.h"
 #include "sim/import/import.h"
 
+// libFuzzer's name. NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace bitjoule::fuzz {

@@ -24,9 +24,10 @@ using test::write_file;
 /// Small integers, exact in every format used here.
 std::vector<float> counting(std::int64_t n, int modulus) {
   std::vector<float> values(static_cast<std::size_t>(n));
+  const int middle = modulus / 2;
   for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<float>(static_cast<int>(i * 7 % static_cast<std::size_t>(modulus)) -
-                                   modulus / 2);
+    values[i] =
+        static_cast<float>(static_cast<int>(i * 7 % static_cast<std::size_t>(modulus)) - middle);
   return values;
 }
 

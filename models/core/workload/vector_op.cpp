@@ -130,8 +130,9 @@ std::vector<std::int64_t> operand_elements(const VectorOp& op) {
 }
 
 std::int64_t parameter_elements(const VectorOp& op) {
-  if (op.kind == VectorKind::kEmbedding) return op.table_rows * op.cols;
-  return vector_row(op.kind).parameters_per_col * op.cols;
+  if (op.kind == VectorKind::kEmbedding)
+    return checked_volume("embedding table", {op.table_rows, op.cols}, 0);
+  return checked_volume("parameters", {vector_row(op.kind).parameters_per_col, op.cols}, 0);
 }
 
 double vector_alpha(const VectorOp& op) { return op.alpha.value_or(vector_row(op.kind).alpha); }

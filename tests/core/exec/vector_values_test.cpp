@@ -60,7 +60,9 @@ TEST_CASE("vector values: every element-wise operator against its formula") {
       {K::kErf, [](double x) { return 1 - std::erfc(x); }},
       {K::kExp, [](double x) { return std::exp(x); }},
   };
-  for (const auto& [kind, formula] : formulas) {
+  for (const auto& row : formulas) {
+    const K kind = row.first;
+    const auto& formula = row.second;
     CAPTURE(vector_row(kind).name);
     const Values got = run(op_of(kind, 1, 7), {kX});
     for (std::size_t i = 0; i < kX.size(); ++i)
