@@ -15,7 +15,7 @@ struct PassResult {
   std::string phase;
   std::int64_t context = 0;  ///< of a decode step of a generation
   std::int64_t weight = 1;   ///< passes that this one stands for
-  std::int64_t tokens = 0;   ///< that it yields or reads, all sequences; 0: no language model
+  std::int64_t tokens = 0;   ///< that it yields or reads, all sequences; 0: it has none
   std::int64_t images = 0;   ///< batch of a network without tokens
   std::int64_t cycles = 0;
   double time_s = 0;

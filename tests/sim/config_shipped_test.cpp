@@ -26,7 +26,7 @@ TEST_CASE("config: every shipped file is of its folder's kind and reads back fro
   }
 }
 
-TEST_CASE("config: what issue 2 names is shipped") {
+TEST_CASE("config: the machines and tables that the manual names are shipped") {
   for (const char* name : {"edge-16x16", "edge-32x32", "tpu-v1-like", "scalesim"})
     CHECK(!find_file(std::string("accelerators/") + name + ".yaml", "", "").empty());
 }
