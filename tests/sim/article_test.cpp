@@ -16,7 +16,7 @@ const char* const kPrefill = " --set layer='{gemm: {m: 40, n: 96, k: 128}}'";
 json::object result(const std::string& machine, const std::string& layer,
                     const std::string& fidelity) {
   const TemporaryDirectory dir;
-  const Outcome run = shell("cd '" BITJOULE_SOURCE_DIR "' && {sim} run configs/runs/article-" +
+  const Outcome run = shell("cd '" + test::source_dir() + "' && {sim} run configs/runs/article-" +
                             machine + ".yaml --quiet --fidelity " + fidelity +
                             " --set verify=full --set accelerator.array.rows=8"
                             " --set accelerator.array.cols=8" +

@@ -11,6 +11,7 @@
 #include "sim/commands/command.h"
 #include "sim/config/kinds.h"
 #include "sim/version.h"
+#include "support/paths.h"
 
 namespace bitjoule {
 namespace {
@@ -23,7 +24,7 @@ struct Outcome {
 /// Runs `sim ARGUMENTS` as a shell would, from the repository's root.
 Outcome sim(const std::string& arguments) {
   const std::string command =
-      std::string("cd '" BITJOULE_SOURCE_DIR "' && '" BITJOULE_SIM "' ") + arguments + " 2>&1";
+      "cd '" + test::source_dir() + "' && '" + test::sim_program() + "' " + arguments + " 2>&1";
   FILE* pipe = popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
   std::string text;

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "sim/network/expression.h"
+#include "support/paths.h"
 
 using namespace bitjoule;
 
@@ -124,8 +125,8 @@ TEST_CASE("network file: what it writes reads back equal") {
   const char* const files[] = {"stories260k", "mobilenet-v2", "vit-b-16", "alexnet", "bert-base"};
   for (const char* file : files) {
     CAPTURE(file);
-    const Network network = read_network(
-        file_source(std::string(BITJOULE_SOURCE_DIR "/configs/networks/") + file + ".yaml"));
+    const Network network =
+        read_network(file_source(test::source_dir() + "/configs/networks/" + file + ".yaml"));
     const std::string yaml = network_yaml(network);
     const Network again = read(yaml);
     CHECK(network_yaml(again) == yaml);

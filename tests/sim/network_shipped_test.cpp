@@ -7,13 +7,14 @@
 #include "core/error.h"
 #include "sim/config/kinds.h"
 #include "sim/network/network_file.h"
+#include "support/paths.h"
 
 using namespace bitjoule;
 
 namespace {
 
 Network shipped(const std::string& name, const NetworkOptions& options = {}) {
-  return read_network(file_source(BITJOULE_SOURCE_DIR "/configs/networks/" + name + ".yaml"), {},
+  return read_network(file_source(test::source_dir() + "/configs/networks/" + name + ".yaml"), {},
                       options);
 }
 
@@ -63,7 +64,7 @@ std::int64_t total_weights(const Network& network) {
 TEST_CASE("shipped: every file reads, and unrolled means the same as counted") {
   for (const std::string& file : shipped_files("networks")) {
     CAPTURE(file);
-    const std::string path = BITJOULE_SOURCE_DIR "/configs/" + file;
+    const std::string path = test::source_dir() + "/configs/" + file;
     const Network counted = read_network(file_source(path));
     NetworkOptions options;
     options.unroll = true;
@@ -101,7 +102,7 @@ TEST_CASE("shipped: prefill is the prompt's tokens times one token, attention ov
   NetworkOptions options;
   options.parameters = {{"prompt", prompt}, {"batch", batch}};
   const Network network =
-      read_network(file_source(BITJOULE_SOURCE_DIR "/configs/networks/llama2-7b.yaml"),
+      read_network(file_source(test::source_dir() + "/configs/networks/llama2-7b.yaml"),
                    {{"phase", "prefill"}}, options);
   CHECK(total_macs(network) ==
         batch * (prompt * model.macs_per_token + model.attention_per_context * prompt * prompt));

@@ -13,6 +13,7 @@
 #include "hw/accelerator.h"
 #include "sim/config/run_config.h"
 #include "sim/run/layer_runner.h"
+#include "support/paths.h"
 
 namespace bitjoule {
 namespace {
@@ -27,7 +28,7 @@ std::vector<std::string> split(const std::string& line) {
 std::int64_t simulated(std::int64_t rows, std::int64_t cols, const std::string& dataflow,
                        std::int64_t m, std::int64_t n, std::int64_t k) {
   const RunConfig run =
-      read_run(file_source(std::string(BITJOULE_SOURCE_DIR) + "/configs/runs/scalesim.yaml"),
+      read_run(file_source(test::source_dir() + "/configs/runs/scalesim.yaml"),
                {{"accelerator.array.rows", std::to_string(rows)},
                 {"accelerator.array.cols", std::to_string(cols)},
                 {"accelerator.array.dataflow", dataflow},
@@ -41,7 +42,7 @@ std::int64_t simulated(std::int64_t rows, std::int64_t cols, const std::string& 
 }  // namespace
 
 TEST_CASE("scalesim: every measured row") {
-  std::ifstream file(std::string(BITJOULE_SOURCE_DIR) + "/tests/golden/scalesim_cycles.csv");
+  std::ifstream file(test::source_dir() + "/tests/golden/scalesim_cycles.csv");
   std::string line;
   std::getline(file, line);
   REQUIRE(line.rfind("array_rows,array_cols,dataflow,topology,layer,m,n,k,", 0) == 0);

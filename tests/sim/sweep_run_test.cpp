@@ -35,7 +35,8 @@ pid_t start_sweep(const std::string& file, const std::string& output) {
   const pid_t pid = fork();
   if (pid == 0) {
     setpgid(0, 0);
-    execl(BITJOULE_SIM, BITJOULE_SIM, "sweep", file.c_str(), "-o", output.c_str(), "-j", "2",
+    const std::string program = sim_program();
+    execl(program.c_str(), program.c_str(), "sweep", file.c_str(), "-o", output.c_str(), "-j", "2",
           "--quiet", nullptr);
     _exit(127);
   }

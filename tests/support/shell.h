@@ -12,6 +12,8 @@
 #include <sstream>
 #include <string>
 
+#include "support/paths.h"
+
 namespace bitjoule::test {
 
 namespace fs = std::filesystem;
@@ -47,7 +49,7 @@ struct Outcome {
 /// Runs a shell command; `{sim}` stands for the program.
 inline Outcome shell(std::string command) {
   for (std::size_t at; (at = command.find("{sim}")) != std::string::npos;)
-    command.replace(at, 5, "'" BITJOULE_SIM "'");
+    command.replace(at, 5, "'" + sim_program() + "'");
   FILE* pipe = popen(("exec 2>&1; " + command).c_str(), "r");
   REQUIRE(pipe != nullptr);
   std::string text;

@@ -1,0 +1,8 @@
+#include "support/paths.h"
+
+namespace bitjoule::test {
+
+std::string source_dir() { return BITJOULE_SOURCE_DIR; }
+std::string sim_program() { return BITJOULE_SIM; }
+
+}  // namespace bitjoule::test
