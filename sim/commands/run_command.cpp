@@ -10,12 +10,14 @@
 #include "sim/config/writer.h"
 #include "sim/formats/npy.h"
 #include "sim/import/import.h"
+#include "sim/report/network_outputs.h"
 #include "sim/report/progress.h"
 #include "sim/report/result_json.h"
 #include "sim/report/summary.h"
 #include "sim/report/text.h"
 #include "sim/report/waveform.h"
 #include "sim/run/layer_runner.h"
+#include "sim/run/network_inputs.h"
 #include "sim/run/network_runner.h"
 
 namespace bitjoule {
@@ -28,6 +30,7 @@ struct RunArguments {
   std::string vcd, timeline;
   std::string network;
   ImportOptions import;
+  std::vector<std::string> inputs;
   bool unshared = false;
   bool save_outputs = false;
   bool quiet = false;
@@ -43,8 +46,14 @@ void make_directory(const std::string& path) {
 std::vector<Override> with_options(std::vector<Override> overrides, const RunArguments& a) {
   if (!a.fidelity.empty()) overrides.push_back({"fidelity", a.fidelity});
   if (!a.values.empty()) overrides.push_back({"values", a.values});
-  if (!a.network.empty())
-    overrides.insert(overrides.begin(), {"network", network_value(a.network, a.import)});
+  if (!a.network.empty()) {
+    ImportOptions import = a.import;
+    import.inputs = given_files(a.inputs);
+    overrides.insert(overrides.begin(), {"network", network_value(a.network, import)});
+  }
+  // Inputs and outputs are values.
+  if (a.values.empty() && (!a.inputs.empty() || (a.save_outputs && !a.network.empty())))
+    overrides.insert(overrides.begin(), {"values", "on"});
   return overrides;
 }
 
@@ -58,9 +67,35 @@ void save_outputs(const std::string& directory, const LayerOutputs& outputs) {
                npy_bytes(integer, outputs.shape, outputs.codes.data()));
 }
 
+/// DIR/outputs/NAME.npy for each output of the network.
+void save_outputs(const std::string& directory, const std::vector<NetworkOutputValues>& outputs) {
+  const std::string folder = directory + "/outputs";
+  make_directory(folder);
+  const std::vector<std::string> files = output_files(outputs);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    write_output(folder + "/" + files[i], output_npy(outputs[i]));
+}
+
+void require_verified(const LayerResult& layer) {
+  if (!layer.check) return;
+  const OutputCheck& check = *layer.check;
+  if (check.wrong > 0)
+    throw Error(ErrorKind::kVerification,
+                fmt::format("{}{} of {} outputs differ from the oracle; {}",
+                            layer.name.empty() ? "" : layer.name + ": ", check.wrong, check.checked,
+                            check.first_difference));
+  if (check.overflows > 0)
+    throw Error(
+        ErrorKind::kVerification,
+        fmt::format("{}{} sums left the range of the 32-bit accumulators",
+                    layer.name.empty() ? "" : layer.name + ": ", check.overflows));
+}
+
 int run_network(const RunArguments& a, const RunConfig& run) {
-  if (!a.vcd.empty() || !a.timeline.empty() || a.save_outputs)
-    throw input_error("--vcd, --timeline and --save-outputs: of a run with one layer");
+  if (!a.vcd.empty() || !a.timeline.empty())
+    throw input_error("--vcd and --timeline: of a run with one layer");
+  if (a.save_outputs && a.directory.empty())
+    throw input_error("--save-outputs: expected a directory as well: -o DIR");
   NetworkResult result;
   {
     ProgressLine line(a.quiet);
@@ -68,16 +103,25 @@ int run_network(const RunArguments& a, const RunConfig& run) {
     result = runner.run([&](double share, const std::string& name) { line.show(share, name); });
   }
   if (!a.quiet) write_output("", network_summary(run, result));
-  if (a.directory.empty()) return 0;
-  make_directory(a.directory);
-  write_output(a.directory + "/layers.csv", layers_csv(result.layers));
-  write_output(a.directory + "/result.json", json_text(result_json(run, result)));
+  if (!a.directory.empty()) {
+    make_directory(a.directory);
+    write_output(a.directory + "/layers.csv", layers_csv(result.layers));
+    write_output(a.directory + "/result.json", json_text(result_json(run, result)));
+    if (a.save_outputs) save_outputs(a.directory, result.outputs);
+  }
+  for (const LayerResult& layer : result.layers) require_verified(layer);
   return 0;
 }
 
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   RunConfig run = read_run(file_source(a.file), with_options(overrides, a));
-  if (!run.phases.empty()) return run_network(a, run);
+  if (!run.phases.empty()) {
+    if ((a.save_outputs || !a.inputs.empty()) && !run.options.values)
+      throw input_error("--input and --save-outputs: values are off");
+    set_inputs(run.phases.front().network, a.inputs);
+    return run_network(a, run);
+  }
+  if (!a.inputs.empty()) throw input_error("--input: of a run with a network");
   run.options.keep_outputs = a.save_outputs;
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
@@ -98,14 +142,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     write_output(a.directory + "/layers.csv", layers_csv({result}));
     write_output(a.directory + "/result.json", json_text(result_json(run, {result})));
   }
-  if (result.check && result.check->wrong > 0)
-    throw Error(ErrorKind::kVerification,
-                fmt::format("{} of {} outputs differ from the oracle; {}", result.check->wrong,
-                            result.check->checked, result.check->first_difference));
-  if (result.check && result.check->overflows > 0)
-    throw Error(
-        ErrorKind::kVerification,
-        fmt::format("{} sums left the range of the 32-bit accumulators", result.check->overflows));
+  require_verified(result);
   return 0;
 }
 
@@ -117,7 +154,8 @@ CommandAction add_run_command(CLI::App& app) {
   app.add_option("-o,--output", a->directory, "write result.json and layers.csv there")
       ->type_name("DIR");
   app.add_flag("--save-outputs", a->save_outputs,
-               "write outputs.npy there too, and output_codes.npy for an integer format");
+               "write outputs.npy there too, and output_codes.npy for an integer format; of a "
+               "network outputs/NAME.npy");
   app.add_option("--fidelity", a->fidelity, "fast (default) or pe: PE by PE; equal results");
   app.add_option("--values", a->values, "on or off: off skips outputs; all else stays the same");
   app.add_option("--vcd", a->vcd, "write a waveform for GTKWave; with pe, of every PE's registers")
@@ -127,6 +165,11 @@ CommandAction add_run_command(CLI::App& app) {
   app.add_option("--network", a->network,
                  "run this network instead: a network file, or what `sim import` reads")
       ->type_name("FILE");
+  app.add_option("--input", a->inputs,
+                 "values of an input of the network: .npy, .pb (ONNX) or .safetensors; repeatable")
+      ->type_name("NAME=FILE")
+      ->expected(1)
+      ->take_all();
   app.add_flag("--skip-unknown", a->import.skip_unknown,
                "leave out operators and tensors of an imported network that are not known");
   app.add_flag("--unshared", a->unshared,

@@ -154,8 +154,6 @@ void describe(V& v, RunFile& c) {
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
     if (is_layer && c.overlap != LayerOverlapMode::kNone)
       throw input_error("overlap: needs a network; that of folds is accelerator.array.overlap");
-    if (!is_layer && c.values.value_or(false))
-      throw input_error("values: expected off for a network, got on");
     resolve_data_path(c.precision, c.accelerator.machine.array.pe);
   });
 }

@@ -37,7 +37,8 @@ EnergyTable read_energy_table(const std::string& name, const std::vector<Overrid
 
 namespace {
 
-/// `options`: where layers overlap, their order counts and repetitions are layers of their own.
+/// `options`: repetitions are layers of their own where layers overlap, as their order counts, and
+/// where values are on, as their data differ.
 std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Generation>& generation,
                                     NetworkOptions options) {
   if (!generation) {
@@ -69,10 +70,10 @@ RunConfig to_run(const RunFile& file) {
     run.layer = *layer;
     run.options.values = file.values.value_or(true);
   } else {
-    run.options.values = false;
+    run.options.values = file.values.value_or(false);
     run.overlap = file.overlap;
     NetworkOptions options;
-    options.unroll = file.overlap == LayerOverlapMode::kLayers;
+    options.unroll = file.overlap == LayerOverlapMode::kLayers || run.options.values;
     if (const auto* network = std::get_if<NetworkFile>(&file.workload))
       run.phases = phases_of(*network, file.generation, options);
     else

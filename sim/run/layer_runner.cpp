@@ -64,6 +64,15 @@ const char* kind_of(const LayerOp& op) {
   return kNames[op.index()];
 }
 
+/// What became of the values of a layer that has run.
+void add_values(LayerCheck& check, const Layer& layer, bool keep_outputs, LayerResult& result) {
+  result.check = check.finish();
+  result.input_origin = check.operands().input_origin;
+  result.weight_origin = check.operands().weight_origin;
+  if (layer.stage.bias) result.bias_origin = check.operands().bias_origin;
+  if (keep_outputs) result.outputs = check.take_outputs();
+}
+
 }  // namespace
 
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
@@ -113,9 +122,24 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   return run(layer, precision, prepare(layer, precision, pins), trace);
 }
 
+LayerResult LayerRunner::compute(const LayerResult& known, const Layer& layer,
+                                 const Precision& precision, const MappingProblem& problem,
+                                 GivenOperands given) const {
+  const Tiling& tiling = known.mapping.tiling;
+  LayerCheck check(problem, tiling, layer.op, precision.requantize, options_.verify,
+                   std::move(given));
+  for (const ComputeOp& op : make_program(problem, tiling).computes) {
+    check.values().compute_tile(op.tile);
+    if (op.last_k) check.values().finish(op.tile);
+  }
+  LayerResult result = known;
+  add_values(check, layer, true, result);
+  return result;
+}
+
 LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
                              const LayerProgram& prepared, Trace* trace,
-                             const LayerOverlap& overlap) {
+                             const LayerOverlap& overlap, GivenOperands* given) {
   const MappingProblem& problem = prepared.problem;
   const Program& program = prepared.program;
   LayerResult result;
@@ -126,18 +150,15 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   result.mapping = prepared.mapping;
 
   std::unique_ptr<LayerCheck> check;
-  if (options_.values)
+  if (given != nullptr)
+    check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer.op,
+                                         precision.requantize, options_.verify, std::move(*given));
+  else if (options_.values)
     check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer,
                                          precision.requantize, options_);
   result.outcome = accelerator_->run(problem, program, check ? &check->values() : nullptr, trace,
                                      neighbours_of(overlap));
-  if (check) {
-    result.check = check->finish();
-    result.input_origin = check->operands().input_origin;
-    result.weight_origin = check->operands().weight_origin;
-    if (layer.stage.bias) result.bias_origin = check->operands().bias_origin;
-    if (options_.keep_outputs) result.outputs = check->take_outputs();
-  }
+  if (check) add_values(*check, layer, options_.keep_outputs || given != nullptr, result);
 
   result.compute_cycles = compute_cycles(problem, program);
   result.peak_macs_per_s =
