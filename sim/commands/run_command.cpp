@@ -51,9 +51,6 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
     import.inputs = given_files(a.inputs);
     overrides.insert(overrides.begin(), {"network", network_value(a.network, import)});
   }
-  // Inputs and outputs are values.
-  if (a.values.empty() && (!a.inputs.empty() || (a.save_outputs && !a.network.empty())))
-    overrides.insert(overrides.begin(), {"values", "on"});
   return overrides;
 }
 
@@ -116,8 +113,14 @@ int run_network(const RunArguments& a, const RunConfig& run) {
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   RunConfig run = read_run(file_source(a.file), with_options(overrides, a));
   if (!run.phases.empty()) {
-    if ((a.save_outputs || !a.inputs.empty()) && !run.options.values)
+    const bool wants_values = a.save_outputs || !a.inputs.empty();
+    if (wants_values && a.values == "off")
       throw input_error("--input and --save-outputs: values are off");
+    if (wants_values && !run.options.values) {  // implied
+      std::vector<Override> on = with_options(overrides, a);
+      on.push_back({"values", "on"});
+      run = read_run(file_source(a.file), on);
+    }
     set_inputs(run.phases.front().network, a.inputs);
     return run_network(a, run);
   }

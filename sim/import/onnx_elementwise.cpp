@@ -78,6 +78,15 @@ void rename(OnnxBuilder& builder, const OnnxNode& node) {
   add_whole(builder, node, whole(builder, node, VectorKind::kReshape));
 }
 
+/// Does nothing at inference.
+void dropout(OnnxBuilder& builder, const OnnxNode& node) {
+  if (!node.output(1).empty()) node.fail("the mask is not supported");
+  if (const std::string& training = node.input(2); !training.empty())
+    for (const std::int64_t flag : builder.integers(node, training))
+      if (flag != 0) node.fail("training mode is not supported");
+  rename(builder, node);
+}
+
 /// Between floats, or between integers, nothing happens: the run's formats decide what is stored.
 void cast(OnnxBuilder& builder, const OnnxNode& node) {
   const auto is_integer = [&](const std::string& name) {
@@ -243,7 +252,7 @@ const std::vector<OnnxOperator>& onnx_elementwise_operators() {
       {"Sqrt", unary<K::kSqrt>},
       {"Neg", negate},
       {"Identity", rename},
-      {"Dropout", rename},
+      {"Dropout", dropout},
       {"Cast", cast},
       {"Add", broadcast<K::kAdd>},
       {"Sum", broadcast<K::kAdd>},

@@ -113,7 +113,7 @@ void set_inputs(Network& network, const std::vector<std::string>& arguments) {
     if (names.empty())
       throw input_error(fmt::format("--input {}: the network has no inputs", name));
     if (found == nullptr)
-      throw input_error(fmt::format("--input {}={}: {}{}", name, file,
+      throw input_error(fmt::format("--input {}={}: no input \"{}\": {}{}", name, file, name,
                                     leaf::expected_names(names), suggestion(name, names)));
     found->source = {};
     found->source.file = file;

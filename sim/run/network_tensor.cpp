@@ -68,6 +68,7 @@ NetworkTensor stored_tensor(const TensorFormat& format, std::vector<float> value
     const auto n = static_cast<std::int64_t>(values.size());
     std::vector<std::uint16_t> coded(values.size());
     encode_affine(layout, p, values.data(), n, coded.data());
+    for (std::uint16_t& code : coded) code &= (1u << layout.format->bits) - 1;
     decode_affine(layout, p, coded.data(), n, values.data());
     tensor.scale = p.scale;
     tensor.zero_point = p.zero_point;

@@ -157,8 +157,10 @@ std::vector<NetworkOutputValues> NetworkValues::end() {
     NetworkOutputValues values;
     values.name = output.name.empty() ? output.layer : output.name;
     values.shape = output.shape;
+    // A scalar has no axes.
+    const bool known = !values.shape.empty() || (!output.type.empty() && tensor.values.size() == 1);
     for (const NetworkLayer& layer : network_->layers)
-      if (values.shape.empty() && layer.name == output.layer) values.shape = shape_of(layer);
+      if (!known && layer.name == output.layer) values.shape = shape_of(layer);
     values.values = tensor.values;
     if (tensor.is_number) {
       values.codes = tensor.codes;

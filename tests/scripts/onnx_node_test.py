@@ -41,6 +41,18 @@ verify: full
 
 # Pattern of names: why such a test does not run.
 EXCLUDED = {
+    "test_(constant|constantofshape|range|shape)(_.*)?": "computes from constants or shapes alone: nothing for a machine",
+    "test_identity_(opt|sequence)": "optional and sequence types are no tensors",
+    "test_(cast|castlike)_(.*_to_STRING|STRING_to_.*)(_expanded)?": "strings are no numbers",
+    "test_(cast|castlike)_(.*_to_BFLOAT16|BFLOAT16_to_.*)(_expanded)?": "numpy has no bfloat16: the test data are uint16",
+    "test_batchnorm_.*_training_mode": "training",
+    "test_training_dropout.*": "training",
+    "test_dropout_default_mask(_ratio)?": "the mask of a dropout that does nothing",
+    "test_maxpool_with_argmax_.*": "the places of the maxima are a second output",
+    "test_(averagepool|maxpool)_3d_default": "the machine's pools are 1-D and 2-D",
+    "test_(edge|reflect)_pad": "only zeros and constants are padded",
+    "test_slice_neg_steps": "slices that reverse the order",
+    "test_(slice_start_out_of_bounds|split_zero_size_splits|reshape_allowzero_reordered)": "tensors without elements",
 }
 
 
