@@ -82,10 +82,9 @@ void require_verified(const LayerResult& layer) {
                             layer.name.empty() ? "" : layer.name + ": ", check.wrong, check.checked,
                             check.first_difference));
   if (check.overflows > 0)
-    throw Error(
-        ErrorKind::kVerification,
-        fmt::format("{}{} sums left the range of the 32-bit accumulators",
-                    layer.name.empty() ? "" : layer.name + ": ", check.overflows));
+    throw Error(ErrorKind::kVerification,
+                fmt::format("{}{} sums left the range of the 32-bit accumulators",
+                            layer.name.empty() ? "" : layer.name + ": ", check.overflows));
 }
 
 int run_network(const RunArguments& a, const RunConfig& run) {

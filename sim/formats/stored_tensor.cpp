@@ -97,7 +97,7 @@ const StoredType* find_stored_type(const std::string& format) {
 }
 
 bool is_integer_type(const std::string& format) {
-  static const char* const kTypes[] = {"int8",  "int16",  "int32",  "int64", "uint8",
+  static const char* const kTypes[] = {"int8",   "int16",  "int32",  "int64", "uint8",
                                        "uint16", "uint32", "uint64", "bool"};
   return std::find(std::begin(kTypes), std::end(kTypes), format) != std::end(kTypes);
 }

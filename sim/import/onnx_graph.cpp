@@ -24,9 +24,9 @@ std::string label(const onnx::NodeProto& node) {
 /// Operands that say what the node does, which must be known before anything runs.
 bool is_setting(const std::string& op_type, int operand) {
   static const std::map<std::string, std::set<int>> kOperands = {
-      {"Clip", {1, 2}},      {"Dropout", {1, 2}}, {"Pad", {1, 2, 3}}, {"ReduceMean", {1}},
-      {"Reshape", {1}},      {"Slice", {1, 2, 3, 4}}, {"Split", {1}}, {"Squeeze", {1}},
-      {"Unsqueeze", {1}}};
+      {"Clip", {1, 2}},    {"Dropout", {1, 2}}, {"Pad", {1, 2, 3}},
+      {"ReduceMean", {1}}, {"Reshape", {1}},    {"Slice", {1, 2, 3, 4}},
+      {"Split", {1}},      {"Squeeze", {1}},    {"Unsqueeze", {1}}};
   const auto found = kOperands.find(op_type);
   return found != kOperands.end() && found->second.count(operand) != 0;
 }

@@ -75,8 +75,8 @@ std::string values_text(const NetworkResult& network) {
   std::string text = check_text(check_total(network));
   for (const NetworkOutputValues& output : network.outputs) {
     const Quality& q = output.error;
-    text += fmt::format("\n{:13}output {} ({}): SQNR {}, error at most {:.3g}, {:.3g} on average", "",
-                        output.name, shape_text(output.shape),
+    text += fmt::format("\n{:13}output {} ({}): SQNR {}, error at most {:.3g}, {:.3g} on average",
+                        "", output.name, shape_text(output.shape),
                         std::isfinite(q.sqnr_db) ? fmt::format("{:.1f} dB", q.sqnr_db) : "infinite",
                         q.max_abs, q.mean_abs);
   }

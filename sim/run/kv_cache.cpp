@@ -36,9 +36,10 @@ Cut cut_of(const Matmul& p, std::int64_t elements, KvCache::Along along) {
                                                                       : KvCache::Along::kN;
   const bool along_cols = along == KvCache::Along::kK;
   if (along_cols ? !as_values : !as_keys)
-    throw input_error(fmt::format("the second operand has {} elements, which are no tokens of {} x "
-                                  "{} x {}",
-                                  elements, groups, p.n, p.k));
+    throw input_error(
+        fmt::format("the second operand has {} elements, which are no tokens of {} x "
+                    "{} x {}",
+                    elements, groups, p.n, p.k));
   return along_cols ? Cut{groups, p.n, values, true} : Cut{groups, keys, p.k, false};
 }
 

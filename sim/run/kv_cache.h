@@ -21,8 +21,8 @@ class KvCache {
   /// cached under `reader`. Tokens that no pass has computed are random values from `seed`. `along`
   /// is the axis of the tokens, if it is known; else the sizes tell. Throws an input Error where
   /// the elements do not fit.
-  NetworkTensor append(const std::string& reader, const Matmul& product,
-                       const NetworkTensor& fresh, Along along, std::uint64_t seed);
+  NetworkTensor append(const std::string& reader, const Matmul& product, const NetworkTensor& fresh,
+                       Along along, std::uint64_t seed);
 
  private:
   /// By token: the elements of all groups.

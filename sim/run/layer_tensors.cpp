@@ -13,7 +13,8 @@
 namespace bitjoule {
 namespace {
 
-constexpr std::int64_t kMaxValues = std::int64_t{1} << 31;
+// Some 20 bytes each: the machine's value and code, and the reference.
+constexpr std::int64_t kMaxValues = std::int64_t{1} << 28;
 
 }  // namespace
 
@@ -23,8 +24,8 @@ std::vector<std::int32_t> small_integers(const std::string& where, const StoredT
   result.reserve(integers.size());
   for (const std::int64_t value : integers) {
     if (value > INT32_MAX || value < INT32_MIN)
-      throw input_error(fmt::format("{}: {} exceeds the 32 bits of the machine's integers", where,
-                                    value));
+      throw input_error(
+          fmt::format("{}: {} exceeds the 32 bits of the machine's integers", where, value));
     result.push_back(static_cast<std::int32_t>(value));
   }
   return result;
@@ -43,7 +44,8 @@ LayerTensor LayerTensors::from_file(const std::string& where, const TensorSource
                                     const std::vector<std::int64_t>& native) const {
   const StoredTensor& stored = files_.get(source.file, source.tensor);
   const std::string place =
-      where + source.file + (stored.name.empty() ? "" : fmt::format(": tensor \"{}\"", stored.name));
+      where + source.file +
+      (stored.name.empty() ? "" : fmt::format(": tensor \"{}\"", stored.name));
   const NativeOrder order(place, source.layout, native, stored.shape);
   LayerTensor tensor;
   tensor.origin = {source, stored.type->format, false};
@@ -133,8 +135,7 @@ std::vector<std::int32_t> LayerTensors::zero_points(const NetworkLayer& layer,
 std::uint64_t LayerTensors::seed_of(const std::string& layer, const std::string& role) const {
   std::uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
   for (const std::string* text : {&layer, &role})
-    for (const char c : *text + '\0')
-      hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+    for (const char c : *text + '\0') hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
   return hash ^ static_cast<std::uint64_t>(seed_) * 0x9E3779B97F4A7C15;
 }
 

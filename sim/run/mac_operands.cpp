@@ -47,8 +47,8 @@ struct CodedOperand {
 };
 
 CodedOperand coded_operand(const OperandRows& rows, const TensorFormat& format,
-                           const std::vector<float>& scales,
-                           const std::vector<std::int32_t>& zeros, const char* what) {
+                           const std::vector<float>& scales, const std::vector<std::int32_t>& zeros,
+                           const char* what) {
   if (rows.codes.empty())
     throw input_error(
         fmt::format("the {} operand must be integers, as a quantized layer reads them", what));
@@ -116,17 +116,18 @@ class Builder {
     stage.lo = bounds.lo;
     stage.hi = bounds.hi;
     MacOperands result{{std::move(operands)}, {}};
-    result.reference = reference_weights.empty()
-                           ? mac_reference(op_, x.reference, result.given.operands.float_weights,
-                                           stage)
-                           : mac_reference(op_, x.reference, reference_weights, stage);
+    result.reference =
+        reference_weights.empty()
+            ? mac_reference(op_, x.reference, result.given.operands.float_weights, stage)
+            : mac_reference(op_, x.reference, reference_weights, stage);
     set_output(result);
     return result;
   }
 
  private:
   void set_norm() {
-    if (layer_.batch_norm_epsilon > 0) norm_ = folded_norm(layer_, tensors_, p_.layer.weight_rows());
+    if (layer_.batch_norm_epsilon > 0)
+      norm_ = folded_norm(layer_, tensors_, p_.layer.weight_rows());
   }
 
   CodedOperand input(const NetworkTensor& tensor) const {
@@ -161,8 +162,8 @@ class Builder {
 
   CodedOperand weights() {
     const std::int64_t rows = p_.layer.weight_rows(), k = p_.layer.extents.k;
-    LayerTensor tensor = tensors_.get(layer_, "weights", weight_shape(op_),
-                                      1 / std::sqrt(static_cast<double>(k)));
+    LayerTensor tensor =
+        tensors_.get(layer_, "weights", weight_shape(op_), 1 / std::sqrt(static_cast<double>(k)));
     weight_origin_ = tensor.origin;
     const TensorFormat& format = p_.path.weights.format;
     if (weights_coded()) {
@@ -209,7 +210,8 @@ class Builder {
     for (std::int64_t row = 0; row < rows; ++row) {
       double value = bias.values[at(row)];
       if (codes)
-        value = bias.codes[at(row)] * double{o.inputs.scale(0, 0)} * double{o.weights.scale(row, 0)};
+        value =
+            bias.codes[at(row)] * double{o.inputs.scale(0, 0)} * double{o.weights.scale(row, 0)};
       if (!norm_.factor.empty())
         value = (value - norm_.mean[at(row)]) * norm_.factor[at(row)] + norm_.beta[at(row)];
       stage.bias.push_back(value);
@@ -278,8 +280,7 @@ NetworkTensor mac_result(const MacOperands& operands, LayerOutputs outputs,
   tensor.reference = operands.reference;
   tensor.values = std::move(outputs.values);
   tensor.format = problem.path.output.format;
-  if (!outputs.codes.empty() &&
-      problem.path.output.layout.scales.group == kWholeTensor) {
+  if (!outputs.codes.empty() && problem.path.output.layout.scales.group == kWholeTensor) {
     tensor.codes = std::move(outputs.codes);
     tensor.scale = outputs.scale;
     tensor.zero_point = outputs.zero_point;

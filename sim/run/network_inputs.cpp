@@ -74,8 +74,7 @@ NetworkTensor generated(const Network& network, const NetworkInput& input,
        generate_values(uniform, 1, count, 1.0, tensors.seed_of(input.name, "input"))) {
     const double share = (static_cast<double>(x) / 1.7320508075688772 + 1) / 2;  // 0..1
     const auto step = static_cast<std::int64_t>(share * static_cast<double>(range));
-    codes.push_back(
-        static_cast<std::int32_t>(std::clamp<std::int64_t>(step, 0, range - 1) + low));
+    codes.push_back(static_cast<std::int32_t>(std::clamp<std::int64_t>(step, 0, range - 1) + low));
   }
   return number_tensor(std::move(codes));
 }

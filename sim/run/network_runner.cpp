@@ -178,8 +178,8 @@ NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step
   const auto* op = std::get_if<VectorOp>(&layer.op);
   if (op == nullptr) return simulate_macs(step, next, ahead, valued);
   const Known known = simulate(step, next, ahead);
-  const VectorQuality error = with_name(
-      layer, [&] { return values_->run(layer, vector_formats(layer, run_.precision)); });
+  const VectorQuality error =
+      with_name(layer, [&] { return values_->run(layer, vector_formats(layer, run_.precision)); });
   valued = *known.result;
   valued.check = OutputCheck{op->elements(), 0, 0, "", 0, error.arithmetic};
   valued.network_error = error.whole;
@@ -213,12 +213,10 @@ NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* 
   return known;
 }
 
-/// Layers that take no cycles, from one to before another: their values move. Returns the layer
-/// behind `to`.
-const NetworkLayer* NetworkRunner::move_values(const NetworkLayer* from, const NetworkLayer* to) {
+/// Layers that take no cycles, from one to before another: their values move.
+void NetworkRunner::move_values(const NetworkLayer* from, const NetworkLayer* to) {
   for (; from != to; ++from)
     with_name(*from, [&] { return values_->run(*from, vector_formats(*from, run_.precision)); });
-  return to + 1;
 }
 
 /// One row per name and phase; decode steps of other contexts that cost the same are one row.
@@ -301,7 +299,8 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const Progress& pr
     const Step* following = i + 1 < steps.size() ? &steps[i + 1] : nullptr;
     // Without overlap all repetitions at once.
     const std::int64_t count = overlap ? 1 : layer.repeat;
-    if (values_) due = move_values(due, &layer);
+    if (values_) move_values(due, &layer);
+    due = &layer + 1;
     for (std::int64_t done = 0; done < layer.repeat; done += count) {
       const Step* next = !overlap ? nullptr : done + 1 < layer.repeat ? &steps[i] : following;
       const std::int64_t before = result_.simulated;

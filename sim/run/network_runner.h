@@ -34,9 +34,9 @@ struct NetworkResult {
   std::map<std::string, std::int64_t> parameters;
   std::vector<LayerResult> layers;  ///< those that take cycles; `repeat` counts all passes
   std::vector<PassResult> passes;
-  NetworkMemory memory;             ///< of the pass that needs most
-  std::int64_t capacity_bytes = 0;  ///< of the DRAM
-  std::int64_t simulated = 0;       ///< layers; the others equal one of them
+  NetworkMemory memory;                      ///< of the pass that needs most
+  std::int64_t capacity_bytes = 0;           ///< of the DRAM
+  std::int64_t simulated = 0;                ///< layers; the others equal one of them
   std::vector<NetworkOutputValues> outputs;  ///< values on: of the last pass
 };
 
@@ -69,7 +69,7 @@ class NetworkRunner {
                         LayerResult& valued);
   Known simulate_macs(const Step& step, const Step* next, const WeightsAhead& ahead,
                       LayerResult& valued);
-  const NetworkLayer* move_values(const NetworkLayer* from, const NetworkLayer* to);
+  void move_values(const NetworkLayer* from, const NetworkLayer* to);
   const LayerProgram& prepared(const Step& step);
   PassResult run_pass(const NetworkPhase& phase, const Progress& progress);
   void add(const Known& known, const NetworkLayer& layer, std::int64_t count, PassResult& pass);

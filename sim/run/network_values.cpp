@@ -58,8 +58,8 @@ void NetworkValues::begin(const Network& network) {
   std::int64_t layers = 0;
   for (const NetworkLayer& layer : network.layers)
     layers += std::holds_alternative<VectorOp>(layer.op) ? 0 : 1;
-  sampled_macs_ = std::clamp(kSampledMacs / std::max<std::int64_t>(1, layers), kLeastMacs,
-                             kMostMacs);
+  sampled_macs_ =
+      std::clamp(kSampledMacs / std::max<std::int64_t>(1, layers), kLeastMacs, kMostMacs);
   for (const NetworkInput& entry : network.inputs) store_->put(entry.name, input(entry));
 }
 
@@ -111,8 +111,7 @@ std::vector<const NetworkTensor*> NetworkValues::inputs_of(const NetworkLayer& l
 const NetworkTensor& NetworkValues::cached(const NetworkLayer& layer, const Matmul& product,
                                            const NetworkTensor& fresh) {
   const std::string producer = named_inputs(layer, before_).at(1);
-  temporaries_.push_back(cache_.append(layer.name, product, fresh,
-                                       tokens_axis(*network_, producer),
+  temporaries_.push_back(cache_.append(layer.name, product, fresh, tokens_axis(*network_, producer),
                                        tensors().seed_of(layer.name, "kv_cache")));
   return temporaries_.back();
 }
@@ -136,6 +135,10 @@ MacOperands NetworkValues::operands(const NetworkLayer& layer, const LayerOp& op
 }
 
 VectorQuality NetworkValues::run(const NetworkLayer& layer, const VectorFormats& formats) {
+  const VectorOp& op = std::get<VectorOp>(layer.op);
+  value_count("outputs", {op.elements()});
+  for (const std::int64_t elements : operand_elements(op)) value_count("inputs", {elements});
+  if (op.kind == VectorKind::kEmbedding) value_count("table", {op.table_rows, op.cols});
   VectorOutcome outcome = run_vector_op(layer, formats, tensors(), inputs_of(layer));
   return {outcome.error, finish(layer, std::move(outcome.tensor))};
 }
@@ -186,7 +189,8 @@ void NetworkValues::choose_tokens(const std::vector<NetworkOutputValues>& output
   if (batch < 1 || rows % batch != 0) return;
   for (std::int64_t sequence = 1; sequence <= batch; ++sequence) {
     const auto row = outputs[0].values.begin() + (sequence * (rows / batch) - 1) * vocabulary;
-    next_tokens_.push_back(static_cast<std::int32_t>(std::max_element(row, row + vocabulary) - row));
+    next_tokens_.push_back(
+        static_cast<std::int32_t>(std::max_element(row, row + vocabulary) - row));
   }
 }
 

@@ -39,8 +39,7 @@ class NetworkValues {
   void begin(const Network& network);
 
   /// What a layer with MACs works on, and its result when that is there.
-  MacOperands operands(const NetworkLayer& layer, const LayerOp& op,
-                       const MappingProblem& problem);
+  MacOperands operands(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem);
   /// Runs a vector operator.
   VectorQuality run(const NetworkLayer& layer, const VectorFormats& formats);
   /// Stores a layer's result; returns its error against the whole network in float64.
@@ -63,9 +62,9 @@ class NetworkValues {
   KvCache cache_;
   const Network* network_ = nullptr;
   std::unique_ptr<TensorStore> store_;
-  std::string before_;                       ///< the layer that ran last
-  std::vector<NetworkTensor> temporaries_;   ///< operands of the layer that runs, not in the store
-  std::vector<std::int32_t> next_tokens_;    ///< what the pass before yielded, one per sequence
+  std::string before_;                      ///< the layer that ran last
+  std::vector<NetworkTensor> temporaries_;  ///< operands of the layer that runs, not in the store
+  std::vector<std::int32_t> next_tokens_;   ///< what the pass before yielded, one per sequence
   std::int64_t sampled_macs_ = 0;
 };
 

@@ -149,12 +149,9 @@ OutputCheck LayerCheck::finish() {
 }
 
 LayerOutputs LayerCheck::take_outputs() {
-  return {output_shape_,
-          values_->outputs(),
-          values_->output_codes(),
-          problem_.path.output.layout.format->name,
-          values_->output_scale(),
-          values_->output_zero_point()};
+  return {output_shape_,           values_->outputs(),
+          values_->output_codes(), problem_.path.output.layout.format->name,
+          values_->output_scale(), values_->output_zero_point()};
 }
 
 }  // namespace bitjoule

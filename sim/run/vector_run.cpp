@@ -65,8 +65,8 @@ class Run {
     if (!tensor.is_raw) return tensor.values;
     const auto count = static_cast<std::int64_t>(tensor.values.size());
     const std::int64_t cols = count % op_.cols == 0 ? op_.cols : count;
-    read_ = stored_tensor(formats_.inputs, tensor.values, tensor.reference, count / cols, cols)
-                .values;
+    read_ =
+        stored_tensor(formats_.inputs, tensor.values, tensor.reference, count / cols, cols).values;
     return read_;
   }
 
@@ -94,8 +94,7 @@ class Run {
     is_number_ = !table.codes.empty();
     operands_.table = table.values;
     references_.table = table.reference;
-    if (table.reference.empty())
-      references_.table.assign(table.values.begin(), table.values.end());
+    if (table.reference.empty()) references_.table.assign(table.values.begin(), table.values.end());
     if (!is_number_ && formats_.parameters.format != "fp32")
       QuantizedTensor::quantize(formats_.parameters, table.values.data(), op_.table_rows, op_.cols)
           .decode(operands_.table.data());
@@ -142,6 +141,8 @@ class Run {
     references_.zero_points.assign(zeros.begin(), zeros.end());
     operands_.scale = scales[0];
     operands_.zero_point = static_cast<float>(zeros[0]);
+    if (zeros.size() != 1 && zeros.size() != scales.size())
+      throw input_error(fmt::format("{} scales meet {} zero-points", scales.size(), zeros.size()));
     if (scales.size() == 1) return;
     operands_.axis_scales = scales;
     operands_.axis_zero_points.assign(zeros.begin(), zeros.end());
@@ -260,8 +261,7 @@ std::vector<std::int32_t> default_indices(std::int64_t rows, std::int64_t table_
   std::vector<std::int32_t> indices;
   for (std::int64_t i = 0; i < rows; ++i) {
     const std::uint64_t spread = static_cast<std::uint64_t>(i) * 0x9E3779B97F4A7C15 >> 20;
-    indices.push_back(
-        static_cast<std::int32_t>(spread % static_cast<std::uint64_t>(table_rows)));
+    indices.push_back(static_cast<std::int32_t>(spread % static_cast<std::uint64_t>(table_rows)));
   }
   return indices;
 }

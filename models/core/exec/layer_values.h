@@ -36,7 +36,8 @@ class LayerValues {
   LayerValues(const MappingProblem& problem, const QuantizedTensor& inputs,
               const QuantizedTensor& weights, Requantize mode);
 
-  /// Sets scale and zero-point of an integer output per tensor; 1 and 0 where the output is a float.
+  /// Sets scale and zero-point of an integer output per tensor; 1 and 0 where the output is a
+  /// float.
   void set_output_scale(float scale, std::int32_t zero_point = 0) {
     output_scale_ = scale;
     output_zero_ = zero_point;

@@ -30,13 +30,13 @@ QuantizedTensor coded_tensor(const TensorFormat& format, const std::vector<std::
   const bool per_tensor = layout.scales.group == kWholeTensor;
   require(f.cls == FormatClass::kInteger && (per_tensor || layout.scales.group == kWholeRow),
           f.name + ": expected an integer format with a scale per tensor or per channel");
-  require(codes.size() == at(rows * k), "expected " + std::to_string(rows * k) + " codes, got " +
-                                            std::to_string(codes.size()));
+  require(codes.size() == at(rows * k),
+          "expected " + std::to_string(rows * k) + " codes, got " + std::to_string(codes.size()));
   const std::int64_t groups = per_tensor ? 1 : rows;
   for (const std::size_t count : {scales.size(), zero_points.size()})
-    require(count == 1 || count == at(groups),
-            "expected 1 or " + std::to_string(groups) + " scales and zero-points, got " +
-                std::to_string(count));
+    require(count == 1 || count == at(groups), "expected 1 or " + std::to_string(groups) +
+                                                   " scales and zero-points, got " +
+                                                   std::to_string(count));
 
   const RegionBytes fields = tensor_bytes(layout, rows, k);
   std::vector<std::uint8_t> bytes(at(fields.total()));
@@ -57,8 +57,8 @@ QuantizedTensor coded_tensor(const TensorFormat& format, const std::vector<std::
              encode_scale(layout.scale_format, of_row(scales, g)));
     const std::int32_t zero = of_row(zero_points, g);
     if (zero_bits == 0) {
-      require(zero == 0, f.name + ": a symmetric format has no zero-point, got " +
-                             std::to_string(zero));
+      require(zero == 0,
+              f.name + ": a symmetric format has no zero-point, got " + std::to_string(zero));
       continue;
     }
     const std::uint32_t stored = encode_zero_point(layout, zero);

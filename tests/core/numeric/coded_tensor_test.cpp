@@ -26,8 +26,8 @@ std::vector<float> decoded(const QuantizedTensor& tensor) {
 }  // namespace
 
 TEST_CASE("coded tensor: value = scale * (code - zero-point), codes as given") {
-  const QuantizedTensor bytes = coded_tensor(format_of("uint8", false, false),
-                                             {0, 1, 128, 255, 7, 8}, 2, 3, {0.5f}, {128});
+  const QuantizedTensor bytes =
+      coded_tensor(format_of("uint8", false, false), {0, 1, 128, 255, 7, 8}, 2, 3, {0.5f}, {128});
   CHECK(decoded(bytes) == std::vector<float>{-64, -63.5, 0, 63.5, -60.5, -60});
   std::int16_t codes[3];
   bytes.codes(1, 0, 3, codes);
@@ -52,9 +52,8 @@ TEST_CASE("coded tensor: what does not fit is refused") {
                        Error);
   CHECK_THROWS_WITH_AS(coded_tensor(int8, {1}, 1, 1, {1.0f}, {2}),
                        "int8: a symmetric format has no zero-point, got 2", Error);
-  CHECK_THROWS_WITH_AS(
-      coded_tensor(format_of("uint8", false, false), {1}, 1, 1, {1.0f}, {256}),
-      "uint8 does not hold the zero-point 256", Error);
+  CHECK_THROWS_WITH_AS(coded_tensor(format_of("uint8", false, false), {1}, 1, 1, {1.0f}, {256}),
+                       "uint8 does not hold the zero-point 256", Error);
   CHECK_THROWS_WITH_AS(coded_tensor(int8, {1, 2}, 1, 3, {1.0f}, {0}), "expected 3 codes, got 2",
                        Error);
   CHECK_THROWS_WITH_AS(coded_tensor(int8, {1, 2}, 1, 2, {1.0f, 2.0f}, {0}),

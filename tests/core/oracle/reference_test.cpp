@@ -194,8 +194,7 @@ TEST_CASE("references: layers with MACs are what the oracle says of single outpu
     const QuantizedTensor stored_w = QuantizedTensor::quantize(fp32, w.data(), rows, e.k);
     Oracle oracle(op, find_mac_type("fp32"), stored_x, stored_w, x, w, {e.k}, false);
     oracle.set_stage({{}, bias, bias, -0.5, 0.75});
-    const std::vector<double> got =
-        mac_reference(op, widened(x), w, {widened(bias), -0.5, 0.75});
+    const std::vector<double> got = mac_reference(op, widened(x), w, {widened(bias), -0.5, 0.75});
     CHECK(mac_reference(op, widened(x), widened(w), {widened(bias), -0.5, 0.75}) == got);
     REQUIRE(static_cast<std::int64_t>(got.size()) == oracle.outputs());
     for (std::int64_t i = 0; i < oracle.outputs(); ++i) {
