@@ -270,7 +270,7 @@ TEST_CASE("network run: other programs' files, and what is refused") {
   refused("--set network.parameters.contxt=24",
           "--set network.parameters.contxt: parameters.contxt: unknown parameter: no expression of "
           "the network uses it, did you mean \"context\"?");
-  refused("--network resnet18.yaml --set phase= --set network.parameters.bach=2",
+  refused("--network resnet18.yaml --set network.parameters.bach=2",
           "did you mean \"batch\"?");
   refused("--set overlap=layer", "did you mean \"layers\"?");
   refused("--set phase=decod", "did you mean \"decode\"?");
