@@ -86,6 +86,16 @@ std::string without_indices(const std::string& name) {
   return text;
 }
 
+/// Errors say whose they are.
+template <class F>
+auto naming(const NetworkLayer& layer, const F& f) {
+  try {
+    return f();
+  } catch (const Error& e) {
+    throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
+  }
+}
+
 bool moves_nothing(const NetworkLayer& layer) {
   const auto* op = std::get_if<VectorOp>(&layer.op);
   return op != nullptr && vector_row(op->kind).moves_nothing;
@@ -118,15 +128,12 @@ const LayerProgram& NetworkRunner::prepared(const Step& step) {
   const auto found = programs_.find(step.key);
   if (found != programs_.end()) return found->second;
   const NetworkLayer& layer = *step.layer;
-  try {
-    if (const auto* op = std::get_if<VectorOp>(&layer.op))
-      return programs_[step.key] =
-                 runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
-    return programs_[step.key] = runner_.prepare(
-               mac_layer(layer), layer_precision(layer, run_.precision), run_.mapping);
-  } catch (const Error& e) {
-    throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
-  }
+  return programs_[step.key] = naming(layer, [&] {
+           if (const auto* op = std::get_if<VectorOp>(&layer.op))
+             return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
+           return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
+                                  run_.mapping);
+         });
 }
 
 LayerResult NetworkRunner::simulate_anew(const Step& step, const Step* next,
@@ -136,10 +143,12 @@ LayerResult NetworkRunner::simulate_anew(const Step& step, const Step* next,
   overlap.ahead = ahead;
   if (next != nullptr) overlap.next = &prepared(*next);
   const LayerProgram& program = prepared(step);
-  if (const auto* op = std::get_if<VectorOp>(&layer.op))
-    return runner_.run(layer.name, *op, program, overlap);
-  return runner_.run(mac_layer(layer), layer_precision(layer, run_.precision), program, nullptr,
-                     overlap);
+  return naming(layer, [&] {
+    if (const auto* op = std::get_if<VectorOp>(&layer.op))
+      return runner_.run(layer.name, *op, program, overlap);
+    return runner_.run(mac_layer(layer), layer_precision(layer, run_.precision), program, nullptr,
+                       overlap);
+  });
 }
 
 NetworkRunner::Known NetworkRunner::simulate(const Step& step, const Step* next,

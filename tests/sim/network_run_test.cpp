@@ -272,6 +272,8 @@ TEST_CASE("network run: other programs' files, and what is refused") {
     CHECK(outcome.text.find(message) != std::string::npos);
   };
   refused("--network nowhere.onnx", "nowhere.onnx");
+  std::ofstream(directory.at("machine.cfg")) << "[general]\n";
+  refused("--network machine.cfg", "machine.cfg: a machine, not a network");
   refused("--values on", "values: expected off for a network, got on");
   refused("--set layer.gemm.m=3", "expected one of layer, network, passes, got layer, network");
   refused("--set generate.every=4", "every: expected an odd number, got 4");
