@@ -46,6 +46,8 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   WeightsAhead finish_ahead(Cycles end);
 
  private:
+  static constexpr std::size_t kInputStream = 0, kWeightStream = 1, kStoreStream = 2,
+                               kAheadStream = 3;
   struct Transfer {
     BurstCursor bursts;
     Tensor tensor = Tensor::kInputs;

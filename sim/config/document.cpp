@@ -196,7 +196,8 @@ void join_base(Node& map, const std::string& folder, Problems& problems) {
   }
 }
 
-void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases) {
+bool resolve_aliases(Node& root, const std::vector<PathAlias>& aliases) {
+  bool resolved = false;
   for (const PathAlias& alias : aliases) {
     Node* parent = root.find(alias.parent);
     if (parent == nullptr || parent->kind != Node::Kind::kMap) continue;
@@ -221,7 +222,9 @@ void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases) {
     auto& entries = parent->entries;
     entries.erase(std::remove_if(entries.begin(), entries.end(), has_key), entries.end());
     entries.push_back(std::move(entry));
+    resolved = true;
   }
+  return resolved;
 }
 
 void apply_override(Node& root, const Override& override, const std::vector<PathAlias>& aliases,

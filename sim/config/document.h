@@ -65,8 +65,9 @@ void apply_override(Node& root, const Override& override, const std::vector<Path
 /// Removes the rivals of a root's key that an override has replaced as a whole.
 void remove_rivals(Node& root, const Override& override, const std::vector<std::string>& rivals);
 
-/// Moves the values of aliases to their targets and puts default files where nothing stands.
-void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases);
+/// Moves the values of aliases to their targets and puts default files where nothing stands; whether
+/// there was any.
+bool resolve_aliases(Node& root, const std::vector<PathAlias>& aliases);
 
 /// The visitor that splices files and expands shorthands below one map.
 class Preparer {
@@ -148,6 +149,8 @@ void apply_overrides(Node& root, const std::vector<Override>& overrides, Problem
     remove_rivals(root, override, rival_keys<T>());
     T value{};
     prepare(root, value, problems);
+    // A part that was replaced as a whole may lack what has a default.
+    if (resolve_aliases(root, path_aliases<T>())) prepare(root, value, problems);
   }
 }
 

@@ -30,7 +30,7 @@ json::object kind_json(const KindTotals& k) {
           {"dram_bytes", k.moved_bytes},
           {"macs", k.macs},
           {"utilization", k.slots > 0 ? static_cast<double>(k.macs) / k.slots : 0.0},
-          {"bound", bound_name(k.stalls)},
+          {"bound", bound_name(k.stalls, k.memory_s, k.time_s)},
           {"stalls", stalls_json(k.stalls)}};
 }
 
@@ -58,7 +58,7 @@ json::object pass_json(const NetworkResult& network, const PassResult& p) {
           {"joules_per_" + cost.unit, cost.joules},
           {"bytes_per_" + cost.unit, cost.bytes},
           {"limit_" + cost.unit + "s_per_s", cost.limit_per_s},
-          {"bound", bound_name(p.stalls)},
+          {"bound", bound_name(p.stalls, p.memory_s, p.time_s)},
           {"stalls", stalls_json(p.stalls)}};
 }
 
@@ -87,6 +87,7 @@ void add(const PassResult& pass, PassResult& sum) {
   sum.images += pass.images * n;
   sum.cycles += pass.cycles * n;
   sum.time_s += pass.time_s * static_cast<double>(n);
+  sum.memory_s += pass.memory_s * static_cast<double>(n);
   sum.energy_pj += pass.energy_pj * static_cast<double>(n);
   sum.moved_bytes += pass.moved_bytes * n;
   sum.ahead_bytes += pass.ahead_bytes * n;
@@ -117,6 +118,7 @@ std::vector<KindTotals> kind_totals(const NetworkResult& network) {
     found->macs += r.outcome.counts.macs * n;
     found->moved_bytes += r.moved_bytes() * n;
     found->time_s += r.time_s * times;
+    found->memory_s += memory_seconds(r) * times;
     found->energy_pj += r.energy.total.value * times;
     found->slots += r.time_s * times * (r.op.empty() ? r.peak_macs_per_s : peak);
     for (std::size_t i = 0; i < kCauses; ++i)

@@ -35,6 +35,8 @@ std::string pass_text(const NetworkResult& network, const PassResult& pass) {
   text += fmt::format("\n{:13}the DRAM's peak allows {:.4g} {}s/s for so many bytes: {} of it", "",
                       c.limit_per_s, c.unit, percent(c.per_s / c.limit_per_s));
   text += fmt::format("\n{:13}cycles by {}", "", stalls_text(pass.stalls));
+  text += fmt::format("; the DRAM had requests in {} of the time",
+                      percent(pass.memory_s / pass.time_s));
   if (pass.ahead_bytes > 0)
     text += fmt::format("\n{:13}{} of weights per {} fetched while the layer ahead ran", "",
                         bytes_text(pass.ahead_bytes / static_cast<std::int64_t>(c.count)), c.unit);
@@ -52,11 +54,12 @@ std::string kinds_table(const NetworkResult& network) {
   std::int64_t cycles = 0;
   for (const KindTotals& k : kinds) cycles += k.cycles;
   for (const KindTotals& k : kinds)
-    out += fmt::format(
-        "{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", k.name, with_commas(k.cycles),
-        percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
-        joules_text(k.energy_pj), bytes_text(k.moved_bytes),
-        percent(k.slots > 0 ? static_cast<double>(k.macs) / k.slots : 0), bound_name(k.stalls));
+    out +=
+        fmt::format("{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", k.name, with_commas(k.cycles),
+                    percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
+                    joules_text(k.energy_pj), bytes_text(k.moved_bytes),
+                    percent(k.slots > 0 ? static_cast<double>(k.macs) / k.slots : 0),
+                    bound_name(k.stalls, k.memory_s, k.time_s));
   return out;
 }
 
@@ -123,7 +126,8 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   line("slowest", "");
   for (const LayerResult* layer : largest_layers(network, kTop, layer_cycles))
     out += fmt::format("  {:<34} {:>5} x {:>14} cycles, {} bound\n", layer->name, layer->repeat,
-                       with_commas(layer->outcome.cycles.value), bound_name(layer->outcome.stalls));
+                       with_commas(layer->outcome.cycles.value),
+                       bound_name(layer->outcome.stalls, memory_seconds(*layer), layer->time_s));
   return out;
 }
 

@@ -260,7 +260,7 @@ json::object layer_json(const LayerResult& r) {
     out["op"] = r.op;
     out["shape"] = {{"rows", r.extents.m}, {"cols", r.extents.n}};
   }
-  out["bound"] = bound_name(r.outcome.stalls);
+  out["bound"] = bound_name(r.outcome.stalls, memory_seconds(r), r.time_s);
   for (const auto& [key, value] : totals_json(t)) out[key] = value;
   add_dram_details(r.outcome.dram, out["dram"].as_object());
   out["counts"] = to_json(r.counts);
@@ -314,10 +314,10 @@ std::string layers_csv(const std::vector<LayerResult>& layers) {
     out += fmt::format(
         "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", r.name, r.kind, r.repeat,
         r.extents.groups, r.extents.m, r.extents.n, r.extents.k, r.op.empty() ? r.mac : r.op,
-        bound_name(r.outcome.stalls), r.outcome.cycles.value, r.compute_cycles, r.time_s,
-        r.outcome.counts.macs, slots > 0 ? static_cast<double>(r.outcome.counts.macs) / slots : 0.0,
-        all.read_bytes, all.write_bytes, all.padding(r.outcome.traffic.burst_bytes),
-        r.energy.total.value,
+        bound_name(r.outcome.stalls, memory_seconds(r), r.time_s), r.outcome.cycles.value,
+        r.compute_cycles, r.time_s, r.outcome.counts.macs,
+        slots > 0 ? static_cast<double>(r.outcome.counts.macs) / slots : 0.0, all.read_bytes,
+        all.write_bytes, all.padding(r.outcome.traffic.burst_bytes), r.energy.total.value,
         r.check && r.check->error.count > 0 && std::isfinite(r.check->error.sqnr_db)
             ? fmt::format("{}", r.check->error.sqnr_db)
             : "",

@@ -123,6 +123,17 @@ RunOptions without_values(RunOptions options) {
 
 }  // namespace
 
+double memory_seconds(const LayerResult& r) {
+  const DataBusCycles& bus = r.outcome.dram.bus;
+  const std::int64_t used = bus.busy + bus.refresh + bus.activate + bus.turnaround + bus.column;
+  if (used > 0) return r.time_s * static_cast<double>(used) / static_cast<double>(used + bus.idle);
+  return r.peak_bytes_per_s > 0 ? static_cast<double>(r.moved_bytes()) / r.peak_bytes_per_s : 0;
+}
+
+const char* bound_name(const StallBreakdown& stalls, double memory_s, double time_s) {
+  return memory_s >= 0.9 * time_s ? "dram" : bound_name(stalls);
+}
+
 NetworkRunner::NetworkRunner(const RunConfig& run, bool share_equal)
     : run_(run),
       share_equal_(share_equal),
@@ -149,10 +160,12 @@ LayerResult NetworkRunner::simulate_anew(const Step& step, const Step* next,
   overlap.ahead = ahead;
   if (next != nullptr) overlap.next = &prepared(*next);
   const LayerProgram& program = prepared(step);
-  if (const auto* op = std::get_if<VectorOp>(&layer.op))
-    return runner_.run(layer.name, *op, program, overlap);
-  return runner_.run(mac_layer(layer), layer_precision(layer, run_.precision), program, nullptr,
-                     overlap, given);
+  return with_name(layer, [&] {
+    if (const auto* op = std::get_if<VectorOp>(&layer.op))
+      return runner_.run(layer.name, *op, program, overlap);
+    return runner_.run(mac_layer(layer), layer_precision(layer, run_.precision), program, nullptr,
+                       overlap, given);
+  });
 }
 
 NetworkRunner::Known NetworkRunner::simulate(const Step& step, const Step* next,
@@ -264,6 +277,7 @@ void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int6
   const LayerResult& r = *known.result;
   pass.cycles += r.outcome.cycles.value * count;
   pass.time_s += r.time_s * static_cast<double>(count);
+  pass.memory_s += memory_seconds(r) * static_cast<double>(count);
   pass.energy_pj += r.energy.total.value * static_cast<double>(count);
   pass.moved_bytes += r.moved_bytes() * count;
   pass.ahead_bytes += r.outcome.handed_on * r.outcome.traffic.burst_bytes * count;

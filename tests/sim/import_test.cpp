@@ -75,6 +75,9 @@ TEST_CASE("import: SCALE-Sim GEMMs") {
 }
 
 TEST_CASE("import: faults in SCALE-Sim files name the line") {
+  std::string many = "header\n";
+  for (int i = 0; i < (1 << 16) + 1; ++i) many += "a,1,1,1\n";
+  CHECK(message_of("t.csv", many) == "t.csv:65538: more than 65536 layers");
   CHECK(message_of("t.csv", "header\n") == "t.csv: no layers");
   CHECK(message_of("t.csv", "header\na,1,2\n") ==
         "t.csv:2: expected name, M, N, K or name and 7 sizes of a convolution, got 3 cells");
@@ -167,6 +170,15 @@ TEST_CASE("import: quantization_config becomes formats") {
 }
 
 TEST_CASE("import: faults in config.json") {
+  const auto with_heads = [](int heads, int key_heads) {
+    return "{\"model_type\":\"llama\",\"hidden_size\":96,\"num_hidden_layers\":1,"
+           "\"intermediate_size\":8,\"vocab_size\":9,\"num_attention_heads\":" +
+           std::to_string(heads) + ",\"num_key_value_heads\":" + std::to_string(key_heads) + "}";
+  };
+  CHECK(message_of("config.json", with_heads(7, 7)) ==
+        "config.json: 7 heads do not divide the hidden size of 96");
+  CHECK(message_of("config.json", with_heads(8, 3)) ==
+        "config.json: 8 heads do not share 3 key heads evenly");
   CHECK(message_of("config.json", "{").find("config.json: ") == 0);
   CHECK(message_of("config.json", R"({"model_type":"lama"})").find("did you mean \"llama\"?") !=
         std::string::npos);

@@ -246,6 +246,15 @@ TEST_CASE("network run: a GGUF of mixed types moves every tensor's bytes as they
   }
 }
 
+TEST_CASE("network run: scales and biases in a buffer without halves wait for their tile") {
+  // 64 channels of 4-byte biases and scales fill 512 B: the next tile's come when these are read.
+  const json::value r =
+      run("--network mlperf-tiny-ic.yaml --set accelerator.buffers.scale.double_buffered=false "
+          "--set 'accelerator.buffers.scale.capacity=512 B'");
+  CHECK(integer(r.at("sram").at("scale").at("peak_bytes")) <= 512);
+  CHECK(integer(r.at("macs")) == 12501632);  // workloads.md
+}
+
 TEST_CASE("network run: other programs' files, and what is refused") {
   const TemporaryDirectory directory;
   std::ofstream(directory.at("run.yaml")) << kRun;
@@ -263,14 +272,15 @@ TEST_CASE("network run: other programs' files, and what is refused") {
     CHECK(outcome.text.find(message) != std::string::npos);
   };
   refused("--network nowhere.onnx", "nowhere.onnx");
+  std::ofstream(directory.at("machine.cfg")) << "[general]\n";
+  refused("--network machine.cfg", "machine.cfg: a machine, not a network");
   refused("--set layer.gemm.m=3", "expected one of layer, network, passes, got layer, network");
   refused("--set generate.every=4", "every: expected an odd number, got 4");
   refused("--network resnet18.yaml --set generate.prompt=4", "the network has no phases");
   refused("--set network.parameters.contxt=24",
           "--set network.parameters.contxt: parameters.contxt: unknown parameter: no expression of "
           "the network uses it, did you mean \"context\"?");
-  refused("--network resnet18.yaml --set phase= --set network.parameters.bach=2",
-          "did you mean \"batch\"?");
+  refused("--network resnet18.yaml --set network.parameters.bach=2", "did you mean \"batch\"?");
   refused("--set overlap=layer", "did you mean \"layers\"?");
   refused("--set phase=decod", "did you mean \"decode\"?");
   refused("--vcd x.vcd", "of a run with one layer");

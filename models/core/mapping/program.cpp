@@ -60,6 +60,12 @@ class Builder {
   bool on_chip() const { return p_.activations == ActivationMemory::kOnChip; }
   std::int64_t input_k_tiles() const { return t_.input_full_k ? 1 : trips_.k; }
   std::int64_t slots(const BufferConfig& buffer) const { return buffer.double_buffered ? 2 : 1; }
+  /// Tiles of weights at once: scales and biases come with them, into a buffer of their own.
+  std::int64_t weight_slots() const {
+    const BuffersConfig& b = p_.machine.buffers;
+    const bool beside = p_.bias_bits() > 0 || map_.biases > map_.scales;
+    return beside ? std::min(slots(b.weight), slots(b.scale)) : slots(b.weight);
+  }
 
   const MappingProblem& p_;
   const Tiling& t_;
@@ -253,12 +259,12 @@ void Builder::load_inputs(const Tile& tile, std::int64_t index) {
 void Builder::load_weights(const Tile& tile, std::int64_t index, std::int64_t scale_id) {
   const StorageLayout& layout = p_.path.weights.layout;
   const auto fill = static_cast<std::int64_t>(weight_last_use_.size());
-  const std::int64_t reused = fill - slots(p_.machine.buffers.weight);
+  const std::int64_t reused = fill - weight_slots();
   LoadOp op;
   if (reused >= 0)
     op.releases_needed = weight_last_use_[static_cast<std::size_t>(reused)] + 1;
   else if (!p_.layer.activations_only)
-    op.slot_ahead = fill;
+    op.slot_ahead = fill + slots(p_.machine.buffers.weight) - weight_slots();
   const std::int64_t rows = weight_rows(tile);
   const RegionBytes bytes = region_bytes(layout, rows, tile.k());
   if (side_bytes(layout, bytes) > 0 && scale_id != scale_tile_) {
