@@ -26,6 +26,11 @@ class Grid : public PeGrid {
             (kind + "_pe_" + std::to_string(r) + "_" + std::to_string(c)).c_str()));
   }
 
+  ~Grid() override {
+    while (!pes_.empty()) pes_.pop_back();
+  }
+  void free_first() override { pes_.front().reset(); }
+
   void enter_row(const FoldInFlight& fold, std::int64_t row) override { row_now_ = {&fold, row}; }
   void enter_step(const FoldInFlight& fold, std::int64_t step) override {
     step_now_ = {&fold, step};

@@ -1,6 +1,7 @@
 #include "sim/run/layer_runner.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/dram/actions.h"
 #include "core/error.h"
@@ -36,6 +37,26 @@ void check_conservation(const LayerResult& r, const Program& program) {
   const std::int64_t bytes = o.dram.read_bytes + o.dram.write_bytes;
   require_conserved(bytes == r.moved_bytes(),
                     fmt::format("the DRAM moved {} B, the DMA {} B", bytes, r.moved_bytes()));
+}
+
+/// Refuses values that the machine's memory cannot hold, before the system kills the process.
+void require_memory(const MappingProblem& p, Verify verify) {
+  // Measured: operands are kept as stored, as the array takes them and, on their way, as floats;
+  // of a checked output there is the oracle's side too.
+  constexpr double kOperandBytes = 10, kOutputBytes = 16, kCheckedBytes = 48;
+  const GemmExtents& e = p.layer.extents;
+  const double bytes =
+      kOperandBytes * static_cast<double>(p.layer.input_elements() + p.layer.weight_rows() * e.k) +
+      kOutputBytes * static_cast<double>(p.layer.output_elements()) +
+      kCheckedBytes * static_cast<double>(checked_outputs(p, verify));
+  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  if (bytes > memory)
+    throw input_error(
+        fmt::format("values: the layer's numbers take about {:.3g} GB, this computer has {:.3g} "
+                    "GB; use values: "
+                    "off",
+                    bytes * 1e-9, memory * 1e-9));
 }
 
 /// Every chunk together must be the operator.
@@ -79,7 +100,7 @@ LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dra
 }
 
 LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
-                             const MappingPins& pins, Trace* trace) {
+                             const MappingPins& pins, Trace* trace, const ProgressSink& sink) {
   const MappingProblem problem =
       make_problem(machine_, memory_, layer.op, precision, pins, layer.stage);
   LayerResult result;
@@ -90,11 +111,14 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   result.mapping = map_layer(problem, pins);
   const Program program = make_program(problem, result.mapping.tiling);
 
+  const LayerProgress progress(sink, problem, result.mapping.estimate, options_);
   std::unique_ptr<LayerCheck> check;
+  if (options_.values) require_memory(problem, options_.verify);
   if (options_.values)
     check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer,
-                                         precision.requantize, options_);
-  result.outcome = accelerator_->run(problem, program, check ? &check->values() : nullptr, trace);
+                                         precision.requantize, options_, progress);
+  result.outcome = accelerator_->run(problem, program, check ? &check->values() : nullptr, trace,
+                                     [&](std::int64_t macs) { progress.machine(macs); });
   if (check) {
     result.check = check->finish();
     result.input_origin = check->operands().input_origin;

@@ -5,6 +5,7 @@
 
 #include "core/mapping/vector_program.h"
 #include "sim/config/run_config.h"
+#include "sim/run/layer_progress.h"
 #include "sim/run/layer_result.h"
 
 namespace bitjoule {
@@ -22,7 +23,7 @@ class LayerRunner {
               const RunOptions& options);
 
   LayerResult run(const Layer& layer, const Precision& precision, const MappingPins& pins,
-                  Trace* trace = nullptr);
+                  Trace* trace = nullptr, const ProgressSink& sink = {});
 
   /// Without values. Operators that move nothing take no cycles.
   LayerResult run(const std::string& name, const VectorOp& op, const VectorFormats& formats,

@@ -15,10 +15,7 @@ namespace {
 constexpr std::int64_t kSampledMacs = std::int64_t{1} << 27;
 
 std::vector<std::int64_t> indices_to_check(const MappingProblem& p, Verify verify) {
-  const std::int64_t outputs = p.layer.output_elements(), k = p.layer.extents.k;
-  std::int64_t count = outputs;
-  if (verify == Verify::kSample) count = std::clamp<std::int64_t>(kSampledMacs / k, 1, outputs);
-  if (verify == Verify::kOff) count = 0;
+  const std::int64_t outputs = p.layer.output_elements(), count = checked_outputs(p, verify);
   // Evenly spread, so that every part of every tile has its share; both corners among them.
   std::vector<std::int64_t> indices;
   indices.reserve(static_cast<std::size_t>(count));
@@ -50,6 +47,14 @@ bool same_bits(float a, float b) {
 
 }  // namespace
 
+std::int64_t checked_outputs(const MappingProblem& p, Verify verify) {
+  const std::int64_t outputs = p.layer.output_elements();
+  if (verify == Verify::kOff) return 0;
+  return verify == Verify::kSample
+             ? std::clamp<std::int64_t>(kSampledMacs / p.layer.extents.k, 1, outputs)
+             : outputs;
+}
+
 std::vector<std::int64_t> partial_sum_ends(const MappingProblem& p, const Tiling& t) {
   std::vector<std::int64_t> ends;
   const std::int64_t k = p.layer.extents.k;
@@ -61,7 +66,7 @@ std::vector<std::int64_t> partial_sum_ends(const MappingProblem& p, const Tiling
 }
 
 LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const Layer& layer,
-                       Requantize mode, const RunOptions& options)
+                       Requantize mode, const RunOptions& options, const LayerProgress& progress)
     : problem_(problem),
       mode_(mode),
       output_shape_(output_shape(layer.op)),
@@ -78,6 +83,7 @@ LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, cons
   double largest = 0;
   for (std::int64_t index : checked_) {
     expected_.push_back(oracle.at(index));
+    progress.oracle(static_cast<std::int64_t>(expected_.size()) * problem.layer.extents.k);
     largest = std::max(largest, std::abs(expected_.back().reference));
   }
   if (integer_output()) {

@@ -6,6 +6,7 @@
 #include "core/exec/layer_values.h"
 #include "core/oracle/oracle.h"
 #include "sim/config/run_config.h"
+#include "sim/run/layer_progress.h"
 #include "sim/run/layer_result.h"
 #include "sim/run/operands.h"
 
@@ -14,12 +15,15 @@ namespace bitjoule {
 /// Ends of the partial sums along k that the array forms under a tiling, ascending to k.
 std::vector<std::int64_t> partial_sum_ends(const MappingProblem& problem, const Tiling& tiling);
 
+/// Outputs that are compared with the oracle.
+std::int64_t checked_outputs(const MappingProblem& problem, Verify verify);
+
 class LayerCheck {
  public:
   /// Makes the operands; an integer output gets the scale that its largest
   /// reference value needs (of the outputs that are checked).
   LayerCheck(const MappingProblem& problem, const Tiling& tiling, const Layer& layer,
-             Requantize mode, const RunOptions& options);
+             Requantize mode, const RunOptions& options, const LayerProgress& progress = {});
 
   LayerValues& values() { return *values_; }
   const Operands& operands() const { return operands_; }
