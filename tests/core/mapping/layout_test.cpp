@@ -114,7 +114,7 @@ TEST_CASE("layout: what lies between the strides of a 1 x 1 window is not fetche
     REQUIRE(program.input_loads.size() == 1);
     CHECK(bursts_of(program.input_loads[0].region, kBurst) * kBurst ==
           mapping.estimate.input_bytes);
-    CHECK(tile_footprint(p, mapping.tiling).input.value * 8 == program.input_loads[0].sram_bits);
+    CHECK(tile_footprint(p, mapping.tiling).input.value * 8 >= program.input_loads[0].sram_bits);
     return program.input_loads[0].region.bytes();
   };
   CHECK(fetched(DramLayout::kRowMajor) == 9 * 64);  // rows and columns 0, 2 and 4
