@@ -133,6 +133,8 @@ const std::vector<ListRow>& lists() {
       {"requantize", "precision.requantize", names_of<Requantize>},
       {"loop_orders", "mapping.order", names_of<LoopOrder>},
       {"layouts", "mapping.weight_layout, mapping.activation_layout", names_of<DramLayout>},
+      {"activation_memories", "mapping.activations", names_of<ActivationMemory>},
+      {"overlaps_of_layers", "overlap", names_of<LayerOverlapMode>},
       {"mapping_objectives", "mapping.objective", names_of<MappingObjective>},
       {"fidelities", "fidelity", names_of<Fidelity>},
       {"vector_ops", "vector.op of network files: what it computes, and its passes", vector_ops},

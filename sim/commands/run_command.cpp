@@ -95,9 +95,9 @@ LayerResult simulate(const RunArguments& a, const RunConfig& run, Trace& trace) 
   const bool is_traced = !a.vcd.empty() || !a.timeline.empty();
   ProgressLine line(a.quiet);
   LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
+  runner.report_to([&](double share, const std::string& what) { line.show(share, what); });
   return naming(a.file, [&] {
-    return runner.run(run.layer, run.precision, run.mapping, is_traced ? &trace : nullptr,
-                      [&](double share, const std::string& what) { line.show(share, what); });
+    return runner.run(run.layer, run.precision, run.mapping, is_traced ? &trace : nullptr);
   });
 }
 

@@ -15,6 +15,14 @@ const std::vector<EnumRow<Fidelity>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<LayerOverlapMode>>& enum_rows() {
+  static const std::vector<EnumRow<LayerOverlapMode>> kRows = {
+      {LayerOverlapMode::kNone, "none", "at the end of a layer the machine drains"},
+      {LayerOverlapMode::kLayers, "layers", "weights of the next layer are fetched meanwhile"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<Verify>>& enum_rows() {
   static const std::vector<EnumRow<Verify>> kRows = {
       {Verify::kFull, "full", "every output"},
@@ -29,14 +37,15 @@ EnergyTable read_energy_table(const std::string& name, const std::vector<Overrid
 
 namespace {
 
-std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Generation>& generation) {
+/// `options`: where layers overlap, their order counts and repetitions are layers of their own.
+std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Generation>& generation,
+                                    NetworkOptions options) {
   if (!generation) {
-    Network network = build_network(file);
+    Network network = build_network(file, options);
     return {{network.phase, 0, 1, std::move(network)}};
   }
   std::vector<NetworkPhase> phases;
   file.phase = "prefill";
-  NetworkOptions options;
   options.parameters = {{"batch", generation->batch}, {"prompt", generation->prompt}};
   phases.push_back({"prefill", 0, 1, build_network(file, options)});
   file.phase = "decode";
@@ -61,11 +70,15 @@ RunConfig to_run(const RunFile& file) {
     run.options.values = file.values.value_or(true);
   } else {
     run.options.values = false;
+    run.overlap = file.overlap;
+    NetworkOptions options;
+    options.unroll = file.overlap == LayerOverlapMode::kLayers;
     if (const auto* network = std::get_if<NetworkFile>(&file.workload))
-      run.phases = phases_of(*network, file.generation);
+      run.phases = phases_of(*network, file.generation, options);
     else
       for (const PassFile& pass : std::get<std::vector<PassFile>>(file.workload))
-        run.phases.push_back({pass.phase, pass.context, pass.weight, build_network(pass.network)});
+        run.phases.push_back(
+            {pass.phase, pass.context, pass.weight, build_network(pass.network, options)});
   }
   if (run.name.empty())
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
@@ -119,6 +132,7 @@ boost::json::value to_json(const RunConfig& run) {
   file.dram = run.dram;
   file.energy = run.energy;
   file.workload = run.layer;
+  file.overlap = run.overlap;
   file.precision = run.precision;
   file.options = run.options;
   file.mapping = run.mapping;

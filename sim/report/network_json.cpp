@@ -48,6 +48,7 @@ json::object pass_json(const NetworkResult& network, const PassResult& p) {
           {"time_s", p.time_s},
           {"energy_pj", p.energy_pj},
           {"dram_bytes", p.moved_bytes},
+          {"ahead_bytes", p.ahead_bytes},
           {"kv_read_bytes", p.kv_read_bytes},
           {"kv_written_bytes", p.kv_written_bytes},
           {cost.unit + "s", cost.count},
@@ -69,6 +70,7 @@ void add(const PassResult& pass, PassResult& sum) {
   sum.time_s += pass.time_s * static_cast<double>(n);
   sum.energy_pj += pass.energy_pj * static_cast<double>(n);
   sum.moved_bytes += pass.moved_bytes * n;
+  sum.ahead_bytes += pass.ahead_bytes * n;
   sum.kv_read_bytes += pass.kv_read_bytes * n;
   sum.kv_written_bytes += pass.kv_written_bytes * n;
   for (std::size_t i = 0; i < kCauses; ++i) sum.stalls.cycles[i] += pass.stalls.cycles[i] * n;

@@ -33,6 +33,9 @@ std::string pass_text(const NetworkResult& network, const PassResult& pass) {
   text += fmt::format("\n{:13}the DRAM's peak allows {:.4g} {}s/s for so many bytes: {} of it", "",
                       c.limit_per_s, c.unit, percent(c.per_s / c.limit_per_s));
   text += fmt::format("\n{:13}cycles by {}", "", stalls_text(pass.stalls));
+  if (pass.ahead_bytes > 0)
+    text += fmt::format("\n{:13}{} of weights per {} fetched while the layer ahead ran", "",
+                        bytes_text(pass.ahead_bytes / static_cast<std::int64_t>(c.count)), c.unit);
   if (pass.kv_read_bytes + pass.kv_written_bytes > 0)
     text += fmt::format("\n{:13}KV cache: {} read, {} written per token", "",
                         bytes_text(pass.kv_read_bytes / pass.tokens),

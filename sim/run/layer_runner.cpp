@@ -35,8 +35,9 @@ void check_conservation(const LayerResult& r, const Program& program) {
                                   did.write_bytes, plan.read_bytes, plan.write_bytes));
   }
   const std::int64_t bytes = o.dram.read_bytes + o.dram.write_bytes;
-  require_conserved(bytes == r.moved_bytes(),
-                    fmt::format("the DRAM moved {} B, the DMA {} B", bytes, r.moved_bytes()));
+  const std::int64_t moved =
+      r.moved_bytes() + (o.ahead.all_bursts - o.handed_on) * o.traffic.burst_bytes;
+  require_conserved(bytes == moved, fmt::format("the DRAM moved {} B, the DMA {} B", bytes, moved));
 }
 
 /// Refuses values that the machine's memory cannot hold, before the system kills the process.
@@ -69,6 +70,16 @@ void check_vector_work(const VectorOp& op, const MachineCounts& counts) {
                                                        vector_row(op.kind).name));
 }
 
+LayerNeighbours neighbours_of(const LayerOverlap& overlap) {
+  LayerNeighbours neighbours;
+  neighbours.ahead = overlap.ahead;
+  if (overlap.next != nullptr) {
+    neighbours.next = &overlap.next->program;
+    neighbours.next_problem = &overlap.next->problem;
+  }
+  return neighbours;
+}
+
 const char* kind_of(const LayerOp& op) {
   static constexpr const char* kNames[] = {"conv", "linear", "matmul"};
   return kNames[op.index()];
@@ -87,6 +98,7 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
   p.memory = memory;
   p.weight_layout = pins.weight_layout;
   p.activation_layout = pins.activation_layout;
+  p.activations = pins.activations;
   check_layer_formats(p);
   return p;
 }
@@ -99,26 +111,50 @@ LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dra
   memory_ = accelerator_->memory();
 }
 
+LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision,
+                                  const MappingPins& pins) const {
+  LayerProgram p;
+  p.problem = make_problem(machine_, memory_, layer.op, precision, pins, layer.stage);
+  p.mapping = map_layer(p.problem, pins);
+  p.program = make_program(p.problem, p.mapping.tiling);
+  return p;
+}
+
+LayerProgram LayerRunner::prepare(const VectorOp& op, const VectorFormats& formats,
+                                  const MappingPins& pins) const {
+  LayerProgram p;
+  p.problem = make_vector_problem(machine_, memory_, formats);
+  p.problem.activations = pins.activations;
+  p.program = make_vector_program(p.problem, op);
+  return p;
+}
+
 LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
-                             const MappingPins& pins, Trace* trace, const ProgressSink& sink) {
-  const MappingProblem problem =
-      make_problem(machine_, memory_, layer.op, precision, pins, layer.stage);
+                             const MappingPins& pins, Trace* trace) {
+  return run(layer, precision, prepare(layer, precision, pins), trace);
+}
+
+LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
+                             const LayerProgram& prepared, Trace* trace,
+                             const LayerOverlap& overlap) {
+  const MappingProblem& problem = prepared.problem;
+  const Program& program = prepared.program;
   LayerResult result;
   result.name = layer.name;
   result.kind = kind_of(layer.op);
   result.extents = problem.layer.extents;
   result.mac = problem.path.mac.name;
-  result.mapping = map_layer(problem, pins);
-  const Program program = make_program(problem, result.mapping.tiling);
+  result.mapping = prepared.mapping;
 
-  const LayerProgress progress(sink, problem, result.mapping.estimate, options_);
+  const LayerProgress progress(progress_, problem, result.mapping.estimate, options_);
   std::unique_ptr<LayerCheck> check;
   if (options_.values) require_memory(problem, options_.verify);
   if (options_.values)
     check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer,
                                          precision.requantize, options_, progress);
-  result.outcome = accelerator_->run(problem, program, check ? &check->values() : nullptr, trace,
-                                     [&](std::int64_t macs) { progress.machine(macs); });
+  result.outcome =
+      accelerator_->run(problem, program, check ? &check->values() : nullptr, trace,
+                        neighbours_of(overlap), [&](std::int64_t macs) { progress.machine(macs); });
   if (check) {
     result.check = check->finish();
     result.input_origin = check->operands().input_origin;
@@ -136,9 +172,9 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
 }
 
 LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
-                             const VectorFormats& formats, Trace* trace) {
-  const MappingProblem problem = make_vector_problem(machine_, memory_, formats);
-  const Program program = make_vector_program(problem, op);
+                             const LayerProgram& prepared, const LayerOverlap& overlap) {
+  const MappingProblem& problem = prepared.problem;
+  const Program& program = prepared.program;
   LayerResult result;
   result.name = name;
   result.kind = "vector";
@@ -146,7 +182,7 @@ LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
   result.extents = {0, op.rows, op.cols, 0};
   result.outcome.traffic.burst_bytes = memory_.burst_bytes;
   if (!program.vectors.empty())
-    result.outcome = accelerator_->run(problem, program, nullptr, trace);
+    result.outcome = accelerator_->run(problem, program, nullptr, nullptr, neighbours_of(overlap));
   for (const VectorJob& job : program.vectors) result.compute_cycles += job.cycles.value;
   complete(problem, program, result);
   check_vector_work(op, result.outcome.counts);

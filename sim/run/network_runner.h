@@ -1,5 +1,6 @@
 // Runs a network layer by layer. At a layer's end the machine drains and the DRAM begins anew, so
 // that equal layers cost equal cycles: each is simulated once and counted as often as it runs.
+// Where layers overlap, equal means also: with as much of its weights fetched, before equal layers.
 #pragma once
 
 #include <functional>
@@ -21,6 +22,7 @@ struct PassResult {
   double time_s = 0;
   double energy_pj = 0;
   std::int64_t moved_bytes = 0;                          ///< through the DRAM, padding included
+  std::int64_t ahead_bytes = 0;                          ///< of these, while the layer ahead ran
   std::int64_t kv_read_bytes = 0, kv_written_bytes = 0;  ///< asked for
   StallBreakdown stalls;
 };
@@ -45,18 +47,33 @@ class NetworkRunner {
   NetworkResult run(const Progress& progress = {});
 
  private:
-  const LayerResult& simulate(const NetworkLayer& layer);
-  LayerResult simulate_anew(const NetworkLayer& layer);
+  /// A layer that takes cycles, and what its cost depends on but for its neighbours.
+  struct Step {
+    const NetworkLayer* layer = nullptr;
+    std::string key;
+  };
+  struct Known {
+    std::string key;
+    const LayerResult* result = nullptr;
+  };
+
+  Known simulate(const Step& step, const Step* next, const WeightsAhead& ahead);
+  LayerResult simulate_anew(const Step& step, const Step* next, const WeightsAhead& ahead);
+  const LayerProgram& prepared(const Step& step);
   PassResult run_pass(const NetworkPhase& phase, const Progress& progress);
-  void add_layer(const LayerResult& result, const NetworkLayer& layer, const NetworkPhase& phase);
+  void add(const Known& known, const NetworkLayer& layer, std::int64_t count, PassResult& pass);
+  void add_layer(const Known& known, const NetworkLayer& layer, std::int64_t count,
+                 const NetworkPhase& phase);
+  void name_rows();
 
   const RunConfig& run_;
   bool share_equal_;
   LayerRunner runner_;
   NetworkResult result_;
-  std::map<std::string, LayerResult> known_;  ///< by what the cost of a layer depends on
-  std::map<std::string, std::size_t> rows_;   ///< in result_.layers
-  double work_ = 0, done_ = 0;                ///< for the progress
+  std::map<std::string, LayerResult> known_;      ///< by what the cost of a layer depends on
+  std::map<std::string, LayerProgram> programs_;  ///< of this pass, by Step::key
+  std::map<std::string, std::size_t> rows_;       ///< in result_.layers
+  double work_ = 0, done_ = 0;                    ///< for the progress
 };
 
 }  // namespace bitjoule

@@ -142,15 +142,10 @@ CycleDramConfig large_dram() {
   return dram;
 }
 
-}  // namespace
-
-TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") {
-  use_femtosecond_resolution();
-  MESSAGE("seed ", seed());
-  Random r(seed());
+std::vector<test::MachinePair> random_pairs(Random& r, int count) {
   DramConfig dram;
   std::vector<test::MachinePair> pairs;
-  for (int i = 0; i < 120; ++i) {
+  for (int i = 0; i < count; ++i) {
     const AcceleratorConfig machine = random_machine(r);
     dram.model = IdealDramConfig{
         BytesPerSecond(r.one_of<std::int64_t>({400'000'000, 6'400'000'000, 1'000'000'000'000})),
@@ -160,6 +155,16 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
     const std::string name = "m" + std::to_string(i);
     pairs.emplace_back(name, machine, dram);
   }
+  return pairs;
+}
+
+}  // namespace
+
+TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") {
+  use_femtosecond_resolution();
+  MESSAGE("seed ", seed());
+  Random r(seed());
+  std::vector<test::MachinePair> pairs = random_pairs(r, 120);
   int ran = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i)
     for (int j = 0; j < 8; ++j) {
@@ -179,6 +184,28 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
     }
   MESSAGE(ran, " of ", pairs.size() * 8, " ran");
   CHECK(ran > 900);
+}
+
+TEST_CASE("fidelity: pe and fast agree where the weights of the next layer come meanwhile") {
+  use_femtosecond_resolution();
+  MESSAGE("seed ", seed());
+  Random r(seed() + 1);
+  std::vector<test::MachinePair> pairs = random_pairs(r, 80);
+  int with_weights_ahead = 0;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    CAPTURE(i);
+    const Precision precision = random_precision(r, true);
+    std::vector<Layer> layers;
+    for (int j = 0; j < 6; ++j) {
+      layers.push_back({"", random_layer(r)});
+      layers.back().stage.bias = !std::holds_alternative<Matmul>(layers.back().op) && r.coin();
+    }
+    MappingPins layouts;
+    layouts.weight_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
+    with_weights_ahead += pairs[i].run_overlapped(layers, precision, layouts) > 0 ? 1 : 0;
+  }
+  MESSAGE(with_weights_ahead, " of ", pairs.size(), " machines fetched weights ahead");
+  CHECK(with_weights_ahead > 60);
 }
 
 }  // namespace bitjoule

@@ -269,7 +269,8 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t) {
   const TripCounts trips = trip_counts(l, t);
   const std::int64_t burst = p.memory.burst_bytes;
   MappingEstimate e;
-  e.input_bytes = input_bytes(p, t, trips);
+  const bool from_dram = p.activations == ActivationMemory::kDram;
+  if (from_dram) e.input_bytes = input_bytes(p, t, trips);
   const RegionBytes whole = region_bytes(p.path.weights.layout, l.weight_rows(), l.extents.k);
   const std::int64_t repeats = repetitions(t, trips, false, true, true);
   e.weight_bytes = weight_bytes(p, t, trips, main_bytes(p.path.weights.layout, whole)) * repeats;
@@ -278,7 +279,7 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t) {
                   (per_row ? repetitions(t, trips, false, true, false) : repeats);
   e.scale_bytes += ceil_div(l.weight_rows() * p.bias_bits(), 8 * burst) * burst *
                    repetitions(t, trips, false, true, false);
-  e.output_bytes = output_bytes(p, t, trips);
+  if (from_dram) e.output_bytes = output_bytes(p, t, trips);
   e.array_cycles = array_cycles(p, t, trips);
   e.dram_cycles = static_cast<std::int64_t>(static_cast<double>(e.traffic()) / bytes_per_cycle(p)) +
                   1 + trips.total() * p.memory.row_cycles;

@@ -166,6 +166,19 @@ TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   return f;
 }
 
+void check_activation_memory(const MappingProblem& p, std::int64_t input_bytes,
+                             std::int64_t output_bytes) {
+  if (p.activations == ActivationMemory::kDram) return;
+  const auto check = [](const char* what, std::int64_t bytes, const BufferConfig& buffer) {
+    if (bytes > buffer.capacity.value)
+      throw input_error(fmt::format(
+          "mapping.activations: on_chip: the layer's {}s of {} B exceed {} B of the {} buffer",
+          what, bytes, buffer.capacity.value, what));
+  };
+  check("input", input_bytes, p.machine.buffers.input);
+  check("output", output_bytes, p.machine.buffers.output);
+}
+
 std::int64_t live_output_tiles(const Tiling& tiling, const TripCounts& trips) {
   std::int64_t live = 1;
   for (auto dim = tiling.order.rbegin(); *dim != LoopDim::kK; ++dim)

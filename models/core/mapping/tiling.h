@@ -31,6 +31,7 @@ struct MappingProblem {
   MemoryPort memory;
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
+  ActivationMemory activations = ActivationMemory::kDram;
   std::int64_t bias_bits() const { return stage.bias ? 32 : 0; }  ///< of one output channel
 };
 
@@ -105,6 +106,10 @@ bool integer_bias(const DataPath& path);
 
 /// Output tiles whose partial sums live at once under a loop order.
 std::int64_t live_output_tiles(const Tiling& tiling, const TripCounts& trips);
+
+/// Throws an input Error where activations stay on chip and do not fit there.
+void check_activation_memory(const MappingProblem& problem, std::int64_t input_bytes,
+                             std::int64_t output_bytes);
 
 /// Why a tiling does not fit, e.g. "weight tile of 147456 B exceeds 65536 B of the weight buffer
 /// (half of 128 KiB)"; empty where it fits.
