@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <filesystem>
-#include <system_error>
 
 #include "core/error.h"
 #include "sim/commands/command.h"
@@ -36,10 +34,14 @@ struct RunArguments {
   bool quiet = false;
 };
 
-void make_directory(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) throw input_error(fmt::format("{}: {}", path, error.message()));
+/// Nobody should wait for a result that then has no place.
+void require_places(const RunArguments& a) {
+  require_writable_directory(a.directory);
+  require_writable_file(a.vcd);
+  require_writable_file(a.timeline);
+  const auto place = [](const std::string& path) { return std::filesystem::absolute(path); };
+  if (!a.vcd.empty() && !a.timeline.empty() && place(a.vcd) == place(a.timeline))
+    throw input_error(fmt::format("--vcd and --timeline: both are {}", a.vcd));
 }
 
 /// Options that stand for a key of the run file.
@@ -109,8 +111,33 @@ int run_network(const RunArguments& a, const RunConfig& run) {
   return 0;
 }
 
+/// Names the run file in what only mapping and prices find wrong.
+template <class F>
+auto naming(const std::string& file, F action) {
+  try {
+    return action();
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kInput) throw;
+    std::string text = file + ": ";
+    for (const char c : std::string(e.what()))
+      text += c == '\n' ? "\n" + file + ": " : std::string{c};
+    throw input_error(text);
+  }
+}
+
+LayerResult simulate(const RunArguments& a, const RunConfig& run, Trace& trace) {
+  const bool is_traced = !a.vcd.empty() || !a.timeline.empty();
+  ProgressLine line(a.quiet);
+  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
+  runner.report_to([&](double share, const std::string& what) { line.show(share, what); });
+  return naming(a.file, [&] {
+    return runner.run(run.layer, run.precision, run.mapping, is_traced ? &trace : nullptr);
+  });
+}
+
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   RunConfig run = read_run(file_source(a.file), with_options(overrides, a));
+  require_places(a);
   if (!run.phases.empty()) {
     const bool wants_values = a.save_outputs || !a.inputs.empty();
     if (wants_values && a.values == "off")
@@ -129,14 +156,12 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   if (a.save_outputs && !run.options.values)
     throw input_error("--save-outputs: values are off, so there are no outputs");
-  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
-  Trace trace;
-  const bool traced = !a.vcd.empty() || !a.timeline.empty();
-  const LayerResult result =
-      runner.run(run.layer, run.precision, run.mapping, traced ? &trace : nullptr);
+  Trace trace(!a.vcd.empty());
+  const LayerResult result = simulate(a, run, trace);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
   if (!a.vcd.empty()) write_output(a.vcd, vcd_text(trace, clock, "bitjoule " + run.name));
-  if (!a.timeline.empty()) write_output(a.timeline, timeline_text(trace, clock));
+  if (!a.timeline.empty())
+    write_output(a.timeline, timeline_text(trace, clock, "bitjoule " + run.name));
   if (!a.quiet) write_output("", run_summary(run, result));
   if (!a.directory.empty()) {
     make_directory(a.directory);
@@ -190,10 +215,12 @@ CommandAction add_explain_command(CLI::App& app) {
     if (!run.phases.empty())
       throw input_error("explain: expected a run with one layer, got a network");
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
-    const MappingProblem problem = make_problem(run.accelerator, memory, run.layer.op,
-                                                run.precision, run.mapping, run.layer.stage);
-    const Mapping mapping = map_layer(problem, run.mapping);
-    write_output("", explain_text(run, problem, mapping));
+    write_output("", naming(*file, [&] {
+                   const MappingProblem problem =
+                       make_problem(run.accelerator, memory, run.layer.op, run.precision,
+                                    run.mapping, run.layer.stage);
+                   return explain_text(run, problem, map_layer(problem, run.mapping));
+                 }));
     return 0;
   };
 }

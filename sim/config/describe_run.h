@@ -146,6 +146,7 @@ void describe(V& v, RunFile& c) {
   v.field("seed", c.options.seed, "of generated operands", at_least(0));
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
+    if (!c.accelerator.energy) throw input_error("energy: missing");
     const bool is_layer = std::holds_alternative<Layer>(c.workload);
     if (c.generation && !std::holds_alternative<NetworkFile>(c.workload))
       throw input_error("generate: needs a network");

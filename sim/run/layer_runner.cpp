@@ -1,6 +1,7 @@
 #include "sim/run/layer_runner.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/dram/actions.h"
 #include "core/error.h"
@@ -37,6 +38,26 @@ void check_conservation(const LayerResult& r, const Program& program) {
   const std::int64_t moved =
       r.moved_bytes() + (o.ahead.all_bursts - o.handed_on) * o.traffic.burst_bytes;
   require_conserved(bytes == moved, fmt::format("the DRAM moved {} B, the DMA {} B", bytes, moved));
+}
+
+/// Refuses values that the machine's memory cannot hold, before the system kills the process.
+void require_memory(const MappingProblem& p, Verify verify) {
+  // Measured: operands are kept as stored, as the array takes them and, on their way, as floats;
+  // of a checked output there is the oracle's side too.
+  constexpr double kOperandBytes = 10, kOutputBytes = 16, kCheckedBytes = 48;
+  const GemmExtents& e = p.layer.extents;
+  const double bytes =
+      kOperandBytes * static_cast<double>(p.layer.input_elements() + p.layer.weight_rows() * e.k) +
+      kOutputBytes * static_cast<double>(p.layer.output_elements()) +
+      kCheckedBytes * static_cast<double>(checked_outputs(p, verify));
+  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  if (bytes > memory)
+    throw input_error(
+        fmt::format("values: the layer's numbers take about {:.3g} GB, this computer has {:.3g} "
+                    "GB; use values: "
+                    "off",
+                    bytes * 1e-9, memory * 1e-9));
 }
 
 /// Every chunk together must be the operator.
@@ -149,15 +170,19 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   result.mac = problem.path.mac.name;
   result.mapping = prepared.mapping;
 
+  const LayerProgress progress(progress_, problem, result.mapping.estimate, options_);
   std::unique_ptr<LayerCheck> check;
-  if (given != nullptr)
+  if (given != nullptr) {
     check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer.op,
                                          precision.requantize, options_.verify, std::move(*given));
-  else if (options_.values)
+  } else if (options_.values) {
+    require_memory(problem, options_.verify);
     check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer,
-                                         precision.requantize, options_);
-  result.outcome = accelerator_->run(problem, program, check ? &check->values() : nullptr, trace,
-                                     neighbours_of(overlap));
+                                         precision.requantize, options_, progress);
+  }
+  result.outcome =
+      accelerator_->run(problem, program, check ? &check->values() : nullptr, trace,
+                        neighbours_of(overlap), [&](std::int64_t macs) { progress.machine(macs); });
   if (check) add_values(*check, layer, options_.keep_outputs || given != nullptr, result);
 
   result.compute_cycles = compute_cycles(problem, program);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "core/mapping/vector_program.h"
 #include "sim/config/run_config.h"
+#include "sim/run/layer_progress.h"
 #include "sim/run/layer_result.h"
 #include "sim/run/output_check.h"
 
@@ -36,6 +38,9 @@ class LayerRunner {
   LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram, const EnergyTable& energy,
               const RunOptions& options);
 
+  /// Tells `sink` how far each layer with MACs is.
+  void report_to(ProgressSink sink) { progress_ = std::move(sink); }
+
   LayerResult run(const Layer& layer, const Precision& precision, const MappingPins& pins,
                   Trace* trace = nullptr);
   /// The same, with what prepare() yielded, and with the operands that a network has for the layer:
@@ -66,6 +71,7 @@ class LayerRunner {
   AcceleratorConfig machine_;
   EnergyTable energy_;
   RunOptions options_;
+  ProgressSink progress_;
   MemoryPort memory_;
   std::unique_ptr<Accelerator> accelerator_;
 };

@@ -12,15 +12,10 @@
 namespace bitjoule {
 namespace {
 
-// A sample costs at most this many MACs in the oracle, about a third of a second.
-constexpr std::int64_t kSampledMacs = std::int64_t{1} << 27;
-
 std::vector<std::int64_t> indices_to_check(const MappingProblem& p, Verify verify,
                                            std::int64_t sampled_macs) {
-  const std::int64_t outputs = p.layer.output_elements(), k = p.layer.extents.k;
-  std::int64_t count = outputs;
-  if (verify == Verify::kSample) count = std::clamp<std::int64_t>(sampled_macs / k, 1, outputs);
-  if (verify == Verify::kOff) count = 0;
+  const std::int64_t outputs = p.layer.output_elements();
+  const std::int64_t count = checked_outputs(p, verify, sampled_macs);
   // Evenly spread, so that every part of every tile has its share; both corners among them.
   std::vector<std::int64_t> indices;
   indices.reserve(static_cast<std::size_t>(count));
@@ -44,6 +39,14 @@ bool same_bits(float a, float b) {
 
 }  // namespace
 
+std::int64_t checked_outputs(const MappingProblem& p, Verify verify, std::int64_t sampled_macs) {
+  const std::int64_t outputs = p.layer.output_elements();
+  if (verify == Verify::kOff) return 0;
+  return verify == Verify::kSample
+             ? std::clamp<std::int64_t>(sampled_macs / p.layer.extents.k, 1, outputs)
+             : outputs;
+}
+
 std::vector<std::int64_t> partial_sum_ends(const MappingProblem& p, const Tiling& t) {
   std::vector<std::int64_t> ends;
   const std::int64_t k = p.layer.extents.k;
@@ -55,14 +58,14 @@ std::vector<std::int64_t> partial_sum_ends(const MappingProblem& p, const Tiling
 }
 
 LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const Layer& layer,
-                       Requantize mode, const RunOptions& options)
+                       Requantize mode, const RunOptions& options, const LayerProgress& progress)
     : problem_(problem),
       mode_(mode),
       output_shape_(output_shape(layer.op)),
       operands_(make_operands(problem, layer, options.seed)),
       checked_(indices_to_check(problem, options.verify, kSampledMacs)) {
   values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode);
-  expect(tiling, layer.op);
+  expect(tiling, layer.op, progress);
   double largest = 0;
   for (const OracleResult& e : expected_) largest = std::max(largest, std::abs(e.reference));
   if (integer_output()) {
@@ -80,7 +83,7 @@ LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, cons
       operands_(std::move(given.operands)),
       checked_(indices_to_check(problem, verify, given.sampled_macs)) {
   values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode);
-  expect(tiling, op);
+  expect(tiling, op, {});
   if (yields_sums_)
     values_->yield_sums();
   else if (integer_output())
@@ -88,7 +91,7 @@ LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, cons
 }
 
 /// What the oracle says of the outputs that are checked.
-void LayerCheck::expect(const Tiling& tiling, const LayerOp& op) {
+void LayerCheck::expect(const Tiling& tiling, const LayerOp& op, const LayerProgress& progress) {
   if (problem_.stage.bias) values_->set_bias(operands_.bias);
   if (checked_.empty()) return;
   Oracle oracle(op, problem_.path.mac, operands_.inputs, operands_.weights, operands_.float_inputs,
@@ -97,7 +100,10 @@ void LayerCheck::expect(const Tiling& tiling, const LayerOp& op) {
   const ActivationBounds bounds = activation_bounds(problem_.stage.activation);
   oracle.set_stage({operands_.bias.codes, operands_.bias.values, operands_.float_bias, bounds.lo,
                     bounds.hi, !integer_output()});
-  for (std::int64_t index : checked_) expected_.push_back(oracle.at(index));
+  for (std::int64_t index : checked_) {
+    expected_.push_back(oracle.at(index));
+    progress.oracle(static_cast<std::int64_t>(expected_.size()) * problem_.layer.extents.k);
+  }
 }
 
 bool LayerCheck::integer_output() const {
