@@ -61,12 +61,17 @@ std::string pareto_section(const SweepResults& results) {
           "<p class=\"note\">Filled: the Pareto front, which no point beats in both.</p>");
 }
 
+/// Decibels are ratios already.
+bool has_ratio(const SweepResults& results, const std::string& metric) {
+  return !results.baseline.empty() && metric.find("_db") == std::string::npos;
+}
+
 std::string points_table(const SweepResults& results, const std::vector<std::string>& metrics) {
   std::vector<std::string> headings = results.columns;
   std::vector<std::vector<html::Cell>> rows;
   for (const std::string& metric : metrics) {
     headings.push_back(heading_of(metric));
-    if (!results.baseline.empty()) headings.push_back("× baseline");
+    if (has_ratio(results, metric)) headings.push_back("× baseline");
   }
   headings.emplace_back("failed");
   for (const PointResult& point : results.points) {
@@ -76,7 +81,7 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
     const PointResult* base = baseline_of(results, point);
     for (const std::string& metric : metrics) {
       row.push_back(metric_cell(point, metric));
-      if (results.baseline.empty()) continue;
+      if (!has_ratio(results, metric)) continue;
       const auto value = metric_of(point, metric);
       const auto other = base == nullptr ? std::nullopt : metric_of(*base, metric);
       const bool is_ratio = value && other && *other > 0 && *value - *value == 0;

@@ -118,7 +118,11 @@ void resume(benchmark::State& state) {
   for (auto _ : state) sweep_into(directory);
   std::filesystem::remove_all(directory);
 }
-BENCHMARK(resume)->Iterations(5)->Unit(benchmark::kMillisecond);
+BENCHMARK(resume)
+    ->Iterations(5)
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
 
 }  // namespace
 }  // namespace bitjoule

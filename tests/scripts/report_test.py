@@ -113,7 +113,7 @@ class ReportTest(unittest.TestCase):
         self.assertIn("Does it render?", text)
         self.assertIn("systolic array</text>", text)
         self.assertIn("<dt>systolic array</dt><dd>32 x 32 PEs", text)  # in words, on a phone
-        for heading in ("cycles", "energy total", "error sqnr"):
+        for heading in ("cycles", "energy total", "error SQNR"):
             self.assertIn(f"<button>{heading}</button>", text)
         self.assertRegex(text, r"\d µJ<")
         self.assertNotRegex(text, r"\d u[JsB]\b")

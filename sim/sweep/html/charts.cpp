@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "sim/sweep/html/page.h"
 
@@ -95,10 +96,15 @@ struct Scale {
 
 std::string readable(std::string name) {
   std::replace(name.begin(), name.end(), '_', ' ');
-  for (std::size_t at = 0; (at = name.find("dram", at)) != std::string::npos; at += 4)
-    if ((at == 0 || name[at - 1] == ' ') && (at + 4 == name.size() || name[at + 4] == ' '))
-      name.replace(at, 4, "DRAM");
-  return name;
+  std::istringstream words(name);
+  std::string text;
+  for (std::string word; words >> word;) {
+    if (word == "dram" || word == "sqnr")
+      std::transform(word.begin(), word.end(), word.begin(),
+                     [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+    text += (text.empty() ? "" : " ") + (word == "macs" ? "MACs" : word);
+  }
+  return text;
 }
 
 std::string stacked_bars(const std::vector<Bar>& bars, bool shares) {
