@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,20 +26,26 @@ struct Source {
   std::string text;  ///< where `is_text`
   bool is_text = false;
   std::string folder;  ///< of the shipped files of this kind, tried when `name` is not a file
+  std::shared_ptr<const Node> node = nullptr;  ///< or a part of another document, read already
 };
 inline Source file_source(std::string path) { return {std::move(path), "", false, ""}; }
 inline Source text_source(std::string name, std::string text) {
   return {std::move(name), std::move(text), true, ""};
 }
 
-/// One `--set path=value`.
+/// One `--set path=value`, or what a file says in its place.
 struct Override {
   std::string path;   ///< dotted keys from the root; list elements by number
   std::string value;  ///< YAML
+  /// Instead of `value`: a value of a file. Errors name its place, and file names in it are looked
+  /// up beside that file.
+  std::shared_ptr<const Node> node = nullptr;
 };
 
 /// Splits "a.b.c=value". Throws an input Error without '=' or with an empty key.
 Override parse_override(const std::string& text);
+/// Throws an input Error that starts with `what` for a path with an empty key.
+void check_override_path(const std::string& path, const std::string& what);
 
 /// The directory of the shipped configuration files: $BITJOULE_CONFIGS, or the source's `configs`.
 std::string configs_dir();

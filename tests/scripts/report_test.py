@@ -111,23 +111,39 @@ class ReportTest(unittest.TestCase):
         text = self.report("sweep")
         self.assertIn("<h1>report &lt;b&gt;&amp;amp;</h1>", text)
         self.assertIn("Does it render?", text)
-        self.assertIn("systolic array", text)
+        self.assertIn("systolic array</text>", text)
+        self.assertIn("<dt>systolic array</dt><dd>32 x 32 PEs", text)  # in words, on a phone
+        for heading in ("cycles", "energy total", "error SQNR"):
+            self.assertIn(f"<button>{heading}</button>", text)
+        self.assertRegex(text, r"\d µJ<")
+        self.assertNotRegex(text, r"\d u[JsB]\b")
         self.assertIn("Energy against error", text)
         self.assertIn('<img alt="a" src="data:image/svg+xml;base64,', text)
         self.assertEqual(text.count("<svg viewBox=\"0 0 1000 10\""), 3 * 9)
 
     def test_a_phone_gets_a_page_of_its_width(self):
+        # Chromium's windows are at least 500 pixels wide, frames are not.
         probe = (
-            "<script>const e=document.documentElement;"
-            "document.title=`${e.scrollWidth} of ${e.clientWidth}`</script>"
+            "<script>onload=()=>{const d=document.querySelector('iframe').contentDocument,"
+            "e=d.documentElement,shown=d.querySelector('dl.parts').offsetHeight;"
+            "document.title=`${e.scrollWidth} of ${e.clientWidth}, ${shown}`}</script>"
         )
         for name in ("sweep", "run"):
-            text = self.report(name).replace("</body>", probe + "</body>")
-            # Chromium's windows are at least 500 pixels wide.
-            dom = self.browse(text, "--dump-dom", "--window-size=500,900")
-            content, window = re.search(r"<title>(\d+) of (\d+)</title>", dom).groups()
-            self.assertEqual(content, window)
-            self.assertLessEqual(int(window), 500)
+            for width, has_list in ((360, True), (390, True), (1000, False)):
+                page = html.escape(self.report(name), quote=True)
+                frame = f'<iframe style="border:0" width={width} height=800 srcdoc="{page}">'
+                dom = self.browse(
+                    f"<title></title>{probe}{frame}</iframe>",
+                    "--dump-dom",
+                    "--hide-scrollbars",
+                    "--window-size=1200,900",
+                )
+                content, window, shown = re.search(
+                    r"<title>(\d+) of (\d+), (\d+)</title>", dom
+                ).groups()
+                self.assertEqual((int(content), content), (width, window))
+                # The machine in words where its diagram does not fit.
+                self.assertEqual(int(shown) > 0, has_list)
 
     def test_slurm_tasks_are_shards(self):
         out = self.dir / "slurm"
