@@ -13,7 +13,7 @@ namespace bitjoule {
 namespace {
 
 // What the oracle may do in all layers of a pass, and at least in one.
-constexpr std::int64_t kSampledMacs = std::int64_t{1} << 29;
+constexpr std::int64_t kNetworkSampledMacs = std::int64_t{1} << 29;
 constexpr std::int64_t kLeastMacs = std::int64_t{1} << 20, kMostMacs = std::int64_t{1} << 27;
 
 const char* const kTokens = "tokens";  // the input, and the parameter, of a language model
@@ -59,7 +59,7 @@ void NetworkValues::begin(const Network& network) {
   for (const NetworkLayer& layer : network.layers)
     layers += std::holds_alternative<VectorOp>(layer.op) ? 0 : 1;
   sampled_macs_ =
-      std::clamp(kSampledMacs / std::max<std::int64_t>(1, layers), kLeastMacs, kMostMacs);
+      std::clamp(kNetworkSampledMacs / std::max<std::int64_t>(1, layers), kLeastMacs, kMostMacs);
   for (const NetworkInput& entry : network.inputs) store_->put(entry.name, input(entry));
 }
 
