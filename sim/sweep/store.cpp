@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "sim/config/json_text.h"
 #include "sim/config/writer.h"
 
 namespace bitjoule {
@@ -47,7 +48,7 @@ std::optional<boost::json::object> parse_object(const std::string& text) {
   namespace json = boost::json;
   boost::system::error_code error;
   json::value value =
-      json::parse(text, error, json::make_shared_resource<json::monotonic_resource>(text.size()));
+      parse_json(text, error, json::make_shared_resource<json::monotonic_resource>(text.size()));
   if (error || !value.is_object()) return std::nullopt;
   return std::move(value.as_object());
 }
