@@ -5,11 +5,10 @@
 #include <string>
 
 #include "core/exec/layer_values.h"
+#include "core/index.h"
 
 namespace bitjoule {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// A module of its own because SystemC searches the children of a module one by one.
 template <class T, class Sum>

@@ -13,6 +13,11 @@ namespace bitjoule {
 
 using Shape = std::vector<std::int64_t>;
 
+/// Entry i of an attribute such as strides, or what stands for a missing one.
+inline std::int64_t at(const Shape& values, std::size_t i, std::int64_t otherwise) {
+  return i < values.size() ? values[i] : otherwise;
+}
+
 /// One node with its attributes; errors name it.
 class OnnxNode {
  public:

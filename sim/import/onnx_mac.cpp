@@ -120,10 +120,6 @@ void settle_sources(OnnxBuilder& builder, const MacOperands& o) {
     if (builder.is_data(*name)) builder.plain(*name);
 }
 
-std::int64_t at(const Shape& values, std::size_t i, std::int64_t otherwise) {
-  return i < values.size() ? values[i] : otherwise;
-}
-
 /// A convolution over one or two axes; the missing one has size 1.
 Conv2d to_conv(const OnnxBuilder& builder, const OnnxNode& node, const MacOperands& o) {
   const Shape& x = builder.shape(node, o.input);

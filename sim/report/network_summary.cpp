@@ -11,7 +11,7 @@
 namespace bitjoule {
 namespace {
 
-constexpr std::size_t kTop = 5;  // the file has ten
+constexpr std::size_t kShown = 5;  // the file has ten
 
 std::string stalls_text(const StallBreakdown& stalls) {
   std::vector<std::pair<std::int64_t, Cause>> causes;
@@ -124,7 +124,7 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   }
   out += kinds_table(network);
   line("slowest", "");
-  for (const LayerResult* layer : largest_layers(network, kTop, layer_cycles))
+  for (const LayerResult* layer : largest_layers(network, kShown, layer_cycles))
     out += fmt::format("  {:<34} {:>5} x {:>14} cycles, {} bound\n", layer->name, layer->repeat,
                        with_commas(layer->outcome.cycles.value),
                        bound_name(layer->outcome.stalls, memory_seconds(*layer), layer->time_s));

@@ -6,12 +6,11 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/index.h"
 #include "sim/run/generators.h"
 
 namespace bitjoule {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// How a second operand of [group][rows][cols] is cut into tokens.
 struct Cut {

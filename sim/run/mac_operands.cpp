@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/index.h"
 #include "core/numeric/coded_tensor.h"
 #include "core/oracle/mac_reference.h"
 #include "sim/formats/tensor_values.h"
@@ -13,8 +14,6 @@
 
 namespace bitjoule {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 template <class T>
 const T& of_row(const std::vector<T>& values, std::int64_t row) {

@@ -3,15 +3,10 @@
 #include <cmath>
 
 #include "core/exec/layer_values.h"
+#include "core/index.h"
 #include "core/numeric/requantize.h"
 
 namespace bitjoule {
-namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-}  // namespace
-
 /// An accumulator without the parts that zero-points add:
 /// sum (qa - za)(qw - zw) = sum qa qw - zw sum qa - za sum qw + k za zw.
 std::int64_t LayerValues::corrected(std::int64_t g, std::int64_t pixel, std::int64_t n,

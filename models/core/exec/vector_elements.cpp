@@ -3,14 +3,13 @@
 #include <cmath>
 
 #include "core/exec/vector_values.h"
+#include "core/index.h"
 
 namespace bitjoule {
 namespace {
 
 using Shape = std::vector<std::int64_t>;
 
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-float rounded(double x) { return static_cast<float>(x); }
 float exponential(float x) { return rounded(std::exp(static_cast<double>(x))); }
 
 /// Distance of neighbours along each dimension.

@@ -4,11 +4,10 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/index.h"
 
 namespace bitjoule {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 void require_size(const VectorOp& op, const char* what, std::size_t got, std::int64_t expected) {
   if (got != at(expected))

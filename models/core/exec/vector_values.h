@@ -32,6 +32,7 @@ struct VectorResult {
 VectorResult vector_values(const VectorOp& op, const VectorOperands& operands);
 
 // The parts of vector_values, by family; operands are checked already.
+inline float rounded(double x) { return static_cast<float>(x); }
 VectorResult row_values(const VectorOp& op, const VectorOperands& operands);
 std::vector<float> element_values(const VectorOp& op, const VectorOperands& operands);
 std::vector<float> window_values(const VectorOp& op, const std::vector<float>& x);

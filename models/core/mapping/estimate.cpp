@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "core/mapping/mapper.h"
+#include "core/mapping/region.h"
 
 namespace bitjoule {
 namespace {
@@ -55,10 +56,6 @@ std::int64_t in_bursts(std::int64_t runs, std::int64_t run, std::int64_t stride,
   return runs * (run + burst - aligned);
 }
 
-std::int64_t round_up(std::int64_t bytes, std::int64_t burst) {
-  return ceil_div(bytes, burst) * burst;
-}
-
 std::int64_t bytes_of(const OperandPath& path, std::int64_t elements) {
   return ceil_div(main_bits(path.layout, elements), 8);
 }
@@ -67,7 +64,7 @@ std::int64_t bytes_of(const OperandPath& path, std::int64_t elements) {
 std::int64_t tiled_input_bytes(const MappingProblem& p, const Tiling& t, const TripCounts& trips) {
   const Lowered& l = p.layer;
   const auto tile_bytes = [&](std::int64_t elements) {
-    return round_up(bytes_of(p.path.activations, elements), p.memory.burst_bytes);
+    return align(bytes_of(p.path.activations, elements), p.memory.burst_bytes);
   };
   std::int64_t total = 0;
   for (std::int64_t k = 0; k < (t.input_full_k ? 1 : trips.k); ++k) {
@@ -151,7 +148,7 @@ std::int64_t tiled_output_bytes(const MappingProblem& p, const Tiling& t) {
         Split(l.out_width, t.out_cols).each([&](std::int64_t c, std::int64_t nc) {
           Split(l.extents.n, t.n).each([&](std::int64_t n, std::int64_t nn) {
             total += ng * nb * nr * nc * nn *
-                     round_up(bytes_of(p.path.output, g * b * r * c * n), p.memory.burst_bytes);
+                     align(bytes_of(p.path.output, g * b * r * c * n), p.memory.burst_bytes);
           });
         });
       });
@@ -183,7 +180,7 @@ std::int64_t weight_bytes(const MappingProblem& p, const Tiling& t, const TripCo
   if (p.weight_layout == DramLayout::kTiled)
     return std::min(
         whole + tiles * (burst - 1),
-        tiles * round_up(main_bytes(layout, region_bytes(layout, t.groups * t.n, t.k)), burst));
+        tiles * align(main_bytes(layout, region_bytes(layout, t.groups * t.n, t.k)), burst));
   const std::int64_t row = main_bytes(layout, region_bytes(layout, 1, l.extents.k));
   if (trips.k == 1) return in_bursts(tiles, ceil_div(whole, tiles), row * t.n, burst);
   const std::int64_t part = main_bytes(layout, region_bytes(layout, 1, t.k));

@@ -10,10 +10,6 @@
 namespace bitjoule {
 namespace {
 
-constexpr std::int64_t kTensorAlignment = 4096;
-
-std::int64_t align(std::int64_t x, std::int64_t to) { return ceil_div(x, to) * to; }
-
 /// Start of each tensor, one after the other in the order of Tensor.
 struct AddressMap {
   std::int64_t inputs = 0, input_scales = 0, weights = 0, scales = 0, biases = 0;

@@ -10,14 +10,10 @@
 namespace bitjoule {
 namespace {
 
-constexpr std::int64_t kTensorAlignment = 4096;
-
-std::int64_t round_up(std::int64_t x, std::int64_t to) { return ceil_div(x, to) * to; }
-
 /// Bits of consecutive elements; blocks are whole.
 std::int64_t bits_of(const StorageLayout& layout, std::int64_t elements) {
   return main_bits(layout,
-                   layout.interleaved() ? round_up(elements, layout.block_elements) : elements);
+                   layout.interleaved() ? align(elements, layout.block_elements) : elements);
 }
 
 /// Rows are normalised, reduced or rotated as one.
@@ -135,7 +131,7 @@ class VectorBuilder {
 
 std::int64_t VectorBuilder::place(std::int64_t bytes) {
   const std::int64_t start = end_;
-  end_ = round_up(end_ + bytes, kTensorAlignment);
+  end_ = align(end_ + bytes, kTensorAlignment);
   return start;
 }
 

@@ -3,13 +3,12 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/index.h"
 #include "core/numeric/pack.h"
 #include "core/numeric/scale_storage.h"
 
 namespace bitjoule {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 void require(bool holds, const std::string& what) {
   if (!holds) throw input_error(what);

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "core/index.h"
+
 namespace bitjoule {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// y[r] = sum over k of x[k] * w[r][k], four rows at once.
 template <class W>

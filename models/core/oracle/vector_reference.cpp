@@ -5,13 +5,13 @@
 #include <limits>
 #include <numeric>
 
+#include "core/index.h"
+
 namespace bitjoule {
 namespace {
 
 using Values = std::vector<double>;
 using Shape = std::vector<std::int64_t>;
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// The index of element `flat` of a tensor.
 void unflatten(std::int64_t flat, const Shape& shape, Shape& index) {
