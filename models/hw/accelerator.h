@@ -1,6 +1,7 @@
 // The whole machine: the one place where modules are built and bound.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <systemc>
 
@@ -48,10 +49,11 @@ class Accelerator : public sc_core::sc_module {
   const MemoryPort& memory() const { return memory_; }
 
   /// Runs one layer from the machine's idle state to the last byte written back, advancing
-  /// simulated time. `values` may be null, and so may `trace`. Throws an internal Error that prints
-  /// every queue if nothing progresses any more.
+  /// simulated time. `values`, `trace` and `progress` (told now and then of the MACs done) may be
+  /// null. Throws an internal Error that prints every queue if nothing progresses any more.
   LayerOutcome run(const MappingProblem& problem, const Program& program, LayerValues* values,
-                   Trace* trace = nullptr, const LayerNeighbours& neighbours = {});
+                   Trace* trace = nullptr, const LayerNeighbours& neighbours = {},
+                   const std::function<void(std::int64_t macs)>& progress = {});
 
   const CoreClock& clock() const { return clock_; }
 

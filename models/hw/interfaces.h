@@ -3,6 +3,7 @@
 // one cycle after it is issued. So nothing depends on the order of calls within a cycle.
 #pragma once
 
+#include <functional>
 #include <systemc>
 
 #include "core/exec/layer_values.h"
@@ -33,7 +34,8 @@ struct LayerRun {
   LayerValues* values = nullptr;  ///< null: values off
   MachineCounts* counts = nullptr;
   Attribution* attribution = nullptr;
-  Trace* trace = nullptr;  ///< null: nothing is recorded
+  Trace* trace = nullptr;                           ///< null: nothing is recorded
+  std::function<void(std::int64_t macs)> progress;  ///< told now and then of the MACs done
   // Where layers overlap; null: they do not.
   const WeightsAhead* ahead = nullptr;  ///< what came of this layer's weights before cycle 0
   const Program* next = nullptr;        ///< whose weights come while this layer runs

@@ -11,7 +11,7 @@ MOST_PANELS = 16  # combinations of the other axes that fit one page
 
 def _short(axis):
     """precision.weights.format -> weights format: the last two words tell axes apart."""
-    return " ".join(axis.split(".")[-2:]).replace("_", " ")
+    return style.readable("_".join(axis.split(".")[-2:]))
 
 
 def _label(value):

@@ -146,6 +146,7 @@ void describe(V& v, RunFile& c) {
   v.field("seed", c.options.seed, "of generated operands", at_least(0));
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
+    if (!c.accelerator.energy) throw input_error("energy: missing");
     const bool is_layer = std::holds_alternative<Layer>(c.workload);
     if (c.generation && !std::holds_alternative<NetworkFile>(c.workload))
       throw input_error("generate: needs a network");
@@ -154,8 +155,6 @@ void describe(V& v, RunFile& c) {
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
     if (is_layer && c.overlap != LayerOverlapMode::kNone)
       throw input_error("overlap: needs a network; that of folds is accelerator.array.overlap");
-    if (!is_layer && c.values.value_or(false))
-      throw input_error("values: expected off for a network, got on");
     resolve_data_path(c.precision, c.accelerator.machine.array.pe);
   });
 }

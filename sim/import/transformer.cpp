@@ -22,11 +22,11 @@ std::string TransformerFile::yaml() const {
 }
 
 void TransformerFile::check_heads(const std::string& file) const {
-  const auto size = [this](const char* name) {
+  const auto size = [this](const char* wanted) {
     for (const auto& [key, text] : parameters) {
       std::int64_t value = 0;
       const char* end = text.data() + text.size();
-      if (key == name && std::from_chars(text.data(), end, value).ptr == end) return value;
+      if (key == wanted && std::from_chars(text.data(), end, value).ptr == end) return value;
     }
     return std::int64_t{0};  // not said
   };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/report/result_json.h"
+
 namespace bitjoule {
 namespace {
 
@@ -60,6 +62,23 @@ json::object pass_json(const NetworkResult& network, const PassResult& p) {
           {"stalls", stalls_json(p.stalls)}};
 }
 
+/// What was computed, where values are on: the outputs of the last pass, and how far the layers
+/// agree with the oracle.
+json::object values_json(const NetworkResult& network) {
+  json::array outputs;
+  for (const NetworkOutputValues& output : network.outputs)
+    outputs.push_back({{"name", output.name},
+                       {"shape", json::array(output.shape.begin(), output.shape.end())},
+                       {"type", output.type.empty() ? "fp32" : output.type},
+                       {"error", error_json(output.error)}});
+  const OutputCheck sum = check_total(network);
+  return {{"outputs", std::move(outputs)},
+          {"computed", sum.outputs},
+          {"checked", sum.checked},
+          {"wrong", sum.wrong},
+          {"overflows", sum.overflows}};
+}
+
 /// Adds a pass so many times; tokens and images too.
 void add(const PassResult& pass, PassResult& sum) {
   const std::int64_t n = pass.weight;
@@ -115,6 +134,20 @@ PassResult phase_total(const NetworkResult& network, const std::string& phase) {
   return sum;
 }
 
+OutputCheck check_total(const NetworkResult& network) {
+  OutputCheck sum;
+  for (const LayerResult& layer : network.layers) {
+    if (!layer.check || !layer.op.empty()) continue;
+    sum.outputs += layer.check->outputs;
+    sum.checked += layer.check->checked;
+    sum.wrong += layer.check->wrong;
+    sum.overflows += layer.check->overflows;
+    if (sum.first_difference.empty() && layer.check->wrong > 0)
+      sum.first_difference = layer.name + ": " + layer.check->first_difference;
+  }
+  return sum;
+}
+
 UnitCost unit_cost(const NetworkResult& network, const PassResult& pass) {
   UnitCost cost;
   cost.unit = pass.tokens > 0 ? "token" : "image";
@@ -165,6 +198,7 @@ json::object network_json(const NetworkResult& network) {
                    {"capacity_bytes", network.capacity_bytes},
                    {"fits", m.total() <= network.capacity_bytes}};
   out["simulated_layers"] = network.simulated;
+  if (!network.outputs.empty()) out["values"] = values_json(network);
   const bool generates = network.passes.size() > 1;
   if (generates) {
     const PassResult prefill = phase_total(network, "prefill");

@@ -24,6 +24,9 @@ std::vector<KindTotals> kind_totals(const NetworkResult& network);
 /// All passes of one phase, weighted; prefill or decode of a generation, or the only pass.
 PassResult phase_total(const NetworkResult& network, const std::string& phase);
 
+/// Over all layers with MACs: how many outputs were computed, checked with the oracle, and wrong.
+OutputCheck check_total(const NetworkResult& network);
+
 /// What tokens (or images) cost in a phase.
 struct UnitCost {
   std::string unit;  ///< "token" or "image"

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "sim/formats/tensor_values.h"
 #include "sim/report/network_json.h"
 #include "sim/report/summary.h"
 #include "sim/report/text.h"
@@ -71,6 +73,19 @@ std::string memory_text(const NetworkResult& network) {
   return text;
 }
 
+/// Values on: the oracle's word on the layers, and the outputs against float64.
+std::string values_text(const NetworkResult& network) {
+  std::string text = check_text(check_total(network));
+  for (const NetworkOutputValues& output : network.outputs) {
+    const Quality& q = output.error;
+    text += fmt::format("\n{:13}output {} ({}): SQNR {}, error at most {:.3g}, {:.3g} on average",
+                        "", output.name, shape_text(output.shape),
+                        std::isfinite(q.sqnr_db) ? fmt::format("{:.1f} dB", q.sqnr_db) : "infinite",
+                        q.max_abs, q.mean_abs);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string network_summary(const RunConfig& run, const NetworkResult& network) {
@@ -97,6 +112,7 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
                              joules_text(energy.value), run.energy.name));
   line("memory", memory_text(network));
+  if (!network.outputs.empty()) line("values", values_text(network));
   if (network.passes.size() > 1) {
     const PassResult prefill = phase_total(network, "prefill");
     line("prefill", fmt::format("first token after {}", si(prefill.time_s, "s")) +

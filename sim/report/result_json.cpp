@@ -165,7 +165,8 @@ json::value number_or_null(double value) {
   return std::isfinite(value) ? json::value(value) : json::value(nullptr);
 }
 
-/// sqnr_db is null where the outputs are exact, or where there is nothing to compare.
+}  // namespace
+
 json::value error_json(const Quality& q) {
   return {{"sqnr_db", number_or_null(q.sqnr_db)},
           {"max_abs", number_or_null(q.max_abs)},
@@ -174,7 +175,10 @@ json::value error_json(const Quality& q) {
           {"compared", q.count}};
 }
 
+namespace {
+
 json::object origin_json(const OperandOrigin& o) {
+  if (!o.source.input.empty()) return {{"layer", o.source.input}};
   if (!o.source.from_file()) return {{"generator", enum_name(o.source.generator)}};
   return {{"file", o.source.file},
           {"tensor", o.source.tensor},
@@ -262,7 +266,8 @@ json::object layer_json(const LayerResult& r) {
   out["counts"] = to_json(r.counts);
   out["energy"] = energy_json(r.energy);
   add_check(r.check, out);
-  add_operands(r, out);
+  if (r.network_error) out["network_error"] = error_json(*r.network_error);
+  if (r.op.empty()) add_operands(r, out);
   return out;
 }
 
@@ -313,7 +318,7 @@ std::string layers_csv(const std::vector<LayerResult>& layers) {
         r.compute_cycles, r.time_s, r.outcome.counts.macs,
         slots > 0 ? static_cast<double>(r.outcome.counts.macs) / slots : 0.0, all.read_bytes,
         all.write_bytes, all.padding(r.outcome.traffic.burst_bytes), r.energy.total.value,
-        r.check && r.check->checked > 0 && std::isfinite(r.check->error.sqnr_db)
+        r.check && r.check->error.count > 0 && std::isfinite(r.check->error.sqnr_db)
             ? fmt::format("{}", r.check->error.sqnr_db)
             : "",
         r.check && r.check->checked > 0 ? (r.check->wrong == 0 ? "true" : "false") : "");

@@ -1,6 +1,7 @@
 #include "sim/run/layer_runner.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/dram/actions.h"
 #include "core/error.h"
@@ -39,6 +40,26 @@ void check_conservation(const LayerResult& r, const Program& program) {
   require_conserved(bytes == moved, fmt::format("the DRAM moved {} B, the DMA {} B", bytes, moved));
 }
 
+/// Refuses values that the machine's memory cannot hold, before the system kills the process.
+void require_memory(const MappingProblem& p, Verify verify) {
+  // Measured: operands are kept as stored, as the array takes them and, on their way, as floats;
+  // of a checked output there is the oracle's side too.
+  constexpr double kOperandBytes = 10, kOutputBytes = 16, kCheckedBytes = 48;
+  const GemmExtents& e = p.layer.extents;
+  const double bytes =
+      kOperandBytes * static_cast<double>(p.layer.input_elements() + p.layer.weight_rows() * e.k) +
+      kOutputBytes * static_cast<double>(p.layer.output_elements()) +
+      kCheckedBytes * static_cast<double>(checked_outputs(p, verify));
+  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  if (bytes > memory)
+    throw input_error(
+        fmt::format("values: the layer's numbers take about {:.3g} GB, this computer has {:.3g} "
+                    "GB; use values: "
+                    "off",
+                    bytes * 1e-9, memory * 1e-9));
+}
+
 /// Every chunk together must be the operator.
 void check_vector_work(const VectorOp& op, const MachineCounts& counts) {
   std::array<std::int64_t, kVectorPrimitives> work{};
@@ -62,6 +83,15 @@ LayerNeighbours neighbours_of(const LayerOverlap& overlap) {
 const char* kind_of(const LayerOp& op) {
   static constexpr const char* kNames[] = {"conv", "linear", "matmul"};
   return kNames[op.index()];
+}
+
+/// What became of the values of a layer that has run.
+void add_values(LayerCheck& check, const Layer& layer, bool keep_outputs, LayerResult& result) {
+  result.check = check.finish();
+  result.input_origin = check.operands().input_origin;
+  result.weight_origin = check.operands().weight_origin;
+  if (layer.stage.bias) result.bias_origin = check.operands().bias_origin;
+  if (keep_outputs) result.outputs = check.take_outputs();
 }
 
 }  // namespace
@@ -113,9 +143,24 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   return run(layer, precision, prepare(layer, precision, pins), trace);
 }
 
+LayerResult LayerRunner::compute(const LayerResult& known, const Layer& layer,
+                                 const Precision& precision, const MappingProblem& problem,
+                                 GivenOperands given) const {
+  const Tiling& tiling = known.mapping.tiling;
+  LayerCheck check(problem, tiling, layer.op, precision.requantize, options_.verify,
+                   std::move(given));
+  for (const ComputeOp& op : make_program(problem, tiling).computes) {
+    check.values().compute_tile(op.tile);
+    if (op.last_k) check.values().finish(op.tile);
+  }
+  LayerResult result = known;
+  add_values(check, layer, true, result);
+  return result;
+}
+
 LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
                              const LayerProgram& prepared, Trace* trace,
-                             const LayerOverlap& overlap) {
+                             const LayerOverlap& overlap, GivenOperands* given) {
   const MappingProblem& problem = prepared.problem;
   const Program& program = prepared.program;
   LayerResult result;
@@ -125,19 +170,20 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   result.mac = problem.path.mac.name;
   result.mapping = prepared.mapping;
 
+  const LayerProgress progress(progress_, problem, result.mapping.estimate, options_);
   std::unique_ptr<LayerCheck> check;
-  if (options_.values)
+  if (given != nullptr) {
+    check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer.op,
+                                         precision.requantize, options_.verify, std::move(*given));
+  } else if (options_.values) {
+    require_memory(problem, options_.verify);
     check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer,
-                                         precision.requantize, options_);
-  result.outcome = accelerator_->run(problem, program, check ? &check->values() : nullptr, trace,
-                                     neighbours_of(overlap));
-  if (check) {
-    result.check = check->finish();
-    result.input_origin = check->operands().input_origin;
-    result.weight_origin = check->operands().weight_origin;
-    if (layer.stage.bias) result.bias_origin = check->operands().bias_origin;
-    if (options_.keep_outputs) result.outputs = check->take_outputs();
+                                         precision.requantize, options_, progress);
   }
+  result.outcome =
+      accelerator_->run(problem, program, check ? &check->values() : nullptr, trace,
+                        neighbours_of(overlap), [&](std::int64_t macs) { progress.machine(macs); });
+  if (check) add_values(*check, layer, options_.keep_outputs || given != nullptr, result);
 
   result.compute_cycles = compute_cycles(problem, program);
   result.peak_macs_per_s =

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "core/mapping/vector_program.h"
 #include "sim/config/run_config.h"
+#include "sim/run/layer_progress.h"
 #include "sim/run/layer_result.h"
+#include "sim/run/output_check.h"
 
 namespace bitjoule {
 
@@ -35,11 +38,21 @@ class LayerRunner {
   LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram, const EnergyTable& energy,
               const RunOptions& options);
 
+  /// Tells `sink` how far each layer with MACs is.
+  void report_to(ProgressSink sink) { progress_ = std::move(sink); }
+
   LayerResult run(const Layer& layer, const Precision& precision, const MappingPins& pins,
                   Trace* trace = nullptr);
-  /// The same, with what prepare() yielded.
+  /// The same, with what prepare() yielded, and with the operands that a network has for the layer:
+  /// the result carries the outputs then.
   LayerResult run(const Layer& layer, const Precision& precision, const LayerProgram& prepared,
-                  Trace* trace = nullptr, const LayerOverlap& overlap = {});
+                  Trace* trace = nullptr, const LayerOverlap& overlap = {},
+                  GivenOperands* given = nullptr);
+
+  /// The values alone of a layer that costs what `known` says: the same with another check and
+  /// other outputs.
+  LayerResult compute(const LayerResult& known, const Layer& layer, const Precision& precision,
+                      const MappingProblem& problem, GivenOperands given) const;
 
   /// Without values. Operators that move nothing take no cycles.
   LayerResult run(const std::string& name, const VectorOp& op, const LayerProgram& prepared,
@@ -58,6 +71,7 @@ class LayerRunner {
   AcceleratorConfig machine_;
   EnergyTable energy_;
   RunOptions options_;
+  ProgressSink progress_;
   MemoryPort memory_;
   std::unique_ptr<Accelerator> accelerator_;
 };

@@ -86,16 +86,6 @@ std::string without_indices(const std::string& name) {
   return text;
 }
 
-/// Errors say whose they are.
-template <class F>
-auto naming(const NetworkLayer& layer, const F& f) {
-  try {
-    return f();
-  } catch (const Error& e) {
-    throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
-  }
-}
-
 bool moves_nothing(const NetworkLayer& layer) {
   const auto* op = std::get_if<VectorOp>(&layer.op);
   return op != nullptr && vector_row(op->kind).moves_nothing;
@@ -104,6 +94,31 @@ bool moves_nothing(const NetworkLayer& layer) {
 std::int64_t parameter(const Network& network, const char* name, std::int64_t otherwise) {
   const auto found = network.parameters.find(name);
   return found == network.parameters.end() ? otherwise : found->second;
+}
+
+/// Errors name the layer.
+template <class F>
+auto with_name(const NetworkLayer& layer, F run) {
+  try {
+    return run();
+  } catch (const Error& e) {
+    throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
+  }
+}
+
+/// Counts what was checked of both; errors stay those of the first.
+void add_check(const OutputCheck& more, OutputCheck& sum) {
+  if (sum.first_difference.empty()) sum.first_difference = more.first_difference;
+  sum.outputs += more.outputs;
+  sum.checked += more.checked;
+  sum.wrong += more.wrong;
+  sum.overflows += more.overflows;
+}
+
+/// A network gives its layers their operands; none makes its own.
+RunOptions without_values(RunOptions options) {
+  options.values = false;
+  return options;
 }
 
 }  // namespace
@@ -122,13 +137,15 @@ const char* bound_name(const StallBreakdown& stalls, double memory_s, double tim
 NetworkRunner::NetworkRunner(const RunConfig& run, bool share_equal)
     : run_(run),
       share_equal_(share_equal),
-      runner_(run.accelerator, run.dram, run.energy, run.options) {}
+      runner_(run.accelerator, run.dram, run.energy, without_values(run.options)) {
+  if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
+}
 
 const LayerProgram& NetworkRunner::prepared(const Step& step) {
   const auto found = programs_.find(step.key);
   if (found != programs_.end()) return found->second;
   const NetworkLayer& layer = *step.layer;
-  return programs_[step.key] = naming(layer, [&] {
+  return programs_[step.key] = with_name(layer, [&] {
            if (const auto* op = std::get_if<VectorOp>(&layer.op))
              return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
            return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
@@ -137,22 +154,22 @@ const LayerProgram& NetworkRunner::prepared(const Step& step) {
 }
 
 LayerResult NetworkRunner::simulate_anew(const Step& step, const Step* next,
-                                         const WeightsAhead& ahead) {
+                                         const WeightsAhead& ahead, GivenOperands* given) {
   const NetworkLayer& layer = *step.layer;
   LayerOverlap overlap;
   overlap.ahead = ahead;
   if (next != nullptr) overlap.next = &prepared(*next);
   const LayerProgram& program = prepared(step);
-  return naming(layer, [&] {
+  return with_name(layer, [&] {
     if (const auto* op = std::get_if<VectorOp>(&layer.op))
       return runner_.run(layer.name, *op, program, overlap);
     return runner_.run(mac_layer(layer), layer_precision(layer, run_.precision), program, nullptr,
-                       overlap);
+                       overlap, given);
   });
 }
 
 NetworkRunner::Known NetworkRunner::simulate(const Step& step, const Step* next,
-                                             const WeightsAhead& ahead) {
+                                             const WeightsAhead& ahead, GivenOperands* given) {
   std::string key = step.key;
   if (run_.overlap == LayerOverlapMode::kLayers)
     key += text_of(ahead) + (next != nullptr ? next->key : "");
@@ -160,9 +177,59 @@ NetworkRunner::Known NetworkRunner::simulate(const Step& step, const Step* next,
   if (found != known_.end() && share_equal_) return {key, &found->second};
   ++result_.simulated;
   LayerResult& result = known_[key];
-  result = simulate_anew(step, next, ahead);
+  result = simulate_anew(step, next, ahead, given);
   if (run_.overlap == LayerOverlapMode::kNone) programs_.clear();
   return {key, &result};
+}
+
+/// Times a step as simulate() does, and computes its values, which differ between equal layers:
+/// `valued` is the same result with them.
+NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step* next,
+                                                    const WeightsAhead& ahead,
+                                                    LayerResult& valued) {
+  const NetworkLayer& layer = *step.layer;
+  const auto* op = std::get_if<VectorOp>(&layer.op);
+  if (op == nullptr) return simulate_macs(step, next, ahead, valued);
+  const Known known = simulate(step, next, ahead);
+  const VectorQuality error =
+      with_name(layer, [&] { return values_->run(layer, vector_formats(layer, run_.precision)); });
+  valued = *known.result;
+  valued.check = OutputCheck{op->elements(), 0, 0, "", 0, error.arithmetic};
+  valued.network_error = error.whole;
+  return known;
+}
+
+NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* next,
+                                                  const WeightsAhead& ahead, LayerResult& valued) {
+  const NetworkLayer& layer = *step.layer;
+  const Layer mac = mac_layer(layer);
+  const Precision precision = layer_precision(layer, run_.precision);
+  const MappingProblem problem = with_name(layer, [&] {
+    return make_problem(run_.accelerator, runner_.memory(), mac.op, precision, run_.mapping,
+                        mac.stage);
+  });
+  MacOperands operands =
+      with_name(layer, [&] { return values_->operands(layer, mac.op, problem); });
+  const std::int64_t before = result_.simulated;
+  const Known known = simulate(step, next, ahead, &operands.given);
+  if (result_.simulated == before) {
+    valued = runner_.compute(*known.result, mac, precision, problem, std::move(operands.given));
+  } else {
+    valued = *known.result;
+    LayerResult& kept = known_[known.key];
+    kept.check.reset();
+    kept.outputs.reset();
+  }
+  valued.network_error =
+      values_->finish(layer, mac_result(operands, std::move(*valued.outputs), problem));
+  valued.outputs.reset();
+  return known;
+}
+
+/// Layers that take no cycles, from one to before another: their values move.
+void NetworkRunner::move_values(const NetworkLayer* from, const NetworkLayer* to) {
+  for (; from != to; ++from)
+    with_name(*from, [&] { return values_->run(*from, vector_formats(*from, run_.precision)); });
 }
 
 /// One row per name and phase; decode steps of other contexts that cost the same are one row.
@@ -172,7 +239,9 @@ void NetworkRunner::add_layer(const Known& known, const NetworkLayer& layer, std
   const std::string row = fmt::format(
       "{} {} {}", phase.name, overlap ? without_indices(layer.name) : layer.name, known.key);
   if (const auto found = rows_.find(row); found != rows_.end()) {
-    result_.layers[found->second].repeat += count;
+    LayerResult& first = result_.layers[found->second];
+    first.repeat += count;
+    if (first.check && known.result->check) add_check(*known.result->check, *first.check);
     return;
   }
   LayerResult result = *known.result;
@@ -235,21 +304,33 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const Progress& pr
     if (!moves_nothing(layer)) steps.push_back({&layer, key_of(layer, run_.precision)});
   const bool overlap = run_.overlap == LayerOverlapMode::kLayers;
   WeightsAhead ahead;
+  if (values_) values_->begin(phase.network);
+  const std::vector<NetworkLayer>& layers = phase.network.layers;
+  const NetworkLayer* due = layers.data();  // the first whose values are not computed yet
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const NetworkLayer& layer = *steps[i].layer;
     if (progress) progress(work_ > 0 ? done_ / work_ : 0, layer.name);
     const Step* following = i + 1 < steps.size() ? &steps[i + 1] : nullptr;
     // Without overlap all repetitions at once.
     const std::int64_t count = overlap ? 1 : layer.repeat;
+    if (values_) move_values(due, &layer);
+    due = &layer + 1;
     for (std::int64_t done = 0; done < layer.repeat; done += count) {
       const Step* next = !overlap ? nullptr : done + 1 < layer.repeat ? &steps[i] : following;
       const std::int64_t before = result_.simulated;
-      const Known known = simulate(steps[i], next, ahead);
+      LayerResult valued;
+      const bool computes = values_ && done == 0;
+      const Known known = computes ? simulate_values(steps[i], next, ahead, valued)
+                                   : simulate(steps[i], next, ahead);
       if (result_.simulated != before) done_ += work_of(layer);
       ahead = known.result->outcome.ahead;
       add(known, layer, count, pass);
-      add_layer(known, layer, count * phase.weight, phase);
+      add_layer({known.key, computes ? &valued : known.result}, layer, count * phase.weight, phase);
     }
+  }
+  if (values_) {
+    move_values(due, layers.data() + layers.size());
+    result_.outputs = values_->end();
   }
   return pass;
 }

@@ -5,9 +5,11 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 
 #include "sim/run/layer_runner.h"
 #include "sim/run/network_memory.h"
+#include "sim/run/network_values.h"
 
 namespace bitjoule {
 
@@ -33,9 +35,10 @@ struct NetworkResult {
   std::map<std::string, std::int64_t> parameters;
   std::vector<LayerResult> layers;  ///< those that take cycles; `repeat` counts all passes
   std::vector<PassResult> passes;
-  NetworkMemory memory;             ///< of the pass that needs most
-  std::int64_t capacity_bytes = 0;  ///< of the DRAM
-  std::int64_t simulated = 0;       ///< layers; the others equal one of them
+  NetworkMemory memory;                      ///< of the pass that needs most
+  std::int64_t capacity_bytes = 0;           ///< of the DRAM
+  std::int64_t simulated = 0;                ///< layers; the others equal one of them
+  std::vector<NetworkOutputValues> outputs;  ///< values on: of the last pass
 };
 
 /// Time in which the DRAM had requests: all but the clocks in which its data bus idles for want of
@@ -66,8 +69,16 @@ class NetworkRunner {
     const LayerResult* result = nullptr;
   };
 
-  Known simulate(const Step& step, const Step* next, const WeightsAhead& ahead);
-  LayerResult simulate_anew(const Step& step, const Step* next, const WeightsAhead& ahead);
+  /// `given`: what the layer's values are computed from, if it is simulated anew.
+  Known simulate(const Step& step, const Step* next, const WeightsAhead& ahead,
+                 GivenOperands* given = nullptr);
+  LayerResult simulate_anew(const Step& step, const Step* next, const WeightsAhead& ahead,
+                            GivenOperands* given);
+  Known simulate_values(const Step& step, const Step* next, const WeightsAhead& ahead,
+                        LayerResult& valued);
+  Known simulate_macs(const Step& step, const Step* next, const WeightsAhead& ahead,
+                      LayerResult& valued);
+  void move_values(const NetworkLayer* from, const NetworkLayer* to);
   const LayerProgram& prepared(const Step& step);
   PassResult run_pass(const NetworkPhase& phase, const Progress& progress);
   void add(const Known& known, const NetworkLayer& layer, std::int64_t count, PassResult& pass);
@@ -78,6 +89,7 @@ class NetworkRunner {
   const RunConfig& run_;
   bool share_equal_;
   LayerRunner runner_;
+  std::unique_ptr<NetworkValues> values_;  ///< values on
   NetworkResult result_;
   std::map<std::string, LayerResult> known_;      ///< by what the cost of a layer depends on
   std::map<std::string, LayerProgram> programs_;  ///< of this pass, by Step::key

@@ -2,6 +2,7 @@
 // random machines, layers and formats.
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
@@ -18,7 +19,13 @@
 namespace bitjoule {
 namespace {
 
+// Another one: BITJOULE_TEST_SEED=1 build/dev/tests/sim_tests -tc="fidelity: pe and fast*"
 constexpr unsigned kSeed = 20140209;
+
+unsigned seed() {
+  const char* text = std::getenv("BITJOULE_TEST_SEED");
+  return text == nullptr ? kSeed : static_cast<unsigned>(std::stoul(text));
+}
 
 class Random {
  public:
@@ -86,8 +93,8 @@ LayerOp random_layer(Random& r) {
       c.filters = c.groups * r.between(1, 5);
       c.kernel_h = r.between(1, 3);
       c.kernel_w = r.between(1, 3);
-      c.stride_h = r.between(1, 2);
-      c.stride_w = r.between(1, 2);
+      c.stride_h = r.between(1, 3);
+      c.stride_w = r.between(1, 3);
       c.pad_top = r.between(0, 1);
       c.pad_left = r.between(0, 1);
       c.pad_bottom = r.between(0, 1);
@@ -155,8 +162,8 @@ std::vector<test::MachinePair> random_pairs(Random& r, int count) {
 
 TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") {
   use_femtosecond_resolution();
-  MESSAGE("seed ", kSeed);
-  Random r(kSeed);
+  MESSAGE("seed ", seed());
+  Random r(seed());
   std::vector<test::MachinePair> pairs = random_pairs(r, 120);
   int ran = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i)
@@ -181,8 +188,8 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
 
 TEST_CASE("fidelity: pe and fast agree where the weights of the next layer come meanwhile") {
   use_femtosecond_resolution();
-  MESSAGE("seed ", kSeed);
-  Random r(kSeed + 1);
+  MESSAGE("seed ", seed());
+  Random r(seed() + 1);
   std::vector<test::MachinePair> pairs = random_pairs(r, 80);
   int with_weights_ahead = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {

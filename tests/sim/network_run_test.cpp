@@ -274,7 +274,6 @@ TEST_CASE("network run: other programs' files, and what is refused") {
   refused("--network nowhere.onnx", "nowhere.onnx");
   std::ofstream(directory.at("machine.cfg")) << "[general]\n";
   refused("--network machine.cfg", "machine.cfg: a machine, not a network");
-  refused("--values on", "values: expected off for a network, got on");
   refused("--set layer.gemm.m=3", "expected one of layer, network, passes, got layer, network");
   refused("--set generate.every=4", "every: expected an odd number, got 4");
   refused("--network resnet18.yaml --set generate.prompt=4", "the network has no phases");

@@ -142,8 +142,8 @@ Tile Builder::tile_at(std::int64_t g, std::int64_t m, std::int64_t n, std::int64
 }
 
 InputWindow Builder::window_of(const Tile& tile) const {
-  return t_.input_full_k ? input_window(p_.layer, tile, 0, p_.layer.extents.k)
-                         : input_window(p_.layer, tile, tile.k0, tile.k1);
+  return t_.input_full_k ? input_window(p_, tile, 0, p_.layer.extents.k)
+                         : input_window(p_, tile, tile.k0, tile.k1);
 }
 
 /// Bytes of the largest tile of the inputs.
@@ -174,8 +174,8 @@ Region Builder::input_region(const Tile& tile) const {
       l.interleaved_groups
           ? Region::Stride{tile.b1 - tile.b0, main_bits(layout, l.height * l.width * pixel)}
           : Region::Stride{tile.groups(), main_bits(layout, map)};
-  r.strides[1] = {w.h1 - w.h0, main_bits(layout, l.width * pixel)};
-  r.strides[2] = {w.w1 - w.w0, main_bits(layout, pixel)};
+  r.strides[1] = {w.rows, main_bits(layout, w.h_step * l.width * pixel)};
+  r.strides[2] = {w.cols, main_bits(layout, w.w_step * pixel)};
   r.merge();
   return r;
 }
@@ -244,7 +244,7 @@ void Builder::load_inputs(const Tile& tile, std::int64_t index) {
   program_.input_loads.push_back(op);
   if (on_chip()) return;
   const StorageLayout& layout = p_.path.activations.layout;
-  const InputWindow w = input_window(p_.layer, tile, 0, p_.layer.extents.k);
+  const InputWindow w = input_window(p_, tile, 0, p_.layer.extents.k);
   const std::int64_t tokens =
       (tile.b1 - tile.b0) * w.pixels() * (p_.layer.interleaved_groups ? 1 : tile.groups());
   const std::int64_t scales = side_bytes(layout, region_bytes(layout, tokens, p_.layer.channels));
