@@ -52,6 +52,8 @@ class Run {
     op_.kind == VectorKind::kEmbedding ? read_table() : read_inputs();
     read_parameters();
     VectorResult result = vector_values(op_, operands_);
+    for (std::size_t i = 0; i < result.values.size() && !result.row_scales.empty(); ++i)
+      result.values[i] *= result.row_scales[i / static_cast<std::size_t>(op_.cols)];
     std::vector<double> reference = vector_reference(op_, references_);
     VectorOutcome outcome;
     outcome.error = arithmetic_error(result.values);
@@ -168,7 +170,10 @@ class Run {
     if (op_.kind == VectorKind::kQuantizeLinear || is_number_)
       return as_number(values, std::move(reference));
     if (keeps_elements(op_) && keeps_codes()) return with_codes(std::move(values), reference);
-    // wide floats that the quantize passes read: the passes store them
+    // Storing with a scale per row is what `quantize` does.
+    if (op_.kind == VectorKind::kQuantize &&
+        storage_layout(formats_.output).scales.group == kWholeRow)
+      values = operands_.inputs[0];
     return stored_tensor(formats_.output, std::move(values), std::move(reference), op_.rows,
                          op_.cols);
   }
