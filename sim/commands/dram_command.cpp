@@ -73,6 +73,7 @@ void add_pattern_options(CLI::App& app, PatternOptions* o) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--write-count", o->write_count, "streams: steps with writes; -1: all")
+      ->check(CLI::Range(std::int64_t{-1}, std::int64_t{1} << 48))
       ->capture_default_str();
   app.add_option("--gap", o->gap, "streams: bytes from the start of one to the next")
       ->check(whole)

@@ -14,6 +14,8 @@
 namespace bitjoule {
 namespace {
 
+constexpr std::int64_t kLatestCycle = std::int64_t{1} << 48;
+
 /// Steps that address a regular place: base + step * stride, within a range that wraps around.
 class StridedSource : public RequestSource {
  public:
@@ -70,12 +72,12 @@ class StreamsSource : public RequestSource {
   StreamsSource(const PatternOptions& o, const TrafficShape& shape)
       : o_(o), bytes_(shape.request_bytes) {}
   bool next(TimedRequest* r) override {
-    const bool write = o_.write || stream_ >= o_.streams - o_.write_streams;
-    if (write && !o_.write && step_ >= o_.write_count) stream_ = o_.streams;  // readers alone
-    if (stream_ >= o_.streams) {
-      stream_ = 0;
+    bool write = is_writing();
+    while (stream_ >= o_.streams || (write && !o_.write && step_ >= o_.write_count)) {
+      stream_ = 0;  // after the writers' last step the readers go on alone
       ++step_;
-      if (step_ < o_.count) return next(r);
+      if (step_ >= o_.count) return false;
+      write = is_writing();
     }
     if (step_ >= o_.count) return false;
     r->request = {o_.base + stream_ * o_.gap + step_ * bytes_, bytes_, write, 0};
@@ -85,6 +87,7 @@ class StreamsSource : public RequestSource {
   }
 
  private:
+  bool is_writing() const { return o_.write || stream_ >= o_.streams - o_.write_streams; }
   const PatternOptions o_;
   const std::int64_t bytes_;
   std::int64_t step_ = 0, stream_ = 0, issued_ = 0;
@@ -158,12 +161,15 @@ class Trace : public RequestSource {
                        shape_.capacity));
     }
     address -= address % shape_.request_bytes;
+    if (shape_.request_bytes > shape_.capacity - address) {
+      fail(fmt::format("the request of {} bytes at {:#x} ends beyond the capacity of {} bytes",
+                       shape_.request_bytes, address, shape_.capacity));
+    }
     r->request = {address, shape_.request_bytes, verb == "ST" || verb == "WRITE", 0};
     r->cycle = ramulator ? 0 : number(words[2], "a cycle");
-    if (r->cycle > kLatest) fail(fmt::format("cycle {} is too large", r->cycle));
+    if (r->cycle > kLatestCycle) fail(fmt::format("cycle {} is too large", r->cycle));
   }
 
-  static constexpr std::int64_t kLatest = std::int64_t{1} << 48;
   const std::string path_;
   const TrafficShape shape_;
   std::ifstream file_;
@@ -171,11 +177,13 @@ class Trace : public RequestSource {
   std::int64_t line_ = 0;
 };
 
-void check_reach(const char* option, std::int64_t end, const TrafficShape& shape) {
-  if (end > shape.capacity) {
-    throw input_error(fmt::format("{}: the pattern ends at byte {}, beyond the capacity of {}",
-                                  option, end, shape.capacity));
-  }
+/// `count` pieces of `size` bytes from `base` on must lie within the capacity.
+void check_reach(const char* option, std::int64_t base, std::int64_t count, std::int64_t size,
+                 const TrafficShape& shape) {
+  if (base <= shape.capacity && (size == 0 || count <= (shape.capacity - base) / size)) return;
+  throw input_error(
+      fmt::format("{}: {} x {} bytes from byte {} on end beyond the capacity of {} bytes", option,
+                  count, size, base, shape.capacity));
 }
 
 void check_multiple(const char* option, std::int64_t value, const TrafficShape& shape) {
@@ -197,20 +205,29 @@ std::unique_ptr<RequestSource> make_pattern(const PatternOptions& options,
   PatternOptions o = options;
   if (o.write_count < 0) o.write_count = o.count;
   check_multiple("--base", o.base, shape);
-  check_reach("--base", o.base + shape.request_bytes, shape);
+  check_reach("--base", o.base, 1, shape.request_bytes, shape);
+  if (o.interval > 0 && o.count > kLatestCycle / o.interval) {
+    throw input_error(
+        fmt::format("--interval: {} requests {} clocks apart take too long", o.count, o.interval));
+  }
   if (o.name == "sequential") {
-    check_reach("--count", o.base + o.count * shape.request_bytes, shape);
+    check_reach("--count", o.base, o.count, shape.request_bytes, shape);
     o.range = shape.capacity;
     return std::make_unique<StridedSource>(o, shape, shape.request_bytes);
   }
   if (o.name == "streams") {
     check_multiple("--gap", o.gap, shape);
-    check_reach("--gap", o.base + (o.streams - 1) * o.gap + o.count * shape.request_bytes, shape);
+    if (o.write_streams > o.streams) {
+      throw input_error(fmt::format("--write-streams: expected at most the {} of --streams, got {}",
+                                    o.streams, o.write_streams));
+    }
+    check_reach("--gap", o.base, o.streams - 1, o.gap, shape);
+    check_reach("--count", o.base + (o.streams - 1) * o.gap, o.count, shape.request_bytes, shape);
     return std::make_unique<StreamsSource>(o, shape);
   }
-  if (o.range == 0) o.range = shape.capacity - o.base;
+  if (o.range == 0) o.range = (shape.capacity - o.base) / shape.request_bytes * shape.request_bytes;
   check_multiple("--range", o.range, shape);
-  check_reach("--range", o.base + o.range, shape);
+  check_reach("--range", o.base, 1, o.range, shape);
   if (o.name == "strided") {
     check_multiple("--stride", o.stride, shape);
     return std::make_unique<StridedSource>(o, shape, o.stride);

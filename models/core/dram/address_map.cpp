@@ -103,6 +103,12 @@ AddressMap::AddressMap(const DramOrganization& organization,
   }
 }
 
+AddressDecoder::AddressDecoder(const AddressMap& map, std::int64_t burst_bytes) : map_(map) {
+  while ((std::int64_t{1} << shift_) < burst_bytes) ++shift_;
+  for (std::int64_t i = 0; i < kLow; ++i)
+    low_[static_cast<std::size_t>(i)] = map.decode(i << shift_);
+}
+
 std::int64_t burst_bytes(const DramOrganization& organization) {
   return organization.channel_width * organization.burst_length / 8;
 }

@@ -43,6 +43,32 @@ class AddressMap {
   std::vector<Slice> slices_;
 };
 
+/// Decodes runs of neighbouring addresses fast: a table for the lowest bits, and the rest decoded
+/// only when it changes. The column stays out.
+class AddressDecoder {
+ public:
+  AddressDecoder(const AddressMap& map, std::int64_t burst_bytes);
+
+  DramAddress decode(std::int64_t address) {
+    const std::int64_t block = address >> shift_ >> kLowBits;
+    if (block != block_) {
+      block_ = block;
+      high_ = map_.decode(block << kLowBits << shift_);
+    }
+    const DramAddress& low = low_[static_cast<std::size_t>((address >> shift_) & (kLow - 1))];
+    return {high_.channel | low.channel, high_.bank | low.bank, high_.row | low.row, 0};
+  }
+
+ private:
+  static constexpr int kLowBits = 6;
+  static constexpr std::int64_t kLow = std::int64_t{1} << kLowBits;
+  const AddressMap& map_;
+  int shift_ = 0;
+  std::int64_t block_ = -1;
+  DramAddress high_;
+  std::array<DramAddress, kLow> low_;
+};
+
 /// Bytes that one column command moves.
 std::int64_t burst_bytes(const DramOrganization& organization);
 

@@ -49,7 +49,11 @@ class DramChannel {
 
   /// Start of the next command; kNever while no burst is queued. Refreshes of an idle channel are
   /// left until someone looks.
-  std::int64_t next() { return held_[0] + held_[1] == 0 ? kNever : decide().cycle; }
+  std::int64_t next() {
+    if (held_[0] + held_[1] == 0) return kNever;
+    if (!decided_ || is_late(choice_.cycle)) decide();
+    return choice_.cycle;
+  }
   /// Issues that command. If it moves a burst: true, with the burst and the end of its data.
   bool step(DramBurst* served, std::int64_t* end);
   /// An idle channel does the refreshes due by `cycle`.
@@ -60,57 +64,59 @@ class DramChannel {
   void record(std::vector<DramCommandRecord>* trace) { trace_ = trace; }
 
  private:
+  /// The next command, and when.
   struct Choice {
-    std::int64_t cycle = kNever;  // of the first bus clock
-    std::int64_t start = kNever;  // of the command itself, later by a CAS before it
-    DramCommand command = DramCommand::kAct;
+    std::int64_t cycle = kNever;     // of the first bus clock
+    std::int64_t start = kNever;     // of the command itself, later by a CAS before it
+    std::uint64_t priority = ~0ULL;  // among commands at the same cycle, as in Bid
     std::int64_t bank = 0;
     std::int32_t entry = BurstQueue::kNone;  // none: a refresh or a precharge for it
     std::size_t queue = 0;
-    std::uint64_t order = 0;
-    bool owner = false;  // of the row
-    /// Column commands first, those of owners before others, then the second half of an activate.
-    int urgency() const {
-      if (is_column(command)) return owner ? 3 : 2;
-      return command == DramCommand::kAct2 ? 1 : 0;
-    }
+    DramCommand command = DramCommand::kAct;
+    bool owner = false;
     bool goes_before(const Choice& o) const {
-      if (cycle != o.cycle) return cycle < o.cycle;
-      return urgency() != o.urgency() ? urgency() > o.urgency() : order < o.order;
+      return cycle != o.cycle ? cycle < o.cycle : priority < o.priority;
     }
   };
 
   /// The burst that a bank's row was opened for, until it is served.
   struct Owner {
-    std::int32_t entry = BurstQueue::kNone;
+    Bid bid;
     std::size_t queue = 0;
   };
   static constexpr std::int64_t kNoBank = -1;
 
-  Owner& owner_of(std::int64_t bank) { return owners_[static_cast<std::size_t>(bank)]; }
-  bool has_owner(std::int64_t bank) { return owner_of(bank).entry != BurstQueue::kNone; }
   std::size_t queue_of(bool write) const { return write && !unified_ ? 1 : 0; }
-  std::int64_t& bus_free(DramCommand c) {
-    return bus_free_[standard_.split_bus && is_column(c) ? 1 : 0];
+  std::size_t bus_of(DramCommand c) const { return split_bus_ && is_column(c) ? 1 : 0; }
+  /// Whether a decision for `cycle` has to know of an arrival that it does not.
+  bool is_late(std::int64_t cycle) const {
+    return !arrivals_.empty() && arrivals_.front().accepted < cycle;
   }
-  const Choice& decide();
-  DramBurst admit();
+  void decide();
+  void admit(const DramBurst& burst);
+  DramBurst admit_arrival();
   void reconsider(const DramBurst& burst);
-  Choice choose();
+  void choose();
   std::size_t queue_to_serve() const;
-  Choice pick(std::size_t queue);
-  Choice first_of_owners_and(std::size_t queue, std::int32_t entry);
-  Choice choice_for(std::size_t queue, std::int32_t entry);
+  void pick(std::size_t queue, Choice* best);
+  void consider(const Bid& bid, std::size_t queue, Choice* best) const;
+  void consider_owners(Choice* best) const;
+  void consider_bank(std::size_t queue, std::int64_t bank, Choice* best);
+  Bid bid_for(std::size_t queue, std::int32_t entry) const;
+  Bid owner_bid(std::size_t queue, std::int32_t entry) const;
+  void find_bids(std::size_t queue, std::int64_t bank);
+  void consider_only(std::size_t queue, std::int32_t entry, Choice* best) const;
   void give_row(const Choice& activate);
-  void finish_activate(Choice* best);
+  void finish_activate(Choice* best) const;
   void apply_age_limit(Choice* best);
   void consider_refresh(Choice* best);
-  bool waits_for_owner(std::int64_t rank);
+  bool waits_for_owner(std::int64_t rank) const;
   Choice refresh_choice(std::int64_t rank);
   void issue_refresh(const Choice& choice);
   void skip_idle_refreshes(std::int64_t rank, std::int64_t cycle);
   void occupy_bus(const Choice& choice);
-  void row_changed(std::int64_t bank);
+  void bank_changed(std::int64_t bank);
+  void rank_changed(std::int64_t rank);
   void issue_column(const Choice& choice, std::int64_t* end);
   void count_gap(const BurstQueue::Entry& entry, std::int64_t data_start);
   void note(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle,
@@ -118,7 +124,7 @@ class DramChannel {
 
   const DramStandard& standard_;
   const DramControllerConfig controller_;
-  const bool unified_;
+  const bool unified_, split_bus_;
   DramDevice device_;
   RefreshTimer refresh_;
   BurstQueue queues_[2];           // reads (or all), writes
@@ -131,11 +137,11 @@ class DramChannel {
   bool draining_ = false;
   std::int64_t bus_free_[2] = {0, 0};
   std::int64_t data_clock_until_ = -1;
-  std::vector<Owner> owners_;        // by bank
-  std::vector<std::int64_t> owned_;  // banks that have one
-  std::int64_t opening_ = kNoBank;   // has had its ACT and waits for its ACT2
-  bool decided_ = false;             // choice_ stands for the bursts in the queues
-  bool aged_ = false;                // choice_ was made by the age limit
+  std::vector<Owner> owners_;
+  std::vector<bool> owned_;         // by bank: it has an owner
+  std::int64_t opening_ = kNoBank;  // has had its ACT and waits for its ACT2
+  bool decided_ = false;            // choice_ stands for the bursts in the queues
+  bool aged_ = false;               // choice_ was made by the age limit
   Choice choice_;
 
   ChannelCounts counts_;

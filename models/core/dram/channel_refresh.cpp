@@ -15,9 +15,9 @@ void DramChannel::consider_refresh(Choice* best) {
 }
 
 /// Whether a row that the next refresh of `rank` would close still has its owner.
-bool DramChannel::waits_for_owner(std::int64_t rank) {
-  return std::any_of(owned_.begin(), owned_.end(), [&](std::int64_t bank) {
-    return device_.rank_of(bank) == rank && refresh_.includes(rank, bank);
+bool DramChannel::waits_for_owner(std::int64_t rank) const {
+  return std::any_of(owners_.begin(), owners_.end(), [&](const Owner& o) {
+    return device_.rank_of(o.bid.bank) == rank && refresh_.includes(rank, o.bid.bank);
   });
 }
 
@@ -43,7 +43,7 @@ DramChannel::Choice DramChannel::refresh_choice(std::int64_t rank) {
       earliest = std::max(earliest, device_.earliest(c.command, b));
     }
   }
-  c.cycle = std::max({refresh_.due(rank), earliest, bus_free(c.command)});
+  c.cycle = std::max({refresh_.due(rank), earliest, bus_free_[bus_of(c.command)]});
   c.start = c.cycle;
   return c;
 }
@@ -55,11 +55,11 @@ void DramChannel::issue_refresh(const Choice& choice) {
   switch (choice.command) {
     case DramCommand::kPre:
       device_.issue(choice.command, choice.bank, 0, choice.start);
-      row_changed(choice.bank);
+      bank_changed(choice.bank);
       return;
     case DramCommand::kPreAll:
       device_.issue_to_rank(choice.command, rank, choice.start);
-      for (std::int64_t b = choice.bank; b < end; ++b) row_changed(b);
+      rank_changed(rank);
       return;
     case DramCommand::kRefAll:
       device_.issue_to_rank(choice.command, rank, choice.start);
@@ -69,6 +69,7 @@ void DramChannel::issue_refresh(const Choice& choice) {
         device_.issue(choice.command, b, 0, choice.start);
       }
   }
+  rank_changed(rank);
   refresh_.done(rank, 1);
   refresh_end_ = choice.start + standard_.refresh_cycles[index_of(choice.command)];
 }

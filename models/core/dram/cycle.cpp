@@ -7,7 +7,9 @@
 namespace bitjoule {
 
 CycleDram::CycleDram(const CycleDramConfig& config)
-    : standard_(resolve_standard(config)), map_(config.organization, config.mapping) {
+    : standard_(resolve_standard(config)),
+      map_(config.organization, config.mapping),
+      decoder_(map_, standard_.burst_bytes) {
   for (std::int64_t c = 0; c < config.organization.channels; ++c) {
     channels_.emplace_back(standard_, config.controller);
   }
@@ -46,11 +48,12 @@ std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
 /// Moves bursts of the offered request into queues while there is room; true when all are in.
 bool CycleDram::push_offered() {
   while (offered_bytes_ > 0) {
-    const DramAddress a = map_.decode(offered_.address);
+    const DramAddress a = decoder_.decode(offered_.address);
     DramChannel& channel = channels_[static_cast<std::size_t>(a.channel)].channel;
     if (!channel.has_room(offered_.write)) return false;
     port_cycle_ = std::max(port_cycle_, channel.last_accepted() + 1);
-    channel.accept({a.bank, a.row, a.column, offered_.write, offered_request_, port_cycle_});
+    channel.accept(
+        {a.row, port_cycle_, static_cast<std::int32_t>(a.bank), offered_request_, offered_.write});
     Request& request = requests_[offered_request_];
     if (request.accepted < 0) request.accepted = port_cycle_;
     offered_.address += standard_.burst_bytes;
@@ -59,7 +62,7 @@ bool CycleDram::push_offered() {
   return true;
 }
 
-CycleDram::Earliest CycleDram::earliest() {
+inline CycleDram::Earliest CycleDram::earliest() {
   Earliest first;
   for (Lane& lane : channels_) {
     const std::int64_t command = lane.channel.next();
@@ -91,10 +94,14 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
     if (!first.lane->channel.step(&served, &end)) continue;
     first.lane->done.push({end, served.request});
     totals_.timeline.add(end, standard_.burst_bytes, served.write);
-    if (offer_is_blocked()) {  // the slot is taken again in the same clock
-      port_cycle_ = std::max(port_cycle_, first.cycle);
-      if (push_offered()) accepted_at_ = port_cycle_;
-    }
+    if (!offer_is_blocked()) continue;
+    port_cycle_ = std::max(port_cycle_, first.cycle);  // the slot is taken again in the same clock
+    if (!push_offered()) continue;
+    accepted_at_ = port_cycle_;
+    if (accepted_at_ > first.cycle) continue;  // something else may come before it
+    *event = {DramEvent::Kind::kAccepted, accepted_at_, requests_[offered_request_].tag};
+    accepted_at_ = kNever;
+    return true;
   }
 }
 

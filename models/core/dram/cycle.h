@@ -58,6 +58,7 @@ class CycleDram : public DramEngine {
 
   const DramStandard standard_;
   const AddressMap map_;
+  AddressDecoder decoder_;
   std::vector<Lane> channels_;
   std::vector<Request> requests_;
   std::vector<std::uint32_t> free_requests_;

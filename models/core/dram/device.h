@@ -34,10 +34,17 @@ class DramDevice {
 
   /// First cycle at which `command` to `bank` meets every constraint (the bus aside).
   std::int64_t earliest(DramCommand command, std::int64_t bank) const {
-    const Bank& b = banks_[at(bank)];
+    return std::max(earliest_of_bank(command, bank), earliest_beyond(command, bank));
+  }
+  /// The parts of it that only commands to this bank move, and that others move too.
+  std::int64_t earliest_of_bank(DramCommand command, std::int64_t bank) const {
+    return ready_[at(bank) * kDramCommands + index_of(command)];
+  }
+  std::int64_t earliest_beyond(DramCommand command, std::int64_t bank) const {
+    const std::array<std::size_t, kLevels>& node = banks_[at(bank)].node;
     const std::size_t c = index_of(command);
-    return std::max(std::max(b.ready[c], groups_[at(b.group)].ready[c]),
-                    std::max(ranks_[at(b.rank)].ready[c], channel_.ready[c]));
+    return std::max(ready_[node[kGroup] + c],
+                    std::max(ready_[node[kRank] + c], ready_[node[kChannel] + c]));
   }
   /// The same for PREA and REF, which must suit every bank of the rank.
   std::int64_t earliest_of_rank(DramCommand command, std::int64_t rank) const;
@@ -51,52 +58,50 @@ class DramDevice {
 
  private:
   static constexpr std::int64_t kLongAgo = -(std::int64_t{1} << 40);
-  using Ready = std::array<std::int64_t, kDramCommands>;
-  struct Node {
-    Ready ready{};
-  };
-  struct Bank : Node {
-    std::int64_t group = 0, rank = 0;
+  /// The nodes that a command to a bank concerns, as indices into Bank::node.
+  static constexpr std::size_t kBank = 0, kGroup = 1, kRank = 2, kChannel = 3, kLevels = 4;
+  struct Bank {
+    std::array<std::size_t, kLevels> node{};  // where each node's cycles begin in ready_
+    std::int64_t rank = 0;
     std::int64_t open_row = kClosed;
   };
   struct Consequence {
+    std::size_t level;
     std::size_t following;
     std::int64_t latency;
   };
   /// A rule with a window: the cycles of the last `window` commands, per node of its level.
   struct Window {
-    TimingLevel level;
+    std::size_t level;
     std::size_t following;
     std::int64_t latency;
     std::size_t size;
     std::vector<std::int64_t> history;  // size entries per node, oldest at next[node]
     std::vector<std::size_t> next;
   };
-  /// What one command causes, by level.
+  /// What one command causes.
   struct Consequences {
-    std::vector<Consequence> bank, group, rank, other_ranks, channel;
+    std::vector<Consequence> own;          // for the nodes of its bank
+    std::vector<Consequence> other_ranks;  // for the other ranks
     std::vector<std::size_t> windows;
+    bool far = false;  // it has any of the latter two
   };
 
   static std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
-  static void apply(const std::vector<Consequence>& rules, std::int64_t cycle, Node* node) {
-    for (const Consequence& r : rules) {
-      std::int64_t& ready = node->ready[r.following];
-      ready = std::max(ready, cycle + r.latency);
-    }
+  void apply(const Consequence& rule, const Bank& bank, std::int64_t cycle) {
+    std::int64_t& ready = ready_[bank.node[rule.level] + rule.following];
+    ready = std::max(ready, cycle + rule.latency);
   }
   void add_rule(DramCommand preceding, const TimingRule& rule);
-  Node& node(TimingLevel level, std::int64_t bank);
-  void apply_shared(const Consequences& rules, std::int64_t bank, std::int64_t cycle);
-  void apply_window(Window* window, std::int64_t bank, std::int64_t cycle);
+  void apply_far(const Consequences& rules, const Bank& bank, std::int64_t cycle);
+  void apply_window(Window* window, const Bank& bank, std::int64_t cycle);
   void set_row(std::int64_t bank, std::int64_t row);
 
   std::array<Consequences, kDramCommands> rules_;
   std::vector<Window> windows_;
   std::int64_t banks_per_rank_;
   std::vector<Bank> banks_;
-  std::vector<Node> groups_, ranks_;
-  Node channel_;
+  std::vector<std::int64_t> ready_;       // by node (banks, groups, ranks, the channel) and command
   std::vector<std::int64_t> open_banks_;  // per rank
 };
 

@@ -26,7 +26,7 @@ IdealDram::IdealDram(const IdealDramConfig& config) : config_(config) {
   if (config.latency.value < 0) throw input_error("latency: must not be negative");
   stats_.period = Femtoseconds(1);
   stats_.latency_unit = kNanosecond;
-  stats_.timeline = BandwidthTimeline(std::int64_t{1} << 26);  // about 67 ns, in powers of two
+  stats_.timeline = BandwidthTimeline(26);  // about 67 ns, in powers of two
 }
 
 std::int64_t IdealDram::transfer(std::int64_t start, std::int64_t bytes) {

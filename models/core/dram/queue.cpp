@@ -2,12 +2,13 @@
 
 namespace bitjoule {
 
-BurstQueue::BurstQueue(std::int64_t capacity, std::int64_t banks)
-    : entries_(at(capacity)), banks_(at(banks)) {
-  for (std::int64_t i = capacity; i-- > 0;) free_.push_back(static_cast<std::int32_t>(i));
-}
+BurstQueue::BurstQueue(std::int64_t banks) : banks_(at(banks)) {}
 
 void BurstQueue::push(const DramBurst& burst, std::uint64_t order) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::int32_t>(entries_.size()));
+    entries_.emplace_back();
+  }
   const std::int32_t index = free_.back();
   free_.pop_back();
   BankList& bank = banks_[at(burst.bank)];
@@ -21,7 +22,7 @@ void BurstQueue::push(const DramBurst& burst, std::uint64_t order) {
     entry(bank.tail).next = index;
   }
   bank.tail = index;
-  bank.known = false;
+  if (bank.head == index || bank.bids.row == burst.row) bank.bids.known = false;
   (youngest_ == kNone ? oldest_ : entry(youngest_).younger) = index;
   youngest_ = index;
   ++size_;
@@ -34,7 +35,7 @@ void BurstQueue::remove(std::int32_t index) {
   (e.next == kNone ? bank.tail : entry(e.next).previous) = e.previous;
   (e.older == kNone ? oldest_ : entry(e.older).younger) = e.younger;
   (e.younger == kNone ? youngest_ : entry(e.younger).older) = e.older;
-  bank.known = false;
+  bank.bids.known = false;
   if (bank.head == kNone) {
     busy_[bank.position] = busy_.back();
     banks_[at(busy_.back())].position = bank.position;

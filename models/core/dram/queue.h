@@ -1,6 +1,7 @@
 // The bursts that wait in one queue of a channel's controller, by bank and by age.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -10,14 +11,35 @@ namespace bitjoule {
 
 /// One column access, decoded when it was accepted.
 struct DramBurst {
-  std::int64_t bank = 0, row = 0, column = 0;
-  bool write = false;
-  std::uint32_t request = 0;  ///< the engine's
+  std::int64_t row = 0;
   std::int64_t accepted = 0;  ///< cycle; commands may follow from the next one on
+  std::int32_t bank = 0;
+  std::uint32_t request = 0;  ///< the engine's
+  bool write = false;
 };
 
-/// A doubly linked list per bank and one over all, oldest first, in a fixed pool. Each bank
-/// remembers the burst it would serve next until something changes for it.
+/// A command that a bank wants sent for one of its bursts. `ready` is when the bank and the burst
+/// allow it; what banks share (bus, bank group, rank) comes on top.
+struct Bid {
+  std::int64_t ready = 0;
+  std::uint64_t priority = 0;  ///< at equal times the smaller one goes first
+  std::int32_t entry = -1;
+  std::int32_t bank = 0;
+  DramCommand command = DramCommand::kAct;
+  bool owner = false;  ///< of the bank's row
+};
+
+/// What a bank bids for, until something changes for it: the oldest hit of its open row, and the
+/// oldest burst if that needs another row.
+struct BankBids {
+  bool known = false;
+  std::uint8_t count = 0;
+  std::int64_t row = 0;  ///< a new burst to another row changes nothing
+  std::array<Bid, 2> bids;
+};
+
+/// A doubly linked list per bank and one over all, oldest first, and each bank's bids. Grows to the
+/// most bursts that ever wait.
 class BurstQueue {
  public:
   static constexpr std::int32_t kNone = -1;
@@ -30,37 +52,29 @@ class BurstQueue {
     std::int32_t younger = kNone, older = kNone;  // in the queue
   };
 
-  BurstQueue(std::int64_t capacity, std::int64_t banks);
+  explicit BurstQueue(std::int64_t banks);
 
   void push(const DramBurst& burst, std::uint64_t order);
   void remove(std::int32_t entry);
-  /// The row of `bank` was opened or closed.
-  void row_changed(std::int64_t bank) { banks_[at(bank)].known = false; }
+  /// The row or the timing of `bank` has changed.
+  void bank_changed(std::int64_t bank) { banks_[at(bank)].bids.known = false; }
 
   std::int64_t size() const { return size_; }
   std::int32_t oldest() const { return oldest_; }
+  const Entry& entry(std::int32_t index) const { return entries_[static_cast<std::size_t>(index)]; }
   Entry& entry(std::int32_t index) { return entries_[static_cast<std::size_t>(index)]; }
   /// Banks with at least one burst, in no particular order.
   const std::vector<std::int64_t>& busy_banks() const { return busy_; }
-  /// The burst that `bank` serves next: the oldest to the open row, or else the oldest.
-  std::int32_t candidate(std::int64_t bank, std::int64_t open_row) {
-    BankList& list = banks_[at(bank)];
-    if (!list.known) {
-      list.candidate = oldest_hit(bank, open_row);
-      if (list.candidate == kNone) list.candidate = list.head;
-      list.known = true;
-    }
-    return list.candidate;
-  }
+  BankBids& bids(std::int64_t bank) { return banks_[at(bank)].bids; }
   std::int32_t oldest_of(std::int64_t bank) const { return banks_[at(bank)].head; }
   /// The oldest burst to `row` of `bank`, or kNone.
   std::int32_t oldest_hit(std::int64_t bank, std::int64_t row) const;
 
  private:
   struct BankList {
-    std::int32_t head = kNone, tail = kNone, candidate = kNone;
-    bool known = false;
+    std::int32_t head = kNone, tail = kNone;
     std::size_t position = 0;  // in busy_
+    BankBids bids;
   };
   static std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 

@@ -2,6 +2,7 @@
 // staggered.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -24,11 +25,14 @@ class RefreshTimer {
                                                     ? std::numeric_limits<std::int64_t>::max()
                                                     : interval_ + r * interval_ / ranks;
     }
+    find_soonest();
   }
 
   bool per_bank() const { return per_bank_; }
   std::int64_t interval() const { return interval_; }
   std::int64_t due(std::int64_t rank) const { return at(rank).due; }
+  /// The smallest due of all ranks.
+  std::int64_t soonest() const { return soonest_; }
   /// Per-bank refresh: the next set of banks is { first + i * stride }.
   std::int64_t first_bank(std::int64_t rank) const { return rank * banks_per_rank_ + at(rank).set; }
   std::int64_t stride() const { return sets_; }
@@ -46,6 +50,7 @@ class RefreshTimer {
     Rank& r = ranks_[static_cast<std::size_t>(rank)];
     r.due += n * interval_;
     r.set = (r.set + n) % sets_;
+    find_soonest();
   }
 
  private:
@@ -53,11 +58,16 @@ class RefreshTimer {
     std::int64_t due = 0;
     std::int64_t set = 0;
   };
+  void find_soonest() {
+    soonest_ = ranks_[0].due;
+    for (const Rank& r : ranks_) soonest_ = std::min(soonest_, r.due);
+  }
   const Rank& at(std::int64_t rank) const { return ranks_[static_cast<std::size_t>(rank)]; }
   std::int64_t interval_;
   bool per_bank_;
   std::int64_t banks_per_rank_, sets_;
   std::vector<Rank> ranks_;
+  std::int64_t soonest_ = 0;
 };
 
 }  // namespace bitjoule

@@ -129,6 +129,10 @@ class Resolver {
       problem(fmt::format("organization: {} banks in a channel, expected at most {}", s_.banks,
                           kMostBanks));
     }
+    if (o.channels > kMostBanksInAll / s_.banks) {
+      problem(fmt::format("organization: {} channels of {} banks, expected at most {} in all",
+                          o.channels, s_.banks, kMostBanksInAll));
+    }
     const double bytes = static_cast<double>(o.channels) * static_cast<double>(s_.banks) *
                          static_cast<double>(o.rows) * static_cast<double>(o.columns) *
                          static_cast<double>(o.channel_width) / 8.0;
@@ -182,6 +186,9 @@ class Resolver {
       const std::int64_t latency = formula(place + ".latency", row.latency, 1);
       if (row.window < 1 || row.window > 64) {
         problem(fmt::format("{}.window: expected 1..64, got {}", place, row.window));
+      }
+      if (row.window > 1 && row.level == TimingLevel::kOtherRanks) {
+        problem(place + ".window: there is none between ranks");
       }
       if (row.preceding.empty() || row.following.empty()) {
         problem(place + ": preceding and following need a command each");
@@ -247,7 +254,7 @@ class Resolver {
     }
   }
 
-  static constexpr std::int64_t kMostBanks = 1024;
+  static constexpr std::int64_t kMostBanks = 1024, kMostBanksInAll = 65536;
   const CycleDramConfig& c_;
   DramStandard s_;
   std::set<std::string> used_;

@@ -17,6 +17,16 @@ void Histogram::add(std::int64_t value) {
   ++count_;
 }
 
+void Histogram::add(const Histogram& other, std::int64_t times) {
+  if (other.count_ == 0 || times <= 0) return;
+  bins_.resize(std::max(bins_.size(), other.bins_.size()));
+  for (std::size_t i = 0; i < other.bins_.size(); ++i) bins_[i] += times * other.bins_[i];
+  min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
+  max_ = std::max(max_, other.max_);
+  sum_ += times * other.sum_;
+  count_ += times * other.count_;
+}
+
 double Histogram::mean() const {
   return count_ == 0 ? 0.0 : static_cast<double>(sum_) / static_cast<double>(count_);
 }
@@ -36,7 +46,7 @@ std::int64_t Histogram::percentile(double share) const {
 }
 
 void BandwidthTimeline::halve() {
-  width_ *= 2;
+  ++log2_width_;
   for (std::vector<std::int64_t>* bins : {&read_, &write_}) {
     const std::size_t n = bins->size();
     for (std::size_t i = 0; 2 * i < n; ++i) {

@@ -13,6 +13,8 @@ namespace bitjoule {
 class Histogram {
  public:
   void add(std::int64_t value);
+  /// All samples of `other`, each `times` times.
+  void add(const Histogram& other, std::int64_t times);
   std::int64_t count() const { return count_; }
   std::int64_t min() const { return count_ > 0 ? min_ : 0; }
   std::int64_t max() const { return max_; }
@@ -29,23 +31,31 @@ class Histogram {
 /// Bytes moved over time in at most kBins bins; the bin width doubles when time outgrows them.
 class BandwidthTimeline {
  public:
-  explicit BandwidthTimeline(std::int64_t bin_cycles = 64) : width_(bin_cycles) {}
+  /// Bins of 2^`log2_cycles` cycles at first.
+  explicit BandwidthTimeline(int log2_cycles = 6) : log2_width_(log2_cycles) {}
   /// Adds bytes whose last beat ends at `cycle`.
   void add(std::int64_t cycle, std::int64_t bytes, bool write) {
-    std::int64_t bin = (cycle - 1) / width_;
-    while (bin >= kBins) halve(), bin = (cycle - 1) / width_;
+    std::int64_t bin = (cycle - 1) >> log2_width_;
+    while (bin >= kBins) halve(), bin = (cycle - 1) >> log2_width_;
     if (bin >= static_cast<std::int64_t>(read_.size())) grow(bin);
     (write ? write_ : read_)[static_cast<std::size_t>(bin)] += bytes;
   }
-  std::int64_t bin_cycles() const { return width_; }
+  /// Appends nothing but whole bins: for sums over several timelines.
+  void append_bin(std::int64_t read_bytes, std::int64_t write_bytes) {
+    read_.push_back(read_bytes);
+    write_.push_back(write_bytes);
+  }
+  std::int64_t bin_cycles() const { return std::int64_t{1} << log2_width_; }
+  int log2_bin_cycles() const { return log2_width_; }
   const std::vector<std::int64_t>& read_bytes() const { return read_; }
   const std::vector<std::int64_t>& write_bytes() const { return write_; }
 
- private:
   static constexpr std::int64_t kBins = 512;
+
+ private:
   void halve();
   void grow(std::int64_t bin);
-  std::int64_t width_;
+  int log2_width_;
   std::vector<std::int64_t> read_, write_;
 };
 

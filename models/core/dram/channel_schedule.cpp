@@ -1,0 +1,180 @@
+// The scheduler of the channel's controller: which command goes next.
+#include <algorithm>
+
+#include "core/dram/channel.h"
+
+namespace bitjoule {
+namespace {
+
+// Of commands that could start in the same clock column commands go first, those of owners before
+// others, then the second half of an activate; then age decides.
+std::uint64_t priority_of(DramCommand command, bool owner, std::uint64_t order) {
+  const std::uint64_t level = is_column(command)              ? (owner ? 0 : 1)
+                              : command == DramCommand::kAct2 ? 2
+                                                              : 3;
+  return level << 62 | order;
+}
+
+}  // namespace
+
+/// Brings choice_ up to date after `burst` was admitted, without asking every bank again where only
+/// one more bid has come.
+void DramChannel::reconsider(const DramBurst& burst) {
+  const std::size_t queue = queue_of(burst.write);
+  if (choice_.entry == BurstQueue::kNone || aged_ || burst.bank == choice_.bank ||
+      queue_to_serve() != choice_.queue || controller_.scheduler == DramScheduler::kFcfs) {
+    choose();
+  } else if (queue == choice_.queue) {
+    consider_bank(queue, burst.bank, &choice_);
+  }
+}
+
+/// A burst accepted at cycle c can be served from c + 1 on, so a decision for cycle t has to know
+/// all arrivals before t and may not know any later one.
+void DramChannel::decide() {
+  if (!decided_) {
+    if (queues_[0].size() + queues_[1].size() == 0) {
+      catch_up(arrivals_.front().accepted);
+      admit_arrival();
+    }
+    while (!split_bus_ && is_late(bus_free_[0])) admit_arrival();
+    choose();
+    decided_ = true;
+  }
+  while (is_late(choice_.cycle)) reconsider(admit_arrival());
+}
+
+void DramChannel::choose() {
+  choice_ = Choice{};
+  pick(queue_to_serve(), &choice_);
+  apply_age_limit(&choice_);
+  if (opening_ != kNoBank) finish_activate(&choice_);
+  if (refresh_.soonest() <= choice_.cycle) consider_refresh(&choice_);
+}
+
+std::size_t DramChannel::queue_to_serve() const {
+  const auto reads = queues_[0].size(), writes = queues_[1].size();
+  if (unified_ || writes == 0) return 0;
+  if (reads == 0) return 1;
+  return static_cast<double>(writes) > (draining_ ? low_ : high_) ? 1 : 0;
+}
+
+void DramChannel::pick(std::size_t queue, Choice* best) {
+  BurstQueue& q = queues_[queue];
+  if (controller_.scheduler == DramScheduler::kFcfs) {
+    consider_only(queue, q.oldest(), best);
+    return;
+  }
+  consider_owners(best);
+  for (const std::int64_t bank : q.busy_banks()) consider_bank(queue, bank, best);
+}
+
+/// `entry` and the owners, which may be in its way.
+void DramChannel::consider_only(std::size_t queue, std::int32_t entry, Choice* best) const {
+  consider_owners(best);
+  const Bid bid = bid_for(queue, entry);
+  if (!owned_[static_cast<std::size_t>(bid.bank)]) consider(bid, queue, best);
+}
+
+void DramChannel::consider_owners(Choice* best) const {
+  for (const Owner& o : owners_) consider(o.bid, o.queue, best);
+}
+
+void DramChannel::consider_bank(std::size_t queue, std::int64_t bank, Choice* best) {
+  const BankBids& b = queues_[queue].bids(bank);
+  if (!b.known) find_bids(queue, bank);
+  for (std::size_t i = 0; i < b.count; ++i) consider(b.bids[i], queue, best);
+}
+
+/// Takes `bid` if it goes before `best`. A refresh that is due holds back all but owners.
+void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* best) const {
+  if (bid.ready > best->cycle) return;  // most of them: cheapest first
+  const std::int64_t cycle = std::max(
+      {bid.ready, bus_free_[bus_of(bid.command)], device_.earliest_beyond(bid.command, bid.bank)});
+  if (cycle > best->cycle || (cycle == best->cycle && bid.priority >= best->priority)) return;
+  if (opening_ != kNoBank && (bid.bank == opening_ || bid.command == DramCommand::kAct)) return;
+  // With the data clock stopped, CAS takes the clock in which the burst could have started.
+  const bool stopped =
+      standard_.data_clock_after_read > 0 && is_column(bid.command) && cycle > data_clock_until_;
+  const std::int64_t start = cycle + (stopped ? 1 : 0);
+  if (!bid.owner && start >= refresh_.soonest() &&
+      refresh_.blocks(device_.rank_of(bid.bank), bid.bank, start)) {
+    return;
+  }
+  *best = {cycle, start, bid.priority, bid.bank, bid.entry, queue, bid.command, bid.owner};
+}
+
+/// What `entry` needs next.
+Bid DramChannel::bid_for(std::size_t queue, std::int32_t entry) const {
+  const BurstQueue::Entry& e = queues_[queue].entry(entry);
+  const std::int64_t bank = e.burst.bank, open = device_.open_row(bank);
+  Bid b;
+  b.entry = entry;
+  b.bank = static_cast<std::int32_t>(bank);
+  if (open == e.burst.row) {
+    b.command = e.burst.write ? DramCommand::kWrite : DramCommand::kRead;
+  } else {
+    b.command = open == DramDevice::kClosed ? DramCommand::kAct : DramCommand::kPre;
+  }
+  b.priority = priority_of(b.command, false, e.order);
+  b.ready = std::max(e.burst.accepted + 1, device_.earliest_of_bank(b.command, bank));
+  return b;
+}
+
+Bid DramChannel::owner_bid(std::size_t queue, std::int32_t entry) const {
+  Bid b = bid_for(queue, entry);
+  b.priority = priority_of(b.command, true, queues_[queue].entry(entry).order);
+  b.owner = true;
+  return b;
+}
+
+/// A hit does not hold back an older burst to another row: both bid. While the row has an owner,
+/// nothing else of the bank does.
+void DramChannel::find_bids(std::size_t queue, std::int64_t bank) {
+  BurstQueue& q = queues_[queue];
+  BankBids& b = q.bids(bank);
+  b.known = true;
+  b.count = 0;
+  b.row = DramDevice::kClosed;
+  if (owned_[static_cast<std::size_t>(bank)]) return;
+  const std::int64_t open = device_.open_row(bank);
+  const std::int32_t oldest = q.oldest_of(bank);
+  const std::int32_t hit =
+      open == DramDevice::kClosed ? BurstQueue::kNone : q.oldest_hit(bank, open);
+  if (hit != BurstQueue::kNone) {
+    b.bids[b.count++] = bid_for(queue, hit);
+  } else {
+    b.row = open;
+  }
+  if (hit != oldest) b.bids[b.count++] = bid_for(queue, oldest);
+}
+
+void DramChannel::apply_age_limit(Choice* best) {
+  std::size_t queue = 0;
+  std::int32_t oldest = queues_[0].oldest();
+  const std::int32_t write = queues_[1].oldest();
+  if (oldest == BurstQueue::kNone ||
+      (write != BurstQueue::kNone &&
+       queues_[1].entry(write).order < queues_[0].entry(oldest).order)) {
+    queue = 1;
+    oldest = write;
+  }
+  const std::int64_t limit = queues_[queue].entry(oldest).burst.accepted + controller_.age_limit;
+  aged_ = best->cycle > limit;
+  if (!aged_) return;
+  *best = Choice{};
+  consider_only(queue, oldest, best);
+}
+
+/// The second half of an activate goes into the first clock that no column command takes.
+void DramChannel::finish_activate(Choice* best) const {
+  Choice c;
+  c.command = DramCommand::kAct2;
+  c.bank = opening_;
+  c.cycle = bus_free_[bus_of(c.command)];
+  c.start = c.cycle;
+  c.priority = priority_of(c.command, false, 0);
+  if (c.goes_before(*best)) *best = c;
+}
+
+}  // namespace bitjoule
