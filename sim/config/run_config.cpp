@@ -56,6 +56,13 @@ void prepare_run(Node& root, Problems& problems) {
   prepare(root, file, problems);
 }
 
+/// Memory and prices belong to the run and stay when its accelerator is replaced; a phase goes with
+/// its network.
+bool stays(const PathAlias& alias) {
+  const std::vector<std::string> rivals = rival_keys<RunFile>();
+  return std::find(rivals.begin(), rivals.end(), alias.parent) == rivals.end();
+}
+
 /// Default files where neither the run nor what it is made of says anything. The run's own values
 /// stay at the root.
 void fill_defaults(Node& root, const std::vector<PathAlias>& aliases, Problems& problems) {
@@ -63,7 +70,7 @@ void fill_defaults(Node& root, const std::vector<PathAlias>& aliases, Problems& 
   for (const PathAlias& alias : aliases) {
     const auto has_key = [&](const NodeEntry& entry) { return entry.key == alias.key; };
     const auto entry = std::find_if(root.entries.begin(), root.entries.end(), has_key);
-    if (entry == root.entries.end()) continue;
+    if (entry == root.entries.end() || !stays(alias)) continue;
     own.push_back(std::move(*entry));
     root.entries.erase(entry);
   }
@@ -72,16 +79,16 @@ void fill_defaults(Node& root, const std::vector<PathAlias>& aliases, Problems& 
   prepare_run(root, problems);
 }
 
-/// The run's own memory, prices and phase stand at its root until all overrides are there, so that
-/// they stay when the accelerator or network is replaced to which they are moved then.
+/// The run's own memory and prices stand at its root until all overrides are there, so that they
+/// stay when the accelerator is replaced to which they are moved then.
 void override_run(Node& root, const std::vector<Override>& overrides, Problems& problems) {
   const std::vector<PathAlias> aliases = path_aliases<RunFile>();
   for (Override override : overrides) {
     std::vector<PathAlias> others;  // of which the run has none of its own
     bool is_target = false;
     for (const PathAlias& alias : aliases) {
-      is_target = is_target || override.path == alias.parent;
-      if (root.find(alias.key) == nullptr && override.path != alias.key) {
+      is_target = is_target || (stays(alias) && override.path == alias.parent);
+      if (!stays(alias) || (root.find(alias.key) == nullptr && override.path != alias.key)) {
         others.push_back(alias);
         continue;
       }
