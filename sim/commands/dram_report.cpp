@@ -45,7 +45,7 @@ boost::json::object timeline_json(const DramStats& s) {
   return {{"bin_s", bin}, {"read_bytes", std::move(reads)}, {"write_bytes", std::move(writes)}};
 }
 
-boost::json::object energy_json(const EnergyReport& energy) {
+boost::json::object energy_by_activity(const EnergyReport& energy) {
   boost::json::object out;
   boost::json::array unpriced;
   for (const PricedAction& a : energy.actions) {
@@ -112,7 +112,7 @@ std::string dram_json(const DramReport& r) {
                           {"bandwidth_bytes_per_s", r.bandwidth},
                           {"peak_bytes_per_s", r.peak}};
   for (auto& [key, value] : dram_stats_json(r.stats, is_cycle)) out[key] = std::move(value);
-  out["energy"] = energy_json(r.energy);
+  out["energy"] = energy_by_activity(r.energy);
   return json_text(out);
 }
 

@@ -54,6 +54,7 @@ struct PathAlias {
   std::string key;           ///< "energy"
   std::string parent;        ///< key of the root under which the value belongs: "accelerator"
   std::string default_file;  ///< file name where neither has a value; may be empty
+  bool stays = true;         ///< the root's own value, where --set replaces the parent as a whole
 };
 /// Specialised for documents that have aliases.
 template <class T>

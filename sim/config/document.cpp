@@ -32,6 +32,14 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
+/// Why there is no file to read.
+std::string absence(const std::string& name) {
+  std::error_code error;
+  const fs::file_status status = fs::status(name, error);
+  if (fs::is_directory(status)) return "is a directory";
+  return fs::exists(status) ? "is not a regular file" : "no such file";
+}
+
 /// The text of a file, or why it cannot be had.
 std::string read_text(const std::string& path, std::string& text) {
   std::error_code error;
@@ -130,7 +138,7 @@ Node parse_source(const Source& source, Problems& problems) {
   if (source.is_text) return parse_yaml(source.text, source.name, problems);
   const std::string path = find_file(source.name, "", source.folder);
   std::string text;
-  const std::string failure = path.empty() ? "no such file" : read_text(path, text);
+  const std::string failure = path.empty() ? absence(source.name) : read_text(path, text);
   if (failure.empty()) return parse_yaml(text, path, problems);
   Node node = broken(source.name);
   problems.add(node.place, "", failure);
@@ -218,6 +226,7 @@ void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases) {
     NodeEntry entry;
     if (own != root.entries.end()) {
       entry = std::move(*own);
+      entry.from_root = true;
       root.entries.erase(own);
       parent = root.find(alias.parent);  // erasing has moved it
       if (!entry.value.root) entry.value.alias = alias.key;
@@ -237,6 +246,25 @@ void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases) {
   }
 }
 
+bool restore_aliases(Node& root, const Override& override, const std::vector<PathAlias>& aliases) {
+  bool is_target = false;
+  for (const PathAlias& alias : aliases) {
+    if (override.path != alias.parent) continue;
+    is_target = true;
+    if (!alias.stays) continue;
+    Node* target = root.find(alias.parent);
+    if (target == nullptr) continue;
+    const auto moved = std::find_if(
+        target->entries.begin(), target->entries.end(),
+        [&](const NodeEntry& entry) { return entry.key == alias.key && entry.from_root; });
+    if (moved == target->entries.end()) continue;
+    NodeEntry entry = std::move(*moved);
+    target->entries.erase(moved);
+    root.entries.push_back(std::move(entry));
+  }
+  return is_target;
+}
+
 void apply_override(Node& root, const Override& override, const std::vector<PathAlias>& aliases,
                     Problems& problems) {
   if (root.kind == Node::Kind::kBroken) return;
@@ -247,8 +275,12 @@ void apply_override(Node& root, const Override& override, const std::vector<Path
   Node* node = &root;
   std::string walked;
   std::vector<std::string> keys = split_path(override.path);
-  for (const PathAlias& alias : aliases)
-    if (keys.front() == alias.key) keys.insert(keys.begin(), alias.parent);
+  bool is_alias = false;
+  for (const PathAlias& alias : aliases) {
+    if (keys.front() != alias.key) continue;
+    keys.insert(keys.begin(), alias.parent);
+    is_alias = true;
+  }
   for (const std::string& key : keys) {
     Node* next = descend(*node, walked, key, override);
     if (next == nullptr) {
@@ -264,6 +296,9 @@ void apply_override(Node& root, const Override& override, const std::vector<Path
   value.root = true;
   if (override.node) value.alias = override.path;
   *node = std::move(value);
+  if (!is_alias || keys.size() > 2) return;
+  for (NodeEntry& entry : root.find(keys[0])->entries)
+    if (entry.key == keys[1]) entry.from_root = true;
 }
 
 void remove_rivals(Node& root, const Override& override, const std::vector<std::string>& rivals) {

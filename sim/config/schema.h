@@ -76,6 +76,9 @@ class SchemaWriter {
     boost::json::object result{{"type", "object"}, {"additionalProperties", other_keys_}};
     const boost::json::value stands_for =
         shorthand_.empty() ? boost::json::value() : properties_.at(shorthand_);
+    if (may_have_base_)  // a part may lack what the base's part has
+      for (auto& [key, property] : properties_)
+        if (property.is_object()) property.as_object().erase("required");
     result["properties"] = std::move(properties_);
     if (!required_.empty() && may_have_base_)
       result["anyOf"] = {boost::json::object{{"required", {"base"}}},

@@ -29,7 +29,7 @@ enum : std::uint32_t {
 
 constexpr std::uint64_t kMaxKey = 65535;        // gguf.md: keys of at most 2^16 - 1 bytes
 constexpr std::uint64_t kMaxString = 64 << 20;  // longer than any chat template
-constexpr std::uint32_t kMaxDimensions = 4;     // GGML_MAX_DIMS
+constexpr std::uint32_t kGgmlDimensions = 4;    // GGML_MAX_DIMS
 constexpr std::uint64_t kMaxArray = std::uint64_t{1} << 22;  // numbers kept of one array
 constexpr std::uint64_t kLeastEntry = 8 + 4 + 1;             // key length, type, smallest value
 constexpr std::uint64_t kLeastTensor = 8 + 4 + 4 + 8;
@@ -111,7 +111,7 @@ StoredTensor read_tensor(ByteCursor& cursor, const Blob& blob, std::uint64_t& of
   tensor.name = cursor.read_string("a tensor's name", kMaxKey);
   const std::string where = fmt::format("{}: tensor \"{}\"", blob.name(), tensor.name);
   const auto dimensions = cursor.read<std::uint32_t>("a tensor's dimensions");
-  if (dimensions < 1 || dimensions > kMaxDimensions)
+  if (dimensions < 1 || dimensions > kGgmlDimensions)
     throw input_error(fmt::format("{}: expected 1..4 dimensions, got {}", where, dimensions));
   for (std::uint32_t d = 0; d < dimensions; ++d) {
     const auto size = cursor.read<std::uint64_t>("a dimension");

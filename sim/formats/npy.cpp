@@ -15,8 +15,8 @@ namespace {
 constexpr char kMagic[] = "\x93NUMPY";
 constexpr std::size_t kMagicBytes = 6;
 constexpr std::size_t kAlignment = 64;  // of the data, as numpy writes it
-constexpr std::uint64_t kMaxHeader = 1 << 16;
-constexpr std::size_t kMaxDimensions = 32;  // as numpy's own limit
+constexpr std::uint64_t kMaxNpyHeader = 1 << 16;
+constexpr std::size_t kNumpyDimensions = 32;  // as numpy's own limit
 
 /// The header's Python dictionary: exactly the keys descr, fortran_order and shape.
 class HeaderParser {
@@ -96,7 +96,7 @@ class HeaderParser {
     std::vector<std::int64_t> sizes;
     expect('(');
     while (!accept(')')) {
-      if (sizes.size() == kMaxDimensions) fail("more than 32 dimensions");
+      if (sizes.size() == kNumpyDimensions) fail("more than 32 dimensions");
       sizes.push_back(parse_size());
       if (!accept(',')) {
         expect(')');
@@ -147,7 +147,7 @@ StoredTensor parse_npy(const Blob& blob) {
   const std::uint64_t length =
       major == 1 ? cursor.read<std::uint16_t>("the header's length")
                  : std::uint64_t{cursor.read<std::uint32_t>("the header's length")};
-  if (length > kMaxHeader) cursor.fail(fmt::format("header of {} bytes is too long", length));
+  if (length > kMaxNpyHeader) cursor.fail(fmt::format("header of {} bytes is too long", length));
   const std::uint8_t* start = cursor.take(length, "the header");
   const std::string text(start, start + length);
 

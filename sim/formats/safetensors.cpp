@@ -12,7 +12,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::uint64_t kMaxHeader = 100'000'000;  // the reference implementation's limit
+constexpr std::uint64_t kMaxSafetensorsHeader =
+    100'000'000;  // the reference implementation's limit
 
 /// A non-negative integer below 2^63.
 std::int64_t to_size(const json::value* value, const std::string& where) {
@@ -59,7 +60,7 @@ StoredTensor parse_entry(const Blob& blob, const json::key_value_pair& entry,
 
 std::vector<StoredTensor> parse_safetensors(const Blob& blob) {
   ByteCursor cursor(blob);
-  const std::string text = cursor.read_string("the header", kMaxHeader);
+  const std::string text = cursor.read_string("the header", kMaxSafetensorsHeader);
   json::error_code error;
   const json::value header = json::parse(text, error);
   if (error || !header.is_object())

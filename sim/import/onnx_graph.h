@@ -13,6 +13,11 @@ namespace bitjoule {
 
 using Shape = std::vector<std::int64_t>;
 
+/// Entry i of an attribute such as strides, or what stands for a missing one.
+inline std::int64_t at(const Shape& values, std::size_t i, std::int64_t otherwise) {
+  return i < values.size() ? values[i] : otherwise;
+}
+
 /// One node with its attributes; errors name it.
 class OnnxNode {
  public:
@@ -49,6 +54,8 @@ class OnnxGraph {
   int opset() const { return opset_; }
   /// The inputs that are no initializers.
   std::vector<std::string> inputs() const;
+  /// Inputs that were taken as constants.
+  const std::map<std::string, std::string>& bound() const { return bound_; }
   const onnx::TensorProto* constant(const std::string& name) const;
   /// Where a constant's values lie, if not in the model: the .pb file it was bound to.
   std::string file_of(const std::string& constant) const;
@@ -60,7 +67,7 @@ class OnnxGraph {
   int readers(const std::string& name) const;
 
  private:
-  void bind_constants(const std::map<std::string, std::string>& files);
+  void bind_constants(const ImportOptions& options);
   void settle_sizes(const ImportOptions& options);
   void check_order() const;
   void infer_shapes();

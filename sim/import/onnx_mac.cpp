@@ -120,10 +120,6 @@ void settle_sources(OnnxBuilder& builder, const MacOperands& o) {
     if (builder.is_data(*name)) builder.plain(*name);
 }
 
-std::int64_t at(const Shape& values, std::size_t i, std::int64_t otherwise) {
-  return i < values.size() ? values[i] : otherwise;
-}
-
 /// A convolution over one or two axes; the missing one has size 1.
 Conv2d to_conv(const OnnxBuilder& builder, const OnnxNode& node, const MacOperands& o) {
   const Shape& x = builder.shape(node, o.input);
@@ -288,8 +284,12 @@ MacOperands linear_operands(const OnnxNode& node) {
   return o;
 }
 
-/// The layer that was appended last, which yields its sums as they are.
-void yield_accumulators(OnnxBuilder& builder) { builder.last().accumulators = true; }
+/// The layer that was appended last yields its 32-bit sums as they are.
+void yield_accumulators(OnnxBuilder& builder) {
+  builder.last().accumulators = true;
+  builder.last().precision.output = TensorFormat{};
+  builder.last().precision.output->format = "fp32";
+}
 
 void gemm(OnnxBuilder& builder, const OnnxNode& node) {
   const bool trans_a = node.integer("transA", 0) != 0, trans_b = node.integer("transB", 0) != 0;

@@ -8,10 +8,6 @@
 namespace bitjoule {
 namespace {
 
-std::int64_t at(const Shape& values, std::size_t i, std::int64_t otherwise) {
-  return i < values.size() ? values[i] : otherwise;
-}
-
 /// A window over the whole image, or over `kernel_shape`; one axis counts as height 1.
 PoolWindow window_of(const OnnxNode& node, const Shape& x, bool global) {
   if (x.size() != 3 && x.size() != 4) node.fail("expected a 1-D or 2-D pool");

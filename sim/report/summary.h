@@ -12,6 +12,9 @@ namespace bitjoule {
 
 std::string run_summary(const RunConfig& run, const LayerResult& layer);
 
+/// What the oracle says of outputs.
+std::string check_text(const OutputCheck& check);
+
 /// A network: per kind of layer, the largest layers, memory, tokens.
 std::string network_summary(const RunConfig& run, const NetworkResult& network);
 

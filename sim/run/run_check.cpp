@@ -22,8 +22,10 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
                  const Checks& checks) {
   const auto check = [&](const auto& op) {
     if constexpr (std::is_same_v<std::decay_t<decltype(op)>, VectorOp>) {
-      checks.vector(
-          make_vector_problem(run.accelerator, memory, vector_formats(layer, run.precision)), op);
+      MappingProblem problem =
+          make_vector_problem(run.accelerator, memory, vector_formats(layer, run.precision));
+      problem.activations = run.mapping.activations;
+      checks.vector(problem, op);
     } else {
       checks.mac(make_problem(run.accelerator, memory, op, layer_precision(layer, run.precision),
                               run.mapping, {layer.bias, layer.activation}));

@@ -161,6 +161,7 @@ TEST_CASE("config: dram and energy belong to the accelerator, and the run file's
         "run.yaml:1:1: dram: missing, here and in the accelerator");
   CHECK(run_of(kRun).energy.name == "horowitz-2014-45nm");
   CHECK(run_of(kRun, {{"energy", "jouppi-2021-7nm.yaml"}}).energy.name == "jouppi-2021-7nm");
+  CHECK(run_of(kRun, {{"accelerator", "edge-16x16.yaml"}}).energy.name == "horowitz-2014-45nm");
   const RunConfig hbm = run_of(kRun, {{"energy.dram", "hbm2-3.9pj.yaml"}});
   CHECK(hbm.energy.name == "horowitz-2014-45nm");
   CHECK(std::get<DramPerAccess>(hbm.energy.dram.scheme).read.value == 249.6);

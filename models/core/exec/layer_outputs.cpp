@@ -3,15 +3,10 @@
 #include <cmath>
 
 #include "core/exec/layer_values.h"
+#include "core/index.h"
 #include "core/numeric/requantize.h"
 
 namespace bitjoule {
-namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-}  // namespace
-
 /// An accumulator without the parts that zero-points add:
 /// sum (qa - za)(qw - zw) = sum qa qw - zw sum qa - za sum qw + k za zw.
 std::int64_t LayerValues::corrected(std::int64_t g, std::int64_t pixel, std::int64_t n,
@@ -64,22 +59,28 @@ void LayerValues::finish_result(std::int64_t g, std::int64_t pixel, std::int64_t
   }
   const auto range = [this] {
     const ActivationBounds b = activation_bounds(problem_.stage.activation);
-    return activation_range(clamp_range(problem_.path.output.format.format), output_scale_, 0, b.lo,
-                            b.hi);
+    return activation_range(clamp_range(problem_.path.output.format.format), output_scale_,
+                            output_zero_, b.lo, b.hi);
   };
   if (!integers) {
     // Scaled groups or float MACs, to an integer output: round half to even, then clamp.
     const double code =
-        std::nearbyint(static_cast<double>(with_bias(g, n, acc_f_[index])) / output_scale_);
+        std::nearbyint(static_cast<double>(with_bias(g, n, acc_f_[index])) / output_scale_) +
+        output_zero_;
     const ClampRange r = range();
     output_codes_[index] = static_cast<std::int32_t>(std::clamp<double>(code, r.lo, r.hi));
-    outputs_[index] = static_cast<float>(output_codes_[index]) * output_scale_;
+    outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
     return;
   }
   std::int64_t sum = corrected(g, pixel, n, acc_i_[index]);
   if (bias_ != nullptr && integer_bias(problem_.path))
     sum += bias_->codes[at(problem_.layer.weight_row(g, n))];
   if (sum > INT32_MAX || sum < INT32_MIN) ++overflows_;
+  if (yields_sums_) {
+    output_codes_[index] = static_cast<std::int32_t>(sum);
+    outputs_[index] = static_cast<float>(output_codes_[index]);
+    return;
+  }
   const auto [input_row, input_k] = input_position(g, pixel, 0);
   const float scale_a = inputs_.scale(input_row, input_k);
   const float scale_w = weights_.scale(problem_.layer.weight_row(g, n), 0);
@@ -87,15 +88,15 @@ void LayerValues::finish_result(std::int64_t g, std::int64_t pixel, std::int64_t
     outputs_[index] = activated(with_bias(g, n, static_cast<float>(sum) * scale_w * scale_a));
     return;
   }
-  const Requantizer requantize(mode_, {requantize_multiplier(scale_a, scale_w, output_scale_)}, 0,
-                               range());
+  const Requantizer requantize(mode_, {requantize_multiplier(scale_a, scale_w, output_scale_)},
+                               output_zero_, range());
   output_codes_[index] = requantize(static_cast<std::int32_t>(sum), 0);
-  outputs_[index] = static_cast<float>(output_codes_[index]) * output_scale_;
+  outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
 }
 
 void LayerValues::finalize() {
   const StorageLayout& layout = problem_.path.output.layout;
-  if (integer_output() || layout.format->name == "fp32") return;
+  if (integer_output() || yields_sums_ || layout.format->name == "fp32") return;
   const std::int64_t rows = problem_.layer.output_elements() / problem_.layer.extents.n;
   const QuantizedTensor stored = QuantizedTensor::quantize(
       problem_.path.output.format, outputs_.data(), rows, problem_.layer.extents.n);

@@ -4,12 +4,11 @@
 #include <cmath>
 
 #include "core/exec/kernels.h"
+#include "core/index.h"
 #include "core/numeric/mac.h"
 
 namespace bitjoule {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// All codes of a tensor, rows one after the other.
 std::vector<std::int16_t> all_codes(const QuantizedTensor& t) {

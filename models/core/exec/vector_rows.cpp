@@ -3,12 +3,10 @@
 #include <cmath>
 
 #include "core/exec/vector_values.h"
+#include "core/index.h"
 
 namespace bitjoule {
 namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-float rounded(double x) { return static_cast<float>(x); }
 
 void softmax(const float* x, std::int64_t visible, std::int64_t cols, float alpha, float* y) {
   const float max = *std::max_element(x, x + visible);

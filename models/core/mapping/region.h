@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "core/units.h"
+
 namespace bitjoule {
 
 /// Runs of `run_bits` consecutive bits, repeated by three nested strides (outermost first).
@@ -32,6 +34,11 @@ struct Region {
   /// Merges runs that touch, so that a whole map or matrix is one run.
   void merge();
 };
+
+/// Where tensors begin in DRAM: pages of 4 KiB.
+constexpr std::int64_t kTensorAlignment = 4096;
+/// `x` rounded up to whole `unit`s.
+constexpr std::int64_t align(std::int64_t x, std::int64_t unit) { return ceil_div(x, unit) * unit; }
 
 /// Bursts needed to move a region: each run by itself, its ends rounded out to bursts.
 std::int64_t bursts_of(const Region& region, std::int64_t burst_bytes);

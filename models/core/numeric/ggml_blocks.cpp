@@ -16,15 +16,6 @@ namespace {
 
 constexpr int kBlock = 32;
 
-BITJOULE_INLINE std::uint16_t load16(const std::uint8_t* bytes) {
-  std::uint16_t value;
-  std::memcpy(&value, bytes, sizeof value);
-  return value;
-}
-BITJOULE_INLINE void store16(std::uint8_t* bytes, std::uint16_t value) {
-  std::memcpy(bytes, &value, sizeof value);
-}
-
 // Integers that order like the floats, so that extremes are found with integer instructions.
 BITJOULE_INLINE std::int32_t order_of(float x) {
   const auto bits = static_cast<std::int32_t>(bits_of(x));

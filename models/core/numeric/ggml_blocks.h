@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/numeric/vectorize.h"
+
 namespace bitjoule {
 
 struct BlockCodec {
@@ -27,6 +29,15 @@ const BlockCodec& find_block_codec(const std::string& format);
 /// Error where k is not a multiple of 32 or the number of bytes differs.
 std::vector<std::uint8_t> mxfp4_from_ggml(const std::vector<std::uint8_t>& blocks,
                                           std::int64_t rows, std::int64_t k);
+
+/// A block's 16-bit field, little-endian.
+BITJOULE_INLINE std::uint16_t load16(const std::uint8_t* bytes) {
+  return static_cast<std::uint16_t>(bytes[0] | (bytes[1] << 8));
+}
+BITJOULE_INLINE void store16(std::uint8_t* bytes, std::uint16_t value) {
+  bytes[0] = static_cast<std::uint8_t>(value & 255);
+  bytes[1] = static_cast<std::uint8_t>(value >> 8);
+}
 
 /// Rows of the two families.
 extern const BlockCodec kClassicBlocks[5];  // q4_0, q4_1, q5_0, q5_1, q8_0

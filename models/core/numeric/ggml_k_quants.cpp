@@ -24,14 +24,6 @@ struct Super {
   std::uint8_t q[kSuper] = {};  // as stored, without the zero-point
 };
 
-std::uint16_t load16(const std::uint8_t* bytes) {
-  return static_cast<std::uint16_t>(bytes[0] | (bytes[1] << 8));
-}
-void store16(std::uint8_t* bytes, std::uint16_t value) {
-  bytes[0] = static_cast<std::uint8_t>(value & 255);
-  bytes[1] = static_cast<std::uint8_t>(value >> 8);
-}
-
 // Two bits of each element: element e lies in byte e / 128 * 32 + e % 32, at bit 2 * (e / 32 % 4).
 int byte_of(int e) { return e / 128 * 32 + e % 32; }
 int bit_of(int e) { return 2 * (e / 32 % 4); }

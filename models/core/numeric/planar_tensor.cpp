@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/index.h"
 #include "core/numeric/elements.h"
 #include "core/numeric/float_formats.h"
 #include "core/numeric/nf4.h"
@@ -14,8 +15,6 @@ namespace bitjoule {
 namespace {
 
 constexpr std::int64_t kChunk = 512;  // elements worked on at once; a multiple of 8, fits the L1
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // Calls body(offset, count, k) for the parts of row elements first..first + n - 1 that lie in one
 // group.

@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/index.h"
 #include "core/numeric/elements.h"
 #include "core/numeric/ggml_blocks.h"
 #include "core/numeric/pack.h"
 #include "core/numeric/scale_storage.h"
 
 namespace bitjoule {
-namespace {
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-}  // namespace
-
 NativeInteger native_integer(const TensorFormat& format) {
   const StorageLayout layout = storage_layout(format);
   const Format& f = *layout.format;
