@@ -1,6 +1,7 @@
 // `sim sweep` whose processes are killed and whose disk fills up, at moments that are no times:
 // bytes written, results stored.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,9 +108,9 @@ TEST_CASE("sweep: killed or out of disk at any byte that it writes, it resumes t
       CAPTURE(fault);
       CAPTURE(at);
       const Outcome outcome =
-          shell("env ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 LD_PRELOAD='" +
-                fault_library() + "' BITJOULE_FAULT=" + fault + ":" + std::to_string(at) + " " +
-                sweep + output);
+          shell(fmt::format("env ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 "
+                            "LD_PRELOAD='{}' BITJOULE_FAULT={}:{} {}{}",
+                            fault_library(), fault, at, sweep, output));
       CAPTURE(outcome.text);
       CHECK(outcome.code != 0);
       if (fault == "full") {
@@ -148,11 +149,13 @@ TEST_CASE("sweep: killed while it computes, it resumes to equal bytes and redoes
     }
     std::map<std::string, fs::file_time_type> before;
     for (const auto& [name, text] : files_in(output + "/points"))
-      before[name] = fs::last_write_time(output + "/points/" + name);
-    REQUIRE(shell("{sim} sweep " + file + " --quiet -o " + output).code == 0);
+      before[name] = fs::last_write_time(fs::path(output) / "points" / name);
+    std::string resume = "{sim} sweep ";
+    resume.append(file).append(" --quiet -o ").append(output);
+    REQUIRE(shell(resume).code == 0);
     CHECK(contents(output) == expected);
     for (const auto& [name, time] : before)
-      CHECK(fs::last_write_time(output + "/points/" + name) == time);
+      CHECK(fs::last_write_time(fs::path(output) / "points" / name) == time);
   }
 }
 
