@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "hw/block_scales.h"
 
 namespace bitjoule {
 namespace {
@@ -56,18 +57,20 @@ void Dma::load(const LoadOp& op, Token done, Cycles usable) {
   t.sram_bits = op.sram_bits;
   t.dequantize = op.dequantize;
   (*traffic_)[op.tensor].read_bytes += op.region.bytes();
+  const Bits scales = block_scale_bits(op);
+  if (scales.value > 0) to_scale_buffer->write(to_scale_buffer->accesses(scales));
   push(done == Token::kInputLoaded ? kInputStream : kWeightStream, t);
 }
 
 void Dma::store(const StoreOp& op, Cycles usable) {
   Transfer t;
   t.bursts = BurstCursor(op.region, burst_bytes_);
-  t.tensor = Tensor::kOutputs;
+  t.tensor = op.tensor;
   t.write = true;
   t.done = Token::kStored;
   t.usable = usable;
   t.sram_bits = op.sram_bits;
-  (*traffic_)[Tensor::kOutputs].write_bytes += op.region.bytes();
+  (*traffic_)[op.tensor].write_bytes += op.region.bytes();
   push(kStoreStream, t);
 }
 
@@ -194,7 +197,8 @@ void Dma::retire(Stream& stream) {
     if (t.waiting != 0 || !t.bursts.done()) return;
     const Cycles at = std::max({t.last_arrival, t.usable, stream.retired});
     const Bits bits(t.sram_bits);
-    switch (t.tensor) {
+    // The output buffer holds whatever leaves.
+    switch (t.write ? Tensor::kOutputs : t.tensor) {
       case Tensor::kInputs:
         to_input_buffer->write(to_input_buffer->accesses(bits));
         break;

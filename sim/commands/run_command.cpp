@@ -86,17 +86,18 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
   Trace trace;
   const bool traced = !a.vcd.empty() || !a.timeline.empty();
-  const LayerResult result =
-      runner.run(run.layer, run.precision, run.mapping, traced ? &trace : nullptr);
+  const std::vector<LayerResult> results =
+      runner.run_all(run.layer, run.precision, run.mapping, traced ? &trace : nullptr);
+  const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
   if (!a.vcd.empty()) write_output(a.vcd, vcd_text(trace, clock, "bitjoule " + run.name));
   if (!a.timeline.empty()) write_output(a.timeline, timeline_text(trace, clock));
-  if (!a.quiet) write_output("", run_summary(run, result));
+  if (!a.quiet) write_output("", run_summary(run, results));
   if (!a.directory.empty()) {
     make_directory(a.directory);
     if (result.outputs) save_outputs(a.directory, *result.outputs);
-    write_output(a.directory + "/layers.csv", layers_csv({result}));
-    write_output(a.directory + "/result.json", json_text(result_json(run, {result})));
+    write_output(a.directory + "/layers.csv", layers_csv(results));
+    write_output(a.directory + "/result.json", json_text(result_json(run, results)));
   }
   if (result.check && result.check->wrong > 0)
     throw Error(ErrorKind::kVerification,

@@ -10,7 +10,8 @@
 
 namespace bitjoule {
 
-std::string run_summary(const RunConfig& run, const LayerResult& layer);
+/// `results` as LayerRunner::run_all has them.
+std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results);
 
 /// A network: per kind of layer, the largest layers, memory, tokens.
 std::string network_summary(const RunConfig& run, const NetworkResult& network);

@@ -9,6 +9,7 @@
 #include "sim/config/writer.h"
 #include "sim/network/describe_network.h"
 #include "sim/run/layer_formats.h"
+#include "sim/run/quantize_passes.h"
 
 namespace bitjoule {
 namespace {
@@ -70,7 +71,11 @@ std::int64_t parameter(const Network& network, const char* name, std::int64_t ot
 NetworkRunner::NetworkRunner(const RunConfig& run, bool share_equal)
     : run_(run),
       share_equal_(share_equal),
-      runner_(run.accelerator, run.dram, run.energy, run.options) {}
+      runner_(run.accelerator, run.dram, run.energy, run.options),
+      phases_(run.phases) {
+  for (NetworkPhase& phase : phases_)
+    phase.network = with_quantize_passes(phase.network, run.precision);
+}
 
 LayerResult NetworkRunner::simulate_anew(const NetworkLayer& layer) {
   try {
@@ -110,7 +115,7 @@ void NetworkRunner::add_layer(const LayerResult& simulated, const NetworkLayer& 
   LayerResult result = simulated;
   result.name = layer.name;
   // Later passes of a phase say their context where a layer costs something else than before.
-  if (run_.phases.size() > 1) {
+  if (phases_.size() > 1) {
     const bool is_first =
         std::none_of(result_.passes.begin(), result_.passes.end(),
                      [&](const PassResult& pass) { return pass.phase == phase.name; });
@@ -149,7 +154,8 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const Progress& pr
       pass.kv_read_bytes +=
           (t[Tensor::kWeights].read_bytes + t[Tensor::kScales].read_bytes) * layer.repeat;
     else if (layer.kv_cache)
-      pass.kv_written_bytes += t[Tensor::kOutputs].write_bytes * layer.repeat;
+      pass.kv_written_bytes +=
+          (t[Tensor::kOutputs].write_bytes + t[Tensor::kScales].write_bytes) * layer.repeat;
     add_layer(r, layer, phase);
   }
   return pass;
@@ -159,17 +165,17 @@ NetworkResult NetworkRunner::run(const Progress& progress) {
   result_ = {};
   known_.clear();
   rows_.clear();
-  const Network& first = run_.phases.front().network;
+  const Network& first = phases_.front().network;
   result_.name = first.name;
   result_.parameters = first.parameters;
   result_.capacity_bytes = runner_.memory().capacity.value;
   work_ = done_ = 0;
   std::set<std::string> keys;
-  for (const NetworkPhase& phase : run_.phases)
+  for (const NetworkPhase& phase : phases_)
     for (const NetworkLayer& layer : phase.network.layers)
       if (keys.insert(key_of(layer, run_.precision)).second || !share_equal_)
         work_ += work_of(layer);
-  for (const NetworkPhase& phase : run_.phases) {
+  for (const NetworkPhase& phase : phases_) {
     result_.passes.push_back(run_pass(phase, progress));
     const NetworkMemory memory = network_memory(phase.network, run_.precision);
     if (memory.total() > result_.memory.total()) result_.memory = memory;
