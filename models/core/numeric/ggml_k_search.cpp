@@ -46,7 +46,7 @@ BITJOULE_INLINE void store_codes(const Lanes* codes, int n, float offset, const 
   for (int i = 0; i < n; ++i) {
     const Lanes zero = {};
     Lanes code = codes[i] + offset;
-    code = none | (code != code) ? zero : code;
+    code = none | ~(code >= zero) ? zero : code;  // NaN is none either
     float values[kGroupLanes];
     store(code, values);
     for (int g = 0; g < kGroupLanes; ++g) batch.codes[i][g] = static_cast<std::uint8_t>(values[g]);
