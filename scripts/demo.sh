@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${1:-out/article}
 
-scripts/setup.sh
+scripts/setup.sh build test plot
 echo "demo: building"
 cmake --preset release >/dev/null
 cmake --build --preset release --target sim

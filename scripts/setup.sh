@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that are missing; does nothing, and needs no network, when none is.
-# Usage: scripts/setup.sh [GROUP...]     default: build test plot
+# Usage: scripts/setup.sh [GROUP...]     default: build test browser plot
 set -euo pipefail
 
 declare -A groups=(
   [build]="g++ cmake ninja-build pkg-config libsystemc-dev libboost1.81-dev libboost-json1.81-dev
            libfmt-dev libyaml-cpp-dev libcli11-dev libonnx-dev libprotobuf-dev"
-  [test]="doctest-dev python3-jsonschema python3-yaml chromium"
+  [test]="doctest-dev python3-jsonschema python3-yaml python3-onnx python3-numpy"
+  [browser]="chromium"
   [plot]="python3 python3-matplotlib"
   [ci]="clang-format-14 clang-tidy-14"
   [mpi]="libboost-mpi1.81-dev openmpi-bin libopenmpi-dev"
@@ -15,7 +16,7 @@ declare -A groups=(
 )
 
 if (($# == 0)); then
-  set -- build test plot
+  set -- build test browser plot
 fi
 missing=()
 for group in "$@"; do

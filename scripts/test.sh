@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and runs every test. The last line counts them.
+# Installs what is missing, builds with MPI, and runs every test. The last line counts them.
 # Usage: scripts/test.sh [PRESET]     default: release
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset=${1:-release}
 
-scripts/setup.sh
+scripts/setup.sh build test plot mpi
 echo "test: building preset '$preset'"
-cmake --preset "$preset" >/dev/null
+cmake --preset "$preset" -DBITJOULE_MPI=ON >/dev/null
 cmake --build --preset "$preset"
 echo "test: running the tests"
 passed=yes

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/dram/engine.h"
 #include "core/error.h"
 
@@ -109,10 +111,13 @@ void Accelerator::trace_causes(const LayerRun& run) {
 }
 
 LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& program,
-                              LayerValues* values, Trace* trace) {
+                              LayerValues* values, Trace* trace, const LayerNeighbours& neighbours,
+                              const std::function<void(std::int64_t macs)>& progress) {
   LayerOutcome outcome;
   Attribution attribution;
-  const LayerRun run{&problem, &program, values, &outcome.counts, &attribution, trace};
+  const LayerRun run{
+      &problem, &program,          values,          &outcome.counts,        &attribution, trace,
+      progress, &neighbours.ahead, neighbours.next, neighbours.next_problem};
   if (trace != nullptr) trace_causes(run);
   clock_.begin_epoch();
   dram_.begin_epoch();
@@ -127,12 +132,20 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
   if (array_fast_ && uses_array) array_fast_->start(run);
   if (array_pe_ && uses_array) array_pe_->start(run);
   sequencer_.start(run);
-  sc_core::sc_start();  // until nothing is left to happen
+  try {
+    sc_core::sc_start();                 // until nothing is left to happen
+  } catch (const sc_core::sc_report&) {  // what a process threw comes out as a report
+    if (trace != nullptr && trace->is_full()) trace->refuse();
+    throw;
+  }
   if (!sequencer_.done())
     throw internal_error(
         fmt::format("nothing progresses after cycle {}: {}; DMA: {} bursts in flight",
                     sequencer_.end().value, sequencer_.describe(), dma_.in_flight()));
-  outcome.cycles = sequencer_.end();
+  outcome.cycles = std::max(sequencer_.end(), dma_.last_ahead());
+  outcome.ahead = dma_.finish_ahead(outcome.cycles);
+  outcome.handed_on = neighbours.ahead.all_bursts;
+  sequencer_.hand_over(outcome.cycles);
   if (array_fast_ && uses_array) array_fast_->finish();
   if (array_pe_ && uses_array) array_pe_->finish();
   outcome.counts.input = input_buffer_.finish(trace);

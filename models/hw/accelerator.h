@@ -1,6 +1,7 @@
 // The whole machine: the one place where modules are built and bound.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <systemc>
 
@@ -24,8 +25,17 @@ struct LayerOutcome {
   Cycles cycles{0};
   StallBreakdown stalls;
   MachineCounts counts;
-  DramTraffic traffic;
-  DramStats dram;
+  DramTraffic traffic;         ///< of the layer's tensors, also what came before cycle 0
+  DramStats dram;              ///< from cycle 0 on, also what came for the next layer
+  WeightsAhead ahead;          ///< for the next layer
+  std::int64_t handed_on = 0;  ///< bursts of this layer's weights that came before cycle 0
+};
+
+/// Where layers overlap: what a layer finds done, and whose weights come while it runs.
+struct LayerNeighbours {
+  WeightsAhead ahead;
+  const MappingProblem* next_problem = nullptr;  ///< both null: the machine drains
+  const Program* next = nullptr;
 };
 
 /// What a DRAM offers to mapping at a machine's clock.
@@ -39,10 +49,11 @@ class Accelerator : public sc_core::sc_module {
   const MemoryPort& memory() const { return memory_; }
 
   /// Runs one layer from the machine's idle state to the last byte written back, advancing
-  /// simulated time. `values` may be null, and so may `trace`. Throws an internal Error that prints
-  /// every queue if nothing progresses any more.
+  /// simulated time. `values`, `trace` and `progress` (told now and then of the MACs done) may be
+  /// null. Throws an internal Error that prints every queue if nothing progresses any more.
   LayerOutcome run(const MappingProblem& problem, const Program& program, LayerValues* values,
-                   Trace* trace = nullptr);
+                   Trace* trace = nullptr, const LayerNeighbours& neighbours = {},
+                   const std::function<void(std::int64_t macs)>& progress = {});
 
   const CoreClock& clock() const { return clock_; }
 

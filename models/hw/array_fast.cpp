@@ -30,6 +30,7 @@ void ArrayFast::issue(const ComputeOp& op, Cycles usable) {
   });
   operands.report(done, *run_.counts);
   if (run_.values != nullptr) run_.values->compute_tile(op.tile);
+  if (run_.progress) run_.progress(run_.counts->macs);
   if (run_.trace != nullptr)
     run_.trace->add("array", tile_name(op.tile), accepted, Cycles(timeline_->last().end));
   to_sequencer->give(Token::kAccepted, accepted);

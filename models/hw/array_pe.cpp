@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace bitjoule {
+namespace {
+
+constexpr std::int64_t kReportedPeCycles = 1 << 20;  // some tens of milliseconds
+
+}  // namespace
+
 ArrayPe::ArrayPe(sc_core::sc_module_name name, const CoreClock& clock, const ArrayConfig& config)
     : sc_module(name),
       from_sequencer("from_sequencer"),
@@ -19,6 +25,11 @@ ArrayPe::ArrayPe(sc_core::sc_module_name name, const CoreClock& clock, const Arr
   dont_initialize();
 }
 
+ArrayPe::~ArrayPe() {
+  integer_grid_->free_first();
+  float_grid_.reset();  // the one built last
+}
+
 void ArrayPe::start(const LayerRun& run) {
   run_ = run;
   rates_ = array_rates(*run.problem);
@@ -26,7 +37,7 @@ void ArrayPe::start(const LayerRun& run) {
   grid_->clear();
   if (run.trace != nullptr) {
     active_pes_ = run.trace->add_signal("array.active_pes", 32);
-    grid_->begin_trace(*run.trace);
+    if (run.trace->has_signals()) grid_->begin_trace(*run.trace);
   }
   queue_.clear();
   folds_ = 0;
@@ -190,7 +201,12 @@ void ArrayPe::tick() {
   }
   for (const auto& t : tails_) grid_->shift_out(t->fold, now.value, *this);
   run_.counts->macs += grid_->step(now.value);
-  if (run_.trace != nullptr) grid_->trace(*run_.trace, now);
+  unreported_ += config_.rows * config_.cols;
+  if (unreported_ >= kReportedPeCycles && run_.progress) {
+    run_.progress(run_.counts->macs);
+    unreported_ = 0;
+  }
+  if (run_.trace != nullptr && run_.trace->has_signals()) grid_->trace(*run_.trace, now);
   for (const auto& t : tails_) grid_->collect(t->fold, now.value, *this);
   if (streaming_ != nullptr) grid_->collect(streaming_->fold, now.value, *this);
   if (active) {

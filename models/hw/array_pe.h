@@ -23,6 +23,7 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
   OperandPorts operands;
 
   ArrayPe(sc_core::sc_module_name name, const CoreClock& clock, const ArrayConfig& config);
+  ~ArrayPe() override;
 
   void start(const LayerRun& run);
   void issue(const ComputeOp& op, Cycles usable) override;
@@ -83,6 +84,7 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
   std::int32_t active_pes_ = 0;                    ///< signal of the trace
   std::int64_t stream_end_ = 0, stream_rows_ = 0;  ///< of the stream before
   Cycles last_out_{0};
+  std::int64_t unreported_ = 0;  ///< PE-cycles since the last report of progress
 };
 
 }  // namespace bitjoule

@@ -11,7 +11,7 @@ Dequantizer::Dequantizer(sc_core::sc_module_name name, const DequantizerConfig& 
 
 void Dequantizer::start(const LayerRun& run) {
   run_ = run;
-  free_ = Cycles(0);
+  free_ = run.ahead != nullptr ? run.ahead->dequantizer_free : Cycles(0);
 }
 
 void Dequantizer::pass(std::int64_t weights, std::int64_t inputs) {
@@ -23,7 +23,6 @@ void Dequantizer::pass(std::int64_t weights, std::int64_t inputs) {
 /// burst has passed.
 Cycles Dequantizer::pass_tile(std::int64_t elements, std::int64_t burst_elements,
                               Cycles first_arrival, Cycles last_arrival) {
-  pass(elements, 0);
   const Cycles begin = std::max(first_arrival, free_);
   free_ = std::max(begin + Cycles(ceil_div(elements, config_.lanes)),
                    last_arrival + Cycles(ceil_div(burst_elements, config_.lanes)));

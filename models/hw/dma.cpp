@@ -6,11 +6,6 @@
 #include "hw/block_scales.h"
 
 namespace bitjoule {
-namespace {
-
-constexpr std::size_t kInputStream = 0, kWeightStream = 1, kStoreStream = 2;
-
-}  // namespace
 
 Dma::Dma(sc_core::sc_module_name name, const CoreClock& clock, const DmaConfig& config)
     : sc_module(name),
@@ -29,6 +24,9 @@ Dma::Dma(sc_core::sc_module_name name, const CoreClock& clock, const DmaConfig& 
   SC_METHOD(on_usable);
   sensitive << usable_event_;
   dont_initialize();
+  SC_METHOD(on_ahead);
+  sensitive << ahead_event_;
+  dont_initialize();
 }
 
 void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_bytes) {
@@ -46,19 +44,37 @@ void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_by
   begin(streams_[kInputStream], "dma.input_bursts_in_flight");
   begin(streams_[kWeightStream], "dma.weight_bursts_in_flight");
   begin(streams_[kStoreStream], "dma.output_bursts_in_flight");
+  streams_[kAheadStream] = {};
+  stores_ = 0;
+  bursts_before_ = 0;
+  ahead_ = {};
+  last_ahead_ = Cycles(0);
+  ahead_cycle_ = accepted_ = freed_ = Cycles(-1);
+  freed_in_cycle_ = 0;
+  if (run.ahead != nullptr) take_over(*run.ahead);
 }
 
-void Dma::load(const LoadOp& op, Token done, Cycles usable) {
+Dma::Transfer Dma::transfer_of(const LoadOp& op, Token done, Cycles usable) const {
   Transfer t;
   t.bursts = BurstCursor(op.region, burst_bytes_);
   t.tensor = op.tensor;
   t.done = done;
   t.usable = usable;
   t.sram_bits = op.sram_bits;
-  t.dequantize = op.dequantize;
+  t.elements = t.dequantize = op.dequantize;
+  return t;
+}
+
+void Dma::load(const LoadOp& op, Token done, Cycles usable) {
+  Transfer t = transfer_of(op, done, usable);
   (*traffic_)[op.tensor].read_bytes += op.region.bytes();
   const Bits scales = block_scale_bits(op);
   if (scales.value > 0) to_scale_buffer->write(to_scale_buffer->accesses(scales));
+  if (done != Token::kInputLoaded && bursts_before_ > 0) {
+    (*traffic_)[op.tensor].bursts += bursts_before_;
+    t.dequantize -= op.dequantize * bursts_before_ / bursts_of(op.region, burst_bytes_);
+    for (; bursts_before_ > 0; --bursts_before_) t.bursts.next();
+  }
   push(done == Token::kInputLoaded ? kInputStream : kWeightStream, t);
 }
 
@@ -71,6 +87,7 @@ void Dma::store(const StoreOp& op, Cycles usable) {
   t.usable = usable;
   t.sram_bits = op.sram_bits;
   (*traffic_)[op.tensor].write_bytes += op.region.bytes();
+  ++stores_;
   push(kStoreStream, t);
 }
 
@@ -93,38 +110,50 @@ void Dma::fill_window(Cycles now) {
   while (!free_.empty() && take_burst(now)) {
   }
   send(now);
+  wake_ahead(now);
 }
 
 bool Dma::take_burst(Cycles now) {
-  for (std::size_t i = 0; i < streams_.size(); ++i) {
-    const std::size_t index = (turn_ + i) % streams_.size();
+  for (std::size_t i = 0; i < kAheadStream; ++i) {
+    const std::size_t index = (turn_ + i) % kAheadStream;
     Stream& stream = streams_[index];
-    while (stream.issuing < stream.transfers.size() &&
-           stream.transfers[stream.issuing].bursts.done())
-      ++stream.issuing;
-    if (stream.issuing == stream.transfers.size()) continue;
-    Transfer& transfer = stream.transfers[stream.issuing];
-    if (transfer.usable > now) continue;
-    Request* request = free_.back();
-    free_.pop_back();
-    request->stream = &stream;
-    request->transfer = &transfer;
-    tlm::tlm_generic_payload& payload = *request;
-    payload.set_address(static_cast<sc_dt::uint64>(transfer.bursts.address()));
-    payload.set_command(transfer.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
-    payload.set_data_ptr(nullptr);
-    payload.set_data_length(static_cast<unsigned>(burst_bytes_));
-    payload.set_streaming_width(static_cast<unsigned>(burst_bytes_));
-    payload.set_byte_enable_ptr(nullptr);
-    payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-    transfer.bursts.next();
-    ++transfer.waiting;
-    ++(*traffic_)[transfer.tensor].bursts;
-    window_.push_back(request);
-    turn_ = (index + 1) % streams_.size();
+    if (!has_bursts(stream) || stream.transfers[stream.issuing].usable > now) continue;
+    take_burst(stream);
+    turn_ = (index + 1) % kAheadStream;
     return true;
   }
   return false;
+}
+
+bool Dma::has_bursts(Stream& stream) {
+  while (stream.issuing < stream.transfers.size() && stream.transfers[stream.issuing].bursts.done())
+    ++stream.issuing;
+  return stream.issuing < stream.transfers.size();
+}
+
+void Dma::take_burst(Stream& stream) {
+  Transfer& transfer = stream.transfers[stream.issuing];
+  Request* request = free_.back();
+  free_.pop_back();
+  request->stream = &stream;
+  request->transfer = &transfer;
+  tlm::tlm_generic_payload& payload = *request;
+  payload.set_address(static_cast<sc_dt::uint64>(transfer.bursts.address()));
+  payload.set_command(transfer.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
+  payload.set_data_ptr(nullptr);
+  payload.set_data_length(static_cast<unsigned>(burst_bytes_));
+  payload.set_streaming_width(static_cast<unsigned>(burst_bytes_));
+  payload.set_byte_enable_ptr(nullptr);
+  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  transfer.bursts.next();
+  ++transfer.waiting;
+  if (transfer.done == Token::kFetchedAhead) {
+    ++transfer.taken;
+    ++ahead_.all_bursts;
+  } else {
+    ++(*traffic_)[transfer.tensor].bursts;
+  }
+  window_.push_back(request);
 }
 
 void Dma::send(Cycles earliest) {
@@ -143,7 +172,7 @@ void Dma::send(Cycles earliest) {
     if (status == tlm::TLM_ACCEPTED) return;
     const Cycles then = clock_.at_or_after(to_femtoseconds(sc_core::sc_time_stamp() + delay));
     awaiting_ = nullptr;
-    earliest = then;
+    earliest = accepted_ = then;
     if (status == tlm::TLM_COMPLETED || phase == tlm::BEGIN_RESP) {
       if (status == tlm::TLM_UPDATED) {
         phase = tlm::END_RESP;
@@ -159,12 +188,17 @@ tlm::tlm_sync_enum Dma::nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::
   const Cycles at = clock_.at_or_after(to_femtoseconds(sc_core::sc_time_stamp() + delay));
   if (phase == tlm::END_REQ) {
     awaiting_ = nullptr;
+    accepted_ = at + Cycles(1);
     send(at);
+    wake_ahead(at);
     return tlm::TLM_ACCEPTED;
   }
   // A response to the request that still awaits its END_REQ implies it (TLM-2.0, base protocol).
   Request& request = static_cast<Request&>(payload);
-  if (awaiting_ == &request) awaiting_ = nullptr;
+  if (awaiting_ == &request) {
+    awaiting_ = nullptr;
+    accepted_ = at + Cycles(1);
+  }
   complete(request, at);
   fill_window(at);
   return tlm::TLM_COMPLETED;
@@ -185,8 +219,11 @@ void Dma::complete(Request& request, Cycles at) {
   count_in_flight(*request.stream, -1, at);
   if (transfer.first_arrival < Cycles(0)) transfer.first_arrival = at;
   transfer.last_arrival = std::max(transfer.last_arrival, at);
+  if (transfer.done == Token::kFetchedAhead) last_ahead_ = std::max(last_ahead_, at);
   Stream& stream = *request.stream;
   free_.push_back(&request);
+  freed_in_cycle_ = at == freed_ ? freed_in_cycle_ + 1 : 1;
+  freed_ = at;
   if (transfer.waiting == 0 && transfer.bursts.done()) retire(stream);
 }
 
@@ -196,37 +233,52 @@ void Dma::retire(Stream& stream) {
     Transfer& t = stream.transfers.front();
     if (t.waiting != 0 || !t.bursts.done()) return;
     const Cycles at = std::max({t.last_arrival, t.usable, stream.retired});
-    const Bits bits(t.sram_bits);
-    // The output buffer holds whatever leaves.
-    switch (t.write ? Tensor::kOutputs : t.tensor) {
-      case Tensor::kInputs:
-        to_input_buffer->write(to_input_buffer->accesses(bits));
-        break;
-      case Tensor::kWeights:
-        to_weight_buffer->write(to_weight_buffer->accesses(bits));
-        break;
-      case Tensor::kScales:
-      case Tensor::kBiases:
-        to_scale_buffer->write(to_scale_buffer->accesses(bits));
-        break;
-      case Tensor::kOutputs:
-        to_output_buffer->read(to_output_buffer->accesses(bits));
-        break;
+    if (t.done == Token::kFetchedAhead) {
+      retire_ahead(t, at);
+    } else {
+      // The output buffer holds whatever leaves.
+      count_sram(t.write ? Tensor::kOutputs : t.tensor, Bits(t.sram_bits));
+      to_dequantizer->pass(t.elements, 0);
     }
     if (run_.trace != nullptr)
       run_.trace->add(std::string("dma ") + tensor_name(t.tensor),
                       std::to_string(t.sram_bits / 8) + " B", t.usable, at);
     if (t.done == Token::kWeightLoaded) to_sequencer->give(Token::kWeightArrived, at);
-    stream.retired = t.dequantize > 0 ? std::max(at, dequantized(t)) : at;
-    to_sequencer->give(t.done, stream.retired);
+    if (t.done != Token::kFetchedAhead) {
+      stream.retired = t.elements > 0 ? std::max(at, dequantized(t, *run_.problem)) : at;
+      to_sequencer->give(t.done, stream.retired);
+    }
     stream.transfers.pop_front();
     if (stream.issuing > 0) --stream.issuing;
   }
 }
 
-Cycles Dma::dequantized(const Transfer& t) {
-  const std::int64_t burst = ceil_div(burst_bytes_ * 8, run_.problem->path.weights.code_bits);
+Cycles Dma::dequantized(const Transfer& t, const MappingProblem& problem) {
+  const std::int64_t burst = ceil_div(burst_bytes_ * 8, problem.path.weights.code_bits);
   return to_dequantizer->pass_tile(t.dequantize, burst, t.first_arrival, t.last_arrival);
+}
+
+void Dma::count_load(const LoadOp& op) {
+  count_sram(op.tensor, Bits(op.sram_bits));
+  to_dequantizer->pass(op.dequantize, 0);
+}
+
+void Dma::count_sram(Tensor tensor, Bits bits) {
+  switch (tensor) {
+    case Tensor::kInputs:
+      to_input_buffer->write(to_input_buffer->accesses(bits));
+      break;
+    case Tensor::kWeights:
+      to_weight_buffer->write(to_weight_buffer->accesses(bits));
+      break;
+    case Tensor::kScales:
+    case Tensor::kBiases:
+      to_scale_buffer->write(to_scale_buffer->accesses(bits));
+      break;
+    case Tensor::kOutputs:
+      to_output_buffer->read(to_output_buffer->accesses(bits));
+      break;
+  }
 }
 
 }  // namespace bitjoule

@@ -16,7 +16,9 @@ namespace bitjoule {
 
 /// Three streams (inputs, weights with their scales, results) share a window of `outstanding`
 /// bursts. Whenever a place in it is free, the next burst is taken from the streams in turn;
-/// requests leave at one per core cycle at most, and not before the one ahead was accepted.
+/// requests leave at one per core cycle at most, and not before the one ahead was accepted. Where
+/// layers overlap, a fourth stream with weights of the next layer has the cycles and places that
+/// none of the three wants, until the layer's last result is on its way.
 class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transport_if<> {
  public:
   sc_core::sc_export<DmaIf> from_sequencer;
@@ -33,19 +35,29 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   void start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_bytes);
 
   void load(const LoadOp& op, Token done, Cycles usable) override;
+  void load_ahead(const LoadOp& op, Cycles usable) override;
   void store(const StoreOp& op, Cycles usable) override;
 
   std::int64_t in_flight() const { return in_flight_; }
 
+  /// The cycle in which the last burst for the next layer arrived; 0: there was none.
+  Cycles last_ahead() const { return last_ahead_; }
+  /// After the run: what the next layer, which begins at `end`, finds done.
+  WeightsAhead finish_ahead(Cycles end);
+
  private:
+  static constexpr std::size_t kInputStream = 0, kWeightStream = 1, kStoreStream = 2,
+                               kAheadStream = 3;
   struct Transfer {
     BurstCursor bursts;
     Tensor tensor = Tensor::kInputs;
     bool write = false;
     Token done = Token::kInputLoaded;
     Cycles usable{0};
-    std::int64_t sram_bits = 0, dequantize = 0;
-    std::int64_t waiting = 0;  ///< bursts in flight
+    std::int64_t sram_bits = 0;
+    std::int64_t elements = 0, dequantize = 0;  ///< to be dequantized: all, and those yet to arrive
+    std::int64_t taken = 0;                     ///< bursts of the fourth stream
+    std::int64_t waiting = 0;                   ///< bursts in flight
     Cycles first_arrival{-1}, last_arrival{0};
   };
   struct Stream {
@@ -64,23 +76,33 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
                                      sc_core::sc_time& delay) override;
   void invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) override {}
 
+  Transfer transfer_of(const LoadOp& op, Token done, Cycles usable) const;
+  void take_over(const WeightsAhead& ahead);
+  void count_load(const LoadOp& op);
+  void count_sram(Tensor tensor, Bits bits);
   void push(std::size_t stream, const Transfer& transfer);
   void on_usable();
   void fill_window(Cycles now);
   bool take_burst(Cycles now);
+  void take_burst(Stream& stream);
+  static bool has_bursts(Stream& stream);
+  bool results_sent();
+  void wake_ahead(Cycles now);
+  void on_ahead();
   void send(Cycles earliest);
   void count_in_flight(Stream& stream, std::int64_t change, Cycles at);
   void complete(Request& request, Cycles at);
   void retire(Stream& stream);
+  void retire_ahead(const Transfer& transfer, Cycles at);
   /// When a tile that passes a dequantizer on the DRAM side is complete.
-  Cycles dequantized(const Transfer& transfer);
+  Cycles dequantized(const Transfer& transfer, const MappingProblem& problem);
 
   const CoreClock& clock_;
   const DmaConfig config_;
   LayerRun run_;
   DramTraffic* traffic_ = nullptr;
   std::int64_t burst_bytes_ = 64;
-  std::array<Stream, 3> streams_;
+  std::array<Stream, 4> streams_;
   std::size_t turn_ = 0;
   std::vector<std::unique_ptr<Request>> pool_;
   std::vector<Request*> free_;
@@ -89,8 +111,17 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   Request* awaiting_ = nullptr;  ///< sent, its END_REQ is still to come
   Cycles last_sent_{-1};
   std::int64_t sent_in_cycle_ = 0;
+  Cycles accepted_{-1};  ///< the next may leave, as the fourth stream sees it
+  Cycles freed_{-1};     ///< the latest place was given back
+  std::int64_t freed_in_cycle_ = 0;
   sc_core::sc_event usable_event_;
   std::deque<Cycles> usable_;
+  std::int64_t bursts_before_ = 0;  ///< of the next load of weights, moved before cycle 0
+  std::size_t stores_ = 0;          ///< asked for
+  WeightsAhead ahead_;              ///< for the next layer
+  sc_core::sc_event ahead_event_;   ///< between two cycles, when all of the first has happened
+  Cycles ahead_cycle_{-1};          ///< the second of them; -1: none
+  Cycles last_ahead_{0};
 };
 
 }  // namespace bitjoule

@@ -3,6 +3,7 @@
 // one cycle after it is issued. So nothing depends on the order of calls within a cycle.
 #pragma once
 
+#include <functional>
 #include <systemc>
 
 #include "core/exec/layer_values.h"
@@ -22,8 +23,9 @@ enum class Token {
   kComputed,  ///< ... has written its last result into the accumulator buffer
   kOutput,
   kStored,
+  kFetchedAhead,  ///< a load of the next layer's weights
 };
-inline constexpr std::size_t kTokenKinds = 8;
+inline constexpr std::size_t kTokenKinds = 9;
 
 /// What the modules share while they run one layer.
 struct LayerRun {
@@ -32,7 +34,12 @@ struct LayerRun {
   LayerValues* values = nullptr;  ///< null: values off
   MachineCounts* counts = nullptr;
   Attribution* attribution = nullptr;
-  Trace* trace = nullptr;  ///< null: nothing is recorded
+  Trace* trace = nullptr;                           ///< null: nothing is recorded
+  std::function<void(std::int64_t macs)> progress;  ///< told now and then of the MACs done
+  // Where layers overlap; null: they do not.
+  const WeightsAhead* ahead = nullptr;  ///< what came of this layer's weights before cycle 0
+  const Program* next = nullptr;        ///< whose weights come while this layer runs
+  const MappingProblem* next_problem = nullptr;
 };
 
 struct TokenIf : virtual sc_core::sc_interface {
@@ -55,10 +62,12 @@ struct BufferIf : virtual sc_core::sc_interface {
 struct DequantizerIf : virtual sc_core::sc_interface {
   /// Elements that passed on their way from a buffer into the array.
   virtual void pass(std::int64_t weights, std::int64_t inputs) = 0;
-  /// A tile on its way from DRAM into the weight buffer, by the arrivals of its first and last
-  /// burst; returns when it is complete there.
+  /// A tile (or the rest of one) on its way from DRAM into the weight buffer, by the arrivals of
+  /// its first and last burst; returns when it is complete there. Does not count as pass() does.
   virtual Cycles pass_tile(std::int64_t elements, std::int64_t burst_elements, Cycles first_arrival,
                            Cycles last_arrival) = 0;
+  /// From this cycle on the lanes of the DRAM side have nothing to do.
+  virtual Cycles free_from() const = 0;
 };
 
 struct ArrayIf : virtual sc_core::sc_interface {
@@ -76,6 +85,8 @@ struct VectorUnitIf : virtual sc_core::sc_interface {
 
 struct DmaIf : virtual sc_core::sc_interface {
   virtual void load(const LoadOp& op, Token done, Cycles usable) = 0;
+  /// Weights of the next layer: moved in what the others leave, until the last result is sent.
+  virtual void load_ahead(const LoadOp& op, Cycles usable) = 0;
   virtual void store(const StoreOp& op, Cycles usable) = 0;
 };
 

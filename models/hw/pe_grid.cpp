@@ -11,6 +11,19 @@ namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
+/// A module of its own because SystemC searches the children of a module one by one.
+template <class T, class Sum>
+struct PeRow : public sc_core::sc_module {
+  PeRow(sc_core::sc_module_name name, std::int64_t cols) : sc_module(name) {
+    for (std::int64_t c = 0; c < cols; ++c)
+      pes.push_back(std::make_unique<Pe<T, Sum>>(("pe_" + std::to_string(c)).c_str()));
+  }
+  ~PeRow() override {
+    while (!pes.empty()) pes.pop_back();
+  }
+  std::vector<std::unique_ptr<Pe<T, Sum>>> pes;
+};
+
 template <class T, class Sum>
 class Grid : public PeGrid {
  public:
@@ -20,11 +33,17 @@ class Grid : public PeGrid {
         dataflow_(config.dataflow),
         steps_(at(rows_ + cols_)),
         loads_(at(rows_ + cols_)) {
-    for (std::int64_t r = 0; r < rows_; ++r)
-      for (std::int64_t c = 0; c < cols_; ++c)
-        pes_.push_back(std::make_unique<Pe<T, Sum>>(
-            (kind + "_pe_" + std::to_string(r) + "_" + std::to_string(c)).c_str()));
+    for (std::int64_t r = 0; r < rows_; ++r) {
+      pe_rows_.push_back(
+          std::make_unique<PeRow<T, Sum>>((kind + "_row_" + std::to_string(r)).c_str(), cols_));
+      for (auto& pe : pe_rows_.back()->pes) pes_.push_back(pe.get());
+    }
   }
+
+  ~Grid() override {
+    while (!pe_rows_.empty()) pe_rows_.pop_back();
+  }
+  void free_first() override { pe_rows_.front()->pes.front().reset(); }
 
   void enter_row(const FoldInFlight& fold, std::int64_t row) override { row_now_ = {&fold, row}; }
   void enter_step(const FoldInFlight& fold, std::int64_t step) override {
@@ -57,7 +76,7 @@ class Grid : public PeGrid {
   void clear() override {
     std::fill(steps_.begin(), steps_.end(), Entry{});
     std::fill(loads_.begin(), loads_.end(), Entry{});
-    for (auto& pe : pes_) pe->clear();
+    for (Pe<T, Sum>* pe : pes_) pe->clear();
   }
 
   void begin_trace(Trace& trace) override {
@@ -239,7 +258,8 @@ class Grid : public PeGrid {
   std::int32_t first_signal_ = 0;
   std::vector<std::int64_t> traced_;  // last recorded values
   std::vector<Entry> steps_, loads_;  // by cycle, as long as the skew
-  std::vector<std::unique_ptr<Pe<T, Sum>>> pes_;
+  std::vector<std::unique_ptr<PeRow<T, Sum>>> pe_rows_;
+  std::vector<Pe<T, Sum>*> pes_;  // row by row
 };
 
 }  // namespace

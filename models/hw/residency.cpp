@@ -106,10 +106,18 @@ void Residency::on_token(Token token, std::int64_t index, Cycles at, BufferPorts
     case Token::kStored:
       buffers.output->vacate(at, Bits(p.stores[i].sram_bits));
       break;
+    case Token::kFetchedAhead:
+      arrive(next_->weight_loads[i], at, buffers);
+      break;
     case Token::kWeightArrived:
     case Token::kComputed:
       break;
   }
+}
+
+void Residency::hand_over(std::int64_t loads, Cycles at, BufferPorts& buffers) {
+  std::size_t first = 0;
+  if (loads > 0) leave(next_->weight_loads, first, loads, at, buffers);
 }
 
 }  // namespace bitjoule

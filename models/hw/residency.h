@@ -18,14 +18,18 @@ struct BufferPorts {
 /// the first operation on them until they are converted; results until they are stored.
 class Residency {
  public:
-  void start(const Program& program) {
+  /// `next`: the program whose weights are fetched ahead; null: none are.
+  void start(const Program& program, const Program* next) {
     program_ = &program;
+    next_ = next;
     input_queue_ = weight_queue_ = {};
     inputs_left_ = weights_left_ = 0;
   }
 
   /// The `index`-th token of its kind, given for cycle `at`.
   void on_token(Token token, std::int64_t index, Cycles at, BufferPorts& buffers);
+  /// The first `loads` of the next program, which were fetched ahead, leave.
+  void hand_over(std::int64_t loads, Cycles at, BufferPorts& buffers);
 
  private:
   /// Loads of one queue; those of different tensors leave independently.
@@ -40,6 +44,7 @@ class Residency {
                     Cycles at, BufferPorts& buffers);
 
   const Program* program_ = nullptr;
+  const Program* next_ = nullptr;
   std::size_t inputs_left_ = 0, weights_left_ = 0;  ///< loads of a vector operator that have left
   Queue input_queue_, weight_queue_;
 };

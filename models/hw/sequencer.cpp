@@ -21,27 +21,47 @@ Sequencer::Sequencer(sc_core::sc_module_name name, const CoreClock& clock)
 void Sequencer::start(const LayerRun& run) {
   run_ = run;
   given_ = {};
-  residency_.start(*run.program);
+  residency_.start(*run.program, run.next);
   seen_.fill(0);
   load_head_.fill(0);
-  compute_head_ = vector_head_ = output_head_ = store_head_ = 0;
+  ahead_head_ = compute_head_ = vector_head_ = output_head_ = store_head_ = 0;
   end_ = Cycles(0);
   finished_ = false;
   traced_.fill(0);
-  static constexpr const char* kSignals[kTokenKinds] = {
-      "input_buffer.tiles_loaded",  "weight_buffer.tiles_arrived",
-      "weight_buffer.tiles_loaded", "array.tiles_accepted",
-      "array.tiles_released",       "accumulator_buffer.tiles_computed",
-      "output_buffer.tiles_ready",  "output_buffer.tiles_stored"};
+  static constexpr const char* kSignals[kTokenKinds] = {"input_buffer.tiles_loaded",
+                                                        "weight_buffer.tiles_arrived",
+                                                        "weight_buffer.tiles_loaded",
+                                                        "array.tiles_accepted",
+                                                        "array.tiles_released",
+                                                        "accumulator_buffer.tiles_computed",
+                                                        "output_buffer.tiles_ready",
+                                                        "output_buffer.tiles_stored",
+                                                        nullptr};  // traces are of single layers
   if (run.trace != nullptr)
     for (std::size_t i = 0; i < kTokenKinds; ++i)
-      token_signals_[i] = run.trace->add_signal(kSignals[i], 32);
+      if (kSignals[i] != nullptr) token_signals_[i] = run.trace->add_signal(kSignals[i], 32);
   run_.attribution->wait(Cycles(0), Cause::kDramRead);
+  if (run.ahead != nullptr) take_over(*run.ahead);
   evaluate_event_.notify(sc_core::SC_ZERO_TIME);
 }
 
+/// Loads that are complete count as seen; those that a dequantizer still works on, when it is done.
+void Sequencer::take_over(const WeightsAhead& ahead) {
+  load_head_[1] = ahead.usable.size();
+  seen_[static_cast<std::size_t>(Token::kWeightArrived)] =
+      static_cast<std::int64_t>(ahead.usable.size());
+  for (const Cycles usable : ahead.usable) {
+    if (usable > Cycles(0)) {
+      give(Token::kWeightLoaded, usable);
+      continue;
+    }
+    std::int64_t& seen = seen_[static_cast<std::size_t>(Token::kWeightLoaded)];
+    residency_.on_token(Token::kWeightLoaded, seen++, usable, to_buffers);
+  }
+}
+
 void Sequencer::give(Token token, Cycles at) {
-  if (run_.trace != nullptr) trace_token(token, at);
+  if (run_.trace != nullptr && token != Token::kFetchedAhead) trace_token(token, at);
   given_.push({at, token});
   // The earliest notification wins: a later token never delays an earlier one.
   evaluate_event_.notify(clock_.until(at + Cycles(1)));
@@ -81,6 +101,21 @@ void Sequencer::issue_load(std::size_t queue, const std::vector<LoadOp>& ops, To
     to_dma->load(ops[head++], done, now + Cycles(1));
 }
 
+/// The next layer's weights, behind all of this one's, into slots that nothing will read again.
+void Sequencer::issue_ahead(Cycles now) {
+  const Program& p = *run_.program;
+  if (run_.next == nullptr || load_head_[1] < p.weight_loads.size()) return;
+  const std::vector<LoadOp>& loads = run_.next->weight_loads;
+  while (ahead_head_ < loads.size() && loads[ahead_head_].slot_ahead >= 0) {
+    const auto slot = static_cast<std::size_t>(loads[ahead_head_].slot_ahead);
+    if (p.weight_slots_free[slot] > seen(Token::kReleased) ||
+        static_cast<std::int64_t>(ahead_head_) - seen(Token::kFetchedAhead) >=
+            run_.problem->machine.dma.queue)
+      return;
+    to_dma->load_ahead(loads[ahead_head_++], now + Cycles(1));
+  }
+}
+
 bool Sequencer::ready(const ComputeOp& op) const {
   return seen(Token::kInputLoaded) >= op.inputs_needed &&
          seen(Token::kWeightLoaded) >= op.weights_needed &&
@@ -115,6 +150,7 @@ void Sequencer::issue(Cycles now) {
          static_cast<std::int64_t>(store_head_) - seen(Token::kStored) <
              run_.problem->machine.dma.queue)
     to_dma->store(p.stores[store_head_++], usable);
+  issue_ahead(now);
 }
 
 Cause Sequencer::waiting_for(const ComputeOp& op) const {
@@ -141,7 +177,9 @@ Cause Sequencer::present_cause() const {
   if (vector_head_ < p.vectors.size()) return waiting_for(p.vectors[vector_head_]);
   if (compute_head_ < p.computes.size()) return waiting_for(p.computes[compute_head_]);
   if (seen(Token::kOutput) < static_cast<std::int64_t>(p.outputs.size())) return Cause::kOutput;
-  return Cause::kDramWrite;
+  // Behind the last result only bursts for the next layer are still on their way.
+  return seen(Token::kStored) < static_cast<std::int64_t>(p.stores.size()) ? Cause::kDramWrite
+                                                                           : Cause::kDramRead;
 }
 
 std::string Sequencer::describe() const {

@@ -30,6 +30,8 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   bool done() const { return run_.program != nullptr && finished_; }
   /// The cycle in which the last token was given: the layer's length.
   Cycles end() const { return end_; }
+  /// After the run: what is held for the next layer leaves at `end`, to be that layer's.
+  void hand_over(Cycles end) { residency_.hand_over(seen(Token::kFetchedAhead), end, to_buffers); }
   /// Every queue with its head and what it waits for, for the watchdog's report.
   std::string describe() const;
 
@@ -48,6 +50,8 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   void evaluate();
   void collect(Cycles now);
   void issue(Cycles now);
+  void take_over(const WeightsAhead& ahead);
+  void issue_ahead(Cycles now);
   void issue_load(std::size_t queue, const std::vector<LoadOp>& ops, Token done, Cycles now);
   bool ready(const ComputeOp& op) const;
   bool ready(const VectorJob& job) const;
@@ -61,6 +65,7 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   std::priority_queue<Given, std::vector<Given>, std::greater<Given>> given_;
   std::array<std::int64_t, kTokenKinds> seen_{};
   std::array<std::size_t, 2> load_head_{};  // inputs, weights
+  std::size_t ahead_head_ = 0;              // of the next layer's weights
   std::size_t compute_head_ = 0, vector_head_ = 0, output_head_ = 0, store_head_ = 0;
   std::array<std::int64_t, kTokenKinds> traced_{};
   std::array<std::int32_t, kTokenKinds> token_signals_{};

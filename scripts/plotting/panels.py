@@ -4,7 +4,7 @@ from plotting import style
 from plotting.style import against, per_cent, si
 
 PICO = 1e-12
-LETTER = 0.07  # inches that a letter of a bar's name takes
+MOST_LINES = 4  # of a bar's name; longer ones stand upright
 MOST_NAMES = 70  # more names than this do not fit under the bars; then every n-th is printed
 
 
@@ -82,7 +82,7 @@ def bandwidth_panel(ax, labels, achieved, peak):
     ax.set_ylim(0, 1.15 * max(*peak, *achieved))
     ax.grid(axis="y")
     style.axis_unit(ax.yaxis, "B/s")
-    ax.set_ylabel("DRAM bandwidth (line: peak)")
+    ax.set_ylabel("DRAM bandwidth\n(line: peak)")
     name_bars(ax, labels)
 
 
@@ -104,17 +104,23 @@ def share_panel(ax, labels, stacks, legend=True):
 
 
 def name_bars(ax, labels):
-    """Labels under the bars: upright where they would collide, thinned where they cannot fit."""
+    """Labels under the bars: in lines where they would collide, upright where that is not enough,
+    thinned where they cannot fit."""
     figure_width = ax.get_figure().get_size_inches()[0]
     room = 0.7 * figure_width / ax.get_subplotspec().get_gridspec().ncols / len(labels)
-    longest = max(len(line) for label in labels for line in label.split("\n"))
-    crowded = LETTER * (longest + 1) > room
+    size = 6 if len(labels) > 40 else 8
+    in_lines = [style.wrapped(label, room, size) for label in labels]
+    lines = [line for label in in_lines for line in label.split("\n")]
+    upright = (
+        max(map(len, lines)) * 0.6 * size / 72 > room
+        or max(label.count("\n") for label in in_lines) >= MOST_LINES
+    )
     step = -(-len(labels) // MOST_NAMES)
     ax.set_xticks(
         range(0, len(labels), step),
-        labels[::step],
-        rotation=90 if crowded else 0,
-        fontsize=6 if len(labels) > 40 else 8,
+        (labels if upright else in_lines)[::step],
+        rotation=90 if upright else 0,
+        fontsize=size,
     )
     ax.set_xlim(-0.6, len(labels) - 0.4)
 

@@ -81,7 +81,9 @@ def dram(result):
     left.set_ylim(0, 1.12 * max(totals))
     style.axis_unit(left.yaxis, "B")
     left.set_ylabel("DRAM traffic")
-    left.legend(handles=style.legend_for(drawn))
+    left.legend(
+        handles=style.legend_for(drawn), ncols=len(drawn), loc="lower left", bbox_to_anchor=(0, 1)
+    )
     bandwidth_panel(
         right,
         ["mean of run"],
@@ -163,8 +165,8 @@ def roofline(result):
         rotation_mode="anchor",
         transform_rotates_text=True,
     )
-    for (bits, peak), colour in zip(ceilings.items(), style.LINES):
-        ax.plot([peak / peak_bytes, x_high], [peak, peak], color=colour, linewidth=1.5)
+    for bits, peak in ceilings.items():
+        ax.plot([peak / peak_bytes, x_high], [peak, peak], color="black", linewidth=1.2)
         ax.annotate(
             f"{bits}-bit MACs: {si(peak, 'MAC/s')}",
             (x_high, peak),
@@ -172,7 +174,6 @@ def roofline(result):
             ha="right",
             textcoords="offset points",
             fontsize=8,
-            color=colour,
         )
     kinds = list(dict.fromkeys(n.at("kind").value or "layer" for _, _, n in points))
     for kind, marker, colour in zip(kinds, style.MARKERS * len(kinds), style.LINES * len(kinds)):

@@ -1,6 +1,7 @@
 """How figures look: readable in print and by colour-blind people, the same bytes each time."""
 
 import math
+import textwrap
 
 import matplotlib
 
@@ -188,9 +189,20 @@ def log_axis_unit(ax, unit):
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
+def wrapped(text, inches, points, bold=False):
+    """`text` in lines that fit a width, broken at spaces and hyphens."""
+    # DejaVu Sans: a letter is 0.6 of the font's size wide on average, a bold one 0.66.
+    letters = max(1, int(inches * 72 / (points * (0.66 if bold else 0.6))))
+    lines = text.split("\n")
+    return "\n".join(
+        part for line in lines for part in textwrap.wrap(line, letters, break_long_words=False)
+    )
+
+
 def title(figure, text):
     """The figure's title, over all of its panels."""
-    figure.suptitle(text, fontsize=10, fontweight="bold")
+    width = figure.get_size_inches()[0]
+    figure.suptitle(wrapped(text, width, 10, bold=True), fontsize=10, fontweight="bold")
 
 
 def save(figure, directory, name, formats):

@@ -6,12 +6,12 @@ from plotting import style
 from plotting.panels import PICO, bandwidth_panel, name_bars, share_panel, stack_panel, width_for
 from plotting.style import plt
 
-MOST_PANELS = 9  # combinations of the other axes that fit one page
+MOST_PANELS = 16  # combinations of the other axes that fit one page
 
 
 def _short(axis):
     """precision.weights.format -> weights format: the last two words tell axes apart."""
-    return " ".join(axis.split(".")[-2:]).replace("_", " ")
+    return style.readable("_".join(axis.split(".")[-2:]))
 
 
 def _label(value):
@@ -22,10 +22,13 @@ def _label(value):
 def _panels(sweep):
     """The rows along the bit-width axis (or the first axis), one group per value of the others."""
     along = next((a for a in sweep.axes if a.endswith("weights.format")), sweep.axes[0])
-    others = [a for a in sweep.axes if a != along]
+    names = {}  # axes that change together to the same values are named together
+    for axis in (a for a in sweep.axes if a != along):
+        twin = next((t for t in names if all(r[t] == r[axis] for r in sweep.rows)), axis)
+        names[twin] = f"{names[twin]} = {_short(axis)}" if twin in names else _short(axis)
     groups = {}
     for row in sweep.rows:
-        key = ", ".join(f"{_short(a)}: {_label(row[a])}" for a in others)
+        key = "\n".join(f"{name}: {_label(row[axis])}" for axis, name in names.items())
         groups.setdefault(key, []).append(row)
     return along, groups
 
@@ -37,12 +40,20 @@ def _title(sweep, what, shown, groups):
     return f"{what}: {sweep.name}" + (f"\n({note})" if note else "")
 
 
+def _columns(keys):
+    """Of the grid of panels: a row per value of the axes before the last, where that fits."""
+    last = len({key.split("\n")[-1] for key in keys})
+    if last in (3, 4) and len(keys) % last == 0:
+        return last
+    return 2 if len(keys) == 4 else min(3 if len(keys) <= 9 else 4, len(keys))
+
+
 def _grid(sweep, what, draw, x_label=None, handles=None):
     """One panel per combination of the other axes, drawn by draw(ax, labels, rows), which returns
     the parts that the common legend names (unless `handles` are its entries)."""
     along, groups = _panels(sweep)
     shown = dict(list(groups.items())[:MOST_PANELS])
-    cols = 2 if len(shown) == 4 else min(3, len(shown))
+    cols = _columns(shown)
     rows = math.ceil(len(shown) / cols)
     panel = min(6.4, max(3.8, 1.0 + 0.5 * max(len(group) for group in shown.values())))
     size = (min(16.0, panel * cols + 1.6), 0.8 + 3.2 * rows)
@@ -54,7 +65,7 @@ def _grid(sweep, what, draw, x_label=None, handles=None):
         parts.update(dict.fromkeys(draw(ax, [_label(row[along]) for row in group], group) or []))
         ax.set_xlabel(x_label or _short(along))
         if key:
-            ax.set_title(key)
+            ax.set_title(style.wrapped(key, 0.85 * size[0] / cols, 9, bold=True), fontsize=9)
     handles = handles or style.legend_for(reversed(parts))
     if handles:
         axes[0][-1].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))

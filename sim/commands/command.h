@@ -30,8 +30,17 @@ std::shared_ptr<std::vector<std::string>> add_set_option(CLI::App& app);
 std::vector<Override> parse_overrides(const std::vector<std::string>& texts);
 
 /// Writes `text` to `path` through a temporary file beside it, so that no half-written file is
-/// ever seen; to standard output where `path` is empty. Throws an input Error if it cannot.
+/// ever seen (a device or pipe: straight); to standard output where `path` is empty. Throws an
+/// input Error if it cannot.
 void write_output(const std::string& path, const std::string& text);
+
+/// Throw an input Error where a file could not be written, or files below a directory that need not
+/// exist yet: so that nobody waits for a result that then has no place. They create nothing.
+void require_writable_file(const std::string& path);
+void require_writable_directory(const std::string& path);
+
+/// With the directories above it.
+void make_directory(const std::string& path);
 
 CommandAction add_check_command(CLI::App& app);
 CommandAction add_diff_command(CLI::App& app);

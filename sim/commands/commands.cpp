@@ -1,10 +1,5 @@
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
-
 #include "core/error.h"
 #include "sim/commands/command.h"
 
@@ -51,24 +46,6 @@ std::vector<Override> parse_overrides(const std::vector<std::string>& texts) {
   }
   if (!problems.empty()) throw input_error(problems);
   return result;
-}
-
-void write_output(const std::string& path, const std::string& text) {
-  if (path.empty()) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    if (std::fflush(stdout) != 0) throw input_error("standard output: cannot be written");
-    return;
-  }
-  const std::string partial = path + ".partial";
-  std::ofstream out(partial, std::ios::binary);
-  out << text;
-  out.close();
-  std::error_code error;
-  if (out) std::filesystem::rename(partial, path, error);
-  if (!out || error) {
-    std::filesystem::remove(partial, error);
-    throw input_error(fmt::format("{}: cannot be written", path));
-  }
 }
 
 }  // namespace bitjoule

@@ -25,6 +25,7 @@ struct DramOptions {
 };
 
 int run_dram(const DramOptions& options, const std::vector<Override>& overrides) {
+  require_writable_directory(options.output);
   const DramConfig config = read_document<DramConfig>(file_source(options.dram), overrides);
   const std::unique_ptr<DramEngine> engine = make_dram_engine(config);
   TrafficShape shape;

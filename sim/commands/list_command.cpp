@@ -8,6 +8,7 @@
 #include "sim/config/describe_run.h"
 #include "sim/config/kinds.h"
 #include "sim/config/suggest.h"
+#include "sim/import/import.h"
 #include "sim/network/describe_network.h"
 
 namespace bitjoule {
@@ -113,6 +114,12 @@ Rows mac_types_rows() {
   return rows;
 }
 
+Rows onnx_operators() {
+  Rows rows;
+  for (const std::string& name : onnx_operator_names()) rows.emplace_back(name, "");
+  return rows;
+}
+
 struct ListRow {
   const char* name;
   const char* summary;
@@ -133,9 +140,12 @@ const std::vector<ListRow>& lists() {
       {"requantize", "precision.requantize", names_of<Requantize>},
       {"loop_orders", "mapping.order", names_of<LoopOrder>},
       {"layouts", "mapping.weight_layout, mapping.activation_layout", names_of<DramLayout>},
+      {"activation_memories", "mapping.activations", names_of<ActivationMemory>},
+      {"overlaps_of_layers", "overlap", names_of<LayerOverlapMode>},
       {"mapping_objectives", "mapping.objective", names_of<MappingObjective>},
       {"fidelities", "fidelity", names_of<Fidelity>},
       {"vector_ops", "vector.op of network files: what it computes, and its passes", vector_ops},
+      {"onnx_operators", "operators of ONNX models that `sim import` knows", onnx_operators},
       {"primitives", "what energy tables price", names_of<Primitive>},
       {"boundaries", "what the figures of energy tables include", names_of<Boundary>},
       {"units", "units of quantities", units},

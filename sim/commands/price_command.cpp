@@ -46,7 +46,10 @@ CountedResult read_result(const std::string& file) {
   problems.throw_if_any();
   CountedResult result;
   result.total = read_part(root, "", problems);
-  if (const Node* layers = root.find("layers"))
+  const Node* layers = root.find("layers");
+  if (layers != nullptr && layers->kind != Node::Kind::kList)
+    problems.add(layers->place, "layers", "expected a list, got " + layers->shown());
+  if (layers != nullptr)
     for (std::size_t i = 0; i < layers->items.size(); ++i)
       result.layers.push_back(read_part(layers->items[i], fmt::format("layers[{}]", i), problems));
   problems.throw_if_any();
@@ -97,6 +100,7 @@ struct PriceOptions {
 };
 
 int price_result(const PriceOptions& options, const std::vector<Override>& overrides) {
+  require_writable_file(options.output);
   const CountedResult result = read_result(options.result);
   const EnergyTable table = read_energy_table(options.energy, overrides);
   const EnergyReport total = price(result.total.counts, table);

@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <filesystem>
-#include <system_error>
 
 #include "core/error.h"
 #include "sim/commands/command.h"
@@ -10,12 +8,14 @@
 #include "sim/config/writer.h"
 #include "sim/formats/npy.h"
 #include "sim/import/import.h"
+#include "sim/report/network_outputs.h"
 #include "sim/report/progress.h"
 #include "sim/report/result_json.h"
 #include "sim/report/summary.h"
 #include "sim/report/text.h"
 #include "sim/report/waveform.h"
 #include "sim/run/layer_runner.h"
+#include "sim/run/network_inputs.h"
 #include "sim/run/network_runner.h"
 
 namespace bitjoule {
@@ -28,23 +28,31 @@ struct RunArguments {
   std::string vcd, timeline;
   std::string network;
   ImportOptions import;
+  std::vector<std::string> inputs;
   bool unshared = false;
   bool save_outputs = false;
   bool quiet = false;
 };
 
-void make_directory(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) throw input_error(fmt::format("{}: {}", path, error.message()));
+/// Nobody should wait for a result that then has no place.
+void require_places(const RunArguments& a) {
+  require_writable_directory(a.directory);
+  require_writable_file(a.vcd);
+  require_writable_file(a.timeline);
+  const auto place = [](const std::string& path) { return std::filesystem::absolute(path); };
+  if (!a.vcd.empty() && !a.timeline.empty() && place(a.vcd) == place(a.timeline))
+    throw input_error(fmt::format("--vcd and --timeline: both are {}", a.vcd));
 }
 
 /// Options that stand for a key of the run file.
 std::vector<Override> with_options(std::vector<Override> overrides, const RunArguments& a) {
   if (!a.fidelity.empty()) overrides.push_back({"fidelity", a.fidelity});
   if (!a.values.empty()) overrides.push_back({"values", a.values});
-  if (!a.network.empty())
-    overrides.insert(overrides.begin(), {"network", network_value(a.network, a.import)});
+  if (!a.network.empty()) {
+    ImportOptions import = a.import;
+    import.inputs = given_files(a.inputs);
+    overrides.insert(overrides.begin(), {"network", network_value(a.network, import)});
+  }
   return overrides;
 }
 
@@ -58,9 +66,34 @@ void save_outputs(const std::string& directory, const LayerOutputs& outputs) {
                npy_bytes(integer, outputs.shape, outputs.codes.data()));
 }
 
+/// DIR/outputs/NAME.npy for each output of the network.
+void save_outputs(const std::string& directory, const std::vector<NetworkOutputValues>& outputs) {
+  const std::string folder = directory + "/outputs";
+  make_directory(folder);
+  const std::vector<std::string> files = output_files(outputs);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    write_output(folder + "/" + files[i], output_npy(outputs[i]));
+}
+
+void require_verified(const LayerResult& layer) {
+  if (!layer.check) return;
+  const OutputCheck& check = *layer.check;
+  if (check.wrong > 0)
+    throw Error(ErrorKind::kVerification,
+                fmt::format("{}{} of {} outputs differ from the oracle; {}",
+                            layer.name.empty() ? "" : layer.name + ": ", check.wrong, check.checked,
+                            check.first_difference));
+  if (check.overflows > 0)
+    throw Error(ErrorKind::kVerification,
+                fmt::format("{}{} sums left the range of the 32-bit accumulators",
+                            layer.name.empty() ? "" : layer.name + ": ", check.overflows));
+}
+
 int run_network(const RunArguments& a, const RunConfig& run) {
-  if (!a.vcd.empty() || !a.timeline.empty() || a.save_outputs)
-    throw input_error("--vcd, --timeline and --save-outputs: of a run with one layer");
+  if (!a.vcd.empty() || !a.timeline.empty())
+    throw input_error("--vcd and --timeline: of a run with one layer");
+  if (a.save_outputs && a.directory.empty())
+    throw input_error("--save-outputs: expected a directory as well: -o DIR");
   NetworkResult result;
   {
     ProgressLine line(a.quiet);
@@ -68,30 +101,68 @@ int run_network(const RunArguments& a, const RunConfig& run) {
     result = runner.run([&](double share, const std::string& name) { line.show(share, name); });
   }
   if (!a.quiet) write_output("", network_summary(run, result));
-  if (a.directory.empty()) return 0;
-  make_directory(a.directory);
-  write_output(a.directory + "/layers.csv", layers_csv(result.layers));
-  write_output(a.directory + "/result.json", json_text(result_json(run, result)));
+  if (!a.directory.empty()) {
+    make_directory(a.directory);
+    write_output(a.directory + "/layers.csv", layers_csv(result.layers));
+    write_output(a.directory + "/result.json", json_text(result_json(run, result)));
+    if (a.save_outputs) save_outputs(a.directory, result.outputs);
+  }
+  for (const LayerResult& layer : result.layers) require_verified(layer);
   return 0;
+}
+
+/// Names the run file in what only mapping and prices find wrong.
+template <class F>
+auto naming(const std::string& file, F action) {
+  try {
+    return action();
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kInput) throw;
+    std::string text = file + ": ";
+    for (const char c : std::string(e.what()))
+      text += c == '\n' ? "\n" + file + ": " : std::string{c};
+    throw input_error(text);
+  }
+}
+
+std::vector<LayerResult> simulate(const RunArguments& a, const RunConfig& run, Trace& trace) {
+  const bool is_traced = !a.vcd.empty() || !a.timeline.empty();
+  ProgressLine line(a.quiet);
+  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
+  runner.report_to([&](double share, const std::string& what) { line.show(share, what); });
+  return naming(a.file, [&] {
+    return runner.run_all(run.layer, run.precision, run.mapping, is_traced ? &trace : nullptr);
+  });
 }
 
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   RunConfig run = read_run(file_source(a.file), with_options(overrides, a));
-  if (!run.phases.empty()) return run_network(a, run);
+  require_places(a);
+  if (!run.phases.empty()) {
+    const bool wants_values = a.save_outputs || !a.inputs.empty();
+    if (wants_values && a.values == "off")
+      throw input_error("--input and --save-outputs: values are off");
+    if (wants_values && !run.options.values) {  // implied
+      std::vector<Override> on = with_options(overrides, a);
+      on.push_back({"values", "on"});
+      run = read_run(file_source(a.file), on);
+    }
+    set_inputs(run.phases.front().network, a.inputs);
+    return run_network(a, run);
+  }
+  if (!a.inputs.empty()) throw input_error("--input: of a run with a network");
   run.options.keep_outputs = a.save_outputs;
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   if (a.save_outputs && !run.options.values)
     throw input_error("--save-outputs: values are off, so there are no outputs");
-  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
-  Trace trace;
-  const bool traced = !a.vcd.empty() || !a.timeline.empty();
-  const std::vector<LayerResult> results =
-      runner.run_all(run.layer, run.precision, run.mapping, traced ? &trace : nullptr);
+  Trace trace(!a.vcd.empty());
+  const std::vector<LayerResult> results = simulate(a, run, trace);
   const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
   if (!a.vcd.empty()) write_output(a.vcd, vcd_text(trace, clock, "bitjoule " + run.name));
-  if (!a.timeline.empty()) write_output(a.timeline, timeline_text(trace, clock));
+  if (!a.timeline.empty())
+    write_output(a.timeline, timeline_text(trace, clock, "bitjoule " + run.name));
   if (!a.quiet) write_output("", run_summary(run, results));
   if (!a.directory.empty()) {
     make_directory(a.directory);
@@ -99,14 +170,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     write_output(a.directory + "/layers.csv", layers_csv(results));
     write_output(a.directory + "/result.json", json_text(result_json(run, results)));
   }
-  if (result.check && result.check->wrong > 0)
-    throw Error(ErrorKind::kVerification,
-                fmt::format("{} of {} outputs differ from the oracle; {}", result.check->wrong,
-                            result.check->checked, result.check->first_difference));
-  if (result.check && result.check->overflows > 0)
-    throw Error(
-        ErrorKind::kVerification,
-        fmt::format("{} sums left the range of the 32-bit accumulators", result.check->overflows));
+  require_verified(result);
   return 0;
 }
 
@@ -118,7 +182,8 @@ CommandAction add_run_command(CLI::App& app) {
   app.add_option("-o,--output", a->directory, "write result.json and layers.csv there")
       ->type_name("DIR");
   app.add_flag("--save-outputs", a->save_outputs,
-               "write outputs.npy there too, and output_codes.npy for an integer format");
+               "write outputs.npy there too, and output_codes.npy for an integer format; of a "
+               "network outputs/NAME.npy");
   app.add_option("--fidelity", a->fidelity, "fast (default) or pe: PE by PE; equal results");
   app.add_option("--values", a->values, "on or off: off skips outputs; all else stays the same");
   app.add_option("--vcd", a->vcd, "write a waveform for GTKWave; with pe, of every PE's registers")
@@ -128,6 +193,11 @@ CommandAction add_run_command(CLI::App& app) {
   app.add_option("--network", a->network,
                  "run this network instead: a network file, or what `sim import` reads")
       ->type_name("FILE");
+  app.add_option("--input", a->inputs,
+                 "values of an input of the network: .npy, .pb (ONNX) or .safetensors; repeatable")
+      ->type_name("NAME=FILE")
+      ->expected(1)
+      ->take_all();
   app.add_flag("--skip-unknown", a->import.skip_unknown,
                "leave out operators and tensors of an imported network that are not known");
   app.add_flag("--unshared", a->unshared,
@@ -146,10 +216,12 @@ CommandAction add_explain_command(CLI::App& app) {
     if (!run.phases.empty())
       throw input_error("explain: expected a run with one layer, got a network");
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
-    const MappingProblem problem = make_problem(run.accelerator, memory, run.layer.op,
-                                                run.precision, run.mapping, run.layer.stage);
-    const Mapping mapping = map_layer(problem, run.mapping);
-    write_output("", explain_text(run, problem, mapping));
+    write_output("", naming(*file, [&] {
+                   const MappingProblem problem =
+                       make_problem(run.accelerator, memory, run.layer.op, run.precision,
+                                    run.mapping, run.layer.stage);
+                   return explain_text(run, problem, map_layer(problem, run.mapping));
+                 }));
     return 0;
   };
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "core/error.h"
@@ -61,17 +62,22 @@ SweepOptions options_of(const SweepArguments& a) {
   return options;
 }
 
+/// Empty if neither a store nor an output directory is named.
+std::string store_directory(const SweepArguments& a) {
+  return !a.store.empty() || a.directory.empty() ? a.store : a.directory + "/points";
+}
+
 /// What would run, and for how long.
 int list_points(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& options) {
-  const std::string directory = a.store.empty() ? a.directory + "/points" : a.store;
-  const bool is_known = !directory.empty() && std::filesystem::is_directory(directory);
+  std::optional<ResultStore> store;  // not created for a listing
+  if (std::filesystem::is_directory(store_directory(a))) store.emplace(store_directory(a));
   double seconds = 0;
   std::size_t points = 0, known = 0;
   std::string out;
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
     if (!options.shard.has(i)) continue;
     const SweepPoint& point = plan.points[i];
-    const bool is_done = is_known && ResultStore(directory).has(point.hash);
+    const bool is_done = store && store->has(point.hash);
     ++points;
     known += is_done;
     if (!is_done) seconds += estimated_seconds(plan, point);
@@ -115,7 +121,7 @@ int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
   if (a.dry_run) return list_points(plan, a, options);
   if (a.directory.empty()) throw input_error("-o: missing: where the results go");
 
-  const ResultStore store(a.store.empty() ? a.directory + "/points" : a.store);
+  const ResultStore store(store_directory(a));
   const auto run = [&](const Shard& shard, PassingFailures& failures) {
     SweepOptions mine = options;
     mine.shard = shard;

@@ -17,6 +17,8 @@ namespace bitjoule {
 template <>
 const std::vector<EnumRow<Fidelity>>& enum_rows();
 template <>
+const std::vector<EnumRow<LayerOverlapMode>>& enum_rows();
+template <>
 const std::vector<EnumRow<Verify>>& enum_rows();
 
 /// An accelerator file: the machine, and what a run that names nothing else takes with it.
@@ -42,6 +44,7 @@ struct RunFile {
   std::variant<Layer, NetworkFile, std::vector<PassFile>> workload;
   std::string phase;
   std::optional<Generation> generation;
+  LayerOverlapMode overlap = LayerOverlapMode::kNone;
   Precision precision;
   RunOptions options;
   std::optional<bool> values;
@@ -95,6 +98,7 @@ void describe(V& v, MappingPins& c) {
   v.field("order", c.order, "tile loops, outermost first");
   v.field("weight_layout", c.weight_layout, "where weights stand in DRAM");
   v.field("activation_layout", c.activation_layout, "where inputs and outputs stand in DRAM");
+  v.field("activations", c.activations, "where inputs and outputs are between layers");
   TileFile tile{c.tile_m, c.tile_n, c.tile_k};
   v.field("tile", tile, "sizes of a tile; what is left out the mapper chooses");
   c.tile_m = tile.m;
@@ -133,6 +137,7 @@ void describe(V& v, RunFile& c) {
             alternative<std::vector<PassFile>>("passes", "networks, one after the other"));
   v.field("phase", c.phase, "the network's phase: prefill or decode");
   v.field("generate", c.generation, "a prompt, then tokens one by one; needs network");
+  v.field("overlap", c.overlap, "of the layers of a network");
   v.required("precision", c.precision, "number formats; what the machine does follows from them");
   v.field("mapping", c.mapping, "pinned parts of the tiling; the mapper searches the rest");
   v.field("values", c.values, "compute outputs; default: on for a layer, off for a network");
@@ -141,14 +146,15 @@ void describe(V& v, RunFile& c) {
   v.field("seed", c.options.seed, "of generated operands", at_least(0));
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
+    if (!c.accelerator.energy) throw input_error("energy: missing");
     const bool is_layer = std::holds_alternative<Layer>(c.workload);
     if (c.generation && !std::holds_alternative<NetworkFile>(c.workload))
       throw input_error("generate: needs a network");
     if (const auto* passes = std::get_if<std::vector<PassFile>>(&c.workload))
       if (passes->empty()) throw input_error("passes: expected at least one");
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
-    if (!is_layer && c.values.value_or(false))
-      throw input_error("values: expected off for a network, got on");
+    if (is_layer && c.overlap != LayerOverlapMode::kNone)
+      throw input_error("overlap: needs a network; that of folds is accelerator.array.overlap");
     resolve_data_path(c.precision, c.accelerator.machine.array.pe);
   });
 }

@@ -32,6 +32,14 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
+/// Why there is no file to read.
+std::string absence(const std::string& name) {
+  std::error_code error;
+  const fs::file_status status = fs::status(name, error);
+  if (fs::is_directory(status)) return "is a directory";
+  return fs::exists(status) ? "is not a regular file" : "no such file";
+}
+
 /// The text of a file, or why it cannot be had.
 std::string read_text(const std::string& path, std::string& text) {
   std::error_code error;
@@ -48,12 +56,18 @@ std::string read_text(const std::string& path, std::string& text) {
   return "";
 }
 
-/// A new map or leaf that an override brings; errors within it name the override.
-Node node_of_override(const Override& override, Node::Kind kind) {
+Place place_of(const Override& override) {
+  if (override.node) return override.node->place;
+  return {std::make_shared<const std::string>("--set " + override.path), 0, 0};
+}
+
+/// A new map or leaf at `path` that an override brings; errors within it name the override.
+Node node_of_override(const Override& override, Node::Kind kind, const std::string& path) {
   Node node;
   node.kind = kind;
   node.root = true;
-  node.place = {std::make_shared<const std::string>("--set " + override.path), 0, 0};
+  node.place = place_of(override);
+  if (override.node) node.alias = path;  // an option's place names it already
   return node;
 }
 
@@ -76,8 +90,10 @@ std::vector<std::string> split_path(const std::string& path) {
   return keys;
 }
 
-/// The child `key` of a map or list, created in a map where it is missing; nullptr otherwise.
-Node* descend(Node& node, const std::string& key, const Override& override) {
+/// The child `key` of the map or list at `path`, created in a map where it is missing; nullptr
+/// otherwise.
+Node* descend(Node& node, const std::string& path, const std::string& key,
+              const Override& override) {
   if (node.kind == Node::Kind::kList) {
     for (std::size_t i = 0; i < node.items.size(); ++i)
       if (key == std::to_string(i)) return &node.items[i];
@@ -85,12 +101,13 @@ Node* descend(Node& node, const std::string& key, const Override& override) {
   }
   if (node.kind == Node::Kind::kNull) {
     const bool was_root = node.root;
-    node = node_of_override(override, Node::Kind::kMap);
+    node = node_of_override(override, Node::Kind::kMap, path);
     node.root = node.root || was_root;
   }
   if (node.kind != Node::Kind::kMap) return nullptr;
   if (Node* child = node.find(key)) return child;
-  Node created = node_of_override(override, Node::Kind::kNull);
+  Node created =
+      node_of_override(override, Node::Kind::kNull, path.empty() ? key : path + "." + key);
   node.entries.push_back({key, created.place, std::move(created)});
   return &node.entries.back().value;
 }
@@ -102,10 +119,13 @@ Override parse_override(const std::string& text) {
   if (equals == std::string::npos)
     throw input_error(fmt::format("--set {}: expected a.b.c=value", text));
   Override result{text.substr(0, equals), text.substr(equals + 1)};
-  for (const std::string& key : split_path(result.path))
-    if (key.empty())
-      throw input_error(fmt::format("--set {}: empty key in the path \"{}\"", text, result.path));
+  check_override_path(result.path, "--set " + text);
   return result;
+}
+
+void check_override_path(const std::string& path, const std::string& what) {
+  for (const std::string& key : split_path(path))
+    if (key.empty()) throw input_error(fmt::format("{}: empty key in the path \"{}\"", what, path));
 }
 
 std::string configs_dir() {
@@ -114,10 +134,11 @@ std::string configs_dir() {
 }
 
 Node parse_source(const Source& source, Problems& problems) {
+  if (source.node) return *source.node;
   if (source.is_text) return parse_yaml(source.text, source.name, problems);
   const std::string path = find_file(source.name, "", source.folder);
   std::string text;
-  const std::string failure = path.empty() ? "no such file" : read_text(path, text);
+  const std::string failure = path.empty() ? absence(source.name) : read_text(path, text);
   if (failure.empty()) return parse_yaml(text, path, problems);
   Node node = broken(source.name);
   problems.add(node.place, "", failure);
@@ -141,7 +162,7 @@ void splice_file(Node& node, const std::string& folder, Problems& problems) {
   const std::string naming = node.place.origin && !is_option ? *node.place.origin : "";
   const std::string path = find_file(node.text, naming, folder);
   if (path.empty()) {
-    problems.add(node.place, "",
+    problems.add(node.place, node.alias,
                  fmt::format("no such file \"{}\" (looked beside the naming file, in {} and in its "
                              "folder {})",
                              node.text, configs_dir(), folder));
@@ -154,7 +175,7 @@ void splice_file(Node& node, const std::string& folder, Problems& problems) {
     node = parse_yaml(text, path, problems);
     return;
   }
-  problems.add(node.place, "", fmt::format("{} {}", path, failure));
+  problems.add(node.place, node.alias, fmt::format("{} {}", path, failure));
   node.kind = Node::Kind::kBroken;
 }
 
@@ -205,6 +226,7 @@ void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases) {
     NodeEntry entry;
     if (own != root.entries.end()) {
       entry = std::move(*own);
+      entry.from_root = true;
       root.entries.erase(own);
       parent = root.find(alias.parent);  // erasing has moved it
       if (!entry.value.root) entry.value.alias = alias.key;
@@ -224,24 +246,45 @@ void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases) {
   }
 }
 
+bool restore_aliases(Node& root, const Override& override, const std::vector<PathAlias>& aliases) {
+  bool is_target = false;
+  for (const PathAlias& alias : aliases) {
+    if (override.path != alias.parent) continue;
+    is_target = true;
+    Node* target = root.find(alias.parent);
+    if (target == nullptr) continue;
+    const auto moved = std::find_if(
+        target->entries.begin(), target->entries.end(),
+        [&](const NodeEntry& entry) { return entry.key == alias.key && entry.from_root; });
+    if (moved == target->entries.end()) continue;
+    NodeEntry entry = std::move(*moved);
+    target->entries.erase(moved);
+    root.entries.push_back(std::move(entry));
+  }
+  return is_target;
+}
+
 void apply_override(Node& root, const Override& override, const std::vector<PathAlias>& aliases,
                     Problems& problems) {
   if (root.kind == Node::Kind::kBroken) return;
-  const std::string option = "--set " + override.path;
-  Node value = parse_yaml(override.value, option, problems);
+  const Place place = place_of(override);
+  Node value = override.node ? *override.node : parse_yaml(override.value, *place.origin, problems);
   if (value.kind == Node::Kind::kBroken) return;
-  const Place place{std::make_shared<const std::string>(option), 0, 0};
-  set_place(value, place);
+  if (!override.node) set_place(value, place);
   Node* node = &root;
   std::string walked;
   std::vector<std::string> keys = split_path(override.path);
-  for (const PathAlias& alias : aliases)
-    if (keys.front() == alias.key) keys.insert(keys.begin(), alias.parent);
+  bool is_alias = false;
+  for (const PathAlias& alias : aliases) {
+    if (keys.front() != alias.key) continue;
+    keys.insert(keys.begin(), alias.parent);
+    is_alias = true;
+  }
   for (const std::string& key : keys) {
-    Node* next = descend(*node, key, override);
+    Node* next = descend(*node, walked, key, override);
     if (next == nullptr) {
       if (node->kind != Node::Kind::kBroken)
-        problems.add(place, "",
+        problems.add(place, override.node ? override.path : "",
                      fmt::format("{} is {} without a \"{}\"", walked.empty() ? "the root" : walked,
                                  node->shown(), key));
       return;
@@ -250,7 +293,11 @@ void apply_override(Node& root, const Override& override, const std::vector<Path
     walked += (walked.empty() ? "" : ".") + key;
   }
   value.root = true;
+  if (override.node) value.alias = override.path;
   *node = std::move(value);
+  if (!is_alias || keys.size() > 2) return;
+  for (NodeEntry& entry : root.find(keys[0])->entries)
+    if (entry.key == keys[1]) entry.from_root = true;
 }
 
 void remove_rivals(Node& root, const Override& override, const std::vector<std::string>& rivals) {

@@ -4,12 +4,14 @@
 //    is looked up (beside the file that names it, then among the shipped ones) and spliced in.
 //    The same happens to the file that a map names as its `base`.
 // 2. Each --set a.b.c=value, in order, replaces or adds the value at its path, reaching through
-//    spliced files; the value is YAML, and may itself be a file name.
+//    spliced files; the value is YAML, and may itself be a file name. What was written at the root
+//    of a run (dram, energy) stays when its accelerator is replaced.
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,20 +26,26 @@ struct Source {
   std::string text;  ///< where `is_text`
   bool is_text = false;
   std::string folder;  ///< of the shipped files of this kind, tried when `name` is not a file
+  std::shared_ptr<const Node> node = nullptr;  ///< or a part of another document, read already
 };
 inline Source file_source(std::string path) { return {std::move(path), "", false, ""}; }
 inline Source text_source(std::string name, std::string text) {
   return {std::move(name), std::move(text), true, ""};
 }
 
-/// One `--set path=value`.
+/// One `--set path=value`, or what a file says in its place.
 struct Override {
   std::string path;   ///< dotted keys from the root; list elements by number
   std::string value;  ///< YAML
+  /// Instead of `value`: a value of a file. Errors name its place, and file names in it are looked
+  /// up beside that file.
+  std::shared_ptr<const Node> node = nullptr;
 };
 
 /// Splits "a.b.c=value". Throws an input Error without '=' or with an empty key.
 Override parse_override(const std::string& text);
+/// Throws an input Error that starts with `what` for a path with an empty key.
+void check_override_path(const std::string& path, const std::string& what);
 
 /// The directory of the shipped configuration files: $BITJOULE_CONFIGS, or the source's `configs`.
 std::string configs_dir();
@@ -67,6 +75,10 @@ void remove_rivals(Node& root, const Override& override, const std::vector<std::
 
 /// Moves the values of aliases to their targets and puts default files where nothing stands.
 void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases);
+
+/// Where an override is about to replace the target of aliases as a whole: moves back to the root
+/// what was written there. Returns whether resolve_aliases() must follow.
+bool restore_aliases(Node& root, const Override& override, const std::vector<PathAlias>& aliases);
 
 /// The visitor that splices files and expands shorthands below one map.
 class Preparer {
@@ -143,11 +155,18 @@ void Preparer::field(const char* key, T& member, const char*, const Rule&) {
 /// Applies overrides, in order, to a tree that load_document() has made.
 template <class T>
 void apply_overrides(Node& root, const std::vector<Override>& overrides, Problems& problems) {
-  for (const Override& override : overrides) {
-    apply_override(root, override, path_aliases<T>(), problems);
-    remove_rivals(root, override, rival_keys<T>());
+  const auto prepare_all = [&] {
     T value{};
     prepare(root, value, problems);
+  };
+  for (const Override& override : overrides) {
+    const bool is_restored = restore_aliases(root, override, path_aliases<T>());
+    apply_override(root, override, path_aliases<T>(), problems);
+    remove_rivals(root, override, rival_keys<T>());
+    prepare_all();
+    if (!is_restored) continue;
+    resolve_aliases(root, path_aliases<T>());
+    prepare_all();  // the default files
   }
 }
 

@@ -74,6 +74,14 @@ const std::vector<EnumRow<DramLayout>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<ActivationMemory>>& enum_rows() {
+  static const std::vector<EnumRow<ActivationMemory>> kRows = {
+      {ActivationMemory::kDram, "dram", "each layer reads and writes them there"},
+      {ActivationMemory::kOnChip, "on_chip", "they stay in the input and output buffers"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<Granularity>>& enum_rows() {
   static const std::vector<EnumRow<Granularity>> kRows = {
       {Granularity::kPerTensor, "per_tensor", "one scale for the tensor"},

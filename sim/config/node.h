@@ -48,6 +48,7 @@ struct NodeEntry {
   std::string key;
   Place place;  ///< of the key
   Node value;
+  bool from_root = false;  ///< written at the root: see resolve_aliases()
 };
 
 /// Everything that is wrong with a configuration, gathered so that the user sees it at once.

@@ -50,10 +50,11 @@ void Reader::problem_of_check(const std::string& message) {
     if (next == nullptr) break;
     node = next;
     // A value of its own, such as that of --set, is named by its place already.
-    if (end == colon && node->root) return problem(node->place, "", message.substr(colon + 2));
+    if (end == colon && node->root)
+      return problem(node->place, node->alias, message.substr(colon + 2));
     start = message[end] == '.' ? end + 1 : colon;
   }
-  problem(node->place, node->root ? "" : path_, message);
+  problem(node->place, node->root ? node->alias : path_, message);
 }
 
 void Reader::spread(const char* key, std::initializer_list<std::int64_t*> members, const char*,
@@ -82,7 +83,7 @@ void Reader::spread(const char* key, std::initializer_list<std::int64_t*> member
 void Reader::finish() {
   for (const NodeEntry& entry : map_.entries)
     if (std::find(known_.begin(), known_.end(), entry.key) == known_.end())
-      problem(entry.place, entry.value.root ? "" : path_,
+      problem(entry.place, entry.value.root ? entry.value.alias : path_,
               fmt::format("unknown key \"{}\"{}", entry.key,
                           nearest_name(entry.key, known_).empty()
                               ? ", expected one of " + listed(known_)

@@ -1,5 +1,9 @@
 #include "sim/config/run_config.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
 #include "sim/config/describe_run.h"
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
@@ -11,6 +15,14 @@ const std::vector<EnumRow<Fidelity>>& enum_rows() {
   static const std::vector<EnumRow<Fidelity>> kRows = {
       {Fidelity::kFast, "fast", "one module for the array, cycles from the wavefront"},
       {Fidelity::kPe, "pe", "a module with registers for every PE"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<LayerOverlapMode>>& enum_rows() {
+  static const std::vector<EnumRow<LayerOverlapMode>> kRows = {
+      {LayerOverlapMode::kNone, "none", "at the end of a layer the machine drains"},
+      {LayerOverlapMode::kLayers, "layers", "weights of the next layer are fetched meanwhile"}};
   return kRows;
 }
 
@@ -29,14 +41,16 @@ EnergyTable read_energy_table(const std::string& name, const std::vector<Overrid
 
 namespace {
 
-std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Generation>& generation) {
+/// `options`: repetitions are layers of their own where layers overlap, as their order counts, and
+/// where values are on, as their data differ.
+std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Generation>& generation,
+                                    NetworkOptions options) {
   if (!generation) {
-    Network network = build_network(file);
+    Network network = build_network(file, options);
     return {{network.phase, 0, 1, std::move(network)}};
   }
   std::vector<NetworkPhase> phases;
   file.phase = "prefill";
-  NetworkOptions options;
   options.parameters = {{"batch", generation->batch}, {"prompt", generation->prompt}};
   phases.push_back({"prefill", 0, 1, build_network(file, options)});
   file.phase = "decode";
@@ -47,12 +61,68 @@ std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Genera
   return phases;
 }
 
+void prepare_run(Node& root, Problems& problems) {
+  RunFile file;
+  prepare(root, file, problems);
+}
+
+/// Default files where neither the run nor what it is made of says anything. The run's own values
+/// stay at the root.
+void fill_defaults(Node& root, const std::vector<PathAlias>& aliases, Problems& problems) {
+  std::vector<NodeEntry> own;
+  for (const PathAlias& alias : aliases) {
+    const auto has_key = [&](const NodeEntry& entry) { return entry.key == alias.key; };
+    const auto entry = std::find_if(root.entries.begin(), root.entries.end(), has_key);
+    if (entry == root.entries.end()) continue;
+    own.push_back(std::move(*entry));
+    root.entries.erase(entry);
+  }
+  resolve_aliases(root, aliases);
+  for (NodeEntry& entry : own) root.entries.push_back(std::move(entry));
+  prepare_run(root, problems);
+}
+
+/// The run's own memory, prices and phase stand at its root until all overrides are there, so that
+/// they stay when the accelerator or network is replaced to which they are moved then.
+void override_run(Node& root, const std::vector<Override>& overrides, Problems& problems) {
+  const std::vector<PathAlias> aliases = path_aliases<RunFile>();
+  for (Override override : overrides) {
+    std::vector<PathAlias> others;  // of which the run has none of its own
+    bool is_target = false;
+    for (const PathAlias& alias : aliases) {
+      is_target = is_target || override.path == alias.parent;
+      if (root.find(alias.key) == nullptr && override.path != alias.key) {
+        others.push_back(alias);
+        continue;
+      }
+      const std::string target = alias.parent + "." + alias.key;
+      if ((override.path + ".").rfind(target + ".", 0) == 0)
+        override.path.erase(0, alias.parent.size() + 1);
+    }
+    apply_override(root, override, others, problems);
+    remove_rivals(root, override, rival_keys<RunFile>());
+    prepare_run(root, problems);
+    if (is_target) fill_defaults(root, aliases, problems);
+  }
+}
+
+Node load_run(Source source, const std::vector<Override>& overrides, Problems& problems) {
+  source.folder = FileKind<RunFile>::kFolder;
+  Node root = parse_source(source, problems);
+  prepare_run(root, problems);
+  fill_defaults(root, path_aliases<RunFile>(), problems);
+  override_run(root, overrides, problems);
+  return root;
+}
+
 RunConfig to_run(const RunFile& file) {
+  if (!file.accelerator.energy)
+    throw input_error("energy: missing, here and in the accelerator");  // erased by an override
   RunConfig run;
   run.name = file.name;
   run.accelerator = file.accelerator.machine;
-  run.dram = *file.accelerator.dram;      // there, as describe() checks
-  run.energy = *file.accelerator.energy;  // there, as it has a default
+  run.dram = *file.accelerator.dram;  // there, as describe() checks
+  run.energy = *file.accelerator.energy;
   run.precision = file.precision;
   run.options = file.options;
   run.mapping = file.mapping;
@@ -60,12 +130,16 @@ RunConfig to_run(const RunFile& file) {
     run.layer = *layer;
     run.options.values = file.values.value_or(true);
   } else {
-    run.options.values = false;
+    run.options.values = file.values.value_or(false);
+    run.overlap = file.overlap;
+    NetworkOptions options;
+    options.unroll = file.overlap == LayerOverlapMode::kLayers || run.options.values;
     if (const auto* network = std::get_if<NetworkFile>(&file.workload))
-      run.phases = phases_of(*network, file.generation);
+      run.phases = phases_of(*network, file.generation, options);
     else
       for (const PassFile& pass : std::get<std::vector<PassFile>>(file.workload))
-        run.phases.push_back({pass.phase, pass.context, pass.weight, build_network(pass.network)});
+        run.phases.push_back(
+            {pass.phase, pass.context, pass.weight, build_network(pass.network, options)});
   }
   if (run.name.empty())
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
@@ -92,24 +166,35 @@ std::vector<std::pair<std::int64_t, std::int64_t>> decode_samples(const Generati
   return samples;
 }
 
+namespace {
+
+/// Takes the tree that load_run() and override_run() have made.
+RunConfig read_tree(Node root, Problems& problems) {
+  resolve_aliases(root, path_aliases<RunFile>());
+  RunFile file;
+  read_value(root, "", file, {}, problems);
+  problems.throw_if_any();
+  return to_run(file);
+}
+
+}  // namespace
+
 RunConfig read_run(const Source& source, const std::vector<Override>& overrides) {
-  return to_run(read_document<RunFile>(source, overrides));
+  Problems problems;
+  return read_tree(load_run(source, overrides, problems), problems);
 }
 
 RunTemplate::RunTemplate(const Source& source, const std::vector<Override>& overrides) {
   Problems problems;
-  root_ = load_document<RunFile>(source, overrides, problems);
+  root_ = load_run(source, overrides, problems);
   problems.throw_if_any();
 }
 
 RunConfig RunTemplate::with(const std::vector<Override>& overrides) const {
   Problems problems;
   Node root = root_;
-  apply_overrides<RunFile>(root, overrides, problems);
-  RunFile file;
-  read_value(root, "", file, {}, problems);
-  problems.throw_if_any();
-  return to_run(file);
+  override_run(root, overrides, problems);
+  return read_tree(std::move(root), problems);
 }
 
 boost::json::value to_json(const RunConfig& run) {
@@ -119,6 +204,7 @@ boost::json::value to_json(const RunConfig& run) {
   file.dram = run.dram;
   file.energy = run.energy;
   file.workload = run.layer;
+  file.overlap = run.overlap;
   file.precision = run.precision;
   file.options = run.options;
   file.mapping = run.mapping;

@@ -44,6 +44,10 @@ struct NetworkPhase {
   Network network;
 };
 
+/// What two layers of a network do at once: nothing, or the weights of the next are fetched while
+/// one runs.
+enum class LayerOverlapMode { kNone, kLayers };
+
 struct RunConfig {
   std::string name;
   AcceleratorConfig accelerator;
@@ -51,6 +55,7 @@ struct RunConfig {
   EnergyTable energy;
   Layer layer;                       ///< where `phases` is empty
   std::vector<NetworkPhase> phases;  ///< one, or those of a generation
+  LayerOverlapMode overlap = LayerOverlapMode::kNone;
   Precision precision;
   RunOptions options;
   MappingPins mapping;

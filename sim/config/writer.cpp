@@ -6,6 +6,8 @@
 #include <boost/uuid/name_generator_sha1.hpp>
 #include <boost/uuid/uuid.hpp>
 #include <boost/uuid/uuid_io.hpp>
+#include <cstdint>
+#include <iterator>
 
 #include "core/error.h"
 #include "sim/version.h"
@@ -17,6 +19,18 @@ bool is_flat(const boost::json::array& array) {
   return std::none_of(array.begin(), array.end(), [](const boost::json::value& item) {
     return item.is_object() || item.is_array();
   });
+}
+
+/// Quoted; printable ASCII, which nearly all text is, needs no serializer.
+void put_string(std::string& out, boost::json::string_view text) {
+  const auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
+  if (std::all_of(text.begin(), text.end(), is_plain)) {
+    out += '"';
+    out.append(text.data(), text.size());
+    out += '"';
+  } else {
+    out += boost::json::serialize(boost::json::string(text));
+  }
 }
 
 void put(std::string& out, const boost::json::value& value, std::size_t indent);
@@ -57,14 +71,20 @@ void put_array(std::string& out, const boost::json::array& array, std::size_t in
 void put(std::string& out, const boost::json::value& value, std::size_t indent) {
   if (const auto* object = value.if_object()) {
     put_lines(out, *object, '{', '}', indent, [&](const boost::json::key_value_pair& row) {
-      out += boost::json::serialize(boost::json::string(row.key())) + ": ";
+      put_string(out, row.key());
+      out += ": ";
       put(out, row.value(), indent + 2);
     });
   } else if (const auto* array = value.if_array()) {
     put_array(out, *array, indent);
   } else if (const double* real = value.if_double()) {
     if (!(*real - *real == 0)) throw internal_error("JSON has no number for NaN or infinity");
-    out += fmt::format("{}", *real);
+    fmt::format_to(std::back_inserter(out), "{}", *real);
+  } else if (const auto* text = value.if_string()) {
+    put_string(out, *text);
+  } else if (const std::int64_t* integer = value.if_int64()) {
+    const fmt::format_int digits(*integer);
+    out.append(digits.data(), digits.size());
   } else {
     out += boost::json::serialize(value);
   }

@@ -15,6 +15,10 @@ namespace bitjoule {
 template <class T>
 boost::json::value to_json(const T& value);
 
+/// The same of a value that describe() may take by reference, for the reader's sake; it stays.
+template <class T>
+boost::json::value describe_json(T& value);
+
 /// The visitor behind to_json.
 class Writer {
  public:
@@ -22,7 +26,7 @@ class Writer {
 
   template <class T>
   void field(const char* key, T& member, const char*, const Rule& = {}) {
-    boost::json::value value = to_json(member);
+    boost::json::value value = describe_json(member);
     if (active_ && !value.is_null()) object_[key] = std::move(value);
   }
   template <class T>
@@ -66,22 +70,27 @@ class Writer {
 };
 
 template <class T>
-boost::json::value to_json(const T& value) {
+boost::json::value describe_json(T& value) {
   if constexpr (IsOptional<T>::value) {
     if (!value) return nullptr;
-    return to_json(*value);
+    return describe_json(*value);
   } else if constexpr (IsVector<T>::value) {
     boost::json::array items;
-    for (const auto& item : value) items.push_back(to_json(item));
+    for (auto&& item : value) items.push_back(describe_json(item));
     return items;
   } else if constexpr (IsLeaf<T>::value) {
     return leaf::write(value);
   } else {
     Writer writer;
-    T copy = value;  // describe() takes its struct by reference for the reader's sake
-    describe(writer, copy);
+    describe(writer, value);
     return writer.take();
   }
+}
+
+template <class T>
+boost::json::value to_json(const T& value) {
+  T copy = value;
+  return describe_json(copy);
 }
 
 /// Indented JSON with a final newline; real numbers in the fewest digits that read back exactly.

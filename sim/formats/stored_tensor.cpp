@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "core/error.h"
 #include "core/numeric/float_formats.h"
@@ -92,6 +94,12 @@ const std::vector<StoredType>& stored_types() { return kTypes; }
 
 const StoredType* find_stored_type(const std::string& format) {
   return find_row([&](const StoredType& type) { return format == type.format; });
+}
+
+bool is_integer_type(const std::string& format) {
+  static const char* const kTypes[] = {"int8",   "int16",  "int32",  "int64", "uint8",
+                                       "uint16", "uint32", "uint64", "bool"};
+  return std::find(std::begin(kTypes), std::end(kTypes), format) != std::end(kTypes);
 }
 
 const StoredType* find_npy_type(const std::string& descr) {

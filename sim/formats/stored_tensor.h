@@ -24,6 +24,8 @@ struct StoredType {
 const std::vector<StoredType>& stored_types();
 /// nullptr when no row has it.
 const StoredType* find_stored_type(const std::string& format);
+/// Whether a type of that name is an integer or bool.
+bool is_integer_type(const std::string& format);
 const StoredType* find_npy_type(const std::string& descr);
 const StoredType* find_safetensors_type(const std::string& name);
 const StoredType* find_onnx_type(int number);

@@ -45,6 +45,19 @@ const TensorFileRow kRows[] = {
     {".pb", [](const Blob& blob) { return std::vector<StoredTensor>{parse_onnx_tensor(blob)}; }},
 };
 
+const StoredTensor& find_tensor(const std::vector<StoredTensor>& tensors, const std::string& path,
+                                const std::string& name) {
+  if (name.empty() && tensors.size() == 1) return tensors.front();
+  std::vector<std::string> names;
+  for (const StoredTensor& tensor : tensors) {
+    if (tensor.name == name) return tensor;
+    names.push_back(tensor.name);
+  }
+  if (name.empty())
+    throw input_error(fmt::format("{}: holds {} tensors; name one", path, tensors.size()));
+  throw input_error(fmt::format("{}: no tensor \"{}\"{}", path, name, suggestion(name, names)));
+}
+
 }  // namespace
 
 std::vector<StoredTensor> parse_tensor_file(const Blob& blob) {
@@ -63,16 +76,13 @@ std::vector<StoredTensor> read_tensor_file(const std::string& path) {
 }
 
 StoredTensor load_tensor(const std::string& path, const std::string& name) {
-  const std::vector<StoredTensor> tensors = read_tensor_file(path);
-  if (name.empty() && tensors.size() == 1) return tensors.front();
-  std::vector<std::string> names;
-  for (const StoredTensor& tensor : tensors) {
-    if (tensor.name == name) return tensor;
-    names.push_back(tensor.name);
-  }
-  if (name.empty())
-    throw input_error(fmt::format("{}: holds {} tensors; name one", path, tensors.size()));
-  throw input_error(fmt::format("{}: no tensor \"{}\"{}", path, name, suggestion(name, names)));
+  return find_tensor(read_tensor_file(path), path, name);
+}
+
+const StoredTensor& TensorFiles::get(const std::string& path, const std::string& name) {
+  auto found = files_.find(path);
+  if (found == files_.end()) found = files_.emplace(path, read_tensor_file(path)).first;
+  return find_tensor(found->second, path, name);
 }
 
 }  // namespace bitjoule

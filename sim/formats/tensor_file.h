@@ -1,6 +1,7 @@
 // Any file that holds tensors, by its name's ending: .npy, .safetensors, .gguf, .onnx, .pb.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,15 @@ std::vector<StoredTensor> parse_tensor_file(const Blob& blob);
 /// The tensor of that name; where `name` is empty, the file's only one. Throws an input Error that
 /// names the nearest tensor.
 StoredTensor load_tensor(const std::string& path, const std::string& name);
+
+/// Files that several tensors are taken from, each read once.
+class TensorFiles {
+ public:
+  /// As load_tensor().
+  const StoredTensor& get(const std::string& path, const std::string& name);
+
+ private:
+  std::map<std::string, std::vector<StoredTensor>> files_;
+};
 
 }  // namespace bitjoule

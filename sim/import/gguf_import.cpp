@@ -126,6 +126,7 @@ void add_parameters(const GgufFile& file, const Architecture& architecture,
     values["head_dim"] = std::to_string(integer("attention.key_length"));
   for (const auto& [name, size] : options.sizes) values[name] = std::to_string(size);
   network.parameters.assign(values.begin(), values.end());
+  network.check_heads(file.name);
 }
 
 /// The rule that gives one layer its tensor and, for weights, the format it is stored in.

@@ -197,6 +197,7 @@ Imported import_hugging_face(const Blob& blob, const ImportOptions& options) {
   values["batch"] = std::to_string(options.batch);
   for (const auto& [name, size] : options.sizes) values[name] = std::to_string(size);
   network.parameters.assign(values.begin(), values.end());
+  network.check_heads(file);
 
   if (const json::value* quantization = find(config, "quantization_config")) {
     if (!quantization->is_object())

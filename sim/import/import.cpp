@@ -47,7 +47,11 @@ std::string network_value(const std::string& path, const ImportOptions& options)
   const Blob file = Blob::map_file(path);
   ImportOptions named = options;
   if (named.reference.empty()) named.reference = path;
-  return find_importer("", file).import(file, named).yaml;
+  const ImporterRow& importer = find_importer("", file);
+  if (importer.import == import_scalesim_config)
+    throw input_error(fmt::format(
+        "{}: a machine, not a network: `sim import` makes an accelerator file of it", path));
+  return importer.import(file, named).yaml;
 }
 
 Network import_network(const std::string& path, const ImportOptions& options) {

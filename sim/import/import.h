@@ -16,6 +16,9 @@ struct ImportOptions {
   std::map<std::string, std::int64_t> sizes;
   /// ONNX inputs whose values are known: name to .pb file. Shapes, bounds and axes must be.
   std::map<std::string, std::string> constants;
+  /// Files that are given for inputs, by name; ONNX takes those as constants that shapes, bounds or
+  /// axes come from.
+  std::map<std::string, std::string> inputs;
   std::int64_t batch = 1;     ///< for a first dimension that the file leaves open
   bool skip_unknown = false;  ///< leave out operators and tensors that are not known
   std::string reference;      ///< how the network names the imported file; default: as it is named
@@ -45,6 +48,9 @@ std::string network_value(const std::string& path, const ImportOptions& options 
 
 /// Imports and builds at once.
 Network import_network(const std::string& path, const ImportOptions& options = {});
+
+/// The operators that import_onnx knows, sorted.
+std::vector<std::string> onnx_operator_names();
 
 Imported import_gguf(const Blob& file, const ImportOptions& options);
 Imported import_hugging_face(const Blob& file, const ImportOptions& options);

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "sim/formats/onnx_model.h"
+#include "sim/formats/stored_tensor.h"
 
 namespace bitjoule {
 
@@ -56,10 +57,18 @@ OnnxBuilder::OnnxBuilder(const OnnxGraph& graph, std::string reference)
   network_.name = std::filesystem::path(graph.file()).stem().string();
   for (const std::string& name : graph.inputs())
     if (const Shape* shape = graph.shape(name)) add_input(name, *shape);
+  // Read by nobody any more, but the network still has them.
+  for (const auto& [name, file] : graph.bound())
+    network_.inputs.push_back({name, *graph.shape(name), type_of(name), {}});
+}
+
+std::string OnnxBuilder::type_of(const std::string& name) const {
+  const StoredType* type = find_onnx_type(graph_.type(name));
+  return type == nullptr ? "" : type->format;
 }
 
 void OnnxBuilder::add_input(const std::string& name, const Shape& shape) {
-  network_.inputs.push_back({name, shape});
+  network_.inputs.push_back({name, shape, type_of(name), {}});
   OnnxValue value;
   value.layer = name;
   value.shape = shape;
@@ -226,9 +235,21 @@ NetworkLayer* OnnxBuilder::fusable(const std::string& name) {
 }
 
 Network OnnxBuilder::take() {
-  for (const auto& output : graph_.proto().output())
-    network_.outputs.push_back(is_data(output.name()) ? plain(output.name()) : output.name());
+  for (const auto& proto : graph_.proto().output()) {
+    NetworkOutput& output = network_.outputs.emplace_back();
+    const std::string& name = proto.name();
+    output.layer = is_data(name) ? plain(name) : name;
+    if (output.layer != name) output.name = name;
+    if (const Shape* shape = graph_.shape(name)) output.shape = *shape;
+    output.type = type_of(name);
+  }
   for (NetworkLayer& layer : network_.layers) {
+    // Integers that nothing quantizes again leave as real values.
+    if (layer.precision.activations && !layer.precision.output &&
+        !std::holds_alternative<VectorOp>(layer.op)) {
+      layer.precision.output = TensorFormat{};
+      layer.precision.output->format = "fp32";
+    }
     layer.kind = default_kind(layer.op);
     layer.bias = layer.tensors.count("bias") + layer.tensors.count("gamma") != 0 &&
                  !std::holds_alternative<VectorOp>(layer.op);

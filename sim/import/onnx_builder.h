@@ -72,6 +72,7 @@ class OnnxBuilder {
   NetworkLayer* fusable(const std::string& name);
 
  private:
+  std::string type_of(const std::string& name) const;
   std::string carry_out(const std::string& name);
   std::string reordered(const std::string& name);
 
@@ -100,6 +101,7 @@ struct OnnxOperator {
 const std::vector<OnnxOperator>& onnx_mac_operators();
 const std::vector<OnnxOperator>& onnx_quantization_operators();
 const std::vector<OnnxOperator>& onnx_elementwise_operators();
+const std::vector<OnnxOperator>& onnx_norm_operators();
 const std::vector<OnnxOperator>& onnx_window_operators();
 const std::vector<OnnxOperator>& onnx_movement_operators();
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "sim/formats/stored_tensor.h"
 #include "sim/import/onnx_builder.h"
 
 namespace bitjoule {
@@ -75,6 +76,30 @@ void negate(OnnxBuilder& builder, const OnnxNode& node) {
 
 void rename(OnnxBuilder& builder, const OnnxNode& node) {
   add_whole(builder, node, whole(builder, node, VectorKind::kReshape));
+}
+
+/// Does nothing at inference.
+void dropout(OnnxBuilder& builder, const OnnxNode& node) {
+  if (!node.output(1).empty()) node.fail("the mask is not supported");
+  if (const std::string& training = node.input(2); !training.empty())
+    for (const std::int64_t flag : builder.integers(node, training))
+      if (flag != 0) node.fail("training mode is not supported");
+  rename(builder, node);
+}
+
+/// Between floats, or between integers, nothing happens: the run's formats decide what is stored.
+void cast(OnnxBuilder& builder, const OnnxNode& node) {
+  const auto is_integer = [&](const std::string& name) {
+    const StoredType* type = find_onnx_type(builder.graph().type(name));
+    return type != nullptr && is_integer_type(type->format);
+  };
+  const bool from = is_integer(node.input(0)), to = is_integer(node.output());
+  if (!from && to) node.fail("a cast of real values to integers is not supported");
+  // Integers become real values: with a scale of 1.
+  if (from && !to)
+    add_whole(builder, node, whole(builder, node, VectorKind::kDequantizeLinear));
+  else
+    rename(builder, node);
 }
 
 /// A shape of `rank` axes, ones in front.
@@ -210,74 +235,6 @@ void softmax(OnnxBuilder& builder, const OnnxNode& node) {
   builder.add(node, op, {input}, false);
 }
 
-void layer_norm(OnnxBuilder& builder, const OnnxNode& node) {
-  const Shape shape = builder.shape(node, node.input(0));
-  std::int64_t axis = node.integer("axis", -1);
-  if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
-  if (axis < 0 || axis >= static_cast<std::int64_t>(shape.size()))
-    node.fail("axis is out of range");
-  if (node.outputs() > 1) node.fail("only the first output is supported");
-  VectorOp op;
-  op.kind = VectorKind::kLayerNorm;
-  op.alpha = node.real("epsilon", 1e-5);
-  op.cols = volume_of(Shape(shape.begin() + axis, shape.end()));
-  op.rows = volume_of(shape) / op.cols;
-  const std::string input = builder.plain(node.input(0));
-  const TensorSource gamma = builder.source(node.input(1));
-  const TensorSource beta = node.input(2).empty() ? TensorSource() : builder.source(node.input(2));
-  NetworkLayer& layer = builder.add(node, op, {input}, false);
-  layer.tensors["gamma"] = gamma;
-  if (!node.input(2).empty()) layer.tensors["beta"] = beta;
-}
-
-const char* const kBatchNormRoles[] = {"gamma", "beta", "mean", "variance"};
-
-void batch_norm(OnnxBuilder& builder, const OnnxNode& node) {
-  if (node.integer("training_mode", 0) != 0) node.fail("training mode is not supported");
-  std::map<std::string, TensorSource> tensors;
-  bool constants = true;
-  for (int i = 0; i < 4; ++i) {
-    constants = constants && !builder.is_data(node.input(i + 1));
-    tensors[kBatchNormRoles[i]] = builder.source(node.input(i + 1));
-  }
-  const double epsilon = node.real("epsilon", 1e-5);
-  NetworkLayer* producer = builder.fusable(node.input(0));
-  const bool folds = producer != nullptr && constants && epsilon > 0 &&
-                     std::holds_alternative<Conv2d>(producer->op) && producer->activation.empty() &&
-                     producer->batch_norm_epsilon == 0;
-  if (folds) {
-    producer->tensors.insert(tensors.begin(), tensors.end());
-    producer->batch_norm_epsilon = epsilon;
-    builder.alias(node, node.input(0));
-    return;
-  }
-  const Shape shape = builder.shape(node, node.input(0));
-  if (shape.size() < 2) node.fail("expected channels");
-  VectorOp op;
-  op.kind = VectorKind::kBatchNorm;
-  op.alpha = epsilon;
-  op.cols = shape[1];
-  op.rows = volume_of(shape) / op.cols;
-  const std::string input = builder.channels_last(node.input(0));
-  NetworkLayer& layer = builder.add(node, op, {input}, shape.size() > 2);
-  layer.tensors = tensors;
-}
-
-void lrn(OnnxBuilder& builder, const OnnxNode& node) {
-  const Shape shape = builder.shape(node, node.input(0));
-  if (shape.size() < 3) node.fail("expected images");
-  VectorOp op;
-  op.kind = VectorKind::kLrn;
-  op.reduced = node.integer("size", 1);
-  op.alpha = node.real("alpha", 1e-4);
-  op.beta = node.real("beta", 0.75);
-  op.bias = node.real("bias", 1);
-  op.cols = shape[1];
-  op.rows = volume_of(shape) / op.cols;
-  const std::string input = builder.channels_last(node.input(0));
-  builder.add(node, op, {input}, true);
-}
-
 }  // namespace
 
 const std::vector<OnnxOperator>& onnx_elementwise_operators() {
@@ -295,8 +252,8 @@ const std::vector<OnnxOperator>& onnx_elementwise_operators() {
       {"Sqrt", unary<K::kSqrt>},
       {"Neg", negate},
       {"Identity", rename},
-      {"Dropout", rename},
-      {"Cast", rename},
+      {"Dropout", dropout},
+      {"Cast", cast},
       {"Add", broadcast<K::kAdd>},
       {"Sum", broadcast<K::kAdd>},
       {"Sub", broadcast<K::kSub>},
@@ -306,9 +263,6 @@ const std::vector<OnnxOperator>& onnx_elementwise_operators() {
       {"Max", broadcast<K::kMax>},
       {"Min", broadcast<K::kMin>},
       {"Softmax", softmax},
-      {"LayerNormalization", layer_norm},
-      {"BatchNormalization", batch_norm},
-      {"LRN", lrn},
   };
   return kRows;
 }

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "sim/formats/onnx_model.h"
+#include "sim/formats/tensor_file.h"
 
 namespace bitjoule {
 namespace {
@@ -18,6 +19,25 @@ const std::string kNothing;
 std::string label(const onnx::NodeProto& node) {
   if (!node.name().empty()) return node.name();
   return node.output_size() > 0 ? "-> " + node.output(0) : "";
+}
+
+/// Operands that say what the node does, which must be known before anything runs.
+bool is_setting(const std::string& op_type, int operand) {
+  static const std::map<std::string, std::set<int>> kOperands = {
+      {"Clip", {1, 2}},    {"Dropout", {1, 2}}, {"Pad", {1, 2, 3}},
+      {"ReduceMean", {1}}, {"Reshape", {1}},    {"Slice", {1, 2, 3, 4}},
+      {"Split", {1}},      {"Squeeze", {1}},    {"Unsqueeze", {1}}};
+  const auto found = kOperands.find(op_type);
+  return found != kOperands.end() && found->second.count(operand) != 0;
+}
+
+onnx::TensorProto to_proto(const StoredTensor& tensor, const std::string& name) {
+  onnx::TensorProto proto;
+  proto.set_name(name);
+  proto.set_data_type(tensor.type->onnx);
+  for (const std::int64_t size : tensor.shape) proto.add_dims(size);
+  proto.set_raw_data(tensor.data, tensor.bytes);
+  return proto;
 }
 
 }  // namespace
@@ -66,7 +86,7 @@ OnnxGraph::OnnxGraph(const Blob& blob, const ImportOptions& options)
   for (const auto& opset : model_.opset_import())
     if (opset.domain().empty() || opset.domain() == "ai.onnx")
       opset_ = static_cast<int>(opset.version());
-  bind_constants(options.constants);
+  bind_constants(options);
   constants_ = onnx_constants(model_.graph());
   check_order();
   settle_sizes(options);
@@ -81,13 +101,15 @@ std::vector<std::string> OnnxGraph::inputs() const {
   return names;
 }
 
-void OnnxGraph::bind_constants(const std::map<std::string, std::string>& files) {
-  bound_ = files;
-  for (const auto& [name, path] : files) {
-    onnx::TensorProto tensor = parse_onnx_tensor_proto(Blob::map_file(path));
-    tensor.set_name(name);
-    *model_.mutable_graph()->add_initializer() = std::move(tensor);
-  }
+void OnnxGraph::bind_constants(const ImportOptions& options) {
+  bound_ = options.constants;
+  for (const onnx::NodeProto& node : proto().node())
+    for (int i = 0; i < node.input_size(); ++i)
+      if (const auto given = options.inputs.find(node.input(i));
+          given != options.inputs.end() && is_setting(node.op_type(), i))
+        bound_.insert(*given);
+  for (const auto& [name, path] : bound_)
+    *model_.mutable_graph()->add_initializer() = to_proto(load_tensor(path, ""), name);
 }
 
 std::string OnnxGraph::file_of(const std::string& constant) const {

@@ -49,6 +49,8 @@ class OnnxGraph {
   int opset() const { return opset_; }
   /// The inputs that are no initializers.
   std::vector<std::string> inputs() const;
+  /// Inputs that were taken as constants.
+  const std::map<std::string, std::string>& bound() const { return bound_; }
   const onnx::TensorProto* constant(const std::string& name) const;
   /// Where a constant's values lie, if not in the model: the .pb file it was bound to.
   std::string file_of(const std::string& constant) const;
@@ -60,7 +62,7 @@ class OnnxGraph {
   int readers(const std::string& name) const;
 
  private:
-  void bind_constants(const std::map<std::string, std::string>& files);
+  void bind_constants(const ImportOptions& options);
   void settle_sizes(const ImportOptions& options);
   void check_order() const;
   void infer_shapes();

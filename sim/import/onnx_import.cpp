@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/error.h"
@@ -12,12 +13,18 @@
 namespace bitjoule {
 namespace {
 
-const OnnxOperator* find_operator(const std::string& op_type) {
+std::vector<const OnnxOperator*> all_operators() {
+  std::vector<const OnnxOperator*> rows;
   for (const auto* table :
        {&onnx_mac_operators(), &onnx_quantization_operators(), &onnx_elementwise_operators(),
-        &onnx_window_operators(), &onnx_movement_operators()})
-    for (const OnnxOperator& row : *table)
-      if (op_type == row.op_type) return &row;
+        &onnx_norm_operators(), &onnx_window_operators(), &onnx_movement_operators()})
+    for (const OnnxOperator& row : *table) rows.push_back(&row);
+  return rows;
+}
+
+const OnnxOperator* find_operator(const std::string& op_type) {
+  for (const OnnxOperator* row : all_operators())
+    if (op_type == row->op_type) return row;
   return nullptr;
 }
 
@@ -77,6 +84,13 @@ void skip_node(OnnxBuilder& builder, const OnnxGraph& graph, const onnx::NodePro
 }
 
 }  // namespace
+
+std::vector<std::string> onnx_operator_names() {
+  std::vector<std::string> names;
+  for (const OnnxOperator* row : all_operators()) names.emplace_back(row->op_type);
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 Imported import_onnx(const Blob& file, const ImportOptions& options) {
   const OnnxGraph graph(file, options);

@@ -288,8 +288,12 @@ MacOperands linear_operands(const OnnxNode& node) {
   return o;
 }
 
-/// The layer that was appended last, which yields its sums as they are.
-void yield_accumulators(OnnxBuilder& builder) { builder.last().accumulators = true; }
+/// The layer that was appended last yields its 32-bit sums as they are.
+void yield_accumulators(OnnxBuilder& builder) {
+  builder.last().accumulators = true;
+  builder.last().precision.output = TensorFormat{};
+  builder.last().precision.output->format = "fp32";
+}
 
 void gemm(OnnxBuilder& builder, const OnnxNode& node) {
   const bool trans_a = node.integer("transA", 0) != 0, trans_b = node.integer("transB", 0) != 0;

@@ -148,6 +148,49 @@ void pad(OnnxBuilder& builder, const OnnxNode& node) {
   builder.add(node, op, {input}, false);
 }
 
+/// Rows of a table by computed indices. An axis behind the first is brought in front, and what was
+/// before it back behind the indices' axes.
+void look_up(OnnxBuilder& builder, const OnnxNode& node, const Shape& from, std::size_t axis) {
+  const std::string& table = node.input(0);
+  const Shape index_shape = builder.shape(node, node.input(1));
+  VectorOp op;
+  op.kind = VectorKind::kEmbedding;
+  op.table_rows = from[axis];
+  op.cols = volume_of(from) / std::max<std::int64_t>(1, from[axis]);
+  op.rows = volume_of(index_shape);
+  const std::string input = builder.plain(node.input(1));
+  if (axis == 0) {
+    const TensorSource rows = builder.source(table);
+    builder.add(node, op, {input}, false).tensors["table"] = rows;
+    return;
+  }
+  if (!builder.is_data(table)) node.fail("a stored table is supported on axis 0 only");
+  Shape order = {static_cast<std::int64_t>(axis)};
+  for (std::size_t i = 0; i < from.size(); ++i)
+    if (i != axis) order.push_back(static_cast<std::int64_t>(i));
+  TensorSource rows;
+  rows.input = builder.transposed(node, builder.plain(table), from, order);
+  const std::string found = builder.add_step(node.output() + ".rows", op, {input}).name;
+  builder.last().tensors["table"] = rows;
+  // [indices][before][behind] to [before][indices][behind].
+  Shape shape = index_shape;
+  for (std::size_t i = 1; i < order.size(); ++i)
+    shape.push_back(from[static_cast<std::size_t>(order[i])]);
+  Shape back;
+  const std::size_t rank = index_shape.size();
+  for (std::size_t i = 0; i < axis; ++i) back.push_back(static_cast<std::int64_t>(rank + i));
+  for (std::size_t i = 0; i < rank; ++i) back.push_back(static_cast<std::int64_t>(i));
+  for (std::size_t i = rank + axis; i < shape.size(); ++i)
+    back.push_back(static_cast<std::int64_t>(i));
+  VectorOp move;
+  move.kind = VectorKind::kTranspose;
+  move.operand_shapes = {shape};
+  move.shape = permuted(shape, back);
+  move.axes = back;
+  move.cols = volume_of(shape);
+  builder.add(node, move, {found}, false);
+}
+
 /// Rows of a table by computed indices, or one stored index along an axis.
 void gather(OnnxBuilder& builder, const OnnxNode& node) {
   const std::string& table = node.input(0);
@@ -155,15 +198,7 @@ void gather(OnnxBuilder& builder, const OnnxNode& node) {
   const Shape from = builder.shape(node, table);
   const std::int64_t axis = settled(node, node.integer("axis", 0), from.size());
   if (builder.is_data(indices)) {
-    if (axis != 0) node.fail("computed indices are supported on axis 0 only");
-    VectorOp op;
-    op.kind = VectorKind::kEmbedding;
-    op.table_rows = from[0];
-    op.cols = volume_of(from) / std::max<std::int64_t>(1, from[0]);
-    op.rows = volume_of(builder.shape(node, indices));
-    const TensorSource rows = builder.source(table);
-    const std::string input = builder.plain(indices);
-    builder.add(node, op, {input}, false).tensors["table"] = rows;
+    look_up(builder, node, from, static_cast<std::size_t>(axis));
     return;
   }
   const Shape index = builder.integers(node, indices);

@@ -16,6 +16,7 @@ namespace bitjoule {
 namespace {
 
 constexpr std::size_t kMaxBytes = 16 << 20;
+constexpr std::size_t kMaxLayers = 1 << 16;
 
 std::string trim(const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t\r\xef\xbb\xbf");  // and a byte order mark
@@ -121,6 +122,8 @@ Imported import_scalesim_topology(const Blob& file, const ImportOptions&) {
   for (std::string line; std::getline(in, line);) {
     const std::vector<std::string> cells = split(line);
     if (++number == 1 || cells.empty()) continue;  // the first line names the columns
+    if (network.layers.size() == kMaxLayers)
+      throw input_error(fmt::format("{}:{}: more than {} layers", file.name(), number, kMaxLayers));
     network.layers.push_back(to_layer(cells, fmt::format("{}:{}", file.name(), number), sparse));
     network.layers.back().name = unique_name(network.layers.back().name, taken);
   }

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
+#include "core/error.h"
+
 namespace bitjoule {
 
 std::string TransformerFile::yaml() const {
@@ -15,6 +19,24 @@ std::string TransformerFile::yaml() const {
   for (const boost::json::value& rule : overrides)
     out += "- " + boost::json::serialize(rule) + "\n";
   return out;
+}
+
+void TransformerFile::check_heads(const std::string& file) const {
+  const auto size = [this](const char* wanted) {
+    for (const auto& [key, text] : parameters) {
+      std::int64_t value = 0;
+      const char* end = text.data() + text.size();
+      if (key == wanted && std::from_chars(text.data(), end, value).ptr == end) return value;
+    }
+    return std::int64_t{0};  // not said
+  };
+  const std::int64_t hidden = size("hidden"), heads = size("heads"), kv_heads = size("kv_heads");
+  if (heads > 0 && size("head_dim") == 0 && hidden % heads != 0)
+    throw input_error(
+        fmt::format("{}: {} heads do not divide the hidden size of {}", file, heads, hidden));
+  if (kv_heads > 0 && heads % kv_heads != 0)
+    throw input_error(
+        fmt::format("{}: {} heads do not share {} key heads evenly", file, heads, kv_heads));
 }
 
 boost::json::object weights_in(const boost::json::value& format) { return {{"weights", format}}; }

@@ -16,6 +16,8 @@ struct TransformerFile {
   boost::json::array overrides;
 
   std::string yaml() const;
+  /// Throws an input Error where heads do not divide the hidden size, or key heads the heads.
+  void check_heads(const std::string& file) const;
 };
 
 /// {weights: format}

@@ -128,10 +128,25 @@ void describe(V& v, LayerFile& c) {
           at_least(0));
 }
 
+/// The types that the tensors at a network's ends may have; "" is real values.
+Rule element_types();
+
 template <class V>
 void describe(V& v, NetworkInput& c) {
   v.required("name", c.name, "as layers name it");
   v.field("shape", c.shape, "sizes, the last varies fastest", range(1, kMaxVectorElements));
+  v.field("type", c.type, "of its elements: real values, or integers that stand for themselves",
+          element_types());
+  describe_source(v, c.source);
+}
+
+template <class V>
+void describe(V& v, NetworkOutput& c) {
+  v.shorthand("layer");
+  v.required("layer", c.layer, "that produces it");
+  v.field("name", c.name, "of the output; default: the layer's");
+  v.field("shape", c.shape, "sizes; default: the layer's", range(1, kMaxVectorElements));
+  v.field("type", c.type, "of its elements", element_types());
 }
 
 template <class V>

@@ -32,6 +32,11 @@ const std::vector<std::string>& tensor_roles() {
   return kRoles;
 }
 
+Rule element_types() {
+  return one_of({"", "fp64", "fp32", "fp16", "bf16", "int8", "int16", "int32", "int64", "uint8",
+                 "uint16", "uint32", "uint64", "bool"});
+}
+
 TensorsFile::TensorsFile(const std::map<std::string, TensorSource>& by_role) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto found = by_role.find(tensor_roles()[i]);
@@ -93,6 +98,18 @@ void strip_defaults(boost::json::object& object, const boost::json::object& defa
 template <class T>
 boost::json::object defaults_of() {
   return to_json(T{}).as_object();
+}
+
+/// The tensors at the network's ends.
+template <class T>
+boost::json::array stripped(const std::vector<T>& ends) {
+  boost::json::array list;
+  for (const T& end : ends) {
+    boost::json::object entry = to_json(end).as_object();
+    strip_defaults(entry, defaults_of<T>());
+    list.push_back(std::move(entry));
+  }
+  return list;
 }
 
 boost::json::object layer_defaults() {
@@ -166,7 +183,7 @@ boost::json::value to_json(const Network& network) {
   boost::json::object parameters;
   for (const auto& [name, value] : network.parameters) parameters[name] = value;
   if (!parameters.empty()) file["parameters"] = std::move(parameters);
-  if (!network.inputs.empty()) file["inputs"] = to_json(network.inputs);
+  if (!network.inputs.empty()) file["inputs"] = stripped(network.inputs);
   boost::json::array layers;
   for (const NetworkLayer& layer : network.layers) {
     boost::json::object entry = to_json(to_file(layer)).as_object();
@@ -174,7 +191,7 @@ boost::json::value to_json(const Network& network) {
     layers.push_back(std::move(entry));
   }
   file["layers"] = std::move(layers);
-  if (!network.outputs.empty()) file["outputs"] = to_json(network.outputs);
+  if (!network.outputs.empty()) file["outputs"] = stripped(network.outputs);
   return file;
 }
 

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <filesystem>
+#include <set>
 
 #include "core/error.h"
 #include "sim/config/reader.h"
@@ -30,8 +32,15 @@ void merge_map(Node& map, const Node& over) {
   }
 }
 
-/// The file with what its base files say where it says nothing.
-NetworkFile with_base(const NetworkFile& file, int depth) {
+using Names = std::set<std::string>;
+
+void add_keys(const Node& map, Names& names) {
+  for (const NodeEntry& entry : map.entries) names.insert(entry.key);
+}
+
+/// The file with what its base files say where it says nothing. Parameters that these declare are
+/// added to `declared`.
+NetworkFile with_base(const NetworkFile& file, int depth, Names& declared) {
   if (file.base.kind == Node::Kind::kNull) return file;
   const Place& place = file.base.place;
   const std::string naming = place.origin && place.line != 0 ? *place.origin : "";
@@ -41,7 +50,10 @@ NetworkFile with_base(const NetworkFile& file, int depth) {
     throw input_error(fmt::format("{}: base: expected a network file{}, got {}", place.str(),
                                   depth == kMaxBases ? " that is not its own base" : "",
                                   file.base.shown()));
-  NetworkFile merged = with_base(read_document<NetworkFile>(file_source(path)), depth + 1);
+  NetworkFile merged =
+      with_base(read_document<NetworkFile>(file_source(path)), depth + 1, declared);
+  add_keys(merged.parameters, declared);
+  for (const NodeEntry& phase : merged.phases.entries) add_keys(phase.value, declared);
   if (!file.name.empty()) merged.name = file.name;
   if (!file.phase.empty()) merged.phase = file.phase;
   merge_map(merged.parameters, file.parameters);
@@ -60,6 +72,47 @@ void collect(const Node& map, const char* path, std::map<std::string, const Node
   if (map.kind != Node::Kind::kMap && map.kind != Node::Kind::kNull)
     problems.add(map.place, path, fmt::format("expected a map, got {}", map.shown()));
   for (const NodeEntry& entry : map.entries) parameters[entry.key] = &entry.value;
+}
+
+/// Words of all expressions.
+void collect_words(const Node& node, Names& words) {
+  for (const Node& item : node.items) collect_words(item, words);
+  for (const NodeEntry& entry : node.entries) collect_words(entry.value, words);
+  if (node.text.empty() || node.text.front() != '=') return;
+  std::string word;
+  for (const char c : node.text + ' ') {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_') {
+      word += c;
+    } else {
+      words.insert(word);
+      word.clear();
+    }
+  }
+}
+
+/// A parameter beside those of the base files, or one from --set, must be good for something.
+void check_names(const NetworkFile& written, const NetworkFile& file, const Names& declared,
+                 Problems& problems) {
+  Names used = declared;
+  for (const Node* node : {&file.parameters, &file.phases, &file.inputs, &file.layers})
+    collect_words(*node, used);
+  Names known = used;
+  add_keys(file.parameters, known);
+  const bool has_base = written.base.kind != Node::Kind::kNull;
+  const auto check = [&](const Node& map, const std::string& path) {
+    for (const NodeEntry& entry : map.entries) {
+      if (used.count(entry.key) != 0 || (!has_base && entry.value.place.line != 0)) continue;
+      std::vector<std::string> others;
+      for (const std::string& name : known)
+        if (name != entry.key) others.push_back(name);
+      problems.add(entry.value.place, path + entry.key,
+                   fmt::format("unknown parameter: no expression of the network uses it{}",
+                               suggestion(entry.key, others)));
+    }
+  };
+  check(written.parameters, "parameters.");
+  for (const NodeEntry& phase : written.phases.entries)
+    check(phase.value, "phases." + phase.key + ".");
 }
 
 Scope resolve_parameters(const NetworkFile& file, const NetworkOptions& options,
@@ -144,8 +197,10 @@ void apply_rules(const NetworkFile& file, Network& network) {
 }  // namespace
 
 Network build_network(const NetworkFile& written, const NetworkOptions& options) {
-  const NetworkFile file = with_base(written, 0);
+  Names declared;
+  const NetworkFile file = with_base(written, 0, declared);
   Problems problems;
+  check_names(written, file, declared, problems);
   const Scope parameters = resolve_parameters(file, options, problems);
   problems.throw_if_any();
 

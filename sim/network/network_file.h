@@ -33,7 +33,7 @@ struct NetworkFile {
   Node phases;      ///< phase -> parameters that it replaces
   Node inputs;      ///< names and shapes
   Node layers;
-  std::vector<std::string> outputs;
+  std::vector<NetworkOutput> outputs;
   std::optional<TensorFormat> kv_cache;  ///< stored format of keys and values
   bool unroll = false;                   ///< as NetworkOptions::unroll
   std::vector<LayerRule> overrides;

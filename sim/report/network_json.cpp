@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/report/result_json.h"
+
 namespace bitjoule {
 namespace {
 
@@ -28,7 +30,7 @@ json::object kind_json(const KindTotals& k) {
           {"dram_bytes", k.moved_bytes},
           {"macs", k.macs},
           {"utilization", k.slots > 0 ? static_cast<double>(k.macs) / k.slots : 0.0},
-          {"bound", bound_name(k.stalls)},
+          {"bound", bound_name(k.stalls, k.memory_s, k.time_s)},
           {"stalls", stalls_json(k.stalls)}};
 }
 
@@ -48,6 +50,7 @@ json::object pass_json(const NetworkResult& network, const PassResult& p) {
           {"time_s", p.time_s},
           {"energy_pj", p.energy_pj},
           {"dram_bytes", p.moved_bytes},
+          {"ahead_bytes", p.ahead_bytes},
           {"kv_read_bytes", p.kv_read_bytes},
           {"kv_written_bytes", p.kv_written_bytes},
           {cost.unit + "s", cost.count},
@@ -55,8 +58,25 @@ json::object pass_json(const NetworkResult& network, const PassResult& p) {
           {"joules_per_" + cost.unit, cost.joules},
           {"bytes_per_" + cost.unit, cost.bytes},
           {"limit_" + cost.unit + "s_per_s", cost.limit_per_s},
-          {"bound", bound_name(p.stalls)},
+          {"bound", bound_name(p.stalls, p.memory_s, p.time_s)},
           {"stalls", stalls_json(p.stalls)}};
+}
+
+/// What was computed, where values are on: the outputs of the last pass, and how far the layers
+/// agree with the oracle.
+json::object values_json(const NetworkResult& network) {
+  json::array outputs;
+  for (const NetworkOutputValues& output : network.outputs)
+    outputs.push_back({{"name", output.name},
+                       {"shape", json::array(output.shape.begin(), output.shape.end())},
+                       {"type", output.type.empty() ? "fp32" : output.type},
+                       {"error", error_json(output.error)}});
+  const OutputCheck sum = check_total(network);
+  return {{"outputs", std::move(outputs)},
+          {"computed", sum.outputs},
+          {"checked", sum.checked},
+          {"wrong", sum.wrong},
+          {"overflows", sum.overflows}};
 }
 
 /// Adds a pass so many times; tokens and images too.
@@ -67,8 +87,10 @@ void add(const PassResult& pass, PassResult& sum) {
   sum.images += pass.images * n;
   sum.cycles += pass.cycles * n;
   sum.time_s += pass.time_s * static_cast<double>(n);
+  sum.memory_s += pass.memory_s * static_cast<double>(n);
   sum.energy_pj += pass.energy_pj * static_cast<double>(n);
   sum.moved_bytes += pass.moved_bytes * n;
+  sum.ahead_bytes += pass.ahead_bytes * n;
   sum.kv_read_bytes += pass.kv_read_bytes * n;
   sum.kv_written_bytes += pass.kv_written_bytes * n;
   for (std::size_t i = 0; i < kCauses; ++i) sum.stalls.cycles[i] += pass.stalls.cycles[i] * n;
@@ -96,6 +118,7 @@ std::vector<KindTotals> kind_totals(const NetworkResult& network) {
     found->macs += r.outcome.counts.macs * n;
     found->moved_bytes += r.moved_bytes() * n;
     found->time_s += r.time_s * times;
+    found->memory_s += memory_seconds(r) * times;
     found->energy_pj += r.energy.total.value * times;
     found->slots += r.time_s * times * (r.op.empty() ? r.peak_macs_per_s : peak);
     for (std::size_t i = 0; i < kCauses; ++i)
@@ -108,6 +131,20 @@ PassResult phase_total(const NetworkResult& network, const std::string& phase) {
   PassResult sum;
   for (const PassResult& pass : network.passes)
     if (pass.phase == phase) add(pass, sum);
+  return sum;
+}
+
+OutputCheck check_total(const NetworkResult& network) {
+  OutputCheck sum;
+  for (const LayerResult& layer : network.layers) {
+    if (!layer.check || !layer.op.empty()) continue;
+    sum.outputs += layer.check->outputs;
+    sum.checked += layer.check->checked;
+    sum.wrong += layer.check->wrong;
+    sum.overflows += layer.check->overflows;
+    if (sum.first_difference.empty() && layer.check->wrong > 0)
+      sum.first_difference = layer.name + ": " + layer.check->first_difference;
+  }
   return sum;
 }
 
@@ -161,6 +198,7 @@ json::object network_json(const NetworkResult& network) {
                    {"capacity_bytes", network.capacity_bytes},
                    {"fits", m.total() <= network.capacity_bytes}};
   out["simulated_layers"] = network.simulated;
+  if (!network.outputs.empty()) out["values"] = values_json(network);
   const bool generates = network.passes.size() > 1;
   if (generates) {
     const PassResult prefill = phase_total(network, "prefill");

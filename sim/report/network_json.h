@@ -13,7 +13,7 @@ namespace bitjoule {
 struct KindTotals {
   std::string name;  ///< "attention", or "decode/attention" in a generation
   std::int64_t cycles = 0, macs = 0, moved_bytes = 0;
-  double time_s = 0, energy_pj = 0;
+  double time_s = 0, memory_s = 0, energy_pj = 0;
   double slots = 0;  ///< MACs that the array could have done meanwhile
   StallBreakdown stalls;
 };
@@ -23,6 +23,9 @@ std::vector<KindTotals> kind_totals(const NetworkResult& network);
 
 /// All passes of one phase, weighted; prefill or decode of a generation, or the only pass.
 PassResult phase_total(const NetworkResult& network, const std::string& phase);
+
+/// Over all layers with MACs: how many outputs were computed, checked with the oracle, and wrong.
+OutputCheck check_total(const NetworkResult& network);
 
 /// What tokens (or images) cost in a phase.
 struct UnitCost {

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "sim/formats/tensor_values.h"
 #include "sim/report/network_json.h"
 #include "sim/report/summary.h"
 #include "sim/report/text.h"
@@ -33,6 +35,11 @@ std::string pass_text(const NetworkResult& network, const PassResult& pass) {
   text += fmt::format("\n{:13}the DRAM's peak allows {:.4g} {}s/s for so many bytes: {} of it", "",
                       c.limit_per_s, c.unit, percent(c.per_s / c.limit_per_s));
   text += fmt::format("\n{:13}cycles by {}", "", stalls_text(pass.stalls));
+  text += fmt::format("; the DRAM had requests in {} of the time",
+                      percent(pass.memory_s / pass.time_s));
+  if (pass.ahead_bytes > 0)
+    text += fmt::format("\n{:13}{} of weights per {} fetched while the layer ahead ran", "",
+                        bytes_text(pass.ahead_bytes / static_cast<std::int64_t>(c.count)), c.unit);
   if (pass.kv_read_bytes + pass.kv_written_bytes > 0)
     text += fmt::format("\n{:13}KV cache: {} read, {} written per token", "",
                         bytes_text(pass.kv_read_bytes / pass.tokens),
@@ -47,11 +54,12 @@ std::string kinds_table(const NetworkResult& network) {
   std::int64_t cycles = 0;
   for (const KindTotals& k : kinds) cycles += k.cycles;
   for (const KindTotals& k : kinds)
-    out += fmt::format(
-        "{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", k.name, with_commas(k.cycles),
-        percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
-        joules_text(k.energy_pj), bytes_text(k.moved_bytes),
-        percent(k.slots > 0 ? static_cast<double>(k.macs) / k.slots : 0), bound_name(k.stalls));
+    out +=
+        fmt::format("{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", k.name, with_commas(k.cycles),
+                    percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
+                    joules_text(k.energy_pj), bytes_text(k.moved_bytes),
+                    percent(k.slots > 0 ? static_cast<double>(k.macs) / k.slots : 0),
+                    bound_name(k.stalls, k.memory_s, k.time_s));
   return out;
 }
 
@@ -62,6 +70,19 @@ std::string memory_text(const NetworkResult& network) {
                   bytes_text(m.weights), bytes_text(m.kv_cache), bytes_text(m.activations),
                   bytes_text(m.total()), bytes_text(network.capacity_bytes));
   if (m.total() > network.capacity_bytes) text += "\nwarning: the network does NOT FIT the DRAM";
+  return text;
+}
+
+/// Values on: the oracle's word on the layers, and the outputs against float64.
+std::string values_text(const NetworkResult& network) {
+  std::string text = check_text(check_total(network));
+  for (const NetworkOutputValues& output : network.outputs) {
+    const Quality& q = output.error;
+    text += fmt::format("\n{:13}output {} ({}): SQNR {}, error at most {:.3g}, {:.3g} on average",
+                        "", output.name, shape_text(output.shape),
+                        std::isfinite(q.sqnr_db) ? fmt::format("{:.1f} dB", q.sqnr_db) : "infinite",
+                        q.max_abs, q.mean_abs);
+  }
   return text;
 }
 
@@ -91,6 +112,7 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
                              joules_text(energy.value), run.energy.name));
   line("memory", memory_text(network));
+  if (!network.outputs.empty()) line("values", values_text(network));
   if (network.passes.size() > 1) {
     const PassResult prefill = phase_total(network, "prefill");
     line("prefill", fmt::format("first token after {}", si(prefill.time_s, "s")) +
@@ -104,7 +126,8 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   line("slowest", "");
   for (const LayerResult* layer : largest_layers(network, kTop, layer_cycles))
     out += fmt::format("  {:<34} {:>5} x {:>14} cycles, {} bound\n", layer->name, layer->repeat,
-                       with_commas(layer->outcome.cycles.value), bound_name(layer->outcome.stalls));
+                       with_commas(layer->outcome.cycles.value),
+                       bound_name(layer->outcome.stalls, memory_seconds(*layer), layer->time_s));
   return out;
 }
 

@@ -166,7 +166,8 @@ json::value number_or_null(double value) {
   return std::isfinite(value) ? json::value(value) : json::value(nullptr);
 }
 
-/// sqnr_db is null where the outputs are exact, or where there is nothing to compare.
+}  // namespace
+
 json::value error_json(const Quality& q) {
   return {{"sqnr_db", number_or_null(q.sqnr_db)},
           {"max_abs", number_or_null(q.max_abs)},
@@ -175,7 +176,10 @@ json::value error_json(const Quality& q) {
           {"compared", q.count}};
 }
 
+namespace {
+
 json::object origin_json(const OperandOrigin& o) {
+  if (!o.source.input.empty()) return {{"layer", o.source.input}};
   if (!o.source.from_file()) return {{"generator", enum_name(o.source.generator)}};
   return {{"file", o.source.file},
           {"tensor", o.source.tensor},
@@ -257,13 +261,14 @@ json::object layer_json(const LayerResult& r) {
     out["op"] = r.op;
     out["shape"] = {{"rows", r.extents.m}, {"cols", r.extents.n}};
   }
-  out["bound"] = bound_name(r.outcome.stalls);
+  out["bound"] = bound_name(r.outcome.stalls, memory_seconds(r), r.time_s);
   for (const auto& [key, value] : totals_json(t)) out[key] = value;
   add_dram_details(r.outcome.dram, out["dram"].as_object());
   out["counts"] = to_json(r.counts);
   out["energy"] = energy_json(r.energy);
   add_check(r.check, out);
-  add_operands(r, out);
+  if (r.network_error) out["network_error"] = error_json(*r.network_error);
+  if (r.op.empty()) add_operands(r, out);
   return out;
 }
 
@@ -310,11 +315,11 @@ std::string layers_csv(const std::vector<LayerResult>& layers) {
     out += fmt::format(
         "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", r.name, r.kind, r.repeat,
         r.extents.groups, r.extents.m, r.extents.n, r.extents.k, r.op.empty() ? r.mac : r.op,
-        bound_name(r.outcome.stalls), r.outcome.cycles.value, r.compute_cycles, r.time_s,
-        r.outcome.counts.macs, slots > 0 ? static_cast<double>(r.outcome.counts.macs) / slots : 0.0,
-        all.read_bytes, all.write_bytes, all.padding(r.outcome.traffic.burst_bytes),
-        r.energy.total.value,
-        r.check && r.check->checked > 0 && std::isfinite(r.check->error.sqnr_db)
+        bound_name(r.outcome.stalls, memory_seconds(r), r.time_s), r.outcome.cycles.value,
+        r.compute_cycles, r.time_s, r.outcome.counts.macs,
+        slots > 0 ? static_cast<double>(r.outcome.counts.macs) / slots : 0.0, all.read_bytes,
+        all.write_bytes, all.padding(r.outcome.traffic.burst_bytes), r.energy.total.value,
+        r.check && r.check->error.count > 0 && std::isfinite(r.check->error.sqnr_db)
             ? fmt::format("{}", r.check->error.sqnr_db)
             : "",
         r.check && r.check->checked > 0 ? (r.check->wrong == 0 ? "true" : "false") : "");

@@ -25,4 +25,7 @@ boost::json::object result_json(const RunConfig& run, const NetworkResult& netwo
 /// One row per layer, units in the header.
 std::string layers_csv(const std::vector<LayerResult>& layers);
 
+/// sqnr_db is null where the outputs are exact, or where there is nothing to compare.
+boost::json::value error_json(const Quality& error);
+
 }  // namespace bitjoule

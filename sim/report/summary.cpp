@@ -44,6 +44,8 @@ std::string traffic_text(const LayerResult& r) {
   return padding > 0 ? text + ", padding " + bytes_text(padding) : text;
 }
 
+}  // namespace
+
 std::string check_text(const OutputCheck& c) {
   if (c.checked == 0) return "not checked (verify: off)";
   std::string text =
@@ -55,6 +57,8 @@ std::string check_text(const OutputCheck& c) {
     text += fmt::format("; {} sums LEFT the 32-bit accumulators", with_commas(c.overflows));
   return text;
 }
+
+namespace {
 
 /// Rows and latency; empty for a DRAM without rows.
 std::string dram_rows_text(const DramStats& s) {

@@ -13,6 +13,9 @@ namespace bitjoule {
 /// `results` as LayerRunner::run_all has them.
 std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results);
 
+/// What the oracle says of outputs.
+std::string check_text(const OutputCheck& check);
+
 /// A network: per kind of layer, the largest layers, memory, tokens.
 std::string network_summary(const RunConfig& run, const NetworkResult& network);
 

@@ -60,8 +60,10 @@ void write_scopes(const std::vector<std::pair<std::string, std::size_t>>& names,
 
 }  // namespace
 
-std::string vcd_text(const Trace& trace, const Clock& clock, const std::string& comment) {
-  std::string out = fmt::format("$comment {} $end\n$timescale 1 ps $end\n", comment);
+std::string vcd_text(Trace& trace, const Clock& clock, const std::string& comment) {
+  std::string text = comment;
+  text.erase(std::remove(text.begin(), text.end(), '$'), text.end());  // no keyword: it would end
+  std::string out = fmt::format("$comment {} $end\n$timescale 1 ps $end\n", text);
   std::vector<std::pair<std::string, std::size_t>> names;
   for (std::size_t i = 0; i < trace.signals().size(); ++i)
     names.emplace_back(trace.signals()[i].name, i);
@@ -72,7 +74,7 @@ std::string vcd_text(const Trace& trace, const Clock& clock, const std::string& 
     out += vcd_value(trace.signals()[i], 0, vcd_id(i));
   out += "$end\n";
 
-  const std::vector<SignalChange> changes = trace.sorted_changes();
+  const std::vector<SignalChange>& changes = trace.sorted_changes();
   std::vector<std::int64_t> values(trace.signals().size(), 0);
   std::int64_t printed = 0;
   for (std::size_t i = 0; i < changes.size();) {
@@ -93,30 +95,38 @@ std::string vcd_text(const Trace& trace, const Clock& clock, const std::string& 
   return out;
 }
 
-std::string timeline_text(const Trace& trace, const Clock& clock) {
+std::string timeline_text(const Trace& trace, const Clock& clock, const std::string& name) {
   namespace json = boost::json;
   const auto microseconds = [&clock](Cycles n) {
     return static_cast<double>(clock.edge(n).value) * 1e-9;
   };
+  const auto metadata = [](const char* kind, std::int64_t track, json::object args) {
+    return json::object{
+        {"name", kind}, {"ph", "M"}, {"pid", 1}, {"tid", track}, {"args", std::move(args)}};
+  };
   std::vector<std::string> units;
-  json::array events;
+  std::vector<Cycles> drawn;  // up to where each track is
+  json::array events{metadata("process_name", 0, {{"name", name}})};
   for (const Activity& a : trace.activities()) {
-    auto unit = std::find(units.begin(), units.end(), a.unit);
-    if (unit == units.end()) {
+    const auto unit = static_cast<std::size_t>(
+        std::distance(units.begin(), std::find(units.begin(), units.end(), a.unit)));
+    const auto track = static_cast<std::int64_t>(unit) + 1;
+    if (unit == units.size()) {
       units.push_back(a.unit);
-      unit = std::prev(units.end());
-      events.push_back({{"name", "thread_name"},
-                        {"ph", "M"},
-                        {"pid", 1},
-                        {"tid", static_cast<std::int64_t>(units.size())},
-                        {"args", {{"name", a.unit}}}});
+      drawn.emplace_back(0);
+      events.push_back(metadata("thread_name", track, {{"name", a.unit}}));
+      events.push_back(metadata("thread_sort_index", track, {{"sort_index", track}}));
     }
+    // Slices of a track must not overlap: work that a unit takes on before it is through with the
+    // piece ahead is drawn from there on. `args` have the cycles as they are.
+    const Cycles begin = std::max(a.begin, drawn[unit]), end = std::max(a.end, begin);
+    drawn[unit] = end;
     events.push_back({{"name", a.name},
                       {"ph", "X"},
                       {"pid", 1},
-                      {"tid", std::distance(units.begin(), unit) + 1},
-                      {"ts", microseconds(a.begin)},
-                      {"dur", microseconds(a.end) - microseconds(a.begin)},
+                      {"tid", track},
+                      {"ts", microseconds(begin)},
+                      {"dur", microseconds(end) - microseconds(begin)},
                       {"args", {{"begin_cycle", a.begin.value}, {"end_cycle", a.end.value}}}});
   }
   return json::serialize(json::object{{"displayTimeUnit", "ns"}, {"traceEvents", events}}) + "\n";

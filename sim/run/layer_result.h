@@ -25,9 +25,10 @@ struct OutputCheck {
 struct LayerOutputs {
   std::vector<std::int64_t> shape;
   std::vector<float> values;
-  std::vector<std::int32_t> codes;  ///< integer formats: value = scale * code; else empty
+  std::vector<std::int32_t> codes;  ///< integers: value = scale * (code - zero point); else empty
   std::string format;
   float scale = 1;
+  std::int32_t zero_point = 0;
 };
 
 struct LayerResult {
@@ -46,6 +47,7 @@ struct LayerResult {
   Counts counts;
   EnergyReport energy;
   std::optional<OutputCheck> check;           ///< unset: values off
+  std::optional<Quality> network_error;       ///< of the outputs, against the whole network
   OperandOrigin input_origin, weight_origin;  ///< values on
   std::optional<OperandOrigin> bias_origin;   ///< where the layer has a bias
   std::optional<LayerOutputs> outputs;        ///< where RunOptions::keep_outputs

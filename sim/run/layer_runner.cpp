@@ -1,6 +1,7 @@
 #include "sim/run/layer_runner.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/dram/actions.h"
 #include "core/error.h"
@@ -34,8 +35,29 @@ void check_conservation(const LayerResult& r, const Program& program) {
                                   did.write_bytes, plan.read_bytes, plan.write_bytes));
   }
   const std::int64_t bytes = o.dram.read_bytes + o.dram.write_bytes;
-  require_conserved(bytes == r.moved_bytes(),
-                    fmt::format("the DRAM moved {} B, the DMA {} B", bytes, r.moved_bytes()));
+  const std::int64_t moved =
+      r.moved_bytes() + (o.ahead.all_bursts - o.handed_on) * o.traffic.burst_bytes;
+  require_conserved(bytes == moved, fmt::format("the DRAM moved {} B, the DMA {} B", bytes, moved));
+}
+
+/// Refuses values that the machine's memory cannot hold, before the system kills the process.
+void require_memory(const MappingProblem& p, Verify verify) {
+  // Measured: operands are kept as stored, as the array takes them and, on their way, as floats;
+  // of a checked output there is the oracle's side too.
+  constexpr double kOperandBytes = 10, kOutputBytes = 16, kCheckedBytes = 48;
+  const GemmExtents& e = p.layer.extents;
+  const double bytes =
+      kOperandBytes * static_cast<double>(p.layer.input_elements() + p.layer.weight_rows() * e.k) +
+      kOutputBytes * static_cast<double>(p.layer.output_elements()) +
+      kCheckedBytes * static_cast<double>(checked_outputs(p, verify));
+  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  if (bytes > memory)
+    throw input_error(
+        fmt::format("values: the layer's numbers take about {:.3g} GB, this computer has {:.3g} "
+                    "GB; use values: "
+                    "off",
+                    bytes * 1e-9, memory * 1e-9));
 }
 
 /// Every chunk together must be the operator.
@@ -48,9 +70,28 @@ void check_vector_work(const VectorOp& op, const MachineCounts& counts) {
                                                        vector_row(op.kind).name));
 }
 
+LayerNeighbours neighbours_of(const LayerOverlap& overlap) {
+  LayerNeighbours neighbours;
+  neighbours.ahead = overlap.ahead;
+  if (overlap.next != nullptr) {
+    neighbours.next = &overlap.next->program;
+    neighbours.next_problem = &overlap.next->problem;
+  }
+  return neighbours;
+}
+
 const char* kind_of(const LayerOp& op) {
   static constexpr const char* kNames[] = {"conv", "linear", "matmul"};
   return kNames[op.index()];
+}
+
+/// What became of the values of a layer that has run.
+void add_values(LayerCheck& check, const Layer& layer, bool keep_outputs, LayerResult& result) {
+  result.check = check.finish();
+  result.input_origin = check.operands().input_origin;
+  result.weight_origin = check.operands().weight_origin;
+  if (layer.stage.bias) result.bias_origin = check.operands().bias_origin;
+  if (keep_outputs) result.outputs = check.take_outputs();
 }
 
 }  // namespace
@@ -70,6 +111,7 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
   p.memory = memory;
   p.weight_layout = pins.weight_layout;
   p.activation_layout = pins.activation_layout;
+  p.activations = pins.activations;
   check_layer_formats(p);
   return p;
 }
@@ -82,30 +124,70 @@ LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dra
   memory_ = accelerator_->memory();
 }
 
+LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision,
+                                  const MappingPins& pins) const {
+  LayerProgram p;
+  p.problem = make_problem(machine_, memory_, layer.op, precision, pins, layer.stage);
+  p.mapping = map_layer(p.problem, pins);
+  p.program = make_program(p.problem, p.mapping.tiling);
+  return p;
+}
+
+LayerProgram LayerRunner::prepare(const VectorOp& op, const VectorFormats& formats,
+                                  const MappingPins& pins) const {
+  LayerProgram p;
+  p.problem = make_vector_problem(machine_, memory_, formats);
+  p.problem.activations = pins.activations;
+  p.program = make_vector_program(p.problem, op);
+  return p;
+}
+
 LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
                              const MappingPins& pins, Trace* trace) {
-  const MappingProblem problem =
-      make_problem(machine_, memory_, layer.op, precision, pins, layer.stage);
+  return run(layer, precision, prepare(layer, precision, pins), trace);
+}
+
+LayerResult LayerRunner::compute(const LayerResult& known, const Layer& layer,
+                                 const Precision& precision, const MappingProblem& problem,
+                                 GivenOperands given) const {
+  const Tiling& tiling = known.mapping.tiling;
+  LayerCheck check(problem, tiling, layer.op, precision.requantize, options_.verify,
+                   std::move(given));
+  for (const ComputeOp& op : make_program(problem, tiling).computes) {
+    check.values().compute_tile(op.tile);
+    if (op.last_k) check.values().finish(op.tile);
+  }
+  LayerResult result = known;
+  add_values(check, layer, true, result);
+  return result;
+}
+
+LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
+                             const LayerProgram& prepared, Trace* trace,
+                             const LayerOverlap& overlap, GivenOperands* given) {
+  const MappingProblem& problem = prepared.problem;
+  const Program& program = prepared.program;
   LayerResult result;
   result.name = layer.name;
   result.kind = kind_of(layer.op);
   result.extents = problem.layer.extents;
   result.mac = problem.path.mac.name;
-  result.mapping = map_layer(problem, pins);
-  const Program program = make_program(problem, result.mapping.tiling);
+  result.mapping = prepared.mapping;
 
+  const LayerProgress progress(progress_, problem, result.mapping.estimate, options_);
   std::unique_ptr<LayerCheck> check;
-  if (options_.values)
+  if (given != nullptr) {
+    check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer.op,
+                                         precision.requantize, options_.verify, std::move(*given));
+  } else if (options_.values) {
+    require_memory(problem, options_.verify);
     check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer,
-                                         precision.requantize, options_);
-  result.outcome = accelerator_->run(problem, program, check ? &check->values() : nullptr, trace);
-  if (check) {
-    result.check = check->finish();
-    result.input_origin = check->operands().input_origin;
-    result.weight_origin = check->operands().weight_origin;
-    if (layer.stage.bias) result.bias_origin = check->operands().bias_origin;
-    if (options_.keep_outputs) result.outputs = check->take_outputs();
+                                         precision.requantize, options_, progress);
   }
+  result.outcome =
+      accelerator_->run(problem, program, check ? &check->values() : nullptr, trace,
+                        neighbours_of(overlap), [&](std::int64_t macs) { progress.machine(macs); });
+  if (check) add_values(*check, layer, options_.keep_outputs || given != nullptr, result);
 
   result.compute_cycles = compute_cycles(problem, program);
   result.peak_macs_per_s =
@@ -120,7 +202,7 @@ std::vector<LayerResult> LayerRunner::run_all(const Layer& layer, const Precisio
   const LayerPasses passes = quantize_passes(layer, precision);
   std::vector<LayerResult> results;
   const auto add = [&](const std::vector<QuantizePass>& list) {
-    for (const QuantizePass& pass : list) results.push_back(run(pass.name, pass.op, pass.formats));
+    for (const QuantizePass& pass : list) results.push_back(run(pass.name, pass.op, prepare(pass.op, pass.formats, pins), {}));
   };
   add(passes.before);
   results.push_back(run(layer, precision, pins, trace));
@@ -129,9 +211,9 @@ std::vector<LayerResult> LayerRunner::run_all(const Layer& layer, const Precisio
 }
 
 LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
-                             const VectorFormats& formats, Trace* trace) {
-  const MappingProblem problem = make_vector_problem(machine_, memory_, formats);
-  const Program program = make_vector_program(problem, op);
+                             const LayerProgram& prepared, const LayerOverlap& overlap) {
+  const MappingProblem& problem = prepared.problem;
+  const Program& program = prepared.program;
   LayerResult result;
   result.name = name;
   result.kind = "vector";
@@ -139,7 +221,7 @@ LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
   result.extents = {0, op.rows, op.cols, 0};
   result.outcome.traffic.burst_bytes = memory_.burst_bytes;
   if (!program.vectors.empty())
-    result.outcome = accelerator_->run(problem, program, nullptr, trace);
+    result.outcome = accelerator_->run(problem, program, nullptr, nullptr, neighbours_of(overlap));
   for (const VectorJob& job : program.vectors) result.compute_cycles += job.cycles.value;
   complete(problem, program, result);
   check_vector_work(op, result.outcome.counts);

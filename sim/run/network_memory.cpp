@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/numeric/storage.h"
+#include "sim/formats/stored_tensor.h"
 #include "sim/run/layer_formats.h"
 
 namespace bitjoule {
@@ -61,8 +62,9 @@ class Lifetimes {
     owner_.resize(n);
     last_use_.resize(n);
     for (std::size_t i = 0; i < n; ++i) add(i);
-    for (const std::string& output : network.outputs)
-      if (const auto found = index_.find(output); found != index_.end()) use(found->second, n - 1);
+    for (const NetworkOutput& output : network.outputs)
+      if (const auto found = index_.find(output.layer); found != index_.end())
+        use(found->second, n - 1);
   }
 
   std::size_t last_use(std::size_t layer) const { return last_use_[layer]; }
@@ -130,7 +132,10 @@ NetworkMemory network_memory(const Network& network, const Precision& run) {
   for (const NetworkInput& input : network.inputs) {
     std::int64_t elements = input.shape.empty() ? 0 : 1;
     for (std::int64_t size : input.shape) elements *= size;
-    memory.activations += bytes_of(run.activations, 1, elements);
+    const StoredType* type = find_stored_type(input.type);
+    const bool integer = type != nullptr && is_integer_type(input.type);
+    memory.activations +=
+        integer ? elements * type->block_bytes : bytes_of(run.activations, 1, elements);
   }
   return memory;
 }

@@ -27,6 +27,10 @@ struct Operands {
   OperandOrigin input_origin, weight_origin, bias_origin;
 };
 
+/// `float_bias` as the output unit adds it: codes of input scale x weight scale, rounded half to
+/// even; fp32 where sums are not integers.
+BiasValues stored_bias(const DataPath& path, const Operands& operands);
+
 /// Generated inputs have deviation 1 and weights 1 / sqrt(k): sums of unit variance, as trained
 /// layers have them. Throws an input Error that names file, tensor and shapes where a file does not
 /// hold what the layer needs.

@@ -23,8 +23,10 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
                  const Checks& checks) {
   const auto check = [&](const auto& op) {
     if constexpr (std::is_same_v<std::decay_t<decltype(op)>, VectorOp>) {
-      checks.vector(
-          make_vector_problem(run.accelerator, memory, vector_formats(layer, run.precision)), op);
+      MappingProblem problem =
+          make_vector_problem(run.accelerator, memory, vector_formats(layer, run.precision));
+      problem.activations = run.mapping.activations;
+      checks.vector(problem, op);
     } else {
       checks.mac(make_problem(run.accelerator, memory, op, layer_precision(layer, run.precision),
                               run.mapping, {layer.bias, layer.activation}));
@@ -44,8 +46,11 @@ void check_layers(const RunConfig& run, const Checks& checks) {
                             run.layer.stage));
     const LayerPasses passes = quantize_passes(run.layer, run.precision);
     for (const auto* list : {&passes.before, &passes.after})
-      for (const QuantizePass& pass : *list)
-        checks.vector(make_vector_problem(run.accelerator, memory, pass.formats), pass.op);
+      for (const QuantizePass& pass : *list) {
+        MappingProblem problem = make_vector_problem(run.accelerator, memory, pass.formats);
+        problem.activations = run.mapping.activations;
+        checks.vector(problem, pass.op);
+      }
   }
   for (const NetworkPhase& phase : run.phases)
     for (const NetworkLayer& layer : with_quantize_passes(phase.network, run.precision).layers)

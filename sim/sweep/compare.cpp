@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "sim/config/json_text.h"
 #include "sim/report/result_json.h"
 #include "sim/sweep/results.h"
 #include "sim/sweep/store.h"
@@ -119,7 +120,7 @@ json::object load_result(const std::string& path) {
   const std::string text = read_text_file(file);
   if (text.empty()) throw input_error(fmt::format("{}: no result of a run", file));
   boost::system::error_code error;
-  const json::value value = json::parse(text, error);
+  const json::value value = parse_json(text, error);
   if (error) throw input_error(fmt::format("{}: not JSON: {}", file, error.message()));
   const json::object* object = value.if_object();
   const json::value* schema = object == nullptr ? nullptr : object->if_contains("schema_version");

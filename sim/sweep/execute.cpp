@@ -15,6 +15,7 @@
 #include "sim/report/progress.h"
 #include "sim/report/result_json.h"
 #include "sim/run/network_runner.h"
+#include "sim/sweep/parallel.h"
 
 namespace bitjoule {
 namespace {
@@ -174,6 +175,10 @@ SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStor
     point.index = i;
     point.labels = plan.points[i].labels;
     point.hash = plan.points[i].hash;
+    results.points.push_back(std::move(point));
+  }
+  for_each_index(results.points.size(), [&](std::size_t i) {
+    PointResult& point = results.points[i];
     if (std::optional<StoredPoint> stored = store.find(point.hash)) {
       point.status = stored->failure.empty() ? PointStatus::kDone : PointStatus::kFailed;
       point.message = stored->failure;
@@ -182,8 +187,7 @@ SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStor
       point.status = PointStatus::kFailed;
       point.message = failure->second;
     }
-    results.points.push_back(std::move(point));
-  }
+  });
   return results;
 }
 
@@ -194,7 +198,7 @@ double estimated_seconds(const SweepPlan& plan, const SweepPoint& point) {
   struct Speed {
     double weights_per_s, macs_per_s;
   };
-  const Speed speed = plan.config(point).options.values ? Speed{2e7, 3e8} : Speed{8e7, 1e10};
+  const Speed speed = plan.config(point).options.values ? Speed{2e7, 8e7} : Speed{8e7, 1e10};
   return kPerPoint + point.weights / speed.weights_per_s + point.macs / speed.macs_per_s;
 }
 

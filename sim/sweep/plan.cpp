@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "sim/run/run_check.h"
 #include "sim/run/run_hash.h"
+#include "sim/sweep/parallel.h"
 
 namespace bitjoule {
 namespace {
@@ -72,14 +73,10 @@ class Refusals {
   void throw_if_any(const std::string& name) const {
     std::string text;
     for (std::size_t i = 0; i < std::min(order_.size(), kShownRefusals); ++i) {
-      std::string message = order_[i]->first;
-      // The user wrote an axis, not an option.
-      for (std::size_t at; (at = message.find("--set ")) != std::string::npos;)
-        message.replace(at, 6, "axis ");
       const Row& row = order_[i]->second;
       text += fmt::format("{}{}: at {}{}: {}", text.empty() ? "" : "\n", name, row.point,
                           row.points > 1 ? fmt::format(" and {} more points", row.points - 1) : "",
-                          message);
+                          order_[i]->first);
     }
     if (order_.size() > kShownRefusals)
       text += fmt::format("\n{}: {} more refusals", name, order_.size() - kShownRefusals);
@@ -124,21 +121,26 @@ SweepPlan make_plan(Sweep sweep, std::size_t max_points) {
   plan.sweep = std::move(sweep);
   const std::size_t size = product_size(plan.sweep, max_points);
   const std::vector<std::string> columns = plan.sweep.columns();
-  Refusals refusals;
   for (std::size_t i = 0; i < size; ++i) {
     SweepPoint point = point_at(plan.sweep, i);
     const auto is_selected = [&](const Selection& row) {
       return selects(row, columns, point.labels);
     };
-    if (std::any_of(plan.sweep.exclude.begin(), plan.sweep.exclude.end(), is_selected)) continue;
-    try {
-      resolve(plan, point);
+    if (std::none_of(plan.sweep.exclude.begin(), plan.sweep.exclude.end(), is_selected))
       plan.points.push_back(std::move(point));
+  }
+  std::vector<std::string> refused(plan.points.size());
+  for_each_index(plan.points.size(), [&](std::size_t i) {
+    try {
+      resolve(plan, plan.points[i]);
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::kInput) throw;
-      refusals.add(e.what(), plan.sweep, point);
+      refused[i] = e.what();
     }
-  }
+  });
+  Refusals refusals;
+  for (std::size_t i = 0; i < refused.size(); ++i)
+    if (!refused[i].empty()) refusals.add(refused[i], plan.sweep, plan.points[i]);
   refusals.throw_if_any(plan.sweep.name);
   if (plan.points.empty())
     throw input_error(fmt::format("{}: exclude leaves no point", plan.sweep.name));

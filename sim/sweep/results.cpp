@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "sim/config/json_text.h"
 #include "sim/config/suggest.h"
 #include "sim/version.h"
 
@@ -215,7 +216,9 @@ json::object to_json(const SweepResults& results) {
 
 SweepResults read_results(const std::string& file, const std::string& text) {
   try {
-    const json::value root = json::parse(text);
+    boost::system::error_code error;
+    const json::value root = parse_json(text, error);
+    if (error) throw boost::system::system_error(error);
     if (root.at("schema_version") != kSweepSchemaVersion)
       throw input_error(fmt::format("{}: schema_version: expected {}", file, kSweepSchemaVersion));
     SweepResults results;

@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "sim/config/json_text.h"
 #include "sim/config/writer.h"
 
 namespace bitjoule {
@@ -42,10 +43,12 @@ int write_all(int file, const std::string& text) {
   return 0;
 }
 
-/// A whole JSON object, or nothing.
+/// A whole JSON object, or nothing. Its parts share one piece of memory, which goes as a whole.
 std::optional<boost::json::object> parse_object(const std::string& text) {
+  namespace json = boost::json;
   boost::system::error_code error;
-  boost::json::value value = boost::json::parse(text, error);
+  json::value value =
+      parse_json(text, error, json::make_shared_resource<json::monotonic_resource>(text.size()));
   if (error || !value.is_object()) return std::nullopt;
   return std::move(value.as_object());
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
+#include <set>
 
 #include "core/error.h"
 #include "sim/config/reader.h"
@@ -108,10 +110,14 @@ std::string label_of(const Node& node) {
   return node.kind == Node::Kind::kScalar ? node.text : value_text(node);
 }
 
+Override override_of(const std::string& path, const Node& node) {
+  check_override_path(path, node.place.str() + ": " + path);
+  return {path, "", std::make_shared<const Node>(node)};
+}
+
 std::vector<Override> overrides_of(const SettingsFile& settings) {
   std::vector<Override> result;
-  for (const auto& [path, node] : settings.values)
-    result.push_back(parse_override(path + "=" + value_text(node)));
+  for (const auto& [path, node] : settings.values) result.push_back(override_of(path, node));
   return result;
 }
 
@@ -130,7 +136,7 @@ Axis to_axis(const AxisFile& file) {
     axis.columns.push_back(row.path);
     for (std::size_t i = 0; i < row.values.size(); ++i) {
       axis.values[i].labels.push_back(label_of(row.values[i]));
-      axis.values[i].set.push_back(parse_override(row.path + "=" + value_text(row.values[i])));
+      axis.values[i].set.push_back(override_of(row.path, row.values[i]));
     }
   }
   return axis;
@@ -156,6 +162,7 @@ void check_selection(const char* key, const Selection& selection, const Sweep& s
           fmt::format("{}: no axis has \"{}\"{}", key, column, suggestion(column, columns)));
       continue;
     }
+    if (labels.empty()) problems.push_back(fmt::format("{}: {}: expected a value", key, column));
     std::vector<std::string> known;
     for (const Axis& axis : sweep.axes)
       for (std::size_t i = 0; i < axis.columns.size(); ++i)
@@ -168,13 +175,49 @@ void check_selection(const char* key, const Selection& selection, const Sweep& s
   }
 }
 
-void check_sweep(const Sweep& sweep, const std::string& file) {
-  std::vector<std::string> problems;
+/// Columns of results.csv, and what tells points apart, must have names of their own.
+void check_columns(const Sweep& sweep, std::vector<std::string>& problems) {
+  static const std::vector<std::string> kTaken = {"point", "status", "hash", "message"};
   std::vector<std::string> columns = sweep.columns();
   std::sort(columns.begin(), columns.end());
-  for (std::size_t i = 1; i < columns.size(); ++i)
-    if (columns[i] == columns[i - 1])
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (i > 0 && columns[i] == columns[i - 1])
       problems.push_back(fmt::format("axes: \"{}\" is given twice", columns[i]));
+    if (columns[i].empty() || std::find(kTaken.begin(), kTaken.end(), columns[i]) != kTaken.end())
+      problems.push_back(
+          fmt::format("axes: expected another name than \"{}\"; results have the "
+                      "columns {}",
+                      columns[i], fmt::join(kTaken, ", ")));
+  }
+}
+
+/// Whether a value at `path` goes when one at `other` is set.
+bool is_replaced_by(const std::string& path, const std::string& other) {
+  return path == other || path.rfind(other + ".", 0) == 0;
+}
+
+/// An axis that a later one overwrites would give equal points with different names.
+void check_overwritten(const Sweep& sweep, std::vector<std::string>& problems) {
+  std::vector<std::set<std::string>> paths;  // by axis
+  for (const Axis& axis : sweep.axes) {
+    paths.emplace_back();
+    for (const AxisValue& value : axis.values)
+      for (const Override& override : value.set) paths.back().insert(override.path);
+  }
+  for (std::size_t later = 1; later < paths.size(); ++later)
+    for (std::size_t earlier = 0; earlier < later; ++earlier)
+      for (const std::string& path : paths[earlier])
+        for (const std::string& other : paths[later])
+          if (is_replaced_by(path, other))
+            problems.push_back(fmt::format("axes: {} of axis {} is replaced by {} of axis {}", path,
+                                           sweep.axes[earlier].columns[0], other,
+                                           sweep.axes[later].columns[0]));
+}
+
+void check_sweep(const Sweep& sweep, const std::string& file) {
+  std::vector<std::string> problems;
+  check_columns(sweep, problems);
+  check_overwritten(sweep, problems);
   for (const Axis& axis : sweep.axes)
     for (std::size_t i = 0; i < axis.values.size(); ++i)
       for (std::size_t j = 0; j < i; ++j)
@@ -191,11 +234,24 @@ void check_sweep(const Sweep& sweep, const std::string& file) {
 
 /// The base: a file named by the sweep file, looked up as every other file name, or a map.
 Source base_source(const Node& base, const Source& sweep) {
-  if (base.kind == Node::Kind::kMap) return text_source(sweep.name, value_text(base));
+  if (base.kind == Node::Kind::kMap) {
+    Source part = sweep;
+    auto node = std::make_shared<Node>(base);
+    node->root = true;
+    part.node = std::move(node);
+    return part;
+  }
+  const auto refuse = [&](const std::string& why) {
+    return input_error(fmt::format("{}: base: {}", base.place.str(), why));
+  };
+  if (base.kind != Node::Kind::kScalar)
+    throw refuse("expected the name of a run file, or a map, got " + base.shown());
   const std::string naming = base.place.line > 0 && !sweep.is_text ? *base.place.origin : "";
   const std::string path = find_file(base.text, naming, "runs");
-  if (base.kind != Node::Kind::kScalar || path.empty())
-    throw input_error(fmt::format("{}: base: no such run file {}", base.place.str(), base.shown()));
+  if (path.empty()) throw refuse("no such run file " + base.shown());
+  Problems of_base;  // told by who reads it as a run
+  if (parse_source(file_source(path), of_base).find("axes") != nullptr)
+    throw refuse(fmt::format("expected a run file; {} is a sweep", path));
   return file_source(path);
 }
 

@@ -116,7 +116,10 @@ TEST_CASE("vector unit: one chunk after the other, the next waits until N-1 and 
   sc_core::sc_start(sc_core::SC_ZERO_TIME);
   MachineCounts counts;
   Attribution attribution;
-  unit.start({nullptr, nullptr, nullptr, &counts, &attribution, nullptr});
+  LayerRun run;
+  run.counts = &counts;
+  run.attribution = &attribution;
+  unit.start(run);
   VectorJob job;
   job.cycles = Cycles(7);
   job.input_read_bits = 130;  // three accesses of 64 bits

@@ -111,23 +111,42 @@ class ReportTest(unittest.TestCase):
         text = self.report("sweep")
         self.assertIn("<h1>report &lt;b&gt;&amp;amp;</h1>", text)
         self.assertIn("Does it render?", text)
-        self.assertIn("systolic array", text)
+        self.assertIn("systolic array</text>", text)
+        self.assertIn("<dt>systolic array</dt><dd>32 x 32 PEs", text)  # in words, on a phone
+        for heading in ("cycles", "energy total", "error SQNR"):
+            self.assertIn(f"<button>{heading}</button>", text)
+        self.assertRegex(text, r"\d µJ<")
+        self.assertNotRegex(text, r"\d u[JsB]\b")
         self.assertIn("Energy against error", text)
         self.assertIn('<img alt="a" src="data:image/svg+xml;base64,', text)
         self.assertEqual(text.count("<svg viewBox=\"0 0 1000 10\""), 3 * 9)
 
     def test_a_phone_gets_a_page_of_its_width(self):
+        # Chromium's windows are at least 500 pixels wide, frames are not.
         probe = (
-            "<script>const e=document.documentElement;"
-            "document.title=`${e.scrollWidth} of ${e.clientWidth}`</script>"
+            "<script>onload=()=>{document.title=[...document.querySelectorAll('iframe')].map(f=>{"
+            "const d=f.contentDocument,e=d.documentElement;"
+            "return `${e.scrollWidth} ${e.clientWidth} ${d.querySelector('dl.parts').offsetHeight}`"
+            "}).join()}</script>"
         )
+        widths = (360, 390, 1000)
         for name in ("sweep", "run"):
-            text = self.report(name).replace("</body>", probe + "</body>")
-            # Chromium's windows are at least 500 pixels wide.
-            dom = self.browse(text, "--dump-dom", "--window-size=500,900")
-            content, window = re.search(r"<title>(\d+) of (\d+)</title>", dom).groups()
-            self.assertEqual(content, window)
-            self.assertLessEqual(int(window), 500)
+            page = html.escape(self.report(name), quote=True)
+            frames = "".join(
+                f'<iframe style="border:0" width={width} height=800 srcdoc="{page}"></iframe>'
+                for width in widths
+            )
+            dom = self.browse(
+                f"<title></title>{probe}{frames}",
+                "--dump-dom",
+                "--hide-scrollbars",
+                "--window-size=1200,900",
+            )
+            shown = re.search(r"<title>([0-9 ,]+)</title>", dom)[1].split(",")
+            for width, (content, window, words) in zip(widths, map(str.split, shown), strict=True):
+                self.assertEqual((int(content), content), (width, window))
+                # The machine in words where its diagram does not fit.
+                self.assertEqual(int(words) > 0, width < 500)
 
     def test_slurm_tasks_are_shards(self):
         out = self.dir / "slurm"

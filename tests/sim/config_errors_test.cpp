@@ -247,4 +247,37 @@ TEST_CASE("config errors: any bytes give a tree or an input error") {
   }
 }
 
+TEST_CASE("config: what stands at the root of a run stays when --set replaces its accelerator") {
+  Files files;
+  files.write("other.yaml", "array: {rows: 4, cols: 4}\ndram: {model: ideal, latency: 7 ns}\n");
+  files.write("priced.yaml", std::string(kAccelerator) + "energy: jouppi-2021-7nm.yaml\n");
+  const auto read = [&](const std::vector<std::string>& sets) {
+    std::vector<Override> overrides;
+    for (const std::string& set : sets) overrides.push_back(parse_override(set));
+    return read_run(file_source(files.path("run.yaml")), overrides);
+  };
+  const std::string other = "accelerator=" + files.path("other.yaml");
+  const std::string priced = "accelerator=" + files.path("priced.yaml");
+  const auto latency = [](const RunConfig& run) {
+    return std::get<IdealDramConfig>(run.dram.model).latency;
+  };
+  CHECK(read({other}).accelerator.array.rows == 4);
+  CHECK(read({other}).energy.name == "horowitz-2014-45nm");  // the default
+  CHECK(latency(read({other})) == Femtoseconds(7'000'000));  // the other accelerator's
+  CHECK(read({priced}).energy.name == "jouppi-2021-7nm");
+  CHECK(read({priced, other}).energy.name == "horowitz-2014-45nm");
+  CHECK(read({"energy=jouppi-2021-7nm.yaml", other}).energy.name == "jouppi-2021-7nm");
+  CHECK(read({"accelerator.energy=jouppi-2021-7nm.yaml", other}).energy.name ==
+        "horowitz-2014-45nm");
+  CHECK(latency(read({"dram.latency=9 ns", other})) == Femtoseconds(7'000'000));
+  CHECK(latency(read({other, "dram.latency=9 ns"})) == Femtoseconds(9'000'000));
+  files.write("run.yaml", std::string(kRun) +
+                              "dram: {model: ideal, latency: 8 ns}\n"
+                              "energy: jouppi-2021-7nm.yaml\n");
+  CHECK(latency(read({other})) == Femtoseconds(8'000'000));
+  CHECK(read({other}).energy.name == "jouppi-2021-7nm");
+  CHECK(read({other, "accelerator.array.rows=5"}).accelerator.array.rows == 5);
+  CHECK(files.error({"energy="}) == "DIR/run.yaml:1:1: energy: missing");
+}
+
 }  // namespace bitjoule

@@ -89,6 +89,32 @@ TEST_CASE("config: --set reaches, replaces and adds") {
   CHECK(!run.options.values);
 }
 
+TEST_CASE("config: --set of an accelerator keeps what the run says of memory and prices") {
+  const std::string base =
+      "layer: {gemm: {m: 1, n: 8, k: 8}}\n"
+      "precision: {weights: int8, activations: int8, mac: int8}\n"
+      "accelerator: edge-32x32.yaml\n";
+  const Override other{"accelerator", "tpu-v1-like.yaml"};
+  // Without a word of the run, memory is the new accelerator's, and prices the default.
+  RunConfig run = run_of(base, {other});
+  CHECK(run.accelerator.name == "tpu-v1-like");
+  CHECK(run.dram.name == "ddr3-weights");
+  CHECK(run.energy.name == "horowitz-2014-45nm");
+  for (const std::string own : {"dram: lpddr5-6400.yaml\nenergy: jouppi-2021-7nm.yaml\n",
+                                "dram: {base: lpddr5-6400.yaml}\n"
+                                "energy: {base: jouppi-2021-7nm.yaml}\n"}) {
+    run = run_of(base + own, {other});
+    CHECK(run.dram.name == "lpddr5-6400");
+    CHECK(run.energy.name == "jouppi-2021-7nm");
+  }
+  run = run_of(base, {{"dram", "lpddr5-6400.yaml"}, other});
+  CHECK(run.dram.name == "lpddr5-6400");
+  run = run_of(base, {other, {"dram", "hbm2-2000.yaml"}, {"accelerator", "edge-16x16.yaml"}});
+  CHECK(run.accelerator.name == "edge-16x16");
+  CHECK(run.dram.name == "hbm2-2000");
+  CHECK(error_of(base, {"energy=null"}).find("energy: missing") != std::string::npos);
+}
+
 TEST_CASE("config: every kind of problem has its place and its words") {
   CHECK(error_of(replaced(kRun, "rows: 8", "rows: x")) ==
         "run.yaml:3:17: accelerator.array.rows: expected 1..1024, got \"x\"");
@@ -135,6 +161,7 @@ TEST_CASE("config: dram and energy belong to the accelerator, and the run file's
         "run.yaml:1:1: dram: missing, here and in the accelerator");
   CHECK(run_of(kRun).energy.name == "horowitz-2014-45nm");
   CHECK(run_of(kRun, {{"energy", "jouppi-2021-7nm.yaml"}}).energy.name == "jouppi-2021-7nm");
+  CHECK(run_of(kRun, {{"accelerator", "edge-16x16.yaml"}}).energy.name == "horowitz-2014-45nm");
   const RunConfig hbm = run_of(kRun, {{"energy.dram", "hbm2-3.9pj.yaml"}});
   CHECK(hbm.energy.name == "horowitz-2014-45nm");
   CHECK(std::get<DramPerAccess>(hbm.energy.dram.scheme).read.value == 249.6);

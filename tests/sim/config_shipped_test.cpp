@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "core/dram/engine.h"
 #include "core/workload/layer.h"
 #include "sim/config/describe_run.h"
 #include "sim/config/kinds.h"
@@ -61,7 +62,8 @@ TEST_CASE("config: layer files have the MACs of workloads.md") {
       {"llama2-7b-down-prefill", 128 * 45088768LL},
       {"llama2-7b-head-prefill", 128 * 131072000LL},
       {"tpu-v1-mlp", 200 * 20000000LL / 5},
-      {"scalesim-g64", 64 * 64 * 64}};
+      {"scalesim-g64", 64 * 64 * 64},
+      {"gemmini-g512", 512 * 512 * 512}};
   CHECK(shipped_files("layers").size() == macs.size());
   for (const auto& entry : macs) {
     const std::string& name = entry.first;
@@ -83,6 +85,23 @@ TEST_CASE("config: the shipped machines feed their arrays at full rate") {
     CHECK(bits_per_cycle(machine.buffers.weight) >= machine.array.cols * machine.array.pe.width);
     CHECK(bits_per_cycle(machine.buffers.accumulator) >= machine.array.cols * 32);
   }
+}
+
+TEST_CASE(
+    "config: the memory of the shipped Llama runs is of the reference's timing and holds it") {
+  const DramConfig one = read_document<DramConfig>(file_source("lpddr5-6400.yaml"));
+  const DramConfig four = read_document<DramConfig>(file_source("lpddr5-6400-x64.yaml"));
+  const auto& a = std::get<CycleDramConfig>(one.model);
+  const auto& b = std::get<CycleDramConfig>(four.model);
+  CHECK(a.timing.tCK == b.timing.tCK);
+  for (const auto& [name, clocks] : a.timing.values) {
+    CAPTURE(name);
+    // 16 Gb refresh longer: 280 and 140 ns of 1.25 ns each.
+    const std::int64_t expected = name == "tRFC" ? 224 : name == "tRFCpb" ? 112 : clocks;
+    CHECK(b.timing.values.at(name) == expected);
+  }
+  CHECK(make_dram_engine(four)->capacity() == Bytes(std::int64_t{8} << 30));
+  CHECK(make_dram_engine(four)->peak_bandwidth().value == 51'200'000'000);
 }
 
 TEST_CASE("config: TPU v1's published figures follow from its file") {

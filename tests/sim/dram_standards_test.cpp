@@ -129,7 +129,8 @@ TEST_CASE("dram standards: the controller waits for no timing longer than it mus
       CAPTURE(file);
       CAPTURE(name);
       auto longer = config.timing.values;
-      ++longer[name];
+      // LPDDR5's WCK has stopped by the end of tWTR_S, so that CAS takes the clock after it.
+      longer[name] += name == "tWTR_S" && longer.count("tWCKPST") != 0 ? 2 : 1;
       CHECK(TraceChecker(config.organization, longer).check(trace) != "");
     }
   }

@@ -75,6 +75,9 @@ TEST_CASE("import: SCALE-Sim GEMMs") {
 }
 
 TEST_CASE("import: faults in SCALE-Sim files name the line") {
+  std::string many = "header\n";
+  for (int i = 0; i < (1 << 16) + 1; ++i) many += "a,1,1,1\n";
+  CHECK(message_of("t.csv", many) == "t.csv:65538: more than 65536 layers");
   CHECK(message_of("t.csv", "header\n") == "t.csv: no layers");
   CHECK(message_of("t.csv", "header\na,1,2\n") ==
         "t.csv:2: expected name, M, N, K or name and 7 sizes of a convolution, got 3 cells");
@@ -167,6 +170,15 @@ TEST_CASE("import: quantization_config becomes formats") {
 }
 
 TEST_CASE("import: faults in config.json") {
+  const auto with_heads = [](int heads, int key_heads) {
+    return "{\"model_type\":\"llama\",\"hidden_size\":96,\"num_hidden_layers\":1,"
+           "\"intermediate_size\":8,\"vocab_size\":9,\"num_attention_heads\":" +
+           std::to_string(heads) + ",\"num_key_value_heads\":" + std::to_string(key_heads) + "}";
+  };
+  CHECK(message_of("config.json", with_heads(7, 7)) ==
+        "config.json: 7 heads do not divide the hidden size of 96");
+  CHECK(message_of("config.json", with_heads(8, 3)) ==
+        "config.json: 8 heads do not share 3 key heads evenly");
   CHECK(message_of("config.json", "{").find("config.json: ") == 0);
   CHECK(message_of("config.json", R"({"model_type":"lama"})").find("did you mean \"llama\"?") !=
         std::string::npos);
@@ -178,40 +190,6 @@ TEST_CASE("import: faults in config.json") {
     "num_hidden_layers":1000000,"num_attention_heads":3,"intermediate_size":11008,
     "vocab_size":32000})") != "");
 }
-
-namespace {
-
-/// A one-block model of hidden size 256 with grouped heads, every matrix in another type.
-GgufBuilder tiny_llama(std::uint64_t ffn = 512) {
-  const std::uint64_t d = 256, kv = 128, vocab = 32;
-  GgufBuilder b;
-  b.text("general.architecture", "llama")
-      .text("general.name", "tiny")
-      .number("llama.embedding_length", 256)
-      .number("llama.block_count", 1)
-      .number("llama.feed_forward_length", 512)
-      .number("llama.attention.head_count", 4)
-      .number("llama.attention.head_count_kv", 2)
-      .real("llama.attention.layer_norm_rms_epsilon", 1e-6f);
-  const auto add = [&](const std::string& name, std::uint64_t k, std::uint64_t n,
-                       std::uint32_t type, std::uint64_t block, std::uint64_t bytes) {
-    b.tensor(name, {k, n}, type, std::string(k * n / block * bytes, '\0'));
-  };
-  add("token_embd.weight", d, vocab, 12, 256, 144);  // q4_k
-  b.tensor("output_norm.weight", {d}, 0, std::string(4 * d, '\0'));
-  b.tensor("blk.0.attn_norm.weight", {d}, 0, std::string(4 * d, '\0'));
-  add("blk.0.attn_q.weight", d, d, 2, 32, 18);      // q4_0
-  add("blk.0.attn_k.weight", d, kv, 8, 32, 34);     // q8_0
-  add("blk.0.attn_v.weight", d, kv, 14, 256, 210);  // q6_k
-  add("blk.0.attn_output.weight", d, d, 1, 1, 2);   // fp16
-  b.tensor("blk.0.ffn_norm.weight", {d}, 0, std::string(4 * d, '\0'));
-  add("blk.0.ffn_gate.weight", d, ffn, 3, 32, 20);     // q4_1
-  add("blk.0.ffn_up.weight", d, ffn, 13, 256, 176);    // q5_k
-  add("blk.0.ffn_down.weight", ffn, d, 11, 256, 110);  // q3_k
-  return b;
-}
-
-}  // namespace
 
 TEST_CASE("import: GGUF, tensor by tensor as it is stored") {
   const Network network = network_of(import_text("dir/tiny.gguf", tiny_llama().bytes()));

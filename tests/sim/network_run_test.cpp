@@ -8,6 +8,7 @@
 #include "sim/config/run_config.h"
 #include "sim/network/network_file.h"
 #include "sim/run/network_memory.h"
+#include "support/gguf_builder.h"
 #include "support/shell.h"
 
 namespace bitjoule::test {
@@ -211,6 +212,49 @@ layers:
   CHECK(network_memory(residual, precision_of("int8")).activations == 100 + 300 + 100 + 10);
 }
 
+TEST_CASE("network run: a GGUF of mixed types moves every tensor's bytes as they are stored") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.at("run.yaml")) << kRun;
+  std::ofstream(directory.at("tiny.gguf"), std::ios::binary) << tiny_llama().bytes();
+  const std::string sim = "cd " + directory.at("") + " && {sim} ";
+  const std::string arguments =
+      " --quiet --set network.parameters.context=16 --set precision.activations=fp16 "
+      "--set precision.mac=fp16 ";
+  const Outcome direct = shell(sim + "run run.yaml --network tiny.gguf -o direct" + arguments);
+  CAPTURE(direct.text);
+  REQUIRE(direct.code == 0);
+  const json::value r = json::parse(text_of(directory.at("direct/result.json")));
+  const std::int64_t d = 256, kv = 128, ffn = 512, vocab = 32;
+  const std::int64_t matrices = d * d / 32 * 18           // q: q4_0
+                                + d * kv / 32 * 34        // k: q8_0
+                                + d * kv / 256 * 210      // v: q6_k
+                                + d * d * 2               // o: fp16
+                                + d * ffn / 32 * 20       // gate: q4_1
+                                + d * ffn / 256 * 176     // up: q5_k
+                                + ffn * d / 256 * 110     // down: q3_k
+                                + d * vocab / 256 * 144;  // head, the embedding's: q4_k
+  const std::int64_t embedding_row = 144, norms = 3 * d * 4, cache = 2 * kv * 16 * 2;
+  CHECK(integer(r.at("dram").at("per_tensor").at("weights").at("read_bytes")) ==
+        matrices + embedding_row + norms + cache);
+  // The same by way of a network file.
+  REQUIRE(shell(sim + "import tiny.gguf -o tiny.yaml").code == 0);
+  REQUIRE(shell(sim + "run run.yaml --network tiny.yaml -o file" + arguments).code == 0);
+  const json::value file = json::parse(text_of(directory.at("file/result.json")));
+  for (const char* key : {"cycles", "dram", "energy", "layers"}) {
+    CAPTURE(key);
+    CHECK(file.at(key) == r.at(key));
+  }
+}
+
+TEST_CASE("network run: scales and biases in a buffer without halves wait for their tile") {
+  // 64 channels of 4-byte biases and scales fill 512 B: the next tile's come when these are read.
+  const json::value r =
+      run("--network mlperf-tiny-ic.yaml --set accelerator.buffers.scale.double_buffered=false "
+          "--set 'accelerator.buffers.scale.capacity=512 B'");
+  CHECK(integer(r.at("sram").at("scale").at("peak_bytes")) <= 512);
+  CHECK(integer(r.at("macs")) == 12501632);  // workloads.md
+}
+
 TEST_CASE("network run: other programs' files, and what is refused") {
   const TemporaryDirectory directory;
   std::ofstream(directory.at("run.yaml")) << kRun;
@@ -228,10 +272,16 @@ TEST_CASE("network run: other programs' files, and what is refused") {
     CHECK(outcome.text.find(message) != std::string::npos);
   };
   refused("--network nowhere.onnx", "nowhere.onnx");
-  refused("--values on", "values: expected off for a network, got on");
+  std::ofstream(directory.at("machine.cfg")) << "[general]\n";
+  refused("--network machine.cfg", "machine.cfg: a machine, not a network");
   refused("--set layer.gemm.m=3", "expected one of layer, network, passes, got layer, network");
   refused("--set generate.every=4", "every: expected an odd number, got 4");
   refused("--network resnet18.yaml --set generate.prompt=4", "the network has no phases");
+  refused("--set network.parameters.contxt=24",
+          "--set network.parameters.contxt: parameters.contxt: unknown parameter: no expression of "
+          "the network uses it, did you mean \"context\"?");
+  refused("--network resnet18.yaml --set network.parameters.bach=2", "did you mean \"batch\"?");
+  refused("--set overlap=layer", "did you mean \"layers\"?");
   refused("--set phase=decod", "did you mean \"decode\"?");
   refused("--vcd x.vcd", "of a run with one layer");
   refused("--set 'accelerator.buffers.input={capacity: 64 B, banks: 1, port_width: 64 bit}'",

@@ -222,6 +222,16 @@ void check_table(const char* file, const std::vector<ConvRow>& table) {
 
 #include "network_tables.inc"
 
+TEST_CASE("shipped: the first TPU's networks have the sizes of its paper") {
+  // Jouppi et al., ISCA 2017, table 1: layers, weights, MACs per weight (times the batch).
+  CHECK(shipped("tpu-v1-mlp0").layers.size() == 5);
+  CHECK(total_parameters(shipped("tpu-v1-mlp0")) == 20 << 20);
+  CHECK(total_macs(shipped("tpu-v1-mlp0")) == std::int64_t{200} * (20 << 20));
+  CHECK(shipped("tpu-v1-cnn0").layers.size() == 16);
+  CHECK(total_parameters(shipped("tpu-v1-cnn0")) == 8 << 20);
+  CHECK(total_macs(shipped("tpu-v1-cnn0")) == std::int64_t{2888} * (8 << 20));
+}
+
 TEST_CASE("shipped: AlexNet, VGG-16, BERT and ViT from their definitions") {
   // AlexNet: filters * (kernel area * channels / groups) + biases.
   const std::int64_t alexnet_weights = 96 * 11 * 11 * 3 + 256 * 25 * 48 + 384 * 9 * 256 +

@@ -26,17 +26,21 @@ std::vector<std::string> split(const std::string& line) {
 }
 
 std::int64_t simulated(std::int64_t rows, std::int64_t cols, const std::string& dataflow,
-                       std::int64_t m, std::int64_t n, std::int64_t k) {
-  const RunConfig run =
-      read_run(file_source(test::source_dir() + "/configs/runs/scalesim.yaml"),
-               {{"accelerator.array.rows", std::to_string(rows)},
-                {"accelerator.array.cols", std::to_string(cols)},
-                {"accelerator.array.dataflow", dataflow},
-                {"layer", fmt::format("{{gemm: {{m: {}, n: {}, k: {}}}}}", m, n, k)}});
+                       const std::string& layer) {
+  const RunConfig run = read_run(file_source(test::source_dir() + "/configs/runs/scalesim.yaml"),
+                                 {{"accelerator.array.rows", std::to_string(rows)},
+                                  {"accelerator.array.cols", std::to_string(cols)},
+                                  {"accelerator.array.dataflow", dataflow},
+                                  {"layer", layer}});
   const MappingProblem problem =
       make_problem(run.accelerator, memory_port(run.dram, run.accelerator.clock), run.layer.op,
                    run.precision, run.mapping);
-  return compute_cycles(problem, make_program(problem, map_layer(problem).tiling));
+  return compute_cycles(problem, make_program(problem, map_layer(problem, run.mapping).tiling));
+}
+
+std::int64_t simulated(std::int64_t rows, std::int64_t cols, const std::string& dataflow,
+                       std::int64_t m, std::int64_t n, std::int64_t k) {
+  return simulated(rows, cols, dataflow, fmt::format("{{gemm: {{m: {}, n: {}, k: {}}}}}", m, n, k));
 }
 
 }  // namespace
@@ -71,6 +75,30 @@ TEST_CASE("scalesim: the closed forms on shapes that were not measured") {
         CHECK(simulated(h, w, "ws", m, n, k) == ceil(k, h) * ceil(n, w) * (2 * h + w + m - 2) - 1);
         CHECK(simulated(h, w, "is", m, n, k) == ceil(k, h) * ceil(m, w) * (2 * h + w + n - 2) - 1);
       }
+}
+
+TEST_CASE(
+    "scalesim: convolutions are the products that they lower to, whatever their strides skip") {
+  const auto ceil = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  const std::int64_t h = 12, w = 5;
+  // Outputs per axis, kernel, stride, channels, filters.
+  for (const auto& c : {std::array<std::int64_t, 5>{7, 1, 1, 40, 9},
+                        {7, 1, 2, 40, 9},
+                        {5, 1, 4, 3, 30},
+                        {9, 3, 1, 8, 8},
+                        {9, 3, 2, 70, 11},
+                        {6, 11, 4, 3, 16}}) {
+    const std::int64_t size = (c[0] - 1) * c[2] + c[1];
+    const std::string layer = fmt::format(
+        "{{conv2d: {{height: {0}, width: {0}, channels: {1}, filters: {2}, kernel: {3}, "
+        "stride: {4}}}}}",
+        size, c[3], c[4], c[1], c[2]);
+    const std::int64_t m = c[0] * c[0], n = c[4], k = c[1] * c[1] * c[3];
+    CAPTURE(layer);
+    CHECK(simulated(h, w, "os", layer) == ceil(m, h) * ceil(n, w) * (h + w + k - 2) - 1);
+    CHECK(simulated(h, w, "ws", layer) == ceil(k, h) * ceil(n, w) * (2 * h + w + m - 2) - 1);
+    CHECK(simulated(h, w, "is", layer) == ceil(k, h) * ceil(m, w) * (2 * h + w + n - 2) - 1);
+  }
 }
 
 }  // namespace bitjoule

@@ -13,9 +13,9 @@ using namespace test;
 const char* const kSweep = R"(name: parts
 question: Is the whole the sum of its parts?
 base: quickstart.yaml
-set: {layer: {gemm: {m: 2, n: 16, k: 16}}}
+set: {layer: {gemm: {m: 2, n: 16, k: 8}}}
 axes:
-  - {path: layer.gemm.n, values: [8, 16, 24, 32, 40]}
+  - {path: layer.gemm.n, values: [8, 16, 24, 32, 56]}
   - {path: accelerator.array.rows, values: [4, 8]}
 baseline: {accelerator.array.rows: 4}
 )";

@@ -1,14 +1,10 @@
 // `sim sweep` as a user runs it, killed and resumed.
 #include <doctest/doctest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <random>
 #include <sstream>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/shell.h"
@@ -29,27 +25,6 @@ axes:
 metrics: [energy.total_pj, cycles]
 baseline: {precision.weights.format: int8}
 )";
-
-/// Starts a sweep in a process group of its own.
-pid_t start_sweep(const std::string& file, const std::string& output) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    setpgid(0, 0);
-    const std::string program = sim_program();
-    execl(program.c_str(), program.c_str(), "sweep", file.c_str(), "-o", output.c_str(), "-j", "2",
-          "--quiet", nullptr);
-    _exit(127);
-  }
-  return pid;
-}
-
-std::vector<pid_t> children_of(pid_t pid) {
-  std::istringstream in(
-      text_of(fs::path("/proc") / std::to_string(pid) / "task" / std::to_string(pid) / "children"));
-  std::vector<pid_t> pids;
-  for (pid_t child; in >> child;) pids.push_back(child);
-  return pids;
-}
 
 }  // namespace
 
@@ -100,14 +75,15 @@ TEST_CASE("sweep: what cannot run is refused before anything does, naming axis a
   struct Row {
     const char* text;
     const char* message;
+    const char* point = "";  // and at which point
   };
   const Row kRows[] = {
       {"axes: [{path: layer.gemm.n, values: []}]", "axis layer.gemm.n is empty"},
       {"axes: []", "axes: expected at least one"},
       {"axes: [{path: layer.gemm.rows, values: [1]}]",
-       "layer.gemm.rows=1: axis layer.gemm.rows: unknown key \"rows\""},
+       "bad.yaml:2:41: layer.gemm.rows: unknown key \"rows\"", "at layer.gemm.rows=1: "},
       {"axes: [{path: precision.mac, values: [int8, fp99]}]",
-       "precision.mac=fp99: axis precision.mac: expected one of"},
+       "bad.yaml:2:45: precision.mac: expected one of", "at precision.mac=fp99: "},
       {"axes: [{path: layer.gemm.n, values: [1, 2, 1]}]", "layer.gemm.n has the value \"1\" twice"},
       {"axes: [{path: seed, values: [1]}, {path: seed, values: [2]}]", "\"seed\" is given twice"},
       {"axes: [{path: seed, values: [1]}]\nexclude: [{sed: 1}]", "did you mean \"seed\"?"},
@@ -117,6 +93,17 @@ TEST_CASE("sweep: what cannot run is refused before anything does, naming axis a
        "expected as many values for layer.gemm.n as for seed (1), got 2"},
       {"axes: [{path: seed, values: [1, 2]}, {path: layer.gemm.n, values: [1, 2]}]",
        "above 3 points (at axis layer.gemm.n with 2 values)"},
+      {"axes: [{name: status, variants: [{name: a}]}]", "expected another name than \"status\""},
+      {"axes: [{path: seed, values: [1]}]\nbaseline: {seed: []}", "seed: expected a value"},
+      {"axes: [{path: layer.gemm.n, values: [1]}, {path: layer, values: [article-filter.yaml]}]",
+       "layer.gemm.n of axis layer.gemm.n is replaced by layer of axis layer"},
+      {"axes: [{path: seed, values: [1]}, {variants: [{name: a, set: {seed: 2}}]}]",
+       "seed of axis seed is replaced by seed of axis variant"},
+      {"axes: [{path: layer..n, values: [1]}]", "empty key in the path \"layer..n\""},
+      {"axes: [{path: seed, values: [99999999999999999999]}]",
+       "bad.yaml:2:30: seed: expected at least 0", "at seed=99999999999999999999: "},
+      {"axes: [{path: layer.gemm.n, values: [4294967296]}]",
+       "layer.gemm.n: expected 1..2147483648, got \"4294967296\""},
       // Each value is fine by itself; together the formats and the MAC do not fit.
       {"axes: [{path: precision.activations, values: [fp32]}, {path: precision.mac, values: "
        "[int8]}]",
@@ -131,8 +118,73 @@ TEST_CASE("sweep: what cannot run is refused before anything does, naming axis a
     CAPTURE(outcome.text);
     CHECK(outcome.code == 2);
     CHECK(outcome.text.find(row.message) != std::string::npos);
+    CHECK(outcome.text.find(row.point) != std::string::npos);
     CHECK(!fs::exists(dir.at("out")));
   }
+}
+
+TEST_CASE("sweep: a base that is no run is refused") {
+  const TemporaryDirectory dir;
+  const std::string axes = "\naxes: [{path: seed, values: [1]}]\n";
+  for (const auto& [base, message] :
+       {std::pair("self.yaml", "expected a run file; "), std::pair("nowhere.yaml", "no such run"),
+        std::pair("[1]", "or a map, got a list"), std::pair("", "base")}) {
+    const std::string file = write_file(dir, "self.yaml", std::string("base: ") + base + axes);
+    const Outcome outcome = shell("{sim} sweep " + file + " -o " + dir.at("out"));
+    CAPTURE(outcome.text);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.text.find(message) != std::string::npos);
+    CHECK(!fs::exists(dir.at("out")));
+  }
+}
+
+TEST_CASE("sweep: files are looked up beside the sweep file, then among the shipped ones") {
+  const TemporaryDirectory dir;
+  for (const char* folder : {"sweeps", "mine", "mine/dram"}) fs::create_directories(dir.at(folder));
+  write_file(dir, "mine/base.yaml", R"(
+accelerator: {base: edge-32x32.yaml, dram: dram/slow.yaml}
+layer: {gemm: {m: 1, n: 8, k: 8}}
+precision: {weights: int8, activations: int8, mac: int8}
+values: off
+)");
+  write_file(dir, "mine/dram/slow.yaml", "{base: ideal.yaml, name: slow, bandwidth: 1 GB/s}");
+  write_file(dir, "mine/thin.yaml", "{name: thin, gemm: {m: 1, n: 8, k: 64}}");
+  write_file(dir, "mine/lone.yaml", "{base: edge-32x32.yaml, array: {rows: 8, cols: 8}}");
+  // Beside the file, in a variant, as `base` of a map, and a shipped one.
+  const std::string file = write_file(dir, "sweeps/s.yaml", R"(
+base: ../mine/base.yaml
+axes:
+  - {path: layer, values: [../mine/thin.yaml, article-filter.yaml]}
+  - name: memory
+    variants:
+      - {name: slow, set: {dram: ../mine/dram/slow.yaml}}
+      - {name: slower, set: {dram: {base: ../mine/dram/slow.yaml, bandwidth: 500 MB/s}}}
+)");
+  // From anywhere.
+  const Outcome outcome = shell("cd / && {sim} sweep " + file + " --quiet -o " + dir.at("out") +
+                                " && cat " + dir.at("out/results.csv"));
+  CAPTURE(outcome.text);
+  REQUIRE(outcome.code == 0);
+  CHECK(outcome.text.find("\"../mine/thin.yaml, slower\"") != std::string::npos);
+  // A base that is a map in the sweep file names files as the sweep file does.
+  write_file(dir, "sweeps/map.yaml", R"(
+base:
+  accelerator: ../mine/lone.yaml
+  dram: ../mine/dram/slow.yaml
+  layer: ../mine/thin.yaml
+  precision: {weights: int8, activations: int8, mac: int8}
+axes: [{path: seed, values: [1, 2]}]
+)");
+  CHECK(shell("cd / && {sim} sweep " + dir.at("sweeps/map.yaml") + " --dry-run").code == 0);
+  const std::string lost = write_file(dir, "sweeps/lost.yaml",
+                                      "base: ../mine/base.yaml\n"
+                                      "axes: [{path: layer, values: [nowhere.yaml]}]\n");
+  const Outcome refused = shell("{sim} sweep " + lost + " --dry-run");
+  CAPTURE(refused.text);
+  CHECK(refused.code == 2);
+  CHECK(refused.text.find("at layer=nowhere.yaml: " + lost +
+                          ":2:31: layer: no such file \"nowhere.yaml\" (looked beside") !=
+        std::string::npos);
 }
 
 TEST_CASE("sweep: a point that fails is recorded with its message, the others go on") {
@@ -164,70 +216,6 @@ axes: [{path: seed, values: [1]}]
 )") + " --timeout 1 -o " + dir.at("late"));
   CHECK(late.code == 1);
   CHECK(late.text.find("failed: took longer than 1 s") != std::string::npos);
-}
-
-TEST_CASE("sweep: killed at any moment, as a whole or a worker of it, it resumes to equal bytes") {
-  const TemporaryDirectory dir;
-  const std::string file = write_file(dir, "tiny.yaml", kSweep);
-  REQUIRE(shell("{sim} sweep " + file + " --quiet -o " + dir.at("whole")).code == 0);
-  const auto expected = contents(dir.at("whole"));
-  constexpr unsigned kSeed = 6;
-  CAPTURE(kSeed);
-  std::mt19937 random(kSeed);
-  for (int round = 0; round < 8; ++round) {
-    const std::string output = dir.at("killed-" + std::to_string(round));
-    for (int kill_count = 0; kill_count < 3; ++kill_count) {
-      const pid_t pid = start_sweep(file, output);
-      std::this_thread::sleep_for(std::chrono::microseconds(random() % 200'000));
-      const std::vector<pid_t> workers = children_of(pid);
-      if (round % 2 == 0)
-        kill(pid, SIGKILL);
-      else if (!workers.empty())
-        kill(workers[0], SIGKILL);
-      waitpid(pid, nullptr, 0);
-    }
-    std::string resume = "{sim} sweep ";
-    resume.append(file).append(" --quiet -o ").append(output);
-    REQUIRE(shell(resume).code == 0);
-    CHECK(contents(output) == expected);
-  }
-}
-
-TEST_CASE("sweep: a full disk stops it; with space again it resumes to equal bytes") {
-  const TemporaryDirectory dir;
-  const std::string file = write_file(dir, "tiny.yaml", kSweep);
-  REQUIRE(shell("{sim} sweep " + file + " --quiet -o " + dir.at("whole")).code == 0);
-  // A limit on file size fails writes half-way as a full disk does.
-  const std::string command = "{sim} sweep " + file + " --quiet -o " + dir.at("out");
-  const Outcome full = shell("trap '' XFSZ; ulimit -f 4; " + command);
-  CAPTURE(full.text);
-  CHECK(full.code == 2);
-  CHECK(full.text.find("cannot be written: File too large") != std::string::npos);
-  CHECK(!fs::exists(dir.at("out/results.csv")));
-  CHECK(shell(command).code == 0);
-  CHECK(contents(dir.at("out")) == contents(dir.at("whole")));
-}
-
-TEST_CASE("sweep: SIGINT ends it cleanly with exit code 130, and leaves no worker") {
-  const TemporaryDirectory dir;
-  const std::string file = write_file(dir, "s.yaml", R"(base: quickstart.yaml
-set: {layer: {gemm: {m: 4096, n: 4096, k: 4096}}}
-axes: [{path: seed, values: [1, 2]}]
-)");
-  const pid_t pid = start_sweep(file, dir.at("out"));
-  std::vector<pid_t> workers;
-  for (int i = 0; i < 6000 && workers.size() < 2; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    workers = children_of(pid);
-  }
-  REQUIRE(workers.size() == 2);
-  kill(pid, SIGINT);
-  int status = 0;
-  waitpid(pid, &status, 0);
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 130);
-  for (pid_t worker : workers) CHECK(kill(worker, 0) != 0);
-  CHECK(contents(dir.at("out")).empty());
 }
 
 TEST_CASE("sweep: two sweeps share a store at once, and a third finds all in it") {

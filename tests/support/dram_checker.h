@@ -37,9 +37,15 @@ class TraceChecker {
   std::string check(const std::vector<Record>& trace) const {
     std::vector<std::int64_t> open(banks(), -1);
     std::int64_t bus_free[2] = {0, 0}, data_free = 0;
+    TwoSteps steps;
     for (std::size_t i = 0; i < trace.size(); ++i) {
       const Record& r = trace[i];
       if (const std::string e = check_state(r, &open); !e.empty()) return say(r, e);
+      if (family_ == Family::kLpddr5) {
+        if (const std::string e = check_two_steps(r, bus_free[0], &steps); !e.empty()) {
+          return say(r, e);
+        }
+      }
       std::int64_t& bus = bus_free[family_ == Family::kHbm2 && column(r.command) ? 1 : 0];
       if (!r.automatic) {
         if (r.cycle < bus) return say(r, "the command bus is taken");
@@ -142,6 +148,29 @@ class TraceChecker {
     return "";
   }
 
+  /// LPDDR5: the bank between its ACT-1 and ACT-2, and until when WCK runs.
+  struct TwoSteps {
+    std::int64_t opening = -1, since = 0, clock_until = -1;
+  };
+  /// ACT-2 follows ACT-1 within 8 clocks (tAAD), no other ACT-1 and no command to the bank between
+  /// them; a burst after WCK has stopped needs a clock of the bus for CAS before it.
+  std::string check_two_steps(const Record& r, std::int64_t bus_free, TwoSteps* s) const {
+    if (r.command == C::kAct2) {
+      if (s->opening != r.bank) return "no ACT came first";
+      s->opening = -1;
+      return r.cycle - s->since > 8 ? "later than tAAD after ACT" : "";
+    }
+    if (s->opening != -1 && (r.bank == s->opening || r.command == C::kAct || to_rank(r.command))) {
+      return "between ACT and ACT2";
+    }
+    if (r.command == C::kAct) *s = {r.bank, r.cycle, s->clock_until};
+    if (!column(r.command)) return "";
+    const bool stopped = r.cycle > s->clock_until;
+    s->clock_until =
+        r.cycle + (r.command == C::kRead ? t("CL") : t("CWL")) + t("tBURST_L") + t("tWCKPST");
+    return stopped && bus_free >= r.cycle ? "no clock for CAS before it" : "";
+  }
+
   /// How two commands to the banks of a channel concern each other.
   enum Relation { kOtherRank, kSameRank, kSameGroup, kSameBank, kRelations };
 
@@ -174,13 +203,12 @@ class TraceChecker {
   std::int64_t bank_distance(C a, C b) const {
     const bool close = b == C::kPre || b == C::kPreAll;
     const bool refresh = b == C::kRefAll || b == C::kRefBank;
-    const bool two_steps = family_ == Family::kLpddr5;
-    if (a == (two_steps ? C::kAct2 : C::kAct) && b == C::kRead) return t("tRCD");
-    if (a == (two_steps ? C::kAct2 : C::kAct) && b == C::kWrite) return t("tRCDW", "tRCD");
+    if (a == C::kAct && b == C::kRead) return t("tRCD");
+    if (a == C::kAct && b == C::kWrite) return t("tRCDW", "tRCD");
     if (a == C::kAct && close) return t("tRAS");
     if (a == C::kAct && (b == C::kAct || refresh)) return t("tRC");
     if (a == C::kRead && close) return read_to_precharge();
-    if (a == C::kWrite && close) return write_end(false) + t("tWR");
+    if (a == C::kWrite && close) return write_end(true) + t("tWR");
     if (a == C::kPre && (b == C::kAct || refresh)) return t("tRP");
     if (a == C::kPreAll && (b == C::kAct || refresh)) return t("tRPab", "tRP");
     if (a == C::kRefAll && (b == C::kAct || b == C::kRefAll)) return t("tRFC");
@@ -191,7 +219,7 @@ class TraceChecker {
     if (family_ != Family::kLpddr4) return t("tRTP");
     return t("tBURST") + std::max<std::int64_t>(8, t("tRTP")) - 8;
   }
-  /// From WR to the end of its data; LPDDR5 holds a bank group longer than the data bus.
+  /// From WR to the end of its data; for a burst to its own group LPDDR5 counts longer (BL/n_max).
   std::int64_t write_end(bool other_group) const {
     const std::int64_t strobe = family_ == Family::kLpddr4 ? 1 : 0;
     return t("CWL") + strobe + (other_group ? t("tBURST") : t("tBURST_L", "tBURST"));

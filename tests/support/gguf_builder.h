@@ -64,4 +64,34 @@ class GgufBuilder {
   std::string metadata_, infos_, data_;
 };
 
+/// A one-block model of hidden size 256 with grouped heads, every matrix in another type.
+inline GgufBuilder tiny_llama(std::uint64_t ffn = 512) {
+  const std::uint64_t d = 256, kv = 128, vocab = 32;
+  GgufBuilder b;
+  b.text("general.architecture", "llama")
+      .text("general.name", "tiny")
+      .number("llama.embedding_length", 256)
+      .number("llama.block_count", 1)
+      .number("llama.feed_forward_length", 512)
+      .number("llama.attention.head_count", 4)
+      .number("llama.attention.head_count_kv", 2)
+      .real("llama.attention.layer_norm_rms_epsilon", 1e-6f);
+  const auto add = [&](const std::string& name, std::uint64_t k, std::uint64_t n,
+                       std::uint32_t type, std::uint64_t block, std::uint64_t bytes) {
+    b.tensor(name, {k, n}, type, std::string(k * n / block * bytes, '\0'));
+  };
+  add("token_embd.weight", d, vocab, 12, 256, 144);  // q4_k
+  b.tensor("output_norm.weight", {d}, 0, std::string(4 * d, '\0'));
+  b.tensor("blk.0.attn_norm.weight", {d}, 0, std::string(4 * d, '\0'));
+  add("blk.0.attn_q.weight", d, d, 2, 32, 18);      // q4_0
+  add("blk.0.attn_k.weight", d, kv, 8, 32, 34);     // q8_0
+  add("blk.0.attn_v.weight", d, kv, 14, 256, 210);  // q6_k
+  add("blk.0.attn_output.weight", d, d, 1, 1, 2);   // fp16
+  b.tensor("blk.0.ffn_norm.weight", {d}, 0, std::string(4 * d, '\0'));
+  add("blk.0.ffn_gate.weight", d, ffn, 3, 32, 20);     // q4_1
+  add("blk.0.ffn_up.weight", d, ffn, 13, 256, 176);    // q5_k
+  add("blk.0.ffn_down.weight", ffn, d, 11, 256, 110);  // q3_k
+  return b;
+}
+
 }  // namespace bitjoule::test

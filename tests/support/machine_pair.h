@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "core/mapping/mapper.h"
@@ -68,7 +69,71 @@ class MachinePair {
     return "";
   }
 
+  /// Runs layers one after the other, the weights of each fetched while the one ahead runs. Returns
+  /// how many bursts were; layers that do not fit the machine are left out.
+  std::int64_t run_overlapped(const std::vector<Layer>& layers, const Precision& precision,
+                              const MappingPins& layouts) {
+    std::vector<LayerProgram> programs;
+    for (const Layer& layer : layers) {
+      try {
+        LayerProgram p;
+        p.problem =
+            make_problem(machine_, fast_->memory(), layer.op, precision, layouts, layer.stage);
+        p.mapping = map_layer(p.problem, {});
+        p.program = make_program(p.problem, p.mapping.tiling);
+        programs.push_back(std::move(p));
+      } catch (const Error& e) {
+        if (e.kind() != ErrorKind::kInput) throw;
+      }
+    }
+    std::int64_t bursts = 0;
+    LayerNeighbours fast_beside, pe_beside;
+    for (std::size_t i = 0; i < programs.size(); ++i) {
+      CAPTURE(i);
+      const LayerProgram& p = programs[i];
+      if (i + 1 < programs.size()) {
+        fast_beside.next = pe_beside.next = &programs[i + 1].program;
+        fast_beside.next_problem = pe_beside.next_problem = &programs[i + 1].problem;
+      } else {
+        fast_beside.next = pe_beside.next = nullptr;
+      }
+      const LayerOutcome alone = fast_->run(p.problem, p.program, nullptr);
+      const LayerOutcome fast = fast_->run(p.problem, p.program, nullptr, nullptr, fast_beside);
+      const LayerOutcome pe = pe_->run(p.problem, p.program, nullptr, nullptr, pe_beside);
+      compare(fast, pe);
+      check_same_work(fast, alone);
+      CHECK(fast.stalls.total() == fast.cycles.value);
+      CHECK(fast.ahead.usable == pe.ahead.usable);
+      CHECK(fast.ahead.bursts == pe.ahead.bursts);
+      CHECK(fast.ahead.all_bursts == pe.ahead.all_bursts);
+      CHECK(fast.ahead.dequantizer_free == pe.ahead.dequantizer_free);
+      bursts += fast.ahead.all_bursts;
+      fast_beside.ahead = fast.ahead;
+      pe_beside.ahead = pe.ahead;
+    }
+    return bursts;
+  }
+
  private:
+  /// What a layer does and moves does not depend on when its weights came.
+  static void check_same_work(const LayerOutcome& beside, const LayerOutcome& alone) {
+    CHECK(beside.counts.macs == alone.counts.macs);
+    CHECK(beside.counts.weight.reads == alone.counts.weight.reads);
+    CHECK(beside.counts.weight.writes == alone.counts.weight.writes);
+    CHECK(beside.counts.scale.reads == alone.counts.scale.reads);
+    CHECK(beside.counts.scale.writes == alone.counts.scale.writes);
+    CHECK(beside.counts.dequantized_weights == alone.counts.dequantized_weights);
+    CHECK(beside.counts.dram_read_bits == alone.counts.dram_read_bits);
+    for (std::size_t i = 0; i < kTensors; ++i) {
+      CHECK(beside.traffic.tensors[i].bursts == alone.traffic.tensors[i].bursts);
+      CHECK(beside.traffic.tensors[i].read_bytes == alone.traffic.tensors[i].read_bytes);
+      CHECK(beside.traffic.tensors[i].write_bytes == alone.traffic.tensors[i].write_bytes);
+    }
+    CHECK(beside.dram.read_bytes + beside.dram.write_bytes ==
+          beside.traffic.total().bursts * beside.traffic.burst_bytes +
+              (beside.ahead.all_bursts - beside.handed_on) * beside.traffic.burst_bytes);
+  }
+
   AcceleratorConfig machine_;
   std::unique_ptr<Accelerator> fast_, pe_;
 };

@@ -14,7 +14,8 @@ DramChannel::DramChannel(const DramStandard& standard, const DramControllerConfi
               BurstQueue(unified_ ? 1 : controller.write_queue, standard.banks)},
       capacity_{controller.read_queue, unified_ ? 0 : controller.write_queue},
       high_(controller.watermarks.high * static_cast<double>(controller.write_queue)),
-      low_(controller.watermarks.low * static_cast<double>(controller.write_queue)) {}
+      low_(controller.watermarks.low * static_cast<double>(controller.write_queue)),
+      owners_(static_cast<std::size_t>(standard.banks)) {}
 
 void DramChannel::accept(const DramBurst& burst) {
   ++held_[queue_of(burst.write)];
@@ -79,24 +80,46 @@ std::size_t DramChannel::queue_to_serve() const {
 
 DramChannel::Choice DramChannel::pick(std::size_t queue) {
   BurstQueue& q = queues_[queue];
-  if (controller_.scheduler == DramScheduler::kFcfs) return choice_for(queue, q.oldest());
+  if (controller_.scheduler == DramScheduler::kFcfs) return first_of_owners_and(queue, q.oldest());
   Choice best;
+  const auto consider = [&](std::size_t of, std::int32_t entry) {
+    const Choice c = choice_for(of, entry);
+    if (c.goes_before(best)) best = c;
+  };
+  for (const std::int64_t bank : owned_) consider(owner_of(bank).queue, owner_of(bank).entry);
   for (const std::int64_t bank : q.busy_banks()) {
-    const Choice c = choice_for(queue, q.candidate(bank, device_.open_row(bank)));
+    const std::int32_t candidate = q.candidate(bank, device_.open_row(bank));
+    consider(queue, candidate);
+    const std::int32_t oldest = q.oldest_of(bank);
+    if (oldest != candidate && !has_owner(bank)) consider(queue, oldest);
+  }
+  return best;
+}
+
+DramChannel::Choice DramChannel::first_of_owners_and(std::size_t queue, std::int32_t entry) {
+  Choice best = choice_for(queue, entry);
+  for (const std::int64_t bank : owned_) {
+    const Choice c = choice_for(owner_of(bank).queue, owner_of(bank).entry);
     if (c.goes_before(best)) best = c;
   }
   return best;
 }
 
-/// The next command that `entry` needs; at kNever if a refresh comes first.
+/// The next command that `entry` needs, which may be that of the owner of the row in its way; at
+/// kNever if a refresh comes first.
 DramChannel::Choice DramChannel::choice_for(std::size_t queue, std::int32_t entry) {
   const BurstQueue::Entry& e = queues_[queue].entry(entry);
   const std::int64_t bank = e.burst.bank, open = device_.open_row(bank);
+  const Owner& owner = owner_of(bank);
+  if (owner.entry != BurstQueue::kNone && open != e.burst.row) {
+    return choice_for(owner.queue, owner.entry);
+  }
   Choice c;
   c.queue = queue;
   c.entry = entry;
   c.bank = bank;
   c.order = e.order;
+  c.owner = owner.entry == entry && owner.queue == queue;
   if (open == e.burst.row) {
     c.command = e.burst.write ? DramCommand::kWrite : DramCommand::kRead;
   } else {
@@ -106,12 +129,10 @@ DramChannel::Choice DramChannel::choice_for(std::size_t queue, std::int32_t entr
   const std::int64_t soonest = std::max(e.burst.accepted + 1, bus_free(c.command));
   c.start = std::max(soonest, device_.earliest(c.command, bank));
   c.cycle = c.start;
-  if (standard_.data_clock_after_read > 0 && is_column(c.command) &&
-      c.start > data_clock_until_) {  // CAS in the clock before
-    c.cycle = std::max(soonest, c.start - 1);
-    c.start = c.cycle + 1;
+  if (standard_.data_clock_after_read > 0 && is_column(c.command) && c.start > data_clock_until_) {
+    ++c.start;  // CAS takes the clock in which the burst could have started
   }
-  if (refresh_.blocks(device_.rank_of(bank), bank, c.start)) c.cycle = kNever;
+  if (!c.owner && refresh_.blocks(device_.rank_of(bank), bank, c.start)) c.cycle = kNever;
   return c;
 }
 
@@ -127,7 +148,7 @@ void DramChannel::apply_age_limit(Choice* best) {
   }
   const std::int64_t limit = queues_[queue].entry(oldest).burst.accepted + controller_.age_limit;
   aged_ = best->cycle > limit;
-  if (aged_) *best = choice_for(queue, oldest);
+  if (aged_) *best = first_of_owners_and(queue, oldest);
 }
 
 /// The second half of an activate goes into the first clock that no column command takes.
@@ -155,7 +176,7 @@ bool DramChannel::step(DramBurst* served, std::int64_t* end) {
     issue_refresh(choice);
     return false;
   }
-  draining_ = choice.queue == 1;
+  if (!choice.owner) draining_ = choice.queue == 1;
   BurstQueue::Entry& e = queues_[choice.queue].entry(choice.entry);
   if (is_column(choice.command)) {
     *served = e.burst;
@@ -166,8 +187,14 @@ bool DramChannel::step(DramBurst* served, std::int64_t* end) {
   device_.issue(choice.command, choice.bank, e.burst.row, choice.start);
   note(choice.command, choice.bank, e.burst.row, choice.start);
   row_changed(choice.bank);
-  if (choice.command == DramCommand::kAct && standard_.two_step_activate) opening_ = choice.bank;
+  if (choice.command == DramCommand::kAct) give_row(choice);
   return false;
+}
+
+void DramChannel::give_row(const Choice& activate) {
+  owner_of(activate.bank) = {activate.entry, activate.queue};
+  owned_.push_back(activate.bank);
+  if (standard_.two_step_activate) opening_ = activate.bank;
 }
 
 void DramChannel::occupy_bus(const Choice& choice) {
@@ -198,6 +225,10 @@ void DramChannel::issue_column(const Choice& choice, std::int64_t* end) {
   }
   device_.issue(choice.command, burst.bank, burst.row, choice.start);
   note(choice.command, burst.bank, burst.row, choice.start);
+  if (choice.owner) {
+    owner_of(burst.bank) = Owner{};
+    owned_.erase(std::find(owned_.begin(), owned_.end(), burst.bank));
+  }
   queue.remove(choice.entry);
   --held_[choice.queue];
   if (controller_.page_policy == PagePolicy::kClosed &&

@@ -26,12 +26,14 @@ struct ChannelCounts {
 };
 
 /// FR-FCFS: of all commands that some queued burst needs next, the one that can start first goes
-/// next; at equal times column commands before others, then the older burst. A bank serves hits of
-/// its open row before it closes it. Time jumps from command to command.
+/// next; at equal times column commands before others, then the older burst. Hits do not hold back
+/// an older burst to another row of their bank, except the burst that the row was opened for (its
+/// owner): it is served first, whatever the queues' mode, and even before a refresh that has come
+/// due, so that no activate is in vain. Time jumps from command to command.
 ///
 /// Reads and writes wait in one queue or in two. With two, writes drain when they pass the high
 /// watermark or no read waits, until they are down to the low one. Once the oldest burst of all is
-/// older than the age limit, only it is served.
+/// older than the age limit, only it and owners are served.
 class DramChannel {
  public:
   DramChannel(const DramStandard& standard, const DramControllerConfig& controller);
@@ -66,16 +68,27 @@ class DramChannel {
     std::int32_t entry = BurstQueue::kNone;  // none: a refresh or a precharge for it
     std::size_t queue = 0;
     std::uint64_t order = 0;
-    /// Column commands first, then the second half of an activate, then by age.
-    int urgency() const { return is_column(command) ? 2 : command == DramCommand::kAct2 ? 1 : 0; }
+    bool owner = false;  // of the row
+    /// Column commands first, those of owners before others, then the second half of an activate.
+    int urgency() const {
+      if (is_column(command)) return owner ? 3 : 2;
+      return command == DramCommand::kAct2 ? 1 : 0;
+    }
     bool goes_before(const Choice& o) const {
       if (cycle != o.cycle) return cycle < o.cycle;
       return urgency() != o.urgency() ? urgency() > o.urgency() : order < o.order;
     }
   };
 
+  /// The burst that a bank's row was opened for, until it is served.
+  struct Owner {
+    std::int32_t entry = BurstQueue::kNone;
+    std::size_t queue = 0;
+  };
   static constexpr std::int64_t kNoBank = -1;
 
+  Owner& owner_of(std::int64_t bank) { return owners_[static_cast<std::size_t>(bank)]; }
+  bool has_owner(std::int64_t bank) { return owner_of(bank).entry != BurstQueue::kNone; }
   std::size_t queue_of(bool write) const { return write && !unified_ ? 1 : 0; }
   std::int64_t& bus_free(DramCommand c) {
     return bus_free_[standard_.split_bus && is_column(c) ? 1 : 0];
@@ -86,10 +99,13 @@ class DramChannel {
   Choice choose();
   std::size_t queue_to_serve() const;
   Choice pick(std::size_t queue);
+  Choice first_of_owners_and(std::size_t queue, std::int32_t entry);
   Choice choice_for(std::size_t queue, std::int32_t entry);
+  void give_row(const Choice& activate);
   void finish_activate(Choice* best);
   void apply_age_limit(Choice* best);
   void consider_refresh(Choice* best);
+  bool waits_for_owner(std::int64_t rank);
   Choice refresh_choice(std::int64_t rank);
   void issue_refresh(const Choice& choice);
   void skip_idle_refreshes(std::int64_t rank, std::int64_t cycle);
@@ -115,9 +131,11 @@ class DramChannel {
   bool draining_ = false;
   std::int64_t bus_free_[2] = {0, 0};
   std::int64_t data_clock_until_ = -1;
-  std::int64_t opening_ = kNoBank;  // has had its ACT and waits for its ACT2
-  bool decided_ = false;            // choice_ stands for the bursts in the queues
-  bool aged_ = false;               // choice_ was made by the age limit
+  std::vector<Owner> owners_;        // by bank
+  std::vector<std::int64_t> owned_;  // banks that have one
+  std::int64_t opening_ = kNoBank;   // has had its ACT and waits for its ACT2
+  bool decided_ = false;             // choice_ stands for the bursts in the queues
+  bool aged_ = false;                // choice_ was made by the age limit
   Choice choice_;
 
   ChannelCounts counts_;

@@ -8,10 +8,17 @@ namespace bitjoule {
 void DramChannel::consider_refresh(Choice* best) {
   if (refresh_.interval() == 0) return;
   for (std::int64_t rank = 0; rank < standard_.organization.ranks; ++rank) {
-    if (refresh_.due(rank) > best->cycle) continue;
+    if (refresh_.due(rank) > best->cycle || waits_for_owner(rank)) continue;
     const Choice c = refresh_choice(rank);
     if (c.cycle <= best->cycle) *best = c;
   }
+}
+
+/// Whether a row that the next refresh of `rank` would close still has its owner.
+bool DramChannel::waits_for_owner(std::int64_t rank) {
+  return std::any_of(owned_.begin(), owned_.end(), [&](std::int64_t bank) {
+    return device_.rank_of(bank) == rank && refresh_.includes(rank, bank);
+  });
 }
 
 /// What the next refresh of `rank` needs: its banks closed, then the refresh itself.

@@ -52,6 +52,7 @@ class BurstQueue {
     }
     return list.candidate;
   }
+  std::int32_t oldest_of(std::int64_t bank) const { return banks_[at(bank)].head; }
   /// The oldest burst to `row` of `bank`, or kNone.
   std::int32_t oldest_hit(std::int64_t bank, std::int64_t row) const;
 

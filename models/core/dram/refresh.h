@@ -35,7 +35,10 @@ class RefreshTimer {
 
   /// Whether commands to `bank` of `rank` must wait at `cycle` for a refresh that is due.
   bool blocks(std::int64_t rank, std::int64_t bank, std::int64_t cycle) const {
-    if (cycle < at(rank).due) return false;
+    return cycle >= at(rank).due && includes(rank, bank);
+  }
+  /// Whether the next refresh of `rank` takes its bank `bank`.
+  bool includes(std::int64_t rank, std::int64_t bank) const {
     return !per_bank_ || (bank - rank * banks_per_rank_) % sets_ == at(rank).set;
   }
   /// `n` refreshes of `rank` are done.

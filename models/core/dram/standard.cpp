@@ -207,8 +207,7 @@ class Resolver {
   }
   void essential() {
     for (const auto& [before, after] : kEssential) {
-      const bool opens = before == C::kAct && is_column(after);
-      require_rule(opens && s_.two_step_activate ? C::kAct2 : before, after);
+      require_rule(before, after);
     }
   }
 

@@ -56,8 +56,15 @@ std::string canonical_type(const std::string& type) {
   return a != 0 && a == b ? fmt::format("int{}", a) : type;
 }
 
-const std::string& source_of(const Provenance& from, const EnergyTable& table) {
-  return from.source.empty() ? table.source : from.source;
+const char* boundary_name(Boundary boundary) {
+  static constexpr const char* kNames[] = {"unit", "macro", "io", "device", "system"};
+  return kNames[static_cast<std::size_t>(boundary)];
+}
+
+/// The source, and what its figure includes.
+std::string source_of(const Provenance& from, const EnergyTable& table) {
+  return fmt::format("{}; boundary: {}", from.source.empty() ? table.source : from.source,
+                     boundary_name(from.boundary));
 }
 
 UnitPrice quoted(Picojoules energy, const Provenance& from, const EnergyTable& table) {
@@ -123,10 +130,11 @@ std::optional<UnitPrice> sram_price(const Action& action, const EnergyTable& tab
       points.front().capacity < action.capacity && action.capacity < points.back().capacity;
   const double energy = interpolated_per_bit(points, action.capacity, is_write) *
                         static_cast<double>(action.width.value);
-  return UnitPrice{PriceOrigin::kDerived, Picojoules(energy),
-                   fmt::format("power law in capacity {} the table's points, in proportion to "
-                               "width: {}",
-                               is_between ? "between" : "beyond", table.source)};
+  return UnitPrice{
+      PriceOrigin::kDerived, Picojoules(energy),
+      fmt::format("power law in capacity {} the table's points, in proportion to "
+                  "width: {}",
+                  is_between ? "between" : "beyond", source_of(points.front().from, table))};
 }
 
 std::optional<UnitPrice> per_access_price(const Action& action, const DramPerAccess& prices,

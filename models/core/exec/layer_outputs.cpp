@@ -12,8 +12,9 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
 
-void LayerValues::set_output_scale(float scale) {
+void LayerValues::set_output_scale(float scale, std::int32_t zero_point) {
   output_scale_ = scale;
+  output_zero_ = zero_point;
   output_ready_ = false;
 }
 
@@ -26,18 +27,18 @@ void LayerValues::prepare_output() {
   requantizer_.reset();
   weight_sums_.clear();
   if (integer_output())
-    range_ = activation_range(clamp_range(problem_.path.output.format.format), output_scale_, 0,
-                              bounds_.lo, bounds_.hi);
+    range_ = activation_range(clamp_range(problem_.path.output.format.format), output_scale_,
+                              output_zero_, bounds_.lo, bounds_.hi);
   if (acc_i_.empty()) return;
   if (input_scales_->has_zero())
     for (std::int64_t row = 0; row < l.weight_rows(); ++row)
       weight_sums_.push_back(weight_sum(row, 0, l.extents.k));
-  if (!integer_output() || !input_scales_->is_one()) return;
+  if (!integer_output() || yields_sums_ || !input_scales_->is_one()) return;
   std::vector<double> multipliers;
   for (std::int64_t row = 0; row < (weight_scales_->is_one() ? 1 : l.weight_rows()); ++row)
     multipliers.push_back(requantize_multiplier(input_scales_->at(0, 0).scale,
                                                 weight_scales_->at(row, 0).scale, output_scale_));
-  requantizer_.emplace(mode_, std::move(multipliers), 0, range_);
+  requantizer_.emplace(mode_, std::move(multipliers), output_zero_, range_);
 }
 
 /// What zero-points add to an accumulator, to be subtracted:
@@ -68,10 +69,11 @@ void LayerValues::finish_floats(std::int64_t row, std::int64_t count, std::size_
       continue;
     }
     // Round half to even, then clamp.
-    const double code = std::nearbyint(static_cast<double>(value) / output_scale_);
+    const double code =
+        std::nearbyint(static_cast<double>(value) / output_scale_) + output_zero_;
     output_codes_[index] =
         static_cast<std::int32_t>(std::clamp<double>(code, range_.lo, range_.hi));
-    outputs_[index] = static_cast<float>(output_codes_[index]) * output_scale_;
+    outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
   }
 }
 
@@ -89,6 +91,11 @@ void LayerValues::finish_integers(const Tile& tile, std::int64_t g, std::int64_t
     if (corrects) sum -= correction(g, pixel, n, inputs);
     if (int_bias) sum += bias_->codes[at(row)];
     if (sum > INT32_MAX || sum < INT32_MIN) ++overflows_;
+    if (yields_sums_) {
+      output_codes_[index] = static_cast<std::int32_t>(sum);
+      outputs_[index] = static_cast<float>(output_codes_[index]);
+      continue;
+    }
     const float scale_w = weight_scales_->at(row, 0).scale;
     if (!integer_output()) {
       outputs_[index] = activated(with_bias(row, static_cast<float>(sum) * scale_w * scale_a));
@@ -98,9 +105,9 @@ void LayerValues::finish_integers(const Tile& tile, std::int64_t g, std::int64_t
     output_codes_[index] =
         requantizer_
             ? (*requantizer_)(wrapped, row)
-            : requantize(mode_, wrapped, requantize_multiplier(scale_a, scale_w, output_scale_), 0,
-                         range_);
-    outputs_[index] = static_cast<float>(output_codes_[index]) * output_scale_;
+            : requantize(mode_, wrapped, requantize_multiplier(scale_a, scale_w, output_scale_),
+                         output_zero_, range_);
+    outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
   }
 }
 
@@ -119,7 +126,7 @@ void LayerValues::finish(const Tile& tile) {
 
 void LayerValues::finalize() {
   const StorageLayout& layout = problem_.path.output.layout;
-  if (integer_output() || layout.format->name == "fp32") return;
+  if (integer_output() || yields_sums_ || layout.format->name == "fp32") return;
   const std::int64_t rows = problem_.layer.output_elements() / problem_.layer.extents.n;
   const QuantizedTensor stored = QuantizedTensor::quantize(
       problem_.path.output.format, outputs_.data(), rows, problem_.layer.extents.n);

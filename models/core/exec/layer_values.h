@@ -39,9 +39,16 @@ class LayerValues {
   LayerValues(const MappingProblem& problem, const QuantizedTensor& inputs,
               const QuantizedTensor& weights, Requantize mode);
 
-  /// Sets the scale of an integer output per tensor; 1 where the output is a float.
-  void set_output_scale(float scale);
+  /// Sets scale and zero-point of an integer output per tensor; 1 and 0 where the output is a
+  /// float.
+  void set_output_scale(float scale, std::int32_t zero_point = 0);
   float output_scale() const { return output_scale_; }
+  std::int32_t output_zero_point() const { return output_zero_; }
+  /// The codes of an integer layer are its 32-bit sums as they are (ONNX ConvInteger).
+  void yield_sums() {
+    yields_sums_ = true;
+    output_codes_.resize(outputs_.size());
+  }
   /// One bias per row of the weights: codes of input scale x weight scale where integer sums become
   /// an integer output, else real values.
   void set_bias(const BiasValues& bias) { bias_ = &bias; }
@@ -104,6 +111,8 @@ class LayerValues {
   const QuantizedTensor& weights_;
   Requantize mode_;
   float output_scale_ = 1.0f;
+  std::int32_t output_zero_ = 0;
+  bool yields_sums_ = false;
   const BiasValues* bias_ = nullptr;
   std::vector<std::int16_t> xi_, wi_;                       // operands as codes ...
   std::vector<float> xf_, wf_;                              // ... or as values of the MAC's format

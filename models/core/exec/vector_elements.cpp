@@ -108,6 +108,21 @@ float unary(const VectorOp& op, float alpha, float beta, const VectorOperands& o
   }
 }
 
+/// quantize_linear and dequantize_linear with a scale for each index of an axis.
+std::vector<float> per_axis(const VectorOp& op, float alpha, float beta, const VectorOperands& o) {
+  const std::size_t axis = at(op.axes[0]);
+  const auto inner = static_cast<std::size_t>(strides_of(op.shape)[axis]);
+  std::vector<float> y = o.inputs[0];
+  VectorOperands one;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const std::size_t c = i / inner % at(op.shape[axis]);
+    one.scale = o.axis_scales[c];
+    one.zero_point = o.axis_zero_points[c];
+    y[i] = unary(op, alpha, beta, one, y[i]);
+  }
+  return y;
+}
+
 std::vector<float> batch_norm(const VectorOp& op, const VectorOperands& o, float epsilon) {
   std::vector<float> y = o.inputs[0];
   for (std::size_t i = 0; i < y.size(); ++i) {
@@ -176,6 +191,7 @@ std::vector<float> element_values(const VectorOp& op, const VectorOperands& o) {
   const float alpha = rounded(vector_alpha(op)), beta = rounded(vector_beta(op));
   if (op.kind == VectorKind::kBatchNorm) return batch_norm(op, o, alpha);
   if (op.kind == VectorKind::kLrn) return local_response(op, o.inputs[0]);
+  if (!o.axis_scales.empty()) return per_axis(op, alpha, beta, o);
   std::vector<float> y = broadcast(op, o.inputs[0], 0);
   if (vector_row(op.kind).operands == 2) {
     const std::vector<float> b = broadcast(op, o.inputs[1], 1);

@@ -36,6 +36,14 @@ void check_movement(const VectorOp& op) {
       throw input_error(name + ": axes: expected each dimension once");
 }
 
+void check_axis(const VectorOp& op, const VectorOperands& o) {
+  if (op.axes.size() != 1 || op.axes[0] < 0 || at(op.axes[0]) >= op.shape.size())
+    throw input_error(std::string(vector_row(op.kind).name) +
+                      ": axes: expected one dimension of shape");
+  require_size(op, "scales", o.axis_scales.size(), op.shape[at(op.axes[0])]);
+  require_size(op, "zero-points", o.axis_zero_points.size(), op.shape[at(op.axes[0])]);
+}
+
 void check_operands(const VectorOp& op, const VectorOperands& o) {
   check_vector_op(op);
   if (op.kind == VectorKind::kEmbedding) {
@@ -52,6 +60,7 @@ void check_operands(const VectorOp& op, const VectorOperands& o) {
   for (std::size_t i = 0; i < sizes.size(); ++i)
     require_size(op, "operand", o.inputs[i].size(), sizes[i]);
   if (op.kind >= VectorKind::kConcat && op.kind != VectorKind::kReshape) check_movement(op);
+  if (!o.axis_scales.empty()) check_axis(op, o);
   if (op.kind == VectorKind::kRmsNorm) require_size(op, "gamma", o.gamma.size(), op.cols);
   if (op.kind != VectorKind::kLayerNorm && op.kind != VectorKind::kBatchNorm) return;
   require_size(op, "gamma", o.gamma.size(), op.cols);

@@ -18,6 +18,8 @@ struct VectorOperands {
   std::vector<float> table;           ///< embedding: table_rows x cols
   std::vector<std::int64_t> indices;  ///< embedding: one per row
   float scale = 1, zero_point = 0;    ///< quantize_linear, dequantize_linear: of the tensor
+  /// Instead, one for each index of axes[0] of the output's shape.
+  std::vector<float> axis_scales, axis_zero_points;
 };
 
 struct VectorResult {

@@ -77,14 +77,14 @@ std::int64_t tiled_input_bytes(const MappingProblem& p, const Tiling& t, const T
     std::int64_t channels = 0;
     for (std::int64_t r = 0; r < l.out_height; r += t.out_rows) {
       const Tile tile{0, 1, 0, 1, r, std::min(r + t.out_rows, l.out_height), 0, 1, 0, 1, k0, k1};
-      const InputWindow w = input_window(l, tile, k0, k1);
-      ++heights[w.h1 - w.h0];
+      const InputWindow w = input_window(p, tile, k0, k1);
+      ++heights[w.rows];
       channels = w.channels();
     }
     for (std::int64_t c = 0; c < l.out_width; c += t.out_cols) {
       const Tile tile{0, 1, 0, 1, 0, 1, c, std::min(c + t.out_cols, l.out_width), 0, 1, k0, k1};
-      const InputWindow w = input_window(l, tile, k0, k1);
-      ++widths[w.w1 - w.w0];
+      const InputWindow w = input_window(p, tile, k0, k1);
+      ++widths[w.cols];
     }
     Split(l.extents.groups, t.groups).each([&](std::int64_t g, std::int64_t groups) {
       Split(l.batch, t.batch).each([&](std::int64_t b, std::int64_t batches) {
@@ -107,28 +107,31 @@ std::int64_t input_bytes(const MappingProblem& p, const Tiling& t, const TripCou
     const std::int64_t k0 = t.input_full_k ? 0 : k * t.k;
     const std::int64_t k1 = t.input_full_k ? l.extents.k : std::min(k0 + t.k, l.extents.k);
     std::int64_t rows = 0, cols = 0, channels = 0;
+    bool adjoining = true, side_by_side = true;  // rows of a window; pixels of its rows
     for (std::int64_t r = 0; r < l.out_height; r += t.out_rows) {
       const Tile tile{0, 1, 0, 1, r, std::min(r + t.out_rows, l.out_height), 0, 1, 0, 1, k0, k1};
-      const InputWindow w = input_window(l, tile, k0, k1);
-      rows += w.h1 - w.h0;
+      const InputWindow w = input_window(p, tile, k0, k1);
+      rows += w.rows;
+      adjoining = adjoining && w.h_step == 1;
       channels = w.channels();
     }
     for (std::int64_t c = 0; c < l.out_width; c += t.out_cols) {
       const Tile tile{0, 1, 0, 1, 0, 1, c, std::min(c + t.out_cols, l.out_width), 0, 1, k0, k1};
-      const InputWindow w = input_window(l, tile, k0, k1);
-      cols += w.w1 - w.w0;
+      const InputWindow w = input_window(p, tile, k0, k1);
+      cols += w.cols;
+      side_by_side = side_by_side && w.w_step == 1;
     }
     const std::int64_t run_channels =
         channels * (l.interleaved_groups ? std::min(t.groups, l.extents.groups) : 1);
     const bool whole_pixels = run_channels == pixel;
-    const bool whole_rows = whole_pixels && trips.out_cols == 1 && cols == l.width;
+    const bool whole_rows = whole_pixels && adjoining && trips.out_cols == 1 && cols == l.width;
     const std::int64_t maps = (l.interleaved_groups ? trips.groups : l.extents.groups) * l.batch;
     if (whole_rows)
       total +=
           in_bursts(maps * trips.out_rows,
                     ceil_div(bytes_of(p.path.activations, rows * l.width * pixel), trips.out_rows),
                     bytes_of(p.path.activations, l.width * pixel), p.memory.burst_bytes);
-    else if (whole_pixels)
+    else if (whole_pixels && side_by_side)
       total += in_bursts(maps * rows * trips.out_cols,
                          ceil_div(bytes_of(p.path.activations, cols * pixel), trips.out_cols),
                          bytes_of(p.path.activations, pixel), p.memory.burst_bytes);
@@ -277,7 +280,8 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t) {
   const TripCounts trips = trip_counts(l, t);
   const std::int64_t burst = p.memory.burst_bytes;
   MappingEstimate e;
-  e.input_bytes = input_bytes(p, t, trips);
+  const bool from_dram = p.activations == ActivationMemory::kDram;
+  if (from_dram) e.input_bytes = input_bytes(p, t, trips);
   const RegionBytes whole = region_bytes(p.path.weights.layout, l.weight_rows(), l.extents.k);
   const std::int64_t repeats = repetitions(t, trips, false, true, true);
   e.weight_bytes = weight_bytes(p, t, trips, main_bytes(p.path.weights.layout, whole)) * repeats;
@@ -287,7 +291,7 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t) {
   e.scale_bytes += input_scale_bytes(p, t, trips);
   e.scale_bytes += ceil_div(l.weight_rows() * p.bias_bits(), 8 * burst) * burst *
                    repetitions(t, trips, false, true, false);
-  e.output_bytes = output_bytes(p, t, trips);
+  if (from_dram) e.output_bytes = output_bytes(p, t, trips);
   e.array_cycles = array_cycles(p, t, trips);
   e.dram_cycles = static_cast<std::int64_t>(static_cast<double>(e.traffic()) / bytes_per_cycle(p)) +
                   1 + trips.total() * p.memory.row_cycles;

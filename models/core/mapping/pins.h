@@ -14,6 +14,10 @@ enum class LoopOrder { kMnk, kMkn, kNmk, kNkm, kKmn, kKnm };
 /// inputs share stand in both.
 enum class DramLayout { kRowMajor, kTiled };
 
+/// Where inputs and outputs are between layers: in DRAM, or in the input and output buffers, as in
+/// machines with one buffer for all activations. There nothing of them is moved, and they must fit.
+enum class ActivationMemory { kDram, kOnChip };
+
 /// What the mapper minimises first; the other decides between equals.
 enum class MappingObjective { kTraffic, kCycles };
 
@@ -25,6 +29,7 @@ struct MappingPins {
   std::optional<std::int64_t> tile_groups;
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
+  ActivationMemory activations = ActivationMemory::kDram;
 };
 
 }  // namespace bitjoule

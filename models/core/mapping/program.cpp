@@ -37,6 +37,7 @@ class Builder {
     program_.computes.reserve(static_cast<std::size_t>(computes));
     program_.dram_footprint = Bytes(map_.end);
     for (std::int64_t g = 0; g < trips_.groups; ++g) nest(g);
+    free_weight_slots();
     return std::move(program_);
   }
 
@@ -53,11 +54,19 @@ class Builder {
   void load_inputs(const Tile& tile, std::int64_t index);
   void load_input_scales(const Tile& tile, std::int64_t index, std::int64_t releases_needed);
   void load_weights(const Tile& tile, std::int64_t index, std::int64_t scale_id);
-  void load_biases(const Tile& tile, std::int64_t releases_needed);
+  void load_biases(const Tile& tile, const LoadOp& weights);
+  void free_weight_slots();
   std::int64_t weight_rows(const Tile& tile) const;
   void finish(const Tile& tile, std::int64_t tile_index);
+  bool on_chip() const { return p_.activations == ActivationMemory::kOnChip; }
   std::int64_t input_k_tiles() const { return t_.input_full_k ? 1 : trips_.k; }
   std::int64_t slots(const BufferConfig& buffer) const { return buffer.double_buffered ? 2 : 1; }
+  /// Tiles of weights at once: scales and biases come with them, into a buffer of their own.
+  std::int64_t weight_slots() const {
+    const BuffersConfig& b = p_.machine.buffers;
+    const bool beside = p_.bias_bits() > 0 || map_.biases > map_.scales;
+    return beside ? std::min(slots(b.weight), slots(b.scale)) : slots(b.weight);
+  }
 
   const MappingProblem& p_;
   const Tiling& t_;
@@ -84,6 +93,9 @@ void Builder::place_tensors() {
   };
   const RegionBytes inputs =
       region_bytes(p_.path.activations.layout, l.input_elements() / l.channels, l.channels);
+  check_activation_memory(
+      p_, inputs.total(),
+      region_bytes(p_.path.output.layout, l.output_elements() / l.extents.n, l.extents.n).total());
   const bool tiled_activations = p_.activation_layout == DramLayout::kTiled;
   map_.input_tile = align(largest_input_tile(), burst);
   place(map_.inputs, tiled_activations
@@ -132,8 +144,8 @@ Tile Builder::tile_at(std::int64_t g, std::int64_t m, std::int64_t n, std::int64
 }
 
 InputWindow Builder::window_of(const Tile& tile) const {
-  return t_.input_full_k ? input_window(p_.layer, tile, 0, p_.layer.extents.k)
-                         : input_window(p_.layer, tile, tile.k0, tile.k1);
+  return t_.input_full_k ? input_window(p_, tile, 0, p_.layer.extents.k)
+                         : input_window(p_, tile, tile.k0, tile.k1);
 }
 
 /// Bytes of the largest tile of the inputs.
@@ -164,8 +176,8 @@ Region Builder::input_region(const Tile& tile) const {
       l.interleaved_groups
           ? Region::Stride{tile.b1 - tile.b0, main_bits(layout, l.height * l.width * pixel)}
           : Region::Stride{tile.groups(), main_bits(layout, map)};
-  r.strides[1] = {w.h1 - w.h0, main_bits(layout, l.width * pixel)};
-  r.strides[2] = {w.w1 - w.w0, main_bits(layout, pixel)};
+  r.strides[1] = {w.rows, main_bits(layout, w.h_step * l.width * pixel)};
+  r.strides[2] = {w.cols, main_bits(layout, w.w_step * pixel)};
   r.merge();
   return r;
 }
@@ -229,9 +241,10 @@ void Builder::load_inputs(const Tile& tile, std::int64_t index) {
   if (p_.activation_layout == DramLayout::kTiled)
     op.region = tiled(op.region, map_.inputs, map_.input_tile, index);
   if (reused >= 0) op.releases_needed = input_last_use_[static_cast<std::size_t>(reused)] + 1;
-  program_.input_loads.push_back(op);
-  load_input_scales(tile, index, op.releases_needed);
   input_last_use_.push_back(0);
+  if (on_chip()) op.region = {}, op.sram_bits = 0;
+  program_.input_loads.push_back(op);
+  if (!on_chip()) load_input_scales(tile, index, op.releases_needed);
 }
 
 /// Where a scale covers a whole token, it stays in its buffer while k advances.
@@ -243,7 +256,7 @@ void Builder::load_input_scales(const Tile& tile, std::int64_t index,
   const std::int64_t id = per_row ? index / input_k_tiles() : index;
   if (layout.interleaved() || id == input_scale_tile_) return;
   input_scale_tile_ = id;
-  const InputWindow w = per_row ? input_window(l, tile, 0, l.extents.k) : window_of(tile);
+  const InputWindow w = per_row ? input_window(p_, tile, 0, l.extents.k) : window_of(tile);
   const std::int64_t tokens =
       (tile.b1 - tile.b0) * w.pixels() * (l.interleaved_groups ? 1 : tile.groups());
   const std::int64_t scales = side_bytes(layout, region_bytes(layout, tokens, w.channels()));
@@ -262,9 +275,12 @@ void Builder::load_input_scales(const Tile& tile, std::int64_t index,
 void Builder::load_weights(const Tile& tile, std::int64_t index, std::int64_t scale_id) {
   const StorageLayout& layout = p_.path.weights.layout;
   const auto fill = static_cast<std::int64_t>(weight_last_use_.size());
-  const std::int64_t reused = fill - slots(p_.machine.buffers.weight);
+  const std::int64_t reused = fill - weight_slots();
   LoadOp op;
-  if (reused >= 0) op.releases_needed = weight_last_use_[static_cast<std::size_t>(reused)] + 1;
+  if (reused >= 0)
+    op.releases_needed = weight_last_use_[static_cast<std::size_t>(reused)] + 1;
+  else if (!p_.layer.activations_only)
+    op.slot_ahead = fill + slots(p_.machine.buffers.weight) - weight_slots();
   const std::int64_t rows = weight_rows(tile);
   const RegionBytes bytes = region_bytes(layout, rows, tile.k());
   if (side_bytes(layout, bytes) > 0 && scale_id != scale_tile_) {
@@ -275,7 +291,7 @@ void Builder::load_weights(const Tile& tile, std::int64_t index, std::int64_t sc
     program_.weight_loads.push_back(op);
     scale_tile_ = scale_id;
   }
-  load_biases(tile, op.releases_needed);
+  load_biases(tile, op);
   op.tensor = Tensor::kWeights;
   op.region = weight_region(tile, index);
   op.sram_bits = weight_buffer_bytes(p_, rows, tile.k()) * 8;
@@ -287,19 +303,29 @@ void Builder::load_weights(const Tile& tile, std::int64_t index, std::int64_t sc
 }
 
 /// The biases of a tile's output channels stay while only m or k advances.
-void Builder::load_biases(const Tile& tile, std::int64_t releases_needed) {
+void Builder::load_biases(const Tile& tile, const LoadOp& weights) {
   const std::int64_t first = tile.g0 * p_.layer.extents.n + tile.n0;
   if (p_.bias_bits() == 0 || first == bias_row_) return;
   bias_row_ = first;
   LoadOp op;
   op.tensor = Tensor::kBiases;
-  op.releases_needed = releases_needed;
+  op.releases_needed = weights.releases_needed;
+  op.slot_ahead = weights.slot_ahead;
   op.region.base_bits = map_.biases * 8 + first * p_.bias_bits();
   op.region.run_bits = tile.n() * p_.bias_bits();
   op.region.strides[2] = {tile.groups(), p_.layer.extents.n * p_.bias_bits()};
   op.region.merge();
   op.sram_bits = op.region.runs() * op.region.run_bits;
   program_.weight_loads.push_back(op);
+}
+
+/// The last tiles keep their slots; a slot that no tile took is free from the start.
+void Builder::free_weight_slots() {
+  const auto tiles = static_cast<std::int64_t>(weight_last_use_.size());
+  const std::int64_t slots_of_buffer = slots(p_.machine.buffers.weight);
+  for (std::int64_t tile = tiles - slots_of_buffer; tile < tiles; ++tile)
+    program_.weight_slots_free.push_back(
+        tile < 0 ? 0 : weight_last_use_[static_cast<std::size_t>(tile)] + 1);
 }
 
 void Builder::finish(const Tile& tile, std::int64_t tile_index) {
@@ -317,6 +343,7 @@ void Builder::finish(const Tile& tile, std::int64_t tile_index) {
   store.sram_bits = store.region.runs() * store.region.run_bits;
   if (p_.activation_layout == DramLayout::kTiled)
     store.region = tiled(store.region, map_.outputs, map_.output_tile, tile_index);
+  if (on_chip()) store.region = {}, store.sram_bits = 0;
   program_.stores.push_back(store);
 }
 

@@ -21,8 +21,11 @@ struct LoadOp {
   Tensor tensor = Tensor::kInputs;
   Region region;
   std::int64_t releases_needed = 0;  ///< compute operations whose slot must be free again
-  std::int64_t sram_bits = 0;        ///< written into the buffer
-  std::int64_t dequantize = 0;       ///< elements that pass a dequantizer on the DRAM side
+  /// Weights that no other layer computes may come while the layer ahead still runs: into this of
+  /// the slots that it frees (Program::weight_slots_free). -1: not before the layer begins.
+  std::int64_t slot_ahead = -1;
+  std::int64_t sram_bits = 0;   ///< written into the buffer
+  std::int64_t dequantize = 0;  ///< elements that pass a dequantizer on the DRAM side
 };
 
 /// Runs the folds of one tile on the array.
@@ -75,7 +78,18 @@ struct Program {
   std::vector<VectorJob> vectors;
   std::vector<StoreOp> stores;
   std::int64_t stores_per_output = 1;  ///< 2: results, then their scales
-  Bytes dram_footprint;                ///< end of the last tensor
+  /// Computes (or vectors) that must be released until one slot of the weight buffer is free for
+  /// another layer, until two are, ...
+  std::vector<std::int64_t> weight_slots_free;
+  Bytes dram_footprint;  ///< end of the last tensor
+};
+
+/// Weights of a layer that were fetched while the one ahead of it ran: its first loads.
+struct WeightsAhead {
+  std::vector<Cycles> usable;  ///< of each complete load, the layer's cycle from which it is
+  std::int64_t bursts = 0;     ///< of the load after them, that have arrived
+  std::int64_t all_bursts = 0;
+  Cycles dequantizer_free{0};  ///< on the DRAM side: it works on them until this cycle
 };
 
 /// What the array needs for a program if memory never makes it wait: clock edges between its first

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/error.h"
 
@@ -102,39 +103,80 @@ TripCounts trip_counts(const Lowered& l, const Tiling& t) {
           ceil_div(l.extents.n, t.n),           ceil_div(l.extents.k, t.k)};
 }
 
-InputWindow input_window(const Lowered& l, const Tile& tile, std::int64_t k0, std::int64_t k1) {
+namespace {
+
+/// Positions along one axis of the map: `begin`, and `count` of them `step` apart.
+struct Span {
+  std::int64_t begin, count, step;
+};
+
+/// What the windows of outputs [first, last) look at with their taps tap0..tap1, inside the map.
+Span span(std::int64_t first, std::int64_t last, std::int64_t stride, std::int64_t pad,
+          std::int64_t tap0, std::int64_t tap1, std::int64_t dilation, std::int64_t limit,
+          bool skips) {
+  Span s{first * stride - pad + tap0 * dilation, 0, skips && tap0 == tap1 ? stride : 1};
+  const std::int64_t end = std::min((last - 1) * stride - pad + tap1 * dilation + 1, limit);
+  if (s.begin < 0) s.begin += ceil_div(-s.begin, s.step) * s.step;
+  s.begin = std::min(s.begin, limit);
+  s.count = std::max<std::int64_t>(0, ceil_div(end - s.begin, s.step));
+  return s;
+}
+
+/// Columns between strides are fetched, as one run with the others, where they take less than a
+/// burst. Tiles that are contiguous hold what is needed.
+bool skips_columns(const MappingProblem& p) {
+  const Lowered& l = p.layer;
+  const std::int64_t pixel = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
+  return p.activation_layout == DramLayout::kTiled ||
+         (l.stride_w - 1) * main_bits(p.path.activations.layout, pixel) >= p.memory.burst_bytes * 8;
+}
+
+}  // namespace
+
+InputWindow input_window(const MappingProblem& p, const Tile& tile, std::int64_t k0,
+                         std::int64_t k1) {
+  const Lowered& l = p.layer;
   const std::int64_t first = k0 / l.channels, last = (k1 - 1) / l.channels;
   const std::int64_t kh0 = first / l.kernel_w, kh1 = last / l.kernel_w;
   const std::int64_t kw0 = kh0 == kh1 ? first % l.kernel_w : 0;
   const std::int64_t kw1 = kh0 == kh1 ? last % l.kernel_w : l.kernel_w - 1;
-  const auto clip = [](std::int64_t x, std::int64_t limit) {
-    return std::clamp<std::int64_t>(x, 0, limit);
-  };
-  InputWindow w{};
-  w.h0 = clip(tile.r0 * l.stride_h - l.pad_top + kh0 * l.dilation_h, l.height);
-  w.h1 = clip((tile.r1 - 1) * l.stride_h - l.pad_top + kh1 * l.dilation_h + 1, l.height);
-  w.w0 = clip(tile.c0 * l.stride_w - l.pad_left + kw0 * l.dilation_w, l.width);
-  w.w1 = clip((tile.c1 - 1) * l.stride_w - l.pad_left + kw1 * l.dilation_w + 1, l.width);
-  w.c0 = first == last ? k0 % l.channels : 0;
-  w.c1 = first == last ? (k1 - 1) % l.channels + 1 : l.channels;
-  return w;
+  const Span rows =
+      span(tile.r0, tile.r1, l.stride_h, l.pad_top, kh0, kh1, l.dilation_h, l.height, true);
+  const Span cols = span(tile.c0, tile.c1, l.stride_w, l.pad_left, kw0, kw1, l.dilation_w, l.width,
+                         skips_columns(p));
+  const bool inside = first == last;
+  return {rows.begin,
+          rows.count,
+          rows.step,
+          cols.begin,
+          cols.count,
+          cols.step,
+          inside ? k0 % l.channels : 0,
+          inside ? (k1 - 1) % l.channels + 1 : l.channels};
 }
 
 TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   const Lowered& l = p.layer;
   // The largest window is that of a tile away from the borders: no clipping but to the map's size.
-  const std::int64_t positions = ceil_div(std::min(t.k, l.extents.k), l.channels);
+  // A tile of k begins at a multiple of its size, anywhere in the channels of a kernel position.
+  const std::int64_t k = std::min(t.k, l.extents.k);
+  const std::int64_t positions = std::min(
+      l.kernel_h * l.kernel_w, ceil_div(l.channels - std::gcd(k, l.channels) + k, l.channels));
   const bool all = t.input_full_k || positions > 1;
   const std::int64_t span_h =
       all ? std::min<std::int64_t>(
                 l.kernel_h, t.input_full_k ? l.kernel_h : ceil_div(positions, l.kernel_w) + 1)
           : 1;
   const std::int64_t span_w = all ? l.kernel_w : 1;
+  const auto extent = [](std::int64_t outputs, std::int64_t stride, std::int64_t taps,
+                         std::int64_t dilation, bool skips) {
+    return skips && taps == 1 ? outputs : (outputs - 1) * stride + (taps - 1) * dilation + 1;
+  };
   const std::int64_t h =
-      std::min(l.height, (t.out_rows - 1) * l.stride_h + (span_h - 1) * l.dilation_h + 1);
+      std::min(l.height, extent(t.out_rows, l.stride_h, span_h, l.dilation_h, true));
   const std::int64_t w =
-      std::min(l.width, (t.out_cols - 1) * l.stride_w + (span_w - 1) * l.dilation_w + 1);
-  const std::int64_t c = all ? l.channels : std::min(t.k, l.channels);
+      std::min(l.width, extent(t.out_cols, l.stride_w, span_w, l.dilation_w, skips_columns(p)));
+  const std::int64_t c = all ? l.channels : k;
   TileFootprint f;
   f.input = Bytes(buffer_bytes(p.path.activations.layout, t.groups * t.batch * h * w * c));
   f.weight = Bytes(weight_buffer_bytes(p, t.groups * t.n, t.k));
@@ -143,6 +185,19 @@ TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
   f.output = Bytes(buffer_bytes(p.path.output.layout, t.groups * t.m() * t.n));
   return f;
+}
+
+void check_activation_memory(const MappingProblem& p, std::int64_t input_bytes,
+                             std::int64_t output_bytes) {
+  if (p.activations == ActivationMemory::kDram) return;
+  const auto check = [](const char* what, std::int64_t bytes, const BufferConfig& buffer) {
+    if (bytes > buffer.capacity.value)
+      throw input_error(fmt::format(
+          "mapping.activations: on_chip: the layer's {}s of {} B exceed {} B of the {} buffer",
+          what, bytes, buffer.capacity.value, what));
+  };
+  check("input", input_bytes, p.machine.buffers.input);
+  check("output", output_bytes, p.machine.buffers.output);
 }
 
 std::int64_t live_output_tiles(const Tiling& tiling, const TripCounts& trips) {

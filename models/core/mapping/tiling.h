@@ -31,6 +31,7 @@ struct MappingProblem {
   MemoryPort memory;
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
+  ActivationMemory activations = ActivationMemory::kDram;
   std::int64_t bias_bits() const { return stage.bias ? 32 : 0; }  ///< of one output channel
 };
 
@@ -80,14 +81,18 @@ struct Tile {
 std::string tile_name(const Tile& tile);
 
 /// The part of the feature map behind a tile: rows and columns after clipping to the map (halos
-/// included, padding not), and channels of each group.
+/// included, padding not), and channels of each group. Where all windows look at one row of theirs
+/// (a 1 x 1 kernel, say), the rows between strides are left out, and so are the columns.
 struct InputWindow {
-  std::int64_t h0, h1, w0, w1, c0, c1;
-  std::int64_t pixels() const { return (h1 - h0) * (w1 - w0); }
+  std::int64_t h0, rows, h_step;  ///< rows h0, h0 + h_step, ...
+  std::int64_t w0, cols, w_step;
+  std::int64_t c0, c1;
+  std::int64_t pixels() const { return rows * cols; }
   std::int64_t channels() const { return c1 - c0; }
   std::int64_t elements() const { return pixels() * channels(); }  ///< of one map of one group
 };
-InputWindow input_window(const Lowered& layer, const Tile& tile, std::int64_t k0, std::int64_t k1);
+InputWindow input_window(const MappingProblem& problem, const Tile& tile, std::int64_t k0,
+                         std::int64_t k1);
 
 /// Bytes that the largest tile occupies in each buffer.
 struct TileFootprint {
@@ -101,6 +106,10 @@ bool integer_bias(const DataPath& path);
 
 /// Output tiles whose partial sums live at once under a loop order.
 std::int64_t live_output_tiles(const Tiling& tiling, const TripCounts& trips);
+
+/// Throws an input Error where activations stay on chip and do not fit there.
+void check_activation_memory(const MappingProblem& problem, std::int64_t input_bytes,
+                             std::int64_t output_bytes);
 
 /// Why a tiling does not fit, e.g. "weight tile of 147456 B exceeds 65536 B of the weight buffer
 /// (half of 128 KiB)"; empty where it fits.

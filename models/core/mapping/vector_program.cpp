@@ -62,12 +62,14 @@ class VectorBuilder {
     else
       stream();
     program_.vectors.back().weights_done = static_cast<std::int64_t>(program_.weight_loads.size());
+    free_weight_slots();
     return std::move(program_);
   }
 
  private:
   void place_tensors();
   void place_operands(std::int64_t free_bytes);
+  void free_weight_slots();
   std::int64_t place(std::int64_t bytes);
   void keep(std::int64_t base, std::int64_t bytes, std::int64_t bits_per_result);
   void stream();
@@ -118,6 +120,8 @@ class VectorBuilder {
     r.run_bits = bits_of(out_, elements);
     return r;
   }
+  bool on_chip() const { return p_.activations == ActivationMemory::kOnChip; }
+  std::int64_t weight_slots() const { return p_.machine.buffers.weight.double_buffered ? 2 : 1; }
   std::int64_t chunks() const { return static_cast<std::int64_t>(program_.vectors.size()); }
   static std::int64_t reused(std::int64_t index, const BufferConfig& buffer) {
     return std::max<std::int64_t>(0, index - (buffer.double_buffered ? 2 : 1) + 1);
@@ -161,10 +165,19 @@ void VectorBuilder::place_tensors() {
       throw input_error(fmt::format("{}: parameters of {} B exceed {} B of the weight buffer",
                                     row.name, bytes, room));
     table_ = place(bytes);
-    if (bytes > 0) keep(table_, bytes, row.parameters_per_col * parameters_.codes.bits);
+    if (bytes > 0) {
+      keep(table_, bytes, row.parameters_per_col * parameters_.codes.bits);
+      const bool in_one_slot = bytes <= usable(p_.machine.buffers.weight).value;
+      program_.weight_loads.back().slot_ahead = in_one_slot ? 0 : weight_slots() - 1;
+    }
     place_operands(room - bytes);
   }
-  output_ = place(ceil_div(bits_of(out_, op_.elements()), 8));
+  const std::int64_t output_bytes = ceil_div(bits_of(out_, op_.elements()), 8);
+  std::int64_t input_bytes = 0;
+  for (const Operand& operand : operands_)
+    input_bytes += ceil_div(bits_of(in_, operand.elements), 8);
+  check_activation_memory(p_, input_bytes, output_bytes);
+  output_ = place(output_bytes);
   scales_ = place(ceil_div(scale_bits(op_.elements()), 8));
   program_.stores_per_output = scale_bits(op_.elements()) > 0 ? 2 : 1;
   program_.dram_footprint = Bytes(end_);
@@ -180,12 +193,27 @@ void VectorBuilder::place_operands(std::int64_t free_bytes) {
     const std::int64_t bytes = ceil_div(bits_of(in_, operand.elements), 8);
     operand.base = place(bytes);
     const bool is_broadcast = vector_row(op_.kind).operands == 2 && elements < op_.elements();
-    operand.resident = is_broadcast && bytes <= free_bytes;
+    operand.resident = is_broadcast && bytes <= free_bytes && !on_chip();
     if (operand.resident) {
       keep(operand.base, bytes, in_.codes.bits);
       free_bytes -= bytes;
     }
     operands_.push_back(operand);
+  }
+}
+
+/// Rows of a table come and go with their chunks; what stays does so until the last chunk.
+void VectorBuilder::free_weight_slots() {
+  std::int64_t resident_bits = 0;
+  for (const LoadOp& op : program_.weight_loads) resident_bits += op.sram_bits;
+  const bool table = op_.kind == VectorKind::kEmbedding;
+  const std::int64_t slots = weight_slots(), last = chunks();
+  const std::int64_t room = usable(p_.machine.buffers.weight).value * 8;
+  for (std::int64_t slot = 1; slot <= slots; ++slot) {
+    if (table)
+      program_.weight_slots_free.push_back(std::max<std::int64_t>(0, last - slots + slot));
+    else
+      program_.weight_slots_free.push_back(resident_bits <= room * (slots - slot) ? 0 : last);
   }
 }
 
@@ -196,9 +224,10 @@ void VectorBuilder::load(const Region& region, std::int64_t elements, Chunk& chu
   op.region.merge();
   op.releases_needed = reused(chunks(), p_.machine.buffers.input);
   op.sram_bits = region.runs() * region.run_bits;
-  program_.input_loads.push_back(op);
   chunk.streamed += elements;
   chunk.streamed_bits += op.sram_bits;
+  if (on_chip()) op.region = {}, op.sram_bits = 0;
+  program_.input_loads.push_back(op);
 }
 
 /// What the unit does for a chunk and the operations that it and its store wait for.
@@ -242,11 +271,13 @@ void VectorBuilder::finish(const Chunk& chunk) {
   store.region.merge();
   store.outputs_needed = chunks();
   store.sram_bits = result_bits;
+  if (on_chip()) store.region = {}, store.sram_bits = 0;
   program_.stores.push_back(store);
   if (program_.stores_per_output == 1) return;
   store.tensor = Tensor::kScales;
   store.region = Region::contiguous(scales_ + scale_bits(results_begun_) / 8, row_scale_bits / 8);
   store.sram_bits = row_scale_bits;
+  if (on_chip()) store.region = {}, store.sram_bits = 0;
   program_.stores.push_back(store);
   results_begun_ += chunk.elements;
 }

@@ -33,24 +33,40 @@ class Trace {
     int bits = 32;
   };
 
+  static constexpr std::size_t kMaxChanges = std::size_t{1} << 24;  // 400 MB; as much as a waveform
+
+  /// Without signals only activities are recorded.
+  explicit Trace(bool with_signals = true, std::size_t max_changes = kMaxChanges)
+      : with_signals_(with_signals), max_changes_(max_changes) {}
+  bool has_signals() const { return with_signals_; }
+
   /// Declares a signal; its value is 0 until it changes. Changes may come in any order of time.
   std::int32_t add_signal(std::string name, int bits, SignalKind kind = SignalKind::kInteger) {
     signals_.push_back({std::move(name), kind, bits});
     return static_cast<std::int32_t>(signals_.size()) - 1;
   }
+  /// Throws an input Error where the changes would fill the memory (`max_changes`).
   void change(std::int32_t signal, Cycles at, std::int64_t value) {
+    if (!with_signals_) return;
+    is_full_ = changes_.size() == max_changes_;
+    if (is_full_) refuse();
     changes_.push_back({at, signal, value});
   }
+  bool is_full() const { return is_full_; }
+  /// Throws that Error, again where something has swallowed it.
+  [[noreturn]] void refuse() const;
   void add(std::string unit, std::string name, Cycles begin, Cycles end) {
     activities_.push_back({std::move(unit), std::move(name), begin, end});
   }
 
   const std::vector<Signal>& signals() const { return signals_; }
   /// In order of time; changes of one signal at one time in the order given.
-  std::vector<SignalChange> sorted_changes() const;
+  const std::vector<SignalChange>& sorted_changes();
   const std::vector<Activity>& activities() const { return activities_; }
 
  private:
+  bool with_signals_, is_full_ = false;
+  std::size_t max_changes_;
   std::vector<Signal> signals_;
   std::vector<SignalChange> changes_;
   std::vector<Activity> activities_;

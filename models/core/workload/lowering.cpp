@@ -35,6 +35,7 @@ Lowered shape(const Matmul& g) {
   Lowered l = row_of_pixels(g.m, g.k);
   l.interleaved_groups = false;
   l.shared_groups = g.shared;
+  l.activations_only = true;
   return l;
 }
 

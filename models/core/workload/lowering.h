@@ -22,6 +22,7 @@ struct Lowered {
   bool interleaved_groups = true;
   /// Consecutive groups that share one second operand (grouped-query attention).
   std::int64_t shared_groups = 1;
+  bool activations_only = false;  ///< the second operand is computed by other layers too
 
   std::int64_t input_elements() const { return extents.groups * batch * height * width * channels; }
   std::int64_t weight_rows() const { return extents.groups / shared_groups * extents.n; }

@@ -103,6 +103,10 @@ void check_network(const Network& network) {
   for (const NetworkInput& input : network.inputs)
     if (!known.insert(input.name).second)
       throw input_error(fmt::format("{}: two inputs are named \"{}\"", network.name, input.name));
+  for (const NetworkInput& input : network.inputs)
+    if (!input.source.input.empty())
+      throw input_error(fmt::format("{}: input \"{}\" cannot come from \"{}\"", network.name,
+                                    input.name, input.source.input));
   for (const NetworkLayer& layer : network.layers) {
     const std::string where = fmt::format("{}: layer \"{}\": ", network.name, layer.name);
     for (const std::string& input : layer.inputs)
@@ -128,9 +132,9 @@ void check_network(const Network& network) {
       throw input_error(where + error.what());
     }
   }
-  for (const std::string& output : network.outputs)
-    if (known.count(output) == 0)
-      throw input_error(fmt::format("{}: output \"{}\" is no layer", network.name, output));
+  for (const NetworkOutput& output : network.outputs)
+    if (output.layer.empty() || known.count(output.layer) == 0)
+      throw input_error(fmt::format("{}: output \"{}\" is no layer", network.name, output.layer));
   total_macs(network);
   total_parameters(network);
 }

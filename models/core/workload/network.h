@@ -54,9 +54,23 @@ struct NetworkLayer {
   std::int64_t parameters = 0;  ///< trained parameters of one of the `repeat` layers; 0 when tied
 };
 
+/// A tensor that enters the network. `type` names what its elements are: real values ("", "fp32",
+/// ...), which are stored as activations are, or integers ("int64", "uint8", "bool", ...), which
+/// stand for themselves: indices, or codes of a quantized network.
 struct NetworkInput {
   std::string name;
   std::vector<std::int64_t> shape;
+  std::string type;
+  TensorSource source;  ///< a file, or a generator
+};
+
+/// A tensor that leaves the network: what `layer` produces, under a name, shape and type of its
+/// own where the layer's do not say it all.
+struct NetworkOutput {
+  std::string layer;
+  std::string name;  ///< empty: the layer's
+  std::vector<std::int64_t> shape;
+  std::string type;
 };
 
 struct Network {
@@ -65,7 +79,7 @@ struct Network {
   std::map<std::string, std::int64_t> parameters;  ///< resolved: tokens, context, batch, ...
   std::vector<NetworkInput> inputs;
   std::vector<NetworkLayer> layers;
-  std::vector<std::string> outputs;  ///< layer names; empty: the last layer
+  std::vector<NetworkOutput> outputs;  ///< empty: the last layer
 };
 
 /// MACs of one of the `repeat` layers; 0 for vector operators. Checks the sizes.

@@ -2,21 +2,48 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "sim/sweep/html/page.h"
 
 namespace bitjoule::html {
 namespace {
 
-// Okabe and Ito's palette, distinguishable by colour-blind readers; then lighter shades.
-constexpr const char* kColours[] = {"#E69F00", "#56B4E9", "#009E73", "#F0E442",
-                                    "#0072B2", "#D55E00", "#CC79A7", "#999999",
-                                    "#F5CF80", "#AADAF4", "#80CFB9", "#333333"};
-
-std::string readable(std::string name) {
-  std::replace(name.begin(), name.end(), '_', ' ');
-  return name;
-}
+/// Okabe and Ito's palette, distinguishable by colour-blind readers, and lighter shades of it. A
+/// part has its colour in every chart, that of the figures of scripts/plot.py.
+struct PartRow {
+  const char* name;
+  const char* colour;
+};
+constexpr PartRow kParts[] = {
+    // energy, by component
+    {"dram", "#D55E00"},
+    {"weight_buffer", "#0072B2"},
+    {"input_buffer", "#56B4E9"},
+    {"accumulator_buffer", "#009E73"},
+    {"output_buffer", "#AADAF4"},
+    {"scale_buffer", "#F0E442"},
+    {"array", "#E69F00"},
+    {"dequantizer", "#CC79A7"},
+    {"output_unit", "#80CFB9"},
+    {"vector_unit", "#999999"},
+    // time, by cause
+    {"array_busy", "#E69F00"},
+    {"weight_load", "#0072B2"},
+    {"fill_drain", "#F0E442"},
+    {"dram_read", "#D55E00"},
+    {"dram_write", "#EBAF80"},
+    {"output", "#009E73"},
+    {"buffer_port", "#56B4E9"},
+    {"vector", "#999999"},
+    {"idle", "#FFFFFF"},
+    // traffic, by tensor
+    {"weights", "#0072B2"},
+    {"scales", "#F0E442"},
+    {"inputs", "#56B4E9"},
+    {"outputs", "#009E73"},
+};
+constexpr const char* kSpareColours[] = {"#CC79A7", "#333333", "#F5CF80", "#BBBBBB"};
 
 /// The names of all parts that are not zero everywhere, in order of first mention.
 std::vector<std::string> part_names(const std::vector<Bar>& bars) {
@@ -29,8 +56,10 @@ std::vector<std::string> part_names(const std::vector<Bar>& bars) {
 }
 
 std::string colour(const std::vector<std::string>& names, const std::string& name) {
+  for (const PartRow& row : kParts)
+    if (name == row.name) return row.colour;
   const auto at = std::find(names.begin(), names.end(), name) - names.begin();
-  return kColours[static_cast<std::size_t>(at) % std::size(kColours)];
+  return kSpareColours[static_cast<std::size_t>(at) % std::size(kSpareColours)];
 }
 
 double total(const Bar& bar) {
@@ -64,6 +93,19 @@ struct Scale {
 };
 
 }  // namespace
+
+std::string readable(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  std::istringstream words(name);
+  std::string text;
+  for (std::string word; words >> word;) {
+    if (word == "dram" || word == "sqnr")
+      std::transform(word.begin(), word.end(), word.begin(),
+                     [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+    text += (text.empty() ? "" : " ") + (word == "macs" ? "MACs" : word);
+  }
+  return text;
+}
 
 std::string stacked_bars(const std::vector<Bar>& bars, bool shares) {
   const std::vector<std::string> names = part_names(bars);

@@ -96,7 +96,11 @@ std::string machine_svg(const boost::json::value& config) {
   out += arrow("M480 45H660") + arrow("M480 110H510") + arrow("M480 175H510") +
          arrow("M630 140H660") + arrow("M740 200V235", true) + arrow("M660 260H630") +
          arrow("M480 260H450") + arrow("M270 260H215V180") + arrow("M555 305V285", true);
-  return out + "</svg></div>\n";
+  out += "</svg></div>\n<dl class=\"parts\">\n";  // the same for narrow screens
+  for (const Box& box : boxes)
+    out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape(box.title),
+                       escape(fmt::format("{}", fmt::join(box.lines, ", "))));
+  return out + "</dl>\n";
 }
 
 }  // namespace bitjoule::html

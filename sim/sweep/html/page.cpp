@@ -37,8 +37,11 @@ svg .wire{stroke:var(--ink);fill:none}
 svg .soft{fill:var(--soft)}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(19rem,1fr));gap:1rem}
 .figures img{width:100%;background:#fff}
+dl.parts{display:none;grid-template-columns:max-content 1fr;gap:.2rem .8rem;font-size:.85rem}
+dl.parts dt{font-weight:600}
+dl.parts dd{margin:0}
 pre{background:var(--panel);padding:.8rem;overflow-x:auto;font-size:.8rem}
-@media(max-width:36rem){.bars{grid-template-columns:1fr max-content}.bars .name{grid-column:1/-1}}
+@media(max-width:36rem){.bars{grid-template-columns:1fr max-content}.bars .name{grid-column:1/-1}dl.parts{display:grid}}
 )";
 
 const char* const kScript = R"(

@@ -11,6 +11,9 @@ namespace bitjoule::html {
 /// Text that is safe in elements and in quoted attributes.
 std::string escape(const std::string& text);
 
+/// A name of a result as prose: "fill_drain" is "fill drain", "dram" is "DRAM".
+std::string readable(std::string name);
+
 /// A cell of a table: what is shown, and what is sorted by where that is a number.
 struct Cell {
   std::string text;

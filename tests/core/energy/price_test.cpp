@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -79,6 +80,22 @@ TEST_CASE("price: quoted rows win, equal operands are one type") {
     CHECK(unit(arithmetic(Primitive::kMultiply, type)) == 5);
     CHECK(origin(arithmetic(Primitive::kMultiply, type)) == PriceOrigin::kQuoted);
   }
+}
+
+TEST_CASE("price: every price names its source and its boundary") {
+  const auto why = [](const Action& action) {
+    const std::string text = unit_price(action, plain_table()).why;
+    return text.substr(std::min(text.size(), text.rfind("; ")));
+  };
+  CHECK(why(arithmetic(Primitive::kMultiply, "int8")) == "; boundary: unit");
+  CHECK(why(arithmetic(Primitive::kMultiply, "int4")) == "; boundary: unit");
+  EnergyTable table = plain_table();
+  table.source = "a paper";
+  table.sram.points[0].from = {Boundary::kMacro, "", false};
+  CHECK(unit_price(sram(1024, 64), table).why == "a paper; boundary: macro");
+  CHECK(unit_price(sram(2048, 64), table).why ==
+        "power law in capacity between the table's points, in proportion to width: a paper; "
+        "boundary: macro");
 }
 
 TEST_CASE("price: other widths follow the rule in b^2 = b_a b_w, or in the significand's bits") {

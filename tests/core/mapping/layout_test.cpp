@@ -99,4 +99,37 @@ TEST_CASE("layout: tiled windows of a convolution hold the rows they share twice
   CHECK(estimate(p, t).input_bytes == 2 * window);
 }
 
+TEST_CASE("layout: what lies between the strides of a 1 x 1 window is not fetched") {
+  Conv2d conv;
+  conv.height = conv.width = 5;
+  conv.channels = 64;
+  conv.filters = 8;
+  conv.kernel_h = conv.kernel_w = 1;
+  conv.stride_h = conv.stride_w = 2;
+  const auto fetched = [&](DramLayout layout) {
+    const MappingProblem p = problem_of(conv, layout);
+    const Mapping mapping = map_layer(p);
+    CHECK(mapping.tiling.m() == p.layer.extents.m);  // nothing is gained by smaller tiles
+    const Program program = make_program(p, mapping.tiling);
+    REQUIRE(program.input_loads.size() == 1);
+    CHECK(bursts_of(program.input_loads[0].region, kBurst) * kBurst ==
+          mapping.estimate.input_bytes);
+    CHECK(tile_footprint(p, mapping.tiling).input.value * 8 >= program.input_loads[0].sram_bits);
+    return program.input_loads[0].region.bytes();
+  };
+  CHECK(fetched(DramLayout::kRowMajor) == 9 * 64);  // rows and columns 0, 2 and 4
+  CHECK(fetched(DramLayout::kTiled) == 9 * 64);
+  conv.pad_top = conv.pad_left = 1;
+  CHECK(fetched(DramLayout::kRowMajor) == 4 * 64);  // rows and columns 1 and 3
+  conv.pad_top = conv.pad_left = 0;
+  conv.channels = 16;
+  const MappingProblem narrow = problem_of(conv, DramLayout::kRowMajor);
+  const Program program = make_program(narrow, map_layer(narrow).tiling);
+  REQUIRE(program.input_loads.size() == 1);
+  // Three rows of five pixels: 16 bytes between two are less than a burst.
+  CHECK(program.input_loads[0].region.bytes() == 3 * 5 * 16);
+  // [0, 80), [160, 240) and [320, 400): two bursts each.
+  CHECK(bursts_of(program.input_loads[0].region, kBurst) == 6);
+}
+
 }  // namespace bitjoule

@@ -1,0 +1,290 @@
+#include "core/oracle/vector_reference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace bitjoule {
+namespace {
+
+using Values = std::vector<double>;
+using Shape = std::vector<std::int64_t>;
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+/// The index of element `flat` of a tensor.
+void unflatten(std::int64_t flat, const Shape& shape, Shape& index) {
+  index.resize(shape.size());
+  for (std::size_t d = shape.size(); d-- > 0; flat /= shape[d]) index[d] = flat % shape[d];
+}
+
+std::int64_t flatten(const Shape& index, const Shape& shape) {
+  std::int64_t flat = 0;
+  for (std::size_t d = 0; d < shape.size(); ++d) flat = flat * shape[d] + index[d];
+  return flat;
+}
+
+double between(double x, double lo, double hi) { return std::fmin(std::fmax(x, lo), hi); }
+double logistic(double x) { return 1 / (1 + std::exp(-x)); }
+
+double of_one(VectorKind kind, double x, double alpha, double beta) {
+  switch (kind) {
+    case VectorKind::kRelu:
+      return x > 0 ? x : 0;
+    case VectorKind::kAffine:
+      return alpha * x + beta;
+    case VectorKind::kClip:
+      return between(x, alpha, beta);
+    case VectorKind::kLeakyRelu:
+      return x < 0 ? alpha * x : x;
+    case VectorKind::kSigmoid:
+      return logistic(x);
+    case VectorKind::kSilu:
+      return x * logistic(x);
+    case VectorKind::kHardSigmoid:
+      return between(alpha * x + beta, 0, 1);
+    case VectorKind::kHardSwish:
+      return x * between(x / 6 + 0.5, 0, 1);
+    case VectorKind::kTanh:
+      return std::tanh(x);
+    case VectorKind::kGelu:
+      return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+    case VectorKind::kGeluTanh:
+      return x * logistic(2 * std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x));
+    case VectorKind::kErf:
+      return std::erf(x);
+    case VectorKind::kExp:
+      return std::exp(x);
+    case VectorKind::kSqrt:
+      return std::sqrt(x);
+    default:  // the same elements
+      return x;
+  }
+}
+
+double of_two(VectorKind kind, double a, double b) {
+  switch (kind) {
+    case VectorKind::kAdd:
+      return a + b;
+    case VectorKind::kSub:
+      return a - b;
+    case VectorKind::kMul:
+      return a * b;
+    case VectorKind::kDiv:
+      return a / b;
+    case VectorKind::kPow:
+      return std::pow(a, b);
+    case VectorKind::kMax:
+      return std::fmax(a, b);
+    default:
+      return std::fmin(a, b);
+  }
+}
+
+/// Element of an operand that numpy's broadcasting puts at `index` of the output.
+double broadcast(const Values& x, const Shape& from, const Shape& index) {
+  std::int64_t flat = 0;
+  const std::size_t missing = index.size() - from.size();
+  for (std::size_t d = 0; d < from.size(); ++d)
+    flat = flat * from[d] + (from[d] == 1 ? 0 : index[missing + d]);
+  return x[at(flat)];
+}
+
+Values elementwise(const VectorOp& op, const ReferenceOperands& o) {
+  const bool two = vector_row(op.kind).operands == 2;
+  const double alpha = vector_alpha(op), beta = vector_beta(op);
+  Values y(at(op.elements()));
+  Shape index;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    if (op.operand_shapes.empty()) {
+      y[i] = two ? of_two(op.kind, o.inputs[0][i], o.inputs[1][i])
+                 : of_one(op.kind, o.inputs[0][i], alpha, beta);
+      continue;
+    }
+    unflatten(static_cast<std::int64_t>(i), op.shape, index);
+    const double a = broadcast(o.inputs[0], op.operand_shapes[0], index);
+    y[i] = two ? of_two(op.kind, a, broadcast(o.inputs[1], op.operand_shapes[1], index))
+               : of_one(op.kind, a, alpha, beta);
+  }
+  return y;
+}
+
+Values affine_codes(const VectorOp& op, const ReferenceOperands& o) {
+  Values y = o.inputs[0];
+  Shape index;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    std::size_t c = 0;
+    if (o.scales.size() > 1) {
+      unflatten(static_cast<std::int64_t>(i), op.shape, index);
+      c = at(index[at(op.axes[0])]);
+    }
+    const double scale = o.scales[c], zero = o.zero_points[std::min(c, o.zero_points.size() - 1)];
+    y[i] = op.kind == VectorKind::kQuantizeLinear ? y[i] / scale + zero : (y[i] - zero) * scale;
+  }
+  return y;
+}
+
+Values channelwise(const VectorOp& op, const ReferenceOperands& o) {
+  Values y = o.inputs[0];
+  for (std::int64_t i = 0; i < op.elements(); ++i) {
+    const std::int64_t c = i % op.cols;
+    if (op.kind == VectorKind::kBatchNorm) {
+      y[at(i)] = (y[at(i)] - o.mean[at(c)]) / std::sqrt(o.variance[at(c)] + vector_alpha(op)) *
+                     o.gamma[at(c)] +
+                 o.beta[at(c)];
+      continue;
+    }
+    double squares = 0;
+    for (std::int64_t j = c - (op.reduced - 1) / 2; j <= c + op.reduced / 2; ++j)
+      if (j >= 0 && j < op.cols) squares += std::pow(o.inputs[0][at(i - c + j)], 2);
+    y[at(i)] /= std::pow(op.bias + vector_alpha(op) * squares / static_cast<double>(op.reduced),
+                         vector_beta(op));
+  }
+  return y;
+}
+
+void softmax(const double* x, std::int64_t visible, double alpha, double* y) {
+  const double largest = *std::max_element(x, x + visible);
+  double sum = 0;
+  for (std::int64_t i = 0; i < visible; ++i) sum += y[i] = std::exp(alpha * (x[i] - largest));
+  for (std::int64_t i = 0; i < visible; ++i) y[i] /= sum;
+}
+
+void normalize(const VectorOp& op, const ReferenceOperands& o, const double* x, double* y) {
+  const auto n = static_cast<double>(op.cols);
+  const bool centred = op.kind == VectorKind::kLayerNorm;
+  const double mean = centred ? std::accumulate(x, x + op.cols, 0.0) / n : 0;
+  double squares = 0;
+  for (std::int64_t i = 0; i < op.cols; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  const double deviation = std::sqrt(squares / n + vector_alpha(op));
+  for (std::int64_t i = 0; i < op.cols; ++i)
+    y[i] = (x[i] - mean) / deviation * o.gamma[at(i)] + (centred ? o.beta[at(i)] : 0);
+}
+
+void rotate(const VectorOp& op, std::int64_t row, const double* x, double* y) {
+  const std::int64_t tokens = op.tokens > 0 ? op.tokens : std::numeric_limits<std::int64_t>::max();
+  const auto position = static_cast<double>(op.position + row / op.heads % tokens);
+  for (std::int64_t pair = 0; pair < op.cols / 2; ++pair) {
+    const double turn = position / std::pow(vector_alpha(op), 2 * static_cast<double>(pair) /
+                                                                  static_cast<double>(op.cols));
+    const std::int64_t a = op.interleaved ? 2 * pair : pair;
+    const std::int64_t b = op.interleaved ? 2 * pair + 1 : pair + op.cols / 2;
+    y[a] = x[a] * std::cos(turn) - x[b] * std::sin(turn);
+    y[b] = x[b] * std::cos(turn) + x[a] * std::sin(turn);
+  }
+}
+
+Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
+  const Values& x = o.inputs[0];
+  Values y(at(op.elements()), 0.0);
+  if (op.kind == VectorKind::kReduceMean) {
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const double* first = &x[i * at(op.reduced)];
+      y[i] = std::accumulate(first, first + op.reduced, 0.0) / static_cast<double>(op.reduced);
+    }
+    return y;
+  }
+  for (std::int64_t r = 0; r < op.rows; ++r) {
+    const double* from = &x[at(r * op.cols)];
+    double* to = &y[at(r * op.cols)];
+    if (op.kind == VectorKind::kSoftmax) {
+      const std::int64_t hidden = op.causal > 0 ? op.causal - 1 - r % op.causal : 0;
+      softmax(from, op.cols - hidden, vector_alpha(op), to);
+    } else if (op.kind == VectorKind::kRope) {
+      rotate(op, r, from, to);
+    } else if (op.kind == VectorKind::kQuantize) {
+      std::copy_n(from, op.cols, to);
+    } else {
+      normalize(op, o, from, to);
+    }
+  }
+  return y;
+}
+
+Values pooled(const VectorOp& op, const Values& x) {
+  const Conv2d& w = *op.window;
+  const bool largest = op.kind == VectorKind::kMaxPool || op.kind == VectorKind::kGlobalMaxPool;
+  Values y(at(op.elements()));
+  Shape index;
+  for (std::int64_t i = 0; i < op.elements(); ++i) {
+    unflatten(i, {w.batch, w.out_height(), w.out_width(), w.channels}, index);
+    double sum = 0, max = -std::numeric_limits<double>::infinity();
+    std::int64_t count = 0;
+    for (std::int64_t kh = 0; kh < w.kernel_h; ++kh)
+      for (std::int64_t kw = 0; kw < w.kernel_w; ++kw) {
+        const std::int64_t h = index[1] * w.stride_h - w.pad_top + kh * w.dilation_h;
+        const std::int64_t v = index[2] * w.stride_w - w.pad_left + kw * w.dilation_w;
+        const bool inside = h >= 0 && v >= 0 && h < w.height && v < w.width;
+        count += inside || op.count_padding ? 1 : 0;
+        if (!inside) continue;
+        const double value =
+            x[at(flatten({index[0], h, v, index[3]}, {w.batch, w.height, w.width, w.channels}))];
+        sum += value;
+        max = std::fmax(max, value);
+      }
+    if (count == 0)
+      y[at(i)] = 0;
+    else
+      y[at(i)] = largest ? max : sum / static_cast<double>(count);
+  }
+  return y;
+}
+
+Values concatenated(const VectorOp& op, const ReferenceOperands& o) {
+  const std::size_t axis = op.axes.empty() ? 0 : at(op.axes[0]);
+  Values y(at(op.elements()));
+  Shape index;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    unflatten(static_cast<std::int64_t>(i), op.shape, index);
+    std::size_t part = 0;
+    for (; index[axis] >= op.operand_shapes[part][axis]; ++part)
+      index[axis] -= op.operand_shapes[part][axis];
+    y[i] = o.inputs[part][at(flatten(index, op.operand_shapes[part]))];
+  }
+  return y;
+}
+
+Values moved(const VectorOp& op, const ReferenceOperands& o) {
+  if (op.kind == VectorKind::kConcat) return concatenated(op, o);
+  Values y(at(op.elements()), op.kind == VectorKind::kPad ? vector_alpha(op) : 0.0);
+  if (op.kind == VectorKind::kEmbedding) {
+    for (std::int64_t i = 0; i < op.elements(); ++i)
+      y[at(i)] = o.table[at(o.indices[at(i / op.cols)] * op.cols + i % op.cols)];
+    return y;
+  }
+  if (op.kind == VectorKind::kReshape || op.operand_shapes.empty()) return o.inputs[0];
+  const Shape& from = op.operand_shapes[0];
+  Shape index, source(from.size());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    unflatten(static_cast<std::int64_t>(i), op.shape, index);
+    bool inside = true;
+    for (std::size_t d = 0; d < index.size(); ++d) {
+      const std::int64_t start = d < op.starts.size() ? op.starts[d] : 0;
+      if (op.kind == VectorKind::kTranspose)
+        source[at(op.axes[d])] = index[d];
+      else if (op.kind == VectorKind::kPad)
+        source[d] = index[d] - start;
+      else
+        source[d] = start + index[d] * (d < op.steps.size() ? op.steps[d] : 1);
+    }
+    for (std::size_t d = 0; d < from.size(); ++d)
+      inside = inside && source[d] >= 0 && source[d] < from[d];
+    if (inside) y[i] = o.inputs[0][at(flatten(source, from))];
+  }
+  return y;
+}
+
+}  // namespace
+
+std::vector<double> vector_reference(const VectorOp& op, const ReferenceOperands& o) {
+  if (op.kind <= VectorKind::kRope) return rowwise(op, o);
+  if (op.kind == VectorKind::kBatchNorm || op.kind == VectorKind::kLrn) return channelwise(op, o);
+  if (op.kind == VectorKind::kQuantizeLinear || op.kind == VectorKind::kDequantizeLinear)
+    return affine_codes(op, o);
+  if (op.kind <= VectorKind::kDequantizeLinear) return elementwise(op, o);
+  if (op.kind <= VectorKind::kGlobalMaxPool) return pooled(op, o.inputs[0]);
+  return moved(op, o);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,26 @@
+// The operators that are not MACs in float64, from their definitions: what their results would be
+// without any rounding. Shares no code with exec.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/workload/vector_op.h"
+
+namespace bitjoule {
+
+/// As VectorOperands; scales and zero-points hold one value, or one per index of axes[0].
+struct ReferenceOperands {
+  std::vector<std::vector<double>> inputs;
+  std::vector<double> gamma, beta, mean, variance;
+  std::vector<double> table;
+  std::vector<std::int64_t> indices;
+  std::vector<double> scales = {1}, zero_points = {0};
+};
+
+/// rows x cols results. quantize_linear yields x / scale + zero unrounded and unclamped, so that
+/// the difference to it is what quantization costs; quantize likewise yields x itself. Operands
+/// must fit the operator, as vector_values checks.
+std::vector<double> vector_reference(const VectorOp& op, const ReferenceOperands& operands);
+
+}  // namespace bitjoule

@@ -1,0 +1,104 @@
+// Files that commands write: whole or not at all, and known to be possible before the work begins.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "core/error.h"
+#include "sim/commands/command.h"
+
+namespace bitjoule {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A file that a rename would replace by something else: a device, a pipe.
+bool is_special(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
+
+/// Links are written through, not replaced.
+fs::path target_of(const std::string& path) {
+  std::error_code error;
+  const fs::path target = fs::canonical(path, error);
+  return error ? fs::path(path) : target;
+}
+
+bool write_to(const fs::path& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  out.close();
+  return static_cast<bool>(out);
+}
+
+/// The directory itself, or the nearest one above it that exists.
+fs::path existing(fs::path path) {
+  std::error_code error;
+  path = fs::absolute(path, error);
+  while (!fs::exists(path, error) && path.has_relative_path()) path = path.parent_path();
+  return path;
+}
+
+void require_writable(const std::string& name, const fs::path& directory) {
+  std::error_code error;
+  const fs::path place = existing(directory);
+  if (!fs::is_directory(place, error))
+    throw input_error(
+        fmt::format("{}: cannot be written: {} is not a directory", name, place.string()));
+  if (::access(place.c_str(), W_OK | X_OK) != 0)
+    throw input_error(
+        fmt::format("{}: cannot be written: no permission to write into {}", name, place.string()));
+}
+
+}  // namespace
+
+void require_writable_file(const std::string& path) {
+  std::error_code error;
+  if (path.empty() || is_special(path)) return;
+  if (fs::is_directory(path, error)) throw input_error(path + ": is a directory");
+  const fs::path directory = fs::absolute(target_of(path), error).parent_path();
+  if (!fs::exists(directory, error))
+    throw input_error(
+        fmt::format("{}: cannot be written: no directory {}", path, directory.string()));
+  require_writable(path, directory);
+}
+
+void require_writable_directory(const std::string& path) {
+  if (!path.empty()) require_writable(path, path);
+}
+
+void make_directory(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw input_error(fmt::format("{}: {}", path, error.message()));
+}
+
+void write_output(const std::string& path, const std::string& text) {
+  if (path.empty()) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    if (std::fflush(stdout) != 0) throw input_error("standard output: cannot be written");
+    return;
+  }
+  require_writable_file(path);
+  std::error_code error;
+  const fs::path target = target_of(path);
+  if (is_special(target)) {
+    if (!write_to(target, text)) throw input_error(path + ": cannot be written");
+    return;
+  }
+  // One of its own, so that two processes that write the same file do not meet in it.
+  const fs::path partial = fmt::format("{}.{}.partial", target.string(), ::getpid());
+  const bool is_written = write_to(partial, text);
+  if (is_written) fs::rename(partial, target, error);
+  if (is_written && !error) return;
+  const std::string why = error ? ": " + error.message() : "";
+  fs::remove(partial, error);
+  throw input_error(fmt::format("{}: cannot be written{}", path, why));
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,90 @@
+#include "sim/config/json_text.h"
+
+#include <boost/json/basic_parser_impl.hpp>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace bitjoule {
+namespace {
+
+namespace json = boost::json;
+using boost::system::error_code;
+
+/// Builds the value from the parser's events; signatures are those of boost::json::basic_parser.
+struct Builder {
+  static constexpr std::size_t max_object_size = json::object::max_size();
+  static constexpr std::size_t max_array_size = json::array::max_size();
+  static constexpr std::size_t max_key_size = json::string::max_size();
+  static constexpr std::size_t max_string_size = json::string::max_size();
+
+  explicit Builder(json::storage_ptr storage) { stack.reset(std::move(storage)); }
+
+  static bool on_document_begin(error_code&) { return true; }
+  static bool on_document_end(error_code&) { return true; }
+  static bool on_object_begin(error_code&) { return true; }
+  bool on_object_end(std::size_t size, error_code&) {
+    stack.push_object(size);
+    return true;
+  }
+  static bool on_array_begin(error_code&) { return true; }
+  bool on_array_end(std::size_t size, error_code&) {
+    stack.push_array(size);
+    return true;
+  }
+  bool on_key_part(json::string_view part, std::size_t, error_code&) {
+    stack.push_chars(part);
+    return true;
+  }
+  bool on_key(json::string_view part, std::size_t, error_code&) {
+    stack.push_key(part);
+    return true;
+  }
+  bool on_string_part(json::string_view part, std::size_t, error_code&) {
+    stack.push_chars(part);
+    return true;
+  }
+  bool on_string(json::string_view part, std::size_t, error_code&) {
+    stack.push_string(part);
+    return true;
+  }
+  static bool on_number_part(json::string_view, error_code&) { return true; }
+  bool on_int64(std::int64_t number, json::string_view, error_code&) {
+    stack.push_int64(number);
+    return true;
+  }
+  bool on_uint64(std::uint64_t number, json::string_view, error_code&) {
+    stack.push_uint64(number);
+    return true;
+  }
+  /// The whole text is in memory, so that `digits` are all of the number's.
+  bool on_double(double number, json::string_view digits, error_code&) {
+    std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    stack.push_double(number);
+    return true;
+  }
+  bool on_bool(bool value, error_code&) {
+    stack.push_bool(value);
+    return true;
+  }
+  bool on_null(error_code&) {
+    stack.push_null();
+    return true;
+  }
+  static bool on_comment_part(json::string_view, error_code&) { return true; }
+  static bool on_comment(json::string_view, error_code&) { return true; }
+
+  json::value_stack stack;
+};
+
+}  // namespace
+
+json::value parse_json(const std::string& text, error_code& error, json::storage_ptr storage) {
+  json::basic_parser<Builder> parser(json::parse_options(), std::move(storage));
+  const std::size_t read = parser.write_some(false, text.data(), text.size(), error);
+  if (!error && read < text.size()) error = json::error::extra_data;
+  return error ? json::value() : parser.handler().stack.release();
+}
+
+}  // namespace bitjoule

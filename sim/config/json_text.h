@@ -1,0 +1,15 @@
+// JSON text as a value, numbers included.
+#pragma once
+
+#include <boost/json.hpp>
+#include <string>
+
+namespace bitjoule {
+
+/// As boost::json::parse(), but each real number is the one nearest to its digits: Boost's own
+/// parser (1.81) may miss it by a unit in the last place, and what is read would not be written
+/// again as it was.
+boost::json::value parse_json(const std::string& text, boost::system::error_code& error,
+                              boost::json::storage_ptr storage = {});
+
+}  // namespace bitjoule

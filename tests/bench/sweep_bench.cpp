@@ -1,0 +1,128 @@
+// What a sweep costs beyond its simulations: 1,000 small points on two workers, as `sim sweep` runs
+// them. Times are those of the processors (user and system, of the program and its workers), which
+// other programs on the machine change little; real time is shown beside them.
+//
+// Counters: `cpu_ms` per point of everything; `simulation_ms` of it: building the machine and
+// running the layer, measured within forked processes; `overhead_ms` is the difference: reading the
+// sweep, resolving points, processes, results, tables.
+#include <benchmark/benchmark.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "sim/run/layer_runner.h"
+#include "sim/sweep/execute.h"
+#include "sim/sweep/output.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::size_t kWorkers = 2;
+const char* const kSweep = R"(name: thousand
+base: quickstart.yaml
+set: {layer: {gemm: {m: 2, n: 16, k: 16}}, values: off}
+axes:
+  - {path: layer.gemm.n, values: [8, 16, 24, 32, 40, 48, 56, 64, 72, 80]}
+  - {path: layer.gemm.k, values: [8, 16, 24, 32, 40, 48, 56, 64, 72, 80]}
+  - {path: accelerator.array.rows, values: [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]}
+metrics: [energy.total_pj, cycles]
+)";
+
+SweepPlan plan() { return make_plan(read_sweep(text_source("thousand.yaml", kSweep)), 1000); }
+
+double processor_seconds() {
+  double sum = 0;
+  for (int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage use{};
+    getrusage(who, &use);
+    for (const timeval& t : {use.ru_utime, use.ru_stime})
+      sum += static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  }
+  return sum;
+}
+
+double process_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+void sweep_into(const std::string& directory) {
+  const SweepPlan all = plan();
+  const ResultStore store(directory + "/points");
+  SweepOptions options;
+  options.limits.workers = kWorkers;
+  options.is_quiet = true;
+  PassingFailures failures;
+  execute(all, options, store, failures);
+  write_results(collect(all, {}, store, failures), directory, {});
+}
+
+/// Milliseconds of a simulation, over all points; in processes, as SystemC elaborates once.
+double simulation_ms() {
+  const SweepPlan all = plan();
+  auto* seconds =
+      static_cast<double*>(mmap(nullptr, all.points.size() * sizeof(double), PROT_READ | PROT_WRITE,
+                                MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  WorkerLimits limits;
+  limits.workers = kWorkers;
+  run_forked(
+      all.points.size(), limits,
+      [&](std::size_t i) {
+        const RunConfig run = all.config(all.points[i]);
+        const double start = process_seconds();
+        LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
+        benchmark::DoNotOptimize(runner.run(run.layer, run.precision, run.mapping));
+        seconds[i] = process_seconds() - start;
+        return 0;
+      },
+      [](const JobOutcome&) { return true; }, [](std::size_t) {});
+  double sum = 0;
+  for (std::size_t i = 0; i < all.points.size(); ++i) sum += seconds[i];
+  return sum * 1000 / static_cast<double>(all.points.size());
+}
+
+std::string temporary_directory() {
+  std::string path = (std::filesystem::temp_directory_path() / "bitjoule-bench-XXXXXX").string();
+  if (mkdtemp(path.data()) == nullptr) std::abort();
+  return path;
+}
+
+void points(benchmark::State& state) {
+  const double simulation = simulation_ms();
+  double cpu = 0;
+  for (auto _ : state) {
+    const std::string directory = temporary_directory();
+    const double start = processor_seconds();
+    sweep_into(directory);
+    cpu += processor_seconds() - start;
+    state.PauseTiming();
+    std::filesystem::remove_all(directory);
+    state.ResumeTiming();
+  }
+  const double per_point = cpu / static_cast<double>(state.iterations());  // 1,000 points: ms each
+  state.counters["cpu_ms"] = per_point;
+  state.counters["simulation_ms"] = simulation;
+  state.counters["overhead_ms"] = per_point - simulation;
+}
+BENCHMARK(points)->Iterations(3)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+/// All points known: the time until the same tables are written again.
+void resume(benchmark::State& state) {
+  const std::string directory = temporary_directory();
+  sweep_into(directory);
+  for (auto _ : state) sweep_into(directory);
+  std::filesystem::remove_all(directory);
+}
+BENCHMARK(resume)
+    ->Iterations(5)
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
+
+}  // namespace
+}  // namespace bitjoule

@@ -1,0 +1,55 @@
+#include "sim/config/json_text.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <string>
+
+#include "sim/config/writer.h"
+
+namespace bitjoule {
+
+TEST_CASE("json text: real numbers are read as they were written, to the last bit") {
+  constexpr unsigned kSeed = 13;
+  CAPTURE(kSeed);
+  std::mt19937_64 random(kSeed);
+  // A number that Boost's parser misses by one unit in the last place.
+  for (int i = 0; i < 20'000; ++i) {
+    double number = 5.5913461538461535e-08;
+    if (i > 0) {
+      const std::uint64_t bits = random();
+      std::memcpy(&number, &bits, sizeof number);
+      if (!std::isfinite(number)) continue;
+      // Half of them with few digits, of sizes that results have.
+      if (i % 2 == 0)
+        number = std::ldexp(static_cast<double>(bits >> 30), -static_cast<int>(i % 60));
+    }
+    const std::string text = json_text({{"a", {number, 1, -2, "x\\n", true, nullptr}}});
+    boost::system::error_code error;
+    const boost::json::value value = parse_json(text, error);
+    REQUIRE(!error);
+    REQUIRE(json_text(value) == text);
+    if (const double* read = value.at("a").at(0).if_double())
+      REQUIRE(std::memcmp(read, &number, sizeof number) == 0);
+  }
+}
+
+TEST_CASE("json text: what is no JSON, or more than that, is an error") {
+  for (const char* bad : {"", "{", "[1,]", "{} x", "{}{}", "nul", "1e", "\"\\q\"", "[1] 2"}) {
+    boost::system::error_code error;
+    parse_json(bad, error);
+    CAPTURE(bad);
+    CHECK(error);
+  }
+  for (const char* good : {"{}", " [ 1 , 2.5e-3 ] \n", "null", "18446744073709551615", "-0.0"}) {
+    boost::system::error_code error;
+    parse_json(good, error);
+    CAPTURE(good);
+    CHECK(!error);
+  }
+}
+
+}  // namespace bitjoule

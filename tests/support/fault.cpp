@@ -1,0 +1,64 @@
+// Preloaded into a program and its forked workers by tests: lets something happen at an exact byte
+// of what they write to files, so that a test needs no clock to hit any moment.
+//
+//   BITJOULE_FAULT=full:N     the disk is full after N bytes, for all of them
+//   BITJOULE_FAULT=parent:N   at byte N the program is killed
+//   BITJOULE_FAULT=worker:N   at byte N whoever writes it is killed
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace {
+
+char kind = 0;  // the first letter
+pid_t program = 0;
+std::atomic<std::int64_t>* bytes_left = nullptr;  // shared with the workers
+
+__attribute__((constructor)) void read_fault() {
+  const char* fault = std::getenv("BITJOULE_FAULT");
+  const char* colon = fault == nullptr ? nullptr : std::strchr(fault, ':');
+  if (colon == nullptr) return;
+  void* shared =
+      mmap(nullptr, sizeof *bytes_left, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) std::abort();
+  bytes_left = new (shared) std::atomic<std::int64_t>(std::atoll(colon + 1));
+  program = getpid();
+  kind = fault[0];
+}
+
+ssize_t really_write(int file, const void* data, std::size_t size) {
+  return syscall(SYS_write, file, data, size);
+}
+
+bool is_regular(int file) {
+  struct stat info {};
+  return fstat(file, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+}  // namespace
+
+extern "C" ssize_t write(int file, const void* data, std::size_t size) {
+  if (kind == 0 || !is_regular(file)) return really_write(file, data, size);
+  const auto wanted = static_cast<std::int64_t>(size);
+  const std::int64_t left = bytes_left->fetch_sub(wanted);
+  if (left >= wanted) return really_write(file, data, size);
+  if (kind != 'f' && left < 0) return really_write(file, data, size);  // it has happened already
+  const ssize_t part =
+      left > 0 ? really_write(file, data, static_cast<std::size_t>(left)) : ssize_t{0};
+  if (kind == 'f') {
+    if (part > 0) return part;
+    errno = ENOSPC;
+    return -1;
+  }
+  kill(kind == 'p' ? program : getpid(), SIGKILL);
+  for (;;) pause();  // a worker dies with the program
+}
