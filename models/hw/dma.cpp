@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "hw/block_scales.h"
 
 namespace bitjoule {
 
@@ -67,6 +68,8 @@ Dma::Transfer Dma::transfer_of(const LoadOp& op, Token done, Cycles usable) cons
 void Dma::load(const LoadOp& op, Token done, Cycles usable) {
   Transfer t = transfer_of(op, done, usable);
   (*traffic_)[op.tensor].read_bytes += op.region.bytes();
+  const Bits scales = block_scale_bits(op);
+  if (scales.value > 0) to_scale_buffer->write(to_scale_buffer->accesses(scales));
   if (done != Token::kInputLoaded && bursts_before_ > 0) {
     (*traffic_)[op.tensor].bursts += bursts_before_;
     t.dequantize -= op.dequantize * bursts_before_ / bursts_of(op.region, burst_bytes_);
@@ -78,12 +81,12 @@ void Dma::load(const LoadOp& op, Token done, Cycles usable) {
 void Dma::store(const StoreOp& op, Cycles usable) {
   Transfer t;
   t.bursts = BurstCursor(op.region, burst_bytes_);
-  t.tensor = Tensor::kOutputs;
+  t.tensor = op.tensor;
   t.write = true;
   t.done = Token::kStored;
   t.usable = usable;
   t.sram_bits = op.sram_bits;
-  (*traffic_)[Tensor::kOutputs].write_bytes += op.region.bytes();
+  (*traffic_)[op.tensor].write_bytes += op.region.bytes();
   ++stores_;
   push(kStoreStream, t);
 }
@@ -233,7 +236,8 @@ void Dma::retire(Stream& stream) {
     if (t.done == Token::kFetchedAhead) {
       retire_ahead(t, at);
     } else {
-      count_sram(t.tensor, Bits(t.sram_bits));
+      // The output buffer holds whatever leaves.
+      count_sram(t.write ? Tensor::kOutputs : t.tensor, Bits(t.sram_bits));
       to_dequantizer->pass(t.elements, 0);
     }
     if (run_.trace != nullptr)

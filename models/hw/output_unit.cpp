@@ -29,13 +29,15 @@ void OutputUnit::issue(const OutputOp& op, Cycles usable) {
     to_scale_buffer->read(
         to_scale_buffer->accesses(Bits(op.elements * p.path.weights.layout.scales.bits)));
   to_scale_buffer->read(to_scale_buffer->accesses(Bits(op.elements * p.bias_bits())));
-  if (run_.values != nullptr)
-    run_.values->finish(run_.program->computes[static_cast<std::size_t>(op.compute)].tile);
+  const Tile& tile = run_.program->computes[static_cast<std::size_t>(op.compute)].tile;
+  // ... and one for each token, where tokens have their own.
+  if (p.path.mac.is_integer && p.path.scale_group == 0 &&
+      p.path.activations.layout.scales.group == kWholeRow)
+    to_scale_buffer->read(to_scale_buffer->accesses(
+        Bits(tile.groups() * tile.m() * p.path.activations.layout.scales.bits)));
+  if (run_.values != nullptr) run_.values->finish(tile);
   const Cycles end = usable + p.machine.output_unit.latency + Cycles(batches * output_interval(p));
-  if (run_.trace != nullptr)
-    run_.trace->add("output unit",
-                    tile_name(run_.program->computes[static_cast<std::size_t>(op.compute)].tile),
-                    usable, end);
+  if (run_.trace != nullptr) run_.trace->add("output unit", tile_name(tile), usable, end);
   to_sequencer->give(Token::kOutput, end);
 }
 

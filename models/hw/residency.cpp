@@ -1,5 +1,9 @@
 #include "hw/residency.h"
 
+#include <algorithm>
+
+#include "hw/block_scales.h"
+
 namespace bitjoule {
 namespace {
 
@@ -18,11 +22,28 @@ sc_core::sc_port<BufferIf>& buffer_of(Tensor tensor, BufferPorts& buffers) {
   return buffers.output;
 }
 
+void arrive(const LoadOp& op, Cycles at, BufferPorts& buffers) {
+  buffer_of(op.tensor, buffers)->occupy(at, Bits(op.sram_bits));
+  const Bits scales = block_scale_bits(op);
+  if (scales.value > 0) buffers.scale->occupy(at, scales);
+}
+
+void depart(const LoadOp& op, Cycles at, BufferPorts& buffers) {
+  buffer_of(op.tensor, buffers)->vacate(at, Bits(op.sram_bits));
+  const Bits scales = block_scale_bits(op);
+  if (scales.value > 0) buffers.scale->vacate(at, scales);
+}
+
 Bits partial_sums(const ComputeOp& op) {
   return Bits(op.tile.groups() * op.tile.m() * op.tile.n() * 32);
 }
 
 }  // namespace
+
+Bits block_scale_bits(const LoadOp& op) {
+  if (op.tensor != Tensor::kWeights || op.dequantize > 0) return Bits(0);
+  return Bits(std::max<std::int64_t>(0, op.region.bytes() * 8 - op.sram_bits));
+}
 
 void Residency::leave(const std::vector<LoadOp>& loads, Queue& queue, std::int64_t needed_next,
                       Cycles at, BufferPorts& buffers) {
@@ -37,28 +58,24 @@ void Residency::leave(const std::vector<LoadOp>& loads, Queue& queue, std::int64
     if (needed_next >= 0 && keep > first) --keep;
     for (; first < keep; ++first)
       if (static_cast<std::size_t>(loads[first].tensor) == tensor)
-        buffer_of(loads[first].tensor, buffers)->vacate(at, Bits(loads[first].sram_bits));
+        depart(loads[first], at, buffers);
   }
 }
 
 void Residency::leave(const std::vector<LoadOp>& loads, std::size_t& first, std::int64_t end,
                       Cycles at, BufferPorts& buffers) {
-  for (; first < static_cast<std::size_t>(end); ++first)
-    buffer_of(loads[first].tensor, buffers)->vacate(at, Bits(loads[first].sram_bits));
+  for (; first < static_cast<std::size_t>(end); ++first) depart(loads[first], at, buffers);
 }
 
 void Residency::on_token(Token token, std::int64_t index, Cycles at, BufferPorts& buffers) {
   const auto i = static_cast<std::size_t>(index);
   const Program& p = *program_;
-  const auto arrived = [&](const LoadOp& op) {
-    buffer_of(op.tensor, buffers)->occupy(at, Bits(op.sram_bits));
-  };
   switch (token) {
     case Token::kInputLoaded:
-      arrived(p.input_loads[i]);
+      arrive(p.input_loads[i], at, buffers);
       break;
     case Token::kWeightLoaded:
-      arrived(p.weight_loads[i]);
+      arrive(p.weight_loads[i], at, buffers);
       break;
     case Token::kAccepted:
       if (!p.computes.empty() && p.computes[i].first_k)
@@ -81,13 +98,16 @@ void Residency::on_token(Token token, std::int64_t index, Cycles at, BufferPorts
         const auto compute = static_cast<std::size_t>(p.outputs[i].compute);
         buffers.accumulator->vacate(at, partial_sums(p.computes[compute]));
       }
-      buffers.output->occupy(at, Bits(p.stores[i].sram_bits));
+      for (std::int64_t s = 0; s < p.stores_per_output; ++s) {
+        const std::int64_t store = index * p.stores_per_output + s;
+        buffers.output->occupy(at, Bits(p.stores[static_cast<std::size_t>(store)].sram_bits));
+      }
       break;
     case Token::kStored:
       buffers.output->vacate(at, Bits(p.stores[i].sram_bits));
       break;
     case Token::kFetchedAhead:
-      arrived(next_->weight_loads[i]);
+      arrive(next_->weight_loads[i], at, buffers);
       break;
     case Token::kWeightArrived:
     case Token::kComputed:

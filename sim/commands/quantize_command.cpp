@@ -154,7 +154,7 @@ CommandAction add_quantize_command(CLI::App& app) {
       ->required()
       ->delimiter(',')
       ->take_all();
-  app.add_option("--granularity", o->granularity, "per_tensor, per_channel or per_group")
+  app.add_option("--granularity", o->granularity, "per_tensor, per_channel, per_group or per_token")
       ->capture_default_str();
   app.add_option("--group", o->group, "elements per scale; means per_group")
       ->check(CLI::PositiveNumber);

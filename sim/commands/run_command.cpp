@@ -125,13 +125,13 @@ auto naming(const std::string& file, F action) {
   }
 }
 
-LayerResult simulate(const RunArguments& a, const RunConfig& run, Trace& trace) {
+std::vector<LayerResult> simulate(const RunArguments& a, const RunConfig& run, Trace& trace) {
   const bool is_traced = !a.vcd.empty() || !a.timeline.empty();
   ProgressLine line(a.quiet);
   LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
   runner.report_to([&](double share, const std::string& what) { line.show(share, what); });
   return naming(a.file, [&] {
-    return runner.run(run.layer, run.precision, run.mapping, is_traced ? &trace : nullptr);
+    return runner.run_all(run.layer, run.precision, run.mapping, is_traced ? &trace : nullptr);
   });
 }
 
@@ -157,17 +157,18 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   if (a.save_outputs && !run.options.values)
     throw input_error("--save-outputs: values are off, so there are no outputs");
   Trace trace(!a.vcd.empty());
-  const LayerResult result = simulate(a, run, trace);
+  const std::vector<LayerResult> results = simulate(a, run, trace);
+  const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
   if (!a.vcd.empty()) write_output(a.vcd, vcd_text(trace, clock, "bitjoule " + run.name));
   if (!a.timeline.empty())
     write_output(a.timeline, timeline_text(trace, clock, "bitjoule " + run.name));
-  if (!a.quiet) write_output("", run_summary(run, result));
+  if (!a.quiet) write_output("", run_summary(run, results));
   if (!a.directory.empty()) {
     make_directory(a.directory);
     if (result.outputs) save_outputs(a.directory, *result.outputs);
-    write_output(a.directory + "/layers.csv", layers_csv({result}));
-    write_output(a.directory + "/result.json", json_text(result_json(run, {result})));
+    write_output(a.directory + "/layers.csv", layers_csv(results));
+    write_output(a.directory + "/result.json", json_text(result_json(run, results)));
   }
   require_verified(result);
   return 0;

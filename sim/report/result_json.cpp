@@ -9,6 +9,7 @@
 #include "sim/config/enums.h"
 #include "sim/config/writer.h"
 #include "sim/report/network_json.h"
+#include "sim/run/run_hash.h"
 #include "sim/version.h"
 
 namespace bitjoule {
@@ -276,7 +277,7 @@ json::object result_json(const RunConfig& run, const std::vector<LayerResult>& l
   json::object out{{"schema_version", kResultSchemaVersion},
                    {"program", {{"name", "bitjoule"}, {"version", version()}}},
                    {"name", run.name},
-                   {"config_hash", content_hash(config)},
+                   {"config_hash", run_hash(run)},
                    {"fidelity", run.options.fidelity == Fidelity::kPe ? "pe" : "fast"},
                    {"clock_hz", run.accelerator.clock.value}};
   Totals totals;
@@ -290,7 +291,7 @@ json::object result_json(const RunConfig& run, const std::vector<LayerResult>& l
   if (layers.size() == 1) add_dram_details(layers[0].outcome.dram, out["dram"].as_object());
   out["counts"] = to_json(counts);
   out["energy"] = energy_json(price(counts, run.energy));
-  if (layers.size() == 1) add_check(layers[0].check, out);
+  if (run.phases.empty()) add_check(layer_of(layers).check, out);
   json::array list;
   for (const LayerResult& r : layers) list.push_back(layer_json(r));
   out["layers"] = std::move(list);

@@ -95,7 +95,8 @@ std::string tiling_text(const Tiling& t) {
                      t.input_full_k ? " (inputs hold all of k)" : "", order_name(t.order));
 }
 
-std::string run_summary(const RunConfig& run, const LayerResult& r) {
+std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results) {
+  const LayerResult& r = layer_of(results);
   const double seconds = r.time_s;
   const double achieved = static_cast<double>(r.outcome.counts.macs) / seconds;
   const double moved = static_cast<double>(r.moved_bytes());
@@ -108,6 +109,12 @@ std::string run_summary(const RunConfig& run, const LayerResult& r) {
   line("run", fmt::format("{} on {}", run.name.empty() ? r.name : run.name, run.accelerator.name));
   line("layer", shape_text(r));
   line("mapping", tiling_text(r.mapping.tiling));
+  for (const LayerResult& pass : results)
+    if (!pass.op.empty())
+      line("beside it",
+           fmt::format("{} of {} x {} in the vector unit: {} cycles, {}, {}", pass.name,
+                       pass.extents.m, pass.extents.n, with_commas(pass.outcome.cycles.value),
+                       bytes_text(pass.moved_bytes()), joules_text(pass.energy.total.value)));
   line("cycles",
        fmt::format("{} ({} at {}); the array alone needs {}", with_commas(r.outcome.cycles.value),
                    si(seconds, "s"), si(static_cast<double>(run.accelerator.clock.value), "Hz"),

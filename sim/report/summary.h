@@ -10,7 +10,8 @@
 
 namespace bitjoule {
 
-std::string run_summary(const RunConfig& run, const LayerResult& layer);
+/// `results` as LayerRunner::run_all has them.
+std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results);
 
 /// What the oracle says of outputs.
 std::string check_text(const OutputCheck& check);

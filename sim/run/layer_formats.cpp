@@ -1,5 +1,8 @@
 #include "sim/run/layer_formats.h"
 
+#include "core/mapping/data_path.h"
+#include "core/numeric/storage.h"
+
 namespace bitjoule {
 
 Precision layer_precision(const NetworkLayer& layer, const Precision& run) {
@@ -12,7 +15,8 @@ Precision layer_precision(const NetworkLayer& layer, const Precision& run) {
 VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run) {
   const Precision precision = layer.precision.apply(run);
   VectorFormats formats;
-  formats.inputs = precision.activations;
+  formats.inputs =
+      has_dynamic_scales(precision.activations) ? wide_format(precision) : precision.activations;
   formats.output = output_format(layer, run);
   formats.parameters.format = "fp32";
   if (std::get<VectorOp>(layer.op).kind == VectorKind::kEmbedding)
@@ -24,7 +28,10 @@ VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run) {
 
 TensorFormat output_format(const NetworkLayer& layer, const Precision& run) {
   const Precision precision = layer.precision.apply(run);
-  return precision.output.value_or(precision.activations);
+  const auto* op = std::get_if<VectorOp>(&layer.op);
+  if (op != nullptr && op->kind == VectorKind::kQuantize)
+    return precision.output.value_or(precision.activations);
+  return output_format(precision);
 }
 
 }  // namespace bitjoule

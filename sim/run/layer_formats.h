@@ -13,7 +13,8 @@ Precision layer_precision(const NetworkLayer& layer, const Precision& run);
 /// where the layer says nothing else.
 VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run);
 
-/// The format in which the layer's output leaves.
+/// The format in which the layer's output leaves. Only the operator `quantize` yields dynamic
+/// scales.
 TensorFormat output_format(const NetworkLayer& layer, const Precision& run);
 
 }  // namespace bitjoule

@@ -57,4 +57,11 @@ struct LayerResult {
   }
 };
 
+/// Of the results of LayerRunner::run_all, the layer itself.
+inline const LayerResult& layer_of(const std::vector<LayerResult>& results) {
+  std::size_t i = 0;
+  while (!results[i].op.empty()) ++i;
+  return results[i];
+}
+
 }  // namespace bitjoule

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/mapping/folds.h"
 #include "sim/run/output_check.h"
+#include "sim/run/quantize_passes.h"
 
 namespace bitjoule {
 namespace {
@@ -25,8 +26,7 @@ void check_conservation(const LayerResult& r, const Program& program) {
   DramTraffic planned;
   for (const auto* loads : {&program.input_loads, &program.weight_loads})
     for (const LoadOp& op : *loads) planned[op.tensor].read_bytes += op.region.bytes();
-  for (const StoreOp& op : program.stores)
-    planned[Tensor::kOutputs].write_bytes += op.region.bytes();
+  for (const StoreOp& op : program.stores) planned[op.tensor].write_bytes += op.region.bytes();
   for (std::size_t i = 0; i < kTensors; ++i) {
     const TensorTraffic &did = o.traffic.tensors[i], &plan = planned.tensors[i];
     require_conserved(did.read_bytes == plan.read_bytes && did.write_bytes == plan.write_bytes,
@@ -99,6 +99,10 @@ void add_values(LayerCheck& check, const Layer& layer, bool keep_outputs, LayerR
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
                             const LayerOp& op, const Precision& precision, const MappingPins& pins,
                             const OutputStage& stage) {
+  if (!std::holds_alternative<Matmul>(op) && has_dynamic_scales(precision.weights))
+    throw input_error(
+        "precision.weights: granularity per_token is for values that come while the machine runs; "
+        "weights are known before: use per_channel");
   MappingProblem p;
   p.layer = lower(op);
   p.stage = stage;
@@ -191,6 +195,19 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
       static_cast<double>(machine_.clock.value);
   complete(problem, program, result);
   return result;
+}
+
+std::vector<LayerResult> LayerRunner::run_all(const Layer& layer, const Precision& precision,
+                                              const MappingPins& pins, Trace* trace) {
+  const LayerPasses passes = quantize_passes(layer, precision);
+  std::vector<LayerResult> results;
+  const auto add = [&](const std::vector<QuantizePass>& list) {
+    for (const QuantizePass& pass : list) results.push_back(run(pass.name, pass.op, prepare(pass.op, pass.formats, pins), {}));
+  };
+  add(passes.before);
+  results.push_back(run(layer, precision, pins, trace));
+  add(passes.after);
+  return results;
 }
 
 LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,

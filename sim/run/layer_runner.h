@@ -54,6 +54,11 @@ class LayerRunner {
   LayerResult compute(const LayerResult& known, const Layer& layer, const Precision& precision,
                       const MappingProblem& problem, GivenOperands given) const;
 
+  /// The layer, and around it the passes of the vector unit that find dynamic scales
+  /// (quantize_passes.h), in the order in which they run. layer_of(result) is the layer.
+  std::vector<LayerResult> run_all(const Layer& layer, const Precision& precision,
+                                   const MappingPins& pins, Trace* trace = nullptr);
+
   /// Without values. Operators that move nothing take no cycles.
   LayerResult run(const std::string& name, const VectorOp& op, const LayerProgram& prepared,
                   const LayerOverlap& overlap = {});

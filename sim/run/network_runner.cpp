@@ -9,6 +9,7 @@
 #include "sim/config/writer.h"
 #include "sim/network/describe_network.h"
 #include "sim/run/layer_formats.h"
+#include "sim/run/quantize_passes.h"
 
 namespace bitjoule {
 namespace {
@@ -137,7 +138,16 @@ const char* bound_name(const StallBreakdown& stalls, double memory_s, double tim
 NetworkRunner::NetworkRunner(const RunConfig& run, bool share_equal)
     : run_(run),
       share_equal_(share_equal),
-      runner_(run.accelerator, run.dram, run.energy, without_values(run.options)) {
+      runner_(run.accelerator, run.dram, run.energy, without_values(run.options)),
+      phases_(run.phases) {
+  for (NetworkPhase& phase : phases_) {
+    const std::size_t layers = phase.network.layers.size();
+    phase.network = with_quantize_passes(phase.network, run.precision);
+    if (run.options.values && phase.network.layers.size() != layers)
+      throw input_error(
+          "values: expected off for a network with scales per token, whose codes are not carried "
+          "from layer to layer");
+  }
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
 }
 
@@ -247,7 +257,7 @@ void NetworkRunner::add_layer(const Known& known, const NetworkLayer& layer, std
   LayerResult result = *known.result;
   result.name = layer.name;
   // Later passes of a phase say their context where a layer costs something else than before.
-  if (run_.phases.size() > 1) {
+  if (phases_.size() > 1) {
     const bool is_first =
         std::none_of(result_.passes.begin(), result_.passes.end(),
                      [&](const PassResult& pass) { return pass.phase == phase.name; });
@@ -287,7 +297,8 @@ void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int6
   if (layer.kv_cache && std::holds_alternative<Matmul>(layer.op))
     pass.kv_read_bytes += (t[Tensor::kWeights].read_bytes + t[Tensor::kScales].read_bytes) * count;
   else if (layer.kv_cache)
-    pass.kv_written_bytes += t[Tensor::kOutputs].write_bytes * count;
+    pass.kv_written_bytes +=
+        (t[Tensor::kOutputs].write_bytes + t[Tensor::kScales].write_bytes) * count;
 }
 
 PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const Progress& progress) {
@@ -339,17 +350,17 @@ NetworkResult NetworkRunner::run(const Progress& progress) {
   result_ = {};
   known_.clear();
   rows_.clear();
-  const Network& first = run_.phases.front().network;
+  const Network& first = phases_.front().network;
   result_.name = first.name;
   result_.parameters = first.parameters;
   result_.capacity_bytes = runner_.memory().capacity.value;
   work_ = done_ = 0;
   std::set<std::string> keys;
-  for (const NetworkPhase& phase : run_.phases)
+  for (const NetworkPhase& phase : phases_)
     for (const NetworkLayer& layer : phase.network.layers)
       if (keys.insert(key_of(layer, run_.precision)).second || !share_equal_)
         work_ += work_of(layer);
-  for (const NetworkPhase& phase : run_.phases) {
+  for (const NetworkPhase& phase : phases_) {
     result_.passes.push_back(run_pass(phase, progress));
     const NetworkMemory memory = network_memory(phase.network, run_.precision);
     if (memory.total() > result_.memory.total()) result_.memory = memory;

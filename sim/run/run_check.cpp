@@ -8,6 +8,7 @@
 #include "core/mapping/mapper.h"
 #include "sim/run/layer_formats.h"
 #include "sim/run/layer_runner.h"
+#include "sim/run/quantize_passes.h"
 
 namespace bitjoule {
 namespace {
@@ -40,11 +41,20 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
 
 void check_layers(const RunConfig& run, const Checks& checks) {
   const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
-  if (run.phases.empty())
+  if (run.phases.empty()) {
     checks.mac(make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping,
                             run.layer.stage));
+    const LayerPasses passes = quantize_passes(run.layer, run.precision);
+    for (const auto* list : {&passes.before, &passes.after})
+      for (const QuantizePass& pass : *list) {
+        MappingProblem problem = make_vector_problem(run.accelerator, memory, pass.formats);
+        problem.activations = run.mapping.activations;
+        checks.vector(problem, pass.op);
+      }
+  }
   for (const NetworkPhase& phase : run.phases)
-    for (const NetworkLayer& layer : phase.network.layers) check_layer(run, memory, layer, checks);
+    for (const NetworkLayer& layer : with_quantize_passes(phase.network, run.precision).layers)
+      check_layer(run, memory, layer, checks);
 }
 
 }  // namespace

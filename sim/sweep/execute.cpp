@@ -27,7 +27,8 @@ constexpr int kStoredFailure = 75, kNotStored = 74;
 std::string simulate(const RunConfig& run) {
   if (!run.phases.empty()) return json_text(result_json(run, NetworkRunner(run).run()));
   LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
-  const LayerResult layer = runner.run(run.layer, run.precision, run.mapping);
+  const std::vector<LayerResult> results = runner.run_all(run.layer, run.precision, run.mapping);
+  const LayerResult& layer = layer_of(results);
   if (layer.check && layer.check->overflows > 0)
     throw Error(
         ErrorKind::kVerification,
@@ -36,7 +37,7 @@ std::string simulate(const RunConfig& run) {
     throw Error(ErrorKind::kVerification,
                 fmt::format("{} of {} outputs differ from the oracle; {}", layer.check->wrong,
                             layer.check->checked, layer.check->first_difference));
-  return json_text(result_json(run, {layer}));
+  return json_text(result_json(run, results));
 }
 
 /// A worker's life: a result or a failure into the store.

@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include "core/error.h"
-#include "sim/config/writer.h"
 #include "sim/run/run_check.h"
+#include "sim/run/run_hash.h"
 #include "sim/sweep/parallel.h"
 
 namespace bitjoule {
@@ -46,7 +46,7 @@ SweepPoint point_at(const Sweep& sweep, std::size_t index) {
 /// Resolves a point and checks that its layer, formats and machine fit together.
 void resolve(const SweepPlan& plan, SweepPoint& point) {
   const RunConfig run = plan.config(point);
-  point.hash = content_hash(to_json(run));
+  point.hash = run_hash(run);
   const RunSize size = check_formats(run);
   point.macs = size.macs;
   point.weights = size.weights;

@@ -7,91 +7,116 @@
 #include "core/numeric/requantize.h"
 
 namespace bitjoule {
-/// An accumulator without the parts that zero-points add:
-/// sum (qa - za)(qw - zw) = sum qa qw - zw sum qa - za sum qw + k za zw.
-std::int64_t LayerValues::corrected(std::int64_t g, std::int64_t pixel, std::int64_t n,
-                                    std::int32_t sum) {
-  const Lowered& l = problem_.layer;
-  const std::int64_t row = l.weight_row(g, n), k = l.extents.k;
-  const std::int64_t zw = weights_.zero_point(row, 0);
-  const auto [input_row, input_k] = input_position(g, pixel, 0);
-  const std::int64_t za = inputs_.zero_point(input_row, input_k);
-  std::int64_t value = sum;
-  if (zw != 0) {
-    const std::size_t i = at(g * l.extents.m + pixel);
-    if (input_sums_.empty()) {
-      input_sums_.resize(at(l.extents.groups * l.extents.m));
-      input_sum_known_.resize(input_sums_.size());
-    }
-    if (!input_sum_known_[i]) {
-      for (std::int64_t j = 0; j < k; ++j) input_sums_[i] += code_of_input(g, pixel, j);
-      input_sum_known_[i] = true;
-    }
-    value -= zw * input_sums_[i];
-  }
-  if (za != 0) {
-    if (weight_sums_.empty()) {
-      weight_sums_.resize(at(l.weight_rows()));
-      for (std::size_t r = 0; r < weight_sums_.size(); ++r)
-        for (std::int64_t j = 0; j < k; ++j) weight_sums_[r] += wi_[r * at(k) + at(j)];
-    }
-    value -= za * weight_sums_[at(row)];
-  }
-  return value + k * za * zw;
+void LayerValues::set_output_scale(float scale, std::int32_t zero_point) {
+  output_scale_ = scale;
+  output_zero_ = zero_point;
+  output_ready_ = false;
 }
 
-float LayerValues::with_bias(std::int64_t g, std::int64_t n, float value) const {
-  return bias_ == nullptr ? value : value + bias_->values[at(problem_.layer.weight_row(g, n))];
+/// What does not change from result to result.
+void LayerValues::prepare_output() {
+  const Lowered& l = problem_.layer;
+  output_ready_ = true;
+  is_bounded_ = !problem_.stage.activation.empty();
+  bounds_ = activation_bounds(problem_.stage.activation);
+  requantizer_.reset();
+  weight_sums_.clear();
+  if (integer_output())
+    range_ = activation_range(clamp_range(problem_.path.output.format.format), output_scale_,
+                              output_zero_, bounds_.lo, bounds_.hi);
+  if (acc_i_.empty()) return;
+  if (input_scales_->has_zero())
+    for (std::int64_t row = 0; row < l.weight_rows(); ++row)
+      weight_sums_.push_back(weight_sum(row, 0, l.extents.k));
+  if (!integer_output() || yields_sums_ || !input_scales_->is_one()) return;
+  std::vector<double> multipliers;
+  for (std::int64_t row = 0; row < (weight_scales_->is_one() ? 1 : l.weight_rows()); ++row)
+    multipliers.push_back(requantize_multiplier(input_scales_->at(0, 0).scale,
+                                                weight_scales_->at(row, 0).scale, output_scale_));
+  requantizer_.emplace(mode_, std::move(multipliers), output_zero_, range_);
+}
+
+/// What zero-points add to an accumulator, to be subtracted:
+/// sum (qa - za)(qw - zw) = sum qa qw - (zw sum qa + za sum qw - k za zw). `inputs` is sum qa.
+std::int64_t LayerValues::correction(std::int64_t g, std::int64_t pixel, std::int64_t n,
+                                     std::int64_t inputs) const {
+  const std::int64_t row = problem_.layer.weight_row(g, n), k = problem_.layer.extents.k;
+  const std::int64_t zw = weight_scales_->at(row, 0).zero;
+  const std::int64_t za = input_scale(g, pixel, 0).zero;
+  return zw * inputs + (za != 0 ? za * weight_sums_[at(row)] : 0) - k * za * zw;
+}
+
+float LayerValues::with_bias(std::int64_t row, float value) const {
+  return bias_ == nullptr ? value : value + bias_->values[at(row)];
 }
 
 float LayerValues::activated(float value) const {
-  if (problem_.stage.activation.empty()) return value;
-  const ActivationBounds b = activation_bounds(problem_.stage.activation);
-  return static_cast<float>(std::clamp(static_cast<double>(value), b.lo, b.hi));
+  if (!is_bounded_) return value;
+  return static_cast<float>(std::clamp(static_cast<double>(value), bounds_.lo, bounds_.hi));
 }
 
-void LayerValues::finish_result(std::int64_t g, std::int64_t pixel, std::int64_t n,
-                                std::size_t index) {
-  const bool integers = !acc_i_.empty();
-  if (!integers && !integer_output()) {
-    outputs_[index] = activated(with_bias(g, n, acc_f_[index]));
-    return;
-  }
-  const auto range = [this] {
-    const ActivationBounds b = activation_bounds(problem_.stage.activation);
-    return activation_range(clamp_range(problem_.path.output.format.format), output_scale_,
-                            output_zero_, b.lo, b.hi);
-  };
-  if (!integers) {
-    // Scaled groups or float MACs, to an integer output: round half to even, then clamp.
+/// Scaled groups or float MACs: `count` results of rows `row` and up.
+void LayerValues::finish_floats(std::int64_t row, std::int64_t count, std::size_t index) {
+  for (std::int64_t i = 0; i < count; ++i, ++index) {
+    const float value = with_bias(row + i, acc_f_[index]);
+    if (!integer_output()) {
+      outputs_[index] = activated(value);
+      continue;
+    }
+    // Round half to even, then clamp.
     const double code =
-        std::nearbyint(static_cast<double>(with_bias(g, n, acc_f_[index])) / output_scale_) +
-        output_zero_;
-    const ClampRange r = range();
-    output_codes_[index] = static_cast<std::int32_t>(std::clamp<double>(code, r.lo, r.hi));
+        std::nearbyint(static_cast<double>(value) / output_scale_) + output_zero_;
+    output_codes_[index] =
+        static_cast<std::int32_t>(std::clamp<double>(code, range_.lo, range_.hi));
     outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
-    return;
   }
-  std::int64_t sum = corrected(g, pixel, n, acc_i_[index]);
-  if (bias_ != nullptr && integer_bias(problem_.path))
-    sum += bias_->codes[at(problem_.layer.weight_row(g, n))];
-  if (sum > INT32_MAX || sum < INT32_MIN) ++overflows_;
-  if (yields_sums_) {
-    output_codes_[index] = static_cast<std::int32_t>(sum);
-    outputs_[index] = static_cast<float>(output_codes_[index]);
-    return;
+}
+
+/// One pixel's sums of whole rows.
+void LayerValues::finish_integers(const Tile& tile, std::int64_t g, std::int64_t pixel) {
+  const Lowered& l = problem_.layer;
+  const bool int_bias = bias_ != nullptr && integer_bias(problem_.path);
+  const bool corrects = weight_scales_->has_zero() || input_scales_->has_zero();
+  const std::int64_t inputs = weight_scales_->has_zero() ? input_sum(g, pixel, 0, l.extents.k) : 0;
+  const float scale_a = input_scale(g, pixel, 0).scale;
+  std::size_t index = at(l.output_index(g, pixel, tile.n0));
+  for (std::int64_t n = tile.n0; n < tile.n1; ++n, ++index) {
+    const std::int64_t row = l.weight_row(g, n);
+    std::int64_t sum = acc_i_[index];
+    if (corrects) sum -= correction(g, pixel, n, inputs);
+    if (int_bias) sum += bias_->codes[at(row)];
+    if (sum > INT32_MAX || sum < INT32_MIN) ++overflows_;
+    if (yields_sums_) {
+      output_codes_[index] = static_cast<std::int32_t>(sum);
+      outputs_[index] = static_cast<float>(output_codes_[index]);
+      continue;
+    }
+    const float scale_w = weight_scales_->at(row, 0).scale;
+    if (!integer_output()) {
+      outputs_[index] = activated(with_bias(row, static_cast<float>(sum) * scale_w * scale_a));
+      continue;
+    }
+    const auto wrapped = static_cast<std::int32_t>(sum);
+    output_codes_[index] =
+        requantizer_
+            ? (*requantizer_)(wrapped, row)
+            : requantize(mode_, wrapped, requantize_multiplier(scale_a, scale_w, output_scale_),
+                         output_zero_, range_);
+    outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
   }
-  const auto [input_row, input_k] = input_position(g, pixel, 0);
-  const float scale_a = inputs_.scale(input_row, input_k);
-  const float scale_w = weights_.scale(problem_.layer.weight_row(g, n), 0);
-  if (!integer_output()) {
-    outputs_[index] = activated(with_bias(g, n, static_cast<float>(sum) * scale_w * scale_a));
-    return;
-  }
-  const Requantizer requantize(mode_, {requantize_multiplier(scale_a, scale_w, output_scale_)},
-                               output_zero_, range());
-  output_codes_[index] = requantize(static_cast<std::int32_t>(sum), 0);
-  outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
+}
+
+void LayerValues::finish(const Tile& tile) {
+  if (!output_ready_) prepare_output();
+  const Lowered& l = problem_.layer;
+  for (std::int64_t g = tile.g0; g < tile.g1; ++g)
+    for (std::int64_t m = 0; m < tile.m(); ++m) {
+      const std::int64_t pixel = output_pixel(l, tile, m);
+      if (!acc_i_.empty())
+        finish_integers(tile, g, pixel);
+      else
+        finish_floats(l.weight_row(g, tile.n0), tile.n(), at(l.output_index(g, pixel, tile.n0)));
+    }
 }
 
 void LayerValues::finalize() {

@@ -25,6 +25,16 @@ std::vector<float> all_values(const QuantizedTensor& t, const MacType& mac) {
   return values;
 }
 
+/// Whether two tiles have the same inputs, or the same weights.
+bool same_inputs(const Tile& a, const Tile& b) {
+  return a.g0 == b.g0 && a.g1 == b.g1 && a.b0 == b.b0 && a.b1 == b.b1 && a.r0 == b.r0 &&
+         a.r1 == b.r1 && a.c0 == b.c0 && a.c1 == b.c1 && a.k0 == b.k0 && a.k1 == b.k1;
+}
+bool same_weights(const Tile& a, const Tile& b) {
+  return a.g0 == b.g0 && a.g1 == b.g1 && a.n0 == b.n0 && a.n1 == b.n1 && a.k0 == b.k0 &&
+         a.k1 == b.k1;
+}
+
 template <class T>
 void fill_inputs(const MappingProblem& p, const Tile& tile, const std::vector<T>& tensor,
                  const T& padding, Panel<T>& panel) {
@@ -78,6 +88,8 @@ LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& i
   if (is_integer()) {
     xi_ = all_codes(inputs);
     wi_ = all_codes(weights);
+    input_scales_.emplace(inputs);
+    weight_scales_.emplace(weights);
   } else {
     xf_ = all_values(inputs, problem.path.mac);
     wf_ = all_values(weights, problem.path.mac);
@@ -95,29 +107,52 @@ bool LayerValues::integer_output() const {
 }
 
 void LayerValues::load_panels(const Tile& tile) {
-  if (is_integer()) {
+  if (!inputs_of_ || !same_inputs(*inputs_of_, tile)) {
     // Padding stands for zero: its code is the zero-point.
-    fill_inputs(problem_, tile, xi_, static_cast<std::int16_t>(inputs_.zero_point(0, 0)), ai_);
-    fill_weights(problem_, tile, wi_, bi_);
-  } else {
-    fill_inputs(problem_, tile, xf_, 0.0f, af_);
-    fill_weights(problem_, tile, wf_, bf_);
+    if (is_integer())
+      fill_inputs(problem_, tile, xi_, static_cast<std::int16_t>(input_scales_->at(0, 0).zero),
+                  ai_);
+    else
+      fill_inputs(problem_, tile, xf_, 0.0f, af_);
+    inputs_of_ = tile;
+  }
+  if (!weights_of_ || !same_weights(*weights_of_, tile)) {
+    if (is_integer())
+      fill_weights(problem_, tile, wi_, bi_);
+    else
+      fill_weights(problem_, tile, wf_, bf_);
+    weights_of_ = tile;
   }
 }
 
+namespace {
+
+/// Largest magnitude of a product of two codes.
+std::int64_t largest_product(const DataPath& path) {
+  const NativeInteger w = native_integer(path.weights.format);
+  const NativeInteger a = native_integer(path.activations.format);
+  return std::int64_t{std::max(std::abs(w.min_code), std::abs(w.max_code))} *
+         std::max(std::abs(a.min_code), std::abs(a.max_code));
+}
+
+}  // namespace
+
 /// True where no sum of the layer can leave int32, so that only the result matters.
 bool LayerValues::sums_fit() const {
-  const NativeInteger w = native_integer(problem_.path.weights.format);
-  const NativeInteger a = native_integer(problem_.path.activations.format);
-  const std::int64_t product = std::int64_t{std::max(std::abs(w.min_code), std::abs(w.max_code))} *
-                               std::max(std::abs(a.min_code), std::abs(a.max_code));
-  return product <= INT32_MAX / std::max<std::int64_t>(1, problem_.layer.extents.k);
+  return largest_product(problem_.path) <=
+         INT32_MAX / std::max<std::int64_t>(1, problem_.layer.extents.k);
+}
+
+bool LayerValues::group_sums_fit() const {
+  return largest_product(problem_.path) <= INT32_MAX / problem_.path.scale_group;
 }
 
 void LayerValues::compute_tile(const Tile& tile) {
   load_panels(tile);
   if (!is_integer())
     compute_float(tile);
+  else if (problem_.path.scale_group != 0 && group_sums_fit())
+    compute_groups(tile);
   else if (problem_.path.scale_group != 0 || !sums_fit())
     for_each_fold(problem_, tile, [&](const FoldJob& job) { compute_integer_fold(tile, job); });
   else
@@ -128,17 +163,57 @@ void LayerValues::compute_integer(const Tile& tile) {
   std::vector<std::int32_t> sums(at(tile.m() * tile.n()));
   for (std::int64_t g = tile.g0; g < tile.g1; ++g) {
     const std::int64_t i = g - tile.g0;
-    multiply_integers(ai_.row(i * tile.m()), bi_.row(i * tile.n()), tile.m(), tile.n(), tile.k(),
-                      sums.data());
+    multiply_integers(ai_.row(i * tile.m()), bi_.row(i * tile.n()), tile.k(), tile.m(), tile.n(),
+                      tile.k(), sums.data());
     for (std::int64_t m = 0; m < tile.m(); ++m) {
       const std::int64_t pixel = output_pixel(problem_.layer, tile, m);
       std::int32_t* acc = &acc_i_[at(problem_.layer.output_index(g, pixel, tile.n0))];
-      for (std::int64_t n = 0; n < tile.n(); ++n) {
-        const std::int32_t sum = sums[at(m * tile.n() + n)];
-        acc[n] = tile.k0 == 0 ? sum : acc[n] + sum;
-      }
+      const std::int32_t* sum = &sums[at(m * tile.n())];
+      if (tile.k0 == 0)
+        std::copy_n(sum, tile.n(), acc);
+      else
+        for (std::int64_t n = 0; n < tile.n(); ++n) acc[n] += sum[n];
     }
   }
+}
+
+/// Sums of one group of k at a time, which become floats with the scales of that group.
+void LayerValues::compute_groups(const Tile& tile) {
+  const Lowered& l = problem_.layer;
+  const std::int64_t step = fold_k(problem_, tile.k());
+  std::vector<std::int32_t> sums(at(tile.m() * tile.n()));
+  std::vector<ScaleEntry> scales(at(tile.n()));
+  std::vector<std::int64_t> weight_sums(at(tile.n()), 0);
+  const bool needs_inputs = weight_scales_->has_zero() || weight_scales_->has_min();
+  for (std::int64_t g = tile.g0; g < tile.g1; ++g)
+    for (std::int64_t k0 = tile.k0; k0 < tile.k1; k0 += step) {
+      const std::int64_t k1 = std::min(k0 + step, tile.k1), k = k1 - k0;
+      const std::int64_t first = g - tile.g0;
+      multiply_integers(ai_.row(first * tile.m()) + (k0 - tile.k0),
+                        bi_.row(first * tile.n()) + (k0 - tile.k0), tile.k(), tile.m(), tile.n(), k,
+                        sums.data());
+      for (std::int64_t n = 0; n < tile.n(); ++n) {
+        const std::int64_t row = l.weight_row(g, tile.n0 + n);
+        scales[at(n)] = weight_scales_->at(row, k0);
+        if (input_scales_->has_zero()) weight_sums[at(n)] = weight_sum(row, k0, k1);
+      }
+      for (std::int64_t m = 0; m < tile.m(); ++m) {
+        const std::int64_t pixel = output_pixel(l, tile, m);
+        const ScaleEntry& a = input_scale(g, pixel, k0);
+        const std::int64_t inputs = needs_inputs ? input_sum(g, pixel, k0, k1) : 0;
+        const auto rest = static_cast<float>(inputs - k * a.zero);
+        float* acc = &acc_f_[at(l.output_index(g, pixel, tile.n0))];
+        const std::int32_t* sum = &sums[at(m * tile.n())];
+        for (std::int64_t n = 0; n < tile.n(); ++n) {
+          const ScaleEntry& w = scales[at(n)];
+          const std::int64_t corrected =
+              sum[n] - a.zero * weight_sums[at(n)] - w.zero * inputs + k * w.zero * a.zero;
+          float term = static_cast<float>(corrected) * w.scale * a.scale;
+          if (w.min != 0.0f) term += w.min * a.scale * rest;
+          acc[n] = k0 == 0 ? term : acc[n] + term;
+        }
+      }
+    }
 }
 
 void LayerValues::compute_integer_fold(const Tile& tile, const FoldJob& job) {
@@ -157,21 +232,24 @@ void LayerValues::compute_integer_fold(const Tile& tile, const FoldJob& job) {
   }
 }
 
+/// A fold of k after the other, each a partial sum of its own.
 void LayerValues::compute_float(const Tile& tile) {
-  std::vector<float> sums;
-  for_each_fold(problem_, tile, [&](const FoldJob& job) {
-    const std::int64_t g = job.g - tile.g0;
-    sums.resize(at(job.m() * job.n()));
-    multiply_floats(af_.row(g * tile.m() + job.m0) + (job.k0 - tile.k0),
-                    bf_.row(g * tile.n() + job.n0 - tile.n0) + (job.k0 - tile.k0), tile.k(),
-                    job.m(), job.n(), job.k(), sums.data());
-    for (std::int64_t m = 0; m < job.m(); ++m) {
-      const std::int64_t pixel = output_pixel(problem_.layer, tile, job.m0 + m);
-      float* acc = &acc_f_[at(problem_.layer.output_index(job.g, pixel, job.n0))];
-      const float* sum = &sums[at(m * job.n())];
-      for (std::int64_t n = 0; n < job.n(); ++n) acc[n] = job.k0 == 0 ? sum[n] : acc[n] + sum[n];
-    }
-  });
+  const Lowered& l = problem_.layer;
+  const bool accumulate = tile.k0 != 0;
+  std::vector<float> sums(at(tile.m() * tile.n()));
+  for (std::int64_t g = tile.g0; g < tile.g1; ++g) {
+    const auto each_row = [&](auto f) {
+      for (std::int64_t m = 0; m < tile.m(); ++m)
+        f(&sums[at(m * tile.n())],
+          &acc_f_[at(l.output_index(g, output_pixel(l, tile, m), tile.n0))]);
+    };
+    if (accumulate)
+      each_row([&](float* sum, const float* acc) { std::copy_n(acc, tile.n(), sum); });
+    const std::int64_t i = g - tile.g0;
+    multiply_floats(af_.row(i * tile.m()), bf_.row(i * tile.n()), tile.m(), tile.n(), tile.k(),
+                    fold_k(problem_, tile.k()), accumulate, sums.data());
+    each_row([&](const float* sum, float* acc) { std::copy_n(sum, tile.n(), acc); });
+  }
 }
 
 void LayerValues::add_result(const Tile& tile, const FoldJob& job, std::int64_t m, std::int64_t n,
@@ -199,47 +277,49 @@ void LayerValues::add_result(const Tile& tile, const FoldJob& job, std::int64_t 
 
 float LayerValues::scaled(std::int64_t g, std::int64_t pixel, std::int64_t n, std::int64_t k0,
                           std::int64_t k1, std::int32_t sum) const {
-  const Lowered& l = problem_.layer;
-  const std::int64_t row = l.weight_row(g, n);
-  const std::int64_t zw = weights_.zero_point(row, k0);
-  const auto [input_row, input_k] = input_position(g, pixel, k0);
-  const std::int64_t za = inputs_.zero_point(input_row, input_k);
-  const float min = weights_.min(row, k0);
-  const float scale_a = inputs_.scale(input_row, input_k);
-  std::int64_t corrected = sum, sum_a = 0;
-  if (zw != 0 || min != 0.0f)
-    for (std::int64_t k = k0; k < k1; ++k) sum_a += code_of_input(g, pixel, k);
-  if (za != 0)
-    for (std::int64_t k = k0; k < k1; ++k) corrected -= za * wi_[at(row * l.extents.k + k)];
-  corrected += -zw * sum_a + (k1 - k0) * zw * za;
-  float value = static_cast<float>(corrected) * weights_.scale(row, k0) * scale_a;
-  if (min != 0.0f) value += min * scale_a * static_cast<float>(sum_a - (k1 - k0) * za);
+  const std::int64_t row = problem_.layer.weight_row(g, n);
+  const ScaleEntry& w = weight_scales_->at(row, k0);
+  const ScaleEntry& a = input_scale(g, pixel, k0);
+  std::int64_t corrected = sum, inputs = 0;
+  if (w.zero != 0 || w.min != 0.0f) inputs = input_sum(g, pixel, k0, k1);
+  if (a.zero != 0) corrected -= a.zero * weight_sum(row, k0, k1);
+  corrected += -w.zero * inputs + (k1 - k0) * w.zero * a.zero;
+  float value = static_cast<float>(corrected) * w.scale * a.scale;
+  if (w.min != 0.0f) value += w.min * a.scale * static_cast<float>(inputs - (k1 - k0) * a.zero);
   return value;
 }
 
-std::int64_t LayerValues::code_of_input(std::int64_t g, std::int64_t pixel, std::int64_t k) const {
-  const std::int64_t index = problem_.layer.input_index(g, pixel, k);
-  return index < 0 ? inputs_.zero_point(0, 0) : xi_[at(index)];
-}
-
-/// Row and element of the input tensor whose scale stands for (g, pixel, k); padding has the
-/// first's.
-std::pair<std::int64_t, std::int64_t> LayerValues::input_position(std::int64_t g,
-                                                                  std::int64_t pixel,
-                                                                  std::int64_t k) const {
-  const std::int64_t index = problem_.layer.input_index(g, pixel, k);
-  return index < 0 ? std::pair<std::int64_t, std::int64_t>{0, 0}
-                   : std::pair{index / inputs_.k(), index % inputs_.k()};
-}
-
-void LayerValues::finish(const Tile& tile) {
+/// Of codes; padding has the zero-point's.
+std::int64_t LayerValues::input_sum(std::int64_t g, std::int64_t pixel, std::int64_t k0,
+                                    std::int64_t k1) const {
   const Lowered& l = problem_.layer;
-  for (std::int64_t g = tile.g0; g < tile.g1; ++g)
-    for (std::int64_t m = 0; m < tile.m(); ++m) {
-      const std::int64_t pixel = output_pixel(l, tile, m);
-      for (std::int64_t n = tile.n0; n < tile.n1; ++n)
-        finish_result(g, pixel, n, at(l.output_index(g, pixel, n)));
-    }
+  std::int64_t sum = 0;
+  for (std::int64_t k = k0; k < k1;) {
+    const std::int64_t run = std::min(l.channels - k % l.channels, k1 - k);
+    const std::int64_t from = l.input_index(g, pixel, k);
+    if (from < 0)
+      sum += run * input_scales_->at(0, 0).zero;
+    else
+      for (std::int64_t i = 0; i < run; ++i) sum += xi_[at(from + i)];
+    k += run;
+  }
+  return sum;
+}
+
+std::int64_t LayerValues::weight_sum(std::int64_t row, std::int64_t k0, std::int64_t k1) const {
+  const std::int16_t* codes = &wi_[at(row * problem_.layer.extents.k)];
+  std::int64_t sum = 0;
+  for (std::int64_t k = k0; k < k1; ++k) sum += codes[k];
+  return sum;
+}
+
+/// Of the group that holds (g, pixel, k); padding has the first's.
+const ScaleEntry& LayerValues::input_scale(std::int64_t g, std::int64_t pixel,
+                                           std::int64_t k) const {
+  if (input_scales_->is_one()) return input_scales_->at(0, 0);
+  const std::int64_t index = problem_.layer.input_index(g, pixel, k);
+  return index < 0 ? input_scales_->at(0, 0)
+                   : input_scales_->at(index / inputs_.k(), index % inputs_.k());
 }
 
 }  // namespace bitjoule

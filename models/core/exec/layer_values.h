@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "core/exec/scale_table.h"
 #include "core/mapping/folds.h"
 #include "core/numeric/quantized_tensor.h"
 #include "core/numeric/requantize.h"
@@ -38,10 +41,7 @@ class LayerValues {
 
   /// Sets scale and zero-point of an integer output per tensor; 1 and 0 where the output is a
   /// float.
-  void set_output_scale(float scale, std::int32_t zero_point = 0) {
-    output_scale_ = scale;
-    output_zero_ = zero_point;
-  }
+  void set_output_scale(float scale, std::int32_t zero_point = 0);
   float output_scale() const { return output_scale_; }
   std::int32_t output_zero_point() const { return output_zero_; }
   /// The codes of an integer layer are its 32-bit sums as they are (ONNX ConvInteger).
@@ -87,18 +87,24 @@ class LayerValues {
  private:
   bool integer_output() const;
   bool sums_fit() const;
+  bool group_sums_fit() const;
   void compute_integer(const Tile& tile);
+  void compute_groups(const Tile& tile);
   void compute_integer_fold(const Tile& tile, const FoldJob& job);
   void compute_float(const Tile& tile);
+  std::int64_t input_sum(std::int64_t g, std::int64_t pixel, std::int64_t k0,
+                         std::int64_t k1) const;
+  std::int64_t weight_sum(std::int64_t row, std::int64_t k0, std::int64_t k1) const;
+  const ScaleEntry& input_scale(std::int64_t g, std::int64_t pixel, std::int64_t k) const;
   float scaled(std::int64_t g, std::int64_t pixel, std::int64_t n, std::int64_t k0, std::int64_t k1,
                std::int32_t sum) const;
-  std::int64_t code_of_input(std::int64_t g, std::int64_t pixel, std::int64_t k) const;
-  std::pair<std::int64_t, std::int64_t> input_position(std::int64_t g, std::int64_t pixel,
-                                                       std::int64_t k) const;
-  std::int64_t corrected(std::int64_t g, std::int64_t pixel, std::int64_t n, std::int32_t sum);
+  void prepare_output();
+  std::int64_t correction(std::int64_t g, std::int64_t pixel, std::int64_t n,
+                          std::int64_t inputs) const;
   float activated(float value) const;
-  float with_bias(std::int64_t g, std::int64_t n, float value) const;
-  void finish_result(std::int64_t g, std::int64_t pixel, std::int64_t n, std::size_t index);
+  float with_bias(std::int64_t row, float value) const;
+  void finish_floats(std::int64_t row, std::int64_t count, std::size_t index);
+  void finish_integers(const Tile& tile, std::int64_t g, std::int64_t pixel);
 
   const MappingProblem& problem_;
   const QuantizedTensor& inputs_;
@@ -108,18 +114,24 @@ class LayerValues {
   std::int32_t output_zero_ = 0;
   bool yields_sums_ = false;
   const BiasValues* bias_ = nullptr;
-  std::vector<std::int16_t> xi_, wi_;  // operands as codes ...
-  std::vector<float> xf_, wf_;         // ... or as values of the MAC's format
+  std::vector<std::int16_t> xi_, wi_;                       // operands as codes ...
+  std::vector<float> xf_, wf_;                              // ... or as values of the MAC's format
+  std::optional<ScaleTable> input_scales_, weight_scales_;  // of codes
   std::vector<std::int32_t> acc_i_;
   std::vector<float> acc_f_;
   Panel<std::int16_t> ai_, bi_;
   Panel<float> af_, bf_;
+  std::optional<Tile> inputs_of_, weights_of_;  // tiles whose panels are loaded
   std::vector<float> outputs_;
   std::vector<std::int32_t> output_codes_;
   std::int64_t overflows_ = 0;
-  std::vector<std::int64_t> input_sums_,
-      weight_sums_;  ///< of codes along k, where corrections need
-  std::vector<bool> input_sum_known_;
+  // Of the output stage, once the scale is known.
+  bool output_ready_ = false;
+  ActivationBounds bounds_{};
+  bool is_bounded_ = false;
+  ClampRange range_;
+  std::optional<Requantizer> requantizer_;  // one factor per row of the weights
+  std::vector<std::int64_t> weight_sums_;   // of codes along k, where inputs have zero-points
 };
 
 }  // namespace bitjoule

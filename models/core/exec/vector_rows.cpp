@@ -44,14 +44,17 @@ void layernorm(const float* x, std::int64_t n, float epsilon, const VectorOperan
   for (std::int64_t i = 0; i < n; ++i) y[i] = o.gamma[at(i)] * (y[i] * factor) + o.beta[at(i)];
 }
 
-/// Returns the scale; that of a row of zeros is 1.
-float quantize(const float* x, std::int64_t n, float largest_code, float* codes) {
+/// Returns the scale; that of a row of zeros is 1. Unsigned codes: of the largest value, negative
+/// ones become 0.
+float quantize(const float* x, std::int64_t n, float largest_code, bool is_unsigned, float* codes) {
   float largest = 0;
-  for (std::int64_t i = 0; i < n; ++i) largest = std::max(largest, std::fabs(x[i]));
+  for (std::int64_t i = 0; i < n; ++i)
+    largest = std::max(largest, is_unsigned ? x[i] : std::fabs(x[i]));
   const float scale = largest > 0 ? largest * (1.0f / largest_code) : 1.0f;
   const float inverse = 1.0f / scale;
+  const float least_code = is_unsigned ? 0.0f : -largest_code;
   for (std::int64_t i = 0; i < n; ++i)
-    codes[i] = std::clamp(std::nearbyint(x[i] * inverse), -largest_code, largest_code);
+    codes[i] = std::clamp(std::nearbyint(x[i] * inverse), least_code, largest_code);
   return scale;
 }
 
@@ -100,7 +103,7 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
         layernorm(x, n, alpha, o, y);
         break;
       case VectorKind::kQuantize:
-        result.row_scales.push_back(quantize(x, n, alpha, y));
+        result.row_scales.push_back(quantize(x, n, alpha, vector_beta(op) != 0, y));
         break;
       default:
         rope(op, r, x, y);

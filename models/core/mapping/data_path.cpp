@@ -17,6 +17,14 @@ bool is_float_mac(const std::string& name) {
                      [&](const MacType& t) { return !t.is_integer && t.name == name; });
 }
 
+/// Minima of activations would need the sums of the weights of every group; nobody's hardware does
+/// that, and neither does this one.
+NativeInteger native_activation(const TensorFormat& format) {
+  NativeInteger native = native_integer(format);
+  if (native.has_min) native.available = false;
+  return native;
+}
+
 /// The float MAC that takes an operand as it is; scaled and very narrow formats become fp16.
 std::string float_mac_of(const TensorFormat& format) {
   return is_float_mac(format.format) ? format.format : "fp16";
@@ -25,7 +33,7 @@ std::string float_mac_of(const TensorFormat& format) {
 /// `auto`: integers meet in the narrowest integer MAC; otherwise floats in the wider operand's, and
 /// quantized weights in the activations'.
 const MacType& choose_mac(const Precision& p) {
-  const NativeInteger w = native_integer(p.weights), a = native_integer(p.activations);
+  const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);
   if (w.available && a.available) return integer_mac_for(w.operand_bits, a.operand_bits);
   const std::string activation_mac = float_mac_of(p.activations);
   if (!is_float_mac(p.weights.format)) return find_mac_type(activation_mac);
@@ -46,8 +54,14 @@ OperandPath stored_operand(const TensorFormat& format) {
   return path;
 }
 
-void require_native(const char* operand, const TensorFormat& format, const MacType& mac) {
-  const NativeInteger native = native_integer(format);
+void require_native(const char* operand, const TensorFormat& format, const NativeInteger& native,
+                    const MacType& mac) {
+  if (native.has_min && !native.available)
+    throw input_error(fmt::format(
+        "precision.mac: {} takes scaled integers, but {} adds a minimum to each value, which an "
+        "integer MAC cannot correct for in precision.{}; choose another format there, a float MAC, "
+        "or auto",
+        mac.name, format.format, operand));
   if (!native.available)
     throw input_error(fmt::format(
         "precision.mac: {} takes integers, but precision.{} is {}; choose an integer format there, "
@@ -74,20 +88,33 @@ std::int64_t common_group(const Precision& p) {
 
 }  // namespace
 
+TensorFormat wide_format(const Precision& p) {
+  if (p.output && !has_dynamic_scales(*p.output)) return *p.output;
+  if (find_format(p.activations.format).cls == FormatClass::kFloat) return p.activations;
+  TensorFormat wide;
+  wide.format = "fp16";
+  return wide;
+}
+
+TensorFormat output_format(const Precision& p) {
+  const TensorFormat& chosen = p.output ? *p.output : p.activations;
+  return has_dynamic_scales(chosen) ? wide_format(p) : chosen;
+}
+
 DataPath resolve_data_path(const Precision& p, const PeConfig& pe) {
   DataPath path;
   path.weights = stored_operand(p.weights);
   path.activations = stored_operand(p.activations);
-  path.output = stored_operand(p.output.value_or(p.activations));
+  path.output = stored_operand(output_format(p));
   path.mac = p.mac == "auto" ? choose_mac(p) : find_mac_type(p.mac);
   if (path.mac.is_integer) {
-    require_native("weights", p.weights, path.mac);
-    require_native("activations", p.activations, path.mac);
-    const NativeInteger w = native_integer(p.weights), a = native_integer(p.activations);
+    const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);
+    require_native("weights", p.weights, w, path.mac);
+    require_native("activations", p.activations, a, path.mac);
     path.macs_per_pe = macs_per_pe(pe.width, pe.packing, path.mac, w.operand_bits, a.operand_bits);
     path.scale_group = common_group(p);
     path.weights.zero_points = w.has_zero_point || w.has_min;
-    path.activations.zero_points = a.has_zero_point || a.has_min;
+    path.activations.zero_points = a.has_zero_point;
   } else {
     path.weights.dequantized = p.weights.format != path.mac.name;
     path.activations.dequantized = p.activations.format != path.mac.name;

@@ -29,6 +29,13 @@ struct DataPath {
   std::int64_t scale_group = 0;
 };
 
+/// How values lie in memory before they get dynamic scales: in the output format, where that has
+/// none itself, else as float activations do, else in fp16.
+TensorFormat wide_format(const Precision& precision);
+/// How a layer's results leave it: as `output` or the activations say, but wide where scales are
+/// dynamic, which are known only when whole rows are there.
+TensorFormat output_format(const Precision& precision);
+
 /// Resolves the formats for a machine. Throws an input Error with the reason where they do not fit.
 DataPath resolve_data_path(const Precision& precision, const PeConfig& pe);
 

@@ -139,6 +139,17 @@ std::int64_t input_bytes(const MappingProblem& p, const Tiling& t, const TripCou
   return total * repetitions(t, trips, true, false, !t.input_full_k);
 }
 
+/// Halos, which are fetched with each tile, left out.
+std::int64_t input_scale_bytes(const MappingProblem& p, const Tiling& t, const TripCounts& trips) {
+  const Lowered& l = p.layer;
+  const StorageLayout& layout = p.path.activations.layout;
+  if (layout.interleaved()) return 0;
+  const RegionBytes whole = region_bytes(layout, l.input_elements() / l.channels, l.channels);
+  const bool by_k = layout.scales.group != kWholeRow && !t.input_full_k;
+  return round_up(side_bytes(layout, whole), p.memory.burst_bytes) *
+         repetitions(t, trips, true, false, by_k);
+}
+
 std::int64_t tiled_output_bytes(const MappingProblem& p, const Tiling& t) {
   const Lowered& l = p.layer;
   std::int64_t total = 0;
@@ -274,6 +285,7 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t) {
   const bool per_row = p.path.weights.layout.scales.group == kWholeRow;
   e.scale_bytes = ceil_div(side_bytes(p.path.weights.layout, whole), burst) * burst *
                   (per_row ? repetitions(t, trips, false, true, false) : repeats);
+  e.scale_bytes += input_scale_bytes(p, t, trips);
   e.scale_bytes += ceil_div(l.weight_rows() * p.bias_bits(), 8 * burst) * burst *
                    repetitions(t, trips, false, true, false);
   if (from_dram) e.output_bytes = output_bytes(p, t, trips);

@@ -48,6 +48,7 @@ class Builder {
   Region weight_region(const Tile& tile, std::int64_t index) const;
   Region output_region(const Tile& tile) const;
   void load_inputs(const Tile& tile, std::int64_t index);
+  void load_input_scales(const Tile& tile, std::int64_t index, std::int64_t releases_needed);
   void load_weights(const Tile& tile, std::int64_t index, std::int64_t scale_id);
   void load_biases(const Tile& tile, const LoadOp& weights);
   void free_weight_slots();
@@ -69,7 +70,8 @@ class Builder {
   AddressMap map_;
   Program program_;
   // What the slots hold, and the compute operation that used each load last (for its release).
-  std::int64_t input_tile_ = -1, weight_tile_ = -1, scale_tile_ = -1, bias_row_ = -1;
+  std::int64_t input_tile_ = -1, input_scale_tile_ = -1;
+  std::int64_t weight_tile_ = -1, scale_tile_ = -1, bias_row_ = -1;
   std::vector<std::int64_t> input_last_use_, weight_last_use_;
   std::int64_t accumulator_slots_ = 1;
   std::int64_t output_tiles_begun_ = 0;
@@ -238,18 +240,32 @@ void Builder::load_inputs(const Tile& tile, std::int64_t index) {
   input_last_use_.push_back(0);
   if (on_chip()) op.region = {}, op.sram_bits = 0;
   program_.input_loads.push_back(op);
-  if (on_chip()) return;
+  if (!on_chip()) load_input_scales(tile, index, op.releases_needed);
+}
+
+/// Where a scale covers a whole token, it stays in its buffer while k advances.
+void Builder::load_input_scales(const Tile& tile, std::int64_t index,
+                                std::int64_t releases_needed) {
+  const Lowered& l = p_.layer;
   const StorageLayout& layout = p_.path.activations.layout;
-  const InputWindow w = input_window(p_, tile, 0, p_.layer.extents.k);
+  const bool per_row = layout.scales.group == kWholeRow;
+  const std::int64_t id = per_row ? index / input_k_tiles() : index;
+  if (layout.interleaved() || id == input_scale_tile_) return;
+  input_scale_tile_ = id;
+  const InputWindow w = per_row ? input_window(p_, tile, 0, l.extents.k) : window_of(tile);
   const std::int64_t tokens =
-      (tile.b1 - tile.b0) * w.pixels() * (p_.layer.interleaved_groups ? 1 : tile.groups());
-  const std::int64_t scales = side_bytes(layout, region_bytes(layout, tokens, p_.layer.channels));
-  if (scales > 0) {
-    op.region = Region::contiguous(map_.input_scales, scales);
-    op.tensor = Tensor::kScales;
-    op.sram_bits = scales * 8;
-    program_.input_loads.push_back(op);
-  }
+      (tile.b1 - tile.b0) * w.pixels() * (l.interleaved_groups ? 1 : tile.groups());
+  const std::int64_t scales = side_bytes(layout, region_bytes(layout, tokens, w.channels()));
+  if (scales == 0) return;
+  const std::int64_t first = (tile.b0 * l.height + w.h0) * l.width + w.w0 +
+                             (l.interleaved_groups ? 0 : tile.g0 * l.batch * l.height * l.width);
+  LoadOp op;
+  op.tensor = Tensor::kScales;
+  op.releases_needed = releases_needed;
+  op.region = Region::contiguous(
+      map_.input_scales + side_bytes(layout, region_bytes(layout, first, l.channels)), scales);
+  op.sram_bits = scales * 8;
+  program_.input_loads.push_back(op);
 }
 
 void Builder::load_weights(const Tile& tile, std::int64_t index, std::int64_t scale_id) {

@@ -44,8 +44,9 @@ struct OutputOp {
   std::int64_t compute = 0;  ///< the compute operation that finished the tile
 };
 
-/// Writes one output tile back.
+/// Writes one output tile back, or its scales.
 struct StoreOp {
+  Tensor tensor = Tensor::kOutputs;
   Region region;
   std::int64_t outputs_needed = 0;
   std::int64_t sram_bits = 0;  ///< read from the output buffer
@@ -68,14 +69,15 @@ struct VectorJob {
   std::int64_t weight_read_bits = 0, output_write_bits = 0;
 };
 
-/// Either computes and outputs, of a layer with MACs, or vectors have entries; one store each for
-/// every output or vector.
+/// Either computes and outputs, of a layer with MACs, or vectors have entries; `stores_per_output`
+/// stores follow each output or vector.
 struct Program {
   std::vector<LoadOp> input_loads, weight_loads;
   std::vector<ComputeOp> computes;
   std::vector<OutputOp> outputs;
   std::vector<VectorJob> vectors;
   std::vector<StoreOp> stores;
+  std::int64_t stores_per_output = 1;  ///< 2: results, then their scales
   /// Computes (or vectors) that must be released until one slot of the weight buffer is free for
   /// another layer, until two are, ...
   std::vector<std::int64_t> weight_slots_free;

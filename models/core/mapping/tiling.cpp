@@ -12,8 +12,29 @@ namespace {
 
 std::int64_t bits_to_bytes(std::int64_t bits) { return ceil_div(bits, 8); }
 
+/// Of elements as they lie in the input or output buffer: blocks are whole there.
+std::int64_t buffer_bytes(const StorageLayout& layout, std::int64_t elements) {
+  return layout.interleaved() ? ceil_div(elements, layout.block_elements) * layout.block_bytes
+                              : bits_to_bytes(elements * layout.codes.bits);
+}
+
 std::int64_t scale_sram_bytes(const MappingProblem& p, std::int64_t rows, std::int64_t k) {
   return region_bytes(p.path.weights.layout, rows, k).parameters();
+}
+
+/// Of the largest tile's tokens (pixels of one group), whose scales are whole for any part of k.
+std::int64_t input_scale_sram_bytes(const MappingProblem& p, const Tiling& t) {
+  const Lowered& l = p.layer;
+  const StorageLayout& layout = p.path.activations.layout;
+  if (layout.interleaved()) return 0;
+  const auto span = [](std::int64_t out, std::int64_t stride, std::int64_t kernel,
+                       std::int64_t dilation, std::int64_t limit) {
+    return std::min(limit, (out - 1) * stride + (kernel - 1) * dilation + 1);
+  };
+  const std::int64_t pixels = span(t.out_rows, l.stride_h, l.kernel_h, l.dilation_h, l.height) *
+                              span(t.out_cols, l.stride_w, l.kernel_w, l.dilation_w, l.width);
+  const std::int64_t tokens = t.batch * pixels * (l.interleaved_groups ? 1 : t.groups);
+  return side_bytes(layout, region_bytes(layout, tokens, l.channels));
 }
 
 }  // namespace
@@ -157,12 +178,12 @@ TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
       std::min(l.width, extent(t.out_cols, l.stride_w, span_w, l.dilation_w, skips_columns(p)));
   const std::int64_t c = all ? l.channels : k;
   TileFootprint f;
-  f.input = Bytes(bits_to_bytes(t.groups * t.batch * h * w * c * p.path.activations.code_bits));
+  f.input = Bytes(buffer_bytes(p.path.activations.layout, t.groups * t.batch * h * w * c));
   f.weight = Bytes(weight_buffer_bytes(p, t.groups * t.n, t.k));
-  f.scale = Bytes(scale_sram_bytes(p, t.groups * t.n, t.k) +
+  f.scale = Bytes(scale_sram_bytes(p, t.groups * t.n, t.k) + input_scale_sram_bytes(p, t) +
                   bits_to_bytes(t.groups * t.n * p.bias_bits()));
   f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
-  f.output = Bytes(bits_to_bytes(t.groups * t.m() * t.n * p.path.output.code_bits));
+  f.output = Bytes(buffer_bytes(p.path.output.layout, t.groups * t.m() * t.n));
   return f;
 }
 

@@ -85,7 +85,7 @@ class VectorBuilder {
   template <class Bits>
   std::int64_t largest(std::int64_t step, std::int64_t limit, Bits input_bits) const {
     const auto fits = [&](std::int64_t n) {
-      return input_bits(n) <= input_room_ && bits_of(out_, n) <= output_room_;
+      return input_bits(n) <= input_room_ && bits_of(out_, n) + scale_bits(n) <= output_room_;
     };
     std::int64_t low = 0, high = ceil_div(limit, step);
     while (low < high) {
@@ -104,6 +104,10 @@ class VectorBuilder {
                     "{} B are usable",
                     vector_row(op_.kind).name, what, ceil_div(in_bits, 8), ceil_div(out_bits, 8),
                     input_room_ / 8, output_room_ / 8));
+  }
+  /// Of the scales that rows of results get; `elements` are whole rows.
+  std::int64_t scale_bits(std::int64_t elements) const {
+    return has_dynamic_scales(p_.path.output.format) ? elements / op_.cols * out_.scales.bits : 0;
   }
   std::int64_t alignment() const { return std::max(region_alignment(in_), region_alignment(out_)); }
   Region output_region(std::int64_t first, std::int64_t elements) const {
@@ -124,8 +128,9 @@ class VectorBuilder {
   const StorageLayout &in_, &parameters_, &out_;
   std::int64_t input_room_, output_room_;  // bits
   std::vector<Operand> operands_;
-  std::int64_t end_ = 0, table_ = 0, output_ = 0;  // byte addresses
-  std::int64_t resident_bits_ = 0;                 // read from the weight buffer for each result
+  std::int64_t end_ = 0, table_ = 0, output_ = 0, scales_ = 0;  // byte addresses
+  std::int64_t resident_bits_ = 0;  // read from the weight buffer for each result
+  std::int64_t results_begun_ = 0;  // of chunks with scales, which are rows in order
   Program program_;
 };
 
@@ -169,6 +174,8 @@ void VectorBuilder::place_tensors() {
     input_bytes += ceil_div(bits_of(in_, operand.elements), 8);
   check_activation_memory(p_, input_bytes, output_bytes);
   output_ = place(output_bytes);
+  scales_ = place(ceil_div(scale_bits(op_.elements()), 8));
+  program_.stores_per_output = scale_bits(op_.elements()) > 0 ? 2 : 1;
   program_.dram_footprint = Bytes(end_);
   if (end_ > p_.memory.capacity.value)
     throw input_error(fmt::format("the operator's tensors take {} B, the DRAM holds {} B", end_,
@@ -229,7 +236,7 @@ void VectorBuilder::finish(const Chunk& chunk) {
   job.inputs_needed = static_cast<std::int64_t>(program_.input_loads.size());
   job.weights_needed = static_cast<std::int64_t>(program_.weight_loads.size());
   job.weights_done = table ? job.weights_needed : 0;
-  job.stores_needed = reused(chunks(), p_.machine.buffers.output);
+  job.stores_needed = reused(chunks(), p_.machine.buffers.output) * program_.stores_per_output;
   const auto passes = vector_work(part);
   for (const auto& pass : passes)
     for (const VectorWork& step : pass)
@@ -244,20 +251,31 @@ void VectorBuilder::finish(const Chunk& chunk) {
   job.input_write_bits = chunk.streamed_bits * std::max<std::int64_t>(0, streams - 2);
   job.weight_read_bits = chunk.elements * resident_bits_;
   if (table) std::swap(job.input_read_bits, job.weight_read_bits);
-  job.output_write_bits = chunk.output.runs() * chunk.output.run_bits;
+  const std::int64_t result_bits = chunk.output.runs() * chunk.output.run_bits;
+  const std::int64_t row_scale_bits = scale_bits(chunk.elements);
+  job.output_write_bits = result_bits + row_scale_bits;
   const StorageLayout& source = table ? parameters_ : in_;
   const bool copies = passes.empty() && source.format == out_.format;
   if (!copies && source.format->name != "fp32") job.widened = chunk.streamed;
-  if (!copies && out_.format->name != "fp32") job.narrowed = chunk.elements;
+  // The conversion of `quantize` is one of its primitives.
+  if (!copies && out_.format->name != "fp32" && op_.kind != VectorKind::kQuantize)
+    job.narrowed = chunk.elements;
   set_time(part, job);
   program_.vectors.push_back(job);
   StoreOp store;
   store.region = chunk.output;
   store.region.merge();
   store.outputs_needed = chunks();
-  store.sram_bits = job.output_write_bits;
+  store.sram_bits = result_bits;
   if (on_chip()) store.region = {}, store.sram_bits = 0;
   program_.stores.push_back(store);
+  if (program_.stores_per_output == 1) return;
+  store.tensor = Tensor::kScales;
+  store.region = Region::contiguous(scales_ + scale_bits(results_begun_) / 8, row_scale_bits / 8);
+  store.sram_bits = row_scale_bits;
+  if (on_chip()) store.region = {}, store.sram_bits = 0;
+  program_.stores.push_back(store);
+  results_begun_ += chunk.elements;
 }
 
 /// The lanes' time, or the ports' where they are slower.

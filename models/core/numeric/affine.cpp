@@ -10,18 +10,25 @@
 namespace bitjoule {
 namespace {
 
+/// round_half_even(t), NaN as 0, in lo..hi (at most 2^22).
+BITJOULE_INLINE std::int32_t rounded_code(float t, float lo, float hi) {
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, half to even
+  t = t == t ? t : 0.0f;
+  t = t < lo ? lo : t;
+  t = t > hi ? hi : t;
+  return static_cast<std::int32_t>(bits_of(t + kRound)) - static_cast<std::int32_t>(0x4b400000);
+}
+
 BITJOULE_VECTORIZE void encode_loop(const float* x, std::int64_t n, float scale, float lo, float hi,
                                     std::int32_t zero, std::uint16_t* codes) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, half to even
-  for (std::int64_t i = 0; i < n; ++i) {
-    float t = x[i] / scale;
-    t = t == t ? t : 0.0f;
-    t = t < lo ? lo : t;
-    t = t > hi ? hi : t;
-    const std::int32_t q =
-        static_cast<std::int32_t>(bits_of(t + kRound)) - static_cast<std::int32_t>(0x4b400000);
-    codes[i] = static_cast<std::uint16_t>(q + zero);
-  }
+  for (std::int64_t i = 0; i < n; ++i)
+    codes[i] = static_cast<std::uint16_t>(rounded_code(x[i] / scale, lo, hi) + zero);
+}
+
+BITJOULE_VECTORIZE void multiply_loop(const float* x, std::int64_t n, float inverse, float lo,
+                                      float hi, std::uint16_t* codes) {
+  for (std::int64_t i = 0; i < n; ++i)
+    codes[i] = static_cast<std::uint16_t>(rounded_code(x[i] * inverse, lo, hi));
 }
 
 BITJOULE_VECTORIZE void decode_loop(const std::uint16_t* codes, std::int64_t n,
@@ -62,7 +69,9 @@ GroupParameters affine_parameters(const StorageLayout& layout, const GroupStatis
   }
   if (layout.symmetric) {
     const float largest = f.is_signed ? s.abs_max : s.max;
-    parameters.scale = largest == 0 ? 1.0f : stored(largest / static_cast<float>(f.max_code));
+    const auto max_code = static_cast<float>(f.max_code);
+    const float scale = layout.dynamic ? largest * (1.0f / max_code) : largest / max_code;
+    parameters.scale = largest == 0 ? 1.0f : stored(scale);
     return parameters;
   }
   // max - min may exceed the range of fp32 although both are finite.
@@ -82,6 +91,11 @@ void encode_affine(const StorageLayout& layout, GroupParameters p, const float* 
     return;
   }
   const int min_code = layout.symmetric && f.is_signed ? -f.max_code : f.min_code;
+  if (layout.dynamic) {
+    multiply_loop(x, n, 1.0f / p.scale, static_cast<float>(min_code),
+                  static_cast<float>(f.max_code), codes);
+    return;
+  }
   encode_loop(x, n, p.scale, static_cast<float>(min_code - p.zero_point),
               static_cast<float>(f.max_code - p.zero_point), p.zero_point, codes);
 }

@@ -16,12 +16,13 @@ struct GroupParameters {
 
 /// Symmetric: abs_max / max_code (for unsigned codes max / max_code). Asymmetric, as AWQ and GPTQ:
 /// scale = max(max - min, 1e-5) / (2^bits - 1), zero_point = clamp(min_code - round(min / scale)).
-/// Ternary and binary: mean |x|.
+/// Ternary and binary: mean |x|. Dynamic: abs_max * (1 / max_code), as the vector unit multiplies.
 /// The scale is rounded to its storage first (e8m0: up), so encoding and decoding use the same one.
 GroupParameters affine_parameters(const StorageLayout& layout, const GroupStatistics& statistics);
 
 /// codes = clamp(round_half_even(x / scale) + zero_point), clamped to -max_code.. where symmetric
-/// (TFLite's narrow range); NaN counts as 0. The low `bits` of a code are what is stored.
+/// (TFLite's narrow range); NaN counts as 0. Dynamic: x * (1 / scale). The low `bits` of a code are
+/// what is stored.
 void encode_affine(const StorageLayout& layout, GroupParameters parameters, const float* x,
                    std::int64_t n, std::uint16_t* codes);
 

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include "core/numeric/float_codec.h"
 #include "core/numeric/ggml_blocks.h"
 #include "core/numeric/ggml_k_search.h"
 #include "core/numeric/statistics.h"
+#include "core/numeric/vectorize.h"
 
 namespace bitjoule {
 namespace {
@@ -163,7 +163,8 @@ void write_q6(const Super& s, std::uint8_t* b) {
 struct KQuant {
   int bytes, bits, group;
   bool has_min;
-  int scale_top;  // largest sub-scale; the smallest is 0, or -scale_top - 1 without minima
+  int scale_top;     // largest sub-scale; the smallest is 0, or -scale_top - 1 without minima
+  MinSearch search;  // with minima
   void (*read_scales)(const std::uint8_t*, Super&);
   void (*read_codes)(const std::uint8_t*, Super&);
   void (*write)(const Super&, std::uint8_t*);
@@ -171,11 +172,11 @@ struct KQuant {
   constexpr int zero() const { return has_min ? 0 : 1 << (bits - 1); }
   constexpr int top() const { return (1 << bits) - 1; }
 };
-constexpr KQuant kQ2{84, 2, 16, true, 15, scales_q2, codes_q2, write_q2};
-constexpr KQuant kQ3{110, 3, 16, false, 31, scales_q3, codes_q3, write_q3};
-constexpr KQuant kQ4{144, 4, 32, true, 63, scales_q45, codes_q4, write_q4};
-constexpr KQuant kQ5{176, 5, 32, true, 63, scales_q45, codes_q5, write_q5};
-constexpr KQuant kQ6{210, 6, 16, false, 127, scales_q6, codes_q6, write_q6};
+constexpr KQuant kQ2{84, 2, 16, true, 15, {3, -0.5f, 15, false}, scales_q2, codes_q2, write_q2};
+constexpr KQuant kQ3{110, 3, 16, false, 31, {}, scales_q3, codes_q3, write_q3};
+constexpr KQuant kQ4{144, 4, 32, true, 63, {15, -1.0f, 20, true}, scales_q45, codes_q4, write_q4};
+constexpr KQuant kQ5{176, 5, 32, true, 63, {31, -0.5f, 15, true}, scales_q45, codes_q5, write_q5};
+constexpr KQuant kQ6{210, 6, 16, false, 127, {}, scales_q6, codes_q6, write_q6};
 
 float group_scale(const Super& s, int g) {
   return decode_fp16(s.d) * static_cast<float>(s.scales[g]);
@@ -192,19 +193,61 @@ void copy_finite(const float* x, float* finite) {
   }
 }
 
-// Sub-scales as integers of lo..top times a common fp16 factor.
-void quantize_scales(const double* exact, int groups, int lo, int top, std::uint16_t& factor,
-                     int* integers) {
-  const double extreme = *std::max_element(
-      exact, exact + groups, [](double a, double b) { return std::abs(a) < std::abs(b); });
-  // The extreme takes the end of the range that reaches further.
-  const double step = lo < 0 ? extreme / lo : extreme / top;
-  constexpr double kLargest = std::numeric_limits<float>::max();
-  factor = encode_fp16_scale(static_cast<float>(std::clamp(step, -kLargest, kLargest)));
-  const auto stored = static_cast<double>(decode_fp16(factor));
-  for (int g = 0; g < groups; ++g) {
-    const double ratio = stored == 0 ? 0 : std::nearbyint(exact[g] / stored);
-    integers[g] = static_cast<int>(std::clamp<double>(ratio, lo, top));
+/// Scales of at least 0, or minima, as integers of 0..top times a common fp16 factor.
+void store_positive(const float* exact, int groups, int top, std::uint16_t& factor, int* integers) {
+  const float largest = std::max(0.0f, *std::max_element(exact, exact + groups));
+  const auto steps = static_cast<float>(top);
+  const float inverse = largest > 0 ? steps / largest : 0.0f;
+  for (int g = 0; g < groups; ++g)
+    integers[g] = std::clamp(nearest_code(inverse * exact[g]), 0, top);
+  factor = encode_fp16_scale(largest / steps);
+}
+
+/// Scales of either sign; the extreme becomes -top - 1. Where all are 0 so is the factor.
+void store_signed(const float* exact, int groups, int top, std::uint16_t& factor, int* integers) {
+  float largest = 0, extreme = 0;
+  for (int g = 0; g < groups; ++g)
+    if (std::fabs(exact[g]) > largest) {
+      largest = std::fabs(exact[g]);
+      extreme = exact[g];
+    }
+  if (extreme == 0) {
+    std::fill(integers, integers + groups, -top - 1);
+    return;
+  }
+  const float inverse = static_cast<float>(-top - 1) / extreme;
+  for (int g = 0; g < groups; ++g)
+    integers[g] = std::clamp(nearest_code(inverse * exact[g]), -top - 1, top);
+  factor = encode_fp16_scale(1 / inverse);
+}
+
+/// Scales, minima and first codes of all groups.
+void search_groups(const KQuant& f, const float* x, float* scales, float* mins, std::uint8_t* q) {
+  GroupBatch batch;
+  for (int first = 0; first < kSuper / f.group; first += kGroupLanes) {
+    const int start = first * f.group;
+    for (int g = 0; g < kGroupLanes; ++g)
+      for (int i = 0; i < f.group; ++i) batch.x[i][g] = x[start + g * f.group + i];
+    if (f.has_min)
+      search_scale_and_min(f.search, f.group, batch);
+    else
+      (f.bits == 3 ? descend_scale : search_scale)(f.group, f.zero(), batch);
+    for (int g = 0; g < kGroupLanes; ++g) {
+      scales[first + g] = batch.scale[g];
+      if (f.has_min) mins[first + g] = batch.min[g];
+      for (int i = 0; i < f.group; ++i) q[start + g * f.group + i] = batch.codes[i][g];
+    }
+  }
+}
+
+/// Codes for the scales as they are stored; those of groups without a scale stay.
+void round_codes(const KQuant& f, const float* x, Super& s) {
+  for (int g = 0; g < kSuper / f.group; ++g) {
+    const float scale = group_scale(s, g), min = f.has_min ? group_min(s, g) : 0.0f;
+    if (scale == 0) continue;
+    for (int e = g * f.group; e < (g + 1) * f.group; ++e)
+      s.q[e] = static_cast<std::uint8_t>(
+          std::clamp(nearest_code((x[e] - min) / scale) + f.zero(), 0, f.top()));
   }
 }
 
@@ -212,27 +255,20 @@ void encode_super(const KQuant& f, const float* x, std::uint8_t* bytes) {
   float finite[kSuper];
   copy_finite(x, finite);
   const int groups = kSuper / f.group;
-  double scales[16] = {}, mins[16] = {};
-  for (int g = 0; g < groups; ++g) {
-    const float* group = finite + g * f.group;
-    if (f.has_min) {
-      const ScaleAndMin found = search_scale_and_min(group, f.group, f.top());
-      scales[g] = found.scale;
-      mins[g] = found.min;
-    } else {
-      scales[g] = search_scale(group, f.group, f.zero());
-    }
-  }
+  float scales[16] = {}, mins[16] = {};
   Super s;
-  quantize_scales(scales, groups, f.has_min ? 0 : -f.scale_top - 1, f.scale_top, s.d, s.scales);
-  if (f.has_min) quantize_scales(mins, groups, 0, f.scale_top, s.dmin, s.mins);
-  for (int e = 0; e < kSuper; ++e) {
-    const float scale = group_scale(s, e / f.group), min = group_min(s, e / f.group);
-    const float q = scale == 0 ? 0.0f : std::nearbyint((finite[e] - min) / scale);
-    s.q[e] = static_cast<std::uint8_t>(
-        std::clamp(q + static_cast<float>(f.zero()), 0.0f, static_cast<float>(f.top())));
-  }
+  search_groups(f, finite, scales, mins, s.q);
   std::fill(bytes, bytes + f.bytes, std::uint8_t{0});
+  if (f.has_min) {
+    store_positive(scales, groups, f.scale_top, s.d, s.scales);
+    store_positive(mins, groups, f.scale_top, s.dmin, s.mins);
+  } else {
+    // Scales below 1e-15 leave all bytes of q6_k zero, as in GGML.
+    const auto is_zero = [](float scale) { return std::fabs(scale) < 1e-15f; };
+    if (f.bits == 6 && std::all_of(scales, scales + groups, is_zero)) return;
+    store_signed(scales, groups, f.scale_top, s.d, s.scales);
+  }
+  round_codes(f, finite, s);
   f.write(s, bytes);
 }
 
@@ -256,6 +292,24 @@ void decode(const std::uint8_t* bytes, std::int64_t blocks, float* values) {
         const float scaled = scale * static_cast<float>(s.q[e] - Quant.zero());
         values[e] = Quant.has_min ? scaled + min : scaled;
       }
+    }
+  }
+}
+
+// The commonest has a loop of its own: both nibbles of 32 bytes in turn.
+BITJOULE_VECTORIZE void decode_q4(const std::uint8_t* bytes, std::int64_t blocks, float* values) {
+  for (std::int64_t b = 0; b < blocks; ++b, bytes += kQ4.bytes) {
+    Super s;
+    scales_q45(bytes, s);
+    const float d = decode_fp16(s.d), dmin = decode_fp16(s.dmin);
+    for (int part = 0; part < 4; ++part, values += 64) {
+      const std::uint8_t* q = bytes + 16 + 32 * part;
+      const float scale0 = d * static_cast<float>(s.scales[2 * part]);
+      const float scale1 = d * static_cast<float>(s.scales[2 * part + 1]);
+      const float min0 = dmin * static_cast<float>(s.mins[2 * part]);
+      const float min1 = dmin * static_cast<float>(s.mins[2 * part + 1]);
+      for (int i = 0; i < 32; ++i) values[i] = scale0 * static_cast<float>(q[i] & 15) - min0;
+      for (int i = 0; i < 32; ++i) values[32 + i] = scale1 * static_cast<float>(q[i] >> 4) - min1;
     }
   }
 }
@@ -288,7 +342,7 @@ float min(const std::uint8_t* block, int group) {
 const BlockCodec kSuperBlocks[5] = {
     {"q2_k", encode<kQ2>, decode<kQ2>, codes<kQ2>, scale<kQ2>, min<kQ2>},
     {"q3_k", encode<kQ3>, decode<kQ3>, codes<kQ3>, scale<kQ3>, nullptr},
-    {"q4_k", encode<kQ4>, decode<kQ4>, codes<kQ4>, scale<kQ4>, min<kQ4>},
+    {"q4_k", encode<kQ4>, decode_q4, codes<kQ4>, scale<kQ4>, min<kQ4>},
     {"q5_k", encode<kQ5>, decode<kQ5>, codes<kQ5>, scale<kQ5>, min<kQ5>},
     {"q6_k", encode<kQ6>, decode<kQ6>, codes<kQ6>, scale<kQ6>, nullptr},
 };

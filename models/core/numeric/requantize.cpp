@@ -86,35 +86,55 @@ ClampRange activation_range(ClampRange range, float scale, std::int32_t zero_poi
   return {code(lo), code(hi)};
 }
 
+namespace {
+
+void require_factor(double multiplier) {
+  if (!(multiplier >= 0) || !std::isfinite(multiplier))
+    throw input_error("requantization factor " + std::to_string(multiplier) +
+                      " is not a finite number");
+}
+
+std::int32_t clamped(double scaled, std::int32_t zero_point, ClampRange range) {
+  // Exact in double: both terms are integers, or beyond every clamp.
+  return static_cast<std::int32_t>(std::clamp(scaled + zero_point, static_cast<double>(range.lo),
+                                              static_cast<double>(range.hi)));
+}
+
+double scaled_by(Requantize mode, std::int32_t accumulator, const FixedPointMultiplier& fixed) {
+  return mode == Requantize::kTfliteDoubleRounding ? double_rounding(accumulator, fixed)
+                                                   : single_rounding(accumulator, fixed);
+}
+
+double scaled_by(std::int32_t accumulator, double multiplier) {
+  return std::nearbyint(static_cast<double>(accumulator) * multiplier);
+}
+
+}  // namespace
+
+std::int32_t requantize(Requantize mode, std::int32_t accumulator, double multiplier,
+                        std::int32_t zero_point, ClampRange range) {
+  require_factor(multiplier);
+  const double scaled = mode == Requantize::kOnnxHalfEven
+                            ? scaled_by(accumulator, multiplier)
+                            : scaled_by(mode, accumulator, fixed_point_multiplier(multiplier));
+  return clamped(scaled, zero_point, range);
+}
+
 Requantizer::Requantizer(Requantize mode, std::vector<double> multipliers, std::int32_t zero_point,
                          ClampRange range)
     : mode_(mode), multipliers_(std::move(multipliers)), zero_point_(zero_point), range_(range) {
   if (multipliers_.empty()) throw internal_error("a Requantizer needs a multiplier");
   for (double m : multipliers_) {
-    if (!(m >= 0) || !std::isfinite(m)) {
-      throw input_error("requantization factor " + std::to_string(m) + " is not a finite number");
-    }
+    require_factor(m);
     if (mode_ != Requantize::kOnnxHalfEven) fixed_.push_back(fixed_point_multiplier(m));
   }
 }
 
 std::int32_t Requantizer::operator()(std::int32_t accumulator, std::int64_t channel) const {
   const std::size_t c = multipliers_.size() == 1 ? 0 : static_cast<std::size_t>(channel);
-  double scaled = 0;
-  switch (mode_) {
-    case Requantize::kTfliteDoubleRounding:
-      scaled = double_rounding(accumulator, fixed_[c]);
-      break;
-    case Requantize::kTfliteSingleRounding:
-      scaled = single_rounding(accumulator, fixed_[c]);
-      break;
-    case Requantize::kOnnxHalfEven:
-      scaled = std::nearbyint(static_cast<double>(accumulator) * multipliers_[c]);
-      break;
-  }
-  // Exact in double: both terms are integers, or beyond every clamp.
-  return static_cast<std::int32_t>(std::clamp(scaled + zero_point_, static_cast<double>(range_.lo),
-                                              static_cast<double>(range_.hi)));
+  return clamped(mode_ == Requantize::kOnnxHalfEven ? scaled_by(accumulator, multipliers_[c])
+                                                    : scaled_by(mode_, accumulator, fixed_[c]),
+                 zero_point_, range_);
 }
 
 }  // namespace bitjoule

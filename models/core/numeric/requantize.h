@@ -45,6 +45,11 @@ ClampRange clamp_range(const std::string& format);
 ClampRange activation_range(ClampRange range, float scale, std::int32_t zero_point, double lo,
                             double hi);
 
+/// The code of an accumulator (bias already added) by a factor that it alone has, as where tokens
+/// have scales of their own. Throws an input Error as Requantizer does.
+std::int32_t requantize(Requantize mode, std::int32_t accumulator, double multiplier,
+                        std::int32_t zero_point, ClampRange range);
+
 /// Turns accumulators of one layer into output codes.
 class Requantizer {
  public:

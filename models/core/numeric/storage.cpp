@@ -65,6 +65,7 @@ std::int64_t group_of(const TensorFormat& format) {
     case Granularity::kPerTensor:
       return kWholeTensor;
     case Granularity::kPerChannel:
+    case Granularity::kPerToken:
       return kWholeRow;
     case Granularity::kPerGroup:
       break;
@@ -81,6 +82,15 @@ void integer_fields(const TensorFormat& format, StorageLayout& layout) {
   layout.scale_format = scale.format;
   layout.scales = {scale.bits, group};
   layout.symmetric = format.symmetric || layout.format->mean_scale;
+  layout.dynamic = has_dynamic_scales(format);
+  if (layout.dynamic && layout.format->mean_scale)
+    throw input_error(format.format +
+                      " takes the mean of its values as scale; granularity per_token is for a "
+                      "scale of the largest value: choose an integer format, or per_channel");
+  if (layout.dynamic && !layout.symmetric)
+    throw input_error(
+        "granularity per_token is symmetric: the vector unit finds the largest value "
+        "of a row, not a zero-point");
   if (!layout.symmetric) {
     layout.zero_format = find_zero_point(format.zero_point, *layout.format);
     layout.zero_points = {layout.zero_format.bits, group};
@@ -125,6 +135,11 @@ std::int64_t constant_bytes(const StorageField& field) {
 }
 
 }  // namespace
+
+bool has_dynamic_scales(const TensorFormat& format) {
+  return format.granularity == Granularity::kPerToken &&
+         find_format(format.format).cls == FormatClass::kInteger;
+}
 
 StorageLayout storage_layout(const TensorFormat& format) {
   const Format& element = find_format(format.format);

@@ -37,6 +37,8 @@ struct ZeroPointFormat {
 struct StorageLayout {
   const Format* format = nullptr;
   bool symmetric = true;
+  /// Scales as the vector unit computes them: elements are multiplied by 1 / scale, not divided.
+  bool dynamic = false;
   std::int64_t block_elements = 0, block_bytes = 0;  ///< interleaved formats, else 0
   StorageField codes;
   StorageField scales;
@@ -60,6 +62,9 @@ struct RegionBytes {
 
 /// Throws an input Error for unknown names and combinations that cannot be stored.
 StorageLayout storage_layout(const TensorFormat& format);
+
+/// Whether the vector unit has to find the scales when the values are there: integers per token.
+bool has_dynamic_scales(const TensorFormat& format);
 
 /// A k at which a region may start so that no byte, group or block is fetched twice (1, 2, 32,
 /// ...).

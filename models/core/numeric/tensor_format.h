@@ -10,8 +10,9 @@ namespace bitjoule {
 
 /// Which elements share one scale (and zero-point): all; one output channel; `group_size`
 /// consecutive elements along k of one output channel. Block formats (q4_0, mxfp4, ...) bring their
-/// own.
-enum class Granularity { kPerTensor, kPerChannel, kPerGroup };
+/// own. Per token: one row of activations, whose scale is dynamic: the vector unit finds it when
+/// the values are there (VectorKind::kQuantize).
+enum class Granularity { kPerTensor, kPerChannel, kPerGroup, kPerToken };
 
 struct TensorFormat {
   std::string format = "int8";  ///< a name of formats() in format.h

@@ -54,8 +54,8 @@ Oracle::Oracle(const LayerOp& op, const MacType& mac, const QuantizedTensor& inp
   }
 }
 
-void Oracle::terms(std::int64_t index, std::vector<Term>& out) const {
-  out.clear();
+std::vector<Oracle::Run> Oracle::runs(std::int64_t index) const {
+  std::vector<Run> out;
   if (const auto* c = std::get_if<Conv2d>(&op_)) {
     const std::int64_t f = index % c->filters, pixel = index / c->filters;
     const std::int64_t ow = pixel % c->out_width();
@@ -68,18 +68,15 @@ void Oracle::terms(std::int64_t index, std::vector<Term>& out) const {
         const std::int64_t h = oh * c->stride_h + kh * c->dilation_h - c->pad_top;
         const std::int64_t w = ow * c->stride_w + kw * c->dilation_w - c->pad_left;
         const bool inside = h >= 0 && h < c->height && w >= 0 && w < c->width;
-        for (std::int64_t d = 0; d < depth; ++d) {
-          Term t{-1, 0, f, (kh * c->kernel_w + kw) * depth + d};
-          if (inside) {
-            const std::int64_t flat =
-                ((b * c->height + h) * c->width + w) * c->channels + group * depth + d;
-            t.input_row = flat / inputs_.k();
-            t.input_k = flat % inputs_.k();
-          }
-          out.push_back(t);
+        Run run{-1, 0, f, (kh * c->kernel_w + kw) * depth, depth};
+        if (inside) {
+          // A row of the inputs is a pixel.
+          run.input_row = (b * c->height + h) * c->width + w;
+          run.input_k = group * depth;
         }
+        out.push_back(run);
       }
-    return;
+    return out;
   }
   Matmul p;
   if (const auto* g = std::get_if<Gemm>(&op_))
@@ -88,72 +85,133 @@ void Oracle::terms(std::int64_t index, std::vector<Term>& out) const {
     p = std::get<Matmul>(op_);
   const std::int64_t n = index % p.n, row = index / p.n;
   const std::int64_t operand = row / p.m / p.shared;
-  for (std::int64_t k = 0; k < p.k; ++k) out.push_back({row, k, operand * p.n + n, k});
+  out.push_back({row, 0, operand * p.n + n, 0, p.k});
+  return out;
 }
 
-OracleResult Oracle::at(std::int64_t index) const {
-  std::vector<Term> all;
-  terms(index, all);
-  const std::int64_t depth_a = inputs_.k(), depth_w = weights_.k();
-  OracleResult result;
-  for (const Term& t : all)
-    if (t.input_row >= 0)
-      result.reference +=
-          static_cast<double>(float_inputs_[at_index(t.input_row * depth_a + t.input_k)]) *
-          static_cast<double>(float_weights_[at_index(t.weight_row * depth_w + t.weight_k)]);
+double Oracle::reference(const std::vector<Run>& all) const {
+  double sum = 0;
+  for (const Run& run : all) {
+    if (run.input_row < 0) continue;
+    const float* a = &float_inputs_[at_index(run.input_row * inputs_.k() + run.input_k)];
+    const float* w = &float_weights_[at_index(run.weight_row * weights_.k() + run.weight_k)];
+    for (std::int64_t i = 0; i < run.length; ++i)
+      sum += static_cast<double>(a[i]) * static_cast<double>(w[i]);
+  }
+  return sum;
+}
 
+void Oracle::add_floats(const Run& run, float& sum) const {
+  const float* w = &weight_values_[at_index(run.weight_row * weights_.k() + run.weight_k)];
+  const float* a = run.input_row < 0
+                       ? nullptr
+                       : &input_values_[at_index(run.input_row * inputs_.k() + run.input_k)];
+  for (std::int64_t i = 0; i < run.length; ++i) {
+    const float product = (a == nullptr ? 0.0f : a[i]) * w[i];
+    sum = sum + product;
+  }
+}
+
+void Oracle::add_integers(const Run& run, std::int64_t za, std::int64_t zw,
+                          IntegerSums& sums) const {
+  if (run.input_row < 0) return;
+  const std::int16_t* a = &input_codes_[at_index(run.input_row * inputs_.k() + run.input_k)];
+  const std::int16_t* w = &weight_codes_[at_index(run.weight_row * weights_.k() + run.weight_k)];
+  for (std::int64_t i = 0; i < run.length; ++i) {
+    sums.products += (a[i] - za) * (w[i] - zw);
+    sums.activations += a[i] - za;
+  }
+}
+
+namespace {
+
+/// Calls f(part) for the parts of runs that end at a chunk's end, and then f_end() there.
+template <class Run, class F, class G>
+void by_chunks(const std::vector<Run>& runs, const std::vector<std::int64_t>& ends, F part,
+               G end_of_chunk) {
   std::size_t i = 0;
-  float total = 0;
-  bool first = true;
-  for (std::int64_t end : chunks_) {
-    if (!mac_.is_integer) {
-      float sum = 0;
-      for (; i < at_index(end); ++i) {
-        const Term& t = all[i];
-        const float a =
-            t.input_row < 0 ? 0.0f : input_values_[at_index(t.input_row * depth_a + t.input_k)];
-        const float product = a * weight_values_[at_index(t.weight_row * depth_w + t.weight_k)];
-        sum = sum + product;
-      }
-      total = first ? sum : total + sum;
-      first = false;
-      continue;
+  std::int64_t done = 0, taken = 0;  // of all k; of run i
+  for (std::int64_t end : ends) {
+    while (done < end) {
+      Run run = runs[i];
+      run.input_k += taken;
+      run.weight_k += taken;
+      run.length = std::min(run.length - taken, end - done);
+      part(run);
+      done += run.length;
+      taken += run.length;
+      if (taken == runs[i].length) ++i, taken = 0;
     }
-    // Scales and zero-points are those of the chunk's first element.
-    const Term head = all[i];
-    const std::int64_t a_row = std::max<std::int64_t>(0, head.input_row);
-    const std::int64_t a_k = head.input_row < 0 ? 0 : head.input_k;
-    const std::int64_t za = inputs_.zero_point(a_row, a_k);
-    const std::int64_t zw = weights_.zero_point(head.weight_row, head.weight_k);
-    const float sa = inputs_.scale(a_row, a_k), sw = weights_.scale(head.weight_row, head.weight_k);
-    const float min = weights_.min(head.weight_row, head.weight_k);
-    std::int64_t sum = 0, activations = 0;
-    for (; i < at_index(end); ++i) {
-      const Term& t = all[i];
-      if (t.input_row < 0) continue;
-      const std::int64_t qa = input_codes_[at_index(t.input_row * depth_a + t.input_k)] - za;
-      const std::int64_t qw = weight_codes_[at_index(t.weight_row * depth_w + t.weight_k)] - zw;
-      sum += qa * qw;
-      activations += qa;
-    }
-    result.sum += sum;
-    result.real_scale = static_cast<double>(sa) * static_cast<double>(sw);
-    if (!grouped_) continue;
-    float term = static_cast<float>(sum) * sw * sa;
-    if (min != 0.0f) term = term + min * sa * static_cast<float>(activations);
-    total = first ? term : total + term;
-    first = false;
+    end_of_chunk();
   }
-  result.overflow = result.sum > INT32_MAX || result.sum < INT32_MIN;
-  if (mac_.is_integer && !grouped_) {
-    const Term head = all.front();
-    const std::int64_t a_row = std::max<std::int64_t>(0, head.input_row);
-    const float sa = inputs_.scale(a_row, head.input_row < 0 ? 0 : head.input_k);
-    total = static_cast<float>(result.sum) * weights_.scale(head.weight_row, 0) * sa;
-  }
-  result.value = total;
+}
+
+}  // namespace
+
+OracleResult Oracle::at(std::int64_t index) const {
+  const std::vector<Run> all = runs(index);
+  OracleResult result;
+  result.reference = reference(all);
+  if (mac_.is_integer)
+    at_integers(all, result);
+  else
+    at_floats(all, result);
   apply_stage(all.front().weight_row, result);
   return result;
+}
+
+void Oracle::at_floats(const std::vector<Run>& all, OracleResult& result) const {
+  float total = 0, sum = 0;
+  bool first = true;
+  by_chunks(
+      all, chunks_, [&](const Run& run) { add_floats(run, sum); },
+      [&] {
+        total = first ? sum : total + sum;
+        first = false;
+        sum = 0;
+      });
+  result.value = total;
+}
+
+void Oracle::at_integers(const std::vector<Run>& all, OracleResult& result) const {
+  float total = 0, sa = 0, sw = 0, min = 0;
+  std::int64_t za = 0, zw = 0;
+  IntegerSums sums;
+  bool first = true, first_part = true;
+  const auto part = [&](const Run& run) {
+    if (first_part) {
+      // Scales and zero-points are those of the chunk's first element; padding has the first's.
+      const std::int64_t row = std::max<std::int64_t>(0, run.input_row);
+      const std::int64_t k = run.input_row < 0 ? 0 : run.input_k;
+      za = inputs_.zero_point(row, k);
+      sa = inputs_.scale(row, k);
+      zw = weights_.zero_point(run.weight_row, run.weight_k);
+      sw = weights_.scale(run.weight_row, run.weight_k);
+      min = weights_.min(run.weight_row, run.weight_k);
+      first_part = false;
+    }
+    add_integers(run, za, zw, sums);
+  };
+  by_chunks(all, chunks_, part, [&] {
+    result.sum += sums.products;
+    result.real_scale = static_cast<double>(sa) * static_cast<double>(sw);
+    if (grouped_) {
+      float term = static_cast<float>(sums.products) * sw * sa;
+      if (min != 0.0f) term = term + min * sa * static_cast<float>(sums.activations);
+      total = first ? term : total + term;
+      first = false;
+    }
+    sums = {};
+    first_part = true;
+  });
+  result.overflow = result.sum > INT32_MAX || result.sum < INT32_MIN;
+  if (!grouped_) {
+    const Run& head = all.front();
+    const std::int64_t row = std::max<std::int64_t>(0, head.input_row);
+    const float scale = inputs_.scale(row, head.input_row < 0 ? 0 : head.input_k);
+    total = static_cast<float>(result.sum) * weights_.scale(head.weight_row, 0) * scale;
+  }
+  result.value = total;
 }
 
 void Oracle::apply_stage(std::int64_t weight_row, OracleResult& result) const {

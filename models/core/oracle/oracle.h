@@ -49,12 +49,23 @@ class Oracle {
   std::int64_t outputs() const { return outputs_; }
 
  private:
-  struct Term {
+  /// Consecutive terms of a sum: `length` elements from k on, side by side in both operands.
+  struct Run {
     std::int64_t input_row, input_k;  ///< -1: padding
     std::int64_t weight_row, weight_k;
+    std::int64_t length;
+  };
+  /// What the integer terms of one chunk add up to.
+  struct IntegerSums {
+    std::int64_t products = 0, activations = 0;
   };
   void apply_stage(std::int64_t weight_row, OracleResult& result) const;
-  void terms(std::int64_t index, std::vector<Term>& out) const;
+  std::vector<Run> runs(std::int64_t index) const;
+  double reference(const std::vector<Run>& runs) const;
+  void add_floats(const Run& run, float& sum) const;
+  void add_integers(const Run& run, std::int64_t za, std::int64_t zw, IntegerSums& sums) const;
+  void at_floats(const std::vector<Run>& runs, OracleResult& result) const;
+  void at_integers(const std::vector<Run>& runs, OracleResult& result) const;
 
   LayerOp op_;
   const MacType mac_;

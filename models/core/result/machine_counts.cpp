@@ -52,10 +52,17 @@ MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b) {
 }
 
 std::int64_t fold_scale_reads(const MappingProblem& p, const FoldJob& job) {
-  if (!dequantizes_at_edge(p) && p.path.scale_group == 0) return 0;
-  const std::int64_t row = region_bytes(p.path.weights.layout, 1, p.layer.extents.k).parameters();
-  const std::int64_t share = ceil_div(row * 8 * job.k(), p.layer.extents.k);
-  return accesses(job.n() * share, p.machine.buffers.scale);
+  const bool by_group = p.path.scale_group != 0;
+  // Bits of the scales and zero-points of job.k() elements of a row that has `k` of them.
+  const auto share = [&job](const StorageLayout& layout, std::int64_t k) {
+    return ceil_div(region_bytes(layout, 1, k).parameters() * 8 * job.k(), k);
+  };
+  std::int64_t bits = 0;
+  if (by_group || dequantizes_at_edge(p))
+    bits += job.n() * share(p.path.weights.layout, p.layer.extents.k);
+  if (by_group || p.path.activations.dequantized)
+    bits += job.m() * share(p.path.activations.layout, p.layer.channels);
+  return accesses(bits, p.machine.buffers.scale);
 }
 
 void count_fold(const MappingProblem& p, const FoldJob& job, MachineCounts& counts) {
@@ -171,10 +178,13 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   // Group boundaries: int32 to float, times the weight's scale, and the activation's where it has
   // one.
   rows.add("output_unit", "convert_groups", Primitive::kConvert, "fp32", c.group_results);
-  const bool both =
-      path.activations.layout.scales.present() && path.activations.layout.scales.group > 0;
+  const StorageField& input_scales = path.activations.layout.scales;
+  const bool both = input_scales.present() && input_scales.group != kWholeTensor;
   rows.add("output_unit", "scale_groups", Primitive::kMultiply, "fp32",
            c.group_results * (both ? 2 : 1));
+  // A scale for each token, beside that of the channel.
+  rows.add("output_unit", "scale_tokens", Primitive::kMultiply, "fp32",
+           path.mac.is_integer && path.scale_group == 0 && both ? c.outputs : 0);
   rows.add("output_unit", "correct_multiply", Primitive::kMultiply, "int32", c.corrections);
   rows.add("output_unit", "correct_add", Primitive::kAdd, "int32", c.corrections);
   const bool integer_output = path.output.layout.format->cls == FormatClass::kInteger;

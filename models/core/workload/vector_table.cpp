@@ -72,7 +72,7 @@ const std::vector<VectorRow>& vector_rows() {
        {{{kAdd, kWindow, 1}, {kMultiply, kElement, 1}}}},
       {K::kQuantize,
        "quantize",
-       "s = max |x| / alpha per row, y = round(x * (1 / s))",
+       "s = max |x| / alpha per row, y = round(x * (1 / s)); beta 1: max x, unsigned",
        1,
        0,
        false,
