@@ -146,7 +146,7 @@ std::int64_t input_scale_bytes(const MappingProblem& p, const Tiling& t, const T
   if (layout.interleaved()) return 0;
   const RegionBytes whole = region_bytes(layout, l.input_elements() / l.channels, l.channels);
   const bool by_k = layout.scales.group != kWholeRow && !t.input_full_k;
-  return round_up(side_bytes(layout, whole), p.memory.burst_bytes) *
+  return align(side_bytes(layout, whole), p.memory.burst_bytes) *
          repetitions(t, trips, true, false, by_k);
 }
 
