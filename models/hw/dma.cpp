@@ -68,8 +68,7 @@ Dma::Transfer Dma::transfer_of(const LoadOp& op, Token done, Cycles usable) cons
 void Dma::load(const LoadOp& op, Token done, Cycles usable) {
   Transfer t = transfer_of(op, done, usable);
   (*traffic_)[op.tensor].read_bytes += op.region.bytes();
-  const Bits scales = block_scale_bits(op);
-  if (scales.value > 0) to_scale_buffer->write(to_scale_buffer->accesses(scales));
+  count_block_scales(op);
   if (done != Token::kInputLoaded && bursts_before_ > 0) {
     (*traffic_)[op.tensor].bursts += bursts_before_;
     t.dequantize -= op.dequantize * bursts_before_ / bursts_of(op.region, burst_bytes_);
@@ -260,7 +259,13 @@ Cycles Dma::dequantized(const Transfer& t, const MappingProblem& problem) {
 
 void Dma::count_load(const LoadOp& op) {
   count_sram(op.tensor, Bits(op.sram_bits));
+  count_block_scales(op);
   to_dequantizer->pass(op.dequantize, 0);
+}
+
+void Dma::count_block_scales(const LoadOp& op) {
+  const Bits scales = block_scale_bits(op);
+  if (scales.value > 0) to_scale_buffer->write(to_scale_buffer->accesses(scales));
 }
 
 void Dma::count_sram(Tensor tensor, Bits bits) {

@@ -76,15 +76,21 @@ class SchemaWriter {
     boost::json::object result{{"type", "object"}, {"additionalProperties", other_keys_}};
     const boost::json::value stands_for =
         shorthand_.empty() ? boost::json::value() : properties_.at(shorthand_);
-    if (may_have_base_)  // a part may lack what the base's part has
+    boost::json::object complete;  // what a map without a base must hold, itself and in its parts
+    boost::json::object parts;
+    if (may_have_base_)
       for (auto& [key, property] : properties_)
-        if (property.is_object()) property.as_object().erase("required");
+        if (auto* needed = property.as_object().if_contains("required")) {
+          parts[key] = boost::json::object{{"required", std::move(*needed)}};
+          property.as_object().erase("required");
+        }
+    if (!parts.empty()) complete["properties"] = std::move(parts);
+    if (!required_.empty()) complete["required"] = std::move(required_);
     result["properties"] = std::move(properties_);
-    if (!required_.empty() && may_have_base_)
-      result["anyOf"] = {boost::json::object{{"required", {"base"}}},
-                         boost::json::object{{"required", std::move(required_)}}};
-    else if (!required_.empty())
-      result["required"] = std::move(required_);
+    if (may_have_base_ && !complete.empty())
+      result["anyOf"] = {boost::json::object{{"required", {"base"}}}, std::move(complete)};
+    else if (!complete.empty())
+      result["required"] = std::move(complete["required"]);
     if (!one_of_.empty()) result["oneOf"] = std::move(one_of_);
     if (shorthand_.empty()) return result;
     return {{"anyOf", {stands_for, std::move(result)}}};

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sim/formats/tensor_values.h"
+#include "sim/report/dram_text.h"
 #include "sim/report/network_json.h"
 #include "sim/report/summary.h"
 #include "sim/report/text.h"
@@ -121,6 +122,11 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   } else {
     const PassResult& pass = network.passes.front();
     line(pass.phase.empty() ? "inference" : pass.phase, pass_text(network, pass));
+  }
+  const DramStats dram = dram_of_layers(network.layers);
+  if (const std::string rows = dram_rows_text(dram); !rows.empty()) {
+    line("dram rows", rows);
+    line("data bus", dram_bus_text(dram.bus));
   }
   out += kinds_table(network);
   line("slowest", "");

@@ -8,6 +8,7 @@
 #include "sim/config/describe_counts.h"
 #include "sim/config/enums.h"
 #include "sim/config/writer.h"
+#include "sim/report/dram_text.h"
 #include "sim/report/network_json.h"
 #include "sim/run/run_hash.h"
 #include "sim/version.h"
@@ -288,7 +289,7 @@ json::object result_json(const RunConfig& run, const std::vector<LayerResult>& l
   }
   for (const auto& [key, value] : totals_json(totals)) out[key] = value;
   out["dram"].as_object()["model"] = run.dram.name;
-  if (layers.size() == 1) add_dram_details(layers[0].outcome.dram, out["dram"].as_object());
+  add_dram_details(dram_of_layers(layers), out["dram"].as_object());
   out["counts"] = to_json(counts);
   out["energy"] = energy_json(price(counts, run.energy));
   if (run.phases.empty()) add_check(layer_of(layers).check, out);

@@ -64,6 +64,16 @@ void pe_by_pe(benchmark::State& state) {
 }
 BENCHMARK(pe_by_pe);
 
+/// Weights that stream through DMA, TLM-2.0 and DRAM, each used once. Items are bursts.
+void dram_stream(benchmark::State& state) {
+  const RunConfig run = run_of("int8", "{gemm: {m: 1, n: 8192, k: 4096}}", false);
+  std::int64_t bursts = 0;
+  for (auto _ : state)
+    bursts += machines().cycles.run(run.layer, run.precision, {}).outcome.traffic.total().bursts;
+  state.SetItemsProcessed(bursts);
+}
+BENCHMARK(dram_stream);
+
 /// All 53 convolutions of ResNet-50, cycles alone. Items are layers.
 void resnet50_convolutions(benchmark::State& state) {
   const RunConfig& run = machines().run;

@@ -90,7 +90,7 @@ TEST_CASE("dram standards: every command of random traffic is legal under every 
   MESSAGE("seed " << kSeed);
   const std::vector<std::vector<Override>> policies = {
       {},
-      {{"mapping", "[row, column, bank, bank_group]"}},
+      {{"mapping", "[row, column, bank, bank_group, channel]"}},
       {{"controller.page_policy", "closed"}},
       {{"controller.unified_queue", "true"}},
       {{"controller.scheduler", "fcfs"}},

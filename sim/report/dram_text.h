@@ -1,0 +1,21 @@
+// What a report says about the DRAM of a run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/dram/stats.h"
+#include "sim/run/layer_result.h"
+
+namespace bitjoule {
+
+/// The statistics of all layers, each as often as it runs, as of one run (core/dram/stats_sum.h).
+DramStats dram_of_layers(const std::vector<LayerResult>& layers);
+
+/// Rows and latency on one line; empty for a DRAM without rows.
+std::string dram_rows_text(const DramStats& stats);
+
+/// Where the clocks of the data bus went, on one line.
+std::string dram_bus_text(const DataBusCycles& bus);
+
+}  // namespace bitjoule
