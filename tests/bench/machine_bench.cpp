@@ -41,7 +41,7 @@ void values_on(benchmark::State& state, const char* format, const char* layer) {
   const RunConfig run = run_of(format, layer, true);
   std::int64_t macs = 0;
   for (auto _ : state)
-    macs += machines().values.run(run.layer, run.precision, {}).outcome.counts.macs;
+    macs += machines().values.run(run.layer, run.precision, MappingPins{}).outcome.counts.macs;
   state.SetItemsProcessed(macs);
 }
 BENCHMARK_CAPTURE(values_on, int8_prefill, "int8", "llama2-7b-attention-prefill.yaml");
@@ -55,7 +55,7 @@ void pe_by_pe(benchmark::State& state) {
   const RunConfig run = run_of("int8", "{gemm: {m: 256, n: 128, k: 512}}", true);
   std::int64_t pe_cycles = 0;
   for (auto _ : state) {
-    const LayerResult result = machines().pe_by_pe.run(run.layer, run.precision, {});
+    const LayerResult result = machines().pe_by_pe.run(run.layer, run.precision, MappingPins{});
     const auto& cause = result.outcome.stalls.cycles;
     for (const Cause c : {Cause::kArrayBusy, Cause::kWeightLoad, Cause::kFillDrain})
       pe_cycles += cause[static_cast<std::size_t>(c)] * 32 * 32;
@@ -69,7 +69,10 @@ void dram_stream(benchmark::State& state) {
   const RunConfig run = run_of("int8", "{gemm: {m: 1, n: 8192, k: 4096}}", false);
   std::int64_t bursts = 0;
   for (auto _ : state)
-    bursts += machines().cycles.run(run.layer, run.precision, {}).outcome.traffic.total().bursts;
+    bursts += machines()
+                  .cycles.run(run.layer, run.precision, MappingPins{})
+                  .outcome.traffic.total()
+                  .bursts;
   state.SetItemsProcessed(bursts);
 }
 BENCHMARK(dram_stream);
@@ -83,7 +86,7 @@ void resnet50_convolutions(benchmark::State& state) {
     for (const NetworkLayer& layer : network.layers)
       if (const auto* conv = std::get_if<Conv2d>(&layer.op)) {
         for (std::int64_t i = 0; i < layer.repeat; ++i)
-          machines().cycles.run({layer.name, *conv}, run.precision, {});
+          machines().cycles.run({layer.name, *conv}, run.precision, MappingPins{});
         layers += layer.repeat;
       }
   state.SetItemsProcessed(layers);

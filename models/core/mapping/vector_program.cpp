@@ -11,7 +11,7 @@ namespace bitjoule {
 namespace {
 
 /// Bits of consecutive elements; blocks are whole.
-std::int64_t bits_of(const StorageLayout& layout, std::int64_t elements) {
+std::int64_t stored_bits(const StorageLayout& layout, std::int64_t elements) {
   return main_bits(layout,
                    layout.interleaved() ? align(elements, layout.block_elements) : elements);
 }
@@ -85,7 +85,7 @@ class VectorBuilder {
   template <class Bits>
   std::int64_t largest(std::int64_t step, std::int64_t limit, Bits input_bits) const {
     const auto fits = [&](std::int64_t n) {
-      return input_bits(n) <= input_room_ && bits_of(out_, n) + scale_bits(n) <= output_room_;
+      return input_bits(n) <= input_room_ && stored_bits(out_, n) + scale_bits(n) <= output_room_;
     };
     std::int64_t low = 0, high = ceil_div(limit, step);
     while (low < high) {
@@ -112,8 +112,8 @@ class VectorBuilder {
   std::int64_t alignment() const { return std::max(region_alignment(in_), region_alignment(out_)); }
   Region output_region(std::int64_t first, std::int64_t elements) const {
     Region r;
-    r.base_bits = output_ * 8 + bits_of(out_, first);
-    r.run_bits = bits_of(out_, elements);
+    r.base_bits = output_ * 8 + stored_bits(out_, first);
+    r.run_bits = stored_bits(out_, elements);
     return r;
   }
   bool on_chip() const { return p_.activations == ActivationMemory::kOnChip; }
@@ -156,7 +156,7 @@ void VectorBuilder::place_tensors() {
   if (op_.kind == VectorKind::kEmbedding) {
     table_ = place(op_.table_rows * region_bytes(parameters_, 1, op_.cols).total());
   } else {
-    const std::int64_t bytes = ceil_div(bits_of(parameters_, parameter_elements(op_)), 8);
+    const std::int64_t bytes = ceil_div(stored_bits(parameters_, parameter_elements(op_)), 8);
     if (bytes > room)
       throw input_error(fmt::format("{}: parameters of {} B exceed {} B of the weight buffer",
                                     row.name, bytes, room));
@@ -168,10 +168,10 @@ void VectorBuilder::place_tensors() {
     }
     place_operands(room - bytes);
   }
-  const std::int64_t output_bytes = ceil_div(bits_of(out_, op_.elements()), 8);
+  const std::int64_t output_bytes = ceil_div(stored_bits(out_, op_.elements()), 8);
   std::int64_t input_bytes = 0;
   for (const Operand& operand : operands_)
-    input_bytes += ceil_div(bits_of(in_, operand.elements), 8);
+    input_bytes += ceil_div(stored_bits(in_, operand.elements), 8);
   check_activation_memory(p_, input_bytes, output_bytes);
   output_ = place(output_bytes);
   scales_ = place(ceil_div(scale_bits(op_.elements()), 8));
@@ -186,7 +186,7 @@ void VectorBuilder::place_operands(std::int64_t free_bytes) {
   for (std::int64_t elements : operand_elements(op_)) {
     Operand operand;
     operand.elements = op_.kind == VectorKind::kSlice ? op_.elements() : elements;
-    const std::int64_t bytes = ceil_div(bits_of(in_, operand.elements), 8);
+    const std::int64_t bytes = ceil_div(stored_bits(in_, operand.elements), 8);
     operand.base = place(bytes);
     const bool is_broadcast = vector_row(op_.kind).operands == 2 && elements < op_.elements();
     operand.resident = is_broadcast && bytes <= free_bytes && !on_chip();
@@ -312,7 +312,8 @@ std::int64_t VectorBuilder::streamed_range(const Operand& operand, std::int64_t 
 std::int64_t VectorBuilder::streamed_bits(std::int64_t elements) const {
   std::int64_t bits = 0, first = 0;
   for (const Operand& operand : operands_)
-    if (!operand.resident) bits += bits_of(in_, streamed_range(operand, 0, elements, first) + 1);
+    if (!operand.resident)
+      bits += stored_bits(in_, streamed_range(operand, 0, elements, first) + 1);
   return bits;
 }
 
@@ -322,7 +323,7 @@ void VectorBuilder::stream() {
   const std::int64_t step = takes_rows(op_) ? op_.cols : std::min(all, alignment());
   const std::int64_t size = largest(step, all, [this](std::int64_t n) { return streamed_bits(n); });
   if (size == 0)
-    refuse(fmt::format("a row of {} results", step), streamed_bits(step), bits_of(out_, step));
+    refuse(fmt::format("a row of {} results", step), streamed_bits(step), stored_bits(out_, step));
   for (std::int64_t begin = 0; begin < all; begin += size) {
     const std::int64_t end = std::min(begin + size, all);
     Chunk chunk;
@@ -333,8 +334,8 @@ void VectorBuilder::stream() {
       Region r;
       std::int64_t first = 0;
       const std::int64_t elements = streamed_range(operand, begin, end, first);
-      r.base_bits = operand.base * 8 + bits_of(in_, first);
-      r.run_bits = bits_of(in_, elements);
+      r.base_bits = operand.base * 8 + stored_bits(in_, first);
+      r.run_bits = stored_bits(in_, elements);
       load(r, elements, chunk);
     }
     finish(chunk);
@@ -355,7 +356,7 @@ void VectorBuilder::pool() {
   const auto input_bits = [&](std::int64_t rows, std::int64_t channels) {
     const std::int64_t high =
         std::min(w.height, (rows - 1) * w.stride_h + w.dilation_h * (w.kernel_h - 1) + 1);
-    return high * w.width * bits_of(in_, channels);
+    return high * w.width * stored_bits(in_, channels);
   };
   const std::int64_t row = pixel * w.channels;
   std::int64_t channels = w.channels;
@@ -368,7 +369,8 @@ void VectorBuilder::pool() {
                        [&](std::int64_t n) { return input_bits(1, n / pixel); }) /
                pixel;
     if (channels == 0)
-      refuse("a row of windows", input_bits(1, alignment()), bits_of(out_, pixel * alignment()));
+      refuse("a row of windows", input_bits(1, alignment()),
+             stored_bits(out_, pixel * alignment()));
   }
   for (std::int64_t b = 0; b < w.batch; ++b)
     for (std::int64_t r0 = 0; r0 < w.out_height(); r0 += rows)
@@ -379,12 +381,12 @@ void VectorBuilder::pool() {
         Chunk chunk;
         chunk.elements = (r1 - r0) * pixel * c;
         chunk.output = output_region(((b * w.out_height() + r0) * pixel) * w.channels + c0, c);
-        chunk.output.strides[2] = {(r1 - r0) * pixel, bits_of(out_, w.channels)};
+        chunk.output.strides[2] = {(r1 - r0) * pixel, stored_bits(out_, w.channels)};
         Region r;
-        r.base_bits =
-            operands_[0].base * 8 + bits_of(in_, (b * w.height + h0) * w.width * w.channels + c0);
-        r.run_bits = bits_of(in_, c);
-        r.strides[2] = {high * w.width, bits_of(in_, w.channels)};
+        r.base_bits = operands_[0].base * 8 +
+                      stored_bits(in_, (b * w.height + h0) * w.width * w.channels + c0);
+        r.run_bits = stored_bits(in_, c);
+        r.strides[2] = {high * w.width, stored_bits(in_, w.channels)};
         load(r, high * w.width * c, chunk);
         finish(chunk);
       }
@@ -411,10 +413,10 @@ void VectorBuilder::concatenate() {
 /// `outer` pieces of `inner` elements, to `offset` in rows of `row` elements.
 void VectorBuilder::concatenate(const Operand& operand, std::int64_t outer, std::int64_t inner,
                                 std::int64_t offset, std::int64_t row) {
-  const auto input_bits = [this](std::int64_t n) { return bits_of(in_, n); };
+  const auto input_bits = [this](std::int64_t n) { return stored_bits(in_, n); };
   const std::int64_t whole = largest(inner, outer * inner, input_bits);
   const std::int64_t part = whole > 0 ? inner : largest(alignment(), inner, input_bits);
-  if (part == 0) refuse("a block", bits_of(in_, alignment()), bits_of(out_, alignment()));
+  if (part == 0) refuse("a block", stored_bits(in_, alignment()), stored_bits(out_, alignment()));
   const std::int64_t rows = std::max<std::int64_t>(1, whole / inner);
   for (std::int64_t o = 0; o < outer; o += rows)
     for (std::int64_t i = 0; i < inner; i += part) {
@@ -422,10 +424,10 @@ void VectorBuilder::concatenate(const Operand& operand, std::int64_t outer, std:
       Chunk chunk;
       chunk.elements = taken * width;
       chunk.output = output_region(o * row + offset + i, width);
-      chunk.output.strides[2] = {taken, bits_of(out_, row)};
+      chunk.output.strides[2] = {taken, stored_bits(out_, row)};
       Region r;
-      r.base_bits = operand.base * 8 + bits_of(in_, o * inner + i);
-      r.run_bits = bits_of(in_, chunk.elements);
+      r.base_bits = operand.base * 8 + stored_bits(in_, o * inner + i);
+      r.run_bits = stored_bits(in_, chunk.elements);
       load(r, chunk.elements, chunk);
       finish(chunk);
     }
@@ -435,7 +437,7 @@ void VectorBuilder::concatenate(const Operand& operand, std::int64_t outer, std:
 void VectorBuilder::look_up() {
   constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio (Knuth, vol. 3, 6.4)
   const std::int64_t row = region_bytes(parameters_, 1, op_.cols).total();
-  const std::int64_t result = bits_of(out_, op_.cols);
+  const std::int64_t result = stored_bits(out_, op_.cols);
   const std::int64_t room = usable(p_.machine.buffers.weight).value;
   const std::int64_t rows = std::min(room / row, output_room_ / result);
   if (rows == 0)
