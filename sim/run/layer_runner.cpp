@@ -202,7 +202,8 @@ std::vector<LayerResult> LayerRunner::run_all(const Layer& layer, const Precisio
   const LayerPasses passes = quantize_passes(layer, precision);
   std::vector<LayerResult> results;
   const auto add = [&](const std::vector<QuantizePass>& list) {
-    for (const QuantizePass& pass : list) results.push_back(run(pass.name, pass.op, prepare(pass.op, pass.formats, pins), {}));
+    for (const QuantizePass& pass : list)
+      results.push_back(run(pass.name, pass.op, prepare(pass.op, pass.formats, pins), {}));
   };
   add(passes.before);
   results.push_back(run(layer, precision, pins, trace));

@@ -89,7 +89,7 @@ class NetworkRunner {
   const RunConfig& run_;
   bool share_equal_;
   LayerRunner runner_;
-  std::vector<NetworkPhase> phases_;  ///< of the run, with the passes that find dynamic scales
+  std::vector<NetworkPhase> phases_;       ///< of the run, with the passes that find dynamic scales
   std::unique_ptr<NetworkValues> values_;  ///< values on
   NetworkResult result_;
   std::map<std::string, LayerResult> known_;      ///< by what the cost of a layer depends on

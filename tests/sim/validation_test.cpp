@@ -108,8 +108,8 @@ TEST_CASE("validation: Llama-2-7B on a laptop's memory") {
             .at("network")
             .at("pass");
     const double tokens_per_s = real(pass.at("tokens_per_s"));
-    MESSAGE(std::string(row.format), ": ", tokens_per_s, " tokens/s, ", real(pass.at("bytes_per_token")),
-            " B per token");
+    MESSAGE(std::string(row.format), ": ", tokens_per_s, " tokens/s, ",
+            real(pass.at("bytes_per_token")), " B per token");
     CHECK(tokens_per_s == doctest::Approx(row.tokens_per_s).epsilon(0.10));
     CHECK(tokens_per_s <= 120e9 / real(pass.at("bytes_per_token")));
     CHECK(tokens_per_s <= real(pass.at("limit_tokens_per_s")));

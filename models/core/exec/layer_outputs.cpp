@@ -64,8 +64,7 @@ void LayerValues::finish_floats(std::int64_t row, std::int64_t count, std::size_
       continue;
     }
     // Round half to even, then clamp.
-    const double code =
-        std::nearbyint(static_cast<double>(value) / output_scale_) + output_zero_;
+    const double code = std::nearbyint(static_cast<double>(value) / output_scale_) + output_zero_;
     output_codes_[index] =
         static_cast<std::int32_t>(std::clamp<double>(code, range_.lo, range_.hi));
     outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
