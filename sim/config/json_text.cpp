@@ -14,10 +14,12 @@ using boost::system::error_code;
 
 /// Builds the value from the parser's events; signatures are those of boost::json::basic_parser.
 struct Builder {
+  // NOLINTBEGIN(readability-identifier-naming): the parser looks for these names
   static constexpr std::size_t max_object_size = json::object::max_size();
   static constexpr std::size_t max_array_size = json::array::max_size();
   static constexpr std::size_t max_key_size = json::string::max_size();
   static constexpr std::size_t max_string_size = json::string::max_size();
+  // NOLINTEND(readability-identifier-naming)
 
   explicit Builder(json::storage_ptr storage) { stack.reset(std::move(storage)); }
 

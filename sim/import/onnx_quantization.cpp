@@ -119,7 +119,8 @@ void set_value(OnnxBuilder& builder, const std::string& name, const std::string&
 void dynamic_quantize(OnnxBuilder& builder, const OnnxNode& node) {
   const Shape shape = builder.shape(node, node.input(0));
   const std::int64_t elements = volume_of(shape);
-  const std::string x = builder.plain(node.input(0)), name = node.output();
+  const std::string x = builder.plain(node.input(0));
+  const std::string& name = node.output();
   VectorOp negate = scalar_op(VectorKind::kAffine);
   negate.cols = elements;
   negate.alpha = -1;
