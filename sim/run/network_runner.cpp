@@ -200,7 +200,7 @@ NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step
   const NetworkLayer& layer = *step.layer;
   const auto* op = std::get_if<VectorOp>(&layer.op);
   if (op == nullptr) return simulate_macs(step, next, ahead, valued);
-  const Known known = simulate(step, next, ahead);
+  Known known = simulate(step, next, ahead);
   const VectorQuality error =
       with_name(layer, [&] { return values_->run(layer, vector_formats(layer, run_.precision)); });
   valued = *known.result;
@@ -221,7 +221,7 @@ NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* 
   MacOperands operands =
       with_name(layer, [&] { return values_->operands(layer, mac.op, problem); });
   const std::int64_t before = result_.simulated;
-  const Known known = simulate(step, next, ahead, &operands.given);
+  Known known = simulate(step, next, ahead, &operands.given);
   if (result_.simulated == before) {
     valued = runner_.compute(*known.result, mac, precision, problem, std::move(operands.given));
   } else {

@@ -153,7 +153,7 @@ class Expansion {
   }
 
   std::string unique_name(const std::string& producer, const std::string& reader) const {
-    const std::string name = (producer.empty() ? reader : producer) + ".quantize";
+    std::string name = (producer.empty() ? reader : producer) + ".quantize";
     for (const auto& [key, taken] : passes_)
       if (taken == name) return reader + ".quantize_inputs";
     return name;

@@ -50,8 +50,10 @@ TEST_CASE("per token: the stored tensor is the vector unit's result, bit by bit"
   std::normal_distribution<float> normal;
   constexpr std::int64_t kRows = 50, kCols = 67;
   std::vector<float> x(kRows * kCols);
-  for (std::size_t i = 0; i < x.size(); ++i)
-    x[i] = normal(random) * std::exp2(static_cast<float>(i / kCols) - 25);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::size_t row = i / kCols;
+    x[i] = normal(random) * std::exp2(static_cast<float>(row) - 25);
+  }
   std::fill_n(x.begin(), kCols, 0.0f);  // a row of zeros
   for (const char* name : {"int8", "uint8", "int4", "uint4", "int2", "int16"}) {
     CAPTURE(name);
