@@ -94,10 +94,11 @@ TEST_CASE(
   const auto& a = std::get<CycleDramConfig>(one.model);
   const auto& b = std::get<CycleDramConfig>(four.model);
   CHECK(a.timing.tCK == b.timing.tCK);
-  for (const auto& [name, clocks] : a.timing.values) {
+  for (const auto& entry : a.timing.values) {
+    const std::string& name = entry.first;
     CAPTURE(name);
     // 16 Gb refresh longer: 280 and 140 ns of 1.25 ns each.
-    const std::int64_t expected = name == "tRFC" ? 224 : name == "tRFCpb" ? 112 : clocks;
+    const std::int64_t expected = name == "tRFC" ? 224 : name == "tRFCpb" ? 112 : entry.second;
     CHECK(b.timing.values.at(name) == expected);
   }
   CHECK(make_dram_engine(four)->capacity() == Bytes(std::int64_t{8} << 30));

@@ -23,7 +23,7 @@ struct Sent {
     return cycle == o.cycle && command == o.command && bank == o.bank && row == o.row;
   }
 };
-doctest::String toString(const Sent& s) {
+doctest::String toString(const Sent& s) {  // NOLINT(readability-identifier-naming): doctest's name
   return (std::to_string(s.cycle) + " " + kDramCommandNames[index_of(s.command)] + " bank " +
           std::to_string(s.bank) + " row " + std::to_string(s.row))
       .c_str();
