@@ -17,35 +17,32 @@ DramChannel::DramChannel(const DramStandard& standard, const DramControllerConfi
       low_(controller.watermarks.low * static_cast<double>(controller.write_queue)),
       owned_(static_cast<std::size_t>(standard.banks)) {}
 
-void DramChannel::accept(const DramBurst& burst) {
-  ++held_[queue_of(burst.write)];
-  counts_.max_queued = std::max(counts_.max_queued, held_[0] + held_[1]);
-  last_accepted_ = burst.accepted;
+void DramChannel::arrive(const Arrival& arrival) {
   // With one bus no later command can start before it is free: all of them may see the burst.
-  const bool in_time = !split_bus_ && burst.accepted < bus_free_[0];
+  const bool in_time = !split_bus_ && arrival.accepted < bus_free_[0];
   if (in_time && !decided_ && arrivals_.empty() && queues_[0].size() + queues_[1].size() > 0) {
-    admit(burst);
+    admit(arrival);
   } else {
-    arrivals_.push(burst);
+    arrivals_.push(arrival);
   }
 }
 
 /// Moves a burst into the scheduler's sight.
-void DramChannel::admit(const DramBurst& burst) {
-  if (queues_[0].size() + queues_[1].size() == 0) waiting_since_ = burst.accepted;
-  queues_[queue_of(burst.write)].push(burst, order_++);
+void DramChannel::admit(const Arrival& arrival) {
+  if (queues_[0].size() + queues_[1].size() == 0) waiting_since_ = arrival.accepted;
+  queues_[arrival.queue].link(arrival.entry, order_++);
 }
 
-DramBurst DramChannel::admit_arrival() {
-  const DramBurst burst = arrivals_.front();
+DramChannel::Arrival DramChannel::admit_arrival() {
+  const Arrival arrival = arrivals_.front();
   arrivals_.pop();
-  admit(burst);
-  return burst;
+  admit(arrival);
+  return arrival;
 }
 
-bool DramChannel::step(DramBurst* served, std::int64_t* end) {
+bool DramChannel::step(Served* served) {
   if (!decided_ || is_late(choice_.cycle)) decide();
-  const Choice choice = choice_;
+  const Choice& choice = choice_;
   decided_ = false;
   occupy_bus(choice);
   if (choice.command == DramCommand::kAct2) {
@@ -60,12 +57,11 @@ bool DramChannel::step(DramBurst* served, std::int64_t* end) {
     return false;
   }
   if (!choice.owner) draining_ = choice.queue == 1;
-  BurstQueue::Entry& e = queues_[choice.queue].entry(choice.entry);
   if (is_column(choice.command)) {
-    *served = e.burst;
-    issue_column(choice, end);
+    issue_column(choice, served);
     return true;
   }
+  BurstQueue::Entry& e = queues_[choice.queue].entry(choice.entry);
   (choice.command == DramCommand::kAct ? e.activated : e.precharged) = true;
   device_.issue(choice.command, choice.bank, e.burst.row, choice.start);
   note(choice.command, choice.bank, e.burst.row, choice.start);
@@ -95,15 +91,17 @@ void DramChannel::rank_changed(std::int64_t rank) {
   }
 }
 
-void DramChannel::issue_column(const Choice& choice, std::int64_t* end) {
+void DramChannel::issue_column(const Choice& choice, Served* served) {
   BurstQueue& queue = queues_[choice.queue];
-  const BurstQueue::Entry& e = queue.entry(choice.entry);
-  const DramBurst burst = e.burst;
+  const BurstQueue::Entry& e = queue.entry(choice.entry);  // stays until the next burst is put
+  const DramBurst& burst = e.burst;
   const std::int64_t data_start =
       choice.start + (burst.write ? standard_.write_latency : standard_.read_latency);
-  *end = data_start + standard_.burst_cycles;
+  served->request = burst.request;
+  served->write = burst.write;
+  served->end = data_start + standard_.burst_cycles;
   count_gap(e, data_start);
-  counts_.data_end = *end;
+  counts_.data_end = served->end;
   ++(burst.write ? counts_.writes : counts_.reads);
   ++(e.precharged ? counts_.row_conflicts : e.activated ? counts_.row_misses : counts_.row_hits);
   counts_.queued_cycles += choice.start - burst.accepted;

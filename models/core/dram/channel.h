@@ -1,6 +1,7 @@
 // The controller of one channel: which command goes next, and when.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -44,7 +45,13 @@ class DramChannel {
   }
   /// Takes a burst; its acceptance must be later than the one before and than the last command's
   /// start, or equal to the latter.
-  void accept(const DramBurst& burst);
+  void accept(const DramBurst& burst) {
+    const std::size_t q = queue_of(burst.write);
+    ++held_[q];
+    counts_.max_queued = std::max(counts_.max_queued, held_[0] + held_[1]);
+    last_accepted_ = burst.accepted;
+    arrive({queues_[q].put(burst), q, burst.accepted});
+  }
   std::int64_t last_accepted() const { return last_accepted_; }
 
   /// Start of the next command; kNever while no burst is queued. Refreshes of an idle channel are
@@ -54,8 +61,13 @@ class DramChannel {
     if (!decided_ || is_late(choice_.cycle)) decide();
     return choice_.cycle;
   }
-  /// Issues that command. If it moves a burst: true, with the burst and the end of its data.
-  bool step(DramBurst* served, std::int64_t* end);
+  /// Issues that command. If it moves a burst: true, with its request, and when its data ends.
+  struct Served {
+    std::uint32_t request = 0;
+    bool write = false;
+    std::int64_t end = 0;
+  };
+  bool step(Served* served);
   /// An idle channel does the refreshes due by `cycle`.
   void catch_up(std::int64_t cycle);
 
@@ -79,6 +91,13 @@ class DramChannel {
     }
   };
 
+  /// A burst in its queue's store, not yet linked.
+  struct Arrival {
+    std::int32_t entry = BurstQueue::kNone;
+    std::size_t queue = 0;
+    std::int64_t accepted = 0;
+  };
+
   /// The burst that a bank's row was opened for, until it is served.
   struct Owner {
     Bid bid;
@@ -93,18 +112,21 @@ class DramChannel {
     return !arrivals_.empty() && arrivals_.front().accepted < cycle;
   }
   void decide();
-  void admit(const DramBurst& burst);
-  DramBurst admit_arrival();
-  void reconsider(const DramBurst& burst);
+  void arrive(const Arrival& arrival);
+  void admit(const Arrival& arrival);
+  Arrival admit_arrival();
+  void reconsider(const Arrival& arrival);
   void choose();
   std::size_t queue_to_serve() const;
+  bool take_oldest(std::size_t queue);
   void pick(std::size_t queue, Choice* best);
   void consider(const Bid& bid, std::size_t queue, Choice* best) const;
   void consider_owners(Choice* best) const;
-  void consider_bank(std::size_t queue, std::int64_t bank, Choice* best);
+  void consider_bank(std::size_t queue, std::int64_t bank, Choice* best) const;
+  std::int64_t start_of(DramCommand command, std::int64_t cycle) const;
   Bid bid_for(std::size_t queue, std::int32_t entry) const;
   Bid owner_bid(std::size_t queue, std::int32_t entry) const;
-  void find_bids(std::size_t queue, std::int64_t bank);
+  void find_bids(std::size_t queue, std::int64_t bank, BankBids* bids) const;
   void consider_only(std::size_t queue, std::int32_t entry, Choice* best) const;
   void give_row(const Choice& activate);
   void finish_activate(Choice* best) const;
@@ -117,7 +139,7 @@ class DramChannel {
   void occupy_bus(const Choice& choice);
   void bank_changed(std::int64_t bank);
   void rank_changed(std::int64_t rank);
-  void issue_column(const Choice& choice, std::int64_t* end);
+  void issue_column(const Choice& choice, Served* served);
   void count_gap(const BurstQueue::Entry& entry, std::int64_t data_start);
   void note(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle,
             bool automatic = false);
@@ -131,7 +153,7 @@ class DramChannel {
   std::int64_t capacity_[2];       // of the queues
   std::int64_t held_[2] = {0, 0};  // accepted and not served
   double high_, low_;              // watermarks in bursts
-  Fifo<DramBurst> arrivals_;       // accepted, not before the cycle that the scheduler looks at
+  Fifo<Arrival> arrivals_;         // accepted, not before the cycle that the scheduler looks at
   std::uint64_t order_ = 0;
   std::int64_t last_accepted_ = -1;
   bool draining_ = false;

@@ -17,15 +17,17 @@ std::uint64_t priority_of(DramCommand command, bool owner, std::uint64_t order) 
 
 }  // namespace
 
-/// Brings choice_ up to date after `burst` was admitted, without asking every bank again where only
+/// Brings choice_ up to date after a burst was admitted, without asking every bank again where only
 /// one more bid has come.
-void DramChannel::reconsider(const DramBurst& burst) {
-  const std::size_t queue = queue_of(burst.write);
-  if (choice_.entry == BurstQueue::kNone || aged_ || burst.bank == choice_.bank ||
+void DramChannel::reconsider(const Arrival& arrival) {
+  BurstQueue& q = queues_[arrival.queue];
+  const std::int64_t bank = q.entry(arrival.entry).burst.bank;
+  if (choice_.entry == BurstQueue::kNone || aged_ || bank == choice_.bank ||
       queue_to_serve() != choice_.queue || controller_.scheduler == DramScheduler::kFcfs) {
     choose();
-  } else if (queue == choice_.queue) {
-    consider_bank(queue, burst.bank, &choice_);
+  } else if (arrival.queue == choice_.queue) {
+    q.find_bids(bank, [&](std::int64_t b, BankBids* bids) { find_bids(arrival.queue, b, bids); });
+    consider_bank(arrival.queue, bank, &choice_);
   }
 }
 
@@ -45,11 +47,45 @@ void DramChannel::decide() {
 }
 
 void DramChannel::choose() {
-  choice_ = Choice{};
-  pick(queue_to_serve(), &choice_);
+  const std::size_t queue = queue_to_serve();
+  queues_[queue].find_bids(
+      [&](std::int64_t bank, BankBids* bids) { find_bids(queue, bank, bids); });
+  if (!take_oldest(queue)) {
+    choice_ = Choice{};
+    pick(queue, &choice_);
+  }
   apply_age_limit(&choice_);
   if (opening_ != kNoBank) finish_activate(&choice_);
   if (refresh_.soonest() <= choice_.cycle) consider_refresh(&choice_);
+}
+
+/// The usual case of a stream, decided without asking every bank: all that bid are hits of open
+/// rows, and nothing holds back the oldest burst longer than it holds back any column command (or
+/// no other bank bids). Makes it choice_; false where that cannot be said.
+bool DramChannel::take_oldest(std::size_t queue) {
+  const BurstQueue& q = queues_[queue];
+  if (q.row_bids() > 0 || !owners_.empty() || opening_ != kNoBank) return false;
+  const std::int32_t oldest = q.oldest();
+  const std::int64_t bank = q.entry(oldest).burst.bank;
+  const Bid& bid = q.bids(bank).bids[0];
+  const std::int64_t bus = bus_free_[bus_of(bid.command)];
+  const std::int64_t cycle =
+      std::max({bid.ready, bus, device_.earliest_beyond(bid.command, bid.bank)});
+  if (q.busy_banks().size() > 1 &&
+      cycle > std::max({q.entry(oldest).burst.accepted + 1, bus, device_.earliest_column()})) {
+    return false;
+  }
+  const std::int64_t start = start_of(bid.command, cycle);
+  if (start >= refresh_.soonest()) return false;
+  choice_.cycle = cycle;
+  choice_.start = start;
+  choice_.priority = bid.priority;
+  choice_.bank = bank;
+  choice_.entry = oldest;
+  choice_.queue = queue;
+  choice_.command = bid.command;
+  choice_.owner = false;
+  return true;
 }
 
 std::size_t DramChannel::queue_to_serve() const {
@@ -60,7 +96,7 @@ std::size_t DramChannel::queue_to_serve() const {
 }
 
 void DramChannel::pick(std::size_t queue, Choice* best) {
-  BurstQueue& q = queues_[queue];
+  const BurstQueue& q = queues_[queue];
   if (controller_.scheduler == DramScheduler::kFcfs) {
     consider_only(queue, q.oldest(), best);
     return;
@@ -80,10 +116,16 @@ void DramChannel::consider_owners(Choice* best) const {
   for (const Owner& o : owners_) consider(o.bid, o.queue, best);
 }
 
-void DramChannel::consider_bank(std::size_t queue, std::int64_t bank, Choice* best) {
+void DramChannel::consider_bank(std::size_t queue, std::int64_t bank, Choice* best) const {
   const BankBids& b = queues_[queue].bids(bank);
-  if (!b.known) find_bids(queue, bank);
   for (std::size_t i = 0; i < b.count; ++i) consider(b.bids[i], queue, best);
+}
+
+/// With the data clock stopped, CAS takes the clock in which the burst could have started.
+std::int64_t DramChannel::start_of(DramCommand command, std::int64_t cycle) const {
+  const bool stopped =
+      standard_.data_clock_after_read > 0 && is_column(command) && cycle > data_clock_until_;
+  return cycle + (stopped ? 1 : 0);
 }
 
 /// Takes `bid` if it goes before `best`. A refresh that is due holds back all but owners.
@@ -93,10 +135,7 @@ void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* best) cons
       {bid.ready, bus_free_[bus_of(bid.command)], device_.earliest_beyond(bid.command, bid.bank)});
   if (cycle > best->cycle || (cycle == best->cycle && bid.priority >= best->priority)) return;
   if (opening_ != kNoBank && (bid.bank == opening_ || bid.command == DramCommand::kAct)) return;
-  // With the data clock stopped, CAS takes the clock in which the burst could have started.
-  const bool stopped =
-      standard_.data_clock_after_read > 0 && is_column(bid.command) && cycle > data_clock_until_;
-  const std::int64_t start = cycle + (stopped ? 1 : 0);
+  const std::int64_t start = start_of(bid.command, cycle);
   if (!bid.owner && start >= refresh_.soonest() &&
       refresh_.blocks(device_.rank_of(bid.bank), bid.bank, start)) {
     return;
@@ -130,23 +169,24 @@ Bid DramChannel::owner_bid(std::size_t queue, std::int32_t entry) const {
 
 /// A hit does not hold back an older burst to another row: both bid. While the row has an owner,
 /// nothing else of the bank does.
-void DramChannel::find_bids(std::size_t queue, std::int64_t bank) {
-  BurstQueue& q = queues_[queue];
-  BankBids& b = q.bids(bank);
-  b.known = true;
-  b.count = 0;
-  b.row = DramDevice::kClosed;
+void DramChannel::find_bids(std::size_t queue, std::int64_t bank, BankBids* bids) const {
+  const BurstQueue& q = queues_[queue];
+  bids->count = 0;
+  bids->row = false;
+  bids->open_row = DramDevice::kClosed;
   if (owned_[static_cast<std::size_t>(bank)]) return;
   const std::int64_t open = device_.open_row(bank);
   const std::int32_t oldest = q.oldest_of(bank);
   const std::int32_t hit =
       open == DramDevice::kClosed ? BurstQueue::kNone : q.oldest_hit(bank, open);
   if (hit != BurstQueue::kNone) {
-    b.bids[b.count++] = bid_for(queue, hit);
+    bids->bids[bids->count++] = bid_for(queue, hit);
   } else {
-    b.row = open;
+    bids->open_row = open;
   }
-  if (hit != oldest) b.bids[b.count++] = bid_for(queue, oldest);
+  if (hit == oldest) return;
+  bids->row = true;
+  bids->bids[bids->count++] = bid_for(queue, oldest);
 }
 
 void DramChannel::apply_age_limit(Choice* best) {

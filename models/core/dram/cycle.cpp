@@ -89,11 +89,10 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
       if (finish_burst(first.lane, event)) return true;
       continue;
     }
-    DramBurst served;
-    std::int64_t end = 0;
-    if (!first.lane->channel.step(&served, &end)) continue;
-    first.lane->done.push({end, served.request});
-    totals_.timeline.add(end, standard_.burst_bytes, served.write);
+    DramChannel::Served served;
+    if (!first.lane->channel.step(&served)) continue;
+    first.lane->done.push({served.end, served.request});
+    totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
     if (!offer_is_blocked()) continue;
     port_cycle_ = std::max(port_cycle_, first.cycle);  // the slot is taken again in the same clock
     if (!push_offered()) continue;

@@ -33,13 +33,15 @@ struct Bid {
 /// oldest burst if that needs another row.
 struct BankBids {
   bool known = false;
+  bool row = false;  ///< one of them is for a row command
   std::uint8_t count = 0;
-  std::int64_t row = 0;  ///< a new burst to another row changes nothing
+  std::int64_t open_row = 0;  ///< a new burst to another row changes nothing
   std::array<Bid, 2> bids;
 };
 
 /// A doubly linked list per bank and one over all, oldest first, and each bank's bids. Grows to the
-/// most bursts that ever wait.
+/// most bursts that ever wait. A burst is put in once, where it stays until it is served; linked
+/// into the lists later, when the scheduler may see it.
 class BurstQueue {
  public:
   static constexpr std::int32_t kNone = -1;
@@ -52,23 +54,49 @@ class BurstQueue {
     std::int32_t younger = kNone, older = kNone;  // in the queue
   };
 
-  explicit BurstQueue(std::int64_t banks);
+  explicit BurstQueue(std::int64_t banks) : banks_(at(banks)) {}
 
-  void push(const DramBurst& burst, std::uint64_t order);
+  std::int32_t put(const DramBurst& burst) {
+    if (free_.empty()) grow();
+    const std::int32_t index = free_.back();
+    free_.pop_back();
+    entry(index).burst = burst;
+    return index;
+  }
+  void link(std::int32_t entry, std::uint64_t order);
   void remove(std::int32_t entry);
   /// The row or the timing of `bank` has changed.
-  void bank_changed(std::int64_t bank) { banks_[at(bank)].bids.known = false; }
+  void bank_changed(std::int64_t bank) { forget(&banks_[at(bank)], bank); }
 
-  std::int64_t size() const { return size_; }
+  std::int64_t size() const { return size_; }  ///< linked
   std::int32_t oldest() const { return oldest_; }
   const Entry& entry(std::int32_t index) const { return entries_[static_cast<std::size_t>(index)]; }
   Entry& entry(std::int32_t index) { return entries_[static_cast<std::size_t>(index)]; }
   /// Banks with at least one burst, in no particular order.
   const std::vector<std::int64_t>& busy_banks() const { return busy_; }
-  BankBids& bids(std::int64_t bank) { return banks_[at(bank)].bids; }
   std::int32_t oldest_of(std::int64_t bank) const { return banks_[at(bank)].head; }
   /// The oldest burst to `row` of `bank`, or kNone.
   std::int32_t oldest_hit(std::int64_t bank, std::int64_t row) const;
+
+  const BankBids& bids(std::int64_t bank) const { return banks_[at(bank)].bids; }
+  /// Calls find(bank, &bids) where they are not known, for one bank or for every busy one.
+  template <class Find>
+  void find_bids(std::int64_t bank, Find find) {
+    BankBids& b = banks_[at(bank)].bids;
+    if (b.known) return;
+    find(bank, &b);
+    b.known = true;
+    row_bids_ += b.row ? 1 : 0;
+  }
+  template <class Find>
+  void find_bids(Find find) {
+    for (const std::int64_t bank : unknown_) {
+      if (banks_[at(bank)].head != kNone) find_bids(bank, find);
+    }
+    unknown_.clear();
+  }
+  /// Known bids for row commands.
+  std::int64_t row_bids() const { return row_bids_; }
 
  private:
   struct BankList {
@@ -77,11 +105,20 @@ class BurstQueue {
     BankBids bids;
   };
   static std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+  void grow();
+  void forget(BankList* list, std::int64_t bank) {
+    if (!list->bids.known) return;
+    list->bids.known = false;
+    row_bids_ -= list->bids.row ? 1 : 0;
+    unknown_.push_back(bank);
+  }
 
   std::vector<Entry> entries_;
   std::vector<std::int32_t> free_;
   std::vector<BankList> banks_;
   std::vector<std::int64_t> busy_;
+  std::vector<std::int64_t> unknown_;  // banks that have lost their bids since the last look
+  std::int64_t row_bids_ = 0;
   std::int32_t oldest_ = kNone, youngest_ = kNone;
   std::int64_t size_ = 0;
 };
