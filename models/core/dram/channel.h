@@ -119,6 +119,7 @@ class DramChannel {
   void choose();
   std::size_t queue_to_serve() const;
   bool take_oldest(std::size_t queue);
+  std::int64_t earliest_column(DramCommand command) const;
   void pick(std::size_t queue, Choice* best);
   void consider(const Bid& bid, std::size_t queue, Choice* best) const;
   void consider_owners(Choice* best) const;

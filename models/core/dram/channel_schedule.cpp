@@ -71,8 +71,8 @@ bool DramChannel::take_oldest(std::size_t queue) {
   const std::int64_t bus = bus_free_[bus_of(bid.command)];
   const std::int64_t cycle =
       std::max({bid.ready, bus, device_.earliest_beyond(bid.command, bid.bank)});
-  if (q.busy_banks().size() > 1 &&
-      cycle > std::max({q.entry(oldest).burst.accepted + 1, bus, device_.earliest_column()})) {
+  if (q.busy_banks().size() > 1 && cycle > bus &&
+      cycle > q.entry(oldest).burst.accepted + 1 && cycle > earliest_column(bid.command)) {
     return false;
   }
   const std::int64_t start = start_of(bid.command, cycle);
@@ -93,6 +93,15 @@ std::size_t DramChannel::queue_to_serve() const {
   if (unified_ || writes == 0) return 0;
   if (reads == 0) return 1;
   return static_cast<double>(writes) > (draining_ ? low_ : high_) ? 1 : 0;
+}
+
+/// First cycle at which any burst that waits beside one with `command` could be served.
+std::int64_t DramChannel::earliest_column(DramCommand command) const {
+  const std::int64_t cycle = device_.earliest_in_some_rank(command);
+  if (!unified_) return cycle;
+  const bool read = command == DramCommand::kRead;
+  return std::min(cycle, device_.earliest_in_some_rank(read ? DramCommand::kWrite
+                                                            : DramCommand::kRead));
 }
 
 void DramChannel::pick(std::size_t queue, Choice* best) {

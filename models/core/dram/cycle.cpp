@@ -49,11 +49,13 @@ std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
 bool CycleDram::push_offered() {
   while (offered_bytes_ > 0) {
     const DramAddress a = decoder_.decode(offered_.address);
-    DramChannel& channel = channels_[static_cast<std::size_t>(a.channel)].channel;
+    Lane& lane = channels_[static_cast<std::size_t>(a.channel)];
+    DramChannel& channel = lane.channel;
     if (!channel.has_room(offered_.write)) return false;
     port_cycle_ = std::max(port_cycle_, channel.last_accepted() + 1);
     channel.accept(
         {a.row, port_cycle_, static_cast<std::int32_t>(a.bank), offered_request_, offered_.write});
+    change(&lane);
     Request& request = requests_[offered_request_];
     if (request.accepted < 0) request.accepted = port_cycle_;
     offered_.address += standard_.burst_bytes;
@@ -62,46 +64,53 @@ bool CycleDram::push_offered() {
   return true;
 }
 
-inline CycleDram::Earliest CycleDram::earliest() {
-  Earliest first;
+void CycleDram::find_earliest() {
+  earliest_ = kNever;
   for (Lane& lane : channels_) {
-    const std::int64_t command = lane.channel.next();
-    const std::int64_t done = lane.done.empty() ? kNever : lane.done.front().cycle;
-    const std::int64_t cycle = std::min(command, done);
-    if (cycle < first.cycle) first = {cycle, &lane, done <= command};
+    if (lane.changed) lane.look();
+    if (lane.due >= earliest_) continue;
+    earliest_ = lane.due;
+    first_ = &lane;
   }
-  return first;
+  changed_ = false;
 }
 
-std::int64_t CycleDram::next() { return std::min(earliest().cycle, accepted_at_); }
+std::int64_t CycleDram::next() { return std::min(earliest(), accepted_at_); }
 
 bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
   for (;;) {
-    const Earliest first = earliest();
-    if (accepted_at_ <= first.cycle) {
+    const std::int64_t cycle = earliest();
+    if (accepted_at_ <= cycle) {
       if (accepted_at_ >= limit) return false;
-      *event = {DramEvent::Kind::kAccepted, accepted_at_, requests_[offered_request_].tag};
-      accepted_at_ = kNever;
+      report_acceptance(event);
       return true;
     }
-    if (first.cycle >= limit) return false;
-    if (first.done) {
-      if (finish_burst(first.lane, event)) return true;
+    if (cycle >= limit) return false;
+    Lane& lane = *first_;
+    change(&lane);
+    if (lane.done_first) {
+      if (finish_burst(&lane, event)) return true;
       continue;
     }
     DramChannel::Served served;
-    if (!first.lane->channel.step(&served)) continue;
-    first.lane->done.push({served.end, served.request});
+    if (!lane.channel.step(&served)) continue;
+    lane.done.push({served.end, served.request});
     totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
     if (!offer_is_blocked()) continue;
-    port_cycle_ = std::max(port_cycle_, first.cycle);  // the slot is taken again in the same clock
+    port_cycle_ = std::max(port_cycle_, cycle);  // the slot is taken again in the same clock
     if (!push_offered()) continue;
     accepted_at_ = port_cycle_;
-    if (accepted_at_ > first.cycle) continue;  // something else may come before it
-    *event = {DramEvent::Kind::kAccepted, accepted_at_, requests_[offered_request_].tag};
-    accepted_at_ = kNever;
+    if (accepted_at_ > cycle) continue;  // something else may come before it
+    report_acceptance(event);
     return true;
   }
+}
+
+void CycleDram::report_acceptance(DramEvent* event) {
+  event->kind = DramEvent::Kind::kAccepted;
+  event->cycle = accepted_at_;
+  event->tag = requests_[offered_request_].tag;
+  accepted_at_ = kNever;
 }
 
 bool CycleDram::finish_burst(Lane* lane, DramEvent* event) {
@@ -110,7 +119,9 @@ bool CycleDram::finish_burst(Lane* lane, DramEvent* event) {
   Request& request = requests_[done.request];
   if (--request.bursts_left > 0) return false;
   totals_.latency.add(done.cycle - request.accepted);
-  *event = {DramEvent::Kind::kCompleted, done.cycle, request.tag};
+  event->kind = DramEvent::Kind::kCompleted;
+  event->cycle = done.cycle;
+  event->tag = request.tag;
   free_requests_.push_back(done.request);
   return true;
 }

@@ -1,6 +1,7 @@
 // The cycle-level DRAM: all channels behind one port.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "core/dram/address_map.h"
@@ -37,29 +38,44 @@ class CycleDram : public DramEngine {
   struct Lane {
     explicit Lane(const DramStandard& standard, const DramControllerConfig& controller)
         : channel(standard, controller) {}
+    /// When something happens in it next, from now on; its last word is kept until it changes.
+    void look() {
+      const std::int64_t command = channel.next();
+      const std::int64_t data = done.empty() ? kNever : done.front().cycle;
+      due = std::min(command, data);
+      done_first = data <= command;
+      changed = false;
+    }
     DramChannel channel;
     Fifo<Done> done;  // bursts whose data is under way
+    std::int64_t due = kNever;
+    bool done_first = false;  // data ends; otherwise a command is due
+    bool changed = false;
   };
   struct Request {
     std::uint64_t tag = 0;
     std::int64_t bursts_left = 0;
     std::int64_t accepted = -1;  // first burst
   };
-  struct Earliest {
-    std::int64_t cycle = kNever;
-    Lane* lane = nullptr;
-    bool done = false;  // data ends; otherwise a command is due
-  };
 
   bool push_offered();
   bool offer_is_blocked() const { return offered_bytes_ > 0; }
-  Earliest earliest();
+  void change(Lane* lane) { changed_ = lane->changed = true; }
+  std::int64_t earliest() {
+    if (changed_) find_earliest();
+    return earliest_;
+  }
+  void find_earliest();
+  void report_acceptance(DramEvent* event);
   bool finish_burst(Lane* lane, DramEvent* event);
 
   const DramStandard standard_;
   const AddressMap map_;
   AddressDecoder decoder_;
   std::vector<Lane> channels_;
+  std::int64_t earliest_ = kNever;  // the smallest due of all channels, ...
+  Lane* first_ = nullptr;           // ... the first of them that has it, ...
+  bool changed_ = false;            // ... unless a channel has changed since
   std::vector<Request> requests_;
   std::vector<std::uint32_t> free_requests_;
   DramRequest offered_;             // what is left of it

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "core/dram/standard.h"
@@ -47,18 +46,14 @@ class DramDevice {
     return std::max(ready_[node[kGroup] + c],
                     std::max(ready_[node[kRank] + c], ready_[node[kChannel] + c]));
   }
-  /// First cycle at which ranks and channel would allow a RD or a WR to some bank.
-  std::int64_t earliest_column() const {
-    const std::size_t channel = ready_.size() - kDramCommands;
-    std::int64_t earliest = std::numeric_limits<std::int64_t>::max();
-    for (std::size_t rank = channel - open_banks_.size() * kDramCommands; rank < channel;
-         rank += kDramCommands) {
-      for (const DramCommand command : {DramCommand::kRead, DramCommand::kWrite}) {
-        const std::size_t c = index_of(command);
-        earliest = std::min(earliest, std::max(ready_[rank + c], ready_[channel + c]));
-      }
+  /// First cycle at which the channel and some rank would allow `command`.
+  std::int64_t earliest_in_some_rank(DramCommand command) const {
+    const std::size_t c = index_of(command), channel = ready_.size() - kDramCommands;
+    std::int64_t earliest = ready_[channel - kDramCommands + c];
+    for (std::size_t i = 2; i <= open_banks_.size(); ++i) {
+      earliest = std::min(earliest, ready_[channel - i * kDramCommands + c]);
     }
-    return earliest;
+    return std::max(earliest, ready_[channel + c]);
   }
   /// The same for PREA and REF, which must suit every bank of the rank.
   std::int64_t earliest_of_rank(DramCommand command, std::int64_t rank) const;

@@ -19,7 +19,7 @@ void BurstQueue::link(std::int32_t index, std::uint64_t order) {
     bank.head = index;
     bank.position = busy_.size();
     busy_.push_back(e.burst.bank);
-    unknown_.push_back(e.burst.bank);
+    list_unknown(&bank, e.burst.bank);
   } else {
     entry(bank.tail).next = index;
     if (bank.bids.open_row == e.burst.row) forget(&bank, e.burst.bank);

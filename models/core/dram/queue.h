@@ -90,10 +90,13 @@ class BurstQueue {
   }
   template <class Find>
   void find_bids(Find find) {
-    for (const std::int64_t bank : unknown_) {
-      if (banks_[at(bank)].head != kNone) find_bids(bank, find);
+    while (unknown_ != kNone) {
+      const std::int32_t bank = unknown_;
+      BankList& list = banks_[at(bank)];
+      unknown_ = list.next_unknown;
+      list.listed = false;
+      if (list.head != kNone) find_bids(bank, find);
     }
-    unknown_.clear();
   }
   /// Known bids for row commands.
   std::int64_t row_bids() const { return row_bids_; }
@@ -102,6 +105,8 @@ class BurstQueue {
   struct BankList {
     std::int32_t head = kNone, tail = kNone;
     std::size_t position = 0;  // in busy_
+    std::int32_t next_unknown = kNone;
+    bool listed = false;  // among the unknown
     BankBids bids;
   };
   static std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
@@ -110,14 +115,20 @@ class BurstQueue {
     if (!list->bids.known) return;
     list->bids.known = false;
     row_bids_ -= list->bids.row ? 1 : 0;
-    unknown_.push_back(bank);
+    list_unknown(list, bank);
+  }
+  void list_unknown(BankList* list, std::int64_t bank) {
+    if (list->listed) return;
+    list->listed = true;
+    list->next_unknown = unknown_;
+    unknown_ = static_cast<std::int32_t>(bank);
   }
 
   std::vector<Entry> entries_;
   std::vector<std::int32_t> free_;
   std::vector<BankList> banks_;
   std::vector<std::int64_t> busy_;
-  std::vector<std::int64_t> unknown_;  // banks that have lost their bids since the last look
+  std::int32_t unknown_ = kNone;  // the first of a list of banks that have lost their bids
   std::int64_t row_bids_ = 0;
   std::int32_t oldest_ = kNone, youngest_ = kNone;
   std::int64_t size_ = 0;
