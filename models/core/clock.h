@@ -39,4 +39,29 @@ class Clock {
   std::int64_t whole_;  // the period when it is a whole number of femtoseconds: the fast path
 };
 
+/// A clock that is asked about one period many times, then about the next: spares the divisions.
+class ClockCursor {
+ public:
+  explicit ClockCursor(const Clock& clock) : clock_(clock) {}
+
+  Femtoseconds edge(Cycles n) const { return n == cycle_ ? edge_ : clock_.edge(n); }
+  Cycles at_or_after(Femtoseconds t) {
+    if (t > edge_ || t <= previous_) move_to(clock_.at_or_after(t));
+    return cycle_;
+  }
+  const Clock& clock() const { return clock_; }
+
+ private:
+  void move_to(Cycles n) {
+    previous_ = n == cycle_ + Cycles(1)  ? edge_
+                : n.value == 0           ? Femtoseconds(-1)
+                                         : clock_.edge(n - Cycles(1));
+    cycle_ = n;
+    edge_ = clock_.edge(n);
+  }
+  Clock clock_;
+  Cycles cycle_{0};
+  Femtoseconds edge_{0}, previous_{-1};  // of that cycle and of the one before
+};
+
 }  // namespace bitjoule

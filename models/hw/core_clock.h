@@ -10,23 +10,23 @@ namespace bitjoule {
 
 class CoreClock {
  public:
-  explicit CoreClock(Hertz frequency) : clock_(Clock::from_frequency(frequency)) {}
+  explicit CoreClock(Hertz frequency) : cursor_(Clock::from_frequency(frequency)) {}
 
   void begin_epoch() { epoch_ = to_femtoseconds(sc_core::sc_time_stamp()); }
   /// Cycle whose edge is now; only called at edges of this clock.
   Cycles now() const { return at_or_after(to_femtoseconds(sc_core::sc_time_stamp())); }
   /// The first edge at or after an absolute time.
-  Cycles at_or_after(Femtoseconds t) const { return clock_.at_or_after(t - epoch_); }
+  Cycles at_or_after(Femtoseconds t) const { return cursor_.at_or_after(t - epoch_); }
   /// Absolute time of an edge.
-  Femtoseconds time_of(Cycles n) const { return epoch_ + clock_.edge(n); }
+  Femtoseconds time_of(Cycles n) const { return epoch_ + cursor_.edge(n); }
   /// From now to an edge that is not in the past.
   sc_core::sc_time until(Cycles n) const {
     return to_sc_time(time_of(n)) - sc_core::sc_time_stamp();
   }
-  double seconds(Cycles n) const { return clock_.seconds(n); }
+  double seconds(Cycles n) const { return cursor_.clock().seconds(n); }
 
  private:
-  Clock clock_;
+  mutable ClockCursor cursor_;
   Femtoseconds epoch_{0};
 };
 

@@ -33,6 +33,10 @@ void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_by
   run_ = run;
   traffic_ = &traffic;
   traffic.burst_bytes = burst_bytes_ = burst_bytes;
+  for (const std::unique_ptr<Request>& request : pool_) {
+    request->set_data_length(static_cast<unsigned>(burst_bytes));
+    request->set_streaming_width(static_cast<unsigned>(burst_bytes));
+  }
   turn_ = 0;
   last_sent_ = Cycles(-1);
   sent_in_cycle_ = 0;
@@ -92,7 +96,9 @@ void Dma::store(const StoreOp& op, Cycles usable) {
 
 void Dma::push(std::size_t stream, const Transfer& transfer) {
   usable_.push_back(transfer.usable);
-  streams_[stream].transfers.push_back(transfer);
+  Stream& s = streams_[stream];
+  s.transfers.push_back(transfer);
+  if (s.current == nullptr) find_current(s);
   usable_event_.notify(clock_.until(usable_.front()));
 }
 
@@ -114,37 +120,32 @@ void Dma::fill_window(Cycles now) {
 
 bool Dma::take_burst(Cycles now) {
   for (std::size_t i = 0; i < kAheadStream; ++i) {
-    const std::size_t index = (turn_ + i) % kAheadStream;
-    Stream& stream = streams_[index];
-    if (!has_bursts(stream) || stream.transfers[stream.issuing].usable > now) continue;
+    Stream& stream = streams_[turn_];
+    turn_ = turn_ + 1 < kAheadStream ? turn_ + 1 : 0;
+    if (stream.current == nullptr || stream.current->usable > now) continue;
     take_burst(stream);
-    turn_ = (index + 1) % kAheadStream;
     return true;
   }
   return false;
 }
 
-bool Dma::has_bursts(Stream& stream) {
-  while (stream.issuing < stream.transfers.size() && stream.transfers[stream.issuing].bursts.done())
-    ++stream.issuing;
-  return stream.issuing < stream.transfers.size();
+void Dma::find_current(Stream& stream) {
+  std::size_t& i = stream.issuing;
+  while (i < stream.transfers.size() && stream.transfers[i].bursts.done()) ++i;
+  stream.current = i < stream.transfers.size() ? &stream.transfers[i] : nullptr;
 }
 
 void Dma::take_burst(Stream& stream) {
-  Transfer& transfer = stream.transfers[stream.issuing];
+  Transfer& transfer = *stream.current;
   Request* request = free_.back();
   free_.pop_back();
   request->stream = &stream;
   request->transfer = &transfer;
-  tlm::tlm_generic_payload& payload = *request;
-  payload.set_address(static_cast<sc_dt::uint64>(transfer.bursts.address()));
-  payload.set_command(transfer.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
-  payload.set_data_ptr(nullptr);
-  payload.set_data_length(static_cast<unsigned>(burst_bytes_));
-  payload.set_streaming_width(static_cast<unsigned>(burst_bytes_));
-  payload.set_byte_enable_ptr(nullptr);
-  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  request->set_address(static_cast<sc_dt::uint64>(transfer.bursts.address()));
+  request->set_command(transfer.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
+  request->set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   transfer.bursts.next();
+  if (transfer.bursts.done()) find_current(stream);
   ++transfer.waiting;
   if (transfer.done == Token::kFetchedAhead) {
     ++transfer.taken;

@@ -62,7 +62,8 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   };
   struct Stream {
     std::deque<Transfer> transfers;
-    std::size_t issuing = 0;  ///< the first transfer with bursts left
+    std::size_t issuing = 0;      ///< index of the first transfer with bursts left
+    Transfer* current = nullptr;  ///< that transfer, if any
     Cycles retired{0};        ///< the last token was given for this cycle
     std::int64_t in_flight = 0;
     std::int32_t signal = 0;  ///< of the trace: bursts in flight
@@ -86,8 +87,8 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   void fill_window(Cycles now);
   bool take_burst(Cycles now);
   void take_burst(Stream& stream);
-  static bool has_bursts(Stream& stream);
-  bool results_sent();
+  static void find_current(Stream& stream);
+  bool results_sent() const;
   void wake_ahead(Cycles now);
   void on_ahead();
   void send(Cycles earliest);

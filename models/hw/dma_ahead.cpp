@@ -21,13 +21,14 @@ void Dma::load_ahead(const LoadOp& op, Cycles usable) {
   push(kAheadStream, transfer_of(op, Token::kFetchedAhead, usable));
 }
 
-bool Dma::results_sent() {
-  return stores_ == run_.program->stores.size() && !has_bursts(streams_[kStoreStream]);
+bool Dma::results_sent() const {
+  return stores_ == run_.program->stores.size() && streams_[kStoreStream].current == nullptr;
 }
 
 /// All of cycle `now` known, decides whether bursts for the next layer leave in the one after it.
 void Dma::wake_ahead(Cycles now) {
-  if (run_.next == nullptr || ahead_cycle_ > now || !has_bursts(streams_[kAheadStream])) return;
+  if (run_.next == nullptr || ahead_cycle_ > now) return;
+  if (streams_[kAheadStream].current == nullptr) return;
   ahead_cycle_ = now + Cycles(1);
   ahead_event_.notify(clock_.until(now) + to_sc_time(Femtoseconds(1)));
 }
@@ -39,9 +40,9 @@ void Dma::on_ahead() {
   ahead_cycle_ = Cycles(-1);
   Stream& stream = streams_[kAheadStream];
   for (std::size_t i = 0; i < kAheadStream; ++i)
-    if (has_bursts(streams_[i])) return;
+    if (streams_[i].current != nullptr) return;
   if (results_sent()) return;
-  for (std::int64_t i = 0; i < config_.requests_per_cycle && has_bursts(stream); ++i) {
+  for (std::int64_t i = 0; i < config_.requests_per_cycle && stream.current != nullptr; ++i) {
     const bool freed_now = freed_ >= cycle;
     const auto places = static_cast<std::int64_t>(free_.size()) - (freed_now ? freed_in_cycle_ : 0);
     if (!window_.empty() || awaiting_ != nullptr || (places <= 0 && !freed_now)) return;
@@ -78,6 +79,7 @@ WeightsAhead Dma::finish_ahead(Cycles end) {
   if (run_.next != nullptr) ahead_.dequantizer_free = of_next(to_dequantizer->free_from());
   stream.transfers.clear();
   stream.issuing = 0;
+  stream.current = nullptr;
   return std::move(ahead_);
 }
 

@@ -14,10 +14,16 @@ constexpr Femtoseconds kForever{std::numeric_limits<std::int64_t>::max()};
 
 Femtoseconds now() { return to_femtoseconds(sc_core::sc_time_stamp()); }
 
+/// The delay from now until `at`; zero if that is past.
+sc_core::sc_time from_now(Femtoseconds at) {
+  return to_sc_time(std::max(at - now(), Femtoseconds(0)));
+}
+
 /// Nothing outside the running process can act before this time.
-Femtoseconds next_foreign_activity() {
-  if (!sc_core::sc_pending_activity()) return kForever;
-  return now() + to_femtoseconds(sc_core::sc_time_to_pending_activity());
+Femtoseconds next_foreign_activity(Femtoseconds now) {
+  const sc_core::sc_time pending = sc_core::sc_time_to_pending_activity();
+  const auto limit = static_cast<sc_dt::uint64>((kForever - now).value);
+  return pending.value() < limit ? now + to_femtoseconds(pending) : kForever;  // or none pends
 }
 
 }  // namespace
@@ -27,7 +33,10 @@ Dram::Dram(sc_core::sc_module_name name, const DramConfig& config)
       socket("socket"),
       config_(config),
       engine_(make_dram_engine(config)),
+      burst_(static_cast<std::uint64_t>(engine_->burst().value)),
+      capacity_(static_cast<std::uint64_t>(engine_->capacity().value)),
       clock_(engine_->clock()),
+      horizon_(engine_->clock()),
       port_free_("port_free"),
       wake_("wake") {
   socket.bind(*this);
@@ -57,14 +66,13 @@ std::int64_t Dram::cycle_at_or_after(Femtoseconds t) const {
 }
 
 tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) const {
-  const auto burst = static_cast<std::uint64_t>(engine_->burst().value);
-  const auto capacity = static_cast<std::uint64_t>(engine_->capacity().value);
   const std::uint64_t bytes = payload.get_data_length();
   const std::uint64_t address = payload.get_address();
   if (!payload.is_read() && !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
   if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if (address >= capacity || bytes > capacity - address) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  if (bytes == 0 || bytes % burst != 0 || address % burst != 0 ||
+  if (address >= capacity_ || bytes > capacity_ - address) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+  const bool whole = bytes == burst_ || (bytes > 0 && bytes % burst_ == 0);
+  if (!whole || address % burst_ != 0 ||
       payload.get_streaming_width() < bytes) {
     return tlm::TLM_BURST_ERROR_RESPONSE;
   }
@@ -153,11 +161,10 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
 }
 
 unsigned int Dram::transport_dbg(tlm::tlm_generic_payload& payload) {
-  const auto capacity = static_cast<std::uint64_t>(engine_->capacity().value);
   const std::uint64_t address = payload.get_address();
-  if (address >= capacity || payload.get_data_ptr() == nullptr) return 0;
+  if (address >= capacity_ || payload.get_data_ptr() == nullptr) return 0;
   const auto bytes = static_cast<unsigned int>(
-      std::min<std::uint64_t>(payload.get_data_length(), capacity - address));
+      std::min<std::uint64_t>(payload.get_data_length(), capacity_ - address));
   if (payload.is_write()) {
     memory_.write(address, payload.get_data_ptr(), bytes);
   } else if (payload.is_read()) {
@@ -169,16 +176,22 @@ unsigned int Dram::transport_dbg(tlm::tlm_generic_payload& payload) {
 /// Works ahead of the kernel's time as far as no one else can interfere.
 void Dram::work() {
   working_ = true;
+  const Femtoseconds now = bitjoule::now();
   DramEvent event;
   for (;;) {
     // Events of this very moment are always due, whoever else is about to run now.
-    const Femtoseconds limit = std::max(next_foreign_activity(), now() + Femtoseconds(1));
+    const Femtoseconds limit = std::max(next_foreign_activity(now), now + Femtoseconds(1));
     const bool answer = responding_ == nullptr && !responses_.empty() && response_free_ < limit;
     const Femtoseconds until = answer ? response_free_ : limit;
-    if (engine_->advance(until == kForever ? kNever : cycle_at_or_after(until), &event)) {
+    const std::int64_t horizon =
+        until == kForever ? kNever
+                          : horizon_.at_or_after(std::max(until - epoch_, Femtoseconds(0))).value;
+    if (engine_->advance(horizon, &event)) {
       deliver(event);
     } else if (answer) {
-      respond(response_free_);
+      tlm::tlm_generic_payload* const oldest = responses_.front();
+      responses_.pop_front();
+      respond(oldest, response_free_);
     } else {
       break;
     }
@@ -190,44 +203,44 @@ void Dram::work() {
 void Dram::deliver(const DramEvent& event) {
   last_cycle_ = event.cycle;
   const Femtoseconds at = time_of(event.cycle);
-  const InFlight transaction = in_flight_[event.tag];
+  tlm::tlm_generic_payload* const payload = in_flight_[event.tag].payload;
+  sc_core::sc_event* const done = in_flight_[event.tag].done;
   if (event.kind == DramEvent::Kind::kAccepted) {
     offering_ = false;
-    if (port_waiters_ > 0) port_free_.notify(to_sc_time(std::max(at - now(), Femtoseconds(0))));
-    if (transaction.done == nullptr) send_request_end(*transaction.payload, at);
+    if (port_waiters_ > 0) port_free_.notify(from_now(at));
+    if (done == nullptr) send_request_end(*payload, at);
     return;
   }
   free_tags_.push_back(event.tag);
   --count_;
-  transaction.payload->set_response_status(tlm::TLM_OK_RESPONSE);
-  if (transaction.done != nullptr) {
-    if (transaction.payload->has_mm()) transaction.payload->release();
-    transaction.done->notify(to_sc_time(std::max(at - now(), Femtoseconds(0))));
-    return;
+  payload->set_response_status(tlm::TLM_OK_RESPONSE);
+  if (done != nullptr) {
+    if (payload->has_mm()) payload->release();
+    done->notify(from_now(at));
+  } else if (responding_ == nullptr && responses_.empty() && response_free_ <= at) {
+    respond(payload, at);
+  } else {
+    responses_.push_back(payload);
   }
-  responses_.push_back(transaction.payload);
-  if (responding_ == nullptr && response_free_ <= at) respond(at);
 }
 
 void Dram::send_request_end(tlm::tlm_generic_payload& payload, Femtoseconds at) {
   tlm::tlm_phase phase = tlm::END_REQ;
-  sc_core::sc_time delay = to_sc_time(std::max(at - now(), Femtoseconds(0)));
+  sc_core::sc_time delay = from_now(at);
   socket->nb_transport_bw(payload, phase, delay);
 }
 
-/// Sends BEGIN_RESP for the oldest complete transaction; the next one waits for its END_RESP.
-void Dram::respond(Femtoseconds at) {
-  responding_ = responses_.front();
-  responses_.pop_front();
+/// Sends BEGIN_RESP; the next one waits for its END_RESP.
+void Dram::respond(tlm::tlm_generic_payload* payload, Femtoseconds at) {
+  responding_ = payload;
   tlm::tlm_phase phase = tlm::BEGIN_RESP;
-  sc_core::sc_time delay = to_sc_time(std::max(at - now(), Femtoseconds(0)));
-  tlm::tlm_generic_payload& payload = *responding_;
-  switch (socket->nb_transport_bw(payload, phase, delay)) {
+  sc_core::sc_time delay = from_now(at);
+  switch (socket->nb_transport_bw(*payload, phase, delay)) {
     case tlm::TLM_ACCEPTED:
       break;  // END_RESP comes, or came within the call
     case tlm::TLM_UPDATED:
     case tlm::TLM_COMPLETED:
-      if (responding_ == &payload) end_response(payload, now() + to_femtoseconds(delay));
+      if (responding_ == payload) end_response(*payload, now() + to_femtoseconds(delay));
       break;
   }
 }
@@ -236,9 +249,9 @@ void Dram::wake() {
   if (working_) return;
   Femtoseconds at = kForever;
   if (responding_ == nullptr && !responses_.empty()) at = response_free_;
-  if (engine_->next() != kNever) at = std::min(at, time_of(engine_->next()));
-  if (at == kForever) return;
-  wake_.notify(to_sc_time(std::max(at - now(), Femtoseconds(0))));
+  const std::int64_t next = engine_->next();
+  if (next != kNever) at = std::min(at, time_of(next));
+  if (at != kForever) wake_.notify(from_now(at));
 }
 
 }  // namespace bitjoule

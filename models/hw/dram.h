@@ -33,8 +33,8 @@ class Dram : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
   DramStats stats() const;
   DramStats stats(const sc_core::sc_time& until) const;
 
-  std::int64_t burst_bytes() const { return engine_->burst().value; }
-  Bytes capacity() const { return engine_->capacity(); }
+  std::int64_t burst_bytes() const { return static_cast<std::int64_t>(burst_); }
+  Bytes capacity() const { return Bytes(static_cast<std::int64_t>(capacity_)); }
   BytesPerSecond peak_bandwidth() const { return engine_->peak_bandwidth(); }
 
  private:
@@ -57,7 +57,7 @@ class Dram : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
   void end_response(const tlm::tlm_generic_payload& payload, Femtoseconds at);
   void work();
   void deliver(const DramEvent& event);
-  void respond(Femtoseconds at);
+  void respond(tlm::tlm_generic_payload* payload, Femtoseconds at);
   void send_request_end(tlm::tlm_generic_payload& payload, Femtoseconds at);
   void wake();
   Femtoseconds time_of(std::int64_t cycle) const { return epoch_ + clock_.edge(Cycles(cycle)); }
@@ -65,7 +65,9 @@ class Dram : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
 
   const DramConfig config_;
   std::unique_ptr<DramEngine> engine_;
-  Clock clock_;
+  const std::uint64_t burst_, capacity_;  // bytes
+  mutable ClockCursor clock_;  // where requests come in
+  ClockCursor horizon_;        // how far work() may go
   SparseMemory memory_;
   Femtoseconds epoch_{0};
   std::int64_t last_cycle_ = 0;  // of the last event
