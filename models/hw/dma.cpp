@@ -153,7 +153,7 @@ void Dma::take_burst(Stream& stream) {
   } else {
     ++(*traffic_)[transfer.tensor].bursts;
   }
-  window_.push_back(request);
+  window_.push(request);
 }
 
 void Dma::send(Cycles earliest) {
@@ -163,7 +163,7 @@ void Dma::send(Cycles earliest) {
     sent_in_cycle_ = at == last_sent_ ? sent_in_cycle_ + 1 : 1;
     last_sent_ = at;
     Request* request = window_.front();
-    window_.pop_front();
+    window_.pop();
     count_in_flight(*request->stream, 1, at);
     awaiting_ = request;
     tlm::tlm_phase phase = tlm::BEGIN_REQ;

@@ -8,6 +8,7 @@
 #include <tlm>
 #include <vector>
 
+#include "core/fifo.h"
 #include "core/result/traffic.h"
 #include "hw/core_clock.h"
 #include "hw/interfaces.h"
@@ -108,7 +109,7 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   std::size_t turn_ = 0;
   std::vector<std::unique_ptr<Request>> pool_;
   std::vector<Request*> free_;
-  std::deque<Request*> window_;  ///< taken, not yet sent
+  Fifo<Request*> window_;   ///< taken, not yet sent
   std::int64_t in_flight_ = 0;
   Request* awaiting_ = nullptr;  ///< sent, its END_REQ is still to come
   Cycles last_sent_{-1};

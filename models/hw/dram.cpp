@@ -5,19 +5,11 @@
 #include <string>
 
 #include "core/error.h"
-#include "hw/time.h"
 
 namespace bitjoule {
 namespace {
 
 constexpr Femtoseconds kForever{std::numeric_limits<std::int64_t>::max()};
-
-Femtoseconds now() { return to_femtoseconds(sc_core::sc_time_stamp()); }
-
-/// The delay from now until `at`; zero if that is past.
-sc_core::sc_time from_now(Femtoseconds at) {
-  return to_sc_time(std::max(at - now(), Femtoseconds(0)));
-}
 
 /// Nothing outside the running process can act before this time.
 Femtoseconds next_foreign_activity(Femtoseconds now) {
@@ -121,7 +113,7 @@ tlm::tlm_sync_enum Dram::nb_transport_fw(tlm::tlm_generic_payload& payload, tlm:
   throw internal_error(std::string(name()) + ": an initiator sent phase " + phase.get_name());
 }
 
-tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+inline tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                        sc_core::sc_time& delay) {
   if (offering_) {
     throw internal_error(std::string(name()) +
@@ -133,7 +125,7 @@ tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload, tlm::t
   const std::int64_t accepted = offer({&payload, nullptr}, now() + to_femtoseconds(delay));
   if (accepted == kNever) return tlm::TLM_ACCEPTED;
   phase = tlm::END_REQ;
-  delay = to_sc_time(std::max(time_of(accepted) - now(), to_femtoseconds(delay)));
+  delay = std::max(from_now(time_of(accepted)), delay);
   return tlm::TLM_UPDATED;
 }
 
@@ -175,12 +167,12 @@ unsigned int Dram::transport_dbg(tlm::tlm_generic_payload& payload) {
 
 /// Works ahead of the kernel's time as far as no one else can interfere.
 void Dram::work() {
+  now_ = now();
   working_ = true;
-  const Femtoseconds now = bitjoule::now();
   DramEvent event;
   for (;;) {
     // Events of this very moment are always due, whoever else is about to run now.
-    const Femtoseconds limit = std::max(next_foreign_activity(now), now + Femtoseconds(1));
+    const Femtoseconds limit = std::max(next_foreign_activity(now_), now_ + Femtoseconds(1));
     const bool answer = responding_ == nullptr && !responses_.empty() && response_free_ < limit;
     const Femtoseconds until = answer ? response_free_ : limit;
     const std::int64_t horizon =
@@ -190,7 +182,7 @@ void Dram::work() {
       deliver(event);
     } else if (answer) {
       tlm::tlm_generic_payload* const oldest = responses_.front();
-      responses_.pop_front();
+      responses_.pop();
       respond(oldest, response_free_);
     } else {
       break;
@@ -200,7 +192,7 @@ void Dram::work() {
   wake();
 }
 
-void Dram::deliver(const DramEvent& event) {
+inline void Dram::deliver(const DramEvent& event) {
   last_cycle_ = event.cycle;
   const Femtoseconds at = time_of(event.cycle);
   tlm::tlm_generic_payload* const payload = in_flight_[event.tag].payload;
@@ -220,11 +212,11 @@ void Dram::deliver(const DramEvent& event) {
   } else if (responding_ == nullptr && responses_.empty() && response_free_ <= at) {
     respond(payload, at);
   } else {
-    responses_.push_back(payload);
+    responses_.push(payload);
   }
 }
 
-void Dram::send_request_end(tlm::tlm_generic_payload& payload, Femtoseconds at) {
+inline void Dram::send_request_end(tlm::tlm_generic_payload& payload, Femtoseconds at) {
   tlm::tlm_phase phase = tlm::END_REQ;
   sc_core::sc_time delay = from_now(at);
   socket->nb_transport_bw(payload, phase, delay);

@@ -1,15 +1,17 @@
 // The DRAM as a TLM-2.0 target; what happens inside stands in core/dram, this module says when.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <systemc>
 #include <tlm>
 #include <vector>
 
 #include "core/dram/engine.h"
+#include "core/fifo.h"
 #include "hw/dram_memory.h"
+#include "hw/time.h"
 
 namespace bitjoule {
 
@@ -60,6 +62,13 @@ class Dram : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
   void respond(tlm::tlm_generic_payload* payload, Femtoseconds at);
   void send_request_end(tlm::tlm_generic_payload& payload, Femtoseconds at);
   void wake();
+  Femtoseconds now() const {
+    return working_ ? now_ : to_femtoseconds(sc_core::sc_time_stamp());
+  }
+  /// The delay from now until `at`; zero if that is past.
+  sc_core::sc_time from_now(Femtoseconds at) const {
+    return to_sc_time(std::max(at - now(), Femtoseconds(0)));
+  }
   Femtoseconds time_of(std::int64_t cycle) const { return epoch_ + clock_.edge(Cycles(cycle)); }
   std::int64_t cycle_at_or_after(Femtoseconds t) const;
 
@@ -79,11 +88,12 @@ class Dram : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
   sc_core::sc_event port_free_;
   int port_waiters_ = 0;  // blocked threads; without any, an event per request is spared
 
-  std::deque<tlm::tlm_generic_payload*> responses_;  // complete, their BEGIN_RESP not sent yet
+  Fifo<tlm::tlm_generic_payload*> responses_;        // complete, their BEGIN_RESP not sent yet
   tlm::tlm_generic_payload* responding_ = nullptr;   // BEGIN_RESP sent, END_RESP awaited
   Femtoseconds response_free_{0};                    // end of the last response phase
 
   bool working_ = false;  // inside work(): callbacks need not wake it
+  Femtoseconds now_{0};   // then
   sc_core::sc_event wake_;
 };
 

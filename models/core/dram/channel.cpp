@@ -28,7 +28,7 @@ void DramChannel::arrive(const Arrival& arrival) {
 }
 
 /// Moves a burst into the scheduler's sight.
-void DramChannel::admit(const Arrival& arrival) {
+inline void DramChannel::admit(const Arrival& arrival) {
   if (queues_[0].size() + queues_[1].size() == 0) waiting_since_ = arrival.accepted;
   queues_[arrival.queue].link(arrival.entry, order_++);
 }
@@ -91,7 +91,7 @@ void DramChannel::rank_changed(std::int64_t rank) {
   }
 }
 
-void DramChannel::issue_column(const Choice& choice, Served* served) {
+inline void DramChannel::issue_column(const Choice& choice, Served* served) {
   BurstQueue& queue = queues_[choice.queue];
   const BurstQueue::Entry& e = queue.entry(choice.entry);  // stays until the next burst is put
   const DramBurst& burst = e.burst;
@@ -129,7 +129,7 @@ void DramChannel::issue_column(const Choice& choice, Served* served) {
 }
 
 /// Charges the data bus's gap before a burst to its cause (DataBusCycles).
-void DramChannel::count_gap(const BurstQueue::Entry& entry, std::int64_t data_start) {
+inline void DramChannel::count_gap(const BurstQueue::Entry& entry, std::int64_t data_start) {
   DataBusCycles& bus = counts_.bus;
   const std::int64_t gap = data_start - counts_.data_end;
   const std::int64_t idle = std::clamp<std::int64_t>(waiting_since_ - counts_.data_end, 0, gap);

@@ -7,7 +7,7 @@
 
 #include "core/dram/device.h"
 #include "core/dram/engine.h"
-#include "core/dram/fifo.h"
+#include "core/fifo.h"
 #include "core/dram/queue.h"
 #include "core/dram/refresh.h"
 #include "core/dram/standard.h"

@@ -62,7 +62,7 @@ void DramChannel::choose() {
 /// The usual case of a stream, decided without asking every bank: all that bid are hits of open
 /// rows, and nothing holds back the oldest burst longer than it holds back any column command (or
 /// no other bank bids). Makes it choice_; false where that cannot be said.
-bool DramChannel::take_oldest(std::size_t queue) {
+inline bool DramChannel::take_oldest(std::size_t queue) {
   const BurstQueue& q = queues_[queue];
   if (q.row_bids() > 0 || !owners_.empty() || opening_ != kNoBank) return false;
   const std::int32_t oldest = q.oldest();
@@ -88,7 +88,7 @@ bool DramChannel::take_oldest(std::size_t queue) {
   return true;
 }
 
-std::size_t DramChannel::queue_to_serve() const {
+inline std::size_t DramChannel::queue_to_serve() const {
   const auto reads = queues_[0].size(), writes = queues_[1].size();
   if (unified_ || writes == 0) return 0;
   if (reads == 0) return 1;
@@ -96,7 +96,7 @@ std::size_t DramChannel::queue_to_serve() const {
 }
 
 /// First cycle at which any burst that waits beside one with `command` could be served.
-std::int64_t DramChannel::earliest_column(DramCommand command) const {
+inline std::int64_t DramChannel::earliest_column(DramCommand command) const {
   const std::int64_t cycle = device_.earliest_in_some_rank(command);
   if (!unified_) return cycle;
   const bool read = command == DramCommand::kRead;
@@ -125,20 +125,20 @@ void DramChannel::consider_owners(Choice* best) const {
   for (const Owner& o : owners_) consider(o.bid, o.queue, best);
 }
 
-void DramChannel::consider_bank(std::size_t queue, std::int64_t bank, Choice* best) const {
+inline void DramChannel::consider_bank(std::size_t queue, std::int64_t bank, Choice* best) const {
   const BankBids& b = queues_[queue].bids(bank);
   for (std::size_t i = 0; i < b.count; ++i) consider(b.bids[i], queue, best);
 }
 
 /// With the data clock stopped, CAS takes the clock in which the burst could have started.
-std::int64_t DramChannel::start_of(DramCommand command, std::int64_t cycle) const {
+inline std::int64_t DramChannel::start_of(DramCommand command, std::int64_t cycle) const {
   const bool stopped =
       standard_.data_clock_after_read > 0 && is_column(command) && cycle > data_clock_until_;
   return cycle + (stopped ? 1 : 0);
 }
 
 /// Takes `bid` if it goes before `best`. A refresh that is due holds back all but owners.
-void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* best) const {
+inline void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* best) const {
   if (bid.ready > best->cycle) return;  // most of them: cheapest first
   const std::int64_t cycle = std::max(
       {bid.ready, bus_free_[bus_of(bid.command)], device_.earliest_beyond(bid.command, bid.bank)});
@@ -153,7 +153,7 @@ void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* best) cons
 }
 
 /// What `entry` needs next.
-Bid DramChannel::bid_for(std::size_t queue, std::int32_t entry) const {
+inline Bid DramChannel::bid_for(std::size_t queue, std::int32_t entry) const {
   const BurstQueue::Entry& e = queues_[queue].entry(entry);
   const std::int64_t bank = e.burst.bank, open = device_.open_row(bank);
   Bid b;
@@ -178,7 +178,7 @@ Bid DramChannel::owner_bid(std::size_t queue, std::int32_t entry) const {
 
 /// A hit does not hold back an older burst to another row: both bid. While the row has an owner,
 /// nothing else of the bank does.
-void DramChannel::find_bids(std::size_t queue, std::int64_t bank, BankBids* bids) const {
+inline void DramChannel::find_bids(std::size_t queue, std::int64_t bank, BankBids* bids) const {
   const BurstQueue& q = queues_[queue];
   bids->count = 0;
   bids->row = false;
@@ -198,7 +198,7 @@ void DramChannel::find_bids(std::size_t queue, std::int64_t bank, BankBids* bids
   bids->bids[bids->count++] = bid_for(queue, oldest);
 }
 
-void DramChannel::apply_age_limit(Choice* best) {
+inline void DramChannel::apply_age_limit(Choice* best) {
   std::size_t queue = 0;
   std::int32_t oldest = queues_[0].oldest();
   const std::int32_t write = queues_[1].oldest();

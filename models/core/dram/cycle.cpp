@@ -13,6 +13,8 @@ CycleDram::CycleDram(const CycleDramConfig& config)
   for (std::int64_t c = 0; c < config.organization.channels; ++c) {
     channels_.emplace_back(standard_, config.controller);
   }
+  due_.resize(channels_.size(), kNever);
+  changed_.resize(channels_.size());
   totals_.period = standard_.tCK;
   totals_.rank_refreshes = standard_.banks_per_rank / standard_.banks_per_refresh;
   totals_.latency_unit = standard_.tCK;
@@ -39,6 +41,7 @@ std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
   requests_[offered_request_] = {request.tag, request.bytes / standard_.burst_bytes, -1};
   offered_ = request;
   offered_bytes_ = request.bytes;
+  place_ = decoder_.decode(request.address);
   port_cycle_ = std::max(port_cycle_, cycle);
   if (!push_offered()) return kNever;
   accepted_at_ = kNever;
@@ -46,33 +49,36 @@ std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
 }
 
 /// Moves bursts of the offered request into queues while there is room; true when all are in.
-bool CycleDram::push_offered() {
+inline bool CycleDram::push_offered() {
   while (offered_bytes_ > 0) {
-    const DramAddress a = decoder_.decode(offered_.address);
-    Lane& lane = channels_[static_cast<std::size_t>(a.channel)];
-    DramChannel& channel = lane.channel;
+    const auto lane = static_cast<std::size_t>(place_.channel);
+    DramChannel& channel = channels_[lane].channel;
     if (!channel.has_room(offered_.write)) return false;
     port_cycle_ = std::max(port_cycle_, channel.last_accepted() + 1);
-    channel.accept(
-        {a.row, port_cycle_, static_cast<std::int32_t>(a.bank), offered_request_, offered_.write});
-    change(&lane);
+    channel.accept({place_.row, port_cycle_, static_cast<std::int32_t>(place_.bank),
+                    offered_request_, offered_.write});
+    change(lane);
     Request& request = requests_[offered_request_];
     if (request.accepted < 0) request.accepted = port_cycle_;
     offered_.address += standard_.burst_bytes;
     offered_bytes_ -= standard_.burst_bytes;
+    if (offered_bytes_ > 0) place_ = decoder_.decode(offered_.address);
   }
   return true;
 }
 
-void CycleDram::find_earliest() {
-  earliest_ = kNever;
-  for (Lane& lane : channels_) {
-    if (lane.changed) lane.look();
-    if (lane.due >= earliest_) continue;
-    earliest_ = lane.due;
-    first_ = &lane;
+inline void CycleDram::find_earliest() {
+  for (; changes_ > 0; --changes_) {
+    const std::size_t c = changed_[changes_ - 1];
+    channels_[c].changed = false;
+    due_[c] = channels_[c].look();
   }
-  changed_ = false;
+  earliest_ = kNever;
+  for (std::size_t c = 0; c < due_.size(); ++c) {
+    if (due_[c] >= earliest_) continue;
+    earliest_ = due_[c];
+    first_ = c;
+  }
 }
 
 std::int64_t CycleDram::next() { return std::min(earliest(), accepted_at_); }
@@ -86,8 +92,8 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
       return true;
     }
     if (cycle >= limit) return false;
-    Lane& lane = *first_;
-    change(&lane);
+    Lane& lane = channels_[first_];
+    change(first_);
     if (lane.done_first) {
       if (finish_burst(&lane, event)) return true;
       continue;
@@ -106,14 +112,14 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
   }
 }
 
-void CycleDram::report_acceptance(DramEvent* event) {
+inline void CycleDram::report_acceptance(DramEvent* event) {
   event->kind = DramEvent::Kind::kAccepted;
   event->cycle = accepted_at_;
   event->tag = requests_[offered_request_].tag;
   accepted_at_ = kNever;
 }
 
-bool CycleDram::finish_burst(Lane* lane, DramEvent* event) {
+inline bool CycleDram::finish_burst(Lane* lane, DramEvent* event) {
   const Done done = lane->done.front();
   lane->done.pop();
   Request& request = requests_[done.request];

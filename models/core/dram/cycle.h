@@ -7,7 +7,7 @@
 #include "core/dram/address_map.h"
 #include "core/dram/channel.h"
 #include "core/dram/engine.h"
-#include "core/dram/fifo.h"
+#include "core/fifo.h"
 
 namespace bitjoule {
 
@@ -38,19 +38,17 @@ class CycleDram : public DramEngine {
   struct Lane {
     explicit Lane(const DramStandard& standard, const DramControllerConfig& controller)
         : channel(standard, controller) {}
-    /// When something happens in it next, from now on; its last word is kept until it changes.
-    void look() {
+    /// When something happens in it next.
+    std::int64_t look() {
       const std::int64_t command = channel.next();
       const std::int64_t data = done.empty() ? kNever : done.front().cycle;
-      due = std::min(command, data);
       done_first = data <= command;
-      changed = false;
+      return std::min(command, data);
     }
     DramChannel channel;
     Fifo<Done> done;  // bursts whose data is under way
-    std::int64_t due = kNever;
     bool done_first = false;  // data ends; otherwise a command is due
-    bool changed = false;
+    bool changed = false;     // since the last look
   };
   struct Request {
     std::uint64_t tag = 0;
@@ -60,9 +58,13 @@ class CycleDram : public DramEngine {
 
   bool push_offered();
   bool offer_is_blocked() const { return offered_bytes_ > 0; }
-  void change(Lane* lane) { changed_ = lane->changed = true; }
+  void change(std::size_t lane) {
+    if (channels_[lane].changed) return;
+    channels_[lane].changed = true;
+    changed_[changes_++] = lane;
+  }
   std::int64_t earliest() {
-    if (changed_) find_earliest();
+    if (changes_ > 0) find_earliest();
     return earliest_;
   }
   void find_earliest();
@@ -73,12 +75,15 @@ class CycleDram : public DramEngine {
   const AddressMap map_;
   AddressDecoder decoder_;
   std::vector<Lane> channels_;
-  std::int64_t earliest_ = kNever;  // the smallest due of all channels, ...
-  Lane* first_ = nullptr;           // ... the first of them that has it, ...
-  bool changed_ = false;            // ... unless a channel has changed since
+  std::vector<std::int64_t> due_;     // by channel: its last look, ...
+  std::vector<std::size_t> changed_;  // ... and those that have changed since, ...
+  std::size_t changes_ = 0;           // ... how many
+  std::int64_t earliest_ = kNever;    // the smallest due of all channels, ...
+  std::size_t first_ = 0;             // ... and the first of them that has it
   std::vector<Request> requests_;
   std::vector<std::uint32_t> free_requests_;
-  DramRequest offered_;             // what is left of it
+  DramRequest offered_;             // what is left of it, ...
+  DramAddress place_;               // ... and where its next burst goes
   std::int64_t offered_bytes_ = 0;  // still to enter a queue
   std::uint32_t offered_request_ = 0;
   std::int64_t port_cycle_ = 0;        // the next burst enters no earlier
