@@ -17,22 +17,6 @@ DramChannel::DramChannel(const DramStandard& standard, const DramControllerConfi
       low_(controller.watermarks.low * static_cast<double>(controller.write_queue)),
       owned_(static_cast<std::size_t>(standard.banks)) {}
 
-void DramChannel::arrive(const Arrival& arrival) {
-  // With one bus no later command can start before it is free: all of them may see the burst.
-  const bool in_time = !split_bus_ && arrival.accepted < bus_free_[0];
-  if (in_time && !decided_ && arrivals_.empty() && queues_[0].size() + queues_[1].size() > 0) {
-    admit(arrival);
-  } else {
-    arrivals_.push(arrival);
-  }
-}
-
-/// Moves a burst into the scheduler's sight.
-inline void DramChannel::admit(const Arrival& arrival) {
-  if (queues_[0].size() + queues_[1].size() == 0) waiting_since_ = arrival.accepted;
-  queues_[arrival.queue].link(arrival.entry, order_++);
-}
-
 DramChannel::Arrival DramChannel::admit_arrival() {
   const Arrival arrival = arrivals_.front();
   arrivals_.pop();

@@ -45,13 +45,7 @@ class DramChannel {
   }
   /// Takes a burst; its acceptance must be later than the one before and than the last command's
   /// start, or equal to the latter.
-  void accept(const DramBurst& burst) {
-    const std::size_t q = queue_of(burst.write);
-    ++held_[q];
-    counts_.max_queued = std::max(counts_.max_queued, held_[0] + held_[1]);
-    last_accepted_ = burst.accepted;
-    arrive({queues_[q].put(burst), q, burst.accepted});
-  }
+  void accept(const DramBurst& burst);
   std::int64_t last_accepted() const { return last_accepted_; }
 
   /// Start of the next command; kNever while no burst is queued. Refreshes of an idle channel are
@@ -112,7 +106,6 @@ class DramChannel {
     return !arrivals_.empty() && arrivals_.front().accepted < cycle;
   }
   void decide();
-  void arrive(const Arrival& arrival);
   void admit(const Arrival& arrival);
   Arrival admit_arrival();
   void reconsider(const Arrival& arrival);
@@ -174,5 +167,26 @@ class DramChannel {
   bool last_write_ = false;
   std::vector<DramCommandRecord>* trace_ = nullptr;
 };
+
+/// Moves a burst into the scheduler's sight.
+inline void DramChannel::admit(const Arrival& arrival) {
+  if (queues_[0].size() + queues_[1].size() == 0) waiting_since_ = arrival.accepted;
+  queues_[arrival.queue].link(arrival.entry, order_++);
+}
+
+inline void DramChannel::accept(const DramBurst& burst) {
+  const std::size_t q = queue_of(burst.write);
+  ++held_[q];
+  counts_.max_queued = std::max(counts_.max_queued, held_[0] + held_[1]);
+  last_accepted_ = burst.accepted;
+  const Arrival arrival{queues_[q].put(burst), q, burst.accepted};
+  // With one bus no later command can start before it is free: all of them may see the burst.
+  const bool in_time = !split_bus_ && burst.accepted < bus_free_[0];
+  if (in_time && !decided_ && arrivals_.empty() && queues_[0].size() + queues_[1].size() > 0) {
+    admit(arrival);
+  } else {
+    arrivals_.push(arrival);
+  }
+}
 
 }  // namespace bitjoule

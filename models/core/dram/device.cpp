@@ -73,16 +73,6 @@ void DramDevice::set_row(std::int64_t bank, std::int64_t row) {
   b.open_row = row;
 }
 
-void DramDevice::issue(DramCommand command, std::int64_t bank, std::int64_t row,
-                       std::int64_t cycle) {
-  const Consequences& rules = rules_[index_of(command)];
-  const Bank& b = banks_[at(bank)];
-  for (const Consequence& r : rules.own) apply(r, b, cycle);
-  if (rules.far) apply_far(rules, b, cycle);
-  if (command == DramCommand::kAct) set_row(bank, row);
-  if (command == DramCommand::kPre) set_row(bank, kClosed);
-}
-
 void DramDevice::issue_to_rank(DramCommand command, std::int64_t rank, std::int64_t cycle) {
   const Consequences& rules = rules_[index_of(command)];
   const std::int64_t first = rank * banks_per_rank_;

@@ -114,4 +114,14 @@ class DramDevice {
   std::vector<std::int64_t> open_banks_;  // per rank
 };
 
+inline void DramDevice::issue(DramCommand command, std::int64_t bank, std::int64_t row,
+                       std::int64_t cycle) {
+  const Consequences& rules = rules_[index_of(command)];
+  const Bank& b = banks_[at(bank)];
+  for (const Consequence& r : rules.own) apply(r, b, cycle);
+  if (rules.far) apply_far(rules, b, cycle);
+  if (command == DramCommand::kAct) set_row(bank, row);
+  if (command == DramCommand::kPre) set_row(bank, kClosed);
+}
+
 }  // namespace bitjoule

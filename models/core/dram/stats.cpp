@@ -5,16 +5,8 @@
 
 namespace bitjoule {
 
-void Histogram::add(std::int64_t value) {
-  const std::int64_t bin = std::min(value, kExact);
-  if (bin >= static_cast<std::int64_t>(bins_.size())) {
-    bins_.resize(static_cast<std::size_t>(std::min(std::max(bin + 1, 2 * bin), kExact + 1)));
-  }
-  ++bins_[static_cast<std::size_t>(bin)];
-  min_ = count_ == 0 ? value : std::min(min_, value);
-  max_ = std::max(max_, value);
-  sum_ += value;
-  ++count_;
+void Histogram::grow(std::int64_t bin) {
+  bins_.resize(static_cast<std::size_t>(std::min(std::max(bin + 1, 2 * bin), kExact + 1)));
 }
 
 void Histogram::add(const Histogram& other, std::int64_t times) {

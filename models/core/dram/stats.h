@@ -1,6 +1,7 @@
 // What a DRAM counted since its cycle 0: integers only, priced and printed elsewhere.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -12,7 +13,15 @@ namespace bitjoule {
 /// Counts of integer samples, exact below 65536 and lumped together above.
 class Histogram {
  public:
-  void add(std::int64_t value);
+  void add(std::int64_t value) {
+    const std::int64_t bin = std::min(value, kExact);
+    if (bin >= static_cast<std::int64_t>(bins_.size())) grow(bin);
+    ++bins_[static_cast<std::size_t>(bin)];
+    min_ = count_ == 0 ? value : std::min(min_, value);
+    max_ = std::max(max_, value);
+    sum_ += value;
+    ++count_;
+  }
   /// All samples of `other`, each `times` times.
   void add(const Histogram& other, std::int64_t times);
   std::int64_t count() const { return count_; }
@@ -24,6 +33,7 @@ class Histogram {
 
  private:
   static constexpr std::int64_t kExact = 65536;
+  void grow(std::int64_t bin);
   std::vector<std::int64_t> bins_;
   std::int64_t count_ = 0, sum_ = 0, min_ = 0, max_ = 0;
 };
