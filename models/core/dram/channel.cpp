@@ -15,6 +15,7 @@ DramChannel::DramChannel(const DramStandard& standard, const DramControllerConfi
       capacity_{controller.read_queue, unified_ ? 0 : controller.write_queue},
       high_(controller.watermarks.high * static_cast<double>(controller.write_queue)),
       low_(controller.watermarks.low * static_cast<double>(controller.write_queue)),
+      shared_(static_cast<std::size_t>(standard.organization.ranks) * kDramCommands),
       owned_(static_cast<std::size_t>(standard.banks)) {}
 
 DramChannel::Arrival DramChannel::admit_arrival() {

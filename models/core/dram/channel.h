@@ -114,6 +114,7 @@ class DramChannel {
   bool take_oldest(std::size_t queue);
   std::int64_t earliest_column(DramCommand command) const;
   void pick(std::size_t queue, Choice* best);
+  bool pick_unblocked(std::size_t queue, Choice* best);
   void consider(const Bid& bid, std::size_t queue, Choice* best) const;
   void consider_owners(Choice* best) const;
   void consider_bank(std::size_t queue, std::int64_t bank, Choice* best) const;
@@ -153,6 +154,7 @@ class DramChannel {
   bool draining_ = false;
   std::int64_t bus_free_[2] = {0, 0};
   std::int64_t data_clock_until_ = -1;
+  std::vector<std::int64_t> shared_;  // by rank and command: bus, rank and channel allow it
   std::vector<Owner> owners_;
   std::vector<bool> owned_;         // by bank: it has an owner
   std::int64_t opening_ = kNoBank;  // has had its ACT and waits for its ACT2

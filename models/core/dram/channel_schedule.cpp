@@ -111,7 +111,42 @@ void DramChannel::pick(std::size_t queue, Choice* best) {
     return;
   }
   consider_owners(best);
-  for (const std::int64_t bank : q.busy_banks()) consider_bank(queue, bank, best);
+  if (!pick_unblocked(queue, best)) {
+    for (const std::int64_t bank : q.busy_banks()) consider_bank(queue, bank, best);
+  }
+}
+
+/// Considers all bids of a queue, without a branch per bid; false if a refresh or the second half
+/// of an activate holds back the one that would go next.
+inline bool DramChannel::pick_unblocked(std::size_t queue, Choice* best) {
+  if (opening_ != kNoBank) return false;
+  for (std::size_t rank = 0; rank < shared_.size(); rank += kDramCommands) {
+    for (const DramCommand c :
+         {DramCommand::kAct, DramCommand::kPre, DramCommand::kRead, DramCommand::kWrite}) {
+      shared_[rank + index_of(c)] =
+          std::max(bus_free_[bus_of(c)],
+                   device_.earliest_in_rank(c, static_cast<std::int64_t>(rank / kDramCommands)));
+    }
+  }
+  const BurstQueue& q = queues_[queue];
+  const Bid* next = nullptr;
+  std::int64_t cycle = best->cycle;
+  std::uint64_t priority = best->priority;
+  for (const std::int64_t bank : q.busy_banks()) {
+    for (const Bid& bid : q.bids(bank).bids) {
+      const std::int64_t c = std::max({bid.ready, shared_[bid.shared],
+                                       device_.earliest_in_group(bid.command, bank)});
+      const bool before = (c < cycle) | ((c == cycle) & (bid.priority < priority));
+      cycle = before ? c : cycle;
+      priority = before ? bid.priority : priority;
+      next = before ? &bid : next;
+    }
+  }
+  if (next == nullptr) return true;
+  const std::int64_t start = start_of(next->command, cycle);
+  if (start >= refresh_.soonest()) return false;
+  *best = {cycle, start, priority, next->bank, next->entry, queue, next->command, false};
+  return true;
 }
 
 /// `entry` and the owners, which may be in its way.
@@ -127,7 +162,7 @@ void DramChannel::consider_owners(Choice* best) const {
 
 inline void DramChannel::consider_bank(std::size_t queue, std::int64_t bank, Choice* best) const {
   const BankBids& b = queues_[queue].bids(bank);
-  for (std::size_t i = 0; i < b.count; ++i) consider(b.bids[i], queue, best);
+  for (const Bid& bid : b.bids) consider(bid, queue, best);
 }
 
 /// With the data clock stopped, CAS takes the clock in which the burst could have started.
@@ -139,7 +174,7 @@ inline std::int64_t DramChannel::start_of(DramCommand command, std::int64_t cycl
 
 /// Takes `bid` if it goes before `best`. A refresh that is due holds back all but owners.
 inline void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* best) const {
-  if (bid.ready > best->cycle) return;  // most of them: cheapest first
+  if (bid.ready > best->cycle || bid.ready == kNever) return;  // cheapest first
   const std::int64_t cycle = std::max(
       {bid.ready, bus_free_[bus_of(bid.command)], device_.earliest_beyond(bid.command, bid.bank)});
   if (cycle > best->cycle || (cycle == best->cycle && bid.priority >= best->priority)) return;
@@ -165,6 +200,8 @@ inline Bid DramChannel::bid_for(std::size_t queue, std::int32_t entry) const {
     b.command = open == DramDevice::kClosed ? DramCommand::kAct : DramCommand::kPre;
   }
   b.priority = priority_of(b.command, false, e.order);
+  b.shared = static_cast<std::uint32_t>(
+      static_cast<std::size_t>(device_.rank_of(bank)) * kDramCommands + index_of(b.command));
   b.ready = std::max(e.burst.accepted + 1, device_.earliest_of_bank(b.command, bank));
   return b;
 }
@@ -180,22 +217,22 @@ Bid DramChannel::owner_bid(std::size_t queue, std::int32_t entry) const {
 /// nothing else of the bank does.
 inline void DramChannel::find_bids(std::size_t queue, std::int64_t bank, BankBids* bids) const {
   const BurstQueue& q = queues_[queue];
-  bids->count = 0;
   bids->row = false;
   bids->open_row = DramDevice::kClosed;
+  for (Bid& bid : bids->bids) bid.ready = kNever;
   if (owned_[static_cast<std::size_t>(bank)]) return;
   const std::int64_t open = device_.open_row(bank);
   const std::int32_t oldest = q.oldest_of(bank);
   const std::int32_t hit =
       open == DramDevice::kClosed ? BurstQueue::kNone : q.oldest_hit(bank, open);
   if (hit != BurstQueue::kNone) {
-    bids->bids[bids->count++] = bid_for(queue, hit);
+    bids->bids[0] = bid_for(queue, hit);
   } else {
     bids->open_row = open;
   }
   if (hit == oldest) return;
   bids->row = true;
-  bids->bids[bids->count++] = bid_for(queue, oldest);
+  bids->bids[1] = bid_for(queue, oldest);
 }
 
 inline void DramChannel::apply_age_limit(Choice* best) {

@@ -41,19 +41,24 @@ class DramDevice {
     return ready_[at(bank) * kDramCommands + index_of(command)];
   }
   std::int64_t earliest_beyond(DramCommand command, std::int64_t bank) const {
-    const std::array<std::size_t, kLevels>& node = banks_[at(bank)].node;
-    const std::size_t c = index_of(command);
-    return std::max(ready_[node[kGroup] + c],
-                    std::max(ready_[node[kRank] + c], ready_[node[kChannel] + c]));
+    return std::max(earliest_in_group(command, bank), earliest_in_rank(command, rank_of(bank)));
   }
-  /// First cycle at which the channel and some rank would allow `command`.
-  std::int64_t earliest_in_some_rank(DramCommand command) const {
+  std::int64_t earliest_in_group(DramCommand command, std::int64_t bank) const {
+    return ready_[banks_[at(bank)].node[kGroup] + index_of(command)];
+  }
+  /// What rank and channel allow.
+  std::int64_t earliest_in_rank(DramCommand command, std::int64_t rank) const {
     const std::size_t c = index_of(command), channel = ready_.size() - kDramCommands;
-    std::int64_t earliest = ready_[channel - kDramCommands + c];
-    for (std::size_t i = 2; i <= open_banks_.size(); ++i) {
-      earliest = std::min(earliest, ready_[channel - i * kDramCommands + c]);
+    const std::size_t ranks = channel - open_banks_.size() * kDramCommands;
+    return std::max(ready_[ranks + at(rank) * kDramCommands + c], ready_[channel + c]);
+  }
+  /// The same for the rank that allows it first.
+  std::int64_t earliest_in_some_rank(DramCommand command) const {
+    std::int64_t earliest = earliest_in_rank(command, 0);
+    for (std::size_t rank = 1; rank < open_banks_.size(); ++rank) {
+      earliest = std::min(earliest, earliest_in_rank(command, static_cast<std::int64_t>(rank)));
     }
-    return std::max(earliest, ready_[channel + c]);
+    return earliest;
   }
   /// The same for PREA and REF, which must suit every bank of the rank.
   std::int64_t earliest_of_rank(DramCommand command, std::int64_t rank) const;

@@ -26,17 +26,17 @@ struct Bid {
   std::int32_t entry = -1;
   std::int32_t bank = 0;
   DramCommand command = DramCommand::kAct;
-  bool owner = false;  ///< of the bank's row
+  bool owner = false;        ///< of the bank's row
+  std::uint32_t shared = 0;  ///< of (rank, command), an index into tables of what ranks share
 };
 
 /// What a bank bids for, until something changes for it: the oldest hit of its open row, and the
 /// oldest burst if that needs another row.
 struct BankBids {
   bool known = false;
-  bool row = false;  ///< one of them is for a row command
-  std::uint8_t count = 0;
+  bool row = false;           ///< one of them is for a row command
   std::int64_t open_row = 0;  ///< a new burst to another row changes nothing
-  std::array<Bid, 2> bids;
+  std::array<Bid, 2> bids;    ///< `ready` is kNever where there is none
 };
 
 /// A doubly linked list per bank and one over all, oldest first, and each bank's bids. Grows to the
