@@ -117,11 +117,10 @@ class DramChannel {
   bool pick_unblocked(std::size_t queue, Choice* best);
   void consider(const Bid& bid, std::size_t queue, Choice* best) const;
   void consider_owners(Choice* best) const;
-  void consider_bank(std::size_t queue, std::int64_t bank, Choice* best) const;
   std::int64_t start_of(DramCommand command, std::int64_t cycle) const;
   Bid bid_for(std::size_t queue, std::int32_t entry) const;
   Bid owner_bid(std::size_t queue, std::int32_t entry) const;
-  void find_bids(std::size_t queue, std::int64_t bank, BankBids* bids) const;
+  std::int64_t find_bids(std::size_t queue, std::int64_t bank);
   void consider_only(std::size_t queue, std::int32_t entry, Choice* best) const;
   void give_row(const Choice& activate);
   void finish_activate(Choice* best) const;

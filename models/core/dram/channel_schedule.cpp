@@ -26,8 +26,9 @@ void DramChannel::reconsider(const Arrival& arrival) {
       queue_to_serve() != choice_.queue || controller_.scheduler == DramScheduler::kFcfs) {
     choose();
   } else if (arrival.queue == choice_.queue) {
-    q.find_bids(bank, [&](std::int64_t b, BankBids* bids) { find_bids(arrival.queue, b, bids); });
-    consider_bank(arrival.queue, bank, &choice_);
+    q.find_bids(bank, [&](std::int64_t b) { return find_bids(arrival.queue, b); });
+    if (const Bid* hit = q.hit_bid(bank)) consider(*hit, arrival.queue, &choice_);
+    if (const Bid* row = q.row_bid(bank)) consider(*row, arrival.queue, &choice_);
   }
 }
 
@@ -48,8 +49,7 @@ void DramChannel::decide() {
 
 void DramChannel::choose() {
   const std::size_t queue = queue_to_serve();
-  queues_[queue].find_bids(
-      [&](std::int64_t bank, BankBids* bids) { find_bids(queue, bank, bids); });
+  queues_[queue].find_bids([&](std::int64_t bank) { return find_bids(queue, bank); });
   if (!take_oldest(queue)) {
     choice_ = Choice{};
     pick(queue, &choice_);
@@ -67,7 +67,7 @@ inline bool DramChannel::take_oldest(std::size_t queue) {
   if (q.row_bids() > 0 || !owners_.empty() || opening_ != kNoBank) return false;
   const std::int32_t oldest = q.oldest();
   const std::int64_t bank = q.entry(oldest).burst.bank;
-  const Bid& bid = q.bids(bank).bids[0];
+  const Bid& bid = *q.hit_bid(bank);
   const std::int64_t bus = bus_free_[bus_of(bid.command)];
   const std::int64_t cycle =
       std::max({bid.ready, bus, device_.earliest_beyond(bid.command, bid.bank)});
@@ -112,7 +112,7 @@ void DramChannel::pick(std::size_t queue, Choice* best) {
   }
   consider_owners(best);
   if (!pick_unblocked(queue, best)) {
-    for (const std::int64_t bank : q.busy_banks()) consider_bank(queue, bank, best);
+    for (const Bid& bid : q.bids()) consider(bid, queue, best);
   }
 }
 
@@ -128,19 +128,16 @@ inline bool DramChannel::pick_unblocked(std::size_t queue, Choice* best) {
                    device_.earliest_in_rank(c, static_cast<std::int64_t>(rank / kDramCommands)));
     }
   }
-  const BurstQueue& q = queues_[queue];
   const Bid* next = nullptr;
   std::int64_t cycle = best->cycle;
   std::uint64_t priority = best->priority;
-  for (const std::int64_t bank : q.busy_banks()) {
-    for (const Bid& bid : q.bids(bank).bids) {
-      const std::int64_t c = std::max({bid.ready, shared_[bid.shared],
-                                       device_.earliest_in_group(bid.command, bank)});
-      const bool before = (c < cycle) | ((c == cycle) & (bid.priority < priority));
-      cycle = before ? c : cycle;
-      priority = before ? bid.priority : priority;
-      next = before ? &bid : next;
-    }
+  for (const Bid& bid : queues_[queue].bids()) {
+    const std::int64_t c = std::max(
+        bid.ready, std::max(shared_[bid.rank_command], device_.earliest(bid.group_command)));
+    const bool before = (c < cycle) | ((c == cycle) & (bid.priority < priority));
+    cycle = before ? c : cycle;
+    priority = before ? bid.priority : priority;
+    next = before ? &bid : next;
   }
   if (next == nullptr) return true;
   const std::int64_t start = start_of(next->command, cycle);
@@ -160,11 +157,6 @@ void DramChannel::consider_owners(Choice* best) const {
   for (const Owner& o : owners_) consider(o.bid, o.queue, best);
 }
 
-inline void DramChannel::consider_bank(std::size_t queue, std::int64_t bank, Choice* best) const {
-  const BankBids& b = queues_[queue].bids(bank);
-  for (const Bid& bid : b.bids) consider(bid, queue, best);
-}
-
 /// With the data clock stopped, CAS takes the clock in which the burst could have started.
 inline std::int64_t DramChannel::start_of(DramCommand command, std::int64_t cycle) const {
   const bool stopped =
@@ -174,7 +166,7 @@ inline std::int64_t DramChannel::start_of(DramCommand command, std::int64_t cycl
 
 /// Takes `bid` if it goes before `best`. A refresh that is due holds back all but owners.
 inline void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* best) const {
-  if (bid.ready > best->cycle || bid.ready == kNever) return;  // cheapest first
+  if (bid.ready > best->cycle) return;  // most of them: cheapest first
   const std::int64_t cycle = std::max(
       {bid.ready, bus_free_[bus_of(bid.command)], device_.earliest_beyond(bid.command, bid.bank)});
   if (cycle > best->cycle || (cycle == best->cycle && bid.priority >= best->priority)) return;
@@ -200,8 +192,9 @@ inline Bid DramChannel::bid_for(std::size_t queue, std::int32_t entry) const {
     b.command = open == DramDevice::kClosed ? DramCommand::kAct : DramCommand::kPre;
   }
   b.priority = priority_of(b.command, false, e.order);
-  b.shared = static_cast<std::uint32_t>(
+  b.rank_command = static_cast<std::uint32_t>(
       static_cast<std::size_t>(device_.rank_of(bank)) * kDramCommands + index_of(b.command));
+  b.group_command = static_cast<std::uint32_t>(device_.group_command(b.command, bank));
   b.ready = std::max(e.burst.accepted + 1, device_.earliest_of_bank(b.command, bank));
   return b;
 }
@@ -214,25 +207,17 @@ Bid DramChannel::owner_bid(std::size_t queue, std::int32_t entry) const {
 }
 
 /// A hit does not hold back an older burst to another row: both bid. While the row has an owner,
-/// nothing else of the bank does.
-inline void DramChannel::find_bids(std::size_t queue, std::int64_t bank, BankBids* bids) const {
-  const BurstQueue& q = queues_[queue];
-  bids->row = false;
-  bids->open_row = DramDevice::kClosed;
-  for (Bid& bid : bids->bids) bid.ready = kNever;
-  if (owned_[static_cast<std::size_t>(bank)]) return;
+/// nothing else of the bank does. Returns the row whose hits would change that.
+inline std::int64_t DramChannel::find_bids(std::size_t queue, std::int64_t bank) {
+  if (owned_[static_cast<std::size_t>(bank)]) return DramDevice::kClosed;
+  BurstQueue& q = queues_[queue];
   const std::int64_t open = device_.open_row(bank);
   const std::int32_t oldest = q.oldest_of(bank);
   const std::int32_t hit =
       open == DramDevice::kClosed ? BurstQueue::kNone : q.oldest_hit(bank, open);
-  if (hit != BurstQueue::kNone) {
-    bids->bids[0] = bid_for(queue, hit);
-  } else {
-    bids->open_row = open;
-  }
-  if (hit == oldest) return;
-  bids->row = true;
-  bids->bids[1] = bid_for(queue, oldest);
+  if (hit != BurstQueue::kNone) q.add_bid(bid_for(queue, hit));
+  if (hit != oldest) q.add_bid(bid_for(queue, oldest));
+  return hit == BurstQueue::kNone ? open : DramDevice::kClosed;
 }
 
 inline void DramChannel::apply_age_limit(Choice* best) {

@@ -44,8 +44,14 @@ class DramDevice {
     return std::max(earliest_in_group(command, bank), earliest_in_rank(command, rank_of(bank)));
   }
   std::int64_t earliest_in_group(DramCommand command, std::int64_t bank) const {
-    return ready_[banks_[at(bank)].node[kGroup] + index_of(command)];
+    return earliest(group_command(command, bank));
   }
+  /// An index for what the bank group allows, ...
+  std::size_t group_command(DramCommand command, std::int64_t bank) const {
+    return banks_[at(bank)].node[kGroup] + index_of(command);
+  }
+  /// ... and what it allows.
+  std::int64_t earliest(std::size_t group_command) const { return ready_[group_command]; }
   /// What rank and channel allow.
   std::int64_t earliest_in_rank(DramCommand command, std::int64_t rank) const {
     const std::size_t c = index_of(command), channel = ready_.size() - kDramCommands;

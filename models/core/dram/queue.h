@@ -25,22 +25,15 @@ struct Bid {
   std::uint64_t priority = 0;  ///< at equal times the smaller one goes first
   std::int32_t entry = -1;
   std::int32_t bank = 0;
+  std::uint32_t rank_command = 0;   ///< the scheduler's index of (rank, command)
+  std::uint32_t group_command = 0;  ///< the device's index of (bank group, command)
   DramCommand command = DramCommand::kAct;
-  bool owner = false;        ///< of the bank's row
-  std::uint32_t shared = 0;  ///< of (rank, command), an index into tables of what ranks share
+  bool owner = false;  ///< of the bank's row
 };
 
-/// What a bank bids for, until something changes for it: the oldest hit of its open row, and the
-/// oldest burst if that needs another row.
-struct BankBids {
-  bool known = false;
-  bool row = false;           ///< one of them is for a row command
-  std::int64_t open_row = 0;  ///< a new burst to another row changes nothing
-  std::array<Bid, 2> bids;    ///< `ready` is kNever where there is none
-};
-
-/// A doubly linked list per bank and one over all, oldest first, and each bank's bids. Grows to the
-/// most bursts that ever wait. A burst is put in once, where it stays until it is served; linked
+/// A doubly linked list per bank and one over all, oldest first, and what the banks bid for: a bank
+/// for the oldest hit of its open row and for the oldest burst if that needs another row, until
+/// something changes for it. Grows to the most bursts that ever wait. A burst is put in once, where it stays until it is served; linked
 /// into the lists later, when the scheduler may see it.
 class BurstQueue {
  public:
@@ -78,15 +71,19 @@ class BurstQueue {
   /// The oldest burst to `row` of `bank`, or kNone.
   std::int32_t oldest_hit(std::int64_t bank, std::int64_t row) const;
 
-  const BankBids& bids(std::int64_t bank) const { return banks_[at(bank)].bids; }
-  /// Calls find(bank, &bids) where they are not known, for one bank or for every busy one.
+  /// Of all banks that are known.
+  const std::vector<Bid>& bids() const { return bids_; }
+  /// The bid of a known bank for its hit, and for its row command; nullptr: none.
+  const Bid* hit_bid(std::int64_t bank) const { return bid_at(banks_[at(bank)].hit); }
+  const Bid* row_bid(std::int64_t bank) const { return bid_at(banks_[at(bank)].row); }
+  /// Where the bids are not known, for one bank or for every busy one: calls find(bank), which adds
+  /// them with add_bid() and says to which row a new burst would change them.
   template <class Find>
   void find_bids(std::int64_t bank, Find find) {
-    BankBids& b = banks_[at(bank)].bids;
-    if (b.known) return;
-    find(bank, &b);
-    b.known = true;
-    row_bids_ += b.row ? 1 : 0;
+    BankList& list = banks_[at(bank)];
+    if (list.known) return;
+    list.open_row = find(bank);
+    list.known = true;
   }
   template <class Find>
   void find_bids(Find find) {
@@ -98,6 +95,12 @@ class BurstQueue {
       if (list.head != kNone) find_bids(bank, find);
     }
   }
+  void add_bid(const Bid& bid) {
+    BankList& list = banks_[at(bid.bank)];
+    (is_column(bid.command) ? list.hit : list.row) = static_cast<std::int32_t>(bids_.size());
+    row_bids_ += is_column(bid.command) ? 0 : 1;
+    bids_.push_back(bid);
+  }
   /// Known bids for row commands.
   std::int64_t row_bids() const { return row_bids_; }
 
@@ -105,17 +108,36 @@ class BurstQueue {
   struct BankList {
     std::int32_t head = kNone, tail = kNone;
     std::size_t position = 0;  // in busy_
+    std::int32_t hit = kNone, row = kNone;  // in bids_
+    std::int64_t open_row = 0;              // a new burst to another row changes no bid
     std::int32_t next_unknown = kNone;
     bool listed = false;  // among the unknown
-    BankBids bids;
+    bool known = false;   // the bids
   };
   static std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
   void grow();
   void forget(BankList* list, std::int64_t bank) {
-    if (!list->bids.known) return;
-    list->bids.known = false;
-    row_bids_ -= list->bids.row ? 1 : 0;
+    if (!list->known) return;
+    list->known = false;
+    if (list->row != kNone) --row_bids_;
+    remove_bid(&list->hit);
+    remove_bid(&list->row);
     list_unknown(list, bank);
+  }
+  const Bid* bid_at(std::int32_t position) const {
+    return position == kNone ? nullptr : &bids_[static_cast<std::size_t>(position)];
+  }
+  void remove_bid(std::int32_t* position) {
+    if (*position == kNone) return;
+    const Bid& last = bids_.back();
+    Bid& hole = bids_[static_cast<std::size_t>(*position)];
+    if (&last != &hole) {
+      BankList& moved = banks_[at(last.bank)];
+      (is_column(last.command) ? moved.hit : moved.row) = *position;
+      hole = last;
+    }
+    bids_.pop_back();
+    *position = kNone;
   }
   void list_unknown(BankList* list, std::int64_t bank) {
     if (list->listed) return;
@@ -129,6 +151,7 @@ class BurstQueue {
   std::vector<BankList> banks_;
   std::vector<std::int64_t> busy_;
   std::int32_t unknown_ = kNone;  // the first of a list of banks that have lost their bids
+  std::vector<Bid> bids_;
   std::int64_t row_bids_ = 0;
   std::int32_t oldest_ = kNone, youngest_ = kNone;
   std::int64_t size_ = 0;
@@ -151,7 +174,7 @@ inline void BurstQueue::link(std::int32_t index, std::uint64_t order) {
     list_unknown(&bank, e.burst.bank);
   } else {
     entry(bank.tail).next = index;
-    if (bank.bids.open_row == e.burst.row) forget(&bank, e.burst.bank);
+    if (bank.open_row == e.burst.row) forget(&bank, e.burst.bank);
   }
   bank.tail = index;
   (youngest_ == kNone ? oldest_ : entry(youngest_).younger) = index;
