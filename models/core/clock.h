@@ -39,29 +39,37 @@ class Clock {
   std::int64_t whole_;  // the period when it is a whole number of femtoseconds: the fast path
 };
 
-/// A clock that is asked about one period many times, then about the next: spares the divisions.
+/// A clock that is mostly asked about one period or the one after it: spares the divisions.
 class ClockCursor {
  public:
-  explicit ClockCursor(const Clock& clock) : clock_(clock) {}
+  explicit ClockCursor(const Clock& clock) : clock_(clock) { move_to(Cycles(0)); }
 
   Femtoseconds edge(Cycles n) const { return n == cycle_ ? edge_ : clock_.edge(n); }
   Cycles at_or_after(Femtoseconds t) {
-    if (t > edge_ || t <= previous_) move_to(clock_.at_or_after(t));
+    if (t <= edge_ && t > previous_) return cycle_;
+    if (t > edge_ && t <= next_) {
+      cycle_ += Cycles(1);
+      previous_ = edge_;
+      edge_ = next_;
+      next_ = clock_.edge(cycle_ + Cycles(1));
+    } else {
+      move_to(clock_.at_or_after(t));
+    }
     return cycle_;
   }
   const Clock& clock() const { return clock_; }
 
  private:
   void move_to(Cycles n) {
-    previous_ = n == cycle_ + Cycles(1)  ? edge_
-                : n.value == 0           ? Femtoseconds(-1)
-                                         : clock_.edge(n - Cycles(1));
     cycle_ = n;
+    previous_ = n.value == 0 ? Femtoseconds(-1) : clock_.edge(n - Cycles(1));
     edge_ = clock_.edge(n);
+    next_ = clock_.edge(n + Cycles(1));
   }
+
   Clock clock_;
   Cycles cycle_{0};
-  Femtoseconds edge_{0}, previous_{-1};  // of that cycle and of the one before
+  Femtoseconds previous_{-1}, edge_{0}, next_{0};  // of the cycles before, at and after cycle_
 };
 
 }  // namespace bitjoule

@@ -65,7 +65,7 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
     std::deque<Transfer> transfers;
     std::size_t issuing = 0;      ///< index of the first transfer with bursts left
     Transfer* current = nullptr;  ///< that transfer, if any
-    Cycles retired{0};        ///< the last token was given for this cycle
+    Cycles retired{0};            ///< the last token was given for this cycle
     std::int64_t in_flight = 0;
     std::int32_t signal = 0;  ///< of the trace: bursts in flight
   };
@@ -109,7 +109,7 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   std::size_t turn_ = 0;
   std::vector<std::unique_ptr<Request>> pool_;
   std::vector<Request*> free_;
-  Fifo<Request*> window_;   ///< taken, not yet sent
+  Fifo<Request*> window_;  ///< taken, not yet sent
   std::int64_t in_flight_ = 0;
   Request* awaiting_ = nullptr;  ///< sent, its END_REQ is still to come
   Cycles last_sent_{-1};

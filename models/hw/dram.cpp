@@ -64,8 +64,7 @@ tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) co
   if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
   if (address >= capacity_ || bytes > capacity_ - address) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
   const bool whole = bytes == burst_ || (bytes > 0 && bytes % burst_ == 0);
-  if (!whole || address % burst_ != 0 ||
-      payload.get_streaming_width() < bytes) {
+  if (!whole || address % burst_ != 0 || payload.get_streaming_width() < bytes) {
     return tlm::TLM_BURST_ERROR_RESPONSE;
   }
   return tlm::TLM_OK_RESPONSE;
@@ -113,8 +112,8 @@ tlm::tlm_sync_enum Dram::nb_transport_fw(tlm::tlm_generic_payload& payload, tlm:
   throw internal_error(std::string(name()) + ": an initiator sent phase " + phase.get_name());
 }
 
-inline tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
-                                       sc_core::sc_time& delay) {
+inline tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload,
+                                              tlm::tlm_phase& phase, sc_core::sc_time& delay) {
   if (offering_) {
     throw internal_error(std::string(name()) +
                          ": BEGIN_REQ before the END_REQ of the request "

@@ -62,9 +62,7 @@ class Dram : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
   void respond(tlm::tlm_generic_payload* payload, Femtoseconds at);
   void send_request_end(tlm::tlm_generic_payload& payload, Femtoseconds at);
   void wake();
-  Femtoseconds now() const {
-    return working_ ? now_ : to_femtoseconds(sc_core::sc_time_stamp());
-  }
+  Femtoseconds now() const { return working_ ? now_ : to_femtoseconds(sc_core::sc_time_stamp()); }
   /// The delay from now until `at`; zero if that is past.
   sc_core::sc_time from_now(Femtoseconds at) const {
     return to_sc_time(std::max(at - now(), Femtoseconds(0)));
@@ -75,8 +73,8 @@ class Dram : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
   const DramConfig config_;
   std::unique_ptr<DramEngine> engine_;
   const std::uint64_t burst_, capacity_;  // bytes
-  mutable ClockCursor clock_;  // where requests come in
-  ClockCursor horizon_;        // how far work() may go
+  mutable ClockCursor clock_;             // where requests come in
+  ClockCursor horizon_;                   // how far work() may go
   SparseMemory memory_;
   Femtoseconds epoch_{0};
   std::int64_t last_cycle_ = 0;  // of the last event
@@ -88,9 +86,9 @@ class Dram : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
   sc_core::sc_event port_free_;
   int port_waiters_ = 0;  // blocked threads; without any, an event per request is spared
 
-  Fifo<tlm::tlm_generic_payload*> responses_;        // complete, their BEGIN_RESP not sent yet
-  tlm::tlm_generic_payload* responding_ = nullptr;   // BEGIN_RESP sent, END_RESP awaited
-  Femtoseconds response_free_{0};                    // end of the last response phase
+  Fifo<tlm::tlm_generic_payload*> responses_;       // complete, their BEGIN_RESP not sent yet
+  tlm::tlm_generic_payload* responding_ = nullptr;  // BEGIN_RESP sent, END_RESP awaited
+  Femtoseconds response_free_{0};                   // end of the last response phase
 
   bool working_ = false;  // inside work(): callbacks need not wake it
   Femtoseconds now_{0};   // then

@@ -7,11 +7,11 @@
 
 #include "core/dram/device.h"
 #include "core/dram/engine.h"
-#include "core/fifo.h"
 #include "core/dram/queue.h"
 #include "core/dram/refresh.h"
 #include "core/dram/standard.h"
 #include "core/dram/stats.h"
+#include "core/fifo.h"
 
 namespace bitjoule {
 
@@ -68,6 +68,8 @@ class DramChannel {
   const ChannelCounts& counts() const { return counts_; }
   /// Every command from now on is appended to `trace`; none is skipped then.
   void record(std::vector<DramCommandRecord>* trace) { trace_ = trace; }
+  /// From now on every decision asks every bank in turn: the same commands, more slowly.
+  void take_no_shortcuts() { shortcuts_ = false; }
 
  private:
   /// The next command, and when.
@@ -167,6 +169,7 @@ class DramChannel {
   std::int64_t last_rank_ = 0;
   bool last_write_ = false;
   std::vector<DramCommandRecord>* trace_ = nullptr;
+  bool shortcuts_ = true;
 };
 
 /// Moves a burst into the scheduler's sight.

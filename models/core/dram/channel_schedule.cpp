@@ -64,15 +64,15 @@ void DramChannel::choose() {
 /// no other bank bids). Makes it choice_; false where that cannot be said.
 inline bool DramChannel::take_oldest(std::size_t queue) {
   const BurstQueue& q = queues_[queue];
-  if (q.row_bids() > 0 || !owners_.empty() || opening_ != kNoBank) return false;
+  if (q.row_bids() > 0 || !owners_.empty() || opening_ != kNoBank || !shortcuts_) return false;
   const std::int32_t oldest = q.oldest();
   const std::int64_t bank = q.entry(oldest).burst.bank;
   const Bid& bid = *q.hit_bid(bank);
   const std::int64_t bus = bus_free_[bus_of(bid.command)];
   const std::int64_t cycle =
       std::max({bid.ready, bus, device_.earliest_beyond(bid.command, bid.bank)});
-  if (q.busy_banks().size() > 1 && cycle > bus &&
-      cycle > q.entry(oldest).burst.accepted + 1 && cycle > earliest_column(bid.command)) {
+  if (q.busy_banks().size() > 1 && cycle > bus && cycle > q.entry(oldest).burst.accepted + 1 &&
+      cycle > earliest_column(bid.command)) {
     return false;
   }
   const std::int64_t start = start_of(bid.command, cycle);
@@ -100,8 +100,8 @@ inline std::int64_t DramChannel::earliest_column(DramCommand command) const {
   const std::int64_t cycle = device_.earliest_in_some_rank(command);
   if (!unified_) return cycle;
   const bool read = command == DramCommand::kRead;
-  return std::min(cycle, device_.earliest_in_some_rank(read ? DramCommand::kWrite
-                                                            : DramCommand::kRead));
+  return std::min(cycle,
+                  device_.earliest_in_some_rank(read ? DramCommand::kWrite : DramCommand::kRead));
 }
 
 void DramChannel::pick(std::size_t queue, Choice* best) {
@@ -119,7 +119,7 @@ void DramChannel::pick(std::size_t queue, Choice* best) {
 /// Considers all bids of a queue, without a branch per bid; false if a refresh or the second half
 /// of an activate holds back the one that would go next.
 inline bool DramChannel::pick_unblocked(std::size_t queue, Choice* best) {
-  if (opening_ != kNoBank) return false;
+  if (opening_ != kNoBank || !shortcuts_) return false;
   for (std::size_t rank = 0; rank < shared_.size(); rank += kDramCommands) {
     for (const DramCommand c :
          {DramCommand::kAct, DramCommand::kPre, DramCommand::kRead, DramCommand::kWrite}) {

@@ -126,7 +126,7 @@ class DramDevice {
 };
 
 inline void DramDevice::issue(DramCommand command, std::int64_t bank, std::int64_t row,
-                       std::int64_t cycle) {
+                              std::int64_t cycle) {
   const Consequences& rules = rules_[index_of(command)];
   const Bank& b = banks_[at(bank)];
   for (const Consequence& r : rules.own) apply(r, b, cycle);

@@ -33,8 +33,8 @@ struct Bid {
 
 /// A doubly linked list per bank and one over all, oldest first, and what the banks bid for: a bank
 /// for the oldest hit of its open row and for the oldest burst if that needs another row, until
-/// something changes for it. Grows to the most bursts that ever wait. A burst is put in once, where it stays until it is served; linked
-/// into the lists later, when the scheduler may see it.
+/// something changes for it. Grows to the most bursts that ever wait. A burst is put in once, where
+/// it stays until it is served; linked into the lists later, when the scheduler may see it.
 class BurstQueue {
  public:
   static constexpr std::int32_t kNone = -1;
@@ -107,7 +107,7 @@ class BurstQueue {
  private:
   struct BankList {
     std::int32_t head = kNone, tail = kNone;
-    std::size_t position = 0;  // in busy_
+    std::size_t position = 0;               // in busy_
     std::int32_t hit = kNone, row = kNone;  // in bids_
     std::int64_t open_row = 0;              // a new burst to another row changes no bid
     std::int32_t next_unknown = kNone;
