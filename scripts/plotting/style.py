@@ -29,6 +29,14 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, GREY = (
 LOOKS = {
     # energy, by component
     "dram": (VERMILLION, ""),
+    # of a table that prices its commands apart
+    "dram_activate": (VERMILLION, "xxx"),
+    "dram_read_burst": (VERMILLION, ""),
+    "dram_write_burst": (VERMILLION, "\\\\\\\\"),
+    "dram_read_io": (PURPLE, ""),
+    "dram_write_io": (PURPLE, "\\\\\\\\"),
+    "dram_refresh": (BLACK, ""),
+    "dram_background": (GREY, ""),
     "weight_buffer": (BLUE, "////"),
     "input_buffer": (SKY, ""),
     "accumulator_buffer": (GREEN, "\\\\\\\\"),

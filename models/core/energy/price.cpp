@@ -224,6 +224,26 @@ std::string missing_commands(const Counts& counts, const EnergyTable& table) {
   return "";
 }
 
+/// What the energy of `action` is reported under: its component; of a DRAM that is priced by
+/// commands every activity apart.
+std::string component_of(const Action& action, const EnergyTable& table) {
+  const bool apart = std::holds_alternative<DramPerCommand>(table.dram.scheme);
+  switch (action.primitive) {
+    case Primitive::kDramRead:
+      return apart ? action.component + "_read_io" : action.component;
+    case Primitive::kDramWrite:
+      return apart ? action.component + "_write_io" : action.component;
+    case Primitive::kDramActivate:
+    case Primitive::kDramReadBurst:
+    case Primitive::kDramWriteBurst:
+    case Primitive::kDramRefresh:
+    case Primitive::kDramBackground:
+      return apart ? action.component + "_" + action.activity : action.component;
+    default:
+      return action.component;
+  }
+}
+
 }  // namespace
 
 std::vector<PricedAction> EnergyReport::unpriced() const {
@@ -254,12 +274,16 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
       continue;
     }
     const Picojoules energy(static_cast<double>(action.count) * unit.energy.value);
+    const std::string name = component_of(action, table);
     auto component =
         std::find_if(report.components.begin(), report.components.end(),
-                     [&](const ComponentEnergy& row) { return row.component == action.component; });
-    if (component == report.components.end())
-      component = report.components.insert(component, {action.component, Picojoules()});
-    component->energy += energy;
+                     [&](const ComponentEnergy& row) { return row.component == name; });
+    // A part that the table does not price on its own is none.
+    const bool part = name == action.component || unit.origin == PriceOrigin::kQuoted ||
+                      unit.origin == PriceOrigin::kDerived;
+    if (component == report.components.end() && part)
+      component = report.components.insert(component, {name, Picojoules()});
+    if (component != report.components.end()) component->energy += energy;
     report.actions.push_back({action, std::move(unit), energy});
   }
   if (!problems.empty()) throw input_error(problems);

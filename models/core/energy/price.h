@@ -39,7 +39,9 @@ struct ComponentEnergy {
 struct EnergyReport {
   std::string table;                  ///< its name
   std::vector<PricedAction> actions;  ///< as counted; zero counts that have no price are left out
-  std::vector<ComponentEnergy> components;  ///< in the order of their first action
+  /// In the order of their first action. DRAM priced by commands is several: dram_activate,
+  /// dram_read_burst, ...
+  std::vector<ComponentEnergy> components;
   Picojoules total;                         ///< exactly the sum of `components` in order
   std::vector<PricedAction> unpriced() const;
 };

@@ -143,6 +143,13 @@ TEST_CASE("price: DRAM per command charges commands and, where stated, bits and 
   REQUIRE(report.unpriced().size() == 1);
   CHECK(report.unpriced()[0].action.primitive == Primitive::kDramBackground);
 
+  REQUIRE(report.components.size() == 2);  // in the order of the counts
+  CHECK(report.components[0].component ==
+        "dram_dram_read_burst");  // named as the test's activities
+  CHECK(report.components[0].energy.value == 100);
+  CHECK(report.components[1].component == "dram_dram_activate");
+  CHECK(report.components[1].energy.value == 2000);
+
   prices.read_io = Picojoules(1);
   prices.background = Picojoules(2);
   table.dram.scheme = prices;
