@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Draws the figures of a run, of a sweep, or of several runs side by side.
 
-  scripts/plot.py DIR          DIR holds result.json (a run) or results.csv (a sweep)
+  scripts/plot.py DIR          DIR holds result.json (of `sim run` or `sim dram`) or results.csv
+                               (of `sim sweep`)
   scripts/plot.py A B [C...]   runs side by side; ratios refer to A
 """
 
@@ -18,10 +19,15 @@ RUN_FIGURES = [
     ("energy", run.energy),
     ("traffic", run.dram),
     ("bandwidth_over_time", run.bandwidth_over_time),
+    ("data_bus", run.data_bus),
     ("stalls", run.stalls),
     ("roofline", run.roofline),
     ("layers", network.layers),
     ("layer_stalls", network.layer_stalls),
+]
+DRAM_FIGURES = [
+    ("bandwidth_over_time", run.bandwidth_over_time),
+    ("data_bus", run.data_bus),
 ]
 SWEEP_FIGURES = [
     ("energy", sweep.energy),
@@ -49,7 +55,8 @@ def figures_for(directories):
     if (directory / "results.csv").exists():
         return SWEEP_FIGURES, Sweep(directory)
     if (directory / "result.json").exists():
-        return RUN_FIGURES, load_result(directory)
+        result = load_result(directory)
+        return (DRAM_FIGURES if result.has("latency") else RUN_FIGURES), result
     raise InputError(f"{directory}: holds neither result.json (a run) nor results.csv (a sweep)")
 
 

@@ -10,6 +10,8 @@ MOST_NAMES = 70  # more names than this do not fit under the bars; then every n-
 
 def name_of(result):
     """The configuration's name, with its layer where that is another, and the machine."""
+    if not result.has("name"):  # of `sim dram`
+        return result.at("config.name").text()
     name, machine = result.at("name").text(), result.at("config.accelerator.name")
     layers = result.at("layers").items() if result.has("layers") else []
     if len(layers) == 1 and layers[0].at("name").text() != name:

@@ -8,14 +8,15 @@ from plotting.style import per_cent, plt, readable, si
 
 
 def _named_bars(ax, values, unit):
-    """Horizontal bars of {name: value}, largest first, each with its value and share."""
+    """Horizontal bars of {name: value}, largest first, each with its value and share (in per cent
+    the value is the share)."""
     ordered = sorted(((n, v) for n, v in values.items() if v), key=lambda item: -item[1])
     total = sum(values.values())
     for row, (name, value) in enumerate(ordered):
         colour, hatch = style.look(name)
         ax.barh(row, value, 0.7, color=colour, hatch=hatch, edgecolor="black", linewidth=0.5)
         ax.annotate(
-            f"{si(value, unit)} ({per_cent(value, total)})",
+            per_cent(value, total) if unit == "%" else f"{si(value, unit)} ({per_cent(value, total)})",
             (value, row),
             xytext=(4, 0),
             textcoords="offset points",
@@ -98,20 +99,57 @@ def dram(result):
     return figure
 
 
+def _memory(result):
+    """What is said of the DRAM: a part of a run's result, all of `sim dram`'s."""
+    return result.at("dram") if result.has("dram") else result
+
+
+def data_bus(result):
+    """Where the DRAM's data bus spent its time, its row hits and latencies; nothing for a model
+    without commands."""
+    memory = _memory(result)
+    if memory.has("data_bus_share"):
+        causes, latency, unit = memory.at("data_bus_share").numbers(), memory.at("latency_s"), 1
+        hits = memory.at("row_hit_rate").number()
+    elif memory.has("data_bus_cycles"):
+        cycles, latency = memory.at("data_bus_cycles").numbers(), memory.at("latency")
+        causes = {name: value / max(1, sum(cycles.values())) for name, value in cycles.items()}
+        unit = latency.at("unit_s").number()
+        bursts = [memory.at(f"row_{kind}").number() for kind in ("hits", "misses", "conflicts")]
+        hits = bursts[0] / max(1, sum(bursts))
+    else:
+        return None
+    figure, ax = plt.subplots(figsize=(6.4, 2.6))
+    names = {**causes, "data": causes["busy"]}
+    del names["busy"]
+    _named_bars(ax, {name: 100 * share for name, share in names.items()}, "%")
+    ax.set_xlim(0, 115)
+    ax.set_xticks(range(0, 101, 20))
+    ax.set_xlabel("share of the time of the DRAM's data bus")
+    mean, p99 = (latency.at(key).number() * unit for key in ("mean", "p99"))
+    style.title(
+        figure,
+        f"DRAM data bus: {name_of(result)}\nrow hits {per_cent(hits, 1)} of bursts; "
+        f"latency mean {si(mean, 's')}, 99 % within {si(p99, 's')}",
+    )
+    return figure
+
+
 def bandwidth_over_time(result):
     """Read and written bytes per second in bins of the run; nothing without a timeline."""
-    if not result.has("dram.timeline"):
+    memory = _memory(result)
+    if not memory.has("timeline"):
         return None
-    bin_s = result.at("dram.timeline.bin_s").number()
-    read = [b / bin_s for b in result.at("dram.timeline.read_bytes").number_list()]
-    write = [b / bin_s for b in result.at("dram.timeline.write_bytes").number_list()]
+    bin_s = memory.at("timeline.bin_s").number()
+    read = [b / bin_s for b in memory.at("timeline.read_bytes").number_list()]
+    write = [b / bin_s for b in memory.at("timeline.write_bytes").number_list()]
     edges = [i * bin_s for i in range(len(read) + 1)]
     figure, ax = plt.subplots(figsize=(6.4, 3.0))
     both = [r + w for r, w in zip(read, write)]
     ax.stairs(both, edges, baseline=read, fill=True, color=style.ORANGE, label="write")
     ax.stairs(read, edges, fill=True, color=style.BLUE, label="read")
     ax.axhline(
-        result.at("dram.peak_bytes_per_s").number(),
+        memory.at("peak_bytes_per_s").number(),
         color=style.VERMILLION,
         linestyle="--",
         label="peak",

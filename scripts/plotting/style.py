@@ -62,6 +62,12 @@ LOOKS = {
     "inputs": (SKY, ""),
     "outputs": (GREEN, "\\\\\\\\"),
     "padding": (GREY, "xxx"),
+    # the DRAM's data bus, by cause
+    "data": (GREEN, ""),
+    "refresh": (BLACK, ""),
+    "activate": (VERMILLION, "xxx"),
+    "turnaround": (PURPLE, ""),
+    "column": (SKY, ""),
     # direction
     "read": (BLUE, "////"),
     "write": (ORANGE, ""),
