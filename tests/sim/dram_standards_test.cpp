@@ -122,9 +122,14 @@ TEST_CASE("dram standards: per-bank refresh and several ranks are legal too") {
   }
   const std::vector<Override> two_ranks = {{"organization.ranks", "2"},
                                            {"mapping", "[row, bank, column, rank, bank_group]"}};
-  for (const char* file : {"ddr4-2400-x8.yaml", "ddr4-3200-x8.yaml", "ddr4-3200-x16.yaml"}) {
+  for (const char* file :
+       {"ddr4-2400-x8.yaml", "ddr4-3200-x8.yaml", "ddr4-3200-x16.yaml", "lpddr5-6400.yaml"}) {
     CAPTURE(file);
     check_legal(file, two_ranks);
+  }
+  for (const char* file : {"lpddr4-3200.yaml", "lpddr4-4266.yaml"}) {
+    CAPTURE(file);
+    check_legal(file, {two_ranks[0], {"mapping", "[row, bank, column, rank]"}});
   }
 }
 

@@ -52,10 +52,11 @@ std::string trace_refusal(const std::string& text) {
   return "";
 }
 
-std::string standard_refusal(const std::vector<Override>& overrides) {
+std::string standard_refusal(const std::vector<Override>& overrides,
+                             const char* file = "ddr4-2400-x8.yaml") {
   try {
-    resolve_standard(std::get<CycleDramConfig>(
-        read_document<DramConfig>(file_source("ddr4-2400-x8.yaml"), overrides).model));
+    resolve_standard(
+        std::get<CycleDramConfig>(read_document<DramConfig>(file_source(file), overrides).model));
   } catch (const Error& e) {
     return e.what();
   }
@@ -128,6 +129,12 @@ TEST_CASE("dram traffic: standards that no device could be are refused") {
                            "tFAW, window: 4}]"}})
             .find("protocol.constraints[0].window: there is none between ranks") !=
         std::string::npos);
+  // HBM2's rows know one rank; two would send their data at once.
+  CHECK(standard_refusal({{"organization.ranks", "2"},
+                          {"mapping", "[row, bank, bank_group, column, rank, channel]"}},
+                         "hbm2-2000.yaml")
+            .find("organization.ranks: no row of protocol.constraints says when RD may follow RD "
+                  "of another rank") != std::string::npos);
 }
 
 TEST_CASE("dram traffic: the program refuses with 2 and writes nothing") {

@@ -150,7 +150,8 @@ class TraceChecker {
 
   /// LPDDR5: the bank between its ACT-1 and ACT-2, and until when WCK runs.
   struct TwoSteps {
-    std::int64_t opening = -1, since = 0, clock_until = -1;
+    std::int64_t opening = -1, rank = 0, since = 0;
+    std::map<std::int64_t, std::int64_t> clock_until;  // by rank
   };
   /// ACT-2 follows ACT-1 within 8 clocks (tAAD), no other ACT-1 and no command to the bank between
   /// them; a burst after WCK has stopped needs a clock of the bus for CAS before it.
@@ -160,14 +161,19 @@ class TraceChecker {
       s->opening = -1;
       return r.cycle - s->since > 8 ? "later than tAAD after ACT" : "";
     }
-    if (s->opening != -1 && (r.bank == s->opening || r.command == C::kAct || to_rank(r.command))) {
+    if (s->opening != -1 && (r.bank == s->opening || r.command == C::kAct ||
+                             (to_rank(r.command) && rank(r) == s->rank))) {
       return "between ACT and ACT2";
     }
-    if (r.command == C::kAct) *s = {r.bank, r.cycle, s->clock_until};
+    if (r.command == C::kAct) {
+      s->opening = r.bank;
+      s->rank = rank(r);
+      s->since = r.cycle;
+    }
     if (!column(r.command)) return "";
-    const bool stopped = r.cycle > s->clock_until;
-    s->clock_until =
-        r.cycle + (r.command == C::kRead ? t("CL") : t("CWL")) + t("tBURST_L") + t("tWCKPST");
+    std::int64_t& until = s->clock_until.emplace(rank(r), -1).first->second;
+    const bool stopped = r.cycle > until;
+    until = r.cycle + (r.command == C::kRead ? t("CL") : t("CWL")) + t("tBURST_L") + t("tWCKPST");
     return stopped && bus_free >= r.cycle ? "no clock for CAS before it" : "";
   }
 
@@ -243,10 +249,10 @@ class TraceChecker {
     return t("CL") + t("tBURST") + 2 - t("CWL");
   }
   std::int64_t other_rank(C a, C b) const {
-    if (!column(a) || !column(b) || family_ != Family::kDdr4) return 0;
-    const std::int64_t start_a = a == C::kRead ? t("CL") : t("CWL");
-    const std::int64_t start_b = b == C::kRead ? t("CL") : t("CWL");
-    return start_a + t("tBURST") + t("tCS") - start_b;
+    if (!column(a) || !column(b)) return 0;
+    const std::int64_t start_a = a == C::kRead ? read_data() : write_data();
+    const std::int64_t start_b = b == C::kRead ? read_data() : write_data();
+    return start_a + t("tBURST_L", "tBURST") + t("tCS") - start_b;
   }
 
   std::string check_four_activates(const std::vector<Record>& trace, std::size_t i) const {

@@ -15,6 +15,7 @@ DramChannel::DramChannel(const DramStandard& standard, const DramControllerConfi
       capacity_{controller.read_queue, unified_ ? 0 : controller.write_queue},
       high_(controller.watermarks.high * static_cast<double>(controller.write_queue)),
       low_(controller.watermarks.low * static_cast<double>(controller.write_queue)),
+      data_clock_until_(static_cast<std::size_t>(standard.organization.ranks), -1),
       shared_(static_cast<std::size_t>(standard.organization.ranks) * kDramCommands),
       owned_(static_cast<std::size_t>(standard.banks)) {}
 
@@ -92,8 +93,9 @@ inline void DramChannel::issue_column(const Choice& choice, Served* served) {
   counts_.queued_cycles += choice.start - burst.accepted;
   if (choice.start != choice.cycle) ++counts_.data_clock_syncs;
   if (standard_.data_clock_after_read > 0) {
-    data_clock_until_ = choice.start + (burst.write ? standard_.data_clock_after_write
-                                                    : standard_.data_clock_after_read);
+    data_clock_until_[static_cast<std::size_t>(device_.rank_of(burst.bank))] =
+        choice.start +
+        (burst.write ? standard_.data_clock_after_write : standard_.data_clock_after_read);
   }
   device_.issue(choice.command, burst.bank, burst.row, choice.start);
   note(choice.command, burst.bank, burst.row, choice.start);

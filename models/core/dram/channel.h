@@ -119,7 +119,7 @@ class DramChannel {
   bool pick_unblocked(std::size_t queue, Choice* best);
   void consider(const Bid& bid, std::size_t queue, Choice* best) const;
   void consider_owners(Choice* best) const;
-  std::int64_t start_of(DramCommand command, std::int64_t cycle) const;
+  std::int64_t start_of(const Bid& bid, std::int64_t cycle) const;
   Bid bid_for(std::size_t queue, std::int32_t entry) const;
   Bid owner_bid(std::size_t queue, std::int32_t entry) const;
   std::int64_t find_bids(std::size_t queue, std::int64_t bank);
@@ -154,7 +154,7 @@ class DramChannel {
   std::int64_t last_accepted_ = -1;
   bool draining_ = false;
   std::int64_t bus_free_[2] = {0, 0};
-  std::int64_t data_clock_until_ = -1;
+  std::vector<std::int64_t> data_clock_until_;  // by rank
   std::vector<std::int64_t> shared_;  // by rank and command: bus, rank and channel allow it
   std::vector<Owner> owners_;
   std::vector<bool> owned_;         // by bank: it has an owner

@@ -75,7 +75,7 @@ inline bool DramChannel::take_oldest(std::size_t queue) {
       cycle > earliest_column(bid.command)) {
     return false;
   }
-  const std::int64_t start = start_of(bid.command, cycle);
+  const std::int64_t start = start_of(bid, cycle);
   if (start >= refresh_.soonest()) return false;
   choice_.cycle = cycle;
   choice_.start = start;
@@ -140,7 +140,7 @@ inline bool DramChannel::pick_unblocked(std::size_t queue, Choice* best) {
     next = before ? &bid : next;
   }
   if (next == nullptr) return true;
-  const std::int64_t start = start_of(next->command, cycle);
+  const std::int64_t start = start_of(*next, cycle);
   if (start >= refresh_.soonest()) return false;
   *best = {cycle, start, priority, next->bank, next->entry, queue, next->command, false};
   return true;
@@ -157,11 +157,11 @@ void DramChannel::consider_owners(Choice* best) const {
   for (const Owner& o : owners_) consider(o.bid, o.queue, best);
 }
 
-/// With the data clock stopped, CAS takes the clock in which the burst could have started.
-inline std::int64_t DramChannel::start_of(DramCommand command, std::int64_t cycle) const {
-  const bool stopped =
-      standard_.data_clock_after_read > 0 && is_column(command) && cycle > data_clock_until_;
-  return cycle + (stopped ? 1 : 0);
+/// With the rank's data clock stopped, CAS takes the clock in which the burst could have started.
+inline std::int64_t DramChannel::start_of(const Bid& bid, std::int64_t cycle) const {
+  if (standard_.data_clock_after_read == 0 || !is_column(bid.command)) return cycle;
+  const auto rank = static_cast<std::size_t>(device_.rank_of(bid.bank));
+  return cycle + (cycle > data_clock_until_[rank] ? 1 : 0);
 }
 
 /// Takes `bid` if it goes before `best`. A refresh that is due holds back all but owners.
@@ -171,7 +171,7 @@ inline void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* bes
       {bid.ready, bus_free_[bus_of(bid.command)], device_.earliest_beyond(bid.command, bid.bank)});
   if (cycle > best->cycle || (cycle == best->cycle && bid.priority >= best->priority)) return;
   if (opening_ != kNoBank && (bid.bank == opening_ || bid.command == DramCommand::kAct)) return;
-  const std::int64_t start = start_of(bid.command, cycle);
+  const std::int64_t start = start_of(bid, cycle);
   if (!bid.owner && start >= refresh_.soonest() &&
       refresh_.blocks(device_.rank_of(bid.bank), bid.bank, start)) {
     return;

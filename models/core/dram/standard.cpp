@@ -216,6 +216,24 @@ class Resolver {
     for (const auto& [before, after] : kEssential) {
       require_rule(before, after);
     }
+    if (c_.organization.ranks < 2) return;
+    for (const C before : {C::kRead, C::kWrite}) {
+      for (const C after : {C::kRead, C::kWrite}) require_rule_between_ranks(before, after);
+    }
+  }
+  /// Ranks share the data bus.
+  void require_rule_between_ranks(C before, C after) {
+    const auto& rules = s_.rules[index_of(before)];
+    if (std::any_of(rules.begin(), rules.end(), [after](const TimingRule& r) {
+          return r.following == after &&
+                 (r.level == TimingLevel::kOtherRanks || r.level == TimingLevel::kChannel);
+        })) {
+      return;
+    }
+    problem(
+        fmt::format("organization.ranks: no row of protocol.constraints says when {} may follow {} "
+                    "of another rank",
+                    kDramCommandNames[index_of(after)], kDramCommandNames[index_of(before)]));
   }
 
   void refresh() {
