@@ -24,6 +24,7 @@ DramDevice::DramDevice(const DramStandard& standard)
 
 void DramDevice::add_rule(DramCommand preceding, const TimingRule& rule) {
   constexpr std::array<std::size_t, 5> kLevelOf = {kBank, kGroup, kRank, kRank, kChannel};
+  if (rule.level == TimingLevel::kOtherRanks && open_banks_.size() == 1) return;  // there are none
   const std::size_t level = kLevelOf[static_cast<std::size_t>(rule.level)];
   Consequences& all = rules_[index_of(preceding)];
   all.far = all.far || rule.window > 1 || rule.level == TimingLevel::kOtherRanks;
