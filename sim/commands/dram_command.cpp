@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
 
 #include "core/dram/driver.h"
 #include "core/error.h"
@@ -39,8 +38,7 @@ int run_dram(const DramOptions& options, const std::vector<Override>& overrides)
   const DramReport report = make_dram_report(config, *engine, stats);
   write_output("", dram_text(report));
   if (!options.output.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(options.output, error);
+    make_directory(options.output);
     write_output(options.output + "/result.json", dram_json(report));
   }
   return 0;

@@ -4,37 +4,16 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
 #include "core/error.h"
 #include "sim/commands/command.h"
+#include "sim/report/output_files.h"
 
 namespace bitjoule {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A file that a rename would replace by something else: a device, a pipe.
-bool is_special(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
-}
-
-/// Links are written through, not replaced.
-fs::path target_of(const std::string& path) {
-  std::error_code error;
-  const fs::path target = fs::canonical(path, error);
-  return error ? fs::path(path) : target;
-}
-
-bool write_to(const fs::path& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary);
-  out << text;
-  out.close();
-  return static_cast<bool>(out);
-}
 
 /// The directory itself, or the nearest one above it that exists.
 fs::path existing(fs::path path) {
@@ -59,9 +38,9 @@ void require_writable(const std::string& name, const fs::path& directory) {
 
 void require_writable_file(const std::string& path) {
   std::error_code error;
-  if (path.empty() || is_special(path)) return;
+  if (path.empty() || is_special_file(path)) return;
   if (fs::is_directory(path, error)) throw input_error(path + ": is a directory");
-  const fs::path directory = fs::absolute(target_of(path), error).parent_path();
+  const fs::path directory = fs::absolute(behind_links(path), error).parent_path();
   if (!fs::exists(directory, error))
     throw input_error(
         fmt::format("{}: cannot be written: no directory {}", path, directory.string()));
@@ -85,20 +64,9 @@ void write_output(const std::string& path, const std::string& text) {
     return;
   }
   require_writable_file(path);
-  std::error_code error;
-  const fs::path target = target_of(path);
-  if (is_special(target)) {
-    if (!write_to(target, text)) throw input_error(path + ": cannot be written");
-    return;
-  }
-  // One of its own, so that two processes that write the same file do not meet in it.
-  const fs::path partial = fmt::format("{}.{}.partial", target.string(), ::getpid());
-  const bool is_written = write_to(partial, text);
-  if (is_written) fs::rename(partial, target, error);
-  if (is_written && !error) return;
-  const std::string why = error ? ": " + error.message() : "";
-  fs::remove(partial, error);
-  throw input_error(fmt::format("{}: cannot be written{}", path, why));
+  OutputFiles file;
+  file.add(path, text);
+  file.take_places();
 }
 
 }  // namespace bitjoule

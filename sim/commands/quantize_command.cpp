@@ -12,6 +12,7 @@
 #include "sim/formats/npy.h"
 #include "sim/formats/tensor_file.h"
 #include "sim/formats/tensor_values.h"
+#include "sim/report/output_files.h"
 #include "sim/version.h"
 
 namespace bitjoule {
@@ -101,6 +102,8 @@ boost::json::value json_of(const Measured& m) {
 }
 
 int quantize_file(const QuantizeOptions& o) {
+  require_writable_file(o.decoded);
+  require_writable_file(o.json);
   const StoredTensor tensor = load_tensor(o.file, o.tensor);
   const std::vector<float> x = tensor_values(tensor);
   if (x.empty()) throw input_error(o.file + ": the tensor has no elements");
@@ -125,20 +128,22 @@ int quantize_file(const QuantizeOptions& o) {
                                tensor.name.empty() ? "" : " ", tensor.name,
                                shape_text(tensor.shape), tensor.type->format, k) +
                        table(all));
+  OutputFiles files;
   if (!o.decoded.empty())
-    write_output(o.decoded,
-                 npy_bytes(*find_stored_type("fp32"), tensor.shape, all.front().values.data()));
-  if (o.json.empty()) return 0;
+    files.add(o.decoded,
+              npy_bytes(*find_stored_type("fp32"), tensor.shape, all.front().values.data()));
   boost::json::array results;
   for (const Measured& m : all) results.push_back(json_of(m));
-  write_output(o.json,
-               json_text({{"schema_version", 1},
-                          {"program", {{"name", "bitjoule"}, {"version", version()}}},
-                          {"file", o.file},
-                          {"tensor", tensor.name},
-                          {"shape", boost::json::array(tensor.shape.begin(), tensor.shape.end())},
-                          {"stored", tensor.type->format},
-                          {"formats", results}}));
+  if (!o.json.empty())
+    files.add(o.json,
+              json_text({{"schema_version", 1},
+                         {"program", {{"name", "bitjoule"}, {"version", version()}}},
+                         {"file", o.file},
+                         {"tensor", tensor.name},
+                         {"shape", boost::json::array(tensor.shape.begin(), tensor.shape.end())},
+                         {"stored", tensor.type->format},
+                         {"formats", results}}));
+  files.take_places();
   return 0;
 }
 

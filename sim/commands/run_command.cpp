@@ -9,6 +9,7 @@
 #include "sim/formats/npy.h"
 #include "sim/import/import.h"
 #include "sim/report/network_outputs.h"
+#include "sim/report/output_files.h"
 #include "sim/report/progress.h"
 #include "sim/report/result_json.h"
 #include "sim/report/summary.h"
@@ -57,22 +58,23 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
 }
 
 /// outputs.npy: the values in fp32; output_codes.npy: the codes of an integer format.
-void save_outputs(const std::string& directory, const LayerOutputs& outputs) {
+void add_outputs(const std::string& directory, const LayerOutputs& outputs, OutputFiles& files) {
   const StoredType& real = *find_stored_type("fp32");
-  write_output(directory + "/outputs.npy", npy_bytes(real, outputs.shape, outputs.values.data()));
+  files.add(directory + "/outputs.npy", npy_bytes(real, outputs.shape, outputs.values.data()));
   if (outputs.codes.empty()) return;
   const StoredType& integer = *find_stored_type("int32");
-  write_output(directory + "/output_codes.npy",
-               npy_bytes(integer, outputs.shape, outputs.codes.data()));
+  files.add(directory + "/output_codes.npy",
+            npy_bytes(integer, outputs.shape, outputs.codes.data()));
 }
 
 /// DIR/outputs/NAME.npy for each output of the network.
-void save_outputs(const std::string& directory, const std::vector<NetworkOutputValues>& outputs) {
+void add_outputs(const std::string& directory, const std::vector<NetworkOutputValues>& outputs,
+                 OutputFiles& files) {
   const std::string folder = directory + "/outputs";
   make_directory(folder);
-  const std::vector<std::string> files = output_files(outputs);
+  const std::vector<std::string> names = output_files(outputs);
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    write_output(folder + "/" + files[i], output_npy(outputs[i]));
+    files.add(folder + "/" + names[i], output_npy(outputs[i]));
 }
 
 void require_verified(const LayerResult& layer) {
@@ -103,9 +105,11 @@ int run_network(const RunArguments& a, const RunConfig& run) {
   if (!a.quiet) write_output("", network_summary(run, result));
   if (!a.directory.empty()) {
     make_directory(a.directory);
-    write_output(a.directory + "/layers.csv", layers_csv(result.layers));
-    write_output(a.directory + "/result.json", json_text(result_json(run, result)));
-    if (a.save_outputs) save_outputs(a.directory, result.outputs);
+    OutputFiles files;
+    if (a.save_outputs) add_outputs(a.directory, result.outputs, files);
+    files.add(a.directory + "/layers.csv", layers_csv(result.layers));
+    files.add(a.directory + "/result.json", json_text(result_json(run, result)));
+    files.take_places();
   }
   for (const LayerResult& layer : result.layers) require_verified(layer);
   return 0;
@@ -160,16 +164,18 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   const std::vector<LayerResult> results = simulate(a, run, trace);
   const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
-  if (!a.vcd.empty()) write_output(a.vcd, vcd_text(trace, clock, "bitjoule " + run.name));
-  if (!a.timeline.empty())
-    write_output(a.timeline, timeline_text(trace, clock, "bitjoule " + run.name));
   if (!a.quiet) write_output("", run_summary(run, results));
+  OutputFiles files;
+  if (!a.vcd.empty()) files.add(a.vcd, vcd_text(trace, clock, "bitjoule " + run.name));
+  if (!a.timeline.empty())
+    files.add(a.timeline, timeline_text(trace, clock, "bitjoule " + run.name));
   if (!a.directory.empty()) {
     make_directory(a.directory);
-    if (result.outputs) save_outputs(a.directory, *result.outputs);
-    write_output(a.directory + "/layers.csv", layers_csv(results));
-    write_output(a.directory + "/result.json", json_text(result_json(run, results)));
+    if (result.outputs) add_outputs(a.directory, *result.outputs, files);
+    files.add(a.directory + "/layers.csv", layers_csv(results));
+    files.add(a.directory + "/result.json", json_text(result_json(run, results)));
   }
+  files.take_places();
   require_verified(result);
   return 0;
 }

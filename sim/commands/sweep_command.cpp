@@ -9,6 +9,7 @@
 #include "sim/commands/command.h"
 #include "sim/config/units.h"
 #include "sim/sweep/execute.h"
+#include "sim/sweep/metric_names.h"
 #include "sim/sweep/output.h"
 #include "sim/sweep/ranks.h"
 
@@ -105,8 +106,6 @@ int finish(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& o
   }
   write_results(results, a.directory, options.shard);
   if (!a.is_quiet) write_output("", summary_text(results, a.pareto));
-  check_metrics(results, results.metrics);
-  check_metrics(results, a.pareto);
   if (!a.pareto.empty()) write_pareto(results, a.pareto, a.directory);
   return count_failed(results) == 0 ? 0 : kPointsFailed;
 }
@@ -118,6 +117,7 @@ int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
   Sweep file = read_sweep(source);
   file.set.insert(file.set.end(), overrides.begin(), overrides.end());
   const SweepPlan plan = make_plan(std::move(file), a.max_points);
+  check_metric_names(plan, a.pareto);
   if (a.dry_run) return list_points(plan, a, options);
   if (a.directory.empty()) throw input_error("-o: missing: where the results go");
 

@@ -26,6 +26,7 @@ struct AcceleratorFile {
   AcceleratorConfig machine;
   std::optional<DramConfig> dram;
   std::optional<EnergyTable> energy;
+  std::optional<MappingObjective> mapping_objective;
 };
 
 /// One pass of several, as written; what a generation resolves to.
@@ -79,6 +80,8 @@ void describe(V& v, AcceleratorFile& c) {
   describe(v, c.machine);
   v.field("dram", c.dram, "external memory of a run that names none");
   v.field("energy", c.energy, "prices of a run that names none");
+  v.field("mapping_objective", c.mapping_objective,
+          "what the mapper minimises first, unless mapping.objective says");
 }
 
 struct TileFile {
@@ -94,7 +97,8 @@ void describe(V& v, TileFile& c) {
 
 template <class V>
 void describe(V& v, MappingPins& c) {
-  v.field("objective", c.objective, "what the mapper minimises first");
+  v.field("objective", c.objective,
+          "what the mapper minimises first; default: the accelerator's, else traffic");
   v.field("order", c.order, "tile loops, outermost first");
   v.field("weight_layout", c.weight_layout, "where weights stand in DRAM");
   v.field("activation_layout", c.activation_layout, "where inputs and outputs stand in DRAM");

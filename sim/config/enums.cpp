@@ -121,7 +121,8 @@ const std::vector<EnumRow<Boundary>>& enum_rows() {
       {Boundary::kMacro, "macro", "one access of a memory macro"},
       {Boundary::kIo, "io", "DRAM: the interface only"},
       {Boundary::kDevice, "device", "DRAM: the device, as far as its source says"},
-      {Boundary::kSystem, "system", "DRAM: device, interface and controller"}};
+      {Boundary::kSystem, "system", "DRAM: device, interface and controller"},
+      {Boundary::kUnstated, "unstated", "the source does not say: the default of a tool"}};
   return kRows;
 }
 

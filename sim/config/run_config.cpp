@@ -69,6 +69,8 @@ RunConfig to_run(const RunFile& file) {
   run.precision = file.precision;
   run.options = file.options;
   run.mapping = file.mapping;
+  if (!run.mapping.objective)
+    run.mapping.objective = file.accelerator.mapping_objective.value_or(MappingObjective::kTraffic);
   if (const auto* layer = std::get_if<Layer>(&file.workload)) {
     run.layer = *layer;
     run.options.values = file.values.value_or(true);

@@ -21,6 +21,14 @@ std::vector<html::Card> run_cards(const PointResult& run) {
   };
   add("time", "time_s", "cycles", "cycles: ");
   add("energy", "energy.total_pj", "", "");
+  add("images per second", "network.pass.images_per_s", "network.pass.joules_per_image",
+      "joules per image: ");
+  add("tokens per second", "network.pass.tokens_per_s", "network.pass.joules_per_token",
+      "joules per token: ");
+  add("tokens per second, decode", "network.decode.tokens_per_s", "network.decode.joules_per_token",
+      "joules per token: ");
+  add("time to the first token", "network.time_to_first_token_s", "network.prefill.tokens_per_s",
+      "prompt tokens per second: ");
   add("read from DRAM", "dram.read_bytes", "dram.write_bytes", "written: ");
   add("bandwidth", "dram.bandwidth_bytes_per_s", "dram.peak_bytes_per_s", "of ");
   add("utilization", "utilization", "roofline.achieved_macs_per_s", "");

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sim/config/units.h"
+#include "sim/sweep/output.h"
 #include "sim/sweep/pareto.h"
 #include "sim/sweep/report_parts.h"
 #include "sim/sweep/store.h"
@@ -73,7 +74,8 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
     headings.push_back(heading_of(metric));
     if (has_ratio(results, metric)) headings.push_back("× baseline");
   }
-  headings.emplace_back("failed");
+  const bool has_failed = count_failed(results) > 0;
+  if (has_failed) headings.emplace_back("failed");
   for (const PointResult& point : results.points) {
     std::vector<html::Cell> row;
     for (const std::string& label : point.labels)
@@ -88,7 +90,7 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
       row.push_back(is_ratio ? html::Cell{fmt::format("{:.3g}", *value / *other), *value / *other}
                              : html::Cell{"", {}});
     }
-    row.push_back({point.message, {}});
+    if (has_failed) row.push_back({point.message, {}});
     rows.push_back(std::move(row));
   }
   return html::table(headings, rows);

@@ -8,7 +8,6 @@
 
 #include "core/error.h"
 #include "sim/config/json_text.h"
-#include "sim/config/suggest.h"
 #include "sim/version.h"
 
 namespace bitjoule {
@@ -141,17 +140,6 @@ const PointResult* baseline_of(const SweepResults& results, const PointResult& p
     if (is_it) return &other;
   }
   return nullptr;
-}
-
-void check_metrics(const SweepResults& results, const std::vector<std::string>& metrics) {
-  const std::vector<std::string> known = metric_columns(results);
-  if (known.empty()) return;  // no point is done
-  std::string problems;
-  for (const std::string& metric : metrics)
-    if (std::find(known.begin(), known.end(), metric) == known.end())
-      problems += fmt::format("{}metrics: no result has \"{}\"{}", problems.empty() ? "" : "\n",
-                              metric, suggestion(metric, known));
-  if (!problems.empty()) throw input_error(problems);
 }
 
 std::vector<std::string> table_metrics(const SweepResults& results) {

@@ -45,9 +45,6 @@ std::optional<double> metric_of(const PointResult& point, const std::string& met
 /// The point with the labels of the baseline, else equal to this one; nullptr without one.
 const PointResult* baseline_of(const SweepResults& results, const PointResult& point);
 
-/// Throws an input Error for a name that no result has, with the nearest that one has.
-void check_metrics(const SweepResults& results, const std::vector<std::string>& metrics);
-
 /// The metrics of the printed table: those of the sweep file, or the usual ones.
 std::vector<std::string> table_metrics(const SweepResults& results);
 

@@ -7,15 +7,13 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
 #include "core/error.h"
 #include "sim/config/json_text.h"
 #include "sim/config/writer.h"
+#include "sim/report/output_files.h"
 
 namespace bitjoule {
 namespace {
@@ -31,16 +29,6 @@ void remove_stale_partials(const std::string& directory) {
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, error))
     if (entry.path().extension() == kPartial && now - entry.last_write_time(error) > kStale)
       fs::remove(entry.path(), error);
-}
-
-/// Writes all of `text`; 0, or the system's error.
-int write_all(int file, const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t n = ::write(file, text.data() + done, text.size() - done);
-    if (n < 0 && errno != EINTR) return errno;
-    if (n > 0) done += static_cast<std::size_t>(n);
-  }
-  return 0;
 }
 
 /// A whole JSON object, or nothing. Its parts share one piece of memory, which goes as a whole.
@@ -70,20 +58,6 @@ std::string read_text_file(const std::string& path) {
   ::close(file);
   text.resize(done);
   return text;
-}
-
-void write_atomically(const std::string& path, const std::string& text) {
-  // Unique among the processes of all machines that share the directory.
-  char host[64] = "";
-  ::gethostname(host, sizeof host - 1);
-  const std::string partial = fmt::format("{}.{}.{}{}", path, host, ::getpid(), kPartial);
-  const int file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  int failure = file < 0 ? errno : write_all(file, text);
-  if (file >= 0 && ::close(file) != 0 && failure == 0) failure = errno;
-  if (failure == 0 && std::rename(partial.c_str(), path.c_str()) != 0) failure = errno;
-  if (failure == 0) return;
-  ::unlink(partial.c_str());
-  throw input_error(fmt::format("{}: cannot be written: {}", path, std::strerror(failure)));
 }
 
 ResultStore::ResultStore(std::string directory) : directory_(std::move(directory)) {

@@ -48,8 +48,4 @@ class ResultStore {
 /// The text of a file; empty if it cannot be read.
 std::string read_text_file(const std::string& path);
 
-/// Writes a file so that it appears whole or not at all. Throws an input Error with the system's
-/// reason.
-void write_atomically(const std::string& path, const std::string& text);
-
 }  // namespace bitjoule

@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).resolve().parent)]
 
 from plot import main  # noqa: E402
+from plotting import run  # noqa: E402
+from plotting.load import load_result  # noqa: E402
 from plotting.style import against, per_cent, si  # noqa: E402
 from plotting.sweep import pareto_front  # noqa: E402
 from results import make_layer, make_result, write_result, write_sweep  # noqa: E402
@@ -71,6 +73,22 @@ class PlotTest(unittest.TestCase):
                 "traffic.svg",
             ],
         )
+
+    def test_the_bandwidth_of_a_network_is_that_of_its_timeline(self):
+        layers = [make_layer(64, 64, 64 * n, 1, True, f"layer{n}", repeat=n) for n in (1, 2, 3)]
+        result = make_result("network", layers, 24)
+        timeline = result["dram"]["timeline"]
+        # Every bin counts: a network's end with the bandwidth of its last layer.
+        timeline["read_bytes"][-1] = 2 * max(timeline["read_bytes"])
+        write_result(self.dir, result)
+        figure = run.bandwidth_over_time(load_result(self.dir))
+        written, read = (patch.get_data() for patch in figure.axes[0].patches)
+        bin_s = timeline["bin_s"]
+        self.assertEqual(list(read.edges), [i * bin_s for i in range(25)])
+        self.assertEqual(list(read.values), [b / bin_s for b in timeline["read_bytes"]])
+        self.assertEqual(list(written.baseline), list(read.values))
+        self.assertEqual(figure.axes[0].get_xlim(), (0, 24 * bin_s))
+        self.assertIn("bandwidth_over_time.svg", self.draw(self.dir))
 
     def test_a_sweep(self):
         points = [

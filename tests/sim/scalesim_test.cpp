@@ -87,7 +87,9 @@ TEST_CASE(
                         {5, 1, 4, 3, 30},
                         {9, 3, 1, 8, 8},
                         {9, 3, 2, 70, 11},
-                        {6, 11, 4, 3, 16}}) {
+                        {6, 11, 4, 3, 16},
+                        {4, 3, 4, 8, 16},  // rows between windows that one tile fetches in vain
+                        {3, 2, 6, 9, 24}}) {
     const std::int64_t size = (c[0] - 1) * c[2] + c[1];
     const std::string layer = fmt::format(
         "{{conv2d: {{height: {0}, width: {0}, channels: {1}, filters: {2}, kernel: {3}, "

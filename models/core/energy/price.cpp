@@ -57,7 +57,7 @@ std::string canonical_type(const std::string& type) {
 }
 
 const char* boundary_name(Boundary boundary) {
-  static constexpr const char* kNames[] = {"unit", "macro", "io", "device", "system"};
+  static constexpr const char* kNames[] = {"unit", "macro", "io", "device", "system", "unstated"};
   return kNames[static_cast<std::size_t>(boundary)];
 }
 

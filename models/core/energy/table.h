@@ -14,11 +14,12 @@ namespace bitjoule {
 
 /// What a figure includes; figures differ two- to threefold by this alone.
 enum class Boundary {
-  kUnit,    ///< the functional unit alone: no registers, wires, control
-  kMacro,   ///< one access of a memory macro
-  kIo,      ///< DRAM: the interface only
-  kDevice,  ///< DRAM: the device, with or without its interface, as the source says
-  kSystem,  ///< DRAM: device, interface and controller
+  kUnit,      ///< the functional unit alone: no registers, wires, control
+  kMacro,     ///< one access of a memory macro
+  kIo,        ///< DRAM: the interface only
+  kDevice,    ///< DRAM: the device, with or without its interface, as the source says
+  kSystem,    ///< DRAM: device, interface and controller
+  kUnstated,  ///< the source does not say: the default of a tool
 };
 
 /// Where a figure comes from.

@@ -117,7 +117,8 @@ bool streams_long(const MappingProblem& p, const Tiling& t) {
 
 class Search {
  public:
-  Search(const MappingProblem& p, const MappingPins& pins) : p_(p), pins_(pins) {}
+  Search(const MappingProblem& p, const MappingPins& pins)
+      : p_(p), pins_(pins), objective_(pins.objective.value_or(MappingObjective::kTraffic)) {}
 
   Mapping run() {
     const GemmExtents& e = p_.layer.extents;
@@ -193,7 +194,7 @@ class Search {
   void consider(const Tiling& t, std::size_t order) {
     const MappingEstimate e = estimate(p_, t);
     std::optional<MappingAlternative>& best = best_[order];
-    if (!best || cheaper(pins_.objective, e, best->estimate)) best = MappingAlternative{t, e};
+    if (!best || cheaper(objective_, e, best->estimate)) best = MappingAlternative{t, e};
   }
 
   Mapping result() {
@@ -203,10 +204,9 @@ class Search {
       throw input_error(
           fmt::format("no tile of the layer fits the machine; of the smallest one tried, the {}",
                       misfit(p_, last_misfit_, tile_footprint(p_, last_misfit_))));
-    std::stable_sort(found_.alternatives.begin(), found_.alternatives.end(),
-                     [&](const auto& a, const auto& b) {
-                       return cheaper(pins_.objective, a.estimate, b.estimate);
-                     });
+    std::stable_sort(
+        found_.alternatives.begin(), found_.alternatives.end(),
+        [&](const auto& a, const auto& b) { return cheaper(objective_, a.estimate, b.estimate); });
     found_.tiling = found_.alternatives.front().tiling;
     found_.estimate = found_.alternatives.front().estimate;
     found_.alternatives.erase(found_.alternatives.begin());
@@ -215,6 +215,7 @@ class Search {
 
   const MappingProblem& p_;
   const MappingPins& pins_;
+  MappingObjective objective_;
   bool long_streams_ = true;
   Mapping found_;
   std::array<std::optional<MappingAlternative>, std::size(kOrders)> best_;

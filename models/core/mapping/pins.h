@@ -22,7 +22,7 @@ enum class ActivationMemory { kDram, kOnChip };
 enum class MappingObjective { kTraffic, kCycles };
 
 struct MappingPins {
-  MappingObjective objective = MappingObjective::kTraffic;
+  std::optional<MappingObjective> objective;  ///< default: traffic
   std::optional<LoopOrder> order;
   /// Sizes of a tile; m in output pixels: part of a row, whole rows, or whole maps.
   std::optional<std::int64_t> tile_m, tile_n, tile_k;

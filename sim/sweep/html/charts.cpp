@@ -86,8 +86,8 @@ struct Scale {
     }
     const double rough = (high - low) / 5, power = std::pow(10, std::floor(std::log10(rough)));
     const double step = power * (rough / power > 5 ? 10 : rough / power > 2 ? 5 : 2);
-    for (double tick = std::ceil(low / step) * step; tick <= high; tick += step)
-      result.push_back(tick);
+    for (double i = std::ceil(low / step); i * step <= high; ++i)
+      result.push_back(i == 0 ? 0 : i * step);  // no "-0"
     return result;
   }
 };
@@ -149,7 +149,8 @@ std::string scatter(const std::string& x_label, const std::string& y_label,
   const Scale x{x0 / 1.3, x1 * 1.3, kLeft, kWidth - 10, true};
   const Scale y{y0 - margin, y1 + margin, kHeight - kBottom, 10, false};
   std::string out = fmt::format(
-      "<svg class=\"plot\" viewBox=\"0 0 {} {}\" role=\"img\" font-size=\"13\">\n"
+      "<div class=\"scroll\"><svg class=\"plot\" viewBox=\"0 0 {} {}\" role=\"img\" "
+      "font-size=\"13\">\n"
       "<path class=\"wire\" d=\"M{} 10V{}H{}\"/>\n",
       kWidth, kHeight, kLeft, kHeight - kBottom, kWidth - 10);
   for (double tick : x.ticks())
@@ -183,7 +184,7 @@ std::string scatter(const std::string& x_label, const std::string& y_label,
                        here + (is_right ? -8 : 8), up + 14, is_right ? "end" : "start",
                        escape(front[i]->label));
   }
-  return out + "</svg>\n";
+  return out + "</svg></div>\n";
 }
 
 }  // namespace bitjoule::html

@@ -30,7 +30,7 @@ th[aria-sort=descending] button::after{content:" \25BC"}
 .bars svg{width:100%;height:1.1rem;display:block}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.5rem 0;font-size:.85rem}
 .legend i{display:inline-block;width:.9em;height:.9em;margin-right:.35em;vertical-align:-.1em;border:1px solid #0006}
-svg.plot{width:100%;max-width:44rem;height:auto}
+svg.plot{width:100%;min-width:30rem;max-width:44rem;height:auto}
 svg text{fill:var(--ink);font-family:inherit}
 svg .box{fill:var(--panel);stroke:var(--ink)}
 svg .wire{stroke:var(--ink);fill:none}

@@ -1,0 +1,39 @@
+// Files that the program writes: whole or not at all, whatever kills it or fills the disk.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace bitjoule {
+
+/// Writes beside `path` and renames. Throws an input Error with the system's reason; then `path` is
+/// as it was. The name in between ends in .partial and is unique among all machines' processes.
+void write_atomically(const std::string& path, const std::string& text);
+
+/// The files of one result. They are written beside their places, and take them all together once
+/// every one of them is whole; a result that was there before is replaced as a whole too. The file
+/// added last vouches for the others: it goes before they change and comes back after them.
+class OutputFiles {
+ public:
+  OutputFiles() = default;
+  ~OutputFiles();  ///< forgets what did not take its place
+  OutputFiles(const OutputFiles&) = delete;
+  OutputFiles& operator=(const OutputFiles&) = delete;
+
+  /// Links are followed; devices and pipes are written to at once. Throws as write_atomically().
+  void add(const std::string& path, const std::string& text);
+  void take_places();
+
+ private:
+  struct Staged {
+    std::string name, target, partial;  ///< as asked for; behind links; where it is until then
+  };
+  std::vector<Staged> staged_;
+};
+
+/// A file that a rename would replace by something else: a device, a pipe.
+bool is_special_file(const std::string& path);
+/// Links are written through, not replaced.
+std::string behind_links(const std::string& path);
+
+}  // namespace bitjoule

@@ -1,0 +1,108 @@
+#include "sim/sweep/metric_names.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <variant>
+
+#include "core/error.h"
+#include "core/result/machine_counts.h"
+#include "sim/config/suggest.h"
+#include "sim/report/result_json.h"
+#include "sim/sweep/results.h"
+
+namespace bitjoule {
+namespace {
+
+namespace json = boost::json;
+
+/// A layer whose result has every key that a run with this configuration can have.
+LayerResult full_layer(const RunConfig& run) {
+  LayerResult layer;
+  if (run.options.values) {
+    layer.check.emplace();
+    layer.check->checked = 1;  // without it there is no verdict
+  }
+  if (std::holds_alternative<CycleDramConfig>(run.dram.model)) {
+    layer.outcome.dram.row_hits = 1;
+    layer.outcome.dram.commands.fill(1);
+  }
+  return layer;
+}
+
+NetworkResult full_network(const RunConfig& run) {
+  NetworkResult network;
+  network.layers = {full_layer(run)};
+  if (run.options.values) network.outputs.emplace_back();
+  network.parameters = run.phases.front().network.parameters;
+  for (const NetworkPhase& phase : run.phases) {
+    const auto& parameters = phase.network.parameters;
+    PassResult pass;
+    pass.phase = phase.name;
+    const auto tokens = parameters.find("tokens");
+    (tokens != parameters.end() && tokens->second > 0 ? pass.tokens : pass.images) = 1;
+    network.passes.push_back(pass);
+  }
+  return network;
+}
+
+using Kinds = std::map<std::string, bool>;  // whether it is a number, by name
+
+/// Names that are asked for and not found yet, and all that there are.
+struct Search {
+  std::vector<std::string> metrics, pareto;
+  Kinds known;
+
+  bool is_over() const { return metrics.empty() && pareto.empty(); }
+  void add(const std::vector<MetricName>& names) {
+    for (const MetricName& row : names) known[row.name] = known[row.name] || row.is_number;
+    drop(metrics, [&](const std::string& name) { return known.count(name) != 0; });
+    drop(pareto, [&](const std::string& name) {
+      const auto row = known.find(name);
+      return row != known.end() && row->second;
+    });
+  }
+
+ private:
+  template <class IsFound>
+  static void drop(std::vector<std::string>& names, IsFound is_found) {
+    names.erase(std::remove_if(names.begin(), names.end(), is_found), names.end());
+  }
+};
+
+}  // namespace
+
+std::vector<MetricName> metric_names(const RunConfig& run) {
+  const json::object metrics =
+      flatten(run.phases.empty() ? result_json(run, std::vector<LayerResult>{full_layer(run)})
+                                 : result_json(run, full_network(run)));
+  std::vector<MetricName> names;
+  for (const auto& [name, value] : metrics) names.push_back({std::string(name), value.is_number()});
+  for (const char* component : kMachineComponents)
+    names.push_back({fmt::format("energy.components.{}", component), true});
+  return names;
+}
+
+void check_metric_names(const SweepPlan& plan, const std::vector<std::string>& pareto) {
+  Search search{plan.sweep.metrics, pareto, {}};
+  for (const SweepPoint& point : plan.points) {
+    if (search.is_over()) return;
+    search.add(metric_names(plan.config(point)));
+  }
+  std::vector<std::string> all;
+  for (const auto& [name, is_number] : search.known) all.push_back(name);
+  std::string problems;
+  const auto add = [&](const std::string& where, const std::string& name) {
+    problems += problems.empty() ? "" : "\n";
+    problems += search.known.count(name) != 0
+                    ? fmt::format("{}: \"{}\" is not a number", where, name)
+                    : fmt::format("{}: no result of this sweep has \"{}\"{}", where, name,
+                                  suggestion(name, all));
+  };
+  for (const std::string& name : search.metrics) add(plan.sweep.name + ": metrics", name);
+  for (const std::string& name : search.pareto) add("--pareto", name);
+  if (!problems.empty()) throw input_error(problems);
+}
+
+}  // namespace bitjoule
