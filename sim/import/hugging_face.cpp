@@ -143,7 +143,9 @@ json::value quantized_weights(const json::object& quantization, const std::strin
                         {"symmetric", symmetric},
                         {"scale", "fp16"}};
     if (group > 0) format["group_size"] = group;
-    if (!symmetric) format["zero_point"] = gptq ? "packed" : "fp16";
+    // AutoAWQ's kernels for single tokens ("gemv_fast") keep zero-points beside the scales in fp16.
+    const bool floats = text_at(quantization, "version") == "gemv_fast";
+    if (!symmetric) format["zero_point"] = gptq ? "packed" : floats ? "fp16" : "packed_awq";
     return format;
   }
   if (method == "bitsandbytes" || method.empty()) {

@@ -162,6 +162,8 @@ TEST_CASE("import: quantization_config becomes formats") {
   layers = with(R"({"quant_method":"awq","bits":4,"group_size":64,"zero_point":true})");
   CHECK(layers["blk.*.down"].precision.weights->format == "uint4");
   CHECK(!layers["blk.*.down"].precision.weights->symmetric);
+  CHECK(layers["blk.*.down"].precision.weights->zero_point == "packed_awq");
+  layers = with(R"({"quant_method":"awq","bits":4,"group_size":64,"version":"gemv_fast"})");
   CHECK(layers["blk.*.down"].precision.weights->zero_point == "fp16");
 
   layers = with(R"({"load_in_4bit":true,"bnb_4bit_quant_type":"nf4",

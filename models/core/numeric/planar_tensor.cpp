@@ -48,7 +48,8 @@ float QuantizedTensor::stored_scale(std::int64_t index) const {
 std::int32_t QuantizedTensor::stored_zero_point(std::int64_t index) const {
   if (!layout_.zero_points.present()) return 0;
   const int bits = static_cast<int>(layout_.zero_points.bits);
-  return decode_zero_point(layout_, get_bits(&bytes_[at(zeros_at_)], index * bits, bits));
+  return decode_zero_point(
+      layout_, get_bits(&bytes_[at(zeros_at_)], zero_point_bit(layout_, index, rows_, k_), bits));
 }
 
 std::vector<GroupParameters> QuantizedTensor::store_scales(const float* data) {
@@ -72,7 +73,7 @@ std::vector<GroupParameters> QuantizedTensor::store_scales(const float* data) {
                encode_scale(layout_.scale_format, p.scale));
     }
     if (zero_bits != 0) {
-      put_bits(&bytes_[at(zeros_at_)], index * zero_bits, zero_bits,
+      put_bits(&bytes_[at(zeros_at_)], zero_point_bit(layout_, index, rows_, k_), zero_bits,
                encode_zero_point(layout_, p.zero_point));
     }
     start = end;

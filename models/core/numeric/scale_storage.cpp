@@ -45,8 +45,9 @@ std::uint32_t mx_shared_exponent(const Format& format, float abs_max) {
 
 std::uint32_t encode_zero_point(const StorageLayout& layout, std::int32_t zero_point) {
   const ZeroPointFormat& z = layout.zero_format;
-  if (z.packed) {
-    const auto shifted = static_cast<std::uint32_t>(zero_point - layout.format->min_code - 1);
+  if (z.packing != ZeroPacking::kNone) {
+    const int less = z.packing == ZeroPacking::kGptq ? 1 : 0;
+    const auto shifted = static_cast<std::uint32_t>(zero_point - layout.format->min_code - less);
     return shifted & ((1u << z.bits) - 1);
   }
   if (z.fp.exponent_bits != 0) return encode_float(z.fp, static_cast<float>(zero_point));
@@ -56,8 +57,9 @@ std::uint32_t encode_zero_point(const StorageLayout& layout, std::int32_t zero_p
 
 std::int32_t decode_zero_point(const StorageLayout& layout, std::uint32_t stored) {
   const ZeroPointFormat& z = layout.zero_format;
-  if (z.packed) {
-    const std::uint32_t shifted = (stored + 1) & ((1u << z.bits) - 1);
+  if (z.packing != ZeroPacking::kNone) {
+    const std::uint32_t less = z.packing == ZeroPacking::kGptq ? 1 : 0;
+    const std::uint32_t shifted = (stored + less) & ((1u << z.bits) - 1);
     return static_cast<std::int32_t>(shifted) + layout.format->min_code;
   }
   if (z.fp.exponent_bits != 0) {

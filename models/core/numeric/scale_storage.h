@@ -16,7 +16,8 @@ float decode_scale(ScaleFormat format, std::uint32_t stored);
 /// microxcaling's rule. 0 for abs_max = 0.
 std::uint32_t mx_shared_exponent(const Format& format, float abs_max);
 
-/// The stored form of a zero-point, and back; packed is (zero - min_code - 1) mod 2^bits (GPTQ).
+/// The stored form of a zero-point, and back; packed is (zero - min_code - 1) mod 2^bits
+/// (GPTQ), or without the 1 (AWQ).
 std::uint32_t encode_zero_point(const StorageLayout& layout, std::int32_t zero_point);
 std::int32_t decode_zero_point(const StorageLayout& layout, std::uint32_t stored);
 
