@@ -64,6 +64,9 @@ class QuantizedTensor {
 
   /// Chooses, rounds and stores the scales; returns what elements are encoded with, per group.
   std::vector<GroupParameters> store_scales(const float* data);
+  /// Of every group, in the order of group_index.
+  std::vector<GroupStatistics> statistics(const float* data) const;
+  std::vector<GroupStatistics> whole_statistics(const float* data) const;
   void store_double_quantized(const std::vector<GroupParameters>& groups);
   void encode_planar_row(const float* x, std::int64_t row,
                          const std::vector<GroupParameters>& groups);

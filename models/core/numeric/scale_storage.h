@@ -12,6 +12,10 @@ namespace bitjoule {
 std::uint32_t encode_scale(ScaleFormat format, float scale);
 float decode_scale(ScaleFormat format, std::uint32_t stored);
 
+/// Of n scales: their stored forms, and the values that those have.
+void store_scales(ScaleFormat format, const float* scales, std::int64_t n, std::uint32_t* stored,
+                  float* rounded);
+
 /// MX: 2^(floor(log2(abs_max)) - exponent of the element's largest value), as its E8M0 code;
 /// microxcaling's rule. 0 for abs_max = 0.
 std::uint32_t mx_shared_exponent(const Format& format, float abs_max);
