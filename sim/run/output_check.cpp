@@ -160,4 +160,18 @@ LayerOutputs LayerCheck::take_outputs() {
           values_->output_scale(), values_->output_zero_point()};
 }
 
+void require_verified(const LayerResult& layer) {
+  if (!layer.check) return;
+  const OutputCheck& check = *layer.check;
+  if (check.wrong > 0)
+    throw Error(ErrorKind::kVerification,
+                fmt::format("{}{} of {} outputs differ from the oracle; {}",
+                            layer.name.empty() ? "" : layer.name + ": ", check.wrong, check.checked,
+                            check.first_difference));
+  if (check.overflows > 0)
+    throw Error(ErrorKind::kVerification,
+                fmt::format("{}{} sums left the range of the 32-bit accumulators",
+                            layer.name.empty() ? "" : layer.name + ": ", check.overflows));
+}
+
 }  // namespace bitjoule

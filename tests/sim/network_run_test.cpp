@@ -240,8 +240,7 @@ TEST_CASE("network run: a GGUF of mixed types moves every tensor's bytes as they
   const std::int64_t embedding_codes = 128, embedding_scales = 16;
   const std::int64_t norms = 3 * d * 4, cache = 2 * kv * 16 * 2;
   const json::value& tensors = r.at("dram").at("per_tensor");
-  CHECK(integer(tensors.at("weights").at("read_bytes")) ==
-        codes + embedding_codes + norms + cache);
+  CHECK(integer(tensors.at("weights").at("read_bytes")) == codes + embedding_codes + norms + cache);
   CHECK(integer(tensors.at("scales").at("read_bytes")) == scales + embedding_scales);
   // The same by way of a network file.
   REQUIRE(shell(sim + "import tiny.gguf -o tiny.yaml").code == 0);

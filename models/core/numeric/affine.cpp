@@ -54,6 +54,20 @@ BITJOULE_VECTORIZE void decode_loop(const std::uint16_t* codes, std::int64_t n,
   }
 }
 
+BITJOULE_VECTORIZE void decode_groups_loop(const std::uint16_t* codes, std::int64_t n,
+                                           std::int64_t skipped, std::int64_t group,
+                                           const GroupParameters* parameters, std::int32_t sign_bit,
+                                           float* values) {
+  for (std::int64_t start = 0, end = group - skipped; start < n; start = end, end += group) {
+    end = end < n ? end : n;
+    const std::int32_t offset = sign_bit + parameters->zero_point;
+    const float scale = parameters->scale;
+    ++parameters;
+    for (std::int64_t i = start; i < end; ++i)
+      values[i] = scale * static_cast<float>((codes[i] ^ sign_bit) - offset);
+  }
+}
+
 BITJOULE_VECTORIZE void sign_extend_loop(const std::uint16_t* codes, std::int64_t n,
                                          std::int32_t sign_bit, std::int16_t* integers) {
   for (std::int64_t i = 0; i < n; ++i) {
@@ -152,6 +166,12 @@ void decode_affine(const StorageLayout& layout, GroupParameters p, const std::ui
   }
   const std::int32_t sign = sign_bit(layout);
   decode_loop(codes, n, sign, sign + p.zero_point, p.scale, values);
+}
+
+void decode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
+                          const std::uint16_t* codes, std::int64_t n, std::int64_t skipped,
+                          std::int64_t group, float* values) {
+  decode_groups_loop(codes, n, skipped, group, parameters, sign_bit(layout), values);
 }
 
 void sign_extend(const StorageLayout& layout, const std::uint16_t* codes, std::int64_t n,

@@ -38,6 +38,11 @@ void encode_affine_groups(const StorageLayout& layout, const GroupParameters* pa
 void decode_affine(const StorageLayout& layout, GroupParameters parameters,
                    const std::uint16_t* codes, std::int64_t n, float* values);
 
+/// The same for consecutive groups, from behind `skipped` elements of the first; not for binary.
+void decode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
+                          const std::uint16_t* codes, std::int64_t n, std::int64_t skipped,
+                          std::int64_t group, float* values);
+
 /// Stored codes sign-extended.
 void sign_extend(const StorageLayout& layout, const std::uint16_t* codes, std::int64_t n,
                  std::int16_t* integers);

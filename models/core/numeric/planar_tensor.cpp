@@ -172,6 +172,10 @@ void QuantizedTensor::decode_planar_row(std::int64_t row, std::int64_t k0, std::
                                         float* values) const {
   const Format& f = *layout_.format;
   const std::uint8_t* bytes = &bytes_[at(row * row_bytes_)];
+  if (f.cls == FormatClass::kInteger && f.bits > 1 && layout_.scales.group > 0) {
+    decode_grouped_row(row, k0, k1, values);
+    return;
+  }
   if (f.bits == 32) {
     if (k1 > k0) std::memcpy(values, bytes + 4 * k0, at(4 * (k1 - k0)));
     return;
@@ -188,6 +192,26 @@ void QuantizedTensor::decode_planar_row(std::int64_t row, std::int64_t k0, std::
       }
       decode_elements(layout_, p, codes + i, count, values + (start - k0) + i);
     });
+  }
+}
+
+void QuantizedTensor::decode_grouped_row(std::int64_t row, std::int64_t k0, std::int64_t k1,
+                                         float* values) const {
+  const std::int64_t group = layout_.scales.group, scale_bytes = layout_.scales.bits / 8;
+  std::uint16_t codes[kChunk];
+  float scales[kChunk];
+  GroupParameters parameters[kChunk];
+  for (std::int64_t start = k0; start < k1; start += kChunk) {
+    const std::int64_t n = std::min(kChunk, k1 - start);
+    unpack_codes(&bytes_[at(row * row_bytes_)], layout_.format->bits, start, n, codes);
+    const std::int64_t first = group_index(layout_, row, start, k_);
+    const std::int64_t groups = group_index(layout_, row, start + n - 1, k_) - first + 1;
+    load_scales(layout_.scale_format, &bytes_[at(scales_at_ + first * scale_bytes)], groups,
+                scales);
+    for (std::int64_t g = 0; g < groups; ++g)
+      parameters[g] = {scales[g], stored_zero_point(first + g)};
+    decode_affine_groups(layout_, parameters, codes, n, start % group, group,
+                         values + (start - k0));
   }
 }
 

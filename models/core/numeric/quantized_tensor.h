@@ -71,6 +71,7 @@ class QuantizedTensor {
   void encode_planar_row(const float* x, std::int64_t row,
                          const std::vector<GroupParameters>& groups);
   void decode_planar_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
+  void decode_grouped_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
   void decode_blocks_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
   /// Interleaved formats: the block that holds element k.
   const std::uint8_t* block(std::int64_t row, std::int64_t k) const;

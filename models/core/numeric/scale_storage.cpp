@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/numeric/float_codec.h"
+#include "core/numeric/pack.h"
 
 namespace bitjoule {
 namespace {
@@ -28,7 +29,24 @@ BITJOULE_VECTORIZE void store_loop(const FloatConstants& constants, const float*
   }
 }
 
+BITJOULE_VECTORIZE void load_loop(const FloatConstants& constants, const std::uint8_t* bytes,
+                                  std::int64_t n, float* scales) {
+  const FloatConstants c = constants;
+  for (std::int64_t i = 0; i < n; ++i)
+    scales[i] = decode_one(c, bytes[2 * i] | (std::uint32_t{bytes[2 * i + 1]} << 8));
+}
+
 }  // namespace
+
+void load_scales(ScaleFormat format, const std::uint8_t* bytes, std::int64_t n, float* scales) {
+  if (format == ScaleFormat::kFloat16 || format == ScaleFormat::kBfloat16) {
+    load_loop(constants(format), bytes, n, scales);
+    return;
+  }
+  const int bits = format == ScaleFormat::kE8m0 ? 8 : 32;
+  for (std::int64_t i = 0; i < n; ++i)
+    scales[i] = decode_scale(format, get_bits(bytes, i * bits, bits));
+}
 
 void store_scales(ScaleFormat format, const float* scales, std::int64_t n, std::uint32_t* stored,
                   float* rounded) {

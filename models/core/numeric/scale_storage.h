@@ -16,6 +16,9 @@ float decode_scale(ScaleFormat format, std::uint32_t stored);
 void store_scales(ScaleFormat format, const float* scales, std::int64_t n, std::uint32_t* stored,
                   float* rounded);
 
+/// The values of n scales stored one after the other in whole bytes. Not for kDynamic8.
+void load_scales(ScaleFormat format, const std::uint8_t* bytes, std::int64_t n, float* scales);
+
 /// MX: 2^(floor(log2(abs_max)) - exponent of the element's largest value), as its E8M0 code;
 /// microxcaling's rule. 0 for abs_max = 0.
 std::uint32_t mx_shared_exponent(const Format& format, float abs_max);
