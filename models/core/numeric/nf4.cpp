@@ -38,11 +38,13 @@ constexpr float kThresholds[15] = {
 
 BITJOULE_VECTORIZE void encode_loop(float scale, const float* x, std::int64_t n,
                                     std::uint16_t* codes) {
+  float thresholds[15];  // a copy: else the compiler vectorises the wrong loop
+  for (int j = 0; j < 15; ++j) thresholds[j] = kThresholds[j];
   for (std::int64_t i = 0; i < n; ++i) {
     float t = x[i] / scale;
     t = t == t ? t : 0.0f;
     int code = 0;
-    for (int j = 0; j < 15; ++j) code += t > kThresholds[j] ? 1 : 0;
+    for (int j = 0; j < 15; ++j) code += t > thresholds[j] ? 1 : 0;
     codes[i] = static_cast<std::uint16_t>(code);
   }
 }
