@@ -234,13 +234,17 @@ TEST_CASE("dynamic scales: a language model runs with values on, each layer equa
                                   "--set phase=decode --set network.parameters.context=20"}) {
     CAPTURE(phase);
     const boost::json::value on = run(phase + " --values on" + cache);
-    CHECK(on.at("verified").as_bool());
     CHECK(on.at("cycles") == run(phase + " --values off" + cache).at("cycles"));
-    // 8 bits for each token leave about 40 dB after five blocks, a static scale about as much.
+    // 7 bits and a sign for the largest value of a row leave some 40 dB in each of 40 tensors.
     double sqnr = 0;
-    for (const boost::json::value& layer : on.at("layers").as_array())
+    std::int64_t verified = 0;
+    for (const boost::json::value& layer : on.at("layers").as_array()) {
+      if (!layer.at("verified").is_null())
+        verified += layer.at("verified").as_bool() ? layer.at("repeat").as_int64() : -1000;
       if (layer.at("name") == "head")
         sqnr = layer.at("network_error").at("sqnr_db").to_number<double>();
+    }
+    CHECK(verified == 5 * 9 + 1);  // q, k, v, qk, pv, o, gate, up, down
     MESSAGE(sqnr, " dB");
     CHECK(sqnr > 20);
   }
