@@ -163,15 +163,16 @@ LayerOutputs LayerCheck::take_outputs() {
 void require_verified(const LayerResult& layer) {
   if (!layer.check) return;
   const OutputCheck& check = *layer.check;
+  const std::string name = layer.name.empty() ? "" : layer.name + ": ";
+  // First, as outputs then differ for that reason.
+  if (check.overflows > 0)
+    throw Error(
+        ErrorKind::kVerification,
+        fmt::format("{}{} sums left the range of the 32-bit accumulators", name, check.overflows));
   if (check.wrong > 0)
     throw Error(ErrorKind::kVerification,
-                fmt::format("{}{} of {} outputs differ from the oracle; {}",
-                            layer.name.empty() ? "" : layer.name + ": ", check.wrong, check.checked,
-                            check.first_difference));
-  if (check.overflows > 0)
-    throw Error(ErrorKind::kVerification,
-                fmt::format("{}{} sums left the range of the 32-bit accumulators",
-                            layer.name.empty() ? "" : layer.name + ": ", check.overflows));
+                fmt::format("{}{} of {} outputs differ from the oracle; {}", name, check.wrong,
+                            check.checked, check.first_difference));
 }
 
 }  // namespace bitjoule
