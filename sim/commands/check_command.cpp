@@ -5,7 +5,9 @@
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/config/kinds.h"
+#include "sim/config/run_config.h"
 #include "sim/config/writer.h"
+#include "sim/run/run_hash.h"
 
 namespace bitjoule {
 namespace {
@@ -28,8 +30,9 @@ int check_files(const CheckOptions& options, const std::vector<Override>& overri
       if (options.print)
         write_output("", json_text(resolved));
       else
-        fmt::print("{}: a valid {} file, configuration {}\n", file, kind.name,
-                   content_hash(resolved));
+        fmt::print(
+            "{}: a valid {} file, configuration {}\n", file, kind.name,
+            kind.name == "run" ? run_hash(read_run(source, overrides)) : content_hash(resolved));
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::kInput) throw;
       // A bad --set is the same for every file.

@@ -18,6 +18,7 @@
 #include "sim/run/layer_runner.h"
 #include "sim/run/network_inputs.h"
 #include "sim/run/network_runner.h"
+#include "sim/run/output_check.h"
 
 namespace bitjoule {
 namespace {
@@ -75,20 +76,6 @@ void add_outputs(const std::string& directory, const std::vector<NetworkOutputVa
   const std::vector<std::string> names = output_files(outputs);
   for (std::size_t i = 0; i < outputs.size(); ++i)
     files.add(folder + "/" + names[i], output_npy(outputs[i]));
-}
-
-void require_verified(const LayerResult& layer) {
-  if (!layer.check) return;
-  const OutputCheck& check = *layer.check;
-  if (check.wrong > 0)
-    throw Error(ErrorKind::kVerification,
-                fmt::format("{}{} of {} outputs differ from the oracle; {}",
-                            layer.name.empty() ? "" : layer.name + ": ", check.wrong, check.checked,
-                            check.first_difference));
-  if (check.overflows > 0)
-    throw Error(ErrorKind::kVerification,
-                fmt::format("{}{} sums left the range of the 32-bit accumulators",
-                            layer.name.empty() ? "" : layer.name + ": ", check.overflows));
 }
 
 int run_network(const RunArguments& a, const RunConfig& run) {

@@ -132,7 +132,8 @@ void describe(V& v, TensorFormat& c) {
   v.field("group_size", c.group_size, "elements along k per group", range(1, 1 << 20));
   v.field("symmetric", c.symmetric, "false: a zero-point beside each scale");
   v.field("scale", c.scale, "storage of the scales", one_of({"fp32", "fp16", "bf16", "e8m0"}));
-  v.field("zero_point", c.zero_point, "storage of zero-points: packed, or a format's name");
+  v.field("zero_point", c.zero_point,
+          "storage of zero-points: packed (GPTQ), packed_awq, or a format's name");
   v.check([&] { storage_layout(c); });
 }
 

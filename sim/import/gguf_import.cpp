@@ -47,11 +47,15 @@ const TensorRow kTensors[] = {
     {"attn_v.weight", "v", "weights", true},
     {"attn_v.bias", "v", "bias", true},
     {"attn_output.weight", "o", "weights", true},
+    {"attn_output.bias", "o", "bias", true},
     {"ffn_norm.weight", "ffn_norm", "gamma", true},
     {"ffn_gate.weight", "gate", "weights", true},
     {"ffn_up.weight", "up", "weights", true},
     {"ffn_down.weight", "down", "weights", true},
 };
+
+/// Llama 3.1 and later: a divisor for each frequency of RoPE. It changes numbers alone.
+const char* const kRopeFactors = "rope_freqs.weight";
 
 const Architecture& architecture_of(const GgufFile& file) {
   const std::string& name = file.string("general.architecture");
@@ -116,6 +120,7 @@ void add_parameters(const GgufFile& file, const Architecture& architecture,
       {"vocab", std::to_string(embedding->shape[0])},
       {"tied", find_tensor(file, "output.weight") == nullptr ? "1" : "0"},
       {"qkv_bias", find_tensor(file, "blk.0.attn_q.bias") != nullptr ? "1" : "0"},
+      {"o_bias", find_tensor(file, "blk.0.attn_output.bias") != nullptr ? "1" : "0"},
       {"gelu", architecture.gelu ? "1" : "0"},
       {"interleaved_rope", architecture.interleaved_rope ? "1" : "0"},
       {"rope_theta", real_text(file, prefix + "rope.freq_base", "10000")},
@@ -178,7 +183,11 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
     std::string layer;
     const TensorRow* row = find_row(tensor.name, layer);
     const auto is_format = [&](const Format& f) { return f.name == tensor.type->format; };
-    if (row == nullptr)
+    if (tensor.name == kRopeFactors)
+      result.notes.push_back(
+          "tensor rope_freqs.weight: its frequencies cost no cycles or bytes; values are computed "
+          "without them");
+    else if (row == nullptr)
       unknown.push_back(tensor.name);
     else if (std::none_of(formats().begin(), formats().end(), is_format))
       throw input_error(fmt::format("{}: tensor \"{}\": there is no number format \"{}\"",

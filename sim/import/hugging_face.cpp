@@ -143,7 +143,9 @@ json::value quantized_weights(const json::object& quantization, const std::strin
                         {"symmetric", symmetric},
                         {"scale", "fp16"}};
     if (group > 0) format["group_size"] = group;
-    if (!symmetric) format["zero_point"] = gptq ? "packed" : "fp16";
+    // AutoAWQ's kernels for single tokens ("gemv_fast") keep zero-points beside the scales in fp16.
+    const bool floats = text_at(quantization, "version") == "gemv_fast";
+    if (!symmetric) format["zero_point"] = gptq ? "packed" : floats ? "fp16" : "packed_awq";
     return format;
   }
   if (method == "bitsandbytes" || method.empty()) {
@@ -151,7 +153,9 @@ json::value quantized_weights(const json::object& quantization, const std::strin
       return {{"format", "int8"}, {"granularity", "per_channel"}};
     if (!flag_at(quantization, "load_in_4bit", false)) return nullptr;
     if (text_at(quantization, "bnb_4bit_quant_type") != "nf4")
-      throw input_error(file + ": quantization_config.bnb_4bit_quant_type: expected \"nf4\"");
+      throw input_error(file +
+                        ": quantization_config.bnb_4bit_quant_type: expected \"nf4\"; "
+                        "bitsandbytes' fp4, its default, is no number format here");
     return json::string(flag_at(quantization, "bnb_4bit_use_double_quant", false) ? "nf4_dq"
                                                                                   : "nf4");
   }
@@ -191,9 +195,11 @@ Imported import_hugging_face(const Blob& blob, const ImportOptions& options) {
     const std::string value = number_at(config, row, file);
     if (!value.empty()) values[row.parameter] = value;
   }
-  if (family.base == std::string("base/llama.yaml") &&
-      flag_at(config, "tie_word_embeddings", false))
-    values["tied"] = "1";
+  if (family.base == std::string("base/llama.yaml")) {
+    if (flag_at(config, "tie_word_embeddings", false)) values["tied"] = "1";
+    if (flag_at(config, "attention_bias", false)) values["qkv_bias"] = values["o_bias"] = "1";
+    if (flag_at(config, "mlp_bias", false)) values["mlp_bias"] = "1";
+  }
   values["batch"] = std::to_string(options.batch);
   for (const auto& [name, size] : options.sizes) values[name] = std::to_string(size);
   network.parameters.assign(values.begin(), values.end());

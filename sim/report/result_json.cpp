@@ -49,6 +49,8 @@ void add(Totals& sum, const LayerResult& r, std::int64_t repeat) {
     sum.traffic.tensors[i].read_bytes += t.read_bytes * repeat;
     sum.traffic.tensors[i].write_bytes += t.write_bytes * repeat;
     sum.traffic.tensors[i].bursts += t.bursts * repeat;
+    sum.traffic.tensors[i].scale_read_bytes += t.scale_read_bytes * repeat;
+    sum.traffic.tensors[i].scale_write_bytes += t.scale_write_bytes * repeat;
   }
   sum.moved_bytes += r.moved_bytes() * repeat;
   sum.time_s += r.time_s * static_cast<double>(repeat);
@@ -70,11 +72,12 @@ json::object dram_json(const Totals& t) {
   const TensorTraffic all = t.traffic.total();
   json::object tensors;
   for (std::size_t i = 0; i < kTensors; ++i) {
-    const TensorTraffic& one = t.traffic.tensors[i];
-    tensors[tensor_name(static_cast<Tensor>(i))] = {
-        {"read_bytes", one.read_bytes},
-        {"write_bytes", one.write_bytes},
-        {"padding_bytes", one.padding(t.traffic.burst_bytes)}};
+    const auto tensor = static_cast<Tensor>(i);
+    const TensorTraffic told = t.traffic.apart(tensor);
+    tensors[tensor_name(tensor)] = {
+        {"read_bytes", told.read_bytes},
+        {"write_bytes", told.write_bytes},
+        {"padding_bytes", t.traffic[tensor].padding(t.traffic.burst_bytes)}};
   }
   return {
       {"read_bytes", all.read_bytes},

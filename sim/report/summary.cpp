@@ -36,9 +36,10 @@ std::string stalls_text(const LayerResult& r) {
 std::string traffic_text(const LayerResult& r) {
   std::string text;
   for (std::size_t i = 0; i < kTensors; ++i) {
-    const TensorTraffic& t = r.outcome.traffic.tensors[i];
-    if (t.bursts == 0) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", tensor_name(static_cast<Tensor>(i)),
+    const auto tensor = static_cast<Tensor>(i);
+    const TensorTraffic t = r.outcome.traffic.apart(tensor);
+    if (t.read_bytes + t.write_bytes == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", tensor_name(tensor),
                         bytes_text(t.read_bytes + t.write_bytes));
   }
   const std::int64_t padding = r.outcome.traffic.total().padding(r.outcome.traffic.burst_bytes);

@@ -235,6 +235,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   result.peak_bytes_per_s = memory_.bytes_per_cycle * static_cast<double>(machine_.clock.value);
   result.counts = priced_actions(problem, result.outcome.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
+  add_block_scales(problem.path, result.outcome.traffic);
   result.energy = price(result.counts, energy_);
   check_conservation(result, program);
 }

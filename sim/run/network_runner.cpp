@@ -140,14 +140,8 @@ NetworkRunner::NetworkRunner(const RunConfig& run, bool share_equal)
       share_equal_(share_equal),
       runner_(run.accelerator, run.dram, run.energy, without_values(run.options)),
       phases_(run.phases) {
-  for (NetworkPhase& phase : phases_) {
-    const std::size_t layers = phase.network.layers.size();
+  for (NetworkPhase& phase : phases_)
     phase.network = with_quantize_passes(phase.network, run.precision);
-    if (run.options.values && phase.network.layers.size() != layers)
-      throw input_error(
-          "values: expected off for a network with scales per token, whose codes are not carried "
-          "from layer to layer");
-  }
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
 }
 

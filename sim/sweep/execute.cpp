@@ -15,6 +15,7 @@
 #include "sim/report/progress.h"
 #include "sim/report/result_json.h"
 #include "sim/run/network_runner.h"
+#include "sim/run/output_check.h"
 #include "sim/sweep/parallel.h"
 
 namespace bitjoule {
@@ -25,18 +26,14 @@ constexpr int kStoredFailure = 75, kNotStored = 74;
 
 /// Simulates a point in this process, which can do it once (SystemC elaborates once).
 std::string simulate(const RunConfig& run) {
-  if (!run.phases.empty()) return json_text(result_json(run, NetworkRunner(run).run()));
+  if (!run.phases.empty()) {
+    const NetworkResult result = NetworkRunner(run).run();
+    for (const LayerResult& layer : result.layers) require_verified(layer);
+    return json_text(result_json(run, result));
+  }
   LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
   const std::vector<LayerResult> results = runner.run_all(run.layer, run.precision, run.mapping);
-  const LayerResult& layer = layer_of(results);
-  if (layer.check && layer.check->overflows > 0)
-    throw Error(
-        ErrorKind::kVerification,
-        fmt::format("{} sums left the range of the 32-bit accumulators", layer.check->overflows));
-  if (layer.check && layer.check->wrong > 0)
-    throw Error(ErrorKind::kVerification,
-                fmt::format("{} of {} outputs differ from the oracle; {}", layer.check->wrong,
-                            layer.check->checked, layer.check->first_difference));
+  require_verified(layer_of(results));
   return json_text(result_json(run, results));
 }
 

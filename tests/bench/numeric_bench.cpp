@@ -70,7 +70,16 @@ const bool kRegistered = [] {
     f.granularity = Granularity::kPerChannel;
     register_format(row.name, f);
   }
-  // As AWQ stores weights.
+  for (const char* name : {"int8", "int4"})
+    for (const std::int64_t group : {32, 128}) {
+      TensorFormat f;
+      f.format = name;
+      f.granularity = Granularity::kPerGroup;
+      f.group_size = group;
+      f.scale = "fp16";
+      register_format(name + ("_g" + std::to_string(group)), f);
+    }
+  // As llm-awq stores weights.
   TensorFormat awq;
   awq.format = "uint4";
   awq.granularity = Granularity::kPerGroup;

@@ -215,4 +215,40 @@ TEST_CASE("dynamic scales: a language model pays for its passes and reads its sc
   CHECK(scales == 4 * (5 * (1 + 8 + 8 + 1 + 1 + 1 + 4 + 1) + 1));
 }
 
+TEST_CASE("dynamic scales: a language model runs with values on, each layer equal to the oracle") {
+  const test::TemporaryDirectory dir;
+  const std::string file = test::write_file(
+      dir, "run.yaml",
+      "accelerator: edge-32x32.yaml\nnetwork: stories260k.yaml\nverify: full\nprecision:\n"
+      "  weights: {format: int8, granularity: per_channel}\n"
+      "  activations: {format: int8, granularity: per_token}\n");
+  const auto run = [&](const std::string& arguments) {
+    const test::Outcome outcome =
+        test::shell("{sim} run " + file + " --quiet -o " + dir.at("out") + " " + arguments +
+                    " --set 'network.kv_cache={format: int8, granularity: per_token}'");
+    CAPTURE(outcome.text);
+    REQUIRE(outcome.code == 0);
+    return boost::json::parse(test::text_of(dir.at("out/result.json")));
+  };
+  const auto cycles_of = [](const boost::json::value& r) { return r.at("cycles").as_int64(); };
+  for (const std::string phase : {"--set phase=prefill --set network.parameters.prompt=9",
+                                  "--set phase=decode --set network.parameters.context=20"}) {
+    CAPTURE(phase);
+    const boost::json::value on = run(phase + " --values on");
+    CHECK(cycles_of(on) == cycles_of(run(phase + " --values off")));
+    // 7 bits and a sign for the largest value of a row leave some 40 dB in each of 40 tensors.
+    double sqnr = 0;
+    std::int64_t verified = 0;
+    for (const boost::json::value& layer : on.at("layers").as_array()) {
+      if (!layer.at("verified").is_null())
+        verified += layer.at("verified").as_bool() ? layer.at("repeat").as_int64() : -1000;
+      if (layer.at("name") == "head")
+        sqnr = layer.at("network_error").at("sqnr_db").to_number<double>();
+    }
+    CHECK(verified == 5 * 9 + 1);  // q, k, v, qk, pv, o, gate, up, down
+    MESSAGE(sqnr, " dB");
+    CHECK(sqnr > 20);
+  }
+}
+
 }  // namespace bitjoule

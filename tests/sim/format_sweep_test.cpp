@@ -38,8 +38,9 @@ std::vector<TensorFormat> all_formats() {
   for (const Format& f : formats()) all.push_back(format_of(f.name));
   for (const char* scale : {"fp32", "fp16", "bf16", "e8m0"})
     all.push_back(grouped("int4", scale, ""));
-  all.push_back(grouped("uint4", "fp16", "packed"));  // as GPTQ
-  all.push_back(grouped("uint4", "fp16", "fp16"));    // as AWQ
+  all.push_back(grouped("uint4", "fp16", "packed"));      // as GPTQ
+  all.push_back(grouped("uint4", "fp16", "packed_awq"));  // as AutoAWQ
+  all.push_back(grouped("uint4", "fp16", "fp16"));        // as llm-awq
   all.push_back(grouped("int8", "fp32", "packed"));
   return all;
 }

@@ -162,11 +162,27 @@ TEST_CASE("import: quantization_config becomes formats") {
   layers = with(R"({"quant_method":"awq","bits":4,"group_size":64,"zero_point":true})");
   CHECK(layers["blk.*.down"].precision.weights->format == "uint4");
   CHECK(!layers["blk.*.down"].precision.weights->symmetric);
+  CHECK(layers["blk.*.down"].precision.weights->zero_point == "packed_awq");
+  layers = with(R"({"quant_method":"awq","bits":4,"group_size":64,"version":"gemv_fast"})");
   CHECK(layers["blk.*.down"].precision.weights->zero_point == "fp16");
 
   layers = with(R"({"load_in_4bit":true,"bnb_4bit_quant_type":"nf4",
                     "bnb_4bit_use_double_quant":true})");
   CHECK(layers["blk.*.gate"].precision.weights->format == "nf4_dq");
+}
+
+TEST_CASE("import: biases of attention and of the gate's layers, as config.json says") {
+  const auto parameters = [](const std::string& keys) {
+    return total_parameters(network_of(import_text(
+        "dir/config.json",
+        R"({"model_type":"llama","hidden_size":64,"num_hidden_layers":3,"num_attention_heads":4,
+            "num_key_value_heads":2,"intermediate_size":128,"vocab_size":100)" +
+            keys + "}")));
+  };
+  const std::int64_t plain = parameters("");
+  // q and o have 64 outputs, k and v 2 heads of 16.
+  CHECK(parameters(R"(,"attention_bias":true)") == plain + 3 * (64 + 32 + 32 + 64));
+  CHECK(parameters(R"(,"attention_bias":false,"mlp_bias":true)") == plain + 3 * (128 + 128 + 64));
 }
 
 TEST_CASE("import: faults in config.json") {
@@ -229,6 +245,13 @@ TEST_CASE("import: GGUF faults") {
   ImportOptions skip;
   skip.skip_unknown = true;
   CHECK(import_text("t.gguf", extra.bytes(), skip).notes.size() == 1);
+  // Llama 3.1's table for RoPE is known, and said to be unused.
+  GgufBuilder factors = tiny_llama();
+  factors.tensor("rope_freqs.weight", {16}, 0, std::string(64, '\0'));
+  const Imported with_factors = import_text("t.gguf", factors.bytes());
+  CHECK(with_factors.notes.size() == 1);
+  CHECK(with_factors.notes[0].find("tensor rope_freqs.weight: ") == 0);
+  CHECK(with_factors.yaml == import_text("t.gguf", tiny_llama().bytes()).yaml);
   CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "falcon").bytes())
             .find("expected one of llama, mistral, qwen2, gemma, got \"falcon\"") !=
         std::string::npos);

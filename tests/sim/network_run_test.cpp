@@ -225,17 +225,23 @@ TEST_CASE("network run: a GGUF of mixed types moves every tensor's bytes as they
   REQUIRE(direct.code == 0);
   const json::value r = json::parse(text_of(directory.at("direct/result.json")));
   const std::int64_t d = 256, kv = 128, ffn = 512, vocab = 32;
-  const std::int64_t matrices = d * d / 32 * 18           // q: q4_0
-                                + d * kv / 32 * 34        // k: q8_0
-                                + d * kv / 256 * 210      // v: q6_k
-                                + d * d * 2               // o: fp16
-                                + d * ffn / 32 * 20       // gate: q4_1
-                                + d * ffn / 256 * 176     // up: q5_k
-                                + ffn * d / 256 * 110     // down: q3_k
-                                + d * vocab / 256 * 144;  // head, the embedding's: q4_k
-  const std::int64_t embedding_row = 144, norms = 3 * d * 4, cache = 2 * kv * 16 * 2;
-  CHECK(integer(r.at("dram").at("per_tensor").at("weights").at("read_bytes")) ==
-        matrices + embedding_row + norms + cache);
+  // Per block of 32 or 256, codes and then scales with minima (ggml-common.h).
+  const std::int64_t codes = d * d / 32 * 16           // q: q4_0
+                             + d * kv / 32 * 32        // k: q8_0
+                             + d * kv / 256 * 192      // v: q6_k
+                             + d * d * 2               // o: fp16
+                             + d * ffn / 32 * 16       // gate: q4_1
+                             + d * ffn / 256 * 160     // up: q5_k
+                             + ffn * d / 256 * 96      // down: q3_k
+                             + d * vocab / 256 * 128;  // head, the embedding's: q4_k
+  const std::int64_t scales = d * d / 32 * 2 + d * kv / 32 * 2 + d * kv / 256 * 18 +
+                              d * ffn / 32 * 4 + d * ffn / 256 * 16 + ffn * d / 256 * 14 +
+                              d * vocab / 256 * 16;
+  const std::int64_t embedding_codes = 128, embedding_scales = 16;
+  const std::int64_t norms = 3 * d * 4, cache = 2 * kv * 16 * 2;
+  const json::value& tensors = r.at("dram").at("per_tensor");
+  CHECK(integer(tensors.at("weights").at("read_bytes")) == codes + embedding_codes + norms + cache);
+  CHECK(integer(tensors.at("scales").at("read_bytes")) == scales + embedding_scales);
   // The same by way of a network file.
   REQUIRE(shell(sim + "import tiny.gguf -o tiny.yaml").code == 0);
   REQUIRE(shell(sim + "run run.yaml --network tiny.yaml -o file" + arguments).code == 0);

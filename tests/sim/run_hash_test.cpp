@@ -41,4 +41,19 @@ TEST_CASE("run hash: another content of a tensor file is another run; the same i
   CHECK(hash_of(dir, {{"layer.inputs.file", dir.at("none.npy")}}) != first);
 }
 
+TEST_CASE("run hash: `sim check` prints what the result of `sim run` carries") {
+  const TemporaryDirectory dir;
+  const std::string hash = hash_of(dir);  // writes run.yaml
+  write_npy(dir.at("x.npy"), {1, 2}, {1, 2});
+  const std::string of_file = hash_of(dir);
+  CHECK(of_file != hash);
+  const test::Outcome check = test::shell("{sim} check " + dir.at("run.yaml"));
+  CAPTURE(check.text);
+  CHECK(check.code == 0);
+  CHECK(check.text.find("configuration " + of_file) != std::string::npos);
+  REQUIRE(test::shell("{sim} run " + dir.at("run.yaml") + " --quiet -o " + dir.at("out")).code ==
+          0);
+  CHECK(test::text_of(dir.at("out/result.json")).find(of_file) != std::string::npos);
+}
+
 }  // namespace bitjoule

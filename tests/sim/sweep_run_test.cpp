@@ -123,6 +123,25 @@ TEST_CASE("sweep: what cannot run is refused before anything does, naming axis a
   }
 }
 
+TEST_CASE("sweep: a network whose sums leave 32 bits is a failed point, as exit code 3 of a run") {
+  const TemporaryDirectory dir;
+  write_file(dir, "net.yaml", "name: net\nlayers:\n- {name: wide, gemm: {m: 4, n: 8, k: 4096}}\n");
+  const std::string run = write_file(
+      dir, "run.yaml",
+      "accelerator: edge-16x16.yaml\nnetwork: net.yaml\nvalues: on\nprecision: {weights: {format: "
+      "int16, granularity: per_channel}, activations: int16, output: fp32}\n");
+  CHECK(shell("{sim} run " + run + " --quiet").code == 3);
+  const std::string file = write_file(
+      dir, "s.yaml",
+      "base: run.yaml\naxes: [{path: precision.weights.format, values: [int8, int16]}]\n");
+  const Outcome outcome = shell("{sim} sweep " + file + " -o " + dir.at("out"));
+  CAPTURE(outcome.text);
+  CHECK(outcome.code == 1);
+  CHECK(outcome.text.find("1 of 2 points failed") != std::string::npos);
+  CHECK(outcome.text.find("wide: ") != std::string::npos);
+  CHECK(outcome.text.find("sums left the range of the 32-bit accumulators") != std::string::npos);
+}
+
 TEST_CASE("sweep: a base that is no run is refused") {
   const TemporaryDirectory dir;
   const std::string axes = "\naxes: [{path: seed, values: [1]}]\n";

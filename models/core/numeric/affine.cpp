@@ -25,6 +25,20 @@ BITJOULE_VECTORIZE void encode_loop(const float* x, std::int64_t n, float scale,
     codes[i] = static_cast<std::uint16_t>(rounded_code(x[i] / scale, lo, hi) + zero);
 }
 
+// Over groups in one call: of short ones the calls would take longer than the elements.
+BITJOULE_VECTORIZE void encode_groups_loop(const float* x, std::int64_t n, std::int64_t group,
+                                           const GroupParameters* parameters, std::int32_t min_code,
+                                           std::int32_t max_code, std::uint16_t* codes) {
+  for (std::int64_t start = 0; start < n; start += group, ++parameters) {
+    const std::int64_t end = n - start < group ? n : start + group;
+    const std::int32_t zero = parameters->zero_point;
+    const float scale = parameters->scale;
+    const auto lo = static_cast<float>(min_code - zero), hi = static_cast<float>(max_code - zero);
+    for (std::int64_t i = start; i < end; ++i)
+      codes[i] = static_cast<std::uint16_t>(rounded_code(x[i] / scale, lo, hi) + zero);
+  }
+}
+
 BITJOULE_VECTORIZE void multiply_loop(const float* x, std::int64_t n, float inverse, float lo,
                                       float hi, std::uint16_t* codes) {
   for (std::int64_t i = 0; i < n; ++i)
@@ -40,6 +54,20 @@ BITJOULE_VECTORIZE void decode_loop(const std::uint16_t* codes, std::int64_t n,
   }
 }
 
+BITJOULE_VECTORIZE void decode_groups_loop(const std::uint16_t* codes, std::int64_t n,
+                                           std::int64_t skipped, std::int64_t group,
+                                           const GroupParameters* parameters, std::int32_t sign_bit,
+                                           float* values) {
+  for (std::int64_t start = 0, end = group - skipped; start < n; start = end, end += group) {
+    end = end < n ? end : n;
+    const std::int32_t offset = sign_bit + parameters->zero_point;
+    const float scale = parameters->scale;
+    ++parameters;
+    for (std::int64_t i = start; i < end; ++i)
+      values[i] = scale * static_cast<float>((codes[i] ^ sign_bit) - offset);
+  }
+}
+
 BITJOULE_VECTORIZE void sign_extend_loop(const std::uint16_t* codes, std::int64_t n,
                                          std::int32_t sign_bit, std::int16_t* integers) {
   for (std::int64_t i = 0; i < n; ++i) {
@@ -51,35 +79,59 @@ std::int32_t sign_bit(const StorageLayout& layout) {
   return layout.format->is_signed ? 1 << (layout.format->bits - 1) : 0;
 }
 
-}  // namespace
-
-GroupParameters affine_parameters(const StorageLayout& layout, const GroupStatistics& s) {
+/// The scale before it is rounded to its storage; positive but for the mean of zeros.
+float wanted_scale(const StorageLayout& layout, const GroupStatistics& s) {
   const Format& f = *layout.format;
-  GroupParameters parameters;
-  const auto stored = [&](float scale) {
-    const float positive = std::max(scale, std::numeric_limits<float>::denorm_min());
-    return decode_scale(layout.scale_format, encode_scale(layout.scale_format, positive));
-  };
   if (f.mean_scale) {
-    const double mean = s.finite == 0 ? 0 : s.abs_sum / static_cast<double>(s.finite);
     // Zeros must stay zeros in binary, which has no code for them.
-    parameters.scale = decode_scale(layout.scale_format,
-                                    encode_scale(layout.scale_format, static_cast<float>(mean)));
-    return parameters;
+    return static_cast<float>(s.finite == 0 ? 0 : s.abs_sum / static_cast<double>(s.finite));
   }
+  float scale;
   if (layout.symmetric) {
     const float largest = f.is_signed ? s.abs_max : s.max;
     const auto max_code = static_cast<float>(f.max_code);
-    const float scale = layout.dynamic ? largest * (1.0f / max_code) : largest / max_code;
-    parameters.scale = largest == 0 ? 1.0f : stored(scale);
-    return parameters;
+    if (largest == 0) return 1.0f;
+    scale = layout.dynamic ? largest * (1.0f / max_code) : largest / max_code;
+  } else {
+    // max - min may exceed the range of fp32 although both are finite.
+    const float range = std::min(std::max(s.max - s.min, 1e-5f), std::numeric_limits<float>::max());
+    scale = range / static_cast<float>(f.max_code - f.min_code);
   }
-  // max - min may exceed the range of fp32 although both are finite.
-  const float range = std::min(std::max(s.max - s.min, 1e-5f), std::numeric_limits<float>::max());
-  parameters.scale = stored(range / static_cast<float>(f.max_code - f.min_code));
-  const double zero = f.min_code - std::nearbyint(s.min / parameters.scale);
-  parameters.zero_point = static_cast<std::int32_t>(
-      std::clamp(zero, static_cast<double>(f.min_code), static_cast<double>(f.max_code)));
+  return std::max(scale, std::numeric_limits<float>::denorm_min());
+}
+
+std::int32_t zero_point(const Format& f, const GroupStatistics& s, float scale) {
+  return f.min_code -
+         rounded_code(s.min / scale, static_cast<float>(f.min_code - f.max_code), 0.0f);
+}
+
+int least_code(const StorageLayout& layout) {
+  const Format& f = *layout.format;
+  return layout.symmetric && f.is_signed ? -f.max_code : f.min_code;
+}
+
+}  // namespace
+
+void affine_parameters(const StorageLayout& layout, const GroupStatistics* groups, std::int64_t n,
+                       GroupParameters* parameters, std::uint32_t* stored) {
+  constexpr std::int64_t kChunk = 256;
+  float wanted[kChunk], rounded[kChunk];
+  for (std::int64_t start = 0; start < n; start += kChunk) {
+    const std::int64_t m = std::min(kChunk, n - start);
+    for (std::int64_t i = 0; i < m; ++i) wanted[i] = wanted_scale(layout, groups[start + i]);
+    store_scales(layout.scale_format, wanted, m, stored + start, rounded);
+    for (std::int64_t i = 0; i < m; ++i) {
+      GroupParameters& p = parameters[start + i];
+      p.scale = rounded[i];
+      p.zero_point = layout.symmetric ? 0 : zero_point(*layout.format, groups[start + i], p.scale);
+    }
+  }
+}
+
+GroupParameters affine_parameters(const StorageLayout& layout, const GroupStatistics& statistics) {
+  GroupParameters parameters;
+  std::uint32_t stored;
+  affine_parameters(layout, &statistics, 1, &parameters, &stored);
   return parameters;
 }
 
@@ -90,7 +142,7 @@ void encode_affine(const StorageLayout& layout, GroupParameters p, const float* 
     for (std::int64_t i = 0; i < n; ++i) codes[i] = x[i] < 0 ? 0 : 1;
     return;
   }
-  const int min_code = layout.symmetric && f.is_signed ? -f.max_code : f.min_code;
+  const int min_code = least_code(layout);
   if (layout.dynamic) {
     multiply_loop(x, n, 1.0f / p.scale, static_cast<float>(min_code),
                   static_cast<float>(f.max_code), codes);
@@ -98,6 +150,12 @@ void encode_affine(const StorageLayout& layout, GroupParameters p, const float* 
   }
   encode_loop(x, n, p.scale, static_cast<float>(min_code - p.zero_point),
               static_cast<float>(f.max_code - p.zero_point), p.zero_point, codes);
+}
+
+void encode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
+                          const float* x, std::int64_t n, std::int64_t group,
+                          std::uint16_t* codes) {
+  encode_groups_loop(x, n, group, parameters, least_code(layout), layout.format->max_code, codes);
 }
 
 void decode_affine(const StorageLayout& layout, GroupParameters p, const std::uint16_t* codes,
@@ -108,6 +166,12 @@ void decode_affine(const StorageLayout& layout, GroupParameters p, const std::ui
   }
   const std::int32_t sign = sign_bit(layout);
   decode_loop(codes, n, sign, sign + p.zero_point, p.scale, values);
+}
+
+void decode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
+                          const std::uint16_t* codes, std::int64_t n, std::int64_t skipped,
+                          std::int64_t group, float* values) {
+  decode_groups_loop(codes, n, skipped, group, parameters, sign_bit(layout), values);
 }
 
 void sign_extend(const StorageLayout& layout, const std::uint16_t* codes, std::int64_t n,

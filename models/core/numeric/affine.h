@@ -19,6 +19,9 @@ struct GroupParameters {
 /// Ternary and binary: mean |x|. Dynamic: abs_max * (1 / max_code), as the vector unit multiplies.
 /// The scale is rounded to its storage first (e8m0: up), so encoding and decoding use the same one.
 GroupParameters affine_parameters(const StorageLayout& layout, const GroupStatistics& statistics);
+/// Of n groups, with the scales as they are stored.
+void affine_parameters(const StorageLayout& layout, const GroupStatistics* groups, std::int64_t n,
+                       GroupParameters* parameters, std::uint32_t* stored);
 
 /// codes = clamp(round_half_even(x / scale) + zero_point), clamped to -max_code.. where symmetric
 /// (TFLite's narrow range); NaN counts as 0. Dynamic: x * (1 / scale). The low `bits` of a code are
@@ -26,9 +29,19 @@ GroupParameters affine_parameters(const StorageLayout& layout, const GroupStatis
 void encode_affine(const StorageLayout& layout, GroupParameters parameters, const float* x,
                    std::int64_t n, std::uint16_t* codes);
 
+/// The same for consecutive groups of `group` elements, the last of which may be shorter; not for
+/// binary and dynamic scales.
+void encode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
+                          const float* x, std::int64_t n, std::int64_t group, std::uint16_t* codes);
+
 /// scale * (code - zero_point), one rounding.
 void decode_affine(const StorageLayout& layout, GroupParameters parameters,
                    const std::uint16_t* codes, std::int64_t n, float* values);
+
+/// The same for consecutive groups, from behind `skipped` elements of the first; not for binary.
+void decode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
+                          const std::uint16_t* codes, std::int64_t n, std::int64_t skipped,
+                          std::int64_t group, float* values);
 
 /// Stored codes sign-extended.
 void sign_extend(const StorageLayout& layout, const std::uint16_t* codes, std::int64_t n,

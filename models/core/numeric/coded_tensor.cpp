@@ -63,7 +63,8 @@ QuantizedTensor coded_tensor(const TensorFormat& format, const std::vector<std::
     const std::uint32_t stored = encode_zero_point(layout, zero);
     require(decode_zero_point(layout, stored) == zero,
             f.name + " does not hold the zero-point " + std::to_string(zero));
-    put_bits(&bytes[at(fields.codes + fields.scales)], g * zero_bits, zero_bits, stored);
+    put_bits(&bytes[at(fields.codes + fields.scales)], zero_point_bit(layout, g, rows, k),
+             zero_bits, stored);
   }
   return QuantizedTensor::from_stored(format, std::move(bytes), rows, k);
 }

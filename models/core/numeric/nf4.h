@@ -9,7 +9,8 @@ namespace bitjoule {
 /// The 16 values, as published in bitsandbytes functional.py.
 const float* nf4_table();
 
-/// Nearest table entry of x / scale; a tie goes to the lower entry, NaN counts as 0.
+/// Nearest table entry of x / scale by bitsandbytes' thresholds; at one the lower entry, NaN counts
+/// as 0.
 void encode_nf4(float scale, const float* x, std::int64_t n, std::uint16_t* codes);
 void decode_nf4(float scale, const std::uint16_t* codes, std::int64_t n, float* values);
 

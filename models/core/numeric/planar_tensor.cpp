@@ -1,6 +1,7 @@
 // QuantizedTensor's planar fields: codes, scales, zero-points, tables, one array each.
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "core/index.h"
 #include "core/numeric/elements.h"
@@ -29,6 +30,12 @@ void for_each_group(const StorageLayout& layout, std::int64_t first, std::int64_
   }
 }
 
+// Whole bytes, least significant first.
+void put_fields(std::uint8_t* bytes, int bits, const std::vector<std::uint32_t>& fields) {
+  for (const std::uint32_t field : fields)
+    for (int bit = 0; bit < bits; bit += 8) *bytes++ = static_cast<std::uint8_t>(field >> bit);
+}
+
 }  // namespace
 
 float QuantizedTensor::stored_scale(std::int64_t index) const {
@@ -48,36 +55,72 @@ float QuantizedTensor::stored_scale(std::int64_t index) const {
 std::int32_t QuantizedTensor::stored_zero_point(std::int64_t index) const {
   if (!layout_.zero_points.present()) return 0;
   const int bits = static_cast<int>(layout_.zero_points.bits);
-  return decode_zero_point(layout_, get_bits(&bytes_[at(zeros_at_)], index * bits, bits));
+  return decode_zero_point(
+      layout_, get_bits(&bytes_[at(zeros_at_)], zero_point_bit(layout_, index, rows_, k_), bits));
 }
 
-std::vector<GroupParameters> QuantizedTensor::store_scales(const float* data) {
-  std::vector<GroupParameters> groups;
-  if (!layout_.scales.present()) return groups;
+std::vector<GroupStatistics> QuantizedTensor::statistics(const float* data) const {
+  const std::int64_t group = layout_.scales.group;
+  if (group == kWholeTensor || layout_.format->mean_scale) return whole_statistics(data);
+  const std::int64_t length = group > 0 ? group : k_, per_row = ceil_div(k_, length);
+  std::vector<GroupStatistics> groups(at(rows_ * per_row));
+  std::vector<float> low(at(per_row)), high(at(per_row));
+  const bool both = needs_min_max(layout_);
+  for (std::int64_t row = 0; row < rows_; ++row) {
+    const float* x = data + row * k_;
+    if (both)
+      min_max_of_groups(x, k_, length, low.data(), high.data());
+    else
+      abs_max_of_groups(x, k_, length, high.data());
+    for (std::int64_t g = 0; g < per_row; ++g) {
+      GroupStatistics& s = groups[at(row * per_row + g)];
+      if (both)
+        s.min = low[at(g)], s.max = high[at(g)];
+      else
+        s.abs_max = high[at(g)];
+    }
+  }
+  return groups;
+}
+
+std::vector<GroupStatistics> QuantizedTensor::whole_statistics(const float* data) const {
+  std::vector<GroupStatistics> groups;
   const std::int64_t group = layout_.scales.group, total = rows_ * k_;
-  const int scale_bits = static_cast<int>(layout_.scales.bits);
-  const int zero_bits = static_cast<int>(layout_.zero_points.bits);
   for (std::int64_t start = 0; start < total;) {
     // A group ends with its row unless it is the whole tensor.
     const std::int64_t row_end = (start / k_ + 1) * k_;
     std::int64_t end = group > 0 ? std::min(start + group, row_end) : row_end;
     if (group == kWholeTensor) end = total;
-    GroupStatistics statistics;
-    statistics.add(layout_, data + start, end - start);
-    const GroupParameters p = group_parameters(layout_, statistics);
-    const auto index = static_cast<std::int64_t>(groups.size());
-    groups.push_back(p);
-    if (layout_.scale_format != ScaleFormat::kDynamic8) {
-      put_bits(&bytes_[at(scales_at_)], index * scale_bits, scale_bits,
-               encode_scale(layout_.scale_format, p.scale));
-    }
-    if (zero_bits != 0) {
-      put_bits(&bytes_[at(zeros_at_)], index * zero_bits, zero_bits,
-               encode_zero_point(layout_, p.zero_point));
-    }
+    groups.emplace_back().add(layout_, data + start, end - start);
     start = end;
   }
-  if (layout_.scale_format == ScaleFormat::kDynamic8) store_double_quantized(groups);
+  return groups;
+}
+
+std::vector<GroupParameters> QuantizedTensor::store_scales(const float* data) {
+  std::vector<GroupParameters> groups;
+  if (!layout_.scales.present()) return groups;
+  const std::vector<GroupStatistics> all = statistics(data);
+  const auto count = static_cast<std::int64_t>(all.size());
+  groups.resize(all.size());
+  std::vector<std::uint32_t> stored(all.size());
+  if (layout_.format->cls == FormatClass::kInteger) {
+    affine_parameters(layout_, all.data(), count, groups.data(), stored.data());
+  } else {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      groups[i] = group_parameters(layout_, all[i]);
+      if (layout_.scale_format != ScaleFormat::kDynamic8)
+        stored[i] = encode_scale(layout_.scale_format, groups[i].scale);
+    }
+  }
+  if (layout_.scale_format == ScaleFormat::kDynamic8)
+    store_double_quantized(groups);
+  else
+    put_fields(&bytes_[at(scales_at_)], static_cast<int>(layout_.scales.bits), stored);
+  const int zero_bits = static_cast<int>(layout_.zero_points.bits);
+  for (std::int64_t i = 0; zero_bits != 0 && i < count; ++i)
+    put_bits(&bytes_[at(zeros_at_)], zero_point_bit(layout_, i, rows_, k_), zero_bits,
+             encode_zero_point(layout_, groups[at(i)].zero_point));
   return groups;
 }
 
@@ -97,8 +140,20 @@ void QuantizedTensor::encode_planar_row(const float* x, std::int64_t row,
   std::uint8_t* bytes = &bytes_[at(row * row_bytes_)];
   std::uint16_t codes[kChunk];
   float rounded[kChunk];
-  for (std::int64_t start = 0; start < k_; start += kChunk) {
-    const std::int64_t n = std::min(kChunk, k_ - start);
+  const std::int64_t group = layout_.scales.group;
+  // Whole groups, and whole bytes.
+  const std::int64_t unit = group > 0 && group <= kChunk ? std::lcm(group, std::int64_t{8}) : 0;
+  const bool by_groups = f.cls == FormatClass::kInteger && f.bits > 1 && !layout_.dynamic &&
+                         unit > 0 && unit <= kChunk;
+  const std::int64_t chunk = by_groups ? kChunk / unit * unit : kChunk;
+  for (std::int64_t start = 0; start < k_; start += chunk) {
+    const std::int64_t n = std::min(chunk, k_ - start);
+    if (by_groups) {
+      encode_affine_groups(layout_, &groups[at(group_index(layout_, row, start, k_))], x + start, n,
+                           group, codes);
+      pack_codes(codes, n, f.bits, bytes + start * f.bits / 8);
+      continue;
+    }
     if (f.bits == 32) {  // fp32, and tf32 in fp32's clothes
       round_to(f.fp, x + start, n, rounded);
       std::memcpy(bytes + 4 * start, rounded, at(4 * n));
@@ -117,6 +172,10 @@ void QuantizedTensor::decode_planar_row(std::int64_t row, std::int64_t k0, std::
                                         float* values) const {
   const Format& f = *layout_.format;
   const std::uint8_t* bytes = &bytes_[at(row * row_bytes_)];
+  if (f.cls == FormatClass::kInteger && f.bits > 1 && layout_.scales.group > 0) {
+    decode_grouped_row(row, k0, k1, values);
+    return;
+  }
   if (f.bits == 32) {
     if (k1 > k0) std::memcpy(values, bytes + 4 * k0, at(4 * (k1 - k0)));
     return;
@@ -133,6 +192,26 @@ void QuantizedTensor::decode_planar_row(std::int64_t row, std::int64_t k0, std::
       }
       decode_elements(layout_, p, codes + i, count, values + (start - k0) + i);
     });
+  }
+}
+
+void QuantizedTensor::decode_grouped_row(std::int64_t row, std::int64_t k0, std::int64_t k1,
+                                         float* values) const {
+  const std::int64_t group = layout_.scales.group, scale_bytes = layout_.scales.bits / 8;
+  std::uint16_t codes[kChunk];
+  float scales[kChunk];
+  GroupParameters parameters[kChunk];
+  for (std::int64_t start = k0; start < k1; start += kChunk) {
+    const std::int64_t n = std::min(kChunk, k1 - start);
+    unpack_codes(&bytes_[at(row * row_bytes_)], layout_.format->bits, start, n, codes);
+    const std::int64_t first = group_index(layout_, row, start, k_);
+    const std::int64_t groups = group_index(layout_, row, start + n - 1, k_) - first + 1;
+    load_scales(layout_.scale_format, &bytes_[at(scales_at_ + first * scale_bytes)], groups,
+                scales);
+    for (std::int64_t g = 0; g < groups; ++g)
+      parameters[g] = {scales[g], stored_zero_point(first + g)};
+    decode_affine_groups(layout_, parameters, codes, n, start % group, group,
+                         values + (start - k0));
   }
 }
 

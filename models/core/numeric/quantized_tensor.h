@@ -64,10 +64,14 @@ class QuantizedTensor {
 
   /// Chooses, rounds and stores the scales; returns what elements are encoded with, per group.
   std::vector<GroupParameters> store_scales(const float* data);
+  /// Of every group, in the order of group_index.
+  std::vector<GroupStatistics> statistics(const float* data) const;
+  std::vector<GroupStatistics> whole_statistics(const float* data) const;
   void store_double_quantized(const std::vector<GroupParameters>& groups);
   void encode_planar_row(const float* x, std::int64_t row,
                          const std::vector<GroupParameters>& groups);
   void decode_planar_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
+  void decode_grouped_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
   void decode_blocks_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
   /// Interleaved formats: the block that holds element k.
   const std::uint8_t* block(std::int64_t row, std::int64_t k) const;

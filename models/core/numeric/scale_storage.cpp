@@ -4,14 +4,61 @@
 #include <cmath>
 #include <limits>
 
+#include "core/numeric/float_codec.h"
+#include "core/numeric/pack.h"
+
 namespace bitjoule {
 namespace {
 
-const FloatSpec& scale_spec(ScaleFormat format) {
-  return format == ScaleFormat::kFloat16 ? kFp16 : format == ScaleFormat::kBfloat16 ? kBf16 : kFp32;
+// Worked out once: small groups make scales as busy as elements.
+constexpr FloatConstants kBf16Constants{kBf16};
+
+const FloatConstants& constants(ScaleFormat format) {
+  return format == ScaleFormat::kFloat16 ? kFp16Constants : kBf16Constants;
+}
+
+BITJOULE_VECTORIZE void store_loop(const FloatConstants& constants, const float* scales,
+                                   std::int64_t n, std::uint32_t* stored, float* rounded) {
+  const FloatConstants c = constants;
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::uint32_t code = encode_one(c, scales[i]);
+    code = select(code == 0, scales[i] > 0 ? 1 : 0, code);
+    code = select(code > c.max_code, c.max_code, code);
+    stored[i] = code;
+    rounded[i] = decode_one(c, code);
+  }
+}
+
+BITJOULE_VECTORIZE void load_loop(const FloatConstants& constants, const std::uint8_t* bytes,
+                                  std::int64_t n, float* scales) {
+  const FloatConstants c = constants;
+  for (std::int64_t i = 0; i < n; ++i)
+    scales[i] = decode_one(c, bytes[2 * i] | (std::uint32_t{bytes[2 * i + 1]} << 8));
 }
 
 }  // namespace
+
+void load_scales(ScaleFormat format, const std::uint8_t* bytes, std::int64_t n, float* scales) {
+  if (format == ScaleFormat::kFloat16 || format == ScaleFormat::kBfloat16) {
+    load_loop(constants(format), bytes, n, scales);
+    return;
+  }
+  const int bits = format == ScaleFormat::kE8m0 ? 8 : 32;
+  for (std::int64_t i = 0; i < n; ++i)
+    scales[i] = decode_scale(format, get_bits(bytes, i * bits, bits));
+}
+
+void store_scales(ScaleFormat format, const float* scales, std::int64_t n, std::uint32_t* stored,
+                  float* rounded) {
+  if (format == ScaleFormat::kFloat16 || format == ScaleFormat::kBfloat16) {
+    store_loop(constants(format), scales, n, stored, rounded);
+    return;
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    stored[i] = encode_scale(format, scales[i]);
+    rounded[i] = decode_scale(format, stored[i]);
+  }
+}
 
 std::uint32_t encode_scale(ScaleFormat format, float scale) {
   if (format == ScaleFormat::kE8m0) {
@@ -22,10 +69,10 @@ std::uint32_t encode_scale(ScaleFormat format, float scale) {
     const int up = mantissa == 0.5f ? exponent - 1 : exponent;
     return static_cast<std::uint32_t>(std::clamp(up + 127, 0, 254));
   }
-  const FloatSpec& spec = scale_spec(format);
-  const std::uint32_t code = encode_float(spec, scale);
+  const bool is_fp32 = format == ScaleFormat::kFloat32;
+  const std::uint32_t code = is_fp32 ? bits_of(scale) : encode_one(constants(format), scale);
   if (scale > 0 && code == 0) return 1;
-  return std::min(code, spec.max_code());
+  return std::min(code, is_fp32 ? kFp32.max_code() : constants(format).max_code);
 }
 
 float decode_scale(ScaleFormat format, std::uint32_t stored) {
@@ -33,7 +80,7 @@ float decode_scale(ScaleFormat format, std::uint32_t stored) {
     return stored == 255 ? std::numeric_limits<float>::quiet_NaN()
                          : std::ldexp(1.0f, static_cast<int>(stored) - 127);
   }
-  return decode_float(scale_spec(format), stored);
+  return format == ScaleFormat::kFloat32 ? float_of(stored) : decode_one(constants(format), stored);
 }
 
 std::uint32_t mx_shared_exponent(const Format& format, float abs_max) {
@@ -45,8 +92,9 @@ std::uint32_t mx_shared_exponent(const Format& format, float abs_max) {
 
 std::uint32_t encode_zero_point(const StorageLayout& layout, std::int32_t zero_point) {
   const ZeroPointFormat& z = layout.zero_format;
-  if (z.packed) {
-    const auto shifted = static_cast<std::uint32_t>(zero_point - layout.format->min_code - 1);
+  if (z.packing != ZeroPacking::kNone) {
+    const int less = z.packing == ZeroPacking::kGptq ? 1 : 0;
+    const auto shifted = static_cast<std::uint32_t>(zero_point - layout.format->min_code - less);
     return shifted & ((1u << z.bits) - 1);
   }
   if (z.fp.exponent_bits != 0) return encode_float(z.fp, static_cast<float>(zero_point));
@@ -56,8 +104,9 @@ std::uint32_t encode_zero_point(const StorageLayout& layout, std::int32_t zero_p
 
 std::int32_t decode_zero_point(const StorageLayout& layout, std::uint32_t stored) {
   const ZeroPointFormat& z = layout.zero_format;
-  if (z.packed) {
-    const std::uint32_t shifted = (stored + 1) & ((1u << z.bits) - 1);
+  if (z.packing != ZeroPacking::kNone) {
+    const std::uint32_t less = z.packing == ZeroPacking::kGptq ? 1 : 0;
+    const std::uint32_t shifted = (stored + less) & ((1u << z.bits) - 1);
     return static_cast<std::int32_t>(shifted) + layout.format->min_code;
   }
   if (z.fp.exponent_bits != 0) {

@@ -12,11 +12,19 @@ namespace bitjoule {
 std::uint32_t encode_scale(ScaleFormat format, float scale);
 float decode_scale(ScaleFormat format, std::uint32_t stored);
 
+/// Of n scales: their stored forms, and the values that those have.
+void store_scales(ScaleFormat format, const float* scales, std::int64_t n, std::uint32_t* stored,
+                  float* rounded);
+
+/// The values of n scales stored one after the other in whole bytes. Not for kDynamic8.
+void load_scales(ScaleFormat format, const std::uint8_t* bytes, std::int64_t n, float* scales);
+
 /// MX: 2^(floor(log2(abs_max)) - exponent of the element's largest value), as its E8M0 code;
 /// microxcaling's rule. 0 for abs_max = 0.
 std::uint32_t mx_shared_exponent(const Format& format, float abs_max);
 
-/// The stored form of a zero-point, and back; packed is (zero - min_code - 1) mod 2^bits (GPTQ).
+/// The stored form of a zero-point, and back; packed is (zero - min_code - 1) mod 2^bits
+/// (GPTQ), or without the 1 (AWQ).
 std::uint32_t encode_zero_point(const StorageLayout& layout, std::int32_t zero_point);
 std::int32_t decode_zero_point(const StorageLayout& layout, std::uint32_t stored);
 

@@ -11,7 +11,7 @@ namespace {
 constexpr std::int32_t kInfinity = 0x7f800000;
 
 // Maxima are taken over integers that order like the floats: the compiler may vectorise those.
-BITJOULE_VECTORIZE std::int32_t abs_max_bits(const float* x, std::int64_t n) {
+BITJOULE_INLINE std::int32_t largest_bits(const float* x, std::int64_t n) {
   std::int32_t largest = 0;
   for (std::int64_t i = 0; i < n; ++i) {
     std::int32_t magnitude = static_cast<std::int32_t>(bits_of(x[i]) & 0x7fffffff);
@@ -22,8 +22,10 @@ BITJOULE_VECTORIZE std::int32_t abs_max_bits(const float* x, std::int64_t n) {
 }
 
 // Largest positive magnitude and largest negative magnitude.
-BITJOULE_VECTORIZE void signed_max_bits(const float* x, std::int64_t n, std::int32_t* positive,
-                                        std::int32_t* negative) {
+struct SignedBits {
+  std::int32_t positive = 0, negative = 0;
+};
+BITJOULE_INLINE SignedBits signed_bits(const float* x, std::int64_t n) {
   std::int32_t up = 0, down = 0;
   for (std::int64_t i = 0; i < n; ++i) {
     const std::uint32_t bits = bits_of(x[i]);
@@ -34,21 +36,56 @@ BITJOULE_VECTORIZE void signed_max_bits(const float* x, std::int64_t n, std::int
     up = plus > up ? plus : up;
     down = minus > down ? minus : down;
   }
-  *positive = up;
-  *negative = down;
+  return {up, down};
+}
+
+BITJOULE_INLINE float value_of(std::int32_t bits) {
+  return float_of(static_cast<std::uint32_t>(bits));
+}
+// The smallest value where the largest negative magnitude is this.
+BITJOULE_INLINE float least_of(std::int32_t negative) {
+  return negative == 0 ? 0.0f : -value_of(negative);
+}
+
+BITJOULE_VECTORIZE void abs_max_loop(const float* x, std::int64_t n, std::int64_t group,
+                                     float* largest) {
+  for (std::int64_t start = 0; start < n; start += group)
+    *largest++ = value_of(largest_bits(x + start, n - start < group ? n - start : group));
+}
+
+BITJOULE_VECTORIZE void min_max_loop(const float* x, std::int64_t n, std::int64_t group, float* min,
+                                     float* max) {
+  for (std::int64_t start = 0; start < n; start += group) {
+    const SignedBits bits = signed_bits(x + start, n - start < group ? n - start : group);
+    *max++ = value_of(bits.positive);
+    *min++ = least_of(bits.negative);
+  }
 }
 
 }  // namespace
 
 float abs_max(const float* x, std::int64_t n) {
-  return float_of(static_cast<std::uint32_t>(abs_max_bits(x, n)));
+  float largest = 0;
+  abs_max_loop(x, n, n, &largest);
+  return largest;
 }
 
 void min_max(const float* x, std::int64_t n, float& min, float& max) {
-  std::int32_t positive, negative;
-  signed_max_bits(x, n, &positive, &negative);
-  max = float_of(static_cast<std::uint32_t>(positive));
-  min = negative == 0 ? 0.0f : -float_of(static_cast<std::uint32_t>(negative));
+  min = max = 0;
+  min_max_loop(x, n, n, &min, &max);
+}
+
+void abs_max_of_groups(const float* x, std::int64_t n, std::int64_t group, float* largest) {
+  abs_max_loop(x, n, group, largest);
+}
+
+void min_max_of_groups(const float* x, std::int64_t n, std::int64_t group, float* min, float* max) {
+  min_max_loop(x, n, group, min, max);
+}
+
+bool needs_min_max(const StorageLayout& layout) {
+  const Format& f = *layout.format;
+  return f.cls == FormatClass::kInteger && !f.mean_scale && (!layout.symmetric || !f.is_signed);
 }
 
 void GroupStatistics::add(const StorageLayout& layout, const float* x, std::int64_t n) {
@@ -59,7 +96,7 @@ void GroupStatistics::add(const StorageLayout& layout, const float* x, std::int6
       abs_sum += std::abs(static_cast<double>(x[i]));
       ++finite;
     }
-  } else if (f.cls == FormatClass::kInteger && (!layout.symmetric || !f.is_signed)) {
+  } else if (needs_min_max(layout)) {
     float low, high;
     min_max(x, n, low, high);
     min = std::min(min, low);

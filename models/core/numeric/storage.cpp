@@ -33,18 +33,28 @@ const struct ZeroPointRow {
   const char* name;
   ZeroPointFormat format;
 } kZeroPoints[] = {
-    {"fp32", {32, -(1 << 24), 1 << 24, false, kFp32}},
-    {"fp16", {16, -2048, 2048, false, kFp16}},
-    {"bf16", {16, -256, 256, false, kBf16}},
-    {"int8", {8, -128, 127, false, {}}},
-    {"uint8", {8, 0, 255, false, {}}},
-    {"int16", {16, -32768, 32767, false, {}}},
-    {"uint16", {16, 0, 65535, false, {}}},
+    {"fp32", {32, -(1 << 24), 1 << 24, ZeroPacking::kNone, kFp32}},
+    {"fp16", {16, -2048, 2048, ZeroPacking::kNone, kFp16}},
+    {"bf16", {16, -256, 256, ZeroPacking::kNone, kBf16}},
+    {"int8", {8, -128, 127, ZeroPacking::kNone, {}}},
+    {"uint8", {8, 0, 255, ZeroPacking::kNone, {}}},
+    {"int16", {16, -32768, 32767, ZeroPacking::kNone, {}}},
+    {"uint16", {16, 0, 65535, ZeroPacking::kNone, {}}},
 };
 
 ZeroPointFormat find_zero_point(const std::string& name, const Format& element) {
-  if (name == "packed") return {element.bits, element.min_code, element.max_code, true, {}};
-  std::vector<std::string> valid = {"packed"};
+  if (name == "packed" || name == "packed_awq") {
+    const bool awq = name == "packed_awq";
+    if (awq && (element.bits != 4 || element.is_signed))
+      throw input_error("zero-points in packed_awq are AWQ's words of eight uint4, the format is " +
+                        element.name + "; choose packed, or uint4");
+    return {element.bits,
+            element.min_code,
+            element.max_code,
+            awq ? ZeroPacking::kAwq : ZeroPacking::kGptq,
+            {}};
+  }
+  std::vector<std::string> valid = {"packed", "packed_awq"};
   for (const ZeroPointRow& row : kZeroPoints) {
     if (name == row.name) {
       if (row.format.lo > element.min_code || row.format.hi < element.max_code) {
@@ -94,6 +104,10 @@ void integer_fields(const TensorFormat& format, StorageLayout& layout) {
   if (!layout.symmetric) {
     layout.zero_format = find_zero_point(format.zero_point, *layout.format);
     layout.zero_points = {layout.zero_format.bits, group};
+    if (layout.zero_format.packing == ZeroPacking::kAwq && group == kWholeTensor)
+      throw input_error(
+          "zero-points in packed_awq lie in words of eight channels; choose granularity per_group "
+          "or per_channel");
   }
 }
 
@@ -128,6 +142,15 @@ void block_fields(StorageLayout& layout) {
 std::int64_t field_bytes(const StorageField& field, std::int64_t rows, std::int64_t k) {
   if (!field.present() || field.group == kWholeTensor) return 0;
   return ceil_div(rows * groups_per_row(field, k) * field.bits, 8);
+}
+
+// AWQ: a 32-bit word holds the zero-points of one group of eight rows.
+constexpr std::int64_t kAwqRows = 8;
+
+std::int64_t zero_point_bytes(const StorageLayout& layout, std::int64_t rows, std::int64_t k) {
+  if (layout.zero_format.packing != ZeroPacking::kAwq)
+    return field_bytes(layout.zero_points, rows, k);
+  return groups_per_row(layout.zero_points, k) * ceil_div(rows, kAwqRows) * 4;
 }
 
 std::int64_t constant_bytes(const StorageField& field) {
@@ -173,6 +196,18 @@ std::int64_t group_index(const StorageLayout& layout, std::int64_t row, std::int
   return group == kWholeRow ? row : row * groups_per_row(layout.scales, row_length) + k / group;
 }
 
+std::int64_t zero_point_bit(const StorageLayout& layout, std::int64_t index, std::int64_t rows,
+                            std::int64_t row_length) {
+  const std::int64_t bits = layout.zero_points.bits;
+  if (layout.zero_format.packing != ZeroPacking::kAwq) return index * bits;
+  // The nibble of each of eight rows: AutoAWQ packs rows 0, 2, 4, 6, 1, 3, 5, 7 from the lowest.
+  constexpr std::int64_t kNibble[kAwqRows] = {0, 4, 1, 5, 2, 6, 3, 7};
+  const std::int64_t groups = groups_per_row(layout.zero_points, row_length);
+  const std::int64_t row = index / groups, group = index % groups;
+  const std::int64_t word = group * ceil_div(rows, kAwqRows) + row / kAwqRows;
+  return (word * kAwqRows + kNibble[row % kAwqRows]) * bits;
+}
+
 std::int64_t region_alignment(const StorageLayout& layout) {
   if (layout.interleaved()) return layout.block_elements;
   std::int64_t alignment = 8 / std::gcd(layout.codes.bits, std::int64_t{8});
@@ -196,7 +231,7 @@ RegionBytes region_bytes(const StorageLayout& layout, std::int64_t rows, std::in
   }
   bytes.codes = rows * ceil_div(k * layout.codes.bits, 8);
   bytes.scales = field_bytes(layout.scales, rows, k);
-  bytes.zero_points = field_bytes(layout.zero_points, rows, k);
+  bytes.zero_points = zero_point_bytes(layout, rows, k);
   bytes.mins = field_bytes(layout.mins, rows, k);
   if (layout.tables.present()) {
     const std::int64_t scales = rows * groups_per_row(layout.scales, k);

@@ -2,7 +2,8 @@
 //
 // Planar formats keep one array per field. Codes: each row starts at a whole byte, elements packed
 // from the least significant bit. Scales, zero-points, minima: packed without gaps in the order
-// [row][group]; a region's share of a field is rounded up to whole bytes once.
+// [row][group]; a region's share of a field is rounded up to whole bytes once. AWQ's packed
+// zero-points lie as in its checkpoints: words of eight rows, in the order [group][eight rows].
 // Interleaved formats (GGML) are a sequence of blocks that hold all fields.
 #pragma once
 
@@ -25,11 +26,15 @@ struct StorageField {
 
 enum class ScaleFormat { kNone, kFloat32, kFloat16, kBfloat16, kE8m0, kDynamic8 };
 
-/// How zero-points are stored: `bits` wide, holding lo..hi; GPTQ's packed form stores zero - 1.
+/// As numbers of their own, or as wide as the codes: GPTQ stores zero - 1 in the order of the
+/// scales; AWQ the zero itself, interleaved (zero_point_bit).
+enum class ZeroPacking { kNone, kGptq, kAwq };
+
+/// How zero-points are stored: `bits` wide, holding lo..hi.
 struct ZeroPointFormat {
   int bits = 0;
   std::int64_t lo = 0, hi = 0;
-  bool packed = false;
+  ZeroPacking packing = ZeroPacking::kNone;
   FloatSpec fp;  ///< where stored as a float
 };
 
@@ -83,6 +88,10 @@ RegionBytes tensor_constants(const StorageLayout& layout);
 /// `row_length` elements.
 std::int64_t group_index(const StorageLayout& layout, std::int64_t row, std::int64_t k,
                          std::int64_t row_length);
+
+/// The first bit of the zero-point with that group_index in a planar tensor of `rows` rows.
+std::int64_t zero_point_bit(const StorageLayout& layout, std::int64_t index, std::int64_t rows,
+                            std::int64_t row_length);
 
 /// All bytes of a tensor: region_bytes + tensor_constants.
 RegionBytes tensor_bytes(const StorageLayout& layout, std::int64_t rows, std::int64_t k);

@@ -20,8 +20,8 @@ struct TensorFormat {
   std::int64_t group_size = 128;  ///< elements along k, where granularity is per group
   bool symmetric = true;          ///< false: a zero-point per scale
   std::string scale = "fp32";     ///< storage of the scales: fp32, fp16, bf16, e8m0
-  /// Storage of zero-points where not symmetric: "packed" (GPTQ: as wide as the element) or a
-  /// format name such as "fp16" (AWQ) or "int8".
+  /// Storage of zero-points where not symmetric: "packed" (GPTQ: as wide as the element),
+  /// "packed_awq" (AutoAWQ, uint4) or a format name such as "fp16" (llm-awq) or "int8".
   std::string zero_point = "packed";
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "core/mapping/data_path.h"
 #include "core/mapping/program.h"
 
 namespace bitjoule {
@@ -11,6 +12,8 @@ namespace bitjoule {
 struct TensorTraffic {
   std::int64_t read_bytes = 0, write_bytes = 0;  ///< asked for
   std::int64_t bursts = 0;                       ///< moved, either way
+  /// Of the bytes asked for, scales and minima inside blocks (GGML), whose bursts they share.
+  std::int64_t scale_read_bytes = 0, scale_write_bytes = 0;
   std::int64_t padding(std::int64_t burst_bytes) const {
     return bursts * burst_bytes - read_bytes - write_bytes;
   }
@@ -19,6 +22,10 @@ struct TensorTraffic {
 struct DramTraffic {
   std::array<TensorTraffic, kTensors> tensors{};
   std::int64_t burst_bytes = 64;
+
+  /// What of `t` is told under its name: for scales, also those inside the other tensors' blocks,
+  /// which the others leave out. Sums over the tensors are unchanged.
+  TensorTraffic apart(Tensor t) const;
 
   TensorTraffic& operator[](Tensor t) { return tensors[static_cast<std::size_t>(t)]; }
   const TensorTraffic& operator[](Tensor t) const { return tensors[static_cast<std::size_t>(t)]; }
@@ -29,9 +36,15 @@ struct DramTraffic {
       sum.read_bytes += t.read_bytes;
       sum.write_bytes += t.write_bytes;
       sum.bursts += t.bursts;
+      sum.scale_read_bytes += t.scale_read_bytes;
+      sum.scale_write_bytes += t.scale_write_bytes;
     }
     return sum;
   }
 };
+
+/// Fills in the shares of scales inside blocks, by the layouts of a layer's operands; blocks move
+/// whole, so the division is exact.
+void add_block_scales(const DataPath& path, DramTraffic& traffic);
 
 }  // namespace bitjoule

@@ -51,7 +51,7 @@ TEST_CASE("int8 symmetric: scale = max / 127, half-even, narrow range, by hand")
   CHECK(t.bytes()[1] == 0x81);  // -127
 }
 
-TEST_CASE("uint4 asymmetric (AWQ): scale, zero-point and packed nibbles by hand") {
+TEST_CASE("uint4 asymmetric (GPTQ): scale, zero-point and packed nibbles by hand") {
   // min -1, max 2: scale 3 / 15 = 0.2, zero = round(1 / 0.2) = 5.
   const float x[] = {-1, 2, 0, 0.2f};
   const auto t =
@@ -69,6 +69,44 @@ TEST_CASE("uint4 asymmetric (AWQ): scale, zero-point and packed nibbles by hand"
   CHECK(y[1] == 0.2f * 10.0f);
   CHECK(y[2] == 0.0f);
   CHECK(y[3] == 0.2f);
+}
+
+TEST_CASE(
+    "uint4 as AutoAWQ packs it: plain zero-points, interleaved over eight channels, by hand") {
+  // Channels 0..7 in two groups of two elements; min -z and max 15 - z give scale 1 and zero z.
+  const int zeros[2][8] = {{1, 2, 3, 4, 5, 6, 7, 8}, {9, 10, 11, 12, 13, 14, 15, 0}};
+  std::vector<float> x;
+  for (const int channel : {0, 1, 2, 3, 4, 5, 6, 7})
+    for (const auto& group : zeros) {
+      x.push_back(static_cast<float>(-group[channel]));
+      x.push_back(static_cast<float>(15 - group[channel]));
+    }
+  const TensorFormat f = affine("uint4", Granularity::kPerGroup, false, 2, "fp16", "packed_awq");
+  const auto t = QuantizedTensor::quantize(f, x.data(), 8, 4);
+  for (std::int64_t row = 0; row < 8; ++row)
+    for (std::int64_t group = 0; group < 2; ++group)
+      CHECK(t.zero_point(row, 2 * group) == zeros[group][row]);
+  std::vector<float> y(x.size());
+  t.decode(y.data());
+  CHECK(x == y);
+  // Codes 2 bytes and scales 2 x 2 bytes a channel, then a word per group. Its nibbles from the
+  // lowest are channels 0, 2, 4, 6, 1, 3, 5, 7: 1 3 5 7 2 4 6 8 and 9 b d f a c e 0.
+  REQUIRE(t.bytes().size() == 8 * 2 + 8 * 4 + 2 * 4);
+  const std::uint32_t words[] = {0x86427531, 0x0eca'fdb9};
+  for (std::size_t i = 0; i < 8; ++i)
+    CHECK(t.bytes()[48 + i] == ((words[i / 4] >> (i % 4 * 8)) & 255));
+  // What a file holds is taken as it is.
+  const auto stored = QuantizedTensor::from_stored(f, t.bytes(), 8, 4);
+  CHECK(stored.zero_point(1, 0) == 2);
+  CHECK(stored.zero_point(6, 3) == 15);
+  // Rows that do not fill a word pad it; sizes as AutoAWQ's qzeros have them.
+  CHECK(region_bytes(storage_layout(f), 9, 4).zero_points == 2 * 2 * 4);
+  CHECK_THROWS_WITH_AS(
+      storage_layout(affine("int8", Granularity::kPerGroup, false, 2, "fp16", "packed_awq")),
+      doctest::Contains("words of eight uint4, the format is int8"), Error);
+  CHECK_THROWS_WITH_AS(
+      storage_layout(affine("uint4", Granularity::kPerTensor, false, 2, "fp16", "packed_awq")),
+      doctest::Contains("choose granularity per_group or per_channel"), Error);
 }
 
 TEST_CASE("asymmetric zero-points are rounded, unused bits are zero") {
@@ -237,6 +275,7 @@ TEST_CASE("effective bits of GPTQ, AWQ and per-channel int8") {
   };
   const auto group = Granularity::kPerGroup;
   CHECK(bits(affine("uint4", group, false, 128, "fp16", "packed")) == 4 + (16 + 4) / 128.0);
+  CHECK(bits(affine("uint4", group, false, 128, "fp16", "packed_awq")) == 4 + (16 + 4) / 128.0);
   CHECK(bits(affine("uint4", group, false, 128, "fp16", "fp16")) == 4.25);
   CHECK(bits(affine("int8", Granularity::kPerChannel)) == 8 + 32.0 / kK);
   CHECK(bits(affine("int8", group, true, 64)) == 8.5);  // llama2.c
