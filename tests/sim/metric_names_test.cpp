@@ -34,7 +34,10 @@ TEST_CASE("metric names: those of results, but for components and commands that 
       {"resnet50.yaml", {{"network", "mlperf-tiny-ad.yaml"}}},
       {"resnet50.yaml", {{"network", "mlperf-tiny-ad.yaml"}, {"values", "on"}}},
       {"llama2-7b-decode.yaml", {{"network", "stories260k.yaml"}}},
-      {"llama2-7b-chat.yaml", {{"network", "stories260k.yaml"}, {"generate.tokens", "3"}}},
+      {"llama2-7b-chat.yaml",
+       {{"network", "stories260k.yaml"},
+        {"precision.weights.format", "int8"},  // 172 columns are no whole blocks of q4_0
+        {"generate.tokens", "3"}}},
   };
   for (const Row& row : rows) {
     const TemporaryDirectory dir;
@@ -105,7 +108,7 @@ TEST_CASE(
   // Exact outputs have no SQNR; an int8 machine has nothing to dequantize.
   const std::string file = write_file(dir, "s.yaml", R"(base: quickstart.yaml
 set: {layer: {gemm: {m: 1, n: 8, k: 8}}}
-axes: [{path: values, values: ['off', 'on']}]
+axes: [{path: values, values: [off, on]}]
 metrics: [energy.components.dequantizer, error.sqnr_db]
 )");
   const Outcome outcome = shell("{sim} sweep " + file + " --pareto cycles -o " + dir.at("out"));

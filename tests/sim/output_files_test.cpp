@@ -26,7 +26,7 @@ const std::vector<Row>& rows() {
        "--timeline {out}/t.json",
        {"w.vcd", "t.json", "run/outputs.npy", "run/layers.csv", "run/result.json"}},
       {"{sim} run resnet50.yaml --network mlperf-tiny-ad.yaml --save-outputs --quiet -o {out}/net",
-       {"net/outputs/out.npy", "net/layers.csv", "net/result.json"}},
+       {"net/outputs/fc9.npy", "net/layers.csv", "net/result.json"}},
       {"{sim} price {in}/priced/result.json --energy energy/jouppi-2021-7nm.yaml -o {out}/p.json",
        {"p.json"}},
       {"{sim} dram --dram ideal.yaml --pattern sequential --count 64 -o {out}/dram",
