@@ -21,10 +21,11 @@ if(BITJOULE_FUZZ)
 endif()
 
 # Every DRAM burst passes through core and hw some thirty calls deep: link-time optimization takes a
-# tenth off a simulation. The objects are fat, so that tests link without it, and quickly.
+# tenth off a simulation. The objects are fat: everything else links without it, and quickly.
 set(bitjoule_lto $<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>)
 add_library(bitjoule_lto_objects INTERFACE)
 target_compile_options(bitjoule_lto_objects INTERFACE
   "$<${bitjoule_lto}:-flto=auto;-ffat-lto-objects>")
 add_library(bitjoule_lto_program INTERFACE)
+add_link_options("$<${bitjoule_lto}:-fno-lto>")
 target_link_options(bitjoule_lto_program INTERFACE "$<${bitjoule_lto}:-flto=auto>")
