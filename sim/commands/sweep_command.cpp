@@ -22,7 +22,7 @@ struct SweepArguments {
   std::string file, directory, store, shard, memory;
   std::vector<std::string> pareto;
   std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
-  std::size_t max_points = 100'000;
+  std::size_t max_points = kMaxPoints;
   std::int64_t timeout = 0;
   bool dry_run = false, mpi = false, retry_failed = false, is_quiet = false;
 };

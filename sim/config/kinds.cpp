@@ -13,6 +13,7 @@
 #include "sim/config/suggest.h"
 #include "sim/network/describe_network.h"
 #include "sim/run/run_check.h"
+#include "sim/sweep/metric_names.h"
 #include "sim/sweep/sweep_file.h"
 
 namespace bitjoule {

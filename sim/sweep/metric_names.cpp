@@ -105,4 +105,9 @@ void check_metric_names(const SweepPlan& plan, const std::vector<std::string>& p
   if (!problems.empty()) throw input_error(problems);
 }
 
+boost::json::value check_sweep(const Source& source, const std::vector<Override>& overrides) {
+  check_metric_names(make_plan(read_sweep(source, overrides), kMaxPoints), {});
+  return sweep_json(source, overrides);
+}
+
 }  // namespace bitjoule

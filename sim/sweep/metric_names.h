@@ -21,4 +21,7 @@ std::vector<MetricName> metric_names(const RunConfig& run);
 /// that one has: of `metrics:` in the sweep file, and of `pareto`, which must be numbers.
 void check_metric_names(const SweepPlan& plan, const std::vector<std::string>& pareto);
 
+/// For the table of file kinds: every point and metric is checked as before a sweep.
+boost::json::value check_sweep(const Source& source, const std::vector<Override>& overrides);
+
 }  // namespace bitjoule

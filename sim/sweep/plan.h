@@ -11,6 +11,8 @@
 
 namespace bitjoule {
 
+constexpr std::size_t kMaxPoints = 100'000;  ///< of a product, unless --max-points says
+
 struct SweepPoint {
   std::vector<std::string> labels;  ///< by column of the sweep
   std::vector<Override> set;

@@ -278,8 +278,7 @@ Sweep read_sweep(const Source& source, const std::vector<Override>& overrides) {
   return sweep;
 }
 
-boost::json::value check_sweep(const Source& source, const std::vector<Override>& overrides) {
-  read_sweep(source, overrides);
+boost::json::value sweep_json(const Source& source, const std::vector<Override>& overrides) {
   return to_json(read_document<SweepFile>(source, overrides));
 }
 

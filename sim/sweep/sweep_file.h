@@ -42,8 +42,8 @@ struct Sweep {
 /// per problem: empty and repeated axes, selections of what no axis has.
 Sweep read_sweep(const Source& source, const std::vector<Override>& overrides = {});
 
-/// For the table of file kinds.
-boost::json::value check_sweep(const Source& source, const std::vector<Override>& overrides);
+/// The file as JSON, its defaults filled in.
+boost::json::value sweep_json(const Source& source, const std::vector<Override>& overrides);
 boost::json::object sweep_schema();
 
 }  // namespace bitjoule
