@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset=${1:-release}
 
-scripts/setup.sh build test plot mpi
+scripts/setup.sh build test browser plot mpi
 echo "test: building preset '$preset'"
 cmake --preset "$preset" -DBITJOULE_MPI=ON >/dev/null
 cmake --build --preset "$preset"

@@ -2,6 +2,7 @@
 #include "sim/sweep/metric_names.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
@@ -89,10 +90,10 @@ TEST_CASE("sweep: names of metrics that no point can have are refused before any
                    "base: quickstart.yaml\nset: {layer: {gemm: {m: 1, n: 8, k: 8}}, values: off}\n"
                    "axes: [{path: accelerator.array.rows, values: [4, 8]}]\nmetrics: " +
                        std::string(row.metrics) + "\n");
-    const std::string places = " --pareto " + std::string(row.pareto) + " -o " + dir.at("out") +
-                               " --store " + dir.at("store");
+    const std::string command = fmt::format("{{sim}} sweep {} --pareto {} -o {} --store {}", file,
+                                            row.pareto, dir.at("out"), dir.at("store"));
     for (const char* dry : {"", " --dry-run"}) {
-      const Outcome outcome = shell("{sim} sweep " + file + places + dry);
+      const Outcome outcome = shell(command + dry);
       CAPTURE(outcome.text);
       CHECK(outcome.code == 2);
       CHECK(outcome.text.find(row.message) != std::string::npos);
