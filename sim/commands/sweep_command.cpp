@@ -112,6 +112,7 @@ int finish(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& o
 
 int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
   const SweepOptions options = options_of(a);
+  if (a.mpi) require_mpi();
   Source source = file_source(a.file);
   source.folder = "sweeps";
   Sweep file = read_sweep(source);

@@ -13,6 +13,14 @@ std::string listed(const std::vector<std::string>& names) {
   return all;
 }
 
+/// Whether a file that `node` names, or a part of it names, could not be read.
+bool has_broken(const Node& node) {
+  return node.kind == Node::Kind::kBroken ||
+         std::any_of(node.items.begin(), node.items.end(), has_broken) ||
+         std::any_of(node.entries.begin(), node.entries.end(),
+                     [](const NodeEntry& entry) { return has_broken(entry.value); });
+}
+
 }  // namespace
 
 const Node* Reader::take(const char* key) {
@@ -36,6 +44,7 @@ void Reader::problem_of_choice(const std::vector<std::string>& given,
 }
 
 void Reader::problem_of_check(const std::string& message) {
+  if (has_broken(map_)) return;  // what is not known, its own message says: a part that is missing
   const std::size_t line = message.find('\n');
   if (line != std::string::npos) {  // a problem per line
     problem_of_check(message.substr(0, line));

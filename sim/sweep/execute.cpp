@@ -189,13 +189,14 @@ SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStor
 }
 
 double estimated_seconds(const SweepPlan& plan, const SweepPoint& point) {
-  // Measured on one core of a server: elaboration and mapping of a small layer; generating and
-  // quantizing weights and their way through a cycle-level DRAM; MACs of the slower types.
+  // Measured on one core of a server, good to a factor of two for the shipped sweeps: elaboration
+  // and mapping of a small layer; generating and quantizing weights and their way through a
+  // cycle-level DRAM; MACs of the slower types.
   constexpr double kPerPoint = 0.02;
   struct Speed {
     double weights_per_s, macs_per_s;
   };
-  const Speed speed = plan.config(point).options.values ? Speed{2e7, 8e7} : Speed{8e7, 1e10};
+  const Speed speed = plan.config(point).options.values ? Speed{3e7, 1e8} : Speed{8e7, 1e10};
   return kPerPoint + point.weights / speed.weights_per_s + point.macs / speed.macs_per_s;
 }
 

@@ -137,6 +137,13 @@ TEST_CASE("config errors: --set") {
         "--set layer.conv2d.height: filters: missing");
   CHECK(files.error({"accelerator=nowhere.yaml"})
             .rfind("--set accelerator: no such file \"nowhere.yaml\"", 0) == 0);
+  // One message: that the machine then lacks a memory or prices follows from it.
+  for (const char* part : {"dram", "energy"}) {
+    const std::string message = files.error({std::string(part) + "=nowhere.yaml"});
+    CAPTURE(message);
+    CHECK(message.rfind(std::string("--set ") + part + ": no such file \"nowhere.yaml\"", 0) == 0);
+    CHECK(message.find('\n') == std::string::npos);
+  }
   CHECK(files.error({"layer={gemm: {m: 1, n: 2}}"}) == "--set layer: gemm.k: missing");
   CHECK(files.error({"layer={gemm: "}).rfind("--set layer:", 0) == 0);
   CHECK(message_of([] { parse_override("a.b"); }) == "--set a.b: expected a.b.c=value");
