@@ -23,7 +23,8 @@ def layers(result):
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(width_for(len(nodes)), 6.4), sharex=True)
     stack_panel(top, names, [components(n) for n in nodes], "J", "energy")
     stack_panel(bottom, names, [n.at("stalls").numbers() for n in nodes], "", "core cycles")
-    style.title(figure, f"Energy and cycles per layer: {name_of(result)}")
+    note = "\none of each layer that repeats" if any("×" in name for name in names) else ""
+    style.title(figure, f"Energy and cycles per layer: {name_of(result)}{note}")
     return figure
 
 

@@ -23,7 +23,8 @@ struct UnitRow {
 /// Endings of the keys of result.json.
 constexpr UnitRow kUnits[] = {{"bytes_per_s", "B/s", 1}, {"macs_per_s", "MAC/s", 1},
                               {"_pj", "J", 1e-12},       {"_bytes", "B", 1},
-                              {"time_s", "s", 1},        {"_hz", "Hz", 1}};
+                              {"time_s", "s", 1},        {"_hz", "Hz", 1},
+                              {"first_token_s", "s", 1}};
 
 /// "3.9x less": the side on which the point is.
 std::string ratio_text(double value, double base) {
