@@ -40,6 +40,13 @@ def columns(stacks):
     return {name: [stack.get(name, 0) for stack in stacks] for name in names}
 
 
+def write_above(ax, x, value, text, points=2):
+    """Text centred above a bar, so many points above `value`."""
+    ax.annotate(
+        text, (x, value), xytext=(0, points), ha="center", textcoords="offset points", fontsize=8
+    )
+
+
 def stack_panel(ax, labels, stacks, unit, title, ratios=False, legend=True):
     """Stacked parts per label, the total above each bar; `ratios` compares it with the first.
     Returns the parts drawn."""
@@ -48,14 +55,7 @@ def stack_panel(ax, labels, stacks, unit, title, ratios=False, legend=True):
     if len(labels) <= 12:
         for x, total in enumerate(totals):
             ratio = f"\n{against(totals[0], total)}" if ratios and x else ""
-            ax.annotate(
-                si(total, unit) + ratio,
-                (x, total),
-                xytext=(0, 2),
-                ha="center",
-                textcoords="offset points",
-                fontsize=8,
-            )
+            write_above(ax, x, total, si(total, unit) + ratio)
     ax.set_ylim(0, 1.18 * max(totals, default=0) or 1)
     style.axis_unit(ax.yaxis, unit)
     ax.set_ylabel(title)
@@ -73,14 +73,7 @@ def bandwidth_panel(ax, labels, achieved, peak):
     for x, (got, most) in enumerate(zip(achieved, peak)):
         ax.plot([x - 0.42, x + 0.42], [most, most], color=style.VERMILLION, linewidth=2)
         if len(labels) <= 12:
-            ax.annotate(
-                per_cent(got, most),
-                (x, most),
-                xytext=(0, 3),
-                ha="center",
-                textcoords="offset points",
-                fontsize=8,
-            )
+            write_above(ax, x, most, per_cent(got, most), points=3)
     ax.set_ylim(0, 1.15 * max(*peak, *achieved))
     ax.grid(axis="y")
     style.axis_unit(ax.yaxis, "B/s")

@@ -15,8 +15,9 @@ def _named_bars(ax, values, unit):
     for row, (name, value) in enumerate(ordered):
         colour, hatch = style.look(name)
         ax.barh(row, value, 0.7, color=colour, hatch=hatch, edgecolor="black", linewidth=0.5)
+        share = per_cent(value, total)
         ax.annotate(
-            per_cent(value, total) if unit == "%" else f"{si(value, unit)} ({per_cent(value, total)})",
+            share if unit == "%" else f"{si(value, unit)} ({share})",
             (value, row),
             xytext=(4, 0),
             textcoords="offset points",

@@ -3,7 +3,15 @@
 import math
 
 from plotting import style
-from plotting.panels import PICO, bandwidth_panel, name_bars, share_panel, stack_panel, width_for
+from plotting.panels import (
+    PICO,
+    bandwidth_panel,
+    name_bars,
+    share_panel,
+    stack_panel,
+    width_for,
+    write_above,
+)
 from plotting.style import plt, si
 
 MOST_PANELS = 16  # combinations of the other axes that fit one page
@@ -144,14 +152,7 @@ def time(sweep):
         seconds = [sweep.number(row, "time_s") for row in rows]
         ax.bar(range(len(labels)), seconds, 0.7, color=style.SKY, edgecolor="black", linewidth=0.5)
         for x, value in enumerate(seconds if len(labels) <= 12 else []):
-            ax.annotate(
-                si(value, "s"),
-                (x, value),
-                xytext=(0, 2),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-            )
+            write_above(ax, x, value, si(value, "s"))
         ax.set_ylim(0, 1.18 * max(seconds, default=0) or 1)
         style.axis_unit(ax.yaxis, "s")
         ax.set_ylabel("time")

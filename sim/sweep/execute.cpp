@@ -189,9 +189,9 @@ SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStor
 }
 
 double estimated_seconds(const SweepPlan& plan, const SweepPoint& point) {
-  // Measured on one core of a server, good to a factor of two for the shipped sweeps: elaboration
-  // and mapping of a small layer; generating and quantizing weights and their way through a
-  // cycle-level DRAM; MACs of the slower types.
+  // Measured on one core of a server, good to about a factor of two for the shipped sweeps:
+  // elaboration and mapping of a small layer; generating and quantizing weights and their way
+  // through a cycle-level DRAM; MACs of the slower types.
   constexpr double kPerPoint = 0.02;
   struct Speed {
     double weights_per_s, macs_per_s;

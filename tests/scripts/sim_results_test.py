@@ -44,7 +44,8 @@ class SimResultsTest(unittest.TestCase):
     def test_the_dram_alone_has_its_own(self):
         out = self.dirs[0].parent / "dram"
         command = [os.environ["BITJOULE_SIM"], "dram", "--dram", "ddr4-2400-x8.yaml", "-o", out]
-        subprocess.run([*command, "--pattern", "random", "--count", "500"], check=True, stdout=subprocess.DEVNULL)
+        command += ["--pattern", "random", "--count", "500"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         self.assertEqual(self.names(out), ["bandwidth_over_time", "data_bus"])
 
     def test_runs_side_by_side(self):

@@ -55,12 +55,13 @@ class DramChannel {
     if (!decided_ || is_late(choice_.cycle)) decide();
     return choice_.cycle;
   }
-  /// Issues that command. If it moves a burst: true, with its request, and when its data ends.
+  /// A burst that a command has moved.
   struct Served {
-    std::uint32_t request = 0;
+    std::uint32_t request = 0;  ///< the engine's
     bool write = false;
-    std::int64_t end = 0;
+    std::int64_t end = 0;  ///< cycle of its last data beat
   };
+  /// Issues that command; true if it moves a burst.
   bool step(Served* served);
   /// An idle channel does the refreshes due by `cycle`.
   void catch_up(std::int64_t cycle);

@@ -116,8 +116,8 @@ void DramChannel::pick(std::size_t queue, Choice* best) {
   }
 }
 
-/// Considers all bids of a queue, without a branch per bid; false if a refresh or the second half
-/// of an activate holds back the one that would go next.
+/// Considers all bids of a queue, without a branch per bid; false, with nothing decided, where a
+/// refresh or the second half of an activate may hold some of them back.
 inline bool DramChannel::pick_unblocked(std::size_t queue, Choice* best) {
   if (opening_ != kNoBank || !shortcuts_) return false;
   for (std::size_t rank = 0; rank < shared_.size(); rank += kDramCommands) {

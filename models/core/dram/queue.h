@@ -1,7 +1,6 @@
 // The bursts that wait in one queue of a channel's controller, by bank and by age.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
