@@ -42,7 +42,7 @@ struct EnergyReport {
   /// In the order of their first action. DRAM priced by commands is several: dram_activate,
   /// dram_read_burst, ...
   std::vector<ComponentEnergy> components;
-  Picojoules total;                         ///< exactly the sum of `components` in order
+  Picojoules total;  ///< exactly the sum of `components` in order
   std::vector<PricedAction> unpriced() const;
 };
 
