@@ -18,7 +18,7 @@ class Dequantizer : public sc_core::sc_module, public DequantizerIf {
   void start(const LayerRun& run);
 
   void pass(std::int64_t weights, std::int64_t inputs) override;
-  Cycles pass_tile(std::int64_t elements, std::int64_t burst_elements, Cycles first_arrival,
+  Cycles pass_tile(std::int64_t elements, std::int64_t last_elements, Cycles first_arrival,
                    Cycles last_arrival) override;
   Cycles free_from() const override { return free_; }
 

@@ -32,11 +32,10 @@ Dma::Dma(sc_core::sc_module_name name, const CoreClock& clock, const DmaConfig& 
 void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_bytes) {
   run_ = run;
   traffic_ = &traffic;
-  traffic.burst_bytes = burst_bytes_ = burst_bytes;
-  for (const std::unique_ptr<Request>& request : pool_) {
-    request->set_data_length(static_cast<unsigned>(burst_bytes));
-    request->set_streaming_width(static_cast<unsigned>(burst_bytes));
-  }
+  traffic.burst_bytes = burst_bytes;
+  size_ = {burst_bytes, config_.bursts_per_request(burst_bytes)};
+  for (const std::unique_ptr<Request>& request : pool_)
+    request->set_streaming_width(static_cast<unsigned>(size_.bytes()));
   turn_ = 0;
   last_sent_ = Cycles(-1);
   sent_in_cycle_ = 0;
@@ -60,7 +59,7 @@ void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_by
 
 Dma::Transfer Dma::transfer_of(const LoadOp& op, Token done, Cycles usable) const {
   Transfer t;
-  t.bursts = BurstCursor(op.region, burst_bytes_);
+  t.requests = RequestCursor(op.region, size_);
   t.tensor = op.tensor;
   t.done = done;
   t.usable = usable;
@@ -75,15 +74,15 @@ void Dma::load(const LoadOp& op, Token done, Cycles usable) {
   count_block_scales(op);
   if (done != Token::kInputLoaded && bursts_before_ > 0) {
     (*traffic_)[op.tensor].bursts += bursts_before_;
-    t.dequantize -= op.dequantize * bursts_before_ / bursts_of(op.region, burst_bytes_);
-    for (; bursts_before_ > 0; --bursts_before_) t.bursts.next();
+    t.dequantize -= op.dequantize * bursts_before_ / bursts_of(op.region, size_.burst_bytes);
+    for (; bursts_before_ > 0; t.requests.next()) bursts_before_ -= t.requests.bursts();
   }
   push(done == Token::kInputLoaded ? kInputStream : kWeightStream, t);
 }
 
 void Dma::store(const StoreOp& op, Cycles usable) {
   Transfer t;
-  t.bursts = BurstCursor(op.region, burst_bytes_);
+  t.requests = RequestCursor(op.region, size_);
   t.tensor = op.tensor;
   t.write = true;
   t.done = Token::kStored;
@@ -112,18 +111,18 @@ void Dma::on_usable() {
 }
 
 void Dma::fill_window(Cycles now) {
-  while (!free_.empty() && take_burst(now)) {
+  while (!free_.empty() && take_request(now)) {
   }
   send(now);
   wake_ahead(now);
 }
 
-bool Dma::take_burst(Cycles now) {
+bool Dma::take_request(Cycles now) {
   for (std::size_t i = 0; i < kAheadStream; ++i) {
     Stream& stream = streams_[turn_];
     turn_ = turn_ + 1 < kAheadStream ? turn_ + 1 : 0;
     if (stream.current == nullptr || stream.current->usable > now) continue;
-    take_burst(stream);
+    take_request(stream);
     return true;
   }
   return false;
@@ -131,27 +130,29 @@ bool Dma::take_burst(Cycles now) {
 
 void Dma::find_current(Stream& stream) {
   std::size_t& i = stream.issuing;
-  while (i < stream.transfers.size() && stream.transfers[i].bursts.done()) ++i;
+  while (i < stream.transfers.size() && stream.transfers[i].requests.done()) ++i;
   stream.current = i < stream.transfers.size() ? &stream.transfers[i] : nullptr;
 }
 
-void Dma::take_burst(Stream& stream) {
+void Dma::take_request(Stream& stream) {
   Transfer& transfer = *stream.current;
   Request* request = free_.back();
   free_.pop_back();
   request->stream = &stream;
   request->transfer = &transfer;
-  request->set_address(static_cast<sc_dt::uint64>(transfer.bursts.address()));
+  request->bursts = transfer.requests.bursts();
+  request->set_address(static_cast<sc_dt::uint64>(transfer.requests.address()));
+  request->set_data_length(static_cast<unsigned>(request->bursts * size_.burst_bytes));
   request->set_command(transfer.write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
   request->set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-  transfer.bursts.next();
-  if (transfer.bursts.done()) find_current(stream);
+  transfer.requests.next();
+  if (transfer.requests.done()) find_current(stream);
   ++transfer.waiting;
   if (transfer.done == Token::kFetchedAhead) {
-    ++transfer.taken;
-    ++ahead_.all_bursts;
+    transfer.taken += request->bursts;
+    ahead_.all_bursts += request->bursts;
   } else {
-    ++(*traffic_)[transfer.tensor].bursts;
+    (*traffic_)[transfer.tensor].bursts += request->bursts;
   }
   window_.push(request);
 }
@@ -164,7 +165,7 @@ void Dma::send(Cycles earliest) {
     last_sent_ = at;
     Request* request = window_.front();
     window_.pop();
-    count_in_flight(*request->stream, 1, at);
+    count_in_flight(*request->stream, request->bursts, at);
     awaiting_ = request;
     tlm::tlm_phase phase = tlm::BEGIN_REQ;
     sc_core::sc_time delay = clock_.until(at);
@@ -216,22 +217,24 @@ void Dma::complete(Request& request, Cycles at) {
                          " to address " + std::to_string(request.get_address()));
   Transfer& transfer = *request.transfer;
   --transfer.waiting;
-  count_in_flight(*request.stream, -1, at);
+  count_in_flight(*request.stream, -request.bursts, at);
   if (transfer.first_arrival < Cycles(0)) transfer.first_arrival = at;
+  transfer.last_bursts =
+      at > transfer.last_arrival ? request.bursts : std::max(transfer.last_bursts, request.bursts);
   transfer.last_arrival = std::max(transfer.last_arrival, at);
   if (transfer.done == Token::kFetchedAhead) last_ahead_ = std::max(last_ahead_, at);
   Stream& stream = *request.stream;
   free_.push_back(&request);
   freed_in_cycle_ = at == freed_ ? freed_in_cycle_ + 1 : 1;
   freed_ = at;
-  if (transfer.waiting == 0 && transfer.bursts.done()) retire(stream);
+  if (transfer.waiting == 0 && transfer.requests.done()) retire(stream);
 }
 
 /// Gives the tokens of transfers that are complete, in the order of the stream.
 void Dma::retire(Stream& stream) {
   while (!stream.transfers.empty()) {
     Transfer& t = stream.transfers.front();
-    if (t.waiting != 0 || !t.bursts.done()) return;
+    if (t.waiting != 0 || !t.requests.done()) return;
     const Cycles at = std::max({t.last_arrival, t.usable, stream.retired});
     if (t.done == Token::kFetchedAhead) {
       retire_ahead(t, at);
@@ -254,8 +257,9 @@ void Dma::retire(Stream& stream) {
 }
 
 Cycles Dma::dequantized(const Transfer& t, const MappingProblem& problem) {
-  const std::int64_t burst = ceil_div(burst_bytes_ * 8, problem.path.weights.code_bits);
-  return to_dequantizer->pass_tile(t.dequantize, burst, t.first_arrival, t.last_arrival);
+  const std::int64_t last =
+      ceil_div(t.last_bursts * size_.burst_bytes * 8, problem.path.weights.code_bits);
+  return to_dequantizer->pass_tile(t.dequantize, last, t.first_arrival, t.last_arrival);
 }
 
 void Dma::count_load(const LoadOp& op) {

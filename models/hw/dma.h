@@ -1,4 +1,4 @@
-// Moves tile regions between DRAM and buffers, burst by burst: a TLM-2.0 initiator.
+// Moves tile regions between DRAM and buffers, request by request: a TLM-2.0 initiator.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@
 namespace bitjoule {
 
 /// Three streams (inputs, weights with their scales, results) share a window of `outstanding`
-/// bursts. Whenever a place in it is free, the next burst is taken from the streams in turn;
-/// requests leave at one per core cycle at most, and not before the one ahead was accepted. Where
+/// requests. Whenever a place in it is free, the next request is taken from the streams in turn; at
+/// most `requests_per_cycle` leave per core cycle, none before the one ahead was accepted. Where
 /// layers overlap, a fourth stream with weights of the next layer has the cycles and places that
 /// none of the three wants, until the layer's last result is on its way.
 class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transport_if<> {
@@ -32,16 +32,17 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
 
   Dma(sc_core::sc_module_name name, const CoreClock& clock, const DmaConfig& config);
 
-  /// `burst_bytes` is the size of every request. Only while idle.
+  /// `burst_bytes`: what the memory moves at least. Only while idle.
   void start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_bytes);
 
   void load(const LoadOp& op, Token done, Cycles usable) override;
   void load_ahead(const LoadOp& op, Cycles usable) override;
   void store(const StoreOp& op, Cycles usable) override;
 
+  /// Bursts.
   std::int64_t in_flight() const { return in_flight_; }
 
-  /// The cycle in which the last burst for the next layer arrived; 0: there was none.
+  /// The cycle in which the last request for the next layer was served; 0: there was none.
   Cycles last_ahead() const { return last_ahead_; }
   /// After the run: what the next layer, which begins at `end`, finds done.
   WeightsAhead finish_ahead(Cycles end);
@@ -50,7 +51,7 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   static constexpr std::size_t kInputStream = 0, kWeightStream = 1, kStoreStream = 2,
                                kAheadStream = 3;
   struct Transfer {
-    BurstCursor bursts;
+    RequestCursor requests;  ///< yet to be taken
     Tensor tensor = Tensor::kInputs;
     bool write = false;
     Token done = Token::kInputLoaded;
@@ -58,20 +59,22 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
     std::int64_t sram_bits = 0;
     std::int64_t elements = 0, dequantize = 0;  ///< to be dequantized: all, and those yet to arrive
     std::int64_t taken = 0;                     ///< bursts of the fourth stream
-    std::int64_t waiting = 0;                   ///< bursts in flight
+    std::int64_t waiting = 0;                   ///< requests taken and not served
     Cycles first_arrival{-1}, last_arrival{0};
+    std::int64_t last_bursts = 0;  ///< of the request that arrived last
   };
   struct Stream {
     std::deque<Transfer> transfers;
-    std::size_t issuing = 0;      ///< index of the first transfer with bursts left
+    std::size_t issuing = 0;      ///< index of the first transfer with requests left
     Transfer* current = nullptr;  ///< that transfer, if any
     Cycles retired{0};            ///< the last token was given for this cycle
-    std::int64_t in_flight = 0;
-    std::int32_t signal = 0;  ///< of the trace: bursts in flight
+    std::int64_t in_flight = 0;   ///< bursts
+    std::int32_t signal = 0;      ///< of the trace: bursts in flight
   };
   struct Request : tlm::tlm_generic_payload {
     Stream* stream = nullptr;
     Transfer* transfer = nullptr;
+    std::int64_t bursts = 0;
   };
 
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
@@ -86,8 +89,8 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   void push(std::size_t stream, const Transfer& transfer);
   void on_usable();
   void fill_window(Cycles now);
-  bool take_burst(Cycles now);
-  void take_burst(Stream& stream);
+  bool take_request(Cycles now);
+  void take_request(Stream& stream);
   static void find_current(Stream& stream);
   bool results_sent() const;
   void wake_ahead(Cycles now);
@@ -104,7 +107,7 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   const DmaConfig config_;
   LayerRun run_;
   DramTraffic* traffic_ = nullptr;
-  std::int64_t burst_bytes_ = 64;
+  RequestSize size_;  ///< at most
   std::array<Stream, 4> streams_;
   std::size_t turn_ = 0;
   std::vector<std::unique_ptr<Request>> pool_;

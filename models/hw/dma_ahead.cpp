@@ -10,7 +10,7 @@ void Dma::take_over(const WeightsAhead& ahead) {
   for (std::size_t i = 0; i < ahead.usable.size(); ++i) {
     const LoadOp& op = run_.program->weight_loads[i];
     (*traffic_)[op.tensor].read_bytes += op.region.bytes();
-    (*traffic_)[op.tensor].bursts += bursts_of(op.region, burst_bytes_);
+    (*traffic_)[op.tensor].bursts += bursts_of(op.region, size_.burst_bytes);
     count_load(op);
   }
   if (!ahead.usable.empty()) streams_[kWeightStream].retired = ahead.usable.back();
@@ -25,7 +25,7 @@ bool Dma::results_sent() const {
   return stores_ == run_.program->stores.size() && streams_[kStoreStream].current == nullptr;
 }
 
-/// All of cycle `now` known, decides whether bursts for the next layer leave in the one after it.
+/// All of cycle `now` known, decides whether requests for the next layer leave in the one after it.
 void Dma::wake_ahead(Cycles now) {
   if (run_.next == nullptr || ahead_cycle_ > now) return;
   if (streams_[kAheadStream].current == nullptr) return;
@@ -49,7 +49,7 @@ void Dma::on_ahead() {
     if (places <= 0 || accepted_ > cycle || last_sent_ > cycle ||
         (last_sent_ == cycle && sent_in_cycle_ == config_.requests_per_cycle))
       break;
-    take_burst(stream);
+    take_request(stream);
     send(cycle);
   }
   wake_ahead(std::max({cycle, accepted_ - Cycles(1), last_sent_ - Cycles(1)}));
@@ -71,7 +71,7 @@ WeightsAhead Dma::finish_ahead(Cycles end) {
     Transfer part = stream.transfers.front();
     const LoadOp& op = run_.next->weight_loads[ahead_.usable.size()];
     ahead_.bursts = part.taken;
-    part.dequantize = op.dequantize * part.taken / bursts_of(op.region, burst_bytes_);
+    part.dequantize = op.dequantize * part.taken / bursts_of(op.region, size_.burst_bytes);
     if (part.dequantize > 0) dequantized(part, *run_.next_problem);
   }
   const auto of_next = [end](Cycles at) { return std::max(Cycles(0), at - end); };

@@ -63,8 +63,9 @@ struct DequantizerIf : virtual sc_core::sc_interface {
   /// Elements that passed on their way from a buffer into the array.
   virtual void pass(std::int64_t weights, std::int64_t inputs) = 0;
   /// A tile (or the rest of one) on its way from DRAM into the weight buffer, by the arrivals of
-  /// its first and last burst; returns when it is complete there. Does not count as pass() does.
-  virtual Cycles pass_tile(std::int64_t elements, std::int64_t burst_elements, Cycles first_arrival,
+  /// its first request and of its last one, of `last_elements`; returns when it is complete there.
+  /// Does not count as pass() does.
+  virtual Cycles pass_tile(std::int64_t elements, std::int64_t last_elements, Cycles first_arrival,
                            Cycles last_arrival) = 0;
   /// From this cycle on the lanes of the DRAM side have nothing to do.
   virtual Cycles free_from() const = 0;

@@ -75,8 +75,10 @@ void describe(V& v, VectorUnitConfig& c) {
 
 template <class V>
 void describe(V& v, DmaConfig& c) {
-  v.field("outstanding", c.outstanding, "bursts in flight at most", range(1, 1 << 16));
-  v.field("requests_per_cycle", c.requests_per_cycle, "bursts that may leave in one core cycle",
+  v.field("request", c.request, "bytes of a request at most: whole bursts, at least one",
+          range(1, 1 << 16));
+  v.field("outstanding", c.outstanding, "requests in flight at most", range(1, 1 << 16));
+  v.field("requests_per_cycle", c.requests_per_cycle, "requests that may leave in one core cycle",
           range(1, 1024));
   v.field("queue", c.queue, "transfers that each stream holds", range(1, 1024));
 }

@@ -72,6 +72,7 @@ AcceleratorConfig random_machine(Random& r) {
   m.dequantizer.placement =
       r.one_of({DequantizerPlacement::kArrayEdge, DequantizerPlacement::kDramSide});
   m.output_unit.lanes = r.one_of<std::int64_t>({1, 4, 16});
+  m.dma.request = Bytes(r.one_of<std::int64_t>({32, 64, 192, 1024}));
   m.dma.outstanding = r.one_of<std::int64_t>({1, 4, 64});
   return m;
 }

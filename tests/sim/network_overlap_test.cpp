@@ -50,7 +50,7 @@ accelerator:
     accumulator: {capacity: 64 KiB, banks: 4, port_width: 256 bit}
     output: {capacity: 64 KiB, banks: 4, port_width: 256 bit}
   output_unit: {lanes: 32, latency: 4}
-  dma: {outstanding: 64, requests_per_cycle: 1}
+  dma: {request: 32 B, outstanding: 64, requests_per_cycle: 1}
 dram: {name: line, model: ideal, bandwidth: 32 GB/s, latency: 20 ns, burst: 32 B, capacity: 1 GiB}
 network:
   parameters: {rows: 64, k: 64}
@@ -110,6 +110,30 @@ TEST_CASE(
   CHECK(ahead.cycles[0] == alone);
   CHECK(ahead.ahead_bytes == bursts * 32);
   CHECK(ahead.cycles[1] == alone - bursts);
+}
+
+TEST_CASE("requests of several bursts: one after the other, each waits once for the memory") {
+  const std::string row =
+      "--set network.parameters.rows=1 --set network.parameters.k=256 "
+      "--set accelerator.dma.outstanding=1 ";
+  const TwoLayers one = run_two(row),
+                  four = run_two(row + "--set accelerator.dma.request=\"128 B\"");
+  // 264 bursts of inputs and weights, each after 20 cycles of latency and one of data; or 66
+  // requests after 20 and four.
+  CHECK(one.cycles[0] - four.cycles[0] == 264 * 21 - 66 * 24);
+  CHECK(one.moved_bytes == four.moved_bytes);
+}
+
+TEST_CASE("overlap of layers: requests of several bursts are taken as a whole") {
+  const std::string row = "--set network.parameters.rows=1 --set network.parameters.k=256 ";
+  const std::string four = row + "--set accelerator.dma.request=\"128 B\" ";
+  const TwoLayers apart = run_two(four), ahead = run_two(four + "--set overlap=layers");
+  // The memory yields as much per cycle, however it is asked.
+  CHECK(apart.cycles == run_two(row).cycles);
+  // 66 requests of the layer's own leave one per cycle up to the window's 64, the rest as places
+  // come back: all of b's weights, 64 requests, have left before the result.
+  CHECK(ahead.ahead_bytes == 256 * 32);
+  CHECK(ahead.moved_bytes == apart.moved_bytes);
 }
 
 TEST_CASE("overlap of layers: as much work and traffic, in no more cycles") {

@@ -2,6 +2,7 @@
 // docs/architecture.md draws the machine, docs/timing.md gives every parameter its cycles.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -78,9 +79,14 @@ struct VectorUnitConfig {
 };
 
 struct DmaConfig {
-  std::int64_t outstanding = 128;       ///< bursts in flight at most
-  std::int64_t requests_per_cycle = 4;  ///< bursts that may leave in one core cycle
+  Bytes request{64};                    ///< of consecutive bursts asked for together, at most
+  std::int64_t outstanding = 128;       ///< requests in flight at most
+  std::int64_t requests_per_cycle = 4;  ///< that may leave in one core cycle
   std::int64_t queue = 4;               ///< transfers that each stream holds
+
+  std::int64_t bursts_per_request(std::int64_t burst_bytes) const {
+    return std::max<std::int64_t>(1, request.value / burst_bytes);
+  }
 };
 
 struct AcceleratorConfig {

@@ -263,10 +263,11 @@ std::int64_t array_cycles(const MappingProblem& p, const Tiling& t, const TripCo
 /// What DRAM and DMA move at most: the peak rate, the rate of requests, or the window of requests
 /// in flight over the latency (Little's law).
 double bytes_per_cycle(const MappingProblem& p) {
-  const auto burst = static_cast<double>(p.memory.burst_bytes);
   const DmaConfig& dma = p.machine.dma;
-  return std::min({p.memory.bytes_per_cycle, burst * static_cast<double>(dma.requests_per_cycle),
-                   burst * static_cast<double>(dma.outstanding) /
+  const auto request =
+      static_cast<double>(dma.bursts_per_request(p.memory.burst_bytes) * p.memory.burst_bytes);
+  return std::min({p.memory.bytes_per_cycle, request * static_cast<double>(dma.requests_per_cycle),
+                   request * static_cast<double>(dma.outstanding) /
                        static_cast<double>(std::max<std::int64_t>(1, p.memory.latency_cycles))});
 }
 

@@ -1,5 +1,7 @@
 #include "core/mapping/region.h"
 
+#include <algorithm>
+
 #include "core/units.h"
 
 namespace bitjoule {
@@ -51,28 +53,32 @@ std::int64_t bursts_of(const Region& r, std::int64_t burst_bytes) {
   return total;
 }
 
-BurstCursor::BurstCursor(const Region& region, std::int64_t burst_bytes)
-    : region_(region), burst_bytes_(burst_bytes), done_(region.empty()) {
-  if (!done_) start_run();
+RequestCursor::RequestCursor(const Region& region, RequestSize size)
+    : region_(region), size_(size) {
+  if (!region.empty()) start_run();
 }
 
-void BurstCursor::start_run() {
+void RequestCursor::start_run() {
   std::int64_t bit = region_.base_bits;
   for (std::size_t i = 0; i < index_.size(); ++i) bit += index_[i] * region_.strides[i].bits;
-  burst_ = bit / (burst_bytes_ * 8);
-  last_burst_ = (bit + region_.run_bits - 1) / (burst_bytes_ * 8);
+  burst_ = bit / (size_.burst_bytes * 8);
+  last_burst_ = (bit + region_.run_bits - 1) / (size_.burst_bytes * 8);
+  cut();
 }
 
-void BurstCursor::next() {
-  if (burst_ < last_burst_) {
-    ++burst_;
-    return;
-  }
+/// What is left of the run, up to the next multiple of a whole request.
+void RequestCursor::cut() {
+  bursts_ = std::min(last_burst_ + 1 - burst_, size_.bursts - burst_ % size_.bursts);
+}
+
+void RequestCursor::next() {
+  burst_ += bursts_;
+  if (burst_ <= last_burst_) return cut();
   for (std::size_t i = index_.size(); i-- > 0;) {
     if (++index_[i] < region_.strides[i].count) return start_run();
     index_[i] = 0;
   }
-  done_ = true;
+  bursts_ = 0;
 }
 
 }  // namespace bitjoule

@@ -43,25 +43,35 @@ constexpr std::int64_t align(std::int64_t x, std::int64_t unit) { return ceil_di
 /// Bursts needed to move a region: each run by itself, its ends rounded out to bursts.
 std::int64_t bursts_of(const Region& region, std::int64_t burst_bytes);
 
-/// Walks the bursts of a region in address order of its runs.
-class BurstCursor {
- public:
-  BurstCursor() = default;
-  BurstCursor(const Region& region, std::int64_t burst_bytes);
+/// How a region is asked for: up to `bursts` bursts at a time, aligned to their number.
+struct RequestSize {
+  std::int64_t burst_bytes = 1;
+  std::int64_t bursts = 1;
+  std::int64_t bytes() const { return burst_bytes * bursts; }
+};
 
-  bool done() const { return done_; }
-  /// Byte address of the current burst, aligned to its size.
-  std::int64_t address() const { return burst_ * burst_bytes_; }
+/// Walks the requests of a region in address order of its runs; none is part of two runs.
+class RequestCursor {
+ public:
+  RequestCursor() = default;
+  RequestCursor(const Region& region, RequestSize size);
+
+  bool done() const { return bursts_ == 0; }
+  /// Byte address of the current request, aligned to a burst.
+  std::int64_t address() const { return burst_ * size_.burst_bytes; }
+  /// Bursts of the current request; 0: none is left.
+  std::int64_t bursts() const { return bursts_; }
   void next();
 
  private:
   void start_run();
+  void cut();
 
   Region region_;
-  std::int64_t burst_bytes_ = 1;
+  RequestSize size_;
   std::array<std::int64_t, 3> index_{};
-  std::int64_t burst_ = 0, last_burst_ = 0;
-  bool done_ = true;
+  std::int64_t burst_ = 0, last_burst_ = 0;  // of the run: the next to ask for, and the last
+  std::int64_t bursts_ = 0;
 };
 
 }  // namespace bitjoule

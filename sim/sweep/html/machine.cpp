@@ -59,7 +59,12 @@ std::string machine_svg(const boost::json::value& config) {
   const std::string weights = get("/precision/weights/format"), mac = get("/precision/mac");
   const std::vector<Box> boxes = {
       {10, 100, 130, 80, "DRAM", {get("/dram/name"), get("/dram/model")}},
-      {170, 100, 90, 80, "DMA", {get(a + "/dma/outstanding") + " in flight"}},
+      {170,
+       100,
+       90,
+       80,
+       "DMA",
+       {get(a + "/dma/outstanding") + " x " + get(a + "/dma/request"), "in flight"}},
       {300, 20, 180, 50, "input buffer", {buffer_text(config, "input")}},
       {300, 85, 180, 50, "weight buffer", {buffer_text(config, "weight")}},
       {300, 150, 180, 50, "scales, zero-points", {buffer_text(config, "scale")}},

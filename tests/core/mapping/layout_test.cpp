@@ -46,7 +46,27 @@ Tiling gemm_tiling() {
   return t;
 }
 
+/// Address and bursts of each request.
+using Requests = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+Requests requests_of(const Region& region, RequestSize size) {
+  Requests all;
+  for (RequestCursor c(region, size); !c.done(); c.next())
+    all.emplace_back(c.address(), c.bursts());
+  return all;
+}
+
 }  // namespace
+
+TEST_CASE("regions: requests of several bursts end at multiples of their size and with their run") {
+  // Bytes [20, 100) and [220, 300), in bursts of 16: 1 to 6 and 13 to 18.
+  Region region = Region::contiguous(20, 80);
+  region.strides[2] = {2, 200 * 8};
+  CHECK(requests_of(region, {16, 4}) == Requests{{16, 3}, {64, 3}, {208, 3}, {256, 3}});
+  CHECK(requests_of(region, {16, 1}).size() == 12);
+  CHECK(requests_of(region, {16, 100}) == Requests{{16, 6}, {208, 6}});
+  CHECK(requests_of(Region::contiguous(20, 0), {16, 4}).empty());
+}
 
 TEST_CASE("layout: row-major tiles fetch the bursts that their rows touch") {
   const MappingProblem p = problem_of(kGemm, DramLayout::kRowMajor);
