@@ -25,7 +25,8 @@ class StridedSource : public RequestSource {
     if (step_ == o_.count) return false;
     r->request = {o_.base + offset_, bytes_, o_.write, 0};
     r->cycle = o_.interval * step_++;
-    offset_ = (offset_ + stride_) % o_.range;
+    offset_ += stride_;
+    if (offset_ >= o_.range) offset_ %= o_.range;
     return true;
   }
 

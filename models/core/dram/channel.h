@@ -120,8 +120,8 @@ class DramChannel {
   bool pick_unblocked(std::size_t queue, Choice* best);
   void consider(const Bid& bid, std::size_t queue, Choice* best) const;
   void consider_owners(Choice* best) const;
-  std::int64_t start_of(const Bid& bid, std::int64_t cycle) const;
-  Bid bid_for(std::size_t queue, std::int32_t entry) const;
+  std::int64_t start_of(DramCommand command, std::int64_t bank, std::int64_t cycle) const;
+  void make_bid(std::size_t queue, std::int32_t entry, Bid* bid) const;
   Bid owner_bid(std::size_t queue, std::int32_t entry) const;
   std::int64_t find_bids(std::size_t queue, std::int64_t bank);
   void consider_only(std::size_t queue, std::int32_t entry, Choice* best) const;

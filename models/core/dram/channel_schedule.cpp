@@ -49,8 +49,8 @@ void DramChannel::decide() {
 
 void DramChannel::choose() {
   const std::size_t queue = queue_to_serve();
-  queues_[queue].find_bids([&](std::int64_t bank) { return find_bids(queue, bank); });
   if (!take_oldest(queue)) {
+    queues_[queue].find_bids([&](std::int64_t bank) { return find_bids(queue, bank); });
     choice_ = Choice{};
     pick(queue, &choice_);
   }
@@ -63,27 +63,27 @@ void DramChannel::choose() {
 /// rows, and nothing holds back the oldest burst longer than it holds back any column command (or
 /// no other bank bids). Makes it choice_; false where that cannot be said.
 inline bool DramChannel::take_oldest(std::size_t queue) {
-  const BurstQueue& q = queues_[queue];
-  if (q.row_bids() > 0 || !owners_.empty() || opening_ != kNoBank || !shortcuts_) return false;
-  const std::int32_t oldest = q.oldest();
-  const std::int64_t bank = q.entry(oldest).burst.bank;
-  const Bid& bid = *q.hit_bid(bank);
-  const std::int64_t bus = bus_free_[bus_of(bid.command)];
-  const std::int64_t cycle =
-      std::max({bid.ready, bus, device_.earliest_beyond(bid.command, bid.bank)});
-  if (q.busy_banks().size() > 1 && cycle > bus && cycle > q.entry(oldest).burst.accepted + 1 &&
-      cycle > earliest_column(bid.command)) {
+  BurstQueue& q = queues_[queue];
+  if (!owners_.empty() || opening_ != kNoBank || !shortcuts_) return false;
+  if (!q.all_are_hits([&](std::int64_t b) { return device_.open_row(b); })) return false;
+  const BurstQueue::Entry& oldest = q.entry(q.oldest());
+  const std::int64_t bank = oldest.burst.bank, ready = oldest.burst.accepted + 1;
+  const DramCommand command = oldest.burst.write ? DramCommand::kWrite : DramCommand::kRead;
+  const std::int64_t bus = bus_free_[bus_of(command)];
+  const std::int64_t cycle = std::max({ready, bus, device_.earliest(command, bank)});
+  if (q.busy_banks().size() > 1 && cycle > bus && cycle > ready &&
+      cycle > earliest_column(command)) {
     return false;
   }
-  const std::int64_t start = start_of(bid, cycle);
+  const std::int64_t start = start_of(command, bank, cycle);
   if (start >= refresh_.soonest()) return false;
   choice_.cycle = cycle;
   choice_.start = start;
-  choice_.priority = bid.priority;
+  choice_.priority = priority_of(command, false, oldest.order);
   choice_.bank = bank;
-  choice_.entry = oldest;
+  choice_.entry = q.oldest();
   choice_.queue = queue;
-  choice_.command = bid.command;
+  choice_.command = command;
   choice_.owner = false;
   return true;
 }
@@ -140,7 +140,7 @@ inline bool DramChannel::pick_unblocked(std::size_t queue, Choice* best) {
     next = before ? &bid : next;
   }
   if (next == nullptr) return true;
-  const std::int64_t start = start_of(*next, cycle);
+  const std::int64_t start = start_of(next->command, next->bank, cycle);
   if (start >= refresh_.soonest()) return false;
   *best = {cycle, start, priority, next->bank, next->entry, queue, next->command, false};
   return true;
@@ -149,7 +149,8 @@ inline bool DramChannel::pick_unblocked(std::size_t queue, Choice* best) {
 /// `entry` and the owners, which may be in its way.
 void DramChannel::consider_only(std::size_t queue, std::int32_t entry, Choice* best) const {
   consider_owners(best);
-  const Bid bid = bid_for(queue, entry);
+  Bid bid;
+  make_bid(queue, entry, &bid);
   if (!owned_[static_cast<std::size_t>(bid.bank)]) consider(bid, queue, best);
 }
 
@@ -158,9 +159,10 @@ void DramChannel::consider_owners(Choice* best) const {
 }
 
 /// With the rank's data clock stopped, CAS takes the clock in which the burst could have started.
-inline std::int64_t DramChannel::start_of(const Bid& bid, std::int64_t cycle) const {
-  if (standard_.data_clock_after_read == 0 || !is_column(bid.command)) return cycle;
-  const auto rank = static_cast<std::size_t>(device_.rank_of(bid.bank));
+inline std::int64_t DramChannel::start_of(DramCommand command, std::int64_t bank,
+                                          std::int64_t cycle) const {
+  if (standard_.data_clock_after_read == 0 || !is_column(command)) return cycle;
+  const auto rank = static_cast<std::size_t>(device_.rank_of(bank));
   return cycle + (cycle > data_clock_until_[rank] ? 1 : 0);
 }
 
@@ -171,7 +173,7 @@ inline void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* bes
       {bid.ready, bus_free_[bus_of(bid.command)], device_.earliest_beyond(bid.command, bid.bank)});
   if (cycle > best->cycle || (cycle == best->cycle && bid.priority >= best->priority)) return;
   if (opening_ != kNoBank && (bid.bank == opening_ || bid.command == DramCommand::kAct)) return;
-  const std::int64_t start = start_of(bid, cycle);
+  const std::int64_t start = start_of(bid.command, bid.bank, cycle);
   if (!bid.owner && start >= refresh_.soonest() &&
       refresh_.blocks(device_.rank_of(bid.bank), bid.bank, start)) {
     return;
@@ -180,10 +182,10 @@ inline void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* bes
 }
 
 /// What `entry` needs next.
-inline Bid DramChannel::bid_for(std::size_t queue, std::int32_t entry) const {
+inline void DramChannel::make_bid(std::size_t queue, std::int32_t entry, Bid* bid) const {
   const BurstQueue::Entry& e = queues_[queue].entry(entry);
   const std::int64_t bank = e.burst.bank, open = device_.open_row(bank);
-  Bid b;
+  Bid& b = *bid;
   b.entry = entry;
   b.bank = static_cast<std::int32_t>(bank);
   if (open == e.burst.row) {
@@ -196,11 +198,11 @@ inline Bid DramChannel::bid_for(std::size_t queue, std::int32_t entry) const {
       static_cast<std::size_t>(device_.rank_of(bank)) * kDramCommands + index_of(b.command));
   b.group_command = static_cast<std::uint32_t>(device_.group_command(b.command, bank));
   b.ready = std::max(e.burst.accepted + 1, device_.earliest_of_bank(b.command, bank));
-  return b;
 }
 
 Bid DramChannel::owner_bid(std::size_t queue, std::int32_t entry) const {
-  Bid b = bid_for(queue, entry);
+  Bid b;
+  make_bid(queue, entry, &b);
   b.priority = priority_of(b.command, true, queues_[queue].entry(entry).order);
   b.owner = true;
   return b;
@@ -215,8 +217,8 @@ inline std::int64_t DramChannel::find_bids(std::size_t queue, std::int64_t bank)
   const std::int32_t oldest = q.oldest_of(bank);
   const std::int32_t hit =
       open == DramDevice::kClosed ? BurstQueue::kNone : q.oldest_hit(bank, open);
-  if (hit != BurstQueue::kNone) q.add_bid(bid_for(queue, hit));
-  if (hit != oldest) q.add_bid(bid_for(queue, oldest));
+  if (hit != BurstQueue::kNone) make_bid(queue, hit, q.add_bid(bank, true));
+  if (hit != oldest) make_bid(queue, oldest, q.add_bid(bank, false));
   return hit == BurstQueue::kNone ? open : DramDevice::kClosed;
 }
 

@@ -38,7 +38,9 @@ std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
   }
   offered_request_ = free_requests_.back();
   free_requests_.pop_back();
-  requests_[offered_request_] = {request.tag, request.bytes / standard_.burst_bytes, -1};
+  const bool single = request.bytes == standard_.burst_bytes;  // spares a division
+  requests_[offered_request_] = {request.tag, single ? 1 : request.bytes / standard_.burst_bytes,
+                                 -1};
   offered_ = request;
   offered_bytes_ = request.bytes;
   place_ = decoder_.decode(request.address);

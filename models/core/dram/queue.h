@@ -94,14 +94,30 @@ class BurstQueue {
       if (list.head != kNone) find_bids(bank, find);
     }
   }
-  void add_bid(const Bid& bid) {
-    BankList& list = banks_[at(bid.bank)];
-    (is_column(bid.command) ? list.hit : list.row) = static_cast<std::int32_t>(bids_.size());
-    row_bids_ += is_column(bid.command) ? 0 : 1;
-    bids_.push_back(bid);
+  /// Whether no bank bids for a row command: all that are not known have a hit of their open row,
+  /// open_row(bank), as their oldest burst.
+  template <class OpenRow>
+  bool all_are_hits(OpenRow open_row) {
+    if (row_bids_ > 0) return false;
+    for (std::int32_t* link = &unknown_; *link != kNone;) {
+      BankList& list = banks_[at(*link)];
+      if (list.known || list.head == kNone) {
+        list.listed = false;
+        *link = list.next_unknown;
+        continue;
+      }
+      if (entry(list.head).burst.row != open_row(*link)) return false;
+      link = &list.next_unknown;
+    }
+    return true;
   }
-  /// Known bids for row commands.
-  std::int64_t row_bids() const { return row_bids_; }
+  /// To be filled in with a column command or a row command.
+  Bid* add_bid(std::int64_t bank, bool column) {
+    BankList& list = banks_[at(bank)];
+    (column ? list.hit : list.row) = static_cast<std::int32_t>(bids_.size());
+    row_bids_ += column ? 0 : 1;
+    return &bids_.emplace_back();
+  }
 
  private:
   struct BankList {
@@ -151,7 +167,7 @@ class BurstQueue {
   std::vector<std::int64_t> busy_;
   std::int32_t unknown_ = kNone;  // the first of a list of banks that have lost their bids
   std::vector<Bid> bids_;
-  std::int64_t row_bids_ = 0;
+  std::int64_t row_bids_ = 0;  // for row commands, of the known
   std::int32_t oldest_ = kNone, youngest_ = kNone;
   std::int64_t size_ = 0;
 };
