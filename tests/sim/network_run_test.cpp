@@ -261,6 +261,19 @@ TEST_CASE("network run: scales and biases in a buffer without halves wait for th
   CHECK(integer(r.at("macs")) == 12501632);  // workloads.md
 }
 
+TEST_CASE("network run: a layer of many tiles takes time by their number, not by its square") {
+  // 2000 x 128 tiles of 32 x 32 weights: seconds, where a look back from each tile takes minutes.
+  const TemporaryDirectory directory;
+  std::ofstream(directory.at("run.yaml")) << kRun;
+  const Outcome outcome =
+      shell("timeout 60 {sim} run " + directory.at("run.yaml") +
+            " --quiet --values off --set 'layer={gemm: {m: 1, n: 64000, k: 4096}}' --set "
+            "dram=ideal.yaml --set precision.weights=fp32 --set precision.activations=fp32 --set "
+            "precision.mac=fp32 --set 'mapping.tile={n: 32, k: 32}'");
+  CAPTURE(outcome.text);
+  CHECK(outcome.code == 0);
+}
+
 TEST_CASE("network run: other programs' files, and what is refused") {
   const TemporaryDirectory directory;
   std::ofstream(directory.at("run.yaml")) << kRun;
