@@ -101,11 +101,13 @@ void check_names(const NetworkFile& written, const NetworkFile& file, const Name
   const bool has_base = written.base.kind != Node::Kind::kNull;
   const auto check = [&](const Node& map, const std::string& path) {
     for (const NodeEntry& entry : map.entries) {
-      if (used.count(entry.key) != 0 || (!has_base && entry.value.place.line != 0)) continue;
+      const Place& place = entry.value.place;  // an option may bring the network as a whole
+      const bool is_own = place.line != 0 || place.origin == written.layers.place.origin;
+      if (used.count(entry.key) != 0 || (!has_base && is_own)) continue;
       std::vector<std::string> others;
       for (const std::string& name : known)
         if (name != entry.key) others.push_back(name);
-      problems.add(entry.value.place, path + entry.key,
+      problems.add(place, path + entry.key,
                    fmt::format("unknown parameter: no expression of the network uses it{}",
                                suggestion(entry.key, others)));
     }

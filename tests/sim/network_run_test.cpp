@@ -9,6 +9,7 @@
 #include "sim/network/network_file.h"
 #include "sim/run/network_memory.h"
 #include "support/gguf_builder.h"
+#include "support/onnx_builder.h"
 #include "support/shell.h"
 
 namespace bitjoule::test {
@@ -274,6 +275,30 @@ TEST_CASE("network run: a layer of many tiles takes time by their number, not by
   CHECK(outcome.code == 0);
 }
 
+TEST_CASE("network run: an imported network's open sizes, and what is left out of it") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.at("run.yaml")) << kRun;
+  OnnxModel model;
+  model.input("x", {0, 8}).output("y").constant("w", {8, 4});
+  model.node("Softsign", {"x"}, "a");
+  model.node("MatMul", {"a", "w"}, "y");
+  std::ofstream(directory.at("m.onnx")) << model.bytes();
+  const auto images_per_second = [&](const std::string& options, std::int64_t macs) {
+    const Outcome outcome =
+        shell("{sim} run " + directory.at("run.yaml") + " --quiet -o " + directory.at("out") +
+              " --skip-unknown --network " + directory.at("m.onnx") + " " + options);
+    CAPTURE(outcome.text);
+    CHECK(outcome.code == 0);
+    CHECK(outcome.text == "note: left out: operator Softsign (node \"Softsign_a\")\n");
+    const json::value r = json::parse(text_of(directory.at("out/result.json")));
+    CHECK(integer(r.at("macs")) == macs);
+    return real(r.at("network").at("pass").at("images_per_s")) * real(r.at("time_s"));
+  };
+  CHECK(images_per_second("", 8 * 4) == doctest::Approx(1));
+  CHECK(images_per_second("--batch 3", 3 * 8 * 4) == doctest::Approx(3));
+  CHECK(images_per_second("--size N=5", 5 * 8 * 4) == doctest::Approx(5));
+}
+
 TEST_CASE("network run: other programs' files, and what is refused") {
   const TemporaryDirectory directory;
   std::ofstream(directory.at("run.yaml")) << kRun;
@@ -291,6 +316,9 @@ TEST_CASE("network run: other programs' files, and what is refused") {
     CHECK(outcome.text.find(message) != std::string::npos);
   };
   refused("--network nowhere.onnx", "nowhere.onnx");
+  refused("--batch 2", "of an imported network");
+  refused("--network resnet18.yaml --size batch=2", "--set network.parameters.NAME=N");
+  refused("--network two.csv --batch 0", "--batch");
   std::ofstream(directory.at("machine.cfg")) << "[general]\n";
   refused("--network machine.cfg", "machine.cfg: a machine, not a network");
   refused("--set layer.gemm.m=3", "expected one of layer, network, passes, got layer, network");
