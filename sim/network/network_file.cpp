@@ -173,6 +173,15 @@ void replace(PrecisionOverride& precision, const PrecisionOverride& over) {
   if (over.requantize) precision.requantize = over.requantize;
 }
 
+/// A name of one repetition, "blk.3.q", where "blk.*.q" stands for all.
+std::string unroll_hint(const std::string& pattern, const Network& network) {
+  for (const NetworkLayer& layer : network.layers)
+    if (layer.name.find('*') != std::string::npos && matches(layer.name, pattern))
+      return fmt::format("; \"{}\" stands for all repetitions, `unroll: true` makes layers of them",
+                         layer.name);
+  return "";
+}
+
 void apply_rules(const NetworkFile& file, Network& network) {
   for (NetworkLayer& layer : network.layers) {
     if (!layer.kv_cache || !file.kv_cache) continue;
@@ -190,8 +199,8 @@ void apply_rules(const NetworkFile& file, Network& network) {
         used = true;
       }
       if (!used)
-        throw input_error(
-            fmt::format("{}: overrides: no layer is named \"{}\"", network.name, pattern));
+        throw input_error(fmt::format("{}: overrides: no layer is named \"{}\"{}", network.name,
+                                      pattern, unroll_hint(pattern, network)));
     }
   }
 }

@@ -189,6 +189,48 @@ TEST_CASE("generation: prefill and decode steps, each as if it were run alone") 
   CHECK(run("--set 'generate={prompt: 16, tokens: 1}'").at("cycles") == prefill.at("cycles"));
 }
 
+TEST_CASE("generation: what it sets is not set beside it, and a phase takes its place") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.at("chat.yaml")) << std::string(kRun).replace(
+      std::string(kRun).find("phase: decode"), 13, "generate: {prompt: 8, tokens: 3}");
+  std::ofstream(directory.at("both.yaml")) << kRun << "generate: {prompt: 8, tokens: 3}\n";
+  const auto output = [&](const std::string& arguments, int code) {
+    const Outcome outcome = shell("cd " + directory.at("") + " && {sim} run " + arguments);
+    CAPTURE(arguments);
+    CAPTURE(outcome.text);
+    CHECK(outcome.code == code);
+    return outcome.text;
+  };
+  const auto names = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  CHECK(names(output("both.yaml", 2),
+              "both.yaml:4:8: phase: not beside generate, which runs prefill and decode"));
+  CHECK(names(output("chat.yaml --set network.parameters.batch=2", 2),
+              "--set network.parameters.batch: a generation sets it: see generate"));
+  CHECK(names(output("chat.yaml", 0), "first token after"));
+  // One phase alone; and what is said last counts.
+  for (const char* phase : {"prefill", "decode"}) {
+    const std::string one = output(std::string("chat.yaml --set phase=") + phase, 0);
+    CHECK(names(one, phase));
+    CHECK(!names(one, "first token after"));
+  }
+  CHECK(names(output("chat.yaml --set phase=decode --set 'generate={prompt: 4, tokens: 2}'", 0),
+              "first token after"));
+}
+
+TEST_CASE("network run: outputs that are NaN or infinite are told, not taken as exact") {
+  // Outliers beyond what fp16 holds: in every row of 64, so that every sum is infinite.
+  const json::value r = run(
+      "--set 'layer={gemm: {m: 2, n: 4, k: 64}, inputs: {generator: outliers, outlier_share: 0.02, "
+      "outlier_factor: 100000000}}' --set precision.weights=fp32 --set precision.activations=fp32 "
+      "--set precision.mac=fp32 --set precision.output=fp16");
+  const json::value& error = r.at("error");
+  CHECK(integer(error.at("compared")) == 0);
+  CHECK(integer(error.at("not_finite")) == 2 * 4);
+  CHECK(error.at("sqnr_db").is_null());
+}
+
 TEST_CASE("network memory: caches as published, and what is alive at once") {
   const auto llama = [](const std::string& format, std::int64_t context) {
     NetworkOptions options;
