@@ -47,15 +47,12 @@ Bits block_scale_bits(const LoadOp& op) {
 
 void Residency::leave(const std::vector<LoadOp>& loads, Queue& queue, std::int64_t needed_next,
                       Cycles at, BufferPorts& buffers) {
-  const auto end = static_cast<std::size_t>(
-      needed_next < 0 ? static_cast<std::int64_t>(loads.size()) : needed_next);
+  // The next operation reads the latest load of each tensor that it needs; none reads an older.
+  for (; needed_next >= 0 && queue.seen < static_cast<std::size_t>(needed_next); ++queue.seen)
+    queue.latest[static_cast<std::size_t>(loads[queue.seen].tensor)] = queue.seen;
   for (std::size_t tensor = 0; tensor < kTensors; ++tensor) {
     std::size_t& first = queue.first_held[tensor];
-    // The next operation reads the latest load of each tensor that it needs; none reads an older.
-    std::size_t keep = end;
-    if (needed_next >= 0)
-      while (keep > first && static_cast<std::size_t>(loads[keep - 1].tensor) != tensor) --keep;
-    if (needed_next >= 0 && keep > first) --keep;
+    const std::size_t keep = needed_next < 0 ? loads.size() : queue.latest[tensor];
     for (; first < keep; ++first)
       if (static_cast<std::size_t>(loads[first].tensor) == tensor)
         depart(loads[first], at, buffers);

@@ -35,6 +35,8 @@ class Residency {
   /// Loads of one queue; those of different tensors leave independently.
   struct Queue {
     std::array<std::size_t, kTensors> first_held{};  ///< older loads of the tensor have left
+    std::array<std::size_t, kTensors> latest{};      ///< of the tensor, among those seen
+    std::size_t seen = 0;                            ///< loads that an operation has needed so far
   };
   static void leave(const std::vector<LoadOp>& loads, Queue& queue, std::int64_t needed_next,
                     Cycles at, BufferPorts& buffers);

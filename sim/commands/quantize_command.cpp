@@ -13,6 +13,7 @@
 #include "sim/formats/tensor_file.h"
 #include "sim/formats/tensor_values.h"
 #include "sim/report/output_files.h"
+#include "sim/report/result_json.h"
 #include "sim/version.h"
 
 namespace bitjoule {
@@ -69,6 +70,7 @@ Measured measure(const TensorFormat& format, const std::vector<float>& x, std::i
 }
 
 std::string sqnr_text(const Quality& q) {
+  if (std::isnan(q.sqnr_db)) return "none";  // nothing finite
   return std::isfinite(q.sqnr_db) ? fmt::format("{:.2f}", q.sqnr_db) : "exact";
 }
 
@@ -86,19 +88,10 @@ std::string table(const std::vector<Measured>& all) {
 
 boost::json::value json_of(const Measured& m) {
   if (!m.refusal.empty()) return {{"format", to_json(m.format)}, {"refused", m.refusal}};
-  const Quality& q = m.quality;
-  const auto number = [](double v) {
-    return std::isfinite(v) ? boost::json::value(v) : boost::json::value(nullptr);
-  };
   return {{"format", to_json(m.format)},
           {"bytes", m.bytes},
           {"bits_per_element", m.bits},
-          {"error",
-           {{"sqnr_db", number(q.sqnr_db)},
-            {"max_abs", number(q.max_abs)},
-            {"mean_abs", number(q.mean_abs)},
-            {"cosine", number(q.cosine)},
-            {"compared", q.count}}}};
+          {"error", error_json(m.quality)}};
 }
 
 int quantize_file(const QuantizeOptions& o) {

@@ -4,10 +4,10 @@
 
 #include "core/error.h"
 #include "sim/commands/command.h"
+#include "sim/commands/import_options.h"
 #include "sim/config/run_config.h"
 #include "sim/config/writer.h"
 #include "sim/formats/npy.h"
-#include "sim/import/import.h"
 #include "sim/report/network_outputs.h"
 #include "sim/report/output_files.h"
 #include "sim/report/progress.h"
@@ -29,7 +29,7 @@ struct RunArguments {
   std::string fidelity, values;
   std::string vcd, timeline;
   std::string network;
-  ImportOptions import;
+  ImportArguments import;
   std::vector<std::string> inputs;
   bool unshared = false;
   bool save_outputs = false;
@@ -46,15 +46,25 @@ void require_places(const RunArguments& a) {
     throw input_error(fmt::format("--vcd and --timeline: both are {}", a.vcd));
 }
 
-/// Options that stand for a key of the run file.
+/// The network that --network names, as YAML.
+Imported named_network(const RunArguments& a) {
+  ImportOptions options = a.import.resolved();
+  options.inputs = given_files(a.inputs);
+  return network_value(a.network, options);
+}
+
+/// Overrides and options that stand for a key of the run file.
 std::vector<Override> with_options(std::vector<Override> overrides, const RunArguments& a) {
   if (!a.fidelity.empty()) overrides.push_back({"fidelity", a.fidelity});
   if (!a.values.empty()) overrides.push_back({"values", a.values});
-  if (!a.network.empty()) {
-    ImportOptions import = a.import;
-    import.inputs = given_files(a.inputs);
-    overrides.insert(overrides.begin(), {"network", network_value(a.network, import)});
+  if (a.network.empty()) {
+    if (a.import.any_given())
+      throw input_error("--batch, --size and --skip-unknown: of an imported network: --network");
+    return overrides;
   }
+  const Imported network = named_network(a);
+  print_notes(network);
+  overrides.insert(overrides.begin(), {"network", network.yaml});
   return overrides;
 }
 
@@ -127,16 +137,16 @@ std::vector<LayerResult> simulate(const RunArguments& a, const RunConfig& run, T
 }
 
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
-  RunConfig run = read_run(file_source(a.file), with_options(overrides, a));
+  std::vector<Override> all = with_options(overrides, a);
+  RunConfig run = read_run(file_source(a.file), all);
   require_places(a);
   if (!run.phases.empty()) {
     const bool wants_values = a.save_outputs || !a.inputs.empty();
     if (wants_values && a.values == "off")
       throw input_error("--input and --save-outputs: values are off");
     if (wants_values && !run.options.values) {  // implied
-      std::vector<Override> on = with_options(overrides, a);
-      on.push_back({"values", "on"});
-      run = read_run(file_source(a.file), on);
+      all.push_back({"values", "on"});
+      run = read_run(file_source(a.file), all);
     }
     set_inputs(run.phases.front().network, a.inputs);
     return run_network(a, run);
@@ -191,8 +201,7 @@ CommandAction add_run_command(CLI::App& app) {
       ->type_name("NAME=FILE")
       ->expected(1)
       ->take_all();
-  app.add_flag("--skip-unknown", a->import.skip_unknown,
-               "leave out operators and tensors of an imported network that are not known");
+  add_import_options(app, a->import);
   app.add_flag("--unshared", a->unshared,
                "simulate every layer of a network, also those equal to another; the same results");
   app.add_flag("--quiet", a->quiet, "print nothing but errors");

@@ -55,6 +55,7 @@ struct PathAlias {
   std::string parent;        ///< key of the root under which the value belongs: "accelerator"
   std::string default_file;  ///< file name where neither has a value; may be empty
   bool stays = true;         ///< the root's own value, where --set replaces the parent as a whole
+  std::string rival = "";    ///< key of the root in whose place an override of this one comes
 };
 /// Specialised for documents that have aliases.
 template <class T>

@@ -65,7 +65,7 @@ template <>
 inline std::vector<PathAlias> path_aliases<RunFile>() {
   return {{"dram", "accelerator", ""},
           {"energy", "accelerator", "horowitz-2014-45nm.yaml"},
-          {"phase", "network", "", false}};
+          {"phase", "network", "", false, "generate"}};
 }
 
 /// A run has one of the two: --set of one takes the other's place.
@@ -157,6 +157,8 @@ void describe(V& v, RunFile& c) {
     if (const auto* passes = std::get_if<std::vector<PassFile>>(&c.workload))
       if (passes->empty()) throw input_error("passes: expected at least one");
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
+    if (c.generation && !c.phase.empty())
+      throw input_error("phase: not beside generate, which runs prefill and decode");
     if (is_layer && c.overlap != LayerOverlapMode::kNone)
       throw input_error("overlap: needs a network; that of folds is accelerator.array.overlap");
     resolve_data_path(c.precision, c.accelerator.machine.array.pe);

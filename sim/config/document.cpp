@@ -81,6 +81,14 @@ void set_place(Node& node, const Place& place) {
   }
 }
 
+void erase_keys(Node& map, const std::vector<std::string>& keys) {
+  const auto is_one = [&](const NodeEntry& entry) {
+    return std::find(keys.begin(), keys.end(), entry.key) != keys.end();
+  };
+  map.entries.erase(std::remove_if(map.entries.begin(), map.entries.end(), is_one),
+                    map.entries.end());
+}
+
 std::vector<std::string> split_path(const std::string& path) {
   std::vector<std::string> keys;
   std::size_t start = 0;
@@ -225,6 +233,7 @@ void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases) {
     const auto own = std::find_if(root.entries.begin(), root.entries.end(), has_key);
     NodeEntry entry;
     if (own != root.entries.end()) {
+      if (!alias.rival.empty() && root.find(alias.rival) != nullptr) continue;  // both: refused
       entry = std::move(*own);
       entry.from_root = true;
       root.entries.erase(own);
@@ -278,6 +287,7 @@ void apply_override(Node& root, const Override& override, const std::vector<Path
   bool is_alias = false;
   for (const PathAlias& alias : aliases) {
     if (keys.front() != alias.key) continue;
+    if (!alias.rival.empty()) erase_keys(root, {alias.rival, alias.key});
     keys.insert(keys.begin(), alias.parent);
     is_alias = true;
   }
@@ -301,14 +311,11 @@ void apply_override(Node& root, const Override& override, const std::vector<Path
     if (entry.key == keys[1]) entry.from_root = true;
 }
 
-void remove_rivals(Node& root, const Override& override, const std::vector<std::string>& rivals) {
-  if (std::find(rivals.begin(), rivals.end(), override.path) == rivals.end()) return;
-  const auto is_rival = [&](const NodeEntry& entry) {
-    return entry.key != override.path &&
-           std::find(rivals.begin(), rivals.end(), entry.key) != rivals.end();
-  };
-  root.entries.erase(std::remove_if(root.entries.begin(), root.entries.end(), is_rival),
-                     root.entries.end());
+void remove_rivals(Node& root, const Override& override, std::vector<std::string> rivals) {
+  const auto own = std::find(rivals.begin(), rivals.end(), override.path);
+  if (own == rivals.end()) return;
+  rivals.erase(own);
+  erase_keys(root, rivals);
 }
 
 std::string expected_got(const std::string& expected, const Node& node,

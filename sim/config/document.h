@@ -71,7 +71,7 @@ void apply_override(Node& root, const Override& override, const std::vector<Path
                     Problems& problems);
 
 /// Removes the rivals of a root's key that an override has replaced as a whole.
-void remove_rivals(Node& root, const Override& override, const std::vector<std::string>& rivals);
+void remove_rivals(Node& root, const Override& override, std::vector<std::string> rivals);
 
 /// Moves the values of aliases to their targets and puts default files where nothing stands.
 void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "sim/config/utf8.h"
 
 namespace bitjoule {
 namespace {
@@ -209,6 +210,14 @@ Node parse_yaml(const std::string& text, const std::string& origin, Problems& pr
   Node broken;
   broken.kind = Node::Kind::kBroken;
   broken.place = {name, 1, 1};
+  if (const std::size_t at = first_non_utf8(text); at != text.size()) {
+    const auto end = text.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::size_t line_begin = text.rfind('\n', at) + 1;
+    problems.add({name, static_cast<int>(std::count(text.begin(), end, '\n')) + 1,
+                  static_cast<int>(at - line_begin) + 1},
+                 "", fmt::format("no UTF-8: byte 0x{:02x}", static_cast<unsigned char>(text[at])));
+    return broken;
+  }
   try {
     std::istringstream in(text);
     YAML::Parser parser(in);

@@ -1,5 +1,7 @@
 #include "sim/config/run_config.h"
 
+#include <fmt/format.h>
+
 #include "core/error.h"
 #include "sim/config/describe_run.h"
 #include "sim/config/reader.h"
@@ -38,6 +40,12 @@ EnergyTable read_energy_table(const std::string& name, const std::vector<Overrid
 
 namespace {
 
+/// Brought by a --set of its own, not by a file.
+bool from_option(const Node& parameter) {
+  const std::string origin = parameter.place.origin ? *parameter.place.origin : "";
+  return parameter.place.line == 0 && origin.rfind("--set network.parameters", 0) == 0;
+}
+
 /// `options`: repetitions are layers of their own where layers overlap, as their order counts, and
 /// where values are on, as their data differ.
 std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Generation>& generation,
@@ -46,6 +54,9 @@ std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Genera
     Network network = build_network(file, options);
     return {{network.phase, 0, 1, std::move(network)}};
   }
+  for (const char* name : {"batch", "prompt", "context", "tokens"})
+    if (const Node* given = file.parameters.find(name); given != nullptr && from_option(*given))
+      throw input_error(fmt::format("{}: a generation sets it: see generate", given->place.str()));
   std::vector<NetworkPhase> phases;
   file.phase = "prefill";
   options.parameters = {{"batch", generation->batch}, {"prompt", generation->prompt}};

@@ -164,6 +164,38 @@ void check_shapes(const GgufFile& file, const Network& network) {
   }
 }
 
+/// Every weight that the layers read must be there; of a model in parts, each file holds some.
+void check_complete(const GgufFile& file, const Network& network) {
+  std::set<std::pair<std::string, std::string>> stored;
+  for (const StoredTensor& tensor : file.tensors) {
+    std::string layer;
+    if (const TensorRow* row = find_row(tensor.name, layer)) stored.emplace(layer, row->role);
+  }
+  std::vector<std::string> missing;
+  for (const NetworkLayer& layer : network.layers) {
+    const std::size_t dot = layer.name.rfind('.');
+    const bool in_block = dot != std::string::npos;
+    const std::string prefix = in_block ? layer.name.substr(0, dot + 1) : "";
+    for (const TensorRow& row : kTensors) {
+      const bool is_bias = row.role == std::string("bias");
+      const bool is_tied_head = row.layer == std::string("head") && layer.parameters == 0;
+      if (row.in_block == in_block && prefix + row.layer == layer.name &&
+          (!is_bias || layer.bias) && !is_tied_head && stored.count({layer.name, row.role}) == 0)
+        missing.push_back(prefix + row.gguf);
+    }
+  }
+  if (missing.empty()) return;
+  const std::size_t count = missing.size();
+  constexpr std::size_t kShown = 5;
+  if (count > kShown) missing.resize(kShown);
+  throw input_error(fmt::format("{}: {} missing tensor{}: {}{}{}", file.name, count,
+                                count == 1 ? "" : "s", fmt::join(missing, ", "),
+                                count > kShown ? ", ..." : "",
+                                file.has("split.count") ? "; the model is split: merge its files "
+                                                          "(llama-gguf-split --merge)"
+                                                        : ""));
+}
+
 }  // namespace
 
 Imported import_gguf(const Blob& blob, const ImportOptions& options) {
@@ -204,7 +236,9 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
                                   file.name, fmt::join(unknown, ", ")));
   for (const std::string& name : unknown) result.notes.push_back("left out: tensor " + name);
   result.yaml = network.yaml();
-  check_shapes(file, read_network(text_source(file.name, result.yaml)));
+  const Network built = network.build(file.name);
+  check_complete(file, built);
+  check_shapes(file, built);
   return result;
 }
 

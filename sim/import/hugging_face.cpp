@@ -171,6 +171,30 @@ std::string stored_dtype(const json::object& config) {
   return dtype == "float32" ? "fp32" : "fp16";
 }
 
+/// What the file says and no layer of the network does.
+std::vector<std::string> notes_on(const json::object& config) {
+  std::vector<std::string> notes;
+  const json::value* window = find(config, "sliding_window");
+  if (window != nullptr && window->is_int64() && flag_at(config, "use_sliding_window", true))
+    notes.push_back(fmt::format(
+        "sliding_window: attention reads the whole context here, also what lies beyond {} tokens",
+        window->get_int64()));
+  const json::value* quantization = find(config, "quantization_config");
+  if (quantization == nullptr || !quantization->is_object()) return notes;
+  for (const char* key : {"modules_to_not_convert", "llm_int8_skip_modules", "ignored_layers"}) {
+    const json::value* modules = find(quantization->get_object(), key);
+    if (modules == nullptr || !modules->is_array()) continue;
+    std::vector<std::string> others;
+    for (const json::value& module : modules->get_array())
+      if (module.is_string() && module.get_string() != "lm_head")
+        others.emplace_back(module.get_string());
+    if (!others.empty())
+      notes.push_back(fmt::format("quantization_config.{}: taken as quantized as well: {}", key,
+                                  fmt::join(others, ", ")));
+  }
+  return notes;
+}
+
 }  // namespace
 
 Imported import_hugging_face(const Blob& blob, const ImportOptions& options) {
@@ -223,8 +247,9 @@ Imported import_hugging_face(const Blob& blob, const ImportOptions& options) {
     }
   }
   Imported result;
+  result.notes = notes_on(config);
   result.yaml = network.yaml();
-  read_network(text_source(file, result.yaml));  // sizes that do not fit are refused here
+  network.build(file);
   return result;
 }
 

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "sim/config/leaf.h"
 #include "sim/config/suggest.h"
+#include "sim/config/utf8.h"
 #include "sim/network/network_file.h"
 
 namespace bitjoule {
@@ -40,23 +41,39 @@ const ImporterRow& find_importer(const std::string& name, const Blob& file) {
                                 suggestion(name, names)));
 }
 
-std::string network_value(const std::string& path, const ImportOptions& options) {
+Imported import_file(const std::string& name, const Blob& file, const ImportOptions& options) {
+  Imported imported = find_importer(name, file).import(file, options);
+  if (const std::size_t at = first_non_utf8(imported.yaml); at != imported.yaml.size()) {
+    const std::size_t line = imported.yaml.rfind('\n', at) + 1;
+    throw input_error(fmt::format("{}: a name in it is no UTF-8, byte 0x{:02x} behind \"{}\"",
+                                  file.name(), static_cast<unsigned char>(imported.yaml[at]),
+                                  imported.yaml.substr(line, at - line)));
+  }
+  return imported;
+}
+
+Imported network_value(const std::string& path, const ImportOptions& options) {
   const std::string extension = std::filesystem::path(path).extension();
-  if (extension == ".yaml" || extension == ".yml")
-    return boost::json::serialize(boost::json::string(path));
+  if (extension == ".yaml" || extension == ".yml") {
+    if (options.batch != 1 || options.skip_unknown || !options.sizes.empty())
+      throw input_error(
+          path +
+          ": a network file, whose sizes are --set network.parameters.NAME=N; --batch, --size and "
+          "--skip-unknown are for imported ones");
+    return {boost::json::serialize(boost::json::string(path)), {}};
+  }
   const Blob file = Blob::map_file(path);
   ImportOptions named = options;
   if (named.reference.empty()) named.reference = path;
-  const ImporterRow& importer = find_importer("", file);
-  if (importer.import == import_scalesim_config)
+  if (find_importer("", file).import == import_scalesim_config)
     throw input_error(fmt::format(
         "{}: a machine, not a network: `sim import` makes an accelerator file of it", path));
-  return importer.import(file, named).yaml;
+  return import_file("", file, named);
 }
 
 Network import_network(const std::string& path, const ImportOptions& options) {
   const Blob file = Blob::map_file(path);
-  const Imported imported = find_importer("", file).import(file, options);
+  const Imported imported = import_file("", file, options);
   return read_network(text_source(path, imported.yaml));
 }
 

@@ -42,9 +42,13 @@ const std::vector<ImporterRow>& importers();
 /// By name, or (where `name` is empty) by the file's extension; a GGUF file by its magic as well.
 const ImporterRow& find_importer(const std::string& name, const Blob& file);
 
+/// Imports a file; `name` as find_importer() has it. Throws an input Error for names in it that are
+/// no UTF-8, which neither YAML nor JSON can hold.
+Imported import_file(const std::string& name, const Blob& file, const ImportOptions& options);
+
 /// What `--network FILE` puts in the place of a run's `network`, as YAML: the name of a network
-/// file, or the network that another program's file holds.
-std::string network_value(const std::string& path, const ImportOptions& options = {});
+/// file, or the network that another program's file holds, with what was left out of it.
+Imported network_value(const std::string& path, const ImportOptions& options = {});
 
 /// Imports and builds at once.
 Network import_network(const std::string& path, const ImportOptions& options = {});

@@ -57,6 +57,10 @@ OnnxBuilder::OnnxBuilder(const OnnxGraph& graph, std::string reference)
   network_.name = std::filesystem::path(graph.file()).stem().string();
   for (const std::string& name : graph.inputs())
     if (const Shape* shape = graph.shape(name)) add_input(name, *shape);
+  // Reports are per image: the first axis of the first input counts them.
+  for (const NetworkInput& input : network_.inputs)
+    if (input.shape.size() > 1 && network_.parameters.count("batch") == 0)
+      network_.parameters["batch"] = input.shape[0];
   // Read by nobody any more, but the network still has them.
   for (const auto& [name, file] : graph.bound())
     network_.inputs.push_back({name, *graph.shape(name), type_of(name), {}});

@@ -15,12 +15,6 @@ namespace {
 
 const std::string kNothing;
 
-/// A node for messages: its name, or what it produces.
-std::string label(const onnx::NodeProto& node) {
-  if (!node.name().empty()) return node.name();
-  return node.output_size() > 0 ? "-> " + node.output(0) : "";
-}
-
 /// Operands that say what the node does, which must be known before anything runs.
 bool is_setting(const std::string& op_type, int operand) {
   static const std::map<std::string, std::set<int>> kOperands = {
@@ -29,6 +23,18 @@ bool is_setting(const std::string& op_type, int operand) {
       {"Split", {1}},      {"Squeeze", {1}},    {"Unsqueeze", {1}}};
   const auto found = kOperands.find(op_type);
   return found != kOperands.end() && found->second.count(operand) != 0;
+}
+
+/// Refuses sizes that libonnx divides by as they are.
+void check_geometry(const OnnxNode& node) {
+  constexpr std::int64_t kMax = std::int64_t{1} << 31;
+  for (const char* name : {"kernel_shape", "strides", "dilations", "group", "blocksize"}) {
+    Shape sizes = node.integers(name);
+    if (sizes.empty()) sizes.push_back(node.integer(name, 1));
+    for (const std::int64_t size : sizes)
+      if (size < 1 || size > kMax)
+        node.fail(fmt::format("{}: expected 1..{}, got {}", name, kMax, size));
+  }
 }
 
 onnx::TensorProto to_proto(const StoredTensor& tensor, const std::string& name) {
@@ -76,9 +82,14 @@ Shape OnnxNode::integers(const char* attribute, const Shape& otherwise) const {
   return a == nullptr ? otherwise : Shape(a->ints().begin(), a->ints().end());
 }
 
+std::string OnnxNode::label() const {
+  if (!proto_.name().empty()) return proto_.name();
+  return proto_.output_size() > 0 ? "-> " + proto_.output(0) : "";
+}
+
 void OnnxNode::fail(const std::string& what) const {
   throw input_error(
-      fmt::format("{}: node \"{}\" ({}): {}", file_, label(proto_), proto_.op_type(), what));
+      fmt::format("{}: node \"{}\" ({}): {}", file_, label(), proto_.op_type(), what));
 }
 
 OnnxGraph::OnnxGraph(const Blob& blob, const ImportOptions& options)
@@ -177,11 +188,18 @@ void OnnxGraph::infer_shapes() {
   };
   for (onnx::ValueInfoProto& value : *graph.mutable_value_info()) forget_open_shape(value);
   for (onnx::ValueInfoProto& output : *graph.mutable_output()) forget_open_shape(output);
+  for (const onnx::NodeProto& proto : graph.node()) {
+    const OnnxNode node(proto, file_);
+    check_geometry(node);
+    const auto* schema =
+        onnx::OpSchemaRegistry::Instance()->GetSchema(proto.op_type(), opset_, proto.domain());
+    try {
+      if (schema != nullptr) schema->Verify(proto);
+    } catch (const std::exception& error) {
+      node.fail(error.what());
+    }
+  }
   try {
-    for (const onnx::NodeProto& node : graph.node())
-      if (const auto* schema =
-              onnx::OpSchemaRegistry::Instance()->GetSchema(node.op_type(), opset_, node.domain()))
-        schema->Verify(node);
     const onnx::ShapeInferenceOptions options(false, 0, true);
     onnx::shape_inference::InferShapes(model_, onnx::OpSchemaRegistry::Instance(), options);
   } catch (const std::exception& error) {

@@ -35,6 +35,8 @@ class OnnxNode {
   double real(const char* attribute, double otherwise) const;
   std::string text(const char* attribute, const std::string& otherwise) const;
   Shape integers(const char* attribute, const Shape& otherwise = {}) const;
+  /// For messages: its name, or what it produces.
+  std::string label() const;
   [[noreturn]] void fail(const std::string& what) const;
 
  private:

@@ -33,11 +33,14 @@ const OnnxOperator* operator_of(const onnx::NodeProto& node) {
   return standard ? find_operator(node.op_type()) : nullptr;
 }
 
+std::string described(const OnnxNode& node) {
+  return fmt::format("{} (node \"{}\")", node.op(), node.label());
+}
+
 std::vector<std::string> unknown_nodes(const OnnxGraph& graph) {
   std::vector<std::string> names;
   for (const onnx::NodeProto& node : graph.proto().node())
-    if (operator_of(node) == nullptr)
-      names.push_back(fmt::format("{} (node \"{}\")", node.op_type(), node.name()));
+    if (operator_of(node) == nullptr) names.push_back(described(OnnxNode(node, graph.file())));
   return names;
 }
 
@@ -67,7 +70,7 @@ void add_node(OnnxBuilder& builder, const OnnxNode& node, const onnx::NodeProto&
 void skip_node(OnnxBuilder& builder, const OnnxGraph& graph, const onnx::NodeProto& proto,
                Imported& result) {
   result.notes.push_back(
-      fmt::format("left out: operator {} (node \"{}\")", proto.op_type(), proto.name()));
+      fmt::format("left out: operator {}", described(OnnxNode(proto, graph.file()))));
   for (const std::string& output : proto.output()) {
     if (output.empty()) continue;
     if (const Shape* shape = graph.shape(output)) {
@@ -116,7 +119,13 @@ Imported import_onnx(const Blob& file, const ImportOptions& options) {
       node.fail(message);
     }
   }
-  result.yaml = network_yaml(builder.take());
+  try {
+    result.yaml = network_yaml(builder.take());
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    if (message.rfind(file.name(), 0) == 0) throw;
+    throw input_error(fmt::format("{}: {}", file.name(), message));
+  }
   return result;
 }
 

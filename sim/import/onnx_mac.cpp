@@ -132,6 +132,8 @@ Conv2d to_conv(const OnnxBuilder& builder, const OnnxNode& node, const MacOperan
   conv.channels = x[1];
   conv.filters = w[0];
   conv.groups = node.integer("group", 1);
+  if (conv.groups < 1 || w[1] > conv.channels || w[1] * conv.groups != conv.channels)
+    node.fail(fmt::format("{} channels meet {} groups of {}", conv.channels, conv.groups, w[1]));
   conv.height = flat ? 1 : x[2];
   conv.width = x.back();
   conv.kernel_h = flat ? 1 : w[2];
@@ -305,6 +307,8 @@ void gemm(OnnxBuilder& builder, const OnnxNode& node) {
   shape.m = trans_a ? a[1] : a[0];
   shape.k = trans_a ? a[0] : a[1];
   shape.n = trans_b ? b[0] : b[1];
+  if (const std::int64_t rows = trans_b ? b[1] : b[0]; rows != shape.k)
+    node.fail(fmt::format("{} columns meet {} rows", shape.k, rows));
   const Shape c_shape = c.empty() ? Shape{} : builder.shape(node, c);
   const bool is_bias = !c.empty() && alpha == 1 && beta == 1 && c_shape.size() <= 2 &&
                        !c_shape.empty() && c_shape.back() == shape.n &&

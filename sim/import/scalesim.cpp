@@ -15,8 +15,8 @@
 namespace bitjoule {
 namespace {
 
-constexpr std::size_t kMaxBytes = 16 << 20;
-constexpr std::size_t kMaxLayers = 1 << 16;
+constexpr std::size_t kMaxTextBytes = 16 << 20;
+constexpr std::size_t kMaxTopologyLayers = 1 << 16;
 
 std::string trim(const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t\r\xef\xbb\xbf");  // and a byte order mark
@@ -25,7 +25,7 @@ std::string trim(const std::string& text) {
 }
 
 std::string text_of(const Blob& file) {
-  if (file.size() > kMaxBytes)
+  if (file.size() > kMaxTextBytes)
     throw input_error(fmt::format("{}: {} bytes are too many", file.name(), file.size()));
   return std::string(file.data(), file.data() + file.size());
 }
@@ -74,6 +74,7 @@ Conv2d to_conv(const std::vector<std::string>& cells, const std::string& where) 
 NetworkLayer to_layer(std::vector<std::string> cells, const std::string& where, bool& sparse) {
   NetworkLayer layer;
   layer.name = cells.front();
+  if (layer.name.empty()) throw input_error(where + ", column 1: expected a name");
   const std::string ratio = cells.back().find(':') != std::string::npos ? cells.back() : "";
   if (!ratio.empty()) {
     sparse = sparse || ratio.substr(0, ratio.find(':')) != ratio.substr(ratio.find(':') + 1);
@@ -122,8 +123,9 @@ Imported import_scalesim_topology(const Blob& file, const ImportOptions&) {
   for (std::string line; std::getline(in, line);) {
     const std::vector<std::string> cells = split(line);
     if (++number == 1 || cells.empty()) continue;  // the first line names the columns
-    if (network.layers.size() == kMaxLayers)
-      throw input_error(fmt::format("{}:{}: more than {} layers", file.name(), number, kMaxLayers));
+    if (network.layers.size() == kMaxTopologyLayers)
+      throw input_error(
+          fmt::format("{}:{}: more than {} layers", file.name(), number, kMaxTopologyLayers));
     network.layers.push_back(to_layer(cells, fmt::format("{}:{}", file.name(), number), sparse));
     network.layers.back().name = unique_name(network.layers.back().name, taken);
   }
@@ -172,10 +174,17 @@ Imported import_scalesim_config(const Blob& file, const ImportOptions&) {
     return std::string();
   };
   std::vector<Override> overrides;
+  const auto put = [&](const char* path, const std::string& text) {
+    Node node;
+    node.kind = Node::Kind::kScalar;
+    node.text = text;
+    node.place.origin = std::make_shared<const std::string>(file.name());  // for errors
+    overrides.push_back({path, "", std::make_shared<const Node>(std::move(node))});
+  };
   const auto set = [&](const char* path, const std::string& key, const std::string& unit) {
     const std::string value = find(key, true);
     to_integer(value, fmt::format("{}: {}", file.name(), key));
-    overrides.push_back({path, value + unit});
+    put(path, value + unit);
   };
   set("array.rows", "arrayheight", "");
   set("array.cols", "arraywidth", "");
@@ -183,13 +192,13 @@ Imported import_scalesim_config(const Blob& file, const ImportOptions&) {
   set("buffers.input.capacity", "ifmapsramszkb", " KiB");
   set("buffers.weight.capacity", "filtersramszkb", " KiB");
   set("buffers.output.capacity", "ofmapsramszkb", " KiB");
-  overrides.push_back({"array.dataflow", find("dataflow", true)});
+  put("array.dataflow", find("dataflow", true));
 
   Imported result;
   const auto interface = ini.find("run_presets.interfacebandwidth");
   if (interface != ini.end() && interface->second == "user") {
     const std::int64_t words = to_integer(find("bandwidth", true), file.name() + ": bandwidth");
-    overrides.push_back({"dram.bandwidth", fmt::format("{} GB/s", words)});
+    put("dram.bandwidth", fmt::format("{} GB/s", words));
     result.notes.push_back("bandwidth: elements per cycle taken as bytes at 1 GHz");
   }
   const auto name = ini.find("general.run_name");

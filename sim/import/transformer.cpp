@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <sstream>
 
 #include "core/error.h"
+#include "sim/network/network_file.h"
 
 namespace bitjoule {
 
@@ -19,6 +21,20 @@ std::string TransformerFile::yaml() const {
   for (const boost::json::value& rule : overrides)
     out += "- " + boost::json::serialize(rule) + "\n";
   return out;
+}
+
+Network TransformerFile::build(const std::string& file) const {
+  try {
+    return read_network(text_source(file, yaml()));
+  } catch (const Error& error) {
+    std::string text;
+    std::istringstream lines(error.what());
+    for (std::string line; std::getline(lines, line);) {
+      const bool is_named = line.rfind(file, 0) == 0;
+      text += fmt::format("{}{}{}", text.empty() ? "" : "\n", is_named ? "" : file + ": ", line);
+    }
+    throw input_error(text);
+  }
 }
 
 void TransformerFile::check_heads(const std::string& file) const {

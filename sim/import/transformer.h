@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/workload/network.h"
+
 namespace bitjoule {
 
 struct TransformerFile {
@@ -16,6 +18,9 @@ struct TransformerFile {
   boost::json::array overrides;
 
   std::string yaml() const;
+  /// The network of that text, read again: sizes that do not fit are refused, by the name of the
+  /// file that they come from.
+  Network build(const std::string& file) const;
   /// Throws an input Error where heads do not divide the hidden size, or key heads the heads.
   void check_heads(const std::string& file) const;
 };

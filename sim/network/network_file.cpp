@@ -101,11 +101,13 @@ void check_names(const NetworkFile& written, const NetworkFile& file, const Name
   const bool has_base = written.base.kind != Node::Kind::kNull;
   const auto check = [&](const Node& map, const std::string& path) {
     for (const NodeEntry& entry : map.entries) {
-      if (used.count(entry.key) != 0 || (!has_base && entry.value.place.line != 0)) continue;
+      const Place& place = entry.value.place;  // an option may bring the network as a whole
+      const bool is_own = place.line != 0 || place.origin == written.layers.place.origin;
+      if (used.count(entry.key) != 0 || (!has_base && is_own)) continue;
       std::vector<std::string> others;
       for (const std::string& name : known)
         if (name != entry.key) others.push_back(name);
-      problems.add(entry.value.place, path + entry.key,
+      problems.add(place, path + entry.key,
                    fmt::format("unknown parameter: no expression of the network uses it{}",
                                suggestion(entry.key, others)));
     }
@@ -171,6 +173,15 @@ void replace(PrecisionOverride& precision, const PrecisionOverride& over) {
   if (over.requantize) precision.requantize = over.requantize;
 }
 
+/// A name of one repetition, "blk.3.q", where "blk.*.q" stands for all.
+std::string unroll_hint(const std::string& pattern, const Network& network) {
+  for (const NetworkLayer& layer : network.layers)
+    if (layer.name.find('*') != std::string::npos && matches(layer.name, pattern))
+      return fmt::format("; \"{}\" stands for all repetitions, `unroll: true` makes layers of them",
+                         layer.name);
+  return "";
+}
+
 void apply_rules(const NetworkFile& file, Network& network) {
   for (NetworkLayer& layer : network.layers) {
     if (!layer.kv_cache || !file.kv_cache) continue;
@@ -188,8 +199,8 @@ void apply_rules(const NetworkFile& file, Network& network) {
         used = true;
       }
       if (!used)
-        throw input_error(
-            fmt::format("{}: overrides: no layer is named \"{}\"", network.name, pattern));
+        throw input_error(fmt::format("{}: overrides: no layer is named \"{}\"{}", network.name,
+                                      pattern, unroll_hint(pattern, network)));
     }
   }
 }

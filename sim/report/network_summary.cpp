@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "sim/formats/tensor_values.h"
 #include "sim/report/dram_text.h"
@@ -79,10 +78,10 @@ std::string values_text(const NetworkResult& network) {
   std::string text = check_text(check_total(network));
   for (const NetworkOutputValues& output : network.outputs) {
     const Quality& q = output.error;
-    text += fmt::format("\n{:13}output {} ({}): SQNR {}, error at most {:.3g}, {:.3g} on average",
-                        "", output.name, shape_text(output.shape),
-                        std::isfinite(q.sqnr_db) ? fmt::format("{:.1f} dB", q.sqnr_db) : "infinite",
-                        q.max_abs, q.mean_abs);
+    text += fmt::format("\n{:13}output {} ({}): {}", "", output.name, shape_text(output.shape),
+                        sqnr_words(q));
+    if (q.count > 0)
+      text += fmt::format(", error at most {:.3g}, {:.3g} on average", q.max_abs, q.mean_abs);
   }
   return text;
 }

@@ -177,7 +177,8 @@ json::value error_json(const Quality& q) {
           {"max_abs", number_or_null(q.max_abs)},
           {"mean_abs", number_or_null(q.mean_abs)},
           {"cosine", number_or_null(q.cosine)},
-          {"compared", q.count}};
+          {"compared", q.count},
+          {"not_finite", q.not_finite}};
 }
 
 namespace {

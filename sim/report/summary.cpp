@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "sim/report/dram_text.h"
 #include "sim/report/text.h"
@@ -136,10 +135,11 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
                                     r.outputs->format, r.outputs->scale));
   const Quality& q = r.check->error;
   if (r.check->checked > 0)
-    line("error",
-         fmt::format("SQNR {}, max {:.3g}, mean {:.3g}, cosine {:.6f} against float64",
-                     std::isfinite(q.sqnr_db) ? fmt::format("{:.1f} dB", q.sqnr_db) : "infinite",
-                     q.max_abs, q.mean_abs, q.cosine));
+    line("error", sqnr_words(q) +
+                      (q.count == 0 ? ""
+                                    : fmt::format(", max {:.3g}, mean {:.3g}, cosine {:.6f}",
+                                                  q.max_abs, q.mean_abs, q.cosine)) +
+                      " against float64");
   return out;
 }
 

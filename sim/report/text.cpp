@@ -35,4 +35,12 @@ std::string bytes_text(std::int64_t bytes) {
 
 std::string joules_text(double picojoules) { return si(picojoules * 1e-12, "J"); }
 
+std::string sqnr_words(const Quality& error) {
+  const std::string others = with_commas(error.not_finite) + " values NaN or infinite";
+  if (error.count == 0) return error.not_finite == 0 ? "nothing to compare" : "all " + others;
+  const std::string sqnr = std::isfinite(error.sqnr_db) ? fmt::format("{:.1f} dB", error.sqnr_db)
+                                                        : std::string("infinite");
+  return fmt::format("SQNR {}{}", sqnr, error.not_finite == 0 ? "" : " without " + others);
+}
+
 }  // namespace bitjoule

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/numeric/quality.h"
+
 namespace bitjoule {
 
 /// 1234567 -> "1,234,567".
@@ -16,5 +18,7 @@ std::string percent(double share);
 std::string bytes_text(std::int64_t bytes);
 /// "3.4 mJ" from picojoules.
 std::string joules_text(double picojoules);
+/// "SQNR 35.8 dB", and how many values are NaN or infinite and not in it.
+std::string sqnr_words(const Quality& error);
 
 }  // namespace bitjoule

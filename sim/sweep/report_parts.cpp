@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <system_error>
 
 #include "sim/config/writer.h"
@@ -69,6 +70,20 @@ const std::vector<Stack>& stacks() {
   return kStacks;
 }
 
+/// Keeps kShownBars of them, in their order; of equal ones the first.
+void keep_bars(std::vector<html::Bar>& bars, const std::vector<double>& sizes, Shown shown) {
+  std::vector<std::size_t> kept(bars.size());
+  std::iota(kept.begin(), kept.end(), 0U);
+  if (shown == Shown::kLargest)
+    std::stable_sort(kept.begin(), kept.end(),
+                     [&](std::size_t a, std::size_t b) { return sizes[a] > sizes[b]; });
+  kept.resize(kShownBars);
+  std::sort(kept.begin(), kept.end());
+  std::vector<html::Bar> result;
+  for (const std::size_t i : kept) result.push_back(std::move(bars[i]));
+  bars = std::move(result);
+}
+
 std::string base64(const std::string& bytes) {
   static constexpr char kDigits[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -115,27 +130,30 @@ std::string point_label(const PointResult& point) {
   return all;
 }
 
-std::string stack_sections(const std::vector<const PointResult*>& all, const char* what) {
-  const std::vector<const PointResult*> points(
-      all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), kShownBars)));
+std::string stack_sections(const std::vector<const PointResult*>& points, const char* what,
+                           Shown shown) {
   std::string out;
   for (const Stack& stack : stacks()) {
     std::vector<html::Bar> bars;
+    std::vector<double> sizes;
     for (const PointResult* point : points) {
-      const std::string label = point_label(*point);
-      html::Bar bar = bar_of(label, point->metrics, stack.prefix, stack.suffixes);
+      html::Bar bar = bar_of(point_label(*point), point->metrics, stack.prefix, stack.suffixes);
       double sum = 0;
       for (const auto& part : bar.parts) sum += part.second;
       const std::optional<double> total = metric_of(*point, stack.total);
       bar.total = with_micro(*stack.total == '\0' ? si(sum, "B")
                              : total              ? metric_text(stack.total, *total)
                                                   : "");
+      sizes.push_back(total.value_or(sum));
       bars.push_back(std::move(bar));
     }
-    const std::string note = all.size() > points.size()
-                                 ? fmt::format("<p class=\"note\">The first {} of {} {}.</p>",
-                                               points.size(), all.size(), what)
-                                 : "";
+    const std::size_t all = bars.size();
+    if (all > kShownBars) keep_bars(bars, sizes, shown);
+    const std::string note =
+        all > bars.size() ? fmt::format("<p class=\"note\">The {} {} of {} {}{}.</p>",
+                                        shown == Shown::kFirst ? "first" : "largest", bars.size(),
+                                        all, what, shown == Shown::kFirst ? "" : ", in their order")
+                          : "";
     out += html::section(stack.heading, note + html::stacked_bars(bars, stack.shares));
   }
   return out;

@@ -19,9 +19,16 @@ std::string short_label(const std::string& label);
 /// Those of a point, joined.
 std::string point_label(const PointResult& point);
 
+/// Which bars are drawn where a page does not hold all, in their order.
+enum class Shown {
+  kFirst,
+  kLargest,  ///< in each figure those that are longest there
+};
+
 /// Energy, traffic and time by part: a bar per point, as far as they fit a page. `what` the points
 /// are: "points", "layers".
-std::string stack_sections(const std::vector<const PointResult*>& points, const char* what);
+std::string stack_sections(const std::vector<const PointResult*>& points, const char* what,
+                           Shown shown);
 
 /// The figures in `directory`/plots; nothing without one.
 std::string figures(const std::string& directory);

@@ -93,7 +93,7 @@ std::string run_report(const std::string& directory) {
   for (const PointResult& layer : layers) all.push_back(&layer);
   std::string body = fmt::format("<h1>{}</h1>\n", html::escape(run.labels[0]));
   body += html::cards(run_cards(run)) + machine_section(result);
-  body += stack_sections(all, "layers");
+  body += stack_sections(all, "layers", Shown::kLargest);
   body += html::section("Layers", layers_table(layers));
   body += figures(directory);
   body += html::section("Energy, action by action", prices_table(result));

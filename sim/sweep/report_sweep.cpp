@@ -131,7 +131,8 @@ std::string sweep_report(const std::string& directory) {
   if (!done.empty()) {
     const PointResult* first = baseline_of(results, *done[0]);
     if (first == nullptr) first = done[0];
-    body += stack_sections(done, "points") + pareto_section(results) + figures(directory);
+    body += stack_sections(done, "points", Shown::kFirst) + pareto_section(results) +
+            figures(directory);
     if (const auto result = stored_result(results, *first, directory)) {
       const std::string name = point_label(*first);
       body += machine_section(*result);

@@ -117,13 +117,14 @@ std::optional<double> metric_of(const PointResult& point, const std::string& met
   if (metric.size() < suffix.size() ||
       metric.compare(metric.size() - suffix.size(), suffix.size(), suffix) != 0)
     return std::nullopt;
-  // No noise at all: result.json has no number for it.
+  // No noise at all, in no output: result.json has no number for it.
   const std::string prefix = metric.substr(0, metric.size() - suffix.size());
   const auto is = [&](const char* name, bool zero) {
     const json::value* other = point.metrics.if_contains(prefix + name);
     return other != nullptr && other->is_number() && (other->to_number<double>() == 0) == zero;
   };
-  if (!is("max_abs", true) || !is("compared", false)) return std::nullopt;
+  if (!is("max_abs", true) || !is("compared", false) || is("not_finite", false))
+    return std::nullopt;
   return std::numeric_limits<double>::infinity();
 }
 

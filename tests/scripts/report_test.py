@@ -121,6 +121,32 @@ class ReportTest(unittest.TestCase):
         self.assertIn('<img alt="a" src="data:image/svg+xml;base64,', text)
         self.assertEqual(text.count("<svg viewBox=\"0 0 1000 10\""), 3 * 9)
 
+    def test_of_many_layers_the_largest_are_drawn_in_their_order(self):
+        sim("run", "resnet50.yaml", "-o", self.dir / "many", "--quiet")
+        layers = json.loads((self.dir / "many/result.json").read_text())["layers"]
+        self.assertGreater(len(layers), 60)
+
+        def traffic(layer):
+            return sum(
+                tensor["read_bytes"] + tensor["write_bytes"]
+                for tensor in layer["dram"]["per_tensor"].values()
+            )
+
+        sections = self.report("many").split("<section>")
+        for heading, size in (
+            ("Energy by component", lambda layer: layer["energy"]["total_pj"]),
+            ("DRAM traffic by tensor", traffic),
+            ("Time by cause", lambda layer: layer["time_s"]),
+        ):
+            with self.subTest(heading):
+                (section,) = [s for s in sections if f"<h2>{heading}</h2>" in s]
+                self.assertIn(f"The largest 60 of {len(layers)} layers, in their order.", section)
+                largest = sorted(layers, key=size, reverse=True)[:60]  # stable: the first of equals
+                self.assertEqual(
+                    re.findall('class="name">([^<]*)<', section),
+                    [layer["name"] for layer in layers if layer in largest],
+                )
+
     def test_a_phone_gets_a_page_of_its_width(self):
         # Chromium's windows are at least 500 pixels wide, frames are not.
         probe = (

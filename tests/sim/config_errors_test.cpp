@@ -185,6 +185,24 @@ TEST_CASE("config errors: layers") {
         "l.yaml:1:1: elements of the first operand exceed the limit of 70368744177664");
 }
 
+TEST_CASE("config errors: bytes that are no UTF-8") {
+  const auto message = [](const std::string& text) -> std::string {
+    try {
+      read_document<RunFile>(text_source("r.yaml", text));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(message("a: 1\nname: \"\xc3\xa4 \xff\"\n") == "r.yaml:2:11: no UTF-8: byte 0xff");
+  // Too long for what they say, a surrogate, beyond U+10FFFF, cut off.
+  for (const char* bytes :
+       {"\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"})
+    CHECK(message(bytes).find("r.yaml:1:1: no UTF-8") == 0);
+  for (const char* bytes : {"\xe2\x82\xac", "\xf0\x9f\x99\x82", "\xef\xbb\xbf"})
+    CHECK(message(bytes).find("no UTF-8") == std::string::npos);
+}
+
 TEST_CASE("config errors: YAML") {
   CHECK(yaml_error("a: 1\nb: 2\na: 3\n") ==
         "f.yaml:3:1: duplicate key \"a\", first given on line 1");

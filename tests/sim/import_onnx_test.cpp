@@ -67,6 +67,7 @@ TEST_CASE("onnx: a small CNN, with batch norm and activation folded") {
   REQUIRE(network.outputs.size() == 1);
   CHECK(network.outputs[0].layer == "y");
   CHECK(network.inputs[0].shape == std::vector<std::int64_t>{2, 3, 16, 16});
+  CHECK(network.parameters.at("batch") == 2);  // images, which reports are per
 }
 
 TEST_CASE("onnx: attention between activations, weights as k rows of n") {
@@ -161,6 +162,41 @@ TEST_CASE("onnx: padding of auto_pad and ceil_mode follows the inferred size") {
   CHECK(p.window->pad_bottom == 1);
 }
 
+TEST_CASE("onnx: sizes that contradict each other, or that nothing can be divided by") {
+  const auto convolution = [](const char* name, std::vector<std::int64_t> values) {
+    OnnxModel m;
+    m.input("x", {1, 4, 5, 5}).output("y").constant("w", {2, 4, 3, 3});
+    onnx::NodeProto& conv = m.node("Conv", {"x", "w"}, "y");
+    if (values.size() == 1)
+      OnnxModel::set(conv, name, values[0]);
+    else
+      OnnxModel::set(conv, name, values);
+    return message_of(m);
+  };
+  CHECK(convolution("strides", {2, 2}) == "");
+  CHECK(convolution("strides", {1, 0}) ==
+        "m.onnx: node \"Conv_y\" (Conv): strides: expected 1..2147483648, got 0");
+  CHECK(convolution("dilations", {-1, 1}) ==
+        "m.onnx: node \"Conv_y\" (Conv): dilations: expected 1..2147483648, got -1");
+  CHECK(convolution("group", {0}) ==
+        "m.onnx: node \"Conv_y\" (Conv): group: expected 1..2147483648, got 0");
+  CHECK(convolution("group", {2}) ==
+        "m.onnx: node \"Conv_y\" (Conv): 4 channels meet 2 groups of 4");
+
+  OnnxModel unknown;  // the shape inference of an operator that is left out divides as well
+  unknown.input("x", {1, 4, 6, 6}).output("y");
+  OnnxModel::set(unknown.node("SpaceToDepth", {"x"}, "y"), "blocksize", std::int64_t{0});
+  ImportOptions skip;
+  skip.skip_unknown = true;
+  CHECK(message_of(unknown, skip) ==
+        "m.onnx: node \"SpaceToDepth_y\" (SpaceToDepth): blocksize: expected 1..2147483648, got 0");
+
+  OnnxModel product;
+  product.input("a", {1, 4}).output("y").constant("b", {5, 3});
+  product.node("Gemm", {"a", "b"}, "y");
+  CHECK(message_of(product) == "m.onnx: node \"Gemm_y\" (Gemm): 4 columns meet 5 rows");
+}
+
 TEST_CASE("onnx: faults name the node or the input") {
   OnnxModel unknown;
   unknown.input("x", {4}).output("y");
@@ -178,6 +214,12 @@ TEST_CASE("onnx: faults name the node or the input") {
   skip.skip_unknown = true;
   CHECK(import_model(partly, skip).notes.size() == 1);
   CHECK(layers_of(partly, skip).at("y").inputs == std::vector<std::string>{"a"});
+
+  OnnxModel unnamed;
+  unnamed.input("x", {4}).output("y");
+  unnamed.node("Mish", {"x"}, "y").clear_name();
+  CHECK(message_of(unnamed) ==
+        "m.onnx: unknown operators (--skip-unknown leaves them out): Mish (node \"-> y\")");
 
   OnnxModel cycle;
   cycle.input("x", {4}).output("y");

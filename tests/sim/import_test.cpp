@@ -17,8 +17,7 @@ namespace {
 
 Imported import_text(const std::string& name, const std::string& text,
                      const ImportOptions& options = {}) {
-  const Blob blob = Blob::from_memory(name, text);
-  return find_importer("", blob).import(blob, options);
+  return import_file("", Blob::from_memory(name, text), options);
 }
 
 Network network_of(const Imported& imported) {
@@ -87,6 +86,15 @@ TEST_CASE("import: faults in SCALE-Sim files name the line") {
   CHECK(message_of("t.cfg", "ArrayHeight: 3\n") == "t.cfg:1: expected [section] or key: value");
   CHECK(message_of("t.cfg", "[architecture_presets]\nArrayHeight: 3\n") ==
         "t.cfg: [architecture_presets] arraywidth is missing");
+  CHECK(message_of("t.csv", "header\n,1,2,3\n") == "t.csv:2, column 1: expected a name");
+  // Neither YAML nor JSON could hold it.
+  CHECK(message_of("t.csv", "header\na\xc3\xa4\xff,1,2,3\n") ==
+        "t.csv: a name in it is no UTF-8, byte 0xff behind \"- {name: \"a\xc3\xa4\"");
+  CHECK(message_of("t.cfg",
+                   "[architecture_presets]\nArrayHeight: 5000\nArrayWidth: 4\nIfmapSramSzkB: 64\n"
+                   "FilterSramSzkB: 64\nOfmapSramSzkB: 64\nDataflow: xs\n") ==
+        "t.cfg: array.rows: expected 1..1024, got \"5000\"\n"
+        "t.cfg: array.dataflow: expected one of ws, os, is, got \"xs\", did you mean \"ws\"?");
 }
 
 TEST_CASE("import: a SCALE-Sim hardware file becomes an accelerator") {
@@ -205,6 +213,35 @@ TEST_CASE("import: faults in config.json") {
   CHECK(message_of("config.json", R"({"model_type":"llama","hidden_size":1000000000000,
     "num_hidden_layers":1000000,"num_attention_heads":3,"intermediate_size":11008,
     "vocab_size":32000})") != "");
+  // Sizes that only the layers refuse: whose they are stands before the place in the base file.
+  const std::string deep = message_of("config.json", R"({"model_type":"gpt2","n_embd":64,
+    "n_layer":9000000,"n_head":4,"vocab_size":100,"n_positions":64})");
+  CAPTURE(deep);
+  CHECK(deep.find("config.json: ") == 0);
+  CHECK(deep.find("repeat: expected 0..1048576, got 9000000") != std::string::npos);
+}
+
+TEST_CASE("import: what config.json says and the network does not do is told") {
+  const auto notes = [](const std::string& keys) {
+    return import_text("config.json",
+                       R"({"model_type":"qwen2","hidden_size":64,"num_hidden_layers":2,
+          "num_attention_heads":4,"intermediate_size":128,"vocab_size":100)" +
+                           keys + "}")
+        .notes;
+  };
+  CHECK(notes("").empty());
+  CHECK(notes(R"(,"sliding_window":null)").empty());
+  CHECK(notes(R"(,"sliding_window":32768,"use_sliding_window":false)").empty());
+  CHECK(notes(R"(,"sliding_window":4096)") ==
+        std::vector<std::string>{"sliding_window: attention reads the whole context here, also "
+                                 "what lies beyond 4096 tokens"});
+  CHECK(notes(R"(,"quantization_config":{"quant_method":"awq","bits":4,
+              "modules_to_not_convert":["lm_head"]})")
+            .empty());
+  CHECK(notes(R"(,"quantization_config":{"quant_method":"awq","bits":4,
+              "modules_to_not_convert":["lm_head","v_proj"]})") ==
+        std::vector<std::string>{"quantization_config.modules_to_not_convert: taken as quantized "
+                                 "as well: v_proj"});
 }
 
 TEST_CASE("import: GGUF, tensor by tensor as it is stored") {
@@ -252,6 +289,14 @@ TEST_CASE("import: GGUF faults") {
   CHECK(with_factors.notes.size() == 1);
   CHECK(with_factors.notes[0].find("tensor rope_freqs.weight: ") == 0);
   CHECK(with_factors.yaml == import_text("t.gguf", tiny_llama().bytes()).yaml);
+  // A second block without tensors; one part of a model in several files.
+  GgufBuilder part = tiny_llama(512, 2);
+  CHECK(message_of("t.gguf", part.bytes()) ==
+        "t.gguf: 9 missing tensors: blk.1.attn_norm.weight, blk.1.attn_q.weight, "
+        "blk.1.attn_k.weight, blk.1.attn_v.weight, blk.1.attn_output.weight, ...");
+  part.number("split.count", 2);
+  CHECK(message_of("t.gguf", part.header()).find("; the model is split: merge its files") !=
+        std::string::npos);
   CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "falcon").bytes())
             .find("expected one of llama, mistral, qwen2, gemma, got \"falcon\"") !=
         std::string::npos);

@@ -163,6 +163,11 @@ TEST_CASE("network file: errors name the place") {
   CHECK(message_of("overrides: [{layers: [x], precision: {weights: int8}}]\n"
                    "layers:\n- {name: a, gemm: {m: 1, n: 1, k: 1}}\n") ==
         "n: overrides: no layer is named \"x\"");
+  CHECK(message_of("overrides: [{layers: [b.1.q], precision: {weights: int8}}]\n"
+                   "layers:\n- repeat: 2\n  block:\n"
+                   "  - {name: \"b.{i}.q\", gemm: {m: 1, n: 1, k: 1}}\n") ==
+        "n: overrides: no layer is named \"b.1.q\"; \"b.*.q\" stands for all repetitions, `unroll: "
+        "true` makes layers of them");
 }
 
 TEST_CASE("network file: exploding files are refused in bounded time") {

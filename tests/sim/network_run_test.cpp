@@ -9,6 +9,7 @@
 #include "sim/network/network_file.h"
 #include "sim/run/network_memory.h"
 #include "support/gguf_builder.h"
+#include "support/onnx_builder.h"
 #include "support/shell.h"
 
 namespace bitjoule::test {
@@ -188,6 +189,48 @@ TEST_CASE("generation: prefill and decode steps, each as if it were run alone") 
   CHECK(run("--set 'generate={prompt: 16, tokens: 1}'").at("cycles") == prefill.at("cycles"));
 }
 
+TEST_CASE("generation: what it sets is not set beside it, and a phase takes its place") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.at("chat.yaml")) << std::string(kRun).replace(
+      std::string(kRun).find("phase: decode"), 13, "generate: {prompt: 8, tokens: 3}");
+  std::ofstream(directory.at("both.yaml")) << kRun << "generate: {prompt: 8, tokens: 3}\n";
+  const auto output = [&](const std::string& arguments, int code) {
+    const Outcome outcome = shell("cd " + directory.at("") + " && {sim} run " + arguments);
+    CAPTURE(arguments);
+    CAPTURE(outcome.text);
+    CHECK(outcome.code == code);
+    return outcome.text;
+  };
+  const auto names = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  CHECK(names(output("both.yaml", 2),
+              "both.yaml:4:8: phase: not beside generate, which runs prefill and decode"));
+  CHECK(names(output("chat.yaml --set network.parameters.batch=2", 2),
+              "--set network.parameters.batch: a generation sets it: see generate"));
+  CHECK(names(output("chat.yaml", 0), "first token after"));
+  // One phase alone; and what is said last counts.
+  for (const char* phase : {"prefill", "decode"}) {
+    const std::string one = output(std::string("chat.yaml --set phase=") + phase, 0);
+    CHECK(names(one, phase));
+    CHECK(!names(one, "first token after"));
+  }
+  CHECK(names(output("chat.yaml --set phase=decode --set 'generate={prompt: 4, tokens: 2}'", 0),
+              "first token after"));
+}
+
+TEST_CASE("network run: outputs that are NaN or infinite are told, not taken as exact") {
+  // Outliers beyond what fp16 holds: in every row of 64, so that every sum is infinite.
+  const json::value r = run(
+      "--set 'layer={gemm: {m: 2, n: 4, k: 64}, inputs: {generator: outliers, outlier_share: 0.02, "
+      "outlier_factor: 100000000}}' --set precision.weights=fp32 --set precision.activations=fp32 "
+      "--set precision.mac=fp32 --set precision.output=fp16");
+  const json::value& error = r.at("error");
+  CHECK(integer(error.at("compared")) == 0);
+  CHECK(integer(error.at("not_finite")) == 2 * 4);
+  CHECK(error.at("sqnr_db").is_null());
+}
+
 TEST_CASE("network memory: caches as published, and what is alive at once") {
   const auto llama = [](const std::string& format, std::int64_t context) {
     NetworkOptions options;
@@ -261,6 +304,43 @@ TEST_CASE("network run: scales and biases in a buffer without halves wait for th
   CHECK(integer(r.at("macs")) == 12501632);  // workloads.md
 }
 
+TEST_CASE("network run: a layer of many tiles takes time by their number, not by its square") {
+  // 2000 x 128 tiles of 32 x 32 weights: seconds, where a look back from each tile takes minutes.
+  const TemporaryDirectory directory;
+  std::ofstream(directory.at("run.yaml")) << kRun;
+  const Outcome outcome =
+      shell("timeout 60 {sim} run " + directory.at("run.yaml") +
+            " --quiet --values off --set 'layer={gemm: {m: 1, n: 64000, k: 4096}}' --set "
+            "dram=ideal.yaml --set precision.weights=fp32 --set precision.activations=fp32 --set "
+            "precision.mac=fp32 --set 'mapping.tile={n: 32, k: 32}'");
+  CAPTURE(outcome.text);
+  CHECK(outcome.code == 0);
+}
+
+TEST_CASE("network run: an imported network's open sizes, and what is left out of it") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.at("run.yaml")) << kRun;
+  OnnxModel model;
+  model.input("x", {0, 8}).output("y").constant("w", {8, 4});
+  model.node("Softsign", {"x"}, "a");
+  model.node("MatMul", {"a", "w"}, "y");
+  std::ofstream(directory.at("m.onnx")) << model.bytes();
+  const auto images_per_second = [&](const std::string& options, std::int64_t macs) {
+    const Outcome outcome =
+        shell("{sim} run " + directory.at("run.yaml") + " --quiet -o " + directory.at("out") +
+              " --skip-unknown --network " + directory.at("m.onnx") + " " + options);
+    CAPTURE(outcome.text);
+    CHECK(outcome.code == 0);
+    CHECK(outcome.text == "note: left out: operator Softsign (node \"Softsign_a\")\n");
+    const json::value r = json::parse(text_of(directory.at("out/result.json")));
+    CHECK(integer(r.at("macs")) == macs);
+    return real(r.at("network").at("pass").at("images_per_s")) * real(r.at("time_s"));
+  };
+  CHECK(images_per_second("", 8 * 4) == doctest::Approx(1));
+  CHECK(images_per_second("--batch 3", 3 * 8 * 4) == doctest::Approx(3));
+  CHECK(images_per_second("--size N=5", 5 * 8 * 4) == doctest::Approx(5));
+}
+
 TEST_CASE("network run: other programs' files, and what is refused") {
   const TemporaryDirectory directory;
   std::ofstream(directory.at("run.yaml")) << kRun;
@@ -278,6 +358,9 @@ TEST_CASE("network run: other programs' files, and what is refused") {
     CHECK(outcome.text.find(message) != std::string::npos);
   };
   refused("--network nowhere.onnx", "nowhere.onnx");
+  refused("--batch 2", "of an imported network");
+  refused("--network resnet18.yaml --size batch=2", "--set network.parameters.NAME=N");
+  refused("--network two.csv --batch 0", "--batch");
   std::ofstream(directory.at("machine.cfg")) << "[general]\n";
   refused("--network machine.cfg", "machine.cfg: a machine, not a network");
   refused("--set layer.gemm.m=3", "expected one of layer, network, passes, got layer, network");

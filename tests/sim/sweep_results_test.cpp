@@ -67,6 +67,9 @@ TEST_CASE("sweep results: exact outputs have an infinite SQNR, absent ones none"
   const auto exact = point("", {{"error.max_abs", 0.0}, {"error.compared", 8}});
   CHECK(metric_of(exact, "error.sqnr_db") == std::numeric_limits<double>::infinity());
   CHECK(!metric_of(point("", {{"error.max_abs", 0.0}, {"error.compared", 0}}), "error.sqnr_db"));
+  CHECK(!metric_of(
+      point("", {{"error.max_abs", 0.0}, {"error.compared", 8}, {"error.not_finite", 1}}),
+      "error.sqnr_db"));
   CHECK(!metric_of(point("", {}), "error.sqnr_db"));
   CHECK(!metric_of(exact, "time_s"));
 }

@@ -65,13 +65,13 @@ class GgufBuilder {
 };
 
 /// A one-block model of hidden size 256 with grouped heads, every matrix in another type.
-inline GgufBuilder tiny_llama(std::uint64_t ffn = 512) {
+inline GgufBuilder tiny_llama(std::uint64_t ffn = 512, std::uint32_t blocks = 1) {
   const std::uint64_t d = 256, kv = 128, vocab = 32;
   GgufBuilder b;
   b.text("general.architecture", "llama")
       .text("general.name", "tiny")
       .number("llama.embedding_length", 256)
-      .number("llama.block_count", 1)
+      .number("llama.block_count", blocks)
       .number("llama.feed_forward_length", 512)
       .number("llama.attention.head_count", 4)
       .number("llama.attention.head_count_kv", 2)

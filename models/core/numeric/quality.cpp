@@ -39,8 +39,9 @@ Quality QualityMeter::result() const {
   q.not_finite = not_finite_;
   q.max_abs = max_abs_;
   q.mean_abs = count_ == 0 ? 0 : abs_sum_ / static_cast<double>(count_);
-  q.sqnr_db =
-      noise_ == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(signal_ / noise_);
+  q.sqnr_db = count_ == 0   ? std::numeric_limits<double>::quiet_NaN()
+              : noise_ == 0 ? std::numeric_limits<double>::infinity()
+                            : 10 * std::log10(signal_ / noise_);
   if (signal_ == 0 || power_ == 0) {
     q.cosine = signal_ == power_ ? 1 : 0;
   } else {

@@ -9,7 +9,8 @@ namespace bitjoule {
 struct Quality {
   std::int64_t count = 0;       ///< compared pairs
   std::int64_t not_finite = 0;  ///< pairs left out because either side is NaN or infinite
-  double sqnr_db = 0;           ///< 10 log10(sum ref^2 / sum (got - ref)^2); +infinity where equal
+  double sqnr_db = 0;           ///< 10 log10(sum ref^2 / sum (got - ref)^2); +infinity where equal,
+                                ///< NaN where nothing could be compared
   double max_abs = 0;           ///< max |got - ref|
   double mean_abs = 0;          ///< mean |got - ref|
   double cosine = 1;  ///< of the angle between the two vectors; 1 if both are zero, 0 if one is

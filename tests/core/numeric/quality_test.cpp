@@ -42,6 +42,10 @@ TEST_CASE("quality: equal, zero and non-finite values") {
   CHECK(noise.result().sqnr_db == -INFINITY);
   CHECK(noise.result().cosine == 0);
   CHECK(QualityMeter().result().mean_abs == 0);
+  // Nothing finite is not exact.
+  QualityMeter nothing;
+  nothing.add(reference + 1, same + 1, 2);
+  CHECK(std::isnan(nothing.result().sqnr_db));
 }
 
 }  // namespace bitjoule
