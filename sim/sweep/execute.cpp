@@ -196,7 +196,7 @@ double estimated_seconds(const SweepPlan& plan, const SweepPoint& point) {
   struct Speed {
     double weights_per_s, macs_per_s;
   };
-  const Speed speed = plan.config(point).options.values ? Speed{3e7, 3e8} : Speed{7e7, 1e10};
+  const Speed speed = plan.config(point).options.values ? Speed{3e7, 3e8} : Speed{1.5e8, 1e10};
   return kPerPoint + point.weights / speed.weights_per_s + point.macs / speed.macs_per_s;
 }
 
