@@ -164,15 +164,15 @@ void broadcast(OnnxBuilder& builder, const OnnxNode& node) {
   const Shape out = builder.shape(node, node.output());
   const bool channels_last = serves_channels_last(builder, node, out.size());
   const Shape layout = channels_last ? permuted(out, channel_axes(out.size(), true)) : out;
+  VectorOp op;
+  op.kind = Kind;
+  op.cols = volume_of(out);
+  op.shape = layout;
   Operand sum = operand_of(builder, node, node.input(0), out.size(), channels_last);
   for (int i = 1; i < node.inputs(); ++i) {
     const Operand next = operand_of(builder, node, node.input(i), out.size(), channels_last);
     if (sum.stored && next.stored)
       node.fail("both operands are constants; simplify the model first");
-    VectorOp op;
-    op.kind = Kind;
-    op.cols = volume_of(out);
-    op.shape = layout;
     op.operand_shapes = {sum.shape, next.shape};
     const bool last = i + 1 == node.inputs();
     NetworkLayer& layer = last ? builder.add(node, op, {sum.layer, next.layer}, channels_last)
