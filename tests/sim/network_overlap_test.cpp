@@ -124,6 +124,21 @@ TEST_CASE("requests of several bursts: one after the other, each waits once for 
   CHECK(one.moved_bytes == four.moved_bytes);
 }
 
+TEST_CASE("a dequantizer at the DRAM: behind the last request, then its latency") {
+  // One tile. 64 lanes are twice as fast as the memory: nothing but the last request is left when
+  // it comes.
+  const std::string row =
+      "--set network.parameters.rows=1 --set network.parameters.k=32 "
+      "--set precision.activations=fp32 --set precision.mac=fp32 "
+      "--set accelerator.dequantizer.placement=dram_side "
+      "--set accelerator.dequantizer.lanes=64 ";
+  const auto cycles = [&](const std::string& more) { return run_two(row + more).cycles[0]; };
+  const std::string none = "--set accelerator.dequantizer.latency=0 ";
+  // The memory ends with the last burst at the same time; one burst of 32 weights, or eight.
+  CHECK(cycles(none + "--set accelerator.dma.request=\"256 B\"") - cycles(none) == 4 - 1);
+  CHECK(cycles("--set accelerator.dequantizer.latency=9") - cycles(none) == 9);
+}
+
 TEST_CASE("overlap of layers: requests of several bursts are taken as a whole") {
   const std::string row = "--set network.parameters.rows=1 --set network.parameters.k=256 ";
   const std::string four = row + "--set accelerator.dma.request=\"128 B\" ";
