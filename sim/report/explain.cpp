@@ -20,7 +20,7 @@ std::string path_text(const MappingProblem& p) {
 }
 
 std::string cost_text(const MappingEstimate& e) {
-  return fmt::format("{} of traffic, about {} cycles", bytes_text(e.traffic()),
+  return fmt::format("{} of traffic, about {} cycles", bytes_text(e.moved_bytes()),
                      with_commas(e.cycles));
 }
 
@@ -29,16 +29,18 @@ std::string loss_text(const MappingEstimate& e, const MappingEstimate& best) {
   const auto more = [](std::int64_t a, std::int64_t b) {
     return fmt::format("{:+.1f} %", (static_cast<double>(a) / static_cast<double>(b) - 1) * 100);
   };
-  if (e.traffic() != best.traffic()) {
+  if (e.moved_bytes() != best.moved_bytes()) {
     std::string why;
-    const auto part = [&](const char* name, std::int64_t a, std::int64_t b) {
-      if (a > b) why += fmt::format("{}{} {}", why.empty() ? "" : ", ", name, more(a, b));
-    };
-    part("inputs", e.input_bytes, best.input_bytes);
-    part("weights", e.weight_bytes, best.weight_bytes);
-    part("scales", e.scale_bytes, best.scale_bytes);
-    part("outputs", e.output_bytes, best.output_bytes);
-    return "traffic " + more(e.traffic(), best.traffic()) + " (" + why + ")";
+    for (std::size_t i = 0; i < kTensors; ++i) {
+      const auto burst_bytes = [&](const MappingEstimate& of) {
+        return of.traffic.tensors[i].bursts * of.traffic.burst_bytes;
+      };
+      const std::int64_t lost = burst_bytes(e), won = burst_bytes(best);
+      if (lost > won)
+        why += fmt::format("{}{} {}", why.empty() ? "" : ", ", tensor_name(static_cast<Tensor>(i)),
+                           more(lost, won));
+    }
+    return "traffic " + more(e.moved_bytes(), best.moved_bytes()) + " (" + why + ")";
   }
   if (e.cycles != best.cycles) return "same traffic, cycles " + more(e.cycles, best.cycles);
   return "equal; the first in a fixed order is taken";
@@ -47,7 +49,7 @@ std::string loss_text(const MappingEstimate& e, const MappingEstimate& best) {
 }  // namespace
 
 std::string explain_text(const RunConfig& run, const MappingProblem& p, const Mapping& m) {
-  const GemmExtents& e = p.layer.extents;
+  const GemmExtents e = gemm_extents(run.layer.op);
   const MappingEstimate& c = m.estimate;
   const TripCounts trips = trip_counts(p.layer, m.tiling);
   const TileFootprint f = tile_footprint(p, m.tiling);
@@ -56,8 +58,13 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   const auto line = [&out](const char* name, const std::string& text) {
     out += fmt::format("{:<12} {}\n", name, text);
   };
-  line("layer",
-       fmt::format("{}: {} x (m {} x n {} x k {})", run.layer.name, e.groups, e.m, e.n, e.k));
+  std::string shape =
+      fmt::format("{}: {} x (m {} x n {} x k {})", run.layer.name, e.groups, e.m, e.n, e.k);
+  const GemmExtents& stacked = p.layer.extents;
+  if (stacked.groups != e.groups)
+    shape += fmt::format(", rows of shared operands together: {} x (m {} x n {} x k {})",
+                         stacked.groups, stacked.m, stacked.n, stacked.k);
+  line("layer", shape);
   line("numbers", path_text(p));
   line("mapping", tiling_text(m.tiling));
   line("tiles", fmt::format("{} = {} groups x {} m x {} n x {} k", with_commas(trips.total()),
@@ -74,10 +81,7 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
        fmt::format("input {}, weight {}, scale {}, accumulator {}, output {}",
                    fill(f.input, b.input), fill(f.weight, b.weight), fill(f.scale, b.scale),
                    fill(f.accumulator, b.accumulator), fill(f.output, b.output)));
-  line("traffic",
-       fmt::format("inputs {}, weights {}, scales {}, outputs {}: {}", bytes_text(c.input_bytes),
-                   bytes_text(c.weight_bytes), bytes_text(c.scale_bytes),
-                   bytes_text(c.output_bytes), bytes_text(c.traffic())));
+  line("traffic", traffic_text(c.traffic) + ": " + bytes_text(c.moved_bytes()));
   line("cycles", fmt::format("array {}, DRAM {}, output unit {}: about {} in all",
                              with_commas(c.array_cycles), with_commas(c.dram_cycles),
                              with_commas(c.output_cycles), with_commas(c.cycles)));
@@ -85,7 +89,7 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   const double peak =
       static_cast<double>(p.machine.array.rows * p.machine.array.cols * p.path.macs_per_pe) * clock;
   const double bandwidth = p.memory.bytes_per_cycle * clock;
-  const double intensity = static_cast<double>(e.macs()) / static_cast<double>(c.traffic());
+  const double intensity = static_cast<double>(e.macs()) / static_cast<double>(c.moved_bytes());
   line("roofline",
        fmt::format("{:.4g} MAC/B against a ridge of {:.4g}: {}-bound at {}", intensity,
                    peak / bandwidth, intensity * bandwidth < peak ? "memory" : "compute",

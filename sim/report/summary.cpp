@@ -32,20 +32,20 @@ std::string stalls_text(const LayerResult& r) {
   return text;
 }
 
-std::string traffic_text(const LayerResult& r) {
+}  // namespace
+
+std::string traffic_text(const DramTraffic& traffic) {
   std::string text;
   for (std::size_t i = 0; i < kTensors; ++i) {
     const auto tensor = static_cast<Tensor>(i);
-    const TensorTraffic t = r.outcome.traffic.apart(tensor);
+    const TensorTraffic t = traffic.apart(tensor);
     if (t.read_bytes + t.write_bytes == 0) continue;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", tensor_name(tensor),
                         bytes_text(t.read_bytes + t.write_bytes));
   }
-  const std::int64_t padding = r.outcome.traffic.total().padding(r.outcome.traffic.burst_bytes);
+  const std::int64_t padding = traffic.total().padding(traffic.burst_bytes);
   return padding > 0 ? text + ", padding " + bytes_text(padding) : text;
 }
-
-}  // namespace
 
 std::string check_text(const OutputCheck& c) {
   if (c.checked == 0) return "not checked (verify: off)";
@@ -95,7 +95,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
   line("utilization", fmt::format("{} of {}", percent(achieved / r.peak_macs_per_s),
                                   si(r.peak_macs_per_s, "MAC/s")));
   line("cycles by", stalls_text(r));
-  line("traffic", traffic_text(r));
+  line("traffic", traffic_text(r.outcome.traffic));
   line("bandwidth",
        fmt::format("{} of {} peak ({})", si(moved / seconds, "B/s"), si(r.peak_bytes_per_s, "B/s"),
                    percent(moved / seconds / r.peak_bytes_per_s)));

@@ -13,6 +13,9 @@ namespace bitjoule {
 /// `results` as LayerRunner::run_all has them.
 std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results);
 
+/// Bytes of each tensor that cross the DRAM's pins, and the padding to bursts.
+std::string traffic_text(const DramTraffic& traffic);
+
 /// What the oracle says of outputs.
 std::string check_text(const OutputCheck& check);
 

@@ -16,23 +16,38 @@ void require_conserved(bool holds, const std::string& what) {
   if (!holds) throw Error(ErrorKind::kVerification, "conservation check failed: " + what);
 }
 
-void check_conservation(const LayerResult& r, const Program& program) {
+/// What a program moves, by the regions of its operations.
+DramTraffic traffic_of(const Program& program, std::int64_t burst_bytes) {
+  DramTraffic planned;
+  planned.burst_bytes = burst_bytes;
+  for (const auto* loads : {&program.input_loads, &program.weight_loads})
+    for (const LoadOp& op : *loads) {
+      planned[op.tensor].read_bytes += op.region.bytes();
+      planned[op.tensor].bursts += bursts_of(op.region, burst_bytes);
+    }
+  for (const StoreOp& op : program.stores) {
+    planned[op.tensor].write_bytes += op.region.bytes();
+    planned[op.tensor].bursts += bursts_of(op.region, burst_bytes);
+  }
+  return planned;
+}
+
+void check_conservation(const LayerResult& r, const DramTraffic& planned) {
   const LayerOutcome& o = r.outcome;
   require_conserved(
       o.counts.macs == r.extents.macs(),
       fmt::format("{} MACs executed, the layer has {}", o.counts.macs, r.extents.macs()));
   require_conserved(o.stalls.total() == o.cycles.value,
                     fmt::format("causes sum to {} cycles of {}", o.stalls.total(), o.cycles.value));
-  DramTraffic planned;
-  for (const auto* loads : {&program.input_loads, &program.weight_loads})
-    for (const LoadOp& op : *loads) planned[op.tensor].read_bytes += op.region.bytes();
-  for (const StoreOp& op : program.stores) planned[op.tensor].write_bytes += op.region.bytes();
   for (std::size_t i = 0; i < kTensors; ++i) {
     const TensorTraffic &did = o.traffic.tensors[i], &plan = planned.tensors[i];
-    require_conserved(did.read_bytes == plan.read_bytes && did.write_bytes == plan.write_bytes,
-                      fmt::format("{}: {} B read and {} B written, the mapping says {} B and {} B",
-                                  tensor_name(static_cast<Tensor>(i)), did.read_bytes,
-                                  did.write_bytes, plan.read_bytes, plan.write_bytes));
+    require_conserved(
+        did.read_bytes == plan.read_bytes && did.write_bytes == plan.write_bytes &&
+            did.bursts == plan.bursts,
+        fmt::format("{}: {} B read and {} B written in {} bursts, the mapping says {} B and {} B "
+                    "in {}",
+                    tensor_name(static_cast<Tensor>(i)), did.read_bytes, did.write_bytes,
+                    did.bursts, plan.read_bytes, plan.write_bytes, plan.bursts));
   }
   const std::int64_t bytes = o.dram.read_bytes + o.dram.write_bytes;
   const std::int64_t moved =
@@ -130,6 +145,7 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
   p.problem = make_problem(machine_, memory_, layer.op, precision, pins, layer.stage);
   p.mapping = map_layer(p.problem, pins);
   p.program = make_program(p.problem, p.mapping.tiling);
+  check_addresses(p.problem, p.mapping.tiling, p.program);
   return p;
 }
 
@@ -170,7 +186,7 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   LayerResult result;
   result.name = layer.name;
   result.kind = kind_of(layer.op);
-  result.extents = problem.layer.extents;
+  result.extents = gemm_extents(layer.op);
   result.mac = problem.path.mac.name;
   result.mapping = prepared.mapping;
 
@@ -237,7 +253,10 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   append_dram_commands(result.outcome.dram, &result.counts);
   add_block_scales(problem.path, result.outcome.traffic);
   result.energy = price(result.counts, energy_);
-  check_conservation(result, program);
+  // Of a layer with MACs by the mapping's own account, without its program.
+  check_conservation(result, program.vectors.empty() && !program.computes.empty()
+                                 ? result.mapping.estimate.traffic
+                                 : traffic_of(program, memory_.burst_bytes));
 }
 
 }  // namespace bitjoule

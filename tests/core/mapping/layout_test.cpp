@@ -76,7 +76,7 @@ TEST_CASE("layout: row-major tiles fetch the bursts that their rows touch") {
   CHECK(bursts(program.weight_loads, Tensor::kWeights) == 5 + 5);
   CHECK(bursts(program.input_loads, Tensor::kInputs) == 2 * (5 + 5));  // once for each half of n
   CHECK(bursts(program.stores) == 2 * 4);                              // runs of 2 bytes every 4
-  CHECK(estimate(p, gemm_tiling()).weight_bytes == 10 * kBurst);
+  CHECK(estimate(p, gemm_tiling()).traffic[Tensor::kWeights].bursts == 10);
 }
 
 TEST_CASE("layout: tiles that are contiguous begin and end with whole bursts") {
@@ -89,9 +89,9 @@ TEST_CASE("layout: tiles that are contiguous begin and end with whole bursts") {
   for (const LoadOp& op : program.input_loads) asked += op.region.bytes();
   CHECK(asked == 2 * 4 * 40);
   const MappingEstimate e = estimate(p, gemm_tiling());
-  CHECK(e.input_bytes == 8 * kBurst);
-  CHECK(e.weight_bytes == 4 * kBurst);
-  CHECK(e.output_bytes == 2 * kBurst);
+  CHECK(e.traffic[Tensor::kInputs].bursts == 8);
+  CHECK(e.traffic[Tensor::kWeights].bursts == 4);
+  CHECK(e.traffic[Tensor::kOutputs].bursts == 2);
 }
 
 TEST_CASE("layout: tiled windows of a convolution hold the rows they share twice") {
@@ -116,7 +116,7 @@ TEST_CASE("layout: tiled windows of a convolution hold the rows they share twice
   CHECK(tiles.input_loads[0].region.bytes() == window);
   CHECK(tiles.input_loads[1].region.base_bits == 8 * window);
   CHECK(tiles.input_loads[1].region.bytes() == window);
-  CHECK(estimate(p, t).input_bytes == 2 * window);
+  CHECK(estimate(p, t).traffic[Tensor::kInputs].read_bytes == 2 * window);
 }
 
 TEST_CASE("layout: what lies between the strides of a 1 x 1 window is not fetched") {
@@ -132,8 +132,8 @@ TEST_CASE("layout: what lies between the strides of a 1 x 1 window is not fetche
     CHECK(mapping.tiling.m() == p.layer.extents.m);  // nothing is gained by smaller tiles
     const Program program = make_program(p, mapping.tiling);
     REQUIRE(program.input_loads.size() == 1);
-    CHECK(bursts_of(program.input_loads[0].region, kBurst) * kBurst ==
-          mapping.estimate.input_bytes);
+    CHECK(bursts_of(program.input_loads[0].region, kBurst) ==
+          mapping.estimate.traffic[Tensor::kInputs].bursts);
     CHECK(tile_footprint(p, mapping.tiling).input.value * 8 >= program.input_loads[0].sram_bits);
     return program.input_loads[0].region.bytes();
   };
