@@ -118,6 +118,26 @@ double bytes_per_cycle(const MappingProblem& p) {
                        static_cast<double>(std::max<std::int64_t>(1, p.memory.latency_cycles))});
 }
 
+/// Bound by the DRAM, the fetch of a tile hides the array's work on the one ahead and the way round.
+/// That of a shorter last tile of a loop hides less. `dram` and `array` are the means of a tile.
+std::int64_t uneven_cycles(const MappingProblem& p, const Tiling& t, std::int64_t dram,
+                           std::int64_t array) {
+  const Lowered& l = p.layer;
+  const std::int64_t tiles = trip_counts(l, t).total();
+  std::int64_t cycles = 0;
+  const auto add = [&](std::int64_t extent, std::int64_t size) {
+    const std::int64_t trips = ceil_div(extent, size), rest = extent % size;
+    if (trips == 1 || rest == 0) return;
+    const std::int64_t behind = p.memory.latency_cycles + 2 * kHandover + array * trips * size / extent;
+    cycles += tiles / trips * std::max<std::int64_t>(0, behind - dram * trips * rest / extent);
+  };
+  add(l.out_height, t.out_rows);
+  add(l.out_width, t.out_cols);
+  add(l.extents.n, t.n);
+  add(l.extents.k, t.k);
+  return cycles;
+}
+
 }  // namespace
 
 TileCounts count_tiles(const MappingProblem& p, const Tiling& t) {
@@ -161,7 +181,8 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t, const TileCou
   const std::int64_t first = p.memory.latency_cycles + dram;
   if (overlapped)
     e.cycles =
-        std::max({tiles_done * array + first, e.dram_cycles + p.memory.latency_cycles + array,
+        std::max({tiles_done * array + first,
+                  e.dram_cycles + p.memory.latency_cycles + array + uneven_cycles(p, t, dram, array),
                   ceil_div(tiles_done * round, 2) + ceil_div(round, 2), e.output_cycles});
   else
     e.cycles = tiles_done * round;
