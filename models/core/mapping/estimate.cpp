@@ -118,8 +118,9 @@ double bytes_per_cycle(const MappingProblem& p) {
                        static_cast<double>(std::max<std::int64_t>(1, p.memory.latency_cycles))});
 }
 
-/// Bound by the DRAM, the fetch of a tile hides the array's work on the one ahead and the way round.
-/// That of a shorter last tile of a loop hides less. `dram` and `array` are the means of a tile.
+/// Bound by the DRAM, the fetch of a tile hides the array's work on the one ahead and the way
+/// round. That of a shorter last tile of a loop hides less. `dram` and `array` are the means of a
+/// tile.
 std::int64_t uneven_cycles(const MappingProblem& p, const Tiling& t, std::int64_t dram,
                            std::int64_t array) {
   const Lowered& l = p.layer;
@@ -128,7 +129,8 @@ std::int64_t uneven_cycles(const MappingProblem& p, const Tiling& t, std::int64_
   const auto add = [&](std::int64_t extent, std::int64_t size) {
     const std::int64_t trips = ceil_div(extent, size), rest = extent % size;
     if (trips == 1 || rest == 0) return;
-    const std::int64_t behind = p.memory.latency_cycles + 2 * kHandover + array * trips * size / extent;
+    const std::int64_t behind =
+        p.memory.latency_cycles + 2 * kHandover + array * trips * size / extent;
     cycles += tiles / trips * std::max<std::int64_t>(0, behind - dram * trips * rest / extent);
   };
   add(l.out_height, t.out_rows);
@@ -165,8 +167,9 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t, const TileCou
   }
   add_block_scales(p.path, e.traffic);
   e.array_cycles = counts.array_cycles;
-  e.dram_cycles = static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / bytes_per_cycle(p)) +
-                  1 + trips.total() * p.memory.row_cycles;
+  e.dram_cycles =
+      static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / bytes_per_cycle(p)) + 1 +
+      trips.total() * p.memory.row_cycles;
   e.output_cycles = ceil_div(l.output_elements(), p.machine.output_unit.lanes);
 
   // Bound by the array: only the first operands cannot hide. Bound by the DRAM: only the last
@@ -180,10 +183,10 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t, const TileCou
   const bool overlapped = b.input.double_buffered && b.weight.double_buffered;
   const std::int64_t first = p.memory.latency_cycles + dram;
   if (overlapped)
-    e.cycles =
-        std::max({tiles_done * array + first,
-                  e.dram_cycles + p.memory.latency_cycles + array + uneven_cycles(p, t, dram, array),
-                  ceil_div(tiles_done * round, 2) + ceil_div(round, 2), e.output_cycles});
+    e.cycles = std::max(
+        {tiles_done * array + first,
+         e.dram_cycles + p.memory.latency_cycles + array + uneven_cycles(p, t, dram, array),
+         ceil_div(tiles_done * round, 2) + ceil_div(round, 2), e.output_cycles});
   else
     e.cycles = tiles_done * round;
   return e;

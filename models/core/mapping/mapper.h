@@ -17,8 +17,8 @@
 
 namespace bitjoule {
 
-/// What a tiling costs. What crosses the DRAM's pins is what a run moves, exactly; times are those of
-/// the closed forms of docs/timing.md, where the simulation has the last word.
+/// What a tiling costs. What crosses the DRAM's pins is what a run moves, exactly; times are those
+/// of the closed forms of docs/timing.md, where the simulation has the last word.
 struct MappingEstimate {
   DramTraffic traffic;
   std::int64_t array_cycles = 0;

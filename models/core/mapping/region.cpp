@@ -9,7 +9,8 @@
 namespace bitjoule {
 namespace {
 
-/// How many runs begin at each place in a burst. All places are `offset` beyond multiples of `unit`.
+/// How many runs begin at each place in a burst. All places are `offset` beyond multiples of
+/// `unit`.
 class Places {
  public:
   Places(std::int64_t first, std::int64_t unit, std::int64_t burst)

@@ -44,8 +44,8 @@ struct Region {
   void merge();
 };
 
-/// What transfers ask for, each run rounded out to whole bytes, and the bursts that hold it, each run
-/// rounded out by itself.
+/// What transfers ask for, each run rounded out to whole bytes, and the bursts that hold it, each
+/// run rounded out by itself.
 struct Moved {
   std::int64_t bytes = 0, bursts = 0;
 };

@@ -105,19 +105,18 @@ void TileLayout::place_tensors() {
   std::array<std::int64_t, kStreams.size()> bytes{};
 
   if (tiled_activations) tile_bytes_[at(Stream::kInputs)] = align(largest_input_tile(), burst);
-  const RegionBytes inputs = region_bytes(p_.path.activations.layout,
-                                          l.input_elements() / l.channels, l.channels);
-  bytes[at(Stream::kInputs)] =
-      tiled_activations
-          ? trips_.groups * trips_.m() * input_k_tiles() * tile_bytes_[at(Stream::kInputs)]
-          : main_bytes(p_.path.activations.layout, inputs);
-  bytes[at(Stream::kInputScales)] =
-      l.batch * l.height * l.width * (l.extents.groups / groups_in_pixel(l)) *
-      input_scale_record_bits(p_) / 8;
+  const RegionBytes inputs =
+      region_bytes(p_.path.activations.layout, l.input_elements() / l.channels, l.channels);
+  bytes[at(Stream::kInputs)] = tiled_activations ? trips_.groups * trips_.m() * input_k_tiles() *
+                                                       tile_bytes_[at(Stream::kInputs)]
+                                                 : main_bytes(p_.path.activations.layout, inputs);
+  bytes[at(Stream::kInputScales)] = l.batch * l.height * l.width *
+                                    (l.extents.groups / groups_in_pixel(l)) *
+                                    input_scale_record_bits(p_) / 8;
   const RegionBytes whole = region_bytes(weights, l.weight_rows(), l.extents.k);
-  const RegionBytes tile = region_bytes(
-      weights, std::min(t_.groups, l.extents.groups) * std::min(t_.n, l.extents.n),
-      std::min(t_.k, l.extents.k));
+  const RegionBytes tile =
+      region_bytes(weights, std::min(t_.groups, l.extents.groups) * std::min(t_.n, l.extents.n),
+                   std::min(t_.k, l.extents.k));
   tile_bytes_[at(Stream::kWeights)] = align(main_bytes(weights, tile), burst);
   tile_bytes_[at(Stream::kWeightScales)] = align(side_bytes(weights, tile), burst);
   const std::int64_t tiles = trips_.groups * trips_.n * trips_.k;
@@ -128,22 +127,21 @@ void TileLayout::place_tensors() {
       (reuse_.depends(Stream::kWeightScales, LoopDim::kK) ? tiles : trips_.groups * trips_.n) *
       tile_bytes_[at(Stream::kWeightScales)];
   bytes[at(Stream::kBiases)] = ceil_div(l.weight_rows() * p_.bias_bits(), 8);
-  tile_bytes_[at(Stream::kOutputs)] = align(
-      ceil_div(output_rows(this->tile({})).bits(), 8), burst);
+  tile_bytes_[at(Stream::kOutputs)] = align(ceil_div(output_rows(this->tile({})).bits(), 8), burst);
   bytes[at(Stream::kOutputs)] =
-      tiled_activations
-          ? trips_.groups * trips_.m() * trips_.n * tile_bytes_[at(Stream::kOutputs)]
-          : main_bytes(output, region_bytes(output, l.output_elements() / l.extents.n, l.extents.n));
+      tiled_activations ? trips_.groups * trips_.m() * trips_.n * tile_bytes_[at(Stream::kOutputs)]
+                        : main_bytes(output, region_bytes(output, l.output_elements() / l.extents.n,
+                                                          l.extents.n));
 
   std::int64_t begin = 0;
   for (Stream stream : kStreams) {
     AddressRange& range = ranges_[at(stream)];
     range = {begin, begin + bytes[at(stream)]};
     begin = align(range.end, tensor_alignment(burst));
-    const bool activations = stream == Stream::kInputs || stream == Stream::kInputScales ||
-                             stream == Stream::kOutputs;
-    moves_[at(stream)] = bytes[at(stream)] > 0 &&
-                         !(activations && p_.activations == ActivationMemory::kOnChip);
+    const bool activations =
+        stream == Stream::kInputs || stream == Stream::kInputScales || stream == Stream::kOutputs;
+    moves_[at(stream)] =
+        bytes[at(stream)] > 0 && !(activations && p_.activations == ActivationMemory::kOnChip);
   }
   footprint_ = Bytes(begin);
 }
@@ -171,17 +169,19 @@ Transfer TileLayout::transfer(Stream stream, const TileIndex& i) const {
       return whole(input_scales(tile));
     case Stream::kWeights: {
       Transfer t;
-      t.region = p_.weight_layout == DramLayout::kTiled
-                     ? Region::contiguous(tile_begin(stream, filters * trips_.k + i.k),
-                                          main_bytes(weights, region_bytes(weights, rows, tile.k())))
-                     : weight_rows(tile);
+      t.region =
+          p_.weight_layout == DramLayout::kTiled
+              ? Region::contiguous(tile_begin(stream, filters * trips_.k + i.k),
+                                   main_bytes(weights, region_bytes(weights, rows, tile.k())))
+              : weight_rows(tile);
       t.sram_bits = weight_buffer_bytes(p_, rows, tile.k()) * 8;
       if (p_.path.weights.dequantized && !dequantizes_at_edge(p_)) t.dequantize = rows * tile.k();
       return t;
     }
     case Stream::kWeightScales:
       return whole(Region::contiguous(
-          tile_begin(stream, reuse_.depends(stream, LoopDim::kK) ? filters * trips_.k + i.k : filters),
+          tile_begin(stream,
+                     reuse_.depends(stream, LoopDim::kK) ? filters * trips_.k + i.k : filters),
           side_bytes(weights, region_bytes(weights, rows, tile.k()))));
     case Stream::kBiases:
       return whole(bias_rows(tile));
@@ -210,9 +210,9 @@ Region TileLayout::input_rows(const Tile& tile) const {
   const std::int64_t row = l.width * pixel, map = l.height * row;
   const std::int64_t group = l.interleaved_groups ? l.channels : l.batch * map;
   Region r;
-  r.base_bits = ranges_[at(Stream::kInputs)].begin * 8 +
-                main_bits(layout, tile.g0 * group + tile.b0 * map + w.h0 * row + w.w0 * pixel +
-                                      w.c0);
+  r.base_bits =
+      ranges_[at(Stream::kInputs)].begin * 8 +
+      main_bits(layout, tile.g0 * group + tile.b0 * map + w.h0 * row + w.w0 * pixel + w.c0);
   r.run_bits = main_bits(layout, w.channels());
   const Region::Stride groups{tile.groups(), main_bits(layout, group)};
   const Region::Stride maps{tile.b1 - tile.b0, main_bits(layout, map)};

@@ -1,5 +1,5 @@
-// Where the tiles of a layer lie in DRAM: the one geometry, which both the program and the estimates
-// read.
+// Where the tiles of a layer lie in DRAM: the one geometry, which both the program and the
+// estimates read.
 #pragma once
 
 #include <array>
@@ -81,7 +81,8 @@ class TileLayout {
   Reuse reuse_;
   std::array<bool, kStreams.size()> moves_{};
   std::array<AddressRange, kStreams.size()> ranges_{};
-  std::array<std::int64_t, kStreams.size()> tile_bytes_{};  // from tile to tile where they are contiguous
+  std::array<std::int64_t, kStreams.size()>
+      tile_bytes_{};  // from tile to tile where they are contiguous
   Bytes footprint_{0};
 };
 

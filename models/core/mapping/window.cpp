@@ -59,8 +59,8 @@ std::vector<TileRange> equal_spans(const Axis& axis, std::int64_t outputs, std::
   const std::int64_t tile_end = (tile - 1) * axis.stride + axis.end;  // of the first tile
   const std::int64_t begin = std::min(tiles, first_not_below(1, tile_end, step));
   const std::int64_t end = std::min(tiles, first_not_below(axis.limit, axis.begin, step));
-  const std::int64_t whole = std::min(
-      {end, outputs / tile, first_not_below(axis.limit + 1, tile_end, step)});
+  const std::int64_t whole =
+      std::min({end, outputs / tile, first_not_below(axis.limit + 1, tile_end, step)});
   const std::int64_t inside = std::max(begin, first_not_below(0, axis.begin, step));
   std::vector<TileRange> ranges;
   std::int64_t i = begin;

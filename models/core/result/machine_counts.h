@@ -39,7 +39,8 @@ bool operator==(const MachineCounts& a, const MachineCounts& b);
 /// Adds what is counted one after the other; peaks are the higher of the two.
 MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b);
 
-/// Accesses to the scale buffer for one fold: once for each scale that it applies.
+/// Accesses to the scale buffer for one fold: a scale is read with the first of its elements in a
+/// row of k; a short last group has a whole one.
 std::int64_t fold_scale_reads(const MappingProblem& problem, const FoldJob& job);
 
 /// What the array and its buffers do in one fold, in closed form. The PE-level array counts for

@@ -31,9 +31,7 @@ struct Lowered {
   /// where it lies in the padding.
   std::int64_t input_index(std::int64_t g, std::int64_t m, std::int64_t k) const;
   /// Row (output channel) of the weight tensor [rows][k] for (g, n).
-  std::int64_t weight_row(std::int64_t g, std::int64_t n) const {
-    return g * extents.n + n;
-  }
+  std::int64_t weight_row(std::int64_t g, std::int64_t n) const { return g * extents.n + n; }
   /// Index of the result (g, m, n) in its tensor (NHWC, or [group][m][n]).
   std::int64_t output_index(std::int64_t g, std::int64_t m, std::int64_t n) const {
     return interleaved_groups ? (m * extents.groups + g) * extents.n + n

@@ -105,7 +105,8 @@ Tiling tiling(Random& random, const MappingProblem& p) {
                                    std::lcm(region_alignment(p.path.weights.layout),
                                             region_alignment(p.path.activations.layout))));
   t.input_full_k = random.one_in(2);
-  std::shuffle(t.order.begin(), t.order.end(), std::mt19937(static_cast<unsigned>(random.to(0, 99))));
+  std::shuffle(t.order.begin(), t.order.end(),
+               std::mt19937(static_cast<unsigned>(random.to(0, 99))));
   return t;
 }
 
@@ -148,8 +149,8 @@ MappingProblem random_problem(Random& random) {
   }
   p.machine.array.rows = random.of({4, 16});
   p.machine.array.cols = random.of({4, 16});
-  p.machine.array.dataflow = random.of({Dataflow::kWeightStationary, Dataflow::kOutputStationary,
-                                        Dataflow::kInputStationary});
+  p.machine.array.dataflow = random.of(
+      {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
   if (random.one_in(3)) p.machine.dequantizer.placement = DequantizerPlacement::kDramSide;
   p.layer = lower(layer(random));
   p.stage.bias = random.one_in(3);
