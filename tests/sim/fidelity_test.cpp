@@ -59,9 +59,12 @@ AcceleratorConfig random_machine(Random& r) {
   m.array.cols = r.between(1, 6);
   m.array.dataflow = r.one_of(
       {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
-  m.array.overlap = r.one_of({Overlap::kNone, Overlap::kWeights, Overlap::kFull});
+  m.array.overlap = r.one_of({Overlap::kNone, Overlap::kDrain, Overlap::kWeights, Overlap::kFull});
   m.array.edge_folds = r.one_of({EdgeFolds::kFull, EdgeFolds::kExact});
-  m.array.pe.packing = r.one_of({Packing::kWidest, Packing::kProduct, Packing::kNone});
+  m.array.weight_tiles = r.between(0, 3) == 0 ? WeightTiles::kPadded : WeightTiles::kExact;
+  m.array.pe.packing =
+      r.one_of({Packing::kWidest, Packing::kProduct, Packing::kNone, Packing::kPasses});
+  if (m.array.pe.packing == Packing::kPasses) m.array.pe.width = r.one_of<std::int64_t>({4, 8, 32});
   m.buffers.input = random_buffer(r, 4);
   m.buffers.weight = random_buffer(r, 4);
   m.buffers.accumulator = random_buffer(r, 4);
@@ -136,6 +139,12 @@ Precision random_precision(Random& r, bool matrix) {
   return p;
 }
 
+/// Padded tiles stand one after the other.
+DramLayout weight_layout(Random& r, const AcceleratorConfig& machine) {
+  const DramLayout any = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
+  return machine.array.weight_tiles == WeightTiles::kPadded ? DramLayout::kTiled : any;
+}
+
 /// Rows of 256 bytes, so that tiles cross many; 16 MiB.
 CycleDramConfig large_dram() {
   CycleDramConfig dram = test::small_dram();
@@ -175,7 +184,7 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
       layer.stage.activation = r.one_of<std::string>({"", "relu", "relu6"});
       const Precision precision = random_precision(r, matrix);
       MappingPins layouts;
-      layouts.weight_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
+      layouts.weight_layout = weight_layout(r, pairs[i].machine());
       layouts.activation_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
       CAPTURE(i);
       CAPTURE(j);
@@ -202,7 +211,7 @@ TEST_CASE("fidelity: pe and fast agree where the weights of the next layer come 
       layers.back().stage.bias = !std::holds_alternative<Matmul>(layers.back().op) && r.coin();
     }
     MappingPins layouts;
-    layouts.weight_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
+    layouts.weight_layout = weight_layout(r, pairs[i].machine());
     with_weights_ahead += pairs[i].run_overlapped(layers, precision, layouts) > 0 ? 1 : 0;
   }
   MESSAGE(with_weights_ahead, " of ", pairs.size(), " machines fetched weights ahead");

@@ -188,10 +188,11 @@ std::int64_t weight_bytes(const MappingProblem& p, const Tiling& t, const TripCo
   const StorageLayout& layout = p.path.weights.layout;
   const std::int64_t burst = p.memory.burst_bytes;
   const std::int64_t tiles = ceil_div(trips.groups, l.shared_groups) * trips.n * trips.k;
+  const WeightExtent tile = stored_weights(p, t.n, t.k);
   if (p.weight_layout == DramLayout::kTiled)
     return std::min(
         whole + tiles * (burst - 1),
-        tiles * align(main_bytes(layout, region_bytes(layout, t.groups * t.n, t.k)), burst));
+        tiles * align(main_bytes(layout, region_bytes(layout, t.groups * tile.n, tile.k)), burst));
   const std::int64_t row = main_bytes(layout, region_bytes(layout, 1, l.extents.k));
   if (trips.k == 1) return in_bursts(tiles, ceil_div(whole, tiles), row * t.n, burst);
   const std::int64_t part = main_bytes(layout, region_bytes(layout, 1, t.k));
@@ -210,6 +211,8 @@ std::int64_t fold_period(const ArrayConfig& array, const ArrayRates& rates, std:
   switch (array.overlap) {
     case Overlap::kNone:
       return load + stream + skew;
+    case Overlap::kDrain:
+      return load + std::max(stream, os ? r * rates.drain_interval : 0);
     case Overlap::kWeights:
       return std::max(stream + skew, load);
     case Overlap::kFull:
@@ -282,7 +285,7 @@ MappingEstimate estimate(const MappingProblem& p, const Tiling& t) {
   if (from_dram) e.input_bytes = input_bytes(p, t, trips);
   const RegionBytes whole = region_bytes(p.path.weights.layout, l.weight_rows(), l.extents.k);
   const std::int64_t repeats = repetitions(t, trips, false, true, true);
-  e.weight_bytes = weight_bytes(p, t, trips, main_bytes(p.path.weights.layout, whole)) * repeats;
+  e.weight_bytes = weight_bytes(p, t, trips, stored_weight_bytes(p, t)) * repeats;
   const bool per_row = p.path.weights.layout.scales.group == kWholeRow;
   e.scale_bytes = ceil_div(side_bytes(p.path.weights.layout, whole), burst) * burst *
                   (per_row ? repetitions(t, trips, false, true, false) : repeats);

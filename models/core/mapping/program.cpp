@@ -52,7 +52,8 @@ class Builder {
   void load_weights(const Tile& tile, std::int64_t index, std::int64_t scale_id);
   void load_biases(const Tile& tile, const LoadOp& weights);
   void free_weight_slots();
-  std::int64_t weight_rows(const Tile& tile) const;
+  std::int64_t operands(const Tile& tile) const;
+  std::int64_t weight_rows(const Tile& tile) const { return operands(tile) * tile.n(); }
   void finish(const Tile& tile, std::int64_t tile_index);
   bool on_chip() const { return p_.activations == ActivationMemory::kOnChip; }
   std::int64_t input_k_tiles() const { return t_.input_full_k ? 1 : trips_.k; }
@@ -101,7 +102,11 @@ void Builder::place_tensors() {
   const RegionBytes tile = region_bytes(weights, std::min(t_.groups * t_.n, l.weight_rows()),
                                         std::min(t_.k, l.extents.k));
   const std::int64_t tiles = trips_.groups * trips_.n * trips_.k;
-  map_.weight_tile = align(main_bytes(weights, tile), burst);
+  const WeightExtent stored =
+      stored_weights(p_, std::min(t_.n, l.extents.n), std::min(t_.k, l.extents.k));
+  const std::int64_t operands = std::min(t_.groups, l.extents.groups / l.shared_groups);
+  map_.weight_tile =
+      align(main_bytes(weights, region_bytes(weights, operands * stored.n, stored.k)), burst);
   map_.scale_tile = align(side_bytes(weights, tile), burst);
   const bool tiled = p_.weight_layout == DramLayout::kTiled;
   place(map_.weights, tiled ? tiles * map_.weight_tile : main_bytes(weights, whole));
@@ -181,9 +186,10 @@ Region Builder::input_region(const Tile& tile) const {
 Region Builder::weight_region(const Tile& tile, std::int64_t index) const {
   const StorageLayout& layout = p_.path.weights.layout;
   if (p_.weight_layout == DramLayout::kTiled) {
-    const std::int64_t rows = weight_rows(tile);
-    return Region::contiguous(map_.weights + index * map_.weight_tile,
-                              main_bytes(layout, region_bytes(layout, rows, tile.k())));
+    const WeightExtent stored = stored_weights(p_, tile.n(), tile.k());
+    return Region::contiguous(
+        map_.weights + index * map_.weight_tile,
+        main_bytes(layout, region_bytes(layout, operands(tile) * stored.n, stored.k)));
   }
   const std::int64_t row = main_bytes(layout, region_bytes(layout, 1, p_.layer.extents.k)) * 8;
   Region r;
@@ -215,11 +221,11 @@ Region Builder::output_region(const Tile& tile) const {
   return r;
 }
 
-std::int64_t Builder::weight_rows(const Tile& tile) const {
-  // Groups that share an operand fetch it once.
+/// Groups that share an operand fetch it once.
+std::int64_t Builder::operands(const Tile& tile) const {
   const std::int64_t first = tile.g0 / p_.layer.shared_groups;
   const std::int64_t last = (tile.g1 - 1) / p_.layer.shared_groups;
-  return (last - first + 1) * tile.n();
+  return last - first + 1;
 }
 
 /// The elements of `rows`, one after the other from the start of tile `index`.
@@ -290,10 +296,12 @@ void Builder::load_weights(const Tile& tile, std::int64_t index, std::int64_t sc
   load_biases(tile, op);
   op.tensor = Tensor::kWeights;
   op.region = weight_region(tile, index);
-  op.sram_bits = weight_buffer_bytes(p_, rows, tile.k()) * 8;
+  const WeightExtent stored = stored_weights(p_, tile.n(), tile.k());
+  const std::int64_t stored_rows = operands(tile) * stored.n;
+  op.sram_bits = weight_buffer_bytes(p_, stored_rows, stored.k) * 8;
   if (p_.path.weights.dequantized &&
       p_.machine.dequantizer.placement == DequantizerPlacement::kDramSide)
-    op.dequantize = rows * tile.k();
+    op.dequantize = stored_rows * stored.k;
   program_.weight_loads.push_back(op);
   weight_last_use_.push_back(0);
 }
