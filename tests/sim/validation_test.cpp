@@ -134,9 +134,10 @@ TEST_CASE("validation: Gemmini's RTL") {
   const struct {
     std::int64_t m, n, k, rtl;
     double tolerance;
-  } rows[] = {{64, 64, 64, 3810, 0.60},     {128, 128, 128, 10530, 0.25},
-              {256, 256, 256, 69653, 0.08}, {16, 512, 512, 32506, 0.08},
-              {512, 512, 64, 74413, 0.08},  {512, 512, 512, 543240, 0.08}};
+  } rows[] = {{64, 64, 64, 3810, 0.50},  // half of it is the set-up of the host's loop
+              {128, 128, 128, 10530, 0.08}, {256, 256, 256, 69653, 0.10},
+              {16, 512, 512, 32506, 0.08},  {512, 512, 64, 74413, 0.08},
+              {512, 512, 512, 543240, 0.08}};
   for (const auto& row : rows) {
     const std::string layer = "--set 'layer={gemm: {m: " + std::to_string(row.m) +
                               ", n: " + std::to_string(row.n) + ", k: " + std::to_string(row.k) +
