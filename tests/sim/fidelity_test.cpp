@@ -117,15 +117,17 @@ TensorFormat format_of(const std::string& name, Granularity granularity, bool sy
   return f;
 }
 
-Precision random_precision(Random& r, bool matrix) {
+/// `narrow`: the PEs hold no float.
+Precision random_precision(Random& r, bool matrix, bool narrow) {
   Precision p;
-  const bool float_activations = r.coin();
+  const bool float_activations = r.coin() && !narrow;
   const auto granularity =
       r.one_of({Granularity::kPerTensor, Granularity::kPerChannel, Granularity::kPerGroup});
   p.weights = format_of(r.one_of<std::string>({"int8", "int4", "int2", "int16", "fp32", "fp16",
                                                "bf16", "nf4", "fp8_e4m3"}),
                         granularity, r.coin());
-  if (matrix && r.coin())
+  if (narrow) p.weights.format = r.one_of<std::string>({"int8", "int4", "int2", "int16"});
+  if (matrix && r.coin() && !narrow)
     p.weights = format_of(r.one_of<std::string>({"q4_0", "q8_0", "q4_1", "q5_0", "mxfp4"}),
                           Granularity::kPerTensor, true);
   p.activations = float_activations ? format_of(r.one_of<std::string>({"fp32", "fp16", "bf16"}),
@@ -138,6 +140,8 @@ Precision random_precision(Random& r, bool matrix) {
                            Requantize::kTfliteSingleRounding});
   return p;
 }
+
+bool is_narrow(const AcceleratorConfig& machine) { return machine.array.pe.width < 32; }
 
 /// Padded tiles stand one after the other.
 DramLayout weight_layout(Random& r, const AcceleratorConfig& machine) {
@@ -182,7 +186,7 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
       const bool matrix = !std::holds_alternative<Conv2d>(layer.op);
       layer.stage.bias = !std::holds_alternative<Matmul>(layer.op) && r.coin();
       layer.stage.activation = r.one_of<std::string>({"", "relu", "relu6"});
-      const Precision precision = random_precision(r, matrix);
+      const Precision precision = random_precision(r, matrix, is_narrow(pairs[i].machine()));
       MappingPins layouts;
       layouts.weight_layout = weight_layout(r, pairs[i].machine());
       layouts.activation_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
@@ -204,7 +208,7 @@ TEST_CASE("fidelity: pe and fast agree where the weights of the next layer come 
   int with_weights_ahead = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     CAPTURE(i);
-    const Precision precision = random_precision(r, true);
+    const Precision precision = random_precision(r, true, is_narrow(pairs[i].machine()));
     std::vector<Layer> layers;
     for (int j = 0; j < 6; ++j) {
       layers.push_back({"", random_layer(r)});
