@@ -271,15 +271,19 @@ TEST_CASE("array: with overlap drain a fold costs its load and its stream") {
 
 TEST_CASE("array: exact edges tap the row in use, and results leave a column in order") {
   use_femtosecond_resolution();
-  AcceleratorConfig m = machine(kWs, Overlap::kFull);
-  m.array.edge_folds = EdgeFolds::kExact;
-  Pair array("exact", m);
+  const auto arrays = pairs_of({kWs, kOs}, {Overlap::kFull}, [](AcceleratorConfig& m) {
+    m.array.edge_folds = EdgeFolds::kExact;
+  });
   // 2 rows, 3 columns: L 2, Z 2 + 3 - 2.
-  CHECK(array.run({{0, 5, 3, 2}}).computed == V{2 + 5 + 3 + 1});
+  CHECK(arrays[0]->run({{0, 5, 3, 2}}).computed == V{2 + 5 + 3 + 1});
   // Folds of 3, 3 and 1 rows: the last stream waits 3 - 1 cycles for the results ahead of it.
-  const Times t = array.run({{0, 5, 4, 7}});
-  CHECK(t.released == V{3 + 5 + 5 + (3 - 1) + 5});
-  CHECK(t.computed == V{3 + 5 + 5 + (3 - 1) + 5 + (1 + 4 - 2) + 1});
+  const Times ws = arrays[0]->run({{0, 5, 4, 7}});
+  CHECK(ws.released == V{3 + 5 + 5 + (3 - 1) + 5});
+  CHECK(ws.computed == V{3 + 5 + 5 + (3 - 1) + 5 + (1 + 4 - 2) + 1});
+  // Outputs stay, one step each, 3 rows and then 2: the second stream ends D' 3 and 3 - 2 later.
+  const Times os = arrays[1]->run({{0, 5, 4, 1}});
+  CHECK(os.released == V{1 + 3 + (3 - 2)});
+  CHECK(os.computed == V{1 + 3 + (3 - 2) + (2 + 4 - 2) + 2});
 }
 
 TEST_CASE("array: wider integers take a pass for each pair of parts") {

@@ -130,12 +130,14 @@ TEST_CASE("validation: TPU v1 takes 8 x 16 bits at half and 16 x 16 at a quarter
   CHECK(busy("int16", "int16") == 4 * steps);
 }
 
+// overlap and mapping_objective of this machine were chosen with these rows in view: this holds
+// what docs/validation.md says of them, it does not confirm the settings.
 TEST_CASE("validation: Gemmini's RTL") {
   const struct {
     std::int64_t m, n, k, rtl;
     double tolerance;
   } rows[] = {{64, 64, 64, 3810, 0.50},  // half of it is the set-up of the host's loop
-              {128, 128, 128, 10530, 0.08}, {256, 256, 256, 69653, 0.10},
+              {128, 128, 128, 10530, 0.08}, {256, 256, 256, 69653, 0.08},
               {16, 512, 512, 32506, 0.08},  {512, 512, 64, 74413, 0.08},
               {512, 512, 512, 543240, 0.08}};
   for (const auto& row : rows) {
