@@ -14,6 +14,7 @@ std::string path_text(const MappingProblem& p) {
   };
   std::string text = operand("weights", d.weights) + ", " + operand("activations", d.activations) +
                      fmt::format("; {} MACs, {} per PE", d.mac.name, d.macs_per_pe);
+  if (d.mac_passes > 1) text += fmt::format(", {} cycles each", d.mac_passes);
   if (d.scale_group != 0)
     text += fmt::format("; integer sums end every {} elements of k", d.scale_group);
   return text;
@@ -72,8 +73,10 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   const auto name_of = [](DramLayout layout) {
     return layout == DramLayout::kTiled ? "tile after tile" : "row-major";
   };
-  line("layout", fmt::format("in DRAM: weights {}, activations {}", name_of(p.weight_layout),
-                             name_of(p.activation_layout)));
+  const bool padded = p.machine.array.weight_tiles == WeightTiles::kPadded;
+  line("layout",
+       fmt::format("in DRAM: weights {}{}, activations {}", name_of(p.weight_layout),
+                   padded ? ", padded to whole arrays" : "", name_of(p.activation_layout)));
   const auto fill = [](Bytes used, const BufferConfig& buffer) {
     return fmt::format("{} of {}", bytes_text(used.value), bytes_text(usable(buffer).value));
   };
@@ -87,7 +90,8 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
                              with_commas(c.output_cycles), with_commas(c.cycles)));
   const double clock = static_cast<double>(run.accelerator.clock.value);
   const double peak =
-      static_cast<double>(p.machine.array.rows * p.machine.array.cols * p.path.macs_per_pe) * clock;
+      static_cast<double>(p.machine.array.rows * p.machine.array.cols * p.path.macs_per_pe) *
+      clock / static_cast<double>(p.path.mac_passes);
   const double bandwidth = p.memory.bytes_per_cycle * clock;
   const double intensity = static_cast<double>(e.macs()) / static_cast<double>(c.moved_bytes());
   line("roofline",

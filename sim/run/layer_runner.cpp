@@ -208,7 +208,7 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   result.compute_cycles = compute_cycles(problem, program);
   result.peak_macs_per_s =
       static_cast<double>(machine_.array.rows * machine_.array.cols * problem.path.macs_per_pe) *
-      static_cast<double>(machine_.clock.value);
+      static_cast<double>(machine_.clock.value) / static_cast<double>(problem.path.mac_passes);
   complete(problem, program, result);
   return result;
 }

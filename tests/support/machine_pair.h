@@ -36,6 +36,8 @@ class MachinePair {
                                             Fidelity::kFast)),
         pe_(std::make_unique<Accelerator>((name + "_pe").c_str(), machine, dram, Fidelity::kPe)) {}
 
+  const AcceleratorConfig& machine() const { return machine_; }
+
   /// Runs one layer on both and checks that they agree with each other and with the oracle. Returns
   /// why the layer does not fit the machine; empty where it ran.
   std::string run(const Layer& layer, const Precision& precision, const MappingPins& layouts = {}) {

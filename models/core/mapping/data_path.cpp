@@ -112,6 +112,7 @@ DataPath resolve_data_path(const Precision& p, const PeConfig& pe) {
     require_native("weights", p.weights, w, path.mac);
     require_native("activations", p.activations, a, path.mac);
     path.macs_per_pe = macs_per_pe(pe.width, pe.packing, path.mac, w.operand_bits, a.operand_bits);
+    path.mac_passes = mac_passes(pe.width, pe.packing, w.operand_bits, a.operand_bits);
     path.scale_group = common_group(p);
     path.weights.zero_points = w.has_zero_point || w.has_min;
     path.activations.zero_points = a.has_zero_point;

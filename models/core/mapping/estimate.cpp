@@ -58,6 +58,8 @@ std::int64_t fold_period(const ArrayConfig& array, const ArrayRates& rates, std:
   switch (array.overlap) {
     case Overlap::kNone:
       return load + stream + skew;
+    case Overlap::kDrain:
+      return load + std::max(stream, os ? r * rates.drain_interval : 0);
     case Overlap::kWeights:
       return std::max(stream + skew, load);
     case Overlap::kFull:

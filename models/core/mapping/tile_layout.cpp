@@ -117,7 +117,12 @@ void TileLayout::place_tensors() {
   const RegionBytes tile =
       region_bytes(weights, std::min(t_.groups, l.extents.groups) * std::min(t_.n, l.extents.n),
                    std::min(t_.k, l.extents.k));
-  tile_bytes_[at(Stream::kWeights)] = align(main_bytes(weights, tile), burst);
+  const WeightExtent stored =
+      stored_weights(p_, std::min(t_.n, l.extents.n), std::min(t_.k, l.extents.k));
+  tile_bytes_[at(Stream::kWeights)] = align(
+      main_bytes(weights, region_bytes(weights, std::min(t_.groups, l.extents.groups) * stored.n,
+                                       stored.k)),
+      burst);
   tile_bytes_[at(Stream::kWeightScales)] = align(side_bytes(weights, tile), burst);
   const std::int64_t tiles = trips_.groups * trips_.n * trips_.k;
   bytes[at(Stream::kWeights)] = p_.weight_layout == DramLayout::kTiled
@@ -168,14 +173,17 @@ Transfer TileLayout::transfer(Stream stream, const TileIndex& i) const {
     case Stream::kInputScales:
       return whole(input_scales(tile));
     case Stream::kWeights: {
+      const WeightExtent stored = stored_weights(p_, tile.n(), tile.k());
+      const std::int64_t stored_rows = tile.groups() * stored.n;
       Transfer t;
-      t.region =
-          p_.weight_layout == DramLayout::kTiled
-              ? Region::contiguous(tile_begin(stream, filters * trips_.k + i.k),
-                                   main_bytes(weights, region_bytes(weights, rows, tile.k())))
-              : weight_rows(tile);
-      t.sram_bits = weight_buffer_bytes(p_, rows, tile.k()) * 8;
-      if (p_.path.weights.dequantized && !dequantizes_at_edge(p_)) t.dequantize = rows * tile.k();
+      t.region = p_.weight_layout == DramLayout::kTiled
+                     ? Region::contiguous(
+                           tile_begin(stream, filters * trips_.k + i.k),
+                           main_bytes(weights, region_bytes(weights, stored_rows, stored.k)))
+                     : weight_rows(tile);
+      t.sram_bits = weight_buffer_bytes(p_, stored_rows, stored.k) * 8;
+      if (p_.path.weights.dequantized && !dequantizes_at_edge(p_))
+        t.dequantize = stored_rows * stored.k;
       return t;
     }
     case Stream::kWeightScales:

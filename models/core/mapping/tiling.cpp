@@ -39,6 +39,16 @@ std::int64_t input_scale_sram_bytes(const MappingProblem& p, const Tiling& t) {
 
 }  // namespace
 
+WeightExtent stored_weights(const MappingProblem& p, std::int64_t n, std::int64_t k) {
+  const ArrayConfig& array = p.machine.array;
+  if (array.weight_tiles == WeightTiles::kExact) return {n, k};
+  if (array.dataflow != Dataflow::kInputStationary) n = align(n, array.cols);
+  if (array.dataflow != Dataflow::kOutputStationary)
+    k = align(k,
+              std::lcm(array.rows * p.path.macs_per_pe, region_alignment(p.path.weights.layout)));
+  return {n, k};
+}
+
 std::int64_t weight_buffer_bytes(const MappingProblem& p, std::int64_t rows, std::int64_t k) {
   if (p.path.weights.dequantized &&
       p.machine.dequantizer.placement == DequantizerPlacement::kDramSide)
@@ -62,6 +72,10 @@ std::string order_name(const std::array<LoopDim, 3>& order) {
 
 void check_layer_formats(const MappingProblem& p) {
   const Lowered& l = p.layer;
+  if (p.machine.array.weight_tiles == WeightTiles::kPadded && p.weight_layout != DramLayout::kTiled)
+    throw input_error(
+        "mapping.weight_layout: expected tiled, as accelerator.array.weight_tiles is padded: whole "
+        "tiles stand one after the other");
   const StorageField& scales = p.path.activations.layout.scales;
   const bool window = l.kernel_h * l.kernel_w > 1;
   if (p.path.mac.is_integer && window && scales.present() && scales.group != kWholeTensor)
@@ -127,7 +141,8 @@ TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   const std::int64_t c = all ? l.channels : k;
   TileFootprint f;
   f.input = Bytes(buffer_bytes(p.path.activations.layout, t.groups * t.batch * h * w * c));
-  f.weight = Bytes(weight_buffer_bytes(p, t.groups * t.n, t.k));
+  const WeightExtent weights = stored_weights(p, t.n, t.k);
+  f.weight = Bytes(weight_buffer_bytes(p, t.groups * weights.n, weights.k));
   f.scale = Bytes(scale_sram_bytes(p, t.groups * t.n, t.k) + input_scale_sram_bytes(p, t) +
                   bits_to_bytes(t.groups * t.n * p.bias_bits()));
   f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
@@ -251,6 +266,7 @@ ArrayRates array_rates(const MappingProblem& p) {
   };
 
   Slowest load, stream, drain;
+  stream.consider(p.path.mac_passes, Cause::kArrayBusy);
   const std::int64_t m =
       std::min(e.m, array.dataflow == Dataflow::kOutputStationary ? array.rows : array.cols);
   const std::int64_t n = std::min(e.n, array.cols);
@@ -259,6 +275,7 @@ ArrayRates array_rates(const MappingProblem& p) {
       weights(load, n * macs);
       inputs(stream, k_rows * macs);
       results(stream, n);
+      results(drain, n);
       break;
     case Dataflow::kOutputStationary:
       inputs(stream, m * macs);
@@ -269,6 +286,7 @@ ArrayRates array_rates(const MappingProblem& p) {
       inputs(load, m * macs);
       weights(stream, k_rows * macs);
       results(stream, m);
+      results(drain, m);
       break;
   }
   ArrayRates rates;

@@ -108,6 +108,13 @@ bool fits(const MappingProblem& problem, const Tiling& tiling, const TileFootpri
 /// Bytes of a buffer available to one tile.
 Bytes usable(const BufferConfig& buffer);
 
+/// n and k of a weight tile as DRAM and weight buffer hold it: what lies on the array rounded up to
+/// the whole of it, where the machine pads its weight tiles.
+struct WeightExtent {
+  std::int64_t n, k;
+};
+WeightExtent stored_weights(const MappingProblem& problem, std::int64_t n, std::int64_t k);
+
 /// Bytes of the weight buffer that n rows x k codes take: packed as stored, or floats of the MAC's
 /// format where the dequantizer stands on the DRAM side.
 std::int64_t weight_buffer_bytes(const MappingProblem& problem, std::int64_t rows, std::int64_t k);

@@ -1,6 +1,7 @@
 // Bytes and bursts of the layouts in DRAM, worked by hand. Bursts are 64 bytes, elements one.
 #include <doctest/doctest.h>
 
+#include "core/error.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/program.h"
 
@@ -92,6 +93,46 @@ TEST_CASE("layout: tiles that are contiguous begin and end with whole bursts") {
   CHECK(e.traffic[Tensor::kInputs].bursts == 8);
   CHECK(e.traffic[Tensor::kWeights].bursts == 4);
   CHECK(e.traffic[Tensor::kOutputs].bursts == 2);
+}
+
+TEST_CASE("layout: padded weight tiles are whole arrays, in DRAM, traffic and buffer") {
+  MappingProblem p = problem_of(Gemm{1, 600, 600}, DramLayout::kTiled);
+  p.machine.array.weight_tiles = WeightTiles::kPadded;
+  p.machine.array.pe.width = 8;
+  p.path.macs_per_pe = 1;
+  const struct {
+    std::int64_t size;
+    Dataflow dataflow;
+    std::int64_t n, k;  // as stored
+  } rows[] = {{256, Dataflow::kWeightStationary, 3 * 256, 3 * 256},
+              {512, Dataflow::kWeightStationary, 2 * 512, 2 * 512},
+              {300, Dataflow::kWeightStationary, 600, 600},
+              {256, Dataflow::kOutputStationary, 3 * 256, 600},
+              {256, Dataflow::kInputStationary, 600, 3 * 256}};
+  for (const auto& row : rows) {
+    CAPTURE(row.size);
+    p.machine.array.rows = p.machine.array.cols = row.size;
+    p.machine.array.dataflow = row.dataflow;
+    Tiling t;
+    t.out_cols = 1;
+    t.n = t.k = row.size;
+    const Program program = make_program(p, t);
+    std::int64_t bytes = 0, buffer = 0;
+    for (const LoadOp& op : program.weight_loads)
+      bytes += op.region.bytes(), buffer += op.sram_bits;
+    CHECK(bytes == row.n * row.k);
+    CHECK(buffer == bytes * 8);
+    CHECK(estimate(p, t).traffic[Tensor::kWeights].read_bytes == bytes);
+    CHECK(estimate(p, t).traffic[Tensor::kWeights].bursts ==
+          bursts(program.weight_loads, Tensor::kWeights));
+    CHECK(tile_footprint(p, t).weight.value ==
+          stored_weights(p, row.size, row.size).n * stored_weights(p, row.size, row.size).k);
+  }
+  p.weight_layout = DramLayout::kRowMajor;
+  CHECK_THROWS_WITH_AS(check_layer_formats(p),
+                       "mapping.weight_layout: expected tiled, as accelerator.array.weight_tiles "
+                       "is padded: whole tiles stand one after the other",
+                       Error);
 }
 
 TEST_CASE("layout: tiled windows of a convolution hold the rows they share twice") {
