@@ -55,6 +55,7 @@ struct LayerResult {
   std::int64_t moved_bytes() const {
     return outcome.traffic.total().bursts * outcome.traffic.burst_bytes;
   }
+  const char* bound() const { return bound_name(outcome.stalls, outcome.dma); }
 };
 
 /// Of the results of LayerRunner::run_all, the layer itself.

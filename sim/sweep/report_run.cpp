@@ -32,7 +32,7 @@ std::vector<html::Card> run_cards(const PointResult& run) {
   add("read from DRAM", "dram.read_bytes", "dram.write_bytes", "written: ");
   add("bandwidth", "dram.bandwidth_bytes_per_s", "dram.peak_bytes_per_s", "of ");
   add("utilization", "utilization", "roofline.achieved_macs_per_s", "");
-  add("bound by", "roofline.bound", "roofline.macs_per_byte", "MACs per byte: ");
+  add("bound by", "bound", "roofline.macs_per_byte", "MACs per byte: ");
   add("error of the output", "error.sqnr_db", "error.max_abs", "largest: ");
   return cards;
 }
@@ -70,7 +70,7 @@ std::vector<PointResult> layers_of(const json::object& result) {
 std::string layers_table(const std::vector<PointResult>& layers) {
   const std::vector<std::string> metrics = {"repeat",          "macs",         "time_s",
                                             "energy.total_pj", "utilization",  "dram.read_bytes",
-                                            "roofline.bound",  "error.sqnr_db"};
+                                            "bound",           "error.sqnr_db"};
   std::vector<std::string> headings = {"layer"};
   for (const std::string& metric : metrics) headings.push_back(heading_of(metric));
   std::vector<std::vector<html::Cell>> rows;
