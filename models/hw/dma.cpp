@@ -54,7 +54,6 @@ void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_by
   last_ahead_ = accounted_ = Cycles(0);
   requests_sent_ = bursts_moved_ = 0;
   burst_cycles_ = static_cast<double>(burst_bytes) / run.problem->memory.bytes_per_cycle;
-  access_cycles_ = -1;
   busy_ = {};
   ahead_cycle_ = accepted_ = freed_ = Cycles(-1);
   freed_in_cycle_ = 0;
@@ -239,13 +238,13 @@ void Dma::complete(Request& request, Cycles at) {
       at > transfer.last_arrival ? request.bursts : std::max(transfer.last_bursts, request.bursts);
   transfer.last_arrival = std::max(transfer.last_arrival, at);
   Course& course = transfer.course;
-  if (course.served++ == 0) course.moved_before = bursts_moved_;
+  if (course.served++ == 0) {
+    course.moved_before = bursts_moved_;
+    course.served_before = freed_;
+  }
   course.moved = bursts_moved_ += request.bursts;
-  const std::int64_t latency = (at - request.sent).value;
-  course.latency += latency;
-  const double access = std::max(
-      0.0, static_cast<double>(latency) - static_cast<double>(request.bursts) * burst_cycles_);
-  access_cycles_ = access_cycles_ < 0 ? access : std::min(access_cycles_, access);
+  course.bursts += request.bursts;
+  course.latency += (at - request.sent).value;
   if (transfer.done == Token::kFetchedAhead) last_ahead_ = std::max(last_ahead_, at);
   Stream& stream = *request.stream;
   free_.push_back(&request);
@@ -288,10 +287,16 @@ Cause Dma::held_by(const Transfer& t) const {
   if (c.served == 0) return memory;
   const auto cycles = [](Cycles from, Cycles to) { return static_cast<double>((to - from).value); };
   const double all = std::max(1.0, cycles(c.begin, t.last_arrival));
-  // The memory moves data nearly all the time, or a request waits for others longer than for
-  // itself.
-  if (static_cast<double>(c.moved - c.moved_before) * burst_cycles_ >= kBoundShare * all ||
-      static_cast<double>(c.latency) >= 2 * access_cycles_ * static_cast<double>(c.served))
+  // The memory moves data nearly all the time from the data ahead on; or a request waits for others
+  // longer than an access of its own takes, or moves data for most of its time: then twice the
+  // bandwidth gains more than twice the requests.
+  const double flow = std::max(1.0, cycles(std::max(c.begin, c.served_before), t.last_arrival));
+  const auto served = static_cast<double>(c.served);
+  const double latency = static_cast<double>(c.latency) / served;
+  const double data = static_cast<double>(c.bursts) / served * burst_cycles_;
+  const double alone = static_cast<double>(run_.problem->memory.latency_cycles) + data;
+  if (static_cast<double>(c.moved - c.moved_before) * burst_cycles_ >= kBoundShare * flow ||
+      latency >= 2 * alone || data >= latency * 2 / 3)
     return memory;
   const double sending = cycles(c.first_sent, c.last_sent) + 1;
   const auto possible = sending * static_cast<double>(config_.requests_per_cycle);

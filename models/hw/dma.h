@@ -61,7 +61,8 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
     Cycles first_sent{-1}, last_sent{-1};
     std::int64_t sent_before = 0, sent = 0;    ///< of all streams, up to the first and the last
     std::int64_t moved_before = 0, moved = 0;  ///< bursts of all, up to the first and last served
-    std::int64_t served = 0;
+    Cycles served_before{0};                   ///< when the request ahead of the first was served
+    std::int64_t served = 0, bursts = 0;
     std::int64_t latency = 0;  ///< from sent to served, summed
   };
   struct Transfer {
@@ -148,8 +149,7 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   Cycles ahead_cycle_{-1};          ///< the second of them; -1: none
   Cycles last_ahead_{0};
   std::int64_t requests_sent_ = 0, bursts_moved_ = 0;
-  double burst_cycles_ = 0;    ///< that a burst takes at the memory's peak
-  double access_cycles_ = -1;  ///< the shortest access so far, less its data; -1: none yet
+  double burst_cycles_ = 0;  ///< that a burst takes at the memory's peak
   StallBreakdown busy_;
   Cycles accounted_{0};  ///< up to here busy_ has been told
 };

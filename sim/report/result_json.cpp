@@ -272,6 +272,11 @@ json::object layer_json(const LayerResult& r) {
     out["op"] = r.op;
     out["shape"] = {{"rows", r.extents.m}, {"cols", r.extents.n}};
   }
+  json::object formats;
+  if (!r.weight_format.empty()) formats["weights"] = r.weight_format;
+  formats["activations"] = r.activation_format;
+  formats["output"] = r.output_format;
+  out["formats"] = std::move(formats);
   for (const auto& [key, value] : totals_json(t)) out[key] = value;
   add_dram_details(r.outcome.dram, out["dram"].as_object());
   out["counts"] = to_json(r.counts);

@@ -12,9 +12,10 @@ namespace {
 
 std::string shape_text(const LayerResult& r) {
   const GemmExtents& e = r.extents;
-  return fmt::format("{}m {} x n {} x k {} = {} MACs in {}",
+  return fmt::format("{}m {} x n {} x k {} = {} MACs in {}; weights {}, activations {}, output {}",
                      e.groups > 1 ? fmt::format("{} groups of ", e.groups) : "", e.m, e.n, e.k,
-                     with_commas(e.macs()), r.mac);
+                     with_commas(e.macs()), r.mac, r.weight_format, r.activation_format,
+                     r.output_format);
 }
 
 std::string traffic_text(const LayerResult& r) {
