@@ -155,6 +155,7 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
   outcome.counts.output = output_buffer_.finish(trace);
   attribution.fill(outcome.cycles);
   outcome.stalls = attribution.breakdown();
+  outcome.dma = dma_.busy();
   outcome.dram = dram_.stats();
   for (std::size_t i = 0; i < kTensors; ++i) {
     const TensorTraffic& t = outcome.traffic.tensors[i];

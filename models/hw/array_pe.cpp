@@ -42,7 +42,7 @@ void ArrayPe::start(const LayerRun& run) {
   queue_.clear();
   folds_ = 0;
   stream_end_ = stream_rows_ = 0;
-  last_out_ = Cycles(0);
+  tail_end_ = last_out_ = Cycles(0);
 }
 
 void ArrayPe::issue(const ComputeOp& op, Cycles usable) {
@@ -74,6 +74,8 @@ bool ArrayPe::begin_load(Cycles now) {
       config_.overlap == Overlap::kWeights || config_.overlap == Overlap::kFull;
   if (!beside_stream && streaming_ != nullptr) return false;
   if (config_.overlap == Overlap::kNone && !tails_done()) return false;
+  // Only without overlap may the array itself have held the fold until now.
+  run_.attribution->gap(tail_end_, config_.overlap == Overlap::kNone ? tail_end_ : Cycles(0), now);
   Waiting& waiting = queue_.front();
   loading_ = std::make_shared<Active>();
   Active& a = *loading_;
@@ -161,6 +163,7 @@ Cause ArrayPe::advance_stream(Cycles now) {
     if (run_.trace != nullptr) run_.trace->change(active_pes_, Cycles(stream_end_), 0);
     stream_rows_ = timing.rows;
     a.tail_left = timing.rows + timing.cols - 2 + 1;  // this cycle is not over yet
+    tail_end_ = std::max(tail_end_, Cycles(stream_end_ + timing.rows + timing.cols - 2));
     a.drain_left = rates_.drain(timing.rows, timing.drains);
     if (a.last && run_.trace != nullptr)
       run_.trace->add("array", tile_name(a.fold.tile->tile), a.accepted,
@@ -189,12 +192,11 @@ void ArrayPe::advance_tails(Cycles now) {
 
 void ArrayPe::tick() {
   const Cycles now = clock_.now();
-  const bool tail = !tails_done();
   bool moved = true;
   while (moved) moved = begin_stream(now) || begin_load(now);
 
   Cause cause = Cause::kFillDrain;
-  bool active = tail;
+  bool active = false;  // with neither load nor stream, the next load says why it came so late
   if (loading_ != nullptr) {
     active = true;
     if (!loading_->loaded()) cause = advance_load();
@@ -213,10 +215,7 @@ void ArrayPe::tick() {
     unreported_ = 0;
   }
   if (run_.trace != nullptr && run_.trace->has_signals()) grid_->trace(*run_.trace, now);
-  if (active) {
-    run_.attribution->fill(now);
-    run_.attribution->cover(cause, 1);
-  }
+  if (active) run_.attribution->cover(cause, 1);
   advance_tails(now);
   if (loading_ != nullptr || streaming_ != nullptr || !tails_.empty())
     tick_event_.notify(clock_.until(now + Cycles(1)));

@@ -55,6 +55,9 @@ LOOKS = {
     "output": (GREEN, ""),
     "buffer_port": (SKY, "\\\\\\\\"),
     "vector": (GREY, "xxx"),
+    "dma_window": (BLACK, ""),
+    "dma_rate": (GREY, ""),
+    "dram_latency": (VERMILLION, "..."),
     "idle": ("#FFFFFF", ""),
     # traffic, by tensor
     "weights": (BLUE, "////"),
@@ -136,14 +139,14 @@ def per_cent(part, whole):
 
 
 def against(first, value):
-    """How `value` compares with the first: "4.00× less", "1.30× more", "equal"."""
+    """How `value` compares with the first: "4.00 times less", "1.30 times more", "equal"."""
     if not first or not value:
         return ""
     if first == value:
         return "equal"
     ratio = max(value / first, first / value)
     digits = 2 if ratio < 10 else 1 if ratio < 100 else 0
-    return f"{ratio:.{digits}f}× {'more' if value > first else 'less'}"
+    return f"{ratio:.{digits}f} times {'more' if value > first else 'less'}"
 
 
 def legend_for(names):

@@ -138,7 +138,11 @@ void check_override_path(const std::string& path, const std::string& what) {
 
 std::string configs_dir() {
   const char* dir = std::getenv("BITJOULE_CONFIGS");
-  return dir != nullptr && *dir != '\0' ? dir : BITJOULE_CONFIGS_DIR;
+  if (dir == nullptr || *dir == '\0') return BITJOULE_CONFIGS_DIR;
+  if (std::error_code error; !fs::is_directory(dir, error))
+    throw input_error(fmt::format(
+        "BITJOULE_CONFIGS: expected the directory of the shipped files, got \"{}\"", dir));
+  return dir;
 }
 
 Node parse_source(const Source& source, Problems& problems) {

@@ -48,7 +48,8 @@ std::string unit_pattern(const UnitTable& units) {
 }  // namespace
 
 std::string read(const Node& node, bool& out, const Rule&) {
-  if (is_plain(node)) {
+  // Generated files put words in quotes.
+  if (node.kind == Node::Kind::kScalar) {
     if (node.text == "true" || node.text == "on") return out = true, "";
     if (node.text == "false" || node.text == "off") return out = false, "";
   }
@@ -168,7 +169,7 @@ boost::json::value write(const Node& node) {
   double real = 0;
   if (read(node, real, {}).empty()) return real;
   bool flag = false;
-  if (read(node, flag, {}).empty()) return flag;
+  if (is_plain(node) && read(node, flag, {}).empty()) return flag;
   return boost::json::string(node.text);
 }
 

@@ -222,6 +222,8 @@ class Parameters {
       try {
         value(name);
       } catch (const Error& error) {
+        open_.clear();
+        if (problems_.count() > kMaxProblems) break;
         problems_.add(node->place, "parameters." + name, error.what());
         done_[name] = "0";  // report what depends on it only for its own faults
       }
@@ -238,8 +240,8 @@ class Parameters {
     const Node& node = *nodes_.at(name);
     std::string text = node.text;
     if (is_expression(node))
-      text = number_text(evaluate_expression(node.text.substr(1),
-                                             [this](const std::string& n) { return number(n); }));
+      text = number_text(evaluate_expression(
+          node.text.substr(1), [this](const std::string& n) { return number(n); }, depth_));
     else if (node.kind != Node::Kind::kScalar || !parse_real(text))
       throw input_error(fmt::format("expected a number or =expression, got {}", node.shown()));
     open_.erase(name);
@@ -255,6 +257,7 @@ class Parameters {
   Problems& problems_;
   Scope done_;
   std::set<std::string> open_;
+  int depth_ = 0;  ///< of the expressions in open_
 };
 
 }  // namespace

@@ -14,6 +14,13 @@ std::string duration_text(double seconds) {
                   : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
+std::string progress_text(double share, double seconds) {
+  constexpr double kLeastShare = 0.01;  // before that, what starts up weighs too much
+  if (share < kLeastShare) return "less than 1 % done";
+  return fmt::format("{:.0f} % done, about {} left", share * 100,
+                     duration_text(seconds / share * (1 - share)));
+}
+
 ProgressLine::ProgressLine(bool is_quiet) : is_shown_(!is_quiet && isatty(STDERR_FILENO) == 1) {}
 
 ProgressLine::~ProgressLine() {
@@ -28,8 +35,7 @@ void ProgressLine::show(double share, const std::string& what) {
   shown_ = now;
   has_line_ = true;
   const double spent = duration<double>(now - start_).count();
-  fmt::print(stderr, "\r\033[K{:.0f} % done, {} left: {}", share * 100,
-             share > 0 ? duration_text(spent / share * (1 - share)) : "?", what);
+  fmt::print(stderr, "\r\033[K{}: {}", progress_text(share, spent), what);
   std::fflush(stderr);
 }
 

@@ -14,6 +14,20 @@
 #include "sim/version.h"
 
 namespace bitjoule {
+boost::json::object stalls_json(const StallBreakdown& stalls) {
+  boost::json::object out;
+  for (std::size_t i = 0; i < kCauses; ++i)
+    out[cause_name(static_cast<Cause>(i))] = stalls.cycles[i];
+  return out;
+}
+
+boost::json::object dma_json(const StallBreakdown& dma) {
+  boost::json::object out{{"dram", dma[Cause::kDramRead] + dma[Cause::kDramWrite]}};
+  for (const Cause cause : {Cause::kDmaWindow, Cause::kDmaRate, Cause::kDramLatency})
+    out[cause_name(cause)] = dma[cause];
+  return out;
+}
+
 namespace {
 
 namespace json = boost::json;
@@ -21,7 +35,7 @@ namespace json = boost::json;
 /// What is added up over the layers of a run.
 struct Totals {
   std::int64_t cycles = 0, compute_cycles = 0, macs = 0, mac_slots = 0;
-  StallBreakdown stalls;
+  StallBreakdown stalls, dma;
   DramTraffic traffic;
   std::int64_t moved_bytes = 0;
   double time_s = 0, busy_peak_macs = 0, peak_macs_per_s = 0, peak_bytes_per_s = 0;
@@ -41,8 +55,8 @@ void add(Totals& sum, const LayerResult& r, std::int64_t repeat) {
   sum.compute_cycles += r.compute_cycles * repeat;
   sum.macs += r.outcome.counts.macs * repeat;
   sum.mac_slots += r.outcome.counts.mac_slots * repeat;
-  for (std::size_t i = 0; i < kCauses; ++i)
-    sum.stalls.cycles[i] += r.outcome.stalls.cycles[i] * repeat;
+  sum.stalls.add(r.outcome.stalls, repeat);
+  sum.dma.add(r.outcome.dma, repeat);
   sum.traffic.burst_bytes = r.outcome.traffic.burst_bytes;
   for (std::size_t i = 0; i < kTensors; ++i) {
     const TensorTraffic& t = r.outcome.traffic.tensors[i];
@@ -128,27 +142,17 @@ void add_dram_details(const DramStats& s, json::object& dram) {
                             {"column", share(b.column)}};
 }
 
-std::string bound_of(const Totals& t) {
-  const double intensity =
-      t.moved_bytes > 0 ? static_cast<double>(t.macs) / static_cast<double>(t.moved_bytes) : 0;
-  return intensity * t.peak_bytes_per_s < t.peak_macs_per_s ? "dram" : "compute";
-}
-
 json::object roofline_json(const Totals& t) {
   const double intensity =
       t.moved_bytes > 0 ? static_cast<double>(t.macs) / static_cast<double>(t.moved_bytes) : 0;
   return {{"macs_per_byte", intensity},
           {"peak_macs_per_s", t.peak_macs_per_s},
           {"attainable_macs_per_s", std::min(t.peak_macs_per_s, intensity * t.peak_bytes_per_s)},
-          {"achieved_macs_per_s", t.time_s > 0 ? static_cast<double>(t.macs) / t.time_s : 0.0},
-          {"bound", bound_of(t)}};
+          {"achieved_macs_per_s", t.time_s > 0 ? static_cast<double>(t.macs) / t.time_s : 0.0}};
 }
 
 /// The keys that a run and its layers share.
 json::object totals_json(const Totals& t) {
-  json::object stalls;
-  for (std::size_t i = 0; i < kCauses; ++i)
-    stalls[cause_name(static_cast<Cause>(i))] = t.stalls.cycles[i];
   json::object sram;
   for (const auto& [name, counts] : t.sram)
     sram[name] = {
@@ -160,7 +164,9 @@ json::object totals_json(const Totals& t) {
       {"macs", t.macs},
       {"padded_macs", t.mac_slots - t.macs},
       {"utilization", t.busy_peak_macs > 0 ? static_cast<double>(t.macs) / t.busy_peak_macs : 0.0},
-      {"stalls", stalls},
+      {"bound", bound_name(t.stalls, t.dma)},
+      {"stalls", stalls_json(t.stalls)},
+      {"dma_cycles", dma_json(t.dma)},
       {"dram", dram_json(t)},
       {"sram", sram},
       {"roofline", roofline_json(t)}};
@@ -266,7 +272,11 @@ json::object layer_json(const LayerResult& r) {
     out["op"] = r.op;
     out["shape"] = {{"rows", r.extents.m}, {"cols", r.extents.n}};
   }
-  out["bound"] = bound_name(r.outcome.stalls, memory_seconds(r), r.time_s);
+  json::object formats;
+  if (!r.weight_format.empty()) formats["weights"] = r.weight_format;
+  formats["activations"] = r.activation_format;
+  formats["output"] = r.output_format;
+  out["formats"] = std::move(formats);
   for (const auto& [key, value] : totals_json(t)) out[key] = value;
   add_dram_details(r.outcome.dram, out["dram"].as_object());
   out["counts"] = to_json(r.counts);
@@ -320,8 +330,7 @@ std::string layers_csv(const std::vector<LayerResult>& layers) {
     out += fmt::format(
         "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", r.name, r.kind, r.repeat,
         r.extents.groups, r.extents.m, r.extents.n, r.extents.k, r.op.empty() ? r.mac : r.op,
-        bound_name(r.outcome.stalls, memory_seconds(r), r.time_s), r.outcome.cycles.value,
-        r.compute_cycles, r.time_s, r.outcome.counts.macs,
+        r.bound(), r.outcome.cycles.value, r.compute_cycles, r.time_s, r.outcome.counts.macs,
         slots > 0 ? static_cast<double>(r.outcome.counts.macs) / slots : 0.0, all.read_bytes,
         all.write_bytes, all.padding(r.outcome.traffic.burst_bytes), r.energy.total.value,
         r.check && r.check->error.count > 0 && std::isfinite(r.check->error.sqnr_db)

@@ -13,6 +13,11 @@ namespace bitjoule {
 
 inline constexpr int kResultSchemaVersion = 1;
 
+/// Cycles by cause.
+boost::json::object stalls_json(const StallBreakdown& stalls);
+/// Cycles in which transfers were under way, by what held them.
+boost::json::object dma_json(const StallBreakdown& dma);
+
 /// One element of layers[].
 boost::json::object layer_json(const LayerResult& layer);
 

@@ -19,6 +19,12 @@ std::string traffic_text(const DramTraffic& traffic);
 /// What the oracle says of outputs.
 std::string check_text(const OutputCheck& check);
 
+/// "array_busy 61.0 %, dram_read 39.0 %", the most first.
+std::string stalls_text(const StallBreakdown& stalls);
+
+/// What bounds a run, what one would have to enlarge, and how the DMA fared.
+std::string bound_text(const StallBreakdown& stalls, const StallBreakdown& dma);
+
 /// A network: per kind of layer, the largest layers, memory, tokens.
 std::string network_summary(const RunConfig& run, const NetworkResult& network);
 

@@ -38,7 +38,9 @@ struct LayerResult {
   std::string op;     ///< of a vector operator, its name; else empty
   std::int64_t repeat = 1;
   GemmExtents extents;
-  std::string mac;  ///< MAC type; empty for vector operators
+  std::string mac;            ///< MAC type; empty for vector operators
+  std::string weight_format;  ///< empty for vector operators
+  std::string activation_format, output_format;
   Mapping mapping;
   LayerOutcome outcome;
   std::int64_t compute_cycles = 0;  ///< what the array needs if memory never makes it wait
@@ -55,6 +57,7 @@ struct LayerResult {
   std::int64_t moved_bytes() const {
     return outcome.traffic.total().bursts * outcome.traffic.burst_bytes;
   }
+  const char* bound() const { return bound_name(outcome.stalls, outcome.dma); }
 };
 
 /// Of the results of LayerRunner::run_all, the layer itself.

@@ -55,26 +55,6 @@ void check_conservation(const LayerResult& r, const DramTraffic& planned) {
   require_conserved(bytes == moved, fmt::format("the DRAM moved {} B, the DMA {} B", bytes, moved));
 }
 
-/// Refuses values that the machine's memory cannot hold, before the system kills the process.
-void require_memory(const MappingProblem& p, Verify verify) {
-  // Measured: operands are kept as stored, as the array takes them and, on their way, as floats;
-  // of a checked output there is the oracle's side too.
-  constexpr double kOperandBytes = 10, kOutputBytes = 16, kCheckedBytes = 48;
-  const GemmExtents& e = p.layer.extents;
-  const double bytes =
-      kOperandBytes * static_cast<double>(p.layer.input_elements() + p.layer.weight_rows() * e.k) +
-      kOutputBytes * static_cast<double>(p.layer.output_elements()) +
-      kCheckedBytes * static_cast<double>(checked_outputs(p, verify));
-  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
-                        static_cast<double>(::sysconf(_SC_PAGE_SIZE));
-  if (bytes > memory)
-    throw input_error(
-        fmt::format("values: the layer's numbers take about {:.3g} GB, this computer has {:.3g} "
-                    "GB; use values: "
-                    "off",
-                    bytes * 1e-9, memory * 1e-9));
-}
-
 /// Every chunk together must be the operator.
 void check_vector_work(const VectorOp& op, const MachineCounts& counts) {
   std::array<std::int64_t, kVectorPrimitives> work{};
@@ -110,6 +90,25 @@ void add_values(LayerCheck& check, const Layer& layer, bool keep_outputs, LayerR
 }
 
 }  // namespace
+
+void require_memory(const MappingProblem& p, Verify verify) {
+  // Measured: operands are kept as stored, as the array takes them and, on their way, as floats;
+  // of a checked output there is the oracle's side too.
+  constexpr double kOperandBytes = 10, kOutputBytes = 16, kCheckedBytes = 48;
+  const GemmExtents& e = p.layer.extents;
+  const double bytes =
+      kOperandBytes * static_cast<double>(p.layer.input_elements() + p.layer.weight_rows() * e.k) +
+      kOutputBytes * static_cast<double>(p.layer.output_elements()) +
+      kCheckedBytes * static_cast<double>(checked_outputs(p, verify));
+  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  if (bytes > memory)
+    throw input_error(
+        fmt::format("values: the layer's numbers take about {:.3g} GB, this computer has {:.3g} "
+                    "GB; use values: "
+                    "off",
+                    bytes * 1e-9, memory * 1e-9));
+}
 
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
                             const LayerOp& op, const Precision& precision, const MappingPins& pins,
@@ -247,6 +246,9 @@ LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
 
 void LayerRunner::complete(const MappingProblem& problem, const Program& program,
                            LayerResult& result) const {
+  if (result.op.empty()) result.weight_format = problem.path.weights.format.format;
+  result.activation_format = problem.path.activations.format.format;
+  result.output_format = problem.path.output.format.format;
   result.time_s = accelerator_->clock().seconds(result.outcome.cycles);
   result.peak_bytes_per_s = memory_.bytes_per_cycle * static_cast<double>(machine_.clock.value);
   result.counts = priced_actions(problem, result.outcome.counts);

@@ -32,6 +32,10 @@ struct LayerOverlap {
   WeightsAhead ahead;
 };
 
+/// Throws an input Error for values that this computer's memory cannot hold, before the system
+/// kills the process.
+void require_memory(const MappingProblem& problem, Verify verify);
+
 class LayerRunner {
  public:
   /// Builds the machine. SystemC elaborates once per process, so there is one runner per process.

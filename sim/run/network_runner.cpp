@@ -124,17 +124,6 @@ RunOptions without_values(RunOptions options) {
 
 }  // namespace
 
-double memory_seconds(const LayerResult& r) {
-  const DataBusCycles& bus = r.outcome.dram.bus;
-  const std::int64_t used = bus.busy + bus.refresh + bus.activate + bus.turnaround + bus.column;
-  if (used > 0) return r.time_s * static_cast<double>(used) / static_cast<double>(used + bus.idle);
-  return r.peak_bytes_per_s > 0 ? static_cast<double>(r.moved_bytes()) / r.peak_bytes_per_s : 0;
-}
-
-const char* bound_name(const StallBreakdown& stalls, double memory_s, double time_s) {
-  return memory_s >= 0.9 * time_s ? "dram" : bound_name(stalls);
-}
-
 NetworkRunner::NetworkRunner(const RunConfig& run, bool share_equal)
     : run_(run),
       share_equal_(share_equal),
@@ -281,12 +270,11 @@ void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int6
   const LayerResult& r = *known.result;
   pass.cycles += r.outcome.cycles.value * count;
   pass.time_s += r.time_s * static_cast<double>(count);
-  pass.memory_s += memory_seconds(r) * static_cast<double>(count);
   pass.energy_pj += r.energy.total.value * static_cast<double>(count);
   pass.moved_bytes += r.moved_bytes() * count;
   pass.ahead_bytes += r.outcome.handed_on * r.outcome.traffic.burst_bytes * count;
-  for (std::size_t i = 0; i < kCauses; ++i)
-    pass.stalls.cycles[i] += r.outcome.stalls.cycles[i] * count;
+  pass.stalls.add(r.outcome.stalls, count);
+  pass.dma.add(r.outcome.dma, count);
   const DramTraffic& t = r.outcome.traffic;
   if (layer.kv_cache && std::holds_alternative<Matmul>(layer.op))
     pass.kv_read_bytes += (t[Tensor::kWeights].read_bytes + t[Tensor::kScales].read_bytes) * count;

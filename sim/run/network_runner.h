@@ -22,12 +22,11 @@ struct PassResult {
   std::int64_t images = 0;   ///< batch of a network without tokens
   std::int64_t cycles = 0;
   double time_s = 0;
-  double memory_s = 0;  ///< of it, while the DRAM had requests
   double energy_pj = 0;
   std::int64_t moved_bytes = 0;                          ///< through the DRAM, padding included
   std::int64_t ahead_bytes = 0;                          ///< of these, while the layer ahead ran
   std::int64_t kv_read_bytes = 0, kv_written_bytes = 0;  ///< asked for
-  StallBreakdown stalls;
+  StallBreakdown stalls, dma;
 };
 
 struct NetworkResult {
@@ -40,14 +39,6 @@ struct NetworkResult {
   std::int64_t simulated = 0;                ///< layers; the others equal one of them
   std::vector<NetworkOutputValues> outputs;  ///< values on: of the last pass
 };
-
-/// Time in which the DRAM had requests: all but the clocks in which its data bus idles for want of
-/// them; of the ideal model, what its bandwidth takes.
-double memory_seconds(const LayerResult& layer);
-
-/// "dram" where the DRAM had requests in nine tenths of the time: then nothing but the memory can
-/// make it shorter. Otherwise what most cycles went to.
-const char* bound_name(const StallBreakdown& stalls, double memory_s, double time_s);
 
 class NetworkRunner {
  public:

@@ -36,6 +36,9 @@ BiasValues stored_bias(const DataPath& path, const Operands& operands);
 /// hold what the layer needs.
 Operands make_operands(const MappingProblem& problem, const Layer& layer, std::int64_t seed);
 
+/// The same faults of files, without values that are generated.
+void check_operand_files(const MappingProblem& problem, const Layer& layer);
+
 /// "normal, seed 1", or "w.gguf blk.0.attn_q.weight (q4_0 as stored)"
 std::string origin_text(const OperandOrigin& origin, std::int64_t seed);
 

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "sim/config/json_text.h"
 #include "sim/report/result_json.h"
+#include "sim/report/text.h"
 #include "sim/sweep/results.h"
 #include "sim/sweep/store.h"
 
@@ -74,8 +75,7 @@ std::string change_text(const Difference& row) {
   const double a = row.a->to_number<double>(), b = row.b->to_number<double>();
   std::string text = fmt::format("{:+.6g}", b - a);
   if (a != 0) text += fmt::format("  {:+.2f} %", (b - a) / a * 100);
-  if (a > 0 && b > 0)
-    text += b < a ? fmt::format("  1/{:.3g}", a / b) : fmt::format("  {:.3g}x", b / a);
+  if (const std::string times = times_text(b, a); !times.empty()) text += "  " + times;
   return text;
 }
 
@@ -146,7 +146,7 @@ std::string diff_text(const std::string& name_a, const json::object& a, const st
   out += result.empty() ? "\nresult: equal\n"
                         : fmt::format(
                               "\nresult: {} values differ, {} are equal (A, B, B - A, "
-                              "relative, B/A)\n{}",
+                              "relative, times)\n{}",
                               result.size(), equal, table(result, true));
   return out;
 }

@@ -26,14 +26,6 @@ constexpr UnitRow kUnits[] = {{"bytes_per_s", "B/s", 1}, {"macs_per_s", "MAC/s",
                               {"time_s", "s", 1},        {"_hz", "Hz", 1},
                               {"first_token_s", "s", 1}};
 
-/// "3.9x less": the side on which the point is.
-std::string ratio_text(double value, double base) {
-  if (value == base) return "";
-  if (!(base > 0) || !(value > 0) || !std::isfinite(base) || !std::isfinite(value)) return "";
-  return value < base ? fmt::format(" (1/{:.3g})", base / value)
-                      : fmt::format(" ({:.3g}x)", value / base);
-}
-
 std::string cell(const SweepResults& results, const PointResult& point, const std::string& metric) {
   const std::optional<double> value = metric_of(point, metric);
   if (!value) {
@@ -46,7 +38,8 @@ std::string cell(const SweepResults& results, const PointResult& point, const st
   const PointResult* base = ends_with(metric, "_db") ? nullptr : baseline_of(results, point);
   if (base != nullptr && base != &point)
     if (const std::optional<double> other = metric_of(*base, metric))
-      text += ratio_text(*value, *other);
+      if (const std::string times = times_text(*value, *other); !times.empty() && *value != *other)
+        text += " (" + times + ")";
   return text;
 }
 

@@ -194,7 +194,7 @@ class NumbersTest(unittest.TestCase):
         )
         self.assertEqual(
             [against(8, 2), against(2, 3), against(5, 5), against(0, 5)],
-            ["4.00× less", "1.50× more", "equal", ""],
+            ["4.00 times less", "1.50 times more", "equal", ""],
         )
 
     def test_pareto_front(self):

@@ -141,6 +141,30 @@ TEST_CASE("network file: what it writes reads back equal") {
   }
 }
 
+TEST_CASE("network file: expressions are as deep as all of them together") {
+  // Each parameter stands in the one before it, in so many parentheses: links * (1 + parentheses)
+  // levels in all, of which 512 are too many from 513 on.
+  const auto chain = [](int links, int parentheses) {
+    std::string text = "parameters:\n";
+    for (int i = 0; i < links; ++i)
+      text += "  p" + std::to_string(i) + ": =" + std::string(parentheses, '(') + "p" +
+              std::to_string(i + 1) + std::string(parentheses, ')') + "\n";
+    return text + "  p" + std::to_string(links) +
+           ": 3\nlayers:\n- {name: a, gemm: {m: =p0, n: 1, k: 1}}\n";
+  };
+  CHECK(message_of(chain(256, 1)) == "");
+  CHECK(message_of(chain(257, 1)).find("nested more than 512 deep") != std::string::npos);
+  CHECK(message_of(chain(8, 63)) == "");
+  CHECK(message_of(chain(300, 62)).find("nested more than 512 deep") != std::string::npos);
+  CHECK(message_of(chain(1000, 500)).find("nested more than 512 deep") != std::string::npos);
+  const std::string minus = "parameters: {p: =" + std::string(100000, '-') + "1}\nlayers: []\n";
+  const std::string message = message_of(minus);
+  CHECK(message.find("nested more than 512 deep") != std::string::npos);
+  CHECK(message.size() < 1000);  // not all of the expression
+  const Source file = file_source(test::source_dir() + "/../shared/cases/yaml/chain_300_62.yaml");
+  CHECK_THROWS_WITH_AS(read_network(file), doctest::Contains("nested more than 512 deep"), Error);
+}
+
 TEST_CASE("network file: errors name the place") {
   CHECK(message_of("layers:\n- {name: a, gemm: {m: =rows, n: 1, k: 1}}\n") ==
         "n.yaml:2:23: unknown name \"rows\"");

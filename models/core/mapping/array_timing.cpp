@@ -54,8 +54,7 @@ FoldTimes ArrayTimeline::issue(std::int64_t ready, const Fold& fold, Attribution
 
 void ArrayTimeline::attribute(const FoldTimes& t, const Fold& fold,
                               Attribution& attribution) const {
-  cover_until(std::min(end_, t.load_begin), Cause::kFillDrain, attribution);
-  attribution.fill(Cycles(t.load_begin));
+  attribution.gap(Cycles(end_), Cycles(next_issue()), Cycles(t.load_begin));
   // The load, as far as the stream ahead does not hide it: latency, rows, and what latency is left.
   cover_until(t.rows_begin, Cause::kDequantizer, attribution);
   const std::int64_t rows_end = t.rows_begin + fold.load_rows * rates_.load_interval;

@@ -73,6 +73,7 @@ class ArrayTimeline {
   std::int64_t out_end() const { return out_end_; }
 
  private:
+  /// `times` of the next fold, before the state becomes its own.
   void attribute(const FoldTimes& times, const Fold& fold, Attribution& attribution) const;
 
   Overlap overlap_;
