@@ -119,7 +119,6 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
 LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram,
                          const EnergyTable& energy, const RunOptions& options)
     : machine_(machine), energy_(energy), options_(options) {
-  use_femtosecond_resolution();
   accelerator_ = std::make_unique<Accelerator>("accelerator", machine, dram, options.fidelity);
   memory_ = accelerator_->memory();
 }

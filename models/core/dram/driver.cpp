@@ -14,7 +14,7 @@ DramStats drive(DramEngine* engine, RequestSource* source) {
       if (event.kind == DramEvent::Kind::kAccepted) accepted = event.cycle;
       end = event.cycle;
     }
-    next = accepted + 1;
+    next = accepted;
   }
   while (engine->advance(kNever, &event)) end = event.cycle;
   return engine->stats(end);
