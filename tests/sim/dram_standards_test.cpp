@@ -71,7 +71,7 @@ std::vector<std::string> cycle_files() {
     const DramConfig config = read_document<DramConfig>(file_source(file), {});
     if (std::holds_alternative<CycleDramConfig>(config.model)) files.push_back(file);
   }
-  REQUIRE(files.size() == 8);
+  REQUIRE(files.size() == 9);
   return files;
 }
 
