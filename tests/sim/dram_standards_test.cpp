@@ -104,7 +104,9 @@ TEST_CASE("dram standards: random traffic is legal, and shortcuts change no comm
       {{"controller.unified_queue", "true"}},
       {{"controller.scheduler", "fcfs"}},
       {{"controller.age_limit", "50"}},
-      {{"controller.read_queue", "4"}, {"controller.write_queue", "3"}}};
+      {{"controller.read_queue", "4"}, {"controller.write_queue", "3"}},
+      {{"controller.release_on_activate", "true"}, {"controller.read_queue", "4"}},
+      {{"controller.release_on_activate", "true"}, {"controller.scheduler", "fcfs"}}};
   for (const std::string& file : cycle_files()) {
     for (const std::vector<Override>& overrides : policies) {
       CAPTURE(file);
