@@ -8,6 +8,7 @@
 #include "sim/config/reader.h"
 #include "sim/config/run_config.h"
 #include "sim/config/writer.h"
+#include "sim/report/dram_text.h"
 #include "sim/version.h"
 
 namespace bitjoule {
@@ -20,9 +21,17 @@ struct CountedPart {
   Counts counts;
 };
 
+/// The DRAM of the run, as far as prices go.
+struct CountedDram {
+  std::string name = "the DRAM";
+  std::optional<DramPrices> prices;
+  DramPricing counted = DramPricing::kTable;
+};
+
 struct CountedResult {
   CountedPart total;
   std::vector<CountedPart> layers;
+  CountedDram dram;
 };
 
 /// Reads `name`, `repeat` and `counts`; the other keys of a result do not matter here.
@@ -40,6 +49,20 @@ CountedPart read_part(const Node& node, const std::string& path, Problems& probl
   return part;
 }
 
+/// `config`: the run's, as its result has it.
+CountedDram read_dram(const Node& config, Problems& problems) {
+  CountedDram dram;
+  if (const Node* value = config.find("dram_prices"))
+    read_value(*value, "config.dram_prices", dram.counted, {}, problems);
+  const Node* device = config.find("dram");
+  if (device == nullptr) return dram;
+  if (const Node* name = device->find("name"))
+    read_value(*name, "config.dram.name", dram.name, {}, problems);
+  if (const Node* prices = device->find("energy"))
+    read_value(*prices, "config.dram.energy", dram.prices, {}, problems);
+  return dram;
+}
+
 CountedResult read_result(const std::string& file) {
   Problems problems;
   const Node root = parse_source(file_source(file), problems);  // JSON is YAML
@@ -52,6 +75,7 @@ CountedResult read_result(const std::string& file) {
   if (layers != nullptr)
     for (std::size_t i = 0; i < layers->items.size(); ++i)
       result.layers.push_back(read_part(layers->items[i], fmt::format("layers[{}]", i), problems));
+  if (const Node* config = root.find("config")) result.dram = read_dram(*config, problems);
   problems.throw_if_any();
   return result;
 }
@@ -80,6 +104,7 @@ Picojoules sum_of(const EnergyReport& report, PriceOrigin origin) {
 std::string report_text(const CountedPart& part, const EnergyReport& report) {
   std::string out =
       fmt::format("{} priced by {}\n", part.name.empty() ? "run" : part.name, report.table);
+  out += fmt::format("  DRAM by {}\n", dram_prices_text(report));
   for (const ComponentEnergy& row : report.components)
     out += fmt::format("  {:<20} {:>12}  {:>7}\n", row.component, energy_text(row.energy),
                        percent(row.energy, report.total));
@@ -96,19 +121,40 @@ std::string report_text(const CountedPart& part, const EnergyReport& report) {
 }
 
 struct PriceOptions {
-  std::string result, energy = "horowitz-2014-45nm.yaml", output;
+  std::string result, energy = "horowitz-2014-45nm.yaml", dram_prices, output;
 };
+
+/// As --dram-prices says, else as in the run; then a DRAM price that the table is given must count.
+DramPricing dram_pricing(const PriceOptions& options, const CountedDram& dram,
+                         const std::vector<Override>& overrides) {
+  if (!options.dram_prices.empty()) {
+    for (const EnumRow<DramPricing>& row : enum_rows<DramPricing>())
+      if (options.dram_prices == row.name) return row.value;
+    throw input_error(
+        fmt::format("--dram-prices: expected table or device, got \"{}\"", options.dram_prices));
+  }
+  for (const Override& set : overrides)
+    if (dram.counted == DramPricing::kDevice &&
+        (set.path == "dram" || set.path.rfind("dram.", 0) == 0))
+      throw input_error(
+          fmt::format("--set {}: has no effect, as the prices of the run's own DRAM count: "
+                      "--dram-prices table",
+                      set.path));
+  return dram.counted;
+}
 
 int price_result(const PriceOptions& options, const std::vector<Override>& overrides) {
   require_writable_file(options.output);
   const CountedResult result = read_result(options.result);
   const EnergyTable table = read_energy_table(options.energy, overrides);
-  const EnergyReport total = price(result.total.counts, table);
+  const DramPricing counted = dram_pricing(options, result.dram, overrides);
+  const Prices prices = make_prices(table, result.dram.name, result.dram.prices, counted);
+  const EnergyReport total = price(result.total.counts, prices);
   boost::json::array layers;
   for (const CountedPart& layer : result.layers)
     layers.push_back({{"name", layer.name},
                       {"repeat", layer.repeat},
-                      {"energy", energy_json(price(layer.counts, table))}});
+                      {"energy", energy_json(price(layer.counts, prices))}});
   write_output("", report_text(result.total, total));
   if (options.output.empty()) return 0;
   write_output(options.output,
@@ -129,6 +175,9 @@ CommandAction add_price_command(CLI::App& app) {
   app.add_option("--energy", options->energy, "energy table: a file, or one of `sim list energy`")
       ->capture_default_str()
       ->type_name("FILE");
+  app.add_option("--dram-prices", options->dram_prices,
+                 "table or device: whose prices of the DRAM count; default: as in the run")
+      ->type_name("WHOSE");
   app.add_option("-o,--output", options->output, "write the prices as JSON")->type_name("FILE");
   const auto sets = add_set_option(app);
   return [options, sets] { return price_result(*options, parse_overrides(*sets)); };

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/dram/config.h"
-#include "core/energy/table.h"
+#include "core/energy/price.h"
 #include "core/machine/machine.h"
 #include "core/mapping/pins.h"
 #include "core/numeric/tensor_format.h"
@@ -24,7 +24,8 @@ struct RunOptions {
   bool values = true;  ///< compute outputs, not only cycles and counts
   Fidelity fidelity = Fidelity::kFast;
   Verify verify = Verify::kSample;
-  std::int64_t seed = 1;      ///< of generated operands
+  std::int64_t seed = 1;  ///< of generated operands
+  DramPricing dram_prices = DramPricing::kTable;
   bool keep_outputs = false;  ///< results carry the output tensor; not part of the configuration
 };
 
@@ -60,6 +61,11 @@ struct RunConfig {
   RunOptions options;
   MappingPins mapping;
 };
+
+/// What a run is priced by.
+inline Prices prices_of(const RunConfig& run) {
+  return make_prices(run.energy, run.dram.name, run.dram.energy, run.options.dram_prices);
+}
 
 /// The decode steps that are simulated, by context, and how many steps each stands for: every step
 /// costs the linear interpolation between its neighbours, so that weights sum to tokens - 1. They

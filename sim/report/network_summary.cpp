@@ -97,6 +97,7 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
                              si(static_cast<double>(run.accelerator.clock.value), "Hz")));
   line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
                              joules_text(energy.value), run.energy.name));
+  if (!network.layers.empty()) line("DRAM prices", dram_prices_text(network.layers));
   line("memory", memory_text(network));
   if (!network.outputs.empty()) line("values", values_text(network));
   if (network.passes.size() > 1) {

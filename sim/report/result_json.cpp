@@ -305,7 +305,7 @@ json::object result_json(const RunConfig& run, const std::vector<LayerResult>& l
   out["dram"].as_object()["model"] = run.dram.name;
   add_dram_details(dram_of_layers(layers), out["dram"].as_object());
   out["counts"] = to_json(counts);
-  out["energy"] = energy_json(price(counts, run.energy));
+  out["energy"] = energy_json(price(counts, prices_of(run)));
   if (run.phases.empty()) add_check(layer_of(layers).check, out);
   json::array list;
   for (const LayerResult& r : layers) list.push_back(layer_json(r));

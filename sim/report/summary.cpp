@@ -132,6 +132,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
     out +=
         fmt::format("  {:<20} {:>10}  {:>7}\n", c.component, joules_text(c.energy.value),
                     percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
+  line("DRAM prices", dram_prices_text(r.energy));
   std::string unpriced;
   for (const PricedAction& a : r.energy.unpriced())
     unpriced +=

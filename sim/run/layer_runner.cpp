@@ -132,8 +132,9 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
 
 LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram,
                          const EnergyTable& energy, const RunOptions& options)
-    : machine_(machine), energy_(energy), options_(options) {
-  use_femtosecond_resolution();
+    : machine_(machine),
+      prices_(make_prices(energy, dram.name, dram.energy, options.dram_prices)),
+      options_(options) {
   accelerator_ = std::make_unique<Accelerator>("accelerator", machine, dram, options.fidelity);
   memory_ = accelerator_->memory();
 }
@@ -254,7 +255,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   result.counts = priced_actions(problem, result.outcome.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
   add_block_scales(problem.path, result.outcome.traffic);
-  result.energy = price(result.counts, energy_);
+  result.energy = price(result.counts, prices_);
   // Of a layer with MACs by the mapping's own account, without its program.
   check_conservation(result, program.vectors.empty() && !program.computes.empty()
                                  ? result.mapping.estimate.traffic

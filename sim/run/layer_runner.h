@@ -78,7 +78,7 @@ class LayerRunner {
   void complete(const MappingProblem& problem, const Program& program, LayerResult& result) const;
 
   AcceleratorConfig machine_;
-  EnergyTable energy_;
+  Prices prices_;
   RunOptions options_;
   ProgressSink progress_;
   MemoryPort memory_;

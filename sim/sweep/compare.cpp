@@ -11,6 +11,7 @@
 #include "sim/config/json_text.h"
 #include "sim/report/result_json.h"
 #include "sim/report/text.h"
+#include "sim/sweep/price_notes.h"
 #include "sim/sweep/results.h"
 #include "sim/sweep/store.h"
 
@@ -148,6 +149,8 @@ std::string diff_text(const std::string& name_a, const json::object& a, const st
                               "\nresult: {} values differ, {} are equal (A, B, B - A, "
                               "relative, times)\n{}",
                               result.size(), equal, table(result, true));
+  const json::object flat_a = flatten(a), flat_b = flatten(b);
+  for (const std::string& note : price_notes({&flat_a, &flat_b})) out += "\nnote: " + note + "\n";
   return out;
 }
 

@@ -136,8 +136,11 @@ std::string sweep_report(const std::string& directory) {
                       fmt::format("<p class=\"note\">{}, all else equal.</p>", html::escape(base)) +
                           html::cards(cards));
   }
+  std::string notes;
+  for (const std::string& note : notes_of(results))
+    notes += fmt::format("<p class=\"note\">{}.</p>", html::escape(note));
   body += html::section(fmt::format("{} points", results.points.size()),
-                        points_table(results, metrics));
+                        notes + points_table(results, metrics));
   std::string how;
   if (!done.empty()) {
     const PointResult* first = baseline_of(results, *done[0]);

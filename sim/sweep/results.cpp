@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "sim/config/json_text.h"
+#include "sim/sweep/price_notes.h"
 #include "sim/version.h"
 
 namespace bitjoule {
@@ -141,6 +142,13 @@ const PointResult* baseline_of(const SweepResults& results, const PointResult& p
     if (is_it) return &other;
   }
   return nullptr;
+}
+
+std::vector<std::string> notes_of(const SweepResults& results) {
+  std::vector<const json::object*> done;
+  for (const PointResult& point : results.points)
+    if (point.status == PointStatus::kDone) done.push_back(&point.metrics);
+  return price_notes(done);
 }
 
 std::vector<std::string> table_metrics(const SweepResults& results) {
