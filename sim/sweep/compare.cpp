@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "sim/config/document.h"
 #include "sim/config/json_text.h"
 #include "sim/report/result_json.h"
 #include "sim/sweep/results.h"
@@ -117,8 +118,9 @@ Scalars result_scalars(const json::object& result) {
 
 json::object load_result(const std::string& path) {
   const std::string file = std::filesystem::is_directory(path) ? path + "/result.json" : path;
+  if (const std::string absence = why_no_file(file); !absence.empty())
+    throw input_error(fmt::format("{}: no result of a run: {}", file, absence));
   const std::string text = read_text_file(file);
-  if (text.empty()) throw input_error(fmt::format("{}: no result of a run", file));
   boost::system::error_code error;
   const json::value value = parse_json(text, error);
   if (error) throw input_error(fmt::format("{}: not JSON: {}", file, error.message()));

@@ -32,7 +32,7 @@ SweepResults results_of(std::vector<PointResult> points) {
 
 TEST_CASE("sweep results: the scalars of a result, without what belongs to layers and actions") {
   const boost::json::value result = boost::json::parse(
-      R"({"schema_version": 1, "name": "x", "cycles": 7, "config": {"a": 1}, "layers": [{"b": 2}],
+      R"({"schema_version": 2, "name": "x", "cycles": 7, "config": {"a": 1}, "layers": [{"b": 2}],
           "energy": {"total_pj": 1.5, "prices": [], "components": {"dram": 1.0}},
           "error": null, "verified": true, "roofline": {"bound": "dram"}})");
   CHECK(boost::json::serialize(flatten(result.as_object())) ==
