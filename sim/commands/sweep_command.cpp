@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/config/units.h"
+#include "sim/config/utf8.h"
 #include "sim/report/terminal.h"
 #include "sim/sweep/execute.h"
 #include "sim/sweep/metric_names.h"
@@ -81,7 +82,7 @@ int list_points(const SweepPlan& plan, const SweepArguments& a, const SweepOptio
     ++points;
     known += is_done;
     if (!is_done) seconds += estimated_seconds(plan, point);
-    out += fmt::format("{}  {}{}\n", point.hash.substr(0, 8), point.name(),
+    out += fmt::format("{}  {}{}\n", point.hash.substr(0, 8), printable_line(point.name()),
                        is_done ? "  (known)" : "");
   }
   out += fmt::format("{} points, {} known; about {:.0f} s with {} workers\n", points, known,

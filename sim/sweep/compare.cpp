@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "sim/config/document.h"
 #include "sim/config/json_text.h"
+#include "sim/config/utf8.h"
 #include "sim/report/result_json.h"
 #include "sim/sweep/results.h"
 #include "sim/sweep/store.h"
@@ -38,7 +39,7 @@ void add_scalars(const json::value& value, const std::string& path, Scalars& out
 
 std::string shown(const json::value* value) {
   if (value == nullptr) return "(none)";
-  if (const json::string* text = value->if_string()) return std::string(*text);
+  if (const json::string* text = value->if_string()) return printable_line(std::string(*text));
   if (const double* real = value->if_double()) return fmt::format("{:.6g}", *real);
   return json::serialize(*value);
 }

@@ -160,7 +160,8 @@ TEST_CASE("energy: rules that lead beyond every price are refused; sums of any c
                        {Bytes(1025), Bits(64), Picojoules(1e12), std::nullopt, {}}};
   CHECK_THROWS_AS(sram_read(table, 1 << 20, 64), Error);
   CHECK(sram_read(table, 1025, 64) == 1e12);
-  Action most = action("buffer", Primitive::kSramRead, "", std::numeric_limits<std::int64_t>::max());
+  Action most =
+      action("buffer", Primitive::kSramRead, "", std::numeric_limits<std::int64_t>::max());
   most.capacity = Bytes(1025);
   most.width = Bits(64);
   // 2^63 times a joule.

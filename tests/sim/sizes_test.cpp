@@ -32,9 +32,8 @@ void check_refused(const std::string& command, const std::string& why) {
 
 /// Two layers, of which one depends on the context where `grows`.
 std::string generation(const TemporaryDirectory& dir, bool grows, const std::string& generate) {
-  return write_file(
-      dir, "run.yaml",
-      fmt::format(R"(accelerator: edge-16x16.yaml
+  return write_file(dir, "run.yaml",
+                    fmt::format(R"(accelerator: edge-16x16.yaml
 network:
   parameters: {{tokens: 1, context: 1}}
   phases: {{prefill: {{tokens: 4, context: 4}}, decode: {{tokens: 1}}}}
@@ -44,7 +43,7 @@ network:
 generate: {}
 precision: {{weights: int8, activations: fp32, mac: fp32}}
 )",
-                  grows ? "=context" : "16", generate));
+                                grows ? "=context" : "16", generate));
 }
 
 }  // namespace
@@ -56,7 +55,8 @@ TEST_CASE("sizes: generations of any length") {
   };
   // A network of two layers holds 2^18 / 2 steps at most.
   check_refused(run(true, "{prompt: 4, tokens: 1000000000}"), "choose every: ");
-  check_refused(run(true, "{prompt: 4, tokens: 1000000000, every: 3}"), "generate: 1000000000 tokens");
+  check_refused(run(true, "{prompt: 4, tokens: 1000000000, every: 3}"),
+                "generate: 1000000000 tokens");
   // The `every` that it names is one that works.
   const std::string told = shell(run(true, "{prompt: 4, tokens: 200000}")).text;
   const std::string every = told.substr(told.find("choose every: ") + 14);
@@ -121,9 +121,10 @@ TEST_CASE("sizes: pipes, devices and directories where a file is read") {
   REQUIRE(shell("mkfifo " + dir.at("fifo.yaml")).code == 0);
   for (const char* ending : {"npy", "onnx", "gguf", "csv", "json", "safetensors", "pb"})
     fs::create_symlink("fifo.yaml", dir.at(std::string("fifo.") + ending));
-  REQUIRE(shell("{sim} run quickstart.yaml --quiet --set layer.gemm.m=1 -o " + dir.at("priced"))
-              .code == 0);
-  for (const std::string file : {dir.at("fifo.yaml"), std::string("/dev/zero")}) {
+  REQUIRE(
+      shell("{sim} run quickstart.yaml --quiet --set layer.gemm.m=1 -o " + dir.at("priced")).code ==
+      0);
+  for (const std::string& file : {dir.at("fifo.yaml"), std::string("/dev/zero")}) {
     const std::string why = file + ": is not a regular file";
     for (const char* command :
          {"run", "check", "explain", "sweep --dry-run", "price", "dram --pattern random --dram"})

@@ -94,8 +94,9 @@ void prepare(const TemporaryDirectory& dir) {
   write_file(dir, "in/run.yaml", kRun);
   write_file(dir, "in/sweep.yaml", kSweep);
   write_file(dir, "in/topology.csv", "name,M,N,K,\nfc1,4,5,6,\nfc2,7,8,9,\n");
-  REQUIRE(shell(filled("{sim} run {in}/run.yaml --quiet --save-outputs -o {in}/priced", dir))
-              .code == 0);
+  REQUIRE(
+      shell(filled("{sim} run {in}/run.yaml --quiet --save-outputs -o {in}/priced", dir)).code ==
+      0);
   REQUIRE(shell(filled("{sim} sweep {in}/sweep.yaml --quiet -o {in}/swept", dir)).code == 0);
 }
 
@@ -105,6 +106,7 @@ void check_files(const TemporaryDirectory& dir, const Row& row) {
     CHECK(fs::file_size(dir.at("out") + file) > 0);
   }
   fs::remove_all(dir.at("out"));
+  fs::remove(dir.at("out.vcd"));
 }
 
 }  // namespace
@@ -136,7 +138,8 @@ TEST_CASE("streams: every command is among those that are tried") {
   for (const CommandRow& command : commands()) {
     bool is_tried = false;
     for (const Row& row : rows())
-      is_tried = is_tried || std::string(row.command).rfind(std::string("{sim} ") + command.name) == 0;
+      is_tried =
+          is_tried || std::string(row.command).rfind(std::string("{sim} ") + command.name) == 0;
     CAPTURE(command.name);
     CHECK(is_tried);
   }

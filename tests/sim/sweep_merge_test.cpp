@@ -91,9 +91,9 @@ TEST_CASE("merge: parts from elsewhere write nothing outside the output") {
   const std::string hash(original.at("points").at(0).at("hash").as_string());
   // A result that another directory holds under the name that the hash would lead to.
   fs::copy_file(dir.at("part/points/" + hash + ".json"), dir.at("part/x.json"));
-  for (const std::string& name : {std::string("../../x"), std::string("../x"), dir.at("x"),
-                                  std::string(), std::string(32, '.'), hash + "0",
-                                  std::string(32, 'A')})
+  for (const std::string& name :
+       {std::string("../../x"), std::string("../x"), dir.at("x"), std::string(),
+        std::string(32, '.'), hash + "0", std::string(32, 'A')})
     CHECK(hostile([&](auto& object) { set_hash(object, name); }) == 2);
   for (const std::int64_t count : {std::int64_t{100'000'000}, std::int64_t{1} << 62})
     CHECK(hostile([&](auto& object) { object["points_in_sweep"] = count; }) == 2);

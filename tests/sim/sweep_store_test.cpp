@@ -94,7 +94,8 @@ TEST_CASE("store: failures count by the same rule") {
   store.put_failure(hash, "it broke");
   REQUIRE(store.find(hash));
   CHECK(store.find(hash)->failure == "it broke");
-  fs::copy_file(dir.at("store/" + hash + ".failed.json"), dir.at("store/" + other + ".failed.json"));
+  fs::copy_file(dir.at("store/" + hash + ".failed.json"),
+                dir.at("store/" + other + ".failed.json"));
   CHECK(!store.has(other));
   write(dir.at("store/" + other + ".failed.json"), R"({"message": "it broke"})");
   CHECK(!store.has(other));

@@ -50,10 +50,10 @@ TEST_CASE("terminal: names with control characters, in every command that prints
              "base: run.yaml\naxes:\n- name: " + name + "\n  variants:\n  - {name: " + name +
                  "}\n  - {name: b, set: {layer.gemm.n: 8}}\n");
   write_file(dir, "bad.yaml", "name: x\n" + name + ": 1\naccelerator: " + name + "\n");
-  for (const char* command : {"run {d}/run.yaml -o {d}/out", "run {d}/net.yaml -o {d}/net",
-                              "explain {d}/run.yaml", "sweep {d}/sweep.yaml -o {d}/swept",
-                              "sweep {d}/sweep.yaml --dry-run", "price {d}/out", "price {d}/net",
-                              "diff {d}/out {d}/net", "merge {d}/swept -o {d}/merged"}) {
+  for (const char* command :
+       {"run {d}/run.yaml -o {d}/out", "run {d}/net.yaml -o {d}/net", "explain {d}/run.yaml",
+        "sweep {d}/sweep.yaml -o {d}/swept", "sweep {d}/sweep.yaml --dry-run", "price {d}/out",
+        "price {d}/net", "diff {d}/out {d}/net", "merge {d}/swept -o {d}/merged"}) {
     std::string text = std::string("{sim} ") + command;
     for (std::size_t at; (at = text.find("{d}")) != std::string::npos;)
       text.replace(at, 3, dir.at(""));
@@ -64,10 +64,10 @@ TEST_CASE("terminal: names with control characters, in every command that prints
     CHECK(!is_raw(outcome.text));
     CHECK(outcome.text.find(kVisible) != std::string::npos);
   }
-  for (const std::string arguments :
+  for (const std::string& arguments :
        {"check " + dir.at("bad.yaml"), std::string("run $'\\x1b[31m.yaml'"),
         std::string("$'\\x1b[31m'"), std::string("list $'\\x9b31m'"),
-        "run " + dir.at("run.yaml") + " --set $'a\\x1b=1'", "check --kind $'\\x1b' x"}) {
+        "run " + dir.at("run.yaml") + " --set $'a\\x1b=1'", std::string("check --kind $'\\x1b' x")}) {
     CAPTURE(arguments);
     const Outcome outcome = shell("bash -c \"{sim} " + arguments + "\"");
     CAPTURE(outcome.text);
@@ -85,8 +85,7 @@ TEST_CASE("terminal: what could be a file is shown harmless there, and is itself
   REQUIRE(shell("{sim} run " + dir.at("run.yaml") + " --quiet -o " + dir.at("out")).code == 0);
   const std::string report = "{sim} report " + dir.at("out");
   CHECK(is_raw(shell(report).text));
-  const Outcome shown =
-      shell("script -qec \"" + report + "\" /dev/null < /dev/null | tr -d '\\r'");
+  const Outcome shown = shell("script -qec \"" + report + "\" /dev/null < /dev/null | tr -d '\\r'");
   CHECK(shown.text.find("<html") != std::string::npos);
   CHECK(!is_raw(shown.text));
 }

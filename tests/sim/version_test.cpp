@@ -56,8 +56,11 @@ TEST_CASE("version: --version, results and reports name it; a report that of the
   CHECK(test::shell("{sim} report " + dir.at("out")).text.find("bitjoule " + told) !=
         std::string::npos);
   boost::json::object other = result.as_object();
-  other["program"] = {{"name", "bitjoule"}, {"version", "0.0.7"}, {"commit", "abcdefabcdefabcdef"},
-                      {"modified", true}, {"sources", "0123"}};
+  other["program"] = {{"name", "bitjoule"},
+                      {"version", "0.0.7"},
+                      {"commit", "abcdefabcdefabcdef"},
+                      {"modified", true},
+                      {"sources", "0123"}};
   test::write_file(dir, "out/result.json", boost::json::serialize(other));
   CHECK(test::shell("{sim} report " + dir.at("out"))
             .text.find("bitjoule 0.0.7 (commit abcdefabcdef, modified, sources 0123)") !=
