@@ -78,6 +78,7 @@ CountedPart read_layer(const boost::json::value& value, const std::string& path,
     if (counts[i] < 0)
       problems.add(file, fmt::format("{}.counts[{}]", path, i),
                    fmt::format("expected at least 0, got {}", counts[i]));
+    if (counts[i] == 0) continue;
     part.counts.push_back(actions[i]);
     part.counts.back().count = counts[i];
   }

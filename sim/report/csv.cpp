@@ -6,7 +6,8 @@ namespace bitjoule {
 namespace {
 
 bool is_number(const std::string& text) {
-  return parse_real(text.rfind("+", 0) == 0 ? text.substr(1) : text).has_value();
+  const bool has_plus = text.rfind("+", 0) == 0 && text.rfind("+-", 0) != 0;
+  return parse_real(has_plus ? text.substr(1) : text).has_value();
 }
 
 bool is_formula(const std::string& text) {

@@ -154,7 +154,7 @@ TEST_CASE("energy: prices have a bound, which is named where they are read") {
   }
 }
 
-TEST_CASE("energy: rules that lead beyond every price are refused; sums of any count are numbers") {
+TEST_CASE("energy: rules that lead beyond every price are refused, sums of any count are numbers") {
   EnergyTable table = read_energy_table("horowitz-2014-45nm.yaml");
   table.sram.points = {{Bytes(1024), Bits(64), Picojoules(1e-9), std::nullopt, {}},
                        {Bytes(1025), Bits(64), Picojoules(1e12), std::nullopt, {}}};

@@ -51,7 +51,7 @@ TEST_CASE("merge: shards in directories of their own, or in one, equal the whole
   CHECK(text_of(dir.at("one/results.json")) == text_of(dir.at("whole/results.json")));
 }
 
-TEST_CASE("merge: parts of different sweeps are refused; so are shards that do not exist") {
+TEST_CASE("merge: parts of different sweeps are refused, so are shards that do not exist") {
   const TemporaryDirectory dir;
   const std::string file = write_file(dir, "s.yaml", kSweep);
   REQUIRE(shell("{sim} sweep " + file + " --quiet --shard 1/2 -o " + dir.at("a")).code == 0);

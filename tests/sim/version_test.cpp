@@ -44,7 +44,7 @@ TEST_CASE("version: hashes of configurations carry the build") {
   CHECK(content_hash(value) == expected);
 }
 
-TEST_CASE("version: --version, results and reports name it; a report that of the result") {
+TEST_CASE("version: --version, results and reports name it, a report that of the result") {
   const test::TemporaryDirectory dir;
   const std::string told = build_text(build());
   CHECK(test::shell("{sim} --version").text == "bitjoule " + told + "\n");
