@@ -30,4 +30,7 @@ void describe(V& v, Action& c) {
 /// dram_prices, and what all costs by_table and by_device (null: the DRAM's file has no prices).
 boost::json::object energy_json(const EnergyReport& report);
 
+/// `energy` of one layer of a result: total_pj and components{}.
+boost::json::object layer_energy_json(const EnergyReport& report);
+
 }  // namespace bitjoule

@@ -44,9 +44,19 @@ boost::json::object priced_json(const PricedAction& row) {
 
 }  // namespace
 
-boost::json::object energy_json(const EnergyReport& report) {
+boost::json::object layer_energy_json(const EnergyReport& report) {
   boost::json::object components;
   for (const ComponentEnergy& row : report.components) components[row.component] = row.energy.value;
+  boost::json::object out{{"total_pj", report.total.value}, {"components", std::move(components)}};
+  if (!report.by_table) return out;
+  out["dram_prices"] = enum_name(report.counted);
+  out["by_table"] = cost_json(*report.by_table);
+  out["by_device"] = nullptr;
+  if (report.by_device) out["by_device"] = cost_json(*report.by_device);
+  return out;
+}
+
+boost::json::object energy_json(const EnergyReport& report) {
   boost::json::array unpriced, prices;
   for (const PricedAction& row : report.unpriced()) {
     boost::json::object item = to_json(row.action).as_object();
@@ -54,16 +64,10 @@ boost::json::object energy_json(const EnergyReport& report) {
     unpriced.push_back(std::move(item));
   }
   for (const PricedAction& row : report.actions) prices.push_back(priced_json(row));
-  boost::json::object out{{"table", report.table},
-                          {"total_pj", report.total.value},
-                          {"components", std::move(components)},
-                          {"unpriced", std::move(unpriced)},
-                          {"prices", std::move(prices)}};
-  if (!report.by_table) return out;
-  out["dram_prices"] = enum_name(report.counted);
-  out["by_table"] = cost_json(*report.by_table);
-  out["by_device"] = nullptr;
-  if (report.by_device) out["by_device"] = cost_json(*report.by_device);
+  boost::json::object out{{"table", report.table}};
+  for (auto& [key, value] : layer_energy_json(report)) out[key] = std::move(value);
+  out["unpriced"] = std::move(unpriced);
+  out["prices"] = std::move(prices);
   return out;
 }
 
