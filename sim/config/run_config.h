@@ -59,6 +59,7 @@ struct RunConfig {
   Precision precision;
   RunOptions options;
   MappingPins mapping;
+  std::vector<std::string> notes;  ///< what was set and has no effect, a line each
 };
 
 /// The decode steps that are simulated, by context, and how many steps each stands for: every step

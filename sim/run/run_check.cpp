@@ -8,6 +8,7 @@
 #include "core/mapping/mapper.h"
 #include "sim/run/layer_formats.h"
 #include "sim/run/layer_runner.h"
+#include "sim/run/network_memory.h"
 #include "sim/run/quantize_passes.h"
 
 namespace bitjoule {
@@ -52,9 +53,12 @@ void check_layers(const RunConfig& run, const Checks& checks) {
         checks.vector(problem, pass.op);
       }
   }
-  for (const NetworkPhase& phase : run.phases)
-    for (const NetworkLayer& layer : with_quantize_passes(phase.network, run.precision).layers)
-      check_layer(run, memory, layer, checks);
+  for (const NetworkPhase& phase : run.phases) {
+    const Network network = with_quantize_passes(phase.network, run.precision);
+    for (const NetworkLayer& layer : network.layers) check_layer(run, memory, layer, checks);
+    if (run.mapping.activations == ActivationMemory::kOnChip)
+      check_on_chip(network, run.precision, run.accelerator.buffers);
+  }
 }
 
 }  // namespace
