@@ -64,8 +64,12 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
   }
   const Imported network = named_network(a);
   print_notes(network);
-  overrides.insert(overrides.begin(), {"network", network.yaml});
-  return overrides;
+  std::vector<Override> all = {{"network", network.yaml}};
+  // As --set says them, so that one without effect is told.
+  for (const auto& [name, size] : network.parameters)
+    all.push_back({"network.parameters." + name, std::to_string(size)});
+  all.insert(all.end(), overrides.begin(), overrides.end());
+  return all;
 }
 
 /// outputs.npy: the values in fp32; output_codes.npy: the codes of an integer format.

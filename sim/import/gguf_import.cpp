@@ -248,6 +248,7 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
   network.name = file.has("general.name") ? file.string("general.name")
                                           : std::filesystem::path(file.name).stem().string();
   Imported result;
+  result.parameters = given_parameters(options);
   add_parameters(file, architecture_of(file), options, network, result.notes);
   const std::string reference = options.reference.empty()
                                     ? std::filesystem::path(file.name).filename().string()

@@ -66,6 +66,7 @@ class HfImport {
     find_values();
     parameters_["batch"] = std::to_string(options_.batch);
     for (const auto& [name, size] : options_.sizes) parameters_[name] = std::to_string(size);
+    result_.parameters = given_parameters(options_);
     network_.parameters.assign(parameters_.begin(), parameters_.end());
     network_.check_heads(blob_.name());
     config_.account(hf_harmless_keys(), hf_unsupported_keys(), result_.notes);
@@ -128,10 +129,13 @@ class HfImport {
   void set_activation() {
     std::string name = family_.activation;
     const char* key = family_.activation_keys.front();
-    for (const char* candidate : family_.activation_keys)
-      if (const std::string text = config_.text(candidate); !text.empty())
-        name = text, key = candidate;
-    if (family_.model_type == std::string("gemma")) config_.find("hidden_act");
+    for (const char* candidate : family_.activation_keys) {
+      const std::string text = config_.text(candidate);
+      if (text.empty()) continue;
+      name = text;
+      key = candidate;
+    }
+    if (is_named("gemma")) config_.find("hidden_act");  // means the default, whatever it says
     std::vector<std::string> names;
     for (const ActivationRow& row : family_.activations) {
       names.emplace_back(row.name);

@@ -68,7 +68,7 @@ Imported network_value(const std::string& path, const ImportOptions& options) {
           path +
           ": a network file, whose sizes are --set network.parameters.NAME=N; --batch, --size and "
           "--skip-unknown are for imported ones");
-    return {boost::json::serialize(boost::json::string(path)), {}};
+    return {boost::json::serialize(boost::json::string(path)), {}, {}};
   }
   const Blob file = Blob::map_file(path);
   ImportOptions named = options;

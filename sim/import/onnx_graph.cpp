@@ -141,14 +141,12 @@ void OnnxGraph::settle_sizes(const ImportOptions& options) {
       if (dim.has_dim_value() && dim.dim_value() > 0) continue;
       const std::string name = dim.dim_param();
       const auto given = options.sizes.find(name);
-      if (given != options.sizes.end())
-        dim.set_dim_value(given->second);
-      else if (has_open_batch |= d == 0; d == 0)
-        dim.set_dim_value(options.batch);
-      else
+      if (given == options.sizes.end() && d != 0)
         throw input_error(
             fmt::format("{}: input \"{}\": dimension {} (\"{}\") is open: give --size {}=N", file_,
                         input.name(), d, name, name.empty() ? "NAME" : name));
+      has_open_batch = has_open_batch || given == options.sizes.end();
+      dim.set_dim_value(given != options.sizes.end() ? given->second : options.batch);
       used.insert(name);
     }
   }

@@ -62,6 +62,12 @@ void TransformerFile::check_heads(const std::string& file) const {
         fmt::format("{}: {} heads do not share {} key heads evenly", file, heads, kv_heads));
 }
 
+std::map<std::string, std::int64_t> given_parameters(const ImportOptions& options) {
+  std::map<std::string, std::int64_t> parameters = options.sizes;
+  if (options.batch != 1) parameters.emplace("batch", options.batch);
+  return parameters;
+}
+
 boost::json::object weights_in(const boost::json::value& format) { return {{"weights", format}}; }
 
 const ModelTensorRow* ModelTensors::find(const std::string& name, std::string& layer) const {

@@ -8,6 +8,7 @@
 
 #include "core/workload/network.h"
 #include "sim/formats/stored_tensor.h"
+#include "sim/import/import.h"
 
 namespace bitjoule {
 
@@ -26,6 +27,9 @@ struct TransformerFile {
   /// Throws an input Error where heads do not divide the hidden size, or key heads the heads.
   void check_heads(const std::string& file) const;
 };
+
+/// The parameters that options set.
+std::map<std::string, std::int64_t> given_parameters(const ImportOptions& options);
 
 /// {weights: format}
 boost::json::object weights_in(const boost::json::value& format);
