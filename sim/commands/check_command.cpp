@@ -26,12 +26,16 @@ int check_files(const CheckOptions& options, const std::vector<Override>& overri
       const FileKindRow& kind =
           options.kind.empty() ? guess_file_kind(source) : find_file_kind(options.kind);
       const boost::json::value resolved = kind.check(source, overrides);
+      std::string hash = content_hash(resolved);
+      if (kind.name == "run") {
+        const RunConfig run = read_run(source, overrides);
+        for (const std::string& note : run.notes) fmt::print(stderr, "note: {}: {}\n", file, note);
+        hash = run_hash(run);
+      }
       if (options.print)
         write_output("", json_text(resolved));
       else
-        print_text(fmt::format(
-            "{}: a valid {} file, configuration {}\n", file, kind.name,
-            kind.name == "run" ? run_hash(read_run(source, overrides)) : content_hash(resolved)));
+        print_text(fmt::format("{}: a valid {} file, configuration {}\n", file, kind.name, hash));
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::kInput) throw;
       // A bad --set is the same for every file.

@@ -65,8 +65,12 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
   }
   const Imported network = named_network(a);
   print_notes(network);
-  overrides.insert(overrides.begin(), {"network", network.yaml});
-  return overrides;
+  std::vector<Override> all = {{"network", network.yaml}};
+  // As --set says them, so that one without effect is told.
+  for (const auto& [name, size] : network.parameters)
+    all.push_back({"network.parameters." + name, std::to_string(size)});
+  all.insert(all.end(), overrides.begin(), overrides.end());
+  return all;
 }
 
 /// outputs.npy: the values in fp32; output_codes.npy: the codes of an integer format.
@@ -90,6 +94,7 @@ void add_outputs(const std::string& directory, const std::vector<NetworkOutputVa
 }
 
 int run_network(const RunArguments& a, const RunConfig& run) {
+  for (const std::string& note : run.notes) fmt::print(stderr, "note: {}\n", note);
   if (!a.vcd.empty() || !a.timeline.empty())
     throw input_error("--vcd and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())

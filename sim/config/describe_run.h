@@ -66,7 +66,7 @@ template <>
 inline std::vector<PathAlias> path_aliases<RunFile>() {
   return {{"dram", "accelerator", ""},
           {"energy", "accelerator", "horowitz-2014-45nm.yaml"},
-          {"phase", "network", "", false, "generate"}};
+          {"phase", "network", "", true, "generate"}};
 }
 
 /// A run has one of the two: --set of one takes the other's place.

@@ -285,7 +285,7 @@ bool restore_aliases(Node& root, const Override& override, const std::vector<Pat
   for (const PathAlias& alias : aliases) {
     if (override.path != alias.parent) continue;
     is_target = true;
-    if (!alias.stays) continue;
+    if (!alias.stays || (!alias.rival.empty() && root.find(alias.rival) != nullptr)) continue;
     Node* target = root.find(alias.parent);
     if (target == nullptr) continue;
     const auto moved = std::find_if(

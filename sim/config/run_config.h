@@ -60,6 +60,7 @@ struct RunConfig {
   Precision precision;
   RunOptions options;
   MappingPins mapping;
+  std::vector<std::string> notes;  ///< what was set and has no effect, a line each
 };
 
 /// What a run is priced by.

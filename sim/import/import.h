@@ -27,6 +27,8 @@ struct ImportOptions {
 struct Imported {
   std::string yaml;                ///< a network file, or an accelerator file (SCALE-Sim's .cfg)
   std::vector<std::string> notes;  ///< what was left out or simplified, a line each
+  /// The options' sizes, where they are parameters of the network.
+  std::map<std::string, std::int64_t> parameters;
 };
 
 struct ImporterRow {

@@ -130,6 +130,7 @@ std::string OnnxGraph::file_of(const std::string& constant) const {
 
 void OnnxGraph::settle_sizes(const ImportOptions& options) {
   std::set<std::string> used;
+  bool has_open_batch = false;
   for (onnx::ValueInfoProto& input : *model_.mutable_graph()->mutable_input()) {
     if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape())
       throw input_error(
@@ -140,17 +141,17 @@ void OnnxGraph::settle_sizes(const ImportOptions& options) {
       if (dim.has_dim_value() && dim.dim_value() > 0) continue;
       const std::string name = dim.dim_param();
       const auto given = options.sizes.find(name);
-      if (given != options.sizes.end())
-        dim.set_dim_value(given->second);
-      else if (d == 0)
-        dim.set_dim_value(options.batch);
-      else
+      if (given == options.sizes.end() && d != 0)
         throw input_error(
             fmt::format("{}: input \"{}\": dimension {} (\"{}\") is open: give --size {}=N", file_,
                         input.name(), d, name, name.empty() ? "NAME" : name));
+      has_open_batch = has_open_batch || given == options.sizes.end();
+      dim.set_dim_value(given != options.sizes.end() ? given->second : options.batch);
       used.insert(name);
     }
   }
+  if (options.batch != 1 && !has_open_batch)
+    throw input_error(file_ + ": --batch: no input has an open first dimension");
   for (const auto& [name, size] : options.sizes)
     if (used.count(name) == 0)
       throw input_error(fmt::format("{}: no dimension is named \"{}\"", file_, name));

@@ -96,7 +96,7 @@ void describe(V& v, VectorOp& c) {
   v.field("tokens", c.tokens, "rope: tokens of a sequence; 0: all", at_least(0));
   v.field("interleaved", c.interleaved, "rope: pairs are neighbours");
   v.field("alpha", c.alpha, "constant of the operator's formula");
-  v.field("beta", c.beta, "constant of the operator's formula");
+  v.field("beta", c.beta, "constant of the operator's formula; rmsnorm: is added to gamma");
   v.field("bias", c.bias, "lrn: constant of its formula");
   v.field("shape", c.shape, "of the output, for broadcasting and data movement", size);
   v.field("operand_shapes", c.operand_shapes, "of the operands", size);
@@ -171,6 +171,8 @@ void describe(V& v, NetworkFile& c) {
   v.field("kv_cache", c.kv_cache, "storage of cached keys and values; default: as activations");
   v.field("unroll", c.unroll, "every repetition becomes layers of its own, as overrides may need");
   v.field("overrides", c.overrides, "precision and tensors of layers by name");
+  v.field("timing_only", c.timing_only,
+          "what the layers leave out that changes values alone: values: on is refused");
 }
 
 }  // namespace bitjoule

@@ -17,8 +17,10 @@ namespace {
 /// The part of an operator that its cost depends on: constants and positions do not count.
 NetworkOp without_values(NetworkOp op) {
   if (auto* vector = std::get_if<VectorOp>(&op)) {
-    vector->alpha.reset();
-    vector->beta.reset();
+    if (vector->kind != VectorKind::kAffine) {  // whose beta may be nothing to add
+      vector->alpha.reset();
+      vector->beta.reset();
+    }
     vector->bias = 1;
     vector->position = 0;
     vector->interleaved = false;
@@ -131,6 +133,9 @@ NetworkRunner::NetworkRunner(const RunConfig& run, bool share_equal)
       phases_(run.phases) {
   for (NetworkPhase& phase : phases_)
     phase.network = with_quantize_passes(phase.network, run.precision);
+  if (run.mapping.activations == ActivationMemory::kOnChip)
+    for (const NetworkPhase& phase : phases_)
+      check_on_chip(phase.network, run.precision, run.accelerator.buffers);
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
 }
 

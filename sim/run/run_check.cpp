@@ -13,6 +13,7 @@
 #include "sim/formats/tensor_file.h"
 #include "sim/run/layer_formats.h"
 #include "sim/run/layer_runner.h"
+#include "sim/run/network_memory.h"
 #include "sim/run/operands.h"
 #include "sim/run/quantize_passes.h"
 
@@ -58,9 +59,12 @@ void check_layers(const RunConfig& run, const Checks& checks) {
         checks.vector(problem, pass.op);
       }
   }
-  for (const NetworkPhase& phase : run.phases)
-    for (const NetworkLayer& layer : with_quantize_passes(phase.network, run.precision).layers)
-      check_layer(run, memory, layer, checks);
+  for (const NetworkPhase& phase : run.phases) {
+    const Network network = with_quantize_passes(phase.network, run.precision);
+    for (const NetworkLayer& layer : network.layers) check_layer(run, memory, layer, checks);
+    if (run.mapping.activations == ActivationMemory::kOnChip)
+      check_on_chip(network, run.precision, run.accelerator.buffers);
+  }
 }
 
 /// Counts of what a layer does at least once; what it may do besides is none.
@@ -93,7 +97,7 @@ void check_prices(const RunConfig& run, const MappingProblem& p, const MachineCo
       stats.commands[static_cast<std::size_t>(command)] = 1;
     append_dram_commands(stats, &actions);
   }
-  price(actions, run.energy);
+  price(actions, prices_of(run));
 }
 
 /// Reads the files of a network's tensors and inputs; whether their shapes fit, each layer finds

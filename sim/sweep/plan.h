@@ -27,6 +27,8 @@ struct SweepPlan {
   Sweep sweep;
   std::shared_ptr<const RunTemplate> base;
   std::vector<SweepPoint> points;  ///< the last axis varies fastest
+  /// RunConfig::notes, each once, with the first point that has it.
+  std::vector<std::string> notes;
 
   /// The run of a point, named as its layer so that equal runs of different sweeps are one.
   RunConfig config(const SweepPoint& point) const;

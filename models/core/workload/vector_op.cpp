@@ -88,9 +88,11 @@ const VectorRow& find_vector_row(const std::string& name) {
 
 std::vector<std::vector<VectorWork>> vector_work(const VectorOp& op) {
   std::vector<std::vector<VectorWork>> work;
+  const bool scales = op.kind == VectorKind::kAffine && vector_beta(op) == 0;
   for (const VectorPass& pass : vector_row(op.kind).passes) {
     std::vector<VectorWork> steps;
     for (const VectorStep& step : pass) {
+      if (scales && step.primitive == Primitive::kAdd) continue;  // nothing is added
       std::int64_t times = op.elements();
       if (step.per == Per::kRow) times = op.rows;
       if (step.per == Per::kWindow) times *= window_elements(op);
