@@ -87,7 +87,10 @@ void OnnxValues::add_node(const onnx::NodeProto& proto) {
   const OnnxNode node(proto, file_, opset_);
   if (node.standard() && node.op() == "Constant") {
     if (node.output().empty()) node.fail("its output has no name");
-    return add_constant(node.output(), own_.emplace_back(constant_tensor(node)));
+    const onnx::AttributeProto* value = node.find("value");
+    const bool plain = value != nullptr && proto.attribute_size() == 1;
+    return add_constant(node.output(),
+                        plain ? value->t() : own_.emplace_back(constant_tensor(node)));
   }
   const OnnxRule* rule = find_onnx_rule(node);
   if (rule == nullptr) node.fail("the operator is not known");
@@ -98,7 +101,8 @@ void OnnxValues::add_node(const onnx::NodeProto& proto) {
     constants = constants && this->kind(input) != Kind::kData;
     if (this->kind(input) == Kind::kSized) kind = Kind::kSized;
   }
-  if (computes_from_shapes(node) && constants && this->kind(node.input(0)) == Kind::kStored)
+  if (computes_from_shapes(node) && constants && has(node.input(0)) &&
+      this->kind(node.input(0)) == Kind::kStored)
     kind = Kind::kStored;
   const OnnxOperands in = operands(node, [&](int operand) {
     const std::string& name = node.input(operand);
@@ -181,11 +185,9 @@ StoredTensor OnnxValues::value(const std::string& name, std::int64_t& budget) co
 }
 
 onnx::TensorProto constant_tensor(const OnnxNode& node) {
-  if (node.inputs() != 0 || node.proto().attribute_size() != 1)
-    node.fail("expected one attribute and no operands");
+  if (node.proto().attribute_size() != 1) node.fail("expected one attribute");
   const onnx::AttributeProto& a = node.proto().attribute(0);
   onnx::TensorProto tensor;
-  if (a.name() == "value") return a.t();
   if (a.name() == "sparse_value") return dense_tensor(a.sparse_tensor(), node.file());
   if (a.name() == "value_int" || a.name() == "value_ints") {
     tensor.set_data_type(P::INT64);

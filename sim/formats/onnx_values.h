@@ -68,7 +68,7 @@ class OnnxValues {
 /// constants. `constants`: all its operands are.
 bool is_computed(const OnnxNode& node, bool constants);
 
-/// What a Constant node holds, in whichever of its forms; throws an input Error for strings.
+/// What a Constant node holds where that is no `value`; throws an input Error for strings.
 onnx::TensorProto constant_tensor(const OnnxNode& node);
 
 /// All constants of a model by name: initializers, Constants, and what layers read that is computed

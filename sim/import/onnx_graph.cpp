@@ -195,6 +195,7 @@ void OnnxGraph::leave_out(const OnnxNode& node) {
     } else {
       node.fail(fmt::format("the shape of \"{}\" is not known", output));
     }
+    if (volume_of(info.shape) == 0) node.fail(fmt::format("\"{}\" has no elements", output));
     values_.add_data(output, info);
   }
 }
@@ -210,6 +211,17 @@ const onnx::ValueInfoProto* OnnxGraph::declared(const std::string& name) const {
   return found->second;
 }
 
+/// Layers divide by the sizes of what they work on.
+void OnnxGraph::refuse_empty(const OnnxNode& node) const {
+  const auto refuse = [&](const std::string& name) {
+    if (!name.empty() && volume_of(values_.info(name).shape) == 0)
+      node.fail(fmt::format("\"{}\" has no elements, which is not supported", name));
+  };
+  for (int i = 0; i < node.inputs(); ++i)
+    if (!is_setting(node.op(), i)) refuse(node.input(i));
+  for (int i = 0; i < node.outputs(); ++i) refuse(node.output(i));
+}
+
 void OnnxGraph::infer() {
   for (const onnx::NodeProto& proto_node : proto().node()) {
     const OnnxNode node(proto_node, file_, opset_);
@@ -217,10 +229,7 @@ void OnnxGraph::infer() {
       leave_out(node);
     else
       values_.add_node(proto_node);
-    for (const std::string& output : proto_node.output())
-      if (!output.empty() && values_.kind(output) == OnnxValues::Kind::kData &&
-          volume_of(values_.info(output).shape) == 0 && readers(output) > 0)
-        node.fail(fmt::format("\"{}\" has no elements, which is not supported", output));
+    if (!is_left_out(proto_node) && !is_constant(node.output())) refuse_empty(node);
   }
   notes_.insert(notes_.end(), values_.notes().begin(), values_.notes().end());
 }

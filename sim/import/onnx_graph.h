@@ -58,6 +58,7 @@ class OnnxGraph {
   void check_order() const;
   void find_unsupported(bool skip, Supported supported);
   void infer();
+  void refuse_empty(const OnnxNode& node) const;
   void leave_out(const OnnxNode& node);
   void compare_declared();
   const onnx::ValueInfoProto* declared(const std::string& name) const;

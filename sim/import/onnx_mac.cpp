@@ -69,8 +69,9 @@ TensorFormat integer_format(const OnnxBuilder& builder, const OnnxNode& node,
     node.fail(fmt::format("\"{}\": expected int8 or uint8", codes));
   TensorFormat format;
   format.format = type == onnx::TensorProto::INT8 ? "int8" : "uint8";
-  const Shape* shape = builder.graph().shape(scale);
-  if (shape != nullptr && volume_of(*shape) > 1) format.granularity = Granularity::kPerChannel;
+  for (const std::string* values : {&scale, &zero_point})
+    if (const Shape* shape = builder.graph().shape(*values); shape && volume_of(*shape) > 1)
+      format.granularity = Granularity::kPerChannel;
   format.symmetric = zero_point.empty();
   if (builder.graph().is_constant(zero_point)) {
     const Shape zeros = builder.integers(node, zero_point);

@@ -103,7 +103,7 @@ std::string odd_model(Random& random, const OnnxRule& rule) {
     const std::string name = random() % 16 == 0 ? "" : "x" + std::to_string(i);
     node.add_input(name);
     if (name.empty()) continue;
-    if (i == 0 || random() % 3 == 0)
+    if ((i == 0 && random() % 4 != 0) || random() % 3 == 0)
       m.input(name, odd_shape(random, true), odd_type(random));
     else
       add_tensor(random, *m.graph().add_initializer(), name);
@@ -143,7 +143,7 @@ TEST_CASE("onnx: odd ranks, sizes, types, operands and attributes of every opera
     for (const OnnxRule& rule : *table) {
       Random random(kSeed);
       for (int i = 0; i < kModels; ++i) {
-        CAPTURE(rule.op_type);
+        CAPTURE(std::string(rule.op_type));
         CAPTURE(i);
         const std::string model = odd_model(random, rule);
         ++models;
