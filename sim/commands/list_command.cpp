@@ -118,6 +118,9 @@ Rows mac_types_rows() {
 Rows onnx_operators() {
   Rows rows;
   for (const std::string& name : onnx_operator_names()) rows.emplace_back(name, "");
+  for (const std::string& name : onnx_computed_operator_names())
+    rows.emplace_back(name, "of constants and shapes alone");
+  std::sort(rows.begin(), rows.end());
   return rows;
 }
 

@@ -76,6 +76,9 @@ void describe(V& v, PoolWindow& c) {
            range(0, std::int64_t{1} << 31));
   v.spread("dilation", {&c.dilation_h, &c.dilation_w}, "down and across, or one for both",
            extent());
+  v.spread("beyond", {&c.beyond_bottom, &c.beyond_right},
+           "of the padding [bottom, right], what lies behind it: no mean counts that",
+           range(0, std::int64_t{1} << 31));
   c.groups = c.filters = c.channels;
 }
 

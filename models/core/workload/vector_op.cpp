@@ -41,7 +41,13 @@ void check_window(const VectorRow& row, const VectorOp& op) {
   if (pools != op.window.has_value())
     throw input_error(fmt::format("{}: {} a window", row.name, pools ? "needs" : "has no use for"));
   if (!pools) return;
-  const Conv2d& w = *op.window;
+  const PoolWindow& w = *op.window;
+  if (w.beyond_bottom < 0 || w.beyond_bottom > w.pad_bottom || w.beyond_right < 0 ||
+      w.beyond_right > w.pad_right)
+    throw input_error(
+        fmt::format("{}: window.beyond is part of the padding: expected 0..{} and "
+                    "0..{}, got {} and {}",
+                    row.name, w.pad_bottom, w.pad_right, w.beyond_bottom, w.beyond_right));
   if (w.groups != w.channels || w.filters != w.channels)
     throw input_error(fmt::format("{}: window.groups and filters must equal channels ({})",
                                   row.name, w.channels));
