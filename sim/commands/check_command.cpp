@@ -29,7 +29,8 @@ int check_files(const CheckOptions& options, const std::vector<Override>& overri
       std::string hash = content_hash(resolved);
       if (kind.name == "run") {
         const RunConfig run = read_run(source, overrides);
-        for (const std::string& note : run.notes) fmt::print(stderr, "note: {}: {}\n", file, note);
+        for (const std::string& note : run.notes)
+          print_error(fmt::format("note: {}: {}\n", file, note));
         hash = run_hash(run);
       }
       if (options.print)

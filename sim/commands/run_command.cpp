@@ -94,7 +94,7 @@ void add_outputs(const std::string& directory, const std::vector<NetworkOutputVa
 }
 
 int run_network(const RunArguments& a, const RunConfig& run) {
-  for (const std::string& note : run.notes) fmt::print(stderr, "note: {}\n", note);
+  for (const std::string& note : run.notes) print_error(fmt::format("note: {}\n", note));
   if (!a.vcd.empty() || !a.timeline.empty())
     throw input_error("--vcd and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())

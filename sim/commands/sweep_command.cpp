@@ -119,7 +119,7 @@ int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
   file.set.insert(file.set.end(), overrides.begin(), overrides.end());
   const SweepPlan plan = make_plan(std::move(file), a.max_points);
   check_metric_names(plan, a.pareto);
-  for (const std::string& note : plan.notes) fmt::print(stderr, "note: {}\n", note);
+  for (const std::string& note : plan.notes) print_error(fmt::format("note: {}\n", note));
   if (a.dry_run) return list_points(plan, a, options);
   if (a.directory.empty()) throw input_error("-o: missing: where the results go");
 
