@@ -129,20 +129,20 @@ TEST_CASE(
   // The slot is taken again in the clock of the command that frees it; the next command follows a
   // clock later.
   const std::int64_t first_read = 1 + kRcd;
-  CHECK(commands(reads, 100, {{"controller.read_queue", "1"}}) ==
+  const std::vector<Sent> one_by_one = {{1, DramCommand::kAct, 0, 0},
+                                        {first_read, DramCommand::kRead, 0, 0},
+                                        {first_read + 1, DramCommand::kAct, 4, 0},
+                                        {first_read + 1 + kRcd, DramCommand::kRead, 4, 0}};
+  std::vector<Override> overrides = {{"controller.read_queue", "1"}};
+  CHECK(commands(reads, 100, overrides) == one_by_one);
+  overrides.push_back({"controller.release_on_activate", "true"});
+  CHECK(commands(reads, 100, overrides) ==
         std::vector<Sent>{{1, DramCommand::kAct, 0, 0},
+                          {1 + kRrdS, DramCommand::kAct, 4, 0},
                           {first_read, DramCommand::kRead, 0, 0},
-                          {first_read + 1, DramCommand::kAct, 4, 0},
-                          {first_read + 1 + kRcd, DramCommand::kRead, 4, 0}});
-  for (const char* scheduler : {"fr_fcfs", "fcfs"})
-    CHECK(commands(reads, 100,
-                   {{"controller.read_queue", "1"},
-                    {"controller.release_on_activate", "true"},
-                    {"controller.scheduler", scheduler}}) ==
-          std::vector<Sent>{{1, DramCommand::kAct, 0, 0},
-                            {1 + kRrdS, DramCommand::kAct, 4, 0},
-                            {first_read, DramCommand::kRead, 0, 0},
-                            {1 + kRrdS + kRcd, DramCommand::kRead, 4, 0}});
+                          {1 + kRrdS + kRcd, DramCommand::kRead, 4, 0}});
+  overrides.push_back({"controller.scheduler", "fcfs"});  // the oldest burst alone is served
+  CHECK(commands(reads, 100, overrides) == one_by_one);
   // A single write: its row is open, its entry free, and nothing else waits.
   CHECK(commands({request(address(0, 0, 0), true, 0)}, 100,
                  {{"controller.release_on_activate", "true"}, {"controller.scheduler", "fcfs"}}) ==
