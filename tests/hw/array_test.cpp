@@ -108,8 +108,8 @@ class Bench {
     if (sc_core::sc_pending_activity()) sc_core::sc_start();
     array_.finish();
     CHECK(counts.macs == macs);
-    const Times times{tokens_.of(Token::kAccepted), tokens_.of(Token::kReleased),
-                      tokens_.of(Token::kComputed)};
+    Times times{tokens_.of(Token::kAccepted), tokens_.of(Token::kReleased),
+                tokens_.of(Token::kComputed)};
     // Each cycle up to the last write has a cause; with it the array is through.
     CHECK(attribution.covered().value == times.computed.back());
     return times;
@@ -139,7 +139,7 @@ struct Pair {
     clock.begin_epoch();
     const Times of_fast = fast.run(problem, ops);
     clock.begin_epoch();
-    const Times of_pe = pe.run(problem, ops);
+    Times of_pe = pe.run(problem, ops);
     CHECK(of_fast.accepted == of_pe.accepted);
     CHECK(of_fast.released == of_pe.released);
     CHECK(of_fast.computed == of_pe.computed);

@@ -1,6 +1,7 @@
 // Published machines and measurements against the model of each: docs/validation.md says what is
 // modelled and what is not.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <boost/json.hpp>
 #include <cmath>
@@ -141,9 +142,8 @@ TEST_CASE("validation: Gemmini's RTL") {
               {16, 512, 512, 32506, 0.08},  {512, 512, 64, 74413, 0.08},
               {512, 512, 512, 543240, 0.08}};
   for (const auto& row : rows) {
-    const std::string layer = "--set 'layer={gemm: {m: " + std::to_string(row.m) +
-                              ", n: " + std::to_string(row.n) + ", k: " + std::to_string(row.k) +
-                              "}}'";
+    const std::string layer =
+        fmt::format("--set 'layer={{gemm: {{m: {}, n: {}, k: {}}}}}'", row.m, row.n, row.k);
     const std::int64_t cycles = integer(run("gemmini", "--values off " + layer).at("cycles"));
     const std::int64_t paired = integer(
         run("gemmini", "--values off --set accelerator.array.overlap=full " + layer).at("cycles"));
