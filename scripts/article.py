@@ -137,8 +137,8 @@ def reason(base, run, less, faster):
     """One sentence that explains by the numbers what became of the promise."""
 
     def told(what, before, after, claim, why):
-        equal = abs(before / after - 1) < 0.005
-        words = f"{what} as in A" if equal else f"{what} {against(before, after)}"
+        ratio = against(before, after)
+        words = f"{what} as in A" if ratio.endswith("equal") else f"{what} {ratio}"
         return f"{words}, as promised" if near(before / after, claim) else f"{words}, since {why}"
 
     parts = [

@@ -6,6 +6,11 @@
 #include "hw/block_scales.h"
 
 namespace bitjoule {
+namespace {
+
+constexpr double kBusyMemory = 0.85;  // of its peak
+
+}  // namespace
 
 Dma::Dma(sc_core::sc_module_name name, const CoreClock& clock, const DmaConfig& config)
     : sc_module(name),
@@ -287,15 +292,16 @@ Cause Dma::held_by(const Transfer& t) const {
   if (c.served == 0) return memory;
   const auto cycles = [](Cycles from, Cycles to) { return static_cast<double>((to - from).value); };
   const double all = std::max(1.0, cycles(c.begin, t.last_arrival));
-  // The memory moves data nearly all the time from the data ahead on; or a request waits for others
-  // longer than an access of its own takes, or moves data for most of its time: then twice the
-  // bandwidth gains more than twice the requests.
+  // The memory moves data as good as always from the data ahead on (refreshes and turnarounds cost
+  // a real one up to a tenth); or a request waits for others longer than an access of its own
+  // takes, or moves data for most of its time: then twice the bandwidth gains more than twice the
+  // requests.
   const double flow = std::max(1.0, cycles(std::max(c.begin, c.served_before), t.last_arrival));
   const auto served = static_cast<double>(c.served);
   const double latency = static_cast<double>(c.latency) / served;
   const double data = static_cast<double>(c.bursts) / served * burst_cycles_;
   const double alone = static_cast<double>(run_.problem->memory.latency_cycles) + data;
-  if (static_cast<double>(c.moved - c.moved_before) * burst_cycles_ >= kBoundShare * flow ||
+  if (static_cast<double>(c.moved - c.moved_before) * burst_cycles_ >= kBusyMemory * flow ||
       latency >= 2 * alone || data >= latency * 2 / 3)
     return memory;
   const double sending = cycles(c.first_sent, c.last_sent) + 1;

@@ -146,12 +146,14 @@ def per_cent(part, whole):
 
 
 def against(first, value):
-    """How `value` compares with the first: "4.00 times less", "1.30 times more", "equal"."""
+    """How `value` compares with the first: "4.00 times less", "1.30 times more", "equal" or nearly."""
     if not first or not value:
         return ""
     if first == value:
         return "equal"
     ratio = max(value / first, first / value)
+    if ratio < 1.005:
+        return "nearly equal"
     digits = 2 if ratio < 10 else 1 if ratio < 100 else 0
     return f"{ratio:.{digits}f} times {'more' if value > first else 'less'}"
 

@@ -30,6 +30,7 @@ std::string times_text(double value, double than) {
   if (!(value > 0) || !(than > 0) || !std::isfinite(value) || !std::isfinite(than)) return "";
   if (value == than) return "equal";
   const double ratio = std::max(value / than, than / value);
+  if (ratio < 1.005) return "nearly equal";
   const int digits = ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0;
   return fmt::format("{:.{}f} times {}", ratio, digits, value > than ? "more" : "less");
 }

@@ -35,7 +35,11 @@ void both_refuse(const std::string& text, const std::string& arguments, const st
 
 TEST_CASE("check: refuses what a run refuses before it simulates") {
   both_refuse(kRun, "--set layer.weights.file=nowhere.npy", "nowhere.npy");
-  both_refuse(kRun, "--set values=on --set layer.gemm.m=1000000000", "values");
+  // 16 and 8 G numbers, of which each takes 10 to 64 bytes here.
+  both_refuse(kRun,
+              "--set values=on --set layer.gemm.m=1000000000 --set 'accelerator.dram={name: x, "
+              "model: ideal, bandwidth: 10 GB/s, latency: 10 ns, burst: 64 B, capacity: 1 TiB}'",
+              "use values: off");
   // 4096 x 4096 bytes and more in 64 KiB of memory.
   both_refuse(kRun,
               "--set 'layer={gemm: {m: 1, n: 4096, k: 4096}}' --set values=off --set "
@@ -47,7 +51,7 @@ TEST_CASE("check: refuses what a run refuses before it simulates") {
               "--set values=off --set energy.dram=ddr4-2400-commands.yaml --set "
               "'accelerator.dram={name: x, model: ideal, bandwidth: 10 GB/s, latency: 10 ns, "
               "burst: 64 B, capacity: 1 GiB}'",
-              "command");
+              "prices DRAM by commands");
   const TemporaryDirectory directory;
   std::ofstream(directory.at("r.yaml")) << kRun;
   CHECK(shell("{sim} check " + directory.at("r.yaml")).code == 0);
