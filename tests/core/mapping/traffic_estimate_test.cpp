@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 #include <random>
+#include <set>
 
 #include "core/error.h"
 #include "core/mapping/mapper.h"
@@ -136,6 +137,47 @@ DramTraffic visited(const Program& program, std::int64_t burst_bytes) {
   return t;
 }
 
+/// First bit and end of every run of the results and, each tile once, of the second operand.
+using Runs = std::set<std::pair<std::int64_t, std::int64_t>>;
+void add(const Region& region, Runs& runs) {
+  for (std::int64_t run = 0; run < region.runs(); ++run) {
+    std::int64_t from = region.base_bits, rest = run;
+    for (std::size_t i = 4; i-- > 0; rest /= region.strides[i].count)
+      from += rest % region.strides[i].count * region.strides[i].bits;
+    if (region.run_bits > 0) runs.emplace(from, from + region.run_bits);
+  }
+}
+
+/// No bit twice; returns how many there are.
+std::int64_t disjoint_bits(const Runs& runs) {
+  std::int64_t bits = 0, end = 0, overlaps = 0;
+  for (const auto& [from, to] : runs) {
+    overlaps += from < end ? 1 : 0;
+    end = to;
+    bits += to - from;
+  }
+  CHECK(overlaps == 0);
+  return bits;
+}
+
+void check_each_element_once(const MappingProblem& p, const Program& program) {
+  const Lowered& l = p.layer;
+  Runs results, weights;
+  for (const StoreOp& op : program.stores) add(op.region, results);
+  for (const LoadOp& op : program.weight_loads)
+    if (op.tensor == Tensor::kWeights) add(op.region, weights);
+  if (p.activations == ActivationMemory::kDram) {
+    const std::int64_t exact = main_bits(p.path.output.layout, l.output_elements());
+    const std::int64_t bits = disjoint_bits(results);
+    CHECK(bits >= exact);  // tiles that are contiguous end with whole bytes
+    CHECK(bits < exact + 8 * static_cast<std::int64_t>(program.stores.size()) + 8);
+    if (p.activation_layout == DramLayout::kRowMajor) CHECK(bits == exact);
+  }
+  const StorageLayout& layout = p.path.weights.layout;
+  const RegionBytes rows = region_bytes(layout, l.weight_rows(), l.extents.k);
+  CHECK(disjoint_bits(weights) == 8 * main_bytes(layout, rows));
+}
+
 MappingProblem random_problem(Random& random) {
   MappingProblem p;
   const bool integers = random.one_in(2);
@@ -183,6 +225,7 @@ TEST_CASE("estimate: bytes, bursts and padding of each tensor are the program's,
     if (trips.total() > 20000) continue;
     const Program program = make_program(p, t);
     check_addresses(p, t, program);
+    check_each_element_once(p, program);
     const DramTraffic expected = visited(program, p.memory.burst_bytes);
     const MappingEstimate e = estimate(p, t);
     bool equal = true;
