@@ -305,7 +305,9 @@ Folded fold_reduced(const OnnxOperands& in, const Infos& out) {
   return {tensor_of(in.node, out[0], y)};
 }
 
-const std::vector<OnnxRule>& data_rules() {
+}  // namespace
+
+const std::vector<OnnxRule>& onnx_elementwise_rules() {
   static const char* const kAxes = "axes:I keepdims:i noop_with_empty_axes:i";
   static const char* const kOld = "axis:i broadcast:i";
   static const int kMany = std::numeric_limits<int>::max();
@@ -358,9 +360,5 @@ const std::vector<OnnxRule>& data_rules() {
   };
   return kRows;
 }
-
-}  // namespace
-
-const std::vector<OnnxRule>& onnx_elementwise_rules() { return data_rules(); }
 
 }  // namespace bitjoule

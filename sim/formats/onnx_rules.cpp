@@ -62,11 +62,21 @@ Shape OnnxOperands::integers(int operand) const {
   return to_integers(value(operand));
 }
 
+const std::vector<const OnnxRule*>& onnx_rules() {
+  static const std::vector<const OnnxRule*> kRules = [] {
+    std::vector<const OnnxRule*> rules;
+    for (const auto* table : {&onnx_mac_rules(), &onnx_elementwise_rules(), &onnx_movement_rules(),
+                              &onnx_source_rules()})
+      for (const OnnxRule& rule : *table) rules.push_back(&rule);
+    return rules;
+  }();
+  return kRules;
+}
+
 const OnnxRule* find_onnx_rule(const OnnxNode& node) {
   if (!node.standard()) return nullptr;
-  for (const auto* table : {&onnx_mac_rules(), &onnx_elementwise_rules(), &onnx_movement_rules()})
-    for (const OnnxRule& rule : *table)
-      if (node.op() == rule.op_type) return &rule;
+  for (const OnnxRule* rule : onnx_rules())
+    if (node.op() == rule->op_type) return rule;
   return nullptr;
 }
 

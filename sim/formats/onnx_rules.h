@@ -24,7 +24,7 @@ class OnnxOperands {
   OnnxOperands(const OnnxNode& of, std::vector<OnnxInfo> infos, Values values)
       : node(of), infos_(std::move(infos)), values_(std::move(values)) {}
 
-  const OnnxNode& node;  // NOLINT(misc-non-private-member-variables-in-classes)
+  const OnnxNode& node;
   bool has(int operand) const { return !node.input(operand).empty(); }
   int count() const { return static_cast<int>(infos_.size()); }
   /// Fail where the node has no such operand.
@@ -54,6 +54,8 @@ struct OnnxRule {
   OnnxFold fold;  ///< nullptr: constants are not computed, it becomes a layer
 };
 
+/// All rules.
+const std::vector<const OnnxRule*>& onnx_rules();
 /// nullptr for operators that are not known.
 const OnnxRule* find_onnx_rule(const OnnxNode& node);
 
@@ -67,6 +69,7 @@ std::vector<OnnxInfo> infer_onnx(const OnnxRule& rule, const OnnxOperands& in,
 const std::vector<OnnxRule>& onnx_mac_rules();
 const std::vector<OnnxRule>& onnx_elementwise_rules();
 const std::vector<OnnxRule>& onnx_movement_rules();
+const std::vector<OnnxRule>& onnx_source_rules();
 
 /// A window along one axis of an image (Conv, pools).
 struct OnnxWindow {

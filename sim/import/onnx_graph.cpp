@@ -12,8 +12,8 @@
 namespace bitjoule {
 namespace {
 
-/// The newest set of operators that the rules were written for.
-constexpr int kNewestOpset = 23;
+/// The sets of operators that the rules were written for.
+constexpr int kOldestOpset = 7, kNewestOpset = 23;
 
 /// Operands that say what the node does, which must be known before anything runs.
 bool is_setting(const std::string& op_type, int operand) {
@@ -41,9 +41,9 @@ OnnxGraph::OnnxGraph(const Blob& blob, const ImportOptions& options, Supported s
       model_(parse_onnx_model(blob)),
       opset_(onnx_opset(model_)),
       values_(file_, opset_) {
-  if (opset_ > kNewestOpset)
+  if (const int read = std::clamp(opset_, kOldestOpset, kNewestOpset); read != opset_)
     notes_.push_back(
-        fmt::format("opset {}: operators are read as those of opset {}", opset_, kNewestOpset));
+        fmt::format("opset {}: operators are read as those of opset {}", opset_, read));
   bind_constants(options);
   values_.add_initializers(proto());
   for (const auto& info : proto().value_info()) declared_[info.name()] = &info;

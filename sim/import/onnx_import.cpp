@@ -58,10 +58,9 @@ std::vector<std::string> onnx_operator_names() {
 
 std::vector<std::string> onnx_computed_operator_names() {
   std::vector<std::string> names = {"Constant"};
-  for (const auto* table : {&onnx_mac_rules(), &onnx_elementwise_rules(), &onnx_movement_rules()})
-    for (const OnnxRule& rule : *table)
-      if (rule.fold != nullptr && find_operator(rule.op_type) == nullptr)
-        names.emplace_back(rule.op_type);
+  for (const OnnxRule* rule : onnx_rules())
+    if (rule->fold != nullptr && find_operator(rule->op_type) == nullptr)
+      names.emplace_back(rule->op_type);
   std::sort(names.begin(), names.end());
   return names;
 }
