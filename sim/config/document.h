@@ -5,7 +5,7 @@
 //    The same happens to the file that a map names as its `base`.
 // 2. Each --set a.b.c=value, in order, replaces or adds the value at its path, reaching through
 //    spliced files; the value is YAML, and may itself be a file name. What was written at the root
-//    of a run (dram, energy) stays when its accelerator is replaced.
+//    of a run (dram, energy, phase) stays when its accelerator or network is replaced.
 #pragma once
 
 #include <cstdint>

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include "core/error.h"
@@ -20,8 +21,8 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr std::size_t kMaxBytes = 4 << 20;
-// Beyond this, single blocks are not looked at for modules that stay unquantized.
-constexpr std::int64_t kMaxBlocks = 1 << 12;
+// Quantized models: blocks, and blocks times modules that stay as they were.
+constexpr std::int64_t kMaxBlocks = 1 << 12, kMaxComparisons = 1 << 19;
 
 const HfFamily& family_of(const ConfigObject& config) {
   const std::string type = config.text("model_type");
@@ -217,8 +218,20 @@ class HfImport {
     const auto found = parameters_.find("tied");
     return found != parameters_.end() && found->second == "1";
   }
+  /// Throws an input Error where there are too many to look at one by one.
   std::int64_t blocks() const {
-    return std::min(kMaxBlocks, std::int64_t{std::stoll(parameters_.at("layers"))});
+    const std::string& text = parameters_.at("layers");
+    std::int64_t count = 0;
+    const char* end = text.data() + text.size();
+    if (std::from_chars(text.data(), end, count).ptr != end || count < 1)
+      throw input_error(
+          fmt::format("{}: expected a positive number of layers, got {}", blob_.name(), text));
+    const std::int64_t kept = 1 + static_cast<std::int64_t>(quantization_->kept.size());
+    if (count > kMaxBlocks || kept * count > kMaxComparisons)
+      throw input_error(
+          fmt::format("{}: {} quantized layers with {} modules that stay as they are are too many",
+                      blob_.name(), count, kept - 1));
+    return count;
   }
   bool is_llama() const { return family_.base == std::string("base/llama.yaml"); }
 
@@ -257,14 +270,14 @@ class HfImport {
 
   /// Names of modules that no layer here has.
   void note_unmatched() {
-    const HfQuantization& q = *quantization_;
-    for (const std::string& module : q.kept) {
+    const std::int64_t count = blocks();
+    for (const std::string& module : quantization_->kept) {
       HfQuantization one;
       one.format = "fp16";
       one.kept = {module};
       bool known = !one.covers("lm_head", "") || !one.covers(family_.embedding_module, "") ||
                    !one.covers("model.norm", "");
-      for (std::int64_t i = 0; i < blocks(); ++i)
+      for (std::int64_t i = 0; i < count && !known; ++i)
         for (const LinearRow& row : family_.linears)
           known |= !one.covers(fmt::format("{}{}.{}", family_.block, i, row.module), "");
       if (!known)

@@ -52,8 +52,8 @@ void free_from_phases(Node& phases, const Names& parameters) {
 }
 
 /// The file with what its base files say where it says nothing. Parameters that these declare are
-/// added to `declared`. A parameter of the file counts in all phases of its bases, unless
-/// `phases_first`.
+/// added to `declared`. A parameter of the file that every phase of its bases sets would never
+/// count, so it counts before them, unless `phases_first`.
 NetworkFile with_base(const NetworkFile& file, int depth, bool phases_first, Names& declared) {
   if (file.base.kind == Node::Kind::kNull) return file;
   const Place& place = file.base.place;
@@ -71,9 +71,12 @@ NetworkFile with_base(const NetworkFile& file, int depth, bool phases_first, Nam
   if (!file.name.empty()) merged.name = file.name;
   if (!file.phase.empty()) merged.phase = file.phase;
   if (!phases_first) {
-    Names own;
-    add_keys(file.parameters, own);
-    free_from_phases(merged.phases, own);
+    Names never;
+    for (const NodeEntry& own : file.parameters.entries)
+      if (std::all_of(merged.phases.entries.begin(), merged.phases.entries.end(),
+                      [&](const NodeEntry& p) { return p.value.find(own.key) != nullptr; }))
+        never.insert(own.key);
+    free_from_phases(merged.phases, never);
   }
   merge_map(merged.parameters, file.parameters);
   merge_map(merged.phases, file.phases);

@@ -216,6 +216,9 @@ TEST_CASE("network file: a parameter that is set counts before what a phase of t
   };
   CHECK(total_macs(read(macs_of_base + "}\n")) == macs(1));
   CHECK(total_macs(read(macs_of_base + ", tokens: 3}\n")) == macs(3));
+  // The context is left open by the phase decode alone: in the other it is the prompt's.
+  CHECK(total_macs(read(macs_of_base + ", prompt: 2}\nphase: prefill\n")) ==
+        2 * (4 * 8 * 8 + 3 * 8 * 4 + 8 * 5 + 2 * 8 * 2));
   CHECK(total_macs(read(macs_of_base + "}\n", {}, {{"parameters.tokens", "4"}})) == macs(4));
   // What is set and reaches no layer is told.
   std::vector<std::string> notes;
