@@ -6,7 +6,7 @@ namespace bitjoule {
 namespace {
 
 bool is_number(const std::string& text) {
-  const bool has_plus = text.rfind("+", 0) == 0 && text.rfind("+-", 0) != 0;
+  const bool has_plus = text.find_first_of('+') == 0 && text.rfind("+-", 0) != 0;
   return parse_real(has_plus ? text.substr(1) : text).has_value();
 }
 
@@ -17,7 +17,7 @@ bool is_formula(const std::string& text) {
 }  // namespace
 
 std::string csv_cell(const std::string& text) {
-  const std::string harmless = is_formula(text) ? "'" + text : text;
+  std::string harmless = is_formula(text) ? "'" + text : text;
   if (harmless.find_first_of(",\"\n\r") == std::string::npos) return harmless;
   std::string quoted = "\"";
   for (const char c : harmless) quoted += c == '"' ? "\"\"" : std::string(1, c);
