@@ -1,12 +1,11 @@
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/config/kinds.h"
 #include "sim/config/run_config.h"
 #include "sim/config/writer.h"
+#include "sim/report/terminal.h"
 #include "sim/run/run_hash.h"
 
 namespace bitjoule {
@@ -30,9 +29,9 @@ int check_files(const CheckOptions& options, const std::vector<Override>& overri
       if (options.print)
         write_output("", json_text(resolved));
       else
-        fmt::print(
+        print_text(fmt::format(
             "{}: a valid {} file, configuration {}\n", file, kind.name,
-            kind.name == "run" ? run_hash(read_run(source, overrides)) : content_hash(resolved));
+            kind.name == "run" ? run_hash(read_run(source, overrides)) : content_hash(resolved)));
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::kInput) throw;
       // A bad --set is the same for every file.

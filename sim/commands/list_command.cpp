@@ -10,6 +10,7 @@
 #include "sim/config/suggest.h"
 #include "sim/import/import.h"
 #include "sim/network/describe_network.h"
+#include "sim/report/terminal.h"
 
 namespace bitjoule {
 namespace {
@@ -164,13 +165,13 @@ Rows contents() {
 
 int print_list(const std::string& what) {
   if (what.empty()) {
-    write_output("", table_text(contents()));
+    print_text(table_text(contents()));
     return 0;
   }
   for (const ListRow& list : lists())
-    if (list.name == what) return write_output("", table_text(list.rows())), 0;
+    if (list.name == what) return print_text(table_text(list.rows())), 0;
   for (const FileKindRow& kind : file_kinds())
-    if (kind.folder == what) return write_output("", table_text(files(what))), 0;
+    if (kind.folder == what) return print_text(table_text(files(what))), 0;
   std::vector<std::string> names;
   for (const auto& [name, text] : contents()) names.push_back(name);
   throw input_error(fmt::format("list: {}, got \"{}\"{}", leaf::expected_names(names), what,

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/energy/price.h"
 #include "core/error.h"
 #include "sim/commands/command.h"
@@ -8,6 +10,8 @@
 #include "sim/config/reader.h"
 #include "sim/config/run_config.h"
 #include "sim/config/writer.h"
+#include "sim/report/terminal.h"
+#include "sim/sweep/compare.h"
 #include "sim/version.h"
 
 namespace bitjoule {
@@ -25,33 +29,79 @@ struct CountedResult {
   std::vector<CountedPart> layers;
 };
 
-/// Reads `name`, `repeat` and `counts`; the other keys of a result do not matter here.
-CountedPart read_part(const Node& node, const std::string& path, Problems& problems) {
+/// A JSON value as configuration files are read; it stands in `file`, at no line.
+Node node_of(const boost::json::value& value, const Place& file) {
+  Node node;
+  node.place = file;
+  if (const auto* list = value.if_array()) {
+    node.kind = Node::Kind::kList;
+    for (const boost::json::value& item : *list) node.items.push_back(node_of(item, file));
+  } else if (const auto* map = value.if_object()) {
+    node.kind = Node::Kind::kMap;
+    for (const auto& row : *map)
+      node.entries.push_back({std::string(row.key()), file, node_of(row.value(), file)});
+  } else if (!value.is_null()) {
+    node.kind = Node::Kind::kScalar;
+    node.quoted = value.is_string();
+    node.text = node.quoted ? std::string(value.as_string()) : boost::json::serialize(value);
+  }
+  return node;
+}
+
+/// Reads one key of a result; others do not matter here.
+template <class T>
+void read_key(const boost::json::object& part, const char* key, const std::string& path,
+              const Place& file, T& out, Problems& problems) {
+  const boost::json::value* value = part.if_contains(key);
+  const std::string here = path.empty() ? key : path + "." + key;
+  if (value != nullptr) read_value(node_of(*value, file), here, out, {}, problems);
+}
+
+/// A layer lists how often it does each action of the run.
+CountedPart read_layer(const boost::json::value& value, const std::string& path, const Place& file,
+                       const Counts& actions, Problems& problems) {
   CountedPart part;
-  const auto read = [&](const char* key, auto& out) {
-    const std::string here = path.empty() ? key : path + "." + key;
-    if (const Node* value = node.find(key)) read_value(*value, here, out, {}, problems);
-  };
-  read("name", part.name);
-  read("repeat", part.repeat);
-  read("counts", part.counts);
-  if (node.find("counts") == nullptr)
-    problems.add(node.place, path, "no counts: not a result of sim run");
+  std::vector<std::int64_t> counts;
+  if (const boost::json::object* layer = value.if_object()) {
+    read_key(*layer, "name", path, file, part.name, problems);
+    read_key(*layer, "repeat", path, file, part.repeat, problems);
+    read_key(*layer, "counts", path, file, counts, problems);
+  } else {
+    problems.add(file, path, "expected a map, got " + node_of(value, file).shown());
+    return part;
+  }
+  if (counts.size() != actions.size())
+    problems.add(file, path + ".counts",
+                 fmt::format("expected {} numbers, one per action in counts, got {}",
+                             actions.size(), counts.size()));
+  for (std::size_t i = 0; i < std::min(counts.size(), actions.size()); ++i) {
+    if (counts[i] < 0)
+      problems.add(file, fmt::format("{}.counts[{}]", path, i),
+                   fmt::format("expected at least 0, got {}", counts[i]));
+    if (counts[i] == 0) continue;
+    part.counts.push_back(actions[i]);
+    part.counts.back().count = counts[i];
+  }
   return part;
 }
 
-CountedResult read_result(const std::string& file) {
+CountedResult read_result(const std::string& path) {
+  const boost::json::object root = load_result(path);
+  Place file;
+  file.origin = std::make_shared<const std::string>(path);
   Problems problems;
-  const Node root = parse_source(file_source(file), problems);  // JSON is YAML
-  problems.throw_if_any();
   CountedResult result;
-  result.total = read_part(root, "", problems);
-  const Node* layers = root.find("layers");
-  if (layers != nullptr && layers->kind != Node::Kind::kList)
-    problems.add(layers->place, "layers", "expected a list, got " + layers->shown());
-  if (layers != nullptr)
-    for (std::size_t i = 0; i < layers->items.size(); ++i)
-      result.layers.push_back(read_part(layers->items[i], fmt::format("layers[{}]", i), problems));
+  read_key(root, "name", "", file, result.total.name, problems);
+  read_key(root, "counts", "", file, result.total.counts, problems);
+  if (!root.contains("counts")) problems.add(file, "", "no counts: not a result of sim run");
+  problems.throw_if_any();
+  const boost::json::value* layers = root.if_contains("layers");
+  if (layers != nullptr && !layers->is_array())
+    problems.add(file, "layers", "expected a list, got " + node_of(*layers, file).shown());
+  if (layers != nullptr && layers->is_array())
+    for (std::size_t i = 0; i < layers->as_array().size(); ++i)
+      result.layers.push_back(read_layer(layers->as_array()[i], fmt::format("layers[{}]", i), file,
+                                         result.total.counts, problems));
   problems.throw_if_any();
   return result;
 }
@@ -108,16 +158,15 @@ int price_result(const PriceOptions& options, const std::vector<Override>& overr
   for (const CountedPart& layer : result.layers)
     layers.push_back({{"name", layer.name},
                       {"repeat", layer.repeat},
-                      {"energy", energy_json(price(layer.counts, table))}});
-  write_output("", report_text(result.total, total));
-  if (options.output.empty()) return 0;
-  write_output(options.output,
-               json_text({{"schema_version", 1},
-                          {"program", {{"name", "bitjoule"}, {"version", version()}}},
-                          {"name", result.total.name},
-                          {"energy_table", to_json(table)},
-                          {"energy", energy_json(total)},
-                          {"layers", layers}}));
+                      {"energy", layer_energy_json(price(layer.counts, table))}});
+  if (!options.output.empty())
+    write_output(options.output, json_text({{"schema_version", 2},
+                                            {"program", program_json()},
+                                            {"name", result.total.name},
+                                            {"energy_table", to_json(table)},
+                                            {"energy", energy_json(total)},
+                                            {"layers", std::move(layers)}}));
+  print_text(report_text(result.total, total));
   return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "sim/report/progress.h"
 #include "sim/report/result_json.h"
 #include "sim/report/summary.h"
+#include "sim/report/terminal.h"
 #include "sim/report/text.h"
 #include "sim/report/waveform.h"
 #include "sim/run/layer_runner.h"
@@ -99,7 +100,6 @@ int run_network(const RunArguments& a, const RunConfig& run) {
     NetworkRunner runner(run, !a.unshared);
     result = runner.run([&](double share, const std::string& name) { line.show(share, name); });
   }
-  if (!a.quiet) write_output("", network_summary(run, result));
   if (!a.directory.empty()) {
     make_directory(a.directory);
     OutputFiles files;
@@ -108,6 +108,7 @@ int run_network(const RunArguments& a, const RunConfig& run) {
     files.add(a.directory + "/result.json", json_text(result_json(run, result)));
     files.take_places();
   }
+  if (!a.quiet) print_text(network_summary(run, result));
   for (const LayerResult& layer : result.layers) require_verified(layer);
   return 0;
 }
@@ -161,7 +162,6 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   const std::vector<LayerResult> results = simulate(a, run, trace);
   const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
-  if (!a.quiet) write_output("", run_summary(run, results));
   OutputFiles files;
   if (!a.vcd.empty()) files.add(a.vcd, vcd_text(trace, clock, "bitjoule " + run.name));
   if (!a.timeline.empty())
@@ -173,6 +173,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     files.add(a.directory + "/result.json", json_text(result_json(run, results)));
   }
   files.take_places();
+  if (!a.quiet) print_text(run_summary(run, results));
   require_verified(result);
   return 0;
 }
@@ -218,12 +219,11 @@ CommandAction add_explain_command(CLI::App& app) {
     if (!run.phases.empty())
       throw input_error("explain: expected a run with one layer, got a network");
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
-    write_output("", naming(*file, [&] {
-                   const MappingProblem problem =
-                       make_problem(run.accelerator, memory, run.layer.op, run.precision,
-                                    run.mapping, run.layer.stage);
-                   return explain_text(run, problem, map_layer(problem, run.mapping));
-                 }));
+    print_text(naming(*file, [&] {
+      const MappingProblem problem = make_problem(run.accelerator, memory, run.layer.op,
+                                                  run.precision, run.mapping, run.layer.stage);
+      return explain_text(run, problem, map_layer(problem, run.mapping));
+    }));
     return 0;
   };
 }

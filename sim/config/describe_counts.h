@@ -29,4 +29,7 @@ void describe(V& v, Action& c) {
 /// action that says what one costs, why, and whether that is quoted or derived.
 boost::json::object energy_json(const EnergyReport& report);
 
+/// `energy` of one layer of a result: total_pj and components{}.
+boost::json::object layer_energy_json(const EnergyReport& report);
+
 }  // namespace bitjoule

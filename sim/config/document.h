@@ -59,6 +59,10 @@ Node parse_source(const Source& source, Problems& problems);
 std::string find_file(const std::string& name, const std::string& naming,
                       const std::string& folder);
 
+/// "no such file", "is a directory" or "is not a regular file" (reading a pipe or a device might
+/// never end); empty where there is one.
+std::string why_no_file(const std::string& name);
+
 /// Replaces the file name in `node` by the file's contents.
 void splice_file(Node& node, const std::string& folder, Problems& problems);
 

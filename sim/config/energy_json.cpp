@@ -27,9 +27,13 @@ boost::json::object priced_json(const PricedAction& row) {
 
 }  // namespace
 
-boost::json::object energy_json(const EnergyReport& report) {
+boost::json::object layer_energy_json(const EnergyReport& report) {
   boost::json::object components;
   for (const ComponentEnergy& row : report.components) components[row.component] = row.energy.value;
+  return {{"total_pj", report.total.value}, {"components", std::move(components)}};
+}
+
+boost::json::object energy_json(const EnergyReport& report) {
   boost::json::array unpriced, prices;
   for (const PricedAction& row : report.unpriced()) {
     boost::json::object item = to_json(row.action).as_object();
@@ -37,11 +41,11 @@ boost::json::object energy_json(const EnergyReport& report) {
     unpriced.push_back(std::move(item));
   }
   for (const PricedAction& row : report.actions) prices.push_back(priced_json(row));
-  return {{"table", report.table},
-          {"total_pj", report.total.value},
-          {"components", std::move(components)},
-          {"unpriced", std::move(unpriced)},
-          {"prices", std::move(prices)}};
+  boost::json::object out{{"table", report.table}};
+  for (auto& [key, value] : layer_energy_json(report)) out[key] = std::move(value);
+  out["unpriced"] = std::move(unpriced);
+  out["prices"] = std::move(prices);
+  return out;
 }
 
 }  // namespace bitjoule

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/energy/table.h"
 #include "sim/config/document.h"
 #include "sim/config/suggest.h"
 
@@ -88,6 +89,7 @@ std::string read(const Node& node, Picojoules& out, const Rule&) {
   const std::optional<double> value = parse_picojoules(node.text);
   if (node.kind != Node::Kind::kScalar || !value)
     return fmt::format("expected an energy such as \"{}\"", units_of(out).example);
+  if (*value > kMaxPrice.value) return fmt::format("expected at most {} pJ", kMaxPrice.value);
   out.value = *value;
   return "";
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "sim/config/describe_run.h"
 #include "sim/config/reader.h"
@@ -46,6 +48,25 @@ bool from_option(const Node& parameter) {
   return parameter.place.line == 0 && origin.rfind("--set network.parameters", 0) == 0;
 }
 
+constexpr std::int64_t kMaxStepLayers = std::int64_t{1} << 18;  // some 300 MB
+
+/// Each decode step that is simulated holds its layers.
+void require_few_steps(const Generation& g, std::size_t layers) {
+  // decode_samples() takes at most two steps more, for the rest.
+  const auto too_many = [&](std::int64_t every) {
+    return (g.tokens - 1) / every + 3 >
+           kMaxStepLayers / static_cast<std::int64_t>(std::max<std::size_t>(1, layers));
+  };
+  if (!too_many(g.every)) return;
+  std::int64_t every = g.every;
+  while (too_many(every) && every < g.tokens) every = 2 * every + 1;
+  throw input_error(fmt::format(
+      "generate: {} tokens, every {}: simulating so many steps of {} layers would take {} layers, "
+      "at most {} are possible; choose every: {}",
+      g.tokens, g.every, layers, (g.tokens - 1) / g.every * static_cast<std::int64_t>(layers),
+      kMaxStepLayers, every));
+}
+
 /// `options`: repetitions are layers of their own where layers overlap, as their order counts, and
 /// where values are on, as their data differ.
 std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Generation>& generation,
@@ -61,10 +82,19 @@ std::vector<NetworkPhase> phases_of(NetworkFile file, const std::optional<Genera
   file.phase = "prefill";
   options.parameters = {{"batch", generation->batch}, {"prompt", generation->prompt}};
   phases.push_back({"prefill", 0, 1, build_network(file, options)});
+  require_few_steps(*generation, phases.front().network.layers.size());
   file.phase = "decode";
+  std::string last;  // what the step before does
   for (const auto& [context, weight] : decode_samples(*generation)) {
     options.parameters["context"] = context;
-    phases.push_back({"decode", context, weight, build_network(file, options)});
+    Network network = build_network(file, options);
+    std::string work = boost::json::serialize(to_json(network).at("layers"));
+    if (work == last) {
+      phases.back().weight += weight;
+      continue;
+    }
+    last = std::move(work);
+    phases.push_back({"decode", context, weight, std::move(network)});
   }
   return phases;
 }

@@ -109,7 +109,7 @@ template <class V>
 void describe(V& v, LayerFile& c) {
   v.required("name", c.name, "unique in the network");
   v.field("kind", c.kind, "what reports group by; default: by the operation");
-  v.field("repeat", c.repeat, "identical layers, simulated once", at_least(1));
+  v.field("repeat", c.repeat, "identical layers, simulated once", range(1, 1 << 20));
   v.field("inputs", c.inputs, "layers whose outputs it reads; default: the one before");
   v.variant(c.op, alternative<Gemm>("gemm", "linear layer: m x k by k x n"),
             alternative<Conv2d>("conv2d", "2-D convolution"),

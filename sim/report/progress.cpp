@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdio>
+
+#include "sim/config/utf8.h"
+#include "sim/report/terminal.h"
 
 namespace bitjoule {
 
@@ -17,7 +19,7 @@ std::string duration_text(double seconds) {
 ProgressLine::ProgressLine(bool is_quiet) : is_shown_(!is_quiet && isatty(STDERR_FILENO) == 1) {}
 
 ProgressLine::~ProgressLine() {
-  if (has_line_) std::fprintf(stderr, "\r\033[K");
+  if (has_line_) print_progress("\r\033[K");
 }
 
 void ProgressLine::show(double share, const std::string& what) {
@@ -28,9 +30,9 @@ void ProgressLine::show(double share, const std::string& what) {
   shown_ = now;
   has_line_ = true;
   const double spent = duration<double>(now - start_).count();
-  fmt::print(stderr, "\r\033[K{:.0f} % done, {} left: {}", share * 100,
-             share > 0 ? duration_text(spent / share * (1 - share)) : "?", what);
-  std::fflush(stderr);
+  print_progress(fmt::format("\r\033[K{:.0f} % done, {} left: {}", share * 100,
+                             share > 0 ? duration_text(spent / share * (1 - share)) : "?",
+                             printable_line(what)));
 }
 
 }  // namespace bitjoule

@@ -11,10 +11,7 @@
 
 namespace bitjoule {
 
-inline constexpr int kResultSchemaVersion = 1;
-
-/// One element of layers[].
-boost::json::object layer_json(const LayerResult& layer);
+inline constexpr int kResultSchemaVersion = 2;
 
 /// A run of one or more layers; totals are sums over layers times their repeats.
 boost::json::object result_json(const RunConfig& run, const std::vector<LayerResult>& layers);

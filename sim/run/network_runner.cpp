@@ -316,11 +316,10 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const Progress& pr
     const NetworkLayer& layer = *steps[i].layer;
     if (progress) progress(work_ > 0 ? done_ / work_ : 0, layer.name);
     const Step* following = i + 1 < steps.size() ? &steps[i + 1] : nullptr;
-    // Without overlap all repetitions at once.
-    const std::int64_t count = overlap ? 1 : layer.repeat;
     if (values_) move_values(due, &layer);
     due = &layer + 1;
-    for (std::int64_t done = 0; done < layer.repeat; done += count) {
+    std::string before_it;  // what the repetition before cost
+    for (std::int64_t done = 0, count = 0; done < layer.repeat; done += count) {
       const Step* next = !overlap ? nullptr : done + 1 < layer.repeat ? &steps[i] : following;
       const std::int64_t before = result_.simulated;
       LayerResult valued;
@@ -328,6 +327,11 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const Progress& pr
       const Known known = computes ? simulate_values(steps[i], next, ahead, valued)
                                    : simulate(steps[i], next, ahead);
       if (result_.simulated != before) done_ += work_of(layer);
+      // Without overlap all repetitions at once; with it from the first that costs what the one
+      // before cost, up to the last, which another layer follows.
+      const bool goes_on = next == &steps[i] && known.key == before_it;
+      count = !overlap ? layer.repeat : goes_on ? layer.repeat - 1 - done : 1;
+      before_it = known.key;
       ahead = known.result->outcome.ahead;
       add(known, layer, count, pass);
       add_layer({known.key, computes ? &valued : known.result}, layer, count * phase.weight, phase);

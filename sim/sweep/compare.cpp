@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "core/error.h"
+#include "sim/config/document.h"
 #include "sim/config/json_text.h"
+#include "sim/config/utf8.h"
 #include "sim/report/result_json.h"
 #include "sim/sweep/results.h"
 #include "sim/sweep/store.h"
@@ -37,7 +39,7 @@ void add_scalars(const json::value& value, const std::string& path, Scalars& out
 
 std::string shown(const json::value* value) {
   if (value == nullptr) return "(none)";
-  if (const json::string* text = value->if_string()) return std::string(*text);
+  if (const json::string* text = value->if_string()) return printable_line(std::string(*text));
   if (const double* real = value->if_double()) return fmt::format("{:.6g}", *real);
   return json::serialize(*value);
 }
@@ -117,8 +119,9 @@ Scalars result_scalars(const json::object& result) {
 
 json::object load_result(const std::string& path) {
   const std::string file = std::filesystem::is_directory(path) ? path + "/result.json" : path;
+  if (const std::string absence = why_no_file(file); !absence.empty())
+    throw input_error(fmt::format("{}: no result of a run: {}", file, absence));
   const std::string text = read_text_file(file);
-  if (text.empty()) throw input_error(fmt::format("{}: no result of a run", file));
   boost::system::error_code error;
   const json::value value = parse_json(text, error);
   if (error) throw input_error(fmt::format("{}: not JSON: {}", file, error.message()));

@@ -11,7 +11,8 @@
 
 namespace bitjoule {
 
-constexpr std::size_t kMaxPoints = 100'000;  ///< of a product, unless --max-points says
+constexpr std::size_t kMaxPoints = 100'000;     ///< of a product, unless --max-points says
+constexpr std::size_t kMostPoints = 1'000'000;  ///< that it may say: a point takes 1 KB of memory
 
 struct SweepPoint {
   std::vector<std::string> labels;  ///< by column of the sweep

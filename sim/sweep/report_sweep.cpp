@@ -109,7 +109,7 @@ std::optional<json::object> stored_result(const SweepResults& results, const Poi
 
 std::string sweep_report(const std::string& directory) {
   const std::string file = directory + "/results.json";
-  const SweepResults results = read_results(file, read_text_file(file));
+  const SweepResults results = load_results(file);
   const std::vector<std::string> metrics = table_metrics(results);
   std::vector<const PointResult*> done;
   for (const PointResult& point : results.points)

@@ -54,5 +54,7 @@ std::string results_csv(const SweepResults& results);
 boost::json::object to_json(const SweepResults& results);
 /// Throws an input Error that names `file` where the text is not what to_json() makes.
 SweepResults read_results(const std::string& file, const std::string& text);
+/// The same of the file itself, which must be a regular one.
+SweepResults load_results(const std::string& file);
 
 }  // namespace bitjoule

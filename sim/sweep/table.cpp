@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/config/utf8.h"
 #include "sim/report/text.h"
 
 namespace bitjoule {
@@ -77,6 +78,8 @@ std::string results_table(const SweepResults& results,
                             : (points[i]->status == PointStatus::kFailed ? "failed: " : "not run") +
                                   points[i]->message.substr(0, points[i]->message.find('\n')));
   }
+  for (auto& row : rows)
+    for (std::string& text : row) text = printable_line(text);
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());

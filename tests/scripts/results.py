@@ -88,7 +88,7 @@ def make_layer(m, n, k, weight_bytes, native, name="layer", kind="linear", repea
 def make_result(name, layers, timeline_bins=0):
     """A run's document: the first layer's numbers at the top level, and all of them in layers[]."""
     result = {
-        "schema_version": 1,
+        "schema_version": 2,
         "program": {"name": "bitjoule", "version": "0.1.0"},
         "config": {
             "accelerator": {

@@ -254,7 +254,12 @@ std::vector<PricedAction> EnergyReport::unpriced() const {
 }
 
 UnitPrice unit_price(const Action& action, const EnergyTable& table) {
-  if (const std::optional<UnitPrice> price = find_price(action, table)) return *price;
+  const std::optional<UnitPrice> price = find_price(action, table);
+  if (price && !(price->energy.value <= kMaxPrice.value))  // also where it is no number
+    throw input_error(fmt::format(
+        "energy table \"{}\": {}: {} pJ by its rules ({}), expected at most {} pJ", table.name,
+        described(action), price->energy.value, price->why, kMaxPrice.value));
+  if (price) return *price;
   throw input_error(
       fmt::format("energy table \"{}\" has no price for {}; add a row, or list it "
                   "under unpriced",

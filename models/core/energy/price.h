@@ -47,7 +47,8 @@ struct EnergyReport {
 };
 
 /// The price of one primitive. Throws an input Error that names component, action and arguments
-/// where the table neither prices it nor lists it as unpriced.
+/// where the table neither prices it nor lists it as unpriced, or where its rules lead beyond
+/// kMaxPrice.
 UnitPrice unit_price(const Action& action, const EnergyTable& table);
 
 /// Prices all counts. Throws one input Error with a line per missing price; so does a table that

@@ -22,6 +22,9 @@ enum class Boundary {
   kUnstated,  ///< the source does not say: the default of a tool
 };
 
+/// No price is above this, a joule for one action: 2^63 of them are still a number.
+inline constexpr Picojoules kMaxPrice{1e12};
+
 /// Where a figure comes from.
 struct Provenance {
   Boundary boundary = Boundary::kUnit;
