@@ -168,11 +168,11 @@ TEST_CASE("bound: the estimate has the same words") {
   for (const auto& [sets, bound] :
        {std::pair<std::string, const char*>{memory("400 GB/s", "100 ns"), "dma_window"},
         {memory("20 GB/s", "100 ns"), "dram"},
-        {memory("4 TB/s", "1 ns"), "weight_load"}}) {
+        {memory("250 GB/s", "1 ns"), "weight_load"}}) {
     const Outcome outcome =
         shell("{sim} explain '" + source_dir() + "/configs/runs/quickstart.yaml' --set " + sets +
               " --set accelerator.dma.outstanding=" +
-              (std::string(bound) == "weight_load" ? "1024" : "64"));
+              (std::string(bound) == "weight_load" ? "1024" : "16"));
     CAPTURE(outcome.text);
     CHECK(outcome.text.find(std::string("bound by     ") + bound) != std::string::npos);
   }

@@ -35,11 +35,6 @@ void both_refuse(const std::string& text, const std::string& arguments, const st
 
 TEST_CASE("check: refuses what a run refuses before it simulates") {
   both_refuse(kRun, "--set layer.weights.file=nowhere.npy", "nowhere.npy");
-  // 16 and 8 G numbers, of which each takes 10 to 64 bytes here.
-  both_refuse(kRun,
-              "--set values=on --set layer.gemm.m=1000000000 --set 'accelerator.dram={name: x, "
-              "model: ideal, bandwidth: 10 GB/s, latency: 10 ns, burst: 64 B, capacity: 1 TiB}'",
-              "use values: off");
   // 4096 x 4096 bytes and more in 64 KiB of memory.
   both_refuse(kRun,
               "--set 'layer={gemm: {m: 1, n: 4096, k: 4096}}' --set values=off --set "

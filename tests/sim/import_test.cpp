@@ -61,7 +61,7 @@ TEST_CASE("import: SCALE-Sim's columns go by their headings, in every spelling o
       {conv + "Channels,Num Filter,Strides\nc,14,14,3,3,32,8,1\n", macs, 0},
       {conv + "Channels,Num Filter,Strides,\nc,14,14,3,3,32,8,1,#dw\n", macs, 1},
       {conv + "Channels,Num Filter,Stride height,Stride width,\nc,14,14,3,3,32,8,1,3,\n",
-       12 * 4 * 8 * 288, 0},
+       12 * 5 * 8 * 288, 0},  // (14 - 3) / 3 + 1, rounded up
       {conv + "Channels,Num Filter,Strides,,,Eh,Ew\nc,14,14,3,3,32,8,1,,,12,12\n", macs, 2},
       {"\xef\xbb\xbfLayer name,Ifmap height,ifmap width,filter height,filter width,channel,num "
        "filters,strides,batch size,\r\nc,14,14,3,3,32,8,1,2,\r\n",
