@@ -98,19 +98,18 @@ TEST_CASE("validation: TPU v1 fetches a matrix in whole tiles") {
   // long as their weights take at 34 GB/s. Beyond that here: the last tile's load, stream and skew.
   for (const auto& [size, tiles, published] :
        {std::tuple<std::int64_t, std::int64_t, double>{256, 9, 18e-6}, {512, 4, 32e-6}}) {
-    const std::string n = std::to_string(size);
     const json::value result =
         run("tpu-v1-mlp",
-            "--values off --set 'layer={gemm: {m: 200, n: 600, k: 600}}' "
-            "--set 'mapping={activations: on_chip, tile: {n: " +
-                n + ", k: " + n + "}}' --set accelerator.array.rows=" + n +
-                " --set accelerator.array.cols=" + n +
-                " --set 'accelerator.buffers.weight={capacity: 1 MiB, banks: 64, "
-                "port_width: 64 bit}' --set precision.weights=int8");
+            fmt::format("--values off --set 'layer={{gemm: {{m: 200, n: 600, k: 600}}}}' "
+                        "--set 'mapping={{activations: on_chip, tile: {{n: {0}, k: {0}}}}}' "
+                        "--set accelerator.array.rows={0} --set accelerator.array.cols={0} "
+                        "--set 'accelerator.buffers.weight={{capacity: 1 MiB, banks: 64, "
+                        "port_width: 64 bit}}' --set precision.weights=int8",
+                        size));
     const json::value& weights = result.at("dram").at("per_tensor").at("weights");
     CHECK(integer(weights.at("read_bytes")) == tiles * size * size);
     const double time = real(result.at("time_s"));
-    MESSAGE(n, ": ", time * 1e6, " us");
+    MESSAGE(size, ": ", time * 1e6, " us");
     CHECK(time > static_cast<double>(tiles * size * size) / 34e9);
     CHECK(time == doctest::Approx(published).epsilon(0.06));
   }
