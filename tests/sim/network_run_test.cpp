@@ -331,7 +331,7 @@ TEST_CASE("network run: an imported network's open sizes, and what is left out o
               " --skip-unknown --network " + directory.at("m.onnx") + " " + options);
     CAPTURE(outcome.text);
     CHECK(outcome.code == 0);
-    CHECK(outcome.text == "note: left out: operator Softsign (node \"Softsign_a\")\n");
+    CHECK(outcome.text == "note: left out: 1 x Softsign (node \"Softsign_a\")\n");
     const json::value r = json::parse(text_of(directory.at("out/result.json")));
     CHECK(integer(r.at("macs")) == macs);
     return real(r.at("network").at("pass").at("images_per_s")) * real(r.at("time_s"));
