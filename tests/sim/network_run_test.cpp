@@ -423,7 +423,7 @@ TEST_CASE("network run: an imported network's open sizes, and what is left out o
     CAPTURE(outcome.text);
     CHECK(outcome.code == 0);
     CHECK(outcome.text ==
-          "note: left out: operator Softsign (node \"Softsign_a\")\n"
+          "note: left out: 1 x Softsign (node \"Softsign_a\")\n"
           "note: phase: decode: no effect: the network has no phases\n");
     const json::value r = json::parse(text_of(directory.at("out/result.json")));
     CHECK(integer(r.at("macs")) == macs);
