@@ -144,7 +144,8 @@ TEST_CASE("diff: configuration and results, absolute and relative") {
   CHECK(outcome.text.find("configuration: 1 differences\n layer.gemm.n 32 64") !=
         std::string::npos);
   // MACs: 1 x 32 x 32 = 1024 against 1 x 64 x 32 = 2048.
-  CHECK(outcome.text.find("\n macs 1024 2048 +1024 +100.00 % 2.00 times more\n") != std::string::npos);
+  CHECK(outcome.text.find("\n macs 1024 2048 +1024 +100.00 % 2.00 times more\n") !=
+        std::string::npos);
   const Outcome none = shell("{sim} diff " + dir.at("a") + " " + dir.at("nowhere"));
   CHECK(none.code == 2);
   CHECK(none.text.find("no result of a run") != std::string::npos);
