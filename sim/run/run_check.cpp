@@ -93,6 +93,7 @@ void check_prices(const RunConfig& run, const MappingProblem& p, const MachineCo
   Counts actions = priced_actions(p, counts);
   if (std::holds_alternative<CycleDramConfig>(run.dram.model)) {
     DramStats stats;  // a command of each kind that moves data
+    stats.ranks = 1;
     for (const DramCommand command : {DramCommand::kAct, DramCommand::kRead, DramCommand::kWrite})
       stats.commands[static_cast<std::size_t>(command)] = 1;
     append_dram_commands(stats, &actions);
