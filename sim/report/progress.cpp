@@ -37,8 +37,7 @@ void ProgressLine::show(double share, const std::string& what) {
   shown_ = now;
   has_line_ = true;
   const double spent = duration<double>(now - start_).count();
-  print_progress(
-      fmt::format("\r\033[K{}: {}", progress_text(share, spent), printable_line(what)));
+  print_progress(fmt::format("\r\033[K{}: {}", progress_text(share, spent), printable_line(what)));
 }
 
 }  // namespace bitjoule
