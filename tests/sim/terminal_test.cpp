@@ -67,7 +67,8 @@ TEST_CASE("terminal: names with control characters, in every command that prints
   for (const std::string& arguments :
        {"check " + dir.at("bad.yaml"), std::string("run $'\\x1b[31m.yaml'"),
         std::string("$'\\x1b[31m'"), std::string("list $'\\x9b31m'"),
-        "run " + dir.at("run.yaml") + " --set $'a\\x1b=1'", std::string("check --kind $'\\x1b' x")}) {
+        "run " + dir.at("run.yaml") + " --set $'a\\x1b=1'",
+        std::string("check --kind $'\\x1b' x")}) {
     CAPTURE(arguments);
     const Outcome outcome = shell("bash -c \"{sim} " + arguments + "\"");
     CAPTURE(outcome.text);

@@ -120,8 +120,8 @@ void TileLayout::place_tensors() {
   const WeightExtent stored =
       stored_weights(p_, std::min(t_.n, l.extents.n), std::min(t_.k, l.extents.k));
   tile_bytes_[at(Stream::kWeights)] = align(
-      main_bytes(weights, region_bytes(weights, std::min(t_.groups, l.extents.groups) * stored.n,
-                                       stored.k)),
+      main_bytes(weights,
+                 region_bytes(weights, std::min(t_.groups, l.extents.groups) * stored.n, stored.k)),
       burst);
   tile_bytes_[at(Stream::kWeightScales)] = align(side_bytes(weights, tile), burst);
   const std::int64_t tiles = trips_.groups * trips_.n * trips_.k;
