@@ -27,9 +27,10 @@ struct Reader : sc_core::sc_module, tlm::tlm_bw_transport_if<> {
     payload.set_data_length(32);
     payload.set_streaming_width(32);
     sc_core::sc_time delay;
-    const sc_core::sc_time start = sc_core::sc_time_stamp();
+    const sc_dt::uint64 start = sc_core::sc_time_stamp().value();
     socket->b_transport(payload, delay);
-    if (payload.is_response_ok()) latency = sc_core::sc_time_stamp() + delay - start;
+    if (payload.is_response_ok())
+      latency = sc_core::sc_time::from_value(sc_core::sc_time_stamp().value() - start) + delay;
   }
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload&, tlm::tlm_phase&,
                                      sc_core::sc_time&) override {
