@@ -9,8 +9,8 @@
 #include "sim/commands/command.h"
 #include "sim/commands/dram_report.h"
 #include "sim/commands/dram_traffic.h"
-#include "sim/config/describe_dram.h"
 #include "sim/config/reader.h"
+#include "sim/schema/describe_dram.h"
 
 namespace bitjoule {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "sim/commands/command.h"
-#include "sim/report/output_files.h"
+#include "sim/output/output_files.h"
 
 namespace bitjoule {
 namespace {

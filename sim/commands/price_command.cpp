@@ -3,11 +3,11 @@
 #include "core/energy/price.h"
 #include "core/error.h"
 #include "sim/commands/command.h"
-#include "sim/config/describe_counts.h"
-#include "sim/config/describe_energy.h"
 #include "sim/config/reader.h"
-#include "sim/config/run_config.h"
 #include "sim/config/writer.h"
+#include "sim/schema/describe_counts.h"
+#include "sim/schema/describe_energy.h"
+#include "sim/schema/run_file.h"
 #include "sim/version.h"
 
 namespace bitjoule {

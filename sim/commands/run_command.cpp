@@ -3,22 +3,22 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "run/layer_runner.h"
+#include "run/network_runner.h"
+#include "run/output_check.h"
 #include "sim/commands/command.h"
 #include "sim/commands/import_options.h"
-#include "sim/config/run_config.h"
+#include "sim/commands/network_arguments.h"
 #include "sim/config/writer.h"
 #include "sim/formats/npy.h"
-#include "sim/report/network_outputs.h"
-#include "sim/report/output_files.h"
-#include "sim/report/progress.h"
-#include "sim/report/result_json.h"
+#include "sim/output/output_files.h"
+#include "sim/output/progress.h"
+#include "sim/output/text.h"
 #include "sim/report/summary.h"
-#include "sim/report/text.h"
 #include "sim/report/waveform.h"
-#include "sim/run/layer_runner.h"
-#include "sim/run/network_inputs.h"
-#include "sim/run/network_runner.h"
-#include "sim/run/output_check.h"
+#include "sim/result/network_outputs.h"
+#include "sim/result/result_json.h"
+#include "sim/schema/run_file.h"
 
 namespace bitjoule {
 namespace {

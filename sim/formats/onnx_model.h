@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "sim/formats/stored_tensor.h"
+#include "core/numeric/stored_tensor.h"
 
 namespace bitjoule {
 

@@ -8,7 +8,7 @@
 #include "sim/config/suggest.h"
 #include "sim/import/import.h"
 #include "sim/import/transformer.h"
-#include "sim/network/network_file.h"
+#include "sim/schema/network_file.h"
 
 namespace bitjoule {
 namespace {

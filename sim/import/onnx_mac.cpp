@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "core/numeric/stored_tensor.h"
 #include "sim/formats/onnx_model.h"
-#include "sim/formats/stored_tensor.h"
 #include "sim/import/onnx_builder.h"
 
 namespace bitjoule {

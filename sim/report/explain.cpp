@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
+#include "sim/output/text.h"
 #include "sim/report/summary.h"
-#include "sim/report/text.h"
 
 namespace bitjoule {
 namespace {

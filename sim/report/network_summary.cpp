@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "sim/formats/tensor_values.h"
+#include "core/numeric/tensor_values.h"
+#include "sim/output/text.h"
 #include "sim/report/dram_text.h"
-#include "sim/report/network_json.h"
 #include "sim/report/summary.h"
-#include "sim/report/text.h"
+#include "sim/result/network_json.h"
 
 namespace bitjoule {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "sim/output/text.h"
 #include "sim/report/dram_text.h"
-#include "sim/report/text.h"
 
 namespace bitjoule {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "sim/config/json_text.h"
-#include "sim/report/result_json.h"
+#include "sim/result/result_json.h"
 #include "sim/sweep/results.h"
 #include "sim/sweep/store.h"
 

@@ -11,11 +11,11 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "run/network_runner.h"
+#include "run/output_check.h"
 #include "sim/config/writer.h"
-#include "sim/report/progress.h"
-#include "sim/report/result_json.h"
-#include "sim/run/network_runner.h"
-#include "sim/run/output_check.h"
+#include "sim/output/progress.h"
+#include "sim/result/result_json.h"
 #include "sim/sweep/parallel.h"
 
 namespace bitjoule {

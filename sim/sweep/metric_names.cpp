@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/result/machine_counts.h"
 #include "sim/config/suggest.h"
-#include "sim/report/result_json.h"
+#include "sim/result/result_json.h"
 #include "sim/sweep/results.h"
 
 namespace bitjoule {

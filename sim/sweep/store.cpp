@@ -13,7 +13,7 @@
 #include "core/error.h"
 #include "sim/config/json_text.h"
 #include "sim/config/writer.h"
-#include "sim/report/output_files.h"
+#include "sim/output/output_files.h"
 
 namespace bitjoule {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sim/report/text.h"
+#include "sim/output/text.h"
 
 namespace bitjoule {
 namespace {

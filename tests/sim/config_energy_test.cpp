@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "core/energy/price.h"
-#include "sim/config/describe_energy.h"
-#include "sim/config/run_config.h"
+#include "sim/schema/describe_energy.h"
+#include "sim/schema/run_file.h"
 
 namespace bitjoule {
 namespace {

@@ -1,10 +1,10 @@
-#include "sim/network/network_file.h"
+#include "sim/schema/network_file.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "sim/network/expression.h"
+#include "sim/schema/expression.h"
 #include "support/paths.h"
 
 using namespace bitjoule;

@@ -1,0 +1,34 @@
+// How far one layer is, for a progress line.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "core/mapping/mapper.h"
+#include "run/run_config.h"
+
+namespace bitjoule {
+
+/// Told now and then how much of the work is done (0..1), and what is being done.
+using ProgressSink = std::function<void(double share, const std::string& what)>;
+
+/// Weighs a layer's two long pieces of work against one another: the oracle's outputs, then the
+/// machine. Does nothing without a sink.
+class LayerProgress {
+ public:
+  LayerProgress() = default;
+  LayerProgress(ProgressSink sink, const MappingProblem& problem, const MappingEstimate& estimate,
+                const RunOptions& options);
+
+  /// MACs done so far.
+  void oracle(std::int64_t macs) const;
+  void machine(std::int64_t macs) const;
+
+ private:
+  ProgressSink sink_;
+  double macs_ = 1, oracle_macs_ = 0;
+  double oracle_share_ = 0;  ///< of the work
+};
+
+}  // namespace bitjoule

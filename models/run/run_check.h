@@ -1,0 +1,19 @@
+// Whether a run can be simulated, without simulating it.
+#pragma once
+
+#include "run/run_config.h"
+
+namespace bitjoule {
+
+/// How much there is to simulate, each equal layer of a network counted once per pass.
+struct RunSize {
+  double macs = 0, weights = 0;
+};
+
+/// Throws an input Error where a layer, its formats and the machine do not go together.
+RunSize check_formats(const RunConfig& run);
+
+/// The same, and that every layer has a tiling that fits the buffers.
+void check_fit(const RunConfig& run);
+
+}  // namespace bitjoule
