@@ -1,16 +1,22 @@
 #include "hw/time.h"
 
-// The shared SystemC library calls this from a main() of its own. Our programs have their own
-// main() and start the kernel with sc_start(), so it is never reached; it only satisfies the
-// linker.
-int sc_main(int, char**);  // NOLINT(readability-redundant-declaration)
-int sc_main(int, char**) { return 1; }
+#include "core/error.h"
 
 namespace bitjoule {
 
 void use_femtosecond_resolution() {
-  static const bool done = (sc_core::sc_set_time_resolution(1, sc_core::SC_FS), true);
-  static_cast<void>(done);
+  try {
+    sc_core::sc_set_time_resolution(1, sc_core::SC_FS);
+  } catch (const sc_core::sc_report&) {  // set before, perhaps to this
+  }
+  require_femtosecond_resolution();
+}
+
+void require_femtosecond_resolution() {
+  if (sc_core::sc_time(1, sc_core::SC_PS).value() != 1000)
+    throw input_error(
+        "SystemC's time resolution: expected 1 fs; call sc_set_time_resolution(1, SC_FS) before "
+        "anything else");
 }
 
 }  // namespace bitjoule

@@ -7,9 +7,11 @@
 
 namespace bitjoule {
 
-/// Sets the kernel's resolution to 1 fs. Must run before any module is built; repeated calls are
-/// fine.
+/// Sets the resolution of the current simulation context to 1 fs, once or more often. Throws an
+/// input Error where it is another and fixed: a time was made before.
 void use_femtosecond_resolution();
+/// Throws that Error where the resolution is another.
+void require_femtosecond_resolution();
 
 inline sc_core::sc_time to_sc_time(Femtoseconds t) {
   return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(t.value));

@@ -2,16 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
 #include "core/mapping/mapper.h"
 #include "run/run_config.h"
 
 namespace bitjoule {
-
-/// Told now and then how much of the work is done (0..1), and what is being done.
-using ProgressSink = std::function<void(double share, const std::string& what)>;
 
 /// Weighs a layer's two long pieces of work against one another: the oracle's outputs, then the
 /// machine. Does nothing without a sink.

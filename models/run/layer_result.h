@@ -8,7 +8,7 @@
 #include "core/energy/price.h"
 #include "core/mapping/mapper.h"
 #include "core/numeric/quality.h"
-#include "hw/accelerator.h"
+#include "core/result/layer_outcome.h"
 #include "run/operands.h"
 
 namespace bitjoule {
@@ -66,5 +66,9 @@ inline const LayerResult& layer_of(const std::vector<LayerResult>& results) {
 
 /// The statistics of all layers, each as often as it runs, as of one run (core/dram/stats_sum.h).
 DramStats dram_of_layers(const std::vector<LayerResult>& layers);
+
+/// Throws a verification Error that names the layer where its outputs differ from the oracle's, or
+/// sums have left their accumulators.
+void require_verified(const LayerResult& layer);
 
 }  // namespace bitjoule

@@ -118,16 +118,16 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
 
 LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram,
                          const EnergyTable& energy, const RunOptions& options)
-    : machine_(machine), energy_(energy), options_(options) {
-  use_femtosecond_resolution();
-  accelerator_ = std::make_unique<Accelerator>("accelerator", machine, dram, options.fidelity);
-  memory_ = accelerator_->memory();
-}
+    : LayerRunner(std::make_shared<Simulation>(machine, dram, options.fidelity), energy, options) {}
+
+LayerRunner::LayerRunner(std::shared_ptr<Simulation> machine, const EnergyTable& energy,
+                         const RunOptions& options)
+    : machine_(std::move(machine)), energy_(energy), options_(options) {}
 
 LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision,
                                   const MappingPins& pins) const {
   LayerProgram p;
-  p.problem = make_problem(machine_, memory_, layer.op, precision, pins, layer.stage);
+  p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
   p.mapping = map_layer(p.problem, pins);
   p.program = make_program(p.problem, p.mapping.tiling);
   return p;
@@ -136,7 +136,7 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
 LayerProgram LayerRunner::prepare(const VectorOp& op, const VectorFormats& formats,
                                   const MappingPins& pins) const {
   LayerProgram p;
-  p.problem = make_vector_problem(machine_, memory_, formats);
+  p.problem = make_vector_problem(machine_->config(), memory(), formats);
   p.problem.activations = pins.activations;
   p.program = make_vector_program(p.problem, op);
   return p;
@@ -185,14 +185,14 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
                                          precision.requantize, options_, progress);
   }
   result.outcome =
-      accelerator_->run(problem, program, check ? &check->values() : nullptr, trace,
-                        neighbours_of(overlap), [&](std::int64_t macs) { progress.machine(macs); });
+      machine_->run(problem, program, check ? &check->values() : nullptr, trace,
+                    neighbours_of(overlap), [&](std::int64_t macs) { progress.machine(macs); });
   if (check) add_values(*check, layer, options_.keep_outputs || given != nullptr, result);
 
   result.compute_cycles = compute_cycles(problem, program);
-  result.peak_macs_per_s =
-      static_cast<double>(machine_.array.rows * machine_.array.cols * problem.path.macs_per_pe) *
-      static_cast<double>(machine_.clock.value);
+  const ArrayConfig& array = machine_->config().array;
+  result.peak_macs_per_s = static_cast<double>(array.rows * array.cols * problem.path.macs_per_pe) *
+                           static_cast<double>(machine_->config().clock.value);
   complete(problem, program, result);
   return result;
 }
@@ -220,9 +220,9 @@ LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
   result.kind = "vector";
   result.op = vector_row(op.kind).name;
   result.extents = {0, op.rows, op.cols, 0};
-  result.outcome.traffic.burst_bytes = memory_.burst_bytes;
+  result.outcome.traffic.burst_bytes = memory().burst_bytes;
   if (!program.vectors.empty())
-    result.outcome = accelerator_->run(problem, program, nullptr, nullptr, neighbours_of(overlap));
+    result.outcome = machine_->run(problem, program, nullptr, nullptr, neighbours_of(overlap));
   for (const VectorJob& job : program.vectors) result.compute_cycles += job.cycles.value;
   complete(problem, program, result);
   check_vector_work(op, result.outcome.counts);
@@ -231,8 +231,9 @@ LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
 
 void LayerRunner::complete(const MappingProblem& problem, const Program& program,
                            LayerResult& result) const {
-  result.time_s = accelerator_->clock().seconds(result.outcome.cycles);
-  result.peak_bytes_per_s = memory_.bytes_per_cycle * static_cast<double>(machine_.clock.value);
+  result.time_s = machine_->seconds(result.outcome.cycles);
+  result.peak_bytes_per_s =
+      memory().bytes_per_cycle * static_cast<double>(machine_->config().clock.value);
   result.counts = priced_actions(problem, result.outcome.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
   add_block_scales(problem.path, result.outcome.traffic);

@@ -9,6 +9,7 @@
 #include "run/layer_result.h"
 #include "run/output_check.h"
 #include "run/run_config.h"
+#include "run/simulation.h"
 
 namespace bitjoule {
 
@@ -34,8 +35,11 @@ struct LayerOverlap {
 
 class LayerRunner {
  public:
-  /// Builds the machine. SystemC elaborates once per process, so there is one runner per process.
+  /// Builds the machine.
   LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram, const EnergyTable& energy,
+              const RunOptions& options);
+  /// On a machine that is there.
+  LayerRunner(std::shared_ptr<Simulation> machine, const EnergyTable& energy,
               const RunOptions& options);
 
   /// Tells `sink` how far each layer with MACs is.
@@ -68,17 +72,15 @@ class LayerRunner {
   LayerProgram prepare(const VectorOp& op, const VectorFormats& formats,
                        const MappingPins& pins) const;
 
-  const MemoryPort& memory() const { return memory_; }
+  const MemoryPort& memory() const { return machine_->memory(); }
 
  private:
   void complete(const MappingProblem& problem, const Program& program, LayerResult& result) const;
 
-  AcceleratorConfig machine_;
+  std::shared_ptr<Simulation> machine_;
   EnergyTable energy_;
   RunOptions options_;
   ProgressSink progress_;
-  MemoryPort memory_;
-  std::unique_ptr<Accelerator> accelerator_;
 };
 
 }  // namespace bitjoule

@@ -129,11 +129,11 @@ const char* bound_name(const StallBreakdown& stalls, double memory_s, double tim
   return memory_s >= 0.9 * time_s ? "dram" : bound_name(stalls);
 }
 
-NetworkRunner::NetworkRunner(const RunConfig& run, bool share_equal)
+NetworkRunner::NetworkRunner(const RunConfig& run, const std::vector<NetworkPhase>& phases,
+                             std::shared_ptr<Simulation> machine)
     : run_(run),
-      share_equal_(share_equal),
-      runner_(run.accelerator, run.dram, run.energy, without_values(run.options)),
-      phases_(run.phases) {
+      runner_(std::move(machine), run.energy, without_values(run.options)),
+      phases_(phases) {
   for (NetworkPhase& phase : phases_)
     phase.network = with_quantize_passes(phase.network, run.precision);
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
@@ -172,7 +172,7 @@ NetworkRunner::Known NetworkRunner::simulate(const Step& step, const Step* next,
   if (run_.overlap == LayerOverlapMode::kLayers)
     key += text_of(ahead) + (next != nullptr ? next->key : "");
   const auto found = known_.find(key);
-  if (found != known_.end() && share_equal_) return {key, &found->second};
+  if (found != known_.end() && run_.options.share_equal) return {key, &found->second};
   ++result_.simulated;
   LayerResult& result = known_[key];
   result = simulate_anew(step, next, ahead, given);
@@ -289,7 +289,7 @@ void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int6
         (t[Tensor::kOutputs].write_bytes + t[Tensor::kScales].write_bytes) * count;
 }
 
-PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const Progress& progress) {
+PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink& progress) {
   PassResult pass;
   pass.phase = phase.name;
   pass.context = phase.context;
@@ -334,7 +334,7 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const Progress& pr
   return pass;
 }
 
-NetworkResult NetworkRunner::run(const Progress& progress) {
+NetworkResult NetworkRunner::run(const ProgressSink& progress) {
   result_ = {};
   known_.clear();
   rows_.clear();
@@ -346,7 +346,7 @@ NetworkResult NetworkRunner::run(const Progress& progress) {
   std::set<std::string> keys;
   for (const NetworkPhase& phase : phases_)
     for (const NetworkLayer& layer : phase.network.layers)
-      if (keys.insert(key_of(layer, run_.precision)).second || !share_equal_)
+      if (keys.insert(key_of(layer, run_.precision)).second || !run_.options.share_equal)
         work_ += work_of(layer);
   for (const NetworkPhase& phase : phases_) {
     result_.passes.push_back(run_pass(phase, progress));

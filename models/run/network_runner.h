@@ -3,60 +3,23 @@
 // Where layers overlap, equal means also: with as much of its weights fetched, before equal layers.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 
 #include "run/layer_runner.h"
-#include "run/network_memory.h"
+#include "run/network_result.h"
 #include "run/network_values.h"
 
 namespace bitjoule {
 
-/// What the report says about one pass (or one decode step) beyond its layers.
-struct PassResult {
-  std::string phase;
-  std::int64_t context = 0;  ///< of a decode step of a generation
-  std::int64_t weight = 1;   ///< passes that this one stands for
-  std::int64_t tokens = 0;   ///< that it yields or reads, all sequences; 0: it has none
-  std::int64_t images = 0;   ///< batch of a network without tokens
-  std::int64_t cycles = 0;
-  double time_s = 0;
-  double memory_s = 0;  ///< of it, while the DRAM had requests
-  double energy_pj = 0;
-  std::int64_t moved_bytes = 0;                          ///< through the DRAM, padding included
-  std::int64_t ahead_bytes = 0;                          ///< of these, while the layer ahead ran
-  std::int64_t kv_read_bytes = 0, kv_written_bytes = 0;  ///< asked for
-  StallBreakdown stalls;
-};
-
-struct NetworkResult {
-  std::string name;
-  std::map<std::string, std::int64_t> parameters;
-  std::vector<LayerResult> layers;  ///< those that take cycles; `repeat` counts all passes
-  std::vector<PassResult> passes;
-  NetworkMemory memory;                      ///< of the pass that needs most
-  std::int64_t capacity_bytes = 0;           ///< of the DRAM
-  std::int64_t simulated = 0;                ///< layers; the others equal one of them
-  std::vector<NetworkOutputValues> outputs;  ///< values on: of the last pass
-};
-
-/// Time in which the DRAM had requests: all but the clocks in which its data bus idles for want of
-/// them; of the ideal model, what its bandwidth takes.
-double memory_seconds(const LayerResult& layer);
-
-/// "dram" where the DRAM had requests in nine tenths of the time: then nothing but the memory can
-/// make it shorter. Otherwise what most cycles went to.
-const char* bound_name(const StallBreakdown& stalls, double memory_s, double time_s);
-
 class NetworkRunner {
  public:
-  /// `share_equal` false simulates every layer of the files, also those that equal another.
-  explicit NetworkRunner(const RunConfig& run, bool share_equal = true);
+  /// Of `run`, everything but the machine and what it does; it must outlive the runner.
+  NetworkRunner(const RunConfig& run, const std::vector<NetworkPhase>& phases,
+                std::shared_ptr<Simulation> machine);
 
-  /// Told before each layer: the share of the work that is done, and the layer's name.
-  using Progress = std::function<void(double, const std::string&)>;
-  NetworkResult run(const Progress& progress = {});
+  /// `progress` is told before each layer.
+  NetworkResult run(const ProgressSink& progress = {});
 
  private:
   /// A layer that takes cycles, and what its cost depends on but for its neighbours.
@@ -80,14 +43,13 @@ class NetworkRunner {
                       LayerResult& valued);
   void move_values(const NetworkLayer* from, const NetworkLayer* to);
   const LayerProgram& prepared(const Step& step);
-  PassResult run_pass(const NetworkPhase& phase, const Progress& progress);
+  PassResult run_pass(const NetworkPhase& phase, const ProgressSink& progress);
   void add(const Known& known, const NetworkLayer& layer, std::int64_t count, PassResult& pass);
   void add_layer(const Known& known, const NetworkLayer& layer, std::int64_t count,
                  const NetworkPhase& phase);
   void name_rows();
 
   const RunConfig& run_;
-  bool share_equal_;
   LayerRunner runner_;
   std::vector<NetworkPhase> phases_;       ///< of the run, with the passes that find dynamic scales
   std::unique_ptr<NetworkValues> values_;  ///< values on

@@ -10,20 +10,11 @@
 #include "core/mapping/vector_program.h"
 #include "run/kv_cache.h"
 #include "run/mac_operands.h"
+#include "run/network_result.h"
 #include "run/run_config.h"
 #include "run/tensor_store.h"
 
 namespace bitjoule {
-
-/// A tensor that left the network.
-struct NetworkOutputValues {
-  std::string name;
-  std::vector<std::int64_t> shape;
-  std::string type;  ///< of its elements where they are integers; else empty
-  std::vector<float> values;
-  std::vector<std::int32_t> codes;  ///< integers
-  Quality error;                    ///< against the whole network in float64
-};
 
 /// Errors of a vector operator: of its arithmetic alone, and against the whole network in float64.
 struct VectorQuality {

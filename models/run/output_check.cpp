@@ -160,19 +160,4 @@ LayerOutputs LayerCheck::take_outputs() {
           values_->output_scale(), values_->output_zero_point()};
 }
 
-void require_verified(const LayerResult& layer) {
-  if (!layer.check) return;
-  const OutputCheck& check = *layer.check;
-  const std::string name = layer.name.empty() ? "" : layer.name + ": ";
-  // First, as outputs then differ for that reason.
-  if (check.overflows > 0)
-    throw Error(
-        ErrorKind::kVerification,
-        fmt::format("{}{} sums left the range of the 32-bit accumulators", name, check.overflows));
-  if (check.wrong > 0)
-    throw Error(ErrorKind::kVerification,
-                fmt::format("{}{} of {} outputs differ from the oracle; {}", name, check.wrong,
-                            check.checked, check.first_difference));
-}
-
 }  // namespace bitjoule

@@ -31,10 +31,6 @@ constexpr std::int64_t kSampledMacs = std::int64_t{1} << 27;
 std::int64_t checked_outputs(const MappingProblem& problem, Verify verify,
                              std::int64_t sampled_macs = kSampledMacs);
 
-/// Throws a verification Error that names the layer where its outputs differ from the oracle's, or
-/// sums have left their accumulators.
-void require_verified(const LayerResult& layer);
-
 class LayerCheck {
  public:
   /// Makes the operands; an integer output gets the scale that its largest

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,6 +27,7 @@ struct RunOptions {
   Fidelity fidelity = Fidelity::kFast;
   Verify verify = Verify::kSample;
   std::int64_t seed = 1;      ///< of generated operands
+  bool share_equal = true;    ///< of equal layers one is simulated; not part of the configuration
   bool keep_outputs = false;  ///< results carry the output tensor; not part of the configuration
   /// Of the tensors that the run names; not part of the configuration.
   std::shared_ptr<TensorReader> tensors = std::make_shared<TensorReader>();
@@ -50,6 +52,9 @@ struct NetworkPhase {
 /// What two layers of a network do at once: nothing, or the weights of the next are fetched while
 /// one runs.
 enum class LayerOverlapMode { kNone, kLayers };
+
+/// Told now and then how much of the work is done (0..1), and what is being done.
+using ProgressSink = std::function<void(double share, const std::string& what)>;
 
 struct RunConfig {
   std::string name;

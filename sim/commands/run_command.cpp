@@ -4,8 +4,7 @@
 
 #include "core/error.h"
 #include "run/layer_runner.h"
-#include "run/network_runner.h"
-#include "run/output_check.h"
+#include "run/machine.h"
 #include "sim/commands/command.h"
 #include "sim/commands/import_options.h"
 #include "sim/commands/network_arguments.h"
@@ -88,17 +87,21 @@ void add_outputs(const std::string& directory, const std::vector<NetworkOutputVa
     files.add(folder + "/" + names[i], output_npy(outputs[i]));
 }
 
-int run_network(const RunArguments& a, const RunConfig& run) {
+Result simulate(const RunArguments& a, const RunConfig& run, Trace* trace = nullptr) {
+  ProgressLine line(a.quiet);
+  Machine machine(run);
+  machine.report_to([&](double share, const std::string& what) { line.show(share, what); });
+  return machine.run(trace);
+}
+
+int run_network(const RunArguments& a, RunConfig run) {
   if (!a.vcd.empty() || !a.timeline.empty())
     throw input_error("--vcd and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
-  NetworkResult result;
-  {
-    ProgressLine line(a.quiet);
-    NetworkRunner runner(run, !a.unshared);
-    result = runner.run([&](double share, const std::string& name) { line.show(share, name); });
-  }
+  run.options.share_equal = !a.unshared;
+  const Result all = simulate(a, run);
+  const NetworkResult& result = *all.network;
   if (!a.quiet) write_output("", network_summary(run, result));
   if (!a.directory.empty()) {
     make_directory(a.directory);
@@ -108,7 +111,7 @@ int run_network(const RunArguments& a, const RunConfig& run) {
     files.add(a.directory + "/result.json", json_text(result_json(run, result)));
     files.take_places();
   }
-  for (const LayerResult& layer : result.layers) require_verified(layer);
+  require_verified(all);
   return 0;
 }
 
@@ -124,16 +127,6 @@ auto naming(const std::string& file, F action) {
       text += c == '\n' ? "\n" + file + ": " : std::string{c};
     throw input_error(text);
   }
-}
-
-std::vector<LayerResult> simulate(const RunArguments& a, const RunConfig& run, Trace& trace) {
-  const bool is_traced = !a.vcd.empty() || !a.timeline.empty();
-  ProgressLine line(a.quiet);
-  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
-  runner.report_to([&](double share, const std::string& what) { line.show(share, what); });
-  return naming(a.file, [&] {
-    return runner.run_all(run.layer, run.precision, run.mapping, is_traced ? &trace : nullptr);
-  });
 }
 
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
@@ -158,7 +151,9 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   if (a.save_outputs && !run.options.values)
     throw input_error("--save-outputs: values are off, so there are no outputs");
   Trace trace(!a.vcd.empty());
-  const std::vector<LayerResult> results = simulate(a, run, trace);
+  const bool is_traced = !a.vcd.empty() || !a.timeline.empty();
+  const std::vector<LayerResult> results =
+      naming(a.file, [&] { return simulate(a, run, is_traced ? &trace : nullptr); }).layer_passes;
   const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
   if (!a.quiet) write_output("", run_summary(run, results));

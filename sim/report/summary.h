@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "run/layer_result.h"
-#include "run/network_runner.h"
+#include "run/network_result.h"
 #include "run/run_config.h"
 
 namespace bitjoule {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "run/network_runner.h"
+#include "run/network_result.h"
 
 namespace bitjoule {
 

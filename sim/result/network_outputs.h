@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "run/network_values.h"
+#include "run/network_result.h"
 
 namespace bitjoule {
 
