@@ -10,9 +10,7 @@ int main() {
   config.accelerator.name = "mine";
   config.accelerator.array.rows = config.accelerator.array.cols = 16;
   config.dram = {"pipe", bitjoule::IdealDramConfig{bitjoule::BytesPerSecond(12'800'000'000)}, {}};
-  for (const bitjoule::PrimitiveRow& row : bitjoule::primitives())  // no prices: no joules
-    config.energy.unpriced.push_back({row.value, "", "not asked for"});
-  config.energy.dram.scheme = bitjoule::DramPerCommand{};
+  config.energy = bitjoule::no_prices();  // no joules
   config.precision.activations.format = "fp16";
   try {
     for (const char* format : {"int8", "q4_0"}) {

@@ -8,6 +8,7 @@
 #include "core/energy/price.h"
 #include "core/mapping/mapper.h"
 #include "core/numeric/quality.h"
+#include "core/result/costs.h"
 #include "core/result/layer_outcome.h"
 #include "run/operands.h"
 
@@ -19,6 +20,9 @@ struct OutputCheck {
   std::string first_difference;  ///< index, value, expected; empty where there is none
   std::int64_t overflows = 0;    ///< sums that left the 32-bit accumulators
   Quality error;
+
+  /// Counts what was checked of both; errors, and the first difference, stay those of the first.
+  OutputCheck& operator+=(const OutputCheck& more);
 };
 
 /// The output tensor: NHWC, or [group][m][n].
@@ -56,6 +60,14 @@ struct LayerResult {
     return outcome.traffic.total().bursts * outcome.traffic.burst_bytes;
   }
 };
+
+/// Of `times` runs of the layer, one after the other. Peaks and keys and values in a cache are as
+/// the layer's.
+Costs costs_of(const LayerResult& layer, std::int64_t times);
+
+/// Time in which the DRAM had requests: all but the clocks in which its data bus idles for want of
+/// them; of the ideal model, what its bandwidth takes.
+double memory_seconds(const LayerResult& layer);
 
 /// Of the results of LayerRunner::run_all, the layer itself.
 inline const LayerResult& layer_of(const std::vector<LayerResult>& results) {

@@ -22,20 +22,12 @@ struct NetworkOutputValues {
 };
 
 /// What the report says about one pass (or one decode step) beyond its layers.
-struct PassResult {
+struct PassResult : Costs {
   std::string phase;
   std::int64_t context = 0;  ///< of a decode step of a generation
   std::int64_t weight = 1;   ///< passes that this one stands for
   std::int64_t tokens = 0;   ///< that it yields or reads, all sequences; 0: it has none
   std::int64_t images = 0;   ///< batch of a network without tokens
-  std::int64_t cycles = 0;
-  double time_s = 0;
-  double memory_s = 0;  ///< of it, while the DRAM had requests
-  double energy_pj = 0;
-  std::int64_t moved_bytes = 0;                          ///< through the DRAM, padding included
-  std::int64_t ahead_bytes = 0;                          ///< of these, while the layer ahead ran
-  std::int64_t kv_read_bytes = 0, kv_written_bytes = 0;  ///< asked for
-  StallBreakdown stalls;
 };
 
 struct NetworkResult {
@@ -48,10 +40,6 @@ struct NetworkResult {
   std::int64_t simulated = 0;                ///< layers; the others equal one of them
   std::vector<NetworkOutputValues> outputs;  ///< values on: of the last pass
 };
-
-/// Time in which the DRAM had requests: all but the clocks in which its data bus idles for want of
-/// them; of the ideal model, what its bandwidth takes.
-double memory_seconds(const LayerResult& layer);
 
 /// "dram" where the DRAM had requests in nine tenths of the time: then nothing but the memory can
 /// make it shorter. Otherwise what most cycles went to.

@@ -101,15 +101,6 @@ auto with_name(const NetworkLayer& layer, F run) {
   }
 }
 
-/// Counts what was checked of both; errors stay those of the first.
-void add_check(const OutputCheck& more, OutputCheck& sum) {
-  if (sum.first_difference.empty()) sum.first_difference = more.first_difference;
-  sum.outputs += more.outputs;
-  sum.checked += more.checked;
-  sum.wrong += more.wrong;
-  sum.overflows += more.overflows;
-}
-
 /// A network gives its layers their operands; none makes its own.
 RunOptions without_values(RunOptions options) {
   options.values = false;
@@ -117,13 +108,6 @@ RunOptions without_values(RunOptions options) {
 }
 
 }  // namespace
-
-double memory_seconds(const LayerResult& r) {
-  const DataBusCycles& bus = r.outcome.dram.bus;
-  const std::int64_t used = bus.busy + bus.refresh + bus.activate + bus.turnaround + bus.column;
-  if (used > 0) return r.time_s * static_cast<double>(used) / static_cast<double>(used + bus.idle);
-  return r.peak_bytes_per_s > 0 ? static_cast<double>(r.moved_bytes()) / r.peak_bytes_per_s : 0;
-}
 
 const char* bound_name(const StallBreakdown& stalls, double memory_s, double time_s) {
   return memory_s >= 0.9 * time_s ? "dram" : bound_name(stalls);
@@ -239,7 +223,7 @@ void NetworkRunner::add_layer(const Known& known, const NetworkLayer& layer, std
   if (const auto found = rows_.find(row); found != rows_.end()) {
     LayerResult& first = result_.layers[found->second];
     first.repeat += count;
-    if (first.check && known.result->check) add_check(*known.result->check, *first.check);
+    if (first.check && known.result->check) *first.check += *known.result->check;
     return;
   }
   LayerResult result = *known.result;
@@ -273,14 +257,7 @@ void NetworkRunner::name_rows() {
 void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int64_t count,
                         PassResult& pass) {
   const LayerResult& r = *known.result;
-  pass.cycles += r.outcome.cycles.value * count;
-  pass.time_s += r.time_s * static_cast<double>(count);
-  pass.memory_s += memory_seconds(r) * static_cast<double>(count);
-  pass.energy_pj += r.energy.total.value * static_cast<double>(count);
-  pass.moved_bytes += r.moved_bytes() * count;
-  pass.ahead_bytes += r.outcome.handed_on * r.outcome.traffic.burst_bytes * count;
-  for (std::size_t i = 0; i < kCauses; ++i)
-    pass.stalls.cycles[i] += r.outcome.stalls.cycles[i] * count;
+  pass += costs_of(r, count);
   const DramTraffic& t = r.outcome.traffic;
   if (layer.kv_cache && std::holds_alternative<Matmul>(layer.op))
     pass.kv_read_bytes += (t[Tensor::kWeights].read_bytes + t[Tensor::kScales].read_bytes) * count;

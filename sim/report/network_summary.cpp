@@ -58,7 +58,7 @@ std::string kinds_table(const NetworkResult& network) {
         fmt::format("{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", k.name, with_commas(k.cycles),
                     percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
                     joules_text(k.energy_pj), bytes_text(k.moved_bytes),
-                    percent(k.slots > 0 ? static_cast<double>(k.macs) / k.slots : 0),
+                    percent(k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0),
                     bound_name(k.stalls, k.memory_s, k.time_s));
   return out;
 }
@@ -93,24 +93,20 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   const auto line = [&out](const std::string& name, const std::string& text) {
     out += fmt::format("{:<12} {}\n", name, text);
   };
-  std::int64_t cycles = 0, layers = 0, macs = 0;
-  double seconds = 0;
-  Picojoules energy{0};
+  Costs all;
+  std::int64_t layers = 0;
   for (const LayerResult& r : network.layers) {
-    cycles += r.outcome.cycles.value * r.repeat;
-    macs += r.outcome.counts.macs * r.repeat;
+    all += costs_of(r, r.repeat);
     layers += r.repeat;
-    seconds += r.time_s * static_cast<double>(r.repeat);
-    energy += r.energy.total * static_cast<double>(r.repeat);
   }
   line("run", fmt::format("{} on {}", run.name, run.accelerator.name));
-  line("network",
-       fmt::format("{}: {} layers run, {} of them simulated; {} MACs", network.name,
-                   with_commas(layers), with_commas(network.simulated), with_commas(macs)));
-  line("cycles", fmt::format("{} ({} at {})", with_commas(cycles), si(seconds, "s"),
+  line("network", fmt::format("{}: {} layers run, {} of them simulated; {} MACs", network.name,
+                              with_commas(layers), with_commas(network.simulated),
+                              with_commas(all.counts.macs)));
+  line("cycles", fmt::format("{} ({} at {})", with_commas(all.cycles), si(all.time_s, "s"),
                              si(static_cast<double>(run.accelerator.clock.value), "Hz")));
   line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
-                             joules_text(energy.value), run.energy.name));
+                             joules_text(all.energy_pj), run.energy.name));
   line("memory", memory_text(network));
   if (!network.outputs.empty()) line("values", values_text(network));
   if (network.passes.size() > 1) {

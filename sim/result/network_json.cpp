@@ -28,8 +28,8 @@ json::object kind_json(const KindTotals& k) {
           {"time_s", k.time_s},
           {"energy_pj", k.energy_pj},
           {"dram_bytes", k.moved_bytes},
-          {"macs", k.macs},
-          {"utilization", k.slots > 0 ? static_cast<double>(k.macs) / k.slots : 0.0},
+          {"macs", k.counts.macs},
+          {"utilization", k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0.0},
           {"bound", bound_name(k.stalls, k.memory_s, k.time_s)},
           {"stalls", stalls_json(k.stalls)}};
 }
@@ -81,19 +81,11 @@ json::object values_json(const NetworkResult& network) {
 
 /// Adds a pass so many times; tokens and images too.
 void add(const PassResult& pass, PassResult& sum) {
-  const std::int64_t n = pass.weight;
+  const Costs& costs = pass;
+  sum += costs * pass.weight;
   sum.phase = pass.phase;
-  sum.tokens += pass.tokens * n;
-  sum.images += pass.images * n;
-  sum.cycles += pass.cycles * n;
-  sum.time_s += pass.time_s * static_cast<double>(n);
-  sum.memory_s += pass.memory_s * static_cast<double>(n);
-  sum.energy_pj += pass.energy_pj * static_cast<double>(n);
-  sum.moved_bytes += pass.moved_bytes * n;
-  sum.ahead_bytes += pass.ahead_bytes * n;
-  sum.kv_read_bytes += pass.kv_read_bytes * n;
-  sum.kv_written_bytes += pass.kv_written_bytes * n;
-  for (std::size_t i = 0; i < kCauses; ++i) sum.stalls.cycles[i] += pass.stalls.cycles[i] * n;
+  sum.tokens += pass.tokens * pass.weight;
+  sum.images += pass.images * pass.weight;
 }
 
 }  // namespace
@@ -112,17 +104,9 @@ std::vector<KindTotals> kind_totals(const NetworkResult& network) {
       kinds.back().name = name;
       found = std::prev(kinds.end());
     }
-    const std::int64_t n = r.repeat;
-    const auto times = static_cast<double>(n);
-    found->cycles += r.outcome.cycles.value * n;
-    found->macs += r.outcome.counts.macs * n;
-    found->moved_bytes += r.moved_bytes() * n;
-    found->time_s += r.time_s * times;
-    found->memory_s += memory_seconds(r) * times;
-    found->energy_pj += r.energy.total.value * times;
-    found->slots += r.time_s * times * (r.op.empty() ? r.peak_macs_per_s : peak);
-    for (std::size_t i = 0; i < kCauses; ++i)
-      found->stalls.cycles[i] += r.outcome.stalls.cycles[i] * n;
+    *found += costs_of(r, r.repeat);
+    found->slots +=
+        r.time_s * static_cast<double>(r.repeat) * (r.op.empty() ? r.peak_macs_per_s : peak);
   }
   return kinds;
 }
@@ -138,12 +122,9 @@ OutputCheck check_total(const NetworkResult& network) {
   OutputCheck sum;
   for (const LayerResult& layer : network.layers) {
     if (!layer.check || !layer.op.empty()) continue;
-    sum.outputs += layer.check->outputs;
-    sum.checked += layer.check->checked;
-    sum.wrong += layer.check->wrong;
-    sum.overflows += layer.check->overflows;
-    if (sum.first_difference.empty() && layer.check->wrong > 0)
-      sum.first_difference = layer.name + ": " + layer.check->first_difference;
+    OutputCheck check = *layer.check;
+    if (check.wrong > 0) check.first_difference = layer.name + ": " + check.first_difference;
+    sum += check;
   }
   return sum;
 }

@@ -10,12 +10,10 @@
 namespace bitjoule {
 
 /// Layers of one kind and phase, added up with their repeats.
-struct KindTotals {
+struct KindTotals : Costs {
   std::string name;  ///< "attention", or "decode/attention" in a generation
-  std::int64_t cycles = 0, macs = 0, moved_bytes = 0;
-  double time_s = 0, memory_s = 0, energy_pj = 0;
-  double slots = 0;  ///< MACs that the array could have done meanwhile
-  StallBreakdown stalls;
+  double slots =
+      0;  ///< MACs that the array could have done meanwhile, also beside vector operators
 };
 
 /// In the order in which the kinds first run.

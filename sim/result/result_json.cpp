@@ -18,16 +18,6 @@ namespace {
 
 namespace json = boost::json;
 
-/// What is added up over the layers of a run.
-struct Totals {
-  std::int64_t cycles = 0, compute_cycles = 0, macs = 0, mac_slots = 0;
-  StallBreakdown stalls;
-  DramTraffic traffic;
-  std::int64_t moved_bytes = 0;
-  double time_s = 0, busy_peak_macs = 0, peak_macs_per_s = 0, peak_bytes_per_s = 0;
-  std::vector<std::pair<const char*, BufferCounts>> sram;
-};
-
 std::vector<std::pair<const char*, BufferCounts>> buffers(const MachineCounts& c) {
   return {{"input", c.input},
           {"weight", c.weight},
@@ -36,39 +26,7 @@ std::vector<std::pair<const char*, BufferCounts>> buffers(const MachineCounts& c
           {"output", c.output}};
 }
 
-void add(Totals& sum, const LayerResult& r, std::int64_t repeat) {
-  sum.cycles += r.outcome.cycles.value * repeat;
-  sum.compute_cycles += r.compute_cycles * repeat;
-  sum.macs += r.outcome.counts.macs * repeat;
-  sum.mac_slots += r.outcome.counts.mac_slots * repeat;
-  for (std::size_t i = 0; i < kCauses; ++i)
-    sum.stalls.cycles[i] += r.outcome.stalls.cycles[i] * repeat;
-  sum.traffic.burst_bytes = r.outcome.traffic.burst_bytes;
-  for (std::size_t i = 0; i < kTensors; ++i) {
-    const TensorTraffic& t = r.outcome.traffic.tensors[i];
-    sum.traffic.tensors[i].read_bytes += t.read_bytes * repeat;
-    sum.traffic.tensors[i].write_bytes += t.write_bytes * repeat;
-    sum.traffic.tensors[i].bursts += t.bursts * repeat;
-    sum.traffic.tensors[i].scale_read_bytes += t.scale_read_bytes * repeat;
-    sum.traffic.tensors[i].scale_write_bytes += t.scale_write_bytes * repeat;
-  }
-  sum.moved_bytes += r.moved_bytes() * repeat;
-  sum.time_s += r.time_s * static_cast<double>(repeat);
-  sum.busy_peak_macs += r.time_s * static_cast<double>(repeat) * r.peak_macs_per_s;
-  sum.peak_macs_per_s = std::max(sum.peak_macs_per_s, r.peak_macs_per_s);
-  sum.peak_bytes_per_s = r.peak_bytes_per_s;
-  const auto sram = buffers(r.outcome.counts);
-  if (sum.sram.empty())
-    for (const auto& [name, counts] : sram) sum.sram.emplace_back(name, BufferCounts{});
-  for (std::size_t i = 0; i < sram.size(); ++i) {
-    sum.sram[i].second.reads += sram[i].second.reads * repeat;
-    sum.sram[i].second.writes += sram[i].second.writes * repeat;
-    sum.sram[i].second.peak_bytes =
-        std::max(sum.sram[i].second.peak_bytes, sram[i].second.peak_bytes);
-  }
-}
-
-json::object dram_json(const Totals& t) {
+json::object dram_json(const Costs& t) {
   const TensorTraffic all = t.traffic.total();
   json::object tensors;
   for (std::size_t i = 0; i < kTensors; ++i) {
@@ -128,38 +86,41 @@ void add_dram_details(const DramStats& s, json::object& dram) {
                             {"column", share(b.column)}};
 }
 
-std::string bound_of(const Totals& t) {
+std::string bound_of(const Costs& t) {
   const double intensity =
-      t.moved_bytes > 0 ? static_cast<double>(t.macs) / static_cast<double>(t.moved_bytes) : 0;
+      t.moved_bytes > 0 ? static_cast<double>(t.counts.macs) / static_cast<double>(t.moved_bytes)
+                        : 0;
   return intensity * t.peak_bytes_per_s < t.peak_macs_per_s ? "dram" : "compute";
 }
 
-json::object roofline_json(const Totals& t) {
+json::object roofline_json(const Costs& t) {
   const double intensity =
-      t.moved_bytes > 0 ? static_cast<double>(t.macs) / static_cast<double>(t.moved_bytes) : 0;
-  return {{"macs_per_byte", intensity},
-          {"peak_macs_per_s", t.peak_macs_per_s},
-          {"attainable_macs_per_s", std::min(t.peak_macs_per_s, intensity * t.peak_bytes_per_s)},
-          {"achieved_macs_per_s", t.time_s > 0 ? static_cast<double>(t.macs) / t.time_s : 0.0},
-          {"bound", bound_of(t)}};
+      t.moved_bytes > 0 ? static_cast<double>(t.counts.macs) / static_cast<double>(t.moved_bytes)
+                        : 0;
+  return {
+      {"macs_per_byte", intensity},
+      {"peak_macs_per_s", t.peak_macs_per_s},
+      {"attainable_macs_per_s", std::min(t.peak_macs_per_s, intensity * t.peak_bytes_per_s)},
+      {"achieved_macs_per_s", t.time_s > 0 ? static_cast<double>(t.counts.macs) / t.time_s : 0.0},
+      {"bound", bound_of(t)}};
 }
 
 /// The keys that a run and its layers share.
-json::object totals_json(const Totals& t) {
+json::object totals_json(const Costs& t) {
   json::object stalls;
   for (std::size_t i = 0; i < kCauses; ++i)
     stalls[cause_name(static_cast<Cause>(i))] = t.stalls.cycles[i];
   json::object sram;
-  for (const auto& [name, counts] : t.sram)
+  for (const auto& [name, counts] : buffers(t.counts))
     sram[name] = {
         {"reads", counts.reads}, {"writes", counts.writes}, {"peak_bytes", counts.peak_bytes}};
   return {
       {"cycles", t.cycles},
       {"compute_cycles", t.compute_cycles},
       {"time_s", t.time_s},
-      {"macs", t.macs},
-      {"padded_macs", t.mac_slots - t.macs},
-      {"utilization", t.busy_peak_macs > 0 ? static_cast<double>(t.macs) / t.busy_peak_macs : 0.0},
+      {"macs", t.counts.macs},
+      {"padded_macs", t.counts.mac_slots - t.counts.macs},
+      {"utilization", t.array_macs > 0 ? static_cast<double>(t.counts.macs) / t.array_macs : 0.0},
       {"stalls", stalls},
       {"dram", dram_json(t)},
       {"sram", sram},
@@ -253,8 +214,7 @@ void add_counts(const Counts& from, std::int64_t repeat, Counts& to) {
 }  // namespace
 
 json::object layer_json(const LayerResult& r) {
-  Totals t;
-  add(t, r, 1);
+  const Costs t = costs_of(r, 1);
   json::object out{{"name", r.name}, {"kind", r.kind}, {"repeat", r.repeat}};
   if (!r.phase.empty()) out["phase"] = r.phase;
   if (r.op.empty()) {
@@ -285,10 +245,10 @@ json::object result_json(const RunConfig& run, const std::vector<LayerResult>& l
                    {"config_hash", run_hash(run)},
                    {"fidelity", run.options.fidelity == Fidelity::kPe ? "pe" : "fast"},
                    {"clock_hz", run.accelerator.clock.value}};
-  Totals totals;
+  Costs totals;
   Counts counts;
   for (const LayerResult& r : layers) {
-    add(totals, r, r.repeat);
+    totals += costs_of(r, r.repeat);
     add_counts(r.counts, r.repeat, counts);
   }
   for (const auto& [key, value] : totals_json(totals)) out[key] = value;

@@ -16,7 +16,6 @@ void change(bool& value) { value = !value; }
 void change(double& value) { value += 0.5; }
 void change(std::string& value) { value += "x"; }
 void change(TensorFormat& value) { value.group_size += 1; }
-void change(PoolWindow& value) { ++value.kernel_w; }
 void change(std::vector<std::int64_t>& value) { value.push_back(0); }
 void change(std::vector<std::vector<std::int64_t>>& value) { value.emplace_back(); }
 template <class E, std::enable_if_t<std::is_enum_v<E>, int> = 0>

@@ -10,6 +10,23 @@ namespace {
 
 auto members(const BufferCounts& b) { return std::tie(b.reads, b.writes, b.peak_bytes); }
 
+constexpr std::int64_t MachineCounts::*kCounts[] = {&MachineCounts::macs,
+                                                    &MachineCounts::mac_slots,
+                                                    &MachineCounts::dequantized_weights,
+                                                    &MachineCounts::dequantized_inputs,
+                                                    &MachineCounts::accumulations,
+                                                    &MachineCounts::group_results,
+                                                    &MachineCounts::activation_sums,
+                                                    &MachineCounts::corrections,
+                                                    &MachineCounts::outputs,
+                                                    &MachineCounts::vector_widened,
+                                                    &MachineCounts::vector_narrowed,
+                                                    &MachineCounts::dram_read_bits,
+                                                    &MachineCounts::dram_write_bits};
+constexpr BufferCounts MachineCounts::*kBuffers[] = {&MachineCounts::input, &MachineCounts::weight,
+                                                     &MachineCounts::accumulator,
+                                                     &MachineCounts::output, &MachineCounts::scale};
+
 BufferCounts& operator+=(BufferCounts& a, const BufferCounts& b) {
   a.reads += b.reads;
   a.writes += b.writes;
@@ -36,18 +53,19 @@ bool operator==(const MachineCounts& a, const MachineCounts& b) {
 }
 
 MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b) {
-  for (const auto member :
-       {&MachineCounts::macs, &MachineCounts::mac_slots, &MachineCounts::dequantized_weights,
-        &MachineCounts::dequantized_inputs, &MachineCounts::accumulations,
-        &MachineCounts::group_results, &MachineCounts::activation_sums, &MachineCounts::corrections,
-        &MachineCounts::outputs, &MachineCounts::vector_widened, &MachineCounts::vector_narrowed,
-        &MachineCounts::dram_read_bits, &MachineCounts::dram_write_bits})
-    a.*member += b.*member;
+  for (const auto member : kCounts) a.*member += b.*member;
   for (std::size_t i = 0; i < kVectorPrimitives; ++i) a.vector[i] += b.vector[i];
-  for (const auto member :
-       {&MachineCounts::input, &MachineCounts::weight, &MachineCounts::accumulator,
-        &MachineCounts::output, &MachineCounts::scale})
-    a.*member += b.*member;
+  for (const auto member : kBuffers) a.*member += b.*member;
+  return a;
+}
+
+MachineCounts& operator*=(MachineCounts& a, std::int64_t n) {
+  for (const auto member : kCounts) a.*member *= n;
+  for (std::int64_t& count : a.vector) count *= n;
+  for (const auto member : kBuffers) {
+    (a.*member).reads *= n;
+    (a.*member).writes *= n;
+  }
   return a;
 }
 

@@ -38,6 +38,8 @@ struct MachineCounts {
 bool operator==(const MachineCounts& a, const MachineCounts& b);
 /// Adds what is counted one after the other; peaks are the higher of the two.
 MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b);
+/// So many times, one after the other; peaks stay.
+MachineCounts& operator*=(MachineCounts& a, std::int64_t n);
 
 /// Accesses to the scale buffer for one fold: once for each scale that it applies.
 std::int64_t fold_scale_reads(const MappingProblem& problem, const FoldJob& job);

@@ -18,6 +18,11 @@ std::int64_t StallBreakdown::total() const {
   return std::accumulate(cycles.begin(), cycles.end(), std::int64_t{0});
 }
 
+StallBreakdown& StallBreakdown::operator*=(std::int64_t n) {
+  for (std::int64_t& count : cycles) count *= n;
+  return *this;
+}
+
 StallBreakdown& StallBreakdown::operator+=(const StallBreakdown& other) {
   for (std::size_t i = 0; i < kCauses; ++i) cycles[i] += other.cycles[i];
   return *this;

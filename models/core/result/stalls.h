@@ -35,6 +35,7 @@ struct StallBreakdown {
   std::int64_t operator[](Cause c) const { return cycles[static_cast<std::size_t>(c)]; }
   std::int64_t total() const;
   StallBreakdown& operator+=(const StallBreakdown& other);
+  StallBreakdown& operator*=(std::int64_t n);
 };
 
 /// What most cycles went to: "compute" (the array's own work), "dram", "dequantizer" or "vector".
