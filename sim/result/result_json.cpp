@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/enums.h"
+#include "core/result/components.h"
 #include "sim/config/writer.h"
 #include "sim/result/network_json.h"
 #include "sim/result/run_hash.h"
@@ -17,14 +18,6 @@ namespace bitjoule {
 namespace {
 
 namespace json = boost::json;
-
-std::vector<std::pair<const char*, BufferCounts>> buffers(const MachineCounts& c) {
-  return {{"input", c.input},
-          {"weight", c.weight},
-          {"scale", c.scale},
-          {"accumulator", c.accumulator},
-          {"output", c.output}};
-}
 
 json::object dram_json(const Costs& t) {
   const TensorTraffic all = t.traffic.total();
@@ -111,9 +104,12 @@ json::object totals_json(const Costs& t) {
   for (std::size_t i = 0; i < kCauses; ++i)
     stalls[cause_name(static_cast<Cause>(i))] = t.stalls.cycles[i];
   json::object sram;
-  for (const auto& [name, counts] : buffers(t.counts))
-    sram[name] = {
+  for (const ComponentRow& row : machine_components()) {
+    if (row.counts == nullptr) continue;
+    const BufferCounts& counts = t.counts.*row.counts;
+    sram[row.buffer] = {
         {"reads", counts.reads}, {"writes", counts.writes}, {"peak_bytes", counts.peak_bytes}};
+  }
   return {
       {"cycles", t.cycles},
       {"compute_cycles", t.compute_cycles},

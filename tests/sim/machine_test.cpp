@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <set>
 #include <string>
 #include <systemc>
 #include <vector>
 
 #include "core/error.h"
+#include "core/result/components.h"
 #include "sim/config/writer.h"
 #include "sim/result/result_json.h"
 #include "sim/schema/run_file.h"
@@ -127,6 +129,28 @@ TEST_CASE("machine: beside a SystemC platform with a resolution and a time of it
   CHECK(steps == 20);
   CHECK(sc_core::sc_time_stamp() == sc_core::sc_time(141, sc_core::SC_NS));
   CHECK(refused.find("not from within") != std::string::npos);
+}
+
+TEST_CASE("components: every action that is counted belongs to a row of the table") {
+  std::set<std::string> counted;
+  for (const char* precision :
+       {"{weights: {format: int4, granularity: per_group, group_size: 32}, activations: fp16}",
+        "{weights: int8, activations: {format: int8, granularity: per_token}, output: fp16}"}) {
+    const RunConfig run = run_of(
+        fmt::format("accelerator: edge-16x16.yaml\nlayer: {{gemm: {{m: 40, n: 40, k: 9000}}}}\n"
+                    "values: off\nprecision: {}\n",
+                    precision));
+    for (const LayerResult& layer : Machine(run).run().layers())
+      for (const Action& action : layer.counts) counted.insert(action.component);
+  }
+  std::set<std::string> known;
+  for (const ComponentRow& row : machine_components()) {
+    CHECK((row.buffer != nullptr) == (row.config != nullptr));
+    CHECK((row.buffer != nullptr) == (row.counts != nullptr));
+    CHECK(known.insert(row.name).second);
+  }
+  CHECK(counted == known);  // nothing is counted that the table has not, and the other way round
+  CHECK_THROWS_AS(machine_component("weights_buffer"), Error);
 }
 
 }  // namespace bitjoule::test

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/numeric/dequant_cost.h"
+#include "core/result/components.h"
 
 namespace bitjoule {
 namespace {
@@ -142,7 +143,10 @@ class Rows {
            const std::string& type, std::int64_t count) {
     if (count != 0) counts_.push_back({component, activity, primitive, type, {}, {}, count});
   }
-  void sram(const char* component, const BufferConfig& buffer, const BufferCounts& accesses) {
+  void sram(const char* component, const AcceleratorConfig& machine, const MachineCounts& counts) {
+    const ComponentRow& row = machine_component(component);
+    const BufferConfig& buffer = machine.buffers.*row.config;
+    const BufferCounts& accesses = counts.*row.counts;
     const Bytes bank(buffer.capacity.value / buffer.banks);
     if (accesses.reads != 0)
       counts_.push_back(
@@ -186,12 +190,12 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   rows.add("array", "multiply", Primitive::kMultiply, operand_type(path), c.macs);
   rows.add("array", "accumulate", Primitive::kAdd, sum, c.macs);
   rows.add("array", "sum_activations", Primitive::kAdd, "int32", c.activation_sums);
-  rows.sram("input_buffer", p.machine.buffers.input, c.input);
-  rows.sram("weight_buffer", p.machine.buffers.weight, c.weight);
-  rows.sram("scale_buffer", p.machine.buffers.scale, c.scale);
+  rows.sram("input_buffer", p.machine, c);
+  rows.sram("weight_buffer", p.machine, c);
+  rows.sram("scale_buffer", p.machine, c);
   dequantizer_rows(rows, path, path.weights, "_weights", c.dequantized_weights);
   dequantizer_rows(rows, path, path.activations, "_inputs", c.dequantized_inputs);
-  rows.sram("accumulator_buffer", p.machine.buffers.accumulator, c.accumulator);
+  rows.sram("accumulator_buffer", p.machine, c);
   rows.add("accumulator_buffer", "accumulate", Primitive::kAdd, results, c.accumulations);
   // Group boundaries: int32 to float, times the weight's scale, and the activation's where it has
   // one.
@@ -232,7 +236,7 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   rows.add("vector_unit", "widen", Primitive::kConvert, "fp32", c.vector_widened);
   rows.add("vector_unit", "narrow", Primitive::kConvert, path.output.layout.format->name,
            c.vector_narrowed);
-  rows.sram("output_buffer", p.machine.buffers.output, c.output);
+  rows.sram("output_buffer", p.machine, c);
   rows.add("dram", "read", Primitive::kDramRead, "", c.dram_read_bits);
   rows.add("dram", "write", Primitive::kDramWrite, "", c.dram_write_bits);
   return counts;

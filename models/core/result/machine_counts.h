@@ -48,12 +48,7 @@ std::int64_t fold_scale_reads(const MappingProblem& problem, const FoldJob& job)
 /// itself; the two must agree.
 void count_fold(const MappingProblem& problem, const FoldJob& job, MachineCounts& counts);
 
-/// Components of the machine, as priced actions name them.
-inline constexpr const char* kMachineComponents[] = {
-    "array",       "input_buffer", "weight_buffer", "scale_buffer",  "accumulator_buffer",
-    "dequantizer", "output_unit",  "vector_unit",   "output_buffer", "dram"};
-
-/// Rows for pricing, component by component.
+/// Rows for pricing, component by component (components.h).
 Counts priced_actions(const MappingProblem& problem, const MachineCounts& counts);
 
 }  // namespace bitjoule

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "core/result/components.h"
 #include "sim/report/html/page.h"
 
 namespace bitjoule::html {
@@ -16,17 +17,6 @@ struct PartRow {
   const char* colour;
 };
 constexpr PartRow kParts[] = {
-    // energy, by component
-    {"dram", "#D55E00"},
-    {"weight_buffer", "#0072B2"},
-    {"input_buffer", "#56B4E9"},
-    {"accumulator_buffer", "#009E73"},
-    {"output_buffer", "#AADAF4"},
-    {"scale_buffer", "#F0E442"},
-    {"array", "#E69F00"},
-    {"dequantizer", "#CC79A7"},
-    {"output_unit", "#80CFB9"},
-    {"vector_unit", "#999999"},
     // time, by cause
     {"array_busy", "#E69F00"},
     {"weight_load", "#0072B2"},
@@ -56,6 +46,8 @@ std::vector<std::string> part_names(const std::vector<Bar>& bars) {
 }
 
 std::string colour(const std::vector<std::string>& names, const std::string& name) {
+  for (const ComponentRow& row : machine_components())
+    if (name == row.name) return row.colour;
   for (const PartRow& row : kParts)
     if (name == row.name) return row.colour;
   const auto at = std::find(names.begin(), names.end(), name) - names.begin();

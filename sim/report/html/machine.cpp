@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "core/result/components.h"
 #include "sim/report/html/page.h"
 
 namespace bitjoule::html {
@@ -45,8 +46,10 @@ std::string arrow(const std::string& path, bool both = false) {
                      both ? " marker-start=\"url(#head)\"" : "");
 }
 
+std::string title(const std::string& component) { return machine_component(component).title; }
+
 std::string buffer_text(const boost::json::value& config, const std::string& name) {
-  const std::string at = "/accelerator/buffers/" + name;
+  const std::string at = std::string("/accelerator/buffers/") + machine_component(name).buffer;
   return fmt::format("{}, {} banks of {} bit", text_at(config, at + "/capacity"),
                      text_at(config, at + "/banks"), text_at(config, at + "/port_width"));
 }
@@ -58,36 +61,36 @@ std::string machine_svg(const boost::json::value& config) {
   const std::string a = "/accelerator";
   const std::string weights = get("/precision/weights/format"), mac = get("/precision/mac");
   const std::vector<Box> boxes = {
-      {10, 100, 130, 80, "DRAM", {get("/dram/name"), get("/dram/model")}},
+      {10, 100, 130, 80, title("dram"), {get("/dram/name"), get("/dram/model")}},
       {170,
        100,
        90,
        80,
        "DMA",
        {get(a + "/dma/outstanding") + " x " + get(a + "/dma/request"), "in flight"}},
-      {300, 20, 180, 50, "input buffer", {buffer_text(config, "input")}},
-      {300, 85, 180, 50, "weight buffer", {buffer_text(config, "weight")}},
-      {300, 150, 180, 50, "scales, zero-points", {buffer_text(config, "scale")}},
+      {300, 20, 180, 50, title("input_buffer"), {buffer_text(config, "input_buffer")}},
+      {300, 85, 180, 50, title("weight_buffer"), {buffer_text(config, "weight_buffer")}},
+      {300, 150, 180, 50, title("scale_buffer"), {buffer_text(config, "scale_buffer")}},
       {510,
        85,
        120,
        115,
-       "dequantizer",
+       title("dequantizer"),
        {get(a + "/dequantizer/lanes") + " lanes", get(a + "/dequantizer/placement"),
         weights + " stored"}},
       {660,
        20,
        160,
        180,
-       "systolic array",
+       title("array"),
        {fmt::format("{} x {} PEs", get(a + "/array/rows"), get(a + "/array/cols")),
         get(a + "/array/dataflow") + ", overlap " + get(a + "/array/overlap"),
         "PE of " + get(a + "/array/pe/width") + " bit", "MAC: " + mac,
         "activations " + get("/precision/activations/format"), get(a + "/clock")}},
-      {660, 235, 160, 50, "accumulators", {buffer_text(config, "accumulator")}},
-      {480, 235, 150, 50, "output unit", {get(a + "/output_unit/lanes") + " lanes"}},
-      {270, 235, 180, 50, "output buffer", {buffer_text(config, "output")}},
-      {480, 305, 150, 50, "vector unit", {get(a + "/vector_unit/lanes") + " lanes"}},
+      {660, 235, 160, 50, title("accumulator_buffer"), {buffer_text(config, "accumulator_buffer")}},
+      {480, 235, 150, 50, title("output_unit"), {get(a + "/output_unit/lanes") + " lanes"}},
+      {270, 235, 180, 50, title("output_buffer"), {buffer_text(config, "output_buffer")}},
+      {480, 305, 150, 50, title("vector_unit"), {get(a + "/vector_unit/lanes") + " lanes"}},
   };
   std::string out =
       "<div class=\"scroll\"><svg viewBox=\"0 0 830 365\" style=\"min-width:46rem;width:100%\" "
