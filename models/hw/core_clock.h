@@ -10,7 +10,9 @@ namespace bitjoule {
 
 class CoreClock {
  public:
-  explicit CoreClock(Hertz frequency) : cursor_(Clock::from_frequency(frequency)) {}
+  explicit CoreClock(Hertz frequency) : cursor_(Clock::from_frequency(frequency)) {
+    use_femtosecond_resolution();
+  }
 
   void begin_epoch() { epoch_ = to_femtoseconds(sc_core::sc_time_stamp()); }
   /// Cycle whose edge is now; only called at edges of this clock.

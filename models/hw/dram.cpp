@@ -31,7 +31,7 @@ Dram::Dram(sc_core::sc_module_name name, const DramConfig& config)
       horizon_(engine_->clock()),
       port_free_("port_free"),
       wake_("wake") {
-  require_femtosecond_resolution();
+  use_femtosecond_resolution();
   socket.bind(*this);
   SC_HAS_PROCESS(Dram);
   SC_METHOD(work);

@@ -7,11 +7,11 @@
 
 namespace bitjoule {
 
-/// Sets the resolution of the current simulation context to 1 fs, once or more often. Throws an
-/// input Error where it is another and fixed: a time was made before.
+/// Sets the resolution of the current simulation context to 1 fs, which Dram and CoreClock do as
+/// they are built; repeated calls are fine. Where the test bench has made times before, of which
+/// the first fixes the resolution, it must call this before them: throws an input Error if the
+/// resolution is another by then.
 void use_femtosecond_resolution();
-/// Throws that Error where the resolution is another.
-void require_femtosecond_resolution();
 
 inline sc_core::sc_time to_sc_time(Femtoseconds t) {
   return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(t.value));
