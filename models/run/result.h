@@ -15,11 +15,13 @@ struct Result {
   std::optional<NetworkResult> network;  ///< of a run with a network
 
   /// Every row, `repeat` times each.
-  const std::vector<LayerResult>& layers() const {
+  const std::vector<LayerResult>& layers() const& {
     return network ? network->layers : layer_passes;
   }
+  const std::vector<LayerResult>& layers() && = delete;  // they would be gone
   /// Of a run with one layer, that layer.
-  const LayerResult& layer() const { return layer_of(layer_passes); }
+  const LayerResult& layer() const& { return layer_of(layer_passes); }
+  const LayerResult& layer() && = delete;
 };
 
 /// Throws a verification Error that names the first layer whose outputs differ from the oracle's.

@@ -140,7 +140,8 @@ TEST_CASE("components: every action that is counted belongs to a row of the tabl
         fmt::format("accelerator: edge-16x16.yaml\nlayer: {{gemm: {{m: 40, n: 40, k: 9000}}}}\n"
                     "values: off\nprecision: {}\n",
                     precision));
-    for (const LayerResult& layer : Machine(run).run().layers())
+    const Result result = Machine(run).run();
+    for (const LayerResult& layer : result.layers())
       for (const Action& action : layer.counts) counted.insert(action.component);
   }
   std::set<std::string> known;
