@@ -7,6 +7,7 @@
 
 #include "core/numeric/tensor_values.h"
 #include "run/generators.h"
+#include "sim/formats/blob.h"
 #include "sim/formats/npy.h"
 #include "support/gguf_builder.h"
 #include "support/shell.h"

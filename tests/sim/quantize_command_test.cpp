@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "core/numeric/tensor_values.h"
+#include "sim/formats/blob.h"
 #include "sim/formats/npy.h"
 #include "support/shell.h"
 
