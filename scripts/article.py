@@ -12,7 +12,7 @@ from pathlib import Path
 from plotting import style
 from plotting.load import InputError, load_result
 from plotting.panels import bandwidth_panel, components, stack_panel, traffic
-from plotting.style import per_cent, plt, readable, si
+from plotting.style import against, per_cent, plt, readable, si
 
 # Name of the result's directory, heading.
 LAYERS = [
@@ -31,8 +31,34 @@ MACHINES = [
 ]
 
 TENSORS = ("weights", "scales", "inputs", "outputs", "padding")
-COLUMN = 24
-BOUND = 0.9  # a run is bound by what it uses for at least this part of its time
+COLUMN = 31
+NAME = 28
+
+# What the cycles of a run go to, in words, and the causes in it.
+WORK = {
+    "waits for memory": ("dram_read", "dram_write", "dma_window", "dma_rate", "dram_latency"),
+    "the array's own work": ("array_busy", "weight_load", "fill_drain", "buffer_port", "output"),
+    "waits for the dequantizer": ("dequantizer",),
+    "the vector unit's work": ("vector",),
+    "steps from tile to tile": ("idle",),
+}
+LEAST = 0.01  # of the cycles: what is less is not told
+
+# What `bound` of a result names, as the end of "held up by ...".
+BOUNDS = {
+    "compute": "the number of its MACs",
+    "dram": "the memory's bandwidth",
+    "weight_load": "the loading of weights into the array",
+    "fill_drain": "the filling and draining of the array",
+    "dequantizer": "the dequantizer",
+    "output": "the output unit",
+    "buffer_port": "the ports of a buffer",
+    "vector": "the vector unit",
+    "idle": "the steps from tile to tile",
+    "dma_window": "the number of requests that the DMA may have under way",
+    "dma_rate": "the number of requests that the DMA sends per cycle",
+    "dram_latency": "the memory's latency",
+}
 
 
 class Run:
@@ -52,25 +78,15 @@ class Run:
         self.ideal_cycles = node.at("macs").number() / peak_macs
         self.bandwidth = node.at("dram.bandwidth_bytes_per_s").number()
         self.peak = node.at("dram.peak_bytes_per_s").number()
+        self.bound = node.at("bound").text()
 
     def share(self, *causes):
         """The part of the cycles that went to these causes."""
-        return sum(self.stalls.get(cause, 0) for cause in causes) / self.cycles
+        return self.spent(causes) / self.cycles
 
-    def bound(self):
-        """What the time goes to: the DRAM's bandwidth, the array's own cycles, or neither alone."""
-        used, array = self.bandwidth / self.peak, self.compute_cycles / self.cycles
-        kind = (
-            "memory-bound"
-            if used >= BOUND
-            else "compute-bound"
-            if array >= BOUND
-            else "bound by neither alone"
-        )
-        return (
-            f"{kind} ({per_cent(used, 1)} of the bandwidth used, "
-            f"the array alone needs {per_cent(array, 1)} of the cycles)"
-        )
+    def spent(self, causes):
+        """The cycles that went to these causes."""
+        return sum(self.stalls.get(cause, 0) for cause in causes)
 
 
 def near(measured, claimed):
@@ -86,11 +102,10 @@ def traffic_reason(base, run, claim):
     part = f"{readable(name)} ({per_cent(after, run.traffic)} of its traffic)"
     if not before:
         return f"{part} are added"
-    if before > claim * after:
-        return f"{part} shrink {before / max(after, 1):.2f}×: more of them stays in the buffers"
     if before == after:
         return f"{part} stay what they are"
-    return f"{part} shrink {before / after:.2f}×"
+    more = ": more of them stays in the buffers" if before > claim * after else ""
+    return f"{part} are {against(before, after)}{more}"
 
 
 def compute_reason(base, run):
@@ -102,20 +117,40 @@ def compute_reason(base, run):
     )
 
 
+def time_reason(base, run):
+    """What of the cycles changed, and what holds both machines up."""
+    changes = []
+    for words, causes in WORK.items():
+        before, after = base.spent(causes), run.spent(causes)
+        if max(before / base.cycles, after / run.cycles) < LEAST:
+            continue
+        if abs(after - before) < LEAST * base.cycles:
+            changes.append(f"{words} {si(after, '')} cycles as before")
+        else:
+            changes.append(f"{words} {si(after, '')} cycles instead of {si(before, '')}")
+    held = f"it is held up by {BOUNDS[run.bound]}"
+    also = "as A is" if run.bound == base.bound else f"A by {BOUNDS[base.bound]}"
+    return f"{', '.join(changes)} ({held}, {also})"
+
+
 def reason(base, run, less, faster):
     """One sentence that explains by the numbers what became of the promise."""
-    by_traffic, by_compute = base.traffic / run.traffic, base.compute_cycles / run.compute_cycles
+
+    def told(what, before, after, claim, why):
+        ratio = against(before, after)
+        words = f"{what} as in A" if ratio.endswith("equal") else f"{what} {ratio}"
+        return f"{words}, as promised" if near(before / after, claim) else f"{words}, since {why}"
+
     parts = [
-        f"traffic {by_traffic:.2f}× less"
-        + (
-            " as promised"
-            if near(by_traffic, less)
-            else f", since {traffic_reason(base, run, less)}"
+        told("traffic", base.traffic, run.traffic, less, traffic_reason(base, run, less)),
+        told(
+            "cycles of the array alone",
+            base.compute_cycles,
+            run.compute_cycles,
+            faster,
+            compute_reason(base, run),
         ),
-        f"compute {by_compute:.2f}×"
-        + (" as promised" if near(by_compute, faster) else f", since {compute_reason(base, run)}"),
-        f"time {base.time_s / run.time_s:.2f}× less, "
-        f"since it is {run.bound()} and A {base.bound()}",
+        f"time {against(base.time_s, run.time_s)}: {time_reason(base, run)}",
     ]
     return "; ".join(parts) + "."
 
@@ -124,40 +159,44 @@ def rows(runs):
     """(heading, value per machine) of the table; ratios refer to the first machine."""
     base = runs[0]
 
-    def against(heading, unit, values):
+    def compared(heading, unit, values):
         first, *others = values
-        ratios = [f" ({first / value:.2f}×)" if first and value else "" for value in others]
+        ratios = [f" ({against(first, value)})" if first and value else "" for value in others]
         return heading, [si(first, unit)] + [si(v, unit) + r for v, r in zip(others, ratios)]
 
-    yield against("DRAM traffic", "B", [r.traffic for r in runs])
+    yield compared("DRAM traffic", "B", [r.traffic for r in runs])
     for tensor in TENSORS:
         if any(r.tensors.get(tensor) for r in runs):
-            yield against(f"  {tensor}", "B", [r.tensors.get(tensor, 0) for r in runs])
-    yield against("cycles", "", [r.cycles for r in runs])
-    yield against("  if memory never waits", "", [r.compute_cycles for r in runs])
+            yield compared(f"  {tensor}", "B", [r.tensors.get(tensor, 0) for r in runs])
+    yield compared("cycles", "", [r.cycles for r in runs])
+    yield compared("  if memory never waits", "", [r.compute_cycles for r in runs])
     for cause in base.stalls:
         if any(r.stalls.get(cause) for r in runs):
             yield f"  {readable(cause)}", [per_cent(r.share(cause), 1) for r in runs]
     yield "DRAM bandwidth used", [
         f"{si(r.bandwidth, 'B/s')} ({per_cent(r.bandwidth, r.peak)})" for r in runs
     ]
-    yield against("energy", "J", [r.joules for r in runs])
+    yield compared("energy", "J", [r.joules for r in runs])
     for component in dict.fromkeys(name for r in runs for name in r.energy):
         if any(r.energy.get(component) for r in runs):
             values = [r.energy.get(component, 0) for r in runs]
-            yield against(f"  {readable(component)}", "J", values)
-    yield "article: traffic, compute", [f"1/{less}, {faster}×" for _, _, less, faster in MACHINES]
-    yield "here: traffic, compute", [
-        f"1/{base.traffic / r.traffic:.2f}, {base.compute_cycles / r.compute_cycles:.2f}×"
-        for r in runs
-    ]
+            yield compared(f"  {readable(component)}", "J", values)
+    yield "bound by", [readable(r.bound) for r in runs]
+
+    def promise(times):
+        return f"{times} times less" if times > 1 else "equal"
+
+    yield "article: traffic", [promise(less) for _, _, less, _ in MACHINES]
+    yield "here", [against(base.traffic, r.traffic) for r in runs]
+    yield "article: array's cycles", [promise(faster) for _, _, _, faster in MACHINES]
+    yield "here ", [against(base.compute_cycles, r.compute_cycles) for r in runs]
 
 
 def print_table(heading, runs):
     print(f"\n{heading}\n{'=' * len(heading)}")
-    print(" " * 26 + "".join(f"{title:<{COLUMN}}" for _, title, _, _ in MACHINES).rstrip())
+    print(" " * NAME + "".join(f"{title:<{COLUMN}}" for _, title, _, _ in MACHINES).rstrip())
     for name, values in rows(runs):
-        print(f"{name:<26}" + "".join(f"{value:<{COLUMN}}" for value in values).rstrip())
+        print(f"{name:<{NAME}}" + "".join(f"{value:<{COLUMN}}" for value in values).rstrip())
     for (_, title, less, faster), run in list(zip(MACHINES, runs))[1:]:
         print(f"{title[0]}: {reason(runs[0], run, less, faster)}")
 
@@ -213,7 +252,7 @@ def main():
     for (_, heading), runs in results:
         print_table(heading, runs)
     print(
-        "\nIn brackets and after 'here': A's value over the machine's; 'as promised' is within 2 %."
+        "\nIn brackets and after 'here': against A's value; 'as promised' is within 2 %."
         "\nThe joules are counts times published energies per action: good for ratios, not for the"
         "\nwatts of a chip."
     )

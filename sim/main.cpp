@@ -1,9 +1,8 @@
-// The one place where an Error becomes an exit code: 0 done, 2 bad usage or configuration,
-// 3 the output or a conservation check failed, 1 anything else.
+// The one place where an Error becomes an exit code: 0 done, 2 bad usage or configuration, or
+// something could not be written, 3 the output or a conservation check failed, 1 anything else.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <exception>
 #include <new>
 #include <sstream>
@@ -13,6 +12,7 @@
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/config/suggest.h"
+#include "sim/output/terminal.h"
 #include "sim/version.h"
 
 namespace {
@@ -29,7 +29,8 @@ const char* const kExamples = R"(Examples:
 /// Each line of a message is a problem of its own.
 int fail(const std::string& message, int code) {
   std::istringstream lines(message);
-  for (std::string line; std::getline(lines, line);) fmt::print(stderr, "error: {}\n", line);
+  for (std::string line; std::getline(lines, line);)
+    bitjoule::print_error(fmt::format("error: {}\n", line));
   return code;
 }
 
@@ -59,7 +60,7 @@ int exit_code(bitjoule::ErrorKind kind) {
 int run(int argc, char** argv) {
   CLI::App app("Simulates MAC-array neural-network accelerators: cycles, bytes, joules, error.",
                "sim");
-  app.set_version_flag("--version", std::string("bitjoule ") + bitjoule::version());
+  app.set_version_flag("--version", "bitjoule " + bitjoule::build_text(bitjoule::build()));
   app.require_subcommand(1);
   app.footer(kExamples);
   if (argc > 1) require_known_command(argv[1]);
@@ -71,7 +72,10 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version
-    return app.exit(e);
+    std::ostringstream text;
+    app.exit(e, text, text);
+    bitjoule::print_text(text.str());
+    return 0;
   } catch (const CLI::ParseError& e) {
     fail(e.what(), kBadInput);
     return fail("see sim --help", kBadInput);
@@ -79,9 +83,8 @@ int run(int argc, char** argv) {
   return result;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+/// The exit code of what the command line asks for.
+int guarded_run(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const bitjoule::Error& e) {
@@ -91,4 +94,15 @@ int main(int argc, char** argv) {
   } catch (const std::exception& e) {
     return fail(fmt::format("internal: {}", e.what()), kFailed);
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bitjoule::prepare_streams();
+  const int code = guarded_run(argc, argv);
+  const std::string lost = bitjoule::lost_output();
+  if (lost.empty()) return code;
+  fail(lost, kBadInput);
+  return code == 0 ? kBadInput : code;
 }

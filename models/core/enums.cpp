@@ -15,6 +15,8 @@ template <>
 const std::vector<EnumRow<Overlap>>& enum_rows() {
   static const std::vector<EnumRow<Overlap>> kRows = {
       {Overlap::kNone, "none", "a fold loads, streams and drains before the next begins"},
+      {Overlap::kDrain, "drain",
+       "the next fold's stationary operand loads behind the stream, while the array drains"},
       {Overlap::kWeights, "weights", "the next fold's stationary operand loads during the stream"},
       {Overlap::kFull, "full", "the next fold's stream follows at once, behind the diagonal"}};
   return kRows;
@@ -33,7 +35,17 @@ const std::vector<EnumRow<Packing>>& enum_rows() {
   static const std::vector<EnumRow<Packing>> kRows = {
       {Packing::kWidest, "widest", "MACs per PE: pe.width over the wider operand's bits"},
       {Packing::kProduct, "product", "MACs per PE grow with the product of both operands' bits"},
-      {Packing::kNone, "none", "one MAC per PE at any width"}};
+      {Packing::kNone, "none", "one MAC per PE at any width"},
+      {Packing::kPasses, "passes",
+       "one multiplier of pe.width bits: wider integers take a cycle for each pair of parts"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<WeightTiles>>& enum_rows() {
+  static const std::vector<EnumRow<WeightTiles>> kRows = {
+      {WeightTiles::kExact, "exact", "as many weights as there are"},
+      {WeightTiles::kPadded, "padded", "tiles filled up with zeros to whole arrays"}};
   return kRows;
 }
 

@@ -155,7 +155,8 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
   outcome.counts.output = output_buffer_.finish(trace);
   attribution.fill(outcome.cycles);
   outcome.stalls = attribution.breakdown();
-  outcome.dram = dram_.stats();
+  outcome.dma = dma_.busy();
+  outcome.dram = dram_.stats(to_sc_time(clock_.time_of(outcome.cycles)));  // power to the end
   for (std::size_t i = 0; i < kTensors; ++i) {
     const TensorTraffic& t = outcome.traffic.tensors[i];
     (static_cast<Tensor>(i) == Tensor::kOutputs ? outcome.counts.dram_write_bits

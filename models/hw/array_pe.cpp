@@ -42,7 +42,7 @@ void ArrayPe::start(const LayerRun& run) {
   queue_.clear();
   folds_ = 0;
   stream_end_ = stream_rows_ = 0;
-  last_out_ = Cycles(0);
+  tail_end_ = last_out_ = Cycles(0);
 }
 
 void ArrayPe::issue(const ComputeOp& op, Cycles usable) {
@@ -70,7 +70,12 @@ bool ArrayPe::tails_done() const {
 
 bool ArrayPe::begin_load(Cycles now) {
   if (loading_ != nullptr || queue_.empty() || queue_.front().usable > now) return false;
-  if (config_.overlap == Overlap::kNone && (streaming_ != nullptr || !tails_done())) return false;
+  const bool beside_stream =
+      config_.overlap == Overlap::kWeights || config_.overlap == Overlap::kFull;
+  if (!beside_stream && streaming_ != nullptr) return false;
+  if (config_.overlap == Overlap::kNone && !tails_done()) return false;
+  // Only without overlap may the array itself have held the fold until now.
+  run_.attribution->gap(tail_end_, config_.overlap == Overlap::kNone ? tail_end_ : Cycles(0), now);
   Waiting& waiting = queue_.front();
   loading_ = std::make_shared<Active>();
   Active& a = *loading_;
@@ -101,13 +106,14 @@ bool ArrayPe::begin_load(Cycles now) {
 
 bool ArrayPe::begin_stream(Cycles now) {
   if (loading_ == nullptr || !loading_->loaded() || streaming_ != nullptr) return false;
-  if (config_.overlap != Overlap::kFull && !tails_done()) return false;
+  const bool follows = config_.overlap == Overlap::kFull || config_.overlap == Overlap::kDrain;
+  if (!follows && !tails_done()) return false;
   const Fold& timing = loading_->fold.job.timing;
   // The foot of a column passes results in order; the drain registers must be empty besides.
   const std::int64_t ahead = stream_end_ + std::max<std::int64_t>(0, stream_rows_ - timing.rows);
   const std::int64_t results_at =
       now.value + (timing.drains ? timing.steps * rates_.stream_interval : 0);
-  const std::int64_t shifts = timing.drains ? rates_.drain_interval * stream_rows_ : 0;
+  const std::int64_t shifts = timing.drains ? rates_.drain(stream_rows_, true) : 0;
   if (results_at < ahead + shifts) return false;
   streaming_ = std::move(loading_);
   streaming_->steps_left = timing.steps;
@@ -157,7 +163,8 @@ Cause ArrayPe::advance_stream(Cycles now) {
     if (run_.trace != nullptr) run_.trace->change(active_pes_, Cycles(stream_end_), 0);
     stream_rows_ = timing.rows;
     a.tail_left = timing.rows + timing.cols - 2 + 1;  // this cycle is not over yet
-    a.drain_left = timing.drains ? timing.rows * rates_.drain_interval : 0;
+    tail_end_ = std::max(tail_end_, Cycles(stream_end_ + timing.rows + timing.cols - 2));
+    a.drain_left = rates_.drain(timing.rows, timing.drains);
     if (a.last && run_.trace != nullptr)
       run_.trace->add("array", tile_name(a.fold.tile->tile), a.accepted,
                       Cycles(stream_end_ + timing.rows + timing.cols - 2));
@@ -185,12 +192,11 @@ void ArrayPe::advance_tails(Cycles now) {
 
 void ArrayPe::tick() {
   const Cycles now = clock_.now();
-  const bool tail = !tails_done();
   bool moved = true;
   while (moved) moved = begin_stream(now) || begin_load(now);
 
   Cause cause = Cause::kFillDrain;
-  bool active = tail;
+  bool active = false;  // with neither load nor stream, the next load says why it came so late
   if (loading_ != nullptr) {
     active = true;
     if (!loading_->loaded()) cause = advance_load();
@@ -199,7 +205,9 @@ void ArrayPe::tick() {
     active = true;
     cause = advance_stream(now);
   }
-  for (const auto& t : tails_) grid_->shift_out(t->fold, now.value, *this);
+  // What the registers held before this clock edge is written with it.
+  for (const auto& t : tails_) grid_->collect(t->fold, now.value, *this);
+  if (streaming_ != nullptr) grid_->collect(streaming_->fold, now.value, *this);
   run_.counts->macs += grid_->step(now.value);
   unreported_ += config_.rows * config_.cols;
   if (unreported_ >= kReportedPeCycles && run_.progress) {
@@ -207,12 +215,7 @@ void ArrayPe::tick() {
     unreported_ = 0;
   }
   if (run_.trace != nullptr && run_.trace->has_signals()) grid_->trace(*run_.trace, now);
-  for (const auto& t : tails_) grid_->collect(t->fold, now.value, *this);
-  if (streaming_ != nullptr) grid_->collect(streaming_->fold, now.value, *this);
-  if (active) {
-    run_.attribution->fill(now);
-    run_.attribution->cover(cause, 1);
-  }
+  if (active) run_.attribution->cover(cause, 1);
   advance_tails(now);
   if (loading_ != nullptr || streaming_ != nullptr || !tails_.empty())
     tick_event_.notify(clock_.until(now + Cycles(1)));

@@ -83,6 +83,7 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
   Cycles accepted_{0};
   std::int32_t active_pes_ = 0;                    ///< signal of the trace
   std::int64_t stream_end_ = 0, stream_rows_ = 0;  ///< of the stream before
+  Cycles tail_end_{0};                             ///< the last MAC of all streams so far
   Cycles last_out_{0};
   std::int64_t unreported_ = 0;  ///< PE-cycles since the last report of progress
 };

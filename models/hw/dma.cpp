@@ -6,6 +6,11 @@
 #include "hw/block_scales.h"
 
 namespace bitjoule {
+namespace {
+
+constexpr double kBusyMemory = 0.85;  // of its peak
+
+}  // namespace
 
 Dma::Dma(sc_core::sc_module_name name, const CoreClock& clock, const DmaConfig& config)
     : sc_module(name),
@@ -41,7 +46,7 @@ void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_by
   sent_in_cycle_ = 0;
   usable_.clear();
   const auto begin = [&](Stream& stream, const char* signal) {
-    stream.retired = Cycles(0);
+    stream.retired = stream.taken = Cycles(0);
     if (run.trace != nullptr) stream.signal = run.trace->add_signal(signal, 16);
   };
   begin(streams_[kInputStream], "dma.input_bursts_in_flight");
@@ -51,7 +56,10 @@ void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_by
   stores_ = 0;
   bursts_before_ = 0;
   ahead_ = {};
-  last_ahead_ = Cycles(0);
+  last_ahead_ = accounted_ = Cycles(0);
+  requests_sent_ = bursts_moved_ = 0;
+  burst_cycles_ = static_cast<double>(burst_bytes) / run.problem->memory.bytes_per_cycle;
+  busy_ = {};
   ahead_cycle_ = accepted_ = freed_ = Cycles(-1);
   freed_in_cycle_ = 0;
   if (run.ahead != nullptr) take_over(*run.ahead);
@@ -122,7 +130,7 @@ bool Dma::take_request(Cycles now) {
     Stream& stream = streams_[turn_];
     turn_ = turn_ + 1 < kAheadStream ? turn_ + 1 : 0;
     if (stream.current == nullptr || stream.current->usable > now) continue;
-    take_request(stream);
+    take_request(stream, now);
     return true;
   }
   return false;
@@ -134,8 +142,12 @@ void Dma::find_current(Stream& stream) {
   stream.current = i < stream.transfers.size() ? &stream.transfers[i] : nullptr;
 }
 
-void Dma::take_request(Stream& stream) {
+void Dma::take_request(Stream& stream, Cycles now) {
   Transfer& transfer = *stream.current;
+  Course& course = transfer.course;
+  if (course.begin < Cycles(0))
+    course.begin = stream.taken = std::max(transfer.usable, stream.taken);
+  course.last_taken = stream.taken = now;
   Request* request = free_.back();
   free_.pop_back();
   request->stream = &stream;
@@ -166,6 +178,14 @@ void Dma::send(Cycles earliest) {
     Request* request = window_.front();
     window_.pop();
     count_in_flight(*request->stream, request->bursts, at);
+    request->sent = at;
+    Course& course = request->transfer->course;
+    if (course.first_sent < Cycles(0)) {
+      course.first_sent = at;
+      course.sent_before = requests_sent_;
+    }
+    course.last_sent = at;
+    course.sent = ++requests_sent_;
     awaiting_ = request;
     tlm::tlm_phase phase = tlm::BEGIN_REQ;
     sc_core::sc_time delay = clock_.until(at);
@@ -222,6 +242,14 @@ void Dma::complete(Request& request, Cycles at) {
   transfer.last_bursts =
       at > transfer.last_arrival ? request.bursts : std::max(transfer.last_bursts, request.bursts);
   transfer.last_arrival = std::max(transfer.last_arrival, at);
+  Course& course = transfer.course;
+  if (course.served++ == 0) {
+    course.moved_before = bursts_moved_;
+    course.served_before = freed_;
+  }
+  course.moved = bursts_moved_ += request.bursts;
+  course.bursts += request.bursts;
+  course.latency += (at - request.sent).value;
   if (transfer.done == Token::kFetchedAhead) last_ahead_ = std::max(last_ahead_, at);
   Stream& stream = *request.stream;
   free_.push_back(&request);
@@ -236,6 +264,7 @@ void Dma::retire(Stream& stream) {
     Transfer& t = stream.transfers.front();
     if (t.waiting != 0 || !t.requests.done()) return;
     const Cycles at = std::max({t.last_arrival, t.usable, stream.retired});
+    account(t);
     if (t.done == Token::kFetchedAhead) {
       retire_ahead(t, at);
     } else {
@@ -254,6 +283,49 @@ void Dma::retire(Stream& stream) {
     stream.transfers.pop_front();
     if (stream.issuing > 0) --stream.issuing;
   }
+}
+
+/// What one would have to enlarge for a transfer to be over sooner.
+Cause Dma::held_by(const Transfer& t) const {
+  const Cause memory = t.write ? Cause::kDramWrite : Cause::kDramRead;
+  const Course& c = t.course;
+  if (c.served == 0) return memory;
+  const auto cycles = [](Cycles from, Cycles to) { return static_cast<double>((to - from).value); };
+  const double all = std::max(1.0, cycles(c.begin, t.last_arrival));
+  // The memory moves data as good as always from the data ahead on (refreshes and turnarounds cost
+  // a real one up to a tenth); or a request waits for others longer than an access of its own
+  // takes, or moves data for most of its time: then twice the bandwidth gains more than twice the
+  // requests.
+  const double flow = std::max(1.0, cycles(std::max(c.begin, c.served_before), t.last_arrival));
+  const auto served = static_cast<double>(c.served);
+  const double latency = static_cast<double>(c.latency) / served;
+  const double data = static_cast<double>(c.bursts) / served * burst_cycles_;
+  const double alone = static_cast<double>(run_.problem->memory.latency_cycles) + data;
+  if (static_cast<double>(c.moved - c.moved_before) * burst_cycles_ >= kBusyMemory * flow ||
+      latency >= 2 * alone || data >= latency * 2 / 3)
+    return memory;
+  const double sending = cycles(c.first_sent, c.last_sent) + 1;
+  const auto possible = sending * static_cast<double>(config_.requests_per_cycle);
+  if (2 * sending >= all && static_cast<double>(c.sent - c.sent_before) >= kBoundShare * possible)
+    return Cause::kDmaRate;
+  return 2 * cycles(c.begin, c.last_taken) >= all ? Cause::kDmaWindow : Cause::kDramLatency;
+}
+
+/// Tells what held a transfer that is complete, for the wait that it ends and for the DMA's time.
+void Dma::account(const Transfer& t) {
+  using Transfers = Attribution::Transfers;
+  const Cause cause = held_by(t);
+  const bool ahead = t.done == Token::kFetchedAhead;
+  if (!ahead)
+    run_.attribution->transferred(t.write                         ? Transfers::kResults
+                                  : t.done == Token::kInputLoaded ? Transfers::kInputs
+                                                                  : Transfers::kWeights,
+                                  cause);
+  if (t.course.served == 0 || t.last_arrival <= accounted_) return;
+  // What comes for the next layer waits for the other streams, not for a place of its own.
+  if (!ahead || cause == Cause::kDramRead)
+    busy_[cause] += (t.last_arrival - std::max(t.course.begin, accounted_)).value;
+  accounted_ = t.last_arrival;
 }
 
 Cycles Dma::dequantized(const Transfer& t, const MappingProblem& problem) {

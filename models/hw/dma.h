@@ -44,12 +44,27 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
 
   /// The cycle in which the last request for the next layer was served; 0: there was none.
   Cycles last_ahead() const { return last_ahead_; }
+  /// The cycles in which transfers were under way, by what held them: the memory's bandwidth
+  /// (kDramRead, kDramWrite), kDmaWindow, kDmaRate or kDramLatency. docs/timing.md.
+  const StallBreakdown& busy() const { return busy_; }
+
   /// After the run: what the next layer, which begins at `end`, finds done.
   WeightsAhead finish_ahead(Cycles end);
 
  private:
   static constexpr std::size_t kInputStream = 0, kWeightStream = 1, kStoreStream = 2,
                                kAheadStream = 3;
+  /// How the requests of a transfer fared, in cycles and in the order of sending and of serving.
+  struct Course {
+    Cycles begin{-1};       ///< the first may be taken
+    Cycles last_taken{-1};  ///< the last found a place among the outstanding
+    Cycles first_sent{-1}, last_sent{-1};
+    std::int64_t sent_before = 0, sent = 0;    ///< of all streams, up to the first and the last
+    std::int64_t moved_before = 0, moved = 0;  ///< bursts of all, up to the first and last served
+    Cycles served_before{0};                   ///< when the request ahead of the first was served
+    std::int64_t served = 0, bursts = 0;
+    std::int64_t latency = 0;  ///< from sent to served, summed
+  };
   struct Transfer {
     RequestCursor requests;  ///< yet to be taken
     Tensor tensor = Tensor::kInputs;
@@ -62,12 +77,14 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
     std::int64_t waiting = 0;                   ///< requests taken and not served
     Cycles first_arrival{-1}, last_arrival{0};
     std::int64_t last_bursts = 0;  ///< of the request that arrived last
+    Course course;
   };
   struct Stream {
     std::deque<Transfer> transfers;
     std::size_t issuing = 0;      ///< index of the first transfer with requests left
     Transfer* current = nullptr;  ///< that transfer, if any
     Cycles retired{0};            ///< the last token was given for this cycle
+    Cycles taken{0};              ///< the last request was taken
     std::int64_t in_flight = 0;   ///< bursts
     std::int32_t signal = 0;      ///< of the trace: bursts in flight
   };
@@ -75,6 +92,7 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
     Stream* stream = nullptr;
     Transfer* transfer = nullptr;
     std::int64_t bursts = 0;
+    Cycles sent{0};
   };
 
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
@@ -90,7 +108,7 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   void on_usable();
   void fill_window(Cycles now);
   bool take_request(Cycles now);
-  void take_request(Stream& stream);
+  void take_request(Stream& stream, Cycles now);
   static void find_current(Stream& stream);
   bool results_sent() const;
   void wake_ahead(Cycles now);
@@ -98,6 +116,8 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   void send(Cycles earliest);
   void count_in_flight(Stream& stream, std::int64_t change, Cycles at);
   void complete(Request& request, Cycles at);
+  Cause held_by(const Transfer& transfer) const;
+  void account(const Transfer& transfer);
   void retire(Stream& stream);
   void retire_ahead(const Transfer& transfer, Cycles at);
   /// When a tile that passes a dequantizer on the DRAM side is complete.
@@ -128,6 +148,10 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   sc_core::sc_event ahead_event_;   ///< between two cycles, when all of the first has happened
   Cycles ahead_cycle_{-1};          ///< the second of them; -1: none
   Cycles last_ahead_{0};
+  std::int64_t requests_sent_ = 0, bursts_moved_ = 0;
+  double burst_cycles_ = 0;  ///< that a burst takes at the memory's peak
+  StallBreakdown busy_;
+  Cycles accounted_{0};  ///< up to here busy_ has been told
 };
 
 }  // namespace bitjoule

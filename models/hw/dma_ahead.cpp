@@ -49,7 +49,7 @@ void Dma::on_ahead() {
     if (places <= 0 || accepted_ > cycle || last_sent_ > cycle ||
         (last_sent_ == cycle && sent_in_cycle_ == config_.requests_per_cycle))
       break;
-    take_request(stream);
+    take_request(stream, cycle);
     send(cycle);
   }
   wake_ahead(std::max({cycle, accepted_ - Cycles(1), last_sent_ - Cycles(1)}));

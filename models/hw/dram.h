@@ -27,6 +27,7 @@ class Dram : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
  public:
   tlm::tlm_target_socket<> socket;
 
+  /// Sets the kernel's time resolution (hw/time.h).
   Dram(sc_core::sc_module_name name, const DramConfig& config);
 
   /// Now becomes DRAM cycle 0: banks closed, refresh counter and statistics zero. Only while idle.

@@ -59,11 +59,11 @@ class Grid : public PeGrid {
     return dataflow_ == Dataflow::kOutputStationary ? step_outputs() : step_stationary();
   }
 
-  void shift_out(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) override {
-    if (dataflow_ == Dataflow::kOutputStationary) collect_drained(fold, cycle, sink);
-  }
   void collect(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) override {
-    if (dataflow_ != Dataflow::kOutputStationary) collect_sums(fold, cycle, sink);
+    if (dataflow_ == Dataflow::kOutputStationary)
+      collect_drained(fold, cycle, sink);
+    else
+      collect_sums(fold, cycle, sink);
   }
 
   void forget(const FoldInFlight& fold) override {
@@ -221,11 +221,12 @@ class Grid : public PeGrid {
     return macs;
   }
 
-  /// Sums leave at the foot of their column, one step after the other.
+  /// The foot of a column holds the sum of one step after the other, each from the cycle after its
+  /// last MAC on.
   void collect_sums(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) {
     const FoldJob& job = fold.job;
     for (std::int64_t c = 0; c < job.used_cols; ++c) {
-      const std::int64_t since = cycle - (job.timing.rows - 1) - c - fold.first_step;
+      const std::int64_t since = cycle - job.timing.rows - c - fold.first_step;
       if (since < 0 || since % fold.interval != 0 || since / fold.interval >= job.timing.steps)
         continue;
       const PartialSum<Sum>& sum = pe(job.timing.rows - 1, c).sum;

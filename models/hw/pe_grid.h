@@ -53,10 +53,8 @@ class PeGrid {
   virtual void enter_step(const FoldInFlight& fold, std::int64_t step) = 0;
   /// One clock: moves everything by one register. Returns the MACs done.
   virtual std::int64_t step(std::int64_t cycle) = 0;
-  /// Outputs stay: hands over the results that leave in this cycle, before step().
-  virtual void shift_out(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) = 0;
-  /// Otherwise: hands over the sums that reach the foot of their column in this cycle, after
-  /// step().
+  /// Before step(): hands over what the registers at the foot of the columns hold of a fold's
+  /// results in this cycle; where outputs stay, shifts the others down.
   virtual void collect(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) = 0;
   /// The fold is over: what the skew registers still hold of it lies outside the PEs it uses.
   virtual void forget(const FoldInFlight& fold) = 0;

@@ -87,10 +87,34 @@ void Sequencer::collect(Cycles now) {
   while (!given_.empty() && given_.top().at < now) {
     const auto [at, token] = given_.top();
     residency_.on_token(token, seen(token), at, to_buffers);
+    resolve_wait(token);
     ++seen_[static_cast<std::size_t>(token)];
     end_ = at;
     given_.pop();
   }
+}
+
+/// What held a transfer up is what the next tile waited for, if it waited for that transfer.
+void Sequencer::resolve_wait(Token token) {
+  using Transfers = Attribution::Transfers;
+  if (token != Token::kInputLoaded && token != Token::kWeightArrived && token != Token::kStored)
+    return;
+  const Cause was = token == Token::kStored ? Cause::kDramWrite : Cause::kDramRead;
+  const Transfers kind = token == Token::kStored        ? Transfers::kResults
+                         : token == Token::kInputLoaded ? Transfers::kInputs
+                                                        : Transfers::kWeights;
+  const Cause is = run_.attribution->take(kind, was);
+  if (present_cause() != was) return;
+  const auto needs = [&](const auto& op) {
+    return seen(token) < (token == Token::kInputLoaded ? op.inputs_needed : op.weights_needed);
+  };
+  const Program& p = *run_.program;
+  if (token != Token::kStored && vector_head_ < p.vectors.size()) {
+    if (!needs(p.vectors[vector_head_])) return;
+  } else if (token != Token::kStored && compute_head_ < p.computes.size()) {
+    if (!needs(p.computes[compute_head_])) return;
+  }
+  run_.attribution->resolve(was, is);
 }
 
 void Sequencer::issue_load(std::size_t queue, const std::vector<LoadOp>& ops, Token done,

@@ -41,7 +41,9 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   struct Given {
     Cycles at;
     Token token;
-    bool operator>(const Given& other) const { return at > other.at; }
+    bool operator>(const Given& other) const {
+      return at != other.at ? at > other.at : token > other.token;
+    }
   };
   /// How many tokens of one kind were seen, and how many operations of one queue were issued.
   std::int64_t seen(Token t) const { return seen_[static_cast<std::size_t>(t)]; }
@@ -49,6 +51,7 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   void trace_token(Token token, Cycles at);
   void evaluate();
   void collect(Cycles now);
+  void resolve_wait(Token token);
   void issue(Cycles now);
   void take_over(const WeightsAhead& ahead);
   void issue_ahead(Cycles now);

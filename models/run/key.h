@@ -31,6 +31,12 @@ inline auto members(const Conv2d& s) {
   return std::tie(batch, height, width, channels, filters, kernel_h, kernel_w, stride_h, stride_w,
                   pad_top, pad_left, pad_bottom, pad_right, dilation_h, dilation_w, groups);
 }
+inline auto members(const PoolWindow& s) {
+  static_assert(sizeof(PoolWindow) ==
+                sizeof(Conv2d) + sizeof s.beyond_bottom + sizeof s.beyond_right);
+  return std::tuple_cat(members(static_cast<const Conv2d&>(s)),
+                        std::tie(s.beyond_bottom, s.beyond_right));
+}
 inline auto members(const VectorOp& s) {
   const auto& [kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
                heads, position, tokens, interleaved, alpha, beta, bias, shape, operand_shapes, axes,

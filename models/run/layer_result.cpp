@@ -7,20 +7,12 @@
 
 namespace bitjoule {
 
-double memory_seconds(const LayerResult& r) {
-  const DataBusCycles& bus = r.outcome.dram.bus;
-  const std::int64_t used = bus.busy + bus.refresh + bus.activate + bus.turnaround + bus.column;
-  if (used > 0) return r.time_s * static_cast<double>(used) / static_cast<double>(used + bus.idle);
-  return r.peak_bytes_per_s > 0 ? static_cast<double>(r.moved_bytes()) / r.peak_bytes_per_s : 0;
-}
-
 Costs costs_of(const LayerResult& r, std::int64_t times) {
   const auto n = static_cast<double>(times);
   Costs costs;
   costs.cycles = r.outcome.cycles.value * times;
   costs.compute_cycles = r.compute_cycles * times;
   costs.time_s = r.time_s * n;
-  costs.memory_s = memory_seconds(r) * n;
   costs.energy_pj = r.energy.total.value * n;
   costs.array_macs = r.time_s * n * r.peak_macs_per_s;
   costs.peak_macs_per_s = r.peak_macs_per_s;
@@ -29,6 +21,8 @@ Costs costs_of(const LayerResult& r, std::int64_t times) {
   costs.ahead_bytes = r.outcome.handed_on * r.outcome.traffic.burst_bytes * times;
   costs.stalls = r.outcome.stalls;
   costs.stalls *= times;
+  costs.dma = r.outcome.dma;
+  costs.dma *= times;
   costs.counts = r.outcome.counts;
   costs.counts *= times;
   costs.traffic = r.outcome.traffic;

@@ -42,7 +42,9 @@ struct LayerResult {
   std::string op;     ///< of a vector operator, its name; else empty
   std::int64_t repeat = 1;
   GemmExtents extents;
-  std::string mac;  ///< MAC type; empty for vector operators
+  std::string mac;            ///< MAC type; empty for vector operators
+  std::string weight_format;  ///< empty for vector operators
+  std::string activation_format, output_format;
   Mapping mapping;
   LayerOutcome outcome;
   std::int64_t compute_cycles = 0;  ///< what the array needs if memory never makes it wait
@@ -59,15 +61,12 @@ struct LayerResult {
   std::int64_t moved_bytes() const {
     return outcome.traffic.total().bursts * outcome.traffic.burst_bytes;
   }
+  const char* bound() const { return bound_name(outcome.stalls, outcome.dma); }
 };
 
 /// Of `times` runs of the layer, one after the other. Peaks and keys and values in a cache are as
 /// the layer's.
 Costs costs_of(const LayerResult& layer, std::int64_t times);
-
-/// Time in which the DRAM had requests: all but the clocks in which its data bus idles for want of
-/// them; of the ideal model, what its bandwidth takes.
-double memory_seconds(const LayerResult& layer);
 
 /// Of the results of LayerRunner::run_all, the layer itself.
 inline const LayerResult& layer_of(const std::vector<LayerResult>& results) {

@@ -16,48 +16,43 @@ void require_conserved(bool holds, const std::string& what) {
   if (!holds) throw Error(ErrorKind::kVerification, "conservation check failed: " + what);
 }
 
-void check_conservation(const LayerResult& r, const Program& program) {
+/// What a program moves, by the regions of its operations.
+DramTraffic traffic_of(const Program& program, std::int64_t burst_bytes) {
+  DramTraffic planned;
+  planned.burst_bytes = burst_bytes;
+  for (const auto* loads : {&program.input_loads, &program.weight_loads})
+    for (const LoadOp& op : *loads) {
+      planned[op.tensor].read_bytes += op.region.bytes();
+      planned[op.tensor].bursts += bursts_of(op.region, burst_bytes);
+    }
+  for (const StoreOp& op : program.stores) {
+    planned[op.tensor].write_bytes += op.region.bytes();
+    planned[op.tensor].bursts += bursts_of(op.region, burst_bytes);
+  }
+  return planned;
+}
+
+void check_conservation(const LayerResult& r, const DramTraffic& planned) {
   const LayerOutcome& o = r.outcome;
   require_conserved(
       o.counts.macs == r.extents.macs(),
       fmt::format("{} MACs executed, the layer has {}", o.counts.macs, r.extents.macs()));
   require_conserved(o.stalls.total() == o.cycles.value,
                     fmt::format("causes sum to {} cycles of {}", o.stalls.total(), o.cycles.value));
-  DramTraffic planned;
-  for (const auto* loads : {&program.input_loads, &program.weight_loads})
-    for (const LoadOp& op : *loads) planned[op.tensor].read_bytes += op.region.bytes();
-  for (const StoreOp& op : program.stores) planned[op.tensor].write_bytes += op.region.bytes();
   for (std::size_t i = 0; i < kTensors; ++i) {
     const TensorTraffic &did = o.traffic.tensors[i], &plan = planned.tensors[i];
-    require_conserved(did.read_bytes == plan.read_bytes && did.write_bytes == plan.write_bytes,
-                      fmt::format("{}: {} B read and {} B written, the mapping says {} B and {} B",
-                                  tensor_name(static_cast<Tensor>(i)), did.read_bytes,
-                                  did.write_bytes, plan.read_bytes, plan.write_bytes));
+    require_conserved(
+        did.read_bytes == plan.read_bytes && did.write_bytes == plan.write_bytes &&
+            did.bursts == plan.bursts,
+        fmt::format("{}: {} B read and {} B written in {} bursts, the mapping says {} B and {} B "
+                    "in {}",
+                    tensor_name(static_cast<Tensor>(i)), did.read_bytes, did.write_bytes,
+                    did.bursts, plan.read_bytes, plan.write_bytes, plan.bursts));
   }
   const std::int64_t bytes = o.dram.read_bytes + o.dram.write_bytes;
   const std::int64_t moved =
       r.moved_bytes() + (o.ahead.all_bursts - o.handed_on) * o.traffic.burst_bytes;
   require_conserved(bytes == moved, fmt::format("the DRAM moved {} B, the DMA {} B", bytes, moved));
-}
-
-/// Refuses values that the machine's memory cannot hold, before the system kills the process.
-void require_memory(const MappingProblem& p, Verify verify) {
-  // Measured: operands are kept as stored, as the array takes them and, on their way, as floats;
-  // of a checked output there is the oracle's side too.
-  constexpr double kOperandBytes = 10, kOutputBytes = 16, kCheckedBytes = 48;
-  const GemmExtents& e = p.layer.extents;
-  const double bytes =
-      kOperandBytes * static_cast<double>(p.layer.input_elements() + p.layer.weight_rows() * e.k) +
-      kOutputBytes * static_cast<double>(p.layer.output_elements()) +
-      kCheckedBytes * static_cast<double>(checked_outputs(p, verify));
-  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
-                        static_cast<double>(::sysconf(_SC_PAGE_SIZE));
-  if (bytes > memory)
-    throw input_error(
-        fmt::format("values: the layer's numbers take about {:.3g} GB, this computer has {:.3g} "
-                    "GB; use values: "
-                    "off",
-                    bytes * 1e-9, memory * 1e-9));
 }
 
 /// Every chunk together must be the operator.
@@ -96,6 +91,25 @@ void add_values(LayerCheck& check, const Layer& layer, bool keep_outputs, LayerR
 
 }  // namespace
 
+void require_memory(const MappingProblem& p, Verify verify) {
+  // Measured: operands are kept as stored, as the array takes them and, on their way, as floats;
+  // of a checked output there is the oracle's side too.
+  constexpr double kOperandBytes = 10, kOutputBytes = 16, kCheckedBytes = 48;
+  const GemmExtents& e = p.layer.extents;
+  const double bytes =
+      kOperandBytes * static_cast<double>(p.layer.input_elements() + p.layer.weight_rows() * e.k) +
+      kOutputBytes * static_cast<double>(p.layer.output_elements()) +
+      kCheckedBytes * static_cast<double>(checked_outputs(p, verify));
+  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  if (bytes > memory)
+    throw input_error(
+        fmt::format("values: the layer's numbers take about {:.3g} GB, this computer has {:.3g} "
+                    "GB; use values: "
+                    "off",
+                    bytes * 1e-9, memory * 1e-9));
+}
+
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
                             const LayerOp& op, const Precision& precision, const MappingPins& pins,
                             const OutputStage& stage) {
@@ -118,11 +132,12 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
 
 LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram,
                          const EnergyTable& energy, const RunOptions& options)
-    : LayerRunner(std::make_shared<Simulation>(machine, dram, options.fidelity), energy, options) {}
+    : LayerRunner(std::make_shared<Simulation>(machine, dram, options.fidelity),
+                  make_prices(energy, dram.name, dram.energy, options.dram_prices), options) {}
 
-LayerRunner::LayerRunner(std::shared_ptr<Simulation> machine, const EnergyTable& energy,
+LayerRunner::LayerRunner(std::shared_ptr<Simulation> machine, Prices prices,
                          const RunOptions& options)
-    : machine_(std::move(machine)), energy_(energy), options_(options) {}
+    : machine_(std::move(machine)), prices_(std::move(prices)), options_(options) {}
 
 LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision,
                                   const MappingPins& pins) const {
@@ -130,6 +145,7 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
   p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
   p.mapping = map_layer(p.problem, pins);
   p.program = make_program(p.problem, p.mapping.tiling);
+  check_addresses(p.problem, p.mapping.tiling, p.program);
   return p;
 }
 
@@ -170,7 +186,7 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   LayerResult result;
   result.name = layer.name;
   result.kind = kind_of(layer.op);
-  result.extents = problem.layer.extents;
+  result.extents = gemm_extents(layer.op);
   result.mac = problem.path.mac.name;
   result.mapping = prepared.mapping;
 
@@ -192,7 +208,8 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   result.compute_cycles = compute_cycles(problem, program);
   const ArrayConfig& array = machine_->config().array;
   result.peak_macs_per_s = static_cast<double>(array.rows * array.cols * problem.path.macs_per_pe) *
-                           static_cast<double>(machine_->config().clock.value);
+                           static_cast<double>(machine_->config().clock.value) /
+                           static_cast<double>(problem.path.mac_passes);
   complete(problem, program, result);
   return result;
 }
@@ -231,14 +248,20 @@ LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
 
 void LayerRunner::complete(const MappingProblem& problem, const Program& program,
                            LayerResult& result) const {
+  if (result.op.empty()) result.weight_format = problem.path.weights.format.format;
+  result.activation_format = problem.path.activations.format.format;
+  result.output_format = problem.path.output.format.format;
   result.time_s = machine_->seconds(result.outcome.cycles);
   result.peak_bytes_per_s =
       memory().bytes_per_cycle * static_cast<double>(machine_->config().clock.value);
   result.counts = priced_actions(problem, result.outcome.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
   add_block_scales(problem.path, result.outcome.traffic);
-  result.energy = price(result.counts, energy_);
-  check_conservation(result, program);
+  result.energy = price(result.counts, prices_);
+  // Of a layer with MACs by the mapping's own account, without its program.
+  check_conservation(result, program.vectors.empty() && !program.computes.empty()
+                                 ? result.mapping.estimate.traffic
+                                 : traffic_of(program, memory().burst_bytes));
 }
 
 }  // namespace bitjoule

@@ -33,14 +33,17 @@ struct LayerOverlap {
   WeightsAhead ahead;
 };
 
+/// Throws an input Error for values that this computer's memory cannot hold, before the system
+/// kills the process.
+void require_memory(const MappingProblem& problem, Verify verify);
+
 class LayerRunner {
  public:
   /// Builds the machine.
   LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram, const EnergyTable& energy,
               const RunOptions& options);
   /// On a machine that is there.
-  LayerRunner(std::shared_ptr<Simulation> machine, const EnergyTable& energy,
-              const RunOptions& options);
+  LayerRunner(std::shared_ptr<Simulation> machine, Prices prices, const RunOptions& options);
 
   /// Tells `sink` how far each layer with MACs is.
   void report_to(ProgressSink sink) { progress_ = std::move(sink); }
@@ -78,7 +81,7 @@ class LayerRunner {
   void complete(const MappingProblem& problem, const Program& program, LayerResult& result) const;
 
   std::shared_ptr<Simulation> machine_;
-  EnergyTable energy_;
+  Prices prices_;
   RunOptions options_;
   ProgressSink progress_;
 };

@@ -22,7 +22,7 @@ Result Machine::run(Trace* trace) {
 }
 
 Result Machine::run(const Layer& layer, Trace* trace) {
-  LayerRunner runner(simulation_, config_.energy, config_.options);
+  LayerRunner runner(simulation_, prices_of(config_), config_.options);
   runner.report_to(progress_);
   return {runner.run_all(layer, config_.precision, config_.mapping, trace), std::nullopt};
 }

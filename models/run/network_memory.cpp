@@ -1,8 +1,11 @@
 #include "run/network_memory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
+#include "core/error.h"
 #include "core/numeric/storage.h"
 #include "core/numeric/stored_tensor.h"
 #include "run/layer_formats.h"
@@ -54,13 +57,14 @@ bool shares_memory(const NetworkLayer& layer) {
   return op != nullptr && vector_row(op->kind).moves_nothing;
 }
 
-/// Lifetimes of the outputs, by layer; -1 stands for the network's inputs.
+/// Lifetimes of the outputs, by layer, and of the network's inputs.
 class Lifetimes {
  public:
   explicit Lifetimes(const Network& network) : network_(network) {
     const std::size_t n = network.layers.size();
     owner_.resize(n);
     last_use_.resize(n);
+    for (const NetworkInput& input : network.inputs) input_use_[input.name] = 0;
     for (std::size_t i = 0; i < n; ++i) add(i);
     for (const NetworkOutput& output : network.outputs)
       if (const auto found = index_.find(output.layer); found != index_.end())
@@ -68,11 +72,15 @@ class Lifetimes {
   }
 
   std::size_t last_use(std::size_t layer) const { return last_use_[layer]; }
+  bool views_input(std::size_t layer) const { return views_.count(layer) != 0; }
   bool owns(std::size_t layer) const { return owner_[layer] == layer; }
+  std::size_t last_use_of_input(const std::string& name) const { return input_use_.at(name); }
 
  private:
   void use(std::size_t producer, std::size_t at) {
-    std::size_t& last = last_use_[owner_[producer]];
+    const auto viewed = views_.find(owner_[producer]);
+    std::size_t& last =
+        viewed != views_.end() ? input_use_[viewed->second] : last_use_[owner_[producer]];
     last = std::max(last, at);
   }
 
@@ -88,6 +96,9 @@ class Lifetimes {
         const std::size_t producer = name.empty() ? i - 1 : found->second;
         if (is_first && shares_memory(layer)) owner_[i] = owner_[producer];
         use(producer, i);
+      } else if (const auto input = input_use_.find(name); input != input_use_.end()) {
+        input->second = std::max(input->second, i);
+        if (is_first && shares_memory(layer)) views_[i] = name;
       }
       is_first = false;
     }
@@ -96,8 +107,18 @@ class Lifetimes {
 
   const Network& network_;
   std::map<std::string, std::size_t> index_;
+  std::map<std::string, std::size_t> input_use_;
+  std::map<std::size_t, std::string> views_;  ///< layers that only readdress an input
   std::vector<std::size_t> owner_, last_use_;
 };
+
+std::int64_t input_bytes(const NetworkInput& input, const Precision& run) {
+  std::int64_t elements = input.shape.empty() ? 0 : 1;
+  for (std::int64_t size : input.shape) elements *= size;
+  const StoredType* type = find_stored_type(input.type);
+  const bool integer = type != nullptr && is_integer_type(input.type);
+  return integer ? elements * type->block_bytes : bytes_of(run.activations, 1, elements);
+}
 
 std::int64_t peak_activations(const Network& network, const Precision& run) {
   const Lifetimes lifetimes(network);
@@ -129,15 +150,69 @@ NetworkMemory network_memory(const Network& network, const Precision& run) {
       memory.kv_cache += second_operand_bytes(layer, run) * layer.repeat;
   }
   memory.activations = peak_activations(network, run);
-  for (const NetworkInput& input : network.inputs) {
-    std::int64_t elements = input.shape.empty() ? 0 : 1;
-    for (std::int64_t size : input.shape) elements *= size;
-    const StoredType* type = find_stored_type(input.type);
-    const bool integer = type != nullptr && is_integer_type(input.type);
-    memory.activations +=
-        integer ? elements * type->block_bytes : bytes_of(run.activations, 1, elements);
-  }
+  for (const NetworkInput& input : network.inputs) memory.activations += input_bytes(input, run);
   return memory;
+}
+
+namespace {
+
+/// A tensor that must stay, from one layer to another.
+struct Resident {
+  std::string name;
+  std::int64_t bytes;
+  std::size_t first, last;  ///< layers, both included
+};
+
+/// Everything that has to be somewhere. Appended keys and values are part of the cache.
+std::vector<Resident> residents(const Network& network, const Precision& run) {
+  const Lifetimes lifetimes(network);
+  const std::size_t n = network.layers.size();
+  std::vector<Resident> all;
+  const std::int64_t cache = network_memory(network, run).kv_cache;
+  if (cache > 0) all.push_back({"the KV cache", cache, 0, n - 1});
+  for (const NetworkInput& input : network.inputs)
+    all.push_back(
+        {input.name, input_bytes(input, run), 0, lifetimes.last_use_of_input(input.name)});
+  for (std::size_t i = 0; i < n; ++i) {
+    const NetworkLayer& layer = network.layers[i];
+    const bool cached = layer.kv_cache && !std::holds_alternative<Matmul>(layer.op);
+    const bool is_view = shares_memory(layer);
+    if (!lifetimes.owns(i) || cached || (is_view && lifetimes.views_input(i))) continue;
+    all.push_back({layer.name, bytes_of(output_format(layer, run), 1, output_elements(layer)), i,
+                   lifetimes.last_use(i)});
+  }
+  return all;
+}
+
+}  // namespace
+
+void check_on_chip(const Network& network, const Precision& run, const BuffersConfig& buffers) {
+  const std::int64_t capacity = buffers.input.capacity.value + buffers.output.capacity.value;
+  const std::vector<Resident> all = residents(network, run);
+  std::vector<std::int64_t> change(network.layers.size() + 1, 0);
+  for (const Resident& tensor : all) {
+    change[tensor.first] += tensor.bytes;
+    change[tensor.last + 1] -= tensor.bytes;
+  }
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    bytes += change[i];
+    if (bytes <= capacity || shares_memory(network.layers[i])) continue;
+    std::vector<const Resident*> alive;
+    for (const Resident& tensor : all)
+      if (tensor.first <= i && i <= tensor.last) alive.push_back(&tensor);
+    std::stable_sort(alive.begin(), alive.end(),
+                     [](const Resident* a, const Resident* b) { return a->bytes > b->bytes; });
+    constexpr std::size_t kShown = 5;
+    std::string largest;
+    for (std::size_t t = 0; t < std::min(kShown, alive.size()); ++t)
+      largest += fmt::format("{}{} {} B", t == 0 ? "" : ", ", alive[t]->name, alive[t]->bytes);
+    throw input_error(fmt::format(
+        "mapping.activations: on_chip: while layer \"{}\" runs, {} B are alive ({}{}), the input "
+        "and "
+        "output buffers hold {} B",
+        network.layers[i].name, bytes, largest, alive.size() > kShown ? ", ..." : "", capacity));
+  }
 }
 
 }  // namespace bitjoule

@@ -1,6 +1,7 @@
 // What a network keeps in DRAM: weights, the KV cache, and the activations alive at once.
 #pragma once
 
+#include "core/machine/machine.h"
 #include "core/workload/network.h"
 
 namespace bitjoule {
@@ -16,5 +17,12 @@ struct NetworkMemory {
 /// change the addressing share their input's memory; what is appended to the KV cache is counted
 /// there.
 NetworkMemory network_memory(const Network& network, const Precision& precision);
+
+/// Of a machine that keeps activations in its input and output buffers from layer to layer: throws
+/// an input Error that names the first layer at which they do not hold all that is alive (operands,
+/// the result, what later layers still read, the network's inputs and outputs, and the KV cache),
+/// and the largest of it.
+void check_on_chip(const Network& network, const Precision& precision,
+                   const BuffersConfig& buffers);
 
 }  // namespace bitjoule

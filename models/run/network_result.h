@@ -41,8 +41,4 @@ struct NetworkResult {
   std::vector<NetworkOutputValues> outputs;  ///< values on: of the last pass
 };
 
-/// "dram" where the DRAM had requests in nine tenths of the time: then nothing but the memory can
-/// make it shorter. Otherwise what most cycles went to.
-const char* bound_name(const StallBreakdown& stalls, double memory_s, double time_s);
-
 }  // namespace bitjoule

@@ -16,8 +16,10 @@ namespace {
 /// The part of an operator that its cost depends on: constants and positions do not count.
 NetworkOp without_values(NetworkOp op) {
   if (auto* vector = std::get_if<VectorOp>(&op)) {
-    vector->alpha.reset();
-    vector->beta.reset();
+    if (vector->kind != VectorKind::kAffine) {  // whose beta may be nothing to add
+      vector->alpha.reset();
+      vector->beta.reset();
+    }
     vector->bias = 1;
     vector->position = 0;
     vector->interleaved = false;
@@ -109,17 +111,16 @@ RunOptions without_values(RunOptions options) {
 
 }  // namespace
 
-const char* bound_name(const StallBreakdown& stalls, double memory_s, double time_s) {
-  return memory_s >= 0.9 * time_s ? "dram" : bound_name(stalls);
-}
-
 NetworkRunner::NetworkRunner(const RunConfig& run, const std::vector<NetworkPhase>& phases,
                              std::shared_ptr<Simulation> machine)
     : run_(run),
-      runner_(std::move(machine), run.energy, without_values(run.options)),
+      runner_(std::move(machine), prices_of(run), without_values(run.options)),
       phases_(phases) {
   for (NetworkPhase& phase : phases_)
     phase.network = with_quantize_passes(phase.network, run.precision);
+  if (run.mapping.activations == ActivationMemory::kOnChip)
+    for (const NetworkPhase& phase : phases_)
+      check_on_chip(phase.network, run.precision, run.accelerator.buffers);
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
 }
 
@@ -287,11 +288,10 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
     const NetworkLayer& layer = *steps[i].layer;
     if (progress) progress(work_ > 0 ? done_ / work_ : 0, layer.name);
     const Step* following = i + 1 < steps.size() ? &steps[i + 1] : nullptr;
-    // Without overlap all repetitions at once.
-    const std::int64_t count = overlap ? 1 : layer.repeat;
     if (values_) move_values(due, &layer);
     due = &layer + 1;
-    for (std::int64_t done = 0; done < layer.repeat; done += count) {
+    std::string before_it;  // what the repetition before cost
+    for (std::int64_t done = 0, count = 0; done < layer.repeat; done += count) {
       const Step* next = !overlap ? nullptr : done + 1 < layer.repeat ? &steps[i] : following;
       const std::int64_t before = result_.simulated;
       LayerResult valued;
@@ -299,6 +299,11 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
       const Known known = computes ? simulate_values(steps[i], next, ahead, valued)
                                    : simulate(steps[i], next, ahead);
       if (result_.simulated != before) done_ += work_of(layer);
+      // Without overlap all repetitions at once; with it from the first that costs what the one
+      // before cost, up to the last, which another layer follows.
+      const bool goes_on = next == &steps[i] && known.key == before_it;
+      count = !overlap ? layer.repeat : goes_on ? layer.repeat - 1 - done : 1;
+      before_it = known.key;
       ahead = known.result->outcome.ahead;
       add(known, layer, count, pass);
       add_layer({known.key, computes ? &valued : known.result}, layer, count * phase.weight, phase);

@@ -58,6 +58,14 @@ Operand make(const char* key, const std::optional<TensorSource>& chosen, const S
 constexpr double kBiasDeviation = 0.25;
 constexpr std::uint64_t kBiasSeed = 0xB1A5;
 
+void require_bias_scale(const MappingProblem& p) {
+  const StorageField& scales = p.path.activations.layout.scales;
+  if (p.stage.bias && integer_bias(p.path) && scales.present() && scales.group != kWholeTensor)
+    throw input_error(
+        "layer.bias: it is added to integer sums, which needs one scale for all activations; use "
+        "granularity per_tensor, or a float output");
+}
+
 }  // namespace
 
 BiasValues stored_bias(const DataPath& path, const Operands& o) {
@@ -95,11 +103,7 @@ Operands make_operands(const MappingProblem& p, const Layer& layer, std::int64_t
                weights.origin,
                {}};
   if (p.stage.bias) {
-    const StorageField& scales = p.path.activations.layout.scales;
-    if (integer_bias(p.path) && scales.present() && scales.group != kWholeTensor)
-      throw input_error(
-          "layer.bias: it is added to integer sums, which needs one scale for all activations; use "
-          "granularity per_tensor, or a float output");
+    require_bias_scale(p);
     TensorFormat fp32;
     fp32.format = "fp32";
     Operand bias = make("bias", layer.bias, {l.weight_rows()}, fp32, l.weight_rows(), 1,
@@ -109,6 +113,23 @@ Operands make_operands(const MappingProblem& p, const Layer& layer, std::int64_t
     all.bias = stored_bias(p.path, all);
   }
   return all;
+}
+
+void check_operand_files(const MappingProblem& p, const Layer& layer, TensorReader& tensors) {
+  const Lowered& l = p.layer;
+  require_bias_scale(p);
+  const std::int64_t row = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
+  if (layer.inputs && layer.inputs->from_file())
+    load("inputs", *layer.inputs, input_shape(layer.op), p.path.activations.format,
+         l.input_elements() / row, row, tensors);
+  if (layer.weights && layer.weights->from_file())
+    load("weights", *layer.weights, weight_shape(layer.op), p.path.weights.format, l.weight_rows(),
+         l.extents.k, tensors);
+  if (p.stage.bias && layer.bias && layer.bias->from_file()) {
+    TensorFormat fp32;
+    fp32.format = "fp32";
+    load("bias", *layer.bias, {l.weight_rows()}, fp32, l.weight_rows(), 1, tensors);
+  }
 }
 
 std::string origin_text(const OperandOrigin& o, std::int64_t seed) {

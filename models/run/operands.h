@@ -38,6 +38,9 @@ BiasValues stored_bias(const DataPath& path, const Operands& operands);
 Operands make_operands(const MappingProblem& problem, const Layer& layer, std::int64_t seed,
                        TensorReader& tensors);
 
+/// The same faults of files, without values that are generated.
+void check_operand_files(const MappingProblem& problem, const Layer& layer, TensorReader& tensors);
+
 /// "normal, seed 1", or "w.gguf blk.0.attn_q.weight (q4_0 as stored)"
 std::string origin_text(const OperandOrigin& origin, std::int64_t seed);
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/dram/config.h"
-#include "core/energy/table.h"
+#include "core/energy/price.h"
 #include "core/machine/machine.h"
 #include "core/mapping/pins.h"
 #include "core/numeric/tensor_format.h"
@@ -26,7 +26,8 @@ struct RunOptions {
   bool values = true;  ///< compute outputs, not only cycles and counts
   Fidelity fidelity = Fidelity::kFast;
   Verify verify = Verify::kSample;
-  std::int64_t seed = 1;      ///< of generated operands
+  std::int64_t seed = 1;  ///< of generated operands
+  DramPricing dram_prices = DramPricing::kTable;
   bool share_equal = true;    ///< of equal layers one is simulated; not part of the configuration
   bool keep_outputs = false;  ///< results carry the output tensor; not part of the configuration
   /// Of the tensors that the run names; not part of the configuration.
@@ -67,7 +68,13 @@ struct RunConfig {
   Precision precision;
   RunOptions options;
   MappingPins mapping;
+  std::vector<std::string> notes;  ///< what was set and has no effect, a line each
 };
+
+/// What a run is priced by.
+inline Prices prices_of(const RunConfig& run) {
+  return make_prices(run.energy, run.dram.name, run.dram.energy, run.options.dram_prices);
+}
 
 /// The decode steps that are simulated, by context, and how many steps each stands for: every step
 /// costs the linear interpolation between its neighbours, so that weights sum to tokens - 1. They

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/exec/vector_values.h"
+#include "core/numeric/tensor_values.h"
 #include "core/oracle/vector_reference.h"
 
 namespace bitjoule {
@@ -97,9 +98,7 @@ class Run {
     operands_.table = table.values;
     references_.table = table.reference;
     if (table.reference.empty()) references_.table.assign(table.values.begin(), table.values.end());
-    if (!is_number_ && formats_.parameters.format != "fp32")
-      QuantizedTensor::quantize(formats_.parameters, table.values.data(), op_.table_rows, op_.cols)
-          .decode(operands_.table.data());
+    if (!is_number_) store(table, op_.table_rows, operands_.table);
     for (std::int32_t& index : indices) {
       if (index < 0) index += static_cast<std::int32_t>(op_.table_rows);  // as numpy counts
       operands_.indices.push_back(index);
@@ -107,20 +106,33 @@ class Run {
     references_.indices = operands_.indices;
   }
 
+  /// Values of `rows` rows as the layer's parameters are stored: as the file has them where it
+  /// stores that very format, which nothing quantizes again.
+  void store(const LayerTensor& tensor, std::int64_t rows, std::vector<float>& values) const {
+    const TensorFormat& format = formats_.parameters;
+    if (format.format == "fp32") return;
+    if (tensor.file != nullptr && as_stored(*tensor.file, format, rows, op_.cols)) return;
+    QuantizedTensor::quantize(format, values.data(), rows, op_.cols).decode(values.data());
+  }
+
   void read_parameters() {
     constexpr double kSpread = 0.1;
     const auto read = [&](const char* role, double mean, std::vector<float>& values,
                           std::vector<double>& reference) {
-      values = tensors_.get(layer_, role, per_column(op_), kSpread, mean).values;
+      const LayerTensor tensor = tensors_.get(layer_, role, per_column(op_), kSpread, mean);
+      values = tensor.values;
       reference.assign(values.begin(), values.end());
-      if (formats_.parameters.format != "fp32")
-        QuantizedTensor::quantize(formats_.parameters, values.data(), 1, op_.cols)
-            .decode(values.data());
+      store(tensor, 1, values);
     };
     const VectorKind kind = op_.kind;
     const bool centred = kind == VectorKind::kLayerNorm || kind == VectorKind::kBatchNorm;
-    if (centred || kind == VectorKind::kRmsNorm)
-      read("gamma", 1, operands_.gamma, references_.gamma);
+    if (kind == VectorKind::kRmsNorm) {
+      const double offset = vector_beta(op_);
+      read("gamma", 1 - offset, operands_.gamma, references_.gamma);
+      for (double& gamma : references_.gamma) gamma += offset;
+      for (float& gamma : operands_.gamma) gamma += static_cast<float>(offset);
+    }
+    if (centred) read("gamma", 1, operands_.gamma, references_.gamma);
     if (centred && kind == VectorKind::kLayerNorm && !LayerTensors::has(layer_, "beta") &&
         LayerTensors::has(layer_, "gamma")) {
       operands_.beta.assign(operands_.gamma.size(), 0.0f);  // ONNX leaves it out

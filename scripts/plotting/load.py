@@ -3,9 +3,10 @@
 import csv
 import json
 import math
+import unicodedata
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+RUN_VERSION, DRAM_VERSION = 2, 1  # `schema_version` of what `sim run` and `sim dram` write
 
 
 class InputError(Exception):
@@ -43,7 +44,7 @@ class Node:
     def text(self):
         if not isinstance(self.value, str):
             self._fail("a string")
-        return self.value
+        return printable(self.value)
 
     def numbers(self):
         """An object of numbers, as {name: value} in the file's order."""
@@ -72,6 +73,7 @@ def _refuse_constant(token):
 def load_result(directory):
     """The root node of DIR/result.json."""
     file = Path(directory) / "result.json"
+    require_file(file)
     try:
         document = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
@@ -80,9 +82,28 @@ def load_result(directory):
         raise InputError(f"{file}: not valid JSON: {error}") from error
     root = Node(file, document)
     version = root.at("schema_version").number()
-    if version != SCHEMA_VERSION:
-        raise InputError(f"{file}: schema_version: expected {SCHEMA_VERSION}, got {version}")
+    expected = DRAM_VERSION if root.has("latency") else RUN_VERSION
+    if version != expected:
+        raise InputError(f"{file}: schema_version: expected {expected}, got {version}")
     return root
+
+
+def require_file(file):
+    """Reading a pipe or a device might never end."""
+    if file.exists() and not file.is_file():
+        raise InputError(f"{file}: is not a regular file")
+
+
+def printable(text):
+    """Control characters, which no font has and no SVG file may hold, made visible."""
+    is_control = lambda c: unicodedata.category(c) == "Cc" and c != "\n"
+    return "".join(f"\\x{ord(c):02x}" if is_control(c) else c for c in text)
+
+
+def cell_text(cell):
+    """A text as it was before the apostrophe that keeps spreadsheets from running it."""
+    is_guarded = cell[:1] == "'" and cell[1:2] in tuple("=+-@\t\r")
+    return printable(cell[1:] if is_guarded else cell)
 
 
 class Sweep:
@@ -91,10 +112,14 @@ class Sweep:
 
     def __init__(self, directory):
         self.file = Path(directory) / "results.csv"
+        require_file(self.file)
         try:
             with open(self.file, newline="", encoding="utf-8") as stream:
                 reader = csv.DictReader(stream)
-                rows = list(reader)
+                rows = [
+                    {key: cell_text(v) if isinstance(v, str) else v for key, v in row.items()}
+                    for row in reader
+                ]
                 columns = reader.fieldnames or []
         except (OSError, csv.Error, UnicodeDecodeError) as error:
             raise InputError(f"{self.file}: {error}") from error
@@ -118,7 +143,9 @@ class Sweep:
     def _name(directory):
         """The sweep's own name from results.json beside the table; else the directory's."""
         try:
-            return str(json.loads((directory / "results.json").read_text(encoding="utf-8"))["name"])
+            file = directory / "results.json"
+            require_file(file)
+            return printable(str(json.loads(file.read_text(encoding="utf-8"))["name"]))
         except (OSError, ValueError, KeyError, TypeError):
             return directory.resolve().name
 

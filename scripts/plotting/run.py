@@ -177,6 +177,10 @@ def _ceilings(result):
     return {bits: pes * (width // bits) for bits in (32, 16, 8, 4, 2) if bits <= width}
 
 
+def _kind(node):
+    return node.at("kind").text() if node.has("kind") else "layer"
+
+
 def roofline(result):
     """Each layer a point under the memory roof and the ceilings of the operand widths."""
     layers = (result.at("layers").items() if result.has("layers") else []) or [result]
@@ -214,9 +218,9 @@ def roofline(result):
             textcoords="offset points",
             fontsize=8,
         )
-    kinds = list(dict.fromkeys(n.at("kind").value or "layer" for _, _, n in points))
+    kinds = list(dict.fromkeys(_kind(n) for _, _, n in points))
     for kind, marker, colour in zip(kinds, style.MARKERS * len(kinds), style.LINES * len(kinds)):
-        chosen = [(x, y) for x, y, n in points if (n.at("kind").value or "layer") == kind]
+        chosen = [(x, y) for x, y, n in points if _kind(n) == kind]
         ax.scatter(
             *zip(*chosen),
             s=36,
@@ -228,7 +232,8 @@ def roofline(result):
             label=f"{readable(kind)} ({len(chosen)})",
             alpha=0.85,
         )
-    ax.set(xscale="log", yscale="log", xlim=(x_low, x_high))
+    style.log_axes(ax)
+    ax.set_xlim(x_low, x_high)
     low = min([p[1] for p in points] + [min(ceilings.values())])
     ax.set_ylim(10 ** math.floor(math.log10(low / 2)), top * 3)
     ax.grid(which="major")

@@ -9,7 +9,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.patches import Patch  # noqa: E402
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter  # noqa: E402
+from matplotlib.ticker import (  # noqa: E402
+    EngFormatter,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+)
 
 # Okabe and Ito's palette (Color Universal Design, 2008) and a grey; the hatches tell the parts
 # apart where colours cannot.
@@ -55,6 +61,9 @@ LOOKS = {
     "output": (GREEN, ""),
     "buffer_port": (SKY, "\\\\\\\\"),
     "vector": (GREY, "xxx"),
+    "dma_window": (BLACK, ""),
+    "dma_rate": (GREY, ""),
+    "dram_latency": (VERMILLION, "..."),
     "idle": ("#FFFFFF", ""),
     # traffic, by tensor
     "weights": (BLUE, "////"),
@@ -100,6 +109,7 @@ plt.rcParams.update(
         "legend.handlelength": 2.4,
         "legend.handleheight": 1.1,
         "savefig.dpi": 200,
+        "text.parse_math": False,  # a $ in a name is a dollar sign
         "svg.hashsalt": "bitjoule",  # element ids follow from the content alone
     }
 )
@@ -136,14 +146,16 @@ def per_cent(part, whole):
 
 
 def against(first, value):
-    """How `value` compares with the first: "4.00× less", "1.30× more", "equal"."""
+    """How `value` compares with the first: "4.00 times less", "1.30 times more", "equal" or nearly."""
     if not first or not value:
         return ""
     if first == value:
         return "equal"
     ratio = max(value / first, first / value)
+    if ratio < 1.005:
+        return "nearly equal"
     digits = 2 if ratio < 10 else 1 if ratio < 100 else 0
-    return f"{ratio:.{digits}f}× {'more' if value > first else 'less'}"
+    return f"{ratio:.{digits}f} times {'more' if value > first else 'less'}"
 
 
 def legend_for(names):
@@ -160,10 +172,15 @@ def legend_for(names):
     ]
 
 
+def legend_name(name):
+    """A name that a legend shows; matplotlib leaves out those that begin with "_"."""
+    return f" {name}" if name.startswith("_") else name
+
+
 def point_handle(marker, colour, label):
     """A legend entry for points."""
     look_of = {"markerfacecolor": colour, "markeredgecolor": "black", "markeredgewidth": 0.5}
-    return Line2D([], [], linestyle="", marker=marker, label=label, **look_of)
+    return Line2D([], [], linestyle="", marker=marker, label=legend_name(label), **look_of)
 
 
 def stacked_bars(ax, labels, parts):
@@ -193,6 +210,20 @@ def axis_unit(axis, unit):
     """Few ticks, with SI prefixes of a unit."""
     axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(EngFormatter(unit=unit, sep=" "))
+
+
+def _power(value, _):
+    """A power of ten: "10⁹"."""
+    exponent = str(round(math.log10(value)))
+    return "10" + exponent.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def log_axes(ax):
+    """Both axes logarithmic, with powers of ten."""
+    ax.set(xscale="log", yscale="log")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(_power))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def log_axis_unit(ax, unit):

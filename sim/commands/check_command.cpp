@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/commands/kinds.h"
 #include "sim/config/writer.h"
+#include "sim/output/terminal.h"
 #include "sim/result/run_hash.h"
 #include "sim/schema/run_file.h"
 
@@ -27,12 +26,17 @@ int check_files(const CheckOptions& options, const std::vector<Override>& overri
       const FileKindRow& kind =
           options.kind.empty() ? guess_file_kind(source) : find_file_kind(options.kind);
       const boost::json::value resolved = kind.check(source, overrides);
+      std::string hash = content_hash(resolved);
+      if (kind.name == "run") {
+        const RunConfig run = read_run(source, overrides);
+        for (const std::string& note : run.notes)
+          print_error(fmt::format("note: {}: {}\n", file, note));
+        hash = run_hash(run);
+      }
       if (options.print)
         write_output("", json_text(resolved));
       else
-        fmt::print(
-            "{}: a valid {} file, configuration {}\n", file, kind.name,
-            kind.name == "run" ? run_hash(read_run(source, overrides)) : content_hash(resolved));
+        print_text(fmt::format("{}: a valid {} file, configuration {}\n", file, kind.name, hash));
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::kInput) throw;
       // A bad --set is the same for every file.

@@ -30,8 +30,8 @@ std::shared_ptr<std::vector<std::string>> add_set_option(CLI::App& app);
 std::vector<Override> parse_overrides(const std::vector<std::string>& texts);
 
 /// Writes `text` to `path` through a temporary file beside it, so that no half-written file is
-/// ever seen (a device or pipe: straight); to standard output where `path` is empty. Throws an
-/// input Error if it cannot.
+/// ever seen (a device or pipe: straight), and throws an input Error if it cannot; to standard
+/// output where `path` is empty, as print_data() does.
 void write_output(const std::string& path, const std::string& text);
 
 /// Throw an input Error where a file could not be written, or files below a directory that need not

@@ -1,4 +1,5 @@
 #include "sim/commands/command.h"
+#include "sim/output/terminal.h"
 #include "sim/sweep/compare.h"
 
 namespace bitjoule {
@@ -11,7 +12,7 @@ CommandAction add_diff_command(CLI::App& app) {
       ->type_name("RUN");
   return [paths] {
     const std::string &a = paths->at(0), &b = paths->at(1);
-    write_output("", diff_text(a, load_result(a), b, load_result(b)));
+    print_text(diff_text(a, load_result(a), b, load_result(b)));
     return 0;
   };
 }

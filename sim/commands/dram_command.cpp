@@ -10,6 +10,7 @@
 #include "sim/commands/dram_report.h"
 #include "sim/commands/dram_traffic.h"
 #include "sim/config/reader.h"
+#include "sim/output/terminal.h"
 #include "sim/schema/describe_dram.h"
 
 namespace bitjoule {
@@ -36,11 +37,11 @@ int run_dram(const DramOptions& options, const std::vector<Override>& overrides)
                                                     : open_trace(options.trace, shape);
   const DramStats stats = drive(engine.get(), source.get());
   const DramReport report = make_dram_report(config, *engine, stats);
-  write_output("", dram_text(report));
   if (!options.output.empty()) {
     make_directory(options.output);
     write_output(options.output + "/result.json", dram_json(report));
   }
+  print_text(dram_text(report));
   return 0;
 }
 

@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "core/error.h"
+#include "sim/config/document.h"
 #include "sim/config/suggest.h"
 
 namespace bitjoule {
 namespace {
 
+constexpr std::size_t kLongestLine = 1000;
 constexpr std::int64_t kLatestCycle = std::int64_t{1} << 48;
 
 /// Steps that address a regular place: base + step * stride, within a range that wraps around.
@@ -106,18 +108,23 @@ constexpr PatternRow kPatterns[] = {
 class Trace : public RequestSource {
  public:
   Trace(const std::string& path, const TrafficShape& shape)
-      : path_(path), shape_(shape), file_(path) {
+      : path_(path), shape_(shape), text_(kLongestLine + 1) {
+    if (const std::string absence = why_no_file(path); !absence.empty())
+      throw input_error(path + ": " + absence);
+    file_.open(path);
     if (!file_) throw input_error(path + ": cannot be read");
   }
   bool next(TimedRequest* r) override {
-    while (std::getline(file_, text_)) {
+    while (file_.getline(text_.data(), static_cast<std::streamsize>(text_.size()))) {
       ++line_;
-      const std::vector<std::string_view> words = split(text_);
+      const std::vector<std::string_view> words = split(text_.data());
       if (words.empty() || words[0][0] == '#') continue;
       parse(words, r);
       return true;
     }
     if (file_.bad()) throw input_error(path_ + ": cannot be read");
+    ++line_;
+    if (!file_.eof()) fail(fmt::format("expected a line of at most {} bytes", kLongestLine));
     return false;
   }
 
@@ -174,7 +181,7 @@ class Trace : public RequestSource {
   const std::string path_;
   const TrafficShape shape_;
   std::ifstream file_;
-  std::string text_;
+  std::vector<char> text_;  ///< of a line
   std::int64_t line_ = 0;
 };
 

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstdio>
 
 #include "core/error.h"
+#include "sim/output/terminal.h"
 
 namespace bitjoule {
 namespace {
@@ -45,7 +45,7 @@ void add_import_options(CLI::App& app, ImportArguments& arguments) {
 }
 
 void print_notes(const Imported& imported) {
-  for (const std::string& note : imported.notes) fmt::print(stderr, "note: {}\n", note);
+  for (const std::string& note : imported.notes) print_error(fmt::format("note: {}\n", note));
 }
 
 }  // namespace bitjoule

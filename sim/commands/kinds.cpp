@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -25,11 +26,11 @@ boost::json::value check(const Source& source, const std::vector<Override>& over
   return to_json(read_document<T>(source, overrides));
 }
 
-/// A run is sound if its layer fits the machine, which only the mapper knows.
+/// A run is sound if everything that is done before a layer is simulated succeeds.
 boost::json::value check_run(const Source& source, const std::vector<Override>& overrides) {
   const RunConfig run = read_run(source, overrides);
   try {
-    check_fit(run);
+    check_ready(run);
   } catch (const Error& e) {
     throw Error(e.kind(), fmt::format("{}: {}", source.name, e.what()));
   }
@@ -147,6 +148,11 @@ std::vector<std::string> shipped_files(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code error;
   const fs::path root(configs_dir());
+  if (!fs::is_directory(root / folder, error))
+    throw input_error(fmt::format(
+        "{}: expected a folder {} of shipped files{}", root.string(), folder,
+        std::getenv("BITJOULE_CONFIGS") == nullptr ? ""
+                                                   : "; BITJOULE_CONFIGS names the directory"));
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / folder, error))
     if (entry.path().extension() == ".yaml" && !belongs_deeper(entry.path(), folder))
       files.push_back(entry.path().lexically_relative(root).generic_string());

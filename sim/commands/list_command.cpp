@@ -8,6 +8,7 @@
 #include "sim/commands/kinds.h"
 #include "sim/config/suggest.h"
 #include "sim/import/import.h"
+#include "sim/output/terminal.h"
 #include "sim/schema/describe_network.h"
 #include "sim/schema/describe_run.h"
 
@@ -117,6 +118,9 @@ Rows mac_types_rows() {
 Rows onnx_operators() {
   Rows rows;
   for (const std::string& name : onnx_operator_names()) rows.emplace_back(name, "");
+  for (const std::string& name : onnx_computed_operator_names())
+    rows.emplace_back(name, "of constants and shapes alone");
+  std::sort(rows.begin(), rows.end());
   return rows;
 }
 
@@ -134,6 +138,7 @@ const std::vector<ListRow>& lists() {
       {"dataflows", "accelerator.array.dataflow", names_of<Dataflow>},
       {"overlaps", "accelerator.array.overlap", names_of<Overlap>},
       {"edge_folds", "accelerator.array.edge_folds", names_of<EdgeFolds>},
+      {"weight_tiles", "accelerator.array.weight_tiles", names_of<WeightTiles>},
       {"packings", "accelerator.array.pe.packing", names_of<Packing>},
       {"placements", "accelerator.dequantizer.placement", names_of<DequantizerPlacement>},
       {"granularities", "precision.weights.granularity", names_of<Granularity>},
@@ -164,13 +169,13 @@ Rows contents() {
 
 int print_list(const std::string& what) {
   if (what.empty()) {
-    write_output("", table_text(contents()));
+    print_text(table_text(contents()));
     return 0;
   }
   for (const ListRow& list : lists())
-    if (list.name == what) return write_output("", table_text(list.rows())), 0;
+    if (list.name == what) return print_text(table_text(list.rows())), 0;
   for (const FileKindRow& kind : file_kinds())
-    if (kind.folder == what) return write_output("", table_text(files(what))), 0;
+    if (kind.folder == what) return print_text(table_text(files(what))), 0;
   std::vector<std::string> names;
   for (const auto& [name, text] : contents()) names.push_back(name);
   throw input_error(fmt::format("list: {}, got \"{}\"{}", leaf::expected_names(names), what,

@@ -1,4 +1,5 @@
 #include "sim/commands/command.h"
+#include "sim/output/terminal.h"
 #include "sim/sweep/merge.h"
 #include "sim/sweep/output.h"
 
@@ -15,7 +16,7 @@ CommandAction add_merge_command(CLI::App& app) {
       ->type_name("DIR");
   return [directories, output] {
     const SweepResults results = merge_results(*directories, *output);
-    write_output("", summary_text(results, {}));
+    print_text(summary_text(results, {}));
     return count_failed(results) == 0 ? 0 : 1;
   };
 }

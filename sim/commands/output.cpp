@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <system_error>
 
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/output/output_files.h"
+#include "sim/output/terminal.h"
 
 namespace bitjoule {
 namespace {
@@ -59,8 +59,7 @@ void make_directory(const std::string& path) {
 
 void write_output(const std::string& path, const std::string& text) {
   if (path.empty()) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    if (std::fflush(stdout) != 0) throw input_error("standard output: cannot be written");
+    print_data(text);
     return;
   }
   require_writable_file(path);

@@ -1,13 +1,18 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/energy/price.h"
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
+#include "sim/output/terminal.h"
+#include "sim/report/dram_text.h"
 #include "sim/schema/describe_counts.h"
 #include "sim/schema/describe_energy.h"
 #include "sim/schema/run_file.h"
+#include "sim/sweep/compare.h"
 #include "sim/version.h"
 
 namespace bitjoule {
@@ -20,38 +25,106 @@ struct CountedPart {
   Counts counts;
 };
 
+/// The DRAM of the run, as far as prices go.
+struct CountedDram {
+  std::string name = "the DRAM";
+  std::optional<DramPrices> prices;
+  DramPricing counted = DramPricing::kTable;
+};
+
 struct CountedResult {
   CountedPart total;
   std::vector<CountedPart> layers;
+  CountedDram dram;
 };
 
-/// Reads `name`, `repeat` and `counts`; the other keys of a result do not matter here.
-CountedPart read_part(const Node& node, const std::string& path, Problems& problems) {
+/// A JSON value as configuration files are read; it stands in `file`, at no line.
+Node node_of(const boost::json::value& value, const Place& file) {
+  Node node;
+  node.place = file;
+  if (const auto* list = value.if_array()) {
+    node.kind = Node::Kind::kList;
+    for (const boost::json::value& item : *list) node.items.push_back(node_of(item, file));
+  } else if (const auto* map = value.if_object()) {
+    node.kind = Node::Kind::kMap;
+    for (const auto& row : *map)
+      node.entries.push_back({std::string(row.key()), file, node_of(row.value(), file)});
+  } else if (!value.is_null()) {
+    node.kind = Node::Kind::kScalar;
+    node.quoted = value.is_string();
+    node.text = node.quoted ? std::string(value.as_string()) : boost::json::serialize(value);
+  }
+  return node;
+}
+
+/// Reads one key of a result; others do not matter here.
+template <class T>
+void read_key(const boost::json::object& part, const char* key, const std::string& path,
+              const Place& file, T& out, Problems& problems) {
+  const boost::json::value* value = part.if_contains(key);
+  const std::string here = path.empty() ? key : path + "." + key;
+  if (value != nullptr) read_value(node_of(*value, file), here, out, {}, problems);
+}
+
+/// A layer lists how often it does each action of the run.
+CountedPart read_layer(const boost::json::value& value, const std::string& path, const Place& file,
+                       const Counts& actions, Problems& problems) {
   CountedPart part;
-  const auto read = [&](const char* key, auto& out) {
-    const std::string here = path.empty() ? key : path + "." + key;
-    if (const Node* value = node.find(key)) read_value(*value, here, out, {}, problems);
-  };
-  read("name", part.name);
-  read("repeat", part.repeat);
-  read("counts", part.counts);
-  if (node.find("counts") == nullptr)
-    problems.add(node.place, path, "no counts: not a result of sim run");
+  std::vector<std::int64_t> counts;
+  if (const boost::json::object* layer = value.if_object()) {
+    read_key(*layer, "name", path, file, part.name, problems);
+    read_key(*layer, "repeat", path, file, part.repeat, problems);
+    read_key(*layer, "counts", path, file, counts, problems);
+  } else {
+    problems.add(file, path, "expected a map, got " + node_of(value, file).shown());
+    return part;
+  }
+  if (counts.size() != actions.size())
+    problems.add(file, path + ".counts",
+                 fmt::format("expected {} numbers, one per action in counts, got {}",
+                             actions.size(), counts.size()));
+  for (std::size_t i = 0; i < std::min(counts.size(), actions.size()); ++i) {
+    if (counts[i] < 0)
+      problems.add(file, fmt::format("{}.counts[{}]", path, i),
+                   fmt::format("expected at least 0, got {}", counts[i]));
+    if (counts[i] == 0) continue;
+    part.counts.push_back(actions[i]);
+    part.counts.back().count = counts[i];
+  }
   return part;
 }
 
-CountedResult read_result(const std::string& file) {
+/// `config`: the run's, as its result has it.
+CountedDram read_dram(const boost::json::object& config, const Place& file, Problems& problems) {
+  CountedDram dram;
+  read_key(config, "dram_prices", "config", file, dram.counted, problems);
+  const boost::json::value* device = config.if_contains("dram");
+  if (device == nullptr || !device->is_object()) return dram;
+  read_key(device->as_object(), "name", "config.dram", file, dram.name, problems);
+  read_key(device->as_object(), "energy", "config.dram", file, dram.prices, problems);
+  return dram;
+}
+
+CountedResult read_result(const std::string& path) {
+  const boost::json::object root = load_result(path);
+  Place file;
+  file.origin = std::make_shared<const std::string>(path);
   Problems problems;
-  const Node root = parse_source(file_source(file), problems);  // JSON is YAML
-  problems.throw_if_any();
   CountedResult result;
-  result.total = read_part(root, "", problems);
-  const Node* layers = root.find("layers");
-  if (layers != nullptr && layers->kind != Node::Kind::kList)
-    problems.add(layers->place, "layers", "expected a list, got " + layers->shown());
-  if (layers != nullptr)
-    for (std::size_t i = 0; i < layers->items.size(); ++i)
-      result.layers.push_back(read_part(layers->items[i], fmt::format("layers[{}]", i), problems));
+  read_key(root, "name", "", file, result.total.name, problems);
+  read_key(root, "counts", "", file, result.total.counts, problems);
+  if (!root.contains("counts")) problems.add(file, "", "no counts: not a result of sim run");
+  problems.throw_if_any();
+  const boost::json::value* layers = root.if_contains("layers");
+  if (layers != nullptr && !layers->is_array())
+    problems.add(file, "layers", "expected a list, got " + node_of(*layers, file).shown());
+  if (layers != nullptr && layers->is_array())
+    for (std::size_t i = 0; i < layers->as_array().size(); ++i)
+      result.layers.push_back(read_layer(layers->as_array()[i], fmt::format("layers[{}]", i), file,
+                                         result.total.counts, problems));
+  const boost::json::value* config = root.if_contains("config");
+  if (config != nullptr && config->is_object())
+    result.dram = read_dram(config->as_object(), file, problems);
   problems.throw_if_any();
   return result;
 }
@@ -80,6 +153,7 @@ Picojoules sum_of(const EnergyReport& report, PriceOrigin origin) {
 std::string report_text(const CountedPart& part, const EnergyReport& report) {
   std::string out =
       fmt::format("{} priced by {}\n", part.name.empty() ? "run" : part.name, report.table);
+  out += fmt::format("  DRAM by {}\n", dram_prices_text(report));
   for (const ComponentEnergy& row : report.components)
     out += fmt::format("  {:<20} {:>12}  {:>7}\n", row.component, energy_text(row.energy),
                        percent(row.energy, report.total));
@@ -96,28 +170,48 @@ std::string report_text(const CountedPart& part, const EnergyReport& report) {
 }
 
 struct PriceOptions {
-  std::string result, energy = "horowitz-2014-45nm.yaml", output;
+  std::string result, energy = "horowitz-2014-45nm.yaml", dram_prices, output;
 };
+
+/// As --dram-prices says, else as in the run; then a DRAM price that the table is given must count.
+DramPricing dram_pricing(const PriceOptions& options, const CountedDram& dram,
+                         const std::vector<Override>& overrides) {
+  if (!options.dram_prices.empty()) {
+    for (const EnumRow<DramPricing>& row : enum_rows<DramPricing>())
+      if (options.dram_prices == row.name) return row.value;
+    throw input_error(
+        fmt::format("--dram-prices: expected table or device, got \"{}\"", options.dram_prices));
+  }
+  for (const Override& set : overrides)
+    if (dram.counted == DramPricing::kDevice &&
+        (set.path == "dram" || set.path.rfind("dram.", 0) == 0))
+      throw input_error(
+          fmt::format("--set {}: has no effect, as the prices of the run's own DRAM count: "
+                      "--dram-prices table",
+                      set.path));
+  return dram.counted;
+}
 
 int price_result(const PriceOptions& options, const std::vector<Override>& overrides) {
   require_writable_file(options.output);
   const CountedResult result = read_result(options.result);
   const EnergyTable table = read_energy_table(options.energy, overrides);
-  const EnergyReport total = price(result.total.counts, table);
+  const DramPricing counted = dram_pricing(options, result.dram, overrides);
+  const Prices prices = make_prices(table, result.dram.name, result.dram.prices, counted);
+  const EnergyReport total = price(result.total.counts, prices);
   boost::json::array layers;
   for (const CountedPart& layer : result.layers)
     layers.push_back({{"name", layer.name},
                       {"repeat", layer.repeat},
-                      {"energy", energy_json(price(layer.counts, table))}});
-  write_output("", report_text(result.total, total));
-  if (options.output.empty()) return 0;
-  write_output(options.output,
-               json_text({{"schema_version", 1},
-                          {"program", {{"name", "bitjoule"}, {"version", version()}}},
-                          {"name", result.total.name},
-                          {"energy_table", to_json(table)},
-                          {"energy", energy_json(total)},
-                          {"layers", layers}}));
+                      {"energy", layer_energy_json(price(layer.counts, prices))}});
+  if (!options.output.empty())
+    write_output(options.output, json_text({{"schema_version", 2},
+                                            {"program", program_json()},
+                                            {"name", result.total.name},
+                                            {"energy_table", to_json(table)},
+                                            {"energy", energy_json(total)},
+                                            {"layers", std::move(layers)}}));
+  print_text(report_text(result.total, total));
   return 0;
 }
 
@@ -129,6 +223,9 @@ CommandAction add_price_command(CLI::App& app) {
   app.add_option("--energy", options->energy, "energy table: a file, or one of `sim list energy`")
       ->capture_default_str()
       ->type_name("FILE");
+  app.add_option("--dram-prices", options->dram_prices,
+                 "table or device: whose prices of the DRAM count; default: as in the run")
+      ->type_name("WHOSE");
   app.add_option("-o,--output", options->output, "write the prices as JSON")->type_name("FILE");
   const auto sets = add_set_option(app);
   return [options, sets] { return price_result(*options, parse_overrides(*sets)); };

@@ -12,6 +12,7 @@
 #include "sim/formats/npy.h"
 #include "sim/formats/tensor_file.h"
 #include "sim/output/output_files.h"
+#include "sim/output/terminal.h"
 #include "sim/result/result_json.h"
 #include "sim/schema/describe_layer.h"
 #include "sim/version.h"
@@ -117,10 +118,6 @@ int quantize_file(const QuantizeOptions& o) {
   }
   if (!o.decoded.empty() && all.size() > 1)
     throw input_error("--decoded: expected a single --format");
-  write_output("", fmt::format("{}{}{}: {} ({}), a scale is shared along rows of {}\n", o.file,
-                               tensor.name.empty() ? "" : " ", tensor.name,
-                               shape_text(tensor.shape), tensor.type->format, k) +
-                       table(all));
   OutputFiles files;
   if (!o.decoded.empty())
     files.add(o.decoded,
@@ -130,13 +127,17 @@ int quantize_file(const QuantizeOptions& o) {
   if (!o.json.empty())
     files.add(o.json,
               json_text({{"schema_version", 1},
-                         {"program", {{"name", "bitjoule"}, {"version", version()}}},
+                         {"program", program_json()},
                          {"file", o.file},
                          {"tensor", tensor.name},
                          {"shape", boost::json::array(tensor.shape.begin(), tensor.shape.end())},
                          {"stored", tensor.type->format},
                          {"formats", results}}));
   files.take_places();
+  print_text(fmt::format("{}{}{}: {} ({}), a scale is shared along rows of {}\n", o.file,
+                         tensor.name.empty() ? "" : " ", tensor.name, shape_text(tensor.shape),
+                         tensor.type->format, k) +
+             table(all));
   return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "sim/formats/npy.h"
 #include "sim/output/output_files.h"
 #include "sim/output/progress.h"
+#include "sim/output/terminal.h"
 #include "sim/output/text.h"
 #include "sim/report/summary.h"
 #include "sim/report/waveform.h"
@@ -63,8 +64,12 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
   }
   const Imported network = named_network(a);
   print_notes(network);
-  overrides.insert(overrides.begin(), {"network", network.yaml});
-  return overrides;
+  std::vector<Override> all = {{"network", network.yaml}};
+  // As --set says them, so that one without effect is told.
+  for (const auto& [name, size] : network.parameters)
+    all.push_back({"network.parameters." + name, std::to_string(size)});
+  all.insert(all.end(), overrides.begin(), overrides.end());
+  return all;
 }
 
 /// outputs.npy: the values in fp32; output_codes.npy: the codes of an integer format.
@@ -95,6 +100,7 @@ Result simulate(const RunArguments& a, const RunConfig& run, Trace* trace = null
 }
 
 int run_network(const RunArguments& a, RunConfig run) {
+  for (const std::string& note : run.notes) print_error(fmt::format("note: {}\n", note));
   if (!a.vcd.empty() || !a.timeline.empty())
     throw input_error("--vcd and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())
@@ -102,7 +108,6 @@ int run_network(const RunArguments& a, RunConfig run) {
   run.options.share_equal = !a.unshared;
   const Result all = simulate(a, run);
   const NetworkResult& result = *all.network;
-  if (!a.quiet) write_output("", network_summary(run, result));
   if (!a.directory.empty()) {
     make_directory(a.directory);
     OutputFiles files;
@@ -111,6 +116,7 @@ int run_network(const RunArguments& a, RunConfig run) {
     files.add(a.directory + "/result.json", json_text(result_json(run, result)));
     files.take_places();
   }
+  if (!a.quiet) print_text(network_summary(run, result));
   require_verified(all);
   return 0;
 }
@@ -156,7 +162,6 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
       naming(a.file, [&] { return simulate(a, run, is_traced ? &trace : nullptr); }).layer_passes;
   const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
-  if (!a.quiet) write_output("", run_summary(run, results));
   OutputFiles files;
   if (!a.vcd.empty()) files.add(a.vcd, vcd_text(trace, clock, "bitjoule " + run.name));
   if (!a.timeline.empty())
@@ -168,6 +173,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     files.add(a.directory + "/result.json", json_text(result_json(run, results)));
   }
   files.take_places();
+  if (!a.quiet) print_text(run_summary(run, results));
   require_verified(result);
   return 0;
 }
@@ -213,12 +219,11 @@ CommandAction add_explain_command(CLI::App& app) {
     if (!run.phases.empty())
       throw input_error("explain: expected a run with one layer, got a network");
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
-    write_output("", naming(*file, [&] {
-                   const MappingProblem problem =
-                       make_problem(run.accelerator, memory, run.layer.op, run.precision,
-                                    run.mapping, run.layer.stage);
-                   return explain_text(run, problem, map_layer(problem, run.mapping));
-                 }));
+    print_text(naming(*file, [&] {
+      const MappingProblem problem = make_problem(run.accelerator, memory, run.layer.op,
+                                                  run.precision, run.mapping, run.layer.stage);
+      return explain_text(run, problem, map_layer(problem, run.mapping));
+    }));
     return 0;
   };
 }

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <thread>
 
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/config/units.h"
+#include "sim/config/utf8.h"
+#include "sim/output/terminal.h"
 #include "sim/sweep/execute.h"
 #include "sim/sweep/metric_names.h"
 #include "sim/sweep/output.h"
@@ -70,24 +71,23 @@ std::string store_directory(const SweepArguments& a) {
 
 /// What would run, and for how long.
 int list_points(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& options) {
-  std::optional<ResultStore> store;  // not created for a listing
-  if (std::filesystem::is_directory(store_directory(a))) store.emplace(store_directory(a));
+  const ResultStore store(store_directory(a));  // not created for a listing
   double seconds = 0;
   std::size_t points = 0, known = 0;
   std::string out;
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
     if (!options.shard.has(i)) continue;
     const SweepPoint& point = plan.points[i];
-    const bool is_done = store && store->has(point.hash);
+    const bool is_done = !store.directory().empty() && store.has(point.hash);
     ++points;
     known += is_done;
     if (!is_done) seconds += estimated_seconds(plan, point);
-    out += fmt::format("{}  {}{}\n", point.hash.substr(0, 8), point.name(),
+    out += fmt::format("{}  {}{}\n", point.hash.substr(0, 8), printable_line(point.name()),
                        is_done ? "  (known)" : "");
   }
   out += fmt::format("{} points, {} known; about {:.0f} s with {} workers\n", points, known,
                      seconds / static_cast<double>(options.limits.workers), options.limits.workers);
-  write_output("", out);
+  print_text(out);
   return 0;
 }
 
@@ -100,13 +100,13 @@ int finish(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& o
     const auto known =
         std::count_if(results.points.begin(), results.points.end(),
                       [](const auto& p) { return p.status != PointStatus::kMissing; });
-    fmt::print(stderr, "interrupted with {} of {} points known; the same command goes on\n", known,
-               results.points.size());
+    print_error(fmt::format("interrupted with {} of {} points known; the same command goes on\n",
+                            known, results.points.size()));
     return kInterrupted;
   }
   write_results(results, a.directory, options.shard);
-  if (!a.is_quiet) write_output("", summary_text(results, a.pareto));
   if (!a.pareto.empty()) write_pareto(results, a.pareto, a.directory);
+  if (!a.is_quiet) print_text(summary_text(results, a.pareto));
   return count_failed(results) == 0 ? 0 : kPointsFailed;
 }
 
@@ -119,10 +119,11 @@ int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
   file.set.insert(file.set.end(), overrides.begin(), overrides.end());
   const SweepPlan plan = make_plan(std::move(file), a.max_points);
   check_metric_names(plan, a.pareto);
+  for (const std::string& note : plan.notes) print_error(fmt::format("note: {}\n", note));
   if (a.dry_run) return list_points(plan, a, options);
   if (a.directory.empty()) throw input_error("-o: missing: where the results go");
 
-  const ResultStore store(store_directory(a));
+  const ResultStore store = ResultStore::create(store_directory(a));
   const auto run = [&](const Shard& shard, PassingFailures& failures) {
     SweepOptions mine = options;
     mine.shard = shard;
@@ -151,7 +152,9 @@ CommandAction add_sweep_command(CLI::App& app) {
   app.add_option("--timeout", a->timeout, "seconds per point; 0: no limit")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--memory", a->memory, "address space per point, such as \"2 GiB\"");
-  app.add_option("--max-points", a->max_points, "refuse larger products")->capture_default_str();
+  app.add_option("--max-points", a->max_points, "refuse larger products")
+      ->check(CLI::Range(std::size_t{1}, kMostPoints))
+      ->capture_default_str();
   CLI::Option* shard =
       app.add_option("--shard", a->shard, "compute only this part: I/N, see `sim merge`");
   app.add_flag("--mpi", a->mpi, "under mpirun: every rank computes a part")->excludes(shard);

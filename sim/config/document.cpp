@@ -32,14 +32,6 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
-/// Why there is no file to read.
-std::string absence(const std::string& name) {
-  std::error_code error;
-  const fs::file_status status = fs::status(name, error);
-  if (fs::is_directory(status)) return "is a directory";
-  return fs::exists(status) ? "is not a regular file" : "no such file";
-}
-
 /// The text of a file, or why it cannot be had.
 std::string read_text(const std::string& path, std::string& text) {
   std::error_code error;
@@ -138,7 +130,19 @@ void check_override_path(const std::string& path, const std::string& what) {
 
 std::string configs_dir() {
   const char* dir = std::getenv("BITJOULE_CONFIGS");
-  return dir != nullptr && *dir != '\0' ? dir : BITJOULE_CONFIGS_DIR;
+  if (dir == nullptr || *dir == '\0') return BITJOULE_CONFIGS_DIR;
+  if (std::error_code error; !fs::is_directory(dir, error))
+    throw input_error(fmt::format(
+        "BITJOULE_CONFIGS: expected the directory of the shipped files, got \"{}\"", dir));
+  return dir;
+}
+
+std::string why_no_file(const std::string& name) {
+  std::error_code error;
+  const fs::file_status status = fs::status(name, error);
+  if (fs::is_regular_file(status)) return "";
+  if (fs::is_directory(status)) return "is a directory";
+  return fs::exists(status) ? "is not a regular file" : "no such file";
 }
 
 Node parse_source(const Source& source, Problems& problems) {
@@ -146,7 +150,7 @@ Node parse_source(const Source& source, Problems& problems) {
   if (source.is_text) return parse_yaml(source.text, source.name, problems);
   const std::string path = find_file(source.name, "", source.folder);
   std::string text;
-  const std::string failure = path.empty() ? absence(source.name) : read_text(path, text);
+  const std::string failure = path.empty() ? why_no_file(source.name) : read_text(path, text);
   if (failure.empty()) return parse_yaml(text, path, problems);
   Node node = broken(source.name);
   problems.add(node.place, "", failure);
@@ -165,15 +169,36 @@ std::string find_file(const std::string& name, const std::string& naming,
   return "";
 }
 
+namespace {
+
+/// A place where find_file() looks and where something else than a file stands, and what; or
+/// nothing.
+std::string found_instead(const std::string& name, const std::string& naming,
+                          const std::string& folder) {
+  const fs::path path(name);
+  for (const fs::path& place : {fs::path(naming).parent_path() / path, configs_dir() / path,
+                                fs::path(configs_dir()) / folder / path}) {
+    std::error_code error;
+    if (fs::exists(place, error)) return place.string() + " " + why_no_file(place.string());
+  }
+  return "";
+}
+
+}  // namespace
+
 void splice_file(Node& node, const std::string& folder, Problems& problems) {
   const bool is_option = node.place.line == 0;
   const std::string naming = node.place.origin && !is_option ? *node.place.origin : "";
   const std::string path = find_file(node.text, naming, folder);
   if (path.empty()) {
-    problems.add(node.place, node.alias,
-                 fmt::format("no such file \"{}\" (looked beside the naming file, in {} and in its "
-                             "folder {})",
-                             node.text, configs_dir(), folder));
+    const std::string other = found_instead(node.text, naming, folder);
+    problems.add(
+        node.place, node.alias,
+        !other.empty()
+            ? other
+            : fmt::format("no such file \"{}\" (looked beside the naming file, in {} and in its "
+                          "folder {})",
+                          node.text, configs_dir(), folder));
     node.kind = Node::Kind::kBroken;
     return;
   }
@@ -260,7 +285,7 @@ bool restore_aliases(Node& root, const Override& override, const std::vector<Pat
   for (const PathAlias& alias : aliases) {
     if (override.path != alias.parent) continue;
     is_target = true;
-    if (!alias.stays) continue;
+    if (!alias.stays || (!alias.rival.empty() && root.find(alias.rival) != nullptr)) continue;
     Node* target = root.find(alias.parent);
     if (target == nullptr) continue;
     const auto moved = std::find_if(

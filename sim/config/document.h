@@ -5,7 +5,7 @@
 //    The same happens to the file that a map names as its `base`.
 // 2. Each --set a.b.c=value, in order, replaces or adds the value at its path, reaching through
 //    spliced files; the value is YAML, and may itself be a file name. What was written at the root
-//    of a run (dram, energy) stays when its accelerator is replaced.
+//    of a run (dram, energy, phase) stays when its accelerator or network is replaced.
 #pragma once
 
 #include <cstdint>
@@ -58,6 +58,10 @@ Node parse_source(const Source& source, Problems& problems);
 /// Empty if there is none.
 std::string find_file(const std::string& name, const std::string& naming,
                       const std::string& folder);
+
+/// "no such file", "is a directory" or "is not a regular file" (reading a pipe or a device might
+/// never end); empty where there is one.
+std::string why_no_file(const std::string& name);
 
 /// Replaces the file name in `node` by the file's contents.
 void splice_file(Node& node, const std::string& folder, Problems& problems);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/energy/table.h"
 #include "sim/config/document.h"
 #include "sim/config/suggest.h"
 
@@ -48,7 +49,8 @@ std::string unit_pattern(const UnitTable& units) {
 }  // namespace
 
 std::string read(const Node& node, bool& out, const Rule&) {
-  if (is_plain(node)) {
+  // Generated files put words in quotes.
+  if (node.kind == Node::Kind::kScalar) {
     if (node.text == "true" || node.text == "on") return out = true, "";
     if (node.text == "false" || node.text == "off") return out = false, "";
   }
@@ -88,6 +90,7 @@ std::string read(const Node& node, Picojoules& out, const Rule&) {
   const std::optional<double> value = parse_picojoules(node.text);
   if (node.kind != Node::Kind::kScalar || !value)
     return fmt::format("expected an energy such as \"{}\"", units_of(out).example);
+  if (*value > kMaxPrice.value) return fmt::format("expected at most {} pJ", kMaxPrice.value);
   out.value = *value;
   return "";
 }
@@ -168,7 +171,7 @@ boost::json::value write(const Node& node) {
   double real = 0;
   if (read(node, real, {}).empty()) return real;
   bool flag = false;
-  if (read(node, flag, {}).empty()) return flag;
+  if (is_plain(node) && read(node, flag, {}).empty()) return flag;
   return boost::json::string(node.text);
 }
 

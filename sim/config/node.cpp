@@ -137,17 +137,6 @@ class TreeBuilder : public YAML::EventHandler {
   Node result_;
 };
 
-/// What a file holds may not drive the terminal that shows a message.
-std::string printable(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool is_control = byte < 0x20 || byte == 0x7f;
-    out += is_control ? fmt::format("\\x{:02x}", byte) : std::string{c};
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string Place::str() const {
@@ -183,7 +172,7 @@ void Problems::add(const Place& place, const std::string& path, const std::strin
     if (!text.empty()) text += ": ";
     text += part;
   }
-  rows_.push_back({place, printable(text)});
+  rows_.push_back({place, printable_line(text)});  // what a file holds may not drive a terminal
 }
 
 void Problems::throw_if_any() const {

@@ -15,10 +15,18 @@
 namespace bitjoule {
 namespace {
 
+constexpr std::size_t kLineLength = 100;
+
+bool is_flat(const boost::json::value& item) { return !item.is_object() && !item.is_array(); }
+
 bool is_flat(const boost::json::array& array) {
-  return std::none_of(array.begin(), array.end(), [](const boost::json::value& item) {
-    return item.is_object() || item.is_array();
-  });
+  return std::all_of(array.begin(), array.end(),
+                     [](const boost::json::value& item) { return is_flat(item); });
+}
+
+bool is_flat(const boost::json::object& object) {
+  return std::all_of(object.begin(), object.end(),
+                     [](const auto& row) { return is_flat(row.value()); });
 }
 
 /// Quoted; printable ASCII, which nearly all text is, needs no serializer.
@@ -68,8 +76,27 @@ void put_array(std::string& out, const boost::json::array& array, std::size_t in
   out += ']';
 }
 
+/// A map of scalars on the present line, if it fits there; whether it did.
+bool put_on_line(std::string& out, const boost::json::object& object, std::size_t indent) {
+  constexpr std::size_t kLeast = 8;  // of a key, its quotes and separators and a value
+  if (object.empty() || object.size() * kLeast > kLineLength || !is_flat(object)) return false;
+  const std::size_t before = out.size();
+  for (const boost::json::key_value_pair& row : object) {
+    out += out.size() == before ? "{" : ", ";
+    put_string(out, row.key());
+    out += ": ";
+    put(out, row.value(), indent);
+  }
+  out += '}';
+  const std::size_t line = out.rfind('\n', before) + 1;  // 0 where there is none
+  if (out.size() - line < kLineLength) return true;      // and a comma
+  out.resize(before);
+  return false;
+}
+
 void put(std::string& out, const boost::json::value& value, std::size_t indent) {
   if (const auto* object = value.if_object()) {
+    if (put_on_line(out, *object, indent)) return;
     put_lines(out, *object, '{', '}', indent, [&](const boost::json::key_value_pair& row) {
       put_string(out, row.key());
       out += ": ";
@@ -102,7 +129,7 @@ std::string json_text(const boost::json::value& value) {
 std::string content_hash(const boost::json::value& value) {
   boost::uuids::name_generator_sha1 generate(boost::uuids::ns::oid());
   std::string digits = boost::uuids::to_string(
-      generate(fmt::format("bitjoule {}\n{}", version(), json_text(value))));
+      generate(fmt::format("bitjoule {}\n{}", build_key(build()), json_text(value))));
   digits.erase(std::remove(digits.begin(), digits.end(), '-'), digits.end());
   return digits;
 }

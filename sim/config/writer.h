@@ -93,11 +93,12 @@ boost::json::value to_json(const T& value) {
   return describe_json(copy);
 }
 
-/// Indented JSON with a final newline; real numbers in the fewest digits that read back exactly.
+/// Indented JSON with a final newline; maps of scalars on one line where they fit it, lists of them
+/// always; real numbers in the fewest digits that read back exactly.
 /// Equal values give equal bytes.
 std::string json_text(const boost::json::value& value);
 
-/// 32 hexadecimal digits over the value and the program's version (a version 5 UUID: SHA-1).
+/// 32 hexadecimal digits over the value and build_key() of the program (a version 5 UUID: SHA-1).
 std::string content_hash(const boost::json::value& value);
 
 }  // namespace bitjoule

@@ -8,15 +8,16 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "sim/config/document.h"
 
 namespace bitjoule {
 
 namespace ipc = boost::interprocess;
 
 Blob map_file(const std::string& path) {
+  if (const std::string absence = why_no_file(path); !absence.empty())
+    throw input_error(fmt::format("{}: {}", path, absence));
   std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error))
-    throw input_error(fmt::format("{}: no such file", path));
   if (std::filesystem::file_size(path, error) == 0) return {path, nullptr, nullptr, 0};
   try {
     const ipc::file_mapping file(path.c_str(), ipc::read_only);

@@ -4,11 +4,14 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/stubs/logging.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstring>
 #include <filesystem>
 
 #include "core/error.h"
+#include "sim/formats/blob.h"
+#include "sim/formats/onnx_node.h"
 
 namespace bitjoule {
 namespace {
@@ -72,11 +75,15 @@ void use_external(const onnx::TensorProto& tensor, const std::string& model_file
                   const std::string& where, StoredTensor& stored) {
   namespace fs = std::filesystem;
   std::string location;
-  std::uint64_t offset = 0;
+  std::uint64_t offset = 0, length = stored.bytes;
   for (const auto& entry : tensor.external_data()) {
     if (entry.key() == "location") location = entry.value();
     if (entry.key() == "offset") offset = to_offset(entry.value(), where + ": external offset");
+    if (entry.key() == "length") length = to_offset(entry.value(), where + ": external length");
   }
+  if (length != stored.bytes)
+    throw input_error(fmt::format("{}: the shape needs {} bytes, its external data have {}", where,
+                                  stored.bytes, length));
   const fs::path relative = fs::path(location).lexically_normal();
   if (location.empty() || relative.is_absolute() || *relative.begin() == "..")
     throw input_error(
@@ -130,14 +137,60 @@ StoredTensor parse_onnx_tensor(const Blob& blob) {
   return to_stored(parse_onnx_tensor_proto(blob), blob.name());
 }
 
-std::map<std::string, const onnx::TensorProto*> onnx_constants(const onnx::GraphProto& graph) {
-  std::map<std::string, const onnx::TensorProto*> constants;
-  for (const onnx::TensorProto& tensor : graph.initializer()) constants[tensor.name()] = &tensor;
-  for (const onnx::NodeProto& node : graph.node())
-    if (node.op_type() == "Constant" && node.output_size() == 1)
-      for (const onnx::AttributeProto& attribute : node.attribute())
-        if (attribute.name() == "value") constants[node.output(0)] = &attribute.t();
-  return constants;
+int onnx_opset(const onnx::ModelProto& model) {
+  std::int64_t version = 0;
+  for (const auto& opset : model.opset_import())
+    if (opset.domain().empty() || opset.domain() == "ai.onnx") version = opset.version();
+  return static_cast<int>(std::clamp<std::int64_t>(version, 0, 1 << 20));
+}
+
+void check_stored_size(const onnx::TensorProto& tensor, const std::string& model_file) {
+  const std::string where = fmt::format("{}: tensor \"{}\"", model_file, tensor.name());
+  const StoredType* type = find_onnx_type(tensor.data_type());
+  if (type == nullptr) type = find_stored_type("int8");  // whatever it is, its sizes are no less
+  const std::uint64_t bytes =
+      stored_bytes(*type, {tensor.dims().begin(), tensor.dims().end()}, where);
+  if (find_onnx_type(tensor.data_type()) == nullptr || !tensor.has_raw_data()) return;
+  if (tensor.data_location() != onnx::TensorProto::EXTERNAL && tensor.raw_data().size() != bytes)
+    throw input_error(fmt::format("{}: the shape needs {} bytes, the file has {}", where, bytes,
+                                  tensor.raw_data().size()));
+}
+
+onnx::TensorProto dense_tensor(const onnx::SparseTensorProto& sparse,
+                               const std::string& model_file) {
+  constexpr std::int64_t kMax = std::int64_t{1} << 24;
+  const std::string where =
+      fmt::format("{}: sparse tensor \"{}\"", model_file, sparse.values().name());
+  const StoredTensor values = to_stored(sparse.values(), model_file);
+  const StoredTensor places = to_stored(sparse.indices(), model_file);
+  const std::vector<std::int64_t> indices = to_integers(places);
+  const Shape shape(sparse.dims().begin(), sparse.dims().end());
+  const std::int64_t elements = volume_of(shape);
+  if (elements > kMax) throw input_error(fmt::format("{}: more than {} elements", where, kMax));
+  const auto count = static_cast<std::size_t>(values.elements());
+  const std::size_t rank = places.shape.size() == 2 ? shape.size() : 1;
+  if (values.shape.size() != 1 || indices.size() != count * rank || places.shape.empty() ||
+      places.shape[0] != values.shape[0])
+    throw input_error(fmt::format("{}: its indices do not fit its values", where));
+  const auto width = static_cast<std::size_t>(values.type->block_bytes);
+  std::string bytes(static_cast<std::size_t>(elements) * width, '\0');
+  for (std::size_t i = 0; i < count; ++i) {
+    std::int64_t place = 0;
+    for (std::size_t axis = 0; axis < rank; ++axis) {
+      const std::int64_t index = indices[i * rank + axis];
+      const std::int64_t size = places.shape.size() == 2 ? shape[axis] : elements;
+      if (index < 0 || index >= size)
+        throw input_error(fmt::format("{}: index {} is out of range", where, index));
+      place = place * size + index;
+    }
+    std::memcpy(&bytes[static_cast<std::size_t>(place) * width], values.data + i * width, width);
+  }
+  onnx::TensorProto dense;
+  dense.set_name(sparse.values().name());
+  dense.set_data_type(sparse.values().data_type());
+  for (const std::int64_t size : shape) dense.add_dims(size);
+  dense.set_raw_data(bytes);
+  return dense;
 }
 
 }  // namespace bitjoule

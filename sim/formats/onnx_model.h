@@ -3,7 +3,6 @@
 
 #include <onnx/onnx_pb.h>
 
-#include <map>
 #include <string>
 
 #include "core/numeric/stored_tensor.h"
@@ -21,7 +20,14 @@ StoredTensor to_stored(const onnx::TensorProto& tensor, const std::string& model
 StoredTensor parse_onnx_tensor(const Blob& blob);
 onnx::TensorProto parse_onnx_tensor_proto(const Blob& blob);
 
-/// All constants of a graph by name: initializers and Constant nodes with a tensor value.
-std::map<std::string, const onnx::TensorProto*> onnx_constants(const onnx::GraphProto& graph);
+/// Version of ONNX's own operators; 0 where the model names none.
+int onnx_opset(const onnx::ModelProto& model);
+
+/// Throws an input Error where a tensor's sizes are none, or its raw data have another size.
+void check_stored_size(const onnx::TensorProto& tensor, const std::string& model_file);
+
+/// The same with its zeros; at most 2^24 elements. Throws an input Error for indices out of range.
+onnx::TensorProto dense_tensor(const onnx::SparseTensorProto& sparse,
+                               const std::string& model_file);
 
 }  // namespace bitjoule

@@ -10,20 +10,11 @@
 #include "sim/formats/gguf.h"
 #include "sim/formats/npy.h"
 #include "sim/formats/onnx_model.h"
+#include "sim/formats/onnx_values.h"
 #include "sim/formats/safetensors.h"
 
 namespace bitjoule {
 namespace {
-
-std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
-  const onnx::ModelProto model = parse_onnx_model(blob);
-  std::vector<StoredTensor> tensors;
-  for (const auto& [name, constant] : onnx_constants(model.graph())) {
-    tensors.push_back(to_stored(*constant, blob.name()));
-    tensors.back().name = name;
-  }
-  return tensors;
-}
 
 std::vector<StoredTensor> gguf_tensors(const Blob& blob) {
   const GgufFile file = parse_gguf(blob);

@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <optional>
 #include <set>
 
 #include "core/error.h"
 #include "core/numeric/format.h"
-#include "sim/config/suggest.h"
 #include "sim/formats/gguf.h"
 #include "sim/import/import.h"
 #include "sim/import/transformer.h"
@@ -17,55 +18,91 @@
 namespace bitjoule {
 namespace {
 
-/// Architectures whose layers are those of base/llama.yaml.
+/// Architectures whose layers are those of base/llama.yaml. Norms are stored as they multiply, also
+/// Gemma's (1 is added by the converter).
 struct Architecture {
   const char* name;
   bool interleaved_rope;  ///< as llama.cpp's rope types: NORM, else NEOX
-  bool gelu;
-};
-const Architecture kArchitectures[] = {{"llama", true, false},
-                                       {"mistral", true, false},
-                                       {"qwen2", false, false},
-                                       {"gemma", false, true}};
-
-/// A tensor's name in the file (within block {i} where `in_block`) and what it is here.
-struct TensorRow {
-  const char* gguf;
-  const char* layer;
-  const char* role;
-  bool in_block;
-};
-const TensorRow kTensors[] = {
-    {"token_embd.weight", "embed", "table", false},
-    {"output_norm.weight", "norm", "gamma", false},
-    {"output.weight", "head", "weights", false},
-    {"attn_norm.weight", "attn_norm", "gamma", true},
-    {"attn_q.weight", "q", "weights", true},
-    {"attn_q.bias", "q", "bias", true},
-    {"attn_k.weight", "k", "weights", true},
-    {"attn_k.bias", "k", "bias", true},
-    {"attn_v.weight", "v", "weights", true},
-    {"attn_v.bias", "v", "bias", true},
-    {"attn_output.weight", "o", "weights", true},
-    {"attn_output.bias", "o", "bias", true},
-    {"ffn_norm.weight", "ffn_norm", "gamma", true},
-    {"ffn_gate.weight", "gate", "weights", true},
-    {"ffn_up.weight", "up", "weights", true},
-    {"ffn_down.weight", "down", "weights", true},
+  std::vector<std::pair<const char*, const char*>> fixed;  ///< parameters that it implies
 };
 
-/// Llama 3.1 and later: a divisor for each frequency of RoPE. It changes numbers alone.
+const std::vector<Architecture>& architectures() {
+  static const std::vector<Architecture> kRows = {
+      {"llama", true, {}},
+      {"mistral", true, {}},
+      {"qwen2", false, {}},
+      {"gemma", false, {{"activation", "1"}, {"embed_scale", "=sqrt(hidden)"}}}};
+  return kRows;
+}
+
+const ModelTensors kTensors = {"blk.",
+                               {{"token_embd.weight", "embed", "table", false},
+                                {"output_norm.weight", "norm", "gamma", false},
+                                {"output.weight", "head", "weights", false},
+                                {"attn_norm.weight", "attn_norm", "gamma", true},
+                                {"attn_q.weight", "q", "weights", true},
+                                {"attn_q.bias", "q", "bias", true},
+                                {"attn_k.weight", "k", "weights", true},
+                                {"attn_k.bias", "k", "bias", true},
+                                {"attn_v.weight", "v", "weights", true},
+                                {"attn_v.bias", "v", "bias", true},
+                                {"attn_output.weight", "o", "weights", true},
+                                {"attn_output.bias", "o", "bias", true},
+                                {"ffn_norm.weight", "ffn_norm", "gamma", true},
+                                {"ffn_gate.weight", "gate", "weights", true},
+                                {"ffn_up.weight", "up", "weights", true},
+                                {"ffn_down.weight", "down", "weights", true}}};
+
+/// Keys behind the architecture's name that change nothing: what is read elsewhere, or what the
+/// tensors say. Names: llama.cpp's llama-arch.cpp.
+const std::set<std::string> kHarmlessKeys = {
+    "embedding_length",       "block_count",
+    "attention.head_count",   "attention.head_count_kv",
+    "attention.key_length",   "feed_forward_length",
+    "rope.freq_base",         "attention.layer_norm_rms_epsilon",
+    "context_length",         "vocab_size",
+    "tensor_data_layout",     "attention.sliding_window",
+    "rope.scaling.type",      "rope.scaling.factor",
+    "rope.scale_linear",      "rope.scaling.original_context_length",
+    "rope.scaling.finetuned", "rope.scaling.attn_factor",
+    "rope.dimension_count",   "attention.value_length"};
+
+/// Keys that change the model, and the number with which they do not.
+struct RefusedKey {
+  const char* key;
+  double neutral;
+  const char* changes;
+};
+const RefusedKey kRefusedKeys[] = {
+    {"expert_count", 0, "the layers: a mixture of experts"},
+    {"expert_used_count", 0, "the layers: a mixture of experts"},
+    {"expert_shared_count", 0, "the layers: a mixture of experts"},
+    {"attn_logit_softcapping", 0, "the values of attention"},
+    {"final_logit_softcapping", 0, "the values of the logits"},
+    {"logit_scale", 1, "the values of the logits"},
+    {"residual_scale", 1, "the values of the layers"},
+    {"embedding_scale", 1, "the values of the layers"},
+    {"attention.scale", 0, "the values of attention"},
+    {"attention.clamp_kqv", 0, "the values of attention"},
+    {"attention.max_alibi_bias", 0, "the values of attention"},
+    {"attention.causal", 1, "the keys that a token sees"},
+    {"attention.q_lora_rank", 0, "the shapes of attention"},
+    {"attention.kv_lora_rank", 0, "the shapes of attention"},
+    {"use_parallel_residual", 0, "the layers of a block"},
+};
+
+/// Llama 3.1 and later: a divisor for each frequency of RoPE. It changes values alone.
 const char* const kRopeFactors = "rope_freqs.weight";
 
 const Architecture& architecture_of(const GgufFile& file) {
   const std::string& name = file.string("general.architecture");
   std::vector<std::string> names;
-  for (const Architecture& row : kArchitectures) {
+  for (const Architecture& row : architectures()) {
     if (name == row.name) return row;
     names.emplace_back(row.name);
   }
-  throw input_error(fmt::format("{}: general.architecture: expected one of {}, got \"{}\"{}",
-                                file.name, fmt::join(names, ", "), name, suggestion(name, names)));
+  throw input_error(fmt::format("{}: general.architecture: expected one of {}, got \"{}\"",
+                                file.name, fmt::join(names, ", "), name));
 }
 
 const StoredTensor* find_tensor(const GgufFile& file, const std::string& name) {
@@ -74,21 +111,72 @@ const StoredTensor* find_tensor(const GgufFile& file, const std::string& name) {
   return nullptr;
 }
 
-/// The layer of a tensor, "blk.3.q" for "blk.3.attn_q.weight"; nullptr when it is not known.
-const TensorRow* find_row(const std::string& name, std::string& layer) {
-  std::string rest = name, prefix;
-  if (name.rfind("blk.", 0) == 0) {
-    const std::size_t dot = name.find('.', 4);
-    if (dot == std::string::npos) return nullptr;
-    prefix = name.substr(0, dot + 1);
-    rest = name.substr(dot + 1);
+/// A number or flag of the metadata; nothing where it is of another kind.
+std::optional<double> number_of(const GgufValue& value) {
+  if (const auto* u = std::get_if<std::uint64_t>(&value)) return static_cast<double>(*u);
+  if (const auto* i = std::get_if<std::int64_t>(&value)) return static_cast<double>(*i);
+  if (const auto* d = std::get_if<double>(&value)) return *d;
+  if (const auto* b = std::get_if<bool>(&value)) return *b ? 1.0 : 0.0;
+  return {};
+}
+
+double number_at(const GgufFile& file, const std::string& key, double otherwise) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) return otherwise;
+  const std::optional<double> value = number_of(found->second);
+  if (!value)
+    throw input_error(fmt::format("{}: metadata \"{}\": expected a number", file.name, key));
+  return *value;
+}
+
+[[noreturn]] void refuse(const GgufFile& file, const std::string& key, const std::string& what) {
+  throw input_error(fmt::format("{}: metadata \"{}\": {}", file.name, key, what));
+}
+
+/// Rotations by scaled positions cost what others cost, and yield other values.
+void check_rope(const GgufFile& file, const std::string& prefix, double head_dim,
+                TransformerFile& network, std::vector<std::string>& notes) {
+  const std::string dims = prefix + "rope.dimension_count";
+  if (number_at(file, dims, head_dim) != head_dim)
+    refuse(file, dims,
+           fmt::format("is not supported beside heads of {}: it changes the values of "
+                       "attention",
+                       head_dim));
+  const std::string type_key = prefix + "rope.scaling.type";
+  const std::string type = file.has(type_key) ? file.string(type_key) : "linear";
+  const double factor = number_at(file, prefix + "rope.scaling.factor",
+                                  number_at(file, prefix + "rope.scale_linear", 1));
+  if (type == "none" || (type == "linear" && (factor == 1 || factor == 0))) return;
+  network.timing_only.push_back(
+      fmt::format("rope.scaling: rotations are those without \"{}\" scaling", type));
+  notes.push_back(fmt::format(
+      "rope.scaling: \"{}\" scaling changes no cycles or bytes; runs with values are refused",
+      type));
+}
+
+/// Every key of the architecture is read, harmless, refused or told.
+void account_keys(const GgufFile& file, const std::string& prefix, double head_dim,
+                  TransformerFile& network, std::vector<std::string>& notes) {
+  const std::string values = prefix + "attention.value_length";
+  if (number_at(file, values, head_dim) != head_dim)
+    refuse(file, values, "is not supported beside another key_length: it changes the shapes");
+  check_rope(file, prefix, head_dim, network, notes);
+  if (const double window = number_at(file, prefix + "attention.sliding_window", 0); window > 0)
+    notes.push_back(
+        fmt::format("sliding_window: attention reads the whole context here, also what "
+                    "lies beyond {} tokens",
+                    window));
+  for (const auto& [name, value] : file.metadata) {
+    if (name.rfind(prefix, 0) != 0) continue;
+    const std::string key = name.substr(prefix.size());
+    if (kHarmlessKeys.count(key) != 0) continue;
+    const auto* row = std::find_if(std::begin(kRefusedKeys), std::end(kRefusedKeys),
+                                   [&](const RefusedKey& k) { return key == k.key; });
+    if (row == std::end(kRefusedKeys))
+      notes.push_back(fmt::format("metadata {}: not known here, so it has no effect", name));
+    else if (number_of(value) != row->neutral)
+      refuse(file, name, fmt::format("is not supported: it changes {}", row->changes));
   }
-  for (const TensorRow& row : kTensors)
-    if (row.in_block == !prefix.empty() && rest == row.gguf) {
-      layer = prefix + row.layer;
-      return &row;
-    }
-  return nullptr;
 }
 
 std::string real_text(const GgufFile& file, const std::string& key, const std::string& otherwise) {
@@ -102,7 +190,8 @@ std::string real_text(const GgufFile& file, const std::string& key, const std::s
 }
 
 void add_parameters(const GgufFile& file, const Architecture& architecture,
-                    const ImportOptions& options, TransformerFile& network) {
+                    const ImportOptions& options, TransformerFile& network,
+                    std::vector<std::string>& notes) {
   const std::string prefix = std::string(architecture.name) + ".";
   const auto integer = [&](const std::string& key) { return file.integer(prefix + key); };
   const StoredTensor* embedding = find_tensor(file, "token_embd.weight");
@@ -121,7 +210,6 @@ void add_parameters(const GgufFile& file, const Architecture& architecture,
       {"tied", find_tensor(file, "output.weight") == nullptr ? "1" : "0"},
       {"qkv_bias", find_tensor(file, "blk.0.attn_q.bias") != nullptr ? "1" : "0"},
       {"o_bias", find_tensor(file, "blk.0.attn_output.bias") != nullptr ? "1" : "0"},
-      {"gelu", architecture.gelu ? "1" : "0"},
       {"interleaved_rope", architecture.interleaved_rope ? "1" : "0"},
       {"rope_theta", real_text(file, prefix + "rope.freq_base", "10000")},
       {"epsilon", real_text(file, prefix + "attention.layer_norm_rms_epsilon", "0.00001")},
@@ -129,71 +217,25 @@ void add_parameters(const GgufFile& file, const Architecture& architecture,
   };
   if (file.has(prefix + "attention.key_length"))
     values["head_dim"] = std::to_string(integer("attention.key_length"));
+  for (const auto& [name, value] : architecture.fixed) values[name] = value;
+  account_keys(file, prefix,
+               file.has(prefix + "attention.key_length")
+                   ? static_cast<double>(integer("attention.key_length"))
+                   : static_cast<double>(integer("embedding_length")) / static_cast<double>(heads),
+               network, notes);
   for (const auto& [name, size] : options.sizes) values[name] = std::to_string(size);
   network.parameters.assign(values.begin(), values.end());
   network.check_heads(file.name);
 }
 
 /// The rule that gives one layer its tensor and, for weights, the format it is stored in.
-boost::json::object rule_of(const StoredTensor& tensor, const TensorRow& row,
+boost::json::object rule_of(const StoredTensor& tensor, const ModelTensorRow& row,
                             const std::string& layer, const std::string& reference) {
   boost::json::object rule{{"layers", {layer}}};
   if (row.role != std::string("bias")) rule["precision"] = weights_in(tensor.type->format);
   if (tensor.data != nullptr)
     rule["tensors"] = {{row.role, {{"file", reference}, {"tensor", tensor.name}}}};
   return rule;
-}
-
-/// What the file's tensor must measure: the layer's weights, or its norm or bias.
-std::int64_t expected_elements(const NetworkLayer& layer, const std::string& role) {
-  if (const auto* op = std::get_if<VectorOp>(&layer.op)) return parameter_elements(*op);
-  return role == "bias" ? std::get<Gemm>(layer.op).n : layer_weights(layer);
-}
-
-void check_shapes(const GgufFile& file, const Network& network) {
-  std::map<std::string, const NetworkLayer*> layers;
-  for (const NetworkLayer& layer : network.layers) layers[layer.name] = &layer;
-  for (const StoredTensor& tensor : file.tensors) {
-    std::string name;
-    const TensorRow* row = find_row(tensor.name, name);
-    if (row == nullptr || layers.count(name) == 0) continue;
-    const std::int64_t expected = expected_elements(*layers[name], row->role);
-    if (tensor.elements() != expected)
-      throw input_error(fmt::format("{}: tensor \"{}\" has {} elements, layer \"{}\" needs {}",
-                                    file.name, tensor.name, tensor.elements(), name, expected));
-  }
-}
-
-/// Every weight that the layers read must be there; of a model in parts, each file holds some.
-void check_complete(const GgufFile& file, const Network& network) {
-  std::set<std::pair<std::string, std::string>> stored;
-  for (const StoredTensor& tensor : file.tensors) {
-    std::string layer;
-    if (const TensorRow* row = find_row(tensor.name, layer)) stored.emplace(layer, row->role);
-  }
-  std::vector<std::string> missing;
-  for (const NetworkLayer& layer : network.layers) {
-    const std::size_t dot = layer.name.rfind('.');
-    const bool in_block = dot != std::string::npos;
-    const std::string prefix = in_block ? layer.name.substr(0, dot + 1) : "";
-    for (const TensorRow& row : kTensors) {
-      const bool is_bias = row.role == std::string("bias");
-      const bool is_tied_head = row.layer == std::string("head") && layer.parameters == 0;
-      if (row.in_block == in_block && prefix + row.layer == layer.name &&
-          (!is_bias || layer.bias) && !is_tied_head && stored.count({layer.name, row.role}) == 0)
-        missing.push_back(prefix + row.gguf);
-    }
-  }
-  if (missing.empty()) return;
-  const std::size_t count = missing.size();
-  constexpr std::size_t kShown = 5;
-  if (count > kShown) missing.resize(kShown);
-  throw input_error(fmt::format("{}: {} missing tensor{}: {}{}{}", file.name, count,
-                                count == 1 ? "" : "s", fmt::join(missing, ", "),
-                                count > kShown ? ", ..." : "",
-                                file.has("split.count") ? "; the model is split: merge its files "
-                                                          "(llama-gguf-split --merge)"
-                                                        : ""));
 }
 
 }  // namespace
@@ -205,40 +247,47 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
   network.unroll = true;
   network.name = file.has("general.name") ? file.string("general.name")
                                           : std::filesystem::path(file.name).stem().string();
-  add_parameters(file, architecture_of(file), options, network);
+  Imported result;
+  result.parameters = given_parameters(options);
+  add_parameters(file, architecture_of(file), options, network, result.notes);
   const std::string reference = options.reference.empty()
                                     ? std::filesystem::path(file.name).filename().string()
                                     : options.reference;
-  Imported result;
   std::vector<std::string> unknown;
+  std::vector<const StoredTensor*> tensors;
   for (const StoredTensor& tensor : file.tensors) {
+    tensors.push_back(&tensor);
     std::string layer;
-    const TensorRow* row = find_row(tensor.name, layer);
+    const ModelTensorRow* row = kTensors.find(tensor.name, layer);
     const auto is_format = [&](const Format& f) { return f.name == tensor.type->format; };
-    if (tensor.name == kRopeFactors)
-      result.notes.push_back(
-          "tensor rope_freqs.weight: its frequencies cost no cycles or bytes; values are computed "
-          "without them");
-    else if (row == nullptr)
+    if (tensor.name == kRopeFactors) {
+      network.timing_only.emplace_back("rotations are those without tensor rope_freqs.weight");
+      result.notes.emplace_back(
+          "tensor rope_freqs.weight: its frequencies change no cycles or bytes; runs with values "
+          "are refused");
+    } else if (row == nullptr) {
       unknown.push_back(tensor.name);
-    else if (std::none_of(formats().begin(), formats().end(), is_format))
+    } else if (std::none_of(formats().begin(), formats().end(), is_format)) {
       throw input_error(fmt::format("{}: tensor \"{}\": there is no number format \"{}\"",
                                     file.name, tensor.name, tensor.type->format));
-    else
+    } else {
       network.overrides.push_back(rule_of(tensor, *row, layer, reference));
+    }
   }
   // The tied head reads the embedding's rows as they are stored.
   if (const StoredTensor* embedding = find_tensor(file, "token_embd.weight");
       find_tensor(file, "output.weight") == nullptr)
-    network.overrides.push_back(rule_of(*embedding, kTensors[2], "head", reference));
+    network.overrides.push_back(rule_of(*embedding, kTensors.rows[2], "head", reference));
   if (!unknown.empty() && !options.skip_unknown)
     throw input_error(fmt::format("{}: unknown tensors (--skip-unknown leaves them out): {}",
                                   file.name, fmt::join(unknown, ", ")));
   for (const std::string& name : unknown) result.notes.push_back("left out: tensor " + name);
   result.yaml = network.yaml();
   const Network built = network.build(file.name);
-  check_complete(file, built);
-  check_shapes(file, built);
+  check_tensors(file.name, built, kTensors, tensors,
+                file.has("split.count") ? "; the model is split: merge its files "
+                                          "(llama-gguf-split --merge)"
+                                        : "");
   return result;
 }
 

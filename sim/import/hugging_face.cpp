@@ -1,11 +1,17 @@
-// Hugging Face's config.json: sizes of a transformer, and how its weights are quantized.
+// Hugging Face's config.json: sizes of a transformer, how its weights are quantized, and the
+// weights that lie beside it.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include "core/error.h"
-#include "sim/config/suggest.h"
+#include "sim/import/hf_families.h"
+#include "sim/import/hf_keys.h"
+#include "sim/import/hf_quantization.h"
+#include "sim/import/hf_weights.h"
 #include "sim/import/import.h"
 #include "sim/import/transformer.h"
 #include "sim/schema/network_file.h"
@@ -13,187 +19,356 @@
 namespace bitjoule {
 namespace {
 
+namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr std::size_t kMaxBytes = 4 << 20;
+// Quantized models: blocks, and blocks times modules that stay as they were.
+constexpr std::int64_t kMaxBlocks = 1 << 12, kMaxComparisons = 1 << 19;
 
-/// A parameter of the base file and the key that gives it; required without a default.
-struct SizeRow {
-  const char* parameter;
-  const char* key;
-  const char* otherwise;  ///< nullptr: required; "": the base's own default
-};
-
-/// A model_type, the file that describes its layers, and where its sizes stand.
-struct Family {
-  const char* model_type;
-  const char* base;
-  std::vector<std::pair<const char*, const char*>> fixed;  ///< parameters that the family implies
-  std::vector<SizeRow> sizes;
-  std::vector<const char*> unquantized;  ///< layers that quantization methods leave alone
-};
-
-std::vector<SizeRow> llama_sizes() {
-  return {{"hidden", "hidden_size", nullptr},
-          {"layers", "num_hidden_layers", nullptr},
-          {"heads", "num_attention_heads", nullptr},
-          {"kv_heads", "num_key_value_heads", ""},
-          {"head_dim", "head_dim", ""},
-          {"ffn", "intermediate_size", nullptr},
-          {"vocab", "vocab_size", nullptr},
-          {"epsilon", "rms_norm_eps", ""},
-          {"rope_theta", "rope_theta", ""}};
-}
-
-const std::vector<Family>& families() {
-  static const std::vector<Family> kFamilies = {
-      {"llama", "base/llama.yaml", {{"interleaved_rope", "0"}}, llama_sizes(), {"embed", "head"}},
-      {"mistral", "base/llama.yaml", {{"interleaved_rope", "0"}}, llama_sizes(), {"embed", "head"}},
-      {"qwen2",
-       "base/llama.yaml",
-       {{"interleaved_rope", "0"}, {"qkv_bias", "1"}},
-       llama_sizes(),
-       {"embed", "head"}},
-      {"gemma",
-       "base/llama.yaml",
-       {{"interleaved_rope", "0"}, {"gelu", "1"}, {"tied", "1"}},
-       llama_sizes(),
-       {"embed", "head"}},
-      {"gpt2",
-       "base/gpt2.yaml",
-       {},
-       {{"hidden", "n_embd", nullptr},
-        {"layers", "n_layer", nullptr},
-        {"heads", "n_head", nullptr},
-        {"ffn", "n_inner", ""},
-        {"vocab", "vocab_size", nullptr},
-        {"positions", "n_positions", nullptr},
-        {"epsilon", "layer_norm_epsilon", ""}},
-       {"embed", "position", "head"}},
-      {"bert",
-       "base/bert.yaml",
-       {},
-       {{"hidden", "hidden_size", nullptr},
-        {"layers", "num_hidden_layers", nullptr},
-        {"heads", "num_attention_heads", nullptr},
-        {"ffn", "intermediate_size", nullptr},
-        {"vocab", "vocab_size", nullptr},
-        {"positions", "max_position_embeddings", nullptr},
-        {"types", "type_vocab_size", ""},
-        {"epsilon", "layer_norm_eps", ""}},
-       {"word", "position", "type", "pooler"}},
-  };
-  return kFamilies;
-}
-
-const json::value* find(const json::object& config, const char* key) {
-  const json::value* value = config.if_contains(key);
-  return value != nullptr && value->is_null() ? nullptr : value;
-}
-
-std::string text_at(const json::object& config, const char* key) {
-  const json::value* value = find(config, key);
-  return value != nullptr && value->is_string() ? value->get_string().c_str() : "";
-}
-
-bool flag_at(const json::object& config, const char* key, bool otherwise) {
-  const json::value* value = find(config, key);
-  return value != nullptr && value->is_bool() ? value->get_bool() : otherwise;
-}
-
-const Family& family_of(const json::object& config, const std::string& file) {
-  const std::string type = text_at(config, "model_type");
+const HfFamily& family_of(const ConfigObject& config) {
+  const std::string type = config.text("model_type");
   std::vector<std::string> names;
-  for (const Family& family : families()) {
+  for (const HfFamily& family : hf_families()) {
     if (type == family.model_type) return family;
     names.emplace_back(family.model_type);
   }
-  throw input_error(fmt::format("{}: model_type: expected one of {}, got \"{}\"{}", file,
-                                fmt::join(names, ", "), type, suggestion(type, names)));
+  config.refuse("model_type",
+                fmt::format("expected one of {}, got \"{}\"", fmt::join(names, ", "), type));
 }
 
 /// A positive number as YAML text.
-std::string number_at(const json::object& config, const SizeRow& row, const std::string& file) {
-  const json::value* value = find(config, row.key);
+std::string number_at(const ConfigObject& config, const SizeRow& row) {
+  const json::value* value = config.find(row.key);
   if (value == nullptr && row.otherwise != nullptr) return row.otherwise;
   if (value != nullptr && value->is_int64() && value->get_int64() > 0)
     return std::to_string(value->get_int64());
   if (value != nullptr && value->is_double() && value->get_double() > 0)
     return fmt::format("{}", value->get_double());
-  throw input_error(fmt::format("{}: {}: expected a positive number{}", file, row.key,
-                                value == nullptr ? ", it is missing" : ""));
+  config.refuse(row.key, std::string("expected a positive number") +
+                             (value == nullptr ? ", it is missing" : ""));
 }
 
-/// The storage of quantized weights; a null value where the method leaves them as they are.
-json::value quantized_weights(const json::object& quantization, const std::string& file) {
-  const std::string method = text_at(quantization, "quant_method");
-  const auto integer = [&](const char* key, std::int64_t otherwise) {
-    const json::value* value = find(quantization, key);
-    if (value == nullptr) return otherwise;
-    if (!value->is_int64())
-      throw input_error(fmt::format("{}: quantization_config.{}: expected an integer", file, key));
-    return value->get_int64();
-  };
-  const bool gptq = method == "gptq", awq = method == "awq";
-  if (gptq || awq) {
-    const std::int64_t bits = integer("bits", 4), group = integer("group_size", 128);
-    const bool symmetric = gptq && flag_at(quantization, "sym", false);
-    json::object format{{"format", fmt::format("{}int{}", symmetric ? "" : "u", bits)},
-                        {"granularity", group > 0 ? "per_group" : "per_channel"},
-                        {"symmetric", symmetric},
-                        {"scale", "fp16"}};
-    if (group > 0) format["group_size"] = group;
-    // AutoAWQ's kernels for single tokens ("gemv_fast") keep zero-points beside the scales in fp16.
-    const bool floats = text_at(quantization, "version") == "gemv_fast";
-    if (!symmetric) format["zero_point"] = gptq ? "packed" : floats ? "fp16" : "packed_awq";
-    return format;
-  }
-  if (method == "bitsandbytes" || method.empty()) {
-    if (flag_at(quantization, "load_in_8bit", false))
-      return {{"format", "int8"}, {"granularity", "per_channel"}};
-    if (!flag_at(quantization, "load_in_4bit", false)) return nullptr;
-    if (text_at(quantization, "bnb_4bit_quant_type") != "nf4")
-      throw input_error(file +
-                        ": quantization_config.bnb_4bit_quant_type: expected \"nf4\"; "
-                        "bitsandbytes' fp4, its default, is no number format here");
-    return json::string(flag_at(quantization, "bnb_4bit_use_double_quant", false) ? "nf4_dq"
-                                                                                  : "nf4");
-  }
-  if (method == "fp8") return "fp8_e4m3";
-  throw input_error(fmt::format(
-      "{}: quantization_config.quant_method: expected gptq, awq, bitsandbytes or fp8, got \"{}\"",
-      file, method));
-}
+/// A config.json on its way to a network file.
+class HfImport {
+ public:
+  HfImport(const Blob& blob, const ConfigObject& config, const ImportOptions& options)
+      : blob_(blob), config_(config), options_(options), family_(family_of(config)) {}
 
-std::string stored_dtype(const json::object& config) {
-  const std::string dtype = text_at(config, "torch_dtype");
-  if (dtype == "bfloat16") return "bf16";
-  return dtype == "float32" ? "fp32" : "fp16";
-}
-
-/// What the file says and no layer of the network does.
-std::vector<std::string> notes_on(const json::object& config) {
-  std::vector<std::string> notes;
-  const json::value* window = find(config, "sliding_window");
-  if (window != nullptr && window->is_int64() && flag_at(config, "use_sliding_window", true))
-    notes.push_back(fmt::format(
-        "sliding_window: attention reads the whole context here, also what lies beyond {} tokens",
-        window->get_int64()));
-  const json::value* quantization = find(config, "quantization_config");
-  if (quantization == nullptr || !quantization->is_object()) return notes;
-  for (const char* key : {"modules_to_not_convert", "llm_int8_skip_modules", "ignored_layers"}) {
-    const json::value* modules = find(quantization->get_object(), key);
-    if (modules == nullptr || !modules->is_array()) continue;
-    std::vector<std::string> others;
-    for (const json::value& module : modules->get_array())
-      if (module.is_string() && module.get_string() != "lm_head")
-        others.emplace_back(module.get_string());
-    if (!others.empty())
-      notes.push_back(fmt::format("quantization_config.{}: taken as quantized as well: {}", key,
-                                  fmt::join(others, ", ")));
+  Imported run() {
+    network_.base = family_.base;
+    network_.name = config_.text("_name_or_path");
+    if (network_.name.empty())
+      network_.name = fs::absolute(blob_.name()).parent_path().filename().string();
+    set_dtype();
+    set_sizes();
+    set_activation();
+    set_rope();
+    set_window();
+    set_quantization();
+    find_values();
+    parameters_["batch"] = std::to_string(options_.batch);
+    for (const auto& [name, size] : options_.sizes) parameters_[name] = std::to_string(size);
+    result_.parameters = given_parameters(options_);
+    network_.parameters.assign(parameters_.begin(), parameters_.end());
+    network_.check_heads(blob_.name());
+    config_.account(hf_harmless_keys(), hf_unsupported_keys(), result_.notes);
+    add_quantization();
+    result_.yaml = network_.yaml();
+    const Network built = network_.build(blob_.name());
+    if (!values_.empty()) check_tensors(weights_path(), built, *family_.tensors, values_, "");
+    return std::move(result_);
   }
-  return notes;
-}
+
+ private:
+  void note(std::string text) { result_.notes.push_back(std::move(text)); }
+
+  /// `dtype`, in older files `torch_dtype`.
+  void set_dtype() {
+    const std::string old = config_.text("torch_dtype"), dtype = config_.text("dtype", old);
+    const char* key = old.empty() ? "dtype" : "torch_dtype";
+    if (!old.empty() && old != dtype)
+      config_.refuse("dtype", fmt::format("\"{}\" differs from torch_dtype \"{}\"", dtype, old));
+    static const std::pair<const char*, const char*> kTypes[] = {{"bfloat16", "bf16"},
+                                                                 {"float16", "fp16"},
+                                                                 {"float32", "fp32"},
+                                                                 {"auto", "fp16"},
+                                                                 {"", "fp16"}};
+    for (const auto& [name, format] : kTypes)
+      if (dtype == name) dtype_ = format;
+    if (dtype_.empty())
+      config_.refuse(key, fmt::format("expected bfloat16, float16 or float32, got \"{}\"", dtype));
+  }
+
+  void set_sizes() {
+    for (const auto& [name, value] : family_.fixed) parameters_[name] = value;
+    for (const SizeRow& row : family_.sizes) {
+      const std::string value = number_at(config_, row);
+      if (!value.empty()) parameters_[row.parameter] = value;
+    }
+    const bool tied = config_.flag("tie_word_embeddings", family_.tied);
+    if (!is_llama()) {
+      if (!tied && is_named("gpt2"))
+        config_.refuse("tie_word_embeddings", "false is not supported: it changes the parameters");
+      return;
+    }
+    parameters_["tied"] = tied ? "1" : "0";
+    set_key_heads();
+    if (config_.flag("attention_bias", false))
+      parameters_["qkv_bias"] = parameters_["o_bias"] = "1";
+    if (config_.flag("mlp_bias", false)) parameters_["mlp_bias"] = "1";
+  }
+
+  /// A missing number of key heads is the family's, if that can be.
+  void set_key_heads() {
+    if (parameters_.count("kv_heads") != 0 || family_.kv_heads == 0) return;
+    const std::int64_t heads = config_.integer("num_attention_heads", 0);
+    const bool fits = heads % family_.kv_heads == 0;
+    const std::int64_t taken = fits ? family_.kv_heads : heads;
+    parameters_["kv_heads"] = std::to_string(taken);
+    note(fmt::format("num_key_value_heads: missing, taken as {}", taken));
+  }
+
+  void set_activation() {
+    std::string name = family_.activation;
+    const char* key = family_.activation_keys.front();
+    for (const char* candidate : family_.activation_keys) {
+      const std::string text = config_.text(candidate);
+      if (text.empty()) continue;
+      name = text;
+      key = candidate;
+    }
+    if (is_named("gemma")) config_.find("hidden_act");  // means the default, whatever it says
+    std::vector<std::string> names;
+    for (const ActivationRow& row : family_.activations) {
+      names.emplace_back(row.name);
+      if (name != row.name) continue;
+      if (*row.parameter != '\0') parameters_["activation"] = row.parameter;
+      return;
+    }
+    config_.refuse(key, fmt::format("expected one of {}, got \"{}\"; it changes the values and the "
+                                    "work of the layers",
+                                    fmt::join(names, ", "), name));
+  }
+
+  /// rope_theta and rope_scaling; since transformers 5 both in rope_parameters.
+  void set_rope() {
+    if (!family_.has_rope) return;
+    double theta = config_.real("rope_theta", 0);
+    for (const char* key : {"rope_scaling", "rope_parameters"}) {
+      if (config_.find(key) == nullptr) continue;
+      const ConfigObject rope = config_.object(key);
+      const double own = rope.real("rope_theta", theta);
+      if (theta != 0 && own != theta)
+        rope.refuse("rope_theta",
+                    fmt::format("{} differs from {} elsewhere in the file", own, theta));
+      theta = own;
+      read_scaling(key, rope);
+    }
+    if (theta < 0) config_.refuse("rope_theta", "expected a positive number");
+    if (theta > 0) parameters_["rope_theta"] = fmt::format("{}", theta);
+  }
+
+  /// Rotations by scaled positions cost what others cost, and yield other values.
+  void read_scaling(const char* key, const ConfigObject& rope) {
+    static const std::set<std::string> kScaling = {
+        "factor",           "original_max_position_embeddings",
+        "low_freq_factor",  "high_freq_factor",
+        "beta_fast",        "beta_slow",
+        "mscale",           "mscale_all_dim",
+        "attention_factor", "short_factor",
+        "long_factor",      "truncate",
+        "finetuned"};
+    static const std::vector<UnsupportedKey> kUnsupported = {
+        {"partial_rotary_factor", {"1"}, "the values of attention: a part of each head is rotated"},
+        {"mrope_section", {}, "the values of attention: positions of several axes"},
+        {"full_attention", {}, "the rotation, by kind of layer"},
+        {"sliding_attention", {}, "the rotation, by kind of layer"}};
+    const std::string type = rope.text("rope_type", rope.text("type", "default"));
+    rope.account(kScaling, kUnsupported, result_.notes);
+    if (type == "default" || type == "none") return;
+    network_.timing_only.push_back(
+        fmt::format("{}: rotations are those without \"{}\" scaling", key, type));
+    note(fmt::format("{}: \"{}\" scaling changes no cycles or bytes; runs with values are refused",
+                     key, type));
+  }
+
+  void set_window() {
+    const bool used = config_.flag("use_sliding_window", true);
+    const std::vector<std::string> kinds = config_.texts("layer_types");
+    for (const std::string& kind : kinds)
+      if (kind != "full_attention" && kind != "sliding_attention")
+        config_.refuse("layer_types",
+                       fmt::format("\"{}\" is not supported: it changes the layers", kind));
+    std::int64_t window = config_.integer("sliding_window", 0);
+    // Mistral's configuration class has a window unless the file says null.
+    if (is_named("mistral") && !config_.json().contains("sliding_window")) window = 4096;
+    if (window <= 0 || !used || family_.base != std::string("base/llama.yaml")) return;
+    if (!kinds.empty() && std::count(kinds.begin(), kinds.end(), "sliding_attention") == 0) return;
+    note(
+        fmt::format("sliding_window: attention reads the whole context here, also what lies beyond "
+                    "{} tokens",
+                    window));
+  }
+
+  void set_quantization() { quantization_ = read_quantization(config_, dtype_, result_.notes); }
+
+  bool is_named(const char* model_type) const {
+    return family_.model_type == std::string(model_type);
+  }
+  bool is_tied() const {
+    const auto found = parameters_.find("tied");
+    return found != parameters_.end() && found->second == "1";
+  }
+  /// Throws an input Error where there are too many to look at one by one.
+  std::int64_t blocks() const {
+    const std::string& text = parameters_.at("layers");
+    std::int64_t count = 0;
+    const char* end = text.data() + text.size();
+    if (std::from_chars(text.data(), end, count).ptr != end || count < 1)
+      throw input_error(
+          fmt::format("{}: expected a positive number of layers, got {}", blob_.name(), text));
+    const std::int64_t kept = 1 + static_cast<std::int64_t>(quantization_->kept.size());
+    if (count > kMaxBlocks || kept * count > kMaxComparisons)
+      throw input_error(
+          fmt::format("{}: {} quantized layers with {} modules that stay as they are are too many",
+                      blob_.name(), count, kept - 1));
+    return count;
+  }
+  bool is_llama() const { return family_.base == std::string("base/llama.yaml"); }
+
+  void add_rule(const std::string& layer, const json::value& format) {
+    network_.overrides.push_back({{"layers", {layer}}, {"precision", weights_in(format)}});
+  }
+
+  /// Formats of quantized and unquantized layers. Where blocks differ, all are layers of their own.
+  void add_quantization() {
+    if (!quantization_ || quantization_->format.is_null()) return;
+    const HfQuantization& q = *quantization_;
+    const json::value plain = json::string(dtype_);
+    const auto format = [&](bool quantized) { return quantized ? q.format : plain; };
+    const bool embeds = q.embeddings && q.covers(family_.embedding_module, "");
+    for (const char* layer : family_.embeddings) add_rule(layer, format(embeds));
+    const bool tied = is_tied();
+    add_rule(family_.head, format(tied ? embeds : q.head && q.covers("lm_head", "lm_head")));
+    const std::int64_t count = blocks();
+    std::vector<std::vector<bool>> quantized;
+    for (const LinearRow& row : family_.linears) {
+      std::vector<bool>& covered = quantized.emplace_back();
+      for (std::int64_t i = 0; i < count; ++i)
+        covered.push_back(
+            q.covers(fmt::format("{}{}.{}", family_.block, i, row.module), row.module));
+      if (std::count(covered.begin(), covered.end(), covered[0]) != count) network_.unroll = true;
+    }
+    for (std::size_t l = 0; l < family_.linears.size(); ++l) {
+      const std::vector<bool>& covered = quantized[l];
+      const bool same = std::count(covered.begin(), covered.end(), covered[0]) == count;
+      for (std::int64_t i = 0; i < (same ? 1 : count); ++i)
+        add_rule(fmt::format("blk.{}.{}", same ? "*" : std::to_string(i), family_.linears[l].layer),
+                 format(covered[static_cast<std::size_t>(i)]));
+    }
+    note_unmatched();
+  }
+
+  /// Names of modules that no layer here has.
+  void note_unmatched() {
+    const std::int64_t count = blocks();
+    for (const std::string& module : quantization_->kept) {
+      HfQuantization one;
+      one.format = "fp16";
+      one.kept = {module};
+      bool known = !one.covers("lm_head", "") || !one.covers(family_.embedding_module, "") ||
+                   !one.covers("model.norm", "");
+      for (std::int64_t i = 0; i < count && !known; ++i)
+        for (const LinearRow& row : family_.linears)
+          known |= !one.covers(fmt::format("{}{}.{}", family_.block, i, row.module), "");
+      if (!known)
+        note(
+            fmt::format("quantization: no layer is a module \"{}\", which stays as it is", module));
+    }
+  }
+
+  std::string weights_path() const {
+    return (fs::path(blob_.name()).parent_path() / weights_.source).string();
+  }
+
+  /// Weights beside the file; or a note that values are generated.
+  void find_values() {
+    weights_ = find_weights(fs::path(blob_.name()).parent_path().string());
+    if (!weights_.unread.empty())
+      note(fmt::format("{}: is not read: values of weights are generated", weights_.unread));
+    if (weights_.source.empty()) return;
+    if (quantization_ && !quantization_->format.is_null()) {
+      note(fmt::format("{}: quantized weights ({}) are not read: their values are generated",
+                       weights_.source, quantization_->method));
+      return;
+    }
+    if (family_.tensors == nullptr) {
+      note(fmt::format("{}: weights of {} are not read: their values are generated",
+                       weights_.source, family_.model_type));
+      return;
+    }
+    add_values();
+  }
+
+  void add_values() {
+    const bool tied = is_tied();
+    const fs::path folder = fs::path(options_.reference).parent_path();
+    std::vector<std::string> unknown;
+    network_.unroll = true;
+    for (const HfWeights::Entry& entry : weights_.tensors) {
+      const std::string& name = entry.tensor.name;
+      if (name.size() > 9 && name.rfind(".inv_freq") == name.size() - 9) continue;  // of RoPE
+      std::string layer;
+      const ModelTensorRow* row = family_.tensors->find(name, layer);
+      if (row == nullptr) {
+        unknown.push_back(name);
+        continue;
+      }
+      const std::string type = entry.tensor.type->format;
+      if (is_integer_type(type))
+        throw input_error(
+            fmt::format("{}: tensor \"{}\" is {}: expected real numbers, as the file "
+                        "says of no quantization",
+                        weights_path(), name, type));
+      const bool head = layer == std::string("head");
+      if (head && tied) continue;  // the embedding stands in its place
+      values_.push_back(&entry.tensor);
+      const json::object source{{"file", (folder / entry.file).generic_string()}, {"tensor", name}};
+      network_.overrides.push_back({{"layers", {layer}}, {"tensors", {{row->role, source}}}});
+      if (layer == "embed" && tied)
+        network_.overrides.push_back({{"layers", {"head"}}, {"tensors", {{"weights", source}}}});
+    }
+    if (!unknown.empty() && !options_.skip_unknown) refuse_unknown(unknown);
+    for (const std::string& name : unknown) note("left out: tensor " + name);
+  }
+
+  [[noreturn]] void refuse_unknown(const std::vector<std::string>& unknown) const {
+    const bool scaled = std::any_of(unknown.begin(), unknown.end(), [](const std::string& name) {
+      return name.find("scale") != std::string::npos;
+    });
+    constexpr std::size_t kShown = 5;
+    const std::size_t shown = std::min(kShown, unknown.size());
+    throw input_error(fmt::format(
+        "{}: {} unknown tensors (--skip-unknown leaves them out): {}{}{}", weights_path(),
+        unknown.size(),
+        fmt::join(unknown.begin(), unknown.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+        unknown.size() > shown ? ", ..." : "",
+        scaled ? "; scales multiply the weights: without them values are wrong" : ""));
+  }
+
+  const Blob& blob_;
+  const ConfigObject& config_;
+  const ImportOptions& options_;
+  const HfFamily& family_;
+  TransformerFile network_;
+  std::map<std::string, std::string> parameters_;
+  std::string dtype_;
+  std::optional<HfQuantization> quantization_;
+  HfWeights weights_;
+  std::vector<const StoredTensor*> values_;  ///< of weights_, that the network takes
+  Imported result_;
+};
 
 }  // namespace
 
@@ -206,51 +381,8 @@ Imported import_hugging_face(const Blob& blob, const ImportOptions& options) {
       json::parse({reinterpret_cast<const char*>(blob.data()), blob.size()}, error);
   if (error || !parsed.is_object())
     throw input_error(fmt::format("{}: {}", file, error ? error.message() : "expected an object"));
-  const json::object& config = parsed.get_object();
-  const Family& family = family_of(config, file);
-
-  TransformerFile network;
-  network.base = family.base;
-  network.name = text_at(config, "_name_or_path");
-  if (network.name.empty())
-    network.name = std::filesystem::absolute(file).parent_path().filename().string();
-  std::map<std::string, std::string> values(family.fixed.begin(), family.fixed.end());
-  for (const SizeRow& row : family.sizes) {
-    const std::string value = number_at(config, row, file);
-    if (!value.empty()) values[row.parameter] = value;
-  }
-  if (family.base == std::string("base/llama.yaml")) {
-    if (flag_at(config, "tie_word_embeddings", false)) values["tied"] = "1";
-    if (flag_at(config, "attention_bias", false)) values["qkv_bias"] = values["o_bias"] = "1";
-    if (flag_at(config, "mlp_bias", false)) values["mlp_bias"] = "1";
-  }
-  values["batch"] = std::to_string(options.batch);
-  for (const auto& [name, size] : options.sizes) values[name] = std::to_string(size);
-  network.parameters.assign(values.begin(), values.end());
-  network.check_heads(file);
-
-  if (const json::value* quantization = find(config, "quantization_config")) {
-    if (!quantization->is_object())
-      throw input_error(file + ": quantization_config: expected an object");
-    const json::value format = quantized_weights(quantization->get_object(), file);
-    const std::string dtype = stored_dtype(config);
-    if (!format.is_null()) {
-      // These methods quantize the linear layers of the blocks; the rest stays as it was trained.
-      json::array others;
-      for (const char* layer : family.unquantized) others.emplace_back(layer);
-      network.overrides.push_back(
-          {{"layers", others}, {"precision", weights_in(json::string(dtype))}});
-      for (const char* layer : {"q", "k", "v", "o", "gate", "up", "down"})
-        if (family.base == std::string("base/llama.yaml") || layer != std::string("gate"))
-          network.overrides.push_back(
-              {{"layers", {fmt::format("blk.*.{}", layer)}}, {"precision", weights_in(format)}});
-    }
-  }
-  Imported result;
-  result.notes = notes_on(config);
-  result.yaml = network.yaml();
-  network.build(file);
-  return result;
+  const ConfigObject config(parsed.get_object(), file + ": ");
+  return HfImport(blob, config, options).run();
 }
 
 }  // namespace bitjoule

@@ -42,7 +42,15 @@ const ImporterRow& find_importer(const std::string& name, const Blob& file) {
 }
 
 Imported import_file(const std::string& name, const Blob& file, const ImportOptions& options) {
-  Imported imported = find_importer(name, file).import(file, options);
+  const ImporterRow& row = find_importer(name, file);
+  const bool is_scalesim =
+      row.import == import_scalesim_config || row.import == import_scalesim_topology;
+  if (is_scalesim && (options.batch != 1 || options.skip_unknown || !options.sizes.empty()))
+    throw input_error(
+        file.name() +
+        ": --batch, --size and --skip-unknown: of networks with open sizes or unknown "
+        "parts, which SCALE-Sim's files have not");
+  Imported imported = row.import(file, options);
   if (const std::size_t at = first_non_utf8(imported.yaml); at != imported.yaml.size()) {
     const std::size_t line = imported.yaml.rfind('\n', at) + 1;
     throw input_error(fmt::format("{}: a name in it is no UTF-8, byte 0x{:02x} behind \"{}\"",
@@ -60,7 +68,7 @@ Imported network_value(const std::string& path, const ImportOptions& options) {
           path +
           ": a network file, whose sizes are --set network.parameters.NAME=N; --batch, --size and "
           "--skip-unknown are for imported ones");
-    return {boost::json::serialize(boost::json::string(path)), {}};
+    return {boost::json::serialize(boost::json::string(path)), {}, {}};
   }
   const Blob file = map_file(path);
   ImportOptions named = options;

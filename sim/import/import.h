@@ -27,6 +27,8 @@ struct ImportOptions {
 struct Imported {
   std::string yaml;                ///< a network file, or an accelerator file (SCALE-Sim's .cfg)
   std::vector<std::string> notes;  ///< what was left out or simplified, a line each
+  /// The options' sizes, where they are parameters of the network.
+  std::map<std::string, std::int64_t> parameters;
 };
 
 struct ImporterRow {
@@ -53,8 +55,10 @@ Imported network_value(const std::string& path, const ImportOptions& options = {
 /// Imports and builds at once.
 Network import_network(const std::string& path, const ImportOptions& options = {});
 
-/// The operators that import_onnx knows, sorted.
+/// The operators that import_onnx makes layers of, sorted.
 std::vector<std::string> onnx_operator_names();
+/// Those that it computes when it imports, from constants and shapes alone, sorted.
+std::vector<std::string> onnx_computed_operator_names();
 
 Imported import_gguf(const Blob& file, const ImportOptions& options);
 Imported import_hugging_face(const Blob& file, const ImportOptions& options);

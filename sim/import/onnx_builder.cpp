@@ -24,12 +24,6 @@ Shape channel_axes(std::size_t rank, bool to_last) {
   return axes;
 }
 
-Shape permuted(const Shape& shape, const Shape& axes) {
-  Shape result;
-  for (std::int64_t axis : axes) result.push_back(shape[static_cast<std::size_t>(axis)]);
-  return result;
-}
-
 Shape axes_moved_last(std::size_t rank, const Shape& axes) {
   Shape order;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(rank); ++i)
@@ -45,11 +39,20 @@ Shape inverse(const Shape& axes) {
   return result;
 }
 
-std::int64_t volume_of(const Shape& shape) {
-  std::int64_t total = 1;
-  for (std::int64_t size : shape)
-    if (__builtin_mul_overflow(total, size, &total)) throw input_error("a tensor is too large");
-  return total;
+void set_windows(const std::vector<OnnxWindow>& down_and_across, Conv2d& to) {
+  const OnnxWindow &down = down_and_across[0], &across = down_and_across[1];
+  to.height = down.size;
+  to.width = across.size;
+  to.kernel_h = down.kernel;
+  to.kernel_w = across.kernel;
+  to.stride_h = down.stride;
+  to.stride_w = across.stride;
+  to.dilation_h = down.dilation;
+  to.dilation_w = across.dilation;
+  to.pad_top = down.before;
+  to.pad_left = across.before;
+  to.pad_bottom = down.after + down.beyond;
+  to.pad_right = across.after + across.beyond;
 }
 
 OnnxBuilder::OnnxBuilder(const OnnxGraph& graph, std::string reference)
@@ -87,7 +90,7 @@ const OnnxValue& OnnxBuilder::value(const std::string& name) const {
   }();
   const auto found = values_.find(name);
   if (found != values_.end()) return found->second;
-  if (graph_.constant(name) != nullptr) return kConstant;
+  if (graph_.is_constant(name)) return kConstant;
   throw input_error(fmt::format("{}: the shape of \"{}\" is not known", graph_.file(), name));
 }
 
@@ -113,6 +116,7 @@ std::string OnnxBuilder::carry_out(const std::string& name) {
   op.cols = volume_of(value.shape);
   op.shape = value.shape;
   op.axes = {pending.axis};
+  op.operand_shapes = {op.shape};
   const bool stored = !is_data(pending.codes);
   NetworkLayer& layer =
       add_step(name, op, {stored ? std::string(kOperandInput) : plain(pending.codes)});
@@ -168,21 +172,22 @@ std::string OnnxBuilder::plain(const std::string& name) {
 std::string OnnxBuilder::in_any_order(const std::string& name) {
   if (!is_data(name))
     throw input_error(fmt::format(
-        "{}: \"{}\" is computed from constants or shapes alone; simplify the model first",
+        "{}: \"{}\" is a constant, which this operand must not be; simplify the model first",
         graph_.file(), name));
   return carry_out(name);
 }
 
+StoredTensor OnnxBuilder::constant(const OnnxNode& node, const std::string& name) const {
+  if (!graph_.is_constant(name)) node.fail(fmt::format("operand \"{}\" must be a constant", name));
+  return graph_.value(name);
+}
+
 Shape OnnxBuilder::integers(const OnnxNode& node, const std::string& name) const {
-  const onnx::TensorProto* constant = graph_.constant(name);
-  if (constant == nullptr) node.fail(fmt::format("operand \"{}\" must be a constant", name));
-  return to_integers(to_stored(*constant, graph_.file()));
+  return to_integers(constant(node, name));
 }
 
 std::vector<float> OnnxBuilder::floats(const OnnxNode& node, const std::string& name) const {
-  const onnx::TensorProto* constant = graph_.constant(name);
-  if (constant == nullptr) node.fail(fmt::format("operand \"{}\" must be a constant", name));
-  return to_floats(to_stored(*constant, graph_.file()));
+  return to_floats(constant(node, name));
 }
 
 TensorSource OnnxBuilder::source(const std::string& name, TensorLayout layout) {
@@ -191,6 +196,11 @@ TensorSource OnnxBuilder::source(const std::string& name, TensorLayout layout) {
   if (is_data(name)) {
     source.input = plain(name);
   } else {
+    if (graph_.is_sized(name))
+      throw input_error(fmt::format(
+          "{}: \"{}\" is computed from the sizes of inputs, and no file holds it; export the model "
+          "with fixed sizes and constants folded",
+          graph_.file(), name));
     source.file = graph_.file_of(name);
     if (source.file.empty()) {
       source.file = reference_;
@@ -242,6 +252,10 @@ Network OnnxBuilder::take() {
   for (const auto& proto : graph_.proto().output()) {
     NetworkOutput& output = network_.outputs.emplace_back();
     const std::string& name = proto.name();
+    if (graph_.is_constant(name))
+      throw input_error(fmt::format(
+          "{}: output \"{}\" is computed from constants or shapes alone: nothing for a machine",
+          graph_.file(), name));
     output.layer = is_data(name) ? plain(name) : name;
     if (output.layer != name) output.name = name;
     if (const Shape* shape = graph_.shape(name)) output.shape = *shape;

@@ -22,8 +22,7 @@ struct OnnxDequantized {
 struct OnnxValue {
   enum class Kind {
     kLayer,     ///< output of a layer or input of the network
-    kConstant,  ///< initializer, or an input that stands for one
-    kShape,     ///< computed from shapes and constants alone
+    kConstant,  ///< stored, an input that stands for it, or computed from those and shapes
   };
   Kind kind = Kind::kLayer;
   std::string layer;
@@ -43,10 +42,12 @@ class OnnxBuilder {
   // Values. Those that make a layer first carry out a pending DequantizeLinear.
   const OnnxValue& value(const std::string& name) const;
   bool is_data(const std::string& name) const;  ///< a kLayer
+  bool has(const std::string& name) const { return values_.count(name) != 0; }
   const Shape& shape(const OnnxNode& node, const std::string& name) const;
   std::string channels_last(const std::string& name);
   std::string plain(const std::string& name);
   std::string in_any_order(const std::string& name);
+  StoredTensor constant(const OnnxNode& node, const std::string& name) const;
   /// The integers of a constant operand (axes, pads, shapes).
   Shape integers(const OnnxNode& node, const std::string& name) const;
   std::vector<float> floats(const OnnxNode& node, const std::string& name) const;
@@ -85,11 +86,12 @@ class OnnxBuilder {
 
 /// The permutation of a rank (>= 3) that moves channels behind the other axes, or back to place 1.
 Shape channel_axes(std::size_t rank, bool to_last);
-Shape permuted(const Shape& shape, const Shape& axes);
-std::int64_t volume_of(const Shape& shape);
 /// The permutation that moves `axes` behind the others, and the one that undoes a permutation.
 Shape axes_moved_last(std::size_t rank, const Shape& axes);
 Shape inverse(const Shape& axes);
+
+/// Geometry of a convolution or pool down and across.
+void set_windows(const std::vector<OnnxWindow>& down_and_across, Conv2d& to);
 
 /// One operator; `add` appends its layers.
 struct OnnxOperator {

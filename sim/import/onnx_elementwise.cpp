@@ -78,15 +78,6 @@ void rename(OnnxBuilder& builder, const OnnxNode& node) {
   add_whole(builder, node, whole(builder, node, VectorKind::kReshape));
 }
 
-/// Does nothing at inference.
-void dropout(OnnxBuilder& builder, const OnnxNode& node) {
-  if (!node.output(1).empty()) node.fail("the mask is not supported");
-  if (const std::string& training = node.input(2); !training.empty())
-    for (const std::int64_t flag : builder.integers(node, training))
-      if (flag != 0) node.fail("training mode is not supported");
-  rename(builder, node);
-}
-
 /// Between floats, or between integers, nothing happens: the run's formats decide what is stored.
 void cast(OnnxBuilder& builder, const OnnxNode& node) {
   const auto is_integer = [&](const std::string& name) {
@@ -189,8 +180,7 @@ void broadcast(OnnxBuilder& builder, const OnnxNode& node) {
 void add_rows(OnnxBuilder& builder, const OnnxNode& node, VectorOp op, std::int64_t axis) {
   const Shape shape = builder.shape(node, node.input(0));
   const auto rank = static_cast<std::int64_t>(shape.size());
-  if (axis < 0) axis += rank;
-  if (axis < 0 || axis >= rank) node.fail("axis is out of range");
+  axis = node.settled_axis(axis, shape.size());
   op.cols = shape[static_cast<std::size_t>(axis)];
   op.rows = volume_of(shape) / op.cols;
   if (axis == 1 && builder.value(node.input(0)).channels_last) {
@@ -225,10 +215,7 @@ void softmax(OnnxBuilder& builder, const OnnxNode& node) {
     return;
   }
   // Until opset 13 all axes from `axis` on are one row.
-  const auto rank = static_cast<std::int64_t>(shape.size());
-  std::int64_t axis = node.integer("axis", 1);
-  if (axis < 0) axis += rank;
-  if (axis < 0 || axis >= rank) node.fail("axis is out of range");
+  const std::int64_t axis = node.settled_axis(node.integer("axis", 1), shape.size());
   op.cols = volume_of(Shape(shape.begin() + axis, shape.end()));
   op.rows = volume_of(shape) / op.cols;
   const std::string input = builder.plain(node.input(0));
@@ -252,7 +239,7 @@ const std::vector<OnnxOperator>& onnx_elementwise_operators() {
       {"Sqrt", unary<K::kSqrt>},
       {"Neg", negate},
       {"Identity", rename},
-      {"Dropout", dropout},
+      {"Dropout", rename},
       {"Cast", cast},
       {"Add", broadcast<K::kAdd>},
       {"Sum", broadcast<K::kAdd>},

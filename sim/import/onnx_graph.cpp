@@ -1,10 +1,9 @@
 #include "sim/import/onnx_graph.h"
 
 #include <fmt/format.h>
-#include <onnx/defs/schema.h>
-#include <onnx/shape_inference/implementation.h>
+#include <fmt/ranges.h>
 
-#include <set>
+#include <algorithm>
 
 #include "core/error.h"
 #include "sim/formats/onnx_model.h"
@@ -13,28 +12,17 @@
 namespace bitjoule {
 namespace {
 
-const std::string kNothing;
+/// The sets of operators that the rules were written for.
+constexpr int kOldestOpset = 7, kNewestOpset = 23;
 
 /// Operands that say what the node does, which must be known before anything runs.
 bool is_setting(const std::string& op_type, int operand) {
   static const std::map<std::string, std::set<int>> kOperands = {
-      {"Clip", {1, 2}},    {"Dropout", {1, 2}}, {"Pad", {1, 2, 3}},
-      {"ReduceMean", {1}}, {"Reshape", {1}},    {"Slice", {1, 2, 3, 4}},
-      {"Split", {1}},      {"Squeeze", {1}},    {"Unsqueeze", {1}}};
+      {"Clip", {1, 2}},        {"ConstantOfShape", {0}}, {"Dropout", {1, 2}}, {"Expand", {1}},
+      {"Pad", {1, 2, 3}},      {"Range", {0, 1, 2}},     {"ReduceMean", {1}}, {"Reshape", {1}},
+      {"Slice", {1, 2, 3, 4}}, {"Split", {1}},           {"Squeeze", {1}},    {"Unsqueeze", {1}}};
   const auto found = kOperands.find(op_type);
   return found != kOperands.end() && found->second.count(operand) != 0;
-}
-
-/// Refuses sizes that libonnx divides by as they are.
-void check_geometry(const OnnxNode& node) {
-  constexpr std::int64_t kMax = std::int64_t{1} << 31;
-  for (const char* name : {"kernel_shape", "strides", "dilations", "group", "blocksize"}) {
-    Shape sizes = node.integers(name);
-    if (sizes.empty()) sizes.push_back(node.integer(name, 1));
-    for (const std::int64_t size : sizes)
-      if (size < 1 || size > kMax)
-        node.fail(fmt::format("{}: expected 1..{}, got {}", name, kMax, size));
-  }
 }
 
 onnx::TensorProto to_proto(const StoredTensor& tensor, const std::string& name) {
@@ -48,67 +36,29 @@ onnx::TensorProto to_proto(const StoredTensor& tensor, const std::string& name) 
 
 }  // namespace
 
-const std::string& OnnxNode::input(int index) const {
-  return index < proto_.input_size() ? proto_.input(index) : kNothing;
-}
-
-const std::string& OnnxNode::output(int index) const {
-  return index < proto_.output_size() ? proto_.output(index) : kNothing;
-}
-
-const onnx::AttributeProto* OnnxNode::find(const char* attribute) const {
-  for (const onnx::AttributeProto& a : proto_.attribute())
-    if (a.name() == attribute) return &a;
-  return nullptr;
-}
-
-std::int64_t OnnxNode::integer(const char* attribute, std::int64_t otherwise) const {
-  const onnx::AttributeProto* a = find(attribute);
-  return a == nullptr ? otherwise : a->i();
-}
-
-double OnnxNode::real(const char* attribute, double otherwise) const {
-  const onnx::AttributeProto* a = find(attribute);
-  return a == nullptr ? otherwise : double{a->f()};
-}
-
-std::string OnnxNode::text(const char* attribute, const std::string& otherwise) const {
-  const onnx::AttributeProto* a = find(attribute);
-  return a == nullptr ? otherwise : a->s();
-}
-
-Shape OnnxNode::integers(const char* attribute, const Shape& otherwise) const {
-  const onnx::AttributeProto* a = find(attribute);
-  return a == nullptr ? otherwise : Shape(a->ints().begin(), a->ints().end());
-}
-
-std::string OnnxNode::label() const {
-  if (!proto_.name().empty()) return proto_.name();
-  return proto_.output_size() > 0 ? "-> " + proto_.output(0) : "";
-}
-
-void OnnxNode::fail(const std::string& what) const {
-  throw input_error(
-      fmt::format("{}: node \"{}\" ({}): {}", file_, label(), proto_.op_type(), what));
-}
-
-OnnxGraph::OnnxGraph(const Blob& blob, const ImportOptions& options)
-    : file_(blob.name()), model_(parse_onnx_model(blob)) {
-  for (const auto& opset : model_.opset_import())
-    if (opset.domain().empty() || opset.domain() == "ai.onnx")
-      opset_ = static_cast<int>(opset.version());
+OnnxGraph::OnnxGraph(const Blob& blob, const ImportOptions& options, Supported supported)
+    : file_(blob.name()),
+      model_(parse_onnx_model(blob)),
+      opset_(onnx_opset(model_)),
+      values_(file_, opset_) {
+  if (const int read = std::clamp(opset_, kOldestOpset, kNewestOpset); read != opset_)
+    notes_.push_back(
+        fmt::format("opset {}: operators are read as those of opset {}", opset_, read));
   bind_constants(options);
-  constants_ = onnx_constants(model_.graph());
+  values_.add_initializers(proto());
+  for (const auto& info : proto().value_info()) declared_[info.name()] = &info;
+  for (const auto& info : proto().output()) declared_[info.name()] = &info;
   check_order();
+  find_unsupported(options.skip_unknown, supported);
   settle_sizes(options);
-  infer_shapes();
-  collect_shapes();
+  infer();
+  compare_declared();
 }
 
 std::vector<std::string> OnnxGraph::inputs() const {
   std::vector<std::string> names;
   for (const onnx::ValueInfoProto& input : proto().input())
-    if (constants_.count(input.name()) == 0) names.push_back(input.name());
+    if (!is_constant(input.name())) names.push_back(input.name());
   return names;
 }
 
@@ -130,7 +80,9 @@ std::string OnnxGraph::file_of(const std::string& constant) const {
 
 void OnnxGraph::settle_sizes(const ImportOptions& options) {
   std::set<std::string> used;
+  bool has_open_batch = false;
   for (onnx::ValueInfoProto& input : *model_.mutable_graph()->mutable_input()) {
+    if (values_.has(input.name())) continue;  // an initializer's default is its value
     if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape())
       throw input_error(
           fmt::format("{}: input \"{}\" is no tensor or has no shape", file_, input.name()));
@@ -140,17 +92,25 @@ void OnnxGraph::settle_sizes(const ImportOptions& options) {
       if (dim.has_dim_value() && dim.dim_value() > 0) continue;
       const std::string name = dim.dim_param();
       const auto given = options.sizes.find(name);
-      if (given != options.sizes.end())
-        dim.set_dim_value(given->second);
-      else if (d == 0)
-        dim.set_dim_value(options.batch);
-      else
+      if (given == options.sizes.end() && d != 0)
         throw input_error(
             fmt::format("{}: input \"{}\": dimension {} (\"{}\") is open: give --size {}=N", file_,
                         input.name(), d, name, name.empty() ? "NAME" : name));
+      has_open_batch = has_open_batch || given == options.sizes.end();
+      dim.set_dim_value(given != options.sizes.end() ? given->second : options.batch);
       used.insert(name);
     }
+    Shape sizes;
+    for (const auto& dim : shape.dim()) sizes.push_back(dim.dim_value());
+    try {
+      volume_of(sizes);
+    } catch (const Error& error) {
+      throw input_error(fmt::format("{}: input \"{}\": {}", file_, input.name(), error.what()));
+    }
+    values_.add_data(input.name(), {input.type().tensor_type().elem_type(), std::move(sizes)});
   }
+  if (options.batch != 1 && !has_open_batch)
+    throw input_error(file_ + ": --batch: no input has an open first dimension");
   for (const auto& [name, size] : options.sizes)
     if (used.count(name) == 0)
       throw input_error(fmt::format("{}: no dimension is named \"{}\"", file_, name));
@@ -159,9 +119,11 @@ void OnnxGraph::settle_sizes(const ImportOptions& options) {
 void OnnxGraph::check_order() const {
   std::set<std::string> known = {""};
   for (const onnx::ValueInfoProto& input : proto().input()) known.insert(input.name());
-  for (const auto& [name, tensor] : constants_) known.insert(name);
+  for (const onnx::TensorProto& tensor : proto().initializer()) known.insert(tensor.name());
+  for (const onnx::SparseTensorProto& sparse : proto().sparse_initializer())
+    known.insert(sparse.values().name());
   for (const onnx::NodeProto& proto_node : proto().node()) {
-    const OnnxNode node(proto_node, file_);
+    const OnnxNode node(proto_node, file_, opset_);
     for (const std::string& input : proto_node.input())
       if (known.count(input) == 0)
         node.fail(
@@ -169,7 +131,7 @@ void OnnxGraph::check_order() const {
                         "sorted, or lacks a node",
                         input));
     for (const std::string& output : proto_node.output())
-      if (!output.empty() && !known.insert(output).second && proto_node.op_type() != "Constant")
+      if (!output.empty() && !known.insert(output).second)
         node.fail(fmt::format("produces \"{}\", which exists already", output));
   }
   for (const onnx::ValueInfoProto& output : proto().output())
@@ -177,77 +139,134 @@ void OnnxGraph::check_order() const {
       throw input_error(fmt::format("{}: output \"{}\" is never produced", file_, output.name()));
 }
 
-void OnnxGraph::infer_shapes() {
-  // What an exporter wrote for other sizes must not contradict the sizes settled above.
-  onnx::GraphProto& graph = *model_.mutable_graph();
-  const auto forget_open_shape = [](onnx::ValueInfoProto& info) {
-    if (!info.type().has_tensor_type()) return;
-    for (const auto& dim : info.type().tensor_type().shape().dim())
-      if (!dim.has_dim_value() || dim.dim_value() < 1)
-        return info.mutable_type()->mutable_tensor_type()->clear_shape();
+void OnnxGraph::find_unsupported(bool skip, Supported supported) {
+  std::set<std::string> constants = {""};
+  for (const onnx::TensorProto& tensor : proto().initializer()) constants.insert(tensor.name());
+  for (const onnx::SparseTensorProto& sparse : proto().sparse_initializer())
+    constants.insert(sparse.values().name());
+  struct Found {
+    std::string operator_name, first;
+    int count = 0;
   };
-  for (onnx::ValueInfoProto& value : *graph.mutable_value_info()) forget_open_shape(value);
-  for (onnx::ValueInfoProto& output : *graph.mutable_output()) forget_open_shape(output);
-  for (const onnx::NodeProto& proto : graph.node()) {
-    const OnnxNode node(proto, file_);
-    check_geometry(node);
-    const auto* schema =
-        onnx::OpSchemaRegistry::Instance()->GetSchema(proto.op_type(), opset_, proto.domain());
-    try {
-      if (schema != nullptr) schema->Verify(proto);
-    } catch (const std::exception& error) {
-      node.fail(error.what());
+  std::vector<Found> found;
+  for (const onnx::NodeProto& proto_node : proto().node()) {
+    const OnnxNode node(proto_node, file_, opset_);
+    const bool all = std::all_of(proto_node.input().begin(), proto_node.input().end(),
+                                 [&](const auto& input) { return constants.count(input) != 0; });
+    if (is_computed(node, all)) {
+      constants.insert(proto_node.output().begin(), proto_node.output().end());
+      continue;
     }
+    for (const std::string& input : proto_node.input()) ++readers_[input];
+    if (supported(node)) continue;
+    left_out_.insert(&proto_node);
+    const std::string name = node.standard() ? node.op() : proto_node.domain() + "." + node.op();
+    const auto same = [&](const Found& f) { return f.operator_name == name; };
+    auto at = std::find_if(found.begin(), found.end(), same);
+    if (at == found.end()) at = found.insert(found.end(), {name, node.label()});
+    ++at->count;
   }
-  try {
-    const onnx::ShapeInferenceOptions options(false, 0, true);
-    onnx::shape_inference::InferShapes(model_, onnx::OpSchemaRegistry::Instance(), options);
-  } catch (const std::exception& error) {
-    throw input_error(fmt::format("{}: {}", file_, error.what()));
-  }
-  constants_ = onnx_constants(model_.graph());
+  for (const onnx::ValueInfoProto& output : proto().output()) ++readers_[output.name()];
+  std::vector<std::string> lines;
+  lines.reserve(found.size());
+  for (const Found& f : found)
+    lines.push_back(fmt::format("{} x {} ({} \"{}\")", f.count, f.operator_name,
+                                f.count == 1 ? "node" : "first: node", f.first));
+  if (!lines.empty() && !skip)
+    throw input_error(fmt::format(
+        "{}: operators that are not supported (opset {}): {}; --skip-unknown leaves them out, and "
+        "what they would produce becomes an input of the network",
+        file_, opset_, fmt::join(lines, ", ")));
+  for (const std::string& line : lines) notes_.push_back("left out: " + line);
 }
 
-void OnnxGraph::collect_shapes() {
-  const auto note = [this](const onnx::ValueInfoProto& info) {
-    if (!info.type().has_tensor_type()) return;
-    const auto& tensor = info.type().tensor_type();
-    types_[info.name()] = tensor.elem_type();
-    if (!tensor.has_shape()) return;
+/// What an operator that is left out would produce: as its rule says, else as the file declares it,
+/// else as large as the first operand.
+void OnnxGraph::leave_out(const OnnxNode& node) {
+  for (const std::string& output : node.proto().output()) {
+    if (output.empty()) continue;
+    OnnxInfo info;
+    if (const onnx::ValueInfoProto* stated = declared(output)) {
+      info.type = stated->type().tensor_type().elem_type();
+      for (const auto& dim : stated->type().tensor_type().shape().dim())
+        info.shape.push_back(dim.dim_value());
+      volume_of(info.shape);
+    } else if (values_.has(node.input(0))) {
+      info = values_.info(node.input(0));
+    } else {
+      node.fail(fmt::format("the shape of \"{}\" is not known", output));
+    }
+    if (volume_of(info.shape) == 0) node.fail(fmt::format("\"{}\" has no elements", output));
+    values_.add_data(output, info);
+  }
+}
+
+/// Nullptr where the file does not state every size.
+const onnx::ValueInfoProto* OnnxGraph::declared(const std::string& name) const {
+  const auto found = declared_.find(name);
+  if (found == declared_.end() || !found->second->type().has_tensor_type() ||
+      !found->second->type().tensor_type().has_shape())
+    return nullptr;
+  for (const auto& dim : found->second->type().tensor_type().shape().dim())
+    if (!dim.has_dim_value() || dim.dim_value() < 1) return nullptr;
+  return found->second;
+}
+
+/// Layers divide by the sizes of what they work on.
+void OnnxGraph::refuse_empty(const OnnxNode& node) const {
+  const auto refuse = [&](const std::string& name) {
+    if (!name.empty() && volume_of(values_.info(name).shape) == 0)
+      node.fail(fmt::format("\"{}\" has no elements, which is not supported", name));
+  };
+  for (int i = 0; i < node.inputs(); ++i)
+    if (!is_setting(node.op(), i)) refuse(node.input(i));
+  for (int i = 0; i < node.outputs(); ++i) refuse(node.output(i));
+}
+
+void OnnxGraph::infer() {
+  for (const onnx::NodeProto& proto_node : proto().node()) {
+    const OnnxNode node(proto_node, file_, opset_);
+    if (is_left_out(proto_node) && find_onnx_rule(node) == nullptr)
+      leave_out(node);
+    else
+      values_.add_node(proto_node);
+    if (!is_left_out(proto_node) && !is_constant(node.output())) refuse_empty(node);
+  }
+  notes_.insert(notes_.end(), values_.notes().begin(), values_.notes().end());
+}
+
+void OnnxGraph::compare_declared() {
+  std::vector<std::string> differing;
+  for (const auto& [name, info] : declared_) {
+    const onnx::ValueInfoProto* stated = declared(name);
+    if (stated == nullptr || !values_.has(name)) continue;
     Shape shape;
-    for (const auto& dim : tensor.shape().dim()) {
-      if (!dim.has_dim_value() || dim.dim_value() < 1) return;
+    for (const auto& dim : stated->type().tensor_type().shape().dim())
       shape.push_back(dim.dim_value());
-    }
-    shapes_[info.name()] = std::move(shape);
-  };
-  for (const auto& info : proto().input()) note(info);
-  for (const auto& info : proto().value_info()) note(info);
-  for (const auto& info : proto().output()) {
-    note(info);
-    ++readers_[info.name()];
+    const Shape& found = values_.info(name).shape;
+    if (shape != found)
+      differing.push_back(fmt::format("\"{}\" ([{}], not [{}])", name, fmt::join(found, ", "),
+                                      fmt::join(shape, ", ")));
   }
-  for (const auto& [name, tensor] : constants_) {
-    shapes_[name].assign(tensor->dims().begin(), tensor->dims().end());
-    types_[name] = tensor->data_type();
-  }
-  for (const onnx::NodeProto& node : proto().node())
-    for (const std::string& input : node.input()) ++readers_[input];
+  if (!differing.empty())
+    notes_.push_back(fmt::format("{} shapes are others than the file states, as {}",
+                                 differing.size(), differing.front()));
 }
 
-const onnx::TensorProto* OnnxGraph::constant(const std::string& name) const {
-  const auto found = constants_.find(name);
-  return found == constants_.end() ? nullptr : found->second;
+bool OnnxGraph::is_constant(const std::string& name) const {
+  return values_.has(name) && values_.kind(name) != OnnxValues::Kind::kData;
+}
+
+bool OnnxGraph::is_sized(const std::string& name) const {
+  return values_.has(name) && values_.kind(name) == OnnxValues::Kind::kSized;
 }
 
 const Shape* OnnxGraph::shape(const std::string& name) const {
-  const auto found = shapes_.find(name);
-  return found == shapes_.end() ? nullptr : &found->second;
+  return values_.has(name) ? &values_.info(name).shape : nullptr;
 }
 
 int OnnxGraph::type(const std::string& name) const {
-  const auto found = types_.find(name);
-  return found == types_.end() ? 0 : found->second;
+  return values_.has(name) ? values_.info(name).type : 0;
 }
 
 int OnnxGraph::readers(const std::string& name) const {

@@ -1,6 +1,5 @@
 // ONNX models, node by node through the tables of operators.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -28,62 +27,24 @@ const OnnxOperator* find_operator(const std::string& op_type) {
   return nullptr;
 }
 
-const OnnxOperator* operator_of(const onnx::NodeProto& node) {
-  const bool standard = node.domain().empty() || node.domain() == "ai.onnx";
-  return standard ? find_operator(node.op_type()) : nullptr;
-}
-
-std::string described(const OnnxNode& node) {
-  return fmt::format("{} (node \"{}\")", node.op(), node.label());
-}
-
-std::vector<std::string> unknown_nodes(const OnnxGraph& graph) {
-  std::vector<std::string> names;
-  for (const onnx::NodeProto& node : graph.proto().node())
-    if (operator_of(node) == nullptr) names.push_back(described(OnnxNode(node, graph.file())));
-  return names;
-}
-
-/// Everything that needs neither data nor layers: shapes, and arithmetic of constants.
-bool is_shape_arithmetic(const OnnxBuilder& builder, const OnnxNode& node) {
-  if (node.op() == "DequantizeLinear") return false;
-  for (int i = 0; i < node.inputs(); ++i)
-    if (!node.input(i).empty() && builder.is_data(node.input(i))) return false;
-  return true;
-}
-
-void add_node(OnnxBuilder& builder, const OnnxNode& node, const onnx::NodeProto& proto) {
-  if (node.outputs() == 0 || node.output().empty()) node.fail("its output has no name");
-  if (node.op() == "Constant" && builder.graph().constant(node.output()) != nullptr) return;
-  if (node.op() == "Shape" || is_shape_arithmetic(builder, node)) {
-    OnnxValue value;
-    value.kind = OnnxValue::Kind::kShape;
-    for (int i = 0; i < node.outputs(); ++i) builder.set(node.output(i), value);
-    return;
-  }
-  for (const std::string& input : proto.input())
-    if (!input.empty() && builder.is_data(input)) builder.shape(node, input);
-  operator_of(proto)->add(builder, node);
+const OnnxOperator* operator_of(const OnnxNode& node) {
+  return node.standard() ? find_operator(node.op()) : nullptr;
 }
 
 /// What an operator that is left out would produce becomes an input of the network.
-void skip_node(OnnxBuilder& builder, const OnnxGraph& graph, const onnx::NodeProto& proto,
-               Imported& result) {
-  result.notes.push_back(
-      fmt::format("left out: operator {}", described(OnnxNode(proto, graph.file()))));
-  for (const std::string& output : proto.output()) {
-    if (output.empty()) continue;
-    if (const Shape* shape = graph.shape(output)) {
-      builder.add_input(output, *shape);
-      continue;
-    }
-    // Without a known shape the best guess is the operand's own.
-    const std::string input = proto.input_size() > 0 ? proto.input(0) : "";
-    const Shape* same = graph.shape(input);
-    if (same == nullptr)
-      throw input_error(fmt::format("{}: the shape of \"{}\" is not known", graph.file(), output));
-    builder.add_input(output, *same);
-  }
+void skip_node(OnnxBuilder& builder, const OnnxGraph& graph, const OnnxNode& node) {
+  for (int i = 0; i < node.outputs(); ++i)
+    if (!node.output(i).empty()) builder.add_input(node.output(i), *graph.shape(node.output(i)));
+}
+
+void add_node(OnnxBuilder& builder, const OnnxGraph& graph, const OnnxNode& node) {
+  if (graph.is_constant(node.output())) return;
+  if (graph.is_left_out(node.proto())) return skip_node(builder, graph, node);
+  operator_of(node)->add(builder, node);
+  for (int i = 1; i < node.outputs(); ++i)
+    if (graph.readers(node.output(i)) > 0 && !builder.has(node.output(i)))
+      node.fail(fmt::format("its output {} (\"{}\") is read, but only the first is supported",
+                            i + 1, node.output(i)));
 }
 
 }  // namespace
@@ -95,24 +56,27 @@ std::vector<std::string> onnx_operator_names() {
   return names;
 }
 
+std::vector<std::string> onnx_computed_operator_names() {
+  std::vector<std::string> names = {"Constant"};
+  for (const OnnxRule* rule : onnx_rules())
+    if (rule->fold != nullptr && find_operator(rule->op_type) == nullptr)
+      names.emplace_back(rule->op_type);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 Imported import_onnx(const Blob& file, const ImportOptions& options) {
-  const OnnxGraph graph(file, options);
-  const std::vector<std::string> unknown = unknown_nodes(graph);
-  if (!unknown.empty() && !options.skip_unknown)
-    throw input_error(fmt::format("{}: unknown operators (--skip-unknown leaves them out): {}",
-                                  file.name(), fmt::join(unknown, ", ")));
+  const OnnxGraph graph(file, options,
+                        [](const OnnxNode& node) { return operator_of(node) != nullptr; });
   Imported result;
+  result.notes = graph.notes();
   OnnxBuilder builder(graph, options.reference.empty()
                                  ? std::filesystem::path(file.name()).filename().string()
                                  : options.reference);
   for (const onnx::NodeProto& proto : graph.proto().node()) {
-    const OnnxNode node(proto, graph.file());
-    if (operator_of(proto) == nullptr) {
-      skip_node(builder, graph, proto, result);
-      continue;
-    }
+    const OnnxNode node = graph.node(proto);
     try {
-      add_node(builder, node, proto);
+      add_node(builder, graph, node);
     } catch (const Error& error) {
       const std::string message = error.what();
       if (message.rfind(file.name(), 0) == 0) throw;

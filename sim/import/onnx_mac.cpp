@@ -3,6 +3,8 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "core/numeric/stored_tensor.h"
 #include "sim/formats/onnx_model.h"
@@ -11,10 +13,52 @@
 namespace bitjoule {
 namespace {
 
-/// The quantized value behind a pending DequantizeLinear; nullptr if there is none.
-const OnnxDequantized* dequantized(const OnnxBuilder& builder, const std::string& name) {
+/// The operands of a MAC layer by ONNX name; empty where the operator has none.
+struct MacOperands {
+  std::string input, input_scale, input_zero;
+  std::string weights, weight_scale, weight_zero;
+  std::string output_scale, output_zero;
+  std::string bias;
+  bool integers = false;  ///< codes are multiplied
+};
+
+/// The codes of int8 or uint8 behind a pending DequantizeLinear that a layer takes with one scale
+/// for the tensor, or one for each index of `axis`; nullptr if there are none. Scales along another
+/// axis are applied by the vector unit before.
+const OnnxDequantized* dequantized(const OnnxBuilder& builder, const std::string& name,
+                                   std::optional<std::size_t> axis) {
   const OnnxValue& value = builder.value(name);
-  return value.dequantized ? &*value.dequantized : nullptr;
+  if (!value.dequantized) return nullptr;
+  const int type = builder.graph().type(value.dequantized->codes);
+  if (type != onnx::TensorProto::INT8 && type != onnx::TensorProto::UINT8) return nullptr;
+  const bool whole = volume_of(*builder.graph().shape(value.dequantized->scale)) == 1;
+  const bool fits = axis && value.dequantized->axis == static_cast<std::int64_t>(*axis);
+  return whole || fits ? &*value.dequantized : nullptr;
+}
+
+/// The integers of a bias that is dequantized by the product of the operands' scales: what is added
+/// to the sums. Empty where it is another bias.
+std::string bias_codes(const OnnxBuilder& builder, const OnnxNode& node, const MacOperands& o) {
+  const OnnxValue& value = builder.value(o.bias);
+  if (!value.dequantized) return "";
+  const OnnxDequantized& bias = *value.dequantized;
+  if (builder.graph().type(bias.codes) != onnx::TensorProto::INT32) return "";
+  for (const std::string* name : {&bias.scale, &o.input_scale, &o.weight_scale})
+    if (!builder.graph().is_constant(*name)) return "";
+  if (!bias.zero_point.empty())
+    for (const std::int64_t zero : builder.integers(node, bias.zero_point))
+      if (zero != 0) return "";
+  const std::vector<float> got = builder.floats(node, bias.scale),
+                           x = builder.floats(node, o.input_scale),
+                           w = builder.floats(node, o.weight_scale);
+  const std::size_t count = std::max(got.size(), w.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    // Exporters multiply in fp32 or fp64: the products differ by a rounding or two.
+    const double product = double{x[0]} * double{w[w.size() == 1 ? 0 : i]};
+    const double scale = double{got[got.size() == 1 ? 0 : i]};
+    if (!(std::fabs(scale - product) <= 3e-7 * std::fabs(product))) return "";
+  }
+  return bias.codes;
 }
 
 /// Storage of a tensor of ONNX type int8 or uint8 with one scale, or one per output channel.
@@ -26,11 +70,12 @@ TensorFormat integer_format(const OnnxBuilder& builder, const OnnxNode& node,
     node.fail(fmt::format("\"{}\": expected int8 or uint8", codes));
   TensorFormat format;
   format.format = type == onnx::TensorProto::INT8 ? "int8" : "uint8";
-  const Shape* shape = builder.graph().shape(scale);
-  if (shape != nullptr && volume_of(*shape) > 1) format.granularity = Granularity::kPerChannel;
+  for (const std::string* values : {&scale, &zero_point})
+    if (const Shape* shape = builder.graph().shape(*values); shape && volume_of(*shape) > 1)
+      format.granularity = Granularity::kPerChannel;
   format.symmetric = zero_point.empty();
-  if (const onnx::TensorProto* constant = builder.graph().constant(zero_point)) {
-    const auto zeros = to_integers(to_stored(*constant, builder.graph().file()));
+  if (builder.graph().is_constant(zero_point)) {
+    const Shape zeros = builder.integers(node, zero_point);
     format.symmetric =
         std::all_of(zeros.begin(), zeros.end(), [](std::int64_t z) { return z == 0; });
   }
@@ -45,15 +90,6 @@ void set_affine(OnnxBuilder& builder, NetworkLayer& layer, const std::string& ro
   if (!zero_point.empty()) layer.tensors[role + "_zero_point"] = builder.source(zero_point);
 }
 
-/// The operands of a MAC layer by ONNX name; empty where the operator has none.
-struct MacOperands {
-  std::string input, input_scale, input_zero;
-  std::string weights, weight_scale, weight_zero;
-  std::string output_scale, output_zero;
-  std::string bias;
-  bool integers = false;  ///< codes are multiplied
-};
-
 /// What precedes the layer must be appended before it: the layer's inputs.
 struct Prepared {
   MacOperands operands;
@@ -61,26 +97,24 @@ struct Prepared {
 };
 
 /// Folds pending DequantizeLinears of both operands, or of the weights alone, into the layer.
-Prepared prepare(OnnxBuilder& builder, MacOperands operands, bool channels_last) {
+/// `filters`: the axis of the weights that counts the layer's output channels.
+Prepared prepare(OnnxBuilder& builder, const OnnxNode& node, MacOperands operands,
+                 std::optional<std::size_t> filters, bool channels_last) {
   if (!operands.integers) {
-    const OnnxDequantized* weights = dequantized(builder, operands.weights);
-    const OnnxDequantized* input = dequantized(builder, operands.input);
-    if (weights != nullptr) {
-      const OnnxDequantized w = *weights;
-      operands.weights = w.codes;
-      operands.weight_scale = w.scale;
-      operands.weight_zero = w.zero_point;
-      if (input != nullptr) {
-        const OnnxDequantized x = *input;
-        operands.input = x.codes;
-        operands.input_scale = x.scale;
-        operands.input_zero = x.zero_point;
+    if (const OnnxDequantized* weights = dequantized(builder, operands.weights, filters)) {
+      operands.weights = weights->codes;
+      operands.weight_scale = weights->scale;
+      operands.weight_zero = weights->zero_point;
+      if (const OnnxDequantized* input = dequantized(builder, operands.input, std::nullopt)) {
+        operands.input = input->codes;
+        operands.input_scale = input->scale;
+        operands.input_zero = input->zero_point;
         operands.integers = true;
       }
     }
-    const bool has_bias = !operands.bias.empty();
-    if (has_bias && dequantized(builder, operands.bias) != nullptr && operands.integers)
-      operands.bias = dequantized(builder, operands.bias)->codes;  // int32 at s_x * s_w
+    if (operands.integers && !operands.bias.empty())
+      if (const std::string codes = bias_codes(builder, node, operands); !codes.empty())
+        operands.bias = codes;
   }
   const std::string layer =
       channels_last ? builder.channels_last(operands.input) : builder.plain(operands.input);
@@ -124,59 +158,22 @@ void settle_sources(OnnxBuilder& builder, const MacOperands& o) {
 Conv2d to_conv(const OnnxBuilder& builder, const OnnxNode& node, const MacOperands& o) {
   const Shape& x = builder.shape(node, o.input);
   const Shape& w = builder.shape(node, o.weights);
-  if ((x.size() != 3 && x.size() != 4) || w.size() != x.size())
-    node.fail("expected a 1-D or 2-D convolution");
-  const bool flat = x.size() == 3;
+  if (x.size() != 3 && x.size() != 4) node.fail("expected a 1-D or 2-D convolution");
+  std::vector<OnnxWindow> windows = onnx_windows(node, x, Shape(w.begin() + 2, w.end()));
+  if (windows.size() == 1) windows.insert(windows.begin(), OnnxWindow());
   Conv2d conv;
   conv.batch = x[0];
   conv.channels = x[1];
   conv.filters = w[0];
   conv.groups = node.integer("group", 1);
-  if (conv.groups < 1 || w[1] > conv.channels || w[1] * conv.groups != conv.channels)
-    node.fail(fmt::format("{} channels meet {} groups of {}", conv.channels, conv.groups, w[1]));
-  conv.height = flat ? 1 : x[2];
-  conv.width = x.back();
-  conv.kernel_h = flat ? 1 : w[2];
-  conv.kernel_w = w.back();
-  const Shape strides = node.integers("strides"), dilations = node.integers("dilations");
-  conv.stride_h = flat ? 1 : at(strides, 0, 1);
-  conv.stride_w = at(strides, flat ? 0 : 1, 1);
-  conv.dilation_h = flat ? 1 : at(dilations, 0, 1);
-  conv.dilation_w = at(dilations, flat ? 0 : 1, 1);
+  set_windows(windows, conv);
   return conv;
 }
 
-/// `pads`, or what auto_pad makes of the input's size.
-void set_padding(const OnnxNode& node, bool flat, Conv2d& conv) {
-  const std::string mode = node.text("auto_pad", "NOTSET");
-  const Shape pads = node.integers("pads");
-  const auto same = [&](std::int64_t size, std::int64_t kernel, std::int64_t stride,
-                        std::int64_t dilation, std::int64_t& before, std::int64_t& after) {
-    if (stride < 1) node.fail("strides: expected positive numbers");
-    const std::int64_t out = (size + stride - 1) / stride;
-    const std::int64_t all =
-        std::max<std::int64_t>(0, (out - 1) * stride + dilation * (kernel - 1) + 1 - size);
-    before = mode == "SAME_UPPER" ? all / 2 : all - all / 2;
-    after = all - before;
-  };
-  if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
-    same(conv.height, conv.kernel_h, conv.stride_h, conv.dilation_h, conv.pad_top, conv.pad_bottom);
-    same(conv.width, conv.kernel_w, conv.stride_w, conv.dilation_w, conv.pad_left, conv.pad_right);
-  } else if (mode == "NOTSET") {
-    conv.pad_top = flat ? 0 : at(pads, 0, 0);
-    conv.pad_left = at(pads, flat ? 0 : 1, 0);
-    conv.pad_bottom = flat ? 0 : at(pads, 2, 0);
-    conv.pad_right = at(pads, flat ? 1 : 3, 0);
-  } else if (mode != "VALID") {
-    node.fail(fmt::format("auto_pad \"{}\" is unknown", mode));
-  }
-}
-
 NetworkLayer& add_conv(OnnxBuilder& builder, const OnnxNode& node, const MacOperands& operands) {
-  const Prepared p = prepare(builder, operands, true);
+  const Prepared p = prepare(builder, node, operands, 0, true);
   settle_sources(builder, p.operands);
-  Conv2d conv = to_conv(builder, node, p.operands);
-  set_padding(node, builder.shape(node, p.operands.input).size() == 3, conv);
+  const Conv2d conv = to_conv(builder, node, p.operands);
   NetworkLayer& layer = builder.add(node, conv, {p.layer}, true);
   finish(builder, node, p.operands, TensorLayout::kChannelsFirst, layer);
   return layer;
@@ -223,7 +220,9 @@ void add_batched(OnnxBuilder& builder, const OnnxNode& node, const MacOperands& 
 
 /// Rows by one stored (or at least unbatched) matrix: a linear layer.
 void add_linear(OnnxBuilder& builder, const OnnxNode& node, const MacOperands& operands) {
-  const Prepared p = prepare(builder, operands, false);
+  const std::size_t rank = builder.shape(node, operands.weights).size();
+  const auto columns = rank > 1 ? std::optional(rank - 1) : std::nullopt;
+  const Prepared p = prepare(builder, node, operands, columns, false);
   settle_sources(builder, p.operands);
   const Shape& a = builder.shape(node, p.operands.input);
   const Shape& b = builder.shape(node, p.operands.weights);
@@ -238,10 +237,10 @@ void add_linear(OnnxBuilder& builder, const OnnxNode& node, const MacOperands& o
 
 void add_product(OnnxBuilder& builder, const OnnxNode& node, const MacOperands& o) {
   const Shape a = builder.shape(node, o.input), b = builder.shape(node, o.weights);
-  if (a.empty() || b.empty()) node.fail("expected matrices");
-  const std::int64_t k = b.size() == 1 ? b[0] : b[b.size() - 2];
-  if (a.back() != k) node.fail(fmt::format("{} columns meet {} rows", a.back(), k));
-  const OnnxDequantized* pending = dequantized(builder, o.weights);
+  const std::size_t last = b.size() - 1;
+  const OnnxDequantized* pending =
+      o.integers ? nullptr
+                 : dequantized(builder, o.weights, last > 0 ? std::optional(last) : std::nullopt);
   const bool stored = !builder.is_data(pending != nullptr ? pending->codes : o.weights);
   const bool one_matrix = b.size() <= 2 || volume_of(b) == b[b.size() - 1] * b[b.size() - 2];
   if (builder.is_data(o.input) && (stored ? one_matrix : a.size() < 2 || b.size() < 2)) {
@@ -301,20 +300,17 @@ void gemm(OnnxBuilder& builder, const OnnxNode& node) {
   o.input = node.input(0);
   o.weights = node.input(1);
   const Shape a = builder.shape(node, o.input), b = builder.shape(node, o.weights);
-  if (a.size() != 2 || b.size() != 2) node.fail("expected matrices");
   if (!builder.is_data(o.input)) node.fail("the first operand is a constant");
   Gemm shape;
   shape.m = trans_a ? a[1] : a[0];
   shape.k = trans_a ? a[0] : a[1];
   shape.n = trans_b ? b[0] : b[1];
-  if (const std::int64_t rows = trans_b ? b[1] : b[0]; rows != shape.k)
-    node.fail(fmt::format("{} columns meet {} rows", shape.k, rows));
   const Shape c_shape = c.empty() ? Shape{} : builder.shape(node, c);
   const bool is_bias = !c.empty() && alpha == 1 && beta == 1 && c_shape.size() <= 2 &&
                        !c_shape.empty() && c_shape.back() == shape.n &&
                        volume_of(c_shape) == shape.n;
   if (is_bias) o.bias = c;
-  Prepared p = prepare(builder, o, false);
+  Prepared p = prepare(builder, node, o, trans_b ? 0 : 1, false);
   if (trans_a) p.layer = swapped(builder, node, p.operands.input);
   settle_sources(builder, p.operands);
   const TensorLayout layout = trans_b ? TensorLayout::kNative : TensorLayout::kTransposed;
@@ -325,16 +321,18 @@ void gemm(OnnxBuilder& builder, const OnnxNode& node) {
   // alpha * A * B + beta * C, step by step on the vector unit.
   std::string sum = node.output() + ".product";
   finish(builder, node, p.operands, layout, builder.add_step(sum, shape, {p.layer}));
-  const auto scaled = [&](const std::string& from, double factor, std::int64_t elements,
+  const auto scaled = [&](const std::string& from, double factor, const Shape& of,
                           const char* suffix) {
     VectorOp op;
     op.kind = VectorKind::kAffine;
-    op.cols = elements;
+    op.cols = volume_of(of);
+    op.shape = of;
+    op.operand_shapes = {of};
     op.alpha = factor;
     builder.add_step(node.output() + suffix, op, {from});
     return node.output() + suffix;
   };
-  if (alpha != 1) sum = scaled(sum, alpha, shape.m * shape.n, ".alpha");
+  if (alpha != 1) sum = scaled(sum, alpha, {shape.m, shape.n}, ".alpha");
   VectorOp add;
   add.kind = VectorKind::kAdd;
   add.rows = shape.m;
@@ -352,7 +350,7 @@ void gemm(OnnxBuilder& builder, const OnnxNode& node) {
   const bool stored = !builder.is_data(c);
   std::string addend = stored ? std::string(kOperandInput) : builder.plain(c);
   if (beta != 1) {
-    addend = scaled(addend, beta, volume_of(c_shape), ".beta");
+    addend = scaled(addend, beta, c_shape, ".beta");
     if (stored) builder.last().tensors["operand"] = builder.source(c);
   }
   NetworkLayer& layer = builder.add(node, add, {sum, addend}, false);

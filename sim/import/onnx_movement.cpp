@@ -9,13 +9,6 @@
 namespace bitjoule {
 namespace {
 
-std::int64_t settled(const OnnxNode& node, std::int64_t axis, std::size_t rank) {
-  const auto r = static_cast<std::int64_t>(rank);
-  if (axis < 0) axis += r;
-  if (axis < 0 || axis >= r) node.fail("an axis is out of range");
-  return axis;
-}
-
 void reshape(OnnxBuilder& builder, const OnnxNode& node) {
   VectorOp op;
   op.kind = VectorKind::kReshape;
@@ -32,10 +25,6 @@ void transpose(OnnxBuilder& builder, const OnnxNode& node) {
   for (std::size_t i = shape.size(); i > 0; --i)
     reversed.push_back(static_cast<std::int64_t>(i) - 1);
   op.axes = node.integers("perm", reversed);
-  Shape sorted = op.axes;
-  std::sort(sorted.begin(), sorted.end());
-  std::reverse(reversed.begin(), reversed.end());
-  if (sorted != reversed) node.fail("perm is no permutation of the axes");
   op.operand_shapes = {shape};
   op.shape = permuted(shape, op.axes);
   op.cols = volume_of(shape);
@@ -48,7 +37,7 @@ void concat(OnnxBuilder& builder, const OnnxNode& node) {
   op.kind = VectorKind::kConcat;
   op.shape = builder.shape(node, node.output());
   op.cols = volume_of(op.shape);
-  const std::int64_t axis = settled(node, node.integer("axis", 0), op.shape.size());
+  const std::int64_t axis = node.settled_axis(node.integer("axis", 0), op.shape.size());
   bool channels_last = op.shape.size() > 2;
   for (int i = 0; i < node.inputs(); ++i)
     channels_last = channels_last && builder.is_data(node.input(i)) &&
@@ -85,36 +74,20 @@ VectorOp slice_of(const Shape& from, const Shape& to, const Shape& starts, const
   return op;
 }
 
-/// Operands (opset 10 on) or attributes of Slice.
-Shape slice_argument(OnnxBuilder& builder, const OnnxNode& node, int operand, const char* name) {
-  if (!node.input(operand).empty()) return builder.integers(node, node.input(operand));
-  return node.integers(name);
-}
-
 void slice(OnnxBuilder& builder, const OnnxNode& node) {
-  const Shape from = builder.shape(node, node.input(0));
-  const Shape to = builder.shape(node, node.output());
-  const Shape starts = slice_argument(builder, node, 1, "starts");
-  Shape axes = slice_argument(builder, node, 3, "axes");
-  const Shape steps = slice_argument(builder, node, 4, "steps");
-  if (axes.empty())
-    for (std::size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
-  Shape first(from.size(), 0), step(from.size(), 1);
-  for (std::size_t i = 0; i < axes.size() && i < starts.size(); ++i) {
-    const auto axis = static_cast<std::size_t>(settled(node, axes[i], from.size()));
-    step[axis] = i < steps.size() ? steps[i] : 1;
-    if (step[axis] < 1) node.fail("steps: expected positive numbers");
-    std::int64_t start = starts[i];
-    if (start < 0) start = start < -from[axis] ? 0 : start + from[axis];
-    first[axis] = std::min(start, from[axis]);
-  }
+  const OnnxSlice kept = onnx_slice(builder.graph().operands(node));
+  for (const std::int64_t step : kept.steps)
+    if (step < 0) node.fail("steps: slices that reverse the order are not supported");
   const std::string input = builder.plain(node.input(0));
-  builder.add(node, slice_of(from, to, first, step), {input}, false);
+  builder.add(node,
+              slice_of(builder.shape(node, node.input(0)), kept.shape, kept.starts, kept.steps),
+              {input}, false);
 }
 
 void split(OnnxBuilder& builder, const OnnxNode& node) {
   const Shape from = builder.shape(node, node.input(0));
-  const auto axis = static_cast<std::size_t>(settled(node, node.integer("axis", 0), from.size()));
+  const auto axis =
+      static_cast<std::size_t>(node.settled_axis(node.integer("axis", 0), from.size()));
   const std::string input = builder.plain(node.input(0));
   Shape first(from.size(), 0);
   for (int i = 0; i < node.outputs(); ++i) {
@@ -134,16 +107,23 @@ void split(OnnxBuilder& builder, const OnnxNode& node) {
 void pad(OnnxBuilder& builder, const OnnxNode& node) {
   if (node.text("mode", "constant") != "constant") node.fail("only constant padding is supported");
   const Shape from = builder.shape(node, node.input(0));
-  const Shape pads = slice_argument(builder, node, 1, "pads");
-  if (pads.size() != 2 * from.size()) node.fail("pads: expected two values for every axis");
-  for (std::int64_t p : pads)
-    if (p < 0) node.fail("pads: negative values are not supported");
-  VectorOp op =
-      slice_of(from, builder.shape(node, node.output()),
-               Shape(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(from.size())), {});
+  const char* attribute = node.has("paddings") ? "paddings" : "pads";
+  const Shape pads =
+      node.input(1).empty() ? node.integers(attribute) : builder.integers(node, node.input(1));
+  Shape axes;
+  if (!node.input(3).empty()) axes = builder.integers(node, node.input(3));
+  Shape leading(from.size(), 0);
+  for (std::size_t i = 0; i < pads.size() / 2; ++i)
+    leading[static_cast<std::size_t>(
+        node.settled_axis(at(axes, i, static_cast<std::int64_t>(i)), from.size()))] = pads[i];
+  VectorOp op = slice_of(from, builder.shape(node, node.output()), leading, {});
   op.kind = VectorKind::kPad;
   op.alpha = node.real("value", 0);
-  if (!node.input(2).empty()) op.alpha = double{builder.floats(node, node.input(2)).at(0)};
+  if (!node.input(2).empty()) {
+    const std::vector<float> value = builder.floats(node, node.input(2));
+    if (value.size() != 1) node.fail("expected a scalar to pad with");
+    op.alpha = double{value[0]};
+  }
   const std::string input = builder.plain(node.input(0));
   builder.add(node, op, {input}, false);
 }
@@ -196,13 +176,13 @@ void gather(OnnxBuilder& builder, const OnnxNode& node) {
   const std::string& table = node.input(0);
   const std::string& indices = node.input(1);
   const Shape from = builder.shape(node, table);
-  const std::int64_t axis = settled(node, node.integer("axis", 0), from.size());
+  const std::int64_t axis = node.settled_axis(node.integer("axis", 0), from.size());
   if (builder.is_data(indices)) {
     look_up(builder, node, from, static_cast<std::size_t>(axis));
     return;
   }
   const Shape index = builder.integers(node, indices);
-  if (index.size() != 1) node.fail("expected one stored index");
+  if (index.size() != 1) node.fail(fmt::format("expected one stored index, got {}", index.size()));
   const auto a = static_cast<std::size_t>(axis);
   Shape first(from.size(), 0), to = from;
   first[a] = index[0] < 0 ? index[0] + from[a] : index[0];
@@ -212,11 +192,31 @@ void gather(OnnxBuilder& builder, const OnnxNode& node) {
   builder.add(node, slice_of(from, to, first, Shape(from.size(), 1)), {input}, false);
 }
 
-/// What is computed from shapes alone is known already by shape inference.
-void shape_of(OnnxBuilder& builder, const OnnxNode& node) {
-  OnnxValue value;
-  value.kind = OnnxValue::Kind::kShape;
-  builder.set(node.output(), value);
+/// Copies one after the other along every axis that grows.
+void expand(OnnxBuilder& builder, const OnnxNode& node) {
+  constexpr std::int64_t kMost = 4096;  // operands of a concatenation
+  const Shape out = builder.shape(node, node.output());
+  Shape shape = builder.shape(node, node.input(0));
+  std::string input = builder.plain(node.input(0));
+  shape.insert(shape.begin(), out.size() - shape.size(), 1);
+  for (std::size_t axis = out.size(); axis-- > 0;) {
+    if (shape[axis] == out[axis]) continue;
+    if (out[axis] > kMost)
+      node.fail(fmt::format("an axis that grows to {}: more than {}", out[axis], kMost));
+    VectorOp op;
+    op.kind = VectorKind::kConcat;
+    op.axes = {static_cast<std::int64_t>(axis)};
+    op.operand_shapes.assign(static_cast<std::size_t>(out[axis]), shape);
+    shape[axis] = out[axis];
+    op.shape = shape;
+    op.cols = volume_of(shape);
+    const std::vector<std::string> copies(op.operand_shapes.size(), input);
+    input = builder.add_step(fmt::format("{}.axis{}", node.output(), axis), op, copies).name;
+  }
+  VectorOp same;
+  same.kind = VectorKind::kReshape;
+  same.cols = volume_of(out);
+  builder.add(node, same, {input}, false);
 }
 
 }  // namespace
@@ -226,8 +226,7 @@ const std::vector<OnnxOperator>& onnx_movement_operators() {
       {"Reshape", reshape},   {"Flatten", reshape},     {"Squeeze", reshape},
       {"Unsqueeze", reshape}, {"Transpose", transpose}, {"Concat", concat},
       {"Slice", slice},       {"Split", split},         {"Pad", pad},
-      {"Gather", gather},     {"Shape", shape_of},      {"ConstantOfShape", shape_of},
-      {"Constant", shape_of}, {"Range", shape_of},
+      {"Gather", gather},     {"Expand", expand},
   };
   return kRows;
 }

@@ -62,10 +62,7 @@ void add_statistics(OnnxBuilder& builder, const OnnxNode& node, const std::strin
 
 void layer_norm(OnnxBuilder& builder, const OnnxNode& node) {
   const Shape shape = builder.shape(node, node.input(0));
-  std::int64_t axis = node.integer("axis", -1);
-  if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
-  if (axis < 0 || axis >= static_cast<std::int64_t>(shape.size()))
-    node.fail("axis is out of range");
+  const std::int64_t axis = node.settled_axis(node.integer("axis", -1), shape.size());
   VectorOp op;
   op.kind = VectorKind::kLayerNorm;
   op.alpha = node.real("epsilon", 1e-5);

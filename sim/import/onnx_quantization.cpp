@@ -18,22 +18,19 @@ IntegerRange range_of(const OnnxNode& node, int type) {
   node.fail("expected int8 or uint8");
 }
 
-/// Non-negative, and within the shape.
-std::int64_t axis_of(const OnnxNode& node, const Shape& shape) {
-  const auto rank = static_cast<std::int64_t>(shape.size());
-  std::int64_t axis = node.integer("axis", 1);
-  if (axis < 0) axis += rank;
-  return axis < 0 || axis >= rank ? 0 : axis;
+/// The axis that a node's scales lie along; 0 where it has one scale.
+std::int64_t axis_of(const OnnxBuilder& builder, const OnnxNode& node, const Shape& shape) {
+  if (volume_of(*builder.graph().shape(node.input(1))) == 1) return 0;
+  return node.settled_axis(node.integer("axis", 1), shape.size());
 }
 
 void quantize(OnnxBuilder& builder, const OnnxNode& node) {
   const std::string& x = node.input(0);
   const std::string& scale = node.input(1);
   const std::string& zero = node.input(2);
-  const int type = zero.empty() ? int{onnx::TensorProto::UINT8} : builder.graph().type(zero);
+  const int type = builder.graph().type(node.output());
   const IntegerRange range = range_of(node, type);
-  const Shape* scale_shape = builder.graph().shape(scale);
-  const bool per_tensor = scale_shape == nullptr || volume_of(*scale_shape) == 1;
+  const bool per_tensor = volume_of(*builder.graph().shape(scale)) == 1;
   const bool constants = !builder.is_data(scale) && (zero.empty() || !builder.is_data(zero));
   NetworkLayer* producer = builder.fusable(x);
   if (producer != nullptr && per_tensor && constants) {
@@ -51,9 +48,10 @@ void quantize(OnnxBuilder& builder, const OnnxNode& node) {
   op.kind = VectorKind::kQuantizeLinear;
   op.shape = builder.shape(node, x);
   op.cols = volume_of(op.shape);
-  op.axes = {axis_of(node, op.shape)};
+  op.axes = {axis_of(builder, node, op.shape)};
   op.alpha = range.low;
   op.beta = range.high;
+  op.operand_shapes = {op.shape};
   const bool stored = !builder.is_data(x);
   const std::string input = stored ? std::string(kOperandInput) : builder.plain(x);
   const TensorSource scale_source = builder.source(scale);
@@ -74,8 +72,8 @@ void dequantize(OnnxBuilder& builder, const OnnxNode& node) {
   OnnxValue value = builder.value(node.input(0));
   value.kind = OnnxValue::Kind::kLayer;
   value.shape = builder.shape(node, node.input(0));
-  value.dequantized =
-      OnnxDequantized{node.input(0), node.input(1), node.input(2), axis_of(node, value.shape)};
+  value.dequantized = OnnxDequantized{node.input(0), node.input(1), node.input(2),
+                                      axis_of(builder, node, value.shape)};
   builder.set(node.output(), value);
 }
 

@@ -1,48 +1,37 @@
-// SCALE-Sim's topology (.csv) and hardware (.cfg) files.
+// SCALE-Sim's topology files (.csv).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
-#include <charconv>
+#include <limits>
+#include <set>
 #include <sstream>
 
 #include "core/error.h"
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
 #include "sim/import/import.h"
+#include "sim/import/scalesim_text.h"
 #include "sim/schema/describe_run.h"
 #include "sim/schema/network_file.h"
 
 namespace bitjoule {
+
+using scalesim::text_of;
+using scalesim::to_integer;
+using scalesim::trim;
+
 namespace {
 
-constexpr std::size_t kMaxTextBytes = 16 << 20;
 constexpr std::size_t kMaxTopologyLayers = 1 << 16;
 
-std::string trim(const std::string& text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\xef\xbb\xbf");  // and a byte order mark
-  if (first == std::string::npos) return "";
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
-
-std::string text_of(const Blob& file) {
-  if (file.size() > kMaxTextBytes)
-    throw input_error(fmt::format("{}: {} bytes are too many", file.name(), file.size()));
-  return std::string(file.data(), file.data() + file.size());
-}
-
-std::int64_t to_integer(const std::string& text, const std::string& where) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 1)
-    throw input_error(fmt::format("{}: expected a positive integer, got \"{}\"", where, text));
-  return value;
-}
-
-/// The cells of a line; a trailing comma adds none.
+/// The cells of a line; a trailing comma adds none. SCALE-Sim's files are separated by commas, old
+/// ones by tabs.
 std::vector<std::string> split(const std::string& line) {
+  const char separator = line.find(',') != std::string::npos ? ',' : '\t';
   std::vector<std::string> cells;
   std::istringstream in(line);
-  for (std::string cell; std::getline(in, cell, ',');) cells.push_back(trim(cell));
+  for (std::string cell; std::getline(in, cell, separator);) cells.push_back(trim(cell));
   while (!cells.empty() && cells.back().empty()) cells.pop_back();
   return cells;
 }
@@ -52,55 +41,77 @@ std::int64_t overhang(std::int64_t size, std::int64_t kernel, std::int64_t strid
   return size < kernel ? 0 : (stride - (size - kernel) % stride) % stride;
 }
 
-/// name, ifmap height and width, filter height and width, channels, filters, stride[, stride].
-Conv2d to_conv(const std::vector<std::string>& cells, const std::string& where) {
-  const auto at = [&](std::size_t i) {
-    return to_integer(cells[i], fmt::format("{}, column {}", where, i + 1));
-  };
-  Conv2d conv;
-  conv.height = at(1);
-  conv.width = at(2);
-  conv.kernel_h = at(3);
-  conv.kernel_w = at(4);
-  conv.channels = at(5);
-  conv.filters = at(6);
-  conv.stride_h = at(7);
-  conv.stride_w = cells.size() > 8 ? at(8) : conv.stride_h;
-  conv.pad_bottom = overhang(conv.height, conv.kernel_h, conv.stride_h);
-  conv.pad_right = overhang(conv.width, conv.kernel_w, conv.stride_w);
-  return conv;
+/// What a column holds.
+enum class Column {
+  kName,
+  kM,
+  kN,
+  kK,
+  kHeight,
+  kWidth,
+  kKernelH,
+  kKernelW,
+  kChannels,
+  kFilters,
+  kStride,  ///< of both directions
+  kStrideH,
+  kStrideW,
+  kBatch,
+  kSparsity,
+  kUnknown,
+};
+
+/// Headings as SCALE-Sim's versions and its topology files spell them, in small letters, without
+/// spaces, hyphens and underscores.
+Column column_of(const std::string& heading) {
+  std::string word;
+  for (const char c : heading)
+    if (std::isalnum(static_cast<unsigned char>(c)))
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  static const std::map<std::string, Column> kHeadings = {{"layername", Column::kName},
+                                                          {"layer", Column::kName},
+                                                          {"name", Column::kName},
+                                                          {"l", Column::kName},
+                                                          {"m", Column::kM},
+                                                          {"n", Column::kN},
+                                                          {"k", Column::kK},
+                                                          {"ifmapheight", Column::kHeight},
+                                                          {"ifmaph", Column::kHeight},
+                                                          {"ifmapwidth", Column::kWidth},
+                                                          {"ifmapw", Column::kWidth},
+                                                          {"filterheight", Column::kKernelH},
+                                                          {"filterh", Column::kKernelH},
+                                                          {"filterwidth", Column::kKernelW},
+                                                          {"filterw", Column::kKernelW},
+                                                          {"channels", Column::kChannels},
+                                                          {"channel", Column::kChannels},
+                                                          {"numchannels", Column::kChannels},
+                                                          {"numfilter", Column::kFilters},
+                                                          {"numfilters", Column::kFilters},
+                                                          {"filters", Column::kFilters},
+                                                          {"strides", Column::kStride},
+                                                          {"stride", Column::kStride},
+                                                          {"strideheight", Column::kStrideH},
+                                                          {"strideh", Column::kStrideH},
+                                                          {"stridewidth", Column::kStrideW},
+                                                          {"stridew", Column::kStrideW},
+                                                          {"batchsize", Column::kBatch},
+                                                          {"batch", Column::kBatch},
+                                                          {"sparsity", Column::kSparsity},
+                                                          {"sparsityratio", Column::kSparsity}};
+  const auto found = kHeadings.find(word);
+  return found == kHeadings.end() ? Column::kUnknown : found->second;
 }
 
-NetworkLayer to_layer(std::vector<std::string> cells, const std::string& where, bool& sparse) {
-  NetworkLayer layer;
-  layer.name = cells.front();
-  if (layer.name.empty()) throw input_error(where + ", column 1: expected a name");
-  const std::string ratio = cells.back().find(':') != std::string::npos ? cells.back() : "";
-  if (!ratio.empty()) {
-    sparse = sparse || ratio.substr(0, ratio.find(':')) != ratio.substr(ratio.find(':') + 1);
-    cells.pop_back();
-  }
-  if (cells.size() == 4) {
-    Gemm gemm;
-    gemm.m = to_integer(cells[1], where + ", column 2");
-    gemm.n = to_integer(cells[2], where + ", column 3");
-    gemm.k = to_integer(cells[3], where + ", column 4");
-    layer.op = gemm;
-    layer.kind = "linear";
-  } else if (cells.size() == 8 || cells.size() == 9) {
-    layer.op = to_conv(cells, where);
-    layer.kind = "conv";
-  } else {
-    throw input_error(
-        fmt::format("{}: expected name, M, N, K or name and 7 sizes of a convolution, got {} cells",
-                    where, cells.size()));
-  }
-  try {
-    layer.parameters = layer_weights(layer);
-  } catch (const Error& error) {
-    throw input_error(fmt::format("{}: {}", where, error.what()));
-  }
-  return layer;
+// In SCALE-Sim's order, which goes by the place of a column alone.
+const std::vector<Column> kGemm = {Column::kName, Column::kM, Column::kN, Column::kK};
+const std::vector<Column> kConv = {Column::kName,    Column::kHeight,  Column::kWidth,
+                                   Column::kKernelH, Column::kKernelW, Column::kChannels,
+                                   Column::kFilters, Column::kStride};
+
+bool is_number(const std::string& cell) {
+  return !cell.empty() && std::all_of(cell.begin(), cell.end(),
+                                      [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
 /// A name that is taken gets a number behind it.
@@ -109,104 +120,201 @@ std::string unique_name(const std::string& name, std::map<std::string, int>& tak
   return times == 1 ? name : unique_name(fmt::format("{}_{}", name, times), taken);
 }
 
+/// A topology file, line by line.
+class Topology {
+ public:
+  explicit Topology(std::string file) : file_(std::move(file)) {}
+
+  void add(const std::vector<std::string>& cells, int line) {
+    where_ = fmt::format("{}:{}", file_, line);
+    if (columns_.empty() && !headed_ && read_heading(cells)) return;
+    if (columns_.empty()) columns_ = positions(cells.size());
+    if (network_.layers.size() == kMaxTopologyLayers)
+      throw input_error(fmt::format("{}: more than {} layers", where_, kMaxTopologyLayers));
+    network_.layers.push_back(layer(cells));
+    network_.layers.back().name = unique_name(network_.layers.back().name, taken_);
+  }
+
+  Imported finish(const std::string& name) {
+    if (network_.layers.empty()) throw input_error(file_ + ": no layers");
+    network_.name = name;
+    Imported result;
+    result.yaml = network_yaml(network_);
+    result.notes.assign(notes_.begin(), notes_.end());
+    return result;
+  }
+
+ private:
+  /// What the columns are; false where the first line is a layer already.
+  bool read_heading(const std::vector<std::string>& cells) {
+    const bool is_layer = cells.size() > 3 && is_number(cells[1]) && is_number(cells[2]);
+    if (is_layer) {
+      notes_.insert("no headings: the first line is a layer (SCALE-Sim passes over it)");
+      return false;
+    }
+    headed_ = true;
+    for (const std::string& cell : cells) columns_.push_back(column_of(cell));
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      if (!cells[i].empty() && columns_[i] == Column::kUnknown) passed_over_.insert(i);
+    // Some of SCALE-Sim's files say "IFMAP Width" twice.
+    const auto width = std::find(columns_.begin(), columns_.end(), Column::kWidth);
+    if (!has(Column::kHeight) && std::count(columns_.begin(), columns_.end(), Column::kWidth) == 2)
+      *width = Column::kHeight;
+    if (columns_.front() == Column::kUnknown) columns_.front() = Column::kName;
+    for (const Column column : columns_)
+      if (column != Column::kUnknown && std::count(columns_.begin(), columns_.end(), column) > 1)
+        throw input_error(
+            fmt::format("{}: a heading stands twice: {}", where_, fmt::join(cells, ", ")));
+    if (is_complete()) {
+      for (const std::size_t i : passed_over_)
+        notes_.insert(fmt::format("column {} (\"{}\") is passed over", i + 1, cells[i]));
+      return true;
+    }
+    columns_.clear();
+    passed_over_.clear();
+    notes_.insert(
+        fmt::format("headings that are not known ({}): columns taken in SCALE-Sim's order",
+                    fmt::join(cells, ", ")));
+    return true;
+  }
+
+  bool has(Column column) const {
+    return std::find(columns_.begin(), columns_.end(), column) != columns_.end();
+  }
+  bool has_all(const std::vector<Column>& columns) const {
+    return std::all_of(columns.begin(), columns.end(), [&](Column c) {
+      return has(c) || (c == Column::kStride && has(Column::kStrideH) && has(Column::kStrideW));
+    });
+  }
+  bool is_complete() const { return has_all(kGemm) || has_all(kConv); }
+
+  static std::vector<Column> positions(std::size_t cells) { return cells < 8 ? kGemm : kConv; }
+
+  std::size_t place(Column column) const {
+    return static_cast<std::size_t>(std::find(columns_.begin(), columns_.end(), column) -
+                                    columns_.begin());
+  }
+
+  std::int64_t at(const std::vector<std::string>& cells, Column column) const {
+    const std::size_t i = place(column);
+    return to_integer(cells[i], fmt::format("{}, column {}", where_, i + 1));
+  }
+
+  /// What no heading names: a sparsity ratio, the stride along the width, or a remark.
+  void read_rest(const std::vector<std::string>& cells, Conv2d* conv) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const bool named = i < columns_.size() && columns_[i] != Column::kUnknown;
+      if (named || cells[i].empty() || passed_over_.count(i) != 0) continue;
+      if (conv != nullptr && i == kConv.size() && is_number(cells[i])) {
+        conv->stride_w = to_integer(cells[i], fmt::format("{}, column {}", where_, i + 1));
+        notes_.insert("a number behind the strides is the stride along the width");
+      } else if (is_number(cells[i])) {
+        throw input_error(fmt::format("{}, column {}: \"{}\" has no heading that says what it is",
+                                      where_, i + 1, cells[i]));
+      } else if (cells[i].front() != '#' && cells[i].find(':') != std::string::npos) {
+        note_sparsity(cells[i]);
+      } else {
+        notes_.insert("remarks behind the last column are passed over");
+      }
+    }
+    if (has(Column::kSparsity) && place(Column::kSparsity) < cells.size())
+      note_sparsity(cells[place(Column::kSparsity)]);
+  }
+
+  void note_sparsity(const std::string& ratio) {
+    const std::size_t colon = ratio.find(':');
+    if (!is_number(ratio.substr(0, colon)) || colon == std::string::npos ||
+        !is_number(ratio.substr(colon + 1)))
+      throw input_error(
+          fmt::format("{}: expected a sparsity ratio such as 2:4, got \"{}\"", where_, ratio));
+    if (ratio.substr(0, colon) != ratio.substr(colon + 1))
+      notes_.insert("the sparsity column is passed over: weights are dense");
+  }
+
+  Conv2d conv(const std::vector<std::string>& cells) const {
+    Conv2d conv;
+    conv.height = at(cells, Column::kHeight);
+    conv.width = at(cells, Column::kWidth);
+    conv.kernel_h = at(cells, Column::kKernelH);
+    conv.kernel_w = at(cells, Column::kKernelW);
+    conv.channels = at(cells, Column::kChannels);
+    conv.filters = at(cells, Column::kFilters);
+    const bool one = has(Column::kStride);
+    conv.stride_h = at(cells, one ? Column::kStride : Column::kStrideH);
+    conv.stride_w = at(cells, one ? Column::kStride : Column::kStrideW);
+    return conv;
+  }
+
+  NetworkLayer layer(const std::vector<std::string>& cells) {
+    const bool gemm = has_all(kGemm);
+    std::size_t needed = 0;
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+      if (columns_[i] != Column::kUnknown && columns_[i] != Column::kSparsity) needed = i + 1;
+    if (cells.size() < needed)
+      throw input_error(fmt::format("{}: expected {} columns ({}), got {}", where_, needed,
+                                    gemm ? "name, M, N, K" : "name and the sizes of a convolution",
+                                    cells.size()));
+    NetworkLayer layer;
+    layer.name = cells[place(Column::kName)];
+    if (layer.name.empty()) throw input_error(where_ + ", column 1: expected a name");
+    const std::int64_t batch = has(Column::kBatch) ? at(cells, Column::kBatch) : 1;
+    if (gemm) {
+      const std::int64_t m = at(cells, Column::kM);
+      if (m > std::numeric_limits<std::int64_t>::max() / batch)
+        throw input_error(fmt::format("{}: {} x {} rows are too many", where_, batch, m));
+      layer.op = Gemm{m * batch, at(cells, Column::kN), at(cells, Column::kK)};
+      layer.kind = "linear";
+      read_rest(cells, nullptr);
+    } else {
+      Conv2d op = conv(cells);
+      op.batch = batch;
+      read_rest(cells, &op);
+      op.pad_bottom = overhang(op.height, op.kernel_h, op.stride_h);
+      op.pad_right = overhang(op.width, op.kernel_w, op.stride_w);
+      layer.kind = "conv";
+      if (layer.name.find("DP") != std::string::npos) {
+        // SCALE-Sim makes a layer of one channel of each.
+        layer.repeat = op.channels;
+        op.channels = 1;
+        layer.kind = "depthwise";
+        notes_.insert(
+            "layers with DP in their names are depthwise, as in SCALE-Sim: their filters run over "
+            "one channel after the other");
+      }
+      layer.op = op;
+    }
+    try {
+      layer.parameters = layer_weights(layer);
+    } catch (const Error& error) {
+      throw input_error(fmt::format("{}: {}", where_, error.what()));
+    }
+    return layer;
+  }
+
+  std::string file_, where_;
+  Network network_;
+  std::vector<Column> columns_;
+  std::set<std::size_t> passed_over_;  ///< columns with headings that are not known
+  bool headed_ = false;                ///< the first line was one of headings
+  std::map<std::string, int> taken_;
+  std::set<std::string> notes_;
+};
+
 }  // namespace
 
 Imported import_scalesim_topology(const Blob& file, const ImportOptions&) {
   std::istringstream in(text_of(file));
-  Network network;
-  network.name = file.name();
-  const std::size_t slash = network.name.find_last_of('/');
-  if (slash != std::string::npos) network.name.erase(0, slash + 1);
-  std::map<std::string, int> taken;
-  bool sparse = false;
-  int number = 0;
-  for (std::string line; std::getline(in, line);) {
-    const std::vector<std::string> cells = split(line);
-    if (++number == 1 || cells.empty()) continue;  // the first line names the columns
-    if (network.layers.size() == kMaxTopologyLayers)
-      throw input_error(
-          fmt::format("{}:{}: more than {} layers", file.name(), number, kMaxTopologyLayers));
-    network.layers.push_back(to_layer(cells, fmt::format("{}:{}", file.name(), number), sparse));
-    network.layers.back().name = unique_name(network.layers.back().name, taken);
-  }
-  if (network.layers.empty()) throw input_error(file.name() + ": no layers");
-  Imported result;
-  result.yaml = network_yaml(network);
-  if (sparse) result.notes.push_back("the sparsity column is passed over: weights are dense");
-  return result;
-}
-
-namespace {
-
-/// Sections and keys in lower case, as Python's configparser reads them.
-std::map<std::string, std::string> parse_ini(const Blob& file) {
-  std::map<std::string, std::string> values;
-  std::istringstream in(text_of(file));
-  std::string section;
+  std::string name = file.name();
+  const std::size_t slash = name.find_last_of('/');
+  if (slash != std::string::npos) name.erase(0, slash + 1);
+  Topology topology(file.name());
   int number = 0;
   for (std::string line; std::getline(in, line);) {
     ++number;
-    line = trim(line);
-    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
-    for (char& c : line) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (line.front() == '[' && line.back() == ']') {
-      section = trim(line.substr(1, line.size() - 2));
-      continue;
-    }
-    const std::size_t split_at = line.find_first_of(":=");
-    if (split_at == std::string::npos || section.empty())
-      throw input_error(
-          fmt::format("{}:{}: expected [section] or key: value", file.name(), number));
-    values[section + "." + trim(line.substr(0, split_at))] = trim(line.substr(split_at + 1));
+    const std::vector<std::string> cells = split(line);
+    if (!cells.empty()) topology.add(cells, number);
   }
-  return values;
-}
-
-}  // namespace
-
-Imported import_scalesim_config(const Blob& file, const ImportOptions&) {
-  const std::map<std::string, std::string> ini = parse_ini(file);
-  const auto find = [&](const std::string& key, bool needed) {
-    const auto found = ini.find("architecture_presets." + key);
-    if (found != ini.end()) return found->second;
-    if (needed)
-      throw input_error(fmt::format("{}: [architecture_presets] {} is missing", file.name(), key));
-    return std::string();
-  };
-  std::vector<Override> overrides;
-  const auto put = [&](const char* path, const std::string& text) {
-    Node node;
-    node.kind = Node::Kind::kScalar;
-    node.text = text;
-    node.place.origin = std::make_shared<const std::string>(file.name());  // for errors
-    overrides.push_back({path, "", std::make_shared<const Node>(std::move(node))});
-  };
-  const auto set = [&](const char* path, const std::string& key, const std::string& unit) {
-    const std::string value = find(key, true);
-    to_integer(value, fmt::format("{}: {}", file.name(), key));
-    put(path, value + unit);
-  };
-  set("array.rows", "arrayheight", "");
-  set("array.cols", "arraywidth", "");
-  // A kB of SCALE-Sim is 1024 elements; here an element is a byte.
-  set("buffers.input.capacity", "ifmapsramszkb", " KiB");
-  set("buffers.weight.capacity", "filtersramszkb", " KiB");
-  set("buffers.output.capacity", "ofmapsramszkb", " KiB");
-  put("array.dataflow", find("dataflow", true));
-
-  Imported result;
-  const auto interface = ini.find("run_presets.interfacebandwidth");
-  if (interface != ini.end() && interface->second == "user") {
-    const std::int64_t words = to_integer(find("bandwidth", true), file.name() + ": bandwidth");
-    put("dram.bandwidth", fmt::format("{} GB/s", words));
-    result.notes.push_back("bandwidth: elements per cycle taken as bytes at 1 GHz");
-  }
-  const auto name = ini.find("general.run_name");
-  AcceleratorFile machine = read_document<AcceleratorFile>(
-      file_source(configs_dir() + "/accelerators/scalesim.yaml"), overrides);
-  machine.machine.name = name == ini.end() ? "scalesim" : name->second;
-  result.yaml = json_text(to_json(machine));
-  return result;
+  return topology.finish(name);
 }
 
 }  // namespace bitjoule

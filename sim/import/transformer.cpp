@@ -1,8 +1,10 @@
 #include "sim/import/transformer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <charconv>
+#include <set>
 #include <sstream>
 
 #include "core/error.h"
@@ -16,6 +18,11 @@ std::string TransformerFile::yaml() const {
   if (unroll) out += "unroll: true\n";
   out += "parameters:\n";
   for (const auto& [key, value] : parameters) out += fmt::format("  {}: {}\n", key, value);
+  if (!timing_only.empty()) {
+    boost::json::array reasons;
+    for (const std::string& reason : timing_only) reasons.emplace_back(reason);
+    out += "timing_only: " + boost::json::serialize(reasons) + "\n";
+  }
   if (overrides.empty()) return out;
   out += "overrides:\n";
   for (const boost::json::value& rule : overrides)
@@ -55,6 +62,92 @@ void TransformerFile::check_heads(const std::string& file) const {
         fmt::format("{}: {} heads do not share {} key heads evenly", file, heads, kv_heads));
 }
 
+std::map<std::string, std::int64_t> given_parameters(const ImportOptions& options) {
+  std::map<std::string, std::int64_t> parameters = options.sizes;
+  if (options.batch != 1) parameters.emplace("batch", options.batch);
+  return parameters;
+}
+
 boost::json::object weights_in(const boost::json::value& format) { return {{"weights", format}}; }
+
+const ModelTensorRow* ModelTensors::find(const std::string& name, std::string& layer) const {
+  const std::string prefix = block;
+  std::string rest = name, number;
+  if (name.rfind(prefix, 0) == 0) {
+    const std::size_t dot = name.find('.', prefix.size());
+    if (dot == std::string::npos) return nullptr;
+    number = name.substr(prefix.size(), dot - prefix.size());
+    rest = name.substr(dot + 1);
+  }
+  for (const ModelTensorRow& row : rows)
+    if (row.in_block == !number.empty() && rest == row.stored) {
+      layer = row.in_block ? fmt::format("blk.{}.{}", number, row.layer) : row.layer;
+      return &row;
+    }
+  return nullptr;
+}
+
+namespace {
+
+/// What the file's tensor must measure: the layer's weights, or its norm or bias.
+std::int64_t expected_elements(const NetworkLayer& layer, const std::string& role) {
+  if (const auto* op = std::get_if<VectorOp>(&layer.op)) return parameter_elements(*op);
+  return role == "bias" ? std::get<Gemm>(layer.op).n : layer_weights(layer);
+}
+
+void check_shapes(const std::string& file, const Network& network, const ModelTensors& names,
+                  const std::vector<const StoredTensor*>& tensors) {
+  std::map<std::string, const NetworkLayer*> layers;
+  for (const NetworkLayer& layer : network.layers) layers[layer.name] = &layer;
+  for (const StoredTensor* tensor : tensors) {
+    std::string name;
+    const ModelTensorRow* row = names.find(tensor->name, name);
+    if (row == nullptr) continue;
+    if (layers.count(name) == 0)
+      throw input_error(
+          fmt::format("{}: tensor \"{}\" is beyond the model's layers", file, tensor->name));
+    const std::int64_t expected = expected_elements(*layers[name], row->role);
+    if (tensor->elements() != expected)
+      throw input_error(fmt::format("{}: tensor \"{}\" has {} elements, layer \"{}\" needs {}",
+                                    file, tensor->name, tensor->elements(), name, expected));
+    if (row->role == std::string("bias") && !layers[name]->bias)
+      throw input_error(
+          fmt::format("{}: tensor \"{}\": layer \"{}\" has no bias", file, tensor->name, name));
+  }
+}
+
+}  // namespace
+
+void check_tensors(const std::string& file, const Network& network, const ModelTensors& names,
+                   const std::vector<const StoredTensor*>& tensors, const std::string& hint) {
+  std::set<std::pair<std::string, std::string>> stored;
+  for (const StoredTensor* tensor : tensors) {
+    std::string layer;
+    if (const ModelTensorRow* row = names.find(tensor->name, layer))
+      stored.emplace(layer, row->role);
+  }
+  std::vector<std::string> missing;
+  for (const NetworkLayer& layer : network.layers) {
+    const std::size_t dot = layer.name.rfind('.');
+    const bool in_block = dot != std::string::npos;
+    const std::string prefix = in_block ? layer.name.substr(0, dot + 1) : "";
+    for (const ModelTensorRow& row : names.rows) {
+      const bool is_bias = row.role == std::string("bias");
+      const bool is_tied_head = row.layer == std::string("head") && layer.parameters == 0;
+      if (row.in_block == in_block && prefix + row.layer == layer.name &&
+          (!is_bias || layer.bias) && !is_tied_head && stored.count({layer.name, row.role}) == 0)
+        missing.push_back(in_block ? names.block + prefix.substr(4) + row.stored : row.stored);
+    }
+  }
+  if (!missing.empty()) {
+    const std::size_t count = missing.size();
+    constexpr std::size_t kShown = 5;
+    if (count > kShown) missing.resize(kShown);
+    throw input_error(fmt::format("{}: {} missing tensor{}: {}{}{}", file, count,
+                                  count == 1 ? "" : "s", fmt::join(missing, ", "),
+                                  count > kShown ? ", ..." : "", hint));
+  }
+  check_shapes(file, network, names, tensors);
+}
 
 }  // namespace bitjoule

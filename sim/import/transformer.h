@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "core/numeric/stored_tensor.h"
 #include "core/workload/network.h"
+#include "sim/import/import.h"
 
 namespace bitjoule {
 
@@ -16,6 +18,7 @@ struct TransformerFile {
   std::vector<std::pair<std::string, std::string>> parameters;  ///< in order, as texts
   bool unroll = false;
   boost::json::array overrides;
+  std::vector<std::string> timing_only;  ///< as in network files
 
   std::string yaml() const;
   /// The network of that text, read again: sizes that do not fit are refused, by the name of the
@@ -25,7 +28,33 @@ struct TransformerFile {
   void check_heads(const std::string& file) const;
 };
 
+/// The parameters that options set.
+std::map<std::string, std::int64_t> given_parameters(const ImportOptions& options);
+
 /// {weights: format}
 boost::json::object weights_in(const boost::json::value& format);
+
+/// A tensor's name in a model's files (in a block: behind "blk.3.") and what it is here.
+struct ModelTensorRow {
+  const char* stored;
+  const char* layer;
+  const char* role;
+  bool in_block;
+};
+
+/// The names of one kind of file.
+struct ModelTensors {
+  const char* block;  ///< before a block's number: "blk.", "model.layers."
+  std::vector<ModelTensorRow> rows;
+
+  /// The row of a tensor and the layer it belongs to, "blk.3.q" for "blk.3.attn_q.weight"; nullptr
+  /// where the name is not known.
+  const ModelTensorRow* find(const std::string& name, std::string& layer) const;
+};
+
+/// Throws an input Error that begins with `file` where tensors do not have the elements that the
+/// layers of `network` need, or where the layers need tensors that are missing; `hint` ends it.
+void check_tensors(const std::string& file, const Network& network, const ModelTensors& names,
+                   const std::vector<const StoredTensor*>& tensors, const std::string& hint);
 
 }  // namespace bitjoule

@@ -6,13 +6,18 @@
 
 namespace bitjoule {
 
-/// Writes beside `path` and renames. Throws an input Error with the system's reason; then `path` is
-/// as it was. The name in between ends in .partial and is unique among all machines' processes.
+/// Writes beside `path`, renames, and returns when both have reached the disk. Throws an input
+/// Error with the system's reason; then `path` is as it was. The name in between ends in .partial
+/// and is unique among all machines' processes. A link at `path` is replaced, not followed.
 void write_atomically(const std::string& path, const std::string& text);
+
+/// Returns when the names in a directory have reached the disk. Throws as write_atomically().
+void sync_directory(const std::string& path);
 
 /// The files of one result. They are written beside their places, and take them all together once
 /// every one of them is whole; a result that was there before is replaced as a whole too. The file
-/// added last vouches for the others: it goes before they change and comes back after them.
+/// added last vouches for the others: it goes before they change and comes back after them. All
+/// have reached the disk when take_places() returns.
 class OutputFiles {
  public:
   OutputFiles() = default;

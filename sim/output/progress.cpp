@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdio>
+
+#include "sim/config/utf8.h"
+#include "sim/output/terminal.h"
 
 namespace bitjoule {
 
@@ -14,10 +16,17 @@ std::string duration_text(double seconds) {
                   : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
+std::string progress_text(double share, double seconds) {
+  constexpr double kLeastShare = 0.01;  // before that, what starts up weighs too much
+  if (share < kLeastShare) return "less than 1 % done";
+  return fmt::format("{:.0f} % done, about {} left", share * 100,
+                     duration_text(seconds / share * (1 - share)));
+}
+
 ProgressLine::ProgressLine(bool is_quiet) : is_shown_(!is_quiet && isatty(STDERR_FILENO) == 1) {}
 
 ProgressLine::~ProgressLine() {
-  if (has_line_) std::fprintf(stderr, "\r\033[K");
+  if (has_line_) print_progress("\r\033[K");
 }
 
 void ProgressLine::show(double share, const std::string& what) {
@@ -28,9 +37,7 @@ void ProgressLine::show(double share, const std::string& what) {
   shown_ = now;
   has_line_ = true;
   const double spent = duration<double>(now - start_).count();
-  fmt::print(stderr, "\r\033[K{:.0f} % done, {} left: {}", share * 100,
-             share > 0 ? duration_text(spent / share * (1 - share)) : "?", what);
-  std::fflush(stderr);
+  print_progress(fmt::format("\r\033[K{}: {}", progress_text(share, spent), printable_line(what)));
 }
 
 }  // namespace bitjoule

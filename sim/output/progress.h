@@ -8,6 +8,8 @@ namespace bitjoule {
 
 /// "MM:SS", or "H:MM:SS" from an hour on.
 std::string duration_text(double seconds);
+/// How much is done after so many seconds, and how long the rest takes where that can be told.
+std::string progress_text(double share, double seconds);
 
 /// Rewrites one line on standard error: what is done, and the time left if the rest goes as fast.
 /// Writes nothing where standard error is no terminal.

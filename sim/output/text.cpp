@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace bitjoule {
@@ -24,6 +25,15 @@ std::string si(double value, const std::string& unit) {
 }
 
 std::string percent(double share) { return fmt::format("{:.1f} %", share * 100); }
+
+std::string times_text(double value, double than) {
+  if (!(value > 0) || !(than > 0) || !std::isfinite(value) || !std::isfinite(than)) return "";
+  if (value == than) return "equal";
+  const double ratio = std::max(value / than, than / value);
+  if (ratio < 1.005) return "nearly equal";
+  const int digits = ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f} times {}", ratio, digits, value > than ? "more" : "less");
+}
 
 std::string bytes_text(std::int64_t bytes) {
   static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};

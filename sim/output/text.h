@@ -14,6 +14,10 @@ std::string with_commas(std::int64_t n);
 std::string si(double value, const std::string& unit);
 /// "37.5 %".
 std::string percent(double share);
+/// How a value compares with another: "4.00 times less", "1.30 times more", "equal", "nearly
+/// equal" (to half a hundredth); empty where
+/// either is not a positive number.
+std::string times_text(double value, double than);
 /// Bytes as "64 MiB" or "1.5 KiB".
 std::string bytes_text(std::int64_t bytes);
 /// "3.4 mJ" from picojoules.

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "core/dram/stats_sum.h"
+#include "core/enums.h"
 #include "sim/output/text.h"
 
 namespace bitjoule {
@@ -27,6 +31,50 @@ std::string dram_bus_text(const DataBusCycles& b) {
       "busy {}; lost to refresh {}, activates {}, turnarounds {}, columns {}; idle {}",
       share(b.busy), share(b.refresh), share(b.activate), share(b.turnaround), share(b.column),
       share(b.idle));
+}
+
+namespace {
+
+/// "lpddr5-6400's own 0.72 mJ (device)".
+std::string cost_text(const std::string& owner, const DramCost& cost) {
+  std::string text =
+      fmt::format("{} {} ({}", owner, joules_text(cost.dram.value), enum_name(cost.boundary));
+  for (const std::string& activity : cost.unpriced) text += ", without " + activity;
+  return text + ")";
+}
+
+void add(const DramCost& cost, double times, std::optional<DramCost>& sum) {
+  if (!sum) sum = DramCost{{}, {}, cost.boundary, {}};
+  sum->total += cost.total * times;
+  sum->dram += cost.dram * times;
+  for (const std::string& activity : cost.unpriced)
+    if (std::find(sum->unpriced.begin(), sum->unpriced.end(), activity) == sum->unpriced.end())
+      sum->unpriced.push_back(activity);
+}
+
+}  // namespace
+
+std::string dram_prices_text(const EnergyReport& energy) {
+  const std::string table = cost_text("the table's", *energy.by_table);
+  if (!energy.by_device)
+    return fmt::format("{}; {} is not priced by its own: its file has no `energy`", table,
+                       energy.dram);
+  const std::string device = cost_text(energy.dram + "'s own", *energy.by_device);
+  const bool own = energy.counted == DramPricing::kDevice;
+  return fmt::format("{} count; by {}, {} in all", own ? device : table, own ? table : device,
+                     joules_text((own ? energy.by_table : energy.by_device)->total.value));
+}
+
+std::string dram_prices_text(const std::vector<LayerResult>& layers) {
+  EnergyReport sum;
+  for (const LayerResult& r : layers) {
+    const auto times = static_cast<double>(r.repeat);
+    sum.dram = r.energy.dram;
+    sum.counted = r.energy.counted;
+    add(*r.energy.by_table, times, sum.by_table);
+    if (r.energy.by_device) add(*r.energy.by_device, times, sum.by_device);
+  }
+  return dram_prices_text(sum);
 }
 
 }  // namespace bitjoule

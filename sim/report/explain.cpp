@@ -1,5 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
+#include "core/mapping/array_timing.h"
+#include "core/mapping/folds.h"
 #include "sim/output/text.h"
 #include "sim/report/summary.h"
 
@@ -14,13 +19,50 @@ std::string path_text(const MappingProblem& p) {
   };
   std::string text = operand("weights", d.weights) + ", " + operand("activations", d.activations) +
                      fmt::format("; {} MACs, {} per PE", d.mac.name, d.macs_per_pe);
+  if (d.mac_passes > 1) text += fmt::format(", {} cycles each", d.mac_passes);
   if (d.scale_group != 0)
     text += fmt::format("; integer sums end every {} elements of k", d.scale_group);
   return text;
 }
 
+/// The bound by the same definition as after a run, from what is expected of each unit: the array's
+/// causes are those of the first tile; what is left of the cycles waits for the slower of DRAM and
+/// output unit.
+std::string bound_of(const MappingProblem& p, const Mapping& m) {
+  const MappingEstimate& e = m.estimate;
+  Attribution attribution;
+  ArrayTimeline timeline(p.machine.array.overlap, array_rates(p));
+  const Tiling& t = m.tiling;
+  const Tile first{0, t.groups, 0, t.batch, 0, t.out_rows, 0, t.out_cols, 0, t.n, 0, t.k};
+  for_each_fold(p, first, [&](const FoldJob& job) { timeline.issue(0, job.timing, &attribution); });
+  timeline.drain(attribution);
+  const StallBreakdown& tile = attribution.breakdown();
+  const double scale = static_cast<double>(e.array_cycles) /
+                       static_cast<double>(std::max<std::int64_t>(1, tile.total()));
+  const auto rounded = [](double cycles) {
+    return static_cast<std::int64_t>(std::llround(cycles));
+  };
+  StallBreakdown stalls, dma;
+  for (std::size_t i = 0; i < kCauses; ++i)
+    stalls.cycles[i] = rounded(static_cast<double>(tile.cycles[i]) * scale);
+  const DmaConfig& d = p.machine.dma;
+  const std::int64_t burst = p.memory.burst_bytes;
+  const auto request = static_cast<double>(d.bursts_per_request(burst) * burst);
+  const auto latency = static_cast<double>(std::max<std::int64_t>(1, p.memory.latency_cycles));
+  const double window = request * static_cast<double>(d.outstanding) / latency;
+  const double rate = request * static_cast<double>(d.requests_per_cycle);
+  Cause memory = Cause::kDramRead;  // of what the DMA can move per cycle, the least
+  if (std::min(window, rate) < kBoundShare * p.memory.bytes_per_cycle)
+    memory = window < rate ? Cause::kDmaWindow : Cause::kDmaRate;
+  stalls[e.output_cycles > e.dram_cycles ? Cause::kOutput : memory] +=
+      std::max<std::int64_t>(0, e.cycles - stalls.total());
+  dma[memory] = e.dram_cycles;
+  const char* bound = bound_name(stalls, dma);
+  return fmt::format("{}: {}", bound, bound_advice(bound));
+}
+
 std::string cost_text(const MappingEstimate& e) {
-  return fmt::format("{} of traffic, about {} cycles", bytes_text(e.traffic()),
+  return fmt::format("{} of traffic, about {} cycles", bytes_text(e.moved_bytes()),
                      with_commas(e.cycles));
 }
 
@@ -29,16 +71,18 @@ std::string loss_text(const MappingEstimate& e, const MappingEstimate& best) {
   const auto more = [](std::int64_t a, std::int64_t b) {
     return fmt::format("{:+.1f} %", (static_cast<double>(a) / static_cast<double>(b) - 1) * 100);
   };
-  if (e.traffic() != best.traffic()) {
+  if (e.moved_bytes() != best.moved_bytes()) {
     std::string why;
-    const auto part = [&](const char* name, std::int64_t a, std::int64_t b) {
-      if (a > b) why += fmt::format("{}{} {}", why.empty() ? "" : ", ", name, more(a, b));
-    };
-    part("inputs", e.input_bytes, best.input_bytes);
-    part("weights", e.weight_bytes, best.weight_bytes);
-    part("scales", e.scale_bytes, best.scale_bytes);
-    part("outputs", e.output_bytes, best.output_bytes);
-    return "traffic " + more(e.traffic(), best.traffic()) + " (" + why + ")";
+    for (std::size_t i = 0; i < kTensors; ++i) {
+      const auto burst_bytes = [&](const MappingEstimate& of) {
+        return of.traffic.tensors[i].bursts * of.traffic.burst_bytes;
+      };
+      const std::int64_t lost = burst_bytes(e), won = burst_bytes(best);
+      if (lost > won)
+        why += fmt::format("{}{} {}", why.empty() ? "" : ", ", tensor_name(static_cast<Tensor>(i)),
+                           more(lost, won));
+    }
+    return "traffic " + more(e.moved_bytes(), best.moved_bytes()) + " (" + why + ")";
   }
   if (e.cycles != best.cycles) return "same traffic, cycles " + more(e.cycles, best.cycles);
   return "equal; the first in a fixed order is taken";
@@ -47,7 +91,7 @@ std::string loss_text(const MappingEstimate& e, const MappingEstimate& best) {
 }  // namespace
 
 std::string explain_text(const RunConfig& run, const MappingProblem& p, const Mapping& m) {
-  const GemmExtents& e = p.layer.extents;
+  const GemmExtents e = gemm_extents(run.layer.op);
   const MappingEstimate& c = m.estimate;
   const TripCounts trips = trip_counts(p.layer, m.tiling);
   const TileFootprint f = tile_footprint(p, m.tiling);
@@ -56,8 +100,13 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   const auto line = [&out](const char* name, const std::string& text) {
     out += fmt::format("{:<12} {}\n", name, text);
   };
-  line("layer",
-       fmt::format("{}: {} x (m {} x n {} x k {})", run.layer.name, e.groups, e.m, e.n, e.k));
+  std::string shape =
+      fmt::format("{}: {} x (m {} x n {} x k {})", run.layer.name, e.groups, e.m, e.n, e.k);
+  const GemmExtents& stacked = p.layer.extents;
+  if (stacked.groups != e.groups)
+    shape += fmt::format(", rows of shared operands together: {} x (m {} x n {} x k {})",
+                         stacked.groups, stacked.m, stacked.n, stacked.k);
+  line("layer", shape);
   line("numbers", path_text(p));
   line("mapping", tiling_text(m.tiling));
   line("tiles", fmt::format("{} = {} groups x {} m x {} n x {} k", with_commas(trips.total()),
@@ -65,8 +114,10 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   const auto name_of = [](DramLayout layout) {
     return layout == DramLayout::kTiled ? "tile after tile" : "row-major";
   };
-  line("layout", fmt::format("in DRAM: weights {}, activations {}", name_of(p.weight_layout),
-                             name_of(p.activation_layout)));
+  const bool padded = p.machine.array.weight_tiles == WeightTiles::kPadded;
+  line("layout",
+       fmt::format("in DRAM: weights {}{}, activations {}", name_of(p.weight_layout),
+                   padded ? ", padded to whole arrays" : "", name_of(p.activation_layout)));
   const auto fill = [](Bytes used, const BufferConfig& buffer) {
     return fmt::format("{} of {}", bytes_text(used.value), bytes_text(usable(buffer).value));
   };
@@ -74,22 +125,21 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
        fmt::format("input {}, weight {}, scale {}, accumulator {}, output {}",
                    fill(f.input, b.input), fill(f.weight, b.weight), fill(f.scale, b.scale),
                    fill(f.accumulator, b.accumulator), fill(f.output, b.output)));
-  line("traffic",
-       fmt::format("inputs {}, weights {}, scales {}, outputs {}: {}", bytes_text(c.input_bytes),
-                   bytes_text(c.weight_bytes), bytes_text(c.scale_bytes),
-                   bytes_text(c.output_bytes), bytes_text(c.traffic())));
+  line("traffic", traffic_text(c.traffic) + ": " + bytes_text(c.moved_bytes()));
   line("cycles", fmt::format("array {}, DRAM {}, output unit {}: about {} in all",
                              with_commas(c.array_cycles), with_commas(c.dram_cycles),
                              with_commas(c.output_cycles), with_commas(c.cycles)));
   const double clock = static_cast<double>(run.accelerator.clock.value);
   const double peak =
-      static_cast<double>(p.machine.array.rows * p.machine.array.cols * p.path.macs_per_pe) * clock;
+      static_cast<double>(p.machine.array.rows * p.machine.array.cols * p.path.macs_per_pe) *
+      clock / static_cast<double>(p.path.mac_passes);
   const double bandwidth = p.memory.bytes_per_cycle * clock;
-  const double intensity = static_cast<double>(e.macs()) / static_cast<double>(c.traffic());
+  const double intensity = static_cast<double>(e.macs()) / static_cast<double>(c.moved_bytes());
   line("roofline",
-       fmt::format("{:.4g} MAC/B against a ridge of {:.4g}: {}-bound at {}", intensity,
-                   peak / bandwidth, intensity * bandwidth < peak ? "memory" : "compute",
-                   si(std::min(peak, intensity * bandwidth), "MAC/s")));
+       fmt::format("{:.4g} MAC/B against a ridge of {:.4g}: at most {} by {}", intensity,
+                   peak / bandwidth, si(std::min(peak, intensity * bandwidth), "MAC/s"),
+                   intensity * bandwidth < peak ? "the DRAM's peak" : "the array's peak"));
+  line("bound by", bound_of(p, m));
   line("search", fmt::format("{} candidates, {} of them do not fit", with_commas(m.candidates),
                              with_commas(m.misfits)));
   for (const MappingAlternative& a : m.alternatives)

@@ -13,19 +13,6 @@ namespace {
 
 constexpr std::size_t kShown = 5;  // the file has ten
 
-std::string stalls_text(const StallBreakdown& stalls) {
-  std::vector<std::pair<std::int64_t, Cause>> causes;
-  for (std::size_t i = 0; i < kCauses; ++i)
-    if (stalls.cycles[i] > 0) causes.emplace_back(stalls.cycles[i], static_cast<Cause>(i));
-  std::stable_sort(causes.begin(), causes.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::string text;
-  for (const auto& [cycles, cause] : causes)
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", cause_name(cause),
-                        percent(static_cast<double>(cycles) / static_cast<double>(stalls.total())));
-  return text;
-}
-
 /// How fast, what it costs, and how far below what the memory allows.
 std::string pass_text(const NetworkResult& network, const PassResult& pass) {
   const UnitCost c = unit_cost(network, pass);
@@ -35,8 +22,7 @@ std::string pass_text(const NetworkResult& network, const PassResult& pass) {
   text += fmt::format("\n{:13}the DRAM's peak allows {:.4g} {}s/s for so many bytes: {} of it", "",
                       c.limit_per_s, c.unit, percent(c.per_s / c.limit_per_s));
   text += fmt::format("\n{:13}cycles by {}", "", stalls_text(pass.stalls));
-  text += fmt::format("; the DRAM had requests in {} of the time",
-                      percent(pass.memory_s / pass.time_s));
+  text += fmt::format("\n{:13}bound by {}", "", bound_text(pass.stalls, pass.dma));
   if (pass.ahead_bytes > 0)
     text += fmt::format("\n{:13}{} of weights per {} fetched while the layer ahead ran", "",
                         bytes_text(pass.ahead_bytes / static_cast<std::int64_t>(c.count)), c.unit);
@@ -59,7 +45,7 @@ std::string kinds_table(const NetworkResult& network) {
                     percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
                     joules_text(k.energy_pj), bytes_text(k.moved_bytes),
                     percent(k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0),
-                    bound_name(k.stalls, k.memory_s, k.time_s));
+                    bound_name(k.stalls, k.dma));
   return out;
 }
 
@@ -107,6 +93,7 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
                              si(static_cast<double>(run.accelerator.clock.value), "Hz")));
   line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
                              joules_text(all.energy_pj), run.energy.name));
+  if (!network.layers.empty()) line("DRAM prices", dram_prices_text(network.layers));
   line("memory", memory_text(network));
   if (!network.outputs.empty()) line("values", values_text(network));
   if (network.passes.size() > 1) {
@@ -127,8 +114,7 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   line("slowest", "");
   for (const LayerResult* layer : largest_layers(network, kShown, layer_cycles))
     out += fmt::format("  {:<34} {:>5} x {:>14} cycles, {} bound\n", layer->name, layer->repeat,
-                       with_commas(layer->outcome.cycles.value),
-                       bound_name(layer->outcome.stalls, memory_seconds(*layer), layer->time_s));
+                       with_commas(layer->outcome.cycles.value), layer->bound());
   return out;
 }
 

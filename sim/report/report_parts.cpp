@@ -175,9 +175,9 @@ std::string figures(const std::string& directory) {
 }
 
 std::string reproduce(const json::object& result, const std::string& how) {
-  std::string out =
-      fmt::format("<p>bitjoule {}, configuration {}. {}</p>\n", version(),
-                  html::escape(std::string(result.at("config_hash").as_string())), how);
+  std::string out = fmt::format(
+      "<p>bitjoule {}, configuration {}. {}</p>\n", html::escape(build_text(result.at("program"))),
+      html::escape(std::string(result.at("config_hash").as_string())), how);
   return out + html::details("resolved configuration",
                              "<pre>" + html::escape(json_text(result.at("config"))) + "</pre>");
 }

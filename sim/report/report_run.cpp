@@ -32,7 +32,7 @@ std::vector<html::Card> run_cards(const PointResult& run) {
   add("read from DRAM", "dram.read_bytes", "dram.write_bytes", "written: ");
   add("bandwidth", "dram.bandwidth_bytes_per_s", "dram.peak_bytes_per_s", "of ");
   add("utilization", "utilization", "roofline.achieved_macs_per_s", "");
-  add("bound by", "roofline.bound", "roofline.macs_per_byte", "MACs per byte: ");
+  add("bound by", "bound", "roofline.macs_per_byte", "MACs per byte: ");
   add("error of the output", "error.sqnr_db", "error.max_abs", "largest: ");
   return cards;
 }
@@ -55,22 +55,65 @@ std::string prices_table(const json::object& result) {
                      rows);
 }
 
+/// "m 1 x n 4096 x k 4096", "8 x (m 1 x n 512 x k 64)", or "rows x cols" of a vector operator.
+std::string shape_text(const json::object& layer) {
+  const json::object& shape = layer.at("shape").as_object();
+  const auto size = [&](const char* key) { return json::serialize(shape.at(key)); };
+  if (shape.contains("rows")) return size("rows") + " x " + size("cols");
+  const std::string product = fmt::format("m {} x n {} x k {}", size("m"), size("n"), size("k"));
+  return size("groups") == "1" ? product : fmt::format("{} x ({})", size("groups"), product);
+}
+
+/// "int4 x fp16 to fp16": weights, activations and output.
+std::string formats_text(const json::object& layer) {
+  const json::value* found = layer.if_contains("formats");
+  if (found == nullptr) return "";
+  const json::object& formats = found->as_object();
+  const auto name = [&](const char* key) { return std::string(formats.at(key).as_string()); };
+  const std::string from = formats.contains("weights")
+                               ? name("weights") + " x " + name("activations")
+                               : name("activations");
+  return from + " to " + name("output");
+}
+
+/// What a layer that repeats takes in all is what one takes, so often.
+void repeat_metrics(json::object& metrics, double times) {
+  static const std::vector<std::string> kSums = {"macs",
+                                                 "time_s",
+                                                 "energy.total_pj",
+                                                 "energy.components.",
+                                                 "dram.per_tensor.",
+                                                 "dram.read_bytes",
+                                                 "stalls."};
+  for (auto& row : metrics)
+    for (const std::string& sum : kSums)
+      if (std::string(row.key()).rfind(sum, 0) == 0 && row.value().is_number())
+        row.value() = row.value().to_number<double>() * times;
+}
+
+/// The layers, each with its repetitions.
 std::vector<PointResult> layers_of(const json::object& result) {
   std::vector<PointResult> layers;
   for (const json::value& row : result.at("layers").as_array()) {
+    const json::object& from = row.as_object();
+    const auto repeat = from.at("repeat").to_number<std::int64_t>();
     PointResult layer;
-    layer.labels = {std::string(row.at("name").as_string())};
+    layer.labels = {std::string(from.at("name").as_string())};
+    if (repeat > 1) layer.labels[0] += fmt::format(" (x{})", repeat);
     layer.status = PointStatus::kDone;
-    layer.metrics = flatten(row.as_object());
+    layer.metrics = flatten(from);
+    repeat_metrics(layer.metrics, static_cast<double>(repeat));
+    layer.metrics["shape"] = shape_text(from);
+    layer.metrics["formats"] = formats_text(from);
     layers.push_back(std::move(layer));
   }
   return layers;
 }
 
 std::string layers_table(const std::vector<PointResult>& layers) {
-  const std::vector<std::string> metrics = {"repeat",          "macs",         "time_s",
-                                            "energy.total_pj", "utilization",  "dram.read_bytes",
-                                            "roofline.bound",  "error.sqnr_db"};
+  const std::vector<std::string> metrics = {
+      "shape",           "formats",     "repeat",          "macs",  "time_s",
+      "energy.total_pj", "utilization", "dram.read_bytes", "bound", "error.sqnr_db"};
   std::vector<std::string> headings = {"layer"};
   for (const std::string& metric : metrics) headings.push_back(heading_of(metric));
   std::vector<std::vector<html::Cell>> rows;
@@ -78,7 +121,8 @@ std::string layers_table(const std::vector<PointResult>& layers) {
     rows.push_back({{layer.labels[0], {}}});
     for (const std::string& metric : metrics) rows.back().push_back(metric_cell(layer, metric));
   }
-  return html::table(headings, rows);
+  return "<p class=\"note\">Sums over all repetitions of a layer.</p>" +
+         html::table(headings, rows);
 }
 
 }  // namespace

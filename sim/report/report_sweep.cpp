@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sim/config/units.h"
+#include "sim/output/text.h"
 #include "sim/report/report_parts.h"
 #include "sim/sweep/output.h"
 #include "sim/sweep/pareto.h"
@@ -17,6 +18,16 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
+
+/// ", SQNR 31.2 dB; the baseline: 140 dB": what a saving costs in the output's error, where known.
+std::string error_beside(const SweepResults& results, const PointResult& point) {
+  constexpr const char* kError = "error.sqnr_db";
+  const std::string own = metric_cell(point, kError).text;
+  if (own.empty()) return ", error of the output not computed";
+  const PointResult* base = baseline_of(results, point);
+  return fmt::format(", SQNR {}; the baseline: {}", own,
+                     base == nullptr ? "" : metric_cell(*base, kError).text);
+}
 
 /// Of each metric with a baseline: the point that is best against its own.
 std::vector<html::Card> headline_cards(const SweepResults& results,
@@ -37,9 +48,9 @@ std::vector<html::Card> headline_cards(const SweepResults& results,
       best = &point;
     }
     if (best == nullptr || metric.find("_db") != std::string::npos) continue;
-    cards.push_back({heading_of(metric),
-                     fmt::format("{:.3g} times {}", most, more_is_better(metric) ? "more" : "less"),
-                     fmt::format("{} at {}", metric_cell(*best, metric).text, point_label(*best))});
+    cards.push_back({heading_of(metric), times_text(more_is_better(metric) ? most : 1 / most, 1),
+                     fmt::format("{} at {}{}", metric_cell(*best, metric).text, point_label(*best),
+                                 error_beside(results, *best))});
   }
   return cards;
 }
@@ -72,7 +83,7 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
   std::vector<std::vector<html::Cell>> rows;
   for (const std::string& metric : metrics) {
     headings.push_back(heading_of(metric));
-    if (has_ratio(results, metric)) headings.push_back("× baseline");
+    if (has_ratio(results, metric)) headings.push_back("against the baseline");
   }
   const bool has_failed = count_failed(results) > 0;
   if (has_failed) headings.emplace_back("failed");
@@ -87,7 +98,7 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
       const auto value = metric_of(point, metric);
       const auto other = base == nullptr ? std::nullopt : metric_of(*base, metric);
       const bool is_ratio = value && other && *other > 0 && *value - *value == 0;
-      row.push_back(is_ratio ? html::Cell{fmt::format("{:.3g}", *value / *other), *value / *other}
+      row.push_back(is_ratio ? html::Cell{times_text(*value, *other), *value / *other}
                              : html::Cell{"", {}});
     }
     if (has_failed) row.push_back({point.message, {}});
@@ -109,7 +120,7 @@ std::optional<json::object> stored_result(const SweepResults& results, const Poi
 
 std::string sweep_report(const std::string& directory) {
   const std::string file = directory + "/results.json";
-  const SweepResults results = read_results(file, read_text_file(file));
+  const SweepResults results = load_results(file);
   const std::vector<std::string> metrics = table_metrics(results);
   std::vector<const PointResult*> done;
   for (const PointResult& point : results.points)
@@ -125,8 +136,11 @@ std::string sweep_report(const std::string& directory) {
                       fmt::format("<p class=\"note\">{}, all else equal.</p>", html::escape(base)) +
                           html::cards(cards));
   }
+  std::string notes;
+  for (const std::string& note : notes_of(results))
+    notes += fmt::format("<p class=\"note\">{}.</p>", html::escape(note));
   body += html::section(fmt::format("{} points", results.points.size()),
-                        points_table(results, metrics));
+                        notes + points_table(results, metrics));
   std::string how;
   if (!done.empty()) {
     const PointResult* first = baseline_of(results, *done[0]);

@@ -12,40 +12,56 @@ namespace {
 
 std::string shape_text(const LayerResult& r) {
   const GemmExtents& e = r.extents;
-  return fmt::format("{}m {} x n {} x k {} = {} MACs in {}",
+  return fmt::format("{}m {} x n {} x k {} = {} MACs in {}; weights {}, activations {}, output {}",
                      e.groups > 1 ? fmt::format("{} groups of ", e.groups) : "", e.m, e.n, e.k,
-                     with_commas(e.macs()), r.mac);
+                     with_commas(e.macs()), r.mac, r.weight_format, r.activation_format,
+                     r.output_format);
 }
 
-std::string stalls_text(const LayerResult& r) {
-  std::vector<std::pair<std::int64_t, Cause>> causes;
-  for (std::size_t i = 0; i < kCauses; ++i)
-    if (r.outcome.stalls.cycles[i] > 0)
-      causes.emplace_back(r.outcome.stalls.cycles[i], static_cast<Cause>(i));
-  std::stable_sort(causes.begin(), causes.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::string text;
-  for (const auto& [cycles, cause] : causes)
-    text += fmt::format(
-        "{}{} {}", text.empty() ? "" : ", ", cause_name(cause),
-        percent(static_cast<double>(cycles) / static_cast<double>(r.outcome.cycles.value)));
-  return text;
-}
+}  // namespace
 
-std::string traffic_text(const LayerResult& r) {
+std::string traffic_text(const DramTraffic& traffic) {
   std::string text;
   for (std::size_t i = 0; i < kTensors; ++i) {
     const auto tensor = static_cast<Tensor>(i);
-    const TensorTraffic t = r.outcome.traffic.apart(tensor);
+    const TensorTraffic t = traffic.apart(tensor);
     if (t.read_bytes + t.write_bytes == 0) continue;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", tensor_name(tensor),
                         bytes_text(t.read_bytes + t.write_bytes));
   }
-  const std::int64_t padding = r.outcome.traffic.total().padding(r.outcome.traffic.burst_bytes);
+  const std::int64_t padding = traffic.total().padding(traffic.burst_bytes);
   return padding > 0 ? text + ", padding " + bytes_text(padding) : text;
 }
 
-}  // namespace
+std::string stalls_text(const StallBreakdown& stalls) {
+  std::vector<std::pair<std::int64_t, Cause>> causes;
+  for (std::size_t i = 0; i < kCauses; ++i)
+    if (stalls.cycles[i] > 0) causes.emplace_back(stalls.cycles[i], static_cast<Cause>(i));
+  std::stable_sort(causes.begin(), causes.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string text;
+  for (const auto& [cycles, cause] : causes)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", cause_name(cause),
+                        percent(static_cast<double>(cycles) / static_cast<double>(stalls.total())));
+  return text;
+}
+
+std::string bound_text(const StallBreakdown& stalls, const StallBreakdown& dma) {
+  const char* bound = bound_name(stalls, dma);
+  std::string text = fmt::format("{}: {}", bound, bound_advice(bound));
+  const std::int64_t dram = dma[Cause::kDramRead] + dma[Cause::kDramWrite];
+  const auto total = static_cast<double>(stalls.total());
+  const std::pair<const char*, std::int64_t> shares[] = {{"the memory's bandwidth", dram},
+                                                         {"its window", dma[Cause::kDmaWindow]},
+                                                         {"its rate", dma[Cause::kDmaRate]},
+                                                         {"latency", dma[Cause::kDramLatency]}};
+  std::string held;
+  for (const auto& [name, cycles] : shares)
+    if (cycles > 0)
+      held += fmt::format("{}{} in {}", held.empty() ? "" : ", ", name,
+                          percent(static_cast<double>(cycles) / total));
+  return held.empty() ? text : text + " (the DMA was held by " + held + " of the cycles)";
+}
 
 std::string check_text(const OutputCheck& c) {
   if (c.checked == 0) return "not checked (verify: off)";
@@ -94,8 +110,9 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
                    with_commas(r.compute_cycles)));
   line("utilization", fmt::format("{} of {}", percent(achieved / r.peak_macs_per_s),
                                   si(r.peak_macs_per_s, "MAC/s")));
-  line("cycles by", stalls_text(r));
-  line("traffic", traffic_text(r));
+  line("cycles by", stalls_text(r.outcome.stalls));
+  line("bound by", bound_text(r.outcome.stalls, r.outcome.dma));
+  line("traffic", traffic_text(r.outcome.traffic));
   line("bandwidth",
        fmt::format("{} of {} peak ({})", si(moved / seconds, "B/s"), si(r.peak_bytes_per_s, "B/s"),
                    percent(moved / seconds / r.peak_bytes_per_s)));
@@ -105,8 +122,9 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
     line("data bus", dram_bus_text(r.outcome.dram.bus));
   }
   line("roofline",
-       fmt::format("{:.4g} MAC/B: {}-bound at {}, achieved {} ({})", intensity,
-                   attainable < r.peak_macs_per_s ? "memory" : "compute", si(attainable, "MAC/s"),
+       fmt::format("{:.4g} MAC/B: at most {} by {}, achieved {} ({})", intensity,
+                   si(attainable, "MAC/s"),
+                   attainable < r.peak_macs_per_s ? "the DRAM's peak" : "the array's peak",
                    si(achieved, "MAC/s"), percent(achieved / attainable)));
   line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
                              joules_text(r.energy.total.value), r.energy.table));
@@ -114,6 +132,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
     out +=
         fmt::format("  {:<20} {:>10}  {:>7}\n", c.component, joules_text(c.energy.value),
                     percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
+  line("DRAM prices", dram_prices_text(r.energy));
   std::string unpriced;
   for (const PricedAction& a : r.energy.unpriced())
     unpriced +=

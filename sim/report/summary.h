@@ -13,8 +13,17 @@ namespace bitjoule {
 /// `results` as LayerRunner::run_all has them.
 std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results);
 
+/// Bytes of each tensor that cross the DRAM's pins, and the padding to bursts.
+std::string traffic_text(const DramTraffic& traffic);
+
 /// What the oracle says of outputs.
 std::string check_text(const OutputCheck& check);
+
+/// "array_busy 61.0 %, dram_read 39.0 %", the most first.
+std::string stalls_text(const StallBreakdown& stalls);
+
+/// What bounds a run, what one would have to enlarge, and how the DMA fared.
+std::string bound_text(const StallBreakdown& stalls, const StallBreakdown& dma);
 
 /// A network: per kind of layer, the largest layers, memory, tokens.
 std::string network_summary(const RunConfig& run, const NetworkResult& network);

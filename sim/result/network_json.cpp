@@ -15,13 +15,6 @@ double peak_bytes_per_s(const NetworkResult& network) {
   return network.layers.empty() ? 0 : network.layers.front().peak_bytes_per_s;
 }
 
-json::object stalls_json(const StallBreakdown& stalls) {
-  json::object out;
-  for (std::size_t i = 0; i < kCauses; ++i)
-    out[cause_name(static_cast<Cause>(i))] = stalls.cycles[i];
-  return out;
-}
-
 json::object kind_json(const KindTotals& k) {
   return {{"kind", k.name},
           {"cycles", k.cycles},
@@ -30,8 +23,9 @@ json::object kind_json(const KindTotals& k) {
           {"dram_bytes", k.moved_bytes},
           {"macs", k.counts.macs},
           {"utilization", k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0.0},
-          {"bound", bound_name(k.stalls, k.memory_s, k.time_s)},
-          {"stalls", stalls_json(k.stalls)}};
+          {"bound", bound_name(k.stalls, k.dma)},
+          {"stalls", stalls_json(k.stalls)},
+          {"dma_cycles", dma_json(k.dma)}};
 }
 
 json::array top_json(const NetworkResult& network, double (*amount)(const LayerResult&)) {
@@ -58,8 +52,9 @@ json::object pass_json(const NetworkResult& network, const PassResult& p) {
           {"joules_per_" + cost.unit, cost.joules},
           {"bytes_per_" + cost.unit, cost.bytes},
           {"limit_" + cost.unit + "s_per_s", cost.limit_per_s},
-          {"bound", bound_name(p.stalls, p.memory_s, p.time_s)},
-          {"stalls", stalls_json(p.stalls)}};
+          {"bound", bound_name(p.stalls, p.dma)},
+          {"stalls", stalls_json(p.stalls)},
+          {"dma_cycles", dma_json(p.dma)}};
 }
 
 /// What was computed, where values are on: the outputs of the last pass, and how far the layers

@@ -12,8 +12,7 @@ namespace bitjoule {
 /// Layers of one kind and phase, added up with their repeats.
 struct KindTotals : Costs {
   std::string name;  ///< "attention", or "decode/attention" in a generation
-  double slots =
-      0;  ///< MACs that the array could have done meanwhile, also beside vector operators
+  double slots = 0;  ///< as array_macs, also in the time of vector operators
 };
 
 /// In the order in which the kinds first run.

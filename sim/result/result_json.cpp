@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 #include "core/enums.h"
 #include "core/result/components.h"
 #include "sim/config/writer.h"
+#include "sim/output/csv.h"
 #include "sim/result/network_json.h"
 #include "sim/result/run_hash.h"
 #include "sim/schema/describe_counts.h"
@@ -15,6 +17,20 @@
 #include "sim/version.h"
 
 namespace bitjoule {
+boost::json::object stalls_json(const StallBreakdown& stalls) {
+  boost::json::object out;
+  for (std::size_t i = 0; i < kCauses; ++i)
+    out[cause_name(static_cast<Cause>(i))] = stalls.cycles[i];
+  return out;
+}
+
+boost::json::object dma_json(const StallBreakdown& dma) {
+  boost::json::object out{{"dram", dma[Cause::kDramRead] + dma[Cause::kDramWrite]}};
+  for (const Cause cause : {Cause::kDmaWindow, Cause::kDmaRate, Cause::kDramLatency})
+    out[cause_name(cause)] = dma[cause];
+  return out;
+}
+
 namespace {
 
 namespace json = boost::json;
@@ -79,30 +95,17 @@ void add_dram_details(const DramStats& s, json::object& dram) {
                             {"column", share(b.column)}};
 }
 
-std::string bound_of(const Costs& t) {
-  const double intensity =
-      t.moved_bytes > 0 ? static_cast<double>(t.counts.macs) / static_cast<double>(t.moved_bytes)
-                        : 0;
-  return intensity * t.peak_bytes_per_s < t.peak_macs_per_s ? "dram" : "compute";
-}
-
 json::object roofline_json(const Costs& t) {
-  const double intensity =
-      t.moved_bytes > 0 ? static_cast<double>(t.counts.macs) / static_cast<double>(t.moved_bytes)
-                        : 0;
-  return {
-      {"macs_per_byte", intensity},
-      {"peak_macs_per_s", t.peak_macs_per_s},
-      {"attainable_macs_per_s", std::min(t.peak_macs_per_s, intensity * t.peak_bytes_per_s)},
-      {"achieved_macs_per_s", t.time_s > 0 ? static_cast<double>(t.counts.macs) / t.time_s : 0.0},
-      {"bound", bound_of(t)}};
+  const auto macs = static_cast<double>(t.counts.macs);
+  const double intensity = t.moved_bytes > 0 ? macs / static_cast<double>(t.moved_bytes) : 0;
+  return {{"macs_per_byte", intensity},
+          {"peak_macs_per_s", t.peak_macs_per_s},
+          {"attainable_macs_per_s", std::min(t.peak_macs_per_s, intensity * t.peak_bytes_per_s)},
+          {"achieved_macs_per_s", t.time_s > 0 ? macs / t.time_s : 0.0}};
 }
 
 /// The keys that a run and its layers share.
 json::object totals_json(const Costs& t) {
-  json::object stalls;
-  for (std::size_t i = 0; i < kCauses; ++i)
-    stalls[cause_name(static_cast<Cause>(i))] = t.stalls.cycles[i];
   json::object sram;
   for (const ComponentRow& row : machine_components()) {
     if (row.counts == nullptr) continue;
@@ -117,7 +120,9 @@ json::object totals_json(const Costs& t) {
       {"macs", t.counts.macs},
       {"padded_macs", t.counts.mac_slots - t.counts.macs},
       {"utilization", t.array_macs > 0 ? static_cast<double>(t.counts.macs) / t.array_macs : 0.0},
-      {"stalls", stalls},
+      {"bound", bound_name(t.stalls, t.dma)},
+      {"stalls", stalls_json(t.stalls)},
+      {"dma_cycles", dma_json(t.dma)},
       {"dram", dram_json(t)},
       {"sram", sram},
       {"roofline", roofline_json(t)}};
@@ -190,26 +195,51 @@ json::object mapping_json(const Tiling& t) {
           {"input_holds_all_k", t.input_full_k}};
 }
 
-/// Adds the counts of a layer to those of a run: the same action is one row.
-void add_counts(const Counts& from, std::int64_t repeat, Counts& to) {
-  for (const Action& a : from) {
-    const auto same = [&a](const Action& b) {
-      return a.component == b.component && a.activity == b.activity && a.primitive == b.primitive &&
-             a.type == b.type && a.width == b.width && a.capacity == b.capacity;
-    };
-    auto found = std::find_if(to.begin(), to.end(), same);
-    if (found == to.end()) {
-      to.push_back(a);
-      to.back().count = 0;
-      found = std::prev(to.end());
-    }
-    found->count += a.count * repeat;
-  }
+bool is_same(const Action& a, const Action& b) {
+  return a.component == b.component && a.activity == b.activity && a.primitive == b.primitive &&
+         a.type == b.type && a.width == b.width && a.capacity == b.capacity;
 }
+
+/// The row of an action, which is added with a count of zero where it is missing.
+std::size_t row_of(const Action& action, Counts& rows) {
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [&](const Action& b) { return is_same(action, b); });
+  if (found != rows.end()) return static_cast<std::size_t>(found - rows.begin());
+  rows.push_back(action);
+  rows.back().count = 0;
+  return rows.size() - 1;
+}
+
+/// How often a layer does each action of a run, in the run's order.
+json::array count_list(const Counts& of_layer, Counts& of_run) {
+  std::vector<std::int64_t> counts(of_run.size());
+  for (const Action& a : of_layer) counts[row_of(a, of_run)] += a.count;
+  return json::array(counts.begin(), counts.end());
+}
+
+/// Values of which equal ones are kept once.
+class SharedValues {
+ public:
+  /// Where the value stands in the list.
+  std::size_t place_of(json::value value) {
+    const auto [known, is_new] = places_.emplace(json::serialize(value), list_.size());
+    if (is_new) list_.push_back(std::move(value));
+    return known->second;
+  }
+  json::array take() { return std::move(list_); }
+
+ private:
+  std::unordered_map<std::string, std::size_t> places_;
+  json::array list_;
+};
 
 }  // namespace
 
-json::object layer_json(const LayerResult& r) {
+namespace {
+
+/// One element of layers[]; what it shares with other layers stands in the run: its actions, and
+/// in `timelines` its traffic over time.
+json::object layer_json(const LayerResult& r, Counts& actions, SharedValues& timelines) {
   const Costs t = costs_of(r, 1);
   json::object out{{"name", r.name}, {"kind", r.kind}, {"repeat", r.repeat}};
   if (!r.phase.empty()) out["phase"] = r.phase;
@@ -222,21 +252,29 @@ json::object layer_json(const LayerResult& r) {
     out["op"] = r.op;
     out["shape"] = {{"rows", r.extents.m}, {"cols", r.extents.n}};
   }
-  out["bound"] = bound_name(r.outcome.stalls, memory_seconds(r), r.time_s);
+  json::object formats;
+  if (!r.weight_format.empty()) formats["weights"] = r.weight_format;
+  formats["activations"] = r.activation_format;
+  formats["output"] = r.output_format;
+  out["formats"] = std::move(formats);
   for (const auto& [key, value] : totals_json(t)) out[key] = value;
-  add_dram_details(r.outcome.dram, out["dram"].as_object());
-  out["counts"] = to_json(r.counts);
-  out["energy"] = energy_json(r.energy);
+  json::object& dram = out["dram"].as_object();
+  add_dram_details(r.outcome.dram, dram);
+  dram["timeline"] = timelines.place_of(std::move(dram["timeline"]));
+  out["counts"] = count_list(r.counts, actions);
+  out["energy"] = layer_energy_json(r.energy);
   add_check(r.check, out);
   if (r.network_error) out["network_error"] = error_json(*r.network_error);
   if (r.op.empty()) add_operands(r, out);
   return out;
 }
 
+}  // namespace
+
 json::object result_json(const RunConfig& run, const std::vector<LayerResult>& layers) {
   const json::value config = to_json(run);
   json::object out{{"schema_version", kResultSchemaVersion},
-                   {"program", {{"name", "bitjoule"}, {"version", version()}}},
+                   {"program", program_json()},
                    {"name", run.name},
                    {"config_hash", run_hash(run)},
                    {"fidelity", run.options.fidelity == Fidelity::kPe ? "pe" : "fast"},
@@ -245,17 +283,19 @@ json::object result_json(const RunConfig& run, const std::vector<LayerResult>& l
   Counts counts;
   for (const LayerResult& r : layers) {
     totals += costs_of(r, r.repeat);
-    add_counts(r.counts, r.repeat, counts);
+    for (const Action& a : r.counts) counts[row_of(a, counts)].count += a.count * r.repeat;
   }
   for (const auto& [key, value] : totals_json(totals)) out[key] = value;
   out["dram"].as_object()["model"] = run.dram.name;
   add_dram_details(dram_of_layers(layers), out["dram"].as_object());
   out["counts"] = to_json(counts);
-  out["energy"] = energy_json(price(counts, run.energy));
+  out["energy"] = energy_json(price(counts, prices_of(run)));
   if (run.phases.empty()) add_check(layer_of(layers).check, out);
   json::array list;
-  for (const LayerResult& r : layers) list.push_back(layer_json(r));
+  SharedValues timelines;
+  for (const LayerResult& r : layers) list.push_back(layer_json(r, counts, timelines));
   out["layers"] = std::move(list);
+  out["timelines"] = timelines.take();
   out["config"] = config;
   return out;
 }
@@ -270,20 +310,35 @@ std::string layers_csv(const std::vector<LayerResult>& layers) {
   std::string out =
       "name,kind,repeat,groups,m,n,k,mac,bound,cycles,compute_cycles,time_s,macs,utilization,"
       "dram_read_bytes,dram_write_bytes,dram_padding_bytes,energy_pj,sqnr_db,verified\n";
+  const auto number = [](auto value) { return fmt::format("{}", value); };
   for (const LayerResult& r : layers) {
     const TensorTraffic all = r.outcome.traffic.total();
     const double slots = r.time_s * r.peak_macs_per_s;
-    out += fmt::format(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", r.name, r.kind, r.repeat,
-        r.extents.groups, r.extents.m, r.extents.n, r.extents.k, r.op.empty() ? r.mac : r.op,
-        bound_name(r.outcome.stalls, memory_seconds(r), r.time_s), r.outcome.cycles.value,
-        r.compute_cycles, r.time_s, r.outcome.counts.macs,
-        slots > 0 ? static_cast<double>(r.outcome.counts.macs) / slots : 0.0, all.read_bytes,
-        all.write_bytes, all.padding(r.outcome.traffic.burst_bytes), r.energy.total.value,
-        r.check && r.check->error.count > 0 && std::isfinite(r.check->error.sqnr_db)
-            ? fmt::format("{}", r.check->error.sqnr_db)
-            : "",
-        r.check && r.check->checked > 0 ? (r.check->wrong == 0 ? "true" : "false") : "");
+    const bool has_error =
+        r.check && r.check->error.count > 0 && std::isfinite(r.check->error.sqnr_db);
+    const bool is_checked = r.check && r.check->checked > 0;
+    out += csv_line({csv_cell(r.name),
+                     csv_cell(r.kind),
+                     number(r.repeat),
+                     number(r.extents.groups),
+                     number(r.extents.m),
+                     number(r.extents.n),
+                     number(r.extents.k),
+                     csv_cell(r.op.empty() ? r.mac : r.op),
+                     r.bound(),
+                     number(r.outcome.cycles.value),
+                     number(r.compute_cycles),
+                     number(r.time_s),
+                     number(r.outcome.counts.macs),
+                     number(slots > 0 ? static_cast<double>(r.outcome.counts.macs) / slots : 0.0),
+                     number(all.read_bytes),
+                     number(all.write_bytes),
+                     number(all.padding(r.outcome.traffic.burst_bytes)),
+                     number(r.energy.total.value),
+                     has_error ? number(r.check->error.sqnr_db) : "",
+                     !is_checked           ? ""
+                     : r.check->wrong == 0 ? "true"
+                                           : "false"});
   }
   return out;
 }

@@ -11,10 +11,12 @@
 
 namespace bitjoule {
 
-inline constexpr int kResultSchemaVersion = 1;
+inline constexpr int kResultSchemaVersion = 2;
 
-/// One element of layers[].
-boost::json::object layer_json(const LayerResult& layer);
+/// Cycles by cause.
+boost::json::object stalls_json(const StallBreakdown& stalls);
+/// Cycles in which transfers were under way, by what held them.
+boost::json::object dma_json(const StallBreakdown& dma);
 
 /// A run of one or more layers; totals are sums over layers times their repeats.
 boost::json::object result_json(const RunConfig& run, const std::vector<LayerResult>& layers);

@@ -7,7 +7,7 @@
 
 namespace bitjoule {
 
-/// 32 hexadecimal digits over the resolved configuration, the program's version and the tensors
+/// 32 hexadecimal digits over the resolved configuration, the program's build and the tensors
 /// that the run reads from files: type, shape and bytes. A file that cannot be read counts as that.
 std::string run_hash(const RunConfig& run);
 

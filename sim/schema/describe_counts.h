@@ -26,7 +26,11 @@ void describe(V& v, Action& c) {
 }
 
 /// `energy` of a result: table, total_pj, components{}, unpriced[], and prices[] with a row per
-/// action that says what one costs, why, and whether that is quoted or derived.
+/// action that says what one costs, why, and whether that is quoted or derived. Of a run also
+/// dram_prices, and what all costs by_table and by_device (null: the DRAM's file has no prices).
 boost::json::object energy_json(const EnergyReport& report);
+
+/// `energy` of one layer of a result: total_pj and components{}.
+boost::json::object layer_energy_json(const EnergyReport& report);
 
 }  // namespace bitjoule

@@ -98,6 +98,8 @@ void describe(V& v, DramControllerConfig& c) {
   v.field("read_queue", c.read_queue, "bursts; the shared queue if unified_queue", depth);
   v.field("write_queue", c.write_queue, "bursts; unused if unified_queue", depth);
   v.field("unified_queue", c.unified_queue, "one queue for reads and writes, without drains");
+  v.field("release_on_activate", c.release_on_activate,
+          "a burst leaves its queue when its row has been opened for it, and waits at its bank");
   v.field("watermarks", c.watermarks, "when writes drain");
   v.field("age_limit", c.age_limit, "clocks after which the oldest burst goes first",
           range(1, std::int64_t{1} << 40));
@@ -134,8 +136,14 @@ void describe(V& v, DramConfig& c) {
   v.when(model == DramModel::kCycle, "model: cycle", [&] { describe_cycle(v, cycle); });
   if (model == DramModel::kIdeal) c.model = ideal;
   if (model == DramModel::kCycle) c.model = cycle;
-  v.field("energy", c.energy, "of the device's commands, for `sim dram`");
-  v.check([&] { make_dram_engine(c); });
+  v.field("energy", c.energy,
+          "of the device itself: for `sim dram`, and for runs beside the table's");
+  v.check([&] {
+    make_dram_engine(c);
+    if (std::holds_alternative<IdealDramConfig>(c.model) && c.energy &&
+        std::holds_alternative<DramPerCommand>(c.energy->scheme))
+      throw input_error("energy: per_command needs model: cycle; an ideal DRAM counts bits alone");
+  });
 }
 
 }  // namespace bitjoule

@@ -16,6 +16,9 @@ struct FileKind<DramPrices> {
   static constexpr const char* kFolder = "energy/dram";
 };
 
+template <>
+const std::vector<EnumRow<DramPricing>>& enum_rows();
+
 /// The keys that say where a row's figure comes from.
 template <class V>
 void describe_provenance(V& v, Provenance& c) {
@@ -74,7 +77,7 @@ void describe(V& v, DramPerCommand& c) {
   v.field("refresh", c.refresh, "per all-bank refresh");
   v.field("read_io", c.read_io, "interface, per bit read");
   v.field("write_io", c.write_io, "interface, per bit written");
-  v.field("background", c.background, "per nanosecond");
+  v.field("background", c.background, "per nanosecond of a rank");
   describe_provenance(v, c.from);
 }
 

@@ -22,6 +22,7 @@ void describe(V& v, ArrayConfig& c) {
   v.field("dataflow", c.dataflow, "which operand stays in the PEs");
   v.field("overlap", c.overlap, "how consecutive folds share time");
   v.field("edge_folds", c.edge_folds, "timing of folds that do not fill the array");
+  v.field("weight_tiles", c.weight_tiles, "weights of a tile that does not fill the array");
   v.field("pe", c.pe, "the processing element");
 }
 

@@ -76,6 +76,9 @@ void describe(V& v, PoolWindow& c) {
            range(0, std::int64_t{1} << 31));
   v.spread("dilation", {&c.dilation_h, &c.dilation_w}, "down and across, or one for both",
            extent());
+  v.spread("beyond", {&c.beyond_bottom, &c.beyond_right},
+           "of the padding [bottom, right], what lies behind it: no mean counts that",
+           range(0, std::int64_t{1} << 31));
   c.groups = c.filters = c.channels;
 }
 
@@ -96,7 +99,7 @@ void describe(V& v, VectorOp& c) {
   v.field("tokens", c.tokens, "rope: tokens of a sequence; 0: all", at_least(0));
   v.field("interleaved", c.interleaved, "rope: pairs are neighbours");
   v.field("alpha", c.alpha, "constant of the operator's formula");
-  v.field("beta", c.beta, "constant of the operator's formula");
+  v.field("beta", c.beta, "constant of the operator's formula; rmsnorm: is added to gamma");
   v.field("bias", c.bias, "lrn: constant of its formula");
   v.field("shape", c.shape, "of the output, for broadcasting and data movement", size);
   v.field("operand_shapes", c.operand_shapes, "of the operands", size);
@@ -109,7 +112,7 @@ template <class V>
 void describe(V& v, LayerFile& c) {
   v.required("name", c.name, "unique in the network");
   v.field("kind", c.kind, "what reports group by; default: by the operation");
-  v.field("repeat", c.repeat, "identical layers, simulated once", at_least(1));
+  v.field("repeat", c.repeat, "identical layers, simulated once", range(1, 1 << 20));
   v.field("inputs", c.inputs, "layers whose outputs it reads; default: the one before");
   v.variant(c.op, alternative<Gemm>("gemm", "linear layer: m x k by k x n"),
             alternative<Conv2d>("conv2d", "2-D convolution"),
@@ -171,6 +174,8 @@ void describe(V& v, NetworkFile& c) {
   v.field("kv_cache", c.kv_cache, "storage of cached keys and values; default: as activations");
   v.field("unroll", c.unroll, "every repetition becomes layers of its own, as overrides may need");
   v.field("overrides", c.overrides, "precision and tensors of layers by name");
+  v.field("timing_only", c.timing_only,
+          "what the layers leave out that changes values alone: values: on is refused");
 }
 
 }  // namespace bitjoule

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "core/energy/price.h"
 #include "core/mapping/data_path.h"
 #include "run/run_config.h"
 #include "sim/schema/describe_dram.h"
@@ -65,7 +66,7 @@ template <>
 inline std::vector<PathAlias> path_aliases<RunFile>() {
   return {{"dram", "accelerator", ""},
           {"energy", "accelerator", "horowitz-2014-45nm.yaml"},
-          {"phase", "network", "", false, "generate"}};
+          {"phase", "network", "", true, "generate"}};
 }
 
 /// A run has one of the two: --set of one takes the other's place.
@@ -141,6 +142,8 @@ void describe(V& v, RunFile& c) {
             alternative<std::vector<PassFile>>("passes", "networks, one after the other"));
   v.field("phase", c.phase, "the network's phase: prefill or decode");
   v.field("generate", c.generation, "a prompt, then tokens one by one; needs network");
+  v.field("dram_prices", c.options.dram_prices,
+          "whose prices of the DRAM count; results have both");
   v.field("overlap", c.overlap, "of the layers of a network");
   v.required("precision", c.precision, "number formats; what the machine does follows from them");
   v.field("mapping", c.mapping, "pinned parts of the tiling; the mapper searches the rest");
@@ -151,6 +154,8 @@ void describe(V& v, RunFile& c) {
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
     if (!c.accelerator.energy) throw input_error("energy: missing");
+    make_prices(*c.accelerator.energy, c.accelerator.dram->name, c.accelerator.dram->energy,
+                c.options.dram_prices);
     const bool is_layer = std::holds_alternative<Layer>(c.workload);
     if (c.generation && !std::holds_alternative<NetworkFile>(c.workload))
       throw input_error("generate: needs a network");

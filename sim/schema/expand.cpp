@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <set>
 
 #include "core/error.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxLayers = std::size_t{1} << 17;
 constexpr double kMaxRepeat = 1 << 20;
+constexpr double kMaxProduct = 1LL << 53;     // of nested repeats: exact in a double
 constexpr std::int64_t kMaxVisits = 1 << 22;  // of items, also those that yield no layer
 constexpr std::size_t kMaxProblems = 20;      // further ones would mostly repeat these
 constexpr std::size_t kMaxParameters = 1024;
@@ -53,9 +55,11 @@ class Expander {
  public:
   Expander(bool unroll, Problems& problems) : unroll_(unroll), problems_(problems) {}
 
-  std::vector<Node> take() { return std::move(layers_); }
+  ExpandedLayers take() { return std::move(result_); }
 
-  void expand(const Node& list, const Scope& scope, double repeat, bool in_block) {
+  /// `path`: which repetition this is, ".1.0"; empty outside of unrolled blocks.
+  void expand(const Node& list, const Scope& scope, double repeat, bool in_block,
+              const std::string& path) {
     if (list.kind != Node::Kind::kList) {
       if (list.kind != Node::Kind::kBroken)
         problems_.add(list.place, "", fmt::format("expected a list, got {}", list.shown()));
@@ -66,9 +70,9 @@ class Expander {
       const Node* when = item.find("when");
       if (when != nullptr && !is_true(*when, scope)) continue;
       if (item.find("block") != nullptr)
-        expand_block(item, scope, repeat);
+        expand_block(item, scope, repeat, path);
       else
-        add_layer(item, scope, repeat, in_block);
+        add_layer(item, scope, repeat, in_block, path);
     }
   }
 
@@ -76,28 +80,106 @@ class Expander {
   /// Bounds time and memory, whatever the file says.
   bool exhausted(const Node& item) {
     if (problems_.count() > kMaxProblems) return true;
-    if (++visits_ <= kMaxVisits && layers_.size() < kMaxLayers) return false;
+    if (++visits_ <= kMaxVisits && result_.layers.size() < kMaxLayers) return false;
     if (!reported_) problems_.add(item.place, "", "the network has too many layers");
     return reported_ = true;
   }
 
-  void add_layer(const Node& item, const Scope& scope, double repeat, bool in_block) {
+  void add_layer(const Node& item, const Scope& scope, double repeat, bool in_block,
+                 const std::string& path) {
     Node layer = item;
     layer.entries.erase(std::remove_if(layer.entries.begin(), layer.entries.end(),
                                        [](const NodeEntry& e) { return e.key == "when"; }),
                         layer.entries.end());
     substitute(layer, scope, in_block);
-    if (repeat > 1 && layer.kind == Node::Kind::kMap && layer.find("repeat") == nullptr) {
-      Node count;
-      count.kind = Node::Kind::kScalar;
-      count.text = number_text(repeat);
-      count.place = item.place;
-      layer.entries.push_back({"repeat", item.place, count});
+    if (repeat > 1 && layer.kind == Node::Kind::kMap) multiply_repeat(layer, repeat);
+    std::string common;
+    if (const Node* name = item.find("name")) {
+      Scope every = scope;
+      if (every.count(kIndex) != 0 && !path.empty()) every[kIndex] = kEveryIndex;
+      common = common_text(*name, every, in_block);
+      for (NodeEntry& entry : layer.entries) {
+        if (entry.key == "inputs") resolve_inputs(entry.value, *item.find("inputs"), every);
+        if (entry.key == "tensors") resolve_sources(entry.value, *item.find("tensors"), every);
+      }
+      if (Node* own = layer.find("name")) name_repetition(*own, item, path, common);
     }
-    layers_.push_back(std::move(layer));
+    result_.common_names.push_back(std::move(common));
+    result_.layers.push_back(std::move(layer));
   }
 
-  void expand_block(const Node& item, const Scope& scope, double repeat) {
+  /// Repetitions of a block times those of the layer itself.
+  void multiply_repeat(Node& layer, double repeat) {
+    Node* own = layer.find("repeat");
+    if (own == nullptr) {
+      Node count;
+      count.kind = Node::Kind::kScalar;
+      count.place = layer.place;
+      layer.entries.push_back({"repeat", layer.place, count});
+      own = &layer.entries.back().value;
+    } else {
+      const std::optional<double> times =
+          own->kind == Node::Kind::kScalar ? parse_real(own->text) : std::nullopt;
+      const bool counts = times && *times >= 1 && *times == std::floor(*times);
+      if (!counts) return;  // the reader tells what is wrong with it
+      repeat *= *times;
+    }
+    if (repeat > kMaxProduct) {
+      problems_.add(own->place, "repeat", "with those of the blocks around it, more than 2^53");
+      return;
+    }
+    own->text = number_text(repeat);
+  }
+
+  /// What the text is where nothing is unrolled.
+  std::string common_text(const Node& text, const Scope& every, bool in_block) {
+    if (!in_block || text.kind != Node::Kind::kScalar || is_expression(text)) return text.text;
+    try {
+      return interpolate(text.text, every);
+    } catch (const Error&) {
+      return text.text;  // reported where the layer itself is read
+    }
+  }
+
+  /// A name that an earlier repetition of the same item has gets the indices of this one.
+  void name_repetition(Node& name, const Node& item, const std::string& path,
+                       const std::string& common) {
+    if (name.kind != Node::Kind::kScalar) return;
+    const auto [taken, is_new] = names_.emplace(name.text, std::make_pair(&item, bindings_));
+    const bool repeated = taken->second == std::make_pair(&item, bindings_);
+    if (!is_new && repeated && !path.empty()) {
+      name.text += path;
+      names_.emplace(name.text, std::make_pair(&item, bindings_));
+    }
+    result_.latest[common] = name.text;
+  }
+
+  void resolve_input(Node& input, const Node& written, const Scope& every) const {
+    if (input.kind != Node::Kind::kScalar || written.kind != Node::Kind::kScalar) return;
+    std::string common = written.text;
+    try {
+      common = interpolate(written.text, every);
+    } catch (const Error&) {
+      return;
+    }
+    const auto latest = result_.latest.find(common);
+    if (latest == result_.latest.end()) return;
+    const bool is_one = names_.count(input.text) != 0 && input.text != common;
+    if (!is_one || latest->second.rfind(input.text + ".", 0) == 0) input.text = latest->second;
+  }
+
+  void resolve_inputs(Node& inputs, const Node& written, const Scope& every) const {
+    for (std::size_t i = 0; i < inputs.items.size(); ++i)
+      resolve_input(inputs.items[i], written.items[i], every);
+  }
+
+  void resolve_sources(Node& tensors, const Node& written, const Scope& every) const {
+    for (std::size_t i = 0; i < tensors.entries.size(); ++i)
+      if (Node* input = tensors.entries[i].value.find("input"))
+        resolve_input(*input, *written.entries[i].value.find("input"), every);
+  }
+
+  void expand_block(const Node& item, const Scope& scope, double repeat, const std::string& path) {
     for (const NodeEntry& entry : item.entries)
       if (entry.key != "block" && entry.key != "repeat" && entry.key != "for" &&
           entry.key != "when")
@@ -111,20 +193,24 @@ class Expander {
     if (count != nullptr && each != nullptr) {
       problems_.add(each->place, "", "a block has either repeat or for");
     } else if (count != nullptr) {
-      repeat_block(block, *count, scope, repeat);
+      repeat_block(block, *count, scope, repeat, path);
     } else if (each != nullptr) {
-      for (const Node& bindings : each->items) {
+      const std::string around = bindings_;
+      for (std::size_t i = 0; i < each->items.size(); ++i) {
         Scope inner = scope;
-        bind(bindings, inner);
-        expand(block, inner, repeat, true);
+        bind(each->items[i], inner);
+        bindings_ = fmt::format("{}.{}", around, i);
+        expand(block, inner, repeat, true, path);
       }
+      bindings_ = around;
       if (each->kind != Node::Kind::kList) problems_.add(each->place, "for", "expected a list");
     } else {
-      expand(block, scope, repeat, true);
+      expand(block, scope, repeat, true, path);
     }
   }
 
-  void repeat_block(const Node& block, const Node& count, const Scope& scope, double repeat) {
+  void repeat_block(const Node& block, const Node& count, const Scope& scope, double repeat,
+                    const std::string& path) {
     const double times = value_of(count, scope);
     if (!(times >= 0 && times <= kMaxRepeat && times == static_cast<std::int64_t>(times))) {
       problems_.add(count.place, "repeat",
@@ -134,12 +220,12 @@ class Expander {
     Scope inner = scope;
     if (!unroll_) {
       inner[kIndex] = kEveryIndex;
-      if (times > 0) expand(block, inner, repeat * times, true);
+      if (times > 0) expand(block, inner, repeat * times, true, path);
       return;
     }
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(times); ++i) {
       inner[kIndex] = std::to_string(i);
-      expand(block, inner, repeat, true);
+      expand(block, inner, repeat, true, fmt::format("{}.{}", path, i));
       if (reported_ || problems_.count() > kMaxProblems) return;
     }
   }
@@ -170,7 +256,7 @@ class Expander {
     }
   }
 
-  static std::string interpolate(const std::string& text, const Scope& scope) {
+  std::string interpolate(const std::string& text, const Scope& scope) const {
     std::string result;
     std::size_t at = 0;
     for (std::size_t open; (open = text.find('{', at)) != std::string::npos;) {
@@ -179,14 +265,18 @@ class Expander {
       const auto found = scope.find(text.substr(open + 1, close - open - 1));
       if (found == scope.end())
         throw input_error(fmt::format("\"{}\": unknown name in braces", text));
+      result_.used.insert(found->first);
       result += text.substr(at, open - at) + found->second;
       at = close + 1;
     }
     return result + text.substr(at);
   }
 
-  static NameValue names(const Scope& scope) {
-    return [&scope](const std::string& name) { return number_of(name, scope); };
+  NameValue names(const Scope& scope) const {
+    return [this, &scope](const std::string& name) {
+      result_.used.insert(name);
+      return number_of(name, scope);
+    };
   }
 
   double value_of(const Node& node, const Scope& scope) {
@@ -206,7 +296,10 @@ class Expander {
 
   bool unroll_;
   Problems& problems_;
-  std::vector<Node> layers_;
+  mutable ExpandedLayers result_;
+  /// Names that are taken: by which item of the file, in which turn of the `for` blocks around it.
+  std::map<std::string, std::pair<const Node*, std::string>> names_;
+  std::string bindings_;  ///< turns of the `for` blocks that are open
   std::int64_t visits_ = 0;
   bool reported_ = false;
 };
@@ -214,14 +307,17 @@ class Expander {
 /// Evaluates parameters on demand, so that they may name each other in any order.
 class Parameters {
  public:
-  Parameters(const std::map<std::string, const Node*>& nodes, Problems& problems)
-      : nodes_(nodes), problems_(problems) {}
+  Parameters(const std::map<std::string, const Node*>& nodes, Problems& problems,
+             Dependencies& dependencies)
+      : nodes_(nodes), problems_(problems), dependencies_(dependencies) {}
 
   Scope evaluate_all() {
     for (const auto& [name, node] : nodes_) {
       try {
         value(name);
       } catch (const Error& error) {
+        open_.clear();
+        if (problems_.count() > kMaxProblems) break;
         problems_.add(node->place, "parameters." + name, error.what());
         done_[name] = "0";  // report what depends on it only for its own faults
       }
@@ -238,8 +334,13 @@ class Parameters {
     const Node& node = *nodes_.at(name);
     std::string text = node.text;
     if (is_expression(node))
-      text = number_text(evaluate_expression(node.text.substr(1),
-                                             [this](const std::string& n) { return number(n); }));
+      text = number_text(evaluate_expression(
+          node.text.substr(1),
+          [&](const std::string& n) {
+            dependencies_[name].insert(n);
+            return number(n);
+          },
+          depth_));
     else if (node.kind != Node::Kind::kScalar || !parse_real(text))
       throw input_error(fmt::format("expected a number or =expression, got {}", node.shown()));
     open_.erase(name);
@@ -253,23 +354,25 @@ class Parameters {
 
   const std::map<std::string, const Node*>& nodes_;
   Problems& problems_;
+  Dependencies& dependencies_;
   Scope done_;
   std::set<std::string> open_;
+  int depth_ = 0;  ///< of the expressions in open_
 };
 
 }  // namespace
 
-Scope evaluate_parameters(const std::map<std::string, const Node*>& parameters,
-                          Problems& problems) {
+Scope evaluate_parameters(const std::map<std::string, const Node*>& parameters, Problems& problems,
+                          Dependencies& dependencies) {
   if (parameters.size() > kMaxParameters)
     throw input_error(fmt::format("more than {} parameters", kMaxParameters));
-  return Parameters(parameters, problems).evaluate_all();
+  return Parameters(parameters, problems, dependencies).evaluate_all();
 }
 
-std::vector<Node> expand_layers(const Node& layers, const Scope& scope, bool unroll,
-                                Problems& problems) {
+ExpandedLayers expand_layers(const Node& layers, const Scope& scope, bool unroll,
+                             Problems& problems) {
   Expander expander(unroll, problems);
-  expander.expand(layers, scope, 1, false);
+  expander.expand(layers, scope, 1, false, "");
   return expander.take();
 }
 

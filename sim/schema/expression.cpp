@@ -11,7 +11,7 @@
 namespace bitjoule {
 namespace {
 
-constexpr int kMaxDepth = 64;         // of nested parentheses
+constexpr std::size_t kShown = 80;    // characters of an expression in an error
 constexpr double kMaxExact = 0x1p53;  // integers above have no exact double
 
 bool is_name_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
@@ -19,7 +19,8 @@ bool is_name_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) |
 /// Recursive descent, one method per level of precedence.
 class Parser {
  public:
-  Parser(const std::string& text, const NameValue& names) : text_(text), names_(names) {}
+  Parser(const std::string& text, const NameValue& names, int& depth)
+      : text_(text), names_(names), depth_(depth) {}
 
   double parse() {
     const double value = comparison();
@@ -29,8 +30,26 @@ class Parser {
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw input_error(fmt::format("expression \"{}\", character {}: {}", text_, at_ + 1, what));
+    const std::string shown = text_.size() <= kShown ? text_ : text_.substr(0, kShown) + "...";
+    throw input_error(fmt::format("expression \"{}\", character {}: {}", shown, at_ + 1, what));
   }
+  /// One level of recursion while it lives, also where it ends by an error.
+  class Level {
+   public:
+    explicit Level(const Parser& parser) : depth_(parser.depth_) {
+      if (++depth_ > kMaxExpressionDepth) {
+        --depth_;
+        parser.fail(fmt::format("nested more than {} deep, with the expressions that it stands in",
+                                kMaxExpressionDepth));
+      }
+    }
+    ~Level() { --depth_; }
+    Level(const Level&) = delete;
+    Level& operator=(const Level&) = delete;
+
+   private:
+    int& depth_;
+  };
   char peek() {
     while (at_ < text_.size() && text_[at_] == ' ') ++at_;
     return at_ < text_.size() ? text_[at_] : '\0';
@@ -47,10 +66,8 @@ class Parser {
   }
 
   double comparison() {
-    if (++depth_ > kMaxDepth) fail("too deeply nested");
-    const double value = compared(sum());
-    --depth_;
-    return value;
+    const Level level(*this);
+    return compared(sum());
   }
 
   double compared(double a) {
@@ -93,10 +110,8 @@ class Parser {
 
   double factor() {
     if (accept("-")) {
-      if (++depth_ > kMaxDepth) fail("too deeply nested");
-      const double value = -factor();
-      --depth_;
-      return value;
+      const Level level(*this);
+      return -factor();
     }
     if (accept("(")) {
       const double value = comparison();
@@ -130,14 +145,19 @@ class Parser {
 
   const std::string& text_;
   const NameValue& names_;
+  int& depth_;
   std::size_t at_ = 0;
-  int depth_ = 0;
 };
 
 }  // namespace
 
 double evaluate_expression(const std::string& text, const NameValue& names) {
-  return Parser(text, names).parse();
+  int depth = 0;
+  return evaluate_expression(text, names, depth);
+}
+
+double evaluate_expression(const std::string& text, const NameValue& names, int& depth) {
+  return Parser(text, names, depth).parse();
 }
 
 std::string number_text(double value) {

@@ -14,6 +14,11 @@ using NameValue = std::function<double(const std::string&)>;
 /// Error that names the character.
 double evaluate_expression(const std::string& text, const NameValue& names);
 
+/// The same inside other expressions, whose names stand for this one. `depth` counts all that are
+/// open, and their parentheses: at most kMaxExpressionDepth.
+inline constexpr int kMaxExpressionDepth = 512;
+double evaluate_expression(const std::string& text, const NameValue& names, int& depth);
+
 /// A number as configuration files hold it: whole numbers without a point.
 std::string number_text(double value);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <set>
@@ -38,9 +39,22 @@ void add_keys(const Node& map, Names& names) {
   for (const NodeEntry& entry : map.entries) names.insert(entry.key);
 }
 
+void erase_entries(Node& map, const Names& keys) {
+  map.entries.erase(
+      std::remove_if(map.entries.begin(), map.entries.end(),
+                     [&](const NodeEntry& entry) { return keys.count(entry.key) != 0; }),
+      map.entries.end());
+}
+
+/// What the phases say of these parameters does not count: they are set for all of them.
+void free_from_phases(Node& phases, const Names& parameters) {
+  for (NodeEntry& phase : phases.entries) erase_entries(phase.value, parameters);
+}
+
 /// The file with what its base files say where it says nothing. Parameters that these declare are
-/// added to `declared`.
-NetworkFile with_base(const NetworkFile& file, int depth, Names& declared) {
+/// added to `declared`. A parameter of the file that every phase of its bases sets would never
+/// count, so it counts before them, unless `phases_first`.
+NetworkFile with_base(const NetworkFile& file, int depth, bool phases_first, Names& declared) {
   if (file.base.kind == Node::Kind::kNull) return file;
   const Place& place = file.base.place;
   const std::string naming = place.origin && place.line != 0 ? *place.origin : "";
@@ -51,11 +65,19 @@ NetworkFile with_base(const NetworkFile& file, int depth, Names& declared) {
                                   depth == kMaxBases ? " that is not its own base" : "",
                                   file.base.shown()));
   NetworkFile merged =
-      with_base(read_document<NetworkFile>(file_source(path)), depth + 1, declared);
+      with_base(read_document<NetworkFile>(file_source(path)), depth + 1, phases_first, declared);
   add_keys(merged.parameters, declared);
   for (const NodeEntry& phase : merged.phases.entries) add_keys(phase.value, declared);
   if (!file.name.empty()) merged.name = file.name;
   if (!file.phase.empty()) merged.phase = file.phase;
+  if (!phases_first) {
+    Names never;
+    for (const NodeEntry& own : file.parameters.entries)
+      if (std::all_of(merged.phases.entries.begin(), merged.phases.entries.end(),
+                      [&](const NodeEntry& p) { return p.value.find(own.key) != nullptr; }))
+        never.insert(own.key);
+    free_from_phases(merged.phases, never);
+  }
   merge_map(merged.parameters, file.parameters);
   merge_map(merged.phases, file.phases);
   if (file.inputs.kind != Node::Kind::kNull) merged.inputs = file.inputs;
@@ -64,6 +86,8 @@ NetworkFile with_base(const NetworkFile& file, int depth, Names& declared) {
   merged.unroll = merged.unroll || file.unroll;
   if (file.kv_cache) merged.kv_cache = file.kv_cache;
   merged.overrides.insert(merged.overrides.end(), file.overrides.begin(), file.overrides.end());
+  merged.timing_only.insert(merged.timing_only.end(), file.timing_only.begin(),
+                            file.timing_only.end());
   return merged;
 }
 
@@ -117,8 +141,8 @@ void check_names(const NetworkFile& written, const NetworkFile& file, const Name
     check(phase.value, "phases." + phase.key + ".");
 }
 
-Scope resolve_parameters(const NetworkFile& file, const NetworkOptions& options,
-                         Problems& problems) {
+Scope resolve_parameters(const NetworkFile& file, const NetworkOptions& options, Problems& problems,
+                         Dependencies& dependencies) {
   std::map<std::string, const Node*> nodes;
   collect(file.parameters, "parameters", nodes, problems);
   if (!file.phase.empty()) {
@@ -143,7 +167,7 @@ Scope resolve_parameters(const NetworkFile& file, const NetworkOptions& options,
     node.text = std::to_string(value);
     nodes[name] = &node;
   }
-  return evaluate_parameters(nodes, problems);
+  return evaluate_parameters(nodes, problems, dependencies);
 }
 
 /// '*' matches any text, also none.
@@ -182,18 +206,53 @@ std::string unroll_hint(const std::string& pattern, const Network& network) {
   return "";
 }
 
-void apply_rules(const NetworkFile& file, Network& network) {
+/// What has no effect: a note where they are gathered, else a problem.
+void tell(const Network& network, const std::string& text, std::vector<std::string>* notes) {
+  if (notes == nullptr) throw input_error(fmt::format("{}: {}", network.name, text));
+  notes->push_back(text);
+}
+
+void apply_cache_format(const NetworkFile& file, Network& network,
+                        std::vector<std::string>* notes) {
+  if (!file.kv_cache) return;
+  bool used = false;
   for (NetworkLayer& layer : network.layers) {
-    if (!layer.kv_cache || !file.kv_cache) continue;
+    if (!layer.kv_cache) continue;
     const bool reads = std::holds_alternative<Matmul>(layer.op);
     std::optional<TensorFormat>& format = reads ? layer.precision.weights : layer.precision.output;
-    if (!format) format = file.kv_cache;
+    if (format) continue;
+    format = file.kv_cache;
+    used = true;
   }
+  if (!used)
+    tell(network, "kv_cache: no effect: no layer reads a cache whose format is not its own", notes);
+}
+
+/// Parameters that overrides bring and no layer depends on, in this phase.
+void check_use(const NetworkFile& written, const Network& network, std::set<std::string> used,
+               const Dependencies& dependencies, std::vector<std::string>* notes) {
+  used.insert({"tokens", "batch"});  // results are per token, or image
+  for (bool grows = true; grows;) {
+    const std::size_t before = used.size();
+    for (const auto& [name, read] : dependencies)
+      if (used.count(name) != 0) used.insert(read.begin(), read.end());
+    grows = used.size() != before;
+  }
+  for (const NodeEntry& entry : written.parameters.entries)
+    if (is_overridden(written, entry.key) && used.count(entry.key) == 0)
+      tell(network,
+           fmt::format("network.parameters.{}: no effect: no layer depends on it{}", entry.key,
+                       network.phase.empty() ? "" : " in phase " + network.phase),
+           notes);
+}
+
+void apply_rules(const NetworkFile& file, const ExpandedLayers& expanded, Network& network) {
   for (const LayerRule& rule : file.overrides) {
     for (const std::string& pattern : rule.layers) {
       bool used = false;
-      for (NetworkLayer& layer : network.layers) {
-        if (!matches(pattern, layer.name)) continue;
+      for (std::size_t i = 0; i < network.layers.size(); ++i) {
+        NetworkLayer& layer = network.layers[i];
+        if (!matches(pattern, layer.name) && pattern != expanded.common_names[i]) continue;
         replace(layer.precision, rule.precision);
         for (const auto& [role, source] : rule.tensors) layer.tensors[role] = source;
         used = true;
@@ -207,16 +266,41 @@ void apply_rules(const NetworkFile& file, Network& network) {
 
 }  // namespace
 
-Network build_network(const NetworkFile& written, const NetworkOptions& options) {
+bool is_overridden(const NetworkFile& file, const std::string& parameter) {
+  const Node* node = file.parameters.find(parameter);
+  // Values that overrides bring are roots.
+  return node != nullptr && (node->root || file.parameters.root);
+}
+
+std::vector<std::string> timing_only(const NetworkFile& file) {
   Names declared;
-  const NetworkFile file = with_base(written, 0, declared);
+  return with_base(file, 0, false, declared).timing_only;
+}
+
+Network build_network(const NetworkFile& written, const NetworkOptions& options,
+                      std::vector<std::string>* notes) {
+  Names declared;
+  NetworkFile file = with_base(written, 0, options.generates, declared);
   Problems problems;
   check_names(written, file, declared, problems);
-  const Scope parameters = resolve_parameters(file, options, problems);
-  problems.throw_if_any();
-
+  if (!options.generates) {
+    Names overridden;
+    for (const NodeEntry& entry : written.parameters.entries)
+      if (is_overridden(written, entry.key)) overridden.insert(entry.key);
+    free_from_phases(file.phases, overridden);
+  }
   Network network;
   network.name = file.name;
+  if (notes != nullptr && !options.generates && !file.phase.empty() &&
+      file.phases.entries.empty()) {
+    tell(network, fmt::format("phase: {}: no effect: the network has no phases", file.phase),
+         notes);
+    file.phase.clear();
+  }
+  Dependencies dependencies;
+  const Scope parameters = resolve_parameters(file, options, problems, dependencies);
+  problems.throw_if_any();
+
   network.phase = file.phase;
   network.outputs = file.outputs;
   for (const auto& [name, text] : parameters) {
@@ -226,18 +310,29 @@ Network build_network(const NetworkFile& written, const NetworkOptions& options)
     node.text = text;
     if (leaf::read(node, value, {}).empty()) network.parameters[name] = value;
   }
-  if (file.inputs.kind != Node::Kind::kNull)
-    for (const Node& node : expand_layers(file.inputs, parameters, false, problems))
+  std::set<std::string> used;
+  if (file.inputs.kind != Node::Kind::kNull) {
+    const ExpandedLayers inputs = expand_layers(file.inputs, parameters, false, problems);
+    for (const Node& node : inputs.layers)
       read_value(node, "", network.inputs.emplace_back(), {}, problems);
-  for (Node& node :
-       expand_layers(file.layers, parameters, options.unroll || file.unroll, problems)) {
+    used = inputs.used;
+  }
+  ExpandedLayers expanded =
+      expand_layers(file.layers, parameters, options.unroll || file.unroll, problems);
+  used.insert(expanded.used.begin(), expanded.used.end());
+  for (Node& node : expanded.layers) {
     LayerFile layer;
     prepare(node, layer, problems);
     read_value(node, "", layer, {}, problems);
     network.layers.push_back(to_layer(layer, node.place));
   }
   problems.throw_if_any();
-  apply_rules(file, network);
+  for (NetworkOutput& output : network.outputs)
+    if (const auto latest = expanded.latest.find(output.layer); latest != expanded.latest.end())
+      output.layer = latest->second;
+  apply_cache_format(file, network, notes);
+  apply_rules(file, expanded, network);
+  check_use(written, network, std::move(used), dependencies, notes);
   check_network(network);
   return network;
 }

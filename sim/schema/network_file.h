@@ -37,6 +37,9 @@ struct NetworkFile {
   std::optional<TensorFormat> kv_cache;  ///< stored format of keys and values
   bool unroll = false;                   ///< as NetworkOptions::unroll
   std::vector<LayerRule> overrides;
+  /// What the model computes and these layers do not, where it costs no cycles or bytes: runs with
+  /// values are refused.
+  std::vector<std::string> timing_only;
 };
 
 struct NetworkOptions {
@@ -45,10 +48,21 @@ struct NetworkOptions {
   /// False: a `repeat` block becomes layers with that repeat, named with '*' for the index; true:
   /// every repetition becomes layers of its own.
   bool unroll = false;
+  /// One pass of a generation: the network must have the phase, which sets its parameters whatever
+  /// they are otherwise.
+  bool generates = false;
 };
 
-/// Throws one input Error with a line per problem.
-Network build_network(const NetworkFile& file, const NetworkOptions& options = {});
+/// Throws one input Error with a line per problem. What is set and has no effect goes to `notes`;
+/// without them it is a problem.
+Network build_network(const NetworkFile& file, const NetworkOptions& options = {},
+                      std::vector<std::string>* notes = nullptr);
+
+/// NetworkFile::timing_only of a file and its bases.
+std::vector<std::string> timing_only(const NetworkFile& file);
+
+/// Whether an override (--set, an axis of a sweep) brought the parameter of that name.
+bool is_overridden(const NetworkFile& file, const std::string& parameter);
 
 /// Reads a network file (also by name below the shipped ones) and builds it.
 Network read_network(const Source& source, const std::vector<Override>& overrides = {},

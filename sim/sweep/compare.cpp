@@ -8,8 +8,12 @@
 #include <vector>
 
 #include "core/error.h"
+#include "sim/config/document.h"
 #include "sim/config/json_text.h"
+#include "sim/config/utf8.h"
+#include "sim/output/text.h"
 #include "sim/result/result_json.h"
+#include "sim/sweep/price_notes.h"
 #include "sim/sweep/results.h"
 #include "sim/sweep/store.h"
 
@@ -37,7 +41,7 @@ void add_scalars(const json::value& value, const std::string& path, Scalars& out
 
 std::string shown(const json::value* value) {
   if (value == nullptr) return "(none)";
-  if (const json::string* text = value->if_string()) return std::string(*text);
+  if (const json::string* text = value->if_string()) return printable_line(std::string(*text));
   if (const double* real = value->if_double()) return fmt::format("{:.6g}", *real);
   return json::serialize(*value);
 }
@@ -74,8 +78,7 @@ std::string change_text(const Difference& row) {
   const double a = row.a->to_number<double>(), b = row.b->to_number<double>();
   std::string text = fmt::format("{:+.6g}", b - a);
   if (a != 0) text += fmt::format("  {:+.2f} %", (b - a) / a * 100);
-  if (a > 0 && b > 0)
-    text += b < a ? fmt::format("  1/{:.3g}", a / b) : fmt::format("  {:.3g}x", b / a);
+  if (const std::string times = times_text(b, a); !times.empty()) text += "  " + times;
   return text;
 }
 
@@ -117,8 +120,9 @@ Scalars result_scalars(const json::object& result) {
 
 json::object load_result(const std::string& path) {
   const std::string file = std::filesystem::is_directory(path) ? path + "/result.json" : path;
+  if (const std::string absence = why_no_file(file); !absence.empty())
+    throw input_error(fmt::format("{}: no result of a run: {}", file, absence));
   const std::string text = read_text_file(file);
-  if (text.empty()) throw input_error(fmt::format("{}: no result of a run", file));
   boost::system::error_code error;
   const json::value value = parse_json(text, error);
   if (error) throw input_error(fmt::format("{}: not JSON: {}", file, error.message()));
@@ -146,8 +150,10 @@ std::string diff_text(const std::string& name_a, const json::object& a, const st
   out += result.empty() ? "\nresult: equal\n"
                         : fmt::format(
                               "\nresult: {} values differ, {} are equal (A, B, B - A, "
-                              "relative, B/A)\n{}",
+                              "relative, times)\n{}",
                               result.size(), equal, table(result, true));
+  const json::object flat_a = flatten(a), flat_b = flatten(b);
+  for (const std::string& note : price_notes({&flat_a, &flat_b})) out += "\nnote: " + note + "\n";
   return out;
 }
 

@@ -12,8 +12,11 @@
 
 #include "core/error.h"
 #include "run/machine.h"
+#include "run/network_runner.h"
+#include "run/output_check.h"
 #include "sim/config/writer.h"
 #include "sim/output/progress.h"
+#include "sim/output/terminal.h"
 #include "sim/result/result_json.h"
 #include "sim/sweep/parallel.h"
 
@@ -63,7 +66,7 @@ class Progress {
         known_(known),
         is_shown_(!is_quiet && isatty(STDERR_FILENO) == 1) {}
   ~Progress() {
-    if (is_shown_) std::fprintf(stderr, "\r\033[K");
+    if (is_shown_) print_progress("\r\033[K");
   }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -80,9 +83,8 @@ class Progress {
     const std::string left = ran == 0 ? "?"
                                       : duration_text(spent / static_cast<double>(ran) *
                                                       static_cast<double>(all_ - done_ - failed_));
-    fmt::print(stderr, "\r\033[K{} of {} points done, {} failed, {} running, {} left", done_, all_,
-               failed_, running, left);
-    std::fflush(stderr);
+    print_progress(fmt::format("\r\033[K{} of {} points done, {} failed, {} running, {} left",
+                               done_, all_, failed_, running, left));
   }
 
  private:
@@ -113,15 +115,19 @@ bool is_crash(int signal) {
 
 bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultStore& store,
              PassingFailures& failures) {
-  std::vector<const SweepPoint*> jobs;
+  std::vector<const SweepPoint*> asked, jobs;
   std::unordered_set<std::string> seen;
-  for (std::size_t i = 0; i < plan.points.size(); ++i) {
-    const SweepPoint& point = plan.points[i];
-    if (!options.shard.has(i) || !seen.insert(point.hash).second) continue;
-    if (options.retry_failed) store.forget_failure(point.hash);
-    if (!store.has(point.hash)) jobs.push_back(&point);
-  }
-  Progress progress(seen.size(), seen.size() - jobs.size(), options.is_quiet);
+  for (std::size_t i = 0; i < plan.points.size(); ++i)
+    if (options.shard.has(i) && seen.insert(plan.points[i].hash).second)
+      asked.push_back(&plan.points[i]);
+  std::vector<char> is_known(asked.size());
+  for_each_index(asked.size(), [&](std::size_t i) {
+    if (options.retry_failed) store.forget_failure(asked[i]->hash);
+    is_known[i] = store.has(asked[i]->hash) ? 1 : 0;
+  });
+  for (std::size_t i = 0; i < asked.size(); ++i)
+    if (is_known[i] == 0) jobs.push_back(asked[i]);
+  Progress progress(asked.size(), asked.size() - jobs.size(), options.is_quiet);
   std::string not_stored;
   const auto ended = [&](const JobOutcome& outcome) {
     const std::string& hash = jobs[outcome.job]->hash;

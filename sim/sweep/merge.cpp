@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
+#include <map>
 
 #include "core/error.h"
 #include "sim/sweep/output.h"
@@ -37,7 +37,7 @@ std::vector<Part> parts_in(const std::string& directory) {
   std::sort(files.begin(), files.end());
   std::vector<Part> parts;
   for (const std::string& file : files) {
-    Part part{file, "", read_results(file, read_text_file(file))};
+    Part part{file, "", load_results(file)};
     part.store = (fs::path(directory) / part.results.store).string();
     parts.push_back(std::move(part));
   }
@@ -51,16 +51,38 @@ void check_same_sweep(const Part& first, const Part& other) {
     throw input_error(fmt::format("{} and {}: parts of different sweeps", first.file, other.file));
 }
 
-/// Takes a point of a part where it is as good as what is known already.
-void take(const PointResult& point, const Part& part,
-          std::vector<std::optional<PointResult>>& all) {
-  if (point.index >= all.size())
-    throw input_error(fmt::format("{}: point {} of {}", part.file, point.index, all.size()));
-  std::optional<PointResult>& known = all[point.index];
-  if (known && (known->hash != point.hash || known->labels != point.labels))
+/// By index in the sweep.
+using Points = std::map<std::size_t, PointResult>;
+
+/// Takes a point of a part where it is better than what is known already.
+void take(const PointResult& point, const Part& part, Points& all) {
+  if (point.index >= part.results.points_in_sweep)
+    throw input_error(
+        fmt::format("{}: point {} of {}", part.file, point.index, part.results.points_in_sweep));
+  const auto [known, is_new] = all.emplace(point.index, point);
+  if (is_new) return;
+  if (known->second.hash != point.hash || known->second.labels != point.labels)
     throw input_error(
         fmt::format("{}: point {} is another than in the parts before it", part.file, point.index));
-  if (!known || point.status < known->status) known = point;
+  if (point.status < known->second.status) known->second = point;
+}
+
+void require_all(const Points& all, std::size_t count) {
+  if (all.size() == count) return;
+  std::size_t first = 0;
+  for (auto point = all.begin(); point != all.end() && point->first == first; ++point) ++first;
+  throw input_error(fmt::format("{} of {} points are in no part; first: point {}",
+                                count - all.size(), count, first + 1));
+}
+
+/// Parts may come from anywhere, and one of them may be the output: a link among its files must not
+/// lead what is written to somewhere else.
+void require_own_directory(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::symlink_status(path, error);
+  if (fs::exists(status) && !fs::is_directory(status))
+    throw input_error(fmt::format("{}: expected a directory of the output, not a {}", path,
+                                  fs::is_symlink(status) ? "link" : "file"));
 }
 
 }  // namespace
@@ -70,28 +92,23 @@ SweepResults merge_results(const std::vector<std::string>& directories, const st
   for (const std::string& directory : directories)
     for (Part& part : parts_in(directory)) parts.push_back(std::move(part));
   SweepResults merged = parts[0].results;
-  std::vector<std::optional<PointResult>> all(merged.points_in_sweep);
+  Points all;
   for (const Part& part : parts) {
     check_same_sweep(parts[0], part);
     for (const PointResult& point : part.results.points) take(point, part, all);
   }
+  require_all(all, merged.points_in_sweep);
   merged.points.clear();
-  std::size_t missing = 0;
-  for (const auto& point : all) {
-    if (point) merged.points.push_back(*point);
-    missing += !point;
-  }
-  if (missing > 0)
-    throw input_error(
-        fmt::format("{} of {} points are in no part; first: point {}", missing, all.size(),
-                    std::find(all.begin(), all.end(), std::nullopt) - all.begin() + 1));
+  for (auto& [index, point] : all) merged.points.push_back(std::move(point));
   merged.store = "points";
-  const ResultStore store(output + "/points");
+  require_own_directory(output + "/points");
+  const ResultStore store = ResultStore::create(output + "/points");
   for (const Part& part : parts) {
-    if (fs::equivalent(part.store, store.directory())) continue;
     const ResultStore from(part.store);
+    std::error_code error;
+    if (fs::equivalent(part.store, store.directory(), error)) continue;
     for (const PointResult& point : part.results.points)
-      if (point.status != PointStatus::kMissing && from.has(point.hash) && !store.has(point.hash))
+      if (point.status != PointStatus::kMissing && !store.has(point.hash))
         store.copy_from(from, point.hash);
   }
   write_results(merged, output, {});

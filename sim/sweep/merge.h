@@ -9,8 +9,9 @@
 namespace bitjoule {
 
 /// Merges the results (results.json, results-I-of-N.json) in `directories` into `output`, with the
-/// points that they refer to; equals the results of the whole sweep. Throws an input Error for
-/// parts of different sweeps and for points that no part has.
+/// points that they refer to; equals the results of the whole sweep. What the parts say about
+/// places is where to read; nothing is written outside `output`. Throws an input Error for parts of
+/// different sweeps, for points that no part has and for files that no sweep has written.
 SweepResults merge_results(const std::vector<std::string>& directories, const std::string& output);
 
 }  // namespace bitjoule

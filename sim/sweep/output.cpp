@@ -67,6 +67,7 @@ std::string summary_text(const SweepResults& results, const std::vector<std::str
       base += fmt::format("{}{} {}", base.empty() ? "" : ", ", column, fmt::join(labels, "/"));
     out += fmt::format("In brackets: how many times the baseline's ({}), all else equal.\n", base);
   }
+  for (const std::string& note : notes_of(results)) out += "Note: " + note + ".\n";
   if (!pareto.empty()) {
     const auto front = pareto_front(results, pareto);
     out += fmt::format("\nPareto front of {}: {} of {} points\n", fmt::join(pareto, ", "),

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "core/error.h"
@@ -43,13 +44,25 @@ SweepPoint point_at(const Sweep& sweep, std::size_t index) {
   return point;
 }
 
-/// Resolves a point and checks that its layer, formats and machine fit together.
-void resolve(const SweepPlan& plan, SweepPoint& point) {
+/// Resolves a point and checks that its layer, formats and machine fit together; returns its notes.
+std::vector<std::string> resolve(const SweepPlan& plan, SweepPoint& point) {
   const RunConfig run = plan.config(point);
   point.hash = run_hash(run);
   const RunSize size = check_formats(run);
   point.macs = size.macs;
   point.weights = size.weights;
+  return run.notes;
+}
+
+/// Each note once, with the first point that has it.
+std::vector<std::string> distinct(const std::vector<std::vector<std::string>>& by_point,
+                                  const std::vector<SweepPoint>& points) {
+  std::vector<std::string> notes;
+  std::set<std::string> told;
+  for (std::size_t i = 0; i < points.size(); ++i)
+    for (const std::string& note : by_point[i])
+      if (told.insert(note).second) notes.push_back(points[i].name() + ": " + note);
+  return notes;
 }
 
 /// Equal refusals are told once, with the first point that meets them.
@@ -130,9 +143,10 @@ SweepPlan make_plan(Sweep sweep, std::size_t max_points) {
       plan.points.push_back(std::move(point));
   }
   std::vector<std::string> refused(plan.points.size());
+  std::vector<std::vector<std::string>> notes(plan.points.size());
   for_each_index(plan.points.size(), [&](std::size_t i) {
     try {
-      resolve(plan, plan.points[i]);
+      notes[i] = resolve(plan, plan.points[i]);
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::kInput) throw;
       refused[i] = e.what();
@@ -144,6 +158,7 @@ SweepPlan make_plan(Sweep sweep, std::size_t max_points) {
   refusals.throw_if_any(plan.sweep.name);
   if (plan.points.empty())
     throw input_error(fmt::format("{}: exclude leaves no point", plan.sweep.name));
+  plan.notes = distinct(notes, plan.points);
   return plan;
 }
 

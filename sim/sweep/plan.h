@@ -11,7 +11,8 @@
 
 namespace bitjoule {
 
-constexpr std::size_t kMaxPoints = 100'000;  ///< of a product, unless --max-points says
+constexpr std::size_t kMaxPoints = 100'000;     ///< of a product, unless --max-points says
+constexpr std::size_t kMostPoints = 1'000'000;  ///< that it may say: a point takes 1 KB of memory
 
 struct SweepPoint {
   std::vector<std::string> labels;  ///< by column of the sweep
@@ -26,6 +27,8 @@ struct SweepPlan {
   Sweep sweep;
   std::shared_ptr<const RunTemplate> base;
   std::vector<SweepPoint> points;  ///< the last axis varies fastest
+  /// RunConfig::notes, each once, with the first point that has it.
+  std::vector<std::string> notes;
 
   /// The run of a point, named as its layer so that equal runs of different sweeps are one.
   RunConfig config(const SweepPoint& point) const;

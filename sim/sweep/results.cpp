@@ -5,9 +5,14 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <stdexcept>
 
 #include "core/error.h"
+#include "sim/config/document.h"
 #include "sim/config/json_text.h"
+#include "sim/output/csv.h"
+#include "sim/sweep/price_notes.h"
+#include "sim/sweep/store.h"
 #include "sim/version.h"
 
 namespace bitjoule {
@@ -50,13 +55,6 @@ void flatten_into(const json::object& object, const std::string& prefix, json::o
   }
 }
 
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + '"';
-}
-
 std::string cell_text(const json::value& value) {
   if (const double* real = value.if_double()) return fmt::format("{}", *real);
   if (const json::string* text = value.if_string()) return csv_cell(std::string(*text));
@@ -95,6 +93,8 @@ PointResult read_point(const json::object& row, const std::vector<std::string>& 
   for (const std::string& column : columns)
     point.labels.emplace_back(row.at("labels").as_object().at(column).as_string());
   point.hash = row.at("hash").as_string();
+  if (!is_point_hash(point.hash))
+    throw std::invalid_argument("hash: expected 32 hexadecimal digits, got \"" + point.hash + '"');
   for (const StatusRow& status : kStatuses)
     if (row.at("status").as_string() == status.name) point.status = status.status;
   if (const json::value* message = row.if_contains("message")) point.message = message->as_string();
@@ -143,6 +143,13 @@ const PointResult* baseline_of(const SweepResults& results, const PointResult& p
   return nullptr;
 }
 
+std::vector<std::string> notes_of(const SweepResults& results) {
+  std::vector<const json::object*> done;
+  for (const PointResult& point : results.points)
+    if (point.status == PointStatus::kDone) done.push_back(&point.metrics);
+  return price_notes(done);
+}
+
 std::vector<std::string> table_metrics(const SweepResults& results) {
   if (!results.metrics.empty()) return results.metrics;
   std::vector<std::string> metrics = {"time_s", "energy.total_pj", "dram.read_bytes",
@@ -155,22 +162,24 @@ std::vector<std::string> table_metrics(const SweepResults& results) {
 
 std::string results_csv(const SweepResults& results) {
   const std::vector<std::string> metrics = metric_columns(results);
-  std::string out = "point";
-  for (const std::string& column : results.columns) out += "," + csv_cell(column);
-  out += ",status";
-  for (const std::string& metric : metrics) out += "," + metric;
-  out += ",hash,message\n";
+  std::vector<std::string> cells = {"point"};
+  for (const std::string& column : results.columns) cells.push_back(csv_cell(column));
+  cells.emplace_back("status");
+  for (const std::string& metric : metrics) cells.push_back(csv_cell(metric));
+  cells.insert(cells.end(), {"hash", "message"});
+  std::string out = csv_line(cells);
   for (const PointResult& point : results.points) {
     std::string name;
     for (const std::string& label : point.labels) name += (name.empty() ? "" : ", ") + label;
-    out += csv_cell(name);
-    for (const std::string& label : point.labels) out += "," + csv_cell(label);
-    out += fmt::format(",{}", status_name(point.status));
+    cells = {csv_cell(name)};
+    for (const std::string& label : point.labels) cells.push_back(csv_cell(label));
+    cells.emplace_back(status_name(point.status));
     for (const std::string& metric : metrics) {
       const json::value* value = point.metrics.if_contains(metric);
-      out += "," + (value == nullptr ? "" : cell_text(*value));
+      cells.push_back(value == nullptr ? "" : cell_text(*value));
     }
-    out += fmt::format(",{},{}\n", point.hash, csv_cell(point.message));
+    cells.insert(cells.end(), {point.hash, csv_cell(point.message)});
+    out += csv_line(cells);
   }
   return out;
 }
@@ -192,7 +201,7 @@ json::object to_json(const SweepResults& results) {
     points.push_back(std::move(row));
   }
   return {{"schema_version", kSweepSchemaVersion},
-          {"program", {{"name", "bitjoule"}, {"version", version()}}},
+          {"program", program_json()},
           {"name", results.name},
           {"question", results.question},
           {"store", results.store},
@@ -201,6 +210,12 @@ json::object to_json(const SweepResults& results) {
           {"baseline", std::move(baseline)},
           {"points_in_sweep", results.points_in_sweep},
           {"points", std::move(points)}};
+}
+
+SweepResults load_results(const std::string& file) {
+  if (const std::string absence = why_no_file(file); !absence.empty())
+    throw input_error(fmt::format("{}: {}", file, absence));
+  return read_results(file, read_text_file(file));
 }
 
 SweepResults read_results(const std::string& file, const std::string& text) {

@@ -45,6 +45,9 @@ std::optional<double> metric_of(const PointResult& point, const std::string& met
 /// The point with the labels of the baseline, else equal to this one; nullptr without one.
 const PointResult* baseline_of(const SweepResults& results, const PointResult& point);
 
+/// What has to be said of the points that are done, where their memories differ (price_notes.h).
+std::vector<std::string> notes_of(const SweepResults& results);
+
 /// The metrics of the printed table: those of the sweep file, or the usual ones.
 std::vector<std::string> table_metrics(const SweepResults& results);
 
@@ -54,5 +57,7 @@ std::string results_csv(const SweepResults& results);
 boost::json::object to_json(const SweepResults& results);
 /// Throws an input Error that names `file` where the text is not what to_json() makes.
 SweepResults read_results(const std::string& file, const std::string& text);
+/// The same of the file itself, which must be a regular one.
+SweepResults load_results(const std::string& file);
 
 }  // namespace bitjoule

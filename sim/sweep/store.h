@@ -14,24 +14,27 @@ struct StoredPoint {
 };
 
 /// A directory with HASH.json per result and HASH.failed.json per failure. Files appear whole or
-/// not at all (a temporary file, then a rename), so any number of processes may share it.
+/// not at all (a temporary file, then a rename), so any number of processes may share it. Files
+/// that were there may be anything: one counts only where it parses, has this layout version, all
+/// keys of a result, and the hash that it is named by.
 class ResultStore {
  public:
+  /// Changes nothing there; the directory may be missing, and is empty then.
+  explicit ResultStore(std::string directory) : directory_(std::move(directory)) {}
   /// Creates the directory and removes what killed processes left there long ago.
-  explicit ResultStore(std::string directory);
+  static ResultStore create(const std::string& directory);
 
   const std::string& directory() const { return directory_; }
-  /// Whether a result or a failure is there.
-  bool has(const std::string& hash) const;
-  /// Empty where neither is there, or what is there is not whole.
+  /// Whether a result or a failure is there that counts.
+  bool has(const std::string& hash) const { return find(hash).has_value(); }
   std::optional<StoredPoint> find(const std::string& hash) const;
 
-  /// Throws an input Error if the file cannot be written.
+  /// Both throw an input Error if the file cannot be written, and return when it is on the disk.
   void put(const std::string& hash, const std::string& text) const;
   void put_failure(const std::string& hash, const std::string& message) const;
   /// Forgets a failure, so that the point runs again.
   void forget_failure(const std::string& hash) const;
-  /// Copies a point from another store. Throws an input Error if it is not whole there.
+  /// Copies a point from another store, if one is there that counts.
   void copy_from(const ResultStore& other, const std::string& hash) const;
 
  private:
@@ -45,7 +48,11 @@ class ResultStore {
   std::string directory_;
 };
 
-/// The text of a file; empty if it cannot be read.
+/// Whether a text has the form of a point's name: 32 hexadecimal digits, so that no path leads
+/// anywhere else.
+bool is_point_hash(const std::string& text);
+
+/// The text of a file; empty if it cannot be read, or is a pipe or device.
 std::string read_text_file(const std::string& path);
 
 }  // namespace bitjoule

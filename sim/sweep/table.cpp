@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/config/utf8.h"
 #include "sim/output/text.h"
 
 namespace bitjoule {
@@ -26,14 +27,6 @@ constexpr UnitRow kUnits[] = {{"bytes_per_s", "B/s", 1}, {"macs_per_s", "MAC/s",
                               {"time_s", "s", 1},        {"_hz", "Hz", 1},
                               {"first_token_s", "s", 1}};
 
-/// "3.9x less": the side on which the point is.
-std::string ratio_text(double value, double base) {
-  if (value == base) return "";
-  if (!(base > 0) || !(value > 0) || !std::isfinite(base) || !std::isfinite(value)) return "";
-  return value < base ? fmt::format(" (1/{:.3g})", base / value)
-                      : fmt::format(" ({:.3g}x)", value / base);
-}
-
 std::string cell(const SweepResults& results, const PointResult& point, const std::string& metric) {
   const std::optional<double> value = metric_of(point, metric);
   if (!value) {
@@ -46,7 +39,8 @@ std::string cell(const SweepResults& results, const PointResult& point, const st
   const PointResult* base = ends_with(metric, "_db") ? nullptr : baseline_of(results, point);
   if (base != nullptr && base != &point)
     if (const std::optional<double> other = metric_of(*base, metric))
-      text += ratio_text(*value, *other);
+      if (const std::string times = times_text(*value, *other); !times.empty() && *value != *other)
+        text += " (" + times + ")";
   return text;
 }
 
@@ -77,6 +71,8 @@ std::string results_table(const SweepResults& results,
                             : (points[i]->status == PointStatus::kFailed ? "failed: " : "not run") +
                                   points[i]->message.substr(0, points[i]->message.find('\n')));
   }
+  for (auto& row : rows)
+    for (std::string& text : row) text = printable_line(text);
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());

@@ -53,7 +53,7 @@ double process_seconds() {
 
 void sweep_into(const std::string& directory) {
   const SweepPlan all = plan();
-  const ResultStore store(directory + "/points");
+  const ResultStore store = ResultStore::create(directory + "/points");
   SweepOptions options;
   options.limits.workers = kWorkers;
   options.is_quiet = true;

@@ -4,19 +4,23 @@ that cannot be plotted gives one clear error and exit code 2."""
 import contextlib
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).resolve().parent)]
 
 from plot import main  # noqa: E402
 from plotting import run  # noqa: E402
-from plotting.load import load_result  # noqa: E402
+from plotting.load import Sweep, load_result  # noqa: E402
 from plotting.style import against, per_cent, si  # noqa: E402
 from plotting.sweep import pareto_front  # noqa: E402
 from results import make_layer, make_result, write_result, write_sweep  # noqa: E402
@@ -73,6 +77,51 @@ class PlotTest(unittest.TestCase):
                 "traffic.svg",
             ],
         )
+
+    def test_names_are_drawn_as_they_are(self):
+        """$ begins no formula, _ hides nothing, % and backslashes stand for themselves."""
+        names = ["$x", "$x$", "a_$b_{", "_hidden", "100 %d", "\\frac{", "$\\bad$", "=1", "\x1b[31m"]
+        layers = [
+            make_layer(64, 64, 64 * n, 1, True, name, kind=name, repeat=n)
+            for n, name in enumerate(names, 1)
+        ]
+        result = make_result("$net$ \\$", layers, 24)
+        result["config"]["accelerator"]["name"] = "$"
+        write_result(self.dir, result)
+        shutil.copytree(self.dir, self.dir / "b")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.draw(self.dir)
+            self.draw(self.dir, self.dir / "b")
+            for file in (self.dir / "out").iterdir():
+                ElementTree.parse(file)
+            figure = run.roofline(load_result(self.dir))
+            figure.canvas.draw()
+        shown = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        self.assertEqual(len(shown), len(names))
+        self.assertIn("$x$ (1)", shown)
+        self.assertIn(" hidden (1)", shown)
+        self.assertIn("\\x1b[31m (1)", shown)
+        ticks = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+        self.assertIn("10¹²", ticks)
+
+    def test_names_in_a_sweep(self):
+        names = ["$a", "_b", "'=c", "$d$", "'-x", "e"]
+        layer = make_layer(1, 256, 256, 1, False)
+        write_sweep(self.dir, [({"precision.weights.format": name}, layer) for name in names])
+        (self.dir / "results.json").write_text('{"name": "$s$ \\\\"}', encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.draw(self.dir)
+        table = Sweep(self.dir)
+        shown = [row["precision.weights.format"] for row in table.rows]
+        self.assertEqual(shown, ["$a", "_b", "=c", "$d$", "-x", "e"])
+
+    def test_pipes_are_not_read(self):
+        os.mkfifo(self.dir / "result.json")
+        done = plot(self.dir, self.dir)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("result.json: is not a regular file", done.stderr)
 
     def test_the_bandwidth_of_a_network_is_that_of_its_timeline(self):
         layers = [make_layer(64, 64, 64 * n, 1, True, f"layer{n}", repeat=n) for n in (1, 2, 3)]
@@ -148,7 +197,7 @@ class PlotTest(unittest.TestCase):
             ('{"schema_version": 1, ', "result.json: not valid JSON"),
             ('{"schema_version": NaN}', "NaN is not a JSON number"),
             ("[1]", "schema_version: expected a number, got nothing"),
-            ('{"schema_version": 2}', "schema_version: expected 1, got 2"),
+            ('{"schema_version": 1}', "schema_version: expected 2, got 1"),
         ):
             with self.subTest(text):
                 (self.dir / "result.json").write_text(text, encoding="utf-8")
@@ -194,7 +243,7 @@ class NumbersTest(unittest.TestCase):
         )
         self.assertEqual(
             [against(8, 2), against(2, 3), against(5, 5), against(0, 5)],
-            ["4.00× less", "1.50× more", "equal", ""],
+            ["4.00 times less", "1.50 times more", "equal", ""],
         )
 
     def test_pareto_front(self):

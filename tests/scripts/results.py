@@ -51,6 +51,7 @@ def make_layer(m, n, k, weight_bytes, native, name="layer", kind="linear", repea
         "macs": macs,
         "padded_macs": 0,
         "utilization": macs / (cycles * PES),
+        "bound": "dram" if memory > busy else "compute",
         "stalls": stalls,
         "dram": {
             "read_bytes": weights + inputs + scales,
@@ -78,7 +79,6 @@ def make_layer(m, n, k, weight_bytes, native, name="layer", kind="linear", repea
             "peak_macs_per_s": PES * per_pe * 1e9,
             "attainable_macs_per_s": min(PES * per_pe * 1e9, macs / traffic * PEAK_BYTES_PER_S),
             "achieved_macs_per_s": macs * CLOCK_HZ / cycles,
-            "bound": "memory",
         },
         "error": {"sqnr_db": 40.0, "max_abs": 0.1, "mean_abs": 0.01, "cosine": 0.9999},
         "verified": True,
@@ -88,7 +88,7 @@ def make_layer(m, n, k, weight_bytes, native, name="layer", kind="linear", repea
 def make_result(name, layers, timeline_bins=0):
     """A run's document: the first layer's numbers at the top level, and all of them in layers[]."""
     result = {
-        "schema_version": 1,
+        "schema_version": 2,
         "program": {"name": "bitjoule", "version": "0.1.0"},
         "config": {
             "accelerator": {

@@ -57,7 +57,7 @@ class SimResultsTest(unittest.TestCase):
         runs = [Run(directory) for directory in self.dirs]
         table = dict(rows(runs))
         # 256 x 512 weights: four bytes each, then one.
-        self.assertEqual(table["  weights"], ["524 kB", "131 kB (4.00×)", "131 kB (4.00×)"])
+        self.assertEqual(table["  weights"], ["524 kB", "131 kB (4.00 times less)", "131 kB (4.00 times less)"])
         for run in runs:
             self.assertEqual(sum(run.stalls.values()), run.cycles)
         self.assertIn("traffic", reason(runs[0], runs[1], 4, 1))

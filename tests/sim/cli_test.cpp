@@ -40,7 +40,7 @@ bool has(const Outcome& outcome, const std::string& part) {
 }
 
 /// A result such as `sim run` writes, as far as prices go.
-const char* const kResult = R"({"schema_version": 1, "name": "demo", "cycles": 12.5,
+const char* const kResult = R"({"schema_version": 2, "name": "demo", "cycles": 12.5,
  "counts": [
   {"component": "array", "activity": "multiply", "primitive": "multiply", "type": "fp32",
    "width_bits": 0, "capacity_bytes": 0, "count": 1000},
@@ -52,8 +52,7 @@ const char* const kResult = R"({"schema_version": 1, "name": "demo", "cycles": 1
    "width_bits": 64, "capacity_bytes": 8192, "count": 10},
   {"component": "dram", "activity": "read", "primitive": "dram_read", "type": "",
    "width_bits": 0, "capacity_bytes": 0, "count": 64}],
- "layers": [{"name": "first", "repeat": 2, "counts": [
-  {"component": "dram", "activity": "read", "primitive": "dram_read", "type": "", "count": 32}]}]})";
+ "layers": [{"name": "first", "repeat": 2, "counts": [0, 0, 0, 0, 32]}]})";
 
 /// A file that is gone when the test ends.
 class TemporaryFile {
@@ -80,7 +79,7 @@ class TemporaryFile {
 TEST_CASE("cli: exit codes and messages of bad usage") {
   const Outcome version_line = sim("--version");
   CHECK(version_line.code == 0);
-  CHECK(version_line.text == std::string("bitjoule ") + version() + "\n");
+  CHECK(version_line.text == "bitjoule " + build_text(build()) + "\n");
   CHECK(sim("--help").code == 0);
   CHECK(sim("").code == 2);
   const Outcome misspelt = sim("chek x.yaml");
@@ -164,11 +163,19 @@ TEST_CASE("cli: price refuses what it cannot price, with its place") {
   CHECK(outcome.text ==
         "error: energy table \"horowitz-2014-45nm\" has no price for array.multiply: multiply of "
         "int; add a row, or list it under unpriced\n");
-  const TemporaryFile broken("{\"counts\": [{\"component\": \"array\", \"count\": -1}]}");
-  CHECK(has(sim("price " + broken.path()), ":1:45: counts[0].count: expected at least 0"));
+  const std::string begin = R"({"schema_version": 2, "cycles": 1)";
+  const TemporaryFile broken(begin + R"(, "counts": [{"component": "array", "count": -1}]})");
+  CHECK(has(sim("price " + broken.path()),
+            broken.path() + ": counts[0].count: expected at least 0, got \"-1\""));
   CHECK(has(sim("price " + broken.path()), "counts[0].primitive: missing"));
+  const TemporaryFile none(begin + "}");
+  CHECK(has(sim("price " + none.path()), "no counts: not a result of sim run"));
+  const TemporaryFile layers(begin + R"(, "counts": [], "layers": [{"counts": [1]}, 3]})");
+  for (const char* place : {"layers[0].counts: expected 0 numbers, one per action in counts, got 1",
+                            "layers[1]: expected a map"})
+    CHECK(has(sim("price " + layers.path()), place));
   const TemporaryFile other("{}");
-  CHECK(has(sim("price " + other.path()), "no counts: not a result of sim run"));
+  CHECK(has(sim("price " + other.path()), "not a result of `sim run` with schema_version 2"));
   CHECK(sim("price " + other.path() + " -o /nonexistent/x.json").code == 2);
 }
 

@@ -1,11 +1,16 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "core/energy/price.h"
+#include "core/error.h"
 #include "sim/schema/describe_energy.h"
 #include "sim/schema/run_file.h"
+#include "support/paths.h"
 
 namespace bitjoule {
 namespace {
@@ -126,6 +131,42 @@ TEST_CASE("energy: 7 nm ratios (reference/energy.md 2a)") {
         doctest::Approx(21.9).epsilon(0.005));
   CHECK(fp32 / (int8 + unit(table, Primitive::kAdd, "int32")) ==
         doctest::Approx(16.9).epsilon(0.005));
+}
+
+TEST_CASE("energy: prices have a bound, which is named where they are read") {
+  const std::string path = test::source_dir() + "/configs/energy/horowitz-2014-45nm.yaml";
+  const auto refusal = [&](const std::string& key, const std::string& energy) -> std::string {
+    try {
+      read_energy_table(path, {{key, energy}});
+      return "";
+    } catch (const Error& e) {
+      return e.what();
+    }
+  };
+  for (const char* key : {"arithmetic.0.energy", "rules.0.quadratic", "rules.0.linear",
+                          "sram.points.0.read", "dram.per_access.read"}) {
+    CAPTURE(key);
+    CHECK(refusal(key, "1e12 pJ").empty());
+    for (const char* energy : {"1.7e308 pJ", "1.1e12 pJ", "1e7 uJ"})
+      CHECK(refusal(key, energy) == std::string("--set ") + key +
+                                        ": expected at most 1000000000000 pJ, got \"" + energy +
+                                        "\"");
+  }
+}
+
+TEST_CASE("energy: rules that lead beyond every price are refused, sums of any count are numbers") {
+  EnergyTable table = read_energy_table("horowitz-2014-45nm.yaml");
+  table.sram.points = {{Bytes(1024), Bits(64), Picojoules(1e-9), std::nullopt, {}},
+                       {Bytes(1025), Bits(64), Picojoules(1e12), std::nullopt, {}}};
+  CHECK_THROWS_AS(sram_read(table, 1 << 20, 64), Error);
+  CHECK(sram_read(table, 1025, 64) == 1e12);
+  Action most =
+      action("buffer", Primitive::kSramRead, "", std::numeric_limits<std::int64_t>::max());
+  most.capacity = Bytes(1025);
+  most.width = Bits(64);
+  // 2^63 times a joule.
+  CHECK(price(Counts(100, most), table).total.value ==
+        doctest::Approx(100 * std::pow(2.0, 63) * 1e12));
 }
 
 }  // namespace bitjoule

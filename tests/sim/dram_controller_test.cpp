@@ -39,7 +39,8 @@ TimedRequest request(std::int64_t address, bool write, std::int64_t cycle) {
 
 /// The commands for these requests, in order of time, and those due by `until` afterwards.
 std::vector<Sent> commands(const std::vector<TimedRequest>& requests, std::int64_t until,
-                           const std::vector<Override>& overrides = {}) {
+                           std::vector<Override> overrides = {}) {
+  overrides.insert(overrides.begin(), {"mapping", "[row, bank, bank_group, column]"});
   class Source : public RequestSource {
    public:
     explicit Source(const std::vector<TimedRequest>& requests) : requests_(requests) {}
@@ -116,6 +117,36 @@ TEST_CASE("dram controller: a change of the queues' mode does not close a row in
       std::count_if(sent.begin(), sent.end(), [](const Sent& s) { return s.command == C::kAct; });
   CHECK(opened == 2);
   CHECK(sent[1] == Sent{1 + kRcd, C::kRead, 0, 0});
+}
+
+TEST_CASE(
+    "dram controller: an entry is free with its burst's column command, or with its row's "
+    "activate") {
+  // A queue of one burst; two reads of closed rows in different bank groups.
+  constexpr std::int64_t kRrdS = 4;
+  const std::vector<TimedRequest> reads = {request(address(0, 0, 0), false, 0),
+                                           request(address(0, 0, 1), false, 0)};
+  // The slot is taken again in the clock of the command that frees it; the next command follows a
+  // clock later.
+  const std::int64_t first_read = 1 + kRcd;
+  const std::vector<Sent> one_by_one = {{1, DramCommand::kAct, 0, 0},
+                                        {first_read, DramCommand::kRead, 0, 0},
+                                        {first_read + 1, DramCommand::kAct, 4, 0},
+                                        {first_read + 1 + kRcd, DramCommand::kRead, 4, 0}};
+  std::vector<Override> overrides = {{"controller.read_queue", "1"}};
+  CHECK(commands(reads, 100, overrides) == one_by_one);
+  overrides.push_back({"controller.release_on_activate", "true"});
+  CHECK(commands(reads, 100, overrides) ==
+        std::vector<Sent>{{1, DramCommand::kAct, 0, 0},
+                          {1 + kRrdS, DramCommand::kAct, 4, 0},
+                          {first_read, DramCommand::kRead, 0, 0},
+                          {1 + kRrdS + kRcd, DramCommand::kRead, 4, 0}});
+  overrides.push_back({"controller.scheduler", "fcfs"});  // the oldest burst alone is served
+  CHECK(commands(reads, 100, overrides) == one_by_one);
+  // A single write: its row is open, its entry free, and nothing else waits.
+  CHECK(commands({request(address(0, 0, 0), true, 0)}, 100,
+                 {{"controller.release_on_activate", "true"}, {"controller.scheduler", "fcfs"}}) ==
+        std::vector<Sent>{{1, DramCommand::kAct, 0, 0}, {first_read, DramCommand::kWrite, 0, 0}});
 }
 
 }  // namespace bitjoule::test

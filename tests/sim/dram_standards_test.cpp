@@ -71,7 +71,7 @@ std::vector<std::string> cycle_files() {
     const DramConfig config = read_document<DramConfig>(file_source(file), {});
     if (std::holds_alternative<CycleDramConfig>(config.model)) files.push_back(file);
   }
-  REQUIRE(files.size() == 8);
+  REQUIRE(files.size() == 9);
   return files;
 }
 
@@ -104,7 +104,9 @@ TEST_CASE("dram standards: random traffic is legal, and shortcuts change no comm
       {{"controller.unified_queue", "true"}},
       {{"controller.scheduler", "fcfs"}},
       {{"controller.age_limit", "50"}},
-      {{"controller.read_queue", "4"}, {"controller.write_queue", "3"}}};
+      {{"controller.read_queue", "4"}, {"controller.write_queue", "3"}},
+      {{"controller.release_on_activate", "true"}, {"controller.read_queue", "4"}},
+      {{"controller.release_on_activate", "true"}, {"controller.scheduler", "fcfs"}}};
   for (const std::string& file : cycle_files()) {
     for (const std::vector<Override>& overrides : policies) {
       CAPTURE(file);

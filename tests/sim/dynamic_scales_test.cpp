@@ -103,7 +103,7 @@ TEST_CASE("dynamic scales: both fidelities and the oracle agree, on one operand 
 
 // 6 tokens of 96 elements: fp16 in, codes and an fp32 scale for each token out.
 TEST_CASE(
-    "dynamic scales: the pass before a layer is timed, counted and priced; so are the scales") {
+    "dynamic scales: the pass before a layer is timed, counted and priced, so are the scales") {
   const RunConfig run = config_of("{gemm: {m: 6, n: 40, k: 96}}", {});
   LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
   const std::vector<LayerResult> results = runner.run_all(run.layer, run.precision, run.mapping);

@@ -59,9 +59,12 @@ AcceleratorConfig random_machine(Random& r) {
   m.array.cols = r.between(1, 6);
   m.array.dataflow = r.one_of(
       {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
-  m.array.overlap = r.one_of({Overlap::kNone, Overlap::kWeights, Overlap::kFull});
+  m.array.overlap = r.one_of({Overlap::kNone, Overlap::kDrain, Overlap::kWeights, Overlap::kFull});
   m.array.edge_folds = r.one_of({EdgeFolds::kFull, EdgeFolds::kExact});
-  m.array.pe.packing = r.one_of({Packing::kWidest, Packing::kProduct, Packing::kNone});
+  m.array.weight_tiles = r.between(0, 3) == 0 ? WeightTiles::kPadded : WeightTiles::kExact;
+  m.array.pe.packing =
+      r.one_of({Packing::kWidest, Packing::kProduct, Packing::kNone, Packing::kPasses});
+  if (m.array.pe.packing == Packing::kPasses) m.array.pe.width = r.one_of<std::int64_t>({4, 8, 32});
   m.buffers.input = random_buffer(r, 4);
   m.buffers.weight = random_buffer(r, 4);
   m.buffers.accumulator = random_buffer(r, 4);
@@ -114,15 +117,17 @@ TensorFormat format_of(const std::string& name, Granularity granularity, bool sy
   return f;
 }
 
-Precision random_precision(Random& r, bool matrix) {
+/// `narrow`: the PEs hold no float.
+Precision random_precision(Random& r, bool matrix, bool narrow) {
   Precision p;
-  const bool float_activations = r.coin();
+  const bool float_activations = r.coin() && !narrow;
   const auto granularity =
       r.one_of({Granularity::kPerTensor, Granularity::kPerChannel, Granularity::kPerGroup});
   p.weights = format_of(r.one_of<std::string>({"int8", "int4", "int2", "int16", "fp32", "fp16",
                                                "bf16", "nf4", "fp8_e4m3"}),
                         granularity, r.coin());
-  if (matrix && r.coin())
+  if (narrow) p.weights.format = r.one_of<std::string>({"int8", "int4", "int2", "int16"});
+  if (matrix && r.coin() && !narrow)
     p.weights = format_of(r.one_of<std::string>({"q4_0", "q8_0", "q4_1", "q5_0", "mxfp4"}),
                           Granularity::kPerTensor, true);
   p.activations = float_activations ? format_of(r.one_of<std::string>({"fp32", "fp16", "bf16"}),
@@ -134,6 +139,14 @@ Precision random_precision(Random& r, bool matrix) {
   p.requantize = r.one_of({Requantize::kOnnxHalfEven, Requantize::kTfliteDoubleRounding,
                            Requantize::kTfliteSingleRounding});
   return p;
+}
+
+bool is_narrow(const AcceleratorConfig& machine) { return machine.array.pe.width < 32; }
+
+/// Padded tiles stand one after the other.
+DramLayout weight_layout(Random& r, const AcceleratorConfig& machine) {
+  const DramLayout any = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
+  return machine.array.weight_tiles == WeightTiles::kPadded ? DramLayout::kTiled : any;
 }
 
 /// Rows of 256 bytes, so that tiles cross many; 16 MiB.
@@ -173,9 +186,9 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
       const bool matrix = !std::holds_alternative<Conv2d>(layer.op);
       layer.stage.bias = !std::holds_alternative<Matmul>(layer.op) && r.coin();
       layer.stage.activation = r.one_of<std::string>({"", "relu", "relu6"});
-      const Precision precision = random_precision(r, matrix);
+      const Precision precision = random_precision(r, matrix, is_narrow(pairs[i].machine()));
       MappingPins layouts;
-      layouts.weight_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
+      layouts.weight_layout = weight_layout(r, pairs[i].machine());
       layouts.activation_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
       CAPTURE(i);
       CAPTURE(j);
@@ -195,14 +208,14 @@ TEST_CASE("fidelity: pe and fast agree where the weights of the next layer come 
   int with_weights_ahead = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     CAPTURE(i);
-    const Precision precision = random_precision(r, true);
+    const Precision precision = random_precision(r, true, is_narrow(pairs[i].machine()));
     std::vector<Layer> layers;
     for (int j = 0; j < 6; ++j) {
       layers.push_back({"", random_layer(r)});
       layers.back().stage.bias = !std::holds_alternative<Matmul>(layers.back().op) && r.coin();
     }
     MappingPins layouts;
-    layouts.weight_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
+    layouts.weight_layout = weight_layout(r, pairs[i].machine());
     with_weights_ahead += pairs[i].run_overlapped(layers, precision, layouts) > 0 ? 1 : 0;
   }
   MESSAGE(with_weights_ahead, " of ", pairs.size(), " machines fetched weights ahead");

@@ -175,13 +175,13 @@ TEST_CASE("onnx: sizes that contradict each other, or that nothing can be divide
   };
   CHECK(convolution("strides", {2, 2}) == "");
   CHECK(convolution("strides", {1, 0}) ==
-        "m.onnx: node \"Conv_y\" (Conv): strides: expected 1..2147483648, got 0");
+        "m.onnx: node \"Conv_y\" (Conv-13): strides: expected 1..2147483648, got 0");
   CHECK(convolution("dilations", {-1, 1}) ==
-        "m.onnx: node \"Conv_y\" (Conv): dilations: expected 1..2147483648, got -1");
+        "m.onnx: node \"Conv_y\" (Conv-13): dilations: expected 1..2147483648, got -1");
   CHECK(convolution("group", {0}) ==
-        "m.onnx: node \"Conv_y\" (Conv): group: expected 1..2147483648, got 0");
+        "m.onnx: node \"Conv_y\" (Conv-13): group: expected 1..2147483648, got 0");
   CHECK(convolution("group", {2}) ==
-        "m.onnx: node \"Conv_y\" (Conv): 4 channels meet 2 groups of 4");
+        "m.onnx: node \"Conv_y\" (Conv-13): 4 channels meet 2 groups of 4");
 
   OnnxModel unknown;  // the shape inference of an operator that is left out divides as well
   unknown.input("x", {1, 4, 6, 6}).output("y");
@@ -189,22 +189,29 @@ TEST_CASE("onnx: sizes that contradict each other, or that nothing can be divide
   ImportOptions skip;
   skip.skip_unknown = true;
   CHECK(message_of(unknown, skip) ==
-        "m.onnx: node \"SpaceToDepth_y\" (SpaceToDepth): blocksize: expected 1..2147483648, got 0");
+        "m.onnx: node \"SpaceToDepth_y\" (SpaceToDepth-13): blocksize: expected 1..2147483648, got "
+        "0");
 
   OnnxModel product;
   product.input("a", {1, 4}).output("y").constant("b", {5, 3});
   product.node("Gemm", {"a", "b"}, "y");
-  CHECK(message_of(product) == "m.onnx: node \"Gemm_y\" (Gemm): 4 columns meet 5 rows");
+  CHECK(message_of(product) == "m.onnx: node \"Gemm_y\" (Gemm-13): 4 columns meet 5 rows");
 }
 
 TEST_CASE("onnx: faults name the node or the input") {
   OnnxModel unknown;
   unknown.input("x", {4}).output("y");
   unknown.node("Softsign", {"x"}, "a");
-  unknown.node("Mish", {"a"}, "y");
+  unknown.node("Mish", {"a"}, "b");
+  unknown.node("Softsign", {"b"}, "c");
+  unknown.node("Abs", {"c"}, "y");  // known, but of constants alone
+  const std::string what_then =
+      "; --skip-unknown leaves them out, and what they would produce becomes an input of the "
+      "network";
   CHECK(message_of(unknown) ==
-        "m.onnx: unknown operators (--skip-unknown leaves them out): Softsign (node "
-        "\"Softsign_a\"), Mish (node \"Mish_y\")");
+        "m.onnx: operators that are not supported (opset 13): 2 x Softsign (first: node "
+        "\"Softsign_a\"), 1 x Mish (node \"Mish_b\"), 1 x Abs (node \"Abs_y\")" +
+            what_then);
 
   OnnxModel partly;
   partly.input("x", {4}).output("y");
@@ -218,17 +225,21 @@ TEST_CASE("onnx: faults name the node or the input") {
   OnnxModel unnamed;
   unnamed.input("x", {4}).output("y");
   unnamed.node("Mish", {"x"}, "y").clear_name();
-  CHECK(message_of(unnamed) ==
-        "m.onnx: unknown operators (--skip-unknown leaves them out): Mish (node \"-> y\")");
+  unnamed.graph().mutable_node(0)->set_domain("com.example");
+  CHECK(
+      message_of(unnamed) ==
+      "m.onnx: operators that are not supported (opset 13): 1 x com.example.Mish (node \"-> y\")" +
+          what_then);
 
   OnnxModel cycle;
   cycle.input("x", {4}).output("y");
   cycle.node("Add", {"x", "b"}, "a");
   cycle.node("Add", {"x", "a"}, "b");
   cycle.node("Relu", {"b"}, "y");
-  CHECK(message_of(cycle) ==
-        "m.onnx: node \"Add_a\" (Add): reads \"b\" before it is produced: the graph has a cycle, "
-        "is not sorted, or lacks a node");
+  CHECK(
+      message_of(cycle) ==
+      "m.onnx: node \"Add_a\" (Add-13): reads \"b\" before it is produced: the graph has a cycle, "
+      "is not sorted, or lacks a node");
 
   OnnxModel open;
   open.input("x", {1, 0}).output("y");

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <map>
 
 #include "core/error.h"
@@ -9,38 +10,11 @@
 #include "sim/schema/describe_run.h"
 #include "sim/schema/network_file.h"
 #include "support/gguf_builder.h"
+#include "support/import_text.h"
+#include "support/paths.h"
 
 using namespace bitjoule;
 using namespace bitjoule::test;
-
-namespace {
-
-Imported import_text(const std::string& name, const std::string& text,
-                     const ImportOptions& options = {}) {
-  return import_file("", Blob::from_memory(name, text), options);
-}
-
-Network network_of(const Imported& imported) {
-  return read_network(text_source("imported.yaml", imported.yaml));
-}
-
-std::string message_of(const std::string& name, const std::string& text) {
-  try {
-    import_text(name, text);
-  } catch (const Error& error) {
-    CHECK(error.kind() == ErrorKind::kInput);
-    return error.what();
-  }
-  return "";
-}
-
-std::map<std::string, NetworkLayer> by_name(const Network& network) {
-  std::map<std::string, NetworkLayer> layers;
-  for (const NetworkLayer& layer : network.layers) layers[layer.name] = layer;
-  return layers;
-}
-
-}  // namespace
 
 TEST_CASE("import: SCALE-Sim convolutions, with every shape of line") {
   const std::string text =
@@ -63,7 +37,7 @@ TEST_CASE("import: SCALE-Sim convolutions, with every shape of line") {
   CHECK(e.n == 64);
   CHECK(std::get<Conv2d>(network.layers[2].op).stride_w == 1);
   CHECK(output_elements(network.layers[2]) == 28 * 28 * 64);
-  CHECK(imported.notes.size() == 1);  // sparsity
+  CHECK(imported.notes.size() == 2);  // sparsity, and the number behind the strides
 }
 
 TEST_CASE("import: SCALE-Sim GEMMs") {
@@ -73,13 +47,78 @@ TEST_CASE("import: SCALE-Sim GEMMs") {
   CHECK(total_macs(network) == 32 * 16 * 8 + 5 * 6 * 7);
 }
 
+TEST_CASE("import: SCALE-Sim's columns go by their headings, in every spelling of its files") {
+  // 14 x 14 x 32, 8 filters of 3 x 3: 12 x 12 outputs, k = 288.
+  const std::int64_t macs = 12 * 12 * 8 * 288;
+  const std::string conv = "name,IFMAP Height,IFMAP Width,Filter Height,Filter Width,";
+  struct Row {
+    std::string text;
+    std::int64_t macs;
+    std::size_t notes;
+  };
+  const Row kRows[] = {
+      {conv + "Channels,Num Filter,Strides,Batch Size,\nc,14,14,3,3,32,8,1,4,\n", 4 * macs, 0},
+      {conv + "Channels,Num Filter,Strides\nc,14,14,3,3,32,8,1\n", macs, 0},
+      {conv + "Channels,Num Filter,Strides,\nc,14,14,3,3,32,8,1,#dw\n", macs, 1},
+      {conv + "Channels,Num Filter,Stride height,Stride width,\nc,14,14,3,3,32,8,1,3,\n",
+       12 * 5 * 8 * 288, 0},  // (14 - 3) / 3 + 1, rounded up
+      {conv + "Channels,Num Filter,Strides,,,Eh,Ew\nc,14,14,3,3,32,8,1,,,12,12\n", macs, 2},
+      {"\xef\xbb\xbfLayer name,Ifmap height,ifmap width,filter height,filter width,channel,num "
+       "filters,strides,batch size,\r\nc,14,14,3,3,32,8,1,2,\r\n",
+       2 * macs, 0},
+      {"Layer,IFMAP Width,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,\n"
+       "c,14,14,3,3,32,8,1,\n",
+       macs, 0},
+      {"Layer name\tIFMAP Height\tIFMAP Width\tFilter Height\tFilter Width\tChannels\tNum "
+       "Filter\tStrides\t\nc\t14\t14\t3\t3\t32\t8\t1\n",
+       macs, 0},
+      // Without headings the first layer counts as well.
+      {"c,14,14,3,3,32,8,1,\nd,14,14,3,3,32,8,1,\n", 2 * macs, 1},
+      {"a,2,3,4,\nb,2,3,4,\n", 2 * 2 * 3 * 4, 1},
+      {"what it is called,h,w,r,s,c,f,stride\nc,14,14,3,3,32,8,1\n", macs, 1},
+      {"L,M,N,K,\na,2,3,4,\n", 2 * 3 * 4, 0},
+      {"Layer Name,M,N,K,Sparsity,\na,2,3,4,2:4,\nb,2,3,4,1:1,\n", 2 * 2 * 3 * 4, 1},
+      {"Layer,M,N,K,Batch,\na,2,3,4,5,\n", 5 * 2 * 3 * 4, 0},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(row.text);
+    const Imported imported = import_text("t.csv", row.text);
+    CHECK(total_macs(network_of(imported)) == row.macs);
+    CHECK(imported.notes.size() == row.notes);
+  }
+}
+
+TEST_CASE("import: SCALE-Sim's layers named DP run over one channel after the other") {
+  for (const char* file : {"batch.csv", "dp.csv", "trailing_comment.csv"})
+    REQUIRE(std::filesystem::exists(test::source_dir() + "/../shared/cases/scalesim/" + file));
+  const std::string folder = test::source_dir() + "/../shared/cases/scalesim/";
+  const Network network = import_network(folder + "dp.csv", {});
+  REQUIRE(network.layers.size() == 1);
+  const NetworkLayer& layer = network.layers[0];
+  // 32 channels of 14 x 14, one filter of 3 x 3 over each.
+  CHECK(layer.repeat == 32);
+  const GemmExtents e = gemm_extents(std::get<Conv2d>(layer.op));
+  CHECK(e.m == 12 * 12);
+  CHECK(e.n == 1);
+  CHECK(e.k == 3 * 3);
+  CHECK(total_macs(network) == 32 * 12 * 12 * 9);
+  CHECK(total_macs(import_network(folder + "batch.csv", {})) == 4 * 12 * 12 * 8 * 288);
+  CHECK(total_macs(import_network(folder + "trailing_comment.csv", {})) == 12 * 12 * 8 * 288);
+}
+
 TEST_CASE("import: faults in SCALE-Sim files name the line") {
   std::string many = "header\n";
   for (int i = 0; i < (1 << 16) + 1; ++i) many += "a,1,1,1\n";
   CHECK(message_of("t.csv", many) == "t.csv:65538: more than 65536 layers");
   CHECK(message_of("t.csv", "header\n") == "t.csv: no layers");
   CHECK(message_of("t.csv", "header\na,1,2\n") ==
-        "t.csv:2: expected name, M, N, K or name and 7 sizes of a convolution, got 3 cells");
+        "t.csv:2: expected 4 columns (name, M, N, K), got 3");
+  CHECK(message_of("t.csv", "Layer, M, N, K, Sparsity,\na,1,2,3,half,\n") ==
+        "t.csv:2: expected a sparsity ratio such as 2:4, got \"half\"");
+  CHECK(message_of("t.csv", "Layer, M, N, K,\na,1,2,3,4,\n") ==
+        "t.csv:2, column 5: \"4\" has no heading that says what it is");
+  CHECK(message_of("t.csv", "Layer, M, M, N, K,\na,1,2,3,4,\n") ==
+        "t.csv:1: a heading stands twice: Layer, M, M, N, K");
   CHECK(message_of("t.csv", "header\na,1,2,x\n") ==
         "t.csv:2, column 4: expected a positive integer, got \"x\"");
   CHECK(message_of("t.csv", "header\na,3,3,5,5,1,1,1\n").find("t.csv:2: conv2d.kernel[0]") == 0);
@@ -204,8 +243,10 @@ TEST_CASE("import: faults in config.json") {
   CHECK(message_of("config.json", with_heads(8, 3)) ==
         "config.json: 8 heads do not share 3 key heads evenly");
   CHECK(message_of("config.json", "{").find("config.json: ") == 0);
-  CHECK(message_of("config.json", R"({"model_type":"lama"})").find("did you mean \"llama\"?") !=
-        std::string::npos);
+  // One model type is never taken for another.
+  CHECK(message_of("config.json", R"({"model_type":"mixtral"})") ==
+        "config.json: model_type: expected one of llama, mistral, qwen2, gemma, gpt2, bert, got "
+        "\"mixtral\"");
   CHECK(message_of("config.json", R"({"model_type":"llama"})") ==
         "config.json: hidden_size: expected a positive number, it is missing");
   CHECK(message_of("config.json", R"({"model_type":"gpt2","n_embd":-1})") ==
@@ -225,7 +266,8 @@ TEST_CASE("import: what config.json says and the network does not do is told") {
   const auto notes = [](const std::string& keys) {
     return import_text("config.json",
                        R"({"model_type":"qwen2","hidden_size":64,"num_hidden_layers":2,
-          "num_attention_heads":4,"intermediate_size":128,"vocab_size":100)" +
+          "num_attention_heads":4,"num_key_value_heads":4,"intermediate_size":128,
+          "vocab_size":100)" +
                            keys + "}")
         .notes;
   };
@@ -239,9 +281,11 @@ TEST_CASE("import: what config.json says and the network does not do is told") {
               "modules_to_not_convert":["lm_head"]})")
             .empty());
   CHECK(notes(R"(,"quantization_config":{"quant_method":"awq","bits":4,
-              "modules_to_not_convert":["lm_head","v_proj"]})") ==
-        std::vector<std::string>{"quantization_config.modules_to_not_convert: taken as quantized "
-                                 "as well: v_proj"});
+              "modules_to_not_convert":["visual"]})") ==
+        std::vector<std::string>{
+            "quantization: no layer is a module \"visual\", which stays as it is"});
+  CHECK(notes(R"(,"use_cache":true,"transformers_version":"5.0","some_new_key":[1])") ==
+        std::vector<std::string>{"some_new_key: not known here, so it has no effect"});
 }
 
 TEST_CASE("import: GGUF, tensor by tensor as it is stored") {
@@ -282,13 +326,29 @@ TEST_CASE("import: GGUF faults") {
   ImportOptions skip;
   skip.skip_unknown = true;
   CHECK(import_text("t.gguf", extra.bytes(), skip).notes.size() == 1);
-  // Llama 3.1's table for RoPE is known, and said to be unused.
+  // Llama 3.1's table for RoPE is known: such a model is timed, and has no values.
   GgufBuilder factors = tiny_llama();
   factors.tensor("rope_freqs.weight", {16}, 0, std::string(64, '\0'));
   const Imported with_factors = import_text("t.gguf", factors.bytes());
   CHECK(with_factors.notes.size() == 1);
   CHECK(with_factors.notes[0].find("tensor rope_freqs.weight: ") == 0);
-  CHECK(with_factors.yaml == import_text("t.gguf", tiny_llama().bytes()).yaml);
+  CHECK(with_factors.yaml.find("timing_only: [") != std::string::npos);
+  // Keys that change the model are refused, unknown ones told.
+  CHECK(
+      message_of("t.gguf", tiny_llama().number("llama.expert_count", 8).bytes()) ==
+      "t.gguf: metadata \"llama.expert_count\": is not supported: it changes the layers: a mixture "
+      "of experts");
+  CHECK(message_of("t.gguf", tiny_llama().real("llama.attn_logit_softcapping", 50).bytes())
+            .find("it changes the values of attention") != std::string::npos);
+  CHECK(message_of("t.gguf", tiny_llama().number("llama.rope.dimension_count", 32).bytes())
+            .find("llama.rope.dimension_count") != std::string::npos);
+  const Imported told = import_text(
+      "t.gguf",
+      tiny_llama().number("llama.rope.dimension_count", 64).number("llama.new_key", 1).bytes());
+  CHECK(told.notes ==
+        std::vector<std::string>{"metadata llama.new_key: not known here, so it has no effect"});
+  CHECK(import_text("t.gguf", tiny_llama().text("llama.rope.scaling.type", "yarn").bytes())
+            .yaml.find("timing_only: [") != std::string::npos);
   // A second block without tensors; one part of a model in several files.
   GgufBuilder part = tiny_llama(512, 2);
   CHECK(message_of("t.gguf", part.bytes()) ==
@@ -300,4 +360,6 @@ TEST_CASE("import: GGUF faults") {
   CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "falcon").bytes())
             .find("expected one of llama, mistral, qwen2, gemma, got \"falcon\"") !=
         std::string::npos);
+  CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "lama").bytes())
+            .find("did you mean") == std::string::npos);
 }

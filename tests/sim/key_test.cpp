@@ -55,6 +55,7 @@ TEST_CASE("key: another value of any member of a layer or its formats is another
   check_members(Gemm{});
   check_members(Matmul{});
   check_members(Conv2d{});
+  check_members(PoolWindow{});
   check_members(VectorOp{});
   VectorOp full;
   full.window = PoolWindow{};

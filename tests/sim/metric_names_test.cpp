@@ -78,7 +78,7 @@ TEST_CASE("sweep: names of metrics that no point can have are refused before any
        "\"energy.total_pj\"?"},
       {"[cycles, 'nothing of the kind']", "cycles", "has \"nothing of the kind\""},
       {"[cycles]", "cycles,error.sqnr", "--pareto: no result of this sweep has \"error.sqnr\""},
-      {"[roofline.bound]", "roofline.bound", "--pareto: \"roofline.bound\" is not a number"},
+      {"[bound]", "bound", "--pareto: \"bound\" is not a number"},
       // Values are off, and there is no network.
       {"[error.sqnr_db]", "cycles", "has \"error.sqnr_db\""},
       {"[network.pass.tokens]", "cycles", "has \"network.pass.tokens\""},

@@ -3,7 +3,12 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <random>
+
 #include "core/error.h"
+#include "sim/config/reader.h"
+#include "sim/schema/describe_network.h"
 #include "sim/schema/expression.h"
 #include "support/paths.h"
 
@@ -89,6 +94,151 @@ layers:
   CHECK(total_macs(unrolled) == 3 * 2 * 16 * 64 + 3);
 }
 
+namespace {
+
+/// Random blocks within blocks: `text` is their YAML, `macs` the sum by hand.
+class RandomNesting {
+ public:
+  explicit RandomNesting(unsigned seed) : random_(seed) {}
+
+  std::string text = "layers:\n- {name: first, gemm: {m: 1, n: 1, k: 1}}\n";
+  std::int64_t macs = 1;
+
+  void add_items(int depth, std::int64_t times, const std::string& indent) {
+    const int items = pick(1, 3);
+    for (int i = 0; i < items; ++i) {
+      const int kind = depth == 4 ? 0 : pick(0, 3);
+      if (kind <= 1)
+        add_layer(times, indent, depth > 0);
+      else
+        add_block(depth, times, indent, kind == 3);
+    }
+  }
+
+ private:
+  int pick(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
+
+  void add_layer(std::int64_t times, const std::string& indent, bool in_block) {
+    // Some names have the index of the block around them, some none at all.
+    const bool indexed = in_block && may_index_ && pick(0, 2) > 0;
+    const std::string name = fmt::format("{}l{}", indexed ? "{i}." : "", ++layers_);
+    const int m = pick(1, 9), n = pick(1, 9), k = pick(1, 9), own = pick(0, 3);
+    std::string rest = own > 0 ? fmt::format(", repeat: {}", own) : "";
+    if (!before_.empty() && pick(0, 1) == 1) rest += fmt::format(", inputs: [\"{}\"]", before_);
+    text += fmt::format("{}- {{name: \"{}\", gemm: {{m: {}, n: {}, k: {}}}{}}}\n", indent, name, m,
+                        n, k, rest);
+    macs += times * m * n * k * std::max(own, 1);
+    before_ = name;
+  }
+
+  void add_block(int depth, std::int64_t times, const std::string& indent, bool each) {
+    const int count = pick(1, 4);
+    const bool outer = may_index_;
+    if (each) {
+      std::string turns;
+      for (int t = 0; t < count; ++t) turns += fmt::format("{}{{t: {}}}", t > 0 ? ", " : "", t);
+      text += fmt::format("{}- for: [{}]\n{}  block:\n", indent, turns, indent);
+      // Turns of a `for` tell their layers apart.
+      text += fmt::format("{}  - {{name: \"f{}.{{t}}\", gemm: {{m: 1, n: 2, k: 1}}}}\n", indent,
+                          ++layers_);
+      macs += 2 * times * count;
+      before_ = "";
+      return;
+    }
+    may_index_ = true;
+    text += fmt::format("{}- repeat: {}\n{}  block:\n", indent, count, indent);
+    add_items(depth + 1, times * count, indent + "  ");
+    may_index_ = outer;
+    before_ = "";  // "{i}" means something else out here
+  }
+
+  std::mt19937 random_;
+  std::string before_;
+  bool may_index_ = false;
+  int layers_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("network file: repetitions multiply, however they nest and whether they are unrolled") {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    CAPTURE(seed);
+    RandomNesting nesting(seed);
+    nesting.add_items(0, 1, "");
+    CAPTURE(nesting.text);
+    NetworkOptions unroll;
+    unroll.unroll = true;
+    CHECK(total_macs(read(nesting.text)) == nesting.macs);
+    CHECK(total_macs(read(nesting.text, unroll)) == nesting.macs);
+  }
+}
+
+TEST_CASE("network file: a layer's own repetitions within those of a block") {
+  const std::string text =
+      "layers:\n- {name: a, gemm: {m: 1, n: 1, k: 1}}\n- repeat: 13\n  block:\n"
+      "  - {name: \"{i}.b\", repeat: 3, gemm: {m: 2, n: 1, k: 1}}\n"
+      "  - {name: c, gemm: {m: 1, n: 1, k: 1}, inputs: [\"{i}.b\"]}\n"
+      "outputs: [c]\noverrides: [{layers: [c], precision: {weights: int4}}]\n";
+  const std::int64_t macs = 1 + 13 * (3 * 2 + 1);
+  CHECK(total_macs(read(text)) == macs);
+  NetworkOptions unroll;
+  unroll.unroll = true;
+  const Network each = read(text, unroll);
+  CHECK(total_macs(each) == macs);
+  REQUIRE(each.layers.size() == 1 + 13 * 2);
+  // Names that say no index get one; rules and outputs find them by the common name.
+  CHECK(each.layers[2].name == "c");
+  CHECK(each.layers[4].name == "c.1");
+  CHECK(each.layers[4].inputs == std::vector<std::string>{"1.b"});
+  CHECK(each.layers[26].precision.weights->format == "int4");
+  CHECK(each.outputs[0].layer == "c.12");
+  CHECK(message_of("layers:\n- repeat: 1000000\n  block:\n  - repeat: 1000000\n    block:\n"
+                   "    - {name: a, repeat: 1000000, gemm: {m: 1, n: 1, k: 1}}\n")
+            .find("repeat: with those of the blocks around it, more than 2^53") !=
+        std::string::npos);
+  CHECK(message_of("layers:\n- repeat: 2\n  block:\n"
+                   "  - {name: a, repeat: 1.5, gemm: {m: 1, n: 1, k: 1}}\n")
+            .find("repeat: expected") != std::string::npos);
+  // Two layers of one name stay a fault, also in blocks.
+  CHECK_THROWS_AS(read("layers:\n- repeat: 2\n  block:\n  - {name: a, gemm: {m: 1, n: 1, k: 1}}\n"
+                       "  - {name: a, gemm: {m: 1, n: 1, k: 1}}\n",
+                       unroll),
+                  Error);
+}
+
+TEST_CASE("network file: a parameter that is set counts before what a phase of the base says") {
+  const std::string macs_of_base =
+      "base: base/llama.yaml\nparameters: {hidden: 8, layers: 1, heads: 2, "
+      "ffn: 4, vocab: 5, context: 16";
+  // Without attention: 4 h^2 + 3 h f per token, and the head; attention: 2 h context.
+  const auto macs = [](std::int64_t tokens) {
+    return tokens * (4 * 8 * 8 + 3 * 8 * 4 + 8 * 5 + 2 * 8 * 16);
+  };
+  CHECK(total_macs(read(macs_of_base + "}\n")) == macs(1));
+  CHECK(total_macs(read(macs_of_base + ", tokens: 3}\n")) == macs(3));
+  // The context is left open by the phase decode alone: in the other it is the prompt's.
+  CHECK(total_macs(read(macs_of_base + ", prompt: 2}\nphase: prefill\n")) ==
+        2 * (4 * 8 * 8 + 3 * 8 * 4 + 8 * 5 + 2 * 8 * 2));
+  CHECK(total_macs(read(macs_of_base + "}\n", {}, {{"parameters.tokens", "4"}})) == macs(4));
+  // What is set and reaches no layer is told.
+  std::vector<std::string> notes;
+  NetworkFile file = read_document<NetworkFile>(text_source("n.yaml", macs_of_base + "}\n"),
+                                                {{"parameters.prompt", "9"}, {"kv_cache", "int8"}});
+  build_network(file, {}, &notes);
+  CHECK(notes ==
+        std::vector<std::string>{
+            "network.parameters.prompt: no effect: no layer depends on it in phase decode"});
+  notes.clear();
+  file = read_document<NetworkFile>(
+      text_source("n.yaml",
+                  "layers: [{name: a, gemm: {m: 1, n: 1, k: 1}}]\nkv_cache: int8\n"
+                  "phase: decode\n"));
+  build_network(file, {}, &notes);
+  CHECK(notes == std::vector<std::string>{
+                     "phase: decode: no effect: the network has no phases",
+                     "kv_cache: no effect: no layer reads a cache whose format is not its own"});
+}
+
 TEST_CASE("network file: precision by layer, KV cache in its own format") {
   const Network network = read(R"(
 kv_cache: int8
@@ -139,6 +289,30 @@ TEST_CASE("network file: what it writes reads back equal") {
       CHECK(output_elements(again.layers[i]) == output_elements(network.layers[i]));
     }
   }
+}
+
+TEST_CASE("network file: expressions are as deep as all of them together") {
+  // Each parameter stands in the one before it, in so many parentheses: links * (1 + parentheses)
+  // levels in all, of which 512 are too many from 513 on.
+  const auto chain = [](int links, int parentheses) {
+    std::string text = "parameters:\n";
+    for (int i = 0; i < links; ++i)
+      text += "  p" + std::to_string(i) + ": =" + std::string(parentheses, '(') + "p" +
+              std::to_string(i + 1) + std::string(parentheses, ')') + "\n";
+    return text + "  p" + std::to_string(links) +
+           ": 3\nlayers:\n- {name: a, gemm: {m: =p0, n: 1, k: 1}}\n";
+  };
+  CHECK(message_of(chain(256, 1)) == "");
+  CHECK(message_of(chain(257, 1)).find("nested more than 512 deep") != std::string::npos);
+  CHECK(message_of(chain(8, 63)) == "");
+  CHECK(message_of(chain(300, 62)).find("nested more than 512 deep") != std::string::npos);
+  CHECK(message_of(chain(1000, 500)).find("nested more than 512 deep") != std::string::npos);
+  const std::string minus = "parameters: {p: =" + std::string(100000, '-') + "1}\nlayers: []\n";
+  const std::string message = message_of(minus);
+  CHECK(message.find("nested more than 512 deep") != std::string::npos);
+  CHECK(message.size() < 1000);  // not all of the expression
+  const Source file = file_source(test::source_dir() + "/../shared/cases/yaml/chain_300_62.yaml");
+  CHECK_THROWS_WITH_AS(read_network(file), doctest::Contains("nested more than 512 deep"), Error);
 }
 
 TEST_CASE("network file: errors name the place") {

@@ -49,6 +49,14 @@ Precision precision_of(const std::string& format) {
 
 }  // namespace
 
+TEST_CASE("network run: products with shared keys and values read the cache once per token") {
+  // 5 layers, 4 heads of keys and of values for 8 of queries, 64 / 8 bytes for each of 24 tokens.
+  const json::value result = run("--set network.parameters.context=24");
+  const json::value& network = result.at("network");
+  CHECK(integer(network.at("pass").at("kv_read_bytes")) == 5 * 2 * 4 * 8 * 24);
+  CHECK(integer(network.at("memory").at("kv_cache_bytes")) == 5 * 2 * 4 * 8 * 24);
+}
+
 TEST_CASE("network run: equal layers simulated once or every time: the same result") {
   const json::value once = run("--set network.parameters.context=24");
   const json::value all =
@@ -255,6 +263,89 @@ layers:
   CHECK(network_memory(residual, precision_of("int8")).activations == 100 + 300 + 100 + 10);
 }
 
+TEST_CASE("network memory: activations on chip must fit together, not layer by layer") {
+  // int8: while c runs, x is done with; a (100 B) waits for d, b (300 B) is read, c (100 B)
+  // written.
+  const std::string text = R"(
+inputs: [{name: x, shape: [1, 10]}]
+layers:
+- {name: a, gemm: {m: 1, n: 100, k: 10}, inputs: [x]}
+- {name: b, gemm: {m: 1, n: 300, k: 100}}
+- {name: view, vector: {op: reshape, rows: 3, cols: 100}}
+- {name: c, gemm: {m: 1, n: 100, k: 300}}
+- {name: d, vector: {op: add, rows: 1, cols: 100}, inputs: [a, c]}
+)";
+  const auto check = [&](const std::string& network, std::int64_t input, std::int64_t output) {
+    BuffersConfig buffers;
+    buffers.input.capacity = Bytes(input);
+    buffers.output.capacity = Bytes(output);
+    try {
+      check_on_chip(read_network(text_source("n.yaml", network)), precision_of("int8"), buffers);
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::kInput);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(check(text, 300, 200).empty());
+  // Every layer alone fits: at most 300 + 100.
+  CHECK(
+      check(text, 300, 199) ==
+      "mapping.activations: on_chip: while layer \"c\" runs, 500 B are alive (b 300 B, a 100 B, c "
+      "100 B), the input and output buffers hold 499 B");
+  // An input that is read late, a cache, an output of the network.
+  CHECK(check("inputs: [{name: x, shape: [40]}]\nlayers:\n- {name: a, gemm: {m: 1, n: 8, k: 40}, "
+              "inputs: [x]}\n- {name: b, gemm: {m: 1, n: 4, k: 8}}\n- {name: c, vector: {op: add, "
+              "rows: 1, cols: 40}, inputs: [x, x]}\noutputs: [a, c]\n",
+              50, 37)
+            .find("while layer \"c\" runs, 88 B are alive (x 40 B, c 40 B, a 8 B)") !=
+        std::string::npos);
+  CHECK(
+      check("layers:\n- {name: k, gemm: {m: 1, n: 4, k: 4}, kv_cache: true}\n- {name: qk, matmul: "
+            "{m: 1, n: 100, k: 4}, inputs: [k, k], kv_cache: true}\n",
+            400, 99)
+          .find("while layer \"qk\" runs, 500 B are alive (the KV cache 400 B, qk 100 B)") !=
+      std::string::npos);
+}
+
+TEST_CASE("network run: what a run file says counts for the network that replaces its own") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.at("run.yaml")) << kRun;
+  std::ofstream(directory.at("prefill.yaml"))
+      << std::string(kRun).replace(std::string(kRun).find("phase: decode"), 13, "phase: prefill");
+  std::ofstream(directory.at("tiny.gguf"), std::ios::binary) << tiny_llama().bytes();
+  const auto run = [&](const std::string& arguments) {
+    const Outcome outcome = shell("cd " + directory.at("") + " && {sim} run " + arguments +
+                                  " --quiet -o out --set precision.activations=fp16 --set "
+                                  "precision.mac=fp16");
+    CAPTURE(arguments);
+    CAPTURE(outcome.text);
+    CHECK(outcome.code == 0);
+    return std::make_pair(outcome.text, json::parse(text_of(directory.at("out/result.json"))));
+  };
+  const auto says = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  // The phase stays: of 16 tokens every weight multiplies with each.
+  const std::int64_t d = 256, kv = 128, ffn = 512, vocab = 32;
+  const std::int64_t linear = 2 * d * d + 2 * d * kv + 3 * d * ffn + d * vocab;
+  const auto [text, prefill] = run("prefill.yaml --network tiny.gguf --size prompt=16");
+  CHECK(integer(prefill.at("macs")) == 16 * linear + 2 * 16 * 16 * d);
+  CHECK(says(text, "note: precision.weights: no effect: the network brings the format"));
+  CHECK(says(run("run.yaml --network resnet18.yaml").first,
+             "note: phase: decode: no effect: the network has no phases"));
+  // Parameters that are set count, whatever the phase says of them.
+  CHECK(integer(run("run.yaml --network tiny.gguf --size tokens=3 --size context=16")
+                    .second.at("macs")) == 3 * (linear + 2 * 16 * d));
+  const std::int64_t one = integer(run("run.yaml").second.at("macs"));
+  CHECK(integer(run("run.yaml --set network.parameters.tokens=5").second.at("macs")) == 5 * one);
+  CHECK(says(run("run.yaml --set network.parameters.prompt=5").first,
+             "note: network.parameters.prompt: no effect: no layer depends on it in phase decode"));
+  CHECK(says(run("run.yaml --network resnet18.yaml --set network.kv_cache=int8").first,
+             "note: kv_cache: no effect"));
+  CHECK(run("run.yaml --set network.parameters.context=24").first.empty());
+}
+
 TEST_CASE("network run: a GGUF of mixed types moves every tensor's bytes as they are stored") {
   const TemporaryDirectory directory;
   std::ofstream(directory.at("run.yaml")) << kRun;
@@ -331,7 +422,9 @@ TEST_CASE("network run: an imported network's open sizes, and what is left out o
               " --skip-unknown --network " + directory.at("m.onnx") + " " + options);
     CAPTURE(outcome.text);
     CHECK(outcome.code == 0);
-    CHECK(outcome.text == "note: left out: operator Softsign (node \"Softsign_a\")\n");
+    CHECK(outcome.text ==
+          "note: left out: 1 x Softsign (node \"Softsign_a\")\n"
+          "note: phase: decode: no effect: the network has no phases\n");
     const json::value r = json::parse(text_of(directory.at("out/result.json")));
     CHECK(integer(r.at("macs")) == macs);
     return real(r.at("network").at("pass").at("images_per_s")) * real(r.at("time_s"));
@@ -360,6 +453,7 @@ TEST_CASE("network run: other programs' files, and what is refused") {
   refused("--network nowhere.onnx", "nowhere.onnx");
   refused("--batch 2", "of an imported network");
   refused("--network resnet18.yaml --size batch=2", "--set network.parameters.NAME=N");
+  refused("--network two.csv --batch 2", "two.csv: --batch, --size and --skip-unknown");
   refused("--network two.csv --batch 0", "--batch");
   std::ofstream(directory.at("machine.cfg")) << "[general]\n";
   refused("--network machine.cfg", "machine.cfg: a machine, not a network");

@@ -50,10 +50,7 @@ std::string filled(std::string text, const TemporaryDirectory& dir, const std::s
 }
 
 Outcome run(const std::string& command, const std::string& fault) {
-  return shell(
-      fmt::format("env ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 "
-                  "LD_PRELOAD='{}' BITJOULE_FAULT={} {}",
-                  fault_library(), fault, command));
+  return shell_with_faults("BITJOULE_FAULT=" + fault, command);
 }
 
 std::map<std::string, std::string> outputs(const std::string& directory) {

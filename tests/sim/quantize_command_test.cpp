@@ -38,7 +38,7 @@ TEST_CASE("quantize: int8 of one row by hand") {
   CHECK(figures.at("bits_per_element").to_number<double>() == 16);
 }
 
-TEST_CASE("quantize: all formats in one table; those that do not fit say why") {
+TEST_CASE("quantize: all formats in one table, those that do not fit say why") {
   const TemporaryDirectory dir;
   write_npy(dir.at("x.npy"), {2, 32}, std::vector<float>(64, 0.5f));
   const Outcome o = shell("cd " + dir.at("") + " && {sim} quantize x.npy --format all");

@@ -22,7 +22,7 @@ std::string hash_of(const TemporaryDirectory& dir, const std::vector<Override>& 
 
 }  // namespace
 
-TEST_CASE("run hash: another content of a tensor file is another run; the same is the same") {
+TEST_CASE("run hash: another content of a tensor file is another run, the same is the same") {
   const TemporaryDirectory dir;
   write_npy(dir.at("x.npy"), {1, 2}, {1, 2});
   const std::string first = hash_of(dir);

@@ -1,6 +1,10 @@
 // Shards and their merging; runs side by side.
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
 #include <string>
 
 #include "support/shell.h"
@@ -47,7 +51,7 @@ TEST_CASE("merge: shards in directories of their own, or in one, equal the whole
   CHECK(text_of(dir.at("one/results.json")) == text_of(dir.at("whole/results.json")));
 }
 
-TEST_CASE("merge: parts of different sweeps are refused; so are shards that do not exist") {
+TEST_CASE("merge: parts of different sweeps are refused, so are shards that do not exist") {
   const TemporaryDirectory dir;
   const std::string file = write_file(dir, "s.yaml", kSweep);
   REQUIRE(shell("{sim} sweep " + file + " --quiet --shard 1/2 -o " + dir.at("a")).code == 0);
@@ -62,6 +66,66 @@ TEST_CASE("merge: parts of different sweeps are refused; so are shards that do n
   CHECK(shell("{sim} merge " + dir.at("nowhere") + " -o " + dir.at("x")).code == 2);
   for (const char* shard : {"0/2", "3/2", "1", "a/b", "1/0"})
     CHECK(shell("{sim} sweep " + file + " --dry-run --shard " + shard).code == 2);
+}
+
+TEST_CASE("merge: parts from elsewhere write nothing outside the output") {
+  const TemporaryDirectory dir;
+  const std::string file = write_file(dir, "s.yaml", kSweep);
+  REQUIRE(shell("{sim} sweep " + file + " --quiet -o " + dir.at("part")).code == 0);
+  const std::string part = text_of(dir.at("part/results.json"));
+  const boost::json::value original = boost::json::parse(part);
+  const auto hostile = [&](const std::function<void(boost::json::object&)>& change) {
+    boost::json::value copy = original;
+    change(copy.as_object());
+    write_file(dir, "part/results.json", boost::json::serialize(copy));
+    const Outcome outcome =
+        shell("ulimit -t 20; timeout 60 {sim} merge " + dir.at("part") + " -o " + dir.at("out"));
+    CAPTURE(outcome.text);
+    CHECK(!fs::exists(dir.at("x.json")));
+    CHECK(!fs::exists(dir.at("elsewhere")));
+    return outcome.code;
+  };
+  const auto set_hash = [](boost::json::object& object, const std::string& hash) {
+    object["points"].as_array()[0].as_object()["hash"] = hash;
+  };
+  const std::string hash(original.at("points").at(0).at("hash").as_string());
+  // A result that another directory holds under the name that the hash would lead to.
+  fs::copy_file(dir.at("part/points/" + hash + ".json"), dir.at("part/x.json"));
+  for (const std::string& name :
+       {std::string("../../x"), std::string("../x"), dir.at("x"), std::string(),
+        std::string(32, '.'), hash + "0", std::string(32, 'A')})
+    CHECK(hostile([&](auto& object) { set_hash(object, name); }) == 2);
+  for (const std::int64_t count : {std::int64_t{100'000'000}, std::int64_t{1} << 62})
+    CHECK(hostile([&](auto& object) { object["points_in_sweep"] = count; }) == 2);
+  CHECK(hostile([&](auto& object) { object["points_in_sweep"] = 3; }) == 2);
+  // A store that does not exist is not made; one that holds something else is not taken.
+  CHECK(hostile([&](auto& object) { object["store"] = "../elsewhere"; }) == 0);
+  CHECK(contents(dir.at("out")).size() == 2);  // the tables alone
+  fs::remove_all(dir.at("out"));
+  // Nothing is changed where a part only says that its points are: not even leftovers are removed.
+  fs::create_directories(dir.at("other"));
+  write_file(dir, "other/old.partial", "of somebody else");
+  fs::last_write_time(dir.at("other/old.partial"),
+                      fs::file_time_type::clock::now() - std::chrono::hours(5));
+  CHECK(hostile([&](auto& object) { object["store"] = dir.at("other"); }) == 0);
+  CHECK(fs::exists(dir.at("other/old.partial")));
+  fs::remove_all(dir.at("out"));
+  // Links in an output that is a part itself.
+  write_file(dir, "victim", "mine");
+  write_file(dir, "part/results.json", part);
+  fs::create_directories(dir.at("out"));
+  for (const char* name : {"out/results.json", "out/results.csv"})
+    fs::create_symlink(dir.at("victim"), dir.at(name));
+  CHECK(shell("{sim} merge " + dir.at("part") + " -o " + dir.at("out")).code == 0);
+  CHECK(text_of(dir.at("victim")) == "mine");
+  fs::remove_all(dir.at("out"));
+  fs::create_directories(dir.at("out"));
+  fs::create_directories(dir.at("target"));
+  fs::create_directory_symlink(dir.at("target"), dir.at("out/points"));
+  const Outcome link = shell("{sim} merge " + dir.at("part") + " -o " + dir.at("out"));
+  CHECK(link.code == 2);
+  CHECK(link.text.find("expected a directory of the output, not a link") != std::string::npos);
+  CHECK(fs::is_empty(dir.at("target")));
 }
 
 TEST_CASE("diff: configuration and results, absolute and relative") {
@@ -80,7 +144,8 @@ TEST_CASE("diff: configuration and results, absolute and relative") {
   CHECK(outcome.text.find("configuration: 1 differences\n layer.gemm.n 32 64") !=
         std::string::npos);
   // MACs: 1 x 32 x 32 = 1024 against 1 x 64 x 32 = 2048.
-  CHECK(outcome.text.find("\n macs 1024 2048 +1024 +100.00 % 2x\n") != std::string::npos);
+  CHECK(outcome.text.find("\n macs 1024 2048 +1024 +100.00 % 2.00 times more\n") !=
+        std::string::npos);
   const Outcome none = shell("{sim} diff " + dir.at("a") + " " + dir.at("nowhere"));
   CHECK(none.code == 2);
   CHECK(none.text.find("no result of a run") != std::string::npos);

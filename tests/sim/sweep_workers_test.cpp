@@ -125,7 +125,7 @@ axes: [{path: seed, values: [1]}]
   CHECK(text_of(dir.at("out/results.csv")).find(",failed,") != std::string::npos);
 }
 
-TEST_CASE("workers: indices in threads, each once; the lowest failure is told") {
+TEST_CASE("workers: indices in threads, each once, the lowest failure is told") {
   std::vector<std::atomic<int>> calls(1000);
   for_each_index(calls.size(), [&](std::size_t i) { ++calls[i]; });
   for (const auto& count : calls) CHECK(count == 1);

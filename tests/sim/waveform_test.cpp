@@ -49,7 +49,7 @@ TEST_CASE("waveform: a timeline has one track per unit and times in microseconds
         "X 1 next tile 3+1 us, 2000\n");
 }
 
-TEST_CASE("waveform: a trace without signals records none; one that would not end is refused") {
+TEST_CASE("waveform: a trace without signals records none, one that would not end is refused") {
   Trace activities(false);
   activities.change(activities.add_signal("array.busy", 1), Cycles(1), 1);
   CHECK(activities.sorted_changes().empty());

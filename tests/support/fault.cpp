@@ -4,6 +4,9 @@
 //   BITJOULE_FAULT=full:N     the disk is full after N bytes, for all of them
 //   BITJOULE_FAULT=parent:N   at byte N the program is killed
 //   BITJOULE_FAULT=worker:N   at byte N whoever writes it is killed
+//   BITJOULE_FAULT=sync:N     after N calls of fsync() the disk fails
+//   BITJOULE_SYNC_LOG=FILE    a line "sync NAME" or "rename NAME" per call, in their order
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,6 +16,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -44,10 +48,38 @@ bool is_regular(int file) {
   return fstat(file, &info) == 0 && S_ISREG(info.st_mode);
 }
 
+/// `name`: of the file that is renamed to or synced.
+void note(const char* what, const char* name) {
+  const char* log = std::getenv("BITJOULE_SYNC_LOG");
+  if (log == nullptr) return;
+  char line[8192];
+  const int size = std::snprintf(line, sizeof line, "%s %s\n", what, name);
+  const int file = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (file < 0 || really_write(file, line, static_cast<std::size_t>(size)) != size) std::abort();
+  close(file);
+}
+
 }  // namespace
 
+extern "C" int fsync(int file) {
+  char link[64], name[4096] = "";
+  std::snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+  if (readlink(link, name, sizeof name - 1) < 0) std::abort();
+  note("sync", name);
+  if (kind == 's' && bytes_left->fetch_sub(1) <= 0) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(syscall(SYS_fsync, file));
+}
+
+extern "C" int rename(const char* from, const char* to) {
+  note("rename", to);
+  return static_cast<int>(syscall(SYS_rename, from, to));
+}
+
 extern "C" ssize_t write(int file, const void* data, std::size_t size) {
-  if (kind == 0 || !is_regular(file)) return really_write(file, data, size);
+  if (kind == 0 || kind == 's' || !is_regular(file)) return really_write(file, data, size);
   const auto wanted = static_cast<std::int64_t>(size);
   const std::int64_t left = bytes_left->fetch_sub(wanted);
   if (left >= wanted) return really_write(file, data, size);

@@ -20,6 +20,7 @@ inline void compare(const LayerOutcome& fast, const LayerOutcome& pe) {
   for (std::size_t i = 0; i < kCauses; ++i) {
     CAPTURE(cause_name(static_cast<Cause>(i)));
     CHECK(fast.stalls.cycles[i] == pe.stalls.cycles[i]);
+    CHECK(fast.dma.cycles[i] == pe.dma.cycles[i]);
   }
   CHECK(fast.counts == pe.counts);
   for (std::size_t i = 0; i < kTensors; ++i) {
@@ -35,6 +36,8 @@ class MachinePair {
         fast_(std::make_unique<Accelerator>((name + "_fast").c_str(), machine, dram,
                                             Fidelity::kFast)),
         pe_(std::make_unique<Accelerator>((name + "_pe").c_str(), machine, dram, Fidelity::kPe)) {}
+
+  const AcceleratorConfig& machine() const { return machine_; }
 
   /// Runs one layer on both and checks that they agree with each other and with the oracle. Returns
   /// why the layer does not fit the machine; empty where it ran.

@@ -59,6 +59,12 @@ inline Outcome shell(std::string command) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text};
 }
 
+/// Runs a command with the fault library (tests/support/fault.cpp); `settings` are its variables.
+inline Outcome shell_with_faults(const std::string& settings, const std::string& command) {
+  return shell("env ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 LD_PRELOAD='" +
+               fault_library() + "' " + settings + " " + command);
+}
+
 /// Every file below a directory that is not half-written, by relative path.
 inline std::map<std::string, std::string> contents(const std::string& directory) {
   std::map<std::string, std::string> files;

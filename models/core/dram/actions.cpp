@@ -23,15 +23,16 @@ void append_dram_commands(const DramStats& stats, Counts* counts) {
   const auto sent = [&](DramCommand c) { return stats.commands[static_cast<std::size_t>(c)]; };
   const std::int64_t refreshes =
       sent(DramCommand::kRefAll) + ceil_div(sent(DramCommand::kRefBank), stats.rank_refreshes);
-  if (sent(DramCommand::kAct) == 0 && refreshes == 0) return;
+  if (stats.ranks == 0) return;
   counts->push_back(dram_action("activate", Primitive::kDramActivate, sent(DramCommand::kAct)));
   counts->push_back(dram_action("read_burst", Primitive::kDramReadBurst, sent(DramCommand::kRead)));
   counts->push_back(
       dram_action("write_burst", Primitive::kDramWriteBurst, sent(DramCommand::kWrite)));
   counts->push_back(dram_action("refresh", Primitive::kDramRefresh, refreshes));
   constexpr std::int64_t kNanosecond = 1'000'000;  // in femtoseconds
-  counts->push_back(dram_action("background", Primitive::kDramBackground,
-                                stats.cycles * (stats.period.value / 1000) / (kNanosecond / 1000)));
+  counts->push_back(dram_action(
+      "background", Primitive::kDramBackground,
+      stats.ranks * (stats.cycles * (stats.period.value / 1000) / (kNanosecond / 1000))));
 }
 
 }  // namespace bitjoule

@@ -58,6 +58,7 @@ bool DramChannel::step(Served* served) {
 
 void DramChannel::give_row(const Choice& activate) {
   owned_[static_cast<std::size_t>(activate.bank)] = true;
+  if (controller_.release_on_activate) --entries_[activate.queue];
   owners_.push_back({owner_bid(activate.queue, activate.entry), activate.queue});
   if (standard_.two_step_activate) opening_ = activate.bank;
 }
@@ -107,6 +108,7 @@ inline void DramChannel::issue_column(const Choice& choice, Served* served) {
   queue.remove(choice.entry);
   bank_changed(burst.bank);
   --held_[choice.queue];
+  if (!choice.owner || !controller_.release_on_activate) --entries_[choice.queue];
   if (controller_.page_policy == PagePolicy::kClosed &&
       queues_[0].oldest_hit(burst.bank, burst.row) == BurstQueue::kNone &&
       queues_[1].oldest_hit(burst.bank, burst.row) == BurstQueue::kNone) {

@@ -41,7 +41,7 @@ class DramChannel {
 
   bool has_room(bool write) const {
     const std::size_t q = queue_of(write);
-    return held_[q] < capacity_[q];
+    return entries_[q] < capacity_[q];
   }
   /// Takes a burst; its acceptance must be later than the one before and than the last command's
   /// start, or equal to the latter.
@@ -149,8 +149,10 @@ class DramChannel {
   BurstQueue queues_[2];           // reads (or all), writes
   std::int64_t capacity_[2];       // of the queues
   std::int64_t held_[2] = {0, 0};  // accepted and not served
-  double high_, low_;              // watermarks in bursts
-  Fifo<Arrival> arrivals_;         // accepted, not before the cycle that the scheduler looks at
+  std::int64_t entries_[2] = {
+      0, 0};                // that they take: all, or those whose row was not opened for them
+  double high_, low_;       // watermarks in bursts
+  Fifo<Arrival> arrivals_;  // accepted, not before the cycle that the scheduler looks at
   std::uint64_t order_ = 0;
   std::int64_t last_accepted_ = -1;
   bool draining_ = false;
@@ -182,6 +184,7 @@ inline void DramChannel::admit(const Arrival& arrival) {
 inline void DramChannel::accept(const DramBurst& burst) {
   const std::size_t q = queue_of(burst.write);
   ++held_[q];
+  ++entries_[q];
   counts_.max_queued = std::max(counts_.max_queued, held_[0] + held_[1]);
   last_accepted_ = burst.accepted;
   const Arrival arrival{queues_[q].put(burst), q, burst.accepted};

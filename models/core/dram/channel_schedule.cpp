@@ -89,8 +89,11 @@ inline bool DramChannel::take_oldest(std::size_t queue) {
 }
 
 inline std::size_t DramChannel::queue_to_serve() const {
-  const auto reads = queues_[0].size(), writes = queues_[1].size();
-  if (unified_ || writes == 0) return 0;
+  std::int64_t reads = queues_[0].size(), writes = queues_[1].size();
+  if (controller_.release_on_activate)
+    for (const Owner& o : owners_) --(o.queue == 1 ? writes : reads);
+  if (unified_) return 0;
+  if (writes == 0) return queues_[0].size() == 0 ? 1 : 0;  // one with an owner, if nothing else
   if (reads == 0) return 1;
   return static_cast<double>(writes) > (draining_ ? low_ : high_) ? 1 : 0;
 }

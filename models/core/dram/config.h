@@ -97,9 +97,10 @@ struct DramControllerConfig {
   DramScheduler scheduler = DramScheduler::kFrFcfs;
   PagePolicy page_policy = PagePolicy::kOpen;
   RefreshPolicy refresh = RefreshPolicy::kAllBank;
-  std::int64_t read_queue = 32;   ///< bursts; the whole queue when `unified_queue`
-  std::int64_t write_queue = 32;  ///< bursts
-  bool unified_queue = false;     ///< reads and writes share one queue, without drain modes
+  std::int64_t read_queue = 32;      ///< bursts; the whole queue when `unified_queue`
+  std::int64_t write_queue = 32;     ///< bursts
+  bool unified_queue = false;        ///< reads and writes share one queue, without drain modes
+  bool release_on_activate = false;  ///< an entry is free when its row has been opened for it
   WatermarksConfig watermarks;
   std::int64_t age_limit = 4096;  ///< clocks after which the oldest request goes before row hits
 };

@@ -16,6 +16,7 @@ CycleDram::CycleDram(const CycleDramConfig& config)
   due_.resize(channels_.size(), kNever);
   changed_.resize(channels_.size());
   totals_.period = standard_.tCK;
+  totals_.ranks = config.organization.channels * config.organization.ranks;
   totals_.rank_refreshes = standard_.banks_per_rank / standard_.banks_per_refresh;
   totals_.latency_unit = standard_.tCK;
 }
@@ -45,9 +46,9 @@ std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
   offered_bytes_ = request.bytes;
   place_ = decoder_.decode(request.address);
   port_cycle_ = std::max(port_cycle_, cycle);
+  entered_ = port_cycle_;
   if (!push_offered()) return kNever;
-  accepted_at_ = kNever;
-  return port_cycle_;
+  return entered_;
 }
 
 /// Moves bursts of the offered request into queues while there is room; true when all are in.
@@ -56,12 +57,13 @@ inline bool CycleDram::push_offered() {
     const auto lane = static_cast<std::size_t>(place_.channel);
     DramChannel& channel = channels_[lane].channel;
     if (!channel.has_room(offered_.write)) return false;
-    port_cycle_ = std::max(port_cycle_, channel.last_accepted() + 1);
-    channel.accept({place_.row, port_cycle_, static_cast<std::int32_t>(place_.bank),
-                    offered_request_, offered_.write});
+    const std::int64_t entry = std::max(port_cycle_, channel.last_accepted() + 1);
+    channel.accept({place_.row, entry, static_cast<std::int32_t>(place_.bank), offered_request_,
+                    offered_.write});
     change(lane);
     Request& request = requests_[offered_request_];
-    if (request.accepted < 0) request.accepted = port_cycle_;
+    if (request.accepted < 0) request.accepted = entry;
+    entered_ = std::max(entered_, entry);
     offered_.address += standard_.burst_bytes;
     offered_bytes_ -= standard_.burst_bytes;
     if (offered_bytes_ > 0) place_ = decoder_.decode(offered_.address);
@@ -101,13 +103,14 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
       continue;
     }
     DramChannel::Served served;
-    if (!lane.channel.step(&served)) continue;
-    lane.done.push({served.end, served.request});
-    totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
+    if (lane.channel.step(&served)) {
+      lane.done.push({served.end, served.request});
+      totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
+    }
     if (!offer_is_blocked()) continue;
     port_cycle_ = std::max(port_cycle_, cycle);  // the slot is taken again in the same clock
     if (!push_offered()) continue;
-    accepted_at_ = port_cycle_;
+    accepted_at_ = entered_;
     if (accepted_at_ > cycle) continue;  // something else may come before it
     report_acceptance(event);
     return true;

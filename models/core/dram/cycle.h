@@ -91,6 +91,7 @@ class CycleDram : public DramEngine {
   std::int64_t offered_bytes_ = 0;  // still to enter a queue
   std::uint32_t offered_request_ = 0;
   std::int64_t port_cycle_ = 0;        // the next burst enters no earlier
+  std::int64_t entered_ = 0;           // the latest entry of its bursts so far
   std::int64_t accepted_at_ = kNever;  // the offered request's last burst, event not yet reported
   DramStats totals_;                   // latency and timeline; the rest is in the channels
 };

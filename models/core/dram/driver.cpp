@@ -7,14 +7,13 @@ namespace bitjoule {
 DramStats drive(DramEngine* engine, RequestSource* source) {
   TimedRequest r;
   DramEvent event;
-  std::int64_t next = 0, end = 0;
+  std::int64_t end = 0;
   while (source->next(&r)) {
-    std::int64_t accepted = engine->offer(r.request, std::max(next, r.cycle));
-    while (accepted == kNever && engine->advance(kNever, &event)) {
-      if (event.kind == DramEvent::Kind::kAccepted) accepted = event.cycle;
+    bool waits = engine->offer(r.request, std::max(end, r.cycle)) == kNever;
+    while (waits && engine->advance(kNever, &event)) {
+      waits = event.kind != DramEvent::Kind::kAccepted;
       end = event.cycle;
     }
-    next = accepted + 1;
   }
   while (engine->advance(kNever, &event)) end = event.cycle;
   return engine->stats(end);

@@ -20,9 +20,10 @@ class RequestSource {
   virtual bool next(TimedRequest* request) = 0;
 };
 
-/// At every memory clock the oldest request not yet accepted is offered once; at most one is
-/// accepted per clock, in strict order; nothing but the controller's queues limits how many are
-/// outstanding. The statistics end with the last data beat. Offers from cycle 0 on.
+/// The oldest request not yet accepted is offered as early as the source says, in strict order;
+/// nothing but the controller's queues, which take a burst per clock and channel, limits how many
+/// are accepted in a clock or outstanding. The statistics end with the last data beat. Offers from
+/// cycle 0 on.
 DramStats drive(DramEngine* engine, RequestSource* source);
 
 }  // namespace bitjoule

@@ -85,6 +85,7 @@ struct DramStats {
   std::int64_t read_bytes = 0, write_bytes = 0;
   std::int64_t row_hits = 0, row_misses = 0, row_conflicts = 0;  ///< bursts; ideal: none
   std::array<std::int64_t, kDramCommands> commands{};            ///< by DramCommand
+  std::int64_t ranks = 0;                                        ///< of all channels; ideal: 0
   std::int64_t rank_refreshes = 1;    ///< REFpb that refresh as much as one REF
   std::int64_t data_clock_syncs = 0;  ///< LPDDR5 CAS commands
   Femtoseconds latency_unit{0};       ///< tCK; of the ideal model: 1 ns

@@ -27,7 +27,7 @@ enum class Primitive {
   kDramReadBurst,
   kDramWriteBurst,
   kDramRefresh,
-  kDramBackground,  ///< count is nanoseconds
+  kDramBackground,  ///< count is nanoseconds, of every rank of every channel
 };
 
 /// `count` times one primitive, done by one component of the machine.

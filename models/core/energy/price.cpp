@@ -13,6 +13,21 @@
 namespace bitjoule {
 namespace {
 
+bool is_dram(Primitive primitive) {
+  switch (primitive) {
+    case Primitive::kDramRead:
+    case Primitive::kDramWrite:
+    case Primitive::kDramActivate:
+    case Primitive::kDramReadBurst:
+    case Primitive::kDramWriteBurst:
+    case Primitive::kDramRefresh:
+    case Primitive::kDramBackground:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// The width of "int8" or "uint8"; 0 if it is no integer type.
 int integer_bits(std::string type) {
   if (!type.empty() && type.front() == 'u') type.erase(0, 1);
@@ -176,17 +191,9 @@ std::optional<UnitPrice> find_price(const Action& action, const EnergyTable& tab
     case Primitive::kSramWrite:
       price = sram_price(action, table);
       break;
-    case Primitive::kDramRead:
-    case Primitive::kDramWrite:
-    case Primitive::kDramActivate:
-    case Primitive::kDramReadBurst:
-    case Primitive::kDramWriteBurst:
-    case Primitive::kDramRefresh:
-    case Primitive::kDramBackground:
-      price = dram_price(action, table);
-      break;
     default:
-      price = arithmetic_price(action, table);
+      price =
+          is_dram(action.primitive) ? dram_price(action, table) : arithmetic_price(action, table);
   }
   if (price) return price;
   for (const Unpriced& row : table.unpriced)
@@ -245,6 +252,19 @@ std::string component_of(const Action& action, const EnergyTable& table) {
   }
 }
 
+DramCost cost_of(const EnergyReport& report, const EnergyTable& table) {
+  DramCost cost;
+  cost.total = report.total;
+  cost.boundary = provenance(table.dram).boundary;
+  for (const PricedAction& row : report.actions) {
+    if (!is_dram(row.action.primitive)) continue;
+    cost.dram += row.energy;
+    if (row.unit.origin == PriceOrigin::kUnpriced && row.action.count != 0)
+      cost.unpriced.push_back(row.action.activity);
+  }
+  return cost;
+}
+
 }  // namespace
 
 std::vector<PricedAction> EnergyReport::unpriced() const {
@@ -255,7 +275,12 @@ std::vector<PricedAction> EnergyReport::unpriced() const {
 }
 
 UnitPrice unit_price(const Action& action, const EnergyTable& table) {
-  if (const std::optional<UnitPrice> price = find_price(action, table)) return *price;
+  const std::optional<UnitPrice> price = find_price(action, table);
+  if (price && !(price->energy.value <= kMaxPrice.value))  // also where it is no number
+    throw input_error(fmt::format(
+        "energy table \"{}\": {}: {} pJ by its rules ({}), expected at most {} pJ", table.name,
+        described(action), price->energy.value, price->why, kMaxPrice.value));
+  if (price) return *price;
   throw input_error(
       fmt::format("energy table \"{}\" has no price for {}; add a row, or list it "
                   "under unpriced",
@@ -289,6 +314,39 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
   }
   if (!problems.empty()) throw input_error(problems);
   for (const ComponentEnergy& row : report.components) report.total += row.energy;
+  return report;
+}
+
+Prices make_prices(const EnergyTable& table, const std::string& dram,
+                   const std::optional<DramPrices>& device, DramPricing counted) {
+  Prices prices{table, std::nullopt, dram, counted};
+  if (device) {
+    prices.device = table;
+    prices.device->dram = *device;
+    Provenance& from = provenance(prices.device->dram);
+    if (from.source.empty()) from.source = fmt::format("no source named with {}", dram);
+  } else if (counted == DramPricing::kDevice) {
+    throw input_error(fmt::format(
+        "dram_prices: device: the DRAM \"{}\" is not priced by its own, as its file has "
+        "no `energy`; `table` prices it by the energy table \"{}\"",
+        dram, table.name));
+  }
+  return prices;
+}
+
+EnergyReport price(const Counts& counts, const Prices& prices) {
+  EnergyReport report = price(counts, prices.table);
+  const DramCost by_table = cost_of(report, prices.table);
+  std::optional<DramCost> by_device;
+  if (prices.device) {
+    EnergyReport own = price(counts, *prices.device);
+    by_device = cost_of(own, *prices.device);
+    if (prices.counted == DramPricing::kDevice) report = std::move(own);
+  }
+  report.dram = prices.dram;
+  report.counted = prices.counted;
+  report.by_table = by_table;
+  report.by_device = std::move(by_device);
   return report;
 }
 

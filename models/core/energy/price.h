@@ -2,6 +2,7 @@
 // second run.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,14 @@ struct ComponentEnergy {
   Picojoules energy;
 };
 
+/// All counts, with the DRAM by one of the prices that it has.
+struct DramCost {
+  Picojoules total;  ///< of everything
+  Picojoules dram;   ///< the DRAM's part of it
+  Boundary boundary = Boundary::kUnstated;
+  std::vector<std::string> unpriced;  ///< activities of the DRAM that these prices lack
+};
+
 struct EnergyReport {
   std::string table;                  ///< its name
   std::vector<PricedAction> actions;  ///< as counted; zero counts that have no price are left out
@@ -43,15 +52,36 @@ struct EnergyReport {
   /// dram_read_burst, ...
   std::vector<ComponentEnergy> components;
   Picojoules total;  ///< exactly the sum of `components` in order
+  // Priced by Prices: both prices of the DRAM, of which `counted` is in all of the above.
+  std::string dram;  ///< its name
+  DramPricing counted = DramPricing::kTable;
+  std::optional<DramCost> by_table;
+  std::optional<DramCost> by_device;  ///< empty: the DRAM's file names no prices
   std::vector<PricedAction> unpriced() const;
 };
 
+/// What a run is priced by.
+struct Prices {
+  EnergyTable table;
+  std::optional<EnergyTable> device;  ///< the table with the DRAM's own prices in place of its
+  std::string dram;                   ///< its name
+  DramPricing counted = DramPricing::kTable;
+};
+
+/// `device`: what the file of the DRAM `dram` says, if anything. Throws an input Error if that is
+/// to count and is not there.
+Prices make_prices(const EnergyTable& table, const std::string& dram,
+                   const std::optional<DramPrices>& device, DramPricing counted);
+
 /// The price of one primitive. Throws an input Error that names component, action and arguments
-/// where the table neither prices it nor lists it as unpriced.
+/// where the table neither prices it nor lists it as unpriced, or where its rules lead beyond
+/// kMaxPrice.
 UnitPrice unit_price(const Action& action, const EnergyTable& table);
 
 /// Prices all counts. Throws one input Error with a line per missing price; so does a table that
 /// prices DRAM by commands for counts of a DRAM model that has none.
 EnergyReport price(const Counts& counts, const EnergyTable& table);
+/// By the prices that count, and what all would cost by the others.
+EnergyReport price(const Counts& counts, const Prices& prices);
 
 }  // namespace bitjoule

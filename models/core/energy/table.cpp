@@ -9,6 +9,15 @@
 
 namespace bitjoule {
 
+Provenance& provenance(DramPrices& prices) {
+  return std::visit([](auto& scheme) -> Provenance& { return scheme.from; }, prices.scheme);
+}
+
+const Provenance& provenance(const DramPrices& prices) {
+  return std::visit([](const auto& scheme) -> const Provenance& { return scheme.from; },
+                    prices.scheme);
+}
+
 const std::vector<PrimitiveRow>& primitives() {
   static const std::vector<PrimitiveRow> kRows = {
       {Primitive::kAdd, "add", "operations"},
@@ -26,7 +35,7 @@ const std::vector<PrimitiveRow>& primitives() {
       {Primitive::kDramReadBurst, "dram_read_burst", "bursts"},
       {Primitive::kDramWriteBurst, "dram_write_burst", "bursts"},
       {Primitive::kDramRefresh, "dram_refresh", "all-bank refreshes"},
-      {Primitive::kDramBackground, "dram_background", "nanoseconds"},
+      {Primitive::kDramBackground, "dram_background", "nanoseconds of a rank"},
   };
   return kRows;
 }

@@ -22,6 +22,9 @@ enum class Boundary {
   kUnstated,  ///< the source does not say: the default of a tool
 };
 
+/// No price is above this, a joule for one action: 2^63 of them are still a number.
+inline constexpr Picojoules kMaxPrice{1e12};
+
 /// Where a figure comes from.
 struct Provenance {
   Boundary boundary = Boundary::kUnit;
@@ -83,13 +86,20 @@ struct DramPerCommand {
   std::optional<Picojoules> read, write;        ///< per burst
   std::optional<Picojoules> refresh;            ///< per all-bank refresh
   std::optional<Picojoules> read_io, write_io;  ///< per bit
-  std::optional<Picojoules> background;         ///< per nanosecond
+  std::optional<Picojoules> background;         ///< per nanosecond of a rank
   Provenance from;
 };
 
 struct DramPrices {
   std::variant<DramPerAccess, DramPerCommand> scheme;
 };
+
+/// What the prices include, and their source.
+Provenance& provenance(DramPrices& prices);
+const Provenance& provenance(const DramPrices& prices);
+
+/// Whose prices of the DRAM count in a run: the energy table's, or those of the DRAM's own file.
+enum class DramPricing { kTable, kDevice };
 
 /// A primitive that is known to have no price; reports list it instead of counting it as zero.
 struct Unpriced {

@@ -80,19 +80,20 @@ VectorResult vector_values(const VectorOp& op, const VectorOperands& o) {
 }
 
 std::vector<float> window_values(const VectorOp& op, const std::vector<float>& x) {
-  const Conv2d& w = *op.window;
+  const PoolWindow& w = *op.window;
   const bool maximum = op.kind == VectorKind::kMaxPool || op.kind == VectorKind::kGlobalMaxPool;
   std::vector<float> y(at(op.elements()));
   for (std::int64_t i = 0; i < op.elements(); ++i) {
     const std::int64_t c = i % w.channels, pixel = i / w.channels;
     const std::int64_t ow = pixel % w.out_width(), oh = pixel / w.out_width() % w.out_height();
     const std::int64_t b = pixel / w.out_width() / w.out_height();
-    std::int64_t count = 0;
+    std::int64_t count = 0, padded = 0;
     float result = 0;
     for (std::int64_t kh = 0; kh < w.kernel_h; ++kh)
       for (std::int64_t kw = 0; kw < w.kernel_w; ++kw) {
         const std::int64_t h = oh * w.stride_h + kh * w.dilation_h - w.pad_top;
         const std::int64_t v = ow * w.stride_w + kw * w.dilation_w - w.pad_left;
+        padded += w.is_padded_image(h, v) ? 1 : 0;
         if (h < 0 || h >= w.height || v < 0 || v >= w.width) continue;
         const float value = x[at(((b * w.height + h) * w.width + v) * w.channels + c)];
         if (!maximum)
@@ -101,7 +102,7 @@ std::vector<float> window_values(const VectorOp& op, const std::vector<float>& x
           result = value;
         ++count;
       }
-    if (op.count_padding) count = w.kernel_h * w.kernel_w;
+    if (op.count_padding) count = padded;
     y[at(i)] = maximum || count == 0 ? result : result * (1.0f / static_cast<float>(count));
   }
   return y;

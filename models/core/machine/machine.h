@@ -14,16 +14,22 @@ namespace bitjoule {
 enum class Dataflow { kWeightStationary, kOutputStationary, kInputStationary };
 
 /// How consecutive folds share time: one after the other; the next fold's stationary operand loads
-/// during the stream; or, beyond that, the next stream follows at once behind the diagonal.
-enum class Overlap { kNone, kWeights, kFull };
+/// once the stream has entered, while the array drains; it loads during the stream; or, beyond
+/// that, the next stream follows at once behind the diagonal.
+enum class Overlap { kNone, kDrain, kWeights, kFull };
 
 /// Timing of a fold that does not fill the array: the whole array's, or only the used part's.
 enum class EdgeFolds { kFull, kExact };
 
 /// How many MACs a PE of `width` bits holds, for a MAC type of t bits and operands of b_w x b_a:
-/// width / t; the precision-scalable width / t * (t / b_w) * (t / b_a); or always one
-/// (macs_per_pe in core/numeric/mac.h).
-enum class Packing { kWidest, kProduct, kNone };
+/// width / t; the precision-scalable width / t * (t / b_w) * (t / b_a); always one; or one
+/// multiplier of width x width, through which wider integers pass in parts (macs_per_pe, mac_passes
+/// in core/numeric/mac.h).
+enum class Packing { kWidest, kProduct, kNone, kPasses };
+
+/// How weights stand in DRAM and weight buffer: what there is of them, or in whole tiles of the
+/// array, filled up with zeros that are stored and fetched like weights.
+enum class WeightTiles { kExact, kPadded };
 
 /// Where integer weights become floats: between weight buffer and array, or between DRAM and
 /// buffer.
@@ -44,6 +50,7 @@ struct ArrayConfig {
   Dataflow dataflow = Dataflow::kWeightStationary;
   Overlap overlap = Overlap::kFull;
   EdgeFolds edge_folds = EdgeFolds::kFull;
+  WeightTiles weight_tiles = WeightTiles::kExact;
   PeConfig pe;
 };
 

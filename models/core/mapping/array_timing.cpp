@@ -31,18 +31,19 @@ FoldTimes ArrayTimeline::issue(std::int64_t ready, const Fold& fold, Attribution
   t.load_end =
       std::max(t.rows_begin + fold.load_rows * rates_.load_interval, ready + rates_.stream_latency);
   const std::int64_t stream = fold.steps * rates_.stream_interval;
-  t.stream_begin = std::max(t.load_end, overlap_ == Overlap::kFull ? last_.stream_end : end_);
+  const bool waits = overlap_ == Overlap::kNone || overlap_ == Overlap::kWeights;
+  t.stream_begin = std::max(t.load_end, waits ? end_ : last_.stream_end);
   // Results leave a column at the last row in use. They leave in order: those of a fold with fewer
   // rows than the one ahead may not be there before its last.
   const std::int64_t shorter = std::max<std::int64_t>(0, rows_ - fold.rows);
   if (fold.drains)  // ... and only then may they enter the drain registers
-    t.stream_begin = std::max(t.stream_begin,
-                              last_.stream_end + rates_.drain_interval * rows_ + shorter - stream);
+    t.stream_begin =
+        std::max(t.stream_begin, last_.stream_end + rates_.drain(rows_, true) + shorter - stream);
   else
     t.stream_begin = std::max(t.stream_begin, last_.stream_end + shorter);
   t.stream_end = t.stream_begin + stream;
   t.end = t.stream_end + fold.rows + fold.cols - 2;
-  t.out_end = t.end + (fold.drains ? rates_.drain_interval * fold.rows : 0);
+  t.out_end = t.end + rates_.drain(fold.rows, fold.drains);
   if (attribution != nullptr) attribute(t, fold, *attribution);
   last_ = t;
   end_ = std::max(end_, t.end);
@@ -53,8 +54,7 @@ FoldTimes ArrayTimeline::issue(std::int64_t ready, const Fold& fold, Attribution
 
 void ArrayTimeline::attribute(const FoldTimes& t, const Fold& fold,
                               Attribution& attribution) const {
-  cover_until(std::min(end_, t.load_begin), Cause::kFillDrain, attribution);
-  attribution.fill(Cycles(t.load_begin));
+  attribution.gap(Cycles(end_), Cycles(next_issue()), Cycles(t.load_begin));
   // The load, as far as the stream ahead does not hide it: latency, rows, and what latency is left.
   cover_until(t.rows_begin, Cause::kDequantizer, attribution);
   const std::int64_t rows_end = t.rows_begin + fold.load_rows * rates_.load_interval;

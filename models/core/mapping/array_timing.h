@@ -14,11 +14,17 @@ namespace bitjoule {
 struct ArrayRates {
   std::int64_t load_interval = 1;           ///< cycles per row of the stationary operand
   std::int64_t stream_interval = 1;         ///< cycles per step
-  std::int64_t drain_interval = 1;          ///< output-stationary: cycles per row shifted out
+  std::int64_t drain_interval = 1;          ///< cycles per row of results written
   std::int64_t load_latency = 0;            ///< dequantizer latency ahead of a stationary load
   std::int64_t stream_latency = 0;          ///< dequantizer latency ahead of a stream
   Cause load_cause = Cause::kBufferPort;    ///< what makes load_interval exceed 1
   Cause stream_cause = Cause::kBufferPort;  ///< what makes stream_interval exceed 1
+
+  /// Cycles from the last MAC of a fold to the write of its last result: `rows` shifts where
+  /// outputs stay, else the one row that the feet of the columns hold then.
+  std::int64_t drain(std::int64_t rows, bool shifts) const {
+    return drain_interval * (shifts ? rows : 1);
+  }
 };
 
 /// One fold: a stationary load of `load_rows`, then `steps` steps through `rows` x `cols` PEs.
@@ -36,7 +42,7 @@ struct FoldTimes {
       0;  ///< the first row's interval begins: the dequantizer's latency is over
   std::int64_t stream_begin = 0, stream_end = 0;
   std::int64_t end = 0;      ///< the last MAC is done
-  std::int64_t out_end = 0;  ///< the last result has left the array
+  std::int64_t out_end = 0;  ///< the last result is in the accumulators
 };
 
 /// Carries the array's state from fold to fold, and says when each runs and how its cycles are
@@ -47,7 +53,11 @@ class ArrayTimeline {
   ArrayTimeline(Overlap overlap, const ArrayRates& rates) : overlap_(overlap), rates_(rates) {}
 
   /// The earliest cycle at which the next fold may be issued, given what runs.
-  std::int64_t next_issue() const { return overlap_ == Overlap::kNone ? end_ : last_.stream_begin; }
+  std::int64_t next_issue() const {
+    return overlap_ == Overlap::kNone    ? end_
+           : overlap_ == Overlap::kDrain ? last_.stream_end
+                                         : last_.stream_begin;
+  }
 
   /// Runs a fold whose operands are in the buffers from cycle `ready` on. Where `attribution` is
   /// given, it is told of every cycle up to the end of the fold's stream.
@@ -59,10 +69,11 @@ class ArrayTimeline {
   const FoldTimes& last() const { return last_; }
   /// The last MAC of all folds so far is done.
   std::int64_t end() const { return end_; }
-  /// The last result of all folds so far has left the array.
+  /// The last result of all folds so far is in the accumulators.
   std::int64_t out_end() const { return out_end_; }
 
  private:
+  /// `times` of the next fold, before the state becomes its own.
   void attribute(const FoldTimes& times, const Fold& fold, Attribution& attribution) const;
 
   Overlap overlap_;

@@ -30,11 +30,27 @@ std::string float_mac_of(const TensorFormat& format) {
   return is_float_mac(format.format) ? format.format : "fp16";
 }
 
-/// `auto`: integers meet in the narrowest integer MAC; otherwise floats in the wider operand's, and
+/// The integer MAC of which a PE does most at once with such operands; of equals the narrowest.
+/// With packing `product` a wider one may be composed of more small multipliers.
+const MacType& fastest_integer_mac(int weight_bits, int activation_bits, const PeConfig& pe) {
+  const MacType* best = &integer_mac_for(weight_bits, activation_bits);
+  if (pe.packing != Packing::kProduct) return *best;
+  const int least = best->operand_bits;
+  const auto speed = [&](const MacType& mac) {
+    return macs_per_pe(pe.width, pe.packing, mac, weight_bits, activation_bits);
+  };
+  for (const MacType& mac : mac_types())
+    if (mac.is_integer && mac.operand_bits > least && mac.operand_bits <= pe.width &&
+        speed(mac) > speed(*best))
+      best = &mac;
+  return *best;
+}
+
+/// `auto`: integers meet in the fastest integer MAC; otherwise floats in the wider operand's, and
 /// quantized weights in the activations'.
-const MacType& choose_mac(const Precision& p) {
+const MacType& choose_mac(const Precision& p, const PeConfig& pe) {
   const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);
-  if (w.available && a.available) return integer_mac_for(w.operand_bits, a.operand_bits);
+  if (w.available && a.available) return fastest_integer_mac(w.operand_bits, a.operand_bits, pe);
   const std::string activation_mac = float_mac_of(p.activations);
   if (!is_float_mac(p.weights.format)) return find_mac_type(activation_mac);
   const MacType& weight = find_mac_type(p.weights.format);
@@ -106,12 +122,13 @@ DataPath resolve_data_path(const Precision& p, const PeConfig& pe) {
   path.weights = stored_operand(p.weights);
   path.activations = stored_operand(p.activations);
   path.output = stored_operand(output_format(p));
-  path.mac = p.mac == "auto" ? choose_mac(p) : find_mac_type(p.mac);
+  path.mac = p.mac == "auto" ? choose_mac(p, pe) : find_mac_type(p.mac);
   if (path.mac.is_integer) {
     const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);
     require_native("weights", p.weights, w, path.mac);
     require_native("activations", p.activations, a, path.mac);
     path.macs_per_pe = macs_per_pe(pe.width, pe.packing, path.mac, w.operand_bits, a.operand_bits);
+    path.mac_passes = mac_passes(pe.width, pe.packing, w.operand_bits, a.operand_bits);
     path.scale_group = common_group(p);
     path.weights.zero_points = w.has_zero_point || w.has_min;
     path.activations.zero_points = a.has_zero_point;

@@ -24,6 +24,7 @@ struct DataPath {
   OperandPath weights, activations, output;
   MacType mac;
   std::int64_t macs_per_pe = 1;  ///< consecutive k in one PE
+  std::int64_t mac_passes = 1;   ///< cycles that each takes
   /// Elements along k whose integer partial sums share one scale; 0: all of k. Where it is not 0, a
   /// fold never crosses a group, and the output unit scales and accumulates each group in float.
   std::int64_t scale_group = 0;

@@ -91,7 +91,7 @@ std::int64_t k_quantum(const MappingProblem& p) {
 }
 
 bool cheaper(MappingObjective objective, const MappingEstimate& a, const MappingEstimate& b) {
-  const auto by_traffic = std::make_pair(a.traffic(), b.traffic());
+  const auto by_traffic = std::make_pair(a.moved_bytes(), b.moved_bytes());
   const auto by_cycles = std::make_pair(a.cycles, b.cycles);
   const bool traffic_first = objective == MappingObjective::kTraffic;
   const auto& [first_a, first_b] = traffic_first ? by_traffic : by_cycles;
@@ -129,14 +129,14 @@ class Search {
     const std::vector<PixelTile> pixels =
         pins_.tile_m ? std::vector<PixelTile>{pinned_pixels(p_.layer, *pins_.tile_m)}
                      : pixel_tiles(p_.layer, m_quantum);
+    const std::int64_t n_quantum = std::lcm(array.cols, n_alignment());
     for (const bool long_streams : {true, false}) {
       long_streams_ = long_streams;
       for (std::int64_t g : sizes(pins_.tile_groups, "groups", e.groups, 1))
         for (std::int64_t k : sizes(pins_.tile_k, "k", e.k, k_quantum(p_)))
-          for (std::int64_t n : sizes(pins_.tile_n, "n", e.n, array.cols)) {
+          for (std::int64_t n : sizes(pins_.tile_n, "n", e.n, n_quantum)) {
             // Several groups share a tile only where each is in it as a whole.
             if (g > 1 && (n < e.n || k < e.k) && !pins_.tile_groups) continue;
-            if (p_.layer.shared_groups > 1 && g > 1 && g % p_.layer.shared_groups != 0) continue;
             for (const PixelTile& pixel : pixels) try_tile(g, n, k, pixel);
           }
       if (found_.misfits < found_.candidates) break;
@@ -150,7 +150,8 @@ class Search {
     if (!pin) return splits(extent, quantum);
     if (*pin < 1 || *pin > extent)
       throw input_error(fmt::format("mapping.tile.{}: expected 1..{}, got {}", name, extent, *pin));
-    const std::int64_t align = std::string(name) == "k" ? alignment() : 1;
+    const std::string axis = name;
+    const std::int64_t align = axis == "k" ? k_alignment() : axis == "n" ? n_alignment() : 1;
     if (*pin % align != 0 && *pin != extent)
       throw input_error(fmt::format(
           "mapping.tile.{}: expected a multiple of {} (blocks and scale groups stay whole), got {}",
@@ -158,7 +159,12 @@ class Search {
     return {*pin};
   }
 
-  std::int64_t alignment() const {
+  /// Blocks of results are stored whole.
+  std::int64_t n_alignment() const {
+    return std::max<std::int64_t>(1, p_.path.output.layout.block_elements);
+  }
+
+  std::int64_t k_alignment() const {
     return std::lcm(std::max<std::int64_t>(1, p_.path.scale_group),
                     std::lcm(region_alignment(p_.path.weights.layout),
                              region_alignment(p_.path.activations.layout)));
@@ -177,6 +183,7 @@ class Search {
     for (int full = 0; full <= (split_k ? 1 : 0); ++full) {
       t.input_full_k = full != 0;
       const TileFootprint footprint = tile_footprint(p_, t);
+      std::optional<TileCounts> counts;
       for (std::size_t i = 0; i < std::size(kOrders); ++i) {
         t.order = kOrders[i];
         if (pins_.order && loop_dims(*pins_.order) != t.order) continue;
@@ -186,13 +193,13 @@ class Search {
           last_misfit_ = t;
           continue;
         }
-        consider(t, i);
+        if (!counts) counts = count_tiles(p_, t);
+        consider(t, i, estimate(p_, t, *counts));
       }
     }
   }
 
-  void consider(const Tiling& t, std::size_t order) {
-    const MappingEstimate e = estimate(p_, t);
+  void consider(const Tiling& t, std::size_t order, const MappingEstimate& e) {
     std::optional<MappingAlternative>& best = best_[order];
     if (!best || cheaper(objective_, e, best->estimate)) best = MappingAlternative{t, e};
   }

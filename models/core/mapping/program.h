@@ -8,13 +8,10 @@
 
 #include "core/energy/action.h"
 #include "core/mapping/region.h"
+#include "core/mapping/tensor.h"
 #include "core/mapping/tiling.h"
 
 namespace bitjoule {
-
-enum class Tensor { kInputs, kWeights, kScales, kBiases, kOutputs };
-inline constexpr std::size_t kTensors = 5;
-const char* tensor_name(Tensor tensor);
 
 /// Fetches one region into a buffer. The weight queue holds both weights and their scales.
 struct LoadOp {
@@ -100,5 +97,9 @@ std::int64_t compute_cycles(const MappingProblem& problem, const Program& progra
 /// Lays the tensors out in DRAM and writes the program of a tiling that fits. Throws an input Error
 /// where the tensors exceed the DRAM's capacity.
 Program make_program(const MappingProblem& problem, const Tiling& tiling);
+
+/// Throws an internal Error where a transfer leaves the addresses of its tensor, two tensors
+/// overlap, or the footprint is not the end of the last.
+void check_addresses(const MappingProblem& problem, const Tiling& tiling, const Program& program);
 
 }  // namespace bitjoule

@@ -1,35 +1,105 @@
 #include "core/mapping/region.h"
 
 #include <algorithm>
+#include <vector>
 
+#include "core/index.h"
 #include "core/units.h"
 
 namespace bitjoule {
 namespace {
 
-/// Calls f(first bit) for every run.
-template <class F>
-void for_each_run(const Region& r, F f) {
-  for (std::int64_t i = 0; i < r.strides[0].count; ++i)
-    for (std::int64_t j = 0; j < r.strides[1].count; ++j)
-      for (std::int64_t k = 0; k < r.strides[2].count; ++k)
-        f(r.base_bits + i * r.strides[0].bits + j * r.strides[1].bits + k * r.strides[2].bits);
-}
+/// How many runs begin at each place in a burst. All places are `offset` beyond multiples of
+/// `unit`.
+class Places {
+ public:
+  Places(std::int64_t first, std::int64_t unit, std::int64_t burst)
+      : unit_(unit), offset_(first % unit), counts_(at(burst / unit)), moved_(counts_) {
+    counts_[at(first % burst / unit)] = 1;
+  }
 
-bool byte_aligned(const Region& r) {
-  bool aligned = r.base_bits % 8 == 0;
-  for (const Region::Stride& s : r.strides) aligned = aligned && (s.count == 1 || s.bits % 8 == 0);
-  return aligned;
-}
+  /// Every run once at each of `count` multiples of `stride`, from 0 on.
+  void repeat(std::int64_t count, std::int64_t stride) {
+    const auto places = static_cast<std::int64_t>(counts_.size());
+    const std::int64_t step = stride / unit_ % places;
+    // Places that can be reached from one another lie on a ring of `length`.
+    const std::int64_t rings = std::gcd(step, places), length = places / rings;
+    const std::int64_t rounds = count / length, rest = count % length;
+    for (std::int64_t ring = 0; ring < rings; ++ring) {
+      std::int64_t total = 0, window = 0;  // of the ring; of the `rest` places up to this one
+      std::int64_t last = ring;            // the place that leaves the window next
+      for (std::int64_t i = 0, place = ring; i < length; ++i, place = (place + step) % places) {
+        total += counts_[at(place)];
+        if (i >= length - rest) window += counts_[at(place)];
+        if (i == length - rest) last = place;
+      }
+      for (std::int64_t i = 0, place = ring; i < length; ++i, place = (place + step) % places) {
+        if (rest > 0) {
+          window += counts_[at(place)] - counts_[at(last)];
+          last = (last + step) % places;
+        }
+        moved_[at(place)] = rounds * total + window;
+      }
+    }
+    counts_.swap(moved_);
+  }
+
+  /// Calls f(bits from the begin of a burst, number of runs).
+  template <class F>
+  void each(F f) const {
+    for (std::size_t i = 0; i < counts_.size(); ++i)
+      if (counts_[i] != 0) f(offset_ + static_cast<std::int64_t>(i) * unit_, counts_[i]);
+  }
+
+ private:
+  std::int64_t unit_, offset_;
+  std::vector<std::int64_t> counts_, moved_;
+};
 
 }  // namespace
 
-std::int64_t Region::bytes() const {
-  if (empty()) return 0;
-  if (byte_aligned(*this)) return runs() * ceil_div(run_bits, 8);
-  std::int64_t total = 0;
-  for_each_run(*this, [&](std::int64_t bit) { total += ceil_div(bit + run_bits, 8) - bit / 8; });
-  return total;
+Moved moved(const Region& r, const Copies& copies, std::int64_t burst_bytes) {
+  Moved all;
+  if (r.empty()) return all;
+  const std::int64_t burst = burst_bytes * 8;
+  std::int64_t unit = burst, aligned = 1;  // runs of which only the number matters
+  const auto each_stride = [&](auto f) {
+    for (const Region::Stride& s : r.strides) f(s);
+    for (const Region::Stride& s : copies) f(s);
+  };
+  each_stride([&](const Region::Stride& s) {
+    if (s.count > 1) unit = std::gcd(unit, s.bits);
+  });
+  const auto add = [&](std::int64_t from, std::int64_t runs) {
+    const std::int64_t end = from + r.run_bits;
+    all.bytes += runs * (ceil_div(end, 8) - from / 8);
+    all.bursts += runs * ceil_div(end, burst);
+  };
+  each_stride([&](const Region::Stride& s) {
+    if (s.bits % burst == 0) aligned *= s.count;
+  });
+  if (unit == burst) {
+    add(r.base_bits % burst, aligned);
+    return all;
+  }
+  Places places(r.base_bits, unit, burst);
+  each_stride([&](const Region::Stride& s) {
+    if (s.bits % burst != 0 && s.count > 1) places.repeat(s.count, s.bits);
+  });
+  places.each([&](std::int64_t from, std::int64_t runs) { add(from, runs * aligned); });
+  return all;
+}
+
+std::int64_t Region::bytes() const { return moved(*this, {}, 1).bytes; }
+
+std::int64_t bursts_of(const Region& region, std::int64_t burst_bytes) {
+  return moved(region, {}, burst_bytes).bursts;
+}
+
+std::int64_t Region::end_bits() const {
+  std::int64_t end = base_bits + run_bits;
+  for (const Stride& s : strides) end += (s.count - 1) * s.bits;
+  return end;
 }
 
 void Region::merge() {
@@ -41,16 +111,6 @@ void Region::merge() {
     run_bits *= s.count;
     s = Stride{};
   }
-}
-
-std::int64_t bursts_of(const Region& r, std::int64_t burst_bytes) {
-  if (r.empty()) return 0;
-  const std::int64_t burst_bits = burst_bytes * 8;
-  std::int64_t total = 0;
-  for_each_run(r, [&](std::int64_t bit) {
-    total += (bit + r.run_bits - 1) / burst_bits - bit / burst_bits + 1;
-  });
-  return total;
 }
 
 RequestCursor::RequestCursor(const Region& region, RequestSize size)

@@ -3,12 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <numeric>
 
 #include "core/units.h"
 
 namespace bitjoule {
 
-/// Runs of `run_bits` consecutive bits, repeated by three nested strides (outermost first).
+/// Runs of `run_bits` consecutive bits, repeated by nested strides (outermost first).
 /// Addresses are in bits because elements may be narrower than a byte; a transfer moves whole
 /// bursts.
 struct Region {
@@ -18,7 +19,7 @@ struct Region {
   };
   std::int64_t base_bits = 0;
   std::int64_t run_bits = 0;
-  std::array<Stride, 3> strides{};
+  std::array<Stride, 4> strides{};
 
   static Region contiguous(std::int64_t base_bytes, std::int64_t bytes) {
     Region r;
@@ -27,20 +28,41 @@ struct Region {
     return r;
   }
 
-  std::int64_t runs() const { return strides[0].count * strides[1].count * strides[2].count; }
+  std::int64_t runs() const {
+    std::int64_t all = 1;
+    for (const Stride& s : strides) all *= s.count;
+    return all;
+  }
+  /// Of all runs, without what lies between them.
+  std::int64_t bits() const { return runs() * run_bits; }
   bool empty() const { return run_bits == 0 || runs() == 0; }
+  /// The first bit after the last run.
+  std::int64_t end_bits() const;
   /// Bytes asked for: each run rounded out to whole bytes.
   std::int64_t bytes() const;
   /// Merges runs that touch, so that a whole map or matrix is one run.
   void merge();
 };
 
-/// Where tensors begin in DRAM: pages of 4 KiB.
-constexpr std::int64_t kTensorAlignment = 4096;
+/// What transfers ask for, each run rounded out to whole bytes, and the bursts that hold it, each
+/// run rounded out by itself.
+struct Moved {
+  std::int64_t bytes = 0, bursts = 0;
+};
+
+/// The sum over the copies of a region that stand at all combinations of the strides in `copies`.
+/// Counted by where in a burst the runs begin: the cost does not grow with their number.
+using Copies = std::array<Region::Stride, 6>;
+Moved moved(const Region& region, const Copies& copies, std::int64_t burst_bytes);
+
 /// `x` rounded up to whole `unit`s.
 constexpr std::int64_t align(std::int64_t x, std::int64_t unit) { return ceil_div(x, unit) * unit; }
+/// Tensors begin in DRAM with a page of 4 KiB, and with a burst.
+constexpr std::int64_t tensor_alignment(std::int64_t burst_bytes) {
+  return std::lcm(std::int64_t{4096}, burst_bytes);
+}
 
-/// Bursts needed to move a region: each run by itself, its ends rounded out to bursts.
+/// Bursts needed to move a region.
 std::int64_t bursts_of(const Region& region, std::int64_t burst_bytes);
 
 /// How a region is asked for: up to `bursts` bursts at a time, aligned to their number.
@@ -69,7 +91,7 @@ class RequestCursor {
 
   Region region_;
   RequestSize size_;
-  std::array<std::int64_t, 3> index_{};
+  std::array<std::int64_t, 4> index_{};
   std::int64_t burst_ = 0, last_burst_ = 0;  // of the run: the next to ask for, and the last
   std::int64_t bursts_ = 0;
 };

@@ -6,6 +6,9 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/mapping/input_scales.h"
+#include "core/mapping/region.h"
+#include "core/mapping/window.h"
 
 namespace bitjoule {
 namespace {
@@ -25,19 +28,26 @@ std::int64_t scale_sram_bytes(const MappingProblem& p, std::int64_t rows, std::i
 /// Of the largest tile's tokens (pixels of one group), whose scales are whole for any part of k.
 std::int64_t input_scale_sram_bytes(const MappingProblem& p, const Tiling& t) {
   const Lowered& l = p.layer;
-  const StorageLayout& layout = p.path.activations.layout;
-  if (layout.interleaved()) return 0;
   const auto span = [](std::int64_t out, std::int64_t stride, std::int64_t kernel,
                        std::int64_t dilation, std::int64_t limit) {
     return std::min(limit, (out - 1) * stride + (kernel - 1) * dilation + 1);
   };
   const std::int64_t pixels = span(t.out_rows, l.stride_h, l.kernel_h, l.dilation_h, l.height) *
                               span(t.out_cols, l.stride_w, l.kernel_w, l.dilation_w, l.width);
-  const std::int64_t tokens = t.batch * pixels * (l.interleaved_groups ? 1 : t.groups);
-  return side_bytes(layout, region_bytes(layout, tokens, l.channels));
+  return bits_to_bytes(input_scale_buffer_bits(p, t.batch * pixels, t.groups));
 }
 
 }  // namespace
+
+WeightExtent stored_weights(const MappingProblem& p, std::int64_t n, std::int64_t k) {
+  const ArrayConfig& array = p.machine.array;
+  if (array.weight_tiles == WeightTiles::kExact) return {n, k};
+  if (array.dataflow != Dataflow::kInputStationary) n = align(n, array.cols);
+  if (array.dataflow != Dataflow::kOutputStationary)
+    k = align(k,
+              std::lcm(array.rows * p.path.macs_per_pe, region_alignment(p.path.weights.layout)));
+  return {n, k};
+}
 
 std::int64_t weight_buffer_bytes(const MappingProblem& p, std::int64_t rows, std::int64_t k) {
   if (p.path.weights.dequantized &&
@@ -62,6 +72,10 @@ std::string order_name(const std::array<LoopDim, 3>& order) {
 
 void check_layer_formats(const MappingProblem& p) {
   const Lowered& l = p.layer;
+  if (p.machine.array.weight_tiles == WeightTiles::kPadded && p.weight_layout != DramLayout::kTiled)
+    throw input_error(
+        "mapping.weight_layout: expected tiled, as accelerator.array.weight_tiles is padded: whole "
+        "tiles stand one after the other");
   const StorageField& scales = p.path.activations.layout.scales;
   const bool window = l.kernel_h * l.kernel_w > 1;
   if (p.path.mac.is_integer && window && scales.present() && scales.group != kWholeTensor)
@@ -103,58 +117,6 @@ TripCounts trip_counts(const Lowered& l, const Tiling& t) {
           ceil_div(l.extents.n, t.n),           ceil_div(l.extents.k, t.k)};
 }
 
-namespace {
-
-/// Positions along one axis of the map: `begin`, and `count` of them `step` apart.
-struct Span {
-  std::int64_t begin, count, step;
-};
-
-/// What the windows of outputs [first, last) look at with their taps tap0..tap1, inside the map.
-Span span(std::int64_t first, std::int64_t last, std::int64_t stride, std::int64_t pad,
-          std::int64_t tap0, std::int64_t tap1, std::int64_t dilation, std::int64_t limit,
-          bool skips) {
-  Span s{first * stride - pad + tap0 * dilation, 0, skips && tap0 == tap1 ? stride : 1};
-  const std::int64_t end = std::min((last - 1) * stride - pad + tap1 * dilation + 1, limit);
-  if (s.begin < 0) s.begin += ceil_div(-s.begin, s.step) * s.step;
-  s.begin = std::min(s.begin, limit);
-  s.count = std::max<std::int64_t>(0, ceil_div(end - s.begin, s.step));
-  return s;
-}
-
-/// Columns between strides are fetched, as one run with the others, where they take less than a
-/// burst. Tiles that are contiguous hold what is needed.
-bool skips_columns(const MappingProblem& p) {
-  const Lowered& l = p.layer;
-  const std::int64_t pixel = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
-  return p.activation_layout == DramLayout::kTiled ||
-         (l.stride_w - 1) * main_bits(p.path.activations.layout, pixel) >= p.memory.burst_bytes * 8;
-}
-
-}  // namespace
-
-InputWindow input_window(const MappingProblem& p, const Tile& tile, std::int64_t k0,
-                         std::int64_t k1) {
-  const Lowered& l = p.layer;
-  const std::int64_t first = k0 / l.channels, last = (k1 - 1) / l.channels;
-  const std::int64_t kh0 = first / l.kernel_w, kh1 = last / l.kernel_w;
-  const std::int64_t kw0 = kh0 == kh1 ? first % l.kernel_w : 0;
-  const std::int64_t kw1 = kh0 == kh1 ? last % l.kernel_w : l.kernel_w - 1;
-  const Span rows =
-      span(tile.r0, tile.r1, l.stride_h, l.pad_top, kh0, kh1, l.dilation_h, l.height, true);
-  const Span cols = span(tile.c0, tile.c1, l.stride_w, l.pad_left, kw0, kw1, l.dilation_w, l.width,
-                         skips_columns(p));
-  const bool inside = first == last;
-  return {rows.begin,
-          rows.count,
-          rows.step,
-          cols.begin,
-          cols.count,
-          cols.step,
-          inside ? k0 % l.channels : 0,
-          inside ? (k1 - 1) % l.channels + 1 : l.channels};
-}
-
 TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   const Lowered& l = p.layer;
   // The largest window is that of a tile away from the borders: no clipping but to the map's size.
@@ -179,7 +141,8 @@ TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   const std::int64_t c = all ? l.channels : k;
   TileFootprint f;
   f.input = Bytes(buffer_bytes(p.path.activations.layout, t.groups * t.batch * h * w * c));
-  f.weight = Bytes(weight_buffer_bytes(p, t.groups * t.n, t.k));
+  const WeightExtent weights = stored_weights(p, t.n, t.k);
+  f.weight = Bytes(weight_buffer_bytes(p, t.groups * weights.n, weights.k));
   f.scale = Bytes(scale_sram_bytes(p, t.groups * t.n, t.k) + input_scale_sram_bytes(p, t) +
                   bits_to_bytes(t.groups * t.n * p.bias_bits()));
   f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
@@ -303,6 +266,7 @@ ArrayRates array_rates(const MappingProblem& p) {
   };
 
   Slowest load, stream, drain;
+  stream.consider(p.path.mac_passes, Cause::kArrayBusy);
   const std::int64_t m =
       std::min(e.m, array.dataflow == Dataflow::kOutputStationary ? array.rows : array.cols);
   const std::int64_t n = std::min(e.n, array.cols);
@@ -311,6 +275,7 @@ ArrayRates array_rates(const MappingProblem& p) {
       weights(load, n * macs);
       inputs(stream, k_rows * macs);
       results(stream, n);
+      results(drain, n);
       break;
     case Dataflow::kOutputStationary:
       inputs(stream, m * macs);
@@ -321,6 +286,7 @@ ArrayRates array_rates(const MappingProblem& p) {
       inputs(load, m * macs);
       weights(stream, k_rows * macs);
       results(stream, m);
+      results(drain, m);
       break;
   }
   ArrayRates rates;

@@ -80,20 +80,6 @@ struct Tile {
 /// E.g. "g0 m0 n64 k128": where the tile begins.
 std::string tile_name(const Tile& tile);
 
-/// The part of the feature map behind a tile: rows and columns after clipping to the map (halos
-/// included, padding not), and channels of each group. Where all windows look at one row of theirs
-/// (a 1 x 1 kernel, say), the rows between strides are left out, and so are the columns.
-struct InputWindow {
-  std::int64_t h0, rows, h_step;  ///< rows h0, h0 + h_step, ...
-  std::int64_t w0, cols, w_step;
-  std::int64_t c0, c1;
-  std::int64_t pixels() const { return rows * cols; }
-  std::int64_t channels() const { return c1 - c0; }
-  std::int64_t elements() const { return pixels() * channels(); }  ///< of one map of one group
-};
-InputWindow input_window(const MappingProblem& problem, const Tile& tile, std::int64_t k0,
-                         std::int64_t k1);
-
 /// Bytes that the largest tile occupies in each buffer.
 struct TileFootprint {
   Bytes input, weight, scale, accumulator, output;
@@ -121,6 +107,13 @@ bool fits(const MappingProblem& problem, const Tiling& tiling, const TileFootpri
 
 /// Bytes of a buffer available to one tile.
 Bytes usable(const BufferConfig& buffer);
+
+/// n and k of a weight tile as DRAM and weight buffer hold it: what lies on the array rounded up to
+/// the whole of it, where the machine pads its weight tiles.
+struct WeightExtent {
+  std::int64_t n, k;
+};
+WeightExtent stored_weights(const MappingProblem& problem, std::int64_t n, std::int64_t k);
 
 /// Bytes of the weight buffer that n rows x k codes take: packed as stored, or floats of the MAC's
 /// format where the dequantizer stands on the DRAM side.

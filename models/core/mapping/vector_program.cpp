@@ -7,7 +7,7 @@ namespace bitjoule {
 
 std::int64_t VectorBuilder::place(std::int64_t bytes) {
   const std::int64_t start = end_;
-  end_ = align(end_ + bytes, kTensorAlignment);
+  end_ = align(end_ + bytes, tensor_alignment(p_.memory.burst_bytes));
   return start;
 }
 

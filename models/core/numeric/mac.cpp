@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/numeric/format.h"
+#include "core/units.h"
 
 namespace bitjoule {
 namespace {
@@ -51,15 +52,22 @@ std::int64_t macs_per_pe(std::int64_t pe_width, Packing packing, const MacType& 
     throw input_error("an " + mac.name + " MAC cannot take an operand of " +
                       std::to_string(widest_operand) + " bits");
   }
-  if (packing == Packing::kNone) return 1;
+  if (packing == Packing::kNone || (packing == Packing::kPasses && mac.is_integer)) return 1;
   const std::int64_t widest = pe_width / mac.operand_bits;
   if (widest == 0) {
     throw input_error("a PE of " + std::to_string(pe_width) + " bits does not hold an " + mac.name +
                       " MAC of " + std::to_string(mac.operand_bits) + " bits");
   }
+  if (packing == Packing::kPasses) return 1;
   if (packing == Packing::kWidest || !mac.is_integer) return widest;
   return widest * (mac.operand_bits / brick_width(weight_bits)) *
          (mac.operand_bits / brick_width(activation_bits));
+}
+
+std::int64_t mac_passes(std::int64_t pe_width, Packing packing, int weight_bits,
+                        int activation_bits) {
+  if (packing != Packing::kPasses) return 1;
+  return ceil_div(weight_bits, pe_width) * ceil_div(activation_bits, pe_width);
 }
 
 }  // namespace bitjoule

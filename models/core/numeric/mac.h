@@ -34,14 +34,23 @@ const MacType& integer_mac_for(int weight_bits, int activation_bits);
 
 /// MACs that a PE of `pe_width` bits holds.
 ///   none:    1
+///   passes:  1
 ///   widest:  pe_width / operand bits of the MAC type
 ///   product: integer MACs are composed of small multipliers (2-bit bricks, as in Bit Fusion, ISCA
 ///            2018), whose number is that of `widest` MACs: widest * (t / b_w) * (t / b_a) for MAC
 ///            type of t bits, with operand widths rounded up to 2, 4, 8, 16. 4 x 8 bits on an int8
 ///            MAC: twice as many as 8 x 8. Floats as `widest`.
-/// Throws an input Error where an operand is wider than the MAC, or the MAC than the PE.
+/// Throws an input Error where an operand is wider than the MAC, or the MAC than the PE (but with
+/// `none`, and for integers with `passes`).
 std::int64_t macs_per_pe(std::int64_t pe_width, Packing packing, const MacType& mac,
                          int weight_bits, int activation_bits);
+
+/// Cycles of an integer MAC. `passes`: parts of pe_width bits of both operands meet one after the
+/// other in the one multiplier, ceil(b_w / pe_width) * ceil(b_a / pe_width) of them: the first TPU
+/// takes 8 x 16 bits at half and 16 x 16 at a quarter of its speed (Jouppi et al., ISCA 2017,
+/// section 2). Otherwise 1.
+std::int64_t mac_passes(std::int64_t pe_width, Packing packing, int weight_bits,
+                        int activation_bits);
 
 /// acc + a * b for float MACs of every type.
 inline float mac_float(float acc, float a, float b) {

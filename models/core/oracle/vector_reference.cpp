@@ -203,7 +203,10 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
 }
 
 Values pooled(const VectorOp& op, const Values& x) {
-  const Conv2d& w = *op.window;
+  const PoolWindow& w = *op.window;
+  // The image with its padding, without what ceil_mode's last windows reach behind it.
+  const std::int64_t bottom = w.height + w.pad_bottom - w.beyond_bottom;
+  const std::int64_t right = w.width + w.pad_right - w.beyond_right;
   const bool largest = op.kind == VectorKind::kMaxPool || op.kind == VectorKind::kGlobalMaxPool;
   Values y(at(op.elements()));
   Shape index;
@@ -216,7 +219,7 @@ Values pooled(const VectorOp& op, const Values& x) {
         const std::int64_t h = index[1] * w.stride_h - w.pad_top + kh * w.dilation_h;
         const std::int64_t v = index[2] * w.stride_w - w.pad_left + kw * w.dilation_w;
         const bool inside = h >= 0 && v >= 0 && h < w.height && v < w.width;
-        count += inside || op.count_padding ? 1 : 0;
+        count += inside || (op.count_padding && h < bottom && v < right) ? 1 : 0;
         if (!inside) continue;
         const double value =
             x[at(flatten({index[0], h, v, index[3]}, {w.batch, w.height, w.width, w.channels}))];

@@ -13,7 +13,6 @@ struct Costs {
   std::int64_t cycles = 0;
   std::int64_t compute_cycles = 0;  ///< that the array needs if memory never makes it wait
   double time_s = 0;
-  double memory_s = 0;  ///< of it, while the DRAM had requests
   double energy_pj = 0;
   double array_macs = 0;                                 ///< that the array could have done
   double peak_macs_per_s = 0, peak_bytes_per_s = 0;      ///< of the fastest; of the last
@@ -21,6 +20,7 @@ struct Costs {
   std::int64_t ahead_bytes = 0;                          ///< of these, while the layer ahead ran
   std::int64_t kv_read_bytes = 0, kv_written_bytes = 0;  ///< asked for
   StallBreakdown stalls;
+  StallBreakdown dma;  ///< cycles in which transfers were under way, by what held them
   MachineCounts counts;
   DramTraffic traffic;
 

@@ -15,6 +15,7 @@ namespace bitjoule {
 struct LayerOutcome {
   Cycles cycles{0};
   StallBreakdown stalls;
+  StallBreakdown dma;  ///< cycles in which transfers were under way, by what held them
   MachineCounts counts;
   DramTraffic traffic;         ///< of the layer's tensors, also what came before cycle 0
   DramStats dram;              ///< from cycle 0 on, also what came for the next layer

@@ -70,17 +70,35 @@ MachineCounts& operator*=(MachineCounts& a, std::int64_t n) {
   return a;
 }
 
+namespace {
+
+/// Bits of the scales, zero-points and minima whose first element is one of k0..k1 of a row, which
+/// consists of pieces of `length`, each with scales of its own.
+std::int64_t begun_scale_bits(const StorageLayout& layout, std::int64_t length, std::int64_t k0,
+                              std::int64_t k1) {
+  if (!layout.scales.present() || layout.scales.group == kWholeTensor) return 0;
+  const std::int64_t group = layout.scales.group == kWholeRow ? length : layout.scales.group;
+  const auto before = [&](std::int64_t k) {
+    return k / length * ceil_div(length, group) + ceil_div(k % length, group);
+  };
+  const std::int64_t first = before(k0), end = before(k1);
+  std::int64_t bits =
+      (end - first) * (layout.scales.bits + layout.zero_points.bits + layout.mins.bits);
+  if (layout.tables.present())
+    bits += (ceil_div(end, layout.tables.group) - ceil_div(first, layout.tables.group)) *
+            layout.tables.bits;
+  return bits;
+}
+
+}  // namespace
+
 std::int64_t fold_scale_reads(const MappingProblem& p, const FoldJob& job) {
   const bool by_group = p.path.scale_group != 0;
-  // Bits of the scales and zero-points of job.k() elements of a row that has `k` of them.
-  const auto share = [&job](const StorageLayout& layout, std::int64_t k) {
-    return ceil_div(region_bytes(layout, 1, k).parameters() * 8 * job.k(), k);
-  };
   std::int64_t bits = 0;
   if (by_group || dequantizes_at_edge(p))
-    bits += job.n() * share(p.path.weights.layout, p.layer.extents.k);
+    bits += job.n() * begun_scale_bits(p.path.weights.layout, p.layer.extents.k, job.k0, job.k1);
   if (by_group || p.path.activations.dequantized)
-    bits += job.m() * share(p.path.activations.layout, p.layer.channels);
+    bits += job.m() * begun_scale_bits(p.path.activations.layout, p.layer.channels, job.k0, job.k1);
   return accesses(bits, p.machine.buffers.scale);
 }
 
@@ -160,13 +178,31 @@ class Rows {
   Counts& counts_;
 };
 
-/// What each element that passes a dequantizer costs, on its way to the MAC's format.
+/// Scales that go with the elements of a row of the products' k, a short last one of `group`
+/// counted whole: of the second operand, and, by the mean over the layer's groups, of the first,
+/// whose rows take some channels of each kernel position.
+std::int64_t weight_scales(const Lowered& l, std::int64_t passed, std::int64_t group) {
+  return passed / l.extents.k * ceil_div(l.extents.k, group);
+}
+std::int64_t input_scales(const Lowered& l, std::int64_t passed, std::int64_t group) {
+  const std::int64_t positions = l.kernel_h * l.kernel_w;
+  if (!l.interleaved_groups || l.channels % group == 0)
+    return passed / l.extents.k * positions * ceil_div(l.channels, group);
+  std::int64_t scales = 0;
+  for (std::int64_t g = 0; g < l.extents.groups; ++g)
+    scales += ceil_div((g + 1) * l.channels, group) - g * l.channels / group;
+  return passed / (l.extents.groups * l.extents.k) * positions * scales;
+}
+
+/// What `elements` that pass a dequantizer cost on their way to the MAC's format: `scales(group)`
+/// of them begin a group.
+template <class F>
 void dequantizer_rows(Rows& rows, const DataPath& path, const OperandPath& operand,
-                      const char* suffix, std::int64_t elements) {
+                      const char* suffix, std::int64_t elements, F scales) {
   if (elements == 0) return;
   for (const DequantOperation& op : dequant_cost(operand.format))
     rows.add("dequantizer", op.purpose + suffix, op.primitive, op.type,
-             ceil_div(elements * op.count, op.elements));
+             op.count * (op.elements == 1 ? elements : scales(op.elements)));
   if (path.mac.name != "fp32")
     rows.add("dequantizer", std::string("round") + suffix, Primitive::kConvert, path.mac.name,
              elements);
@@ -193,8 +229,13 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   rows.sram("input_buffer", p.machine, c);
   rows.sram("weight_buffer", p.machine, c);
   rows.sram("scale_buffer", p.machine, c);
-  dequantizer_rows(rows, path, path.weights, "_weights", c.dequantized_weights);
-  dequantizer_rows(rows, path, path.activations, "_inputs", c.dequantized_inputs);
+  const Lowered& l = p.layer;
+  dequantizer_rows(
+      rows, path, path.weights, "_weights", c.dequantized_weights,
+      [&](std::int64_t group) { return weight_scales(l, c.dequantized_weights, group); });
+  dequantizer_rows(
+      rows, path, path.activations, "_inputs", c.dequantized_inputs,
+      [&](std::int64_t group) { return input_scales(l, c.dequantized_inputs, group); });
   rows.sram("accumulator_buffer", p.machine, c);
   rows.add("accumulator_buffer", "accumulate", Primitive::kAdd, results, c.accumulations);
   // Group boundaries: int32 to float, times the weight's scale, and the activation's where it has

@@ -41,7 +41,8 @@ MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b);
 /// So many times, one after the other; peaks stay.
 MachineCounts& operator*=(MachineCounts& a, std::int64_t n);
 
-/// Accesses to the scale buffer for one fold: once for each scale that it applies.
+/// Accesses to the scale buffer for one fold: a scale is read with the first of its elements in a
+/// row of k; a short last group has a whole one.
 std::int64_t fold_scale_reads(const MappingProblem& problem, const FoldJob& job);
 
 /// What the array and its buffers do in one fold, in closed form. The PE-level array counts for

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <string_view>
 
 #include "core/units.h"
 
@@ -14,15 +15,19 @@ enum class Cause {
   kArrayBusy,    ///< a step of operands enters the array
   kWeightLoad,   ///< a row of the stationary operand enters, and no step does
   kFillDrain,    ///< operands or results are still under way in the array
-  kDramRead,     ///< the next tile waits for its operands
-  kDramWrite,    ///< the next tile waits for results to reach DRAM
+  kDramRead,     ///< the next tile waits for its operands: the memory's bandwidth is used
+  kDramWrite,    ///< the next tile waits for results to reach DRAM: likewise
   kDequantizer,  ///< the dequantizer's lanes or latency hold the array back
   kOutput,       ///< the output unit or the accumulator ports hold the array back
   kBufferPort,   ///< a buffer's ports hold the array back
   kVector,       ///< the vector unit works and the array cannot
   kIdle,         ///< nothing is left to do but the machine's own latency
+  // Waits for operands or results where the memory could serve more:
+  kDmaWindow,    ///< all requests that may be outstanding are, and more wait to be sent
+  kDmaRate,      ///< as many requests leave per cycle as may
+  kDramLatency,  ///< what is asked for is too little to cover the time of an access
 };
-inline constexpr std::size_t kCauses = 10;
+inline constexpr std::size_t kCauses = 13;
 
 /// The name used in results, e.g. "array_busy".
 const char* cause_name(Cause cause);
@@ -38,13 +43,36 @@ struct StallBreakdown {
   StallBreakdown& operator*=(std::int64_t n);
 };
 
-/// What most cycles went to: "compute" (the array's own work), "dram", "dequantizer" or "vector".
-const char* bound_name(const StallBreakdown& stalls);
+/// A share of a run's cycles from which on what works so long is what holds the run up.
+inline constexpr double kBoundShare = 0.9;
+
+/// What one would have to enlarge to make a run faster. `stalls`: its cycles by cause; `dma`: the
+/// cycles in which transfers were under way, by what held them (only causes of the DMA and DRAM).
+/// Whatever is in use for 90 % of the cycles bounds the run: the array ("compute"), the DRAM
+/// ("dram") or the DMA ("dma_window", "dma_rate"); of several the one that is used most. Where
+/// nothing is, the cause of most cycles does, by its name, but "dram" for dram_read + dram_write
+/// and "compute" for array_busy.
+const char* bound_name(const StallBreakdown& stalls, const StallBreakdown& dma);
+/// What one would have to enlarge, in words.
+const char* bound_advice(std::string_view bound);
 
 /// Attributes the cycles of one run in order of time. The array covers intervals with causes of its
 /// own; the gaps between them are filled from a log of why the next tile could not start.
 class Attribution {
  public:
+  /// What the array leaves between two folds: cycles up to `begin`, in which the second one starts.
+  /// Where it could have started in `allowed`, its operands or a place for its results came last,
+  /// and the log says which; else the array held it, until `array_end` by what was under way in it.
+  void gap(Cycles array_end, Cycles allowed, Cycles begin);
+
+  /// What held each transfer of a kind up, in the order of their tokens: told by the DMA, taken by
+  /// the sequencer when it sees the token.
+  enum class Transfers { kInputs, kWeights, kResults };
+  void transferred(Transfers kind, Cause cause) { transfers_[index(kind)].push_back(cause); }
+  Cause take(Transfers kind, Cause otherwise);
+  /// The waits because of `was` that were logged since the last call were because of `is`.
+  void resolve(Cause was, Cause is);
+
   /// From cycle `now` on, the next tile waits because of `cause`. Calls come in order of time.
   void wait(Cycles now, Cause cause);
   /// The array accounts for the `n` cycles that follow what is attributed so far.
@@ -66,7 +94,14 @@ class Attribution {
     Cycles at;
     Cause cause;
   };
+  static std::size_t index(Transfers kind) { return static_cast<std::size_t>(kind); }
+  /// The cause at the cycle that is to be covered next, and the cycle up to which it holds.
+  Cycles advance(Cycles end);
+
   std::deque<Change> log_;
+  std::size_t popped_ = 0;    ///< entries that have left log_
+  std::size_t resolved_ = 0;  ///< entries that resolve() has seen
+  std::array<std::deque<Cause>, 3> transfers_;
   Cause current_ = Cause::kIdle;
   Cycles covered_{0};
   Listener listener_;

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "core/mapping/data_path.h"
-#include "core/mapping/program.h"
+#include "core/mapping/tensor.h"
 
 namespace bitjoule {
 

@@ -33,8 +33,8 @@ struct Gemm {
   std::int64_t m = 1, n = 1, k = 1;
 };
 
-/// `batch` independent products; both operands are activations (attention). `heads_per_operand`
-/// consecutive products share one second operand (grouped-query attention).
+/// `batch` independent products; both operands are activations (attention). `shared` consecutive
+/// products have one second operand (grouped-query attention).
 struct Matmul {
   std::int64_t batch = 1, m = 1, n = 1, k = 1;
   std::int64_t shared = 1;

@@ -32,9 +32,8 @@ Lowered row_of_pixels(std::int64_t m, std::int64_t k) {
 Lowered shape(const Gemm& g) { return row_of_pixels(g.m, g.k); }
 
 Lowered shape(const Matmul& g) {
-  Lowered l = row_of_pixels(g.m, g.k);
+  Lowered l = row_of_pixels(g.shared * g.m, g.k);
   l.interleaved_groups = false;
-  l.shared_groups = g.shared;
   l.activations_only = true;
   return l;
 }
@@ -54,9 +53,13 @@ std::int64_t Lowered::input_index(std::int64_t g, std::int64_t m, std::int64_t k
 }
 
 Lowered lower(const LayerOp& op) {
-  const GemmExtents extents = gemm_extents(op);
+  const GemmExtents extents = gemm_extents(op);  // checks the sizes
   Lowered lowered = std::visit([](const auto& layer) { return shape(layer); }, op);
   lowered.extents = extents;
+  if (const auto* product = std::get_if<Matmul>(&op)) {
+    lowered.extents.groups /= product->shared;
+    lowered.extents.m *= product->shared;
+  }
   return lowered;
 }
 

@@ -1,5 +1,6 @@
 // A layer as the machine sees it: grouped matrix products whose first operand is read through an
-// implicit im2col, so that DRAM and buffers hold the feature map once.
+// implicit im2col, so that DRAM and buffers hold the feature map once. Products that share their
+// second operand (grouped-query attention) are one: their rows of m lie one after the other.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@ namespace bitjoule {
 /// Output pixels (batch, oh, ow) are the m of the products, filters of a group the n, and
 /// k = (kh * kernel_w + kw) * channels + c. A matrix is a 1 x 1 convolution over a row of m pixels.
 struct Lowered {
-  GemmExtents extents;
+  GemmExtents extents;  ///< as the array executes them, where products share operands
   std::int64_t batch = 1, height = 1, width = 1;
   std::int64_t channels = 1;  ///< of one group
   std::int64_t out_height = 1, out_width = 1;
@@ -20,21 +21,17 @@ struct Lowered {
   /// Convolution: the channels of all groups lie side by side in a pixel. Otherwise each group's
   /// operand and result is a matrix of its own.
   bool interleaved_groups = true;
-  /// Consecutive groups that share one second operand (grouped-query attention).
-  std::int64_t shared_groups = 1;
   bool activations_only = false;  ///< the second operand is computed by other layers too
 
   std::int64_t input_elements() const { return extents.groups * batch * height * width * channels; }
-  std::int64_t weight_rows() const { return extents.groups / shared_groups * extents.n; }
+  std::int64_t weight_rows() const { return extents.groups * extents.n; }
   std::int64_t output_elements() const { return extents.groups * extents.m * extents.n; }
 
   /// Index of the first operand's element (g, m, k) in its tensor (NHWC, or [group][m][k]), or -1
   /// where it lies in the padding.
   std::int64_t input_index(std::int64_t g, std::int64_t m, std::int64_t k) const;
   /// Row (output channel) of the weight tensor [rows][k] for (g, n).
-  std::int64_t weight_row(std::int64_t g, std::int64_t n) const {
-    return g / shared_groups * extents.n + n;
-  }
+  std::int64_t weight_row(std::int64_t g, std::int64_t n) const { return g * extents.n + n; }
   /// Index of the result (g, m, n) in its tensor (NHWC, or [group][m][n]).
   std::int64_t output_index(std::int64_t g, std::int64_t m, std::int64_t n) const {
     return interleaved_groups ? (m * extents.groups + g) * extents.n + n

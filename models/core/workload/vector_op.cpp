@@ -41,7 +41,13 @@ void check_window(const VectorRow& row, const VectorOp& op) {
   if (pools != op.window.has_value())
     throw input_error(fmt::format("{}: {} a window", row.name, pools ? "needs" : "has no use for"));
   if (!pools) return;
-  const Conv2d& w = *op.window;
+  const PoolWindow& w = *op.window;
+  if (w.beyond_bottom < 0 || w.beyond_bottom > w.pad_bottom || w.beyond_right < 0 ||
+      w.beyond_right > w.pad_right)
+    throw input_error(
+        fmt::format("{}: window.beyond is part of the padding: expected 0..{} and "
+                    "0..{}, got {} and {}",
+                    row.name, w.pad_bottom, w.pad_right, w.beyond_bottom, w.beyond_right));
   if (w.groups != w.channels || w.filters != w.channels)
     throw input_error(fmt::format("{}: window.groups and filters must equal channels ({})",
                                   row.name, w.channels));
@@ -88,9 +94,11 @@ const VectorRow& find_vector_row(const std::string& name) {
 
 std::vector<std::vector<VectorWork>> vector_work(const VectorOp& op) {
   std::vector<std::vector<VectorWork>> work;
+  const bool scales = op.kind == VectorKind::kAffine && vector_beta(op) == 0;
   for (const VectorPass& pass : vector_row(op.kind).passes) {
     std::vector<VectorWork> steps;
     for (const VectorStep& step : pass) {
+      if (scales && step.primitive == Primitive::kAdd) continue;  // nothing is added
       std::int64_t times = op.elements();
       if (step.per == Per::kRow) times = op.rows;
       if (step.per == Per::kWindow) times *= window_elements(op);

@@ -63,7 +63,17 @@ enum class VectorKind {
 };
 
 /// The geometry of a pool: a depthwise convolution, groups == channels == filters.
-struct PoolWindow : Conv2d {};
+struct PoolWindow : Conv2d {
+  /// Of pad_bottom and pad_right, what lies behind the padding proper: the last windows of
+  /// ceil_mode reach it, and no mean counts it.
+  std::int64_t beyond_bottom = 0, beyond_right = 0;
+
+  /// Whether a place counts in the mean of avg_pool with count_padding.
+  bool is_padded_image(std::int64_t row, std::int64_t column) const {
+    return row >= -pad_top && row < height + pad_bottom - beyond_bottom && column >= -pad_left &&
+           column < width + pad_right - beyond_right;
+  }
+};
 
 /// One operator of the vector unit. Its output is `rows` x `cols`; a row is what is normalised,
 /// reduced, quantized or looked up as one. A row operator reads as many elements per row as `cols`,

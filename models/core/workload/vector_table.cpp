@@ -96,7 +96,7 @@ const std::vector<VectorRow>& vector_rows() {
       {K::kRelu, "relu", "y = max(x, 0)", 1, 0, false, 0, 0, {{{kCompare, kElement, 1}}}},
       {K::kAffine,
        "affine",
-       "y = alpha * x + beta",
+       "y = alpha * x + beta; beta 0: no addition",
        1,
        0,
        false,

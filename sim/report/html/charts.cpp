@@ -26,6 +26,9 @@ constexpr PartRow kParts[] = {
     {"output", "#009E73"},
     {"buffer_port", "#56B4E9"},
     {"vector", "#999999"},
+    {"dma_window", "#000000"},
+    {"dma_rate", "#BBBBBB"},
+    {"dram_latency", "#F2C9A1"},
     {"idle", "#FFFFFF"},
     // traffic, by tensor
     {"weights", "#0072B2"},

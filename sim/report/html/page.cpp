@@ -41,6 +41,17 @@ dl.parts{display:none;grid-template-columns:max-content 1fr;gap:.2rem .8rem;font
 dl.parts dt{font-weight:600}
 dl.parts dd{margin:0}
 pre{background:var(--panel);padding:.8rem;overflow-x:auto;font-size:.8rem}
+@media print{
+@page{size:A4 landscape;margin:1cm}
+body{max-width:none;padding:0;font-size:11px}
+.scroll{overflow:visible}
+.scroll svg,svg.plot{min-width:0!important;max-width:100%}
+table{width:100%;font-size:.8em}
+th,td{white-space:normal;overflow-wrap:anywhere;padding:.15rem .3rem}
+tr,.card,.bars svg{break-inside:avoid}
+thead{display:table-header-group}
+pre{white-space:pre-wrap;overflow-wrap:anywhere}
+}
 @media(max-width:36rem){.bars{grid-template-columns:1fr max-content}.bars .name{grid-column:1/-1}dl.parts{display:grid}}
 )";
 

@@ -22,6 +22,7 @@ TEST_CASE("dram actions: refreshes of single banks add up to all-bank ones") {
   append_dram_commands(stats, &none);  // the ideal model sends no commands
   CHECK(none.empty());
 
+  stats.ranks = 1;
   stats.rank_refreshes = 8;
   sent(DramCommand::kRefAll) = 3;
   sent(DramCommand::kRefBank) = 17;
@@ -30,6 +31,18 @@ TEST_CASE("dram actions: refreshes of single banks add up to all-bank ones") {
   append_dram_commands(stats, &counts);
   CHECK(count_of(counts, "refresh") == 3 + 3);  // 17 of 8 are three, the last of them begun
   CHECK(count_of(counts, "activate") == 5);
+}
+
+TEST_CASE("dram actions: every rank of every channel is powered, also where nothing moves") {
+  constexpr std::int64_t kChannels = 4, kRanks = 2, kCycles = 1200;
+  DramStats stats;
+  stats.ranks = kChannels * kRanks;
+  stats.period = Femtoseconds(833'000);
+  stats.cycles = kCycles;
+  Counts counts;
+  append_dram_commands(stats, &counts);
+  constexpr std::int64_t kNanoseconds = kCycles * 833 / 1000;
+  CHECK(count_of(counts, "background") == kChannels * kRanks * kNanoseconds);
 }
 
 }  // namespace bitjoule

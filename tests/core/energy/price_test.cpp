@@ -207,4 +207,59 @@ TEST_CASE("price: a table that contradicts itself is refused") {
   CHECK_THROWS_WITH(check_energy_table(table), "sram: energy of point 1 is zero");
 }
 
+TEST_CASE("price: both prices of the DRAM are told, and one of them counts") {
+  const EnergyTable table = plain_table();  // 10 pJ per bit read, 7 per fp32 multiplication
+  DramPrices own;
+  own.scheme =
+      DramPerAccess{Bits(32), Picojoules(64), Picojoules(96), {Boundary::kDevice, "", false}};
+  const Counts counts = {arithmetic(Primitive::kMultiply, "fp32", 3),
+                         dram(Primitive::kDramRead, 100), dram(Primitive::kDramWrite, 10)};
+  const double array = 3 * 7, by_table = 100 * 640 / 64.0 + 10 * 1280 / 64.0,
+               by_own = 100 * 64 / 32.0 + 10 * 96 / 32.0;
+  for (const DramPricing counted : {DramPricing::kTable, DramPricing::kDevice}) {
+    const EnergyReport report = price(counts, make_prices(table, "mine", own, counted));
+    REQUIRE(report.by_table);
+    REQUIRE(report.by_device);
+    CHECK(report.by_table->dram.value == by_table);
+    CHECK(report.by_table->total.value == array + by_table);
+    CHECK(report.by_table->boundary == Boundary::kUnit);  // the default of the test's table
+    CHECK(report.by_device->dram.value == by_own);
+    CHECK(report.by_device->total.value == array + by_own);
+    CHECK(report.by_device->boundary == Boundary::kDevice);
+    CHECK(report.total.value == array + (counted == DramPricing::kTable ? by_table : by_own));
+    CHECK(report.table == "plain");
+    CHECK(report.dram == "mine");
+  }
+  const EnergyReport report = price(counts, make_prices(table, "mine", own, DramPricing::kDevice));
+  CHECK(report.actions[1].unit.why == "no source named with mine; boundary: device");
+}
+
+TEST_CASE("price: a DRAM without prices of its own is not priced by them, and cannot count") {
+  const EnergyTable table = plain_table();
+  const EnergyReport report = price({dram(Primitive::kDramRead, 64)},
+                                    make_prices(table, "bare", std::nullopt, DramPricing::kTable));
+  CHECK(report.total.value == 640);
+  CHECK(report.by_table->total.value == 640);
+  CHECK_FALSE(report.by_device);
+  CHECK_THROWS_WITH_AS(
+      make_prices(table, "bare", std::nullopt, DramPricing::kDevice),
+      "dram_prices: device: the DRAM \"bare\" is not priced by its own, as its file has no "
+      "`energy`; `table` prices it by the energy table \"plain\"",
+      Error);
+}
+
+TEST_CASE("price: of commands without a price the other sum says which") {
+  DramPerCommand own;
+  own.read = Picojoules(100);
+  own.activate = Picojoules(1000);
+  own.from.boundary = Boundary::kDevice;
+  const Counts counts = {dram(Primitive::kDramRead, 512), dram(Primitive::kDramReadBurst, 2),
+                         dram(Primitive::kDramActivate, 1), dram(Primitive::kDramBackground, 50)};
+  const EnergyReport report =
+      price(counts, make_prices(plain_table(), "mine", DramPrices{own}, DramPricing::kTable));
+  CHECK(report.total.value == 512 * 10);
+  CHECK(report.by_device->dram.value == 2 * 100 + 1000);
+  CHECK(report.by_device->unpriced == std::vector<std::string>{"dram_background"});
+}
+
 }  // namespace bitjoule

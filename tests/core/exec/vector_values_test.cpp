@@ -169,6 +169,13 @@ TEST_CASE("vector values: pools leave padding out, or count it") {
   CHECK(run(op, {x}) == Values{-3, -4.5, -7.5, -9});
   op.count_padding = true;
   CHECK(run(op, {x}) == Values{-3, -2.25, -3.75, -2.25});
+  // What ceil_mode's last windows cover behind the padding: -(3 + 6) / 2, -(7 + 8) / 4, -9 / 2.
+  op.window->beyond_right = 1;
+  CHECK(run(op, {x}) == Values{-3, -4.5, -3.75, -4.5});
+  op.window->beyond_bottom = 1;
+  CHECK(run(op, {x}) == Values{-3, -4.5, -7.5, -9});
+  op.window->beyond_bottom = 2;  // more than there is of padding
+  CHECK_THROWS_AS(check_vector_op(op), Error);
   VectorOp global = op_of(K::kGlobalAvgPool, 1, 2);
   PoolWindow whole;
   whole.height = 1;

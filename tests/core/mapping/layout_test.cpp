@@ -1,6 +1,7 @@
 // Bytes and bursts of the layouts in DRAM, worked by hand. Bursts are 64 bytes, elements one.
 #include <doctest/doctest.h>
 
+#include "core/error.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/program.h"
 
@@ -76,7 +77,7 @@ TEST_CASE("layout: row-major tiles fetch the bursts that their rows touch") {
   CHECK(bursts(program.weight_loads, Tensor::kWeights) == 5 + 5);
   CHECK(bursts(program.input_loads, Tensor::kInputs) == 2 * (5 + 5));  // once for each half of n
   CHECK(bursts(program.stores) == 2 * 4);                              // runs of 2 bytes every 4
-  CHECK(estimate(p, gemm_tiling()).weight_bytes == 10 * kBurst);
+  CHECK(estimate(p, gemm_tiling()).traffic[Tensor::kWeights].bursts == 10);
 }
 
 TEST_CASE("layout: tiles that are contiguous begin and end with whole bursts") {
@@ -89,9 +90,49 @@ TEST_CASE("layout: tiles that are contiguous begin and end with whole bursts") {
   for (const LoadOp& op : program.input_loads) asked += op.region.bytes();
   CHECK(asked == 2 * 4 * 40);
   const MappingEstimate e = estimate(p, gemm_tiling());
-  CHECK(e.input_bytes == 8 * kBurst);
-  CHECK(e.weight_bytes == 4 * kBurst);
-  CHECK(e.output_bytes == 2 * kBurst);
+  CHECK(e.traffic[Tensor::kInputs].bursts == 8);
+  CHECK(e.traffic[Tensor::kWeights].bursts == 4);
+  CHECK(e.traffic[Tensor::kOutputs].bursts == 2);
+}
+
+TEST_CASE("layout: padded weight tiles are whole arrays, in DRAM, traffic and buffer") {
+  MappingProblem p = problem_of(Gemm{1, 600, 600}, DramLayout::kTiled);
+  p.machine.array.weight_tiles = WeightTiles::kPadded;
+  p.machine.array.pe.width = 8;
+  p.path.macs_per_pe = 1;
+  const struct {
+    std::int64_t size;
+    Dataflow dataflow;
+    std::int64_t n, k;  // as stored
+  } rows[] = {{256, Dataflow::kWeightStationary, 3 * 256, 3 * 256},
+              {512, Dataflow::kWeightStationary, 2 * 512, 2 * 512},
+              {300, Dataflow::kWeightStationary, 600, 600},
+              {256, Dataflow::kOutputStationary, 3 * 256, 600},
+              {256, Dataflow::kInputStationary, 600, 3 * 256}};
+  for (const auto& row : rows) {
+    CAPTURE(row.size);
+    p.machine.array.rows = p.machine.array.cols = row.size;
+    p.machine.array.dataflow = row.dataflow;
+    Tiling t;
+    t.out_cols = 1;
+    t.n = t.k = row.size;
+    const Program program = make_program(p, t);
+    std::int64_t bytes = 0, buffer = 0;
+    for (const LoadOp& op : program.weight_loads)
+      bytes += op.region.bytes(), buffer += op.sram_bits;
+    CHECK(bytes == row.n * row.k);
+    CHECK(buffer == bytes * 8);
+    CHECK(estimate(p, t).traffic[Tensor::kWeights].read_bytes == bytes);
+    CHECK(estimate(p, t).traffic[Tensor::kWeights].bursts ==
+          bursts(program.weight_loads, Tensor::kWeights));
+    CHECK(tile_footprint(p, t).weight.value ==
+          stored_weights(p, row.size, row.size).n * stored_weights(p, row.size, row.size).k);
+  }
+  p.weight_layout = DramLayout::kRowMajor;
+  CHECK_THROWS_WITH_AS(check_layer_formats(p),
+                       "mapping.weight_layout: expected tiled, as accelerator.array.weight_tiles "
+                       "is padded: whole tiles stand one after the other",
+                       Error);
 }
 
 TEST_CASE("layout: tiled windows of a convolution hold the rows they share twice") {
@@ -116,7 +157,7 @@ TEST_CASE("layout: tiled windows of a convolution hold the rows they share twice
   CHECK(tiles.input_loads[0].region.bytes() == window);
   CHECK(tiles.input_loads[1].region.base_bits == 8 * window);
   CHECK(tiles.input_loads[1].region.bytes() == window);
-  CHECK(estimate(p, t).input_bytes == 2 * window);
+  CHECK(estimate(p, t).traffic[Tensor::kInputs].read_bytes == 2 * window);
 }
 
 TEST_CASE("layout: what lies between the strides of a 1 x 1 window is not fetched") {
@@ -132,8 +173,8 @@ TEST_CASE("layout: what lies between the strides of a 1 x 1 window is not fetche
     CHECK(mapping.tiling.m() == p.layer.extents.m);  // nothing is gained by smaller tiles
     const Program program = make_program(p, mapping.tiling);
     REQUIRE(program.input_loads.size() == 1);
-    CHECK(bursts_of(program.input_loads[0].region, kBurst) * kBurst ==
-          mapping.estimate.input_bytes);
+    CHECK(bursts_of(program.input_loads[0].region, kBurst) ==
+          mapping.estimate.traffic[Tensor::kInputs].bursts);
     CHECK(tile_footprint(p, mapping.tiling).input.value * 8 >= program.input_loads[0].sram_bits);
     return program.input_loads[0].region.bytes();
   };

@@ -39,7 +39,7 @@ TEST_CASE("mapper: the chosen tiling fits and no alternative beats it by the obj
     CHECK(!m.alternatives.empty());  // the best of each other order that fits
     for (const MappingAlternative& other : m.alternatives)
       if (objective == MappingObjective::kTraffic)
-        CHECK(m.estimate.traffic() <= other.estimate.traffic());
+        CHECK(m.estimate.moved_bytes() <= other.estimate.moved_bytes());
       else
         CHECK(m.estimate.cycles <= other.estimate.cycles);
     CHECK(map_layer(p, pins).tiling.k == m.tiling.k);
@@ -58,9 +58,9 @@ TEST_CASE("mapper: folds stream for as long as they load, where the layer has as
 
 TEST_CASE("mapper: a layer that fits whole is fetched once") {
   const Mapping m = map_layer(problem_of(Gemm{64, 64, 64}));
-  CHECK(m.estimate.input_bytes == 64 * 64);
-  CHECK(m.estimate.weight_bytes == 64 * 64);
-  CHECK(m.estimate.output_bytes == 64 * 64);
+  CHECK(m.estimate.traffic[Tensor::kInputs].read_bytes == 64 * 64);
+  CHECK(m.estimate.traffic[Tensor::kWeights].read_bytes == 64 * 64);
+  CHECK(m.estimate.traffic[Tensor::kOutputs].write_bytes == 64 * 64);
 }
 
 TEST_CASE("mapper: pins that the layer contradicts, and machines too small, are input errors") {

@@ -44,6 +44,26 @@ TEST_CASE("mac: how many fit a 32-bit PE") {
   CHECK_THROWS_AS(macs_per_pe(32, Packing::kWidest, find_mac_type("int4"), 8, 4), Error);
 }
 
+TEST_CASE("mac: passes of wider integers through one multiplier") {
+  const struct {
+    int weight, activation;
+    std::int64_t of_8, of_4, of_32;
+  } rows[] = {{8, 8, 1, 4, 1},    {8, 16, 2, 8, 1}, {16, 8, 2, 8, 1},
+              {16, 16, 4, 16, 1}, {4, 4, 1, 1, 1},  {9, 8, 2, 6, 1}};
+  for (const auto& row : rows) {
+    CAPTURE(row.weight);
+    CAPTURE(row.activation);
+    CHECK(mac_passes(8, Packing::kPasses, row.weight, row.activation) == row.of_8);
+    CHECK(mac_passes(4, Packing::kPasses, row.weight, row.activation) == row.of_4);
+    CHECK(mac_passes(32, Packing::kPasses, row.weight, row.activation) == row.of_32);
+    CHECK(mac_passes(4, Packing::kWidest, row.weight, row.activation) == 1);
+    CHECK(macs_per_pe(8, Packing::kPasses, find_mac_type("int16"), row.weight, row.activation) ==
+          1);
+  }
+  CHECK(macs_per_pe(32, Packing::kPasses, find_mac_type("fp16"), 16, 16) == 1);
+  CHECK_THROWS_AS(macs_per_pe(8, Packing::kPasses, find_mac_type("fp16"), 16, 16), Error);
+}
+
 TEST_CASE("mac: the narrowest integer type that holds both operands") {
   CHECK(integer_mac_for(2, 2).name == "int2");
   CHECK(integer_mac_for(3, 2).name == "int4");

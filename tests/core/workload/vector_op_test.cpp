@@ -96,3 +96,18 @@ TEST_CASE("vector: sizes that overflow are refused") {
   CHECK_THROWS_AS(check_vector_op(make(VectorKind::kRelu, 0, 1)), Error);
   CHECK_THROWS_AS(check_vector_op(make(VectorKind::kMaxPool, 1, 1)), Error);
 }
+
+TEST_CASE("vector: a multiplication by a constant costs a multiplication, and no addition") {
+  VectorOp op = make(VectorKind::kAffine, 3, 5);
+  op.alpha = 8;
+  auto work = vector_work(op);
+  REQUIRE(work.size() == 1);
+  REQUIRE(work[0].size() == 1);
+  CHECK(work[0][0].primitive == Primitive::kMultiply);
+  CHECK(work[0][0].count == 3 * 5);
+  op.beta = 1;
+  work = vector_work(op);
+  REQUIRE(work[0].size() == 2);
+  CHECK(work[0][1].primitive == Primitive::kAdd);
+  CHECK(work[0][1].count == 3 * 5);
+}

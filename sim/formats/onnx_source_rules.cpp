@@ -1,0 +1,131 @@
+// Rules of operators that yield elements from shapes and constants alone, and of some that
+// importers leave out but whose shapes are known.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sim/formats/onnx_fold.h"
+#include "sim/formats/onnx_model.h"
+
+namespace bitjoule {
+namespace {
+
+using P = onnx::TensorProto;
+using Infos = std::vector<OnnxInfo>;
+using Folded = std::vector<StoredTensor>;
+
+Folded integers_of(const OnnxOperands& in, const OnnxInfo& out, Shape values) {
+  return {tensor_of(in.node, out, OnnxNumbers{true, std::move(values), {}})};
+}
+
+/// The sizes that Shape names: all, or from `start` to `end` (opset 15 on).
+Shape named_sizes(const OnnxOperands& in) {
+  const Shape& x = in.shape(0);
+  const auto rank = static_cast<std::int64_t>(x.size());
+  const auto place = [&](const char* name, std::int64_t otherwise) {
+    const std::int64_t value = in.node.integer(name, otherwise);
+    return std::clamp<std::int64_t>(value < 0 ? value + rank : value, 0, rank);
+  };
+  const std::int64_t start = place("start", 0), end = place("end", rank);
+  return start < end ? Shape(x.begin() + start, x.begin() + end) : Shape();
+}
+
+Infos shape_of(const OnnxOperands& in) {
+  return {{P::INT64, {static_cast<std::int64_t>(named_sizes(in).size())}}};
+}
+
+Folded fold_shape(const OnnxOperands& in, const Infos& out) {
+  return integers_of(in, out[0], named_sizes(in));
+}
+
+Infos size_of(const OnnxOperands&) { return {{P::INT64, {}}}; }
+
+Folded fold_size(const OnnxOperands& in, const Infos& out) {
+  return integers_of(in, out[0], {volume_of(in.shape(0))});
+}
+
+Infos constant_of_shape(const OnnxOperands& in) {
+  const onnx::AttributeProto* value = in.node.find("value");
+  if (value != nullptr &&
+      (value->t().dims_size() > 1 || (value->t().dims_size() == 1 && value->t().dims(0) != 1)))
+    in.node.fail("value: expected one element");
+  return {{value == nullptr ? int{P::FLOAT} : value->t().data_type(), in.integers(0)}};
+}
+
+Folded fold_constant_of_shape(const OnnxOperands& in, const Infos& out) {
+  const onnx::AttributeProto* value = in.node.find("value");
+  const auto count = static_cast<std::size_t>(volume_of(out[0].shape));
+  if (value == nullptr) return {computed_tensor(in.node, out[0], std::string(4 * count, '\0'))};
+  const StoredTensor one = to_stored(value->t(), in.node.file());
+  std::string bytes;
+  for (std::size_t i = 0; i < count; ++i) bytes.insert(bytes.end(), one.data, one.data + one.bytes);
+  return {computed_tensor(in.node, out[0], std::move(bytes))};
+}
+
+/// Elements of a Range: its start and step as numbers, and how many there are.
+struct RangeOf {
+  OnnxNumbers start, step;
+  std::int64_t count;
+};
+
+RangeOf range_of(const OnnxOperands& in) {
+  for (int i = 0; i < 3; ++i)
+    if (in.type(i) != in.type(0) || volume_of(in.shape(i)) != 1)
+      in.node.fail("expected three scalars of one type");
+  const OnnxNumbers start = numbers_of(in.value(0)), limit = numbers_of(in.value(1)),
+                    step = numbers_of(in.value(2));
+  const auto real = [](const OnnxNumbers& n) {
+    return n.integer ? static_cast<double>(n.whole[0]) : n.real[0];
+  };
+  const double count = std::ceil((real(limit) - real(start)) / real(step));
+  if (!(count <= 0x1p46)) in.node.fail("it has too many elements, or no step");
+  return {start, step, static_cast<std::int64_t>(std::max(0.0, count))};
+}
+
+Infos range(const OnnxOperands& in) { return {{in.type(0), {range_of(in).count}}}; }
+
+Folded fold_range(const OnnxOperands& in, const Infos& out) {
+  const RangeOf range = range_of(in);
+  OnnxNumbers y{range.start.integer, {}, {}};
+  for (std::int64_t i = 0; i < range.count; ++i)
+    if (y.integer)
+      y.whole.push_back(static_cast<std::int64_t>(
+          static_cast<std::uint64_t>(range.start.whole[0]) +
+          static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(range.step.whole[0])));
+    else
+      y.real.push_back(range.start.real[0] + static_cast<double>(i) * range.step.real[0]);
+  return {tensor_of(in.node, out[0], y)};
+}
+
+/// For operators that are left out: sizes by which others would have to divide.
+Infos blocks(const OnnxOperands& in) {
+  const std::int64_t b = in.node.integer("blocksize", 0);
+  constexpr std::int64_t kMax = std::int64_t{1} << 31;
+  if (b < 1 || b > kMax) in.node.fail(fmt::format("blocksize: expected 1..{}, got {}", kMax, b));
+  Shape x = in.shape(0);
+  if (x.size() != 4) in.node.fail(fmt::format("expected 4 axes, got {}", x.size()));
+  const bool to_depth = in.node.op() == "SpaceToDepth";
+  const std::int64_t height = x[2], width = x[3], channels = x[1];
+  if (to_depth ? height % b != 0 || width % b != 0 : channels % b != 0 || channels / b % b != 0)
+    in.node.fail("the image does not hold whole blocks");
+  if (to_depth) return {{in.type(0), {x[0], channels * b * b, height / b, width / b}}};
+  return {{in.type(0), {x[0], channels / b / b, height * b, width * b}}};
+}
+
+}  // namespace
+
+const std::vector<OnnxRule>& onnx_source_rules() {
+  static const std::vector<OnnxRule> kRows = {
+      {"Shape", 1, 1, 1, "start:i end:i", shape_of, fold_shape},
+      {"Size", 1, 1, 1, "", size_of, fold_size},
+      {"ConstantOfShape", 1, 1, 1, "value:t", constant_of_shape, fold_constant_of_shape},
+      {"Range", 3, 3, 1, "", range, fold_range},
+      // Left out by importers, but their shapes are known.
+      {"SpaceToDepth", 1, 1, 1, "blocksize:i", blocks, nullptr},
+      {"DepthToSpace", 1, 1, 1, "blocksize:i mode:s", blocks, nullptr},
+  };
+  return kRows;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,254 @@
+#include "sim/import/hf_quantization.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+namespace json = boost::json;
+
+/// Keys that tell how the codes were found or are computed with, not what is stored.
+const std::set<std::string> kHarmless = {"quant_method",
+                                         "damp_percent",
+                                         "true_sequential",
+                                         "static_groups",
+                                         "mse",
+                                         "model_seqlen",
+                                         "block_name_to_quantize",
+                                         "module_name_preceding_first_block",
+                                         "model_file_base_name",
+                                         "model_name_or_path",
+                                         "batch_size",
+                                         "pad_token_id",
+                                         "dataset",
+                                         "tokenizer",
+                                         "use_exllama",
+                                         "use_cuda_fp16",
+                                         "disable_exllama",
+                                         "max_input_length",
+                                         "exllama_config",
+                                         "cache_block_outputs",
+                                         "backend",
+                                         "do_fuse",
+                                         "fuse_max_seq_len",
+                                         "modules_to_fuse",
+                                         "meta",
+                                         "quantizer",
+                                         "pack_dtype",
+                                         "act_group_aware",
+                                         "bnb_4bit_compute_dtype",
+                                         "bnb_4bit_quant_storage",
+                                         "llm_int8_enable_fp32_cpu_offload",
+                                         "_load_in_4bit",
+                                         "_load_in_8bit",
+                                         "fmt"};
+
+const std::vector<UnsupportedKey>& unsupported() {
+  static const std::vector<UnsupportedKey> kRows = {
+      {"dynamic", {"{}", "false"}, "bits and groups of single modules"},
+      {"weight_block_size", {}, "the bytes of weights: a scale of 32 bits for each block"},
+      {"llm_int8_has_fp16_weight", {"false"}, "the bytes of weights: they stay in fp16"},
+      {"kv_cache_scheme", {}, "the bytes of keys and values (a network's kv_cache says them)"},
+      {"kv_cache_quant_algo", {}, "the bytes of keys and values (a network's kv_cache says them)"},
+  };
+  return kRows;
+}
+
+json::object integer_format(std::int64_t bits, std::int64_t group, bool symmetric,
+                            const std::string& scale, const std::string& zero_point) {
+  json::object format{{"format", fmt::format("{}int{}", symmetric ? "" : "u", bits)},
+                      {"granularity", group > 0 ? "per_group" : "per_channel"},
+                      {"symmetric", symmetric},
+                      {"scale", scale}};
+  if (group > 0) format["group_size"] = group;
+  if (!symmetric) format["zero_point"] = zero_point;
+  return format;
+}
+
+/// Bits and group of either spelling.
+struct Grouping {
+  std::int64_t bits, group;
+};
+
+Grouping grouping(const ConfigObject& q, std::int64_t group) {
+  const std::int64_t bits = q.integer("w_bit", q.integer("bits", 4));
+  if (bits < 2 || bits > 8)
+    q.refuse(q.find("w_bit") != nullptr ? "w_bit" : "bits",
+             fmt::format("expected 2..8, got {}", bits));
+  return {bits, q.integer("q_group_size", q.integer("group_size", group))};
+}
+
+void read_gptq(const ConfigObject& q, HfQuantization& result, std::vector<std::string>& notes) {
+  const Grouping g = grouping(q, 128);
+  result.format = integer_format(g.bits, g.group, q.flag("sym", true), "fp16", "packed");
+  result.head = q.flag("lm_head", false);
+  for (const char* key : {"checkpoint_format", "format"}) {
+    const std::string form = q.text(key, "gptq");
+    if (form != "gptq" && form != "gptq_v2" && form != "gptq_p")
+      q.refuse(key, fmt::format("expected gptq, gptq_v2 or gptq_p, got \"{}\"", form));
+  }
+  if (q.flag("desc_act", false))
+    notes.emplace_back(
+        "quantization_config.desc_act: the order of the inputs by group (32 bits for each input of "
+        "a layer) is not counted");
+  const json::value* lists = q.find("modules_in_block_to_quantize");
+  if (lists == nullptr) return;
+  result.only.emplace();
+  const auto add = [&](const json::value& name) {
+    if (!name.is_string())
+      q.refuse("modules_in_block_to_quantize", "expected lists of names of modules");
+    result.only->emplace_back(name.get_string().c_str());
+  };
+  if (!lists->is_array())
+    q.refuse("modules_in_block_to_quantize", "expected lists of names of modules");
+  for (const json::value& item : lists->get_array()) {
+    if (!item.is_array()) {
+      add(item);
+      continue;
+    }
+    for (const json::value& name : item.get_array()) add(name);
+  }
+}
+
+void read_awq(const ConfigObject& q, HfQuantization& result, std::vector<std::string>& notes) {
+  const Grouping g = grouping(q, 128);
+  std::string version = q.text("version", "gemm");
+  std::transform(version.begin(), version.end(), version.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (q.text("backend") == "llm-awq") version = "gemv_fast";
+  const std::vector<std::string> known = {"gemm", "gemv", "gemv_fast", "marlin", "exllama", "ipex"};
+  if (std::find(known.begin(), known.end(), version) == known.end())
+    q.refuse("version",
+             fmt::format("expected one of {}, got \"{}\"", fmt::join(known, ", "), version));
+  // Without zero-points codes stand for themselves less 8. AutoAWQ's kernels for single tokens
+  // ("gemv_fast") keep zero-points beside the scales in fp16.
+  const bool symmetric = version == "marlin" || !q.flag("zero_point", true);
+  const char* zeros = version == "gemv_fast" ? "fp16" : version == "gemv" ? "packed" : "packed_awq";
+  result.format = integer_format(g.bits, g.group, symmetric, "fp16", zeros);
+  if (version == "gemv" || version == "gemv_fast")
+    notes.push_back(fmt::format(
+        "quantization_config.version: {}: the padding of scales and zero-points of a row to whole "
+        "words of 8 groups is not counted",
+        version));
+}
+
+void read_bitsandbytes(const ConfigObject& q, HfQuantization& result) {
+  q.find("llm_int8_threshold");  // of activations that are computed in fp16
+  if (q.flag("load_in_8bit", false)) {
+    result.format = {{"format", "int8"}, {"granularity", "per_channel"}};
+    for (const char* key : {"load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant"})
+      q.find(key);
+    return;
+  }
+  if (!q.flag("load_in_4bit", false)) return;
+  const std::string type = q.text("bnb_4bit_quant_type", "fp4");
+  if (type != "nf4")
+    q.refuse("bnb_4bit_quant_type",
+             fmt::format("expected \"nf4\", got \"{}\"; bitsandbytes' fp4, its "
+                         "default, is no number format here",
+                         type));
+  result.format = json::string(q.flag("bnb_4bit_use_double_quant", false) ? "nf4_dq" : "nf4");
+}
+
+void read_fp8(const ConfigObject& q, HfQuantization& result, std::vector<std::string>& notes) {
+  if (q.text("fmt", "e4m3") != "e4m3") q.refuse("fmt", "expected e4m3");
+  result.format = "fp8_e4m3";
+  notes.emplace_back(
+      "quantization_config: fp8: the one scale of a tensor is not counted; activations are as "
+      "precision.activations says");
+  for (const char* key : {"activation_scheme", "fmt"}) q.find(key);
+}
+
+/// MLX: scale and bias of a group are two floats of the model's dtype; the bias costs what a
+/// zero-point costs. Embeddings and head are quantized as well.
+HfQuantization read_mlx(const ConfigObject& q, const std::string& dtype) {
+  HfQuantization result;
+  result.method = "mlx";
+  result.embeddings = result.head = true;
+  const std::string mode = q.text("mode", "affine");
+  const Grouping g = grouping(q, 64);
+  const std::string scale = dtype == "fp32" ? "fp32" : dtype;
+  if (mode == "affine")
+    result.format = integer_format(g.bits, g.group, false, scale, scale);
+  else if (mode == "mxfp4")
+    result.format = "mxfp4";
+  else if (mode == "mxfp8")
+    result.format = "mxfp8_e4m3";
+  else
+    q.refuse("mode", fmt::format("expected affine, mxfp4 or mxfp8, got \"{}\"", mode));
+  if (mode == "affine" && g.group < 1) q.refuse("group_size", "expected a positive number");
+  for (const auto& entry : q.json()) {
+    const std::string key = entry.key();
+    if (key.find('.') == std::string::npos && key != "lm_head") continue;
+    q.find(key);  // a module
+    const auto* own = entry.value().if_object();
+    if (entry.value().is_bool()) {
+      if (!entry.value().get_bool()) result.kept.push_back(key);
+    } else if (own == nullptr || ConfigObject(*own, "").integer("bits", g.bits) != g.bits ||
+               ConfigObject(*own, "").integer("group_size", g.group) != g.group ||
+               ConfigObject(*own, "").text("mode", mode) != mode) {
+      q.refuse(key,
+               "bits and groups of single modules are not supported: they change the bytes of "
+               "their weights");
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+bool HfQuantization::covers(const std::string& module, const std::string& in_block) const {
+  if (format.is_null()) return false;
+  if (only && std::find(only->begin(), only->end(), in_block) == only->end()) return false;
+  return std::none_of(kept.begin(), kept.end(), [&](const std::string& part) {
+    return module == part || ("." + module + ".").find("." + part + ".") != std::string::npos ||
+           (part.back() == '.' && ("." + module).find("." + part) != std::string::npos);
+  });
+}
+
+std::optional<HfQuantization> read_quantization(const ConfigObject& config,
+                                                const std::string& dtype,
+                                                std::vector<std::string>& notes) {
+  const json::value* mlx = config.find("quantization");
+  const json::value* own = config.find("quantization_config");
+  if (mlx != nullptr) {
+    if (own != nullptr && *own != *mlx)
+      config.refuse("quantization", "differs from quantization_config");
+    const ConfigObject q = config.object("quantization");
+    HfQuantization result = read_mlx(q, dtype);
+    q.account({}, {}, notes);
+    return result;
+  }
+  if (own == nullptr) return {};
+  const ConfigObject q = config.object("quantization_config");
+  HfQuantization result;
+  const bool loads = q.json().contains("load_in_4bit") || q.json().contains("load_in_8bit");
+  const bool llm_awq = q.json().contains("w_bit");
+  result.method = q.text("quant_method", loads ? "bitsandbytes" : llm_awq ? "awq" : "");
+  if (result.method == "gptq")
+    read_gptq(q, result, notes);
+  else if (result.method == "awq")
+    read_awq(q, result, notes);
+  else if (result.method == "bitsandbytes")
+    read_bitsandbytes(q, result);
+  else if (result.method == "fp8")
+    read_fp8(q, result, notes);
+  else
+    q.refuse("quant_method",
+             fmt::format("expected gptq, awq, bitsandbytes or fp8, got \"{}\"", result.method));
+  for (const char* key : {"modules_to_not_convert", "llm_int8_skip_modules", "ignored_layers"})
+    for (const std::string& module : q.texts(key)) {
+      if (module.empty() || module.rfind("re:", 0) == 0)
+        q.refuse(key, fmt::format("expected names of modules, got \"{}\"", module));
+      result.kept.push_back(module);
+    }
+  q.account(kHarmless, unsupported(), notes);
+  return result;
+}
+
+}  // namespace bitjoule

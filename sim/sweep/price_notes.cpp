@@ -1,0 +1,54 @@
+#include "sim/sweep/price_notes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace bitjoule {
+namespace {
+
+namespace json = boost::json;
+
+using Names = std::vector<std::string>;
+
+std::string text_of(const json::object& result, const std::string& key) {
+  const json::value* value = result.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->as_string()) : "";
+}
+
+void add(Names& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+}  // namespace
+
+Names price_notes(const std::vector<const json::object*>& results) {
+  Names by_table;                           // memories that the energy table prices
+  std::map<std::string, Names> boundaries;  // of the prices that count: of whose
+  for (const json::object* result : results) {
+    const std::string memory = text_of(*result, "dram.model");
+    const std::string prices = text_of(*result, "energy.dram_prices");
+    if (prices.empty()) continue;  // of a version that had none
+    const bool is_table = prices == "table";
+    if (is_table) add(by_table, memory);
+    add(boundaries[text_of(*result, fmt::format("energy.by_{}.boundary", prices))],
+        is_table ? "the table" : memory);
+  }
+  Names notes;
+  if (by_table.size() > 1)
+    notes.push_back(
+        fmt::format("{} memories are compared by one price, the energy table's, which does not "
+                    "tell them apart: {}; "
+                    "dram_prices: device prices each by its own file",
+                    by_table.size(), fmt::join(by_table, ", ")));
+  if (boundaries.size() > 1) {
+    std::string list;
+    for (const auto& [boundary, names] : boundaries)
+      list += fmt::format("{}{} ({})", list.empty() ? "" : "; ", boundary, fmt::join(names, ", "));
+    notes.push_back("prices of the DRAM include different things: " + list);
+  }
+  return notes;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,118 @@
+// What a run is bound by, and whose each cycle is.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/mapping/array_timing.h"
+#include "core/result/stalls.h"
+
+namespace bitjoule {
+namespace {
+
+using ByCause = std::vector<std::pair<Cause, std::int64_t>>;
+
+StallBreakdown breakdown(const ByCause& cycles) {
+  StallBreakdown b;
+  for (const auto& [cause, n] : cycles) b[cause] = n;
+  return b;
+}
+
+}  // namespace
+
+TEST_CASE("bound: what is in use nearly always, else what most cycles go to") {
+  struct Row {
+    ByCause stalls, dma;
+    const char* bound;
+  };
+  const Row kRows[] = {
+      // Weights enter most of the time: no matter that the array steps, too.
+      {{{Cause::kWeightLoad, 865}, {Cause::kArrayBusy, 29}, {Cause::kDramRead, 106}},
+       {{Cause::kDramRead, 400}},
+       "weight_load"},
+      // ... unless the memory has nothing to give all the while.
+      {{{Cause::kWeightLoad, 865}, {Cause::kArrayBusy, 29}, {Cause::kDramRead, 106}},
+       {{Cause::kDramRead, 900}},
+       "dram"},
+      {{{Cause::kFillDrain, 676}, {Cause::kArrayBusy, 324}},
+       {{Cause::kDmaWindow, 950}},
+       "dma_window"},
+      {{{Cause::kFillDrain, 676}, {Cause::kArrayBusy, 324}},
+       {{Cause::kDmaWindow, 899}},
+       "fill_drain"},
+      {{{Cause::kArrayBusy, 960}, {Cause::kDramRead, 40}}, {{Cause::kDramRead, 940}}, "compute"},
+      {{{Cause::kArrayBusy, 920}, {Cause::kDramRead, 80}}, {{Cause::kDramRead, 940}}, "dram"},
+      // Reads and writes wait for the same memory.
+      {{{Cause::kDramRead, 300}, {Cause::kDramWrite, 300}, {Cause::kArrayBusy, 400}}, {}, "dram"},
+      {{{Cause::kDmaRate, 500}, {Cause::kArrayBusy, 400}, {Cause::kIdle, 100}}, {}, "dma_rate"},
+      {{{Cause::kDramLatency, 500}, {Cause::kArrayBusy, 500}}, {}, "compute"},
+      {{{Cause::kDramLatency, 501}, {Cause::kArrayBusy, 499}}, {}, "dram_latency"},
+      {{{Cause::kDequantizer, 6}, {Cause::kVector, 4}}, {}, "dequantizer"},
+      {{{Cause::kOutput, 6}, {Cause::kBufferPort, 4}}, {}, "output"},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(row.bound);
+    const std::string bound = bound_name(breakdown(row.stalls), breakdown(row.dma));
+    CHECK(bound == row.bound);
+    CHECK(std::string(bound_advice(bound)) != "");
+  }
+}
+
+TEST_CASE("attribution: a gap belongs to what came last") {
+  // The array drains in [10, 20), the operands of the next fold come in cycle 16, or in 30.
+  for (const std::int64_t ready : {16, 30}) {
+    Attribution attribution;
+    attribution.wait(Cycles(0), Cause::kDramRead);
+    attribution.cover(Cause::kArrayBusy, 10);
+    attribution.wait(Cycles(ready), Cause::kIdle);
+    const std::int64_t begin = std::max<std::int64_t>(ready, 20);  // no overlap
+    attribution.gap(Cycles(20), Cycles(20), Cycles(begin));
+    CHECK(attribution.covered() == Cycles(begin));
+    // At 16 nothing is lost by the memory: the array drains until 20 anyway.
+    CHECK(attribution.breakdown()[Cause::kFillDrain] == (ready == 16 ? 10 : 0));
+    CHECK(attribution.breakdown()[Cause::kDramRead] == (ready == 16 ? 0 : 20));
+  }
+}
+
+TEST_CASE("attribution: a wait is known for what it was when it ends") {
+  Attribution attribution;
+  attribution.wait(Cycles(0), Cause::kDramRead);
+  attribution.wait(Cycles(5), Cause::kOutput);
+  attribution.wait(Cycles(8), Cause::kDramRead);
+  attribution.resolve(Cause::kDramRead, Cause::kDmaWindow);
+  attribution.wait(Cycles(12), Cause::kDramRead);
+  attribution.resolve(Cause::kDramRead, Cause::kDramLatency);
+  attribution.wait(Cycles(20), Cause::kDramRead);
+  attribution.fill(Cycles(22));
+  const StallBreakdown& b = attribution.breakdown();
+  CHECK(b[Cause::kDmaWindow] == 5 + 4);
+  CHECK(b[Cause::kOutput] == 3);
+  CHECK(b[Cause::kDramLatency] == 8);
+  CHECK(b[Cause::kDramRead] == 2);
+  CHECK(b.total() == 22);
+}
+
+TEST_CASE(
+    "attribution: with overlap, operands that come late are not the drain of the fold ahead") {
+  ArrayRates rates;
+  Fold fold;
+  fold.rows = fold.cols = 32;
+  fold.load_rows = 32;
+  fold.steps = 1;
+  for (const Overlap overlap : {Overlap::kNone, Overlap::kWeights, Overlap::kFull}) {
+    CAPTURE(static_cast<int>(overlap));
+    ArrayTimeline timeline(overlap, rates);
+    Attribution attribution;
+    attribution.wait(Cycles(0), Cause::kDramRead);
+    timeline.issue(0, fold, &attribution);
+    CHECK(attribution.covered() == Cycles(33));
+    // The last MAC is at 33 + 62; operands come at 200.
+    timeline.issue(200, fold, &attribution);
+    CHECK(attribution.breakdown()[Cause::kDramRead] == 200 - 33);
+    CHECK(attribution.breakdown()[Cause::kFillDrain] == 0);
+  }
+}
+
+}  // namespace bitjoule

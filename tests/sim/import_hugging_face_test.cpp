@@ -1,0 +1,237 @@
+// config.json and the weights beside it: every key counts, is harmless, is refused or is told.
+#include <doctest/doctest.h>
+
+#include "run/network_memory.h"
+#include "sim/formats/blob.h"
+#include "support/gguf_builder.h"
+#include "support/import_text.h"
+#include "support/shell.h"
+
+using namespace bitjoule;
+using namespace bitjoule::test;
+
+namespace {
+
+/// A small llama with further keys.
+std::string small_config(const std::string& keys, const std::string& type = "llama") {
+  return "{\"model_type\":\"" + type +
+         R"(","hidden_size":64,"num_hidden_layers":3,"num_attention_heads":4,
+            "num_key_value_heads":4,"intermediate_size":128,"vocab_size":96)" +
+         keys + "}";
+}
+
+std::string case_text(const std::string& name) {
+  return text_of(fs::path(source_dir()) / ".." / "shared" / "cases" / "hf" / name);
+}
+
+std::int64_t weight_bytes(const Network& network) {
+  Precision run;
+  run.weights.format = run.activations.format = "fp16";
+  return network_memory(network, run).weights;
+}
+
+}  // namespace
+
+TEST_CASE("import: keys of config.json that change shapes, bytes or values are used or refused") {
+  const auto message = [](const std::string& keys) {
+    return message_of("config.json", small_config("," + keys));
+  };
+  struct Refused {
+    const char* keys;
+    const char* part;
+  };
+  for (const Refused& r : std::initializer_list<Refused>{
+           {R"("num_local_experts":8)",
+            "num_local_experts: 8 is not supported: it changes the shapes"},
+           {R"("num_experts_per_tok":2)", "num_experts_per_tok"},
+           {R"("attn_logit_softcapping":50.0)", "attn_logit_softcapping: 50 is not supported"},
+           {R"("embedding_multiplier":12.0)", "embedding_multiplier"},
+           {R"("logits_scaling":16.0)", "logits_scaling"},
+           {R"("partial_rotary_factor":0.5)", "partial_rotary_factor"},
+           {R"("rope_parameters":{"partial_rotary_factor":0.5})",
+            "rope_parameters.partial_rotary_factor"},
+           {R"("hidden_act":"quick_gelu")", "hidden_act: expected one of silu"},
+           {R"("dtype":"float8_e4m3fn")", "dtype: expected bfloat16, float16 or float32"},
+           {R"("dtype":"float16","torch_dtype":"bfloat16")", "differs from torch_dtype"},
+           {R"("attention_bias":"yes")", "attention_bias: expected true or false, got \"yes\""},
+           {R"("layer_types":["linear_attention"])", "layer_types"},
+           {R"("rope_theta":10000.0,"rope_parameters":{"rope_theta":5e5})",
+            "rope_parameters.rope_theta"},
+           {R"("quantization_config":{"quant_method":"fp8","weight_block_size":[128,128]})",
+            "quantization_config.weight_block_size: [128,128] is not supported: it changes the "
+            "bytes"},
+           {R"("quantization_config":{"quant_method":"gptq","dynamic":{"-:.*q_proj":{}}})",
+            "quantization_config.dynamic"},
+           {R"("quantization_config":{"quant_method":"awq"},"num_hidden_layers":0.5)",
+            "expected a positive number of layers, got 0.5"},
+           {R"("quantization_config":{"quant_method":"awq"},"num_hidden_layers":100000)",
+            "100000 quantized layers with 0 modules"},
+           {R"("quantization_config":{"quant_method":"hqq"})", "quant_method: expected gptq, awq"},
+           {R"("quantization":{"group_size":16,"bits":4,"mode":"nvfp4"})", "quantization.mode"},
+           {R"("quantization":{"group_size":64,"bits":4,"model.layers.0.mlp.up_proj":{"bits":8}})",
+            "bits and groups of single modules"}}) {
+    CAPTURE(r.keys);
+    const std::string text = message(r.keys);
+    CAPTURE(text);
+    CHECK(text.find(r.part) != std::string::npos);
+  }
+  // The same keys where they change nothing.
+  CHECK(import_text("config.json",
+                    small_config(R"(,"num_local_experts":1,"attn_logit_softcapping":null,
+                      "logits_scaling":1.0,"partial_rotary_factor":1.0,"hidden_act":"silu",
+                      "rope_scaling":null,"rope_parameters":{"rope_type":"default"},
+                      "layer_types":["full_attention"])"))
+            .notes.empty());
+  auto layers =
+      by_name(network_of(import_text("config.json", small_config(R"(,"hidden_act":"relu")"))));
+  CHECK(std::get<VectorOp>(layers["blk.*.act"].op).kind == VectorKind::kRelu);
+  CHECK(std::get<VectorOp>(
+            by_name(network_of(import_text("config.json", small_config(""))))["norm"].op)
+            .alpha == 1e-6);  // the library's default
+}
+
+TEST_CASE("import: rope_parameters as transformers 5 writes them") {
+  const auto theta = [](const std::string& text) {
+    return *std::get<VectorOp>(
+                by_name(network_of(import_text("config.json", text)))["blk.*.rope_q"].op)
+                .alpha;
+  };
+  CHECK(theta(case_text("h07_rope_parameters.json")) == 500000);
+  CHECK(theta(small_config(R"(,"rope_theta":20000)")) == 20000);
+  for (const char* type : {"linear", "dynamic", "llama3", "yarn", "longrope"})
+    for (const std::string key : {"rope_scaling", "rope_parameters"})
+      for (const std::string name : {"rope_type", "type"}) {
+        const Imported imported = import_text(
+            "config.json",
+            small_config(",\"" + key + "\":{\"" + name + "\":\"" + type + "\",\"factor\":8.0}"));
+        REQUIRE(imported.notes.size() == 1);
+        CHECK(imported.notes[0] ==
+              key + ": \"" + type +
+                  "\" scaling changes no cycles or bytes; runs with values are "
+                  "refused");
+        CHECK(imported.yaml.find("timing_only: [\"" + key) != std::string::npos);
+      }
+}
+
+TEST_CASE("import: MLX checkpoints") {
+  auto layers = by_name(network_of(import_text("config.json", case_text("h19_mlx.json"))));
+  for (const char* name : {"embed", "head", "blk.*.q", "blk.*.down"}) {
+    CAPTURE(name);
+    const TensorFormat& format = *layers[name].precision.weights;
+    CHECK(format.format == "uint4");
+    CHECK(format.group_size == 64);
+    CHECK(!format.symmetric);
+    CHECK(format.scale == "bf16");
+    CHECK(format.zero_point == "bf16");
+  }
+  // 4 bits, and a scale and a bias of 16 bits for each 64: 4.5 bits for every weight of embedding,
+  // head and two blocks (kv: 2 of 4 heads); norms in fp32.
+  const std::int64_t h = 256, kv = 128, ffn = 512, vocab = 1000;
+  const std::int64_t weights = 2 * vocab * h + 2 * (2 * h * h + 2 * h * kv + 3 * h * ffn);
+  CHECK(weight_bytes(network_of(import_text("config.json", case_text("h19_mlx.json")))) ==
+        weights * 9 / 16 + 5 * h * 4);
+  layers = by_name(network_of(import_text(
+      "config.json", small_config(R"(,"dtype":"float16","quantization":{"group_size":32,"bits":4,
+        "mode":"mxfp4","lm_head":false,"model.layers.1.mlp.up_proj":false})"))));
+  CHECK(layers["embed"].precision.weights->format == "mxfp4");
+  CHECK(layers["head"].precision.weights->format == "fp16");
+  CHECK(layers["blk.0.up"].precision.weights->format == "mxfp4");
+  CHECK(layers["blk.1.up"].precision.weights->format == "fp16");
+}
+
+TEST_CASE("import: AWQ and GPTQ in every spelling, and which modules they leave alone") {
+  const auto with = [](const std::string& quantization) {
+    return by_name(network_of(
+        import_text("config.json",
+                    small_config(R"(,"dtype":"bfloat16","quantization_config":)" + quantization))));
+  };
+  auto layers = with(R"({"w_bit":4,"q_group_size":64,"zero_point":true})");
+  CHECK(layers["blk.*.q"].precision.weights->group_size == 64);
+  CHECK(layers["blk.*.q"].precision.weights->zero_point == "packed_awq");
+  CHECK(layers["head"].precision.weights->format == "bf16");
+  layers = with(R"({"quant_method":"awq","bits":4,"group_size":128,"zero_point":false})");
+  CHECK(layers["blk.*.q"].precision.weights->format == "int4");
+  CHECK(layers["blk.*.q"].precision.weights->symmetric);
+  layers = with(R"({"quant_method":"gptq","bits":8,"group_size":-1,"sym":false,"lm_head":true})");
+  CHECK(layers["head"].precision.weights->format == "uint8");
+  CHECK(layers["head"].precision.weights->granularity == Granularity::kPerChannel);
+  layers = with(R"({"quant_method":"gptq","bits":4,"group_size":32,"sym":true,
+    "modules_in_block_to_quantize":[["self_attn.q_proj"],["mlp.down_proj"]]})");
+  CHECK(layers["blk.*.q"].precision.weights->format == "int4");
+  CHECK(layers["blk.*.down"].precision.weights->format == "int4");
+  CHECK(layers["blk.*.up"].precision.weights->format == "bf16");
+  layers = with(R"({"quant_method":"awq","bits":4,"group_size":32,
+    "modules_to_not_convert":["v_proj","model.layers.2.mlp"]})");
+  CHECK(layers["blk.0.v"].precision.weights->format == "bf16");
+  CHECK(layers["blk.1.up"].precision.weights->format == "uint4");
+  CHECK(layers["blk.2.up"].precision.weights->format == "bf16");
+}
+
+TEST_CASE("import: Gemma's defaults, scales and norms") {
+  const std::string text = small_config("", "gemma");
+  const Network network = network_of(import_text("config.json", text));
+  auto layers = by_name(network);
+  CHECK(std::get<Gemm>(layers["blk.*.q"].op).n == 4 * 256);  // head_dim is not 64 / 4
+  CHECK(layers["head"].parameters == 0);                     // tied
+  CHECK(*std::get<VectorOp>(layers["embed_scale"].op).alpha == 8);
+  CHECK(*std::get<VectorOp>(layers["norm"].op).beta == 1);
+  CHECK(std::get<VectorOp>(layers["blk.*.act"].op).kind == VectorKind::kGeluTanh);
+  layers = by_name(network_of(
+      import_text("config.json", small_config(R"(,"tie_word_embeddings":false)", "gemma"))));
+  CHECK(layers["head"].parameters == 96 * 64);
+}
+
+TEST_CASE("import: weights beside a config.json, and what is wrong with them") {
+  const TemporaryDirectory directory;
+  const std::string config = write_file(
+      directory, "config.json",
+      R"({"model_type":"llama","hidden_size":4,"num_hidden_layers":1,"num_attention_heads":1,
+          "intermediate_size":4,"vocab_size":4,"tie_word_embeddings":true})");
+  const auto safetensors = [&](const std::string& extra, const std::string& type = "F32") {
+    std::string header;
+    std::size_t at = 0;
+    const auto add = [&](const std::string& name, const std::string& dtype, std::size_t rows,
+                         std::size_t bytes) {
+      header += header.empty() ? "{" : ",";
+      header += "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":[" +
+                (rows > 0 ? std::to_string(rows) + "," : "") + "4],\"data_offsets\":[" +
+                std::to_string(at) + "," + std::to_string(at + bytes) + "]}";
+      at += bytes;
+    };
+    const std::size_t size = type == "F32" ? 4 : 1;
+    add("model.embed_tokens.weight", "F32", 4, 64);
+    add("model.norm.weight", "F32", 0, 16);
+    for (const char* name : {"input_layernorm", "post_attention_layernorm"})
+      add(std::string("model.layers.0.") + name + ".weight", "F32", 0, 16);
+    for (const char* name : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
+                             "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"})
+      if (name != extra) add(std::string("model.layers.0.") + name + ".weight", type, 4, 16 * size);
+    if (extra.find("scale") != std::string::npos) add(extra, "F32", 0, 16);
+    header += "}";
+    write_file(directory, "model.safetensors",
+               little_endian<std::uint64_t>(header.size()) + header + std::string(at, '\0'));
+  };
+  const auto import = [&]() -> std::string {
+    try {
+      return import_file("", map_file(config), {}).yaml;
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  CHECK(import().find("tensors") == std::string::npos);
+  safetensors("");
+  CHECK(import().find(R"({"layers":["blk.0.q"],"tensors":{"weights":{"file":"model.safetensors",)"
+                      R"("tensor":"model.layers.0.self_attn.q_proj.weight"}}})") !=
+        std::string::npos);
+  CHECK(import().find(R"({"layers":["head"],"tensors":{"weights":{"file":"model.safetensors",)"
+                      R"("tensor":"model.embed_tokens.weight"}}})") != std::string::npos);
+  safetensors("mlp.up_proj");
+  CHECK(import().find("1 missing tensor: model.layers.0.mlp.up_proj.weight") != std::string::npos);
+  // Scales beside FP8: the codes alone are other weights.
+  safetensors("model.layers.0.mlp.up_proj.weight_scale", "F8_E4M3");
+  CHECK(import().find("unknown tensors (--skip-unknown leaves them out): "
+                      "model.layers.0.mlp.up_proj.weight_scale; scales multiply the weights") !=
+        std::string::npos);
+  safetensors("", "I8");
+  CHECK(import().find("is int8: expected real numbers") != std::string::npos);
+}

@@ -1,0 +1,136 @@
+// What may lie in a store of results: it counts only where it is a whole result of its own name.
+#include <doctest/doctest.h>
+
+#include <boost/json.hpp>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "sim/result/result_json.h"
+#include "sim/sweep/store.h"
+#include "support/shell.h"
+
+namespace bitjoule {
+namespace {
+
+using namespace test;
+
+const char* const kSweep = R"(name: tiny
+base: quickstart.yaml
+set: {layer: {gemm: {m: 2, n: 16, k: 16}}}
+axes:
+  - {path: layer.gemm.n, values: [8, 16, 24]}
+)";
+
+std::vector<std::string> points_of(const std::string& output) {
+  std::vector<std::string> paths;
+  for (const fs::directory_entry& entry : fs::directory_iterator(output + "/points"))
+    paths.push_back(entry.path().string());
+  return paths;
+}
+
+void write(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+std::string without(const std::string& text, const char* key) {
+  boost::json::object object = boost::json::parse(text).as_object();
+  object.erase(key);
+  return boost::json::serialize(object);
+}
+
+std::string with(const std::string& text, const char* key, const boost::json::value& value) {
+  boost::json::object object = boost::json::parse(text).as_object();
+  object[key] = value;
+  return boost::json::serialize(object);
+}
+
+}  // namespace
+
+TEST_CASE("store: what is no whole result of its own point is computed again") {
+  const TemporaryDirectory dir;
+  const std::string sweep = "{sim} sweep " + write_file(dir, "s.yaml", kSweep) + " --quiet -o ";
+  REQUIRE(shell(sweep + dir.at("out")).code == 0);
+  const auto whole = contents(dir.at("out"));
+  const std::vector<std::string> points = points_of(dir.at("out"));
+  REQUIRE(points.size() == 3);
+  const std::string own = text_of(points[0]);
+  const std::vector<std::string> damaged = {
+      "",
+      "{}",
+      own.substr(0, own.size() / 2),
+      own.substr(0, own.size() - 3),
+      std::string(own.size(), '\0'),
+      own.substr(0, 4096) + std::string(own.size() - 4096, '\0'),
+      own + own,
+      text_of(points[1]),
+      without(own, "config_hash"),
+      without(own, "energy"),
+      without(own, "config"),
+      with(own, "schema_version", kResultSchemaVersion + 1),
+      with(own, "config_hash", 7),
+      "[" + own + "]",
+  };
+  for (std::size_t i = 0; i < damaged.size(); ++i) {
+    CAPTURE(i);
+    write(points[0], damaged[i]);
+    CHECK(shell("{sim} sweep " + dir.at("s.yaml") + " --dry-run -o " + dir.at("out"))
+              .text.find("3 points, 2 known") != std::string::npos);
+    REQUIRE(shell(sweep + dir.at("out")).code == 0);
+    CHECK(contents(dir.at("out")) == whole);
+  }
+  // Where no file can be: a directory, a pipe.
+  fs::remove(points[0]);
+  REQUIRE(shell("mkfifo " + points[0]).code == 0);
+  REQUIRE(shell("timeout 60 " + sweep + dir.at("out")).code == 0);
+  CHECK(contents(dir.at("out")) == whole);
+}
+
+TEST_CASE("store: failures count by the same rule") {
+  const TemporaryDirectory dir;
+  const std::string hash(32, 'a'), other(32, 'b');
+  const ResultStore store = ResultStore::create(dir.at("store"));
+  store.put_failure(hash, "it broke");
+  REQUIRE(store.find(hash));
+  CHECK(store.find(hash)->failure == "it broke");
+  fs::copy_file(dir.at("store/" + hash + ".failed.json"),
+                dir.at("store/" + other + ".failed.json"));
+  CHECK(!store.has(other));
+  write(dir.at("store/" + other + ".failed.json"), R"({"message": "it broke"})");
+  CHECK(!store.has(other));
+  // No name leads out of the store.
+  write(dir.at("x.failed.json"), text_of(dir.at("store/" + hash + ".failed.json")));
+  CHECK(!store.has("../x"));
+}
+
+TEST_CASE("store: a point is on the disk, name and all, before it counts") {
+  const TemporaryDirectory dir;
+  const std::string sweep = "{sim} sweep " + write_file(dir, "s.yaml", kSweep) + " --quiet -o ";
+  const std::string points = dir.at("out/points");
+  REQUIRE(shell_with_faults("BITJOULE_SYNC_LOG=" + dir.at("log"), sweep + dir.at("out") + " -j 1")
+              .code == 0);
+  std::istringstream lines(text_of(dir.at("log")));
+  std::string before, line;
+  int renames = 0;
+  while (std::getline(lines, line)) {
+    if (line.rfind("rename " + points + "/", 0) == 0) {
+      ++renames;
+      CHECK(before.rfind("sync " + line.substr(7) + ".", 0) == 0);  // HASH.json.HOST.PID.partial
+      std::getline(lines, line);
+      CHECK(line == "sync " + points);
+    }
+    before = line;
+  }
+  CHECK(renames == 3);
+  for (const char* fault : {"sync:0", "sync:2", "sync:3"}) {
+    CAPTURE(fault);
+    fs::remove_all(dir.at("out"));
+    const Outcome failed =
+        shell_with_faults(std::string("BITJOULE_FAULT=") + fault, sweep + dir.at("out") + " -j 1");
+    CHECK(failed.code == 2);
+    CHECK(failed.text.find("cannot be written: Input/output error") != std::string::npos);
+  }
+}
+
+}  // namespace bitjoule
