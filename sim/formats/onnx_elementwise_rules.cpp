@@ -15,8 +15,6 @@ using P = onnx::TensorProto;
 using Infos = std::vector<OnnxInfo>;
 using Folded = std::vector<StoredTensor>;
 
-Infos same(const OnnxOperands& in) { return {in.info(0)}; }
-
 bool is_integer(int type) {
   const StoredType* stored = find_onnx_type(type);
   return stored != nullptr && is_integer_type(stored->format);
@@ -313,17 +311,17 @@ const std::vector<OnnxRule>& onnx_elementwise_rules() {
   static const int kMany = std::numeric_limits<int>::max();
   using B = Binary;
   static const std::vector<OnnxRule> kRows = {
-      {"Relu", 1, 1, 1, "", same, fold_number<positive_whole, positive>},
+      {"Relu", 1, 1, 1, "", onnx_same, fold_number<positive_whole, positive>},
       {"Clip", 1, 3, 1, "min:f max:f", clip, fold_clip},
-      {"LeakyRelu", 1, 1, 1, "alpha:f", same, nullptr},
-      {"HardSigmoid", 1, 1, 1, "alpha:f beta:f", same, nullptr},
-      {"HardSwish", 1, 1, 1, "", same, nullptr},
-      {"Sigmoid", 1, 1, 1, "", same, fold_real<logistic>},
-      {"Tanh", 1, 1, 1, "", same, fold_real<hyperbolic>},
-      {"Erf", 1, 1, 1, "", same, fold_real<error_function>},
-      {"Exp", 1, 1, 1, "", same, fold_real<exponential>},
-      {"Sqrt", 1, 1, 1, "", same, fold_real<root>},
-      {"Neg", 1, 1, 1, "", same, fold_number<negative_whole, negative>},
+      {"LeakyRelu", 1, 1, 1, "alpha:f", onnx_same, nullptr},
+      {"HardSigmoid", 1, 1, 1, "alpha:f beta:f", onnx_same, nullptr},
+      {"HardSwish", 1, 1, 1, "", onnx_same, nullptr},
+      {"Sigmoid", 1, 1, 1, "", onnx_same, fold_real<logistic>},
+      {"Tanh", 1, 1, 1, "", onnx_same, fold_real<hyperbolic>},
+      {"Erf", 1, 1, 1, "", onnx_same, fold_real<error_function>},
+      {"Exp", 1, 1, 1, "", onnx_same, fold_real<exponential>},
+      {"Sqrt", 1, 1, 1, "", onnx_same, fold_real<root>},
+      {"Neg", 1, 1, 1, "", onnx_same, fold_number<negative_whole, negative>},
       {"Dropout", 1, 3, 2, "ratio:f seed:i is_test:i", dropout, nullptr},
       {"Cast", 1, 1, 1, "to:i saturate:i round_mode:s", cast, fold_cast},
       {"Add", 2, 2, 1, kOld, broadcast, fold_binary<B::kAdd>},
@@ -346,13 +344,13 @@ const std::vector<OnnxRule>& onnx_elementwise_rules() {
       {"LessOrEqual", 2, 2, 1, "", comparison, fold_comparison<B::kLess, true, true>},
       {"GreaterOrEqual", 2, 2, 1, "", comparison, fold_comparison<B::kLess, false, true>},
       {"Where", 3, 3, 1, "", where, fold_where},
-      {"Not", 1, 1, 1, "", same, fold_number<inverted, negative>},
-      {"Abs", 1, 1, 1, "", same, fold_number<magnitude_whole, magnitude>},
-      {"Floor", 1, 1, 1, "", same, fold_real<down>},
-      {"Ceil", 1, 1, 1, "", same, fold_real<up>},
-      {"Round", 1, 1, 1, "", same, fold_real<rounded_even>},
-      {"Log", 1, 1, 1, "", same, fold_real<logarithm>},
-      {"Reciprocal", 1, 1, 1, "", same, fold_real<reciprocal>},
+      {"Not", 1, 1, 1, "", onnx_same, fold_number<inverted, negative>},
+      {"Abs", 1, 1, 1, "", onnx_same, fold_number<magnitude_whole, magnitude>},
+      {"Floor", 1, 1, 1, "", onnx_same, fold_real<down>},
+      {"Ceil", 1, 1, 1, "", onnx_same, fold_real<up>},
+      {"Round", 1, 1, 1, "", onnx_same, fold_real<rounded_even>},
+      {"Log", 1, 1, 1, "", onnx_same, fold_real<logarithm>},
+      {"Reciprocal", 1, 1, 1, "", onnx_same, fold_real<reciprocal>},
       {"ReduceSum", 1, 2, 1, kAxes, reduced, fold_reduced<B::kAdd>},
       {"ReduceProd", 1, 2, 1, kAxes, reduced, fold_reduced<B::kMul>},
       {"ReduceMax", 1, 2, 1, kAxes, reduced, fold_reduced<B::kMax>},

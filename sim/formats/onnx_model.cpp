@@ -40,24 +40,24 @@ std::string narrowed(const Field& field) {
 
 /// onnx.proto says which field holds which type where raw_data does not.
 std::string typed_data(const onnx::TensorProto& tensor) {
-  using P = onnx::TensorProto;
+  using Proto = onnx::TensorProto;
   switch (tensor.data_type()) {
-    case P::FLOAT:
+    case Proto::FLOAT:
       return narrowed<float>(tensor.float_data());
-    case P::DOUBLE:
+    case Proto::DOUBLE:
       return narrowed<double>(tensor.double_data());
-    case P::INT64:
+    case Proto::INT64:
       return narrowed<std::int64_t>(tensor.int64_data());
-    case P::UINT64:
+    case Proto::UINT64:
       return narrowed<std::uint64_t>(tensor.uint64_data());
-    case P::UINT32:
+    case Proto::UINT32:
       return narrowed<std::uint32_t>(tensor.uint64_data());
-    case P::INT32:
+    case Proto::INT32:
       return narrowed<std::int32_t>(tensor.int32_data());
-    case P::INT16:
-    case P::UINT16:
-    case P::FLOAT16:
-    case P::BFLOAT16:
+    case Proto::INT16:
+    case Proto::UINT16:
+    case Proto::FLOAT16:
+    case Proto::BFLOAT16:
       return narrowed<std::uint16_t>(tensor.int32_data());
     default:
       return narrowed<std::uint8_t>(tensor.int32_data());

@@ -12,8 +12,6 @@ using P = onnx::TensorProto;
 using Infos = std::vector<OnnxInfo>;
 using Folded = std::vector<StoredTensor>;
 
-Infos same(const OnnxOperands& in) { return {in.info(0)}; }
-
 /// The same bytes under another shape.
 Folded fold_renamed(const OnnxOperands& in, const Infos& out) {
   StoredTensor tensor = in.value(0);
@@ -293,7 +291,7 @@ Folded fold_expand(const OnnxOperands& in, const Infos& out) {
 const std::vector<OnnxRule>& onnx_movement_rules() {
   static const int kMany = 1 << 20;
   static const std::vector<OnnxRule> kRows = {
-      {"Identity", 1, 1, 1, "", same, fold_renamed},
+      {"Identity", 1, 1, 1, "", onnx_same, fold_renamed},
       {"Reshape", 1, 2, 1, "allowzero:i shape:I", reshape, fold_renamed},
       {"Flatten", 1, 1, 1, "axis:i", flatten, fold_renamed},
       {"Squeeze", 1, 2, 1, "axes:I", squeeze, fold_renamed},

@@ -84,6 +84,9 @@ struct OnnxWindow {
 /// dropped, as PyTorch does and ONNX since 1.16.
 std::vector<OnnxWindow> onnx_windows(const OnnxNode& node, const Shape& image, const Shape& kernel);
 
+/// An operator whose result has the type and shape of its first operand.
+inline std::vector<OnnxInfo> onnx_same(const OnnxOperands& in) { return {in.info(0)}; }
+
 /// ReduceMean and its kin: the axes, sorted; empty: nothing is reduced.
 Shape onnx_reduced_axes(const OnnxOperands& in);
 Shape onnx_reduced_shape(const OnnxOperands& in);

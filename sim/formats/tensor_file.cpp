@@ -28,7 +28,7 @@ struct TensorFileRow {
   std::vector<StoredTensor> (*parse)(const Blob&);
 };
 
-const TensorFileRow kRows[] = {
+const TensorFileRow kTensorFileRows[] = {
     {".npy", [](const Blob& blob) { return std::vector<StoredTensor>{parse_npy(blob)}; }},
     {".safetensors", parse_safetensors},
     {".gguf", gguf_tensors},
@@ -54,7 +54,7 @@ const StoredTensor& find_tensor(const std::vector<StoredTensor>& tensors, const 
 std::vector<StoredTensor> parse_tensor_file(const Blob& blob) {
   const std::string extension = std::filesystem::path(blob.name()).extension().string();
   std::vector<std::string> names;
-  for (const TensorFileRow& row : kRows) {
+  for (const TensorFileRow& row : kTensorFileRows) {
     if (extension == row.extension) return row.parse(blob);
     names.emplace_back(row.extension);
   }

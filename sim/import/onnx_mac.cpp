@@ -221,7 +221,8 @@ void add_batched(OnnxBuilder& builder, const OnnxNode& node, const MacOperands& 
 /// Rows by one stored (or at least unbatched) matrix: a linear layer.
 void add_linear(OnnxBuilder& builder, const OnnxNode& node, const MacOperands& operands) {
   const std::size_t rank = builder.shape(node, operands.weights).size();
-  const auto columns = rank > 1 ? std::optional(rank - 1) : std::nullopt;
+  std::optional<std::size_t> columns;
+  if (rank > 1) columns = rank - 1;
   const Prepared p = prepare(builder, node, operands, columns, false);
   settle_sources(builder, p.operands);
   const Shape& a = builder.shape(node, p.operands.input);

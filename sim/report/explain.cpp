@@ -5,6 +5,7 @@
 
 #include "core/mapping/array_timing.h"
 #include "core/mapping/folds.h"
+#include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/report/summary.h"
 
@@ -100,8 +101,8 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   const auto line = [&out](const char* name, const std::string& text) {
     out += fmt::format("{:<12} {}\n", name, text);
   };
-  std::string shape =
-      fmt::format("{}: {} x (m {} x n {} x k {})", run.layer.name, e.groups, e.m, e.n, e.k);
+  std::string shape = fmt::format("{}: {} x (m {} x n {} x k {})", printable_line(run.layer.name),
+                                  e.groups, e.m, e.n, e.k);
   const GemmExtents& stacked = p.layer.extents;
   if (stacked.groups != e.groups)
     shape += fmt::format(", rows of shared operands together: {} x (m {} x n {} x k {})",

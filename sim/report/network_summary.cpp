@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/numeric/tensor_values.h"
+#include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/report/dram_text.h"
 #include "sim/report/summary.h"
@@ -40,12 +41,12 @@ std::string kinds_table(const NetworkResult& network) {
   std::int64_t cycles = 0;
   for (const KindTotals& k : kinds) cycles += k.cycles;
   for (const KindTotals& k : kinds)
-    out +=
-        fmt::format("{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", k.name, with_commas(k.cycles),
-                    percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
-                    joules_text(k.energy_pj), bytes_text(k.moved_bytes),
-                    percent(k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0),
-                    bound_name(k.stalls, k.dma));
+    out += fmt::format("{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", printable_line(k.name),
+                       with_commas(k.cycles),
+                       percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
+                       joules_text(k.energy_pj), bytes_text(k.moved_bytes),
+                       percent(k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0),
+                       bound_name(k.stalls, k.dma));
   return out;
 }
 
@@ -64,8 +65,8 @@ std::string values_text(const NetworkResult& network) {
   std::string text = check_text(check_total(network));
   for (const NetworkOutputValues& output : network.outputs) {
     const Quality& q = output.error;
-    text += fmt::format("\n{:13}output {} ({}): {}", "", output.name, shape_text(output.shape),
-                        sqnr_words(q));
+    text += fmt::format("\n{:13}output {} ({}): {}", "", printable_line(output.name),
+                        shape_text(output.shape), sqnr_words(q));
     if (q.count > 0)
       text += fmt::format(", error at most {:.3g}, {:.3g} on average", q.max_abs, q.mean_abs);
   }
@@ -85,10 +86,11 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
     all += costs_of(r, r.repeat);
     layers += r.repeat;
   }
-  line("run", fmt::format("{} on {}", run.name, run.accelerator.name));
-  line("network", fmt::format("{}: {} layers run, {} of them simulated; {} MACs", network.name,
-                              with_commas(layers), with_commas(network.simulated),
-                              with_commas(all.counts.macs)));
+  line("run",
+       fmt::format("{} on {}", printable_line(run.name), printable_line(run.accelerator.name)));
+  line("network", fmt::format("{}: {} layers run, {} of them simulated; {} MACs",
+                              printable_line(network.name), with_commas(layers),
+                              with_commas(network.simulated), with_commas(all.counts.macs)));
   line("cycles", fmt::format("{} ({} at {})", with_commas(all.cycles), si(all.time_s, "s"),
                              si(static_cast<double>(run.accelerator.clock.value), "Hz")));
   line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
@@ -113,8 +115,8 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   out += kinds_table(network);
   line("slowest", "");
   for (const LayerResult* layer : largest_layers(network, kShown, layer_cycles))
-    out += fmt::format("  {:<34} {:>5} x {:>14} cycles, {} bound\n", layer->name, layer->repeat,
-                       with_commas(layer->outcome.cycles.value), layer->bound());
+    out += fmt::format("  {:<34} {:>5} x {:>14} cycles, {} bound\n", printable_line(layer->name),
+                       layer->repeat, with_commas(layer->outcome.cycles.value), layer->bound());
   return out;
 }
 

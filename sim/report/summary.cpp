@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/report/dram_text.h"
 
@@ -95,7 +96,8 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
   const auto line = [&out](const char* name, const std::string& text) {
     out += fmt::format("{:<12} {}\n", name, text);
   };
-  line("run", fmt::format("{} on {}", run.name.empty() ? r.name : run.name, run.accelerator.name));
+  line("run", fmt::format("{} on {}", printable_line(run.name.empty() ? r.name : run.name),
+                          printable_line(run.accelerator.name)));
   line("layer", shape_text(r));
   line("mapping", tiling_text(r.mapping.tiling));
   for (const LayerResult& pass : results)

@@ -11,8 +11,8 @@
 namespace bitjoule {
 namespace {
 
-constexpr std::size_t kShown = 80;    // characters of an expression in an error
-constexpr double kMaxExact = 0x1p53;  // integers above have no exact double
+constexpr std::size_t kShownCharacters = 80;  // characters of an expression in an error
+constexpr double kMaxExact = 0x1p53;          // integers above have no exact double
 
 bool is_name_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
@@ -30,7 +30,8 @@ class Parser {
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    const std::string shown = text_.size() <= kShown ? text_ : text_.substr(0, kShown) + "...";
+    const std::string shown =
+        text_.size() <= kShownCharacters ? text_ : text_.substr(0, kShownCharacters) + "...";
     throw input_error(fmt::format("expression \"{}\", character {}: {}", shown, at_ + 1, what));
   }
   /// One level of recursion while it lives, also where it ends by an error.

@@ -16,7 +16,7 @@
 namespace bitjoule {
 namespace {
 
-constexpr int kMaxBases = 8;
+constexpr int kMaxNetworkBases = 8;
 
 /// Entries of `over` replace those of `map` with the same key.
 void merge_map(Node& map, const Node& over) {
@@ -60,9 +60,9 @@ NetworkFile with_base(const NetworkFile& file, int depth, bool phases_first, Nam
   const std::string naming = place.origin && place.line != 0 ? *place.origin : "";
   const std::string folder = FileKind<NetworkFile>::kFolder;
   const std::string path = find_file(file.base.text, naming, folder);
-  if (file.base.kind != Node::Kind::kScalar || path.empty() || depth == kMaxBases)
+  if (file.base.kind != Node::Kind::kScalar || path.empty() || depth == kMaxNetworkBases)
     throw input_error(fmt::format("{}: base: expected a network file{}, got {}", place.str(),
-                                  depth == kMaxBases ? " that is not its own base" : "",
+                                  depth == kMaxNetworkBases ? " that is not its own base" : "",
                                   file.base.shown()));
   NetworkFile merged =
       with_base(read_document<NetworkFile>(file_source(path)), depth + 1, phases_first, declared);
