@@ -29,3 +29,12 @@ target_compile_options(bitjoule_lto_objects INTERFACE
 add_library(bitjoule_lto_program INTERFACE)
 add_link_options("$<${bitjoule_lto}:-fno-lto>")
 target_link_options(bitjoule_lto_program INTERFACE "$<${bitjoule_lto}:-flto=auto>")
+
+# The libraries bitjoule::core, bitjoule::hw and bitjoule::run: also for shared objects.
+function(bitjoule_library name)
+  add_library(bitjoule_${name} STATIC ${ARGN})
+  add_library(bitjoule::${name} ALIAS bitjoule_${name})
+  set_target_properties(bitjoule_${name} PROPERTIES
+    EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(bitjoule_${name} PRIVATE bitjoule_settings bitjoule_lto_objects)
+endfunction()

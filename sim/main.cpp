@@ -12,7 +12,7 @@
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/config/suggest.h"
-#include "sim/report/terminal.h"
+#include "sim/output/terminal.h"
 #include "sim/version.h"
 
 namespace {

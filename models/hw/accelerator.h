@@ -5,8 +5,7 @@
 #include <memory>
 #include <systemc>
 
-#include "core/dram/stats.h"
-#include "core/result/traffic.h"
+#include "core/result/layer_outcome.h"
 #include "hw/array_fast.h"
 #include "hw/array_pe.h"
 #include "hw/buffer.h"
@@ -19,18 +18,6 @@
 #include "hw/vector_unit.h"
 
 namespace bitjoule {
-
-/// What one layer cost, as integers.
-struct LayerOutcome {
-  Cycles cycles{0};
-  StallBreakdown stalls;
-  StallBreakdown dma;  ///< cycles in which transfers were under way, by what held them
-  MachineCounts counts;
-  DramTraffic traffic;         ///< of the layer's tensors, also what came before cycle 0
-  DramStats dram;              ///< from cycle 0 on, also what came for the next layer
-  WeightsAhead ahead;          ///< for the next layer
-  std::int64_t handed_on = 0;  ///< bursts of this layer's weights that came before cycle 0
-};
 
 /// Where layers overlap: what a layer finds done, and whose weights come while it runs.
 struct LayerNeighbours {

@@ -16,8 +16,6 @@ bool is_femtosecond(const sc_core::sc_time& resolution) {
 }  // namespace
 
 void use_femtosecond_resolution() {
-  static bool done = false;
-  if (done) return;
   // To ask first would fix the resolution that there is. Whatever a test bench does with errors,
   // this one is caught.
   using Handler = sc_core::sc_report_handler;
@@ -35,7 +33,6 @@ void use_femtosecond_resolution() {
                     "made before have "
                     "fixed: call bitjoule::use_femtosecond_resolution() first in sc_main",
                     resolution.to_string()));
-  done = true;
 }
 
 }  // namespace bitjoule

@@ -7,10 +7,10 @@
 
 namespace bitjoule {
 
-/// Sets the kernel's resolution to 1 fs, which Dram and CoreClock do as they are built; repeated
-/// calls are fine. Where the test bench has made times before, of which the first fixes the
-/// resolution, it must call this before them: throws an input Error if the resolution is another by
-/// then.
+/// Sets the resolution of the current simulation context to 1 fs, which Dram and CoreClock do as
+/// they are built; repeated calls are fine. Where the test bench has made times before, of which
+/// the first fixes the resolution, it must call this before them: throws an input Error if the
+/// resolution is another by then.
 void use_femtosecond_resolution();
 
 inline sc_core::sc_time to_sc_time(Femtoseconds t) {

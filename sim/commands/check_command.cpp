@@ -2,11 +2,11 @@
 
 #include "core/error.h"
 #include "sim/commands/command.h"
-#include "sim/config/kinds.h"
-#include "sim/config/run_config.h"
+#include "sim/commands/kinds.h"
 #include "sim/config/writer.h"
-#include "sim/report/terminal.h"
-#include "sim/run/run_hash.h"
+#include "sim/output/terminal.h"
+#include "sim/result/run_hash.h"
+#include "sim/schema/run_file.h"
 
 namespace bitjoule {
 namespace {

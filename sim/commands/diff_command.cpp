@@ -1,5 +1,5 @@
 #include "sim/commands/command.h"
-#include "sim/report/terminal.h"
+#include "sim/output/terminal.h"
 #include "sim/sweep/compare.h"
 
 namespace bitjoule {

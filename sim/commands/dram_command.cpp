@@ -9,9 +9,9 @@
 #include "sim/commands/command.h"
 #include "sim/commands/dram_report.h"
 #include "sim/commands/dram_traffic.h"
-#include "sim/config/describe_dram.h"
 #include "sim/config/reader.h"
-#include "sim/report/terminal.h"
+#include "sim/output/terminal.h"
+#include "sim/schema/describe_dram.h"
 
 namespace bitjoule {
 namespace {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "core/dram/actions.h"
-#include "sim/config/describe_dram.h"
 #include "sim/config/writer.h"
+#include "sim/schema/describe_dram.h"
 
 namespace bitjoule {
 namespace {

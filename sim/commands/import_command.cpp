@@ -23,7 +23,7 @@ int run(const ImportCommand& command) {
   options.reference = fs::absolute(command.file)
                           .lexically_relative(fs::absolute(folder).lexically_normal())
                           .generic_string();
-  const Blob file = Blob::map_file(command.file);
+  const Blob file = map_file(command.file);
   const Imported imported = import_file(command.from, file, options);
   print_notes(imported);
   write_output(command.output, imported.yaml);

@@ -5,7 +5,7 @@
 #include <charconv>
 
 #include "core/error.h"
-#include "sim/report/terminal.h"
+#include "sim/output/terminal.h"
 
 namespace bitjoule {
 namespace {

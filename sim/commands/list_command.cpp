@@ -5,12 +5,12 @@
 
 #include "core/error.h"
 #include "sim/commands/command.h"
-#include "sim/config/describe_run.h"
-#include "sim/config/kinds.h"
+#include "sim/commands/kinds.h"
 #include "sim/config/suggest.h"
 #include "sim/import/import.h"
-#include "sim/network/describe_network.h"
-#include "sim/report/terminal.h"
+#include "sim/output/terminal.h"
+#include "sim/schema/describe_network.h"
+#include "sim/schema/describe_run.h"
 
 namespace bitjoule {
 namespace {

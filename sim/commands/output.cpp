@@ -7,8 +7,8 @@
 
 #include "core/error.h"
 #include "sim/commands/command.h"
-#include "sim/report/output_files.h"
-#include "sim/report/terminal.h"
+#include "sim/output/output_files.h"
+#include "sim/output/terminal.h"
 
 namespace bitjoule {
 namespace {

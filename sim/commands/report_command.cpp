@@ -1,5 +1,5 @@
 #include "sim/commands/command.h"
-#include "sim/sweep/report.h"
+#include "sim/report/report.h"
 
 namespace bitjoule {
 

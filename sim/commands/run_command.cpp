@@ -3,23 +3,22 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "run/layer_runner.h"
+#include "run/machine.h"
 #include "sim/commands/command.h"
 #include "sim/commands/import_options.h"
-#include "sim/config/run_config.h"
+#include "sim/commands/network_arguments.h"
 #include "sim/config/writer.h"
 #include "sim/formats/npy.h"
-#include "sim/report/network_outputs.h"
-#include "sim/report/output_files.h"
-#include "sim/report/progress.h"
-#include "sim/report/result_json.h"
+#include "sim/output/output_files.h"
+#include "sim/output/progress.h"
+#include "sim/output/terminal.h"
+#include "sim/output/text.h"
 #include "sim/report/summary.h"
-#include "sim/report/terminal.h"
-#include "sim/report/text.h"
 #include "sim/report/waveform.h"
-#include "sim/run/layer_runner.h"
-#include "sim/run/network_inputs.h"
-#include "sim/run/network_runner.h"
-#include "sim/run/output_check.h"
+#include "sim/result/network_outputs.h"
+#include "sim/result/result_json.h"
+#include "sim/schema/run_file.h"
 
 namespace bitjoule {
 namespace {
@@ -93,18 +92,22 @@ void add_outputs(const std::string& directory, const std::vector<NetworkOutputVa
     files.add(folder + "/" + names[i], output_npy(outputs[i]));
 }
 
-int run_network(const RunArguments& a, const RunConfig& run) {
+Result simulate(const RunArguments& a, const RunConfig& run, Trace* trace = nullptr) {
+  ProgressLine line(a.quiet);
+  Machine machine(run);
+  machine.report_to([&](double share, const std::string& what) { line.show(share, what); });
+  return machine.run(trace);
+}
+
+int run_network(const RunArguments& a, RunConfig run) {
   for (const std::string& note : run.notes) print_error(fmt::format("note: {}\n", note));
   if (!a.vcd.empty() || !a.timeline.empty())
     throw input_error("--vcd and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
-  NetworkResult result;
-  {
-    ProgressLine line(a.quiet);
-    NetworkRunner runner(run, !a.unshared);
-    result = runner.run([&](double share, const std::string& name) { line.show(share, name); });
-  }
+  run.options.share_equal = !a.unshared;
+  const Result all = simulate(a, run);
+  const NetworkResult& result = *all.network;
   if (!a.directory.empty()) {
     make_directory(a.directory);
     OutputFiles files;
@@ -114,7 +117,7 @@ int run_network(const RunArguments& a, const RunConfig& run) {
     files.take_places();
   }
   if (!a.quiet) print_text(network_summary(run, result));
-  for (const LayerResult& layer : result.layers) require_verified(layer);
+  require_verified(all);
   return 0;
 }
 
@@ -130,16 +133,6 @@ auto naming(const std::string& file, F action) {
       text += c == '\n' ? "\n" + file + ": " : std::string{c};
     throw input_error(text);
   }
-}
-
-std::vector<LayerResult> simulate(const RunArguments& a, const RunConfig& run, Trace& trace) {
-  const bool is_traced = !a.vcd.empty() || !a.timeline.empty();
-  ProgressLine line(a.quiet);
-  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
-  runner.report_to([&](double share, const std::string& what) { line.show(share, what); });
-  return naming(a.file, [&] {
-    return runner.run_all(run.layer, run.precision, run.mapping, is_traced ? &trace : nullptr);
-  });
 }
 
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
@@ -164,7 +157,9 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   if (a.save_outputs && !run.options.values)
     throw input_error("--save-outputs: values are off, so there are no outputs");
   Trace trace(!a.vcd.empty());
-  const std::vector<LayerResult> results = simulate(a, run, trace);
+  const bool is_traced = !a.vcd.empty() || !a.timeline.empty();
+  const std::vector<LayerResult> results =
+      naming(a.file, [&] { return simulate(a, run, is_traced ? &trace : nullptr); }).layer_passes;
   const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
   OutputFiles files;

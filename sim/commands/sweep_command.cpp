@@ -8,7 +8,7 @@
 #include "sim/commands/command.h"
 #include "sim/config/units.h"
 #include "sim/config/utf8.h"
-#include "sim/report/terminal.h"
+#include "sim/output/terminal.h"
 #include "sim/sweep/execute.h"
 #include "sim/sweep/metric_names.h"
 #include "sim/sweep/output.h"

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/enum_rows.h"
 #include "core/units.h"
 #include "sim/config/node.h"
 #include "sim/config/units.h"
@@ -30,25 +31,6 @@ inline Rule one_of(std::vector<std::string> names) {
 /// The name of a data file, looked up beside the file that names it, then in the working directory
 /// and in the shipped configs. One that is nowhere stays as it is: a run may not need it.
 inline Rule file_name() { return {std::nullopt, std::nullopt, {}, true}; }
-
-/// One name of an enumeration in configuration files.
-template <class E>
-struct EnumRow {
-  E value;
-  std::string name;
-  std::string summary;
-};
-
-/// The names of enumeration E; specialised in enums.h.
-template <class E>
-const std::vector<EnumRow<E>>& enum_rows();
-
-template <class E>
-const std::string& enum_name(E value) {
-  for (const EnumRow<E>& row : enum_rows<E>())
-    if (row.value == value) return row.name;
-  return enum_rows<E>().front().name;
-}
 
 namespace leaf {
 

@@ -14,33 +14,18 @@ namespace bitjoule {
 
 namespace ipc = boost::interprocess;
 
-Blob Blob::map_file(const std::string& path) {
+Blob map_file(const std::string& path) {
   if (const std::string absence = why_no_file(path); !absence.empty())
     throw input_error(fmt::format("{}: {}", path, absence));
   std::error_code error;
-  Blob blob;
-  blob.name_ = path;
-  if (std::filesystem::file_size(path, error) == 0) return blob;
+  if (std::filesystem::file_size(path, error) == 0) return {path, nullptr, nullptr, 0};
   try {
     const ipc::file_mapping file(path.c_str(), ipc::read_only);
     const auto region = std::make_shared<ipc::mapped_region>(file, ipc::read_only);
-    blob.data_ = static_cast<const std::uint8_t*>(region->get_address());
-    blob.size_ = region->get_size();
-    blob.owner_ = region;
+    return {path, region, region->get_address(), region->get_size()};
   } catch (const ipc::interprocess_exception& failure) {
     throw input_error(fmt::format("{}: cannot be read: {}", path, failure.what()));
   }
-  return blob;
-}
-
-Blob Blob::from_memory(const std::string& name, std::string bytes) {
-  const auto owner = std::make_shared<const std::string>(std::move(bytes));
-  Blob blob;
-  blob.name_ = name;
-  blob.data_ = reinterpret_cast<const std::uint8_t*>(owner->data());
-  blob.size_ = owner->size();
-  blob.owner_ = owner;
-  return blob;
 }
 
 void ByteCursor::fail(const std::string& what) const {

@@ -3,28 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
+
+#include "core/blob.h"
 
 namespace bitjoule {
 
-/// A file mapped into memory, or a buffer; copies share it. `name` is what errors print.
-class Blob {
- public:
-  /// Throws an input Error when the file cannot be opened or is no regular file.
-  static Blob map_file(const std::string& path);
-  static Blob from_memory(const std::string& name, std::string bytes);
-
-  const std::string& name() const { return name_; }
-  const std::uint8_t* data() const { return data_; }
-  std::size_t size() const { return size_; }
-
- private:
-  std::string name_;
-  std::shared_ptr<const void> owner_;
-  const std::uint8_t* data_ = nullptr;
-  std::size_t size_ = 0;
-};
+/// A file mapped into memory. Throws an input Error when it cannot be opened or is no regular file.
+Blob map_file(const std::string& path);
 
 /// Reads little-endian values front to back. Every read past the end throws an input Error that
 /// names the file and the byte.

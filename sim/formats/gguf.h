@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "sim/formats/stored_tensor.h"
+#include "core/numeric/stored_tensor.h"
 
 namespace bitjoule {
 

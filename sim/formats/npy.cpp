@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "sim/formats/blob.h"
 
 namespace bitjoule {
 namespace {

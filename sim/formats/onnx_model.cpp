@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "sim/formats/blob.h"
 #include "sim/formats/onnx_node.h"
 
 namespace bitjoule {
@@ -87,7 +88,7 @@ void use_external(const onnx::TensorProto& tensor, const std::string& model_file
   if (location.empty() || relative.is_absolute() || *relative.begin() == "..")
     throw input_error(
         fmt::format("{}: external data at \"{}\" is not beside the model", where, location));
-  stored.blob = Blob::map_file((fs::path(model_file).parent_path() / relative).string());
+  stored.blob = map_file((fs::path(model_file).parent_path() / relative).string());
   if (offset > stored.blob.size() || stored.bytes > stored.blob.size() - offset)
     throw input_error(fmt::format("{}: {} bytes at {} leave {} ({} bytes)", where, stored.bytes,
                                   offset, stored.blob.name(), stored.blob.size()));

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "sim/formats/stored_tensor.h"
+#include "core/numeric/stored_tensor.h"
 
 namespace bitjoule {
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "sim/formats/stored_tensor.h"
+#include "core/numeric/stored_tensor.h"
 
 namespace bitjoule {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/numeric/stored_tensor.h"
 #include "sim/formats/onnx_node.h"
-#include "sim/formats/stored_tensor.h"
 
 namespace bitjoule {
 

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "core/error.h"
+#include "sim/formats/blob.h"
 
 namespace bitjoule {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "sim/formats/stored_tensor.h"
+#include "core/numeric/stored_tensor.h"
 
 namespace bitjoule {
 

@@ -63,7 +63,7 @@ std::vector<StoredTensor> parse_tensor_file(const Blob& blob) {
 }
 
 std::vector<StoredTensor> read_tensor_file(const std::string& path) {
-  return parse_tensor_file(Blob::map_file(path));
+  return parse_tensor_file(map_file(path));
 }
 
 StoredTensor load_tensor(const std::string& path, const std::string& name) {

@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "sim/formats/stored_tensor.h"
+#include "run/tensor_reader.h"
+#include "sim/formats/blob.h"
 
 namespace bitjoule {
 
@@ -18,10 +19,10 @@ std::vector<StoredTensor> parse_tensor_file(const Blob& blob);
 StoredTensor load_tensor(const std::string& path, const std::string& name);
 
 /// Files that several tensors are taken from, each read once.
-class TensorFiles {
+class TensorFiles : public TensorReader {
  public:
   /// As load_tensor().
-  const StoredTensor& get(const std::string& path, const std::string& name);
+  const StoredTensor& get(const std::string& path, const std::string& name) override;
 
  private:
   std::map<std::string, std::vector<StoredTensor>> files_;

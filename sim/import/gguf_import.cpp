@@ -13,7 +13,7 @@
 #include "sim/formats/gguf.h"
 #include "sim/import/import.h"
 #include "sim/import/transformer.h"
-#include "sim/network/network_file.h"
+#include "sim/schema/network_file.h"
 
 namespace bitjoule {
 namespace {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "sim/formats/blob.h"
 #include "sim/formats/safetensors.h"
 
 namespace bitjoule {
@@ -21,13 +22,13 @@ const char* const kSingle = "model.safetensors";
 const char* const kIndex = "model.safetensors.index.json";
 
 void add_file(const fs::path& directory, const std::string& file, HfWeights& weights) {
-  for (StoredTensor& tensor : parse_safetensors(Blob::map_file((directory / file).string())))
+  for (StoredTensor& tensor : parse_safetensors(map_file((directory / file).string())))
     weights.tensors.push_back({std::move(tensor), file});
 }
 
 /// {"weight_map": {tensor: file}}
 std::map<std::string, std::string> read_index(const std::string& path) {
-  const Blob blob = Blob::map_file(path);
+  const Blob blob = map_file(path);
   if (blob.size() > kMaxIndexBytes)
     throw input_error(fmt::format("{}: {} bytes are too many", path, blob.size()));
   json::error_code error;

@@ -13,6 +13,8 @@
 #include "sim/import/hf_quantization.h"
 #include "sim/import/hf_weights.h"
 #include "sim/import/import.h"
+#include "sim/import/transformer.h"
+#include "sim/schema/network_file.h"
 
 namespace bitjoule {
 namespace {

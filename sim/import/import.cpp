@@ -9,7 +9,7 @@
 #include "sim/config/leaf.h"
 #include "sim/config/suggest.h"
 #include "sim/config/utf8.h"
-#include "sim/network/network_file.h"
+#include "sim/schema/network_file.h"
 
 namespace bitjoule {
 
@@ -70,7 +70,7 @@ Imported network_value(const std::string& path, const ImportOptions& options) {
           "--skip-unknown are for imported ones");
     return {boost::json::serialize(boost::json::string(path)), {}, {}};
   }
-  const Blob file = Blob::map_file(path);
+  const Blob file = map_file(path);
   ImportOptions named = options;
   if (named.reference.empty()) named.reference = path;
   if (find_importer("", file).import == import_scalesim_config)
@@ -80,7 +80,7 @@ Imported network_value(const std::string& path, const ImportOptions& options) {
 }
 
 Network import_network(const std::string& path, const ImportOptions& options) {
-  const Blob file = Blob::map_file(path);
+  const Blob file = map_file(path);
   const Imported imported = import_file("", file, options);
   return read_network(text_source(path, imported.yaml));
 }

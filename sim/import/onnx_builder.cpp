@@ -6,7 +6,8 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "sim/formats/stored_tensor.h"
+#include "core/numeric/stored_tensor.h"
+#include "sim/formats/onnx_model.h"
 
 namespace bitjoule {
 

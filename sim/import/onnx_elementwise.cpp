@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "sim/formats/stored_tensor.h"
+#include "core/numeric/stored_tensor.h"
 #include "sim/import/onnx_builder.h"
 
 namespace bitjoule {

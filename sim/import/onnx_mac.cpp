@@ -6,7 +6,8 @@
 #include <cmath>
 #include <optional>
 
-#include "sim/formats/stored_tensor.h"
+#include "core/numeric/stored_tensor.h"
+#include "sim/formats/onnx_model.h"
 #include "sim/import/onnx_builder.h"
 
 namespace bitjoule {

@@ -8,9 +8,12 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "sim/config/reader.h"
+#include "sim/config/writer.h"
 #include "sim/import/import.h"
 #include "sim/import/scalesim_text.h"
-#include "sim/network/network_file.h"
+#include "sim/schema/describe_run.h"
+#include "sim/schema/network_file.h"
 
 namespace bitjoule {
 

@@ -5,11 +5,11 @@
 #include <sstream>
 
 #include "core/error.h"
-#include "sim/config/describe_run.h"
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
 #include "sim/import/import.h"
 #include "sim/import/scalesim_text.h"
+#include "sim/schema/describe_run.h"
 
 namespace bitjoule {
 

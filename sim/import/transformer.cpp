@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "core/error.h"
-#include "sim/network/network_file.h"
+#include "sim/schema/network_file.h"
 
 namespace bitjoule {
 

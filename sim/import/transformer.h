@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/numeric/stored_tensor.h"
 #include "core/workload/network.h"
-#include "sim/formats/stored_tensor.h"
 #include "sim/import/import.h"
 
 namespace bitjoule {

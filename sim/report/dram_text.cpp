@@ -5,17 +5,10 @@
 #include <algorithm>
 
 #include "core/dram/stats_sum.h"
-#include "sim/config/enums.h"
-#include "sim/report/text.h"
+#include "core/enums.h"
+#include "sim/output/text.h"
 
 namespace bitjoule {
-
-DramStats dram_of_layers(const std::vector<LayerResult>& layers) {
-  if (layers.size() == 1 && layers[0].repeat == 1) return layers[0].outcome.dram;
-  std::vector<DramEpochs> epochs;
-  for (const LayerResult& r : layers) epochs.push_back({&r.outcome.dram, r.repeat});
-  return sum_of_epochs(epochs);
-}
 
 std::string dram_rows_text(const DramStats& s) {
   const std::int64_t bursts = s.row_hits + s.row_misses + s.row_conflicts;

@@ -5,12 +5,9 @@
 #include <vector>
 
 #include "core/dram/stats.h"
-#include "sim/run/layer_result.h"
+#include "run/layer_result.h"
 
 namespace bitjoule {
-
-/// The statistics of all layers, each as often as it runs, as of one run (core/dram/stats_sum.h).
-DramStats dram_of_layers(const std::vector<LayerResult>& layers);
 
 /// Rows and latency on one line; empty for a DRAM without rows.
 std::string dram_rows_text(const DramStats& stats);

@@ -6,8 +6,8 @@
 #include "core/mapping/array_timing.h"
 #include "core/mapping/folds.h"
 #include "sim/config/utf8.h"
+#include "sim/output/text.h"
 #include "sim/report/summary.h"
-#include "sim/report/text.h"
 
 namespace bitjoule {
 namespace {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "core/numeric/tensor_values.h"
 #include "sim/config/utf8.h"
-#include "sim/formats/tensor_values.h"
+#include "sim/output/text.h"
 #include "sim/report/dram_text.h"
-#include "sim/report/network_json.h"
 #include "sim/report/summary.h"
-#include "sim/report/text.h"
+#include "sim/result/network_json.h"
 
 namespace bitjoule {
 namespace {
@@ -45,7 +45,7 @@ std::string kinds_table(const NetworkResult& network) {
                        with_commas(k.cycles),
                        percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
                        joules_text(k.energy_pj), bytes_text(k.moved_bytes),
-                       percent(k.slots > 0 ? static_cast<double>(k.macs) / k.slots : 0),
+                       percent(k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0),
                        bound_name(k.stalls, k.dma));
   return out;
 }
@@ -80,25 +80,21 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   const auto line = [&out](const std::string& name, const std::string& text) {
     out += fmt::format("{:<12} {}\n", name, text);
   };
-  std::int64_t cycles = 0, layers = 0, macs = 0;
-  double seconds = 0;
-  Picojoules energy{0};
+  Costs all;
+  std::int64_t layers = 0;
   for (const LayerResult& r : network.layers) {
-    cycles += r.outcome.cycles.value * r.repeat;
-    macs += r.outcome.counts.macs * r.repeat;
+    all += costs_of(r, r.repeat);
     layers += r.repeat;
-    seconds += r.time_s * static_cast<double>(r.repeat);
-    energy += r.energy.total * static_cast<double>(r.repeat);
   }
   line("run",
        fmt::format("{} on {}", printable_line(run.name), printable_line(run.accelerator.name)));
-  line("network",
-       fmt::format("{}: {} layers run, {} of them simulated; {} MACs", printable_line(network.name),
-                   with_commas(layers), with_commas(network.simulated), with_commas(macs)));
-  line("cycles", fmt::format("{} ({} at {})", with_commas(cycles), si(seconds, "s"),
+  line("network", fmt::format("{}: {} layers run, {} of them simulated; {} MACs",
+                              printable_line(network.name), with_commas(layers),
+                              with_commas(network.simulated), with_commas(all.counts.macs)));
+  line("cycles", fmt::format("{} ({} at {})", with_commas(all.cycles), si(all.time_s, "s"),
                              si(static_cast<double>(run.accelerator.clock.value), "Hz")));
   line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
-                             joules_text(energy.value), run.energy.name));
+                             joules_text(all.energy_pj), run.energy.name));
   if (!network.layers.empty()) line("DRAM prices", dram_prices_text(network.layers));
   line("memory", memory_text(network));
   if (!network.outputs.empty()) line("values", values_text(network));

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "sim/config/utf8.h"
+#include "sim/output/text.h"
 #include "sim/report/dram_text.h"
-#include "sim/report/text.h"
 
 namespace bitjoule {
 namespace {

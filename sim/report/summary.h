@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "sim/config/run_config.h"
-#include "sim/run/layer_result.h"
-#include "sim/run/network_runner.h"
+#include "run/layer_result.h"
+#include "run/network_result.h"
+#include "run/run_config.h"
 
 namespace bitjoule {
 

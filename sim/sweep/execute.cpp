@@ -11,12 +11,13 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "run/machine.h"
+#include "run/network_runner.h"
+#include "run/output_check.h"
 #include "sim/config/writer.h"
-#include "sim/report/progress.h"
-#include "sim/report/result_json.h"
-#include "sim/report/terminal.h"
-#include "sim/run/network_runner.h"
-#include "sim/run/output_check.h"
+#include "sim/output/progress.h"
+#include "sim/output/terminal.h"
+#include "sim/result/result_json.h"
 #include "sim/sweep/parallel.h"
 
 namespace bitjoule {
@@ -25,17 +26,11 @@ namespace {
 // What a worker's exit code says, beside 0: the result is in the store.
 constexpr int kStoredFailure = 75, kNotStored = 74;
 
-/// Simulates a point in this process, which can do it once (SystemC elaborates once).
 std::string simulate(const RunConfig& run) {
-  if (!run.phases.empty()) {
-    const NetworkResult result = NetworkRunner(run).run();
-    for (const LayerResult& layer : result.layers) require_verified(layer);
-    return json_text(result_json(run, result));
-  }
-  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
-  const std::vector<LayerResult> results = runner.run_all(run.layer, run.precision, run.mapping);
-  require_verified(layer_of(results));
-  return json_text(result_json(run, results));
+  const Result result = Machine(run).run();
+  require_verified(result);
+  return json_text(result.network ? result_json(run, *result.network)
+                                  : result_json(run, result.layer_passes));
 }
 
 /// A worker's life: a result or a failure into the store.

@@ -7,9 +7,9 @@
 #include <variant>
 
 #include "core/error.h"
-#include "core/result/machine_counts.h"
+#include "core/result/components.h"
 #include "sim/config/suggest.h"
-#include "sim/report/result_json.h"
+#include "sim/result/result_json.h"
 #include "sim/sweep/results.h"
 
 namespace bitjoule {
@@ -79,8 +79,8 @@ std::vector<MetricName> metric_names(const RunConfig& run) {
                                  : result_json(run, full_network(run)));
   std::vector<MetricName> names;
   for (const auto& [name, value] : metrics) names.push_back({std::string(name), value.is_number()});
-  for (const char* component : kMachineComponents)
-    names.push_back({fmt::format("energy.components.{}", component), true});
+  for (const ComponentRow& row : machine_components())
+    names.push_back({fmt::format("energy.components.{}", row.name), true});
   return names;
 }
 

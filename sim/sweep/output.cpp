@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "sim/config/writer.h"
-#include "sim/report/output_files.h"
+#include "sim/output/output_files.h"
 #include "sim/sweep/pareto.h"
 #include "sim/sweep/store.h"
 #include "sim/sweep/table.h"

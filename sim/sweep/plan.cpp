@@ -8,8 +8,8 @@
 #include <sstream>
 
 #include "core/error.h"
-#include "sim/run/run_check.h"
-#include "sim/run/run_hash.h"
+#include "run/run_check.h"
+#include "sim/result/run_hash.h"
 #include "sim/sweep/parallel.h"
 
 namespace bitjoule {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/config/run_config.h"
+#include "sim/schema/run_file.h"
 #include "sim/sweep/sweep_file.h"
 
 namespace bitjoule {

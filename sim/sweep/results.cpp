@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "sim/config/document.h"
 #include "sim/config/json_text.h"
-#include "sim/report/csv.h"
+#include "sim/output/csv.h"
 #include "sim/sweep/price_notes.h"
 #include "sim/sweep/store.h"
 #include "sim/version.h"

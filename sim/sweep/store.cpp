@@ -15,8 +15,8 @@
 #include "core/error.h"
 #include "sim/config/json_text.h"
 #include "sim/config/writer.h"
-#include "sim/report/output_files.h"
-#include "sim/report/result_json.h"
+#include "sim/output/output_files.h"
+#include "sim/result/result_json.h"
 
 namespace bitjoule {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "sim/config/utf8.h"
-#include "sim/report/text.h"
+#include "sim/output/text.h"
 
 namespace bitjoule {
 namespace {

@@ -5,8 +5,8 @@
 #include "hw/dram.h"
 #include "hw/time.h"
 #include "sim/commands/dram_traffic.h"
-#include "sim/config/describe_dram.h"
 #include "sim/config/reader.h"
+#include "sim/schema/describe_dram.h"
 #include "support/dram_initiators.h"
 
 namespace bitjoule {

@@ -1,9 +1,9 @@
 // Layers through the whole machine: with values, PE by PE, and cycles alone.
 #include <benchmark/benchmark.h>
 
-#include "sim/config/run_config.h"
-#include "sim/network/network_file.h"
-#include "sim/run/layer_runner.h"
+#include "run/layer_runner.h"
+#include "sim/schema/network_file.h"
+#include "sim/schema/run_file.h"
 
 namespace bitjoule {
 namespace {

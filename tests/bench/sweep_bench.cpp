@@ -14,7 +14,7 @@
 #include <filesystem>
 #include <string>
 
-#include "sim/run/layer_runner.h"
+#include "run/layer_runner.h"
 #include "sim/sweep/execute.h"
 #include "sim/sweep/output.h"
 

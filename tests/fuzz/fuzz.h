@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "sim/formats/tensor_values.h"
+#include "core/numeric/tensor_values.h"
 #include "sim/import/import.h"
 
 // libFuzzer's name. NOLINTNEXTLINE(readability-identifier-naming)

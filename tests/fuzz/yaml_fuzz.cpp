@@ -1,7 +1,7 @@
 #include "fuzz/fuzz.h"
-#include "sim/config/describe_run.h"
 #include "sim/config/reader.h"
-#include "sim/network/network_file.h"
+#include "sim/schema/describe_run.h"
+#include "sim/schema/network_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bitjoule;

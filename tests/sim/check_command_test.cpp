@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "sim/report/progress.h"
+#include "sim/output/progress.h"
 #include "support/shell.h"
 
 namespace bitjoule::test {

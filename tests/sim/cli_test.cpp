@@ -9,7 +9,7 @@
 #include <string>
 
 #include "sim/commands/command.h"
-#include "sim/config/kinds.h"
+#include "sim/commands/kinds.h"
 #include "sim/version.h"
 #include "support/paths.h"
 

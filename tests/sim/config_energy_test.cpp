@@ -8,8 +8,8 @@
 
 #include "core/energy/price.h"
 #include "core/error.h"
-#include "sim/config/describe_energy.h"
-#include "sim/config/run_config.h"
+#include "sim/schema/describe_energy.h"
+#include "sim/schema/run_file.h"
 #include "support/paths.h"
 
 namespace bitjoule {

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "core/error.h"
-#include "sim/config/describe_run.h"
 #include "sim/config/reader.h"
-#include "sim/config/run_config.h"
+#include "sim/schema/describe_run.h"
+#include "sim/schema/run_file.h"
 
 namespace bitjoule {
 namespace {

@@ -2,10 +2,11 @@
 
 #include <string>
 
-#include "sim/config/describe_run.h"
 #include "sim/config/reader.h"
 #include "sim/config/schema.h"
 #include "sim/config/writer.h"
+#include "sim/schema/describe_run.h"
+#include "sim/schema/run_file.h"
 
 namespace bitjoule {
 namespace {

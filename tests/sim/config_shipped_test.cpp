@@ -6,10 +6,10 @@
 
 #include "core/dram/engine.h"
 #include "core/workload/layer.h"
-#include "sim/config/describe_run.h"
-#include "sim/config/kinds.h"
+#include "sim/commands/kinds.h"
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
+#include "sim/schema/describe_run.h"
 
 namespace bitjoule {
 

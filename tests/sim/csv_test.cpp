@@ -1,11 +1,11 @@
 // CSV files: cells that spreadsheets would split or run.
-#include "sim/report/csv.h"
+#include "sim/output/csv.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 
-#include "sim/report/result_json.h"
+#include "sim/result/result_json.h"
 #include "sim/sweep/results.h"
 
 namespace bitjoule {

@@ -4,8 +4,8 @@
 
 #include "core/dram/driver.h"
 #include "sim/commands/dram_traffic.h"
-#include "sim/config/describe_dram.h"
 #include "sim/config/reader.h"
+#include "sim/schema/describe_dram.h"
 
 namespace bitjoule::test {
 namespace {

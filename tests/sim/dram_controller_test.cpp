@@ -5,8 +5,8 @@
 
 #include "core/dram/cycle.h"
 #include "core/dram/driver.h"
-#include "sim/config/describe_dram.h"
 #include "sim/config/reader.h"
+#include "sim/schema/describe_dram.h"
 
 namespace bitjoule::test {
 namespace {

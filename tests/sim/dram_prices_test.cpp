@@ -5,9 +5,9 @@
 #include <fstream>
 
 #include "core/error.h"
-#include "sim/config/describe_dram.h"
-#include "sim/config/kinds.h"
+#include "sim/commands/kinds.h"
 #include "sim/config/reader.h"
+#include "sim/schema/describe_dram.h"
 #include "sim/sweep/price_notes.h"
 #include "support/shell.h"
 

@@ -7,9 +7,9 @@
 
 #include "core/dram/cycle.h"
 #include "core/dram/driver.h"
-#include "sim/config/describe_dram.h"
-#include "sim/config/kinds.h"
+#include "sim/commands/kinds.h"
 #include "sim/config/reader.h"
+#include "sim/schema/describe_dram.h"
 #include "support/dram_checker.h"
 
 namespace bitjoule::test {

@@ -5,8 +5,8 @@
 
 #include "core/dram/standard.h"
 #include "core/error.h"
-#include "sim/config/describe_dram.h"
 #include "sim/config/reader.h"
+#include "sim/schema/describe_dram.h"
 #include "support/shell.h"
 
 namespace bitjoule::test {

@@ -5,9 +5,9 @@
 #include <boost/json.hpp>
 
 #include "core/error.h"
-#include "sim/config/run_config.h"
-#include "sim/run/layer_runner.h"
-#include "sim/run/quantize_passes.h"
+#include "run/layer_runner.h"
+#include "run/quantize_passes.h"
+#include "sim/schema/run_file.h"
 #include "support/machine_pair.h"
 #include "support/shell.h"
 

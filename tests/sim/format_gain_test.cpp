@@ -2,8 +2,8 @@
 // bytes, or of the MACs in a PE.
 #include <doctest/doctest.h>
 
-#include "sim/config/run_config.h"
-#include "sim/run/layer_runner.h"
+#include "run/layer_runner.h"
+#include "sim/schema/run_file.h"
 
 namespace bitjoule {
 namespace {

@@ -1,7 +1,8 @@
 // config.json and the weights beside it: every key counts, is harmless, is refused or is told.
 #include <doctest/doctest.h>
 
-#include "sim/run/network_memory.h"
+#include "run/network_memory.h"
+#include "sim/formats/blob.h"
 #include "support/gguf_builder.h"
 #include "support/import_text.h"
 #include "support/shell.h"
@@ -212,7 +213,7 @@ TEST_CASE("import: weights beside a config.json, and what is wrong with them") {
   };
   const auto import = [&]() -> std::string {
     try {
-      return import_file("", Blob::map_file(config), {}).yaml;
+      return import_file("", map_file(config), {}).yaml;
     } catch (const Error& error) {
       return error.what();
     }

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "sim/import/import.h"
-#include "sim/network/network_file.h"
+#include "sim/schema/network_file.h"
 #include "support/onnx_builder.h"
 
 using namespace bitjoule;

@@ -6,9 +6,9 @@
 #include <map>
 
 #include "core/error.h"
-#include "sim/config/describe_run.h"
 #include "sim/config/reader.h"
-#include "sim/network/network_file.h"
+#include "sim/schema/describe_run.h"
+#include "sim/schema/network_file.h"
 #include "support/gguf_builder.h"
 #include "support/import_text.h"
 #include "support/paths.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/config/run_config.h"
+#include "sim/schema/run_file.h"
 #include "sim/sweep/results.h"
 #include "support/shell.h"
 

@@ -1,4 +1,4 @@
-#include "sim/network/network_file.h"
+#include "sim/schema/network_file.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -8,8 +8,8 @@
 
 #include "core/error.h"
 #include "sim/config/reader.h"
-#include "sim/network/describe_network.h"
-#include "sim/network/expression.h"
+#include "sim/schema/describe_network.h"
+#include "sim/schema/expression.h"
 #include "support/paths.h"
 
 using namespace bitjoule;

@@ -5,9 +5,9 @@
 #include <fstream>
 
 #include "core/error.h"
-#include "sim/config/run_config.h"
-#include "sim/network/network_file.h"
-#include "sim/run/network_memory.h"
+#include "run/network_memory.h"
+#include "run/run_config.h"
+#include "sim/schema/network_file.h"
 #include "support/gguf_builder.h"
 #include "support/onnx_builder.h"
 #include "support/shell.h"

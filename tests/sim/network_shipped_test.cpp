@@ -5,8 +5,8 @@
 #include <map>
 
 #include "core/error.h"
-#include "sim/config/kinds.h"
-#include "sim/network/network_file.h"
+#include "sim/commands/kinds.h"
+#include "sim/schema/network_file.h"
 #include "support/paths.h"
 
 using namespace bitjoule;

@@ -5,9 +5,10 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/numeric/tensor_values.h"
+#include "run/generators.h"
+#include "sim/formats/blob.h"
 #include "sim/formats/npy.h"
-#include "sim/formats/tensor_values.h"
-#include "sim/run/generators.h"
 #include "support/gguf_builder.h"
 #include "support/shell.h"
 
@@ -52,7 +53,7 @@ std::vector<float> product(const std::vector<float>& x, const std::vector<float>
 }
 
 std::vector<float> saved(const TemporaryDirectory& dir) {
-  const StoredTensor tensor = parse_npy(Blob::map_file(dir.at("out/outputs.npy")));
+  const StoredTensor tensor = parse_npy(map_file(dir.at("out/outputs.npy")));
   CHECK(tensor.shape == std::vector<std::int64_t>{kM, kN});
   return tensor_values(tensor);
 }

@@ -2,9 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "core/error.h"
-#include "sim/config/run_config.h"
+#include "run/layer_runner.h"
 #include "sim/formats/npy.h"
-#include "sim/run/layer_runner.h"
+#include "sim/schema/run_file.h"
 #include "support/shell.h"
 
 namespace bitjoule {

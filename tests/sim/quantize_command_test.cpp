@@ -3,8 +3,9 @@
 
 #include <boost/json.hpp>
 
+#include "core/numeric/tensor_values.h"
+#include "sim/formats/blob.h"
 #include "sim/formats/npy.h"
-#include "sim/formats/tensor_values.h"
 #include "support/shell.h"
 
 namespace bitjoule {
@@ -24,8 +25,7 @@ TEST_CASE("quantize: int8 of one row by hand") {
   const Outcome o = shell("cd " + dir.at("") + " && {sim} quantize x.npy --format int8 -o q.json " +
                           "--decoded d.npy");
   CHECK_MESSAGE(o.code == 0, o.text);
-  CHECK(tensor_values(parse_npy(Blob::map_file(dir.at("d.npy")))) ==
-        std::vector<float>{127, 1, 3, -4});
+  CHECK(tensor_values(parse_npy(map_file(dir.at("d.npy")))) == std::vector<float>{127, 1, 3, -4});
   const auto json = boost::json::parse(text_of(dir.at("q.json")));
   const auto& figures = json.at("formats").at(0);
   const auto& error = figures.at("error");

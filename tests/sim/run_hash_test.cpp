@@ -1,10 +1,10 @@
 // The name of a result covers what a run reads, also from tensor files.
-#include "sim/run/run_hash.h"
+#include "sim/result/run_hash.h"
 
 #include <doctest/doctest.h>
 
-#include "sim/config/run_config.h"
 #include "sim/formats/npy.h"
+#include "sim/schema/run_file.h"
 #include "support/shell.h"
 
 namespace bitjoule {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "hw/accelerator.h"
-#include "sim/config/run_config.h"
-#include "sim/run/layer_runner.h"
+#include "run/layer_runner.h"
+#include "sim/schema/run_file.h"
 #include "support/paths.h"
 
 namespace bitjoule {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/report/result_json.h"
+#include "sim/result/result_json.h"
 #include "sim/sweep/store.h"
 #include "support/shell.h"
 

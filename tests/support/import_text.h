@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "sim/import/import.h"
-#include "sim/network/network_file.h"
+#include "sim/schema/network_file.h"
 
 namespace bitjoule::test {
 

@@ -10,8 +10,8 @@
 #include "core/error.h"
 #include "core/mapping/mapper.h"
 #include "hw/accelerator.h"
-#include "sim/run/layer_runner.h"
-#include "sim/run/output_check.h"
+#include "run/layer_runner.h"
+#include "run/output_check.h"
 
 namespace bitjoule::test {
 

@@ -156,6 +156,7 @@ std::optional<UnitPrice> per_access_price(const Action& action, const DramPerAcc
                                           const EnergyTable& table) {
   if (action.primitive != Primitive::kDramRead && action.primitive != Primitive::kDramWrite)
     return UnitPrice{PriceOrigin::kIncluded, Picojoules(), "included in the price per bit"};
+  if (prices.width.value == 0) return std::nullopt;
   const Picojoules access = action.primitive == Primitive::kDramRead ? prices.read : prices.write;
   return quoted(Picojoules(access.value / static_cast<double>(prices.width.value)), prices.from,
                 table);

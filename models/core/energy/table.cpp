@@ -46,6 +46,14 @@ const char* primitive_name(Primitive primitive) {
   throw internal_error("a primitive without a name");
 }
 
+EnergyTable no_prices() {
+  EnergyTable table;
+  table.name = "none";
+  for (const PrimitiveRow& row : primitives())
+    table.unpriced.push_back({row.value, "", "the table has no prices"});
+  return table;
+}
+
 void check_energy_table(const EnergyTable& table) {
   std::set<std::pair<Primitive, std::string>> types;
   for (const ArithmeticPrice& row : table.arithmetic)

@@ -120,6 +120,9 @@ struct EnergyTable {
   std::vector<Unpriced> unpriced;
 };
 
+/// A table without prices: reports list every action as not priced.
+EnergyTable no_prices();
+
 /// Throws an input Error if figures contradict each other: two rows or rules for one type, SRAM
 /// points out of order or not positive.
 void check_energy_table(const EnergyTable& table);

@@ -4,11 +4,29 @@
 #include <tuple>
 
 #include "core/numeric/dequant_cost.h"
+#include "core/result/components.h"
 
 namespace bitjoule {
 namespace {
 
 auto members(const BufferCounts& b) { return std::tie(b.reads, b.writes, b.peak_bytes); }
+
+constexpr std::int64_t MachineCounts::*kCounts[] = {&MachineCounts::macs,
+                                                    &MachineCounts::mac_slots,
+                                                    &MachineCounts::dequantized_weights,
+                                                    &MachineCounts::dequantized_inputs,
+                                                    &MachineCounts::accumulations,
+                                                    &MachineCounts::group_results,
+                                                    &MachineCounts::activation_sums,
+                                                    &MachineCounts::corrections,
+                                                    &MachineCounts::outputs,
+                                                    &MachineCounts::vector_widened,
+                                                    &MachineCounts::vector_narrowed,
+                                                    &MachineCounts::dram_read_bits,
+                                                    &MachineCounts::dram_write_bits};
+constexpr BufferCounts MachineCounts::*kBuffers[] = {&MachineCounts::input, &MachineCounts::weight,
+                                                     &MachineCounts::accumulator,
+                                                     &MachineCounts::output, &MachineCounts::scale};
 
 BufferCounts& operator+=(BufferCounts& a, const BufferCounts& b) {
   a.reads += b.reads;
@@ -36,18 +54,19 @@ bool operator==(const MachineCounts& a, const MachineCounts& b) {
 }
 
 MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b) {
-  for (const auto member :
-       {&MachineCounts::macs, &MachineCounts::mac_slots, &MachineCounts::dequantized_weights,
-        &MachineCounts::dequantized_inputs, &MachineCounts::accumulations,
-        &MachineCounts::group_results, &MachineCounts::activation_sums, &MachineCounts::corrections,
-        &MachineCounts::outputs, &MachineCounts::vector_widened, &MachineCounts::vector_narrowed,
-        &MachineCounts::dram_read_bits, &MachineCounts::dram_write_bits})
-    a.*member += b.*member;
+  for (const auto member : kCounts) a.*member += b.*member;
   for (std::size_t i = 0; i < kVectorPrimitives; ++i) a.vector[i] += b.vector[i];
-  for (const auto member :
-       {&MachineCounts::input, &MachineCounts::weight, &MachineCounts::accumulator,
-        &MachineCounts::output, &MachineCounts::scale})
-    a.*member += b.*member;
+  for (const auto member : kBuffers) a.*member += b.*member;
+  return a;
+}
+
+MachineCounts& operator*=(MachineCounts& a, std::int64_t n) {
+  for (const auto member : kCounts) a.*member *= n;
+  for (std::int64_t& count : a.vector) count *= n;
+  for (const auto member : kBuffers) {
+    (a.*member).reads *= n;
+    (a.*member).writes *= n;
+  }
   return a;
 }
 
@@ -142,7 +161,10 @@ class Rows {
            const std::string& type, std::int64_t count) {
     if (count != 0) counts_.push_back({component, activity, primitive, type, {}, {}, count});
   }
-  void sram(const char* component, const BufferConfig& buffer, const BufferCounts& accesses) {
+  void sram(const char* component, const AcceleratorConfig& machine, const MachineCounts& counts) {
+    const ComponentRow& row = machine_component(component);
+    const BufferConfig& buffer = machine.buffers.*row.config;
+    const BufferCounts& accesses = counts.*row.counts;
     const Bytes bank(buffer.capacity.value / buffer.banks);
     if (accesses.reads != 0)
       counts_.push_back(
@@ -204,9 +226,9 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   rows.add("array", "multiply", Primitive::kMultiply, operand_type(path), c.macs);
   rows.add("array", "accumulate", Primitive::kAdd, sum, c.macs);
   rows.add("array", "sum_activations", Primitive::kAdd, "int32", c.activation_sums);
-  rows.sram("input_buffer", p.machine.buffers.input, c.input);
-  rows.sram("weight_buffer", p.machine.buffers.weight, c.weight);
-  rows.sram("scale_buffer", p.machine.buffers.scale, c.scale);
+  rows.sram("input_buffer", p.machine, c);
+  rows.sram("weight_buffer", p.machine, c);
+  rows.sram("scale_buffer", p.machine, c);
   const Lowered& l = p.layer;
   dequantizer_rows(
       rows, path, path.weights, "_weights", c.dequantized_weights,
@@ -214,7 +236,7 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   dequantizer_rows(
       rows, path, path.activations, "_inputs", c.dequantized_inputs,
       [&](std::int64_t group) { return input_scales(l, c.dequantized_inputs, group); });
-  rows.sram("accumulator_buffer", p.machine.buffers.accumulator, c.accumulator);
+  rows.sram("accumulator_buffer", p.machine, c);
   rows.add("accumulator_buffer", "accumulate", Primitive::kAdd, results, c.accumulations);
   // Group boundaries: int32 to float, times the weight's scale, and the activation's where it has
   // one.
@@ -255,7 +277,7 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   rows.add("vector_unit", "widen", Primitive::kConvert, "fp32", c.vector_widened);
   rows.add("vector_unit", "narrow", Primitive::kConvert, path.output.layout.format->name,
            c.vector_narrowed);
-  rows.sram("output_buffer", p.machine.buffers.output, c.output);
+  rows.sram("output_buffer", p.machine, c);
   rows.add("dram", "read", Primitive::kDramRead, "", c.dram_read_bits);
   rows.add("dram", "write", Primitive::kDramWrite, "", c.dram_write_bits);
   return counts;

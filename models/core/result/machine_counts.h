@@ -38,6 +38,8 @@ struct MachineCounts {
 bool operator==(const MachineCounts& a, const MachineCounts& b);
 /// Adds what is counted one after the other; peaks are the higher of the two.
 MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b);
+/// So many times, one after the other; peaks stay.
+MachineCounts& operator*=(MachineCounts& a, std::int64_t n);
 
 /// Accesses to the scale buffer for one fold: a scale is read with the first of its elements in a
 /// row of k; a short last group has a whole one.
@@ -47,12 +49,7 @@ std::int64_t fold_scale_reads(const MappingProblem& problem, const FoldJob& job)
 /// itself; the two must agree.
 void count_fold(const MappingProblem& problem, const FoldJob& job, MachineCounts& counts);
 
-/// Components of the machine, as priced actions name them.
-inline constexpr const char* kMachineComponents[] = {
-    "array",       "input_buffer", "weight_buffer", "scale_buffer",  "accumulator_buffer",
-    "dequantizer", "output_unit",  "vector_unit",   "output_buffer", "dram"};
-
-/// Rows for pricing, component by component.
+/// Rows for pricing, component by component (components.h).
 Counts priced_actions(const MappingProblem& problem, const MachineCounts& counts);
 
 }  // namespace bitjoule

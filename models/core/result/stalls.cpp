@@ -19,8 +19,14 @@ std::int64_t StallBreakdown::total() const {
   return std::accumulate(cycles.begin(), cycles.end(), std::int64_t{0});
 }
 
-void StallBreakdown::add(const StallBreakdown& other, std::int64_t times) {
-  for (std::size_t i = 0; i < kCauses; ++i) cycles[i] += other.cycles[i] * times;
+StallBreakdown& StallBreakdown::operator*=(std::int64_t n) {
+  for (std::int64_t& count : cycles) count *= n;
+  return *this;
+}
+
+StallBreakdown& StallBreakdown::operator+=(const StallBreakdown& other) {
+  for (std::size_t i = 0; i < kCauses; ++i) cycles[i] += other.cycles[i];
+  return *this;
 }
 
 const char* bound_name(const StallBreakdown& stalls, const StallBreakdown& dma) {

@@ -39,8 +39,8 @@ struct StallBreakdown {
   std::int64_t& operator[](Cause c) { return cycles[static_cast<std::size_t>(c)]; }
   std::int64_t operator[](Cause c) const { return cycles[static_cast<std::size_t>(c)]; }
   std::int64_t total() const;
-  /// Adds what happens `times` over.
-  void add(const StallBreakdown& other, std::int64_t times);
+  StallBreakdown& operator+=(const StallBreakdown& other);
+  StallBreakdown& operator*=(std::int64_t n);
 };
 
 /// A share of a run's cycles from which on what works so long is what holds the run up.

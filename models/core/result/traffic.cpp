@@ -10,6 +10,33 @@ std::int64_t scale_share(const StorageLayout& layout, std::int64_t bytes) {
 
 }  // namespace
 
+TensorTraffic& TensorTraffic::operator+=(const TensorTraffic& other) {
+  read_bytes += other.read_bytes;
+  write_bytes += other.write_bytes;
+  bursts += other.bursts;
+  scale_read_bytes += other.scale_read_bytes;
+  scale_write_bytes += other.scale_write_bytes;
+  return *this;
+}
+
+TensorTraffic& TensorTraffic::operator*=(std::int64_t n) {
+  for (std::int64_t* bytes :
+       {&read_bytes, &write_bytes, &bursts, &scale_read_bytes, &scale_write_bytes})
+    *bytes *= n;
+  return *this;
+}
+
+DramTraffic& DramTraffic::operator+=(const DramTraffic& other) {
+  burst_bytes = other.burst_bytes;
+  for (std::size_t i = 0; i < kTensors; ++i) tensors[i] += other.tensors[i];
+  return *this;
+}
+
+DramTraffic& DramTraffic::operator*=(std::int64_t n) {
+  for (TensorTraffic& t : tensors) t *= n;
+  return *this;
+}
+
 TensorTraffic DramTraffic::apart(Tensor t) const {
   TensorTraffic told = (*this)[t];
   told.read_bytes -= told.scale_read_bytes;

@@ -17,6 +17,8 @@ struct TensorTraffic {
   std::int64_t padding(std::int64_t burst_bytes) const {
     return bursts * burst_bytes - read_bytes - write_bytes;
   }
+  TensorTraffic& operator+=(const TensorTraffic& other);
+  TensorTraffic& operator*=(std::int64_t n);
 };
 
 struct DramTraffic {
@@ -32,15 +34,11 @@ struct DramTraffic {
   /// Sum over the tensors.
   TensorTraffic total() const {
     TensorTraffic sum;
-    for (const TensorTraffic& t : tensors) {
-      sum.read_bytes += t.read_bytes;
-      sum.write_bytes += t.write_bytes;
-      sum.bursts += t.bursts;
-      sum.scale_read_bytes += t.scale_read_bytes;
-      sum.scale_write_bytes += t.scale_write_bytes;
-    }
+    for (const TensorTraffic& t : tensors) sum += t;
     return sum;
   }
+  DramTraffic& operator+=(const DramTraffic& other);
+  DramTraffic& operator*=(std::int64_t n);
 };
 
 /// Fills in the shares of scales inside blocks, by the layouts of a layer's operands; blocks move

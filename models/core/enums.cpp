@@ -1,0 +1,183 @@
+#include "core/enums.h"
+
+namespace bitjoule {
+
+template <>
+const std::vector<EnumRow<Dataflow>>& enum_rows() {
+  static const std::vector<EnumRow<Dataflow>> kRows = {
+      {Dataflow::kWeightStationary, "ws", "weight stationary: K x N weights stay in the PEs"},
+      {Dataflow::kOutputStationary, "os", "output stationary: M x N sums stay in the PEs"},
+      {Dataflow::kInputStationary, "is", "input stationary: K x M inputs stay in the PEs"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<Overlap>>& enum_rows() {
+  static const std::vector<EnumRow<Overlap>> kRows = {
+      {Overlap::kNone, "none", "a fold loads, streams and drains before the next begins"},
+      {Overlap::kDrain, "drain",
+       "the next fold's stationary operand loads behind the stream, while the array drains"},
+      {Overlap::kWeights, "weights", "the next fold's stationary operand loads during the stream"},
+      {Overlap::kFull, "full", "the next fold's stream follows at once, behind the diagonal"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<EdgeFolds>>& enum_rows() {
+  static const std::vector<EnumRow<EdgeFolds>> kRows = {
+      {EdgeFolds::kFull, "full", "a partly filled fold takes the time of the whole array"},
+      {EdgeFolds::kExact, "exact", "a partly filled fold takes the time of the used part"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<Packing>>& enum_rows() {
+  static const std::vector<EnumRow<Packing>> kRows = {
+      {Packing::kWidest, "widest", "MACs per PE: pe.width over the wider operand's bits"},
+      {Packing::kProduct, "product", "MACs per PE grow with the product of both operands' bits"},
+      {Packing::kNone, "none", "one MAC per PE at any width"},
+      {Packing::kPasses, "passes",
+       "one multiplier of pe.width bits: wider integers take a cycle for each pair of parts"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<WeightTiles>>& enum_rows() {
+  static const std::vector<EnumRow<WeightTiles>> kRows = {
+      {WeightTiles::kExact, "exact", "as many weights as there are"},
+      {WeightTiles::kPadded, "padded", "tiles filled up with zeros to whole arrays"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<DequantizerPlacement>>& enum_rows() {
+  static const std::vector<EnumRow<DequantizerPlacement>> kRows = {
+      {DequantizerPlacement::kArrayEdge, "array_edge", "buffers hold packed codes"},
+      {DequantizerPlacement::kDramSide, "dram_side", "buffers hold floats"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<MappingObjective>>& enum_rows() {
+  static const std::vector<EnumRow<MappingObjective>> kRows = {
+      {MappingObjective::kTraffic, "traffic", "the least DRAM traffic, then the fewest cycles"},
+      {MappingObjective::kCycles, "cycles", "the fewest cycles, then the least DRAM traffic"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<LoopOrder>>& enum_rows() {
+  static const std::vector<EnumRow<LoopOrder>> kRows = {
+      {LoopOrder::kMnk, "mnk", "outermost m"},
+      {LoopOrder::kMkn, "mkn", "outermost m, output sums are revisited"},
+      {LoopOrder::kNmk, "nmk", "outermost n"},
+      {LoopOrder::kNkm, "nkm", "outermost n, output sums are revisited"},
+      {LoopOrder::kKmn, "kmn", "outermost k, output sums are revisited"},
+      {LoopOrder::kKnm, "knm", "outermost k, output sums are revisited"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<DramLayout>>& enum_rows() {
+  static const std::vector<EnumRow<DramLayout>> kRows = {
+      {DramLayout::kRowMajor, "row_major", "rows of the tensor's innermost axis, no gaps"},
+      {DramLayout::kTiled, "tiled", "tile after tile, each from the start of a burst"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<ActivationMemory>>& enum_rows() {
+  static const std::vector<EnumRow<ActivationMemory>> kRows = {
+      {ActivationMemory::kDram, "dram", "each layer reads and writes them there"},
+      {ActivationMemory::kOnChip, "on_chip", "they stay in the input and output buffers"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<Granularity>>& enum_rows() {
+  static const std::vector<EnumRow<Granularity>> kRows = {
+      {Granularity::kPerTensor, "per_tensor", "one scale for the tensor"},
+      {Granularity::kPerChannel, "per_channel", "one scale per output channel"},
+      {Granularity::kPerGroup, "per_group", "one scale per group_size elements along k"},
+      {Granularity::kPerToken, "per_token",
+       "one scale per row of activations, found by the vector unit when the values are there"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<Requantize>>& enum_rows() {
+  static const std::vector<EnumRow<Requantize>> kRows = {
+      {Requantize::kTfliteDoubleRounding, "tflite_double_rounding",
+       "fixed-point multiplier, two roundings (gemmlowp)"},
+      {Requantize::kTfliteSingleRounding, "tflite_single_rounding",
+       "fixed-point multiplier, one rounding, half up"},
+      {Requantize::kOnnxHalfEven, "onnx_half_even", "float multiplier, ties to even"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<Primitive>>& enum_rows() {
+  static const std::vector<EnumRow<Primitive>> kRows = [] {
+    std::vector<EnumRow<Primitive>> rows;
+    for (const PrimitiveRow& row : primitives())
+      rows.push_back({row.value, row.name, std::string("counted in ") + row.unit});
+    return rows;
+  }();
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<Boundary>>& enum_rows() {
+  static const std::vector<EnumRow<Boundary>> kRows = {
+      {Boundary::kUnit, "unit", "the functional unit alone: no registers, wires, control"},
+      {Boundary::kMacro, "macro", "one access of a memory macro"},
+      {Boundary::kIo, "io", "DRAM: the interface only"},
+      {Boundary::kDevice, "device", "DRAM: the device, as far as its source says"},
+      {Boundary::kSystem, "system", "DRAM: device, interface and controller"},
+      {Boundary::kUnstated, "unstated", "the source does not say: the default of a tool"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<NumberFamily>>& enum_rows() {
+  static const std::vector<EnumRow<NumberFamily>> kRows = {
+      {NumberFamily::kInteger, "integer", "b: width; of two widths, the root of their product"},
+      {NumberFamily::kFloat, "float", "b: bits of the significand, with the hidden one"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<CapacityRule>>& enum_rows() {
+  static const std::vector<EnumRow<CapacityRule>> kRows = {
+      {CapacityRule::kPowerLaw, "power_law", "a line in log-log between and beyond two points"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<WidthScaling>>& enum_rows() {
+  static const std::vector<EnumRow<WidthScaling>> kRows = {
+      {WidthScaling::kProportional, "proportional", "an access of twice the bits costs twice"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<TensorLayout>>& enum_rows() {
+  static const std::vector<EnumRow<TensorLayout>> kRows = {
+      {TensorLayout::kNative, "native", "n rows of k; filters x height x width x channels; NHWC"},
+      {TensorLayout::kTransposed, "transposed", "the other way round: k rows of n"},
+      {TensorLayout::kChannelsFirst, "channels_first",
+       "filters x channels x height x width; NCHW"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<TensorSource::Generator>>& enum_rows() {
+  using G = TensorSource::Generator;
+  static const std::vector<EnumRow<G>> kRows = {
+      {G::kNormal, "normal", "normally distributed"},
+      {G::kUniform, "uniform", "evenly distributed"},
+      {G::kOutliers, "outliers", "normal, with a few channels far larger, as LLM activations are"}};
+  return kRows;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,79 @@
+#include "core/numeric/tensor_values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/numeric/ggml_blocks.h"
+
+namespace bitjoule {
+namespace {
+
+/// Rows of the last dimension.
+std::int64_t row_length(const StoredTensor& t) { return t.shape.empty() ? 1 : t.shape.back(); }
+
+void require_data(const StoredTensor& t) {
+  if (t.data == nullptr && t.bytes != 0)
+    throw input_error(
+        fmt::format("{}: tensor \"{}\": the file ends before its data", t.blob.name(), t.name));
+}
+
+std::vector<std::uint8_t> block_bytes(const StoredTensor& t, std::int64_t rows, std::int64_t k) {
+  std::vector<std::uint8_t> bytes(t.data, t.data + t.bytes);
+  return t.type->format == std::string("mxfp4") ? mxfp4_from_ggml(bytes, rows, k) : bytes;
+}
+
+const Format* format_of(const StoredTensor& t) {
+  const std::vector<Format>& all = formats();
+  const auto same = [&](const Format& f) { return f.name == t.type->format; };
+  const auto found = std::find_if(all.begin(), all.end(), same);
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::vector<float> tensor_values(const StoredTensor& t) {
+  require_data(t);
+  if (t.type->block_elements == 1) return to_floats(t);
+  if (format_of(t) == nullptr)
+    throw input_error(fmt::format("{}: tensor \"{}\": {} blocks cannot be decoded", t.blob.name(),
+                                  t.name, t.type->format));
+  std::vector<float> values(static_cast<std::size_t>(t.elements()));
+  if (values.empty()) return values;
+  const std::int64_t k = row_length(t), rows = t.elements() / k;
+  TensorFormat format;
+  format.format = t.type->format;
+  QuantizedTensor::from_stored(format, block_bytes(t, rows, k), rows, k).decode(values.data());
+  return values;
+}
+
+std::optional<QuantizedTensor> as_stored(const StoredTensor& t, const TensorFormat& format,
+                                         std::int64_t rows, std::int64_t k) {
+  const Format* stored = format_of(t);
+  const bool whole = stored != nullptr &&
+                     (stored->cls == FormatClass::kFloat || stored->cls == FormatClass::kBlock);
+  if (!whole || stored->name != format.format || k % t.type->block_elements != 0) return {};
+  require_data(t);
+  return QuantizedTensor::from_stored(format, block_bytes(t, rows, k), rows, k);
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  return shape.empty() ? "one number" : fmt::format("{}", fmt::join(shape, " x "));
+}
+
+void require_representable(const std::string& where, const std::string& format,
+                           const std::vector<float>& values) {
+  const Format& f = find_format(format);
+  const bool plain = f.cls == FormatClass::kFloat;
+  const bool nans = plain && f.fp.specials != FloatSpecials::kNone;
+  const bool infinities = nans && f.fp.specials == FloatSpecials::kIeee;
+  const auto lost = [&](float v) { return std::isnan(v) ? !nans : std::isinf(v) && !infinities; };
+  const auto first = std::find_if(values.begin(), values.end(), lost);
+  if (first == values.end()) return;
+  throw input_error(fmt::format("{}: element {} is {}, which {} cannot hold", where,
+                                first - values.begin(), *first, format));
+}
+
+}  // namespace bitjoule

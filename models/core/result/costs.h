@@ -1,0 +1,33 @@
+// What is added up over layers, passes and phases: written once.
+#pragma once
+
+#include <cstdint>
+
+#include "core/result/machine_counts.h"
+#include "core/result/stalls.h"
+#include "core/result/traffic.h"
+
+namespace bitjoule {
+
+struct Costs {
+  std::int64_t cycles = 0;
+  std::int64_t compute_cycles = 0;  ///< that the array needs if memory never makes it wait
+  double time_s = 0;
+  double energy_pj = 0;
+  double array_macs = 0;                                 ///< that the array could have done
+  double peak_macs_per_s = 0, peak_bytes_per_s = 0;      ///< of the fastest; of the last
+  std::int64_t moved_bytes = 0;                          ///< through the DRAM, padding included
+  std::int64_t ahead_bytes = 0;                          ///< of these, while the layer ahead ran
+  std::int64_t kv_read_bytes = 0, kv_written_bytes = 0;  ///< asked for
+  StallBreakdown stalls;
+  StallBreakdown dma;  ///< cycles in which transfers were under way, by what held them
+  MachineCounts counts;
+  DramTraffic traffic;
+
+  Costs& operator+=(const Costs& other);
+};
+
+/// The costs of `n` of them, one after the other. Peaks stay.
+Costs operator*(Costs costs, std::int64_t n);
+
+}  // namespace bitjoule

@@ -1,0 +1,26 @@
+// What the machine did for one layer.
+#pragma once
+
+#include <cstdint>
+
+#include "core/dram/stats.h"
+#include "core/mapping/program.h"
+#include "core/result/machine_counts.h"
+#include "core/result/stalls.h"
+#include "core/result/traffic.h"
+
+namespace bitjoule {
+
+/// What one layer cost, as integers.
+struct LayerOutcome {
+  Cycles cycles{0};
+  StallBreakdown stalls;
+  StallBreakdown dma;  ///< cycles in which transfers were under way, by what held them
+  MachineCounts counts;
+  DramTraffic traffic;         ///< of the layer's tensors, also what came before cycle 0
+  DramStats dram;              ///< from cycle 0 on, also what came for the next layer
+  WeightsAhead ahead;          ///< for the next layer
+  std::int64_t handed_on = 0;  ///< bursts of this layer's weights that came before cycle 0
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,88 @@
+#include "run/kv_cache.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
+#include "core/index.h"
+#include "run/generators.h"
+
+namespace bitjoule {
+namespace {
+
+/// How a second operand of [group][rows][cols] is cut into tokens.
+struct Cut {
+  std::int64_t groups, rows, cols;  ///< of one tensor; one of rows and cols counts tokens
+  bool along_cols;                  ///< values: tokens are columns
+  std::int64_t tokens() const { return along_cols ? cols : rows; }
+  std::int64_t per_token() const { return groups * (along_cols ? rows : cols); }
+  /// Index of element i of a token.
+  std::size_t index(std::int64_t token, std::int64_t i) const {
+    return at(along_cols ? i * cols + token : (i / cols * rows + token) * cols + i % cols);
+  }
+};
+
+Cut cut_of(const Matmul& p, std::int64_t elements, KvCache::Along along) {
+  const std::int64_t groups = p.batch / p.shared;
+  const std::int64_t keys = elements / (groups * p.k), values = elements / (groups * p.n);
+  const bool as_keys = elements == groups * p.k * keys && keys >= 1 && keys <= p.n;
+  const bool as_values = elements == groups * p.n * values && values >= 1 && values <= p.k;
+  // Where both fit, a pass has as many tokens as rows (m).
+  if (along == KvCache::Along::kUnknown)
+    along = as_values && (!as_keys || (values == p.m && keys != p.m)) ? KvCache::Along::kK
+                                                                      : KvCache::Along::kN;
+  const bool along_cols = along == KvCache::Along::kK;
+  if (along_cols ? !as_values : !as_keys)
+    throw input_error(
+        fmt::format("the second operand has {} elements, which are no tokens of {} x "
+                    "{} x {}",
+                    elements, groups, p.n, p.k));
+  return along_cols ? Cut{groups, p.n, values, true} : Cut{groups, keys, p.k, false};
+}
+
+template <class T>
+void take_tokens(const Cut& cut, const std::vector<T>& from, std::vector<std::vector<T>>& tokens) {
+  for (std::int64_t t = 0; t < cut.tokens(); ++t) {
+    std::vector<T>& token = tokens.emplace_back(at(cut.per_token()));
+    for (std::int64_t i = 0; i < cut.per_token(); ++i) token[at(i)] = from[cut.index(t, i)];
+  }
+}
+
+template <class T>
+std::vector<T> put_tokens(const Cut& cut, const std::vector<std::vector<T>>& tokens) {
+  std::vector<T> to(at(cut.groups * cut.rows * cut.cols));
+  for (std::int64_t t = 0; t < cut.tokens(); ++t)
+    for (std::int64_t i = 0; i < cut.per_token(); ++i) to[cut.index(t, i)] = tokens[at(t)][at(i)];
+  return to;
+}
+
+}  // namespace
+
+NetworkTensor KvCache::append(const std::string& reader, const Matmul& p,
+                              const NetworkTensor& fresh, Along along, std::uint64_t seed) {
+  const Cut cut = cut_of(p, static_cast<std::int64_t>(fresh.values.size()), along);
+  Tokens& cache = caches_[reader];
+  const std::int64_t past = (cut.along_cols ? p.k : p.n) - cut.tokens();
+  cache.values.resize(std::min(cache.values.size(), at(past)));
+  cache.reference.resize(cache.values.size());
+  for (auto t = static_cast<std::int64_t>(cache.values.size()); t < past; ++t) {
+    std::vector<float> token =
+        generate_values({}, 1, cut.per_token(), 1.0, seed + static_cast<std::uint64_t>(t));
+    cache.reference.emplace_back(token.begin(), token.end());
+    cache.values.push_back(std::move(token));
+  }
+  take_tokens(cut, fresh.values, cache.values);
+  take_tokens(cut, fresh.reference, cache.reference);
+  if (past == 0) return fresh;
+  Cut whole = cut;
+  (whole.along_cols ? whole.cols : whole.rows) += past;
+  NetworkTensor all;
+  all.values = put_tokens(whole, cache.values);
+  all.reference = put_tokens(whole, cache.reference);
+  all.is_raw = true;
+  return all;
+}
+
+}  // namespace bitjoule

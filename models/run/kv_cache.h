@@ -1,0 +1,36 @@
+// The keys and values of the tokens that earlier passes have seen.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/workload/layer.h"
+#include "run/network_tensor.h"
+
+namespace bitjoule {
+
+/// One cache for each product that reads its second operand from it. A cache grows along the
+/// tokens: along n for keys ([group][tokens][k]), along k for values ([group][n][tokens]).
+class KvCache {
+ public:
+  enum class Along { kN, kK, kUnknown };
+
+  /// The second operand of `product`: `fresh`, which holds the newest tokens alone, behind what is
+  /// cached under `reader`. Tokens that no pass has computed are random values from `seed`. `along`
+  /// is the axis of the tokens, if it is known; else the sizes tell. Throws an input Error where
+  /// the elements do not fit.
+  NetworkTensor append(const std::string& reader, const Matmul& product, const NetworkTensor& fresh,
+                       Along along, std::uint64_t seed);
+
+ private:
+  /// By token: the elements of all groups.
+  struct Tokens {
+    std::vector<std::vector<float>> values;
+    std::vector<std::vector<double>> reference;
+  };
+  std::map<std::string, Tokens> caches_;
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,37 @@
+#include "run/layer_formats.h"
+
+#include "core/mapping/data_path.h"
+#include "core/numeric/storage.h"
+
+namespace bitjoule {
+
+Precision layer_precision(const NetworkLayer& layer, const Precision& run) {
+  Precision precision = layer.precision.apply(run);
+  if (std::holds_alternative<Matmul>(layer.op) && !layer.precision.weights)
+    precision.weights = precision.activations;
+  return precision;
+}
+
+VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run) {
+  const Precision precision = layer.precision.apply(run);
+  VectorFormats formats;
+  formats.inputs =
+      has_dynamic_scales(precision.activations) ? wide_format(precision) : precision.activations;
+  formats.output = output_format(layer, run);
+  formats.parameters.format = "fp32";
+  if (std::get<VectorOp>(layer.op).kind == VectorKind::kEmbedding)
+    formats.parameters = precision.weights;
+  else if (layer.precision.weights)
+    formats.parameters = *layer.precision.weights;
+  return formats;
+}
+
+TensorFormat output_format(const NetworkLayer& layer, const Precision& run) {
+  const Precision precision = layer.precision.apply(run);
+  const auto* op = std::get_if<VectorOp>(&layer.op);
+  if (op != nullptr && op->kind == VectorKind::kQuantize)
+    return precision.output.value_or(precision.activations);
+  return output_format(precision);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,267 @@
+#include "run/layer_runner.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "core/dram/actions.h"
+#include "core/error.h"
+#include "core/mapping/folds.h"
+#include "run/output_check.h"
+#include "run/quantize_passes.h"
+
+namespace bitjoule {
+namespace {
+
+void require_conserved(bool holds, const std::string& what) {
+  if (!holds) throw Error(ErrorKind::kVerification, "conservation check failed: " + what);
+}
+
+/// What a program moves, by the regions of its operations.
+DramTraffic traffic_of(const Program& program, std::int64_t burst_bytes) {
+  DramTraffic planned;
+  planned.burst_bytes = burst_bytes;
+  for (const auto* loads : {&program.input_loads, &program.weight_loads})
+    for (const LoadOp& op : *loads) {
+      planned[op.tensor].read_bytes += op.region.bytes();
+      planned[op.tensor].bursts += bursts_of(op.region, burst_bytes);
+    }
+  for (const StoreOp& op : program.stores) {
+    planned[op.tensor].write_bytes += op.region.bytes();
+    planned[op.tensor].bursts += bursts_of(op.region, burst_bytes);
+  }
+  return planned;
+}
+
+void check_conservation(const LayerResult& r, const DramTraffic& planned) {
+  const LayerOutcome& o = r.outcome;
+  require_conserved(
+      o.counts.macs == r.extents.macs(),
+      fmt::format("{} MACs executed, the layer has {}", o.counts.macs, r.extents.macs()));
+  require_conserved(o.stalls.total() == o.cycles.value,
+                    fmt::format("causes sum to {} cycles of {}", o.stalls.total(), o.cycles.value));
+  for (std::size_t i = 0; i < kTensors; ++i) {
+    const TensorTraffic &did = o.traffic.tensors[i], &plan = planned.tensors[i];
+    require_conserved(
+        did.read_bytes == plan.read_bytes && did.write_bytes == plan.write_bytes &&
+            did.bursts == plan.bursts,
+        fmt::format("{}: {} B read and {} B written in {} bursts, the mapping says {} B and {} B "
+                    "in {}",
+                    tensor_name(static_cast<Tensor>(i)), did.read_bytes, did.write_bytes,
+                    did.bursts, plan.read_bytes, plan.write_bytes, plan.bursts));
+  }
+  const std::int64_t bytes = o.dram.read_bytes + o.dram.write_bytes;
+  const std::int64_t moved =
+      r.moved_bytes() + (o.ahead.all_bursts - o.handed_on) * o.traffic.burst_bytes;
+  require_conserved(bytes == moved, fmt::format("the DRAM moved {} B, the DMA {} B", bytes, moved));
+}
+
+/// Every chunk together must be the operator.
+void check_vector_work(const VectorOp& op, const MachineCounts& counts) {
+  std::array<std::int64_t, kVectorPrimitives> work{};
+  for (const auto& pass : vector_work(op))
+    for (const VectorWork& step : pass)
+      work[static_cast<std::size_t>(step.primitive)] += step.count;
+  require_conserved(work == counts.vector, fmt::format("{}: the chunks' work is not the operator's",
+                                                       vector_row(op.kind).name));
+}
+
+LayerNeighbours neighbours_of(const LayerOverlap& overlap) {
+  LayerNeighbours neighbours;
+  neighbours.ahead = overlap.ahead;
+  if (overlap.next != nullptr) {
+    neighbours.next = &overlap.next->program;
+    neighbours.next_problem = &overlap.next->problem;
+  }
+  return neighbours;
+}
+
+const char* kind_of(const LayerOp& op) {
+  static constexpr const char* kNames[] = {"conv", "linear", "matmul"};
+  return kNames[op.index()];
+}
+
+/// What became of the values of a layer that has run.
+void add_values(LayerCheck& check, const Layer& layer, bool keep_outputs, LayerResult& result) {
+  result.check = check.finish();
+  result.input_origin = check.operands().input_origin;
+  result.weight_origin = check.operands().weight_origin;
+  if (layer.stage.bias) result.bias_origin = check.operands().bias_origin;
+  if (keep_outputs) result.outputs = check.take_outputs();
+}
+
+}  // namespace
+
+void require_memory(const MappingProblem& p, Verify verify) {
+  // Measured: operands are kept as stored, as the array takes them and, on their way, as floats;
+  // of a checked output there is the oracle's side too.
+  constexpr double kOperandBytes = 10, kOutputBytes = 16, kCheckedBytes = 48;
+  const GemmExtents& e = p.layer.extents;
+  const double bytes =
+      kOperandBytes * static_cast<double>(p.layer.input_elements() + p.layer.weight_rows() * e.k) +
+      kOutputBytes * static_cast<double>(p.layer.output_elements()) +
+      kCheckedBytes * static_cast<double>(checked_outputs(p, verify));
+  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  if (bytes > memory)
+    throw input_error(
+        fmt::format("values: the layer's numbers take about {:.3g} GB, this computer has {:.3g} "
+                    "GB; use values: "
+                    "off",
+                    bytes * 1e-9, memory * 1e-9));
+}
+
+MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
+                            const LayerOp& op, const Precision& precision, const MappingPins& pins,
+                            const OutputStage& stage) {
+  if (!std::holds_alternative<Matmul>(op) && has_dynamic_scales(precision.weights))
+    throw input_error(
+        "precision.weights: granularity per_token is for values that come while the machine runs; "
+        "weights are known before: use per_channel");
+  MappingProblem p;
+  p.layer = lower(op);
+  p.stage = stage;
+  p.path = resolve_data_path(precision, machine.array.pe);
+  p.machine = machine;
+  p.memory = memory;
+  p.weight_layout = pins.weight_layout;
+  p.activation_layout = pins.activation_layout;
+  p.activations = pins.activations;
+  check_layer_formats(p);
+  return p;
+}
+
+LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram,
+                         const EnergyTable& energy, const RunOptions& options)
+    : LayerRunner(std::make_shared<Simulation>(machine, dram, options.fidelity),
+                  make_prices(energy, dram.name, dram.energy, options.dram_prices), options) {}
+
+LayerRunner::LayerRunner(std::shared_ptr<Simulation> machine, Prices prices,
+                         const RunOptions& options)
+    : machine_(std::move(machine)), prices_(std::move(prices)), options_(options) {}
+
+LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision,
+                                  const MappingPins& pins) const {
+  LayerProgram p;
+  p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
+  p.mapping = map_layer(p.problem, pins);
+  p.program = make_program(p.problem, p.mapping.tiling);
+  check_addresses(p.problem, p.mapping.tiling, p.program);
+  return p;
+}
+
+LayerProgram LayerRunner::prepare(const VectorOp& op, const VectorFormats& formats,
+                                  const MappingPins& pins) const {
+  LayerProgram p;
+  p.problem = make_vector_problem(machine_->config(), memory(), formats);
+  p.problem.activations = pins.activations;
+  p.program = make_vector_program(p.problem, op);
+  return p;
+}
+
+LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
+                             const MappingPins& pins, Trace* trace) {
+  return run(layer, precision, prepare(layer, precision, pins), trace);
+}
+
+LayerResult LayerRunner::compute(const LayerResult& known, const Layer& layer,
+                                 const Precision& precision, const MappingProblem& problem,
+                                 GivenOperands given) const {
+  const Tiling& tiling = known.mapping.tiling;
+  LayerCheck check(problem, tiling, layer.op, precision.requantize, options_.verify,
+                   std::move(given));
+  for (const ComputeOp& op : make_program(problem, tiling).computes) {
+    check.values().compute_tile(op.tile);
+    if (op.last_k) check.values().finish(op.tile);
+  }
+  LayerResult result = known;
+  add_values(check, layer, true, result);
+  return result;
+}
+
+LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
+                             const LayerProgram& prepared, Trace* trace,
+                             const LayerOverlap& overlap, GivenOperands* given) {
+  const MappingProblem& problem = prepared.problem;
+  const Program& program = prepared.program;
+  LayerResult result;
+  result.name = layer.name;
+  result.kind = kind_of(layer.op);
+  result.extents = gemm_extents(layer.op);
+  result.mac = problem.path.mac.name;
+  result.mapping = prepared.mapping;
+
+  const LayerProgress progress(progress_, problem, result.mapping.estimate, options_);
+  std::unique_ptr<LayerCheck> check;
+  if (given != nullptr) {
+    check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer.op,
+                                         precision.requantize, options_.verify, std::move(*given));
+  } else if (options_.values) {
+    require_memory(problem, options_.verify);
+    check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer,
+                                         precision.requantize, options_, progress);
+  }
+  result.outcome =
+      machine_->run(problem, program, check ? &check->values() : nullptr, trace,
+                    neighbours_of(overlap), [&](std::int64_t macs) { progress.machine(macs); });
+  if (check) add_values(*check, layer, options_.keep_outputs || given != nullptr, result);
+
+  result.compute_cycles = compute_cycles(problem, program);
+  const ArrayConfig& array = machine_->config().array;
+  result.peak_macs_per_s = static_cast<double>(array.rows * array.cols * problem.path.macs_per_pe) *
+                           static_cast<double>(machine_->config().clock.value) /
+                           static_cast<double>(problem.path.mac_passes);
+  complete(problem, program, result);
+  return result;
+}
+
+std::vector<LayerResult> LayerRunner::run_all(const Layer& layer, const Precision& precision,
+                                              const MappingPins& pins, Trace* trace) {
+  const LayerPasses passes = quantize_passes(layer, precision);
+  std::vector<LayerResult> results;
+  const auto add = [&](const std::vector<QuantizePass>& list) {
+    for (const QuantizePass& pass : list)
+      results.push_back(run(pass.name, pass.op, prepare(pass.op, pass.formats, pins), {}));
+  };
+  add(passes.before);
+  results.push_back(run(layer, precision, pins, trace));
+  add(passes.after);
+  return results;
+}
+
+LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
+                             const LayerProgram& prepared, const LayerOverlap& overlap) {
+  const MappingProblem& problem = prepared.problem;
+  const Program& program = prepared.program;
+  LayerResult result;
+  result.name = name;
+  result.kind = "vector";
+  result.op = vector_row(op.kind).name;
+  result.extents = {0, op.rows, op.cols, 0};
+  result.outcome.traffic.burst_bytes = memory().burst_bytes;
+  if (!program.vectors.empty())
+    result.outcome = machine_->run(problem, program, nullptr, nullptr, neighbours_of(overlap));
+  for (const VectorJob& job : program.vectors) result.compute_cycles += job.cycles.value;
+  complete(problem, program, result);
+  check_vector_work(op, result.outcome.counts);
+  return result;
+}
+
+void LayerRunner::complete(const MappingProblem& problem, const Program& program,
+                           LayerResult& result) const {
+  if (result.op.empty()) result.weight_format = problem.path.weights.format.format;
+  result.activation_format = problem.path.activations.format.format;
+  result.output_format = problem.path.output.format.format;
+  result.time_s = machine_->seconds(result.outcome.cycles);
+  result.peak_bytes_per_s =
+      memory().bytes_per_cycle * static_cast<double>(machine_->config().clock.value);
+  result.counts = priced_actions(problem, result.outcome.counts);
+  append_dram_commands(result.outcome.dram, &result.counts);
+  add_block_scales(problem.path, result.outcome.traffic);
+  result.energy = price(result.counts, prices_);
+  // Of a layer with MACs by the mapping's own account, without its program.
+  check_conservation(result, program.vectors.empty() && !program.computes.empty()
+                                 ? result.mapping.estimate.traffic
+                                 : traffic_of(program, memory().burst_bytes));
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,66 @@
+// A layer's own tensors by role ("weights", "bias", "gamma", "input_scale", ...): from files,
+// from other layers, or generated.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/workload/network.h"
+#include "run/operands.h"
+#include "run/tensor_reader.h"
+#include "run/tensor_store.h"
+
+namespace bitjoule {
+
+/// The numbers of one tensor in native order.
+struct LayerTensor {
+  std::vector<float> values;
+  std::vector<std::int32_t> codes;  ///< integers as they are; empty: real values
+  /// Computed by the network: without any rounding. Empty: constants, which are `values`.
+  std::vector<double> reference;
+  const StoredTensor* file = nullptr;  ///< whose order is the native one; else nullptr
+  OperandOrigin origin;
+};
+
+class LayerTensors {
+ public:
+  LayerTensors(TensorReader& files, const TensorStore& store, std::int64_t seed)
+      : files_(files), store_(store), seed_(seed) {}
+
+  static bool has(const NetworkLayer& layer, const std::string& role) {
+    return layer.tensors.count(role) != 0;
+  }
+
+  /// A tensor of the shape that the layer reads. Where no file and no layer provides it, values of
+  /// the given deviation around `mean`. Throws an input Error that names role and file.
+  LayerTensor get(const NetworkLayer& layer, const std::string& role,
+                  const std::vector<std::int64_t>& native, double deviation = 1,
+                  double mean = 0) const;
+
+  /// One scale, or one per channel; {1} where the layer has none. Likewise zero-points; {0}.
+  std::vector<float> scales(const NetworkLayer& layer, const std::string& role) const;
+  std::vector<std::int32_t> zero_points(const NetworkLayer& layer, const std::string& role) const;
+
+  /// Seeds differ by layer and role, whatever else the network holds.
+  std::uint64_t seed_of(const std::string& layer, const std::string& role) const;
+
+ private:
+  LayerTensor from_file(const std::string& where, const TensorSource& source,
+                        const std::vector<std::int64_t>& native) const;
+  LayerTensor from_layer(const std::string& where, const TensorSource& source,
+                         const std::vector<std::int64_t>& native) const;
+  LayerTensor unshaped(const NetworkLayer& layer, const std::string& role) const;
+
+  TensorReader& files_;
+  const TensorStore& store_;
+  std::int64_t seed_;
+};
+
+/// Integers that fit 32 bits, exactly. Throws an input Error starting with `where` for others.
+std::vector<std::int32_t> small_integers(const std::string& where, const StoredTensor& tensor);
+/// Product of sizes. Throws an input Error starting with `where` beyond what values of a network
+/// may take: 2^28 elements.
+std::int64_t value_count(const std::string& where, const std::vector<std::int64_t>& shape);
+
+}  // namespace bitjoule

@@ -1,0 +1,290 @@
+#include "run/mac_operands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/index.h"
+#include "core/numeric/coded_tensor.h"
+#include "core/numeric/tensor_values.h"
+#include "core/oracle/mac_reference.h"
+#include "run/native_order.h"
+
+namespace bitjoule {
+namespace {
+
+template <class T>
+const T& of_row(const std::vector<T>& values, std::int64_t row) {
+  return values[values.size() == 1 ? 0 : at(row)];
+}
+
+/// Rows of `k` elements, as codes with scales or as real values.
+struct OperandRows {
+  std::vector<float> values;
+  std::vector<std::int32_t> codes;
+  std::vector<double> reference;  ///< empty: the values
+  std::int64_t rows = 1, k = 1;
+};
+
+OperandRows rows_of(const NetworkTensor& tensor, std::int64_t rows, std::int64_t k,
+                    const char* what) {
+  if (static_cast<std::int64_t>(tensor.values.size()) != rows * k)
+    throw input_error(fmt::format("the {} operand has {} elements, the layer reads {} x {}", what,
+                                  tensor.values.size(), rows, k));
+  OperandRows result{tensor.values, {}, tensor.reference, rows, k};
+  if (tensor.is_number) result.codes = tensor.codes;
+  return result;
+}
+
+/// Codes of the graph as the stored tensor, and what they stand for as real values.
+struct CodedOperand {
+  QuantizedTensor stored;
+  std::vector<float> reals;
+  std::vector<double> reference;
+};
+
+CodedOperand coded_operand(const OperandRows& rows, const TensorFormat& format,
+                           const std::vector<float>& scales, const std::vector<std::int32_t>& zeros,
+                           const char* what) {
+  if (rows.codes.empty())
+    throw input_error(
+        fmt::format("the {} operand must be integers, as a quantized layer reads them", what));
+  CodedOperand result{coded_tensor(format, rows.codes, rows.rows, rows.k, scales, zeros), {}, {}};
+  result.reals.resize(rows.codes.size());
+  result.reference.resize(rows.codes.size());
+  for (std::int64_t r = 0; r < rows.rows; ++r) {
+    const float scale = of_row(scales, r);
+    const std::int32_t zero = of_row(zeros, r);
+    for (std::int64_t i = r * rows.k; i < (r + 1) * rows.k; ++i) {
+      const double code = rows.reference.empty() ? rows.codes[at(i)] : rows.reference[at(i)];
+      result.reals[at(i)] = static_cast<float>(rows.codes[at(i)] - zero) * scale;
+      result.reference[at(i)] = (code - zero) * static_cast<double>(scale);
+    }
+  }
+  return result;
+}
+
+/// gamma / sqrt(variance + epsilon) per row, and what it makes of a bias.
+struct FoldedNorm {
+  std::vector<float> factor, gamma, beta, mean;
+};
+
+FoldedNorm folded_norm(const NetworkLayer& layer, const LayerTensors& tensors, std::int64_t rows) {
+  constexpr double kSpread = 0.1;
+  FoldedNorm norm;
+  norm.gamma = tensors.get(layer, "gamma", {rows}, kSpread, 1).values;
+  norm.beta = tensors.get(layer, "beta", {rows}, kSpread).values;
+  norm.mean = tensors.get(layer, "mean", {rows}, kSpread).values;
+  const std::vector<float> variance = tensors.get(layer, "variance", {rows}, kSpread, 1).values;
+  for (std::size_t i = 0; i < variance.size(); ++i)
+    norm.factor.push_back(static_cast<float>(
+        norm.gamma[i] / std::sqrt(double{variance[i]} + layer.batch_norm_epsilon)));
+  return norm;
+}
+
+class Builder {
+ public:
+  Builder(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem,
+          const LayerTensors& tensors)
+      : layer_(layer),
+        op_(op),
+        p_(problem),
+        tensors_(tensors),
+        coded_(layer.accumulators || LayerTensors::has(layer, "input_scale")) {}
+
+  MacOperands build(const NetworkTensor& first, const NetworkTensor* second) {
+    set_norm();
+    CodedOperand x = input(first);
+    std::vector<double> reference_weights;
+    CodedOperand w = second != nullptr ? second_operand(*second) : weights();
+    reference_weights = std::move(w.reference);
+    Operands operands{std::move(x.reals),
+                      std::move(w.reals),
+                      std::move(x.stored),
+                      std::move(w.stored),
+                      {},
+                      {},
+                      {},
+                      weight_origin_,
+                      {}};
+    ReferenceStage stage{{}, 0, 0};
+    if (p_.stage.bias) set_bias(operands, stage);
+    const ActivationBounds bounds = activation_bounds(p_.stage.activation);
+    stage.lo = bounds.lo;
+    stage.hi = bounds.hi;
+    MacOperands result{{std::move(operands)}, {}};
+    result.reference =
+        reference_weights.empty()
+            ? mac_reference(op_, x.reference, result.given.operands.float_weights, stage)
+            : mac_reference(op_, x.reference, reference_weights, stage);
+    set_output(result);
+    return result;
+  }
+
+ private:
+  void set_norm() {
+    if (layer_.batch_norm_epsilon > 0)
+      norm_ = folded_norm(layer_, tensors_, p_.layer.weight_rows());
+  }
+
+  CodedOperand input(const NetworkTensor& tensor) const {
+    const Lowered& l = p_.layer;
+    const std::int64_t k = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
+    const OperandRows rows = rows_of(tensor, l.input_elements() / k, k, "first");
+    const TensorFormat& format = p_.path.activations.format;
+    if (coded_)
+      return coded_operand(rows, format, tensors_.scales(layer_, "input_scale"),
+                           tensors_.zero_points(layer_, "input_zero_point"), "first");
+    require_representable("the first operand", format.format, tensor.values);
+    return {as_operand(tensor, format, rows.rows, k), tensor.values, tensor.reference};
+  }
+
+  CodedOperand second_operand(const NetworkTensor& tensor) const {
+    const std::int64_t k = p_.layer.extents.k;
+    const OperandRows rows = rows_of(tensor, p_.layer.weight_rows(), k, "second");
+    if (weights_coded()) return coded_weights(rows);
+    require_representable("the second operand", p_.path.weights.format.format, tensor.values);
+    return {as_operand(tensor, p_.path.weights.format, rows.rows, k), tensor.values,
+            tensor.reference};
+  }
+
+  bool weights_coded() const {
+    return layer_.accumulators || LayerTensors::has(layer_, "weight_scale");
+  }
+
+  CodedOperand coded_weights(const OperandRows& rows) const {
+    return coded_operand(rows, p_.path.weights.format, tensors_.scales(layer_, "weight_scale"),
+                         tensors_.zero_points(layer_, "weight_zero_point"), "second");
+  }
+
+  CodedOperand weights() {
+    const std::int64_t rows = p_.layer.weight_rows(), k = p_.layer.extents.k;
+    LayerTensor tensor =
+        tensors_.get(layer_, "weights", weight_shape(op_), 1 / std::sqrt(static_cast<double>(k)));
+    weight_origin_ = tensor.origin;
+    const TensorFormat& format = p_.path.weights.format;
+    if (weights_coded()) {
+      CodedOperand coded = coded_weights({{}, tensor.codes, tensor.reference, rows, k});
+      scale_rows(coded.reals, k);
+      scale_rows(coded.reference, k);
+      if (norm_.factor.empty()) return coded;
+      coded.stored = QuantizedTensor::quantize(format, coded.reals.data(), rows, k);
+      return coded;
+    }
+    if (tensor.file != nullptr && norm_.factor.empty())
+      if (auto stored = as_stored(*tensor.file, format, rows, k)) {
+        weight_origin_.as_stored = true;
+        return {std::move(*stored), std::move(tensor.values), {}};
+      }
+    scale_rows(tensor.values, k);
+    scale_rows(tensor.reference, k);
+    require_representable("weights", format.format, tensor.values);
+    QuantizedTensor stored = QuantizedTensor::quantize(format, tensor.values.data(), rows, k);
+    return {std::move(stored), std::move(tensor.values), std::move(tensor.reference)};
+  }
+
+  template <class T>
+  void scale_rows(std::vector<T>& values, std::int64_t k) const {
+    if (norm_.factor.empty()) return;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] *= norm_.factor[i / at(k)];
+  }
+
+  void set_bias(Operands& o, ReferenceStage& stage) const {
+    const std::int64_t rows = p_.layer.weight_rows();
+    const StorageField& scales = p_.path.activations.layout.scales;
+    if (integer_bias(p_.path) && scales.present() && scales.group != kWholeTensor)
+      throw input_error(
+          "bias: it is added to integer sums, which needs one scale for all activations; use "
+          "granularity per_tensor, or a float output");
+    LayerTensor bias;
+    if (LayerTensors::has(layer_, "bias") || norm_.factor.empty()) {
+      bias = tensors_.get(layer_, "bias", {rows}, 0.25);
+      o.bias_origin = bias.origin;
+    } else {
+      bias.values.assign(at(rows), 0.0f);
+    }
+    const bool codes = coded_ && !bias.codes.empty();
+    for (std::int64_t row = 0; row < rows; ++row) {
+      double value = bias.values[at(row)];
+      if (codes)
+        value =
+            bias.codes[at(row)] * double{o.inputs.scale(0, 0)} * double{o.weights.scale(row, 0)};
+      if (!norm_.factor.empty())
+        value = (value - norm_.mean[at(row)]) * norm_.factor[at(row)] + norm_.beta[at(row)];
+      stage.bias.push_back(value);
+      o.float_bias.push_back(static_cast<float>(value));
+    }
+    if (codes && integer_bias(p_.path) && norm_.factor.empty())
+      o.bias.codes = bias.codes;
+    else
+      o.bias = stored_bias(p_.path, o);
+  }
+
+  void set_output(MacOperands& result) const {
+    GivenOperands& given = result.given;
+    given.yields_sums = layer_.accumulators;
+    result.yields_numbers = layer_.accumulators;
+    const bool integer = p_.path.output.layout.format->cls == FormatClass::kInteger;
+    if (layer_.accumulators) {
+      if (!p_.path.mac.is_integer || p_.path.scale_group != 0 || integer)
+        throw input_error("accumulators: expected an integer MAC and output: fp32 (32 bits)");
+      return;
+    }
+    if (LayerTensors::has(layer_, "output_scale")) {
+      const std::vector<float> scales = tensors_.scales(layer_, "output_scale");
+      const std::vector<std::int32_t> zeros = tensors_.zero_points(layer_, "output_zero_point");
+      if (!integer || scales.size() != 1 || zeros.size() != 1)
+        throw input_error("output_scale: expected one, of an integer output");
+      given.output_scale = scales[0];
+      given.output_zero_point = zeros[0];
+      result.yields_numbers = true;
+    } else if (integer) {
+      const GroupParameters p = calibrated(p_.path.output.format, result.reference);
+      given.output_scale = p.scale;
+      given.output_zero_point = p.zero_point;
+    }
+  }
+
+  const NetworkLayer& layer_;
+  const LayerOp& op_;
+  const MappingProblem& p_;
+  const LayerTensors& tensors_;
+  bool coded_;
+  FoldedNorm norm_;
+  OperandOrigin weight_origin_;
+};
+
+}  // namespace
+
+MacOperands mac_operands(const NetworkLayer& layer, const LayerOp& op,
+                         const MappingProblem& problem, const LayerTensors& tensors,
+                         const NetworkTensor& first, const NetworkTensor* second) {
+  return Builder(layer, op, problem, tensors).build(first, second);
+}
+
+NetworkTensor mac_result(const MacOperands& operands, LayerOutputs outputs,
+                         const MappingProblem& problem) {
+  if (operands.yields_numbers) {
+    NetworkTensor tensor = number_tensor(std::move(outputs.codes));
+    for (std::size_t i = 0; i < tensor.reference.size(); ++i)
+      tensor.reference[i] =
+          operands.reference[i] / static_cast<double>(outputs.scale) + outputs.zero_point;
+    tensor.unit = outputs.scale;
+    tensor.origin = outputs.zero_point;
+    return tensor;
+  }
+  NetworkTensor tensor;
+  tensor.reference = operands.reference;
+  tensor.values = std::move(outputs.values);
+  tensor.format = problem.path.output.format;
+  if (!outputs.codes.empty() && problem.path.output.layout.scales.group == kWholeTensor) {
+    tensor.codes = std::move(outputs.codes);
+    tensor.scale = outputs.scale;
+    tensor.zero_point = outputs.zero_point;
+  }
+  return tensor;
+}
+
+}  // namespace bitjoule

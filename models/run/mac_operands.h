@@ -1,0 +1,29 @@
+// What a layer with MACs works on inside a network: operands, bias and output scale from the
+// tensors that are there.
+#pragma once
+
+#include <vector>
+
+#include "core/mapping/tiling.h"
+#include "run/layer_tensors.h"
+#include "run/output_check.h"
+
+namespace bitjoule {
+
+struct MacOperands {
+  GivenOperands given;
+  std::vector<double> reference;  ///< the outputs without any rounding, before an output scale
+  bool yields_numbers = false;    ///< the output's codes stand for themselves
+};
+
+/// `first` and `second` are the operands that other layers produce; `second` is nullptr where the
+/// layer has weights of its own. Throws an input Error where shapes, types or formats do not fit.
+MacOperands mac_operands(const NetworkLayer& layer, const LayerOp& op,
+                         const MappingProblem& problem, const LayerTensors& tensors,
+                         const NetworkTensor& first, const NetworkTensor* second);
+
+/// The layer's output as its readers find it. `outputs` may be moved from.
+NetworkTensor mac_result(const MacOperands& operands, LayerOutputs outputs,
+                         const MappingProblem& problem);
+
+}  // namespace bitjoule

@@ -1,0 +1,40 @@
+#include "run/machine.h"
+
+#include <utility>
+
+#include "run/layer_runner.h"
+#include "run/network_runner.h"
+#include "run/simulation.h"
+
+namespace bitjoule {
+
+Machine::Machine(RunConfig config)
+    : config_(std::move(config)),
+      simulation_(std::make_shared<Simulation>(config_.accelerator, config_.dram,
+                                               config_.options.fidelity)) {}
+
+Machine::~Machine() = default;
+Machine::Machine(Machine&&) noexcept = default;
+Machine& Machine::operator=(Machine&&) noexcept = default;
+
+Result Machine::run(Trace* trace) {
+  return config_.phases.empty() ? run(config_.layer, trace) : run(config_.phases);
+}
+
+Result Machine::run(const Layer& layer, Trace* trace) {
+  LayerRunner runner(simulation_, prices_of(config_), config_.options);
+  runner.report_to(progress_);
+  return {runner.run_all(layer, config_.precision, config_.mapping, trace), std::nullopt};
+}
+
+Result Machine::run(const Network& network) { return run({{network.phase, 0, 1, network}}); }
+
+Result Machine::run(const std::vector<NetworkPhase>& phases) {
+  return {{}, NetworkRunner(config_, phases, simulation_).run(progress_)};
+}
+
+void require_verified(const Result& result) {
+  for (const LayerResult& layer : result.layers()) require_verified(layer);
+}
+
+}  // namespace bitjoule

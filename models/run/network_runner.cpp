@@ -1,0 +1,342 @@
+#include "run/network_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.h"
+#include "run/key.h"
+#include "run/layer_formats.h"
+#include "run/quantize_passes.h"
+
+namespace bitjoule {
+namespace {
+
+/// The part of an operator that its cost depends on: constants and positions do not count.
+NetworkOp without_values(NetworkOp op) {
+  if (auto* vector = std::get_if<VectorOp>(&op)) {
+    if (vector->kind != VectorKind::kAffine) {  // whose beta may be nothing to add
+      vector->alpha.reset();
+      vector->beta.reset();
+    }
+    vector->bias = 1;
+    vector->position = 0;
+    vector->interleaved = false;
+  }
+  return op;
+}
+
+std::string key_of(const NetworkLayer& layer, const Precision& run) {
+  const NetworkOp op = without_values(layer.op);
+  const std::string key = key_text(op) + key_text(layer.bias) + key_text(layer.activation);
+  if (std::holds_alternative<VectorOp>(op)) return key + key_text(vector_formats(layer, run));
+  return key + key_text(layer_precision(layer, run));
+}
+
+/// Roughly what a layer takes to simulate: the elements that move.
+double work_of(const NetworkLayer& layer) {
+  const auto elements = static_cast<double>(output_elements(layer));
+  if (const auto* op = std::get_if<VectorOp>(&layer.op))
+    return vector_row(op->kind).moves_nothing ? 0 : 2 * elements;
+  return elements +
+         static_cast<double>(layer_macs(layer)) /
+             static_cast<double>(std::max<std::int64_t>(
+                 1, std::visit(
+                        [](const auto& op) -> std::int64_t {
+                          if constexpr (std::is_same_v<std::decay_t<decltype(op)>, VectorOp>)
+                            return 1;
+                          else
+                            return gemm_extents(op).m;
+                        },
+                        layer.op)));
+}
+
+Layer mac_layer(const NetworkLayer& layer) {
+  Layer mac{layer.name, {}};
+  std::visit(
+      [&mac](const auto& op) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(op)>, VectorOp>) mac.op = op;
+      },
+      layer.op);
+  mac.stage = {layer.bias, layer.activation};
+  return mac;
+}
+
+std::string text_of(const WeightsAhead& ahead) {
+  std::string text =
+      fmt::format(" {} {} {}", ahead.bursts, ahead.all_bursts, ahead.dequantizer_free.value);
+  for (const Cycles usable : ahead.usable) text += fmt::format(" {}", usable.value);
+  return text + " ";
+}
+
+/// "blk.3.q" as "blk.*.q": numbers between dots.
+std::string without_indices(const std::string& name) {
+  std::string text;
+  for (std::size_t at = 0; at <= name.size();) {
+    const std::size_t end = std::min(name.find('.', at), name.size());
+    const std::string part = name.substr(at, end - at);
+    const bool number = !part.empty() && part.find_first_not_of("0123456789") == std::string::npos;
+    text += (at > 0 ? "." : "") + (number ? "*" : part);
+    at = end + 1;
+  }
+  return text;
+}
+
+bool moves_nothing(const NetworkLayer& layer) {
+  const auto* op = std::get_if<VectorOp>(&layer.op);
+  return op != nullptr && vector_row(op->kind).moves_nothing;
+}
+
+std::int64_t parameter(const Network& network, const char* name, std::int64_t otherwise) {
+  const auto found = network.parameters.find(name);
+  return found == network.parameters.end() ? otherwise : found->second;
+}
+
+/// Errors name the layer.
+template <class F>
+auto with_name(const NetworkLayer& layer, F run) {
+  try {
+    return run();
+  } catch (const Error& e) {
+    throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
+  }
+}
+
+/// A network gives its layers their operands; none makes its own.
+RunOptions without_values(RunOptions options) {
+  options.values = false;
+  return options;
+}
+
+}  // namespace
+
+NetworkRunner::NetworkRunner(const RunConfig& run, const std::vector<NetworkPhase>& phases,
+                             std::shared_ptr<Simulation> machine)
+    : run_(run),
+      runner_(std::move(machine), prices_of(run), without_values(run.options)),
+      phases_(phases) {
+  for (NetworkPhase& phase : phases_)
+    phase.network = with_quantize_passes(phase.network, run.precision);
+  if (run.mapping.activations == ActivationMemory::kOnChip)
+    for (const NetworkPhase& phase : phases_)
+      check_on_chip(phase.network, run.precision, run.accelerator.buffers);
+  if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
+}
+
+const LayerProgram& NetworkRunner::prepared(const Step& step) {
+  const auto found = programs_.find(step.key);
+  if (found != programs_.end()) return found->second;
+  const NetworkLayer& layer = *step.layer;
+  return programs_[step.key] = with_name(layer, [&] {
+           if (const auto* op = std::get_if<VectorOp>(&layer.op))
+             return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
+           return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
+                                  run_.mapping);
+         });
+}
+
+LayerResult NetworkRunner::simulate_anew(const Step& step, const Step* next,
+                                         const WeightsAhead& ahead, GivenOperands* given) {
+  const NetworkLayer& layer = *step.layer;
+  LayerOverlap overlap;
+  overlap.ahead = ahead;
+  if (next != nullptr) overlap.next = &prepared(*next);
+  const LayerProgram& program = prepared(step);
+  return with_name(layer, [&] {
+    if (const auto* op = std::get_if<VectorOp>(&layer.op))
+      return runner_.run(layer.name, *op, program, overlap);
+    return runner_.run(mac_layer(layer), layer_precision(layer, run_.precision), program, nullptr,
+                       overlap, given);
+  });
+}
+
+NetworkRunner::Known NetworkRunner::simulate(const Step& step, const Step* next,
+                                             const WeightsAhead& ahead, GivenOperands* given) {
+  std::string key = step.key;
+  if (run_.overlap == LayerOverlapMode::kLayers)
+    key += text_of(ahead) + (next != nullptr ? next->key : "");
+  const auto found = known_.find(key);
+  if (found != known_.end() && run_.options.share_equal) return {key, &found->second};
+  ++result_.simulated;
+  LayerResult& result = known_[key];
+  result = simulate_anew(step, next, ahead, given);
+  if (run_.overlap == LayerOverlapMode::kNone) programs_.clear();
+  return {key, &result};
+}
+
+/// Times a step as simulate() does, and computes its values, which differ between equal layers:
+/// `valued` is the same result with them.
+NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step* next,
+                                                    const WeightsAhead& ahead,
+                                                    LayerResult& valued) {
+  const NetworkLayer& layer = *step.layer;
+  const auto* op = std::get_if<VectorOp>(&layer.op);
+  if (op == nullptr) return simulate_macs(step, next, ahead, valued);
+  Known known = simulate(step, next, ahead);
+  const VectorQuality error =
+      with_name(layer, [&] { return values_->run(layer, vector_formats(layer, run_.precision)); });
+  valued = *known.result;
+  valued.check = OutputCheck{op->elements(), 0, 0, "", 0, error.arithmetic};
+  valued.network_error = error.whole;
+  return known;
+}
+
+NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* next,
+                                                  const WeightsAhead& ahead, LayerResult& valued) {
+  const NetworkLayer& layer = *step.layer;
+  const Layer mac = mac_layer(layer);
+  const Precision precision = layer_precision(layer, run_.precision);
+  const MappingProblem problem = with_name(layer, [&] {
+    return make_problem(run_.accelerator, runner_.memory(), mac.op, precision, run_.mapping,
+                        mac.stage);
+  });
+  MacOperands operands =
+      with_name(layer, [&] { return values_->operands(layer, mac.op, problem); });
+  const std::int64_t before = result_.simulated;
+  Known known = simulate(step, next, ahead, &operands.given);
+  if (result_.simulated == before) {
+    valued = runner_.compute(*known.result, mac, precision, problem, std::move(operands.given));
+  } else {
+    valued = *known.result;
+    LayerResult& kept = known_[known.key];
+    kept.check.reset();
+    kept.outputs.reset();
+  }
+  valued.network_error =
+      values_->finish(layer, mac_result(operands, std::move(*valued.outputs), problem));
+  valued.outputs.reset();
+  return known;
+}
+
+/// Layers that take no cycles, from one to before another: their values move.
+void NetworkRunner::move_values(const NetworkLayer* from, const NetworkLayer* to) {
+  for (; from != to; ++from)
+    with_name(*from, [&] { return values_->run(*from, vector_formats(*from, run_.precision)); });
+}
+
+/// One row per name and phase; decode steps of other contexts that cost the same are one row.
+void NetworkRunner::add_layer(const Known& known, const NetworkLayer& layer, std::int64_t count,
+                              const NetworkPhase& phase) {
+  const bool overlap = run_.overlap == LayerOverlapMode::kLayers;
+  const std::string row = fmt::format(
+      "{} {} {}", phase.name, overlap ? without_indices(layer.name) : layer.name, known.key);
+  if (const auto found = rows_.find(row); found != rows_.end()) {
+    LayerResult& first = result_.layers[found->second];
+    first.repeat += count;
+    if (first.check && known.result->check) *first.check += *known.result->check;
+    return;
+  }
+  LayerResult result = *known.result;
+  result.name = layer.name;
+  // Later passes of a phase say their context where a layer costs something else than before.
+  if (phases_.size() > 1) {
+    const bool is_first =
+        std::none_of(result_.passes.begin(), result_.passes.end(),
+                     [&](const PassResult& pass) { return pass.phase == phase.name; });
+    result.name = is_first ? fmt::format("{}/{}", phase.name, layer.name)
+                           : fmt::format("{}@{}/{}", phase.name, phase.context, layer.name);
+  }
+  result.kind = layer.kind;
+  result.phase = phase.name;
+  result.repeat = count;
+  rows_[row] = result_.layers.size();
+  result_.layers.push_back(std::move(result));
+}
+
+/// Where repetitions are layers of their own, a row that stands for several is named with '*'; but
+/// for one row only, as the others differ in what was fetched ahead.
+void NetworkRunner::name_rows() {
+  std::set<std::string> names;
+  for (const LayerResult& layer : result_.layers) names.insert(layer.name);
+  for (LayerResult& layer : result_.layers) {
+    const std::string common = without_indices(layer.name);
+    if (layer.repeat > 1 && names.insert(common).second) layer.name = common;
+  }
+}
+
+void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int64_t count,
+                        PassResult& pass) {
+  const LayerResult& r = *known.result;
+  pass += costs_of(r, count);
+  const DramTraffic& t = r.outcome.traffic;
+  if (layer.kv_cache && std::holds_alternative<Matmul>(layer.op))
+    pass.kv_read_bytes += (t[Tensor::kWeights].read_bytes + t[Tensor::kScales].read_bytes) * count;
+  else if (layer.kv_cache)
+    pass.kv_written_bytes +=
+        (t[Tensor::kOutputs].write_bytes + t[Tensor::kScales].write_bytes) * count;
+}
+
+PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink& progress) {
+  PassResult pass;
+  pass.phase = phase.name;
+  pass.context = phase.context;
+  pass.weight = phase.weight;
+  const std::int64_t tokens = parameter(phase.network, "tokens", 0);
+  const std::int64_t batch = parameter(phase.network, "batch", 1);
+  (tokens > 0 ? pass.tokens : pass.images) = std::max<std::int64_t>(1, tokens) * batch;
+  programs_.clear();
+  std::vector<Step> steps;
+  for (const NetworkLayer& layer : phase.network.layers)
+    if (!moves_nothing(layer)) steps.push_back({&layer, key_of(layer, run_.precision)});
+  const bool overlap = run_.overlap == LayerOverlapMode::kLayers;
+  WeightsAhead ahead;
+  if (values_) values_->begin(phase.network);
+  const std::vector<NetworkLayer>& layers = phase.network.layers;
+  const NetworkLayer* due = layers.data();  // the first whose values are not computed yet
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const NetworkLayer& layer = *steps[i].layer;
+    if (progress) progress(work_ > 0 ? done_ / work_ : 0, layer.name);
+    const Step* following = i + 1 < steps.size() ? &steps[i + 1] : nullptr;
+    if (values_) move_values(due, &layer);
+    due = &layer + 1;
+    std::string before_it;  // what the repetition before cost
+    for (std::int64_t done = 0, count = 0; done < layer.repeat; done += count) {
+      const Step* next = !overlap ? nullptr : done + 1 < layer.repeat ? &steps[i] : following;
+      const std::int64_t before = result_.simulated;
+      LayerResult valued;
+      const bool computes = values_ && done == 0;
+      const Known known = computes ? simulate_values(steps[i], next, ahead, valued)
+                                   : simulate(steps[i], next, ahead);
+      if (result_.simulated != before) done_ += work_of(layer);
+      // Without overlap all repetitions at once; with it from the first that costs what the one
+      // before cost, up to the last, which another layer follows.
+      const bool goes_on = next == &steps[i] && known.key == before_it;
+      count = !overlap ? layer.repeat : goes_on ? layer.repeat - 1 - done : 1;
+      before_it = known.key;
+      ahead = known.result->outcome.ahead;
+      add(known, layer, count, pass);
+      add_layer({known.key, computes ? &valued : known.result}, layer, count * phase.weight, phase);
+    }
+  }
+  if (values_) {
+    move_values(due, layers.data() + layers.size());
+    result_.outputs = values_->end();
+  }
+  return pass;
+}
+
+NetworkResult NetworkRunner::run(const ProgressSink& progress) {
+  result_ = {};
+  known_.clear();
+  rows_.clear();
+  const Network& first = phases_.front().network;
+  result_.name = first.name;
+  result_.parameters = first.parameters;
+  result_.capacity_bytes = runner_.memory().capacity.value;
+  work_ = done_ = 0;
+  std::set<std::string> keys;
+  for (const NetworkPhase& phase : phases_)
+    for (const NetworkLayer& layer : phase.network.layers)
+      if (keys.insert(key_of(layer, run_.precision)).second || !run_.options.share_equal)
+        work_ += work_of(layer);
+  for (const NetworkPhase& phase : phases_) {
+    result_.passes.push_back(run_pass(phase, progress));
+    const NetworkMemory memory = network_memory(phase.network, run_.precision);
+    if (memory.total() > result_.memory.total()) result_.memory = memory;
+  }
+  if (run_.overlap == LayerOverlapMode::kLayers) name_rows();
+  return std::move(result_);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,63 @@
+// Runs a network layer by layer. At a layer's end the machine drains and the DRAM begins anew, so
+// that equal layers cost equal cycles: each is simulated once and counted as often as it runs.
+// Where layers overlap, equal means also: with as much of its weights fetched, before equal layers.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "run/layer_runner.h"
+#include "run/network_result.h"
+#include "run/network_values.h"
+
+namespace bitjoule {
+
+class NetworkRunner {
+ public:
+  /// Of `run`, everything but the machine and what it does; it must outlive the runner.
+  NetworkRunner(const RunConfig& run, const std::vector<NetworkPhase>& phases,
+                std::shared_ptr<Simulation> machine);
+
+  /// `progress` is told before each layer.
+  NetworkResult run(const ProgressSink& progress = {});
+
+ private:
+  /// A layer that takes cycles, and what its cost depends on but for its neighbours.
+  struct Step {
+    const NetworkLayer* layer = nullptr;
+    std::string key;
+  };
+  struct Known {
+    std::string key;
+    const LayerResult* result = nullptr;
+  };
+
+  /// `given`: what the layer's values are computed from, if it is simulated anew.
+  Known simulate(const Step& step, const Step* next, const WeightsAhead& ahead,
+                 GivenOperands* given = nullptr);
+  LayerResult simulate_anew(const Step& step, const Step* next, const WeightsAhead& ahead,
+                            GivenOperands* given);
+  Known simulate_values(const Step& step, const Step* next, const WeightsAhead& ahead,
+                        LayerResult& valued);
+  Known simulate_macs(const Step& step, const Step* next, const WeightsAhead& ahead,
+                      LayerResult& valued);
+  void move_values(const NetworkLayer* from, const NetworkLayer* to);
+  const LayerProgram& prepared(const Step& step);
+  PassResult run_pass(const NetworkPhase& phase, const ProgressSink& progress);
+  void add(const Known& known, const NetworkLayer& layer, std::int64_t count, PassResult& pass);
+  void add_layer(const Known& known, const NetworkLayer& layer, std::int64_t count,
+                 const NetworkPhase& phase);
+  void name_rows();
+
+  const RunConfig& run_;
+  LayerRunner runner_;
+  std::vector<NetworkPhase> phases_;       ///< of the run, with the passes that find dynamic scales
+  std::unique_ptr<NetworkValues> values_;  ///< values on
+  NetworkResult result_;
+  std::map<std::string, LayerResult> known_;      ///< by what the cost of a layer depends on
+  std::map<std::string, LayerProgram> programs_;  ///< of this pass, by Step::key
+  std::map<std::string, std::size_t> rows_;       ///< in result_.layers
+  double work_ = 0, done_ = 0;                    ///< for the progress
+};
+
+}  // namespace bitjoule

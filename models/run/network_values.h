@@ -1,0 +1,61 @@
+// The numbers of a network on their way from layer to layer, beside its timing.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/mapping/vector_program.h"
+#include "run/kv_cache.h"
+#include "run/mac_operands.h"
+#include "run/network_result.h"
+#include "run/run_config.h"
+#include "run/tensor_store.h"
+
+namespace bitjoule {
+
+/// Errors of a vector operator: of its arithmetic alone, and against the whole network in float64.
+struct VectorQuality {
+  Quality arithmetic, whole;
+};
+
+class NetworkValues {
+ public:
+  explicit NetworkValues(const RunConfig& run) : run_(run) {}
+
+  /// Before the layers of a pass: its inputs, from files, from the pass before (the tokens that it
+  /// yielded), or generated. The network must outlive the pass.
+  void begin(const Network& network);
+
+  /// What a layer with MACs works on, and its result when that is there.
+  MacOperands operands(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem);
+  /// Runs a vector operator.
+  VectorQuality run(const NetworkLayer& layer, const VectorFormats& formats);
+  /// Stores a layer's result; returns its error against the whole network in float64.
+  Quality finish(const NetworkLayer& layer, NetworkTensor result);
+
+  /// After the layers of a pass.
+  std::vector<NetworkOutputValues> end();
+
+ private:
+  std::vector<const NetworkTensor*> inputs_of(const NetworkLayer& layer);
+  NetworkTensor input(const NetworkInput& input);
+  NetworkTensor constant(const NetworkLayer& layer, std::size_t index);
+  void choose_tokens(const std::vector<NetworkOutputValues>& outputs);
+  LayerTensors tensors() { return {*run_.options.tensors, *store_, run_.options.seed}; }
+  const NetworkTensor& cached(const NetworkLayer& layer, const Matmul& product,
+                              const NetworkTensor& fresh);
+
+  const RunConfig& run_;
+  KvCache cache_;
+  const Network* network_ = nullptr;
+  std::unique_ptr<TensorStore> store_;
+  std::string before_;                      ///< the layer that ran last
+  std::vector<NetworkTensor> temporaries_;  ///< operands of the layer that runs, not in the store
+  std::vector<std::int32_t> next_tokens_;   ///< what the pass before yielded, one per sequence
+  std::int64_t sampled_macs_ = 0;
+};
+
+}  // namespace bitjoule

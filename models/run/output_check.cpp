@@ -1,0 +1,163 @@
+#include "run/output_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/numeric/requantize.h"
+#include "run/native_order.h"
+
+namespace bitjoule {
+namespace {
+
+std::vector<std::int64_t> indices_to_check(const MappingProblem& p, Verify verify,
+                                           std::int64_t sampled_macs) {
+  const std::int64_t outputs = p.layer.output_elements();
+  const std::int64_t count = checked_outputs(p, verify, sampled_macs);
+  // Evenly spread, so that every part of every tile has its share; both corners among them.
+  std::vector<std::int64_t> indices;
+  indices.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i)
+    indices.push_back(count == 1 ? 0
+                                 : static_cast<std::int64_t>(static_cast<double>(i) *
+                                                             static_cast<double>(outputs - 1) /
+                                                             static_cast<double>(count - 1)));
+  return indices;
+}
+
+std::uint32_t bits_of_float(float value) {
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+/// NaNs are equal: which of two operands' NaNs a sum keeps is the processor's choice.
+bool same_bits(float a, float b) {
+  return bits_of_float(a) == bits_of_float(b) || (std::isnan(a) && std::isnan(b));
+}
+
+}  // namespace
+
+std::int64_t checked_outputs(const MappingProblem& p, Verify verify, std::int64_t sampled_macs) {
+  const std::int64_t outputs = p.layer.output_elements();
+  if (verify == Verify::kOff) return 0;
+  return verify == Verify::kSample
+             ? std::clamp<std::int64_t>(sampled_macs / p.layer.extents.k, 1, outputs)
+             : outputs;
+}
+
+std::vector<std::int64_t> partial_sum_ends(const MappingProblem& p, const Tiling& t) {
+  std::vector<std::int64_t> ends;
+  const std::int64_t k = p.layer.extents.k;
+  for (std::int64_t tile = 0; tile < k; tile += t.k) {
+    const std::int64_t end = std::min(tile + t.k, k), step = fold_k(p, end - tile);
+    for (std::int64_t at = tile; at < end; at += step) ends.push_back(std::min(at + step, end));
+  }
+  return ends;
+}
+
+LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const Layer& layer,
+                       Requantize mode, const RunOptions& options, const LayerProgress& progress)
+    : problem_(problem),
+      mode_(mode),
+      output_shape_(output_shape(layer.op)),
+      operands_(make_operands(problem, layer, options.seed, *options.tensors)),
+      checked_(indices_to_check(problem, options.verify, kSampledMacs)) {
+  values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode);
+  expect(tiling, layer.op, progress);
+  double largest = 0;
+  for (const OracleResult& e : expected_) largest = std::max(largest, std::abs(e.reference));
+  if (integer_output()) {
+    const ClampRange range = clamp_range(problem.path.output.format.format);
+    values_->set_output_scale(largest > 0 ? static_cast<float>(largest / range.hi) : 1.0f);
+  }
+}
+
+LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const LayerOp& op,
+                       Requantize mode, Verify verify, GivenOperands given)
+    : problem_(problem),
+      mode_(mode),
+      yields_sums_(given.yields_sums),
+      output_shape_(output_shape(op)),
+      operands_(std::move(given.operands)),
+      checked_(indices_to_check(problem, verify, given.sampled_macs)) {
+  values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode);
+  expect(tiling, op, {});
+  if (yields_sums_)
+    values_->yield_sums();
+  else if (integer_output())
+    values_->set_output_scale(given.output_scale, given.output_zero_point);
+}
+
+/// What the oracle says of the outputs that are checked.
+void LayerCheck::expect(const Tiling& tiling, const LayerOp& op, const LayerProgress& progress) {
+  if (problem_.stage.bias) values_->set_bias(operands_.bias);
+  if (checked_.empty()) return;
+  Oracle oracle(op, problem_.path.mac, operands_.inputs, operands_.weights, operands_.float_inputs,
+                operands_.float_weights, partial_sum_ends(problem_, tiling),
+                problem_.path.scale_group != 0);
+  const ActivationBounds bounds = activation_bounds(problem_.stage.activation);
+  oracle.set_stage({operands_.bias.codes, operands_.bias.values, operands_.float_bias, bounds.lo,
+                    bounds.hi, !integer_output()});
+  for (std::int64_t index : checked_) {
+    expected_.push_back(oracle.at(index));
+    progress.oracle(static_cast<std::int64_t>(expected_.size()) * problem_.layer.extents.k);
+  }
+}
+
+bool LayerCheck::integer_output() const {
+  return problem_.path.output.layout.format->cls == FormatClass::kInteger;
+}
+
+std::int32_t LayerCheck::expected_code(const OracleResult& e) const {
+  const auto scale = static_cast<double>(values_->output_scale());
+  const std::int32_t zero = values_->output_zero_point();
+  const ClampRange range = clamp_range(problem_.path.output.format.format);
+  const bool relu = !problem_.stage.activation.empty();
+  // Relative to the zero-point.
+  const std::int32_t lo = relu ? std::max(range.lo - zero, 0) : range.lo - zero;
+  const std::int32_t hi = problem_.stage.activation == "relu6" && 6 / scale < range.hi - zero
+                              ? static_cast<std::int32_t>(std::lround(6 / scale))
+                              : range.hi - zero;
+  if (integer_bias(problem_.path))
+    return oracle_requantize(mode_, e.sum, e.real_scale / scale, lo, hi);
+  return oracle_requantize(Requantize::kOnnxHalfEven, 1, static_cast<double>(e.value) / scale, lo,
+                           hi);
+}
+
+OutputCheck LayerCheck::finish() {
+  const float scale = values_->output_scale();
+  OutputCheck check;
+  check.outputs = problem_.layer.output_elements();
+  check.overflows = values_->overflows();
+  std::vector<float> before = values_->outputs();
+  values_->finalize();
+  QualityMeter meter;
+  for (std::size_t i = 0; i < checked_.size(); ++i) {
+    const auto at = static_cast<std::size_t>(checked_[i]);
+    const OracleResult& e = expected_[i];
+    float expected = e.value;
+    if (yields_sums_)
+      expected = static_cast<float>(static_cast<std::int32_t>(e.sum));
+    else if (integer_output())
+      expected = static_cast<float>(expected_code(e)) * scale;
+    ++check.checked;
+    if (!same_bits(before[at], expected) && !(before[at] == 0.0f && expected == 0.0f)) {
+      if (check.wrong++ == 0)
+        check.first_difference =
+            fmt::format("output {}: got {}, expected {}", checked_[i], before[at], expected);
+    }
+    meter.add(&e.reference, &values_->outputs()[at], 1);
+  }
+  check.error = meter.result();
+  return check;
+}
+
+LayerOutputs LayerCheck::take_outputs() {
+  return {output_shape_,           values_->outputs(),
+          values_->output_codes(), problem_.path.output.layout.format->name,
+          values_->output_scale(), values_->output_zero_point()};
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,148 @@
+#include "run/run_check.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "core/dram/actions.h"
+#include "core/energy/price.h"
+#include "core/error.h"
+#include "core/mapping/folds.h"
+#include "core/mapping/mapper.h"
+#include "core/result/machine_counts.h"
+#include "run/layer_formats.h"
+#include "run/layer_runner.h"
+#include "run/network_memory.h"
+#include "run/operands.h"
+#include "run/quantize_passes.h"
+
+namespace bitjoule {
+namespace {
+
+/// What is asked of a layer with MACs, and of a vector operator.
+struct Checks {
+  std::function<void(const MappingProblem&)> mac;
+  std::function<void(const MappingProblem&, const VectorOp&)> vector;
+};
+
+void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLayer& layer,
+                 const Checks& checks) {
+  const auto check = [&](const auto& op) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(op)>, VectorOp>) {
+      MappingProblem problem =
+          make_vector_problem(run.accelerator, memory, vector_formats(layer, run.precision));
+      problem.activations = run.mapping.activations;
+      checks.vector(problem, op);
+    } else {
+      checks.mac(make_problem(run.accelerator, memory, op, layer_precision(layer, run.precision),
+                              run.mapping, {layer.bias, layer.activation}));
+    }
+  };
+  try {
+    std::visit(check, layer.op);
+  } catch (const Error& e) {
+    throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
+  }
+}
+
+void check_layers(const RunConfig& run, const Checks& checks) {
+  const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
+  if (run.phases.empty()) {
+    checks.mac(make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping,
+                            run.layer.stage));
+    const LayerPasses passes = quantize_passes(run.layer, run.precision);
+    for (const auto* list : {&passes.before, &passes.after})
+      for (const QuantizePass& pass : *list) {
+        MappingProblem problem = make_vector_problem(run.accelerator, memory, pass.formats);
+        problem.activations = run.mapping.activations;
+        checks.vector(problem, pass.op);
+      }
+  }
+  for (const NetworkPhase& phase : run.phases) {
+    const Network network = with_quantize_passes(phase.network, run.precision);
+    for (const NetworkLayer& layer : network.layers) check_layer(run, memory, layer, checks);
+    if (run.mapping.activations == ActivationMemory::kOnChip)
+      check_on_chip(network, run.precision, run.accelerator.buffers);
+  }
+}
+
+/// Counts of what a layer does at least once; what it may do besides is none.
+MachineCounts certain_counts(const MappingProblem& p, const Tiling& t) {
+  MachineCounts counts;
+  const Tile first{0, t.groups, 0, t.batch, 0, t.out_rows, 0, t.out_cols, 0, t.n, 0, t.k};
+  for_each_fold(p, first, [&](const FoldJob& job) { count_fold(p, job, counts); });
+  counts.input.writes = counts.weight.writes = counts.output.writes = counts.output.reads = 1;
+  counts.dequantized_weights = p.path.weights.dequantized ? 1 : 0;
+  counts.dequantized_inputs = p.path.activations.dequantized ? 1 : 0;
+  counts.outputs = counts.dram_read_bits = counts.dram_write_bits = 1;
+  return counts;
+}
+
+MachineCounts certain_counts(const Program& program) {
+  MachineCounts counts;
+  for (const VectorJob& job : program.vectors) {
+    for (std::size_t i = 0; i < kVectorPrimitives; ++i) counts.vector[i] += job.work[i];
+    counts.vector_widened += job.widened;
+    counts.vector_narrowed += job.narrowed;
+  }
+  return counts;
+}
+
+void check_prices(const RunConfig& run, const MappingProblem& p, const MachineCounts& counts) {
+  Counts actions = priced_actions(p, counts);
+  if (std::holds_alternative<CycleDramConfig>(run.dram.model)) {
+    DramStats stats;  // a command of each kind that moves data
+    stats.ranks = 1;
+    for (const DramCommand command : {DramCommand::kAct, DramCommand::kRead, DramCommand::kWrite})
+      stats.commands[static_cast<std::size_t>(command)] = 1;
+    append_dram_commands(stats, &actions);
+  }
+  price(actions, prices_of(run));
+}
+
+/// Reads the files of a network's tensors and inputs; whether their shapes fit, each layer finds
+/// out when its operands are there.
+void check_values(const NetworkPhase& phase, TensorReader& files) {
+  for (const NetworkLayer& layer : phase.network.layers)
+    for (const auto& [role, source] : layer.tensors)
+      if (source.from_file()) files.get(source.file, source.tensor);
+  for (const NetworkInput& input : phase.network.inputs)
+    if (input.source.from_file()) files.get(input.source.file, input.source.tensor);
+}
+
+void check_values(const RunConfig& run) {
+  for (const NetworkPhase& phase : run.phases) check_values(phase, *run.options.tensors);
+  if (!run.phases.empty()) return;
+  const MappingProblem p =
+      make_problem(run.accelerator, memory_port(run.dram, run.accelerator.clock), run.layer.op,
+                   run.precision, run.mapping, run.layer.stage);
+  require_memory(p, run.options.verify);
+  check_operand_files(p, run.layer, *run.options.tensors);
+}
+
+}  // namespace
+
+RunSize check_formats(const RunConfig& run) {
+  RunSize size;
+  check_layers(run, {[&](const MappingProblem& p) {
+                       const GemmExtents& e = p.layer.extents;
+                       size.macs += static_cast<double>(e.macs());
+                       size.weights += static_cast<double>(e.groups * e.n * e.k);
+                     },
+                     [](const MappingProblem&, const VectorOp&) {}});
+  return size;
+}
+
+void check_ready(const RunConfig& run) {
+  check_layers(run, {[&](const MappingProblem& p) {
+                       const Tiling tiling = map_layer(p, run.mapping).tiling;
+                       make_program(p, tiling);
+                       check_prices(run, p, certain_counts(p, tiling));
+                     },
+                     [&](const MappingProblem& p, const VectorOp& op) {
+                       check_prices(run, p, certain_counts(make_vector_program(p, op)));
+                     }});
+  if (run.options.values) check_values(run);
+}
+
+}  // namespace bitjoule

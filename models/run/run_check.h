@@ -1,0 +1,21 @@
+// Whether a run can be simulated, without simulating it.
+#pragma once
+
+#include "run/run_config.h"
+
+namespace bitjoule {
+
+/// How much there is to simulate, each equal layer of a network counted once per pass.
+struct RunSize {
+  double macs = 0, weights = 0;
+};
+
+/// Throws an input Error where a layer, its formats and the machine do not go together.
+RunSize check_formats(const RunConfig& run);
+
+/// The same and all else that `run` does before it simulates: every layer has a tiling that fits
+/// the buffers and a place in the DRAM, what is certain to be counted has a price, and with values
+/// on the numbers fit this computer and the files hold what is named in them.
+void check_ready(const RunConfig& run);
+
+}  // namespace bitjoule

@@ -1,0 +1,85 @@
+// One run: which machine does which layer or network in which numbers, priced by which table.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/dram/config.h"
+#include "core/energy/price.h"
+#include "core/machine/machine.h"
+#include "core/mapping/pins.h"
+#include "core/numeric/tensor_format.h"
+#include "core/workload/layer.h"
+#include "core/workload/network.h"
+#include "run/tensor_reader.h"
+
+namespace bitjoule {
+
+/// How much of the output is compared with the oracle.
+enum class Verify { kFull, kSample, kOff };
+
+struct RunOptions {
+  bool values = true;  ///< compute outputs, not only cycles and counts
+  Fidelity fidelity = Fidelity::kFast;
+  Verify verify = Verify::kSample;
+  std::int64_t seed = 1;  ///< of generated operands
+  DramPricing dram_prices = DramPricing::kTable;
+  bool share_equal = true;    ///< of equal layers one is simulated; not part of the configuration
+  bool keep_outputs = false;  ///< results carry the output tensor; not part of the configuration
+  /// Of the tensors that the run names; not part of the configuration.
+  std::shared_ptr<TensorReader> tensors = std::make_shared<TensorReader>();
+};
+
+/// Text generation: a prompt is read at once, then tokens are decoded one by one.
+struct Generation {
+  std::int64_t prompt = 512;  ///< tokens per sequence
+  std::int64_t tokens = 128;  ///< generated per sequence; the first comes out of the prompt's pass
+  std::int64_t batch = 1;     ///< sequences
+  std::int64_t every = 1;     ///< odd; decoding is simulated every so many tokens
+};
+
+/// A network in one of the states that a run takes it through.
+struct NetworkPhase {
+  std::string name;          ///< "prefill", "decode", or empty
+  std::int64_t context = 0;  ///< decode steps of a generation: tokens the last of which is new
+  std::int64_t weight = 1;   ///< passes that this one stands for
+  Network network;
+};
+
+/// What two layers of a network do at once: nothing, or the weights of the next are fetched while
+/// one runs.
+enum class LayerOverlapMode { kNone, kLayers };
+
+/// Told now and then how much of the work is done (0..1), and what is being done.
+using ProgressSink = std::function<void(double share, const std::string& what)>;
+
+struct RunConfig {
+  std::string name;
+  AcceleratorConfig accelerator;
+  DramConfig dram;
+  EnergyTable energy;
+  Layer layer;                       ///< where `phases` is empty
+  std::vector<NetworkPhase> phases;  ///< one, or those of a generation
+  LayerOverlapMode overlap = LayerOverlapMode::kNone;
+  Precision precision;
+  RunOptions options;
+  MappingPins mapping;
+  std::vector<std::string> notes;  ///< what was set and has no effect, a line each
+};
+
+/// What a run is priced by.
+inline Prices prices_of(const RunConfig& run) {
+  return make_prices(run.energy, run.dram.name, run.dram.energy, run.options.dram_prices);
+}
+
+/// The decode steps that are simulated, by context, and how many steps each stands for: every step
+/// costs the linear interpolation between its neighbours, so that weights sum to tokens - 1. They
+/// are whole numbers because each stretch is odd; an even rest is split into one step and an odd
+/// one.
+std::vector<std::pair<std::int64_t, std::int64_t>> decode_samples(const Generation& generation);
+
+}  // namespace bitjoule

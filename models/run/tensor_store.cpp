@@ -1,0 +1,56 @@
+#include "run/tensor_store.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+/// Everything that a layer reads from other layers, with repetitions.
+std::vector<std::string> reads(const NetworkLayer& layer, const std::string& before) {
+  std::vector<std::string> names;
+  for (const std::string& name : named_inputs(layer, before))
+    if (!name.empty() && name != kOperandInput) names.push_back(name);
+  for (const auto& [role, source] : layer.tensors)
+    if (!source.input.empty()) names.push_back(source.input);
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> named_inputs(const NetworkLayer& layer, const std::string& before) {
+  std::vector<std::string> names = layer.inputs;
+  if (names.empty()) names.emplace_back();
+  for (std::string& name : names)
+    if (name.empty()) name = before;
+  return names;
+}
+
+TensorStore::TensorStore(const Network& network) {
+  std::string before;
+  for (const NetworkLayer& layer : network.layers) {
+    for (const std::string& name : reads(layer, before)) ++readers_[name];
+    before = layer.name;
+  }
+  for (const NetworkOutput& output : network.outputs) ++readers_[output.layer];
+  if (network.outputs.empty()) ++readers_[before];
+}
+
+const NetworkTensor& TensorStore::get(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end())
+    throw input_error(fmt::format("nothing is produced under the name \"{}\"", name));
+  return found->second;
+}
+
+void TensorStore::put(const std::string& name, NetworkTensor tensor) {
+  if (readers_[name] > 0) tensors_[name] = std::move(tensor);
+}
+
+void TensorStore::release(const NetworkLayer& layer, const std::string& before) {
+  for (const std::string& name : reads(layer, before))
+    if (--readers_[name] == 0) tensors_.erase(name);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,292 @@
+#include "run/vector_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/exec/vector_values.h"
+#include "core/numeric/tensor_values.h"
+#include "core/oracle/vector_reference.h"
+
+namespace bitjoule {
+namespace {
+
+/// Operators whose results are some of their operand's elements (or zeros): codes and scale stay.
+bool keeps_elements(const VectorOp& op) {
+  switch (op.kind) {
+    case VectorKind::kRelu:
+    case VectorKind::kMaxPool:
+    case VectorKind::kGlobalMaxPool:
+    case VectorKind::kSlice:
+    case VectorKind::kReshape:
+    case VectorKind::kTranspose:
+    case VectorKind::kConcat:
+      return true;
+    case VectorKind::kPad:
+      return vector_alpha(op) == 0;
+    default:
+      return false;
+  }
+}
+
+/// Results are integers where operands are.
+bool keeps_integers(const VectorOp& op) {
+  return op.kind > VectorKind::kRope && op.kind != VectorKind::kQuantizeLinear &&
+         op.kind != VectorKind::kDequantizeLinear && op.kind != VectorKind::kEmbedding;
+}
+
+std::vector<std::int64_t> per_column(const VectorOp& op) { return {op.cols}; }
+
+class Run {
+ public:
+  Run(const NetworkLayer& layer, const VectorFormats& formats, const LayerTensors& tensors,
+      const std::vector<const NetworkTensor*>& inputs)
+      : layer_(layer),
+        op_(std::get<VectorOp>(layer.op)),
+        formats_(formats),
+        tensors_(tensors),
+        inputs_(inputs) {}
+
+  VectorOutcome run() {
+    op_.kind == VectorKind::kEmbedding ? read_table() : read_inputs();
+    read_parameters();
+    VectorResult result = vector_values(op_, operands_);
+    for (std::size_t i = 0; i < result.values.size() && !result.row_scales.empty(); ++i)
+      result.values[i] *= result.row_scales[i / static_cast<std::size_t>(op_.cols)];
+    std::vector<double> reference = vector_reference(op_, references_);
+    VectorOutcome outcome;
+    outcome.error = arithmetic_error(result.values);
+    outcome.tensor = stored(std::move(result.values), std::move(reference));
+    return outcome;
+  }
+
+ private:
+  /// The operand as the vector unit reads it: what has not been stored yet is stored first.
+  const std::vector<float>& as_read(const NetworkTensor& tensor) {
+    if (!tensor.is_raw) return tensor.values;
+    const auto count = static_cast<std::int64_t>(tensor.values.size());
+    const std::int64_t cols = count % op_.cols == 0 ? op_.cols : count;
+    read_ =
+        stored_tensor(formats_.inputs, tensor.values, tensor.reference, count / cols, cols).values;
+    return read_;
+  }
+
+  void read_inputs() {
+    const std::vector<std::int64_t> elements = operand_elements(op_);
+    if (inputs_.size() != elements.size())
+      throw input_error(fmt::format("{} reads {} operands, got {}", vector_row(op_.kind).name,
+                                    elements.size(), inputs_.size()));
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      if (static_cast<std::int64_t>(inputs_[i]->values.size()) != elements[i])
+        throw input_error(fmt::format("{} reads {} elements as operand {}, got {}",
+                                      vector_row(op_.kind).name, elements[i], i,
+                                      inputs_[i]->values.size()));
+      operands_.inputs.push_back(as_read(*inputs_[i]));
+      references_.inputs.push_back(inputs_[i]->reference);
+    }
+    is_number_ = keeps_integers(op_) && inputs_[0]->is_number;
+  }
+
+  /// Indices from an operand of integers, else those that the traffic has.
+  void read_table() {
+    std::vector<std::int32_t> indices = default_indices(op_.rows, op_.table_rows);
+    if (!inputs_.empty() && inputs_[0]->is_number) indices = inputs_[0]->codes;
+    const LayerTensor table = tensors_.get(layer_, "table", {op_.table_rows, op_.cols});
+    is_number_ = !table.codes.empty();
+    operands_.table = table.values;
+    references_.table = table.reference;
+    if (table.reference.empty()) references_.table.assign(table.values.begin(), table.values.end());
+    if (!is_number_) store(table, op_.table_rows, operands_.table);
+    for (std::int32_t& index : indices) {
+      if (index < 0) index += static_cast<std::int32_t>(op_.table_rows);  // as numpy counts
+      operands_.indices.push_back(index);
+    }
+    references_.indices = operands_.indices;
+  }
+
+  /// Values of `rows` rows as the layer's parameters are stored: as the file has them where it
+  /// stores that very format, which nothing quantizes again.
+  void store(const LayerTensor& tensor, std::int64_t rows, std::vector<float>& values) const {
+    const TensorFormat& format = formats_.parameters;
+    if (format.format == "fp32") return;
+    if (tensor.file != nullptr && as_stored(*tensor.file, format, rows, op_.cols)) return;
+    QuantizedTensor::quantize(format, values.data(), rows, op_.cols).decode(values.data());
+  }
+
+  void read_parameters() {
+    constexpr double kSpread = 0.1;
+    const auto read = [&](const char* role, double mean, std::vector<float>& values,
+                          std::vector<double>& reference) {
+      const LayerTensor tensor = tensors_.get(layer_, role, per_column(op_), kSpread, mean);
+      values = tensor.values;
+      reference.assign(values.begin(), values.end());
+      store(tensor, 1, values);
+    };
+    const VectorKind kind = op_.kind;
+    const bool centred = kind == VectorKind::kLayerNorm || kind == VectorKind::kBatchNorm;
+    if (kind == VectorKind::kRmsNorm) {
+      const double offset = vector_beta(op_);
+      read("gamma", 1 - offset, operands_.gamma, references_.gamma);
+      for (double& gamma : references_.gamma) gamma += offset;
+      for (float& gamma : operands_.gamma) gamma += static_cast<float>(offset);
+    }
+    if (centred) read("gamma", 1, operands_.gamma, references_.gamma);
+    if (centred && kind == VectorKind::kLayerNorm && !LayerTensors::has(layer_, "beta") &&
+        LayerTensors::has(layer_, "gamma")) {
+      operands_.beta.assign(operands_.gamma.size(), 0.0f);  // ONNX leaves it out
+      references_.beta.assign(operands_.gamma.size(), 0.0);
+    } else if (centred) {
+      read("beta", 0, operands_.beta, references_.beta);
+    }
+    if (kind == VectorKind::kBatchNorm) {
+      read("mean", 0, operands_.mean, references_.mean);
+      read("variance", 1, operands_.variance, references_.variance);
+    }
+    if (kind == VectorKind::kQuantizeLinear) read_scales("output");
+    if (kind == VectorKind::kDequantizeLinear) read_scales("input");
+  }
+
+  void read_scales(const std::string& role) {
+    const std::vector<float> scales = tensors_.scales(layer_, role + "_scale");
+    const std::vector<std::int32_t> zeros = tensors_.zero_points(layer_, role + "_zero_point");
+    references_.scales.assign(scales.begin(), scales.end());
+    references_.zero_points.assign(zeros.begin(), zeros.end());
+    operands_.scale = scales[0];
+    operands_.zero_point = static_cast<float>(zeros[0]);
+    if (zeros.size() != 1 && zeros.size() != scales.size())
+      throw input_error(fmt::format("{} scales meet {} zero-points", scales.size(), zeros.size()));
+    if (scales.size() == 1) return;
+    operands_.axis_scales = scales;
+    operands_.axis_zero_points.assign(zeros.begin(), zeros.end());
+    operands_.axis_zero_points.resize(scales.size(), operands_.zero_point);
+  }
+
+  Quality arithmetic_error(const std::vector<float>& values) const {
+    ReferenceOperands same = references_;
+    for (std::size_t i = 0; i < same.inputs.size(); ++i)
+      same.inputs[i].assign(operands_.inputs[i].begin(), operands_.inputs[i].end());
+    same.table.assign(operands_.table.begin(), operands_.table.end());
+    same.gamma.assign(operands_.gamma.begin(), operands_.gamma.end());
+    same.beta.assign(operands_.beta.begin(), operands_.beta.end());
+    same.mean.assign(operands_.mean.begin(), operands_.mean.end());
+    same.variance.assign(operands_.variance.begin(), operands_.variance.end());
+    const std::vector<double> exact = vector_reference(op_, same);
+    QualityMeter meter;
+    meter.add(exact.data(), values.data(), static_cast<std::int64_t>(values.size()));
+    return meter.result();
+  }
+
+  NetworkTensor stored(std::vector<float> values, std::vector<double> reference) {
+    if (op_.kind == VectorKind::kQuantizeLinear || is_number_)
+      return as_number(values, std::move(reference));
+    if (keeps_elements(op_) && keeps_codes()) return with_codes(std::move(values), reference);
+    // Storing with a scale per row is what `quantize` does.
+    if (op_.kind == VectorKind::kQuantize &&
+        storage_layout(formats_.output).scales.group == kWholeRow)
+      values = operands_.inputs[0];
+    return stored_tensor(formats_.output, std::move(values), std::move(reference), op_.rows,
+                         op_.cols);
+  }
+
+  NetworkTensor as_number(const std::vector<float>& values, std::vector<double> reference) {
+    std::vector<std::int32_t> codes(values.size());
+    const bool moves = op_.kind >= VectorKind::kConcat && inputs_.size() == 1;
+    if (moves) {
+      codes = moved_codes();
+    } else {
+      for (std::size_t i = 0; i < values.size(); ++i) codes[i] = to_integer(values[i]);
+    }
+    NetworkTensor tensor = number_tensor(std::move(codes));
+    tensor.reference = std::move(reference);
+    if (op_.kind == VectorKind::kQuantizeLinear && operands_.axis_scales.empty()) {
+      tensor.unit = operands_.scale;
+      tensor.origin = operands_.zero_point;
+    } else if (!inputs_.empty() && op_.kind != VectorKind::kQuantizeLinear) {
+      tensor.unit = inputs_[0]->unit;
+      tensor.origin = inputs_[0]->origin;
+    }
+    return tensor;
+  }
+
+  static std::int32_t to_integer(float value) {
+    if (!(std::fabs(value) <= 2147483520.0f)) throw input_error("a result exceeds 32 bits");
+    return static_cast<std::int32_t>(value);  // towards zero, as integer division
+  }
+
+  /// Integers beyond 2^24 move in two halves, each of which a float holds.
+  std::vector<std::int32_t> moved_codes() const {
+    VectorOperands high = operands_, low = operands_;
+    const std::vector<std::int32_t>& codes = inputs_[0]->codes;
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      high.inputs[0][i] = static_cast<float>(codes[i] >> 16);
+      low.inputs[0][i] = static_cast<float>(codes[i] & 0xFFFF);
+    }
+    VectorOp op = op_;
+    const auto outside = static_cast<std::int32_t>(vector_alpha(op_));
+    if (op_.kind == VectorKind::kPad) op.alpha = static_cast<double>(outside >> 16);
+    const std::vector<float> h = vector_values(op, high).values;
+    if (op_.kind == VectorKind::kPad) op.alpha = static_cast<double>(outside & 0xFFFF);
+    const std::vector<float> l = vector_values(op, low).values;
+    std::vector<std::int32_t> result(h.size());
+    for (std::size_t i = 0; i < h.size(); ++i)
+      result[i] = static_cast<std::int32_t>(h[i]) * 65536 + static_cast<std::int32_t>(l[i]);
+    return result;
+  }
+
+  /// All operands are codes of the output's format with one scale.
+  bool keeps_codes() const {
+    const NetworkTensor& first = *inputs_[0];
+    for (const NetworkTensor* input : inputs_)
+      if (input->codes.empty() || input->format.format != formats_.output.format ||
+          input->scale != first.scale || input->zero_point != first.zero_point)
+        return false;
+    const TensorFormat& format = formats_.output;
+    return format.granularity == Granularity::kPerTensor &&
+           format.symmetric == first.format.symmetric;
+  }
+
+  NetworkTensor with_codes(std::vector<float> values, std::vector<double>& reference) const {
+    const NetworkTensor& first = *inputs_[0];
+    NetworkTensor tensor;
+    tensor.reference = std::move(reference);
+    tensor.format = first.format;
+    tensor.scale = first.scale;
+    tensor.zero_point = first.zero_point;
+    for (const float value : values)
+      tensor.codes.push_back(static_cast<std::int32_t>(std::lround(value / first.scale)) +
+                             first.zero_point);
+    tensor.values = std::move(values);
+    return tensor;
+  }
+
+  const NetworkLayer& layer_;
+  const VectorOp& op_;
+  const VectorFormats& formats_;
+  const LayerTensors& tensors_;
+  const std::vector<const NetworkTensor*>& inputs_;
+  VectorOperands operands_;
+  ReferenceOperands references_;
+  std::vector<float> read_;
+  bool is_number_ = false;
+};
+
+}  // namespace
+
+std::vector<std::int32_t> default_indices(std::int64_t rows, std::int64_t table_rows) {
+  std::vector<std::int32_t> indices;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::uint64_t spread = static_cast<std::uint64_t>(i) * 0x9E3779B97F4A7C15 >> 20;
+    indices.push_back(static_cast<std::int32_t>(spread % static_cast<std::uint64_t>(table_rows)));
+  }
+  return indices;
+}
+
+VectorOutcome run_vector_op(const NetworkLayer& layer, const VectorFormats& formats,
+                            const LayerTensors& tensors,
+                            const std::vector<const NetworkTensor*>& inputs) {
+  return Run(layer, formats, tensors, inputs).run();
+}
+
+}  // namespace bitjoule

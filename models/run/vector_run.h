@@ -1,0 +1,28 @@
+// A vector operator inside a network: what it computes from the tensors that are there.
+#pragma once
+
+#include <vector>
+
+#include "core/mapping/vector_program.h"
+#include "run/layer_tensors.h"
+
+namespace bitjoule {
+
+struct VectorOutcome {
+  NetworkTensor tensor;
+  /// Of the arithmetic alone: against the operator in float64 on the same operands, before the
+  /// result is stored.
+  Quality error;
+};
+
+/// `inputs` are the operands in order. Throws an input Error where they are not what the operator
+/// reads.
+VectorOutcome run_vector_op(const NetworkLayer& layer, const VectorFormats& formats,
+                            const LayerTensors& tensors,
+                            const std::vector<const NetworkTensor*>& inputs);
+
+/// Rows of a table that are looked up where nothing says which: those whose addresses the traffic
+/// has (docs/networks.md).
+std::vector<std::int32_t> default_indices(std::int64_t rows, std::int64_t table_rows);
+
+}  // namespace bitjoule

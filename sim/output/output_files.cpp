@@ -1,0 +1,130 @@
+#include "sim/output/output_files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error not_written(const std::string& path, int reason) {
+  return input_error(fmt::format("{}: cannot be written: {}", path, std::strerror(reason)));
+}
+
+/// 0, or the system's error.
+int write_all(int file, const std::string& text) {
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t n = ::write(file, text.data() + done, text.size() - done);
+    if (n < 0 && errno != EINTR) return errno;
+    if (n > 0) done += static_cast<std::size_t>(n);
+  }
+  return 0;
+}
+
+/// 0, or the system's error. What cannot be synced at all (a pipe, some file systems' directories)
+/// is as safe as it gets.
+int sync_file(int file) {
+  return ::fsync(file) == 0 || errno == EINVAL || errno == EROFS ? 0 : errno;
+}
+
+/// Writes to a device or a pipe; 0, or the system's error.
+int write_special(const std::string& path, const std::string& text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0) return errno;
+  const int failure = write_all(file, text);
+  return ::close(file) != 0 && failure == 0 ? errno : failure;
+}
+
+/// Makes a file of this process's own and waits until it is on the disk; 0, or the system's error.
+int write_partial(const std::string& path, const std::string& text) {
+  ::unlink(path.c_str());  // of a process with this number that was killed
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file < 0) return errno;
+  int failure = write_all(file, text);
+  if (failure == 0) failure = sync_file(file);
+  return ::close(file) != 0 && failure == 0 ? errno : failure;
+}
+
+std::string directory_of(const std::string& path) {
+  const std::string directory = fs::path(path).parent_path().string();
+  return directory.empty() ? "." : directory;
+}
+
+std::string partial_name(const std::string& path) {
+  char host[64] = "";
+  ::gethostname(host, sizeof host - 1);
+  return fmt::format("{}.{}.{}.partial", path, host, ::getpid());
+}
+
+}  // namespace
+
+bool is_special_file(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
+}
+
+std::string behind_links(const std::string& path) {
+  std::error_code error;
+  const fs::path target = fs::canonical(path, error);
+  return error ? path : target.string();
+}
+
+void sync_directory(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) throw not_written(path, errno);
+  const int failure = sync_file(file);
+  ::close(file);
+  if (failure != 0) throw not_written(path, failure);
+}
+
+void write_atomically(const std::string& path, const std::string& text) {
+  const std::string partial = partial_name(path);
+  int failure = write_partial(partial, text);
+  if (failure == 0 && std::rename(partial.c_str(), path.c_str()) != 0) failure = errno;
+  if (failure == 0) return sync_directory(directory_of(path));
+  ::unlink(partial.c_str());
+  throw not_written(path, failure);
+}
+
+OutputFiles::~OutputFiles() {
+  for (const Staged& file : staged_) ::unlink(file.partial.c_str());
+}
+
+void OutputFiles::add(const std::string& path, const std::string& text) {
+  const std::string target = behind_links(path);
+  if (is_special_file(target)) {
+    if (const int failure = write_special(target, text)) throw not_written(path, failure);
+    return;
+  }
+  if (fs::is_directory(target)) throw input_error(path + ": is a directory");
+  staged_.push_back({path, target, partial_name(target)});
+  if (const int failure = write_partial(staged_.back().partial, text))
+    throw not_written(path, failure);
+}
+
+void OutputFiles::take_places() {
+  if (staged_.size() > 1) ::unlink(staged_.back().target.c_str());
+  std::set<std::string> directories;
+  for (const Staged& file : staged_) directories.insert(directory_of(file.target));
+  while (!staged_.empty()) {
+    const Staged& file = staged_.front();
+    if (std::rename(file.partial.c_str(), file.target.c_str()) != 0)
+      throw not_written(file.name, errno);
+    staged_.erase(staged_.begin());
+  }
+  for (const std::string& directory : directories) sync_directory(directory);
+}
+
+}  // namespace bitjoule

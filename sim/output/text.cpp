@@ -1,0 +1,56 @@
+#include "sim/output/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace bitjoule {
+
+std::string with_commas(std::int64_t n) {
+  std::string digits = std::to_string(n);
+  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > (n < 0 ? 1 : 0); i -= 3)
+    digits.insert(static_cast<std::size_t>(i), ",");
+  return digits;
+}
+
+std::string si(double value, const std::string& unit) {
+  static constexpr const char* kPrefixes[] = {"f", "p", "n", "u", "m", "",
+                                              "k", "M", "G", "T", "P", "E"};
+  std::size_t prefix = 5;
+  double scaled = value;
+  while (std::abs(scaled) >= 999.95 && prefix + 1 < std::size(kPrefixes)) scaled /= 1000, ++prefix;
+  while (std::abs(scaled) < 1 && scaled != 0 && prefix > 0) scaled *= 1000, --prefix;
+  return fmt::format("{:.4g} {}{}", scaled, kPrefixes[prefix], unit);
+}
+
+std::string percent(double share) { return fmt::format("{:.1f} %", share * 100); }
+
+std::string times_text(double value, double than) {
+  if (!(value > 0) || !(than > 0) || !std::isfinite(value) || !std::isfinite(than)) return "";
+  if (value == than) return "equal";
+  const double ratio = std::max(value / than, than / value);
+  if (ratio < 1.005) return "nearly equal";
+  const int digits = ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f} times {}", ratio, digits, value > than ? "more" : "less");
+}
+
+std::string bytes_text(std::int64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(kUnits)) value /= 1024, ++unit;
+  return fmt::format("{:.4g} {}", value, kUnits[unit]);
+}
+
+std::string joules_text(double picojoules) { return si(picojoules * 1e-12, "J"); }
+
+std::string sqnr_words(const Quality& error) {
+  const std::string others = with_commas(error.not_finite) + " values NaN or infinite";
+  if (error.count == 0) return error.not_finite == 0 ? "nothing to compare" : "all " + others;
+  const std::string sqnr = std::isfinite(error.sqnr_db) ? fmt::format("{:.1f} dB", error.sqnr_db)
+                                                        : std::string("infinite");
+  return fmt::format("SQNR {}{}", sqnr, error.not_finite == 0 ? "" : " without " + others);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,150 @@
+// The page about one run.
+#include <fmt/format.h>
+
+#include "sim/report/report_parts.h"
+#include "sim/sweep/compare.h"
+#include "sim/sweep/table.h"
+
+namespace bitjoule {
+namespace {
+
+namespace json = boost::json;
+
+std::vector<html::Card> run_cards(const PointResult& run) {
+  std::vector<html::Card> cards;
+  const auto add = [&](const char* heading, const char* metric, const char* note_metric,
+                       const char* note) {
+    const html::Cell cell = metric_cell(run, metric);
+    if (cell.text.empty()) return;
+    const std::string more = *note_metric == '\0' ? "" : metric_cell(run, note_metric).text;
+    cards.push_back({heading, cell.text, more.empty() ? "" : note + more});
+  };
+  add("time", "time_s", "cycles", "cycles: ");
+  add("energy", "energy.total_pj", "", "");
+  add("images per second", "network.pass.images_per_s", "network.pass.joules_per_image",
+      "joules per image: ");
+  add("tokens per second", "network.pass.tokens_per_s", "network.pass.joules_per_token",
+      "joules per token: ");
+  add("tokens per second, decode", "network.decode.tokens_per_s", "network.decode.joules_per_token",
+      "joules per token: ");
+  add("time to the first token", "network.time_to_first_token_s", "network.prefill.tokens_per_s",
+      "prompt tokens per second: ");
+  add("read from DRAM", "dram.read_bytes", "dram.write_bytes", "written: ");
+  add("bandwidth", "dram.bandwidth_bytes_per_s", "dram.peak_bytes_per_s", "of ");
+  add("utilization", "utilization", "roofline.achieved_macs_per_s", "");
+  add("bound by", "bound", "roofline.macs_per_byte", "MACs per byte: ");
+  add("error of the output", "error.sqnr_db", "error.max_abs", "largest: ");
+  return cards;
+}
+
+std::string prices_table(const json::object& result) {
+  std::vector<std::vector<html::Cell>> rows;
+  for (const json::value& row : result.at("energy").at("prices").as_array()) {
+    const auto text = [&](const char* key) { return std::string(row.at(key).as_string()); };
+    const auto number = [&](const char* key) { return row.at(key).to_number<double>(); };
+    rows.push_back({{text("component"), {}},
+                    {text("activity"), {}},
+                    {text("type"), {}},
+                    {metric_text("count", number("count")), number("count")},
+                    {fmt::format("{:.4g} pJ", number("unit_pj")), number("unit_pj")},
+                    {metric_text("energy_pj", number("energy_pj")), number("energy_pj")},
+                    {text("price"), {}},
+                    {text("why"), {}}});
+  }
+  return html::table({"component", "activity", "type", "count", "each", "energy", "price", "why"},
+                     rows);
+}
+
+/// "m 1 x n 4096 x k 4096", "8 x (m 1 x n 512 x k 64)", or "rows x cols" of a vector operator.
+std::string shape_text(const json::object& layer) {
+  const json::object& shape = layer.at("shape").as_object();
+  const auto size = [&](const char* key) { return json::serialize(shape.at(key)); };
+  if (shape.contains("rows")) return size("rows") + " x " + size("cols");
+  const std::string product = fmt::format("m {} x n {} x k {}", size("m"), size("n"), size("k"));
+  return size("groups") == "1" ? product : fmt::format("{} x ({})", size("groups"), product);
+}
+
+/// "int4 x fp16 to fp16": weights, activations and output.
+std::string formats_text(const json::object& layer) {
+  const json::value* found = layer.if_contains("formats");
+  if (found == nullptr) return "";
+  const json::object& formats = found->as_object();
+  const auto name = [&](const char* key) { return std::string(formats.at(key).as_string()); };
+  const std::string from = formats.contains("weights")
+                               ? name("weights") + " x " + name("activations")
+                               : name("activations");
+  return from + " to " + name("output");
+}
+
+/// What a layer that repeats takes in all is what one takes, so often.
+void repeat_metrics(json::object& metrics, double times) {
+  static const std::vector<std::string> kSums = {"macs",
+                                                 "time_s",
+                                                 "energy.total_pj",
+                                                 "energy.components.",
+                                                 "dram.per_tensor.",
+                                                 "dram.read_bytes",
+                                                 "stalls."};
+  for (auto& row : metrics)
+    for (const std::string& sum : kSums)
+      if (std::string(row.key()).rfind(sum, 0) == 0 && row.value().is_number())
+        row.value() = row.value().to_number<double>() * times;
+}
+
+/// The layers, each with its repetitions.
+std::vector<PointResult> layers_of(const json::object& result) {
+  std::vector<PointResult> layers;
+  for (const json::value& row : result.at("layers").as_array()) {
+    const json::object& from = row.as_object();
+    const auto repeat = from.at("repeat").to_number<std::int64_t>();
+    PointResult layer;
+    layer.labels = {std::string(from.at("name").as_string())};
+    if (repeat > 1) layer.labels[0] += fmt::format(" (x{})", repeat);
+    layer.status = PointStatus::kDone;
+    layer.metrics = flatten(from);
+    repeat_metrics(layer.metrics, static_cast<double>(repeat));
+    layer.metrics["shape"] = shape_text(from);
+    layer.metrics["formats"] = formats_text(from);
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
+std::string layers_table(const std::vector<PointResult>& layers) {
+  const std::vector<std::string> metrics = {
+      "shape",           "formats",     "repeat",          "macs",  "time_s",
+      "energy.total_pj", "utilization", "dram.read_bytes", "bound", "error.sqnr_db"};
+  std::vector<std::string> headings = {"layer"};
+  for (const std::string& metric : metrics) headings.push_back(heading_of(metric));
+  std::vector<std::vector<html::Cell>> rows;
+  for (const PointResult& layer : layers) {
+    rows.push_back({{layer.labels[0], {}}});
+    for (const std::string& metric : metrics) rows.back().push_back(metric_cell(layer, metric));
+  }
+  return "<p class=\"note\">Sums over all repetitions of a layer.</p>" +
+         html::table(headings, rows);
+}
+
+}  // namespace
+
+std::string run_report(const std::string& directory) {
+  const json::object result = load_result(directory);
+  PointResult run;
+  run.labels = {std::string(result.at("name").as_string())};
+  run.metrics = flatten(result);
+  const std::vector<PointResult> layers = layers_of(result);
+  std::vector<const PointResult*> all;
+  for (const PointResult& layer : layers) all.push_back(&layer);
+  std::string body = fmt::format("<h1>{}</h1>\n", html::escape(run.labels[0]));
+  body += html::cards(run_cards(run)) + machine_section(result);
+  body += stack_sections(all, "layers", Shown::kLargest);
+  body += html::section("Layers", layers_table(layers));
+  body += figures(directory);
+  body += html::section("Energy, action by action", prices_table(result));
+  body += html::section(
+      "Reproduce",
+      reproduce(result, "Save the configuration and call <code>sim run</code> on it."));
+  return html::page(run.labels[0], body);
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,163 @@
+// The page about a sweep.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "sim/config/units.h"
+#include "sim/output/text.h"
+#include "sim/report/report_parts.h"
+#include "sim/sweep/output.h"
+#include "sim/sweep/pareto.h"
+#include "sim/sweep/store.h"
+#include "sim/sweep/table.h"
+
+namespace bitjoule {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+/// ", SQNR 31.2 dB; the baseline: 140 dB": what a saving costs in the output's error, where known.
+std::string error_beside(const SweepResults& results, const PointResult& point) {
+  constexpr const char* kError = "error.sqnr_db";
+  const std::string own = metric_cell(point, kError).text;
+  if (own.empty()) return ", error of the output not computed";
+  const PointResult* base = baseline_of(results, point);
+  return fmt::format(", SQNR {}; the baseline: {}", own,
+                     base == nullptr ? "" : metric_cell(*base, kError).text);
+}
+
+/// Of each metric with a baseline: the point that is best against its own.
+std::vector<html::Card> headline_cards(const SweepResults& results,
+                                       const std::vector<std::string>& metrics) {
+  std::vector<html::Card> cards;
+  for (const std::string& metric : metrics) {
+    const PointResult* best = nullptr;
+    double most = 1;
+    for (const PointResult& point : results.points) {
+      const PointResult* base = baseline_of(results, point);
+      if (base == nullptr || base == &point) continue;
+      const std::optional<double> value = metric_of(point, metric),
+                                  other = metric_of(*base, metric);
+      if (!value || !other || !(*value > 0) || !(*other > 0)) continue;
+      const double gain = more_is_better(metric) ? *value / *other : *other / *value;
+      if (gain <= most) continue;
+      most = gain;
+      best = &point;
+    }
+    if (best == nullptr || metric.find("_db") != std::string::npos) continue;
+    cards.push_back({heading_of(metric), times_text(more_is_better(metric) ? most : 1 / most, 1),
+                     fmt::format("{} at {}{}", metric_cell(*best, metric).text, point_label(*best),
+                                 error_beside(results, *best))});
+  }
+  return cards;
+}
+
+std::string pareto_section(const SweepResults& results) {
+  const std::vector<std::string> metrics = {"energy.total_pj", "error.sqnr_db"};
+  const std::vector<const PointResult*> front = pareto_front(results, metrics);
+  std::vector<html::Dot> dots;
+  for (const PointResult& point : results.points) {
+    const auto energy = metric_of(point, metrics[0]), sqnr = metric_of(point, metrics[1]);
+    if (!energy || !sqnr || !(*energy > 0) || *sqnr - *sqnr != 0) continue;
+    dots.push_back({point_label(point), *energy * 1e-6, *sqnr,
+                    std::find(front.begin(), front.end(), &point) != front.end()});
+  }
+  if (dots.empty()) return "";
+  return html::section(
+      "Energy against error",
+      html::scatter("energy, µJ (less is better)", "SQNR of the output, dB (more is better)",
+                    dots) +
+          "<p class=\"note\">Filled: the Pareto front, which no point beats in both.</p>");
+}
+
+/// Decibels are ratios already.
+bool has_ratio(const SweepResults& results, const std::string& metric) {
+  return !results.baseline.empty() && metric.find("_db") == std::string::npos;
+}
+
+std::string points_table(const SweepResults& results, const std::vector<std::string>& metrics) {
+  std::vector<std::string> headings = results.columns;
+  std::vector<std::vector<html::Cell>> rows;
+  for (const std::string& metric : metrics) {
+    headings.push_back(heading_of(metric));
+    if (has_ratio(results, metric)) headings.push_back("against the baseline");
+  }
+  const bool has_failed = count_failed(results) > 0;
+  if (has_failed) headings.emplace_back("failed");
+  for (const PointResult& point : results.points) {
+    std::vector<html::Cell> row;
+    for (const std::string& label : point.labels)
+      row.push_back({short_label(label), parse_real(label)});
+    const PointResult* base = baseline_of(results, point);
+    for (const std::string& metric : metrics) {
+      row.push_back(metric_cell(point, metric));
+      if (!has_ratio(results, metric)) continue;
+      const auto value = metric_of(point, metric);
+      const auto other = base == nullptr ? std::nullopt : metric_of(*base, metric);
+      const bool is_ratio = value && other && *other > 0 && *value - *value == 0;
+      row.push_back(is_ratio ? html::Cell{times_text(*value, *other), *value / *other}
+                             : html::Cell{"", {}});
+    }
+    if (has_failed) row.push_back({point.message, {}});
+    rows.push_back(std::move(row));
+  }
+  return html::table(headings, rows);
+}
+
+/// The stored result of a point, whose configuration the report shows.
+std::optional<json::object> stored_result(const SweepResults& results, const PointResult& point,
+                                          const std::string& directory) {
+  const ResultStore store((fs::path(directory) / results.store).string());
+  std::optional<StoredPoint> stored = store.find(point.hash);
+  if (!stored || !stored->failure.empty()) return std::nullopt;
+  return std::move(stored->result);
+}
+
+}  // namespace
+
+std::string sweep_report(const std::string& directory) {
+  const std::string file = directory + "/results.json";
+  const SweepResults results = load_results(file);
+  const std::vector<std::string> metrics = table_metrics(results);
+  std::vector<const PointResult*> done;
+  for (const PointResult& point : results.points)
+    if (point.status == PointStatus::kDone) done.push_back(&point);
+  std::string body = fmt::format("<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
+                                 html::escape(results.name), html::escape(results.question));
+  if (const auto cards = headline_cards(results, metrics); !cards.empty()) {
+    std::string base;
+    for (const auto& [column, labels] : results.baseline)
+      base += fmt::format("{}{}: {}", base.empty() ? "" : ", ", column, fmt::join(labels, " or "));
+    body +=
+        html::section("At best, against the baseline",
+                      fmt::format("<p class=\"note\">{}, all else equal.</p>", html::escape(base)) +
+                          html::cards(cards));
+  }
+  std::string notes;
+  for (const std::string& note : notes_of(results))
+    notes += fmt::format("<p class=\"note\">{}.</p>", html::escape(note));
+  body += html::section(fmt::format("{} points", results.points.size()),
+                        notes + points_table(results, metrics));
+  std::string how;
+  if (!done.empty()) {
+    const PointResult* first = baseline_of(results, *done[0]);
+    if (first == nullptr) first = done[0];
+    body += stack_sections(done, "points", Shown::kFirst) + pareto_section(results) +
+            figures(directory);
+    if (const auto result = stored_result(results, *first, directory)) {
+      const std::string name = point_label(*first);
+      body += machine_section(*result);
+      body += html::section(
+          "Reproduce",
+          reproduce(*result, fmt::format("The machine and the configuration shown are those of {}; "
+                                         "the other points differ by the columns of the table.",
+                                         html::escape(name))));
+    }
+  }
+  return html::page(results.name, body);
+}
+
+}  // namespace bitjoule

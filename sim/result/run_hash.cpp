@@ -1,0 +1,46 @@
+#include "sim/result/run_hash.h"
+
+#include <fmt/format.h>
+
+#include <boost/uuid/name_generator_sha1.hpp>
+#include <boost/uuid/uuid_io.hpp>
+
+#include "core/error.h"
+#include "core/numeric/tensor_values.h"
+#include "sim/config/writer.h"
+#include "sim/formats/tensor_file.h"
+#include "sim/schema/run_file.h"
+
+namespace bitjoule {
+namespace {
+
+std::string digest(const TensorSource& source) {
+  try {
+    const StoredTensor tensor = load_tensor(source.file, source.tensor);
+    const boost::uuids::name_generator_sha1 generate(boost::uuids::ns::oid());
+    return fmt::format("{} {} {}", tensor.type->format, shape_text(tensor.shape),
+                       boost::uuids::to_string(generate(tensor.data, tensor.bytes)));
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kInput) throw;
+    return "unreadable";
+  }
+}
+
+}  // namespace
+
+std::string run_hash(const RunConfig& run) {
+  boost::json::value config = to_json(run);
+  // Networks, and runs without values, read no tensors.
+  if (!run.phases.empty() || !run.options.values) return content_hash(config);
+  boost::json::object tensors;
+  const auto add = [&tensors](const char* role, const std::optional<TensorSource>& source) {
+    if (source && source->from_file()) tensors[role] = digest(*source);
+  };
+  add("inputs", run.layer.inputs);
+  add("weights", run.layer.weights);
+  if (run.layer.stage.bias) add("bias", run.layer.bias);
+  if (tensors.empty()) return content_hash(config);
+  return content_hash({{"config", std::move(config)}, {"tensors", std::move(tensors)}});
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,99 @@
+// Keys of accelerator files.
+#pragma once
+
+#include "core/enums.h"
+#include "core/machine/machine.h"
+#include "sim/config/describe.h"
+
+namespace bitjoule {
+
+inline Rule size_range() { return range(1, std::int64_t{1} << 40); }
+
+template <class V>
+void describe(V& v, PeConfig& c) {
+  v.field("width", c.width, "bits of multiplier operands per PE", range(2, 1024));
+  v.field("packing", c.packing, "how many narrow MACs a PE holds");
+}
+
+template <class V>
+void describe(V& v, ArrayConfig& c) {
+  v.required("rows", c.rows, "PE rows", range(1, 1024));
+  v.required("cols", c.cols, "PE columns", range(1, 1024));
+  v.field("dataflow", c.dataflow, "which operand stays in the PEs");
+  v.field("overlap", c.overlap, "how consecutive folds share time");
+  v.field("edge_folds", c.edge_folds, "timing of folds that do not fill the array");
+  v.field("weight_tiles", c.weight_tiles, "weights of a tile that does not fill the array");
+  v.field("pe", c.pe, "the processing element");
+}
+
+template <class V>
+void describe(V& v, BufferConfig& c) {
+  v.field("capacity", c.capacity, "total size, both halves together", size_range());
+  v.field("banks", c.banks, "equal banks, each with one read and one write port", range(1, 4096));
+  v.field("port_width", c.port_width, "bits per access of a bank", range(8, 65536));
+  v.field("double_buffered", c.double_buffered, "one half fills while the other is read");
+  v.check([&] {
+    if (c.capacity.value % c.banks != 0)
+      throw input_error(fmt::format("capacity: expected a multiple of banks ({}), got {} bytes",
+                                    c.banks, c.capacity.value));
+    if (c.port_width.value % 8 != 0)
+      throw input_error(
+          fmt::format("port_width: expected a multiple of 8 bits, got {}", c.port_width.value));
+    const std::int64_t word = c.port_width.value / 8;
+    if (c.capacity.value / c.banks < word)
+      throw input_error(fmt::format("capacity: a bank of {} bytes is smaller than its port of {}",
+                                    c.capacity.value / c.banks, word));
+  });
+}
+
+template <class V>
+void describe(V& v, BuffersConfig& c) {
+  v.field("input", c.input, "activations");
+  v.field("weight", c.weight, "weights, as stored or dequantized");
+  v.field("accumulator", c.accumulator, "32-bit partial sums");
+  v.field("output", c.output, "converted outputs on their way to DRAM");
+  v.field("scale", c.scale, "scales, zero-points, minima and biases");
+}
+
+template <class V>
+void describe(V& v, DequantizerConfig& c) {
+  v.field("lanes", c.lanes, "elements per cycle", range(1, 1 << 20));
+  v.field("latency", c.latency, "pipeline depth in cycles", range(0, 1024));
+  v.field("placement", c.placement, "where codes become floats");
+}
+
+template <class V>
+void describe(V& v, OutputUnitConfig& c) {
+  v.field("lanes", c.lanes, "accumulators converted per cycle", range(1, 1 << 20));
+  v.field("latency", c.latency, "pipeline depth in cycles", range(0, 1024));
+}
+
+template <class V>
+void describe(V& v, VectorUnitConfig& c) {
+  v.field("lanes", c.lanes, "elements per cycle of one primitive operation", range(1, 1 << 20));
+  v.field("latency", c.latency, "pipeline depth in cycles", range(0, 1024));
+}
+
+template <class V>
+void describe(V& v, DmaConfig& c) {
+  v.field("request", c.request, "bytes of a request at most: whole bursts, at least one",
+          range(1, 1 << 16));
+  v.field("outstanding", c.outstanding, "requests in flight at most", range(1, 1 << 16));
+  v.field("requests_per_cycle", c.requests_per_cycle, "requests that may leave in one core cycle",
+          range(1, 1024));
+  v.field("queue", c.queue, "transfers that each stream holds", range(1, 1024));
+}
+
+template <class V>
+void describe(V& v, AcceleratorConfig& c) {
+  v.field("name", c.name, "shown in reports");
+  v.field("clock", c.clock, "core clock", range(1'000, 100'000'000'000));
+  v.required("array", c.array, "the systolic array");
+  v.field("buffers", c.buffers, "on-chip memories");
+  v.field("dequantizer", c.dequantizer, "integer weights to floats");
+  v.field("output_unit", c.output_unit, "accumulators to the output format");
+  v.field("vector_unit", c.vector_unit, "everything that is not a MAC");
+  v.field("dma", c.dma, "moves tiles between DRAM and buffers");
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,173 @@
+// Keys of run files.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/energy/price.h"
+#include "core/mapping/data_path.h"
+#include "run/run_config.h"
+#include "sim/schema/describe_dram.h"
+#include "sim/schema/describe_energy.h"
+#include "sim/schema/describe_layer.h"
+#include "sim/schema/describe_machine.h"
+#include "sim/schema/describe_network.h"
+
+namespace bitjoule {
+
+template <>
+const std::vector<EnumRow<Fidelity>>& enum_rows();
+template <>
+const std::vector<EnumRow<LayerOverlapMode>>& enum_rows();
+template <>
+const std::vector<EnumRow<Verify>>& enum_rows();
+
+/// An accelerator file: the machine, and what a run that names nothing else takes with it.
+struct AcceleratorFile {
+  AcceleratorConfig machine;
+  std::optional<DramConfig> dram;
+  std::optional<EnergyTable> energy;
+  std::optional<MappingObjective> mapping_objective;
+};
+
+/// One pass of several, as written; what a generation resolves to.
+struct PassFile {
+  std::string phase;
+  std::int64_t context = 0, weight = 1;
+  NetworkFile network;
+};
+
+/// A run file as written. `dram` and `energy` arrive in the accelerator: see path_aliases below.
+struct RunFile {
+  std::string name;
+  AcceleratorFile accelerator;
+  std::optional<DramConfig> dram;
+  std::optional<EnergyTable> energy;
+  std::variant<Layer, NetworkFile, std::vector<PassFile>> workload;
+  std::string phase;
+  std::optional<Generation> generation;
+  LayerOverlapMode overlap = LayerOverlapMode::kNone;
+  Precision precision;
+  RunOptions options;
+  std::optional<bool> values;
+  MappingPins mapping;
+};
+
+template <>
+struct FileKind<AcceleratorFile> {
+  static constexpr const char* kFolder = "accelerators";
+};
+template <>
+struct FileKind<RunFile> {
+  static constexpr const char* kFolder = "runs";
+};
+
+template <>
+inline std::vector<PathAlias> path_aliases<RunFile>() {
+  return {{"dram", "accelerator", ""},
+          {"energy", "accelerator", "horowitz-2014-45nm.yaml"},
+          {"phase", "network", "", true, "generate"}};
+}
+
+/// A run has one of the two: --set of one takes the other's place.
+template <>
+inline std::vector<std::string> rival_keys<RunFile>() {
+  return {"layer", "network", "passes"};
+}
+
+template <class V>
+void describe(V& v, AcceleratorFile& c) {
+  v.template base<AcceleratorFile>();
+  describe(v, c.machine);
+  v.field("dram", c.dram, "external memory of a run that names none");
+  v.field("energy", c.energy, "prices of a run that names none");
+  v.field("mapping_objective", c.mapping_objective,
+          "what the mapper minimises first, unless mapping.objective says");
+}
+
+struct TileFile {
+  std::optional<std::int64_t> m, n, k;
+};
+
+template <class V>
+void describe(V& v, TileFile& c) {
+  v.field("m", c.m, "rows of the input per tile", extent());
+  v.field("n", c.n, "outputs per tile", extent());
+  v.field("k", c.k, "length of the sums per tile", extent());
+}
+
+template <class V>
+void describe(V& v, MappingPins& c) {
+  v.field("objective", c.objective,
+          "what the mapper minimises first; default: the accelerator's, else traffic");
+  v.field("order", c.order, "tile loops, outermost first");
+  v.field("weight_layout", c.weight_layout, "where weights stand in DRAM");
+  v.field("activation_layout", c.activation_layout, "where inputs and outputs stand in DRAM");
+  v.field("activations", c.activations, "where inputs and outputs are between layers");
+  TileFile tile{c.tile_m, c.tile_n, c.tile_k};
+  v.field("tile", tile, "sizes of a tile; what is left out the mapper chooses");
+  c.tile_m = tile.m;
+  c.tile_n = tile.n;
+  c.tile_k = tile.k;
+}
+
+template <class V>
+void describe(V& v, Generation& c) {
+  v.field("prompt", c.prompt, "tokens read at once, per sequence", extent());
+  v.field("tokens", c.tokens, "generated per sequence, the first by the prompt's pass", extent());
+  v.field("batch", c.batch, "sequences", extent());
+  v.field("every", c.every, "odd: decode steps simulated every so many tokens", extent());
+  v.check([&] {
+    if (c.every % 2 == 0)
+      throw input_error(fmt::format("every: expected an odd number, got {}", c.every));
+  });
+}
+
+template <class V>
+void describe(V& v, PassFile& c) {
+  v.field("phase", c.phase, "shown in reports");
+  v.field("context", c.context, "shown in reports: tokens the last of which is new", at_least(0));
+  v.field("weight", c.weight, "passes that this one stands for", at_least(1));
+  v.required("network", c.network, "layers in the order they run");
+}
+
+template <class V>
+void describe(V& v, RunFile& c) {
+  v.field("name", c.name, "shown in reports; default: the layer's or network's name");
+  v.required("accelerator", c.accelerator, "the machine");
+  v.field("dram", c.dram, "external memory; default: the accelerator's");
+  v.field("energy", c.energy, "prices; default: the accelerator's, else horowitz-2014-45nm.yaml");
+  v.variant(c.workload, alternative<Layer>("layer", "one layer"),
+            alternative<NetworkFile>("network", "layers in the order they run"),
+            alternative<std::vector<PassFile>>("passes", "networks, one after the other"));
+  v.field("phase", c.phase, "the network's phase: prefill or decode");
+  v.field("generate", c.generation, "a prompt, then tokens one by one; needs network");
+  v.field("dram_prices", c.options.dram_prices,
+          "whose prices of the DRAM count; results have both");
+  v.field("overlap", c.overlap, "of the layers of a network");
+  v.required("precision", c.precision, "number formats; what the machine does follows from them");
+  v.field("mapping", c.mapping, "pinned parts of the tiling; the mapper searches the rest");
+  v.field("values", c.values, "compute outputs; default: on for a layer, off for a network");
+  v.field("fidelity", c.options.fidelity, "how the array is simulated; equal results");
+  v.field("verify", c.options.verify, "how much of the output the oracle checks");
+  v.field("seed", c.options.seed, "of generated operands", at_least(0));
+  v.check([&] {
+    if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
+    if (!c.accelerator.energy) throw input_error("energy: missing");
+    make_prices(*c.accelerator.energy, c.accelerator.dram->name, c.accelerator.dram->energy,
+                c.options.dram_prices);
+    const bool is_layer = std::holds_alternative<Layer>(c.workload);
+    if (c.generation && !std::holds_alternative<NetworkFile>(c.workload))
+      throw input_error("generate: needs a network");
+    if (const auto* passes = std::get_if<std::vector<PassFile>>(&c.workload))
+      if (passes->empty()) throw input_error("passes: expected at least one");
+    if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
+    if (c.generation && !c.phase.empty())
+      throw input_error("phase: not beside generate, which runs prefill and decode");
+    if (is_layer && c.overlap != LayerOverlapMode::kNone)
+      throw input_error("overlap: needs a network; that of folds is accelerator.array.overlap");
+    resolve_data_path(c.precision, c.accelerator.machine.array.pe);
+  });
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,242 @@
+#include "sim/schema/run_file.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "sim/config/reader.h"
+#include "sim/config/writer.h"
+#include "sim/formats/tensor_file.h"
+#include "sim/schema/describe_run.h"
+
+namespace bitjoule {
+
+template <>
+const std::vector<EnumRow<Fidelity>>& enum_rows() {
+  static const std::vector<EnumRow<Fidelity>> kRows = {
+      {Fidelity::kFast, "fast", "one module for the array, cycles from the wavefront"},
+      {Fidelity::kPe, "pe", "a module with registers for every PE"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<LayerOverlapMode>>& enum_rows() {
+  static const std::vector<EnumRow<LayerOverlapMode>> kRows = {
+      {LayerOverlapMode::kNone, "none", "at the end of a layer the machine drains"},
+      {LayerOverlapMode::kLayers, "layers", "weights of the next layer are fetched meanwhile"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<Verify>>& enum_rows() {
+  static const std::vector<EnumRow<Verify>> kRows = {
+      {Verify::kFull, "full", "every output"},
+      {Verify::kSample, "sample", "all outputs of small layers, an even sample of large ones"},
+      {Verify::kOff, "off", "none"}};
+  return kRows;
+}
+
+EnergyTable read_energy_table(const std::string& name, const std::vector<Override>& overrides) {
+  return read_document<EnergyTable>(file_source(name), overrides);
+}
+
+namespace {
+
+constexpr std::int64_t kMaxStepLayers = std::int64_t{1} << 18;  // some 300 MB
+
+/// Each decode step that is simulated holds its layers.
+void require_few_steps(const Generation& g, std::size_t layers) {
+  // decode_samples() takes at most two steps more, for the rest.
+  const auto too_many = [&](std::int64_t every) {
+    return (g.tokens - 1) / every + 3 >
+           kMaxStepLayers / static_cast<std::int64_t>(std::max<std::size_t>(1, layers));
+  };
+  if (!too_many(g.every)) return;
+  std::int64_t every = g.every;
+  while (too_many(every) && every < g.tokens) every = 2 * every + 1;
+  throw input_error(fmt::format(
+      "generate: {} tokens, every {}: simulating so many steps of {} layers would take {} layers, "
+      "at most {} are possible; choose every: {}",
+      g.tokens, g.every, layers, (g.tokens - 1) / g.every * static_cast<std::int64_t>(layers),
+      kMaxStepLayers, every));
+}
+
+/// The passes of a generation. What has no effect in any of them goes to `notes`.
+std::vector<NetworkPhase> generated(NetworkFile file, const Generation& generation,
+                                    NetworkOptions options, std::vector<std::string>& notes) {
+  for (const char* name : {"batch", "prompt", "context", "tokens"})
+    if (is_overridden(file, name))
+      throw input_error(fmt::format("{}: a generation sets it: see generate",
+                                    file.parameters.find(name)->place.str()));
+  if (file.base.kind != Node::Kind::kNull && file.parameters.find("tokens") != nullptr)
+    notes.emplace_back("network.parameters.tokens: no effect: a generation sets it");
+  std::vector<NetworkPhase> phases;
+  options.generates = true;
+  file.phase = "prefill";
+  options.parameters = {{"batch", generation.batch}, {"prompt", generation.prompt}};
+  std::vector<std::string> of_prefill, of_decode;
+  phases.push_back({"prefill", 0, 1, build_network(file, options, &of_prefill)});
+  require_few_steps(generation, phases.front().network.layers.size());
+  file.phase = "decode";
+  std::string last;  // what the step before does
+  for (const auto& [context, weight] : decode_samples(generation)) {
+    of_decode.clear();
+    options.parameters["context"] = context;
+    Network network = build_network(file, options, &of_decode);
+    std::string work = boost::json::serialize(to_json(network).at("layers"));
+    if (work == last) {
+      phases.back().weight += weight;
+      continue;
+    }
+    last = std::move(work);
+    phases.push_back({"decode", context, weight, std::move(network)});
+  }
+  const auto without_phase = [](const std::string& note) {
+    return note.substr(0, note.find(" in phase "));
+  };
+  for (const std::string& note : of_prefill)
+    for (const std::string& other : of_decode)
+      if (without_phase(note) == without_phase(other)) notes.push_back(without_phase(note));
+  return phases;
+}
+
+/// Layers whose format the run's `precision` says, of those that have one of that kind.
+struct PrecisionUse {
+  bool weights = false, activations = false, mac = false;
+};
+
+PrecisionUse precision_use(const std::vector<NetworkPhase>& phases) {
+  PrecisionUse use;
+  for (const NetworkPhase& phase : phases)
+    for (const NetworkLayer& layer : phase.network.layers) {
+      const auto* op = std::get_if<VectorOp>(&layer.op);
+      const bool has_weights = op != nullptr ? op->kind == VectorKind::kEmbedding
+                                             : !std::holds_alternative<Matmul>(layer.op);
+      use.weights |= has_weights && !layer.precision.weights;
+      use.activations |= !layer.precision.activations;
+      use.mac |= op == nullptr && !layer.precision.mac;
+    }
+  return use;
+}
+
+void note_precision(RunConfig& run) {
+  const PrecisionUse use = precision_use(run.phases);
+  const auto note = [&](bool used, const char* key, const char* whose) {
+    if (!used)
+      run.notes.push_back(
+          fmt::format("precision.{}: no effect: the network brings {}", key, whose));
+  };
+  note(use.weights, "weights", "the format of every layer's weights");
+  note(use.activations, "activations", "the format of every layer's activations");
+  note(use.mac, "mac", "the arithmetic of every layer with MACs");
+}
+
+/// Throws where values are on and the network's are not those of the model.
+void check_values(const NetworkFile& network, bool values) {
+  const std::vector<std::string> reasons = timing_only(network);
+  if (values && !reasons.empty())
+    throw input_error(
+        fmt::format("values: on: the network is for timing alone: {}", fmt::join(reasons, "; ")));
+}
+
+/// The passes that a run's network or list of passes means. Repetitions are layers of their own
+/// where layers overlap, as their order counts, and where values are on, as their data differ.
+void set_phases(const RunFile& file, RunConfig& run) {
+  NetworkOptions options;
+  options.unroll = file.overlap == LayerOverlapMode::kLayers || run.options.values;
+  if (const auto* passes = std::get_if<std::vector<PassFile>>(&file.workload)) {
+    for (const PassFile& pass : *passes) {
+      check_values(pass.network, run.options.values);
+      run.phases.push_back({pass.phase, pass.context, pass.weight,
+                            build_network(pass.network, options, &run.notes)});
+    }
+  } else {
+    const auto& network = std::get<NetworkFile>(file.workload);
+    check_values(network, run.options.values);
+    if (file.generation) {
+      run.phases = generated(network, *file.generation, options, run.notes);
+    } else {
+      Network built = build_network(network, options, &run.notes);
+      run.phases = {{built.phase, 0, 1, std::move(built)}};
+    }
+  }
+  note_precision(run);
+}
+
+RunConfig to_run(const RunFile& file) {
+  if (!file.accelerator.energy)
+    throw input_error("energy: missing, here and in the accelerator");  // erased by an override
+  RunConfig run;
+  run.name = file.name;
+  run.accelerator = file.accelerator.machine;
+  run.dram = *file.accelerator.dram;  // there, as describe() checks
+  run.energy = *file.accelerator.energy;
+  run.precision = file.precision;
+  run.options = file.options;
+  run.options.tensors = std::make_shared<TensorFiles>();
+  run.mapping = file.mapping;
+  if (!run.mapping.objective)
+    run.mapping.objective = file.accelerator.mapping_objective.value_or(MappingObjective::kTraffic);
+  if (const auto* layer = std::get_if<Layer>(&file.workload)) {
+    run.layer = *layer;
+    run.options.values = file.values.value_or(true);
+  } else {
+    run.options.values = file.values.value_or(false);
+    run.overlap = file.overlap;
+    set_phases(file, run);
+  }
+  if (run.name.empty())
+    run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
+  return run;
+}
+
+}  // namespace
+
+RunConfig read_run(const Source& source, const std::vector<Override>& overrides) {
+  return to_run(read_document<RunFile>(source, overrides));
+}
+
+RunTemplate::RunTemplate(const Source& source, const std::vector<Override>& overrides) {
+  Problems problems;
+  root_ = load_document<RunFile>(source, overrides, problems);
+  problems.throw_if_any();
+}
+
+RunConfig RunTemplate::with(const std::vector<Override>& overrides) const {
+  Problems problems;
+  Node root = root_;
+  apply_overrides<RunFile>(root, overrides, problems);
+  RunFile file;
+  read_value(root, "", file, {}, problems);
+  problems.throw_if_any();
+  return to_run(file);
+}
+
+boost::json::value to_json(const RunConfig& run) {
+  RunFile file;
+  file.name = run.name;
+  file.accelerator.machine = run.accelerator;
+  file.dram = run.dram;
+  file.energy = run.energy;
+  file.workload = run.layer;
+  file.overlap = run.overlap;
+  file.precision = run.precision;
+  file.options = run.options;
+  file.mapping = run.mapping;
+  file.values = run.options.values;
+  boost::json::object json = to_json(file).as_object();
+  if (run.phases.empty()) return json;
+  json.erase("layer");
+  boost::json::array passes;
+  for (const NetworkPhase& p : run.phases)
+    passes.push_back({{"phase", p.name},
+                      {"context", p.context},
+                      {"weight", p.weight},
+                      {"network", to_json(p.network)}});
+  json["passes"] = std::move(passes);
+  return json;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,101 @@
+"""The structure of the sources: core <- hw <- run <- sim, and no circle between folders."""
+
+import pathlib
+import re
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LAYERS = ["core", "hw", "run", "sim"]  # each may include only what stands to its left, and itself
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
+SYSTEM = re.compile(r"^\s*#\s*include\s*<([^>]+)>", re.M)
+
+
+def sources():
+    """(file, its path as an include names it) of every header and source."""
+    for base in [ROOT / "models", ROOT]:
+        tops = ["core", "hw", "run"] if base.name == "models" else ["sim"]
+        for top in tops:
+            for path in sorted((base / top).rglob("*")):
+                if path.suffix in (".h", ".cpp"):
+                    yield path, path.relative_to(base).as_posix()
+
+
+def includes():
+    """(from, to) as include paths, for every include of the project's own files."""
+    for path, name in sources():
+        for target in INCLUDE.findall(path.read_text(encoding="utf-8")):
+            yield name, target
+
+
+def folder(name):
+    """The folder of the program that a file belongs to; a file of sim/ itself is its own."""
+    parts = name.split("/")
+    if parts[0] != "sim":
+        return parts[0]
+    return "/".join(parts[:2]) if len(parts) > 2 else name.rsplit(".", 1)[0]
+
+
+def find_circle(graph):
+    """A list of folders that include one another in turn; empty where there is none."""
+    state, trail = {}, []
+
+    def visit(node):
+        state[node] = "open"
+        trail.append(node)
+        for following in sorted(graph.get(node, ())):
+            if state.get(following) == "open":
+                return trail[trail.index(following):] + [following]
+            if following not in state:
+                circle = visit(following)
+                if circle:
+                    return circle
+        trail.pop()
+        state[node] = "done"
+        return []
+
+    for node in sorted(graph):
+        if node not in state:
+            circle = visit(node)
+            if circle:
+                return circle
+    return []
+
+
+class Structure(unittest.TestCase):
+    def test_every_include_exists(self):
+        known = {name for _, name in sources()}
+        self.assertGreater(len(known), 200)
+        for source, target in includes():
+            self.assertIn(target, known, f"{source} includes {target}")
+
+    def test_layers_look_to_the_left_only(self):
+        for source, target in includes():
+            of, to = source.split("/")[0], target.split("/")[0]
+            self.assertLessEqual(LAYERS.index(to), LAYERS.index(of), f"{source} includes {target}")
+
+    def test_no_circle_between_folders(self):
+        graph = {}
+        for source, target in includes():
+            if folder(source) != folder(target):
+                graph.setdefault(folder(source), set()).add(folder(target))
+        circle = find_circle(graph)
+        self.assertEqual(circle, [], "a circle: " + " -> ".join(circle))
+
+    def test_a_circle_is_found(self):
+        self.assertEqual(find_circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}), ["b", "c", "b"])
+        self.assertEqual(find_circle({"a": {"b", "c"}, "b": {"c"}}), [])
+
+    def test_models_use_no_yaml_json_or_boost(self):
+        for path, name in sources():
+            if name.startswith("sim/"):
+                continue
+            for target in SYSTEM.findall(path.read_text(encoding="utf-8")):
+                top = target.split("/")[0]
+                self.assertNotIn(top, ["boost", "yaml-cpp", "CLI", "onnx", "iostream"],
+                                 f"{name} includes {target}")
+                if name.startswith("core/"):
+                    self.assertFalse(target.startswith(("systemc", "tlm")), f"{name}: {target}")
+
+
+if __name__ == "__main__":
+    unittest.main()
