@@ -8,7 +8,7 @@
 #include <chrono>
 
 #include "core/error.h"
-#include "sim/config/document.h"
+#include "sim/config/observe.h"
 #include "sim/config/suggest.h"
 #include "sim/report/terminal.h"
 #include "sim/version.h"

@@ -95,9 +95,10 @@ std::string bash_completion() {
     names += (names.empty() ? "" : " ") + std::string(row.name);
     cases += completion_case(row, *line.app().get_subcommand(row.name));
   }
-  return fmt::format(R"(# Completion of bitjoule's {0}.
+  return fmt::format(R"script(# Completion of bitjoule's {0}.
 _bitjoule() {{
   local current="${{COMP_WORDS[COMP_CWORD]}}" command="" options="" list="" i
+  local IFS=$'\n'
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case "${{COMP_WORDS[i]}}" in
       -*) ;;
@@ -105,22 +106,17 @@ _bitjoule() {{
     esac
   done
   case "$command" in
-    "") options="{1} --help --version" ;;
+    "") options="{1} --help --quiet --verbose --version" ;;
 {2}  esac
-  case "$current" in
-    -*) COMPREPLY=($(compgen -W "$options" -- "$current")) ;;
-    *)
-      if [ -z "$command" ]; then
-        COMPREPLY=($(compgen -W "$options" -- "$current"))
-      else
-        [ -z "$list" ] || list="$("${{COMP_WORDS[0]}}" list "$list" 2>/dev/null | cut -d" " -f1)"
-        COMPREPLY=($(compgen -W "$list" -- "$current") $(compgen -f -- "$current"))
-      fi ;;
-  esac
-}
-}
+  if [ -z "$command" ] || [ "${{current#-}}" != "$current" ]; then
+    COMPREPLY=($(IFS=" "; compgen -W "$options" -- "$current"))
+  else
+    [ -z "$list" ] || list="$("${{COMP_WORDS[0]}}" list "$list" 2>/dev/null | cut -d" " -f1)"
+    COMPREPLY=($(compgen -W "$list" -- "$current"; compgen -f -- "$current"))
+  fi
+}}
 complete -o filenames -F _bitjoule {0} bitjoule
-)",
+)script",
                      kProgram, names, cases);
 }
 

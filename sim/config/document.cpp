@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "sim/config/observe.h"
 #include "sim/config/suggest.h"
 
 namespace bitjoule {

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -47,9 +46,6 @@ struct Override {
 Override parse_override(const std::string& text);
 /// Throws an input Error that starts with `what` for a path with an empty key.
 void check_override_path(const std::string& path, const std::string& what);
-
-/// Has every file that is read from now on told to `sink`.
-void observe_files(std::function<void(const std::string& path)> sink);
 
 /// The directory of the shipped configuration files: $BITJOULE_CONFIGS, or the source's `configs`.
 std::string configs_dir();

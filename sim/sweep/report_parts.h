@@ -30,8 +30,8 @@ enum class Shown {
 std::string stack_sections(const std::vector<const PointResult*>& points, const char* what,
                            Shown shown);
 
-/// The figures in plots/ beside a file of results; nothing without one.
-std::string figures(const std::string& file);
+/// The figures in plots/ beside the file `results`; nothing without one.
+std::string figures(const std::string& results);
 
 /// Version, hash and configuration of a result; `how` to use them.
 std::string reproduce(const boost::json::object& result, const std::string& how);
