@@ -44,12 +44,18 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
-/// A line for each word that the command does not know.
+/// A line for each option that the command does not know, or else for each word: it may be an
+/// option's value.
 std::string unknown_words(const CLI::App& app) {
+  const auto is_unknown_option = [](const std::string& word) {
+    return word.size() > 1 && word.front() == '-';
+  };
+  const std::vector<std::string> words = app.remaining();
+  const bool is_option = std::any_of(words.begin(), words.end(), is_unknown_option);
   std::string text;
-  for (const std::string& word : app.remaining()) {
+  for (const std::string& word : words) {
+    if (is_unknown_option(word) != is_option) continue;
     const std::string name = word.substr(0, word.find('='));
-    const bool is_option = name.size() > 1 && name.front() == '-';
     text += fmt::format("{}{} \"{}\"{}", text.empty() ? "" : "\n",
                         is_option ? "unknown option" : "unexpected argument", word,
                         is_option ? suggestion(name, option_names(app)) : "");
@@ -87,7 +93,8 @@ std::string option_text(const CLI::Option& option) {
   for (const std::string& name : option.get_snames()) add("-" + name);
   for (const std::string& name : option.get_lnames()) add("--" + name);
   const bool takes_value = option.get_items_expected_max() > 0;
-  return text + (takes_value ? " " + option.get_type_name() : "");
+  const std::string type = option.get_type_name();  // before a colon, after it the range
+  return text + (takes_value ? " " + type.substr(0, type.find(':')) : "");
 }
 
 std::string examples_text(const std::vector<Example>& examples) {
