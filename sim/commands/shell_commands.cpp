@@ -26,6 +26,8 @@ std::string roff(const std::string& text) {
       out += "\\(aq";
     } else if (c == '`') {
       out += "\\(ga";
+    } else if (c == '"') {
+      out += "\\(dq";
     } else if (c == '.' && (out.empty() || out.back() == '\n')) {
       out += "\\&.";
     } else {
