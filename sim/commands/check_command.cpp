@@ -22,7 +22,7 @@ int check_files(const CheckOptions& options, const std::vector<Override>& overri
   std::string problems;
   for (const std::string& file : options.files) {
     try {
-      const Source source = file_source(file);
+      const Source source = given_source(file);
       const FileKindRow& kind =
           options.kind.empty() ? guess_file_kind(source) : find_file_kind(options.kind);
       const boost::json::value resolved = kind.check(source, overrides);
@@ -36,7 +36,8 @@ int check_files(const CheckOptions& options, const std::vector<Override>& overri
       if (options.print)
         write_output("", json_text(resolved));
       else
-        print_text(fmt::format("{}: a valid {} file, configuration {}\n", file, kind.name, hash));
+        print_summary(
+            fmt::format("{}: a valid {} file, configuration {}\n", file, kind.name, hash));
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::kInput) throw;
       // A bad --set is the same for every file.
@@ -52,7 +53,8 @@ int check_files(const CheckOptions& options, const std::vector<Override>& overri
 
 CommandAction add_check_command(CLI::App& app) {
   auto options = std::make_shared<CheckOptions>();
-  app.add_option("files", options->files, "YAML files: runs, accelerators, layers, ...")
+  app.add_option("files", options->files,
+                 "YAML files: runs, accelerators, layers, ...; - reads standard input")
       ->required()
       ->type_name("FILE");
   app.add_option("--kind", options->kind, "what the files are; default: judged by their keys");

@@ -41,7 +41,7 @@ int run_dram(const DramOptions& options, const std::vector<Override>& overrides)
     make_directory(options.output);
     write_output(options.output + "/result.json", dram_json(report));
   }
-  print_text(dram_text(report));
+  print_summary(dram_text(report));
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/commands/kinds.h"
+#include "sim/commands/shells.h"
 #include "sim/config/suggest.h"
 #include "sim/import/import.h"
 #include "sim/output/terminal.h"
@@ -93,6 +94,20 @@ Rows kinds() {
   return rows;
 }
 
+Rows commands_of() {
+  Rows rows;
+  for (const CommandRow& row : commands()) rows.emplace_back(row.name, row.summary);
+  return rows;
+}
+
+Rows shells_of() {
+  Rows rows;
+  for (const ShellRow& row : shells()) rows.emplace_back(row.name, row.summary);
+  return rows;
+}
+
+Rows contents();
+
 /// Bits per weight of a large tensor in each format's own grouping, per channel where it is free.
 Rows number_formats() {
   constexpr std::int64_t kRows = 4096, kLength = 4096;
@@ -155,6 +170,9 @@ const std::vector<ListRow>& lists() {
       {"boundaries", "what the figures of energy tables include", names_of<Boundary>},
       {"units", "units of quantities", units},
       {"kinds", "kinds of configuration files", kinds},
+      {"commands", "what `sim` does", commands_of},
+      {"shells", "what `sim completion` knows", shells_of},
+      {"lists", "these", contents},
   };
   return kRows;
 }

@@ -16,7 +16,8 @@ CommandAction add_merge_command(CLI::App& app) {
       ->type_name("DIR");
   return [directories, output] {
     const SweepResults results = merge_results(*directories, *output);
-    print_text(summary_text(results, {}));
+    print_written(result_files(*output, {}));
+    print_summary(summary_text(results, {}));
     return count_failed(results) == 0 ? 0 : 1;
   };
 }

@@ -1,5 +1,6 @@
 // Files that commands write: whole or not at all, and known to be possible before the work begins.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -65,7 +66,17 @@ void write_output(const std::string& path, const std::string& text) {
   require_writable_file(path);
   OutputFiles file;
   file.add(path, text);
-  file.take_places();
+  take_places(file);
+}
+
+void take_places(OutputFiles& files) {
+  const std::vector<std::string> names = files.names();
+  files.take_places();
+  print_written(names);
+}
+
+void print_written(const std::vector<std::string>& paths) {
+  if (!paths.empty()) print_done(fmt::format("wrote {}\n", fmt::join(paths, ", ")));
 }
 
 }  // namespace bitjoule

@@ -211,7 +211,7 @@ int price_result(const PriceOptions& options, const std::vector<Override>& overr
                                             {"energy_table", to_json(table)},
                                             {"energy", energy_json(total)},
                                             {"layers", std::move(layers)}}));
-  print_text(report_text(result.total, total));
+  print_summary(report_text(result.total, total));
   return 0;
 }
 
@@ -219,7 +219,9 @@ int price_result(const PriceOptions& options, const std::vector<Override>& overr
 
 CommandAction add_price_command(CLI::App& app) {
   auto options = std::make_shared<PriceOptions>();
-  app.add_option("result", options->result, "result.json of a run")->required()->type_name("FILE");
+  app.add_option("result", options->result, "a run: directory of `sim run -o`, or a result file")
+      ->required()
+      ->type_name("RUN");
   app.add_option("--energy", options->energy, "energy table: a file, or one of `sim list energy`")
       ->capture_default_str()
       ->type_name("FILE");

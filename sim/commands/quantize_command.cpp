@@ -133,11 +133,11 @@ int quantize_file(const QuantizeOptions& o) {
                          {"shape", boost::json::array(tensor.shape.begin(), tensor.shape.end())},
                          {"stored", tensor.type->format},
                          {"formats", results}}));
-  files.take_places();
-  print_text(fmt::format("{}{}{}: {} ({}), a scale is shared along rows of {}\n", o.file,
-                         tensor.name.empty() ? "" : " ", tensor.name, shape_text(tensor.shape),
-                         tensor.type->format, k) +
-             table(all));
+  take_places(files);
+  print_summary(fmt::format("{}{}{}: {} ({}), a scale is shared along rows of {}\n", o.file,
+                            tensor.name.empty() ? "" : " ", tensor.name, shape_text(tensor.shape),
+                            tensor.type->format, k) +
+                table(all));
   return 0;
 }
 

@@ -4,15 +4,16 @@
 namespace bitjoule {
 
 CommandAction add_report_command(CLI::App& app) {
-  auto directory = std::make_shared<std::string>();
-  app.add_option("results", *directory, "directory of `sim run -o` or `sim sweep -o`")
+  auto results = std::make_shared<std::string>();
+  app.add_option("results", *results,
+                 "a run or a sweep: the directory of its results, or their file")
       ->required()
-      ->type_name("DIR");
+      ->type_name("RESULTS");
   auto output = std::make_shared<std::string>();
   app.add_option("-o,--output", *output, "the HTML file; default: standard output")
       ->type_name("FILE");
-  return [directory, output] {
-    write_output(*output, report_html(*directory));
+  return [results, output] {
+    write_output(*output, report_html(*results));
     return 0;
   };
 }

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <chrono>
 #include <filesystem>
+#include <map>
 
 #include "core/error.h"
 #include "run/layer_runner.h"
@@ -14,6 +16,7 @@
 #include "sim/output/progress.h"
 #include "sim/output/terminal.h"
 #include "sim/output/text.h"
+#include "sim/report/fst.h"
 #include "sim/report/summary.h"
 #include "sim/report/waveform.h"
 #include "sim/result/network_outputs.h"
@@ -27,23 +30,35 @@ struct RunArguments {
   std::string file;
   std::string directory;
   std::string fidelity, values;
-  std::string vcd, timeline;
+  std::string vcd, fst, timeline;
   std::string network;
   ImportArguments import;
   std::vector<std::string> inputs;
   bool unshared = false;
   bool save_outputs = false;
-  bool quiet = false;
+  bool json = false;
 };
 
 /// Nobody should wait for a result that then has no place.
 void require_places(const RunArguments& a) {
   require_writable_directory(a.directory);
-  require_writable_file(a.vcd);
-  require_writable_file(a.timeline);
-  const auto place = [](const std::string& path) { return std::filesystem::absolute(path); };
-  if (!a.vcd.empty() && !a.timeline.empty() && place(a.vcd) == place(a.timeline))
-    throw input_error(fmt::format("--vcd and --timeline: both are {}", a.vcd));
+  if (!a.fst.empty()) require_fst_converter();
+  if (std::filesystem::path(a.vcd).extension() == ".fst")
+    throw input_error(fmt::format("--vcd: expected a file for VCD, got \"{}\": use --fst", a.vcd));
+  const std::pair<const char*, const std::string*> files[] = {
+      {"--vcd", &a.vcd}, {"--fst", &a.fst}, {"--timeline", &a.timeline}};
+  std::map<std::filesystem::path, const char*> places;
+  for (const auto& [option, file] : files) {
+    if (file->empty()) continue;
+    require_writable_file(*file);
+    const auto [other, is_new] = places.insert({std::filesystem::absolute(*file), option});
+    if (!is_new)
+      throw input_error(fmt::format("{} and {}: both are {}", other->second, option, *file));
+  }
+}
+
+bool is_traced(const RunArguments& a) {
+  return !a.vcd.empty() || !a.fst.empty() || !a.timeline.empty();
 }
 
 /// The network that --network names, as YAML.
@@ -72,6 +87,11 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
   return all;
 }
 
+/// Names the kind of a file that is no run.
+RunConfig read_given_run(const Source& source, const std::vector<Override>& overrides) {
+  return of_kind(source, "run", [&] { return read_run(source, overrides); });
+}
+
 /// outputs.npy: the values in fp32; output_codes.npy: the codes of an integer format.
 void add_outputs(const std::string& directory, const LayerOutputs& outputs, OutputFiles& files) {
   const StoredType& real = *find_stored_type("fp32");
@@ -93,7 +113,7 @@ void add_outputs(const std::string& directory, const std::vector<NetworkOutputVa
 }
 
 Result simulate(const RunArguments& a, const RunConfig& run, Trace* trace = nullptr) {
-  ProgressLine line(a.quiet);
+  ProgressLine line;
   Machine machine(run);
   machine.report_to([&](double share, const std::string& what) { line.show(share, what); });
   return machine.run(trace);
@@ -101,8 +121,7 @@ Result simulate(const RunArguments& a, const RunConfig& run, Trace* trace = null
 
 int run_network(const RunArguments& a, RunConfig run) {
   for (const std::string& note : run.notes) print_error(fmt::format("note: {}\n", note));
-  if (!a.vcd.empty() || !a.timeline.empty())
-    throw input_error("--vcd and --timeline: of a run with one layer");
+  if (is_traced(a)) throw input_error("--vcd, --fst and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   run.options.share_equal = !a.unshared;
@@ -114,9 +133,12 @@ int run_network(const RunArguments& a, RunConfig run) {
     if (a.save_outputs) add_outputs(a.directory, result.outputs, files);
     files.add(a.directory + "/layers.csv", layers_csv(result.layers));
     files.add(a.directory + "/result.json", json_text(result_json(run, result)));
-    files.take_places();
+    take_places(files);
   }
-  if (!a.quiet) print_text(network_summary(run, result));
+  if (a.json)
+    print_data(json_text(result_json(run, result)));
+  else
+    print_summary(network_summary(run, result));
   require_verified(all);
   return 0;
 }
@@ -137,7 +159,8 @@ auto naming(const std::string& file, F action) {
 
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   std::vector<Override> all = with_options(overrides, a);
-  RunConfig run = read_run(file_source(a.file), all);
+  const Source source = given_source(a.file);
+  RunConfig run = read_given_run(source, all);
   require_places(a);
   if (!run.phases.empty()) {
     const bool wants_values = a.save_outputs || !a.inputs.empty();
@@ -145,7 +168,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
       throw input_error("--input and --save-outputs: values are off");
     if (wants_values && !run.options.values) {  // implied
       all.push_back({"values", "on"});
-      run = read_run(file_source(a.file), all);
+      run = read_run(source, all);
     }
     set_inputs(run.phases.front().network, a.inputs);
     return run_network(a, run);
@@ -156,14 +179,19 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   if (a.save_outputs && !run.options.values)
     throw input_error("--save-outputs: values are off, so there are no outputs");
-  Trace trace(!a.vcd.empty());
-  const bool is_traced = !a.vcd.empty() || !a.timeline.empty();
+  Trace trace(!a.vcd.empty() || !a.fst.empty());
   const std::vector<LayerResult> results =
-      naming(a.file, [&] { return simulate(a, run, is_traced ? &trace : nullptr); }).layer_passes;
+      naming(source.name, [&] {
+        return simulate(a, run, is_traced(a) ? &trace : nullptr);
+      }).layer_passes;
   const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
   OutputFiles files;
-  if (!a.vcd.empty()) files.add(a.vcd, vcd_text(trace, clock, "bitjoule " + run.name));
+  if (!a.vcd.empty() || !a.fst.empty()) {
+    const std::string vcd = vcd_text(trace, clock, "bitjoule " + run.name);
+    if (!a.vcd.empty()) files.add(a.vcd, vcd);
+    if (!a.fst.empty()) files.add(a.fst, fst_bytes(vcd));
+  }
   if (!a.timeline.empty())
     files.add(a.timeline, timeline_text(trace, clock, "bitjoule " + run.name));
   if (!a.directory.empty()) {
@@ -172,8 +200,11 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     files.add(a.directory + "/layers.csv", layers_csv(results));
     files.add(a.directory + "/result.json", json_text(result_json(run, results)));
   }
-  files.take_places();
-  if (!a.quiet) print_text(run_summary(run, results));
+  take_places(files);
+  if (a.json)
+    print_data(json_text(result_json(run, results)));
+  else
+    print_summary(run_summary(run, results));
   require_verified(result);
   return 0;
 }
@@ -182,7 +213,9 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
 
 CommandAction add_run_command(CLI::App& app) {
   auto a = std::make_shared<RunArguments>();
-  app.add_option("config", a->file, "run file")->required()->type_name("FILE");
+  app.add_option("config", a->file, "run file; - reads standard input")
+      ->required()
+      ->type_name("FILE");
   app.add_option("-o,--output", a->directory, "write result.json and layers.csv there")
       ->type_name("DIR");
   app.add_flag("--save-outputs", a->save_outputs,
@@ -192,6 +225,7 @@ CommandAction add_run_command(CLI::App& app) {
   app.add_option("--values", a->values, "on or off: off skips outputs; all else stays the same");
   app.add_option("--vcd", a->vcd, "write a waveform for GTKWave; with pe, of every PE's registers")
       ->type_name("FILE");
+  app.add_option("--fst", a->fst, "the same compressed, by GTKWave's vcd2fst")->type_name("FILE");
   app.add_option("--timeline", a->timeline, "write a Chrome trace for Perfetto, a track per unit")
       ->type_name("FILE");
   app.add_option("--network", a->network,
@@ -205,17 +239,19 @@ CommandAction add_run_command(CLI::App& app) {
   add_import_options(app, a->import);
   app.add_flag("--unshared", a->unshared,
                "simulate every layer of a network, also those equal to another; the same results");
-  app.add_flag("--quiet", a->quiet, "print nothing but errors");
+  app.add_flag("--json", a->json, "print result.json instead of the summary");
   const auto sets = add_set_option(app);
   return [a, sets] { return run_layer(*a, parse_overrides(*sets)); };
 }
 
 CommandAction add_explain_command(CLI::App& app) {
   auto file = std::make_shared<std::string>();
-  app.add_option("config", *file, "run file")->required()->type_name("FILE");
+  app.add_option("config", *file, "run file; - reads standard input")
+      ->required()
+      ->type_name("FILE");
   const auto sets = add_set_option(app);
   return [file, sets] {
-    const RunConfig run = read_run(file_source(*file), parse_overrides(*sets));
+    const RunConfig run = read_given_run(given_source(*file), parse_overrides(*sets));
     if (!run.phases.empty())
       throw input_error("explain: expected a run with one layer, got a network");
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);

@@ -25,7 +25,7 @@ struct SweepArguments {
   std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
   std::size_t max_points = kMaxPoints;
   std::int64_t timeout = 0;
-  bool dry_run = false, mpi = false, retry_failed = false, is_quiet = false;
+  bool dry_run = false, mpi = false, retry_failed = false;
 };
 
 /// "2/8" is the second of eight.
@@ -60,7 +60,7 @@ SweepOptions options_of(const SweepArguments& a) {
   }
   if (!a.shard.empty()) options.shard = parse_shard(a.shard);
   options.retry_failed = a.retry_failed;
-  options.is_quiet = a.is_quiet;
+  options.is_quiet = verbosity() == Verbosity::kQuiet;
   return options;
 }
 
@@ -106,16 +106,19 @@ int finish(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& o
   }
   write_results(results, a.directory, options.shard);
   if (!a.pareto.empty()) write_pareto(results, a.pareto, a.directory);
-  if (!a.is_quiet) print_text(summary_text(results, a.pareto));
+  std::vector<std::string> written = result_files(a.directory, options.shard);
+  if (!a.pareto.empty()) written.push_back(a.directory + "/pareto.csv");
+  print_written(written);
+  print_summary(summary_text(results, a.pareto));
   return count_failed(results) == 0 ? 0 : kPointsFailed;
 }
 
 int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
   const SweepOptions options = options_of(a);
   if (a.mpi) require_mpi();
-  Source source = file_source(a.file);
+  Source source = given_source(a.file);
   source.folder = "sweeps";
-  Sweep file = read_sweep(source);
+  Sweep file = of_kind(source, "sweep", [&] { return read_sweep(source); });
   file.set.insert(file.set.end(), overrides.begin(), overrides.end());
   const SweepPlan plan = make_plan(std::move(file), a.max_points);
   check_metric_names(plan, a.pareto);
@@ -142,7 +145,9 @@ int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
 
 CommandAction add_sweep_command(CLI::App& app) {
   auto a = std::make_shared<SweepArguments>();
-  app.add_option("config", a->file, "sweep file")->required()->type_name("FILE");
+  app.add_option("config", a->file, "sweep file; - reads standard input")
+      ->required()
+      ->type_name("FILE");
   app.add_option("-o,--output", a->directory,
                  "write results.csv and results.json there, and points/ unless --store is given")
       ->type_name("DIR");
@@ -162,7 +167,6 @@ CommandAction add_sweep_command(CLI::App& app) {
       ->delimiter(',');
   app.add_flag("--dry-run", a->dry_run, "list the points, estimate the time, run nothing");
   app.add_flag("--retry-failed", a->retry_failed, "run the points again that failed before");
-  app.add_flag("--quiet", a->is_quiet, "no progress, no table");
   const auto sets = add_set_option(app);
   return [a, sets] { return sweep(*a, parse_overrides(*sets)); };
 }

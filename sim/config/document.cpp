@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "sim/config/observe.h"
 #include "sim/config/suggest.h"
 
 namespace bitjoule {
@@ -32,6 +33,11 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
+std::function<void(const std::string&)>& file_sink() {
+  static std::function<void(const std::string&)> sink;
+  return sink;
+}
+
 /// The text of a file, or why it cannot be had.
 std::string read_text(const std::string& path, std::string& text) {
   std::error_code error;
@@ -45,6 +51,7 @@ std::string read_text(const std::string& path, std::string& text) {
     if (size != 0) return "cannot be read";
   }
   text = all.str();
+  if (file_sink()) file_sink()(path);
   return "";
 }
 
@@ -126,6 +133,10 @@ Override parse_override(const std::string& text) {
 void check_override_path(const std::string& path, const std::string& what) {
   for (const std::string& key : split_path(path))
     if (key.empty()) throw input_error(fmt::format("{}: empty key in the path \"{}\"", what, path));
+}
+
+void observe_files(std::function<void(const std::string& path)> sink) {
+  file_sink() = std::move(sink);
 }
 
 std::string configs_dir() {

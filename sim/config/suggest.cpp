@@ -6,13 +6,24 @@
 #include "core/names.h"
 
 namespace bitjoule {
+namespace {
+
+/// Letters in another order are one mistake.
+std::size_t mistakes(const std::string& word, const std::string& name) {
+  const bool is_reordered =
+      word.size() == name.size() && std::is_permutation(word.begin(), word.end(), name.begin());
+  return is_reordered ? (word == name ? 0 : 1) : edit_distance(word, name);
+}
+
+}  // namespace
+
 std::string nearest_name(const std::string& word, const std::vector<std::string>& names) {
   constexpr std::size_t kLongestWord = 64;  // longer ones are no misspelt names
   if (word.size() > kLongestWord) return "";
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 2) + 1;
   for (const std::string& name : names) {
-    const std::size_t distance = edit_distance(word, name);
+    const std::size_t distance = mistakes(word, name);
     if (distance < best_distance) {
       best = name;
       best_distance = distance;

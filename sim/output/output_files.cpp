@@ -114,6 +114,12 @@ void OutputFiles::add(const std::string& path, const std::string& text) {
     throw not_written(path, failure);
 }
 
+std::vector<std::string> OutputFiles::names() const {
+  std::vector<std::string> names;
+  for (const Staged& file : staged_) names.push_back(file.name);
+  return names;
+}
+
 void OutputFiles::take_places() {
   if (staged_.size() > 1) ::unlink(staged_.back().target.c_str());
   std::set<std::string> directories;

@@ -28,6 +28,8 @@ class OutputFiles {
   /// Links are followed; devices and pipes are written to at once. Throws as write_atomically().
   void add(const std::string& path, const std::string& text);
   void take_places();
+  /// As they were asked for, of those that wait for their places.
+  std::vector<std::string> names() const;
 
  private:
   struct Staged {

@@ -23,7 +23,8 @@ std::string progress_text(double share, double seconds) {
                      duration_text(seconds / share * (1 - share)));
 }
 
-ProgressLine::ProgressLine(bool is_quiet) : is_shown_(!is_quiet && isatty(STDERR_FILENO) == 1) {}
+ProgressLine::ProgressLine()
+    : is_shown_(verbosity() != Verbosity::kQuiet && isatty(STDERR_FILENO) == 1) {}
 
 ProgressLine::~ProgressLine() {
   if (has_line_) print_progress("\r\033[K");

@@ -12,10 +12,10 @@ std::string duration_text(double seconds);
 std::string progress_text(double share, double seconds);
 
 /// Rewrites one line on standard error: what is done, and the time left if the rest goes as fast.
-/// Writes nothing where standard error is no terminal.
+/// Writes nothing where standard error is no terminal or the user wants quiet.
 class ProgressLine {
  public:
-  explicit ProgressLine(bool is_quiet = false);
+  ProgressLine();
   ~ProgressLine();
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 #include "sim/config/utf8.h"
 
@@ -16,6 +18,19 @@ namespace {
 std::string& lost() {
   static std::string text;
   return text;
+}
+
+Verbosity& level() {
+  static Verbosity verbosity = Verbosity::kNormal;
+  return verbosity;
+}
+
+// SGR sequences of ECMA-48, 8.3.117.
+constexpr const char *kBold = "\033[1m", *kRed = "\033[1;31m", *kYellow = "\033[1;33m",
+                     *kPlain = "\033[0m";
+
+std::string painted(const std::string& text, std::size_t size, const char* colour) {
+  return colour + text.substr(0, size) + kPlain + text.substr(size);
 }
 
 void write_stream(int file, const std::string& text) {
@@ -41,13 +56,53 @@ void prepare_streams() {
     if (::fcntl(file, F_GETFD) < 0 && ::open("/dev/null", O_RDONLY) < 0) return;
 }
 
+void set_verbosity(Verbosity verbosity) { level() = verbosity; }
+
+Verbosity verbosity() { return level(); }
+
+bool is_coloured(int file) {
+  const char *no_colour = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
+  return isatty(file) == 1 && (no_colour == nullptr || *no_colour == '\0') &&
+         (terminal == nullptr || std::strcmp(terminal, "dumb") != 0);
+}
+
 void print_text(const std::string& text) { write_stream(STDOUT_FILENO, printable(text)); }
+
+void print_summary(const std::string& text) {
+  if (verbosity() != Verbosity::kQuiet) print_text(text);
+}
+
+void print_help(const std::string& text) {
+  if (!is_coloured(STDOUT_FILENO)) return print_text(text);
+  std::istringstream lines(printable(text));
+  std::string out;
+  for (std::string line; std::getline(lines, line);)
+    out += (!line.empty() && line.back() == ':' && line.front() != ' '
+                ? painted(line, line.size(), kBold)
+                : line) +
+           "\n";
+  write_stream(STDOUT_FILENO, out);
+}
 
 void print_data(const std::string& text) {
   write_stream(STDOUT_FILENO, isatty(STDOUT_FILENO) == 1 ? printable(text) : text);
 }
 
-void print_error(const std::string& text) { write_stream(STDERR_FILENO, printable(text)); }
+void print_error(const std::string& text) {
+  std::string shown = printable(text);
+  if (is_coloured(STDERR_FILENO))
+    for (const auto& [word, colour] : {std::pair("error:", kRed), std::pair("note:", kYellow)})
+      if (shown.rfind(word, 0) == 0) shown = painted(shown, std::strlen(word), colour);
+  write_stream(STDERR_FILENO, shown);
+}
+
+void print_done(const std::string& text) {
+  if (verbosity() != Verbosity::kQuiet) print_error(text);
+}
+
+void print_detail(const std::string& text) {
+  if (verbosity() == Verbosity::kVerbose) print_error(text);
+}
 
 void print_progress(const std::string& text) { write_stream(STDERR_FILENO, text); }
 

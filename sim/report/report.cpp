@@ -6,23 +6,45 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "sim/config/document.h"
+#include "sim/config/json_text.h"
 #include "sim/report/report_parts.h"
+#include "sim/sweep/store.h"
 
 namespace bitjoule {
 
 namespace fs = std::filesystem;
 
-std::string report_html(const std::string& directory) {
+namespace {
+
+/// The file of results in a directory, or the file itself.
+std::string results_file(const std::string& path) {
+  if (!fs::is_directory(path)) return path;
+  for (const char* name : {"/results.json", "/result.json"})
+    if (fs::exists(path + name)) return path + name;
+  throw input_error(
+      fmt::format("{}: neither result.json (a run) nor results.json (a sweep)", path));
+}
+
+/// Whether a file holds the results of a sweep: it lists points.
+bool is_sweep(const std::string& file) {
+  if (!why_no_file(file).empty()) return false;
+  boost::system::error_code error;
+  const boost::json::value value = parse_json(read_text_file(file), error);
+  return !error && value.is_object() && value.as_object().contains("points_in_sweep");
+}
+
+}  // namespace
+
+std::string report_html(const std::string& path) {
   try {
-    if (fs::exists(directory + "/results.json")) return sweep_report(directory);
-    if (fs::exists(directory + "/result.json")) return run_report(directory);
+    const std::string file = results_file(path);
+    return is_sweep(file) ? sweep_report(file) : run_report(file);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& e) {  // a key that is not there
-    throw input_error(fmt::format("{}: not results of this program: {}", directory, e.what()));
+    throw input_error(fmt::format("{}: not results of this program: {}", path, e.what()));
   }
-  throw input_error(
-      fmt::format("{}: neither result.json (a run) nor results.json (a sweep)", directory));
 }
 
 }  // namespace bitjoule

@@ -160,10 +160,11 @@ std::string stack_sections(const std::vector<const PointResult*>& points, const 
 }
 
 /// plots/*.svg as images, which can neither run scripts nor load anything.
-std::string figures(const std::string& directory) {
+std::string figures(const std::string& results) {
   std::vector<fs::path> files;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory + "/plots", error))
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(fs::path(results).replace_filename("plots"), error))
     if (entry.path().extension() == ".svg") files.push_back(entry.path());
   if (files.empty()) return "";
   std::sort(files.begin(), files.end());

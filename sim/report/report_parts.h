@@ -30,8 +30,8 @@ enum class Shown {
 std::string stack_sections(const std::vector<const PointResult*>& points, const char* what,
                            Shown shown);
 
-/// The figures in `directory`/plots; nothing without one.
-std::string figures(const std::string& directory);
+/// The figures in plots/ beside the file `results`; nothing without one.
+std::string figures(const std::string& results);
 
 /// Version, hash and configuration of a result; `how` to use them.
 std::string reproduce(const boost::json::object& result, const std::string& how);
@@ -42,8 +42,8 @@ std::string machine_section(const boost::json::object& result);
 /// Empty where the metric does not apply.
 html::Cell metric_cell(const PointResult& point, const std::string& metric);
 
-/// Of a run whose result.json is in `directory`; of a sweep, whose results.json is.
-std::string run_report(const std::string& directory);
-std::string sweep_report(const std::string& directory);
+/// Of a run's result.json; of a sweep's results.json.
+std::string run_report(const std::string& file);
+std::string sweep_report(const std::string& file);
 
 }  // namespace bitjoule

@@ -127,8 +127,8 @@ std::string layers_table(const std::vector<PointResult>& layers) {
 
 }  // namespace
 
-std::string run_report(const std::string& directory) {
-  const json::object result = load_result(directory);
+std::string run_report(const std::string& file) {
+  const json::object result = load_result(file);
   PointResult run;
   run.labels = {std::string(result.at("name").as_string())};
   run.metrics = flatten(result);
@@ -139,7 +139,7 @@ std::string run_report(const std::string& directory) {
   body += html::cards(run_cards(run)) + machine_section(result);
   body += stack_sections(all, "layers", Shown::kLargest);
   body += html::section("Layers", layers_table(layers));
-  body += figures(directory);
+  body += figures(file);
   body += html::section("Energy, action by action", prices_table(result));
   body += html::section(
       "Reproduce",

@@ -109,8 +109,8 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
 
 /// The stored result of a point, whose configuration the report shows.
 std::optional<json::object> stored_result(const SweepResults& results, const PointResult& point,
-                                          const std::string& directory) {
-  const ResultStore store((fs::path(directory) / results.store).string());
+                                          const std::string& file) {
+  const ResultStore store((fs::path(file).parent_path() / results.store).string());
   std::optional<StoredPoint> stored = store.find(point.hash);
   if (!stored || !stored->failure.empty()) return std::nullopt;
   return std::move(stored->result);
@@ -118,8 +118,7 @@ std::optional<json::object> stored_result(const SweepResults& results, const Poi
 
 }  // namespace
 
-std::string sweep_report(const std::string& directory) {
-  const std::string file = directory + "/results.json";
+std::string sweep_report(const std::string& file) {
   const SweepResults results = load_results(file);
   const std::vector<std::string> metrics = table_metrics(results);
   std::vector<const PointResult*> done;
@@ -145,9 +144,8 @@ std::string sweep_report(const std::string& directory) {
   if (!done.empty()) {
     const PointResult* first = baseline_of(results, *done[0]);
     if (first == nullptr) first = done[0];
-    body += stack_sections(done, "points", Shown::kFirst) + pareto_section(results) +
-            figures(directory);
-    if (const auto result = stored_result(results, *first, directory)) {
+    body += stack_sections(done, "points", Shown::kFirst) + pareto_section(results) + figures(file);
+    if (const auto result = stored_result(results, *first, file)) {
       const std::string name = point_label(*first);
       body += machine_section(*result);
       body += html::section(

@@ -44,11 +44,16 @@ std::string results_stem(const Shard& shard) {
                           : fmt::format("results-{}-of-{}", shard.index + 1, shard.count);
 }
 
+std::vector<std::string> result_files(const std::string& directory, const Shard& shard) {
+  const std::string stem = directory + "/" + results_stem(shard);
+  return {stem + ".json", stem + ".csv"};
+}
+
 void write_results(const SweepResults& results, const std::string& directory, const Shard& shard) {
   make_directory(directory);
-  const std::string stem = directory + "/" + results_stem(shard);
-  write_atomically(stem + ".json", json_text(to_json(results)));
-  write_atomically(stem + ".csv", results_csv(results));
+  const std::vector<std::string> files = result_files(directory, shard);
+  write_atomically(files[0], json_text(to_json(results)));
+  write_atomically(files[1], results_csv(results));
 }
 
 void write_pareto(const SweepResults& results, const std::vector<std::string>& metrics,

@@ -14,7 +14,10 @@ std::size_t count_failed(const SweepResults& results);
 /// "results", or for a part of a sweep "results-2-of-8": what its files are called.
 std::string results_stem(const Shard& shard);
 
-/// results.csv and results.json below `directory`.
+/// The paths of results.json and results.csv below `directory`.
+std::vector<std::string> result_files(const std::string& directory, const Shard& shard);
+
+/// Writes result_files().
 void write_results(const SweepResults& results, const std::string& directory, const Shard& shard);
 
 /// pareto.csv: the rows of the front.

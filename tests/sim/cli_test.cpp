@@ -81,7 +81,6 @@ TEST_CASE("cli: exit codes and messages of bad usage") {
   CHECK(version_line.code == 0);
   CHECK(version_line.text == "bitjoule " + build_text(build()) + "\n");
   CHECK(sim("--help").code == 0);
-  CHECK(sim("").code == 2);
   const Outcome misspelt = sim("chek x.yaml");
   CHECK(misspelt.code == 2);
   CHECK(misspelt.text == "error: unknown subcommand \"chek\", did you mean \"check\"?\n");

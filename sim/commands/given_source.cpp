@@ -1,0 +1,74 @@
+// What commands are given: files, standard input, and files of another kind than was meant.
+#include <fmt/format.h>
+
+#include <array>
+#include <iostream>
+
+#include "core/error.h"
+#include "sim/commands/command.h"
+#include "sim/commands/kinds.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::size_t kMaxInputBytes = 64 << 20;
+
+std::string standard_input() {
+  std::string text;
+  std::array<char, 1 << 16> part{};
+  while (std::cin.read(part.data(), part.size()) || std::cin.gcount() > 0) {
+    text.append(part.data(), static_cast<std::size_t>(std::cin.gcount()));
+    if (text.size() > kMaxInputBytes)
+      throw input_error(fmt::format(
+          "standard input: longer than {} bytes, of which no more are read", kMaxInputBytes));
+  }
+  return text;
+}
+
+/// What a file of a kind is called, and what is done with it.
+struct KindUse {
+  const char* kind;
+  const char* name;
+  const char* use;  ///< {} stands for the file
+};
+
+constexpr KindUse kUses[] = {
+    {"run", "a run", "sim run {}"},
+    {"accelerator", "an accelerator", "a run on it: sim run quickstart.yaml --set accelerator={}"},
+    {"energy", "an energy table", "a run priced by it: sim run quickstart.yaml --set energy={}"},
+    {"dram_energy", "a price list of DRAM",
+     "a run priced by it: sim run quickstart.yaml --set energy.dram={}"},
+    {"dram", "a DRAM", "a run on it: sim run quickstart.yaml --set dram={}"},
+    {"dram_protocol", "the protocol of DRAMs",
+     "it is named by the files that `sim list dram` names"},
+    {"layer", "a layer", "a run of it: sim run quickstart.yaml --set layer={}"},
+    {"network", "a network", "a run of it: sim run resnet50.yaml --network {}"},
+    {"sweep", "a sweep", "sim sweep {} -o DIR"},
+};
+
+const KindUse& use_of(const std::string& kind) {
+  for (const KindUse& use : kUses)
+    if (kind == use.kind) return use;
+  throw internal_error("no use of files of kind " + kind);
+}
+
+}  // namespace
+
+Source given_source(const std::string& file) {
+  return file == "-" ? text_source("standard input", standard_input()) : file_source(file);
+}
+
+std::optional<Error> other_kind(const Source& source, const std::string& kind) {
+  try {
+    const KindUse &is = use_of(guess_file_kind(source).name), &meant = use_of(kind);
+    if (kind == is.kind) return std::nullopt;
+    return input_error(
+        fmt::format("{}: that is {}, not {}; {}", source.name, is.name, meant.name,
+                    fmt::format(fmt::runtime(is.use), source.is_text ? "FILE" : source.name)));
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kInput) throw;
+    return std::nullopt;  // no YAML, or of no kind
+  }
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,168 @@
+// Help, manual page and shell completion: all made from the tree of commands.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "core/error.h"
+#include "sim/commands/command_line.h"
+#include "sim/commands/shells.h"
+#include "sim/config/suggest.h"
+#include "sim/output/terminal.h"
+#include "sim/version.h"
+
+namespace bitjoule {
+namespace {
+
+/// Text as roff shows it: no escapes, no requests, hyphens that can be copied.
+std::string roff(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\') {
+      out += "\\e";
+    } else if (c == '-') {
+      out += "\\-";
+    } else if (c == '\'') {
+      out += "\\(aq";
+    } else if (c == '`') {
+      out += "\\(ga";
+    } else if (c == '"') {
+      out += "\\(dq";
+    } else if (c == '.' && (out.empty() || out.back() == '\n')) {
+      out += "\\&.";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string paragraph(const std::string& term, const std::string& text) {
+  return fmt::format(".TP\n.B {}\n{}\n", roff(term), roff(text));
+}
+
+std::string examples_roff(const std::vector<Example>& examples) {
+  std::string out;
+  for (const Example& example : examples) out += paragraph(example.command, example.summary);
+  return out;
+}
+
+std::string options_roff(const CLI::App& app, bool is_common) {
+  std::string out;
+  for (const CLI::Option* option : app.get_options())
+    if ((option->get_group() == kCommonGroup) == is_common)
+      out += paragraph(option_text(*option), option->get_description());
+  return out;
+}
+
+std::string man_page() {
+  const CommandLine line(commands());
+  std::string out = fmt::format(".TH {} 1 \"\" \"bitjoule {}\" \"User Commands\"\n", "SIM",
+                                roff(build().version));
+  out += fmt::format(".SH NAME\n{} \\- {}\n.SH SYNOPSIS\n.B {}\nCOMMAND [OPTIONS]\n", kProgram,
+                     roff(line.app().get_description()), kProgram);
+  out += ".SH COMMON USES\n" + examples_roff(common_uses());
+  out += ".SH OPTIONS OF EVERY COMMAND\n" + options_roff(line.app(), true);
+  out += ".SH COMMANDS\n";
+  for (const CommandRow& row : commands()) {
+    const CLI::App& app = *line.app().get_subcommand(row.name);
+    out += fmt::format(".SS {} {}\n{}.\n", kProgram, row.name, roff(row.summary));
+    out += options_roff(app, false);
+    out += ".PP\nExamples:\n" + examples_roff(row.examples);
+  }
+  out += ".SH EXIT STATUS\n" + paragraph("0", "done") +
+         paragraph("1", "anything else, such as points of a sweep that failed") +
+         paragraph("2", "bad usage or configuration, or something could not be written") +
+         paragraph("3", "a result differs from its reference, or bytes are not conserved");
+  out += ".SH ENVIRONMENT\n" +
+         paragraph("BITJOULE_CONFIGS", "the directory of the shipped configuration files") +
+         paragraph("NO_COLOR", "if not empty: no colour, which only terminals get anyway");
+  return out;
+}
+
+/// `words` in lines of the script's `case`.
+std::string completion_case(const CommandRow& row, const CLI::App& app) {
+  std::string options;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames())
+      options += (options.empty() ? "--" : " --") + name;
+  return fmt::format("    {}) options=\"{}\" list=\"{}\" ;;\n", row.name, options, row.completes);
+}
+
+/// For bash, and for zsh with bashcompinit. Shipped names are asked for when they are completed.
+std::string bash_completion() {
+  const CommandLine line(commands());
+  std::string names, cases;
+  for (const CommandRow& row : commands()) {
+    names += (names.empty() ? "" : " ") + std::string(row.name);
+    cases += completion_case(row, *line.app().get_subcommand(row.name));
+  }
+  return fmt::format(R"script(# Completion of bitjoule's {0}.
+_bitjoule() {{
+  local current="${{COMP_WORDS[COMP_CWORD]}}" command="" options="" list="" i
+  local IFS=$'\n'
+  for ((i = 1; i < COMP_CWORD; ++i)); do
+    case "${{COMP_WORDS[i]}}" in
+      -*) ;;
+      *) command="${{COMP_WORDS[i]}}"; break ;;
+    esac
+  done
+  case "$command" in
+    "") options="{1} --help --quiet --verbose --version" ;;
+{2}  esac
+  if [ -z "$command" ] || [ "${{current#-}}" != "$current" ]; then
+    COMPREPLY=($(IFS=" "; compgen -W "$options" -- "$current"))
+  else
+    [ -z "$list" ] || list="$("${{COMP_WORDS[0]}}" list "$list" 2>/dev/null | cut -d" " -f1)"
+    COMPREPLY=($(compgen -W "$list" -- "$current"; compgen -f -- "$current"))
+  fi
+}}
+complete -o filenames -F _bitjoule {0} bitjoule
+)script",
+                     kProgram, names, cases);
+}
+
+std::string zsh_completion() {
+  return "autoload -U +X compinit bashcompinit && compinit && bashcompinit\n" + bash_completion();
+}
+
+}  // namespace
+
+const std::vector<ShellRow>& shells() {
+  static const std::vector<ShellRow> kRows = {
+      {"bash", "of bash, 4 or later", bash_completion},
+      {"zsh", "of zsh, by its bashcompinit", zsh_completion}};
+  return kRows;
+}
+
+CommandAction add_help_command(CLI::App& app) {
+  auto name = std::make_shared<std::string>();
+  app.add_option("command", *name, "the command; without one, the overview");
+  return [name] {
+    print_help(name->empty() ? overview() : help_of(find_command(*name)));
+    return 0;
+  };
+}
+
+CommandAction add_man_command(CLI::App& /*app*/) {
+  return [] {
+    print_data(man_page());
+    return 0;
+  };
+}
+
+CommandAction add_completion_command(CLI::App& app) {
+  auto name = std::make_shared<std::string>();
+  app.add_option("shell", *name, "bash or zsh")->required();
+  return [name] {
+    std::vector<std::string> names;
+    for (const ShellRow& shell : shells()) {
+      if (shell.name == *name) return print_data(shell.script()), 0;
+      names.emplace_back(shell.name);
+    }
+    throw input_error(fmt::format("completion: no script for the shell \"{}\"{}", *name,
+                                  suggestion(*name, names)));
+  };
+}
+
+}  // namespace bitjoule

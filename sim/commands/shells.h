@@ -1,0 +1,16 @@
+// The shells whose command lines can be completed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace bitjoule {
+
+struct ShellRow {
+  std::string name, summary;
+  std::string (*script)();  ///< defines the completion when the shell reads it
+};
+
+const std::vector<ShellRow>& shells();
+
+}  // namespace bitjoule
