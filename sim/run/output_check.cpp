@@ -100,10 +100,8 @@ void LayerCheck::expect(const Tiling& tiling, const LayerOp& op, const LayerProg
   const ActivationBounds bounds = activation_bounds(problem_.stage.activation);
   oracle.set_stage({operands_.bias.codes, operands_.bias.values, operands_.float_bias, bounds.lo,
                     bounds.hi, !integer_output()});
-  for (std::int64_t index : checked_) {
-    expected_.push_back(oracle.at(index));
-    progress.oracle(static_cast<std::int64_t>(expected_.size()) * problem_.layer.extents.k);
-  }
+  expected_ = oracle.at(
+      checked_, [&](std::int64_t results) { progress.oracle(results * problem_.layer.extents.k); });
 }
 
 bool LayerCheck::integer_output() const {

@@ -46,7 +46,10 @@ void multiply_rows(const double* x, std::int64_t rows, const W* w, std::int64_t 
   for (std::int64_t first = 0; first < rows; first += block)
     for (std::int64_t n0 = 0; n0 < n; n0 += kSumLanes) {
       const std::int64_t width = std::min(kSumLanes, n - n0);
-      fill_panel(w + n0 * k, width, k, panel);
+      std::array<const W*, kSumLanes> lanes;  // the last row's again where there are fewer
+      for (std::int64_t lane = 0; lane < kSumLanes; ++lane)
+        lanes[at(lane)] = w + (n0 + std::min(lane, width - 1)) * k;
+      fill_panel(lanes, k, panel);
       const std::int64_t last = std::min(first + block, rows);
       for (std::int64_t row = first; row < last; row += kSumRows) {
         const std::int64_t count = std::min(kSumRows, last - row);

@@ -1,5 +1,6 @@
 #include "core/oracle/side_by_side.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace bitjoule {
@@ -64,6 +65,47 @@ void choose(const T* x, std::int64_t stride, std::int64_t rows, const T* panel,
   kPortable[rows - 1](x, stride, panel, ends, sums);
 }
 
+template <class X, class W>
+void pairs(const std::array<const X*, kSumLanes>& x, const std::array<const W*, kSumLanes>& w,
+           const std::vector<std::int64_t>& ends, X* sums) {
+  std::int64_t i = 0;
+  for (const std::int64_t end : ends) {
+    X chains[kSumLanes] = {};
+    for (; i < end; ++i)
+#pragma GCC unroll 8
+      for (std::size_t p = 0; p < kSumLanes; ++p) chains[p] += x[p][i] * static_cast<X>(w[p][i]);
+    sums = std::copy_n(chains, kSumLanes, sums);
+  }
+}
+
+constexpr std::int64_t kWorthwhile = 64;  // sums of fewer products are no faster in int32
+
+/// Integers may be added in any order.
+inline __attribute__((always_inline)) std::int64_t products(const std::int16_t* x,
+                                                            const std::int16_t* w, std::int64_t n,
+                                                            std::int64_t safe) {
+  std::int64_t sum = 0;
+  if (safe < kWorthwhile) {
+    for (std::int64_t i = 0; i < n; ++i) sum += x[i] * w[i];
+    return sum;
+  }
+  for (std::int64_t begin = 0; begin < n; begin += safe) {
+    const std::int64_t end = std::min(begin + safe, n);
+    std::int32_t part = 0;
+    for (std::int64_t i = begin; i < end; ++i) part += x[i] * w[i];
+    sum += part;
+  }
+  return sum;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) std::int64_t products_avx2(const std::int16_t* x,
+                                                           const std::int16_t* w, std::int64_t n,
+                                                           std::int64_t safe) {
+  return products(x, w, n, safe);
+}
+#endif
+
 }  // namespace
 
 void side_by_side(const double* x, std::int64_t stride, std::int64_t rows, const double* panel,
@@ -74,6 +116,26 @@ void side_by_side(const double* x, std::int64_t stride, std::int64_t rows, const
 void side_by_side(const float* x, std::int64_t stride, std::int64_t rows, const float* panel,
                   const std::vector<std::int64_t>& ends, float* sums, Simd simd) {
   choose(x, stride, rows, panel, ends, sums, simd);
+}
+
+void sum_pairs(const std::array<const double*, kSumLanes>& x,
+               const std::array<const float*, kSumLanes>& w, const std::vector<std::int64_t>& ends,
+               double* sums) {
+  pairs(x, w, ends, sums);
+}
+
+void sum_pairs(const std::array<const float*, kSumLanes>& x,
+               const std::array<const float*, kSumLanes>& w, const std::vector<std::int64_t>& ends,
+               float* sums) {
+  pairs(x, w, ends, sums);
+}
+
+std::int64_t sum_products(const std::int16_t* x, const std::int16_t* w, std::int64_t n,
+                          std::int64_t safe, Simd simd) {
+#if defined(__x86_64__)
+  if (simd == Simd::kAvx2) return products_avx2(x, w, n, safe);
+#endif
+  return products(x, w, n, safe);
 }
 
 }  // namespace bitjoule

@@ -3,7 +3,7 @@
 // chains of their own, in registers.
 #pragma once
 
-#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -14,25 +14,14 @@ namespace bitjoule {
 constexpr std::int64_t kSumLanes = 8;  ///< rows of a panel
 constexpr std::int64_t kSumRows = 4;   ///< rows of inputs in one pass
 
-/// panel[i][lane] = row[i] for one lane of a panel [k][kSumLanes].
+/// kSumLanes rows of k elements side by side: panel[i][lane] = rows[lane][i].
 template <class From, class T>
-void fill_lane(const From* row, std::int64_t k, T* panel, std::int64_t lane) {
-  for (std::int64_t i = 0; i < k; ++i) panel[i * kSumLanes + lane] = static_cast<T>(row[i]);
-}
-
-/// Up to kSumLanes rows of k elements as a panel; missing rows are 0.
-template <class From, class T>
-void fill_panel(const From* rows, std::int64_t count, std::int64_t k, std::vector<T>& panel) {
+void fill_panel(const std::array<const From*, kSumLanes>& rows, std::int64_t k,
+                std::vector<T>& panel) {
   panel.resize(static_cast<std::size_t>(k * kSumLanes));
-  if (count == kSumLanes) {
-    for (std::int64_t i = 0; i < k; ++i)
-      for (std::int64_t lane = 0; lane < kSumLanes; ++lane)
-        panel[static_cast<std::size_t>(i * kSumLanes + lane)] = static_cast<T>(rows[lane * k + i]);
-    return;
-  }
-  std::fill(panel.begin(), panel.end(), T{});
-  for (std::int64_t lane = 0; lane < count; ++lane)
-    fill_lane(rows + lane * k, k, panel.data(), lane);
+  T* to = panel.data();
+  for (std::int64_t i = 0; i < k; ++i)
+    for (const From* row : rows) *to++ = static_cast<T>(row[i]);
 }
 
 /// sums[part][row][lane] = sum over the elements i of a part of x[row * stride + i] *
@@ -44,5 +33,18 @@ void side_by_side(const double* x, std::int64_t stride, std::int64_t rows, const
                   const std::vector<std::int64_t>& ends, double* sums, Simd simd = best_simd());
 void side_by_side(const float* x, std::int64_t stride, std::int64_t rows, const float* panel,
                   const std::vector<std::int64_t>& ends, float* sums, Simd simd = best_simd());
+
+/// sums[part][pair] = sum over the elements i of a part of x[pair][i] * w[pair][i], for pairs of
+/// rows that share nothing. The same invariant.
+void sum_pairs(const std::array<const double*, kSumLanes>& x,
+               const std::array<const float*, kSumLanes>& w, const std::vector<std::int64_t>& ends,
+               double* sums);
+void sum_pairs(const std::array<const float*, kSumLanes>& x,
+               const std::array<const float*, kSumLanes>& w, const std::vector<std::int64_t>& ends,
+               float* sums);
+
+/// Exact sum of x[i] * w[i] over n elements, whose absolute sum over any `safe` of them fits int32.
+std::int64_t sum_products(const std::int16_t* x, const std::int16_t* w, std::int64_t n,
+                          std::int64_t safe, Simd simd = best_simd());
 
 }  // namespace bitjoule
