@@ -39,7 +39,7 @@ TEST_CASE("kernels: integer sums are exact up to the ends of int16 and int32") {
         for (std::int16_t& v : *operand)
           v = static_cast<std::int16_t>(static_cast<int>(random() % (2 * top + 1)) - top);
       std::vector<std::int32_t> sums(at(s.m * s.n)), expected;
-      multiply_integers(a.data(), b.data(), stride, s.m, s.n, s.k, sums.data());
+      multiply_integers({a.data(), stride}, {b.data(), stride}, s.m, s.n, s.k, sums.data());
       for (std::int64_t m = 0; m < s.m; ++m)
         for (std::int64_t n = 0; n < s.n; ++n) {
           std::int64_t sum = 0;
@@ -77,7 +77,8 @@ TEST_CASE("kernels: float sums round as a column of PEs does, chunk by chunk") {
             }
             expected.push_back(total);
           }
-        multiply_floats(a.data(), b.data(), s.m, s.n, s.k, chunk, accumulate, acc.data());
+        multiply_floats({a.data(), s.k}, {b.data(), s.k}, s.m, s.n, s.k, chunk, accumulate,
+                        acc.data());
         CAPTURE(s.m);
         CAPTURE(s.n);
         CAPTURE(s.k);
