@@ -100,30 +100,33 @@ void LayerCheck::expect(const Tiling& tiling, const LayerOp& op, const LayerProg
   const ActivationBounds bounds = activation_bounds(problem_.stage.activation);
   oracle.set_stage({operands_.bias.codes, operands_.bias.values, operands_.float_bias, bounds.lo,
                     bounds.hi, !integer_output()});
-  for (std::int64_t index : checked_) {
-    expected_.push_back(oracle.at(index));
-    progress.oracle(static_cast<std::int64_t>(expected_.size()) * problem_.layer.extents.k);
-  }
+  expected_ = oracle.at(
+      checked_, [&](std::int64_t results) { progress.oracle(results * problem_.layer.extents.k); });
 }
 
 bool LayerCheck::integer_output() const {
   return problem_.path.output.layout.format->cls == FormatClass::kInteger;
 }
 
-std::int32_t LayerCheck::expected_code(const OracleResult& e) const {
+/// Codes of an integer output that the activation lets pass, relative to the zero-point.
+ClampRange LayerCheck::expected_range() const {
   const auto scale = static_cast<double>(values_->output_scale());
   const std::int32_t zero = values_->output_zero_point();
   const ClampRange range = clamp_range(problem_.path.output.format.format);
   const bool relu = !problem_.stage.activation.empty();
-  // Relative to the zero-point.
   const std::int32_t lo = relu ? std::max(range.lo - zero, 0) : range.lo - zero;
   const std::int32_t hi = problem_.stage.activation == "relu6" && 6 / scale < range.hi - zero
                               ? static_cast<std::int32_t>(std::lround(6 / scale))
                               : range.hi - zero;
+  return {lo, hi};
+}
+
+std::int32_t LayerCheck::expected_code(const OracleResult& e, ClampRange range) const {
+  const auto scale = static_cast<double>(values_->output_scale());
   if (integer_bias(problem_.path))
-    return oracle_requantize(mode_, e.sum, e.real_scale / scale, lo, hi);
-  return oracle_requantize(Requantize::kOnnxHalfEven, 1, static_cast<double>(e.value) / scale, lo,
-                           hi);
+    return oracle_requantize(mode_, e.sum, e.real_scale / scale, range.lo, range.hi);
+  return oracle_requantize(Requantize::kOnnxHalfEven, 1, static_cast<double>(e.value) / scale,
+                           range.lo, range.hi);
 }
 
 OutputCheck LayerCheck::finish() {
@@ -133,7 +136,9 @@ OutputCheck LayerCheck::finish() {
   check.overflows = values_->overflows();
   std::vector<float> before = values_->outputs();
   values_->finalize();
-  QualityMeter meter;
+  std::vector<double> references;
+  std::vector<float> outputs;
+  const ClampRange range = integer_output() && !yields_sums_ ? expected_range() : ClampRange{};
   for (std::size_t i = 0; i < checked_.size(); ++i) {
     const auto at = static_cast<std::size_t>(checked_[i]);
     const OracleResult& e = expected_[i];
@@ -141,15 +146,18 @@ OutputCheck LayerCheck::finish() {
     if (yields_sums_)
       expected = static_cast<float>(static_cast<std::int32_t>(e.sum));
     else if (integer_output())
-      expected = static_cast<float>(expected_code(e)) * scale;
+      expected = static_cast<float>(expected_code(e, range)) * scale;
     ++check.checked;
     if (!same_bits(before[at], expected) && !(before[at] == 0.0f && expected == 0.0f)) {
       if (check.wrong++ == 0)
         check.first_difference =
             fmt::format("output {}: got {}, expected {}", checked_[i], before[at], expected);
     }
-    meter.add(&e.reference, &values_->outputs()[at], 1);
+    references.push_back(e.reference);
+    outputs.push_back(values_->outputs()[at]);
   }
+  QualityMeter meter;
+  meter.add(references.data(), outputs.data(), static_cast<std::int64_t>(outputs.size()));
   check.error = meter.result();
   return check;
 }

@@ -53,7 +53,8 @@ class LayerCheck {
  private:
   void expect(const Tiling& tiling, const LayerOp& op, const LayerProgress& progress);
   bool integer_output() const;
-  std::int32_t expected_code(const OracleResult& result) const;
+  ClampRange expected_range() const;
+  std::int32_t expected_code(const OracleResult& result, ClampRange range) const;
 
   const MappingProblem& problem_;
   Requantize mode_;

@@ -2,18 +2,56 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
+
+#include "core/simd.h"
 
 namespace bitjoule {
 
-/// sums[m x n] = a * b^T over k elements of rows `stride` apart; exact as long as no sum leaves
-/// int32.
-void multiply_integers(const std::int16_t* a, const std::int16_t* b, std::int64_t stride,
-                       std::int64_t m, std::int64_t n, std::int64_t k, std::int32_t* sums);
+/// Rows of k elements, one `stride` elements after the other.
+template <class T>
+struct Rows {
+  const T* first = nullptr;
+  std::int64_t stride = 0;
+  const T* row(std::int64_t i) const { return first + i * stride; }
+};
 
-/// acc[m x n] = a[m x k] * b[n x k]^T in partial sums of `chunk` elements of k. Each starts at 0; a
+/// sums[m x n] = a * b^T over k elements; exact as long as no sum leaves int32.
+void multiply_integers(Rows<std::int16_t> a, Rows<std::int16_t> b, std::int64_t m, std::int64_t n,
+                       std::int64_t k, std::int32_t* sums, Simd simd = best_simd());
+
+/// Rows of k elements with sixteen of them side by side: blocks [k][kColumns], missing rows 0.
+/// Arranged once, it serves every tile.
+class PackedRows {
+ public:
+  static constexpr std::int64_t kColumns = 16;
+
+  PackedRows() = default;
+  PackedRows(const float* rows, std::int64_t count, std::int64_t k);
+  bool empty() const { return data_.empty(); }
+  /// Elements k0 and up of the block that holds a row.
+  const float* block(std::int64_t row, std::int64_t k0) const {
+    return data_.data() + (row / kColumns * k_ + k0) * kColumns;
+  }
+
+ private:
+  std::int64_t k_ = 0;
+  std::vector<float> data_;
+};
+
+/// What rows of `a` need for PackedRows to be worth their arrangement.
+constexpr std::int64_t kRowsToPack = 4;
+
+/// acc[m x n] = a * b^T over `k` elements in partial sums of `chunk` elements. Each starts at 0; a
 /// product is rounded to fp32, then added with one rounding, k ascending: the order of a column of
-/// PEs. Then it is added to acc; where not `accumulate`, the first one replaces it.
-void multiply_floats(const float* a, const float* b, std::int64_t m, std::int64_t n, std::int64_t k,
+/// PEs. Then it is added to acc; where not `accumulate`, the first one replaces it. Every form
+/// keeps this order for each result by itself, so all give the same bits.
+void multiply_floats(Rows<float> a, Rows<float> b, std::int64_t m, std::int64_t n, std::int64_t k,
                      std::int64_t chunk, bool accumulate, float* acc);
+
+/// The same with rows `row` and up of `b`, from element k0 on.
+void multiply_floats(Rows<float> a, const PackedRows& b, std::int64_t row, std::int64_t k0,
+                     std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t chunk,
+                     bool accumulate, float* acc, Simd simd = best_simd());
 
 }  // namespace bitjoule

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/exec/kernels.h"
 #include "core/index.h"
 #include "core/numeric/mac.h"
 
@@ -106,7 +105,25 @@ bool LayerValues::integer_output() const {
   return problem_.path.output.layout.format->cls == FormatClass::kInteger;
 }
 
+/// The rows of the weights of a group of a tile, where they lie: those of a group are neighbours.
+template <class T>
+Rows<T> LayerValues::weights(const std::vector<T>& all, const Tile& tile, std::int64_t g) const {
+  const Lowered& l = problem_.layer;
+  return {&all[at(l.weight_row(g, tile.n0) * l.extents.k + tile.k0)], l.extents.k};
+}
+
 void LayerValues::load_panels(const Tile& tile) {
+  load_inputs(tile);
+  if (!weights_of_ || !same_weights(*weights_of_, tile)) {
+    if (is_integer())
+      fill_weights(problem_, tile, wi_, bi_);
+    else
+      fill_weights(problem_, tile, wf_, bf_);
+    weights_of_ = tile;
+  }
+}
+
+void LayerValues::load_inputs(const Tile& tile) {
   if (!inputs_of_ || !same_inputs(*inputs_of_, tile)) {
     // Padding stands for zero: its code is the zero-point.
     if (is_integer())
@@ -115,13 +132,6 @@ void LayerValues::load_panels(const Tile& tile) {
     else
       fill_inputs(problem_, tile, xf_, 0.0f, af_);
     inputs_of_ = tile;
-  }
-  if (!weights_of_ || !same_weights(*weights_of_, tile)) {
-    if (is_integer())
-      fill_weights(problem_, tile, wi_, bi_);
-    else
-      fill_weights(problem_, tile, wf_, bf_);
-    weights_of_ = tile;
   }
 }
 
@@ -148,7 +158,7 @@ bool LayerValues::group_sums_fit() const {
 }
 
 void LayerValues::compute_tile(const Tile& tile) {
-  load_panels(tile);
+  load_inputs(tile);
   if (!is_integer())
     compute_float(tile);
   else if (problem_.path.scale_group != 0 && group_sums_fit())
@@ -163,8 +173,8 @@ void LayerValues::compute_integer(const Tile& tile) {
   std::vector<std::int32_t> sums(at(tile.m() * tile.n()));
   for (std::int64_t g = tile.g0; g < tile.g1; ++g) {
     const std::int64_t i = g - tile.g0;
-    multiply_integers(ai_.row(i * tile.m()), bi_.row(i * tile.n()), tile.k(), tile.m(), tile.n(),
-                      tile.k(), sums.data());
+    multiply_integers(ai_.rows(i * tile.m()), weights(wi_, tile, g), tile.m(), tile.n(), tile.k(),
+                      sums.data());
     for (std::int64_t m = 0; m < tile.m(); ++m) {
       const std::int64_t pixel = output_pixel(problem_.layer, tile, m);
       std::int32_t* acc = &acc_i_[at(problem_.layer.output_index(g, pixel, tile.n0))];
@@ -188,10 +198,10 @@ void LayerValues::compute_groups(const Tile& tile) {
   for (std::int64_t g = tile.g0; g < tile.g1; ++g)
     for (std::int64_t k0 = tile.k0; k0 < tile.k1; k0 += step) {
       const std::int64_t k1 = std::min(k0 + step, tile.k1), k = k1 - k0;
-      const std::int64_t first = g - tile.g0;
-      multiply_integers(ai_.row(first * tile.m()) + (k0 - tile.k0),
-                        bi_.row(first * tile.n()) + (k0 - tile.k0), tile.k(), tile.m(), tile.n(), k,
-                        sums.data());
+      const std::int64_t skipped = k0 - tile.k0;
+      const Rows<std::int16_t> b = weights(wi_, tile, g);
+      multiply_integers({ai_.row((g - tile.g0) * tile.m()) + skipped, tile.k()},
+                        {b.first + skipped, b.stride}, tile.m(), tile.n(), k, sums.data());
       for (std::int64_t n = 0; n < tile.n(); ++n) {
         const std::int64_t row = l.weight_row(g, tile.n0 + n);
         scales[at(n)] = weight_scales_->at(row, k0);
@@ -218,10 +228,11 @@ void LayerValues::compute_groups(const Tile& tile) {
 
 void LayerValues::compute_integer_fold(const Tile& tile, const FoldJob& job) {
   const std::int64_t g = job.g - tile.g0;
+  const Rows<std::int16_t> weight_rows = weights(wi_, tile, job.g);
   for (std::int64_t m = job.m0; m < job.m1; ++m) {
     const std::int16_t* a = ai_.row(g * tile.m() + m) + (job.k0 - tile.k0);
     for (std::int64_t n = job.n0; n < job.n1; ++n) {
-      const std::int16_t* b = bi_.row(g * tile.n() + n - tile.n0) + (job.k0 - tile.k0);
+      const std::int16_t* b = weight_rows.row(n - tile.n0) + (job.k0 - tile.k0);
       std::int32_t sum = 0;
       bool overflow = false;
       for (std::int64_t k = 0; k < job.k(); ++k)
@@ -235,7 +246,8 @@ void LayerValues::compute_integer_fold(const Tile& tile, const FoldJob& job) {
 /// A fold of k after the other, each a partial sum of its own.
 void LayerValues::compute_float(const Tile& tile) {
   const Lowered& l = problem_.layer;
-  const bool accumulate = tile.k0 != 0;
+  const bool accumulate = tile.k0 != 0, packs = l.extents.m >= kRowsToPack;
+  if (packs && packed_.empty()) packed_ = {wf_.data(), l.weight_rows(), l.extents.k};
   std::vector<float> sums(at(tile.m() * tile.n()));
   for (std::int64_t g = tile.g0; g < tile.g1; ++g) {
     const auto each_row = [&](auto f) {
@@ -246,8 +258,13 @@ void LayerValues::compute_float(const Tile& tile) {
     if (accumulate)
       each_row([&](float* sum, const float* acc) { std::copy_n(acc, tile.n(), sum); });
     const std::int64_t i = g - tile.g0;
-    multiply_floats(af_.row(i * tile.m()), bf_.row(i * tile.n()), tile.m(), tile.n(), tile.k(),
-                    fold_k(problem_, tile.k()), accumulate, sums.data());
+    const std::int64_t chunk = fold_k(problem_, tile.k());
+    if (packs)
+      multiply_floats(af_.rows(i * tile.m()), packed_, l.weight_row(g, tile.n0), tile.k0, tile.m(),
+                      tile.n(), tile.k(), chunk, accumulate, sums.data());
+    else
+      multiply_floats(af_.rows(i * tile.m()), weights(wf_, tile, g), tile.m(), tile.n(), tile.k(),
+                      chunk, accumulate, sums.data());
     each_row([&](const float* sum, float* acc) { std::copy_n(sum, tile.n(), acc); });
   }
 }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/exec/kernels.h"
 #include "core/exec/scale_table.h"
 #include "core/mapping/folds.h"
 #include "core/numeric/quantized_tensor.h"
@@ -20,6 +21,7 @@ struct Panel {
   std::vector<T> data;
   std::int64_t k0 = 0, k = 0;
   const T* row(std::int64_t r) const { return data.data() + r * k; }
+  Rows<T> rows(std::int64_t r) const { return {row(r), k}; }
 };
 
 /// The biases of a layer, as the output unit adds them; the vector that does not apply is empty.
@@ -86,6 +88,9 @@ class LayerValues {
 
  private:
   bool integer_output() const;
+  void load_inputs(const Tile& tile);
+  template <class T>
+  Rows<T> weights(const std::vector<T>& all, const Tile& tile, std::int64_t g) const;
   bool sums_fit() const;
   bool group_sums_fit() const;
   void compute_integer(const Tile& tile);
@@ -116,6 +121,7 @@ class LayerValues {
   const BiasValues* bias_ = nullptr;
   std::vector<std::int16_t> xi_, wi_;                       // operands as codes ...
   std::vector<float> xf_, wf_;                              // ... or as values of the MAC's format
+  PackedRows packed_;                                       // wf_, where enough inputs meet it
   std::optional<ScaleTable> input_scales_, weight_scales_;  // of codes
   std::vector<std::int32_t> acc_i_;
   std::vector<float> acc_f_;

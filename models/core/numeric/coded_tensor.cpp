@@ -43,8 +43,8 @@ QuantizedTensor coded_tensor(const TensorFormat& format, const std::vector<std::
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t i = 0; i < k; ++i) {
       const std::int32_t code = codes[at(r * k + i)];
-      require(code >= f.min_code && code <= f.max_code,
-              f.name + " does not hold " + std::to_string(code));
+      if (code < f.min_code || code > f.max_code)
+        throw input_error(f.name + " does not hold " + std::to_string(code));
       row[at(i)] = static_cast<std::uint16_t>(code);
     }
     pack_codes(row.data(), k, f.bits, &bytes[at(fields.codes / rows * r)]);

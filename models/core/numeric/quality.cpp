@@ -8,22 +8,24 @@ namespace bitjoule {
 
 template <class Reference>
 void QualityMeter::add_pairs(const Reference* reference, const float* got, std::int64_t n) {
+  QualityMeter sums = *this;  // which a register may hold
   for (std::int64_t i = 0; i < n; ++i) {
     const auto wanted = static_cast<double>(reference[i]);
     const auto value = static_cast<double>(got[i]);
     const double error = value - wanted;
     if (!std::isfinite(error)) {
-      ++not_finite_;
+      ++sums.not_finite_;
       continue;
     }
-    ++count_;
-    signal_ += wanted * wanted;
-    power_ += value * value;
-    product_ += wanted * value;
-    noise_ += error * error;
-    abs_sum_ += std::abs(error);
-    max_abs_ = std::max(max_abs_, std::abs(error));
+    ++sums.count_;
+    sums.signal_ += wanted * wanted;
+    sums.power_ += value * value;
+    sums.product_ += wanted * value;
+    sums.noise_ += error * error;
+    sums.abs_sum_ += std::abs(error);
+    sums.max_abs_ = std::max(sums.max_abs_, std::abs(error));
   }
+  *this = sums;
 }
 
 void QualityMeter::add(const double* reference, const float* got, std::int64_t n) {

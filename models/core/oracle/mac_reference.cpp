@@ -3,16 +3,21 @@
 #include <algorithm>
 
 #include "core/index.h"
+#include "core/oracle/side_by_side.h"
 
 namespace bitjoule {
 namespace {
 
-/// y[r] = sum over k of x[k] * w[r][k], four rows at once.
+/// Inputs that stay in the second-level cache while all weights pass by, in elements.
+constexpr std::int64_t kInputsAtOnce = 1 << 17;
+
+/// y[n] = sum over k of x[k] * w[n][k], four rows of w at once as they lie in memory: for one row
+/// of x, arranging the weights would cost more than it saves.
 template <class W>
-void multiply_rows(const double* x, const W* w, std::int64_t rows, std::int64_t k, double* y) {
-  std::int64_t r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    const W *a = w + r * k, *b = a + k, *c = b + k, *d = c + k;
+void multiply_row(const double* x, const W* w, std::int64_t n, std::int64_t k, double* y) {
+  std::int64_t row = 0;
+  for (; row + 4 <= n; row += 4) {
+    const W *a = w + row * k, *b = a + k, *c = b + k, *d = c + k;
     double sums[4] = {0, 0, 0, 0};
     for (std::int64_t i = 0; i < k; ++i) {
       sums[0] += x[i] * static_cast<double>(a[i]);
@@ -20,22 +25,47 @@ void multiply_rows(const double* x, const W* w, std::int64_t rows, std::int64_t 
       sums[2] += x[i] * static_cast<double>(c[i]);
       sums[3] += x[i] * static_cast<double>(d[i]);
     }
-    std::copy_n(sums, 4, y + r);
+    std::copy_n(sums, 4, y + row);
   }
-  for (; r < rows; ++r) {
+  for (; row < n; ++row) {
     double sum = 0;
-    for (std::int64_t i = 0; i < k; ++i) sum += x[i] * static_cast<double>(w[r * k + i]);
-    y[r] = sum;
+    for (std::int64_t i = 0; i < k; ++i) sum += x[i] * static_cast<double>(w[row * k + i]);
+    y[row] = sum;
   }
+}
+
+/// y[row * y_stride + n] = sum over k of x[row][k] * w[n][k], each sum by itself with k ascending.
+template <class W>
+void multiply_rows(const double* x, std::int64_t rows, const W* w, std::int64_t n, std::int64_t k,
+                   double* y, std::int64_t y_stride) {
+  if (rows == 1) return multiply_row(x, w, n, k, y);
+  const std::vector<std::int64_t> whole = {k};
+  const std::int64_t block = std::max(kSumRows, kInputsAtOnce / k / kSumRows * kSumRows);
+  std::vector<double> panel;
+  double sums[kSumRows * kSumLanes];
+  for (std::int64_t first = 0; first < rows; first += block)
+    for (std::int64_t n0 = 0; n0 < n; n0 += kSumLanes) {
+      const std::int64_t width = std::min(kSumLanes, n - n0);
+      std::array<const W*, kSumLanes> lanes;  // the last row's again where there are fewer
+      for (std::int64_t lane = 0; lane < kSumLanes; ++lane)
+        lanes[at(lane)] = w + (n0 + std::min(lane, width - 1)) * k;
+      fill_panel(lanes, k, panel);
+      const std::int64_t last = std::min(first + block, rows);
+      for (std::int64_t row = first; row < last; row += kSumRows) {
+        const std::int64_t count = std::min(kSumRows, last - row);
+        side_by_side(x + row * k, k, count, panel.data(), whole, sums);
+        for (std::int64_t r = 0; r < count; ++r)
+          std::copy_n(sums + r * kSumLanes, width, y + (row + r) * y_stride + n0);
+      }
+    }
 }
 
 /// The window of an output pixel over the channels of one group; zeros in the padding.
 void gather_window(const Conv2d& c, const std::vector<double>& x, std::int64_t pixel,
-                   std::int64_t group, std::vector<double>& window) {
+                   std::int64_t group, double* to) {
   const std::int64_t depth = c.channels / c.groups;
   const std::int64_t ow = pixel % c.out_width(), oh = pixel / c.out_width() % c.out_height();
   const std::int64_t b = pixel / c.out_width() / c.out_height();
-  double* to = window.data();
   for (std::int64_t kh = 0; kh < c.kernel_h; ++kh)
     for (std::int64_t kw = 0; kw < c.kernel_w; ++kw, to += depth) {
       const std::int64_t h = oh * c.stride_h + kh * c.dilation_h - c.pad_top;
@@ -54,12 +84,15 @@ std::vector<double> convolve(const Conv2d& c, const std::vector<double>& x,
   const std::int64_t pixels = c.batch * c.out_height() * c.out_width();
   const std::int64_t k = c.kernel_h * c.kernel_w * (c.channels / c.groups);
   const std::int64_t filters = c.filters / c.groups;
-  std::vector<double> y(at(pixels * c.filters)), window(at(k));
-  for (std::int64_t pixel = 0; pixel < pixels; ++pixel)
-    for (std::int64_t g = 0; g < c.groups; ++g) {
-      gather_window(c, x, pixel, g, window);
-      multiply_rows(window.data(), &w[at(g * filters * k)], filters, k,
-                    &y[at(pixel * c.filters + g * filters)]);
+  const std::int64_t block = std::min(pixels, std::max(kSumRows, kInputsAtOnce / k));
+  std::vector<double> y(at(pixels * c.filters)), windows(at(block * k));
+  for (std::int64_t g = 0; g < c.groups; ++g)
+    for (std::int64_t first = 0; first < pixels; first += block) {
+      const std::int64_t count = std::min(block, pixels - first);
+      for (std::int64_t i = 0; i < count; ++i)
+        gather_window(c, x, first + i, g, &windows[at(i * k)]);
+      multiply_rows(windows.data(), count, &w[at(g * filters * k)], filters, k,
+                    &y[at(first * c.filters + g * filters)], c.filters);
     }
   return y;
 }
@@ -68,9 +101,9 @@ template <class W>
 std::vector<double> multiply(const Matmul& p, const std::vector<double>& x,
                              const std::vector<W>& w) {
   std::vector<double> y(at(p.batch * p.m * p.n));
-  for (std::int64_t row = 0; row < p.batch * p.m; ++row)
-    multiply_rows(&x[at(row * p.k)], &w[at(row / p.m / p.shared * p.n * p.k)], p.n, p.k,
-                  &y[at(row * p.n)]);
+  for (std::int64_t b = 0; b < p.batch; b += p.shared)
+    multiply_rows(&x[at(b * p.m * p.k)], std::min(p.shared, p.batch - b) * p.m,
+                  &w[at(b / p.shared * p.n * p.k)], p.n, p.k, &y[at(b * p.m * p.n)], p.n);
   return y;
 }
 
@@ -78,20 +111,16 @@ template <class W>
 std::vector<double> evaluate(const LayerOp& op, const std::vector<double>& x,
                              const std::vector<W>& w, const ReferenceStage& stage) {
   std::vector<double> y;
-  std::int64_t channels = 0;
-  if (const auto* conv = std::get_if<Conv2d>(&op)) {
+  if (const auto* conv = std::get_if<Conv2d>(&op))
     y = convolve(*conv, x, w);
-    channels = conv->filters;
-  } else if (const auto* gemm = std::get_if<Gemm>(&op)) {
+  else if (const auto* gemm = std::get_if<Gemm>(&op))
     y = multiply(Matmul{1, gemm->m, gemm->n, gemm->k, 1}, x, w);
-    channels = gemm->n;
-  } else {
+  else
     y = multiply(std::get<Matmul>(op), x, w);
-  }
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    if (!stage.bias.empty()) y[i] += stage.bias[i % at(channels)];
-    y[i] = std::min(std::max(y[i], stage.lo), stage.hi);
-  }
+  const std::size_t channels = stage.bias.size();
+  for (std::size_t row = 0; channels > 0 && row < y.size(); row += channels)
+    for (std::size_t c = 0; c < channels; ++c) y[row + c] += stage.bias[c];
+  for (double& value : y) value = std::min(std::max(value, stage.lo), stage.hi);
   return y;
 }
 

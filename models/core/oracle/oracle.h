@@ -1,9 +1,11 @@
 // What the machine should have computed, straight from the definition of the layer. Shares no code
-// with mapping, exec or hw: loops over the layer's own axes, one result at a time.
+// with mapping, exec or hw: loops over the layer's own axes. Many results are computed side by
+// side, each with the additions it would have by itself.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "core/numeric/mac.h"
@@ -44,28 +46,49 @@ class Oracle {
 
   void set_stage(OracleStage stage) { stage_ = std::move(stage); }
 
-  /// The result at an index of the output tensor (NHWC, or [batch][m][n]).
-  OracleResult at(std::int64_t index) const;
+  /// Told now and then how many results are done.
+  using Progress = std::function<void(std::int64_t results)>;
+
+  /// The results at indices of the output tensor (NHWC, or [batch][m][n]), which are fastest to
+  /// find where they ascend.
+  std::vector<OracleResult> at(const std::vector<std::int64_t>& indices,
+                               const Progress& progress = {}) const;
   std::int64_t outputs() const { return outputs_; }
 
  private:
-  /// Consecutive terms of a sum: `length` elements from k on, side by side in both operands.
+  /// The operands of one result.
+  struct Place {
+    std::int64_t window;  ///< of the inputs: (pixel, group), or a row
+    std::int64_t weight_row;
+  };
+  /// Consecutive terms of a sum, side by side in a row of the inputs and in the weights.
   struct Run {
-    std::int64_t input_row, input_k;  ///< -1: padding
-    std::int64_t weight_row, weight_k;
+    std::int64_t input_row, input_k;  ///< row -1: padding
     std::int64_t length;
   };
-  /// What the integer terms of one chunk add up to.
-  struct IntegerSums {
-    std::int64_t products = 0, activations = 0;
+  /// Of one chunk of a row of codes: its scales (of its first element), and the sum of its codes.
+  struct Chunk {
+    float scale, min;
+    std::int64_t zero, codes;
   };
+  struct Windows;
+
+  Place place(std::int64_t index) const;
+  std::vector<Run> runs(std::int64_t window) const;
+  void gather(std::int64_t window, Windows& to) const;
+  std::vector<Chunk> weight_chunks(std::int64_t row) const;
+  std::size_t gather_block(const std::vector<std::int64_t>& indices, std::size_t begin,
+                           Windows& to) const;
+  template <class T, class Take>
+  void sum(const Windows& windows, const std::vector<T>& x, const std::vector<float>& weights,
+           const std::vector<std::int64_t>& ends, Take take) const;
+  void set_floats(const Windows& windows, OracleResult* results) const;
+  double reference_inside(std::int64_t window, std::int64_t weight_row) const;
+  void set_integers(const std::int16_t* codes, const Chunk* inputs, std::int64_t weight_row,
+                    const std::vector<Chunk>& weights, OracleResult& result) const;
+  void set_integers(const Windows& windows, OracleResult* results,
+                    std::vector<std::vector<Chunk>>& weights) const;
   void apply_stage(std::int64_t weight_row, OracleResult& result) const;
-  std::vector<Run> runs(std::int64_t index) const;
-  double reference(const std::vector<Run>& runs) const;
-  void add_floats(const Run& run, float& sum) const;
-  void add_integers(const Run& run, std::int64_t za, std::int64_t zw, IntegerSums& sums) const;
-  void at_floats(const std::vector<Run>& runs, OracleResult& result) const;
-  void at_integers(const std::vector<Run>& runs, OracleResult& result) const;
 
   LayerOp op_;
   const MacType mac_;
@@ -77,6 +100,8 @@ class Oracle {
   bool grouped_;
   OracleStage stage_;
   std::int64_t outputs_;
+  std::int64_t safe_products_ = 1;  // codes' products, any so many of which add up within int32
+  bool is_finite_ = true;           // all of float_weights_
   // Decoded once: rows x k.
   std::vector<std::int16_t> input_codes_, weight_codes_;
   std::vector<float> input_values_, weight_values_;

@@ -209,9 +209,10 @@ Values pooled(const VectorOp& op, const Values& x) {
   const std::int64_t right = w.width + w.pad_right - w.beyond_right;
   const bool largest = op.kind == VectorKind::kMaxPool || op.kind == VectorKind::kGlobalMaxPool;
   Values y(at(op.elements()));
+  const Shape shape = {w.batch, w.out_height(), w.out_width(), w.channels};
   Shape index;
   for (std::int64_t i = 0; i < op.elements(); ++i) {
-    unflatten(i, {w.batch, w.out_height(), w.out_width(), w.channels}, index);
+    unflatten(i, shape, index);
     double sum = 0, max = -std::numeric_limits<double>::infinity();
     std::int64_t count = 0;
     for (std::int64_t kh = 0; kh < w.kernel_h; ++kh)
@@ -222,7 +223,7 @@ Values pooled(const VectorOp& op, const Values& x) {
         count += inside || (op.count_padding && h < bottom && v < right) ? 1 : 0;
         if (!inside) continue;
         const double value =
-            x[at(flatten({index[0], h, v, index[3]}, {w.batch, w.height, w.width, w.channels}))];
+            x[at(((index[0] * w.height + h) * w.width + v) * w.channels + index[3])];
         sum += value;
         max = std::fmax(max, value);
       }

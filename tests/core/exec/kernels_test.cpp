@@ -4,7 +4,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -12,6 +14,17 @@ namespace bitjoule {
 namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+std::vector<Simd> forms() {
+  std::vector<Simd> all = {Simd::kPortable};
+  if (best_simd() != Simd::kPortable) all.push_back(best_simd());
+  return all;
+}
+
+/// Which of two NaNs a sum keeps is the processor's choice.
+bool same_bits(float a, float b) {
+  return std::memcmp(&a, &b, sizeof a) == 0 || (std::isnan(a) && std::isnan(b));
+}
 
 struct Sizes {
   std::int64_t m, n, k;
@@ -39,7 +52,10 @@ TEST_CASE("kernels: integer sums are exact up to the ends of int16 and int32") {
         for (std::int16_t& v : *operand)
           v = static_cast<std::int16_t>(static_cast<int>(random() % (2 * top + 1)) - top);
       std::vector<std::int32_t> sums(at(s.m * s.n)), expected;
-      multiply_integers(a.data(), b.data(), stride, s.m, s.n, s.k, sums.data());
+      std::vector<std::int32_t> portable(sums.size());
+      multiply_integers({a.data(), stride}, {b.data(), stride}, s.m, s.n, s.k, sums.data());
+      multiply_integers({a.data(), stride}, {b.data(), stride}, s.m, s.n, s.k, portable.data(),
+                        Simd::kPortable);
       for (std::int64_t m = 0; m < s.m; ++m)
         for (std::int64_t n = 0; n < s.n; ++n) {
           std::int64_t sum = 0;
@@ -51,6 +67,7 @@ TEST_CASE("kernels: integer sums are exact up to the ends of int16 and int32") {
       CAPTURE(s.n);
       CAPTURE(s.k);
       CHECK(sums == expected);
+      CHECK(portable == expected);
     }
 }
 
@@ -77,12 +94,76 @@ TEST_CASE("kernels: float sums round as a column of PEs does, chunk by chunk") {
             }
             expected.push_back(total);
           }
-        multiply_floats(a.data(), b.data(), s.m, s.n, s.k, chunk, accumulate, acc.data());
+        multiply_floats({a.data(), s.k}, {b.data(), s.k}, s.m, s.n, s.k, chunk, accumulate,
+                        acc.data());
         CAPTURE(s.m);
         CAPTURE(s.n);
         CAPTURE(s.k);
         CHECK(std::memcmp(acc.data(), expected.data(), 4 * expected.size()) == 0);
       }
+}
+
+/// Tiles of packed weights that begin inside of a block and along k.
+TEST_CASE("kernels: packed weights give the bits of rows as they lie, in every form") {
+  MESSAGE("seed 33");
+  std::mt19937 random(33);
+  std::normal_distribution<float> normal;
+  using Limits = std::numeric_limits<float>;
+  const float specials[] = {0.0f,
+                            -0.0f,
+                            Limits::denorm_min(),
+                            -Limits::denorm_min() * 77,
+                            Limits::infinity(),
+                            -Limits::infinity(),
+                            Limits::quiet_NaN()};
+  const auto fill = [&](std::vector<float>& all, bool special) {
+    for (float& v : all) {
+      v = std::ldexp(normal(random), static_cast<int>(random() % 21) - 10);
+      if (special && random() % 50 == 0) v = specials[random() % std::size(specials)];
+    }
+  };
+  for (int round = 0; round < 150; ++round) {
+    const auto count = static_cast<std::int64_t>(1 + random() % 60);
+    const auto whole = static_cast<std::int64_t>(1 + random() % 70);
+    const auto row = static_cast<std::int64_t>(random() % at(count));
+    const auto k0 = static_cast<std::int64_t>(random() % at(whole));
+    const auto n = static_cast<std::int64_t>(1 + random() % at(count - row));
+    const auto k = static_cast<std::int64_t>(1 + random() % at(whole - k0));
+    const auto chunk = static_cast<std::int64_t>(1 + random() % 40);
+    const std::int64_t m = 1 + round % 9, stride = k + 2;
+    const bool accumulate = random() % 2 == 0;
+    std::vector<float> a(at(m * stride)), b(at(count * whole)), before(at(m * n)), expected;
+    for (auto* operand : {&a, &b, &before}) fill(*operand, round % 2 == 1);
+    for (std::int64_t i = 0; i < m; ++i)
+      for (std::int64_t j = 0; j < n; ++j) {
+        float total = before[at(i * n + j)];
+        for (std::int64_t begin = 0; begin < k; begin += chunk) {
+          float sum = 0;
+          for (std::int64_t e = begin; e < std::min(begin + chunk, k); ++e) {
+            const float product = a[at(i * stride + e)] * b[at((row + j) * whole + k0 + e)];
+            sum += product;
+          }
+          total = begin == 0 && !accumulate ? sum : total + sum;
+        }
+        expected.push_back(total);
+      }
+    CAPTURE(round);
+    const auto check = [&](const std::vector<float>& got) {
+      CHECK(std::equal(got.begin(), got.end(), expected.begin(), same_bits));
+    };
+    const PackedRows packed(b.data(), count, whole);
+    for (const Simd form : forms()) {
+      CAPTURE(static_cast<int>(form));
+      std::vector<float> acc = before;
+      multiply_floats({a.data(), stride}, packed, row, k0, m, n, k, chunk, accumulate, acc.data(),
+                      form);
+      check(acc);
+    }
+    std::vector<float> acc = before;
+    multiply_floats({a.data(), stride}, {&b[at(row * whole + k0)], whole}, m, n, k, chunk,
+                    accumulate, acc.data());
+    check(acc);
+  }
 }
 
 }  // namespace bitjoule

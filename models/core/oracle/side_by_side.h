@@ -1,0 +1,50 @@
+// Many sums at once for the oracle and the float64 reference. A single sum is one chain of
+// additions that wait for each other; here eight rows of weights and up to four of inputs make
+// chains of their own, in registers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/simd.h"
+
+namespace bitjoule {
+
+constexpr std::int64_t kSumLanes = 8;  ///< rows of a panel
+constexpr std::int64_t kSumRows = 4;   ///< rows of inputs in one pass
+
+/// kSumLanes rows of k elements side by side: panel[i][lane] = rows[lane][i].
+template <class From, class T>
+void fill_panel(const std::array<const From*, kSumLanes>& rows, std::int64_t k,
+                std::vector<T>& panel) {
+  panel.resize(static_cast<std::size_t>(k * kSumLanes));
+  T* to = panel.data();
+  for (std::int64_t i = 0; i < k; ++i)
+    for (const From* row : rows) *to++ = static_cast<T>(row[i]);
+}
+
+/// sums[part][row][lane] = sum over the elements i of a part of x[row * stride + i] *
+/// panel[i][lane], for `rows` <= kSumRows; `ends` are the parts' ends, ascending.
+///
+/// Invariant, in every form: a sum starts at +0, a product is rounded, then added with one
+/// rounding, i ascending. So a sum's bits do not depend on what is computed beside it.
+void side_by_side(const double* x, std::int64_t stride, std::int64_t rows, const double* panel,
+                  const std::vector<std::int64_t>& ends, double* sums, Simd simd = best_simd());
+void side_by_side(const float* x, std::int64_t stride, std::int64_t rows, const float* panel,
+                  const std::vector<std::int64_t>& ends, float* sums, Simd simd = best_simd());
+
+/// sums[part][pair] = sum over the elements i of a part of x[pair][i] * w[pair][i], for pairs of
+/// rows that share nothing. The same invariant.
+void sum_pairs(const std::array<const double*, kSumLanes>& x,
+               const std::array<const float*, kSumLanes>& w, const std::vector<std::int64_t>& ends,
+               double* sums);
+void sum_pairs(const std::array<const float*, kSumLanes>& x,
+               const std::array<const float*, kSumLanes>& w, const std::vector<std::int64_t>& ends,
+               float* sums);
+
+/// Exact sum of x[i] * w[i] over n elements, whose absolute sum over any `safe` of them fits int32.
+std::int64_t sum_products(const std::int16_t* x, const std::int16_t* w, std::int64_t n,
+                          std::int64_t safe, Simd simd = best_simd());
+
+}  // namespace bitjoule
