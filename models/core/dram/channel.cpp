@@ -51,7 +51,7 @@ bool DramChannel::step(Served* served) {
   (choice.command == DramCommand::kAct ? e.activated : e.precharged) = true;
   device_.issue(choice.command, choice.bank, e.burst.row, choice.start);
   note(choice.command, choice.bank, e.burst.row, choice.start);
-  bank_changed(choice.bank);
+  row_changed(choice.bank);
   if (choice.command == DramCommand::kAct) give_row(choice);
   return false;
 }
@@ -67,14 +67,14 @@ void DramChannel::occupy_bus(const Choice& choice) {
   bus_free_[bus_of(choice.command)] = choice.start + standard_.bus_cycles[index_of(choice.command)];
 }
 
-void DramChannel::bank_changed(std::int64_t bank) {
-  queues_[0].bank_changed(bank);
-  queues_[1].bank_changed(bank);
+void DramChannel::row_changed(std::int64_t bank) {
+  queues_[0].row_changed(bank);
+  queues_[1].row_changed(bank);
 }
 
 void DramChannel::rank_changed(std::int64_t rank) {
   for (std::int64_t b = 0; b < standard_.banks_per_rank; ++b) {
-    bank_changed(rank * standard_.banks_per_rank + b);
+    row_changed(rank * standard_.banks_per_rank + b);
   }
 }
 
@@ -106,14 +106,14 @@ inline void DramChannel::issue_column(const Choice& choice, Served* served) {
                                [&](const Owner& o) { return o.bid.bank == burst.bank; }));
   }
   queue.remove(choice.entry);
-  bank_changed(burst.bank);
+  for (BurstQueue& q : queues_) q.timing_changed(burst.bank);
   --held_[choice.queue];
   if (!choice.owner || !controller_.release_on_activate) --entries_[choice.queue];
   if (controller_.page_policy == PagePolicy::kClosed &&
       queues_[0].oldest_hit(burst.bank, burst.row) == BurstQueue::kNone &&
       queues_[1].oldest_hit(burst.bank, burst.row) == BurstQueue::kNone) {
     note(DramCommand::kPre, burst.bank, burst.row, device_.auto_precharge(burst.bank), true);
-    bank_changed(burst.bank);
+    row_changed(burst.bank);
   }
 }
 

@@ -134,7 +134,7 @@ class DramChannel {
   void issue_refresh(const Choice& choice);
   void skip_idle_refreshes(std::int64_t rank, std::int64_t cycle);
   void occupy_bus(const Choice& choice);
-  void bank_changed(std::int64_t bank);
+  void row_changed(std::int64_t bank);
   void rank_changed(std::int64_t rank);
   void issue_column(const Choice& choice, Served* served);
   void count_gap(const BurstQueue::Entry& entry, std::int64_t data_start);

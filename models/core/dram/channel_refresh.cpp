@@ -55,7 +55,7 @@ void DramChannel::issue_refresh(const Choice& choice) {
   switch (choice.command) {
     case DramCommand::kPre:
       device_.issue(choice.command, choice.bank, 0, choice.start);
-      bank_changed(choice.bank);
+      row_changed(choice.bank);
       return;
     case DramCommand::kPreAll:
       device_.issue_to_rank(choice.command, rank, choice.start);

@@ -89,7 +89,15 @@ std::int64_t CycleDram::next() { return std::min(earliest(), accepted_at_); }
 
 bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
   for (;;) {
-    const std::int64_t cycle = earliest();
+    if (offer_is_blocked() && channels_.size() == 1) run_ahead(limit);
+    Lane& ahead = channels_[0];
+    if (!ahead.done.empty() && ahead.done.front().cycle <= ran_) {
+      if (ahead.done.front().cycle >= limit) return false;
+      change(0);
+      if (finish_burst(&ahead, event)) return true;
+      continue;
+    }
+    const std::int64_t cycle = accepted_at_ <= ran_ ? ran_ : earliest();
     if (accepted_at_ <= cycle) {
       if (accepted_at_ >= limit) return false;
       report_acceptance(event);
@@ -102,11 +110,7 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
       if (finish_burst(&lane, event)) return true;
       continue;
     }
-    DramChannel::Served served;
-    if (lane.channel.step(&served)) {
-      lane.done.push({served.end, served.request});
-      totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
-    }
+    issue(&lane);
     if (!offer_is_blocked()) continue;
     port_cycle_ = std::max(port_cycle_, cycle);  // the slot is taken again in the same clock
     if (!push_offered()) continue;
@@ -114,6 +118,36 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
     if (accepted_at_ > cycle) continue;  // something else may come before it
     report_acceptance(event);
     return true;
+  }
+}
+
+/// A command of `lane`. With one channel only the last burst of a request is waited for: data ends
+/// in the order of the commands.
+inline void CycleDram::issue(Lane* lane) {
+  DramChannel::Served served;
+  if (!lane->channel.step(&served)) return;
+  totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
+  std::int64_t& left = requests_[served.request].bursts_left;
+  if (channels_.size() == 1 && left > 1) {
+    --left;
+  } else {
+    lane->done.push({served.end, served.request});
+  }
+}
+
+/// While an offer waits, no other can come: what the one channel does until all of it is in a queue
+/// is certain, whatever its user does at the events before. So commands go first and the events up
+/// to the last of them, ran_, are told afterwards, in the order that they would have had.
+inline void CycleDram::run_ahead(std::int64_t limit) {
+  Lane& lane = channels_[0];
+  change(0);
+  while (offer_is_blocked()) {
+    const std::int64_t cycle = lane.channel.next();
+    if (cycle >= limit) return;
+    ran_ = cycle;
+    issue(&lane);
+    port_cycle_ = std::max(port_cycle_, cycle);  // the slot is taken again in the same clock
+    if (push_offered()) accepted_at_ = entered_;
   }
 }
 

@@ -50,7 +50,7 @@ class CycleDram : public DramEngine {
       return std::min(command, data);
     }
     DramChannel channel;
-    Fifo<Done> done;          // bursts whose data is under way
+    Fifo<Done> done;          // bursts whose data is under way; with one channel, requests' last
     bool done_first = false;  // data ends; otherwise a command is due
     bool changed = false;     // since the last look
   };
@@ -72,6 +72,8 @@ class CycleDram : public DramEngine {
     return earliest_;
   }
   void find_earliest();
+  void issue(Lane* lane);
+  void run_ahead(std::int64_t limit);
   void report_acceptance(DramEvent* event);
   bool finish_burst(Lane* lane, DramEvent* event);
 
@@ -92,6 +94,7 @@ class CycleDram : public DramEngine {
   std::uint32_t offered_request_ = 0;
   std::int64_t port_cycle_ = 0;        // the next burst enters no earlier
   std::int64_t entered_ = 0;           // the latest entry of its bursts so far
+  std::int64_t ran_ = -1;              // the last command that ran ahead: see run_ahead()
   std::int64_t accepted_at_ = kNever;  // the offered request's last burst, event not yet reported
   DramStats totals_;                   // latency and timeline; the rest is in the channels
 };

@@ -57,8 +57,13 @@ class BurstQueue {
   }
   void link(std::int32_t entry, std::uint64_t order);
   void remove(std::int32_t entry);
-  /// The row or the timing of `bank` has changed.
-  void bank_changed(std::int64_t bank) { forget(&banks_[at(bank)], bank); }
+  /// The row of `bank` has opened or closed.
+  void row_changed(std::int64_t bank) {
+    all_hits_ = false;
+    forget(&banks_[at(bank)], bank);
+  }
+  /// Only its timing has changed.
+  void timing_changed(std::int64_t bank) { forget(&banks_[at(bank)], bank); }
 
   std::int64_t size() const { return size_; }  ///< linked
   std::int32_t oldest() const { return oldest_; }
@@ -98,6 +103,7 @@ class BurstQueue {
   /// open_row(bank), as their oldest burst.
   template <class OpenRow>
   bool all_are_hits(OpenRow open_row) {
+    if (all_hits_) return true;
     if (row_bids_ > 0) return false;
     for (std::int32_t* link = &unknown_; *link != kNone;) {
       BankList& list = banks_[at(*link)];
@@ -109,6 +115,7 @@ class BurstQueue {
       if (entry(list.head).burst.row != open_row(*link)) return false;
       link = &list.next_unknown;
     }
+    all_hits_ = true;
     return true;
   }
   /// To be filled in with a column command or a row command.
@@ -167,6 +174,9 @@ class BurstQueue {
   std::vector<std::int64_t> busy_;
   std::int32_t unknown_ = kNone;  // the first of a list of banks that have lost their bids
   std::vector<Bid> bids_;
+  // The last answer of all_are_hits(), if it was yes and stands: no row has changed since, and no
+  // bank has another oldest burst than one to the same row.
+  bool all_hits_ = false;
   std::int64_t row_bids_ = 0;  // for row commands, of the known
   std::int32_t oldest_ = kNone, youngest_ = kNone;
   std::int64_t size_ = 0;
@@ -187,6 +197,7 @@ inline void BurstQueue::link(std::int32_t index, std::uint64_t order) {
     bank.position = busy_.size();
     busy_.push_back(e.burst.bank);
     list_unknown(&bank, e.burst.bank);
+    all_hits_ = false;
   } else {
     entry(bank.tail).next = index;
     if (bank.open_row == e.burst.row) forget(&bank, e.burst.bank);
@@ -200,6 +211,8 @@ inline void BurstQueue::link(std::int32_t index, std::uint64_t order) {
 inline void BurstQueue::remove(std::int32_t index) {
   const Entry& e = entry(index);
   BankList& bank = banks_[at(e.burst.bank)];
+  if (e.previous == kNone && e.next != kNone && entry(e.next).burst.row != e.burst.row)
+    all_hits_ = false;
   (e.previous == kNone ? bank.head : entry(e.previous).next) = e.next;
   (e.next == kNone ? bank.tail : entry(e.next).previous) = e.previous;
   (e.older == kNone ? oldest_ : entry(e.older).younger) = e.younger;
