@@ -15,7 +15,8 @@ struct KindTotals {
   std::int64_t cycles = 0, macs = 0, moved_bytes = 0;
   double time_s = 0, energy_pj = 0;
   double slots = 0;  ///< MACs that the array could have done meanwhile
-  StallBreakdown stalls, dma;
+  StallBreakdown stalls;
+  BoundEvidence evidence;
 };
 
 /// In the order in which the kinds first run.

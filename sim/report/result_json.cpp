@@ -37,7 +37,8 @@ namespace json = boost::json;
 /// What is added up over the layers of a run.
 struct Totals {
   std::int64_t cycles = 0, compute_cycles = 0, macs = 0, mac_slots = 0;
-  StallBreakdown stalls, dma;
+  StallBreakdown stalls;
+  BoundEvidence evidence;
   DramTraffic traffic;
   std::int64_t moved_bytes = 0;
   double time_s = 0, busy_peak_macs = 0, peak_macs_per_s = 0, peak_bytes_per_s = 0;
@@ -58,7 +59,7 @@ void add(Totals& sum, const LayerResult& r, std::int64_t repeat) {
   sum.macs += r.outcome.counts.macs * repeat;
   sum.mac_slots += r.outcome.counts.mac_slots * repeat;
   sum.stalls.add(r.outcome.stalls, repeat);
-  sum.dma.add(r.outcome.dma, repeat);
+  sum.evidence.add(r.outcome.evidence, repeat);
   sum.traffic.burst_bytes = r.outcome.traffic.burst_bytes;
   for (std::size_t i = 0; i < kTensors; ++i) {
     const TensorTraffic& t = r.outcome.traffic.tensors[i];
@@ -166,9 +167,9 @@ json::object totals_json(const Totals& t) {
       {"macs", t.macs},
       {"padded_macs", t.mac_slots - t.macs},
       {"utilization", t.busy_peak_macs > 0 ? static_cast<double>(t.macs) / t.busy_peak_macs : 0.0},
-      {"bound", bound_name(t.stalls, t.dma)},
+      {"bound", bound_name(t.evidence)},
       {"stalls", stalls_json(t.stalls)},
-      {"dma_cycles", dma_json(t.dma)},
+      {"dma_cycles", dma_json(t.evidence.dma)},
       {"dram", dram_json(t)},
       {"sram", sram},
       {"roofline", roofline_json(t)}};

@@ -57,7 +57,7 @@ struct LayerResult {
   std::int64_t moved_bytes() const {
     return outcome.traffic.total().bursts * outcome.traffic.burst_bytes;
   }
-  const char* bound() const { return bound_name(outcome.stalls, outcome.dma); }
+  const char* bound() const { return bound_name(outcome.evidence); }
 };
 
 /// Of the results of LayerRunner::run_all, the layer itself.

@@ -279,7 +279,7 @@ void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int6
   pass.moved_bytes += r.moved_bytes() * count;
   pass.ahead_bytes += r.outcome.handed_on * r.outcome.traffic.burst_bytes * count;
   pass.stalls.add(r.outcome.stalls, count);
-  pass.dma.add(r.outcome.dma, count);
+  pass.evidence.add(r.outcome.evidence, count);
   const DramTraffic& t = r.outcome.traffic;
   if (layer.kv_cache && std::holds_alternative<Matmul>(layer.op))
     pass.kv_read_bytes += (t[Tensor::kWeights].read_bytes + t[Tensor::kScales].read_bytes) * count;

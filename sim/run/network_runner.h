@@ -26,7 +26,8 @@ struct PassResult {
   std::int64_t moved_bytes = 0;                          ///< through the DRAM, padding included
   std::int64_t ahead_bytes = 0;                          ///< of these, while the layer ahead ran
   std::int64_t kv_read_bytes = 0, kv_written_bytes = 0;  ///< asked for
-  StallBreakdown stalls, dma;
+  StallBreakdown stalls;
+  BoundEvidence evidence;
 };
 
 struct NetworkResult {

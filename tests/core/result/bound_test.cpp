@@ -1,4 +1,6 @@
 // What a run is bound by, and whose each cycle is.
+#include "core/result/bound.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <vector>
 
 #include "core/mapping/array_timing.h"
-#include "core/result/stalls.h"
 
 namespace bitjoule {
 namespace {
@@ -54,9 +55,12 @@ TEST_CASE("bound: what is in use nearly always, else what most cycles go to") {
   };
   for (const Row& row : kRows) {
     CAPTURE(row.bound);
-    const std::string bound = bound_name(breakdown(row.stalls), breakdown(row.dma));
+    BoundEvidence evidence;
+    evidence.held = breakdown(row.stalls);
+    evidence.dma = breakdown(row.dma);
+    const std::string bound = bound_name(evidence);
     CHECK(bound == row.bound);
-    CHECK(std::string(bound_advice(bound)) != "");
+    CHECK(bound_advice(bound, evidence) != "");
   }
 }
 
