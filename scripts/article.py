@@ -46,12 +46,12 @@ LEAST = 0.01  # of the cycles: what is less is not told
 
 # What `bound` of a result names, as the end of "held up by ...".
 BOUNDS = {
-    "compute": "the number of its MACs",
+    "compute": "the steps of the array",
     "dram": "the memory's bandwidth",
     "weight_load": "the loading of weights into the array",
     "fill_drain": "the filling and draining of the array",
     "dequantizer": "the dequantizer",
-    "output": "the output unit",
+    "output": "the output unit or its ports",
     "buffer_port": "the ports of a buffer",
     "vector": "the vector unit",
     "idle": "the steps from tile to tile",

@@ -155,7 +155,11 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
   outcome.counts.output = output_buffer_.finish(trace);
   attribution.fill(outcome.cycles);
   outcome.stalls = attribution.breakdown();
-  outcome.dma = dma_.busy();
+  outcome.evidence.held = attribution.held();
+  outcome.evidence.dma = dma_.busy();
+  outcome.evidence.macs = outcome.counts.macs;
+  outcome.evidence.mac_slots = outcome.counts.mac_slots;
+  if (uses_array) add_array_limits(problem, outcome.evidence);
   outcome.dram = dram_.stats(to_sc_time(clock_.time_of(outcome.cycles)));  // power to the end
   for (std::size_t i = 0; i < kTensors; ++i) {
     const TensorTraffic& t = outcome.traffic.tensors[i];

@@ -41,7 +41,7 @@ void ArrayPe::start(const LayerRun& run) {
   }
   queue_.clear();
   folds_ = 0;
-  stream_end_ = stream_rows_ = 0;
+  stream_end_ = stream_rows_ = last_shifted_ = 0;
   tail_end_ = last_out_ = Cycles(0);
 }
 
@@ -104,17 +104,19 @@ bool ArrayPe::begin_load(Cycles now) {
   return true;
 }
 
+std::int64_t ArrayPe::results_lead(Cycles now) const {
+  const Fold& timing = loading_->fold.job.timing;
+  // The foot of a column passes results in order.
+  const std::int64_t ahead = stream_end_ + std::max<std::int64_t>(0, stream_rows_ - timing.rows);
+  return now.value + (timing.drains ? timing.steps * rates_.stream_interval : 0) - ahead;
+}
+
 bool ArrayPe::begin_stream(Cycles now) {
   if (loading_ == nullptr || !loading_->loaded() || streaming_ != nullptr) return false;
-  const bool follows = config_.overlap == Overlap::kFull || config_.overlap == Overlap::kDrain;
-  if (!follows && !tails_done()) return false;
+  if (!follows() && !tails_done()) return false;
   const Fold& timing = loading_->fold.job.timing;
-  // The foot of a column passes results in order; the drain registers must be empty besides.
-  const std::int64_t ahead = stream_end_ + std::max<std::int64_t>(0, stream_rows_ - timing.rows);
-  const std::int64_t results_at =
-      now.value + (timing.drains ? timing.steps * rates_.stream_interval : 0);
   const std::int64_t shifts = timing.drains ? rates_.drain(stream_rows_, true) : 0;
-  if (results_at < ahead + shifts) return false;
+  if (results_lead(now) < shifts) return false;
   streaming_ = std::move(loading_);
   streaming_->steps_left = timing.steps;
   streaming_->step_wait = rates_.stream_interval - 1;
@@ -125,33 +127,40 @@ bool ArrayPe::begin_stream(Cycles now) {
   return true;
 }
 
-Cause ArrayPe::advance_load() {
+ArrayPe::Held ArrayPe::stream_waits(Cycles now) const {
+  const std::int64_t lead = results_lead(now);
+  if ((!follows() && !tails_done()) || lead < 0) return {Cause::kFillDrain, Cause::kFillDrain};
+  // The drain registers are not empty. At one row per cycle they might be.
+  return {lead < stream_rows_ ? Cause::kFillDrain : Cause::kOutput, rates_.drain_holds()};
+}
+
+ArrayPe::Held ArrayPe::advance_load() {
   Active& a = *loading_;
   if (a.latency_left > 0) {
     --a.latency_left;
-    return Cause::kDequantizer;
+    return {Cause::kDequantizer, Cause::kDequantizer};
   }
   if (a.rows_left == 0) {
     --a.extra_left;
-    return Cause::kDequantizer;
+    return {Cause::kDequantizer, Cause::kDequantizer};
   }
   if (a.row_wait > 0) {
     --a.row_wait;
-    return rates_.load_cause;
+    return {rates_.load_cause, rates_.load_holds()};
   }
   const std::int64_t row = a.fold.job.timing.load_rows - a.rows_left;
   grid_->enter_row(a.fold, row);
   row_entered(a.fold.job, row);
   --a.rows_left;
   a.row_wait = rates_.load_interval - 1;
-  return Cause::kWeightLoad;
+  return {Cause::kWeightLoad, rates_.load_holds()};
 }
 
-Cause ArrayPe::advance_stream(Cycles now) {
+ArrayPe::Held ArrayPe::advance_stream(Cycles now) {
   Active& a = *streaming_;
   if (a.step_wait > 0) {
     --a.step_wait;
-    return rates_.stream_cause;
+    return {rates_.stream_cause, rates_.stream_holds()};
   }
   const Fold& timing = a.fold.job.timing;
   const std::int64_t step = timing.steps - a.steps_left;
@@ -164,6 +173,8 @@ Cause ArrayPe::advance_stream(Cycles now) {
     stream_rows_ = timing.rows;
     a.tail_left = timing.rows + timing.cols - 2 + 1;  // this cycle is not over yet
     tail_end_ = std::max(tail_end_, Cycles(stream_end_ + timing.rows + timing.cols - 2));
+    last_shifted_ = std::max(last_shifted_, stream_end_ + timing.rows + timing.cols - 2 +
+                                                (timing.drains ? timing.rows : 1));
     a.drain_left = rates_.drain(timing.rows, timing.drains);
     if (a.last && run_.trace != nullptr)
       run_.trace->add("array", tile_name(a.fold.tile->tile), a.accepted,
@@ -171,7 +182,7 @@ Cause ArrayPe::advance_stream(Cycles now) {
     if (a.last) to_sequencer->give(Token::kReleased, Cycles(stream_end_));
     tails_.push_back(std::move(streaming_));
   }
-  return Cause::kArrayBusy;
+  return {Cause::kArrayBusy, rates_.stream_holds()};
 }
 
 void ArrayPe::advance_tails(Cycles now) {
@@ -195,15 +206,15 @@ void ArrayPe::tick() {
   bool moved = true;
   while (moved) moved = begin_stream(now) || begin_load(now);
 
-  Cause cause = Cause::kFillDrain;
+  Held held{Cause::kFillDrain, Cause::kFillDrain};
   bool active = false;  // with neither load nor stream, the next load says why it came so late
   if (loading_ != nullptr) {
     active = true;
-    if (!loading_->loaded()) cause = advance_load();
+    held = loading_->loaded() ? stream_waits(now) : advance_load();
   }
   if (streaming_ != nullptr) {
     active = true;
-    cause = advance_stream(now);
+    held = advance_stream(now);
   }
   // What the registers held before this clock edge is written with it.
   for (const auto& t : tails_) grid_->collect(t->fold, now.value, *this);
@@ -215,7 +226,7 @@ void ArrayPe::tick() {
     unreported_ = 0;
   }
   if (run_.trace != nullptr && run_.trace->has_signals()) grid_->trace(*run_.trace, now);
-  if (active) run_.attribution->cover(cause, 1);
+  if (active) run_.attribution->cover(held.cause, held.holds, 1);
   advance_tails(now);
   if (loading_ != nullptr || streaming_ != nullptr || !tails_.empty())
     tick_event_.notify(clock_.until(now + Cycles(1)));
@@ -285,8 +296,10 @@ void ArrayPe::deliver(const FoldInFlight& fold, std::int64_t column, std::int64_
 }
 
 void ArrayPe::finish() {
-  const std::int64_t from = run_.attribution->covered().value;
-  if (from < last_out_.value) run_.attribution->cover(Cause::kFillDrain, last_out_.value - from);
+  Attribution& attribution = *run_.attribution;
+  attribution.cover_until(tail_end_.value, Cause::kFillDrain, Cause::kFillDrain);
+  attribution.cover_until(last_shifted_, Cause::kFillDrain, rates_.drain_holds());
+  attribution.cover_until(last_out_.value, Cause::kOutput, rates_.drain_holds());
 }
 
 }  // namespace bitjoule

@@ -50,10 +50,21 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
 
   void tick();
   bool begin_load(Cycles now);
+  /// How many cycles behind the streams ahead the results of the loaded fold would come out.
+  std::int64_t results_lead(Cycles now) const;
   bool begin_stream(Cycles now);
   bool tails_done() const;
-  Cause advance_load();
-  Cause advance_stream(Cycles now);
+  bool follows() const {
+    return config_.overlap == Overlap::kFull || config_.overlap == Overlap::kDrain;
+  }
+  /// A cycle's cause, and what one would have to enlarge.
+  struct Held {
+    Cause cause, holds;
+  };
+  /// Why the stream of the loaded fold may not begin.
+  Held stream_waits(Cycles now) const;
+  Held advance_load();
+  Held advance_stream(Cycles now);
   void advance_tails(Cycles now);
   void row_entered(const FoldJob& job, std::int64_t row);
   void step_entered(const FoldJob& job, std::int64_t step);
@@ -85,7 +96,8 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
   std::int64_t stream_end_ = 0, stream_rows_ = 0;  ///< of the stream before
   Cycles tail_end_{0};                             ///< the last MAC of all streams so far
   Cycles last_out_{0};
-  std::int64_t unreported_ = 0;  ///< PE-cycles since the last report of progress
+  std::int64_t last_shifted_ = 0;  ///< last_out_ if one row of results left per cycle
+  std::int64_t unreported_ = 0;    ///< PE-cycles since the last report of progress
 };
 
 }  // namespace bitjoule

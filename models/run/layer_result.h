@@ -61,7 +61,7 @@ struct LayerResult {
   std::int64_t moved_bytes() const {
     return outcome.traffic.total().bursts * outcome.traffic.burst_bytes;
   }
-  const char* bound() const { return bound_name(outcome.stalls, outcome.dma); }
+  const char* bound() const { return bound_name(outcome.evidence); }
 };
 
 /// Of `times` runs of the layer, one after the other. Peaks and keys and values in a cache are as

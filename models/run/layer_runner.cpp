@@ -39,6 +39,9 @@ void check_conservation(const LayerResult& r, const DramTraffic& planned) {
       fmt::format("{} MACs executed, the layer has {}", o.counts.macs, r.extents.macs()));
   require_conserved(o.stalls.total() == o.cycles.value,
                     fmt::format("causes sum to {} cycles of {}", o.stalls.total(), o.cycles.value));
+  require_conserved(o.evidence.held.total() == o.cycles.value,
+                    fmt::format("what holds them sums to {} cycles of {}", o.evidence.held.total(),
+                                o.cycles.value));
   for (std::size_t i = 0; i < kTensors; ++i) {
     const TensorTraffic &did = o.traffic.tensors[i], &plan = planned.tensors[i];
     require_conserved(

@@ -157,6 +157,17 @@ auto naming(const std::string& file, F action) {
   }
 }
 
+/// The layer by a mapping without its values, as both fidelities have it.
+LayerOutcome simulate_time(const RunConfig& run, const MappingProblem& problem,
+                           const Mapping& mapping) {
+  RunOptions options = run.options;
+  options.values = false;
+  options.fidelity = Fidelity::kFast;
+  LayerRunner runner(run.accelerator, run.dram, run.energy, options);
+  const LayerProgram program{problem, mapping, make_program(problem, mapping.tiling)};
+  return runner.run(run.layer, run.precision, program).outcome;
+}
+
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   std::vector<Override> all = with_options(overrides, a);
   const Source source = given_source(a.file);
@@ -258,7 +269,11 @@ CommandAction add_explain_command(CLI::App& app) {
     print_text(naming(*file, [&] {
       const MappingProblem problem = make_problem(run.accelerator, memory, run.layer.op,
                                                   run.precision, run.mapping, run.layer.stage);
-      return explain_text(run, problem, map_layer(problem, run.mapping));
+      const Mapping mapping = map_layer(problem, run.mapping);
+      std::optional<LayerOutcome> simulated;
+      if (mapping.estimate.traffic.total().bursts <= kExplainedBursts)
+        simulated = simulate_time(run, problem, mapping);
+      return explain_text(run, problem, mapping, simulated ? &*simulated : nullptr);
     }));
     return 0;
   };

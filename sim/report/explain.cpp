@@ -1,10 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include "core/mapping/array_timing.h"
-#include "core/mapping/folds.h"
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/report/summary.h"
@@ -24,42 +21,6 @@ std::string path_text(const MappingProblem& p) {
   if (d.scale_group != 0)
     text += fmt::format("; integer sums end every {} elements of k", d.scale_group);
   return text;
-}
-
-/// The bound by the same definition as after a run, from what is expected of each unit: the array's
-/// causes are those of the first tile; what is left of the cycles waits for the slower of DRAM and
-/// output unit.
-std::string bound_of(const MappingProblem& p, const Mapping& m) {
-  const MappingEstimate& e = m.estimate;
-  Attribution attribution;
-  ArrayTimeline timeline(p.machine.array.overlap, array_rates(p));
-  const Tiling& t = m.tiling;
-  const Tile first{0, t.groups, 0, t.batch, 0, t.out_rows, 0, t.out_cols, 0, t.n, 0, t.k};
-  for_each_fold(p, first, [&](const FoldJob& job) { timeline.issue(0, job.timing, &attribution); });
-  timeline.drain(attribution);
-  const StallBreakdown& tile = attribution.breakdown();
-  const double scale = static_cast<double>(e.array_cycles) /
-                       static_cast<double>(std::max<std::int64_t>(1, tile.total()));
-  const auto rounded = [](double cycles) {
-    return static_cast<std::int64_t>(std::llround(cycles));
-  };
-  StallBreakdown stalls, dma;
-  for (std::size_t i = 0; i < kCauses; ++i)
-    stalls.cycles[i] = rounded(static_cast<double>(tile.cycles[i]) * scale);
-  const DmaConfig& d = p.machine.dma;
-  const std::int64_t burst = p.memory.burst_bytes;
-  const auto request = static_cast<double>(d.bursts_per_request(burst) * burst);
-  const auto latency = static_cast<double>(std::max<std::int64_t>(1, p.memory.latency_cycles));
-  const double window = request * static_cast<double>(d.outstanding) / latency;
-  const double rate = request * static_cast<double>(d.requests_per_cycle);
-  Cause memory = Cause::kDramRead;  // of what the DMA can move per cycle, the least
-  if (std::min(window, rate) < kBoundShare * p.memory.bytes_per_cycle)
-    memory = window < rate ? Cause::kDmaWindow : Cause::kDmaRate;
-  stalls[e.output_cycles > e.dram_cycles ? Cause::kOutput : memory] +=
-      std::max<std::int64_t>(0, e.cycles - stalls.total());
-  dma[memory] = e.dram_cycles;
-  const char* bound = bound_name(stalls, dma);
-  return fmt::format("{}: {}", bound, bound_advice(bound));
 }
 
 std::string cost_text(const MappingEstimate& e) {
@@ -91,7 +52,8 @@ std::string loss_text(const MappingEstimate& e, const MappingEstimate& best) {
 
 }  // namespace
 
-std::string explain_text(const RunConfig& run, const MappingProblem& p, const Mapping& m) {
+std::string explain_text(const RunConfig& run, const MappingProblem& p, const Mapping& m,
+                         const LayerOutcome* simulated) {
   const GemmExtents e = gemm_extents(run.layer.op);
   const MappingEstimate& c = m.estimate;
   const TripCounts trips = trip_counts(p.layer, m.tiling);
@@ -140,7 +102,15 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
        fmt::format("{:.4g} MAC/B against a ridge of {:.4g}: at most {} by {}", intensity,
                    peak / bandwidth, si(std::min(peak, intensity * bandwidth), "MAC/s"),
                    intensity * bandwidth < peak ? "the DRAM's peak" : "the array's peak"));
-  line("bound by", bound_of(p, m));
+  if (simulated != nullptr) {
+    line("simulated", fmt::format("estimated {}, simulated {} cycles", with_commas(c.cycles),
+                                  with_commas(simulated->cycles.value)));
+    line("bound by", bound_text(simulated->evidence));
+  } else {
+    line("bound by", fmt::format("not simulated, as it moves more than {} bursts: `sim run "
+                                 "--values off` tells",
+                                 with_commas(kExplainedBursts)));
+  }
   line("search", fmt::format("{} candidates, {} of them do not fit", with_commas(m.candidates),
                              with_commas(m.misfits)));
   for (const MappingAlternative& a : m.alternatives)

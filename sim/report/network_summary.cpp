@@ -23,7 +23,7 @@ std::string pass_text(const NetworkResult& network, const PassResult& pass) {
   text += fmt::format("\n{:13}the DRAM's peak allows {:.4g} {}s/s for so many bytes: {} of it", "",
                       c.limit_per_s, c.unit, percent(c.per_s / c.limit_per_s));
   text += fmt::format("\n{:13}cycles by {}", "", stalls_text(pass.stalls));
-  text += fmt::format("\n{:13}bound by {}", "", bound_text(pass.stalls, pass.dma));
+  text += fmt::format("\n{:13}bound by {}", "", bound_text(pass.evidence));
   if (pass.ahead_bytes > 0)
     text += fmt::format("\n{:13}{} of weights per {} fetched while the layer ahead ran", "",
                         bytes_text(pass.ahead_bytes / static_cast<std::int64_t>(c.count)), c.unit);
@@ -46,7 +46,7 @@ std::string kinds_table(const NetworkResult& network) {
                        percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
                        joules_text(k.energy_pj), bytes_text(k.moved_bytes),
                        percent(k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0),
-                       bound_name(k.stalls, k.dma));
+                       bound_name(k.evidence));
   return out;
 }
 

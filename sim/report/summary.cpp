@@ -47,11 +47,12 @@ std::string stalls_text(const StallBreakdown& stalls) {
   return text;
 }
 
-std::string bound_text(const StallBreakdown& stalls, const StallBreakdown& dma) {
-  const char* bound = bound_name(stalls, dma);
-  std::string text = fmt::format("{}: {}", bound, bound_advice(bound));
+std::string bound_text(const BoundEvidence& evidence) {
+  const StallBreakdown& dma = evidence.dma;
+  const char* bound = bound_name(evidence);
+  std::string text = fmt::format("{}: {}", bound, bound_advice(bound, evidence));
   const std::int64_t dram = dma[Cause::kDramRead] + dma[Cause::kDramWrite];
-  const auto total = static_cast<double>(stalls.total());
+  const auto total = static_cast<double>(evidence.held.total());
   const std::pair<const char*, std::int64_t> shares[] = {{"the memory's bandwidth", dram},
                                                          {"its window", dma[Cause::kDmaWindow]},
                                                          {"its rate", dma[Cause::kDmaRate]},
@@ -113,7 +114,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
   line("utilization", fmt::format("{} of {}", percent(achieved / r.peak_macs_per_s),
                                   si(r.peak_macs_per_s, "MAC/s")));
   line("cycles by", stalls_text(r.outcome.stalls));
-  line("bound by", bound_text(r.outcome.stalls, r.outcome.dma));
+  line("bound by", bound_text(r.outcome.evidence));
   line("traffic", traffic_text(r.outcome.traffic));
   line("bandwidth",
        fmt::format("{} of {} peak ({})", si(moved / seconds, "B/s"), si(r.peak_bytes_per_s, "B/s"),

@@ -23,14 +23,18 @@ std::string check_text(const OutputCheck& check);
 std::string stalls_text(const StallBreakdown& stalls);
 
 /// What bounds a run, what one would have to enlarge, and how the DMA fared.
-std::string bound_text(const StallBreakdown& stalls, const StallBreakdown& dma);
+std::string bound_text(const BoundEvidence& evidence);
 
 /// A network: per kind of layer, the largest layers, memory, tokens.
 std::string network_summary(const RunConfig& run, const NetworkResult& network);
 
-/// What `sim explain` prints: the mapping, what it implies, and why the others lost.
+/// `sim explain` simulates layers of at most so many bursts: a few seconds' work.
+inline constexpr std::int64_t kExplainedBursts = std::int64_t{1} << 24;
+
+/// What `sim explain` prints: the mapping, what it implies, and why the others lost. `simulated`:
+/// the layer by this mapping; null where that has more than kExplainedBursts.
 std::string explain_text(const RunConfig& run, const MappingProblem& problem,
-                         const Mapping& mapping);
+                         const Mapping& mapping, const LayerOutcome* simulated);
 
 /// Tile sizes and loop order on one line.
 std::string tiling_text(const Tiling& tiling);

@@ -23,9 +23,9 @@ json::object kind_json(const KindTotals& k) {
           {"dram_bytes", k.moved_bytes},
           {"macs", k.counts.macs},
           {"utilization", k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0.0},
-          {"bound", bound_name(k.stalls, k.dma)},
+          {"bound", bound_name(k.evidence)},
           {"stalls", stalls_json(k.stalls)},
-          {"dma_cycles", dma_json(k.dma)}};
+          {"dma_cycles", dma_json(k.evidence.dma)}};
 }
 
 json::array top_json(const NetworkResult& network, double (*amount)(const LayerResult&)) {
@@ -52,9 +52,9 @@ json::object pass_json(const NetworkResult& network, const PassResult& p) {
           {"joules_per_" + cost.unit, cost.joules},
           {"bytes_per_" + cost.unit, cost.bytes},
           {"limit_" + cost.unit + "s_per_s", cost.limit_per_s},
-          {"bound", bound_name(p.stalls, p.dma)},
+          {"bound", bound_name(p.evidence)},
           {"stalls", stalls_json(p.stalls)},
-          {"dma_cycles", dma_json(p.dma)}};
+          {"dma_cycles", dma_json(p.evidence.dma)}};
 }
 
 /// What was computed, where values are on: the outputs of the last pass, and how far the layers

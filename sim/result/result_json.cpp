@@ -120,9 +120,9 @@ json::object totals_json(const Costs& t) {
       {"macs", t.counts.macs},
       {"padded_macs", t.counts.mac_slots - t.counts.macs},
       {"utilization", t.array_macs > 0 ? static_cast<double>(t.counts.macs) / t.array_macs : 0.0},
-      {"bound", bound_name(t.stalls, t.dma)},
+      {"bound", bound_name(t.evidence)},
       {"stalls", stalls_json(t.stalls)},
-      {"dma_cycles", dma_json(t.dma)},
+      {"dma_cycles", dma_json(t.evidence.dma)},
       {"dram", dram_json(t)},
       {"sram", sram},
       {"roofline", roofline_json(t)}};

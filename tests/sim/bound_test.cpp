@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <boost/json.hpp>
+#include <fstream>
+#include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -164,18 +167,127 @@ TEST_CASE("bound: weights that enter row by row are no compute") {
   CHECK(result.at("utilization").to_number<double>() < 0.05);
 }
 
-TEST_CASE("bound: the estimate has the same words") {
-  for (const auto& [sets, bound] :
-       {std::pair<std::string, const char*>{memory("400 GB/s", "100 ns"), "dma_window"},
-        {memory("20 GB/s", "100 ns"), "dram"},
-        {memory("250 GB/s", "1 ns"), "weight_load"}}) {
-    const Outcome outcome =
-        shell("{sim} explain '" + source_dir() + "/configs/runs/quickstart.yaml' --set " + sets +
-              " --set accelerator.dma.outstanding=" +
-              (std::string(bound) == "weight_load" ? "1024" : "16"));
-    CAPTURE(outcome.text);
-    CHECK(outcome.text.find(std::string("bound by     ") + bound) != std::string::npos);
+TEST_CASE("bound: of an interval of two cycles all is held by what sets it") {
+  struct Row {
+    std::vector<std::string> sets;
+    const char* bound;
+    const char* more;
+    std::vector<const char*> other;
+  };
+  const std::string fast = memory("4 TB/s", "1 ns");
+  const std::vector<std::string> wide = {fast, "accelerator.dma.request='1024 B'",
+                                         "accelerator.dma.outstanding=1024"};
+  const Row kRows[] = {
+      // A step takes 64 x 4 codes of 8 bits: 2048 bits, of which 1024 come per cycle.
+      {{"'layer={gemm: {m: 512, n: 512, k: 512}}'",
+        "'accelerator.buffers.input={banks: 2, port_width: 512 bit}'"},
+       "buffer_port",
+       "accelerator.buffers.input.banks=4",
+       {"accelerator.output_unit.lanes=64", "accelerator.buffers.weight.banks=128"}},
+      // A row takes 128 x 2 weights.
+      {{kDecode, "'precision={weights: int4, activations: fp16, mac: fp16}'",
+        "accelerator.dequantizer.lanes=128"},
+       "dequantizer",
+       "accelerator.dequantizer.lanes=256",
+       {"accelerator.buffers.weight.banks=128", "accelerator.output_unit.lanes=64"}},
+      // Per step 128 sums of 32 bits.
+      {{"'layer={gemm: {m: 512, n: 512, k: 512}}'",
+        "'accelerator.buffers.accumulator={banks: 4, port_width: 512 bit}'"},
+       "output",
+       "accelerator.buffers.accumulator.banks=8",
+       {"accelerator.buffers.input.banks=64"}},
+  };
+  for (const Row& row : kRows) {
+    std::vector<std::string> sets = row.sets;
+    sets.insert(sets.end(), wide.begin(), wide.end());
+    CAPTURE(row.bound);
+    CHECK(bound_of(run(sets)) == row.bound);
+    CHECK(gain(sets, row.more) > 1.5);
+    for (const char* other : row.other) CHECK(gain(sets, other) < 1.02);
   }
+}
+
+TEST_CASE("bound: results that leave slowly through narrow accumulator ports") {
+  // 128 sums of 32 bits per row of results, 512 bits per cycle.
+  const std::vector<std::string> sets = {
+      "'layer={gemm: {m: 64, n: 1024, k: 32}}'", "accelerator.array.dataflow=os",
+      memory("4 TB/s", "1 ns"), "accelerator.dma.outstanding=1024",
+      "'accelerator.buffers.accumulator={banks: 1, port_width: 512 bit}'"};
+  CHECK(bound_of(run(sets)) == "output");
+  CHECK(gain(sets, "accelerator.buffers.accumulator.banks=2") > 1.7);
+  CHECK(gain(sets, "accelerator.array.overlap=full") < 1.02);
+}
+
+TEST_CASE("bound: an array that is occupied but empty") {
+  const TemporaryDirectory directory;
+  const auto told = [&](const std::string& layer) {
+    std::ofstream(directory.at("run.yaml"))
+        << "{accelerator: accelerators/edge-32x32.yaml, values: off, precision: {weights: int8, "
+           "activations: int8}, layer: {"
+        << layer << "}}";
+    // Enough of everything but the array, and no loads that count.
+    const Outcome o = shell("{sim} explain " + directory.at("run.yaml") + " --set " +
+                            memory("4 TB/s", "1 ns") + " --set accelerator.dma.outstanding=1024");
+    CAPTURE(o.text);
+    REQUIRE(o.code == 0);
+    return o.text.substr(o.text.find("bound by"));
+  };
+  // A group of 9 x 1 weights: 9 of 32 x 32 x 4 multipliers, 0.22 %.
+  const std::string depthwise = told(
+      "conv2d: {height: 64, width: 64, channels: 16, filters: 16, groups: 16, kernel: [3, 3], "
+      "padding: 1}");
+  CHECK(depthwise.find("compute: the array is occupied, but 0.22 % of its multipliers have work") !=
+        std::string::npos);
+  CHECK(depthwise.find("more PEs") == std::string::npos);
+}
+
+TEST_CASE("explain: the bound of a layer is that of its run, word by word") {
+  std::mt19937 random(20261128);
+  const auto to = [&](int n) { return std::to_string(1 + random() % static_cast<unsigned>(n)); };
+  const char* const machines[] = {"edge-16x16",    "edge-32x32", "edge-32x32-x64",
+                                  "gemmini-16x16", "scalesim",   "tpu-v1-like"};
+  const char* const formats[] = {"int8, activations: int8", "int8, activations: int8",
+                                 "int4, activations: int8", "q4_0, activations: fp16"};
+  const char* const settings[] = {
+      "accelerator.dequantizer.placement=dram_side",
+      "accelerator.buffers.input.double_buffered=false",
+      "accelerator.array.dataflow=os",
+      "accelerator.array.dataflow=is",
+      "accelerator.output_unit.lanes=1",
+      "accelerator.dma.outstanding=1",
+      "'accelerator.buffers.output={banks: 1, port_width: 8 bit}'",
+      "'accelerator.buffers.accumulator={banks: 1, port_width: 128 bit}'",
+      "fidelity=fast"};
+  const auto bound_line = [](const std::string& text) {
+    const std::size_t line = text.find("\nbound by");
+    return line == std::string::npos ? text : text.substr(line, text.find('\n', line + 1) - line);
+  };
+  std::set<std::string> bounds;
+  int ran = 0;
+  for (int i = 0; i < 100; ++i) {
+    const TemporaryDirectory directory;
+    const std::string file = directory.at("run.yaml");
+    const std::string layer =
+        i % 3 == 0 ? "conv2d: {height: " + to(24) + ", width: " + to(24) + ", channels: " + to(48) +
+                         ", filters: " + to(64) + ", kernel: [3, 3], padding: 1}"
+                   : "gemm: {m: " + to(i % 3 == 1 ? 3 : 200) + ", n: " + to(400) +
+                         ", k: " + std::to_string(32 * (1 + random() % 16)) + "}";
+    std::ofstream(file) << "{accelerator: accelerators/" << machines[i % 6]
+                        << ".yaml, values: off, precision: {weights: " << formats[random() % 4]
+                        << "}, layer: {" << layer << "}}";
+    const std::string sets = file + " --set " + settings[random() % 9];
+    CAPTURE(layer);
+    CAPTURE(sets);
+    const Outcome run = shell("{sim} run " + sets), explained = shell("{sim} explain " + sets);
+    CHECK(run.code == explained.code);
+    if (run.code != 0) continue;
+    ++ran;
+    const std::string bound = bound_line(run.text);
+    CHECK(bound_line(explained.text) == bound);
+    bounds.insert(bound.substr(0, bound.find(':')));
+  }
+  CHECK(ran >= 60);
+  CHECK(bounds.size() >= 5);
 }
 
 }  // namespace bitjoule::test

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "sim/commands/command_line.h"
-#include "sim/commands/shells.h"
 #include "sim/commands/kinds.h"
+#include "sim/commands/shells.h"
 #include "support/shell.h"
 
 namespace bitjoule {

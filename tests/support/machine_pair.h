@@ -20,7 +20,8 @@ inline void compare(const LayerOutcome& fast, const LayerOutcome& pe) {
   for (std::size_t i = 0; i < kCauses; ++i) {
     CAPTURE(cause_name(static_cast<Cause>(i)));
     CHECK(fast.stalls.cycles[i] == pe.stalls.cycles[i]);
-    CHECK(fast.dma.cycles[i] == pe.dma.cycles[i]);
+    CHECK(fast.evidence.held.cycles[i] == pe.evidence.held.cycles[i]);
+    CHECK(fast.evidence.dma.cycles[i] == pe.evidence.dma.cycles[i]);
   }
   CHECK(fast.counts == pe.counts);
   for (std::size_t i = 0; i < kTensors; ++i) {

@@ -8,16 +8,11 @@ namespace {
 /// Covers the part [begin, end) of a window of intervals: in the last cycle of an interval a row or
 /// step enters, in the others the array waits for it.
 void cover_intervals(std::int64_t begin, std::int64_t end, std::int64_t interval, Cause entry,
-                     Cause wait, Attribution& attribution) {
+                     Cause wait, Cause holds, Attribution& attribution) {
   if (begin >= end) return;
   const std::int64_t entries = end / interval - begin / interval;
-  attribution.cover(entry, entries);
-  attribution.cover(wait, end - begin - entries);
-}
-
-void cover_until(std::int64_t end, Cause cause, Attribution& attribution) {
-  const std::int64_t from = attribution.covered().value;
-  if (from < end) attribution.cover(cause, end - from);
+  attribution.cover(entry, holds, entries);
+  attribution.cover(wait, holds, end - begin - entries);
 }
 
 }  // namespace
@@ -36,11 +31,12 @@ FoldTimes ArrayTimeline::issue(std::int64_t ready, const Fold& fold, Attribution
   // Results leave a column at the last row in use. They leave in order: those of a fold with fewer
   // rows than the one ahead may not be there before its last.
   const std::int64_t shorter = std::max<std::int64_t>(0, rows_ - fold.rows);
-  if (fold.drains)  // ... and only then may they enter the drain registers
-    t.stream_begin =
-        std::max(t.stream_begin, last_.stream_end + rates_.drain(rows_, true) + shorter - stream);
-  else
-    t.stream_begin = std::max(t.stream_begin, last_.stream_end + shorter);
+  const std::int64_t in_order = last_.stream_end + shorter - (fold.drains ? stream : 0);
+  t.undrained_begin = t.shifted_begin = t.stream_begin = std::max(t.stream_begin, in_order);
+  if (fold.drains) {  // ... and only then may they enter the drain registers
+    t.shifted_begin = std::max(t.undrained_begin, in_order + rows_);
+    t.stream_begin = std::max(t.undrained_begin, in_order + rates_.drain(rows_, true));
+  }
   t.stream_end = t.stream_begin + stream;
   t.end = t.stream_end + fold.rows + fold.cols - 2;
   t.out_end = t.end + rates_.drain(fold.rows, fold.drains);
@@ -48,6 +44,7 @@ FoldTimes ArrayTimeline::issue(std::int64_t ready, const Fold& fold, Attribution
   last_ = t;
   end_ = std::max(end_, t.end);
   out_end_ = std::max(out_end_, t.out_end);
+  shifted_end_ = std::max(shifted_end_, t.end + (fold.drains ? fold.rows : 1));
   rows_ = fold.rows;
   return t;
 }
@@ -56,18 +53,23 @@ void ArrayTimeline::attribute(const FoldTimes& t, const Fold& fold,
                               Attribution& attribution) const {
   attribution.gap(Cycles(end_), Cycles(next_issue()), Cycles(t.load_begin));
   // The load, as far as the stream ahead does not hide it: latency, rows, and what latency is left.
-  cover_until(t.rows_begin, Cause::kDequantizer, attribution);
+  attribution.cover_until(t.rows_begin, Cause::kDequantizer, Cause::kDequantizer);
   const std::int64_t rows_end = t.rows_begin + fold.load_rows * rates_.load_interval;
   cover_intervals(attribution.covered().value - t.rows_begin, rows_end - t.rows_begin,
-                  rates_.load_interval, Cause::kWeightLoad, rates_.load_cause, attribution);
-  cover_until(t.load_end, Cause::kDequantizer, attribution);
-  cover_until(t.stream_begin, Cause::kFillDrain, attribution);
+                  rates_.load_interval, Cause::kWeightLoad, rates_.load_cause, rates_.load_holds(),
+                  attribution);
+  attribution.cover_until(t.load_end, Cause::kDequantizer, Cause::kDequantizer);
+  attribution.cover_until(t.undrained_begin, Cause::kFillDrain, Cause::kFillDrain);
+  attribution.cover_until(t.shifted_begin, Cause::kFillDrain, rates_.drain_holds());
+  attribution.cover_until(t.stream_begin, Cause::kOutput, rates_.drain_holds());
   cover_intervals(0, t.stream_end - t.stream_begin, rates_.stream_interval, Cause::kArrayBusy,
-                  rates_.stream_cause, attribution);
+                  rates_.stream_cause, rates_.stream_holds(), attribution);
 }
 
 void ArrayTimeline::drain(Attribution& attribution) const {
-  cover_until(out_end_, Cause::kFillDrain, attribution);
+  attribution.cover_until(end_, Cause::kFillDrain, Cause::kFillDrain);
+  attribution.cover_until(shifted_end_, Cause::kFillDrain, rates_.drain_holds());
+  attribution.cover_until(out_end_, Cause::kOutput, rates_.drain_holds());
 }
 
 }  // namespace bitjoule

@@ -20,6 +20,11 @@ struct ArrayRates {
   Cause load_cause = Cause::kBufferPort;    ///< what makes load_interval exceed 1
   Cause stream_cause = Cause::kBufferPort;  ///< what makes stream_interval exceed 1
 
+  // Whose a whole interval is: with one of 1, the array's own.
+  Cause load_holds() const { return load_interval > 1 ? load_cause : Cause::kWeightLoad; }
+  Cause stream_holds() const { return stream_interval > 1 ? stream_cause : Cause::kArrayBusy; }
+  Cause drain_holds() const { return drain_interval > 1 ? Cause::kOutput : Cause::kFillDrain; }
+
   /// Cycles from the last MAC of a fold to the write of its last result: `rows` shifts where
   /// outputs stay, else the one row that the feet of the columns hold then.
   std::int64_t drain(std::int64_t rows, bool shifts) const {
@@ -41,6 +46,8 @@ struct FoldTimes {
   std::int64_t rows_begin =
       0;  ///< the first row's interval begins: the dequantizer's latency is over
   std::int64_t stream_begin = 0, stream_end = 0;
+  /// When the stream could begin if the results ahead left at once, or one row of them per cycle.
+  std::int64_t undrained_begin = 0, shifted_begin = 0;
   std::int64_t end = 0;      ///< the last MAC is done
   std::int64_t out_end = 0;  ///< the last result is in the accumulators
 };
@@ -80,8 +87,9 @@ class ArrayTimeline {
   ArrayRates rates_;
   FoldTimes last_;
   std::int64_t end_ = 0,
-               out_end_ = 0;  // of all folds: a small one may end before a large one ahead
-  std::int64_t rows_ = 0;     // of the last fold
+               out_end_ = 0;      // of all folds: a small one may end before a large one ahead
+  std::int64_t shifted_end_ = 0;  // out_end_ if one row of results left per cycle
+  std::int64_t rows_ = 0;         // of the last fold
 };
 
 }  // namespace bitjoule

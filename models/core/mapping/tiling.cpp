@@ -306,4 +306,21 @@ ArrayRates array_rates(const MappingProblem& p) {
   return rates;
 }
 
+void add_array_limits(const MappingProblem& p, BoundEvidence& evidence) {
+  const ArrayConfig& array = p.machine.array;
+  const GemmExtents& e = p.layer.extents;
+  const std::int64_t work = evidence.array_work();
+  const bool os = array.dataflow == Dataflow::kOutputStationary;
+  const bool is = array.dataflow == Dataflow::kInputStationary;
+  MappingProblem taller = p;
+  taller.machine.array.rows *= 2;
+  const bool longer_k = fold_k(taller, e.k) > fold_k(p, e.k);
+  if (os ? e.m > array.rows : longer_k) evidence.more_rows += work;
+  if ((is ? e.m : e.n) > array.cols) evidence.more_cols += work;
+  if (p.path.mac_passes > 1 || (os ? fold_k(p, e.k) > p.path.macs_per_pe : longer_k))
+    evidence.narrower += work;
+  evidence.overlap = array.overlap;
+  evidence.dataflow = array.dataflow;
+}
+
 }  // namespace bitjoule

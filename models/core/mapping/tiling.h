@@ -9,6 +9,7 @@
 #include "core/mapping/array_timing.h"
 #include "core/mapping/data_path.h"
 #include "core/mapping/pins.h"
+#include "core/result/bound.h"
 #include "core/workload/lowering.h"
 
 namespace bitjoule {
@@ -130,5 +131,8 @@ std::int64_t weight_read_bits(const MappingProblem& problem);
 
 /// The operand rates at the array for a layer.
 ArrayRates array_rates(const MappingProblem& problem);
+
+/// Adds to what is known of a layer's cycles whether a larger array or narrower numbers help it.
+void add_array_limits(const MappingProblem& problem, BoundEvidence& evidence);
 
 }  // namespace bitjoule

@@ -17,7 +17,7 @@ Costs& Costs::operator+=(const Costs& other) {
   kv_read_bytes += other.kv_read_bytes;
   kv_written_bytes += other.kv_written_bytes;
   stalls += other.stalls;
-  dma += other.dma;
+  evidence += other.evidence;
   counts += other.counts;
   traffic += other.traffic;
   return *this;
@@ -30,7 +30,7 @@ Costs operator*(Costs costs, std::int64_t n) {
   for (double* amount : {&costs.time_s, &costs.energy_pj, &costs.array_macs})
     *amount *= static_cast<double>(n);
   costs.stalls *= n;
-  costs.dma *= n;
+  costs.evidence *= n;
   costs.counts *= n;
   costs.traffic *= n;
   return costs;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/result/bound.h"
 #include "core/result/machine_counts.h"
 #include "core/result/stalls.h"
 #include "core/result/traffic.h"
@@ -20,7 +21,7 @@ struct Costs {
   std::int64_t ahead_bytes = 0;                          ///< of these, while the layer ahead ran
   std::int64_t kv_read_bytes = 0, kv_written_bytes = 0;  ///< asked for
   StallBreakdown stalls;
-  StallBreakdown dma;  ///< cycles in which transfers were under way, by what held them
+  BoundEvidence evidence;  ///< what their bound is told from
   MachineCounts counts;
   DramTraffic traffic;
 

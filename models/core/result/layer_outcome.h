@@ -5,6 +5,7 @@
 
 #include "core/dram/stats.h"
 #include "core/mapping/program.h"
+#include "core/result/bound.h"
 #include "core/result/machine_counts.h"
 #include "core/result/stalls.h"
 #include "core/result/traffic.h"
@@ -15,7 +16,7 @@ namespace bitjoule {
 struct LayerOutcome {
   Cycles cycles{0};
   StallBreakdown stalls;
-  StallBreakdown dma;  ///< cycles in which transfers were under way, by what held them
+  BoundEvidence evidence;  ///< what its bound is told from
   MachineCounts counts;
   DramTraffic traffic;         ///< of the layer's tensors, also what came before cycle 0
   DramStats dram;              ///< from cycle 0 on, also what came for the next layer

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <string_view>
 
 #include "core/units.h"
 
@@ -43,19 +42,6 @@ struct StallBreakdown {
   StallBreakdown& operator*=(std::int64_t n);
 };
 
-/// A share of a run's cycles from which on what works so long is what holds the run up.
-inline constexpr double kBoundShare = 0.9;
-
-/// What one would have to enlarge to make a run faster. `stalls`: its cycles by cause; `dma`: the
-/// cycles in which transfers were under way, by what held them (only causes of the DMA and DRAM).
-/// Whatever is in use for 90 % of the cycles bounds the run: the array ("compute"), the DRAM
-/// ("dram") or the DMA ("dma_window", "dma_rate"); of several the one that is used most. Where
-/// nothing is, the cause of most cycles does, by its name, but "dram" for dram_read + dram_write
-/// and "compute" for array_busy.
-const char* bound_name(const StallBreakdown& stalls, const StallBreakdown& dma);
-/// What one would have to enlarge, in words.
-const char* bound_advice(std::string_view bound);
-
 /// Attributes the cycles of one run in order of time. The array covers intervals with causes of its
 /// own; the gaps between them are filled from a log of why the next tile could not start.
 class Attribution {
@@ -76,10 +62,18 @@ class Attribution {
   /// From cycle `now` on, the next tile waits because of `cause`. Calls come in order of time.
   void wait(Cycles now, Cause cause);
   /// The array accounts for the `n` cycles that follow what is attributed so far.
-  void cover(Cause cause, std::int64_t n) {
+  void cover(Cause cause, std::int64_t n) { cover(cause, cause, n); }
+  /// ... where `holds` is what one would have to enlarge for fewer of them: of a row, step or
+  /// result that enters or leaves less often than every cycle, what sets its interval.
+  void cover(Cause cause, Cause holds, std::int64_t n) {
     breakdown_[cause] += n;
+    held_[holds] += n;
     if (listener_ && n > 0) listener_(covered_, n, cause);
     covered_ += Cycles(n);
+  }
+  /// ... the cycles up to `end`, where any are left.
+  void cover_until(std::int64_t end, Cause cause, Cause holds) {
+    if (covered_.value < end) cover(cause, holds, end - covered_.value);
   }
   /// Attributes the cycles up to `end` from the log of waits.
   void fill(Cycles end);
@@ -88,6 +82,8 @@ class Attribution {
   void listen(Listener listener) { listener_ = std::move(listener); }
   Cycles covered() const { return covered_; }
   const StallBreakdown& breakdown() const { return breakdown_; }
+  /// The same cycles by what one would have to enlarge.
+  const StallBreakdown& held() const { return held_; }
 
  private:
   struct Change {
@@ -105,7 +101,7 @@ class Attribution {
   Cause current_ = Cause::kIdle;
   Cycles covered_{0};
   Listener listener_;
-  StallBreakdown breakdown_;
+  StallBreakdown breakdown_, held_;
 };
 
 }  // namespace bitjoule

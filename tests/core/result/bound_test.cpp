@@ -1,4 +1,6 @@
 // What a run is bound by, and whose each cycle is.
+#include "core/result/bound.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <vector>
 
 #include "core/mapping/array_timing.h"
-#include "core/result/stalls.h"
 
 namespace bitjoule {
 namespace {
@@ -54,9 +55,12 @@ TEST_CASE("bound: what is in use nearly always, else what most cycles go to") {
   };
   for (const Row& row : kRows) {
     CAPTURE(row.bound);
-    const std::string bound = bound_name(breakdown(row.stalls), breakdown(row.dma));
+    BoundEvidence evidence;
+    evidence.held = breakdown(row.stalls);
+    evidence.dma = breakdown(row.dma);
+    const std::string bound = bound_name(evidence);
     CHECK(bound == row.bound);
-    CHECK(std::string(bound_advice(bound)) != "");
+    CHECK(bound_advice(bound, evidence) != "");
   }
 }
 
@@ -113,6 +117,77 @@ TEST_CASE(
     CHECK(attribution.breakdown()[Cause::kDramRead] == 200 - 33);
     CHECK(attribution.breakdown()[Cause::kFillDrain] == 0);
   }
+}
+
+TEST_CASE("attribution: whole intervals are held by what makes them longer than a cycle") {
+  ArrayRates rates;
+  rates.load_interval = rates.stream_interval = 2;
+  rates.load_cause = Cause::kDequantizer;
+  rates.stream_cause = Cause::kBufferPort;
+  Fold fold;
+  fold.rows = fold.load_rows = 8;
+  fold.steps = 5;
+  ArrayTimeline timeline(Overlap::kNone, rates);
+  Attribution attribution;
+  timeline.issue(0, fold, &attribution);
+  const StallBreakdown &causes = attribution.breakdown(), &held = attribution.held();
+  CHECK(causes[Cause::kWeightLoad] == 8);
+  CHECK(causes[Cause::kDequantizer] == 8);
+  CHECK(causes[Cause::kArrayBusy] == 5);
+  CHECK(causes[Cause::kBufferPort] == 5);
+  CHECK(held[Cause::kDequantizer] == 16);
+  CHECK(held[Cause::kBufferPort] == 10);
+  CHECK(held.total() == causes.total());
+}
+
+TEST_CASE("attribution: of a slow drain what is beyond a row per cycle is the output's") {
+  ArrayRates rates;
+  rates.drain_interval = 3;
+  Fold fold;
+  fold.rows = 4;
+  fold.cols = 3;
+  fold.steps = 5;
+  fold.drains = true;
+  ArrayTimeline timeline(Overlap::kFull, rates);
+  Attribution attribution;
+  timeline.issue(0, fold, &attribution);
+  // Streams in [0, 5); 12 cycles of drain end when the next 5 steps do: they begin in cycle 12.
+  CHECK(timeline.issue(0, fold, &attribution).stream_begin == 12);
+  timeline.drain(attribution);
+  // The last MAC is done at 17 + 4 + 3 - 2 = 22, and 4 rows leave in 3 cycles each.
+  CHECK(timeline.out_end() == 34);
+  const StallBreakdown &causes = attribution.breakdown(), &held = attribution.held();
+  CHECK(causes[Cause::kArrayBusy] == 10);
+  CHECK(causes[Cause::kFillDrain] == 5 + 4);
+  CHECK(causes[Cause::kOutput] == 7 + 8);
+  CHECK(held[Cause::kFillDrain] == 5);
+  CHECK(held[Cause::kOutput] == 7 + 12);
+  CHECK(held.total() == 34);
+}
+
+TEST_CASE("advice: of what is known, and no overlap where there is all") {
+  BoundEvidence e;
+  e.held[Cause::kArrayBusy] = 1000;
+  e.macs = 5;
+  e.mac_slots = 1000;
+  CHECK(bound_advice("compute", e).find("0.5 % of its multipliers") != std::string::npos);
+  CHECK(bound_advice("compute", e).find("more of them change nothing") != std::string::npos);
+  e.more_cols = 1000;
+  e.macs = 900;
+  CHECK(bound_advice("compute", e) == "the array multiplies; more columns of PEs");
+  e.more_rows = e.narrower = 500;
+  CHECK(bound_advice("compute", e) == "the array multiplies; more PEs or narrower numbers");
+  for (const char* bound : {"weight_load", "fill_drain"}) {
+    e.overlap = Overlap::kFull;
+    CHECK(bound_advice(bound, e).find("overlap") == std::string::npos);
+    e.overlap = Overlap::kNone;
+    CHECK(bound_advice(bound, e).find("or overlap: full") != std::string::npos);
+  }
+  e.dma[Cause::kDramRead] = 899;
+  CHECK(bound_advice("dram", e).find("all the time") == std::string::npos);
+  e.dma[Cause::kDramWrite] = 1;
+  CHECK(bound_advice("dram", e).find("all the time") != std::string::npos);
+  CHECK(bound_advice("output", e).find("latency") != std::string::npos);
 }
 
 }  // namespace bitjoule
