@@ -21,8 +21,8 @@ Costs costs_of(const LayerResult& r, std::int64_t times) {
   costs.ahead_bytes = r.outcome.handed_on * r.outcome.traffic.burst_bytes * times;
   costs.stalls = r.outcome.stalls;
   costs.stalls *= times;
-  costs.dma = r.outcome.dma;
-  costs.dma *= times;
+  costs.evidence = r.outcome.evidence;
+  costs.evidence *= times;
   costs.counts = r.outcome.counts;
   costs.counts *= times;
   costs.traffic = r.outcome.traffic;
