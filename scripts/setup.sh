@@ -6,7 +6,7 @@ set -euo pipefail
 declare -A groups=(
   [build]="g++ cmake ninja-build pkg-config libsystemc-dev libboost1.81-dev libboost-json1.81-dev
            libfmt-dev libyaml-cpp-dev libcli11-dev libonnx-dev libprotobuf-dev"
-  [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy"
+  [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh"
   [browser]="chromium"
   [plot]="python3 python3-matplotlib"
   [ci]="clang-format-14 clang-tidy-14"

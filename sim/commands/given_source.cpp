@@ -1,6 +1,7 @@
 // What commands are given: files, standard input, and files of another kind than was meant.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 
@@ -52,6 +53,18 @@ const KindUse& use_of(const std::string& kind) {
   throw internal_error("no use of files of kind " + kind);
 }
 
+/// How many keys of the file's top level files of a kind may have.
+std::size_t known_keys(Source source, const FileKindRow& kind) {
+  Problems problems;
+  source.folder = guess_file_kind(source).folder;
+  const Node root = parse_source(source, problems);
+  const boost::json::object schema = kind.schema();
+  const boost::json::object& properties = schema.at("properties").as_object();
+  return static_cast<std::size_t>(
+      std::count_if(root.entries.begin(), root.entries.end(),
+                    [&](const NodeEntry& entry) { return properties.contains(entry.key); }));
+}
+
 }  // namespace
 
 Source given_source(const std::string& file) {
@@ -60,8 +73,9 @@ Source given_source(const std::string& file) {
 
 std::optional<Error> other_kind(const Source& source, const std::string& kind) {
   try {
-    const KindUse &is = use_of(guess_file_kind(source).name), &meant = use_of(kind);
-    if (kind == is.kind) return std::nullopt;
+    const FileKindRow &guessed = guess_file_kind(source), &wanted = find_file_kind(kind);
+    if (known_keys(source, guessed) <= known_keys(source, wanted)) return std::nullopt;
+    const KindUse &is = use_of(guessed.name), &meant = use_of(kind);
     return input_error(
         fmt::format("{}: that is {}, not {}; {}", source.name, is.name, meant.name,
                     fmt::format(fmt::runtime(is.use), source.is_text ? "FILE" : source.name)));

@@ -8,10 +8,11 @@
 namespace bitjoule {
 namespace {
 
-/// Letters in another order are one mistake.
+/// Letters in another order are one mistake, if they are enough to tell a word by.
 std::size_t mistakes(const std::string& word, const std::string& name) {
-  const bool is_reordered =
-      word.size() == name.size() && std::is_permutation(word.begin(), word.end(), name.begin());
+  constexpr std::size_t kFewestLetters = 3;
+  const bool is_reordered = word.size() == name.size() && word.size() >= kFewestLetters &&
+                            std::is_permutation(word.begin(), word.end(), name.begin());
   return is_reordered ? (word == name ? 0 : 1) : edit_distance(word, name);
 }
 

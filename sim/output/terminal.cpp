@@ -33,13 +33,14 @@ std::string painted(const std::string& text, std::size_t size, const char* colou
   return colour + text.substr(0, size) + kPlain + text.substr(size);
 }
 
-void write_stream(int file, const std::string& text) {
+/// What the stream does not take is lost(), unless nobody misses it.
+void write_stream(int file, const std::string& text, bool is_missed = true) {
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t n = ::write(file, text.data() + done, text.size() - done);
     if (n >= 0) {
       done += static_cast<std::size_t>(n);
     } else if (errno != EINTR) {
-      if (lost().empty())
+      if (is_missed && lost().empty())
         lost() = fmt::format("standard {}: cannot be written: {}",
                              file == STDOUT_FILENO ? "output" : "error", std::strerror(errno));
       return;
@@ -97,11 +98,11 @@ void print_error(const std::string& text) {
 }
 
 void print_done(const std::string& text) {
-  if (verbosity() != Verbosity::kQuiet) print_error(text);
+  if (verbosity() != Verbosity::kQuiet) write_stream(STDERR_FILENO, printable(text), false);
 }
 
 void print_detail(const std::string& text) {
-  if (verbosity() == Verbosity::kVerbose) print_error(text);
+  if (verbosity() == Verbosity::kVerbose) write_stream(STDERR_FILENO, printable(text), false);
 }
 
 void print_progress(const std::string& text) { write_stream(STDERR_FILENO, text); }

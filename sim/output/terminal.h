@@ -30,9 +30,9 @@ void print_data(const std::string& text);
 /// Text for people, to standard error; "error:" and "note:" at its start in colour where
 /// is_coloured().
 void print_error(const std::string& text);
-/// What was done, to standard error: nothing where the user wants quiet.
+/// What was done, to standard error: nothing where the user wants quiet. Nobody misses it there.
 void print_done(const std::string& text);
-/// How it was done, to standard error: nothing unless the user wants it verbose.
+/// How it was done, likewise: nothing unless the user wants it verbose.
 void print_detail(const std::string& text);
 /// The same, without making anything visible: `text` holds what moves a terminal's cursor.
 void print_progress(const std::string& text);

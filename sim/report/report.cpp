@@ -28,7 +28,6 @@ std::string results_file(const std::string& path) {
 
 /// Whether a file holds the results of a sweep: it lists points.
 bool is_sweep(const std::string& file) {
-  if (!why_no_file(file).empty()) return false;
   boost::system::error_code error;
   const boost::json::value value = parse_json(read_text_file(file), error);
   return !error && value.is_object() && value.as_object().contains("points_in_sweep");
@@ -39,6 +38,8 @@ bool is_sweep(const std::string& file) {
 std::string report_html(const std::string& path) {
   try {
     const std::string file = results_file(path);
+    if (const std::string absence = why_no_file(file); !absence.empty())
+      throw input_error(fmt::format("{}: no results: {}", file, absence));
     return is_sweep(file) ? sweep_report(file) : run_report(file);
   } catch (const Error&) {
     throw;

@@ -175,6 +175,9 @@ TEST_CASE("manners: a file of another kind says what it is and what is done with
         "quickstart.yaml --set accelerator=edge-32x32.yaml\n");
   CHECK(has(shell("{sim} sweep quickstart.yaml -o x").text,
             "that is a run, not a sweep; sim run quickstart.yaml"));
+  // What may as well be of the kind that was meant has the errors of that kind.
+  CHECK(
+      has(shell("echo 'name: x' | {sim} sweep - -o x").text, "standard input:1:1: base: missing"));
   CHECK(has(shell("{sim} explain article-machines.yaml").text, "that is a sweep, not a run"));
 }
 
