@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "core/mapping/program.h"
 #include "sim/commands/command.h"
 #include "sim/commands/import_options.h"
 #include "sim/config/run_config.h"
@@ -93,8 +94,12 @@ void add_outputs(const std::string& directory, const std::vector<NetworkOutputVa
     files.add(folder + "/" + names[i], output_npy(outputs[i]));
 }
 
-int run_network(const RunArguments& a, const RunConfig& run) {
+void print_notes(const RunConfig& run) {
   for (const std::string& note : run.notes) print_error(fmt::format("note: {}\n", note));
+}
+
+int run_network(const RunArguments& a, const RunConfig& run) {
+  print_notes(run);
   if (!a.vcd.empty() || !a.timeline.empty())
     throw input_error("--vcd and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())
@@ -158,6 +163,8 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     return run_network(a, run);
   }
   if (!a.inputs.empty()) throw input_error("--input: of a run with a network");
+  if (a.unshared) throw input_error("--unshared: of a run with a network");
+  print_notes(run);
   run.options.keep_outputs = a.save_outputs;
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
@@ -223,11 +230,14 @@ CommandAction add_explain_command(CLI::App& app) {
     const RunConfig run = read_run(file_source(*file), parse_overrides(*sets));
     if (!run.phases.empty())
       throw input_error("explain: expected a run with one layer, got a network");
+    print_notes(run);
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
     print_text(naming(*file, [&] {
       const MappingProblem problem = make_problem(run.accelerator, memory, run.layer.op,
                                                   run.precision, run.mapping, run.layer.stage);
-      return explain_text(run, problem, map_layer(problem, run.mapping));
+      const Mapping mapping = map_layer(problem, run.mapping);
+      make_program(problem, mapping.tiling);  // it has a place in the DRAM
+      return explain_text(run, problem, mapping);
     }));
     return 0;
   };

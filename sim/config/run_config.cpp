@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "sim/config/describe_run.h"
 #include "sim/config/reader.h"
+#include "sim/config/unused_settings.h"
 #include "sim/config/writer.h"
 
 namespace bitjoule {
@@ -164,7 +165,7 @@ void set_phases(const RunFile& file, RunConfig& run) {
   note_precision(run);
 }
 
-RunConfig to_run(const RunFile& file) {
+RunConfig to_run(const RunFile& file, const Node& root) {
   if (!file.accelerator.energy)
     throw input_error("energy: missing, here and in the accelerator");  // erased by an override
   RunConfig run;
@@ -187,6 +188,8 @@ RunConfig to_run(const RunFile& file) {
   }
   if (run.name.empty())
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
+  const std::vector<std::string> unused = unused_settings(root, run);
+  run.notes.insert(run.notes.end(), unused.begin(), unused.end());
   return run;
 }
 
@@ -211,7 +214,12 @@ std::vector<std::pair<std::int64_t, std::int64_t>> decode_samples(const Generati
 }
 
 RunConfig read_run(const Source& source, const std::vector<Override>& overrides) {
-  return to_run(read_document<RunFile>(source, overrides));
+  Problems problems;
+  const Node root = load_document<RunFile>(source, overrides, problems);
+  RunFile file;
+  read_value(root, "", file, {}, problems);
+  problems.throw_if_any();
+  return to_run(file, root);
 }
 
 RunTemplate::RunTemplate(const Source& source, const std::vector<Override>& overrides) {
@@ -227,7 +235,7 @@ RunConfig RunTemplate::with(const std::vector<Override>& overrides) const {
   RunFile file;
   read_value(root, "", file, {}, problems);
   problems.throw_if_any();
-  return to_run(file);
+  return to_run(file, root);
 }
 
 boost::json::value to_json(const RunConfig& run) {
