@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/mapping/program.h"
 #include "run/layer_runner.h"
 #include "run/machine.h"
 #include "sim/commands/command.h"
@@ -112,20 +113,24 @@ void add_outputs(const std::string& directory, const std::vector<NetworkOutputVa
     files.add(folder + "/" + names[i], output_npy(outputs[i]));
 }
 
-Result simulate(const RunArguments& a, const RunConfig& run, Trace* trace = nullptr) {
+Result simulate(const RunConfig& run, Trace* trace = nullptr) {
   ProgressLine line;
   Machine machine(run);
   machine.report_to([&](double share, const std::string& what) { line.show(share, what); });
   return machine.run(trace);
 }
 
-int run_network(const RunArguments& a, RunConfig run) {
+void print_notes(const RunConfig& run) {
   for (const std::string& note : run.notes) print_error(fmt::format("note: {}\n", note));
+}
+
+int run_network(const RunArguments& a, RunConfig run) {
+  print_notes(run);
   if (is_traced(a)) throw input_error("--vcd, --fst and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   run.options.share_equal = !a.unshared;
-  const Result all = simulate(a, run);
+  const Result all = simulate(run);
   const NetworkResult& result = *all.network;
   if (!a.directory.empty()) {
     make_directory(a.directory);
@@ -158,13 +163,11 @@ auto naming(const std::string& file, F action) {
 }
 
 /// The layer by a mapping without its values, as both fidelities have it.
-LayerOutcome simulate_time(const RunConfig& run, const MappingProblem& problem,
-                           const Mapping& mapping) {
+LayerOutcome simulate_time(const RunConfig& run, const LayerProgram& program) {
   RunOptions options = run.options;
   options.values = false;
   options.fidelity = Fidelity::kFast;
   LayerRunner runner(run.accelerator, run.dram, run.energy, options);
-  const LayerProgram program{problem, mapping, make_program(problem, mapping.tiling)};
   return runner.run(run.layer, run.precision, program).outcome;
 }
 
@@ -185,16 +188,17 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     return run_network(a, run);
   }
   if (!a.inputs.empty()) throw input_error("--input: of a run with a network");
+  if (a.unshared) throw input_error("--unshared: of a run with a network");
+  print_notes(run);
   run.options.keep_outputs = a.save_outputs;
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   if (a.save_outputs && !run.options.values)
     throw input_error("--save-outputs: values are off, so there are no outputs");
   Trace trace(!a.vcd.empty() || !a.fst.empty());
-  const std::vector<LayerResult> results =
-      naming(source.name, [&] {
-        return simulate(a, run, is_traced(a) ? &trace : nullptr);
-      }).layer_passes;
+  const std::vector<LayerResult> results = naming(source.name, [&] {
+                                             return simulate(run, is_traced(a) ? &trace : nullptr);
+                                           }).layer_passes;
   const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
   OutputFiles files;
@@ -265,14 +269,17 @@ CommandAction add_explain_command(CLI::App& app) {
     const RunConfig run = read_given_run(given_source(*file), parse_overrides(*sets));
     if (!run.phases.empty())
       throw input_error("explain: expected a run with one layer, got a network");
+    print_notes(run);
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
     print_text(naming(*file, [&] {
       const MappingProblem problem = make_problem(run.accelerator, memory, run.layer.op,
                                                   run.precision, run.mapping, run.layer.stage);
       const Mapping mapping = map_layer(problem, run.mapping);
+      // It has a place in the DRAM.
+      const LayerProgram program{problem, mapping, make_program(problem, mapping.tiling)};
       std::optional<LayerOutcome> simulated;
       if (mapping.estimate.traffic.total().bursts <= kExplainedBursts)
-        simulated = simulate_time(run, problem, mapping);
+        simulated = simulate_time(run, program);
       return explain_text(run, problem, mapping, simulated ? &*simulated : nullptr);
     }));
     return 0;

@@ -303,6 +303,58 @@ Folded fold_reduced(const OnnxOperands& in, const Infos& out) {
   return {tensor_of(in.node, out[0], y)};
 }
 
+/// Sums in double, divided before they are rounded to the type.
+Folded fold_mean(const OnnxOperands& in, const Infos& out) {
+  const Shape axes = onnx_reduced_axes(in), &from = in.shape(0);
+  const OnnxNumbers x = numbers_of(in.value(0));
+  if (x.integer) in.node.fail("expected floats");
+  Shape kept = from;
+  for (const std::int64_t axis : axes) kept[static_cast<std::size_t>(axis)] = 1;
+  const Shape strides = strides_of(kept), all = strides_of(from);
+  OnnxNumbers y;
+  y.real.resize(static_cast<std::size_t>(volume_of(kept)));
+  if (x.size() == 0) in.node.fail("it reduces no elements");
+  const double count = static_cast<double>(x.size()) / static_cast<double>(y.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    std::int64_t to = 0, rest = static_cast<std::int64_t>(i);
+    for (std::size_t axis = 0; axis < from.size(); rest %= all[axis], ++axis)
+      if (kept[axis] != 1) to += rest / all[axis] * strides[axis];
+    y.real[static_cast<std::size_t>(to)] += x.real[i];
+  }
+  for (double& value : y.real) value /= count;
+  return {tensor_of(in.node, out[0], y)};
+}
+
+/// Along one axis; before opset 13 over that axis and all behind it.
+Folded fold_softmax(const OnnxOperands& in, const Infos& out) {
+  const Shape& shape = in.shape(0);
+  const bool one_axis = in.node.opset() >= 13;
+  const auto axis = in.node.settled_axis(in.node.integer("axis", one_axis ? -1 : 1), shape.size());
+  OnnxNumbers x = numbers_of(in.value(0));
+  if (x.integer) in.node.fail("expected floats");
+  if (shape.empty()) {
+    x.real.assign(x.size(), 1);
+    return {tensor_of(in.node, out[0], x)};
+  }
+  const auto inner = static_cast<std::size_t>(
+      one_axis ? volume_of(Shape(shape.begin() + axis + 1, shape.end())) : 1);
+  const auto row =
+      static_cast<std::size_t>(one_axis ? shape[static_cast<std::size_t>(axis)]
+                                        : volume_of(Shape(shape.begin() + axis, shape.end())));
+  for (std::size_t begin = 0; begin < x.size(); begin += row * inner)
+    for (std::size_t i = begin; i < begin + inner; ++i) {
+      double largest = -std::numeric_limits<double>::infinity(), sum = 0;
+      for (std::size_t j = 0; j < row; ++j) largest = std::max(largest, x.real[i + j * inner]);
+      for (std::size_t j = 0; j < row; ++j) {
+        double& value = x.real[i + j * inner];
+        value = std::exp(value - largest);
+        sum += value;
+      }
+      for (std::size_t j = 0; j < row; ++j) x.real[i + j * inner] /= sum;
+    }
+  return {tensor_of(in.node, out[0], x)};
+}
+
 }  // namespace
 
 const std::vector<OnnxRule>& onnx_elementwise_rules() {
@@ -332,8 +384,8 @@ const std::vector<OnnxRule>& onnx_elementwise_rules() {
       {"Sum", 1, kMany, 1, "", broadcast, fold_binary<B::kAdd>},
       {"Max", 1, kMany, 1, "", broadcast, fold_binary<B::kMax>},
       {"Min", 1, kMany, 1, "", broadcast, fold_binary<B::kMin>},
-      {"Softmax", 1, 1, 1, "axis:i", softmax, nullptr},
-      {"ReduceMean", 1, 2, 1, kAxes, reduced, nullptr},
+      {"Softmax", 1, 1, 1, "axis:i", softmax, fold_softmax},
+      {"ReduceMean", 1, 2, 1, kAxes, reduced, fold_mean},
       // On constants only.
       {"Mod", 2, 2, 1, "fmod:i", broadcast, fold_binary<B::kMod>},
       {"And", 2, 2, 1, "", broadcast, fold_binary<B::kAnd>},

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "sim/formats/onnx_rules.h"
+#include "sim/formats/onnx_fold.h"
 
 namespace bitjoule {
 namespace {
@@ -110,6 +110,56 @@ Shape product(const OnnxOperands& in, int first, int second) {
 Infos matmul(const OnnxOperands& in) {
   if (in.type(0) != in.type(1)) in.node.fail("its operands differ in type");
   return {{in.type(0), product(in, 0, 1)}};
+}
+
+/// Sums in double. Throws an input Error where that is much work.
+std::vector<StoredTensor> fold_matmul(const OnnxOperands& in, const Infos& out) {
+  Shape a = in.shape(0), b = in.shape(1), shape = out[0].shape;
+  if (a.size() == 1) {
+    a.insert(a.begin(), 1);
+    shape.insert(shape.end() - (b.size() == 1 ? 0 : 1), 1);
+  }
+  if (b.size() == 1) {
+    b.push_back(1);
+    shape.push_back(1);
+  }
+  const std::int64_t m = a[a.size() - 2], k = a.back(), n = b.back();
+  constexpr double kMost = 1 << 28;
+  if (static_cast<double>(volume_of(shape)) * static_cast<double>(k) > kMost)
+    in.node.fail(
+        fmt::format("a product of constants of more than {} multiplications; fold "
+                    "constants before the import",
+                    kMost));
+  // Where a matrix of the result takes its operands from.
+  const auto matrices = [&](Shape of) {
+    const std::int64_t size = of[of.size() - 2] * of.back();
+    of.resize(of.size() - 2);
+    const Shape strides = strides_of(of),
+                places = strides_of(Shape(shape.begin(), shape.end() - 2));
+    const std::size_t ahead = places.size() - of.size();
+    return [=](std::int64_t matrix) {
+      std::int64_t at = 0;
+      for (std::size_t i = 0; i < places.size(); matrix %= places[i], ++i)
+        if (i >= ahead && of[i - ahead] != 1) at += matrix / places[i] * strides[i - ahead];
+      return static_cast<std::size_t>(at * size);
+    };
+  };
+  const auto first = matrices(a), second = matrices(b);
+  const OnnxNumbers x = numbers_of(in.value(0)), y = numbers_of(in.value(1));
+  if (x.integer || y.integer) in.node.fail("expected floats");
+  OnnxNumbers z;
+  for (std::int64_t matrix = 0, count = volume_of(shape) / std::max<std::int64_t>(1, m * n);
+       matrix < count; ++matrix)
+    for (std::int64_t row = 0; row < m; ++row)
+      for (std::int64_t column = 0; column < n; ++column) {
+        double sum = 0;
+        const std::size_t left = first(matrix), right = second(matrix);
+        for (std::int64_t i = 0; i < k; ++i)
+          sum += x.real[left + static_cast<std::size_t>(row * k + i)] *
+                 y.real[right + static_cast<std::size_t>(i * n + column)];
+        z.real.push_back(sum);
+      }
+  return {tensor_of(in.node, out[0], z)};
 }
 
 std::int64_t columns(const Shape& b) { return b.size() < 2 ? 1 : b.back(); }
@@ -253,7 +303,7 @@ const std::vector<OnnxRule>& onnx_mac_rules() {
       {"ConvInteger", 2, 4, 1, kConv.c_str(), conv_integer, nullptr},
       {"QLinearConv", 8, 9, 1, kConv.c_str(), qlinear_conv, nullptr},
       {"Gemm", 2, 3, 1, "alpha:f beta:f transA:i transB:i", gemm, nullptr},
-      {"MatMul", 2, 2, 1, "", matmul, nullptr},
+      {"MatMul", 2, 2, 1, "", matmul, fold_matmul},
       {"MatMulInteger", 2, 4, 1, "", matmul_integer, nullptr},
       {"QLinearMatMul", 8, 8, 1, "", qlinear_matmul, nullptr},
       {"MaxPool", 1, 1, 2, kMaxPool.c_str(), pool, nullptr},

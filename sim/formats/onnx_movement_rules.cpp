@@ -240,6 +240,42 @@ Infos pad(const OnnxOperands& in) {
   return {out};
 }
 
+/// Zeros, or the one value given, around the elements.
+Folded fold_pad(const OnnxOperands& in, const Infos& out) {
+  if (in.node.text("mode", "constant") != "constant")
+    in.node.fail("only constant padding is supported");
+  const std::size_t rank = out[0].shape.size();
+  const Shape pads = setting(in, 1, in.node.has("paddings") ? "paddings" : "pads");
+  Shape axes = setting(in, 3, "axes");
+  if (!in.has(3))
+    for (std::size_t i = 0; i < rank; ++i) axes.push_back(static_cast<std::int64_t>(i));
+  const Shape from = strides_of(in.shape(0)), to = strides_of(out[0].shape);
+  std::int64_t offset = 0;
+  for (std::size_t i = 0; i < axes.size(); ++i)
+    offset += pads[i] * to[static_cast<std::size_t>(in.node.settled_axis(axes[i], rank))];
+  const OnnxNumbers x = numbers_of(in.value(0));
+  OnnxNumbers y, value{x.integer, {0}, {in.node.real("value", 0)}};
+  if (in.has(2)) value = numbers_of(in.value(2));
+  if (value.size() != 1 || value.integer != x.integer)
+    in.node.fail("expected one value of the operand's type to pad with");
+  const auto count = static_cast<std::size_t>(volume_of(out[0].shape));
+  y.integer = x.integer;
+  if (x.integer)
+    y.whole.assign(count, value.whole[0]);
+  else
+    y.real.assign(count, value.real[0]);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    std::int64_t at = offset, rest = static_cast<std::int64_t>(i);
+    for (std::size_t axis = 0; axis < rank; rest %= from[axis], ++axis)
+      at += rest / from[axis] * to[axis];
+    if (x.integer)
+      y.whole[static_cast<std::size_t>(at)] = x.whole[i];
+    else
+      y.real[static_cast<std::size_t>(at)] = x.real[i];
+  }
+  return {tensor_of(in.node, out[0], y)};
+}
+
 Infos gather(const OnnxOperands& in) {
   const Shape &from = in.shape(0), &indices = in.shape(1);
   if (in.type(1) != P::INT64 && in.type(1) != P::INT32)
@@ -300,7 +336,7 @@ const std::vector<OnnxRule>& onnx_movement_rules() {
       {"Concat", 1, kMany, 1, "axis:i", concat, fold_concat},
       {"Slice", 1, 5, 1, "starts:I ends:I axes:I", slice, fold_slice},
       {"Split", 1, 2, kMany, "axis:i split:I num_outputs:i", split, fold_split},
-      {"Pad", 1, 4, 1, "mode:s pads:I paddings:I value:f", pad, nullptr},
+      {"Pad", 1, 4, 1, "mode:s pads:I paddings:I value:f", pad, fold_pad},
       {"Gather", 2, 2, 1, "axis:i", gather, fold_gather},
       {"Expand", 2, 2, 1, "", expand, fold_expand},
   };

@@ -44,8 +44,6 @@ const std::set<std::string> kHarmless = {"quant_method",
                                          "bnb_4bit_compute_dtype",
                                          "bnb_4bit_quant_storage",
                                          "llm_int8_enable_fp32_cpu_offload",
-                                         "_load_in_4bit",
-                                         "_load_in_8bit",
                                          "fmt"};
 
 const std::vector<UnsupportedKey>& unsupported() {
@@ -53,6 +51,7 @@ const std::vector<UnsupportedKey>& unsupported() {
       {"dynamic", {"{}", "false"}, "bits and groups of single modules"},
       {"weight_block_size", {}, "the bytes of weights: a scale of 32 bits for each block"},
       {"llm_int8_has_fp16_weight", {"false"}, "the bytes of weights: they stay in fp16"},
+      {"is_marlin_format", {"false"}, "the bytes of weights"},
       {"kv_cache_scheme", {}, "the bytes of keys and values (a network's kv_cache says them)"},
       {"kv_cache_quant_algo", {}, "the bytes of keys and values (a network's kv_cache says them)"},
   };
@@ -70,21 +69,33 @@ json::object integer_format(std::int64_t bits, std::int64_t group, bool symmetri
   return format;
 }
 
+/// A number that has another name too: `key`, or `other`; refused where both stand and differ.
+std::int64_t either(const ConfigObject& q, const char* key, const char* other,
+                    std::int64_t otherwise) {
+  const std::int64_t value = q.integer(key, q.integer(other, otherwise));
+  const std::int64_t again = q.integer(other, value);
+  if (again != value) q.refuse(other, fmt::format("{} differs from {}: {}", again, key, value));
+  return value;
+}
+
 /// Bits and group of either spelling.
 struct Grouping {
   std::int64_t bits, group;
 };
 
-Grouping grouping(const ConfigObject& q, std::int64_t group) {
-  const std::int64_t bits = q.integer("w_bit", q.integer("bits", 4));
+Grouping grouping(const ConfigObject& q, std::int64_t group, const char* bits_name = "w_bit",
+                  const char* group_name = "q_group_size") {
+  const std::int64_t bits = either(q, "bits", bits_name, 4);
   if (bits < 2 || bits > 8)
-    q.refuse(q.find("w_bit") != nullptr ? "w_bit" : "bits",
+    q.refuse(q.find("bits") != nullptr ? "bits" : bits_name,
              fmt::format("expected 2..8, got {}", bits));
-  return {bits, q.integer("q_group_size", q.integer("group_size", group))};
+  return {bits, either(q, "group_size", group_name, group)};
 }
 
 void read_gptq(const ConfigObject& q, HfQuantization& result, std::vector<std::string>& notes) {
-  const Grouping g = grouping(q, 128);
+  if (q.find("bits") == nullptr && q.find("wbits") == nullptr)
+    q.refuse("bits", "missing: GPTQ has no default");
+  const Grouping g = grouping(q, 128, "wbits", "groupsize");
   result.format = integer_format(g.bits, g.group, q.flag("sym", true), "fp16", "packed");
   result.head = q.flag("lm_head", false);
   for (const char* key : {"checkpoint_format", "format"}) {
@@ -125,6 +136,8 @@ void read_awq(const ConfigObject& q, HfQuantization& result, std::vector<std::st
   if (std::find(known.begin(), known.end(), version) == known.end())
     q.refuse("version",
              fmt::format("expected one of {}, got \"{}\"", fmt::join(known, ", "), version));
+  if (version == "marlin" && q.flag("zero_point", false))
+    q.refuse("zero_point", "true contradicts version: marlin, whose codes have no zero-points");
   // Without zero-points codes stand for themselves less 8. AutoAWQ's kernels for single tokens
   // ("gemv_fast") keep zero-points beside the scales in fp16.
   const bool symmetric = version == "marlin" || !q.flag("zero_point", true);
@@ -139,13 +152,17 @@ void read_awq(const ConfigObject& q, HfQuantization& result, std::vector<std::st
 
 void read_bitsandbytes(const ConfigObject& q, HfQuantization& result) {
   q.find("llm_int8_threshold");  // of activations that are computed in fp16
-  if (q.flag("load_in_8bit", false)) {
+  const bool four = q.flag("load_in_4bit", false), eight = q.flag("load_in_8bit", false);
+  if (four && eight) q.refuse("load_in_4bit", "true contradicts load_in_8bit: true");
+  if (q.flag("_load_in_4bit", four) != four) q.refuse("_load_in_4bit", "differs from load_in_4bit");
+  if (q.flag("_load_in_8bit", eight) != eight)
+    q.refuse("_load_in_8bit", "differs from load_in_8bit");
+  if (eight) {
     result.format = {{"format", "int8"}, {"granularity", "per_channel"}};
-    for (const char* key : {"load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant"})
-      q.find(key);
+    for (const char* key : {"bnb_4bit_quant_type", "bnb_4bit_use_double_quant"}) q.find(key);
     return;
   }
-  if (!q.flag("load_in_4bit", false)) return;
+  if (!four) return;
   const std::string type = q.text("bnb_4bit_quant_type", "fp4");
   if (type != "nf4")
     q.refuse("bnb_4bit_quant_type",

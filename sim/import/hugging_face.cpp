@@ -66,6 +66,7 @@ class HfImport {
     set_rope();
     set_window();
     set_quantization();
+    note_dtype();
     find_values();
     parameters_["batch"] = std::to_string(options_.batch);
     for (const auto& [name, size] : options_.sizes) parameters_[name] = std::to_string(size);
@@ -100,6 +101,15 @@ class HfImport {
       config_.refuse(key, fmt::format("expected bfloat16, float16 or float32, got \"{}\"", dtype));
   }
 
+  /// What is not quantized has no formats of its own in the network.
+  void note_dtype() {
+    const bool quantized = quantization_ && !quantization_->format.is_null();
+    for (const char* key : {"dtype", "torch_dtype"})
+      if (!quantized && config_.find(key) != nullptr)
+        note(fmt::format("{}: {}: no effect: the formats of the run's precision count", key,
+                         config_.text(key)));
+  }
+
   void set_sizes() {
     for (const auto& [name, value] : family_.fixed) parameters_[name] = value;
     for (const SizeRow& row : family_.sizes) {
@@ -114,19 +124,43 @@ class HfImport {
     }
     parameters_["tied"] = tied ? "1" : "0";
     set_key_heads();
-    if (config_.flag("attention_bias", false))
+    check_score_scale();
+    const bool bias = config_.flag("attention_bias", false);
+    if (is_named("qwen2") && config_.find("attention_bias") != nullptr)
+      note("attention_bias: no effect: qwen2 has biases of q, k and v, and none of o");
+    else if (bias)
       parameters_["qkv_bias"] = parameters_["o_bias"] = "1";
     if (config_.flag("mlp_bias", false)) parameters_["mlp_bias"] = "1";
   }
 
-  /// A missing number of key heads is the family's, if that can be.
+  /// A missing number of key heads is the default of the family's class; null means one for each
+  /// head of queries.
   void set_key_heads() {
-    if (parameters_.count("kv_heads") != 0 || family_.kv_heads == 0) return;
+    if (family_.kv_heads == 0 || config_.json().contains("num_key_value_heads")) return;
     const std::int64_t heads = config_.integer("num_attention_heads", 0);
-    const bool fits = heads % family_.kv_heads == 0;
-    const std::int64_t taken = fits ? family_.kv_heads : heads;
-    parameters_["kv_heads"] = std::to_string(taken);
-    note(fmt::format("num_key_value_heads: missing, taken as {}", taken));
+    if (heads % family_.kv_heads != 0)
+      config_.refuse("num_key_value_heads",
+                     fmt::format("missing, and the default of {}, {}, does not divide {} heads",
+                                 family_.model_type, family_.kv_heads, heads));
+    parameters_["kv_heads"] = std::to_string(family_.kv_heads);
+    note(fmt::format("num_key_value_heads: missing, taken as {}", family_.kv_heads));
+  }
+
+  /// Scores are divided by the root of a head's size.
+  void check_score_scale() {
+    if (config_.find("query_pre_attn_scalar") == nullptr) return;
+    const double scalar = config_.real("query_pre_attn_scalar", 0);
+    const std::int64_t heads = config_.integer("num_attention_heads", 1);
+    const auto own = parameters_.find("head_dim");
+    const std::string head_dim =
+        own != parameters_.end() && !own->second.empty()
+            ? own->second
+            : std::to_string(config_.integer("hidden_size", 0) / std::max<std::int64_t>(1, heads));
+    if (fmt::format("{}", scalar) != head_dim)
+      config_.refuse("query_pre_attn_scalar",
+                     fmt::format("{} is not supported: it changes the values of attention, whose "
+                                 "heads have {} elements",
+                                 scalar, head_dim));
   }
 
   void set_activation() {
@@ -138,7 +172,7 @@ class HfImport {
       name = text;
       key = candidate;
     }
-    if (is_named("gemma")) config_.find("hidden_act");  // means the default, whatever it says
+    check_other_activations(key, name);
     std::vector<std::string> names;
     for (const ActivationRow& row : family_.activations) {
       names.emplace_back(row.name);
@@ -149,6 +183,21 @@ class HfImport {
     config_.refuse(key, fmt::format("expected one of {}, got \"{}\"; it changes the values and the "
                                     "work of the layers",
                                     fmt::join(names, ", "), name));
+  }
+
+  /// Keys of other families' files say the same, or are refused. Gemma's hidden_act does not count:
+  /// its first files say gelu and mean the approximation by tanh.
+  void check_other_activations(const std::string& read, const std::string& name) {
+    for (const char* key : {"hidden_act", "hidden_activation", "activation_function"}) {
+      if (read == key) continue;
+      const std::string other = config_.text(key, name);
+      if (other == name || (other == "swish" && name == "silu")) continue;
+      const bool is_gelu = other.rfind("gelu", 0) == 0;
+      if (!is_named("gemma") || !is_gelu || key != std::string("hidden_act"))
+        config_.refuse(key, fmt::format("\"{}\" contradicts {}: {}", other, read, name));
+      note(fmt::format("hidden_act: {}: no effect: {} is computed, as the library does", other,
+                       name));
+    }
   }
 
   /// rope_theta and rope_scaling; since transformers 5 both in rope_parameters.
@@ -200,6 +249,10 @@ class HfImport {
       if (kind != "full_attention" && kind != "sliding_attention")
         config_.refuse("layer_types",
                        fmt::format("\"{}\" is not supported: it changes the layers", kind));
+    const std::string& layers = parameters_.at("layers");
+    if (!kinds.empty() && std::to_string(kinds.size()) != layers)
+      config_.refuse("layer_types",
+                     fmt::format("expected {} kinds of layers, got {}", layers, kinds.size()));
     std::int64_t window = config_.integer("sliding_window", 0);
     // Mistral's configuration class has a window unless the file says null.
     if (is_named("mistral") && !config_.json().contains("sliding_window")) window = 4096;

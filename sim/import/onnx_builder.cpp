@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "core/error.h"
@@ -91,7 +92,7 @@ const OnnxValue& OnnxBuilder::value(const std::string& name) const {
   const auto found = values_.find(name);
   if (found != values_.end()) return found->second;
   if (graph_.is_constant(name)) return kConstant;
-  throw input_error(fmt::format("{}: the shape of \"{}\" is not known", graph_.file(), name));
+  throw input_error(fmt::format("the shape of \"{}\" is not known", name));
 }
 
 bool OnnxBuilder::is_data(const std::string& name) const {
@@ -172,8 +173,9 @@ std::string OnnxBuilder::plain(const std::string& name) {
 std::string OnnxBuilder::in_any_order(const std::string& name) {
   if (!is_data(name))
     throw input_error(fmt::format(
-        "{}: \"{}\" is a constant, which this operand must not be; simplify the model first",
-        graph_.file(), name));
+        "operand \"{}\" is a constant, of which this operator is not computed; fold constants "
+        "before the import (an exporter's constant folding, a simplifier)",
+        name));
   return carry_out(name);
 }
 
@@ -190,6 +192,13 @@ std::vector<float> OnnxBuilder::floats(const OnnxNode& node, const std::string& 
   return to_floats(constant(node, name));
 }
 
+void OnnxBuilder::check_scale(const OnnxNode& node, const std::string& name) const {
+  if (!graph_.is_constant(name)) return;
+  for (const float scale : floats(node, name))
+    if (scale < 0 || !std::isfinite(scale))
+      node.fail(fmt::format("scale \"{}\": expected positive numbers, got {}", name, scale));
+}
+
 TensorSource OnnxBuilder::source(const std::string& name, TensorLayout layout) {
   TensorSource source;
   source.layout = layout;
@@ -198,9 +207,9 @@ TensorSource OnnxBuilder::source(const std::string& name, TensorLayout layout) {
   } else {
     if (graph_.is_sized(name))
       throw input_error(fmt::format(
-          "{}: \"{}\" is computed from the sizes of inputs, and no file holds it; export the model "
+          "\"{}\" is computed from the sizes of inputs, and no file holds it; export the model "
           "with fixed sizes and constants folded",
-          graph_.file(), name));
+          name));
     source.file = graph_.file_of(name);
     if (source.file.empty()) {
       source.file = reference_;

@@ -50,6 +50,8 @@ class OnnxBuilder {
   StoredTensor constant(const OnnxNode& node, const std::string& name) const;
   /// The integers of a constant operand (axes, pads, shapes).
   Shape integers(const OnnxNode& node, const std::string& name) const;
+  /// Fails where a scale that is stored is negative or no number: no run takes it.
+  void check_scale(const OnnxNode& node, const std::string& name) const;
   std::vector<float> floats(const OnnxNode& node, const std::string& name) const;
   /// Where a layer gets a tensor: from the model's file, or from the value at run time.
   TensorSource source(const std::string& name, TensorLayout layout = TensorLayout::kNative);

@@ -247,7 +247,14 @@ void add_product(OnnxBuilder& builder, const OnnxNode& node, const MacOperands& 
   if (builder.is_data(o.input) && (stored ? one_matrix : a.size() < 2 || b.size() < 2)) {
     add_linear(builder, node, o);
   } else if (stored || a.size() < 2 || b.size() < 2) {
-    node.fail("a batch of stored matrices, or a stored vector first, is not supported");
+    node.fail(
+        !builder.is_data(o.input) && stored
+            ? "both operands are constants, which are not multiplied here; fold constants before "
+              "the import"
+        : stored ? "a batch of stored matrices is not supported; split it into products with one "
+                   "matrix each"
+                 : "a stored first operand and a vector, or the reverse, are not supported; give "
+                   "the vector a second axis (Unsqueeze)");
   } else {
     add_batched(builder, node, o);
   }
@@ -271,7 +278,8 @@ MacOperands integer_operands(const OnnxNode& node) {
   return o;
 }
 
-MacOperands linear_operands(const OnnxNode& node) {
+MacOperands linear_operands(const OnnxBuilder& builder, const OnnxNode& node) {
+  for (const int scale : {1, 4, 6}) builder.check_scale(node, node.input(scale));
   MacOperands o;
   o.integers = true;
   o.input = node.input(0);
@@ -375,8 +383,10 @@ const std::vector<OnnxOperator>& onnx_mac_operators() {
          add_conv(builder, node, integer_operands(node));
          yield_accumulators(builder);
        }},
-      {"QLinearConv", [](OnnxBuilder& builder,
-                         const OnnxNode& node) { add_conv(builder, node, linear_operands(node)); }},
+      {"QLinearConv",
+       [](OnnxBuilder& builder, const OnnxNode& node) {
+         add_conv(builder, node, linear_operands(builder, node));
+       }},
       {"Gemm", gemm},
       {"MatMul", matmul},
       {"MatMulInteger",
@@ -386,7 +396,7 @@ const std::vector<OnnxOperator>& onnx_mac_operators() {
        }},
       {"QLinearMatMul",
        [](OnnxBuilder& builder, const OnnxNode& node) {
-         add_product(builder, node, linear_operands(node));
+         add_product(builder, node, linear_operands(builder, node));
        }},
   };
   return kRows;

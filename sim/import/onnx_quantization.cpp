@@ -28,6 +28,7 @@ void quantize(OnnxBuilder& builder, const OnnxNode& node) {
   const std::string& x = node.input(0);
   const std::string& scale = node.input(1);
   const std::string& zero = node.input(2);
+  builder.check_scale(node, scale);
   const int type = builder.graph().type(node.output());
   const IntegerRange range = range_of(node, type);
   const bool per_tensor = volume_of(*builder.graph().shape(scale)) == 1;
@@ -69,6 +70,7 @@ void quantize(OnnxBuilder& builder, const OnnxNode& node) {
 
 /// Left open until a reader needs floats: a convolution or product takes the codes themselves.
 void dequantize(OnnxBuilder& builder, const OnnxNode& node) {
+  builder.check_scale(node, node.input(1));
   OnnxValue value = builder.value(node.input(0));
   value.kind = OnnxValue::Kind::kLayer;
   value.shape = builder.shape(node, node.input(0));

@@ -25,18 +25,40 @@ namespace {
 
 constexpr std::size_t kMaxTopologyLayers = 1 << 16;
 
-/// The cells of a line; a trailing comma adds none. SCALE-Sim's files are separated by commas, old
-/// ones by tabs.
-std::vector<std::string> split(const std::string& line) {
-  const char separator = line.find(',') != std::string::npos ? ',' : '\t';
-  std::vector<std::string> cells;
-  std::istringstream in(line);
-  for (std::string cell; std::getline(in, cell, separator);) cells.push_back(trim(cell));
+/// The cells of a line; a trailing separator adds none, and quotes hold separators together.
+/// SCALE-Sim's files are separated by commas, old ones by tabs, those of spreadsheets by
+/// semicolons.
+std::vector<std::string> split(const std::string& line, const std::string& where) {
+  std::string outside;
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '"') quoted = !quoted;
+    if (!quoted) outside += c;
+  }
+  if (quoted) throw input_error(where + ": a quote (\") that does not end on its line");
+  const char separator = outside.find(',') != std::string::npos   ? ','
+                         : outside.find(';') != std::string::npos ? ';'
+                                                                  : '\t';
+  std::vector<std::string> cells(1);
+  for (const char c : line) {
+    if (c == '"') quoted = !quoted;
+    if (c == separator && !quoted)
+      cells.emplace_back();
+    else
+      cells.back() += c;
+  }
+  for (std::string& cell : cells) {
+    cell = trim(cell);
+    if (cell.size() < 2 || cell.front() != '"' || cell.back() != '"') continue;
+    cell = trim(cell.substr(1, cell.size() - 2));
+    for (std::size_t at = 0; (at = cell.find("\"\"", at)) != std::string::npos; ++at)
+      cell.erase(at, 1);
+  }
   while (!cells.empty() && cells.back().empty()) cells.pop_back();
   return cells;
 }
 
-// SCALE-Sim rounds the output size up: the last window may leave the image, by this padding.
+// SCALE-Sim rounds the output size up: the last window may leave the (padded) image, by this.
 std::int64_t overhang(std::int64_t size, std::int64_t kernel, std::int64_t stride) {
   return size < kernel ? 0 : (stride - (size - kernel) % stride) % stride;
 }
@@ -57,6 +79,9 @@ enum class Column {
   kStrideH,
   kStrideW,
   kBatch,
+  kDilation,  ///< of both directions
+  kPadding,   ///< of all sides
+  kGroups,
   kSparsity,
   kUnknown,
 };
@@ -97,6 +122,15 @@ Column column_of(const std::string& heading) {
                                                           {"stridew", Column::kStrideW},
                                                           {"batchsize", Column::kBatch},
                                                           {"batch", Column::kBatch},
+                                                          {"dilation", Column::kDilation},
+                                                          {"dilations", Column::kDilation},
+                                                          {"dilationrate", Column::kDilation},
+                                                          {"padding", Column::kPadding},
+                                                          {"paddings", Column::kPadding},
+                                                          {"pad", Column::kPadding},
+                                                          {"groups", Column::kGroups},
+                                                          {"group", Column::kGroups},
+                                                          {"numgroups", Column::kGroups},
                                                           {"sparsity", Column::kSparsity},
                                                           {"sparsityratio", Column::kSparsity}};
   const auto found = kHeadings.find(word);
@@ -108,6 +142,14 @@ const std::vector<Column> kGemm = {Column::kName, Column::kM, Column::kN, Column
 const std::vector<Column> kConv = {Column::kName,    Column::kHeight,  Column::kWidth,
                                    Column::kKernelH, Column::kKernelW, Column::kChannels,
                                    Column::kFilters, Column::kStride};
+
+// Columns that a convolution may have beside these.
+const std::vector<Column> kConvMore = {Column::kStrideH, Column::kStrideW, Column::kDilation,
+                                       Column::kPadding, Column::kGroups};
+
+bool is_in(const std::vector<Column>& columns, Column column) {
+  return std::find(columns.begin(), columns.end(), column) != columns.end();
+}
 
 bool is_number(const std::string& cell) {
   return !cell.empty() && std::all_of(cell.begin(), cell.end(),
@@ -200,6 +242,29 @@ class Topology {
     return to_integer(cells[i], fmt::format("{}, column {}", where_, i + 1));
   }
 
+  /// A number that may be missing.
+  std::int64_t at_or(const std::vector<std::string>& cells, Column column,
+                     std::int64_t otherwise) const {
+    if (!has(column) || place(column) >= cells.size() || cells[place(column)].empty())
+      return otherwise;
+    return otherwise == 0 && cells[place(column)] == "0" ? 0 : at(cells, column);
+  }
+
+  /// Throws an input Error for cells of columns that the other kind of layer has.
+  void refuse_foreign(const std::vector<std::string>& cells, bool gemm) const {
+    for (std::size_t i = 0; i < std::min(cells.size(), columns_.size()); ++i) {
+      const Column c = columns_[i];
+      const bool of_conv = is_in(kConv, c) || is_in(kConvMore, c);
+      const bool foreign = c != Column::kName && (gemm ? of_conv : is_in(kGemm, c));
+      if (foreign && !cells[i].empty())
+        throw input_error(
+            fmt::format("{}, column {}: \"{}\" under a heading that says nothing of "
+                        "a {}{}",
+                        where_, i + 1, cells[i], gemm ? "product" : "convolution",
+                        gemm ? "" : " (Batch Size counts images)"));
+    }
+  }
+
   /// What no heading names: a sparsity ratio, the stride along the width, or a remark.
   void read_rest(const std::vector<std::string>& cells, Conv2d* conv) {
     for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -242,6 +307,9 @@ class Topology {
     const bool one = has(Column::kStride);
     conv.stride_h = at(cells, one ? Column::kStride : Column::kStrideH);
     conv.stride_w = at(cells, one ? Column::kStride : Column::kStrideW);
+    conv.dilation_h = conv.dilation_w = at_or(cells, Column::kDilation, 1);
+    conv.pad_top = conv.pad_left = at_or(cells, Column::kPadding, 0);
+    conv.groups = at_or(cells, Column::kGroups, 1);
     return conv;
   }
 
@@ -249,7 +317,10 @@ class Topology {
     const bool gemm = has_all(kGemm);
     std::size_t needed = 0;
     for (std::size_t i = 0; i < columns_.size(); ++i)
-      if (columns_[i] != Column::kUnknown && columns_[i] != Column::kSparsity) needed = i + 1;
+      if (is_in(gemm ? kGemm : kConv, columns_[i]) || columns_[i] == Column::kStrideH ||
+          columns_[i] == Column::kStrideW || columns_[i] == Column::kBatch)
+        needed = i + 1;
+    refuse_foreign(cells, gemm);
     if (cells.size() < needed)
       throw input_error(fmt::format("{}: expected {} columns ({}), got {}", where_, needed,
                                     gemm ? "name, M, N, K" : "name and the sizes of a convolution",
@@ -269,10 +340,18 @@ class Topology {
       Conv2d op = conv(cells);
       op.batch = batch;
       read_rest(cells, &op);
-      op.pad_bottom = overhang(op.height, op.kernel_h, op.stride_h);
-      op.pad_right = overhang(op.width, op.kernel_w, op.stride_w);
+      constexpr std::int64_t kMaxSize = std::int64_t{1} << 31;  // of a layer, checked below
+      const auto after = [&](std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                             std::int64_t dilation, std::int64_t pad) {
+        if (std::max({size, kernel, dilation, pad}) > kMaxSize) return pad;
+        return pad + overhang(size + 2 * pad, dilation * (kernel - 1) + 1, stride);
+      };
+      op.pad_bottom = after(op.height, op.kernel_h, op.stride_h, op.dilation_h, op.pad_top);
+      op.pad_right = after(op.width, op.kernel_w, op.stride_w, op.dilation_w, op.pad_left);
       layer.kind = "conv";
       if (layer.name.find("DP") != std::string::npos) {
+        if (op.groups != 1)
+          throw input_error(where_ + ": a layer named DP is depthwise, so it has no groups");
         // SCALE-Sim makes a layer of one channel of each.
         layer.repeat = op.channels;
         op.channels = 1;
@@ -311,7 +390,8 @@ Imported import_scalesim_topology(const Blob& file, const ImportOptions&) {
   int number = 0;
   for (std::string line; std::getline(in, line);) {
     ++number;
-    const std::vector<std::string> cells = split(line);
+    if (trim(line).rfind('#', 0) == 0) continue;  // a remark
+    const std::vector<std::string> cells = split(line, fmt::format("{}:{}", file.name(), number));
     if (!cells.empty()) topology.add(cells, number);
   }
   return topology.finish(name);

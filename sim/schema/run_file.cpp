@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "sim/config/reader.h"
+#include "sim/config/unused_settings.h"
 #include "sim/config/writer.h"
 #include "sim/formats/tensor_file.h"
 #include "sim/schema/describe_run.h"
@@ -165,7 +166,7 @@ void set_phases(const RunFile& file, RunConfig& run) {
   note_precision(run);
 }
 
-RunConfig to_run(const RunFile& file) {
+RunConfig to_run(const RunFile& file, const Node& root) {
   if (!file.accelerator.energy)
     throw input_error("energy: missing, here and in the accelerator");  // erased by an override
   RunConfig run;
@@ -189,13 +190,20 @@ RunConfig to_run(const RunFile& file) {
   }
   if (run.name.empty())
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
+  const std::vector<std::string> unused = unused_settings(root, run);
+  run.notes.insert(run.notes.end(), unused.begin(), unused.end());
   return run;
 }
 
 }  // namespace
 
 RunConfig read_run(const Source& source, const std::vector<Override>& overrides) {
-  return to_run(read_document<RunFile>(source, overrides));
+  Problems problems;
+  const Node root = load_document<RunFile>(source, overrides, problems);
+  RunFile file;
+  read_value(root, "", file, {}, problems);
+  problems.throw_if_any();
+  return to_run(file, root);
 }
 
 RunTemplate::RunTemplate(const Source& source, const std::vector<Override>& overrides) {
@@ -211,7 +219,7 @@ RunConfig RunTemplate::with(const std::vector<Override>& overrides) const {
   RunFile file;
   read_value(root, "", file, {}, problems);
   problems.throw_if_any();
-  return to_run(file);
+  return to_run(file, root);
 }
 
 boost::json::value to_json(const RunConfig& run) {

@@ -60,7 +60,7 @@ TEST_CASE("import: keys of config.json that change shapes, bytes or values are u
            {R"("quantization_config":{"quant_method":"fp8","weight_block_size":[128,128]})",
             "quantization_config.weight_block_size: [128,128] is not supported: it changes the "
             "bytes"},
-           {R"("quantization_config":{"quant_method":"gptq","dynamic":{"-:.*q_proj":{}}})",
+           {R"("quantization_config":{"quant_method":"gptq","bits":4,"dynamic":{"-:.*q_proj":{}}})",
             "quantization_config.dynamic"},
            {R"("quantization_config":{"quant_method":"awq"},"num_hidden_layers":0.5)",
             "expected a positive number of layers, got 0.5"},
@@ -80,7 +80,7 @@ TEST_CASE("import: keys of config.json that change shapes, bytes or values are u
                     small_config(R"(,"num_local_experts":1,"attn_logit_softcapping":null,
                       "logits_scaling":1.0,"partial_rotary_factor":1.0,"hidden_act":"silu",
                       "rope_scaling":null,"rope_parameters":{"rope_type":"default"},
-                      "layer_types":["full_attention"])"))
+                      "layer_types":["full_attention","full_attention","full_attention"])"))
             .notes.empty());
   auto layers =
       by_name(network_of(import_text("config.json", small_config(R"(,"hidden_act":"relu")"))));
@@ -88,6 +88,85 @@ TEST_CASE("import: keys of config.json that change shapes, bytes or values are u
   CHECK(std::get<VectorOp>(
             by_name(network_of(import_text("config.json", small_config(""))))["norm"].op)
             .alpha == 1e-6);  // the library's default
+}
+
+TEST_CASE("import: keys of config.json that contradict each other or the network are refused") {
+  struct Refused {
+    const char* keys;
+    const char* part;
+  };
+  for (const Refused& r : std::initializer_list<Refused>{
+           {R"("quantization_config":{"quant_method":"awq","w_bit":4,"bits":8})", "w_bit"},
+           {R"("quantization_config":{"quant_method":"awq","q_group_size":64,"group_size":128})",
+            "q_group_size"},
+           {R"("quantization_config":{"quant_method":"awq","version":"marlin","zero_point":true})",
+            "quantization_config.zero_point: true contradicts version: marlin"},
+           {R"("quantization_config":{"load_in_4bit":true,"load_in_8bit":true,
+               "bnb_4bit_quant_type":"nf4"})",
+            "load_in_4bit: true contradicts load_in_8bit"},
+           {R"("quantization_config":{"load_in_4bit":true,"_load_in_4bit":false})",
+            "_load_in_4bit: differs"},
+           {R"("quantization_config":{"quant_method":"gptq","bits":4,"wbits":8})",
+            "wbits: 8 differs from bits: 4"},
+           {R"("quantization_config":{"quant_method":"gptq","bits":4,"group_size":128,
+               "groupsize":64})",
+            "groupsize: 64 differs from group_size: 128"},
+           {R"("quantization_config":{"quant_method":"gptq","group_size":128})",
+            "quantization_config.bits: missing"},
+           {R"("compression_config":{"format":"pack-quantized"})", "compression_config"},
+           {R"("kv_cache_quant_algo":"FP8")", "kv_cache_quant_algo"},
+           {R"("qkv_bias":true)", "qkv_bias: true is not supported"},
+           {R"("add_qkv_bias":true)", "add_qkv_bias"},
+           {R"("query_pre_attn_scalar":144)", "query_pre_attn_scalar: 144 is not supported"},
+           {R"("norm_type":"layernorm")", "norm_type"},
+           {R"("num_mtp_layers":1)", "num_mtp_layers: 1 is not supported: it changes the layers"},
+           {R"("dual_chunk_attention_config":{"chunk_size":8192})", "dual_chunk_attention_config"},
+           {R"("use_bidirectional_attention":true)", "use_bidirectional_attention"},
+           {R"("hidden_act":"silu","hidden_activation":"gelu")",
+            "hidden_activation: \"gelu\" contradicts hidden_act: silu"},
+           {R"("activation_function":"relu")", "activation_function"},
+           {R"("layer_types":["full_attention","full_attention"])",
+            "layer_types: expected 3 kinds of layers, got 2"}}) {
+    CAPTURE(r.keys);
+    const std::string text = message_of("config.json", small_config(std::string(",") + r.keys));
+    CAPTURE(text);
+    CHECK(text.find(r.part) != std::string::npos);
+  }
+  // The same where they agree: heads of 64 / 4 elements.
+  CHECK(import_text("config.json", small_config(R"(,"query_pre_attn_scalar":16,"qkv_bias":false,
+                      "norm_type":"rmsnorm","num_mtp_layers":0,"hidden_act":"silu",
+                      "hidden_activation":"silu","use_bidirectional_attention":false,
+                      "quantization_config":{"quant_method":"gptq","bits":4,"wbits":4})"))
+            .notes.empty());
+}
+
+TEST_CASE("import: what config.json leaves out or says in vain is told") {
+  const auto notes = [](const std::string& keys, const std::string& type) {
+    return import_text("config.json", small_config(keys, type)).notes;
+  };
+  using Notes = std::vector<std::string>;
+  CHECK(notes(R"(,"torch_dtype":"bfloat16")", "llama") ==
+        Notes{"torch_dtype: bfloat16: no effect: the formats of the run's precision count"});
+  CHECK(notes(R"(,"hidden_act":"gelu")", "gemma") ==
+        Notes{"hidden_act: gelu: no effect: gelu_pytorch_tanh is computed, as the library does"});
+  CHECK(notes(R"(,"attention_bias":true)", "qwen2") ==
+        Notes{"attention_bias: no effect: qwen2 has biases of q, k and v, and none of o"});
+  // Without num_key_value_heads the classes' own defaults hold: 32 for qwen2, 8 for mistral.
+  const auto heads = [](const std::string& type, int count, const char* more) {
+    return R"({"model_type":")" + type + R"(","hidden_size":1792,"num_hidden_layers":1,
+      "head_dim":64,"intermediate_size":128,"vocab_size":96,"num_attention_heads":)" +
+           std::to_string(count) + more + "}";
+  };
+  const auto key_outputs = [&](const std::string& text) {
+    auto layers = by_name(network_of(import_text("config.json", text)));
+    return std::get<Gemm>(layers["blk.*.k"].op).n;
+  };
+  CHECK(key_outputs(heads("qwen2", 64, "")) == 32 * 64);
+  CHECK(key_outputs(heads("mistral", 64, "")) == 8 * 64);
+  CHECK(key_outputs(heads("qwen2", 28, R"(,"num_key_value_heads":null)")) == 28 * 64);
+  CHECK(message_of("config.json", heads("qwen2", 28, "")) ==
+        "config.json: num_key_value_heads: missing, and the default of qwen2, 32, does not divide "
+        "28 heads");
 }
 
 TEST_CASE("import: rope_parameters as transformers 5 writes them") {

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "sim/formats/onnx_values.h"
 #include "sim/import/import.h"
 #include "sim/schema/network_file.h"
 #include "support/onnx_builder.h"
@@ -281,4 +282,84 @@ TEST_CASE("onnx: truncated and damaged models are refused or read, never worse")
       CHECK(error.kind() == ErrorKind::kInput);
     }
   }
+}
+
+TEST_CASE("onnx: what follows from stored weights is computed, or refused by node and opset") {
+  const auto floats = [](const OnnxModel& m, const std::string& name) {
+    const std::string bytes = m.bytes();
+    const Blob blob = Blob::from_memory("m.onnx", bytes);
+    for (const StoredTensor& tensor : onnx_tensors(blob))
+      if (tensor.name == name) return to_floats(tensor);
+    return std::vector<float>();
+  };
+  const auto product = [](OnnxModel& m, const std::vector<std::int64_t>& x) {
+    m.input("x", x);
+    m.node("MatMul", {"x", "c"}, "y");
+    m.output("y");
+    return read_network(text_source("m.yaml", import_model(m).yaml));
+  };
+  using Floats = std::vector<float>;
+  const int kFloat = onnx::TensorProto::FLOAT;
+  {
+    OnnxModel m;
+    m.constant("w", {2, 3}, kFloat, {1, 2, 3, 4, 5, 6});
+    m.constant("pads", {4}, onnx::TensorProto::INT64, {0, 1, 1, 0});
+    m.constant("value", {}, kFloat, {7});
+    m.node("Pad", {"w", "pads", "value"}, "c");
+    CHECK(total_macs(product(m, {1, 3})) == 3 * 4);
+    CHECK(floats(m, "c") == Floats{7, 1, 2, 3, 7, 4, 5, 6, 7, 7, 7, 7});
+  }
+  {
+    OnnxModel m;
+    m.constant("w", {2, 2, 3}, kFloat, {1, 2, 3, 4, 5, 6, 3, 2, 1, 6, 5, 4});
+    OnnxModel::set(m.node("ReduceMean", {"w"}, "c"), "axes", std::vector<std::int64_t>{0});
+    OnnxModel::set(*m.graph().mutable_node(0), "keepdims", 0);
+    CHECK(total_macs(product(m, {1, 2})) == 2 * 3);
+    CHECK(floats(m, "c") == Floats{2, 2, 2, 5, 5, 5});
+  }
+  for (const int opset : {11, 13}) {  // over all axes from the first on, or over that one
+    OnnxModel m(opset);
+    m.constant("w", {1, 2, 2}, kFloat, {3, 3, 3, 3});
+    OnnxModel::set(m.node("Softmax", {"w"}, "c"), "axis", 1);
+    CHECK(total_macs(product(m, {1, 2})) == 2 * 2);
+    CHECK(floats(m, "c") == Floats(4, opset < 13 ? 0.25f : 0.5f));
+  }
+  {
+    OnnxModel m;
+    m.constant("a", {2, 3}, kFloat, {1, 2, 3, 4, 5, 6});
+    m.constant("b", {3, 2}, kFloat, {1, 2, 3, 4, 5, 6});
+    m.node("MatMul", {"a", "b"}, "c");
+    CHECK(total_macs(product(m, {1, 2})) == 2 * 2);
+    CHECK(floats(m, "c") == Floats{22, 28, 49, 64});
+  }
+  {
+    OnnxModel m;  // batches broadcast: two rows by one matrix, and a vector
+    m.constant("a", {2, 1, 2}, kFloat, {1, 2, 3, 4});
+    m.constant("b", {1, 2, 2}, kFloat, {1, 0, 0, 10});
+    m.constant("v", {2}, kFloat, {1, 1});
+    m.node("MatMul", {"a", "b"}, "ab");
+    m.node("MatMul", {"ab", "v"}, "c");
+    product(m, {1, 2});
+    CHECK(floats(m, "c") == Floats{21, 43});
+  }
+  OnnxModel leaky;
+  leaky.constant("w", {2, 3});
+  leaky.input("x", {1, 2});
+  leaky.node("LeakyRelu", {"w"}, "c");
+  leaky.node("MatMul", {"x", "c"}, "y");
+  leaky.output("y");
+  const std::string message = message_of(leaky);
+  CAPTURE(message);
+  CHECK(message.find("node \"LeakyRelu_c\" (LeakyRelu-13): ") != std::string::npos);
+  CHECK(message.find("fold constants before the import") != std::string::npos);
+  OnnxModel negative;
+  negative.input("x", {1, 1, 4, 4}, onnx::TensorProto::UINT8);
+  negative.constant("scale", {}, kFloat, {-2});
+  negative.node("DequantizeLinear", {"x", "scale"}, "f");
+  OnnxModel::set(negative.node("MaxPool", {"f"}, "y"), "kernel_shape", {2, 2});
+  negative.output("y");
+  const std::string refused = message_of(negative);
+  CAPTURE(refused);
+  CHECK(refused.find("node \"DequantizeLinear_f\" (DequantizeLinear-13): ") != std::string::npos);
+  CHECK(refused.find("\"scale\": expected positive numbers, got -2") != std::string::npos);
 }

@@ -79,6 +79,19 @@ TEST_CASE("import: SCALE-Sim's columns go by their headings, in every spelling o
       {"L,M,N,K,\na,2,3,4,\n", 2 * 3 * 4, 0},
       {"Layer Name,M,N,K,Sparsity,\na,2,3,4,2:4,\nb,2,3,4,1:1,\n", 2 * 2 * 3 * 4, 1},
       {"Layer,M,N,K,Batch,\na,2,3,4,5,\n", 5 * 2 * 3 * 4, 0},
+      // What changes the shape counts: 14 + 2 - 2 and 14 - 4 windows, a fourth of the channels.
+      {conv + "Channels,Num Filter,Strides,Padding,\nc,14,14,3,3,32,8,1,1,\n", 14 * 14 * 8 * 288,
+       0},
+      {conv + "Channels,Num Filter,Strides,Dilation,\nc,14,14,3,3,32,8,1,2,\n", 10 * 10 * 8 * 288,
+       0},
+      {conv + "Channels,Num Filter,Strides,Groups,\nc,14,14,3,3,32,8,1,4,\n", macs / 4, 0},
+      {conv + "Channels,Num Filter,Strides,Padding,Groups,Dilation\nc,14,14,3,3,32,8,1,0,1,1\n",
+       macs, 0},
+      {"# a remark, with, commas, in, it, and, more, 1\n" + conv +
+           "Channels,Num Filter,Strides,\n  # conv1\nc,14,14,3,3,32,8,1,\n",
+       macs, 0},
+      {"Layer;M;N;K;\na;2;3;4;\nb;2;3;4\n", 2 * 2 * 3 * 4, 0},
+      {"\"Layer\",\"M\",N,K\n\"a, \"\"first\"\"\",2,\"3\",4\n", 2 * 3 * 4, 0},
   };
   for (const Row& row : kRows) {
     CAPTURE(row.text);
@@ -117,6 +130,21 @@ TEST_CASE("import: faults in SCALE-Sim files name the line") {
         "t.csv:2: expected a sparsity ratio such as 2:4, got \"half\"");
   CHECK(message_of("t.csv", "Layer, M, N, K,\na,1,2,3,4,\n") ==
         "t.csv:2, column 5: \"4\" has no heading that says what it is");
+  // A heading of another kind of layer names no number of this one.
+  const std::string conv =
+      "Layer,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,";
+  CHECK(message_of("t.csv", conv + "N,\nc,14,14,3,3,32,8,1,4,\n") ==
+        "t.csv:2, column 9: \"4\" under a heading that says nothing of a convolution (Batch Size "
+        "counts images)");
+  CHECK(message_of("t.csv", "Layer,M,N,K,Strides,\na,1,2,3,4,\n") ==
+        "t.csv:2, column 5: \"4\" under a heading that says nothing of a product");
+  CHECK(message_of("t.csv", conv + "Padding,\nc,14,14,3,3,32,8,1,same,\n") ==
+        "t.csv:2, column 9: expected a positive integer, got \"same\"");
+  CHECK(message_of("t.csv", conv + "Groups,\nc,14,14,3,3,32,8,1,5,\n").find("t.csv:2: ") == 0);
+  CHECK(message_of("t.csv", conv + "Groups,\nDPc,14,14,3,3,32,8,1,4,\n") ==
+        "t.csv:2: a layer named DP is depthwise, so it has no groups");
+  CHECK(message_of("t.csv", "Layer,M,N,K\n\"a,1,2,3\n") ==
+        "t.csv:2: a quote (\") that does not end on its line");
   CHECK(message_of("t.csv", "Layer, M, M, N, K,\na,1,2,3,4,\n") ==
         "t.csv:1: a heading stands twice: Layer, M, M, N, K");
   CHECK(message_of("t.csv", "header\na,1,2,x\n") ==
@@ -194,8 +222,8 @@ TEST_CASE("import: quantization_config becomes formats") {
   const auto with = [](const std::string& quantization) {
     return by_name(network_of(import_text(
         "config.json", R"({"model_type":"mistral","hidden_size":64,"num_hidden_layers":2,
-          "num_attention_heads":4,"intermediate_size":128,"vocab_size":100,
-          "torch_dtype":"bfloat16","quantization_config":)" +
+          "num_attention_heads":4,"num_key_value_heads":4,"intermediate_size":128,
+          "vocab_size":100,"torch_dtype":"bfloat16","quantization_config":)" +
                            quantization + "}")));
   };
   auto layers = with(R"({"quant_method":"gptq","bits":4,"group_size":128,"sym":true})");

@@ -1,0 +1,153 @@
+#include "sim/config/unused_settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <set>
+#include <tuple>
+
+#include "core/error.h"
+#include "core/numeric/storage.h"
+#include "sim/schema/describe_layer.h"
+#include "sim/config/reader.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::size_t kFormatKeys = 6;
+
+bool is_format_key(const std::string& key) {
+  return key == "weights" || key == "activations" || key == "output" || key == "kv_cache";
+}
+
+auto fields(const StorageField& f) { return std::tuple(f.bits, f.group); }
+
+/// Whether both store the same.
+bool is_equal(const StorageLayout& a, const StorageLayout& b) {
+  const ZeroPointFormat &x = a.zero_format, &y = b.zero_format;
+  return fields(a.codes) == fields(b.codes) && fields(a.scales) == fields(b.scales) &&
+         fields(a.zero_points) == fields(b.zero_points) && fields(a.mins) == fields(b.mins) &&
+         fields(a.tables) == fields(b.tables) && a.scale_format == b.scale_format &&
+         a.dynamic == b.dynamic && a.symmetric == b.symmetric &&
+         std::tuple(x.bits, x.lo, x.hi, x.packing) == std::tuple(y.bits, y.lo, y.hi, y.packing);
+}
+
+/// Whether `other`, which differs from the format in one key, cannot be stored or is stored
+/// otherwise.
+bool differs(const TensorFormat& format, const TensorFormat& other) {
+  const StorageLayout own = storage_layout(format);
+  try {
+    return !is_equal(own, storage_layout(other));
+  } catch (const Error&) {
+    return true;
+  }
+}
+
+/// Whether another value of that key is stored otherwise.
+bool has_effect(const TensorFormat& format, const std::string& key) {
+  TensorFormat other = format;
+  if (key == "granularity") {
+    for (const Granularity g : {Granularity::kPerTensor, Granularity::kPerChannel,
+                                Granularity::kPerGroup, Granularity::kPerToken}) {
+      other.granularity = g;
+      if (differs(format, other)) return true;
+    }
+    return false;
+  }
+  if (key == "group_size") other.group_size *= 2;
+  if (key == "symmetric") other.symmetric = !other.symmetric;
+  if (key == "scale") other.scale = format.scale == "fp16" ? "bf16" : "fp16";
+  if (key == "zero_point") other.zero_point = format.zero_point == "fp32" ? "int16" : "fp32";
+  return differs(format, other);
+}
+
+class Search {
+ public:
+  std::vector<std::string> notes;
+
+  /// `path` is shown, `key` the last of it.
+  void visit(const Node& node, const std::string& path, const std::string& key) {
+    if (node.find("format") != nullptr && is_format_key(key)) {
+      check_format(node, path);
+      return;
+    }
+    for (const NodeEntry& entry : node.entries)
+      visit(entry.value, path.empty() ? entry.key : path + "." + entry.key, entry.key);
+    for (const Node& item : node.items) visit(item, path, key);
+  }
+
+ private:
+  void check_format(const Node& node, const std::string& path) {
+    TensorFormat format;
+    Problems problems;
+    read_value(node, path, format, {}, problems);
+    if (!problems.empty()) return;  // told where it is read
+    const bool complete = node.entries.size() == kFormatKeys && !node.root;
+    for (const NodeEntry& entry : node.entries) {
+      if (entry.key == "format" || (complete && !entry.value.root)) continue;
+      const bool whole_scale = entry.key == "scale" &&
+                               format.granularity == Granularity::kPerTensor &&
+                               has_effect(format, "granularity");
+      if (whole_scale && has_effect(format, "scale"))
+        tell(
+            fmt::format("{}.scale: no effect on bytes and cycles: the one scale of a tensor is "
+                        "not moved",
+                        path));
+      else if (!has_effect(format, entry.key))
+        tell(fmt::format("{}.{}: no effect: {}", path, entry.key, reason(format, entry.key)));
+    }
+  }
+
+  static std::string reason(const TensorFormat& f, const std::string& key) {
+    TensorFormat grouped = f, zero = f;
+    grouped.granularity = Granularity::kPerGroup;
+    zero.symmetric = false;
+    const bool has_groups = has_effect(grouped, "group_size");
+    if (key == "group_size" && has_groups)
+      return "granularity is " + enum_name(f.granularity) + ", which has no groups";
+    if (key == "zero_point" && f.symmetric && has_effect(f, "symmetric"))
+      return "symmetric codes have no zero-points";
+    return fmt::format("{} fixes what is stored", f.format);
+  }
+
+  /// Equal lines of many layers once.
+  void tell(const std::string& note) {
+    if (told_.insert(note).second) notes.push_back(note);
+  }
+
+  std::set<std::string> told_;
+};
+
+/// Keys of the run that only values depend on.
+void check_values(const Node& root, const RunConfig& run, std::vector<std::string>& notes) {
+  if (run.options.values) return;
+  // A resolved configuration says both whatever they mean.
+  const Node* values = root.find("values");
+  const Node* seed = root.find("seed");
+  const Node* verify = root.find("verify");
+  const bool complete = values != nullptr && seed != nullptr && verify != nullptr &&
+                        root.find("fidelity") != nullptr && root.find("dram_prices") != nullptr;
+  const auto check = [&](const Node* node, const std::string& path) {
+    if (node != nullptr && (!complete || node->root))
+      notes.push_back(path + ": no effect: values are off");
+  };
+  check(seed, "seed");
+  check(verify, "verify");
+  if (const Node* precision = root.find("precision"))
+    check(precision->find("requantize"), "precision.requantize");
+  if (const Node* layer = root.find("layer"))
+    for (const char* key : {"inputs", "weights"})
+      check(layer->find(key), fmt::format("layer.{}", key));
+}
+
+}  // namespace
+
+std::vector<std::string> unused_settings(const Node& root, const RunConfig& run) {
+  Search search;
+  search.visit(root, "", "");
+  check_values(root, run, search.notes);
+  return std::move(search.notes);
+}
+
+}  // namespace bitjoule
