@@ -1,4 +1,4 @@
-#include "sim/config/unused_settings.h"
+#include "sim/schema/unused_settings.h"
 
 #include <fmt/format.h>
 
