@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "run/run_config.h"
 #include "sim/config/writer.h"
+#include "sim/schema/run_file.h"
 #include "support/shell.h"
 
 namespace bitjoule::test {
