@@ -101,11 +101,12 @@ class HfImport {
       config_.refuse(key, fmt::format("expected bfloat16, float16 or float32, got \"{}\"", dtype));
   }
 
-  /// What is not quantized has no formats of its own in the network.
+  /// What is not quantized has no formats of its own in the network. float32 is what a file without
+  /// the key means, too.
   void note_dtype() {
     const bool quantized = quantization_ && !quantization_->format.is_null();
     for (const char* key : {"dtype", "torch_dtype"})
-      if (!quantized && config_.find(key) != nullptr)
+      if (!quantized && dtype_ != "fp32" && config_.find(key) != nullptr)
         note(fmt::format("{}: {}: no effect: the formats of the run's precision count", key,
                          config_.text(key)));
   }

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "core/error.h"
+#include "core/mapping/data_path.h"
 #include "core/numeric/storage.h"
 #include "sim/schema/describe_layer.h"
 #include "sim/config/reader.h"
@@ -119,26 +120,37 @@ class Search {
   std::set<std::string> told_;
 };
 
-/// Keys of the run that only values depend on.
-void check_values(const Node& root, const RunConfig& run, std::vector<std::string>& notes) {
-  if (run.options.values) return;
-  // A resolved configuration says both whatever they mean.
-  const Node* values = root.find("values");
-  const Node* seed = root.find("seed");
-  const Node* verify = root.find("verify");
-  const bool complete = values != nullptr && seed != nullptr && verify != nullptr &&
-                        root.find("fidelity") != nullptr && root.find("dram_prices") != nullptr;
-  const auto check = [&](const Node* node, const std::string& path) {
+/// Whether sums of integers of the run's layer become integers again.
+bool requantizes(const RunConfig& run) {
+  const TensorFormat& output = run.precision.output.value_or(run.precision.activations);
+  return resolve_data_path(run.precision, run.accelerator.array.pe).mac.is_integer &&
+         find_format(output.format).cls == FormatClass::kInteger;
+}
+
+/// Keys of the run itself.
+void check_run(const Node& root, const RunConfig& run, std::vector<std::string>& notes) {
+  // A resolved configuration says all of them, whatever they mean.
+  bool complete = true;
+  for (const char* key : {"values", "seed", "verify", "fidelity", "dram_prices"})
+    complete &= root.find(key) != nullptr;
+  const auto check = [&](const Node* node, const std::string& path, const char* why) {
     if (node != nullptr && (!complete || node->root))
-      notes.push_back(path + ": no effect: values are off");
+      notes.push_back(fmt::format("{}: no effect: {}", path, why));
   };
-  check(seed, "seed");
-  check(verify, "verify");
-  if (const Node* precision = root.find("precision"))
-    check(precision->find("requantize"), "precision.requantize");
+  const Node* precision = root.find("precision");
+  const Node* requantize = precision == nullptr ? nullptr : precision->find("requantize");
+  if (run.options.values) {
+    if (run.phases.empty() && !requantizes(run))
+      check(requantize, "precision.requantize", "no sums of integers become integers again");
+    return;
+  }
+  const char* const kOff = "values are off";
+  check(root.find("seed"), "seed", kOff);
+  check(root.find("verify"), "verify", kOff);
+  check(requantize, "precision.requantize", kOff);
   if (const Node* layer = root.find("layer"))
     for (const char* key : {"inputs", "weights"})
-      check(layer->find(key), fmt::format("layer.{}", key));
+      check(layer->find(key), fmt::format("layer.{}", key), kOff);
 }
 
 }  // namespace
@@ -146,7 +158,7 @@ void check_values(const Node& root, const RunConfig& run, std::vector<std::strin
 std::vector<std::string> unused_settings(const Node& root, const RunConfig& run) {
   Search search;
   search.visit(root, "", "");
-  check_values(root, run, search.notes);
+  check_run(root, run, search.notes);
   return std::move(search.notes);
 }
 

@@ -147,6 +147,7 @@ TEST_CASE("import: what config.json leaves out or says in vain is told") {
   using Notes = std::vector<std::string>;
   CHECK(notes(R"(,"torch_dtype":"bfloat16")", "llama") ==
         Notes{"torch_dtype: bfloat16: no effect: the formats of the run's precision count"});
+  CHECK(notes(R"(,"torch_dtype":"float32")", "llama").empty());
   CHECK(notes(R"(,"hidden_act":"gelu")", "gemma") ==
         Notes{"hidden_act: gelu: no effect: gelu_pytorch_tanh is computed, as the library does"});
   CHECK(notes(R"(,"attention_bias":true)", "qwen2") ==

@@ -65,6 +65,9 @@ TEST_CASE("settings: what only values depend on is told where they are off") {
   CHECK(notes("precision.requantize", "tflite_double_rounding", off) ==
         Notes{"precision.requantize: no effect: values are off"});
   CHECK(notes("layer.weights", "normal", off) == Notes{"layer.weights: no effect: values are off"});
+  CHECK(notes("precision.requantize", "tflite_double_rounding", {{"precision.output", "fp16"}}) ==
+        Notes{"precision.requantize: no effect: no sums of integers become integers again"});
+  CHECK(notes("precision.requantize", "tflite_double_rounding").empty());
   for (const char* path : {"seed", "fidelity"})
     CHECK(notes(path, path == std::string("seed") ? "3" : "pe").empty());
   // A resolved configuration says everything, and nothing in vain.
