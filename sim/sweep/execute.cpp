@@ -18,6 +18,7 @@
 #include "sim/run/network_runner.h"
 #include "sim/run/output_check.h"
 #include "sim/sweep/parallel.h"
+#include "sim/version.h"
 
 namespace bitjoule {
 namespace {
@@ -163,6 +164,7 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
 SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStore& store,
                      const PassingFailures& failures) {
   SweepResults results;
+  results.program = program_json();
   results.name = plan.sweep.name;
   results.question = plan.sweep.question;
   results.store = store.directory();
