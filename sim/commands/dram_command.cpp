@@ -10,6 +10,7 @@
 #include "sim/commands/dram_report.h"
 #include "sim/commands/dram_traffic.h"
 #include "sim/config/reader.h"
+#include "sim/output/progress.h"
 #include "sim/output/terminal.h"
 #include "sim/schema/describe_dram.h"
 
@@ -24,6 +25,26 @@ struct DramOptions {
   std::string output;
 };
 
+/// Tells how far the requests of a pattern are.
+class WatchedSource : public RequestSource {
+ public:
+  WatchedSource(std::unique_ptr<RequestSource> source, const PatternOptions& o)
+      : source_(std::move(source)),
+        all_(static_cast<double>(o.count) *
+             static_cast<double>(o.name == "streams" ? o.streams : 1)) {}
+  bool next(TimedRequest* request) override {
+    constexpr std::int64_t kLook = 4096;  // reading the clock costs more than a request
+    if (++offered_ % kLook == 0) line_.show(static_cast<double>(offered_) / all_, "requests");
+    return source_->next(request);
+  }
+
+ private:
+  std::unique_ptr<RequestSource> source_;
+  const double all_;
+  std::int64_t offered_ = 0;
+  ProgressLine line_;
+};
+
 int run_dram(const DramOptions& options, const std::vector<Override>& overrides) {
   require_writable_directory(options.output);
   const DramConfig config = read_document<DramConfig>(file_source(options.dram), overrides);
@@ -32,10 +53,13 @@ int run_dram(const DramOptions& options, const std::vector<Override>& overrides)
   shape.capacity = engine->capacity().value;
   const std::int64_t burst = engine->burst().value;
   shape.request_bytes = ceil_div(options.bytes, burst) * burst;
-  const std::unique_ptr<RequestSource> source = options.trace.empty()
-                                                    ? make_pattern(options.pattern, shape)
-                                                    : open_trace(options.trace, shape);
+  std::unique_ptr<RequestSource> source = options.trace.empty()
+                                              ? make_pattern(options.pattern, shape)
+                                              : open_trace(options.trace, shape);
+  if (options.trace.empty())
+    source = std::make_unique<WatchedSource>(std::move(source), options.pattern);
   const DramStats stats = drive(engine.get(), source.get());
+  source.reset();  // ends its line
   const DramReport report = make_dram_report(config, *engine, stats);
   if (!options.output.empty()) {
     make_directory(options.output);

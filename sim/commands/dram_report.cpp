@@ -25,8 +25,10 @@ std::int64_t bus_cycles(const DataBusCycles& bus) {
   return sum;
 }
 
+/// In one channel: each has a data bus, whose clocks are those of the channel.
 double mean_queued(const DramStats& s) {
-  return s.cycles == 0 ? 0.0 : static_cast<double>(s.queued_cycles) / static_cast<double>(s.cycles);
+  const std::int64_t clocks = bus_cycles(s.bus);
+  return clocks == 0 ? 0.0 : static_cast<double>(s.queued_cycles) / static_cast<double>(clocks);
 }
 
 boost::json::object latency_json(const DramStats& s) {
@@ -135,8 +137,9 @@ std::string dram_text(const DramReport& r) {
     for (std::size_t i = 0; i < s.commands.size(); ++i) {
       out += fmt::format(" {} {}", kDramCommandNames[i], s.commands[i]);
     }
-    out += fmt::format(" CAS {}\n  queue       mean {:.2f}, max {} bursts\n  data bus   ",
-                       s.data_clock_syncs, mean_queued(s), s.max_queued);
+    out +=
+        fmt::format(" CAS {}\n  queue       mean {:.2f}, max {} bursts per channel\n  data bus   ",
+                    s.data_clock_syncs, mean_queued(s), s.max_queued);
     const auto all = static_cast<double>(bus_cycles(s.bus));
     for (const Share& share : kShares) {
       const auto part = static_cast<double>(s.bus.*share.cycles);

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kLongestLine = 1000;
 constexpr std::int64_t kLatestCycle = std::int64_t{1} << 48;
+constexpr std::int64_t kMaxRequests = std::int64_t{1} << 32;  // an hour or so
 
 /// Steps that address a regular place: base + step * stride, within a range that wraps around.
 class StridedSource : public RequestSource {
@@ -236,6 +237,9 @@ std::unique_ptr<RequestSource> make_pattern(const PatternOptions& options,
   if (o.range == 0) o.range = (shape.capacity - o.base) / shape.request_bytes * shape.request_bytes;
   check_multiple("--range", o.range, shape);
   check_reach("--range", o.base, 1, o.range, shape);
+  if (o.count > kMaxRequests)  // other patterns end with the capacity
+    throw input_error(
+        fmt::format("--count: expected at most {} requests, got {}", kMaxRequests, o.count));
   if (o.name == "strided") {
     check_multiple("--stride", o.stride, shape);
     return std::make_unique<StridedSource>(o, shape, o.stride);

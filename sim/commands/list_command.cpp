@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <fstream>
 
+#include "core/dram/engine.h"
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/commands/kinds.h"
 #include "sim/commands/shells.h"
+#include "sim/config/reader.h"
 #include "sim/config/suggest.h"
 #include "sim/import/import.h"
 #include "sim/output/terminal.h"
+#include "sim/output/text.h"
 #include "sim/schema/describe_network.h"
 #include "sim/schema/describe_run.h"
 
@@ -73,18 +76,27 @@ Rows units() {
   return rows;
 }
 
-/// The first comment line of a file says what it is.
-std::string first_comment(const std::string& path) {
+/// The first sentence of a file's first comment says what it is.
+std::string first_sentence(const std::string& path) {
   std::ifstream in(path);
-  std::string line;
-  std::getline(in, line);
-  return line.rfind("# ", 0) == 0 ? line.substr(2) : "";
+  std::string text, line;
+  while (std::getline(in, line) && line.rfind("# ", 0) == 0)
+    text += (text.empty() ? "" : " ") + line.substr(2);
+  return text.substr(0, text.find(". ")) + (text.find(". ") == std::string::npos ? "" : ".");
+}
+
+/// "   8 GiB    25.6 GB/s  " of a DRAM file.
+std::string size_and_speed(const std::string& file) {
+  const auto engine = make_dram_engine(read_document<DramConfig>(file_source(file), {}));
+  return fmt::format("{:>7}  {:>10}  ", bytes_text(engine->capacity().value),
+                     si(static_cast<double>(engine->peak_bandwidth().value), "B/s"));
 }
 
 Rows files(const std::string& folder) {
   Rows rows;
   for (const std::string& file : shipped_files(folder))
-    rows.emplace_back(file, first_comment(configs_dir() + "/" + file));
+    rows.emplace_back(file, (folder == "dram" ? size_and_speed(file) : "") +
+                                first_sentence(configs_dir() + "/" + file));
   return rows;
 }
 

@@ -8,6 +8,7 @@
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
 #include "sim/output/terminal.h"
+#include "sim/output/text.h"
 #include "sim/report/dram_text.h"
 #include "sim/schema/describe_counts.h"
 #include "sim/schema/describe_energy.h"
@@ -130,8 +131,8 @@ CountedResult read_result(const std::string& path) {
 }
 
 /// Picojoules in the unit that keeps one to three digits before the point.
-std::string energy_text(Picojoules energy) {
-  double value = energy.value;
+std::string energy_text(double picojoules) {
+  double value = picojoules;
   const char* const units[] = {"pJ", "nJ", "uJ", "mJ", "J", "kJ"};
   std::size_t i = 0;
   for (; value >= 1000 && i + 1 < std::size(units); ++i) value /= 1000;
@@ -155,9 +156,9 @@ std::string report_text(const CountedPart& part, const EnergyReport& report) {
       fmt::format("{} priced by {}\n", part.name.empty() ? "run" : part.name, report.table);
   out += fmt::format("  DRAM by {}\n", dram_prices_text(report));
   for (const ComponentEnergy& row : report.components)
-    out += fmt::format("  {:<20} {:>12}  {:>7}\n", row.component, energy_text(row.energy),
-                       percent(row.energy, report.total));
-  out += fmt::format("  {:<20} {:>12}\n", "total", energy_text(report.total));
+    out += fmt::format("  {:<20} {:>12}  {:>7}\n", row.component,
+                       component_text(report, row, energy_text), percent(row.energy, report.total));
+  out += fmt::format("  {:<20} {:>12}\n", "total", energy_text(report.total.value));
   out += fmt::format("  quoted prices {}, derived {}\n",
                      percent(sum_of(report, PriceOrigin::kQuoted), report.total),
                      percent(sum_of(report, PriceOrigin::kDerived), report.total));

@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <system_error>
+#include <tuple>
 
 #include "core/error.h"
 #include "sim/config/observe.h"
@@ -19,6 +21,35 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uintmax_t kMaxFileBytes = 64 << 20;
+
+/// `, did you mean "hbm2-2000.yaml"?` of a name that is no file: a shipped file that has this name
+/// or goes on where it ends, those of `folder` before others and short ones before long ones, else
+/// the nearest; "" where none is near.
+std::string file_suggestion(const std::string& name, const std::string& folder) {
+  const std::string file_name = fs::path(name).filename().string();
+  const std::string stem = file_name.substr(0, file_name.rfind(".yaml"));
+  std::vector<std::string> stems;
+  std::map<std::tuple<int, std::size_t, std::string>, std::string> alike;  // the best first
+  std::map<std::string, std::string> shown;                                // by stem
+  std::error_code error;
+  const fs::path root(configs_dir());
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root, error)) {
+    const fs::path path = entry.path().lexically_relative(root);
+    if (path.extension() != ".yaml") continue;
+    const bool is_own = !folder.empty() && path.parent_path() == folder;
+    const std::string full = is_own ? path.filename().string() : path.generic_string();
+    const std::string own_stem = path.stem().string();
+    stems.push_back(own_stem);
+    std::string& known = shown[own_stem];
+    if (known.empty() || is_own || (full < known && known.find('/') != std::string::npos))
+      known = full;
+    if (!stem.empty() && own_stem.rfind(stem, 0) == 0)
+      alike[{(is_own ? 0 : 2) + (own_stem == stem ? 0 : 1), full.size(), full}] = full;
+  }
+  std::sort(stems.begin(), stems.end());
+  const std::string near = alike.empty() ? shown[nearest_name(stem, stems)] : alike.begin()->second;
+  return near.empty() ? "" : ", did you mean \"" + near + "\"?";
+}
 
 Node broken(const std::string& name) {
   Node node;
@@ -164,7 +195,11 @@ Node parse_source(const Source& source, Problems& problems) {
   const std::string failure = path.empty() ? why_no_file(source.name) : read_text(path, text);
   if (failure.empty()) return parse_yaml(text, path, problems);
   Node node = broken(source.name);
-  problems.add(node.place, "", failure);
+  std::error_code error;
+  problems.add(node.place, "",
+               path.empty() && fs::status(source.name, error).type() == fs::file_type::not_found
+                   ? failure + file_suggestion(source.name, source.folder)
+                   : failure);
   return node;
 }
 
@@ -208,8 +243,8 @@ void splice_file(Node& node, const std::string& folder, Problems& problems) {
         !other.empty()
             ? other
             : fmt::format("no such file \"{}\" (looked beside the naming file, in {} and in its "
-                          "folder {})",
-                          node.text, configs_dir(), folder));
+                          "folder {}){}",
+                          node.text, configs_dir(), folder, file_suggestion(node.text, folder)));
     node.kind = Node::Kind::kBroken;
     return;
   }

@@ -1,6 +1,7 @@
 #include "sim/output/csv.h"
 
 #include "sim/config/units.h"
+#include "sim/config/utf8.h"
 
 namespace bitjoule {
 namespace {
@@ -17,8 +18,8 @@ bool is_formula(const std::string& text) {
 }  // namespace
 
 std::string csv_cell(const std::string& text) {
-  std::string harmless = is_formula(text) ? "'" + text : text;
-  if (harmless.find_first_of(",\"\n\r") == std::string::npos) return harmless;
+  const std::string harmless = (is_formula(text) ? "'" : "") + printable_line(text);
+  if (harmless.find_first_of(",\"") == std::string::npos) return harmless;
   std::string quoted = "\"";
   for (const char c : harmless) quoted += c == '"' ? "\"\"" : std::string(1, c);
   return quoted + '"';

@@ -6,9 +6,10 @@
 
 namespace bitjoule {
 
-/// A text as a cell: quoted where it holds commas, quotes or line breaks. A text that a spreadsheet
-/// would run as a formula (it begins with =, +, -, @, a tab or a carriage return, and is no number)
-/// gets an apostrophe before it, which makes it text.
+/// A text as a cell: quoted where it holds commas or quotes; control characters, line breaks too,
+/// as printable_line() shows them. A text that a spreadsheet would run as a formula (it begins with
+/// =, +, -, @, a tab or a carriage return, and is no number) gets an apostrophe before it, which
+/// makes it text.
 std::string csv_cell(const std::string& text);
 
 /// Cells as they stand, with commas between them and a line feed at the end.

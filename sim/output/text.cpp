@@ -24,6 +24,13 @@ std::string si(double value, const std::string& unit) {
   return fmt::format("{:.4g} {}{}", scaled, kPrefixes[prefix], unit);
 }
 
+std::string digits_text(double value) {
+  const std::string text = fmt::format("{:.4g}", value);
+  const double rounded = std::isfinite(value) ? std::stod(text) : 0;
+  if (std::abs(rounded) < 1000 || std::abs(rounded) > 1e15) return text;
+  return with_commas(std::llround(rounded));
+}
+
 std::string percent(double share) { return fmt::format("{:.1f} %", share * 100); }
 
 std::string times_text(double value, double than) {
@@ -44,6 +51,20 @@ std::string bytes_text(std::int64_t bytes) {
 }
 
 std::string joules_text(double picojoules) { return si(picojoules * 1e-12, "J"); }
+
+std::string component_text(const EnergyReport& energy, const ComponentEnergy& component,
+                           std::string (*joules)(double picojoules)) {
+  bool is_priced = false, lacks = false;
+  for (const PricedAction& row : energy.actions) {
+    const Action& a = row.action;
+    if (a.count == 0 || (a.component != component.component &&
+                         a.component + "_" + a.activity != component.component))
+      continue;
+    (row.unit.origin == PriceOrigin::kUnpriced ? lacks : is_priced) = true;
+  }
+  if (!lacks) return joules(component.energy.value);
+  return is_priced ? joules(component.energy.value) + " + not priced" : "not priced";
+}
 
 std::string sqnr_words(const Quality& error) {
   const std::string others = with_commas(error.not_finite) + " values NaN or infinite";

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/energy/price.h"
 #include "core/numeric/quality.h"
 
 namespace bitjoule {
@@ -12,6 +13,8 @@ namespace bitjoule {
 std::string with_commas(std::int64_t n);
 /// "12.3 GB/s"-like: the SI prefix that keeps one to three digits before the point.
 std::string si(double value, const std::string& unit);
+/// Four digits without an exponent: "319,600", "12.35", "0.5".
+std::string digits_text(double value);
 /// "37.5 %".
 std::string percent(double share);
 /// How a value compares with another: "4.00 times less", "1.30 times more", "equal", "nearly
@@ -22,6 +25,10 @@ std::string times_text(double value, double than);
 std::string bytes_text(std::int64_t bytes);
 /// "3.4 mJ" from picojoules.
 std::string joules_text(double picojoules);
+/// What a component costs, by `joules` of what has a price: "3.4 mJ", "not priced" where none of
+/// its actions has one, "3.4 mJ + not priced" where some have none.
+std::string component_text(const EnergyReport& energy, const ComponentEnergy& component,
+                           std::string (*joules)(double picojoules));
 /// "SQNR 35.8 dB", and how many values are NaN or infinite and not in it.
 std::string sqnr_words(const Quality& error);
 

@@ -99,7 +99,7 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   const double bandwidth = p.memory.bytes_per_cycle * clock;
   const double intensity = static_cast<double>(e.macs()) / static_cast<double>(c.moved_bytes());
   line("roofline",
-       fmt::format("{:.4g} MAC/B against a ridge of {:.4g}: at most {} by {}", intensity,
+       fmt::format("{} MAC/B against a ridge of {}: at most {} by {}", digits_text(intensity),
                    peak / bandwidth, si(std::min(peak, intensity * bandwidth), "MAC/s"),
                    intensity * bandwidth < peak ? "the DRAM's peak" : "the array's peak"));
   if (simulated != nullptr) {

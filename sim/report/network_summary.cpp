@@ -17,11 +17,11 @@ constexpr std::size_t kShown = 5;  // the file has ten
 /// How fast, what it costs, and how far below what the memory allows.
 std::string pass_text(const NetworkResult& network, const PassResult& pass) {
   const UnitCost c = unit_cost(network, pass);
-  std::string text = fmt::format("{:.4g} {}s/s, {} and {} of DRAM traffic per {}", c.per_s, c.unit,
-                                 joules_text(c.joules * 1e12),
+  std::string text = fmt::format("{} {}s/s, {} and {} of DRAM traffic per {}", digits_text(c.per_s),
+                                 c.unit, joules_text(c.joules * 1e12),
                                  bytes_text(static_cast<std::int64_t>(c.bytes)), c.unit);
-  text += fmt::format("\n{:13}the DRAM's peak allows {:.4g} {}s/s for so many bytes: {} of it", "",
-                      c.limit_per_s, c.unit, percent(c.per_s / c.limit_per_s));
+  text += fmt::format("\n{:13}the DRAM's peak allows {} {}s/s for so many bytes: {} of it", "",
+                      digits_text(c.limit_per_s), c.unit, percent(c.per_s / c.limit_per_s));
   text += fmt::format("\n{:13}cycles by {}", "", stalls_text(pass.stalls));
   text += fmt::format("\n{:13}bound by {}", "", bound_text(pass.evidence));
   if (pass.ahead_bytes > 0)
@@ -52,10 +52,10 @@ std::string kinds_table(const NetworkResult& network) {
 
 std::string memory_text(const NetworkResult& network) {
   const NetworkMemory& m = network.memory;
-  std::string text =
-      fmt::format("weights {}, KV cache {}, activations {} at once: {} of {}",
-                  bytes_text(m.weights), bytes_text(m.kv_cache), bytes_text(m.activations),
-                  bytes_text(m.total()), bytes_text(network.capacity_bytes));
+  std::string text = fmt::format(
+      "weights {}, {}activations {} at once: {} of {}", bytes_text(m.weights),
+      m.kv_cache == 0 ? "" : "KV cache " + bytes_text(m.kv_cache) + ", ", bytes_text(m.activations),
+      bytes_text(m.total()), bytes_text(network.capacity_bytes));
   if (m.total() > network.capacity_bytes) text += "\nwarning: the network does NOT FIT the DRAM";
   return text;
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "sim/report/report_parts.h"
+#include "sim/schema/describe_counts.h"
 #include "sim/sweep/compare.h"
 #include "sim/sweep/table.h"
 
@@ -42,12 +43,16 @@ std::string prices_table(const json::object& result) {
   for (const json::value& row : result.at("energy").at("prices").as_array()) {
     const auto text = [&](const char* key) { return std::string(row.at(key).as_string()); };
     const auto number = [&](const char* key) { return row.at(key).to_number<double>(); };
+    const bool is_priced = text("price") != enum_name(PriceOrigin::kUnpriced);
+    const auto cost = [&](const std::string& told, const char* key) {
+      return is_priced ? html::Cell{told, number(key)} : html::Cell{"not priced", {}};
+    };
     rows.push_back({{text("component"), {}},
                     {text("activity"), {}},
                     {text("type"), {}},
                     {metric_text("count", number("count")), number("count")},
-                    {fmt::format("{:.4g} pJ", number("unit_pj")), number("unit_pj")},
-                    {metric_text("energy_pj", number("energy_pj")), number("energy_pj")},
+                    cost(fmt::format("{:.4g} pJ", number("unit_pj")), "unit_pj"),
+                    cost(metric_text("energy_pj", number("energy_pj")), "energy_pj"),
                     {text("price"), {}},
                     {text("why"), {}}});
   }

@@ -9,6 +9,7 @@
 #include "sim/output/text.h"
 #include "sim/report/report_parts.h"
 #include "sim/sweep/output.h"
+#include "sim/sweep/parallel.h"
 #include "sim/sweep/pareto.h"
 #include "sim/sweep/store.h"
 #include "sim/sweep/table.h"
@@ -116,6 +117,21 @@ std::optional<json::object> stored_result(const SweepResults& results, const Poi
   return std::move(stored->result);
 }
 
+/// Points that are done by the table alone: nothing bears their numbers out.
+std::string lost_note(const SweepResults& results, const std::vector<const PointResult*>& done,
+                      const std::string& directory) {
+  std::vector<char> is_lost(done.size());
+  for_each_index(done.size(), [&](std::size_t i) {
+    is_lost[i] = stored_result(results, *done[i], directory) ? 0 : 1;
+  });
+  const auto lost = std::count(is_lost.begin(), is_lost.end(), 1);
+  if (lost == 0) return "";
+  return fmt::format(
+      "<p class=\"note\">The results of {} of {} points are not in {}: their numbers are those of "
+      "the table alone.</p>",
+      lost, done.size(), html::escape(results.store));
+}
+
 }  // namespace
 
 std::string sweep_report(const std::string& file) {
@@ -138,6 +154,7 @@ std::string sweep_report(const std::string& file) {
   std::string notes;
   for (const std::string& note : notes_of(results))
     notes += fmt::format("<p class=\"note\">{}.</p>", html::escape(note));
+  notes += lost_note(results, done, directory);
   body += html::section(fmt::format("{} points", results.points.size()),
                         notes + points_table(results, metrics));
   std::string how;

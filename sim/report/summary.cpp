@@ -125,16 +125,16 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
     line("data bus", dram_bus_text(r.outcome.dram.bus));
   }
   line("roofline",
-       fmt::format("{:.4g} MAC/B: at most {} by {}, achieved {} ({})", intensity,
+       fmt::format("{} MAC/B: at most {} by {}, achieved {} ({})", digits_text(intensity),
                    si(attainable, "MAC/s"),
                    attainable < r.peak_macs_per_s ? "the DRAM's peak" : "the array's peak",
                    si(achieved, "MAC/s"), percent(achieved / attainable)));
   line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
                              joules_text(r.energy.total.value), r.energy.table));
   for (const ComponentEnergy& c : r.energy.components)
-    out +=
-        fmt::format("  {:<20} {:>10}  {:>7}\n", c.component, joules_text(c.energy.value),
-                    percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
+    out += fmt::format(
+        "  {:<20} {:>10}  {:>7}\n", c.component, component_text(r.energy, c, joules_text),
+        percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
   line("DRAM prices", dram_prices_text(r.energy));
   std::string unpriced;
   for (const PricedAction& a : r.energy.unpriced())

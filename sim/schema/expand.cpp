@@ -126,6 +126,7 @@ class Expander {
     }
     if (repeat > kMaxProduct) {
       problems_.add(own->place, "repeat", "with those of the blocks around it, more than 2^53");
+      own->text = "1";  // stands in, so that this is the one problem
       return;
     }
     own->text = number_text(repeat);

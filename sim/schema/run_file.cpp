@@ -7,10 +7,10 @@
 
 #include "core/error.h"
 #include "sim/config/reader.h"
-#include "sim/schema/unused_settings.h"
 #include "sim/config/writer.h"
 #include "sim/formats/tensor_file.h"
 #include "sim/schema/describe_run.h"
+#include "sim/schema/unused_settings.h"
 
 namespace bitjoule {
 

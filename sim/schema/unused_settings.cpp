@@ -10,8 +10,8 @@
 #include "core/error.h"
 #include "core/mapping/data_path.h"
 #include "core/numeric/storage.h"
-#include "sim/schema/describe_layer.h"
 #include "sim/config/reader.h"
+#include "sim/schema/describe_layer.h"
 
 namespace bitjoule {
 namespace {

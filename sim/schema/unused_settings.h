@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "sim/config/node.h"
 #include "run/run_config.h"
+#include "sim/config/node.h"
 
 namespace bitjoule {
 

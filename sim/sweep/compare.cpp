@@ -73,9 +73,24 @@ std::string part_of(const std::string& path) {
   return path.substr(0, second);
 }
 
-std::string change_text(const Difference& row) {
+bool ends_with(const std::string& text, const std::string& ending) {
+  return text.size() >= ending.size() &&
+         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
+}
+
+/// Parts of a whole, from 0 to 1.
+bool is_share(const std::string& path) {
+  return path == "utilization" || ends_with(path, ".utilization") || ends_with(path, "_rate") ||
+         path.find("_share.") != std::string::npos;
+}
+
+/// Decibels, which are ratios already, and shares have a difference and no ratio.
+std::string change_text(const Difference& row, bool is_result) {
   if (row.a == nullptr || row.b == nullptr || !row.a->is_number() || !row.b->is_number()) return "";
   const double a = row.a->to_number<double>(), b = row.b->to_number<double>();
+  if (is_result && ends_with(row.path, "_db")) return fmt::format("{:+.4g} dB", b - a);
+  if (is_result && is_share(row.path))
+    return fmt::format("{:+.4g} percentage points", (b - a) * 100);
   std::string text = fmt::format("{:+.6g}", b - a);
   if (a != 0) text += fmt::format("  {:+.2f} %", (b - a) / a * 100);
   if (const std::string times = times_text(b, a); !times.empty()) text += "  " + times;
@@ -93,8 +108,9 @@ std::string table(const std::vector<Difference>& rows, bool is_result) {
   std::string out;
   for (const Difference& row : rows) {
     if (!is_result && ++parts[part_of(row.path)] > kShownPerPart) continue;
-    std::string line = fmt::format("  {:<{}}  {:>{}}  {:>{}}  {}", row.path, path_width,
-                                   shown(row.a), a_width, shown(row.b), b_width, change_text(row));
+    std::string line =
+        fmt::format("  {:<{}}  {:>{}}  {:>{}}  {}", row.path, path_width, shown(row.a), a_width,
+                    shown(row.b), b_width, change_text(row, is_result));
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   }

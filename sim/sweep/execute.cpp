@@ -19,6 +19,7 @@
 #include "sim/output/terminal.h"
 #include "sim/result/result_json.h"
 #include "sim/sweep/parallel.h"
+#include "sim/version.h"
 
 namespace bitjoule {
 namespace {
@@ -158,6 +159,7 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
 SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStore& store,
                      const PassingFailures& failures) {
   SweepResults results;
+  results.program = program_json();
   results.name = plan.sweep.name;
   results.question = plan.sweep.question;
   results.store = store.directory();

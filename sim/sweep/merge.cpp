@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "core/error.h"
 #include "sim/sweep/output.h"
+#include "sim/sweep/parallel.h"
 #include "sim/sweep/store.h"
+#include "sim/version.h"
 
 namespace bitjoule {
 namespace {
@@ -44,27 +47,65 @@ std::vector<Part> parts_in(const std::string& directory) {
   return parts;
 }
 
+/// A program by name, with its sources where the names of two would be equal.
+std::string program_text(const boost::json::object& program, const boost::json::object& other) {
+  const std::string text = build_text(program);
+  return text == build_text(other) ? boost::json::serialize(program) : text;
+}
+
 void check_same_sweep(const Part& first, const Part& other) {
   const SweepResults &a = first.results, &b = other.results;
+  if (a.program != b.program)
+    throw input_error(
+        fmt::format("{} and {}: results of different programs: {} and {}; a table has "
+                    "the results of one",
+                    first.file, other.file, program_text(a.program, b.program),
+                    program_text(b.program, a.program)));
   if (a.name != b.name || a.columns != b.columns || a.points_in_sweep != b.points_in_sweep ||
       a.metrics != b.metrics || a.baseline != b.baseline || a.question != b.question)
     throw input_error(fmt::format("{} and {}: parts of different sweeps", first.file, other.file));
 }
 
+/// A point, and the part that has it.
+struct Taken {
+  PointResult point;
+  const Part* part;
+};
+
 /// By index in the sweep.
-using Points = std::map<std::size_t, PointResult>;
+using Points = std::map<std::size_t, Taken>;
+
+/// A point as far as the part's store bears out what its table says: a result has its numbers from
+/// there, and counts only where it is there, of the same program.
+PointResult borne_out(PointResult point, const Part& part) {
+  if (point.status == PointStatus::kMissing) return point;
+  const std::optional<StoredPoint> stored = ResultStore(part.store).find(point.hash);
+  if (point.status == PointStatus::kFailed) {
+    if (stored && !stored->failure.empty()) point.message = stored->failure;
+    return point;
+  }
+  point.metrics.clear();
+  if (stored && stored->failure.empty() && stored->result.at("program") == part.results.program) {
+    point.metrics = flatten(stored->result);
+    return point;
+  }
+  point.status = PointStatus::kMissing;
+  point.message = "said to be done, but its part has no such result";
+  return point;
+}
 
 /// Takes a point of a part where it is better than what is known already.
 void take(const PointResult& point, const Part& part, Points& all) {
   if (point.index >= part.results.points_in_sweep)
     throw input_error(
         fmt::format("{}: point {} of {}", part.file, point.index, part.results.points_in_sweep));
-  const auto [known, is_new] = all.emplace(point.index, point);
+  const auto [known, is_new] = all.emplace(point.index, Taken{point, &part});
   if (is_new) return;
-  if (known->second.hash != point.hash || known->second.labels != point.labels)
+  PointResult& before = known->second.point;
+  if (before.hash != point.hash || before.labels != point.labels)
     throw input_error(
         fmt::format("{}: point {} is another than in the parts before it", part.file, point.index));
-  if (point.status < known->second.status) known->second = point;
+  if (point.status < before.status) known->second = {point, &part};
 }
 
 void require_all(const Points& all, std::size_t count) {
@@ -95,21 +136,24 @@ SweepResults merge_results(const std::vector<std::string>& directories, const st
   Points all;
   for (const Part& part : parts) {
     check_same_sweep(parts[0], part);
-    for (const PointResult& point : part.results.points) take(point, part, all);
+    std::vector<PointResult> points(part.results.points.size());
+    for_each_index(points.size(),
+                   [&](std::size_t i) { points[i] = borne_out(part.results.points[i], part); });
+    for (const PointResult& point : points) take(point, part, all);
   }
   require_all(all, merged.points_in_sweep);
   merged.points.clear();
-  for (auto& [index, point] : all) merged.points.push_back(std::move(point));
+  for (const auto& [index, taken] : all) merged.points.push_back(taken.point);
   merged.store = "points";
   require_own_directory(output + "/points");
   const ResultStore store = ResultStore::create(output + "/points");
-  for (const Part& part : parts) {
-    const ResultStore from(part.store);
-    std::error_code error;
-    if (fs::equivalent(part.store, store.directory(), error)) continue;
-    for (const PointResult& point : part.results.points)
-      if (point.status != PointStatus::kMissing && !store.has(point.hash))
-        store.copy_from(from, point.hash);
+  for (const auto& [index, taken] : all) {
+    const auto& [point, part] = taken;
+    if (point.status == PointStatus::kMissing || store.has(point.hash)) continue;
+    if (!store.copy_from(ResultStore(part->store), point.hash) &&
+        point.status == PointStatus::kDone)
+      throw input_error(
+          fmt::format("{}: point {} went away while it was read", part->store, point.hash));
   }
   write_results(merged, output, {});
   return merged;

@@ -17,6 +17,12 @@ std::string text_of(const json::object& result, const std::string& key) {
   return value != nullptr && value->is_string() ? std::string(value->as_string()) : "";
 }
 
+/// Whether what the DRAM costs grows with time.
+bool has_time(const json::object& result) {
+  return result.contains("energy.components.dram_background") ||
+         result.contains("energy.components.dram_refresh");
+}
+
 void add(Names& names, const std::string& name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
 }
@@ -26,12 +32,14 @@ void add(Names& names, const std::string& name) {
 Names price_notes(const std::vector<const json::object*>& results) {
   Names by_table;                           // memories that the energy table prices
   std::map<std::string, Names> boundaries;  // of the prices that count: of whose
+  Names with_time, without_time;            // memories whose own prices have standby and refresh
   for (const json::object* result : results) {
     const std::string memory = text_of(*result, "dram.model");
     const std::string prices = text_of(*result, "energy.dram_prices");
     if (prices.empty()) continue;  // of a version that had none
     const bool is_table = prices == "table";
     if (is_table) add(by_table, memory);
+    if (!is_table) add(has_time(*result) ? with_time : without_time, memory);
     add(boundaries[text_of(*result, fmt::format("energy.by_{}.boundary", prices))],
         is_table ? "the table" : memory);
   }
@@ -48,6 +56,12 @@ Names price_notes(const std::vector<const json::object*>& results) {
       list += fmt::format("{}{} ({})", list.empty() ? "" : "; ", boundary, fmt::join(names, ", "));
     notes.push_back("prices of the DRAM include different things: " + list);
   }
+  if (!with_time.empty() && !without_time.empty())
+    notes.push_back(
+        fmt::format("{} {} no standby and no refresh: that energy does not depend on time or "
+                    "channels, that of {} does",
+                    fmt::join(without_time, ", "), without_time.size() == 1 ? "has" : "have",
+                    fmt::join(with_time, ", ")));
   return notes;
 }
 

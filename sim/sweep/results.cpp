@@ -13,7 +13,6 @@
 #include "sim/output/csv.h"
 #include "sim/sweep/price_notes.h"
 #include "sim/sweep/store.h"
-#include "sim/version.h"
 
 namespace bitjoule {
 namespace {
@@ -201,7 +200,7 @@ json::object to_json(const SweepResults& results) {
     points.push_back(std::move(row));
   }
   return {{"schema_version", kSweepSchemaVersion},
-          {"program", program_json()},
+          {"program", results.program},
           {"name", results.name},
           {"question", results.question},
           {"store", results.store},
@@ -226,6 +225,7 @@ SweepResults read_results(const std::string& file, const std::string& text) {
     if (root.at("schema_version") != kSweepSchemaVersion)
       throw input_error(fmt::format("{}: schema_version: expected {}", file, kSweepSchemaVersion));
     SweepResults results;
+    results.program = root.at("program").as_object();
     results.name = root.at("name").as_string();
     results.question = root.at("question").as_string();
     results.store = root.at("store").as_string();

@@ -27,6 +27,7 @@ struct PointResult {
 };
 
 struct SweepResults {
+  boost::json::object program;        ///< that computed the points, as program_json() says it
   std::string name, question, store;  ///< `store` relative to the file, or absolute
   std::vector<std::string> columns;
   std::vector<std::string> metrics;  ///< chosen for tables; empty: kDefaultMetrics

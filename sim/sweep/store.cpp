@@ -5,11 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <initializer_list>
 #include <system_error>
 
 #include "core/error.h"
@@ -17,6 +15,7 @@
 #include "sim/config/writer.h"
 #include "sim/output/output_files.h"
 #include "sim/result/result_json.h"
+#include "sim/result/result_keys.h"
 
 namespace bitjoule {
 namespace {
@@ -44,18 +43,26 @@ std::optional<boost::json::object> parse_object(const std::string& text) {
   return std::move(value.as_object());
 }
 
-bool has_keys(const boost::json::object& object, std::initializer_list<const char*> keys) {
-  return std::all_of(keys.begin(), keys.end(),
-                     [&](const char* key) { return object.contains(key); });
-}
-
 /// The object in a file that says itself that it is of this layout and for this hash.
 std::optional<boost::json::object> read_own(const std::string& path, const std::string& hash) {
   std::optional<boost::json::object> object = parse_object(read_text_file(path));
-  if (!object || !has_keys(*object, {"schema_version", "config_hash"})) return std::nullopt;
-  const bool is_own = object->at("schema_version") == kResultSchemaVersion &&
-                      object->at("config_hash") == boost::json::string_view(hash);
+  if (!object) return std::nullopt;
+  const boost::json::value* schema = object->if_contains("schema_version");
+  const boost::json::value* own = object->if_contains("config_hash");
+  const bool is_own = schema != nullptr && *schema == kResultSchemaVersion && own != nullptr &&
+                      *own == boost::json::string_view(hash);
   return is_own ? std::move(object) : std::nullopt;
+}
+
+/// A point's file, where a directory cannot be replaced by it.
+void write_entry(const std::string& path, const std::string& text) {
+  std::error_code error;
+  if (fs::is_directory(fs::symlink_status(path, error)))
+    throw input_error(
+        fmt::format("{}: a directory stands where the result of a point goes: move it away and "
+                    "run the sweep again, which computes only what is missing",
+                    path));
+  write_atomically(path, text);
 }
 
 }  // namespace
@@ -94,9 +101,7 @@ ResultStore ResultStore::create(const std::string& directory) {
 std::optional<StoredPoint> ResultStore::find(const std::string& hash) const {
   if (!is_point_hash(hash)) return std::nullopt;
   if (auto result = read_own(result_path(hash), hash))
-    if (has_keys(*result, {"program", "cycles", "time_s", "macs", "stalls", "dram", "sram",
-                           "roofline", "counts", "energy", "layers", "config"}))
-      return StoredPoint{std::move(*result), ""};
+    if (has_result_keys(*result)) return StoredPoint{std::move(*result), ""};
   const auto failure = read_own(failure_path(hash), hash);
   const boost::json::value* message = failure ? failure->if_contains("message") : nullptr;
   if (message == nullptr || !message->is_string()) return std::nullopt;
@@ -104,26 +109,27 @@ std::optional<StoredPoint> ResultStore::find(const std::string& hash) const {
 }
 
 void ResultStore::put(const std::string& hash, const std::string& text) const {
-  write_atomically(result_path(hash), text);
+  write_entry(result_path(hash), text);
 }
 
 void ResultStore::put_failure(const std::string& hash, const std::string& message) const {
-  write_atomically(failure_path(hash), json_text({{"schema_version", kResultSchemaVersion},
-                                                  {"config_hash", hash},
-                                                  {"message", message}}));
+  write_entry(failure_path(hash), json_text({{"schema_version", kResultSchemaVersion},
+                                             {"config_hash", hash},
+                                             {"message", message}}));
 }
 
 void ResultStore::forget_failure(const std::string& hash) const {
   ::unlink(failure_path(hash).c_str());
 }
 
-void ResultStore::copy_from(const ResultStore& other, const std::string& hash) const {
+bool ResultStore::copy_from(const ResultStore& other, const std::string& hash) const {
   const std::optional<StoredPoint> point = other.find(hash);
-  if (!point) return;
+  if (!point) return false;
   if (point->failure.empty())
     put(hash, json_text(point->result));
   else
     put_failure(hash, point->failure);
+  return true;
 }
 
 }  // namespace bitjoule

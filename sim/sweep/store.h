@@ -16,7 +16,7 @@ struct StoredPoint {
 /// A directory with HASH.json per result and HASH.failed.json per failure. Files appear whole or
 /// not at all (a temporary file, then a rename), so any number of processes may share it. Files
 /// that were there may be anything: one counts only where it parses, has this layout version, all
-/// keys of a result, and the hash that it is named by.
+/// keys of a result with values of their kinds, and the hash that it is named by.
 class ResultStore {
  public:
   /// Changes nothing there; the directory may be missing, and is empty then.
@@ -34,8 +34,8 @@ class ResultStore {
   void put_failure(const std::string& hash, const std::string& message) const;
   /// Forgets a failure, so that the point runs again.
   void forget_failure(const std::string& hash) const;
-  /// Copies a point from another store, if one is there that counts.
-  void copy_from(const ResultStore& other, const std::string& hash) const;
+  /// Copies a point from another store; false where none is there that counts.
+  bool copy_from(const ResultStore& other, const std::string& hash) const;
 
  private:
   std::string result_path(const std::string& hash) const {

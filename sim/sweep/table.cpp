@@ -44,6 +44,13 @@ std::string cell(const SweepResults& results, const PointResult& point, const st
   return text;
 }
 
+/// "failed: why", "not run", "not run: why".
+std::string state_text(const PointResult& point) {
+  const std::string why = point.message.substr(0, point.message.find('\n'));
+  if (point.status == PointStatus::kFailed) return "failed: " + why;
+  return why.empty() ? "not run" : "not run: " + why;
+}
+
 }  // namespace
 
 std::string metric_text(const std::string& metric, double value) {
@@ -53,7 +60,7 @@ std::string metric_text(const std::string& metric, double value) {
     if (ends_with(metric, row.ending)) return si(value * row.factor, row.unit);
   if (value == std::floor(value) && std::abs(value) < 1e15)
     return with_commas(static_cast<std::int64_t>(value));
-  return fmt::format("{:.4g}", value);
+  return digits_text(value);
 }
 
 std::string results_table(const SweepResults& results,
@@ -67,9 +74,7 @@ std::string results_table(const SweepResults& results,
     const bool is_done = points[i]->status == PointStatus::kDone;
     for (const std::string& metric : metrics)
       rows.back().push_back(is_done ? cell(results, *points[i], metric) : "");
-    notes.push_back(is_done ? ""
-                            : (points[i]->status == PointStatus::kFailed ? "failed: " : "not run") +
-                                  points[i]->message.substr(0, points[i]->message.find('\n')));
+    notes.push_back(is_done ? "" : state_text(*points[i]));
   }
   for (auto& row : rows)
     for (std::string& text : row) text = printable_line(text);

@@ -10,7 +10,9 @@
 
 namespace bitjoule {
 
-TEST_CASE("csv: quotes where RFC 4180 asks for them, apostrophes before formulas, numbers as is") {
+TEST_CASE(
+    "csv: control characters shown, quotes where RFC 4180 asks for them, apostrophes before "
+    "formulas, numbers as is") {
   struct Row {
     const char *text, *cell;
   };
@@ -18,13 +20,15 @@ TEST_CASE("csv: quotes where RFC 4180 asks for them, apostrophes before formulas
                          {"plain", "plain"},
                          {"a,b", "\"a,b\""},
                          {"a\"b", "\"a\"\"b\""},
-                         {"a\nb", "\"a\nb\""},
+                         {"a\nb", "a\\x0ab"},
+                         {"a,\r\n\x1b[31m", "\"a,\\x0d\\x0a\\x1b[31m\""},
+                         {"a\xc2\x9b|\x7f", "a\\x9b|\\x7f"},
                          {"=1+1", "'=1+1"},
                          {"=cmd|' /C calc'!A1", "'=cmd|' /C calc'!A1"},
                          {"+x", "'+x"},
                          {"-x", "'-x"},
                          {"@SUM(A1)", "'@SUM(A1)"},
-                         {"\t=1", "'\t=1"},
+                         {"\t=1", "'\\x09=1"},
                          {"=\"a\",1", "\"'=\"\"a\"\",1\""},
                          {"-1", "-1"},
                          {"+1.5", "+1.5"},

@@ -176,6 +176,13 @@ TEST_CASE("dram prices: memories compared by one price, or by prices of differen
   CHECK(price_notes({&a, &c}) ==
         std::vector<std::string>{
             "prices of the DRAM include different things: device (c); io (the table)"});
+  json::object with_time = c;
+  with_time["dram.model"] = "e";
+  with_time["energy.components.dram_background"] = 1.0;
+  CHECK(price_notes({&with_time, &with_time}).empty());
+  CHECK(price_notes({&with_time, &c}) ==
+        std::vector<std::string>{"c has no standby and no refresh: that energy does not depend on "
+                                 "time or channels, that of e does"});
   const json::object old{{"dram.model", "a"}};
   CHECK(price_notes({&old, &a}).empty());
 }

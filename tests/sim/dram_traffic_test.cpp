@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
+
 #include "core/dram/standard.h"
 #include "core/error.h"
 #include "sim/config/reader.h"
@@ -100,6 +102,28 @@ TEST_CASE("dram traffic: pauses that outlast the clock are refused") {
   CHECK(refusal(options("random", std::int64_t{1} << 48, [](PatternOptions* o) {
           o->interval = 1 << 24;
         })) == "--interval: 281474976710656 requests 16777216 clocks apart take too long");
+}
+
+TEST_CASE("dram traffic: more requests than anyone waits for are refused") {
+  constexpr std::int64_t kMost = std::int64_t{1} << 32;
+  const auto nothing = [](PatternOptions*) {};
+  CHECK(refusal(options("random", kMost, nothing)) == "");
+  CHECK(refusal(options("random", kMost + 1, nothing)) ==
+        "--count: expected at most 4294967296 requests, got 4294967297");
+  CHECK(refusal(options("strided", std::int64_t{1} << 48, nothing)) ==
+        "--count: expected at most 4294967296 requests, got 281474976710656");
+}
+
+TEST_CASE("dram traffic: the mean of a queue over time is at most its maximum, in any channel") {
+  const TemporaryDirectory directory;
+  const Outcome outcome =
+      shell("{sim} dram --dram hbm2-2000-stack.yaml --pattern random -o " + directory.at("out"));
+  REQUIRE(outcome.code == 0);
+  CHECK(outcome.text.find(" bursts per channel\n") != std::string::npos);
+  const boost::json::value queue =
+      boost::json::parse(text_of(directory.at("out/result.json"))).at("queue");
+  CHECK(queue.at("mean").to_number<double>() > 1);
+  CHECK(queue.at("mean").to_number<double>() <= queue.at("max").to_number<double>());
 }
 
 TEST_CASE("dram traffic: a trace's bad line is named") {

@@ -196,6 +196,12 @@ TEST_CASE("network file: a layer's own repetitions within those of a block") {
                    "    - {name: a, repeat: 1000000, gemm: {m: 1, n: 1, k: 1}}\n")
             .find("repeat: with those of the blocks around it, more than 2^53") !=
         std::string::npos);
+  // One problem, said once, also where the layer has no count of its own.
+  const std::string nested = message_of(
+      "layers:\n- repeat: 1000000\n  block:\n  - repeat: 1000000\n    block:\n"
+      "    - repeat: 1000000\n      block: [{name: a, gemm: {m: 1, n: 1, k: 1}}]\n");
+  CHECK(nested.find("more than 2^53") != std::string::npos);
+  CHECK(nested.find("expected") == std::string::npos);
   CHECK(message_of("layers:\n- repeat: 2\n  block:\n"
                    "  - {name: a, repeat: 1.5, gemm: {m: 1, n: 1, k: 1}}\n")
             .find("repeat: expected") != std::string::npos);

@@ -7,6 +7,8 @@
 #include <functional>
 #include <string>
 
+#include "sim/sweep/compare.h"
+#include "sim/version.h"
 #include "support/shell.h"
 
 namespace bitjoule {
@@ -98,8 +100,9 @@ TEST_CASE("merge: parts from elsewhere write nothing outside the output") {
   for (const std::int64_t count : {std::int64_t{100'000'000}, std::int64_t{1} << 62})
     CHECK(hostile([&](auto& object) { object["points_in_sweep"] = count; }) == 2);
   CHECK(hostile([&](auto& object) { object["points_in_sweep"] = 3; }) == 2);
-  // A store that does not exist is not made; one that holds something else is not taken.
-  CHECK(hostile([&](auto& object) { object["store"] = "../elsewhere"; }) == 0);
+  // A store that does not exist is not made; one that holds something else is not taken: no point
+  // is done then.
+  CHECK(hostile([&](auto& object) { object["store"] = "../elsewhere"; }) == 1);
   CHECK(contents(dir.at("out")).size() == 2);  // the tables alone
   fs::remove_all(dir.at("out"));
   // Nothing is changed where a part only says that its points are: not even leftovers are removed.
@@ -107,7 +110,7 @@ TEST_CASE("merge: parts from elsewhere write nothing outside the output") {
   write_file(dir, "other/old.partial", "of somebody else");
   fs::last_write_time(dir.at("other/old.partial"),
                       fs::file_time_type::clock::now() - std::chrono::hours(5));
-  CHECK(hostile([&](auto& object) { object["store"] = dir.at("other"); }) == 0);
+  CHECK(hostile([&](auto& object) { object["store"] = dir.at("other"); }) == 1);
   CHECK(fs::exists(dir.at("other/old.partial")));
   fs::remove_all(dir.at("out"));
   // Links in an output that is a part itself.
@@ -126,6 +129,96 @@ TEST_CASE("merge: parts from elsewhere write nothing outside the output") {
   CHECK(link.code == 2);
   CHECK(link.text.find("expected a directory of the output, not a link") != std::string::npos);
   CHECK(fs::is_empty(dir.at("target")));
+}
+
+TEST_CASE("merge: parts of different programs are refused, a whole names the one of its parts") {
+  namespace json = boost::json;
+  const TemporaryDirectory dir;
+  const std::string file = write_file(dir, "s.yaml", kSweep);
+  for (const char* shard : {"1/2", "2/2"})
+    REQUIRE(
+        shell("{sim} sweep " + file + " --quiet --shard " + shard + " -o " + dir.at("p")).code ==
+        0);
+  const std::string merge = "{sim} merge " + dir.at("p") + " -o " + dir.at("out");
+  const json::object other{{"name", "bitjoule"},
+                           {"version", "0.0.7"},
+                           {"commit", "abcdefabcdefabcdef"},
+                           {"modified", false},
+                           {"sources", "0123"}};
+  const auto set_program = [&](const std::string& path, const json::object& program) {
+    json::object object = json::parse(text_of(path)).as_object();
+    object["program"] = program;
+    std::ofstream(path, std::ios::binary) << json::serialize(object);
+  };
+  const json::object own =
+      json::parse(text_of(dir.at("p/results-1-of-2.json"))).at("program").as_object();
+  for (const char* key : {"version", "commit", "modified", "sources"}) {
+    CAPTURE(key);
+    json::object changed = own;
+    changed[key] = other.at(key);
+    if (changed[key] == own.at(key)) changed[key] = true;  // "modified" of a clean tree
+    set_program(dir.at("p/results-2-of-2.json"), changed);
+    const Outcome mixed = shell(merge);
+    CHECK(mixed.code == 2);
+    CHECK(mixed.text.find("results of different programs") != std::string::npos);
+  }
+  set_program(dir.at("p/results-2-of-2.json"), other);
+  const std::string both = shell(merge).text;
+  CHECK(both.find(build_text(own) + " and 0.0.7 (commit abcdefabcdef)") != std::string::npos);
+  CHECK(!fs::exists(dir.at("out")));
+  // Of another program than the one that merges: its results count, this one's beside them do not.
+  set_program(dir.at("p/results-1-of-2.json"), other);
+  CHECK(shell(merge).code == 1);
+  for (const fs::directory_entry& entry : fs::directory_iterator(dir.at("p/points")))
+    set_program(entry.path().string(), other);
+  CHECK(shell(merge).code == 0);
+  CHECK(json::parse(text_of(dir.at("out/results.json"))).at("program") == other);
+}
+
+TEST_CASE("merge: a point is done where its result is, with the numbers that stand there") {
+  namespace json = boost::json;
+  const TemporaryDirectory dir;
+  const std::string file = write_file(dir, "s.yaml", kSweep);
+  REQUIRE(shell("{sim} sweep " + file + " --quiet -o " + dir.at("part")).code == 0);
+  const std::string own = text_of(dir.at("part/results.json"));
+  const std::string merge = "{sim} merge " + dir.at("part") + " -o " + dir.at("out");
+  json::value forged = json::parse(own);
+  json::object& point = forged.at("points").as_array()[0].as_object();
+  point["metrics"].as_object()["time_s"] = 1e-30;
+  point["metrics"].as_object()["invented"] = 7;
+  write_file(dir, "part/results.json", json::serialize(forged));
+  REQUIRE(shell(merge).code == 0);
+  CHECK(text_of(dir.at("out/results.json")) == own);
+  fs::remove_all(dir.at("out"));
+  fs::remove(dir.at("part/points/" + std::string(point["hash"].as_string()) + ".json"));
+  const Outcome lost = shell(merge);
+  CHECK(lost.code == 1);
+  CHECK(lost.text.find("not run: said to be done, but its part has no such result") !=
+        std::string::npos);
+  const json::value merged = json::parse(text_of(dir.at("out/results.json")));
+  CHECK(merged.at("points").at(0).at("status") == "missing");
+  CHECK(!merged.at("points").at(0).as_object().contains("metrics"));
+  CHECK(merged.at("points").at(1).at("status") == "done");
+  // A page about a table says what nothing bears out.
+  CHECK(shell("{sim} report " + dir.at("part"))
+            .text.find("The results of 1 of 10 points are not in points") != std::string::npos);
+  CHECK(shell("{sim} report " + dir.at("out")).text.find("are not in points") == std::string::npos);
+}
+
+TEST_CASE("diff: decibels and shares have differences, and no ratio") {
+  const auto result = [](double sqnr, double utilization, double hits) {
+    return boost::json::object{
+        {"error", {{"sqnr_db", sqnr}}},
+        {"utilization", utilization},
+        {"dram", {{"row_hit_rate", hits}, {"data_bus_share", {{"busy", hits}}}}}};
+  };
+  const std::string text = diff_text("a", result(20, 0.25, 0.5), "b", result(38.75, 0.75, 0.375));
+  CAPTURE(text);
+  CHECK(text.find("+18.75 dB\n") != std::string::npos);
+  CHECK(text.find("+50 percentage points\n") != std::string::npos);
+  CHECK(text.find("-12.5 percentage points\n") != std::string::npos);
+  CHECK(text.find(" times ") == std::string::npos);
+  CHECK(text.find(" % ") == std::string::npos);
 }
 
 TEST_CASE("diff: configuration and results, absolute and relative") {

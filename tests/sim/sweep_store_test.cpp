@@ -85,6 +85,64 @@ TEST_CASE("store: what is no whole result of its own point is computed again") {
   REQUIRE(shell("mkfifo " + points[0]).code == 0);
   REQUIRE(shell("timeout 60 " + sweep + dir.at("out")).code == 0);
   CHECK(contents(dir.at("out")) == whole);
+  // What cannot be replaced is named, with what to do.
+  fs::remove(points[0]);
+  fs::create_directories(points[0] + "/inner");
+  const Outcome blocked = shell(sweep + dir.at("out"));
+  CHECK(blocked.code == 2);
+  CHECK(blocked.text.find(points[0] + ": a directory stands where the result of a point goes: "
+                                      "move it away") != std::string::npos);
+}
+
+TEST_CASE("store: a result has all its keys, with values of their kinds") {
+  namespace json = boost::json;
+  const TemporaryDirectory dir;
+  REQUIRE(shell("{sim} sweep " + write_file(dir, "s.yaml", kSweep) + " --quiet -o " + dir.at("out"))
+              .code == 0);
+  const std::string path = points_of(dir.at("out"))[0];
+  const json::value own = json::parse(text_of(path));
+  const std::string hash(own.at("config_hash").as_string());
+  const ResultStore store(dir.at("out/points"));
+  REQUIRE(store.has(hash));
+  const auto is_number = [](const json::value& value) { return value.is_number(); };
+  const std::vector<json::value> others = {nullptr,
+                                           true,
+                                           7,
+                                           "text",
+                                           json::array(),
+                                           json::object(),
+                                           json::array{1},
+                                           json::object{{"a", 1}}};
+  // Null, or not there, where there are no values.
+  const auto may_be = [](const std::string& key, const json::value& value) {
+    return value.is_null() && (key == "error" || key == "verified");
+  };
+  for (const auto& [name, right] : own.as_object()) {
+    const std::string key(name);
+    CAPTURE(key);
+    for (const json::value& wrong : others) {
+      if (wrong.kind() == right.kind() || (is_number(wrong) && is_number(right)) ||
+          may_be(key, wrong))
+        continue;
+      write(path, with(json::serialize(own), key.c_str(), wrong));
+      CAPTURE(json::serialize(wrong));
+      CHECK(!store.has(hash));
+    }
+    if (key == "error" || key == "verified" || key == "check") continue;
+    write(path, without(json::serialize(own), key.c_str()));
+    CHECK(!store.has(hash));
+  }
+  for (const char* pointer :
+       {"/dram/read_bytes", "/dram/per_tensor", "/energy/total_pj", "/energy/components/dram",
+        "/stalls/idle", "/dma_cycles/dram", "/roofline/macs_per_byte", "/dram/latency_s/mean"}) {
+    CAPTURE(pointer);
+    json::value copy = own;
+    copy.at_pointer(pointer) = nullptr;
+    write(path, json::serialize(copy));
+    CHECK(!store.has(hash));
+  }
+  write(path, json::serialize(own));
+  CHECK(store.has(hash));
 }
 
 TEST_CASE("store: failures count by the same rule") {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "sim/config/utf8.h"
+
 namespace bitjoule::html {
 namespace {
 
@@ -73,7 +75,7 @@ for(const table of document.querySelectorAll('table')){
 
 std::string escape(const std::string& text) {
   std::string out;
-  for (char c : text) {
+  for (const char c : printable(text)) {
     switch (c) {
       case '&':
         out += "&amp;";

@@ -8,7 +8,8 @@
 
 namespace bitjoule::html {
 
-/// Text that is safe in elements and in quoted attributes.
+/// Text that is safe in elements and in quoted attributes; control characters as printable() shows
+/// them.
 std::string escape(const std::string& text);
 
 /// A name of a result as prose: "fill_drain" is "fill drain", "dram" is "DRAM".

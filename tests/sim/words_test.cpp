@@ -1,0 +1,90 @@
+// Words and numbers of printed reports.
+#include <doctest/doctest.h>
+
+#include <sstream>
+#include <string>
+
+#include "sim/output/text.h"
+#include "support/shell.h"
+
+namespace bitjoule {
+
+using test::shell;
+
+TEST_CASE("words: four digits without an exponent") {
+  CHECK(digits_text(319612) == "319,600");
+  CHECK(digits_text(1e6) == "1,000,000");
+  CHECK(digits_text(999.96) == "1,000");
+  CHECK(digits_text(-12346.7) == "-12,350");
+  CHECK(digits_text(0.5) == "0.5");
+  CHECK(digits_text(23.81) == "23.81");
+}
+
+TEST_CASE("words: what has no price is not told as nothing") {
+  EnergyReport report;
+  const auto add = [&](const char* component, const char* activity, PriceOrigin origin) {
+    PricedAction row;
+    row.action.component = component;
+    row.action.activity = activity;
+    row.action.count = 3;
+    row.unit.origin = origin;
+    report.actions.push_back(row);
+  };
+  add("none", "a", PriceOrigin::kUnpriced);
+  add("none", "b", PriceOrigin::kUnpriced);
+  add("some", "a", PriceOrigin::kQuoted);
+  add("some", "b", PriceOrigin::kUnpriced);
+  add("all", "a", PriceOrigin::kDerived);
+  add("dram", "activate", PriceOrigin::kQuoted);
+  const auto told = [&](const char* component, double picojoules) {
+    return component_text(report, {component, Picojoules(picojoules)}, joules_text);
+  };
+  CHECK(told("none", 0) == "not priced");
+  CHECK(told("some", 5e6) == "5 uJ + not priced");
+  CHECK(told("all", 5e6) == "5 uJ");
+  CHECK(told("dram_activate", 5e6) == "5 uJ");
+}
+
+TEST_CASE("words: a network without a cache is not told of one") {
+  const test::TemporaryDirectory dir;
+  const std::string text =
+      shell("{sim} run " +
+            test::write_file(dir, "n.yaml",
+                             "accelerator: edge-16x16.yaml\nnetwork: {name: n, layers: [{name: a, "
+                             "gemm: {m: 1, n: 16, k: 16}}]}\n"
+                             "precision: {weights: int8, activations: int8, mac: int8}\n"
+                             "values: off\n") +
+            " -o " + dir.at("out"))
+          .text;
+  CHECK(text.find("weights ") != std::string::npos);
+  CHECK(text.find("KV cache") == std::string::npos);
+}
+
+TEST_CASE("words: DRAM files are listed with size, speed and a whole sentence") {
+  const test::Outcome list = shell("{sim} list dram");
+  REQUIRE(list.code == 0);
+  // 1024 data lines at 2 Gb/s; 16 of them in x16 at 3.2 Gb/s.
+  CHECK(
+      list.text.find("8 GiB    256 GB/s  One stack of HBM2 at 2 Gb/s per pin, as it is bought: 8 "
+                     "channels of 128 bits, each two pseudo channels of 64 bits: 1024 data lines, "
+                     "256 GB/s, 8 GiB.\n") != std::string::npos);
+  CHECK(list.text.find("6.4 GB/s  LPDDR4-3200, 8 Gb x16: one 16-bit channel.\n") !=
+        std::string::npos);
+  std::istringstream lines(list.text);
+  for (std::string line; std::getline(lines, line);) CHECK(line.back() == '.');
+}
+
+TEST_CASE("words: a file that is not there, and the shipped one that was meant") {
+  const auto error = [](const std::string& arguments) { return shell("{sim} " + arguments).text; };
+  CHECK(error("dram --pattern random --dram hbm2").find("did you mean \"hbm2-2000.yaml\"?") !=
+        std::string::npos);
+  CHECK(error("run quickstart.yaml --set dram=hbm2").find("did you mean \"hbm2-2000.yaml\"?") !=
+        std::string::npos);
+  CHECK(error("run quickstart.yaml --set energy=lpddr5-6400-8gb-commands.yaml")
+            .find("did you mean \"energy/dram/lpddr5-6400-8gb-commands.yaml\"?") !=
+        std::string::npos);
+  CHECK(error("run quickstrat.yaml").find("did you mean \"") != std::string::npos);
+  CHECK(error("run nowhere-at-all.yaml").find("did you mean") == std::string::npos);
+}
+
+}  // namespace bitjoule
