@@ -176,22 +176,23 @@ TEST_CASE("bound: of an interval of two cycles all is held by what sets it") {
   };
   const std::string fast = memory("4 TB/s", "1 ns");
   const std::vector<std::string> wide = {fast, "accelerator.dma.request='1024 B'",
-                                         "accelerator.dma.outstanding=1024"};
+                                         "accelerator.dma.outstanding=1024",
+                                         "accelerator.output_unit.lanes=256"};
   const Row kRows[] = {
       // A step takes 64 x 4 codes of 8 bits: 2048 bits, of which 1024 come per cycle.
-      {{"'layer={gemm: {m: 512, n: 512, k: 512}}'",
+      {{"'layer={gemm: {m: 512, n: 512, k: 2048}}'",
         "'accelerator.buffers.input={banks: 2, port_width: 512 bit}'"},
        "buffer_port",
        "accelerator.buffers.input.banks=4",
-       {"accelerator.output_unit.lanes=64", "accelerator.buffers.weight.banks=128"}},
+       {"accelerator.output_unit.lanes=512", "accelerator.buffers.weight.banks=128"}},
       // A row takes 128 x 2 weights.
       {{kDecode, "'precision={weights: int4, activations: fp16, mac: fp16}'",
         "accelerator.dequantizer.lanes=128"},
        "dequantizer",
        "accelerator.dequantizer.lanes=256",
-       {"accelerator.buffers.weight.banks=128", "accelerator.output_unit.lanes=64"}},
+       {"accelerator.buffers.weight.banks=128", "accelerator.output_unit.lanes=512"}},
       // Per step 128 sums of 32 bits.
-      {{"'layer={gemm: {m: 512, n: 512, k: 512}}'",
+      {{"'layer={gemm: {m: 512, n: 512, k: 2048}}'",
         "'accelerator.buffers.accumulator={banks: 4, port_width: 512 bit}'"},
        "output",
        "accelerator.buffers.accumulator.banks=8",
@@ -215,7 +216,7 @@ TEST_CASE("bound: results that leave slowly through narrow accumulator ports") {
       "'accelerator.buffers.accumulator={banks: 1, port_width: 512 bit}'"};
   CHECK(bound_of(run(sets)) == "output");
   CHECK(gain(sets, "accelerator.buffers.accumulator.banks=2") > 1.7);
-  CHECK(gain(sets, "accelerator.array.overlap=full") < 1.02);
+  CHECK(gain(sets, "accelerator.output_unit.lanes=64") < 1.02);
 }
 
 TEST_CASE("bound: an array that is occupied but empty") {
