@@ -93,7 +93,79 @@ void check_legal(const std::string& file, const std::vector<Override>& overrides
                    }));
 }
 
+struct Told {
+  DramEvent::Kind kind;
+  std::int64_t cycle;
+  std::uint64_t tag;
+  bool operator==(const Told& o) const {
+    return kind == o.kind && cycle == o.cycle && tag == o.tag;
+  }
+};
+
+/// All events for random requests of one to eight bursts, by a user who looks a random time ahead
+/// and offers the next request when the one before was accepted, or a while later.
+std::vector<Told> events_of(const CycleDramConfig& config, bool shortcuts) {
+  CycleDram dram(config);
+  if (!shortcuts) dram.take_no_shortcuts();
+  std::mt19937_64 random(kSeed);
+  const auto below = [&](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
+  const std::int64_t burst = dram.burst().value;
+  std::vector<Told> told;
+  DramEvent event;
+  std::int64_t now = 0, address = 0;
+  bool waits = false;
+  const auto work = [&](std::int64_t limit) {
+    while (dram.advance(limit, &event)) {
+      REQUIRE(event.cycle < limit);
+      now = std::max(now, event.cycle);
+      told.push_back({event.kind, event.cycle, event.tag});
+      if (event.kind == DramEvent::Kind::kAccepted) waits = false;
+      if (below(3) == 0) return;
+    }
+    if (limit != kNever) now = std::max(now, limit);
+  };
+  for (std::uint64_t tag = 0; tag < 3000;) {
+    if (!waits) {
+      DramRequest r;
+      r.bytes = burst * (1 + below(8));
+      if (below(4) == 0) address = below(1 << 14) * 64 * burst;
+      r.address = address;
+      address += r.bytes;
+      r.write = below(4) == 0;
+      r.tag = tag++;
+      const std::int64_t accepted = dram.offer(r, now);
+      waits = accepted == kNever;
+      if (!waits) told.push_back({DramEvent::Kind::kAccepted, accepted, r.tag});
+    }
+    work(now + 1 + below(40));
+  }
+  for (std::size_t before = 0; before != told.size();) {
+    before = told.size();
+    work(kNever);
+  }
+  return told;
+}
+
 }  // namespace
+
+TEST_CASE("dram standards: commands that run ahead change no event") {
+  const std::vector<std::vector<Override>> policies = {
+      {},
+      {{"controller.page_policy", "closed"}},
+      {{"controller.unified_queue", "true"}},
+      {{"controller.read_queue", "4"}, {"controller.write_queue", "3"}},
+      {{"controller.age_limit", "50"}}};
+  for (const std::string& file : cycle_files()) {
+    for (const std::vector<Override>& overrides : policies) {
+      CAPTURE(file);
+      CAPTURE((overrides.empty() ? "" : overrides[0].path + "=" + overrides[0].value));
+      const CycleDramConfig config = standard(file, overrides);
+      const std::vector<Told> told = events_of(config, true);
+      CHECK(told.size() == 2 * 3000);
+      CHECK((told == events_of(config, false)));
+    }
+  }
+}
 
 TEST_CASE("dram standards: random traffic is legal, and shortcuts change no command") {
   MESSAGE("seed " << kSeed);

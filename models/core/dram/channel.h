@@ -164,6 +164,7 @@ class DramChannel {
   std::int64_t opening_ = kNoBank;  // has had its ACT and waits for its ACT2
   bool decided_ = false;            // choice_ stands for the bursts in the queues
   bool aged_ = false;               // choice_ was made by the age limit
+  std::int64_t aged_after_ = -1;    // no command until this cycle is: see apply_age_limit()
   Choice choice_;
 
   ChannelCounts counts_;

@@ -225,7 +225,11 @@ inline std::int64_t DramChannel::find_bids(std::size_t queue, std::int64_t bank)
   return hit == BurstQueue::kNone ? open : DramDevice::kClosed;
 }
 
+/// The oldest burst only ever gives way to a later one, so a cycle that was within the limit stays
+/// so.
 inline void DramChannel::apply_age_limit(Choice* best) {
+  aged_ = false;
+  if (best->cycle <= aged_after_) return;
   std::size_t queue = 0;
   std::int32_t oldest = queues_[0].oldest();
   const std::int32_t write = queues_[1].oldest();
@@ -235,8 +239,8 @@ inline void DramChannel::apply_age_limit(Choice* best) {
     queue = 1;
     oldest = write;
   }
-  const std::int64_t limit = queues_[queue].entry(oldest).burst.accepted + controller_.age_limit;
-  aged_ = best->cycle > limit;
+  aged_after_ = queues_[queue].entry(oldest).burst.accepted + controller_.age_limit;
+  aged_ = best->cycle > aged_after_;
   if (!aged_) return;
   *best = Choice{};
   consider_only(queue, oldest, best);

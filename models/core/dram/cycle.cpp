@@ -13,6 +13,7 @@ CycleDram::CycleDram(const CycleDramConfig& config)
   for (std::int64_t c = 0; c < config.organization.channels; ++c) {
     channels_.emplace_back(standard_, config.controller);
   }
+  runs_ahead_ = channels_.size() == 1 && !standard_.split_bus;
   due_.resize(channels_.size(), kNever);
   changed_.resize(channels_.size());
   totals_.period = standard_.tCK;
@@ -89,7 +90,7 @@ std::int64_t CycleDram::next() { return std::min(earliest(), accepted_at_); }
 
 bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
   for (;;) {
-    if (offer_is_blocked() && channels_.size() == 1) run_ahead(limit);
+    if (runs_ahead_ && offer_is_blocked()) run_ahead(limit);
     Lane& ahead = channels_[0];
     if (!ahead.done.empty() && ahead.done.front().cycle <= ran_) {
       if (ahead.done.front().cycle >= limit) return false;
@@ -121,14 +122,14 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
   }
 }
 
-/// A command of `lane`. With one channel only the last burst of a request is waited for: data ends
-/// in the order of the commands.
+/// A command of `lane`. Where commands run ahead only the last burst of a request is waited for:
+/// data ends in the order of the commands.
 inline void CycleDram::issue(Lane* lane) {
   DramChannel::Served served;
   if (!lane->channel.step(&served)) return;
   totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
   std::int64_t& left = requests_[served.request].bursts_left;
-  if (channels_.size() == 1 && left > 1) {
+  if (runs_ahead_ && left > 1) {
     --left;
   } else {
     lane->done.push({served.end, served.request});
@@ -136,8 +137,9 @@ inline void CycleDram::issue(Lane* lane) {
 }
 
 /// While an offer waits, no other can come: what the one channel does until all of it is in a queue
-/// is certain, whatever its user does at the events before. So commands go first and the events up
-/// to the last of them, ran_, are told afterwards, in the order that they would have had.
+/// is certain (and with one command bus each command is later than the one before), whatever its
+/// user does at the events before. So commands go first and the events up to the last of them,
+/// ran_, are told afterwards, in the order that they would have had.
 inline void CycleDram::run_ahead(std::int64_t limit) {
   Lane& lane = channels_[0];
   change(0);

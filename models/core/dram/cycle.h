@@ -28,8 +28,10 @@ class CycleDram : public DramEngine {
 
   /// Records the commands of channel 0 (for checkers).
   void record(std::vector<DramCommandRecord>* trace) { channels_[0].channel.record(trace); }
-  /// As DramChannel says, for all channels (for checkers).
+  /// As DramChannel says, for all channels, and no command runs ahead of an event (for checkers).
+  /// Before the first request.
   void take_no_shortcuts() {
+    runs_ahead_ = false;
     for (Lane& lane : channels_) lane.channel.take_no_shortcuts();
   }
   const DramStandard& standard() const { return standard_; }
@@ -50,7 +52,7 @@ class CycleDram : public DramEngine {
       return std::min(command, data);
     }
     DramChannel channel;
-    Fifo<Done> done;          // bursts whose data is under way; with one channel, requests' last
+    Fifo<Done> done;          // bursts whose data is under way; running ahead, requests' last
     bool done_first = false;  // data ends; otherwise a command is due
     bool changed = false;     // since the last look
   };
@@ -94,7 +96,8 @@ class CycleDram : public DramEngine {
   std::uint32_t offered_request_ = 0;
   std::int64_t port_cycle_ = 0;        // the next burst enters no earlier
   std::int64_t entered_ = 0;           // the latest entry of its bursts so far
-  std::int64_t ran_ = -1;              // the last command that ran ahead: see run_ahead()
+  bool runs_ahead_ = false;            // one channel and command bus: run_ahead(), ...
+  std::int64_t ran_ = -1;              // ... and the last command that did
   std::int64_t accepted_at_ = kNever;  // the offered request's last burst, event not yet reported
   DramStats totals_;                   // latency and timeline; the rest is in the channels
 };
