@@ -21,7 +21,7 @@ constexpr std::int64_t kFewRows = 6;
 std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
 /// One row of a against four rows of b.
-BITJOULE_VECTORIZE void dot4(const std::int16_t* a, Rows<std::int16_t> b, std::int64_t k,
+BITJOULE_VECTORIZE void dot4(const std::int16_t* a, RowView<std::int16_t> b, std::int64_t k,
                              std::int32_t* sums) {
   const std::int16_t *b0 = b.row(0), *b1 = b.row(1), *b2 = b.row(2), *b3 = b.row(3);
   std::int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
@@ -40,8 +40,8 @@ BITJOULE_VECTORIZE std::int32_t dot(const std::int16_t* a, const std::int16_t* b
   return sum;
 }
 
-void multiply_by_dots(Rows<std::int16_t> a, Rows<std::int16_t> b, std::int64_t m, std::int64_t n,
-                      std::int64_t k, std::int32_t* sums) {
+void multiply_by_dots(RowView<std::int16_t> a, RowView<std::int16_t> b, std::int64_t m,
+                      std::int64_t n, std::int64_t k, std::int32_t* sums) {
   // Blocks of b that stay in the first-level cache while all rows of a pass.
   const std::int64_t block = std::max<std::int64_t>(4, 8192 / std::max<std::int64_t>(1, k) / 4 * 4);
   for (std::int64_t n0 = 0; n0 < n; n0 += block)
@@ -57,7 +57,7 @@ void multiply_by_dots(Rows<std::int16_t> a, Rows<std::int16_t> b, std::int64_t m
 
 /// Pairs of consecutive k of kColumns rows of b side by side; missing rows, and the partner of an
 /// odd last element, are 0.
-void pack_pairs(Rows<std::int16_t> b, std::int64_t n, std::int64_t k,
+void pack_pairs(RowView<std::int16_t> b, std::int64_t n, std::int64_t k,
                 std::vector<std::int16_t>& pairs) {
   pairs.assign(size((k + 1) / 2 * 2 * kColumns), 0);
   for (std::int64_t c = 0; c < n; ++c) {
@@ -94,8 +94,8 @@ __attribute__((target("avx2"))) void pair_block(const std::int16_t* a, std::int6
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns + 8 * v), sums[r][v]);
 }
 
-void multiply_by_pairs(Rows<std::int16_t> a, Rows<std::int16_t> b, std::int64_t m, std::int64_t n,
-                       std::int64_t k, std::int32_t* sums) {
+void multiply_by_pairs(RowView<std::int16_t> a, RowView<std::int16_t> b, std::int64_t m,
+                       std::int64_t n, std::int64_t k, std::int32_t* sums) {
   static constexpr decltype(&pair_block<1>) kBlocks[] = {pair_block<1>, pair_block<2>,
                                                          pair_block<3>, pair_block<4>};
   static_assert(kRows == 4, "a kernel for each number of rows");
@@ -119,7 +119,7 @@ void multiply_by_pairs(Rows<std::int16_t> a, Rows<std::int16_t> b, std::int64_t 
 /// multiply_floats. With vectors of `Bytes`, of which the compiler makes what the instruction set
 /// has: two of them at a time times four rows, with what they are multiplied by, fit 16 registers.
 template <int Count, std::int64_t Bytes>
-BITJOULE_INLINE void float_block(Rows<float> a, const float* columns, std::int64_t k,
+BITJOULE_INLINE void float_block(RowView<float> a, const float* columns, std::int64_t k,
                                  std::int64_t chunk, bool accumulate, float* total) {
   typedef float Lanes __attribute__((vector_size(Bytes)));
   constexpr std::int64_t kLanes = Bytes / sizeof(float);
@@ -152,14 +152,14 @@ BITJOULE_INLINE void float_block(Rows<float> a, const float* columns, std::int64
 }
 
 template <int Count>
-void float_block_portable(Rows<float> a, const float* columns, std::int64_t k, std::int64_t chunk,
-                          bool accumulate, float* total) {
+void float_block_portable(RowView<float> a, const float* columns, std::int64_t k,
+                          std::int64_t chunk, bool accumulate, float* total) {
   float_block<Count, 16>(a, columns, k, chunk, accumulate, total);
 }
 
 #if defined(__x86_64__)
 template <int Count>
-__attribute__((target("avx2"))) void float_block_avx2(Rows<float> a, const float* columns,
+__attribute__((target("avx2"))) void float_block_avx2(RowView<float> a, const float* columns,
                                                       std::int64_t k, std::int64_t chunk,
                                                       bool accumulate, float* total) {
   float_block<Count, 32>(a, columns, k, chunk, accumulate, total);
@@ -182,8 +182,8 @@ FloatBlock float_block_of(std::int64_t rows, Simd simd) {
 
 /// One row of a against N rows of b without arranging them: N chains of additions.
 template <int N>
-void float_dots(const float* a, Rows<float> b, std::int64_t k, std::int64_t chunk, bool accumulate,
-                float* acc) {
+void float_dots(const float* a, RowView<float> b, std::int64_t k, std::int64_t chunk,
+                bool accumulate, float* acc) {
   for (std::int64_t begin = 0; begin < k; begin += chunk) {
     const std::int64_t end = std::min(begin + chunk, k);
     float sums[N] = {};
@@ -195,8 +195,8 @@ void float_dots(const float* a, Rows<float> b, std::int64_t k, std::int64_t chun
 
 }  // namespace
 
-void multiply_integers(Rows<std::int16_t> a, Rows<std::int16_t> b, std::int64_t m, std::int64_t n,
-                       std::int64_t k, std::int32_t* sums, Simd simd) {
+void multiply_integers(RowView<std::int16_t> a, RowView<std::int16_t> b, std::int64_t m,
+                       std::int64_t n, std::int64_t k, std::int32_t* sums, Simd simd) {
 #if defined(__x86_64__)
   if (simd == Simd::kAvx2 && m >= kFewRows) return multiply_by_pairs(a, b, m, n, k, sums);
 #endif
@@ -213,8 +213,8 @@ PackedRows::PackedRows(const float* rows, std::int64_t count, std::int64_t k) : 
   }
 }
 
-void multiply_floats(Rows<float> a, Rows<float> b, std::int64_t m, std::int64_t n, std::int64_t k,
-                     std::int64_t chunk, bool accumulate, float* acc) {
+void multiply_floats(RowView<float> a, RowView<float> b, std::int64_t m, std::int64_t n,
+                     std::int64_t k, std::int64_t chunk, bool accumulate, float* acc) {
   constexpr int kChains = 8;
   for (std::int64_t i = 0; i < m; ++i) {
     std::int64_t j = 0;
@@ -225,7 +225,7 @@ void multiply_floats(Rows<float> a, Rows<float> b, std::int64_t m, std::int64_t 
   }
 }
 
-void multiply_floats(Rows<float> a, const PackedRows& b, std::int64_t row, std::int64_t k0,
+void multiply_floats(RowView<float> a, const PackedRows& b, std::int64_t row, std::int64_t k0,
                      std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t chunk,
                      bool accumulate, float* acc, Simd simd) {
   float total[kRows * kColumns] = {};

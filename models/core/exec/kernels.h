@@ -10,15 +10,15 @@ namespace bitjoule {
 
 /// Rows of k elements, one `stride` elements after the other.
 template <class T>
-struct Rows {
+struct RowView {
   const T* first = nullptr;
   std::int64_t stride = 0;
   const T* row(std::int64_t i) const { return first + i * stride; }
 };
 
 /// sums[m x n] = a * b^T over k elements; exact as long as no sum leaves int32.
-void multiply_integers(Rows<std::int16_t> a, Rows<std::int16_t> b, std::int64_t m, std::int64_t n,
-                       std::int64_t k, std::int32_t* sums, Simd simd = best_simd());
+void multiply_integers(RowView<std::int16_t> a, RowView<std::int16_t> b, std::int64_t m,
+                       std::int64_t n, std::int64_t k, std::int32_t* sums, Simd simd = best_simd());
 
 /// Rows of k elements with sixteen of them side by side: blocks [k][kColumns], missing rows 0.
 /// Arranged once, it serves every tile.
@@ -46,11 +46,11 @@ constexpr std::int64_t kRowsToPack = 4;
 /// product is rounded to fp32, then added with one rounding, k ascending: the order of a column of
 /// PEs. Then it is added to acc; where not `accumulate`, the first one replaces it. Every form
 /// keeps this order for each result by itself, so all give the same bits.
-void multiply_floats(Rows<float> a, Rows<float> b, std::int64_t m, std::int64_t n, std::int64_t k,
-                     std::int64_t chunk, bool accumulate, float* acc);
+void multiply_floats(RowView<float> a, RowView<float> b, std::int64_t m, std::int64_t n,
+                     std::int64_t k, std::int64_t chunk, bool accumulate, float* acc);
 
 /// The same with rows `row` and up of `b`, from element k0 on.
-void multiply_floats(Rows<float> a, const PackedRows& b, std::int64_t row, std::int64_t k0,
+void multiply_floats(RowView<float> a, const PackedRows& b, std::int64_t row, std::int64_t k0,
                      std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t chunk,
                      bool accumulate, float* acc, Simd simd = best_simd());
 

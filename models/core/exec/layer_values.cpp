@@ -107,7 +107,7 @@ bool LayerValues::integer_output() const {
 
 /// The rows of the weights of a group of a tile, where they lie: those of a group are neighbours.
 template <class T>
-Rows<T> LayerValues::weights(const std::vector<T>& all, const Tile& tile, std::int64_t g) const {
+RowView<T> LayerValues::weights(const std::vector<T>& all, const Tile& tile, std::int64_t g) const {
   const Lowered& l = problem_.layer;
   return {&all[at(l.weight_row(g, tile.n0) * l.extents.k + tile.k0)], l.extents.k};
 }
@@ -199,7 +199,7 @@ void LayerValues::compute_groups(const Tile& tile) {
     for (std::int64_t k0 = tile.k0; k0 < tile.k1; k0 += step) {
       const std::int64_t k1 = std::min(k0 + step, tile.k1), k = k1 - k0;
       const std::int64_t skipped = k0 - tile.k0;
-      const Rows<std::int16_t> b = weights(wi_, tile, g);
+      const RowView<std::int16_t> b = weights(wi_, tile, g);
       multiply_integers({ai_.row((g - tile.g0) * tile.m()) + skipped, tile.k()},
                         {b.first + skipped, b.stride}, tile.m(), tile.n(), k, sums.data());
       for (std::int64_t n = 0; n < tile.n(); ++n) {
@@ -228,7 +228,7 @@ void LayerValues::compute_groups(const Tile& tile) {
 
 void LayerValues::compute_integer_fold(const Tile& tile, const FoldJob& job) {
   const std::int64_t g = job.g - tile.g0;
-  const Rows<std::int16_t> weight_rows = weights(wi_, tile, job.g);
+  const RowView<std::int16_t> weight_rows = weights(wi_, tile, job.g);
   for (std::int64_t m = job.m0; m < job.m1; ++m) {
     const std::int16_t* a = ai_.row(g * tile.m() + m) + (job.k0 - tile.k0);
     for (std::int64_t n = job.n0; n < job.n1; ++n) {

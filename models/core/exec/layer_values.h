@@ -21,7 +21,7 @@ struct Panel {
   std::vector<T> data;
   std::int64_t k0 = 0, k = 0;
   const T* row(std::int64_t r) const { return data.data() + r * k; }
-  Rows<T> rows(std::int64_t r) const { return {row(r), k}; }
+  RowView<T> rows(std::int64_t r) const { return {row(r), k}; }
 };
 
 /// The biases of a layer, as the output unit adds them; the vector that does not apply is empty.
@@ -90,7 +90,7 @@ class LayerValues {
   bool integer_output() const;
   void load_inputs(const Tile& tile);
   template <class T>
-  Rows<T> weights(const std::vector<T>& all, const Tile& tile, std::int64_t g) const;
+  RowView<T> weights(const std::vector<T>& all, const Tile& tile, std::int64_t g) const;
   bool sums_fit() const;
   bool group_sums_fit() const;
   void compute_integer(const Tile& tile);

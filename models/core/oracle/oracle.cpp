@@ -13,7 +13,7 @@ namespace {
 
 /// Windows that stay in the second-level cache while the weights pass by, in elements; and how many
 /// there are at least, so that panels of weights are used more than once.
-constexpr std::int64_t kInputsAtOnce = 1 << 16;
+constexpr std::int64_t kWindowElements = 1 << 16;
 constexpr std::int64_t kLeastWindows = 16;
 /// What a panel must serve to be worth its arrangement: rows of weights, and results.
 constexpr std::size_t kPanelRows = 4, kPanelResults = 16;
@@ -21,7 +21,7 @@ constexpr std::size_t kPanelRows = 4, kPanelResults = 16;
 std::size_t at_index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// Other layers are one product.
-Matmul as_matmul(const LayerOp& op) {
+Matmul as_product(const LayerOp& op) {
   if (const auto* g = std::get_if<Gemm>(&op)) return {1, g->m, g->n, g->k, 1};
   return std::get<Matmul>(op);
 }
@@ -29,7 +29,7 @@ Matmul as_matmul(const LayerOp& op) {
 std::int64_t count_outputs(const LayerOp& op) {
   if (const auto* c = std::get_if<Conv2d>(&op))
     return c->batch * c->out_height() * c->out_width() * c->filters;
-  const Matmul p = as_matmul(op);
+  const Matmul p = as_product(op);
   return p.batch * p.m * p.n;
 }
 
@@ -92,7 +92,7 @@ Oracle::Place Oracle::place(std::int64_t index) const {
     const std::int64_t f = index % c->filters, pixel = index / c->filters;
     return {pixel * c->groups + f / (c->filters / c->groups), f};
   }
-  const Matmul p = as_matmul(op_);
+  const Matmul p = as_product(op_);
   const std::int64_t row = index / p.n;
   return {row, row / p.m / p.shared * p.n + index % p.n};
 }
@@ -185,7 +185,7 @@ std::vector<Oracle::Chunk> Oracle::weight_chunks(std::int64_t row) const {
 /// As many results as share a number of windows that the cache holds; returns the end of them.
 std::size_t Oracle::gather_block(const std::vector<std::int64_t>& indices, std::size_t begin,
                                  Windows& to) const {
-  const std::int64_t most = std::max(kLeastWindows, kInputsAtOnce / weights_.k());
+  const std::int64_t most = std::max(kLeastWindows, kWindowElements / weights_.k());
   for (; begin < indices.size(); ++begin) {
     const Place p = place(indices[begin]);
     if (p.window != to.last) {
@@ -343,59 +343,6 @@ void Oracle::set_integers(const std::int16_t* codes, const Chunk* inputs, std::i
   result.overflow = result.sum > INT32_MAX || result.sum < INT32_MIN;
   result.value =
       grouped_ ? total : static_cast<float>(result.sum) * weights.front().scale * inputs[0].scale;
-}
-
-void Oracle::apply_stage(std::int64_t weight_row, OracleResult& result) const {
-  const std::size_t row = at_index(weight_row);
-  if (!stage_.bias_codes.empty()) result.sum += stage_.bias_codes[row];
-  if (!stage_.bias.empty()) result.value = result.value + stage_.bias[row];
-  if (!stage_.reference_bias.empty())
-    result.reference += static_cast<double>(stage_.reference_bias[row]);
-  result.reference = std::min(std::max(result.reference, stage_.lo), stage_.hi);
-  if (stage_.clamps_value) {
-    if (result.value < stage_.lo) result.value = static_cast<float>(stage_.lo);
-    if (result.value > stage_.hi) result.value = static_cast<float>(stage_.hi);
-  }
-}
-
-namespace {
-
-/// Half away from zero, of numerator / 2^shift.
-std::int64_t rounded_shift(std::int64_t numerator, int shift) {
-  const std::int64_t magnitude = numerator < 0 ? -numerator : numerator;
-  const std::int64_t rounded =
-      shift == 0 ? magnitude : (magnitude + (std::int64_t{1} << (shift - 1))) >> shift;
-  return numerator < 0 ? -rounded : rounded;
-}
-
-}  // namespace
-
-std::int32_t oracle_requantize(Requantize mode, std::int64_t sum, double multiplier,
-                               std::int32_t lo, std::int32_t hi) {
-  double code = 0;
-  if (mode == Requantize::kOnnxHalfEven) {
-    code = std::nearbyint(static_cast<double>(sum) * multiplier);
-  } else {
-    int exponent = 0;
-    const double mantissa = std::frexp(multiplier, &exponent);
-    auto m0 = static_cast<std::int64_t>(std::llround(mantissa * 2147483648.0));
-    if (m0 == std::int64_t{1} << 31) m0 /= 2, ++exponent;
-    if (exponent < -31) m0 = 0, exponent = 0;
-    if (mode == Requantize::kTfliteSingleRounding) {
-      const int shift = 31 - exponent;
-      code = static_cast<double>((sum * m0 + (std::int64_t{1} << (shift - 1))) >> shift);
-    } else {
-      const int left = std::max(exponent, 0), right = std::max(-exponent, 0);
-      // Doubling high multiplication rounds half up in magnitude for positive, half towards zero
-      // less one for negative products (gemmlowp's nudge).
-      const std::int64_t product = sum * (std::int64_t{1} << left) * m0;
-      const std::int64_t nudge = product >= 0 ? std::int64_t{1} << 30 : 1 - (std::int64_t{1} << 30);
-      const std::int64_t high = (product + nudge) / (std::int64_t{1} << 31);
-      code = static_cast<double>(rounded_shift(high, right));
-    }
-  }
-  return static_cast<std::int32_t>(
-      std::clamp(code, static_cast<double>(lo), static_cast<double>(hi)));
 }
 
 }  // namespace bitjoule
