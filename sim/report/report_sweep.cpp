@@ -119,10 +119,10 @@ std::optional<json::object> stored_result(const SweepResults& results, const Poi
 
 /// Points that are done by the table alone: nothing bears their numbers out.
 std::string lost_note(const SweepResults& results, const std::vector<const PointResult*>& done,
-                      const std::string& directory) {
+                      const std::string& file) {
   std::vector<char> is_lost(done.size());
   for_each_index(done.size(), [&](std::size_t i) {
-    is_lost[i] = stored_result(results, *done[i], directory) ? 0 : 1;
+    is_lost[i] = stored_result(results, *done[i], file) ? 0 : 1;
   });
   const auto lost = std::count(is_lost.begin(), is_lost.end(), 1);
   if (lost == 0) return "";
@@ -154,7 +154,7 @@ std::string sweep_report(const std::string& file) {
   std::string notes;
   for (const std::string& note : notes_of(results))
     notes += fmt::format("<p class=\"note\">{}.</p>", html::escape(note));
-  notes += lost_note(results, done, directory);
+  notes += lost_note(results, done, file);
   body += html::section(fmt::format("{} points", results.points.size()),
                         notes + points_table(results, metrics));
   std::string how;

@@ -11,7 +11,7 @@
 namespace bitjoule {
 namespace {
 
-std::string shape_text(const LayerResult& r) {
+std::string product_text(const LayerResult& r) {
   const GemmExtents& e = r.extents;
   return fmt::format("{}m {} x n {} x k {} = {} MACs in {}; weights {}, activations {}, output {}",
                      e.groups > 1 ? fmt::format("{} groups of ", e.groups) : "", e.m, e.n, e.k,
@@ -99,7 +99,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
   };
   line("run", fmt::format("{} on {}", printable_line(run.name.empty() ? r.name : run.name),
                           printable_line(run.accelerator.name)));
-  line("layer", shape_text(r));
+  line("layer", product_text(r));
   line("mapping", tiling_text(r.mapping.tiling));
   for (const LayerResult& pass : results)
     if (!pass.op.empty())
