@@ -129,7 +129,7 @@ BITJOULE_INLINE void float_block(RowView<float> a, const float* columns, std::in
     const bool adds = begin > 0 || accumulate;
     for (std::int64_t c = 0; c < kColumns; c += 2 * kLanes) {
       Lanes sums[2][Count] = {};
-      for (std::int64_t i = begin; i < end; ++i)
+      for (std::int64_t i = begin; i < end; ++i) {
 #pragma GCC unroll 2
         for (int v = 0; v < 2; ++v) {
           Lanes factor;
@@ -137,6 +137,7 @@ BITJOULE_INLINE void float_block(RowView<float> a, const float* columns, std::in
 #pragma GCC unroll 4
           for (int r = 0; r < Count; ++r) sums[v][r] += factor * a.row(r)[i];
         }
+      }
 #pragma GCC unroll 2
       for (int v = 0; v < 2; ++v)
 #pragma GCC unroll 4

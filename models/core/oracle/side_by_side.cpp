@@ -20,7 +20,7 @@ inline __attribute__((always_inline)) void panel_block(const T* x, std::int64_t 
   for (const std::int64_t end : ends) {
     for (std::int64_t lane = 0; lane < kSumLanes; lane += kTogether * kElements) {
       Vector chains[kTogether][Rows] = {};
-      for (std::int64_t i = begin; i < end; ++i)
+      for (std::int64_t i = begin; i < end; ++i) {
 #pragma GCC unroll 2
         for (int v = 0; v < kTogether; ++v) {
           Vector factor;
@@ -28,6 +28,7 @@ inline __attribute__((always_inline)) void panel_block(const T* x, std::int64_t 
 #pragma GCC unroll 4
           for (int r = 0; r < Rows; ++r) chains[v][r] += factor * x[r * stride + i];
         }
+      }
 #pragma GCC unroll 2
       for (int v = 0; v < kTogether; ++v)
 #pragma GCC unroll 4
