@@ -63,8 +63,8 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   const auto line = [&out](const char* name, const std::string& text) {
     out += fmt::format("{:<12} {}\n", name, text);
   };
-  std::string shape = fmt::format("{}: {} x (m {} x n {} x k {})", printable_line(run.layer.name),
-                                  e.groups, e.m, e.n, e.k);
+  std::string shape = fmt::format("{} x (m {} x n {} x k {})", e.groups, e.m, e.n, e.k);
+  if (!run.layer.name.empty()) shape = printable_line(run.layer.name) + ": " + shape;
   const GemmExtents& stacked = p.layer.extents;
   if (stacked.groups != e.groups)
     shape += fmt::format(", rows of shared operands together: {} x (m {} x n {} x k {})",

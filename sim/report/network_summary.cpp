@@ -86,8 +86,7 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
     all += costs_of(r, r.repeat);
     layers += r.repeat;
   }
-  line("run",
-       fmt::format("{} on {}", printable_line(run.name), printable_line(run.accelerator.name)));
+  line("run", run_title(run.name, run.accelerator.name));
   line("network", fmt::format("{}: {} layers run, {} of them simulated; {} MACs",
                               printable_line(network.name), with_commas(layers),
                               with_commas(network.simulated), with_commas(all.counts.macs)));

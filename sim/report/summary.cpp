@@ -47,6 +47,11 @@ std::string stalls_text(const StallBreakdown& stalls) {
   return text;
 }
 
+std::string run_title(const std::string& name, const std::string& machine) {
+  return name.empty() ? "on " + printable_line(machine)
+                      : fmt::format("{} on {}", printable_line(name), printable_line(machine));
+}
+
 std::string bound_text(const BoundEvidence& evidence) {
   const StallBreakdown& dma = evidence.dma;
   const char* bound = bound_name(evidence);
@@ -97,8 +102,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
   const auto line = [&out](const char* name, const std::string& text) {
     out += fmt::format("{:<12} {}\n", name, text);
   };
-  line("run", fmt::format("{} on {}", printable_line(run.name.empty() ? r.name : run.name),
-                          printable_line(run.accelerator.name)));
+  line("run", run_title(run.name.empty() ? r.name : run.name, run.accelerator.name));
   line("layer", product_text(r));
   line("mapping", tiling_text(r.mapping.tiling));
   for (const LayerResult& pass : results)

@@ -22,6 +22,8 @@ std::string check_text(const OutputCheck& check);
 /// "array_busy 61.0 %, dram_read 39.0 %", the most first.
 std::string stalls_text(const StallBreakdown& stalls);
 
+/// "mine on edge-16x16"; of a run without a name, its machine.
+std::string run_title(const std::string& name, const std::string& machine);
 /// What bounds a run, what one would have to enlarge, and how the DMA fared.
 std::string bound_text(const BoundEvidence& evidence);
 
