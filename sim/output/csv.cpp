@@ -18,7 +18,7 @@ bool is_formula(const std::string& text) {
 }  // namespace
 
 std::string csv_cell(const std::string& text) {
-  const std::string harmless = (is_formula(text) ? "'" : "") + printable_line(text);
+  std::string harmless = (is_formula(text) ? "'" : "") + printable_line(text);
   if (harmless.find_first_of(",\"") == std::string::npos) return harmless;
   std::string quoted = "\"";
   for (const char c : harmless) quoted += c == '"' ? "\"\"" : std::string(1, c);

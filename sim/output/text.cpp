@@ -25,7 +25,7 @@ std::string si(double value, const std::string& unit) {
 }
 
 std::string digits_text(double value) {
-  const std::string text = fmt::format("{:.4g}", value);
+  std::string text = fmt::format("{:.4g}", value);
   const double rounded = std::isfinite(value) ? std::stod(text) : 0;
   if (std::abs(rounded) < 1000 || std::abs(rounded) > 1e15) return text;
   return with_commas(std::llround(rounded));

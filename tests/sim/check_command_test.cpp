@@ -1,5 +1,6 @@
 // `sim check` says "valid" only of what `sim run` takes; and what both say of the shipped files.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 #include <utility>
@@ -110,8 +111,8 @@ TEST_CASE("mac: auto takes the faster of what a packing allows") {
       "--set precision.mac=auto --set accelerator.array.pe.packing=product ";
   for (const auto& [bits, macs] : {std::pair<int, int>{2, 128}, {4, 32}, {8, 8}, {16, 2}}) {
     const std::string format = "int" + std::to_string(bits);
-    const std::string text = explained(product + "--set precision.weights=" + format +
-                                       " --set precision.activations=" + format);
+    const std::string text = explained(fmt::format(
+        "{}--set precision.weights={} --set precision.activations={}", product, format, format));
     CHECK(text.find("int16 MACs, " + std::to_string(macs) + " per PE") != std::string::npos);
   }
   CHECK(explained("--set precision.mac=auto").find("int8 MACs, 4 per PE") != std::string::npos);

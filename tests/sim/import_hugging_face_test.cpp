@@ -1,5 +1,6 @@
 // config.json and the weights beside it: every key counts, is harmless, is refused or is told.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "run/network_memory.h"
 #include "sim/formats/blob.h"
@@ -183,7 +184,7 @@ TEST_CASE("import: rope_parameters as transformers 5 writes them") {
       for (const std::string name : {"rope_type", "type"}) {
         const Imported imported = import_text(
             "config.json",
-            small_config(",\"" + key + "\":{\"" + name + "\":\"" + type + "\",\"factor\":8.0}"));
+            small_config(fmt::format(R"(,"{}":{{"{}":"{}","factor":8.0}})", key, name, type)));
         REQUIRE(imported.notes.size() == 1);
         CHECK(imported.notes[0] ==
               key + ": \"" + type +

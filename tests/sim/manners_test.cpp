@@ -102,7 +102,7 @@ TEST_CASE("manners: every command's help shows examples of it, and each works") 
 }
 
 TEST_CASE("manners: misspelt commands and options") {
-  for (const auto& [typed, meant] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& row : std::vector<std::pair<std::string, std::string>>{
            {"rnu quickstart.yaml", "did you mean \"run\"?"},
            {"help swep", "did you mean \"sweep\"?"},
            {"frobnicate", "`sim help` names them"},
@@ -113,10 +113,10 @@ TEST_CASE("manners: misspelt commands and options") {
            {"run quickstart.yaml second.yaml", "unexpected argument \"second.yaml\""},
            {"run", "see sim run --help"},
            {"run quickstart.yaml -q -v", "--quiet"}}) {
-    CAPTURE(typed);
-    const Outcome outcome = shell("{sim} " + typed);
+    CAPTURE(row.first);
+    const Outcome outcome = shell("{sim} " + row.first);
     CHECK(outcome.code == 2);
-    CHECK(has(outcome.text, meant));
+    CHECK(has(outcome.text, row.second));
   }
 }
 

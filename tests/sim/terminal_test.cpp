@@ -57,7 +57,7 @@ TEST_CASE("terminal: names with control characters, in every command that prints
         "report {d}/net", "report {d}/swept", "cat {d}/out/layers.csv", "cat {d}/net/layers.csv",
         "cat {d}/swept/results.csv"}) {
     std::string text = command;
-    if (text.rfind("cat ", 0) != 0) text = "{sim} " + text;
+    if (text.rfind("cat ", 0) != 0) text.insert(0, "{sim} ");
     for (std::size_t at; (at = text.find("{d}")) != std::string::npos;)
       text.replace(at, 3, dir.at(""));
     CAPTURE(text);

@@ -1,5 +1,6 @@
 // What a run says in vain is told, by every command that reads runs.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 #include <vector>
@@ -44,8 +45,8 @@ TEST_CASE("settings: keys of formats that store nothing otherwise are told") {
   CHECK(weights("{format: int8, granularity: per_channel, scale: fp16}").empty());
   for (const std::string format : {"q4_0", "mxfp4", "nf4_dq", "fp16", "q6_k"})
     CHECK(weights("{format: " + format + ", symmetric: false, scale: fp16}") ==
-          Notes{w + "symmetric: no effect: " + format + " fixes what is stored",
-                w + "scale: no effect: " + format + " fixes what is stored"});
+          Notes{fmt::format("{}symmetric: no effect: {} fixes what is stored", w, format),
+                fmt::format("{}scale: no effect: {} fixes what is stored", w, format)});
   CHECK(weights("{format: q4_0, granularity: per_group, group_size: 64}") ==
         Notes{w + "granularity: no effect: q4_0 fixes what is stored",
               w + "group_size: no effect: q4_0 fixes what is stored"});
@@ -85,7 +86,7 @@ TEST_CASE("settings: run, check, sweep and explain tell what has no effect") {
   const std::string part = "precision.weights.group_size: no effect";
   for (const std::string command : {"run", "check", "explain"}) {
     const Outcome outcome =
-        shell("{sim} " + command + " " + run + " --set precision.weights.group_size=64");
+        shell(fmt::format("{{sim}} {} {} --set precision.weights.group_size=64", command, run));
     CAPTURE(outcome.text);
     CHECK(outcome.code == 0);
     CHECK(outcome.text.find(part) != std::string::npos);
@@ -108,7 +109,7 @@ TEST_CASE("explain: refuses a layer that the DRAM does not hold, as run and chec
       "'accelerator.dram={name: x, model: ideal, bandwidth: 10 GB/s, latency: 10 ns, burst: 64 B, "
       "capacity: 64 KiB}'";
   for (const std::string command : {"run", "check", "explain"}) {
-    const Outcome outcome = shell("{sim} " + command + " " + run + arguments);
+    const Outcome outcome = shell(fmt::format("{{sim}} {} {}{}", command, run, arguments));
     CAPTURE(outcome.text);
     CHECK(outcome.code == 2);
     CHECK(outcome.text.find("the DRAM holds 65536 B") != std::string::npos);
