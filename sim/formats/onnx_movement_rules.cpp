@@ -222,6 +222,8 @@ Folded fold_split(const OnnxOperands& in, const Infos& out) {
 }
 
 Infos pad(const OnnxOperands& in) {
+  if (in.node.text("mode", "constant") != "constant")
+    in.node.fail("only constant padding is supported");
   OnnxInfo out = in.info(0);
   const std::size_t rank = out.shape.size();
   Shape pads = setting(in, 1, in.node.has("paddings") ? "paddings" : "pads");
@@ -242,8 +244,6 @@ Infos pad(const OnnxOperands& in) {
 
 /// Zeros, or the one value given, around the elements.
 Folded fold_pad(const OnnxOperands& in, const Infos& out) {
-  if (in.node.text("mode", "constant") != "constant")
-    in.node.fail("only constant padding is supported");
   const std::size_t rank = out[0].shape.size();
   const Shape pads = setting(in, 1, in.node.has("paddings") ? "paddings" : "pads");
   Shape axes = setting(in, 3, "axes");

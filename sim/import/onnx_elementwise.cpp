@@ -99,7 +99,8 @@ Shape widened(Shape shape, std::size_t rank) {
   return shape;
 }
 
-/// Whether a stored operand varies along the channels alone, so that it serves channels-last data.
+/// Whether a stored operand varies along the channels alone, so that it serves channels-last data
+/// of `rank` axes, at least two.
 bool is_per_channel(const Shape& shape, std::size_t rank) {
   const Shape wide = widened(shape, rank);
   return wide.size() == rank && volume_of(wide) == wide[1];
@@ -134,6 +135,7 @@ Operand operand_of(OnnxBuilder& builder, const OnnxNode& node, const std::string
 /// Channels-last serves if data lie so already, all data have the output's rank, and what is
 /// stored is one value or one per channel.
 bool serves_channels_last(OnnxBuilder& builder, const OnnxNode& node, std::size_t rank) {
+  if (rank < 3) return false;
   bool any = false;
   for (int i = 0; i < node.inputs(); ++i) {
     const std::string& name = node.input(i);
@@ -145,7 +147,7 @@ bool serves_channels_last(OnnxBuilder& builder, const OnnxNode& node, std::size_
       return false;
     }
   }
-  return any && rank >= 3;
+  return any;
 }
 
 /// A chain of two-operand steps; ONNX's Sum, Max and Min take any number.

@@ -45,7 +45,7 @@ EnergyTable read_energy_table(const std::string& name, const std::vector<Overrid
 
 namespace {
 
-constexpr std::int64_t kMaxStepLayers = std::int64_t{1} << 18;  // some 300 MB
+constexpr std::int64_t kMaxStepLayers = std::int64_t{1} << 16;  // some 1 GB
 
 /// Each decode step that is simulated holds its layers.
 void require_few_steps(const Generation& g, std::size_t layers) {
@@ -105,6 +105,7 @@ std::vector<NetworkPhase> generated(NetworkFile file, const Generation& generati
 
 /// Layers whose format the run's `precision` says, of those that have one of that kind.
 struct PrecisionUse {
+  bool has_weights = false;  ///< whoever says their format
   bool weights = false, activations = false, mac = false;
 };
 
@@ -115,6 +116,7 @@ PrecisionUse precision_use(const std::vector<NetworkPhase>& phases) {
       const auto* op = std::get_if<VectorOp>(&layer.op);
       const bool has_weights = op != nullptr ? op->kind == VectorKind::kEmbedding
                                              : !std::holds_alternative<Matmul>(layer.op);
+      use.has_weights |= has_weights;
       use.weights |= has_weights && !layer.precision.weights;
       use.activations |= !layer.precision.activations;
       use.mac |= op == nullptr && !layer.precision.mac;
@@ -129,7 +131,8 @@ void note_precision(RunConfig& run) {
       run.notes.push_back(
           fmt::format("precision.{}: no effect: the network brings {}", key, whose));
   };
-  note(use.weights, "weights", "the format of every layer's weights");
+  note(use.weights, "weights",
+       use.has_weights ? "the format of every layer's weights" : "no layer with weights");
   note(use.activations, "activations", "the format of every layer's activations");
   note(use.mac, "mac", "the arithmetic of every layer with MACs");
 }

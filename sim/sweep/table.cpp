@@ -58,6 +58,8 @@ std::string metric_text(const std::string& metric, double value) {
   if (ends_with(metric, "_db")) return fmt::format("{:.1f} dB", value);
   for (const UnitRow& row : kUnits)
     if (ends_with(metric, row.ending)) return si(value * row.factor, row.unit);
+  if (metric.rfind("energy.components.", 0) == 0) return si(value * 1e-12, "J");
+  if (ends_with(metric, "utilization") || ends_with(metric, "row_hit_rate")) return percent(value);
   if (value == std::floor(value) && std::abs(value) < 1e15)
     return with_commas(static_cast<std::int64_t>(value));
   return digits_text(value);
