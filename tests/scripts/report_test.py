@@ -121,6 +121,33 @@ class ReportTest(unittest.TestCase):
         self.assertIn('<img alt="a" src="data:image/svg+xml;base64,', text)
         self.assertEqual(text.count("<svg viewBox=\"0 0 1000 10\""), 3 * 9)
 
+    def test_a_saving_stands_beside_what_it_costs(self):
+        (section,) = [s for s in self.report("sweep").split("<section>") if "At best" in s]
+        tiles = re.findall(r'<div class="card">.*?</div>', section)
+        self.assertEqual(len(tiles), 2)  # cycles, energy
+        for tile in tiles:
+            self.assertRegex(tile, r"<b>\d+\.\d\d times less</b>")
+            self.assertRegex(tile, r"SQNR \d+\.\d dB; the baseline: \d+\.\d dB")
+
+    def test_repeated_layers_count_as_often_as_they_run(self):
+        (self.dir / "net.yaml").write_text(
+            "name: many\nlayers:\n  - {name: block, repeat: 32, gemm: {m: 4, n: 64, k: 64}}\n"
+        )
+        (self.dir / "many.yaml").write_text(
+            "accelerator: edge-16x16.yaml\nnetwork: net.yaml\nvalues: off\n"
+            "precision: {weights: q4_0, activations: fp16, mac: fp16}\n"
+        )
+        sim("run", self.dir / "many.yaml", "-o", self.dir / "repeated", "--quiet")
+        text = self.report("repeated")
+        # Energy, traffic and time, a bar each; and the row of the table.
+        self.assertEqual(re.findall('class="name">([^<]*)<', text), ["block (x32)"] * 3)
+        # 64 x 64 weights in blocks of 18 bytes for 32, and 4 x 64 inputs and outputs of 2 bytes.
+        moved = 32 * (64 * 64 // 32 * 18 + 2 * 4 * 64 * 2)
+        self.assertIn(f"{moved / 1000:.1f} kB<", text)
+        self.assertIn(f"{32 * 4 * 64 * 64:,}<", text)  # MACs
+        self.assertIn("m 4 x n 64 x k 64", text)
+        self.assertIn("q4_0 x fp16 to fp16", text)
+
     def test_of_many_layers_the_largest_are_drawn_in_their_order(self):
         sim("run", "resnet50.yaml", "-o", self.dir / "many", "--quiet")
         layers = json.loads((self.dir / "many/result.json").read_text())["layers"]
