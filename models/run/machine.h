@@ -1,6 +1,7 @@
 // The front door of the library: a machine that runs layers and networks.
 //
 //   bitjoule::RunConfig config;                 // array, buffers, DRAM, prices, number formats
+//   config.energy = bitjoule::no_prices();      // or a table: no price is an error
 //   bitjoule::Machine machine(config);
 //   bitjoule::Layer layer{"layer", bitjoule::Gemm{1, 4096, 4096}};
 //   const bitjoule::Result result = machine.run(layer);
