@@ -19,10 +19,15 @@ template <class E>
 const std::vector<EnumRow<E>>& enum_rows();
 
 template <class E>
-const std::string& enum_name(E value) {
+const EnumRow<E>& enum_row(E value) {
   for (const EnumRow<E>& row : enum_rows<E>())
-    if (row.value == value) return row.name;
-  return enum_rows<E>().front().name;
+    if (row.value == value) return row;
+  return enum_rows<E>().front();
+}
+
+template <class E>
+const std::string& enum_name(E value) {
+  return enum_row(value).name;
 }
 
 }  // namespace bitjoule

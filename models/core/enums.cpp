@@ -50,6 +50,17 @@ const std::vector<EnumRow<WeightTiles>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<BufferRole>>& enum_rows() {
+  static const std::vector<EnumRow<BufferRole>> kRows = {
+      {BufferRole::kInput, "input", "activations"},
+      {BufferRole::kWeight, "weight", "weights, as stored or dequantized"},
+      {BufferRole::kAccumulator, "accumulator", "32-bit partial sums"},
+      {BufferRole::kOutput, "output", "converted outputs on their way to DRAM"},
+      {BufferRole::kScale, "scale", "scales, zero-points, minima and biases"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<DequantizerPlacement>>& enum_rows() {
   static const std::vector<EnumRow<DequantizerPlacement>> kRows = {
       {DequantizerPlacement::kArrayEdge, "array_edge", "buffers hold packed codes"},

@@ -24,6 +24,8 @@ const std::vector<EnumRow<Packing>>& enum_rows();
 template <>
 const std::vector<EnumRow<WeightTiles>>& enum_rows();
 template <>
+const std::vector<EnumRow<BufferRole>>& enum_rows();
+template <>
 const std::vector<EnumRow<DequantizerPlacement>>& enum_rows();
 template <>
 const std::vector<EnumRow<MappingObjective>>& enum_rows();

@@ -6,6 +6,7 @@
 
 #include "core/dram/engine.h"
 #include "core/error.h"
+#include "core/mapping/division.h"
 
 namespace bitjoule {
 namespace {
@@ -45,11 +46,11 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& 
       config_(config),
       memory_(memory_port(dram, config.clock)),
       clock_(config.clock),
-      input_buffer_("input_buffer", config.buffers.input),
-      weight_buffer_("weight_buffer", config.buffers.weight),
-      scale_buffer_("scale_buffer", config.buffers.scale),
-      accumulator_buffer_("accumulator_buffer", config.buffers.accumulator),
-      output_buffer_("output_buffer", config.buffers.output),
+      input_buffer_("input_buffer"),
+      weight_buffer_("weight_buffer"),
+      scale_buffer_("scale_buffer"),
+      accumulator_buffer_("accumulator_buffer"),
+      output_buffer_("output_buffer"),
       dequantizer_("dequantizer", config.dequantizer),
       sequencer_("sequencer", clock_),
       dma_("dma", clock_, config.dma),
@@ -92,6 +93,12 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& 
   }
 }
 
+Buffer& Accelerator::buffer(BufferRole role) {
+  Buffer* const buffers[] = {&input_buffer_, &weight_buffer_, &accumulator_buffer_, &output_buffer_,
+                             &scale_buffer_};
+  return *buffers[static_cast<std::size_t>(role)];
+}
+
 void Accelerator::bind_operands(OperandPorts& operands) {
   operands.to_input_buffer(input_buffer_.port);
   operands.to_weight_buffer(weight_buffer_.port);
@@ -115,15 +122,19 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
                               const std::function<void(std::int64_t macs)>& progress) {
   LayerOutcome outcome;
   Attribution attribution;
-  const LayerRun run{
-      &problem, &program,          values,          &outcome.counts,        &attribution, trace,
-      progress, &neighbours.ahead, neighbours.next, neighbours.next_problem};
+  const BuffersConfig& buffers = problem.machine.buffers;
+  require_divided(buffers);
+  LayerRun run{&problem,     &program, values,   &outcome.counts,
+               &attribution, trace,    progress, &neighbours.ahead};
+  if (neighbours.next != nullptr &&
+      same_weight_slots(buffers, neighbours.next_problem->machine.buffers)) {
+    run.next = neighbours.next;
+    run.next_problem = neighbours.next_problem;
+  }
   if (trace != nullptr) trace_causes(run);
   clock_.begin_epoch();
   dram_.begin_epoch();
-  for (Buffer* buffer :
-       {&input_buffer_, &weight_buffer_, &scale_buffer_, &accumulator_buffer_, &output_buffer_})
-    buffer->start();
+  for (const BufferRole role : kBufferRoles) buffer(role).start(buffers.of(role));
   dequantizer_.start(run);
   dma_.start(run, outcome.traffic, dram_.burst_bytes());
   output_unit_.start(run);
@@ -153,6 +164,13 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
   outcome.counts.scale = scale_buffer_.finish(trace);
   outcome.counts.accumulator = accumulator_buffer_.finish(trace);
   outcome.counts.output = output_buffer_.finish(trace);
+  if (buffers.unified) {
+    BufferLevel level;
+    for (const BufferRole role : kBufferRoles)
+      if (buffers.unifies(role)) level.add(buffer(role).level());
+    outcome.counts.unified_peak_bytes =
+        level.peak_bytes("unified_buffer", buffers.unified->sram.capacity, trace);
+  }
   attribution.fill(outcome.cycles);
   outcome.stalls = attribution.breakdown();
   outcome.evidence.held = attribution.held();

@@ -39,6 +39,8 @@ class Accelerator : public sc_core::sc_module {
   /// Runs one layer from the machine's idle state to the last byte written back, advancing
   /// simulated time. `values`, `trace` and `progress` (told now and then of the MACs done) may be
   /// null. Throws an internal Error that prints every queue if nothing progresses any more.
+  /// A unified buffer is divided for the problem; where the division of the next layer has its
+  /// weights elsewhere, none of them are fetched ahead.
   LayerOutcome run(const MappingProblem& problem, const Program& program, LayerValues* values,
                    Trace* trace = nullptr, const LayerNeighbours& neighbours = {},
                    const std::function<void(std::int64_t macs)>& progress = {});
@@ -46,6 +48,7 @@ class Accelerator : public sc_core::sc_module {
   const CoreClock& clock() const { return clock_; }
 
  private:
+  Buffer& buffer(BufferRole role);
   void bind_operands(OperandPorts& operands);
   static void trace_causes(const LayerRun& run);
 

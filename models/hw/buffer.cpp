@@ -8,14 +8,32 @@
 
 namespace bitjoule {
 
-Buffer::Buffer(sc_core::sc_module_name name, const BufferConfig& config)
-    : sc_module(name), port("port"), config_(config) {
-  port.bind(*this);
+std::int64_t BufferLevel::peak_bytes(const std::string& name, Bytes capacity, Trace* trace) {
+  // What is given up in a cycle makes room for what arrives in it.
+  std::sort(changes_.begin(), changes_.end(), [](const Change& a, const Change& b) {
+    return a.at != b.at ? a.at < b.at : a.bits < b.bits;
+  });
+  std::int32_t signal = 0;
+  if (trace != nullptr) signal = trace->add_signal(name + ".level_bytes", 32);
+  std::int64_t level = 0, peak = 0;
+  for (const Change& change : changes_) {
+    level += change.bits;
+    peak = std::max(peak, level);
+    if (trace != nullptr) trace->change(signal, change.at, ceil_div(level, 8));
+  }
+  const std::int64_t peak_bytes = ceil_div(peak, 8);
+  if (level != 0 || peak_bytes > capacity.value)
+    throw internal_error(fmt::format("{} of {} B: held {} B at most, and {} bits at the end", name,
+                                     capacity.value, peak_bytes, level));
+  return peak_bytes;
 }
 
-void Buffer::start() {
+Buffer::Buffer(sc_core::sc_module_name name) : sc_module(name), port("port") { port.bind(*this); }
+
+void Buffer::start(const BufferConfig& config) {
+  config_ = config;
   counts_ = {};
-  changes_.clear();
+  level_.clear();
 }
 
 std::int64_t Buffer::accesses(Bits bits) const {
@@ -28,23 +46,7 @@ void Buffer::access(const BufferCounts& done) {
 }
 
 BufferCounts Buffer::finish(Trace* trace) {
-  // What is given up in a cycle makes room for what arrives in it.
-  std::sort(changes_.begin(), changes_.end(), [](const Change& a, const Change& b) {
-    return a.at != b.at ? a.at < b.at : a.bits < b.bits;
-  });
-  std::int32_t signal = 0;
-  if (trace != nullptr) signal = trace->add_signal(std::string(basename()) + ".level_bytes", 32);
-  std::int64_t level = 0, peak = 0;
-  for (const Change& change : changes_) {
-    level += change.bits;
-    peak = std::max(peak, level);
-    if (trace != nullptr) trace->change(signal, change.at, ceil_div(level, 8));
-  }
-  counts_.peak_bytes = ceil_div(peak, 8);
-  if (level != 0 || counts_.peak_bytes > config_.capacity.value)
-    throw internal_error(fmt::format("{} of {} B: held {} B at most, and {} bits at the end",
-                                     basename(), config_.capacity.value, counts_.peak_bytes,
-                                     level));
+  counts_.peak_bytes = level_.peak_bytes(basename(), config_.capacity, trace);
   return counts_;
 }
 

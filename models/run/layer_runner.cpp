@@ -5,6 +5,7 @@
 
 #include "core/dram/actions.h"
 #include "core/error.h"
+#include "core/mapping/division.h"
 #include "core/mapping/folds.h"
 #include "run/output_check.h"
 #include "run/quantize_passes.h"
@@ -147,6 +148,7 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
   LayerProgram p;
   p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
   p.mapping = map_layer(p.problem, pins);
+  p.problem = configured(std::move(p.problem), p.mapping.tiling);
   p.program = make_program(p.problem, p.mapping.tiling);
   check_addresses(p.problem, p.mapping.tiling, p.program);
   return p;
@@ -157,6 +159,7 @@ LayerProgram LayerRunner::prepare(const VectorOp& op, const VectorFormats& forma
   LayerProgram p;
   p.problem = make_vector_problem(machine_->config(), memory(), formats);
   p.problem.activations = pins.activations;
+  p.problem = configured(std::move(p.problem), op);
   p.program = make_vector_program(p.problem, op);
   return p;
 }
@@ -172,7 +175,7 @@ LayerResult LayerRunner::compute(const LayerResult& known, const Layer& layer,
   const Tiling& tiling = known.mapping.tiling;
   LayerCheck check(problem, tiling, layer.op, precision.requantize, options_.verify,
                    std::move(given));
-  for (const ComputeOp& op : make_program(problem, tiling).computes) {
+  for (const ComputeOp& op : make_program(configured(problem, tiling), tiling).computes) {
     check.values().compute_tile(op.tile);
     if (op.last_k) check.values().finish(op.tile);
   }
@@ -254,6 +257,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   if (result.op.empty()) result.weight_format = problem.path.weights.format.format;
   result.activation_format = problem.path.activations.format.format;
   result.output_format = problem.path.output.format.format;
+  result.buffers = problem.machine.buffers;
   result.time_s = machine_->seconds(result.outcome.cycles);
   result.peak_bytes_per_s =
       memory().bytes_per_cycle * static_cast<double>(machine_->config().clock.value);

@@ -136,11 +136,14 @@ RunSize check_formats(const RunConfig& run) {
 void check_ready(const RunConfig& run) {
   check_layers(run, {[&](const MappingProblem& p) {
                        const Tiling tiling = map_layer(p, run.mapping).tiling;
-                       make_program(p, tiling);
-                       check_prices(run, p, certain_counts(p, tiling));
+                       const MappingProblem divided = configured(p, tiling);
+                       make_program(divided, tiling);
+                       check_prices(run, divided, certain_counts(divided, tiling));
                      },
                      [&](const MappingProblem& p, const VectorOp& op) {
-                       check_prices(run, p, certain_counts(make_vector_program(p, op)));
+                       const MappingProblem divided = configured(p, op);
+                       check_prices(run, divided,
+                                    certain_counts(make_vector_program(divided, op)));
                      }});
   if (run.options.values) check_values(run);
 }

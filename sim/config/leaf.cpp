@@ -57,6 +57,12 @@ std::string read(const Node& node, bool& out, const Rule&) {
   return "expected true, false, on or off";
 }
 
+std::string read(const Node& node, BoolOrAuto& out, const Rule& rule) {
+  if (node.kind == Node::Kind::kScalar && node.text == "auto") return out.is_auto = true, "";
+  out.is_auto = false;
+  return read(node, out.value, rule).empty() ? "" : "expected true, false, on, off or auto";
+}
+
 std::string read(const Node& node, std::int64_t& out, const Rule& rule) {
   std::int64_t value = 0;
   const char* end = node.text.data() + node.text.size();
@@ -119,6 +125,10 @@ std::string expected_names(const std::vector<std::string>& names) {
 boost::json::object schema(bool, const Rule&) {
   // YAML 1.1 editors read on and off as booleans, YAML 1.2 ones as strings.
   return {{"enum", {true, false, "on", "off"}}};
+}
+
+boost::json::object schema(const BoolOrAuto&, const Rule&) {
+  return {{"enum", {true, false, "on", "off", "auto"}}};
 }
 
 boost::json::object schema(std::int64_t, const Rule& rule) {

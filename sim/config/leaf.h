@@ -32,10 +32,17 @@ inline Rule one_of(std::vector<std::string> names) {
 /// and in the shipped configs. One that is nowhere stays as it is: a run may not need it.
 inline Rule file_name() { return {std::nullopt, std::nullopt, {}, true}; }
 
+/// `true`, `false`, or `auto`: the program chooses.
+struct BoolOrAuto {
+  bool value = false;
+  bool is_auto = false;
+};
+
 namespace leaf {
 
 /// Each `read` returns an empty string and sets `out`, or says what was expected.
 std::string read(const Node& node, bool& out, const Rule& rule);
+std::string read(const Node& node, BoolOrAuto& out, const Rule& rule);
 std::string read(const Node& node, std::int64_t& out, const Rule& rule);
 std::string read(const Node& node, double& out, const Rule& rule);
 std::string read(const Node& node, std::string& out, const Rule& rule);
@@ -48,6 +55,7 @@ std::string read_quantity(const Node& node, std::int64_t& out, const UnitTable& 
 std::string expected_names(const std::vector<std::string>& names);
 
 boost::json::object schema(bool, const Rule& rule);
+boost::json::object schema(const BoolOrAuto&, const Rule& rule);
 boost::json::object schema(std::int64_t, const Rule& rule);
 boost::json::object schema(double, const Rule& rule);
 boost::json::object schema(const std::string&, const Rule& rule);
@@ -88,6 +96,9 @@ boost::json::object schema(E, const Rule&) {
 }
 
 inline boost::json::value write(bool value) { return value; }
+inline boost::json::value write(const BoolOrAuto& value) {
+  return value.is_auto ? boost::json::value("auto") : boost::json::value(value.value);
+}
 inline boost::json::value write(std::int64_t value) { return value; }
 inline boost::json::value write(double value) { return value; }
 inline boost::json::value write(const std::string& value) { return boost::json::string(value); }
@@ -109,7 +120,7 @@ boost::json::value write(E value) {
 }  // namespace leaf
 
 template <class T>
-struct IsLeaf : std::bool_constant<std::is_same_v<T, bool> || std::is_same_v<T, std::int64_t> ||
+struct IsLeaf : std::bool_constant<std::is_same_v<T, bool> || std::is_same_v<T, BoolOrAuto> || std::is_same_v<T, std::int64_t> ||
                                    std::is_same_v<T, double> || std::is_same_v<T, std::string> ||
                                    std::is_same_v<T, Node> || std::is_enum_v<T>> {};
 template <class Tag, class Rep>

@@ -31,7 +31,11 @@ void describe(V& v, BufferConfig& c) {
   v.field("capacity", c.capacity, "total size, both halves together", size_range());
   v.field("banks", c.banks, "equal banks, each with one read and one write port", range(1, 4096));
   v.field("port_width", c.port_width, "bits per access of a bank", range(8, 65536));
-  v.field("double_buffered", c.double_buffered, "one half fills while the other is read");
+  BoolOrAuto halves{c.double_buffered, c.either_buffering};
+  v.field("double_buffered", halves,
+          "one half fills while the other is read; auto: as the mapper chooses for each layer");
+  c.double_buffered = halves.value || halves.is_auto;
+  c.either_buffering = halves.is_auto;
   v.check([&] {
     if (c.capacity.value % c.banks != 0)
       throw input_error(fmt::format("capacity: expected a multiple of banks ({}), got {} bytes",
@@ -47,12 +51,35 @@ void describe(V& v, BufferConfig& c) {
 }
 
 template <class V>
+void describe(V& v, UnifiedBufferConfig& c) {
+  std::vector<BufferRole> roles;
+  for (const BufferRole role : kBufferRoles)
+    if (c.roles.has(role)) roles.push_back(role);
+  v.field("roles", roles, "what its banks are for: two roles or more");
+  c.roles = {};
+  for (const BufferRole role : roles) c.roles.add(role);
+  describe(v, c.sram);
+  v.check([&] {
+    if (c.roles.size() < 2 || static_cast<std::size_t>(c.roles.size()) != roles.size())
+      throw input_error(fmt::format("roles: expected two roles or more, each once, got {} of {}",
+                                    roles.size(), c.roles.size()));
+    if (c.sram.banks < c.roles.size())
+      throw input_error(
+          fmt::format("banks: expected at least one for each of {} roles, got {}; a bank is not "
+                      "shared, so that roles never wait for one another's accesses",
+                      c.roles.size(), c.sram.banks));
+  });
+}
+
+template <class V>
 void describe(V& v, BuffersConfig& c) {
-  v.field("input", c.input, "activations");
-  v.field("weight", c.weight, "weights, as stored or dequantized");
-  v.field("accumulator", c.accumulator, "32-bit partial sums");
-  v.field("output", c.output, "converted outputs on their way to DRAM");
-  v.field("scale", c.scale, "scales, zero-points, minima and biases");
+  v.field("unified", c.unified, "one SRAM whose banks are divided among roles, layer by layer");
+  for (const BufferRole role : kBufferRoles) {
+    const EnumRow<BufferRole>& row = enum_row(role);
+    v.when(!c.unifies(role), "a unified buffer of other roles", [&] {
+      v.field(row.name.c_str(), c.of(role), row.summary.c_str());
+    });
+  }
 }
 
 template <class V>

@@ -73,13 +73,17 @@ class Bench {
  public:
   template <class... Arguments>
   Bench(const std::string& name, const AcceleratorConfig& m, Arguments&&... arguments)
-      : input_((name + "_input").c_str(), m.buffers.input),
-        weight_((name + "_weight").c_str(), m.buffers.weight),
-        accumulator_((name + "_accumulator").c_str(), m.buffers.accumulator),
-        scale_((name + "_scale").c_str(), m.buffers.scale),
+      : input_((name + "_input").c_str()),
+        weight_((name + "_weight").c_str()),
+        accumulator_((name + "_accumulator").c_str()),
+        scale_((name + "_scale").c_str()),
         dequantizer_((name + "_dequantizer").c_str(), m.dequantizer),
         tokens_((name + "_tokens").c_str()),
         array_(name.c_str(), std::forward<Arguments>(arguments)...) {
+    input_.start(m.buffers.input);
+    weight_.start(m.buffers.weight);
+    accumulator_.start(m.buffers.accumulator);
+    scale_.start(m.buffers.scale);
     array_.to_sequencer(tokens_.out);
     array_.operands.to_input_buffer(input_.port);
     array_.operands.to_weight_buffer(weight_.port);

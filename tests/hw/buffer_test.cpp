@@ -19,8 +19,8 @@ BufferConfig of_bytes(std::int64_t capacity) {
 
 TEST_CASE("buffer: accesses are as wide as the port, begun ones whole") {
   use_femtosecond_resolution();
-  Buffer buffer("input_buffer", of_bytes(64));
-  buffer.start();
+  Buffer buffer("input_buffer");
+  buffer.start(of_bytes(64));
   CHECK(buffer.accesses(Bits(64)) == 1);
   CHECK(buffer.accesses(Bits(65)) == 2);
   buffer.read(3);
@@ -29,14 +29,14 @@ TEST_CASE("buffer: accesses are as wide as the port, begun ones whole") {
   CHECK(counts.reads == 3);
   CHECK(counts.writes == 1);
   CHECK(counts.peak_bytes == 0);
-  buffer.start();
+  buffer.start(of_bytes(64));
   CHECK(buffer.finish(nullptr).reads == 0);
 }
 
 TEST_CASE("buffer: the level follows time, not the order in which it is told") {
   use_femtosecond_resolution();
-  Buffer buffer("input_buffer", of_bytes(48));
-  buffer.start();
+  Buffer buffer("input_buffer");
+  buffer.start(of_bytes(48));
   // 32 B in cycles 10 to 30, 16 B in 20 to 40, and 32 B from 30 on: what leaves makes room.
   buffer.occupy(Cycles(10), Bits(256));
   buffer.vacate(Cycles(30), Bits(256));
@@ -55,12 +55,12 @@ TEST_CASE("buffer: the level follows time, not the order in which it is told") {
 
 TEST_CASE("buffer: more than its capacity, or something left over, is an internal error") {
   use_femtosecond_resolution();
-  Buffer buffer("weight_buffer", of_bytes(32));
-  buffer.start();
+  Buffer buffer("weight_buffer");
+  buffer.start(of_bytes(32));
   buffer.occupy(Cycles(1), Bits(257));
   buffer.vacate(Cycles(2), Bits(257));
   CHECK_THROWS_AS(buffer.finish(nullptr), Error);
-  buffer.start();
+  buffer.start(of_bytes(32));
   buffer.occupy(Cycles(1), Bits(256));
   CHECK_THROWS_AS(buffer.finish(nullptr), Error);
 }

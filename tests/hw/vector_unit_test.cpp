@@ -107,8 +107,10 @@ TEST_CASE("vector unit: one chunk after the other, the next waits until N-1 and 
   VectorUnit unit("unit");
   Tokens tokens("tokens");
   const AcceleratorConfig m = small_machine();
-  Buffer input("input", m.buffers.input), weight("weight", m.buffers.weight),
-      output("output", m.buffers.output);
+  Buffer input("input"), weight("weight"), output("output");
+  input.start(m.buffers.input);
+  weight.start(m.buffers.weight);
+  output.start(m.buffers.output);
   unit.to_sequencer(tokens.out);
   unit.to_input_buffer(input.port);
   unit.to_weight_buffer(weight.port);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/mapping/division.h"
 #include "core/mapping/mapper.h"
 #include "hw/accelerator.h"
 #include "run/layer_runner.h"
@@ -52,6 +53,7 @@ class MachinePair {
       if (e.kind() != ErrorKind::kInput) throw;
       return e.what();
     }
+    problem = configured(std::move(problem), mapping.tiling);
     const Program program = make_program(problem, mapping.tiling);
     RunOptions options;
     options.verify = Verify::kFull;
@@ -84,6 +86,7 @@ class MachinePair {
         p.problem =
             make_problem(machine_, fast_->memory(), layer.op, precision, layouts, layer.stage);
         p.mapping = map_layer(p.problem, {});
+        p.problem = configured(std::move(p.problem), p.mapping.tiling);
         p.program = make_program(p.problem, p.mapping.tiling);
         programs.push_back(std::move(p));
       } catch (const Error& e) {

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <string>
 
 #include "core/units.h"
@@ -62,11 +65,69 @@ struct BufferConfig {
   std::int64_t banks = 8;
   Bits port_width{64};
   bool double_buffered = true;  ///< two halves: one filled while the other is read
+  /// ... or either, as the mapper chooses for each layer: `double_buffered` is its choice then.
+  bool either_buffering = false;
+};
+
+/// What a buffer holds.
+enum class BufferRole { kInput, kWeight, kAccumulator, kOutput, kScale };
+inline constexpr std::array<BufferRole, 5> kBufferRoles = {
+    BufferRole::kInput, BufferRole::kWeight, BufferRole::kAccumulator, BufferRole::kOutput,
+    BufferRole::kScale};
+
+/// A set of roles.
+class BufferRoles {
+ public:
+  constexpr BufferRoles() = default;
+  constexpr BufferRoles(std::initializer_list<BufferRole> roles) {
+    for (const BufferRole role : roles) add(role);
+  }
+  constexpr bool has(BufferRole role) const { return (bits_ & bit(role)) != 0; }
+  constexpr void add(BufferRole role) { bits_ |= bit(role); }
+  std::int64_t size() const {
+    return std::count_if(kBufferRoles.begin(), kBufferRoles.end(),
+                         [this](BufferRole role) { return has(role); });
+  }
+  friend constexpr bool operator==(BufferRoles a, BufferRoles b) { return a.bits_ == b.bits_; }
+
+ private:
+  static constexpr std::uint32_t bit(BufferRole role) { return 1U << static_cast<unsigned>(role); }
+  std::uint32_t bits_ = 0;
+};
+
+/// One SRAM for several roles: each layer has its banks divided among them, every bank to one
+/// (core/mapping/division.h).
+struct UnifiedBufferConfig {
+  BufferConfig sram{Bytes(512 * 1024), 64, Bits(64), true, false};
+  BufferRoles roles{BufferRole::kInput, BufferRole::kWeight, BufferRole::kAccumulator,
+                    BufferRole::kOutput};
+
+  Bytes bank() const { return Bytes(sram.capacity.value / sram.banks); }
 };
 
 struct BuffersConfig {
   BufferConfig input, weight, accumulator, output;
   BufferConfig scale;  ///< scales, zero-points, minima, biases
+  /// Whose roles' members above hold nothing until `divided`: then each role's share, for a layer.
+  std::optional<UnifiedBufferConfig> unified;
+  bool divided = false;
+
+  bool unifies(BufferRole role) const { return unified && unified->roles.has(role); }
+  BufferConfig& of(BufferRole role) { return this->*member(role); }
+  const BufferConfig& of(BufferRole role) const { return this->*member(role); }
+  /// Whether they may differ from layer to layer.
+  bool flexible() const {
+    return unified || std::any_of(kBufferRoles.begin(), kBufferRoles.end(),
+                                  [this](BufferRole role) { return of(role).either_buffering; });
+  }
+
+ private:
+  static BufferConfig BuffersConfig::*member(BufferRole role) {
+    constexpr BufferConfig BuffersConfig::*kMembers[] = {
+        &BuffersConfig::input, &BuffersConfig::weight, &BuffersConfig::accumulator,
+        &BuffersConfig::output, &BuffersConfig::scale};
+    return kMembers[static_cast<std::size_t>(role)];
+  }
 };
 
 struct DequantizerConfig {

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/index.h"
+#include "core/mapping/division.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/tile_layout.h"
 
@@ -181,6 +182,7 @@ std::int64_t compute_cycles(const MappingProblem& problem, const Program& progra
 }
 
 Program make_program(const MappingProblem& problem, const Tiling& tiling) {
+  require_divided(problem.machine.buffers);
   return Builder(problem, tiling).build();
 }
 

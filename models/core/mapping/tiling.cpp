@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/enums.h"
 #include "core/error.h"
+#include "core/mapping/division.h"
 #include "core/mapping/input_scales.h"
 #include "core/mapping/region.h"
 #include "core/mapping/window.h"
@@ -117,6 +119,22 @@ TripCounts trip_counts(const Lowered& l, const Tiling& t) {
           ceil_div(l.extents.n, t.n),           ceil_div(l.extents.k, t.k)};
 }
 
+Bytes TileFootprint::of(BufferRole role) const {
+  switch (role) {
+    case BufferRole::kInput:
+      return input;
+    case BufferRole::kWeight:
+      return weight;
+    case BufferRole::kAccumulator:
+      return accumulator;
+    case BufferRole::kOutput:
+      return output;
+    case BufferRole::kScale:
+      break;
+  }
+  return scale;
+}
+
 TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   const Lowered& l = p.layer;
   // The largest window is that of a tile away from the borders: no clipping but to the map's size.
@@ -175,33 +193,30 @@ Bytes usable(const BufferConfig& buffer) {
 }
 
 bool fits(const MappingProblem& p, const Tiling& t, const TileFootprint& f) {
-  const BuffersConfig& b = p.machine.buffers;
-  const std::int64_t live = live_output_tiles(t, trip_counts(p.layer, t));
-  return f.input <= usable(b.input) && f.weight <= usable(b.weight) && f.scale <= usable(b.scale) &&
-         f.output <= usable(b.output) &&
-         Bytes(f.accumulator.value * live) <=
-             (live > 1 ? b.accumulator.capacity : usable(b.accumulator));
+  return divide(p, t, f).has_value();
 }
 
 std::string misfit(const MappingProblem& p, const Tiling& t, const TileFootprint& f) {
   const BuffersConfig& b = p.machine.buffers;
   const std::int64_t live = live_output_tiles(t, trip_counts(p.layer, t));
-  const auto exceeds = [](const char* name, Bytes need, const BufferConfig& buffer, Bytes limit) {
-    return fmt::format("{} tile of {} B exceeds {} B of the {} buffer{}", name, need.value,
-                       limit.value, name,
-                       limit < buffer.capacity
-                           ? fmt::format(" (half of {} B: double-buffered)", buffer.capacity.value)
-                           : "");
-  };
-  if (f.input > usable(b.input)) return exceeds("input", f.input, b.input, usable(b.input));
-  if (f.weight > usable(b.weight)) return exceeds("weight", f.weight, b.weight, usable(b.weight));
-  if (f.scale > usable(b.scale)) return exceeds("scale", f.scale, b.scale, usable(b.scale));
-  if (f.output > usable(b.output)) return exceeds("output", f.output, b.output, usable(b.output));
-  const Bytes sums(f.accumulator.value * live);
-  if (sums > (live > 1 ? b.accumulator.capacity : usable(b.accumulator)))
-    return exceeds("accumulator", sums, b.accumulator,
-                   live > 1 ? b.accumulator.capacity : usable(b.accumulator));
-  return "";
+  // In the order in which they are told.
+  for (const BufferRole role : {BufferRole::kInput, BufferRole::kWeight, BufferRole::kScale,
+                                BufferRole::kOutput, BufferRole::kAccumulator}) {
+    if (b.unifies(role)) continue;
+    const BufferConfig& buffer = b.of(role);
+    const bool many = role == BufferRole::kAccumulator && live > 1;
+    const bool halves = buffer.either_buffering ? !t.single.has(role) : buffer.double_buffered;
+    const Bytes need(f.of(role).value * (many ? live : 1));
+    const Bytes limit(halves && !many ? buffer.capacity.value / 2 : buffer.capacity.value);
+    if (need > limit)
+      return fmt::format("{0} tile of {1} B exceeds {2} B of the {0} buffer{3}", enum_name(role),
+                         need.value, limit.value,
+                         limit < buffer.capacity
+                             ? fmt::format(" (half of {} B: double-buffered)",
+                                           buffer.capacity.value)
+                             : "");
+  }
+  return unified_misfit(p, t, f);
 }
 
 std::int64_t fold_k(const MappingProblem& p, std::int64_t tile_k) {

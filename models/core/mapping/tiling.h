@@ -47,6 +47,8 @@ struct Tiling {
   /// The input buffer holds all of k for the tile's pixels, whatever k the weight tile has.
   bool input_full_k = false;
   std::array<LoopDim, 3> order = {LoopDim::kM, LoopDim::kN, LoopDim::kK};
+  /// Buffers that hold one tile at a time, of those where the machine allows either.
+  BufferRoles single;
 
   std::int64_t m() const { return batch * out_rows * out_cols; }
 };
@@ -84,6 +86,8 @@ std::string tile_name(const Tile& tile);
 /// Bytes that the largest tile occupies in each buffer.
 struct TileFootprint {
   Bytes input, weight, scale, accumulator, output;
+
+  Bytes of(BufferRole role) const;
 };
 TileFootprint tile_footprint(const MappingProblem& problem, const Tiling& tiling);
 

@@ -1,6 +1,7 @@
 // Tensors and chunks of a vector operator in memory and time.
 #include "core/mapping/vector_program.h"
 
+#include "core/mapping/division.h"
 #include "core/mapping/vector_builder.h"
 
 namespace bitjoule {
@@ -189,6 +190,7 @@ MappingProblem make_vector_problem(const AcceleratorConfig& machine, const Memor
 
 Program make_vector_program(const MappingProblem& problem, const VectorOp& op) {
   if (vector_row(op.kind).moves_nothing) return {};
+  require_divided(problem.machine.buffers);
   check_vector_op(op);
   return VectorBuilder(problem, op).build();
 }

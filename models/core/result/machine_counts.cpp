@@ -46,7 +46,8 @@ bool operator==(const MachineCounts& a, const MachineCounts& b) {
     return std::tuple_cat(
         std::tie(c.macs, c.mac_slots, c.dequantized_weights, c.dequantized_inputs, c.accumulations,
                  c.group_results, c.activation_sums, c.corrections, c.outputs, c.vector,
-                 c.vector_widened, c.vector_narrowed, c.dram_read_bits, c.dram_write_bits),
+                 c.vector_widened, c.vector_narrowed, c.dram_read_bits, c.dram_write_bits,
+                 c.unified_peak_bytes),
         members(c.input), members(c.weight), members(c.accumulator), members(c.output),
         members(c.scale));
   };
@@ -57,6 +58,7 @@ MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b) {
   for (const auto member : kCounts) a.*member += b.*member;
   for (std::size_t i = 0; i < kVectorPrimitives; ++i) a.vector[i] += b.vector[i];
   for (const auto member : kBuffers) a.*member += b.*member;
+  a.unified_peak_bytes = std::max(a.unified_peak_bytes, b.unified_peak_bytes);
   return a;
 }
 

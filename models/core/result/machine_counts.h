@@ -21,6 +21,7 @@ struct MachineCounts {
   std::int64_t macs = 0;
   std::int64_t mac_slots = 0;  ///< MACs that the whole array could have done during the steps
   BufferCounts input, weight, accumulator, output, scale;
+  std::int64_t unified_peak_bytes = 0;   ///< the most that the roles of a unified buffer held
   std::int64_t dequantized_weights = 0;  ///< elements
   std::int64_t dequantized_inputs = 0;
   std::int64_t accumulations = 0;    ///< results added to a partial sum in the accumulator buffer
