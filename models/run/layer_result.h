@@ -46,6 +46,7 @@ struct LayerResult {
   std::string weight_format;  ///< empty for vector operators
   std::string activation_format, output_format;
   Mapping mapping;
+  BuffersConfig buffers;  ///< as the layer has them
   LayerOutcome outcome;
   std::int64_t compute_cycles = 0;  ///< what the array needs if memory never makes it wait
   double time_s = 0;

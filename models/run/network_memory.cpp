@@ -184,10 +184,23 @@ std::vector<Resident> residents(const Network& network, const Precision& run) {
   return all;
 }
 
+/// Where a layer's inputs and outputs are not all that is alive, the rest needs a place that no
+/// other role is given.
+std::int64_t capacity_for_activations(const BuffersConfig& buffers) {
+  const bool in = buffers.unifies(BufferRole::kInput), out = buffers.unifies(BufferRole::kOutput);
+  if (!in && !out) return buffers.input.capacity.value + buffers.output.capacity.value;
+  if (!in || !out || buffers.unified->roles.size() > 2)
+    throw input_error(
+        "mapping.activations: on_chip: expected accelerator.buffers.unified.roles of input and "
+        "output alone (or neither): other roles would be given the banks where the activations of "
+        "other layers stay");
+  return buffers.unified->sram.capacity.value;
+}
+
 }  // namespace
 
 void check_on_chip(const Network& network, const Precision& run, const BuffersConfig& buffers) {
-  const std::int64_t capacity = buffers.input.capacity.value + buffers.output.capacity.value;
+  const std::int64_t capacity = capacity_for_activations(buffers);
   const std::vector<Resident> all = residents(network, run);
   std::vector<std::int64_t> change(network.layers.size() + 1, 0);
   for (const Resident& tensor : all) {

@@ -7,6 +7,7 @@
 #include "core/dram/actions.h"
 #include "core/energy/price.h"
 #include "core/error.h"
+#include "core/mapping/division.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/mapper.h"
 #include "core/result/machine_counts.h"
@@ -142,8 +143,7 @@ void check_ready(const RunConfig& run) {
                      },
                      [&](const MappingProblem& p, const VectorOp& op) {
                        const MappingProblem divided = configured(p, op);
-                       check_prices(run, divided,
-                                    certain_counts(make_vector_program(divided, op)));
+                       check_prices(run, divided, certain_counts(make_vector_program(divided, op)));
                      }});
   if (run.options.values) check_values(run);
 }

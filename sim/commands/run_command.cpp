@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/mapping/division.h"
 #include "core/mapping/program.h"
 #include "run/layer_runner.h"
 #include "run/machine.h"

@@ -120,9 +120,10 @@ boost::json::value write(E value) {
 }  // namespace leaf
 
 template <class T>
-struct IsLeaf : std::bool_constant<std::is_same_v<T, bool> || std::is_same_v<T, BoolOrAuto> || std::is_same_v<T, std::int64_t> ||
-                                   std::is_same_v<T, double> || std::is_same_v<T, std::string> ||
-                                   std::is_same_v<T, Node> || std::is_enum_v<T>> {};
+struct IsLeaf : std::bool_constant<std::is_same_v<T, bool> || std::is_same_v<T, BoolOrAuto> ||
+                                   std::is_same_v<T, std::int64_t> || std::is_same_v<T, double> ||
+                                   std::is_same_v<T, std::string> || std::is_same_v<T, Node> ||
+                                   std::is_enum_v<T>> {};
 template <class Tag, class Rep>
 struct IsLeaf<Quantity<Tag, Rep>> : std::true_type {};
 

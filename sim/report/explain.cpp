@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/enums.h"
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/report/summary.h"
@@ -88,6 +89,18 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
        fmt::format("input {}, weight {}, scale {}, accumulator {}, output {}",
                    fill(f.input, b.input), fill(f.weight, b.weight), fill(f.scale, b.scale),
                    fill(f.accumulator, b.accumulator), fill(f.output, b.output)));
+  if (b.unified) {
+    std::string shares;
+    std::int64_t left = b.unified->sram.banks;
+    for (const BufferRole role : kBufferRoles) {
+      if (!b.unifies(role)) continue;
+      left -= b.of(role).banks;
+      shares += fmt::format("{}{} {}{}", shares.empty() ? "" : ", ", enum_name(role),
+                            b.of(role).banks, b.of(role).double_buffered ? "" : " (one tile)");
+    }
+    line("banks", fmt::format("{} of the unified buffer of {} x {}; {} not used", shares,
+                              b.unified->sram.banks, bytes_text(b.unified->bank().value), left));
+  }
   line("traffic", traffic_text(c.traffic) + ": " + bytes_text(c.moved_bytes()));
   line("cycles", fmt::format("array {}, DRAM {}, output unit {}: about {} in all",
                              with_commas(c.array_cycles), with_commas(c.dram_cycles),

@@ -113,6 +113,8 @@ json::object totals_json(const Costs& t) {
     sram[row.buffer] = {
         {"reads", counts.reads}, {"writes", counts.writes}, {"peak_bytes", counts.peak_bytes}};
   }
+  if (t.counts.unified_peak_bytes > 0)
+    sram["unified"] = {{"peak_bytes", t.counts.unified_peak_bytes}};
   return {
       {"cycles", t.cycles},
       {"compute_cycles", t.compute_cycles},
@@ -195,6 +197,19 @@ json::object mapping_json(const Tiling& t) {
           {"input_holds_all_k", t.input_full_k}};
 }
 
+/// Of buffers that may differ from layer to layer, what they are for this one.
+json::object buffers_json(const BuffersConfig& buffers) {
+  json::object out;
+  for (const BufferRole role : kBufferRoles) {
+    const BufferConfig& b = buffers.of(role);
+    if (buffers.unifies(role) || b.either_buffering)
+      out[enum_name(role)] = {{"capacity_bytes", b.capacity.value},
+                              {"banks", b.banks},
+                              {"double_buffered", b.double_buffered}};
+  }
+  return out;
+}
+
 bool is_same(const Action& a, const Action& b) {
   return a.component == b.component && a.activity == b.activity && a.primitive == b.primitive &&
          a.type == b.type && a.width == b.width && a.capacity == b.capacity;
@@ -252,6 +267,7 @@ json::object layer_json(const LayerResult& r, Counts& actions, SharedValues& tim
     out["op"] = r.op;
     out["shape"] = {{"rows", r.extents.m}, {"cols", r.extents.n}};
   }
+  if (r.buffers.flexible()) out["buffers"] = buffers_json(r.buffers);
   json::object formats;
   if (!r.weight_format.empty()) formats["weights"] = r.weight_format;
   formats["activations"] = r.activation_format;

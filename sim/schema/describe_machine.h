@@ -57,12 +57,16 @@ void describe(V& v, UnifiedBufferConfig& c) {
     if (c.roles.has(role)) roles.push_back(role);
   v.field("roles", roles, "what its banks are for: two roles or more");
   c.roles = {};
-  for (const BufferRole role : roles) c.roles.add(role);
+  std::vector<std::string> names;
+  for (const BufferRole role : roles) {
+    c.roles.add(role);
+    names.push_back(enum_name(role));
+  }
   describe(v, c.sram);
   v.check([&] {
     if (c.roles.size() < 2 || static_cast<std::size_t>(c.roles.size()) != roles.size())
-      throw input_error(fmt::format("roles: expected two roles or more, each once, got {} of {}",
-                                    roles.size(), c.roles.size()));
+      throw input_error(fmt::format("roles: expected two roles or more, each once, got {}",
+                                    fmt::join(names, ", ")));
     if (c.sram.banks < c.roles.size())
       throw input_error(
           fmt::format("banks: expected at least one for each of {} roles, got {}; a bank is not "
@@ -76,9 +80,8 @@ void describe(V& v, BuffersConfig& c) {
   v.field("unified", c.unified, "one SRAM whose banks are divided among roles, layer by layer");
   for (const BufferRole role : kBufferRoles) {
     const EnumRow<BufferRole>& row = enum_row(role);
-    v.when(!c.unifies(role), "a unified buffer of other roles", [&] {
-      v.field(row.name.c_str(), c.of(role), row.summary.c_str());
-    });
+    v.when(!c.unifies(role), "a unified buffer of other roles",
+           [&] { v.field(row.name.c_str(), c.of(role), row.summary.c_str()); });
   }
 }
 

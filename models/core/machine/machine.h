@@ -71,9 +71,9 @@ struct BufferConfig {
 
 /// What a buffer holds.
 enum class BufferRole { kInput, kWeight, kAccumulator, kOutput, kScale };
-inline constexpr std::array<BufferRole, 5> kBufferRoles = {
-    BufferRole::kInput, BufferRole::kWeight, BufferRole::kAccumulator, BufferRole::kOutput,
-    BufferRole::kScale};
+inline constexpr std::array<BufferRole, 5> kBufferRoles = {BufferRole::kInput, BufferRole::kWeight,
+                                                           BufferRole::kAccumulator,
+                                                           BufferRole::kOutput, BufferRole::kScale};
 
 /// A set of roles.
 class BufferRoles {

@@ -30,7 +30,9 @@ bool larger(const FoldExtents& a, const FoldExtents& b) {
 
 }  // namespace
 
-ArrayRates array_rates(const MappingProblem& p) {
+ArrayRates array_rates(const MappingProblem& p) { return array_rates(p, p.machine.buffers); }
+
+ArrayRates array_rates(const MappingProblem& p, const BuffersConfig& buffers) {
   const ArrayDataflow& dataflow = dataflow_of(p);
   const std::int64_t macs = p.path.macs_per_pe;
   const DequantizerConfig& dq = p.machine.dequantizer;
@@ -41,18 +43,17 @@ ArrayRates array_rates(const MappingProblem& p) {
   const auto weights = [&](Slowest& s) {
     const std::int64_t elements = entries.weights.width * macs;
     if (weights_at_edge) s.consider(ceil_div(elements, dq.lanes), Cause::kDequantizer);
-    s.consider(port_cycles(elements * weight_read_bits(p), p.machine.buffers.weight),
-               Cause::kBufferPort);
+    s.consider(port_cycles(elements * weight_read_bits(p), buffers.weight), Cause::kBufferPort);
   };
   const auto inputs = [&](Slowest& s) {
     const std::int64_t elements = entries.inputs.width * macs;
     if (inputs_at_edge) s.consider(ceil_div(elements, dq.lanes), Cause::kDequantizer);
-    s.consider(port_cycles(elements * p.path.activations.code_bits, p.machine.buffers.input),
+    s.consider(port_cycles(elements * p.path.activations.code_bits, buffers.input),
                Cause::kBufferPort);
   };
   const auto results = [&](Slowest& s) {
     const std::int64_t count = entries.results.width;
-    s.consider(port_cycles(count * 32, p.machine.buffers.accumulator), Cause::kOutput);
+    s.consider(port_cycles(count * 32, buffers.accumulator), Cause::kOutput);
     if (p.path.scale_group != 0)
       s.consider(ceil_div(count, p.machine.output_unit.lanes), Cause::kOutput);
   };

@@ -81,8 +81,8 @@ std::array<PortUse, 5> port_uses(const MappingProblem& p, const Tiling& t) {
   const FoldExtents fold = fold_extents(p, {t.m(), t.n, t.k});
   const FoldEntries widths = dataflow.entries(dataflow.shape(widest, macs));
   const FoldEntries counts = dataflow.entries(dataflow.shape(fold, macs));
-  const std::int64_t folds = ceil_div(t.m(), fold.m) * ceil_div(t.n, fold.n) *
-                             ceil_div(t.k, fold.k) * ceil_div(e.k, t.k);
+  const std::int64_t folds =
+      ceil_div(t.m(), fold.m) * ceil_div(t.n, fold.n) * ceil_div(t.k, fold.k) * ceil_div(e.k, t.k);
   // The array's own intervals: those of ports as wide as one likes.
   BuffersConfig wide = p.machine.buffers;
   for (const BufferRole role : kBufferRoles)
@@ -99,8 +99,7 @@ std::array<PortUse, 5> port_uses(const MappingProblem& p, const Tiling& t) {
                   p.path.activations.code_bits),
           operand(BufferRole::kWeight, counts.weights, widths.weights, dataflow.weights_stay(),
                   weight_read_bits(p)),
-          PortUse{BufferRole::kAccumulator, folds * counts.results.count,
-                  widths.results.width * 32,
+          PortUse{BufferRole::kAccumulator, folds * counts.results.count, widths.results.width * 32,
                   dataflow.outputs_stay() ? least.drain_interval : least.stream_interval},
           PortUse{BufferRole::kAccumulator, batches, lanes * 32, 1},
           PortUse{BufferRole::kOutput, batches, lanes * p.path.output.code_bits, 1}};
@@ -229,10 +228,10 @@ std::string unified_misfit(const MappingProblem& p, const Tiling& t, const TileF
   std::string uses;
   for (const BufferRole role : kBufferRoles)
     if (unified.roles.has(role))
-      uses += fmt::format(
-          "{}{} {}{}{}", uses.empty() ? "" : ", ", enum_name(role), of(banks, role),
-          doubled(unified.sram, role, t) ? " for two halves" : "",
-          resident_bytes(p, role) > 0 ? " for all of them, as they stay on chip" : "");
+      uses += fmt::format("{}{} {}{}", uses.empty() ? "" : ", ", enum_name(role), of(banks, role),
+                          resident_bytes(p, role) > 0 ? " for all of them, as they stay on chip"
+                          : doubled(unified.sram, role, t) ? " for two halves"
+                                                           : "");
   return fmt::format("tiles take {} banks of the unified buffer, which has {} of {} B: {}",
                      sum(banks), unified.sram.banks, unified.bank().value, uses);
 }
@@ -244,9 +243,9 @@ void require_divided(const BuffersConfig& buffers) {
   for (const BufferRole role : kBufferRoles)
     if (unified.roles.has(role)) banks += buffers.of(role).banks;
   if (!buffers.divided || banks > unified.sram.banks)
-    throw internal_error(fmt::format("the unified buffer of {} banks is {}", unified.sram.banks,
-                                     buffers.divided ? fmt::format("divided into {}", banks)
-                                                     : "not divided"));
+    throw internal_error(
+        fmt::format("the unified buffer of {} banks is {}", unified.sram.banks,
+                    buffers.divided ? fmt::format("divided into {}", banks) : "not divided"));
 }
 
 bool same_weight_slots(const BuffersConfig& layer, const BuffersConfig& next) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/mapping/division.h"
 
 namespace bitjoule {
 namespace {
@@ -179,13 +180,17 @@ class Search {
         t.order = kOrders[i];
         if (pins_.order && loop_dims(*pins_.order) != t.order) continue;
         ++found_.candidates;
-        if (!fits(p_, t, footprint)) {
+        const std::vector<Buffering> ways = bufferings(p_, t, footprint);
+        if (ways.empty()) {
           ++found_.misfits;
           last_misfit_ = t;
-          continue;
         }
-        if (!counts) counts = count_tiles(p_, t);
-        consider(t, i, estimate(p_, t, *counts));
+        for (const Buffering& way : ways) {
+          t.single = way.single;
+          divided_.machine.buffers = way.buffers;
+          if (!counts || p_.machine.buffers.flexible()) counts = count_tiles(divided_, t);
+          consider(t, i, estimate(divided_, t, *counts));
+        }
       }
     }
   }
@@ -198,10 +203,12 @@ class Search {
   Mapping result() {
     for (const std::optional<MappingAlternative>& best : best_)
       if (best) found_.alternatives.push_back(*best);
-    if (found_.alternatives.empty())
+    if (found_.alternatives.empty()) {
+      for (const BufferRole role : kBufferRoles) last_misfit_.single.add(role);
       throw input_error(
           fmt::format("no tile of the layer fits the machine; of the smallest one tried, the {}",
                       misfit(p_, last_misfit_, tile_footprint(p_, last_misfit_))));
+    }
     std::stable_sort(
         found_.alternatives.begin(), found_.alternatives.end(),
         [&](const auto& a, const auto& b) { return cheaper(objective_, a.estimate, b.estimate); });
@@ -212,6 +219,7 @@ class Search {
   }
 
   const MappingProblem& p_;
+  MappingProblem divided_ = p_;  ///< with the buffers of a candidate
   const MappingPins& pins_;
   MappingObjective objective_;
   bool long_streams_ = true;

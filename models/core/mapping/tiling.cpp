@@ -211,10 +211,9 @@ std::string misfit(const MappingProblem& p, const Tiling& t, const TileFootprint
     if (need > limit)
       return fmt::format("{0} tile of {1} B exceeds {2} B of the {0} buffer{3}", enum_name(role),
                          need.value, limit.value,
-                         limit < buffer.capacity
-                             ? fmt::format(" (half of {} B: double-buffered)",
-                                           buffer.capacity.value)
-                             : "");
+                         limit < buffer.capacity ? fmt::format(" (half of {} B: double-buffered)",
+                                                               buffer.capacity.value)
+                                                 : "");
   }
   return unified_misfit(p, t, f);
 }

@@ -134,6 +134,8 @@ std::int64_t weight_read_bits(const MappingProblem& problem);
 
 /// The operand rates at the array for a layer.
 ArrayRates array_rates(const MappingProblem& problem);
+/// ... with other buffers than the problem's.
+ArrayRates array_rates(const MappingProblem& problem, const BuffersConfig& buffers);
 
 /// Adds to what is known of a layer's cycles whether a larger array or narrower numbers help it.
 void add_array_limits(const MappingProblem& problem, BoundEvidence& evidence);

@@ -41,8 +41,7 @@ class VectorShares {
     const BufferRole reads = table ? BufferRole::kWeight : BufferRole::kInput;
     left_ = unified_.sram.banks - unified_.roles.size();
     const bool keeps = !table && unified_.roles.has(BufferRole::kWeight);
-    const bool moves =
-        unified_.roles.has(reads) || unified_.roles.has(BufferRole::kOutput);
+    const bool moves = unified_.roles.has(reads) || unified_.roles.has(BufferRole::kOutput);
     if (keeps) {
       const std::int64_t wanted = ceil_div(demand_.kept_bytes, unified_.bank().value) - 1;
       kept_ = moves ? std::clamp<std::int64_t>(wanted, 0, left_) : left_;

@@ -49,7 +49,14 @@ std::string arrow(const std::string& path, bool both = false) {
 std::string title(const std::string& component) { return machine_component(component).title; }
 
 std::string buffer_text(const boost::json::value& config, const std::string& name) {
-  const std::string at = std::string("/accelerator/buffers/") + machine_component(name).buffer;
+  const std::string role = machine_component(name).buffer;
+  std::string at = "/accelerator/buffers/" + role;
+  boost::system::error_code error;
+  if (config.find_pointer(at, error) == nullptr) {  // it has none of its own
+    at = "/accelerator/buffers/unified";
+    return fmt::format("of the unified {}, {} banks", text_at(config, at + "/capacity"),
+                       text_at(config, at + "/banks"));
+  }
   return fmt::format("{}, {} banks of {} bit", text_at(config, at + "/capacity"),
                      text_at(config, at + "/banks"), text_at(config, at + "/port_width"));
 }
