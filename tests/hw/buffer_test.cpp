@@ -53,6 +53,40 @@ TEST_CASE("buffer: the level follows time, not the order in which it is told") {
   CHECK(levels == std::vector<std::int64_t>{32, 48, 16, 48, 32, 0});
 }
 
+TEST_CASE("buffer: each layer has it as it says") {
+  use_femtosecond_resolution();
+  Buffer buffer("input_buffer");
+  buffer.start(of_bytes(64));
+  CHECK(buffer.accesses(Bits(128)) == 2);
+  BufferConfig wide = of_bytes(16);
+  wide.port_width = Bits(128);
+  buffer.start(wide);
+  CHECK(buffer.accesses(Bits(128)) == 1);
+  buffer.occupy(Cycles(1), Bits(17 * 8));
+  buffer.vacate(Cycles(2), Bits(17 * 8));
+  CHECK_THROWS_AS(buffer.finish(nullptr), Error);
+}
+
+TEST_CASE("buffer: levels of several add up where they overlap in time") {
+  BufferLevel inputs, weights, all;
+  inputs.change(Cycles(10), 80);
+  inputs.change(Cycles(30), -80);
+  weights.change(Cycles(30), 160);  // what leaves in this cycle makes room
+  weights.change(Cycles(40), -160);
+  all.add(weights);
+  all.add(inputs);
+  CHECK(all.peak_bytes("unified_buffer", Bytes(20), nullptr) == 20);
+  inputs.change(Cycles(35), 8);
+  inputs.change(Cycles(36), -8);
+  all.clear();
+  all.add(inputs);
+  all.add(weights);
+  Trace trace;
+  CHECK_THROWS_AS(all.peak_bytes("unified_buffer", Bytes(20), &trace), Error);
+  REQUIRE(trace.signals().size() == 1);
+  CHECK(trace.signals()[0].name == "unified_buffer.level_bytes");
+}
+
 TEST_CASE("buffer: more than its capacity, or something left over, is an internal error") {
   use_femtosecond_resolution();
   Buffer buffer("weight_buffer");

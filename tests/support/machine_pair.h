@@ -63,6 +63,15 @@ class MachinePair {
     const LayerOutcome pe = pe_->run(problem, program, &pe_check.values());
     compare(fast, pe);
     CHECK(fast.counts.macs == problem.layer.extents.macs());
+    for (std::size_t i = 0; i < kTensors; ++i) {  // what the mapping says is what is moved
+      TensorTraffic said = mapping.estimate.traffic.tensors[i];
+      DramTraffic moved = fast.traffic;
+      add_block_scales(problem.path, moved);
+      CHECK(said.read_bytes == moved.tensors[i].read_bytes);
+      CHECK(said.write_bytes == moved.tensors[i].write_bytes);
+      CHECK(said.bursts == moved.tensors[i].bursts);
+    }
+    check_occupancy(problem.machine.buffers, fast.counts);
     CHECK(fast.stalls.total() == fast.cycles.value);
     const OutputCheck a = fast_check.finish(), b = pe_check.finish();
     // A sum that left the accumulators is reported; what it leaves there is no result.
@@ -122,6 +131,23 @@ class MachinePair {
   }
 
  private:
+  /// The roles of a unified buffer together hold no more than each at its fullest, and no less than
+  /// any.
+  static void check_occupancy(const BuffersConfig& buffers, const MachineCounts& counts) {
+    const BufferCounts* const roles[] = {&counts.input, &counts.weight, &counts.accumulator,
+                                         &counts.output, &counts.scale};
+    std::int64_t all = 0;
+    for (const BufferRole role : kBufferRoles) {
+      const BufferCounts& one = *roles[static_cast<std::size_t>(role)];
+      CHECK(one.peak_bytes <= buffers.of(role).capacity.value);
+      if (!buffers.unifies(role)) continue;
+      all += one.peak_bytes;
+      CHECK(counts.unified_peak_bytes >= one.peak_bytes);
+    }
+    CHECK(counts.unified_peak_bytes <= all);
+    if (buffers.unified) CHECK(all <= buffers.unified->sram.capacity.value);
+  }
+
   /// What a layer does and moves does not depend on when its weights came.
   static void check_same_work(const LayerOutcome& beside, const LayerOutcome& alone) {
     CHECK(beside.counts.macs == alone.counts.macs);
