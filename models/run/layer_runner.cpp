@@ -140,12 +140,15 @@ LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dra
 
 LayerRunner::LayerRunner(std::shared_ptr<Simulation> machine, Prices prices,
                          const RunOptions& options)
-    : machine_(std::move(machine)), prices_(std::move(prices)), options_(options) {}
+    : machine_(std::move(machine)),
+      prices_(std::make_shared<const Prices>(std::move(prices))),
+      options_(options) {}
 
 LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision,
                                   const MappingPins& pins) const {
   LayerProgram p;
   p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
+  p.problem.prices = prices_;
   p.mapping = map_layer(p.problem, pins);
   p.program = make_program(p.problem, p.mapping.tiling);
   check_addresses(p.problem, p.mapping.tiling, p.program);
@@ -260,7 +263,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   result.counts = priced_actions(problem, result.outcome.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
   add_block_scales(problem.path, result.outcome.traffic);
-  result.energy = price(result.counts, prices_);
+  result.energy = price(result.counts, *prices_);
   // Of a layer with MACs by the mapping's own account, without its program.
   check_conservation(result, program.vectors.empty() && !program.computes.empty()
                                  ? result.mapping.estimate.traffic

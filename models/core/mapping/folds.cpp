@@ -2,6 +2,15 @@
 
 namespace bitjoule {
 
+FoldSteps fold_steps(const MappingProblem& p, std::int64_t m, std::int64_t n, std::int64_t k) {
+  const ArrayConfig& array = p.machine.array;
+  FoldSteps steps{m, n, fold_k(p, k)};
+  if (array.dataflow == Dataflow::kOutputStationary) steps.m = array.rows;
+  if (array.dataflow == Dataflow::kInputStationary) steps.m = array.cols;
+  if (array.dataflow != Dataflow::kInputStationary) steps.n = array.cols;
+  return steps;
+}
+
 void shape_fold(const MappingProblem& p, FoldJob& job) {
   const ArrayConfig& array = p.machine.array;
   const std::int64_t k_words = ceil_div(job.k(), p.path.macs_per_pe);

@@ -26,18 +26,17 @@ struct FoldJob {
 /// Works out rows, columns, steps and timing of a fold whose ranges are set.
 void shape_fold(const MappingProblem& problem, FoldJob& job);
 
+/// How far a fold reaches along each axis of a tile of m x n x k.
+struct FoldSteps {
+  std::int64_t m, n, k;
+};
+FoldSteps fold_steps(const MappingProblem& problem, std::int64_t m, std::int64_t n, std::int64_t k);
+
 /// Calls f(const FoldJob&) for the folds of a tile in the order of execution. For every result, k
 /// ascends: the order of accumulation in docs/timing.md.
 template <class F>
 void for_each_fold(const MappingProblem& p, const Tile& tile, F f) {
-  const ArrayConfig& array = p.machine.array;
-  const bool m_on_array = array.dataflow != Dataflow::kWeightStationary;
-  const bool n_on_array = array.dataflow != Dataflow::kInputStationary;
-  const std::int64_t m_step = !m_on_array                                     ? tile.m()
-                              : array.dataflow == Dataflow::kOutputStationary ? array.rows
-                                                                              : array.cols;
-  const std::int64_t n_step = n_on_array ? array.cols : tile.n();
-  const std::int64_t k_step = fold_k(p, tile.k());
+  const auto [m_step, n_step, k_step] = fold_steps(p, tile.m(), tile.n(), tile.k());
   FoldJob job;
   for (job.g = tile.g0; job.g < tile.g1; ++job.g)
     for (std::int64_t m = 0; m < tile.m(); m += m_step)

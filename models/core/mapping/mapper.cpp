@@ -118,7 +118,10 @@ bool streams_long(const MappingProblem& p, const Tiling& t) {
 class Search {
  public:
   Search(const MappingProblem& p, const MappingPins& pins)
-      : p_(p), pins_(pins), objective_(pins.objective.value_or(MappingObjective::kTraffic)) {}
+      : p_(p),
+        estimator_(p),
+        pins_(pins),
+        objective_(pins.objective.value_or(MappingObjective::kTraffic)) {}
 
   Mapping run() {
     const GemmExtents& e = p_.layer.extents;
@@ -193,8 +196,8 @@ class Search {
           last_misfit_ = t;
           continue;
         }
-        if (!counts) counts = count_tiles(p_, t);
-        consider(t, i, estimate(p_, t, *counts));
+        if (!counts) counts = estimator_.count(t);
+        consider(t, i, estimator_.estimate(t, *counts));
       }
     }
   }
@@ -221,6 +224,7 @@ class Search {
   }
 
   const MappingProblem& p_;
+  Estimator estimator_;
   const MappingPins& pins_;
   MappingObjective objective_;
   bool long_streams_ = true;
