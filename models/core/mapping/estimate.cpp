@@ -95,13 +95,10 @@ std::vector<DepthClass> depths_of(const MappingProblem& p, const Tiling& t) {
 void add_work(const MappingProblem& p, const Tiling& t, TileCounts& counts) {
   const Lowered& l = p.layer;
   const Lengths pixels = pixels_of_tiles(l, t), filters = lengths_of(l.extents.n, t.n);
-  const FoldSteps steps = fold_steps(p, t.m(), t.n, t.k);
-  // Where an axis is streamed a fold has all of the tile's.
-  const bool m_whole = steps.m == t.m(), n_whole = steps.n == t.n;
-  const Lengths ms =
-      split_further(pixels, [&](std::int64_t size) { return m_whole ? size : steps.m; });
-  const Lengths ns =
-      split_further(filters, [&](std::int64_t size) { return n_whole ? size : steps.n; });
+  const Lengths ms = split_further(
+      pixels, [&](std::int64_t size) { return fold_extents(p, {size, t.n, t.k}).m; });
+  const Lengths ns = split_further(
+      filters, [&](std::int64_t size) { return fold_extents(p, {t.m(), size, t.k}).n; });
   for (const DepthClass& k : depths_of(p, t))
     for (const auto& [m, m_count] : ms)
       for (const auto& [n, n_count] : ns) {

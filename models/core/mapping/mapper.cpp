@@ -83,10 +83,9 @@ PixelTile pinned_pixels(const Lowered& l, std::int64_t m) {
 std::int64_t k_quantum(const MappingProblem& p) {
   const std::int64_t align = std::lcm(region_alignment(p.path.weights.layout),
                                       region_alignment(p.path.activations.layout));
-  const std::int64_t array = p.path.scale_group != 0 ? p.path.scale_group
-                             : p.machine.array.dataflow == Dataflow::kOutputStationary
-                                 ? p.path.macs_per_pe
-                                 : p.machine.array.rows * p.path.macs_per_pe;
+  const std::int64_t array = p.path.scale_group != 0
+                                 ? p.path.scale_group
+                                 : dataflow_of(p).quanta(p.machine.array, p.path.macs_per_pe).k;
   return std::lcm(align, array);
 }
 
@@ -103,16 +102,10 @@ bool cheaper(MappingObjective objective, const MappingEstimate& a, const Mapping
 /// the layer has no more to stream.
 bool streams_long(const MappingProblem& p, const Tiling& t) {
   const GemmExtents& e = p.layer.extents;
-  const std::int64_t rows = p.machine.array.rows;
-  switch (p.machine.array.dataflow) {
-    case Dataflow::kWeightStationary:
-      return t.m() >= std::min(e.m, rows);
-    case Dataflow::kInputStationary:
-      return t.n >= std::min(e.n, rows);
-    case Dataflow::kOutputStationary:
-      return t.k >= std::min(e.k, rows * p.path.macs_per_pe);
-  }
-  return true;
+  const auto steps = [&](const FoldExtents& all) {
+    return dataflow_of(p).shape(all, p.path.macs_per_pe).steps;
+  };
+  return steps({t.m(), t.n, t.k}) >= std::min(steps({e.m, e.n, e.k}), p.machine.array.rows);
 }
 
 class Search {
@@ -126,9 +119,7 @@ class Search {
   Mapping run() {
     const GemmExtents& e = p_.layer.extents;
     const ArrayConfig& array = p_.machine.array;
-    const std::int64_t m_quantum = array.dataflow == Dataflow::kWeightStationary  ? 1
-                                   : array.dataflow == Dataflow::kInputStationary ? array.cols
-                                                                                  : array.rows;
+    const std::int64_t m_quantum = dataflow_of(p_).quanta(array, p_.path.macs_per_pe).m;
     const std::vector<PixelTile> pixels =
         pins_.tile_m ? std::vector<PixelTile>{pinned_pixels(p_.layer, *pins_.tile_m)}
                      : pixel_tiles(p_.layer, m_quantum);
