@@ -150,6 +150,7 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
   p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
   p.problem.prices = prices_;
   p.mapping = map_layer(p.problem, pins);
+  p.problem = configured(std::move(p.problem), p.mapping);
   p.program = make_program(p.problem, p.mapping.tiling);
   check_addresses(p.problem, p.mapping.tiling, p.program);
   return p;
@@ -170,8 +171,9 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
 }
 
 LayerResult LayerRunner::compute(const LayerResult& known, const Layer& layer,
-                                 const Precision& precision, const MappingProblem& problem,
+                                 const Precision& precision, const MappingProblem& unset,
                                  GivenOperands given) const {
+  const MappingProblem problem = configured(unset, known.mapping);
   const Tiling& tiling = known.mapping.tiling;
   LayerCheck check(problem, tiling, layer.op, precision.requantize, options_.verify,
                    std::move(given));

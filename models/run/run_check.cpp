@@ -135,9 +135,10 @@ RunSize check_formats(const RunConfig& run) {
 
 void check_ready(const RunConfig& run) {
   check_layers(run, {[&](const MappingProblem& p) {
-                       const Tiling tiling = map_layer(p, run.mapping).tiling;
-                       make_program(p, tiling);
-                       check_prices(run, p, certain_counts(p, tiling));
+                       const Mapping mapping = map_layer(p, run.mapping);
+                       const MappingProblem set = configured(p, mapping);
+                       make_program(set, mapping.tiling);
+                       check_prices(run, set, certain_counts(set, mapping.tiling));
                      },
                      [&](const MappingProblem& p, const VectorOp& op) {
                        check_prices(run, p, certain_counts(make_vector_program(p, op)));

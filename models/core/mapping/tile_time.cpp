@@ -292,7 +292,7 @@ bool TileClock::plan_compute() {
   const Tile tile = layout_.tile(index);
   const auto usable = static_cast<std::int64_t>(ready + kHandover);
   accepted_ = static_cast<double>(
-      folds_.run({tile.groups(), tile.m(), tile.n(), tile.k()}, usable, array_));
+      folds_.run({tile.groups(), tile.m(), tile.n(), tile.k(), tile.fold_order}, usable, array_));
   const auto released = static_cast<double>(array_.last().stream_end);
   if (index.k == last_k_)
     outputs_.push_back(

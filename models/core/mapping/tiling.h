@@ -61,6 +61,7 @@ struct Tiling {
   /// The input buffer holds all of k for the tile's pixels, whatever k the weight tile has.
   bool input_full_k = false;
   std::array<LoopDim, 3> order = {LoopDim::kM, LoopDim::kN, LoopDim::kK};
+  FoldOrder fold_order = FoldOrder::kKInnermost;
 
   std::int64_t m() const { return batch * out_rows * out_cols; }
 };
@@ -80,11 +81,12 @@ struct TripCounts {
 };
 TripCounts trip_counts(const Lowered& layer, const Tiling& tiling);
 
-/// Half-open ranges of one tile.
+/// Half-open ranges of one tile, and how it is executed.
 struct Tile {
   std::int64_t g0, g1;                  ///< groups
   std::int64_t b0, b1, r0, r1, c0, c1;  ///< batch, output rows, output columns
   std::int64_t n0, n1, k0, k1;
+  FoldOrder fold_order = FoldOrder::kKInnermost;
 
   std::int64_t groups() const { return g1 - g0; }
   std::int64_t m() const { return (b1 - b0) * (r1 - r0) * (c1 - c0); }
