@@ -141,14 +141,17 @@ LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dra
 
 LayerRunner::LayerRunner(std::shared_ptr<Simulation> machine, Prices prices,
                          const RunOptions& options)
-    : machine_(std::move(machine)), prices_(std::move(prices)), options_(options) {}
+    : machine_(std::move(machine)),
+      prices_(std::make_shared<const Prices>(std::move(prices))),
+      options_(options) {}
 
 LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision,
                                   const MappingPins& pins) const {
   LayerProgram p;
   p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
+  p.problem.prices = prices_;
   p.mapping = map_layer(p.problem, pins);
-  p.problem = configured(std::move(p.problem), p.mapping.tiling);
+  p.problem = configured(std::move(p.problem), p.mapping);
   p.program = make_program(p.problem, p.mapping.tiling);
   check_addresses(p.problem, p.mapping.tiling, p.program);
   return p;
@@ -170,12 +173,13 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
 }
 
 LayerResult LayerRunner::compute(const LayerResult& known, const Layer& layer,
-                                 const Precision& precision, const MappingProblem& problem,
+                                 const Precision& precision, const MappingProblem& unset,
                                  GivenOperands given) const {
+  const MappingProblem problem = configured(unset, known.mapping);
   const Tiling& tiling = known.mapping.tiling;
   LayerCheck check(problem, tiling, layer.op, precision.requantize, options_.verify,
                    std::move(given));
-  for (const ComputeOp& op : make_program(configured(problem, tiling), tiling).computes) {
+  for (const ComputeOp& op : make_program(problem, tiling).computes) {
     check.values().compute_tile(op.tile);
     if (op.last_k) check.values().finish(op.tile);
   }
@@ -264,7 +268,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   result.counts = priced_actions(problem, result.outcome.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
   add_block_scales(problem.path, result.outcome.traffic);
-  result.energy = price(result.counts, prices_);
+  result.energy = price(result.counts, *prices_);
   // Of a layer with MACs by the mapping's own account, without its program.
   check_conservation(result, program.vectors.empty() && !program.computes.empty()
                                  ? result.mapping.estimate.traffic

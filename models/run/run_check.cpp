@@ -136,10 +136,10 @@ RunSize check_formats(const RunConfig& run) {
 
 void check_ready(const RunConfig& run) {
   check_layers(run, {[&](const MappingProblem& p) {
-                       const Tiling tiling = map_layer(p, run.mapping).tiling;
-                       const MappingProblem divided = configured(p, tiling);
-                       make_program(divided, tiling);
-                       check_prices(run, divided, certain_counts(divided, tiling));
+                       const Mapping mapping = map_layer(p, run.mapping);
+                       const MappingProblem set = configured(p, mapping);
+                       make_program(set, mapping.tiling);
+                       check_prices(run, set, certain_counts(set, mapping.tiling));
                      },
                      [&](const MappingProblem& p, const VectorOp& op) {
                        const MappingProblem divided = configured(p, op);

@@ -273,10 +273,10 @@ CommandAction add_explain_command(CLI::App& app) {
     print_notes(run);
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
     print_text(naming(*file, [&] {
-      MappingProblem problem = make_problem(run.accelerator, memory, run.layer.op, run.precision,
-                                            run.mapping, run.layer.stage);
-      const Mapping mapping = map_layer(problem, run.mapping);
-      problem = configured(std::move(problem), mapping.tiling);
+      const MappingProblem unset = make_problem(run.accelerator, memory, run.layer.op,
+                                                run.precision, run.mapping, run.layer.stage);
+      const Mapping mapping = map_layer(unset, run.mapping);
+      const MappingProblem problem = configured(unset, mapping);
       // It has a place in the DRAM.
       const LayerProgram program{problem, mapping, make_program(problem, mapping.tiling)};
       std::optional<LayerOutcome> simulated;

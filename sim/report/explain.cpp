@@ -72,7 +72,7 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
                          stacked.groups, stacked.m, stacked.n, stacked.k);
   line("layer", shape);
   line("numbers", path_text(p));
-  line("mapping", tiling_text(m.tiling));
+  line("mapping", mapping_text(run.accelerator, m.setting, m.tiling));
   line("tiles", fmt::format("{} = {} groups x {} m x {} n x {} k", with_commas(trips.total()),
                             trips.groups, trips.m(), trips.n, trips.k));
   const auto name_of = [](DramLayout layout) {
@@ -127,7 +127,8 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   line("search", fmt::format("{} candidates, {} of them do not fit", with_commas(m.candidates),
                              with_commas(m.misfits)));
   for (const MappingAlternative& a : m.alternatives)
-    out += fmt::format("  lost: {}\n        {}; {}\n", tiling_text(a.tiling), cost_text(a.estimate),
+    out += fmt::format("  lost: {}\n        {}; {}\n",
+                       mapping_text(run.accelerator, a.setting, a.tiling), cost_text(a.estimate),
                        loss_text(a.estimate, c));
   return out;
 }

@@ -101,6 +101,8 @@ void describe(V& v, MappingPins& c) {
   v.field("objective", c.objective,
           "what the mapper minimises first; default: the accelerator's, else traffic");
   v.field("order", c.order, "tile loops, outermost first");
+  v.field("fold_order", c.fold_order, "the innermost loop over the folds of a tile");
+  v.field("dataflow", c.dataflow, "one of those that the array can be set to");
   v.field("weight_layout", c.weight_layout, "where weights stand in DRAM");
   v.field("activation_layout", c.activation_layout, "where inputs and outputs stand in DRAM");
   v.field("activations", c.activations, "where inputs and outputs are between layers");

@@ -6,8 +6,9 @@
 #include <numeric>
 #include <utility>
 
+#include "core/enums.h"
 #include "core/error.h"
-#include "core/mapping/division.h"
+#include "core/mapping/folds.h"
 
 namespace bitjoule {
 namespace {
@@ -112,7 +113,11 @@ bool streams_long(const MappingProblem& p, const Tiling& t) {
 class Search {
  public:
   Search(const MappingProblem& p, const MappingPins& pins)
-      : p_(p), pins_(pins), objective_(pins.objective.value_or(MappingObjective::kTraffic)) {}
+      : p_(p),
+        estimator_(p),
+        pins_(pins),
+        setting_(settings(p.machine).front()),
+        objective_(pins.objective.value_or(MappingObjective::kTraffic)) {}
 
   Mapping run() {
     const GemmExtents& e = p_.layer.extents;
@@ -174,44 +179,52 @@ class Search {
     const bool split_k = k < p_.layer.extents.k;
     for (int full = 0; full <= (split_k ? 1 : 0); ++full) {
       t.input_full_k = full != 0;
-      const TileFootprint footprint = tile_footprint(p_, t);
-      std::optional<TileCounts> counts;
-      for (std::size_t i = 0; i < std::size(kOrders); ++i) {
-        t.order = kOrders[i];
-        if (pins_.order && loop_dims(*pins_.order) != t.order) continue;
-        ++found_.candidates;
-        const std::vector<Buffering> ways = bufferings(p_, t, footprint);
-        if (ways.empty()) {
-          ++found_.misfits;
-          last_misfit_ = t;
-        }
-        for (const Buffering& way : ways) {
-          t.single = way.single;
-          divided_.machine.buffers = way.buffers;
-          if (!counts || p_.machine.buffers.flexible()) counts = count_tiles(divided_, t);
-          consider(t, i, estimate(divided_, t, *counts));
-        }
+      for (const FoldOrder order : fold_orders(t)) {
+        t.fold_order = order;
+        try_orders(t);
       }
+    }
+  }
+
+  std::vector<FoldOrder> fold_orders(const Tiling& t) const {
+    if (pins_.fold_order) return {*pins_.fold_order};
+    if (!order_matters(p_, t)) return {FoldOrder::kKInnermost};
+    return {FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost};
+  }
+
+  void try_orders(Tiling t) {
+    const TileFootprint footprint = tile_footprint(p_, t);
+    std::optional<TileCounts> counts;
+    for (std::size_t i = 0; i < std::size(kOrders); ++i) {
+      t.order = kOrders[i];
+      if (pins_.order && loop_dims(*pins_.order) != t.order) continue;
+      ++found_.candidates;
+      if (!fits(p_, t, footprint)) {
+        ++found_.misfits;
+        last_misfit_ = t;
+        continue;
+      }
+      if (!counts) counts = estimator_.count(t);
+      consider(t, i, estimator_.estimate(t, *counts));
     }
   }
 
   void consider(const Tiling& t, std::size_t order, const MappingEstimate& e) {
     std::optional<MappingAlternative>& best = best_[order];
-    if (!best || cheaper(objective_, e, best->estimate)) best = MappingAlternative{t, e};
+    if (!best || cheaper(objective_, e, best->estimate)) best = MappingAlternative{setting_, t, e};
   }
 
   Mapping result() {
     for (const std::optional<MappingAlternative>& best : best_)
       if (best) found_.alternatives.push_back(*best);
-    if (found_.alternatives.empty()) {
-      for (const BufferRole role : kBufferRoles) last_misfit_.single.add(role);
+    if (found_.alternatives.empty())
       throw input_error(
           fmt::format("no tile of the layer fits the machine; of the smallest one tried, the {}",
                       misfit(p_, last_misfit_, tile_footprint(p_, last_misfit_))));
-    }
     std::stable_sort(
         found_.alternatives.begin(), found_.alternatives.end(),
         [&](const auto& a, const auto& b) { return cheaper(objective_, a.estimate, b.estimate); });
+    found_.setting = setting_;
     found_.tiling = found_.alternatives.front().tiling;
     found_.estimate = found_.alternatives.front().estimate;
     found_.alternatives.erase(found_.alternatives.begin());
@@ -219,8 +232,9 @@ class Search {
   }
 
   const MappingProblem& p_;
-  MappingProblem divided_ = p_;  ///< with the buffers of a candidate
+  Estimator estimator_;
   const MappingPins& pins_;
+  MachineSetting setting_;
   MappingObjective objective_;
   bool long_streams_ = true;
   Mapping found_;
@@ -228,10 +242,55 @@ class Search {
   Tiling last_misfit_;
 };
 
+/// The settings of a machine that the pins leave.
+std::vector<MachineSetting> pinned_settings(const AcceleratorConfig& machine,
+                                            const MappingPins& pins) {
+  std::vector<MachineSetting> all = settings(machine);
+  if (!pins.dataflow) return all;
+  std::string names;
+  for (const MachineSetting& setting : all) {
+    if (setting.dataflow == *pins.dataflow) return {setting};
+    names += (names.empty() ? "" : ", ") + enum_name(setting.dataflow);
+  }
+  throw input_error(
+      fmt::format("mapping.dataflow: expected one of accelerator.array.dataflow ({}), got {}",
+                  names, enum_name(*pins.dataflow)));
+}
+
 }  // namespace
 
+MappingProblem configured(MappingProblem problem, const Mapping& mapping) {
+  problem.machine = configured(std::move(problem.machine), mapping.setting);
+  return problem;
+}
+
 Mapping map_layer(const MappingProblem& problem, const MappingPins& pins) {
-  return Search(problem, pins).run();
+  std::vector<Mapping> found;
+  std::optional<Error> reason;
+  for (const MachineSetting& setting : pinned_settings(problem.machine, pins)) {
+    MappingProblem p = problem;
+    p.machine = configured(problem.machine, setting);
+    try {
+      found.push_back(Search(p, pins).run());
+    } catch (const Error& e) {  // it may fit with another setting
+      if (e.kind() != ErrorKind::kInput) throw;
+      if (!reason) reason = e;
+    }
+  }
+  if (found.empty()) throw *reason;
+  const MappingObjective objective = pins.objective.value_or(MappingObjective::kTraffic);
+  const auto is_cheaper = [&](const auto& a, const auto& b) {
+    return cheaper(objective, a.estimate, b.estimate);
+  };
+  const auto best = std::min_element(found.begin(), found.end(), is_cheaper);
+  for (auto other = found.begin(); other != found.end(); ++other) {
+    if (other == best) continue;
+    best->candidates += other->candidates;
+    best->misfits += other->misfits;
+    best->alternatives.push_back({other->setting, other->tiling, other->estimate});
+  }
+  std::stable_sort(best->alternatives.begin(), best->alternatives.end(), is_cheaper);
+  return std::move(*best);
 }
 
 }  // namespace bitjoule

@@ -2,6 +2,7 @@
 // way round, as the objective says), then the first in a fixed order of enumeration. Tiles whose
 // folds stream for less time than they load are considered only where no other fits: they would
 // save a little traffic for many times the cycles. The same problem always gets the same mapping.
+// A machine that can be set in several ways is tried in each of them.
 #pragma once
 
 #include <cstdint>
@@ -9,52 +10,33 @@
 #include <string>
 #include <vector>
 
+#include "core/machine/setting.h"
+#include "core/mapping/estimate.h"
 #include "core/mapping/pins.h"
-#include "core/mapping/region.h"
-#include "core/mapping/reuse.h"
 #include "core/mapping/tiling.h"
-#include "core/result/traffic.h"
 
 namespace bitjoule {
 
-/// What a tiling costs. What crosses the DRAM's pins is what a run moves, exactly; times are those
-/// of the closed forms of docs/timing.md, where the simulation has the last word.
-struct MappingEstimate {
-  DramTraffic traffic;
-  std::int64_t array_cycles = 0;
-  std::int64_t dram_cycles = 0;
-  std::int64_t output_cycles = 0;
-  std::int64_t cycles = 0;
-
-  /// Whole bursts.
-  std::int64_t moved_bytes() const { return traffic.total().bursts * traffic.burst_bytes; }
-};
-MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling);
-
-/// The part of an estimate that does not depend on the order of the loops: transfers of each
-/// stream, in the order of Stream, every tile's once.
-struct TileCounts {
-  std::array<Moved, kStreams.size()> moved{};
-  std::int64_t array_cycles = 0;
-};
-TileCounts count_tiles(const MappingProblem& problem, const Tiling& tiling);
-MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling,
-                         const TileCounts& counts);
-
-/// The best tiling under one loop order, for comparison.
+/// The best tiling under one loop order, or another setting of the machine, for comparison.
 struct MappingAlternative {
+  MachineSetting setting;
   Tiling tiling;
   MappingEstimate estimate;
 };
 
 struct Mapping {
+  MachineSetting setting;
   Tiling tiling;
   MappingEstimate estimate;
-  std::vector<MappingAlternative> alternatives;  ///< best of every other order, the cheapest first
+  std::vector<MappingAlternative> alternatives;  ///< of every other order and setting the best
   std::int64_t candidates = 0, misfits = 0;
 };
 
 /// Throws an input Error with the reason where nothing fits or the pins contradict the layer.
 Mapping map_layer(const MappingProblem& problem, const MappingPins& pins = {});
+
+/// The problem with its machine as the mapping sets it: what the tiling holds for, and the program,
+/// estimates and the run go by.
+MappingProblem configured(MappingProblem problem, const Mapping& mapping);
 
 }  // namespace bitjoule

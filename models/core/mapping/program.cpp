@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/index.h"
+#include "core/machine/setting.h"
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/tile_layout.h"
@@ -174,6 +175,11 @@ void Builder::nest(std::int64_t g) {
 
 }  // namespace
 
+Bits block_scale_bits(const LoadOp& op) {
+  if (op.tensor != Tensor::kWeights || op.dequantize > 0) return Bits(0);
+  return Bits(std::max<std::int64_t>(0, op.region.bytes() * 8 - op.sram_bits));
+}
+
 std::int64_t compute_cycles(const MappingProblem& problem, const Program& program) {
   ArrayTimeline timeline(problem.machine.array.overlap, array_rates(problem));
   for (const ComputeOp& op : program.computes)
@@ -183,6 +189,8 @@ std::int64_t compute_cycles(const MappingProblem& problem, const Program& progra
 
 Program make_program(const MappingProblem& problem, const Tiling& tiling) {
   require_divided(problem.machine.buffers);
+  if (settings(problem.machine).size() != 1)
+    throw internal_error("make_program: the machine is not set up for the layer");
   return Builder(problem, tiling).build();
 }
 

@@ -25,6 +25,10 @@ struct LoadOp {
   std::int64_t dequantize = 0;  ///< elements that pass a dequantizer on the DRAM side
 };
 
+/// What the scale buffer gets of a load of weights in blocks that hold their scales; nothing of
+/// floats that a dequantizer on the DRAM side makes.
+Bits block_scale_bits(const LoadOp& op);
+
 /// Runs the folds of one tile on the array.
 struct ComputeOp {
   Tile tile;
@@ -95,8 +99,8 @@ struct WeightsAhead {
 std::int64_t compute_cycles(const MappingProblem& problem, const Program& program);
 
 /// Lays the tensors out in DRAM and writes the program of a tiling that fits, of a problem
-/// configured() for it. Throws an input Error
-/// where the tensors exceed the DRAM's capacity.
+/// configured() for it: with one setting, its buffers divided. Throws an input Error where the
+/// tensors exceed the DRAM's capacity.
 Program make_program(const MappingProblem& problem, const Tiling& tiling);
 
 /// Throws an internal Error where a transfer leaves the addresses of its tensor, two tensors

@@ -1,0 +1,45 @@
+#include "core/mapping/fold_walk.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/mapping/folds.h"
+#include "core/mapping/split.h"
+
+namespace bitjoule {
+
+std::int64_t FoldWalk::run(const TileExtent& tile, std::int64_t ready,
+                           ArrayTimeline& timeline) const {
+  const std::int64_t accepted = std::max(ready, timeline.next_issue());
+  const FoldExtents steps = fold_extents(p_, {tile.m, tile.n, tile.k});
+  const auto pieces = [&](std::int64_t total, std::int64_t piece, auto body) {
+    Split(total, piece).each([&](std::int64_t size, std::int64_t count) {
+      repeat_folds(timeline, ready, count, [&] { body(size); });
+    });
+  };
+  FoldJob job;
+  const std::array<LoopDim, 3> order = fold_loops(p_, tile.order);
+  const auto each = [&](std::size_t level, auto inside) {
+    const LoopDim dim = order[level];
+    std::int64_t& length = dim == LoopDim::kM ? job.m1 : dim == LoopDim::kN ? job.n1 : job.k1;
+    const std::int64_t total = dim == LoopDim::kM ? tile.m : dim == LoopDim::kN ? tile.n : tile.k;
+    const std::int64_t step = dim == LoopDim::kM ? steps.m : dim == LoopDim::kN ? steps.n : steps.k;
+    Split(total, step).each([&](std::int64_t size, std::int64_t count) {
+      length = size;
+      repeat_folds(timeline, ready, count, inside);
+    });
+  };
+  repeat_folds(timeline, ready, tile.groups, [&] {
+    each(0, [&] {
+      each(1, [&] {
+        each(2, [&] {
+          shape_fold(p_, job);
+          timeline.issue(ready, job.timing);
+        });
+      });
+    });
+  });
+  return accepted;
+}
+
+}  // namespace bitjoule
