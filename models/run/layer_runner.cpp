@@ -162,7 +162,7 @@ LayerProgram LayerRunner::prepare(const VectorOp& op, const VectorFormats& forma
   LayerProgram p;
   p.problem = make_vector_problem(machine_->config(), memory(), formats);
   p.problem.activations = pins.activations;
-  p.problem = configured(std::move(p.problem), op);
+  p.problem = divided(std::move(p.problem), op);
   p.program = make_vector_program(p.problem, op);
   return p;
 }

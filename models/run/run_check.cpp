@@ -142,8 +142,8 @@ void check_ready(const RunConfig& run) {
                        check_prices(run, set, certain_counts(set, mapping.tiling));
                      },
                      [&](const MappingProblem& p, const VectorOp& op) {
-                       const MappingProblem divided = configured(p, op);
-                       check_prices(run, divided, certain_counts(make_vector_program(divided, op)));
+                       const MappingProblem with = divided(p, op);
+                       check_prices(run, with, certain_counts(make_vector_program(with, op)));
                      }});
   if (run.options.values) check_values(run);
 }

@@ -64,13 +64,15 @@ class MachinePair {
     compare(fast, pe);
     CHECK(fast.counts.macs == problem.layer.extents.macs());
     for (std::size_t i = 0; i < kTensors; ++i) {  // what the mapping says is what is moved
-      TensorTraffic said = mapping.estimate.traffic.tensors[i];
+      const TensorTraffic& said = mapping.estimate.traffic.tensors[i];
       DramTraffic moved = fast.traffic;
       add_block_scales(problem.path, moved);
       CHECK(said.read_bytes == moved.tensors[i].read_bytes);
       CHECK(said.write_bytes == moved.tensors[i].write_bytes);
       CHECK(said.bursts == moved.tensors[i].bursts);
     }
+    CHECK(mapping.estimate.array_cycles == compute_cycles(problem, program));
+    CHECK(mapping.estimate.counts == without_peaks(fast.counts));
     check_occupancy(problem.machine.buffers, fast.counts);
     CHECK(fast.stalls.total() == fast.cycles.value);
     const OutputCheck a = fast_check.finish(), b = pe_check.finish();
@@ -132,6 +134,15 @@ class MachinePair {
   }
 
  private:
+  /// An estimate does not know them.
+  static MachineCounts without_peaks(MachineCounts counts) {
+    for (BufferCounts* buffer :
+         {&counts.input, &counts.weight, &counts.accumulator, &counts.output, &counts.scale})
+      buffer->peak_bytes = 0;
+    counts.unified_peak_bytes = 0;
+    return counts;
+  }
+
   /// The roles of a unified buffer together hold no more than each at its fullest, and no less than
   /// any.
   static void check_occupancy(const BuffersConfig& buffers, const MachineCounts& counts) {

@@ -213,9 +213,10 @@ std::vector<Buffering> bufferings(const MappingProblem& p, const Tiling& tiling,
   return all;
 }
 
-MappingProblem configured(MappingProblem p, const Tiling& tiling) {
+MappingProblem divided(MappingProblem p, const Tiling& tiling) {
+  if (!p.machine.buffers.flexible()) return p;
   const std::optional<BuffersConfig> buffers = divide(p, tiling, tile_footprint(p, tiling));
-  if (!buffers) throw internal_error("configured: " + misfit(p, tiling, tile_footprint(p, tiling)));
+  if (!buffers) throw internal_error("divided: " + misfit(p, tiling, tile_footprint(p, tiling)));
   p.machine.buffers = *buffers;
   return p;
 }

@@ -30,7 +30,7 @@ std::vector<Buffering> bufferings(const MappingProblem& problem, const Tiling& t
                                   const TileFootprint& footprint);
 
 /// The problem with its buffers divided for a tiling, which must fit.
-MappingProblem configured(MappingProblem problem, const Tiling& tiling);
+MappingProblem divided(MappingProblem problem, const Tiling& tiling);
 
 /// Why a tiling does not fit the unified buffer, role by role; empty where it does.
 std::string unified_misfit(const MappingProblem& problem, const Tiling& tiling,

@@ -8,6 +8,7 @@
 
 #include "core/enums.h"
 #include "core/error.h"
+#include "core/mapping/division.h"
 #include "core/mapping/folds.h"
 
 namespace bitjoule {
@@ -114,7 +115,8 @@ class Search {
  public:
   Search(const MappingProblem& p, const MappingPins& pins)
       : p_(p),
-        estimator_(p),
+        divided_(p),
+        estimator_(divided_),
         pins_(pins),
         setting_(settings(p.machine).front()),
         objective_(pins.objective.value_or(MappingObjective::kTraffic)) {}
@@ -194,18 +196,22 @@ class Search {
 
   void try_orders(Tiling t) {
     const TileFootprint footprint = tile_footprint(p_, t);
-    std::optional<TileCounts> counts;
+    std::optional<TileCounts> counts;  // the same however the buffers are divided
     for (std::size_t i = 0; i < std::size(kOrders); ++i) {
       t.order = kOrders[i];
       if (pins_.order && loop_dims(*pins_.order) != t.order) continue;
       ++found_.candidates;
-      if (!fits(p_, t, footprint)) {
+      const std::vector<Buffering> ways = bufferings(p_, t, footprint);
+      if (ways.empty()) {
         ++found_.misfits;
         last_misfit_ = t;
-        continue;
       }
-      if (!counts) counts = estimator_.count(t);
-      consider(t, i, estimator_.estimate(t, *counts));
+      for (const Buffering& way : ways) {
+        t.single = way.single;
+        divided_.machine.buffers = way.buffers;
+        if (!counts) counts = estimator_.count(t);
+        consider(t, i, estimator_.estimate(t, *counts));
+      }
     }
   }
 
@@ -217,10 +223,12 @@ class Search {
   Mapping result() {
     for (const std::optional<MappingAlternative>& best : best_)
       if (best) found_.alternatives.push_back(*best);
-    if (found_.alternatives.empty())
+    if (found_.alternatives.empty()) {
+      for (const BufferRole role : kBufferRoles) last_misfit_.single.add(role);
       throw input_error(
           fmt::format("no tile of the layer fits the machine; of the smallest one tried, the {}",
                       misfit(p_, last_misfit_, tile_footprint(p_, last_misfit_))));
+    }
     std::stable_sort(
         found_.alternatives.begin(), found_.alternatives.end(),
         [&](const auto& a, const auto& b) { return cheaper(objective_, a.estimate, b.estimate); });
@@ -232,6 +240,7 @@ class Search {
   }
 
   const MappingProblem& p_;
+  MappingProblem divided_;  ///< with the buffers of a candidate
   Estimator estimator_;
   const MappingPins& pins_;
   MachineSetting setting_;
@@ -261,7 +270,7 @@ std::vector<MachineSetting> pinned_settings(const AcceleratorConfig& machine,
 
 MappingProblem configured(MappingProblem problem, const Mapping& mapping) {
   problem.machine = configured(std::move(problem.machine), mapping.setting);
-  return problem;
+  return divided(std::move(problem), mapping.tiling);
 }
 
 Mapping map_layer(const MappingProblem& problem, const MappingPins& pins) {

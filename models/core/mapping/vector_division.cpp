@@ -110,7 +110,7 @@ std::vector<BuffersConfig> divisions(const MappingProblem& p, const VectorOp& op
 
 }  // namespace
 
-MappingProblem configured(MappingProblem p, const VectorOp& op) {
+MappingProblem divided(MappingProblem p, const VectorOp& op) {
   if (!p.machine.buffers.flexible()) return p;
   std::optional<Error> first;
   for (const BuffersConfig& buffers : divisions(p, op)) {

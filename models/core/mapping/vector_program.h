@@ -20,7 +20,7 @@ MappingProblem make_vector_problem(const AcceleratorConfig& machine, const Memor
 /// weights get the banks that parameters and small operands fill, accumulators and scales one each;
 /// the rest goes to inputs and outputs as the operator reads and writes, or else as it fits. Throws
 /// an input Error where it does not fit in any way.
-MappingProblem configured(MappingProblem problem, const VectorOp& op);
+MappingProblem divided(MappingProblem problem, const VectorOp& op);
 
 /// Cuts the operator into the largest chunks whose operands fit the input buffer and whose results
 /// fit the output buffer. Parameters, and operands smaller than the output that fit beside them,

@@ -45,7 +45,7 @@ Tiling gemm_tile(std::int64_t m, std::int64_t n, std::int64_t k) {
   return t;
 }
 
-std::optional<BuffersConfig> divided(const MappingProblem& p, const Tiling& t) {
+std::optional<BuffersConfig> shares(const MappingProblem& p, const Tiling& t) {
   return divide(p, t, tile_footprint(p, t));
 }
 
@@ -104,33 +104,33 @@ TEST_CASE("division: each role has the banks that its tiles fill, the rest widen
   // 4 + 2 + 16 + 4 = 26. Ports: a step of 4 inputs takes a cycle with 4 banks, of 16 bytes of sums
   // with 16; a row of weights two with 2: 4 folds of 4 rows, 32 cycles against 4 folds of 16 steps.
   // No other port is slow, so the weights have two banks more and the last four nobody.
-  const std::optional<BuffersConfig> b = divided(p, t);
+  const std::optional<BuffersConfig> b = shares(p, t);
   REQUIRE(b);
   CHECK(banks_of(*b) == Banks{4, 4, 16, 4, 0});
   CHECK(b->weight.capacity == Bytes(4 * 64));
   CHECK(b->weight.port_width == Bits(8));
   CHECK(b->weight.double_buffered);
   // With one bank more than the tiles fill nothing is gained: two cycles a row it stays.
-  CHECK(banks_of(*divided(small(Gemm{64, 32, 8}, 27), t)) == Banks{4, 2, 16, 4, 0});
-  CHECK(banks_of(*divided(small(Gemm{64, 32, 8}, 26), t)) == Banks{4, 2, 16, 4, 0});
-  CHECK(!divided(small(Gemm{64, 32, 8}, 25), t));
+  CHECK(banks_of(*shares(small(Gemm{64, 32, 8}, 27), t)) == Banks{4, 2, 16, 4, 0});
+  CHECK(banks_of(*shares(small(Gemm{64, 32, 8}, 26), t)) == Banks{4, 2, 16, 4, 0});
+  CHECK(!shares(small(Gemm{64, 32, 8}, 25), t));
   // One tile at a time: 2 + 1 + 8 + 2 = 13. Of 16 banks the three over go to the sums (2 cycles for
   // each of 4 x 16 steps) only if there are eight; to the inputs (2 cycles as well) there are two.
   MappingProblem single = small(Gemm{64, 32, 8}, 16);
   single.machine.buffers.unified->sram.double_buffered = false;
-  CHECK(banks_of(*divided(single, t)) == Banks{4, 2, 8, 2, 0});
+  CHECK(banks_of(*shares(single, t)) == Banks{4, 2, 8, 2, 0});
   // Roles that the buffer does not have stay as they are.
   MappingProblem apart = small(Gemm{64, 32, 8}, 16);
   apart.machine.buffers.unified->roles = {Role::kInput, Role::kWeight};
   apart.machine.buffers.accumulator = {Bytes(1024), 1, Bits(512), true, false};
-  const std::optional<BuffersConfig> two = divided(apart, t);
+  const std::optional<BuffersConfig> two = shares(apart, t);
   REQUIRE(two);
   CHECK(banks_of(*two) == Banks{4, 4, 0, 0, 0});
   CHECK(two->accumulator.port_width == Bits(512));
   // Sums of all four tiles of m live at once where k is outside: 4 x 512 B, and no halves.
   Tiling outside = gemm_tile(16, 8, 4);
   outside.order = {LoopDim::kN, LoopDim::kK, LoopDim::kM};
-  const std::optional<BuffersConfig> many = divided(small(Gemm{64, 32, 8}, 64), outside);
+  const std::optional<BuffersConfig> many = shares(small(Gemm{64, 32, 8}, 64), outside);
   REQUIRE(many);
   CHECK(many->accumulator.banks == 4 * 512 / 64);
 }
@@ -244,7 +244,7 @@ TEST_CASE("division: a tile that does not fit is told role by role") {
 TEST_CASE("division: activations that stay on chip have the banks that all of them fill") {
   MappingProblem p = small(Gemm{64, 32, 8}, 64);
   p.activations = ActivationMemory::kOnChip;
-  const std::optional<BuffersConfig> b = divided(p, gemm_tile(16, 8, 8));
+  const std::optional<BuffersConfig> b = shares(p, gemm_tile(16, 8, 8));
   REQUIRE(b);
   CHECK(b->input.capacity == Bytes(64 * 8));
   CHECK(b->output.capacity == Bytes(64 * 32));
@@ -329,7 +329,7 @@ TEST_CASE("division: with either way allowed, no more traffic than with any one 
 
 TEST_CASE("division: weights of the next layer come ahead only into banks that stay weight banks") {
   MappingProblem p = small(Gemm{64, 32, 8}, 64);
-  const BuffersConfig a = *divided(p, gemm_tile(16, 8, 8)), b = *divided(p, gemm_tile(16, 32, 8));
+  const BuffersConfig a = *shares(p, gemm_tile(16, 8, 8)), b = *shares(p, gemm_tile(16, 32, 8));
   CHECK(same_weight_slots(a, a));
   CHECK(a.weight.banks != b.weight.banks);
   CHECK(!same_weight_slots(a, b));
@@ -345,7 +345,7 @@ TEST_CASE("division: a buffer that is not divided, or beyond its banks, is an in
   const MappingProblem p = small(Gemm{64, 32, 8}, 32);
   CHECK_THROWS_WITH_AS(make_program(p, gemm_tile(16, 8, 8)),
                        "the unified buffer of 32 banks is not divided", Error);
-  BuffersConfig b = *divided(p, gemm_tile(16, 8, 8));
+  BuffersConfig b = *shares(p, gemm_tile(16, 8, 8));
   require_divided(b);
   b.output.banks += 5;
   CHECK_THROWS_WITH_AS(require_divided(b), "the unified buffer of 32 banks is divided into 33",
@@ -360,14 +360,14 @@ TEST_CASE("division: a vector operator has what it keeps, and the rest as it rea
   add.cols = 96;
   add.operands = 2;
   // Two operands of equal size are read for each result written: 34 - 2 banks, two thirds of them.
-  const MappingProblem sum = configured(p, add);
+  const MappingProblem sum = divided(p, add);
   CHECK(banks_of(sum.machine.buffers) == Banks{21, 1, 1, 11, 0});
   VectorOp norm;
   norm.kind = VectorKind::kLayerNorm;
   norm.rows = 100;
   norm.cols = 96;
   const std::int64_t parameters = parameter_elements(norm);  // one byte each
-  const Banks banks = banks_of(configured(p, norm).machine.buffers);
+  const Banks banks = banks_of(divided(p, norm).machine.buffers);
   CHECK(banks[1] == ceil_div(parameters, 64));
   CHECK(banks[0] == banks[3]);
   CHECK(banks[2] == 1);
