@@ -328,7 +328,7 @@ TEST_CASE("division: with either way allowed, no more traffic than with any one 
 }
 
 TEST_CASE("division: weights of the next layer come ahead only into banks that stay weight banks") {
-  MappingProblem p = small(Gemm{64, 32, 8}, 64);
+  MappingProblem p = small(Gemm{64, 32, 8}, 128);
   const BuffersConfig a = *shares(p, gemm_tile(16, 8, 8)), b = *shares(p, gemm_tile(16, 32, 8));
   CHECK(same_weight_slots(a, a));
   CHECK(a.weight.banks != b.weight.banks);
