@@ -1,7 +1,6 @@
-// Chooses tile sizes and loop order: the least DRAM traffic, then the fewest cycles (or the other
-// way round, as the objective says), then the first in a fixed order of enumeration. Tiles whose
-// folds stream for less time than they load are considered only where no other fits: they would
-// save a little traffic for many times the cycles. The same problem always gets the same mapping.
+// Chooses tile sizes and loop order: the best by the objective of all tilings that fit, as a search
+// by proven bounds finds it (search.h, docs/mapping.md). The same problem always gets the same
+// mapping.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +24,7 @@ struct MappingEstimate {
   std::int64_t dram_cycles = 0;
   std::int64_t output_cycles = 0;
   std::int64_t cycles = 0;
+  double energy_pj = 0;
 
   /// Whole bursts.
   std::int64_t moved_bytes() const { return traffic.total().bursts * traffic.burst_bytes; }
@@ -41,7 +41,7 @@ TileCounts count_tiles(const MappingProblem& problem, const Tiling& tiling);
 MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling,
                          const TileCounts& counts);
 
-/// The best tiling under one loop order, for comparison.
+/// A tiling that was not taken, for comparison.
 struct MappingAlternative {
   Tiling tiling;
   MappingEstimate estimate;
@@ -50,11 +50,17 @@ struct MappingAlternative {
 struct Mapping {
   Tiling tiling;
   MappingEstimate estimate;
-  std::vector<MappingAlternative> alternatives;  ///< best of every other order, the cheapest first
-  std::int64_t candidates = 0, misfits = 0;
+  /// Boxes of tilings that the search opened, tilings that it estimated, those that did not fit.
+  std::int64_t boxes = 0, estimated = 0, misfits = 0;
+  double gap = 0;  ///< the optimum is at most this share better, as is proven; 0: this is it
+  std::vector<std::string> notes;  ///< what was pinned otherwise than it was taken, a line each
 };
 
 /// Throws an input Error with the reason where nothing fits or the pins contradict the layer.
 Mapping map_layer(const MappingProblem& problem, const MappingPins& pins = {});
+
+/// The best tiling under every other loop order, the cheapest first.
+std::vector<MappingAlternative> alternatives(const MappingProblem& problem, const MappingPins& pins,
+                                             const Mapping& chosen);
 
 }  // namespace bitjoule

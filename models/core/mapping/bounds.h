@@ -1,0 +1,62 @@
+// What no tiling of a whole box of tilings can be cheaper than: what the search prunes by.
+// docs/mapping.md, "Bounds", proves each term.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/mapping/range_min.h"
+#include "core/mapping/reuse.h"
+#include "core/mapping/space.h"
+
+namespace bitjoule {
+
+/// Every tiling of one scheme whose sizes are entries lo..hi (both included) of the space's lists.
+struct Box {
+  std::uint16_t scheme = 0;
+  std::array<std::uint16_t, kAxes> lo{}, hi{};
+  bool is_point() const { return lo == hi; }
+};
+
+struct CostBound {
+  double bursts = 0, cycles = 0, energy_pj = 0;
+};
+
+class Bounds {
+ public:
+  Bounds(const MappingProblem& problem, const MappingSpace& space);
+
+  /// Whether some tiling of the box may fit the buffers, and is not the same as one of a scheme
+  /// ahead. Then `bound` is filled in.
+  bool feasible(const Box& box, CostBound& bound) const;
+
+ private:
+  struct View;
+  void tabulate_axes();
+  void tabulate_pixels();
+  void tabulate_k();
+  bool repeats_scheme(const View& v) const;
+  bool limit_pixels(View& v) const;
+  double input_bursts(const View& v) const;
+  double output_bursts(const View& v) const;
+  double array_cycles(const View& v) const;
+
+  const MappingProblem& p_;
+  const MappingSpace& space_;
+  std::array<std::vector<std::int64_t>, kAxes> trips_;  // of each size
+  // By size: rows and columns that all tiles fetch, with all taps of the kernel; and of one tile,
+  // those per output, with one tap and with all.
+  RangeMin rows_, cols_, rows_each_[2], cols_each_[2];
+  // By size of n: bursts that a pixel's outputs take, cut into tiles of it; folds.
+  RangeMin output_runs_, n_folds_;
+  // By size of k: bursts of the inputs where its tiles are apart; folds, and their rows.
+  RangeMin input_runs_, k_folds_, k_rows_;
+  double whole_inputs_ = 0;  // bytes of the inputs that any output looks at
+  double weights_ = 0, weight_scales_ = 0, biases_ = 0, outputs_ = 0;  // in bursts
+  std::int64_t m_quantum_ = 1;  // output pixels that the array holds at once
+  double bytes_per_cycle_ = 1;
+  ArrayRates rates_;
+};
+
+}  // namespace bitjoule

@@ -1,0 +1,118 @@
+#include "core/mapping/search.h"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+namespace bitjoule {
+namespace {
+
+struct Node {
+  MappingCost bound;
+  Box box;
+  std::int64_t number = 0;  // in the order of creation
+};
+
+/// Whether `a` is opened after `b`: of equal bounds the newest first, down to a single tiling.
+bool later(const Node& a, const Node& b) {
+  if (b.bound < a.bound) return true;
+  if (a.bound < b.bound) return false;
+  return a.number < b.number;
+}
+
+/// The axis along which the sizes of a box differ most.
+std::size_t widest(const MappingSpace& space, const Box& box) {
+  std::size_t widest = 0;
+  double most = 0;
+  for (std::size_t a = 0; a < kAxes; ++a) {
+    if (box.lo[a] == box.hi[a]) continue;
+    const double ratio = static_cast<double>(space.sizes[a][box.hi[a]]) /
+                         static_cast<double>(space.sizes[a][box.lo[a]]);
+    if (ratio > most) most = ratio, widest = a;
+  }
+  return widest;
+}
+
+class BestFirst {
+ public:
+  BestFirst(const MappingProblem& problem, const MappingSpace& space, const Objective& objective)
+      : p_(problem), space_(space), objective_(objective), bounds_(problem, space) {}
+
+  SearchResult run() {
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s) {
+      Box box;
+      box.scheme = static_cast<std::uint16_t>(s);
+      for (std::size_t a = 0; a < kAxes; ++a)
+        box.hi[a] = static_cast<std::uint16_t>(space_.sizes[a].size() - 1);
+      push(box);
+    }
+    while (!heap_.empty()) {
+      std::pop_heap(heap_.begin(), heap_.end(), later);
+      const Node node = heap_.back();
+      heap_.pop_back();
+      if (found_.best && !(node.bound < found_.cost)) break;
+      ++found_.boxes;
+      if (node.box.is_point()) {
+        estimate_point(node.box);
+        continue;
+      }
+      const std::size_t axis = widest(space_, node.box);
+      Box half = node.box;
+      half.hi[axis] = static_cast<std::uint16_t>((node.box.lo[axis] + node.box.hi[axis]) / 2);
+      push(half);
+      half.lo[axis] = static_cast<std::uint16_t>(half.hi[axis] + 1);
+      half.hi[axis] = node.box.hi[axis];
+      push(half);
+    }
+    found_.bound = found_.cost;
+    return found_;
+  }
+
+ private:
+  void push(const Box& box) {
+    CostBound bound;
+    if (!bounds_.feasible(box, bound)) return;
+    const MappingCost cost = objective_.cost(bound.energy_pj, bound.cycles, bound.bursts);
+    if (found_.best && !(cost < found_.cost)) return;
+    heap_.push_back({cost, box, ++pushed_});
+    std::push_heap(heap_.begin(), heap_.end(), later);
+  }
+
+  void estimate_point(const Box& box) {
+    std::array<std::int64_t, kAxes> tile{};
+    for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][box.lo[a]];
+    const Tiling tiling = space_.tiling(box.scheme, tile);
+    if (!fits(p_, tiling, tile_footprint(p_, tiling))) {
+      ++found_.misfits;
+      return;
+    }
+    ++found_.estimated;
+    const MappingEstimate e = estimate(p_, tiling);
+    const MappingCost cost = cost_of(objective_, e);
+    if (found_.best && !(cost < found_.cost)) return;
+    found_.best = MappingAlternative{tiling, e};
+    found_.cost = cost;
+  }
+
+  const MappingProblem& p_;
+  const MappingSpace& space_;
+  const Objective& objective_;
+  Bounds bounds_;
+  std::vector<Node> heap_;
+  std::int64_t pushed_ = 0;
+  SearchResult found_;
+};
+
+}  // namespace
+
+MappingCost cost_of(const Objective& objective, const MappingEstimate& e) {
+  return objective.cost(e.energy_pj, static_cast<double>(e.cycles),
+                        static_cast<double>(e.traffic.total().bursts));
+}
+
+SearchResult search(const MappingProblem& problem, const MappingSpace& space,
+                    const Objective& objective) {
+  return BestFirst(problem, space, objective).run();
+}
+
+}  // namespace bitjoule
