@@ -21,7 +21,7 @@ namespace {
 
 /// What is asked of a layer with MACs, and of a vector operator.
 struct Checks {
-  std::function<void(const MappingProblem&)> mac;
+  std::function<void(const MappingProblem&, const MappingPins&)> mac;
   std::function<void(const MappingProblem&, const VectorOp&)> vector;
 };
 
@@ -35,7 +35,8 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
       checks.vector(problem, op);
     } else {
       checks.mac(make_problem(run.accelerator, memory, op, layer_precision(layer, run.precision),
-                              run.mapping, {layer.bias, layer.activation}));
+                              run.mapping, {layer.bias, layer.activation}),
+                 with(layer.mapping, run.mapping));
     }
   };
   try {
@@ -49,7 +50,8 @@ void check_layers(const RunConfig& run, const Checks& checks) {
   const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
   if (run.phases.empty()) {
     checks.mac(make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping,
-                            run.layer.stage));
+                            run.layer.stage),
+               run.mapping);
     const LayerPasses passes = quantize_passes(run.layer, run.precision);
     for (const auto* list : {&passes.before, &passes.after})
       for (const QuantizePass& pass : *list) {
@@ -124,7 +126,7 @@ void check_values(const RunConfig& run) {
 
 RunSize check_formats(const RunConfig& run) {
   RunSize size;
-  check_layers(run, {[&](const MappingProblem& p) {
+  check_layers(run, {[&](const MappingProblem& p, const MappingPins&) {
                        const GemmExtents& e = p.layer.extents;
                        size.macs += static_cast<double>(e.macs());
                        size.weights += static_cast<double>(e.groups * e.n * e.k);
@@ -134,8 +136,8 @@ RunSize check_formats(const RunConfig& run) {
 }
 
 void check_ready(const RunConfig& run) {
-  check_layers(run, {[&](const MappingProblem& p) {
-                       const Tiling tiling = map_layer(p, run.mapping).tiling;
+  check_layers(run, {[&](const MappingProblem& p, const MappingPins& pins) {
+                       const Tiling tiling = map_layer(p, pins).tiling;
                        make_program(p, tiling);
                        check_prices(run, p, certain_counts(p, tiling));
                      },

@@ -10,8 +10,8 @@
 namespace bitjoule {
 namespace {
 
-constexpr std::size_t kG = at(Axis::kGroups), kB = at(Axis::kBatch), kR = at(Axis::kRows),
-                      kC = at(Axis::kCols), kN = at(Axis::kN), kK = at(Axis::kK);
+constexpr std::size_t kAxisG = at(TileAxis::kGroups), kAxisB = at(TileAxis::kBatch), kAxisR = at(TileAxis::kRows),
+                      kAxisC = at(TileAxis::kCols), kAxisN = at(TileAxis::kN), kAxisK = at(TileAxis::kK);
 
 // A sum of doubles may be this share too large.
 constexpr double kRounding = 1e-12;
@@ -54,7 +54,7 @@ struct MapAxis {
   }
 };
 
-double bytes_per_cycle(const MappingProblem& p) {
+double peak_bytes_per_cycle(const MappingProblem& p) {
   const DmaConfig& dma = p.machine.dma;
   const double request = real(dma.bursts_per_request(p.memory.burst_bytes) * p.memory.burst_bytes);
   return std::min(p.memory.bytes_per_cycle, request * real(dma.requests_per_cycle));
@@ -71,7 +71,7 @@ struct Bounds::View {
   std::array<std::int64_t, 3> loops{};                    // least tiles of m, n, k
   bool apart = false, together = false;  // whether the inputs' k may be, or may not be, cut
 
-  std::int64_t m() const { return lo[kB] * lo[kR] * lo[kC]; }
+  std::int64_t m() const { return lo[kAxisB] * lo[kAxisR] * lo[kAxisC]; }
   bool inside_k(LoopDim dim) const {  // whether a loop runs inside that over k
     for (auto at = scheme.order.rbegin(); *at != LoopDim::kK; ++at)
       if (*at == dim) return true;
@@ -109,7 +109,7 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space)
                  : real(main_bits(p_.path.output.layout, e.n)) * real(e.m * e.groups) / 8 / burst;
   const ArrayConfig& array = p_.machine.array;
   m_quantum_ = array.dataflow == Dataflow::kOutputStationary ? array.rows : array.cols;
-  bytes_per_cycle_ = bytes_per_cycle(p_);
+  bytes_per_cycle_ = peak_bytes_per_cycle(p_);
   rates_ = array_rates(p_);
   tabulate_axes();
   tabulate_pixels();
@@ -118,12 +118,12 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space)
 
 void Bounds::tabulate_axes() {
   for (std::size_t a = 0; a < kAxes; ++a) {
-    const std::int64_t total = axis_extent(p_, static_cast<Axis>(a)).total;
+    const std::int64_t total = axis_extent(p_, static_cast<TileAxis>(a)).total;
     for (const std::int64_t size : space_.sizes[a]) trips_[a].push_back(ceil_div(total, size));
   }
   const double burst = real(p_.memory.burst_bytes) * 8;
   std::vector<double> runs, folds;
-  for (const std::int64_t size : space_.sizes[kN]) {
+  for (const std::int64_t size : space_.sizes[kAxisN]) {
     double bursts = 0, all = 0;
     each_tile(p_.layer.extents.n, size, [&](std::int64_t n, std::int64_t count) {
       bursts += real(count) * whole(real(main_bits(p_.path.output.layout, n)) / burst);
@@ -156,14 +156,14 @@ void Bounds::tabulate_pixels() {
     }
     return RangeMin(std::move(all));
   };
-  rows_ = fetched(kR, true);
-  cols_ = fetched(kC, false);
+  rows_ = fetched(kAxisR, true);
+  cols_ = fetched(kAxisC, false);
   for (const bool all : {false, true}) {
     std::vector<double> rows, cols;
-    for (const std::int64_t r : space_.sizes[kR])
+    for (const std::int64_t r : space_.sizes[kAxisR])
       rows.push_back(
           real(span(r, l.stride_h, all ? l.kernel_h : 1, l.dilation_h, true, l.height)) / real(r));
-    for (const std::int64_t c : space_.sizes[kC])
+    for (const std::int64_t c : space_.sizes[kAxisC])
       cols.push_back(real(span(c, l.stride_w, all ? l.kernel_w : 1, l.dilation_w,
                                skips_columns(p_), l.width)) /
                      real(c));
@@ -181,7 +181,7 @@ void Bounds::tabulate_k() {
   const MapAxis rows{l.out_height, l.stride_h, l.pad_top, l.dilation_h, l.height};
   const MapAxis cols{l.out_width, l.stride_w, l.pad_left, l.dilation_w, l.width};
   std::vector<double> runs, folds, fold_rows;
-  for (const std::int64_t size : space_.sizes[kK]) {
+  for (const std::int64_t size : space_.sizes[kAxisK]) {
     double bursts = 0, all = 0, lengths = 0;
     each_tile(e.k, size, [&](std::int64_t k, std::int64_t count) {
       each_tile(k, fold_k(p_, k), [&](std::int64_t chunk, std::int64_t chunks) {
@@ -211,8 +211,8 @@ void Bounds::tabulate_k() {
 
 /// With loops that have one tile, orders are the same: the first in the list stands for them.
 bool Bounds::repeats_scheme(const View& v) const {
-  const std::array<bool, 3> one = {v.most[kB] * v.most[kR] * v.most[kC] == 1, v.most[kN] == 1,
-                                   v.most[kK] == 1};
+  const std::array<bool, 3> one = {v.most[kAxisB] * v.most[kAxisR] * v.most[kAxisC] == 1, v.most[kAxisN] == 1,
+                                   v.most[kAxisK] == 1};
   if (!one[0] && !one[1] && !one[2]) return false;
   const auto pattern = [&one](const LoopScheme& s) {
     int code = 0;
@@ -234,18 +234,18 @@ bool Bounds::limit_pixels(View& v) const {
   const Lowered& l = p_.layer;
   const GemmExtents& e = l.extents;
   const BuffersConfig& b = p_.machine.buffers;
-  const bool cut = v.least[kK] > 1;
+  const bool cut = v.least[kAxisK] > 1;
   const bool all_m = cut && v.inside_k(LoopDim::kM), all_n = cut && v.inside_k(LoopDim::kN);
-  const bool may_live = v.most[kK] > 1 && v.scheme.order[2] != LoopDim::kK;
+  const bool may_live = v.most[kAxisK] > 1 && v.scheme.order[2] != LoopDim::kK;
   const double sums = real((may_live ? b.accumulator.capacity : usable(b.accumulator)).value) / 4;
-  const double g = real(v.lo[kG]), n = real(v.lo[kN]), k = real(v.lo[kK]);
+  const double g = real(v.lo[kAxisG]), n = real(v.lo[kAxisN]), k = real(v.lo[kAxisK]);
   // Input pixels: through one tap unless all of k is there.
   const bool all_taps = !v.apart;
   const double channels =
       all_taps ? real(l.channels) : std::min(k, real(l.channels));
   const double input_bits = real(p_.path.activations.layout.codes.bits);
-  const double map_share = rows_each_[all_taps ? 1 : 0](v.box.lo[kR], v.box.hi[kR]) *
-                           cols_each_[all_taps ? 1 : 0](v.box.lo[kC], v.box.hi[kC]);
+  const double map_share = rows_each_[all_taps ? 1 : 0](v.box.lo[kAxisR], v.box.hi[kAxisR]) *
+                           cols_each_[all_taps ? 1 : 0](v.box.lo[kAxisC], v.box.hi[kAxisC]);
   const double pixels = real(usable(b.input).value) * 8 / (g * channels * input_bits * map_share);
   const double results =
       real(usable(b.output).value) * 8 / (g * real(p_.path.output.layout.codes.bits));
@@ -253,7 +253,7 @@ bool Bounds::limit_pixels(View& v) const {
       std::floor(std::min({pixels, results / n, sums / (g * (all_n ? real(e.n) : n))}) + 1e-6);
   if (m_most < real(v.m())) return false;
   if (all_m && sums / g < real(e.m) * (all_n ? real(e.n) : n)) return false;
-  v.loops[0] = std::max(v.least[kB] * v.least[kR] * v.least[kC],
+  v.loops[0] = std::max(v.least[kAxisB] * v.least[kAxisR] * v.least[kAxisC],
                         static_cast<std::int64_t>(whole(real(e.m) / m_most)));
   const double weight_bits = real(p_.path.weights.dequantized &&
                                           p_.machine.dequantizer.placement ==
@@ -261,14 +261,14 @@ bool Bounds::limit_pixels(View& v) const {
                                       ? p_.path.mac.operand_bits
                                       : p_.path.weights.layout.codes.bits);
   const double nk = std::floor(real(usable(b.weight).value) * 8 / (g * weight_bits) + 1e-6);
-  const WeightExtent stored = stored_weights(p_, v.lo[kN], v.lo[kK]);
+  const WeightExtent stored = stored_weights(p_, v.lo[kAxisN], v.lo[kAxisK]);
   if (nk < real(stored.n * stored.k)) return false;
   const double m = real(v.m());
   const double n_most =
       std::min({nk / k, results / m, sums / (g * (all_m ? real(e.m) : m))}) + 1e-6;
   v.loops[1] =
-      std::max(v.least[kN], static_cast<std::int64_t>(whole(real(e.n) / std::floor(n_most))));
-  v.loops[2] = std::max(v.least[kK], static_cast<std::int64_t>(
+      std::max(v.least[kAxisN], static_cast<std::int64_t>(whole(real(e.n) / std::floor(n_most))));
+  v.loops[2] = std::max(v.least[kAxisK], static_cast<std::int64_t>(
                                          whole(real(e.k) / std::floor(nk / n + 1e-6))));
   return true;
 }
@@ -280,15 +280,15 @@ double Bounds::input_bursts(const View& v) const {
   double once = std::numeric_limits<double>::infinity();
   if (v.together) {
     double pixel = real(main_bits(p_.path.activations.layout, l.channels)) * groups / burst;
-    if (l.interleaved_groups && p_.activation_layout == DramLayout::kRowMajor && v.least[kG] > 1)
-      pixel = std::max(pixel, real(v.least[kG]));
-    once = pixel * real(l.batch) * rows_(v.box.lo[kR], v.box.hi[kR]) *
-           cols_(v.box.lo[kC], v.box.hi[kC]) *
+    if (l.interleaved_groups && p_.activation_layout == DramLayout::kRowMajor && v.least[kAxisG] > 1)
+      pixel = std::max(pixel, real(v.least[kAxisG]));
+    once = pixel * real(l.batch) * rows_(v.box.lo[kAxisR], v.box.hi[kAxisR]) *
+           cols_(v.box.lo[kAxisC], v.box.hi[kAxisC]) *
            v.repetitions(true, false, false);
   }
   if (v.apart) {
-    const std::size_t last = std::min<std::size_t>(v.box.hi[kK], space_.sizes[kK].size() - 1);
-    once = std::min(once, input_runs_(v.box.lo[kK], last) * v.repetitions(true, false, true));
+    const std::size_t last = std::min<std::size_t>(v.box.hi[kAxisK], space_.sizes[kAxisK].size() - 1);
+    once = std::min(once, input_runs_(v.box.lo[kAxisK], last) * v.repetitions(true, false, true));
   }
   return once;
 }
@@ -297,10 +297,10 @@ double Bounds::output_bursts(const View& v) const {
   if (outputs_ == 0 || p_.activation_layout == DramLayout::kTiled) return outputs_;
   const Lowered& l = p_.layer;
   const double pixels = real(l.extents.m), groups = real(l.extents.groups);
-  if (v.least[kN] > 1)
-    return std::max(outputs_, output_runs_(v.box.lo[kN], v.box.hi[kN]) * pixels * groups);
-  if (l.interleaved_groups && v.least[kG] > 1)
-    return std::max(outputs_, real(v.least[kG]) * pixels);
+  if (v.least[kAxisN] > 1)
+    return std::max(outputs_, output_runs_(v.box.lo[kAxisN], v.box.hi[kAxisN]) * pixels * groups);
+  if (l.interleaved_groups && v.least[kAxisG] > 1)
+    return std::max(outputs_, real(v.least[kAxisG]) * pixels);
   return outputs_;
 }
 
@@ -310,9 +310,9 @@ double Bounds::array_cycles(const View& v) const {
   const bool os = array.dataflow == Dataflow::kOutputStationary;
   const bool is = array.dataflow == Dataflow::kInputStationary;
   const bool full = array.edge_folds == EdgeFolds::kFull;
-  const double n_folds = is ? 1 : n_folds_(v.box.lo[kN], v.box.hi[kN]);
-  const double k_folds = k_folds_(v.box.lo[kK], v.box.hi[kK]);
-  const double k_rows = k_rows_(v.box.lo[kK], v.box.hi[kK]);
+  const double n_folds = is ? 1 : n_folds_(v.box.lo[kAxisN], v.box.hi[kAxisN]);
+  const double k_folds = k_folds_(v.box.lo[kAxisK], v.box.hi[kAxisK]);
+  const double k_rows = k_rows_(v.box.lo[kAxisK], v.box.hi[kAxisK]);
   const double rows = real(array.rows), m = real(e.m), tiles = real(v.loops[0]);
   const double m_folds = std::max(real(ceil_div(e.m, m_quantum_)), tiles);
   const double loaded = full ? k_folds * rows : k_rows;
@@ -354,13 +354,13 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
     v.least[a] = trips_[a][box.hi[a]];
     v.most[a] = trips_[a][box.lo[a]];
   }
-  if (v.scheme.input_full_k && v.most[kK] == 1) return false;
+  if (v.scheme.input_full_k && v.most[kAxisK] == 1) return false;
   if (repeats_scheme(v)) return false;
-  v.apart = !v.scheme.input_full_k && v.most[kK] > 1;
-  v.together = v.scheme.input_full_k || v.least[kK] == 1;
+  v.apart = !v.scheme.input_full_k && v.most[kAxisK] > 1;
+  v.together = v.scheme.input_full_k || v.least[kAxisK] == 1;
   if (!limit_pixels(v)) return false;
   const bool by_row = p_.path.weights.layout.scales.group == kWholeRow;
-  const double tiles = real(v.least[kG] * v.loops[1] * v.loops[2]);
+  const double tiles = real(v.least[kAxisG] * v.loops[1] * v.loops[2]);
   const double weights =
       p_.weight_layout == DramLayout::kTiled ? std::max(weights_, tiles) : weights_;
   bound.bursts = input_bursts(v) + output_bursts(v) + weights * v.repetitions(false, true, true) +

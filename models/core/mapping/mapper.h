@@ -59,6 +59,13 @@ struct Mapping {
 /// Throws an input Error with the reason where nothing fits or the pins contradict the layer.
 Mapping map_layer(const MappingProblem& problem, const MappingPins& pins = {});
 
+/// What may be the best if it is simulated (MappingPins::finalists): first what map_layer() yields,
+/// then the best by other objectives and of other loop orders, as many as are asked for.
+std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins);
+
+/// What a mapping costs by the pins' objective if it takes `cycles`; less is better.
+double cost_with_cycles(const Mapping& mapping, const MappingPins& pins, std::int64_t cycles);
+
 /// The best tiling under every other loop order, the cheapest first.
 std::vector<MappingAlternative> alternatives(const MappingProblem& problem, const MappingPins& pins,
                                              const Mapping& chosen);

@@ -29,7 +29,8 @@ struct ObjectiveWeights {
 };
 ObjectiveWeights weights_of(MappingObjective objective);
 
-struct MappingPins {
+/// What may differ from layer to layer.
+struct TilePins {
   std::optional<MappingObjective> objective;  ///< default: edp
   std::optional<ObjectiveWeights> weights;    ///< instead of `objective`
   std::optional<LoopOrder> order;
@@ -38,9 +39,19 @@ struct MappingPins {
   std::optional<std::int64_t> tile_m, tile_n, tile_k;
   std::optional<std::int64_t> tile_batch, tile_rows, tile_cols;  ///< a rectangle instead of m
   std::optional<std::int64_t> tile_groups;
+};
+
+struct MappingPins : TilePins {
+  /// So many of the best tilings by estimate are simulated before one is taken; default: 6 where
+  /// the objective is cycles alone, which an estimate knows least, else 1.
+  std::optional<std::int64_t> finalists;
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
   ActivationMemory activations = ActivationMemory::kDram;
 };
+
+/// A layer's pins where it has any, the run's elsewhere.
+TilePins with(const TilePins& layer, TilePins run);
+MappingPins with(const TilePins& layer, MappingPins run);
 
 }  // namespace bitjoule

@@ -7,6 +7,11 @@
 namespace bitjoule {
 namespace {
 
+// A search of so many boxes yields the optimum; a longer one is content with what is proven to be
+// this close to it, and ends in any case.
+constexpr std::int64_t kExactBoxes = 10000, kMostBoxes = 60000;
+constexpr double kClose = 0.005;
+
 struct Node {
   MappingCost bound;
   Box box;
@@ -50,7 +55,7 @@ class BestFirst {
       std::pop_heap(heap_.begin(), heap_.end(), later);
       const Node node = heap_.back();
       heap_.pop_back();
-      if (found_.best && !(node.bound < found_.cost)) break;
+      if (found_.best && done(node.bound)) return found_;
       ++found_.boxes;
       if (node.box.is_point()) {
         estimate_point(node.box);
@@ -69,6 +74,15 @@ class BestFirst {
   }
 
  private:
+  /// Whether what has this bound, and all behind it, need not be opened.
+  bool done(const MappingCost& bound) {
+    found_.bound = bound < found_.cost ? bound : found_.cost;
+    const double most = found_.boxes >= kMostBoxes    ? std::numeric_limits<double>::infinity()
+                        : found_.boxes >= kExactBoxes ? 1 + kClose
+                                                      : 1;
+    return !(bound < found_.cost) || (most > 1 && found_.cost.first <= bound.first * most);
+  }
+
   void push(const Box& box) {
     CostBound bound;
     if (!bounds_.feasible(box, bound)) return;
@@ -89,6 +103,13 @@ class BestFirst {
     ++found_.estimated;
     const MappingEstimate e = estimate(p_, tiling);
     const MappingCost cost = cost_of(objective_, e);
+    std::optional<std::size_t>& entry = entries_[box.scheme];
+    if (!entry) {
+      entry = found_.of_schemes.size();
+      found_.of_schemes.push_back({cost, {tiling, e}});
+    } else if (cost < found_.of_schemes[*entry].first) {
+      found_.of_schemes[*entry] = {cost, {tiling, e}};
+    }
     if (found_.best && !(cost < found_.cost)) return;
     found_.best = MappingAlternative{tiling, e};
     found_.cost = cost;
@@ -100,6 +121,7 @@ class BestFirst {
   Bounds bounds_;
   std::vector<Node> heap_;
   std::int64_t pushed_ = 0;
+  std::vector<std::optional<std::size_t>> entries_{space_.schemes.size()};
   SearchResult found_;
 };
 

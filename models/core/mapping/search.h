@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "core/mapping/bounds.h"
 #include "core/mapping/mapper.h"
@@ -14,6 +16,8 @@ namespace bitjoule {
 
 struct SearchResult {
   std::optional<MappingAlternative> best;  ///< empty: no tile fits
+  /// The best that was estimated of each scheme, where any was.
+  std::vector<std::pair<MappingCost, MappingAlternative>> of_schemes;
   MappingCost cost, bound;                 ///< of the best, and of everything that was not opened
   std::int64_t boxes = 0, estimated = 0, misfits = 0;
   /// The best is within this share of the optimum, as is proven: 0 but where the search gave up.

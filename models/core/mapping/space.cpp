@@ -11,18 +11,18 @@
 namespace bitjoule {
 namespace {
 
-constexpr LoopDim kM = LoopDim::kM, kN = LoopDim::kN, kK = LoopDim::kK;
 // k innermost first: partial sums of one tile only.
-constexpr std::array<LoopDim, 3> kOrders[] = {{kM, kN, kK}, {kN, kM, kK}, {kM, kK, kN},
-                                              {kN, kK, kM}, {kK, kM, kN}, {kK, kN, kM}};
-/// An axis of at most so many aligned units has every size.
-constexpr std::int64_t kShortAxis = 64;
+constexpr LoopOrder kOrders[] = {LoopOrder::kMnk, LoopOrder::kNmk, LoopOrder::kMkn,
+                                 LoopOrder::kNkm, LoopOrder::kKmn, LoopOrder::kKnm};
+/// An axis of at most so many aligned units has every size; rows and columns of a map together
+/// make rectangles, where fewer will do.
+constexpr std::int64_t kShortAxis = 400, kShortSide = 64;
 
-std::vector<std::int64_t> sizes_of(const AxisExtent& axis,
-                                   const std::vector<std::int64_t>& quanta) {
+std::vector<std::int64_t> sizes_of(const AxisExtent& axis, const std::vector<std::int64_t>& quanta,
+                                   bool is_side) {
   std::vector<std::int64_t> sizes;
   const std::int64_t total = axis.total, unit = axis.alignment;
-  if (ceil_div(total, unit) <= kShortAxis) {
+  if (ceil_div(total, unit) <= (is_side ? kShortSide : kShortAxis)) {
     for (std::int64_t size = unit; size < total; size += unit) sizes.push_back(size);
     sizes.push_back(total);
     return sizes;
@@ -47,17 +47,17 @@ std::int64_t burst_elements(const MappingProblem& p, std::int64_t bits) {
 }
 
 /// What the array holds at once along an axis, and what fills a burst.
-std::vector<std::int64_t> quanta_of(const MappingProblem& p, Axis axis) {
+std::vector<std::int64_t> quanta_of(const MappingProblem& p, TileAxis axis) {
   const ArrayConfig& array = p.machine.array;
   const std::int64_t macs = p.path.macs_per_pe;
   const bool os = array.dataflow == Dataflow::kOutputStationary;
   switch (axis) {
-    case Axis::kCols:
+    case TileAxis::kCols:
       return {os ? array.rows : array.cols,
               burst_elements(p, p.path.activations.code_bits * p.layer.channels)};
-    case Axis::kN:
+    case TileAxis::kN:
       return {array.cols, burst_elements(p, p.path.output.code_bits)};
-    case Axis::kK:
+    case TileAxis::kK:
       return {(os ? 1 : array.rows) * macs, burst_elements(p, p.path.activations.code_bits),
               p.layer.channels};
     default:
@@ -65,7 +65,7 @@ std::vector<std::int64_t> quanta_of(const MappingProblem& p, Axis axis) {
   }
 }
 
-const char* axis_key(Axis axis) {
+const char* axis_key(TileAxis axis) {
   static constexpr const char* kNames[] = {"groups", "batch", "rows", "cols", "n", "k"};
   return kNames[at(axis)];
 }
@@ -75,7 +75,7 @@ class Pinned {
   Pinned(const MappingProblem& p, MappingSpace& space) : p_(p), space_(space) {}
 
   /// One size, no larger than the layer.
-  void pin(Axis axis, std::int64_t size) {
+  void pin(TileAxis axis, std::int64_t size) {
     const auto [total, unit] = axis_extent(p_, axis);
     size = clipped(axis_key(axis), size, total);
     if (size % unit != 0 && size != total)
@@ -110,9 +110,9 @@ class Pinned {
   }
 
   void set_pixels(std::int64_t batch, std::int64_t rows, std::int64_t cols) {
-    space_.sizes[at(Axis::kBatch)] = {batch};
-    space_.sizes[at(Axis::kRows)] = {rows};
-    space_.sizes[at(Axis::kCols)] = {cols};
+    space_.sizes[at(TileAxis::kBatch)] = {batch};
+    space_.sizes[at(TileAxis::kRows)] = {rows};
+    space_.sizes[at(TileAxis::kCols)] = {cols};
   }
 
   const MappingProblem& p_;
@@ -121,7 +121,32 @@ class Pinned {
 
 }  // namespace
 
+TilePins with(const TilePins& layer, TilePins pins) {
+  const auto replace = [&](auto member) {
+    if (layer.*member) pins.*member = layer.*member;
+  };
+  if (layer.objective || layer.weights) pins.objective.reset(), pins.weights.reset();
+  replace(&TilePins::objective);
+  replace(&TilePins::weights);
+  replace(&TilePins::order);
+  // A rectangle takes the place of a number of pixels, and the other way round.
+  const bool rectangle = layer.tile_batch || layer.tile_rows || layer.tile_cols;
+  if (rectangle || layer.tile_m)
+    pins.tile_m = pins.tile_batch = pins.tile_rows = pins.tile_cols = std::nullopt;
+  for (const auto member : {&TilePins::tile_m, &TilePins::tile_n, &TilePins::tile_k,
+                            &TilePins::tile_batch, &TilePins::tile_rows, &TilePins::tile_cols,
+                            &TilePins::tile_groups})
+    replace(member);
+  return pins;
+}
+
+MappingPins with(const TilePins& layer, MappingPins run) {
+  static_cast<TilePins&>(run) = with(layer, static_cast<const TilePins&>(run));
+  return run;
+}
+
 std::array<LoopDim, 3> loop_dims(LoopOrder order) {
+  constexpr LoopDim kM = LoopDim::kM, kN = LoopDim::kN, kK = LoopDim::kK;
   switch (order) {
     case LoopOrder::kMnk:
       return {kM, kN, kK};
@@ -142,31 +167,31 @@ std::array<LoopDim, 3> loop_dims(LoopOrder order) {
 Tiling MappingSpace::tiling(std::size_t scheme,
                             const std::array<std::int64_t, kAxes>& tile) const {
   Tiling t;
-  t.groups = tile[at(Axis::kGroups)];
-  t.batch = tile[at(Axis::kBatch)];
-  t.out_rows = tile[at(Axis::kRows)];
-  t.out_cols = tile[at(Axis::kCols)];
-  t.n = tile[at(Axis::kN)];
-  t.k = tile[at(Axis::kK)];
+  t.groups = tile[at(TileAxis::kGroups)];
+  t.batch = tile[at(TileAxis::kBatch)];
+  t.out_rows = tile[at(TileAxis::kRows)];
+  t.out_cols = tile[at(TileAxis::kCols)];
+  t.n = tile[at(TileAxis::kN)];
+  t.k = tile[at(TileAxis::kK)];
   t.order = schemes[scheme].order;
   t.input_full_k = schemes[scheme].input_full_k;
   return t;
 }
 
-AxisExtent axis_extent(const MappingProblem& p, Axis axis) {
+AxisExtent axis_extent(const MappingProblem& p, TileAxis axis) {
   const Lowered& l = p.layer;
   switch (axis) {
-    case Axis::kGroups:
+    case TileAxis::kGroups:
       return {l.extents.groups, 1};
-    case Axis::kBatch:
+    case TileAxis::kBatch:
       return {l.batch, 1};
-    case Axis::kRows:
+    case TileAxis::kRows:
       return {l.out_height, 1};
-    case Axis::kCols:
+    case TileAxis::kCols:
       return {l.out_width, 1};
-    case Axis::kN:
+    case TileAxis::kN:
       return {l.extents.n, std::max<std::int64_t>(1, p.path.output.layout.block_elements)};
-    case Axis::kK:
+    case TileAxis::kK:
       return {l.extents.k, std::lcm(std::max<std::int64_t>(1, p.path.scale_group),
                                     std::lcm(region_alignment(p.path.weights.layout),
                                              region_alignment(p.path.activations.layout)))};
@@ -177,20 +202,21 @@ AxisExtent axis_extent(const MappingProblem& p, Axis axis) {
 MappingSpace mapping_space(const MappingProblem& p, const MappingPins& pins) {
   MappingSpace space;
   for (std::size_t a = 0; a < kAxes; ++a) {
-    const Axis axis = static_cast<Axis>(a);
-    space.sizes[a] = sizes_of(axis_extent(p, axis), quanta_of(p, axis));
+    const TileAxis axis = static_cast<TileAxis>(a);
+    const bool is_side = (axis == TileAxis::kRows || axis == TileAxis::kCols) && p.layer.out_height > 1;
+    space.sizes[a] = sizes_of(axis_extent(p, axis), quanta_of(p, axis), is_side);
   }
   Pinned pinned(p, space);
-  if (pins.tile_groups) pinned.pin(Axis::kGroups, *pins.tile_groups);
+  if (pins.tile_groups) pinned.pin(TileAxis::kGroups, *pins.tile_groups);
   if (pins.tile_m) pinned.pin_pixels(*pins.tile_m);
-  if (pins.tile_batch) pinned.pin(Axis::kBatch, *pins.tile_batch);
-  if (pins.tile_rows) pinned.pin(Axis::kRows, *pins.tile_rows);
-  if (pins.tile_cols) pinned.pin(Axis::kCols, *pins.tile_cols);
-  if (pins.tile_n) pinned.pin(Axis::kN, *pins.tile_n);
-  if (pins.tile_k) pinned.pin(Axis::kK, *pins.tile_k);
-  for (const auto& order : kOrders)
+  if (pins.tile_batch) pinned.pin(TileAxis::kBatch, *pins.tile_batch);
+  if (pins.tile_rows) pinned.pin(TileAxis::kRows, *pins.tile_rows);
+  if (pins.tile_cols) pinned.pin(TileAxis::kCols, *pins.tile_cols);
+  if (pins.tile_n) pinned.pin(TileAxis::kN, *pins.tile_n);
+  if (pins.tile_k) pinned.pin(TileAxis::kK, *pins.tile_k);
+  for (const LoopOrder order : kOrders)
     for (const bool full : {false, true})
-      if (!pins.order || loop_dims(*pins.order) == order) space.schemes.push_back({order, full});
+      if (!pins.order || *pins.order == order) space.schemes.push_back({loop_dims(order), full});
   return space;
 }
 

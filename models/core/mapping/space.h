@@ -13,9 +13,9 @@
 namespace bitjoule {
 
 /// The axes of a tile.
-enum class Axis { kGroups, kBatch, kRows, kCols, kN, kK };
+enum class TileAxis { kGroups, kBatch, kRows, kCols, kN, kK };
 inline constexpr std::size_t kAxes = 6;
-constexpr std::size_t at(Axis axis) { return static_cast<std::size_t>(axis); }
+constexpr std::size_t at(TileAxis axis) { return static_cast<std::size_t>(axis); }
 
 /// Everything of a tiling but its sizes.
 struct LoopScheme {
@@ -36,7 +36,7 @@ struct MappingSpace {
 struct AxisExtent {
   std::int64_t total = 1, alignment = 1;
 };
-AxisExtent axis_extent(const MappingProblem& problem, Axis axis);
+AxisExtent axis_extent(const MappingProblem& problem, TileAxis axis);
 
 /// Short axes have every size. Of a long one, whose tiles are many, the sizes that make a
 /// difference: for every number of tiles the smallest that yields it, and that rounded up to whole
