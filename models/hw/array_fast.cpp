@@ -24,7 +24,7 @@ void ArrayFast::issue(const ComputeOp& op, Cycles usable) {
     if (accepted < Cycles(0)) accepted = Cycles(times.load_begin);
     count_fold(*run_.problem, job, done);
     if (run_.trace != nullptr) {
-      run_.trace->change(active_pes_, Cycles(times.stream_begin), job.used_rows * job.used_cols);
+      run_.trace->change(active_pes_, Cycles(times.stream_begin), job.shape.rows * job.shape.cols);
       run_.trace->change(active_pes_, Cycles(times.stream_end), 0);
     }
   });

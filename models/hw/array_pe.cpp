@@ -34,7 +34,8 @@ void ArrayPe::start(const LayerRun& run) {
   run_ = run;
   rates_ = array_rates(*run.problem);
   grid_ = run.problem->path.mac.is_integer ? integer_grid_.get() : float_grid_.get();
-  grid_->clear();
+  dataflow_ = &pe_dataflow(run.problem->machine.array.dataflow);
+  grid_->begin(*dataflow_);
   if (run.trace != nullptr) {
     active_pes_ = run.trace->add_signal("array.active_pes", 32);
     if (run.trace->has_signals()) grid_->begin_trace(*run.trace);
@@ -122,7 +123,7 @@ bool ArrayPe::begin_stream(Cycles now) {
   streaming_->step_wait = rates_.stream_interval - 1;
   if (run_.trace != nullptr)
     run_.trace->change(active_pes_, now,
-                       streaming_->fold.job.used_rows * streaming_->fold.job.used_cols);
+                       streaming_->fold.job.shape.rows * streaming_->fold.job.shape.cols);
   streaming_->fold.first_step = now.value + rates_.stream_interval - 1;
   return true;
 }
@@ -234,42 +235,34 @@ void ArrayPe::tick() {
     tick_event_.notify(clock_.until(std::max(queue_.front().usable, now + Cycles(1))));
 }
 
-void ArrayPe::row_entered(const FoldJob& job, std::int64_t row) {
-  if (row >= job.used_rows) return;
+/// Words that enter side by side at an edge in one cycle, `at(i)` the i-th.
+template <class F>
+void ArrayPe::entered(const FoldJob& job, std::int64_t width, F at) {
   const MappingProblem& p = *run_.problem;
   const std::int64_t macs = p.path.macs_per_pe;
-  const std::int64_t lanes = std::min(macs, job.k() - row * macs);
-  const bool weights = config_.dataflow == Dataflow::kWeightStationary;
-  if (weights)
-    operands.read_weights(job.used_cols * macs * weight_read_bits(p));
-  else
-    operands.read_inputs(job.used_cols * macs * p.path.activations.code_bits);
-  const std::int64_t elements = job.used_cols * lanes;
-  operands.to_dequantizer->pass(weights && dequantizes_at_edge(p) ? elements : 0,
-                                !weights && p.path.activations.dequantized ? elements : 0);
-  if (!weights && p.path.weights.zero_points) run_.counts->activation_sums += job.used_cols * lanes;
+  const bool inputs = at(0).inputs;
+  std::int64_t elements = 0;
+  for (std::int64_t i = 0; i < width; ++i) elements += std::min(macs, job.k() - at(i).word * macs);
+  if (inputs) {
+    operands.read_inputs(width * macs * p.path.activations.code_bits);
+    if (p.path.activations.dequantized) operands.to_dequantizer->pass(0, elements);
+    if (p.path.weights.zero_points) run_.counts->activation_sums += elements;
+  } else {
+    operands.read_weights(width * macs * weight_read_bits(p));
+    if (dequantizes_at_edge(p)) operands.to_dequantizer->pass(elements, 0);
+  }
+}
+
+void ArrayPe::row_entered(const FoldJob& job, std::int64_t row) {
+  if (row >= job.shape.rows) return;
+  entered(job, job.shape.cols, [&](std::int64_t c) { return dataflow_->north(job, c, row); });
 }
 
 void ArrayPe::step_entered(const FoldJob& job, std::int64_t step) {
-  const MappingProblem& p = *run_.problem;
-  MachineCounts& counts = *run_.counts;
-  const std::int64_t macs = p.path.macs_per_pe;
-  const bool outputs_stay = config_.dataflow == Dataflow::kOutputStationary;
-  // Elements of k that enter along an edge of `n` lanes: all of the fold's, or one word each.
-  const auto elements = [&](std::int64_t n) {
-    return outputs_stay ? n * std::min(macs, job.k() - step * macs) : job.k();
-  };
-  if (config_.dataflow != Dataflow::kInputStationary) {
-    operands.read_inputs(job.used_rows * macs * p.path.activations.code_bits);
-    if (p.path.activations.dequantized) operands.to_dequantizer->pass(0, elements(job.used_rows));
-    if (p.path.weights.zero_points) counts.activation_sums += elements(job.used_rows);
-  }
-  if (config_.dataflow != Dataflow::kWeightStationary) {
-    const std::int64_t lanes = outputs_stay ? job.used_cols : job.used_rows;
-    operands.read_weights(lanes * macs * weight_read_bits(p));
-    if (dequantizes_at_edge(p)) operands.to_dequantizer->pass(elements(lanes), 0);
-  }
-  counts.mac_slots += config_.rows * config_.cols * macs;
+  entered(job, job.shape.rows, [&](std::int64_t r) { return dataflow_->west(job, r, step); });
+  if (dataflow_->outputs_stay())
+    entered(job, job.shape.cols, [&](std::int64_t c) { return dataflow_->north(job, c, step); });
+  run_.counts->mac_slots += config_.rows * config_.cols * run_.problem->path.macs_per_pe;
 }
 
 template <class Sum>
@@ -281,18 +274,16 @@ void ArrayPe::deliver(const FoldInFlight& fold, std::int64_t column, std::int64_
   const bool further = job.k0 > 0;
   if (column == 0) {
     // The results of a step leave skewed, and are written as one wide row.
-    const std::int64_t row = operands.to_accumulator_buffer->accesses(Bits(job.used_cols * 32));
+    const std::int64_t row = operands.to_accumulator_buffer->accesses(Bits(job.shape.cols * 32));
     operands.to_accumulator_buffer->access({further ? row : 0, row});
   }
   if (further) ++counts.accumulations;
   if (p.path.scale_group != 0) ++counts.group_results;
   if (p.path.weights.zero_points) ++counts.corrections;
   if (run_.values == nullptr) return;
-  const bool columns_are_n = config_.dataflow != Dataflow::kInputStationary;
-  const std::int64_t m = job.m0 + (columns_are_n ? index : column);
-  const std::int64_t n = job.n0 + (columns_are_n ? column : index);
   if (overflow) run_.values->report_overflow();
-  run_.values->add_result(fold.tile->tile, job, m, n, sum);
+  const ResultPlace place = dataflow_->result(job, column, index);
+  run_.values->add_result(fold.tile->tile, job, place.m, place.n, sum);
 }
 
 void ArrayPe::finish() {

@@ -66,6 +66,8 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
   Held advance_load();
   Held advance_stream(Cycles now);
   void advance_tails(Cycles now);
+  template <class F>
+  void entered(const FoldJob& job, std::int64_t width, F at);
   void row_entered(const FoldJob& job, std::int64_t row);
   void step_entered(const FoldJob& job, std::int64_t step);
   template <class Sum>
@@ -86,6 +88,7 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
   ArrayRates rates_;
   std::unique_ptr<PeGrid> integer_grid_, float_grid_;
   PeGrid* grid_ = nullptr;
+  const PeDataflow* dataflow_ = nullptr;  ///< of the layer
   sc_core::sc_event tick_event_;
   std::deque<Waiting> queue_;
   std::shared_ptr<Active> loading_, streaming_;

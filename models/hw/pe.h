@@ -17,7 +17,7 @@ struct Word {
   std::int32_t count = 0;    ///< elements in it; 0: nothing to multiply
   std::int32_t row = 0;      ///< stationary operand: the row that keeps it
   bool valid = false;
-  bool last = false;  ///< outputs stay: the fold's sum is complete with it
+  bool last = false;  ///< of its fold: where outputs stay, the sum is complete with it
   std::uint32_t fold =
       0;  ///< number of its fold: odd and even ones use different stationary registers
 };

@@ -29,7 +29,6 @@ class Grid : public PeGrid {
   Grid(const ArrayConfig& config, const std::string& kind)
       : rows_(config.rows),
         cols_(config.cols),
-        dataflow_(config.dataflow),
         steps_(at(rows_ + cols_)),
         loads_(at(rows_ + cols_)) {
     for (std::int64_t r = 0; r < rows_; ++r) {
@@ -56,11 +55,11 @@ class Grid : public PeGrid {
     steps_[slot(0)] = step_now_;
     loads_[slot(0)] = row_now_;
     step_now_ = row_now_ = {};
-    return dataflow_ == Dataflow::kOutputStationary ? step_outputs() : step_stationary();
+    return dataflow_->outputs_stay() ? step_outputs() : step_stationary();
   }
 
   void collect(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) override {
-    if (dataflow_ == Dataflow::kOutputStationary)
+    if (dataflow_->outputs_stay())
       collect_drained(fold, cycle, sink);
     else
       collect_sums(fold, cycle, sink);
@@ -72,10 +71,9 @@ class Grid : public PeGrid {
         if (e.fold == &fold) e = {};
   }
 
-  void clear() override {
-    std::fill(steps_.begin(), steps_.end(), Entry{});
-    std::fill(loads_.begin(), loads_.end(), Entry{});
-    for (Pe<T, Sum>* pe : pes_) pe->clear();
+  void begin(const PeDataflow& dataflow) override {
+    dataflow_ = &dataflow;
+    clear();
   }
 
   void begin_trace(Trace& trace) override {
@@ -124,6 +122,12 @@ class Grid : public PeGrid {
     }
   }
 
+  void clear() {
+    std::fill(steps_.begin(), steps_.end(), Entry{});
+    std::fill(loads_.begin(), loads_.end(), Entry{});
+    for (Pe<T, Sum>* pe : pes_) pe->clear();
+  }
+
   std::size_t slot(std::int64_t cycles_ago) const {
     return at((cycle_ - cycles_ago + rows_ + cols_) % (rows_ + cols_));
   }
@@ -142,19 +146,19 @@ class Grid : public PeGrid {
       return t.integer_weights;
   }
 
-  /// Word number `word` along k of one row of a panel.
-  Word<T> word(const FoldInFlight& fold, bool input, std::int64_t row, std::int64_t word) const {
+  Word<T> word(const FoldInFlight& fold, const EdgeWord& at_edge) const {
     const FoldJob& job = fold.job;
     const Tile& tile = fold.tile->tile;
-    const std::int64_t from = word * fold.macs_per_pe;
+    const std::int64_t from = at_edge.word * fold.macs_per_pe;
     Word<T> w;
     w.valid = true;
     w.fold = fold.number;
     w.count = static_cast<std::int32_t>(std::min(fold.macs_per_pe, job.k() - from));
     if (fold.tile->values) {
       const std::int64_t g = job.g - tile.g0;
-      const Panel<T>& panel = input ? inputs(*fold.tile) : weights(*fold.tile);
-      const std::int64_t index = input ? g * tile.m() + row : g * tile.n() + row - tile.n0;
+      const Panel<T>& panel = at_edge.inputs ? inputs(*fold.tile) : weights(*fold.tile);
+      const std::int64_t index =
+          at_edge.inputs ? g * tile.m() + at_edge.row : g * tile.n() + at_edge.row - tile.n0;
       w.lanes = panel.row(index) + (job.k0 - tile.k0) + from;
     }
     return w;
@@ -163,27 +167,17 @@ class Grid : public PeGrid {
   /// What the west edge gives to row r: delayed by r cycles.
   Word<T> west(std::int64_t r) const {
     const Entry& e = steps_[slot(r)];
-    if (e.fold == nullptr || r >= e.fold->job.used_rows) return {};
-    const FoldJob& job = e.fold->job;
-    switch (dataflow_) {
-      case Dataflow::kWeightStationary:
-        return word(*e.fold, true, job.m0 + e.index, r);
-      case Dataflow::kInputStationary:
-        return word(*e.fold, false, job.n0 + e.index, r);
-      case Dataflow::kOutputStationary: {
-        Word<T> w = word(*e.fold, true, job.m0 + r, e.index);
-        w.last = e.index == job.timing.steps - 1;
-        return w;
-      }
-    }
-    return {};
+    if (e.fold == nullptr || r >= e.fold->job.shape.rows) return {};
+    Word<T> w = word(*e.fold, dataflow_->west(e.fold->job, r, e.index));
+    w.last = e.index == e.fold->job.timing.steps - 1;
+    return w;
   }
 
   /// What the north edge gives to column c where outputs stay: delayed by c cycles.
   Word<T> north(std::int64_t c) const {
     const Entry& e = steps_[slot(c)];
-    if (e.fold == nullptr || c >= e.fold->job.used_cols) return {};
-    return word(*e.fold, false, e.fold->job.n0 + c, e.index);
+    if (e.fold == nullptr || c >= e.fold->job.shape.cols) return {};
+    return word(*e.fold, dataflow_->north(e.fold->job, c, e.index));
   }
 
   /// The stationary operand for column c, if the fold has one for it.
@@ -191,9 +185,8 @@ class Grid : public PeGrid {
     const Entry& e = loads_[slot(c)];
     if (e.fold == nullptr) return {};
     const FoldJob& job = e.fold->job;
-    if (c >= job.used_cols || e.index >= job.used_rows) return {};
-    Word<T> w = dataflow_ == Dataflow::kWeightStationary ? word(*e.fold, false, job.n0 + c, e.index)
-                                                         : word(*e.fold, true, job.m0 + c, e.index);
+    if (c >= job.shape.cols || e.index >= job.shape.rows) return {};
+    Word<T> w = word(*e.fold, dataflow_->north(job, c, e.index));
     w.row = static_cast<std::int32_t>(e.index);
     return w;
   }
@@ -225,7 +218,7 @@ class Grid : public PeGrid {
   /// last MAC on.
   void collect_sums(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) {
     const FoldJob& job = fold.job;
-    for (std::int64_t c = 0; c < job.used_cols; ++c) {
+    for (std::int64_t c = 0; c < job.shape.cols; ++c) {
       const std::int64_t since = cycle - job.timing.rows - c - fold.first_step;
       if (since < 0 || since % fold.interval != 0 || since / fold.interval >= job.timing.steps)
         continue;
@@ -239,7 +232,7 @@ class Grid : public PeGrid {
     const FoldJob& job = fold.job;
     const std::int64_t height = job.timing.rows;
     const std::int64_t last_step = fold.first_step + (job.timing.steps - 1) * fold.interval;
-    for (std::int64_t c = 0; c < job.used_cols; ++c) {
+    for (std::int64_t c = 0; c < job.shape.cols; ++c) {
       const std::int64_t since = cycle - (last_step + c + height);
       if (since < 0 || (since + 1) % fold.drain_interval != 0) continue;
       const std::int64_t shift = (since + 1) / fold.drain_interval - 1;
@@ -247,12 +240,12 @@ class Grid : public PeGrid {
       const std::int64_t row = height - 1 - shift;
       const PartialSum<Sum> out = pe(height - 1, c).drained;
       for (std::int64_t r = height - 1; r > shift; --r) pe(r, c).drained = pe(r - 1, c).drained;
-      if (row < job.used_rows) sink.result(fold, c, row, out.value, out.overflow);
+      if (row < job.shape.rows) sink.result(fold, c, row, out.value, out.overflow);
     }
   }
 
   std::int64_t rows_, cols_;
-  Dataflow dataflow_;
+  const PeDataflow* dataflow_ = nullptr;
   std::int64_t cycle_ = -1;
   Entry step_now_, row_now_;
   std::int32_t first_signal_ = 0;

@@ -10,6 +10,7 @@
 #include "core/mapping/folds.h"
 #include "core/mapping/tiling.h"
 #include "core/result/trace.h"
+#include "hw/dataflow/pe_dataflow.h"
 #include "hw/pe.h"
 
 namespace bitjoule {
@@ -58,8 +59,8 @@ class PeGrid {
   virtual void collect(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) = 0;
   /// The fold is over: what the skew registers still hold of it lies outside the PEs it uses.
   virtual void forget(const FoldInFlight& fold) = 0;
-  /// Forgets what is under way.
-  virtual void clear() = 0;
+  /// Forgets what is under way, for a layer of this dataflow.
+  virtual void begin(const PeDataflow& dataflow) = 0;
   /// Declares the registers of every PE in a trace; then records what changed in a cycle.
   virtual void begin_trace(Trace& trace) = 0;
   virtual void trace(Trace& trace, Cycles now) = 0;

@@ -60,8 +60,8 @@ template <class V>
 void describe(V& v, TilePins& c) {
   std::optional<ObjectiveFile> objective;
   if (c.objective) objective = ObjectiveFile{c.objective, {}, {}, {}};
-  if (c.weights) objective = ObjectiveFile{{}, c.weights->energy, c.weights->cycles,
-                                           c.weights->traffic};
+  if (c.weights)
+    objective = ObjectiveFile{{}, c.weights->energy, c.weights->cycles, c.weights->traffic};
   v.field("objective", objective,
           "what the mapper minimises: a name or weights; default: the accelerator's, else edp");
   c.objective.reset();

@@ -311,15 +311,15 @@ TEST_CASE("array: a sum is in the register at the foot of its column one cycle b
     std::unique_ptr<PeGrid> grid;
   };
   for (const Dataflow dataflow : {kWs, kOs}) {
-    config.dataflow = dataflow;
     Holder holder(dataflow == kWs ? "ws_grid" : "os_grid", config);
+    holder.grid->begin(pe_dataflow(dataflow));
     const AcceleratorConfig m = machine(dataflow, Overlap::kNone);
     const MappingProblem p = problem_of(m, {3, 2, 3});
     PeTile tile;
     tile.tile = Tile{0, 1, 0, 1, 0, 1, 0, 3, 0, 2, 0, 3};
     FoldInFlight fold;
     fold.job.m1 = 3, fold.job.n1 = 2, fold.job.k1 = 3;
-    fold.job.used_rows = rows, fold.job.used_cols = cols;
+    fold.job.shape.rows = rows, fold.job.shape.cols = cols;
     fold.job.timing.rows = rows, fold.job.timing.cols = cols, fold.job.timing.steps = 3;
     fold.tile = std::make_shared<PeTile>(tile);
     fold.number = 1;

@@ -40,8 +40,8 @@ inline TensorFormat random_format(MappingRandom& random, bool integers) {
   f.format = integers ? random.of({"int8", "int8", "int4", "int16"})
                       : random.of({"fp32", "fp16", "int8", "int4", "mxfp4", "q8_0"});
   if (f.format[0] == 'i' && random.one_in(3)) {
-    f.granularity = random.of({Granularity::kPerTensor, Granularity::kPerChannel,
-                               Granularity::kPerGroup});
+    f.granularity =
+        random.of({Granularity::kPerTensor, Granularity::kPerChannel, Granularity::kPerGroup});
     f.group_size = 16;
     f.scale = "fp16";
   }
@@ -94,8 +94,8 @@ inline MappingProblem random_mapping_problem(MappingRandom& random, std::int64_t
   ArrayConfig& a = p.machine.array;
   a.rows = random.to(1, array);
   a.cols = random.to(1, array);
-  a.dataflow = random.of({Dataflow::kWeightStationary, Dataflow::kOutputStationary,
-                          Dataflow::kInputStationary});
+  a.dataflow = random.of(
+      {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
   a.overlap = random.of({Overlap::kNone, Overlap::kDrain, Overlap::kWeights, Overlap::kFull});
   a.edge_folds = random.of({EdgeFolds::kFull, EdgeFolds::kExact});
   if (random.one_in(5)) a.weight_tiles = WeightTiles::kPadded;

@@ -10,8 +10,9 @@
 namespace bitjoule {
 namespace {
 
-constexpr std::size_t kAxisG = at(TileAxis::kGroups), kAxisB = at(TileAxis::kBatch), kAxisR = at(TileAxis::kRows),
-                      kAxisC = at(TileAxis::kCols), kAxisN = at(TileAxis::kN), kAxisK = at(TileAxis::kK);
+constexpr std::size_t kAxisG = at(TileAxis::kGroups), kAxisB = at(TileAxis::kBatch),
+                      kAxisR = at(TileAxis::kRows), kAxisC = at(TileAxis::kCols),
+                      kAxisN = at(TileAxis::kN), kAxisK = at(TileAxis::kK);
 
 // A sum of doubles may be this share too large.
 constexpr double kRounding = 1e-12;
@@ -29,9 +30,8 @@ void each_tile(std::int64_t total, std::int64_t size, F f) {
 /// Rows (columns) of the map that a tile's outputs look at, at most.
 std::int64_t span(std::int64_t outputs, std::int64_t stride, std::int64_t taps,
                   std::int64_t dilation, bool skips, std::int64_t limit) {
-  return std::min(limit, skips && taps == 1
-                             ? outputs
-                             : (outputs - 1) * stride + (taps - 1) * dilation + 1);
+  return std::min(
+      limit, skips && taps == 1 ? outputs : (outputs - 1) * stride + (taps - 1) * dilation + 1);
 }
 
 /// Rows (columns) of the map that any output looks at through taps t0..t1: at least those of one
@@ -66,9 +66,9 @@ double peak_bytes_per_cycle(const MappingProblem& p) {
 struct Bounds::View {
   const Box& box;
   const LoopScheme& scheme;
-  std::array<std::int64_t, kAxes> lo{}, hi{};             // sizes
-  std::array<std::int64_t, kAxes> least{}, most{};        // tiles
-  std::array<std::int64_t, 3> loops{};                    // least tiles of m, n, k
+  std::array<std::int64_t, kAxes> lo{}, hi{};       // sizes
+  std::array<std::int64_t, kAxes> least{}, most{};  // tiles
+  std::array<std::int64_t, 3> loops{};              // least tiles of m, n, k
   bool apart = false, together = false;  // whether the inputs' k may be, or may not be, cut
 
   std::int64_t m() const { return lo[kAxisB] * lo[kAxisR] * lo[kAxisC]; }
@@ -93,7 +93,10 @@ struct Bounds::View {
 };
 
 Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space)
-    : p_(problem), space_(space) {
+    : p_(problem),
+      space_(space),
+      dataflow_(dataflow_of(problem)),
+      quanta_(dataflow_.quanta(problem.machine.array, problem.path.macs_per_pe)) {
   const Lowered& l = p_.layer;
   const GemmExtents& e = l.extents;
   const double burst = real(p_.memory.burst_bytes);
@@ -101,14 +104,11 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space)
   const WeightExtent stored = stored_weights(p_, e.n, e.k);
   weights_ =
       real(main_bytes(weights, region_bytes(weights, e.groups * stored.n, stored.k))) / burst;
-  weight_scales_ =
-      real(side_bytes(weights, region_bytes(weights, l.weight_rows(), e.k))) / burst;
+  weight_scales_ = real(side_bytes(weights, region_bytes(weights, l.weight_rows(), e.k))) / burst;
   biases_ = real(l.weight_rows() * p_.bias_bits()) / 8 / burst;
   outputs_ = p_.activations == ActivationMemory::kOnChip
                  ? 0
                  : real(main_bits(p_.path.output.layout, e.n)) * real(e.m * e.groups) / 8 / burst;
-  const ArrayConfig& array = p_.machine.array;
-  m_quantum_ = array.dataflow == Dataflow::kOutputStationary ? array.rows : array.cols;
   bytes_per_cycle_ = peak_bytes_per_cycle(p_);
   rates_ = array_rates(p_);
   tabulate_axes();
@@ -127,7 +127,7 @@ void Bounds::tabulate_axes() {
     double bursts = 0, all = 0;
     each_tile(p_.layer.extents.n, size, [&](std::int64_t n, std::int64_t count) {
       bursts += real(count) * whole(real(main_bits(p_.path.output.layout, n)) / burst);
-      all += real(count * ceil_div(n, p_.machine.array.cols));
+      all += real(count * ceil_div(n, quanta_.n));
     });
     runs.push_back(bursts);
     folds.push_back(all);
@@ -161,11 +161,11 @@ void Bounds::tabulate_pixels() {
   for (const bool all : {false, true}) {
     std::vector<double> rows, cols;
     for (const std::int64_t r : space_.sizes[kAxisR])
-      rows.push_back(
-          real(span(r, l.stride_h, all ? l.kernel_h : 1, l.dilation_h, true, l.height)) / real(r));
+      rows.push_back(real(span(r, l.stride_h, all ? l.kernel_h : 1, l.dilation_h, true, l.height)) /
+                     real(r));
     for (const std::int64_t c : space_.sizes[kAxisC])
-      cols.push_back(real(span(c, l.stride_w, all ? l.kernel_w : 1, l.dilation_w,
-                               skips_columns(p_), l.width)) /
+      cols.push_back(real(span(c, l.stride_w, all ? l.kernel_w : 1, l.dilation_w, skips_columns(p_),
+                               l.width)) /
                      real(c));
     rows_each_[all ? 1 : 0] = RangeMin(std::move(rows));
     cols_each_[all ? 1 : 0] = RangeMin(std::move(cols));
@@ -211,8 +211,8 @@ void Bounds::tabulate_k() {
 
 /// With loops that have one tile, orders are the same: the first in the list stands for them.
 bool Bounds::repeats_scheme(const View& v) const {
-  const std::array<bool, 3> one = {v.most[kAxisB] * v.most[kAxisR] * v.most[kAxisC] == 1, v.most[kAxisN] == 1,
-                                   v.most[kAxisK] == 1};
+  const std::array<bool, 3> one = {v.most[kAxisB] * v.most[kAxisR] * v.most[kAxisC] == 1,
+                                   v.most[kAxisN] == 1, v.most[kAxisK] == 1};
   if (!one[0] && !one[1] && !one[2]) return false;
   const auto pattern = [&one](const LoopScheme& s) {
     int code = 0;
@@ -241,8 +241,7 @@ bool Bounds::limit_pixels(View& v) const {
   const double g = real(v.lo[kAxisG]), n = real(v.lo[kAxisN]), k = real(v.lo[kAxisK]);
   // Input pixels: through one tap unless all of k is there.
   const bool all_taps = !v.apart;
-  const double channels =
-      all_taps ? real(l.channels) : std::min(k, real(l.channels));
+  const double channels = all_taps ? real(l.channels) : std::min(k, real(l.channels));
   const double input_bits = real(p_.path.activations.layout.codes.bits);
   const double map_share = rows_each_[all_taps ? 1 : 0](v.box.lo[kAxisR], v.box.hi[kAxisR]) *
                            cols_each_[all_taps ? 1 : 0](v.box.lo[kAxisC], v.box.hi[kAxisC]);
@@ -255,9 +254,8 @@ bool Bounds::limit_pixels(View& v) const {
   if (all_m && sums / g < real(e.m) * (all_n ? real(e.n) : n)) return false;
   v.loops[0] = std::max(v.least[kAxisB] * v.least[kAxisR] * v.least[kAxisC],
                         static_cast<std::int64_t>(whole(real(e.m) / m_most)));
-  const double weight_bits = real(p_.path.weights.dequantized &&
-                                          p_.machine.dequantizer.placement ==
-                                              DequantizerPlacement::kDramSide
+  const double weight_bits = real(p_.path.weights.dequantized && p_.machine.dequantizer.placement ==
+                                                                     DequantizerPlacement::kDramSide
                                       ? p_.path.mac.operand_bits
                                       : p_.path.weights.layout.codes.bits);
   const double nk = std::floor(real(usable(b.weight).value) * 8 / (g * weight_bits) + 1e-6);
@@ -268,8 +266,8 @@ bool Bounds::limit_pixels(View& v) const {
       std::min({nk / k, results / m, sums / (g * (all_m ? real(e.m) : m))}) + 1e-6;
   v.loops[1] =
       std::max(v.least[kAxisN], static_cast<std::int64_t>(whole(real(e.n) / std::floor(n_most))));
-  v.loops[2] = std::max(v.least[kAxisK], static_cast<std::int64_t>(
-                                         whole(real(e.k) / std::floor(nk / n + 1e-6))));
+  v.loops[2] = std::max(v.least[kAxisK],
+                        static_cast<std::int64_t>(whole(real(e.k) / std::floor(nk / n + 1e-6))));
   return true;
 }
 
@@ -280,14 +278,15 @@ double Bounds::input_bursts(const View& v) const {
   double once = std::numeric_limits<double>::infinity();
   if (v.together) {
     double pixel = real(main_bits(p_.path.activations.layout, l.channels)) * groups / burst;
-    if (l.interleaved_groups && p_.activation_layout == DramLayout::kRowMajor && v.least[kAxisG] > 1)
+    if (l.interleaved_groups && p_.activation_layout == DramLayout::kRowMajor &&
+        v.least[kAxisG] > 1)
       pixel = std::max(pixel, real(v.least[kAxisG]));
     once = pixel * real(l.batch) * rows_(v.box.lo[kAxisR], v.box.hi[kAxisR]) *
-           cols_(v.box.lo[kAxisC], v.box.hi[kAxisC]) *
-           v.repetitions(true, false, false);
+           cols_(v.box.lo[kAxisC], v.box.hi[kAxisC]) * v.repetitions(true, false, false);
   }
   if (v.apart) {
-    const std::size_t last = std::min<std::size_t>(v.box.hi[kAxisK], space_.sizes[kAxisK].size() - 1);
+    const std::size_t last =
+        std::min<std::size_t>(v.box.hi[kAxisK], space_.sizes[kAxisK].size() - 1);
     once = std::min(once, input_runs_(v.box.lo[kAxisK], last) * v.repetitions(true, false, true));
   }
   return once;
@@ -304,46 +303,44 @@ double Bounds::output_bursts(const View& v) const {
   return outputs_;
 }
 
+/// Steps, loads and drains of all folds: none of a kind overlaps another of its kind.
 double Bounds::array_cycles(const View& v) const {
   const GemmExtents& e = p_.layer.extents;
   const ArrayConfig& array = p_.machine.array;
-  const bool os = array.dataflow == Dataflow::kOutputStationary;
-  const bool is = array.dataflow == Dataflow::kInputStationary;
+  const LoopDim streamed = dataflow_.streamed();
+  const bool drains = dataflow_.outputs_stay();
   const bool full = array.edge_folds == EdgeFolds::kFull;
-  const double n_folds = is ? 1 : n_folds_(v.box.lo[kAxisN], v.box.hi[kAxisN]);
   const double k_folds = k_folds_(v.box.lo[kAxisK], v.box.hi[kAxisK]);
   const double k_rows = k_rows_(v.box.lo[kAxisK], v.box.hi[kAxisK]);
-  const double rows = real(array.rows), m = real(e.m), tiles = real(v.loops[0]);
-  const double m_folds = std::max(real(ceil_div(e.m, m_quantum_)), tiles);
-  const double loaded = full ? k_folds * rows : k_rows;
-  double stream = 0, load = 0, folds = 0;
-  if (os) {
-    stream = m_folds * n_folds * k_rows;
-    folds = m_folds * n_folds * k_folds;
-    load = (full ? folds * rows : n_folds * k_folds * m) * real(rates_.drain_interval);
-  } else if (is) {
-    stream = m_folds * k_folds * real(e.n);
-    folds = m_folds * k_folds * real(v.loops[1]);
-    load = m_folds * real(v.loops[1]) * loaded * real(rates_.load_interval);
-  } else {
-    stream = m * n_folds * k_folds;
-    folds = tiles * n_folds * k_folds;
-    load = tiles * n_folds * loaded * real(rates_.load_interval);
-  }
-  stream *= real(rates_.stream_interval);
+  // Of the streamed dimension a fold takes all that a tile has.
+  const double m_folds = streamed == LoopDim::kM
+                             ? real(v.loops[0])
+                             : real(std::max(ceil_div(e.m, quanta_.m), v.loops[0]));
+  const double n_folds =
+      streamed == LoopDim::kN ? real(v.loops[1]) : n_folds_(v.box.lo[kAxisN], v.box.hi[kAxisN]);
+  const double folds = m_folds * n_folds * k_folds;
+  const double steps = streamed == LoopDim::kM   ? real(e.m) * n_folds * k_folds
+                       : streamed == LoopDim::kN ? m_folds * real(e.n) * k_folds
+                                                 : m_folds * n_folds * k_rows;
+  const double rows = full     ? folds * real(array.rows)
+                      : drains ? real(e.m) * n_folds * k_folds
+                               : m_folds * n_folds * k_rows;
+  const double stream = steps * real(rates_.stream_interval);
+  const double load = drains ? 0 : rows * real(rates_.load_interval);
+  const double drain = drains ? rows * real(rates_.drain_interval) : 0;
   const double skew = full ? folds * real(array.rows + array.cols - 2) : 0;
   const double groups = real(e.groups);
   switch (array.overlap) {
     case Overlap::kNone:
-      return groups * (stream + skew + (os ? 0 : load));
+      return groups * (load + stream + skew);
     case Overlap::kDrain:
-      return groups * (os ? std::max(stream, load) : stream + load);
+      return groups * (load + std::max(stream, drain));
     case Overlap::kWeights:
-      return groups * std::max(stream + skew, os ? 0 : load);
+      return groups * std::max(stream + skew, load);
     case Overlap::kFull:
       break;
   }
-  return groups * std::max(stream, load);
+  return groups * std::max({stream, load, drain});
 }
 
 bool Bounds::feasible(const Box& box, CostBound& bound) const {
@@ -367,8 +364,9 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
                  weight_scales_ * v.repetitions(false, true, !by_row) +
                  biases_ * v.repetitions(false, true, false);
   bound.bursts = whole(bound.bursts * (1 - kRounding));
-  bound.cycles = std::max({array_cycles(v), bound.bursts * real(p_.memory.burst_bytes) / bytes_per_cycle_,
-                           real(p_.layer.output_elements()) / real(p_.machine.output_unit.lanes)});
+  bound.cycles =
+      std::max({array_cycles(v), bound.bursts * real(p_.memory.burst_bytes) / bytes_per_cycle_,
+                real(p_.layer.output_elements()) / real(p_.machine.output_unit.lanes)});
   bound.cycles = whole(bound.cycles * (1 - kRounding));
   return true;
 }

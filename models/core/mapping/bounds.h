@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/mapping/folds.h"
 #include "core/mapping/range_min.h"
 #include "core/mapping/reuse.h"
 #include "core/mapping/space.h"
@@ -44,6 +45,8 @@ class Bounds {
 
   const MappingProblem& p_;
   const MappingSpace& space_;
+  const ArrayDataflow& dataflow_;
+  FoldExtents quanta_;                                  // what the array takes at once
   std::array<std::vector<std::int64_t>, kAxes> trips_;  // of each size
   // By size: rows and columns that all tiles fetch, with all taps of the kernel; and of one tile,
   // those per output, with one tap and with all.
@@ -54,7 +57,6 @@ class Bounds {
   RangeMin input_runs_, k_folds_, k_rows_;
   double whole_inputs_ = 0;  // bytes of the inputs that any output looks at
   double weights_ = 0, weight_scales_ = 0, biases_ = 0, outputs_ = 0;  // in bursts
-  std::int64_t m_quantum_ = 1;  // output pixels that the array holds at once
   double bytes_per_cycle_ = 1;
   ArrayRates rates_;
 };

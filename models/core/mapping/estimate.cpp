@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/mapping/folds.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/tile_layout.h"
 
@@ -47,52 +48,36 @@ Moved moved_once(const TileLayout& layout, Stream stream, std::int64_t burst_byt
 }
 
 /// Steady-state cycles from one fold to the next.
-std::int64_t fold_period(const ArrayConfig& array, const ArrayRates& rates, std::int64_t rows,
-                         std::int64_t cols, std::int64_t steps) {
-  const bool full = array.edge_folds == EdgeFolds::kFull;
-  const std::int64_t r = full ? array.rows : rows, c = full ? array.cols : cols;
-  const bool os = array.dataflow == Dataflow::kOutputStationary;
-  const std::int64_t load = os ? 0 : r * rates.load_interval;
-  const std::int64_t stream = steps * rates.stream_interval;
-  const std::int64_t skew = r + c - 2;
-  switch (array.overlap) {
+std::int64_t fold_period(Overlap overlap, const ArrayRates& rates, const Fold& fold) {
+  const std::int64_t load = fold.load_rows * rates.load_interval;
+  const std::int64_t stream = fold.steps * rates.stream_interval;
+  const std::int64_t skew = fold.rows + fold.cols - 2;
+  const std::int64_t drain = fold.drains ? rates.drain(fold.rows, true) : 0;
+  switch (overlap) {
     case Overlap::kNone:
       return load + stream + skew;
     case Overlap::kDrain:
-      return load + std::max(stream, os ? r * rates.drain_interval : 0);
+      return load + std::max(stream, drain);
     case Overlap::kWeights:
       return std::max(stream + skew, load);
     case Overlap::kFull:
-      return std::max({stream, load, os ? r * rates.drain_interval : 0});
+      return std::max({stream, load, drain});
   }
   return 0;
 }
 
 std::int64_t array_cycles(const MappingProblem& p, const Tiling& t) {
   const Lowered& l = p.layer;
-  const ArrayConfig& array = p.machine.array;
   const ArrayRates rates = array_rates(p);
-  const std::int64_t macs = p.path.macs_per_pe;
   std::int64_t total = 0;
   const auto folds = [&](std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t tiles) {
-    const Split chunks(k, fold_k(p, k));
-    chunks.each([&](std::int64_t chunk, std::int64_t count) {
-      const std::int64_t k_rows = ceil_div(chunk, macs);
-      switch (array.dataflow) {
-        case Dataflow::kWeightStationary:
-          total += tiles * count * ceil_div(n, array.cols) *
-                   fold_period(array, rates, k_rows, std::min(n, array.cols), m);
-          break;
-        case Dataflow::kOutputStationary:
-          total +=
-              tiles * count * ceil_div(n, array.cols) * ceil_div(m, array.rows) *
-              fold_period(array, rates, std::min(m, array.rows), std::min(n, array.cols), k_rows);
-          break;
-        case Dataflow::kInputStationary:
-          total += tiles * count * ceil_div(m, array.cols) *
-                   fold_period(array, rates, k_rows, std::min(m, array.cols), n);
-          break;
-      }
+    const FoldExtents fold = fold_extents(p, {m, n, k});
+    Split(k, fold.k).each([&](std::int64_t chunk, std::int64_t count) {
+      FoldJob job;
+      job.m1 = fold.m, job.n1 = fold.n, job.k1 = chunk;
+      shape_fold(p, job);
+      total += tiles * count * ceil_div(m, fold.m) * ceil_div(n, fold.n) *
+               fold_period(p.machine.array.overlap, rates, job.timing);
     });
   };
   Split(l.batch, t.batch).each([&](std::int64_t b, std::int64_t nb) {

@@ -2,25 +2,31 @@
 
 namespace bitjoule {
 
+FoldExtents fold_extents(const MappingProblem& p, const FoldExtents& tile) {
+  const ArrayDataflow& dataflow = dataflow_of(p);
+  const FoldExtents quanta = dataflow.quanta(p.machine.array, p.path.macs_per_pe);
+  FoldExtents fold = tile;
+  if (dataflow.streamed() != LoopDim::kM) fold.m = std::min(fold.m, quanta.m);
+  if (dataflow.streamed() != LoopDim::kN) fold.n = std::min(fold.n, quanta.n);
+  if (dataflow.streamed() != LoopDim::kK) fold.k = std::min(fold.k, quanta.k);
+  if (p.path.scale_group != 0) fold.k = std::min(fold.k, p.path.scale_group);
+  return fold;
+}
+
+std::int64_t fold_k(const MappingProblem& p, std::int64_t tile_k) {
+  return fold_extents(p, {1, 1, tile_k}).k;
+}
+
 void shape_fold(const MappingProblem& p, FoldJob& job) {
   const ArrayConfig& array = p.machine.array;
-  const std::int64_t k_words = ceil_div(job.k(), p.path.macs_per_pe);
-  Fold& fold = job.timing;
-  switch (array.dataflow) {
-    case Dataflow::kWeightStationary:
-      job.used_rows = k_words, job.used_cols = job.n(), fold.steps = job.m();
-      break;
-    case Dataflow::kOutputStationary:
-      job.used_rows = job.m(), job.used_cols = job.n(), fold.steps = k_words;
-      break;
-    case Dataflow::kInputStationary:
-      job.used_rows = k_words, job.used_cols = job.m(), fold.steps = job.n();
-      break;
-  }
+  const ArrayDataflow& dataflow = dataflow_of(p);
+  job.shape = dataflow.shape({job.m(), job.n(), job.k()}, p.path.macs_per_pe);
   const bool full = array.edge_folds == EdgeFolds::kFull;
-  fold.rows = full ? array.rows : job.used_rows;
-  fold.cols = full ? array.cols : job.used_cols;
-  fold.drains = array.dataflow == Dataflow::kOutputStationary;
+  Fold& fold = job.timing;
+  fold.rows = full ? array.rows : job.shape.rows;
+  fold.cols = full ? array.cols : job.shape.cols;
+  fold.steps = job.shape.steps;
+  fold.drains = dataflow.outputs_stay();
   fold.load_rows = fold.drains ? 0 : fold.rows;
 }
 

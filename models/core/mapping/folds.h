@@ -10,12 +10,11 @@
 namespace bitjoule {
 
 /// One fold of a tile. m is counted inside the tile (pixels in the order batch, row, column); n and
-/// k are the layer's. Output-stationary: m on rows, n on columns; weight-stationary: k on rows, n
-/// on columns; input-stationary: k on rows, m on columns.
+/// k are the layer's.
 struct FoldJob {
   std::int64_t g = 0;
   std::int64_t m0 = 0, m1 = 0, n0 = 0, n1 = 0, k0 = 0, k1 = 0;
-  std::int64_t used_rows = 0, used_cols = 0;  ///< PEs that do useful work
+  FoldShape shape{};  ///< PEs that do useful work, and steps
   Fold timing;
 
   std::int64_t m() const { return m1 - m0; }
@@ -23,32 +22,31 @@ struct FoldJob {
   std::int64_t k() const { return k1 - k0; }
 };
 
-/// Works out rows, columns, steps and timing of a fold whose ranges are set.
+/// What a fold takes of a tile, at most: all that is streamed, else what lies on the array; never
+/// across a scale group.
+FoldExtents fold_extents(const MappingProblem& problem, const FoldExtents& tile);
+/// Its k.
+std::int64_t fold_k(const MappingProblem& problem, std::int64_t tile_k);
+
+/// Works out shape and timing of a fold whose ranges are set.
 void shape_fold(const MappingProblem& problem, FoldJob& job);
 
 /// Calls f(const FoldJob&) for the folds of a tile in the order of execution. For every result, k
 /// ascends: the order of accumulation in docs/timing.md.
 template <class F>
 void for_each_fold(const MappingProblem& p, const Tile& tile, F f) {
-  const ArrayConfig& array = p.machine.array;
-  const bool m_on_array = array.dataflow != Dataflow::kWeightStationary;
-  const bool n_on_array = array.dataflow != Dataflow::kInputStationary;
-  const std::int64_t m_step = !m_on_array                                     ? tile.m()
-                              : array.dataflow == Dataflow::kOutputStationary ? array.rows
-                                                                              : array.cols;
-  const std::int64_t n_step = n_on_array ? array.cols : tile.n();
-  const std::int64_t k_step = fold_k(p, tile.k());
+  const FoldExtents step = fold_extents(p, {tile.m(), tile.n(), tile.k()});
   FoldJob job;
   for (job.g = tile.g0; job.g < tile.g1; ++job.g)
-    for (std::int64_t m = 0; m < tile.m(); m += m_step)
-      for (std::int64_t n = tile.n0; n < tile.n1; n += n_step)
-        for (std::int64_t k = tile.k0; k < tile.k1; k += k_step) {
+    for (std::int64_t m = 0; m < tile.m(); m += step.m)
+      for (std::int64_t n = tile.n0; n < tile.n1; n += step.n)
+        for (std::int64_t k = tile.k0; k < tile.k1; k += step.k) {
           job.m0 = m;
-          job.m1 = std::min(m + m_step, tile.m());
+          job.m1 = std::min(m + step.m, tile.m());
           job.n0 = n;
-          job.n1 = std::min(n + n_step, tile.n1);
+          job.n1 = std::min(n + step.n, tile.n1);
           job.k0 = k;
-          job.k1 = std::min(k + k_step, tile.k1);
+          job.k1 = std::min(k + step.k, tile.k1);
           shape_fold(p, job);
           f(static_cast<const FoldJob&>(job));
         }

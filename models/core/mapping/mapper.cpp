@@ -98,9 +98,8 @@ std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingP
     finalists.back().tiling = other.tiling;
     finalists.back().estimate = other.estimate;
   };
-  for (const MappingObjective objective :
-       {MappingObjective::kEdp, MappingObjective::kCycles, MappingObjective::kEnergy,
-        MappingObjective::kTraffic})
+  for (const MappingObjective objective : {MappingObjective::kEdp, MappingObjective::kCycles,
+                                           MappingObjective::kEnergy, MappingObjective::kTraffic})
     if (finalists.size() < most)
       add(*search(problem, space, Objective(weights_of(objective))).best);
   std::stable_sort(found.of_schemes.begin(), found.of_schemes.end(),

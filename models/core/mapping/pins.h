@@ -9,6 +9,9 @@ namespace bitjoule {
 /// The order of the three tile loops, outermost first.
 enum class LoopOrder { kMnk, kMkn, kNmk, kNkm, kKmn, kKnm };
 
+/// A dimension of the product, and the loop over its tiles.
+enum class LoopDim { kM, kN, kK };
+
 /// Where a tensor's elements stand in DRAM: rows of its innermost axis one after the other, or tile
 /// after tile, each contiguous from the start of a burst. Pixels that the windows of two tiled
 /// inputs share stand in both.

@@ -1,5 +1,5 @@
-// Best-first branch and bound: boxes of tilings by rising bound, each cut in two until one tiling is
-// left, which is estimated. What is left unopened when the next bound is not below the best
+// Best-first branch and bound: boxes of tilings by rising bound, each cut in two until one tiling
+// is left, which is estimated. What is left unopened when the next bound is not below the best
 // estimate cannot hold anything better.
 #pragma once
 
@@ -18,7 +18,7 @@ struct SearchResult {
   std::optional<MappingAlternative> best;  ///< empty: no tile fits
   /// The best that was estimated of each scheme, where any was.
   std::vector<std::pair<MappingCost, MappingAlternative>> of_schemes;
-  MappingCost cost, bound;                 ///< of the best, and of everything that was not opened
+  MappingCost cost, bound;  ///< of the best, and of everything that was not opened
   std::int64_t boxes = 0, estimated = 0, misfits = 0;
   /// The best is within this share of the optimum, as is proven: 0 but where the search gave up.
   double gap() const {

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/mapping/folds.h"
 #include "core/mapping/region.h"
 
 namespace bitjoule {
@@ -48,18 +49,14 @@ std::int64_t burst_elements(const MappingProblem& p, std::int64_t bits) {
 
 /// What the array holds at once along an axis, and what fills a burst.
 std::vector<std::int64_t> quanta_of(const MappingProblem& p, TileAxis axis) {
-  const ArrayConfig& array = p.machine.array;
-  const std::int64_t macs = p.path.macs_per_pe;
-  const bool os = array.dataflow == Dataflow::kOutputStationary;
+  const FoldExtents array = dataflow_of(p).quanta(p.machine.array, p.path.macs_per_pe);
   switch (axis) {
     case TileAxis::kCols:
-      return {os ? array.rows : array.cols,
-              burst_elements(p, p.path.activations.code_bits * p.layer.channels)};
+      return {array.m, burst_elements(p, p.path.activations.code_bits * p.layer.channels)};
     case TileAxis::kN:
-      return {array.cols, burst_elements(p, p.path.output.code_bits)};
+      return {array.n, burst_elements(p, p.path.output.code_bits)};
     case TileAxis::kK:
-      return {(os ? 1 : array.rows) * macs, burst_elements(p, p.path.activations.code_bits),
-              p.layer.channels};
+      return {array.k, burst_elements(p, p.path.activations.code_bits), p.layer.channels};
     default:
       return {};
   }
@@ -133,9 +130,9 @@ TilePins with(const TilePins& layer, TilePins pins) {
   const bool rectangle = layer.tile_batch || layer.tile_rows || layer.tile_cols;
   if (rectangle || layer.tile_m)
     pins.tile_m = pins.tile_batch = pins.tile_rows = pins.tile_cols = std::nullopt;
-  for (const auto member : {&TilePins::tile_m, &TilePins::tile_n, &TilePins::tile_k,
-                            &TilePins::tile_batch, &TilePins::tile_rows, &TilePins::tile_cols,
-                            &TilePins::tile_groups})
+  for (const auto member :
+       {&TilePins::tile_m, &TilePins::tile_n, &TilePins::tile_k, &TilePins::tile_batch,
+        &TilePins::tile_rows, &TilePins::tile_cols, &TilePins::tile_groups})
     replace(member);
   return pins;
 }
@@ -164,8 +161,7 @@ std::array<LoopDim, 3> loop_dims(LoopOrder order) {
   throw internal_error("loop_dims: not a loop order");
 }
 
-Tiling MappingSpace::tiling(std::size_t scheme,
-                            const std::array<std::int64_t, kAxes>& tile) const {
+Tiling MappingSpace::tiling(std::size_t scheme, const std::array<std::int64_t, kAxes>& tile) const {
   Tiling t;
   t.groups = tile[at(TileAxis::kGroups)];
   t.batch = tile[at(TileAxis::kBatch)];
@@ -203,7 +199,8 @@ MappingSpace mapping_space(const MappingProblem& p, const MappingPins& pins) {
   MappingSpace space;
   for (std::size_t a = 0; a < kAxes; ++a) {
     const TileAxis axis = static_cast<TileAxis>(a);
-    const bool is_side = (axis == TileAxis::kRows || axis == TileAxis::kCols) && p.layer.out_height > 1;
+    const bool is_side =
+        (axis == TileAxis::kRows || axis == TileAxis::kCols) && p.layer.out_height > 1;
     space.sizes[a] = sizes_of(axis_extent(p, axis), quanta_of(p, axis), is_side);
   }
   Pinned pinned(p, space);

@@ -40,12 +40,12 @@ std::int64_t input_scale_sram_bytes(const MappingProblem& p, const Tiling& t) {
 }  // namespace
 
 WeightExtent stored_weights(const MappingProblem& p, std::int64_t n, std::int64_t k) {
-  const ArrayConfig& array = p.machine.array;
-  if (array.weight_tiles == WeightTiles::kExact) return {n, k};
-  if (array.dataflow != Dataflow::kInputStationary) n = align(n, array.cols);
-  if (array.dataflow != Dataflow::kOutputStationary)
-    k = align(k,
-              std::lcm(array.rows * p.path.macs_per_pe, region_alignment(p.path.weights.layout)));
+  if (p.machine.array.weight_tiles == WeightTiles::kExact) return {n, k};
+  const ArrayDataflow& dataflow = dataflow_of(p);
+  const FoldExtents quanta = dataflow.quanta(p.machine.array, p.path.macs_per_pe);
+  if (!dataflow.inputs_stay()) n = align(n, quanta.n);
+  if (!dataflow.outputs_stay())
+    k = align(k, std::lcm(quanta.k, region_alignment(p.path.weights.layout)));
   return {n, k};
 }
 
@@ -204,15 +204,6 @@ std::string misfit(const MappingProblem& p, const Tiling& t, const TileFootprint
   return "";
 }
 
-std::int64_t fold_k(const MappingProblem& p, std::int64_t tile_k) {
-  const ArrayConfig& array = p.machine.array;
-  std::int64_t k = array.dataflow == Dataflow::kOutputStationary
-                       ? tile_k
-                       : std::min(tile_k, array.rows * p.path.macs_per_pe);
-  if (p.path.scale_group != 0) k = std::min(k, p.path.scale_group);
-  return k;
-}
-
 bool dequantizes_at_edge(const MappingProblem& p) {
   return p.path.weights.dequantized &&
          p.machine.dequantizer.placement == DequantizerPlacement::kArrayEdge;
@@ -221,106 +212,6 @@ bool dequantizes_at_edge(const MappingProblem& p) {
 std::int64_t weight_read_bits(const MappingProblem& p) {
   return p.path.weights.dequantized && !dequantizes_at_edge(p) ? p.path.mac.operand_bits
                                                                : p.path.weights.code_bits;
-}
-
-namespace {
-
-/// Keeps the longest of several intervals and its cause; the first named wins a tie.
-struct Slowest {
-  std::int64_t interval = 1;
-  Cause cause = Cause::kBufferPort;
-  void consider(std::int64_t candidate, Cause why) {
-    if (candidate > interval) interval = candidate, cause = why;
-  }
-};
-
-std::int64_t port_cycles(std::int64_t bits, const BufferConfig& buffer) {
-  return ceil_div(bits, buffer.banks * buffer.port_width.value);
-}
-
-}  // namespace
-
-ArrayRates array_rates(const MappingProblem& p) {
-  const ArrayConfig& array = p.machine.array;
-  const GemmExtents& e = p.layer.extents;
-  const std::int64_t macs = p.path.macs_per_pe;
-  const DequantizerConfig& dq = p.machine.dequantizer;
-  const bool weights_at_edge = dequantizes_at_edge(p);
-  const bool inputs_at_edge = p.path.activations.dequantized;
-  const std::int64_t weight_bits = weight_read_bits(p);
-  const std::int64_t input_bits = p.path.activations.code_bits;
-  const std::int64_t k_rows = ceil_div(fold_k(p, e.k), macs);
-
-  const auto weights = [&](Slowest& s, std::int64_t elements) {
-    if (weights_at_edge) s.consider(ceil_div(elements, dq.lanes), Cause::kDequantizer);
-    s.consider(port_cycles(elements * weight_bits, p.machine.buffers.weight), Cause::kBufferPort);
-  };
-  const auto inputs = [&](Slowest& s, std::int64_t elements) {
-    if (inputs_at_edge) s.consider(ceil_div(elements, dq.lanes), Cause::kDequantizer);
-    s.consider(port_cycles(elements * input_bits, p.machine.buffers.input), Cause::kBufferPort);
-  };
-  const auto results = [&](Slowest& s, std::int64_t count) {
-    s.consider(port_cycles(count * 32, p.machine.buffers.accumulator), Cause::kOutput);
-    if (p.path.scale_group != 0)
-      s.consider(ceil_div(count, p.machine.output_unit.lanes), Cause::kOutput);
-  };
-
-  Slowest load, stream, drain;
-  stream.consider(p.path.mac_passes, Cause::kArrayBusy);
-  const std::int64_t m =
-      std::min(e.m, array.dataflow == Dataflow::kOutputStationary ? array.rows : array.cols);
-  const std::int64_t n = std::min(e.n, array.cols);
-  switch (array.dataflow) {
-    case Dataflow::kWeightStationary:
-      weights(load, n * macs);
-      inputs(stream, k_rows * macs);
-      results(stream, n);
-      results(drain, n);
-      break;
-    case Dataflow::kOutputStationary:
-      inputs(stream, m * macs);
-      weights(stream, n * macs);
-      results(drain, n);
-      break;
-    case Dataflow::kInputStationary:
-      inputs(load, m * macs);
-      weights(stream, k_rows * macs);
-      results(stream, m);
-      results(drain, m);
-      break;
-  }
-  ArrayRates rates;
-  rates.load_interval = load.interval;
-  rates.load_cause = load.cause;
-  rates.stream_interval = stream.interval;
-  rates.stream_cause = stream.cause;
-  rates.drain_interval = drain.interval;
-  const bool ws = array.dataflow == Dataflow::kWeightStationary;
-  const bool os = array.dataflow == Dataflow::kOutputStationary;
-  const bool load_dq = ws ? weights_at_edge : (!os && inputs_at_edge);
-  const bool stream_dq = ws   ? inputs_at_edge
-                         : os ? (weights_at_edge || inputs_at_edge)
-                              : weights_at_edge;
-  rates.load_latency = load_dq ? dq.latency.value : 0;
-  rates.stream_latency = stream_dq ? dq.latency.value : 0;
-  return rates;
-}
-
-void add_array_limits(const MappingProblem& p, BoundEvidence& evidence) {
-  const ArrayConfig& array = p.machine.array;
-  const GemmExtents& e = p.layer.extents;
-  const std::int64_t work = evidence.array_work();
-  const bool os = array.dataflow == Dataflow::kOutputStationary;
-  const bool is = array.dataflow == Dataflow::kInputStationary;
-  MappingProblem taller = p;
-  taller.machine.array.rows *= 2;
-  const bool longer_k = fold_k(taller, e.k) > fold_k(p, e.k);
-  if (os ? e.m > array.rows : longer_k) evidence.more_rows += work;
-  if ((is ? e.m : e.n) > array.cols) evidence.more_cols += work;
-  if (p.path.mac_passes > 1 || (os ? fold_k(p, e.k) > p.path.macs_per_pe : longer_k))
-    evidence.narrower += work;
-  evidence.overlap = array.overlap;
-  evidence.dataflow = array.dataflow;
 }
 
 }  // namespace bitjoule

@@ -8,6 +8,7 @@
 #include "core/machine/machine.h"
 #include "core/mapping/array_timing.h"
 #include "core/mapping/data_path.h"
+#include "core/mapping/dataflow/dataflow.h"
 #include "core/mapping/pins.h"
 #include "core/result/bound.h"
 #include "core/workload/lowering.h"
@@ -36,7 +37,9 @@ struct MappingProblem {
   std::int64_t bias_bits() const { return stage.bias ? 32 : 0; }  ///< of one output channel
 };
 
-enum class LoopDim { kM, kN, kK };
+inline const ArrayDataflow& dataflow_of(const MappingProblem& problem) {
+  return array_dataflow(problem.machine.array.dataflow);
+}
 
 /// A tile is groups x (batch, out_rows, out_cols) x n x k. Loops run over tiles in `order`, the
 /// outermost first, inside a loop over the group tiles.
@@ -119,10 +122,6 @@ WeightExtent stored_weights(const MappingProblem& problem, std::int64_t n, std::
 /// Bytes of the weight buffer that n rows x k codes take: packed as stored, or floats of the MAC's
 /// format where the dequantizer stands on the DRAM side.
 std::int64_t weight_buffer_bytes(const MappingProblem& problem, std::int64_t rows, std::int64_t k);
-
-/// The k of one fold: rows x MACs per PE, or all of the tile's where outputs stay; never across a
-/// scale group.
-std::int64_t fold_k(const MappingProblem& problem, std::int64_t tile_k);
 
 /// Whether weights become floats between the weight buffer and the array.
 bool dequantizes_at_edge(const MappingProblem& problem);

@@ -22,7 +22,8 @@ double compulsory_bytes(const MappingProblem& p) {
   const TileLayout layout(p, all);
   double bytes = 0;
   for (const Stream stream : kStreams)
-    if (layout.moves(stream)) bytes += static_cast<double>(layout.transfer(stream, {}).region.bytes());
+    if (layout.moves(stream))
+      bytes += static_cast<double>(layout.transfer(stream, {}).region.bytes());
   return bytes;
 }
 
@@ -37,12 +38,13 @@ TrafficBound traffic_bound(const MappingProblem& p) {
     return std::max(1.0, static_cast<double>(kernel) / static_cast<double>(stride));
   };
   bound.reuse = shared(l.kernel_h, l.stride_h) * shared(l.kernel_w, l.stride_w);
-  const double element = static_cast<double>(std::min({p.path.activations.layout.codes.bits,
-                                        p.path.weights.layout.codes.bits, std::int64_t{32}})) /
-                         8;
+  const double element =
+      static_cast<double>(std::min({p.path.activations.layout.codes.bits,
+                                    p.path.weights.layout.codes.bits, std::int64_t{32}})) /
+      8;
   const BuffersConfig& b = p.machine.buffers;
   bound.on_chip = static_cast<double>(b.input.capacity.value + b.weight.capacity.value +
-                       b.accumulator.capacity.value + b.output.capacity.value) /
+                                      b.accumulator.capacity.value + b.output.capacity.value) /
                   element;
   bound.classical =
       2 * static_cast<double>(l.extents.macs()) / std::sqrt(bound.reuse * bound.on_chip) * element;

@@ -37,7 +37,7 @@ std::string compute_advice(const BoundEvidence& e) {
 
 std::string load_advice(const BoundEvidence& e) {
   std::string text =
-      e.dataflow == Dataflow::kInputStationary
+      mostly(e.inputs_stay, e)
           ? "rows of inputs enter for few steps each; a larger n"
           : "rows of weights enter for few steps each; more tokens or a larger batch";
   if (mostly(e.more_cols, e)) text += ", more columns of PEs";
@@ -55,15 +55,16 @@ BoundEvidence& BoundEvidence::operator+=(const BoundEvidence& other) {
   more_rows += other.more_rows;
   more_cols += other.more_cols;
   narrower += other.narrower;
+  inputs_stay += other.inputs_stay;
   overlap = other.overlap;
-  dataflow = other.dataflow;
   return *this;
 }
 
 BoundEvidence& BoundEvidence::operator*=(std::int64_t n) {
   held *= n;
   dma *= n;
-  for (std::int64_t* count : {&macs, &mac_slots, &more_rows, &more_cols, &narrower}) *count *= n;
+  for (std::int64_t* count : {&macs, &mac_slots, &more_rows, &more_cols, &narrower, &inputs_stay})
+    *count *= n;
   return *this;
 }
 

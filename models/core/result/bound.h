@@ -21,8 +21,8 @@ struct BoundEvidence {
   std::int64_t more_rows = 0;  ///< ... for which an array of more rows has fewer folds
   std::int64_t more_cols = 0;  ///< ... of more columns
   std::int64_t narrower = 0;  ///< ... for which more MACs per PE, or narrower ones, have less to do
-  Overlap overlap = Overlap::kFull;                 ///< the machine's
-  Dataflow dataflow = Dataflow::kWeightStationary;  ///< the machine's
+  std::int64_t inputs_stay = 0;      ///< ... on whose array inputs stay
+  Overlap overlap = Overlap::kFull;  ///< the machine's
 
   std::int64_t array_work() const { return held[Cause::kArrayBusy] + held[Cause::kWeightLoad]; }
   /// Of layers on the same machine.

@@ -106,43 +106,21 @@ void count_fold(const MappingProblem& p, const FoldJob& job, MachineCounts& coun
   const BuffersConfig& buffers = p.machine.buffers;
   const ArrayConfig& array = p.machine.array;
   const std::int64_t macs = p.path.macs_per_pe;
-  const bool edge = dequantizes_at_edge(p);
-  const std::int64_t weight_bits = weight_read_bits(p);
-  const std::int64_t steps = job.timing.steps;
-  // Words along the streamed edge and the stationary edge: a PE takes `macs` elements at once.
-  const auto words = [&](std::int64_t lanes, std::int64_t bits, const BufferConfig& buffer) {
-    return accesses(lanes * macs * bits, buffer);
+  const auto words = [](const Entries& entries, std::int64_t bits, const BufferConfig& buffer) {
+    return entries.count * accesses(entries.width * bits, buffer);
   };
-  std::int64_t results = 0;
-  switch (array.dataflow) {
-    case Dataflow::kWeightStationary:
-      counts.weight.reads += job.used_rows * words(job.used_cols, weight_bits, buffers.weight);
-      counts.input.reads +=
-          steps * words(job.used_rows, p.path.activations.code_bits, buffers.input);
-      results = steps;
-      break;
-    case Dataflow::kOutputStationary:
-      counts.input.reads +=
-          steps * words(job.used_rows, p.path.activations.code_bits, buffers.input);
-      counts.weight.reads += steps * words(job.used_cols, weight_bits, buffers.weight);
-      results = job.used_rows;
-      break;
-    case Dataflow::kInputStationary:
-      counts.input.reads +=
-          job.used_rows * words(job.used_cols, p.path.activations.code_bits, buffers.input);
-      counts.weight.reads += steps * words(job.used_rows, weight_bits, buffers.weight);
-      results = steps;
-      break;
-  }
+  const FoldEntries entries = dataflow_of(p).entries(job.shape);
+  counts.weight.reads += words(entries.weights, macs * weight_read_bits(p), buffers.weight);
+  counts.input.reads += words(entries.inputs, macs * p.path.activations.code_bits, buffers.input);
   counts.macs += job.m() * job.n() * job.k();
-  counts.mac_slots += steps * array.rows * array.cols * macs;
-  const std::int64_t accumulator = results * accesses(job.used_cols * 32, buffers.accumulator);
+  counts.mac_slots += job.shape.steps * array.rows * array.cols * macs;
+  const std::int64_t accumulator = words(entries.results, 32, buffers.accumulator);
   counts.accumulator.writes += accumulator;
   if (job.k0 > 0) {
     counts.accumulator.reads += accumulator;
     counts.accumulations += job.m() * job.n();
   }
-  if (edge) counts.dequantized_weights += job.n() * job.k();
+  if (dequantizes_at_edge(p)) counts.dequantized_weights += job.n() * job.k();
   if (p.path.activations.dequantized) counts.dequantized_inputs += job.m() * job.k();
   if (p.path.scale_group != 0) counts.group_results += job.m() * job.n();
   if (p.path.weights.zero_points) {

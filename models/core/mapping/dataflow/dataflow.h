@@ -1,0 +1,61 @@
+// A dataflow: what lies on the rows and columns of the array, what stays there while a fold runs
+// and what is streamed through it. One object each; whatever depends on the dataflow asks it
+// (docs/timing.md, "A fold"). How words move from PE to PE is in hw/dataflow.
+#pragma once
+
+#include <cstdint>
+
+#include "core/machine/machine.h"
+#include "core/mapping/pins.h"
+
+namespace bitjoule {
+
+/// Sizes along the dimensions of a product, in elements.
+struct FoldExtents {
+  std::int64_t m, n, k;
+};
+
+/// A fold on the array: the PEs that have work, and steps streamed through them.
+struct FoldShape {
+  std::int64_t rows, cols, steps;
+};
+
+/// So many rows, steps or results, one after the other, each of `width` words (of one PE's MACs
+/// each, or of one sum) side by side.
+struct Entries {
+  std::int64_t count, width;
+};
+
+/// What passes the edges of the array in one fold.
+struct FoldEntries {
+  Entries inputs, weights, results;
+};
+
+class ArrayDataflow {
+ public:
+  virtual ~ArrayDataflow() = default;
+
+  /// The dimension along which steps follow one another: m where weights stay, n where inputs stay,
+  /// k where outputs stay. A fold takes all of it that a tile has.
+  virtual LoopDim streamed() const = 0;
+  /// What the array takes at once: of the streamed dimension in a step, of the others in a fold.
+  /// `macs` consecutive k share a PE.
+  virtual FoldExtents quanta(const ArrayConfig& array, std::int64_t macs) const = 0;
+  virtual FoldShape shape(const FoldExtents& fold, std::int64_t macs) const = 0;
+  virtual FoldEntries entries(const FoldShape& fold) const = 0;
+
+  bool weights_stay() const { return streamed() == LoopDim::kM; }
+  bool inputs_stay() const { return streamed() == LoopDim::kN; }
+  /// Sums then leave through shifts at the end of a fold, else with every step.
+  bool outputs_stay() const { return streamed() == LoopDim::kK; }
+  /// The dimension on the columns: n, or m where inputs stay.
+  LoopDim columns() const { return inputs_stay() ? LoopDim::kM : LoopDim::kN; }
+};
+
+const ArrayDataflow& array_dataflow(Dataflow dataflow);
+
+const ArrayDataflow& weight_stationary();
+const ArrayDataflow& output_stationary();
+const ArrayDataflow& input_stationary();
+
+}  // namespace bitjoule
