@@ -180,10 +180,13 @@ void Bounds::tabulate_k() {
   const bool row_major = p_.activation_layout == DramLayout::kRowMajor;
   const MapAxis rows{l.out_height, l.stride_h, l.pad_top, l.dilation_h, l.height};
   const MapAxis cols{l.out_width, l.stride_w, l.pad_left, l.dilation_w, l.width};
-  std::vector<double> runs, folds, fold_rows;
+  const StorageLayout& weights = p_.path.weights.layout;
+  std::vector<double> runs, weight_runs, folds, fold_rows;
   for (const std::int64_t size : space_.sizes[kAxisK]) {
-    double bursts = 0, all = 0, lengths = 0;
+    double bursts = 0, weight_bursts = 0, all = 0, lengths = 0;
     each_tile(e.k, size, [&](std::int64_t k, std::int64_t count) {
+      const std::int64_t bytes = main_bytes(weights, region_bytes(weights, 1, k));
+      weight_bursts += real(count) * whole(real(bytes) * 8 / burst);
       each_tile(k, fold_k(p_, k), [&](std::int64_t chunk, std::int64_t chunks) {
         all += real(count * chunks);
         lengths += real(count * chunks * ceil_div(chunk, p_.path.macs_per_pe));
@@ -201,10 +204,12 @@ void Bounds::tabulate_k() {
       bursts += real(range.count * rows.touched(h0, h1) * cols.touched(w0, w1)) * pixel;
     }
     runs.push_back(bursts * groups * real(l.batch));
+    weight_runs.push_back(weight_bursts);
     folds.push_back(all);
     fold_rows.push_back(lengths);
   }
   input_runs_ = RangeMin(std::move(runs));
+  weight_runs_ = RangeMin(std::move(weight_runs));
   k_folds_ = RangeMin(std::move(folds));
   k_rows_ = RangeMin(std::move(fold_rows));
 }
@@ -292,6 +297,15 @@ double Bounds::input_bursts(const View& v) const {
   return once;
 }
 
+/// Tile after tile each begins with a burst; of rows that are cut, each part has bursts of its own.
+double Bounds::weight_bursts(const View& v) const {
+  if (p_.weight_layout == DramLayout::kTiled)
+    return std::max(weights_, real(v.least[kAxisG] * v.loops[1] * v.loops[2]));
+  if (v.least[kAxisK] == 1) return weights_;
+  return std::max(weights_,
+                  weight_runs_(v.box.lo[kAxisK], v.box.hi[kAxisK]) * real(p_.layer.weight_rows()));
+}
+
 double Bounds::output_bursts(const View& v) const {
   if (outputs_ == 0 || p_.activation_layout == DramLayout::kTiled) return outputs_;
   const Lowered& l = p_.layer;
@@ -357,10 +371,8 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
   v.together = v.scheme.input_full_k || v.least[kAxisK] == 1;
   if (!limit_pixels(v)) return false;
   const bool by_row = p_.path.weights.layout.scales.group == kWholeRow;
-  const double tiles = real(v.least[kAxisG] * v.loops[1] * v.loops[2]);
-  const double weights =
-      p_.weight_layout == DramLayout::kTiled ? std::max(weights_, tiles) : weights_;
-  bound.bursts = input_bursts(v) + output_bursts(v) + weights * v.repetitions(false, true, true) +
+  bound.bursts = input_bursts(v) + output_bursts(v) +
+                 weight_bursts(v) * v.repetitions(false, true, true) +
                  weight_scales_ * v.repetitions(false, true, !by_row) +
                  biases_ * v.repetitions(false, true, false);
   bound.bursts = whole(bound.bursts * (1 - kRounding));

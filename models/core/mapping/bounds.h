@@ -41,6 +41,7 @@ class Bounds {
   bool limit_pixels(View& v) const;
   double input_bursts(const View& v) const;
   double output_bursts(const View& v) const;
+  double weight_bursts(const View& v) const;
   double array_cycles(const View& v) const;
 
   const MappingProblem& p_;
@@ -53,8 +54,9 @@ class Bounds {
   RangeMin rows_, cols_, rows_each_[2], cols_each_[2];
   // By size of n: bursts that a pixel's outputs take, cut into tiles of it; folds.
   RangeMin output_runs_, n_folds_;
-  // By size of k: bursts of the inputs where its tiles are apart; folds, and their rows.
-  RangeMin input_runs_, k_folds_, k_rows_;
+  // By size of k: bursts of the inputs and of rows of weights where its tiles are apart; folds, and
+  // their rows.
+  RangeMin input_runs_, weight_runs_, k_folds_, k_rows_;
   double whole_inputs_ = 0;  // bytes of the inputs that any output looks at
   double weights_ = 0, weight_scales_ = 0, biases_ = 0, outputs_ = 0;  // in bursts
   double bytes_per_cycle_ = 1;

@@ -41,7 +41,11 @@ std::size_t widest(const MappingSpace& space, const Box& box) {
 class BestFirst {
  public:
   BestFirst(const MappingProblem& problem, const MappingSpace& space, const Objective& objective)
-      : p_(problem), space_(space), objective_(objective), bounds_(problem, space) {}
+      : p_(problem),
+        space_(space),
+        objective_(objective),
+        bounds_(problem, space),
+        entries_(space.schemes.size()) {}
 
   SearchResult run() {
     for (std::size_t s = 0; s < space_.schemes.size(); ++s) {
@@ -121,7 +125,7 @@ class BestFirst {
   Bounds bounds_;
   std::vector<Node> heap_;
   std::int64_t pushed_ = 0;
-  std::vector<std::optional<std::size_t>> entries_{space_.schemes.size()};
+  std::vector<std::optional<std::size_t>> entries_;  // of each scheme, in of_schemes
   SearchResult found_;
 };
 
