@@ -35,6 +35,14 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
   const Clock core = Clock::from_frequency(clock);
   port.latency_cycles = core.at_or_after(access_latency(dram)).value;
   port.row_cycles = core.at_or_after(timing(dram, "tRCD")).value;
+  port.core_period = core.edge(Cycles(1));
+  if (const auto* cycle = std::get_if<CycleDramConfig>(&dram.model)) {
+    const DramOrganization& o = cycle->organization;
+    port.ranks = o.channels * o.ranks;
+    if (cycle->controller.refresh != RefreshPolicy::kNone)
+      port.refresh_cycles = static_cast<double>(timing(dram, "tREFI").value) /
+                            static_cast<double>(port.core_period.value);
+  }
   port.capacity = engine->capacity();
   return port;
 }

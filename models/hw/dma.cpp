@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "core/result/bound.h"
-#include "hw/block_scales.h"
 
 namespace bitjoule {
 namespace {
@@ -80,7 +79,7 @@ Dma::Transfer Dma::transfer_of(const LoadOp& op, Token done, Cycles usable) cons
 void Dma::load(const LoadOp& op, Token done, Cycles usable) {
   Transfer t = transfer_of(op, done, usable);
   (*traffic_)[op.tensor].read_bytes += op.region.bytes();
-  count_block_scales(op);
+  count_load(op);
   if (done != Token::kInputLoaded && bursts_before_ > 0) {
     (*traffic_)[op.tensor].bursts += bursts_before_;
     t.dequantize -= op.dequantize * bursts_before_ / bursts_of(op.region, size_.burst_bytes);
@@ -98,6 +97,9 @@ void Dma::store(const StoreOp& op, Cycles usable) {
   t.usable = usable;
   t.sram_bits = op.sram_bits;
   (*traffic_)[op.tensor].write_bytes += op.region.bytes();
+  MachineCounts counts;
+  count_store(*run_.problem, op, counts);
+  to_output_buffer->access(counts.output);
   ++stores_;
   push(kStoreStream, t);
 }
@@ -266,13 +268,7 @@ void Dma::retire(Stream& stream) {
     if (t.waiting != 0 || !t.requests.done()) return;
     const Cycles at = std::max({t.last_arrival, t.usable, stream.retired});
     account(t);
-    if (t.done == Token::kFetchedAhead) {
-      retire_ahead(t, at);
-    } else {
-      // The output buffer holds whatever leaves.
-      count_sram(t.write ? Tensor::kOutputs : t.tensor, Bits(t.sram_bits));
-      to_dequantizer->pass(t.elements, 0);
-    }
+    if (t.done == Token::kFetchedAhead) retire_ahead(t, at);
     if (run_.trace != nullptr)
       run_.trace->add(std::string("dma ") + tensor_name(t.tensor),
                       std::to_string(t.sram_bits / 8) + " B", t.usable, at);
@@ -336,32 +332,12 @@ Cycles Dma::dequantized(const Transfer& t, const MappingProblem& problem) {
 }
 
 void Dma::count_load(const LoadOp& op) {
-  count_sram(op.tensor, Bits(op.sram_bits));
-  count_block_scales(op);
-  to_dequantizer->pass(op.dequantize, 0);
-}
-
-void Dma::count_block_scales(const LoadOp& op) {
-  const Bits scales = block_scale_bits(op);
-  if (scales.value > 0) to_scale_buffer->write(to_scale_buffer->accesses(scales));
-}
-
-void Dma::count_sram(Tensor tensor, Bits bits) {
-  switch (tensor) {
-    case Tensor::kInputs:
-      to_input_buffer->write(to_input_buffer->accesses(bits));
-      break;
-    case Tensor::kWeights:
-      to_weight_buffer->write(to_weight_buffer->accesses(bits));
-      break;
-    case Tensor::kScales:
-    case Tensor::kBiases:
-      to_scale_buffer->write(to_scale_buffer->accesses(bits));
-      break;
-    case Tensor::kOutputs:
-      to_output_buffer->read(to_output_buffer->accesses(bits));
-      break;
-  }
+  MachineCounts counts;
+  bitjoule::count_load(*run_.problem, op, counts);
+  to_input_buffer->access(counts.input);
+  to_weight_buffer->access(counts.weight);
+  to_scale_buffer->access(counts.scale);
+  to_dequantizer->pass(counts.dequantized_weights, 0);
 }
 
 }  // namespace bitjoule

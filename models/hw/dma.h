@@ -102,8 +102,6 @@ class Dma : public sc_core::sc_module, public DmaIf, private tlm::tlm_bw_transpo
   Transfer transfer_of(const LoadOp& op, Token done, Cycles usable) const;
   void take_over(const WeightsAhead& ahead);
   void count_load(const LoadOp& op);
-  void count_block_scales(const LoadOp& op);
-  void count_sram(Tensor tensor, Bits bits);
   void push(std::size_t stream, const Transfer& transfer);
   void on_usable();
   void fill_window(Cycles now);

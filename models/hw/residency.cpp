@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "hw/block_scales.h"
-
 namespace bitjoule {
 namespace {
 
@@ -39,11 +37,6 @@ Bits partial_sums(const ComputeOp& op) {
 }
 
 }  // namespace
-
-Bits block_scale_bits(const LoadOp& op) {
-  if (op.tensor != Tensor::kWeights || op.dequantize > 0) return Bits(0);
-  return Bits(std::max<std::int64_t>(0, op.region.bytes() * 8 - op.sram_bits));
-}
 
 void Residency::leave(const std::vector<LoadOp>& loads, Queue& queue, std::int64_t needed_next,
                       Cycles at, BufferPorts& buffers) {

@@ -140,7 +140,9 @@ LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dra
 
 LayerRunner::LayerRunner(std::shared_ptr<Simulation> machine, Prices prices,
                          const RunOptions& options)
-    : machine_(std::move(machine)), prices_(std::move(prices)), options_(options) {}
+    : machine_(std::move(machine)),
+      prices_(std::make_shared<const Prices>(std::move(prices))),
+      options_(options) {}
 
 /// Of several tilings the best by the cycles that each takes, without values.
 Mapping LayerRunner::best_simulated(const MappingProblem& problem, const MappingPins& pins,
@@ -150,7 +152,7 @@ Mapping LayerRunner::best_simulated(const MappingProblem& problem, const Mapping
   for (std::size_t i = 0; i < finalists.size() && finalists.size() > 1; ++i) {
     const Program program = make_program(problem, finalists[i].tiling);
     const LayerOutcome outcome = machine_->run(problem, program, nullptr);
-    const double cost = cost_with_cycles(finalists[i], pins, outcome.cycles.value);
+    const double cost = cost_with_cycles(problem, finalists[i], pins, outcome.cycles.value);
     if (i == 0 || cost < least) best = i, least = cost;
   }
   return finalists[best];
@@ -160,6 +162,7 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
                                   const MappingPins& pins) const {
   LayerProgram p;
   p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
+  p.problem.prices = prices_;
   p.mapping = best_simulated(p.problem, pins, map_finalists(p.problem, pins));
   p.program = make_program(p.problem, p.mapping.tiling);
   check_addresses(p.problem, p.mapping.tiling, p.program);
@@ -274,7 +277,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   result.counts = priced_actions(problem, result.outcome.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
   add_block_scales(problem.path, result.outcome.traffic);
-  result.energy = price(result.counts, prices_);
+  result.energy = price(result.counts, *prices_);
   // Of a layer with MACs by the mapping's own account, without its program.
   check_conservation(result, program.vectors.empty() && !program.computes.empty()
                                  ? result.mapping.estimate.traffic

@@ -83,7 +83,7 @@ class LayerRunner {
   void complete(const MappingProblem& problem, const Program& program, LayerResult& result) const;
 
   std::shared_ptr<Simulation> machine_;
-  Prices prices_;
+  std::shared_ptr<const Prices> prices_;
   RunOptions options_;
   ProgressSink progress_;
 };

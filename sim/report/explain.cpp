@@ -73,13 +73,13 @@ constexpr NamedBuffer kBuffers[] = {{"input", &BuffersConfig::input},
 /// What the best mapping gains by one more KiB in each buffer; the one that gains most binds.
 std::string more_text(const MappingPins& pins, const MappingProblem& p, const Mapping& m) {
   std::string gains, binding = "none: one more KiB anywhere brings nothing";
-  const double cost = cost_with_cycles(m, pins, m.estimate.cycles);
+  const double cost = cost_with_cycles(p, m, pins, m.estimate.cycles);
   double least = cost;
   for (const NamedBuffer& buffer : kBuffers) {
     MappingProblem larger = p;
     (larger.machine.buffers.*buffer.config).capacity += Bytes(1024);
     const Mapping other = map_layer(larger, pins);
-    const double gained = cost_with_cycles(other, pins, other.estimate.cycles);
+    const double gained = cost_with_cycles(larger, other, pins, other.estimate.cycles);
     if (gained >= cost) continue;
     if (gained < least) least = gained, binding = buffer.name;
     gains += fmt::format("\n  {:<11} {}", buffer.name, loss_text(other.estimate, m.estimate));

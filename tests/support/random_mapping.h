@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <numeric>
+#include <optional>
 #include <random>
+#include <utility>
 
 #include "core/error.h"
 #include "core/mapping/mapper.h"
@@ -34,6 +37,23 @@ class MappingRandom {
  private:
   std::mt19937 engine_;
 };
+
+/// Prices of about 45 nm: of additions and multiplications, SRAM and DRAM.
+inline std::shared_ptr<const Prices> mapping_prices() {
+  EnergyTable table;
+  for (const NumberFamily family : {NumberFamily::kInteger, NumberFamily::kFloat}) {
+    table.rules.push_back({Primitive::kAdd, family, Picojoules(), Picojoules(0.003), {}});
+    table.rules.push_back({Primitive::kMultiply, family, Picojoules(0.003), Picojoules(), {}});
+  }
+  for (const Primitive other : {Primitive::kConvert, Primitive::kLookup, Primitive::kCompare,
+                                Primitive::kDivide, Primitive::kExp})
+    table.unpriced.push_back({other, "", "of no matter to a mapping"});
+  for (const auto& [capacity, energy] : {std::pair(1 << 13, 10.0), std::pair(1 << 20, 100.0)})
+    table.sram.points.push_back({Bytes(capacity), Bits(64), Picojoules(energy), {}, {}});
+  table.dram.scheme = DramPerAccess{Bits(64), Picojoules(1300), Picojoules(1300), {}};
+  return std::make_shared<const Prices>(
+      make_prices(table, "test", std::nullopt, DramPricing::kTable));
+}
 
 inline TensorFormat random_format(MappingRandom& random, bool integers) {
   TensorFormat f;
@@ -117,6 +137,7 @@ inline MappingProblem random_mapping_problem(MappingRandom& random, std::int64_t
   if (a.weight_tiles == WeightTiles::kExact && random.one_in(3))
     p.weight_layout = DramLayout::kRowMajor;
   if (random.one_in(3)) p.activation_layout = DramLayout::kTiled;
+  p.prices = mapping_prices();
   check_layer_formats(p);
   return p;
 }

@@ -49,6 +49,14 @@ FoldTimes ArrayTimeline::issue(std::int64_t ready, const Fold& fold, Attribution
   return t;
 }
 
+void ArrayTimeline::resume(std::int64_t now, const Phase& phase) {
+  last_.stream_begin = now;
+  last_.stream_end = now + phase.stream_end;
+  end_ = now + phase.end;
+  out_end_ = now + phase.out_end;
+  rows_ = phase.rows;
+}
+
 void ArrayTimeline::attribute(const FoldTimes& t, const Fold& fold,
                               Attribution& attribution) const {
   attribution.gap(Cycles(end_), Cycles(next_issue()), Cycles(t.load_begin));

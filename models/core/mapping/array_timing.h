@@ -1,6 +1,7 @@
 // The timing of folds on the array in closed form: docs/timing.md, "A fold", states the same terms.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "core/machine/machine.h"
@@ -72,6 +73,22 @@ class ArrayTimeline {
 
   /// Attributes what is under way in the array after the last stream.
   void drain(Attribution& attribution) const;
+
+  /// What the state is but for the time, counted from the begin of the last stream. From equal ones
+  /// on equal folds take equal times, once `ready` and the latencies behind it are past.
+  struct Phase {
+    std::int64_t stream_end = 0, end = 0, out_end = 0, rows = 0;
+    friend bool operator==(const Phase& a, const Phase& b) {
+      return a.stream_end == b.stream_end && a.end == b.end && a.out_end == b.out_end &&
+             a.rows == b.rows;
+    }
+  };
+  std::int64_t now() const { return last_.stream_begin; }
+  Phase phase() const { return {last_.stream_end - now(), end_ - now(), out_end_ - now(), rows_}; }
+  /// Goes on from a phase, reached at `now`. Causes of cycles are not told from there on.
+  void resume(std::int64_t now, const Phase& phase);
+  /// No latency of the dequantizer that begins at cycle 0 or before reaches beyond this.
+  std::int64_t latency() const { return std::max(rates_.load_latency, rates_.stream_latency); }
 
   const FoldTimes& last() const { return last_; }
   /// The last MAC of all folds so far is done.

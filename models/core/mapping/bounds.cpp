@@ -20,6 +20,10 @@ constexpr double kRounding = 1e-12;
 double real(std::int64_t x) { return static_cast<double>(x); }
 double whole(double x) { return std::ceil(x - 1e-9); }
 
+std::int64_t words(std::int64_t bits, const BufferConfig& buffer) {
+  return ceil_div(bits, buffer.port_width.value);
+}
+
 /// Calls f(size, count) for the tiles of one axis.
 template <class F>
 void each_tile(std::int64_t total, std::int64_t size, F f) {
@@ -53,12 +57,6 @@ struct MapAxis {
     return std::max(of_tap(t0), of_tap(t1));
   }
 };
-
-double peak_bytes_per_cycle(const MappingProblem& p) {
-  const DmaConfig& dma = p.machine.dma;
-  const double request = real(dma.bursts_per_request(p.memory.burst_bytes) * p.memory.burst_bytes);
-  return std::min(p.memory.bytes_per_cycle, request * real(dma.requests_per_cycle));
-}
 
 }  // namespace
 
@@ -109,8 +107,8 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space)
   outputs_ = p_.activations == ActivationMemory::kOnChip
                  ? 0
                  : real(main_bits(p_.path.output.layout, e.n)) * real(e.m * e.groups) / 8 / burst;
-  bytes_per_cycle_ = peak_bytes_per_cycle(p_);
   rates_ = array_rates(p_);
+  energy_ = energy_rates(p_);
   tabulate_axes();
   tabulate_pixels();
   tabulate_k();
@@ -122,16 +120,26 @@ void Bounds::tabulate_axes() {
     for (const std::int64_t size : space_.sizes[a]) trips_[a].push_back(ceil_div(total, size));
   }
   const double burst = real(p_.memory.burst_bytes) * 8;
-  std::vector<double> runs, folds;
+  const BuffersConfig& b = p_.machine.buffers;
+  const std::int64_t bits = p_.path.macs_per_pe * weight_read_bits(p_);
+  std::vector<double> runs, folds, weights, sums;
   for (const std::int64_t size : space_.sizes[kAxisN]) {
-    double bursts = 0, all = 0;
+    double bursts = 0, all = 0, weight_words = 0, sum_words = 0;
     each_tile(p_.layer.extents.n, size, [&](std::int64_t n, std::int64_t count) {
       bursts += real(count) * whole(real(main_bits(p_.path.output.layout, n)) / burst);
-      all += real(count * ceil_div(n, quanta_.n));
+      each_tile(n, quanta_.n, [&](std::int64_t cols, std::int64_t folds_of_n) {
+        all += real(count * folds_of_n);
+        weight_words += real(count * folds_of_n * words(cols * bits, b.weight));
+        sum_words += real(count * folds_of_n * words(cols * 32, b.accumulator));
+      });
     });
     runs.push_back(bursts);
     folds.push_back(all);
+    weights.push_back(weight_words);
+    sums.push_back(sum_words);
   }
+  n_weight_words_ = RangeMin(std::move(weights));
+  n_sum_words_ = RangeMin(std::move(sums));
   output_runs_ = RangeMin(std::move(runs));
   n_folds_ = RangeMin(std::move(folds));
 }
@@ -181,15 +189,21 @@ void Bounds::tabulate_k() {
   const MapAxis rows{l.out_height, l.stride_h, l.pad_top, l.dilation_h, l.height};
   const MapAxis cols{l.out_width, l.stride_w, l.pad_left, l.dilation_w, l.width};
   const StorageLayout& weights = p_.path.weights.layout;
-  std::vector<double> runs, weight_runs, folds, fold_rows;
+  const BuffersConfig& b = p_.machine.buffers;
+  const std::int64_t input_bits = p_.path.macs_per_pe * p_.path.activations.code_bits;
+  const std::int64_t weight_bits = p_.path.macs_per_pe * weight_read_bits(p_);
+  std::vector<double> runs, weight_runs, folds, fold_rows, inputs_read, weights_read;
   for (const std::int64_t size : space_.sizes[kAxisK]) {
-    double bursts = 0, weight_bursts = 0, all = 0, lengths = 0;
+    double bursts = 0, weight_bursts = 0, all = 0, lengths = 0, input_words = 0, weight_words = 0;
     each_tile(e.k, size, [&](std::int64_t k, std::int64_t count) {
       const std::int64_t bytes = main_bytes(weights, region_bytes(weights, 1, k));
       weight_bursts += real(count) * whole(real(bytes) * 8 / burst);
       each_tile(k, fold_k(p_, k), [&](std::int64_t chunk, std::int64_t chunks) {
         all += real(count * chunks);
-        lengths += real(count * chunks * ceil_div(chunk, p_.path.macs_per_pe));
+        const std::int64_t rows = ceil_div(chunk, p_.path.macs_per_pe);
+        lengths += real(count * chunks * rows);
+        input_words += real(count * chunks * words(rows * input_bits, b.input));
+        weight_words += real(count * chunks * words(rows * weight_bits, b.weight));
       });
     });
     for (const TileRange& range : equal_channels(l, size)) {
@@ -207,7 +221,11 @@ void Bounds::tabulate_k() {
     weight_runs.push_back(weight_bursts);
     folds.push_back(all);
     fold_rows.push_back(lengths);
+    inputs_read.push_back(input_words);
+    weights_read.push_back(weight_words);
   }
+  k_input_words_ = RangeMin(std::move(inputs_read));
+  k_weight_words_ = RangeMin(std::move(weights_read));
   input_runs_ = RangeMin(std::move(runs));
   weight_runs_ = RangeMin(std::move(weight_runs));
   k_folds_ = RangeMin(std::move(folds));
@@ -317,44 +335,100 @@ double Bounds::output_bursts(const View& v) const {
   return outputs_;
 }
 
-/// Steps, loads and drains of all folds: none of a kind overlaps another of its kind.
-double Bounds::array_cycles(const View& v) const {
+/// Of the streamed dimension a fold takes all that a tile has.
+Bounds::FoldBound Bounds::folds(const View& v) const {
+  const LoopDim streamed = dataflow_.streamed();
+  FoldBound f{};
+  f.m =
+      real(streamed == LoopDim::kM ? v.loops[0]
+                                   : std::max(ceil_div(p_.layer.extents.m, quanta_.m), v.loops[0]));
+  f.n = streamed == LoopDim::kN ? real(v.loops[1]) : n_folds_(v.box.lo[kAxisN], v.box.hi[kAxisN]);
+  f.k = k_folds_(v.box.lo[kAxisK], v.box.hi[kAxisK]);
+  f.k_rows = k_rows_(v.box.lo[kAxisK], v.box.hi[kAxisK]);
+  return f;
+}
+
+/// Steps, loads and drains of all folds: none overlaps another of its kind.
+double Bounds::array_cycles(const FoldBound& f) const {
   const GemmExtents& e = p_.layer.extents;
   const ArrayConfig& array = p_.machine.array;
   const LoopDim streamed = dataflow_.streamed();
   const bool drains = dataflow_.outputs_stay();
   const bool full = array.edge_folds == EdgeFolds::kFull;
-  const double k_folds = k_folds_(v.box.lo[kAxisK], v.box.hi[kAxisK]);
-  const double k_rows = k_rows_(v.box.lo[kAxisK], v.box.hi[kAxisK]);
-  // Of the streamed dimension a fold takes all that a tile has.
-  const double m_folds = streamed == LoopDim::kM
-                             ? real(v.loops[0])
-                             : real(std::max(ceil_div(e.m, quanta_.m), v.loops[0]));
-  const double n_folds =
-      streamed == LoopDim::kN ? real(v.loops[1]) : n_folds_(v.box.lo[kAxisN], v.box.hi[kAxisN]);
-  const double folds = m_folds * n_folds * k_folds;
-  const double steps = streamed == LoopDim::kM   ? real(e.m) * n_folds * k_folds
-                       : streamed == LoopDim::kN ? m_folds * real(e.n) * k_folds
-                                                 : m_folds * n_folds * k_rows;
-  const double rows = full     ? folds * real(array.rows)
-                      : drains ? real(e.m) * n_folds * k_folds
-                               : m_folds * n_folds * k_rows;
+  const double steps = streamed == LoopDim::kM   ? real(e.m) * f.n * f.k
+                       : streamed == LoopDim::kN ? f.m * real(e.n) * f.k
+                                                 : f.m * f.n * f.k_rows;
+  const double rows = full     ? f.all() * real(array.rows)
+                      : drains ? real(e.m) * f.n * f.k
+                               : f.m * f.n * f.k_rows;
   const double stream = steps * real(rates_.stream_interval);
   const double load = drains ? 0 : rows * real(rates_.load_interval);
   const double drain = drains ? rows * real(rates_.drain_interval) : 0;
-  const double skew = full ? folds * real(array.rows + array.cols - 2) : 0;
+  const double skew = full ? f.all() * real(array.rows + array.cols - 2) : 0;
   const double groups = real(e.groups);
+  double cycles = groups * std::max(stream, load);
   switch (array.overlap) {
     case Overlap::kNone:
-      return groups * (load + stream + skew);
+      cycles = groups * (load + stream + skew);
+      break;
     case Overlap::kDrain:
-      return groups * (load + std::max(stream, drain));
+      cycles = groups * (load + stream);
+      break;
     case Overlap::kWeights:
-      return groups * std::max(stream + skew, load);
+      cycles = groups * std::max(stream + skew, load);
+      break;
     case Overlap::kFull:
       break;
   }
-  return groups * std::max({stream, load, drain});
+  // The results of the last fold leave when the array is done.
+  const double last = real(array.rows) * real(rates_.drain_interval);
+  if (array.overlap == Overlap::kDrain || array.overlap == Overlap::kFull)
+    cycles = std::max(cycles, groups * drain - last);
+  return cycles - 1;
+}
+
+/// Accesses and operations, each bounded by itself, times what one costs.
+double Bounds::energy(const View& v, const FoldBound& f) const {
+  if (!p_.prices) return 0;
+  const GemmExtents& e = p_.layer.extents;
+  const BuffersConfig& b = p_.machine.buffers;
+  const double m = real(e.m), n = real(e.n), k = real(e.k), groups = real(e.groups);
+  const std::size_t n0 = v.box.lo[kAxisN], n1 = v.box.hi[kAxisN];
+  const std::size_t k0 = v.box.lo[kAxisK], k1 = v.box.hi[kAxisK];
+  // Words of m side by side: whole ones in every fold.
+  const auto wide_m = [&](double bits, const BufferConfig& buffer) {
+    return std::max(f.m, m * bits / real(buffer.port_width.value));
+  };
+  const double macs = real(p_.path.macs_per_pe);
+  const double input_words = wide_m(macs * real(p_.path.activations.code_bits), b.input);
+  double inputs = 0, weights = 0, sums = 0;
+  switch (dataflow_.streamed()) {
+    case LoopDim::kM:
+      inputs = m * f.n * k_input_words_(k0, k1);
+      weights = f.m * f.k_rows * n_weight_words_(n0, n1);
+      break;
+    case LoopDim::kN:
+      inputs = f.n * f.k_rows * input_words;
+      weights = f.m * n * k_weight_words_(k0, k1);
+      break;
+    case LoopDim::kK:
+      inputs = f.n * f.k_rows * input_words;
+      weights = f.m * f.k_rows * n_weight_words_(n0, n1);
+      break;
+  }
+  sums = dataflow_.streamed() == LoopDim::kN ? n * wide_m(32, b.accumulator)
+                                             : m * n_sum_words_(n0, n1);
+  double energy = energy_.input_read * inputs + energy_.weight_read * weights +
+                  energy_.accumulator_write * sums * f.k +
+                  energy_.accumulator_read * sums * (f.k - 1) +
+                  energy_.accumulate * m * n * (f.k - 1) + energy_.group_result * m * n * f.k +
+                  energy_.activation_sum * m * k * f.n + energy_.correction * m * n * f.k +
+                  energy_.dequantize_input * m * k * f.n;
+  const double weight_fetches = v.repetitions(false, true, true);
+  energy += energy_.dequantize_weight * n * k * (dequantizes_at_edge(p_) ? f.m : weight_fetches);
+  energy += energy_.weight_write * real(weight_buffer_bytes(p_, e.n, e.k)) * 8 /
+            real(b.weight.port_width.value) * weight_fetches;
+  return energy * groups;
 }
 
 bool Bounds::feasible(const Box& box, CostBound& bound) const {
@@ -371,15 +445,21 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
   v.together = v.scheme.input_full_k || v.least[kAxisK] == 1;
   if (!limit_pixels(v)) return false;
   const bool by_row = p_.path.weights.layout.scales.group == kWholeRow;
-  bound.bursts = input_bursts(v) + output_bursts(v) +
-                 weight_bursts(v) * v.repetitions(false, true, true) +
-                 weight_scales_ * v.repetitions(false, true, !by_row) +
-                 biases_ * v.repetitions(false, true, false);
-  bound.bursts = whole(bound.bursts * (1 - kRounding));
-  bound.cycles =
-      std::max({array_cycles(v), bound.bursts * real(p_.memory.burst_bytes) / bytes_per_cycle_,
-                real(p_.layer.output_elements()) / real(p_.machine.output_unit.lanes)});
+  const double outputs = output_bursts(v);
+  const double reads = input_bursts(v) + weight_bursts(v) * v.repetitions(false, true, true) +
+                       weight_scales_ * v.repetitions(false, true, !by_row) +
+                       biases_ * v.repetitions(false, true, false);
+  const FoldBound f = folds(v);
+  bound.bursts = whole((reads + outputs) * (1 - kRounding));
+  bound.cycles = std::max(
+      {array_cycles(f),
+       std::floor((reads + outputs) * real(p_.memory.burst_bytes) / p_.memory.bytes_per_cycle),
+       real(p_.layer.output_elements()) / real(p_.machine.output_unit.lanes)});
   bound.cycles = whole(bound.cycles * (1 - kRounding));
+  bound.energy_pj =
+      (energy_.fixed + energy(v, f) + reads * energy_.dram_read + outputs * energy_.dram_write +
+       std::max(0.0, bound.cycles - energy_.free_cycles) * energy_.cycle) *
+      (1 - kRounding);
   return true;
 }
 

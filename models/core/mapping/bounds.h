@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/mapping/energy_rates.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/range_min.h"
 #include "core/mapping/reuse.h"
@@ -34,6 +35,11 @@ class Bounds {
 
  private:
   struct View;
+  /// Folds along each dimension, of all tiles of a group, and rows of their stationary operands.
+  struct FoldBound {
+    double m, n, k, k_rows;
+    double all() const { return m * n * k; }
+  };
   void tabulate_axes();
   void tabulate_pixels();
   void tabulate_k();
@@ -42,7 +48,9 @@ class Bounds {
   double input_bursts(const View& v) const;
   double output_bursts(const View& v) const;
   double weight_bursts(const View& v) const;
-  double array_cycles(const View& v) const;
+  FoldBound folds(const View& v) const;
+  double array_cycles(const FoldBound& f) const;
+  double energy(const View& v, const FoldBound& f) const;
 
   const MappingProblem& p_;
   const MappingSpace& space_;
@@ -57,10 +65,13 @@ class Bounds {
   // By size of k: bursts of the inputs and of rows of weights where its tiles are apart; folds, and
   // their rows.
   RangeMin input_runs_, weight_runs_, k_folds_, k_rows_;
+  // Buffer accesses of all folds along n and k: rows of weights and of sums; columns of both
+  // operands.
+  RangeMin n_weight_words_, n_sum_words_, k_input_words_, k_weight_words_;
   double whole_inputs_ = 0;  // bytes of the inputs that any output looks at
   double weights_ = 0, weight_scales_ = 0, biases_ = 0, outputs_ = 0;  // in bursts
-  double bytes_per_cycle_ = 1;
   ArrayRates rates_;
+  EnergyRates energy_;
 };
 
 }  // namespace bitjoule

@@ -1,186 +1,231 @@
-#include <algorithm>
+#include "core/mapping/estimate.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "core/mapping/estimate_energy.h"
 #include "core/mapping/folds.h"
-#include "core/mapping/mapper.h"
-#include "core/mapping/tile_layout.h"
+#include "core/mapping/split.h"
 
 namespace bitjoule {
 namespace {
 
-// From a token to the operation that it starts (docs/timing.md, "Tokens").
-constexpr std::int64_t kHandover = 2;
-
-/// Sizes of the tiles along one axis: `count` of `size`, and a shorter last one.
-struct Split {
-  std::int64_t size, count, rest;
-  Split(std::int64_t total, std::int64_t tile)
-      : size(std::min(tile, total)), count(total / size), rest(total % size) {}
-
-  template <class F>
-  void each(F f) const {
-    f(size, count);
-    if (rest != 0) f(rest, std::int64_t{1});
+/// Equal lengths of an axis, and how many there are.
+class Lengths {
+ public:
+  void add(std::int64_t length, std::int64_t count) {
+    for (auto& [known, number] : all_)
+      if (known == length) return void(number += count);
+    all_.emplace_back(length, count);
   }
+  auto begin() const { return all_.begin(); }
+  auto end() const { return all_.end(); }
+
+ private:
+  std::vector<std::pair<std::int64_t, std::int64_t>> all_;
 };
 
+Lengths lengths_of(std::int64_t total, std::int64_t piece) {
+  Lengths lengths;
+  Split(total, piece).each([&](std::int64_t size, std::int64_t n) { lengths.add(size, n); });
+  return lengths;
+}
+
+/// The pieces of pieces: folds in tiles.
+template <class F>
+Lengths split_further(const Lengths& tiles, F step) {
+  Lengths folds;
+  for (const auto& [size, count] : tiles)
+    Split(size, step(size)).each([&, tiles_of_size = count](std::int64_t length, std::int64_t n) {
+      folds.add(length, n * tiles_of_size);
+    });
+  return folds;
+}
+
+Lengths pixels_of_tiles(const Lowered& l, const Tiling& t) {
+  Lengths pixels;
+  Split(l.batch, t.batch).each([&](std::int64_t b, std::int64_t nb) {
+    Split(l.out_height, t.out_rows).each([&](std::int64_t r, std::int64_t nr) {
+      Split(l.out_width, t.out_cols).each([&](std::int64_t c, std::int64_t nc) {
+        pixels.add(b * r * c, nb * nr * nc);
+      });
+    });
+  });
+  return pixels;
+}
+
+/// Folds whose counts depend on their part of k alike.
+struct DepthClass {
+  std::int64_t k0, k1, count;
+  ScaleBits scales;
+};
+
+/// The parts of k that the folds of all tiles along it have.
+std::vector<DepthClass> depths_of(const MappingProblem& p, const Tiling& t) {
+  std::vector<DepthClass> classes;
+  const std::int64_t depth = p.layer.extents.k;
+  const auto add = [&](std::int64_t k0, std::int64_t k1, std::int64_t count) {
+    const ScaleBits scales = fold_scale_bits(p, k0, k1);
+    for (DepthClass& c : classes)
+      if (c.k1 - c.k0 == k1 - k0 && (c.k0 > 0) == (k0 > 0) && c.scales.weights == scales.weights &&
+          c.scales.inputs == scales.inputs)
+        return void(c.count += count);
+    classes.push_back({k0, k1, count, scales});
+  };
+  // Without scales, folds of a length are alike but for the first of all.
+  const ScaleBits all = fold_scale_bits(p, 0, depth);
+  const bool alike = all.weights == 0 && all.inputs == 0;
+  for (std::int64_t k = 0; k < depth; k += t.k) {
+    const std::int64_t end = std::min(k + t.k, depth), step = fold_k(p, end - k);
+    const std::int64_t tiles = alike && k > 0 ? std::max<std::int64_t>(1, (depth - k) / t.k) : 1;
+    std::int64_t k0 = k;
+    if (alike) {
+      const Split folds(end - k, step);
+      if (k == 0) add(0, folds.size, 1), k0 += folds.size;
+      const std::int64_t whole = (end - k0) / step;
+      if (whole > 0) add(k0, k0 + step, whole * tiles);
+      k0 += whole * step;
+    }
+    for (; k0 < end; k0 += step) add(k0, std::min(k0 + step, end), tiles);
+    k += (tiles - 1) * t.k;
+  }
+  return classes;
+}
+
+void add_work(const MappingProblem& p, const Tiling& t, TileCounts& counts) {
+  const Lowered& l = p.layer;
+  const Lengths pixels = pixels_of_tiles(l, t), filters = lengths_of(l.extents.n, t.n);
+  const Lengths ms = split_further(
+      pixels, [&](std::int64_t size) { return fold_extents(p, {size, t.n, t.k}).m; });
+  const Lengths ns = split_further(
+      filters, [&](std::int64_t size) { return fold_extents(p, {t.m(), size, t.k}).n; });
+  for (const DepthClass& k : depths_of(p, t))
+    for (const auto& [m, m_count] : ms)
+      for (const auto& [n, n_count] : ns) {
+        FoldJob job;
+        job.m1 = m, job.n1 = n, job.k0 = k.k0, job.k1 = k.k1;
+        shape_fold(p, job);
+        MachineCounts some;
+        count_fold(p, job, some);
+        const std::int64_t folds = l.extents.groups * m_count * n_count * k.count;
+        counts.work += some *= folds;
+        counts.folds += folds;
+      }
+  for (const auto& [g, g_count] : lengths_of(l.extents.groups, t.groups))
+    for (const auto& [m, m_count] : pixels)
+      for (const auto& [n, n_count] : filters) {
+        MachineCounts some;
+        count_output(p, Tile{0, g, 0, 1, 0, 1, 0, m, 0, n, 0, 1}, some);
+        counts.work += some *= g_count * m_count * n_count;
+      }
+}
+
 /// The transfers of a stream, each tile's once: equal ones are counted, not visited.
-Moved moved_once(const TileLayout& layout, Stream stream, std::int64_t burst_bytes) {
-  Moved all;
-  if (!layout.moves(stream)) return all;
+void add_transfers(const MappingProblem& p, const TileLayout& layout, Stream stream,
+                   TileCounts& counts) {
+  if (!layout.moves(stream)) return;
+  const auto i = static_cast<std::size_t>(stream);
   for (const TileBox& box : layout.boxes(stream)) {
-    const Region region = layout.transfer(stream, box.first).region;
+    const Transfer transfer = layout.transfer(stream, box.first);
+    const Region& region = transfer.region;
     Copies copies{};
     std::size_t axis = 0;
+    std::int64_t tiles = 1;
     for (const auto index : {&TileIndex::g, &TileIndex::b, &TileIndex::r, &TileIndex::c,
                              &TileIndex::n, &TileIndex::k}) {
       Region::Stride& copy = copies[axis++];
       copy.count = box.count.*index;
+      tiles *= copy.count;
       if (copy.count == 1) continue;
       TileIndex next = box.first;
       ++(next.*index);
       copy.bits = layout.transfer(stream, next).region.base_bits - region.base_bits;
     }
-    const Moved some = moved(region, copies, burst_bytes);
-    all.bytes += some.bytes;
-    all.bursts += some.bursts;
+    const Moved some = moved(region, copies, p.memory.burst_bytes);
+    counts.moved[i].bytes += some.bytes;
+    counts.moved[i].bursts += some.bursts;
+    counts.runs[i] += region.empty() ? 0 : tiles * region.runs();
+    MachineCounts buffers;
+    if (stream == Stream::kOutputs) {
+      StoreOp op;
+      op.sram_bits = transfer.sram_bits;
+      count_store(p, op, buffers);
+    } else {
+      LoadOp op;
+      op.tensor = tensor_of(stream);
+      op.region = region;
+      op.sram_bits = transfer.sram_bits;
+      op.dequantize = transfer.dequantize;
+      count_load(p, op, buffers);
+    }
+    counts.transfers[i] += buffers *= tiles;
   }
-  return all;
-}
-
-/// Steady-state cycles from one fold to the next.
-std::int64_t fold_period(Overlap overlap, const ArrayRates& rates, const Fold& fold) {
-  const std::int64_t load = fold.load_rows * rates.load_interval;
-  const std::int64_t stream = fold.steps * rates.stream_interval;
-  const std::int64_t skew = fold.rows + fold.cols - 2;
-  const std::int64_t drain = fold.drains ? rates.drain(fold.rows, true) : 0;
-  switch (overlap) {
-    case Overlap::kNone:
-      return load + stream + skew;
-    case Overlap::kDrain:
-      return load + std::max(stream, drain);
-    case Overlap::kWeights:
-      return std::max(stream + skew, load);
-    case Overlap::kFull:
-      return std::max({stream, load, drain});
-  }
-  return 0;
-}
-
-std::int64_t array_cycles(const MappingProblem& p, const Tiling& t) {
-  const Lowered& l = p.layer;
-  const ArrayRates rates = array_rates(p);
-  std::int64_t total = 0;
-  const auto folds = [&](std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t tiles) {
-    const FoldExtents fold = fold_extents(p, {m, n, k});
-    Split(k, fold.k).each([&](std::int64_t chunk, std::int64_t count) {
-      FoldJob job;
-      job.m1 = fold.m, job.n1 = fold.n, job.k1 = chunk;
-      shape_fold(p, job);
-      total += tiles * count * ceil_div(m, fold.m) * ceil_div(n, fold.n) *
-               fold_period(p.machine.array.overlap, rates, job.timing);
-    });
-  };
-  Split(l.batch, t.batch).each([&](std::int64_t b, std::int64_t nb) {
-    Split(l.out_height, t.out_rows).each([&](std::int64_t r, std::int64_t nr) {
-      Split(l.out_width, t.out_cols).each([&](std::int64_t c, std::int64_t nc) {
-        Split(l.extents.n, t.n).each([&](std::int64_t n, std::int64_t nn) {
-          Split(l.extents.k, t.k).each([&](std::int64_t k, std::int64_t nk) {
-            folds(b * r * c, n, k, nb * nr * nc * nn * nk * l.extents.groups);
-          });
-        });
-      });
-    });
-  });
-  return total;
-}
-
-/// What DRAM and DMA move at most: the peak rate, the rate of requests, or the window of requests
-/// in flight over the latency (Little's law).
-double bytes_per_cycle(const MappingProblem& p) {
-  const DmaConfig& dma = p.machine.dma;
-  const auto request =
-      static_cast<double>(dma.bursts_per_request(p.memory.burst_bytes) * p.memory.burst_bytes);
-  return std::min({p.memory.bytes_per_cycle, request * static_cast<double>(dma.requests_per_cycle),
-                   request * static_cast<double>(dma.outstanding) /
-                       static_cast<double>(std::max<std::int64_t>(1, p.memory.latency_cycles))});
-}
-
-/// Bound by the DRAM, the fetch of a tile hides the array's work on the one ahead and the way
-/// round. That of a shorter last tile of a loop hides less. `dram` and `array` are the means of a
-/// tile.
-std::int64_t uneven_cycles(const MappingProblem& p, const Tiling& t, std::int64_t dram,
-                           std::int64_t array) {
-  const Lowered& l = p.layer;
-  const std::int64_t tiles = trip_counts(l, t).total();
-  std::int64_t cycles = 0;
-  const auto add = [&](std::int64_t extent, std::int64_t size) {
-    const std::int64_t trips = ceil_div(extent, size), rest = extent % size;
-    if (trips == 1 || rest == 0) return;
-    const std::int64_t behind =
-        p.memory.latency_cycles + 2 * kHandover + array * trips * size / extent;
-    cycles += tiles / trips * std::max<std::int64_t>(0, behind - dram * trips * rest / extent);
-  };
-  add(l.out_height, t.out_rows);
-  add(l.out_width, t.out_cols);
-  add(l.extents.n, t.n);
-  add(l.extents.k, t.k);
-  return cycles;
 }
 
 }  // namespace
 
-TileCounts count_tiles(const MappingProblem& p, const Tiling& t) {
+Estimator::Estimator(const MappingProblem& problem)
+    : p_(problem), rates_(array_rates(problem)), energy_(std::make_unique<EnergyModel>(problem)) {}
+Estimator::~Estimator() = default;
+
+TileCounts Estimator::count(const Tiling& tiling) const {
   TileCounts counts;
-  const TileLayout layout(p, t);
-  for (Stream stream : kStreams)
-    counts.moved[static_cast<std::size_t>(stream)] =
-        moved_once(layout, stream, p.memory.burst_bytes);
-  counts.array_cycles = array_cycles(p, t);
+  const TileLayout layout(p_, tiling);
+  for (Stream stream : kStreams) add_transfers(p_, layout, stream, counts);
+  add_work(p_, tiling, counts);
   return counts;
 }
 
-MappingEstimate estimate(const MappingProblem& p, const Tiling& t, const TileCounts& counts) {
-  const Lowered& l = p.layer;
-  const TripCounts trips = trip_counts(l, t);
-  const Reuse reuse(p, t);
-  MappingEstimate e;
-  e.traffic.burst_bytes = p.memory.burst_bytes;
+void Estimator::add_traffic(const Tiling& tiling, const TileCounts& counts,
+                            MappingEstimate& e) const {
+  const Reuse reuse(p_, tiling);
+  e.traffic.burst_bytes = p_.memory.burst_bytes;
+  e.counts = counts.work;
   for (Stream stream : kStreams) {
-    const Moved& once = counts.moved[static_cast<std::size_t>(stream)];
+    const auto i = static_cast<std::size_t>(stream);
     TensorTraffic& tensor = e.traffic[tensor_of(stream)];
     const std::int64_t times = reuse.repetitions(stream);
+    const Moved& once = counts.moved[i];
     (stream == Stream::kOutputs ? tensor.write_bytes : tensor.read_bytes) += once.bytes * times;
     tensor.bursts += once.bursts * times;
+    (stream == Stream::kOutputs ? e.counts.dram_write_bits : e.counts.dram_read_bits) +=
+        once.bursts * times * p_.memory.burst_bytes * 8;
+    MachineCounts buffers = counts.transfers[i];
+    e.counts += buffers *= times;
   }
-  add_block_scales(p.path, e.traffic);
-  e.array_cycles = counts.array_cycles;
-  e.dram_cycles =
-      static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / bytes_per_cycle(p)) + 1 +
-      trips.total() * p.memory.row_cycles;
-  e.output_cycles = ceil_div(l.output_elements(), p.machine.output_unit.lanes);
+  add_block_scales(p_.path, e.traffic);
+}
 
-  // Bound by the array: only the first operands cannot hide. Bound by the DRAM: only the last
-  // tile's work cannot. Bound by the way round: with two halves of a buffer, an access may start
-  // when the tile before the last releases its half.
-  const std::int64_t tiles_done = trips.total();
-  const std::int64_t array = ceil_div(e.array_cycles, tiles_done);
-  const std::int64_t dram = ceil_div(e.dram_cycles, tiles_done);
-  const std::int64_t round = p.memory.latency_cycles + dram + array + 2 * kHandover;
-  const BuffersConfig& b = p.machine.buffers;
-  const bool overlapped = b.input.double_buffered && b.weight.double_buffered;
-  const std::int64_t first = p.memory.latency_cycles + dram;
-  if (overlapped)
-    e.cycles = std::max(
-        {tiles_done * array + first,
-         e.dram_cycles + p.memory.latency_cycles + array + uneven_cycles(p, t, dram, array),
-         ceil_div(tiles_done * round, 2) + ceil_div(round, 2), e.output_cycles});
-  else
-    e.cycles = tiles_done * round;
+MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& counts) const {
+  MappingEstimate e;
+  add_traffic(tiling, counts, e);
+  e.folds = counts.folds;
+  e.array_cycles = array_cycles(p_, tiling);
+  e.dram_cycles =
+      static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / p_.memory.bytes_per_cycle);
+  e.output_cycles = ceil_div(p_.layer.output_elements(), p_.machine.output_unit.lanes);
+  const std::int64_t tiles = trip_counts(p_.layer, tiling).total();
+  const std::int64_t array = ceil_div(e.array_cycles, tiles), dram = ceil_div(e.dram_cycles, tiles);
+  const std::int64_t first = p_.memory.latency_cycles + dram, round = first + array + 4;
+  const BuffersConfig& b = p_.machine.buffers;
+  e.cycles = b.input.double_buffered && b.weight.double_buffered
+                 ? std::max({e.array_cycles + first, e.dram_cycles + round - dram,
+                             ceil_div((tiles + 1) * round, 2), e.output_cycles})
+                 : tiles * round;
+  e.energy_pj = energy_->price(e);
   return e;
 }
 
-MappingEstimate estimate(const MappingProblem& p, const Tiling& t) {
-  return estimate(p, t, count_tiles(p, t));
+std::int64_t Estimator::lower_bound_cycles(const Tiling& tiling, const TileCounts& counts) const {
+  MappingEstimate e;
+  add_traffic(tiling, counts, e);
+  const auto dram =
+      static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / p_.memory.bytes_per_cycle);
+  return std::max(array_cycles(p_, tiling), dram);
+}
+
+MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling) {
+  return Estimator(problem).estimate(tiling);
 }
 
 }  // namespace bitjoule

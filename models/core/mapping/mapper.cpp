@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/mapping/energy_rates.h"
 #include "core/mapping/search.h"
 
 namespace bitjoule {
@@ -16,7 +17,14 @@ ObjectiveWeights weights_of(const MappingPins& pins) {
   return pins.weights.value_or(weights_of(pins.objective.value_or(MappingObjective::kEdp)));
 }
 
-Objective objective_of(const MappingPins& pins) { return Objective(weights_of(pins)); }
+/// Where nothing has a price, DRAM traffic stands for energy.
+Objective objective_of(const MappingProblem& p, ObjectiveWeights weights) {
+  if (energy_rates(p).fixed == 0) {
+    weights.traffic += weights.energy;
+    weights.energy = 0;
+  }
+  return Objective(weights);
+}
 
 bool is_same(const Tiling& a, const Tiling& b) {
   const auto members = [](const Tiling& t) {
@@ -77,7 +85,7 @@ Mapping mapping_of(const SearchResult& found, const MappingSpace& space) {
 
 Mapping map_layer(const MappingProblem& problem, const MappingPins& pins) {
   const MappingSpace space = mapping_space(problem, pins);
-  const SearchResult found = search(problem, space, objective_of(pins));
+  const SearchResult found = search(problem, space, objective_of(problem, weights_of(pins)));
   if (!found.best) refuse(problem, space);
   return mapping_of(found, space);
 }
@@ -87,7 +95,7 @@ std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingP
   const bool cycles_alone = weights.energy == 0 && weights.traffic == 0;
   const auto most = static_cast<std::size_t>(pins.finalists.value_or(cycles_alone ? 6 : 1));
   const MappingSpace space = mapping_space(problem, pins);
-  SearchResult found = search(problem, space, objective_of(pins));
+  SearchResult found = search(problem, space, objective_of(problem, weights_of(pins)));
   if (!found.best) refuse(problem, space);
   std::vector<Mapping> finalists = {mapping_of(found, space)};
   const auto add = [&](const MappingAlternative& other) {
@@ -101,22 +109,23 @@ std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingP
   for (const MappingObjective objective : {MappingObjective::kEdp, MappingObjective::kCycles,
                                            MappingObjective::kEnergy, MappingObjective::kTraffic})
     if (finalists.size() < most)
-      add(*search(problem, space, Objective(weights_of(objective))).best);
+      add(*search(problem, space, objective_of(problem, weights_of(objective))).best);
   std::stable_sort(found.of_schemes.begin(), found.of_schemes.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [cost, other] : found.of_schemes) add(other);
   return finalists;
 }
 
-double cost_with_cycles(const Mapping& mapping, const MappingPins& pins, std::int64_t cycles) {
+double cost_with_cycles(const MappingProblem& problem, const Mapping& mapping,
+                        const MappingPins& pins, std::int64_t cycles) {
   MappingEstimate e = mapping.estimate;
   e.cycles = cycles;
-  return cost_of(objective_of(pins), e).first;
+  return cost_of(objective_of(problem, weights_of(pins)), e).first;
 }
 
 std::vector<MappingAlternative> alternatives(const MappingProblem& problem, const MappingPins& pins,
                                              const Mapping& chosen) {
-  const Objective objective = objective_of(pins);
+  const Objective objective = objective_of(problem, weights_of(pins));
   std::vector<std::pair<MappingCost, MappingAlternative>> found;
   for (const LoopOrder order : {LoopOrder::kMnk, LoopOrder::kNmk, LoopOrder::kMkn, LoopOrder::kNkm,
                                 LoopOrder::kKmn, LoopOrder::kKnm}) {

@@ -8,38 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "core/mapping/estimate.h"
 #include "core/mapping/pins.h"
-#include "core/mapping/region.h"
-#include "core/mapping/reuse.h"
 #include "core/mapping/tiling.h"
-#include "core/result/traffic.h"
 
 namespace bitjoule {
-
-/// What a tiling costs. What crosses the DRAM's pins is what a run moves, exactly; times are those
-/// of the closed forms of docs/timing.md, where the simulation has the last word.
-struct MappingEstimate {
-  DramTraffic traffic;
-  std::int64_t array_cycles = 0;
-  std::int64_t dram_cycles = 0;
-  std::int64_t output_cycles = 0;
-  std::int64_t cycles = 0;
-  double energy_pj = 0;
-
-  /// Whole bursts.
-  std::int64_t moved_bytes() const { return traffic.total().bursts * traffic.burst_bytes; }
-};
-MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling);
-
-/// The part of an estimate that does not depend on the order of the loops: transfers of each
-/// stream, in the order of Stream, every tile's once.
-struct TileCounts {
-  std::array<Moved, kStreams.size()> moved{};
-  std::int64_t array_cycles = 0;
-};
-TileCounts count_tiles(const MappingProblem& problem, const Tiling& tiling);
-MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling,
-                         const TileCounts& counts);
 
 /// A tiling that was not taken, for comparison.
 struct MappingAlternative {
@@ -64,7 +37,8 @@ Mapping map_layer(const MappingProblem& problem, const MappingPins& pins = {});
 std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins);
 
 /// What a mapping costs by the pins' objective if it takes `cycles`; less is better.
-double cost_with_cycles(const Mapping& mapping, const MappingPins& pins, std::int64_t cycles);
+double cost_with_cycles(const MappingProblem& problem, const Mapping& mapping,
+                        const MappingPins& pins, std::int64_t cycles);
 
 /// The best tiling under every other loop order, the cheapest first.
 std::vector<MappingAlternative> alternatives(const MappingProblem& problem, const MappingPins& pins,

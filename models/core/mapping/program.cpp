@@ -173,6 +173,11 @@ void Builder::nest(std::int64_t g) {
 
 }  // namespace
 
+Bits block_scale_bits(const LoadOp& op) {
+  if (op.tensor != Tensor::kWeights || op.dequantize > 0) return Bits(0);
+  return Bits(std::max<std::int64_t>(0, op.region.bytes() * 8 - op.sram_bits));
+}
+
 std::int64_t compute_cycles(const MappingProblem& problem, const Program& program) {
   ArrayTimeline timeline(problem.machine.array.overlap, array_rates(problem));
   for (const ComputeOp& op : program.computes)

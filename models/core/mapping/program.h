@@ -25,6 +25,10 @@ struct LoadOp {
   std::int64_t dequantize = 0;  ///< elements that pass a dequantizer on the DRAM side
 };
 
+/// What the scale buffer gets of a load of weights in blocks that hold their scales; nothing of
+/// floats that a dequantizer on the DRAM side makes.
+Bits block_scale_bits(const LoadOp& op);
+
 /// Runs the folds of one tile on the array.
 struct ComputeOp {
   Tile tile;

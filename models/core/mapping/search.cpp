@@ -9,7 +9,7 @@ namespace {
 
 // A search of so many boxes yields the optimum; a longer one is content with what is proven to be
 // this close to it, and ends in any case.
-constexpr std::int64_t kExactBoxes = 10000, kMostBoxes = 60000;
+constexpr std::int64_t kExactBoxes = 10000, kMostBoxes = 30000;
 constexpr double kClose = 0.005;
 
 struct Node {
@@ -45,6 +45,7 @@ class BestFirst {
         space_(space),
         objective_(objective),
         bounds_(problem, space),
+        estimator_(problem),
         entries_(space.schemes.size()) {}
 
   SearchResult run() {
@@ -105,7 +106,7 @@ class BestFirst {
       return;
     }
     ++found_.estimated;
-    const MappingEstimate e = estimate(p_, tiling);
+    const MappingEstimate e = estimator_.estimate(tiling);
     const MappingCost cost = cost_of(objective_, e);
     std::optional<std::size_t>& entry = entries_[box.scheme];
     if (!entry) {
@@ -123,6 +124,7 @@ class BestFirst {
   const MappingSpace& space_;
   const Objective& objective_;
   Bounds bounds_;
+  Estimator estimator_;
   std::vector<Node> heap_;
   std::int64_t pushed_ = 0;
   std::vector<std::optional<std::size_t>> entries_;  // of each scheme, in of_schemes

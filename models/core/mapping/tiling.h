@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "core/energy/price.h"
 #include "core/machine/machine.h"
 #include "core/mapping/array_timing.h"
 #include "core/mapping/data_path.h"
@@ -21,6 +23,9 @@ struct MemoryPort {
   double bytes_per_cycle = 12.8;
   std::int64_t latency_cycles = 100;  ///< of a single access, for estimates
   std::int64_t row_cycles = 0;        ///< opening a row, which a tile may have to, for estimates
+  std::int64_t ranks = 0;             ///< of all channels; 0: the DRAM has no commands
+  double refresh_cycles = 0;          ///< core cycles from refresh to refresh of a rank; 0: none
+  Femtoseconds core_period{0};        ///< of the core clock, rounded
   Bytes capacity{std::int64_t{1} << 40};
 };
 
@@ -34,6 +39,7 @@ struct MappingProblem {
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
   ActivationMemory activations = ActivationMemory::kDram;
+  std::shared_ptr<const Prices> prices;  ///< what estimates are priced by; null: by nothing
   std::int64_t bias_bits() const { return stage.bias ? 32 : 0; }  ///< of one output channel
 };
 

@@ -92,14 +92,19 @@ std::int64_t begun_scale_bits(const StorageLayout& layout, std::int64_t length, 
 
 }  // namespace
 
-std::int64_t fold_scale_reads(const MappingProblem& p, const FoldJob& job) {
+ScaleBits fold_scale_bits(const MappingProblem& p, std::int64_t k0, std::int64_t k1) {
   const bool by_group = p.path.scale_group != 0;
-  std::int64_t bits = 0;
+  ScaleBits bits;
   if (by_group || dequantizes_at_edge(p))
-    bits += job.n() * begun_scale_bits(p.path.weights.layout, p.layer.extents.k, job.k0, job.k1);
+    bits.weights = begun_scale_bits(p.path.weights.layout, p.layer.extents.k, k0, k1);
   if (by_group || p.path.activations.dequantized)
-    bits += job.m() * begun_scale_bits(p.path.activations.layout, p.layer.channels, job.k0, job.k1);
-  return accesses(bits, p.machine.buffers.scale);
+    bits.inputs = begun_scale_bits(p.path.activations.layout, p.layer.channels, k0, k1);
+  return bits;
+}
+
+std::int64_t fold_scale_reads(const MappingProblem& p, const FoldJob& job) {
+  const ScaleBits bits = fold_scale_bits(p, job.k0, job.k1);
+  return accesses(job.n() * bits.weights + job.m() * bits.inputs, p.machine.buffers.scale);
 }
 
 void count_fold(const MappingProblem& p, const FoldJob& job, MachineCounts& counts) {
@@ -128,6 +133,40 @@ void count_fold(const MappingProblem& p, const FoldJob& job, MachineCounts& coun
     counts.corrections += job.m() * job.n();
   }
   counts.scale.reads += fold_scale_reads(p, job);
+}
+
+void count_output(const MappingProblem& p, const Tile& tile, MachineCounts& counts) {
+  const BuffersConfig& buffers = p.machine.buffers;
+  const std::int64_t elements = tile.groups() * tile.m() * tile.n();
+  counts.outputs += elements;
+  counts.accumulator.reads += accesses(elements * 32, buffers.accumulator);
+  counts.output.writes += accesses(elements * p.path.output.code_bits, buffers.output);
+  // Integer results are scaled per channel: a scale for each of them, and one for each token, where
+  // tokens have their own.
+  const bool scaled = p.path.mac.is_integer && p.path.scale_group == 0;
+  const StorageField& weights = p.path.weights.layout.scales;
+  const StorageField& inputs = p.path.activations.layout.scales;
+  if (scaled && weights.group == kWholeRow)
+    counts.scale.reads += accesses(elements * weights.bits, buffers.scale);
+  if (scaled && inputs.group == kWholeRow)
+    counts.scale.reads += accesses(tile.groups() * tile.m() * inputs.bits, buffers.scale);
+  counts.scale.reads += accesses(elements * p.bias_bits(), buffers.scale);
+}
+
+void count_load(const MappingProblem& p, const LoadOp& op, MachineCounts& counts) {
+  const BuffersConfig& buffers = p.machine.buffers;
+  if (op.tensor == Tensor::kInputs)
+    counts.input.writes += accesses(op.sram_bits, buffers.input);
+  else if (op.tensor == Tensor::kWeights)
+    counts.weight.writes += accesses(op.sram_bits, buffers.weight);
+  else
+    counts.scale.writes += accesses(op.sram_bits, buffers.scale);
+  counts.scale.writes += accesses(block_scale_bits(op).value, buffers.scale);
+  counts.dequantized_weights += op.dequantize;
+}
+
+void count_store(const MappingProblem& p, const StoreOp& op, MachineCounts& counts) {
+  counts.output.reads += accesses(op.sram_bits, p.machine.buffers.output);
 }
 
 namespace {

@@ -41,6 +41,12 @@ MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b);
 /// So many times, one after the other; peaks stay.
 MachineCounts& operator*=(MachineCounts& a, std::int64_t n);
 
+/// Bits of the scales whose first element is one of k0..k1: read per row of either operand.
+struct ScaleBits {
+  std::int64_t weights = 0, inputs = 0;
+};
+ScaleBits fold_scale_bits(const MappingProblem& problem, std::int64_t k0, std::int64_t k1);
+
 /// Accesses to the scale buffer for one fold: a scale is read with the first of its elements in a
 /// row of k; a short last group has a whole one.
 std::int64_t fold_scale_reads(const MappingProblem& problem, const FoldJob& job);
@@ -48,6 +54,14 @@ std::int64_t fold_scale_reads(const MappingProblem& problem, const FoldJob& job)
 /// What the array and its buffers do in one fold, in closed form. The PE-level array counts for
 /// itself; the two must agree.
 void count_fold(const MappingProblem& problem, const FoldJob& job, MachineCounts& counts);
+
+/// What the output unit and its buffers do for a finished tile.
+void count_output(const MappingProblem& problem, const Tile& tile, MachineCounts& counts);
+
+/// What a load writes into the buffers, and passes a dequantizer on the DRAM side.
+void count_load(const MappingProblem& problem, const LoadOp& op, MachineCounts& counts);
+/// What a store reads from the output buffer.
+void count_store(const MappingProblem& problem, const StoreOp& op, MachineCounts& counts);
 
 /// Rows for pricing, component by component (components.h).
 Counts priced_actions(const MappingProblem& problem, const MachineCounts& counts);

@@ -68,17 +68,18 @@ constexpr std::array<LoopDim, 3> kOrders[] = {{kM, kN, kK}, {kM, kK, kN}, {kN, k
                                               {kN, kK, kM}, {kK, kM, kN}, {kK, kN, kM}};
 
 /// Every order of the loops, and both ways to hold the inputs.
-void try_orders(const MappingProblem& p, Tiling t, Values& least) {
+void try_orders(const MappingProblem& p, const Estimator& estimator, Tiling t, Values& least) {
   for (const auto& order : kOrders)
     for (const bool full : {false, true}) {
       t.order = order;
       t.input_full_k = full;
-      if (fits(p, t, tile_footprint(p, t))) keep_least(estimate(p, t), least);
+      if (fits(p, t, tile_footprint(p, t))) keep_least(estimator.estimate(t), least);
     }
 }
 
 Values exhaustive(const MappingProblem& p) {
   const Lowered& l = p.layer;
+  const Estimator estimator(p);
   Values least;
   Tiling t;
   for (t.groups = 1; t.groups <= l.extents.groups; ++t.groups)
@@ -89,7 +90,7 @@ Values exhaustive(const MappingProblem& p) {
             for (std::int64_t k = k_unit(p); k < l.extents.k + k_unit(p); k += k_unit(p)) {
               t.n = std::min(n, l.extents.n);
               t.k = std::min(k, l.extents.k);
-              try_orders(p, t, least);
+              try_orders(p, estimator, t, least);
             }
   return least;
 }
@@ -169,10 +170,11 @@ TEST_CASE("mapper: for large layers no tiling of thousands at random is more tha
       continue;
     }
     if (p.layer.extents.macs() < 1000000) continue;
+    const Estimator estimator(p);
     Values least;
     for (int i = 0; i < kPins; ++i) {
       const Tiling t = random_tiling(random, p);
-      if (fits(p, t, tile_footprint(p, t))) keep_least(estimate(p, t), least);
+      if (fits(p, t, tile_footprint(p, t))) keep_least(estimator.estimate(t), least);
     }
     if (least.empty()) continue;
     CAPTURE(done);
@@ -183,7 +185,20 @@ TEST_CASE("mapper: for large layers no tiling of thousands at random is more tha
       const double chosen = values(m.estimate).at(name);
       CHECK(chosen <= value * 1.01);
       CHECK(m.gap <= 0.01);
-      if (std::getenv("DBG") && (m.gap > 0.01 || chosen > value * 1.0001)) std::printf("%d %s gap %.4f ratio %.4f boxes %ld est %ld | G%ld B%ld %ldx%ld N%ld K%ld C%ld kern %ld bufs in %ld w %ld acc %ld out %ld sc %ld lay %d act %s w %s | g%ld b%ld r%ld c%ld n%ld k%ld full %d %s\n", done, name.c_str(), m.gap, chosen / value, m.boxes, m.estimated, p.layer.extents.groups, p.layer.batch, p.layer.out_height, p.layer.out_width, p.layer.extents.n, p.layer.extents.k, p.layer.channels, p.layer.kernel_h, p.machine.buffers.input.capacity.value, p.machine.buffers.weight.capacity.value, p.machine.buffers.accumulator.capacity.value, p.machine.buffers.output.capacity.value, p.machine.buffers.scale.capacity.value, (int)p.activation_layout, p.path.activations.format.format.c_str(), p.path.weights.format.format.c_str(), m.tiling.groups, m.tiling.batch, m.tiling.out_rows, m.tiling.out_cols, m.tiling.n, m.tiling.k, m.tiling.input_full_k, order_name(m.tiling.order).c_str());
+      if (std::getenv("DBG") && (m.gap > 0.01 || chosen > value * 1.0001))
+        std::printf(
+            "%d %s gap %.4f ratio %.4f boxes %ld est %ld | G%ld B%ld %ldx%ld N%ld K%ld C%ld kern "
+            "%ld bufs in %ld w %ld acc %ld out %ld sc %ld lay %d act %s w %s | g%ld b%ld r%ld c%ld "
+            "n%ld k%ld full %d %s\n",
+            done, name.c_str(), m.gap, chosen / value, m.boxes, m.estimated, p.layer.extents.groups,
+            p.layer.batch, p.layer.out_height, p.layer.out_width, p.layer.extents.n,
+            p.layer.extents.k, p.layer.channels, p.layer.kernel_h,
+            p.machine.buffers.input.capacity.value, p.machine.buffers.weight.capacity.value,
+            p.machine.buffers.accumulator.capacity.value, p.machine.buffers.output.capacity.value,
+            p.machine.buffers.scale.capacity.value, (int)p.activation_layout,
+            p.path.activations.format.format.c_str(), p.path.weights.format.format.c_str(),
+            m.tiling.groups, m.tiling.batch, m.tiling.out_rows, m.tiling.out_cols, m.tiling.n,
+            m.tiling.k, m.tiling.input_full_k, order_name(m.tiling.order).c_str());
       if (chosen > 0) closest = std::min(closest, value / chosen);
     }
   }

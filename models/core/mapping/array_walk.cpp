@@ -1,0 +1,86 @@
+// compute_cycles() from classes of tiles.
+#include <array>
+#include <vector>
+
+#include "core/mapping/estimate.h"
+#include "core/mapping/fold_walk.h"
+#include "core/mapping/split.h"
+
+namespace bitjoule {
+namespace {
+
+class ArrayWalk {
+ public:
+  ArrayWalk(const MappingProblem& p, const Tiling& t)
+      : folds_(p), timeline_(p.machine.array.overlap, array_rates(p)) {
+    const Lowered& l = p.layer;
+    axes_.push_back({Split(l.extents.groups, t.groups), kGroups});
+    for (LoopDim dim : t.order) {
+      if (dim == LoopDim::kM) {
+        axes_.push_back({Split(l.batch, t.batch), kMaps});
+        axes_.push_back({Split(l.out_height, t.out_rows), kRows});
+        axes_.push_back({Split(l.out_width, t.out_cols), kCols});
+      } else if (dim == LoopDim::kN) {
+        axes_.push_back({Split(l.extents.n, t.n), kFilters});
+      } else {
+        axes_.push_back({Split(l.extents.k, t.k), kDepth});
+      }
+    }
+  }
+
+  std::int64_t run() {
+    walk(0);
+    return timeline_.end() - 1;
+  }
+
+ private:
+  enum { kGroups, kMaps, kRows, kCols, kFilters, kDepth, kAxes };
+  struct Axis {
+    Split split;
+    std::size_t of;
+  };
+  /// What the loops from one level inwards did from a phase on, latencies past.
+  struct Seen {
+    std::size_t level;
+    std::array<std::int64_t, kAxes> sizes;
+    ArrayTimeline::Phase from, to;
+    std::int64_t cycles;
+  };
+
+  void walk(std::size_t level) {
+    const bool settled = timeline_.now() >= timeline_.latency();
+    const ArrayTimeline::Phase from = timeline_.phase();
+    const std::int64_t begin = timeline_.now();
+    if (settled)
+      for (const Seen& s : seen_)
+        if (s.level == level && s.sizes == sizes_ && s.from == from)
+          return timeline_.resume(begin + s.cycles, s.to);
+    if (level == axes_.size()) {
+      folds_.run({sizes_[kGroups], sizes_[kMaps] * sizes_[kRows] * sizes_[kCols], sizes_[kFilters],
+                  sizes_[kDepth]},
+                 0, timeline_);
+    } else {
+      const Axis& axis = axes_[level];
+      axis.split.each([&](std::int64_t size, std::int64_t count) {
+        sizes_[axis.of] = size;
+        repeat_folds(timeline_, 0, count, [&] { walk(level + 1); });
+      });
+      sizes_[axis.of] = 0;
+    }
+    if (settled) seen_.push_back({level, sizes_, from, timeline_.phase(), timeline_.now() - begin});
+  }
+
+  FoldWalk folds_;
+  ArrayTimeline timeline_;
+  std::vector<Axis> axes_;
+  std::array<std::int64_t, kAxes> sizes_{};  // 0: of a loop further in
+  std::vector<Seen> seen_;
+};
+
+}  // namespace
+
+std::int64_t array_cycles(const MappingProblem& problem, const Tiling& tiling) {
+  return ArrayWalk(problem, tiling).run();
+}
+
+}  // namespace bitjoule

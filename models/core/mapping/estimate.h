@@ -1,0 +1,79 @@
+// What a tiling costs, without a simulation. Bytes, bursts, accesses, folds and the array's cycles
+// are those of a run, exactly; time under contention for the memory is a model, whose error
+// docs/estimate.md states.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/mapping/reuse.h"
+#include "core/mapping/tile_layout.h"
+#include "core/mapping/tiling.h"
+#include "core/result/machine_counts.h"
+#include "core/result/traffic.h"
+
+namespace bitjoule {
+
+class EnergyModel;
+
+/// Equal to what a run reports are: traffic, counts (but for peaks, which nothing here knows, and
+/// vector operators, which have no tiling), folds, array_cycles.
+struct MappingEstimate {
+  DramTraffic traffic;
+  MachineCounts counts;
+  std::int64_t folds = 0;
+  std::int64_t array_cycles = 0;   ///< compute_cycles of the program
+  std::int64_t dram_cycles = 0;    ///< of all bursts, at the memory's peak
+  std::int64_t output_cycles = 0;  ///< of the output unit
+  std::int64_t cycles = 0;         ///< of the layer: the model of time
+  std::int64_t activates = 0;      ///< of DRAM rows, about
+  /// By the problem's prices, 0 without any. Exact but for DRAM that is priced by commands: its
+  /// activates, refreshes and background follow from `cycles`.
+  double energy_pj = 0;
+
+  /// Whole bursts.
+  std::int64_t moved_bytes() const { return traffic.total().bursts * traffic.burst_bytes; }
+};
+
+/// The part of an estimate that does not depend on the order of the loops.
+struct TileCounts {
+  /// What each stream moves if each of its tiles is moved once, and what that costs in buffers.
+  std::array<Moved, kStreams.size()> moved{};
+  std::array<MachineCounts, kStreams.size()> transfers{};
+  std::array<std::int64_t, kStreams.size()> runs{};  ///< of consecutive bytes
+  MachineCounts work;                                ///< of the array and the output unit
+  std::int64_t folds = 0;
+};
+
+/// Estimates of one layer's tilings. The cost of one does not grow with the number of equal tiles,
+/// nor with that of equal folds.
+class Estimator {
+ public:
+  /// `problem` outlives it.
+  explicit Estimator(const MappingProblem& problem);
+  ~Estimator();
+
+  TileCounts count(const Tiling& tiling) const;
+  MappingEstimate estimate(const Tiling& tiling, const TileCounts& counts) const;
+  MappingEstimate estimate(const Tiling& tiling) const { return estimate(tiling, count(tiling)); }
+
+  /// A time that no simulation of the tiling is below: the array's, and every burst at the
+  /// memory's peak. It costs a part of what estimate() does.
+  std::int64_t lower_bound_cycles(const Tiling& tiling, const TileCounts& counts) const;
+
+ private:
+  void add_traffic(const Tiling& tiling, const TileCounts& counts, MappingEstimate& e) const;
+
+  const MappingProblem& p_;
+  ArrayRates rates_;
+  std::unique_ptr<EnergyModel> energy_;
+};
+
+MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling);
+
+/// compute_cycles() of a tiling's program, without the program.
+std::int64_t array_cycles(const MappingProblem& problem, const Tiling& tiling);
+
+}  // namespace bitjoule

@@ -1,0 +1,94 @@
+#include "core/mapping/estimate_energy.h"
+
+#include "core/dram/actions.h"
+#include "core/index.h"
+
+namespace bitjoule {
+namespace {
+
+// What is priced, one after the other: members of MachineCounts, then of its buffers, then of what
+// a DRAM's commands are.
+using Member = std::int64_t MachineCounts::*;
+constexpr Member kMembers[] = {&MachineCounts::macs,
+                               &MachineCounts::dequantized_weights,
+                               &MachineCounts::dequantized_inputs,
+                               &MachineCounts::accumulations,
+                               &MachineCounts::group_results,
+                               &MachineCounts::activation_sums,
+                               &MachineCounts::corrections,
+                               &MachineCounts::outputs,
+                               &MachineCounts::dram_read_bits,
+                               &MachineCounts::dram_write_bits};
+constexpr BufferCounts MachineCounts::*kBuffers[] = {&MachineCounts::input, &MachineCounts::weight,
+                                                     &MachineCounts::accumulator,
+                                                     &MachineCounts::output, &MachineCounts::scale};
+constexpr std::size_t kMemberCount = std::size(kMembers), kAccessCount = 2 * std::size(kBuffers);
+enum Command : std::size_t { kActivate, kReadBurst, kWriteBurst, kRefresh, kBackground, kCommands };
+constexpr std::size_t kPriced = kMemberCount + kAccessCount + kCommands;
+
+std::int64_t& at_index(MachineCounts& counts, std::size_t i) {
+  if (i < kMemberCount) return counts.*kMembers[i];
+  BufferCounts& buffer = counts.*kBuffers[(i - kMemberCount) / 2];
+  return (i - kMemberCount) % 2 == 0 ? buffer.reads : buffer.writes;
+}
+
+/// The commands of a run of `e`.
+DramStats dram_stats(const MemoryPort& memory, const MappingEstimate& e) {
+  DramStats s;
+  s.ranks = memory.ranks;
+  s.period = memory.core_period;
+  s.cycles = e.cycles;
+  const auto set = [&s](DramCommand c, std::int64_t n) { s.commands[at(std::int64_t(c))] = n; };
+  const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
+  set(DramCommand::kRead, e.traffic.total().bursts - writes);
+  set(DramCommand::kWrite, writes);
+  set(DramCommand::kAct, e.activates);
+  if (memory.refresh_cycles > 0)
+    set(DramCommand::kRefAll,
+        static_cast<std::int64_t>(static_cast<double>(e.cycles) / memory.refresh_cycles) *
+            memory.ranks);
+  return s;
+}
+
+}  // namespace
+
+EnergyModel::EnergyModel(const MappingProblem& problem) : p_(problem), rates_(kPriced) {}
+
+double EnergyModel::price(const MappingEstimate& e) {
+  if (!p_.prices) return 0;
+  Counts commands;
+  append_dram_commands(dram_stats(p_.memory, e), &commands);
+  double energy = 0;
+  MachineCounts counts = e.counts;
+  const auto add = [&](std::size_t i, std::int64_t count) {
+    if (count != 0) energy += static_cast<double>(count) * rate_of(i);
+  };
+  for (std::size_t i = 0; i < kMemberCount + kAccessCount; ++i) add(i, at_index(counts, i));
+  for (std::size_t i = 0; i < commands.size(); ++i)
+    add(kMemberCount + kAccessCount + i, commands[i].count);
+  return energy;
+}
+
+double EnergyModel::rate_of(std::size_t i) {
+  if (rates_[i]) return *rates_[i];
+  // Of whole rows of k of every group, so that each has its scales.
+  const std::int64_t unit = p_.layer.extents.groups * p_.layer.extents.k;
+  Counts one;
+  if (i < kMemberCount + kAccessCount) {
+    MachineCounts counts;
+    at_index(counts, i) = unit;
+    one = priced_actions(p_, counts);
+  }
+  if (p_.memory.ranks > 0) {  // commands of a DRAM that has some
+    DramStats stats;
+    stats.ranks = 1;
+    append_dram_commands(stats, &one);
+    const std::size_t first = one.size() - kCommands;
+    if (i >= kMemberCount + kAccessCount) one[first + i - kMemberCount - kAccessCount].count = unit;
+  }
+  const EnergyReport report = bitjoule::price(one, *p_.prices);
+  rates_[i] = report.total.value / static_cast<double>(unit);
+  return *rates_[i];
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,149 @@
+// Random machines, layers, formats and tilings that estimates are held against.
+#pragma once
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <string>
+
+#include "core/dram/config.h"
+#include "core/mapping/region.h"
+#include "core/mapping/tiling.h"
+#include "core/numeric/tensor_format.h"
+#include "core/workload/layer.h"
+
+namespace bitjoule::test {
+
+class Dice {
+ public:
+  explicit Dice(std::uint64_t seed) : engine_(seed) {}
+  std::int64_t to(std::int64_t lo, std::int64_t hi) {
+    return std::uniform_int_distribution<std::int64_t>(lo, hi)(engine_);
+  }
+  bool one_in(int n) { return to(1, n) == 1; }
+  template <class T>
+  T of(std::initializer_list<T> values) {
+    return values.begin()[to(0, static_cast<std::int64_t>(values.size()) - 1)];
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+inline TensorFormat random_operand(Dice& d, bool weights, bool integers, bool blocks) {
+  TensorFormat f;
+  f.format = integers ? d.of<std::string>({"int8", "int8", "int4", "int2", "int16"})
+                      : d.of<std::string>({"fp32", "fp16", "bf16", "int8", "int4", "nf4"});
+  if (weights && !integers && blocks)
+    f.format = d.of<std::string>({"q4_0", "q8_0", "q5_0", "mxfp4", "nf4", "int4"});
+  if (f.format[0] == 'i') {
+    f.granularity =
+        d.of({Granularity::kPerTensor, Granularity::kPerChannel, Granularity::kPerGroup});
+    if (!weights) f.granularity = Granularity::kPerTensor;
+    f.group_size = 32;
+    f.symmetric = d.one_in(2);
+  }
+  return f;
+}
+
+inline Precision random_precision(Dice& d, bool matrix) {
+  Precision p;
+  const bool integers = d.one_in(2);
+  p.weights = random_operand(d, true, integers, matrix);
+  p.activations = random_operand(d, false, integers, false);
+  if (!integers && d.one_in(2)) p.activations.format = "fp16";
+  if (d.one_in(3)) {
+    p.output = TensorFormat{};
+    p.output->format = d.of<std::string>({"fp32", "int8", "fp16"});
+  }
+  return p;
+}
+
+/// Extents up to `size` times small ones.
+inline LayerOp random_layer_op(Dice& d, std::int64_t size) {
+  switch (d.to(0, 3)) {
+    case 0:
+      return Gemm{d.to(1, 24 * size), d.to(1, 12 * size), 32 * d.to(1, 3 * size)};
+    case 1:
+      return Matmul{2 * d.to(1, 2), d.to(1, 9 * size), d.to(1, 9 * size), 32 * d.to(1, 2 * size),
+                    d.of<std::int64_t>({1, 2})};
+    default: {
+      Conv2d c;
+      c.batch = d.to(1, 2);
+      c.height = d.to(3, 6 * size);
+      c.width = d.to(3, 6 * size);
+      c.groups = d.of<std::int64_t>({1, 1, 1, 2, 6});
+      c.channels = c.groups * d.to(1, 5 * size);
+      c.filters = c.groups * d.to(1, 5 * size);
+      c.kernel_h = d.to(1, 3);
+      c.kernel_w = d.to(1, 3);
+      c.stride_h = d.to(1, 3);
+      c.stride_w = d.to(1, 3);
+      c.dilation_h = d.to(1, 2);
+      c.pad_top = d.to(0, 3);
+      c.pad_left = d.to(0, 2);
+      c.pad_bottom = d.to(1, 3);
+      c.pad_right = d.to(1, 3);
+      return c;
+    }
+  }
+}
+
+inline BufferConfig random_buffer(Dice& d, std::int64_t kib) {
+  BufferConfig b;
+  b.capacity = Bytes(kib * 1024);
+  b.banks = d.of<std::int64_t>({1, 2, 8});
+  b.port_width = Bits(d.of<std::int64_t>({16, 64, 256}));
+  b.double_buffered = d.to(0, 3) != 0;
+  return b;
+}
+
+/// Of few PEs, with any setting.
+inline AcceleratorConfig random_small_machine(Dice& d) {
+  AcceleratorConfig m;
+  m.clock = Hertz(d.of<std::int64_t>({1'000'000'000, 700'000'000}));
+  m.array.rows = d.to(1, 9);
+  m.array.cols = d.to(1, 9);
+  m.array.dataflow =
+      d.of({Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
+  m.array.overlap = d.of({Overlap::kNone, Overlap::kDrain, Overlap::kWeights, Overlap::kFull});
+  m.array.edge_folds = d.of({EdgeFolds::kFull, EdgeFolds::kExact});
+  m.array.weight_tiles = d.one_in(4) ? WeightTiles::kPadded : WeightTiles::kExact;
+  m.array.pe.packing = d.of({Packing::kWidest, Packing::kProduct, Packing::kNone});
+  m.buffers.input = random_buffer(d, 8);
+  m.buffers.weight = random_buffer(d, 8);
+  m.buffers.accumulator = random_buffer(d, 8);
+  m.buffers.output = random_buffer(d, 4);
+  m.buffers.scale = random_buffer(d, 8);
+  m.dequantizer.lanes = d.of<std::int64_t>({1, 3, 8, 64});
+  m.dequantizer.latency = Cycles(d.to(0, 9));
+  m.dequantizer.placement =
+      d.of({DequantizerPlacement::kArrayEdge, DequantizerPlacement::kDramSide});
+  m.output_unit.lanes = d.of<std::int64_t>({1, 4, 16});
+  m.dma.request = Bytes(d.of<std::int64_t>({32, 64, 192, 1024}));
+  m.dma.outstanding = d.of<std::int64_t>({1, 4, 64});
+  return m;
+}
+
+/// Any sizes that cut neither blocks, scale groups nor bytes.
+inline Tiling random_tiling(Dice& d, const MappingProblem& p) {
+  const Lowered& l = p.layer;
+  const auto size = [&d](std::int64_t extent, std::int64_t unit) {
+    const std::int64_t chosen = d.to(1, ceil_div(extent, unit)) * unit;
+    return d.one_in(3) ? extent : std::min(chosen, extent);
+  };
+  Tiling t;
+  t.groups = size(l.extents.groups, 1);
+  t.batch = size(l.batch, 1);
+  t.out_rows = size(l.out_height, 1);
+  t.out_cols = size(l.out_width, 1);
+  t.n = size(l.extents.n, std::max<std::int64_t>(1, p.path.output.layout.block_elements));
+  t.k = size(l.extents.k, std::lcm(std::max<std::int64_t>(1, p.path.scale_group),
+                                   std::lcm(region_alignment(p.path.weights.layout),
+                                            region_alignment(p.path.activations.layout))));
+  t.input_full_k = d.one_in(2);
+  std::shuffle(t.order.begin(), t.order.end(), std::mt19937(static_cast<unsigned>(d.to(0, 99))));
+  return t;
+}
+
+}  // namespace bitjoule::test
