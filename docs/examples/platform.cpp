@@ -40,7 +40,7 @@ int sc_main(int, char**) {
   Accelerator accelerator("accelerator", config, pipe, Fidelity::kFast);
   const MappingProblem problem =
       make_problem(config, accelerator.memory(), Gemm{16, 64, 64}, Precision{}, MappingPins{});
-  const Program program = make_program(problem, map_layer(problem, {}).tiling);
+  const Program program = make_program(problem, map_layer(problem).tiling);
   const LayerOutcome outcome = accelerator.run(problem, program, nullptr);
   std::printf("%lld cycles, %lld MACs\n", static_cast<long long>(outcome.cycles.value),
               static_cast<long long>(outcome.counts.macs));

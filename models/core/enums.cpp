@@ -80,6 +80,15 @@ const std::vector<EnumRow<LoopOrder>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<FoldOrder>>& enum_rows() {
+  static const std::vector<EnumRow<FoldOrder>> kRows = {
+      {FoldOrder::kKInnermost, "k_innermost", "the k of some columns, then that of the next"},
+      {FoldOrder::kColumnsInnermost, "columns_innermost",
+       "all columns of some k, then those of the next"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<DramLayout>>& enum_rows() {
   static const std::vector<EnumRow<DramLayout>> kRows = {
       {DramLayout::kRowMajor, "row_major", "rows of the tensor's innermost axis, no gaps"},

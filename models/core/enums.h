@@ -30,6 +30,8 @@ const std::vector<EnumRow<MappingObjective>>& enum_rows();
 template <>
 const std::vector<EnumRow<LoopOrder>>& enum_rows();
 template <>
+const std::vector<EnumRow<FoldOrder>>& enum_rows();
+template <>
 const std::vector<EnumRow<DramLayout>>& enum_rows();
 template <>
 const std::vector<EnumRow<ActivationMemory>>& enum_rows();

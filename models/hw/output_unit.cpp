@@ -1,16 +1,6 @@
 #include "hw/output_unit.h"
 
-#include <algorithm>
-
 namespace bitjoule {
-
-std::int64_t output_interval(const MappingProblem& p) {
-  const BuffersConfig& b = p.machine.buffers;
-  const std::int64_t lanes = p.machine.output_unit.lanes;
-  return std::max(
-      ceil_div(lanes * 32, b.accumulator.banks * b.accumulator.port_width.value),
-      ceil_div(lanes * p.path.output.code_bits, b.output.banks * b.output.port_width.value));
-}
 
 OutputUnit::OutputUnit(sc_core::sc_module_name name)
     : sc_module(name), from_sequencer("from_sequencer"), to_sequencer("to_sequencer") {

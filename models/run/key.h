@@ -59,9 +59,9 @@ inline auto members(const ObjectiveWeights& s) {
 }
 inline auto members(const TilePins& s) {
   const auto& [objective, weights, order, tile_m, tile_n, tile_k, tile_batch, tile_rows, tile_cols,
-               tile_groups] = s;
+               tile_groups, fold_order, dataflow] = s;
   return std::tie(objective, weights, order, tile_m, tile_n, tile_k, tile_batch, tile_rows,
-                  tile_cols, tile_groups);
+                  tile_cols, tile_groups, fold_order, dataflow);
 }
 inline auto members(const VectorFormats& s) {
   const auto& [inputs, parameters, output] = s;

@@ -150,8 +150,9 @@ Mapping LayerRunner::best_simulated(const MappingProblem& problem, const Mapping
   std::size_t best = 0;
   double least = 0;
   for (std::size_t i = 0; i < finalists.size() && finalists.size() > 1; ++i) {
-    const Program program = make_program(problem, finalists[i].tiling);
-    const LayerOutcome outcome = machine_->run(problem, program, nullptr);
+    const MappingProblem set = configured(problem, finalists[i]);
+    const Program program = make_program(set, finalists[i].tiling);
+    const LayerOutcome outcome = machine_->run(set, program, nullptr);
     const double cost = cost_with_cycles(problem, finalists[i], pins, outcome.cycles.value);
     if (i == 0 || cost < least) best = i, least = cost;
   }
@@ -164,6 +165,7 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
   p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
   p.problem.prices = prices_;
   p.mapping = best_simulated(p.problem, pins, map_finalists(p.problem, pins));
+  p.problem = configured(std::move(p.problem), p.mapping);
   p.program = make_program(p.problem, p.mapping.tiling);
   check_addresses(p.problem, p.mapping.tiling, p.program);
   return p;
@@ -184,8 +186,9 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
 }
 
 LayerResult LayerRunner::compute(const LayerResult& known, const Layer& layer,
-                                 const Precision& precision, const MappingProblem& problem,
+                                 const Precision& precision, const MappingProblem& unset,
                                  GivenOperands given) const {
+  const MappingProblem problem = configured(unset, known.mapping);
   const Tiling& tiling = known.mapping.tiling;
   LayerCheck check(problem, tiling, layer.op, precision.requantize, options_.verify,
                    std::move(given));

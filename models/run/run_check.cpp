@@ -137,9 +137,10 @@ RunSize check_formats(const RunConfig& run) {
 
 void check_ready(const RunConfig& run) {
   check_layers(run, {[&](const MappingProblem& p, const MappingPins& pins) {
-                       const Tiling tiling = map_layer(p, pins).tiling;
-                       make_program(p, tiling);
-                       check_prices(run, p, certain_counts(p, tiling));
+                       const Mapping mapping = map_layer(p, pins);
+                       const MappingProblem set = configured(p, mapping);
+                       make_program(set, mapping.tiling);
+                       check_prices(run, set, certain_counts(set, mapping.tiling));
                      },
                      [&](const MappingProblem& p, const VectorOp& op) {
                        check_prices(run, p, certain_counts(make_vector_program(p, op)));

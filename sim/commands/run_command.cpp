@@ -271,15 +271,15 @@ CommandAction add_explain_command(CLI::App& app) {
     print_notes(run);
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
     print_text(naming(*file, [&] {
-      const MappingProblem problem = make_problem(run.accelerator, memory, run.layer.op,
-                                                  run.precision, run.mapping, run.layer.stage);
+      const MappingProblem unset = make_problem(run.accelerator, memory, run.layer.op,
+                                                run.precision, run.mapping, run.layer.stage);
       LayerRunner runner(run.accelerator, run.dram, run.energy, timing_alone(run));
       const LayerProgram program = runner.prepare(run.layer, run.precision, run.mapping);
       const Mapping& mapping = program.mapping;
       std::optional<LayerOutcome> simulated;
       if (mapping.estimate.traffic.total().bursts <= kExplainedBursts)
         simulated = runner.run(run.layer, run.precision, program).outcome;
-      return explain_text(run, problem, mapping, simulated ? &*simulated : nullptr);
+      return explain_text(run, unset, mapping, simulated ? &*simulated : nullptr);
     }));
     return 0;
   };

@@ -10,6 +10,7 @@
 //   required(key, member, doc, rule)  the key must be there
 //   spread(key, {&a, &b}, doc, rule)  one value for all members, or a list: [3, 3] or 3; with four
 //                                     members also two values, taken in turn
+//   one_or_more(key, vector, doc)     one enumeration value, or a list of different ones
 //   variant(member, alternative<T>(key, doc)...)
 //                                     exactly one of the keys; its value describes a T
 //   when(active, condition, fields)   keys that are allowed only if `active`; `condition` says so

@@ -96,6 +96,8 @@ class Preparer {
     field(key, member, doc);
   }
   void spread(const char*, std::initializer_list<std::int64_t*>, const char*, const Rule& = {}) {}
+  template <class E>
+  void one_or_more(const char*, std::vector<E>&, const char*) {}
   template <class V, class... Ts>
   void variant(V&, Alternative<Ts>... alternatives) {
     const auto visit = [&](auto alternative) {

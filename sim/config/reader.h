@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -40,6 +41,22 @@ class Reader {
   void spread(const char* key, std::initializer_list<std::int64_t*> members, const char*,
               const Rule& rule = {});
 
+  template <class E>
+  void one_or_more(const char* key, std::vector<E>& members, const char*) {
+    const Node* node = take(key);
+    if (node == nullptr || node->kind == Node::Kind::kBroken) return;
+    const std::size_t before = problems_.count();
+    std::vector<E> values(1);
+    if (node->kind == Node::Kind::kList)
+      read_value(*node, join(key), values, {}, problems_);
+    else
+      read_value(*node, join(key), values.front(), {}, problems_);
+    if (problems_.count() != before) return;
+    if (values.empty() || std::set<E>(values.begin(), values.end()).size() != values.size())
+      return problem(node->place, path_of(*node, key),
+                     "expected one value, or a list of different ones");
+    members = std::move(values);
+  }
   template <class V, class... Ts>
   void variant(V& member, Alternative<Ts>... alternatives) {
     std::vector<std::string> given, all;

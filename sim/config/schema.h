@@ -37,6 +37,14 @@ class SchemaWriter {
     properties_[key] = {
         {"description", doc}, {"anyOf", {one, list}}, {"default", **members.begin()}};
   }
+  template <class E>
+  void one_or_more(const char* key, std::vector<E>& members, const char* doc) {
+    const boost::json::object one = schema_of<E>();
+    const boost::json::object list{
+        {"type", "array"}, {"items", one}, {"minItems", 1}, {"uniqueItems", true}};
+    properties_[key] = {
+        {"description", doc}, {"anyOf", {one, list}}, {"default", leaf::write(members.front())}};
+  }
   template <class V, class... Ts>
   void variant(V&, Alternative<Ts>... alternatives) {
     boost::json::array one_of_keys;

@@ -39,6 +39,11 @@ class Writer {
     for (const std::int64_t* member : members) values.emplace_back(*member);
     if (active_) object_[key] = std::move(values);
   }
+  template <class E>
+  void one_or_more(const char* key, std::vector<E>& members, const char*) {
+    if (active_)
+      object_[key] = members.size() == 1 ? leaf::write(members.front()) : describe_json(members);
+  }
   template <class V, class... Ts>
   void variant(V& member, Alternative<Ts>... alternatives) {
     const auto write = [&](auto alternative) {

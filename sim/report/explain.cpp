@@ -89,8 +89,9 @@ std::string more_text(const MappingPins& pins, const MappingProblem& p, const Ma
 
 }  // namespace
 
-std::string explain_text(const RunConfig& run, const MappingProblem& p, const Mapping& m,
+std::string explain_text(const RunConfig& run, const MappingProblem& unset, const Mapping& m,
                          const LayerOutcome* simulated) {
+  const MappingProblem p = configured(unset, m);
   const GemmExtents e = gemm_extents(run.layer.op);
   const MappingEstimate& c = m.estimate;
   const TripCounts trips = trip_counts(p.layer, m.tiling);
@@ -108,7 +109,7 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
                          stacked.groups, stacked.m, stacked.n, stacked.k);
   line("layer", shape);
   line("numbers", path_text(p));
-  line("mapping", tiling_text(m.tiling));
+  line("mapping", mapping_text(run.accelerator, m.setting, m.tiling));
   line("tiles", fmt::format("{} = {} groups x {} m x {} n x {} k", with_commas(trips.total()),
                             trips.groups, trips.m(), trips.n, trips.k));
   const auto name_of = [](DramLayout layout) {
@@ -149,14 +150,15 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
                                  with_commas(kExplainedBursts)));
   }
   line("least", least_text(traffic_bound(p), c));
-  line("one more KiB", more_text(run.mapping, p, m));
+  line("one more KiB", more_text(run.mapping, unset, m));
   line("search", fmt::format("{} boxes opened, {} tilings estimated: {}", with_commas(m.boxes),
                              with_commas(m.estimated),
                              m.gap > 0 ? fmt::format("within {:.2f} % of the best", m.gap * 100)
                                        : std::string("nothing is better, by bounds")));
   for (const std::string& note : m.notes) line("pins", note);
-  for (const MappingAlternative& a : alternatives(p, run.mapping, m))
-    out += fmt::format("  lost: {}\n        {}; {}\n", tiling_text(a.tiling), cost_text(a.estimate),
+  for (const MappingAlternative& a : alternatives(unset, run.mapping, m))
+    out += fmt::format("  lost: {}\n        {}; {}\n",
+                       mapping_text(run.accelerator, a.setting, a.tiling), cost_text(a.estimate),
                        loss_text(a.estimate, c));
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/enums.h"
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/report/dram_text.h"
@@ -82,13 +83,18 @@ std::string check_text(const OutputCheck& c) {
   return text;
 }
 
-std::string tiling_text(const Tiling& t) {
+std::string mapping_text(const AcceleratorConfig& machine, const MachineSetting& setting,
+                         const Tiling& t) {
+  std::string text;
+  if (settings(machine).size() > 1) text = "dataflow " + enum_name(setting.dataflow) + "; ";
   std::string pixels = fmt::format("m {}", t.m());
   if (t.batch > 1 || t.out_rows > 1)
     pixels = fmt::format("m {} ({} x {} x {} pixels)", t.m(), t.batch, t.out_rows, t.out_cols);
-  return fmt::format("tile {}{}, n {}, k {}{}; loops {}",
-                     t.groups > 1 ? fmt::format("{} groups, ", t.groups) : "", pixels, t.n, t.k,
-                     t.input_full_k ? " (inputs hold all of k)" : "", order_name(t.order));
+  text += fmt::format("tile {}{}, n {}, k {}{}; loops {}",
+                      t.groups > 1 ? fmt::format("{} groups, ", t.groups) : "", pixels, t.n, t.k,
+                      t.input_full_k ? " (inputs hold all of k)" : "", order_name(t.order));
+  if (t.fold_order == FoldOrder::kColumnsInnermost) text += "; folds with columns innermost";
+  return text;
 }
 
 std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results) {
@@ -104,7 +110,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
   };
   line("run", run_title(run.name.empty() ? r.name : run.name, run.accelerator.name));
   line("layer", product_text(r));
-  line("mapping", tiling_text(r.mapping.tiling));
+  line("mapping", mapping_text(run.accelerator, r.mapping.setting, r.mapping.tiling));
   for (const LayerResult& pass : results)
     if (!pass.op.empty())
       line("beside it",

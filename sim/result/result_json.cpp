@@ -182,8 +182,10 @@ void add_check(const std::optional<OutputCheck>& check, json::object& out) {
                   {"overflows", check->overflows}};
 }
 
-json::object mapping_json(const Tiling& t) {
-  return {{"order", order_name(t.order)},
+json::object mapping_json(const Mapping& m) {
+  const Tiling& t = m.tiling;
+  return {{"dataflow", enum_name(m.setting.dataflow)},
+          {"order", order_name(t.order)},
           {"tile",
            {{"groups", t.groups},
             {"batch", t.batch},
@@ -192,6 +194,7 @@ json::object mapping_json(const Tiling& t) {
             {"m", t.m()},
             {"n", t.n},
             {"k", t.k}}},
+          {"fold_order", enum_name(t.fold_order)},
           {"input_holds_all_k", t.input_full_k}};
 }
 
@@ -247,7 +250,7 @@ json::object layer_json(const LayerResult& r, Counts& actions, SharedValues& tim
     out["mac"] = r.mac;
     out["shape"] = {
         {"groups", r.extents.groups}, {"m", r.extents.m}, {"n", r.extents.n}, {"k", r.extents.k}};
-    out["mapping"] = mapping_json(r.mapping.tiling);
+    out["mapping"] = mapping_json(r.mapping);
   } else {
     out["op"] = r.op;
     out["shape"] = {{"rows", r.extents.m}, {"cols", r.extents.n}};
@@ -309,7 +312,7 @@ json::object result_json(const RunConfig& run, const NetworkResult& network) {
 std::string layers_csv(const std::vector<LayerResult>& layers) {
   std::string out =
       "name,kind,repeat,groups,m,n,k,mac,bound,cycles,compute_cycles,time_s,macs,utilization,"
-      "dram_read_bytes,dram_write_bytes,dram_padding_bytes,energy_pj,sqnr_db,verified\n";
+      "dram_read_bytes,dram_write_bytes,dram_padding_bytes,energy_pj,sqnr_db,verified,dataflow\n";
   const auto number = [](auto value) { return fmt::format("{}", value); };
   for (const LayerResult& r : layers) {
     const TensorTraffic all = r.outcome.traffic.total();
@@ -338,7 +341,8 @@ std::string layers_csv(const std::vector<LayerResult>& layers) {
                      has_error ? number(r.check->error.sqnr_db) : "",
                      !is_checked           ? ""
                      : r.check->wrong == 0 ? "true"
-                                           : "false"});
+                                           : "false",
+                     r.op.empty() ? enum_name(r.mapping.setting.dataflow) : ""});
   }
   return out;
 }

@@ -19,7 +19,12 @@ template <class V>
 void describe(V& v, ArrayConfig& c) {
   v.required("rows", c.rows, "PE rows", range(1, 1024));
   v.required("cols", c.cols, "PE columns", range(1, 1024));
-  v.field("dataflow", c.dataflow, "which operand stays in the PEs");
+  std::vector<Dataflow> dataflows = {c.dataflow};
+  dataflows.insert(dataflows.end(), c.other_dataflows.begin(), c.other_dataflows.end());
+  v.one_or_more("dataflow", dataflows,
+                "which operand stays in the PEs; a list: the mapper chooses for each layer");
+  c.dataflow = dataflows.front();
+  c.other_dataflows.assign(dataflows.begin() + 1, dataflows.end());
   v.field("overlap", c.overlap, "how consecutive folds share time");
   v.field("edge_folds", c.edge_folds, "timing of folds that do not fill the array");
   v.field("weight_tiles", c.weight_tiles, "weights of a tile that does not fill the array");

@@ -69,6 +69,8 @@ void describe(V& v, TilePins& c) {
   if (objective) c.objective = objective->name;
   if (objective && objective->weighted()) c.weights = objective->weights();
   v.field("order", c.order, "tile loops, outermost first");
+  v.field("fold_order", c.fold_order, "the innermost loop over the folds of a tile");
+  v.field("dataflow", c.dataflow, "one of those that the array can be set to");
   TileFile tile{c.tile_m,    c.tile_n,    c.tile_k,     c.tile_batch,
                 c.tile_rows, c.tile_cols, c.tile_groups};
   v.field("tile", tile, "sizes of a tile; what is left out the mapper chooses");

@@ -70,6 +70,30 @@ TEST_CASE("config: a run file fills the structs, what is left out keeps its defa
   CHECK(run.precision.activations.format == "int8");
 }
 
+TEST_CASE("config: one dataflow, or a list of different ones") {
+  const auto dataflow = [](const char* text) {
+    return replaced(kRun, "dataflow: os", std::string("dataflow: ") + text);
+  };
+  const ArrayConfig both = run_of(dataflow("[os, ws]")).accelerator.array;
+  CHECK(both.dataflow == Dataflow::kOutputStationary);
+  CHECK(both.other_dataflows == std::vector{Dataflow::kWeightStationary});
+  const auto written = [&](const char* text) {
+    return to_json(run_of(dataflow(text))).at("accelerator").at("array").at("dataflow");
+  };
+  CHECK(written("[os, ws]") == boost::json::array{"os", "ws"});
+  CHECK(written("[os]") == "os");
+  CHECK(written("os") == "os");
+  const char* const place = "accelerator.array.dataflow";
+  CHECK(error_of(dataflow("[os, os]"))
+            .find(std::string(place) + ": expected one value, or a list of different ones") !=
+        std::string::npos);
+  CHECK(error_of(dataflow("[]")).find(std::string(place) + ": expected one value") !=
+        std::string::npos);
+  CHECK(error_of(dataflow("[os, sw]"))
+            .find(std::string(place) + "[1]: expected one of ws, os, is, got \"sw\"") !=
+        std::string::npos);
+}
+
 TEST_CASE("config: --set reaches, replaces and adds") {
   const RunConfig run =
       run_of(kRun, {{"accelerator.array.rows", "4"},

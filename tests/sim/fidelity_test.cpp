@@ -59,6 +59,9 @@ AcceleratorConfig random_machine(Random& r) {
   m.array.cols = r.between(1, 6);
   m.array.dataflow = r.one_of(
       {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
+  for (const Dataflow other :
+       {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary})
+    if (other != m.array.dataflow && r.coin()) m.array.other_dataflows.push_back(other);
   m.array.overlap = r.one_of({Overlap::kNone, Overlap::kDrain, Overlap::kWeights, Overlap::kFull});
   m.array.edge_folds = r.one_of({EdgeFolds::kFull, EdgeFolds::kExact});
   m.array.weight_tiles = r.between(0, 3) == 0 ? WeightTiles::kPadded : WeightTiles::kExact;
@@ -149,6 +152,18 @@ DramLayout weight_layout(Random& r, const AcceleratorConfig& machine) {
   return machine.array.weight_tiles == WeightTiles::kPadded ? DramLayout::kTiled : any;
 }
 
+/// Layouts, one of the machine's dataflows, and an order of folds.
+MappingPins random_pins(Random& r, const AcceleratorConfig& machine) {
+  MappingPins pins;
+  pins.weight_layout = weight_layout(r, machine);
+  pins.activation_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
+  const std::vector<MachineSetting> all = settings(machine);
+  const auto last = static_cast<std::int64_t>(all.size()) - 1;
+  pins.dataflow = all[static_cast<std::size_t>(r.between(0, last))].dataflow;
+  pins.fold_order = r.one_of({FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost});
+  return pins;
+}
+
 /// Rows of 256 bytes, so that tiles cross many; 16 MiB.
 CycleDramConfig large_dram() {
   CycleDramConfig dram = test::small_dram();
@@ -187,14 +202,12 @@ TEST_CASE("fidelity: pe and fast agree on random machines, layers and formats") 
       layer.stage.bias = !std::holds_alternative<Matmul>(layer.op) && r.coin();
       layer.stage.activation = r.one_of<std::string>({"", "relu", "relu6"});
       const Precision precision = random_precision(r, matrix, is_narrow(pairs[i].machine()));
-      MappingPins layouts;
-      layouts.weight_layout = weight_layout(r, pairs[i].machine());
-      layouts.activation_layout = r.one_of({DramLayout::kRowMajor, DramLayout::kTiled});
+      const MappingPins pins = random_pins(r, pairs[i].machine());
       CAPTURE(i);
       CAPTURE(j);
       CAPTURE(precision.weights.format);
       CAPTURE(precision.activations.format);
-      ran += pairs[i].run(layer, precision, layouts).empty() ? 1 : 0;
+      ran += pairs[i].run(layer, precision, pins).empty() ? 1 : 0;
     }
   MESSAGE(ran, " of ", pairs.size() * 8, " ran");
   CHECK(ran > 900);
@@ -210,13 +223,13 @@ TEST_CASE("fidelity: pe and fast agree where the weights of the next layer come 
     CAPTURE(i);
     const Precision precision = random_precision(r, true, is_narrow(pairs[i].machine()));
     std::vector<Layer> layers;
+    std::vector<MappingPins> pins;
     for (int j = 0; j < 6; ++j) {
       layers.push_back({"", random_layer(r)});
       layers.back().stage.bias = !std::holds_alternative<Matmul>(layers.back().op) && r.coin();
+      pins.push_back(random_pins(r, pairs[i].machine()));
     }
-    MappingPins layouts;
-    layouts.weight_layout = weight_layout(r, pairs[i].machine());
-    with_weights_ahead += pairs[i].run_overlapped(layers, precision, layouts) > 0 ? 1 : 0;
+    with_weights_ahead += pairs[i].run_overlapped(layers, precision, pins) > 0 ? 1 : 0;
   }
   MESSAGE(with_weights_ahead, " of ", pairs.size(), " machines fetched weights ahead");
   CHECK(with_weights_ahead > 60);

@@ -142,6 +142,7 @@ inline Tiling random_tiling(Dice& d, const MappingProblem& p) {
                                    std::lcm(region_alignment(p.path.weights.layout),
                                             region_alignment(p.path.activations.layout))));
   t.input_full_k = d.one_in(2);
+  t.fold_order = d.of({FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost});
   std::shuffle(t.order.begin(), t.order.end(), std::mt19937(static_cast<unsigned>(d.to(0, 99))));
   return t;
 }

@@ -42,12 +42,13 @@ class MachinePair {
 
   /// Runs one layer on both and checks that they agree with each other and with the oracle. Returns
   /// why the layer does not fit the machine; empty where it ran.
-  std::string run(const Layer& layer, const Precision& precision, const MappingPins& layouts = {}) {
+  std::string run(const Layer& layer, const Precision& precision, const MappingPins& pins = {}) {
     MappingProblem problem;
     Mapping mapping;
     try {
-      problem = make_problem(machine_, fast_->memory(), layer.op, precision, layouts, layer.stage);
-      mapping = map_layer(problem, {});
+      problem = make_problem(machine_, fast_->memory(), layer.op, precision, pins, layer.stage);
+      mapping = map_layer(problem, pins);
+      problem = configured(problem, mapping);
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::kInput) throw;
       return e.what();
@@ -74,16 +75,18 @@ class MachinePair {
   }
 
   /// Runs layers one after the other, the weights of each fetched while the one ahead runs. Returns
-  /// how many bursts were; layers that do not fit the machine are left out.
+  /// how many bursts were; layers that do not fit the machine are left out. One pin for each layer.
   std::int64_t run_overlapped(const std::vector<Layer>& layers, const Precision& precision,
-                              const MappingPins& layouts) {
+                              const std::vector<MappingPins>& pins) {
     std::vector<LayerProgram> programs;
-    for (const Layer& layer : layers) {
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const Layer& layer = layers[i];
       try {
         LayerProgram p;
         p.problem =
-            make_problem(machine_, fast_->memory(), layer.op, precision, layouts, layer.stage);
-        p.mapping = map_layer(p.problem, {});
+            make_problem(machine_, fast_->memory(), layer.op, precision, pins[i], layer.stage);
+        p.mapping = map_layer(p.problem, pins[i]);
+        p.problem = configured(p.problem, p.mapping);
         p.program = make_program(p.problem, p.mapping.tiling);
         programs.push_back(std::move(p));
       } catch (const Error& e) {

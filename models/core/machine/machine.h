@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/units.h"
 
@@ -48,6 +49,7 @@ struct ArrayConfig {
   std::int64_t rows = 32;
   std::int64_t cols = 32;
   Dataflow dataflow = Dataflow::kWeightStationary;
+  std::vector<Dataflow> other_dataflows;  ///< that it can be set to instead, layer by layer
   Overlap overlap = Overlap::kFull;
   EdgeFolds edge_folds = EdgeFolds::kFull;
   WeightTiles weight_tiles = WeightTiles::kExact;

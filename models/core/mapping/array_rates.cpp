@@ -77,6 +77,12 @@ ArrayRates array_rates(const MappingProblem& p) {
   return rates;
 }
 
+std::int64_t output_interval(const MappingProblem& p) {
+  const std::int64_t lanes = p.machine.output_unit.lanes;
+  return std::max(port_cycles(lanes * 32, p.machine.buffers.accumulator),
+                  port_cycles(lanes * p.path.output.code_bits, p.machine.buffers.output));
+}
+
 void add_array_limits(const MappingProblem& p, BoundEvidence& evidence) {
   const ArrayDataflow& dataflow = dataflow_of(p);
   const FoldExtents now = largest_fold(p);

@@ -12,7 +12,7 @@ namespace {
 class ArrayWalk {
  public:
   ArrayWalk(const MappingProblem& p, const Tiling& t)
-      : folds_(p), timeline_(p.machine.array.overlap, array_rates(p)) {
+      : folds_(p), fold_order_(t.fold_order), timeline_(p.machine.array.overlap, array_rates(p)) {
     const Lowered& l = p.layer;
     axes_.push_back({Split(l.extents.groups, t.groups), kGroups});
     for (LoopDim dim : t.order) {
@@ -57,7 +57,7 @@ class ArrayWalk {
           return timeline_.resume(begin + s.cycles, s.to);
     if (level == axes_.size()) {
       folds_.run({sizes_[kGroups], sizes_[kMaps] * sizes_[kRows] * sizes_[kCols], sizes_[kFilters],
-                  sizes_[kDepth]},
+                  sizes_[kDepth], fold_order_},
                  0, timeline_);
     } else {
       const Axis& axis = axes_[level];
@@ -71,6 +71,7 @@ class ArrayWalk {
   }
 
   FoldWalk folds_;
+  FoldOrder fold_order_;
   ArrayTimeline timeline_;
   std::vector<Axis> axes_;
   std::array<std::int64_t, kAxes> sizes_{};  // 0: of a loop further in

@@ -1,10 +1,12 @@
 #include "core/mapping/estimate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/mapping/estimate_energy.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/memory_rates.h"
 #include "core/mapping/split.h"
 
 namespace bitjoule {
@@ -95,10 +97,12 @@ std::vector<DepthClass> depths_of(const MappingProblem& p, const Tiling& t) {
 void add_work(const MappingProblem& p, const Tiling& t, TileCounts& counts) {
   const Lowered& l = p.layer;
   const Lengths pixels = pixels_of_tiles(l, t), filters = lengths_of(l.extents.n, t.n);
-  const Lengths ms = split_further(
-      pixels, [&](std::int64_t size) { return fold_extents(p, {size, t.n, t.k}).m; });
-  const Lengths ns = split_further(
-      filters, [&](std::int64_t size) { return fold_extents(p, {t.m(), size, t.k}).n; });
+  const Lengths ms = split_further(pixels, [&](std::int64_t size) {
+    return fold_extents(p, {size, t.n, t.k}).m;
+  });
+  const Lengths ns = split_further(filters, [&](std::int64_t size) {
+    return fold_extents(p, {t.m(), size, t.k}).n;
+  });
   for (const DepthClass& k : depths_of(p, t))
     for (const auto& [m, m_count] : ms)
       for (const auto& [n, n_count] : ns) {
@@ -162,6 +166,20 @@ void add_transfers(const MappingProblem& p, const TileLayout& layout, Stream str
   }
 }
 
+/// The memory refreshes itself once in `refresh_cycles`, not before: a short layer sees none, a
+/// long one as many as there are whole intervals in it.
+std::int64_t layer_cycles(const MappingProblem& p, const Tiling& t, MemoryRates& rates) {
+  const TileLayout layout(p, t);
+  const MemoryPort& m = p.memory;
+  const std::int64_t without = tile_time(p, t, layout, rates).cycles;
+  if (m.refresh_cycles <= 0 || static_cast<double>(without) < m.refresh_cycles) return without;
+  RefreshedRates refreshed(m, rates);
+  const std::int64_t with = tile_time(p, t, layout, refreshed).cycles;
+  const double intervals = static_cast<double>(with) / m.refresh_cycles;
+  return without +
+         std::llround(static_cast<double>(with - without) * std::floor(intervals) / intervals);
+}
+
 }  // namespace
 
 Estimator::Estimator(const MappingProblem& problem)
@@ -196,7 +214,7 @@ void Estimator::add_traffic(const Tiling& tiling, const TileCounts& counts,
   add_block_scales(p_.path, e.traffic);
 }
 
-MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& counts) const {
+MappingEstimate Estimator::lower_bound(const Tiling& tiling, const TileCounts& counts) const {
   MappingEstimate e;
   add_traffic(tiling, counts, e);
   e.folds = counts.folds;
@@ -204,24 +222,31 @@ MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& coun
   e.dram_cycles =
       static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / p_.memory.bytes_per_cycle);
   e.output_cycles = ceil_div(p_.layer.output_elements(), p_.machine.output_unit.lanes);
-  const std::int64_t tiles = trip_counts(p_.layer, tiling).total();
-  const std::int64_t array = ceil_div(e.array_cycles, tiles), dram = ceil_div(e.dram_cycles, tiles);
-  const std::int64_t first = p_.memory.latency_cycles + dram, round = first + array + 4;
-  const BuffersConfig& b = p_.machine.buffers;
-  e.cycles = b.input.double_buffered && b.weight.double_buffered
-                 ? std::max({e.array_cycles + first, e.dram_cycles + round - dram,
-                             ceil_div((tiles + 1) * round, 2), e.output_cycles})
-                 : tiles * round;
+  e.cycles = std::max(e.array_cycles, e.dram_cycles);
+  e.energy_pj = energy_->price(e);
+  return e;
+}
+
+MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& counts) const {
+  MappingEstimate e = lower_bound(tiling, counts);
+  PeakRates rates(p_.memory);
+  e.cycles = std::max(e.cycles, layer_cycles(p_, tiling, rates));
   e.energy_pj = energy_->price(e);
   return e;
 }
 
 std::int64_t Estimator::lower_bound_cycles(const Tiling& tiling, const TileCounts& counts) const {
-  MappingEstimate e;
-  add_traffic(tiling, counts, e);
-  const auto dram =
-      static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / p_.memory.bytes_per_cycle);
-  return std::max(array_cycles(p_, tiling), dram);
+  return lower_bound(tiling, counts).cycles;
+}
+
+std::int64_t Estimator::sampled_cycles(const Tiling& tiling) const {
+  if (!p_.memory.sampled) {
+    PeakRates rates(p_.memory);
+    return layer_cycles(p_, tiling, rates);
+  }
+  const TileLayout layout(p_, tiling);
+  SampledRates rates(p_, tiling, layout);
+  return layer_cycles(p_, tiling, rates);
 }
 
 MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling) {

@@ -59,6 +59,13 @@ class Estimator {
   MappingEstimate estimate(const Tiling& tiling, const TileCounts& counts) const;
   MappingEstimate estimate(const Tiling& tiling) const { return estimate(tiling, count(tiling)); }
 
+  /// The cycles of a tiling with what the memory's own model makes of samples of its requests:
+  /// closer than estimate()'s, and some ten times slower.
+  std::int64_t sampled_cycles(const Tiling& tiling) const;
+
+  /// The estimate but for time, which is lower_bound_cycles(), and energy at that time.
+  MappingEstimate lower_bound(const Tiling& tiling, const TileCounts& counts) const;
+
   /// A time that no simulation of the tiling is below: the array's, and every burst at the
   /// memory's peak. It costs a part of what estimate() does.
   std::int64_t lower_bound_cycles(const Tiling& tiling, const TileCounts& counts) const;

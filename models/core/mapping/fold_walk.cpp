@@ -1,6 +1,7 @@
 #include "core/mapping/fold_walk.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/mapping/folds.h"
 #include "core/mapping/split.h"
@@ -17,13 +18,21 @@ std::int64_t FoldWalk::run(const TileExtent& tile, std::int64_t ready,
     });
   };
   FoldJob job;
-  pieces(tile.groups, 1, [&](std::int64_t) {
-    pieces(tile.m, steps.m, [&](std::int64_t m) {
-      job.m1 = m;
-      pieces(tile.n, steps.n, [&](std::int64_t n) {
-        job.n1 = n;
-        pieces(tile.k, steps.k, [&](std::int64_t k) {
-          job.k1 = k;
+  const std::array<LoopDim, 3> order = fold_loops(p_, tile.order);
+  const auto each = [&](std::size_t level, auto inside) {
+    const LoopDim dim = order[level];
+    std::int64_t& length = dim == LoopDim::kM ? job.m1 : dim == LoopDim::kN ? job.n1 : job.k1;
+    const std::int64_t total = dim == LoopDim::kM ? tile.m : dim == LoopDim::kN ? tile.n : tile.k;
+    const std::int64_t step = dim == LoopDim::kM ? steps.m : dim == LoopDim::kN ? steps.n : steps.k;
+    Split(total, step).each([&](std::int64_t size, std::int64_t count) {
+      length = size;
+      repeat_folds(timeline, ready, count, inside);
+    });
+  };
+  repeat_folds(timeline, ready, tile.groups, [&] {
+    each(0, [&] {
+      each(1, [&] {
+        each(2, [&] {
           shape_fold(p_, job);
           timeline.issue(ready, job.timing);
         });

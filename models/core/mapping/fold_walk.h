@@ -11,9 +11,7 @@ namespace bitjoule {
 /// What of a tile the array's time depends on.
 struct TileExtent {
   std::int64_t groups = 1, m = 1, n = 1, k = 1;
-  friend bool operator==(const TileExtent& a, const TileExtent& b) {
-    return a.groups == b.groups && a.m == b.m && a.n == b.n && a.k == b.k;
-  }
+  FoldOrder order = FoldOrder::kKInnermost;
 };
 
 /// Runs `body`, which issues folds ready at `ready`, `count` times.

@@ -17,6 +17,23 @@ std::int64_t fold_k(const MappingProblem& p, std::int64_t tile_k) {
   return fold_extents(p, {1, 1, tile_k}).k;
 }
 
+bool order_matters(const MappingProblem& p, const Tiling& t) {
+  const ArrayDataflow& dataflow = dataflow_of(p);
+  const FoldExtents tile{t.m(), t.n, t.k}, fold = fold_extents(p, tile);
+  const bool columns = dataflow.columns() == LoopDim::kM ? fold.m < tile.m : fold.n < tile.n;
+  const auto uneven = [&](std::int64_t k) { return k > fold.k && k % fold.k != 0; };
+  // With the timing of the whole array the folds of a tile are equal, but for the steps along k.
+  const bool timed = p.machine.array.edge_folds == EdgeFolds::kExact || dataflow.outputs_stay();
+  return timed && columns && (uneven(tile.k) || uneven(p.layer.extents.k % tile.k));
+}
+
+std::array<LoopDim, 3> fold_loops(const MappingProblem& p, FoldOrder order) {
+  if (order == FoldOrder::kKInnermost) return {LoopDim::kM, LoopDim::kN, LoopDim::kK};
+  return dataflow_of(p).columns() == LoopDim::kM
+             ? std::array{LoopDim::kN, LoopDim::kK, LoopDim::kM}
+             : std::array{LoopDim::kM, LoopDim::kK, LoopDim::kN};
+}
+
 void shape_fold(const MappingProblem& p, FoldJob& job) {
   const ArrayConfig& array = p.machine.array;
   const ArrayDataflow& dataflow = dataflow_of(p);

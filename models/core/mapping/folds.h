@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "core/mapping/array_timing.h"
@@ -31,25 +32,45 @@ std::int64_t fold_k(const MappingProblem& problem, std::int64_t tile_k);
 /// Works out shape and timing of a fold whose ranges are set.
 void shape_fold(const MappingProblem& problem, FoldJob& job);
 
+/// Whether a tiling's folds run otherwise in another order: some have fewer k than others, and lie
+/// on several columns.
+bool order_matters(const MappingProblem& problem, const Tiling& tiling);
+
+/// The loops over the folds of a group, outermost first: m, n, k, with k or what lies on the
+/// columns as the innermost.
+std::array<LoopDim, 3> fold_loops(const MappingProblem& problem, FoldOrder order);
+
 /// Calls f(const FoldJob&) for the folds of a tile in the order of execution. For every result, k
 /// ascends: the order of accumulation in docs/timing.md.
 template <class F>
 void for_each_fold(const MappingProblem& p, const Tile& tile, F f) {
   const FoldExtents step = fold_extents(p, {tile.m(), tile.n(), tile.k()});
   FoldJob job;
+  struct Loop {
+    std::int64_t first, end, step;
+    std::int64_t &from, &to;  // of the fold
+  };
+  const std::array<Loop, 3> loops = {{{0, tile.m(), step.m, job.m0, job.m1},
+                                      {tile.n0, tile.n1, step.n, job.n0, job.n1},
+                                      {tile.k0, tile.k1, step.k, job.k0, job.k1}}};
+  const std::array<LoopDim, 3> order = fold_loops(p, tile.fold_order);
+  const auto each = [&](std::size_t level, auto inside) {
+    const Loop& loop = loops[static_cast<std::size_t>(order[level])];
+    for (std::int64_t at = loop.first; at < loop.end; at += loop.step) {
+      loop.from = at;
+      loop.to = std::min(at + loop.step, loop.end);
+      inside();
+    }
+  };
   for (job.g = tile.g0; job.g < tile.g1; ++job.g)
-    for (std::int64_t m = 0; m < tile.m(); m += step.m)
-      for (std::int64_t n = tile.n0; n < tile.n1; n += step.n)
-        for (std::int64_t k = tile.k0; k < tile.k1; k += step.k) {
-          job.m0 = m;
-          job.m1 = std::min(m + step.m, tile.m());
-          job.n0 = n;
-          job.n1 = std::min(n + step.n, tile.n1);
-          job.k0 = k;
-          job.k1 = std::min(k + step.k, tile.k1);
+    each(0, [&] {
+      each(1, [&] {
+        each(2, [&] {
           shape_fold(p, job);
           f(static_cast<const FoldJob&>(job));
-        }
+        });
+      });
+    });
 }
 
 }  // namespace bitjoule

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/enums.h"
 #include "core/error.h"
 #include "core/mapping/energy_rates.h"
 #include "core/mapping/search.h"
@@ -26,9 +27,11 @@ Objective objective_of(const MappingProblem& p, ObjectiveWeights weights) {
   return Objective(weights);
 }
 
-bool is_same(const Tiling& a, const Tiling& b) {
-  const auto members = [](const Tiling& t) {
-    return std::tie(t.groups, t.batch, t.out_rows, t.out_cols, t.n, t.k, t.input_full_k, t.order);
+bool is_same(const Mapping& a, const Mapping& b) {
+  const auto members = [](const Mapping& m) {
+    const Tiling& t = m.tiling;
+    return std::tie(m.setting.dataflow, t.groups, t.batch, t.out_rows, t.out_cols, t.n, t.k,
+                    t.input_full_k, t.order, t.fold_order);
   };
   return members(a) == members(b);
 }
@@ -69,50 +72,103 @@ bool is_same(const Tiling& a, const Tiling& b) {
 
 namespace {
 
-Mapping mapping_of(const SearchResult& found, const MappingSpace& space) {
-  Mapping m;
-  m.tiling = found.best->tiling;
-  m.estimate = found.best->estimate;
-  m.boxes = found.boxes;
-  m.estimated = found.estimated;
-  m.misfits = found.misfits;
-  m.gap = found.gap();
+/// The settings of a machine that the pins leave.
+std::vector<MachineSetting> pinned_settings(const AcceleratorConfig& machine,
+                                            const MappingPins& pins) {
+  std::vector<MachineSetting> all = settings(machine);
+  if (!pins.dataflow) return all;
+  std::string names;
+  for (const MachineSetting& setting : all) {
+    if (setting.dataflow == *pins.dataflow) return {setting};
+    names += (names.empty() ? "" : ", ") + enum_name(setting.dataflow);
+  }
+  throw input_error(
+      fmt::format("mapping.dataflow: expected one of accelerator.array.dataflow ({}), got {}",
+                  names, enum_name(*pins.dataflow)));
+}
+
+/// What a search with one setting of the machine has found.
+struct Searched {
+  Mapping mapping;
+  SearchResult found;
+};
+
+Searched search_setting(MappingProblem p, const MachineSetting& setting, const MappingPins& pins,
+                        const ObjectiveWeights& weights) {
+  p.machine = configured(std::move(p.machine), setting);
+  const MappingSpace space = mapping_space(p, pins);
+  Searched s;
+  s.found = search(p, space, objective_of(p, weights));
+  if (!s.found.best) refuse(p, space);
+  Mapping& m = s.mapping;
+  m.setting = setting;
+  m.tiling = s.found.best->tiling;
+  m.estimate = s.found.best->estimate;
+  m.boxes = s.found.boxes;
+  m.estimated = s.found.estimated;
+  m.misfits = s.found.misfits;
+  m.gap = s.found.gap();
   m.notes = space.notes;
-  return m;
+  return s;
+}
+
+/// Of each setting the best, the cheapest first. Throws where there is none.
+std::vector<Searched> search_settings(const MappingProblem& problem, const MappingPins& pins,
+                                      const ObjectiveWeights& weights) {
+  std::vector<Searched> all;
+  std::optional<Error> reason;
+  for (const MachineSetting& setting : pinned_settings(problem.machine, pins)) {
+    try {
+      all.push_back(search_setting(problem, setting, pins, weights));
+    } catch (const Error& e) {  // it may fit with another setting
+      if (e.kind() != ErrorKind::kInput) throw;
+      if (!reason) reason = e;
+    }
+  }
+  if (all.empty()) throw *reason;
+  std::stable_sort(all.begin(), all.end(), [](const Searched& a, const Searched& b) {
+    return a.found.cost < b.found.cost;
+  });
+  return all;
 }
 
 }  // namespace
 
+MappingProblem configured(MappingProblem problem, const Mapping& mapping) {
+  problem.machine = configured(std::move(problem.machine), mapping.setting);
+  return problem;
+}
+
 Mapping map_layer(const MappingProblem& problem, const MappingPins& pins) {
-  const MappingSpace space = mapping_space(problem, pins);
-  const SearchResult found = search(problem, space, objective_of(problem, weights_of(pins)));
-  if (!found.best) refuse(problem, space);
-  return mapping_of(found, space);
+  return search_settings(problem, pins, weights_of(pins)).front().mapping;
 }
 
 std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins) {
   const ObjectiveWeights weights = weights_of(pins);
   const bool cycles_alone = weights.energy == 0 && weights.traffic == 0;
   const auto most = static_cast<std::size_t>(pins.finalists.value_or(cycles_alone ? 6 : 1));
-  const MappingSpace space = mapping_space(problem, pins);
-  SearchResult found = search(problem, space, objective_of(problem, weights_of(pins)));
-  if (!found.best) refuse(problem, space);
-  std::vector<Mapping> finalists = {mapping_of(found, space)};
-  const auto add = [&](const MappingAlternative& other) {
-    if (finalists.size() >= most) return;
+  const std::vector<Searched> found = search_settings(problem, pins, weights);
+  std::vector<Mapping> finalists = {found.front().mapping};
+  const auto add = [&](const Mapping& other) {
     for (const Mapping& known : finalists)
-      if (is_same(known.tiling, other.tiling)) return;
-    finalists.push_back(finalists.front());
-    finalists.back().tiling = other.tiling;
-    finalists.back().estimate = other.estimate;
+      if (is_same(known, other)) return;
+    if (finalists.size() < most) finalists.push_back(other);
   };
   for (const MappingObjective objective : {MappingObjective::kEdp, MappingObjective::kCycles,
-                                           MappingObjective::kEnergy, MappingObjective::kTraffic})
-    if (finalists.size() < most)
-      add(*search(problem, space, objective_of(problem, weights_of(objective))).best);
-  std::stable_sort(found.of_schemes.begin(), found.of_schemes.end(),
+                                           MappingObjective::kEnergy, MappingObjective::kTraffic}) {
+    if (finalists.size() >= most) return finalists;
+    add(search_settings(problem, pins, weights_of(objective)).front().mapping);
+  }
+  for (const Searched& s : found) add(s.mapping);
+  auto schemes = found.front().found.of_schemes;
+  std::stable_sort(schemes.begin(), schemes.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [cost, other] : found.of_schemes) add(other);
+  for (const auto& [cost, other] : schemes) {
+    Mapping m = finalists.front();
+    m.tiling = other.tiling;
+    m.estimate = other.estimate;
+    add(m);
+  }
   return finalists;
 }
 
@@ -125,20 +181,34 @@ double cost_with_cycles(const MappingProblem& problem, const Mapping& mapping,
 
 std::vector<MappingAlternative> alternatives(const MappingProblem& problem, const MappingPins& pins,
                                              const Mapping& chosen) {
-  const Objective objective = objective_of(problem, weights_of(pins));
-  std::vector<std::pair<MappingCost, MappingAlternative>> found;
-  for (const LoopOrder order : {LoopOrder::kMnk, LoopOrder::kNmk, LoopOrder::kMkn, LoopOrder::kNkm,
-                                LoopOrder::kKmn, LoopOrder::kKnm}) {
-    if (loop_dims(order) == chosen.tiling.order || (pins.order && *pins.order != order)) continue;
-    MappingPins one = pins;
-    one.order = order;
-    const SearchResult other = search(problem, mapping_space(problem, one), objective);
-    if (other.best) found.emplace_back(other.cost, *other.best);
+  std::vector<Searched> found;
+  const auto add = [&](const MappingPins& others) {
+    try {
+      found.push_back(std::move(search_settings(problem, others, weights_of(pins)).front()));
+    } catch (const Error& e) {  // of this kind none fits
+      if (e.kind() != ErrorKind::kInput) throw;
+    }
+  };
+  for (const MachineSetting& setting : pinned_settings(problem.machine, pins)) {
+    MappingPins others = pins;
+    others.dataflow = setting.dataflow;
+    if (setting.dataflow != chosen.setting.dataflow) {
+      add(others);
+      continue;
+    }
+    for (const LoopOrder order : {LoopOrder::kMnk, LoopOrder::kNmk, LoopOrder::kMkn,
+                                  LoopOrder::kNkm, LoopOrder::kKmn, LoopOrder::kKnm}) {
+      others.order = order;
+      if (loop_dims(order) != chosen.tiling.order && (!pins.order || *pins.order == order))
+        add(others);
+    }
   }
-  std::stable_sort(found.begin(), found.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(found.begin(), found.end(), [](const Searched& a, const Searched& b) {
+    return a.found.cost < b.found.cost;
+  });
   std::vector<MappingAlternative> all;
-  for (auto& [cost, alternative] : found) all.push_back(std::move(alternative));
+  for (const Searched& s : found)
+    all.push_back({s.mapping.setting, s.mapping.tiling, s.mapping.estimate});
   return all;
 }
 

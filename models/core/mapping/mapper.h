@@ -1,6 +1,6 @@
 // Chooses tile sizes and loop order: the best by the objective of all tilings that fit, as a search
 // by proven bounds finds it (search.h, docs/mapping.md). The same problem always gets the same
-// mapping.
+// mapping. A machine that can be set in several ways is tried in each of them.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/machine/setting.h"
 #include "core/mapping/estimate.h"
 #include "core/mapping/pins.h"
 #include "core/mapping/tiling.h"
@@ -16,11 +17,13 @@ namespace bitjoule {
 
 /// A tiling that was not taken, for comparison.
 struct MappingAlternative {
+  MachineSetting setting;
   Tiling tiling;
   MappingEstimate estimate;
 };
 
 struct Mapping {
+  MachineSetting setting;
   Tiling tiling;
   MappingEstimate estimate;
   /// Boxes of tilings that the search opened, tilings that it estimated, those that did not fit.
@@ -32,6 +35,10 @@ struct Mapping {
 /// Throws an input Error with the reason where nothing fits or the pins contradict the layer.
 Mapping map_layer(const MappingProblem& problem, const MappingPins& pins = {});
 
+/// The problem with its machine as the mapping sets it: what the tiling holds for, and the program,
+/// estimates and the run go by.
+MappingProblem configured(MappingProblem problem, const Mapping& mapping);
+
 /// What may be the best if it is simulated (MappingPins::finalists): first what map_layer() yields,
 /// then the best by other objectives and of other loop orders, as many as are asked for.
 std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins);
@@ -40,7 +47,8 @@ std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingP
 double cost_with_cycles(const MappingProblem& problem, const Mapping& mapping,
                         const MappingPins& pins, std::int64_t cycles);
 
-/// The best tiling under every other loop order, the cheapest first.
+/// The best tiling under every other loop order, and every other setting of the machine, the
+/// cheapest first.
 std::vector<MappingAlternative> alternatives(const MappingProblem& problem, const MappingPins& pins,
                                              const Mapping& chosen);
 

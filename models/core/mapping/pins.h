@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/machine/machine.h"
+
 namespace bitjoule {
 
 /// The order of the three tile loops, outermost first.
@@ -11,6 +13,11 @@ enum class LoopOrder { kMnk, kMkn, kNmk, kNkm, kKmn, kKnm };
 
 /// A dimension of the product, and the loop over its tiles.
 enum class LoopDim { kM, kN, kK };
+
+/// Which loop over the folds of a tile is the innermost: that over k, so that the sums of some
+/// columns are complete before those of others begin, or that over what lies on the columns, so
+/// that folds of the same k follow one another.
+enum class FoldOrder { kKInnermost, kColumnsInnermost };
 
 /// Where a tensor's elements stand in DRAM: rows of its innermost axis one after the other, or tile
 /// after tile, each contiguous from the start of a burst. Pixels that the windows of two tiled
@@ -42,6 +49,8 @@ struct TilePins {
   std::optional<std::int64_t> tile_m, tile_n, tile_k;
   std::optional<std::int64_t> tile_batch, tile_rows, tile_cols;  ///< a rectangle instead of m
   std::optional<std::int64_t> tile_groups;
+  std::optional<FoldOrder> fold_order;
+  std::optional<Dataflow> dataflow;  ///< one of the machine's
 };
 
 struct MappingPins : TilePins {

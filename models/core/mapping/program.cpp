@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/index.h"
+#include "core/machine/setting.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/tile_layout.h"
 
@@ -186,6 +187,8 @@ std::int64_t compute_cycles(const MappingProblem& problem, const Program& progra
 }
 
 Program make_program(const MappingProblem& problem, const Tiling& tiling) {
+  if (settings(problem.machine).size() != 1)
+    throw internal_error("make_program: the machine is not set up for the layer");
   return Builder(problem, tiling).build();
 }
 

@@ -98,8 +98,8 @@ struct WeightsAhead {
 /// "compute_cycles").
 std::int64_t compute_cycles(const MappingProblem& problem, const Program& program);
 
-/// Lays the tensors out in DRAM and writes the program of a tiling that fits. Throws an input Error
-/// where the tensors exceed the DRAM's capacity.
+/// Lays the tensors out in DRAM and writes the program of a tiling that fits, for a machine with
+/// one setting. Throws an input Error where the tensors exceed the DRAM's capacity.
 Program make_program(const MappingProblem& problem, const Tiling& tiling);
 
 /// Throws an internal Error where a transfer leaves the addresses of its tensor, two tensors

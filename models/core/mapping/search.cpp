@@ -4,6 +4,8 @@
 #include <limits>
 #include <vector>
 
+#include "core/mapping/folds.h"
+
 namespace bitjoule {
 namespace {
 
@@ -100,29 +102,41 @@ class BestFirst {
   void estimate_point(const Box& box) {
     std::array<std::int64_t, kAxes> tile{};
     for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][box.lo[a]];
-    const Tiling tiling = space_.tiling(box.scheme, tile);
+    Tiling tiling = space_.tiling(box.scheme, tile);
     if (!fits(p_, tiling, tile_footprint(p_, tiling))) {
       ++found_.misfits;
       return;
     }
+    // Traffic and energy are exact before time is: what they cannot win, time will not.
+    const TileCounts counts = estimator_.count(tiling);
+    if (found_.best && !(cost_of(objective_, estimator_.lower_bound(tiling, counts)) < found_.cost))
+      return;
+    for (const FoldOrder order : space_.fold_orders) {
+      if (order != space_.fold_orders.front() && !order_matters(p_, tiling)) continue;
+      tiling.fold_order = order;
+      consider(box, tiling, estimator_.estimate(tiling, counts));
+    }
+  }
+
+  void consider(const Box& box, const Tiling& tiling, const MappingEstimate& e) {
     ++found_.estimated;
-    const MappingEstimate e = estimator_.estimate(tiling);
     const MappingCost cost = cost_of(objective_, e);
     std::optional<std::size_t>& entry = entries_[box.scheme];
     if (!entry) {
       entry = found_.of_schemes.size();
-      found_.of_schemes.push_back({cost, {tiling, e}});
+      found_.of_schemes.push_back({cost, {setting_, tiling, e}});
     } else if (cost < found_.of_schemes[*entry].first) {
-      found_.of_schemes[*entry] = {cost, {tiling, e}};
+      found_.of_schemes[*entry] = {cost, {setting_, tiling, e}};
     }
     if (found_.best && !(cost < found_.cost)) return;
-    found_.best = MappingAlternative{tiling, e};
+    found_.best = MappingAlternative{setting_, tiling, e};
     found_.cost = cost;
   }
 
   const MappingProblem& p_;
   const MappingSpace& space_;
   const Objective& objective_;
+  MachineSetting setting_ = settings(p_.machine).front();
   Bounds bounds_;
   Estimator estimator_;
   std::vector<Node> heap_;

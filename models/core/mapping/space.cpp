@@ -126,6 +126,8 @@ TilePins with(const TilePins& layer, TilePins pins) {
   replace(&TilePins::objective);
   replace(&TilePins::weights);
   replace(&TilePins::order);
+  replace(&TilePins::fold_order);
+  replace(&TilePins::dataflow);
   // A rectangle takes the place of a number of pixels, and the other way round.
   const bool rectangle = layer.tile_batch || layer.tile_rows || layer.tile_cols;
   if (rectangle || layer.tile_m)
@@ -171,6 +173,7 @@ Tiling MappingSpace::tiling(std::size_t scheme, const std::array<std::int64_t, k
   t.k = tile[at(TileAxis::kK)];
   t.order = schemes[scheme].order;
   t.input_full_k = schemes[scheme].input_full_k;
+  t.fold_order = fold_orders.front();
   return t;
 }
 
@@ -211,6 +214,8 @@ MappingSpace mapping_space(const MappingProblem& p, const MappingPins& pins) {
   if (pins.tile_cols) pinned.pin(TileAxis::kCols, *pins.tile_cols);
   if (pins.tile_n) pinned.pin(TileAxis::kN, *pins.tile_n);
   if (pins.tile_k) pinned.pin(TileAxis::kK, *pins.tile_k);
+  space.fold_orders = {FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost};
+  if (pins.fold_order) space.fold_orders = {*pins.fold_order};
   for (const LoopOrder order : kOrders)
     for (const bool full : {false, true})
       if (!pins.order || *pins.order == order) space.schemes.push_back({loop_dims(order), full});

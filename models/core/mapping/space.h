@@ -26,7 +26,8 @@ struct LoopScheme {
 struct MappingSpace {
   std::array<std::vector<std::int64_t>, kAxes> sizes;  ///< of a tile, rising
   std::vector<LoopScheme> schemes;  ///< where all else is equal the first one wins
-  std::vector<std::string> notes;   ///< what was pinned otherwise than it is taken, a line each
+  std::vector<FoldOrder> fold_orders;
+  std::vector<std::string> notes;  ///< what was pinned otherwise than it is taken, a line each
 
   Tiling tiling(std::size_t scheme, const std::array<std::int64_t, kAxes>& tile) const;
 };

@@ -35,6 +35,7 @@ Tile TileLayout::tile(const TileIndex& i) const {
   range(i.c, t_.out_cols, l.out_width, tile.c0, tile.c1);
   range(i.n, t_.n, l.extents.n, tile.n0, tile.n1);
   range(i.k, t_.k, l.extents.k, tile.k0, tile.k1);
+  tile.fold_order = t_.fold_order;
   return tile;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "core/dram/config.h"
 #include "core/energy/price.h"
 #include "core/machine/machine.h"
 #include "core/mapping/array_timing.h"
@@ -24,8 +25,12 @@ struct MemoryPort {
   std::int64_t latency_cycles = 100;  ///< of a single access, for estimates
   std::int64_t row_cycles = 0;        ///< opening a row, which a tile may have to, for estimates
   std::int64_t ranks = 0;             ///< of all channels; 0: the DRAM has no commands
-  double refresh_cycles = 0;          ///< core cycles from refresh to refresh of a rank; 0: none
-  Femtoseconds core_period{0};        ///< of the core clock, rounded
+  std::shared_ptr<const DramConfig> sampled;  ///< the memory without refreshes, to be asked
+  double hit_latency = 100;     ///< core cycles, acceptance to the data of an open row
+  double open_latency = 0;      ///< more where the row is closed
+  double refresh_lost = 0;      ///< core cycles without data around a refresh
+  double refresh_cycles = 0;    ///< core cycles from refresh to refresh of a rank; 0: none
+  Femtoseconds core_period{0};  ///< of the core clock, rounded
   Bytes capacity{std::int64_t{1} << 40};
 };
 
@@ -56,6 +61,7 @@ struct Tiling {
   /// The input buffer holds all of k for the tile's pixels, whatever k the weight tile has.
   bool input_full_k = false;
   std::array<LoopDim, 3> order = {LoopDim::kM, LoopDim::kN, LoopDim::kK};
+  FoldOrder fold_order = FoldOrder::kKInnermost;
 
   std::int64_t m() const { return batch * out_rows * out_cols; }
 };
@@ -75,11 +81,12 @@ struct TripCounts {
 };
 TripCounts trip_counts(const Lowered& layer, const Tiling& tiling);
 
-/// Half-open ranges of one tile.
+/// Half-open ranges of one tile, and how it is executed.
 struct Tile {
   std::int64_t g0, g1;                  ///< groups
   std::int64_t b0, b1, r0, r1, c0, c1;  ///< batch, output rows, output columns
   std::int64_t n0, n1, k0, k1;
+  FoldOrder fold_order = FoldOrder::kKInnermost;
 
   std::int64_t groups() const { return g1 - g0; }
   std::int64_t m() const { return (b1 - b0) * (r1 - r0) * (c1 - c0); }
@@ -136,6 +143,10 @@ std::int64_t weight_read_bits(const MappingProblem& problem);
 
 /// The operand rates at the array for a layer.
 ArrayRates array_rates(const MappingProblem& problem);
+
+/// Cycles of the output unit for each batch of its lanes: the slower of accumulator reads and
+/// writes to the output buffer.
+std::int64_t output_interval(const MappingProblem& problem);
 
 /// Adds to what is known of a layer's cycles whether a larger array or narrower numbers help it.
 void add_array_limits(const MappingProblem& problem, BoundEvidence& evidence);

@@ -15,6 +15,12 @@ std::string text_at(const boost::json::value& config, const std::string& pointer
   boost::system::error_code error;
   const boost::json::value* value = config.find_pointer(pointer, error);
   if (value == nullptr) return "?";
+  if (const auto* list = value->if_array()) {
+    std::string text;
+    for (const boost::json::value& item : *list)
+      text += (text.empty() ? "" : " or ") + std::string(item.as_string());
+    return text;
+  }
   return value->is_string() ? std::string(value->as_string()) : boost::json::serialize(*value);
 }
 

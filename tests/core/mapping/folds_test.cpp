@@ -13,7 +13,7 @@ namespace {
 
 using Starts = std::vector<std::array<std::int64_t, 4>>;  // g, m, n, k
 
-Starts folds_of(Dataflow dataflow, std::int64_t groups) {
+Starts folds_of(Dataflow dataflow, std::int64_t groups, FoldOrder order = FoldOrder::kKInnermost) {
   MappingProblem p;
   p.machine.array.rows = 2;
   p.machine.array.cols = 3;
@@ -21,7 +21,7 @@ Starts folds_of(Dataflow dataflow, std::int64_t groups) {
   p.path.macs_per_pe = 1;
   p.layer = lower(Matmul{groups, 4, 4, 4, 1});
   Starts starts;
-  for_each_fold(p, Tile{0, groups, 0, 1, 0, 1, 0, 4, 0, 4, 0, 4}, [&](const FoldJob& job) {
+  for_each_fold(p, Tile{0, groups, 0, 1, 0, 1, 0, 4, 0, 4, 0, 4, order}, [&](const FoldJob& job) {
     starts.push_back({job.g, job.m0, job.n0, job.k0});
   });
   return starts;
@@ -42,6 +42,100 @@ TEST_CASE("folds: group by group, then m, then n, and k innermost") {
                                                           {1, 0, 0, 2},
                                                           {1, 3, 0, 0},
                                                           {1, 3, 0, 2}});
+}
+
+TEST_CASE("folds: with columns innermost those of the same k follow one another") {
+  const auto order = FoldOrder::kColumnsInnermost;
+  CHECK(folds_of(Dataflow::kWeightStationary, 2, order) == Starts{{0, 0, 0, 0},
+                                                                  {0, 0, 3, 0},
+                                                                  {0, 0, 0, 2},
+                                                                  {0, 0, 3, 2},
+                                                                  {1, 0, 0, 0},
+                                                                  {1, 0, 3, 0},
+                                                                  {1, 0, 0, 2},
+                                                                  {1, 0, 3, 2}});
+  CHECK(folds_of(Dataflow::kOutputStationary, 1, order) ==
+        Starts{{0, 0, 0, 0}, {0, 0, 3, 0}, {0, 2, 0, 0}, {0, 2, 3, 0}});
+  CHECK(folds_of(Dataflow::kInputStationary, 1, order) ==
+        Starts{{0, 0, 0, 0}, {0, 3, 0, 0}, {0, 0, 0, 2}, {0, 3, 0, 2}});
+}
+
+TEST_CASE("folds: those with fewer rows wait for the ones ahead once per k, or once per column") {
+  struct Case {
+    Dataflow dataflow;
+    std::int64_t size, m, n, k;
+  };
+  for (const Case& c : {Case{Dataflow::kWeightStationary, 16, 16, 256, 17},
+                        Case{Dataflow::kWeightStationary, 32, 49, 512, 72},
+                        Case{Dataflow::kInputStationary, 16, 256, 16, 17}}) {
+    CAPTURE(c.k);
+    MappingProblem p;
+    p.machine.array.rows = p.machine.array.cols = c.size;
+    p.machine.array.dataflow = c.dataflow;
+    p.machine.array.overlap = Overlap::kFull;
+    p.machine.array.edge_folds = EdgeFolds::kExact;
+    p.machine.array.pe.width = 8;
+    for (BufferConfig* buffer :
+         {&p.machine.buffers.input, &p.machine.buffers.weight, &p.machine.buffers.accumulator})
+      buffer->port_width = Bits(1024);
+    Precision precision;
+    precision.weights.format = precision.activations.format = "int8";
+    p.path = resolve_data_path(precision, p.machine.array.pe);
+    p.layer = lower(Gemm{c.m, c.n, c.k});
+    Tiling t;
+    t.out_cols = c.m, t.n = c.n, t.k = c.k;
+    const bool ws = c.dataflow == Dataflow::kWeightStationary;
+    const std::int64_t columns = (ws ? c.n : c.m) / c.size;
+    const std::int64_t stream = ws ? c.m : c.n;        // Q, longer than a load: L is hidden
+    const std::int64_t folds = ceil_div(c.k, c.size);  // along k
+    const std::int64_t last = c.k % c.size;            // rows of the last of them
+    const std::int64_t wait = c.size - last;           // r' - r
+    const auto cycles = [&](std::int64_t waits) {
+      return c.size + columns * folds * stream + waits * wait + (last + c.size - 2) - 1;
+    };
+    REQUIRE(order_matters(p, t));
+    CHECK(compute_cycles(p, make_program(p, t)) == cycles(columns));
+    t.fold_order = FoldOrder::kColumnsInnermost;
+    CHECK(compute_cycles(p, make_program(p, t)) == cycles(1));
+    // With the timing of the whole array all folds are alike.
+    p.machine.array.edge_folds = EdgeFolds::kFull;
+    CHECK(!order_matters(p, t));
+    const std::int64_t other = compute_cycles(p, make_program(p, t));
+    t.fold_order = FoldOrder::kKInnermost;
+    CHECK(compute_cycles(p, make_program(p, t)) == other);
+  }
+}
+
+TEST_CASE(
+    "folds: where the order does not matter it changes no cycles") {
+  int differ = 0, alike = 0;
+  for (const Dataflow dataflow :
+       {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary})
+    for (const EdgeFolds edges : {EdgeFolds::kFull, EdgeFolds::kExact})
+      for (const Overlap overlap :
+           {Overlap::kNone, Overlap::kDrain, Overlap::kWeights, Overlap::kFull})
+        for (const std::int64_t group : {std::int64_t{0}, std::int64_t{6}})
+          for (const std::int64_t k : {3, 4, 8, 9, 12, 13, 22})
+            for (const std::int64_t tile_k : {std::int64_t{6}, std::int64_t{12}, k}) {
+              MappingProblem p;
+              p.machine.array.rows = 4;
+              p.machine.array.cols = 3;
+              p.machine.array.dataflow = dataflow;
+              p.machine.array.overlap = overlap;
+              p.machine.array.edge_folds = edges;
+              p.path = resolve_data_path({}, p.machine.array.pe);
+              p.path.scale_group = group;
+              p.layer = lower(Gemm{7, 8, k});
+              Tiling t;
+              t.out_cols = 7, t.n = 8, t.k = std::min(k, tile_k);
+              const std::int64_t before = compute_cycles(p, make_program(p, t));
+              t.fold_order = FoldOrder::kColumnsInnermost;
+              const std::int64_t after = compute_cycles(p, make_program(p, t));
+              if (!order_matters(p, t)) CHECK(before == after);
+              ++(before == after ? alike : differ);
+            }
+  CHECK(differ > 10);
+  CHECK(alike > 50);
 }
 
 TEST_CASE("folds: compute_cycles counts from the begin of the first interval to the last MAC") {

@@ -73,7 +73,11 @@ void try_orders(const MappingProblem& p, const Estimator& estimator, Tiling t, V
     for (const bool full : {false, true}) {
       t.order = order;
       t.input_full_k = full;
-      if (fits(p, t, tile_footprint(p, t))) keep_least(estimator.estimate(t), least);
+      if (!fits(p, t, tile_footprint(p, t))) continue;
+      for (const FoldOrder folds : {FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost}) {
+        t.fold_order = folds;
+        keep_least(estimator.estimate(t), least);
+      }
     }
 }
 
@@ -173,8 +177,12 @@ TEST_CASE("mapper: for large layers no tiling of thousands at random is more tha
     const Estimator estimator(p);
     Values least;
     for (int i = 0; i < kPins; ++i) {
-      const Tiling t = random_tiling(random, p);
-      if (fits(p, t, tile_footprint(p, t))) keep_least(estimator.estimate(t), least);
+      Tiling t = random_tiling(random, p);
+      if (!fits(p, t, tile_footprint(p, t))) continue;
+      for (const FoldOrder folds : {FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost}) {
+        t.fold_order = folds;
+        keep_least(estimator.estimate(t), least);
+      }
     }
     if (least.empty()) continue;
     CAPTURE(done);

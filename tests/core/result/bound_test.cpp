@@ -165,6 +165,21 @@ TEST_CASE("attribution: of a slow drain what is beyond a row per cycle is the ou
   CHECK(held.total() == 34);
 }
 
+TEST_CASE("advice: of layers on several dataflows, what most of their rows are of") {
+  BoundEvidence weights, inputs;
+  weights.held[Cause::kWeightLoad] = 600;
+  inputs.held[Cause::kWeightLoad] = 500;
+  inputs.inputs_stay = inputs.array_work();
+  CHECK(bound_advice("weight_load", weights).find("rows of weights") == 0);
+  CHECK(bound_advice("weight_load", inputs).find("rows of inputs") == 0);
+  BoundEvidence both = weights;
+  both += inputs;
+  CHECK(bound_advice("weight_load", both).find("rows of weights") == 0);
+  inputs *= 2;
+  both += inputs;
+  CHECK(bound_advice("weight_load", both).find("rows of inputs") == 0);
+}
+
 TEST_CASE("advice: of what is known, and no overlap where there is all") {
   BoundEvidence e;
   e.held[Cause::kArrayBusy] = 1000;

@@ -1,0 +1,428 @@
+#include "core/mapping/tile_time.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <vector>
+
+#include "core/index.h"
+#include "core/mapping/dma_fluid.h"
+#include "core/mapping/fold_walk.h"
+
+namespace bitjoule {
+namespace {
+
+// From a token to the operation that it starts (docs/timing.md, "Tokens").
+constexpr double kHandover = 2;
+constexpr double kSame = 0.01;  // cycles: two iterations of a loop are alike
+
+/// When operations of one kind were done, by their number; the older ones are forgotten.
+class Times {
+ public:
+  std::int64_t end() const { return first_ + static_cast<std::int64_t>(times_.size()); }
+  void push(double at) {
+    times_.push_back(at);
+    if (times_.size() > kKept) times_.pop_front(), ++first_;
+  }
+  double at(std::int64_t i) const {
+    return i < first_ ? times_.front() : times_[static_cast<std::size_t>(i - first_)];
+  }
+  void shift(std::int64_t number) { first_ += number; }
+
+ private:
+  static constexpr std::size_t kKept = 4096;
+  std::int64_t first_ = 0;
+  std::deque<double> times_;
+};
+
+/// What each tile of a stream asks of the DMA, on the average of those alike.
+class TileSizes {
+ public:
+  struct Size {
+    double requests = 0, bursts = 1;
+    std::int64_t elements = 0, last_elements = 0;
+  };
+
+  TileSizes(const MappingProblem& p, const TileLayout& layout, Stream stream) {
+    for (int dim = 0; dim < 3; ++dim)
+      depends_[at(dim)] = layout.reuse().depends(stream, static_cast<LoopDim>(dim));
+    boxes_ = layout.boxes(stream);
+    const std::int64_t burst = p.memory.burst_bytes;
+    const std::int64_t request = burst * p.machine.dma.bursts_per_request(burst);
+    for (const TileBox& box : boxes_) sizes_.push_back(size_of(p, layout, stream, box, request));
+  }
+
+  const Size& of(TileIndex i) const {
+    if (!depends_[0]) i.b = i.r = i.c = 0;
+    if (!depends_[1]) i.n = 0;
+    if (!depends_[2]) i.k = 0;
+    const auto inside = [&](const TileBox& box) {
+      for (const auto axis : kAxes)
+        if (i.*axis < box.first.*axis || i.*axis >= box.first.*axis + box.count.*axis) return false;
+      return true;
+    };
+    if (last_ < boxes_.size() && inside(boxes_[last_])) return sizes_[last_];
+    for (last_ = 0; last_ < boxes_.size(); ++last_)
+      if (inside(boxes_[last_])) return sizes_[last_];
+    static const Size kNothing;
+    return kNothing;  // a tile that lies in the padding
+  }
+
+  /// Where tiles along an axis cease to be like the one before.
+  void add_bounds(std::int64_t TileIndex::*axis, std::vector<std::int64_t>* bounds) const {
+    for (const TileBox& box : boxes_) {
+      bounds->push_back(box.first.*axis);
+      bounds->push_back(box.first.*axis + box.count.*axis);
+    }
+  }
+
+ private:
+  static constexpr std::int64_t TileIndex::*kAxes[] = {&TileIndex::g, &TileIndex::b, &TileIndex::r,
+                                                       &TileIndex::c, &TileIndex::n, &TileIndex::k};
+
+  static Size size_of(const MappingProblem& p, const TileLayout& layout, Stream stream,
+                      const TileBox& box, std::int64_t request) {
+    const Transfer transfer = layout.transfer(stream, box.first);
+    Copies copies{};
+    double tiles = 1;
+    std::size_t i = 0;
+    for (const auto axis : kAxes) {
+      Region::Stride& copy = copies[i++];
+      copy.count = box.count.*axis;
+      tiles *= static_cast<double>(copy.count);
+      if (copy.count == 1) continue;
+      TileIndex next = box.first;
+      ++(next.*axis);
+      copy.bits = layout.transfer(stream, next).region.base_bits - transfer.region.base_bits;
+    }
+    Size size;
+    if (transfer.region.empty()) return size;
+    const double bursts =
+        static_cast<double>(moved(transfer.region, copies, p.memory.burst_bytes).bursts);
+    const double requests =
+        request == p.memory.burst_bytes
+            ? bursts
+            : static_cast<double>(moved(transfer.region, copies, request).bursts);
+    size.requests = requests / tiles;
+    size.bursts = bursts / requests;
+    size.elements = transfer.dequantize;
+    if (transfer.dequantize > 0)
+      size.last_elements = ceil_div(p.memory.burst_bytes * 8, p.path.weights.code_bits) *
+                           static_cast<std::int64_t>(std::lround(size.bursts));
+    return size;
+  }
+
+  std::array<bool, 3> depends_{};
+  std::vector<TileBox> boxes_;
+  std::vector<Size> sizes_;
+  mutable std::size_t last_ = 0;
+};
+
+class TileClock {
+ public:
+  TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout, MemoryRates& rates);
+
+  TileTime run() {
+    for (std::int64_t slot = 0; slot < fills_[0].slots; ++slot) load(0, 1);
+    for (std::int64_t slot = 0; slot < fills_[1].slots; ++slot) load(1, 1);
+    DmaFluid::Done done;
+    while (dma_.next(&done)) {
+      finish(done);
+      plan();
+    }
+    TileTime time;
+    time.cycles = std::llround(end_ + skipped_);
+    time.steps = walked_;
+    return time;
+  }
+
+ private:
+  enum : std::size_t { kIn = 0, kWeight = 1, kStore = 2 };
+  /// Tiles of operands that follow one another in a buffer.
+  struct Fills {
+    std::vector<Stream> streams;  // in the order of their loads
+    std::int64_t slots = 1, steps = 1, created = 0;
+    Times done;
+  };
+  struct Output {
+    double computed;
+    std::int64_t elements;
+    TileIndex index;
+  };
+  /// The end of an iteration of a loop.
+  struct Mark {
+    std::int64_t step = -1, begun = 0, finished = 0, streak = 0;
+    double time = 0, time_half = 0;
+    std::int64_t streak_half = 0;
+    std::vector<double> state;
+  };
+
+  void load(std::size_t queue, double usable);
+  void finish(const DmaFluid::Done& done);
+  void plan();
+  bool plan_compute();
+  bool plan_output();
+  void look_back(double released);
+  std::vector<double> state(double from) const;
+  void skip(std::size_t loop, std::int64_t iterations, double cycles, const Mark& mark);
+  std::int64_t slots(const BufferConfig& b) const { return b.double_buffered ? 2 : 1; }
+  const TileSizes& sizes(Stream stream) const { return sizes_[static_cast<std::size_t>(stream)]; }
+
+  const MappingProblem& p_;
+  const TileLayout& layout_;
+  StepOrder order_;
+  DmaFluid dma_;
+  FoldWalk folds_;
+  ArrayTimeline array_;
+  std::vector<TileSizes> sizes_;
+  std::array<Fills, 2> fills_;
+  std::array<std::vector<std::int64_t>, StepOrder::kLoops> bounds_;
+  std::array<Mark, StepOrder::kLoops> marks_;
+  std::int64_t last_k_, accumulator_slots_, output_slots_, output_interval_;
+  std::int64_t step_ = 0, walked_ = 0;
+  std::int64_t begun_ = 0;   // output tiles
+  double accepted_ = -1e18;  // of the step ahead
+  double dequantizer_free_ = 0, weights_retired_ = 0;
+  std::deque<Output> outputs_;  // computed, not converted
+  Times converted_, stored_;
+  double end_ = 0, skipped_ = 0;
+};
+
+TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout,
+                     MemoryRates& rates)
+    : p_(p),
+      layout_(layout),
+      order_(p, t, layout),
+      dma_(p, rates),
+      folds_(p),
+      array_(p.machine.array.overlap, array_rates(p)),
+      last_k_(layout.trips().k - 1),
+      output_interval_(output_interval(p)) {
+  const BuffersConfig& b = p.machine.buffers;
+  for (const Stream stream : kStreams) sizes_.emplace_back(p, layout, stream);
+  fills_[kIn].streams = {Stream::kInputs};
+  if (layout.moves(Stream::kInputScales)) fills_[kIn].streams.push_back(Stream::kInputScales);
+  fills_[kIn].slots = slots(b.input);
+  fills_[kIn].steps = order_.period(Stream::kInputs);
+  bool beside = false;
+  for (const Stream stream : {Stream::kWeightScales, Stream::kBiases}) {
+    if (!layout.moves(stream)) continue;
+    beside = true;
+    fills_[kWeight].streams.push_back(stream);
+  }
+  fills_[kWeight].streams.push_back(Stream::kWeights);
+  fills_[kWeight].slots = beside ? std::min(slots(b.weight), slots(b.scale)) : slots(b.weight);
+  fills_[kWeight].steps = order_.period(Stream::kWeights);
+  const std::int64_t live = live_output_tiles(t, layout.trips());
+  accumulator_slots_ = live > 1 ? live : slots(b.accumulator);
+  output_slots_ = slots(b.output);
+  for (std::size_t i = 0; i < StepOrder::kLoops; ++i) {
+    const StepOrder::Loop& loop = order_.loops()[i];
+    std::vector<std::int64_t>& bounds = bounds_[i];
+    for (const TileSizes& size : sizes_) size.add_bounds(loop.axis, &bounds);
+    bounds.push_back(loop.trips);
+    // Sums begin in the first part of k and are complete after the last.
+    if (loop.axis == &TileIndex::k) bounds.insert(bounds.end(), {1, last_k_});
+    std::sort(bounds.begin(), bounds.end());
+    bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
+  }
+}
+
+void TileClock::load(std::size_t queue, double usable) {
+  Fills& fills = fills_[queue];
+  const std::int64_t step = fills.created * fills.steps;
+  if (step >= order_.total()) return;
+  ++fills.created;
+  const TileIndex index = order_.index(step);
+  const Stream last = queue == kIn ? fills.streams.back() : Stream::kWeights;
+  for (const Stream stream : fills.streams) {
+    const bool begins = step % order_.period(stream) == 0;
+    if (!begins && stream != last) continue;
+    const TileSizes::Size& size = sizes(stream).of(index);
+    FluidTransfer transfer;
+    transfer.requests = begins && layout_.moves(stream) ? size.requests : 0;
+    transfer.bursts = size.bursts;
+    transfer.usable = usable;
+    transfer.elements = size.elements;
+    transfer.last_elements = size.last_elements;
+    transfer.last_of_fill = stream == last;
+    dma_.push(queue, transfer);
+  }
+}
+
+void TileClock::finish(const DmaFluid::Done& done) {
+  if (done.stream == kStore) {
+    stored_.push(done.at);
+    end_ = done.at;
+    return;
+  }
+  double at = done.at;
+  const FluidTransfer& t = done.transfer;
+  if (t.elements > 0) {
+    const DequantizerConfig& dq = p_.machine.dequantizer;
+    const double begin = std::max(t.first_arrival, dequantizer_free_);
+    dequantizer_free_ = std::max(begin + static_cast<double>(ceil_div(t.elements, dq.lanes)),
+                                 at + static_cast<double>(ceil_div(t.last_elements, dq.lanes)));
+    at = std::ceil(dequantizer_free_) + static_cast<double>(dq.latency.value);
+  }
+  if (done.stream == kWeight) at = weights_retired_ = std::max(weights_retired_, at);
+  if (t.last_of_fill) fills_[done.stream].done.push(at);
+}
+
+void TileClock::plan() {
+  while (plan_compute() || plan_output()) {
+  }
+}
+
+bool TileClock::plan_compute() {
+  if (step_ >= order_.total()) return false;
+  double ready = accepted_;
+  for (const Fills& fills : fills_) {
+    const std::int64_t fill = step_ / fills.steps;
+    if (fill >= fills.done.end()) return false;
+    ready = std::max(ready, fills.done.at(fill));
+  }
+  const TileIndex index = order_.index(step_);
+  if (index.k == 0) {
+    const std::int64_t before = begun_ - accumulator_slots_;
+    if (before >= converted_.end()) return false;
+    if (before >= 0) ready = std::max(ready, converted_.at(before));
+    ++begun_;
+  }
+  const Tile tile = layout_.tile(index);
+  const auto usable = static_cast<std::int64_t>(ready + kHandover);
+  accepted_ = static_cast<double>(
+      folds_.run({tile.groups(), tile.m(), tile.n(), tile.k(), tile.fold_order}, usable, array_));
+  const auto released = static_cast<double>(array_.last().stream_end);
+  if (index.k == last_k_)
+    outputs_.push_back(
+        {static_cast<double>(array_.out_end()), tile.groups() * tile.m() * tile.n(), index});
+  ++step_;
+  ++walked_;
+  for (const std::size_t queue : {kIn, kWeight})
+    if (step_ % fills_[queue].steps == 0) load(queue, released + kHandover);
+  while (plan_output()) {
+  }
+  look_back(released);
+  return true;
+}
+
+bool TileClock::plan_output() {
+  if (outputs_.empty()) return false;
+  const Output& output = outputs_.front();
+  double ready = output.computed;
+  const std::int64_t number = converted_.end(), before = number - output_slots_;
+  if (before >= stored_.end()) return false;
+  if (before >= 0) ready = std::max(ready, stored_.at(before));
+  if (number > 0) ready = std::max(ready, converted_.at(number - 1));
+  const OutputUnitConfig& unit = p_.machine.output_unit;
+  const double end = ready + kHandover +
+                     static_cast<double>(unit.latency.value +
+                                         ceil_div(output.elements, unit.lanes) * output_interval_);
+  converted_.push(end);
+  FluidTransfer store;
+  const TileSizes::Size& size = sizes(Stream::kOutputs).of(output.index);
+  store.requests = layout_.moves(Stream::kOutputs) ? size.requests : 0;
+  store.bursts = size.bursts;
+  store.usable = end + kHandover;
+  dma_.push(kStore, store);
+  outputs_.pop_front();
+  return true;
+}
+
+std::vector<double> TileClock::state(double from) const {
+  std::vector<double> s;
+  const ArrayTimeline::Phase phase = array_.phase();
+  s.push_back(static_cast<double>(array_.now()) - from);
+  for (const std::int64_t part : {phase.stream_end, phase.end, phase.out_end, phase.rows})
+    s.push_back(static_cast<double>(part));
+  s.push_back(accepted_ - from);
+  for (const Fills& fills : fills_) {
+    const std::int64_t needed = ceil_div(step_, fills.steps);
+    s.push_back(static_cast<double>(fills.done.end() - needed));
+    s.push_back(static_cast<double>(fills.created - needed));
+    for (std::int64_t i = needed; i < fills.done.end(); ++i) s.push_back(fills.done.at(i) - from);
+  }
+  for (const Output& output : outputs_) s.push_back(output.computed - from);
+  s.push_back(static_cast<double>(converted_.end() - stored_.end()));
+  if (converted_.end() > 0) s.push_back(std::max(converted_.at(converted_.end() - 1) - from, -1e6));
+  s.push_back(std::max(dequantizer_free_ - from, -1e6));
+  dma_.append_state(from, &s);
+  return s;
+}
+
+/// At the end of an iteration of a loop: the iterations to come that are like it need not be walked
+/// if the machine is in the state in which the one before it ended, or, after many of them, if what
+/// they take on average is known.
+void TileClock::look_back(double released) {
+  for (std::size_t l = 0; l < StepOrder::kLoops; ++l) {
+    const StepOrder::Loop& loop = order_.loops()[l];
+    if (loop.trips < 5 || step_ % loop.steps != 0) continue;
+    const std::int64_t digit = (step_ - 1) / loop.steps % loop.trips;
+    const auto bound = std::upper_bound(bounds_[l].begin(), bounds_[l].end(), digit);
+    const std::int64_t first = bound == bounds_[l].begin() ? 0 : *(bound - 1);
+    const std::int64_t left = *bound - digit - 1;
+    if (left < 4) continue;
+    Mark& mark = marks_[l];
+    const bool follows = digit > first && mark.step == step_ - loop.steps;
+    Mark now;
+    now.step = step_;
+    now.begun = begun_;
+    now.finished = converted_.end();
+    now.time = released + skipped_;
+    now.state = state(released);
+    if (follows) {
+      now.streak = mark.streak + 1;
+      const bool same = now.state.size() == mark.state.size() &&
+                        std::equal(now.state.begin(), now.state.end(), mark.state.begin(),
+                                   [](double a, double b) { return std::abs(a - b) <= kSame; });
+      const Mark before = mark;
+      now.time_half = mark.time_half;
+      now.streak_half = mark.streak_half;
+      const std::int64_t many = walked_ < 1500 ? 16 : 6;
+      if (same) {
+        skip(l, left - 2, now.time - before.time, before);
+        return;
+      }
+      bool quiet = true;
+      for (const std::size_t queue : {kIn, kWeight})
+        quiet = quiet && (fills_[queue].steps <= loop.steps || dma_.idle(queue));
+      if (quiet && now.streak >= many && now.streak > now.streak_half) {
+        const double mean =
+            (now.time - now.time_half) / static_cast<double>(now.streak - now.streak_half);
+        skip(l, left - 2, mean, before);
+        return;
+      }
+      if (now.streak == many / 2) now.time_half = now.time, now.streak_half = now.streak;
+    } else {
+      now.time_half = now.time;
+    }
+    mark = std::move(now);
+  }
+}
+
+void TileClock::skip(std::size_t l, std::int64_t iterations, double cycles, const Mark& mark) {
+  const StepOrder::Loop& loop = order_.loops()[l];
+  const std::int64_t steps = iterations * loop.steps;
+  step_ += steps;
+  skipped_ += static_cast<double>(iterations) * cycles;
+  for (Fills& fills : fills_) {
+    if (fills.steps > loop.steps) continue;
+    fills.created += steps / fills.steps;
+    fills.done.shift(steps / fills.steps);
+  }
+  const std::int64_t finished = iterations * (converted_.end() - mark.finished);
+  begun_ += iterations * (begun_ - mark.begun);
+  converted_.shift(finished);
+  stored_.shift(finished);
+  for (Mark& m : marks_) m.step = -1;
+}
+
+}  // namespace
+
+TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
+                   MemoryRates& rates) {
+  return TileClock(problem, tiling, layout, rates).run();
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,55 @@
+// The time of a layer at the level of tile operations: docs/estimate.md derives each term.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/mapping/tile_layout.h"
+#include "core/mapping/tiling.h"
+
+namespace bitjoule {
+
+/// Core cycles that the memory needs for a burst while some of the DMA's three streams (inputs,
+/// weights, results) have requests, and until the first.
+class MemoryRates {
+ public:
+  virtual ~MemoryRates() = default;
+  /// `streams`: a bit for each; at least one. Without refreshes.
+  virtual double burst_cycles(unsigned streams) = 0;
+};
+
+/// What of a layer is moved, and when it is done.
+struct TileTime {
+  std::int64_t cycles = 0;
+  std::int64_t steps = 0;  ///< of the loops that were walked; the others are like them
+};
+
+/// Core cycles of a layer, whose bursts take as long as `rates` says.
+TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
+                   MemoryRates& rates);
+
+/// The tile operations of a program in their order, numbered from 0: the odometer of its loops.
+class StepOrder {
+ public:
+  StepOrder(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout);
+
+  std::int64_t total() const { return total_; }
+  TileIndex index(std::int64_t step) const;
+  /// Steps from one tile of a stream to the next.
+  std::int64_t period(Stream stream) const { return periods_[static_cast<std::size_t>(stream)]; }
+
+  /// A loop over tiles: an iteration of it takes `steps`.
+  struct Loop {
+    std::int64_t TileIndex::*axis;
+    std::int64_t trips, steps;
+  };
+  static constexpr std::size_t kLoops = 6;
+  const std::array<Loop, kLoops>& loops() const { return loops_; }
+
+ private:
+  std::array<Loop, kLoops> loops_;  // outermost first
+  std::array<std::int64_t, kStreams.size()> periods_{};
+  std::int64_t total_ = 0;
+};
+
+}  // namespace bitjoule
