@@ -51,12 +51,14 @@ class Bounds {
   FoldBound folds(const View& v) const;
   double array_cycles(const FoldBound& f) const;
   double energy(const View& v, const FoldBound& f) const;
+  double cycles(const View& v, const FoldBound& f, double reads, double bursts) const;
 
   const MappingProblem& p_;
   const MappingSpace& space_;
   const ArrayDataflow& dataflow_;
   FoldExtents quanta_;                                  // what the array takes at once
   std::array<std::vector<std::int64_t>, kAxes> trips_;  // of each size
+  std::array<RangeMin, kAxes> last_;                    // sizes of the last tile
   // By size: rows and columns that all tiles fetch, with all taps of the kernel; and of one tile,
   // those per output, with one tap and with all.
   RangeMin rows_, cols_, rows_each_[2], cols_each_[2];

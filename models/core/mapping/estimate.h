@@ -66,8 +66,9 @@ class Estimator {
   /// The estimate but for time, which is lower_bound_cycles(), and energy at that time.
   MappingEstimate lower_bound(const Tiling& tiling, const TileCounts& counts) const;
 
-  /// A time that no simulation of the tiling is below: the array's, and every burst at the
-  /// memory's peak. It costs a part of what estimate() does.
+  /// A time that no simulation of the tiling is below: the array's with the first tile ahead of it
+  /// and the last result behind it, and every burst at the memory's peak with the last tile behind
+  /// them. It costs a part of what estimate() does.
   std::int64_t lower_bound_cycles(const Tiling& tiling, const TileCounts& counts) const;
 
  private:

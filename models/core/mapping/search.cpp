@@ -9,15 +9,22 @@
 namespace bitjoule {
 namespace {
 
-// A search of so many boxes yields the optimum; a longer one is content with what is proven to be
-// this close to it, and ends in any case.
-constexpr std::int64_t kExactBoxes = 10000, kMostBoxes = 30000;
-constexpr double kClose = 0.005;
+// Of so few tilings, whatever their loops, the very best is found.
+constexpr double kSmallSpace = 32768;
+// Elsewhere a search that takes long is content with what is proven to be this close to the best,
+// and ends in any case.
+struct Patience {
+  std::int64_t boxes, estimated;
+  double close;
+};
+constexpr Patience kPatience[] = {{5000, 24, 0.001}, {8000, 64, 0.0025}, {12000, 128, 0.005}};
+constexpr std::int64_t kMostBoxes = 30000, kMostEstimated = 400;
 
 struct Node {
   MappingCost bound;
   Box box;
   std::int64_t number = 0;  // in the order of creation
+  bool counted = false;     // a tiling that fits, whose bound has its exact traffic
 };
 
 /// Whether `a` is opened after `b`: of equal bounds the newest first, down to a single tiling.
@@ -48,7 +55,11 @@ class BestFirst {
         objective_(objective),
         bounds_(problem, space),
         estimator_(problem),
-        entries_(space.schemes.size()) {}
+        entries_(space.schemes.size()) {
+    double tilings = 1;
+    for (const auto& sizes : space.sizes) tilings *= static_cast<double>(sizes.size());
+    small_ = tilings <= kSmallSpace;
+  }
 
   SearchResult run() {
     for (std::size_t s = 0; s < space_.schemes.size(); ++s) {
@@ -65,7 +76,7 @@ class BestFirst {
       if (found_.best && done(node.bound)) return found_;
       ++found_.boxes;
       if (node.box.is_point()) {
-        estimate_point(node.box);
+        open_tiling(node);
         continue;
       }
       const std::size_t axis = widest(space_, node.box);
@@ -84,37 +95,48 @@ class BestFirst {
   /// Whether what has this bound, and all behind it, need not be opened.
   bool done(const MappingCost& bound) {
     found_.bound = bound < found_.cost ? bound : found_.cost;
-    const double most = found_.boxes >= kMostBoxes    ? std::numeric_limits<double>::infinity()
-                        : found_.boxes >= kExactBoxes ? 1 + kClose
-                                                      : 1;
-    return !(bound < found_.cost) || (most > 1 && found_.cost.first <= bound.first * most);
+    if (!(bound < found_.cost)) return true;
+    if (small_) return false;
+    if (found_.boxes >= kMostBoxes || found_.estimated >= kMostEstimated) return true;
+    double close = 0;
+    for (const Patience& p : kPatience)
+      if (found_.boxes >= p.boxes || found_.estimated >= p.estimated) close = p.close;
+    return found_.cost.first <= bound.first * (1 + close) && close > 0;
   }
 
   void push(const Box& box) {
     CostBound bound;
     if (!bounds_.feasible(box, bound)) return;
-    const MappingCost cost = objective_.cost(bound.energy_pj, bound.cycles, bound.bursts);
-    if (found_.best && !(cost < found_.cost)) return;
-    heap_.push_back({cost, box, ++pushed_});
+    add({objective_.cost(bound.energy_pj, bound.cycles, bound.bursts), box});
+  }
+
+  void add(Node node) {
+    if (found_.best && !(node.bound < found_.cost)) return;
+    node.number = ++pushed_;
+    heap_.push_back(node);
     std::push_heap(heap_.begin(), heap_.end(), later);
   }
 
-  void estimate_point(const Box& box) {
+  /// Traffic and energy are exact before time is: what they cannot win, time will not.
+  void open_tiling(Node node) {
     std::array<std::int64_t, kAxes> tile{};
-    for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][box.lo[a]];
-    Tiling tiling = space_.tiling(box.scheme, tile);
-    if (!fits(p_, tiling, tile_footprint(p_, tiling))) {
+    for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][node.box.lo[a]];
+    Tiling tiling = space_.tiling(node.box.scheme, tile);
+    if (!node.counted && !fits(p_, tiling, tile_footprint(p_, tiling))) {
       ++found_.misfits;
       return;
     }
-    // Traffic and energy are exact before time is: what they cannot win, time will not.
     const TileCounts counts = estimator_.count(tiling);
-    if (found_.best && !(cost_of(objective_, estimator_.lower_bound(tiling, counts)) < found_.cost))
+    if (!node.counted) {
+      node.counted = true;
+      node.bound = cost_of(objective_, estimator_.lower_bound(tiling, counts));
+      add(node);
       return;
+    }
     for (const FoldOrder order : space_.fold_orders) {
       if (order != space_.fold_orders.front() && !order_matters(p_, tiling)) continue;
       tiling.fold_order = order;
-      consider(box, tiling, estimator_.estimate(tiling, counts));
+      consider(node.box, tiling, estimator_.estimate(tiling, counts));
     }
   }
 
@@ -140,6 +162,7 @@ class BestFirst {
   Bounds bounds_;
   Estimator estimator_;
   std::vector<Node> heap_;
+  bool small_ = false;
   std::int64_t pushed_ = 0;
   std::vector<std::optional<std::size_t>> entries_;  // of each scheme, in of_schemes
   SearchResult found_;
