@@ -71,8 +71,10 @@ const std::vector<EnumRow<DequantizerPlacement>>& enum_rows() {
 template <>
 const std::vector<EnumRow<MappingObjective>>& enum_rows() {
   static const std::vector<EnumRow<MappingObjective>> kRows = {
-      {MappingObjective::kTraffic, "traffic", "the least DRAM traffic, then the fewest cycles"},
-      {MappingObjective::kCycles, "cycles", "the fewest cycles, then the least DRAM traffic"}};
+      {MappingObjective::kEdp, "edp", "the least product of energy and cycles"},
+      {MappingObjective::kEnergy, "energy", "the least energy, then DRAM traffic"},
+      {MappingObjective::kCycles, "cycles", "the fewest cycles, then the least DRAM traffic"},
+      {MappingObjective::kTraffic, "traffic", "the least DRAM traffic, then the fewest cycles"}};
   return kRows;
 }
 

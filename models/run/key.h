@@ -53,6 +53,16 @@ inline auto members(const Precision& s) {
   const auto& [weights, activations, output, mac, requantize] = s;
   return std::tie(weights, activations, output, mac, requantize);
 }
+inline auto members(const ObjectiveWeights& s) {
+  const auto& [energy, cycles, traffic] = s;
+  return std::tie(energy, cycles, traffic);
+}
+inline auto members(const TilePins& s) {
+  const auto& [objective, weights, order, tile_m, tile_n, tile_k, tile_batch, tile_rows, tile_cols,
+               tile_groups, fold_order, dataflow] = s;
+  return std::tie(objective, weights, order, tile_m, tile_n, tile_k, tile_batch, tile_rows,
+                  tile_cols, tile_groups, fold_order, dataflow);
+}
 inline auto members(const VectorFormats& s) {
   const auto& [inputs, parameters, output] = s;
   return std::tie(inputs, parameters, output);

@@ -78,6 +78,8 @@ class LayerRunner {
   const MemoryPort& memory() const { return machine_->memory(); }
 
  private:
+  Mapping best_simulated(const MappingProblem& problem, const MappingPins& pins,
+                         const std::vector<Mapping>& finalists) const;
   void complete(const MappingProblem& problem, const Program& program, LayerResult& result) const;
 
   std::shared_ptr<Simulation> machine_;

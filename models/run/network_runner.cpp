@@ -31,7 +31,7 @@ std::string key_of(const NetworkLayer& layer, const Precision& run) {
   const NetworkOp op = without_values(layer.op);
   const std::string key = key_text(op) + key_text(layer.bias) + key_text(layer.activation);
   if (std::holds_alternative<VectorOp>(op)) return key + key_text(vector_formats(layer, run));
-  return key + key_text(layer_precision(layer, run));
+  return key + key_text(layer_precision(layer, run)) + key_text(layer.mapping);
 }
 
 /// Roughly what a layer takes to simulate: the elements that move.
@@ -132,7 +132,7 @@ const LayerProgram& NetworkRunner::prepared(const Step& step) {
            if (const auto* op = std::get_if<VectorOp>(&layer.op))
              return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
            return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
-                                  run_.mapping);
+                                  with(layer.mapping, run_.mapping));
          });
 }
 

@@ -22,7 +22,7 @@ namespace {
 
 /// What is asked of a layer with MACs, and of a vector operator.
 struct Checks {
-  std::function<void(const MappingProblem&)> mac;
+  std::function<void(const MappingProblem&, const MappingPins&)> mac;
   std::function<void(const MappingProblem&, const VectorOp&)> vector;
 };
 
@@ -36,7 +36,8 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
       checks.vector(problem, op);
     } else {
       checks.mac(make_problem(run.accelerator, memory, op, layer_precision(layer, run.precision),
-                              run.mapping, {layer.bias, layer.activation}));
+                              run.mapping, {layer.bias, layer.activation}),
+                 with(layer.mapping, run.mapping));
     }
   };
   try {
@@ -50,7 +51,8 @@ void check_layers(const RunConfig& run, const Checks& checks) {
   const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
   if (run.phases.empty()) {
     checks.mac(make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping,
-                            run.layer.stage));
+                            run.layer.stage),
+               run.mapping);
     const LayerPasses passes = quantize_passes(run.layer, run.precision);
     for (const auto* list : {&passes.before, &passes.after})
       for (const QuantizePass& pass : *list) {
@@ -125,7 +127,7 @@ void check_values(const RunConfig& run) {
 
 RunSize check_formats(const RunConfig& run) {
   RunSize size;
-  check_layers(run, {[&](const MappingProblem& p) {
+  check_layers(run, {[&](const MappingProblem& p, const MappingPins&) {
                        const GemmExtents& e = p.layer.extents;
                        size.macs += static_cast<double>(e.macs());
                        size.weights += static_cast<double>(e.groups * e.n * e.k);
@@ -135,8 +137,8 @@ RunSize check_formats(const RunConfig& run) {
 }
 
 void check_ready(const RunConfig& run) {
-  check_layers(run, {[&](const MappingProblem& p) {
-                       const Mapping mapping = map_layer(p, run.mapping);
+  check_layers(run, {[&](const MappingProblem& p, const MappingPins& pins) {
+                       const Mapping mapping = map_layer(p, pins);
                        const MappingProblem set = configured(p, mapping);
                        make_program(set, mapping.tiling);
                        check_prices(run, set, certain_counts(set, mapping.tiling));

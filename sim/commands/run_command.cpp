@@ -163,13 +163,12 @@ auto naming(const std::string& file, F action) {
   }
 }
 
-/// The layer by a mapping without its values, as both fidelities have it.
-LayerOutcome simulate_time(const RunConfig& run, const LayerProgram& program) {
+/// Without values, as both fidelities have it.
+RunOptions timing_alone(const RunConfig& run) {
   RunOptions options = run.options;
   options.values = false;
   options.fidelity = Fidelity::kFast;
-  LayerRunner runner(run.accelerator, run.dram, run.energy, options);
-  return runner.run(run.layer, run.precision, program).outcome;
+  return options;
 }
 
 int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
@@ -275,14 +274,13 @@ CommandAction add_explain_command(CLI::App& app) {
     print_text(naming(*file, [&] {
       const MappingProblem unset = make_problem(run.accelerator, memory, run.layer.op,
                                                 run.precision, run.mapping, run.layer.stage);
-      const Mapping mapping = map_layer(unset, run.mapping);
-      const MappingProblem problem = configured(unset, mapping);
-      // It has a place in the DRAM.
-      const LayerProgram program{problem, mapping, make_program(problem, mapping.tiling)};
+      LayerRunner runner(run.accelerator, run.dram, run.energy, timing_alone(run));
+      const LayerProgram program = runner.prepare(run.layer, run.precision, run.mapping);
+      const Mapping& mapping = program.mapping;
       std::optional<LayerOutcome> simulated;
       if (mapping.estimate.traffic.total().bursts <= kExplainedBursts)
-        simulated = simulate_time(run, program);
-      return explain_text(run, problem, mapping, simulated ? &*simulated : nullptr);
+        simulated = runner.run(run.layer, run.precision, program).outcome;
+      return explain_text(run, unset, mapping, simulated ? &*simulated : nullptr);
     }));
     return 0;
   };

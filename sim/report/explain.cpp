@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/enums.h"
+#include "core/mapping/traffic_bound.h"
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/report/summary.h"
@@ -29,32 +30,65 @@ std::string cost_text(const MappingEstimate& e) {
                      with_commas(e.cycles));
 }
 
-/// What the loser pays more, first in traffic, then in time: the mapper's own order.
+/// "traffic +12.0 % (weights +40.0 %), cycles +3.1 %, energy +5.0 %".
 std::string loss_text(const MappingEstimate& e, const MappingEstimate& best) {
-  const auto more = [](std::int64_t a, std::int64_t b) {
-    return fmt::format("{:+.1f} %", (static_cast<double>(a) / static_cast<double>(b) - 1) * 100);
-  };
-  if (e.moved_bytes() != best.moved_bytes()) {
-    std::string why;
-    for (std::size_t i = 0; i < kTensors; ++i) {
-      const auto burst_bytes = [&](const MappingEstimate& of) {
-        return of.traffic.tensors[i].bursts * of.traffic.burst_bytes;
-      };
-      const std::int64_t lost = burst_bytes(e), won = burst_bytes(best);
-      if (lost > won)
-        why += fmt::format("{}{} {}", why.empty() ? "" : ", ", tensor_name(static_cast<Tensor>(i)),
-                           more(lost, won));
-    }
-    return "traffic " + more(e.moved_bytes(), best.moved_bytes()) + " (" + why + ")";
+  const auto more = [](double a, double b) { return fmt::format("{:+.1f} %", (a / b - 1) * 100); };
+  std::string why;
+  for (std::size_t i = 0; i < kTensors; ++i) {
+    const auto lost = static_cast<double>(e.traffic.tensors[i].bursts);
+    const auto won = static_cast<double>(best.traffic.tensors[i].bursts);
+    if (lost > won)
+      why += fmt::format("{}{} {}", why.empty() ? "" : ", ", tensor_name(static_cast<Tensor>(i)),
+                         more(lost, won));
   }
-  if (e.cycles != best.cycles) return "same traffic, cycles " + more(e.cycles, best.cycles);
-  return "equal; the first in a fixed order is taken";
+  const auto bytes = [](const MappingEstimate& of) {
+    return static_cast<double>(of.moved_bytes());
+  };
+  std::string text = "traffic " + more(bytes(e), bytes(best));
+  if (!why.empty()) text += " (" + why + ")";
+  text += ", cycles " + more(static_cast<double>(e.cycles), static_cast<double>(best.cycles));
+  if (best.energy_pj > 0) text += ", energy " + more(e.energy_pj, best.energy_pj);
+  return text;
+}
+
+std::string least_text(const TrafficBound& bound, const MappingEstimate& e) {
+  return fmt::format(
+      "every tensor once {}; 2 MACs / sqrt(R S) = {} (R {}, S {} elements); chosen: {} of the "
+      "larger",
+      bytes_text(static_cast<std::int64_t>(bound.compulsory)),
+      bytes_text(static_cast<std::int64_t>(bound.classical)), digits_text(bound.reuse),
+      with_commas(static_cast<std::int64_t>(bound.on_chip)),
+      digits_text(static_cast<double>(e.moved_bytes()) / bound.least()));
+}
+
+/// What the best mapping gains by one more KiB in each buffer; the one that gains most binds.
+std::string more_text(const MappingPins& pins, const MappingProblem& p, const Mapping& m) {
+  std::string gains, binding = "none: one more KiB anywhere brings nothing";
+  const double cost = cost_with_cycles(p, m, pins, m.estimate.cycles);
+  double least = cost;
+  const auto enlarge = [&](const std::string& name, auto buffer_of) {
+    MappingProblem larger = p;
+    buffer_of(larger.machine.buffers).capacity += Bytes(1024);
+    const Mapping other = map_layer(larger, pins);
+    const double gained = cost_with_cycles(larger, other, pins, other.estimate.cycles);
+    if (gained >= cost) return;
+    if (gained < least) least = gained, binding = name;
+    gains += fmt::format("\n  {:<11} {}", name, loss_text(other.estimate, m.estimate));
+  };
+  for (const BufferRole role : {BufferRole::kInput, BufferRole::kWeight, BufferRole::kScale,
+                                BufferRole::kAccumulator, BufferRole::kOutput})
+    if (!p.machine.buffers.unifies(role))
+      enlarge(enum_name(role), [role](BuffersConfig& b) -> BufferConfig& { return b.of(role); });
+  if (p.machine.buffers.unified)
+    enlarge("unified", [](BuffersConfig& b) -> BufferConfig& { return b.unified->sram; });
+  return binding + gains;
 }
 
 }  // namespace
 
-std::string explain_text(const RunConfig& run, const MappingProblem& p, const Mapping& m,
+std::string explain_text(const RunConfig& run, const MappingProblem& unset, const Mapping& m,
                          const LayerOutcome* simulated) {
+  const MappingProblem p = configured(unset, m);
   const GemmExtents e = gemm_extents(run.layer.op);
   const MappingEstimate& c = m.estimate;
   const TripCounts trips = trip_counts(p.layer, m.tiling);
@@ -62,7 +96,7 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
   const BuffersConfig& b = p.machine.buffers;
   std::string out;
   const auto line = [&out](const char* name, const std::string& text) {
-    out += fmt::format("{:<12} {}\n", name, text);
+    out += fmt::format("{:<13}{}\n", name, text);
   };
   std::string shape = fmt::format("{} x (m {} x n {} x k {})", e.groups, e.m, e.n, e.k);
   if (!run.layer.name.empty()) shape = printable_line(run.layer.name) + ": " + shape;
@@ -124,9 +158,14 @@ std::string explain_text(const RunConfig& run, const MappingProblem& p, const Ma
                                  "--values off` tells",
                                  with_commas(kExplainedBursts)));
   }
-  line("search", fmt::format("{} candidates, {} of them do not fit", with_commas(m.candidates),
-                             with_commas(m.misfits)));
-  for (const MappingAlternative& a : m.alternatives)
+  line("least", least_text(traffic_bound(p), c));
+  line("one more KiB", more_text(run.mapping, unset, m));
+  line("search", fmt::format("{} boxes opened, {} tilings estimated: {}", with_commas(m.boxes),
+                             with_commas(m.estimated),
+                             m.gap > 0 ? fmt::format("within {:.2f} % of the best", m.gap * 100)
+                                       : std::string("nothing is better, by bounds")));
+  for (const std::string& note : m.notes) line("pins", note);
+  for (const MappingAlternative& a : alternatives(unset, run.mapping, m))
     out += fmt::format("  lost: {}\n        {}; {}\n",
                        mapping_text(run.accelerator, a.setting, a.tiling), cost_text(a.estimate),
                        loss_text(a.estimate, c));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/schema/describe_layer.h"
+#include "sim/schema/describe_mapping.h"
 #include "sim/schema/network_file.h"
 
 namespace bitjoule {
@@ -36,6 +37,7 @@ struct LayerFile {
   NetworkOp op;
   TensorsFile tensors;
   PrecisionOverride precision;
+  TilePins mapping;
   bool bias = false;
   bool batch_norm = false;
   std::string activation;
@@ -120,6 +122,7 @@ void describe(V& v, LayerFile& c) {
             alternative<VectorOp>("vector", "operator of the vector unit"));
   v.field("tensors", c.tensors, "where values come from; default: generated");
   v.field("precision", c.precision, "number formats that differ from the run's");
+  v.field("mapping", c.mapping, "pinned parts of the tiling that differ from the run's");
   v.field("bias", c.bias, "one value per output channel is added");
   v.field("batch_norm", c.batch_norm, "folded into weights and bias; counts two parameters");
   v.field("activation", c.activation, "fused into the output unit", one_of({"", "relu", "relu6"}));
@@ -156,6 +159,7 @@ template <class V>
 void describe(V& v, LayerRule& c) {
   v.required("layers", c.layers, "names of layers; * is any text");
   v.field("precision", c.precision, "number formats that differ from the run's");
+  v.field("mapping", c.mapping, "pinned parts of the tiling that differ from the run's");
   TensorsFile tensors(c.tensors);
   v.field("tensors", tensors, "where values come from");
   c.tensors = tensors.by_role();
@@ -173,7 +177,7 @@ void describe(V& v, NetworkFile& c) {
   v.field("outputs", c.outputs, "layers whose outputs leave; default: the last");
   v.field("kv_cache", c.kv_cache, "storage of cached keys and values; default: as activations");
   v.field("unroll", c.unroll, "every repetition becomes layers of its own, as overrides may need");
-  v.field("overrides", c.overrides, "precision and tensors of layers by name");
+  v.field("overrides", c.overrides, "precision, mapping and tensors of layers by name");
   v.field("timing_only", c.timing_only,
           "what the layers leave out that changes values alone: values: on is refused");
 }

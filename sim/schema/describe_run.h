@@ -11,6 +11,7 @@
 #include "sim/schema/describe_energy.h"
 #include "sim/schema/describe_layer.h"
 #include "sim/schema/describe_machine.h"
+#include "sim/schema/describe_mapping.h"
 #include "sim/schema/describe_network.h"
 
 namespace bitjoule {
@@ -82,35 +83,18 @@ void describe(V& v, AcceleratorFile& c) {
   v.field("dram", c.dram, "external memory of a run that names none");
   v.field("energy", c.energy, "prices of a run that names none");
   v.field("mapping_objective", c.mapping_objective,
-          "what the mapper minimises first, unless mapping.objective says");
-}
-
-struct TileFile {
-  std::optional<std::int64_t> m, n, k;
-};
-
-template <class V>
-void describe(V& v, TileFile& c) {
-  v.field("m", c.m, "rows of the input per tile", extent());
-  v.field("n", c.n, "outputs per tile", extent());
-  v.field("k", c.k, "length of the sums per tile", extent());
+          "what the mapper minimises, unless mapping.objective says");
 }
 
 template <class V>
 void describe(V& v, MappingPins& c) {
-  v.field("objective", c.objective,
-          "what the mapper minimises first; default: the accelerator's, else traffic");
-  v.field("order", c.order, "tile loops, outermost first");
-  v.field("fold_order", c.fold_order, "the innermost loop over the folds of a tile");
-  v.field("dataflow", c.dataflow, "one of those that the array can be set to");
+  describe(v, static_cast<TilePins&>(c));
+  v.field("finalists", c.finalists,
+          "tilings that are simulated before one is taken; default: 6 for objective cycles, else 1",
+          range(1, 64));
   v.field("weight_layout", c.weight_layout, "where weights stand in DRAM");
   v.field("activation_layout", c.activation_layout, "where inputs and outputs stand in DRAM");
   v.field("activations", c.activations, "where inputs and outputs are between layers");
-  TileFile tile{c.tile_m, c.tile_n, c.tile_k};
-  v.field("tile", tile, "sizes of a tile; what is left out the mapper chooses");
-  c.tile_m = tile.m;
-  c.tile_n = tile.n;
-  c.tile_k = tile.k;
 }
 
 template <class V>

@@ -139,6 +139,7 @@ LayerFile to_file(const NetworkLayer& layer) {
   file.op = layer.op;
   file.tensors = TensorsFile(layer.tensors);
   file.precision = layer.precision;
+  file.mapping = layer.mapping;
   file.bias = layer.bias;
   file.activation = layer.activation;
   file.accumulators = layer.accumulators;
@@ -158,6 +159,7 @@ NetworkLayer to_layer(const LayerFile& file, const Place& place) {
   layer.repeat = file.repeat;
   layer.inputs = file.inputs;
   layer.precision = file.precision;
+  layer.mapping = file.mapping;
   layer.bias = file.bias || file.batch_norm;
   layer.activation = file.activation;
   layer.accumulators = file.accumulators;

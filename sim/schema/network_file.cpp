@@ -254,6 +254,7 @@ void apply_rules(const NetworkFile& file, const ExpandedLayers& expanded, Networ
         NetworkLayer& layer = network.layers[i];
         if (!matches(pattern, layer.name) && pattern != expanded.common_names[i]) continue;
         replace(layer.precision, rule.precision);
+        layer.mapping = with(rule.mapping, layer.mapping);
         for (const auto& [role, source] : rule.tensors) layer.tensors[role] = source;
         used = true;
       }

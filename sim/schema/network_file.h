@@ -17,10 +17,11 @@
 
 namespace bitjoule {
 
-/// Precision and tensors for all layers whose name matches one of the patterns ('*' is any text).
+/// Precision, mapping and tensors for all layers whose name matches one of the patterns ('*' is any text).
 struct LayerRule {
   std::vector<std::string> layers;
   PrecisionOverride precision;
+  TilePins mapping;
   std::map<std::string, TensorSource> tensors;  ///< by role
 };
 

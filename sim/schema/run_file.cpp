@@ -181,8 +181,8 @@ RunConfig to_run(const RunFile& file, const Node& root) {
   run.options = file.options;
   run.options.tensors = std::make_shared<TensorFiles>();
   run.mapping = file.mapping;
-  if (!run.mapping.objective)
-    run.mapping.objective = file.accelerator.mapping_objective.value_or(MappingObjective::kTraffic);
+  if (!run.mapping.objective && !run.mapping.weights)
+    run.mapping.objective = file.accelerator.mapping_objective.value_or(MappingObjective::kEdp);
   if (const auto* layer = std::get_if<Layer>(&file.workload)) {
     run.layer = *layer;
     run.options.values = file.values.value_or(true);

@@ -221,6 +221,20 @@ MappingProblem divided(MappingProblem p, const Tiling& tiling) {
   return p;
 }
 
+MappingProblem roomiest(MappingProblem p) {
+  BuffersConfig& b = p.machine.buffers;
+  for (const BufferRole role : kBufferRoles) {
+    BufferConfig& buffer = b.of(role);
+    if (b.unifies(role)) {
+      buffer = b.unified->sram;
+      buffer.banks -= b.unified->roles.size() - 1;
+      buffer.capacity = Bytes(buffer.banks * b.unified->bank().value);
+    }
+    if (buffer.either_buffering) buffer.double_buffered = false;
+  }
+  return p;
+}
+
 std::string unified_misfit(const MappingProblem& p, const Tiling& t, const TileFootprint& f) {
   if (!p.machine.buffers.unified) return "";
   const UnifiedBufferConfig& unified = *p.machine.buffers.unified;

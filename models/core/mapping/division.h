@@ -32,6 +32,10 @@ std::vector<Buffering> bufferings(const MappingProblem& problem, const Tiling& t
 /// The problem with its buffers divided for a tiling, which must fit.
 MappingProblem divided(MappingProblem problem, const Tiling& tiling);
 
+/// The problem with the largest buffers and the fastest ports that a tiling may have: every role
+/// all banks but one for each other role, and one tile where either is allowed. For bounds.
+MappingProblem roomiest(MappingProblem problem);
+
 /// Why a tiling does not fit the unified buffer, role by role; empty where it does.
 std::string unified_misfit(const MappingProblem& problem, const Tiling& tiling,
                            const TileFootprint& footprint);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/mapping/estimate_energy.h"
+#include "core/mapping/fold_walk.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/memory_rates.h"
 #include "core/mapping/split.h"
@@ -180,6 +181,32 @@ std::int64_t layer_cycles(const MappingProblem& p, const Tiling& t, MemoryRates&
          std::llround(static_cast<double>(with - without) * std::floor(intervals) / intervals);
 }
 
+/// The first tile is there before the array begins, its last result leaves after it has ended; and
+/// when all operands have come, the last tile is still to do.
+std::int64_t certain_cycles(const MappingProblem& p, const Tiling& t, const ArrayRates& rates,
+                            const MappingEstimate& e) {
+  const TileLayout layout(p, t);
+  const TripCounts& trips = layout.trips();
+  const TileIndex last{trips.groups - 1,   trips.batch - 1, trips.out_rows - 1,
+                       trips.out_cols - 1, trips.n - 1,     trips.k - 1};
+  const auto cycles = [&](std::int64_t bursts) {
+    return static_cast<std::int64_t>(static_cast<double>(bursts * p.memory.burst_bytes) /
+                                     p.memory.bytes_per_cycle);
+  };
+  std::int64_t first = 0;
+  for (const Stream stream : kStreams)
+    if (stream != Stream::kOutputs && layout.moves(stream))
+      first += bursts_of(layout.transfer(stream, {}).region, p.memory.burst_bytes);
+  const std::int64_t stored =
+      bursts_of(layout.transfer(Stream::kOutputs, last).region, p.memory.burst_bytes);
+  const Tile tile = layout.tile(last);
+  ArrayTimeline timeline(p.machine.array.overlap, rates);
+  FoldWalk(p).run({1, tile.m(), tile.n(), tile.k(), t.fold_order}, 0, timeline);
+  const std::int64_t loads = e.traffic.total().bursts - e.traffic[Tensor::kOutputs].bursts;
+  return std::max({e.dram_cycles, cycles(first) + e.array_cycles + cycles(stored),
+                   cycles(loads) + timeline.end() - 1 + cycles(stored)});
+}
+
 }  // namespace
 
 Estimator::Estimator(const MappingProblem& problem)
@@ -214,7 +241,7 @@ void Estimator::add_traffic(const Tiling& tiling, const TileCounts& counts,
   add_block_scales(p_.path, e.traffic);
 }
 
-MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& counts) const {
+MappingEstimate Estimator::lower_bound(const Tiling& tiling, const TileCounts& counts) const {
   MappingEstimate e;
   add_traffic(tiling, counts, e);
   e.folds = counts.folds;
@@ -222,18 +249,21 @@ MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& coun
   e.dram_cycles =
       static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / p_.memory.bytes_per_cycle);
   e.output_cycles = ceil_div(p_.layer.output_elements(), p_.machine.output_unit.lanes);
+  e.cycles = certain_cycles(p_, tiling, rates_, e);
+  e.energy_pj = energy_->price(e);
+  return e;
+}
+
+MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& counts) const {
+  MappingEstimate e = lower_bound(tiling, counts);
   PeakRates rates(p_.memory);
-  e.cycles = layer_cycles(p_, tiling, rates);
+  e.cycles = std::max(e.cycles, layer_cycles(p_, tiling, rates));
   e.energy_pj = energy_->price(e);
   return e;
 }
 
 std::int64_t Estimator::lower_bound_cycles(const Tiling& tiling, const TileCounts& counts) const {
-  MappingEstimate e;
-  add_traffic(tiling, counts, e);
-  const auto dram =
-      static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / p_.memory.bytes_per_cycle);
-  return std::max(array_cycles(p_, tiling), dram);
+  return lower_bound(tiling, counts).cycles;
 }
 
 std::int64_t Estimator::sampled_cycles(const Tiling& tiling) const {

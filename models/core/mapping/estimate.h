@@ -55,6 +55,10 @@ class Estimator {
   explicit Estimator(const MappingProblem& problem);
   ~Estimator();
 
+  /// The problem has other buffers than before, of as large banks and as wide ports: a unified one
+  /// divided otherwise.
+  void update() { rates_ = array_rates(p_); }
+
   TileCounts count(const Tiling& tiling) const;
   MappingEstimate estimate(const Tiling& tiling, const TileCounts& counts) const;
   MappingEstimate estimate(const Tiling& tiling) const { return estimate(tiling, count(tiling)); }
@@ -63,8 +67,12 @@ class Estimator {
   /// closer than estimate()'s, and some ten times slower.
   std::int64_t sampled_cycles(const Tiling& tiling) const;
 
-  /// A time that no simulation of the tiling is below: the array's, and every burst at the
-  /// memory's peak. It costs a part of what estimate() does.
+  /// The estimate but for time, which is lower_bound_cycles(), and energy at that time.
+  MappingEstimate lower_bound(const Tiling& tiling, const TileCounts& counts) const;
+
+  /// A time that no simulation of the tiling is below: the array's with the first tile ahead of it
+  /// and the last result behind it, and every burst at the memory's peak with the last tile behind
+  /// them. It costs a part of what estimate() does.
   std::int64_t lower_bound_cycles(const Tiling& tiling, const TileCounts& counts) const;
 
  private:

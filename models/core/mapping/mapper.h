@@ -1,8 +1,6 @@
-// Chooses tile sizes and loop order: the least DRAM traffic, then the fewest cycles (or the other
-// way round, as the objective says), then the first in a fixed order of enumeration. Tiles whose
-// folds stream for less time than they load are considered only where no other fits: they would
-// save a little traffic for many times the cycles. The same problem always gets the same mapping.
-// A machine that can be set in several ways is tried in each of them.
+// Chooses tile sizes and loop order: the best by the objective of all tilings that fit, as a search
+// by proven bounds finds it (search.h, docs/mapping.md). The same problem always gets the same
+// mapping. A machine that can be set in several ways is tried in each of them.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +15,7 @@
 
 namespace bitjoule {
 
-/// The best tiling under one loop order, or another setting of the machine, for comparison.
+/// A tiling that was not taken, for comparison.
 struct MappingAlternative {
   MachineSetting setting;
   Tiling tiling;
@@ -28,8 +26,10 @@ struct Mapping {
   MachineSetting setting;
   Tiling tiling;
   MappingEstimate estimate;
-  std::vector<MappingAlternative> alternatives;  ///< of every other order and setting the best
-  std::int64_t candidates = 0, misfits = 0;
+  /// Boxes of tilings that the search opened, tilings that it estimated, those that did not fit.
+  std::int64_t boxes = 0, estimated = 0, misfits = 0;
+  double gap = 0;  ///< the optimum is at most this share better, as is proven; 0: this is it
+  std::vector<std::string> notes;  ///< what was pinned otherwise than it was taken, a line each
 };
 
 /// Throws an input Error with the reason where nothing fits or the pins contradict the layer.
@@ -38,5 +38,18 @@ Mapping map_layer(const MappingProblem& problem, const MappingPins& pins = {});
 /// The problem with its machine as the mapping sets it: what the tiling holds for, and the program,
 /// estimates and the run go by.
 MappingProblem configured(MappingProblem problem, const Mapping& mapping);
+
+/// What may be the best if it is simulated (MappingPins::finalists): first what map_layer() yields,
+/// then the best by other objectives and of other loop orders, as many as are asked for.
+std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins);
+
+/// What a mapping costs by the pins' objective if it takes `cycles`; less is better.
+double cost_with_cycles(const MappingProblem& problem, const Mapping& mapping,
+                        const MappingPins& pins, std::int64_t cycles);
+
+/// The best tiling under every other loop order, and every other setting of the machine, the
+/// cheapest first.
+std::vector<MappingAlternative> alternatives(const MappingProblem& problem, const MappingPins& pins,
+                                             const Mapping& chosen);
 
 }  // namespace bitjoule

@@ -28,20 +28,42 @@ enum class DramLayout { kRowMajor, kTiled };
 /// machines with one buffer for all activations. There nothing of them is moved, and they must fit.
 enum class ActivationMemory { kDram, kOnChip };
 
-/// What the mapper minimises first; the other decides between equals.
-enum class MappingObjective { kTraffic, kCycles };
+/// What the mapper minimises. One number alone buys a little of itself at any price: the default is
+/// the product of energy and delay.
+enum class MappingObjective { kEdp, kEnergy, kCycles, kTraffic };
 
-struct MappingPins {
-  std::optional<MappingObjective> objective;  ///< default: traffic
+/// The objective in full: energy^a * cycles^b * traffic^c, a sum of logarithms that needs no units.
+/// A weight of 2 says that 1 % of one is worth 2 % of what has a weight of 1.
+struct ObjectiveWeights {
+  double energy = 0, cycles = 0, traffic = 0;
+};
+ObjectiveWeights weights_of(MappingObjective objective);
+
+/// What may differ from layer to layer.
+struct TilePins {
+  std::optional<MappingObjective> objective;  ///< default: edp
+  std::optional<ObjectiveWeights> weights;    ///< instead of `objective`
   std::optional<LoopOrder> order;
-  /// Sizes of a tile; m in output pixels: part of a row, whole rows, or whole maps.
+  /// Sizes of a tile; m in output pixels: part of a row, whole rows, or whole maps. Those that
+  /// exceed a layer are clipped to it.
   std::optional<std::int64_t> tile_m, tile_n, tile_k;
+  std::optional<std::int64_t> tile_batch, tile_rows, tile_cols;  ///< a rectangle instead of m
   std::optional<std::int64_t> tile_groups;
   std::optional<FoldOrder> fold_order;
   std::optional<Dataflow> dataflow;  ///< one of the machine's
+};
+
+struct MappingPins : TilePins {
+  /// So many of the best tilings by estimate are simulated before one is taken; default: 6 where
+  /// the objective is cycles alone, which an estimate knows least, else 1.
+  std::optional<std::int64_t> finalists;
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
   ActivationMemory activations = ActivationMemory::kDram;
 };
+
+/// A layer's pins where it has any, the run's elsewhere.
+TilePins with(const TilePins& layer, TilePins run);
+MappingPins with(const TilePins& layer, MappingPins run);
 
 }  // namespace bitjoule

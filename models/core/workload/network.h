@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/numeric/tensor_format.h"
+#include "core/mapping/pins.h"
 #include "core/workload/layer.h"
 #include "core/workload/tensor_source.h"
 #include "core/workload/vector_op.h"
@@ -43,6 +44,7 @@ struct NetworkLayer {
   /// "output_scale", "output_zero_point". A role that is absent uses its default.
   std::map<std::string, TensorSource> tensors;
   PrecisionOverride precision;
+  TilePins mapping;           ///< of a layer with MACs: takes the place of the run's
   bool bias = false;          ///< the output unit adds one value per output channel
   std::string activation;     ///< fused into the output unit: "", "relu" or "relu6"
   bool accumulators = false;  ///< the output is the 32-bit sums themselves (ONNX ConvInteger)

@@ -1,0 +1,37 @@
+// The least of any stretch of a table, in constant time.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace bitjoule {
+
+class RangeMin {
+ public:
+  RangeMin() = default;
+  explicit RangeMin(std::vector<double> values) {
+    levels_.push_back(std::move(values));
+    for (std::size_t width = 1; 2 * width <= levels_[0].size(); width *= 2) {
+      const std::vector<double>& below = levels_.back();
+      std::vector<double> level(below.size() - width);
+      for (std::size_t i = 0; i < level.size(); ++i)
+        level[i] = std::min(below[i], below[i + width]);
+      levels_.push_back(std::move(level));
+    }
+  }
+
+  /// Of entries first..last, both included.
+  double operator()(std::size_t first, std::size_t last) const {
+    std::size_t level = 0;
+    while (std::size_t{2} << level <= last - first + 1) ++level;
+    const std::vector<double>& row = levels_[level];
+    return std::min(row[first], row[last + 1 - (std::size_t{1} << level)]);
+  }
+
+ private:
+  std::vector<std::vector<double>> levels_;  // of stretches of 1, 2, 4, ... entries
+};
+
+}  // namespace bitjoule
