@@ -29,9 +29,8 @@ bool order_matters(const MappingProblem& p, const Tiling& t) {
 
 std::array<LoopDim, 3> fold_loops(const MappingProblem& p, FoldOrder order) {
   if (order == FoldOrder::kKInnermost) return {LoopDim::kM, LoopDim::kN, LoopDim::kK};
-  return dataflow_of(p).columns() == LoopDim::kM
-             ? std::array{LoopDim::kN, LoopDim::kK, LoopDim::kM}
-             : std::array{LoopDim::kM, LoopDim::kK, LoopDim::kN};
+  if (dataflow_of(p).columns() == LoopDim::kM) return {LoopDim::kN, LoopDim::kK, LoopDim::kM};
+  return {LoopDim::kM, LoopDim::kK, LoopDim::kN};
 }
 
 void shape_fold(const MappingProblem& p, FoldJob& job) {

@@ -26,14 +26,17 @@ TEST_CASE("dataflow: rows, columns and steps are those of the table") {
   CHECK(sizes(ws.quanta(array, 2)) == Sizes{1, 7, 10});
   CHECK(sizes(ws.shape(fold, 2)) == Sizes{9, 6, 3});
   CHECK(ws.weights_stay());
+  CHECK(ws.columns() == LoopDim::kN);
   const auto& os = array_dataflow(Dataflow::kOutputStationary);
   CHECK(sizes(os.quanta(array, 2)) == Sizes{5, 7, 2});
   CHECK(sizes(os.shape(fold, 2)) == Sizes{3, 6, 9});
   CHECK(os.outputs_stay());
+  CHECK(os.columns() == LoopDim::kN);
   const auto& is = array_dataflow(Dataflow::kInputStationary);
   CHECK(sizes(is.quanta(array, 2)) == Sizes{7, 1, 10});
   CHECK(sizes(is.shape(fold, 2)) == Sizes{9, 3, 6});
   CHECK(is.inputs_stay());
+  CHECK(is.columns() == LoopDim::kM);
 }
 
 TEST_CASE("dataflow: operands enter once per fold and as words, sums leave once") {

@@ -38,6 +38,8 @@ class ArrayDataflow {
   /// The dimension along which steps follow one another: m where weights stay, n where inputs stay,
   /// k where outputs stay. A fold takes all of it that a tile has.
   virtual LoopDim streamed() const = 0;
+  /// The one on the columns of PEs.
+  virtual LoopDim columns() const = 0;
   /// What the array takes at once: of the streamed dimension in a step, of the others in a fold.
   /// `macs` consecutive k share a PE.
   virtual FoldExtents quanta(const ArrayConfig& array, std::int64_t macs) const = 0;
@@ -48,8 +50,6 @@ class ArrayDataflow {
   bool inputs_stay() const { return streamed() == LoopDim::kN; }
   /// Sums then leave through shifts at the end of a fold, else with every step.
   bool outputs_stay() const { return streamed() == LoopDim::kK; }
-  /// The dimension on the columns: n, or m where inputs stay.
-  LoopDim columns() const { return inputs_stay() ? LoopDim::kM : LoopDim::kN; }
 };
 
 const ArrayDataflow& array_dataflow(Dataflow dataflow);

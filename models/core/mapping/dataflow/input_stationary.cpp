@@ -9,6 +9,7 @@ namespace {
 class InputStationary : public ArrayDataflow {
  public:
   LoopDim streamed() const override { return LoopDim::kN; }
+  LoopDim columns() const override { return LoopDim::kM; }
   FoldExtents quanta(const ArrayConfig& array, std::int64_t macs) const override {
     return {array.cols, 1, array.rows * macs};
   }

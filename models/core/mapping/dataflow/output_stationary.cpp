@@ -8,6 +8,7 @@ namespace {
 class OutputStationary : public ArrayDataflow {
  public:
   LoopDim streamed() const override { return LoopDim::kK; }
+  LoopDim columns() const override { return LoopDim::kN; }
   FoldExtents quanta(const ArrayConfig& array, std::int64_t macs) const override {
     return {array.rows, array.cols, macs};
   }

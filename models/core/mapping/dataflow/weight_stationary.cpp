@@ -8,6 +8,7 @@ namespace {
 class WeightStationary : public ArrayDataflow {
  public:
   LoopDim streamed() const override { return LoopDim::kM; }
+  LoopDim columns() const override { return LoopDim::kN; }
   FoldExtents quanta(const ArrayConfig& array, std::int64_t macs) const override {
     return {1, array.cols, array.rows * macs};
   }
