@@ -11,7 +11,7 @@ set(data_dir ${CMAKE_INSTALL_DATADIR}/bitjoule)
 # The program, by both of its names, with what it is made of at run time.
 install(TARGETS sim RUNTIME COMPONENT program)
 install(FILES ${PROJECT_BINARY_DIR}/sim/bitjoule TYPE BIN COMPONENT program)
-foreach(module onnx mpi)
+foreach(module simulation onnx mpi)
   if(TARGET module_${module})
     install(TARGETS module_${module}
       LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/bitjoule COMPONENT program)

@@ -4,40 +4,9 @@
 
 #include <algorithm>
 
-#include "core/dram/engine.h"
 #include "core/error.h"
 
 namespace bitjoule {
-namespace {
-
-/// A timing parameter of a cycle-level DRAM; 0 where it has none by that name.
-Femtoseconds timing(const DramConfig& dram, const char* name) {
-  const auto* cycle = std::get_if<CycleDramConfig>(&dram.model);
-  if (cycle == nullptr) return Femtoseconds(0);
-  const auto found = cycle->timing.values.find(name);
-  return found == cycle->timing.values.end() ? Femtoseconds(0) : cycle->timing.tCK * found->second;
-}
-
-/// Of one read that finds its row closed, first request to first data.
-Femtoseconds access_latency(const DramConfig& dram) {
-  if (const auto* ideal = std::get_if<IdealDramConfig>(&dram.model)) return ideal->latency;
-  return timing(dram, "tRCD") + timing(dram, "CL");
-}
-
-}  // namespace
-
-MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
-  const std::unique_ptr<DramEngine> engine = make_dram_engine(dram);
-  MemoryPort port;
-  port.burst_bytes = engine->burst().value;
-  port.bytes_per_cycle =
-      static_cast<double>(engine->peak_bandwidth().value) / static_cast<double>(clock.value);
-  const Clock core = Clock::from_frequency(clock);
-  port.latency_cycles = core.at_or_after(access_latency(dram)).value;
-  port.row_cycles = core.at_or_after(timing(dram, "tRCD")).value;
-  port.capacity = engine->capacity();
-  return port;
-}
 
 Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& config,
                          const DramConfig& dram, Fidelity fidelity)

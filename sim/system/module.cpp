@@ -3,8 +3,6 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
 #include <map>
 
 #include "core/error.h"
@@ -14,25 +12,33 @@
 namespace bitjoule {
 namespace {
 
-std::string upper_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return text;
+struct ModuleRow {
+  const char *name, *what, *advice;
+};
+
+const ModuleRow kModules[] = {
+    {"simulation", "SystemC", "it belongs to every program"},
+    {"onnx", "ONNX", "-DBITJOULE_ONNX=ON builds it"},
+    {"mpi", "MPI", "-DBITJOULE_MPI=ON builds it"},
+};
+
+const ModuleRow& module_row(const std::string& name) {
+  for (const ModuleRow& row : kModules)
+    if (row.name == name) return row;
+  throw internal_error("no module " + name);
 }
 
 const void* find_table(const std::string& name, const std::string& use) {
   const std::string file = fmt::format("{}/bitjoule-{}.so", BITJOULE_MODULES, name);
   const std::string path = own_file(file);
-  const std::string what = upper_case(name);
+  const ModuleRow& row = module_row(name);
   if (path.empty())
-    throw input_error(
-        fmt::format("{}: this program is without {}: no {} at or above {}; "
-                    "-DBITJOULE_{}=ON builds it",
-                    use, what, file, own_directory(), what));
-  void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    throw input_error(fmt::format("{}: this program is without {}: no {} at or above {}; {}", use,
+                                  row.what, file, own_directory(), row.advice));
+  void* module = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (module == nullptr)
     throw input_error(
-        fmt::format("{}: the module for {} cannot be loaded: {}", use, what, ::dlerror()));
+        fmt::format("{}: the module for {} cannot be loaded: {}", use, row.what, ::dlerror()));
   const std::string symbol = "bitjoule_" + name;
   const void* table = ::dlsym(module, symbol.c_str());
   const void* build_symbol = ::dlsym(module, (symbol + "_build").c_str());

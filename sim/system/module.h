@@ -1,5 +1,5 @@
 // Modules: parts of the program that are loaded when they are needed, because what they are made
-// with is large (protobuf) or slow to start (MPI), or is not wanted at all.
+// with is slow to load (SystemC, protobuf, MPI), or is not wanted at all.
 //
 // A module NAME is the shared object lib/bitjoule/bitjoule-NAME.so, found by own_file(). It holds
 // all that it uses of the program, shares none of its state, and exports
