@@ -41,7 +41,7 @@ install(DIRECTORY docs/ TYPE DOC COMPONENT program)
 
 # The library: public headers are those that are good for something without the library's sources.
 set(internal
-  core/enum_rows core/mapping/vector_builder core/numeric/elements core/numeric/float_codec
+  core/mapping/vector_builder core/numeric/elements core/numeric/float_codec
   core/numeric/ggml_blocks core/numeric/ggml_k_search core/numeric/nf4 core/numeric/scale_storage
   core/numeric/vectorize hw/block_scales run/generators run/kv_cache run/layer_formats
   run/layer_tensors run/mac_operands run/native_order run/network_inputs run/network_runner

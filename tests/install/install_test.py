@@ -79,7 +79,7 @@ class Installed(unittest.TestCase):
 
     def test_the_environment_names_other_files(self):
         configs = self.empty / "configs"
-        shutil.copytree(ROOT / "configs" / "dram", configs / "dram")
+        shutil.copytree(ROOT / "configs", configs)
         (configs / "dram" / "mine.yaml").write_text("base: ideal.yaml\n", encoding="utf-8")
         listed = run(self.prefix / "bin/sim", "list", "dram", cwd=self.empty,
                      BITJOULE_CONFIGS=str(configs)).stdout
@@ -128,12 +128,16 @@ class Installed(unittest.TestCase):
                 count += 1
                 for home in homes:
                     self.assertNotIn(home, text, f"{path.relative_to(copy)} names {home}")
-        self.assertGreater(count, 300)
+        self.assertGreater(count, 200)
 
     def test_the_program_loads_no_module_before_it_is_needed(self):
         modules = self.libraries / "bitjoule"
         for file, other, libraries in [(self.prefix / "bin/sim", "libyaml-cpp", []),
-                                       (modules / "bitjoule-simulation.so", "libsystemc", ["systemc"])]:
+                                       (modules / "bitjoule-simulation.so", "libsystemc", ["systemc"]),
+                                       (modules / "bitjoule-onnx.so", "libonnx", ["onnx", "protobuf"]),
+                                       (modules / "bitjoule-mpi.so", "libmpi", ["mpi"])]:
+            if not file.exists():  # an option of the build
+                continue
             needed = run("readelf", "-d", file, cwd=self.empty).stdout
             self.assertIn(other, needed)
             for library in ["systemc", "onnx", "protobuf", "mpi"]:
@@ -193,7 +197,7 @@ class Installed(unittest.TestCase):
             source = self.empty / f"{way}.cpp"
             source.write_text("".join(f'#include "{name}"\n' for name in order), encoding="utf-8")
             run(cache("CMAKE_CXX_COMPILER"), "-std=c++17", "-fsyntax-only", "-Wall", "-Wextra",
-                "-Werror", "-isystem", "/usr/include", f"-I{include}", source, cwd=self.empty)
+                "-Werror", f"-I{include}", source, cwd=self.empty)
 
     def test_a_front_door_without_third_parties(self):
         source = self.empty / "door.cpp"
