@@ -1,5 +1,5 @@
-# What `cmake --install` and cpack put where. Components: program, devel (headers, libraries), and
-# python where the binding is built. Nothing installed knows where it was built or is installed.
+# What `cmake --install` and cpack put where. Components: program, mpi (its module), devel (headers,
+# libraries), and python where the binding is built. Nothing installed knows where it was built or is installed.
 foreach(kind BINDIR LIBDIR INCLUDEDIR DATADIR)
   if(IS_ABSOLUTE "${CMAKE_INSTALL_${kind}}")
     message(FATAL_ERROR "CMAKE_INSTALL_${kind}: expected a path relative to the prefix, "
@@ -13,8 +13,12 @@ install(TARGETS sim RUNTIME COMPONENT program)
 install(FILES ${PROJECT_BINARY_DIR}/sim/bitjoule TYPE BIN COMPONENT program)
 foreach(module simulation onnx mpi)
   if(TARGET module_${module})
+    set(component program)
+    if(module STREQUAL mpi) # which depends on much that few use
+      set(component mpi)
+    endif()
     install(TARGETS module_${module}
-      LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/bitjoule COMPONENT program)
+      LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/bitjoule COMPONENT ${component})
   endif()
 endforeach()
 install(DIRECTORY configs DESTINATION ${data_dir} COMPONENT program)

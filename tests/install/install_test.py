@@ -235,7 +235,7 @@ class Installed(unittest.TestCase):
 
 
 class Package(unittest.TestCase):
-    """The .deb of the program."""
+    """The .deb of each component."""
 
     @classmethod
     def setUpClass(cls):
@@ -244,7 +244,8 @@ class Package(unittest.TestCase):
         cls.top = Path(holder.name)
         run("cpack", "-G", "DEB", "--config", BUILD / "CPackConfig.cmake", "-B", cls.top, cwd=cls.top)
         cls.packages = {path.name.split("_")[0]: path for path in cls.top.glob("*.deb")}
-        run("dpkg-deb", "-x", cls.packages["bitjoule"], "root", cwd=cls.top)
+        for package, path in cls.packages.items():
+            run("dpkg-deb", "-x", path, package, cwd=cls.top)
 
     def field(self, package, name):
         return run("dpkg-deb", "-f", self.packages[package], name, cwd=self.top).stdout.strip()
@@ -267,21 +268,29 @@ class Package(unittest.TestCase):
             self.assertEqual(package == "bitjoule", "/usr/bin/" in listed)
 
     def test_it_depends_on_every_library_that_it_uses(self):
-        depends = self.field("bitjoule", "Depends")
-        elves = [path for path in (self.top / "root").rglob("*")
-                 if path.is_file() and not path.is_symlink() and is_elf(path)]
-        self.assertGreater(len(elves), 0)
-        for path in elves:
-            needed = re.findall(r"NEEDED.*\[(.*)\]", run("readelf", "-d", path, cwd=self.top).stdout)
-            for library in needed:
-                found = run("dpkg-query", "-S", f"*/{library}", cwd=self.top).stdout
-                owners = {line.split(":")[0] for line in found.splitlines()}
-                self.assertTrue(any(re.search(rf"(^|[ |]){re.escape(owner)}\b", depends)
-                                    for owner in owners),
-                                f"{path.name} uses {library} of {owners}, not in: {depends}")
+        for package in self.packages:
+            depends = self.field(package, "Depends")
+            elves = [path for path in (self.top / package).rglob("*")
+                     if path.is_file() and not path.is_symlink() and is_elf(path)]
+            self.assertEqual(len(elves) > 0, package != "libbitjoule-dev")
+            for path in elves:
+                self.check_libraries(path, depends)
+
+    def check_libraries(self, path, depends):
+        for library in re.findall(r"NEEDED.*\[(.*)\]",
+                                  run("readelf", "-d", path, cwd=self.top).stdout):
+            found = run("dpkg-query", "-S", f"*/{library}", cwd=self.top).stdout
+            owners = {line.split(":")[0] for line in found.splitlines()}
+            self.assertTrue(any(re.search(rf"(^|[ |]){re.escape(owner)}\b", depends)
+                                for owner in owners),
+                            f"{path.name} uses {library} of {owners}, not in: {depends}")
+
+    def test_mpi_is_a_package_of_its_own(self):
+        self.assertEqual("bitjoule-mpi" in self.packages, cache("BITJOULE_MPI") == "ON")
+        self.assertNotIn("mpi", self.field("bitjoule", "Depends"))
 
     def test_it_runs_where_it_is_unpacked(self):
-        done = run(self.top / "root/usr/bin/bitjoule", "run", "quickstart.yaml", cwd=self.top)
+        done = run(self.top / "bitjoule/usr/bin/bitjoule", "run", "quickstart.yaml", cwd=self.top)
         self.assertIn("quickstart", done.stdout)
 
 
