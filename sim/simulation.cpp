@@ -5,11 +5,19 @@
 #include "sim/system/module.h"
 
 namespace bitjoule {
+namespace {
+
+const SimulationModule& simulation_module() {
+  return module_table<SimulationModule>("simulation", "the simulation");
+}
+
+}  // namespace
 
 std::shared_ptr<Simulation> make_simulation(const AcceleratorConfig& machine,
                                             const DramConfig& dram, Fidelity fidelity) {
-  return module_table<SimulationModule>("simulation", "the simulation")
-      .make(machine, dram, fidelity);
+  return simulation_module().make(machine, dram, fidelity);
 }
+
+void prepare_simulation() { simulation_module(); }
 
 }  // namespace bitjoule

@@ -42,9 +42,11 @@ class Simulation {
   Clock clock_;
 };
 
-/// The machine as SystemC modules. A program may link its own function of this name instead, and
-/// with it leave SystemC to be loaded when a machine is made.
+/// The machine as SystemC modules. A program may link its own functions of these names instead, and
+/// with them leave SystemC to be loaded when a machine is made.
 std::shared_ptr<Simulation> make_simulation(const AcceleratorConfig& machine,
                                             const DramConfig& dram, Fidelity fidelity);
+/// Loads what make_simulation() needs, once for all processes that are forked afterwards.
+void prepare_simulation();
 
 }  // namespace bitjoule
