@@ -5,8 +5,10 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(fmt REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(Protobuf REQUIRED) # what ONNX models are stored in
-find_package(ONNX REQUIRED)     # the classes of their messages
+if(BITJOULE_ONNX)
+  find_package(Protobuf REQUIRED) # what ONNX models are stored in
+  find_package(ONNX REQUIRED)     # the classes of their messages
+endif()
 if(BITJOULE_MPI)
   find_package(MPI REQUIRED COMPONENTS CXX)
   find_package(Boost 1.81 REQUIRED COMPONENTS json mpi)

@@ -36,5 +36,7 @@ function(bitjoule_library name)
   add_library(bitjoule::${name} ALIAS bitjoule_${name})
   set_target_properties(bitjoule_${name} PROPERTIES
     EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
-  target_link_libraries(bitjoule_${name} PRIVATE bitjoule_settings bitjoule_lto_objects)
+  target_link_libraries(bitjoule_${name} PRIVATE
+    $<BUILD_INTERFACE:bitjoule_settings> $<BUILD_INTERFACE:bitjoule_lto_objects>)
+  target_compile_features(bitjoule_${name} PUBLIC cxx_std_17)
 endfunction()

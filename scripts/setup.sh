@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
-# Installs the Debian 12 packages that are missing; does nothing, and needs no network, when none is.
+# Installs the packages that are missing; does nothing, and needs no network, when none is. The names
+# are Debian 12's; where Debian 13 or Ubuntu 24.04 has another, it stands behind a bar, and the first
+# that is installed, or else that apt knows, is taken. The linters are of one version everywhere.
 # Usage: scripts/setup.sh [GROUP...]     default: build test browser plot
 set -euo pipefail
 
 declare -A groups=(
-  [build]="g++ cmake ninja-build pkg-config libsystemc-dev libboost1.81-dev libboost-json1.81-dev
+  [build]="g++|clang cmake ninja-build pkg-config|pkgconf libsystemc-dev
+           libboost1.81-dev|libboost1.88-dev|libboost1.83-dev|libboost-dev
+           libboost-json1.81-dev|libboost-json1.88-dev|libboost-json1.83-dev|libboost-json-dev
            libfmt-dev libyaml-cpp-dev libcli11-dev libonnx-dev libprotobuf-dev"
-  [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh"
-  [browser]="chromium"
+  [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh
+          dpkg-dev file"
+  [browser]="chromium|chromium-browser"
   [plot]="python3 python3-matplotlib"
   [ci]="clang-format-14 clang-tidy-14"
-  [mpi]="libboost-mpi1.81-dev openmpi-bin libopenmpi-dev"
+  [mpi]="libboost-mpi1.81-dev|libboost-mpi1.88-dev|libboost-mpi1.83-dev|libboost-mpi-dev openmpi-bin libopenmpi-dev"
   [bench]="libbenchmark-dev"
   [coverage]="gcovr"
 )
@@ -18,6 +23,22 @@ declare -A groups=(
 if (($# == 0)); then
   set -- build test browser plot
 fi
+
+is_installed() {
+  [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# The first of "a|b" for which the command succeeds; fails where there is none.
+first_of() {
+  local name
+  for name in ${1//|/ }; do
+    "${@:2}" "$name" && echo "$name" && return
+  done
+  return 1
+}
+
+apt_knows() { apt-cache show "$1" >/dev/null 2>&1; }
+
 missing=()
 for group in "$@"; do
   if [[ -z ${groups[$group]:-} ]]; then
@@ -25,8 +46,7 @@ for group in "$@"; do
     exit 2
   fi
   for package in ${groups[$group]}; do
-    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
-    [[ $status == installed ]] || missing+=("$package")
+    first_of "$package" is_installed >/dev/null || missing+=("$package")
   done
 done
 if ((${#missing[@]} == 0)); then
@@ -34,7 +54,6 @@ if ((${#missing[@]} == 0)); then
   exit 0
 fi
 
-echo "setup: installing ${missing[*]}"
 as_root=()
 if ((EUID != 0)); then
   if ! command -v sudo >/dev/null; then
@@ -45,4 +64,13 @@ if ((EUID != 0)); then
 fi
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet)
 "${apt[@]}" update
+for i in "${!missing[@]}"; do
+  names=${missing[i]}
+  [[ $names == *"|"* ]] || continue
+  if ! missing[i]=$(first_of "$names" apt_knows); then
+    echo "setup: apt knows none of $names" >&2
+    exit 1
+  fi
+done
+echo "setup: installing ${missing[*]}"
 "${apt[@]}" install --yes --no-install-recommends "${missing[@]}"

@@ -50,7 +50,7 @@ int guarded_run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bitjoule::prepare_streams();
+  bitjoule::prepare_streams(argc > 0 ? argv[0] : "");
   const int code = guarded_run(argc, argv);
   const std::string lost = bitjoule::lost_output();
   if (lost.empty()) return code;

@@ -4,68 +4,10 @@
 
 #include <algorithm>
 
-#include "core/dram/engine.h"
 #include "core/error.h"
 #include "core/mapping/division.h"
 
 namespace bitjoule {
-namespace {
-
-/// A timing parameter of a cycle-level DRAM; 0 where it has none by that name.
-Femtoseconds timing(const DramConfig& dram, const char* name) {
-  const auto* cycle = std::get_if<CycleDramConfig>(&dram.model);
-  if (cycle == nullptr) return Femtoseconds(0);
-  const auto found = cycle->timing.values.find(name);
-  return found == cycle->timing.values.end() ? Femtoseconds(0) : cycle->timing.tCK * found->second;
-}
-
-/// Of one read that finds its row closed, first request to first data.
-Femtoseconds access_latency(const DramConfig& dram) {
-  if (const auto* ideal = std::get_if<IdealDramConfig>(&dram.model)) return ideal->latency;
-  return timing(dram, "tRCD") + timing(dram, "CL");
-}
-
-}  // namespace
-
-MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
-  const std::unique_ptr<DramEngine> engine = make_dram_engine(dram);
-  MemoryPort port;
-  port.burst_bytes = engine->burst().value;
-  port.bytes_per_cycle =
-      static_cast<double>(engine->peak_bandwidth().value) / static_cast<double>(clock.value);
-  const Clock core = Clock::from_frequency(clock);
-  port.latency_cycles = core.at_or_after(access_latency(dram)).value;
-  port.row_cycles = core.at_or_after(timing(dram, "tRCD")).value;
-  port.core_period = core.edge(Cycles(1));
-  const double burst = static_cast<double>(port.burst_bytes) / port.bytes_per_cycle;
-  port.hit_latency = static_cast<double>(port.latency_cycles);
-  if (const auto* cycle = std::get_if<CycleDramConfig>(&dram.model)) {
-    const DramOrganization& o = cycle->organization;
-    port.ranks = o.channels * o.ranks;
-    const auto cycles = [&](std::initializer_list<const char*> names) {
-      double sum = 0;
-      for (const char* name : names) sum += static_cast<double>(timing(dram, name).value);
-      return sum / static_cast<double>(port.core_period.value);
-    };
-    const double clock =
-        static_cast<double>(cycle->timing.tCK.value) / static_cast<double>(port.core_period.value);
-    // Accepted in one clock, its command in the next; the burst's own time is counted with all.
-    port.hit_latency = clock + cycles({"CL", "tBURST"}) - burst;
-    port.open_latency = cycles({"tRCD"});
-    if (cycle->controller.refresh == RefreshPolicy::kAllBank) {
-      port.refresh_cycles = cycles({"tREFI"});
-      const bool all = cycle->timing.values.count("tRPab") != 0;
-      port.refresh_lost = cycles({"tRTP", all ? "tRPab" : "tRP", "tRFC", "tRCD"}) - burst;
-    }
-  }
-  DramConfig sampled = dram;
-  if (auto* cycle = std::get_if<CycleDramConfig>(&sampled.model)) {
-    cycle->controller.refresh = RefreshPolicy::kNone;
-    port.sampled = std::make_shared<const DramConfig>(std::move(sampled));
-  }
-  port.capacity = engine->capacity();
-  return port;
-}
 
 Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& config,
                          const DramConfig& dram, Fidelity fidelity)

@@ -5,6 +5,8 @@
 #include <memory>
 #include <systemc>
 
+#include "core/mapping/memory_port.h"
+#include "core/mapping/neighbours.h"
 #include "core/result/layer_outcome.h"
 #include "hw/array_fast.h"
 #include "hw/array_pe.h"
@@ -18,16 +20,6 @@
 #include "hw/vector_unit.h"
 
 namespace bitjoule {
-
-/// Where layers overlap: what a layer finds done, and whose weights come while it runs.
-struct LayerNeighbours {
-  WeightsAhead ahead;
-  const MappingProblem* next_problem = nullptr;  ///< both null: the machine drains
-  const Program* next = nullptr;
-};
-
-/// What a DRAM offers to mapping at a machine's clock.
-MemoryPort memory_port(const DramConfig& dram, Hertz clock);
 
 class Accelerator : public sc_core::sc_module {
  public:

@@ -136,7 +136,7 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
 
 LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram,
                          const EnergyTable& energy, const RunOptions& options)
-    : LayerRunner(std::make_shared<Simulation>(machine, dram, options.fidelity),
+    : LayerRunner(make_simulation(machine, dram, options.fidelity),
                   make_prices(energy, dram.name, dram.energy, options.dram_prices), options) {}
 
 LayerRunner::LayerRunner(std::shared_ptr<Simulation> machine, Prices prices,
@@ -264,7 +264,7 @@ LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
   result.extents = {0, op.rows, op.cols, 0};
   result.outcome.traffic.burst_bytes = memory().burst_bytes;
   if (!program.vectors.empty())
-    result.outcome = machine_->run(problem, program, nullptr, nullptr, neighbours_of(overlap));
+    result.outcome = machine_->run(problem, program, nullptr, nullptr, neighbours_of(overlap), {});
   for (const VectorJob& job : program.vectors) result.compute_cycles += job.cycles.value;
   complete(problem, program, result);
   check_vector_work(op, result.outcome.counts);

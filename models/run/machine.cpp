@@ -10,8 +10,7 @@ namespace bitjoule {
 
 Machine::Machine(RunConfig config)
     : config_(std::move(config)),
-      simulation_(std::make_shared<Simulation>(config_.accelerator, config_.dram,
-                                               config_.options.fidelity)) {}
+      simulation_(make_simulation(config_.accelerator, config_.dram, config_.options.fidelity)) {}
 
 Machine::~Machine() = default;
 Machine::Machine(Machine&&) noexcept = default;

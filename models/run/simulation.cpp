@@ -1,40 +1,58 @@
 #include "run/simulation.h"
 
+#include "hw/accelerator.h"
+#include "hw/context.h"
+
 namespace bitjoule {
+namespace {
 
-Simulation::Simulation(const AcceleratorConfig& machine, const DramConfig& dram, Fidelity fidelity)
-    : machine_(machine),
-      dram_(dram),
-      fidelity_(fidelity),
-      memory_(memory_port(dram, machine.clock)),
-      clock_(Clock::from_frequency(machine.clock)) {
-  build();
-}
-
-Simulation::~Simulation() { destroy(); }
-
-void Simulation::build() {
-  context_ = std::make_unique<SimulationContext>();
-  const SimulationContext::Use use(*context_);
-  accelerator_ = std::make_unique<Accelerator>("accelerator", machine_, dram_, fidelity_);
-}
-
-void Simulation::destroy() {
-  const SimulationContext::Use use(*context_);
-  accelerator_.reset();
-}
-
-LayerOutcome Simulation::run(const MappingProblem& problem, const Program& program,
-                             LayerValues* values, Trace* trace, const LayerNeighbours& neighbours,
-                             const std::function<void(std::int64_t macs)>& progress) {
-  try {
-    const SimulationContext::Use use(*context_);
-    return accelerator_->run(problem, program, values, trace, neighbours, progress);
-  } catch (...) {  // what is left of it is in no state to go on
-    destroy();
+class SystemcSimulation : public Simulation {
+ public:
+  SystemcSimulation(const AcceleratorConfig& machine, const DramConfig& dram, Fidelity fidelity)
+      : Simulation(machine, dram), dram_(dram), fidelity_(fidelity) {
     build();
-    throw;
   }
+  ~SystemcSimulation() override { destroy(); }
+  SystemcSimulation(const SystemcSimulation&) = delete;
+  SystemcSimulation& operator=(const SystemcSimulation&) = delete;
+
+  LayerOutcome run(const MappingProblem& problem, const Program& program, LayerValues* values,
+                   Trace* trace, const LayerNeighbours& neighbours,
+                   const std::function<void(std::int64_t macs)>& progress) override {
+    try {
+      const SimulationContext::Use use(*context_);
+      return accelerator_->run(problem, program, values, trace, neighbours, progress);
+    } catch (...) {  // what is left of it is in no state to go on
+      destroy();
+      build();
+      throw;
+    }
+  }
+
+ private:
+  void build() {
+    context_ = std::make_unique<SimulationContext>();
+    const SimulationContext::Use use(*context_);
+    accelerator_ = std::make_unique<Accelerator>("accelerator", config(), dram_, fidelity_);
+  }
+  void destroy() {
+    const SimulationContext::Use use(*context_);
+    accelerator_.reset();
+  }
+
+  DramConfig dram_;
+  Fidelity fidelity_;
+  std::unique_ptr<SimulationContext> context_;
+  std::unique_ptr<Accelerator> accelerator_;
+};
+
+}  // namespace
+
+std::shared_ptr<Simulation> make_simulation(const AcceleratorConfig& machine,
+                                            const DramConfig& dram, Fidelity fidelity) {
+  return std::make_shared<SystemcSimulation>(machine, dram, fidelity);
 }
+
+void prepare_simulation() {}  // it is linked
 
 }  // namespace bitjoule

@@ -1,43 +1,52 @@
-// One machine and the simulation that it lives in.
+// One machine and the simulation that it lives in, behind an interface without SystemC.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <utility>
 
-#include "hw/accelerator.h"
-#include "hw/context.h"
+#include "core/clock.h"
+#include "core/dram/config.h"
+#include "core/exec/layer_values.h"
+#include "core/machine/machine.h"
+#include "core/mapping/memory_port.h"
+#include "core/mapping/neighbours.h"
+#include "core/result/layer_outcome.h"
+#include "core/result/trace.h"
 
 namespace bitjoule {
 
-/// Any number of them may exist in a process; they run one after the other, on one thread. After an
-/// error the machine is built anew.
+/// Any number of them may exist in a process; they run one after the other, on one thread.
 class Simulation {
  public:
-  Simulation(const AcceleratorConfig& machine, const DramConfig& dram, Fidelity fidelity);
-  ~Simulation();
+  Simulation(AcceleratorConfig machine, const DramConfig& dram)
+      : machine_(std::move(machine)),
+        memory_(memory_port(dram, machine_.clock)),
+        clock_(Clock::from_frequency(machine_.clock)) {}
+  virtual ~Simulation() = default;
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
-  /// As Accelerator::run().
-  LayerOutcome run(const MappingProblem& problem, const Program& program, LayerValues* values,
-                   Trace* trace = nullptr, const LayerNeighbours& neighbours = {},
-                   const std::function<void(std::int64_t macs)>& progress = {});
+  /// As Accelerator::run(). After an error the machine is built anew.
+  virtual LayerOutcome run(const MappingProblem& problem, const Program& program,
+                           LayerValues* values, Trace* trace, const LayerNeighbours& neighbours,
+                           const std::function<void(std::int64_t macs)>& progress) = 0;
 
   const AcceleratorConfig& config() const { return machine_; }
   const MemoryPort& memory() const { return memory_; }
   double seconds(Cycles cycles) const { return clock_.seconds(cycles); }
 
  private:
-  void build();
-  void destroy();
-
   AcceleratorConfig machine_;
-  DramConfig dram_;
-  Fidelity fidelity_;
   MemoryPort memory_;
   Clock clock_;
-  std::unique_ptr<SimulationContext> context_;
-  std::unique_ptr<Accelerator> accelerator_;
 };
+
+/// The machine as SystemC modules. A program may link its own functions of these names instead, and
+/// with them leave SystemC to be loaded when a machine is made.
+std::shared_ptr<Simulation> make_simulation(const AcceleratorConfig& machine,
+                                            const DramConfig& dram, Fidelity fidelity);
+/// Loads what make_simulation() needs, once for all processes that are forked afterwards.
+void prepare_simulation();
 
 }  // namespace bitjoule

@@ -1,11 +1,8 @@
 // Where the tensors that a run names come from.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string>
 
-#include "core/error.h"
 #include "core/numeric/stored_tensor.h"
 
 namespace bitjoule {
@@ -21,9 +18,7 @@ class TensorReader {
 
   /// The tensor `name` of `file`; where `name` is empty, the file's only one. It stays as long as
   /// the reader. Throws an input Error where there is none.
-  virtual const StoredTensor& get(const std::string& file, const std::string& name) {
-    throw input_error(fmt::format("{}: no tensor \"{}\": nothing reads files here", file, name));
-  }
+  virtual const StoredTensor& get(const std::string& file, const std::string& name);
 };
 
 }  // namespace bitjoule

@@ -10,6 +10,7 @@
 #include "sim/commands/shells.h"
 #include "sim/config/reader.h"
 #include "sim/config/suggest.h"
+#include "sim/formats/onnx_module.h"
 #include "sim/import/import.h"
 #include "sim/output/terminal.h"
 #include "sim/output/text.h"
@@ -144,8 +145,9 @@ Rows mac_types_rows() {
 
 Rows onnx_operators() {
   Rows rows;
-  for (const std::string& name : onnx_operator_names()) rows.emplace_back(name, "");
-  for (const std::string& name : onnx_computed_operator_names())
+  const OnnxModule& onnx = onnx_module("onnx_operators");
+  for (const std::string& name : onnx.operators()) rows.emplace_back(name, "");
+  for (const std::string& name : onnx.computed_operators())
     rows.emplace_back(name, "of constants and shapes alone");
   std::sort(rows.begin(), rows.end());
   return rows;

@@ -123,7 +123,13 @@ complete -o filenames -F _bitjoule {0} bitjoule
 }
 
 std::string zsh_completion() {
-  return "autoload -U +X compinit bashcompinit && compinit && bashcompinit\n" + bash_completion();
+  return R"(#compdef sim bitjoule
+# Read by ~/.zshrc, or as the file _sim in a directory of $fpath, when it is first needed.
+(( $+functions[compdef] )) || { autoload -U +X compinit && compinit }
+autoload -U +X bashcompinit && bashcompinit
+)" + bash_completion() +
+         R"([ "${funcstack[1]}" != _sim ] || _bash_complete -o filenames -F _bitjoule
+)";
 }
 
 }  // namespace

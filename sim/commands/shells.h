@@ -8,7 +8,7 @@ namespace bitjoule {
 
 struct ShellRow {
   std::string name, summary;
-  std::string (*script)();  ///< defines the completion when the shell reads it
+  std::string (*script)();  ///< defines the completion when the shell reads it; may be installed
 };
 
 const std::vector<ShellRow>& shells();

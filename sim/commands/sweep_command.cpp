@@ -115,7 +115,7 @@ int finish(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& o
 
 int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
   const SweepOptions options = options_of(a);
-  if (a.mpi) require_mpi();
+  if (a.mpi) mpi_module();  // or an error
   Source source = given_source(a.file);
   source.folder = "sweeps";
   Sweep file = of_kind(source, "sweep", [&] { return read_sweep(source); });
@@ -135,7 +135,7 @@ int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
   const auto end = [&](bool is_complete, const PassingFailures& failures) {
     return finish(plan, a, options, store, is_complete, failures);
   };
-  if (a.mpi) return run_on_ranks(run, end);
+  if (a.mpi) return mpi_module().run_on_ranks(run, end);
   PassingFailures failures;
   const bool is_complete = run(options.shard, failures);
   return end(is_complete, failures);

@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "sim/config/observe.h"
 #include "sim/config/suggest.h"
+#include "sim/system/places.h"
 
 namespace bitjoule {
 namespace {
@@ -172,7 +173,14 @@ void observe_files(std::function<void(const std::string& path)> sink) {
 
 std::string configs_dir() {
   const char* dir = std::getenv("BITJOULE_CONFIGS");
-  if (dir == nullptr || *dir == '\0') return BITJOULE_CONFIGS_DIR;
+  if (dir == nullptr || *dir == '\0') {
+    static const std::string own = own_file(BITJOULE_DATA "/configs");
+    if (own.empty())
+      throw input_error(fmt::format(
+          "the shipped files: no {} at or above {}; BITJOULE_CONFIGS names their directory",
+          BITJOULE_DATA "/configs", own_directory()));
+    return own;
+  }
   if (std::error_code error; !fs::is_directory(dir, error))
     throw input_error(fmt::format(
         "BITJOULE_CONFIGS: expected the directory of the shipped files, got \"{}\"", dir));
@@ -207,8 +215,9 @@ std::string find_file(const std::string& name, const std::string& naming,
                       const std::string& folder) {
   const fs::path path(name);
   if (path.is_absolute()) return is_file(path) ? name : "";
-  std::vector<fs::path> places = {fs::path(naming).parent_path() / path,
-                                  fs::path(configs_dir()) / path};
+  const fs::path beside = fs::path(naming).parent_path() / path;
+  if (is_file(beside)) return beside.lexically_normal().string();
+  std::vector<fs::path> places = {fs::path(configs_dir()) / path};
   if (!folder.empty()) places.push_back(fs::path(configs_dir()) / folder / path);
   for (const fs::path& place : places)
     if (is_file(place)) return place.lexically_normal().string();

@@ -47,7 +47,8 @@ Override parse_override(const std::string& text);
 /// Throws an input Error that starts with `what` for a path with an empty key.
 void check_override_path(const std::string& path, const std::string& what);
 
-/// The directory of the shipped configuration files: $BITJOULE_CONFIGS, or the source's `configs`.
+/// The directory of the shipped configuration files: $BITJOULE_CONFIGS, or
+/// own_file("share/bitjoule/configs"). Throws an input Error where there is none.
 std::string configs_dir();
 
 /// Reads and parses a document; what is wrong with it goes to `problems`. At most 64 MiB.

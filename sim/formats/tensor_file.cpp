@@ -9,8 +9,7 @@
 #include "sim/config/suggest.h"
 #include "sim/formats/gguf.h"
 #include "sim/formats/npy.h"
-#include "sim/formats/onnx_model.h"
-#include "sim/formats/onnx_values.h"
+#include "sim/formats/onnx_module.h"
 #include "sim/formats/safetensors.h"
 
 namespace bitjoule {
@@ -32,8 +31,11 @@ const TensorFileRow kTensorFileRows[] = {
     {".npy", [](const Blob& blob) { return std::vector<StoredTensor>{parse_npy(blob)}; }},
     {".safetensors", parse_safetensors},
     {".gguf", gguf_tensors},
-    {".onnx", onnx_tensors},
-    {".pb", [](const Blob& blob) { return std::vector<StoredTensor>{parse_onnx_tensor(blob)}; }},
+    {".onnx", [](const Blob& blob) { return onnx_module(blob.name()).tensors(blob); }},
+    {".pb",
+     [](const Blob& blob) {
+       return std::vector<StoredTensor>{onnx_module(blob.name()).tensor(blob)};
+     }},
 };
 
 const StoredTensor& find_tensor(const std::vector<StoredTensor>& tensors, const std::string& path,

@@ -9,13 +9,22 @@
 #include "sim/config/leaf.h"
 #include "sim/config/suggest.h"
 #include "sim/config/utf8.h"
+#include "sim/formats/onnx_module.h"
 #include "sim/schema/network_file.h"
 
 namespace bitjoule {
 
+namespace {
+
+Imported import_onnx_model(const Blob& file, const ImportOptions& options) {
+  return onnx_module(file.name()).import(file, options);
+}
+
+}  // namespace
+
 const std::vector<ImporterRow>& importers() {
   static const std::vector<ImporterRow> kRows = {
-      {"onnx", ".onnx", "ONNX models", import_onnx},
+      {"onnx", ".onnx", "ONNX models", import_onnx_model},
       {"gguf", ".gguf", "llama.cpp's models: every tensor as it is stored", import_gguf},
       {"hugging_face", ".json", "config.json of a transformer", import_hugging_face},
       {"scalesim_topology", ".csv", "SCALE-Sim's layers: convolutions or GEMMs",

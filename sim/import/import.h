@@ -55,14 +55,8 @@ Imported network_value(const std::string& path, const ImportOptions& options = {
 /// Imports and builds at once.
 Network import_network(const std::string& path, const ImportOptions& options = {});
 
-/// The operators that import_onnx makes layers of, sorted.
-std::vector<std::string> onnx_operator_names();
-/// Those that it computes when it imports, from constants and shapes alone, sorted.
-std::vector<std::string> onnx_computed_operator_names();
-
 Imported import_gguf(const Blob& file, const ImportOptions& options);
 Imported import_hugging_face(const Blob& file, const ImportOptions& options);
-Imported import_onnx(const Blob& file, const ImportOptions& options);
 Imported import_scalesim_config(const Blob& file, const ImportOptions& options);
 Imported import_scalesim_topology(const Blob& file, const ImportOptions& options);
 

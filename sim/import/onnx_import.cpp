@@ -1,11 +1,12 @@
 // ONNX models, node by node through the tables of operators.
+#include "sim/import/onnx_import.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 
 #include "core/error.h"
-#include "sim/import/import.h"
 #include "sim/import/onnx_builder.h"
 #include "sim/schema/network_file.h"
 

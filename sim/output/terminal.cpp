@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <sstream>
 
 #include "sim/config/utf8.h"
@@ -17,6 +18,21 @@ namespace {
 
 std::string& lost() {
   static std::string text;
+  return text;
+}
+
+bool& has_other_name() {
+  static bool is_other = false;
+  return is_other;
+}
+
+/// "sim run" as the user has to write it, where one of `before` stands before it.
+std::string as_started(std::string text, std::initializer_list<const char*> before) {
+  const std::string name = "sim ", other = "bitjoule ";
+  if (!has_other_name()) return text;
+  for (const std::string start : before)
+    for (std::size_t at = 0; (at = text.find(start + name, at)) != std::string::npos;)
+      text.replace(at += start.size(), name.size(), other);
   return text;
 }
 
@@ -50,7 +66,8 @@ void write_stream(int file, const std::string& text, bool is_missed = true) {
 
 }  // namespace
 
-void prepare_streams() {
+void prepare_streams(const std::string& program) {
+  has_other_name() = program.substr(program.rfind('/') + 1) == "bitjoule";
   ::signal(SIGPIPE, SIG_IGN);
   for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
     // Takes the lowest free number, which is the closed one's; for reading, so that writes fail.
@@ -74,8 +91,9 @@ void print_summary(const std::string& text) {
 }
 
 void print_help(const std::string& text) {
-  if (!is_coloured(STDOUT_FILENO)) return print_text(text);
-  std::istringstream lines(printable(text));
+  const std::string shown = as_started(text, {" ", "`", "("});
+  if (!is_coloured(STDOUT_FILENO)) return print_text(shown);
+  std::istringstream lines(printable(shown));
   std::string out;
   for (std::string line; std::getline(lines, line);)
     out += (!line.empty() && line.back() == ':' && line.front() != ' '
@@ -90,7 +108,7 @@ void print_data(const std::string& text) {
 }
 
 void print_error(const std::string& text) {
-  std::string shown = printable(text);
+  std::string shown = printable(as_started(text, {"`", "error: see "}));
   if (is_coloured(STDERR_FILENO))
     for (const auto& [word, colour] : {std::pair("error:", kRed), std::pair("note:", kYellow)})
       if (shown.rfind(word, 0) == 0) shown = painted(shown, std::strlen(word), colour);

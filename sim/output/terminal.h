@@ -7,8 +7,9 @@
 namespace bitjoule {
 
 /// Call it first: a closed pipe becomes an error of the write instead of a signal, and a stream
-/// that is closed from the start cannot become one of the files that are opened later.
-void prepare_streams();
+/// that is closed from the start cannot become one of the files that are opened later. Where the
+/// program was started as `bitjoule`, help and errors call its commands by that name, not `sim`.
+void prepare_streams(const std::string& program);
 
 /// How much is told about the work; answers, data and errors always are.
 enum class Verbosity {

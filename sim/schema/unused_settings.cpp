@@ -63,7 +63,7 @@ bool has_effect(const TensorFormat& format, const std::string& key) {
   return differs(format, other);
 }
 
-class Search {
+class UnusedSearch {
  public:
   std::vector<std::string> notes;
 
@@ -156,7 +156,7 @@ void check_run(const Node& root, const RunConfig& run, std::vector<std::string>&
 }  // namespace
 
 std::vector<std::string> unused_settings(const Node& root, const RunConfig& run) {
-  Search search;
+  UnusedSearch search;
   search.visit(root, "", "");
   check_run(root, run, search.notes);
   return std::move(search.notes);

@@ -14,6 +14,7 @@
 #include "run/machine.h"
 #include "run/network_runner.h"
 #include "run/output_check.h"
+#include "run/simulation.h"
 #include "sim/config/writer.h"
 #include "sim/output/progress.h"
 #include "sim/output/terminal.h"
@@ -148,6 +149,7 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
     progress.count(!is_good);
     return true;
   };
+  if (!jobs.empty()) prepare_simulation();
   const bool is_complete = run_forked(
       jobs.size(), options.limits,
       [&](std::size_t job) { return run_point(plan, *jobs[job], store); }, ended,

@@ -1,6 +1,7 @@
 
 #include "fuzz/fuzz.h"
 #include "sim/formats/onnx_values.h"
+#include "sim/import/onnx_import.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bitjoule;

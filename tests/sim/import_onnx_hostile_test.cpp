@@ -8,6 +8,7 @@
 #include "sim/formats/onnx_rules.h"
 #include "sim/formats/onnx_values.h"
 #include "sim/import/import.h"
+#include "sim/import/onnx_import.h"
 #include "support/onnx_builder.h"
 
 using namespace bitjoule;

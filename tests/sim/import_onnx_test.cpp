@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "sim/formats/onnx_values.h"
 #include "sim/import/import.h"
+#include "sim/import/onnx_import.h"
 #include "sim/schema/network_file.h"
 #include "support/onnx_builder.h"
 

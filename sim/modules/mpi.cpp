@@ -1,23 +1,17 @@
-#include "sim/sweep/ranks.h"
-
-#include "core/error.h"
-
-#ifdef BITJOULE_MPI
+// The module "mpi": the ranks of one `mpirun`, by Boost.MPI.
 #include <boost/mpi.hpp>
 #include <boost/serialization/map.hpp>
 #include <boost/serialization/string.hpp>
 #include <functional>
 #include <vector>
-#endif
+
+#include "sim/sweep/ranks.h"
+#include "sim/version.h"
 
 namespace bitjoule {
+namespace {
 
-#ifdef BITJOULE_MPI
-
-void require_mpi() {}
-
-int run_on_ranks(const std::function<bool(const Shard&, PassingFailures&)>& run,
-                 const std::function<int(bool, const PassingFailures&)>& finish) {
+int run_on_ranks(const RankWork& run, const RankEnd& finish) {
   namespace mpi = boost::mpi;
   const mpi::environment environment;  // aborts all ranks if this one leaves with an exception
   const mpi::communicator world;
@@ -36,18 +30,13 @@ int run_on_ranks(const std::function<bool(const Shard&, PassingFailures&)>& run,
   return code;
 }
 
-#else
-
-void require_mpi() {
-  throw input_error("--mpi: this program was built without MPI; configure with -DBITJOULE_MPI=ON");
-}
-
-int run_on_ranks(const std::function<bool(const Shard&, PassingFailures&)>&,
-                 const std::function<int(bool, const PassingFailures&)>&) {
-  require_mpi();
-  return 0;
-}
-
-#endif
-
+}  // namespace
 }  // namespace bitjoule
+
+extern "C" {
+extern const bitjoule::MpiModule bitjoule_mpi;
+const bitjoule::MpiModule bitjoule_mpi = {bitjoule::run_on_ranks};
+
+extern const std::string bitjoule_mpi_build;
+const std::string bitjoule_mpi_build = build_key(bitjoule::build());
+}
