@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that are missing; does nothing, and needs no network, when none is.
-# Usage: scripts/setup.sh [GROUP...]     default: build test browser plot
+# Usage: scripts/setup.sh [GROUP...]     default: build test browser plot python
 set -euo pipefail
 
 declare -A groups=(
@@ -8,6 +8,8 @@ declare -A groups=(
            libfmt-dev libyaml-cpp-dev libcli11-dev libonnx-dev libprotobuf-dev"
   [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh"
   [browser]="chromium"
+  [python]="pybind11-dev python3-dev python3-numpy python3-pandas python3-matplotlib python3-pip
+            python3-setuptools python3-wheel python3-venv jupyter-nbconvert python3-ipykernel mypy"
   [plot]="python3 python3-matplotlib"
   [ci]="clang-format-14 clang-tidy-14"
   [mpi]="libboost-mpi1.81-dev openmpi-bin libopenmpi-dev"
@@ -16,7 +18,7 @@ declare -A groups=(
 )
 
 if (($# == 0)); then
-  set -- build test browser plot
+  set -- build test browser plot python
 fi
 missing=()
 for group in "$@"; do

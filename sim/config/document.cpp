@@ -170,9 +170,21 @@ void observe_files(std::function<void(const std::string& path)> sink) {
   file_sink() = std::move(sink);
 }
 
+namespace {
+
+std::string& installed_configs() {
+  static std::string directory;
+  return directory;
+}
+
+}  // namespace
+
+void set_installed_configs(const std::string& directory) { installed_configs() = directory; }
+
 std::string configs_dir() {
   const char* dir = std::getenv("BITJOULE_CONFIGS");
-  if (dir == nullptr || *dir == '\0') return BITJOULE_CONFIGS_DIR;
+  if (dir == nullptr || *dir == '\0')
+    return installed_configs().empty() ? BITJOULE_CONFIGS_DIR : installed_configs();
   if (std::error_code error; !fs::is_directory(dir, error))
     throw input_error(fmt::format(
         "BITJOULE_CONFIGS: expected the directory of the shipped files, got \"{}\"", dir));

@@ -47,8 +47,11 @@ Override parse_override(const std::string& text);
 /// Throws an input Error that starts with `what` for a path with an empty key.
 void check_override_path(const std::string& path, const std::string& what);
 
-/// The directory of the shipped configuration files: $BITJOULE_CONFIGS, or the source's `configs`.
+/// The directory of the shipped configuration files: $BITJOULE_CONFIGS, or where they were
+/// installed, or the source's `configs`.
 std::string configs_dir();
+/// Where they were installed: for what knows it from its own place.
+void set_installed_configs(const std::string& directory);
 
 /// Reads and parses a document; what is wrong with it goes to `problems`. At most 64 MiB.
 Node parse_source(const Source& source, Problems& problems);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 
 namespace bitjoule {
 namespace {
@@ -179,6 +180,7 @@ class Search {
     t.out_rows = pixel.rows;
     t.out_cols = pixel.cols;
     if (streams_long(p_, t) != long_streams_) return;
+    check_interrupt();
     const bool split_k = k < p_.layer.extents.k;
     for (int full = 0; full <= (split_k ? 1 : 0); ++full) {
       t.input_full_k = full != 0;
