@@ -35,19 +35,38 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"got {type(value).__name__}")
 
 
+def _text(what: str, value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{what}: expected a text in UTF-8: {error}") from None
+    return value
+
+
 def _json(what: str, value: Any) -> str:
     try:
-        return json.dumps(value, default=_plain, ensure_ascii=False)
+        return _text(what, json.dumps(value, default=_plain, ensure_ascii=False))
+    except InputError:
+        raise
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(
             f"{what}: expected dicts, lists, texts, numbers, bools and None: {error}"
         ) from None
 
 
+def _path(what: str, value: str | os.PathLike[str]) -> str:
+    path = os.fspath(value)
+    if not isinstance(path, str):
+        raise InputError(f"{what}: expected a file's name, got {path!r}")
+    if "\0" in path:
+        raise InputError(f"{what}: expected a file's name, got {path!r}")
+    return _text(what, path)
+
+
 def given(config: Config, name: str = "config") -> _native.Given:
     """`name` is what errors call a dict."""
     if isinstance(config, (str, os.PathLike)):
-        return _native.Given(os.fspath(config), True, name)
+        return _native.Given(_path(name, config), True, name)
     if not isinstance(config, (Mapping, Record)):
         raise InputError(f"{name}: expected a file's name or a dict, got {type(config).__name__}")
     return _native.Given(_json(name, config), False, name)
@@ -63,8 +82,9 @@ def settings(values: Settings | None) -> list[tuple[str, str]]:
         if not isinstance(path, str):
             raise InputError(f"set: expected a dotted path as a text, got {path!r}")
         if isinstance(value, os.PathLike):
-            value = os.fspath(value)
-        pairs.append((path, value if isinstance(value, str) else _json(f"set: {path}", value)))
+            value = _path(f"set: {path}", value)
+        text = _text("set", value) if isinstance(value, str) else _json(f"set: {path}", value)
+        pairs.append((_text("set", path), text))
     return pairs
 
 

@@ -118,8 +118,8 @@ class Sweep:
         return self
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """Runs what has not been run. A row per point (pandas), by index: ``point``, what varies,
-        ``status``, metrics by dotted path in result.json (units end their names), ``hash``,
+        """Runs what has not been run. A row per point (pandas), as in results.csv: ``point`` (its
+        labels), what varies, ``status``, metrics by dotted path in result.json (units end their names), ``hash``,
         ``message``. Columns of numbers are numbers. Raises ImportError without pandas."""
         frame = _frame(self._rows())
         import pandas
@@ -135,7 +135,7 @@ class Sweep:
         metrics = dict.fromkeys(itertools.chain.from_iterable(p.metrics for p in self.points))
         return [
             {
-                "point": point.index,
+                "point": ", ".join(point.labels.values()),
                 **point.labels,
                 "status": point.status,
                 **{name: point.metrics.get(name) for name in metrics},

@@ -48,9 +48,10 @@ __all__ = [
 Data = Union[Result, Sweep, str, "os.PathLike[str]"]
 
 
-def _result(data: Any) -> load.Node:
+def _result(data: Any, place: str = "run") -> load.Node:
+    """`place` tells runs of one name apart, as their directories do."""
     if isinstance(data, Result):
-        return load.checked_result(load.Node(data.name, data.to_dict()))
+        return load.checked_result(load.Node(Path(place, "result.json"), data.to_dict()))
     if isinstance(data, (str, os.PathLike)):
         return load.load_result(data)
     raise InputError(f"expected a Result or a directory, got {type(data).__name__}")
@@ -124,7 +125,7 @@ def layer_stalls(data: Data) -> Figure:
 
 
 def _results(data: Iterable[Data]) -> list[load.Node]:
-    return [_result(one) for one in data]
+    return [_result(one, f"run {i}") for i, one in enumerate(data, 1)]
 
 
 def compare_energy_time(*data: Data) -> Figure:

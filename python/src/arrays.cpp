@@ -70,6 +70,15 @@ void give_layer(const GivenArrays& given, ArrayTensors& tensors, Layer& layer) {
   }
 }
 
+/// Nobody should give what has no effect.
+void require_reader(const Network& network, const std::string& input) {
+  const auto reads = [&](const NetworkLayer& layer) {
+    return std::find(layer.inputs.begin(), layer.inputs.end(), input) != layer.inputs.end();
+  };
+  if (std::none_of(network.layers.begin(), network.layers.end(), reads))
+    throw input_error(fmt::format("inputs: no layer reads \"{}\"", input));
+}
+
 /// What a layer of a network adds follows from its file: arrays change no cost.
 void require_role(const std::string& role, const NetworkLayer& layer) {
   const bool has_weights =
@@ -86,9 +95,11 @@ void require_role(const std::string& role, const NetworkLayer& layer) {
 void give_network(const GivenArrays& given, ArrayTensors& tensors, Network& network,
                   bool is_first) {
   if (is_first)  // as of a generation, the prompt's pass
-    for (const auto& [name, array] : given.inputs)
+    for (const auto& [name, array] : given.inputs) {
       find_named(network.inputs, "inputs", "input", name).source =
           source_named(tensors.add("inputs." + name, array));
+      require_reader(network, name);
+    }
   const auto give_role = [&](const char* role, const NamedArrays& arrays) {
     for (const auto& [name, array] : arrays) {
       NetworkLayer& layer = find_named(network.layers, role, "layer", name);
@@ -110,7 +121,7 @@ const StoredTensor& ArrayTensors::get(const std::string& file, const std::string
 std::string ArrayTensors::add(const std::string& what, const py::array& array) {
   const auto descr = array.dtype().attr("str").cast<std::string>();
   StoredTensor tensor;
-  tensor.type = find_npy_type(descr);
+  tensor.type = find_npy_type(descr.substr(1));  // behind the order of bytes
   if (tensor.type == nullptr)
     throw input_error(fmt::format("{}: expected an array of numbers, got dtype {}", what,
                                   py::str(array.dtype()).cast<std::string>()));

@@ -11,6 +11,7 @@
 
 PYBIND11_MODULE(_native, module) {
   using namespace bitjoule;
+  keep_parsed_files();
   python::register_errors();
   python::bind_runs(module);
   python::bind_sweeps(module);

@@ -85,9 +85,8 @@ class ArraysTest(unittest.TestCase):
         )
         codes, scale = quantized.output_codes, quantized.output_scale
         self.assertEqual((codes.dtype, codes.shape), (np.int32, (2, 16)))
-        self.assertTrue(
-            (np.float32(scale) * (codes - quantized.output_zero_point) == quantized.outputs).all()
-        )
+        values = np.float32(scale) * (codes - quantized.output_zero_point).astype(np.float32)
+        self.assertTrue((values == quantized.outputs).all())
 
     def test_arrays_are_as_files(self):
         x, w = small((3, 64)), np.random.default_rng(5).normal(size=(32, 64)).astype(np.float32)
@@ -125,9 +124,9 @@ class ArraysTest(unittest.TestCase):
 
     def test_a_network(self):
         network = {
-            "inputs": {"x": {"shape": [2, 32]}},
+            "inputs": [{"name": "x", "shape": [2, 32]}],
             "layers": [
-                {"name": "one", "gemm": {"m": 2, "n": 24, "k": 32}, "activation": "relu"},
+                {"name": "one", "gemm": {"m": 2, "n": 24, "k": 32}, "activation": "relu", "inputs": ["x"]},
                 {"name": "two", "gemm": {"m": 2, "n": 16, "k": 24}},
             ],
         }
@@ -135,7 +134,7 @@ class ArraysTest(unittest.TestCase):
         x, a, b = small((2, 32)), small((24, 32), 2), small((16, 24), 3)
         result = bitjoule.run(config, inputs={"x": x}, weights={"one": a, "two": b})
         self.assertTrue((result.outputs["two"] == np.maximum(x @ a.T, 0) @ b.T).all())
-        self.assertIsNone(bitjoule.run(config).error)  # values are on where arrays are given
+        self.assertIsNone(bitjoule.run(config).layers[0].error)  # values are on where arrays are given
         for arrays, message in [
             ({"inputs": x}, "inputs: of a network: expected a dict of arrays by the name of the input"),
             ({"inputs": {"y": x}}, 'inputs: no input "y": expected x'),
@@ -145,6 +144,9 @@ class ArraysTest(unittest.TestCase):
         ]:
             with self.subTest(message), self.assertRaisesRegex(bitjoule.InputError, message):
                 bitjoule.run(config, **arrays)
+        del network["layers"][0]["inputs"]
+        with self.assertRaisesRegex(bitjoule.InputError, 'inputs: no layer reads "x"'):
+            bitjoule.run(config, inputs={"x": x})
 
     def refused(self, message, error=bitjoule.InputError, precision=None, **arrays):
         with self.subTest(message), self.assertRaisesRegex(error, message):

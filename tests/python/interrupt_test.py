@@ -15,7 +15,7 @@ import bitjoule
 # expected outputs, tiles that are large.
 LONG = {
     "pe": {"layer": {"gemm": {"m": 4096, "n": 4096, "k": 4096}}, "fidelity": "pe", "values": "off"},
-    "bursts": {"layer": {"gemm": {"m": 1, "n": 1 << 18, "k": 1 << 16}}, "values": "off"},
+    "bursts": {"layer": {"gemm": {"m": 4096, "n": 1 << 14, "k": 1 << 14}}, "values": "off"},
     "operands": {
         "layer": {"gemm": {"m": 1, "n": 1 << 13, "k": 1 << 14}},
         "precision.weights.format": "q4_k",
@@ -27,12 +27,13 @@ LONG = {
         "verify": "off",
         "precision.weights.format": "fp32",
         "precision.activations.format": "fp32",
-        "accelerator.input_buffer.capacity": "16 MiB",
-        "accelerator.weight_buffer.capacity": "64 MiB",
-        "accelerator.accumulator_buffer.capacity": "16 MiB",
-        "accelerator.output_buffer.capacity": "16 MiB",
+        "accelerator.buffers.input.capacity": "64 MiB",
+        "accelerator.buffers.weight.capacity": "256 MiB",
+        "accelerator.buffers.accumulator.capacity": "64 MiB",
+        "accelerator.buffers.output.capacity": "64 MiB",
     },
 }
+AUTO = {"precision.mac": "auto"}
 SMALL = {"layer": {"gemm": {"m": 1, "n": 64, "k": 64}}}
 
 
@@ -55,12 +56,13 @@ class InterruptTest(unittest.TestCase):
                         os.kill(os.getpid(), signal.SIGINT)
 
                     timer = threading.Timer(delay, interrupt)
-                    with self.assertRaises(KeyboardInterrupt):
-                        timer.start()
-                        bitjoule.run("runs/quickstart.yaml", set=values)
+                    timer.start()
+                    try:
+                        with self.assertRaises(KeyboardInterrupt):
+                            bitjoule.run("runs/quickstart.yaml", set={**AUTO, **values})
+                    finally:
                         timer.cancel()
                     self.assertLess(time.process_time() - spent[0], 0.5)
-                    timer.join()
                     again = bitjoule.run("runs/quickstart.yaml", set=SMALL)
                     self.assertEqual(again.to_dict(), expected)
 

@@ -27,6 +27,7 @@ def random_run(random):
         "dram": random.choice(["dram/ddr4-3200-x8.yaml", "dram/ideal.yaml", "dram/hbm2-2000.yaml"]),
         "precision.weights.format": random.choice(WEIGHTS),
         "precision.activations.format": random.choice(ACTIVATIONS),
+        "precision.mac": random.choice(["auto", "auto", "int8"]),
         "seed": random.randint(1, 99),
     }
     if random.random() < 0.3:
@@ -85,7 +86,9 @@ class RunTest(unittest.TestCase):
         values = result.to_dict()
         self.assertEqual(result.cycles, values["cycles"])
         self.assertEqual(result.energy.total_pj, values["energy"]["total_pj"])
-        self.assertEqual(result.layers[0].dram.per_tensor.weights.read_bytes, 4096 * 4096 // 32 * 18)
+        tensors = result.layers[0].dram.per_tensor
+        self.assertEqual(tensors.weights.read_bytes, 4096 * 4096 // 2)
+        self.assertEqual(tensors.scales.read_bytes, 4096 * 4096 // 32 * 2)
         self.assertEqual(result["energy"]["components"]["dram"], values["energy"]["components"]["dram"])
         self.assertEqual(sum(result.stalls[cause] for cause in result.stalls), result.cycles)
         self.assertIn("cycles", dir(result))
@@ -181,7 +184,7 @@ class RunTest(unittest.TestCase):
         with self.assertWarnsRegex(bitjoule.SettingWarning, "no effect") as caught:
             result = bitjoule.run(
                 "runs/quickstart.yaml",
-                set={"accelerator.dequantizer": {"lanes": 8}, "values": "off"},
+                set={"precision.weights.format": "q4_0", "values": "off"},
             )
         self.assertEqual(Path(caught.filename).name, "run_test.py")
         self.assertIn(str(caught.warning), result.notes)
@@ -197,6 +200,9 @@ class RunTest(unittest.TestCase):
 
 
 class MachineTest(unittest.TestCase):
+    def setUp(self):
+        warnings.simplefilter("ignore", bitjoule.SettingWarning)
+
     def test_runs_on_one_machine_equal_runs_of_their_own(self):
         gemm = lambda m, n, k: {"gemm": {"m": m, "n": n, "k": k}}  # noqa: E731
         machine = bitjoule.Machine("runs/quickstart.yaml")

@@ -13,7 +13,7 @@ from bitjoule import _sweeps
 from program import sim
 
 RUN = "runs/quickstart.yaml"
-SMALL = {"layer": {"gemm": {"m": 1, "n": 64, "k": 64}}}
+SMALL = {"layer": {"gemm": {"m": 1, "n": 64, "k": 64}}, "precision.mac": "auto"}
 AXES = {"precision.weights.format": ["int8", "q4_0", "fp32"], "layer.gemm.m": [1, 8]}
 
 
@@ -53,7 +53,7 @@ class SweepTest(unittest.TestCase):
         config = {
             "name": "mine",
             "base": RUN,
-            "set": {"layer": "{gemm: {m: 1, n: 64, k: 64}}"},
+            "set": {"layer": {"gemm": {"m": 1, "n": 64, "k": 64}}},
             "axes": [
                 {"path": "layer.gemm.m", "values": [1, 2, 3]},
                 {"zip": [{"path": "seed", "values": [1, 2]},
