@@ -9,10 +9,13 @@ import math
 import sys
 from pathlib import Path
 
-from plotting import style
-from plotting.load import InputError, load_result
-from plotting.panels import bandwidth_panel, components, stack_panel, traffic
-from plotting.style import against, per_cent, plt, readable, si
+# The figures of the package, without its compiled part.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "python" / "bitjoule"))
+
+from plotting import style  # noqa: E402
+from plotting.load import InputError, load_result  # noqa: E402
+from plotting.panels import bandwidth_panel, components, stack_panel, traffic  # noqa: E402
+from plotting.style import against, per_cent, plt, readable, si  # noqa: E402
 
 # Name of the result's directory, heading.
 LAYERS = [
@@ -241,6 +244,7 @@ def main():
     )
     parser.add_argument("directory", type=Path)
     directory = parser.parse_args().directory
+    style.use()
     try:
         results = [
             (layer, [Run(directory / f"{layer[0]}-{machine[0]}") for machine in MACHINES])

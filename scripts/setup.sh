@@ -2,7 +2,7 @@
 # Installs the packages that are missing; does nothing, and needs no network, when none is. The names
 # are Debian 12's; where Debian 13 or Ubuntu 24.04 has another, it stands behind a bar, and the first
 # that is installed, or else that apt knows, is taken. The linters are of one version everywhere.
-# Usage: scripts/setup.sh [GROUP...]     default: build test browser plot
+# Usage: scripts/setup.sh [GROUP...]     default: build test browser plot python
 set -euo pipefail
 
 declare -A groups=(
@@ -13,6 +13,8 @@ declare -A groups=(
   [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh
           dpkg-dev file"
   [browser]="chromium|chromium-browser"
+  [python]="pybind11-dev python3-dev python3-numpy python3-pandas python3-matplotlib python3-pip
+            python3-setuptools python3-wheel python3-venv jupyter-nbconvert python3-ipykernel mypy"
   [plot]="python3 python3-matplotlib"
   [ci]="clang-format-14 clang-tidy-14"
   [mpi]="libboost-mpi1.81-dev|libboost-mpi1.88-dev|libboost-mpi1.83-dev|libboost-mpi-dev openmpi-bin libopenmpi-dev"
@@ -21,7 +23,7 @@ declare -A groups=(
 )
 
 if (($# == 0)); then
-  set -- build test browser plot
+  set -- build test browser plot python
 fi
 
 is_installed() {

@@ -5,9 +5,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset=${1:-release}
 
-scripts/setup.sh build test browser plot mpi
+scripts/setup.sh build test browser plot python mpi
 echo "test: building preset '$preset'"
-cmake --preset "$preset" -DBITJOULE_MPI=ON >/dev/null
+python=ON
+[[ $preset == asan-ubsan ]] && python=OFF # their runtimes must be there first: Python has none
+cmake --preset "$preset" -DBITJOULE_MPI=ON -DBITJOULE_PYTHON="$python" >/dev/null
 cmake --build --preset "$preset"
 echo "test: running the tests"
 passed=yes

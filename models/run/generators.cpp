@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/interrupt.h"
+
 namespace bitjoule {
 namespace {
 
@@ -21,25 +23,38 @@ class Splitmix {
   std::uint64_t state_;
 };
 
+constexpr std::size_t kUninterrupted = std::size_t{1} << 20;  // elements
+
+/// One element after the other.
+template <class F>
+void fill(std::vector<float>& values, F next) {
+  for (std::size_t begin = 0; begin < values.size(); begin += kUninterrupted) {
+    check_interrupt();
+    const std::size_t end = std::min(values.size(), begin + kUninterrupted);
+    for (std::size_t i = begin; i < end; ++i) values[i] = next();
+  }
+}
+
 /// Close to normal, from integers alone (the sum of four 16-bit uniforms): mean 0, the given
 /// deviation, at most 3.46 of them away.
 void fill_normal(Splitmix& random, double deviation, std::vector<float>& values) {
   // The variance of a 16-bit uniform is (2^32 - 1) / 12.
   const double unit = deviation / std::sqrt(4.0 * 4294967295.0 / 12.0);
-  for (float& v : values) {
+  fill(values, [&] {
     const std::uint64_t x = random.next();
     const auto sum = static_cast<std::int64_t>((x & 0xFFFF) + (x >> 16 & 0xFFFF) +
                                                (x >> 32 & 0xFFFF) + (x >> 48));
-    v = static_cast<float>(static_cast<double>(sum - 2 * 65535) * unit);
-  }
+    return static_cast<float>(static_cast<double>(sum - 2 * 65535) * unit);
+  });
 }
 
 /// Multiples of 2^-32 in [-1, 1), scaled to the deviation.
 void fill_uniform(Splitmix& random, double deviation, std::vector<float>& values) {
   const double unit = deviation * std::sqrt(3.0) / 4294967296.0;
-  for (float& v : values)
-    v = static_cast<float>(
+  fill(values, [&] {
+    return static_cast<float>(
         static_cast<double>(static_cast<std::int64_t>(random.next() >> 31) - 4294967296) * unit);
+  });
 }
 
 void enlarge_channels(const TensorSource& source, Splitmix& random, std::int64_t k,

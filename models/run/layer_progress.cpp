@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/interrupt.h"
 #include "run/output_check.h"
 
 namespace bitjoule {
@@ -31,12 +32,14 @@ LayerProgress::LayerProgress(ProgressSink sink, const MappingProblem& problem,
 }
 
 void LayerProgress::oracle(std::int64_t macs) const {
+  check_interrupt();
   if (sink_)
     sink_(oracle_share_ * static_cast<double>(macs) / std::max(1.0, oracle_macs_),
           "expected outputs");
 }
 
 void LayerProgress::machine(std::int64_t macs) const {
+  check_interrupt();
   if (sink_)
     sink_(oracle_share_ + (1 - oracle_share_) * static_cast<double>(macs) / macs_, "the machine");
 }

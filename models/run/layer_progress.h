@@ -10,7 +10,7 @@
 namespace bitjoule {
 
 /// Weighs a layer's two long pieces of work against one another: the oracle's outputs, then the
-/// machine. Does nothing without a sink.
+/// machine. Without a sink it asks check_interrupt() alone.
 class LayerProgress {
  public:
   LayerProgress() = default;

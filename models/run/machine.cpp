@@ -16,6 +16,13 @@ Machine::~Machine() = default;
 Machine::Machine(Machine&&) noexcept = default;
 Machine& Machine::operator=(Machine&&) noexcept = default;
 
+void Machine::configure(RunConfig config) {
+  config.accelerator = std::move(config_.accelerator);
+  config.dram = std::move(config_.dram);
+  config.options.fidelity = config_.options.fidelity;
+  config_ = std::move(config);
+}
+
 Result Machine::run(Trace* trace) {
   return config_.phases.empty() ? run(config_.layer, trace) : run(config_.phases);
 }

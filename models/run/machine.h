@@ -35,6 +35,9 @@ class Machine {
   Machine& operator=(const Machine&) = delete;
 
   const RunConfig& config() const { return config_; }
+  /// Another workload, other formats, options and prices for this machine: its accelerator, DRAM
+  /// and fidelity stay, whatever `config` says of them.
+  void configure(RunConfig config);
   /// Tells `sink` now and then how far a run is.
   void report_to(ProgressSink sink) { progress_ = std::move(sink); }
 

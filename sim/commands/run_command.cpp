@@ -12,6 +12,7 @@
 #include "sim/commands/command.h"
 #include "sim/commands/import_options.h"
 #include "sim/commands/network_arguments.h"
+#include "sim/config/naming.h"
 #include "sim/config/writer.h"
 #include "sim/formats/npy.h"
 #include "sim/output/output_files.h"
@@ -147,20 +148,6 @@ int run_network(const RunArguments& a, RunConfig run) {
     print_summary(network_summary(run, result));
   require_verified(all);
   return 0;
-}
-
-/// Names the run file in what only mapping and prices find wrong.
-template <class F>
-auto naming(const std::string& file, F action) {
-  try {
-    return action();
-  } catch (const Error& e) {
-    if (e.kind() != ErrorKind::kInput) throw;
-    std::string text = file + ": ";
-    for (const char c : std::string(e.what()))
-      text += c == '\n' ? "\n" + file + ": " : std::string{c};
-    throw input_error(text);
-  }
 }
 
 /// Without values, as both fidelities have it.

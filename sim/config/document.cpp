@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <sstream>
 #include <system_error>
 #include <tuple>
@@ -171,9 +172,21 @@ void observe_files(std::function<void(const std::string& path)> sink) {
   file_sink() = std::move(sink);
 }
 
+namespace {
+
+std::string& installed_configs() {
+  static std::string directory;
+  return directory;
+}
+
+}  // namespace
+
+void set_installed_configs(const std::string& directory) { installed_configs() = directory; }
+
 std::string configs_dir() {
   const char* dir = std::getenv("BITJOULE_CONFIGS");
   if (dir == nullptr || *dir == '\0') {
+    if (!installed_configs().empty()) return installed_configs();
     static const std::string own = own_file(BITJOULE_DATA "/configs");
     if (own.empty())
       throw input_error(fmt::format(
@@ -195,13 +208,50 @@ std::string why_no_file(const std::string& name) {
   return fs::exists(status) ? "is not a regular file" : "no such file";
 }
 
+namespace {
+
+/// Trees of files by path, with the texts that they were parsed from.
+struct ParsedFiles {
+  struct File {
+    std::string text;
+    Node node;
+  };
+  std::mutex mutex;
+  bool are_kept = false;
+  std::map<std::string, File> files;
+};
+
+ParsedFiles& parsed_files() {
+  static ParsedFiles files;
+  return files;
+}
+
+Node parse_file(const std::string& text, const std::string& path, Problems& problems) {
+  constexpr std::size_t kMostFiles = 256, kMostBytes = 64 << 10;
+  ParsedFiles& parsed = parsed_files();
+  if (!parsed.are_kept || text.size() > kMostBytes) return parse_yaml(text, path, problems);
+  const std::lock_guard<std::mutex> lock(parsed.mutex);
+  const auto known = parsed.files.find(path);
+  if (known != parsed.files.end() && known->second.text == text) return known->second.node;
+  const std::size_t before = problems.count();
+  Node node = parse_yaml(text, path, problems);
+  if (problems.count() != before) return node;
+  if (parsed.files.size() == kMostFiles) parsed.files.clear();
+  parsed.files[path] = {text, node};
+  return node;
+}
+
+}  // namespace
+
+void keep_parsed_files() { parsed_files().are_kept = true; }
+
 Node parse_source(const Source& source, Problems& problems) {
   if (source.node) return *source.node;
   if (source.is_text) return parse_yaml(source.text, source.name, problems);
   const std::string path = find_file(source.name, "", source.folder);
   std::string text;
   const std::string failure = path.empty() ? why_no_file(source.name) : read_text(path, text);
-  if (failure.empty()) return parse_yaml(text, path, problems);
+  if (failure.empty()) return parse_file(text, path, problems);
   Node node = broken(source.name);
   std::error_code error;
   problems.add(node.place, "",
@@ -260,7 +310,7 @@ void splice_file(Node& node, const std::string& folder, Problems& problems) {
   std::string text;
   const std::string failure = read_text(path, text);
   if (failure.empty()) {
-    node = parse_yaml(text, path, problems);
+    node = parse_file(text, path, problems);
     return;
   }
   problems.add(node.place, node.alias, fmt::format("{} {}", path, failure));

@@ -8,15 +8,14 @@
 #include "core/error.h"
 #include "core/numeric/tensor_values.h"
 #include "sim/config/writer.h"
-#include "sim/formats/tensor_file.h"
 #include "sim/schema/run_file.h"
 
 namespace bitjoule {
 namespace {
 
-std::string digest(const TensorSource& source) {
+std::string digest(const TensorSource& source, TensorReader& tensors) {
   try {
-    const StoredTensor tensor = load_tensor(source.file, source.tensor);
+    const StoredTensor& tensor = tensors.get(source.file, source.tensor);
     const boost::uuids::name_generator_sha1 generate(boost::uuids::ns::oid());
     return fmt::format("{} {} {}", tensor.type->format, shape_text(tensor.shape),
                        boost::uuids::to_string(generate(tensor.data, tensor.bytes)));
@@ -33,8 +32,8 @@ std::string run_hash(const RunConfig& run) {
   // Networks, and runs without values, read no tensors.
   if (!run.phases.empty() || !run.options.values) return content_hash(config);
   boost::json::object tensors;
-  const auto add = [&tensors](const char* role, const std::optional<TensorSource>& source) {
-    if (source && source->from_file()) tensors[role] = digest(*source);
+  const auto add = [&](const char* role, const std::optional<TensorSource>& source) {
+    if (source && source->from_file()) tensors[role] = digest(*source, *run.options.tensors);
   };
   add("inputs", run.layer.inputs);
   add("weights", run.layer.weights);

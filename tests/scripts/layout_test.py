@@ -7,12 +7,19 @@ from itertools import combinations
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).resolve().parent)]
+sys.path[:0] = [str(ROOT / "python/bitjoule"), str(Path(__file__).resolve().parent)]
 
 from matplotlib.text import Text  # noqa: E402
-from plot import COMPARE_FIGURES, RUN_FIGURES, SWEEP_FIGURES, figures_for  # noqa: E402
-from plotting.style import plt, wrapped  # noqa: E402
+from plotting.command import (  # noqa: E402
+    COMPARE_FIGURES,
+    RUN_FIGURES,
+    SWEEP_FIGURES,
+    figures_for,
+)
+from plotting.style import plt, use, wrapped  # noqa: E402
 from results import make_layer, make_result, write_result, write_sweep  # noqa: E402
+
+use()
 
 LONG = "llama2-7b-attention-projections-decode"
 

@@ -21,9 +21,11 @@ sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).resolve().parent)]
 from plot import main  # noqa: E402
 from plotting import run  # noqa: E402
 from plotting.load import Sweep, load_result  # noqa: E402
-from plotting.style import against, per_cent, si  # noqa: E402
+from plotting.style import against, per_cent, si, use  # noqa: E402
 from plotting.sweep import pareto_front  # noqa: E402
 from results import make_layer, make_result, write_result, write_sweep  # noqa: E402
+
+use()
 
 
 def plot(*arguments):
@@ -113,7 +115,7 @@ class PlotTest(unittest.TestCase):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             self.draw(self.dir)
-        table = Sweep(self.dir)
+        table = Sweep.load(self.dir)
         shown = [row["precision.weights.format"] for row in table.rows]
         self.assertEqual(shown, ["$a", "_b", "=c", "$d$", "-x", "e"])
 

@@ -39,7 +39,7 @@ class SetupTest(unittest.TestCase):
         self.missing()
         done = self.setup()
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stdout, "setup: every package of [build test browser plot] is installed\n")
+        self.assertEqual(done.stdout, "setup: every package of [build test browser plot python] is installed\n")
         self.assertEqual(self.log.read_text(encoding="utf-8"), "")
 
     def test_only_what_is_missing_is_installed(self):

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/index.h"
+#include "core/interrupt.h"
 #include "core/numeric/mac.h"
 
 namespace bitjoule {
@@ -12,7 +13,10 @@ namespace {
 /// All codes of a tensor, rows one after the other.
 std::vector<std::int16_t> all_codes(const QuantizedTensor& t) {
   std::vector<std::int16_t> codes(at(t.rows() * t.k()));
-  for (std::int64_t r = 0; r < t.rows(); ++r) t.codes(r, 0, t.k(), &codes[at(r * t.k())]);
+  for (std::int64_t r = 0; r < t.rows(); ++r) {
+    check_interrupt();
+    t.codes(r, 0, t.k(), &codes[at(r * t.k())]);
+  }
   return codes;
 }
 

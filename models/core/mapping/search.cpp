@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/interrupt.h"
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
 
@@ -74,6 +75,7 @@ class BestFirst {
       push(box);
     }
     while (!heap_.empty()) {
+      check_interrupt();
       std::pop_heap(heap_.begin(), heap_.end(), later);
       const Node node = heap_.back();
       heap_.pop_back();

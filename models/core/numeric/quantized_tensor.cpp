@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/index.h"
+#include "core/interrupt.h"
 #include "core/numeric/elements.h"
 #include "core/numeric/ggml_blocks.h"
 #include "core/numeric/pack.h"
@@ -50,12 +51,16 @@ QuantizedTensor QuantizedTensor::quantize(const TensorFormat& format, const floa
   QuantizedTensor tensor(format, rows, k);
   tensor.bytes_.resize(at(tensor_bytes(tensor.layout_, rows, k).total()));
   if (tensor.layout_.interleaved()) {
-    const std::int64_t blocks = rows * (k / tensor.layout_.block_elements);
-    tensor.codec_->encode(data, blocks, tensor.bytes_.data());
+    for (std::int64_t row = 0; row < rows; ++row) {
+      check_interrupt();
+      tensor.codec_->encode(data + row * k, k / tensor.layout_.block_elements,
+                            &tensor.bytes_[at(row * tensor.row_bytes_)]);
+    }
     return tensor;
   }
   const std::vector<GroupParameters> groups = tensor.store_scales(data);
   for (std::int64_t row = 0; row < rows; ++row) {
+    check_interrupt();
     tensor.encode_planar_row(data + row * k, row, groups);
   }
   return tensor;
@@ -78,6 +83,7 @@ QuantizedTensor QuantizedTensor::from_stored(const TensorFormat& format,
 void QuantizedTensor::decode_rows(std::int64_t row0, std::int64_t row1, std::int64_t k0,
                                   std::int64_t k1, float* values) const {
   for (std::int64_t row = row0; row < row1; ++row, values += k1 - k0) {
+    check_interrupt();
     if (layout_.interleaved()) {
       decode_blocks_row(row, k0, k1, values);
     } else {

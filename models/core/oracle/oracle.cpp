@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 
+#include "core/interrupt.h"
 #include "core/oracle/side_by_side.h"
 
 namespace bitjoule {
@@ -234,6 +235,7 @@ void Oracle::sum(const Windows& windows, const std::vector<T>& x, const std::vec
       while (end < jobs.size() && end < j + kSumRows &&
              jobs[end].window == first + static_cast<std::int64_t>(end - j))
         ++end;
+      check_interrupt();
       side_by_side(&x[at_index(first * k)], k, static_cast<std::int64_t>(end - j), panel.data(),
                    ends, sums.data());
       for (std::size_t r = 0; r < end - j; ++r)
@@ -242,6 +244,7 @@ void Oracle::sum(const Windows& windows, const std::vector<T>& x, const std::vec
     }
   }
   for (std::size_t i = 0; i < single.size(); i += kSumLanes) {
+    check_interrupt();
     const std::size_t count = std::min<std::size_t>(kSumLanes, single.size() - i);
     std::array<const T*, kSumLanes> inputs;
     std::array<const float*, kSumLanes> lanes;
@@ -268,6 +271,7 @@ void Oracle::set_floats(const Windows& windows, OracleResult* results) const {
 void Oracle::set_integers(const Windows& windows, OracleResult* results,
                           std::vector<std::vector<Chunk>>& weights) const {
   for (const Place& p : windows.places) {
+    check_interrupt();
     std::vector<Chunk>& row = weights[at_index(p.weight_row)];
     if (row.empty()) row = weight_chunks(p.weight_row);
     set_integers(&windows.codes[at_index(p.window * weights_.k())],

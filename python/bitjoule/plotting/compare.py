@@ -1,7 +1,7 @@
 """Figures that set several runs side by side; ratios refer to the first."""
 
-from plotting import style
-from plotting.panels import (
+from . import style
+from .panels import (
     bandwidth_panel,
     components,
     share_panel,
@@ -9,7 +9,7 @@ from plotting.panels import (
     traffic,
     width_for,
 )
-from plotting.style import plt
+from .style import plt
 
 
 def _labels(results):

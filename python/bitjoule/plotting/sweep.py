@@ -2,8 +2,8 @@
 
 import math
 
-from plotting import style
-from plotting.panels import (
+from . import style
+from .panels import (
     PICO,
     bandwidth_panel,
     name_bars,
@@ -12,7 +12,7 @@ from plotting.panels import (
     width_for,
     write_above,
 )
-from plotting.style import plt, si
+from .style import plt, si
 
 MOST_PANELS = 16  # combinations of the other axes that fit one page
 

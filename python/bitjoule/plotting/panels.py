@@ -1,7 +1,7 @@
 """The panels that figures are made of: stacks of parts, one bar per run or layer."""
 
-from plotting import style
-from plotting.style import against, per_cent, si
+from . import style
+from .style import against, per_cent, si
 
 PICO = 1e-12
 MOST_LINES = 4  # of a bar's name; longer ones stand upright

@@ -1,8 +1,8 @@
 """Figures of the layers of one run: DIR/result.json with more than one element in layers[]."""
 
-from plotting import style
-from plotting.panels import components, name_of, share_panel, stack_panel, width_for
-from plotting.style import plt
+from . import style
+from .panels import components, name_of, share_panel, stack_panel, width_for
+from .style import plt
 
 
 def _layers(result):

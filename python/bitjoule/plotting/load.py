@@ -80,11 +80,15 @@ def load_result(directory):
         raise InputError(f"{file}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: not valid JSON: {error}") from error
-    root = Node(file, document)
+    return checked_result(Node(file, document))
+
+
+def checked_result(root):
+    """The root node of a result, if its layout is one that can be drawn."""
     version = root.at("schema_version").number()
     expected = DRAM_VERSION if root.has("latency") else RUN_VERSION
     if version != expected:
-        raise InputError(f"{file}: schema_version: expected {expected}, got {version}")
+        raise InputError(f"{root.file}: schema_version: expected {expected}, got {version}")
     return root
 
 
@@ -110,25 +114,14 @@ class Sweep:
     """results.csv: columns up to `status` say which point a row is (the first its name, the others
     the swept paths), those after it are metrics named by their dotted path in result.json."""
 
-    def __init__(self, directory):
-        self.file = Path(directory) / "results.csv"
-        require_file(self.file)
-        try:
-            with open(self.file, newline="", encoding="utf-8") as stream:
-                reader = csv.DictReader(stream)
-                rows = [
-                    {key: cell_text(v) if isinstance(v, str) else v for key, v in row.items()}
-                    for row in reader
-                ]
-                columns = reader.fieldnames or []
-        except (OSError, csv.Error, UnicodeDecodeError) as error:
-            raise InputError(f"{self.file}: {error}") from error
+    def __init__(self, file, name, columns, rows):
+        """`rows`: {column: text}; `file` is what errors name."""
+        self.file, self.name = file, name
         if "status" not in columns or columns.index("status") < 1:
             raise InputError(
                 f"{self.file}: expected the columns point, swept paths, status, metrics"
             )
         split = columns.index("status")
-        self.name = self._name(Path(directory))
         self.point_column, self.axes = columns[0], columns[1:split]
         self.metrics = columns[split + 1 :]
         self.rows = [row for row in rows if row["status"] == "done"]
@@ -138,6 +131,23 @@ class Sweep:
         self.axes = [a for a in self.axes if len({row[a] for row in self.rows}) > 1] or self.axes[
             :1
         ]
+
+    @classmethod
+    def load(cls, directory):
+        """DIR/results.csv."""
+        file = Path(directory) / "results.csv"
+        require_file(file)
+        try:
+            with open(file, newline="", encoding="utf-8") as stream:
+                reader = csv.DictReader(stream)
+                rows = [
+                    {key: cell_text(v) if isinstance(v, str) else v for key, v in row.items()}
+                    for row in reader
+                ]
+                columns = reader.fieldnames or []
+        except (OSError, csv.Error, UnicodeDecodeError) as error:
+            raise InputError(f"{file}: {error}") from error
+        return cls(file, cls._name(Path(directory)), columns, rows)
 
     @staticmethod
     def _name(directory):

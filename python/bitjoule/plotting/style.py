@@ -4,12 +4,10 @@ import math
 import textwrap
 
 import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
-from matplotlib.lines import Line2D  # noqa: E402
-from matplotlib.patches import Patch  # noqa: E402
-from matplotlib.ticker import (  # noqa: E402
+import matplotlib.pyplot as plt
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import (
     EngFormatter,
     FuncFormatter,
     LogLocator,
@@ -92,27 +90,32 @@ SPARE = [
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">"]
 LINES = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK]
 
-plt.rcParams.update(
-    {
-        "figure.constrained_layout.use": True,
-        "font.size": 9,
-        "axes.titlesize": 10,
-        "axes.titleweight": "bold",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.axisbelow": True,
-        "grid.color": "#DDDDDD",
-        "grid.linewidth": 0.6,
-        "hatch.linewidth": 0.6,
-        "legend.frameon": False,
-        "legend.fontsize": 8,
-        "legend.handlelength": 2.4,
-        "legend.handleheight": 1.1,
-        "savefig.dpi": 200,
-        "text.parse_math": False,  # a $ in a name is a dollar sign
-        "svg.hashsalt": "bitjoule",  # element ids follow from the content alone
-    }
-)
+RC = {
+    "figure.constrained_layout.use": True,
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.handlelength": 2.4,
+    "legend.handleheight": 1.1,
+    "savefig.dpi": 200,
+    "text.parse_math": False,  # a $ in a name is a dollar sign
+    "svg.hashsalt": "bitjoule",  # element ids follow from the content alone
+}
+
+
+def use():
+    """For a process that writes figures and does nothing else."""
+    matplotlib.use("Agg")
+    plt.rcParams.update(RC)
+
 
 # Without dates, so that equal results give equal files.
 METADATA = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}

@@ -2,9 +2,9 @@
 
 import math
 
-from plotting import style
-from plotting.panels import bandwidth_panel, components, name_of
-from plotting.style import per_cent, plt, readable, si
+from . import style
+from .panels import bandwidth_panel, components, name_of
+from .style import per_cent, plt, readable, si
 
 
 def _named_bars(ax, values, unit):

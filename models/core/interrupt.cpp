@@ -1,0 +1,21 @@
+#include "core/interrupt.h"
+
+#include <utility>
+
+namespace bitjoule {
+namespace {
+
+thread_local const std::function<void()>* current_check = nullptr;
+
+}  // namespace
+
+InterruptScope::InterruptScope(std::function<void()> check)
+    : check_(std::move(check)), outer_(std::exchange(current_check, &check_)) {}
+
+InterruptScope::~InterruptScope() { current_check = outer_; }
+
+void check_interrupt() {
+  if (current_check != nullptr) (*current_check)();
+}
+
+}  // namespace bitjoule

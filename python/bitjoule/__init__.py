@@ -1,0 +1,83 @@
+"""bitjoule: what each bit costs, in cycles, bytes and joules.
+
+A cycle-accurate, bit-exact simulator of MAC-array neural-network accelerators::
+
+    import bitjoule
+
+    result = bitjoule.run("runs/quickstart.yaml", set={"precision.weights.format": "q4_0"})
+    result.cycles, result.energy.total_pj, result.layers[0].bound
+    result.to_dataframe("energy")
+
+The numbers are those of the program ``sim``, to the bit; ``docs/python.md`` has a page of examples.
+"""
+
+from __future__ import annotations
+
+import os as _os
+from pathlib import Path as _Path
+from typing import TYPE_CHECKING, Any
+
+from . import _native
+from ._formats import Format, Quantized, decode, encode, formats, quantize
+from ._results import Record, Result
+from ._runs import Machine, run
+from ._sweeps import Point, Sweep, sweep
+from .errors import Error, InputError, InternalError, SettingWarning, VerificationError
+
+if TYPE_CHECKING:
+    from . import plot as plot
+
+__all__ = [
+    "Error",
+    "Format",
+    "InputError",
+    "InternalError",
+    "Machine",
+    "Point",
+    "Quantized",
+    "Record",
+    "Result",
+    "SettingWarning",
+    "Sweep",
+    "VerificationError",
+    "configs_dir",
+    "decode",
+    "encode",
+    "formats",
+    "plot",
+    "quantize",
+    "run",
+    "sweep",
+]
+
+__version__ = _native.version()
+
+
+def configs_dir() -> str:
+    """The directory of the shipped configurations: ``$BITJOULE_CONFIGS``, or beside the package,
+    below the prefix that it is installed in, or in the sources that it was built from."""
+    return _native.configs_dir()
+
+
+def _find_configs(package: _Path) -> None:
+    places = [package / "configs"]
+    places += [parent / "share" / "bitjoule" / "configs" for parent in package.parents]
+    for place in places:
+        if (place / "runs").is_dir():
+            _native.set_installed_configs(_os.fspath(place))
+            return
+
+
+_find_configs(_Path(__file__).absolute().parent)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot":  # on demand: it needs matplotlib, which takes long to load
+        import importlib
+
+        return importlib.import_module(".plot", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "plot"})

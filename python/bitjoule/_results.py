@@ -1,0 +1,275 @@
+"""Results: the tree of result.json with attributes, tables and texts."""
+
+from __future__ import annotations
+
+import copy
+import html
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Record", "Result"]
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Record(value)
+    if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        return [_wrapped(item) for item in value]
+    return value
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Numbers and texts by dotted path; lists are left out."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        elif not isinstance(value, list):
+            flat[prefix + key] = value
+    return flat
+
+
+def _frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("to_dataframe() needs pandas (python3-pandas)") from error
+    return pandas.DataFrame(rows)
+
+
+class Record:
+    """A part of a result: its keys are attributes, and items for keys that are no Python names.
+
+    ``docs/result.md`` says what each key means and its unit, which also ends its name (``time_s``,
+    ``total_pj``, ``read_bytes``). A change of the values that are handed out changes no result.
+    """
+
+    def __init__(self, values: dict[str, Any]):
+        self.__dict__["_values"] = values
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return _wrapped(self.__dict__["_values"][name])
+        except KeyError:
+            raise AttributeError(
+                f"no {name!r}; there are {', '.join(self.__dict__.get('_values', {}))}"
+            ) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("results do not change")
+
+    def __getitem__(self, key: str) -> Any:
+        return _wrapped(self._values[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Record) and self._values == other._values
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._values]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self._values)})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def keys(self) -> Iterator[str]:
+        """The names of the parts."""
+        return iter(self._values)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The part of that name, or ``default``."""
+        return _wrapped(self._values[key]) if key in self._values else default
+
+    def to_dict(self) -> dict[str, Any]:
+        """A copy as dicts, lists, numbers and texts."""
+        return copy.deepcopy(self._values)
+
+
+class Result(Record):
+    """What a run yields: ``result.json`` as attributes, and beside them arrays, tables, texts.
+
+    Its own keys, most of them also of each of ``layers``:
+    """
+
+    name: str
+    config_hash: str  #: names configuration, program and tensors: equal hashes, equal results
+    fidelity: str  #: "fast" or "pe"
+    clock_hz: int
+    cycles: int  #: core cycles
+    compute_cycles: int  #: cycles that the array alone needs
+    time_s: float  #: seconds
+    macs: int
+    padded_macs: int
+    utilization: float  #: share of the array's MACs in `time_s`, 0..1
+    bound: str  #: what holds the run up
+    stalls: Record  #: core cycles by cause; they sum to `cycles`
+    dram: Record  #: bytes, bandwidths, latencies
+    sram: Record  #: accesses by buffer
+    roofline: Record
+    counts: list[Record]  #: actions of all layers
+    energy: Record  #: picojoules: `total_pj`, `components`
+    error: Record | None  #: against float64; None without values
+    verified: bool | None  #: outputs equal the oracle's; None where nothing was compared
+    layers: list[Record]
+    config: Record  #: resolved; reads back as a run
+    program: Record
+
+    def __init__(
+        self,
+        values: dict[str, Any],
+        outputs: Any = None,
+        notes: list[str] | None = None,
+        summary: Callable[[], str] | str = "",
+    ):
+        super().__init__(values)
+        codes, scale, zero_point = None, None, None
+        if isinstance(outputs, tuple):
+            outputs, codes, scale, zero_point = outputs
+        self.__dict__.update(
+            _outputs=outputs,
+            _codes=codes,
+            _scale=scale,
+            _zero_point=zero_point,
+            _notes=list(notes or []),
+            _summary=summary,
+        )
+
+    @property
+    def outputs(self) -> np.ndarray | dict[str, np.ndarray] | None:
+        """Of a layer, the output tensor where ``run(outputs=True)`` kept it: float32, NHWC of a
+        convolution, (m, n) or (batch, m, n) of a product. Of a network with values, its outputs by
+        name. Else None."""
+        return self._outputs
+
+    @property
+    def output_codes(self) -> np.ndarray | None:
+        """Of a layer whose output format is an integer, with ``run(outputs=True)``: int32 codes in
+        the shape of ``outputs``; value = ``output_scale`` * (code - ``output_zero_point``)."""
+        return self._codes
+
+    @property
+    def output_scale(self) -> float | None:
+        """See ``output_codes``."""
+        return self._scale
+
+    @property
+    def output_zero_point(self) -> int | None:
+        """See ``output_codes``."""
+        return self._zero_point
+
+    @property
+    def notes(self) -> list[str]:
+        """What was set and has no effect, a line each."""
+        return list(self._notes)
+
+    def to_dataframe(self, table: str = "layers") -> pandas.DataFrame:
+        """A table (pandas): ``"layers"``, a row each, columns by dotted path in ``result.json``;
+        ``"kinds"``, layers of one kind summed with their repeats: cycles, seconds, picojoules, DRAM
+        bytes, MACs; ``"energy"``, picojoules and share by component. Raises ValueError for another
+        name and ImportError without pandas."""
+        if table == "layers":
+            return _frame([_flat(layer) for layer in self._values["layers"]])
+        if table == "kinds":
+            return _frame([_flat(kind) for kind in self._kinds()])
+        if table == "energy":
+            return _frame(
+                [
+                    {"component": name, "energy_pj": pj, "share": share}
+                    for name, pj, share in self._energy()
+                ]
+            )
+        raise ValueError(f'expected "layers", "kinds" or "energy", got {table!r}')
+
+    def _kinds(self) -> list[dict[str, Any]]:
+        if "network" in self._values:
+            return self._values["network"]["kinds"]
+        kinds: dict[str, dict[str, Any]] = {}
+        for layer in self._values["layers"]:
+            traffic, times = layer["dram"], layer["repeat"]
+            kind = kinds.setdefault(layer["kind"], {"kind": layer["kind"]})
+            for key, amount in {
+                "cycles": layer["cycles"],
+                "time_s": layer["time_s"],
+                "energy_pj": layer["energy"]["total_pj"],
+                "dram_bytes": sum(
+                    traffic[part] for part in ("read_bytes", "write_bytes", "padding_bytes")
+                ),
+                "macs": layer["macs"],
+            }.items():
+                kind[key] = kind.get(key, 0) + amount * times
+        return list(kinds.values())
+
+    def _energy(self) -> list[tuple[str, float, float]]:
+        """(component, picojoules, share)"""
+        total = self._values["energy"]["total_pj"]
+        return [
+            (name, pj, pj / total if total else 0.0)
+            for name, pj in self._values["energy"]["components"].items()
+        ]
+
+    def __repr__(self) -> str:
+        v = self._values
+        return (
+            f"<bitjoule.Result {v['name']}: {v['cycles']} cycles, {v['time_s']:.4g} s, "
+            f"{v['energy']['total_pj'] * 1e-12:.4g} J, bound by {v['bound']}>"
+        )
+
+    def __str__(self) -> str:
+        """What ``sim run`` prints."""
+        summary = self.__dict__["_summary"]
+        return (summary() if callable(summary) else summary).rstrip("\n") or repr(self)
+
+    def _repr_html_(self) -> str:
+        v = self._values
+        cell = lambda text: html.escape(str(text))  # noqa: E731
+        moved = v["dram"]["read_bytes"] + v["dram"]["write_bytes"]
+        error = v.get("error") or {}
+        rows = [
+            ("cycles", f"{v['cycles']:,}"),
+            ("time", f"{v['time_s'] * 1e3:,.4g} ms"),
+            ("bound by", v["bound"]),
+            ("utilization", f"{v['utilization'] * 100:.3g} %"),
+            ("DRAM traffic", f"{moved:,} bytes"),
+            ("energy", f"{v['energy']['total_pj'] * 1e-6:,.4g} µJ"),
+            *(
+                (f"&nbsp;&nbsp;{cell(name)}", f"{pj * 1e-6:,.4g} µJ ({share * 100:.1f} %)")
+                for name, pj, share in self._energy()
+                if pj
+            ),
+        ]
+        if error.get("sqnr_db") is not None:
+            rows.append(("SQNR", f"{error['sqnr_db']:.2f} dB"))
+        body = "".join(
+            f"<tr><th style='text-align:left'>{name}</th><td>{cell(value)}</td></tr>"
+            for name, value in rows
+        )
+        return f"<table><caption>{cell(v['name'])}</caption>{body}</table>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_summary": str(self)}
+
+    def __copy__(self) -> Result:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Result:
+        return self  # it does not change

@@ -1,0 +1,22 @@
+// bitjoule._native: what the package in Python stands on. Its functions are no interface of their
+// own: see python/bitjoule.
+#include <pybind11/pybind11.h>
+
+#include "python/src/formats.h"
+#include "python/src/interpreter.h"
+#include "python/src/runs.h"
+#include "python/src/sweeps.h"
+#include "sim/config/document.h"
+#include "sim/version.h"
+
+PYBIND11_MODULE(_native, module) {
+  using namespace bitjoule;
+  keep_parsed_files();
+  python::register_errors();
+  python::bind_runs(module);
+  python::bind_sweeps(module);
+  python::bind_formats(module);
+  module.def("version", [] { return build_text(build()); });
+  module.def("configs_dir", &configs_dir);
+  module.def("set_installed_configs", &set_installed_configs);
+}

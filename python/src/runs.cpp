@@ -1,0 +1,186 @@
+#include "python/src/runs.h"
+
+#include <pybind11/stl.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "python/src/interpreter.h"
+#include "sim/commands/command.h"
+#include "sim/config/naming.h"
+#include "sim/report/summary.h"
+#include "sim/result/result_json.h"
+
+namespace bitjoule::python {
+namespace {
+
+/// What `read` makes of overrides, with what the request brings.
+template <class F>
+RunConfig asked_run(const Request& request, F read) {
+  std::vector<Override> overrides = overrides_of(request.set);
+  RunConfig run = read(overrides);
+  const bool wants_values = request.outputs || !request.arrays.empty();
+  if (wants_values && !run.options.values) {
+    const bool are_off = std::any_of(overrides.begin(), overrides.end(),
+                                     [](const Override& o) { return o.path == "values"; });
+    if (run.phases.empty() || are_off)
+      throw input_error("inputs, weights, bias and outputs: values are off");
+    overrides.push_back({"values", "on"});
+    run = read(overrides);
+  }
+  if (request.unshared && run.phases.empty())
+    throw input_error("unshared: of a run with a network");
+  run.options.keep_outputs = request.outputs;
+  run.options.share_equal = !request.unshared;
+  if (!request.arrays.empty()) {
+    const py::gil_scoped_acquire acquire;
+    give_arrays(request.arrays, run);
+  }
+  return run;
+}
+
+Outcome run_once(const Given& config, const Request& request) {
+  return simulating([&] {
+    const Source source = source_of(config);
+    Machine machine(asked_run(request, [&](const std::vector<Override>& overrides) {
+      return of_kind(source, "run", [&] { return read_run(source, overrides); });
+    }));
+    return simulate(machine, source.name);
+  });
+}
+
+py::object outputs_of(LayerResult& layer) {
+  if (!layer.outputs) return py::none();
+  LayerOutputs& out = *layer.outputs;
+  const py::object codes = out.codes.empty()
+                               ? py::object(py::none())
+                               : py::object(to_array(std::move(out.codes), out.shape));
+  return py::make_tuple(to_array(std::move(out.values), out.shape), codes, out.scale,
+                        out.zero_point);
+}
+
+py::object outputs_of(NetworkResult& network) {
+  py::dict all;
+  for (NetworkOutputValues& out : network.outputs)
+    all[py::str(out.name)] =
+        out.type.empty()
+            ? to_array(std::move(out.values), out.shape)
+            : py::array(to_array(std::move(out.codes), out.shape).attr("astype")(out.type));
+  return std::move(all);
+}
+
+/// (document, outputs, notes, failure, report)
+py::tuple to_tuple(Outcome outcome) {
+  Result& result = outcome.report->result;
+  const py::object outputs = result.network ? outputs_of(*result.network)
+                                            : outputs_of(const_cast<LayerResult&>(result.layer()));
+  return py::make_tuple(to_python(outcome.document), outputs, outcome.report->run.notes,
+                        outcome.failure, outcome.report);
+}
+
+std::vector<std::unique_ptr<Machine>>& machines_to_end() {
+  static std::vector<std::unique_ptr<Machine>> machines;
+  return machines;
+}
+
+}  // namespace
+
+std::string Report::text() const {
+  return result.network ? network_summary(run, *result.network)
+                        : run_summary(run, result.layer_passes);
+}
+
+Outcome simulate(Machine& machine, const std::string& name) {
+  machines_to_end().clear();
+  auto report = std::make_shared<Report>();
+  report->run = machine.config();
+  report->result =
+      report->run.phases.empty() ? naming(name, [&] { return machine.run(); }) : machine.run();
+  Outcome outcome{report->result.network ? result_json(report->run, *report->result.network)
+                                         : result_json(report->run, report->result.layer_passes),
+                  report, ""};
+  report->run.options.tensors.reset();  // arrays and files are not held any longer
+  try {
+    require_verified(report->result);
+  } catch (const Error& e) {
+    outcome.failure = e.what();
+  }
+  return outcome;
+}
+
+std::string machine_key(const RunConfig& run) {
+  const boost::json::value all = to_json(run);
+  boost::json::object part;
+  for (const char* key : {"accelerator", "dram", "fidelity"})
+    if (const boost::json::value* value = all.as_object().if_contains(key)) part[key] = *value;
+  return boost::json::serialize(part);
+}
+
+void end_machine(std::unique_ptr<Machine> machine) {
+  if (machine == nullptr) return;
+  if (is_simulating()) {
+    machines_to_end().push_back(std::move(machine));
+    return;
+  }
+  const py::gil_scoped_release release;
+  const std::lock_guard<std::timed_mutex> lock(simulation_mutex());
+  machine.reset();
+}
+
+RunMachine::RunMachine(const Given& config, const Settings& set) {
+  without_interpreter([&] {
+    source_ = source_of(config);
+    const std::vector<Override> overrides = overrides_of(set);
+    of_kind(source_, "run", [&] {
+      template_.emplace(source_, overrides);
+      return 0;
+    });
+  });
+}
+
+RunMachine::~RunMachine() { end_machine(std::move(machine_)); }
+
+Outcome RunMachine::run(const Request& request) {
+  return simulating([&] {
+    RunConfig run = asked_run(request, [&](const std::vector<Override>& overrides) {
+      return of_kind(source_, "run", [&] { return template_->with(overrides); });
+    });
+    std::string key = machine_key(run);
+    if (machine_ == nullptr) {
+      machine_ = std::make_unique<Machine>(std::move(run));
+      key_ = std::move(key);
+    } else if (key != key_) {
+      throw input_error(source_.name +
+                        ": accelerator, dram and fidelity of a machine stay what they are; make "
+                        "another Machine");
+    } else {
+      machine_->configure(std::move(run));
+    }
+    return simulate(*machine_, source_.name);
+  });
+}
+
+void bind_runs(py::module_& module) {
+  py::class_<Given>(module, "Given")
+      .def(py::init<std::string, bool, std::string>(), py::arg("text"), py::arg("is_file"),
+           py::arg("name"));
+  py::class_<Report, std::shared_ptr<Report>>(module, "Report").def("text", &Report::text);
+  const auto asked = [](const Settings& set, const NamedArrays& inputs, const NamedArrays& weights,
+                        const NamedArrays& bias, bool outputs, bool unshared) {
+    return Request{set, {inputs, weights, bias}, outputs, unshared};
+  };
+  module.def("run", [asked](const Given& config, const Settings& set, const NamedArrays& inputs,
+                            const NamedArrays& weights, const NamedArrays& bias, bool outputs,
+                            bool unshared) {
+    return to_tuple(run_once(config, asked(set, inputs, weights, bias, outputs, unshared)));
+  });
+  py::class_<RunMachine>(module, "Machine")
+      .def(py::init<const Given&, const Settings&>())
+      .def("run", [asked](RunMachine& machine, const Settings& set, const NamedArrays& inputs,
+                          const NamedArrays& weights, const NamedArrays& bias, bool outputs,
+                          bool unshared) {
+        return to_tuple(machine.run(asked(set, inputs, weights, bias, outputs, unshared)));
+      });
+}
+
+}  // namespace bitjoule::python

@@ -1,0 +1,68 @@
+// Runs of a program in Python: a configuration, arrays, and what comes of them.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <boost/json.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "python/src/arrays.h"
+#include "python/src/values.h"
+#include "run/machine.h"
+#include "sim/schema/run_file.h"
+
+namespace bitjoule::python {
+
+/// What one run is asked for beside its configuration.
+struct Request {
+  Settings set;
+  GivenArrays arrays;
+  bool outputs = false;   ///< keep them; of a network this, like arrays, turns values on
+  bool unshared = false;  ///< of a network: simulate every layer
+};
+
+/// A run and what came of it, for summaries.
+struct Report {
+  RunConfig run;
+  Result result;
+  std::string text() const;
+};
+
+/// What Python makes a Result of.
+struct Outcome {
+  boost::json::object document;  ///< result.json
+  std::shared_ptr<Report> report;
+  std::string failure;  ///< why outputs are wrong; empty where they are not
+};
+Outcome simulate(Machine& machine, const std::string& name);
+
+/// The machine's part of a run: equal texts, equal machines.
+std::string machine_key(const RunConfig& run);
+
+/// A machine in a simulation context of its own, as often as wanted. It is built by the first run.
+class RunMachine {
+ public:
+  RunMachine(const Given& config, const Settings& set);
+  ~RunMachine();
+  RunMachine(const RunMachine&) = delete;
+  RunMachine& operator=(const RunMachine&) = delete;
+
+  /// Throws an input Error where the settings mean another machine.
+  Outcome run(const Request& request);
+
+ private:
+  Source source_;
+  std::optional<RunTemplate> template_;
+  std::unique_ptr<Machine> machine_;
+  std::string key_;
+};
+
+/// Ends a machine now, or where that cannot be (a signal handler in the midst of a run) later.
+void end_machine(std::unique_ptr<Machine> machine);
+
+void bind_runs(py::module_& module);
+
+}  // namespace bitjoule::python

@@ -1,1 +1,0 @@
-"""Figures of bitjoule's results: what scripts/plot.py and scripts/article.py draw with."""

@@ -1,0 +1,143 @@
+"""The package as it is installed and documented: types, examples of the documentation, pip."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import bitjoule
+from program import ROOT
+
+PYTHON = ROOT / "python"
+
+
+def run(*command, **more):
+    environment = {**os.environ, **more.pop("env", {})}
+    return subprocess.run(
+        [*map(str, command)], capture_output=True, text=True, check=False, env=environment, **more
+    )
+
+
+class PackageTest(unittest.TestCase):
+    def test_types_hold(self):
+        """Of the package itself, and of a program that uses it."""
+        with tempfile.TemporaryDirectory() as directory:
+            program = Path(directory, "program.py")
+            program.write_text(
+                "import numpy as np\nimport bitjoule\n"
+                "result = bitjoule.run('run.yaml', set={'seed': 1}, inputs=np.ones((1, 2)))\n"
+                "cycles: int = result.cycles\n"
+                "for point in bitjoule.sweep('run.yaml', {'seed': [1, 2]}): print(point.labels)\n"
+                "data: np.ndarray = bitjoule.quantize([1.0], 'int8').data\n"
+                "bitjoule.plot.energy(result).savefig('a.png')\n",
+                encoding="utf-8",
+            )
+            wrong = Path(directory, "wrong.py")
+            wrong.write_text(
+                "import bitjoule\nbitjoule.run(3)\nname: str = bitjoule.run('a').cycles\n"
+                "bitjoule.run('a', weight=1)\n",
+                encoding="utf-8",
+            )
+            options = ["--cache-dir", Path(directory, "cache"), "--ignore-missing-imports"]
+            mypy = lambda *files: run(  # noqa: E731
+                sys.executable, "-m", "mypy", *options, *files, env={"MYPYPATH": str(PYTHON)},
+                cwd=directory,
+            )
+            done = mypy("-p", "bitjoule")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            done = mypy(program)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            done = mypy(wrong)
+            self.assertEqual(done.stdout.count("error:"), 3, done.stdout + done.stderr)
+
+    def test_all_is_documented(self):
+        self.assertTrue((Path(bitjoule.__file__).parent / "py.typed").exists())
+        text = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+        for name in bitjoule.__all__:
+            value = getattr(bitjoule, name)
+            with self.subTest(name):
+                self.assertTrue(value.__doc__)
+                self.assertIn(name, text)
+                self.assertIn(name, dir(bitjoule))
+                for method in vars(value) if isinstance(value, type) else []:
+                    if not method.startswith("_") and callable(getattr(value, method)):
+                        self.assertTrue(getattr(value, method).__doc__, method)
+
+    def test_the_documentations_examples_run(self):
+        text = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+        examples = re.findall(r"```python\n(.*?)```", text, re.S)
+        self.assertGreater(len(examples), 5)
+        with tempfile.TemporaryDirectory() as directory:
+            done = run(sys.executable, "-W", "error", "-c", "\n".join(examples), cwd=directory,
+                       env={"MPLBACKEND": "Agg"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_the_shipped_files_are_found_beside_the_package(self):
+        code = "import bitjoule; print(bitjoule.configs_dir())"
+        with tempfile.TemporaryDirectory() as directory:
+            root = Path(directory).resolve()
+            for place, configs in [
+                ("site/bitjoule", "site/bitjoule/configs"),
+                ("usr/lib/python3/dist-packages/bitjoule", "usr/share/bitjoule/configs"),
+            ]:
+                package = root / place
+                package.mkdir(parents=True)
+                for file in Path(bitjoule.__file__).parent.iterdir():
+                    (package / file.name).symlink_to(file)
+                (root / configs / "runs").mkdir(parents=True)
+                done = run(sys.executable, "-B", "-c", code, env={"PYTHONPATH": str(package.parent)})
+                self.assertEqual(done.stdout.strip(), str(root / configs), done.stderr)
+                done = run(sys.executable, "-B", "-c", code,
+                           env={"PYTHONPATH": str(package.parent), "BITJOULE_CONFIGS": directory})
+                self.assertEqual(done.stdout.strip(), directory)
+
+    def test_pip_installs_it(self):
+        """From the sources, what is in the build tree; without a network."""
+        with tempfile.TemporaryDirectory() as directory:
+            sources = Path(directory, "sources")
+            sources.mkdir()
+            for name in ("pyproject.toml", "setup.py", "README.md", "CMakeLists.txt", "configs"):
+                (sources / name).symlink_to(ROOT / name)
+            target = Path(directory, "target")
+            done = run(sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-index",
+                       "--no-deps", "--quiet", "--target", target, sources)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            code = "import bitjoule; print(bitjoule.run('runs/quickstart.yaml')); print(bitjoule.configs_dir())"
+            done = run(sys.executable, "-B", "-c", code, env={"PYTHONPATH": str(target)}, cwd=directory)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            lines = done.stdout.splitlines()
+            self.assertIn("quickstart on edge-32x32", lines[0])
+            self.assertEqual(lines[-1], str(target / "bitjoule/configs"))
+
+
+class NotebookTest(unittest.TestCase):
+    NOTEBOOK = ROOT / "docs/article.ipynb"
+
+    def test_it_runs(self):
+        with tempfile.TemporaryDirectory() as directory:
+            done = run(sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute",
+                       "--output-dir", directory, self.NOTEBOOK, env={"HOME": directory})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            import json
+
+            cells = json.loads(Path(directory, "article.ipynb").read_text(encoding="utf-8"))["cells"]
+            outputs = [output for cell in cells for output in cell.get("outputs", [])]
+            self.assertTrue(any("image/png" in output.get("data", {}) for output in outputs))
+            self.assertTrue(any("text/html" in output.get("data", {}) for output in outputs))
+            self.assertFalse(any(output.get("name") == "stderr" for output in outputs))
+
+    def test_it_is_stored_without_outputs_and_paths(self):
+        import json
+
+        text = self.NOTEBOOK.read_text(encoding="utf-8")
+        for cell in json.loads(text)["cells"]:
+            if cell["cell_type"] == "code":
+                self.assertEqual((cell["outputs"], cell["execution_count"]), ([], None))
+        self.assertNotRegex(text, r'[" ]/(home|w|tmp|usr)/')
+
+
+if __name__ == "__main__":
+    unittest.main()
