@@ -223,7 +223,7 @@ MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& coun
       static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / p_.memory.bytes_per_cycle);
   e.output_cycles = ceil_div(p_.layer.output_elements(), p_.machine.output_unit.lanes);
   PeakRates rates(p_.memory);
-  e.cycles = layer_cycles(p_, tiling, rates);
+  e.cycles = std::max(layer_cycles(p_, tiling, rates), e.array_cycles + 1);
   e.energy_pj = energy_->price(e);
   return e;
 }
@@ -236,18 +236,22 @@ std::int64_t Estimator::lower_bound_cycles(const Tiling& tiling, const TileCount
   return std::max(array_cycles(p_, tiling), dram);
 }
 
-std::int64_t Estimator::sampled_cycles(const Tiling& tiling) const {
-  if (!p_.memory.sampled) {
-    PeakRates rates(p_.memory);
-    return layer_cycles(p_, tiling, rates);
-  }
+void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
+  if (!p_.memory.sampled) return;
   const TileLayout layout(p_, tiling);
   SampledRates rates(p_, tiling, layout);
-  return layer_cycles(p_, tiling, rates);
+  e.cycles = std::max(layer_cycles(p_, tiling, rates), e.array_cycles + 1);
+  const double bursts = static_cast<double>(e.traffic.total().bursts);
+  constexpr unsigned kAll = 7;
+  if (p_.memory.ranks > 0) e.activates = std::llround(bursts * rates.activates(kAll));
+  e.energy_pj = energy_->price(e);
 }
 
 MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling) {
-  return Estimator(problem).estimate(tiling);
+  const Estimator estimator(problem);
+  MappingEstimate e = estimator.estimate(tiling);
+  estimator.refine(tiling, e);
+  return e;
 }
 
 }  // namespace bitjoule

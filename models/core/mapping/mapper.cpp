@@ -227,6 +227,7 @@ class Search {
     found_.setting = setting_;
     found_.tiling = found_.alternatives.front().tiling;
     found_.estimate = found_.alternatives.front().estimate;
+    estimator_.refine(found_.tiling, found_.estimate);
     found_.alternatives.erase(found_.alternatives.begin());
     return std::move(found_);
   }
