@@ -153,7 +153,7 @@ Mapping LayerRunner::best_simulated(const MappingProblem& problem, const Mapping
   for (std::size_t i = 0; i < finalists.size() && finalists.size() > 1; ++i) {
     const MappingProblem set = configured(problem, finalists[i]);
     const Program program = make_program(set, finalists[i].tiling);
-    const LayerOutcome outcome = machine_->run(set, program, nullptr);
+    const LayerOutcome outcome = machine_->run(set, program, nullptr, nullptr, {}, {});
     const double cost = cost_with_cycles(problem, finalists[i], pins, outcome.cycles.value);
     if (i == 0 || cost < least) best = i, least = cost;
   }
