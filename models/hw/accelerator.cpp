@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/dram/engine.h"
+#include "core/dram/standard.h"
 #include "core/error.h"
 
 namespace bitjoule {
@@ -37,7 +38,7 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
   port.row_cycles = core.at_or_after(timing(dram, "tRCD")).value;
   port.core_period = core.edge(Cycles(1));
   const double burst = static_cast<double>(port.burst_bytes) / port.bytes_per_cycle;
-  port.hit_latency = static_cast<double>(port.latency_cycles);
+  port.hit_latency = port.write_latency = static_cast<double>(port.latency_cycles);
   if (const auto* cycle = std::get_if<CycleDramConfig>(&dram.model)) {
     const DramOrganization& o = cycle->organization;
     port.ranks = o.channels * o.ranks;
@@ -46,11 +47,16 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
       for (const char* name : names) sum += static_cast<double>(timing(dram, name).value);
       return sum / static_cast<double>(port.core_period.value);
     };
-    const double clock =
+    const double tick =
         static_cast<double>(cycle->timing.tCK.value) / static_cast<double>(port.core_period.value);
     // Accepted in one clock, its command in the next; the burst's own time is counted with all.
-    port.hit_latency = clock + cycles({"CL", "tBURST"}) - burst;
-    port.open_latency = cycles({"tRCD"});
+    const DramStandard standard = resolve_standard(*cycle);
+    const auto latency = [&](std::int64_t command_to_data) {
+      return tick * static_cast<double>(1 + command_to_data + standard.burst_cycles) - burst;
+    };
+    port.hit_latency = latency(standard.read_latency);
+    port.write_latency = latency(standard.write_latency);
+    port.open_latency = cycles({"tRP", "tRCD"});  // the bank has another row open
     if (cycle->controller.refresh == RefreshPolicy::kAllBank) {
       port.refresh_cycles = cycles({"tREFI"});
       const bool all = cycle->timing.values.count("tRPab") != 0;

@@ -147,4 +147,67 @@ inline Tiling random_tiling(Dice& d, const MappingProblem& p) {
   return t;
 }
 
+/// A machine as one would build it.
+inline AcceleratorConfig random_machine(Dice& d) {
+  AcceleratorConfig m;
+  m.clock = Hertz(d.of<std::int64_t>({1'000'000'000, 1'000'000'000, 700'000'000, 500'000'000}));
+  m.array.rows = d.of<std::int64_t>({8, 16, 32, 64});
+  m.array.cols = d.of<std::int64_t>({8, 16, 32, 64});
+  m.array.dataflow = d.of(
+      {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
+  m.array.overlap = d.of({Overlap::kFull, Overlap::kFull, Overlap::kWeights, Overlap::kDrain});
+  m.array.edge_folds = d.of({EdgeFolds::kFull, EdgeFolds::kExact});
+  const auto buffer = [&d](BufferConfig& b, std::int64_t least) {
+    b.capacity = Bytes(1024 * least * d.of<std::int64_t>({1, 2, 4, 8}));
+    b.banks = d.of<std::int64_t>({8, 16});
+    b.port_width = Bits(d.of<std::int64_t>({64, 128}));
+    b.double_buffered = !d.one_in(6);
+  };
+  buffer(m.buffers.input, 32);
+  buffer(m.buffers.weight, 32);
+  buffer(m.buffers.accumulator, 32);
+  buffer(m.buffers.output, 16);
+  buffer(m.buffers.scale, 32);
+  m.dequantizer.lanes = d.of<std::int64_t>({64, 128});
+  if (d.one_in(3)) m.dequantizer.placement = DequantizerPlacement::kDramSide;
+  m.output_unit.lanes = d.of<std::int64_t>({16, 32, 64});
+  m.dma.request = Bytes(d.of<std::int64_t>({64, 64, 256}));
+  m.dma.outstanding = d.of<std::int64_t>({32, 64, 128});
+  m.dma.requests_per_cycle = d.of<std::int64_t>({1, 2, 4});
+  return m;
+}
+
+/// A layer as networks have them, of some hundred thousand bursts at most.
+inline LayerOp random_network_op(Dice& d) {
+  switch (d.to(0, 5)) {
+    case 0:
+      return Gemm{d.to(1, 8), 64 * d.to(4, 32), 256 * d.to(1, 8)};
+    case 1:
+      return Gemm{32 * d.to(1, 16), 64 * d.to(1, 16), 256 * d.to(1, 4)};
+    case 2:
+      return Matmul{d.to(2, 8), d.to(16, 256), d.to(16, 256), 32 * d.to(1, 4), 1};
+    default: {
+      Conv2d c;
+      c.height = c.width = d.of<std::int64_t>({7, 14, 28, 56});
+      c.channels = d.of<std::int64_t>({3, 32, 64, 96, 128, 256});
+      c.filters = d.of<std::int64_t>({32, 64, 96, 128, 256});
+      c.kernel_h = c.kernel_w = d.of<std::int64_t>({1, 3, 3, 5});
+      c.stride_h = c.stride_w = d.of<std::int64_t>({1, 1, 2});
+      c.pad_top = c.pad_left = c.pad_bottom = c.pad_right = c.kernel_h / 2;
+      if (d.one_in(6)) c.filters = c.groups = c.channels;
+      return c;
+    }
+  }
+}
+
+inline Precision random_network_precision(Dice& d, bool matrix) {
+  Precision p;
+  const std::string weights = d.of<std::string>({"int8", "int8", "int4", "fp16", "q4_0", "q8_0"});
+  const bool blocks = weights[0] == 'q';
+  p.weights.format = blocks && !matrix ? "int8" : weights;
+  p.activations.format = weights == "fp16" || blocks || d.one_in(3) ? "fp16" : "int8";
+  if (p.weights.format[0] == 'i') p.weights.granularity = Granularity::kPerChannel;
+  return p;
+}
+
 }  // namespace bitjoule::test

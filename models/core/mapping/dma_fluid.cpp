@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/mapping/memory_rates.h"
+
 namespace bitjoule {
 namespace {
 
@@ -130,11 +132,11 @@ void DmaFluid::take(unsigned streams, double requests) {
     bursts += streams_[i].taking.front().bursts;
   }
   const double memory = bursts / count * rates_.burst_cycles(streams);
-  const double latency = p_.memory.hit_latency;
+  const double latency = request_latency(p_.memory, streams);
   const double slope = std::max({memory, 1 / rate_, (latency + memory) / window_});
   const bool idle = last_complete_ < now_;
   const double begin =
-      std::max(last_complete_, now_ + latency + (idle ? p_.memory.open_latency : 0));
+      std::max(last_complete_, now_ + latency + (idle ? rates_.open_latency(streams) : 0));
   const double end = begin + requests * slope;
   for (std::size_t i = 0; i < kDmaStreams; ++i) {
     if ((streams >> i & 1U) == 0) continue;

@@ -257,7 +257,7 @@ MappingEstimate Estimator::lower_bound(const Tiling& tiling, const TileCounts& c
 MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& counts) const {
   MappingEstimate e = lower_bound(tiling, counts);
   PeakRates rates(p_.memory);
-  e.cycles = std::max(e.cycles, layer_cycles(p_, tiling, rates));
+  e.cycles = std::max({e.cycles, layer_cycles(p_, tiling, rates), e.array_cycles + 1});
   e.energy_pj = energy_->price(e);
   return e;
 }
@@ -266,18 +266,22 @@ std::int64_t Estimator::lower_bound_cycles(const Tiling& tiling, const TileCount
   return lower_bound(tiling, counts).cycles;
 }
 
-std::int64_t Estimator::sampled_cycles(const Tiling& tiling) const {
-  if (!p_.memory.sampled) {
-    PeakRates rates(p_.memory);
-    return layer_cycles(p_, tiling, rates);
-  }
+void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
+  if (!p_.memory.sampled) return;
   const TileLayout layout(p_, tiling);
   SampledRates rates(p_, tiling, layout);
-  return layer_cycles(p_, tiling, rates);
+  e.cycles = std::max(layer_cycles(p_, tiling, rates), e.array_cycles + 1);
+  const double bursts = static_cast<double>(e.traffic.total().bursts);
+  constexpr unsigned kAll = 7;
+  if (p_.memory.ranks > 0) e.activates = std::llround(bursts * rates.activates(kAll));
+  e.energy_pj = energy_->price(e);
 }
 
 MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling) {
-  return Estimator(problem).estimate(tiling);
+  const Estimator estimator(problem);
+  MappingEstimate e = estimator.estimate(tiling);
+  estimator.refine(tiling, e);
+  return e;
 }
 
 }  // namespace bitjoule

@@ -59,9 +59,10 @@ class Estimator {
   MappingEstimate estimate(const Tiling& tiling, const TileCounts& counts) const;
   MappingEstimate estimate(const Tiling& tiling) const { return estimate(tiling, count(tiling)); }
 
-  /// The cycles of a tiling with what the memory's own model makes of samples of its requests:
-  /// closer than estimate()'s, and some ten times slower.
-  std::int64_t sampled_cycles(const Tiling& tiling) const;
+  /// Time once more, with what the memory's own model makes of samples of the tiling's requests in
+  /// place of its peak: closer, and some ten times slower. Nothing else changes but what energy
+  /// depends on time.
+  void refine(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The estimate but for time, which is lower_bound_cycles(), and energy at that time.
   MappingEstimate lower_bound(const Tiling& tiling, const TileCounts& counts) const;
@@ -79,6 +80,7 @@ class Estimator {
   std::unique_ptr<EnergyModel> energy_;
 };
 
+/// One tiling alone, refined.
 MappingEstimate estimate(const MappingProblem& problem, const Tiling& tiling);
 
 /// compute_cycles() of a tiling's program, without the program.

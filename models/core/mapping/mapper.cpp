@@ -104,6 +104,7 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
   m.setting = setting;
   m.tiling = s.found.best->tiling;
   m.estimate = s.found.best->estimate;
+  Estimator(p).refine(m.tiling, m.estimate);
   m.boxes = s.found.boxes;
   m.estimated = s.found.estimated;
   m.misfits = s.found.misfits;

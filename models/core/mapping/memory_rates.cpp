@@ -49,14 +49,21 @@ class Requests {
 
 }  // namespace
 
+double request_latency(const MemoryPort& memory, unsigned streams) {
+  constexpr unsigned kResults = 4;
+  return streams == kResults ? memory.write_latency : memory.hit_latency;
+}
+
 PeakRates::PeakRates(const MemoryPort& memory)
-    : burst_cycles_(static_cast<double>(memory.burst_bytes) / memory.bytes_per_cycle) {}
+    : burst_cycles_(static_cast<double>(memory.burst_bytes) / memory.bytes_per_cycle),
+      open_latency_(memory.open_latency) {}
 
 SampledRates::SampledRates(const MappingProblem& problem, const Tiling& tiling,
                            const TileLayout& layout)
-    : p_(problem), layout_(layout), order_(problem, tiling, layout) {}
+    : p_(problem), layout_(layout), order_(tiling, layout) {}
 
 double SampledRates::burst_cycles(unsigned streams) { return rate(streams).cycles; }
+double SampledRates::open_latency(unsigned streams) { return rate(streams).open; }
 double SampledRates::activates(unsigned streams) { return rate(streams).activates; }
 
 const SampledRates::Rate& SampledRates::rate(unsigned streams) {
@@ -71,7 +78,7 @@ SampledRates::Rate SampledRates::sample(unsigned streams) const {
   const RequestSize size{p_.memory.burst_bytes, dma.bursts_per_request(p_.memory.burst_bytes)};
   const double core = static_cast<double>(p_.memory.core_period.value) /
                       static_cast<double>(engine->clock().edge(Cycles(1)).value);
-  double now = 0, sent = 0, measured = 0;  // engine cycles
+  double now = 0, sent = 0, measured = 0, opened = 0;  // engine cycles
   std::int64_t outstanding = 0, bursts = 0;
   std::vector<std::int64_t> bursts_of_tag;
   std::vector<std::uint64_t> free_tags;
@@ -86,7 +93,7 @@ SampledRates::Rate SampledRates::sample(unsigned streams) const {
     std::size_t turn = 0;
     bool offered = false;
     std::int64_t done = 0;
-    double begin = now;
+    double begin = now, first_sent = -1;
     while (done < kWarm + kMeasured) {
       while (!offered && outstanding < dma.outstanding) {
         Requests& source = sources[turn];
@@ -105,6 +112,7 @@ SampledRates::Rate SampledRates::sample(unsigned streams) const {
         turn = turn + 1 < sources.size() ? turn + 1 : 0;
         sent = std::max(sent + core / static_cast<double>(dma.requests_per_cycle), now);
         ++outstanding;
+        if (first_sent < 0) first_sent = std::floor(sent + 0.5);
         const std::int64_t accepted = engine->offer(request, static_cast<std::int64_t>(sent + 0.5));
         offered = accepted == kNever;
         if (!offered) sent = std::max(sent, static_cast<double>(accepted));
@@ -120,6 +128,12 @@ SampledRates::Rate SampledRates::sample(unsigned streams) const {
       --outstanding;
       const std::int64_t served = bursts_of_tag[event.tag];
       free_tags.push_back(event.tag);
+      if (done == 0) {
+        const double alone =
+            request_latency(p_.memory, streams) +
+            static_cast<double>(served) * PeakRates(p_.memory).burst_cycles(streams);
+        opened += std::max(0.0, (now - first_sent) / core - alone);
+      }
       if (done < kWarm && done + served >= kWarm) begin = now;
       done += served;
       if (done > kWarm) bursts += std::min(served, done - kWarm);
@@ -137,6 +151,7 @@ SampledRates::Rate SampledRates::sample(unsigned streams) const {
   const DramStats stats = engine->stats(static_cast<std::int64_t>(now));
   Rate rate;
   rate.cycles = measured / core / static_cast<double>(std::max<std::int64_t>(1, bursts));
+  rate.open = opened / static_cast<double>(kPlaces);
   rate.activates =
       static_cast<double>(stats.commands[static_cast<std::size_t>(DramCommand::kAct)]) /
       static_cast<double>(std::max<std::int64_t>(1, stats.reads + stats.writes));

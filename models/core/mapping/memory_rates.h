@@ -10,14 +10,19 @@
 
 namespace bitjoule {
 
+/// Core cycles from the acceptance of a request to its data where the row is open, less those that
+/// its bursts take at the memory's peak.
+double request_latency(const MemoryPort& memory, unsigned streams);
+
 /// Every burst at the peak.
 class PeakRates : public MemoryRates {
  public:
   explicit PeakRates(const MemoryPort& memory);
   double burst_cycles(unsigned) override { return burst_cycles_; }
+  double open_latency(unsigned) override { return open_latency_; }
 
  private:
-  double burst_cycles_;
+  double burst_cycles_, open_latency_;
 };
 
 /// Asks the model of the memory itself, without refreshes: some requests of tiles from all over the
@@ -26,12 +31,13 @@ class SampledRates : public MemoryRates {
  public:
   SampledRates(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout);
   double burst_cycles(unsigned streams) override;
+  double open_latency(unsigned streams) override;
   /// Activates per burst of what was sampled for the streams.
   double activates(unsigned streams);
 
  private:
   struct Rate {
-    double cycles = 0, activates = 0;
+    double cycles = 0, open = 0, activates = 0;
   };
   const Rate& rate(unsigned streams);
   Rate sample(unsigned streams) const;
@@ -48,6 +54,7 @@ class RefreshedRates : public MemoryRates {
   RefreshedRates(const MemoryPort& memory, MemoryRates& rates)
       : share_(1 - memory.refresh_lost / memory.refresh_cycles), rates_(rates) {}
   double burst_cycles(unsigned streams) override { return rates_.burst_cycles(streams) / share_; }
+  double open_latency(unsigned streams) override { return rates_.open_latency(streams); }
 
  private:
   double share_;

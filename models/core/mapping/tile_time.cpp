@@ -5,6 +5,7 @@
 #include <deque>
 #include <vector>
 
+#include "core/error.h"
 #include "core/index.h"
 #include "core/mapping/dma_fluid.h"
 #include "core/mapping/fold_walk.h"
@@ -130,6 +131,8 @@ class TileClock {
       finish(done);
       plan();
     }
+    if (step_ < order_.total() || !outputs_.empty())
+      throw internal_error("tile_time: the tiles wait for one another");
     TileTime time;
     time.cycles = std::llround(end_ + skipped_);
     time.steps = walked_;
@@ -192,7 +195,7 @@ TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout&
                      MemoryRates& rates)
     : p_(p),
       layout_(layout),
-      order_(p, t, layout),
+      order_(t, layout),
       dma_(p, rates),
       folds_(p),
       array_(p.machine.array.overlap, array_rates(p)),

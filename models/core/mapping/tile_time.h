@@ -16,6 +16,8 @@ class MemoryRates {
   virtual ~MemoryRates() = default;
   /// `streams`: a bit for each; at least one. Without refreshes.
   virtual double burst_cycles(unsigned streams) = 0;
+  /// What the first request of a memory at rest waits for more than those of open rows.
+  virtual double open_latency(unsigned streams) = 0;
 };
 
 /// What of a layer is moved, and when it is done.
@@ -31,7 +33,7 @@ TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const Ti
 /// The tile operations of a program in their order, numbered from 0: the odometer of its loops.
 class StepOrder {
  public:
-  StepOrder(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout);
+  StepOrder(const Tiling& tiling, const TileLayout& layout);
 
   std::int64_t total() const { return total_; }
   TileIndex index(std::int64_t step) const;

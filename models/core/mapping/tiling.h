@@ -27,6 +27,7 @@ struct MemoryPort {
   std::int64_t ranks = 0;             ///< of all channels; 0: the DRAM has no commands
   std::shared_ptr<const DramConfig> sampled;  ///< the memory without refreshes, to be asked
   double hit_latency = 100;     ///< core cycles, acceptance to the data of an open row
+  double write_latency = 100;   ///< the same of a write
   double open_latency = 0;      ///< more where the row is closed
   double refresh_lost = 0;      ///< core cycles without data around a refresh
   double refresh_cycles = 0;    ///< core cycles from refresh to refresh of a rank; 0: none
