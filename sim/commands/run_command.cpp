@@ -254,9 +254,11 @@ CommandAction add_explain_command(CLI::App& app) {
   const auto sets = add_set_option(app);
   return [file, sets] {
     const RunConfig run = read_given_run(given_source(*file), parse_overrides(*sets));
-    if (!run.phases.empty())
-      throw input_error("explain: expected a run with one layer, got a network");
     print_notes(run);
+    if (!run.phases.empty()) {
+      print_text(naming(*file, [&] { return explain_network_text(run); }));
+      return 0;
+    }
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
     print_text(naming(*file, [&] {
       const MappingProblem unset = make_problem(run.accelerator, memory, run.layer.op,

@@ -42,4 +42,7 @@ std::string explain_text(const RunConfig& run, const MappingProblem& unset,
 std::string mapping_text(const AcceleratorConfig& machine, const MachineSetting& setting,
                          const Tiling& tiling);
 
+/// explain_text() of a network in short: each distinct layer with MACs, its mapping and its cost.
+std::string explain_network_text(const RunConfig& run);
+
 }  // namespace bitjoule

@@ -1,6 +1,7 @@
 #include "core/mapping/search.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -11,16 +12,17 @@
 namespace bitjoule {
 namespace {
 
-// Of so few tilings, whatever their loops, the very best is found.
-constexpr double kSmallSpace = 32768;
+// Of so few tilings, whatever their loops, the very best is found, if so many estimates do.
+constexpr double kSmallSpace = 4096;
+constexpr std::int64_t kSmallEstimated = 300;
 // Elsewhere a search that takes long is content with what is proven to be this close to the best,
 // and ends in any case.
 struct Patience {
   std::int64_t boxes, estimated;
   double close;
 };
-constexpr Patience kPatience[] = {{5000, 24, 0.001}, {8000, 64, 0.0025}, {12000, 128, 0.005}};
-constexpr std::int64_t kMostBoxes = 30000, kMostEstimated = 400;
+constexpr Patience kPatience[] = {{3000, 8, 0.001}, {5000, 16, 0.0025}, {8000, 24, 0.005}};
+constexpr std::int64_t kMostBoxes = 15000, kMostEstimated = 96;
 
 struct Node {
   MappingCost bound;
@@ -102,7 +104,7 @@ class BestFirst {
   bool done(const MappingCost& bound) {
     found_.bound = bound < found_.cost ? bound : found_.cost;
     if (!(bound < found_.cost)) return true;
-    if (small_) return false;
+    if (small_ && found_.estimated < kSmallEstimated) return false;
     if (found_.boxes >= kMostBoxes || found_.estimated >= kMostEstimated) return true;
     double close = 0;
     for (const Patience& p : kPatience)
@@ -191,7 +193,19 @@ MappingCost cost_of(const Objective& objective, const MappingEstimate& e) {
 
 SearchResult search(const MappingProblem& problem, const MappingSpace& space,
                     const Objective& objective) {
-  return BestFirst(problem, space, objective).run();
+  SearchResult found = BestFirst(problem, space, objective).run();
+  // Where bounds told too little, what is best by others may be better.
+  for (const ObjectiveWeights other : {ObjectiveWeights{1, 1, 0}, ObjectiveWeights{0, 0, 1}}) {
+    if (!found.best || found.gap() <= kPatience[std::size(kPatience) - 1].close) break;
+    const SearchResult second = BestFirst(problem, space, Objective(other)).run();
+    found.boxes += second.boxes;
+    found.estimated += second.estimated;
+    const MappingCost cost = cost_of(objective, second.best->estimate);
+    if (!(cost < found.cost)) continue;
+    found.best = second.best;
+    found.cost = cost;
+  }
+  return found;
 }
 
 }  // namespace bitjoule
