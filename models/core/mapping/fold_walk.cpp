@@ -12,11 +12,6 @@ std::int64_t FoldWalk::run(const TileExtent& tile, std::int64_t ready,
                            ArrayTimeline& timeline) const {
   const std::int64_t accepted = std::max(ready, timeline.next_issue());
   const FoldExtents steps = fold_extents(p_, {tile.m, tile.n, tile.k});
-  const auto pieces = [&](std::int64_t total, std::int64_t piece, auto body) {
-    Split(total, piece).each([&](std::int64_t size, std::int64_t count) {
-      repeat_folds(timeline, ready, count, [&] { body(size); });
-    });
-  };
   FoldJob job;
   const std::array<LoopDim, 3> order = fold_loops(p_, tile.order);
   const auto each = [&](std::size_t level, auto inside) {

@@ -2,7 +2,7 @@
 
 namespace bitjoule {
 
-StepOrder::StepOrder(const MappingProblem& problem, const Tiling& tiling,
+StepOrder::StepOrder(const MappingProblem&, const Tiling& tiling,
                      const TileLayout& layout) {
   const TripCounts& trips = layout.trips();
   const Reuse& reuse = layout.reuse();
