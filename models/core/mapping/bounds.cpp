@@ -200,10 +200,10 @@ void Bounds::tabulate_k() {
       weight_bursts += real(count) * whole(real(bytes) * 8 / burst);
       each_tile(k, fold_k(p_, k), [&](std::int64_t chunk, std::int64_t chunks) {
         all += real(count * chunks);
-        const std::int64_t rows = ceil_div(chunk, p_.path.macs_per_pe);
-        lengths += real(count * chunks * rows);
-        input_words += real(count * chunks * words(rows * input_bits, b.input));
-        weight_words += real(count * chunks * words(rows * weight_bits, b.weight));
+        const std::int64_t length = ceil_div(chunk, p_.path.macs_per_pe);
+        lengths += real(count * chunks * length);
+        input_words += real(count * chunks * words(length * input_bits, b.input));
+        weight_words += real(count * chunks * words(length * weight_bits, b.weight));
       });
     });
     for (const TileRange& range : equal_channels(l, size)) {

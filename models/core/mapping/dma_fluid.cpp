@@ -92,7 +92,8 @@ void DmaFluid::flow(unsigned streams, double until) {
     if ((streams >> i & 1U) == 0) continue;
     ++count;
     least = std::min(least, streams_[i].taking.front().requests);
-    if (least <= kTiny) return finish_taken(i, now_);
+    // Also what is left where it takes less time than a double can tell.
+    if (least <= kTiny || now_ + least / rate_ <= now_) return finish_taken(i, now_);
   }
   const double outstanding = taken_ - completed();
   // How fast places become free, and until when.

@@ -2,8 +2,7 @@
 
 namespace bitjoule {
 
-StepOrder::StepOrder(const MappingProblem&, const Tiling& tiling,
-                     const TileLayout& layout) {
+StepOrder::StepOrder(const MappingProblem&, const Tiling& tiling, const TileLayout& layout) {
   const TripCounts& trips = layout.trips();
   const Reuse& reuse = layout.reuse();
   std::size_t i = 0;

@@ -106,8 +106,7 @@ TEST_CASE("folds: those with fewer rows wait for the ones ahead once per k, or o
   }
 }
 
-TEST_CASE(
-    "folds: where the order does not matter it changes no cycles") {
+TEST_CASE("folds: where the order does not matter it changes no cycles") {
   int differ = 0, alike = 0;
   for (const Dataflow dataflow :
        {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary})
