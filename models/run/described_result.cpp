@@ -24,10 +24,10 @@ void describe_origin(const Field& field, const OperandOrigin& o, ResultVisitor& 
 
 void describe_operands(const LayerResult& r, ResultVisitor& v) {
   if (!r.check) return;
-  v.object({"operands", "", "with values on: where they come from"}, [&] {
-    describe_origin({"inputs", "", "the streaming operand"}, r.input_origin, v);
-    describe_origin({"weights", "", "the other"}, r.weight_origin, v);
-    if (r.bias_origin) describe_origin({"bias", "", "where the layer has one"}, *r.bias_origin, v);
+  v.map({"operands", "", "with values on: where they come from"}, [&] {
+    describe_origin({"inputs", "", "one operand"}, r.input_origin, v);
+    describe_origin({"weights", "", "one operand"}, r.weight_origin, v);
+    if (r.bias_origin) describe_origin({"bias", "", "one operand"}, *r.bias_origin, v);
   });
   if (!r.outputs) return;
   v.object({"outputs", "", "with --save-outputs: what was written"}, [&] {

@@ -29,12 +29,13 @@ struct FieldRow {
   std::string like;  ///< the path where its parts are described, if elsewhere
 };
 
-/// Everything that results can have, in their order. What is described elsewhere is there alone:
-/// layers[] have the fields of a run, as far as they have them too.
+/// Everything with a meaning of its own that results can have, in their order. What is described
+/// elsewhere is there alone: layers[] have the fields of a run, as far as they have them too.
 const std::vector<FieldRow>& reported_fields();
 /// The field of a value by its path with names, "dram.per_tensor.weights.read_bytes"; nullptr where
 /// there is none.
-const FieldRow* find_field(const std::string& path);
+const FieldRow* find_field(const std::string& path,
+                           const std::vector<FieldRow>& rows = reported_fields());
 
 /// Results that show every shape that results have: with all there can be, and with the least.
 struct ExampleResult {
@@ -42,5 +43,7 @@ struct ExampleResult {
   Result result;
 };
 std::vector<ExampleResult> example_results();
+/// The fields that a description has of any example, each once.
+std::vector<FieldRow> collect_fields(void (*describe)(const ExampleResult&, ResultVisitor&));
 
 }  // namespace bitjoule

@@ -33,7 +33,7 @@ class FieldCollector : public ResultVisitor {
     open_.push_back({path_of(field), join, is_inside || field.like != nullptr});
   }
   void add(const Field& field) {
-    if (field.key.empty() || (!open_.empty() && open_.back().is_told_elsewhere)) return;
+    if (*field.meaning == '\0' || (!open_.empty() && open_.back().is_told_elsewhere)) return;
     const std::string path = path_of(field);
     const auto is_known = [&](const FieldRow& row) {
       return row.path == path || ("layers[]." + row.path == path && row.meaning == field.meaning);
@@ -134,25 +134,30 @@ std::vector<ExampleResult> example_results() {
           network_example({pass_of("prefill", 1, 0), pass_of("decode", 1, 0)})};
 }
 
+std::vector<FieldRow> collect_fields(void (*describe)(const ExampleResult&, ResultVisitor&)) {
+  FieldCollector fields;
+  for (const ExampleResult& example : example_results()) {
+    describe(example, fields);
+    fields.rewind();
+  }
+  return fields.take();
+}
+
 const std::vector<FieldRow>& reported_fields() {
-  static const std::vector<FieldRow> kRows = [] {
-    FieldCollector fields;
-    for (const ExampleResult& example : example_results()) {
-      describe_layers(example.run, example.result.layers(), fields);
-      if (example.result.network) describe_network(*example.result.network, fields);
-      fields.rewind();
-    }
-    return fields.take();
-  }();
+  static const std::vector<FieldRow> kRows =
+      collect_fields([](const ExampleResult& example, ResultVisitor& v) {
+        describe_layers(example.run, example.result.layers(), v);
+        if (example.result.network) describe_network(*example.result.network, v);
+      });
   return kRows;
 }
 
-const FieldRow* find_field(const std::string& path) {
-  for (const FieldRow& row : reported_fields())
+const FieldRow* find_field(const std::string& path, const std::vector<FieldRow>& rows) {
+  for (const FieldRow& row : rows)
     if (matches(row.path, path)) return &row;
-  for (const FieldRow& row : reported_fields())
+  for (const FieldRow& row : rows)
     if (!row.like.empty() && path.rfind(row.path + ".", 0) == 0)
-      return find_field(row.like + path.substr(row.path.size()));
+      return find_field(row.like + path.substr(row.path.size()), rows);
   return nullptr;
 }
 

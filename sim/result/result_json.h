@@ -17,6 +17,9 @@ inline constexpr Field kConfigField{"config", "", "what was run, resolved"};
 /// What stands before the run's own: program, names.
 void describe_head(const RunConfig& run, const std::string& hash, ResultVisitor& v);
 
+/// All of result.json, but for the parts of the configuration.
+void describe_result(const ExampleResult& example, ResultVisitor& v);
+
 /// A run of one or more layers; totals are sums over layers times their repeats.
 boost::json::object result_json(const RunConfig& run, const std::vector<LayerResult>& layers);
 

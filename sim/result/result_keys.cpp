@@ -92,10 +92,7 @@ const Place& places() {
     PlaceVisitor v;
     for (const ExampleResult& example : example_results()) {
       v.begin_result();
-      describe_head(example.run, "", v);
-      describe_layers(example.run, example.result.layers(), v);
-      v.object(kConfigField, [] {});
-      if (example.result.network) describe_network(*example.result.network, v);
+      describe_result(example, v);
     }
     Place all = v.take();
     all.parts["program"].parts.erase("commit");  // a text, or null where git knows none

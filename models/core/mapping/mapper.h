@@ -13,7 +13,7 @@
 #include "core/mapping/region.h"
 #include "core/mapping/reuse.h"
 #include "core/mapping/tiling.h"
-#include "core/result/traffic.h"
+#include "core/mapping/traffic.h"
 
 namespace bitjoule {
 

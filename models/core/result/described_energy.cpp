@@ -5,8 +5,6 @@ namespace bitjoule {
 
 namespace {
 
-constexpr OverLayers kSum = OverLayers::kSum;
-
 void describe_action(const Action& a, ResultVisitor& v) {
   const ActionFields& f = kActionFields;
   v.value(f.component, a.component);
@@ -22,8 +20,8 @@ void describe_action(const Action& a, ResultVisitor& v) {
 void describe_cost(const Field& field, const std::optional<DramCost>& cost, ResultVisitor& v) {
   if (!cost) return v.value(field, nullptr);
   v.object(field, [&] {
-    v.value({"total_pj", "pJ", "of everything", kSum}, cost->total.value);
-    v.value({"dram_pj", "pJ", "the DRAM's part of it", kSum}, cost->dram.value);
+    v.value({"total_pj", "pJ", "of everything", OverLayers::kSum}, cost->total.value);
+    v.value({"dram_pj", "pJ", "the DRAM's part of it", OverLayers::kSum}, cost->dram.value);
     v.value({"boundary", "", "what these prices of the DRAM include (energy.md)"},
             enum_name(cost->boundary));
     v.list({"unpriced", "", "activities of the DRAM without a price"}, [&] {
@@ -41,10 +39,10 @@ void describe_counts(const Counts& counts, ResultVisitor& v) {
 }
 
 void describe_layer_energy(const EnergyReport& report, ResultVisitor& v) {
-  v.value({"total_pj", "pJ", "the sum of `components`", kSum}, report.total.value);
-  v.map({"components", "pJ", "by component, those that did something", kSum}, [&] {
+  v.value({"total_pj", "pJ", "the sum of `components`", OverLayers::kSum}, report.total.value);
+  v.map({"components", "pJ", "by component, those that did something", OverLayers::kSum}, [&] {
     for (const ComponentEnergy& row : report.components)
-      v.value({row.component, "pJ", "of this component", kSum}, row.energy.value);
+      v.value({row.component, "pJ", "of this component", OverLayers::kSum}, row.energy.value);
   });
   if (!report.by_table) return;
   v.value({"dram_prices", "", "whose prices of the DRAM these are: `table` or `device`"},
@@ -72,7 +70,7 @@ void describe_energy(const EnergyReport& report, ResultVisitor& v) {
         v.value({"price", "", "`quoted`, `derived`, `included` in another's, or `unpriced`"},
                 enum_name(row.unit.origin));
         v.value({"unit_pj", "pJ", "of one"}, row.unit.energy.value);
-        v.value({"energy_pj", "pJ", "of all", kSum}, row.energy.value);
+        v.value({"energy_pj", "pJ", "of all", OverLayers::kSum}, row.energy.value);
         v.value({"why", "", "source, rule or reason"}, row.unit.why);
       });
   });
