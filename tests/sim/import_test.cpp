@@ -376,8 +376,9 @@ TEST_CASE("import: GGUF faults") {
       tiny_llama().number("llama.rope.dimension_count", 64).number("llama.new_key", 1).bytes());
   CHECK(told.notes ==
         std::vector<std::string>{"metadata llama.new_key: not known here, so it has no effect"});
-  CHECK(import_text("t.gguf", tiny_llama().text("llama.rope.scaling.type", "yarn").bytes())
-            .yaml.find("timing_only: [") != std::string::npos);
+  CHECK(imported_yaml(
+            import_text("t.gguf", tiny_llama().text("llama.rope.scaling.type", "yarn").bytes()))
+            .find("timing_only: [") != std::string::npos);
   // A second block without tensors; one part of a model in several files.
   GgufBuilder part = tiny_llama(512, 2);
   CHECK(message_of("t.gguf", part.bytes()) ==
