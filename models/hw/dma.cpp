@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/result/bound.h"
+#include "core/machine/bound.h"
+#include "hw/block_scales.h"
 
 namespace bitjoule {
 namespace {

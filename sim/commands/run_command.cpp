@@ -65,7 +65,7 @@ bool is_traced(const RunArguments& a) {
 }
 
 /// The network that --network names, as YAML.
-Imported named_network(const RunArguments& a) {
+NetworkValue named_network(const RunArguments& a) {
   ImportOptions options = a.import.resolved();
   options.inputs = given_files(a.inputs);
   return network_value(a.network, options);
@@ -80,8 +80,8 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
       throw input_error("--batch, --size and --skip-unknown: of an imported network: --network");
     return overrides;
   }
-  const Imported network = named_network(a);
-  print_notes(network);
+  const NetworkValue network = named_network(a);
+  print_notes(network.notes);
   std::vector<Override> all = {{"network", network.yaml}};
   // As --set says them, so that one without effect is told.
   for (const auto& [name, size] : network.parameters)
