@@ -47,10 +47,10 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
       for (const char* name : names) sum += static_cast<double>(timing(dram, name).value);
       return sum / static_cast<double>(port.core_period.value);
     };
-    const double clock =
+    const double tick =
         static_cast<double>(cycle->timing.tCK.value) / static_cast<double>(port.core_period.value);
     // Accepted in one clock, its command in the next; the burst's own time is counted with all.
-    port.hit_latency = clock + cycles({"CL", "tBURST"}) - burst;
+    port.hit_latency = tick + cycles({"CL", "tBURST"}) - burst;
     port.open_latency = cycles({"tRCD"});
     if (cycle->controller.refresh == RefreshPolicy::kAllBank) {
       port.refresh_cycles = cycles({"tREFI"});

@@ -228,7 +228,6 @@ void NetworkRunner::add_layer(const Known& known, const NetworkLayer& layer, std
     return;
   }
   LayerResult result = *known.result;
-  result.mapping.alternatives.clear();  // of many rows they would fill the memory
   result.name = layer.name;
   // Later passes of a phase say their context where a layer costs something else than before.
   if (phases_.size() > 1) {
