@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -18,6 +19,7 @@ SMALL = {"layer": {"gemm": {"m": 1, "n": 64, "k": 64}}}
 
 class FiguresTest(unittest.TestCase):
     def setUp(self):
+        warnings.simplefilter("ignore", bitjoule.SettingWarning)
         holder = tempfile.TemporaryDirectory()
         self.addCleanup(holder.cleanup)
         self.dir = Path(holder.name)
