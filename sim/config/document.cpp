@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "sim/config/observe.h"
+#include "sim/config/parsed_files.h"
 #include "sim/config/suggest.h"
 #include "sim/system/places.h"
 

@@ -53,10 +53,6 @@ std::string configs_dir();
 /// Where they were installed: for what knows it from its own place.
 void set_installed_configs(const std::string& directory);
 
-/// For a process that reads the same files often: what small files say is parsed again only where
-/// their text has changed.
-void keep_parsed_files();
-
 /// Reads and parses a document; what is wrong with it goes to `problems`. At most 64 MiB.
 Node parse_source(const Source& source, Problems& problems);
 
