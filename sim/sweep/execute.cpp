@@ -41,7 +41,7 @@ int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore&
   try {
     text = simulate(plan.config(point));
   } catch (const std::bad_alloc&) {
-    failure = "out of memory";
+    return kAgainAlone;  // the parent stores it, where it was alone
   } catch (const std::exception& e) {
     failure = e.what();
   }
@@ -99,17 +99,13 @@ std::string death(const JobOutcome& outcome, const WorkerLimits& limits) {
   std::string text;
   if (outcome.end == JobEnd::kTimedOut)
     text = fmt::format("took longer than {} s", limits.timeout.count());
+  else if (outcome.end == JobEnd::kExited && outcome.code == kAgainAlone)
+    text = "out of memory";
   else if (outcome.end == JobEnd::kSignal)
     text = fmt::format("killed by signal {} ({})", outcome.code, strsignal(outcome.code));
   else
     text = fmt::format("ended with exit code {}", outcome.code);
   return outcome.last_words.empty() ? text : text + ": " + outcome.last_words;
-}
-
-/// Whether a signal comes from the point itself rather than from outside.
-bool is_crash(int signal) {
-  return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGFPE ||
-         signal == SIGILL;
 }
 
 }  // namespace
