@@ -27,6 +27,9 @@ namespace {
 // What a worker's exit code says, beside 0: the result is in the store.
 constexpr int kStoredFailure = 75, kNotStored = 74;
 
+// A power cut costs the points of this time.
+constexpr std::chrono::seconds kSyncEvery{10};
+
 std::string simulate(const RunConfig& run) {
   const Result result = Machine(run).run();
   require_verified(result);
@@ -144,11 +147,18 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
     progress.count(!is_good);
     return true;
   };
+  auto synced = std::chrono::steady_clock::now();
   const bool is_complete = run_forked(
       jobs.size(), options.limits,
       [&](std::size_t job) { return run_point(plan, *jobs[job], store); }, ended,
-      [&](std::size_t running) { progress.show(running); });
+      [&](std::size_t running) {
+        progress.show(running);
+        if (std::chrono::steady_clock::now() - synced < kSyncEvery) return;
+        store.sync();
+        synced = std::chrono::steady_clock::now();
+      });
   if (!not_stored.empty()) throw input_error(not_stored);
+  if (!jobs.empty()) store.sync();
   return is_complete;
 }
 

@@ -66,6 +66,11 @@ class SignalFile {
 
   void restore() const { sigprocmask(SIG_SETMASK, &before_, nullptr); }
   int file() const { return file_; }
+  /// Whether one has come; it is then no longer there.
+  bool take() const {
+    signalfd_siginfo info{};
+    return read(file_, &info, sizeof info) > 0;
+  }
 
  private:
   sigset_t before_{};
@@ -122,7 +127,7 @@ class Pool {
     files_.assign(1, {signals_.file(), POLLIN, 0});
     for (const Worker& worker : workers_) files_.push_back({worker.channel, POLLIN, 0});
     poll(files_.data(), files_.size(), static_cast<int>(time.count()));
-    return (files_[0].revents & POLLIN) == 0;
+    return !signals_.take();
   }
 
   /// Tells `ended` of the jobs that wait() saw end; false if it said to stop.
