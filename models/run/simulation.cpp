@@ -1,5 +1,7 @@
 #include "run/simulation.h"
 
+#include "run/key.h"
+
 namespace bitjoule {
 
 Simulation::Simulation(const AcceleratorConfig& machine, const DramConfig& dram, Fidelity fidelity)
@@ -7,7 +9,8 @@ Simulation::Simulation(const AcceleratorConfig& machine, const DramConfig& dram,
       dram_(dram),
       fidelity_(fidelity),
       memory_(memory_port(dram, machine.clock)),
-      clock_(Clock::from_frequency(machine.clock)) {
+      clock_(Clock::from_frequency(machine.clock)),
+      key_(key_text(machine) + key_text(dram) + key_text(fidelity)) {
   build();
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "hw/accelerator.h"
 #include "hw/context.h"
@@ -23,6 +24,8 @@ class Simulation {
                    Trace* trace = nullptr, const LayerNeighbours& neighbours = {},
                    const std::function<void(std::int64_t macs)>& progress = {});
 
+  /// What the cycles of a layer depend on but for the layer: a text (key.h).
+  const std::string& key() const { return key_; }
   const AcceleratorConfig& config() const { return machine_; }
   const MemoryPort& memory() const { return memory_; }
   double seconds(Cycles cycles) const { return clock_.seconds(cycles); }
@@ -36,6 +39,7 @@ class Simulation {
   Fidelity fidelity_;
   MemoryPort memory_;
   Clock clock_;
+  std::string key_;
   std::unique_ptr<SimulationContext> context_;
   std::unique_ptr<Accelerator> accelerator_;
 };

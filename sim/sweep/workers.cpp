@@ -110,16 +110,19 @@ class Pool {
 
   /// Gives jobs to idle workers, and to new ones.
   void give_jobs() {
-    for (Worker& worker : workers_)
-      if (alone_.empty() && next_ < jobs_ && !worker.job && !worker.is_leaving)
-        give(worker, next_++);
-    while (has_more() && workers_.size() < limits_.workers) {
-      Worker& worker = start();
-      give(worker, alone_.empty() ? next_++ : take_alone());
+    while (!alone_.empty() && workers_.size() < limits_.workers) {
+      const std::size_t job = alone_.front();
+      alone_.pop_front();
+      give(start(), job);
     }
-    // A job that must be the first of its process does not wait for the others to end.
-    for (Worker& worker : workers_)
-      if (!alone_.empty() && !worker.job && !worker.is_leaving) dismiss(worker);
+    for (Worker& worker : workers_) {
+      if (worker.job || worker.is_leaving) continue;
+      if (!alone_.empty())
+        dismiss(worker);  // for a process of its own
+      else if (next_ < jobs_)
+        give(worker, next_++);
+    }
+    while (next_ < jobs_ && workers_.size() < limits_.workers) give(start(), next_++);
   }
 
   /// Waits until something happens, at most the time; false if a signal says to stop.
@@ -155,12 +158,6 @@ class Pool {
 
  private:
   bool has_more() const { return !alone_.empty() || next_ < jobs_; }
-  std::size_t take_alone() {
-    const std::size_t job = alone_.front();
-    alone_.pop_front();
-    return job;
-  }
-
   Worker& start() {
     Worker worker;
     int ends[2];
@@ -217,6 +214,7 @@ class Pool {
       end.code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
     }
     end.job = *worker.job;
+    end.seconds = std::chrono::duration<double>(SteadyClock::now() - worker.start).count();
     worker.job.reset();
     const bool is_again =
         end.end == JobEnd::kSignal ? is_crash(end.code) : has_answer && end.code == kAgainAlone;

@@ -25,6 +25,7 @@ struct JobOutcome {
   std::size_t job = 0;
   JobEnd end = JobEnd::kExited;
   int code = 0;
+  double seconds = 0;      ///< that it took
   std::string last_words;  ///< end of what it wrote to standard error
 };
 
