@@ -16,6 +16,7 @@
 #include "sim/output/output_files.h"
 #include "sim/result/result_json.h"
 #include "sim/result/result_keys.h"
+#include "sim/sweep/outcome_files.h"
 
 namespace bitjoule {
 namespace {
@@ -62,7 +63,7 @@ void write_entry(const std::string& path, const std::string& text) {
         fmt::format("{}: a directory stands where the result of a point goes: move it away and "
                     "run the sweep again, which computes only what is missing",
                     path));
-  write_atomically(path, text);
+  write_whole(path, text);
 }
 
 }  // namespace
@@ -95,6 +96,7 @@ ResultStore ResultStore::create(const std::string& directory) {
   if (error) throw input_error(fmt::format("{}: {}", directory, error.message()));
   if (is_new) sync_directory((fs::path(directory) / "..").string());
   remove_stale_partials(directory);
+  remove_stale_partials(outcome_directory(directory));
   return ResultStore(directory);
 }
 
@@ -117,6 +119,8 @@ void ResultStore::put_failure(const std::string& hash, const std::string& messag
                                              {"config_hash", hash},
                                              {"message", message}}));
 }
+
+void ResultStore::sync() const { sync_file_system(directory_); }
 
 void ResultStore::forget_failure(const std::string& hash) const {
   ::unlink(failure_path(hash).c_str());
