@@ -79,24 +79,29 @@ inline auto members(const OutputStage& s) {
   return std::tie(bias, activation);
 }
 inline auto members(const Tiling& s) {
-  const auto& [groups, batch, out_rows, out_cols, n, k, input_full_k, order] = s;
-  return std::tie(groups, batch, out_rows, out_cols, n, k, input_full_k, order);
+  const auto& [groups, batch, out_rows, out_cols, n, k, input_full_k, order, fold_order, single] =
+      s;
+  return std::tie(groups, batch, out_rows, out_cols, n, k, input_full_k, order, fold_order, single);
 }
 inline auto members(const PeConfig& s) {
   const auto& [width, packing] = s;
   return std::tie(width, packing);
 }
 inline auto members(const ArrayConfig& s) {
-  const auto& [rows, cols, dataflow, overlap, edge_folds, weight_tiles, pe] = s;
-  return std::tie(rows, cols, dataflow, overlap, edge_folds, weight_tiles, pe);
+  const auto& [rows, cols, dataflow, other_dataflows, overlap, edge_folds, weight_tiles, pe] = s;
+  return std::tie(rows, cols, dataflow, other_dataflows, overlap, edge_folds, weight_tiles, pe);
 }
 inline auto members(const BufferConfig& s) {
-  const auto& [capacity, banks, port_width, double_buffered] = s;
-  return std::tie(capacity, banks, port_width, double_buffered);
+  const auto& [capacity, banks, port_width, double_buffered, either_buffering] = s;
+  return std::tie(capacity, banks, port_width, double_buffered, either_buffering);
+}
+inline auto members(const UnifiedBufferConfig& s) {
+  const auto& [sram, roles] = s;
+  return std::tie(sram, roles);
 }
 inline auto members(const BuffersConfig& s) {
-  const auto& [input, weight, accumulator, output, scale] = s;
-  return std::tie(input, weight, accumulator, output, scale);
+  const auto& [input, weight, accumulator, output, scale, unified, divided] = s;
+  return std::tie(input, weight, accumulator, output, scale, unified, divided);
 }
 inline auto members(const DequantizerConfig& s) {
   const auto& [lanes, latency, placement] = s;
@@ -191,6 +196,9 @@ void append_key(const T& value, std::string& key);
 
 inline void append_key(const std::string& text, std::string& key) {
   key += std::to_string(text.size()) + ":" + text;
+}
+inline void append_key(const BufferRoles& roles, std::string& key) {
+  for (const BufferRole role : kBufferRoles) key += roles.has(role) ? '1' : '0';
 }
 template <class T>
 void append_key(const std::optional<T>& value, std::string& key) {

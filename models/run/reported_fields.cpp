@@ -72,6 +72,8 @@ LayerResult full_layer() {
   layer.weight_origin.source.file = "weights.npy";
   layer.bias_origin.emplace();
   layer.outputs.emplace();
+  layer.buffers.unified.emplace();
+  layer.outcome.counts.unified_peak_bytes = 1;
   layer.outcome.dram.row_hits = 1;
   layer.outcome.dram.commands.fill(1);
   return layer;
