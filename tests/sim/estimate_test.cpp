@@ -6,14 +6,12 @@
 #include <optional>
 #include <vector>
 
-#include "core/dram/actions.h"
 #include "core/error.h"
 #include "core/mapping/program.h"
 #include "run/layer_runner.h"
 #include "run/simulation.h"
 #include "sim/schema/run_file.h"
 #include "support/estimate_cases.h"
-#include "support/paths.h"
 
 namespace bitjoule {
 namespace {
