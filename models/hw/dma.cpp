@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "core/machine/bound.h"
-#include "hw/block_scales.h"
 
 namespace bitjoule {
 namespace {

@@ -24,17 +24,18 @@ auto parts(S& s) {
     auto& [cycles] = s;
     return std::tie(cycles);
   } else if constexpr (kIs<S, BoundEvidence>) {
-    auto& [held, dma, macs, slots, more_rows, more_cols, narrower, overlap, dataflow] = s;
-    return std::tie(held, dma, macs, slots, more_rows, more_cols, narrower, overlap, dataflow);
+    auto& [held, dma, macs, slots, more_rows, more_cols, narrower, inputs_stay, overlap] = s;
+    return std::tie(held, dma, macs, slots, more_rows, more_cols, narrower, inputs_stay, overlap);
   } else if constexpr (kIs<S, BufferCounts>) {
     auto& [reads, writes, peak] = s;
     return std::tie(reads, writes, peak);
   } else if constexpr (kIs<S, MachineCounts>) {
     auto& [macs, slots, input, weight, accumulator, output, scale, weights, inputs, accumulations,
-           groups, sums, corrections, outputs, vector, widened, narrowed, read, written] = s;
+           groups, sums, corrections, outputs, unified, vector, widened, narrowed, read, written] =
+        s;
     return std::tie(macs, slots, input, weight, accumulator, output, scale, weights, inputs,
-                    accumulations, groups, sums, corrections, outputs, vector, widened, narrowed,
-                    read, written);
+                    accumulations, groups, sums, corrections, outputs, unified, vector, widened,
+                    narrowed, read, written);
   } else if constexpr (kIs<S, TensorTraffic>) {
     auto& [read, written, bursts, scales_read, scales_written] = s;
     return std::tie(read, written, bursts, scales_read, scales_written);

@@ -278,8 +278,9 @@ CommandAction add_explain_command(CLI::App& app) {
     }
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
     print_text(naming(*file, [&] {
-      const MappingProblem unset = make_problem(run.accelerator, memory, run.layer.op,
-                                                run.precision, run.mapping, run.layer.stage);
+      MappingProblem unset = make_problem(run.accelerator, memory, run.layer.op, run.precision,
+                                          run.mapping, run.layer.stage);
+      unset.prices = std::make_shared<const Prices>(prices_of(run));
       LayerRunner runner(run.accelerator, run.dram, run.energy, timing_alone(run));
       const LayerProgram program = runner.prepare(run.layer, run.precision, run.mapping);
       const Mapping& mapping = program.mapping;

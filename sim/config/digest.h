@@ -60,6 +60,10 @@ class Digester {
     fields();
     active_ = outer;
   }
+  template <class E>
+  void one_or_more(const char* key, std::vector<E>& members, const char* help) {
+    field(key, members, help);
+  }
   template <class F>
   void check(F) {}
   template <class T>
@@ -79,6 +83,10 @@ inline void append(std::int64_t value, std::string& text) {
   text += ' ';
 }
 inline void append(bool value, std::string& text) { text += value ? 't' : 'f'; }
+inline void append(const BoolOrAuto& value, std::string& text) {
+  append(value.value, text);
+  append(value.is_auto, text);
+}
 inline void append(const std::string& value, std::string& text) {
   append(static_cast<std::int64_t>(value.size()), text);
   text += value;

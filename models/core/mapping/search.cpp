@@ -21,8 +21,9 @@ struct Patience {
   std::int64_t boxes, estimated;
   double close;
 };
-constexpr Patience kPatience[] = {{3000, 8, 0.001}, {5000, 16, 0.0025}, {8000, 24, 0.005}};
-constexpr std::int64_t kMostBoxes = 15000, kMostEstimated = 96;
+constexpr Patience kPatience[] = {
+    {3000, 8, 0.001}, {5000, 16, 0.0025}, {8000, 24, 0.005}, {12000, 96, 0.01}};
+constexpr std::int64_t kMostBoxes = 30000, kMostEstimated = 400;
 
 struct Node {
   MappingCost bound;
