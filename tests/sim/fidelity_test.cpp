@@ -55,9 +55,11 @@ BufferConfig random_buffer(Random& r, std::int64_t kib) {
 /// One SRAM for some of the roles, in banks of 256 B or more; either way to buffer, some time.
 void unify_buffers(Random& r, BuffersConfig& buffers) {
   UnifiedBufferConfig unified;
-  while (unified.roles = {}, unified.roles.size() < 2)
+  do {
+    unified.roles = {};
     for (const BufferRole role : kBufferRoles)
       if (r.between(0, 3) != 0) unified.roles.add(role);
+  } while (unified.roles.size() < 2);
   unified.sram.banks = r.one_of<std::int64_t>({5, 8, 24, 64});
   unified.sram.capacity = Bytes(unified.sram.banks * r.one_of<std::int64_t>({256, 512, 1024}));
   unified.sram.port_width = Bits(r.one_of<std::int64_t>({16, 64}));
@@ -267,16 +269,16 @@ TEST_CASE("fidelity: pe and fast agree where roles share the banks of one buffer
   use_femtosecond_resolution();
   MESSAGE("seed ", seed());
   Random r(seed() + 2);
-  std::vector<test::MachinePair> pairs = random_pairs(r, 30, true);
-  CHECK(run_layers(r, pairs) > 150);
+  std::vector<test::MachinePair> pairs = random_pairs(r, 90, true);
+  CHECK(run_layers(r, pairs) > 600);
 }
 
 TEST_CASE("fidelity: ... and the weights of the next layer come meanwhile") {
   use_femtosecond_resolution();
   MESSAGE("seed ", seed());
   Random r(seed() + 3);
-  std::vector<test::MachinePair> pairs = random_pairs(r, 24, true);
-  CHECK(run_overlapped(r, pairs) > 3);
+  std::vector<test::MachinePair> pairs = random_pairs(r, 60, true);
+  CHECK(run_overlapped(r, pairs) > 25);
 }
 
 }  // namespace bitjoule
