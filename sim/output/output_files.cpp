@@ -90,14 +90,6 @@ void sync_directory(const std::string& path) {
   if (failure != 0) throw not_written(path, failure);
 }
 
-void sync_file_system(const std::string& directory) {
-  const int file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0) throw not_written(directory, errno);
-  const int failure = ::syncfs(file) == 0 ? 0 : errno;
-  ::close(file);
-  if (failure != 0) throw not_written(directory, failure);
-}
-
 namespace {
 
 void put_in_place(const std::string& path, const std::string& text, bool is_synced) {

@@ -11,12 +11,8 @@ namespace bitjoule {
 /// and is unique among all machines' processes. A link at `path` is replaced, not followed.
 void write_atomically(const std::string& path, const std::string& text);
 
-/// The same without waiting for the disk: for many files, and sync_file_system() after them.
+/// The same without waiting for the disk: for what can be made again where it is not whole.
 void write_whole(const std::string& path, const std::string& text);
-
-/// Returns when everything written below the directory has reached the disk, and whatever else
-/// waits for the same one. Throws as write_atomically().
-void sync_file_system(const std::string& directory);
 
 /// Returns when the names in a directory have reached the disk. Throws as write_atomically().
 void sync_directory(const std::string& path);

@@ -31,9 +31,6 @@ namespace {
 // What a worker's exit code says, beside 0: the result is in the store.
 constexpr int kStoredFailure = 75, kNotStored = 74;
 
-// A power cut costs the points of this time.
-constexpr std::chrono::seconds kSyncEvery{10};
-
 std::string simulate(RunConfig run, const std::shared_ptr<OutcomeStore>& outcomes) {
   run.options.outcomes = outcomes;
   const Result result = Machine(run).run();
@@ -167,18 +164,11 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
   std::shared_ptr<OutcomeStore> outcomes;
   if (options.share_layers)
     outcomes = std::make_shared<OutcomeFiles>(outcome_directory(store.directory()));
-  auto synced = std::chrono::steady_clock::now();
   const bool is_complete = run_forked(
       jobs.size(), options.limits,
       [&](std::size_t job) { return run_point(plan, *jobs[job], store, outcomes); }, ended,
-      [&](std::size_t running) {
-        progress.show(running);
-        if (std::chrono::steady_clock::now() - synced < kSyncEvery) return;
-        store.sync();
-        synced = std::chrono::steady_clock::now();
-      });
+      [&](std::size_t running) { progress.show(running); });
   if (!not_stored.empty()) throw input_error(not_stored);
-  if (!jobs.empty()) store.sync();
   return is_complete;
 }
 

@@ -155,7 +155,6 @@ SweepResults merge_results(const std::vector<std::string>& directories, const st
       throw input_error(
           fmt::format("{}: point {} went away while it was read", part->store, point.hash));
   }
-  store.sync();
   write_results(merged, output, {});
   return merged;
 }

@@ -63,7 +63,7 @@ void write_entry(const std::string& path, const std::string& text) {
         fmt::format("{}: a directory stands where the result of a point goes: move it away and "
                     "run the sweep again, which computes only what is missing",
                     path));
-  write_whole(path, text);
+  write_atomically(path, text);
 }
 
 }  // namespace
@@ -119,8 +119,6 @@ void ResultStore::put_failure(const std::string& hash, const std::string& messag
                                              {"config_hash", hash},
                                              {"message", message}}));
 }
-
-void ResultStore::sync() const { sync_file_system(directory_); }
 
 void ResultStore::forget_failure(const std::string& hash) const {
   ::unlink(failure_path(hash).c_str());

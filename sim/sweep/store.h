@@ -29,12 +29,9 @@ class ResultStore {
   bool has(const std::string& hash) const { return find(hash).has_value(); }
   std::optional<StoredPoint> find(const std::string& hash) const;
 
-  /// Both throw an input Error if the file cannot be written. What the disk does not have when the
-  /// power goes is no file that counts.
+  /// Both throw an input Error if the file cannot be written, and return when it is on the disk.
   void put(const std::string& hash, const std::string& text) const;
   void put_failure(const std::string& hash, const std::string& message) const;
-  /// Returns when all that was put has reached the disk; throws an input Error if it cannot.
-  void sync() const;
   /// Forgets a failure, so that the point runs again.
   void forget_failure(const std::string& hash) const;
   /// Copies a point from another store; false where none is there that counts.
