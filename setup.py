@@ -36,7 +36,7 @@ class Build(build_ext):
             )
             (installed,) = Path(prefix).rglob("bitjoule/__init__.py")
             shutil.copytree(installed.parent, package)
-        shutil.copytree(ROOT / "configs", package / "configs")
+        shutil.copytree(ROOT / "configs", package / "share" / "bitjoule" / "configs")
 
     def built_tree(self):
         tree = os.path.abspath(self.build_temp)

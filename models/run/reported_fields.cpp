@@ -127,6 +127,7 @@ std::vector<ExampleResult> example_results() {
   ExampleResult bare = network_example({});
   bare.result.network->layers = {LayerResult()};
   bare.result.network->outputs.clear();
+  bare.result.network->parameters.clear();
   return {full,
           least,
           rows,

@@ -13,8 +13,6 @@ The numbers are those of the program ``sim``, to the bit; ``docs/python.md`` has
 
 from __future__ import annotations
 
-import os as _os
-from pathlib import Path as _Path
 from typing import TYPE_CHECKING, Any
 
 from . import _native
@@ -57,18 +55,6 @@ def configs_dir() -> str:
     """The directory of the shipped configurations: ``$BITJOULE_CONFIGS``, or beside the package,
     below the prefix that it is installed in, or in the sources that it was built from."""
     return _native.configs_dir()
-
-
-def _find_configs(package: _Path) -> None:
-    places = [package / "configs"]
-    places += [parent / "share" / "bitjoule" / "configs" for parent in package.parents]
-    for place in places:
-        if (place / "runs").is_dir():
-            _native.set_installed_configs(_os.fspath(place))
-            return
-
-
-_find_configs(_Path(__file__).absolute().parent)
 
 
 def __getattr__(name: str) -> Any:

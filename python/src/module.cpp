@@ -19,5 +19,4 @@ PYBIND11_MODULE(_native, module) {
   python::bind_formats(module);
   module.def("version", [] { return build_text(build()); });
   module.def("configs_dir", &configs_dir);
-  module.def("set_installed_configs", &set_installed_configs);
 }

@@ -173,21 +173,9 @@ void observe_files(std::function<void(const std::string& path)> sink) {
   file_sink() = std::move(sink);
 }
 
-namespace {
-
-std::string& installed_configs() {
-  static std::string directory;
-  return directory;
-}
-
-}  // namespace
-
-void set_installed_configs(const std::string& directory) { installed_configs() = directory; }
-
 std::string configs_dir() {
   const char* dir = std::getenv("BITJOULE_CONFIGS");
   if (dir == nullptr || *dir == '\0') {
-    if (!installed_configs().empty()) return installed_configs();
     static const std::string own = own_file(BITJOULE_DATA "/configs");
     if (own.empty())
       throw input_error(fmt::format(

@@ -50,8 +50,6 @@ void check_override_path(const std::string& path, const std::string& what);
 /// The directory of the shipped configuration files: $BITJOULE_CONFIGS, or
 /// own_file("share/bitjoule/configs"). Throws an input Error where there is none.
 std::string configs_dir();
-/// Where they were installed: for what knows it from its own place.
-void set_installed_configs(const std::string& directory);
 
 /// Reads and parses a document; what is wrong with it goes to `problems`. At most 64 MiB.
 Node parse_source(const Source& source, Problems& problems);

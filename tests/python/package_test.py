@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -80,13 +81,16 @@ class PackageTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             root = Path(directory).resolve()
             for place, configs in [
-                ("site/bitjoule", "site/bitjoule/configs"),
+                ("site/bitjoule", "site/bitjoule/share/bitjoule/configs"),
                 ("usr/lib/python3/dist-packages/bitjoule", "usr/share/bitjoule/configs"),
             ]:
                 package = root / place
                 package.mkdir(parents=True)
                 for file in Path(bitjoule.__file__).parent.iterdir():
-                    (package / file.name).symlink_to(file)
+                    if file.suffix == ".so":  # it looks where it stands itself
+                        shutil.copy(file, package)
+                    else:
+                        (package / file.name).symlink_to(file)
                 (root / configs / "runs").mkdir(parents=True)
                 done = run(sys.executable, "-B", "-c", code, env={"PYTHONPATH": str(package.parent)})
                 self.assertEqual(done.stdout.strip(), str(root / configs), done.stderr)
@@ -110,7 +114,7 @@ class PackageTest(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             lines = done.stdout.splitlines()
             self.assertIn("quickstart on edge-32x32", lines[0])
-            self.assertEqual(lines[-1], str(target / "bitjoule/configs"))
+            self.assertEqual(lines[-1], str(target / "bitjoule/share/bitjoule/configs"))
 
 
 class NotebookTest(unittest.TestCase):

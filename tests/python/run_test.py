@@ -248,7 +248,7 @@ class MachineTest(unittest.TestCase):
         machine = bitjoule.Machine("runs/article-b.yaml")
         expected = machine.run().to_dict()
         with self.assertRaises(bitjoule.InputError):
-            machine.run(set={"mapping.tile.k": 1 << 30})
+            machine.run(set={"mapping.dataflow": "is"})
         self.assertEqual(machine.run().to_dict(), expected)
 
 

@@ -77,9 +77,9 @@ double gain(const std::vector<std::string>& sets, const std::string& more) {
 
 TEST_CASE("bound: a full window of requests, by Little's law") {
   // 64 requests of 256 B per 100 ns are 163.84 GB/s of the memory's 400.
-  const std::vector<std::string> sets = {kDecode, memory("400 GB/s", "100 ns"),
-                                         "accelerator.dma.request='256 B'",
-                                         "accelerator.dma.outstanding=64"};
+  const std::vector<std::string> sets = {
+      kDecode, memory("400 GB/s", "100 ns"), "accelerator.dma.request='256 B'",
+      "accelerator.dma.outstanding=64", "mapping.objective=traffic"};
   const json::value result = run(sets);
   CHECK(bound_of(result) == "dma_window");
   CHECK(share_of(result, "dma_window") > 0.5);

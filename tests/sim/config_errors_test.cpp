@@ -233,14 +233,14 @@ TEST_CASE("config errors: buffers, energy tables and DRAM that contradict themse
   CHECK(files.error({unified + "{roles: [input, weight]}, weight: {banks: 4}}"}) ==
         "--set accelerator.buffers: weight: allowed only with a unified buffer of other roles");
   CHECK(files.error({unified + "{banks: 3, capacity: 3 KiB}}"}) ==
-        "--set accelerator.buffers: unified.banks: expected at least one for each of 4 roles, got "
+        "--set accelerator.buffers: unified: banks: expected at least one for each of 4 roles, got "
         "3; a bank is not shared, so that roles never wait for one another's accesses");
   CHECK(files.error({unified + "{roles: [input, input]}}"}) ==
-        "--set accelerator.buffers: unified.roles: expected two roles or more, each once, got "
+        "--set accelerator.buffers: unified: roles: expected two roles or more, each once, got "
         "input, input");
   CHECK(files.error({unified + "{roles: [input, weights]}}"}) ==
         "--set accelerator.buffers: unified.roles[1]: expected one of input, weight, accumulator, "
-        "output, scale, got \"weights\"");
+        "output, scale, got \"weights\", did you mean \"weight\"?");
   CHECK(files.error({unified + "{capacity: 100 B, banks: 8}}"}) ==
         "--set accelerator.buffers: unified: capacity: expected a multiple of banks (8), got 100 "
         "bytes");

@@ -157,7 +157,8 @@ TEST_CASE("overlap of layers: as much work and traffic, in no more cycles") {
     for (const char* dram : {"ideal.yaml", "lpddr5-6400.yaml"}) {
       CAPTURE(network);
       CAPTURE(dram);
-      const std::string arguments = std::string("--network ") + network + " --set dram=" + dram;
+      const std::string arguments = std::string("--network ") + network + " --set dram=" + dram +
+                                    " --set mapping.objective=traffic";
       const json::value apart = run(arguments);
       const json::value ahead = run(arguments + " --set overlap=layers");
       // A controller that puts reads first may hold up results behind weights of the next layer.

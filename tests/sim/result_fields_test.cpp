@@ -142,7 +142,7 @@ TEST_CASE("result fields: units and directions of metrics") {
     CHECK(!more_is_better(metric));
 }
 
-TEST_CASE("result fields: the tables of docs/result.md; BITJOULE_UPDATE_DOCS=1 writes them") {
+TEST_CASE("result fields: the tables of docs/result.md (BITJOULE_UPDATE_DOCS=1 writes them)") {
   const std::string file = source_dir() + "/docs/result.md";
   std::string text = text_of(file);
   struct Part {

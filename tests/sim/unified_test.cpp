@@ -46,9 +46,8 @@ json::object run(const std::string& text, const std::string& options = "") {
 
 std::string refused(const std::string& text, const std::string& options) {
   const TemporaryDirectory dir;
-  const Outcome outcome =
-      shell("{sim} run " + write_file(dir, "run.yaml", text) + " " + options + " -o " +
-            dir.at("out"));
+  const Outcome outcome = shell("{sim} run " + write_file(dir, "run.yaml", text) + " " + options +
+                                " -o " + dir.at("out"));
   CHECK(outcome.code == 2);
   return outcome.text;
 }
@@ -141,9 +140,10 @@ TEST_CASE("unified: activations stay on chip where nothing else is given their b
                   "input and output alone") != std::string::npos);
   const auto of_kib = [&](int kib) {
     return on_chip +
-           fmt::format("--set 'accelerator.buffers={{unified: {{roles: [input, output], banks: 16, "
-                       "capacity: {} KiB}}}}'",
-                       kib);
+           fmt::format(
+               "--set 'accelerator.buffers={{unified: {{roles: [input, output], banks: 16, "
+               "capacity: {} KiB}}}}'",
+               kib);
   };
   const json::object result = run(kNetwork, of_kib(64));
   const json::value& tensors = result.at("dram").at("per_tensor");
