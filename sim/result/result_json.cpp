@@ -197,6 +197,7 @@ json::object mapping_json(const Mapping& m) {
             {"n", t.n},
             {"k", t.k}}},
           {"fold_order", enum_name(t.fold_order)},
+          {"groups_at_once", t.groups_at_once},
           {"input_holds_all_k", t.input_full_k}};
 }
 
