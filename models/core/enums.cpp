@@ -1,5 +1,7 @@
 #include "core/enums.h"
 
+#include "core/energy/price.h"
+
 namespace bitjoule {
 
 template <>
@@ -207,6 +209,24 @@ const std::vector<EnumRow<TensorSource::Generator>>& enum_rows() {
       {G::kNormal, "normal", "normally distributed"},
       {G::kUniform, "uniform", "evenly distributed"},
       {G::kOutliers, "outliers", "normal, with a few channels far larger, as LLM activations are"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<PriceOrigin>>& enum_rows() {
+  static const std::vector<EnumRow<PriceOrigin>> kRows = {
+      {PriceOrigin::kQuoted, "quoted", "a figure of the table's source"},
+      {PriceOrigin::kDerived, "derived", "by a rule of the table"},
+      {PriceOrigin::kIncluded, "included", "contained in another action's price"},
+      {PriceOrigin::kUnpriced, "unpriced", "not part of any sum"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<DramPricing>>& enum_rows() {
+  static const std::vector<EnumRow<DramPricing>> kRows = {
+      {DramPricing::kTable, "table", "the energy table's: every DRAM costs the same"},
+      {DramPricing::kDevice, "device", "those of the DRAM's own file, which must have some"}};
   return kRows;
 }
 

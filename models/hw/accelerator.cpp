@@ -76,7 +76,7 @@ void Accelerator::bind_operands(OperandPorts& operands) {
   operands.to_dequantizer(dequantizer_.port);
 }
 
-/// The cause of every cycle, numbered as in core/result/stalls.h, and one bit: a step enters.
+/// The cause of every cycle, numbered as in core/machine/stalls.h, and one bit: a step enters.
 void Accelerator::trace_causes(const LayerRun& run) {
   const std::int32_t cause = run.trace->add_signal("sequencer.cause", 4);
   const std::int32_t busy = run.trace->add_signal("array.step_enters", 1);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/result/bound.h"
+#include "core/machine/bound.h"
 
 namespace bitjoule {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/fifo.h"
-#include "core/result/traffic.h"
+#include "core/mapping/traffic.h"
 #include "hw/core_clock.h"
 #include "hw/interfaces.h"
 

@@ -7,9 +7,9 @@
 #include <systemc>
 
 #include "core/exec/layer_values.h"
+#include "core/machine/stalls.h"
 #include "core/mapping/program.h"
 #include "core/result/machine_counts.h"
-#include "core/result/stalls.h"
 #include "core/result/trace.h"
 
 namespace bitjoule {

@@ -1,8 +1,10 @@
 // Text that is equal exactly where structs are: made from every member of theirs.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -10,6 +12,10 @@
 #include <variant>
 #include <vector>
 
+#include "core/dram/config.h"
+#include "core/machine/machine.h"
+#include "core/mapping/pins.h"
+#include "core/mapping/tiling.h"
 #include "core/mapping/vector_program.h"
 #include "core/workload/network.h"
 
@@ -68,11 +74,134 @@ inline auto members(const VectorFormats& s) {
   return std::tie(inputs, parameters, output);
 }
 
+inline auto members(const OutputStage& s) {
+  const auto& [bias, activation] = s;
+  return std::tie(bias, activation);
+}
+inline auto members(const Tiling& s) {
+  const auto& [groups, batch, out_rows, out_cols, n, k, input_full_k, order, fold_order,
+               groups_at_once, single] = s;
+  return std::tie(groups, batch, out_rows, out_cols, n, k, input_full_k, order, fold_order,
+                  groups_at_once, single);
+}
+inline auto members(const PeConfig& s) {
+  const auto& [width, packing] = s;
+  return std::tie(width, packing);
+}
+inline auto members(const ArrayConfig& s) {
+  const auto& [rows, cols, dataflow, other_dataflows, overlap, edge_folds, group_folds,
+               weight_tiles, pe] = s;
+  return std::tie(rows, cols, dataflow, other_dataflows, overlap, edge_folds, group_folds,
+                  weight_tiles, pe);
+}
+inline auto members(const BufferConfig& s) {
+  const auto& [capacity, banks, port_width, double_buffered, either_buffering] = s;
+  return std::tie(capacity, banks, port_width, double_buffered, either_buffering);
+}
+inline auto members(const UnifiedBufferConfig& s) {
+  const auto& [sram, roles] = s;
+  return std::tie(sram, roles);
+}
+inline auto members(const BuffersConfig& s) {
+  const auto& [input, weight, accumulator, output, scale, unified, divided] = s;
+  return std::tie(input, weight, accumulator, output, scale, unified, divided);
+}
+inline auto members(const DequantizerConfig& s) {
+  const auto& [lanes, latency, placement] = s;
+  return std::tie(lanes, latency, placement);
+}
+inline auto members(const OutputUnitConfig& s) {
+  const auto& [lanes, latency] = s;
+  return std::tie(lanes, latency);
+}
+inline auto members(const VectorUnitConfig& s) {
+  const auto& [lanes, latency] = s;
+  return std::tie(lanes, latency);
+}
+inline auto members(const DmaConfig& s) {
+  const auto& [request, outstanding, requests_per_cycle, queue] = s;
+  return std::tie(request, outstanding, requests_per_cycle, queue);
+}
+/// But for the name, which costs nothing.
+inline auto members(const AcceleratorConfig& s) {
+  const auto& [name, clock, array, buffers, dequantizer, output_unit, vector_unit, dma] = s;
+  (void)name;
+  return std::tie(clock, array, buffers, dequantizer, output_unit, vector_unit, dma);
+}
+inline auto members(const IdealDramConfig& s) {
+  const auto& [bandwidth, latency, burst, capacity] = s;
+  return std::tie(bandwidth, latency, burst, capacity);
+}
+inline auto members(const ConstraintRow& s) {
+  const auto& [level, preceding, following, latency, window] = s;
+  return std::tie(level, preceding, following, latency, window);
+}
+inline auto members(const DramOrganization& s) {
+  const auto& [channels, ranks, bank_groups, banks_per_group, rows, columns, channel_width,
+               device_width, burst_length] = s;
+  return std::tie(channels, ranks, bank_groups, banks_per_group, rows, columns, channel_width,
+                  device_width, burst_length);
+}
+inline auto members(const DramTiming& s) {
+  const auto& [tck, values] = s;
+  return std::tie(tck, values);
+}
+inline auto members(const CommandBusConfig& s) {
+  const auto& [split, two_step_activate, activate, precharge, column, refresh] = s;
+  return std::tie(split, two_step_activate, activate, precharge, column, refresh);
+}
+inline auto members(const DramProtocol& s) {
+  const auto& [command_bus, read_latency, write_latency, data_clock_after_read,
+               data_clock_after_write, banks_per_refresh, constraints] = s;
+  return std::tie(command_bus, read_latency, write_latency, data_clock_after_read,
+                  data_clock_after_write, banks_per_refresh, constraints);
+}
+inline auto members(const WatermarksConfig& s) {
+  const auto& [high, low] = s;
+  return std::tie(high, low);
+}
+inline auto members(const DramControllerConfig& s) {
+  const auto& [scheduler, page_policy, refresh, read_queue, write_queue, unified_queue,
+               release_on_activate, watermarks, age_limit] = s;
+  return std::tie(scheduler, page_policy, refresh, read_queue, write_queue, unified_queue,
+                  release_on_activate, watermarks, age_limit);
+}
+inline auto members(const CycleDramConfig& s) {
+  const auto& [organization, timing, protocol, mapping, controller] = s;
+  return std::tie(organization, timing, protocol, mapping, controller);
+}
+/// But for the name and the prices, which take no time.
+inline auto members(const DramConfig& s) {
+  const auto& [name, model, energy] = s;
+  (void)name, (void)energy;
+  return std::tie(model);
+}
+
+/// The part of an operator that its cost depends on: constants and positions do not count.
+inline VectorOp without_values(VectorOp op) {
+  if (op.kind != VectorKind::kAffine) {  // whose beta may be nothing to add
+    op.alpha.reset();
+    op.beta.reset();
+  }
+  op.bias = 1;
+  op.position = 0;
+  op.interleaved = false;
+  return op;
+}
+
+template <class T>
+struct IsQuantity : std::false_type {};
+template <class Tag, class Rep>
+struct IsQuantity<Quantity<Tag, Rep>> : std::true_type {};
+
 template <class T>
 void append_key(const T& value, std::string& key);
 
 inline void append_key(const std::string& text, std::string& key) {
   key += std::to_string(text.size()) + ":" + text;
+}
+inline void append_key(const BufferRoles& roles, std::string& key) {
+  for (const BufferRole role : kBufferRoles) key += roles.has(role) ? '1' : '0';
 }
 template <class T>
 void append_key(const std::optional<T>& value, std::string& key) {
@@ -83,6 +212,18 @@ template <class T>
 void append_key(const std::vector<T>& values, std::string& key) {
   key += std::to_string(values.size()) + "[";
   for (const T& value : values) append_key(value, key);
+}
+template <class T, std::size_t kSize>
+void append_key(const std::array<T, kSize>& values, std::string& key) {
+  for (const T& value : values) append_key(value, key);
+}
+template <class T>
+void append_key(const std::map<std::string, T>& values, std::string& key) {
+  key += std::to_string(values.size()) + "{";
+  for (const auto& [name, value] : values) {
+    append_key(name, key);
+    append_key(value, key);
+  }
 }
 template <class... Ts>
 void append_key(const std::variant<Ts...>& value, std::string& key) {
@@ -99,6 +240,8 @@ void append_key(const T& value, std::string& key) {
     std::uint64_t bits = 0;
     std::memcpy(&bits, &value, sizeof bits);
     append_key(bits, key);
+  } else if constexpr (IsQuantity<T>::value) {
+    append_key(value.value, key);
   } else {
     std::apply([&key](const auto&... member) { (append_key(member, key), ...); }, members(value));
   }

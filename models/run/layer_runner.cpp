@@ -7,6 +7,8 @@
 #include "core/error.h"
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
+#include "run/key.h"
+#include "run/outcome_store.h"
 #include "run/output_check.h"
 #include "run/quantize_passes.h"
 
@@ -82,6 +84,19 @@ LayerNeighbours neighbours_of(const LayerOverlap& overlap) {
 const char* kind_of(const LayerOp& op) {
   static constexpr const char* kNames[] = {"conv", "linear", "matmul"};
   return kNames[op.index()];
+}
+
+/// The values of a layer without the machine.
+void compute_values(const Program& program, LayerValues& values) {
+  for (const ComputeOp& op : program.computes) {
+    values.compute_tile(op.tile);
+    if (op.last_k) values.finish(op.tile);
+  }
+}
+
+std::string pins_key(const MappingProblem& problem) {
+  return key_text(problem.weight_layout) + key_text(problem.activation_layout) +
+         key_text(problem.activations);
 }
 
 /// What became of the values of a layer that has run.
@@ -169,6 +184,8 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
   p.problem = configured(std::move(p.problem), p.mapping);
   p.program = make_program(p.problem, p.mapping.tiling);
   check_addresses(p.problem, p.mapping.tiling, p.program);
+  p.key = key_text(layer.op) + key_text(layer.stage) + key_text(precision) + pins_key(p.problem) +
+          key_text(p.mapping.setting.dataflow) + key_text(p.mapping.tiling);
   return p;
 }
 
@@ -179,6 +196,7 @@ LayerProgram LayerRunner::prepare(const VectorOp& op, const VectorFormats& forma
   p.problem.activations = pins.activations;
   p.problem = divided(std::move(p.problem), op);
   p.program = make_vector_program(p.problem, op);
+  p.key = "v" + key_text(without_values(op)) + key_text(formats) + pins_key(p.problem);
   return p;
 }
 
@@ -194,10 +212,7 @@ LayerResult LayerRunner::compute(const LayerResult& known, const Layer& layer,
   const Tiling& tiling = known.mapping.tiling;
   LayerCheck check(problem, tiling, layer.op, precision.requantize, options_.verify,
                    std::move(given));
-  for (const ComputeOp& op : make_program(problem, tiling).computes) {
-    check.values().compute_tile(op.tile);
-    if (op.last_k) check.values().finish(op.tile);
-  }
+  compute_values(make_program(problem, tiling), check.values());
   LayerResult result = known;
   add_values(check, layer, true, result);
   return result;
@@ -226,8 +241,7 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
                                          precision.requantize, options_, progress);
   }
   result.outcome =
-      machine_->run(problem, program, check ? &check->values() : nullptr, trace,
-                    neighbours_of(overlap), [&](std::int64_t macs) { progress.machine(macs); });
+      outcome_of(prepared, check ? &check->values() : nullptr, trace, overlap, &progress);
   if (check) add_values(*check, layer, options_.keep_outputs || given != nullptr, result);
 
   result.compute_cycles = compute_cycles(problem, program);
@@ -264,11 +278,41 @@ LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
   result.extents = {0, op.rows, op.cols, 0};
   result.outcome.traffic.burst_bytes = memory().burst_bytes;
   if (!program.vectors.empty())
-    result.outcome = machine_->run(problem, program, nullptr, nullptr, neighbours_of(overlap), {});
+    result.outcome = outcome_of(prepared, nullptr, nullptr, overlap, nullptr);
   for (const VectorJob& job : program.vectors) result.compute_cycles += job.cycles.value;
   complete(problem, program, result);
   check_vector_work(op, result.outcome.counts);
   return result;
+}
+
+LayerOutcome LayerRunner::outcome_of(const LayerProgram& p, LayerValues* values, Trace* trace,
+                                     const LayerOverlap& overlap, const LayerProgress* progress) {
+  const auto told = [&](std::int64_t macs) {
+    if (progress != nullptr) progress->machine(macs);
+  };
+  const auto simulate = [&] {
+    return machine_->run(p.problem, p.program, values, trace, neighbours_of(overlap), told);
+  };
+  if (!options_.outcomes || trace != nullptr || p.key.empty()) return simulate();
+  const std::int64_t bursts = traffic_of(p.program, memory().burst_bytes).total().bursts;
+  if (bursts < kBurstsWorthKeeping && options_.fidelity == Fidelity::kFast) return simulate();
+  std::string key = machine_->key() + p.key;
+  if (overlap.next != nullptr || overlap.ahead.all_bursts > 0 || !overlap.ahead.usable.empty())
+    key += ahead_key(overlap.ahead) + (overlap.next != nullptr ? overlap.next->key : "");
+  if (std::optional<LayerOutcome> known = options_.outcomes->find(key)) {
+    if (values != nullptr) compute_values(p.program, *values);
+    return std::move(*known);
+  }
+  LayerOutcome outcome = simulate();
+  options_.outcomes->put(key, outcome);
+  return outcome;
+}
+
+std::string ahead_key(const WeightsAhead& ahead) {
+  std::string text =
+      fmt::format(" {} {} {}", ahead.bursts, ahead.all_bursts, ahead.dequantizer_free.value);
+  for (const Cycles usable : ahead.usable) text += fmt::format(" {}", usable.value);
+  return text + " ";
 }
 
 void LayerRunner::complete(const MappingProblem& problem, const Program& program,

@@ -24,6 +24,8 @@ struct LayerProgram {
   MappingProblem problem;
   Mapping mapping;  ///< of a layer with MACs
   Program program;
+  /// What its cycles depend on but for the machine, as a text (key.h); empty: not known.
+  std::string key = {};
 };
 
 /// Where layers overlap: the program whose weights come while a layer runs, and what came of its
@@ -32,6 +34,9 @@ struct LayerOverlap {
   const LayerProgram* next = nullptr;
   WeightsAhead ahead;
 };
+
+/// A text that tells what came of a layer's weights before it from anything else.
+std::string ahead_key(const WeightsAhead& ahead);
 
 /// Throws an input Error for values that this computer's memory cannot hold, before the system
 /// kills the process.
@@ -80,6 +85,9 @@ class LayerRunner {
  private:
   Mapping best_simulated(const MappingProblem& problem, const MappingPins& pins,
                          const std::vector<Mapping>& finalists) const;
+  /// What the machine does, or did when it was asked the same before; `values` are computed.
+  LayerOutcome outcome_of(const LayerProgram& prepared, LayerValues* values, Trace* trace,
+                          const LayerOverlap& overlap, const LayerProgress* progress);
   void complete(const MappingProblem& problem, const Program& program, LayerResult& result) const;
 
   std::shared_ptr<Simulation> machine_;

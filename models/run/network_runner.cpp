@@ -13,17 +13,8 @@
 namespace bitjoule {
 namespace {
 
-/// The part of an operator that its cost depends on: constants and positions do not count.
 NetworkOp without_values(NetworkOp op) {
-  if (auto* vector = std::get_if<VectorOp>(&op)) {
-    if (vector->kind != VectorKind::kAffine) {  // whose beta may be nothing to add
-      vector->alpha.reset();
-      vector->beta.reset();
-    }
-    vector->bias = 1;
-    vector->position = 0;
-    vector->interleaved = false;
-  }
+  if (auto* vector = std::get_if<VectorOp>(&op)) *vector = without_values(std::move(*vector));
   return op;
 }
 
@@ -61,13 +52,6 @@ Layer mac_layer(const NetworkLayer& layer) {
       layer.op);
   mac.stage = {layer.bias, layer.activation};
   return mac;
-}
-
-std::string text_of(const WeightsAhead& ahead) {
-  std::string text =
-      fmt::format(" {} {} {}", ahead.bursts, ahead.all_bursts, ahead.dequantizer_free.value);
-  for (const Cycles usable : ahead.usable) text += fmt::format(" {}", usable.value);
-  return text + " ";
 }
 
 /// "blk.3.q" as "blk.*.q": numbers between dots.
@@ -155,7 +139,7 @@ NetworkRunner::Known NetworkRunner::simulate(const Step& step, const Step* next,
                                              const WeightsAhead& ahead, GivenOperands* given) {
   std::string key = step.key;
   if (run_.overlap == LayerOverlapMode::kLayers)
-    key += text_of(ahead) + (next != nullptr ? next->key : "");
+    key += ahead_key(ahead) + (next != nullptr ? next->key : "");
   const auto found = known_.find(key);
   if (found != known_.end() && run_.options.share_equal) return {key, &found->second};
   ++result_.simulated;

@@ -138,8 +138,11 @@ RunSize check_formats(const RunConfig& run) {
 }
 
 void check_ready(const RunConfig& run) {
+  const auto prices = std::make_shared<const Prices>(prices_of(run));
   check_layers(run, {[&](const MappingProblem& p, const MappingPins& pins) {
-                       const Mapping mapping = map_layer(p, pins);
+                       MappingProblem priced = p;
+                       priced.prices = prices;
+                       const Mapping mapping = map_layer(priced, pins);
                        const MappingProblem set = configured(p, mapping);
                        make_program(set, mapping.tiling);
                        check_prices(run, set, certain_counts(set, mapping.tiling));

@@ -19,6 +19,8 @@
 
 namespace bitjoule {
 
+class OutcomeStore;
+
 /// How much of the output is compared with the oracle.
 enum class Verify { kFull, kSample, kOff };
 
@@ -32,6 +34,9 @@ struct RunOptions {
   bool keep_outputs = false;  ///< results carry the output tensor; not part of the configuration
   /// Of the tensors that the run names; not part of the configuration.
   std::shared_ptr<TensorReader> tensors = std::make_shared<TensorReader>();
+  /// Layers that have been simulated before; null: none. Not part of the configuration, and without
+  /// effect on results.
+  std::shared_ptr<OutcomeStore> outcomes = {};
 };
 
 /// Text generation: a prompt is read at once, then tokens are decoded one by one.

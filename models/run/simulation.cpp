@@ -9,7 +9,7 @@ namespace {
 class SystemcSimulation : public Simulation {
  public:
   SystemcSimulation(const AcceleratorConfig& machine, const DramConfig& dram, Fidelity fidelity)
-      : Simulation(machine, dram), dram_(dram), fidelity_(fidelity) {
+      : Simulation(machine, dram, fidelity), dram_(dram), fidelity_(fidelity) {
     build();
   }
   ~SystemcSimulation() override { destroy(); }

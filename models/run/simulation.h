@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "core/clock.h"
@@ -13,16 +14,18 @@
 #include "core/mapping/neighbours.h"
 #include "core/result/layer_outcome.h"
 #include "core/result/trace.h"
+#include "run/key.h"
 
 namespace bitjoule {
 
 /// Any number of them may exist in a process; they run one after the other, on one thread.
 class Simulation {
  public:
-  Simulation(AcceleratorConfig machine, const DramConfig& dram)
+  Simulation(AcceleratorConfig machine, const DramConfig& dram, Fidelity fidelity)
       : machine_(std::move(machine)),
         memory_(memory_port(dram, machine_.clock)),
-        clock_(Clock::from_frequency(machine_.clock)) {}
+        clock_(Clock::from_frequency(machine_.clock)),
+        key_(key_text(machine_) + key_text(dram) + key_text(fidelity)) {}
   virtual ~Simulation() = default;
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
@@ -32,6 +35,8 @@ class Simulation {
                            LayerValues* values, Trace* trace, const LayerNeighbours& neighbours,
                            const std::function<void(std::int64_t macs)>& progress) = 0;
 
+  /// What the cycles of a layer depend on but for the layer: a text (key.h).
+  const std::string& key() const { return key_; }
   const AcceleratorConfig& config() const { return machine_; }
   const MemoryPort& memory() const { return memory_; }
   double seconds(Cycles cycles) const { return clock_.seconds(cycles); }
@@ -40,6 +45,7 @@ class Simulation {
   AcceleratorConfig machine_;
   MemoryPort memory_;
   Clock clock_;
+  std::string key_;
 };
 
 /// The machine as SystemC modules. A program may link its own functions of these names instead, and

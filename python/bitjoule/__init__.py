@@ -4,7 +4,7 @@ A cycle-accurate, bit-exact simulator of MAC-array neural-network accelerators::
 
     import bitjoule
 
-    result = bitjoule.run("runs/quickstart.yaml", set={"precision.weights.format": "q4_0"})
+    result = bitjoule.run("runs/quickstart.yaml", set={"precision.weights": "q4_0"})
     result.cycles, result.energy.total_pj, result.layers[0].bound
     result.to_dataframe("energy")
 

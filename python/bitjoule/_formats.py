@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Union
 
 import numpy as np
-from collections.abc import Mapping
 from numpy.typing import ArrayLike
 
 from . import _native
@@ -17,7 +17,7 @@ __all__ = ["Format", "Quantized", "decode", "encode", "formats", "quantize"]
 
 #: A format's name, or a dict as of ``precision.weights``: ``{"format": "int4", "granularity":
 #: "per_group", "group_size": 64, "symmetric": False, "scale": "fp16", "zero_point": "packed"}``.
-FormatLike = Union[str, Mapping[str, Any]]
+FormatLike = Union[str, Mapping[str, Any], Record]
 
 
 class Format(NamedTuple):
@@ -54,10 +54,11 @@ def formats() -> list[Format]:
 def _format(format: FormatLike, options: dict[str, Any]) -> _native.Given:
     if isinstance(format, str):
         format = {"format": format}
-    elif not isinstance(format, (Mapping, Record)):
+    elif isinstance(format, Record):
+        format = format.to_dict()
+    elif not isinstance(format, Mapping):
         raise InputError(f"format: expected a name or a dict, got {type(format).__name__}")
-    return given({**dict(format.items() if isinstance(format, Mapping) else format.to_dict()),
-                  **options}, "format")
+    return given({**format, **options}, "format")
 
 
 def encode(array: ArrayLike, format: FormatLike, **options: Any) -> np.ndarray:

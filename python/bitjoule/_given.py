@@ -15,7 +15,7 @@ from ._results import Record
 from .errors import InputError
 
 #: A file's name, or what such a file says as a dict.
-Config = Union[str, "os.PathLike[str]", Mapping[str, Any]]
+Config = Union[str, "os.PathLike[str]", Mapping[str, Any], Record]
 #: Values by dotted path, as the program's --set: texts are YAML, everything else stands for itself.
 Settings = Mapping[str, Any]
 #: One array, or arrays by the name of a network's input or layer.
@@ -45,13 +45,12 @@ def _text(what: str, value: str) -> str:
 
 def _json(what: str, value: Any) -> str:
     try:
-        return _text(what, json.dumps(value, default=_plain, ensure_ascii=False))
-    except InputError:
-        raise
+        text = json.dumps(value, default=_plain, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(
             f"{what}: expected dicts, lists, texts, numbers, bools and None: {error}"
         ) from None
+    return _text(what, text)
 
 
 def _path(what: str, value: str | os.PathLike[str]) -> str:

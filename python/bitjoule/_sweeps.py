@@ -173,13 +173,14 @@ class Sweep:
                 seconds = min((s for s in left if s is not None), default=None)
                 ready = wait([w.connection for w in busy], seconds)
                 for worker in busy:
-                    index, answer = worker.index, None
+                    answer: _Answer | None = None
                     if worker.connection in ready:
                         answer = worker.answer()
                     elif (left_now := worker.seconds_left(self._timeout)) is not None:
                         if left_now <= 0:
                             answer = None, {}, f"took longer than {self._timeout:g} s"
-                    if answer is None:
+                    index = worker.index
+                    if answer is None or index is None:
                         continue
                     if answer[0] is None and not worker.is_well():
                         worker.end()

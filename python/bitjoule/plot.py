@@ -185,6 +185,8 @@ def write(
     written: list[Path] = []
     try:
         with plt.rc_context(style.RC):
+            table: list[tuple[str, Callable[[Any], Any]]]
+            read: Any
             if isinstance(data, list):
                 table, read = command.COMPARE_FIGURES, _results(data)
             elif isinstance(data, Sweep):

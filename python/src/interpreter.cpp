@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <new>
+#include <utility>
 
 #include "core/error.h"
 
@@ -78,7 +79,7 @@ SimulationTurn::~SimulationTurn() {
 void register_errors() {
   py::register_exception_translator([](std::exception_ptr p) {
     try {
-      std::rethrow_exception(p);
+      std::rethrow_exception(std::move(p));
     } catch (const Error& e) {
       raise(class_of(e.kind()), e.what());
     } catch (const py::builtin_exception&) {

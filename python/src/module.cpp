@@ -7,6 +7,7 @@
 #include "python/src/runs.h"
 #include "python/src/sweeps.h"
 #include "sim/config/document.h"
+#include "sim/config/parsed_files.h"
 #include "sim/version.h"
 
 PYBIND11_MODULE(_native, module) {

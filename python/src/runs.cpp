@@ -49,14 +49,17 @@ Outcome run_once(const Given& config, const Request& request) {
   });
 }
 
-py::object outputs_of(LayerResult& layer) {
-  if (!layer.outputs) return py::none();
-  LayerOutputs& out = *layer.outputs;
-  const py::object codes = out.codes.empty()
-                               ? py::object(py::none())
-                               : py::object(to_array(std::move(out.codes), out.shape));
-  return py::make_tuple(to_array(std::move(out.values), out.shape), codes, out.scale,
-                        out.zero_point);
+/// (values, codes, scale, zero-point) of the layer, where they were kept.
+py::object outputs_of(std::vector<LayerResult>& passes) {
+  for (LayerResult& layer : passes) {
+    if (!layer.outputs) continue;
+    LayerOutputs& out = *layer.outputs;
+    py::object codes = py::none();
+    if (!out.codes.empty()) codes = to_array(std::move(out.codes), out.shape);
+    return py::make_tuple(to_array(std::move(out.values), out.shape), codes, out.scale,
+                          out.zero_point);
+  }
+  return py::none();
 }
 
 py::object outputs_of(NetworkResult& network) {
@@ -70,10 +73,10 @@ py::object outputs_of(NetworkResult& network) {
 }
 
 /// (document, outputs, notes, failure, report)
-py::tuple to_tuple(Outcome outcome) {
+py::tuple to_tuple(const Outcome& outcome) {
   Result& result = outcome.report->result;
-  const py::object outputs = result.network ? outputs_of(*result.network)
-                                            : outputs_of(const_cast<LayerResult&>(result.layer()));
+  const py::object outputs =
+      result.network ? outputs_of(*result.network) : outputs_of(result.layer_passes);
   return py::make_tuple(to_python(outcome.document), outputs, outcome.report->run.notes,
                         outcome.failure, outcome.report);
 }

@@ -25,8 +25,8 @@ int run(const ImportCommand& command) {
                           .generic_string();
   const Blob file = map_file(command.file);
   const Imported imported = import_file(command.from, file, options);
-  print_notes(imported);
-  write_output(command.output, imported.yaml);
+  print_notes(imported.notes);
+  write_output(command.output, imported_yaml(imported));
   return 0;
 }
 

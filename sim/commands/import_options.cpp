@@ -44,8 +44,8 @@ void add_import_options(CLI::App& app, ImportArguments& arguments) {
                "leave out operators and tensors of an imported network that are not known");
 }
 
-void print_notes(const Imported& imported) {
-  for (const std::string& note : imported.notes) print_error(fmt::format("note: {}\n", note));
+void print_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) print_error(fmt::format("note: {}\n", note));
 }
 
 }  // namespace bitjoule

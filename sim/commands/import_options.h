@@ -22,6 +22,6 @@ struct ImportArguments {
 void add_import_options(CLI::App& app, ImportArguments& arguments);
 
 /// To standard error, a line each.
-void print_notes(const Imported& imported);
+void print_notes(const std::vector<std::string>& notes);
 
 }  // namespace bitjoule

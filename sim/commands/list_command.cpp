@@ -14,6 +14,7 @@
 #include "sim/import/import.h"
 #include "sim/output/terminal.h"
 #include "sim/output/text.h"
+#include "sim/result/result_fields.h"
 #include "sim/schema/describe_network.h"
 #include "sim/schema/describe_run.h"
 
@@ -153,6 +154,14 @@ Rows onnx_operators() {
   return rows;
 }
 
+Rows results() {
+  Rows rows;
+  for (const FieldRow& field : result_fields())
+    rows.emplace_back(field.path, fmt::format("{:<11}  {:<7}  {}", field.unit,
+                                              over_layers_name(field.over), field.meaning));
+  return rows;
+}
+
 struct ListRow {
   const char* name;
   const char* summary;
@@ -184,6 +193,8 @@ const std::vector<ListRow>& lists() {
       {"onnx_operators", "operators of ONNX models that `sim import` knows", onnx_operators},
       {"primitives", "what energy tables price", names_of<Primitive>},
       {"boundaries", "what the figures of energy tables include", names_of<Boundary>},
+      {"results",
+       "fields of result.json: unit, over layers, meaning; numbers are metrics of sweeps", results},
       {"units", "units of quantities", units},
       {"kinds", "kinds of configuration files", kinds},
       {"commands", "what `sim` does", commands_of},

@@ -10,6 +10,7 @@
 #include "sim/output/terminal.h"
 #include "sim/output/text.h"
 #include "sim/report/dram_text.h"
+#include "sim/result/result_json.h"
 #include "sim/schema/describe_counts.h"
 #include "sim/schema/describe_energy.h"
 #include "sim/schema/run_file.h"

@@ -25,6 +25,7 @@
 #include "sim/result/network_outputs.h"
 #include "sim/result/result_json.h"
 #include "sim/schema/run_file.h"
+#include "sim/sweep/outcome_files.h"
 
 namespace bitjoule {
 namespace {
@@ -37,6 +38,7 @@ struct RunArguments {
   std::string network;
   ImportArguments import;
   std::vector<std::string> inputs;
+  std::string store;
   bool unshared = false;
   bool save_outputs = false;
   bool json = false;
@@ -65,7 +67,7 @@ bool is_traced(const RunArguments& a) {
 }
 
 /// The network that --network names, as YAML.
-Imported named_network(const RunArguments& a) {
+NetworkValue named_network(const RunArguments& a) {
   ImportOptions options = a.import.resolved();
   options.inputs = given_files(a.inputs);
   return network_value(a.network, options);
@@ -80,8 +82,8 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
       throw input_error("--batch, --size and --skip-unknown: of an imported network: --network");
     return overrides;
   }
-  const Imported network = named_network(a);
-  print_notes(network);
+  const NetworkValue network = named_network(a);
+  print_notes(network.notes);
   std::vector<Override> all = {{"network", network.yaml}};
   // As --set says them, so that one without effect is told.
   for (const auto& [name, size] : network.parameters)
@@ -115,6 +117,12 @@ void add_outputs(const std::string& directory, const std::vector<NetworkOutputVa
     files.add(folder + "/" + names[i], output_npy(outputs[i]));
 }
 
+/// What runs and sweeps with this store have simulated; null without one.
+std::shared_ptr<OutcomeStore> stored_outcomes(const RunArguments& a) {
+  if (a.store.empty()) return nullptr;
+  return std::make_shared<OutcomeFiles>(outcome_directory(a.store));
+}
+
 Result simulate(const RunConfig& run, Trace* trace = nullptr) {
   ProgressLine line;
   Machine machine(run);
@@ -132,6 +140,7 @@ int run_network(const RunArguments& a, RunConfig run) {
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   run.options.share_equal = !a.unshared;
+  run.options.outcomes = stored_outcomes(a);
   const Result all = simulate(run);
   const NetworkResult& result = *all.network;
   if (!a.directory.empty()) {
@@ -163,6 +172,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   const Source source = given_source(a.file);
   RunConfig run = read_given_run(source, all);
   require_places(a);
+  if (!a.store.empty()) require_writable_directory(a.store);
   if (!run.phases.empty()) {
     const bool wants_values = a.save_outputs || !a.inputs.empty();
     if (wants_values && a.values == "off")
@@ -178,6 +188,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   if (a.unshared) throw input_error("--unshared: of a run with a network");
   print_notes(run);
   run.options.keep_outputs = a.save_outputs;
+  run.options.outcomes = stored_outcomes(a);
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   if (a.save_outputs && !run.options.values)
@@ -239,8 +250,14 @@ CommandAction add_run_command(CLI::App& app) {
       ->expected(1)
       ->take_all();
   add_import_options(app, a->import);
+  CLI::Option* store =
+      app.add_option("--store", a->store,
+                     "take layers that were simulated before from there, and leave those that are "
+                     "new: a directory that sweeps and runs share; the same results")
+          ->type_name("DIR");
   app.add_flag("--unshared", a->unshared,
-               "simulate every layer of a network, also those equal to another; the same results");
+               "simulate every layer of a network, also those equal to another; the same results")
+      ->excludes(store);
   app.add_flag("--json", a->json, "print result.json instead of the summary");
   const auto sets = add_set_option(app);
   return [a, sets] { return run_layer(*a, parse_overrides(*sets)); };
@@ -261,8 +278,9 @@ CommandAction add_explain_command(CLI::App& app) {
     }
     const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
     print_text(naming(*file, [&] {
-      const MappingProblem unset = make_problem(run.accelerator, memory, run.layer.op,
-                                                run.precision, run.mapping, run.layer.stage);
+      MappingProblem unset = make_problem(run.accelerator, memory, run.layer.op, run.precision,
+                                          run.mapping, run.layer.stage);
+      unset.prices = std::make_shared<const Prices>(prices_of(run));
       LayerRunner runner(run.accelerator, run.dram, run.energy, timing_alone(run));
       const LayerProgram program = runner.prepare(run.layer, run.precision, run.mapping);
       const Mapping& mapping = program.mapping;

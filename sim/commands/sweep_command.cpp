@@ -25,7 +25,7 @@ struct SweepArguments {
   std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
   std::size_t max_points = kMaxPoints;
   std::int64_t timeout = 0;
-  bool dry_run = false, mpi = false, retry_failed = false;
+  bool dry_run = false, mpi = false, retry_failed = false, unshared = false;
 };
 
 /// "2/8" is the second of eight.
@@ -60,6 +60,7 @@ SweepOptions options_of(const SweepArguments& a) {
   }
   if (!a.shard.empty()) options.shard = parse_shard(a.shard);
   options.retry_failed = a.retry_failed;
+  options.share_layers = !a.unshared;
   options.is_quiet = verbosity() == Verbosity::kQuiet;
   return options;
 }
@@ -81,7 +82,7 @@ int list_points(const SweepPlan& plan, const SweepArguments& a, const SweepOptio
     const bool is_done = !store.directory().empty() && store.has(point.hash);
     ++points;
     known += is_done;
-    if (!is_done) seconds += estimated_seconds(plan, point);
+    if (!is_done) seconds += point.seconds;
     out += fmt::format("{}  {}{}\n", point.hash.substr(0, 8), printable_line(point.name()),
                        is_done ? "  (known)" : "");
   }
@@ -167,6 +168,9 @@ CommandAction add_sweep_command(CLI::App& app) {
       ->delimiter(',');
   app.add_flag("--dry-run", a->dry_run, "list the points, estimate the time, run nothing");
   app.add_flag("--retry-failed", a->retry_failed, "run the points again that failed before");
+  app.add_flag("--unshared", a->unshared,
+               "simulate every layer of every point, also those that another point has; the same "
+               "results");
   const auto sets = add_set_option(app);
   return [a, sets] { return sweep(*a, parse_overrides(*sets)); };
 }

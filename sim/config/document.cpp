@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "sim/config/observe.h"
+#include "sim/config/parsed_files.h"
 #include "sim/config/suggest.h"
 #include "sim/system/places.h"
 
@@ -439,6 +440,22 @@ void apply_override(Node& root, const Override& override, const std::vector<Path
   if (!is_alias || keys.size() > 2) return;
   for (NodeEntry& entry : root.find(keys[0])->entries)
     if (entry.key == keys[1]) entry.from_root = true;
+}
+
+bool is_reached_into(const std::vector<Override>& overrides, std::size_t i,
+                     const std::vector<PathAlias>& aliases) {
+  const auto full_path = [&](const Override& override) {
+    const std::string first = override.path.substr(0, override.path.find('.'));
+    for (const PathAlias& alias : aliases)
+      if (alias.key == first) return alias.parent + "." + override.path;
+    return override.path;
+  };
+  const std::string path = full_path(overrides[i]);
+  const std::size_t last = path.rfind('.');
+  if (path.substr(last == std::string::npos ? 0 : last + 1) == "base") return true;
+  return std::any_of(
+      overrides.begin() + static_cast<std::ptrdiff_t>(i) + 1, overrides.end(),
+      [&](const Override& later) { return full_path(later).rfind(path + ".", 0) == 0; });
 }
 
 void remove_rivals(Node& root, const Override& override, std::vector<std::string> rivals) {

@@ -53,10 +53,6 @@ std::string configs_dir();
 /// Where they were installed: for what knows it from its own place.
 void set_installed_configs(const std::string& directory);
 
-/// For a process that reads the same files often: what small files say is parsed again only where
-/// their text has changed.
-void keep_parsed_files();
-
 /// Reads and parses a document; what is wrong with it goes to `problems`. At most 64 MiB.
 Node parse_source(const Source& source, Problems& problems);
 
@@ -143,6 +139,7 @@ class Preparer {
 /// Prepares the tree of a T: every file spliced in, every shorthand a map.
 template <class T>
 void prepare(Node& node, T& value, Problems& problems) {
+  if (node.frozen) return;  // it is
   if constexpr (IsOptional<T>::value) {
     value.emplace();
     prepare(node, *value, problems);
@@ -165,6 +162,10 @@ void Preparer::field(const char* key, T& member, const char*, const Rule&) {
   if (Node* child = node_.find(key)) prepare(*child, member, problems_);
 }
 
+/// Whether one of the overrides behind the i-th reaches into what that one has set, or may.
+bool is_reached_into(const std::vector<Override>& overrides, std::size_t i,
+                     const std::vector<PathAlias>& aliases);
+
 /// Applies overrides, in order, to a tree that load_document() has made.
 template <class T>
 void apply_overrides(Node& root, const std::vector<Override>& overrides, Problems& problems) {
@@ -172,15 +173,18 @@ void apply_overrides(Node& root, const std::vector<Override>& overrides, Problem
     T value{};
     prepare(root, value, problems);
   };
-  for (const Override& override : overrides) {
-    const bool is_restored = restore_aliases(root, override, path_aliases<T>());
-    apply_override(root, override, path_aliases<T>(), problems);
-    remove_rivals(root, override, rival_keys<T>());
-    prepare_all();
+  bool is_prepared = true;
+  for (std::size_t i = 0; i < overrides.size(); ++i) {
+    const bool is_restored = restore_aliases(root, overrides[i], path_aliases<T>());
+    apply_override(root, overrides[i], path_aliases<T>(), problems);
+    remove_rivals(root, overrides[i], rival_keys<T>());
+    is_prepared = is_restored || is_reached_into(overrides, i, path_aliases<T>());
+    if (is_prepared) prepare_all();
     if (!is_restored) continue;
     resolve_aliases(root, path_aliases<T>());
     prepare_all();  // the default files
   }
+  if (!is_prepared) prepare_all();
 }
 
 /// The tree of a T with everything spliced in and all overrides applied.

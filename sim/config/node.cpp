@@ -145,12 +145,19 @@ std::string Place::str() const {
 }
 
 Node* Node::find(const std::string& key) {
-  for (NodeEntry& entry : entries)
+  if (frozen) {
+    entries = frozen->map.entries;
+    frozen.reset();
+  }
+  return const_cast<Node*>(std::as_const(*this).find(key));
+}
+
+const Node* Node::find(const std::string& key) const {
+  if (frozen) return frozen->map.find(key);
+  for (const NodeEntry& entry : entries)
     if (entry.key == key) return &entry.value;
   return nullptr;
 }
-
-const Node* Node::find(const std::string& key) const { return const_cast<Node*>(this)->find(key); }
 
 std::string Node::shown() const {
   switch (kind) {

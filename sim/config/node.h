@@ -19,6 +19,7 @@ struct Place {
 };
 
 struct NodeEntry;
+struct Frozen;
 
 /// One YAML value. Anchors, aliases and tags do not occur: the parser refuses them.
 struct Node {
@@ -35,9 +36,11 @@ struct Node {
   bool root = false;    ///< of a file or a --set value: names of keys in errors start from here
   std::string alias;    ///< of a root: its own name in errors, where it was moved (PathAlias)
   Place place;
-  std::vector<Node> items;         ///< of a list
-  std::vector<NodeEntry> entries;  ///< of a map, in the order of the file
+  std::vector<Node> items;               ///< of a list
+  std::vector<NodeEntry> entries;        ///< of a map, in the order of the file
+  std::shared_ptr<const Frozen> frozen;  ///< of a map whose entries stand there: see freeze()
 
+  /// The one that may be changed thaws the map.
   Node* find(const std::string& key);
   const Node* find(const std::string& key) const;
   /// The value for messages: `"text"`, "a map", "a list" or "nothing".
@@ -49,6 +52,14 @@ struct NodeEntry {
   Place place;  ///< of the key
   Node value;
   bool from_root = false;  ///< written at the root: see resolve_aliases()
+};
+
+/// A map that has been read without problems, and what it means: trees share it when they are
+/// copied, and nobody reads it again.
+struct Frozen {
+  Node map;
+  const void* type = nullptr;  ///< of `value`: see freeze()
+  std::shared_ptr<const void> value;
 };
 
 /// Everything that is wrong with a configuration, gathered so that the user sees it at once.

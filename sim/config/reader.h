@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -133,6 +134,13 @@ class Reader {
   const char* condition_ = "";
 };
 
+/// The same address for equal types.
+template <class T>
+const void* type_mark() {
+  static const char kMark = 0;
+  return &kMark;
+}
+
 /// Reads one value; `path` names it within its file.
 template <class T>
 void read_value(const Node& node, const std::string& path, T& out, const Rule& rule,
@@ -167,10 +175,31 @@ void read_value(const Node& node, const std::string& path, T& out, const Rule& r
   } else {
     if (node.kind != Node::Kind::kMap)
       return refuse(kIsFileKind<T> ? "expected a file name or a map" : "expected a map");
-    Reader reader(node, here, problems);
+    if (node.frozen && node.frozen->type == type_mark<T>()) {
+      out = *static_cast<const T*>(node.frozen->value.get());
+      return;
+    }
+    Reader reader(node.frozen ? node.frozen->map : node, here, problems);
     describe(reader, out);
     reader.finish();
   }
+}
+
+/// Freezes a map, prepared, that means a T without problems: its copies cost little, and reading
+/// them is copying the T. Whoever changes a part of it thaws it (Node::find).
+template <class T>
+void freeze(Node& node) {
+  if (node.kind != Node::Kind::kMap || node.frozen) return;
+  Problems problems;
+  auto value = std::make_shared<T>();
+  read_value(node, "", *value, {}, problems);
+  if (!problems.empty()) return;
+  auto frozen = std::make_shared<Frozen>();
+  frozen->map = node;
+  frozen->type = type_mark<T>();
+  frozen->value = std::move(value);
+  node.entries.clear();
+  node.frozen = std::move(frozen);
 }
 
 /// Loads a file, the files it names and the overrides, and reads a T: see document.h for the order.

@@ -103,7 +103,10 @@ boost::json::value to_json(const T& value) {
 /// Equal values give equal bytes.
 std::string json_text(const boost::json::value& value);
 
-/// 32 hexadecimal digits over the value and build_key() of the program (a version 5 UUID: SHA-1).
+/// 32 hexadecimal digits over a text and build_key() of the program (a version 5 UUID: SHA-1).
+std::string text_hash(const std::string& text);
+
+/// The same over json_text().
 std::string content_hash(const boost::json::value& value);
 
 }  // namespace bitjoule

@@ -282,12 +282,12 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
     throw input_error(fmt::format("{}: unknown tensors (--skip-unknown leaves them out): {}",
                                   file.name, fmt::join(unknown, ", ")));
   for (const std::string& name : unknown) result.notes.push_back("left out: tensor " + name);
-  result.yaml = network.yaml();
   const Network built = network.build(file.name);
   check_tensors(file.name, built, kTensors, tensors,
                 file.has("split.count") ? "; the model is split: merge its files "
                                           "(llama-gguf-split --merge)"
                                         : "");
+  result.what = std::move(network);
   return result;
 }
 

@@ -75,9 +75,9 @@ class HfImport {
     network_.check_heads(blob_.name());
     config_.account(hf_harmless_keys(), hf_unsupported_keys(), result_.notes);
     add_quantization();
-    result_.yaml = network_.yaml();
     const Network built = network_.build(blob_.name());
     if (!values_.empty()) check_tensors(weights_path(), built, *family_.tensors, values_, "");
+    result_.what = std::move(network_);
     return std::move(result_);
   }
 

@@ -10,6 +10,7 @@
 #include "sim/config/suggest.h"
 #include "sim/config/utf8.h"
 #include "sim/formats/onnx_module.h"
+#include "sim/config/writer.h"
 #include "sim/schema/network_file.h"
 
 namespace bitjoule {
@@ -60,16 +61,30 @@ Imported import_file(const std::string& name, const Blob& file, const ImportOpti
         ": --batch, --size and --skip-unknown: of networks with open sizes or unknown "
         "parts, which SCALE-Sim's files have not");
   Imported imported = row.import(file, options);
-  if (const std::size_t at = first_non_utf8(imported.yaml); at != imported.yaml.size()) {
-    const std::size_t line = imported.yaml.rfind('\n', at) + 1;
+  const std::string text = imported_yaml(imported);
+  if (const std::size_t at = first_non_utf8(text); at != text.size()) {
+    const std::size_t line = text.rfind('\n', at) + 1;
     throw input_error(fmt::format("{}: a name in it is no UTF-8, byte 0x{:02x} behind \"{}\"",
-                                  file.name(), static_cast<unsigned char>(imported.yaml[at]),
-                                  imported.yaml.substr(line, at - line)));
+                                  file.name(), static_cast<unsigned char>(text[at]),
+                                  text.substr(line, at - line)));
   }
   return imported;
 }
 
-Imported network_value(const std::string& path, const ImportOptions& options) {
+std::string imported_yaml(const Imported& imported) {
+  if (const auto* network = std::get_if<Network>(&imported.what)) return network_yaml(*network);
+  if (const auto* file = std::get_if<TransformerFile>(&imported.what)) return file->yaml();
+  return json_text(to_json(std::get<AcceleratorFile>(imported.what)));
+}
+
+Network network_of(const Imported& imported) {
+  if (const auto* network = std::get_if<Network>(&imported.what)) return *network;
+  if (const auto* file = std::get_if<TransformerFile>(&imported.what))
+    return read_network(text_source(file->name, file->yaml()));
+  throw input_error("a machine, not a network");
+}
+
+NetworkValue network_value(const std::string& path, const ImportOptions& options) {
   const std::string extension = std::filesystem::path(path).extension();
   if (extension == ".yaml" || extension == ".yml") {
     if (options.batch != 1 || options.skip_unknown || !options.sizes.empty())
@@ -85,13 +100,13 @@ Imported network_value(const std::string& path, const ImportOptions& options) {
   if (find_importer("", file).import == import_scalesim_config)
     throw input_error(fmt::format(
         "{}: a machine, not a network: `sim import` makes an accelerator file of it", path));
-  return import_file("", file, named);
+  const Imported imported = import_file("", file, named);
+  return {imported_yaml(imported), imported.notes, imported.parameters};
 }
 
 Network import_network(const std::string& path, const ImportOptions& options) {
   const Blob file = map_file(path);
-  const Imported imported = import_file("", file, options);
-  return read_network(text_source(path, imported.yaml));
+  return network_of(import_file("", file, options));
 }
 
 }  // namespace bitjoule

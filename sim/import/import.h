@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/workload/network.h"
 #include "sim/formats/blob.h"
+#include "sim/import/transformer.h"
+#include "sim/schema/describe_run.h"
 
 namespace bitjoule {
 
@@ -25,7 +28,8 @@ struct ImportOptions {
 };
 
 struct Imported {
-  std::string yaml;                ///< a network file, or an accelerator file (SCALE-Sim's .cfg)
+  /// The layers; what replaces parts of a shipped base; or a machine (SCALE-Sim's .cfg).
+  std::variant<Network, TransformerFile, AcceleratorFile> what;
   std::vector<std::string> notes;  ///< what was left out or simplified, a line each
   /// The options' sizes, where they are parameters of the network.
   std::map<std::string, std::int64_t> parameters;
@@ -48,9 +52,18 @@ const ImporterRow& find_importer(const std::string& name, const Blob& file);
 /// no UTF-8, which neither YAML nor JSON can hold.
 Imported import_file(const std::string& name, const Blob& file, const ImportOptions& options);
 
-/// What `--network FILE` puts in the place of a run's `network`, as YAML: the name of a network
-/// file, or the network that another program's file holds, with what was left out of it.
-Imported network_value(const std::string& path, const ImportOptions& options = {});
+/// The file that `sim import` writes: a network file, or an accelerator file.
+std::string imported_yaml(const Imported& imported);
+/// The network as it is when that file is read. Throws an input Error for a machine.
+Network network_of(const Imported& imported);
+
+/// What `--network FILE` puts in the place of a run's `network`.
+struct NetworkValue {
+  std::string yaml;  ///< the name of a network file, or the network that another's file holds
+  std::vector<std::string> notes;                  ///< as of Imported
+  std::map<std::string, std::int64_t> parameters;  ///< likewise
+};
+NetworkValue network_value(const std::string& path, const ImportOptions& options = {});
 
 /// Imports and builds at once.
 Network import_network(const std::string& path, const ImportOptions& options = {});

@@ -85,7 +85,7 @@ Imported import_onnx(const Blob& file, const ImportOptions& options) {
     }
   }
   try {
-    result.yaml = network_yaml(builder.take());
+    result.what = builder.take();
   } catch (const Error& error) {
     const std::string message = error.what();
     if (message.rfind(file.name(), 0) == 0) throw;

@@ -181,7 +181,7 @@ class Topology {
     if (network_.layers.empty()) throw input_error(file_ + ": no layers");
     network_.name = name;
     Imported result;
-    result.yaml = network_yaml(network_);
+    result.what = std::move(network_);
     result.notes.assign(notes_.begin(), notes_.end());
     return result;
   }

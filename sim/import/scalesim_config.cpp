@@ -86,7 +86,7 @@ Imported import_scalesim_config(const Blob& file, const ImportOptions&) {
   AcceleratorFile machine = read_document<AcceleratorFile>(
       file_source(configs_dir() + "/accelerators/scalesim.yaml"), overrides);
   machine.machine.name = name == ini.end() ? "scalesim" : name->second;
-  result.yaml = json_text(to_json(machine));
+  result.what = std::move(machine);
   return result;
 }
 

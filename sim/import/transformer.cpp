@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "sim/import/import.h"
 #include "sim/schema/network_file.h"
 
 namespace bitjoule {

@@ -8,9 +8,10 @@
 
 #include "core/numeric/stored_tensor.h"
 #include "core/workload/network.h"
-#include "sim/import/import.h"
 
 namespace bitjoule {
+
+struct ImportOptions;
 
 struct TransformerFile {
   std::string name;
@@ -20,6 +21,7 @@ struct TransformerFile {
   boost::json::array overrides;
   std::vector<std::string> timing_only;  ///< as in network files
 
+  /// The network file. Its layers are the base's, so it is no Network before its phase is known.
   std::string yaml() const;
   /// The network of that text, read again: sizes that do not fit are refused, by the name of the
   /// file that they come from.

@@ -46,13 +46,14 @@ int write_special(const std::string& path, const std::string& text) {
   return ::close(file) != 0 && failure == 0 ? errno : failure;
 }
 
-/// Makes a file of this process's own and waits until it is on the disk; 0, or the system's error.
-int write_partial(const std::string& path, const std::string& text) {
+/// Makes a file of this process's own and waits until it is on the disk, where asked to; 0, or the
+/// system's error.
+int write_partial(const std::string& path, const std::string& text, bool is_synced = true) {
   ::unlink(path.c_str());  // of a process with this number that was killed
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file < 0) return errno;
   int failure = write_all(file, text);
-  if (failure == 0) failure = sync_file(file);
+  if (failure == 0 && is_synced) failure = sync_file(file);
   return ::close(file) != 0 && failure == 0 ? errno : failure;
 }
 
@@ -89,13 +90,26 @@ void sync_directory(const std::string& path) {
   if (failure != 0) throw not_written(path, failure);
 }
 
-void write_atomically(const std::string& path, const std::string& text) {
+namespace {
+
+void put_in_place(const std::string& path, const std::string& text, bool is_synced) {
   const std::string partial = partial_name(path);
-  int failure = write_partial(partial, text);
+  int failure = write_partial(partial, text, is_synced);
   if (failure == 0 && std::rename(partial.c_str(), path.c_str()) != 0) failure = errno;
-  if (failure == 0) return sync_directory(directory_of(path));
+  if (failure == 0) return;
   ::unlink(partial.c_str());
   throw not_written(path, failure);
+}
+
+}  // namespace
+
+void write_atomically(const std::string& path, const std::string& text) {
+  put_in_place(path, text, true);
+  sync_directory(directory_of(path));
+}
+
+void write_whole(const std::string& path, const std::string& text) {
+  put_in_place(path, text, false);
 }
 
 OutputFiles::~OutputFiles() {

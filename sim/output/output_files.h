@@ -11,6 +11,9 @@ namespace bitjoule {
 /// and is unique among all machines' processes. A link at `path` is replaced, not followed.
 void write_atomically(const std::string& path, const std::string& text);
 
+/// The same without waiting for the disk: for what can be made again where it is not whole.
+void write_whole(const std::string& path, const std::string& text);
+
 /// Returns when the names in a directory have reached the disk. Throws as write_atomically().
 void sync_directory(const std::string& path);
 

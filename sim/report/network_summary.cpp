@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "core/numeric/tensor_values.h"
+#include "run/network_totals.h"
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/report/dram_text.h"
 #include "sim/report/summary.h"
-#include "sim/result/network_json.h"
 
 namespace bitjoule {
 namespace {

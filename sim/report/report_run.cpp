@@ -47,14 +47,15 @@ std::string prices_table(const json::object& result) {
     const auto cost = [&](const std::string& told, const char* key) {
       return is_priced ? html::Cell{told, number(key)} : html::Cell{"not priced", {}};
     };
-    rows.push_back({{text("component"), {}},
-                    {text("activity"), {}},
-                    {text("type"), {}},
-                    {metric_text("count", number("count")), number("count")},
-                    cost(fmt::format("{:.4g} pJ", number("unit_pj")), "unit_pj"),
-                    cost(metric_text("energy_pj", number("energy_pj")), "energy_pj"),
-                    {text("price"), {}},
-                    {text("why"), {}}});
+    rows.push_back(
+        {{text("component"), {}},
+         {text("activity"), {}},
+         {text("type"), {}},
+         {metric_text("energy.prices[].count", number("count")), number("count")},
+         cost(fmt::format("{:.4g} pJ", number("unit_pj")), "unit_pj"),
+         cost(metric_text("energy.prices[].energy_pj", number("energy_pj")), "energy_pj"),
+         {text("price"), {}},
+         {text("why"), {}}});
   }
   return html::table({"component", "activity", "type", "count", "each", "energy", "price", "why"},
                      rows);

@@ -8,6 +8,7 @@
 #include "sim/config/units.h"
 #include "sim/output/text.h"
 #include "sim/report/report_parts.h"
+#include "sim/result/result_fields.h"
 #include "sim/sweep/output.h"
 #include "sim/sweep/parallel.h"
 #include "sim/sweep/pareto.h"

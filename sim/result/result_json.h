@@ -1,22 +1,24 @@
-// result.json: docs/result.md describes the layout, whose version is `schema_version`.
+// result.json: docs/result.md describes the layout, whose version is `schema_version`. What is in
+// it, and in which order, is described in run/described_result.h.
 #pragma once
 
 #include <boost/json.hpp>
 #include <string>
 #include <vector>
 
-#include "run/layer_result.h"
-#include "run/network_result.h"
-#include "run/run_config.h"
+#include "run/described_result.h"
 
 namespace bitjoule {
 
 inline constexpr int kResultSchemaVersion = 2;
+/// The resolved configuration, which stands between layers and network.
+inline constexpr Field kConfigField{"config", "", "what was run, resolved"};
 
-/// Cycles by cause.
-boost::json::object stalls_json(const StallBreakdown& stalls);
-/// Cycles in which transfers were under way, by what held them.
-boost::json::object dma_json(const StallBreakdown& dma);
+/// What stands before the run's own: program, names.
+void describe_head(const RunConfig& run, const std::string& hash, ResultVisitor& v);
+
+/// All of result.json, but for the parts of the configuration.
+void describe_result(const ExampleResult& example, ResultVisitor& v);
 
 /// A run of one or more layers; totals are sums over layers times their repeats.
 boost::json::object result_json(const RunConfig& run, const std::vector<LayerResult>& layers);
@@ -24,10 +26,11 @@ boost::json::object result_json(const RunConfig& run, const std::vector<LayerRes
 /// The same with `network`: kinds, largest layers, memory, tokens.
 boost::json::object result_json(const RunConfig& run, const NetworkResult& network);
 
+boost::json::object error_json(const Quality& error);
+boost::json::object energy_json(const EnergyReport& report);
+boost::json::object layer_energy_json(const EnergyReport& report);
+
 /// One row per layer, units in the header.
 std::string layers_csv(const std::vector<LayerResult>& layers);
-
-/// sqnr_db is null where the outputs are exact, or where there is nothing to compare.
-boost::json::value error_json(const Quality& error);
 
 }  // namespace bitjoule

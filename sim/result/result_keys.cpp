@@ -1,8 +1,12 @@
 #include "sim/result/result_keys.h"
 
 #include <algorithm>
-#include <iterator>
+#include <functional>
+#include <map>
 #include <string>
+#include <vector>
+
+#include "sim/result/result_json.h"
 
 namespace bitjoule {
 namespace {
@@ -11,109 +15,128 @@ namespace json = boost::json;
 
 /// What a value may be; sums of flags.
 enum Kind : unsigned {
-  kWhole = 1,
-  kReal = 2,  ///< whole numbers too
-  kText = 4,
-  kBool = 8,
-  kObject = 16,
-  kList = 32,
-  kNull = 64,
-  kAbsent = 128,   ///< may be missing
-  kNumbers = 256,  ///< an object of real numbers
-  kEmpty = 512     ///< or of nothing
+  kNull = 1,
+  kBool = 2,
+  kWhole = 4,
+  kReal = 8,
+  kText = 16,
+  kObject = 32,
+  kList = 64
 };
 
-struct KeyRow {
-  const char* path;  ///< objects before their parts
-  unsigned kinds;
-};
-constexpr KeyRow kKeys[] = {
-    {"schema_version", kWhole},
-    {"program", kObject},
-    {"program.version", kText},
-    {"name", kText},
-    {"config_hash", kText},
-    {"fidelity", kText},
-    {"clock_hz", kReal},
-    {"cycles", kWhole},
-    {"compute_cycles", kWhole},
-    {"time_s", kReal},
-    {"macs", kWhole},
-    {"padded_macs", kWhole},
-    {"utilization", kReal},
-    {"bound", kText},
-    {"stalls", kNumbers},
-    {"dma_cycles", kNumbers},
-    {"dram", kObject},
-    {"dram.model", kText},
-    {"dram.read_bytes", kWhole},
-    {"dram.write_bytes", kWhole},
-    {"dram.padding_bytes", kWhole},
-    {"dram.burst_bytes", kWhole},
-    {"dram.per_tensor", kObject},
-    {"dram.bandwidth_bytes_per_s", kReal},
-    {"dram.peak_bytes_per_s", kReal},
-    {"dram.timeline", kObject},
-    {"dram.latency_s", kNumbers},
-    {"sram", kObject},
-    {"roofline", kNumbers},
-    {"counts", kList},
-    {"energy", kObject},
-    {"energy.table", kText},
-    {"energy.total_pj", kReal},
-    {"energy.components", kNumbers | kEmpty},
-    {"energy.unpriced", kList},
-    {"energy.prices", kList},
-    {"error", kObject | kNull | kAbsent},
-    {"verified", kBool | kNull | kAbsent},
-    {"check", kObject | kAbsent},
-    {"network", kObject | kAbsent},
-    {"layers", kList},
-    {"timelines", kList},
-    {"config", kObject},
+unsigned kind_of(std::nullptr_t) { return kNull; }
+unsigned kind_of(bool) { return kBool; }
+unsigned kind_of(std::int64_t) { return kWhole; }
+unsigned kind_of(double) { return kWhole | kReal; }  // a file may have "1" for it
+unsigned kind_of(std::string_view) { return kText; }
+
+/// What the examples have at one place.
+struct Place {
+  unsigned kinds = 0;
+  int seen = 0;         ///< in so many of the objects around it
+  int objects = 0;      ///< that stood here
+  bool is_map = false;  ///< names that no example has are like its others
+  std::map<std::string, Place, std::less<>> parts;
 };
 
-/// The value at a dotted path; nullptr where there is none.
-const json::value* value_at(const json::object& object, const std::string& path) {
-  const std::size_t dot = path.find('.');
-  const json::value* value = object.if_contains(path.substr(0, dot));
-  if (dot == std::string::npos || value == nullptr) return value;
-  const json::object* inner = value->if_object();
-  return inner == nullptr ? nullptr : value_at(*inner, path.substr(dot + 1));
+/// The places of the examples. Lists are not looked into: there may be thousands of elements.
+class PlaceVisitor : public ResultVisitor {
+ public:
+  void value(const Field& field, const Value& value) override {
+    if (lists_ == 0) see(field, std::visit([](auto v) { return kind_of(v); }, value));
+  }
+  void begin_object(const Field& field) override { open(field, kObject); }
+  void begin_map(const Field& field) override {
+    open(field, kObject);
+    if (lists_ == 0) open_.back()->is_map = true;
+  }
+  void begin_list(const Field& field) override {
+    const bool is_outermost = lists_ == 0;
+    open(field, kList);
+    if (is_outermost) lists_ = 1;
+  }
+  void end() override {
+    if (lists_ > 0 && --lists_ > 0) return;
+    open_.pop_back();
+  }
+  void begin_result() {
+    all_.kinds = kObject;
+    ++all_.objects;
+  }
+  Place take() { return std::move(all_); }
+
+ private:
+  Place& see(const Field& field, unsigned kind) {
+    Place& place = open_.back()->parts[std::string(field.key)];
+    ++place.seen;
+    place.kinds |= kind;
+    return place;
+  }
+  void open(const Field& field, unsigned kind) {
+    if (lists_ > 0) {
+      ++lists_;
+      return;
+    }
+    Place& place = see(field, kind);
+    ++place.objects;
+    open_.push_back(&place);
+  }
+
+  Place all_;
+  std::vector<Place*> open_ = {&all_};
+  int lists_ = 0;  // open ones, with what is open within them
+};
+
+const Place& places() {
+  static const Place kPlaces = [] {
+    PlaceVisitor v;
+    for (const ExampleResult& example : example_results()) {
+      v.begin_result();
+      describe_result(example, v);
+    }
+    Place all = v.take();
+    all.parts["program"].parts.erase("commit");  // a text, or null where git knows none
+    return all;
+  }();
+  return kPlaces;
 }
 
-bool is_of_kind(const json::value* value, unsigned kinds) {
-  if (value == nullptr) return (kinds & kAbsent) != 0;
-  const auto allows = [kinds](unsigned kind) { return (kinds & kind) != 0; };
-  switch (value->kind()) {
+unsigned kind_of(const json::value& value) {
+  switch (value.kind()) {
     case json::kind::null:
-      return allows(kNull);
+      return kNull;
     case json::kind::bool_:
-      return allows(kBool);
+      return kBool;
     case json::kind::int64:
     case json::kind::uint64:
-      return allows(kWhole | kReal);
+      return kWhole;
     case json::kind::double_:
-      return allows(kReal);
+      return kReal;
     case json::kind::string:
-      return allows(kText);
+      return kText;
     case json::kind::array:
-      return allows(kList);
+      return kList;
     case json::kind::object:
       break;
   }
-  const json::object& object = value->as_object();
-  return allows(kObject) || (allows(kNumbers) && (allows(kEmpty) || !object.empty()) &&
-                             std::all_of(object.begin(), object.end(),
-                                         [](const auto& row) { return row.value().is_number(); }));
+  return kObject;
+}
+
+bool fits(const json::value& value, const Place& place) {
+  if ((kind_of(value) & place.kinds) == 0) return false;
+  const json::object* object = value.if_object();
+  if (object == nullptr) return true;
+  for (const auto& [name, part] : place.parts)
+    if (part.seen == place.objects && !object->contains(name)) return false;
+  return std::all_of(object->begin(), object->end(), [&](const auto& row) {
+    const auto known = place.parts.find(std::string_view(row.key().data(), row.key().size()));
+    if (known != place.parts.end()) return fits(row.value(), known->second);
+    return !place.is_map || place.parts.empty() || fits(row.value(), place.parts.begin()->second);
+  });
 }
 
 }  // namespace
 
-bool has_result_keys(const json::object& object) {
-  return std::all_of(std::begin(kKeys), std::end(kKeys), [&](const KeyRow& row) {
-    return is_of_kind(value_at(object, row.path), row.kinds);
-  });
-}
+bool has_result_keys(const json::object& object) { return fits(object, places()); }
 
 }  // namespace bitjoule

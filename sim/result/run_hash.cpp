@@ -28,18 +28,17 @@ std::string digest(const TensorSource& source, TensorReader& tensors) {
 }  // namespace
 
 std::string run_hash(const RunConfig& run) {
-  boost::json::value config = to_json(run);
+  std::string text = run_digest(run);
   // Networks, and runs without values, read no tensors.
-  if (!run.phases.empty() || !run.options.values) return content_hash(config);
-  boost::json::object tensors;
+  if (!run.phases.empty() || !run.options.values) return text_hash(text);
   const auto add = [&](const char* role, const std::optional<TensorSource>& source) {
-    if (source && source->from_file()) tensors[role] = digest(*source, *run.options.tensors);
+    if (source && source->from_file())
+      text += fmt::format("\n{} {}", role, digest(*source, *run.options.tensors));
   };
   add("inputs", run.layer.inputs);
   add("weights", run.layer.weights);
   if (run.layer.stage.bias) add("bias", run.layer.bias);
-  if (tensors.empty()) return content_hash(config);
-  return content_hash({{"config", std::move(config)}, {"tensors", std::move(tensors)}});
+  return text_hash(text);
 }
 
 }  // namespace bitjoule

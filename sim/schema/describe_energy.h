@@ -16,9 +16,6 @@ struct FileKind<DramPrices> {
   static constexpr const char* kFolder = "energy/dram";
 };
 
-template <>
-const std::vector<EnumRow<DramPricing>>& enum_rows();
-
 /// The keys that say where a row's figure comes from.
 template <class V>
 void describe_provenance(V& v, Provenance& c) {

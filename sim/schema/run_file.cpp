@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "sim/config/digest.h"
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
 #include "sim/formats/tensor_file.h"
@@ -213,6 +214,10 @@ RunTemplate::RunTemplate(const Source& source, const std::vector<Override>& over
   Problems problems;
   root_ = load_document<RunFile>(source, overrides, problems);
   problems.throw_if_any();
+  Node* machine = root_.find("accelerator");
+  if (machine == nullptr) return;
+  if (Node* dram = machine->find("dram")) freeze<DramConfig>(*dram);
+  if (Node* energy = machine->find("energy")) freeze<EnergyTable>(*energy);
 }
 
 RunConfig RunTemplate::with(const std::vector<Override>& overrides) const {
@@ -225,7 +230,10 @@ RunConfig RunTemplate::with(const std::vector<Override>& overrides) const {
   return to_run(file, root);
 }
 
-boost::json::value to_json(const RunConfig& run) {
+namespace {
+
+/// The file that a run was read from; its passes are another matter.
+RunFile to_file(const RunConfig& run) {
   RunFile file;
   file.name = run.name;
   file.accelerator.machine = run.accelerator;
@@ -237,7 +245,24 @@ boost::json::value to_json(const RunConfig& run) {
   file.options = run.options;
   file.mapping = run.mapping;
   file.values = run.options.values;
-  boost::json::object json = to_json(file).as_object();
+  return file;
+}
+
+}  // namespace
+
+std::string run_digest(const RunConfig& run) {
+  RunFile file = to_file(run);
+  std::string text;
+  text.reserve(1 << 13);
+  append_digest(file, text);
+  for (const NetworkPhase& p : run.phases)
+    text += fmt::format("{}:{} {} {} {}", p.name.size(), p.name, p.context, p.weight,
+                        boost::json::serialize(to_json(p.network)));
+  return text;
+}
+
+boost::json::value to_json(const RunConfig& run) {
+  boost::json::object json = to_json(to_file(run)).as_object();
   if (run.phases.empty()) return json;
   json.erase("layer");
   boost::json::array passes;

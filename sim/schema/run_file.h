@@ -30,4 +30,7 @@ class RunTemplate {
 /// The resolved configuration: reads back as a run file that means the same.
 boost::json::value to_json(const RunConfig& run);
 
+/// A text that is equal exactly where the resolved configurations are, and is quicker made.
+std::string run_digest(const RunConfig& run);
+
 }  // namespace bitjoule

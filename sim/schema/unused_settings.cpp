@@ -67,15 +67,25 @@ class UnusedSearch {
  public:
   std::vector<std::string> notes;
 
-  /// `path` is shown, `key` the last of it.
-  void visit(const Node& node, const std::string& path, const std::string& key) {
-    if (node.find("format") != nullptr && is_format_key(key)) {
-      check_format(node, path);
+  /// Where a node stands: written out only for what is told.
+  struct Path {
+    const Path* above = nullptr;
+    const std::string& key;
+
+    std::string text() const {
+      const std::string start = above == nullptr ? "" : above->text();
+      return start.empty() ? key : start + "." + key;
+    }
+  };
+
+  /// Of memory and prices, which are not looked through where they are frozen, nothing is told.
+  void visit(const Node& node, const Path& path) {
+    if (is_format_key(path.key) && node.find("format") != nullptr) {
+      check_format(node, path.text());
       return;
     }
-    for (const NodeEntry& entry : node.entries)
-      visit(entry.value, path.empty() ? entry.key : path + "." + entry.key, entry.key);
-    for (const Node& item : node.items) visit(item, path, key);
+    for (const NodeEntry& entry : node.entries) visit(entry.value, {&path, entry.key});
+    for (const Node& item : node.items) visit(item, path);
   }
 
  private:
@@ -157,7 +167,7 @@ void check_run(const Node& root, const RunConfig& run, std::vector<std::string>&
 
 std::vector<std::string> unused_settings(const Node& root, const RunConfig& run) {
   UnusedSearch search;
-  search.visit(root, "", "");
+  search.visit(root, {nullptr, ""});
   check_run(root, run, search.notes);
   return std::move(search.notes);
 }

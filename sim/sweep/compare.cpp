@@ -12,6 +12,7 @@
 #include "sim/config/json_text.h"
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
+#include "sim/result/result_fields.h"
 #include "sim/result/result_json.h"
 #include "sim/sweep/price_notes.h"
 #include "sim/sweep/results.h"
@@ -73,24 +74,13 @@ std::string part_of(const std::string& path) {
   return path.substr(0, second);
 }
 
-bool ends_with(const std::string& text, const std::string& ending) {
-  return text.size() >= ending.size() &&
-         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
-}
-
-/// Parts of a whole, from 0 to 1.
-bool is_share(const std::string& path) {
-  return path == "utilization" || ends_with(path, ".utilization") || ends_with(path, "_rate") ||
-         path.find("_share.") != std::string::npos;
-}
-
 /// Decibels, which are ratios already, and shares have a difference and no ratio.
 std::string change_text(const Difference& row, bool is_result) {
   if (row.a == nullptr || row.b == nullptr || !row.a->is_number() || !row.b->is_number()) return "";
   const double a = row.a->to_number<double>(), b = row.b->to_number<double>();
-  if (is_result && ends_with(row.path, "_db")) return fmt::format("{:+.4g} dB", b - a);
-  if (is_result && is_share(row.path))
-    return fmt::format("{:+.4g} percentage points", (b - a) * 100);
+  const std::string unit = is_result ? unit_of(row.path) : "";
+  if (unit == "dB") return fmt::format("{:+.4g} dB", b - a);
+  if (unit == "share") return fmt::format("{:+.4g} percentage points", (b - a) * 100);
   std::string text = fmt::format("{:+.6g}", b - a);
   if (a != 0) text += fmt::format("  {:+.2f} %", (b - a) / a * 100);
   if (const std::string times = times_text(b, a); !times.empty()) text += "  " + times;

@@ -4,10 +4,12 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <new>
+#include <numeric>
 #include <unordered_set>
 
 #include "core/error.h"
@@ -19,6 +21,7 @@
 #include "sim/output/progress.h"
 #include "sim/output/terminal.h"
 #include "sim/result/result_json.h"
+#include "sim/sweep/outcome_files.h"
 #include "sim/sweep/parallel.h"
 #include "sim/version.h"
 
@@ -28,7 +31,8 @@ namespace {
 // What a worker's exit code says, beside 0: the result is in the store.
 constexpr int kStoredFailure = 75, kNotStored = 74;
 
-std::string simulate(const RunConfig& run) {
+std::string simulate(RunConfig run, const std::shared_ptr<OutcomeStore>& outcomes) {
+  run.options.outcomes = outcomes;
   const Result result = Machine(run).run();
   require_verified(result);
   return json_text(result.network ? result_json(run, *result.network)
@@ -36,13 +40,14 @@ std::string simulate(const RunConfig& run) {
 }
 
 /// A worker's life: a result or a failure into the store.
-int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore& store) {
+int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore& store,
+              const std::shared_ptr<OutcomeStore>& outcomes) {
   if (store.has(point.hash)) return 0;  // another sweep was faster
   std::string text, failure;
   try {
-    text = simulate(plan.config(point));
+    text = simulate(plan.config(point), outcomes);
   } catch (const std::bad_alloc&) {
-    failure = "out of memory";
+    return kAgainAlone;  // the parent stores it, where it was alone
   } catch (const std::exception& e) {
     failure = e.what();
   }
@@ -62,37 +67,44 @@ int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore&
 /// One line on a terminal: points done, failed, running, time left.
 class Progress {
  public:
-  Progress(std::size_t all, std::size_t known, bool is_quiet)
+  /// `left`: seconds that the jobs are expected to take, all together.
+  Progress(std::size_t all, std::size_t known, double left, const SweepOptions& options)
       : all_(all),
         done_(known),
-        known_(known),
-        is_shown_(!is_quiet && isatty(STDERR_FILENO) == 1) {}
+        left_(left),
+        workers_(options.limits.workers),
+        is_shown_(!options.is_quiet && isatty(STDERR_FILENO) == 1) {}
   ~Progress() {
     if (is_shown_) print_progress("\r\033[K");
   }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void count(bool failed) { ++(failed ? failed_ : done_); }
+  void count(bool failed, double expected, double taken) {
+    ++(failed ? failed_ : done_);
+    left_ -= expected;
+    time_.add(expected, taken);
+  }
 
   void show(std::size_t running) {
     using namespace std::chrono;
     const auto now = steady_clock::now();
     if (!is_shown_ || now - shown_ < milliseconds(200)) return;
     shown_ = now;
-    const std::size_t ran = done_ + failed_ - known_;
-    const double spent = duration<double>(now - start_).count();
-    const std::string left = ran == 0 ? "?"
-                                      : duration_text(spent / static_cast<double>(ran) *
-                                                      static_cast<double>(all_ - done_ - failed_));
+    const std::size_t missing = all_ - done_ - failed_;
+    const std::optional<double> left =
+        time_.of(left_, std::max<std::size_t>(1, std::min(workers_, missing)));
     print_progress(fmt::format("\r\033[K{} of {} points done, {} failed, {} running, {} left",
-                               done_, all_, failed_, running, left));
+                               done_, all_, failed_, running, left ? duration_text(*left) : "?"));
   }
 
  private:
-  std::size_t all_, done_, known_, failed_ = 0;
+  std::size_t all_, done_, failed_ = 0;
+  double left_;
+  std::size_t workers_;
   bool is_shown_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), shown_;
+  TimeLeft time_;
+  std::chrono::steady_clock::time_point shown_;
 };
 
 /// Why a worker that left nothing in the store is gone.
@@ -100,17 +112,13 @@ std::string death(const JobOutcome& outcome, const WorkerLimits& limits) {
   std::string text;
   if (outcome.end == JobEnd::kTimedOut)
     text = fmt::format("took longer than {} s", limits.timeout.count());
+  else if (outcome.end == JobEnd::kExited && outcome.code == kAgainAlone)
+    text = "out of memory";
   else if (outcome.end == JobEnd::kSignal)
     text = fmt::format("killed by signal {} ({})", outcome.code, strsignal(outcome.code));
   else
     text = fmt::format("ended with exit code {}", outcome.code);
   return outcome.last_words.empty() ? text : text + ": " + outcome.last_words;
-}
-
-/// Whether a signal comes from the point itself rather than from outside.
-bool is_crash(int signal) {
-  return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGFPE ||
-         signal == SIGILL;
 }
 
 }  // namespace
@@ -129,7 +137,10 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
   });
   for (std::size_t i = 0; i < asked.size(); ++i)
     if (is_known[i] == 0) jobs.push_back(asked[i]);
-  Progress progress(asked.size(), asked.size() - jobs.size(), options.is_quiet);
+  const double seconds =
+      std::accumulate(jobs.begin(), jobs.end(), 0.0,
+                      [](double sum, const SweepPoint* job) { return sum + job->seconds; });
+  Progress progress(asked.size(), asked.size() - jobs.size(), seconds, options);
   std::string not_stored;
   const auto ended = [&](const JobOutcome& outcome) {
     const std::string& hash = jobs[outcome.job]->hash;
@@ -146,13 +157,16 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
       else
         store.put_failure(hash, message);
     }
-    progress.count(!is_good);
+    progress.count(!is_good, jobs[outcome.job]->seconds, outcome.seconds);
     return true;
   };
   if (!jobs.empty()) prepare_simulation();
+  std::shared_ptr<OutcomeStore> outcomes;
+  if (options.share_layers)
+    outcomes = std::make_shared<OutcomeFiles>(outcome_directory(store.directory()));
   const bool is_complete = run_forked(
       jobs.size(), options.limits,
-      [&](std::size_t job) { return run_point(plan, *jobs[job], store); }, ended,
+      [&](std::size_t job) { return run_point(plan, *jobs[job], store, outcomes); }, ended,
       [&](std::size_t running) { progress.show(running); });
   if (!not_stored.empty()) throw input_error(not_stored);
   return is_complete;
@@ -191,16 +205,9 @@ SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStor
   return results;
 }
 
-double estimated_seconds(const SweepPlan& plan, const SweepPoint& point) {
-  // Measured on one core of a server, good to about a factor of two for the shipped sweeps:
-  // elaboration and mapping of a small layer; generating and quantizing weights and their way
-  // through a cycle-level DRAM; MACs of the slower types.
-  constexpr double kPerPoint = 0.02;
-  struct Speed {
-    double weights_per_s, macs_per_s;
-  };
-  const Speed speed = plan.config(point).options.values ? Speed{3e7, 3e8} : Speed{1.5e8, 1e10};
-  return kPerPoint + point.weights / speed.weights_per_s + point.macs / speed.macs_per_s;
+std::optional<double> TimeLeft::of(double expected, std::size_t workers) const {
+  if (expected_ <= 0) return std::nullopt;
+  return expected * taken_ / expected_ / static_cast<double>(workers);
 }
 
 }  // namespace bitjoule

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct SweepOptions {
   WorkerLimits limits;
   Shard shard;
   bool retry_failed = false;
+  bool share_layers =
+      true;               ///< take outcomes of layers from beside the store, and leave them there
   bool is_quiet = false;  ///< no progress line
 };
 
@@ -40,7 +43,21 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
 SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStore& store,
                      const PassingFailures& failures);
 
-/// Seconds that a point takes on one core, from its work: good to a factor of a few.
-double estimated_seconds(const SweepPlan& plan, const SweepPoint& point);
+/// How long the rest of a sweep takes, told from the points that have run: by how much each took
+/// longer than was expected.
+class TimeLeft {
+ public:
+  /// A point that was expected to take so many seconds has taken so many.
+  void add(double expected, double taken) {
+    expected_ += expected;
+    taken_ += taken;
+  }
+  /// Seconds until points of so many expected seconds are done by so many workers; nothing before
+  /// the first has run.
+  std::optional<double> of(double expected, std::size_t workers) const;
+
+ private:
+  double expected_ = 0, taken_ = 0;
+};
 
 }  // namespace bitjoule

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/result/result_fields.h"
+
 namespace bitjoule {
 namespace {
 
@@ -21,15 +23,6 @@ bool beats(const Candidate& a, const Candidate& b) {
 }
 
 }  // namespace
-
-bool more_is_better(const std::string& metric) {
-  static const std::vector<std::string> kEndings = {"sqnr_db", "cosine",        "utilization",
-                                                    "_per_s",  "macs_per_byte", "row_hit_rate"};
-  return std::any_of(kEndings.begin(), kEndings.end(), [&](const std::string& ending) {
-    return metric.size() >= ending.size() &&
-           metric.compare(metric.size() - ending.size(), ending.size(), ending) == 0;
-  });
-}
 
 std::vector<const PointResult*> pareto_front(const SweepResults& results,
                                              const std::vector<std::string>& metrics) {

@@ -8,9 +8,6 @@
 
 namespace bitjoule {
 
-/// Whether more of a metric is better (SQNR, cosine, utilization, rates); less is, of all others.
-bool more_is_better(const std::string& metric);
-
 /// The done points that have all metrics and that no other such point beats: as good in every
 /// metric and better in one. In the order of the sweep.
 std::vector<const PointResult*> pareto_front(const SweepResults& results,

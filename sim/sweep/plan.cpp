@@ -44,13 +44,25 @@ SweepPoint point_at(const Sweep& sweep, std::size_t index) {
   return point;
 }
 
+/// What a point takes on one core, from its work. Measured on one core of a server, good to about a
+/// factor of two for the shipped sweeps: resolving, elaboration and mapping of a small layer;
+/// generating and quantizing weights and their way through a cycle-level DRAM; MACs of the slower
+/// types.
+double estimated_seconds(const RunSize& size, bool values) {
+  constexpr double kPerPoint = 0.001;
+  struct Speed {
+    double weights_per_s, macs_per_s;
+  };
+  const Speed speed = values ? Speed{3e7, 3e8} : Speed{1.5e8, 1e10};
+  return kPerPoint + size.weights / speed.weights_per_s + size.macs / speed.macs_per_s;
+}
+
 /// Resolves a point and checks that its layer, formats and machine fit together; returns its notes.
 std::vector<std::string> resolve(const SweepPlan& plan, SweepPoint& point) {
   const RunConfig run = plan.config(point);
   point.hash = run_hash(run);
   const RunSize size = check_formats(run);
-  point.macs = size.macs;
-  point.weights = size.weights;
+  point.seconds = estimated_seconds(size, run.options.values);
   return run.notes;
 }
 

@@ -16,6 +16,7 @@
 #include "sim/output/output_files.h"
 #include "sim/result/result_json.h"
 #include "sim/result/result_keys.h"
+#include "sim/sweep/outcome_files.h"
 
 namespace bitjoule {
 namespace {
@@ -95,6 +96,7 @@ ResultStore ResultStore::create(const std::string& directory) {
   if (error) throw input_error(fmt::format("{}: {}", directory, error.message()));
   if (is_new) sync_directory((fs::path(directory) / "..").string());
   remove_stale_partials(directory);
+  remove_stale_partials(outcome_directory(directory));
   return ResultStore(directory);
 }
 

@@ -7,25 +7,10 @@
 
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
+#include "sim/result/result_fields.h"
 
 namespace bitjoule {
 namespace {
-
-bool ends_with(const std::string& text, const std::string& ending) {
-  return text.size() >= ending.size() &&
-         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
-}
-
-struct UnitRow {
-  const char* ending;
-  const char* unit;
-  double factor;
-};
-/// Endings of the keys of result.json.
-constexpr UnitRow kUnits[] = {{"bytes_per_s", "B/s", 1}, {"macs_per_s", "MAC/s", 1},
-                              {"_pj", "J", 1e-12},       {"_bytes", "B", 1},
-                              {"time_s", "s", 1},        {"_hz", "Hz", 1},
-                              {"first_token_s", "s", 1}};
 
 std::string cell(const SweepResults& results, const PointResult& point, const std::string& metric) {
   const std::optional<double> value = metric_of(point, metric);
@@ -36,7 +21,8 @@ std::string cell(const SweepResults& results, const PointResult& point, const st
                                 : boost::json::serialize(*other);
   }
   std::string text = metric_text(metric, *value);
-  const PointResult* base = ends_with(metric, "_db") ? nullptr : baseline_of(results, point);
+  const PointResult* base =
+      unit_of(metric) == "dB" ? nullptr : baseline_of(results, point);  // a ratio already
   if (base != nullptr && base != &point)
     if (const std::optional<double> other = metric_of(*base, metric))
       if (const std::string times = times_text(*value, *other); !times.empty() && *value != *other)
@@ -54,12 +40,14 @@ std::string state_text(const PointResult& point) {
 }  // namespace
 
 std::string metric_text(const std::string& metric, double value) {
-  if (!std::isfinite(value)) return ends_with(metric, "sqnr_db") ? "exact" : "-";
-  if (ends_with(metric, "_db")) return fmt::format("{:.1f} dB", value);
-  for (const UnitRow& row : kUnits)
-    if (ends_with(metric, row.ending)) return si(value * row.factor, row.unit);
-  if (metric.rfind("energy.components.", 0) == 0) return si(value * 1e-12, "J");
-  if (ends_with(metric, "utilization") || ends_with(metric, "row_hit_rate")) return percent(value);
+  const std::string unit = unit_of(metric);
+  if (!std::isfinite(value)) return unit == "dB" ? "exact" : "-";
+  if (unit == "dB") return fmt::format("{:.1f} dB", value);
+  if (unit == "share") return percent(value);
+  if (unit == "pJ") return si(value * 1e-12, "J");
+  static const std::vector<std::string> kPrefixed = {"B", "B/s", "MAC/s", "s", "Hz", "J"};
+  if (std::find(kPrefixed.begin(), kPrefixed.end(), unit) != kPrefixed.end())
+    return si(value, unit);
   if (value == std::floor(value) && std::abs(value) < 1e15)
     return with_commas(static_cast<std::int64_t>(value));
   return digits_text(value);

@@ -8,7 +8,7 @@
 
 namespace bitjoule {
 
-/// A metric as people read it, by the unit that its name ends in: "3.4 mJ", "12.8 GB/s", "45.1".
+/// A metric as people read it, by its unit: "3.4 mJ", "12.8 GB/s", "45.1".
 std::string metric_text(const std::string& metric, double value);
 
 /// Aligned columns: labels, chosen metrics (with the ratio to the baseline), why points failed.

@@ -1,10 +1,13 @@
-// What a sweep costs beyond its simulations: 1,000 small points on two workers, as `sim sweep` runs
-// them. Times are those of the processors (user and system, of the program and its workers), which
-// other programs on the machine change little; real time is shown beside them.
+// What a sweep costs beyond its simulations: 1,000 small points on one worker, as `sim sweep` runs
+// them; planning alone; and what layers that points have in common cost once. Times are those of
+// the processors (user and system, of the program and its workers), which other programs on the
+// machine change little; real time is shown beside them.
 //
-// Counters: `cpu_ms` per point of everything; `simulation_ms` of it: building the machine and
-// running the layer, measured within forked processes; `overhead_ms` is the difference: reading the
-// sweep, resolving points, processes, results, tables.
+// Counters of `points`: `cpu_ms` per point of everything; `simulation_ms` of it: building the
+// machine and running the layer, measured within forked processes; `overhead_ms` is the difference:
+// reading the sweep, resolving points, processes, results, tables. Of `plan`: `cpu_ms` per point.
+// Of `tables` and `contexts`: `ratio` of a decode step of Llama-2-7B priced by three tables, or at
+// eight contexts, to one.
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -21,7 +24,7 @@
 namespace bitjoule {
 namespace {
 
-constexpr std::size_t kWorkers = 2;
+constexpr std::size_t kWorkers = 1;
 const char* const kSweep = R"(name: thousand
 base: quickstart.yaml
 set: {layer: {gemm: {m: 2, n: 16, k: 16}}, values: off}
@@ -31,6 +34,25 @@ axes:
   - {path: accelerator.array.rows, values: [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]}
 metrics: [energy.total_pj, cycles]
 )";
+
+const char* const kPlanned = R"(name: many
+base: quickstart.yaml
+set: {values: off}
+axes:
+  - {path: layer, values: [{gemm: {m: 1, n: 16, k: 16}}, {gemm: {m: 2, n: 16, k: 16}}]}
+  - {path: layer.gemm.n, values: [8, 16, 24, 32, 40, 48, 56, 64, 72, 80]}
+  - {path: layer.gemm.k, values: [8, 16, 24, 32, 40, 48, 56, 64, 72, 80]}
+  - {path: accelerator.array.rows, values: [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]}
+  - {path: accelerator.array.cols, values: [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]}
+  - {path: precision.weights.format, values: [int8, int4, int2]}
+)";
+
+/// A decode step and one axis.
+std::string decode(const std::string& axis) {
+  return "base: {accelerator: edge-32x32.yaml, network: llama2-7b.yaml, phase: decode, "
+         "precision: {weights: int8, activations: int8}}\naxes: [" +
+         axis + "]\n";
+}
 
 SweepPlan plan() { return make_plan(read_sweep(text_source("thousand.yaml", kSweep)), 1000); }
 
@@ -51,8 +73,7 @@ double process_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-void sweep_into(const std::string& directory) {
-  const SweepPlan all = plan();
+void sweep_into(const std::string& directory, const SweepPlan& all) {
   const ResultStore store = ResultStore::create(directory + "/points");
   SweepOptions options;
   options.limits.workers = kWorkers;
@@ -98,7 +119,7 @@ void points(benchmark::State& state) {
   for (auto _ : state) {
     const std::string directory = temporary_directory();
     const double start = processor_seconds();
-    sweep_into(directory);
+    sweep_into(directory, plan());
     cpu += processor_seconds() - start;
     state.PauseTiming();
     std::filesystem::remove_all(directory);
@@ -111,11 +132,53 @@ void points(benchmark::State& state) {
 }
 BENCHMARK(points)->Iterations(3)->Unit(benchmark::kMillisecond)->UseRealTime();
 
+void plan_alone(benchmark::State& state) {
+  std::size_t points = 0;
+  double cpu = 0;
+  for (auto _ : state) {
+    const double start = processor_seconds();
+    points = make_plan(read_sweep(text_source("many.yaml", kPlanned)), kMaxPoints).points.size();
+    cpu += processor_seconds() - start;
+  }
+  state.counters["cpu_ms"] =
+      cpu * 1000 / static_cast<double>(state.iterations()) / static_cast<double>(points);
+}
+BENCHMARK(plan_alone)->Name("plan")->Iterations(1)->Unit(benchmark::kMillisecond);
+
+double seconds_of(const std::string& text) {
+  const std::string directory = temporary_directory();
+  const double start = processor_seconds();
+  sweep_into(directory, make_plan(read_sweep(text_source("decode.yaml", text)), 100));
+  const double seconds = processor_seconds() - start;
+  std::filesystem::remove_all(directory);
+  return seconds;
+}
+
+/// Processor time of several points, in that of the first of them.
+void in_common(benchmark::State& state, const std::string& one, const std::string& all) {
+  double of_one = 0, of_all = 0;
+  for (auto _ : state) {
+    of_one += seconds_of(decode(one));
+    of_all += seconds_of(decode(all));
+  }
+  state.counters["ratio"] = of_all / of_one;
+}
+BENCHMARK_CAPTURE(in_common, tables, std::string("{path: energy.name, values: [a]}"),
+                  std::string("{path: energy.name, values: [a, b, c]}"))
+    ->Iterations(3)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(in_common, contexts,
+                  std::string("{path: network.parameters.context, values: [512]}"),
+                  std::string("{path: network.parameters.context, values: [512, 544, 576, 608, "
+                              "640, 672, 704, 736]}"))
+    ->Iterations(3)
+    ->Unit(benchmark::kMillisecond);
+
 /// All points known: the time until the same tables are written again.
 void resume(benchmark::State& state) {
   const std::string directory = temporary_directory();
-  sweep_into(directory);
-  for (auto _ : state) sweep_into(directory);
+  sweep_into(directory, plan());
+  for (auto _ : state) sweep_into(directory, plan());
   std::filesystem::remove_all(directory);
 }
 BENCHMARK(resume)

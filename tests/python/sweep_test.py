@@ -6,6 +6,7 @@ import signal
 import tempfile
 import time
 import unittest
+import warnings
 from pathlib import Path
 
 import bitjoule
@@ -34,6 +35,9 @@ class SweepTest(unittest.TestCase):
         before = _sweeps._answer
         _sweeps._answer = answer
         self.addCleanup(setattr, _sweeps, "_answer", before)
+
+    def setUp(self):
+        warnings.simplefilter("ignore", bitjoule.SettingWarning)
 
     def test_points_are_runs(self):
         for jobs in (0, 2):

@@ -28,9 +28,10 @@ def includes():
 
 
 def folder(name):
-    """The folder of the program that a file belongs to; a file of sim/ itself is its own."""
+    """The folder that a file belongs to, of sim/ and core/ the one within it; a file of these itself
+    is its own."""
     parts = name.split("/")
-    if parts[0] != "sim":
+    if parts[0] not in ("sim", "core"):
         return parts[0]
     return "/".join(parts[:2]) if len(parts) > 2 else name.rsplit(".", 1)[0]
 

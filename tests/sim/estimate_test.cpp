@@ -6,14 +6,12 @@
 #include <optional>
 #include <vector>
 
-#include "core/dram/actions.h"
 #include "core/error.h"
 #include "core/mapping/program.h"
 #include "run/layer_runner.h"
 #include "run/simulation.h"
 #include "sim/schema/run_file.h"
 #include "support/estimate_cases.h"
-#include "support/paths.h"
 
 namespace bitjoule {
 namespace {
@@ -79,7 +77,6 @@ std::optional<Case> random_case(test::Dice& d, const AcceleratorConfig& machine,
 }  // namespace
 
 TEST_CASE("estimate: counts, folds, bytes and array cycles are the run's, exactly") {
-  use_femtosecond_resolution();
   MESSAGE("seed ", kSeed);
   test::Dice d(kSeed);
   const auto prices = std::make_shared<const Prices>(make_prices(
@@ -90,16 +87,16 @@ TEST_CASE("estimate: counts, folds, bytes and array cycles are the run's, exactl
     DramConfig dram;
     dram.model = IdealDramConfig{BytesPerSecond(6'400'000'000), Femtoseconds(20'000'000), Bytes(32),
                                  Bytes(std::int64_t{1} << 32)};
-    Simulation machine_run(machine, dram, Fidelity::kFast);
+    const auto machine_run = make_simulation(machine, dram, Fidelity::kFast);
     for (int j = 0; j < 8; ++j) {
-      std::optional<Case> c = random_case(d, machine, machine_run.memory());
+      std::optional<Case> c = random_case(d, machine, machine_run->memory());
       if (!c) continue;
       CAPTURE(i);
       CAPTURE(j);
       CAPTURE(c->problem.path.weights.format.format);
       CAPTURE(c->problem.path.activations.format.format);
       const Program program = make_program(c->problem, c->tiling);
-      LayerOutcome run = machine_run.run(c->problem, program, nullptr);
+      LayerOutcome run = machine_run->run(c->problem, program, nullptr, nullptr, {}, {});
       add_block_scales(c->problem.path, run.traffic);
       c->problem.prices = prices;
       const MappingEstimate e = estimate(c->problem, c->tiling);

@@ -190,7 +190,7 @@ TEST_CASE("import: rope_parameters as transformers 5 writes them") {
               key + ": \"" + type +
                   "\" scaling changes no cycles or bytes; runs with values are "
                   "refused");
-        CHECK(imported.yaml.find("timing_only: [\"" + key) != std::string::npos);
+        CHECK(imported_yaml(imported).find("timing_only: [\"" + key) != std::string::npos);
       }
 }
 
@@ -294,7 +294,7 @@ TEST_CASE("import: weights beside a config.json, and what is wrong with them") {
   };
   const auto import = [&]() -> std::string {
     try {
-      return import_file("", map_file(config), {}).yaml;
+      return imported_yaml(import_file("", map_file(config), {}));
     } catch (const Error& error) {
       return error.what();
     }

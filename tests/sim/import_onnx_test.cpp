@@ -20,7 +20,8 @@ Imported import_model(const OnnxModel& model, const ImportOptions& options = {})
 
 std::map<std::string, NetworkLayer> layers_of(const OnnxModel& model,
                                               const ImportOptions& options = {}) {
-  const Network network = read_network(text_source("m.yaml", import_model(model, options).yaml));
+  const Network network =
+      read_network(text_source("m.yaml", imported_yaml(import_model(model, options))));
   std::map<std::string, NetworkLayer> layers;
   for (const NetworkLayer& layer : network.layers) layers[layer.name] = layer;
   return layers;
@@ -42,7 +43,7 @@ TEST_CASE("onnx: a small CNN, with batch norm and activation folded") {
   ImportOptions options;
   options.batch = 2;
   const Imported imported = import_model(small_cnn(), options);
-  const Network network = read_network(text_source("m.yaml", imported.yaml));
+  const Network network = read_network(text_source("m.yaml", imported_yaml(imported)));
   const std::int64_t conv = 2 * 16 * 16 * 8 * 27, depthwise = 2 * 8 * 8 * 8 * 9, fc = 2 * 10 * 8;
   CHECK(total_macs(network) == conv + depthwise + fc);
   // Weights, gamma and beta, depthwise weights and bias, classifier and bias.
@@ -297,7 +298,7 @@ TEST_CASE("onnx: what follows from stored weights is computed, or refused by nod
     m.input("x", x);
     m.node("MatMul", {"x", "c"}, "y");
     m.output("y");
-    return read_network(text_source("m.yaml", import_model(m).yaml));
+    return read_network(text_source("m.yaml", imported_yaml(import_model(m))));
   };
   using Floats = std::vector<float>;
   const int kFloat = onnx::TensorProto::FLOAT;

@@ -12,6 +12,7 @@
 #include "support/gguf_builder.h"
 #include "support/import_text.h"
 #include "support/paths.h"
+#include "support/shell.h"
 
 using namespace bitjoule;
 using namespace bitjoule::test;
@@ -171,7 +172,7 @@ TEST_CASE("import: a SCALE-Sim hardware file becomes an accelerator") {
       "IfmapOffset:    0\nDataflow : os\nBandwidth : 10\n\n[run_presets]\n"
       "InterfaceBandwidth: USER\n";
   const Imported imported = import_text("scale.cfg", text);
-  const auto file = read_document<AcceleratorFile>(text_source("a.yaml", imported.yaml));
+  const auto file = read_document<AcceleratorFile>(text_source("a.yaml", imported_yaml(imported)));
   CHECK(file.machine.name == "my_array");
   CHECK(file.machine.array.rows == 12);
   CHECK(file.machine.array.cols == 14);
@@ -180,7 +181,7 @@ TEST_CASE("import: a SCALE-Sim hardware file becomes an accelerator") {
   CHECK(file.machine.buffers.input.capacity == Bytes(108 * 1024));
   CHECK(file.machine.buffers.weight.capacity == Bytes(109 * 1024));
   CHECK(file.machine.buffers.output.capacity == Bytes(110 * 1024));
-  CHECK(imported.yaml.find("10 GB/s") != std::string::npos);
+  CHECK(imported_yaml(imported).find("10 GB/s") != std::string::npos);
 }
 
 TEST_CASE("import: config.json families") {
@@ -360,7 +361,7 @@ TEST_CASE("import: GGUF faults") {
   const Imported with_factors = import_text("t.gguf", factors.bytes());
   CHECK(with_factors.notes.size() == 1);
   CHECK(with_factors.notes[0].find("tensor rope_freqs.weight: ") == 0);
-  CHECK(with_factors.yaml.find("timing_only: [") != std::string::npos);
+  CHECK(imported_yaml(with_factors).find("timing_only: [") != std::string::npos);
   // Keys that change the model are refused, unknown ones told.
   CHECK(
       message_of("t.gguf", tiny_llama().number("llama.expert_count", 8).bytes()) ==
@@ -375,8 +376,9 @@ TEST_CASE("import: GGUF faults") {
       tiny_llama().number("llama.rope.dimension_count", 64).number("llama.new_key", 1).bytes());
   CHECK(told.notes ==
         std::vector<std::string>{"metadata llama.new_key: not known here, so it has no effect"});
-  CHECK(import_text("t.gguf", tiny_llama().text("llama.rope.scaling.type", "yarn").bytes())
-            .yaml.find("timing_only: [") != std::string::npos);
+  CHECK(imported_yaml(
+            import_text("t.gguf", tiny_llama().text("llama.rope.scaling.type", "yarn").bytes()))
+            .find("timing_only: [") != std::string::npos);
   // A second block without tensors; one part of a model in several files.
   GgufBuilder part = tiny_llama(512, 2);
   CHECK(message_of("t.gguf", part.bytes()) ==
@@ -390,4 +392,31 @@ TEST_CASE("import: GGUF faults") {
         std::string::npos);
   CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "lama").bytes())
             .find("did you mean") == std::string::npos);
+}
+
+TEST_CASE("import: what is written reads back equal, and runs as the file itself does") {
+  const TemporaryDirectory dir;
+  const std::string csv = write_file(
+      dir, "net.csv",
+      "Layer,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,\n"
+      "first,9,8,3,2,3,5,2,\nDP one,6,6,3,3,4,1,1,\nlast,3,3,1,1,5,7,1,\n");
+  const Imported imported = import_file("", map_file(csv), {});
+  const auto* network = std::get_if<Network>(&imported.what);
+  REQUIRE(network != nullptr);
+  CHECK(network->layers.size() == 3);
+  const std::string text = imported_yaml(imported);
+  CHECK(to_json(read_network(text_source("net.yaml", text))) == to_json(*network));
+  CHECK(network_yaml(read_network(text_source("net.yaml", text))) == text);
+  REQUIRE(shell("{sim} import " + csv + " -o " + dir.at("net.yaml")).code == 0);
+  CHECK(text_of(dir.at("net.yaml")) == text);
+  std::string results[2];
+  for (const char* file : {"net.csv", "net.yaml"}) {
+    const Outcome outcome = shell("{sim} run resnet50.yaml --set values=off --quiet --network " +
+                                  dir.at(file) + " -o " + dir.at("out"));
+    CAPTURE(outcome.text);
+    REQUIRE(outcome.code == 0);
+    results[std::string(file) == "net.csv" ? 0 : 1] =
+        text_of(dir.at("out/result.json")) + text_of(dir.at("out/layers.csv"));
+  }
+  CHECK(results[0] == results[1]);
 }

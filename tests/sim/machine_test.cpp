@@ -6,11 +6,13 @@
 
 #include <functional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <systemc>
 #include <vector>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/result/components.h"
 #include "sim/config/writer.h"
 #include "sim/result/result_json.h"
@@ -152,6 +154,28 @@ TEST_CASE("components: every action that is counted belongs to a row of the tabl
   }
   CHECK(counted == known);  // nothing is counted that the table has not, and the other way round
   CHECK_THROWS_AS(machine_component("weights_buffer"), Error);
+}
+
+TEST_CASE("machine: another configuration, and what was interrupted, leave it as new") {
+  const RunConfig first = run_of(run_file(1));
+  RunConfig second = first;
+  second.precision.weights.format = "q8_0";
+  second.layer.op = Gemm{2, 8, 32};
+  Machine machine(first);
+  const std::string alone = text_of(second, Machine(second).run());
+  machine.configure(second);
+  {
+    int checks = 0;
+    const InterruptScope scope([&] {
+      if (++checks == 3) throw std::runtime_error("enough");
+    });
+    CHECK_THROWS(machine.run());
+  }
+  CHECK(text_of(second, machine.run()) == alone);
+  RunConfig third = run_of(run_file(2));  // its machine is another: that part stays
+  third.accelerator.array.rows = 7;
+  machine.configure(third);
+  CHECK(machine.config().accelerator.array.rows == first.accelerator.array.rows);
 }
 
 }  // namespace bitjoule::test

@@ -1,18 +1,22 @@
 // How jobs in processes of their own end, and what a sweep records of it.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "sim/sweep/execute.h"
 #include "sim/sweep/parallel.h"
 #include "sim/sweep/workers.h"
 #include "support/shell.h"
@@ -48,6 +52,27 @@ JobOutcome outcome_of(const WorkerLimits& limits, const std::function<int(std::s
       [](std::size_t) {}));
   return last;
 }
+
+/// Numbers that processes share.
+class SharedNumbers {
+ public:
+  explicit SharedNumbers(std::size_t size) : size_(size) {
+    void* memory = mmap(nullptr, size * sizeof(std::int64_t), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(memory != MAP_FAILED);
+    numbers_ = static_cast<std::int64_t*>(memory);
+  }
+  ~SharedNumbers() { munmap(numbers_, size_ * sizeof(std::int64_t)); }
+  SharedNumbers(const SharedNumbers&) = delete;
+  SharedNumbers& operator=(const SharedNumbers&) = delete;
+  std::int64_t& operator[](std::size_t i) { return numbers_[i]; }
+  const std::int64_t* begin() const { return numbers_; }
+  const std::int64_t* end() const { return numbers_ + size_; }
+
+ private:
+  std::size_t size_;
+  std::int64_t* numbers_;
+};
 
 int need_much_memory(std::size_t) {
   std::vector<char> much(static_cast<std::size_t>(64 * kGiB), 'x');
@@ -107,6 +132,100 @@ TEST_CASE("workers: no job starts after one that says so") {
       },
       [](std::size_t) {}));
   CHECK(ended == std::vector<std::size_t>{0, 1});
+}
+
+TEST_CASE("workers: jobs share processes, and one that ends its process takes none along") {
+  constexpr std::size_t kJobs = 300;
+  const auto is_bad = [](std::size_t i) { return i % 50 == 7; };
+  SharedNumbers processes(kJobs);
+  WorkerLimits limits;
+  limits.workers = 2;
+  std::vector<int> told(kJobs);
+  std::vector<JobOutcome> outcomes(kJobs);
+  CHECK(run_forked(
+      kJobs, limits,
+      [&](std::size_t i) {
+        processes[i] = getpid();
+        if (is_bad(i)) return job(2 + i / 50 % 2);  // crashes or is killed
+        std::fprintf(stderr, "words of %zu\n", i);
+        return static_cast<int>(i % 5);
+      },
+      [&](const JobOutcome& outcome) {
+        ++told[outcome.job];
+        outcomes[outcome.job] = outcome;
+        return true;
+      },
+      [](std::size_t) {}));
+  for (std::size_t i = 0; i < kJobs; ++i) {
+    CAPTURE(i);
+    CHECK(told[i] == 1);
+    CHECK((outcomes[i].end == JobEnd::kSignal) == is_bad(i));
+    if (is_bad(i)) continue;
+    CHECK(outcomes[i].code == static_cast<int>(i % 5));
+    CHECK(outcomes[i].last_words == "words of " + std::to_string(i));
+  }
+  // Two at first; each bad one ends one, and the three that crash end one more when they run again.
+  const std::set<std::int64_t> pids(processes.begin(), processes.end());
+  CHECK(pids.size() <= 2 + 6 + 3);
+}
+
+TEST_CASE("workers: what hangs is killed at its limit, and the jobs behind it run") {
+  WorkerLimits limits;
+  limits.timeout = std::chrono::seconds(1);
+  std::vector<JobEnd> ends;
+  CHECK(run_forked(
+      6, limits,
+      [](std::size_t i) {
+        while (i == 2) pause();
+        return 0;
+      },
+      [&](const JobOutcome& outcome) {
+        CHECK(outcome.job == ends.size());
+        ends.push_back(outcome.end);
+        return true;
+      },
+      [](std::size_t) {}));
+  CHECK(ends == std::vector<JobEnd>{JobEnd::kExited, JobEnd::kExited, JobEnd::kTimedOut,
+                                    JobEnd::kExited, JobEnd::kExited, JobEnd::kExited});
+}
+
+TEST_CASE("workers: what fails for what others left behind runs again, alone") {
+  for (const bool is_crash : {false, true}) {
+    int before = 0;  // of each process
+    SharedNumbers runs(4);
+    std::vector<JobOutcome> outcomes(4);
+    CHECK(run_forked(
+        4, WorkerLimits(),
+        [&](std::size_t i) {
+          ++runs[i];
+          if (i == 2 && before > 0) return is_crash ? job(2) : kAgainAlone;
+          if (i == 3) return kAgainAlone;
+          ++before;
+          return 5;
+        },
+        [&](const JobOutcome& outcome) {
+          outcomes[outcome.job] = outcome;
+          return true;
+        },
+        [](std::size_t) {}));
+    CHECK(std::vector<std::int64_t>(runs.begin(), runs.end()) ==
+          std::vector<std::int64_t>{1, 1, 2, 2});
+    for (const std::size_t i : {0, 1, 2}) {
+      CHECK(outcomes[i].end == JobEnd::kExited);
+      CHECK(outcomes[i].code == 5);
+    }
+    CHECK(outcomes[3].code == kAgainAlone);
+  }
+}
+
+TEST_CASE("time left: by the work of points, whatever order they come in") {
+  // Ten small points before ninety that take a hundred times as long, all twice as slow as
+  // expected.
+  TimeLeft time;
+  CHECK(!time.of(1, 1));
+  for (int i = 0; i < 10; ++i) time.add(0.01, 0.02);
+  CHECK(time.of(90 * 1.0, 1).value() == doctest::Approx(180));
+  CHECK(time.of(90 * 1.0, 3).value() == doctest::Approx(60));
 }
 
 TEST_CASE("workers: a point out of memory is recorded as failed") {

@@ -17,10 +17,6 @@ inline Imported import_text(const std::string& name, const std::string& text,
   return import_file("", Blob::from_memory(name, text), options);
 }
 
-inline Network network_of(const Imported& imported) {
-  return read_network(text_source("imported.yaml", imported.yaml));
-}
-
 inline std::string message_of(const std::string& name, const std::string& text) {
   try {
     import_text(name, text);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include "core/dram/config.h"
@@ -28,6 +29,9 @@ class Histogram {
   std::int64_t min() const { return count_ > 0 ? min_ : 0; }
   std::int64_t max() const { return max_; }
   double mean() const;
+  /// Everything that it holds, to be stored.
+  auto parts() { return std::tie(bins_, count_, sum_, min_, max_); }
+  auto parts() const { return std::tie(bins_, count_, sum_, min_, max_); }
   /// The smallest sample that at least `share` of the samples do not exceed (nearest rank).
   std::int64_t percentile(double share) const;
 
@@ -59,6 +63,10 @@ class BandwidthTimeline {
   int log2_bin_cycles() const { return log2_width_; }
   const std::vector<std::int64_t>& read_bytes() const { return read_; }
   const std::vector<std::int64_t>& write_bytes() const { return write_; }
+
+  /// Everything that it holds, to be stored.
+  auto parts() { return std::tie(log2_width_, read_, write_); }
+  auto parts() const { return std::tie(log2_width_, read_, write_); }
 
   static constexpr std::int64_t kBins = 512;
 

@@ -8,6 +8,7 @@
 
 #include "core/energy/action.h"
 #include "core/energy/table.h"
+#include "core/enum_rows.h"
 #include "core/units.h"
 
 namespace bitjoule {
@@ -18,6 +19,9 @@ enum class PriceOrigin {
   kIncluded,  ///< contained in another action's price (DRAM commands in a price per bit)
   kUnpriced,  ///< listed as such in the table: not part of any sum
 };
+
+template <>
+const std::vector<EnumRow<PriceOrigin>>& enum_rows();
 
 /// What one primitive of an action costs, and why.
 struct UnitPrice {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/interrupt.h"
 #include "core/numeric/vectorize.h"
 
 #if defined(__x86_64__)
@@ -46,6 +47,7 @@ void multiply_by_dots(RowView<std::int16_t> a, RowView<std::int16_t> b, std::int
   const std::int64_t block = std::max<std::int64_t>(4, 8192 / std::max<std::int64_t>(1, k) / 4 * 4);
   for (std::int64_t n0 = 0; n0 < n; n0 += block)
     for (std::int64_t i = 0; i < m; ++i) {
+      check_interrupt();
       std::int64_t j = n0;
       const std::int64_t end = std::min(n0 + block, n);
       for (; j + 4 <= end; j += 4) dot4(a.row(i), {b.row(j), b.stride}, k, sums + i * n + j);
@@ -105,6 +107,7 @@ void multiply_by_pairs(RowView<std::int16_t> a, RowView<std::int16_t> b, std::in
     const std::int64_t width = std::min(kColumns, n - n0);
     pack_pairs({b.row(n0), b.stride}, width, k, pairs);
     for (std::int64_t i = 0; i < m; i += kRows) {
+      check_interrupt();
       const std::int64_t rows = std::min(kRows, m - i);
       kBlocks[rows - 1](a.row(i), a.stride, pairs.data(), k, out);
       for (std::int64_t r = 0; r < rows; ++r)
@@ -207,6 +210,7 @@ void multiply_integers(RowView<std::int16_t> a, RowView<std::int16_t> b, std::in
 PackedRows::PackedRows(const float* rows, std::int64_t count, std::int64_t k) : k_(k) {
   data_.resize(size((count + kColumns - 1) / kColumns * kColumns * k));
   for (std::int64_t row = 0; row < count; row += kColumns) {
+    check_interrupt();
     const std::int64_t width = std::min(kColumns, count - row);
     float* to = data_.data() + row * k;
     for (std::int64_t i = 0; i < k; ++i, to += kColumns)
@@ -218,6 +222,7 @@ void multiply_floats(RowView<float> a, RowView<float> b, std::int64_t m, std::in
                      std::int64_t k, std::int64_t chunk, bool accumulate, float* acc) {
   constexpr int kChains = 8;
   for (std::int64_t i = 0; i < m; ++i) {
+    check_interrupt();
     std::int64_t j = 0;
     for (; j + kChains <= n; j += kChains)
       float_dots<kChains>(a.row(i), {b.row(j), b.stride}, k, chunk, accumulate, acc + i * n + j);
@@ -234,6 +239,7 @@ void multiply_floats(RowView<float> a, const PackedRows& b, std::int64_t row, st
     const std::int64_t column = (row + n0) % kColumns;  // the first of the block's that is wanted
     const std::int64_t width = std::min(kColumns - column, n - n0);
     for (std::int64_t i = 0; i < m; i += kRows) {
+      check_interrupt();
       const std::int64_t rows = std::min(kRows, m - i);
       float* out = acc + i * n + n0;
       for (std::int64_t r = 0; accumulate && r < rows; ++r)

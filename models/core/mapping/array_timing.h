@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "core/machine/machine.h"
-#include "core/result/stalls.h"
+#include "core/machine/stalls.h"
 #include "core/units.h"
 
 namespace bitjoule {

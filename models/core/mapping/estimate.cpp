@@ -171,17 +171,19 @@ void add_transfers(const MappingProblem& p, const TileLayout& layout, Stream str
 }
 
 /// The memory refreshes itself once in `refresh_cycles`, not before: a short layer sees none, a
-/// long one as many as there are whole intervals in it.
+/// long one as many as there are whole intervals in it, of which each costs what the layer does not
+/// hide.
 std::int64_t layer_cycles(const MappingProblem& p, const Tiling& t, MemoryRates& rates) {
   const TileLayout layout(p, t);
   const MemoryPort& m = p.memory;
-  const std::int64_t without = tile_time(p, t, layout, rates).cycles;
-  if (m.refresh_cycles <= 0 || static_cast<double>(without) < m.refresh_cycles) return without;
+  const auto without = static_cast<double>(tile_time(p, t, layout, rates).cycles);
+  if (m.refresh_cycles <= 0 || without < m.refresh_cycles - m.refresh_lost)
+    return std::llround(without);
   RefreshedRates refreshed(m, rates);
-  const std::int64_t with = tile_time(p, t, layout, refreshed).cycles;
-  const double intervals = static_cast<double>(with) / m.refresh_cycles;
-  return without +
-         std::llround(static_cast<double>(with - without) * std::floor(intervals) / intervals);
+  const auto with = static_cast<double>(tile_time(p, t, layout, refreshed).cycles);
+  const double each = std::clamp(1 - without / with, 0.0, 1.0) * m.refresh_cycles;
+  const double refreshes = std::floor(without / (m.refresh_cycles - each));
+  return std::llround(without + refreshes * each);
 }
 
 /// The first tile is there before the array begins, its last result leaves after it has ended; and

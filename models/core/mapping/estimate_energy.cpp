@@ -86,8 +86,13 @@ double EnergyModel::rate_of(std::size_t i) {
     const std::size_t first = one.size() - kCommands;
     if (i >= kMemberCount + kAccessCount) one[first + i - kMemberCount - kAccessCount].count = unit;
   }
-  const EnergyReport report = bitjoule::price(one, *p_.prices);
-  rates_[i] = report.total.value / static_cast<double>(unit);
+  const Prices& prices = *p_.prices;
+  const EnergyTable& table = prices.counted == DramPricing::kDevice ? *prices.device : prices.table;
+  double energy = 0;
+  for (const Action& action : one)
+    if (action.count != 0)
+      energy += static_cast<double>(action.count) * unit_price(action, table).energy.value;
+  rates_[i] = energy / static_cast<double>(unit);
   return *rates_[i];
 }
 

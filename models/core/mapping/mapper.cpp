@@ -211,9 +211,19 @@ std::vector<MappingAlternative> alternatives(const MappingProblem& problem, cons
   std::stable_sort(found.begin(), found.end(), [](const Searched& a, const Searched& b) {
     return a.found.cost < b.found.cost;
   });
+  // Orders of loops with one tile each are the same.
+  const auto same_cost = [](const Mapping& a, const Mapping& b) {
+    return a.setting.dataflow == b.setting.dataflow && a.estimate.cycles == b.estimate.cycles &&
+           a.estimate.energy_pj == b.estimate.energy_pj &&
+           a.estimate.moved_bytes() == b.estimate.moved_bytes();
+  };
   std::vector<MappingAlternative> all;
-  for (const Searched& s : found)
+  const Mapping* ahead = &chosen;
+  for (const Searched& s : found) {
+    if (same_cost(s.mapping, *ahead)) continue;
+    ahead = &s.mapping;
     all.push_back({s.mapping.setting, s.mapping.tiling, s.mapping.estimate});
+  }
   return all;
 }
 

@@ -12,6 +12,7 @@
 #include "core/mapping/estimate.h"
 #include "core/mapping/pins.h"
 #include "core/mapping/tiling.h"
+#include "core/mapping/traffic.h"
 
 namespace bitjoule {
 

@@ -12,17 +12,18 @@
 namespace bitjoule {
 namespace {
 
-// Of so few tilings, whatever their loops, the very best is found, if so many estimates do.
+// Of a layer so small, whatever its loops, the very best is found.
 constexpr double kSmallSpace = 4096;
-constexpr std::int64_t kSmallEstimated = 300;
+constexpr std::int64_t kSmallMacs = std::int64_t{1} << 20;
 // Elsewhere a search that takes long is content with what is proven to be this close to the best,
 // and ends in any case.
 struct Patience {
   std::int64_t boxes, estimated;
   double close;
 };
-constexpr Patience kPatience[] = {{3000, 8, 0.001}, {5000, 16, 0.0025}, {8000, 24, 0.005}};
-constexpr std::int64_t kMostBoxes = 15000, kMostEstimated = 96;
+constexpr Patience kPatience[] = {
+    {3000, 8, 0.001}, {5000, 16, 0.0025}, {8000, 24, 0.005}, {12000, 96, 0.01}};
+constexpr std::int64_t kMostBoxes = 30000, kMostEstimated = 400;
 
 struct Node {
   MappingCost bound;
@@ -65,7 +66,7 @@ class BestFirst {
         entries_(space.schemes.size()) {
     double tilings = 1;
     for (const auto& sizes : space.sizes) tilings *= static_cast<double>(sizes.size());
-    small_ = tilings <= kSmallSpace;
+    small_ = tilings <= kSmallSpace && problem.layer.extents.macs() <= kSmallMacs;
   }
 
   SearchResult run() {
@@ -104,7 +105,7 @@ class BestFirst {
   bool done(const MappingCost& bound) {
     found_.bound = bound < found_.cost ? bound : found_.cost;
     if (!(bound < found_.cost)) return true;
-    if (small_ && found_.estimated < kSmallEstimated) return false;
+    if (small_) return false;
     if (found_.boxes >= kMostBoxes || found_.estimated >= kMostEstimated) return true;
     double close = 0;
     for (const Patience& p : kPatience)

@@ -154,7 +154,7 @@ class TileClock {
   };
   /// The end of an iteration of a loop.
   struct Mark {
-    std::int64_t step = -1, begun = 0, finished = 0, streak = 0;
+    std::int64_t step = -1, streak = 0;
     double time = 0, time_half = 0;
     std::int64_t streak_half = 0;
     std::vector<double> state;
@@ -167,7 +167,13 @@ class TileClock {
   bool plan_output();
   void look_back(double released);
   std::vector<double> state(double from) const;
-  void skip(std::size_t loop, std::int64_t iterations, double cycles, const Mark& mark);
+  void skip(std::size_t loop, std::int64_t iterations, double cycles);
+  /// Whether an iteration of a loop lies in one part of k.
+  bool in_one_k(std::size_t loop) const {
+    for (std::size_t l = 0; l <= loop; ++l)
+      if (order_.loops()[l].axis == &TileIndex::k) return true;
+    return false;
+  }
   std::int64_t slots(const BufferConfig& b) const { return b.double_buffered ? 2 : 1; }
   const TileSizes& sizes(Stream stream) const { return sizes_[static_cast<std::size_t>(stream)]; }
 
@@ -371,8 +377,6 @@ void TileClock::look_back(double released) {
     const bool follows = digit > first && mark.step == step_ - loop.steps;
     Mark now;
     now.step = step_;
-    now.begun = begun_;
-    now.finished = converted_.end();
     now.time = released + skipped_;
     now.state = state(released);
     if (follows) {
@@ -385,7 +389,7 @@ void TileClock::look_back(double released) {
       now.streak_half = mark.streak_half;
       const std::int64_t many = walked_ < 1500 ? 16 : 6;
       if (same) {
-        skip(l, left - 2, now.time - before.time, before);
+        skip(l, left - 2, now.time - before.time);
         return;
       }
       bool quiet = true;
@@ -394,7 +398,7 @@ void TileClock::look_back(double released) {
       if (quiet && now.streak >= many && now.streak > now.streak_half) {
         const double mean =
             (now.time - now.time_half) / static_cast<double>(now.streak - now.streak_half);
-        skip(l, left - 2, mean, before);
+        skip(l, left - 2, mean);
         return;
       }
       if (now.streak == many / 2) now.time_half = now.time, now.streak_half = now.streak;
@@ -405,9 +409,10 @@ void TileClock::look_back(double released) {
   }
 }
 
-void TileClock::skip(std::size_t l, std::int64_t iterations, double cycles, const Mark& mark) {
+void TileClock::skip(std::size_t l, std::int64_t iterations, double cycles) {
   const StepOrder::Loop& loop = order_.loops()[l];
   const std::int64_t steps = iterations * loop.steps;
+  const std::int64_t k = order_.index(step_ - 1).k, parts = last_k_ + 1;
   step_ += steps;
   skipped_ += static_cast<double>(iterations) * cycles;
   for (Fills& fills : fills_) {
@@ -415,8 +420,12 @@ void TileClock::skip(std::size_t l, std::int64_t iterations, double cycles, cons
     fills.created += steps / fills.steps;
     fills.done.shift(steps / fills.steps);
   }
-  const std::int64_t finished = iterations * (converted_.end() - mark.finished);
-  begun_ += iterations * (begun_ - mark.begun);
+  // Output tiles that an iteration begins and completes: all that it has, but in a part of k alone
+  // only the first begins some, and only the last completes them.
+  const bool inside_k = in_one_k(l);
+  const std::int64_t all = iterations * (inside_k ? loop.steps : loop.steps / parts);
+  begun_ += inside_k && k != 0 ? 0 : all;
+  const std::int64_t finished = inside_k && k != last_k_ ? 0 : all;
   converted_.shift(finished);
   stored_.shift(finished);
   for (Mark& m : marks_) m.step = -1;

@@ -8,12 +8,12 @@
 
 #include "core/dram/config.h"
 #include "core/energy/price.h"
+#include "core/machine/bound.h"
 #include "core/machine/machine.h"
 #include "core/mapping/array_timing.h"
 #include "core/mapping/data_path.h"
 #include "core/mapping/dataflow/dataflow.h"
 #include "core/mapping/pins.h"
-#include "core/result/bound.h"
 #include "core/workload/lowering.h"
 
 namespace bitjoule {

@@ -3,10 +3,10 @@
 
 #include <cstdint>
 
-#include "core/result/bound.h"
+#include "core/machine/bound.h"
+#include "core/machine/stalls.h"
+#include "core/mapping/traffic.h"
 #include "core/result/machine_counts.h"
-#include "core/result/stalls.h"
-#include "core/result/traffic.h"
 
 namespace bitjoule {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "core/numeric/dequant_cost.h"
+#include "core/energy/dequant_cost.h"
 #include "core/result/components.h"
 
 namespace bitjoule {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/result/stalls.h"
+#include "core/machine/stalls.h"
 #include "core/units.h"
 
 namespace bitjoule {

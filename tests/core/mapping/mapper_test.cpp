@@ -41,7 +41,7 @@ TEST_CASE("mapper: the chosen tiling fits and no alternative beats it by the obj
     const Mapping m = map_layer(p, pins);
     CHECK(misfit(p, m.tiling, tile_footprint(p, m.tiling)) == "");
     const std::vector<MappingAlternative> others = alternatives(p, pins, m);
-    CHECK(others.size() == 5);  // the best of each other order
+    CHECK(!others.empty());  // the best of each other order that costs something else
     for (const MappingAlternative& other : others)
       if (objective == MappingObjective::kTraffic)
         CHECK(m.estimate.moved_bytes() <= other.estimate.moved_bytes() * (1 + m.gap));

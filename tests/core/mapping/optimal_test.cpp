@@ -15,7 +15,7 @@ using test::MappingRandom;
 
 constexpr unsigned kSeed = 20261128;
 constexpr int kSmall = 320, kLarge = 100, kPins = 2000;
-constexpr std::int64_t kTilings = 2500;  // of a small problem, before the orders of its loops
+constexpr std::int64_t kTilings = 1500;  // of a small problem, before the orders of its loops
 
 std::int64_t k_unit(const MappingProblem& p) {
   return std::lcm(std::max<std::int64_t>(1, p.path.scale_group),

@@ -6,8 +6,8 @@
 #include <map>
 #include <string>
 
+#include "core/energy/dequant_cost.h"
 #include "core/error.h"
-#include "core/numeric/dequant_cost.h"
 #include "core/numeric/quantized_tensor.h"
 
 namespace bitjoule {

@@ -1,5 +1,5 @@
 // Bytes of scales apart from those of the tensors in whose blocks they lie.
-#include "core/result/traffic.h"
+#include "core/mapping/traffic.h"
 
 #include <doctest/doctest.h>
 

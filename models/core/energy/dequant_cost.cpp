@@ -1,4 +1,4 @@
-#include "core/numeric/dequant_cost.h"
+#include "core/energy/dequant_cost.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "core/result/traffic.h"
+#include "core/mapping/traffic.h"
 
 namespace bitjoule {
 namespace {

@@ -1,7 +1,6 @@
-// What a report says about a network beyond its layers: docs/result.md, "network".
+// Sums over the layers and passes of a network.
 #pragma once
 
-#include <boost/json.hpp>
 #include <string>
 #include <vector>
 
@@ -38,7 +37,5 @@ std::vector<const LayerResult*> largest_layers(const NetworkResult& network, std
 double layer_cycles(const LayerResult& layer);
 double layer_energy(const LayerResult& layer);
 double layer_bytes(const LayerResult& layer);
-
-boost::json::object network_json(const NetworkResult& network);
 
 }  // namespace bitjoule

@@ -1,4 +1,4 @@
-#include "core/result/bound.h"
+#include "core/machine/bound.h"
 
 #include <fmt/format.h>
 

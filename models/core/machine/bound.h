@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "core/machine/machine.h"
-#include "core/result/stalls.h"
+#include "core/machine/stalls.h"
 
 namespace bitjoule {
 

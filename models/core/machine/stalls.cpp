@@ -1,4 +1,4 @@
-#include "core/result/stalls.h"
+#include "core/machine/stalls.h"
 
 #include <algorithm>
 #include <numeric>

@@ -1,5 +1,5 @@
 // What a run is bound by, and whose each cycle is.
-#include "core/result/bound.h"
+#include "core/machine/bound.h"
 
 #include <doctest/doctest.h>
 

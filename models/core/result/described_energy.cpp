@@ -1,0 +1,79 @@
+#include "core/enums.h"
+#include "core/result/described.h"
+
+namespace bitjoule {
+
+namespace {
+
+void describe_action(const Action& a, ResultVisitor& v) {
+  const ActionFields& f = kActionFields;
+  v.value(f.component, a.component);
+  v.value(f.activity, a.activity);
+  v.value(f.primitive, enum_name(a.primitive));
+  v.value(f.type, a.type);
+  v.value(f.width, a.width.value);
+  v.value(f.capacity, a.capacity.value);
+  v.value(f.count, a.count);
+}
+
+/// Null: the DRAM's file names no prices.
+void describe_cost(const Field& field, const std::optional<DramCost>& cost, ResultVisitor& v) {
+  if (!cost) return v.value(field, nullptr);
+  v.object(field, [&] {
+    v.value({"total_pj", "pJ", "of everything", OverLayers::kSum}, cost->total.value);
+    v.value({"dram_pj", "pJ", "the DRAM's part of it", OverLayers::kSum}, cost->dram.value);
+    v.value({"boundary", "", "what these prices of the DRAM include (energy.md)"},
+            enum_name(cost->boundary));
+    v.list({"unpriced", "", "activities of the DRAM without a price"}, [&] {
+      for (const std::string& activity : cost->unpriced) v.value({}, activity);
+    });
+  });
+}
+
+}  // namespace
+
+void describe_counts(const Counts& counts, ResultVisitor& v) {
+  v.list({"counts", "", "every priced action"}, [&] {
+    for (const Action& action : counts) v.object({}, [&] { describe_action(action, v); });
+  });
+}
+
+void describe_layer_energy(const EnergyReport& report, ResultVisitor& v) {
+  v.value({"total_pj", "pJ", "the sum of `components`", OverLayers::kSum}, report.total.value);
+  v.map({"components", "pJ", "by component, those that did something", OverLayers::kSum}, [&] {
+    for (const ComponentEnergy& row : report.components)
+      v.value({row.component, "pJ", "of this component", OverLayers::kSum}, row.energy.value);
+  });
+  if (!report.by_table) return;
+  v.value({"dram_prices", "", "whose prices of the DRAM these are: `table` or `device`"},
+          enum_name(report.counted));
+  describe_cost({"by_table", "", "all by the energy table's prices of the DRAM"}, report.by_table,
+                v);
+  describe_cost({"by_device", "", "all by those of the DRAM's own file; null: it has none"},
+                report.by_device, v);
+}
+
+void describe_energy(const EnergyReport& report, ResultVisitor& v) {
+  v.value({"table", "", "the name of the energy table"}, report.table);
+  describe_layer_energy(report, v);
+  v.list({"unpriced", "", "actions without a price, which no sum contains"}, [&] {
+    for (const PricedAction& row : report.unpriced())
+      v.object({}, [&] {
+        describe_action(row.action, v);
+        v.value({"why", "", "the table's reason"}, row.unit.why);
+      });
+  });
+  v.list({"prices", "", "every action, and what it costs"}, [&] {
+    for (const PricedAction& row : report.actions)
+      v.object({}, [&] {
+        describe_action(row.action, v);
+        v.value({"price", "", "`quoted`, `derived`, `included` in another's, or `unpriced`"},
+                enum_name(row.unit.origin));
+        v.value({"unit_pj", "pJ", "of one"}, row.unit.energy.value);
+        v.value({"energy_pj", "pJ", "of all", OverLayers::kSum}, row.energy.value);
+        v.value({"why", "", "source, rule or reason"}, row.unit.why);
+      });
+  });
+}
+
+}  // namespace bitjoule

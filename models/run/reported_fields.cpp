@@ -1,0 +1,166 @@
+#include <algorithm>
+
+#include "run/described_result.h"
+
+namespace bitjoule {
+namespace {
+
+/// Fields by path, those of several results as of one.
+class FieldCollector : public ResultVisitor {
+ public:
+  void value(const Field& field, const Value&) override { add(field); }
+  void begin_object(const Field& field) override { open(field, "."); }
+  void begin_map(const Field& field) override { open(field, ".*"); }
+  void begin_list(const Field& field) override { open(field, "[]"); }
+  void end() override { open_.pop_back(); }
+  /// A result is through: the next one begins.
+  void rewind() { at_ = 0; }
+  std::vector<FieldRow> take() { return std::move(rows_); }
+
+ private:
+  struct Level {
+    std::string path, join;
+    bool is_told_elsewhere;
+  };
+  std::string path_of(const Field& field) const {
+    if (open_.empty()) return std::string(field.key);
+    const Level& level = open_.back();
+    return level.path + level.join + (level.join == "." ? std::string(field.key) : "");
+  }
+  void open(const Field& field, const char* join) {
+    add(field);
+    const bool is_inside = !open_.empty() && open_.back().is_told_elsewhere;
+    open_.push_back({path_of(field), join, is_inside || field.like != nullptr});
+  }
+  void add(const Field& field) {
+    if (*field.meaning == '\0' || (!open_.empty() && open_.back().is_told_elsewhere)) return;
+    const std::string path = path_of(field);
+    const auto is_known = [&](const FieldRow& row) {
+      return row.path == path || ("layers[]." + row.path == path && row.meaning == field.meaning);
+    };
+    const auto known = std::find_if(rows_.begin(), rows_.end(), is_known);
+    if (known == rows_.end())
+      rows_.insert(rows_.begin() + at_++,
+                   {path, field.unit, field.meaning, field.over, field.more_is_better,
+                    field.like == nullptr ? "" : field.like});
+    else if (known->path == path)
+      at_ = known - rows_.begin() + 1;
+  }
+
+  std::vector<Level> open_;
+  std::vector<FieldRow> rows_;
+  std::ptrdiff_t at_ = 0;  // behind the field before
+};
+
+/// Two actions, one with a price.
+void add_counts(ExampleResult& example, LayerResult& layer) {
+  example.run.energy = no_prices();
+  example.run.energy.arithmetic = {{Primitive::kAdd, "int8", Picojoules(1), {}}};
+  layer.counts = {{"array", "add", Primitive::kAdd, "int8", Bits(0), Bytes(0), 1},
+                  {"array", "multiply", Primitive::kMultiply, "int8", Bits(0), Bytes(0), 1}};
+  layer.energy = price(layer.counts, prices_of(example.run));
+}
+
+/// A layer with values and a DRAM with rows.
+LayerResult full_layer() {
+  LayerResult layer;
+  layer.phase = "prefill";
+  layer.weight_format = "int8";
+  layer.check.emplace().checked = 1;
+  layer.network_error.emplace();
+  layer.input_origin.source.input = "before";
+  layer.weight_origin.source.file = "weights.npy";
+  layer.bias_origin.emplace();
+  layer.outputs.emplace();
+  layer.buffers.unified.emplace();
+  layer.outcome.counts.unified_peak_bytes = 1;
+  layer.outcome.dram.row_hits = 1;
+  layer.outcome.dram.commands.fill(1);
+  return layer;
+}
+
+ExampleResult network_example(const std::vector<PassResult>& passes) {
+  ExampleResult example;
+  example.run.phases.emplace_back();
+  LayerResult vector_layer;
+  vector_layer.op = "relu";
+  NetworkResult& network = example.result.network.emplace();
+  network.layers = {full_layer(), vector_layer};
+  add_counts(example, network.layers.front());
+  network.parameters = {{"tokens", 1}};
+  network.passes = passes;
+  network.outputs.emplace_back();
+  return example;
+}
+
+PassResult pass_of(const char* phase, std::int64_t tokens, std::int64_t images) {
+  PassResult pass;
+  pass.phase = phase;
+  pass.tokens = tokens;
+  pass.images = images;
+  return pass;
+}
+
+bool matches(const std::string& pattern, const std::string& path) {
+  std::size_t p = 0, q = 0;
+  while (p < pattern.size() && q < path.size()) {
+    const std::size_t p_end = std::min(pattern.find('.', p), pattern.size());
+    const std::size_t q_end = std::min(path.find('.', q), path.size());
+    const bool is_any = p_end - p == 1 && pattern[p] == '*';
+    if (!is_any && pattern.compare(p, p_end - p, path, q, q_end - q) != 0) return false;
+    p = p_end + 1;
+    q = q_end + 1;
+  }
+  return p >= pattern.size() && q >= path.size();
+}
+
+}  // namespace
+
+std::vector<ExampleResult> example_results() {
+  ExampleResult least, full;
+  least.result.layer_passes.emplace_back();
+  full.result.layer_passes = {full_layer()};
+  add_counts(full, full.result.layer_passes.front());
+  full.run.dram.energy.emplace();
+  ExampleResult rows = least;  // of which no command is there always
+  rows.result.layer_passes.front().outcome.dram.row_hits = 1;
+  ExampleResult bare = network_example({});
+  bare.result.network->layers = {LayerResult()};
+  bare.result.network->outputs.clear();
+  return {full,
+          least,
+          rows,
+          bare,
+          network_example({pass_of("", 1, 0)}),
+          network_example({pass_of("", 0, 1)}),
+          network_example({pass_of("prefill", 1, 0), pass_of("decode", 1, 0)})};
+}
+
+std::vector<FieldRow> collect_fields(void (*describe)(const ExampleResult&, ResultVisitor&)) {
+  FieldCollector fields;
+  for (const ExampleResult& example : example_results()) {
+    describe(example, fields);
+    fields.rewind();
+  }
+  return fields.take();
+}
+
+const std::vector<FieldRow>& reported_fields() {
+  static const std::vector<FieldRow> kRows =
+      collect_fields([](const ExampleResult& example, ResultVisitor& v) {
+        describe_layers(example.run, example.result.layers(), v);
+        if (example.result.network) describe_network(*example.result.network, v);
+      });
+  return kRows;
+}
+
+const FieldRow* find_field(const std::string& path, const std::vector<FieldRow>& rows) {
+  for (const FieldRow& row : rows)
+    if (matches(row.path, path)) return &row;
+  for (const FieldRow& row : rows)
+    if (!row.like.empty() && path.rfind(row.path + ".", 0) == 0)
+      return find_field(row.like + path.substr(row.path.size()), rows);
+  return nullptr;
+}
+
+}  // namespace bitjoule

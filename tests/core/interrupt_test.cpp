@@ -1,0 +1,48 @@
+#include "core/interrupt.h"
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "core/numeric/quantized_tensor.h"
+
+namespace bitjoule {
+
+TEST_CASE("interrupt: checks are those of the innermost scope of their thread") {
+  int outer = 0, inner = 0;
+  check_interrupt();  // nobody listens
+  {
+    const InterruptScope one([&] { ++outer; });
+    check_interrupt();
+    {
+      const InterruptScope two([&] { ++inner; });
+      check_interrupt();
+      std::thread([] { check_interrupt(); }).join();
+    }
+    check_interrupt();
+  }
+  check_interrupt();
+  CHECK(outer == 2);
+  CHECK(inner == 1);
+}
+
+TEST_CASE("interrupt: what a check throws stops an encoding between two rows") {
+  const std::int64_t rows = 10, k = 32;
+  const std::vector<float> x(static_cast<std::size_t>(rows * k), 1.0F);
+  for (const char* format : {"int8", "q4_0"}) {
+    TensorFormat f;
+    f.format = format;
+    int checks = 0;
+    const InterruptScope scope([&] {
+      if (++checks == 4) throw std::runtime_error("enough");
+    });
+    CHECK_THROWS_WITH(QuantizedTensor::quantize(f, x.data(), rows, k), "enough");
+    CHECK(checks == 4);
+    CHECK_NOTHROW(QuantizedTensor::quantize(f, x.data(), rows, k));
+    CHECK(checks == 4 + rows);
+  }
+}
+
+}  // namespace bitjoule
