@@ -33,6 +33,14 @@ const std::vector<EnumRow<EdgeFolds>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<GroupFolds>>& enum_rows() {
+  static const std::vector<EnumRow<GroupFolds>> kRows = {
+      {GroupFolds::kPacked, "packed", "groups side by side, each on rows and columns of its own"},
+      {GroupFolds::kAlone, "alone", "one group after the other"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<Packing>>& enum_rows() {
   static const std::vector<EnumRow<Packing>> kRows = {
       {Packing::kWidest, "widest", "MACs per PE: pe.width over the wider operand's bits"},

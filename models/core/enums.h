@@ -20,6 +20,8 @@ const std::vector<EnumRow<Overlap>>& enum_rows();
 template <>
 const std::vector<EnumRow<EdgeFolds>>& enum_rows();
 template <>
+const std::vector<EnumRow<GroupFolds>>& enum_rows();
+template <>
 const std::vector<EnumRow<Packing>>& enum_rows();
 template <>
 const std::vector<EnumRow<WeightTiles>>& enum_rows();

@@ -11,8 +11,8 @@ ArrayFast::ArrayFast(sc_core::sc_module_name name)
 
 void ArrayFast::start(const LayerRun& run) {
   run_ = run;
-  timeline_ = std::make_unique<ArrayTimeline>(run.problem->machine.array.overlap,
-                                              array_rates(*run.problem));
+  timeline_ = std::make_unique<ArrayTimeline>(
+      run.problem->machine.array.overlap, array_rates(*run.problem, run.program->groups_at_once));
   if (run.trace != nullptr) active_pes_ = run.trace->add_signal("array.active_pes", 32);
 }
 
@@ -24,7 +24,7 @@ void ArrayFast::issue(const ComputeOp& op, Cycles usable) {
     if (accepted < Cycles(0)) accepted = Cycles(times.load_begin);
     count_fold(*run_.problem, job, done);
     if (run_.trace != nullptr) {
-      run_.trace->change(active_pes_, Cycles(times.stream_begin), job.shape.rows * job.shape.cols);
+      run_.trace->change(active_pes_, Cycles(times.stream_begin), job.shape.active_pes());
       run_.trace->change(active_pes_, Cycles(times.stream_end), 0);
     }
   });

@@ -32,7 +32,7 @@ ArrayPe::~ArrayPe() {
 
 void ArrayPe::start(const LayerRun& run) {
   run_ = run;
-  rates_ = array_rates(*run.problem);
+  rates_ = array_rates(*run.problem, run.program->groups_at_once);
   grid_ = run.problem->path.mac.is_integer ? integer_grid_.get() : float_grid_.get();
   dataflow_ = &pe_dataflow(run.problem->machine.array.dataflow);
   grid_->begin(*dataflow_);
@@ -122,8 +122,7 @@ bool ArrayPe::begin_stream(Cycles now) {
   streaming_->steps_left = timing.steps;
   streaming_->step_wait = rates_.stream_interval - 1;
   if (run_.trace != nullptr)
-    run_.trace->change(active_pes_, now,
-                       streaming_->fold.job.shape.rows * streaming_->fold.job.shape.cols);
+    run_.trace->change(active_pes_, now, streaming_->fold.job.shape.active_pes());
   streaming_->fold.first_step = now.value + rates_.stream_interval - 1;
   return true;
 }
@@ -235,20 +234,26 @@ void ArrayPe::tick() {
     tick_event_.notify(clock_.until(std::max(queue_.front().usable, now + Cycles(1))));
 }
 
-/// Words that enter side by side at an edge in one cycle, `at(i)` the i-th.
+/// Words that enter side by side at an edge in one cycle, `at(i)` the i-th, if there is one.
 template <class F>
 void ArrayPe::entered(const FoldJob& job, std::int64_t width, F at) {
   const MappingProblem& p = *run_.problem;
   const std::int64_t macs = p.path.macs_per_pe;
-  const bool inputs = at(0).inputs;
-  std::int64_t elements = 0;
-  for (std::int64_t i = 0; i < width; ++i) elements += std::min(macs, job.k() - at(i).word * macs);
+  bool inputs = false;
+  std::int64_t words = 0, elements = 0;
+  for (std::int64_t i = 0; i < width; ++i) {
+    const std::optional<EdgeWord> word = at(i);
+    if (!word) continue;
+    inputs = word->inputs;
+    ++words;
+    elements += std::min(macs, job.k() - word->word * macs);
+  }
   if (inputs) {
-    operands.read_inputs(width * macs * p.path.activations.code_bits);
+    operands.read_inputs(words * macs * p.path.activations.code_bits);
     if (p.path.activations.dequantized) operands.to_dequantizer->pass(0, elements);
     if (p.path.weights.zero_points) run_.counts->activation_sums += elements;
   } else {
-    operands.read_weights(width * macs * weight_read_bits(p));
+    operands.read_weights(words * macs * weight_read_bits(p));
     if (dequantizes_at_edge(p)) operands.to_dequantizer->pass(elements, 0);
   }
 }
@@ -259,7 +264,8 @@ void ArrayPe::row_entered(const FoldJob& job, std::int64_t row) {
 }
 
 void ArrayPe::step_entered(const FoldJob& job, std::int64_t step) {
-  entered(job, job.shape.rows, [&](std::int64_t r) { return dataflow_->west(job, r, step); });
+  entered(job, job.shape.rows,
+          [&](std::int64_t r) { return std::optional(dataflow_->west(job, r, step)); });
   if (dataflow_->outputs_stay())
     entered(job, job.shape.cols, [&](std::int64_t c) { return dataflow_->north(job, c, step); });
   run_.counts->mac_slots += config_.rows * config_.cols * run_.problem->path.macs_per_pe;
@@ -271,10 +277,14 @@ void ArrayPe::deliver(const FoldInFlight& fold, std::int64_t column, std::int64_
   const FoldJob& job = fold.job;
   const MappingProblem& p = *run_.problem;
   MachineCounts& counts = *run_.counts;
+  const std::optional<ResultPlace> place = dataflow_->result(job, column, index);
+  if (!place) return;
   const bool further = job.k0 > 0;
-  if (column == 0) {
-    // The results of a step leave skewed, and are written as one wide row.
-    const std::int64_t row = operands.to_accumulator_buffer->accesses(Bits(job.shape.cols * 32));
+  // The results of a step leave skewed, and are written as one wide row; those that stayed in a row
+  // of PEs are of one group.
+  const std::int64_t width = dataflow_->outputs_stay() ? job.shape.block_cols() : job.shape.cols;
+  if (column % width == 0) {
+    const std::int64_t row = operands.to_accumulator_buffer->accesses(Bits(width * 32));
     operands.to_accumulator_buffer->access({further ? row : 0, row});
   }
   if (further) ++counts.accumulations;
@@ -282,8 +292,7 @@ void ArrayPe::deliver(const FoldInFlight& fold, std::int64_t column, std::int64_
   if (p.path.weights.zero_points) ++counts.corrections;
   if (run_.values == nullptr) return;
   if (overflow) run_.values->report_overflow();
-  const ResultPlace place = dataflow_->result(job, column, index);
-  run_.values->add_result(fold.tile->tile, job, place.m, place.n, sum);
+  run_.values->add_result(fold.tile->tile, job, *place, sum);
 }
 
 void ArrayPe::finish() {

@@ -16,6 +16,7 @@ struct Word {
   const T* lanes = nullptr;  ///< null: values off
   std::int32_t count = 0;    ///< elements in it; 0: nothing to multiply
   std::int32_t row = 0;      ///< stationary operand: the row that keeps it
+  std::int32_t group = 0;    ///< of the layer
   bool valid = false;
   bool last = false;  ///< of its fold: where outputs stay, the sum is complete with it
   std::uint32_t fold =
@@ -57,12 +58,13 @@ class Pe : public sc_core::sc_module {
     return macs;
   }
 
-  /// Outputs stay: a word from the west meets one from the north. Returns the MACs done.
+  /// Outputs stay: a word from the west meets one from the north, of its group or not. Returns the
+  /// MACs done.
   std::int64_t step_output(const Word<T>& west, const Word<T>& north) {
     east = west;
     south = north;
     if (!west.valid || !north.valid) return 0;
-    const std::int64_t macs = multiply(west, north);
+    const std::int64_t macs = west.group == north.group ? multiply(west, north) : 0;
     if (west.last) {
       drained = sum;
       sum = PartialSum<Sum>{};
@@ -77,7 +79,10 @@ class Pe : public sc_core::sc_module {
 
   /// First lanes of the operand that moves and of the one that stays, 0 where there is none.
   T operand() const { return lane(east.valid ? east : Word<T>{}); }
-  T stationary() const { return lane(stationary_[east.fold & 1]); }
+  T stationary() const {
+    const Word<T>& kept = stationary_[east.fold & 1];
+    return lane(!east.valid || kept.fold == east.fold ? kept : Word<T>{});
+  }
 
  private:
   static T lane(const Word<T>& w) {

@@ -153,9 +153,10 @@ class Grid : public PeGrid {
     Word<T> w;
     w.valid = true;
     w.fold = fold.number;
+    w.group = static_cast<std::int32_t>(at_edge.g);
     w.count = static_cast<std::int32_t>(std::min(fold.macs_per_pe, job.k() - from));
     if (fold.tile->values) {
-      const std::int64_t g = job.g - tile.g0;
+      const std::int64_t g = at_edge.g - tile.g0;
       const Panel<T>& panel = at_edge.inputs ? inputs(*fold.tile) : weights(*fold.tile);
       const std::int64_t index =
           at_edge.inputs ? g * tile.m() + at_edge.row : g * tile.n() + at_edge.row - tile.n0;
@@ -177,7 +178,8 @@ class Grid : public PeGrid {
   Word<T> north(std::int64_t c) const {
     const Entry& e = steps_[slot(c)];
     if (e.fold == nullptr || c >= e.fold->job.shape.cols) return {};
-    return word(*e.fold, dataflow_->north(e.fold->job, c, e.index));
+    const std::optional<EdgeWord> at_edge = dataflow_->north(e.fold->job, c, e.index);
+    return at_edge ? word(*e.fold, *at_edge) : Word<T>{};
   }
 
   /// The stationary operand for column c, if the fold has one for it.
@@ -186,7 +188,9 @@ class Grid : public PeGrid {
     if (e.fold == nullptr) return {};
     const FoldJob& job = e.fold->job;
     if (c >= job.shape.cols || e.index >= job.shape.rows) return {};
-    Word<T> w = word(*e.fold, dataflow_->north(job, c, e.index));
+    const std::optional<EdgeWord> at_edge = dataflow_->north(job, c, e.index);
+    if (!at_edge) return {};
+    Word<T> w = word(*e.fold, *at_edge);
     w.row = static_cast<std::int32_t>(e.index);
     return w;
   }

@@ -67,6 +67,8 @@ void describe_mapping(const Mapping& m, ResultVisitor& v) {
     v.value({"order", "", "of the loops over tiles, outermost first"}, order_name(t.order));
     v.value({"fold_order", "", "the innermost loop over the folds of a tile (timing.md)"},
             enum_name(t.fold_order));
+    v.value({"groups_at_once", "", "groups side by side on the array (timing.md)"},
+            t.groups_at_once);
     v.object({"tile", "elements", "sizes of a tile"}, [&] {
       v.value({"groups", "", "of the layer's groups"}, t.groups);
       v.value({"batch", "", "images"}, t.batch);

@@ -79,17 +79,20 @@ inline auto members(const OutputStage& s) {
   return std::tie(bias, activation);
 }
 inline auto members(const Tiling& s) {
-  const auto& [groups, batch, out_rows, out_cols, n, k, input_full_k, order, fold_order, single] =
-      s;
-  return std::tie(groups, batch, out_rows, out_cols, n, k, input_full_k, order, fold_order, single);
+  const auto& [groups, batch, out_rows, out_cols, n, k, input_full_k, order, fold_order,
+               groups_at_once, single] = s;
+  return std::tie(groups, batch, out_rows, out_cols, n, k, input_full_k, order, fold_order,
+                  groups_at_once, single);
 }
 inline auto members(const PeConfig& s) {
   const auto& [width, packing] = s;
   return std::tie(width, packing);
 }
 inline auto members(const ArrayConfig& s) {
-  const auto& [rows, cols, dataflow, other_dataflows, overlap, edge_folds, weight_tiles, pe] = s;
-  return std::tie(rows, cols, dataflow, other_dataflows, overlap, edge_folds, weight_tiles, pe);
+  const auto& [rows, cols, dataflow, other_dataflows, overlap, edge_folds, group_folds,
+               weight_tiles, pe] = s;
+  return std::tie(rows, cols, dataflow, other_dataflows, overlap, edge_folds, group_folds,
+                  weight_tiles, pe);
 }
 inline auto members(const BufferConfig& s) {
   const auto& [capacity, banks, port_width, double_buffered, either_buffering] = s;

@@ -72,7 +72,8 @@ void check_layers(const RunConfig& run, const Checks& checks) {
 /// Counts of what a layer does at least once; what it may do besides is none.
 MachineCounts certain_counts(const MappingProblem& p, const Tiling& t) {
   MachineCounts counts;
-  const Tile first{0, t.groups, 0, t.batch, 0, t.out_rows, 0, t.out_cols, 0, t.n, 0, t.k};
+  Tile first{0, t.groups, 0, t.batch, 0, t.out_rows, 0, t.out_cols, 0, t.n, 0, t.k};
+  first.groups_at_once = t.groups_at_once;
   for_each_fold(p, first, [&](const FoldJob& job) { count_fold(p, job, counts); });
   counts.input.writes = counts.weight.writes = counts.output.writes = counts.output.reads = 1;
   counts.dequantized_weights = p.path.weights.dequantized ? 1 : 0;

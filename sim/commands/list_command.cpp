@@ -176,6 +176,7 @@ const std::vector<ListRow>& lists() {
       {"dataflows", "accelerator.array.dataflow, mapping.dataflow", names_of<Dataflow>},
       {"overlaps", "accelerator.array.overlap", names_of<Overlap>},
       {"edge_folds", "accelerator.array.edge_folds", names_of<EdgeFolds>},
+      {"group_folds", "accelerator.array.group_folds", names_of<GroupFolds>},
       {"weight_tiles", "accelerator.array.weight_tiles", names_of<WeightTiles>},
       {"packings", "accelerator.array.pe.packing", names_of<Packing>},
       {"placements", "accelerator.dequantizer.placement", names_of<DequantizerPlacement>},

@@ -94,6 +94,8 @@ std::string mapping_text(const AcceleratorConfig& machine, const MachineSetting&
                       t.groups > 1 ? fmt::format("{} groups, ", t.groups) : "", pixels, t.n, t.k,
                       t.input_full_k ? " (inputs hold all of k)" : "", order_name(t.order));
   if (t.fold_order == FoldOrder::kColumnsInnermost) text += "; folds with columns innermost";
+  if (t.groups_at_once > 1)
+    text += fmt::format("; {} groups on the array at once", t.groups_at_once);
   return text;
 }
 

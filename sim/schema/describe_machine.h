@@ -27,6 +27,7 @@ void describe(V& v, ArrayConfig& c) {
   c.other_dataflows.assign(dataflows.begin() + 1, dataflows.end());
   v.field("overlap", c.overlap, "how consecutive folds share time");
   v.field("edge_folds", c.edge_folds, "timing of folds that do not fill the array");
+  v.field("group_folds", c.group_folds, "whether folds of several groups share the array");
   v.field("weight_tiles", c.weight_tiles, "weights of a tile that does not fill the array");
   v.field("pe", c.pe, "the processing element");
 }

@@ -97,6 +97,7 @@ AcceleratorConfig random_machine(Random& r) {
   m.dequantizer.placement =
       r.one_of({DequantizerPlacement::kArrayEdge, DequantizerPlacement::kDramSide});
   m.output_unit.lanes = r.one_of<std::int64_t>({1, 4, 16});
+  if (r.between(0, 4) == 0) m.array.group_folds = GroupFolds::kAlone;
   m.dma.request = Bytes(r.one_of<std::int64_t>({32, 64, 192, 1024}));
   m.dma.outstanding = r.one_of<std::int64_t>({1, 4, 64});
   return m;
@@ -128,6 +129,23 @@ LayerOp random_layer(Random& r) {
       return c;
     }
   }
+}
+
+/// Of small groups, several of which fit an array of some PEs at once.
+LayerOp random_grouped_layer(Random& r) {
+  if (r.between(0, 2) == 0)
+    return Matmul{2 * r.between(1, 5), r.between(1, 3), r.between(1, 3), 32,
+                  r.one_of<std::int64_t>({1, 2})};
+  Conv2d c;
+  c.height = r.between(1, 5);
+  c.width = r.between(1, 5);
+  c.groups = r.between(2, 11);
+  c.channels = c.groups * r.between(1, 2);
+  c.filters = c.groups * r.between(1, 3);
+  c.kernel_h = r.between(1, 3);
+  c.kernel_w = r.between(1, 3);
+  c.pad_top = c.pad_left = c.pad_bottom = c.pad_right = 1;
+  return c;
 }
 
 TensorFormat format_of(const std::string& name, Granularity granularity, bool symmetric) {
@@ -190,11 +208,14 @@ CycleDramConfig large_dram() {
   return dram;
 }
 
-std::vector<test::MachinePair> random_pairs(Random& r, int count, bool unified = false) {
+/// `most`: rows and columns.
+std::vector<test::MachinePair> random_pairs(Random& r, int count, bool unified = false,
+                                            std::int64_t most = 6) {
   DramConfig dram;
   std::vector<test::MachinePair> pairs;
   for (int i = 0; i < count; ++i) {
     AcceleratorConfig machine = random_machine(r);
+    if (most != 6) machine.array.rows = r.between(1, most), machine.array.cols = r.between(1, most);
     if (unified) unify_buffers(r, machine.buffers);
     dram.model = IdealDramConfig{
         BytesPerSecond(r.one_of<std::int64_t>({400'000'000, 6'400'000'000, 1'000'000'000'000})),
@@ -226,6 +247,27 @@ int run_layers(Random& r, std::vector<test::MachinePair>& pairs) {
     }
   MESSAGE(ran, " of ", pairs.size() * 8, " ran");
   return ran;
+}
+
+/// Runs layers of groups on each pair; returns how many had several on the array at once.
+int run_groups(Random& r, std::vector<test::MachinePair>& pairs) {
+  int together = 0;
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    for (int j = 0; j < 6; ++j) {
+      Layer layer{"", random_grouped_layer(r)};
+      layer.stage.bias = !std::holds_alternative<Matmul>(layer.op) && r.coin();
+      const Precision precision = random_precision(r, false, is_narrow(pairs[i].machine()));
+      const MappingPins pins = random_pins(r, pairs[i].machine());
+      CAPTURE(i);
+      CAPTURE(j);
+      CAPTURE(precision.weights.format);
+      CAPTURE(precision.activations.format);
+      Mapping mapping;
+      pairs[i].run(layer, precision, pins, &mapping);
+      together += mapping.tiling.groups_at_once > 1 ? 1 : 0;
+    }
+  MESSAGE(together, " of ", pairs.size() * 6, " ran with several groups at once");
+  return together;
 }
 
 /// Runs layers after one another on each pair; returns how many pairs fetched weights ahead.
@@ -263,6 +305,14 @@ TEST_CASE("fidelity: pe and fast agree where the weights of the next layer come 
   Random r(seed() + 1);
   std::vector<test::MachinePair> pairs = random_pairs(r, 80);
   CHECK(run_overlapped(r, pairs) > 60);
+}
+
+TEST_CASE("fidelity: pe and fast agree where groups share the array") {
+  use_femtosecond_resolution();
+  MESSAGE("seed ", seed());
+  Random r(seed() + 4);
+  std::vector<test::MachinePair> pairs = random_pairs(r, 80, false, 14);
+  CHECK(run_groups(r, pairs) > 150);
 }
 
 TEST_CASE("fidelity: pe and fast agree where roles share the banks of one buffer") {

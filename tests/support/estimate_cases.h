@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/dram/config.h"
+#include "core/mapping/folds.h"
 #include "core/mapping/region.h"
 #include "core/mapping/tiling.h"
 #include "core/numeric/tensor_format.h"
@@ -144,6 +145,8 @@ inline Tiling random_tiling(Dice& d, const MappingProblem& p) {
   t.input_full_k = d.one_in(2);
   t.fold_order = d.of({FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost});
   std::shuffle(t.order.begin(), t.order.end(), std::mt19937(static_cast<unsigned>(d.to(0, 99))));
+  const std::int64_t most = std::min(t.groups, most_groups_at_once(p));
+  t.groups_at_once = d.one_in(3) ? d.to(1, most) : most;
   return t;
 }
 
@@ -153,8 +156,8 @@ inline AcceleratorConfig random_machine(Dice& d) {
   m.clock = Hertz(d.of<std::int64_t>({1'000'000'000, 1'000'000'000, 700'000'000, 500'000'000}));
   m.array.rows = d.of<std::int64_t>({8, 16, 32, 64});
   m.array.cols = d.of<std::int64_t>({8, 16, 32, 64});
-  m.array.dataflow = d.of(
-      {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
+  m.array.dataflow =
+      d.of({Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
   m.array.overlap = d.of({Overlap::kFull, Overlap::kFull, Overlap::kWeights, Overlap::kDrain});
   m.array.edge_folds = d.of({EdgeFolds::kFull, EdgeFolds::kExact});
   const auto buffer = [&d](BufferConfig& b, std::int64_t least) {

@@ -42,8 +42,9 @@ class MachinePair {
   const AcceleratorConfig& machine() const { return machine_; }
 
   /// Runs one layer on both and checks that they agree with each other and with the oracle. Returns
-  /// why the layer does not fit the machine; empty where it ran.
-  std::string run(const Layer& layer, const Precision& precision, const MappingPins& pins = {}) {
+  /// why the layer does not fit the machine; empty where it ran, with `mapped`.
+  std::string run(const Layer& layer, const Precision& precision, const MappingPins& pins = {},
+                  Mapping* mapped = nullptr) {
     MappingProblem problem;
     Mapping mapping;
     try {
@@ -54,6 +55,7 @@ class MachinePair {
       if (e.kind() != ErrorKind::kInput) throw;
       return e.what();
     }
+    if (mapped != nullptr) *mapped = mapping;
     const Program program = make_program(problem, mapping.tiling);
     RunOptions options;
     options.verify = Verify::kFull;

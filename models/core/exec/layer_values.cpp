@@ -231,18 +231,19 @@ void LayerValues::compute_groups(const Tile& tile) {
 }
 
 void LayerValues::compute_integer_fold(const Tile& tile, const FoldJob& job) {
-  const std::int64_t g = job.g - tile.g0;
-  const RowView<std::int16_t> weight_rows = weights(wi_, tile, job.g);
-  for (std::int64_t m = job.m0; m < job.m1; ++m) {
-    const std::int16_t* a = ai_.row(g * tile.m() + m) + (job.k0 - tile.k0);
-    for (std::int64_t n = job.n0; n < job.n1; ++n) {
-      const std::int16_t* b = weight_rows.row(n - tile.n0) + (job.k0 - tile.k0);
-      std::int32_t sum = 0;
-      bool overflow = false;
-      for (std::int64_t k = 0; k < job.k(); ++k)
-        overflow |= accumulate(sum, std::int64_t{a[k]} * b[k]);
-      overflows_ += overflow ? 1 : 0;
-      add_result(tile, job, m, n, sum);
+  for (std::int64_t g = job.g0; g < job.g1; ++g) {
+    const RowView<std::int16_t> weight_rows = weights(wi_, tile, g);
+    for (std::int64_t m = job.m0; m < job.m1; ++m) {
+      const std::int16_t* a = ai_.row((g - tile.g0) * tile.m() + m) + (job.k0 - tile.k0);
+      for (std::int64_t n = job.n0; n < job.n1; ++n) {
+        const std::int16_t* b = weight_rows.row(n - tile.n0) + (job.k0 - tile.k0);
+        std::int32_t sum = 0;
+        bool overflow = false;
+        for (std::int64_t k = 0; k < job.k(); ++k)
+          overflow |= accumulate(sum, std::int64_t{a[k]} * b[k]);
+        overflows_ += overflow ? 1 : 0;
+        add_result(tile, job, {g, m, n}, sum);
+      }
     }
   }
 }
@@ -273,18 +274,18 @@ void LayerValues::compute_float(const Tile& tile) {
   }
 }
 
-void LayerValues::add_result(const Tile& tile, const FoldJob& job, std::int64_t m, std::int64_t n,
+void LayerValues::add_result(const Tile& tile, const FoldJob& job, const ResultPlace& place,
                              float sum) {
-  const std::int64_t pixel = output_pixel(problem_.layer, tile, m);
-  float& acc = acc_f_[at(problem_.layer.output_index(job.g, pixel, n))];
+  const std::int64_t pixel = output_pixel(problem_.layer, tile, place.m);
+  float& acc = acc_f_[at(problem_.layer.output_index(place.g, pixel, place.n))];
   acc = job.k0 == 0 ? sum : acc + sum;
 }
 
-void LayerValues::add_result(const Tile& tile, const FoldJob& job, std::int64_t m, std::int64_t n,
+void LayerValues::add_result(const Tile& tile, const FoldJob& job, const ResultPlace& place,
                              std::int32_t sum) {
   const Lowered& l = problem_.layer;
-  const std::int64_t pixel = output_pixel(l, tile, m);
-  const std::int64_t index = l.output_index(job.g, pixel, n);
+  const std::int64_t pixel = output_pixel(l, tile, place.m);
+  const std::int64_t index = l.output_index(place.g, pixel, place.n);
   if (problem_.path.scale_group == 0) {
     if (job.k0 == 0)
       acc_i_[at(index)] = sum;
@@ -292,7 +293,7 @@ void LayerValues::add_result(const Tile& tile, const FoldJob& job, std::int64_t 
       overflows_ += accumulate(acc_i_[at(index)], sum) ? 1 : 0;
     return;
   }
-  const float term = scaled(job.g, pixel, n, job.k0, job.k1, sum);
+  const float term = scaled(place.g, pixel, place.n, job.k0, job.k1, sum);
   acc_f_[at(index)] = job.k0 == 0 ? term : acc_f_[at(index)] + term;
 }
 

@@ -66,11 +66,9 @@ class LayerValues {
   const Panel<float>& float_inputs() const { return af_; }
   const Panel<float>& float_weights() const { return bf_; }
 
-  /// A result leaves the array: adds the sum over job.k0..k1 of (m, n) of the tile's group to its
-  /// accumulator. m is counted inside the tile, n and k are the layer's.
-  void add_result(const Tile& tile, const FoldJob& job, std::int64_t m, std::int64_t n,
-                  std::int32_t sum);
-  void add_result(const Tile& tile, const FoldJob& job, std::int64_t m, std::int64_t n, float sum);
+  /// A result leaves the array: adds its sum over job.k0..k1 to its accumulator.
+  void add_result(const Tile& tile, const FoldJob& job, const ResultPlace& place, std::int32_t sum);
+  void add_result(const Tile& tile, const FoldJob& job, const ResultPlace& place, float sum);
 
   /// Converts the finished accumulators of an output tile to the output format.
   void finish(const Tile& tile);

@@ -31,6 +31,10 @@ enum class EdgeFolds { kFull, kExact };
 /// in core/numeric/mac.h).
 enum class Packing { kWidest, kProduct, kNone, kPasses };
 
+/// How the folds of a layer's groups share the array: several side by side, each with rows and
+/// columns of its own, where the PEs of other groups can be left without an operand; or one by one.
+enum class GroupFolds { kPacked, kAlone };
+
 /// How weights stand in DRAM and weight buffer: what there is of them, or in whole tiles of the
 /// array, filled up with zeros that are stored and fetched like weights.
 enum class WeightTiles { kExact, kPadded };
@@ -55,6 +59,7 @@ struct ArrayConfig {
   std::vector<Dataflow> other_dataflows;  ///< that it can be set to instead, layer by layer
   Overlap overlap = Overlap::kFull;
   EdgeFolds edge_folds = EdgeFolds::kFull;
+  GroupFolds group_folds = GroupFolds::kPacked;
   WeightTiles weight_tiles = WeightTiles::kExact;
   PeConfig pe;
 };

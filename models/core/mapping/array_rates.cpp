@@ -18,27 +18,25 @@ std::int64_t port_cycles(std::int64_t bits, const BufferConfig& buffer) {
   return ceil_div(bits, buffer.banks * buffer.port_width.value);
 }
 
-/// The largest fold of a layer, whatever its tiles are.
-FoldExtents largest_fold(const MappingProblem& p) {
-  const GemmExtents& e = p.layer.extents;
-  return fold_extents(p, {e.m, e.n, e.k});
-}
-
 bool larger(const FoldExtents& a, const FoldExtents& b) {
   return a.m > b.m || a.n > b.n || a.k > b.k;
 }
 
 }  // namespace
 
-ArrayRates array_rates(const MappingProblem& p) { return array_rates(p, p.machine.buffers); }
+ArrayRates array_rates(const MappingProblem& p, std::int64_t groups_at_once) {
+  return array_rates(p, groups_at_once, p.machine.buffers);
+}
 
-ArrayRates array_rates(const MappingProblem& p, const BuffersConfig& buffers) {
+ArrayRates array_rates(const MappingProblem& p, std::int64_t groups_at_once,
+                       const BuffersConfig& buffers) {
   const ArrayDataflow& dataflow = dataflow_of(p);
   const std::int64_t macs = p.path.macs_per_pe;
   const DequantizerConfig& dq = p.machine.dequantizer;
   const bool weights_at_edge = dequantizes_at_edge(p);
   const bool inputs_at_edge = p.path.activations.dequantized;
-  const FoldEntries entries = dataflow.entries(dataflow.shape(largest_fold(p), macs));
+  const FoldEntries entries =
+      dataflow.entries(side_by_side(dataflow.shape(largest_fold(p), macs), groups_at_once));
 
   const auto weights = [&](Slowest& s) {
     const std::int64_t elements = entries.weights.width * macs;
@@ -87,20 +85,23 @@ std::int64_t output_interval(const MappingProblem& p) {
 void add_array_limits(const MappingProblem& p, BoundEvidence& evidence) {
   const ArrayDataflow& dataflow = dataflow_of(p);
   const FoldExtents now = largest_fold(p);
+  const std::int64_t groups = most_groups_at_once(p);
+  const auto fewer = [&](const MappingProblem& with) {
+    return larger(largest_fold(with), now) || most_groups_at_once(with) > groups;
+  };
   const std::int64_t work = evidence.array_work();
   MappingProblem other = p;
   other.machine.array.rows *= 2;
-  if (larger(largest_fold(other), now)) evidence.more_rows += work;
+  if (fewer(other)) evidence.more_rows += work;
   other = p;
   other.machine.array.cols *= 2;
-  if (larger(largest_fold(other), now)) evidence.more_cols += work;
+  if (fewer(other)) evidence.more_cols += work;
   other = p;
   other.path.macs_per_pe *= 2;
   const auto steps = [&](const MappingProblem& with) {
     return dataflow.shape(now, with.path.macs_per_pe).steps;
   };
-  if (p.path.mac_passes > 1 || larger(largest_fold(other), now) || steps(other) < steps(p))
-    evidence.narrower += work;
+  if (p.path.mac_passes > 1 || fewer(other) || steps(other) < steps(p)) evidence.narrower += work;
   if (dataflow.inputs_stay()) evidence.inputs_stay += work;
   evidence.overlap = p.machine.array.overlap;
 }

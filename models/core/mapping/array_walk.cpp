@@ -12,7 +12,10 @@ namespace {
 class ArrayWalk {
  public:
   ArrayWalk(const MappingProblem& p, const Tiling& t)
-      : folds_(p), fold_order_(t.fold_order), timeline_(p.machine.array.overlap, array_rates(p)) {
+      : folds_(p),
+        fold_order_(t.fold_order),
+        groups_at_once_(t.groups_at_once),
+        timeline_(p.machine.array.overlap, array_rates(p, t.groups_at_once)) {
     const Lowered& l = p.layer;
     axes_.push_back({Split(l.extents.groups, t.groups), kGroups});
     for (LoopDim dim : t.order) {
@@ -56,8 +59,8 @@ class ArrayWalk {
         if (s.level == level && s.sizes == sizes_ && s.from == from)
           return timeline_.resume(begin + s.cycles, s.to);
     if (level == axes_.size()) {
-      folds_.run({sizes_[kGroups], sizes_[kMaps] * sizes_[kRows] * sizes_[kCols], sizes_[kFilters],
-                  sizes_[kDepth], fold_order_},
+      folds_.run({sizes_[kGroups], groups_at_once_, sizes_[kMaps] * sizes_[kRows] * sizes_[kCols],
+                  sizes_[kFilters], sizes_[kDepth], fold_order_},
                  0, timeline_);
     } else {
       const Axis& axis = axes_[level];
@@ -72,6 +75,7 @@ class ArrayWalk {
 
   FoldWalk folds_;
   FoldOrder fold_order_;
+  std::int64_t groups_at_once_;
   ArrayTimeline timeline_;
   std::vector<Axis> axes_;
   std::array<std::int64_t, kAxes> sizes_{};  // 0: of a loop further in

@@ -107,9 +107,11 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space)
   outputs_ = p_.activations == ActivationMemory::kOnChip
                  ? 0
                  : real(main_bits(p_.path.output.layout, e.n)) * real(e.m * e.groups) / 8 / burst;
-  rates_ = array_rates(p_);
+  // Packing more groups makes no row of what stays wider, nor one of sums that stayed.
+  rates_ = array_rates(p_, 1);
   energy_ = energy_rates(p_);
   tabulate_axes();
+  tabulate_groups();
   tabulate_pixels();
   tabulate_k();
 }
@@ -122,6 +124,7 @@ void Bounds::tabulate_axes() {
   const double burst = real(p_.memory.burst_bytes) * 8;
   const BuffersConfig& b = p_.machine.buffers;
   const std::int64_t bits = p_.path.macs_per_pe * weight_read_bits(p_);
+  const bool stays = dataflow_.weights_stay(), sums_stay = dataflow_.outputs_stay();
   std::vector<double> runs, folds, weights, sums;
   for (const std::int64_t size : space_.sizes[kAxisN]) {
     double bursts = 0, all = 0, weight_words = 0, sum_words = 0;
@@ -129,8 +132,10 @@ void Bounds::tabulate_axes() {
       bursts += real(count) * whole(real(main_bits(p_.path.output.layout, n)) / burst);
       each_tile(n, quanta_.n, [&](std::int64_t cols, std::int64_t folds_of_n) {
         all += real(count * folds_of_n);
-        weight_words += real(count * folds_of_n * words(cols * bits, b.weight));
-        sum_words += real(count * folds_of_n * words(cols * 32, b.accumulator));
+        weight_words += real(count * folds_of_n) * (stays ? real(words(cols * bits, b.weight))
+                                                          : packed(cols * bits, b.weight));
+        sum_words += real(count * folds_of_n) * (sums_stay ? real(words(cols * 32, b.accumulator))
+                                                           : packed(cols * 32, b.accumulator));
       });
     });
     runs.push_back(bursts);
@@ -180,6 +185,29 @@ void Bounds::tabulate_pixels() {
   }
 }
 
+/// Groups of a tile that are on the array at once have the steps of one.
+void Bounds::tabulate_groups() {
+  std::vector<double> packs, steps;
+  for (const std::int64_t size : space_.sizes[kAxisG]) {
+    const std::int64_t at_once = std::min(size, space_.most_groups_at_once);
+    std::int64_t all = 0;
+    each_tile(p_.layer.extents.groups, size, [&](std::int64_t groups, std::int64_t count) {
+      all += count * ceil_div(groups, at_once);
+    });
+    packs.push_back(real(all));
+    steps.push_back(real(all * array_rates(p_, at_once).stream_interval));
+  }
+  packs_ = RangeMin(std::move(packs));
+  pack_steps_ = RangeMin(std::move(steps));
+}
+
+/// Words that a group takes of those that groups side by side fill together, as many as may be.
+double Bounds::packed(std::int64_t bits, const BufferConfig& buffer) const {
+  const std::int64_t most = space_.most_groups_at_once;
+  if (most == 1) return real(words(bits, buffer));
+  return std::max(real(bits) / real(buffer.port_width.value), 1 / real(most));
+}
+
 void Bounds::tabulate_k() {
   const Lowered& l = p_.layer;
   const GemmExtents& e = l.extents;
@@ -202,8 +230,8 @@ void Bounds::tabulate_k() {
         all += real(count * chunks);
         const std::int64_t length = ceil_div(chunk, p_.path.macs_per_pe);
         lengths += real(count * chunks * length);
-        input_words += real(count * chunks * words(length * input_bits, b.input));
-        weight_words += real(count * chunks * words(length * weight_bits, b.weight));
+        input_words += real(count * chunks) * packed(length * input_bits, b.input);
+        weight_words += real(count * chunks) * packed(length * weight_bits, b.weight);
       });
     });
     for (const TileRange& range : equal_channels(l, size)) {
@@ -349,7 +377,7 @@ Bounds::FoldBound Bounds::folds(const View& v) const {
 }
 
 /// Steps, loads and drains of all folds: none overlaps another of its kind.
-double Bounds::array_cycles(const FoldBound& f) const {
+double Bounds::array_cycles(const View& v, const FoldBound& f) const {
   const GemmExtents& e = p_.layer.extents;
   const ArrayConfig& array = p_.machine.array;
   const LoopDim streamed = dataflow_.streamed();
@@ -361,21 +389,23 @@ double Bounds::array_cycles(const FoldBound& f) const {
   const double rows = full     ? f.all() * real(array.rows)
                       : drains ? real(e.m) * f.n * f.k
                                : f.m * f.n * f.k_rows;
-  const double stream = steps * real(rates_.stream_interval);
-  const double load = drains ? 0 : rows * real(rates_.load_interval);
-  const double drain = drains ? rows * real(rates_.drain_interval) : 0;
-  const double skew = full ? f.all() * real(array.rows + array.cols - 2) : 0;
-  const double groups = real(e.groups);
-  double cycles = groups * std::max(stream, load);
+  // Groups side by side share steps; of rows they share those that are there anyway.
+  const std::size_t g0 = v.box.lo[kAxisG], g1 = v.box.hi[kAxisG];
+  const double packs = packs_(g0, g1), all_rows = rows * (full ? packs : real(e.groups));
+  const double stream = steps * pack_steps_(g0, g1);
+  const double load = drains ? 0 : all_rows * real(rates_.load_interval);
+  const double drain = drains ? all_rows * real(rates_.drain_interval) : 0;
+  const double skew = full ? f.all() * packs * real(array.rows + array.cols - 2) : 0;
+  double cycles = std::max(stream, load);
   switch (array.overlap) {
     case Overlap::kNone:
-      cycles = groups * (load + stream + skew);
+      cycles = load + stream + skew;
       break;
     case Overlap::kDrain:
-      cycles = groups * (load + stream);
+      cycles = load + stream;
       break;
     case Overlap::kWeights:
-      cycles = groups * std::max(stream + skew, load);
+      cycles = std::max(stream + skew, load);
       break;
     case Overlap::kFull:
       break;
@@ -383,7 +413,7 @@ double Bounds::array_cycles(const FoldBound& f) const {
   // The results of the last fold leave when the array is done.
   const double last = real(array.rows) * real(rates_.drain_interval);
   if (array.overlap == Overlap::kDrain || array.overlap == Overlap::kFull)
-    cycles = std::max(cycles, groups * drain - last);
+    cycles = std::max(cycles, drain - last);
   return cycles - 1;
 }
 
@@ -395,12 +425,14 @@ double Bounds::energy(const View& v, const FoldBound& f) const {
   const double m = real(e.m), n = real(e.n), k = real(e.k), groups = real(e.groups);
   const std::size_t n0 = v.box.lo[kAxisN], n1 = v.box.hi[kAxisN];
   const std::size_t k0 = v.box.lo[kAxisK], k1 = v.box.hi[kAxisK];
-  // Words of m side by side: whole ones in every fold.
-  const auto wide_m = [&](double bits, const BufferConfig& buffer) {
-    return std::max(f.m, m * bits / real(buffer.port_width.value));
+  // Words of m side by side: whole ones in every fold, of one group or of several.
+  const auto wide_m = [&](double bits, const BufferConfig& buffer, bool stays) {
+    const double folds_m = stays ? f.m : f.m / real(space_.most_groups_at_once);
+    return std::max(folds_m, m * bits / real(buffer.port_width.value));
   };
   const double macs = real(p_.path.macs_per_pe);
-  const double input_words = wide_m(macs * real(p_.path.activations.code_bits), b.input);
+  const double input_words =
+      wide_m(macs * real(p_.path.activations.code_bits), b.input, dataflow_.inputs_stay());
   double inputs = 0, weights = 0, sums = 0;
   switch (dataflow_.streamed()) {
     case LoopDim::kM:
@@ -416,7 +448,7 @@ double Bounds::energy(const View& v, const FoldBound& f) const {
       weights = f.m * f.k_rows * n_weight_words_(n0, n1);
       break;
   }
-  sums = dataflow_.streamed() == LoopDim::kN ? n * wide_m(32, b.accumulator)
+  sums = dataflow_.streamed() == LoopDim::kN ? n * wide_m(32, b.accumulator, false)
                                              : m * n_sum_words_(n0, n1);
   double energy = energy_.input_read * inputs + energy_.weight_read * weights +
                   energy_.accumulator_write * sums * f.k +
@@ -452,7 +484,7 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
   const FoldBound f = folds(v);
   bound.bursts = whole((reads + outputs) * (1 - kRounding));
   bound.cycles = std::max(
-      {array_cycles(f),
+      {array_cycles(v, f),
        std::floor((reads + outputs) * real(p_.memory.burst_bytes) / p_.memory.bytes_per_cycle),
        real(p_.layer.output_elements()) / real(p_.machine.output_unit.lanes)});
   bound.cycles = whole(bound.cycles * (1 - kRounding));

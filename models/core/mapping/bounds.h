@@ -41,6 +41,7 @@ class Bounds {
     double all() const { return m * n * k; }
   };
   void tabulate_axes();
+  void tabulate_groups();
   void tabulate_pixels();
   void tabulate_k();
   bool repeats_scheme(const View& v) const;
@@ -49,7 +50,8 @@ class Bounds {
   double output_bursts(const View& v) const;
   double weight_bursts(const View& v) const;
   FoldBound folds(const View& v) const;
-  double array_cycles(const FoldBound& f) const;
+  double array_cycles(const View& v, const FoldBound& f) const;
+  double packed(std::int64_t bits, const BufferConfig& buffer) const;
   double energy(const View& v, const FoldBound& f) const;
   double cycles(const View& v, const FoldBound& f, double reads, double bursts) const;
 
@@ -58,7 +60,9 @@ class Bounds {
   const ArrayDataflow& dataflow_;
   FoldExtents quanta_;                                  // what the array takes at once
   std::array<std::vector<std::int64_t>, kAxes> trips_;  // of each size
-  std::array<RangeMin, kAxes> last_;                    // sizes of the last tile
+  // By size of groups: times that the array takes some, side by side; cycles of a step in each.
+  RangeMin packs_, pack_steps_;
+  std::array<RangeMin, kAxes> last_;  // sizes of the last tile
   // By size: rows and columns that all tiles fetch, with all taps of the kernel; and of one tile,
   // those per output, with one tap and with all.
   RangeMin rows_, cols_, rows_each_[2], cols_each_[2];

@@ -72,29 +72,32 @@ struct PortUse {
   std::int64_t least;     ///< cycles of each however wide the port is: what else it waits for
 };
 
-/// What the array and the output unit ask of the ports for an output tile of one group.
+/// What the array and the output unit ask of the ports for an output tile of the groups that are on
+/// the array at once.
 std::array<PortUse, 5> port_uses(const MappingProblem& p, const Tiling& t) {
   const ArrayDataflow& dataflow = dataflow_of(p);
   const std::int64_t macs = p.path.macs_per_pe;
   const GemmExtents& e = p.layer.extents;
-  const FoldExtents widest = fold_extents(p, {e.m, e.n, e.k});
   const FoldExtents fold = fold_extents(p, {t.m(), t.n, t.k});
-  const FoldEntries widths = dataflow.entries(dataflow.shape(widest, macs));
-  const FoldEntries counts = dataflow.entries(dataflow.shape(fold, macs));
+  const auto shaped = [&](const FoldExtents& one) {
+    return dataflow.entries(side_by_side(dataflow.shape(one, macs), t.groups_at_once));
+  };
+  const FoldEntries widths = shaped(largest_fold(p));
+  const FoldEntries counts = shaped(fold);
   const std::int64_t folds =
       ceil_div(t.m(), fold.m) * ceil_div(t.n, fold.n) * ceil_div(t.k, fold.k) * ceil_div(e.k, t.k);
   // The array's own intervals: those of ports as wide as one likes.
   BuffersConfig wide = p.machine.buffers;
   for (const BufferRole role : kBufferRoles)
     if (wide.unifies(role)) wide.of(role) = {Bytes(0), 1, Bits(std::int64_t{1} << 40), true, false};
-  const ArrayRates least = array_rates(p, wide);
+  const ArrayRates least = array_rates(p, t.groups_at_once, wide);
   const auto operand = [&](BufferRole role, const Entries& count, const Entries& width, bool stays,
                            std::int64_t bits) {
     return PortUse{role, folds * count.count, width.width * macs * bits,
                    stays ? least.load_interval : least.stream_interval};
   };
   const std::int64_t lanes = p.machine.output_unit.lanes;
-  const std::int64_t batches = ceil_div(t.m() * t.n, lanes);
+  const std::int64_t batches = ceil_div(t.groups_at_once * t.m() * t.n, lanes);
   return {operand(BufferRole::kInput, counts.inputs, widths.inputs, dataflow.inputs_stay(),
                   p.path.activations.code_bits),
           operand(BufferRole::kWeight, counts.weights, widths.weights, dataflow.weights_stay(),

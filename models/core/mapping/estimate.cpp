@@ -98,6 +98,8 @@ std::vector<DepthClass> depths_of(const MappingProblem& p, const Tiling& t) {
 void add_work(const MappingProblem& p, const Tiling& t, TileCounts& counts) {
   const Lowered& l = p.layer;
   const Lengths pixels = pixels_of_tiles(l, t), filters = lengths_of(l.extents.n, t.n);
+  const Lengths groups = split_further(lengths_of(l.extents.groups, t.groups),
+                                       [&](std::int64_t) { return t.groups_at_once; });
   const Lengths ms = split_further(pixels, [&](std::int64_t size) {
     return fold_extents(p, {size, t.n, t.k}).m;
   });
@@ -106,16 +108,17 @@ void add_work(const MappingProblem& p, const Tiling& t, TileCounts& counts) {
   });
   for (const DepthClass& k : depths_of(p, t))
     for (const auto& [m, m_count] : ms)
-      for (const auto& [n, n_count] : ns) {
-        FoldJob job;
-        job.m1 = m, job.n1 = n, job.k0 = k.k0, job.k1 = k.k1;
-        shape_fold(p, job);
-        MachineCounts some;
-        count_fold(p, job, some);
-        const std::int64_t folds = l.extents.groups * m_count * n_count * k.count;
-        counts.work += some *= folds;
-        counts.folds += folds;
-      }
+      for (const auto& [n, n_count] : ns)
+        for (const auto& [g, g_count] : groups) {
+          FoldJob job;
+          job.g1 = g, job.m1 = m, job.n1 = n, job.k0 = k.k0, job.k1 = k.k1;
+          shape_fold(p, job);
+          MachineCounts some;
+          count_fold(p, job, some);
+          const std::int64_t folds = g_count * m_count * n_count * k.count;
+          counts.work += some *= folds;
+          counts.folds += folds;
+        }
   for (const auto& [g, g_count] : lengths_of(l.extents.groups, t.groups))
     for (const auto& [m, m_count] : pixels)
       for (const auto& [n, n_count] : filters) {
@@ -185,8 +188,7 @@ std::int64_t layer_cycles(const MappingProblem& p, const Tiling& t, MemoryRates&
 
 /// The first tile is there before the array begins, its last result leaves after it has ended; and
 /// when all operands have come, the last tile is still to do.
-std::int64_t certain_cycles(const MappingProblem& p, const Tiling& t, const ArrayRates& rates,
-                            const MappingEstimate& e) {
+std::int64_t certain_cycles(const MappingProblem& p, const Tiling& t, const MappingEstimate& e) {
   const TileLayout layout(p, t);
   const TripCounts& trips = layout.trips();
   const TileIndex last{trips.groups - 1,   trips.batch - 1, trips.out_rows - 1,
@@ -202,8 +204,8 @@ std::int64_t certain_cycles(const MappingProblem& p, const Tiling& t, const Arra
   const std::int64_t stored =
       bursts_of(layout.transfer(Stream::kOutputs, last).region, p.memory.burst_bytes);
   const Tile tile = layout.tile(last);
-  ArrayTimeline timeline(p.machine.array.overlap, rates);
-  FoldWalk(p).run({1, tile.m(), tile.n(), tile.k(), t.fold_order}, 0, timeline);
+  ArrayTimeline timeline(p.machine.array.overlap, array_rates(p, t.groups_at_once));
+  FoldWalk(p).run({1, 1, tile.m(), tile.n(), tile.k(), t.fold_order}, 0, timeline);
   const std::int64_t loads = e.traffic.total().bursts - e.traffic[Tensor::kOutputs].bursts;
   return std::max({e.dram_cycles, cycles(first) + e.array_cycles + cycles(stored),
                    cycles(loads) + timeline.end() - 1 + cycles(stored)});
@@ -212,7 +214,7 @@ std::int64_t certain_cycles(const MappingProblem& p, const Tiling& t, const Arra
 }  // namespace
 
 Estimator::Estimator(const MappingProblem& problem)
-    : p_(problem), rates_(array_rates(problem)), energy_(std::make_unique<EnergyModel>(problem)) {}
+    : p_(problem), energy_(std::make_unique<EnergyModel>(problem)) {}
 Estimator::~Estimator() = default;
 
 TileCounts Estimator::count(const Tiling& tiling) const {
@@ -251,7 +253,7 @@ MappingEstimate Estimator::lower_bound(const Tiling& tiling, const TileCounts& c
   e.dram_cycles =
       static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / p_.memory.bytes_per_cycle);
   e.output_cycles = ceil_div(p_.layer.output_elements(), p_.machine.output_unit.lanes);
-  e.cycles = certain_cycles(p_, tiling, rates_, e);
+  e.cycles = certain_cycles(p_, tiling, e);
   e.energy_pj = energy_->price(e);
   return e;
 }

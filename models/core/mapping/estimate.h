@@ -51,13 +51,10 @@ struct TileCounts {
 /// nor with that of equal folds.
 class Estimator {
  public:
-  /// `problem` outlives it.
+  /// `problem` outlives it. Its buffers may become others of as large banks and as wide ports: a
+  /// unified one divided otherwise.
   explicit Estimator(const MappingProblem& problem);
   ~Estimator();
-
-  /// The problem has other buffers than before, of as large banks and as wide ports: a unified one
-  /// divided otherwise.
-  void update() { rates_ = array_rates(p_); }
 
   TileCounts count(const Tiling& tiling) const;
   MappingEstimate estimate(const Tiling& tiling, const TileCounts& counts) const;
@@ -80,7 +77,6 @@ class Estimator {
   void add_traffic(const Tiling& tiling, const TileCounts& counts, MappingEstimate& e) const;
 
   const MappingProblem& p_;
-  ArrayRates rates_;
   std::unique_ptr<EnergyModel> energy_;
 };
 

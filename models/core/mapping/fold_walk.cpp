@@ -24,12 +24,15 @@ std::int64_t FoldWalk::run(const TileExtent& tile, std::int64_t ready,
       repeat_folds(timeline, ready, count, inside);
     });
   };
-  repeat_folds(timeline, ready, tile.groups, [&] {
-    each(0, [&] {
-      each(1, [&] {
-        each(2, [&] {
-          shape_fold(p_, job);
-          timeline.issue(ready, job.timing);
+  Split(tile.groups, tile.groups_at_once).each([&](std::int64_t groups, std::int64_t times) {
+    job.g1 = groups;
+    repeat_folds(timeline, ready, times, [&] {
+      each(0, [&] {
+        each(1, [&] {
+          each(2, [&] {
+            shape_fold(p_, job);
+            timeline.issue(ready, job.timing);
+          });
         });
       });
     });

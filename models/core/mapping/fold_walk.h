@@ -10,7 +10,7 @@ namespace bitjoule {
 
 /// What of a tile the array's time depends on.
 struct TileExtent {
-  std::int64_t groups = 1, m = 1, n = 1, k = 1;
+  std::int64_t groups = 1, groups_at_once = 1, m = 1, n = 1, k = 1;
   FoldOrder order = FoldOrder::kKInnermost;
 };
 

@@ -13,6 +13,18 @@ FoldExtents fold_extents(const MappingProblem& p, const FoldExtents& tile) {
   return fold;
 }
 
+FoldExtents largest_fold(const MappingProblem& p) {
+  const GemmExtents& e = p.layer.extents;
+  return fold_extents(p, {e.m, e.n, e.k});
+}
+
+std::int64_t most_groups_at_once(const MappingProblem& p) {
+  const ArrayConfig& array = p.machine.array;
+  if (array.group_folds == GroupFolds::kAlone) return 1;
+  const FoldShape one = dataflow_of(p).shape(largest_fold(p), p.path.macs_per_pe);
+  return std::min({p.layer.extents.groups, array.rows / one.rows, array.cols / one.cols});
+}
+
 std::int64_t fold_k(const MappingProblem& p, std::int64_t tile_k) {
   return fold_extents(p, {1, 1, tile_k}).k;
 }
@@ -36,7 +48,8 @@ std::array<LoopDim, 3> fold_loops(const MappingProblem& p, FoldOrder order) {
 void shape_fold(const MappingProblem& p, FoldJob& job) {
   const ArrayConfig& array = p.machine.array;
   const ArrayDataflow& dataflow = dataflow_of(p);
-  job.shape = dataflow.shape({job.m(), job.n(), job.k()}, p.path.macs_per_pe);
+  job.shape =
+      side_by_side(dataflow.shape({job.m(), job.n(), job.k()}, p.path.macs_per_pe), job.groups());
   const bool full = array.edge_folds == EdgeFolds::kFull;
   Fold& fold = job.timing;
   fold.rows = full ? array.rows : job.shape.rows;

@@ -10,23 +10,34 @@
 
 namespace bitjoule {
 
-/// One fold of a tile. m is counted inside the tile (pixels in the order batch, row, column); n and
-/// k are the layer's.
+/// One fold of a tile: of some groups side by side, the same part of each. m is counted inside the
+/// tile (pixels in the order batch, row, column); groups, n and k are the layer's.
 struct FoldJob {
-  std::int64_t g = 0;
+  std::int64_t g0 = 0, g1 = 1;
   std::int64_t m0 = 0, m1 = 0, n0 = 0, n1 = 0, k0 = 0, k1 = 0;
   FoldShape shape{};  ///< PEs that do useful work, and steps
   Fold timing;
 
+  std::int64_t groups() const { return g1 - g0; }
   std::int64_t m() const { return m1 - m0; }
   std::int64_t n() const { return n1 - n0; }
   std::int64_t k() const { return k1 - k0; }
 };
 
-/// What a fold takes of a tile, at most: all that is streamed, else what lies on the array; never
-/// across a scale group.
+/// Whose sum a result is: m inside the tile, group and n of the layer.
+struct ResultPlace {
+  std::int64_t g = 0, m = 0, n = 0;
+};
+
+/// What a fold takes of a tile of a group, at most: all that is streamed, else what lies on the
+/// array; never across a scale group.
 FoldExtents fold_extents(const MappingProblem& problem, const FoldExtents& tile);
-/// Its k.
+/// The largest fold of a group of a layer, whatever its tiles are.
+FoldExtents largest_fold(const MappingProblem& problem);
+/// How many groups a fold may have: so many of the largest folds fit on the diagonal of the array.
+std::int64_t most_groups_at_once(const MappingProblem& problem);
+
+/// k of fold_extents().
 std::int64_t fold_k(const MappingProblem& problem, std::int64_t tile_k);
 
 /// Works out shape and timing of a fold whose ranges are set.
@@ -36,8 +47,8 @@ void shape_fold(const MappingProblem& problem, FoldJob& job);
 /// on several columns.
 bool order_matters(const MappingProblem& problem, const Tiling& tiling);
 
-/// The loops over the folds of a group, outermost first: m, n, k, with k or what lies on the
-/// columns as the innermost.
+/// The loops over the folds of the groups that are on the array at once, outermost first: m, n, k,
+/// with k or what lies on the columns as the innermost.
 std::array<LoopDim, 3> fold_loops(const MappingProblem& problem, FoldOrder order);
 
 /// Calls f(const FoldJob&) for the folds of a tile in the order of execution. For every result, k
@@ -62,7 +73,8 @@ void for_each_fold(const MappingProblem& p, const Tile& tile, F f) {
       inside();
     }
   };
-  for (job.g = tile.g0; job.g < tile.g1; ++job.g)
+  for (job.g0 = tile.g0; job.g0 < tile.g1; job.g0 = job.g1) {
+    job.g1 = std::min(job.g0 + tile.groups_at_once, tile.g1);
     each(0, [&] {
       each(1, [&] {
         each(2, [&] {
@@ -71,6 +83,7 @@ void for_each_fold(const MappingProblem& p, const Tile& tile, F f) {
         });
       });
     });
+  }
 }
 
 }  // namespace bitjoule

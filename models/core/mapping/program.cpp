@@ -27,6 +27,7 @@ class Builder {
     check_capacity();
     program_.computes.reserve(at(trips_.total()));
     program_.dram_footprint = layout_.footprint();
+    program_.groups_at_once = t_.groups_at_once;
     for (std::int64_t g = 0; g < trips_.groups; ++g) nest(g);
     free_weight_slots();
     return std::move(program_);
@@ -181,7 +182,8 @@ Bits block_scale_bits(const LoadOp& op) {
 }
 
 std::int64_t compute_cycles(const MappingProblem& problem, const Program& program) {
-  ArrayTimeline timeline(problem.machine.array.overlap, array_rates(problem));
+  ArrayTimeline timeline(problem.machine.array.overlap,
+                         array_rates(problem, program.groups_at_once));
   for (const ComputeOp& op : program.computes)
     for_each_fold(problem, op.tile, [&](const FoldJob& job) { timeline.issue(0, job.timing); });
   return timeline.end() - 1;
@@ -191,6 +193,10 @@ Program make_program(const MappingProblem& problem, const Tiling& tiling) {
   require_divided(problem.machine.buffers);
   if (settings(problem.machine).size() != 1)
     throw internal_error("make_program: the machine is not set up for the layer");
+  const std::int64_t most = std::min(tiling.groups, most_groups_at_once(problem));
+  if (tiling.groups_at_once < 1 || tiling.groups_at_once > most)
+    throw internal_error(fmt::format("make_program: {} groups at once, the array takes {}",
+                                     tiling.groups_at_once, most));
   return Builder(problem, tiling).build();
 }
 

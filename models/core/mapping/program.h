@@ -82,7 +82,8 @@ struct Program {
   /// Computes (or vectors) that must be released until one slot of the weight buffer is free for
   /// another layer, until two are, ...
   std::vector<std::int64_t> weight_slots_free;
-  Bytes dram_footprint;  ///< end of the last tensor
+  std::int64_t groups_at_once = 1;  ///< on the array: Tiling::groups_at_once
+  Bytes dram_footprint;             ///< end of the last tensor
 };
 
 /// Weights of a layer that were fetched while the one ahead of it ran: its first loads.

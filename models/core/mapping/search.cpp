@@ -146,7 +146,6 @@ class BestFirst {
     for (const Buffering& way : ways) {
       tiling.single = way.single;
       divided_.machine.buffers = way.buffers;
-      estimator_.update();
       for (const FoldOrder order : space_.fold_orders) {
         if (order != space_.fold_orders.front() && !order_matters(p_, tiling)) continue;
         tiling.fold_order = order;

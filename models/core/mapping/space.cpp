@@ -57,6 +57,8 @@ std::vector<std::int64_t> quanta_of(const MappingProblem& p, TileAxis axis) {
       return {array.n, burst_elements(p, p.path.output.code_bits)};
     case TileAxis::kK:
       return {array.k, burst_elements(p, p.path.activations.code_bits), p.layer.channels};
+    case TileAxis::kGroups:
+      return {most_groups_at_once(p)};
     default:
       return {};
   }
@@ -174,6 +176,7 @@ Tiling MappingSpace::tiling(std::size_t scheme, const std::array<std::int64_t, k
   t.order = schemes[scheme].order;
   t.input_full_k = schemes[scheme].input_full_k;
   t.fold_order = fold_orders.front();
+  t.groups_at_once = std::min(t.groups, most_groups_at_once);
   return t;
 }
 
@@ -200,6 +203,7 @@ AxisExtent axis_extent(const MappingProblem& p, TileAxis axis) {
 
 MappingSpace mapping_space(const MappingProblem& p, const MappingPins& pins) {
   MappingSpace space;
+  space.most_groups_at_once = most_groups_at_once(p);
   for (std::size_t a = 0; a < kAxes; ++a) {
     const TileAxis axis = static_cast<TileAxis>(a);
     const bool is_side =

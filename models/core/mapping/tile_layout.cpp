@@ -36,6 +36,7 @@ Tile TileLayout::tile(const TileIndex& i) const {
   range(i.n, t_.n, l.extents.n, tile.n0, tile.n1);
   range(i.k, t_.k, l.extents.k, tile.k0, tile.k1);
   tile.fold_order = t_.fold_order;
+  tile.groups_at_once = t_.groups_at_once;
   return tile;
 }
 

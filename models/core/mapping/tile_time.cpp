@@ -204,7 +204,7 @@ TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout&
       order_(t, layout),
       dma_(p, rates),
       folds_(p),
-      array_(p.machine.array.overlap, array_rates(p)),
+      array_(p.machine.array.overlap, array_rates(p, t.groups_at_once)),
       last_k_(layout.trips().k - 1),
       output_interval_(output_interval(p)) {
   const BuffersConfig& b = p.machine.buffers;
@@ -300,8 +300,9 @@ bool TileClock::plan_compute() {
   }
   const Tile tile = layout_.tile(index);
   const auto usable = static_cast<std::int64_t>(ready + kHandover);
-  accepted_ = static_cast<double>(
-      folds_.run({tile.groups(), tile.m(), tile.n(), tile.k(), tile.fold_order}, usable, array_));
+  accepted_ = static_cast<double>(folds_.run(
+      {tile.groups(), tile.groups_at_once, tile.m(), tile.n(), tile.k(), tile.fold_order}, usable,
+      array_));
   const auto released = static_cast<double>(array_.last().stream_end);
   if (index.k == last_k_)
     outputs_.push_back(

@@ -63,6 +63,9 @@ struct Tiling {
   bool input_full_k = false;
   std::array<LoopDim, 3> order = {LoopDim::kM, LoopDim::kN, LoopDim::kK};
   FoldOrder fold_order = FoldOrder::kKInnermost;
+  /// Folds are of so many groups side by side: no more than a tile has, nor than
+  /// most_groups_at_once().
+  std::int64_t groups_at_once = 1;
   /// Buffers that hold one tile at a time, of those where the machine allows either.
   BufferRoles single;
 
@@ -90,6 +93,7 @@ struct Tile {
   std::int64_t b0, b1, r0, r1, c0, c1;  ///< batch, output rows, output columns
   std::int64_t n0, n1, k0, k1;
   FoldOrder fold_order = FoldOrder::kKInnermost;
+  std::int64_t groups_at_once = 1;
 
   std::int64_t groups() const { return g1 - g0; }
   std::int64_t m() const { return (b1 - b0) * (r1 - r0) * (c1 - c0); }
@@ -146,10 +150,11 @@ bool dequantizes_at_edge(const MappingProblem& problem);
 /// Bits per weight read from the weight buffer.
 std::int64_t weight_read_bits(const MappingProblem& problem);
 
-/// The operand rates at the array for a layer.
-ArrayRates array_rates(const MappingProblem& problem);
+/// The operand rates at the array for a layer whose folds are of so many groups.
+ArrayRates array_rates(const MappingProblem& problem, std::int64_t groups_at_once);
 /// ... with other buffers than the problem's.
-ArrayRates array_rates(const MappingProblem& problem, const BuffersConfig& buffers);
+ArrayRates array_rates(const MappingProblem& problem, std::int64_t groups_at_once,
+                       const BuffersConfig& buffers);
 
 /// Cycles of the output unit for each batch of its lanes: the slower of accumulator reads and
 /// writes to the output buffer.

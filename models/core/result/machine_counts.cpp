@@ -106,7 +106,8 @@ ScaleBits fold_scale_bits(const MappingProblem& p, std::int64_t k0, std::int64_t
 
 std::int64_t fold_scale_reads(const MappingProblem& p, const FoldJob& job) {
   const ScaleBits bits = fold_scale_bits(p, job.k0, job.k1);
-  return accesses(job.n() * bits.weights + job.m() * bits.inputs, p.machine.buffers.scale);
+  return accesses(job.groups() * (job.n() * bits.weights + job.m() * bits.inputs),
+                  p.machine.buffers.scale);
 }
 
 void count_fold(const MappingProblem& p, const FoldJob& job, MachineCounts& counts) {
@@ -119,20 +120,22 @@ void count_fold(const MappingProblem& p, const FoldJob& job, MachineCounts& coun
   const FoldEntries entries = dataflow_of(p).entries(job.shape);
   counts.weight.reads += words(entries.weights, macs * weight_read_bits(p), buffers.weight);
   counts.input.reads += words(entries.inputs, macs * p.path.activations.code_bits, buffers.input);
-  counts.macs += job.m() * job.n() * job.k();
+  const std::int64_t inputs = job.groups() * job.m() * job.k();
+  const std::int64_t results = job.groups() * job.m() * job.n();
+  counts.macs += results * job.k();
   counts.mac_slots += job.shape.steps * array.rows * array.cols * macs;
   const std::int64_t accumulator = words(entries.results, 32, buffers.accumulator);
   counts.accumulator.writes += accumulator;
   if (job.k0 > 0) {
     counts.accumulator.reads += accumulator;
-    counts.accumulations += job.m() * job.n();
+    counts.accumulations += results;
   }
-  if (dequantizes_at_edge(p)) counts.dequantized_weights += job.n() * job.k();
-  if (p.path.activations.dequantized) counts.dequantized_inputs += job.m() * job.k();
-  if (p.path.scale_group != 0) counts.group_results += job.m() * job.n();
+  if (dequantizes_at_edge(p)) counts.dequantized_weights += job.groups() * job.n() * job.k();
+  if (p.path.activations.dequantized) counts.dequantized_inputs += inputs;
+  if (p.path.scale_group != 0) counts.group_results += results;
   if (p.path.weights.zero_points) {
-    counts.activation_sums += job.m() * job.k();
-    counts.corrections += job.m() * job.n();
+    counts.activation_sums += inputs;
+    counts.corrections += results;
   }
   counts.scale.reads += fold_scale_reads(p, job);
 }

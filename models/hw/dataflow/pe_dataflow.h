@@ -3,20 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/mapping/folds.h"
 
 namespace bitjoule {
 
-/// Word number `word` along k of a fold, of row m of the tile's inputs or row n of the weights.
+/// Word number `word` along k of a fold, of row m of the tile's inputs or row n of the weights of a
+/// group of the layer.
 struct EdgeWord {
   bool inputs = true;
-  std::int64_t row = 0, word = 0;
-};
-
-/// Whose sum a result is.
-struct ResultPlace {
-  std::int64_t m = 0, n = 0;
+  std::int64_t g = 0, row = 0, word = 0;
 };
 
 class PeDataflow {
@@ -28,12 +25,28 @@ class PeDataflow {
   virtual bool outputs_stay() const = 0;
   /// What a row of PEs gets from the west in a step.
   virtual EdgeWord west(const FoldJob& fold, std::int64_t row, std::int64_t step) const = 0;
-  /// What a column gets from the north: in a step where outputs stay, else for a row of its PEs.
-  virtual EdgeWord north(const FoldJob& fold, std::int64_t column, std::int64_t entry) const = 0;
-  /// What leaves a column: where outputs stay from a row of its PEs, else with a step.
-  virtual ResultPlace result(const FoldJob& fold, std::int64_t column,
-                             std::int64_t index) const = 0;
+  /// What a column gets from the north: in a step where outputs stay, else for a row of its PEs, if
+  /// that is of the column's group.
+  virtual std::optional<EdgeWord> north(const FoldJob& fold, std::int64_t column,
+                                        std::int64_t entry) const = 0;
+  /// What leaves a column: where outputs stay from a row of its PEs, if that is of the column's
+  /// group; else with a step.
+  virtual std::optional<ResultPlace> result(const FoldJob& fold, std::int64_t column,
+                                            std::int64_t index) const = 0;
 };
+
+/// A row or column of the array: of which of its fold's groups, and which of that group's.
+struct BlockPlace {
+  std::int64_t g, index;
+};
+inline BlockPlace row_of(const FoldJob& fold, std::int64_t row) {
+  const std::int64_t rows = fold.shape.block_rows();
+  return {fold.g0 + row / rows, row % rows};
+}
+inline BlockPlace column_of(const FoldJob& fold, std::int64_t column) {
+  const std::int64_t cols = fold.shape.block_cols();
+  return {fold.g0 + column / cols, column % cols};
+}
 
 const PeDataflow& pe_dataflow(Dataflow dataflow);
 

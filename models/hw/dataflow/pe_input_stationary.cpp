@@ -7,13 +7,19 @@ class PeInputStationary : public PeDataflow {
  public:
   bool outputs_stay() const override { return false; }
   EdgeWord west(const FoldJob& fold, std::int64_t row, std::int64_t step) const override {
-    return {false, fold.n0 + step, row};
+    const BlockPlace r = row_of(fold, row);
+    return {false, r.g, fold.n0 + step, r.index};
   }
-  EdgeWord north(const FoldJob& fold, std::int64_t column, std::int64_t row) const override {
-    return {true, fold.m0 + column, row};
+  std::optional<EdgeWord> north(const FoldJob& fold, std::int64_t column,
+                                std::int64_t row) const override {
+    const BlockPlace r = row_of(fold, row), c = column_of(fold, column);
+    if (r.g != c.g) return std::nullopt;
+    return EdgeWord{true, c.g, fold.m0 + c.index, r.index};
   }
-  ResultPlace result(const FoldJob& fold, std::int64_t column, std::int64_t step) const override {
-    return {fold.m0 + column, fold.n0 + step};
+  std::optional<ResultPlace> result(const FoldJob& fold, std::int64_t column,
+                                    std::int64_t step) const override {
+    const BlockPlace c = column_of(fold, column);
+    return ResultPlace{c.g, fold.m0 + c.index, fold.n0 + step};
   }
 };
 

@@ -22,7 +22,7 @@ Starts folds_of(Dataflow dataflow, std::int64_t groups, FoldOrder order = FoldOr
   p.layer = lower(Matmul{groups, 4, 4, 4, 1});
   Starts starts;
   for_each_fold(p, Tile{0, groups, 0, 1, 0, 1, 0, 4, 0, 4, 0, 4, order}, [&](const FoldJob& job) {
-    starts.push_back({job.g, job.m0, job.n0, job.k0});
+    starts.push_back({job.g0, job.m0, job.n0, job.k0});
   });
   return starts;
 }

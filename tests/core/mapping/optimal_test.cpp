@@ -81,10 +81,12 @@ void try_orders(const MappingProblem& p, const Estimator& estimator, Tiling t, V
       t.order = order;
       t.input_full_k = full;
       if (!fits(p, t, tile_footprint(p, t))) continue;
-      for (const FoldOrder folds : {FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost}) {
-        t.fold_order = folds;
-        keep_least(estimator.estimate(t), least);
-      }
+      for (const std::int64_t groups : {std::int64_t{1}, most_groups_at_once(p)})
+        for (const FoldOrder folds : {FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost}) {
+          t.groups_at_once = std::min(t.groups, groups);
+          t.fold_order = folds;
+          keep_least(estimator.estimate(t), least);
+        }
     }
 }
 
@@ -197,6 +199,7 @@ TEST_CASE("mapper: for large layers no tiling of thousands at random is more tha
     Values least;
     for (int i = 0; i < kPins; ++i) {
       Tiling t = random_tiling(random, p);
+      t.groups_at_once = std::min(t.groups, most_groups_at_once(p));
       if (!fits(p, t, tile_footprint(p, t))) continue;
       const TileCounts counts = estimator.count(t);
       // What is worse by its least time is worse.

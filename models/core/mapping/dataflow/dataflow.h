@@ -15,10 +15,21 @@ struct FoldExtents {
   std::int64_t m, n, k;
 };
 
-/// A fold on the array: the PEs that have work, and steps streamed through them.
+/// A fold on the array: the PEs that have work, and steps streamed through them. Groups lie along
+/// the diagonal, in blocks of equal rows and columns; the PEs off the diagonal have no work.
 struct FoldShape {
   std::int64_t rows, cols, steps;
+  std::int64_t groups = 1;
+
+  std::int64_t block_rows() const { return rows / groups; }
+  std::int64_t block_cols() const { return cols / groups; }
+  std::int64_t active_pes() const { return groups * block_rows() * block_cols(); }
 };
+
+/// So many folds of this shape, of a group each, along the diagonal.
+inline FoldShape side_by_side(const FoldShape& one, std::int64_t groups) {
+  return {one.rows * groups, one.cols * groups, one.steps, groups};
+}
 
 /// So many rows, steps or results, one after the other, each of `width` words (of one PE's MACs
 /// each, or of one sum) side by side.
@@ -43,7 +54,9 @@ class ArrayDataflow {
   /// What the array takes at once: of the streamed dimension in a step, of the others in a fold.
   /// `macs` consecutive k share a PE.
   virtual FoldExtents quanta(const ArrayConfig& array, std::int64_t macs) const = 0;
+  /// Of one group.
   virtual FoldShape shape(const FoldExtents& fold, std::int64_t macs) const = 0;
+  /// A row of what stays, and of sums that stayed, is of one group: only its columns are in it.
   virtual FoldEntries entries(const FoldShape& fold) const = 0;
 
   bool weights_stay() const { return streamed() == LoopDim::kM; }

@@ -18,7 +18,7 @@ class InputStationary : public ArrayDataflow {
   }
   FoldEntries entries(const FoldShape& fold) const override {
     FoldEntries e;
-    e.inputs = {fold.rows, fold.cols};
+    e.inputs = {fold.rows, fold.block_cols()};
     e.weights = {fold.steps, fold.rows};
     e.results = {fold.steps, fold.cols};
     return e;

@@ -19,7 +19,7 @@ class OutputStationary : public ArrayDataflow {
     FoldEntries e;
     e.inputs = {fold.steps, fold.rows};
     e.weights = {fold.steps, fold.cols};
-    e.results = {fold.rows, fold.cols};
+    e.results = {fold.rows, fold.block_cols()};
     return e;
   }
 };

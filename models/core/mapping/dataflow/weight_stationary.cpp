@@ -17,7 +17,7 @@ class WeightStationary : public ArrayDataflow {
   }
   FoldEntries entries(const FoldShape& fold) const override {
     FoldEntries e;
-    e.weights = {fold.rows, fold.cols};
+    e.weights = {fold.rows, fold.block_cols()};
     e.inputs = {fold.steps, fold.rows};
     e.results = {fold.steps, fold.cols};
     return e;
