@@ -48,9 +48,9 @@ struct Case {
   Tiling tiling;
 };
 std::optional<Case> random_case(test::Dice& d, const AcceleratorConfig& machine,
-                                const MemoryPort& memory) {
+                                const MemoryPort& memory, const LayerOp& op) {
   Layer layer;
-  layer.op = test::random_layer_op(d, 2);
+  layer.op = op;
   const bool matrix = !std::holds_alternative<Conv2d>(layer.op);
   layer.stage.bias = !std::holds_alternative<Matmul>(layer.op) && d.one_in(2);
   const Precision precision = test::random_precision(d, matrix);
@@ -74,14 +74,33 @@ std::optional<Case> random_case(test::Dice& d, const AcceleratorConfig& machine,
   return std::nullopt;
 }
 
-}  // namespace
+/// Of groups so small that several fit an array of some PEs at once.
+LayerOp small_groups(test::Dice& d) {
+  if (d.one_in(3)) return Matmul{2 * d.to(1, 4), d.to(1, 4), d.to(1, 4), 32, 1};
+  Conv2d c;
+  c.height = d.to(1, 6);
+  c.width = d.to(1, 6);
+  c.groups = d.to(2, 12);
+  c.channels = c.groups * d.to(1, 2);
+  c.filters = c.groups * d.to(1, 2);
+  c.kernel_h = d.to(1, 2);
+  c.kernel_w = d.to(1, 3);
+  c.pad_top = c.pad_bottom = c.pad_left = c.pad_right = 1;
+  return c;
+}
 
-TEST_CASE("estimate: counts, folds, bytes and array cycles are the run's, exactly") {
+/// Tilings that ran, and those of them with several groups at once.
+struct Ran {
+  int done = 0, together = 0;
+};
+
+template <class F>
+Ran compare_runs(F random_op) {
   MESSAGE("seed ", kSeed);
   test::Dice d(kSeed);
   const auto prices = std::make_shared<const Prices>(make_prices(
       read_energy_table("horowitz-2014-45nm.yaml"), "ideal", std::nullopt, DramPricing::kTable));
-  int done = 0;
+  Ran ran;
   for (int i = 0; i < 60; ++i) {
     const AcceleratorConfig machine = test::random_small_machine(d);
     DramConfig dram;
@@ -89,7 +108,7 @@ TEST_CASE("estimate: counts, folds, bytes and array cycles are the run's, exactl
                                  Bytes(std::int64_t{1} << 32)};
     const auto machine_run = make_simulation(machine, dram, Fidelity::kFast);
     for (int j = 0; j < 8; ++j) {
-      std::optional<Case> c = random_case(d, machine, machine_run->memory());
+      std::optional<Case> c = random_case(d, machine, machine_run->memory(), random_op(d));
       if (!c) continue;
       CAPTURE(i);
       CAPTURE(j);
@@ -111,11 +130,22 @@ TEST_CASE("estimate: counts, folds, bytes and array cycles are the run's, exactl
         CHECK(e.traffic.tensors[t].bursts == run.traffic.tensors[t].bursts);
         CHECK(e.traffic.tensors[t].scale_read_bytes == run.traffic.tensors[t].scale_read_bytes);
       }
-      ++done;
+      ++ran.done;
+      ran.together += c->tiling.groups_at_once > 1 ? 1 : 0;
     }
   }
-  MESSAGE(done, " tilings");
-  CHECK(done > 200);
+  MESSAGE(ran.done, " tilings, ", ran.together, " of several groups at once");
+  return ran;
+}
+
+}  // namespace
+
+TEST_CASE("estimate: counts, folds, bytes and array cycles are the run's, exactly") {
+  CHECK(compare_runs([](test::Dice& d) { return test::random_layer_op(d, 2); }).done > 200);
+}
+
+TEST_CASE("estimate: ... and where groups share the array") {
+  CHECK(compare_runs([](test::Dice& d) { return small_groups(d); }).together > 50);
 }
 
 }  // namespace bitjoule
