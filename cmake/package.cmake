@@ -39,6 +39,17 @@ if(TARGET module_mpi)
   list(APPEND CPACK_COMPONENTS_ALL mpi)
 endif()
 if(TARGET bitjoule_python)
+  # Built for one version of Python's; the shipped files are the program's.
+  set(python ${PYTHON_VERSION_MAJOR}.${PYTHON_VERSION_MINOR})
+  math(EXPR python_next "${PYTHON_VERSION_MINOR} + 1")
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_NAME python3-bitjoule)
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_SHLIBDEPS ON)
+  string(CONCAT CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS
+    "bitjoule (= ${PROJECT_VERSION}), python3 (>= ${python}), "
+    "python3 (<< ${PYTHON_VERSION_MAJOR}.${python_next}), python3-numpy")
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_RECOMMENDS "python3-pandas, python3-matplotlib")
+  set(CPACK_COMPONENT_PYTHON_DESCRIPTION "The simulator as a Python package.")
   list(APPEND CPACK_COMPONENTS_ALL python)
 endif()
 include(CPack)

@@ -81,8 +81,8 @@ py::tuple to_tuple(const Outcome& outcome) {
                         outcome.failure, outcome.report);
 }
 
-std::vector<std::unique_ptr<Machine>>& machines_to_end() {
-  static std::vector<std::unique_ptr<Machine>> machines;
+std::vector<std::shared_ptr<void>>& machines_to_end() {
+  static std::vector<std::shared_ptr<void>> machines;
   return machines;
 }
 
@@ -111,15 +111,7 @@ Outcome simulate(Machine& machine, const std::string& name) {
   return outcome;
 }
 
-std::string machine_key(const RunConfig& run) {
-  const boost::json::value all = to_json(run);
-  boost::json::object part;
-  for (const char* key : {"accelerator", "dram", "fidelity"})
-    if (const boost::json::value* value = all.as_object().if_contains(key)) part[key] = *value;
-  return boost::json::serialize(part);
-}
-
-void end_machine(std::unique_ptr<Machine> machine) {
+void end_machine(std::shared_ptr<void> machine) {
   if (machine == nullptr) return;
   if (is_simulating()) {
     machines_to_end().push_back(std::move(machine));
@@ -148,7 +140,7 @@ Outcome RunMachine::run(const Request& request) {
     RunConfig run = asked_run(request, [&](const std::vector<Override>& overrides) {
       return of_kind(source_, "run", [&] { return template_->with(overrides); });
     });
-    std::string key = machine_key(run);
+    std::string key = machine_digest(run);
     if (machine_ == nullptr) {
       machine_ = std::make_unique<Machine>(std::move(run));
       key_ = std::move(key);

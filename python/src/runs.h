@@ -39,9 +39,6 @@ struct Outcome {
 };
 Outcome simulate(Machine& machine, const std::string& name);
 
-/// The machine's part of a run: equal texts, equal machines.
-std::string machine_key(const RunConfig& run);
-
 /// A machine in a simulation context of its own, as often as wanted. It is built by the first run.
 class RunMachine {
  public:
@@ -60,8 +57,9 @@ class RunMachine {
   std::string key_;
 };
 
-/// Ends a machine now, or where that cannot be (a signal handler in the midst of a run) later.
-void end_machine(std::unique_ptr<Machine> machine);
+/// Ends a machine, or several that belong together, now, or where that cannot be (a signal handler
+/// in the midst of a run) later.
+void end_machine(std::shared_ptr<void> machine);
 
 void bind_runs(py::module_& module);
 

@@ -20,20 +20,12 @@ SweepRuns::SweepRuns(const Given& config, const Settings& set, std::size_t max_p
   });
 }
 
-SweepRuns::~SweepRuns() { end_machine(std::move(machine_)); }
+SweepRuns::~SweepRuns() { end_machine(std::move(machines_)); }
 
 Outcome SweepRuns::run(std::size_t index) {
   return simulating([&] {
-    RunConfig run = plan_.config(plan_.points.at(index));
-    std::string key = machine_key(run);
-    if (machine_ == nullptr || key != key_) {
-      machine_.reset();
-      machine_ = std::make_unique<Machine>(std::move(run));
-      key_ = std::move(key);
-    } else {
-      machine_->configure(std::move(run));
-    }
-    Outcome outcome = simulate(*machine_, plan_.sweep.name);
+    Machine& machine = machines_->of(plan_.config(plan_.points.at(index)));
+    Outcome outcome = simulate(machine, plan_.sweep.name);
     if (!outcome.failure.empty()) throw Error(ErrorKind::kVerification, outcome.failure);
     return outcome;
   });

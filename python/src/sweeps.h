@@ -7,6 +7,7 @@
 #include <string>
 
 #include "python/src/runs.h"
+#include "sim/sweep/machines.h"
 #include "sim/sweep/plan.h"
 
 namespace bitjoule::python {
@@ -20,13 +21,12 @@ class SweepRuns {
   SweepRuns& operator=(const SweepRuns&) = delete;
 
   const SweepPlan& plan() const { return plan_; }
-  /// A point, on the machine of the point before where it is the same. Throws as Machine::run().
+  /// A point, on the machine of a point before where it is the same. Throws as Machine::run().
   Outcome run(std::size_t index);
 
  private:
   SweepPlan plan_;
-  std::unique_ptr<Machine> machine_;
-  std::string key_;
+  std::unique_ptr<Machines> machines_ = std::make_unique<Machines>();
 };
 
 void bind_sweeps(py::module_& module);

@@ -62,13 +62,34 @@ std::string directory_of(const std::string& path) {
   return directory.empty() ? "." : directory;
 }
 
-std::string partial_name(const std::string& path) {
+}  // namespace
+
+std::string partial_name(const std::string& path, int process) {
   char host[64] = "";
   ::gethostname(host, sizeof host - 1);
-  return fmt::format("{}.{}.{}.partial", path, host, ::getpid());
+  return fmt::format("{}.{}.{}.partial", path, host, process);
 }
 
-}  // namespace
+void write_partial_file(const std::string& partial, const std::string& text) {
+  const int failure = write_partial(partial, text, false);
+  if (failure == 0) return;
+  ::unlink(partial.c_str());
+  throw not_written(partial, failure);
+}
+
+void take_places(const std::string& directory, const std::vector<PartialFile>& files) {
+  if (files.empty()) return;
+  const int file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) throw not_written(directory, errno);
+  const auto closed = [file](const std::string& path, int failure) {
+    ::close(file);
+    if (failure != 0) throw not_written(path, failure);
+  };
+  if (::syncfs(file) != 0) closed(directory, errno);
+  for (const PartialFile& one : files)
+    if (std::rename(one.partial.c_str(), one.path.c_str()) != 0) closed(one.path, errno);
+  closed(directory, sync_file(file));
+}
 
 bool is_special_file(const std::string& path) {
   std::error_code error;
@@ -93,7 +114,7 @@ void sync_directory(const std::string& path) {
 namespace {
 
 void put_in_place(const std::string& path, const std::string& text, bool is_synced) {
-  const std::string partial = partial_name(path);
+  const std::string partial = partial_name(path, ::getpid());
   int failure = write_partial(partial, text, is_synced);
   if (failure == 0 && std::rename(partial.c_str(), path.c_str()) != 0) failure = errno;
   if (failure == 0) return;
@@ -123,7 +144,7 @@ void OutputFiles::add(const std::string& path, const std::string& text) {
     return;
   }
   if (fs::is_directory(target)) throw input_error(path + ": is a directory");
-  staged_.push_back({path, target, partial_name(target)});
+  staged_.push_back({path, target, partial_name(target, ::getpid())});
   if (const int failure = write_partial(staged_.back().partial, text))
     throw not_written(path, failure);
 }

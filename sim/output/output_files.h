@@ -14,6 +14,19 @@ void write_atomically(const std::string& path, const std::string& text);
 /// The same without waiting for the disk: for what can be made again where it is not whole.
 void write_whole(const std::string& path, const std::string& text);
 
+/// A file beside `path` that only the process and those that are forked from it write.
+std::string partial_name(const std::string& path, int process);
+/// Writes it anew, and leaves it to the system when it reaches the disk. Throws as
+/// write_atomically(); there is none then.
+void write_partial_file(const std::string& partial, const std::string& text);
+
+struct PartialFile {
+  std::string partial, path;
+};
+/// Files of one directory take their places, which they do when all of them have reached the disk,
+/// and their names have when it returns. Throws as write_atomically(); some may be in their places.
+void take_places(const std::string& directory, const std::vector<PartialFile>& files);
+
 /// Returns when the names in a directory have reached the disk. Throws as write_atomically().
 void sync_directory(const std::string& path);
 

@@ -261,6 +261,18 @@ std::string run_digest(const RunConfig& run) {
   return text;
 }
 
+std::string machine_digest(const RunConfig& run) {
+  RunFile file;
+  file.accelerator.machine = run.accelerator;
+  file.dram = run.dram;
+  file.options.fidelity = run.options.fidelity;
+  std::string text;
+  append_digest(file.accelerator, text);
+  append_digest(file.dram, text);
+  append_digest(file.options.fidelity, text);
+  return text;
+}
+
 boost::json::value to_json(const RunConfig& run) {
   boost::json::object json = to_json(to_file(run)).as_object();
   if (run.phases.empty()) return json;

@@ -33,4 +33,7 @@ boost::json::value to_json(const RunConfig& run);
 /// A text that is equal exactly where the resolved configurations are, and is quicker made.
 std::string run_digest(const RunConfig& run);
 
+/// The same of the parts of which a machine is built: accelerator, DRAM and fidelity.
+std::string machine_digest(const RunConfig& run);
+
 }  // namespace bitjoule

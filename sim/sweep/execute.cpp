@@ -13,7 +13,6 @@
 #include <unordered_set>
 
 #include "core/error.h"
-#include "run/machine.h"
 #include "run/network_runner.h"
 #include "run/output_check.h"
 #include "run/simulation.h"
@@ -21,6 +20,7 @@
 #include "sim/output/progress.h"
 #include "sim/output/terminal.h"
 #include "sim/result/result_json.h"
+#include "sim/sweep/machines.h"
 #include "sim/sweep/outcome_files.h"
 #include "sim/sweep/parallel.h"
 #include "sim/version.h"
@@ -29,23 +29,26 @@ namespace bitjoule {
 namespace {
 
 // What a worker's exit code says, beside 0: the result is in the store.
-constexpr int kStoredFailure = 75, kNotStored = 74;
+constexpr int kStoredFailure = 75, kNotStored = 74, kStaged = 73;
 
-std::string simulate(RunConfig run, const std::shared_ptr<OutcomeStore>& outcomes) {
-  run.options.outcomes = outcomes;
-  const Result result = Machine(run).run();
+std::string simulate(RunConfig config, Machines& machines,
+                     const std::shared_ptr<OutcomeStore>& outcomes) {
+  config.options.outcomes = outcomes;
+  Machine& machine = machines.of(std::move(config));
+  const Result result = machine.run();
   require_verified(result);
+  const RunConfig& run = machine.config();
   return json_text(result.network ? result_json(run, *result.network)
                                   : result_json(run, result.layer_passes));
 }
 
-/// A worker's life: a result or a failure into the store.
+/// A point in a worker: a result or a failure for the store.
 int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore& store,
-              const std::shared_ptr<OutcomeStore>& outcomes) {
+              Machines& machines, const std::shared_ptr<OutcomeStore>& outcomes) {
   if (store.has(point.hash)) return 0;  // another sweep was faster
   std::string text, failure;
   try {
-    text = simulate(plan.config(point), outcomes);
+    text = simulate(plan.config(point), machines, outcomes);
   } catch (const std::bad_alloc&) {
     return kAgainAlone;  // the parent stores it, where it was alone
   } catch (const std::exception& e) {
@@ -56,12 +59,12 @@ int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore&
       store.put_failure(point.hash, failure);
       return kStoredFailure;
     }
-    store.put(point.hash, text);
+    store.stage(point.hash, text);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return kNotStored;
   }
-  return 0;
+  return kStaged;
 }
 
 /// One line on a terminal: points done, failed, running, time left.
@@ -107,6 +110,45 @@ class Progress {
   std::chrono::steady_clock::time_point shown_;
 };
 
+/// Results that workers have staged: the store keeps a group of them for the price of one, and only
+/// then they count. What a kill can take is no more than this much work.
+class StagedResults {
+ public:
+  StagedResults(const std::vector<const SweepPoint*>& jobs, const ResultStore& store,
+                Progress& progress)
+      : jobs_(jobs), store_(store), progress_(progress) {}
+  ~StagedResults() {
+    for (const JobOutcome& outcome : outcomes_) store_.drop(jobs_[outcome.job]->hash);
+  }
+  StagedResults(const StagedResults&) = delete;
+  StagedResults& operator=(const StagedResults&) = delete;
+
+  void add(const JobOutcome& outcome) {
+    if (outcomes_.empty()) first_ = std::chrono::steady_clock::now();
+    outcomes_.push_back(outcome);
+  }
+  void keep_where_due() {
+    constexpr std::size_t kMost = 64;
+    constexpr std::chrono::milliseconds kLongest{100};
+    if (outcomes_.size() >= kMost || std::chrono::steady_clock::now() - first_ >= kLongest) keep();
+  }
+  void keep() {
+    std::vector<std::string> hashes;
+    for (const JobOutcome& outcome : outcomes_) hashes.push_back(jobs_[outcome.job]->hash);
+    store_.keep(hashes);
+    for (const JobOutcome& outcome : outcomes_)
+      progress_.count(false, jobs_[outcome.job]->seconds, outcome.seconds);
+    outcomes_.clear();
+  }
+
+ private:
+  const std::vector<const SweepPoint*>& jobs_;
+  const ResultStore& store_;
+  Progress& progress_;
+  std::vector<JobOutcome> outcomes_;
+  std::chrono::steady_clock::time_point first_;
+};
+
 /// Why a worker that left nothing in the store is gone.
 std::string death(const JobOutcome& outcome, const WorkerLimits& limits) {
   std::string text;
@@ -141,12 +183,17 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
       std::accumulate(jobs.begin(), jobs.end(), 0.0,
                       [](double sum, const SweepPoint* job) { return sum + job->seconds; });
   Progress progress(asked.size(), asked.size() - jobs.size(), seconds, options);
+  StagedResults staged(jobs, store, progress);
   std::string not_stored;
   const auto ended = [&](const JobOutcome& outcome) {
     const std::string& hash = jobs[outcome.job]->hash;
     if (outcome.end == JobEnd::kExited && outcome.code == kNotStored) {
       not_stored = outcome.last_words;
       return false;
+    }
+    if (outcome.end == JobEnd::kExited && outcome.code == kStaged) {
+      staged.add(outcome);
+      return true;
     }
     const bool is_good = outcome.end == JobEnd::kExited && outcome.code == 0;
     const bool is_stored = outcome.end == JobEnd::kExited && outcome.code == kStoredFailure;
@@ -164,10 +211,16 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
   std::shared_ptr<OutcomeStore> outcomes;
   if (options.share_layers)
     outcomes = std::make_shared<OutcomeFiles>(outcome_directory(store.directory()));
+  Machines machines;  // a worker's own, as it is forked
   const bool is_complete = run_forked(
       jobs.size(), options.limits,
-      [&](std::size_t job) { return run_point(plan, *jobs[job], store, outcomes); }, ended,
-      [&](std::size_t running) { progress.show(running); });
+      [&](std::size_t job) { return run_point(plan, *jobs[job], store, machines, outcomes); },
+      ended,
+      [&](std::size_t running) {
+        staged.keep_where_due();
+        progress.show(running);
+      });
+  staged.keep();
   if (!not_stored.empty()) throw input_error(not_stored);
   return is_complete;
 }

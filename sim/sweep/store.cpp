@@ -55,14 +55,18 @@ std::optional<boost::json::object> read_own(const std::string& path, const std::
   return is_own ? std::move(object) : std::nullopt;
 }
 
-/// A point's file, where a directory cannot be replaced by it.
-void write_entry(const std::string& path, const std::string& text) {
+/// A directory cannot be replaced by a point's file.
+void require_no_directory(const std::string& path) {
   std::error_code error;
   if (fs::is_directory(fs::symlink_status(path, error)))
     throw input_error(
         fmt::format("{}: a directory stands where the result of a point goes: move it away and "
                     "run the sweep again, which computes only what is missing",
                     path));
+}
+
+void write_entry(const std::string& path, const std::string& text) {
+  require_no_directory(path);
   write_atomically(path, text);
 }
 
@@ -90,6 +94,9 @@ std::string read_text_file(const std::string& path) {
   return text;
 }
 
+ResultStore::ResultStore(std::string directory)
+    : directory_(std::move(directory)), process_(::getpid()) {}
+
 ResultStore ResultStore::create(const std::string& directory) {
   std::error_code error;
   const bool is_new = fs::create_directories(directory, error);
@@ -113,6 +120,23 @@ std::optional<StoredPoint> ResultStore::find(const std::string& hash) const {
 void ResultStore::put(const std::string& hash, const std::string& text) const {
   write_entry(result_path(hash), text);
 }
+
+std::string ResultStore::staged_path(const std::string& hash) const {
+  return partial_name(result_path(hash), process_);
+}
+
+void ResultStore::stage(const std::string& hash, const std::string& text) const {
+  require_no_directory(result_path(hash));
+  write_partial_file(staged_path(hash), text);
+}
+
+void ResultStore::keep(const std::vector<std::string>& hashes) const {
+  std::vector<PartialFile> files;
+  for (const std::string& hash : hashes) files.push_back({staged_path(hash), result_path(hash)});
+  take_places(directory_, files);
+}
+
+void ResultStore::drop(const std::string& hash) const { ::unlink(staged_path(hash).c_str()); }
 
 void ResultStore::put_failure(const std::string& hash, const std::string& message) const {
   write_entry(failure_path(hash), json_text({{"schema_version", kResultSchemaVersion},

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace bitjoule {
 
@@ -20,7 +21,7 @@ struct StoredPoint {
 class ResultStore {
  public:
   /// Changes nothing there; the directory may be missing, and is empty then.
-  explicit ResultStore(std::string directory) : directory_(std::move(directory)) {}
+  explicit ResultStore(std::string directory);
   /// Creates the directory and removes what killed processes left there long ago.
   static ResultStore create(const std::string& directory);
 
@@ -32,6 +33,15 @@ class ResultStore {
   /// Both throw an input Error if the file cannot be written, and return when it is on the disk.
   void put(const std::string& hash, const std::string& text) const;
   void put_failure(const std::string& hash, const std::string& message) const;
+
+  /// A result that does not count before keep(). The store, and copies of it in processes that were
+  /// forked since, share what was staged; who staged it may be gone. Throws as put().
+  void stage(const std::string& hash, const std::string& text) const;
+  /// As put() of staged results, for a group of them at the price of one.
+  void keep(const std::vector<std::string>& hashes) const;
+  /// Forgets a staged result.
+  void drop(const std::string& hash) const;
+
   /// Forgets a failure, so that the point runs again.
   void forget_failure(const std::string& hash) const;
   /// Copies a point from another store; false where none is there that counts.
@@ -45,7 +55,10 @@ class ResultStore {
     return directory_ + "/" + hash + ".failed.json";
   }
 
+  std::string staged_path(const std::string& hash) const;
+
   std::string directory_;
+  int process_;  ///< that names what is staged
 };
 
 /// Whether a text has the form of a point's name: 32 hexadecimal digits, so that no path leads

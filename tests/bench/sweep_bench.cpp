@@ -3,9 +3,11 @@
 // the processors (user and system, of the program and its workers), which other programs on the
 // machine change little; real time is shown beside them.
 //
-// Counters of `points`: `cpu_ms` per point of everything; `simulation_ms` of it: building the
-// machine and running the layer, measured within forked processes; `overhead_ms` is the difference:
-// reading the sweep, resolving points, processes, results, tables. Of `plan`: `cpu_ms` per point.
+// Counters of `points`: `cpu_ms` per point of everything, `per_second` points of such a core;
+// `simulation_ms` of it: running the layer, on machines that points share, measured within forked
+// processes; `overhead_ms` is the difference: reading the sweep, resolving points, processes,
+// results, tables. Of `plan` and `plan_files`, whose axis names a file at each point: `cpu_ms` per
+// point.
 // Of `tables` and `contexts`: `ratio` of a decode step of Llama-2-7B priced by three tables, or at
 // eight contexts, to one.
 #include <benchmark/benchmark.h>
@@ -16,9 +18,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <utility>
 
-#include "run/layer_runner.h"
+#include "run/simulation.h"
+#include "sim/config/parsed_files.h"
 #include "sim/sweep/execute.h"
+#include "sim/sweep/machines.h"
 #include "sim/sweep/output.h"
 
 namespace bitjoule {
@@ -45,6 +50,15 @@ axes:
   - {path: accelerator.array.rows, values: [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]}
   - {path: accelerator.array.cols, values: [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]}
   - {path: precision.weights.format, values: [int8, int4, int2]}
+)";
+
+const char* const kFiles = R"(name: files
+base: quickstart.yaml
+set: {layer: {gemm: {m: 2, n: 16, k: 16}}, values: off}
+axes:
+  - {path: layer.gemm.n, values: [8, 16, 24, 32, 40, 48, 56, 64, 72, 80]}
+  - {path: layer.gemm.k, values: [8, 16, 24, 32, 40, 48, 56, 64, 72, 80]}
+  - {path: dram, values: [ideal.yaml, ddr4-2400-x8.yaml, lpddr4-4266.yaml, hbm2-2000.yaml]}
 )";
 
 /// A decode step and one axis.
@@ -91,13 +105,14 @@ double simulation_ms() {
                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   WorkerLimits limits;
   limits.workers = kWorkers;
+  Machines machines;
+  prepare_simulation();
   run_forked(
       all.points.size(), limits,
       [&](std::size_t i) {
-        const RunConfig run = all.config(all.points[i]);
+        RunConfig run = all.config(all.points[i]);
         const double start = process_seconds();
-        LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
-        benchmark::DoNotOptimize(runner.run(run.layer, run.precision, run.mapping));
+        benchmark::DoNotOptimize(machines.of(std::move(run)).run());
         seconds[i] = process_seconds() - start;
         return 0;
       },
@@ -127,23 +142,32 @@ void points(benchmark::State& state) {
   }
   const double per_point = cpu / static_cast<double>(state.iterations());  // 1,000 points: ms each
   state.counters["cpu_ms"] = per_point;
+  state.counters["per_second"] = 1000 / per_point;
   state.counters["simulation_ms"] = simulation;
   state.counters["overhead_ms"] = per_point - simulation;
 }
 BENCHMARK(points)->Iterations(3)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-void plan_alone(benchmark::State& state) {
+void plan_alone(benchmark::State& state, const char* sweep) {
+  keep_parsed_files();
   std::size_t points = 0;
   double cpu = 0;
   for (auto _ : state) {
     const double start = processor_seconds();
-    points = make_plan(read_sweep(text_source("many.yaml", kPlanned)), kMaxPoints).points.size();
+    points = make_plan(read_sweep(text_source("sweep.yaml", sweep)), kMaxPoints).points.size();
     cpu += processor_seconds() - start;
   }
   state.counters["cpu_ms"] =
       cpu * 1000 / static_cast<double>(state.iterations()) / static_cast<double>(points);
 }
-BENCHMARK(plan_alone)->Name("plan")->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(plan_alone, all, kPlanned)
+    ->Name("plan")
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(plan_alone, files, kFiles)
+    ->Name("plan_files")
+    ->Iterations(10)
+    ->Unit(benchmark::kMillisecond);
 
 double seconds_of(const std::string& text) {
   const std::string directory = temporary_directory();

@@ -289,6 +289,29 @@ class Package(unittest.TestCase):
         self.assertEqual("bitjoule-mpi" in self.packages, cache("BITJOULE_MPI") == "ON")
         self.assertNotIn("mpi", self.field("bitjoule", "Depends"))
 
+    def test_python_is_a_package_of_its_own(self):
+        self.assertEqual("python3-bitjoule" in self.packages, cache("BITJOULE_PYTHON") == "ON")
+        self.assertNotIn("python", self.field("bitjoule", "Depends"))
+        if "python3-bitjoule" not in self.packages:
+            return
+        depends = self.field("python3-bitjoule", "Depends").split(", ")
+        version = self.field("python3-bitjoule", "Version")
+        major, minor = re.search(r"cpython-(\d)(\d+)", " ".join(
+            path.name for path in (self.top / "python3-bitjoule").rglob("_native*.so"))).groups()
+        for part in [f"bitjoule (= {version})", f"python3 (>= {major}.{minor})",
+                     f"python3 (<< {major}.{int(minor) + 1})", "python3-numpy"]:
+            self.assertIn(part, depends)
+        place = "usr/lib/python3/dist-packages"
+        both = self.top / "both"  # as dpkg lays them over each other
+        for package in ["bitjoule", "python3-bitjoule"]:
+            shutil.copytree(self.top / package, both, symlinks=True, dirs_exist_ok=True)
+        done = run(cache("PYTHON_EXECUTABLE"), "-B", "-c",
+                   "import bitjoule; print(bitjoule.configs_dir()); "
+                   "print(bitjoule.run('runs/quickstart.yaml'))",
+                   cwd=self.top, PYTHONPATH=str(both / place))
+        self.assertTrue(done.stdout.startswith(str(both / "usr/share/bitjoule/configs")), done.stdout)
+        self.assertIn("quickstart", done.stdout)
+
     def test_it_runs_where_it_is_unpacked(self):
         done = run(self.top / "bitjoule/usr/bin/bitjoule", "run", "quickstart.yaml", cwd=self.top)
         self.assertIn("quickstart", done.stdout)

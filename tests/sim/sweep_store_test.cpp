@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 #include <functional>
+#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -168,20 +169,30 @@ TEST_CASE("store: a point is on the disk, name and all, before it counts") {
   const std::string points = dir.at("out/points");
   REQUIRE(shell_with_faults("BITJOULE_SYNC_LOG=" + dir.at("log"), sweep + dir.at("out") + " -j 1")
               .code == 0);
+  // What a file has been through; names are synced with the directory, which may be of many files.
+  enum class State { kWritten, kOnDisk, kNamed, kCounts };
+  std::map<std::string, State> files;
+  const auto all_become = [&](State before, State after) {
+    for (auto& [name, state] : files)
+      if (state == before) state = after;
+  };
   std::istringstream lines(text_of(dir.at("log")));
-  std::string before, line;
-  int renames = 0;
-  while (std::getline(lines, line)) {
-    if (line.rfind("rename " + points + "/", 0) == 0) {
-      ++renames;
-      CHECK(before.rfind("sync " + line.substr(7) + ".", 0) == 0);  // HASH.json.HOST.PID.partial
-      std::getline(lines, line);
-      CHECK(line == "sync " + points);
-    }
-    before = line;
+  for (std::string line; std::getline(lines, line);) {
+    const std::string what = line.substr(0, line.find(' ')), name = line.substr(what.size() + 1);
+    const std::string file = name.substr(0, name.find(".json.") + 5);  // .HOST.PID.partial
+    if (line == "syncfs " + points) all_become(State::kWritten, State::kOnDisk);
+    if (line == "sync " + points) all_become(State::kNamed, State::kCounts);
+    if (name.rfind(points + "/", 0) != 0) continue;
+    if (what == "write") files[file] = State::kWritten;
+    if (what != "rename") continue;
+    REQUIRE(files.count(name) == 1);
+    CHECK(files[name] == State::kOnDisk);
+    files[name] = State::kNamed;
   }
-  CHECK(renames == 3);
-  for (const char* fault : {"sync:0", "sync:2", "sync:3"}) {
+  CHECK(files.size() == 3);
+  for (const auto& [name, state] : files) CHECK(state == State::kCounts);
+  // The store's own name, the points, their names, the tables.
+  for (const char* fault : {"sync:0", "sync:1", "sync:2", "sync:3"}) {
     CAPTURE(fault);
     fs::remove_all(dir.at("out"));
     const Outcome failed =

@@ -4,8 +4,9 @@
 //   BITJOULE_FAULT=full:N     the disk is full after N bytes, for all of them
 //   BITJOULE_FAULT=parent:N   at byte N the program is killed
 //   BITJOULE_FAULT=worker:N   at byte N whoever writes it is killed
-//   BITJOULE_FAULT=sync:N     after N calls of fsync() the disk fails
-//   BITJOULE_SYNC_LOG=FILE    a line "sync NAME" or "rename NAME" per call, in their order
+//   BITJOULE_FAULT=sync:N     after N calls of fsync() and syncfs() the disk fails
+//   BITJOULE_SYNC_LOG=FILE    a line "write NAME", "sync NAME", "syncfs NAME" or "rename NAME" per
+//                             call, in their order
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -48,7 +49,7 @@ bool is_regular(int file) {
   return fstat(file, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-/// `name`: of the file that is renamed to or synced.
+/// `name`: of the file that is written, synced or renamed to.
 void note(const char* what, const char* name) {
   const char* log = std::getenv("BITJOULE_SYNC_LOG");
   if (log == nullptr) return;
@@ -59,19 +60,27 @@ void note(const char* what, const char* name) {
   close(file);
 }
 
-}  // namespace
-
-extern "C" int fsync(int file) {
+void note_file(const char* what, int file) {
   char link[64], name[4096] = "";
   std::snprintf(link, sizeof link, "/proc/self/fd/%d", file);
   if (readlink(link, name, sizeof name - 1) < 0) std::abort();
-  note("sync", name);
+  note(what, name);
+}
+
+int sync(const char* what, long call, int file) {
+  note_file(what, file);
   if (kind == 's' && bytes_left->fetch_sub(1) <= 0) {
     errno = EIO;
     return -1;
   }
-  return static_cast<int>(syscall(SYS_fsync, file));
+  return static_cast<int>(syscall(call, file));
 }
+
+}  // namespace
+
+extern "C" int fsync(int file) { return sync("sync", SYS_fsync, file); }
+
+extern "C" int syncfs(int file) noexcept { return sync("syncfs", SYS_syncfs, file); }
 
 extern "C" int rename(const char* from, const char* to) {
   note("rename", to);
@@ -79,7 +88,9 @@ extern "C" int rename(const char* from, const char* to) {
 }
 
 extern "C" ssize_t write(int file, const void* data, std::size_t size) {
-  if (kind == 0 || kind == 's' || !is_regular(file)) return really_write(file, data, size);
+  const bool is_file = is_regular(file);
+  if (is_file) note_file("write", file);
+  if (kind == 0 || kind == 's' || !is_file) return really_write(file, data, size);
   const auto wanted = static_cast<std::int64_t>(size);
   const std::int64_t left = bytes_left->fetch_sub(wanted);
   if (left >= wanted) return really_write(file, data, size);

@@ -22,14 +22,6 @@ CycleDram::CycleDram(const CycleDramConfig& config)
   totals_.latency_unit = standard_.tCK;
 }
 
-BytesPerSecond CycleDram::peak_bandwidth() const {
-  __extension__ using wide = __int128;
-  constexpr std::int64_t kFemtosecondsPerSecond = 1'000'000'000'000'000;
-  const wide bytes = wide(standard_.burst_bytes) * standard_.organization.channels;
-  return BytesPerSecond(static_cast<std::int64_t>(
-      bytes * kFemtosecondsPerSecond / (wide(standard_.burst_cycles) * standard_.tCK.value)));
-}
-
 std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
   if (offer_is_blocked() || accepted_at_ != kNever) {
     throw internal_error("dram: a request is offered while another waits for acceptance");

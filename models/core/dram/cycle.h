@@ -7,6 +7,7 @@
 #include "core/dram/address_map.h"
 #include "core/dram/channel.h"
 #include "core/dram/engine.h"
+#include "core/dram/standard.h"
 #include "core/fifo.h"
 
 namespace bitjoule {
@@ -24,7 +25,7 @@ class CycleDram : public DramEngine {
   Clock clock() const override { return Clock::from_period(standard_.tCK); }
   Bytes burst() const override { return Bytes(standard_.burst_bytes); }
   Bytes capacity() const override { return Bytes(standard_.capacity); }
-  BytesPerSecond peak_bandwidth() const override;
+  BytesPerSecond peak_bandwidth() const override { return bitjoule::peak_bandwidth(standard_); }
 
   /// Records the commands of channel 0 (for checkers).
   void record(std::vector<DramCommandRecord>* trace) { channels_[0].channel.record(trace); }

@@ -283,4 +283,12 @@ class Resolver {
 
 DramStandard resolve_standard(const CycleDramConfig& config) { return Resolver(config).resolve(); }
 
+BytesPerSecond peak_bandwidth(const DramStandard& standard) {
+  __extension__ using wide = __int128;
+  constexpr std::int64_t kFemtosecondsPerSecond = 1'000'000'000'000'000;
+  const wide bytes = wide(standard.burst_bytes) * standard.organization.channels;
+  return BytesPerSecond(static_cast<std::int64_t>(
+      bytes * kFemtosecondsPerSecond / (wide(standard.burst_cycles) * standard.tCK.value)));
+}
+
 }  // namespace bitjoule

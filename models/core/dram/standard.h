@@ -41,4 +41,7 @@ struct DramStandard {
 /// contradictory timings, formulas, sizes that are no powers of two, missing constraints.
 DramStandard resolve_standard(const CycleDramConfig& config);
 
+/// Of all channels, with every burst right behind the one before.
+BytesPerSecond peak_bandwidth(const DramStandard& standard);
+
 }  // namespace bitjoule

@@ -4,7 +4,6 @@
 #include <variant>
 
 #include "core/clock.h"
-#include "core/dram/engine.h"
 #include "core/dram/standard.h"
 
 namespace bitjoule {
@@ -27,19 +26,25 @@ Femtoseconds access_latency(const DramConfig& dram) {
 }  // namespace
 
 MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
-  const std::unique_ptr<DramEngine> engine = make_dram_engine(dram);
   MemoryPort port;
-  port.burst_bytes = engine->burst().value;
-  port.bytes_per_cycle =
-      static_cast<double>(engine->peak_bandwidth().value) / static_cast<double>(clock.value);
   const Clock core = Clock::from_frequency(clock);
+  const auto set_rate = [&](std::int64_t burst_bytes, BytesPerSecond peak, Bytes capacity) {
+    port.burst_bytes = burst_bytes;
+    port.bytes_per_cycle = static_cast<double>(peak.value) / static_cast<double>(clock.value);
+    port.capacity = capacity;
+  };
   port.latency_cycles = core.at_or_after(access_latency(dram)).value;
   port.row_cycles = core.at_or_after(timing(dram, "tRCD")).value;
   port.core_period = core.edge(Cycles(1));
-  const double burst = static_cast<double>(port.burst_bytes) / port.bytes_per_cycle;
   port.hit_latency = port.write_latency = static_cast<double>(port.latency_cycles);
-  if (const auto* cycle = std::get_if<CycleDramConfig>(&dram.model)) {
-    const DramOrganization& o = cycle->organization;
+  if (const auto* ideal = std::get_if<IdealDramConfig>(&dram.model)) {
+    set_rate(ideal->burst.value, ideal->bandwidth, ideal->capacity);
+  } else {
+    const auto& cycle = std::get<CycleDramConfig>(dram.model);
+    const DramStandard standard = resolve_standard(cycle);
+    set_rate(standard.burst_bytes, peak_bandwidth(standard), Bytes(standard.capacity));
+    const double burst = static_cast<double>(port.burst_bytes) / port.bytes_per_cycle;
+    const DramOrganization& o = cycle.organization;
     port.ranks = o.channels * o.ranks;
     const auto cycles = [&](std::initializer_list<const char*> names) {
       double sum = 0;
@@ -47,27 +52,23 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
       return sum / static_cast<double>(port.core_period.value);
     };
     const double tick =
-        static_cast<double>(cycle->timing.tCK.value) / static_cast<double>(port.core_period.value);
+        static_cast<double>(cycle.timing.tCK.value) / static_cast<double>(port.core_period.value);
     // Accepted in one clock, its command in the next; the burst's own time is counted with all.
-    const DramStandard standard = resolve_standard(*cycle);
     const auto latency = [&](std::int64_t command_to_data) {
       return tick * static_cast<double>(1 + command_to_data + standard.burst_cycles) - burst;
     };
     port.hit_latency = latency(standard.read_latency);
     port.write_latency = latency(standard.write_latency);
     port.open_latency = cycles({"tRP", "tRCD"});  // the bank has another row open
-    if (cycle->controller.refresh == RefreshPolicy::kAllBank) {
+    if (cycle.controller.refresh == RefreshPolicy::kAllBank) {
       port.refresh_cycles = cycles({"tREFI"});
-      const bool all = cycle->timing.values.count("tRPab") != 0;
+      const bool all = cycle.timing.values.count("tRPab") != 0;
       port.refresh_lost = cycles({"tRTP", all ? "tRPab" : "tRP", "tRFC", "tRCD"}) - burst;
     }
-  }
-  DramConfig sampled = dram;
-  if (auto* cycle = std::get_if<CycleDramConfig>(&sampled.model)) {
-    cycle->controller.refresh = RefreshPolicy::kNone;
+    DramConfig sampled = dram;
+    std::get<CycleDramConfig>(sampled.model).controller.refresh = RefreshPolicy::kNone;
     port.sampled = std::make_shared<const DramConfig>(std::move(sampled));
   }
-  port.capacity = engine->capacity();
   return port;
 }
 
