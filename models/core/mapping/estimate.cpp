@@ -9,6 +9,7 @@
 #include "core/mapping/folds.h"
 #include "core/mapping/memory_rates.h"
 #include "core/mapping/split.h"
+#include "core/mapping/walked_time.h"
 
 namespace bitjoule {
 namespace {
@@ -272,10 +273,13 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   if (!p_.memory.sampled) return;
   const TileLayout layout(p_, tiling);
   SampledRates rates(p_, tiling, layout);
-  e.cycles = std::max(layer_cycles(p_, tiling, rates), e.array_cycles + 1);
-  const double bursts = static_cast<double>(e.traffic.total().bursts);
-  constexpr unsigned kAll = 7;
-  if (p_.memory.ranks > 0) e.activates = std::llround(bursts * rates.activates(kAll));
+  const std::int64_t bursts = e.traffic.total().bursts;
+  const WalkedTime walked = walked_time(p_, tiling, layout, bursts, rates);
+  const double cycles = walked.whole
+                            ? walked.cycles
+                            : static_cast<double>(layer_cycles(p_, tiling, rates)) * walked.share;
+  e.cycles = std::max<std::int64_t>(std::llround(cycles), e.array_cycles + 1);
+  e.activates = std::llround(static_cast<double>(bursts) * walked.activates);
   e.energy_pj = energy_->price(e);
 }
 

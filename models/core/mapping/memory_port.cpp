@@ -62,13 +62,17 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
       port.refresh_lost = cycles({"tRTP", all ? "tRPab" : "tRP", "tRFC", "tRCD"}) - burst;
     }
   }
-  DramConfig sampled = dram;
-  if (auto* cycle = std::get_if<CycleDramConfig>(&sampled.model)) {
-    cycle->controller.refresh = RefreshPolicy::kNone;
-    port.sampled = std::make_shared<const DramConfig>(std::move(sampled));
-  }
+  if (std::holds_alternative<CycleDramConfig>(dram.model))
+    port.sampled = std::make_shared<const DramConfig>(dram);
   port.capacity = engine->capacity();
   return port;
+}
+
+DramConfig without_stops(DramConfig dram) {
+  if (auto* cycle = std::get_if<CycleDramConfig>(&dram.model))
+    if (cycle->controller.refresh == RefreshPolicy::kAllBank)
+      cycle->controller.refresh = RefreshPolicy::kNone;
+  return dram;
 }
 
 }  // namespace bitjoule
