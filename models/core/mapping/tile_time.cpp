@@ -133,7 +133,7 @@ class TileClock {
     return time;
   }
 
-  double run(const StepSpan& span) {
+  SpanTime run(const StepSpan& span) {
     step_ = span.begin;
     mark_ = span.warm;
     skips_ = false;
@@ -142,7 +142,7 @@ class TileClock {
       fills.done.shift(fills.created);
     }
     walk(span.end);
-    return (span.end < order_.total() ? released_ : end_) - marked_;
+    return {marked_, span.end < order_.total() ? released_ : end_};
   }
 
  private:
@@ -464,7 +464,7 @@ TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const Ti
   return TileClock(problem, tiling, layout, dma).run();
 }
 
-double span_cycles(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
+SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
                    TileDma& dma, const StepSpan& span) {
   return TileClock(problem, tiling, layout, dma).run(span);
 }

@@ -39,9 +39,14 @@ struct StepSpan {
   std::int64_t begin = 0, warm = 0, end = 0;
 };
 
-/// Core cycles from `warm` to `end` with a DMA of the caller's, each step walked. From the first
-/// step of the layer and to its last result, where the span has them.
-double span_cycles(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
+/// When the array had read the tiles ahead of `warm` and of `end`, or, at the end of the layer,
+/// when its last result was stored. Core cycles from the first load of the span on.
+struct SpanTime {
+  double warm = 0, end = 0;
+};
+
+/// Each step walked, with a DMA of the caller's.
+SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
                    TileDma& dma, const StepSpan& span);
 
 /// The tile operations of a program in their order, numbered from 0: the odometer of its loops.

@@ -11,6 +11,7 @@ struct WalkedTime {
   bool whole = false;    ///< the layer is short enough to be walked from end to end
   double cycles = 0;     ///< then its time
   double share = 1;      ///< else: of the time that the fluid has for the parts walked
+  double refresh = -1;   ///< and what each refresh of all banks cost; < 0: too few were met
   double activates = 0;  ///< of rows, for a burst
 };
 
