@@ -20,7 +20,7 @@ DmaFluid::DmaFluid(const MappingProblem& problem, MemoryRates& rates)
       window_(static_cast<double>(problem.machine.dma.outstanding)),
       rate_(static_cast<double>(problem.machine.dma.requests_per_cycle)) {}
 
-void DmaFluid::push(std::size_t stream, const FluidTransfer& transfer) {
+void DmaFluid::push(std::size_t stream, const TileTransfer& transfer) {
   streams_[stream].taking.push_back(transfer);
   ++streams_[stream].pushed;
 }
@@ -133,14 +133,16 @@ void DmaFluid::take(unsigned streams, double requests) {
   }
   const double memory = bursts / count * rates_.burst_cycles(streams);
   const double latency = request_latency(p_.memory, streams);
-  const double slope = std::max({memory, 1 / rate_, (latency + memory) / window_});
+  // A refresh stops what waits for answers as well as what moves data.
+  const double served = std::max(memory, (latency + memory) / window_) / rates_.available();
+  const double slope = std::max(served, 1 / rate_);
   const bool idle = last_complete_ < now_;
   const double begin =
       std::max(last_complete_, now_ + latency + (idle ? rates_.open_latency(streams) : 0));
   const double end = begin + requests * slope;
   for (std::size_t i = 0; i < kDmaStreams; ++i) {
     if ((streams >> i & 1U) == 0) continue;
-    FluidTransfer& t = streams_[i].taking.front();
+    TileTransfer& t = streams_[i].taking.front();
     if (t.first_arrival == 0) t.first_arrival = begin + slope;
     t.requests -= requests / count;
   }
@@ -166,10 +168,10 @@ void DmaFluid::finish_taken(std::size_t stream, double at) {
   pending_.push_back(done);
 }
 
-void DmaFluid::append_state(double from, std::vector<double>* state) const {
+bool DmaFluid::append_state(double from, std::vector<double>* state) const {
   for (const Stream& s : streams_) {
     state->push_back(static_cast<double>(s.pushed - s.finished));
-    for (const FluidTransfer& t : s.taking) {
+    for (const TileTransfer& t : s.taking) {
       state->push_back(t.requests);
       state->push_back(std::max(t.usable, now_) - from);
     }
@@ -177,6 +179,7 @@ void DmaFluid::append_state(double from, std::vector<double>* state) const {
   for (const Done& d : pending_) state->push_back(d.at - from);
   state->push_back(now_ - from);
   state->push_back(std::max(last_complete_, now_) - from);
+  return true;
 }
 
 }  // namespace bitjoule

@@ -7,44 +7,23 @@
 #include <deque>
 #include <vector>
 
+#include "core/mapping/tile_dma.h"
 #include "core/mapping/tile_time.h"
 
 namespace bitjoule {
 
-/// A transfer on its way.
-struct FluidTransfer {
-  double requests = 0;             ///< yet to be taken
-  double bursts = 1;               ///< in each of them
-  double usable = 0;               ///< may be taken from here on
-  std::int64_t elements = 0;       ///< that pass a dequantizer on the DRAM side, ...
-  std::int64_t last_elements = 0;  ///< ... and those of its last request
-  bool last_of_fill = true;
-  double first_arrival = 0;
-};
-
-class DmaFluid {
+class DmaFluid : public TileDma {
  public:
-  static constexpr std::size_t kDmaStreams = 3;  // inputs, weights, results
-
   DmaFluid(const MappingProblem& problem, MemoryRates& rates);
 
-  void push(std::size_t stream, const FluidTransfer& transfer);
-
-  struct Done {
-    std::size_t stream = 0;
-    double at = 0;
-    FluidTransfer transfer;
-  };
-  /// Runs to the completion of the next transfer, in the order of time; false: nothing moves.
-  bool next(Done* done);
-
-  bool idle(std::size_t stream) const { return streams_[stream].taking.empty(); }
-  /// Appends all that its future depends on, as times from `from` on.
-  void append_state(double from, std::vector<double>* state) const;
+  void push(std::size_t stream, const TileTransfer& transfer) override;
+  bool next(Done* done) override;
+  bool idle(std::size_t stream) const override { return streams_[stream].taking.empty(); }
+  bool append_state(double from, std::vector<double>* state) const override;
 
  private:
   struct Stream {
-    std::deque<FluidTransfer> taking;  // not all of their requests are taken
+    std::deque<TileTransfer> taking;  // not all of their requests are taken
     std::int64_t pushed = 0, finished = 0;
     double retired = 0;       // the transfers ahead were complete
     double queued_until = 0;  // a place in the queue became free

@@ -9,6 +9,7 @@
 #include "core/mapping/folds.h"
 #include "core/mapping/memory_rates.h"
 #include "core/mapping/split.h"
+#include "core/mapping/walked_time.h"
 
 namespace bitjoule {
 namespace {
@@ -173,17 +174,25 @@ void add_transfers(const MappingProblem& p, const TileLayout& layout, Stream str
 /// The memory refreshes itself once in `refresh_cycles`, not before: a short layer sees none, a
 /// long one as many as there are whole intervals in it, of which each costs what the layer does not
 /// hide.
-std::int64_t layer_cycles(const MappingProblem& p, const Tiling& t, MemoryRates& rates) {
-  const TileLayout layout(p, t);
+double with_refreshes(const MemoryPort& m, double without, double each) {
+  if (m.refresh_cycles <= 0 || without < m.refresh_cycles - m.refresh_lost) return without;
+  return without + std::floor(without / (m.refresh_cycles - each)) * each;
+}
+
+/// What the layer does not hide of a refresh, as the fluid has it.
+double refresh_cost(const MappingProblem& p, const Tiling& t, MemoryRates& rates, double without) {
   const MemoryPort& m = p.memory;
-  const auto without = static_cast<double>(tile_time(p, t, layout, rates).cycles);
-  if (m.refresh_cycles <= 0 || without < m.refresh_cycles - m.refresh_lost)
-    return std::llround(without);
+  if (m.refresh_cycles <= 0 || without < m.refresh_cycles - m.refresh_lost) return 0;
+  const TileLayout layout(p, t);
   RefreshedRates refreshed(m, rates);
   const auto with = static_cast<double>(tile_time(p, t, layout, refreshed).cycles);
-  const double each = std::clamp(1 - without / with, 0.0, 1.0) * m.refresh_cycles;
-  const double refreshes = std::floor(without / (m.refresh_cycles - each));
-  return std::llround(without + refreshes * each);
+  return std::clamp(1 - without / with, 0.0, 1.0) * m.refresh_cycles;
+}
+
+std::int64_t layer_cycles(const MappingProblem& p, const Tiling& t, MemoryRates& rates) {
+  const TileLayout layout(p, t);
+  const auto without = static_cast<double>(tile_time(p, t, layout, rates).cycles);
+  return std::llround(with_refreshes(p.memory, without, refresh_cost(p, t, rates, without)));
 }
 
 /// The first tile is there before the array begins, its last result leaves after it has ended; and
@@ -274,10 +283,17 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   if (!p_.memory.sampled) return;
   const TileLayout layout(p_, tiling);
   SampledRates rates(p_, tiling, layout);
-  e.cycles = std::max(layer_cycles(p_, tiling, rates), e.array_cycles + 1);
-  const double bursts = static_cast<double>(e.traffic.total().bursts);
-  constexpr unsigned kAll = 7;
-  if (p_.memory.ranks > 0) e.activates = std::llround(bursts * rates.activates(kAll));
+  const std::int64_t bursts = e.traffic.total().bursts;
+  const WalkedTime walked = walked_time(p_, tiling, layout, bursts, rates);
+  double cycles = walked.cycles;
+  if (!walked.whole) {
+    const auto flowing = static_cast<double>(tile_time(p_, tiling, layout, rates).cycles);
+    const double each =
+        walked.refresh >= 0 ? walked.refresh : refresh_cost(p_, tiling, rates, flowing);
+    cycles = with_refreshes(p_.memory, flowing * walked.share, each);
+  }
+  e.cycles = std::max<std::int64_t>(std::llround(cycles), e.array_cycles + 1);
+  e.activates = std::llround(static_cast<double>(bursts) * walked.activates);
   e.energy_pj = energy_->price(e);
 }
 

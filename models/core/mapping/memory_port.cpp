@@ -65,11 +65,16 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
       const bool all = cycle.timing.values.count("tRPab") != 0;
       port.refresh_lost = cycles({"tRTP", all ? "tRPab" : "tRP", "tRFC", "tRCD"}) - burst;
     }
-    DramConfig sampled = dram;
-    std::get<CycleDramConfig>(sampled.model).controller.refresh = RefreshPolicy::kNone;
-    port.sampled = std::make_shared<const DramConfig>(std::move(sampled));
+    port.sampled = std::make_shared<const DramConfig>(dram);
   }
   return port;
+}
+
+DramConfig without_stops(DramConfig dram) {
+  if (auto* cycle = std::get_if<CycleDramConfig>(&dram.model))
+    if (cycle->controller.refresh == RefreshPolicy::kAllBank)
+      cycle->controller.refresh = RefreshPolicy::kNone;
+  return dram;
 }
 
 }  // namespace bitjoule

@@ -53,8 +53,9 @@ class RefreshedRates : public MemoryRates {
  public:
   RefreshedRates(const MemoryPort& memory, MemoryRates& rates)
       : share_(1 - memory.refresh_lost / memory.refresh_cycles), rates_(rates) {}
-  double burst_cycles(unsigned streams) override { return rates_.burst_cycles(streams) / share_; }
+  double burst_cycles(unsigned streams) override { return rates_.burst_cycles(streams); }
   double open_latency(unsigned streams) override { return rates_.open_latency(streams); }
+  double available() const override { return share_; }
 
  private:
   double share_;

@@ -121,22 +121,28 @@ class TileSizes {
 
 class TileClock {
  public:
-  TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout, MemoryRates& rates);
+  TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout, TileDma& dma);
 
   TileTime run() {
-    for (std::int64_t slot = 0; slot < fills_[0].slots; ++slot) load(0, 1);
-    for (std::int64_t slot = 0; slot < fills_[1].slots; ++slot) load(1, 1);
-    DmaFluid::Done done;
-    while (dma_.next(&done)) {
-      finish(done);
-      plan();
-    }
+    walk(order_.total());
     if (step_ < order_.total() || !outputs_.empty())
       throw internal_error("tile_time: the tiles wait for one another");
     TileTime time;
     time.cycles = std::llround(end_ + skipped_);
     time.steps = walked_;
     return time;
+  }
+
+  SpanTime run(const StepSpan& span) {
+    step_ = span.begin;
+    mark_ = span.warm;
+    skips_ = false;
+    for (Fills& fills : fills_) {
+      fills.created = step_ / fills.steps;
+      fills.done.shift(fills.created);
+    }
+    walk(span.end);
+    return {marked_, span.end < order_.total() ? released_ : end_};
   }
 
  private:
@@ -160,8 +166,18 @@ class TileClock {
     std::vector<double> state;
   };
 
+  /// Until the array has read the last tiles of a step, or the last result is stored.
+  void walk(std::int64_t end) {
+    for (const std::size_t queue : {kIn, kWeight})
+      for (std::int64_t slot = 0; slot < fills_[queue].slots; ++slot) load(queue, 1);
+    TileDma::Done done;
+    while ((step_ < end || end == order_.total()) && dma_.next(&done)) {
+      finish(done);
+      plan();
+    }
+  }
   void load(std::size_t queue, double usable);
-  void finish(const DmaFluid::Done& done);
+  void finish(const TileDma::Done& done);
   void plan();
   bool plan_compute();
   bool plan_output();
@@ -180,7 +196,7 @@ class TileClock {
   const MappingProblem& p_;
   const TileLayout& layout_;
   StepOrder order_;
-  DmaFluid dma_;
+  TileDma& dma_;
   FoldWalk folds_;
   ArrayTimeline array_;
   std::vector<TileSizes> sizes_;
@@ -195,14 +211,17 @@ class TileClock {
   std::deque<Output> outputs_;  // computed, not converted
   Times converted_, stored_;
   double end_ = 0, skipped_ = 0;
+  bool skips_ = true;
+  std::int64_t mark_ = 0;             // a step, ...
+  double marked_ = 0, released_ = 0;  // ... when the array had read its tiles, and the last one's
 };
 
 TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout,
-                     MemoryRates& rates)
+                     TileDma& dma)
     : p_(p),
       layout_(layout),
       order_(t, layout),
-      dma_(p, rates),
+      dma_(dma),
       folds_(p),
       array_(p.machine.array.overlap, array_rates(p, t.groups_at_once)),
       last_k_(layout.trips().k - 1),
@@ -248,7 +267,9 @@ void TileClock::load(std::size_t queue, double usable) {
     const bool begins = step % order_.period(stream) == 0;
     if (!begins && stream != last) continue;
     const TileSizes::Size& size = sizes(stream).of(index);
-    FluidTransfer transfer;
+    TileTransfer transfer;
+    transfer.tensor = stream;
+    transfer.tile = index;
     transfer.requests = begins && layout_.moves(stream) ? size.requests : 0;
     transfer.bursts = size.bursts;
     transfer.usable = usable;
@@ -259,14 +280,14 @@ void TileClock::load(std::size_t queue, double usable) {
   }
 }
 
-void TileClock::finish(const DmaFluid::Done& done) {
+void TileClock::finish(const TileDma::Done& done) {
   if (done.stream == kStore) {
     stored_.push(done.at);
     end_ = done.at;
     return;
   }
   double at = done.at;
-  const FluidTransfer& t = done.transfer;
+  const TileTransfer& t = done.transfer;
   if (t.elements > 0) {
     const DequantizerConfig& dq = p_.machine.dequantizer;
     const double begin = std::max(t.first_arrival, dequantizer_free_);
@@ -309,11 +330,13 @@ bool TileClock::plan_compute() {
         {static_cast<double>(array_.out_end()), tile.groups() * tile.m() * tile.n(), index});
   ++step_;
   ++walked_;
+  released_ = released;
+  if (step_ == mark_) marked_ = released;
   for (const std::size_t queue : {kIn, kWeight})
     if (step_ % fills_[queue].steps == 0) load(queue, released + kHandover);
   while (plan_output()) {
   }
-  look_back(released);
+  if (skips_) look_back(released);
   return true;
 }
 
@@ -330,8 +353,10 @@ bool TileClock::plan_output() {
                      static_cast<double>(unit.latency.value +
                                          ceil_div(output.elements, unit.lanes) * output_interval_);
   converted_.push(end);
-  FluidTransfer store;
+  TileTransfer store;
   const TileSizes::Size& size = sizes(Stream::kOutputs).of(output.index);
+  store.tensor = Stream::kOutputs;
+  store.tile = output.index;
   store.requests = layout_.moves(Stream::kOutputs) ? size.requests : 0;
   store.bursts = size.bursts;
   store.usable = end + kHandover;
@@ -357,7 +382,7 @@ std::vector<double> TileClock::state(double from) const {
   s.push_back(static_cast<double>(converted_.end() - stored_.end()));
   if (converted_.end() > 0) s.push_back(std::max(converted_.at(converted_.end() - 1) - from, -1e6));
   s.push_back(std::max(dequantizer_free_ - from, -1e6));
-  dma_.append_state(from, &s);
+  if (!dma_.append_state(from, &s)) s.clear();
   return s;
 }
 
@@ -379,6 +404,7 @@ void TileClock::look_back(double released) {
     now.step = step_;
     now.time = released + skipped_;
     now.state = state(released);
+    if (now.state.empty()) return;
     if (follows) {
       now.streak = mark.streak + 1;
       const bool same = now.state.size() == mark.state.size() &&
@@ -435,7 +461,13 @@ void TileClock::skip(std::size_t l, std::int64_t iterations, double cycles) {
 
 TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
                    MemoryRates& rates) {
-  return TileClock(problem, tiling, layout, rates).run();
+  DmaFluid dma(problem, rates);
+  return TileClock(problem, tiling, layout, dma).run();
+}
+
+SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
+                   TileDma& dma, const StepSpan& span) {
+  return TileClock(problem, tiling, layout, dma).run(span);
 }
 
 }  // namespace bitjoule

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "core/mapping/tile_dma.h"
 #include "core/mapping/tile_layout.h"
 #include "core/mapping/tiling.h"
 
@@ -18,6 +19,8 @@ class MemoryRates {
   virtual double burst_cycles(unsigned streams) = 0;
   /// What the first request of a memory at rest waits for more than those of open rows.
   virtual double open_latency(unsigned streams) = 0;
+  /// Share of the time in which the memory does anything; else it is refreshed.
+  virtual double available() const { return 1; }
 };
 
 /// What of a layer is moved, and when it is done.
@@ -29,6 +32,22 @@ struct TileTime {
 /// Core cycles of a layer, whose bursts take as long as `rates` says.
 TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
                    MemoryRates& rates);
+
+/// A part of the steps of a layer. What comes before `warm` only brings the machine into the state
+/// in which the others find it.
+struct StepSpan {
+  std::int64_t begin = 0, warm = 0, end = 0;
+};
+
+/// When the array had read the tiles ahead of `warm` and of `end`, or, at the end of the layer,
+/// when its last result was stored. Core cycles from the first load of the span on.
+struct SpanTime {
+  double warm = 0, end = 0;
+};
+
+/// Each step walked, with a DMA of the caller's.
+SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
+                   TileDma& dma, const StepSpan& span);
 
 /// The tile operations of a program in their order, numbered from 0: the odometer of its loops.
 class StepOrder {

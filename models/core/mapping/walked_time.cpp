@@ -1,0 +1,70 @@
+#include "core/mapping/walked_time.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/mapping/dma_fluid.h"
+#include "core/mapping/dma_requests.h"
+#include "core/mapping/memory_port.h"
+
+namespace bitjoule {
+namespace {
+
+// What may be walked, in bursts; a step costs as much as some of them.
+constexpr double kBudget = 40'000, kStepCost = 8;
+constexpr std::int64_t kPlaces = 4;
+// Of a part at least: until the machine is as always, and then measured.
+constexpr std::int64_t kLeastSteps = 6;
+constexpr double kLeastRefreshes = 4;
+
+}  // namespace
+
+WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
+                       const TileLayout& layout, std::int64_t bursts, MemoryRates& rates) {
+  const std::int64_t steps = StepOrder(tiling, layout).total();
+  const double step_cost = static_cast<double>(bursts) / static_cast<double>(steps) + kStepCost;
+  WalkedTime walked;
+  std::int64_t opened = 0, moved = 0;
+  const auto walk = [&](const DramConfig& memory, const StepSpan& span) {
+    DmaRequests dma(problem, layout, memory);
+    const SpanTime time = span_time(problem, tiling, layout, dma, span);
+    const DramStats stats = dma.stats();
+    opened += stats.commands[static_cast<std::size_t>(DramCommand::kAct)];
+    moved += stats.reads + stats.writes;
+    return time;
+  };
+  if (step_cost * static_cast<double>(steps) <= kBudget) {
+    walked.whole = true;
+    walked.cycles = walk(*problem.memory.sampled, {0, 0, steps}).end;
+  } else {
+    // Each part is walked with refreshes and without.
+    const auto affordable = static_cast<std::int64_t>(kBudget / 2 / step_cost);
+    const std::int64_t length = std::min(steps, std::max(affordable / kPlaces, kLeastSteps));
+    const std::int64_t places = std::clamp<std::int64_t>(affordable / length, 1, kPlaces);
+    const MemoryPort& m = problem.memory;
+    const DramConfig without = without_stops(*m.sampled);
+    double real = 0, fluid = 0, lost = 0, refreshes = 0;
+    for (std::int64_t place = 0; place < places; ++place) {
+      StepSpan span;
+      span.begin = (steps - length) * (2 * place + 1) / (2 * places);
+      span.warm = span.begin + std::max<std::int64_t>(2, length / 4);
+      span.end = span.begin + length;
+      const SpanTime free = walk(without, span);
+      real += free.end - free.warm;
+      DmaFluid dma(problem, rates);
+      const SpanTime flowing = span_time(problem, tiling, layout, dma, span);
+      fluid += flowing.end - flowing.warm;
+      if (m.refresh_cycles <= 0 || free.end < m.refresh_cycles) continue;
+      const double refreshed = walk(*m.sampled, span).end;
+      lost += refreshed - free.end;
+      refreshes += std::floor(refreshed / m.refresh_cycles);
+    }
+    if (real > 0 && fluid > 0) walked.share = real / fluid;
+    if (refreshes >= kLeastRefreshes) walked.refresh = std::max(0.0, lost / refreshes);
+  }
+  walked.activates =
+      static_cast<double>(opened) / static_cast<double>(std::max<std::int64_t>(1, moved));
+  return walked;
+}
+
+}  // namespace bitjoule

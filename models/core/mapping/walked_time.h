@@ -1,0 +1,23 @@
+// A layer, or some parts of it, with each request put to the memory's own model.
+#pragma once
+
+#include <cstdint>
+
+#include "core/mapping/tile_time.h"
+
+namespace bitjoule {
+
+struct WalkedTime {
+  bool whole = false;    ///< the layer is short enough to be walked from end to end
+  double cycles = 0;     ///< then its time
+  double share = 1;      ///< else: of the time that the fluid has for the parts walked
+  double refresh = -1;   ///< and what each refresh of all banks cost; < 0: too few were met
+  double activates = 0;  ///< of rows, for a burst
+};
+
+/// Of a memory that has a model to be asked (MemoryPort::sampled). `bursts`: all that the layer
+/// moves. `rates`: those of the fluid that the parts are compared with.
+WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
+                       const TileLayout& layout, std::int64_t bursts, MemoryRates& rates);
+
+}  // namespace bitjoule
