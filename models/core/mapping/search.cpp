@@ -14,7 +14,7 @@ namespace bitjoule {
 namespace {
 
 // Of a layer so small, whatever its loops, the very best is found.
-constexpr double kSmallSpace = 4096;
+constexpr double kSmallSpace = 1500;
 constexpr std::int64_t kSmallMacs = std::int64_t{1} << 20;
 // Elsewhere a search that takes long is content with what is proven to be this close to the best,
 // and ends in any case.
