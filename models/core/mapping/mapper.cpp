@@ -105,14 +105,23 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
   if (!s.found.best) refuse(p, space);
   Mapping& m = s.mapping;
   m.setting = setting;
-  m.tiling = s.found.best->tiling;
-  m.estimate = s.found.best->estimate;
-  const MappingProblem set = divided(p, m.tiling);
-  Estimator(set).refine(m.tiling, m.estimate);
   m.boxes = s.found.boxes;
   m.estimated = s.found.estimated;
   m.misfits = s.found.misfits;
   m.gap = s.found.gap();
+  // At the memory's peak these are about equal; its own model tells which is the best.
+  const Objective objective = objective_of(p, weights);
+  for (std::size_t i = 0; i < s.found.closest.size(); ++i) {
+    auto& [cost, one] = s.found.closest[i];
+    if (i > 0 && !p.memory.sampled) break;
+    const MappingProblem set = divided(p, one.tiling);
+    Estimator(set).refine(one.tiling, one.estimate);
+    cost = cost_of(objective, one.estimate);
+    if (i > 0 && !(cost < s.found.cost)) continue;
+    s.found.cost = cost;
+    m.tiling = one.tiling;
+    m.estimate = one.estimate;
+  }
   m.notes = space.notes;
   return s;
 }

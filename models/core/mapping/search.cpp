@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <set>
 #include <vector>
 
 #include "core/interrupt.h"
@@ -13,7 +14,7 @@ namespace bitjoule {
 namespace {
 
 // Of a layer so small, whatever its loops, the very best is found.
-constexpr double kSmallSpace = 4096;
+constexpr double kSmallSpace = 1500;
 constexpr std::int64_t kSmallMacs = std::int64_t{1} << 20;
 // Elsewhere a search that takes long is content with what is proven to be this close to the best,
 // and ends in any case.
@@ -22,8 +23,12 @@ struct Patience {
   double close;
 };
 constexpr Patience kPatience[] = {
-    {3000, 8, 0.001}, {5000, 16, 0.0025}, {8000, 24, 0.005}, {12000, 96, 0.01}};
-constexpr std::int64_t kMostBoxes = 30000, kMostEstimated = 400;
+    {600, 8, 0.001}, {1500, 12, 0.0025}, {2500, 16, 0.005}, {3500, 20, 0.01}};
+constexpr std::int64_t kMostBoxes = 8000, kMostEstimated = 32;
+// Around the best, before and after, tilings that are tried, and of them estimated.
+constexpr std::int64_t kMostTried = 4000, kMostClimbed = 32;
+// As many of the best are told: their costs lie close together.
+constexpr std::size_t kMostClosest = 4;
 
 struct Node {
   MappingCost bound;
@@ -63,29 +68,47 @@ class BestFirst {
         bounds_(roomiest_, space),
         limits_(roomiest_),
         estimator_(divided_),
-        entries_(space.schemes.size()) {
+        entries_(space.schemes.size()),
+        best_boxes_(space.schemes.size()),
+        quanta_(dataflow_of(problem).quanta(problem.machine.array, problem.path.macs_per_pe)) {
     double tilings = 1;
     for (const auto& sizes : space.sizes) tilings *= static_cast<double>(sizes.size());
     small_ = tilings <= kSmallSpace && problem.layer.extents.macs() <= kSmallMacs;
   }
 
   SearchResult run() {
-    for (std::size_t s = 0; s < space_.schemes.size(); ++s) {
-      Box box;
-      box.scheme = static_cast<std::uint16_t>(s);
-      for (std::size_t a = 0; a < kAxes; ++a)
-        box.hi[a] = static_cast<std::uint16_t>(space_.sizes[a].size() - 1);
-      push(box);
-    }
+    for (const Objective& by : {objective_, Objective({1, 1, 0}), Objective({0, 0, 1})})
+      for (std::size_t s = 0; s < space_.schemes.size(); ++s) dive(whole(s), by);
+    climb();
+    begin_ = found_.estimated;
+    std::int64_t dived = found_.boxes;
+    found_.boxes = 0;
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s) push(whole(s));
+    open_boxes();
+    found_.boxes += dived;
+    climb();
+    return found_;
+  }
+
+ private:
+  Box whole(std::size_t scheme) const {
+    Box box;
+    box.scheme = static_cast<std::uint16_t>(scheme);
+    for (std::size_t a = 0; a < kAxes; ++a)
+      box.hi[a] = static_cast<std::uint16_t>(space_.sizes[a].size() - 1);
+    return box;
+  }
+
+  void open_boxes() {
     while (!heap_.empty()) {
       check_interrupt();
       std::pop_heap(heap_.begin(), heap_.end(), later);
       const Node node = heap_.back();
       heap_.pop_back();
-      if (found_.best && done(node.bound)) return found_;
+      if (found_.best && done(node.bound)) return;
       ++found_.boxes;
       if (node.box.is_point()) {
-        open_tiling(node);
+        if (tried_.count({node.box.scheme, node.box.lo}) == 0) open_tiling(node);
         continue;
       }
       const std::size_t axis = widest(space_, node.box);
@@ -97,19 +120,130 @@ class BestFirst {
       push(half);
     }
     found_.bound = found_.cost;
-    return found_;
   }
 
- private:
+  /// To one tiling, always into the half that may be cheaper by `by`: a good one to begin with.
+  void dive(Box box, const Objective& by) {
+    while (!box.is_point()) {
+      ++found_.boxes;
+      const std::size_t axis = widest(space_, box);
+      std::array<Box, 2> halves = {box, box};
+      halves[0].hi[axis] = static_cast<std::uint16_t>((box.lo[axis] + box.hi[axis]) / 2);
+      halves[1].lo[axis] = static_cast<std::uint16_t>(halves[0].hi[axis] + 1);
+      std::array<CostBound, 2> bounds;
+      std::array<bool, 2> may{};
+      for (std::size_t i = 0; i < 2; ++i) may[i] = bounds_.feasible(halves[i], bounds[i]);
+      if (!may[0] && !may[1]) return;
+      const auto cost = [&](std::size_t i) {
+        return by.cost(bounds[i].energy_pj, bounds[i].cycles, bounds[i].bursts);
+      };
+      box = halves[may[1] && (!may[0] || !(cost(0) < cost(1))) ? 1 : 0];
+    }
+    try_tiling(box);
+  }
+
+  /// Tilings beside the best, as long as one is better.
+  void climb() {
+    const std::int64_t most = found_.estimated + kMostClimbed;
+    std::int64_t tried = 0;
+    bool better = found_.best.has_value();
+    const auto is_better = [&](const Box& box) {
+      if (found_.estimated >= most || ++tried > kMostTried) return false;
+      return try_tiling(box);
+    };
+    while (better) {
+      better = false;
+      std::vector<Box> starts = {best_box_};
+      for (const std::optional<Box>& box : best_boxes_)
+        if (box) starts.push_back(*box);
+      for (std::size_t i = 0; i < starts.size() && !better; ++i)
+        better = any_beside(starts[i], is_better);
+    }
+  }
+
+  /// Whether any neighbour is better: with another scheme, one size other, or one larger and one
+  /// smaller.
+  template <class F>
+  bool any_beside(const Box& from, F is_better) const {
+    Box other = from;
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s) {
+      other.scheme = static_cast<std::uint16_t>(s);
+      if (is_better(other)) return true;
+    }
+    for (std::size_t a = 0; a < kAxes; ++a)
+      for (const std::uint16_t size : steps(a, from.lo[a])) {
+        other = from;
+        other.lo[a] = other.hi[a] = size;
+        if (is_better(other)) return true;
+        for (std::size_t b = 0; b < kAxes; ++b)
+          for (const std::uint16_t with : steps(b, from.lo[b])) {
+            if (b == a || (with < from.lo[b]) == (size < from.lo[a])) continue;
+            other.lo = other.hi = from.lo;
+            other.lo[a] = other.hi[a] = size;
+            other.lo[b] = other.hi[b] = with;
+            if (is_better(other)) return true;
+          }
+      }
+    return false;
+  }
+
+  /// Entries of an axis around one: the next, half and double, whole ones of the array, those that
+  /// make as many tiles or one more or less, and the first and the last.
+  std::vector<std::uint16_t> steps(std::size_t axis, std::uint16_t from) const {
+    const std::vector<std::int64_t>& sizes = space_.sizes[axis];
+    const std::int64_t last = static_cast<std::int64_t>(sizes.size()) - 1, size = sizes[from];
+    const std::int64_t total = axis_extent(p_, static_cast<TileAxis>(axis)).total;
+    const std::int64_t tiles = ceil_div(total, size);
+    const std::int64_t whole = axis == at(TileAxis::kN)   ? quanta_.n
+                               : axis == at(TileAxis::kK) ? quanta_.k
+                                                          : 1;
+    const auto entry = [&](std::int64_t wanted) {
+      return std::lower_bound(sizes.begin(), sizes.end(), wanted) - sizes.begin();
+    };
+    std::vector<std::uint16_t> all;
+    for (const std::int64_t to : {entry(ceil_div(total, tiles)), entry(align(size, whole)),
+                                  entry(size / whole * whole), entry(ceil_div(total, tiles + 1)),
+                                  entry(ceil_div(total, std::max<std::int64_t>(1, tiles - 1))),
+                                  entry(size * 2), entry(ceil_div(size, 2)), std::int64_t{from} + 1,
+                                  std::int64_t{from} - 1, last, std::int64_t{0}}) {
+      const auto at = static_cast<std::uint16_t>(std::clamp<std::int64_t>(to, 0, last));
+      if (at != from && std::find(all.begin(), all.end(), at) == all.end()) all.push_back(at);
+    }
+    return all;
+  }
+
+  std::uint16_t without_full_k(std::uint16_t scheme) const {
+    const auto& all = space_.schemes;
+    for (std::size_t s = 0; s < all.size(); ++s)
+      if (all[s].order == all[scheme].order && !all[s].input_full_k)
+        return static_cast<std::uint16_t>(s);
+    return scheme;
+  }
+
+  /// Whether one tiling, which was not opened before, is better than the best.
+  bool try_tiling(Box box) {
+    // Of all of k there is one way to hold the inputs.
+    const std::size_t k = at(TileAxis::kK);
+    if (space_.sizes[k][box.lo[k]] == p_.layer.extents.k) box.scheme = without_full_k(box.scheme);
+    CostBound bound;
+    if (!bounds_.feasible(box, bound)) return false;
+    Node node{objective_.cost(bound.energy_pj, bound.cycles, bound.bursts), box};
+    if (found_.best && !(node.bound < found_.cost)) return false;
+    const MappingCost before = found_.cost;
+    const bool any = found_.best.has_value();
+    if (tried_.insert({box.scheme, box.lo}).second) open_tiling(node, true);
+    return found_.best && (!any || found_.cost < before);
+  }
+
   /// Whether what has this bound, and all behind it, need not be opened.
   bool done(const MappingCost& bound) {
     found_.bound = bound < found_.cost ? bound : found_.cost;
     if (!(bound < found_.cost)) return true;
     if (small_) return false;
-    if (found_.boxes >= kMostBoxes || found_.estimated >= kMostEstimated) return true;
+    if (found_.boxes >= kMostBoxes || found_.estimated - begin_ >= kMostEstimated) return true;
     double close = 0;
     for (const Patience& p : kPatience)
-      if (found_.boxes >= p.boxes || found_.estimated >= p.estimated) close = p.close;
+      if (found_.boxes >= p.boxes || found_.estimated - begin_ >= p.estimated) close = p.close;
     return found_.cost.first <= bound.first * (1 + close) && close > 0;
   }
 
@@ -127,7 +261,7 @@ class BestFirst {
   }
 
   /// Traffic and energy are exact before time is: what they cannot win, time will not.
-  void open_tiling(Node node) {
+  void open_tiling(Node node, bool now = false) {
     std::array<std::int64_t, kAxes> tile{};
     for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][node.box.lo[a]];
     Tiling tiling = space_.tiling(node.box.scheme, tile);
@@ -140,8 +274,8 @@ class BestFirst {
     if (!node.counted) {
       node.counted = true;
       node.bound = cost_of(objective_, limits_.lower_bound(tiling, counts));
-      add(node);
-      return;
+      if (!now) add(node);
+      if (!now || (found_.best && !(node.bound < found_.cost))) return;
     }
     for (const Buffering& way : ways) {
       tiling.single = way.single;
@@ -161,12 +295,26 @@ class BestFirst {
     if (!entry) {
       entry = found_.of_schemes.size();
       found_.of_schemes.push_back({cost, {setting_, tiling, e}});
+      best_boxes_[box.scheme] = box;
     } else if (cost < found_.of_schemes[*entry].first) {
       found_.of_schemes[*entry] = {cost, {setting_, tiling, e}};
+      best_boxes_[box.scheme] = box;
     }
+    keep(cost, {setting_, tiling, e});
     if (found_.best && !(cost < found_.cost)) return;
+    best_box_ = box;
     found_.best = MappingAlternative{setting_, tiling, e};
     found_.cost = cost;
+  }
+
+  void keep(const MappingCost& cost, const MappingAlternative& one) {
+    auto& closest = found_.closest;
+    if (closest.size() == kMostClosest && !(cost < closest.back().first)) return;
+    const auto at =
+        std::upper_bound(closest.begin(), closest.end(), cost,
+                         [](const MappingCost& a, const auto& b) { return a < b.first; });
+    closest.insert(at, {cost, one});
+    if (closest.size() > kMostClosest) closest.pop_back();
   }
 
   const MappingProblem& p_;
@@ -179,8 +327,12 @@ class BestFirst {
   Estimator limits_, estimator_;
   std::vector<Node> heap_;
   bool small_ = false;
-  std::int64_t pushed_ = 0;
+  std::int64_t pushed_ = 0, begin_ = 0;
+  Box best_box_;
+  std::set<std::pair<std::uint16_t, std::array<std::uint16_t, kAxes>>> tried_;
   std::vector<std::optional<std::size_t>> entries_;  // of each scheme, in of_schemes
+  std::vector<std::optional<Box>> best_boxes_;       // of each scheme
+  FoldExtents quanta_;                               // what the array takes at once
   SearchResult found_;
 };
 
@@ -193,19 +345,7 @@ MappingCost cost_of(const Objective& objective, const MappingEstimate& e) {
 
 SearchResult search(const MappingProblem& problem, const MappingSpace& space,
                     const Objective& objective) {
-  SearchResult found = BestFirst(problem, space, objective).run();
-  // Where bounds told too little, what is best by others may be better.
-  for (const ObjectiveWeights other : {ObjectiveWeights{1, 1, 0}, ObjectiveWeights{0, 0, 1}}) {
-    if (!found.best || found.gap() <= kPatience[std::size(kPatience) - 1].close) break;
-    const SearchResult second = BestFirst(problem, space, Objective(other)).run();
-    found.boxes += second.boxes;
-    found.estimated += second.estimated;
-    const MappingCost cost = cost_of(objective, second.best->estimate);
-    if (!(cost < found.cost)) continue;
-    found.best = second.best;
-    found.cost = cost;
-  }
-  return found;
+  return BestFirst(problem, space, objective).run();
 }
 
 }  // namespace bitjoule

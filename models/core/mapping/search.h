@@ -18,6 +18,8 @@ struct SearchResult {
   std::optional<MappingAlternative> best;  ///< empty: no tile fits
   /// The best that was estimated of each scheme, where any was.
   std::vector<std::pair<MappingCost, MappingAlternative>> of_schemes;
+  /// The few best that were estimated, the best first: peaks of the memory told them apart.
+  std::vector<std::pair<MappingCost, MappingAlternative>> closest;
   MappingCost cost, bound;  ///< of the best, and of everything that was not opened
   std::int64_t boxes = 0, estimated = 0, misfits = 0;
   /// The best is within this share of the optimum, as is proven: 0 but where the search gave up.
