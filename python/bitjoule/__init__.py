@@ -64,7 +64,7 @@ def _find_configs(package: _Path) -> None:
     places += [parent / "share" / "bitjoule" / "configs" for parent in package.parents]
     for place in places:
         if (place / "runs").is_dir():
-            _native.set_installed_configs(_os.fspath(place))
+            _native.set_installed_configs(_os.path.realpath(place))
             return
 
 
