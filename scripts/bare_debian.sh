@@ -28,6 +28,11 @@ add_executable(platform platform.cpp)
 target_link_libraries(platform bitjoule::run)
 PROJECT
 
+# Where a program finds itself.
+if ! mountpoint --quiet "$root/proc"; then
+  mount -t proc proc "$root/proc"
+  trap 'umount "$root/proc"' EXIT
+fi
 chroot "$root" /bin/bash -euo pipefail <<'INSIDE'
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 cd /srv/bitjoule

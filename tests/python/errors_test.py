@@ -29,7 +29,7 @@ class ErrorsTest(unittest.TestCase):
             (runs, {"accelerator.array.rows": "x", "seed": "1.5"}),
             (runs, {"accelerator": "edge-16x17.yaml"}),
             (runs, {"layer.gemm.m": "0"}),
-            (runs, {"mapping.tile.k": "0"}),
+            (runs, {"mapping.tile.k": "17", "precision.weights": "q4_0"}),
             (runs, {"precision.mac": "int2", "precision.activations.format": "fp32"}),
             (runs, {"layer": "{gemm: {m: 1, n: 16, k: 17}}", "precision.weights.format": "q4_0"}),
             (runs, {"layer.weights": "{file: nowhere.npy}"}),

@@ -118,13 +118,14 @@ class SweepTest(unittest.TestCase):
 
     def test_a_failure_is_its_points_alone(self):
         for jobs in (0, 2):
-            axes = {"mapping.dataflow": ["ws", "is"]}
-            points = sorted(bitjoule.sweep(RUN, axes, set=SMALL, jobs=jobs), key=lambda p: p.index)
-            self.assertEqual([p.status for p in points], ["done", "failed"])
-            self.assertRegex(points[1].message, "mapping.dataflow: expected one of")
+            axes = {"mapping.tile.k": [32, 17, 64]}
+            blocks = {**SMALL, "precision.weights": "q4_0"}
+            points = sorted(bitjoule.sweep(RUN, axes, set=blocks, jobs=jobs), key=lambda p: p.index)
+            self.assertEqual([p.status for p in points], ["done", "failed", "done"])
+            self.assertRegex(points[1].message, "mapping.tile.k: expected a multiple of 32")
             self.assertIsNone(points[1].result)
-            frame = bitjoule.sweep(RUN, axes, set=SMALL, jobs=jobs).to_dataframe()
-            self.assertEqual(list(frame["status"]), ["done", "failed"])
+            frame = bitjoule.sweep(RUN, axes, set=blocks, jobs=jobs).to_dataframe()
+            self.assertEqual(list(frame["status"]), ["done", "failed", "done"])
             self.assertTrue(frame["cycles"].isna()[1])
 
     def test_a_crash_loses_no_other_point(self):

@@ -16,7 +16,9 @@
 #include <string>
 #include <vector>
 
+#include "sim/schema/run_file.h"
 #include "sim/sweep/execute.h"
+#include "sim/sweep/machines.h"
 #include "sim/sweep/parallel.h"
 #include "sim/sweep/workers.h"
 #include "support/shell.h"
@@ -77,6 +79,37 @@ class SharedNumbers {
 int need_much_memory(std::size_t) {
   std::vector<char> much(static_cast<std::size_t>(64 * kGiB), 'x');
   return much[12345] == 'x' ? 0 : 1;
+}
+
+TEST_CASE(
+    "machines: one for each accelerator, DRAM and fidelity, whose names tell them apart too") {
+  const RunConfig first =
+      read_run(file_source("quickstart.yaml"), {{"layer", "{gemm: {m: 2, n: 16, k: 16}}"}});
+  RunConfig other = first;
+  other.name = "other";
+  other.layer.name = "other";
+  other.options.values = false;
+  Machines machines;
+  const Machine* machine = &machines.of(first);
+  CHECK(&machines.of(other) == machine);
+  CHECK(machine->config().name == "other");
+  CHECK(!machine->config().options.values);
+  const std::vector<std::function<void(RunConfig&)>> changes = {
+      [](RunConfig& run) { run.accelerator.name = "mine"; },
+      [](RunConfig& run) { run.accelerator.array.rows *= 2; },
+      [](RunConfig& run) { run.dram.name = "mine"; },
+      [](RunConfig& run) { run.options.fidelity = Fidelity::kPe; }};
+  for (const auto& change : changes) {
+    RunConfig changed = first;
+    change(changed);
+    const Machine& built = machines.of(changed);
+    CHECK(&built != machine);
+    CHECK(built.config().accelerator.name == changed.accelerator.name);
+    CHECK(built.config().accelerator.array.rows == changed.accelerator.array.rows);
+    CHECK(built.config().dram.name == changed.dram.name);
+    CHECK(built.config().options.fidelity == changed.options.fidelity);
+  }
+  CHECK(&machines.of(first) == machine);
 }
 
 }  // namespace
