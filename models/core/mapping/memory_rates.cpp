@@ -65,7 +65,6 @@ SampledRates::SampledRates(const MappingProblem& problem, const Tiling& tiling,
 
 double SampledRates::burst_cycles(unsigned streams) { return rate(streams).cycles; }
 double SampledRates::open_latency(unsigned streams) { return rate(streams).open; }
-double SampledRates::activates(unsigned streams) { return rate(streams).activates; }
 
 const SampledRates::Rate& SampledRates::rate(unsigned streams) {
   Rate& rate = rates_[streams];
@@ -149,13 +148,9 @@ SampledRates::Rate SampledRates::sample(unsigned streams) const {
       free_tags.push_back(event.tag);
     }
   }
-  const DramStats stats = engine->stats(static_cast<std::int64_t>(now));
   Rate rate;
   rate.cycles = measured / core / static_cast<double>(std::max<std::int64_t>(1, bursts));
   rate.open = opened / static_cast<double>(kPlaces);
-  rate.activates =
-      static_cast<double>(stats.commands[static_cast<std::size_t>(DramCommand::kAct)]) /
-      static_cast<double>(std::max<std::int64_t>(1, stats.reads + stats.writes));
   return rate;
 }
 

@@ -32,12 +32,10 @@ class SampledRates : public MemoryRates {
   SampledRates(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout);
   double burst_cycles(unsigned streams) override;
   double open_latency(unsigned streams) override;
-  /// Activates per burst of what was sampled for the streams.
-  double activates(unsigned streams);
 
  private:
   struct Rate {
-    double cycles = 0, open = 0, activates = 0;
+    double cycles = 0, open = 0;
   };
   const Rate& rate(unsigned streams);
   Rate sample(unsigned streams) const;
