@@ -115,7 +115,7 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
     auto& [cost, one] = s.found.closest[i];
     if (i > 0 && !p.memory.sampled) break;
     const MappingProblem set = divided(p, one.tiling);
-    Estimator(set).refine(one.tiling, one.estimate);
+    Estimator(set).refine(one.tiling, one.estimate, kRankedBursts);
     cost = cost_of(objective, one.estimate);
     if (i > 0 && !(cost < s.found.cost)) continue;
     s.found.cost = cost;
