@@ -7,8 +7,8 @@
 #include "core/energy/table.h"
 #include "core/enum_rows.h"
 #include "core/machine/machine.h"
-#include "core/mapping/pins.h"
 #include "core/numeric/tensor_format.h"
+#include "core/workload/pins.h"
 #include "core/workload/tensor_source.h"
 
 namespace bitjoule {

@@ -8,8 +8,8 @@
 
 #include "core/exec/layer_values.h"
 #include "core/machine/stalls.h"
+#include "core/mapping/machine_counts.h"
 #include "core/mapping/program.h"
-#include "core/result/machine_counts.h"
 #include "core/result/trace.h"
 
 namespace bitjoule {

@@ -14,10 +14,10 @@
 
 #include "core/dram/config.h"
 #include "core/machine/machine.h"
-#include "core/mapping/pins.h"
 #include "core/mapping/tiling.h"
 #include "core/mapping/vector_program.h"
 #include "core/workload/network.h"
+#include "core/workload/pins.h"
 
 namespace bitjoule {
 
@@ -213,8 +213,8 @@ void append_key(const std::vector<T>& values, std::string& key) {
   key += std::to_string(values.size()) + "[";
   for (const T& value : values) append_key(value, key);
 }
-template <class T, std::size_t size>
-void append_key(const std::array<T, size>& values, std::string& key) {
+template <class T, std::size_t Size>
+void append_key(const std::array<T, Size>& values, std::string& key) {
   for (const T& value : values) append_key(value, key);
 }
 template <class T>

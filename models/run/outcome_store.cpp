@@ -85,8 +85,8 @@ class Numbers {
 
 template <class T>
 struct IsArray : std::false_type {};
-template <class T, std::size_t kSize>
-struct IsArray<std::array<T, kSize>> : std::true_type {};
+template <class T, std::size_t Size>
+struct IsArray<std::array<T, Size>> : std::true_type {};
 template <class T>
 struct IsList : std::false_type {};
 template <class T>

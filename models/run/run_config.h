@@ -11,10 +11,10 @@
 #include "core/dram/config.h"
 #include "core/energy/price.h"
 #include "core/machine/machine.h"
-#include "core/mapping/pins.h"
 #include "core/numeric/tensor_format.h"
 #include "core/workload/layer.h"
 #include "core/workload/network.h"
+#include "core/workload/pins.h"
 #include "run/tensor_reader.h"
 
 namespace bitjoule {

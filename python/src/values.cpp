@@ -1,5 +1,7 @@
 #include "python/src/values.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 
 namespace bitjoule::python {
@@ -63,7 +65,7 @@ Source source_of(const Given& given) {
 std::vector<Override> overrides_of(const Settings& settings) {
   std::vector<Override> overrides;
   for (const auto& [path, value] : settings) {
-    check_override_path(path, "--set " + path + "=" + value);
+    check_override_path(path, fmt::format("--set {}={}", path, value));
     overrides.push_back({path, value});
   }
   return overrides;

@@ -33,6 +33,8 @@ int run_on_ranks(const RankWork& run, const RankEnd& finish) {
 }  // namespace
 }  // namespace bitjoule
 
+// Names that are looked up by dlsym().
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 extern const bitjoule::MpiModule bitjoule_mpi;
 const bitjoule::MpiModule bitjoule_mpi = {bitjoule::run_on_ranks};
@@ -40,3 +42,4 @@ const bitjoule::MpiModule bitjoule_mpi = {bitjoule::run_on_ranks};
 extern const std::string bitjoule_mpi_build;
 const std::string bitjoule_mpi_build = build_key(bitjoule::build());
 }
+// NOLINTEND(readability-identifier-naming)

@@ -5,6 +5,8 @@
 #include "sim/import/onnx_import.h"
 #include "sim/version.h"
 
+// Names that are looked up by dlsym().
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 extern const bitjoule::OnnxModule bitjoule_onnx;
 const bitjoule::OnnxModule bitjoule_onnx = {
@@ -14,3 +16,4 @@ const bitjoule::OnnxModule bitjoule_onnx = {
 extern const std::string bitjoule_onnx_build;
 const std::string bitjoule_onnx_build = build_key(bitjoule::build());
 }
+// NOLINTEND(readability-identifier-naming)

@@ -3,6 +3,8 @@
 
 #include "sim/version.h"
 
+// Names that are looked up by dlsym().
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 extern const bitjoule::SimulationModule bitjoule_simulation;
 const bitjoule::SimulationModule bitjoule_simulation = {bitjoule::make_simulation};
@@ -14,3 +16,4 @@ int sc_main(int, char**) { return 1; }
 extern const std::string bitjoule_simulation_build;
 const std::string bitjoule_simulation_build = build_key(bitjoule::build());
 }
+// NOLINTEND(readability-identifier-naming)

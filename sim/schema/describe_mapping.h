@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/mapping/pins.h"
+#include "core/workload/pins.h"
 #include "sim/config/describe.h"
 #include "sim/schema/describe_layer.h"
 

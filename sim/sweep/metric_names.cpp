@@ -7,7 +7,7 @@
 #include <variant>
 
 #include "core/error.h"
-#include "core/result/components.h"
+#include "core/mapping/components.h"
 #include "sim/config/suggest.h"
 #include "sim/result/result_json.h"
 #include "sim/sweep/results.h"

@@ -266,8 +266,13 @@ TEST_CASE("explain: the bound of a layer is that of its run, word by word") {
     return line == std::string::npos ? text : text.substr(line, text.find('\n', line + 1) - line);
   };
   std::set<std::string> bounds;
+#ifdef __SANITIZE_ADDRESS__  // ten times slower
+  constexpr int kLayers = 12;
+#else
+  constexpr int kLayers = 100;
+#endif
   int ran = 0;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < kLayers; ++i) {
     const TemporaryDirectory directory;
     const std::string file = directory.at("run.yaml");
     const std::string layer =
@@ -289,8 +294,8 @@ TEST_CASE("explain: the bound of a layer is that of its run, word by word") {
     CHECK(bound_line(explained.text) == bound);
     bounds.insert(bound.substr(0, bound.find(':')));
   }
-  CHECK(ran >= 60);
-  CHECK(bounds.size() >= 5);
+  CHECK(ran >= kLayers * 6 / 10);
+  CHECK(bounds.size() >= (kLayers == 100 ? 5 : 2));
 }
 
 }  // namespace bitjoule::test

@@ -20,7 +20,11 @@ namespace bitjoule {
 namespace {
 
 constexpr std::uint64_t kSeed = 101;
+#ifdef __SANITIZE_ADDRESS__  // ten times slower; the figures are of all cases
+constexpr int kCases = 6;
+#else
 constexpr int kCases = 90;
+#endif
 constexpr std::int64_t kMostBursts = 400'000;  // larger ones take long to simulate
 
 DramConfig shipped_dram(const std::string& file) {
@@ -63,6 +67,7 @@ TEST_CASE("estimate: time is within a percent, mostly, and has no sign") {
       continue;  // no tile of it fits
     }
     p = configured(p, mapping);
+    mapping.estimate = estimate(p, mapping.tiling);  // refined, as it is shown
     if (mapping.estimate.traffic.total().bursts > kMostBursts) continue;
     const LayerOutcome outcome =
         simulation->run(p, make_program(p, mapping.tiling), nullptr, nullptr, {}, {});
@@ -80,6 +85,7 @@ TEST_CASE("estimate: time is within a percent, mostly, and has no sign") {
   MESSAGE("seed ", kSeed, ": ", all, " layers, error in %: mean ", mean, ", median ",
           quantile(sizes, 0.5), ", 95 % of them within ", quantile(sizes, 0.95), ", worst ",
           quantile(sizes, 1));
+  if (kCases < 90) return;
   CHECK(all >= 85);
   CHECK(quantile(sizes, 0.5) < 0.5);
   CHECK(quantile(sizes, 0.95) < 3);

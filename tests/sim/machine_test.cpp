@@ -13,7 +13,7 @@
 
 #include "core/error.h"
 #include "core/interrupt.h"
-#include "core/result/components.h"
+#include "core/mapping/components.h"
 #include "sim/config/writer.h"
 #include "sim/result/result_json.h"
 #include "sim/schema/run_file.h"

@@ -130,9 +130,9 @@ TEST_CASE("result fields: units and directions of metrics") {
       {"error.sqnr_db", "dB"},
       {"stalls.idle", "core cycles"},
       {"stalls.no_cause.at_all", ""}};
-  for (const auto& [metric, unit] : rows) {
-    CAPTURE(metric);
-    CHECK(unit_of(metric) == unit);
+  for (const auto& row : rows) {
+    CAPTURE(row.first);
+    CHECK(unit_of(row.first) == row.second);
   }
   for (const char* metric : {"error.sqnr_db", "error.cosine", "utilization", "dram.row_hit_rate",
                              "dram.bandwidth_bytes_per_s", "network.decode.tokens_per_s"})

@@ -74,8 +74,10 @@ TEST_CASE("unified: a result tells each layer's division, what was held, and one
   const json::object& shares = result.at("layers").at(0).at("buffers").as_object();
   REQUIRE(shares.size() == 4);
   std::int64_t banks = 0, peaks = 0;
-  for (const auto& [role, share] : shares) {
-    CAPTURE(std::string(role));
+  for (const auto& row : shares) {
+    const std::string role(row.key());
+    const json::value& share = row.value();
+    CAPTURE(role);
     banks += share.at("banks").as_int64();
     CHECK(share.at("capacity_bytes").as_int64() == share.at("banks").as_int64() * 8192);
     const std::int64_t peak = result.at("sram").at(role).at("peak_bytes").as_int64();

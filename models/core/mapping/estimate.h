@@ -8,11 +8,11 @@
 #include <memory>
 #include <vector>
 
+#include "core/mapping/machine_counts.h"
 #include "core/mapping/reuse.h"
 #include "core/mapping/tile_layout.h"
 #include "core/mapping/tiling.h"
 #include "core/mapping/traffic.h"
-#include "core/result/machine_counts.h"
 
 namespace bitjoule {
 

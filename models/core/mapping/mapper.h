@@ -10,9 +10,9 @@
 
 #include "core/machine/setting.h"
 #include "core/mapping/estimate.h"
-#include "core/mapping/pins.h"
 #include "core/mapping/tiling.h"
 #include "core/mapping/traffic.h"
+#include "core/workload/pins.h"
 
 namespace bitjoule {
 

@@ -2,7 +2,7 @@
 // units; then, between equals, traffic or cycles.
 #pragma once
 
-#include "core/mapping/pins.h"
+#include "core/workload/pins.h"
 
 namespace bitjoule {
 

@@ -262,6 +262,7 @@ class BestFirst {
 
   /// Traffic and energy are exact before time is: what they cannot win, time will not.
   void open_tiling(Node node, bool now = false) {
+    check_interrupt();
     std::array<std::int64_t, kAxes> tile{};
     for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][node.box.lo[a]];
     Tiling tiling = space_.tiling(node.box.scheme, tile);

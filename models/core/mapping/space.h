@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/mapping/pins.h"
 #include "core/mapping/tiling.h"
+#include "core/workload/pins.h"
 
 namespace bitjoule {
 

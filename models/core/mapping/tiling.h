@@ -13,8 +13,8 @@
 #include "core/mapping/array_timing.h"
 #include "core/mapping/data_path.h"
 #include "core/mapping/dataflow/dataflow.h"
-#include "core/mapping/pins.h"
 #include "core/workload/lowering.h"
+#include "core/workload/pins.h"
 
 namespace bitjoule {
 

@@ -5,8 +5,8 @@
 
 #include "core/machine/bound.h"
 #include "core/machine/stalls.h"
+#include "core/mapping/machine_counts.h"
 #include "core/mapping/traffic.h"
-#include "core/result/machine_counts.h"
 
 namespace bitjoule {
 

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <string>
 
-#include "core/result/components.h"
+#include "core/mapping/components.h"
 #include "core/result/described.h"
 
 namespace bitjoule {

@@ -6,9 +6,9 @@
 #include "core/dram/stats.h"
 #include "core/machine/bound.h"
 #include "core/machine/stalls.h"
+#include "core/mapping/machine_counts.h"
 #include "core/mapping/program.h"
 #include "core/mapping/traffic.h"
-#include "core/result/machine_counts.h"
 
 namespace bitjoule {
 

@@ -8,9 +8,9 @@
 #include <variant>
 #include <vector>
 
-#include "core/mapping/pins.h"
 #include "core/numeric/tensor_format.h"
 #include "core/workload/layer.h"
+#include "core/workload/pins.h"
 #include "core/workload/tensor_source.h"
 #include "core/workload/vector_op.h"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "core/result/components.h"
+#include "core/mapping/components.h"
 #include "sim/report/html/page.h"
 
 namespace bitjoule::html {

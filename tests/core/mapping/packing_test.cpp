@@ -6,9 +6,9 @@
 
 #include "core/enums.h"
 #include "core/mapping/estimate.h"
+#include "core/mapping/machine_counts.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/program.h"
-#include "core/result/machine_counts.h"
 
 namespace bitjoule {
 namespace {

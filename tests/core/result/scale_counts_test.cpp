@@ -1,7 +1,7 @@
 // How many scales are read and converted, by hand.
 #include <doctest/doctest.h>
 
-#include "core/result/machine_counts.h"
+#include "core/mapping/machine_counts.h"
 
 namespace bitjoule {
 namespace {

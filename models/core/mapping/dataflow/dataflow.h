@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "core/machine/machine.h"
-#include "core/mapping/pins.h"
+#include "core/workload/pins.h"
 
 namespace bitjoule {
 

@@ -1,4 +1,4 @@
-#include "core/result/components.h"
+#include "core/mapping/components.h"
 
 #include "core/error.h"
 

@@ -1,10 +1,10 @@
-#include "core/result/machine_counts.h"
+#include "core/mapping/machine_counts.h"
 
 #include <algorithm>
 #include <tuple>
 
 #include "core/energy/dequant_cost.h"
-#include "core/result/components.h"
+#include "core/mapping/components.h"
 
 namespace bitjoule {
 namespace {

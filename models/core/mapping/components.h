@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/machine/machine.h"
-#include "core/result/machine_counts.h"
+#include "core/mapping/machine_counts.h"
 
 namespace bitjoule {
 
