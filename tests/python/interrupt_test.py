@@ -11,11 +11,10 @@ import numpy as np
 
 import bitjoule
 
-# Each takes minutes, in another part of the work: the array PE by PE, bursts alone, quantization,
+# Each takes minutes, in another part of the work: the array PE by PE, quantization,
 # expected outputs, tiles that are large.
 LONG = {
     "pe": {"layer": {"gemm": {"m": 4096, "n": 4096, "k": 4096}}, "fidelity": "pe", "values": "off"},
-    "bursts": {"layer": {"gemm": {"m": 4096, "n": 1 << 14, "k": 1 << 14}}, "values": "off"},
     "operands": {
         "layer": {"gemm": {"m": 1, "n": 1 << 13, "k": 1 << 14}},
         "precision.weights.format": "q4_k",
@@ -71,7 +70,7 @@ class InterruptTest(unittest.TestCase):
         expected = machine.run(set=SMALL).to_dict()
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         with self.assertRaises(KeyboardInterrupt):
-            machine.run(set=LONG["bursts"])
+            machine.run(set=LONG["pe"])
         self.assertEqual(machine.run(set=SMALL).to_dict(), expected)
 
     def test_handlers_of_ones_own(self):
@@ -97,7 +96,7 @@ class InterruptTest(unittest.TestCase):
         self.addCleanup(signal.signal, signal.SIGALRM, before)
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         with self.assertRaisesRegex(TimeoutError, "enough"):
-            bitjoule.run("runs/quickstart.yaml", set=LONG["bursts"])
+            bitjoule.run("runs/quickstart.yaml", set=LONG["pe"])
         self.assertEqual(len(seen), 1)
         self.assertIn("signal handler", seen[0])
 
