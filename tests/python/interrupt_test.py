@@ -70,7 +70,7 @@ class InterruptTest(unittest.TestCase):
         expected = machine.run(set=SMALL).to_dict()
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         with self.assertRaises(KeyboardInterrupt):
-            machine.run(set=LONG["pe"])
+            machine.run(set={**AUTO, **LONG["oracle"]})
         self.assertEqual(machine.run(set=SMALL).to_dict(), expected)
 
     def test_handlers_of_ones_own(self):
@@ -96,7 +96,7 @@ class InterruptTest(unittest.TestCase):
         self.addCleanup(signal.signal, signal.SIGALRM, before)
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         with self.assertRaisesRegex(TimeoutError, "enough"):
-            bitjoule.run("runs/quickstart.yaml", set=LONG["pe"])
+            bitjoule.run("runs/quickstart.yaml", set={**AUTO, **LONG["oracle"]})
         self.assertEqual(len(seen), 1)
         self.assertIn("signal handler", seen[0])
 
