@@ -19,6 +19,8 @@ void Dma::take_over(const WeightsAhead& ahead) {
 
 void Dma::load_ahead(const LoadOp& op, Cycles usable) {
   push(kAheadStream, transfer_of(op, Token::kFetchedAhead, usable));
+  // Not only what else happens in the cycle before may wake it: it might have happened already.
+  wake_ahead(usable - Cycles(1));
 }
 
 bool Dma::results_sent() const {

@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -122,10 +121,7 @@ class MachinePair {
       const LayerOutcome alone = fast_->run(p.problem, p.program, nullptr);
       const LayerOutcome fast = fast_->run(p.problem, p.program, nullptr, nullptr, fast_beside);
       const LayerOutcome pe = pe_->run(p.problem, p.program, nullptr, nullptr, pe_beside);
-      if (tolerance_ == 0 || fast.cycles == pe.cycles)
-        compare(fast, pe);
-      else
-        CHECK(std::abs(fast.cycles.value - pe.cycles.value) <= tolerance_);
+      compare(fast, pe);
       check_same_work(fast, alone);
       CHECK(fast.stalls.total() == fast.cycles.value);
       CHECK(fast.ahead.usable == pe.ahead.usable);
@@ -139,11 +135,7 @@ class MachinePair {
     return bursts;
   }
 
-  /// For a pair on which run_overlapped() is known to find a difference.
-  void tolerate_a_cycle() { tolerance_ = 1; }
-
  private:
-  std::int64_t tolerance_ = 0;  // cycles
   /// An estimate does not know them.
   static MachineCounts without_peaks(MachineCounts counts) {
     for (BufferCounts* buffer :
