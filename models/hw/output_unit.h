@@ -23,7 +23,4 @@ class OutputUnit : public sc_core::sc_module, public OutputUnitIf {
   LayerRun run_;
 };
 
-/// Cycles per `lanes` results: more than one where a buffer's ports cannot keep up.
-std::int64_t output_interval(const MappingProblem& problem);
-
 }  // namespace bitjoule

@@ -213,8 +213,8 @@ void append_key(const std::vector<T>& values, std::string& key) {
   key += std::to_string(values.size()) + "[";
   for (const T& value : values) append_key(value, key);
 }
-template <class T, std::size_t kSize>
-void append_key(const std::array<T, kSize>& values, std::string& key) {
+template <class T, std::size_t size>
+void append_key(const std::array<T, size>& values, std::string& key) {
   for (const T& value : values) append_key(value, key);
 }
 template <class T>

@@ -9,8 +9,8 @@
 #include "sim/config/leaf.h"
 #include "sim/config/suggest.h"
 #include "sim/config/utf8.h"
-#include "sim/formats/onnx_module.h"
 #include "sim/config/writer.h"
+#include "sim/formats/onnx_module.h"
 #include "sim/schema/network_file.h"
 
 namespace bitjoule {

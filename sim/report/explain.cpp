@@ -90,7 +90,7 @@ std::string explain_text(const RunConfig& run, const MappingProblem& unset, cons
                          const LayerOutcome* simulated) {
   const MappingProblem p = configured(unset, m);
   const GemmExtents e = gemm_extents(run.layer.op);
-  const MappingEstimate& c = m.estimate;
+  const MappingEstimate c = estimate(p, m.tiling);
   const TripCounts trips = trip_counts(p.layer, m.tiling);
   const TileFootprint f = tile_footprint(p, m.tiling);
   const BuffersConfig& b = p.machine.buffers;

@@ -35,8 +35,8 @@ inline constexpr std::int64_t kExplainedBursts = std::int64_t{1} << 24;
 
 /// What `sim explain` prints: the mapping, what it implies, and why the others lost. `simulated`:
 /// the layer by this mapping; null where that has more than kExplainedBursts.
-std::string explain_text(const RunConfig& run, const MappingProblem& unset,
-                         const Mapping& mapping, const LayerOutcome* simulated);
+std::string explain_text(const RunConfig& run, const MappingProblem& unset, const Mapping& mapping,
+                         const LayerOutcome* simulated);
 
 /// Tile sizes and loop orders on one line; the machine's setting, where it has several.
 std::string mapping_text(const AcceleratorConfig& machine, const MachineSetting& setting,

@@ -17,7 +17,8 @@
 
 namespace bitjoule {
 
-/// Precision, mapping and tensors for all layers whose name matches one of the patterns ('*' is any text).
+/// Precision, mapping and tensors for all layers whose name matches one of the patterns ('*' is any
+/// text).
 struct LayerRule {
   std::vector<std::string> layers;
   PrecisionOverride precision;

@@ -96,7 +96,9 @@ class Bench {
     MachineCounts counts;
     Attribution attribution;
     LayerRun run;
+    const Program program;  // one group at once
     run.problem = &problem;
+    run.program = &program;
     run.counts = &counts;
     run.attribution = &attribution;
     tokens_.given.clear();

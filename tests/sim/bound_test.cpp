@@ -227,10 +227,10 @@ TEST_CASE("bound: an array that is occupied but empty") {
            "activations: int8}, layer: {"
         << layer << "}}";
     // Enough of everything but the array, and no loads that count.
-    const Outcome o = shell("{sim} explain " + directory.at("run.yaml") + " --set " +
-                            memory("4 TB/s", "1 ns") +
-                            " --set accelerator.dma.outstanding=1024 --set "
-                            "accelerator.array.group_folds=alone");
+    const Outcome o =
+        shell("{sim} explain " + directory.at("run.yaml") + " --set " + memory("4 TB/s", "1 ns") +
+              " --set accelerator.dma.outstanding=1024 --set "
+              "accelerator.array.group_folds=alone");
     CAPTURE(o.text);
     REQUIRE(o.code == 0);
     return o.text.substr(o.text.find("bound by"));

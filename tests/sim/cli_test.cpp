@@ -123,7 +123,8 @@ TEST_CASE("cli: check reports all files' problems, one error line each") {
   CHECK(has(bad, "error: nowhere.yaml: no such file\n"));
   CHECK(has(bad, "unknown key \"accelerator\""));
   const Outcome misfit =
-      sim("check article-c.yaml --set accelerator.buffers.accumulator='{capacity: 4 B, banks: 1, port_width: 8 bit}'");
+      sim("check article-c.yaml --set accelerator.buffers.accumulator='{capacity: 4 B, banks: 1, "
+          "port_width: 8 bit}'");
   CHECK(misfit.code == 2);
   CHECK(has(misfit, "error: article-c.yaml: no tile of the layer fits the machine"));
   const Outcome malformed = sim("check configs/runs/article-a.yaml --set a --set b");

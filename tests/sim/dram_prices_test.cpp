@@ -149,8 +149,9 @@ TEST_CASE("dram prices: another DRAM in an accelerator keeps a mapping that uses
   const TemporaryDirectory directory;
   for (const char* file : {"ddr4-2400-x8", "ddr4-3200-x8", "ddr4-3200-x16", "lpddr5-6400"}) {
     CAPTURE(file);
-    const json::object r =
-        run(directory, std::string("--set accelerator.dram=") + file + ".yaml --set mapping.objective=cycles").result;
+    const json::object r = run(directory, std::string("--set accelerator.dram=") + file +
+                                              ".yaml --set mapping.objective=cycles")
+                               .result;
     // With bank groups taken in turn only refreshes (tRFC / tREFI, 5 %), and turnarounds remain;
     // without, tCCD_S / tCCD_L.
     CHECK(number(r, "/dram/bandwidth_bytes_per_s") > 0.9 * number(r, "/dram/peak_bytes_per_s"));

@@ -279,12 +279,12 @@ std::int64_t Estimator::lower_bound_cycles(const Tiling& tiling, const TileCount
   return lower_bound(tiling, counts).cycles;
 }
 
-void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
+void Estimator::refine(const Tiling& tiling, MappingEstimate& e, double budget) const {
   if (!p_.memory.sampled) return;
   const TileLayout layout(p_, tiling);
   SampledRates rates(p_, tiling, layout);
   const std::int64_t bursts = e.traffic.total().bursts;
-  const WalkedTime walked = walked_time(p_, tiling, layout, bursts, rates);
+  const WalkedTime walked = walked_time(p_, tiling, layout, bursts, budget, rates);
   double cycles = walked.cycles;
   if (!walked.whole) {
     const auto flowing = static_cast<double>(tile_time(p_, tiling, layout, rates).cycles);

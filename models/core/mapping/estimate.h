@@ -47,6 +47,10 @@ struct TileCounts {
   std::int64_t folds = 0;
 };
 
+/// Bursts that refining an estimate puts to the memory's own model at most: for one that is shown,
+/// and for those among which a search chooses at last.
+inline constexpr double kRefinedBursts = 40'000, kRankedBursts = 4'000;
+
 /// Estimates of one layer's tilings. The cost of one does not grow with the number of equal tiles,
 /// nor with that of equal folds.
 class Estimator {
@@ -63,7 +67,7 @@ class Estimator {
   /// Time once more, with what the memory's own model makes of samples of the tiling's requests in
   /// place of its peak: closer, and some ten times slower. Nothing else changes but what energy
   /// depends on time.
-  void refine(const Tiling& tiling, MappingEstimate& e) const;
+  void refine(const Tiling& tiling, MappingEstimate& e, double budget = kRefinedBursts) const;
 
   /// The estimate but for time, which is lower_bound_cycles(), and energy at that time.
   MappingEstimate lower_bound(const Tiling& tiling, const TileCounts& counts) const;

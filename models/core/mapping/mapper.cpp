@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <tuple>
 #include <utility>
 
@@ -115,7 +116,7 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
     auto& [cost, one] = s.found.closest[i];
     if (i > 0 && !p.memory.sampled) break;
     const MappingProblem set = divided(p, one.tiling);
-    Estimator(set).refine(one.tiling, one.estimate);
+    Estimator(set).refine(one.tiling, one.estimate, kRankedBursts);
     cost = cost_of(objective, one.estimate);
     if (i > 0 && !(cost < s.found.cost)) continue;
     s.found.cost = cost;
@@ -130,16 +131,16 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
 std::vector<Searched> search_settings(const MappingProblem& problem, const MappingPins& pins,
                                       const ObjectiveWeights& weights) {
   std::vector<Searched> all;
-  std::optional<Error> reason;
+  std::exception_ptr reason;
   for (const MachineSetting& setting : pinned_settings(problem.machine, pins)) {
     try {
       all.push_back(search_setting(problem, setting, pins, weights));
     } catch (const Error& e) {  // it may fit with another setting
       if (e.kind() != ErrorKind::kInput) throw;
-      if (!reason) reason = e;
+      if (!reason) reason = std::current_exception();
     }
   }
-  if (all.empty()) throw *reason;
+  if (all.empty()) std::rethrow_exception(reason);
   std::stable_sort(all.begin(), all.end(), [](const Searched& a, const Searched& b) {
     return a.found.cost < b.found.cost;
   });

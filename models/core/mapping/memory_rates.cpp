@@ -112,8 +112,8 @@ SampledRates::Rate SampledRates::sample(unsigned streams) const {
         turn = turn + 1 < sources.size() ? turn + 1 : 0;
         sent = std::max(sent + core / static_cast<double>(dma.requests_per_cycle), now);
         ++outstanding;
-        if (first_sent < 0) first_sent = std::floor(sent + 0.5);
-        const std::int64_t accepted = engine->offer(request, static_cast<std::int64_t>(sent + 0.5));
+        if (first_sent < 0) first_sent = std::round(sent);
+        const std::int64_t accepted = engine->offer(request, std::llround(sent));
         offered = accepted == kNever;
         if (!offered) sent = std::max(sent, static_cast<double>(accepted));
       }

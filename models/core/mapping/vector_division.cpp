@@ -1,5 +1,6 @@
 // The buffers as a vector operator has them.
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <vector>
 
@@ -58,8 +59,7 @@ class VectorShares {
     const auto all = read + static_cast<double>(demand_.output_bits);
     const std::int64_t banks = left_ + 2;
     const std::int64_t best = std::clamp<std::int64_t>(
-        static_cast<std::int64_t>(static_cast<double>(banks) * read / std::max(all, 1.0) + 0.5) - 1,
-        0, left_);
+        std::llround(static_cast<double>(banks) * read / std::max(all, 1.0)) - 1, 0, left_);
     std::vector<std::int64_t> ways{best};
     for (std::int64_t way = left_; way >= 0; --way)
       if (way != best) ways.push_back(way);

@@ -10,8 +10,8 @@
 namespace bitjoule {
 namespace {
 
-// What may be walked, in bursts; a step costs as much as some of them.
-constexpr double kBudget = 40'000, kStepCost = 8;
+// A step costs as much as some bursts.
+constexpr double kStepCost = 8;
 constexpr std::int64_t kPlaces = 4;
 // Of a part at least: until the machine is as always, and then measured.
 constexpr std::int64_t kLeastSteps = 6;
@@ -20,7 +20,8 @@ constexpr double kLeastRefreshes = 4;
 }  // namespace
 
 WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
-                       const TileLayout& layout, std::int64_t bursts, MemoryRates& rates) {
+                       const TileLayout& layout, std::int64_t bursts, double budget,
+                       MemoryRates& rates) {
   const std::int64_t steps = StepOrder(tiling, layout).total();
   const double step_cost = static_cast<double>(bursts) / static_cast<double>(steps) + kStepCost;
   WalkedTime walked;
@@ -33,12 +34,12 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
     moved += stats.reads + stats.writes;
     return time;
   };
-  if (step_cost * static_cast<double>(steps) <= kBudget) {
+  if (step_cost * static_cast<double>(steps) <= budget) {
     walked.whole = true;
     walked.cycles = walk(*problem.memory.sampled, {0, 0, steps}).end;
   } else {
     // Each part is walked with refreshes and without.
-    const auto affordable = static_cast<std::int64_t>(kBudget / 2 / step_cost);
+    const auto affordable = static_cast<std::int64_t>(budget / 2 / step_cost);
     const std::int64_t length = std::min(steps, std::max(affordable / kPlaces, kLeastSteps));
     const std::int64_t places = std::clamp<std::int64_t>(affordable / length, 1, kPlaces);
     const MemoryPort& m = problem.memory;

@@ -16,8 +16,10 @@ struct WalkedTime {
 };
 
 /// Of a memory that has a model to be asked (MemoryPort::sampled). `bursts`: all that the layer
-/// moves. `rates`: those of the fluid that the parts are compared with.
+/// moves; `budget`: how many may be walked. `rates`: those of the fluid that the parts are compared
+/// with.
 WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
-                       const TileLayout& layout, std::int64_t bursts, MemoryRates& rates);
+                       const TileLayout& layout, std::int64_t bursts, double budget,
+                       MemoryRates& rates);
 
 }  // namespace bitjoule

@@ -8,8 +8,8 @@
 #include <variant>
 #include <vector>
 
-#include "core/numeric/tensor_format.h"
 #include "core/mapping/pins.h"
+#include "core/numeric/tensor_format.h"
 #include "core/workload/layer.h"
 #include "core/workload/tensor_source.h"
 #include "core/workload/vector_op.h"

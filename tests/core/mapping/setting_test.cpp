@@ -107,8 +107,7 @@ TEST_CASE("setting: a layer that fits in one of them alone runs in that one") {
   p.machine.buffers.weight.double_buffered = false;
   const Mapping m = map_layer(p);
   CHECK(m.setting.dataflow == kOs);
-  for (const MappingAlternative& lost : alternatives(p, {}, m))
-    CHECK(lost.setting.dataflow == kOs);
+  for (const MappingAlternative& lost : alternatives(p, {}, m)) CHECK(lost.setting.dataflow == kOs);
   p.machine.array.other_dataflows.clear();
   CHECK_THROWS_AS(map_layer(p), Error);
 }
