@@ -76,15 +76,15 @@ std::optional<Case> random_case(test::Dice& d, const AcceleratorConfig& machine,
 
 /// Of groups so small that several fit an array of some PEs at once.
 LayerOp small_groups(test::Dice& d) {
-  if (d.one_in(3)) return Matmul{2 * d.to(1, 4), d.to(1, 4), d.to(1, 4), 32, 1};
+  if (d.one_in(6)) return Matmul{2 * d.to(1, 4), d.to(1, 4), d.to(1, 4), 32, 1};
   Conv2d c;
-  c.height = d.to(1, 6);
-  c.width = d.to(1, 6);
+  c.height = d.to(1, 4);
+  c.width = d.to(1, 4);
   c.groups = d.to(2, 12);
-  c.channels = c.groups * d.to(1, 2);
+  c.channels = c.groups;
   c.filters = c.groups * d.to(1, 2);
   c.kernel_h = d.to(1, 2);
-  c.kernel_w = d.to(1, 3);
+  c.kernel_w = d.to(1, 2);
   c.pad_top = c.pad_bottom = c.pad_left = c.pad_right = 1;
   return c;
 }

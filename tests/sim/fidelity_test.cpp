@@ -97,7 +97,6 @@ AcceleratorConfig random_machine(Random& r) {
   m.dequantizer.placement =
       r.one_of({DequantizerPlacement::kArrayEdge, DequantizerPlacement::kDramSide});
   m.output_unit.lanes = r.one_of<std::int64_t>({1, 4, 16});
-  if (r.between(0, 4) == 0) m.array.group_folds = GroupFolds::kAlone;
   m.dma.request = Bytes(r.one_of<std::int64_t>({32, 64, 192, 1024}));
   m.dma.outstanding = r.one_of<std::int64_t>({1, 4, 64});
   return m;
@@ -208,14 +207,20 @@ CycleDramConfig large_dram() {
   return dram;
 }
 
-/// `most`: rows and columns.
+/// To PEs for several small groups, which most take at once.
+void enlarge_array(Random& r, ArrayConfig& array) {
+  array.rows = r.between(1, 20);
+  array.cols = r.between(1, 20);
+  if (r.between(0, 4) == 0) array.group_folds = GroupFolds::kAlone;
+}
+
 std::vector<test::MachinePair> random_pairs(Random& r, int count, bool unified = false,
-                                            std::int64_t most = 6) {
+                                            bool for_groups = false) {
   DramConfig dram;
   std::vector<test::MachinePair> pairs;
   for (int i = 0; i < count; ++i) {
     AcceleratorConfig machine = random_machine(r);
-    if (most != 6) machine.array.rows = r.between(1, most), machine.array.cols = r.between(1, most);
+    if (for_groups) enlarge_array(r, machine.array);
     if (unified) unify_buffers(r, machine.buffers);
     dram.model = IdealDramConfig{
         BytesPerSecond(r.one_of<std::int64_t>({400'000'000, 6'400'000'000, 1'000'000'000'000})),
@@ -311,7 +316,7 @@ TEST_CASE("fidelity: pe and fast agree where groups share the array") {
   use_femtosecond_resolution();
   MESSAGE("seed ", seed());
   Random r(seed() + 4);
-  std::vector<test::MachinePair> pairs = random_pairs(r, 200, false, 20);
+  std::vector<test::MachinePair> pairs = random_pairs(r, 240, false, true);
   CHECK(run_groups(r, pairs) > 150);
 }
 

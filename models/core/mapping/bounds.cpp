@@ -185,8 +185,10 @@ void Bounds::tabulate_pixels() {
   }
 }
 
-/// Groups of a tile that are on the array at once have the steps of one.
+/// Groups of a tile that are on the array at once have the steps of one, at their rate; or each has
+/// its own.
 void Bounds::tabulate_groups() {
+  const std::int64_t alone = p_.layer.extents.groups * rates_.stream_interval;
   std::vector<double> packs, steps;
   for (const std::int64_t size : space_.sizes[kAxisG]) {
     const std::int64_t at_once = std::min(size, space_.most_groups_at_once);
@@ -195,7 +197,7 @@ void Bounds::tabulate_groups() {
       all += count * ceil_div(groups, at_once);
     });
     packs.push_back(real(all));
-    steps.push_back(real(all * array_rates(p_, at_once).stream_interval));
+    steps.push_back(real(std::min(alone, all * array_rates(p_, at_once).stream_interval)));
   }
   packs_ = RangeMin(std::move(packs));
   pack_steps_ = RangeMin(std::move(steps));

@@ -33,7 +33,7 @@ bool is_same(const Mapping& a, const Mapping& b) {
   const auto members = [](const Mapping& m) {
     const Tiling& t = m.tiling;
     return std::tie(m.setting.dataflow, t.groups, t.batch, t.out_rows, t.out_cols, t.n, t.k,
-                    t.input_full_k, t.order, t.fold_order, t.single);
+                    t.input_full_k, t.order, t.fold_order, t.groups_at_once, t.single);
   };
   return members(a) == members(b);
 }

@@ -265,26 +265,49 @@ class BestFirst {
     check_interrupt();
     std::array<std::int64_t, kAxes> tile{};
     for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][node.box.lo[a]];
-    Tiling tiling = space_.tiling(node.box.scheme, tile);
-    const std::vector<Buffering> ways = bufferings(p_, tiling, tile_footprint(p_, tiling));
-    if (ways.empty()) {
+    const Tiling tiling = space_.tiling(node.box.scheme, tile);
+    if (bufferings(p_, tiling, tile_footprint(p_, tiling)).empty()) {
       ++found_.misfits;
       return;
     }
-    const TileCounts counts = limits_.count(tiling);
+    // As many groups at once as fit, or, as a few cycles of skew may count more, one by one.
+    std::vector<Choice> choices = {{tiling, limits_.count(tiling)}};
+    if (tiling.groups_at_once > 1) {
+      Tiling alone = tiling;
+      alone.groups_at_once = 1;
+      choices.push_back({alone, limits_.count(alone)});
+    }
     if (!node.counted) {
       node.counted = true;
-      node.bound = cost_of(objective_, limits_.lower_bound(tiling, counts));
+      node.bound = bound_of(choices.front());
+      if (choices.size() > 1) node.bound = std::min(node.bound, bound_of(choices.back()));
       if (!now) add(node);
       if (!now || (found_.best && !(node.bound < found_.cost))) return;
     }
-    for (const Buffering& way : ways) {
+    for (const Choice& choice : choices)
+      if (choices.size() == 1 || !found_.best || bound_of(choice) < found_.cost)
+        estimate_choice(node.box, choice);
+  }
+
+  /// A tiling but for the ways to buffer its tiles and the orders of its folds.
+  struct Choice {
+    Tiling tiling;
+    TileCounts counts;
+  };
+
+  MappingCost bound_of(const Choice& choice) const {
+    return cost_of(objective_, limits_.lower_bound(choice.tiling, choice.counts));
+  }
+
+  void estimate_choice(const Box& box, const Choice& choice) {
+    Tiling tiling = choice.tiling;
+    for (const Buffering& way : bufferings(p_, tiling, tile_footprint(p_, tiling))) {
       tiling.single = way.single;
       divided_.machine.buffers = way.buffers;
       for (const FoldOrder order : space_.fold_orders) {
         if (order != space_.fold_orders.front() && !order_matters(p_, tiling)) continue;
         tiling.fold_order = order;
-        consider(node.box, tiling, estimator_.estimate(tiling, counts));
+        consider(box, tiling, estimator_.estimate(tiling, choice.counts));
       }
     }
   }

@@ -27,7 +27,7 @@ struct MappingSpace {
   std::array<std::vector<std::int64_t>, kAxes> sizes;  ///< of a tile, rising
   std::vector<LoopScheme> schemes;  ///< where all else is equal the first one wins
   std::vector<FoldOrder> fold_orders;
-  /// As many groups are on the array at once as a tile has, if they fit: fewer are tiles of fewer.
+  /// As many groups are on the array at once as a tile has and as fit.
   std::int64_t most_groups_at_once = 1;
   std::vector<std::string> notes;  ///< what was pinned otherwise than it is taken, a line each
 
