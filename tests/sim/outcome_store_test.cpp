@@ -73,7 +73,8 @@ std::string energies(const TemporaryDirectory& dir) {
 std::vector<std::string> layer_files(const std::string& directory) {
   std::vector<std::string> files;
   for (const auto& [name, text] : contents(directory))
-    if (fs::path(name).extension() == ".layer") files.push_back(directory + "/" + name);
+    if (fs::path(name).extension() == ".layer")
+      files.push_back((fs::path(directory) / name).string());
   return files;
 }
 
@@ -177,11 +178,12 @@ TEST_CASE("outcomes: a file that is not whole, or another's, goes and comes anew
   const std::size_t line = digit.rfind('\n', digit.size() - 35) + 1;
   digit[line] = digit[line] == '9' ? '1' : '9';
   const std::map<std::string, std::string> expected = contents(dir.at("alone"));
+  const std::string again = run + dir.at("again") + store;
   for (const std::string& bad : {good.substr(0, good.size() / 2), std::string(),
                                  std::string(good.size(), '\0'), digit, other, good + "x"}) {
     write_file(dir, "bad", bad);
     fs::copy_file(dir.at("bad"), files[0], fs::copy_options::overwrite_existing);
-    REQUIRE(shell(run + dir.at("again") + store).code == 0);
+    REQUIRE(shell(again).code == 0);
     CHECK(contents(dir.at("again")) == expected);
     CHECK(text_of(files[0]) == good);
   }

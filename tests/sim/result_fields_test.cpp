@@ -83,7 +83,7 @@ TEST_CASE("result fields: every key of results is described, with its layers'") 
             {"timelines[].", "dram.timeline."},
             {"network.values.outputs[].error.", "error."}};
         for (const auto& [from, to] : kLike)
-          if (is_within(path, from)) path = to + path.substr(from.size());
+          if (is_within(path, from)) path.replace(0, from.size(), to);
       }
       CHECK(find_field(path, result_fields()) != nullptr);
     }

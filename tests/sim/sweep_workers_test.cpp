@@ -209,7 +209,8 @@ TEST_CASE("workers: what hangs is killed at its limit, and the jobs behind it ru
   CHECK(run_forked(
       6, limits,
       [](std::size_t i) {
-        while (i == 2) pause();
+        if (i == 2)
+          for (;;) pause();
         return 0;
       },
       [&](const JobOutcome& outcome) {
