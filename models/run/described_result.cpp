@@ -79,6 +79,10 @@ void describe_mapping(const Mapping& m, ResultVisitor& v) {
       v.value({"k", "", "terms of a sum"}, t.k);
     });
     v.value({"input_holds_all_k", "", "the input buffer holds whole rows"}, t.input_full_k);
+    if (!m.notes.empty())
+      v.list({"notes", "", "pins that were not taken as they were given"}, [&] {
+        for (const std::string& note : m.notes) v.value({}, note);
+      });
   });
 }
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 #include "core/dram/stats_sum.h"
 #include "core/error.h"
 
@@ -44,6 +47,24 @@ DramStats dram_of_layers(const std::vector<LayerResult>& layers) {
   std::vector<DramEpochs> epochs;
   for (const LayerResult& r : layers) epochs.push_back({&r.outcome.dram, r.repeat});
   return sum_of_epochs(epochs);
+}
+
+std::vector<std::string> mapping_notes(const std::vector<LayerResult>& layers) {
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<std::string>> names;
+  for (const LayerResult& layer : layers)
+    for (const std::string& note : layer.mapping.notes) {
+      std::vector<std::string>& of = names[note];
+      if (of.empty()) order.push_back(note);
+      if (std::find(of.begin(), of.end(), layer.name) == of.end()) of.push_back(layer.name);
+    }
+  for (std::string& note : order) {
+    const std::vector<std::string>& of = names[note];
+    if (of.front().empty()) continue;
+    note += fmt::format(" (layer \"{}\"{})", of.front(),
+                        of.size() > 1 ? fmt::format(" and {} more", of.size() - 1) : "");
+  }
+  return order;
 }
 
 void require_verified(const LayerResult& layer) {

@@ -79,6 +79,9 @@ inline const LayerResult& layer_of(const std::vector<LayerResult>& results) {
 /// The statistics of all layers, each as often as it runs, as of one run (core/dram/stats_sum.h).
 DramStats dram_of_layers(const std::vector<LayerResult>& layers);
 
+/// Pins that were not taken as they were given: a line for each, with the layers that it is of.
+std::vector<std::string> mapping_notes(const std::vector<LayerResult>& layers);
+
 /// Throws a verification Error that names the layer where its outputs differ from the oracle's, or
 /// sums have left their accumulators.
 void require_verified(const LayerResult& layer);

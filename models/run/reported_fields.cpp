@@ -72,6 +72,7 @@ LayerResult full_layer() {
   layer.weight_origin.source.file = "weights.npy";
   layer.bias_origin.emplace();
   layer.outputs.emplace();
+  layer.mapping.notes = {"a pin"};
   layer.buffers.unified.emplace();
   layer.outcome.counts.unified_peak_bytes = 1;
   layer.outcome.dram.row_hits = 1;

@@ -77,8 +77,10 @@ py::tuple to_tuple(const Outcome& outcome) {
   Result& result = outcome.report->result;
   const py::object outputs =
       result.network ? outputs_of(*result.network) : outputs_of(result.layer_passes);
-  return py::make_tuple(to_python(outcome.document), outputs, outcome.report->run.notes,
-                        outcome.failure, outcome.report);
+  std::vector<std::string> notes = outcome.report->run.notes;
+  for (std::string& note : mapping_notes(result.layers())) notes.push_back(std::move(note));
+  return py::make_tuple(to_python(outcome.document), outputs, std::move(notes), outcome.failure,
+                        outcome.report);
 }
 
 std::vector<std::shared_ptr<void>>& machines_to_end() {

@@ -130,12 +130,8 @@ Result simulate(const RunConfig& run, Trace* trace = nullptr) {
   return machine.run(trace);
 }
 
-void print_notes(const RunConfig& run) {
-  for (const std::string& note : run.notes) print_error(fmt::format("note: {}\n", note));
-}
-
 int run_network(const RunArguments& a, RunConfig run) {
-  print_notes(run);
+  print_notes(run.notes);
   if (is_traced(a)) throw input_error("--vcd, --fst and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
@@ -143,6 +139,7 @@ int run_network(const RunArguments& a, RunConfig run) {
   run.options.outcomes = stored_outcomes(a);
   const Result all = simulate(run);
   const NetworkResult& result = *all.network;
+  print_notes(mapping_notes(all.layers()));
   if (!a.directory.empty()) {
     make_directory(a.directory);
     OutputFiles files;
@@ -186,7 +183,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   }
   if (!a.inputs.empty()) throw input_error("--input: of a run with a network");
   if (a.unshared) throw input_error("--unshared: of a run with a network");
-  print_notes(run);
+  print_notes(run.notes);
   run.options.keep_outputs = a.save_outputs;
   run.options.outcomes = stored_outcomes(a);
   if (a.save_outputs && a.directory.empty())
@@ -198,6 +195,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
                                              return simulate(run, is_traced(a) ? &trace : nullptr);
                                            }).layer_passes;
   const LayerResult& result = layer_of(results);
+  print_notes(mapping_notes(results));
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
   OutputFiles files;
   if (!a.vcd.empty() || !a.fst.empty()) {
@@ -271,7 +269,7 @@ CommandAction add_explain_command(CLI::App& app) {
   const auto sets = add_set_option(app);
   return [file, sets] {
     const RunConfig run = read_given_run(given_source(*file), parse_overrides(*sets));
-    print_notes(run);
+    print_notes(run.notes);
     if (!run.phases.empty()) {
       print_text(naming(*file, [&] { return explain_network_text(run); }));
       return 0;

@@ -86,6 +86,13 @@ std::string more_text(const MappingPins& pins, const MappingProblem& p, const Ma
 
 }  // namespace
 
+std::string constraints_text(const std::vector<TrafficConstraint>& constraints) {
+  std::string text;
+  for (const TrafficConstraint& c : constraints)
+    text += fmt::format("{}{:.3g} times by {}", text.empty() ? "" : ", ", c.times, c.what);
+  return text;
+}
+
 std::string explain_text(const RunConfig& run, const MappingProblem& unset, const Mapping& m,
                          const LayerOutcome* simulated) {
   const MappingProblem p = configured(unset, m);
@@ -159,6 +166,8 @@ std::string explain_text(const RunConfig& run, const MappingProblem& unset, cons
                                  with_commas(kExplainedBursts)));
   }
   line("least", least_text(traffic_bound(p), c));
+  const std::string above = constraints_text(traffic_constraints(unset, run.mapping, m));
+  if (!above.empty()) line("above it", above);
   line("one more KiB", more_text(run.mapping, unset, m));
   line("search", fmt::format("{} boxes opened, {} tilings estimated: {}", with_commas(m.boxes),
                              with_commas(m.estimated),

@@ -29,16 +29,22 @@ std::optional<Layer> mac_layer_of(const NetworkLayer& layer) {
       layer.op);
 }
 
-std::string layer_line(const RunConfig& run, const std::string& name, const LayerProgram& p) {
+/// A layer that moves more than so many times the least is told why.
+constexpr double kMuchTraffic = 1.25;
+
+std::string layer_line(const RunConfig& run, const std::string& name, const MappingPins& pins,
+                       const MappingProblem& unset, const LayerProgram& p) {
   const MappingEstimate& e = p.mapping.estimate;
-  std::string line = fmt::format(
-      "{}\n  {}\n  {} of traffic, {} of the least; about {} cycles, {}", printable_line(name),
-      mapping_text(run.accelerator, p.mapping.setting, p.mapping.tiling),
-      bytes_text(e.moved_bytes()),
-      digits_text(static_cast<double>(e.moved_bytes()) / traffic_bound(p.problem).least()),
-      with_commas(e.cycles), joules_text(e.energy_pj));
+  const double above = static_cast<double>(e.moved_bytes()) / traffic_bound(p.problem).least();
+  std::string line = fmt::format("{}\n  {}\n  {} of traffic, {} of the least; about {} cycles, {}",
+                                 printable_line(name),
+                                 mapping_text(run.accelerator, p.mapping.setting, p.mapping.tiling),
+                                 bytes_text(e.moved_bytes()), digits_text(above),
+                                 with_commas(e.cycles), joules_text(e.energy_pj));
   if (p.mapping.gap > 0) line += fmt::format("; within {:.2f} % of the best", p.mapping.gap * 100);
   for (const std::string& note : p.mapping.notes) line += "; " + note;
+  if (above > kMuchTraffic)
+    line += "\n  above it " + constraints_text(traffic_constraints(unset, pins, p.mapping));
   return line + "\n";
 }
 
@@ -60,10 +66,11 @@ std::string explain_network_text(const RunConfig& run) {
           key_text(layer.op) + key_text(precision) + key_text(layer.mapping) + key_text(layer.bias);
       if (!known.insert(key).second) continue;
       try {
-        const LayerProgram program =
-            runner.prepare(*mac, precision, with(layer.mapping, run.mapping));
+        const MappingPins pins = with(layer.mapping, run.mapping);
+        const MappingProblem unset =
+            make_problem(run.accelerator, runner.memory(), mac->op, precision, pins, mac->stage);
         out += layer_line(run, phase.name.empty() ? layer.name : phase.name + "/" + layer.name,
-                          program);
+                          pins, unset, runner.prepare(*mac, precision, pins));
       } catch (const Error& e) {
         throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
       }

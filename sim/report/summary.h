@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/mapping/traffic_gap.h"
 #include "run/layer_result.h"
 #include "run/network_result.h"
 #include "run/run_config.h"
@@ -41,6 +42,9 @@ std::string explain_text(const RunConfig& run, const MappingProblem& unset, cons
 /// Tile sizes and loop orders on one line; the machine's setting, where it has several.
 std::string mapping_text(const AcceleratorConfig& machine, const MachineSetting& setting,
                          const Tiling& tiling);
+
+/// "1.1 times by the objective, 1.35 times by two tiles in a buffer"; empty where there are none.
+std::string constraints_text(const std::vector<TrafficConstraint>& constraints);
 
 /// explain_text() of a network in short: each distinct layer with MACs, its mapping and its cost.
 std::string explain_network_text(const RunConfig& run);
