@@ -134,7 +134,7 @@ class Installed(unittest.TestCase):
 
     def test_the_program_loads_no_module_before_it_is_needed(self):
         modules = self.libraries / "bitjoule"
-        for file, other, libraries in [(self.prefix / "bin/sim", "libyaml-cpp", []),
+        for file, other, libraries in [(self.prefix / "bin/sim", "libyaml", []),
                                        (modules / "bitjoule-simulation.so", "libsystemc", ["systemc"]),
                                        (modules / "bitjoule-onnx.so", "libonnx", ["onnx", "protobuf"]),
                                        (modules / "bitjoule-mpi.so", "libmpi", ["mpi"])]:
@@ -206,7 +206,7 @@ class Installed(unittest.TestCase):
         source.write_text('#include "run/machine.h"\n', encoding="utf-8")
         seen = run(cache("CMAKE_CXX_COMPILER"), "-std=c++17", "-M",
                    f"-I{self.prefix / 'include/bitjoule'}", source, cwd=self.empty).stdout
-        for party in ["systemc", "tlm", "yaml-cpp", "boost", "onnx", "/fmt/"]:
+        for party in ["systemc", "tlm", "yaml.h", "boost", "onnx", "/fmt/"]:
             self.assertNotIn(party, seen)
 
     def test_a_cmake_project_of_ten_lines(self):
