@@ -210,7 +210,7 @@ TEST_CASE("config errors: YAML") {
   CHECK(yaml_error("a: &x 1\nb: *x\n") == "f.yaml:1:4: anchors and aliases are not supported");
   CHECK(yaml_error("a: !!int 1\n") == "f.yaml:1:4: tags (tag:yaml.org,2002:int) are not supported");
   CHECK(yaml_error("a: 1\n---\nb: 2\n") ==
-        "f.yaml:3:1: expected one YAML document, found a second");
+        "f.yaml:2:1: expected one YAML document, found a second");
   CHECK(yaml_error("? {a: 1}\n: 2\n") == "f.yaml:1:3: a key must be a single word or string");
   CHECK(yaml_error("a: [1, 2\n").rfind("f.yaml:", 0) == 0);
   CHECK(yaml_error(std::string(65, '[') + std::string(65, ']')) ==
