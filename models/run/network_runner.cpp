@@ -8,7 +8,9 @@
 #include "core/error.h"
 #include "run/key.h"
 #include "run/layer_formats.h"
+#include "run/outcome_store.h"
 #include "run/quantize_passes.h"
+#include "run/workers.h"
 
 namespace bitjoule {
 namespace {
@@ -108,16 +110,62 @@ NetworkRunner::NetworkRunner(const RunConfig& run, const std::vector<NetworkPhas
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
 }
 
+LayerProgram NetworkRunner::prepare(const Step& step) const {
+  const NetworkLayer& layer = *step.layer;
+  return with_name(layer, [&] {
+    if (const auto* op = std::get_if<VectorOp>(&layer.op))
+      return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
+    return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
+                           with(layer.mapping, run_.mapping));
+  });
+}
+
 const LayerProgram& NetworkRunner::prepared(const Step& step) {
   const auto found = programs_.find(step.key);
   if (found != programs_.end()) return found->second;
-  const NetworkLayer& layer = *step.layer;
-  return programs_[step.key] = with_name(layer, [&] {
-           if (const auto* op = std::get_if<VectorOp>(&layer.op))
-             return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
-           return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
-                                  with(layer.mapping, run_.mapping));
-         });
+  if (auto waiting = waiting_.extract(step.key))
+    return programs_[step.key] = std::move(waiting.mapped());
+  return programs_[step.key] = prepare(step);
+}
+
+/// The layers that take cycles.
+std::vector<NetworkRunner::Step> NetworkRunner::steps_of(const NetworkPhase& phase) const {
+  std::vector<Step> steps;
+  for (const NetworkLayer& layer : phase.network.layers)
+    if (!moves_nothing(layer)) steps.push_back({&layer, key_of(layer, run_.precision)});
+  return steps;
+}
+
+/// Distinct layers that are not known yet, each by one of the run's workers, the longest first. The
+/// passes find their outcomes there; what failed fails again where it is due.
+void NetworkRunner::simulate_beside(const std::vector<Step>& steps, const ProgressSink& progress) {
+  std::vector<const Step*> jobs;
+  for (const Step& step : steps) {
+    if (known_.count(step.key) != 0 || waiting_.count(step.key) != 0) continue;
+    try {
+      waiting_[step.key] = prepare(step);
+      if (runner_.is_work(waiting_[step.key])) jobs.push_back(&step);
+    } catch (const Error&) {
+      waiting_.erase(step.key);
+    }
+  }
+  if (jobs.size() < 2) return;
+  std::stable_sort(jobs.begin(), jobs.end(), [](const Step* a, const Step* b) {
+    return work_of(*a->layer) > work_of(*b->layer);
+  });
+  const auto outcomes = run_.options.workers->run(
+      jobs.size(),
+      [&](std::size_t job) { return outcome_text(runner_.simulate(waiting_[jobs[job]->key])); },
+      [&](std::size_t job) {
+        done_ += work_of(*jobs[job]->layer);
+        beside_.insert(jobs[job]->key);
+        if (progress) progress(work_ > 0 ? done_ / work_ : 0, jobs[job]->layer->name);
+      });
+  for (std::size_t job = 0; job < jobs.size(); ++job) {
+    if (!outcomes[job]) continue;
+    if (std::optional<LayerOutcome> outcome = read_outcome(*outcomes[job]))
+      runner_.expect(waiting_[jobs[job]->key], std::move(*outcome));
+  }
 }
 
 LayerResult NetworkRunner::simulate_anew(const Step& step, const Step* next,
@@ -260,9 +308,7 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
   const std::int64_t batch = parameter(phase.network, "batch", 1);
   (tokens > 0 ? pass.tokens : pass.images) = std::max<std::int64_t>(1, tokens) * batch;
   programs_.clear();
-  std::vector<Step> steps;
-  for (const NetworkLayer& layer : phase.network.layers)
-    if (!moves_nothing(layer)) steps.push_back({&layer, key_of(layer, run_.precision)});
+  const std::vector<Step> steps = steps_of(phase);
   const bool overlap = run_.overlap == LayerOverlapMode::kLayers;
   WeightsAhead ahead;
   if (values_) values_->begin(phase.network);
@@ -282,7 +328,7 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
       const bool computes = values_ && done == 0;
       const Known known = computes ? simulate_values(steps[i], next, ahead, valued)
                                    : simulate(steps[i], next, ahead);
-      if (result_.simulated != before) done_ += work_of(layer);
+      if (result_.simulated != before && beside_.count(steps[i].key) == 0) done_ += work_of(layer);
       // Without overlap all repetitions at once; with it from the first that costs what the one
       // before cost, up to the last, which another layer follows.
       const bool goes_on = next == &steps[i] && known.key == before_it;
@@ -303,6 +349,8 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
 NetworkResult NetworkRunner::run(const ProgressSink& progress) {
   result_ = {};
   known_.clear();
+  waiting_.clear();
+  beside_.clear();
   rows_.clear();
   const Network& first = phases_.front().network;
   result_.name = first.name;
@@ -314,7 +362,22 @@ NetworkResult NetworkRunner::run(const ProgressSink& progress) {
     for (const NetworkLayer& layer : phase.network.layers)
       if (keys.insert(key_of(layer, run_.precision)).second || !run_.options.share_equal)
         work_ += work_of(layer);
-  for (const NetworkPhase& phase : phases_) {
+  // Layers that overlap depend on those before them.
+  const bool beside = run_.options.workers != nullptr && run_.options.share_equal &&
+                      run_.overlap == LayerOverlapMode::kNone;
+  std::size_t prepared_phases = 0;
+  for (std::size_t i = 0; i < phases_.size(); ++i) {
+    const NetworkPhase& phase = phases_[i];
+    if (beside && i == prepared_phases) {
+      constexpr std::size_t kSteps = 256;  // whose programs are kept at once, or those of a pass
+      waiting_.clear();
+      std::vector<Step> steps;
+      for (; prepared_phases < phases_.size() && steps.size() < kSteps; ++prepared_phases) {
+        const std::vector<Step> more = steps_of(phases_[prepared_phases]);
+        steps.insert(steps.end(), more.begin(), more.end());
+      }
+      simulate_beside(steps, progress);
+    }
     result_.passes.push_back(run_pass(phase, progress));
     const NetworkMemory memory = network_memory(phase.network, run_.precision);
     if (memory.total() > result_.memory.total()) result_.memory = memory;

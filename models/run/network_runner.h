@@ -5,6 +5,9 @@
 
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "run/layer_runner.h"
 #include "run/network_result.h"
@@ -43,6 +46,9 @@ class NetworkRunner {
                       LayerResult& valued);
   void move_values(const NetworkLayer* from, const NetworkLayer* to);
   const LayerProgram& prepared(const Step& step);
+  LayerProgram prepare(const Step& step) const;
+  std::vector<Step> steps_of(const NetworkPhase& phase) const;
+  void simulate_beside(const std::vector<Step>& steps, const ProgressSink& progress);
   PassResult run_pass(const NetworkPhase& phase, const ProgressSink& progress);
   void add(const Known& known, const NetworkLayer& layer, std::int64_t count, PassResult& pass);
   void add_layer(const Known& known, const NetworkLayer& layer, std::int64_t count,
@@ -56,6 +62,8 @@ class NetworkRunner {
   NetworkResult result_;
   std::map<std::string, LayerResult> known_;      ///< by what the cost of a layer depends on
   std::map<std::string, LayerProgram> programs_;  ///< of this pass, by Step::key
+  std::map<std::string, LayerProgram> waiting_;   ///< prepared for simulate_beside()
+  std::set<std::string> beside_;                  ///< what workers have simulated, by Step::key
   std::map<std::string, std::size_t> rows_;       ///< in result_.layers
   double work_ = 0, done_ = 0;                    ///< for the progress
 };

@@ -126,6 +126,17 @@ void check_values(const RunConfig& run) {
 
 }  // namespace
 
+void check_fidelity(const RunConfig& run) {
+  if (run.options.fidelity != Fidelity::kEstimate) return;
+  if (run.options.values)
+    throw input_error(
+        "values: on: fidelity: estimate computes none; use values: off, or fidelity: fast");
+  if (run.overlap == LayerOverlapMode::kLayers)
+    throw input_error(
+        "overlap: layers: fidelity: estimate takes every layer alone; use overlap: none, or "
+        "fidelity: fast");
+}
+
 RunSize check_formats(const RunConfig& run) {
   RunSize size;
   check_layers(run, {[&](const MappingProblem& p, const MappingPins&) {

@@ -10,6 +10,10 @@ struct RunSize {
   double macs = 0, weights = 0;
 };
 
+/// Throws an input Error where an estimate is asked for what it does not have: values, and layers
+/// that overlap.
+void check_fidelity(const RunConfig& run);
+
 /// Throws an input Error where a layer, its formats and the machine do not go together.
 RunSize check_formats(const RunConfig& run);
 

@@ -25,6 +25,7 @@
 #include "sim/result/network_outputs.h"
 #include "sim/result/result_json.h"
 #include "sim/schema/run_file.h"
+#include "sim/sweep/forked_workers.h"
 #include "sim/sweep/outcome_files.h"
 
 namespace bitjoule {
@@ -39,6 +40,7 @@ struct RunArguments {
   ImportArguments import;
   std::vector<std::string> inputs;
   std::string store;
+  std::size_t jobs = 1;
   bool unshared = false;
   bool save_outputs = false;
   bool json = false;
@@ -141,6 +143,13 @@ int run_network(const RunArguments& a, RunConfig run) {
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   run.options.share_equal = !a.unshared;
   run.options.outcomes = stored_outcomes(a);
+  if (a.jobs > 1) {
+    run.options.workers = std::make_shared<ForkedWorkers>(a.jobs);
+    if (run.overlap == LayerOverlapMode::kLayers)
+      print_error("note: -j: no effect: with overlap: layers each layer depends on those before\n");
+    if (run.options.fidelity == Fidelity::kEstimate)
+      print_error("note: -j: no effect: an estimate simulates nothing\n");
+  }
   const Result all = simulate(run);
   const NetworkResult& result = *all.network;
   if (!a.directory.empty()) {
@@ -159,7 +168,7 @@ int run_network(const RunArguments& a, RunConfig run) {
   return 0;
 }
 
-/// Without values, as both fidelities have it.
+/// Without values, as simulations have it.
 RunOptions timing_alone(const RunConfig& run) {
   RunOptions options = run.options;
   options.values = false;
@@ -184,8 +193,12 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     set_inputs(run.phases.front().network, a.inputs);
     return run_network(a, run);
   }
+  if (is_traced(a) && run.options.fidelity == Fidelity::kEstimate)
+    throw input_error(
+        "--vcd, --fst and --timeline: fidelity: estimate has no events; use fast or pe");
   if (!a.inputs.empty()) throw input_error("--input: of a run with a network");
   if (a.unshared) throw input_error("--unshared: of a run with a network");
+  if (a.jobs > 1) throw input_error("-j: of a run with a network");
   print_notes(run);
   run.options.keep_outputs = a.save_outputs;
   run.options.outcomes = stored_outcomes(a);
@@ -234,7 +247,9 @@ CommandAction add_run_command(CLI::App& app) {
   app.add_flag("--save-outputs", a->save_outputs,
                "write outputs.npy there too, and output_codes.npy for an integer format; of a "
                "network outputs/NAME.npy");
-  app.add_option("--fidelity", a->fidelity, "fast (default) or pe: PE by PE; equal results");
+  app.add_option("--fidelity", a->fidelity,
+                 "fast (default), pe: PE by PE, equal results, or estimate: exact counts, time "
+                 "without events");
   app.add_option("--values", a->values, "on or off: off skips outputs; all else stays the same");
   app.add_option("--vcd", a->vcd, "write a waveform for GTKWave; with pe, of every PE's registers")
       ->type_name("FILE");
@@ -255,9 +270,16 @@ CommandAction add_run_command(CLI::App& app) {
                      "take layers that were simulated before from there, and leave those that are "
                      "new: a directory that sweeps and runs share; the same results")
           ->type_name("DIR");
+  CLI::Option* jobs =
+      app.add_option("-j,--jobs", a->jobs,
+                     "layers of a network simulated at once, in as many processes; default: 1; the "
+                     "same results")
+          ->type_name("N")
+          ->check(CLI::Range(1, 1024));
   app.add_flag("--unshared", a->unshared,
                "simulate every layer of a network, also those equal to another; the same results")
-      ->excludes(store);
+      ->excludes(store)
+      ->excludes(jobs);
   app.add_flag("--json", a->json, "print result.json instead of the summary");
   const auto sets = add_set_option(app);
   return [a, sets] { return run_layer(*a, parse_overrides(*sets)); };

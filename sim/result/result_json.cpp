@@ -90,8 +90,7 @@ void describe_head(const RunConfig& run, const std::string& hash, ResultVisitor&
   v.value({"config_hash", "",
            "over the configuration, the program, and the tensors that the run reads from files"},
           hash);
-  v.value({"fidelity", "", "`fast` or `pe`"},
-          run.options.fidelity == Fidelity::kPe ? "pe" : "fast");
+  v.value({"fidelity", "", "`fast`, `pe` or `estimate`"}, enum_name(run.options.fidelity));
   v.value({"clock_hz", "Hz", "of the core"}, run.accelerator.clock.value);
 }
 
