@@ -136,20 +136,27 @@ void print_notes(const RunConfig& run) {
   for (const std::string& note : run.notes) print_error(fmt::format("note: {}\n", note));
 }
 
+/// Options that change no result, where they have nothing to do.
+void note_options(const RunArguments& a, const RunConfig& run) {
+  const bool estimates = run.options.fidelity == Fidelity::kEstimate;
+  const auto note = [](const char* option, const char* why) {
+    print_error(fmt::format("note: {}: no effect: {}\n", option, why));
+  };
+  if (estimates && !a.store.empty()) note("--store", "an estimate simulates nothing");
+  if (a.jobs > 1 && estimates) note("-j", "an estimate simulates nothing");
+  if (a.jobs > 1 && run.overlap == LayerOverlapMode::kLayers)
+    note("-j", "with overlap: layers each layer depends on those before it");
+}
+
 int run_network(const RunArguments& a, RunConfig run) {
   print_notes(run);
+  note_options(a, run);
   if (is_traced(a)) throw input_error("--vcd, --fst and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   run.options.share_equal = !a.unshared;
   run.options.outcomes = stored_outcomes(a);
-  if (a.jobs > 1) {
-    run.options.workers = std::make_shared<ForkedWorkers>(a.jobs);
-    if (run.overlap == LayerOverlapMode::kLayers)
-      print_error("note: -j: no effect: with overlap: layers each layer depends on those before\n");
-    if (run.options.fidelity == Fidelity::kEstimate)
-      print_error("note: -j: no effect: an estimate simulates nothing\n");
-  }
+  if (a.jobs > 1) run.options.workers = std::make_shared<ForkedWorkers>(a.jobs);
   const Result all = simulate(run);
   const NetworkResult& result = *all.network;
   if (!a.directory.empty()) {
@@ -200,6 +207,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   if (a.unshared) throw input_error("--unshared: of a run with a network");
   if (a.jobs > 1) throw input_error("-j: of a run with a network");
   print_notes(run);
+  note_options(a, run);
   run.options.keep_outputs = a.save_outputs;
   run.options.outcomes = stored_outcomes(a);
   if (a.save_outputs && a.directory.empty())
