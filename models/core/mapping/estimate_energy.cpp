@@ -32,41 +32,32 @@ std::int64_t& at_index(MachineCounts& counts, std::size_t i) {
   return (i - kMemberCount) % 2 == 0 ? buffer.reads : buffer.writes;
 }
 
-}  // namespace
-
-DramStats estimated_commands(const MemoryPort& memory, const EstimatedBursts& bursts,
-                             std::int64_t cycles) {
+/// The commands of a run of `e`.
+DramStats dram_stats(const MemoryPort& memory, const MappingEstimate& e) {
   DramStats s;
   s.ranks = memory.ranks;
   s.period = memory.core_period;
-  s.cycles = cycles;
-  s.reads = bursts.reads;
-  s.writes = bursts.writes;
-  s.read_bytes = bursts.reads * memory.burst_bytes;
-  s.write_bytes = bursts.writes * memory.burst_bytes;
+  s.cycles = e.cycles;
   const auto set = [&s](DramCommand c, std::int64_t n) { s.commands[at(std::int64_t(c))] = n; };
-  set(DramCommand::kRead, bursts.reads);
-  set(DramCommand::kWrite, bursts.writes);
-  set(DramCommand::kAct, bursts.activates);
+  const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
+  set(DramCommand::kRead, e.traffic.total().bursts - writes);
+  set(DramCommand::kWrite, writes);
+  set(DramCommand::kAct, e.activates);
   if (memory.refresh_cycles > 0)
     set(DramCommand::kRefAll,
-        static_cast<std::int64_t>(static_cast<double>(cycles) / memory.refresh_cycles) *
+        static_cast<std::int64_t>(static_cast<double>(e.cycles) / memory.refresh_cycles) *
             memory.ranks);
   return s;
 }
 
-DramStats estimated_commands(const MemoryPort& memory, const MappingEstimate& e) {
-  const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
-  return estimated_commands(memory, {e.traffic.total().bursts - writes, writes, e.activates},
-                            e.cycles);
-}
+}  // namespace
 
 EnergyModel::EnergyModel(const MappingProblem& problem) : p_(problem), rates_(kPriced) {}
 
 double EnergyModel::price(const MappingEstimate& e) {
   if (!p_.prices) return 0;
   Counts commands;
-  append_dram_commands(estimated_commands(p_.memory, e), &commands);
+  append_dram_commands(dram_stats(p_.memory, e), &commands);
   double energy = 0;
   MachineCounts counts = e.counts;
   const auto add = [&](std::size_t i, std::int64_t count) {

@@ -6,19 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "core/dram/stats.h"
 #include "core/mapping/estimate.h"
 
 namespace bitjoule {
-
-struct EstimatedBursts {
-  std::int64_t reads = 0, writes = 0, activates = 0;
-};
-/// What a DRAM is estimated to do in so many core cycles: bursts are given, refreshes of all banks
-/// and the time that it is powered follow from them; nothing else is set.
-DramStats estimated_commands(const MemoryPort& memory, const EstimatedBursts& bursts,
-                             std::int64_t cycles);
-DramStats estimated_commands(const MemoryPort& memory, const MappingEstimate& estimate);
 
 /// price() is linear in the counts, but slow: this asks it for the price of one of each count when
 /// the first estimate has any.

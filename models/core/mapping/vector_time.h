@@ -1,5 +1,5 @@
-// The time of a vector operator: its chunks walked with a fluid DMA (docs/estimate.md, "Vector
-// operators").
+// The time of a vector operator: its chunks walked, each request put to the memory's own model
+// (docs/estimate.md, "Vector operators").
 #pragma once
 
 #include <cstdint>
@@ -8,16 +8,17 @@
 
 namespace bitjoule {
 
-/// Core cycles. All but the last sum to `cycles`.
+/// Core cycles. All but `cycles` and `activates` sum to the first.
 struct VectorTime {
-  std::int64_t cycles = 0;
-  std::int64_t busy = 0;               ///< the unit works
-  std::int64_t reads = 0, writes = 0;  ///< it waits for operands, or for results to be stored
-  std::int64_t idle = 0;               ///< what the machine takes from a token to what it starts
-  double activates = 0;                ///< of DRAM rows, for a burst
+  double cycles = 0;
+  double busy = 0;               ///< the unit works
+  double reads = 0, writes = 0;  ///< it waits for operands, or for results to be stored
+  double idle = 0;               ///< what the machine takes from a token to what it starts
+  double activates = 0;          ///< of DRAM rows
 };
 
-/// Of the program of a vector operator, which has chunks.
+/// Of the program of a vector operator, which has chunks. Of a long one the first chunks are
+/// walked; the others are like the later half of these.
 VectorTime vector_time(const MappingProblem& problem, const Program& program);
 
 }  // namespace bitjoule

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/index.h"
 #include "core/mapping/array_timing.h"
-#include "core/mapping/estimate_energy.h"
+#include "core/mapping/estimate.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/machine_counts.h"
 #include "core/mapping/tile_layout.h"
@@ -12,6 +13,32 @@
 
 namespace bitjoule {
 namespace {
+
+struct DramWork {
+  std::int64_t reads = 0, writes = 0, activates = 0;  // bursts, rows
+};
+
+/// What a DRAM does in so many core cycles: bursts are given; refreshes of all banks and the time
+/// that it is powered follow from them. Nothing else is known.
+DramStats commands_of(const MemoryPort& memory, const DramWork& work, std::int64_t cycles) {
+  DramStats s;
+  s.ranks = memory.ranks;
+  s.period = memory.core_period;
+  s.cycles = cycles;
+  s.reads = work.reads;
+  s.writes = work.writes;
+  s.read_bytes = work.reads * memory.burst_bytes;
+  s.write_bytes = work.writes * memory.burst_bytes;
+  const auto set = [&s](DramCommand c, std::int64_t n) { s.commands[at(std::int64_t(c))] = n; };
+  set(DramCommand::kRead, work.reads);
+  set(DramCommand::kWrite, work.writes);
+  set(DramCommand::kAct, work.activates);
+  if (memory.refresh_cycles > 0)
+    set(DramCommand::kRefAll,
+        static_cast<std::int64_t>(static_cast<double>(cycles) / memory.refresh_cycles) *
+            memory.ranks);
+  return s;
+}
 
 /// Adds `cycles` to `sum`, divided as those of `like` are; all to `otherwise` where it has none.
 void spread(std::int64_t cycles, const StallBreakdown& like, Cause otherwise, StallBreakdown& sum) {
@@ -28,9 +55,19 @@ void spread(std::int64_t cycles, const StallBreakdown& like, Cause otherwise, St
                      : static_cast<std::size_t>(otherwise)] += left;
 }
 
-/// How the array spends its time on the first folds of the layer if nothing makes it wait.
+StallBreakdown operator-(StallBreakdown a, const StallBreakdown& b) {
+  for (std::size_t i = 0; i < kCauses; ++i) a.cycles[i] -= b.cycles[i];
+  return a;
+}
+
+/// How the array spends its time on the first folds of the layer, again and again, if nothing makes
+/// it wait.
 struct ArraySample {
-  StallBreakdown stalls, held;
+  struct Part {
+    StallBreakdown stalls, held;
+  };
+  Part first, steady;  ///< from an idle array on, and from there on
+  Part drain;          ///< behind the last fold
   std::int64_t mac_slots = 0;
 };
 
@@ -45,13 +82,50 @@ ArraySample array_sample(const MappingProblem& p, const Tiling& tiling) {
   tile.g1 = std::min(tile.g1, tile.g0 + 2 * tile.groups_at_once);
   ArrayTimeline timeline(p.machine.array.overlap, array_rates(p, tiling.groups_at_once));
   Attribution attribution;
-  MachineCounts counts;
-  for_each_fold(p, tile, [&](const FoldJob& job) {
-    timeline.issue(0, job.timing, &attribution);
-    count_fold(p, job, counts);
-  });
+  ArraySample sample;
+  ArraySample::Part before;
+  const auto since = [&] {
+    const ArraySample::Part now{attribution.breakdown(), attribution.held()};
+    const ArraySample::Part part{now.stalls - before.stalls, now.held - before.held};
+    before = now;
+    return part;
+  };
+  const auto run = [&] {
+    MachineCounts counts;
+    for_each_fold(p, tile, [&](const FoldJob& job) {
+      timeline.issue(0, job.timing, &attribution);
+      count_fold(p, job, counts);
+    });
+    sample.mac_slots = counts.mac_slots;
+    return since();
+  };
+  sample.first = run();
+  sample.steady = run();
   timeline.drain(attribution);
-  return {attribution.breakdown(), attribution.held(), counts.mac_slots};
+  sample.drain = since();
+  return sample;
+}
+
+/// The array's own cycles, as the sample has them: steps are counted, the end comes once.
+void add_array(const MappingEstimate& e, const ArraySample& sample, LayerOutcome& o) {
+  const double slots = std::max(1.0, static_cast<double>(sample.mac_slots));
+  const std::int64_t steps =
+      std::llround(static_cast<double>(e.counts.mac_slots) / slots *
+                   static_cast<double>(sample.steady.stalls[Cause::kArrayBusy]));
+  const std::int64_t busy = std::min(steps, e.array_cycles);
+  const std::int64_t rest = e.array_cycles - busy;
+  const std::int64_t drain = std::min(rest, sample.drain.stalls.total());
+  const auto without_steps = [](StallBreakdown all) {
+    all[Cause::kArrayBusy] = 0;
+    return all;
+  };
+  const StallBreakdown steady = without_steps(sample.steady.stalls);
+  o.stalls[Cause::kArrayBusy] = busy;
+  spread(drain, sample.drain.stalls, Cause::kFillDrain, o.stalls);
+  spread(rest - drain, steady.total() > 0 ? steady : without_steps(sample.first.stalls),
+         Cause::kFillDrain, o.stalls);
+  spread(drain, sample.drain.held, Cause::kFillDrain, o.evidence.held);
+  spread(e.array_cycles - drain, sample.steady.held, Cause::kArrayBusy, o.evidence.held);
 }
 
 /// What moving all bursts takes if the array never makes the DMA wait, and what limits that.
@@ -116,23 +190,16 @@ void add_waits(const MappingProblem& p, const MappingEstimate& e, std::int64_t w
 }  // namespace
 
 LayerOutcome estimated_outcome(const MappingProblem& p, const Mapping& mapping) {
-  const MappingEstimate& e = mapping.estimate;
+  MappingEstimate e = mapping.estimate;
+  Estimator(p).refine(mapping.tiling, e);
   LayerOutcome o;
   o.cycles = Cycles(e.cycles);
   o.counts = e.counts;
   o.traffic = e.traffic;
-  o.dram = estimated_commands(p.memory, e);
-  const ArraySample sample = array_sample(p, mapping.tiling);
-  // Steps are counted; of the array's other cycles there are as many as it takes alone.
-  const double slots = std::max(1.0, static_cast<double>(sample.mac_slots));
-  const auto busy = static_cast<std::int64_t>(
-      std::llround(static_cast<double>(e.counts.mac_slots) / slots *
-                   static_cast<double>(sample.stalls[Cause::kArrayBusy])));
-  o.stalls[Cause::kArrayBusy] = std::min(busy, e.array_cycles);
-  StallBreakdown rest = sample.stalls;
-  rest[Cause::kArrayBusy] = 0;
-  spread(e.array_cycles - o.stalls[Cause::kArrayBusy], rest, Cause::kFillDrain, o.stalls);
-  spread(e.array_cycles, sample.held, Cause::kArrayBusy, o.evidence.held);
+  const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
+  o.dram =
+      commands_of(p.memory, {e.traffic.total().bursts - writes, writes, e.activates}, e.cycles);
+  add_array(e, array_sample(p, mapping.tiling), o);
   add_waits(p, e, e.cycles - e.array_cycles, o);
   o.evidence.macs = e.counts.macs;
   o.evidence.mac_slots = e.counts.mac_slots;
@@ -153,26 +220,24 @@ LayerOutcome estimated_outcome(const MappingProblem& p, const Program& program) 
         o.traffic[tensor].bursts * p.memory.burst_bytes * 8;
   }
   const VectorTime time = vector_time(p, program);
-  const std::int64_t bursts = o.traffic.total().bursts;
+  const std::int64_t cycles = std::llround(time.cycles);
+  o.cycles = Cycles(cycles);
   std::int64_t written = 0;
   for (const StoreOp& op : program.stores) written += bursts_of(op.region, p.memory.burst_bytes);
-  o.cycles = Cycles(time.cycles);
-  o.dram = estimated_commands(
-      p.memory,
-      {bursts - written, written, std::llround(time.activates * static_cast<double>(bursts))},
-      time.cycles);
+  const DramWork work{o.traffic.total().bursts - written, written, std::llround(time.activates)};
+  o.dram = commands_of(p.memory, work, cycles);
   const DmaDemand dma = dma_demand(p, o.traffic);
   StallBreakdown& s = o.stalls;
-  s[Cause::kVector] = time.busy;
-  s[Cause::kIdle] = time.idle;
-  if (dma.cycles >= kServed * static_cast<double>(time.reads + time.writes)) {
-    s[Cause::kDramRead] = time.reads;
-    s[Cause::kDramWrite] = time.writes;
-  } else {
-    s[Cause::kDramLatency] = time.reads + time.writes;
-  }
+  s[Cause::kVector] = std::llround(time.busy);
+  s[Cause::kIdle] = std::llround(time.idle);
+  const std::int64_t waits = std::max<std::int64_t>(0, cycles - s.total());
+  const bool served = dma.cycles >= kServed * static_cast<double>(waits);
+  const std::int64_t writes = std::min(waits, static_cast<std::int64_t>(std::llround(time.writes)));
+  if (served) s[Cause::kDramWrite] = writes;
+  s[served ? Cause::kDramRead : Cause::kDramLatency] += waits - (served ? writes : 0);
+  s[Cause::kVector] += cycles - s.total();  // of the roundings
   o.evidence.held = s;
-  spread(std::min<std::int64_t>(time.cycles, std::llround(dma.cycles / kServed)), dma.causes,
+  spread(std::min<std::int64_t>(cycles, std::llround(dma.cycles / kServed)), dma.causes,
          Cause::kIdle, o.evidence.dma);
   return o;
 }
