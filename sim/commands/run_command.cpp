@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "core/error.h"
 #include "core/mapping/division.h"
@@ -125,9 +126,8 @@ std::shared_ptr<OutcomeStore> stored_outcomes(const RunArguments& a) {
   return std::make_shared<OutcomeFiles>(outcome_directory(a.store));
 }
 
-Result simulate(const RunConfig& run, Trace* trace = nullptr) {
+Result simulate(Machine& machine, Trace* trace = nullptr) {
   ProgressLine line;
-  Machine machine(run);
   machine.report_to([&](double share, const std::string& what) { line.show(share, what); });
   return machine.run(trace);
 }
@@ -148,16 +148,18 @@ void note_options(const RunArguments& a, const RunConfig& run) {
     note("-j", "with overlap: layers each layer depends on those before it");
 }
 
-int run_network(const RunArguments& a, RunConfig run) {
-  print_notes(run);
-  note_options(a, run);
+int run_network(const RunArguments& a, RunConfig config) {
+  print_notes(config);
+  note_options(a, config);
   if (is_traced(a)) throw input_error("--vcd, --fst and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
-  run.options.share_equal = !a.unshared;
-  run.options.outcomes = stored_outcomes(a);
-  if (a.jobs > 1) run.options.workers = std::make_shared<ForkedWorkers>(a.jobs);
-  const Result all = simulate(run);
+  config.options.share_equal = !a.unshared;
+  config.options.outcomes = stored_outcomes(a);
+  if (a.jobs > 1) config.options.workers = std::make_shared<ForkedWorkers>(a.jobs);
+  Machine machine(std::move(config));
+  const RunConfig& run = machine.config();
+  const Result all = simulate(machine);
   const NetworkResult& result = *all.network;
   if (!a.directory.empty()) {
     make_directory(a.directory);
@@ -198,7 +200,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
       run = read_run(source, all);
     }
     set_inputs(run.phases.front().network, a.inputs);
-    return run_network(a, run);
+    return run_network(a, std::move(run));
   }
   if (is_traced(a) && run.options.fidelity == Fidelity::kEstimate)
     throw input_error(
@@ -215,9 +217,11 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   if (a.save_outputs && !run.options.values)
     throw input_error("--save-outputs: values are off, so there are no outputs");
   Trace trace(!a.vcd.empty() || !a.fst.empty());
-  const std::vector<LayerResult> results = naming(source.name, [&] {
-                                             return simulate(run, is_traced(a) ? &trace : nullptr);
-                                           }).layer_passes;
+  const std::vector<LayerResult> results =
+      naming(source.name, [&] {
+        Machine machine(run);
+        return simulate(machine, is_traced(a) ? &trace : nullptr);
+      }).layer_passes;
   const LayerResult& result = layer_of(results);
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
   OutputFiles files;
