@@ -1,6 +1,9 @@
 #include "hw/vector_unit.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "core/mapping/machine_counts.h"
 
 namespace bitjoule {
 
@@ -17,17 +20,12 @@ void VectorUnit::start(const LayerRun& run) {
 void VectorUnit::issue(const VectorJob& job, Cycles usable) {
   const Cycles begin = std::max(usable, free_);
   free_ = begin + job.cycles;
-  const auto read = [](sc_core::sc_port<BufferIf>& buffer, std::int64_t bits) {
-    buffer->read(buffer->accesses(Bits(bits)));
-  };
-  read(to_input_buffer, job.input_read_bits);
-  read(to_weight_buffer, job.weight_read_bits);
-  to_input_buffer->write(to_input_buffer->accesses(Bits(job.input_write_bits)));
-  to_output_buffer->write(to_output_buffer->accesses(Bits(job.output_write_bits)));
-  MachineCounts& counts = *run_.counts;
-  for (std::size_t i = 0; i < kVectorPrimitives; ++i) counts.vector[i] += job.work[i];
-  counts.vector_widened += job.widened;
-  counts.vector_narrowed += job.narrowed;
+  MachineCounts done;
+  count_vector(*run_.problem, job, done);
+  to_input_buffer->access(std::exchange(done.input, {}));
+  to_weight_buffer->access(std::exchange(done.weight, {}));
+  to_output_buffer->access(std::exchange(done.output, {}));
+  *run_.counts += done;
   run_.attribution->fill(begin);
   run_.attribution->cover(Cause::kVector, job.cycles.value);
   if (run_.trace != nullptr) run_.trace->add("vector unit", "chunk", begin, free_);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include "core/enums.h"
+#include "core/mapping/estimate.h"
 
 namespace bitjoule {
 namespace {
@@ -182,14 +184,15 @@ class Timelines {
 
 }  // namespace
 
-void describe_layer(const LayerResult& r, std::int64_t timeline, const Counts& actions,
-                    ResultVisitor& v) {
+void describe_layer(const LayerResult& r, std::optional<std::int64_t> timeline,
+                    const Counts& actions, ResultVisitor& v) {
   v.value({"name", "", "of the layer"}, r.name);
   v.value({"kind", "", "what reports group by"}, r.kind);
   v.value({"repeat", "", "layers that this one stands for"}, r.repeat);
   if (!r.phase.empty()) v.value({"phase", "", "of a generation"}, r.phase);
   describe_kind(r, v);
-  describe_costs(costs_of(r, 1), r.outcome.dram, nullptr, timeline, v);
+  describe_costs(costs_of(r, 1), timeline ? &r.outcome.dram : nullptr, nullptr,
+                 timeline.value_or(0), v);
   std::vector<std::int64_t> counts(actions.size());
   for (const Action& a : r.counts) counts[row_of(a, actions)] += a.count;
   v.numbers({"counts", "", "how often it does each action of the run's `counts[]`, in its order"},
@@ -205,22 +208,44 @@ void describe_layer(const LayerResult& r, std::int64_t timeline, const Counts& a
   if (r.op.empty()) describe_operands(r, v);
 }
 
+namespace {
+
+/// What an estimate owes to who reads it.
+void describe_estimate(const RunConfig& run, ResultVisitor& v) {
+  v.object({"estimate", "", "with `fidelity: estimate`: how far to trust it (estimate.md)"}, [&] {
+    v.value({"time_within", "share",
+             "of `fast`: 95 of 100 times are no further off; all that is counted is exact"},
+            run.phases.empty() ? kLayerTimeError : kNetworkTimeError);
+    v.list({"estimated_counts", "", "activities of `counts[]` that are not exact"}, [&] {
+      for (const char* activity : {"activate", "refresh", "background"}) v.value({}, activity);
+    });
+  });
+}
+
+}  // namespace
+
 void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layers,
                      ResultVisitor& v) {
+  const bool estimated = run.options.fidelity == Fidelity::kEstimate;
   Costs totals;
   for (const LayerResult& r : layers) totals += costs_of(r, r.repeat);
   const Counts counts = total_counts(layers);
-  describe_costs(totals, dram_of_layers(layers), &run.dram.name, 0, v);
+  if (estimated) describe_estimate(run, v);
+  const DramStats dram = estimated ? DramStats() : dram_of_layers(layers);
+  describe_costs(totals, estimated ? nullptr : &dram, &run.dram.name, 0, v);
   describe_counts(counts, v);
   v.object({"energy", "", "counts x prices (energy.md)"},
            [&] { describe_energy(price(counts, prices_of(run)), v); });
   if (run.phases.empty()) describe_check(layer_of(layers).check, v);
   Timelines timelines;
   v.list({"layers", "", "one element each"}, [&] {
-    for (const LayerResult& r : layers)
-      v.object({}, [&] { describe_layer(r, timelines.place_of(r.outcome.dram), counts, v); });
+    for (const LayerResult& r : layers) {
+      std::optional<std::int64_t> timeline;
+      if (!estimated) timeline = timelines.place_of(r.outcome.dram);
+      v.object({}, [&] { describe_layer(r, timeline, counts, v); });
+    }
   });
-  timelines.describe(v);
+  if (!estimated) timelines.describe(v);
 }
 
 }  // namespace bitjoule

@@ -1,6 +1,7 @@
 // What a run reports, described once; its parts are in core/result/described.h.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,10 @@ namespace bitjoule {
 /// over time.
 void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layers,
                      ResultVisitor& v);
-/// One layer: an element of `layers`, with its place in `timelines`. `actions` are at least its
-/// own.
-void describe_layer(const LayerResult& layer, std::int64_t timeline, const Counts& actions,
-                    ResultVisitor& v);
+/// One layer: an element of `layers`, with its place in `timelines`, which an estimate has not.
+/// `actions` are at least its own.
+void describe_layer(const LayerResult& layer, std::optional<std::int64_t> timeline,
+                    const Counts& actions, ResultVisitor& v);
 /// `network`: kinds, largest layers, memory, tokens.
 void describe_network(const NetworkResult& network, ResultVisitor& v);
 /// A field with its place: "dram.per_tensor.*.read_bytes", "layers[].name", where '*' is any name.

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/tile_layout.h"
 #include "run/key.h"
 #include "run/outcome_store.h"
 #include "run/output_check.h"
@@ -17,22 +18,6 @@ namespace {
 
 void require_conserved(bool holds, const std::string& what) {
   if (!holds) throw Error(ErrorKind::kVerification, "conservation check failed: " + what);
-}
-
-/// What a program moves, by the regions of its operations.
-DramTraffic traffic_of(const Program& program, std::int64_t burst_bytes) {
-  DramTraffic planned;
-  planned.burst_bytes = burst_bytes;
-  for (const auto* loads : {&program.input_loads, &program.weight_loads})
-    for (const LoadOp& op : *loads) {
-      planned[op.tensor].read_bytes += op.region.bytes();
-      planned[op.tensor].bursts += bursts_of(op.region, burst_bytes);
-    }
-  for (const StoreOp& op : program.stores) {
-    planned[op.tensor].write_bytes += op.region.bytes();
-    planned[op.tensor].bursts += bursts_of(op.region, burst_bytes);
-  }
-  return planned;
 }
 
 void check_conservation(const LayerResult& r, const DramTraffic& planned) {
@@ -151,7 +136,7 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
 
 LayerRunner::LayerRunner(const AcceleratorConfig& machine, const DramConfig& dram,
                          const EnergyTable& energy, const RunOptions& options)
-    : LayerRunner(make_simulation(machine, dram, options.fidelity),
+    : LayerRunner(make_machine(machine, dram, options.fidelity),
                   make_prices(energy, dram.name, dram.energy, options.dram_prices), options) {}
 
 LayerRunner::LayerRunner(std::shared_ptr<Simulation> machine, Prices prices,
@@ -160,15 +145,25 @@ LayerRunner::LayerRunner(std::shared_ptr<Simulation> machine, Prices prices,
       prices_(std::make_shared<const Prices>(std::move(prices))),
       options_(options) {}
 
+LayerProgram LayerRunner::programmed(MappingProblem problem, const Mapping& mapping) const {
+  LayerProgram p;
+  p.mapping = mapping;
+  p.problem = configured(std::move(problem), mapping);
+  if (options_.fidelity == Fidelity::kEstimate)
+    check_capacity(p.problem, TileLayout(p.problem, mapping.tiling));
+  else
+    p.program = make_program(p.problem, mapping.tiling);
+  return p;
+}
+
 /// Of several tilings the best by the cycles that each takes, without values.
 Mapping LayerRunner::best_simulated(const MappingProblem& problem, const MappingPins& pins,
                                     const std::vector<Mapping>& finalists) const {
   std::size_t best = 0;
   double least = 0;
   for (std::size_t i = 0; i < finalists.size() && finalists.size() > 1; ++i) {
-    const MappingProblem set = configured(problem, finalists[i]);
-    const Program program = make_program(set, finalists[i].tiling);
-    const LayerOutcome outcome = machine_->run(set, program, nullptr, nullptr, {}, {});
+    const LayerOutcome outcome =
+        machine_->run(programmed(problem, finalists[i]), nullptr, nullptr, {}, {});
     const double cost = cost_with_cycles(problem, finalists[i], pins, outcome.cycles.value);
     if (i == 0 || cost < least) best = i, least = cost;
   }
@@ -177,13 +172,12 @@ Mapping LayerRunner::best_simulated(const MappingProblem& problem, const Mapping
 
 LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision,
                                   const MappingPins& pins) const {
-  LayerProgram p;
-  p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
-  p.problem.prices = prices_;
-  p.mapping = best_simulated(p.problem, pins, map_finalists(p.problem, pins));
-  p.problem = configured(std::move(p.problem), p.mapping);
-  p.program = make_program(p.problem, p.mapping.tiling);
-  check_addresses(p.problem, p.mapping.tiling, p.program);
+  MappingProblem problem =
+      make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
+  problem.prices = prices_;
+  const Mapping mapping = best_simulated(problem, pins, map_finalists(problem, pins));
+  LayerProgram p = programmed(std::move(problem), mapping);
+  if (!p.program.computes.empty()) check_addresses(p.problem, p.mapping.tiling, p.program);
   p.key = key_text(layer.op) + key_text(layer.stage) + key_text(precision) + pins_key(p.problem) +
           key_text(p.mapping.setting.dataflow) + key_text(p.mapping.tiling);
   return p;
@@ -244,7 +238,8 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
       outcome_of(prepared, check ? &check->values() : nullptr, trace, overlap, &progress);
   if (check) add_values(*check, layer, options_.keep_outputs || given != nullptr, result);
 
-  result.compute_cycles = compute_cycles(problem, program);
+  result.compute_cycles = program.computes.empty() ? result.mapping.estimate.array_cycles
+                                                   : compute_cycles(problem, program);
   const ArrayConfig& array = machine_->config().array;
   result.peak_macs_per_s = static_cast<double>(array.rows * array.cols * problem.path.macs_per_pe) *
                            static_cast<double>(machine_->config().clock.value) /
@@ -290,22 +285,44 @@ LayerOutcome LayerRunner::outcome_of(const LayerProgram& p, LayerValues* values,
   const auto told = [&](std::int64_t macs) {
     if (progress != nullptr) progress->machine(macs);
   };
-  const auto simulate = [&] {
-    return machine_->run(p.problem, p.program, values, trace, neighbours_of(overlap), told);
+  const bool alone =
+      overlap.next == nullptr && overlap.ahead.all_bursts == 0 && overlap.ahead.usable.empty();
+  const auto simulated = [&] {
+    const auto expected = alone && trace == nullptr ? expected_.find(p.key) : expected_.end();
+    if (expected == expected_.end())
+      return machine_->run(p, values, trace, neighbours_of(overlap), told);
+    if (values != nullptr) compute_values(p.program, *values);
+    return std::move(expected_.extract(expected).mapped());
   };
-  if (!options_.outcomes || trace != nullptr || p.key.empty()) return simulate();
-  const std::int64_t bursts = traffic_of(p.program, memory().burst_bytes).total().bursts;
-  if (bursts < kBurstsWorthKeeping && options_.fidelity == Fidelity::kFast) return simulate();
+  if (!options_.outcomes || trace != nullptr || p.key.empty() || !is_worth_keeping(p))
+    return simulated();
   std::string key = machine_->key() + p.key;
-  if (overlap.next != nullptr || overlap.ahead.all_bursts > 0 || !overlap.ahead.usable.empty())
-    key += ahead_key(overlap.ahead) + (overlap.next != nullptr ? overlap.next->key : "");
+  if (!alone) key += ahead_key(overlap.ahead) + (overlap.next != nullptr ? overlap.next->key : "");
   if (std::optional<LayerOutcome> known = options_.outcomes->find(key)) {
     if (values != nullptr) compute_values(p.program, *values);
     return std::move(*known);
   }
-  LayerOutcome outcome = simulate();
+  LayerOutcome outcome = simulated();
   options_.outcomes->put(key, outcome);
   return outcome;
+}
+
+bool LayerRunner::is_worth_keeping(const LayerProgram& p) const {
+  if (options_.fidelity != Fidelity::kFast) return options_.fidelity == Fidelity::kPe;
+  return traffic_of(p.program, memory().burst_bytes).total().bursts >= kBurstsWorthKeeping;
+}
+
+bool LayerRunner::is_work(const LayerProgram& p) const {
+  return is_worth_keeping(p) &&
+         !(options_.outcomes && options_.outcomes->find(machine_->key() + p.key));
+}
+
+LayerOutcome LayerRunner::simulate(const LayerProgram& prepared) const {
+  return machine_->run(prepared, nullptr, nullptr, {}, {});
+}
+
+void LayerRunner::expect(const LayerProgram& prepared, LayerOutcome outcome) {
+  expected_[prepared.key] = std::move(outcome);
 }
 
 std::string ahead_key(const WeightsAhead& ahead) {
@@ -329,9 +346,8 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   add_block_scales(problem.path, result.outcome.traffic);
   result.energy = price(result.counts, *prices_);
   // Of a layer with MACs by the mapping's own account, without its program.
-  check_conservation(result, program.vectors.empty() && !program.computes.empty()
-                                 ? result.mapping.estimate.traffic
-                                 : traffic_of(program, memory().burst_bytes));
+  check_conservation(result, result.op.empty() ? result.mapping.estimate.traffic
+                                               : traffic_of(program, memory().burst_bytes));
 }
 
 }  // namespace bitjoule

@@ -1,7 +1,9 @@
 // Runs layers on one machine: mapping, simulation, verification, price.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "core/mapping/vector_program.h"
@@ -18,15 +20,6 @@ namespace bitjoule {
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
                             const LayerOp& op, const Precision& precision, const MappingPins& pins,
                             const OutputStage& stage = {});
-
-/// A layer as the machine runs it.
-struct LayerProgram {
-  MappingProblem problem;
-  Mapping mapping;  ///< of a layer with MACs
-  Program program;
-  /// What its cycles depend on but for the machine, as a text (key.h); empty: not known.
-  std::string key = {};
-};
 
 /// Where layers overlap: the program whose weights come while a layer runs, and what came of its
 /// own before. Each layer's tensors stand in DRAM as when it runs alone.
@@ -75,6 +68,13 @@ class LayerRunner {
   LayerResult run(const std::string& name, const VectorOp& op, const LayerProgram& prepared,
                   const LayerOverlap& overlap = {});
 
+  /// Whether simulating a layer takes long enough to do it elsewhere, and was not done before.
+  bool is_work(const LayerProgram& prepared) const;
+  /// A layer alone, without values: what the machine does.
+  LayerOutcome simulate(const LayerProgram& prepared) const;
+  /// What simulate() yielded in another process, for the next run of that layer alone.
+  void expect(const LayerProgram& prepared, LayerOutcome outcome);
+
   LayerProgram prepare(const Layer& layer, const Precision& precision,
                        const MappingPins& pins) const;
   LayerProgram prepare(const VectorOp& op, const VectorFormats& formats,
@@ -83,17 +83,21 @@ class LayerRunner {
   const MemoryPort& memory() const { return machine_->memory(); }
 
  private:
+  /// The problem as the mapping sets it, with the program that this fidelity needs.
+  LayerProgram programmed(MappingProblem problem, const Mapping& mapping) const;
   Mapping best_simulated(const MappingProblem& problem, const MappingPins& pins,
                          const std::vector<Mapping>& finalists) const;
   /// What the machine does, or did when it was asked the same before; `values` are computed.
   LayerOutcome outcome_of(const LayerProgram& prepared, LayerValues* values, Trace* trace,
                           const LayerOverlap& overlap, const LayerProgress* progress);
+  bool is_worth_keeping(const LayerProgram& prepared) const;
   void complete(const MappingProblem& problem, const Program& program, LayerResult& result) const;
 
   std::shared_ptr<Simulation> machine_;
   std::shared_ptr<const Prices> prices_;
   RunOptions options_;
   ProgressSink progress_;
+  std::map<std::string, LayerOutcome> expected_;  ///< by LayerProgram::key
 };
 
 }  // namespace bitjoule

@@ -2,15 +2,17 @@
 
 #include <utility>
 
+#include "core/error.h"
 #include "run/layer_runner.h"
 #include "run/network_runner.h"
+#include "run/run_check.h"
 #include "run/simulation.h"
 
 namespace bitjoule {
 
 Machine::Machine(RunConfig config)
     : config_(std::move(config)),
-      simulation_(make_simulation(config_.accelerator, config_.dram, config_.options.fidelity)) {}
+      simulation_(make_machine(config_.accelerator, config_.dram, config_.options.fidelity)) {}
 
 Machine::~Machine() = default;
 Machine::Machine(Machine&&) noexcept = default;
@@ -28,6 +30,9 @@ Result Machine::run(Trace* trace) {
 }
 
 Result Machine::run(const Layer& layer, Trace* trace) {
+  check_fidelity(config_);
+  if (trace != nullptr && config_.options.fidelity == Fidelity::kEstimate)
+    throw input_error("a waveform or timeline: fidelity: estimate has no events; use fast or pe");
   LayerRunner runner(simulation_, prices_of(config_), config_.options);
   runner.report_to(progress_);
   return {runner.run_all(layer, config_.precision, config_.mapping, trace), std::nullopt};
@@ -36,6 +41,7 @@ Result Machine::run(const Layer& layer, Trace* trace) {
 Result Machine::run(const Network& network) { return run({{network.phase, 0, 1, network}}); }
 
 Result Machine::run(const std::vector<NetworkPhase>& phases) {
+  check_fidelity(config_);
   return {{}, NetworkRunner(config_, phases, simulation_).run(progress_)};
 }
 

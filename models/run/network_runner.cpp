@@ -8,7 +8,9 @@
 #include "core/error.h"
 #include "run/key.h"
 #include "run/layer_formats.h"
+#include "run/outcome_store.h"
 #include "run/quantize_passes.h"
+#include "run/workers.h"
 
 namespace bitjoule {
 namespace {
@@ -100,24 +102,69 @@ NetworkRunner::NetworkRunner(const RunConfig& run, const std::vector<NetworkPhas
     : run_(run),
       runner_(std::move(machine), prices_of(run), without_values(run.options)),
       phases_(phases) {
-  for (NetworkPhase& phase : phases_)
-    phase.network = with_quantize_passes(phase.network, run.precision);
   if (run.mapping.activations == ActivationMemory::kOnChip)
     for (const NetworkPhase& phase : phases_)
-      check_on_chip(phase.network, run.precision, run.accelerator.buffers);
+      check_on_chip(with_quantize_passes(phase.network, run.precision), run.precision,
+                    run.accelerator.buffers);
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
+}
+
+LayerProgram NetworkRunner::prepare(const Step& step) const {
+  const NetworkLayer& layer = *step.layer;
+  return with_name(layer, [&] {
+    if (const auto* op = std::get_if<VectorOp>(&layer.op))
+      return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
+    return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
+                           with(layer.mapping, run_.mapping));
+  });
 }
 
 const LayerProgram& NetworkRunner::prepared(const Step& step) {
   const auto found = programs_.find(step.key);
   if (found != programs_.end()) return found->second;
-  const NetworkLayer& layer = *step.layer;
-  return programs_[step.key] = with_name(layer, [&] {
-           if (const auto* op = std::get_if<VectorOp>(&layer.op))
-             return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
-           return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
-                                  with(layer.mapping, run_.mapping));
-         });
+  if (auto waiting = waiting_.extract(step.key))
+    return programs_[step.key] = std::move(waiting.mapped());
+  return programs_[step.key] = prepare(step);
+}
+
+/// The layers that take cycles.
+std::vector<NetworkRunner::Step> NetworkRunner::steps_of(const NetworkPhase& phase) const {
+  std::vector<Step> steps;
+  for (const NetworkLayer& layer : phase.network.layers)
+    if (!moves_nothing(layer)) steps.push_back({&layer, key_of(layer, run_.precision)});
+  return steps;
+}
+
+/// Distinct layers that are not known yet, each by one of the run's workers, the longest first. The
+/// passes find their outcomes there; what failed fails again where it is due.
+void NetworkRunner::simulate_beside(const std::vector<Step>& steps, const ProgressSink& progress) {
+  std::vector<const Step*> jobs;
+  for (const Step& step : steps) {
+    if (known_.count(step.key) != 0 || waiting_.count(step.key) != 0) continue;
+    try {
+      waiting_[step.key] = prepare(step);
+      if (runner_.is_work(waiting_[step.key])) jobs.push_back(&step);
+    } catch (const Error&) {
+      waiting_.erase(step.key);
+    }
+  }
+  if (jobs.size() < 2) return;
+  std::stable_sort(jobs.begin(), jobs.end(), [](const Step* a, const Step* b) {
+    return work_of(*a->layer) > work_of(*b->layer);
+  });
+  const auto outcomes = run_.options.workers->run(
+      jobs.size(),
+      [&](std::size_t job) { return outcome_text(runner_.simulate(waiting_[jobs[job]->key])); },
+      [&](std::size_t job) {
+        done_ += work_of(*jobs[job]->layer);
+        beside_.insert(jobs[job]->key);
+        if (progress) progress(work_ > 0 ? done_ / work_ : 0, jobs[job]->layer->name);
+      });
+  for (std::size_t job = 0; job < jobs.size(); ++job) {
+    if (!outcomes[job]) continue;
+    if (std::optional<LayerOutcome> outcome = read_outcome(*outcomes[job]))
+      runner_.expect(waiting_[jobs[job]->key], std::move(*outcome));
+  }
 }
 
 LayerResult NetworkRunner::simulate_anew(const Step& step, const Step* next,
@@ -141,10 +188,13 @@ NetworkRunner::Known NetworkRunner::simulate(const Step& step, const Step* next,
   if (run_.overlap == LayerOverlapMode::kLayers)
     key += ahead_key(ahead) + (next != nullptr ? next->key : "");
   const auto found = known_.find(key);
-  if (found != known_.end() && run_.options.share_equal) return {key, &found->second};
+  if (found != known_.end() && run_.options.share_equal) return {key, &found->second.result};
   ++result_.simulated;
-  LayerResult& result = known_[key];
+  KnownLayer& known = known_[key];
+  known.step = step.key;
+  LayerResult& result = known.result;
   result = simulate_anew(step, next, ahead, given);
+  result.energy.actions = {};  // prices are told of the run's sum
   if (run_.overlap == LayerOverlapMode::kNone) programs_.clear();
   return {key, &result};
 }
@@ -183,7 +233,7 @@ NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* 
     valued = runner_.compute(*known.result, mac, precision, problem, std::move(operands.given));
   } else {
     valued = *known.result;
-    LayerResult& kept = known_[known.key];
+    LayerResult& kept = known_[known.key].result;
     kept.check.reset();
     kept.outputs.reset();
   }
@@ -215,11 +265,8 @@ void NetworkRunner::add_layer(const Known& known, const NetworkLayer& layer, std
   result.name = layer.name;
   // Later passes of a phase say their context where a layer costs something else than before.
   if (phases_.size() > 1) {
-    const bool is_first =
-        std::none_of(result_.passes.begin(), result_.passes.end(),
-                     [&](const PassResult& pass) { return pass.phase == phase.name; });
-    result.name = is_first ? fmt::format("{}/{}", phase.name, layer.name)
-                           : fmt::format("{}@{}/{}", phase.name, phase.context, layer.name);
+    result.name = begins_phase_ ? fmt::format("{}/{}", phase.name, layer.name)
+                                : fmt::format("{}@{}/{}", phase.name, phase.context, layer.name);
   }
   result.kind = layer.kind;
   result.phase = phase.name;
@@ -252,6 +299,7 @@ void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int6
 }
 
 PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink& progress) {
+  begins_phase_ = phases_begun_.insert(phase.name).second;
   PassResult pass;
   pass.phase = phase.name;
   pass.context = phase.context;
@@ -260,9 +308,7 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
   const std::int64_t batch = parameter(phase.network, "batch", 1);
   (tokens > 0 ? pass.tokens : pass.images) = std::max<std::int64_t>(1, tokens) * batch;
   programs_.clear();
-  std::vector<Step> steps;
-  for (const NetworkLayer& layer : phase.network.layers)
-    if (!moves_nothing(layer)) steps.push_back({&layer, key_of(layer, run_.precision)});
+  const std::vector<Step> steps = steps_of(phase);
   const bool overlap = run_.overlap == LayerOverlapMode::kLayers;
   WeightsAhead ahead;
   if (values_) values_->begin(phase.network);
@@ -282,7 +328,7 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
       const bool computes = values_ && done == 0;
       const Known known = computes ? simulate_values(steps[i], next, ahead, valued)
                                    : simulate(steps[i], next, ahead);
-      if (result_.simulated != before) done_ += work_of(layer);
+      if (result_.simulated != before && beside_.count(steps[i].key) == 0) done_ += work_of(layer);
       // Without overlap all repetitions at once; with it from the first that costs what the one
       // before cost, up to the last, which another layer follows.
       const bool goes_on = next == &steps[i] && known.key == before_it;
@@ -300,24 +346,71 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
   return pass;
 }
 
+/// A phase with the passes that find dynamic scales.
+NetworkPhase NetworkRunner::complete(const NetworkPhase& phase) const {
+  return {phase.name, phase.context, phase.weight,
+          with_quantize_passes(phase.network, run_.precision)};
+}
+
+/// How much there is to simulate, and the last phase that has each layer: what no later one has is
+/// forgotten behind it, so that a long generation holds no more than what it reports.
+std::map<std::string, std::size_t> NetworkRunner::survey() {
+  std::map<std::string, std::size_t> last;
+  for (std::size_t i = 0; i < phases_.size(); ++i) {
+    const NetworkPhase phase = complete(phases_[i]);
+    for (const NetworkLayer& layer : phase.network.layers) {
+      const auto [known, is_new] = last.insert_or_assign(key_of(layer, run_.precision), i);
+      if (is_new || !run_.options.share_equal) work_ += work_of(layer);
+    }
+  }
+  return last;
+}
+
+/// Layers of so many phases that there is something for every worker, beside one another; returns
+/// the first phase behind them.
+std::size_t NetworkRunner::simulate_beside(std::size_t phase, const ProgressSink& progress) {
+  constexpr std::size_t kSteps = 256;  // whose programs are kept at once, or those of a pass
+  waiting_.clear();
+  std::vector<NetworkPhase> phases;
+  std::size_t steps = 0;
+  for (; phase < phases_.size() && steps < kSteps; ++phase) {
+    phases.push_back(complete(phases_[phase]));
+    steps += phases.back().network.layers.size();
+  }
+  std::vector<Step> all;
+  for (const NetworkPhase& one : phases) {
+    const std::vector<Step> more = steps_of(one);
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  simulate_beside(all, progress);
+  return phase;
+}
+
 NetworkResult NetworkRunner::run(const ProgressSink& progress) {
   result_ = {};
   known_.clear();
+  waiting_.clear();
+  beside_.clear();
   rows_.clear();
+  phases_begun_.clear();
   const Network& first = phases_.front().network;
   result_.name = first.name;
   result_.parameters = first.parameters;
   result_.capacity_bytes = runner_.memory().capacity.value;
   work_ = done_ = 0;
-  std::set<std::string> keys;
-  for (const NetworkPhase& phase : phases_)
-    for (const NetworkLayer& layer : phase.network.layers)
-      if (keys.insert(key_of(layer, run_.precision)).second || !run_.options.share_equal)
-        work_ += work_of(layer);
-  for (const NetworkPhase& phase : phases_) {
+  const std::map<std::string, std::size_t> last = survey();
+  // Layers that overlap depend on those before them.
+  const bool beside = run_.options.workers != nullptr && run_.options.share_equal &&
+                      run_.overlap == LayerOverlapMode::kNone;
+  std::size_t prepared_phases = 0;
+  for (std::size_t i = 0; i < phases_.size(); ++i) {
+    if (beside && i == prepared_phases) prepared_phases = simulate_beside(i, progress);
+    const NetworkPhase phase = complete(phases_[i]);
     result_.passes.push_back(run_pass(phase, progress));
     const NetworkMemory memory = network_memory(phase.network, run_.precision);
     if (memory.total() > result_.memory.total()) result_.memory = memory;
+    for (auto known = known_.begin(); known != known_.end();)
+      known = last.at(known->second.step) == i ? known_.erase(known) : std::next(known);
   }
   if (run_.overlap == LayerOverlapMode::kLayers) name_rows();
   return std::move(result_);

@@ -5,6 +5,9 @@
 
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "run/layer_runner.h"
 #include "run/network_result.h"
@@ -14,7 +17,8 @@ namespace bitjoule {
 
 class NetworkRunner {
  public:
-  /// Of `run`, everything but the machine and what it does; it must outlive the runner.
+  /// Of `run`, everything but the machine and what it does; it and the phases must outlive the
+  /// runner.
   NetworkRunner(const RunConfig& run, const std::vector<NetworkPhase>& phases,
                 std::shared_ptr<Simulation> machine);
 
@@ -26,6 +30,10 @@ class NetworkRunner {
   struct Step {
     const NetworkLayer* layer = nullptr;
     std::string key;
+  };
+  struct KnownLayer {
+    LayerResult result;
+    std::string step;  ///< its key
   };
   struct Known {
     std::string key;
@@ -43,6 +51,12 @@ class NetworkRunner {
                       LayerResult& valued);
   void move_values(const NetworkLayer* from, const NetworkLayer* to);
   const LayerProgram& prepared(const Step& step);
+  LayerProgram prepare(const Step& step) const;
+  std::vector<Step> steps_of(const NetworkPhase& phase) const;
+  void simulate_beside(const std::vector<Step>& steps, const ProgressSink& progress);
+  std::size_t simulate_beside(std::size_t phase, const ProgressSink& progress);
+  NetworkPhase complete(const NetworkPhase& phase) const;
+  std::map<std::string, std::size_t> survey();
   PassResult run_pass(const NetworkPhase& phase, const ProgressSink& progress);
   void add(const Known& known, const NetworkLayer& layer, std::int64_t count, PassResult& pass);
   void add_layer(const Known& known, const NetworkLayer& layer, std::int64_t count,
@@ -51,12 +65,16 @@ class NetworkRunner {
 
   const RunConfig& run_;
   LayerRunner runner_;
-  std::vector<NetworkPhase> phases_;       ///< of the run, with the passes that find dynamic scales
+  const std::vector<NetworkPhase>& phases_;
   std::unique_ptr<NetworkValues> values_;  ///< values on
   NetworkResult result_;
-  std::map<std::string, LayerResult> known_;      ///< by what the cost of a layer depends on
+  std::map<std::string, KnownLayer> known_;       ///< by what the cost of a layer depends on
   std::map<std::string, LayerProgram> programs_;  ///< of this pass, by Step::key
+  std::map<std::string, LayerProgram> waiting_;   ///< prepared for simulate_beside()
+  std::set<std::string> beside_;                  ///< what workers have simulated, by Step::key
   std::map<std::string, std::size_t> rows_;       ///< in result_.layers
+  std::set<std::string> phases_begun_;            ///< by name
+  bool begins_phase_ = false;                     ///< the pass is the first of its phase
   double work_ = 0, done_ = 0;                    ///< for the progress
 };
 

@@ -125,6 +125,8 @@ std::vector<ExampleResult> example_results() {
   full.run.dram.energy.emplace();
   ExampleResult rows = least;  // of which no command is there always
   rows.result.layer_passes.front().outcome.dram.row_hits = 1;
+  ExampleResult estimated = least;
+  estimated.run.options.fidelity = Fidelity::kEstimate;
   ExampleResult bare = network_example({});
   bare.result.network->layers = {LayerResult()};
   bare.result.network->outputs.clear();
@@ -132,6 +134,7 @@ std::vector<ExampleResult> example_results() {
   return {full,
           least,
           rows,
+          estimated,
           bare,
           network_example({pass_of("", 1, 0)}),
           network_example({pass_of("", 0, 1)}),

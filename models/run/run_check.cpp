@@ -11,6 +11,7 @@
 #include "core/mapping/folds.h"
 #include "core/mapping/machine_counts.h"
 #include "core/mapping/mapper.h"
+#include "run/key.h"
 #include "run/layer_formats.h"
 #include "run/layer_runner.h"
 #include "run/network_memory.h"
@@ -22,7 +23,8 @@ namespace {
 
 /// What is asked of a layer with MACs, and of a vector operator.
 struct Checks {
-  std::function<void(const MappingProblem&, const MappingPins&)> mac;
+  std::function<void(const MappingProblem&, const MappingPins&, const LayerOp&, const Precision&)>
+      mac;
   std::function<void(const MappingProblem&, const VectorOp&)> vector;
 };
 
@@ -35,9 +37,10 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
       problem.activations = run.mapping.activations;
       checks.vector(problem, op);
     } else {
-      checks.mac(make_problem(run.accelerator, memory, op, layer_precision(layer, run.precision),
-                              run.mapping, {layer.bias, layer.activation}),
-                 with(layer.mapping, run.mapping));
+      const Precision precision = layer_precision(layer, run.precision);
+      checks.mac(make_problem(run.accelerator, memory, op, precision, run.mapping,
+                              {layer.bias, layer.activation}),
+                 with(layer.mapping, run.mapping), op, precision);
     }
   };
   try {
@@ -52,7 +55,7 @@ void check_layers(const RunConfig& run, const Checks& checks) {
   if (run.phases.empty()) {
     checks.mac(make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping,
                             run.layer.stage),
-               run.mapping);
+               run.mapping, run.layer.op, run.precision);
     const LayerPasses passes = quantize_passes(run.layer, run.precision);
     for (const auto* list : {&passes.before, &passes.after})
       for (const QuantizePass& pass : *list) {
@@ -126,20 +129,39 @@ void check_values(const RunConfig& run) {
 
 }  // namespace
 
-RunSize check_formats(const RunConfig& run) {
-  RunSize size;
-  check_layers(run, {[&](const MappingProblem& p, const MappingPins&) {
-                       const GemmExtents& e = p.layer.extents;
-                       size.macs += static_cast<double>(e.macs());
-                       size.weights += static_cast<double>(e.groups * e.n * e.k);
-                     },
-                     [](const MappingProblem&, const VectorOp&) {}});
-  return size;
+void check_fidelity(const RunConfig& run) {
+  if (run.options.fidelity != Fidelity::kEstimate) return;
+  if (run.options.values)
+    throw input_error(
+        "values: on: fidelity: estimate computes none; use values: off, or fidelity: fast");
+  if (run.overlap == LayerOverlapMode::kLayers)
+    throw input_error(
+        "overlap: layers: fidelity: estimate takes every layer alone; use overlap: none, or "
+        "fidelity: fast");
+}
+
+std::vector<LayerSize> check_formats(const RunConfig& run) {
+  std::vector<LayerSize> sizes;
+  const std::string machine =
+      key_text(run.accelerator) + key_text(run.dram) + key_text(run.options.fidelity);
+  check_layers(run,
+               {[&](const MappingProblem& p, const MappingPins& pins, const LayerOp& op,
+                    const Precision& precision) {
+                  const GemmExtents& e = p.layer.extents;
+                  const std::string key = machine + key_text(op) + key_text(p.stage) +
+                                          key_text(precision) +
+                                          key_text(static_cast<const TilePins&>(pins));
+                  sizes.push_back({std::hash<std::string>()(key), static_cast<double>(e.macs()),
+                                   static_cast<double>(e.groups * e.n * e.k)});
+                },
+                [](const MappingProblem&, const VectorOp&) {}});
+  return sizes;
 }
 
 void check_ready(const RunConfig& run) {
   const auto prices = std::make_shared<const Prices>(prices_of(run));
-  check_layers(run, {[&](const MappingProblem& p, const MappingPins& pins) {
+  check_layers(run, {[&](const MappingProblem& p, const MappingPins& pins, const LayerOp&,
+                         const Precision&) {
                        MappingProblem priced = p;
                        priced.prices = prices;
                        const Mapping mapping = map_layer(priced, pins);

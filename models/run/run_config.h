@@ -20,6 +20,7 @@
 namespace bitjoule {
 
 class OutcomeStore;
+class Workers;
 
 /// How much of the output is compared with the oracle.
 enum class Verify { kFull, kSample, kOff };
@@ -37,6 +38,9 @@ struct RunOptions {
   /// Layers that have been simulated before; null: none. Not part of the configuration, and without
   /// effect on results.
   std::shared_ptr<OutcomeStore> outcomes = {};
+  /// Who simulates layers of a network beside one another; null: nobody. Not part of the
+  /// configuration, and without effect on results.
+  std::shared_ptr<Workers> workers = {};
 };
 
 /// Text generation: a prompt is read at once, then tokens are decoded one by one.

@@ -16,12 +16,12 @@ class SystemcSimulation : public Simulation {
   SystemcSimulation(const SystemcSimulation&) = delete;
   SystemcSimulation& operator=(const SystemcSimulation&) = delete;
 
-  LayerOutcome run(const MappingProblem& problem, const Program& program, LayerValues* values,
-                   Trace* trace, const LayerNeighbours& neighbours,
+  LayerOutcome run(const LayerProgram& layer, LayerValues* values, Trace* trace,
+                   const LayerNeighbours& neighbours,
                    const std::function<void(std::int64_t macs)>& progress) override {
     try {
       const SimulationContext::Use use(*context_);
-      return accelerator_->run(problem, program, values, trace, neighbours, progress);
+      return accelerator_->run(layer.problem, layer.program, values, trace, neighbours, progress);
     } catch (...) {  // what is left of it is in no state to go on
       destroy();
       build();

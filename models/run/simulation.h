@@ -10,13 +10,24 @@
 #include "core/dram/config.h"
 #include "core/exec/layer_values.h"
 #include "core/machine/machine.h"
+#include "core/mapping/mapper.h"
 #include "core/mapping/memory_port.h"
 #include "core/mapping/neighbours.h"
+#include "core/mapping/program.h"
 #include "core/result/layer_outcome.h"
 #include "core/result/trace.h"
 #include "run/key.h"
 
 namespace bitjoule {
+
+/// A layer as the machine runs it.
+struct LayerProgram {
+  MappingProblem problem;
+  Mapping mapping;  ///< of a layer with MACs
+  Program program;  ///< of such a layer none where nothing but an estimate is asked for
+  /// What its cycles depend on but for the machine, as a text (key.h); empty: not known.
+  std::string key = {};
+};
 
 /// Any number of them may exist in a process; they run one after the other, on one thread.
 class Simulation {
@@ -31,8 +42,8 @@ class Simulation {
   Simulation& operator=(const Simulation&) = delete;
 
   /// As Accelerator::run(). After an error the machine is built anew.
-  virtual LayerOutcome run(const MappingProblem& problem, const Program& program,
-                           LayerValues* values, Trace* trace, const LayerNeighbours& neighbours,
+  virtual LayerOutcome run(const LayerProgram& layer, LayerValues* values, Trace* trace,
+                           const LayerNeighbours& neighbours,
                            const std::function<void(std::int64_t macs)>& progress) = 0;
 
   /// What the cycles of a layer depend on but for the layer: a text (key.h).
@@ -47,6 +58,10 @@ class Simulation {
   Clock clock_;
   std::string key_;
 };
+
+/// The machine in whatever fidelity: an estimate needs no SystemC.
+std::shared_ptr<Simulation> make_machine(const AcceleratorConfig& machine, const DramConfig& dram,
+                                         Fidelity fidelity);
 
 /// The machine as SystemC modules. A program may link its own functions of these names instead, and
 /// with them leave SystemC to be loaded when a machine is made.

@@ -113,7 +113,7 @@ class Result(Record):
 
     name: str
     config_hash: str  #: names configuration, program and tensors: equal hashes, equal results
-    fidelity: str  #: "fast" or "pe"
+    fidelity: str  #: "fast", "pe" or "estimate"
     clock_hz: int
     cycles: int  #: core cycles
     compute_cycles: int  #: cycles that the array alone needs

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "core/error.h"
 #include "core/mapping/division.h"
@@ -25,6 +26,7 @@
 #include "sim/result/network_outputs.h"
 #include "sim/result/result_json.h"
 #include "sim/schema/run_file.h"
+#include "sim/sweep/forked_workers.h"
 #include "sim/sweep/outcome_files.h"
 
 namespace bitjoule {
@@ -39,6 +41,7 @@ struct RunArguments {
   ImportArguments import;
   std::vector<std::string> inputs;
   std::string store;
+  std::size_t jobs = 1;
   bool unshared = false;
   bool save_outputs = false;
   bool json = false;
@@ -123,21 +126,36 @@ std::shared_ptr<OutcomeStore> stored_outcomes(const RunArguments& a) {
   return std::make_shared<OutcomeFiles>(outcome_directory(a.store));
 }
 
-Result simulate(const RunConfig& run, Trace* trace = nullptr) {
+Result simulate(Machine& machine, Trace* trace = nullptr) {
   ProgressLine line;
-  Machine machine(run);
   machine.report_to([&](double share, const std::string& what) { line.show(share, what); });
   return machine.run(trace);
 }
 
-int run_network(const RunArguments& a, RunConfig run) {
-  print_notes(run.notes);
+/// Options that change no result, where they have nothing to do.
+void note_options(const RunArguments& a, const RunConfig& run) {
+  const bool estimates = run.options.fidelity == Fidelity::kEstimate;
+  const auto note = [](const char* option, const char* why) {
+    print_error(fmt::format("note: {}: no effect: {}\n", option, why));
+  };
+  if (estimates && !a.store.empty()) note("--store", "an estimate simulates nothing");
+  if (a.jobs > 1 && estimates) note("-j", "an estimate simulates nothing");
+  if (a.jobs > 1 && run.overlap == LayerOverlapMode::kLayers)
+    note("-j", "with overlap: layers each layer depends on those before it");
+}
+
+int run_network(const RunArguments& a, RunConfig config) {
+  print_notes(config.notes);
+  note_options(a, config);
   if (is_traced(a)) throw input_error("--vcd, --fst and --timeline: of a run with one layer");
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
-  run.options.share_equal = !a.unshared;
-  run.options.outcomes = stored_outcomes(a);
-  const Result all = simulate(run);
+  config.options.share_equal = !a.unshared;
+  config.options.outcomes = stored_outcomes(a);
+  if (a.jobs > 1) config.options.workers = std::make_shared<ForkedWorkers>(a.jobs);
+  Machine machine(std::move(config));
+  const RunConfig& run = machine.config();
+  const Result all = simulate(machine);
   const NetworkResult& result = *all.network;
   print_notes(mapping_notes(all.layers()));
   if (!a.directory.empty()) {
@@ -156,7 +174,7 @@ int run_network(const RunArguments& a, RunConfig run) {
   return 0;
 }
 
-/// Without values, as both fidelities have it.
+/// Without values, as simulations have it.
 RunOptions timing_alone(const RunConfig& run) {
   RunOptions options = run.options;
   options.values = false;
@@ -179,11 +197,16 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
       run = read_run(source, all);
     }
     set_inputs(run.phases.front().network, a.inputs);
-    return run_network(a, run);
+    return run_network(a, std::move(run));
   }
+  if (is_traced(a) && run.options.fidelity == Fidelity::kEstimate)
+    throw input_error(
+        "--vcd, --fst and --timeline: fidelity: estimate has no events; use fast or pe");
   if (!a.inputs.empty()) throw input_error("--input: of a run with a network");
   if (a.unshared) throw input_error("--unshared: of a run with a network");
+  if (a.jobs > 1) throw input_error("-j: of a run with a network");
   print_notes(run.notes);
+  note_options(a, run);
   run.options.keep_outputs = a.save_outputs;
   run.options.outcomes = stored_outcomes(a);
   if (a.save_outputs && a.directory.empty())
@@ -191,9 +214,11 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   if (a.save_outputs && !run.options.values)
     throw input_error("--save-outputs: values are off, so there are no outputs");
   Trace trace(!a.vcd.empty() || !a.fst.empty());
-  const std::vector<LayerResult> results = naming(source.name, [&] {
-                                             return simulate(run, is_traced(a) ? &trace : nullptr);
-                                           }).layer_passes;
+  const std::vector<LayerResult> results =
+      naming(source.name, [&] {
+        Machine machine(run);
+        return simulate(machine, is_traced(a) ? &trace : nullptr);
+      }).layer_passes;
   const LayerResult& result = layer_of(results);
   print_notes(mapping_notes(results));
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
@@ -232,7 +257,9 @@ CommandAction add_run_command(CLI::App& app) {
   app.add_flag("--save-outputs", a->save_outputs,
                "write outputs.npy there too, and output_codes.npy for an integer format; of a "
                "network outputs/NAME.npy");
-  app.add_option("--fidelity", a->fidelity, "fast (default) or pe: PE by PE; equal results");
+  app.add_option("--fidelity", a->fidelity,
+                 "fast (default), pe: PE by PE, equal results, or estimate: exact counts, time "
+                 "without events");
   app.add_option("--values", a->values, "on or off: off skips outputs; all else stays the same");
   app.add_option("--vcd", a->vcd, "write a waveform for GTKWave; with pe, of every PE's registers")
       ->type_name("FILE");
@@ -253,9 +280,16 @@ CommandAction add_run_command(CLI::App& app) {
                      "take layers that were simulated before from there, and leave those that are "
                      "new: a directory that sweeps and runs share; the same results")
           ->type_name("DIR");
+  CLI::Option* jobs =
+      app.add_option("-j,--jobs", a->jobs,
+                     "layers of a network simulated at once, in as many processes; default: 1; the "
+                     "same results")
+          ->type_name("N")
+          ->check(CLI::Range(1, 1024));
   app.add_flag("--unshared", a->unshared,
                "simulate every layer of a network, also those equal to another; the same results")
-      ->excludes(store);
+      ->excludes(store)
+      ->excludes(jobs);
   app.add_flag("--json", a->json, "print result.json instead of the summary");
   const auto sets = add_set_option(app);
   return [a, sets] { return run_layer(*a, parse_overrides(*sets)); };

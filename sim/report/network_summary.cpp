@@ -87,11 +87,14 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
     layers += r.repeat;
   }
   line("run", run_title(run.name, run.accelerator.name));
-  line("network", fmt::format("{}: {} layers run, {} of them simulated; {} MACs",
-                              printable_line(network.name), with_commas(layers),
-                              with_commas(network.simulated), with_commas(all.counts.macs)));
+  const bool estimated = run.options.fidelity == Fidelity::kEstimate;
+  line("network",
+       fmt::format("{}: {} layers run, {} of them {}; {} MACs", printable_line(network.name),
+                   with_commas(layers), with_commas(network.simulated),
+                   estimated ? "estimated" : "simulated", with_commas(all.counts.macs)));
   line("cycles", fmt::format("{} ({} at {})", with_commas(all.cycles), si(all.time_s, "s"),
-                             si(static_cast<double>(run.accelerator.clock.value), "Hz")));
+                             si(static_cast<double>(run.accelerator.clock.value), "Hz")) +
+                     estimate_text(run));
   line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
                              joules_text(all.energy_pj), run.energy.name));
   if (!network.layers.empty()) line("DRAM prices", dram_prices_text(network.layers));
@@ -106,7 +109,7 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
     const PassResult& pass = network.passes.front();
     line(pass.phase.empty() ? "inference" : pass.phase, pass_text(network, pass));
   }
-  const DramStats dram = dram_of_layers(network.layers);
+  const DramStats dram = estimated ? DramStats() : dram_of_layers(network.layers);
   if (const std::string rows = dram_rows_text(dram); !rows.empty()) {
     line("dram rows", rows);
     line("data bus", dram_bus_text(dram.bus));

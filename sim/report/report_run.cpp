@@ -21,6 +21,7 @@ std::vector<html::Card> run_cards(const PointResult& run) {
     cards.push_back({heading, cell.text, more.empty() ? "" : note + more});
   };
   add("time", "time_s", "cycles", "cycles: ");
+  add("estimated: 95 % of times are within", "estimate.time_within", "", "");
   add("energy", "energy.total_pj", "", "");
   add("images per second", "network.pass.images_per_s", "network.pass.joules_per_image",
       "joules per image: ");

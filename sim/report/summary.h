@@ -11,6 +11,9 @@
 
 namespace bitjoule {
 
+/// What is said beside the time of an estimate, after a space; empty of a simulation.
+std::string estimate_text(const RunConfig& run);
+
 /// `results` as LayerRunner::run_all has them.
 std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results);
 

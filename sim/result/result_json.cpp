@@ -10,6 +10,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view kFidelities[] = {"fast", "pe", "estimate"};  // in the order of Fidelity
+
 json::string_view text(std::string_view view) { return {view.data(), view.size()}; }
 
 /// What it visits, as JSON.
@@ -90,8 +92,8 @@ void describe_head(const RunConfig& run, const std::string& hash, ResultVisitor&
   v.value({"config_hash", "",
            "over the configuration, the program, and the tensors that the run reads from files"},
           hash);
-  v.value({"fidelity", "", "`fast` or `pe`"},
-          run.options.fidelity == Fidelity::kPe ? "pe" : "fast");
+  v.value({"fidelity", "", "`fast`, `pe` or `estimate`"},
+          kFidelities[static_cast<std::size_t>(run.options.fidelity)]);
   v.value({"clock_hz", "Hz", "of the core"}, run.accelerator.clock.value);
 }
 

@@ -133,8 +133,10 @@ void describe(V& v, RunFile& c) {
   v.field("overlap", c.overlap, "of the layers of a network");
   v.required("precision", c.precision, "number formats; what the machine does follows from them");
   v.field("mapping", c.mapping, "pinned parts of the tiling; the mapper searches the rest");
-  v.field("values", c.values, "compute outputs; default: on for a layer, off for a network");
-  v.field("fidelity", c.options.fidelity, "how the array is simulated; equal results");
+  v.field("values", c.values,
+          "compute outputs; default: on for a layer, off for a network and an estimate");
+  v.field("fidelity", c.options.fidelity,
+          "how the machine is simulated: fast and pe have equal results");
   v.field("verify", c.options.verify, "how much of the output the oracle checks");
   v.field("seed", c.options.seed, "of generated operands", at_least(0));
   v.check([&] {

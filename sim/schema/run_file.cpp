@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "run/run_check.h"
 #include "sim/config/digest.h"
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
@@ -19,7 +20,9 @@ template <>
 const std::vector<EnumRow<Fidelity>>& enum_rows() {
   static const std::vector<EnumRow<Fidelity>> kRows = {
       {Fidelity::kFast, "fast", "one module for the array, cycles from the wavefront"},
-      {Fidelity::kPe, "pe", "a module with registers for every PE"}};
+      {Fidelity::kPe, "pe", "a module with registers for every PE"},
+      {Fidelity::kEstimate, "estimate",
+       "nothing moves: exact counts, modelled time (estimate.md)"}};
   return kRows;
 }
 
@@ -186,12 +189,14 @@ RunConfig to_run(const RunFile& file, const Node& root) {
     run.mapping.objective = file.accelerator.mapping_objective.value_or(MappingObjective::kEdp);
   if (const auto* layer = std::get_if<Layer>(&file.workload)) {
     run.layer = *layer;
-    run.options.values = file.values.value_or(true);
+    run.options.values = file.values.value_or(run.options.fidelity != Fidelity::kEstimate);
   } else {
     run.options.values = file.values.value_or(false);
     run.overlap = file.overlap;
+    check_fidelity(run);
     set_phases(file, run);
   }
+  check_fidelity(run);
   if (run.name.empty())
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
   const std::vector<std::string> unused = unused_settings(root, run);

@@ -17,8 +17,9 @@ constexpr std::size_t kMostPoints = 1'000'000;  ///< that it may say: a point ta
 struct SweepPoint {
   std::vector<std::string> labels;  ///< by column of the sweep
   std::vector<Override> set;
-  std::string hash;    ///< of the resolved configuration: the name of its result
-  double seconds = 0;  ///< that it may take on one core: good to a factor of a few
+  std::string hash;  ///< of the resolved configuration: the name of its result
+  /// That it may take on one core behind the points ahead: good to a factor of a few.
+  double seconds = 0;
 
   std::string name() const;  ///< labels, joined
 };

@@ -115,7 +115,7 @@ Ran compare_runs(F random_op) {
       CAPTURE(c->problem.path.weights.format.format);
       CAPTURE(c->problem.path.activations.format.format);
       const Program program = make_program(c->problem, c->tiling);
-      LayerOutcome run = machine_run->run(c->problem, program, nullptr, nullptr, {}, {});
+      LayerOutcome run = machine_run->run({c->problem, {}, program}, nullptr, nullptr, {}, {});
       add_block_scales(c->problem.path, run.traffic);
       c->problem.prices = prices;
       const MappingEstimate e = estimate(c->problem, c->tiling);

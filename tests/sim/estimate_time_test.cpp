@@ -70,7 +70,7 @@ TEST_CASE("estimate: time is within a percent, mostly, and has no sign") {
     mapping.estimate = estimate(p, mapping.tiling);  // refined, as it is shown
     if (mapping.estimate.traffic.total().bursts > kMostBursts) continue;
     const LayerOutcome outcome =
-        simulation->run(p, make_program(p, mapping.tiling), nullptr, nullptr, {}, {});
+        simulation->run({p, mapping, make_program(p, mapping.tiling)}, nullptr, nullptr, {}, {});
     const double error = 100.0 * (static_cast<double>(mapping.estimate.cycles) /
                                       static_cast<double>(outcome.cycles.value) -
                                   1);

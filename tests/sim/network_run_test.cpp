@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
-#include "run/run_config.h"
+#include "run/machine.h"
+#include "run/workers.h"
+#include "sim/schema/run_file.h"
 
 namespace bitjoule::test {
 
@@ -33,6 +35,67 @@ TEST_CASE("network run: equal layers simulated once or every time: the same resu
   // 5 blocks of 18 layers that move something, embedding, norm, head.
   CHECK(integer(all.at("network").at("simulated_layers")) == 5 * 18 + 3);
   CHECK(integer(once.at("network").at("simulated_layers")) < 18 + 3);
+}
+
+TEST_CASE("network run: layers in several processes: the same bytes, the same error") {
+  const TemporaryDirectory directory;
+  const auto out = [&](const std::string& arguments) {
+    const Outcome outcome = shell(
+        "{sim} run resnet50.yaml --network stories15m.yaml --quiet "
+        "--set phase=decode -o " +
+        directory.at("out") + " " + arguments);
+    CAPTURE(outcome.text);
+    REQUIRE(outcome.code == 0);
+    return text_of(directory.at("out/result.json")) + text_of(directory.at("out/layers.csv"));
+  };
+  for (const std::string more :
+       {"", "--values on", "--fidelity pe --set accelerator=edge-16x16.yaml"}) {
+    CAPTURE(more);
+    CHECK(out(more) == out(more + " -j 3"));
+  }
+  const auto refusal = [](const std::string& arguments) {
+    return shell("{sim} run resnet50.yaml --set 'accelerator.buffers.input.capacity=256 B' " +
+                 arguments);
+  };
+  const Outcome alone = refusal(""), beside = refusal("-j 3");
+  CHECK(alone.code == 2);
+  CHECK(beside.code == 2);
+  CHECK(alone.text == beside.text);
+  CHECK(shell("{sim} run quickstart.yaml -j 2").text.find("-j: of a run with a network") !=
+        std::string::npos);
+}
+
+TEST_CASE("network run: layers that workers have simulated are not simulated again") {
+  // Whatever the workers leave is taken: of texts that are no outcome nothing is, and the run goes
+  // on as if it were alone; a worker that leaves nothing likewise.
+  class Idle : public Workers {
+   public:
+    std::size_t asked = 0;
+    std::vector<std::optional<std::string>> run(
+        std::size_t jobs, const std::function<std::string(std::size_t)>& work,
+        const std::function<void(std::size_t)>& ended) override {
+      asked += jobs;
+      std::vector<std::optional<std::string>> texts(jobs);
+      texts[0] = "no outcome";
+      texts[1] = work(1);
+      for (std::size_t i = 0; i < jobs; ++i) ended(i);
+      return texts;
+    }
+  };
+  RunConfig config = read_run(text_source("run", std::string(kRun) + "dram: ddr4-2400-x8.yaml\n"),
+                              {{"network", "stories15m.yaml"}});
+  const std::int64_t alone = Machine(config).run().network->passes.front().cycles;
+  const auto workers = std::make_shared<Idle>();
+  config.options.workers = workers;
+  double last = 0;
+  Machine machine(config);
+  machine.report_to([&](double share, const std::string&) {
+    CHECK(share >= last);
+    CHECK(share <= 1);
+    last = share;
+  });
+  CHECK(machine.run().network->passes.front().cycles == alone);
+  CHECK(workers->asked >= 2);
 }
 
 TEST_CASE("network run: totals are the sums over layers, kinds and causes") {

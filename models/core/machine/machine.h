@@ -45,7 +45,7 @@ enum class DequantizerPlacement { kArrayEdge, kDramSide };
 
 /// How the array is simulated: PE by PE and cycle by cycle, or tile by tile in closed form. Both
 /// give the same numbers (docs/timing.md).
-enum class Fidelity { kFast, kPe };
+enum class Fidelity { kFast, kPe, kEstimate };
 
 struct PeConfig {
   std::int64_t width = 32;  ///< bits of multiplier operands per PE

@@ -2,13 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace bitjoule {
 
 DmaRequests::DmaRequests(const MappingProblem& problem, const TileLayout& layout,
                          const DramConfig& memory)
+    : DmaRequests(
+          problem,
+          [&layout](const TileTransfer& t) { return layout.transfer(t.tensor, t.tile).region; },
+          memory) {}
+
+DmaRequests::DmaRequests(const MappingProblem& problem, Regions regions, const DramConfig& memory)
     : p_(problem),
-      layout_(layout),
+      regions_(std::move(regions)),
       engine_(make_dram_engine(memory)),
       core_(Clock::from_frequency(problem.machine.clock)),
       dram_(engine_->clock()),
@@ -69,8 +76,7 @@ void DmaRequests::issue() {
       issued.transfer = s.queued.front();
       s.queued.pop_front();
       const TileTransfer& t = issued.transfer;
-      if (t.requests > 0)
-        issued.requests = RequestCursor(layout_.transfer(t.tensor, t.tile).region, size_);
+      if (t.requests > 0) issued.requests = RequestCursor(regions_(t), size_);
       while (s.current() != nullptr && s.current()->requests.done()) ++s.taking;
       retire(i);
     }

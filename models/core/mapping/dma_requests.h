@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -16,8 +17,11 @@ namespace bitjoule {
 
 class DmaRequests : public TileDma {
  public:
+  /// What a transfer moves.
+  using Regions = std::function<Region(const TileTransfer&)>;
   /// All outlive it.
   DmaRequests(const MappingProblem& problem, const TileLayout& layout, const DramConfig& memory);
+  DmaRequests(const MappingProblem& problem, Regions regions, const DramConfig& memory);
 
   void push(std::size_t stream, const TileTransfer& transfer) override;
   bool next(Done* done) override;
@@ -63,7 +67,7 @@ class DmaRequests : public TileDma {
   }
 
   const MappingProblem& p_;
-  const TileLayout& layout_;
+  Regions regions_;
   std::unique_ptr<DramEngine> engine_;
   ClockCursor core_, dram_;
   const RequestSize size_;

@@ -174,6 +174,17 @@ void count_store(const MappingProblem& p, const StoreOp& op, MachineCounts& coun
   counts.output.reads += accesses(op.sram_bits, p.machine.buffers.output);
 }
 
+void count_vector(const MappingProblem& p, const VectorJob& job, MachineCounts& counts) {
+  const BuffersConfig& buffers = p.machine.buffers;
+  counts.input.reads += accesses(job.input_read_bits, buffers.input);
+  counts.input.writes += accesses(job.input_write_bits, buffers.input);
+  counts.weight.reads += accesses(job.weight_read_bits, buffers.weight);
+  counts.output.writes += accesses(job.output_write_bits, buffers.output);
+  for (std::size_t i = 0; i < kVectorPrimitives; ++i) counts.vector[i] += job.work[i];
+  counts.vector_widened += job.widened;
+  counts.vector_narrowed += job.narrowed;
+}
+
 namespace {
 
 class Rows {

@@ -64,6 +64,9 @@ void count_load(const MappingProblem& problem, const LoadOp& op, MachineCounts& 
 /// What a store reads from the output buffer.
 void count_store(const MappingProblem& problem, const StoreOp& op, MachineCounts& counts);
 
+/// What the vector unit and its buffers do for a chunk.
+void count_vector(const MappingProblem& problem, const VectorJob& job, MachineCounts& counts);
+
 /// Rows for pricing, component by component (components.h).
 Counts priced_actions(const MappingProblem& problem, const MachineCounts& counts);
 

@@ -24,7 +24,7 @@ class Builder {
   }
 
   Program build() {
-    check_capacity();
+    check_capacity(p_, layout_);
     program_.computes.reserve(at(trips_.total()));
     program_.dram_footprint = layout_.footprint();
     program_.groups_at_once = t_.groups_at_once;
@@ -34,7 +34,6 @@ class Builder {
   }
 
  private:
-  void check_capacity() const;
   void nest(std::int64_t g);
   void step(std::int64_t g, const std::array<std::int64_t, 3>& mnk);
   LoadOp load(Stream stream, const TileIndex& index) const;
@@ -60,18 +59,6 @@ class Builder {
   std::int64_t accumulator_slots_ = 1;
   std::int64_t output_tiles_begun_ = 0;
 };
-
-void Builder::check_capacity() const {
-  const Lowered& l = p_.layer;
-  const StorageLayout& output = p_.path.output.layout;
-  check_activation_memory(
-      p_,
-      region_bytes(p_.path.activations.layout, l.input_elements() / l.channels, l.channels).total(),
-      region_bytes(output, l.output_elements() / l.extents.n, l.extents.n).total());
-  if (layout_.footprint() > p_.memory.capacity)
-    throw input_error(fmt::format("the layer's tensors take {} B, the DRAM holds {} B",
-                                  layout_.footprint().value, p_.memory.capacity.value));
-}
 
 LoadOp Builder::load(Stream stream, const TileIndex& index) const {
   const Transfer t = layout_.transfer(stream, index);
@@ -187,6 +174,33 @@ std::int64_t compute_cycles(const MappingProblem& problem, const Program& progra
   for (const ComputeOp& op : program.computes)
     for_each_fold(problem, op.tile, [&](const FoldJob& job) { timeline.issue(0, job.timing); });
   return timeline.end() - 1;
+}
+
+void check_capacity(const MappingProblem& p, const TileLayout& layout) {
+  const Lowered& l = p.layer;
+  const StorageLayout& output = p.path.output.layout;
+  check_activation_memory(
+      p,
+      region_bytes(p.path.activations.layout, l.input_elements() / l.channels, l.channels).total(),
+      region_bytes(output, l.output_elements() / l.extents.n, l.extents.n).total());
+  if (layout.footprint() > p.memory.capacity)
+    throw input_error(fmt::format("the layer's tensors take {} B, the DRAM holds {} B",
+                                  layout.footprint().value, p.memory.capacity.value));
+}
+
+DramTraffic traffic_of(const Program& program, std::int64_t burst_bytes) {
+  DramTraffic planned;
+  planned.burst_bytes = burst_bytes;
+  for (const auto* loads : {&program.input_loads, &program.weight_loads})
+    for (const LoadOp& op : *loads) {
+      planned[op.tensor].read_bytes += op.region.bytes();
+      planned[op.tensor].bursts += bursts_of(op.region, burst_bytes);
+    }
+  for (const StoreOp& op : program.stores) {
+    planned[op.tensor].write_bytes += op.region.bytes();
+    planned[op.tensor].bursts += bursts_of(op.region, burst_bytes);
+  }
+  return planned;
 }
 
 Program make_program(const MappingProblem& problem, const Tiling& tiling) {

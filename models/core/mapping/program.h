@@ -10,8 +10,11 @@
 #include "core/mapping/region.h"
 #include "core/mapping/tensor.h"
 #include "core/mapping/tiling.h"
+#include "core/mapping/traffic.h"
 
 namespace bitjoule {
+
+class TileLayout;
 
 /// Fetches one region into a buffer. The weight queue holds both weights and their scales.
 struct LoadOp {
@@ -103,6 +106,12 @@ std::int64_t compute_cycles(const MappingProblem& problem, const Program& progra
 /// configured() for it: with one setting, its buffers divided. Throws an input Error where the
 /// tensors exceed the DRAM's capacity.
 Program make_program(const MappingProblem& problem, const Tiling& tiling);
+
+/// What make_program() throws where the tensors of a tiling exceed the memory, without the program.
+void check_capacity(const MappingProblem& problem, const TileLayout& layout);
+
+/// What a program moves, by the regions of its operations.
+DramTraffic traffic_of(const Program& program, std::int64_t burst_bytes);
 
 /// Throws an internal Error where a transfer leaves the addresses of its tensor, two tensors
 /// overlap, or the footprint is not the end of the last.

@@ -82,8 +82,9 @@ void describe_error(const Quality& error, ResultVisitor& v);
 void describe_timeline(const DramStats& stats, ResultVisitor& v);
 
 /// What a run and its layers share. A run's DRAM has its name, `model`; nullptr: of a layer, whose
-/// timeline is an element `shared_timeline` of the run's list. Times in seconds.
-void describe_costs(const Costs& costs, const DramStats& dram, const std::string* model,
+/// timeline is an element `shared_timeline` of the run's list. Times in seconds. `dram` is nullptr
+/// of an estimate, which knows nothing of when things happen: no latencies, rows, timeline, peaks.
+void describe_costs(const Costs& costs, const DramStats* dram, const std::string* model,
                     std::int64_t shared_timeline, ResultVisitor& v);
 
 /// The keys of one counted action, for those who read them too.

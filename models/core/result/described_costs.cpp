@@ -88,7 +88,7 @@ void describe_rows(const DramStats& s, ResultVisitor& v) {
   describe_data_bus(s.bus, v);
 }
 
-void describe_sram(const MachineCounts& all, ResultVisitor& v) {
+void describe_sram(const MachineCounts& all, bool has_peaks, ResultVisitor& v) {
   v.map({"sram", "", "by buffer"}, [&] {
     for (const ComponentRow& row : machine_components()) {
       if (row.counts == nullptr) continue;
@@ -96,7 +96,8 @@ void describe_sram(const MachineCounts& all, ResultVisitor& v) {
       v.object({row.buffer, "", "one buffer"}, [&] {
         v.value({"reads", "accesses", "as wide as a port", kSum}, counts.reads);
         v.value({"writes", "accesses", "as wide as a port", kSum}, counts.writes);
-        v.value({"peak_bytes", "B", "the most that it held", kHighest}, counts.peak_bytes);
+        if (has_peaks)
+          v.value({"peak_bytes", "B", "the most that it held", kHighest}, counts.peak_bytes);
       });
     }
     if (all.unified_peak_bytes > 0)
@@ -166,7 +167,7 @@ void describe_timeline(const DramStats& s, ResultVisitor& v) {
   v.numbers({"write_bytes", "B", "written in each bin"}, s.timeline.write_bytes());
 }
 
-void describe_costs(const Costs& t, const DramStats& dram, const std::string* model,
+void describe_costs(const Costs& t, const DramStats* dram, const std::string* model,
                     std::int64_t shared_timeline, ResultVisitor& v) {
   v.value({"cycles", "core cycles", "start of the first load to the last byte written back", kSum},
           t.cycles);
@@ -195,20 +196,21 @@ void describe_costs(const Costs& t, const DramStats& dram, const std::string* mo
         ratio(static_cast<double>(t.moved_bytes), t.time_s));
     v.value({"peak_bytes_per_s", "B/s", "of the memory", OverLayers::kOwn, kMore},
             t.peak_bytes_per_s);
+    if (model != nullptr) v.value({"model", "", "the name of the DRAM"}, *model);
+    if (dram == nullptr) return;
     if (model != nullptr) {
-      v.value({"model", "", "the name of the DRAM"}, *model);
       v.object({"timeline", "", "bytes over time; of several layers as dram.md says"},
-               [&] { describe_timeline(dram, v); });
+               [&] { describe_timeline(*dram, v); });
     } else {
       v.value({"timeline", "",
                "the element of `timelines[]` that the layer shares with those that move equal "
                "bytes at equal times"},
               shared_timeline);
     }
-    describe_latency(dram.latency, static_cast<double>(dram.latency_unit.value) * 1e-15, v);
-    describe_rows(dram, v);
+    describe_latency(dram->latency, static_cast<double>(dram->latency_unit.value) * 1e-15, v);
+    describe_rows(*dram, v);
   });
-  describe_sram(t.counts, v);
+  describe_sram(t.counts, dram != nullptr, v);
   describe_roofline(t, v);
 }
 
