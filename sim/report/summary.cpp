@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "core/enums.h"
+#include "run/power.h"
+#include "run/run_parts.h"
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/report/dram_text.h"
@@ -99,6 +101,44 @@ std::string mapping_text(const AcceleratorConfig& machine, const MachineSetting&
   return text;
 }
 
+std::string unpriced_text(const EnergyReport& energy) {
+  std::string text;
+  std::int64_t leaking = 0;
+  for (const PricedAction& row : energy.unpriced()) {
+    const Action& a = row.action;
+    if (a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage)
+      ++leaking;
+    else
+      text += fmt::format("{}{}.{}", text.empty() ? "" : ", ", a.component, a.activity);
+  }
+  if (leaking > 0) text += fmt::format("{}leakage of {} parts", text.empty() ? "" : ", ", leaking);
+  return text;
+}
+
+std::string power_text(const RunConfig& run, const std::vector<LayerResult>& layers) {
+  double energy = 0, fixed = 0, seconds = 0;
+  for (const LayerResult& layer : layers) {
+    const auto times = static_cast<double>(layer.repeat);
+    energy += layer.energy.total.value * times;
+    fixed += layer.energy.fixed.value * times;
+    seconds += layer.time_s * times;
+  }
+  if (!(seconds > 0)) return "no time";
+  const std::string supply =
+      run.accelerator.voltage ? fmt::format(", at {} V", run.accelerator.voltage->value) : "";
+  return fmt::format("{} on average, {} of it whatever is done; at most {}{}",
+                     si(energy * 1e-12 / seconds, "W"), si(fixed * 1e-12 / seconds, "W"),
+                     si(power_of(layers).highest(), "W"), supply);
+}
+
+std::string area_line(const RunConfig& run) {
+  const AreaReport area = area_of(run);
+  if (!area.is_known()) return "";
+  return fmt::format("{} mm2 ({} to {}) by {}; `sim area` lists the parts",
+                     digits_text(area.total_mm2()), digits_text(area.lowest_mm2()),
+                     digits_text(area.highest_mm2()), area.table);
+}
+
 std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results) {
   const LayerResult& r = layer_of(results);
   const double seconds = r.time_s;
@@ -148,11 +188,10 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
         "  {:<20} {:>10}  {:>7}\n", c.component, component_text(r.energy, c, joules_text),
         percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
   line("DRAM prices", dram_prices_text(r.energy));
-  std::string unpriced;
-  for (const PricedAction& a : r.energy.unpriced())
-    unpriced +=
-        fmt::format("{}{}.{}", unpriced.empty() ? "" : ", ", a.action.component, a.action.activity);
-  if (!unpriced.empty()) line("not priced", unpriced);
+  line("power", power_text(run, results));
+  if (const std::string area = area_line(run); !area.empty()) line("area", area);
+  if (const std::string unpriced = unpriced_text(r.energy); !unpriced.empty())
+    line("not priced", unpriced);
   if (!r.check) {
     line("output", "not computed (values: off)");
     return out;
