@@ -115,6 +115,13 @@ std::string unpriced_text(const EnergyReport& energy) {
   return text;
 }
 
+const char* energy_kinds(const std::vector<LayerResult>& layers) {
+  const bool has_static = std::any_of(layers.begin(), layers.end(), [](const LayerResult& layer) {
+    return layer.energy.fixed.value > 0;
+  });
+  return has_static ? "dynamic and static" : "dynamic";
+}
+
 std::string power_text(const RunConfig& run, const std::vector<LayerResult>& layers) {
   double energy = 0, fixed = 0, seconds = 0;
   for (const LayerResult& layer : layers) {
@@ -181,8 +188,9 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
                    si(attainable, "MAC/s"),
                    attainable < r.peak_macs_per_s ? "the DRAM's peak" : "the array's peak",
                    si(achieved, "MAC/s"), percent(achieved / attainable)));
-  line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
-                             joules_text(r.energy.total.value), r.energy.table));
+  line("energy",
+       fmt::format("{} ({}, by {}; good for ratios, not for a chip's joules)",
+                   joules_text(r.energy.total.value), energy_kinds(results), r.energy.table));
   for (const ComponentEnergy& c : r.energy.components)
     out += fmt::format(
         "  {:<20} {:>10}  {:>7}\n", c.component, component_text(r.energy, c, joules_text),

@@ -85,7 +85,8 @@ std::vector<MetricName> metric_names(const RunConfig& run) {
   std::vector<MetricName> names;
   for (const auto& [name, value] : metrics) names.push_back({std::string(name), value.is_number()});
   for (const ComponentRow& row : machine_components())
-    names.push_back({fmt::format("energy.components.{}", row.name), true});
+    for (const char* of : {"components", "static"})
+      names.push_back({fmt::format("energy.{}.{}", of, row.name), true});
   return names;
 }
 

@@ -167,10 +167,16 @@ std::optional<UnitPrice> sram_price(const Action& action, const EnergyTable& tab
   const std::vector<SramPoint>& points = table.sram.points;
   if (points.empty() || action.capacity.value < 1 || action.width.value < 1) return std::nullopt;
   const bool is_write = action.primitive == Primitive::kSramWrite;
-  if (table.sram.width_rule == WidthScaling::kPowerLaw)
-    return grid_price(action, table, [is_write](const SramPoint& point) {
+  if (table.sram.width_rule == WidthScaling::kPowerLaw) {
+    std::optional<UnitPrice> price = grid_price(action, table, [is_write](const SramPoint& point) {
       return std::optional(energy_at(point, is_write));
     });
+    const bool as_read = is_write && std::any_of(points.begin(), points.end(),
+                                                 [](const SramPoint& p) { return !p.write; });
+    if (price && as_read) price->origin = PriceOrigin::kDerived;
+    if (price && as_read) price->why = "as a read where points have no write; " + price->why;
+    return price;
+  }
   for (const SramPoint& point : points) {
     if (point.capacity != action.capacity) continue;
     if (point.width == action.width && (!is_write || point.write))
@@ -375,8 +381,9 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
         std::find_if(report.components.begin(), report.components.end(),
                      [&](const ComponentEnergy& row) { return row.component == name; });
     // A part that the table does not price on its own is none.
-    const bool part = name == action.component || unit.origin == PriceOrigin::kQuoted ||
-                      unit.origin == PriceOrigin::kDerived;
+    const bool is_priced =
+        unit.origin == PriceOrigin::kQuoted || unit.origin == PriceOrigin::kDerived;
+    const bool part = is_priced || (name == action.component && !is_static(action.primitive));
     if (component == report.components.end() && part)
       component = report.components.insert(component, {name, Picojoules()});
     if (component != report.components.end()) component->energy += energy;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <utility>
 #include <vector>
 
 namespace bitjoule {
@@ -28,22 +29,32 @@ class Line {
 
 double log_of(std::int64_t value) { return std::log(static_cast<double>(value)); }
 
+/// The logarithm of a figure at (first, second): for each value of the first that points have,
+/// along the second, then along the first.
+double along(const std::map<std::pair<double, double>, double>& points, double first,
+             double second) {
+  std::map<double, Line> lines;
+  for (const auto& [place, value] : points) lines[place.first].add(place.second, value);
+  Line across;
+  for (const auto& [x, line] : lines) across.add(x, line.at(second));
+  return across.at(first);
+}
+
 }  // namespace
 
 std::optional<double> sram_figure(const SramPrices& prices, Bytes capacity, Bits width,
                                   const SramFigure& figure) {
-  std::map<std::int64_t, Line> by_width;
+  std::map<std::pair<double, double>, double> by_width, by_capacity;
   for (const SramPoint& point : prices.points) {
     const std::optional<double> value = figure(point);
     if (!value) return std::nullopt;
-    by_width[point.width.value].add(log_of(point.capacity.value), std::log(*value));
+    const double bytes = log_of(point.capacity.value), bits = log_of(point.width.value);
+    by_width[{bits, bytes}] = by_capacity[{bytes, bits}] = std::log(*value);
   }
   if (by_width.empty()) return std::nullopt;
   if (const SramPoint* point = sram_point(prices, capacity, width)) return figure(*point);
-  Line across;
-  for (const auto& [bits, line] : by_width)
-    across.add(log_of(bits), line.at(log_of(capacity.value)));
-  return std::exp(across.at(log_of(width.value)));
+  const double bytes = log_of(capacity.value), bits = log_of(width.value);
+  return std::exp((along(by_width, bits, bytes) + along(by_capacity, bytes, bits)) / 2);
 }
 
 const SramPoint* sram_point(const SramPrices& prices, Bytes capacity, Bits width) {

@@ -11,9 +11,10 @@ namespace bitjoule {
 /// A figure of a point; empty where it has none.
 using SramFigure = std::function<std::optional<double>(const SramPoint&)>;
 
-/// By power laws (lines in log-log): for each width of the points one in capacity, between and
-/// beyond its two nearest points, then one in width between and beyond the two nearest widths.
-/// Exact at the points. Empty where the points lack the figure, or there are none.
+/// By power laws (lines in log-log) between and beyond the two nearest: for each width of the
+/// points in capacity, then in width; the other way round; and of both ways the geometric mean
+/// (they are one within a full grid). Exact at the points. Empty where points lack the figure, or
+/// are none.
 std::optional<double> sram_figure(const SramPrices& prices, Bytes capacity, Bits width,
                                   const SramFigure& figure);
 
