@@ -66,7 +66,7 @@ Machine read_machine(const AreaOptions& options, const std::vector<Override>& ov
 
 /// A bar of up to 24 characters.
 std::string bar(double part, double most) {
-  const double length = most > 0 ? std::ceil(24 * part / most) : 0;
+  const double length = most > 0 ? std::ceil(24 * (part / most)) : 0;
   return std::string(static_cast<std::size_t>(length), '#');
 }
 

@@ -112,6 +112,20 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
   return html::table(headings, rows);
 }
 
+/// The points that no other beats in all of energy, time and area; where areas are known.
+std::string trade_section(const SweepResults& results) {
+  const std::vector<std::string> metrics = {"energy.total_pj", "time_s", "area.total_mm2"};
+  SweepResults front = results;
+  front.points.clear();
+  front.baseline.clear();
+  for (const PointResult* point : pareto_front(results, metrics)) front.points.push_back(*point);
+  if (front.points.empty()) return "";
+  return html::section(
+      "Energy, time and area",
+      points_table(front, metrics) +
+          "<p class=\"note\">The Pareto front: no point beats these in all three.</p>");
+}
+
 /// The stored result of a point, whose configuration the report shows.
 std::optional<json::object> stored_result(const SweepResults& results, const PointResult& point,
                                           const std::string& file) {
@@ -165,7 +179,8 @@ std::string sweep_report(const std::string& file) {
   if (!done.empty()) {
     const PointResult* first = baseline_of(results, *done[0]);
     if (first == nullptr) first = done[0];
-    body += stack_sections(done, "points", Shown::kFirst) + pareto_section(results) + figures(file);
+    body += stack_sections(done, "points", Shown::kFirst) + pareto_section(results) +
+            trade_section(results) + figures(file);
     if (const auto result = stored_result(results, *first, file)) {
       const std::string name = point_label(*first);
       body += machine_section(*result);

@@ -133,8 +133,9 @@ std::string power_text(const RunConfig& run, const std::vector<LayerResult>& lay
   if (!(seconds > 0)) return "no time";
   const std::string supply =
       run.accelerator.voltage ? fmt::format(", at {} V", run.accelerator.voltage->value) : "";
-  return fmt::format("{} on average, {} of it whatever is done; at most {}{}",
-                     si(energy * 1e-12 / seconds, "W"), si(fixed * 1e-12 / seconds, "W"),
+  const std::string standing =
+      fixed > 0 ? fmt::format(", {} of it whatever is done", si(fixed * 1e-12 / seconds, "W")) : "";
+  return fmt::format("{} on average{}; at most {}{}", si(energy * 1e-12 / seconds, "W"), standing,
                      si(power_of(layers).highest(), "W"), supply);
 }
 
