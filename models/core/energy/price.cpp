@@ -305,6 +305,7 @@ std::string component_of(const Action& action, const EnergyTable& table) {
 
 /// What the chip's supply makes of a price at the nominal one.
 void supply_price(const Action& action, const EnergyTable& table, UnitPrice& price) {
+  if (price.origin == PriceOrigin::kUnpriced) return;
   const VoltageRule& rule = *table.voltage;
   const double exponent = is_static(action.primitive) ? rule.leakage : rule.energy;
   price.energy.value *= supply_factor(table, exponent);
