@@ -59,7 +59,7 @@ struct Errors {
   std::vector<double> all;
   double share(double part) {
     std::sort(all.begin(), all.end());
-    return all[static_cast<std::size_t>(part * static_cast<double>(all.size() - 1))];
+    return all[static_cast<std::size_t>(std::ceil(part * static_cast<double>(all.size() - 1)))];
   }
 };
 
@@ -100,9 +100,9 @@ TEST_CASE("SRAM grids: CACTI's rows, all of a cell type, those off the grid, eac
           left_out.all.push_back(error_of(without(prices, row), row, figure));
         }
         REQUIRE(off.all.size() == 6);
-        MESSAGE(node, " nm ", cell, " ", figure.name, ": off the grid median ", off.share(0.5),
-                ", 90 % within ", off.share(0.9), "; left out median ", left_out.share(0.5),
-                ", 90 % within ", left_out.share(0.9));
+        MESSAGE(node, " nm ", cell, " ", std::string(figure.name), ": off the grid median ",
+                off.share(0.5), ", 90 % within ", off.share(0.9), "; left out median ",
+                left_out.share(0.5), ", 90 % within ", left_out.share(0.9));
         CHECK(all.share(0.5) < 0.10);
         CHECK(off.share(0.5) < 0.10);
         CHECK(off.share(0.9) < 0.20);
