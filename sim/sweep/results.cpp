@@ -38,9 +38,10 @@ const char* status_name(PointStatus status) {
 
 /// What flatten() leaves out, by dotted path.
 const std::set<std::string>& left_out() {
-  static const std::set<std::string> kPaths = {
-      "schema_version", "program", "name",          "config_hash",     "counts",
-      "layers",         "config",  "energy.prices", "energy.unpriced", "dram.timeline"};
+  static const std::set<std::string> kPaths = {"schema_version", "program",       "name",
+                                               "config_hash",    "counts",        "layers",
+                                               "config",         "energy.prices", "energy.unpriced",
+                                               "dram.timeline",  "power.timeline"};
   return kPaths;
 }
 

@@ -46,7 +46,7 @@ std::string metric_text(const std::string& metric, double value) {
   if (unit == "dB") return fmt::format("{:.1f} dB", value);
   if (unit == "share") return percent(value);
   if (unit == "pJ") return si(value * 1e-12, "J");
-  static const std::vector<std::string> kPrefixed = {"B", "B/s", "MAC/s", "s", "Hz", "J"};
+  static const std::vector<std::string> kPrefixed = {"B", "B/s", "MAC/s", "s", "Hz", "J", "W"};
   if (std::find(kPrefixed.begin(), kPrefixed.end(), unit) != kPrefixed.end())
     return si(value, unit);
   if (value == std::floor(value) && std::abs(value) < 1e15)
