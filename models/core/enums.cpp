@@ -166,7 +166,9 @@ const std::vector<EnumRow<Boundary>>& enum_rows() {
       {Boundary::kIo, "io", "DRAM: the interface only"},
       {Boundary::kDevice, "device", "DRAM: the device, as far as its source says"},
       {Boundary::kSystem, "system", "DRAM: device, interface and controller"},
-      {Boundary::kUnstated, "unstated", "the source does not say: the default of a tool"}};
+      {Boundary::kUnstated, "unstated", "the source does not say: the default of a tool"},
+      {Boundary::kBlock, "block", "area: a synthesised block with its registers"},
+      {Boundary::kChip, "chip", "area: a share of a finished chip, all included"}};
   return kRows;
 }
 
@@ -188,7 +190,16 @@ const std::vector<EnumRow<CapacityRule>>& enum_rows() {
 template <>
 const std::vector<EnumRow<WidthScaling>>& enum_rows() {
   static const std::vector<EnumRow<WidthScaling>> kRows = {
-      {WidthScaling::kProportional, "proportional", "an access of twice the bits costs twice"}};
+      {WidthScaling::kProportional, "proportional", "an access of twice the bits costs twice"},
+      {WidthScaling::kPowerLaw, "power_law", "a line in log-log between and beyond two widths"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<AreaUnit>>& enum_rows() {
+  static const std::vector<EnumRow<AreaUnit>> kRows = {
+      {AreaUnit::kLane, "lane", "of a lane of the component"},
+      {AreaUnit::kMachine, "machine", "of the component, which there is once"}};
   return kRows;
 }
 

@@ -54,6 +54,8 @@ const std::vector<EnumRow<Primitive>>& enum_rows();
 template <>
 const std::vector<EnumRow<Boundary>>& enum_rows();
 template <>
+const std::vector<EnumRow<AreaUnit>>& enum_rows();
+template <>
 const std::vector<EnumRow<DramPricing>>& enum_rows();
 template <>
 const std::vector<EnumRow<NumberFamily>>& enum_rows();

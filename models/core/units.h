@@ -38,6 +38,9 @@ using Hertz = Quantity<struct HertzTag>;                // clock frequency
 using Femtoseconds = Quantity<struct FemtosecondsTag>;  // the resolution of simulated time
 using BytesPerSecond = Quantity<struct BytesPerSecondTag>;
 using Picojoules = Quantity<struct PicojoulesTag, double>;
+using Milliwatts = Quantity<struct MilliwattsTag, double>;  // 1 mW is 1 pJ per ns
+using SquareMicrometres = Quantity<struct SquareMicrometresTag, double>;
+using Volts = Quantity<struct VoltsTag, double>;
 
 /// ceil(a / b) for a >= 0, b > 0.
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }

@@ -7,6 +7,8 @@
 
 #include "core/enums.h"
 #include "core/mapping/estimate.h"
+#include "run/power.h"
+#include "run/run_parts.h"
 
 namespace bitjoule {
 namespace {
@@ -182,6 +184,37 @@ class Timelines {
   std::vector<const DramStats*> list_;
 };
 
+/// `watts`: over time; a layer's are not told.
+void describe_power(const Costs& t, double energy_pj, const PowerTimeline& power, bool is_run,
+                    ResultVisitor& v) {
+  v.object({"power", "", "what was drawn, DRAM included as far as it is priced (energy.md)"}, [&] {
+    v.value({"average_w", "W", "energy over time", OverLayers::kDerived},
+            t.time_s > 0 ? energy_pj * 1e-12 / t.time_s : 0.0);
+    v.value({"peak_w", "W", "of the bin of the timeline with most", OverLayers::kHighest},
+            power.highest());
+    v.value({"tops_per_w", "TOPS/W", "two operations for each MAC done, over the energy",
+             OverLayers::kDerived, true},
+            energy_pj > 0 ? 2 * static_cast<double>(t.counts.macs) / energy_pj : 0.0);
+    if (!is_run) return;
+    v.object({"timeline", "", "power over time, in the bins of `dram.timeline`"}, [&] {
+      v.value({"bin_s", "s", "the time of one element"}, power.bin_s);
+      v.list({"watts", "W", "average of each bin"}, [&] {
+        for (const double watts : power.watts) v.value({}, watts);
+      });
+    });
+  });
+}
+
+bool is_dram(const std::string& component) { return component.rfind("dram", 0) == 0; }
+
+/// Without the DRAM's.
+double chip_pj(const EnergyReport& report) {
+  double sum = 0;
+  for (const ComponentEnergy& row : report.components)
+    if (!is_dram(row.component)) sum += row.energy.value;
+  return sum;
+}
+
 }  // namespace
 
 void describe_layer(const LayerResult& r, std::optional<std::int64_t> timeline,
@@ -198,6 +231,7 @@ void describe_layer(const LayerResult& r, std::optional<std::int64_t> timeline,
   v.numbers({"counts", "", "how often it does each action of the run's `counts[]`, in its order"},
             counts);
   v.object({"energy", "", "of the layer"}, [&] { describe_layer_energy(r.energy, v); });
+  describe_power(costs_of(r, 1), r.energy.total.value, power_of(r), false, v);
   describe_check(r.check, v);
   if (r.network_error)
     v.object({"network_error", "",
@@ -234,8 +268,16 @@ void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layer
   const DramStats dram = estimated ? DramStats() : dram_of_layers(layers);
   describe_costs(totals, estimated ? nullptr : &dram, &run.dram.name, 0, v);
   describe_counts(counts, v);
-  v.object({"energy", "", "counts x prices (energy.md)"},
-           [&] { describe_energy(price(counts, prices_of(run)), v); });
+  const EnergyReport energy = price(counts, prices_of(run));
+  v.object({"energy", "", "counts x prices (energy.md)"}, [&] { describe_energy(energy, v); });
+  describe_power(totals, energy.total.value, power_of(layers), true, v);
+  const double seconds = totals.time_s > 0 ? totals.time_s : 1;
+  v.object({"area", "", "of the machine, on the chip (energy.md)"}, [&] {
+    const AreaReport area = area_of(run);
+    describe_area(area, v);
+    describe_area_use(area, chip_pj(energy) * 1e-12 / seconds,
+                      static_cast<double>(totals.counts.macs) / seconds, v);
+  });
   if (run.phases.empty()) describe_check(layer_of(layers).check, v);
   Timelines timelines;
   v.list({"layers", "", "one element each"}, [&] {

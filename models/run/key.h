@@ -122,10 +122,11 @@ inline auto members(const DmaConfig& s) {
   const auto& [request, outstanding, requests_per_cycle, queue] = s;
   return std::tie(request, outstanding, requests_per_cycle, queue);
 }
-/// But for the name, which costs nothing.
+/// But for the name and the supply, which change no cycle.
 inline auto members(const AcceleratorConfig& s) {
-  const auto& [name, clock, array, buffers, dequantizer, output_unit, vector_unit, dma] = s;
-  (void)name;
+  const auto& [name, clock, voltage, max_clock, array, buffers, dequantizer, output_unit,
+               vector_unit, dma] = s;
+  (void)name, (void)voltage, (void)max_clock;
   return std::tie(clock, array, buffers, dequantizer, output_unit, vector_unit, dma);
 }
 inline auto members(const IdealDramConfig& s) {

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/machine_parts.h"
 #include "core/mapping/tile_layout.h"
 #include "run/key.h"
 #include "run/outcome_store.h"
@@ -343,6 +344,8 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
       memory().bytes_per_cycle * static_cast<double>(machine_->config().clock.value);
   result.counts = priced_actions(problem, result.outcome.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
+  append_leakage(prices_->parts, whole_nanoseconds(result.outcome.cycles, machine_->config().clock),
+                 &result.counts);
   add_block_scales(problem.path, result.outcome.traffic);
   result.energy = price(result.counts, *prices_);
   // Of a layer with MACs by the mapping's own account, without its program.

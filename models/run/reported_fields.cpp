@@ -55,6 +55,8 @@ class FieldCollector : public ResultVisitor {
 /// Two actions, one with a price.
 void add_counts(ExampleResult& example, LayerResult& layer) {
   example.run.energy = no_prices();
+  example.run.energy.area.emplace().components = {
+      {"control_and_dma", AreaUnit::kMachine, SquareMicrometres(1), {}}};
   example.run.energy.arithmetic = {{Primitive::kAdd, "int8", Picojoules(1), {}}};
   layer.counts = {{"array", "add", Primitive::kAdd, "int8", Bits(0), Bytes(0), 1},
                   {"array", "multiply", Primitive::kMultiply, "int8", Bits(0), Bytes(0), 1}};

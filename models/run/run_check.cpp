@@ -95,7 +95,8 @@ MachineCounts certain_counts(const Program& program) {
   return counts;
 }
 
-void check_prices(const RunConfig& run, const MappingProblem& p, const MachineCounts& counts) {
+void check_prices(const RunConfig& run, const Prices& prices, const MappingProblem& p,
+                  const MachineCounts& counts) {
   Counts actions = priced_actions(p, counts);
   if (std::holds_alternative<CycleDramConfig>(run.dram.model)) {
     DramStats stats;  // a command of each kind that moves data
@@ -104,7 +105,7 @@ void check_prices(const RunConfig& run, const MappingProblem& p, const MachineCo
       stats.commands[static_cast<std::size_t>(command)] = 1;
     append_dram_commands(stats, &actions);
   }
-  price(actions, prices_of(run));
+  price(actions, prices);
 }
 
 /// Reads the files of a network's tensors and inputs; whether their shapes fit, each layer finds
@@ -167,11 +168,12 @@ void check_ready(const RunConfig& run) {
                        const Mapping mapping = map_layer(priced, pins);
                        const MappingProblem set = configured(p, mapping);
                        make_program(set, mapping.tiling);
-                       check_prices(run, set, certain_counts(set, mapping.tiling));
+                       check_prices(run, *prices, set, certain_counts(set, mapping.tiling));
                      },
                      [&](const MappingProblem& p, const VectorOp& op) {
                        const MappingProblem with = divided(p, op);
-                       check_prices(run, with, certain_counts(make_vector_program(with, op)));
+                       check_prices(run, *prices, with,
+                                    certain_counts(make_vector_program(with, op)));
                      }});
   if (run.options.values) check_values(run);
 }

@@ -80,10 +80,8 @@ struct RunConfig {
   std::vector<std::string> notes;  ///< what was set and has no effect, a line each
 };
 
-/// What a run is priced by.
-inline Prices prices_of(const RunConfig& run) {
-  return make_prices(run.energy, run.dram.name, run.dram.energy, run.options.dram_prices);
-}
+/// What a run is priced by, at its supply, with the parts of its machine that leak.
+Prices prices_of(const RunConfig& run);  // run_parts.cpp
 
 /// The decode steps that are simulated, by context, and how many steps each stands for: every step
 /// costs the linear interpolation between its neighbours, so that weights sum to tokens - 1. They

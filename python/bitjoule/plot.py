@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "area",
     "bandwidth_over_time",
     "compare_energy_time",
     "compare_stalls",
@@ -33,6 +34,7 @@ __all__ = [
     "energy",
     "layer_stalls",
     "layers",
+    "power_over_time",
     "roofline",
     "stalls",
     "sweep_bandwidth",
@@ -97,6 +99,16 @@ def traffic(data: Data) -> Figure:
 def bandwidth_over_time(data: Data) -> Figure:
     """DRAM bytes per second over the run."""
     return _drawn(_run.bandwidth_over_time, _result, data)
+
+
+def power_over_time(data: Data) -> Figure:
+    """Power over the run."""
+    return _drawn(_run.power_over_time, _result, data)
+
+
+def area(data: Data) -> Figure:
+    """Area by component."""
+    return _drawn(_run.area, _result, data)
 
 
 def data_bus(data: Data) -> Figure:

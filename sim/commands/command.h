@@ -82,6 +82,7 @@ void require_writable_directory(const std::string& path);
 /// With the directories above it.
 void make_directory(const std::string& path);
 
+CommandAction add_area_command(CLI::App& app);
 CommandAction add_check_command(CLI::App& app);
 CommandAction add_completion_command(CLI::App& app);
 CommandAction add_diff_command(CLI::App& app);

@@ -8,6 +8,12 @@ namespace bitjoule {
 
 const std::vector<CommandRow>& commands() {
   static const std::vector<CommandRow> kRows = {
+      {"area",
+       "how large a machine is, part by part",
+       add_area_command,
+       {{"sim area quickstart.yaml --energy chip-45nm.yaml", "a run's machine, with its MACs"},
+        {"sim area edge-32x32.yaml --mac int8 --area generic-28nm.yaml", "a machine by itself"},
+        {"sim area edge-32x32.yaml --energy jouppi-2021-7nm.yaml -o area.json", "as JSON too"}}},
       {"check",
        "validate configuration files, every problem at once",
        add_check_command,

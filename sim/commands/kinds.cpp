@@ -47,6 +47,10 @@ boost::json::object energy_schema() {
 boost::json::object dram_energy_schema() {
   return schema_document<DramPrices>("bitjoule DRAM prices");
 }
+boost::json::object sram_energy_schema() {
+  return schema_document<SramPrices>("bitjoule SRAM prices");
+}
+boost::json::object area_schema() { return schema_document<AreaPrices>("bitjoule areas"); }
 boost::json::object dram_schema() { return schema_document<DramConfig>("bitjoule DRAM"); }
 boost::json::object dram_protocol_schema() {
   return schema_document<DramProtocol>("bitjoule DRAM protocol");
@@ -82,6 +86,8 @@ const std::vector<FileKindRow>& file_kinds() {
       {"accelerator", "accelerators", "the machine", check<AcceleratorFile>, accelerator_schema},
       {"energy", "energy", "what each primitive costs", check<EnergyTable>, energy_schema},
       {"dram_energy", "energy/dram", "prices of DRAM alone", check<DramPrices>, dram_energy_schema},
+      {"sram_energy", "energy/sram", "banks of SRAM alone", check<SramPrices>, sram_energy_schema},
+      {"area", "energy/area", "areas alone", check<AreaPrices>, area_schema},
       {"dram", "dram", "the external memory", check<DramConfig>, dram_schema},
       {"dram_protocol", "dram/protocols", "commands of a DRAM and what they wait for",
        check<DramProtocol>, dram_protocol_schema},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/energy/price.h"
+#include "core/energy/voltage.h"
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/config/reader.h"
@@ -38,6 +39,7 @@ struct CountedResult {
   CountedPart total;
   std::vector<CountedPart> layers;
   CountedDram dram;
+  std::optional<Volts> voltage;  ///< of the run's machine
 };
 
 /// A JSON value as configuration files are read; it stands in `file`, at no line.
@@ -127,6 +129,11 @@ CountedResult read_result(const std::string& path) {
   const boost::json::value* config = root.if_contains("config");
   if (config != nullptr && config->is_object())
     result.dram = read_dram(config->as_object(), file, problems);
+  if (config != nullptr && config->is_object())
+    if (const boost::json::value* machine = config->as_object().if_contains("accelerator"))
+      if (machine->is_object())
+        read_key(machine->as_object(), "voltage", "config.accelerator", file, result.voltage,
+                 problems);
   problems.throw_if_any();
   return result;
 }
@@ -163,6 +170,15 @@ std::string report_text(const CountedPart& part, const EnergyReport& report) {
   out += fmt::format("  quoted prices {}, derived {}\n",
                      percent(sum_of(report, PriceOrigin::kQuoted), report.total),
                      percent(sum_of(report, PriceOrigin::kDerived), report.total));
+  if (report.fixed.value > 0)
+    out += fmt::format("  of it {} ({}) whatever is done\n", energy_text(report.fixed.value),
+                       percent(report.fixed, report.total));
+  const bool has_leakage =
+      std::any_of(part.counts.begin(), part.counts.end(), [](const Action& a) {
+        return a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage;
+      });
+  if (!has_leakage)
+    out += "  not counted: leakage; the result is of a version that did not count it\n";
   for (const PricedAction& row : report.unpriced())
     out += fmt::format("  not priced: {}.{}, {} of {} {}: {}\n", row.action.component,
                        row.action.activity, row.action.count, primitive_name(row.action.primitive),
@@ -199,7 +215,7 @@ int price_result(const PriceOptions& options, const std::vector<Override>& overr
   const CountedResult result = read_result(options.result);
   const EnergyTable table = read_energy_table(options.energy, overrides);
   const DramPricing counted = dram_pricing(options, result.dram, overrides);
-  const Prices prices = make_prices(table, result.dram.name, result.dram.prices, counted);
+  const Prices prices = make_prices(at_voltage(table, result.voltage), result.dram.name, result.dram.prices, counted);
   const EnergyReport total = price(result.total.counts, prices);
   boost::json::array layers;
   for (const CountedPart& layer : result.layers)

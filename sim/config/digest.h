@@ -96,7 +96,10 @@ inline void append(double value, std::string& text) {
   std::memcpy(&bits, &value, sizeof bits);
   append(bits, text);
 }
-inline void append(Picojoules value, std::string& text) { append(value.value, text); }
+template <class Tag>
+void append(Quantity<Tag, double> value, std::string& text) {
+  append(value.value, text);
+}
 inline void append(const Node& node, std::string& text) {
   append(boost::json::serialize(leaf::write(node)), text);
 }

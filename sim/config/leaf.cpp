@@ -92,12 +92,12 @@ std::string read(const Node& node, std::string& out, const Rule& rule) {
   return "";
 }
 
-std::string read(const Node& node, Picojoules& out, const Rule&) {
-  const std::optional<double> value = parse_picojoules(node.text);
+std::string read_real(const Node& node, double& out, const UnitTable& units, const char* kept) {
+  const std::optional<double> value = parse_real_quantity(node.text, units, kept);
   if (node.kind != Node::Kind::kScalar || !value)
-    return fmt::format("expected an energy such as \"{}\"", units_of(out).example);
-  if (*value > kMaxPrice.value) return fmt::format("expected at most {} pJ", kMaxPrice.value);
-  out.value = *value;
+    return fmt::format("expected {} such as \"{}\"", units.quantity, units.example);
+  if (*value > kMaxPrice.value) return fmt::format("expected at most {} {}", kMaxPrice.value, kept);
+  out = *value;
   return "";
 }
 
@@ -148,8 +148,8 @@ boost::json::object schema(const std::string&, const Rule& rule) {
   return {{"type", "string"}};
 }
 
-boost::json::object schema(Picojoules value, const Rule&) {
-  return {{"type", "string"}, {"pattern", unit_pattern(units_of(value))}};
+boost::json::object real_schema(const UnitTable& units) {
+  return {{"type", "string"}, {"pattern", unit_pattern(units)}};
 }
 
 boost::json::object quantity_schema(const UnitTable& units) {

@@ -46,7 +46,8 @@ std::string read(const Node& node, BoolOrAuto& out, const Rule& rule);
 std::string read(const Node& node, std::int64_t& out, const Rule& rule);
 std::string read(const Node& node, double& out, const Rule& rule);
 std::string read(const Node& node, std::string& out, const Rule& rule);
-std::string read(const Node& node, Picojoules& out, const Rule& rule);
+/// A real quantity, at most kMaxPrice in the unit that it is kept in.
+std::string read_real(const Node& node, double& out, const UnitTable& units, const char* kept);
 /// A part of the document that its owner reads later (network files' layers): taken as it stands.
 inline std::string read(const Node& node, Node& out, const Rule&) { return out = node, ""; }
 std::string read_quantity(const Node& node, std::int64_t& out, const UnitTable& units,
@@ -59,7 +60,7 @@ boost::json::object schema(const BoolOrAuto&, const Rule& rule);
 boost::json::object schema(std::int64_t, const Rule& rule);
 boost::json::object schema(double, const Rule& rule);
 boost::json::object schema(const std::string&, const Rule& rule);
-boost::json::object schema(Picojoules, const Rule& rule);
+boost::json::object real_schema(const UnitTable& units);
 inline boost::json::object schema(const Node&, const Rule&) { return {}; }
 boost::json::object quantity_schema(const UnitTable& units);
 boost::json::object names_schema(const std::vector<std::string>& names);
@@ -67,6 +68,14 @@ boost::json::object names_schema(const std::vector<std::string>& names);
 template <class Tag>
 std::string read(const Node& node, Quantity<Tag, std::int64_t>& out, const Rule& rule) {
   return read_quantity(node, out.value, units_of(out), rule);
+}
+template <class Tag>
+std::string read(const Node& node, Quantity<Tag, double>& out, const Rule&) {
+  return read_real(node, out.value, units_of(out), kept_in(out));
+}
+template <class Tag>
+boost::json::object schema(Quantity<Tag, double> value, const Rule&) {
+  return real_schema(units_of(value));
 }
 template <class Tag>
 boost::json::object schema(Quantity<Tag, std::int64_t> value, const Rule&) {
@@ -102,8 +111,9 @@ inline boost::json::value write(const BoolOrAuto& value) {
 inline boost::json::value write(std::int64_t value) { return value; }
 inline boost::json::value write(double value) { return value; }
 inline boost::json::value write(const std::string& value) { return boost::json::string(value); }
-inline boost::json::value write(Picojoules value) {
-  return boost::json::string(fmt::format("{} pJ", value.value));
+template <class Tag>
+boost::json::value write(Quantity<Tag, double> value) {
+  return boost::json::string(fmt::format("{} {}", value.value, kept_in(value)));
 }
 boost::json::value write(const Node& node);
 template <class Tag>

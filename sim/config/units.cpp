@@ -49,6 +49,11 @@ const UnitTable kBandwidth{"a bandwidth",
 const UnitTable kEnergy{
     "an energy", "3.7 pJ", false, {{"fJ", 1}, {"pJ", kKilo}, {"nJ", kMega}, {"uJ", kGiga}}};
 
+const UnitTable kPower{
+    "a power", "1.2 mW", false, {{"nW", 1}, {"uW", kKilo}, {"mW", kMega}, {"W", kGiga}}};
+const UnitTable kArea{"an area", "0.5 mm2", false, {{"nm2", 1}, {"um2", kMega}, {"mm2", kTera}}};
+const UnitTable kVoltage{"a voltage", "0.9 V", false, {{"mV", 1}, {"V", kKilo}}};
+
 /// A decimal number as digits * 10^-decimals, and what follows it.
 struct Decimal {
   std::int64_t digits = 0;
@@ -89,10 +94,14 @@ const UnitTable& units_of(Hertz) { return kHertz; }
 const UnitTable& units_of(Femtoseconds) { return kTime; }
 const UnitTable& units_of(BytesPerSecond) { return kBandwidth; }
 const UnitTable& units_of(Picojoules) { return kEnergy; }
+const UnitTable& units_of(Milliwatts) { return kPower; }
+const UnitTable& units_of(SquareMicrometres) { return kArea; }
+const UnitTable& units_of(Volts) { return kVoltage; }
 
 const std::vector<const UnitTable*>& unit_tables() {
   static const std::vector<const UnitTable*> kAll = {&kBytes, &kBits,      &kCycles, &kHertz,
-                                                     &kTime,  &kBandwidth, &kEnergy};
+                                                     &kTime,  &kBandwidth, &kEnergy, &kPower,
+                                                     &kArea,  &kVoltage};
   return kAll;
 }
 
@@ -126,16 +135,21 @@ std::optional<double> parse_real(const std::string& text) {
   return value;
 }
 
-std::optional<double> parse_picojoules(const std::string& text) {
-  const std::size_t space = text.find_last_of("0123456789.");
-  if (space == std::string::npos) return std::nullopt;
-  const std::optional<double> number = parse_real(text.substr(0, space + 1));
-  std::string unit = text.substr(space + 1);
+std::optional<double> parse_real_quantity(const std::string& text, const UnitTable& table,
+                                          const std::string& kept) {
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || !std::isfinite(number) || number < 0) return std::nullopt;
+  std::string unit(stop, end);
   if (!unit.empty() && unit.front() == ' ') unit.erase(0, 1);
-  for (const Unit& row : kEnergy.units) {
-    if (row.name != unit || !number || *number < 0) continue;
-    // The picojoule row is exact; the others are one rounding away.
-    return unit == "pJ" ? *number : *number * (static_cast<double>(row.factor) / 1000.0);
+  double base = 1;
+  for (const Unit& row : table.units)
+    if (row.name == kept) base = static_cast<double>(row.factor);
+  for (const Unit& row : table.units) {
+    if (row.name != unit) continue;
+    // The row of the unit kept is exact; the others are one rounding away.
+    return unit == kept ? number : number * (static_cast<double>(row.factor) / base);
   }
   return std::nullopt;
 }

@@ -28,7 +28,15 @@ const UnitTable& units_of(Cycles);
 const UnitTable& units_of(Hertz);
 const UnitTable& units_of(Femtoseconds);
 const UnitTable& units_of(BytesPerSecond);
-const UnitTable& units_of(Picojoules);  ///< factors in femtojoules
+const UnitTable& units_of(Picojoules);         ///< factors in femtojoules
+const UnitTable& units_of(Milliwatts);         ///< in nanowatts
+const UnitTable& units_of(SquareMicrometres);  ///< in square nanometres
+const UnitTable& units_of(Volts);              ///< in millivolts
+/// The unit in which a real quantity is kept: "pJ".
+inline const char* kept_in(Picojoules) { return "pJ"; }
+inline const char* kept_in(Milliwatts) { return "mW"; }
+inline const char* kept_in(SquareMicrometres) { return "um2"; }
+inline const char* kept_in(Volts) { return "V"; }
 
 /// All of the above, for `sim list units`.
 const std::vector<const UnitTable*>& unit_tables();
@@ -40,8 +48,13 @@ std::optional<std::int64_t> parse_quantity(const std::string& text, const UnitTa
 /// The amount in its largest unit that needs no fraction ("64 KiB"): reads back exactly.
 std::string quantity_text(std::int64_t amount, const UnitTable& table);
 
-/// Reads a non-negative real quantity such as "3.7 pJ", in picojoules.
-std::optional<double> parse_picojoules(const std::string& text);
+/// Reads a non-negative real quantity such as "3.7 pJ", in the unit `kept` of the table.
+std::optional<double> parse_real_quantity(const std::string& text, const UnitTable& table,
+                                          const std::string& kept);
+
+inline std::optional<double> parse_picojoules(const std::string& text) {
+  return parse_real_quantity(text, units_of(Picojoules()), kept_in(Picojoules()));
+}
 
 /// A finite decimal number, nothing before or after it.
 std::optional<double> parse_real(const std::string& text);

@@ -57,6 +57,8 @@ std::string component_text(const EnergyReport& energy, const ComponentEnergy& co
   bool is_priced = false, lacks = false;
   for (const PricedAction& row : energy.actions) {
     const Action& a = row.action;
+    if (a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage)
+      continue;  // told once for all components
     if (a.count == 0 || (a.component != component.component &&
                          a.component + "_" + a.activity != component.component))
       continue;

@@ -23,6 +23,8 @@ std::vector<html::Card> run_cards(const PointResult& run) {
   add("time", "time_s", "cycles", "cycles: ");
   add("estimated: 95 % of times are within", "estimate.time_within", "", "");
   add("energy", "energy.total_pj", "", "");
+  add("power", "power.average_w", "power.peak_w", "at most ");
+  add("area, mm2", "area.total_mm2", "area.power_density_w_per_mm2", "W/mm2: ");
   add("images per second", "network.pass.images_per_s", "network.pass.joules_per_image",
       "joules per image: ");
   add("tokens per second", "network.pass.tokens_per_s", "network.pass.joules_per_token",

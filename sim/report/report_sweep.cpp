@@ -9,6 +9,7 @@
 #include "sim/output/text.h"
 #include "sim/report/report_parts.h"
 #include "sim/result/result_fields.h"
+#include "sim/sweep/constraints.h"
 #include "sim/sweep/output.h"
 #include "sim/sweep/parallel.h"
 #include "sim/sweep/pareto.h"
@@ -40,7 +41,7 @@ std::vector<html::Card> headline_cards(const SweepResults& results,
     double most = 1;
     for (const PointResult& point : results.points) {
       const PointResult* base = baseline_of(results, point);
-      if (base == nullptr || base == &point) continue;
+      if (base == nullptr || base == &point || !broken_constraint(results, point).empty()) continue;
       const std::optional<double> value = metric_of(point, metric),
                                   other = metric_of(*base, metric);
       if (!value || !other || !(*value > 0) || !(*other > 0)) continue;
@@ -88,6 +89,7 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
     if (has_ratio(results, metric)) headings.push_back("against the baseline");
   }
   const bool has_failed = count_failed(results) > 0;
+  if (!results.constraints.empty()) headings.emplace_back("breaks");
   if (has_failed) headings.emplace_back("failed");
   for (const PointResult& point : results.points) {
     std::vector<html::Cell> row;
@@ -103,10 +105,25 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
       row.push_back(is_ratio ? html::Cell{times_text(*value, *other), *value / *other}
                              : html::Cell{"", {}});
     }
+    if (!results.constraints.empty()) row.push_back({broken_constraint(results, point), {}});
     if (has_failed) row.push_back({point.message, {}});
     rows.push_back(std::move(row));
   }
   return html::table(headings, rows);
+}
+
+/// The points that no other beats in all of energy, time and area; where areas are known.
+std::string trade_section(const SweepResults& results) {
+  const std::vector<std::string> metrics = {"energy.total_pj", "time_s", "area.total_mm2"};
+  SweepResults front = results;
+  front.points.clear();
+  front.baseline.clear();
+  for (const PointResult* point : pareto_front(results, metrics)) front.points.push_back(*point);
+  if (front.points.empty()) return "";
+  return html::section(
+      "Energy, time and area",
+      points_table(front, metrics) +
+          "<p class=\"note\">The Pareto front: no point beats these in all three.</p>");
 }
 
 /// The stored result of a point, whose configuration the report shows.
@@ -162,7 +179,8 @@ std::string sweep_report(const std::string& file) {
   if (!done.empty()) {
     const PointResult* first = baseline_of(results, *done[0]);
     if (first == nullptr) first = done[0];
-    body += stack_sections(done, "points", Shown::kFirst) + pareto_section(results) + figures(file);
+    body += stack_sections(done, "points", Shown::kFirst) + pareto_section(results) +
+            trade_section(results) + figures(file);
     if (const auto result = stored_result(results, *first, file)) {
       const std::string name = point_label(*first);
       body += machine_section(*result);

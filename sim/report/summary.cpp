@@ -6,6 +6,8 @@
 
 #include "core/enums.h"
 #include "core/mapping/estimate.h"
+#include "run/power.h"
+#include "run/run_parts.h"
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/report/dram_text.h"
@@ -106,6 +108,52 @@ std::string estimate_text(const RunConfig& run) {
                      100 * (run.phases.empty() ? kLayerTimeError : kNetworkTimeError));
 }
 
+std::string unpriced_text(const EnergyReport& energy) {
+  std::string text;
+  std::int64_t leaking = 0;
+  for (const PricedAction& row : energy.unpriced()) {
+    const Action& a = row.action;
+    if (a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage)
+      ++leaking;
+    else
+      text += fmt::format("{}{}.{}", text.empty() ? "" : ", ", a.component, a.activity);
+  }
+  if (leaking > 0) text += fmt::format("{}leakage of {} parts", text.empty() ? "" : ", ", leaking);
+  return text;
+}
+
+const char* energy_kinds(const std::vector<LayerResult>& layers) {
+  const bool has_static = std::any_of(layers.begin(), layers.end(), [](const LayerResult& layer) {
+    return layer.energy.fixed.value > 0;
+  });
+  return has_static ? "dynamic and static" : "dynamic";
+}
+
+std::string power_text(const RunConfig& run, const std::vector<LayerResult>& layers) {
+  double energy = 0, fixed = 0, seconds = 0;
+  for (const LayerResult& layer : layers) {
+    const auto times = static_cast<double>(layer.repeat);
+    energy += layer.energy.total.value * times;
+    fixed += layer.energy.fixed.value * times;
+    seconds += layer.time_s * times;
+  }
+  if (!(seconds > 0)) return "no time";
+  const std::string supply =
+      run.accelerator.voltage ? fmt::format(", at {} V", run.accelerator.voltage->value) : "";
+  const std::string standing =
+      fixed > 0 ? fmt::format(", {} of it whatever is done", si(fixed * 1e-12 / seconds, "W")) : "";
+  return fmt::format("{} on average{}; at most {}{}", si(energy * 1e-12 / seconds, "W"), standing,
+                     si(power_of(layers).highest(), "W"), supply);
+}
+
+std::string area_line(const RunConfig& run) {
+  const AreaReport area = area_of(run);
+  if (!area.is_known()) return "";
+  return fmt::format("{} mm2 ({} to {}) by {}; `sim area` lists the parts",
+                     digits_text(area.total_mm2()), digits_text(area.lowest_mm2()),
+                     digits_text(area.highest_mm2()), area.table);
+}
+
 std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results) {
   const LayerResult& r = layer_of(results);
   const double seconds = r.time_s;
@@ -149,18 +197,18 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
                    si(attainable, "MAC/s"),
                    attainable < r.peak_macs_per_s ? "the DRAM's peak" : "the array's peak",
                    si(achieved, "MAC/s"), percent(achieved / attainable)));
-  line("energy", fmt::format("{} (dynamic, by {}; good for ratios, not for a chip's joules)",
-                             joules_text(r.energy.total.value), r.energy.table));
+  line("energy",
+       fmt::format("{} ({}, by {}; good for ratios, not for a chip's joules)",
+                   joules_text(r.energy.total.value), energy_kinds(results), r.energy.table));
   for (const ComponentEnergy& c : r.energy.components)
     out += fmt::format(
         "  {:<20} {:>10}  {:>7}\n", c.component, component_text(r.energy, c, joules_text),
         percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
   line("DRAM prices", dram_prices_text(r.energy));
-  std::string unpriced;
-  for (const PricedAction& a : r.energy.unpriced())
-    unpriced +=
-        fmt::format("{}{}.{}", unpriced.empty() ? "" : ", ", a.action.component, a.action.activity);
-  if (!unpriced.empty()) line("not priced", unpriced);
+  line("power", power_text(run, results));
+  if (const std::string area = area_line(run); !area.empty()) line("area", area);
+  if (const std::string unpriced = unpriced_text(r.energy); !unpriced.empty())
+    line("not priced", unpriced);
   if (!r.check) {
     line("output", "not computed (values: off)");
     return out;

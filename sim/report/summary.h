@@ -31,6 +31,15 @@ std::string run_title(const std::string& name, const std::string& machine);
 /// What bounds a run, what one would have to enlarge, and how the DMA fared.
 std::string bound_text(const BoundEvidence& evidence);
 
+/// What has no price, "array.exp, leakage of 9 parts"; empty where all has one.
+std::string unpriced_text(const EnergyReport& energy);
+/// What the energy of layers consists of: "dynamic", "dynamic and static".
+const char* energy_kinds(const std::vector<LayerResult>& layers);
+/// "1.2 W on average, 80 mW of it whatever is done; at most 1.5 W".
+std::string power_text(const RunConfig& run, const std::vector<LayerResult>& layers);
+/// "12.3 mm2 (8.1 to 20) by chip-45nm"; empty where the energy table has no areas.
+std::string area_line(const RunConfig& run);
+
 /// A network: per kind of layer, the largest layers, memory, tokens.
 std::string network_summary(const RunConfig& run, const NetworkResult& network);
 

@@ -116,6 +116,10 @@ json::object energy_json(const EnergyReport& report) {
   return json_of([&](JsonVisitor& v) { describe_energy(report, v); });
 }
 
+json::object area_json(const AreaReport& report) {
+  return json_of([&](JsonVisitor& v) { describe_area(report, v); });
+}
+
 json::object layer_energy_json(const EnergyReport& report) {
   return json_of([&](JsonVisitor& v) { describe_layer_energy(report, v); });
 }

@@ -29,6 +29,7 @@ boost::json::object result_json(const RunConfig& run, const NetworkResult& netwo
 boost::json::object error_json(const Quality& error);
 boost::json::object energy_json(const EnergyReport& report);
 boost::json::object layer_energy_json(const EnergyReport& report);
+boost::json::object area_json(const AreaReport& report);
 
 /// One row per layer, units in the header.
 std::string layers_csv(const std::vector<LayerResult>& layers);

@@ -16,12 +16,24 @@ struct FileKind<DramPrices> {
   static constexpr const char* kFolder = "energy/dram";
 };
 
+template <>
+struct FileKind<SramPrices> {
+  static constexpr const char* kFolder = "energy/sram";
+};
+template <>
+struct FileKind<AreaPrices> {
+  static constexpr const char* kFolder = "energy/area";
+};
+
 /// The keys that say where a row's figure comes from.
 template <class V>
 void describe_provenance(V& v, Provenance& c) {
   v.required("boundary", c.boundary, "what the figure includes");
   v.field("source", c.source, "publication, table, figure; default: the table's source");
   v.field("derived", c.derived, "computed from other figures instead of quoted");
+  v.field("uncertainty", c.uncertainty,
+          "sources disagree: the truth lies within a factor of this; 1: not stated",
+          range(1, 1000));
 }
 
 template <class V>
@@ -47,6 +59,8 @@ void describe(V& v, SramPoint& c) {
   v.required("width", c.width, "bits of one access", range(1, 1 << 20));
   v.required("read", c.read, "energy of one read access");
   v.field("write", c.write, "energy of one write access; default: a read's, derived");
+  v.field("leakage", c.leakage, "power of the bank, whatever it does");
+  v.field("area", c.area, "of the bank");
   describe_provenance(v, c.from);
 }
 
@@ -54,7 +68,9 @@ template <class V>
 void describe(V& v, SramPrices& c) {
   v.required("capacity_rule", c.capacity_rule, "capacities between and beyond the points");
   v.required("width_rule", c.width_rule, "other access widths");
-  v.required("points", c.points, "known accesses, by rising capacity");
+  v.field("source", c.source, "of points that do not name their own; default: the table's");
+  v.field("uncertainty", c.uncertainty, "likewise; 1: not stated", range(1, 1000));
+  v.required("points", c.points, "known banks, by rising capacity, then width");
 }
 
 template <class V>
@@ -85,6 +101,59 @@ void describe(V& v, DramPrices& c) {
 }
 
 template <class V>
+void describe(V& v, LeakagePrice& c) {
+  v.required("type", c.type, "of a MAC: int8, fp16, ...; or lane");
+  v.required("power", c.power, "of one, whatever it does");
+  describe_provenance(v, c.from);
+}
+
+template <class V>
+void describe(V& v, VoltageRule& c) {
+  v.required("nominal", c.nominal, "supply of the table's figures");
+  v.required("lowest", c.lowest, "supply down to which the rule holds");
+  v.required("highest", c.highest, "supply up to which the rule holds");
+  v.field("energy", c.energy, "energy grows with the supply to the power of this", range(0, 10));
+  v.field("leakage", c.leakage, "leakage likewise", range(0, 10));
+  v.field("frequency", c.frequency, "the highest clock likewise", range(0, 10));
+  v.required("source", c.source, "of the rule and its range");
+}
+
+template <class V>
+void describe(V& v, MacArea& c) {
+  v.required("type", c.type, "of the MAC: int8, fp16, ...");
+  v.required("area", c.area, "of one");
+  describe_provenance(v, c.from);
+}
+
+template <class V>
+void describe(V& v, SramDensity& c) {
+  v.required("per_bit", c.per_bit, "area of a bit, with its share of all that memories need");
+  describe_provenance(v, c.from);
+}
+
+template <class V>
+void describe(V& v, ComponentArea& c) {
+  v.required("component", c.component,
+             "of the machine; control_and_dma: sequencer, DMA, interfaces",
+             one_of({"dequantizer", "output_unit", "vector_unit", "control_and_dma"}));
+  v.field("per", c.per, "what the area is of");
+  v.required("area", c.area, "of one");
+  describe_provenance(v, c.from);
+}
+
+template <class V>
+void describe(V& v, AreaPrices& c) {
+  v.field("name", c.name, "shown in reports; default: the energy table's");
+  v.field("node", c.node, "technology; default: the energy table's");
+  v.field("description", c.description, "what the figures are good for, and what not");
+  v.required("source", c.source, "of rows that do not name their own");
+  v.required("macs", c.macs, "MACs by type");
+  v.field("scalable", c.scalable, "a precision-scalable MAC over a fixed one of its type");
+  v.field("sram", c.sram, "memories by the bit; default: the areas of the SRAM points");
+  v.field("components", c.components, "everything else");
+}
+
+template <class V>
 void describe(V& v, Unpriced& c) {
   v.required("primitive", c.primitive, "what has no price, one of `sim list primitives`");
   v.field("type", c.type, "of this type only; default: every type without a row");
@@ -102,6 +171,9 @@ void describe(V& v, EnergyTable& c) {
   v.field("rules", c.rules, "how other widths are derived");
   v.required("sram", c.sram, "on-chip memories");
   v.required("dram", c.dram, "external memory");
+  v.field("leakage", c.leakage, "of MACs and lanes; that of memories stands with their points");
+  v.field("voltage", c.voltage, "how prices follow from the supply; default: they hold at one");
+  v.field("area", c.area, "how large the parts of a machine are");
   v.field("unpriced", c.unpriced, "primitives that have no price, with the reason");
   v.check([&] { check_energy_table(c); });
 }

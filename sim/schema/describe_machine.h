@@ -124,6 +124,9 @@ template <class V>
 void describe(V& v, AcceleratorConfig& c) {
   v.field("name", c.name, "shown in reports");
   v.field("clock", c.clock, "core clock", range(1'000, 100'000'000'000));
+  v.field("voltage", c.voltage, "supply of the core; default: the energy table's");
+  v.field("max_clock", c.max_clock, "highest clock at the energy table's supply",
+          range(1'000, 100'000'000'000));
   v.required("array", c.array, "the systolic array");
   v.field("buffers", c.buffers, "on-chip memories");
   v.field("dequantizer", c.dequantizer, "integer weights to floats");

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/energy/price.h"
+#include "core/energy/voltage.h"
 #include "core/mapping/data_path.h"
 #include "run/run_config.h"
 #include "sim/schema/describe_dram.h"
@@ -142,6 +143,7 @@ void describe(V& v, RunFile& c) {
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
     if (!c.accelerator.energy) throw input_error("energy: missing");
+    check_supply(c.accelerator.machine, *c.accelerator.energy);
     make_prices(*c.accelerator.energy, c.accelerator.dram->name, c.accelerator.dram->energy,
                 c.options.dram_prices);
     const bool is_layer = std::holds_alternative<Layer>(c.workload);

@@ -234,6 +234,7 @@ SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStor
   results.store = store.directory();
   results.columns = plan.sweep.columns();
   results.metrics = plan.sweep.metrics;
+  results.constraints = plan.sweep.constraints;
   results.baseline = plan.sweep.baseline;
   results.points_in_sweep = plan.points.size();
   for (std::size_t i = 0; i < plan.points.size(); ++i) {

@@ -62,7 +62,8 @@ void check_same_sweep(const Part& first, const Part& other) {
                     first.file, other.file, program_text(a.program, b.program),
                     program_text(b.program, a.program)));
   if (a.name != b.name || a.columns != b.columns || a.points_in_sweep != b.points_in_sweep ||
-      a.metrics != b.metrics || a.baseline != b.baseline || a.question != b.question)
+      a.metrics != b.metrics || a.constraints != b.constraints || a.baseline != b.baseline ||
+      a.question != b.question)
     throw input_error(fmt::format("{} and {}: parts of different sweeps", first.file, other.file));
 }
 

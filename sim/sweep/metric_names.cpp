@@ -10,6 +10,7 @@
 #include "core/mapping/components.h"
 #include "sim/config/suggest.h"
 #include "sim/result/result_json.h"
+#include "sim/sweep/constraints.h"
 #include "sim/sweep/results.h"
 
 namespace bitjoule {
@@ -53,17 +54,19 @@ using Kinds = std::map<std::string, bool>;  // whether it is a number, by name
 
 /// Names that are asked for and not found yet, and all that there are.
 struct Search {
-  std::vector<std::string> metrics, pareto;
+  std::vector<std::string> metrics, pareto, constraints;  // the latter two are numbers
   Kinds known;
 
-  bool is_over() const { return metrics.empty() && pareto.empty(); }
+  bool is_over() const { return metrics.empty() && pareto.empty() && constraints.empty(); }
   void add(const std::vector<MetricName>& names) {
     for (const MetricName& row : names) known[row.name] = known[row.name] || row.is_number;
     drop(metrics, [&](const std::string& name) { return known.count(name) != 0; });
-    drop(pareto, [&](const std::string& name) {
+    const auto is_known_number = [&](const std::string& name) {
       const auto row = known.find(name);
       return row != known.end() && row->second;
-    });
+    };
+    drop(pareto, is_known_number);
+    drop(constraints, is_known_number);
   }
 
  private:
@@ -82,12 +85,15 @@ std::vector<MetricName> metric_names(const RunConfig& run) {
   std::vector<MetricName> names;
   for (const auto& [name, value] : metrics) names.push_back({std::string(name), value.is_number()});
   for (const ComponentRow& row : machine_components())
-    names.push_back({fmt::format("energy.components.{}", row.name), true});
+    for (const char* of : {"components", "static"})
+      names.push_back({fmt::format("energy.{}.{}", of, row.name), true});
   return names;
 }
 
 void check_metric_names(const SweepPlan& plan, const std::vector<std::string>& pareto) {
-  Search search{plan.sweep.metrics, pareto, {}};
+  Search search{plan.sweep.metrics, pareto, {}, {}};
+  for (const std::string& text : plan.sweep.constraints)
+    search.constraints.push_back(parse_constraint(text).metric);
   for (const SweepPoint& point : plan.points) {
     if (search.is_over()) return;
     search.add(metric_names(plan.config(point)));
@@ -104,6 +110,7 @@ void check_metric_names(const SweepPlan& plan, const std::vector<std::string>& p
   };
   for (const std::string& name : search.metrics) add(plan.sweep.name + ": metrics", name);
   for (const std::string& name : search.pareto) add("--pareto", name);
+  for (const std::string& name : search.constraints) add(plan.sweep.name + ": constraints", name);
   if (!problems.empty()) throw input_error(problems);
 }
 

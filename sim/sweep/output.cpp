@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "sim/config/writer.h"
 #include "sim/output/output_files.h"
+#include "sim/sweep/constraints.h"
 #include "sim/sweep/pareto.h"
 #include "sim/sweep/store.h"
 #include "sim/sweep/table.h"
@@ -37,6 +38,12 @@ std::size_t count_failed(const SweepResults& results) {
   return static_cast<std::size_t>(
       std::count_if(results.points.begin(), results.points.end(),
                     [](const PointResult& p) { return p.status != PointStatus::kDone; }));
+}
+
+std::size_t count_broken(const SweepResults& results) {
+  return static_cast<std::size_t>(
+      std::count_if(results.points.begin(), results.points.end(),
+                    [&](const PointResult& p) { return !broken_constraint(results, p).empty(); }));
 }
 
 std::string results_stem(const Shard& shard) {
@@ -72,6 +79,11 @@ std::string summary_text(const SweepResults& results, const std::vector<std::str
       base += fmt::format("{}{} {}", base.empty() ? "" : ", ", column, fmt::join(labels, "/"));
     out += fmt::format("In brackets: how many times the baseline's ({}), all else equal.\n", base);
   }
+  if (!results.constraints.empty())
+    out += fmt::format(
+        "{} of {} points break a constraint ({}): they are kept, and the best of "
+        "nothing.\n",
+        count_broken(results), all.size(), fmt::join(results.constraints, ", "));
   for (const std::string& note : notes_of(results)) out += "Note: " + note + ".\n";
   if (!pareto.empty()) {
     const auto front = pareto_front(results, pareto);

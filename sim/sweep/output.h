@@ -10,6 +10,8 @@
 namespace bitjoule {
 
 std::size_t count_failed(const SweepResults& results);
+/// Done points that do not keep a constraint.
+std::size_t count_broken(const SweepResults& results);
 
 /// "results", or for a part of a sweep "results-2-of-8": what its files are called.
 std::string results_stem(const Shard& shard);

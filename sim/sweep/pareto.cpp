@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/result/result_fields.h"
+#include "sim/sweep/constraints.h"
 
 namespace bitjoule {
 namespace {
@@ -28,6 +29,7 @@ std::vector<const PointResult*> pareto_front(const SweepResults& results,
                                              const std::vector<std::string>& metrics) {
   std::vector<Candidate> candidates;
   for (const PointResult& point : results.points) {
+    if (!broken_constraint(results, point).empty()) continue;
     Candidate candidate{&point, {}};
     for (const std::string& metric : metrics)
       if (const std::optional<double> value = metric_of(point, metric))

@@ -8,8 +8,8 @@
 
 namespace bitjoule {
 
-/// The done points that have all metrics and that no other such point beats: as good in every
-/// metric and better in one. In the order of the sweep.
+/// The done points that keep all constraints, have all metrics and that no other such point beats:
+/// as good in every metric and better in one. In the order of the sweep.
 std::vector<const PointResult*> pareto_front(const SweepResults& results,
                                              const std::vector<std::string>& metrics);
 

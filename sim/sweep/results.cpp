@@ -11,6 +11,7 @@
 #include "sim/config/document.h"
 #include "sim/config/json_text.h"
 #include "sim/output/csv.h"
+#include "sim/sweep/constraints.h"
 #include "sim/sweep/price_notes.h"
 #include "sim/sweep/store.h"
 
@@ -37,9 +38,10 @@ const char* status_name(PointStatus status) {
 
 /// What flatten() leaves out, by dotted path.
 const std::set<std::string>& left_out() {
-  static const std::set<std::string> kPaths = {
-      "schema_version", "program", "name",          "config_hash",     "counts",
-      "layers",         "config",  "energy.prices", "energy.unpriced", "dram.timeline"};
+  static const std::set<std::string> kPaths = {"schema_version", "program",       "name",
+                                               "config_hash",    "counts",        "layers",
+                                               "config",         "energy.prices", "energy.unpriced",
+                                               "dram.timeline",  "power.timeline"};
   return kPaths;
 }
 
@@ -164,6 +166,7 @@ std::string results_csv(const SweepResults& results) {
   std::vector<std::string> cells = {"point"};
   for (const std::string& column : results.columns) cells.push_back(csv_cell(column));
   cells.emplace_back("status");
+  if (!results.constraints.empty()) cells.emplace_back("breaks");
   for (const std::string& metric : metrics) cells.push_back(csv_cell(metric));
   cells.insert(cells.end(), {"hash", "message"});
   std::string out = csv_line(cells);
@@ -173,6 +176,7 @@ std::string results_csv(const SweepResults& results) {
     cells = {csv_cell(name)};
     for (const std::string& label : point.labels) cells.push_back(csv_cell(label));
     cells.emplace_back(status_name(point.status));
+    if (!results.constraints.empty()) cells.push_back(csv_cell(broken_constraint(results, point)));
     for (const std::string& metric : metrics) {
       const json::value* value = point.metrics.if_contains(metric);
       cells.push_back(value == nullptr ? "" : cell_text(*value));
@@ -206,6 +210,7 @@ json::object to_json(const SweepResults& results) {
           {"store", results.store},
           {"columns", strings(results.columns)},
           {"metrics", strings(results.metrics)},
+          {"constraints", strings(results.constraints)},
           {"baseline", std::move(baseline)},
           {"points_in_sweep", results.points_in_sweep},
           {"points", std::move(points)}};
@@ -231,6 +236,9 @@ SweepResults read_results(const std::string& file, const std::string& text) {
     results.store = root.at("store").as_string();
     results.columns = strings(root.at("columns"));
     results.metrics = strings(root.at("metrics"));
+    if (const json::value* constraints = root.as_object().if_contains("constraints"))
+      results.constraints = strings(*constraints);  // older tables have none
+    for (const std::string& constraint : results.constraints) parse_constraint(constraint);
     for (const auto& row : root.at("baseline").as_object())
       results.baseline[std::string(row.key())] = strings(row.value());
     results.points_in_sweep = json::value_to<std::size_t>(root.at("points_in_sweep"));

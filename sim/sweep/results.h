@@ -30,7 +30,8 @@ struct SweepResults {
   boost::json::object program;        ///< that computed the points, as program_json() says it
   std::string name, question, store;  ///< `store` relative to the file, or absolute
   std::vector<std::string> columns;
-  std::vector<std::string> metrics;  ///< chosen for tables; empty: kDefaultMetrics
+  std::vector<std::string> metrics;      ///< chosen for tables; empty: kDefaultMetrics
+  std::vector<std::string> constraints;  ///< that the best points keep (constraints.h)
   Selection baseline;
   std::size_t points_in_sweep = 0;
   std::vector<PointResult> points;  ///< by index
@@ -52,7 +53,8 @@ std::vector<std::string> notes_of(const SweepResults& results);
 /// The metrics of the printed table: those of the sweep file, or the usual ones.
 std::vector<std::string> table_metrics(const SweepResults& results);
 
-/// `point`, swept columns, `status`, metrics, `hash`, `message`; a row per point.
+/// `point`, swept columns, `status`, where there are constraints `breaks` (the one that the point
+/// does not keep), metrics, `hash`, `message`; a row per point.
 std::string results_csv(const SweepResults& results);
 
 boost::json::object to_json(const SweepResults& results);

@@ -12,6 +12,7 @@
 #include "sim/config/schema.h"
 #include "sim/config/suggest.h"
 #include "sim/config/writer.h"
+#include "sim/sweep/constraints.h"
 
 namespace bitjoule {
 
@@ -41,6 +42,7 @@ struct SweepFile {
   std::vector<AxisFile> axes;
   std::vector<SettingsFile> exclude;
   std::vector<std::string> metrics;
+  std::vector<std::string> constraints;
   SettingsFile baseline;
 };
 
@@ -96,9 +98,12 @@ void describe(V& v, SweepFile& c) {
   v.required("axes", c.axes, "factors of the product of points; the last varies fastest");
   v.field("exclude", c.exclude, "points to leave out: value, or list of values, by column");
   v.field("metrics", c.metrics, "dotted paths of result.json for tables and the report");
+  v.field("constraints", c.constraints,
+          "what a point must keep to be best: \"area.total_mm2 <= 4\", in the metric's unit");
   v.field("baseline", c.baseline, "value by column: ratios refer to it, all else equal");
   v.check([&] {
     if (c.axes.empty()) throw input_error("axes: expected at least one");
+    for (const std::string& text : c.constraints) parse_constraint(text);
   });
 }
 
@@ -177,7 +182,7 @@ void check_selection(const char* key, const Selection& selection, const Sweep& s
 
 /// Columns of results.csv, and what tells points apart, must have names of their own.
 void check_columns(const Sweep& sweep, std::vector<std::string>& problems) {
-  static const std::vector<std::string> kTaken = {"point", "status", "hash", "message"};
+  static const std::vector<std::string> kTaken = {"point", "status", "hash", "message", "breaks"};
   std::vector<std::string> columns = sweep.columns();
   std::sort(columns.begin(), columns.end());
   for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -273,6 +278,7 @@ Sweep read_sweep(const Source& source, const std::vector<Override>& overrides) {
   for (const AxisFile& axis : file.axes) sweep.axes.push_back(to_axis(axis));
   for (const SettingsFile& row : file.exclude) sweep.exclude.push_back(to_selection(row));
   sweep.metrics = file.metrics;
+  sweep.constraints = file.constraints;
   sweep.baseline = to_selection(file.baseline);
   check_sweep(sweep, source.name);
   return sweep;

@@ -32,8 +32,9 @@ struct Sweep {
   std::vector<Override> set;  ///< on the base, before the axes
   std::vector<Axis> axes;
   std::vector<Selection> exclude;
-  std::vector<std::string> metrics;  ///< dotted paths of result.json, for tables and reports
-  Selection baseline;                ///< empty: no ratios
+  std::vector<std::string> metrics;      ///< dotted paths of result.json, for tables and reports
+  std::vector<std::string> constraints;  ///< that the best points keep (constraints.h)
+  Selection baseline;                    ///< empty: no ratios
 
   std::vector<std::string> columns() const;
 };

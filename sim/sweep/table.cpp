@@ -8,6 +8,7 @@
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
 #include "sim/result/result_fields.h"
+#include "sim/sweep/constraints.h"
 
 namespace bitjoule {
 namespace {
@@ -45,7 +46,7 @@ std::string metric_text(const std::string& metric, double value) {
   if (unit == "dB") return fmt::format("{:.1f} dB", value);
   if (unit == "share") return percent(value);
   if (unit == "pJ") return si(value * 1e-12, "J");
-  static const std::vector<std::string> kPrefixed = {"B", "B/s", "MAC/s", "s", "Hz", "J"};
+  static const std::vector<std::string> kPrefixed = {"B", "B/s", "MAC/s", "s", "Hz", "J", "W"};
   if (std::find(kPrefixed.begin(), kPrefixed.end(), unit) != kPrefixed.end())
     return si(value, unit);
   if (value == std::floor(value) && std::abs(value) < 1e15)
@@ -64,7 +65,8 @@ std::string results_table(const SweepResults& results,
     const bool is_done = points[i]->status == PointStatus::kDone;
     for (const std::string& metric : metrics)
       rows.back().push_back(is_done ? cell(results, *points[i], metric) : "");
-    notes.push_back(is_done ? "" : state_text(*points[i]));
+    const std::string broken = broken_constraint(results, *points[i]);
+    notes.push_back(!is_done ? state_text(*points[i]) : broken.empty() ? "" : "breaks " + broken);
   }
   for (auto& row : rows)
     for (std::string& text : row) text = printable_line(text);

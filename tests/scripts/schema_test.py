@@ -16,6 +16,8 @@ FOLDERS = {
     "accelerator": "accelerators",
     "energy": "energy",
     "dram_energy": "energy/dram",
+    "sram_energy": "energy/sram",
+    "area": "energy/area",
     "dram": "dram",
     "dram_protocol": "dram/protocols",
     "layer": "layers",

@@ -146,6 +146,11 @@ TEST_CASE("components: every action that is counted belongs to a row of the tabl
     for (const LayerResult& layer : result.layers())
       for (const Action& action : layer.counts) counted.insert(action.component);
   }
+  const RunConfig unified = run_of(
+      "accelerator: edge-32x32-unified.yaml\nlayer: {gemm: {m: 8, n: 8, k: 8}}\nvalues: off\n"
+      "precision: {weights: int8, activations: int8}\n");
+  const Result with_unified = Machine(unified).run();
+  for (const Action& action : with_unified.layer().counts) counted.insert(action.component);
   std::set<std::string> known;
   for (const ComponentRow& row : machine_components()) {
     CHECK((row.buffer != nullptr) == (row.config != nullptr));

@@ -5,6 +5,8 @@
 #include <random>
 
 #include "core/error.h"
+#include "sim/sweep/constraints.h"
+#include "sim/sweep/output.h"
 #include "sim/sweep/pareto.h"
 #include "sim/sweep/results.h"
 
@@ -110,6 +112,46 @@ TEST_CASE("pareto: in one metric it is the minimum, every point is beaten by one
                                   *metric_of(*f, "utilization") >= *metric_of(p, "utilization"));
     CHECK(is_covered);
   }
+}
+
+TEST_CASE("sweep constraints: read, and refused with what was expected") {
+  const Constraint c = parse_constraint(" area.total_mm2 <=  4.5 ");
+  CHECK(c.metric == "area.total_mm2");
+  CHECK(c.relation == "<=");
+  CHECK(c.bound == 4.5);
+  CHECK(c.holds(4.5));
+  CHECK(!c.holds(4.6));
+  CHECK(parse_constraint("x<2").holds(1.9));
+  CHECK(!parse_constraint("x<2").holds(2));
+  CHECK(parse_constraint("x > -1e3").holds(0));
+  CHECK(parse_constraint("x>=2").holds(2));
+  for (const char* text : {"", "x", "x <=", "<= 4", "x <= 4 mm2", "x = 4", "x <= y"})
+    CHECK_THROWS_AS(parse_constraint(text), Error);
+}
+
+TEST_CASE("sweep constraints: points that break one are kept, marked, counted, and in no front") {
+  SweepResults results =
+      results_of({point("small", {{"area", 3}, {"time", 2}}),
+                  point("large", {{"area", 5}, {"time", 1}}), point("unknown", {{"time", 0.5}})});
+  const std::vector<std::string> both = {"time"};
+  CHECK(pareto_front(results, both).front()->labels[0] == "unknown");
+  results.constraints = {"area <= 4"};
+  CHECK(broken_constraint(results, results.points[0]).empty());
+  CHECK(broken_constraint(results, results.points[1]) == "area <= 4");
+  CHECK(broken_constraint(results, results.points[2]) == "area <= 4, has none");
+  REQUIRE(pareto_front(results, both).size() == 1);
+  CHECK(pareto_front(results, both).front()->labels[0] == "small");
+  CHECK(count_broken(results) == 2);
+  CHECK(results_csv(results) ==
+        "point,format,status,breaks,area,time,hash,message\n"
+        "small,small,done,,3,2,,\n"
+        "large,large,done,area <= 4,5,1,,\n"
+        "unknown,unknown,done,\"area <= 4, has none\",,0.5,,\n");
+  CHECK(summary_text(results, {}).find("2 of 3 points break a constraint (area <= 4)") !=
+        std::string::npos);
+  for (PointResult& p : results.points) p.hash = "0123456789abcdef0123456789abcdef";
+  const SweepResults again = read_results("x", boost::json::serialize(to_json(results)));
+  CHECK(again.constraints == results.constraints);
 }
 
 }  // namespace bitjoule

@@ -38,7 +38,8 @@ class MappingRandom {
   std::mt19937 engine_;
 };
 
-/// Prices of about 45 nm: of additions and multiplications, SRAM and DRAM.
+/// Prices of about 45 nm: of additions and multiplications, SRAM and DRAM, and of time: some part
+/// draws 50 mW.
 inline std::shared_ptr<const Prices> mapping_prices() {
   EnergyTable table;
   for (const NumberFamily family : {NumberFamily::kInteger, NumberFamily::kFloat}) {
@@ -51,8 +52,10 @@ inline std::shared_ptr<const Prices> mapping_prices() {
   for (const auto& [capacity, energy] : {std::pair(1 << 13, 10.0), std::pair(1 << 20, 100.0)})
     table.sram.points.push_back({Bytes(capacity), Bits(64), Picojoules(energy), {}, {}});
   table.dram.scheme = DramPerAccess{Bits(64), Picojoules(1300), Picojoules(1300), {}};
-  return std::make_shared<const Prices>(
-      make_prices(table, "test", std::nullopt, DramPricing::kTable));
+  table.leakage = {{"lane", Milliwatts(50), {}}};
+  Prices prices = make_prices(table, "test", std::nullopt, DramPricing::kTable);
+  prices.parts.emplace_back().component = "vector_unit";
+  return std::make_shared<const Prices>(std::move(prices));
 }
 
 inline TensorFormat random_format(MappingRandom& random, bool integers) {

@@ -28,6 +28,8 @@ enum class Primitive {
   kDramWriteBurst,
   kDramRefresh,
   kDramBackground,  ///< count is nanoseconds, of every rank of every channel
+  kSramLeakage,     ///< count is nanoseconds, of every bank of `capacity` with a port of `width`
+  kLeakage,         ///< count is nanoseconds, of every unit of `type`: a MAC, a lane
 };
 
 /// `count` times one primitive, done by one component of the machine.

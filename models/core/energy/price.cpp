@@ -7,6 +7,8 @@
 #include <cmath>
 #include <optional>
 
+#include "core/energy/sram_figures.h"
+#include "core/energy/voltage.h"
 #include "core/error.h"
 #include "core/numeric/format.h"
 
@@ -72,7 +74,8 @@ std::string canonical_type(const std::string& type) {
 }
 
 const char* boundary_name(Boundary boundary) {
-  static constexpr const char* kNames[] = {"unit", "macro", "io", "device", "system", "unstated"};
+  static constexpr const char* kNames[] = {"unit",   "macro",    "io",    "device",
+                                           "system", "unstated", "block", "chip"};
   return kNames[static_cast<std::size_t>(boundary)];
 }
 
@@ -125,10 +128,55 @@ double interpolated_per_bit(const std::vector<SramPoint>& points, Bytes capacity
   return ea * std::exp(exponent * (log_of(capacity) - log_of(a.capacity)));
 }
 
+/// Where a figure of the table's memories comes from.
+std::string sram_source(const Provenance& from, const EnergyTable& table) {
+  Provenance named = from;
+  if (named.source.empty()) named.source = table.sram.source;
+  return source_of(named, table);
+}
+
+/// Of a grid of points; empty where they lack the figure.
+std::optional<UnitPrice> grid_price(const Action& action, const EnergyTable& table,
+                                    const SramFigure& figure) {
+  const std::optional<double> value =
+      sram_figure(table.sram, action.capacity, action.width, figure);
+  if (!value) return std::nullopt;
+  if (const SramPoint* point = sram_point(table.sram, action.capacity, action.width))
+    return UnitPrice{point->from.derived ? PriceOrigin::kDerived : PriceOrigin::kQuoted,
+                     Picojoules(*value), sram_source(point->from, table)};
+  return UnitPrice{PriceOrigin::kDerived, Picojoules(*value),
+                   fmt::format("power laws in capacity and width between the table's points: {}",
+                               sram_source(table.sram.points.front().from, table))};
+}
+
+/// A milliwatt is a picojoule per nanosecond. What a table does not say is not priced.
+UnitPrice leakage_price(const Action& action, const EnergyTable& table) {
+  if (action.primitive == Primitive::kSramLeakage) {
+    const std::optional<UnitPrice> price = grid_price(action, table, [](const SramPoint& p) {
+      return p.leakage ? std::optional(p.leakage->value) : std::nullopt;
+    });
+    if (price) return *price;
+  }
+  for (const LeakagePrice& row : table.leakage)
+    if (action.primitive == Primitive::kLeakage && row.type == action.type)
+      return quoted(Picojoules(row.power.value), row.from, table);
+  return {PriceOrigin::kUnpriced, Picojoules(), "the table has no such leakage"};
+}
+
 std::optional<UnitPrice> sram_price(const Action& action, const EnergyTable& table) {
   const std::vector<SramPoint>& points = table.sram.points;
   if (points.empty() || action.capacity.value < 1 || action.width.value < 1) return std::nullopt;
   const bool is_write = action.primitive == Primitive::kSramWrite;
+  if (table.sram.width_rule == WidthScaling::kPowerLaw) {
+    std::optional<UnitPrice> price = grid_price(action, table, [is_write](const SramPoint& point) {
+      return std::optional(energy_at(point, is_write));
+    });
+    const bool as_read = is_write && std::any_of(points.begin(), points.end(),
+                                                 [](const SramPoint& p) { return !p.write; });
+    if (price && as_read) price->origin = PriceOrigin::kDerived;
+    if (price && as_read) price->why = "as a read where points have no write; " + price->why;
+    return price;
+  }
   for (const SramPoint& point : points) {
     if (point.capacity != action.capacity) continue;
     if (point.width == action.width && (!is_write || point.write))
@@ -139,7 +187,7 @@ std::optional<UnitPrice> sram_price(const Action& action, const EnergyTable& tab
     return UnitPrice{
         PriceOrigin::kDerived, Picojoules(energy),
         fmt::format("{}{} bit at {} pJ in proportion to width: {}", as_read ? "as a read; " : "",
-                    point.width.value, energy_at(point, is_write), source_of(point.from, table))};
+                    point.width.value, energy_at(point, is_write), sram_source(point.from, table))};
   }
   const bool is_between =
       points.front().capacity < action.capacity && action.capacity < points.back().capacity;
@@ -149,7 +197,7 @@ std::optional<UnitPrice> sram_price(const Action& action, const EnergyTable& tab
       PriceOrigin::kDerived, Picojoules(energy),
       fmt::format("power law in capacity {} the table's points, in proportion to "
                   "width: {}",
-                  is_between ? "between" : "beyond", source_of(points.front().from, table))};
+                  is_between ? "between" : "beyond", sram_source(points.front().from, table))};
 }
 
 std::optional<UnitPrice> per_access_price(const Action& action, const DramPerAccess& prices,
@@ -191,6 +239,9 @@ std::optional<UnitPrice> find_price(const Action& action, const EnergyTable& tab
     case Primitive::kSramWrite:
       price = sram_price(action, table);
       break;
+    case Primitive::kSramLeakage:
+    case Primitive::kLeakage:
+      return leakage_price(action, table);
     default:
       price =
           is_dram(action.primitive) ? dram_price(action, table) : arithmetic_price(action, table);
@@ -252,6 +303,26 @@ std::string component_of(const Action& action, const EnergyTable& table) {
   }
 }
 
+/// What the chip's supply makes of a price at the nominal one.
+void supply_price(const Action& action, const EnergyTable& table, UnitPrice& price) {
+  if (price.origin == PriceOrigin::kUnpriced) return;
+  const VoltageRule& rule = *table.voltage;
+  const double exponent = is_static(action.primitive) ? rule.leakage : rule.energy;
+  price.energy.value *= supply_factor(table, exponent);
+  if (price.origin == PriceOrigin::kQuoted) price.origin = PriceOrigin::kDerived;
+  price.why += fmt::format("; x ({} / {})^{}: {}", table.supply->value, rule.nominal.value,
+                           exponent, rule.source.empty() ? table.source : rule.source);
+}
+
+void add_energy(const std::string& name, Picojoules energy, std::vector<ComponentEnergy>& rows) {
+  for (ComponentEnergy& row : rows)
+    if (row.component == name) {
+      row.energy += energy;
+      return;
+    }
+  rows.push_back({name, energy});
+}
+
 DramCost cost_of(const EnergyReport& report, const EnergyTable& table) {
   DramCost cost;
   cost.total = report.total;
@@ -274,8 +345,14 @@ std::vector<PricedAction> EnergyReport::unpriced() const {
   return rows;
 }
 
+bool is_static(Primitive primitive) {
+  return primitive == Primitive::kSramLeakage || primitive == Primitive::kLeakage ||
+         primitive == Primitive::kDramBackground;
+}
+
 UnitPrice unit_price(const Action& action, const EnergyTable& table) {
-  const std::optional<UnitPrice> price = find_price(action, table);
+  std::optional<UnitPrice> price = find_price(action, table);
+  if (price && table.supply && !is_dram(action.primitive)) supply_price(action, table, *price);
   if (price && !(price->energy.value <= kMaxPrice.value))  // also where it is no number
     throw input_error(fmt::format(
         "energy table \"{}\": {}: {} pJ by its rules ({}), expected at most {} pJ", table.name,
@@ -305,21 +382,25 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
         std::find_if(report.components.begin(), report.components.end(),
                      [&](const ComponentEnergy& row) { return row.component == name; });
     // A part that the table does not price on its own is none.
-    const bool part = name == action.component || unit.origin == PriceOrigin::kQuoted ||
-                      unit.origin == PriceOrigin::kDerived;
+    const bool is_priced =
+        unit.origin == PriceOrigin::kQuoted || unit.origin == PriceOrigin::kDerived;
+    const bool part = is_priced || (name == action.component && !is_static(action.primitive));
     if (component == report.components.end() && part)
       component = report.components.insert(component, {name, Picojoules()});
     if (component != report.components.end()) component->energy += energy;
+    if (is_static(action.primitive) && energy.value > 0)
+      add_energy(name, energy, report.fixed_components);
     report.actions.push_back({action, std::move(unit), energy});
   }
   if (!problems.empty()) throw input_error(problems);
   for (const ComponentEnergy& row : report.components) report.total += row.energy;
+  for (const ComponentEnergy& row : report.fixed_components) report.fixed += row.energy;
   return report;
 }
 
 Prices make_prices(const EnergyTable& table, const std::string& dram,
                    const std::optional<DramPrices>& device, DramPricing counted) {
-  Prices prices{table, std::nullopt, dram, counted};
+  Prices prices{table, std::nullopt, dram, counted, {}};
   if (device) {
     prices.device = table;
     prices.device->dram = *device;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/energy/action.h"
+#include "core/energy/parts.h"
 #include "core/energy/table.h"
 #include "core/enum_rows.h"
 #include "core/units.h"
@@ -56,6 +57,9 @@ struct EnergyReport {
   /// dram_read_burst, ...
   std::vector<ComponentEnergy> components;
   Picojoules total;  ///< exactly the sum of `components` in order
+  /// What of it time costs, whatever is done (is_static), by component; those that have some.
+  std::vector<ComponentEnergy> fixed_components;
+  Picojoules fixed;  ///< their sum
   // Priced by Prices: both prices of the DRAM, of which `counted` is in all of the above.
   std::string dram;  ///< its name
   DramPricing counted = DramPricing::kTable;
@@ -70,12 +74,16 @@ struct Prices {
   std::optional<EnergyTable> device;  ///< the table with the DRAM's own prices in place of its
   std::string dram;                   ///< its name
   DramPricing counted = DramPricing::kTable;
+  std::vector<MachinePart> parts = {};  ///< that leak while a run lasts
 };
 
 /// `device`: what the file of the DRAM `dram` says, if anything. Throws an input Error if that is
 /// to count and is not there.
 Prices make_prices(const EnergyTable& table, const std::string& dram,
                    const std::optional<DramPrices>& device, DramPricing counted);
+
+/// Whether time costs it: leakage, and the standby of the DRAM.
+bool is_static(Primitive primitive);
 
 /// The price of one primitive. Throws an input Error that names component, action and arguments
 /// where the table neither prices it nor lists it as unpriced, or where its rules lead beyond

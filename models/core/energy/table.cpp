@@ -36,6 +36,8 @@ const std::vector<PrimitiveRow>& primitives() {
       {Primitive::kDramWriteBurst, "dram_write_burst", "bursts"},
       {Primitive::kDramRefresh, "dram_refresh", "all-bank refreshes"},
       {Primitive::kDramBackground, "dram_background", "nanoseconds of a rank"},
+      {Primitive::kSramLeakage, "sram_leakage", "nanoseconds of a bank"},
+      {Primitive::kLeakage, "leakage", "nanoseconds of a unit"},
   };
   return kRows;
 }
@@ -45,6 +47,27 @@ const char* primitive_name(Primitive primitive) {
     if (row.value == primitive) return row.name;
   throw internal_error("a primitive without a name");
 }
+
+namespace {
+
+void check_areas(const AreaPrices& area) {
+  std::set<std::string> types, components;
+  for (const MacArea& row : area.macs)
+    if (!types.insert(row.type).second)
+      throw input_error(fmt::format("area: macs: two rows for {}", row.type));
+  for (const ComponentArea& row : area.components)
+    if (!components.insert(row.component).second)
+      throw input_error(fmt::format("area: components: two rows for {}", row.component));
+}
+
+void check_voltage(const VoltageRule& rule) {
+  if (!(rule.lowest.value > 0) || rule.lowest > rule.nominal || rule.nominal > rule.highest)
+    throw input_error(
+        fmt::format("voltage: expected 0 < lowest <= nominal <= highest, got {} V, {} V, {} V",
+                    rule.lowest.value, rule.nominal.value, rule.highest.value));
+}
+
+}  // namespace
 
 EnergyTable no_prices() {
   EnergyTable table;
@@ -71,10 +94,28 @@ void check_energy_table(const EnergyTable& table) {
     const bool is_positive =
         points[i].read.value > 0 && (!points[i].write || points[i].write->value > 0);
     if (!is_positive) throw input_error(fmt::format("sram: energy of point {} is zero", i));
-    if (i > 0 && points[i].capacity <= points[i - 1].capacity)
-      throw input_error(fmt::format("sram: expected points by rising capacity, got {} after {}",
-                                    points[i].capacity.value, points[i - 1].capacity.value));
+    if (i == 0) continue;
+    const SramPoint &before = points[i - 1], &point = points[i];
+    const bool is_grid = table.sram.width_rule == WidthScaling::kPowerLaw;
+    if (point.capacity < before.capacity ||
+        (point.capacity == before.capacity && !(is_grid && before.width < point.width)))
+      throw input_error(fmt::format("sram: expected points by rising capacity{}, got {} after {}",
+                                    is_grid ? ", then width" : "", point.capacity.value,
+                                    before.capacity.value));
+    if (point.leakage.has_value() != before.leakage.has_value() ||
+        point.area.has_value() != before.area.has_value())
+      throw input_error(fmt::format(
+          "sram: expected leakage and area at all points or at none, point {} differs", i));
   }
+  for (const SramPoint& point : points)
+    if ((point.leakage && !(point.leakage->value > 0)) || (point.area && !(point.area->value > 0)))
+      throw input_error("sram: expected leakage and area above zero");
+  std::set<std::string> leaking;
+  for (const LeakagePrice& row : table.leakage)
+    if (!leaking.insert(row.type).second)
+      throw input_error(fmt::format("leakage: two rows for {}", row.type));
+  if (table.area) check_areas(*table.area);
+  if (table.voltage) check_voltage(*table.voltage);
 }
 
 }  // namespace bitjoule

@@ -8,29 +8,14 @@
 #include <vector>
 
 #include "core/energy/action.h"
+#include "core/energy/area_prices.h"
+#include "core/energy/provenance.h"
 #include "core/units.h"
 
 namespace bitjoule {
 
-/// What a figure includes; figures differ two- to threefold by this alone.
-enum class Boundary {
-  kUnit,      ///< the functional unit alone: no registers, wires, control
-  kMacro,     ///< one access of a memory macro
-  kIo,        ///< DRAM: the interface only
-  kDevice,    ///< DRAM: the device, with or without its interface, as the source says
-  kSystem,    ///< DRAM: device, interface and controller
-  kUnstated,  ///< the source does not say: the default of a tool
-};
-
 /// No price is above this, a joule for one action: 2^63 of them are still a number.
 inline constexpr Picojoules kMaxPrice{1e12};
-
-/// Where a figure comes from.
-struct Provenance {
-  Boundary boundary = Boundary::kUnit;
-  std::string source;    ///< empty: the table's
-  bool derived = false;  ///< computed from other figures, not quoted
-};
 
 /// One addition or multiplication of one type.
 struct ArithmeticPrice {
@@ -59,17 +44,22 @@ struct SramPoint {
   Picojoules read;
   std::optional<Picojoules> write;  ///< empty: as a read, derived
   Provenance from;
+  std::optional<Milliwatts> leakage = {};      ///< of the bank
+  std::optional<SquareMicrometres> area = {};  ///< of the bank
 };
 
 /// Between and beyond two points a power law in capacity (a line in log-log).
 enum class CapacityRule { kPowerLaw };
-/// A wider access costs in proportion.
-enum class WidthScaling { kProportional };
+/// A wider access costs in proportion; or as the points say: between and beyond two widths a power
+/// law too, so that the points are a grid.
+enum class WidthScaling { kProportional, kPowerLaw };
 
 struct SramPrices {
   CapacityRule capacity_rule = CapacityRule::kPowerLaw;
   WidthScaling width_rule = WidthScaling::kProportional;
-  std::vector<SramPoint> points;  ///< by rising capacity
+  std::string source;             ///< of points that do not name their own; empty: the table's
+  double uncertainty = 1;         ///< likewise (Provenance::uncertainty)
+  std::vector<SramPoint> points;  ///< by rising capacity, then width
 };
 
 /// DRAM by the bits moved: an access of `width` bits.
@@ -101,6 +91,22 @@ const Provenance& provenance(const DramPrices& prices);
 /// Whose prices of the DRAM count in a run: the energy table's, or those of the DRAM's own file.
 enum class DramPricing { kTable, kDevice };
 
+/// What one idle unit draws, whatever it does: a MAC of a type, a lane ("lane").
+struct LeakagePrice {
+  std::string type;
+  Milliwatts power;
+  Provenance from;
+};
+
+/// How the figures of the chip follow from its supply; DRAM has rails of its own. With v the supply
+/// over the nominal one: energy grows with v^energy, leakage power with v^leakage, the highest
+/// clock with v^frequency, within [lowest, highest].
+struct VoltageRule {
+  Volts nominal, lowest, highest;
+  double energy = 2, leakage = 2.5, frequency = 1.7;
+  std::string source;
+};
+
 /// A primitive that is known to have no price; reports list it instead of counting it as zero.
 struct Unpriced {
   Primitive primitive = Primitive::kAdd;
@@ -117,7 +123,11 @@ struct EnergyTable {
   std::vector<WidthRule> rules;
   SramPrices sram;
   DramPrices dram;
+  std::vector<LeakagePrice> leakage;
+  std::optional<VoltageRule> voltage;  ///< empty: prices hold at one supply
+  std::optional<AreaPrices> area;      ///< empty: nothing is known
   std::vector<Unpriced> unpriced;
+  std::optional<Volts> supply;  ///< that prices are asked for (voltage.h); empty: nominal
 };
 
 /// A table without prices: reports list every action as not priced.

@@ -167,6 +167,8 @@ struct DmaConfig {
 struct AcceleratorConfig {
   std::string name;
   Hertz clock{1'000'000'000};
+  std::optional<Volts> voltage;    ///< of the core; empty: the energy table's nominal one
+  std::optional<Hertz> max_clock;  ///< the highest clock at the nominal voltage; empty: not known
   ArrayConfig array;
   BuffersConfig buffers;
   DequantizerConfig dequantizer;

@@ -18,6 +18,7 @@ const std::vector<ComponentRow>& machine_components() {
       {"output_unit", "output unit", "#80CFB9", nullptr, nullptr, nullptr},
       {"vector_unit", "vector unit", "#999999", nullptr, nullptr, nullptr},
       {"output_buffer", "output buffer", "#AADAF4", "output", &B::output, &C::output},
+      {"unified_buffer", "unified buffer", "#7FB3D5", nullptr, nullptr, nullptr},
       {"dram", "DRAM", "#D55E00", nullptr, nullptr, nullptr},
   };
   return kRows;

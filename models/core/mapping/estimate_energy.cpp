@@ -2,6 +2,7 @@
 
 #include "core/dram/actions.h"
 #include "core/index.h"
+#include "core/mapping/machine_parts.h"
 
 namespace bitjoule {
 namespace {
@@ -19,16 +20,18 @@ constexpr Member kMembers[] = {&MachineCounts::macs,
                                &MachineCounts::outputs,
                                &MachineCounts::dram_read_bits,
                                &MachineCounts::dram_write_bits};
-constexpr BufferCounts MachineCounts::*kBuffers[] = {&MachineCounts::input, &MachineCounts::weight,
-                                                     &MachineCounts::accumulator,
-                                                     &MachineCounts::output, &MachineCounts::scale};
-constexpr std::size_t kMemberCount = std::size(kMembers), kAccessCount = 2 * std::size(kBuffers);
+constexpr BufferCounts MachineCounts::*kPricedBuffers[] = {
+    &MachineCounts::input, &MachineCounts::weight, &MachineCounts::accumulator,
+    &MachineCounts::output, &MachineCounts::scale};
+constexpr std::size_t kMemberCount = std::size(kMembers),
+                      kAccessCount = 2 * std::size(kPricedBuffers);
 enum Command : std::size_t { kActivate, kReadBurst, kWriteBurst, kRefresh, kBackground, kCommands };
-constexpr std::size_t kPriced = kMemberCount + kAccessCount + kCommands;
+constexpr std::size_t kNanosecond = kMemberCount + kAccessCount + kCommands;  // of leakage
+constexpr std::size_t kPriced = kNanosecond + 1;
 
 std::int64_t& at_index(MachineCounts& counts, std::size_t i) {
   if (i < kMemberCount) return counts.*kMembers[i];
-  BufferCounts& buffer = counts.*kBuffers[(i - kMemberCount) / 2];
+  BufferCounts& buffer = counts.*kPricedBuffers[(i - kMemberCount) / 2];
   return (i - kMemberCount) % 2 == 0 ? buffer.reads : buffer.writes;
 }
 
@@ -66,6 +69,7 @@ double EnergyModel::price(const MappingEstimate& e) {
   for (std::size_t i = 0; i < kMemberCount + kAccessCount; ++i) add(i, at_index(counts, i));
   for (std::size_t i = 0; i < commands.size(); ++i)
     add(kMemberCount + kAccessCount + i, commands[i].count);
+  add(kNanosecond, whole_nanoseconds(Cycles(e.cycles), p_.machine.clock));
   return energy;
 }
 
@@ -79,12 +83,14 @@ double EnergyModel::rate_of(std::size_t i) {
     at_index(counts, i) = unit;
     one = priced_actions(p_, counts);
   }
+  if (i == kNanosecond) append_leakage(p_.prices->parts, unit, &one);
   if (p_.memory.ranks > 0) {  // commands of a DRAM that has some
     DramStats stats;
     stats.ranks = 1;
     append_dram_commands(stats, &one);
     const std::size_t first = one.size() - kCommands;
-    if (i >= kMemberCount + kAccessCount) one[first + i - kMemberCount - kAccessCount].count = unit;
+    if (i >= kMemberCount + kAccessCount && i != kNanosecond)
+      one[first + i - kMemberCount - kAccessCount].count = unit;
   }
   const Prices& prices = *p_.prices;
   const EnergyTable& table = prices.counted == DramPricing::kDevice ? *prices.device : prices.table;

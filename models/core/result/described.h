@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "core/dram/stats.h"
+#include "core/energy/area.h"
 #include "core/energy/price.h"
 #include "core/numeric/quality.h"
 #include "core/result/costs.h"
@@ -106,5 +107,11 @@ void describe_layer_energy(const EnergyReport& report, ResultVisitor& v);
 /// `energy` of a run: also the table's name, unpriced[], and prices[] with a row per action that
 /// says what one costs, why, and whether that is quoted or derived.
 void describe_energy(const EnergyReport& report, ResultVisitor& v);
+
+/// The parts of `area`: of a machine.
+void describe_area(const AreaReport& area, ResultVisitor& v);
+/// ... and of a run on it.
+void describe_area_use(const AreaReport& area, double watts_on_chip, double macs_per_s,
+                       ResultVisitor& v);
 
 }  // namespace bitjoule

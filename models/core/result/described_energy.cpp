@@ -44,6 +44,15 @@ void describe_layer_energy(const EnergyReport& report, ResultVisitor& v) {
     for (const ComponentEnergy& row : report.components)
       v.value({row.component, "pJ", "of this component", OverLayers::kSum}, row.energy.value);
   });
+  v.value({"dynamic_pj", "pJ", "what is done costs", OverLayers::kSum},
+          report.total.value - report.fixed.value);
+  v.value({"static_pj", "pJ", "time costs, whatever is done: leakage, the DRAM's standby",
+           OverLayers::kSum},
+          report.fixed.value);
+  v.map({"static", "pJ", "the same by component, those that have some", OverLayers::kSum}, [&] {
+    for (const ComponentEnergy& row : report.fixed_components)
+      v.value({row.component, "pJ", "of this component", OverLayers::kSum}, row.energy.value);
+  });
   if (!report.by_table) return;
   v.value({"dram_prices", "", "whose prices of the DRAM these are: `table` or `device`"},
           enum_name(report.counted));
@@ -51,6 +60,54 @@ void describe_layer_energy(const EnergyReport& report, ResultVisitor& v) {
                 v);
   describe_cost({"by_device", "", "all by those of the DRAM's own file; null: it has none"},
                 report.by_device, v);
+}
+
+void describe_area(const AreaReport& area, ResultVisitor& v) {
+  v.value({"table", "", "whose figures; empty: the energy table has none"}, area.table);
+  v.value({"node", "", "their technology"}, area.node);
+  const bool is_known = area.is_known();
+  const auto number = [&](const Field& field, double value) {
+    is_known ? v.value(field, value) : v.value(field, nullptr);
+  };
+  number({"total_mm2", "mm2", "of the parts that have figures; null: none has"}, area.total_mm2());
+  number({"lowest_mm2", "mm2", "if every figure is too high by its uncertainty"},
+         area.lowest_mm2());
+  number({"highest_mm2", "mm2", "if every figure is too low by its uncertainty"},
+         area.highest_mm2());
+  v.map({"components", "mm2", "by component, those that have figures"}, [&] {
+    for (const auto& [name, mm2] : area.components())
+      v.value({name, "mm2", "of this component"}, mm2);
+  });
+  v.list({"parts", "", "what the machine consists of"}, [&] {
+    for (const PartArea& row : area.parts)
+      v.object({}, [&] {
+        v.value({"component", "", "that it belongs to"}, row.part.component);
+        v.value({"what", "", "how many of what"}, part_text(row.part));
+        v.value({"price", "", "`quoted`, `derived` or `unpriced`: not known"},
+                enum_name(row.origin));
+        v.value({"unit_um2", "um2", "of one"}, row.unit.value);
+        v.value({"mm2", "mm2", "of all"}, row.mm2());
+        v.value({"uncertainty", "times", "the truth lies within this factor; 1: not stated"},
+                row.uncertainty);
+        v.value({"why", "", "source, rule or reason"}, row.why);
+      });
+  });
+  v.list({"notes", "", "what the figures leave out"}, [&] {
+    for (const std::string& note : area.notes) v.value({}, note);
+  });
+}
+
+void describe_area_use(const AreaReport& area, double watts_on_chip, double macs_per_s,
+                       ResultVisitor& v) {
+  const auto per_mm2 = [&](double value) {
+    return area.is_known() ? ResultVisitor::Value(value / area.total_mm2())
+                           : ResultVisitor::Value(nullptr);
+  };
+  v.value({"power_density_w_per_mm2", "W/mm2", "average power of the chip, without the DRAM's"},
+          per_mm2(watts_on_chip));
+  v.value({"tops_per_mm2", "TOPS/mm2", "two operations for each MAC done, over time and area",
+           OverLayers::kOwn, true},
+          per_mm2(2e-12 * macs_per_s));
 }
 
 void describe_energy(const EnergyReport& report, ResultVisitor& v) {

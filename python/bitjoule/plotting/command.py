@@ -18,6 +18,8 @@ RUN_FIGURES = [
     ("energy", run.energy),
     ("traffic", run.dram),
     ("bandwidth_over_time", run.bandwidth_over_time),
+    ("power_over_time", run.power_over_time),
+    ("area", run.area),
     ("data_bus", run.data_bus),
     ("stalls", run.stalls),
     ("roofline", run.roofline),

@@ -16,8 +16,9 @@ def _named_bars(ax, values, unit):
         colour, hatch = style.look(name)
         ax.barh(row, value, 0.7, color=colour, hatch=hatch, edgecolor="black", linewidth=0.5)
         share = per_cent(value, total)
+        amount = f"{value:.3g} {unit}" if unit == "mm2" else si(value, unit)
         ax.annotate(
-            share if unit == "%" else f"{si(value, unit)} ({share})",
+            share if unit == "%" else f"{amount} ({share})",
             (value, row),
             xytext=(4, 0),
             textcoords="offset points",
@@ -28,7 +29,8 @@ def _named_bars(ax, values, unit):
     ax.invert_yaxis()
     ax.set_xlim(0, 1.35 * ordered[0][1] if ordered else 1)
     ax.grid(axis="x")
-    style.axis_unit(ax.xaxis, unit)
+    if unit != "mm2":  # a square has no such prefixes
+        style.axis_unit(ax.xaxis, unit)
 
 
 def energy(result):
@@ -164,6 +166,52 @@ def bandwidth_over_time(result):
     ax.set_ylabel("DRAM bandwidth")
     ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     style.title(figure, f"Bandwidth over time: {name_of(result)}")
+    return figure
+
+
+def power_over_time(result):
+    """Power in bins of the run, its average and its highest; nothing where results lack it."""
+    if not result.has("power.timeline"):
+        return None
+    bin_s = result.at("power.timeline.bin_s").number()
+    watts = result.at("power.timeline.watts").number_list()
+    if not watts or not bin_s:
+        return None
+    edges = [i * bin_s for i in range(len(watts) + 1)]
+    average = result.at("power.average_w").number()
+    figure, ax = plt.subplots(figsize=(6.4, 3.0))
+    ax.stairs(watts, edges, fill=True, color=style.SKY, label="each bin")
+    ax.axhline(average, color=style.VERMILLION, linestyle="--", label="average")
+    ax.set_xlim(0, edges[-1])
+    ax.set_ylim(bottom=0)
+    ax.grid()
+    style.axis_unit(ax.xaxis, "s")
+    style.axis_unit(ax.yaxis, "W")
+    ax.set_xlabel("simulated time")
+    ax.set_ylabel("power")
+    ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+    style.title(
+        figure,
+        f"Power over time: {name_of(result)}\n"
+        f"average {si(average, 'W')}, highest {si(max(watts), 'W')}",
+    )
+    return figure
+
+
+def area(result):
+    """Area by component; nothing where the energy table has none."""
+    parts = result.at("area.components").numbers() if result.has("area.components") else {}
+    if not parts:
+        return None
+    figure, ax = plt.subplots(figsize=(6.4, 0.6 + 0.32 * max(3, len(parts))))
+    _named_bars(ax, parts, "mm2")
+    ax.set_xlabel("area, mm2")
+    total = result.at("area.total_mm2").number()
+    style.title(
+        figure,
+        f"Area by component: {name_of(result)}\n"
+        f"total {total:.3g} mm2, table {result.at('area.table').text()}",
+    )
     return figure
 
 

@@ -1,0 +1,24 @@
+// Figures of an SRAM bank between the points of a table.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "core/energy/table.h"
+
+namespace bitjoule {
+
+/// A figure of a point; empty where it has none.
+using SramFigure = std::function<std::optional<double>(const SramPoint&)>;
+
+/// By power laws (lines in log-log) between and beyond the two nearest: for each width of the
+/// points in capacity, then in width; the other way round; and of both ways the geometric mean
+/// (they are one within a full grid). Exact at the points. Empty where points lack the figure, or
+/// are none.
+std::optional<double> sram_figure(const SramPrices& prices, Bytes capacity, Bits width,
+                                  const SramFigure& figure);
+
+/// The point of exactly this bank; nullptr where there is none.
+const SramPoint* sram_point(const SramPrices& prices, Bytes capacity, Bits width);
+
+}  // namespace bitjoule

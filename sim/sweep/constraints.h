@@ -1,0 +1,25 @@
+// What the points of a sweep must keep to be the best of anything.
+#pragma once
+
+#include <string>
+
+#include "sim/sweep/results.h"
+
+namespace bitjoule {
+
+struct Constraint {
+  std::string metric;    ///< dotted path in result.json
+  std::string relation;  ///< <=, <, >= or >
+  double bound = 0;      ///< in the metric's unit
+
+  bool holds(double value) const;
+};
+
+/// Reads "area.total_mm2 <= 4". Throws an input Error that says what was expected.
+Constraint parse_constraint(const std::string& text);
+
+/// The constraint of `results` that a done point does not keep, or whose metric it lacks ("..., has
+/// none"); empty: it keeps all.
+std::string broken_constraint(const SweepResults& results, const PointResult& point);
+
+}  // namespace bitjoule

@@ -1,0 +1,91 @@
+#include <doctest/doctest.h>
+
+#include <boost/json.hpp>
+#include <string>
+
+#include "support/shell.h"
+
+namespace bitjoule {
+namespace {
+
+using namespace test;
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("sim area: a machine by itself, by areas of its own, as text and as JSON") {
+  const TemporaryDirectory dir;
+  const Outcome outcome = shell(
+      "{sim} area edge-16x16.yaml --mac int8 --area generic-28nm.yaml -o " + dir.at("a.json"));
+  CAPTURE(outcome.text);
+  REQUIRE(outcome.code == 0);
+  // 16 x 16 PEs of 32 bits: 1024 MACs of 1468 um2.
+  CHECK(contains(outcome.text, "1024 x int8 MAC, derived, within 1.4 times"));
+  CHECK(contains(outcome.text, "1.503 mm2"));
+  const boost::json::value json = boost::json::parse(text_of(dir.at("a.json")));
+  CHECK(json.at_pointer("/area/components/array").to_number<double>() ==
+        doctest::Approx(1024 * 1468e-6));
+  double sum = 0;
+  for (const auto& row : json.at_pointer("/area/components").as_object())
+    sum += row.value().to_number<double>();
+  CHECK(json.at_pointer("/area/total_mm2").to_number<double>() == doctest::Approx(sum));
+}
+
+TEST_CASE("sim area: the MACs of a run's numbers; a table without areas names every part") {
+  const Outcome run = shell("{sim} area quickstart.yaml --energy chip-45nm.yaml");
+  CHECK(run.code == 0);
+  CHECK(contains(run.text, "4096 x int8 MAC"));
+  CHECK(contains(run.text, "16 x bank of 8192 bytes, 64 bit, quoted"));
+  const Outcome none = shell("{sim} area quickstart.yaml");
+  CHECK(none.code == 0);
+  CHECK(contains(none.text, "horowitz-2014-45nm has no areas"));
+  CHECK(contains(none.text, "not known: array, 4096 x int8 MAC: the energy table has no areas"));
+  const Outcome missing =
+      shell("{sim} area edge-16x16.yaml --mac fp8_e4m3 --area generic-7nm.yaml");
+  CHECK(contains(missing.text, "not known: array, 1024 x fp8_e4m3 MAC: the table has no MAC of"));
+}
+
+TEST_CASE("sim area: refuses what is no machine, and MACs beside a run's") {
+  CHECK(contains(shell("{sim} area chip-45nm.yaml").text, "expected an accelerator or a run"));
+  CHECK(contains(shell("{sim} area quickstart.yaml --mac int8").text, "--mac: only with an acc"));
+  CHECK(contains(shell("{sim} area edge-16x16.yaml --mac int99").text, "int99"));
+}
+
+TEST_CASE("sim price: leaks by another table, at the run's supply; what a result lacks is said") {
+  const TemporaryDirectory dir;
+  const std::string run =
+      "{sim} run quickstart.yaml -q --set values=off --set 'layer={gemm: {m: 8, n: 8, k: 8}}' -o " +
+      dir.at("out");
+  REQUIRE(shell(run).code == 0);
+  const Outcome chip = shell("{sim} price " + dir.at("out") + " --energy chip-45nm.yaml");
+  CHECK(chip.code == 0);
+  CHECK(contains(chip.text, "whatever is done"));
+  CHECK(!contains(chip.text, "not counted: leakage"));
+
+  boost::json::value old = boost::json::parse(text_of(dir.at("out/result.json")));
+  boost::json::array counts, layers;
+  for (const boost::json::value& row : old.at("counts").as_array())
+    if (!contains(std::string(row.at("activity").as_string()), "leakage")) counts.push_back(row);
+  old.as_object()["counts"] = counts;
+  old.as_object().erase("layers");
+  write_file(dir, "old.json", boost::json::serialize(old));
+  const Outcome without = shell("{sim} price " + dir.at("old.json") + " --energy chip-45nm.yaml");
+  CAPTURE(without.text);
+  CHECK(without.code == 0);
+  CHECK(contains(without.text, "not counted: leakage"));
+}
+
+TEST_CASE("voltage: sim run refuses a clock above the rule's, and a supply beyond it") {
+  const std::string run =
+      "{sim} run quickstart.yaml --set values=off --set 'layer={gemm: {m: 8, n: 8, k: 8}}' "
+      "--set accelerator.max_clock='1 GHz' --set accelerator.voltage=";
+  // 0.9^1.7 = 0.836.
+  CHECK(contains(shell(run + "'0.81 V'").text, "clock: expected at most 836 MHz at 0.81 V"));
+  CHECK(contains(shell(run + "'0.7 V'").text, "voltage: expected 0.738 V to 1.053 V"));
+  CHECK(shell(run + "'0.81 V' --set accelerator.clock='836 MHz'").code == 0);
+}
+
+}  // namespace bitjoule
