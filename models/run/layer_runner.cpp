@@ -180,6 +180,7 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
   LayerProgram p;
   p.problem = make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
   p.problem.prices = prices_;
+  p.problem.data = options_.data;
   p.mapping = best_simulated(p.problem, pins, map_finalists(p.problem, pins));
   p.problem = configured(std::move(p.problem), p.mapping);
   p.program = make_program(p.problem, p.mapping.tiling);
@@ -293,7 +294,8 @@ LayerOutcome LayerRunner::outcome_of(const LayerProgram& p, LayerValues* values,
   const auto simulate = [&] {
     return machine_->run(p.problem, p.program, values, trace, neighbours_of(overlap), told);
   };
-  if (!options_.outcomes || trace != nullptr || p.key.empty()) return simulate();
+  const bool counts_operands = values != nullptr && p.problem.data.counted;
+  if (!options_.outcomes || trace != nullptr || p.key.empty() || counts_operands) return simulate();
   const std::int64_t bursts = traffic_of(p.program, memory().burst_bytes).total().bursts;
   if (bursts < kBurstsWorthKeeping && options_.fidelity == Fidelity::kFast) return simulate();
   std::string key = machine_->key() + p.key;
@@ -325,6 +327,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   result.peak_bytes_per_s =
       memory().bytes_per_cycle * static_cast<double>(machine_->config().clock.value);
   result.counts = priced_actions(problem, result.outcome.counts);
+  if (!program.computes.empty()) append_array_clock(problem, result.outcome.cycles, &result.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
   add_block_scales(problem.path, result.outcome.traffic);
   result.energy = price(result.counts, *prices_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/energy/price.h"
+#include "core/energy/price_array.h"
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/config/reader.h"
@@ -163,10 +164,20 @@ std::string report_text(const CountedPart& part, const EnergyReport& report) {
   out += fmt::format("  quoted prices {}, derived {}\n",
                      percent(sum_of(report, PriceOrigin::kQuoted), report.total),
                      percent(sum_of(report, PriceOrigin::kDerived), report.total));
-  for (const PricedAction& row : report.unpriced())
+  std::vector<std::string> moves;  // of components whose every move has no price
+  for (const PricedAction& row : report.unpriced()) {
+    const std::string name = unpriced_name(row);
+    if (is_array_move(row.action.primitive)) {
+      if (moves.empty() || moves.back() != name) moves.push_back(name);
+      continue;
+    }
     out += fmt::format("  not priced: {}.{}, {} of {} {}: {}\n", row.action.component,
                        row.action.activity, row.action.count, primitive_name(row.action.primitive),
                        row.action.type, row.unit.why);
+  }
+  if (!moves.empty())
+    out += fmt::format("  not priced: {}: the table has no rows for moves of them\n",
+                       fmt::join(moves, ", "));
   out += "Unit costs for accounting and ratios, not the joules of a real chip.\n";
   return out;
 }

@@ -46,6 +46,7 @@ const UnitTable kBandwidth{"a bandwidth",
                             {"GB/s", kGiga},
                             {"GiB/s", kGibi},
                             {"TB/s", kTera}}};
+const UnitTable kLength{"a length", "25 um", false, {{"nm", 1}, {"um", kKilo}, {"mm", kMega}}};
 const UnitTable kEnergy{
     "an energy", "3.7 pJ", false, {{"fJ", 1}, {"pJ", kKilo}, {"nJ", kMega}, {"uJ", kGiga}}};
 
@@ -88,11 +89,12 @@ const UnitTable& units_of(Cycles) { return kCycles; }
 const UnitTable& units_of(Hertz) { return kHertz; }
 const UnitTable& units_of(Femtoseconds) { return kTime; }
 const UnitTable& units_of(BytesPerSecond) { return kBandwidth; }
+const UnitTable& units_of(Nanometers) { return kLength; }
 const UnitTable& units_of(Picojoules) { return kEnergy; }
 
 const std::vector<const UnitTable*>& unit_tables() {
   static const std::vector<const UnitTable*> kAll = {&kBytes, &kBits,      &kCycles, &kHertz,
-                                                     &kTime,  &kBandwidth, &kEnergy};
+                                                     &kTime,  &kBandwidth, &kLength, &kEnergy};
   return kAll;
 }
 

@@ -148,11 +148,12 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
         "  {:<20} {:>10}  {:>7}\n", c.component, component_text(r.energy, c, joules_text),
         percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
   line("DRAM prices", dram_prices_text(r.energy));
-  std::string unpriced;
-  for (const PricedAction& a : r.energy.unpriced())
-    unpriced +=
-        fmt::format("{}{}.{}", unpriced.empty() ? "" : ", ", a.action.component, a.action.activity);
-  if (!unpriced.empty()) line("not priced", unpriced);
+  std::vector<std::string> unpriced;
+  for (const PricedAction& a : r.energy.unpriced()) {
+    std::string name = unpriced_name(a);
+    if (unpriced.empty() || unpriced.back() != name) unpriced.push_back(std::move(name));
+  }
+  if (!unpriced.empty()) line("not priced", fmt::format("{}", fmt::join(unpriced, ", ")));
   if (!r.check) {
     line("output", "not computed (values: off)");
     return out;

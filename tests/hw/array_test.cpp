@@ -318,7 +318,8 @@ TEST_CASE("array: a sum is in the register at the foot of its column one cycle b
   };
   for (const Dataflow dataflow : {kWs, kOs}) {
     Holder holder(dataflow == kWs ? "ws_grid" : "os_grid", config);
-    holder.grid->begin(pe_dataflow(dataflow));
+    holder.grid->begin(pe_dataflow(dataflow), {});
+    MachineCounts counts;
     const AcceleratorConfig m = machine(dataflow, Overlap::kNone);
     const MappingProblem p = problem_of(m, {3, 2, 3});
     PeTile tile;
@@ -335,8 +336,8 @@ TEST_CASE("array: a sum is in the register at the foot of its column one cycle b
       if (dataflow == kWs && results.cycle < rows) holder.grid->enter_row(fold, results.cycle);
       const std::int64_t step = results.cycle - fold.first_step;
       if (step >= 0 && step < 3) holder.grid->enter_step(fold, step);
-      holder.grid->collect(fold, results.cycle, results);
-      holder.grid->step(results.cycle);
+      holder.grid->collect(fold, results.cycle, results, counts);
+      holder.grid->step(results.cycle, counts);
     }
     REQUIRE(results.left.size() == 3 * cols);
     for (const auto& [cycle, column, index] : results.left) {
