@@ -143,7 +143,7 @@ std::string described(const Action& action) {
   std::string arguments;
   if (!action.type.empty()) arguments += " of " + action.type;
   if (action.width.value != 0) arguments += fmt::format(" of {} bit", action.width.value);
-  if (action.capacity.value != 0)
+  if (action.primitive == Primitive::kSramRead || action.primitive == Primitive::kSramWrite)
     arguments += fmt::format(" in a bank of {} bytes", action.capacity.value);
   return fmt::format("{}.{}: {}{}", action.component, action.activity,
                      primitive_name(action.primitive), arguments);
