@@ -138,6 +138,7 @@ TEST_CASE("array energy: dataflows are told apart, and a larger array is not alw
     const LayerResult layer = layer_of(fmt::format(
         "accelerator: {{base: accelerators/edge-16x16.yaml, array: {{edge_folds: full, {}}}}}\n"
         "energy: eyeriss-65nm.yaml\nlayer: {{gemm: {{m: 512, n: 12, k: 12}}}}\nvalues: off\n"
+        "mapping: {{tile: {{m: 512, n: 12, k: 12}}}}\n"
         "precision: {{weights: {{format: int16, granularity: per_channel}}, activations: int16, "
         "mac: int16}}\n",
         set));
