@@ -133,6 +133,60 @@ TEST_CASE("array energy: a small product by Eyeriss' ratios, by hand") {
   CHECK(component(os, "array_wires") == 2 * (10 * 3 + 2 * 4 * 2 + 2 * (2 * 3 + 2 * 3)));
 }
 
+TEST_CASE("array energy: registers, wires and clock at 45 nm, by hand") {
+  const LayerResult ws = layer_of(kSmall, {{"energy", "array-45nm.yaml"}});
+  // Words of 16 bits, sums of 32: what is read, written and passed on in registers of 9 fJ a bit.
+  const double written = 4 * 16, read = 20 * 16, shifted = 10 * 4 * 16 + 2 * 16 + 10 * 3 * 32;
+  CHECK(component(ws, "array_registers") ==
+        doctest::Approx(0.009 * (written + read + shifted)).epsilon(1e-12));
+  // 121 fJ for a bit and mm, 45 um from PE to PE, 3 + 4 of them from a buffer to the edge.
+  const double hops = 10 * 3 * 16 + 2 * 16 + 10 * 2 * 32, edge = 7 * (10 * 16 + 4 * 16 + 10 * 32);
+  CHECK(component(ws, "array_wires") ==
+        doctest::Approx(0.121 * 0.045 * (hops + edge)).epsilon(1e-12));
+  // Every PE in every cycle: two operands, a sum, and what stays twice.
+  const double flip_flops = 16 + 16 + 32 + 2 * 16;
+  CHECK(component(ws, "array_clock") ==
+        doctest::Approx(0.0165 * flip_flops * 12 * static_cast<double>(ws.outcome.cycles.value))
+            .epsilon(1e-12));
+}
+
+TEST_CASE("array energy: a table's moves are moves, each once, and lengths are of wires") {
+  const auto refusal = [](const std::string& moves) -> std::string {
+    try {
+      layer_of(kSmall, {{"energy", "{base: horowitz-2014-45nm.yaml, moves: [" + moves + "]}"}});
+      return "";
+    } catch (const Error& e) {
+      return e.what();
+    }
+  };
+  const std::string read = "{primitive: register_read, energy: 1 pJ, boundary: unit}";
+  const auto says = [&](const std::string& moves, const std::string& text) {
+    CAPTURE(moves);
+    CHECK(refusal(moves).find(text) != std::string::npos);
+  };
+  CHECK(refusal(read).empty());
+  says(read + ", " + read, "moves: two rows for register_read");
+  says("{primitive: multiply, energy: 1 pJ, boundary: unit}",
+       "moves: multiply is nothing that moves inside the array");
+  says("{primitive: pe_wire, energy: 1 pJ, length: 1 mm, boundary: unit}",
+       "moves: pe_wire: a length is for wires, beside a pe_pitch");
+  says("{primitive: shift, boundary: unit}",
+       "moves: shift: expected either an energy or `included`");
+}
+
+TEST_CASE("array energy: a result of an older version is priced, and what it lacks is said") {
+  const TemporaryDirectory dir;
+  std::ofstream(dir.at("old.json"))
+      << R"({"schema_version": 2, "name": "old", "counts": [{"component": "array", "activity": )"
+         R"("multiply", "primitive": "multiply", "type": "int8", "width_bits": 0, )"
+         R"("capacity_bytes": 0, "count": 7}]})";
+  const std::string price = "{sim} price " + dir.at("old.json") + " --energy ";
+  const std::string lacks = "not in this result, of an older version: what moves inside the array";
+  CHECK(shell(price + "array-45nm.yaml").text.find(lacks) != std::string::npos);
+  CHECK(shell(price + "horowitz-2014-45nm.yaml").text.find(lacks) == std::string::npos);
+  CHECK(shell(price + "horowitz-2014-45nm.yaml").text.find("1.4 pJ") != std::string::npos);
+}
+
 TEST_CASE("array energy: dataflows are told apart, and a larger array is not always better") {
   const auto run = [](const std::string& set) {
     const LayerResult layer = layer_of(fmt::format(
@@ -211,6 +265,11 @@ TEST_CASE("array energy: densities stand for values that are not there") {
       return e.what();
     }
   };
+  const auto notes = [&](const std::string& table) {
+    return read_run(text_source("run.yaml", text), {{"energy", table}}).notes.size();
+  };
+  CHECK(notes("array-45nm.yaml") == 0);
+  CHECK(notes("horowitz-2014-45nm.yaml") == 1);  // it gates nothing
   CHECK(refusal({{"values", "on"}}).find("density: for values: off") != std::string::npos);
   CHECK(refusal({{"operand_counts", "true"}}).find("operand_counts: needs values") !=
         std::string::npos);
