@@ -35,6 +35,11 @@ class Rates {
     (e.counts.*buffer).*access = kMany;
     return price(e);
   }
+  double of(ArrayMove move) {
+    MappingEstimate e;
+    e.counts.moves[move] = kMany;
+    return price(e);
+  }
   double of_bursts(Tensor tensor, std::int64_t MachineCounts::*bits) {
     MappingEstimate e;
     e.traffic.burst_bytes = p_.memory.burst_bytes;
@@ -86,6 +91,7 @@ EnergyRates energy_rates(const MappingProblem& p) {
     r.dequantize_weight = rates.of(&MachineCounts::dequantized_weights);
   if (p.path.activations.dequantized)
     r.dequantize_input = rates.of(&MachineCounts::dequantized_inputs);
+  for (std::size_t i = 0; i < kArrayMoves; ++i) r.moves[i] = rates.of(static_cast<ArrayMove>(i));
   const BuffersConfig& b = p.machine.buffers;
   const double bits = static_cast<double>(p.path.output.code_bits);
   r.fixed =
