@@ -148,6 +148,18 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
         "  {:<20} {:>10}  {:>7}\n", c.component, component_text(r.energy, c, joules_text),
         percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
   line("DRAM prices", dram_prices_text(r.energy));
+  const OperandCounts& operands = r.outcome.counts.operands;
+  const auto per_mac = [&](OperandCount count) {
+    return static_cast<double>(operands[count]) / static_cast<double>(r.outcome.counts.macs);
+  };
+  if (operands[OperandCount::kInputToggles] + operands[OperandCount::kZeroMacs] > 0)
+    line("multipliers",
+         fmt::format("a zero in {} of the MACs (inputs {}, weights {}); {:.3g} bits of inputs and "
+                     "{:.3g} of weights toggle in each",
+                     percent(per_mac(OperandCount::kZeroMacs)),
+                     percent(per_mac(OperandCount::kInputZeros)),
+                     percent(per_mac(OperandCount::kWeightZeros)),
+                     per_mac(OperandCount::kInputToggles), per_mac(OperandCount::kWeightToggles)));
   std::vector<std::string> unpriced;
   for (const PricedAction& a : r.energy.unpriced()) {
     std::string name = unpriced_name(a);
