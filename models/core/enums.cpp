@@ -52,6 +52,24 @@ const std::vector<EnumRow<Packing>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<PeAdders>>& enum_rows() {
+  static const std::vector<EnumRow<PeAdders>> kRows = {
+      {PeAdders::kTree, "tree", "products in a tree of narrow adders, then one wide addition"},
+      {PeAdders::kChain, "chain", "a wide addition for each product"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<DataMultiplier>>& enum_rows() {
+  static const std::vector<EnumRow<DataMultiplier>> kRows = {
+      {DataMultiplier::kGated, "gated",
+       "with a zero operand, its inputs are held: that multiplication costs a share"},
+      {DataMultiplier::kToggled, "toggled",
+       "a share of a multiplication goes with the bits of its operands that toggle"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<WeightTiles>>& enum_rows() {
   static const std::vector<EnumRow<WeightTiles>> kRows = {
       {WeightTiles::kExact, "exact", "as many weights as there are"},

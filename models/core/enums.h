@@ -28,6 +28,10 @@ const std::vector<EnumRow<WeightTiles>>& enum_rows();
 template <>
 const std::vector<EnumRow<BufferRole>>& enum_rows();
 template <>
+const std::vector<EnumRow<PeAdders>>& enum_rows();
+template <>
+const std::vector<EnumRow<DataMultiplier>>& enum_rows();
+template <>
 const std::vector<EnumRow<DequantizerPlacement>>& enum_rows();
 template <>
 const std::vector<EnumRow<MappingObjective>>& enum_rows();

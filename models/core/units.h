@@ -37,6 +37,7 @@ using Bits = Quantity<struct BitsTag>;                  //
 using Hertz = Quantity<struct HertzTag>;                // clock frequency
 using Femtoseconds = Quantity<struct FemtosecondsTag>;  // the resolution of simulated time
 using BytesPerSecond = Quantity<struct BytesPerSecondTag>;
+using Nanometers = Quantity<struct NanometersTag>;
 using Picojoules = Quantity<struct PicojoulesTag, double>;
 using Milliwatts = Quantity<struct MilliwattsTag, double>;  // 1 mW is 1 pJ per ns
 using SquareMicrometres = Quantity<struct SquareMicrometresTag, double>;

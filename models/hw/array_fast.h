@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <systemc>
 
+#include "core/exec/operand_activity.h"
 #include "core/mapping/array_timing.h"
 #include "hw/operand_ports.h"
 
@@ -26,6 +28,7 @@ class ArrayFast : public sc_core::sc_module, public ArrayIf {
   LayerRun run_;
   std::int32_t active_pes_ = 0;  ///< signal of the trace
   std::unique_ptr<ArrayTimeline> timeline_;
+  std::optional<OperandActivity> activity_;  ///< where operands are counted
 };
 
 }  // namespace bitjoule

@@ -35,7 +35,9 @@ void ArrayPe::start(const LayerRun& run) {
   rates_ = array_rates(*run.problem, run.program->groups_at_once);
   grid_ = run.problem->path.mac.is_integer ? integer_grid_.get() : float_grid_.get();
   dataflow_ = &pe_dataflow(run.problem->machine.array.dataflow);
-  grid_->begin(*dataflow_);
+  const MappingProblem& p = *run.problem;
+  grid_->begin(*dataflow_,
+               PeRules{adds_in_tree(p), counts_operands(run), west_code(p), north_code(p)});
   if (run.trace != nullptr) {
     active_pes_ = run.trace->add_signal("array.active_pes", 32);
     if (run.trace->has_signals()) grid_->begin_trace(*run.trace);
@@ -217,9 +219,9 @@ void ArrayPe::tick() {
     held = advance_stream(now);
   }
   // What the registers held before this clock edge is written with it.
-  for (const auto& t : tails_) grid_->collect(t->fold, now.value, *this);
-  if (streaming_ != nullptr) grid_->collect(streaming_->fold, now.value, *this);
-  run_.counts->macs += grid_->step(now.value);
+  for (const auto& t : tails_) grid_->collect(t->fold, now.value, *this, *run_.counts);
+  if (streaming_ != nullptr) grid_->collect(streaming_->fold, now.value, *this, *run_.counts);
+  grid_->step(now.value, *run_.counts);
   unreported_ += config_.rows * config_.cols;
   if (unreported_ >= kReportedPeCycles && run_.progress) {
     run_.progress(run_.counts->macs);
@@ -279,6 +281,7 @@ void ArrayPe::deliver(const FoldInFlight& fold, std::int64_t column, std::int64_
   MachineCounts& counts = *run_.counts;
   const std::optional<ResultPlace> place = dataflow_->result(job, column, index);
   if (!place) return;
+  ++counts.moves[ArrayMove::kSumExit];
   const bool further = job.k0 > 0;
   // The results of a step leave skewed, and are written as one wide row; those that stayed in a row
   // of PEs are of one group.

@@ -42,6 +42,11 @@ struct LayerRun {
   const MappingProblem* next_problem = nullptr;
 };
 
+/// Whether the array counts what its operands are.
+inline bool counts_operands(const LayerRun& run) {
+  return run.values != nullptr && run.problem->data.counted;
+}
+
 struct TokenIf : virtual sc_core::sc_interface {
   virtual void give(Token token, Cycles at) = 0;
 };

@@ -48,19 +48,20 @@ class Grid : public PeGrid {
     step_now_ = {&fold, step};
   }
 
-  std::int64_t step(std::int64_t cycle) override {
+  void step(std::int64_t cycle, MachineCounts& counts) override {
     // After a pause nothing useful is under way: what the edges and registers still hold is stale.
     if (cycle != cycle_ + 1) clear();
     cycle_ = cycle;
     steps_[slot(0)] = step_now_;
     loads_[slot(0)] = row_now_;
     step_now_ = row_now_ = {};
-    return dataflow_->outputs_stay() ? step_outputs() : step_stationary();
+    dataflow_->outputs_stay() ? step_outputs(counts) : step_stationary(counts);
   }
 
-  void collect(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) override {
+  void collect(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink,
+               MachineCounts& counts) override {
     if (dataflow_->outputs_stay())
-      collect_drained(fold, cycle, sink);
+      collect_drained(fold, cycle, sink, counts.moves);
     else
       collect_sums(fold, cycle, sink);
   }
@@ -71,9 +72,11 @@ class Grid : public PeGrid {
         if (e.fold == &fold) e = {};
   }
 
-  void begin(const PeDataflow& dataflow) override {
+  void begin(const PeDataflow& dataflow, const PeRules& rules) override {
     dataflow_ = &dataflow;
+    rules_ = rules;
     clear();
+    for (Pe<T, Sum>* pe : pes_) pe->forget_operands();
   }
 
   void begin_trace(Trace& trace) override {
@@ -171,6 +174,7 @@ class Grid : public PeGrid {
     if (e.fold == nullptr || r >= e.fold->job.shape.rows) return {};
     Word<T> w = word(*e.fold, dataflow_->west(e.fold->job, r, e.index));
     w.last = e.index == e.fold->job.timing.steps - 1;
+    w.reach = static_cast<std::int32_t>(e.fold->job.timing.cols);
     return w;
   }
 
@@ -179,7 +183,10 @@ class Grid : public PeGrid {
     const Entry& e = steps_[slot(c)];
     if (e.fold == nullptr || c >= e.fold->job.shape.cols) return {};
     const std::optional<EdgeWord> at_edge = dataflow_->north(e.fold->job, c, e.index);
-    return at_edge ? word(*e.fold, *at_edge) : Word<T>{};
+    if (!at_edge) return {};
+    Word<T> w = word(*e.fold, *at_edge);
+    w.reach = static_cast<std::int32_t>(e.fold->job.timing.rows);
+    return w;
   }
 
   /// The stationary operand for column c, if the fold has one for it.
@@ -195,27 +202,45 @@ class Grid : public PeGrid {
     return w;
   }
 
-  std::int64_t step_stationary() {
-    std::int64_t macs = 0;
+  /// The empty sum of a step that the north edge gives to column c, if the fold has it.
+  PartialSum<Sum> empty_sum(std::int64_t c) const {
+    const Entry& e = steps_[slot(c)];
+    PartialSum<Sum> sum;
+    if (e.fold != nullptr && c < e.fold->job.shape.cols)
+      sum.reach = static_cast<std::int32_t>(e.fold->job.timing.rows);
+    return sum;
+  }
+
+  /// A word goes from the edge, or from PE to PE.
+  static void moved(const Word<T>& w, bool from_edge, ArrayMove entry, ArrayMove hop,
+                    ArrayMoves& moves) {
+    if (w.valid && w.reach > 0) ++moves[from_edge ? entry : hop];
+  }
+
+  void step_stationary(MachineCounts& counts) {
+    using M = ArrayMove;
     for (std::int64_t r = rows_ - 1; r >= 0; --r)
       for (std::int64_t c = cols_ - 1; c >= 0; --c) {
         const Word<T> w = c == 0 ? west(r) : pe(r, c - 1).east;
         const Word<T> p = r == 0 ? passing(c) : pe(r - 1, c).south;
-        const PartialSum<Sum> s = r == 0 ? PartialSum<Sum>{} : pe(r - 1, c).sum;
-        macs += pe(r, c).step_stationary(w, p, s, static_cast<std::int32_t>(r));
+        const PartialSum<Sum> s = r == 0 ? empty_sum(c) : pe(r - 1, c).sum;
+        moved(w, c == 0, M::kWestEntry, M::kWestHop, counts.moves);
+        if (p.valid) ++counts.moves[r == 0 ? M::kNorthEntry : M::kNorthHop];
+        if (r > 0 && s.reach > 0) ++counts.moves[M::kSumHop];
+        pe(r, c).step_stationary(w, p, s, static_cast<std::int32_t>(r), rules_, counts);
       }
-    return macs;
   }
 
-  std::int64_t step_outputs() {
-    std::int64_t macs = 0;
+  void step_outputs(MachineCounts& counts) {
+    using M = ArrayMove;
     for (std::int64_t r = rows_ - 1; r >= 0; --r)
       for (std::int64_t c = cols_ - 1; c >= 0; --c) {
         const Word<T> w = c == 0 ? west(r) : pe(r, c - 1).east;
         const Word<T> n = r == 0 ? north(c) : pe(r - 1, c).south;
-        macs += pe(r, c).step_output(w, n);
+        moved(w, c == 0, M::kWestEntry, M::kWestHop, counts.moves);
+        moved(n, r == 0, M::kNorthEntry, M::kNorthHop, counts.moves);
+        pe(r, c).step_output(w, n, rules_, counts);
       }
-    return macs;
   }
 
   /// The foot of a column holds the sum of one step after the other, each from the cycle after its
@@ -232,7 +257,8 @@ class Grid : public PeGrid {
   }
 
   /// Results leave through the drain registers, the lowest row first, once the lowest has its own.
-  void collect_drained(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) {
+  void collect_drained(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink,
+                       ArrayMoves& moves) {
     const FoldJob& job = fold.job;
     const std::int64_t height = job.timing.rows;
     const std::int64_t last_step = fold.first_step + (job.timing.steps - 1) * fold.interval;
@@ -243,13 +269,20 @@ class Grid : public PeGrid {
       if (shift >= height) continue;
       const std::int64_t row = height - 1 - shift;
       const PartialSum<Sum> out = pe(height - 1, c).drained;
-      for (std::int64_t r = height - 1; r > shift; --r) pe(r, c).drained = pe(r - 1, c).drained;
+      for (std::int64_t r = height - 1; r > shift; --r) {
+        pe(r, c).drained = pe(r - 1, c).drained;
+        if (!pe(r, c).drained.valid) continue;
+        ++moves[ArrayMove::kSumShift];
+        ++moves[ArrayMove::kSumHop];
+      }
+      pe(shift, c).drained.valid = false;  // it has left, or its register is empty behind it
       if (row < job.shape.rows) sink.result(fold, c, row, out.value, out.overflow);
     }
   }
 
   std::int64_t rows_, cols_;
   const PeDataflow* dataflow_ = nullptr;
+  PeRules rules_;
   std::int64_t cycle_ = -1;
   Entry step_now_, row_now_;
   std::int32_t first_signal_ = 0;

@@ -52,15 +52,16 @@ class PeGrid {
   /// the skew registers at the edges delay it for the others.
   virtual void enter_row(const FoldInFlight& fold, std::int64_t row) = 0;
   virtual void enter_step(const FoldInFlight& fold, std::int64_t step) = 0;
-  /// One clock: moves everything by one register. Returns the MACs done.
-  virtual std::int64_t step(std::int64_t cycle) = 0;
+  /// One clock: moves everything by one register. Counts MACs, additions, moves and operands.
+  virtual void step(std::int64_t cycle, MachineCounts& counts) = 0;
   /// Before step(): hands over what the registers at the foot of the columns hold of a fold's
-  /// results in this cycle; where outputs stay, shifts the others down.
-  virtual void collect(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink) = 0;
+  /// results in this cycle; where outputs stay, shifts the others down, and counts that.
+  virtual void collect(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink,
+                       MachineCounts& counts) = 0;
   /// The fold is over: what the skew registers still hold of it lies outside the PEs it uses.
   virtual void forget(const FoldInFlight& fold) = 0;
   /// Forgets what is under way, for a layer of this dataflow.
-  virtual void begin(const PeDataflow& dataflow) = 0;
+  virtual void begin(const PeDataflow& dataflow, const PeRules& rules) = 0;
   /// Declares the registers of every PE in a trace; then records what changed in a cycle.
   virtual void begin_trace(Trace& trace) = 0;
   virtual void trace(Trace& trace, Cycles now) = 0;

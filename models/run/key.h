@@ -85,8 +85,8 @@ inline auto members(const Tiling& s) {
                   groups_at_once, single);
 }
 inline auto members(const PeConfig& s) {
-  const auto& [width, packing] = s;
-  return std::tie(width, packing);
+  const auto& [width, packing, adders] = s;
+  return std::tie(width, packing, adders);
 }
 inline auto members(const ArrayConfig& s) {
   const auto& [rows, cols, dataflow, other_dataflows, overlap, edge_folds, group_folds,

@@ -176,6 +176,7 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
   MappingProblem problem =
       make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
   problem.prices = prices_;
+  problem.data = options_.data;
   const Mapping mapping = best_simulated(problem, pins, map_finalists(problem, pins));
   LayerProgram p = programmed(std::move(problem), mapping);
   if (!p.program.computes.empty()) check_addresses(p.problem, p.mapping.tiling, p.program);
@@ -295,7 +296,9 @@ LayerOutcome LayerRunner::outcome_of(const LayerProgram& p, LayerValues* values,
     if (values != nullptr) compute_values(p.program, *values);
     return std::move(expected_.extract(expected).mapped());
   };
-  if (!options_.outcomes || trace != nullptr || p.key.empty() || !is_worth_keeping(p))
+  const bool counts_operands = values != nullptr && p.problem.data.counted;
+  if (!options_.outcomes || trace != nullptr || p.key.empty() || counts_operands ||
+      !is_worth_keeping(p))
     return simulated();
   std::string key = machine_->key() + p.key;
   if (!alone) key += ahead_key(overlap.ahead) + (overlap.next != nullptr ? overlap.next->key : "");
@@ -343,6 +346,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   result.peak_bytes_per_s =
       memory().bytes_per_cycle * static_cast<double>(machine_->config().clock.value);
   result.counts = priced_actions(problem, result.outcome.counts);
+  if (!program.computes.empty()) append_array_clock(problem, result.outcome.cycles, &result.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
   append_leakage(prices_->parts, whole_nanoseconds(result.outcome.cycles, machine_->config().clock),
                  &result.counts);

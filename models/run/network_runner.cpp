@@ -187,6 +187,8 @@ NetworkRunner::Known NetworkRunner::simulate(const Step& step, const Step* next,
   std::string key = step.key;
   if (run_.overlap == LayerOverlapMode::kLayers)
     key += ahead_key(ahead) + (next != nullptr ? next->key : "");
+  // Of other values equal layers count other operands.
+  if (given != nullptr && run_.options.data.counted) key += fmt::format(" {}", result_.simulated);
   const auto found = known_.find(key);
   if (found != known_.end() && run_.options.share_equal) return {key, &found->second.result};
   ++result_.simulated;

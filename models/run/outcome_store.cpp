@@ -30,12 +30,18 @@ auto parts(S& s) {
     auto& [reads, writes, peak] = s;
     return std::tie(reads, writes, peak);
   } else if constexpr (kIs<S, MachineCounts>) {
-    auto& [macs, slots, input, weight, accumulator, output, scale, weights, inputs, accumulations,
-           groups, sums, corrections, outputs, unified, vector, widened, narrowed, read, written] =
-        s;
-    return std::tie(macs, slots, input, weight, accumulator, output, scale, weights, inputs,
-                    accumulations, groups, sums, corrections, outputs, unified, vector, widened,
-                    narrowed, read, written);
+    auto& [macs, slots, adds, moves, operands, input, weight, accumulator, output, scale, weights,
+           inputs, accumulations, groups, sums, corrections, outputs, unified, vector, widened,
+           narrowed, read, written] = s;
+    return std::tie(macs, slots, adds, moves, operands, input, weight, accumulator, output, scale,
+                    weights, inputs, accumulations, groups, sums, corrections, outputs, unified,
+                    vector, widened, narrowed, read, written);
+  } else if constexpr (kIs<S, PeAdds>) {
+    auto& [wide, tree] = s;
+    return std::tie(wide, tree);
+  } else if constexpr (kIs<S, ArrayMoves> || kIs<S, OperandCounts>) {
+    auto& [counts] = s;
+    return std::tie(counts);
   } else if constexpr (kIs<S, TensorTraffic>) {
     auto& [read, written, bursts, scales_read, scales_written] = s;
     return std::tie(read, written, bursts, scales_read, scales_written);

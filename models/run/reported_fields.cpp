@@ -77,6 +77,7 @@ LayerResult full_layer() {
   layer.mapping.notes = {"a pin"};
   layer.buffers.unified.emplace();
   layer.outcome.counts.unified_peak_bytes = 1;
+  layer.outcome.counts.operands.counts.fill(1);
   layer.outcome.dram.row_hits = 1;
   layer.outcome.dram.commands.fill(1);
   return layer;

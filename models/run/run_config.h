@@ -11,6 +11,7 @@
 #include "core/dram/config.h"
 #include "core/energy/price.h"
 #include "core/machine/machine.h"
+#include "core/mapping/tiling.h"
 #include "core/numeric/tensor_format.h"
 #include "core/workload/layer.h"
 #include "core/workload/network.h"
@@ -31,6 +32,7 @@ struct RunOptions {
   Verify verify = Verify::kSample;
   std::int64_t seed = 1;  ///< of generated operands
   DramPricing dram_prices = DramPricing::kTable;
+  DataEnergy data;            ///< what energy takes notice of in the numbers
   bool share_equal = true;    ///< of equal layers one is simulated; not part of the configuration
   bool keep_outputs = false;  ///< results carry the output tensor; not part of the configuration
   /// Of the tensors that the run names; not part of the configuration.

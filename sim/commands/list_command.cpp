@@ -179,6 +179,8 @@ const std::vector<ListRow>& lists() {
       {"group_folds", "accelerator.array.group_folds", names_of<GroupFolds>},
       {"weight_tiles", "accelerator.array.weight_tiles", names_of<WeightTiles>},
       {"packings", "accelerator.array.pe.packing", names_of<Packing>},
+      {"pe_adders", "accelerator.array.pe.adders", names_of<PeAdders>},
+      {"multipliers", "data_dependence.multiplier of energy tables", names_of<DataMultiplier>},
       {"placements", "accelerator.dequantizer.placement", names_of<DequantizerPlacement>},
       {"granularities", "precision.weights.granularity", names_of<Granularity>},
       {"requantize", "precision.requantize", names_of<Requantize>},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/energy/price.h"
+#include "core/energy/price_array.h"
 #include "core/energy/voltage.h"
 #include "core/error.h"
 #include "sim/commands/command.h"
@@ -159,7 +160,19 @@ Picojoules sum_of(const EnergyReport& report, PriceOrigin origin) {
   return sum;
 }
 
-std::string report_text(const CountedPart& part, const EnergyReport& report) {
+/// What the program that wrote a result did not count yet, and the table prices.
+std::string lacks_text(const Counts& counts, const EnergyTable& table) {
+  const auto is_of_array = [](const Action& a) { return a.component == "array"; };
+  const auto is_move = [](const Action& a) { return is_array_move(a.primitive); };
+  if (table.moves.empty() || std::none_of(counts.begin(), counts.end(), is_of_array) ||
+      std::any_of(counts.begin(), counts.end(), is_move))
+    return "";
+  return "  not in this result, of an older version: what moves inside the array, which the table "
+         "prices\n";
+}
+
+std::string report_text(const CountedPart& part, const EnergyReport& report,
+                        const EnergyTable& table) {
   std::string out =
       fmt::format("{} priced by {}\n", part.name.empty() ? "run" : part.name, report.table);
   out += fmt::format("  DRAM by {}\n", dram_prices_text(report));
@@ -180,9 +193,21 @@ std::string report_text(const CountedPart& part, const EnergyReport& report) {
   if (!has_leakage)
     out += "  not counted: leakage; the result is of a version that did not count it\n";
   for (const PricedAction& row : report.unpriced())
+  std::vector<std::string> moves;  // of components whose every move has no price
+  for (const PricedAction& row : report.unpriced()) {
+    const std::string name = unpriced_name(row);
+    if (is_array_move(row.action.primitive)) {
+      if (moves.empty() || moves.back() != name) moves.push_back(name);
+      continue;
+    }
     out += fmt::format("  not priced: {}.{}, {} of {} {}: {}\n", row.action.component,
                        row.action.activity, row.action.count, primitive_name(row.action.primitive),
                        row.action.type, row.unit.why);
+  }
+  if (!moves.empty())
+    out += fmt::format("  not priced: {}: the table has no rows for moves of them\n",
+                       fmt::join(moves, ", "));
+  out += lacks_text(part.counts, table);
   out += "Unit costs for accounting and ratios, not the joules of a real chip.\n";
   return out;
 }
@@ -229,7 +254,7 @@ int price_result(const PriceOptions& options, const std::vector<Override>& overr
                                             {"energy_table", to_json(table)},
                                             {"energy", energy_json(total)},
                                             {"layers", std::move(layers)}}));
-  print_summary(report_text(result.total, total));
+  print_summary(report_text(result.total, total, table));
   return 0;
 }
 

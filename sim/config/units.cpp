@@ -46,6 +46,7 @@ const UnitTable kBandwidth{"a bandwidth",
                             {"GB/s", kGiga},
                             {"GiB/s", kGibi},
                             {"TB/s", kTera}}};
+const UnitTable kLength{"a length", "25 um", false, {{"nm", 1}, {"um", kKilo}, {"mm", kMega}}};
 const UnitTable kEnergy{
     "an energy", "3.7 pJ", false, {{"fJ", 1}, {"pJ", kKilo}, {"nJ", kMega}, {"uJ", kGiga}}};
 
@@ -93,6 +94,7 @@ const UnitTable& units_of(Cycles) { return kCycles; }
 const UnitTable& units_of(Hertz) { return kHertz; }
 const UnitTable& units_of(Femtoseconds) { return kTime; }
 const UnitTable& units_of(BytesPerSecond) { return kBandwidth; }
+const UnitTable& units_of(Nanometers) { return kLength; }
 const UnitTable& units_of(Picojoules) { return kEnergy; }
 const UnitTable& units_of(Milliwatts) { return kPower; }
 const UnitTable& units_of(SquareMicrometres) { return kArea; }
@@ -100,8 +102,8 @@ const UnitTable& units_of(Volts) { return kVoltage; }
 
 const std::vector<const UnitTable*>& unit_tables() {
   static const std::vector<const UnitTable*> kAll = {&kBytes, &kBits,      &kCycles, &kHertz,
-                                                     &kTime,  &kBandwidth, &kEnergy, &kPower,
-                                                     &kArea,  &kVoltage};
+                                                     &kTime,  &kBandwidth, &kLength, &kEnergy,
+                                                     &kPower, &kArea,      &kVoltage};
   return kAll;
 }
 

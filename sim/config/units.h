@@ -28,6 +28,7 @@ const UnitTable& units_of(Cycles);
 const UnitTable& units_of(Hertz);
 const UnitTable& units_of(Femtoseconds);
 const UnitTable& units_of(BytesPerSecond);
+const UnitTable& units_of(Nanometers);
 const UnitTable& units_of(Picojoules);         ///< factors in femtojoules
 const UnitTable& units_of(Milliwatts);         ///< in nanowatts
 const UnitTable& units_of(SquareMicrometres);  ///< in square nanometres

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/energy/price_array.h"
+
 namespace bitjoule {
 
 std::string with_commas(std::int64_t n) {
@@ -66,6 +68,11 @@ std::string component_text(const EnergyReport& energy, const ComponentEnergy& co
   }
   if (!lacks) return joules(component.energy.value);
   return is_priced ? joules(component.energy.value) + " + not priced" : "not priced";
+}
+
+std::string unpriced_name(const PricedAction& action) {
+  const Action& a = action.action;
+  return is_array_move(a.primitive) ? a.component : a.component + "." + a.activity;
 }
 
 std::string sqnr_words(const Quality& error) {

@@ -29,6 +29,8 @@ std::string joules_text(double picojoules);
 /// its actions has one, "3.4 mJ + not priced" where some have none.
 std::string component_text(const EnergyReport& energy, const ComponentEnergy& component,
                            std::string (*joules)(double picojoules));
+/// An action without a price: "output_unit.convert"; what moves inside the array by its component.
+std::string unpriced_name(const PricedAction& action);
 /// "SQNR 35.8 dB", and how many values are NaN or infinite and not in it.
 std::string sqnr_words(const Quality& error);
 

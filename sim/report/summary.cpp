@@ -109,17 +109,17 @@ std::string estimate_text(const RunConfig& run) {
 }
 
 std::string unpriced_text(const EnergyReport& energy) {
-  std::string text;
+  std::vector<std::string> names;
   std::int64_t leaking = 0;
   for (const PricedAction& row : energy.unpriced()) {
-    const Action& a = row.action;
-    if (a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage)
+    const Primitive primitive = row.action.primitive;
+    if (primitive == Primitive::kSramLeakage || primitive == Primitive::kLeakage)
       ++leaking;
-    else
-      text += fmt::format("{}{}.{}", text.empty() ? "" : ", ", a.component, a.activity);
+    else if (std::string name = unpriced_name(row); names.empty() || names.back() != name)
+      names.push_back(std::move(name));
   }
-  if (leaking > 0) text += fmt::format("{}leakage of {} parts", text.empty() ? "" : ", ", leaking);
-  return text;
+  if (leaking > 0) names.push_back(fmt::format("leakage of {} parts", leaking));
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 const char* energy_kinds(const std::vector<LayerResult>& layers) {
@@ -205,6 +205,18 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
         "  {:<20} {:>10}  {:>7}\n", c.component, component_text(r.energy, c, joules_text),
         percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
   line("DRAM prices", dram_prices_text(r.energy));
+  const OperandCounts& operands = r.outcome.counts.operands;
+  const auto per_mac = [&](OperandCount count) {
+    return static_cast<double>(operands[count]) / static_cast<double>(r.outcome.counts.macs);
+  };
+  if (operands[OperandCount::kInputToggles] + operands[OperandCount::kZeroMacs] > 0)
+    line("multipliers",
+         fmt::format("a zero in {} of the MACs (inputs {}, weights {}); {:.3g} bits of inputs and "
+                     "{:.3g} of weights toggle in each",
+                     percent(per_mac(OperandCount::kZeroMacs)),
+                     percent(per_mac(OperandCount::kInputZeros)),
+                     percent(per_mac(OperandCount::kWeightZeros)),
+                     per_mac(OperandCount::kInputToggles), per_mac(OperandCount::kWeightToggles)));
   line("power", power_text(run, results));
   if (const std::string area = area_line(run); !area.empty()) line("area", area);
   if (const std::string unpriced = unpriced_text(r.energy); !unpriced.empty())

@@ -54,6 +54,30 @@ void describe(V& v, WidthRule& c) {
 }
 
 template <class V>
+void describe(V& v, MovePrice& c) {
+  v.required("primitive", c.primitive, "what moves: register_read, ..., clock");
+  v.field("width", c.width, "bits of one move; others in proportion", range(1, 1 << 20));
+  v.field("energy", c.energy, "of one move; of wires over `length`, else over a PE pitch");
+  v.field("length", c.length, "of a wire; needs the table's pe_pitch",
+          range(1, std::int64_t{1'000'000'000}));
+  v.field("included", c.included, "instead of an energy: which other price contains it");
+  describe_provenance(v, c.from);
+}
+
+template <class V>
+void describe(V& v, ScalableMultiplier& c) {
+  v.required("factor", c.factor, "over a fixed multiplier of the widest operands, each cycle");
+  describe_provenance(v, c.from);
+}
+
+template <class V>
+void describe(V& v, DataDependence& c) {
+  v.required("multiplier", c.multiplier, "what its energy depends on");
+  v.required("share", c.share, "of a multiplication's price, 0 to 1");
+  describe_provenance(v, c.from);
+}
+
+template <class V>
 void describe(V& v, SramPoint& c) {
   v.required("capacity", c.capacity, "of one bank", range(1, std::int64_t{1} << 40));
   v.required("width", c.width, "bits of one access", range(1, 1 << 20));
@@ -169,6 +193,11 @@ void describe(V& v, EnergyTable& c) {
   v.required("source", c.source, "of rows that do not name their own");
   v.required("arithmetic", c.arithmetic, "published operations");
   v.field("rules", c.rules, "how other widths are derived");
+  v.field("scalable_multiplier", c.scalable_multiplier, "one that small multipliers compose");
+  v.field("data_dependence", c.data_dependence, "of multiplications, where operands are counted");
+  v.field("moves", c.moves, "registers, wires and clock of the array; default: not priced");
+  v.field("pe_pitch", c.pe_pitch, "length of a wire from PE to PE",
+          range(1, std::int64_t{1'000'000'000}));
   v.required("sram", c.sram, "on-chip memories");
   v.required("dram", c.dram, "external memory");
   v.field("leakage", c.leakage, "of MACs and lanes; that of memories stands with their points");

@@ -13,6 +13,7 @@ template <class V>
 void describe(V& v, PeConfig& c) {
   v.field("width", c.width, "bits of multiplier operands per PE", range(2, 1024));
   v.field("packing", c.packing, "how many narrow MACs a PE holds");
+  v.field("adders", c.adders, "how integer products of one PE are added; costs energy, not time");
 }
 
 template <class V>

@@ -99,6 +99,17 @@ void describe(V& v, MappingPins& c) {
 }
 
 template <class V>
+void describe(V& v, OperandDensity& c) {
+  v.field("inputs", c.inputs, "0 to 1");
+  v.field("weights", c.weights, "0 to 1");
+  v.check([&] {
+    for (const double share : {c.inputs, c.weights})
+      if (!(share >= 0 && share <= 1))
+        throw input_error(fmt::format("expected shares of 0..1, got {}", share));
+  });
+}
+
+template <class V>
 void describe(V& v, Generation& c) {
   v.field("prompt", c.prompt, "tokens read at once, per sequence", extent());
   v.field("tokens", c.tokens, "generated per sequence, the first by the prompt's pass", extent());
@@ -131,6 +142,10 @@ void describe(V& v, RunFile& c) {
   v.field("generate", c.generation, "a prompt, then tokens one by one; needs network");
   v.field("dram_prices", c.options.dram_prices,
           "whose prices of the DRAM count; results have both");
+  v.field("operand_counts", c.options.data.counted,
+          "with values: zeros and toggling bits among the multipliers' operands are counted");
+  v.field("density", c.options.data.density,
+          "without values: shares of the multipliers' operands that are not zero");
   v.field("overlap", c.overlap, "of the layers of a network");
   v.required("precision", c.precision, "number formats; what the machine does follows from them");
   v.field("mapping", c.mapping, "pinned parts of the tiling; the mapper searches the rest");
@@ -147,6 +162,11 @@ void describe(V& v, RunFile& c) {
     make_prices(*c.accelerator.energy, c.accelerator.dram->name, c.accelerator.dram->energy,
                 c.options.dram_prices);
     const bool is_layer = std::holds_alternative<Layer>(c.workload);
+    const bool values = c.values.value_or(is_layer);
+    if (c.options.data.counted && !values)
+      throw input_error("operand_counts: needs values: on; `density` assumes what they would be");
+    if (c.options.data.density && values)
+      throw input_error("density: for values: off; with values, operand_counts counts them");
     if (c.generation && !std::holds_alternative<NetworkFile>(c.workload))
       throw input_error("generate: needs a network");
     if (const auto* passes = std::get_if<std::vector<PassFile>>(&c.workload))

@@ -147,6 +147,12 @@ void check_run(const Node& root, const RunConfig& run, std::vector<std::string>&
     if (node != nullptr && (!complete || node->root))
       notes.push_back(fmt::format("{}: no effect: {}", path, why));
   };
+  const auto& dependence = run.energy.data_dependence;
+  if (run.options.data.density && (!dependence || dependence->multiplier != DataMultiplier::kGated))
+    notes.push_back(
+        fmt::format("density: no effect on energy: the energy table \"{}\" has no gated "
+                    "multipliers",
+                    run.energy.name));
   const Node* precision = root.find("precision");
   const Node* requantize = precision == nullptr ? nullptr : precision->find("requantize");
   if (run.options.values) {

@@ -29,6 +29,7 @@ LayerResult full_layer(const RunConfig& run) {
     layer.outcome.dram.row_hits = 1;
     layer.outcome.dram.commands.fill(1);
   }
+  if (run.options.data.counted) layer.outcome.counts.operands.counts.fill(1);
   layer.buffers = run.accelerator.buffers;
   if (layer.buffers.unified) layer.outcome.counts.unified_peak_bytes = 1;
   return layer;

@@ -114,12 +114,15 @@ class Bench {
     if (sc_core::sc_pending_activity()) sc_core::sc_start();
     array_.finish();
     CHECK(counts.macs == macs);
+    moves = counts.moves;
     Times times{tokens_.of(Token::kAccepted), tokens_.of(Token::kReleased),
                 tokens_.of(Token::kComputed)};
     // Each cycle up to the last write has a cause; with it the array is through.
     CHECK(attribution.covered().value == times.computed.back());
     return times;
   }
+
+  ArrayMoves moves;  ///< of the last run
 
  private:
   Buffer input_, weight_, accumulator_, scale_;
@@ -149,6 +152,7 @@ struct Pair {
     CHECK(of_fast.accepted == of_pe.accepted);
     CHECK(of_fast.released == of_pe.released);
     CHECK(of_fast.computed == of_pe.computed);
+    CHECK(fast.moves.counts == pe.moves.counts);
     return of_pe;
   }
 
@@ -305,6 +309,32 @@ TEST_CASE("array: wider integers take a pass for each pair of parts") {
   CHECK(array.run(op, "int16", "int16").released == V{3 + 4 * 20});
 }
 
+TEST_CASE("array: the registers that the PEs write are those that can be counted on paper") {
+  use_femtosecond_resolution();
+  const auto arrays = pairs_of({kWs, kIs, kOs}, {Overlap::kNone, Overlap::kFull});
+  for (const auto& array : arrays) {
+    CAPTURE(array->name);
+    // Two rows and two columns in use of 3 x 4, five steps, twice: words from the west pass four
+    // columns, sums three rows.
+    const bool os = array->machine.array.dataflow == kOs;
+    const Op op = os                                     ? Op{0, 2, 2, 5}
+                  : array->machine.array.dataflow == kWs ? Op{0, 5, 2, 2}
+                                                         : Op{0, 2, 5, 2};
+    array->run({op, op});
+    const ArrayMoves& moves = array->pe.moves;
+    CHECK(moves[ArrayMove::kWestShift] == 2 * 5 * 2 * 4);
+    CHECK(moves[ArrayMove::kWestHop] == 2 * 5 * 2 * 3);
+    CHECK(moves[ArrayMove::kNorthEntry] == 2 * (os ? 5 * 2 : 2 * 2));
+    // What stays in the second row passes the first; where sums stay, words pass three rows.
+    CHECK(moves[ArrayMove::kNorthShift] == 2 * (os ? 5 * 2 * 3 : 2));
+    CHECK(moves[ArrayMove::kStationaryRead] == (os ? 0 : 2 * 5 * 2 * 2));
+    CHECK(moves[ArrayMove::kSumWrite] == (os ? 2 * 5 * 2 * 2 : 0));
+    // Sums that stayed: each aside, those of the first row two further, of the second one.
+    CHECK(moves[ArrayMove::kSumShift] == 2 * (os ? 2 * 2 + 2 * (2 + 1) : 5 * 2 * 3));
+    CHECK(moves[ArrayMove::kSumExit] == 2 * (os ? 2 * 2 : 5 * 2));
+  }
+}
+
 TEST_CASE("array: a sum is in the register at the foot of its column one cycle before its write") {
   use_femtosecond_resolution();
   const std::int64_t rows = 3, cols = 2;
@@ -318,7 +348,8 @@ TEST_CASE("array: a sum is in the register at the foot of its column one cycle b
   };
   for (const Dataflow dataflow : {kWs, kOs}) {
     Holder holder(dataflow == kWs ? "ws_grid" : "os_grid", config);
-    holder.grid->begin(pe_dataflow(dataflow));
+    holder.grid->begin(pe_dataflow(dataflow), {});
+    MachineCounts counts;
     const AcceleratorConfig m = machine(dataflow, Overlap::kNone);
     const MappingProblem p = problem_of(m, {3, 2, 3});
     PeTile tile;
@@ -335,8 +366,8 @@ TEST_CASE("array: a sum is in the register at the foot of its column one cycle b
       if (dataflow == kWs && results.cycle < rows) holder.grid->enter_row(fold, results.cycle);
       const std::int64_t step = results.cycle - fold.first_step;
       if (step >= 0 && step < 3) holder.grid->enter_step(fold, step);
-      holder.grid->collect(fold, results.cycle, results);
-      holder.grid->step(results.cycle);
+      holder.grid->collect(fold, results.cycle, results, counts);
+      holder.grid->step(results.cycle, counts);
     }
     REQUIRE(results.left.size() == 3 * cols);
     for (const auto& [cycle, column, index] : results.left) {

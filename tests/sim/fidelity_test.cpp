@@ -87,6 +87,7 @@ AcceleratorConfig random_machine(Random& r) {
   m.array.pe.packing =
       r.one_of({Packing::kWidest, Packing::kProduct, Packing::kNone, Packing::kPasses});
   if (m.array.pe.packing == Packing::kPasses) m.array.pe.width = r.one_of<std::int64_t>({4, 8, 32});
+  m.array.pe.adders = m.array.rows % 3 == 0 ? PeAdders::kChain : PeAdders::kTree;
   m.buffers.input = random_buffer(r, 4);
   m.buffers.weight = random_buffer(r, 4);
   m.buffers.accumulator = random_buffer(r, 4);

@@ -1,6 +1,7 @@
 // An array that does several dataflows, through the program: set layer by layer, shown and pinned.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "support/shell.h"
@@ -81,6 +82,21 @@ TEST_CASE("setting: the summary and explain say what the array is set to, pins k
   CHECK(shell("{sim} run " + alone).text.find("\nmapping      tile ") != std::string::npos);
 }
 
+namespace {
+
+/// All counts but the clock's, which ticks in every cycle.
+boost::json::array untimed(const boost::json::value& result) {
+  boost::json::array counts = result.at("counts").as_array();
+  const auto* clock = std::find_if(counts.begin(), counts.end(), [](const boost::json::value& row) {
+    return row.at("primitive") == "clock";
+  });
+  CHECK(clock->at("count") == 8 * 8 * result.at("cycles").to_number<std::int64_t>());
+  counts.erase(clock);
+  return counts;
+}
+
+}  // namespace
+
 TEST_CASE("fold order: a pin changes cycles where folds are uneven, and nothing else") {
   const TemporaryDirectory dir;
   // k: 32 folds of 8 rows and one of 4; 8 columns of folds, 16 steps each.
@@ -97,7 +113,7 @@ TEST_CASE("fold order: a pin changes cycles where folds are uneven, and nothing 
   const std::int64_t common = 8 + 8 * 33 * 16 + (4 + 8 - 2) - 1;
   CHECK(k.at("compute_cycles") == common + 8 * 4);
   CHECK(columns.at("compute_cycles") == common + 4);
-  CHECK(k.at("counts") == columns.at("counts"));
+  CHECK(untimed(k) == untimed(columns));
   CHECK(k.at("error") == columns.at("error"));
 }
 

@@ -55,6 +55,7 @@ class MachinePair {
       if (e.kind() != ErrorKind::kInput) throw;
       return e.what();
     }
+    problem.data.counted = true;
     if (mapped != nullptr) *mapped = mapping;
     const Program program = make_program(problem, mapping.tiling);
     RunOptions options;
@@ -136,12 +137,13 @@ class MachinePair {
   }
 
  private:
-  /// An estimate does not know them.
+  /// What an estimate knows.
   static MachineCounts without_peaks(MachineCounts counts) {
     for (BufferCounts* buffer :
          {&counts.input, &counts.weight, &counts.accumulator, &counts.output, &counts.scale})
       buffer->peak_bytes = 0;
     counts.unified_peak_bytes = 0;
+    counts.operands = {};  // nor values
     return counts;
   }
 

@@ -39,9 +39,12 @@ class MappingRandom {
 };
 
 /// Prices of about 45 nm: of additions and multiplications, SRAM and DRAM, and of time: some part
-/// draws 50 mW.
-inline std::shared_ptr<const Prices> mapping_prices() {
+/// draws 50 mW. `moves`: with prices of what moves inside the array, and of its clock.
+inline std::shared_ptr<const Prices> mapping_prices(bool moves = false) {
   EnergyTable table;
+  for (const Primitive move : {Primitive::kRegisterRead, Primitive::kRegisterWrite,
+                               Primitive::kPeWire, Primitive::kEdgeWire, Primitive::kClock})
+    if (moves) table.moves.push_back({move, Bits(1), Picojoules(0.02), {}, "", {}});
   for (const NumberFamily family : {NumberFamily::kInteger, NumberFamily::kFloat}) {
     table.rules.push_back({Primitive::kAdd, family, Picojoules(), Picojoules(0.003), {}});
     table.rules.push_back({Primitive::kMultiply, family, Picojoules(0.003), Picojoules(), {}});
@@ -140,7 +143,7 @@ inline MappingProblem random_mapping_problem(MappingRandom& random, std::int64_t
   if (a.weight_tiles == WeightTiles::kExact && random.one_in(3))
     p.weight_layout = DramLayout::kRowMajor;
   if (random.one_in(3)) p.activation_layout = DramLayout::kTiled;
-  p.prices = mapping_prices();
+  p.prices = mapping_prices(p.layer.extents.k % 3 == 0);
   check_layer_formats(p);
   return p;
 }

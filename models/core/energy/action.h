@@ -12,18 +12,28 @@ namespace bitjoule {
 /// A priced primitive. Arithmetic is qualified by Action::type, memory accesses by width and
 /// capacity.
 enum class Primitive {
-  kAdd,           ///< type: int8, int32, fp32, ...
-  kMultiply,      ///< type; integer operands of two widths as "int4xint8"
-  kConvert,       ///< integer to float or back; type: the float format
-  kLookup,        ///< table read (codebook formats); type: entries, e.g. "lut16"
-  kCompare,       ///< max/min/clamp
-  kDivide,        ///< also reciprocal and square root
-  kExp,           ///< exponential and the like
-  kSramRead,      ///< one access of `width` bits to a bank of `capacity`
-  kSramWrite,     ///<
-  kDramRead,      ///< count is bits
-  kDramWrite,     ///< count is bits
-  kDramActivate,  ///< one ACT + PRE pair
+  kAdd,        ///< type: int8, int32, fp32, ...
+  kMultiply,   ///< type; integer operands of two widths as "int4xint8"
+  kConvert,    ///< integer to float or back; type: the float format
+  kLookup,     ///< table read (codebook formats); type: entries, e.g. "lut16"
+  kCompare,    ///< max/min/clamp
+  kDivide,     ///< also reciprocal and square root
+  kExp,        ///< exponential and the like
+  kSramRead,   ///< one access of `width` bits to a bank of `capacity`
+  kSramWrite,  ///<
+  // In the array: of a word of `width` bits.
+  kRegisterRead,    ///< from a register in which a word stays
+  kRegisterWrite,   ///< into one
+  kShift,           ///< into a register from which the neighbour takes it
+  kPeWire,          ///< from a PE to its neighbour
+  kEdgeWire,        ///< between a buffer and the edge of the array; count is words x PE pitches
+  kClock,           ///< of the `width` flip-flops of a PE; count is PEs x core cycles
+  kActiveMultiply,  ///< a multiplication of two operands that are not zero, its toggles apart
+  kZeroMultiply,    ///< one with an operand that is zero
+  kToggle,          ///< a bit of a multiplier's operand that differs from the one before; type: its
+  kDramRead,        ///< count is bits
+  kDramWrite,       ///< count is bits
+  kDramActivate,    ///< one ACT + PRE pair
   kDramReadBurst,
   kDramWriteBurst,
   kDramRefresh,
@@ -38,7 +48,7 @@ struct Action {
   std::string activity;  ///< what for, unique within the component: "multiply", "read_weights", ...
   Primitive primitive = Primitive::kAdd;
   std::string type;   ///< operand type of arithmetic, e.g. "int8", "fp16"; empty for memories
-  Bits width{0};      ///< SRAM access width
+  Bits width{0};      ///< of an SRAM access, or of a word in the array
   Bytes capacity{0};  ///< SRAM bank capacity
   std::int64_t count = 0;
 };

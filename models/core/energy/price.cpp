@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 
+#include "core/energy/price_arithmetic.h"
+#include "core/energy/price_array.h"
 #include "core/energy/sram_figures.h"
 #include "core/energy/voltage.h"
 #include "core/error.h"
-#include "core/numeric/format.h"
 
 namespace bitjoule {
 namespace {
@@ -28,84 +28,6 @@ bool is_dram(Primitive primitive) {
     default:
       return false;
   }
-}
-
-/// The width of "int8" or "uint8"; 0 if it is no integer type.
-int integer_bits(std::string type) {
-  if (!type.empty() && type.front() == 'u') type.erase(0, 1);
-  if (type.rfind("int", 0) != 0) return 0;
-  int bits = 0;
-  const char* end = type.data() + type.size();
-  const auto [stop, error] = std::from_chars(type.data() + 3, end, bits);
-  const bool is_number = error == std::errc() && stop == end;
-  return is_number && bits >= 1 && bits <= 64 ? bits : 0;
-}
-
-/// Significand bits, with the hidden one, of a float format; 0 if it is none.
-int significand_bits(const std::string& type) {
-  for (const Format& format : formats())
-    if (format.name == type && format.cls == FormatClass::kFloat)
-      return format.fp.mantissa_bits + 1;
-  return 0;
-}
-
-/// The argument b^2 of a WidthRule, and the family it belongs to.
-struct Squared {
-  NumberFamily family;
-  double bits;
-};
-
-std::optional<Squared> squared_bits(const std::string& type) {
-  if (const int bits = significand_bits(type))
-    return Squared{NumberFamily::kFloat, double(bits) * bits};
-  const std::size_t cross = type.find('x');
-  const int a = integer_bits(type.substr(0, cross));
-  const int b = cross == std::string::npos ? a : integer_bits(type.substr(cross + 1));
-  if (a == 0 || b == 0) return std::nullopt;
-  return Squared{NumberFamily::kInteger, double(a) * b};
-}
-
-/// Equal operands are a type of their own: "int8xint8" and "uint8" are priced as "int8".
-std::string canonical_type(const std::string& type) {
-  const std::size_t cross = type.find('x');
-  const int a = integer_bits(type.substr(0, cross));
-  const int b = cross == std::string::npos ? a : integer_bits(type.substr(cross + 1));
-  return a != 0 && a == b ? fmt::format("int{}", a) : type;
-}
-
-const char* boundary_name(Boundary boundary) {
-  static constexpr const char* kNames[] = {"unit",   "macro",    "io",    "device",
-                                           "system", "unstated", "block", "chip"};
-  return kNames[static_cast<std::size_t>(boundary)];
-}
-
-/// The source, and what its figure includes.
-std::string source_of(const Provenance& from, const EnergyTable& table) {
-  return fmt::format("{}; boundary: {}", from.source.empty() ? table.source : from.source,
-                     boundary_name(from.boundary));
-}
-
-UnitPrice quoted(Picojoules energy, const Provenance& from, const EnergyTable& table) {
-  return {from.derived ? PriceOrigin::kDerived : PriceOrigin::kQuoted, energy,
-          source_of(from, table)};
-}
-
-std::optional<UnitPrice> arithmetic_price(const Action& action, const EnergyTable& table) {
-  const std::string type = canonical_type(action.type);
-  for (const ArithmeticPrice& row : table.arithmetic)
-    if (row.operation == action.primitive && row.type == type)
-      return quoted(row.energy, row.from, table);
-  const std::optional<Squared> squared = squared_bits(type);
-  if (!squared) return std::nullopt;
-  for (const WidthRule& rule : table.rules) {
-    if (rule.operation != action.primitive || rule.family != squared->family) continue;
-    const double bits = std::sqrt(squared->bits);
-    const double energy = rule.quadratic.value * squared->bits + rule.linear.value * bits;
-    return UnitPrice{PriceOrigin::kDerived, Picojoules(energy),
-                     fmt::format("{} b^2 + {} b pJ at b = {:.4g}: {}", rule.quadratic.value,
-                                 rule.linear.value, bits, source_of(rule.from, table))};
-  }
-  return std::nullopt;
 }
 
 double energy_at(const SramPoint& point, bool is_write) {
@@ -159,7 +81,7 @@ UnitPrice leakage_price(const Action& action, const EnergyTable& table) {
   }
   for (const LeakagePrice& row : table.leakage)
     if (action.primitive == Primitive::kLeakage && row.type == action.type)
-      return quoted(Picojoules(row.power.value), row.from, table);
+      return quoted_price(Picojoules(row.power.value), row.from, table);
   return {PriceOrigin::kUnpriced, Picojoules(), "the table has no such leakage"};
 }
 
@@ -180,7 +102,7 @@ std::optional<UnitPrice> sram_price(const Action& action, const EnergyTable& tab
   for (const SramPoint& point : points) {
     if (point.capacity != action.capacity) continue;
     if (point.width == action.width && (!is_write || point.write))
-      return quoted(Picojoules(energy_at(point, is_write)), point.from, table);
+      return quoted_price(Picojoules(energy_at(point, is_write)), point.from, table);
     const double energy = energy_at(point, is_write) * (static_cast<double>(action.width.value) /
                                                         static_cast<double>(point.width.value));
     const bool as_read = is_write && !point.write;
@@ -206,8 +128,8 @@ std::optional<UnitPrice> per_access_price(const Action& action, const DramPerAcc
     return UnitPrice{PriceOrigin::kIncluded, Picojoules(), "included in the price per bit"};
   if (prices.width.value == 0) return std::nullopt;
   const Picojoules access = action.primitive == Primitive::kDramRead ? prices.read : prices.write;
-  return quoted(Picojoules(access.value / static_cast<double>(prices.width.value)), prices.from,
-                table);
+  return quoted_price(Picojoules(access.value / static_cast<double>(prices.width.value)),
+                      prices.from, table);
 }
 
 std::optional<UnitPrice> per_command_price(const Action& action, const DramPerCommand& prices,
@@ -218,7 +140,7 @@ std::optional<UnitPrice> per_command_price(const Action& action, const DramPerCo
       {Primitive::kDramRead, &prices.read_io},         {Primitive::kDramWrite, &prices.write_io},
       {Primitive::kDramBackground, &prices.background}};
   for (const auto& [primitive, energy] : rows)
-    if (primitive == action.primitive && *energy) return quoted(**energy, prices.from, table);
+    if (primitive == action.primitive && *energy) return quoted_price(**energy, prices.from, table);
   if (action.primitive == Primitive::kDramRead || action.primitive == Primitive::kDramWrite)
     return UnitPrice{PriceOrigin::kIncluded, Picojoules(), "included in the price of the bursts"};
   if (action.primitive == Primitive::kDramBackground)
@@ -232,6 +154,12 @@ std::optional<UnitPrice> dram_price(const Action& action, const EnergyTable& tab
   return per_command_price(action, std::get<DramPerCommand>(table.dram.scheme), table);
 }
 
+/// By what its operands are, too.
+bool is_multiplication(Primitive primitive) {
+  return primitive == Primitive::kActiveMultiply || primitive == Primitive::kZeroMultiply ||
+         primitive == Primitive::kToggle;
+}
+
 std::optional<UnitPrice> find_price(const Action& action, const EnergyTable& table) {
   std::optional<UnitPrice> price;
   switch (action.primitive) {
@@ -242,14 +170,21 @@ std::optional<UnitPrice> find_price(const Action& action, const EnergyTable& tab
     case Primitive::kSramLeakage:
     case Primitive::kLeakage:
       return leakage_price(action, table);
+    case Primitive::kAdd:
+    case Primitive::kMultiply:
+      price = arithmetic_price(action, table);
+      break;
     default:
-      price =
-          is_dram(action.primitive) ? dram_price(action, table) : arithmetic_price(action, table);
+      price = is_dram(action.primitive) ? dram_price(action, table) : array_price(action, table);
   }
   if (price) return price;
+  const Primitive listed =
+      is_multiplication(action.primitive) ? Primitive::kMultiply : action.primitive;
   for (const Unpriced& row : table.unpriced)
-    if (row.primitive == action.primitive && (row.type.empty() || row.type == action.type))
+    if (row.primitive == listed && (row.type.empty() || row.type == action.type))
       return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), row.reason};
+  if (is_array_move(action.primitive))
+    return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), "the table has no row for it"};
   return std::nullopt;
 }
 
@@ -257,9 +192,9 @@ std::optional<UnitPrice> find_price(const Action& action, const EnergyTable& tab
 std::string described(const Action& action) {
   std::string arguments;
   if (!action.type.empty()) arguments += " of " + action.type;
-  if (action.width.value != 0)
-    arguments +=
-        fmt::format(" of {} bit in a bank of {} bytes", action.width.value, action.capacity.value);
+  if (action.width.value != 0) arguments += fmt::format(" of {} bit", action.width.value);
+  if (action.primitive == Primitive::kSramRead || action.primitive == Primitive::kSramWrite)
+    arguments += fmt::format(" in a bank of {} bytes", action.capacity.value);
   return fmt::format("{}.{}: {}{}", action.component, action.activity,
                      primitive_name(action.primitive), arguments);
 }
@@ -384,7 +319,9 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
     // A part that the table does not price on its own is none.
     const bool is_priced =
         unit.origin == PriceOrigin::kQuoted || unit.origin == PriceOrigin::kDerived;
-    const bool part = is_priced || (name == action.component && !is_static(action.primitive));
+    const bool whole = name == action.component && !is_array_move(action.primitive) &&
+                       !is_static(action.primitive);
+    const bool part = whole || is_priced;
     if (component == report.components.end() && part)
       component = report.components.insert(component, {name, Picojoules()});
     if (component != report.components.end()) component->energy += energy;

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "core/energy/price_array.h"
 #include "core/error.h"
 
 namespace bitjoule {
@@ -29,6 +30,15 @@ const std::vector<PrimitiveRow>& primitives() {
       {Primitive::kExp, "exp", "operations"},
       {Primitive::kSramRead, "sram_read", "accesses"},
       {Primitive::kSramWrite, "sram_write", "accesses"},
+      {Primitive::kRegisterRead, "register_read", "words"},
+      {Primitive::kRegisterWrite, "register_write", "words"},
+      {Primitive::kShift, "shift", "words"},
+      {Primitive::kPeWire, "pe_wire", "words from PE to PE"},
+      {Primitive::kEdgeWire, "edge_wire", "words x PE pitches"},
+      {Primitive::kClock, "clock", "PEs x core cycles"},
+      {Primitive::kActiveMultiply, "active_multiply", "operations"},
+      {Primitive::kZeroMultiply, "zero_multiply", "operations"},
+      {Primitive::kToggle, "toggle", "bits"},
       {Primitive::kDramRead, "dram_read", "bits"},
       {Primitive::kDramWrite, "dram_write", "bits"},
       {Primitive::kDramActivate, "dram_activate", "ACT + PRE pairs"},
@@ -77,6 +87,33 @@ EnergyTable no_prices() {
   return table;
 }
 
+namespace {
+
+void check_array_prices(const EnergyTable& table) {
+  std::set<Primitive> moved;
+  for (const MovePrice& row : table.moves) {
+    const char* name = primitive_name(row.primitive);
+    if (!is_array_move(row.primitive))
+      throw input_error(fmt::format("moves: {} is nothing that moves inside the array", name));
+    if (!moved.insert(row.primitive).second)
+      throw input_error(fmt::format("moves: two rows for {}", name));
+    if (row.included.empty() != (row.energy.value > 0))
+      throw input_error(fmt::format("moves: {}: expected either an energy or `included`", name));
+    const bool wire = row.primitive == Primitive::kPeWire || row.primitive == Primitive::kEdgeWire;
+    if (row.length && (!wire || !table.pe_pitch))
+      throw input_error(fmt::format("moves: {}: a length is for wires, beside a pe_pitch", name));
+  }
+  const auto is_share = [](double share) { return share >= 0 && share <= 1; };
+  if (table.data_dependence && !is_share(table.data_dependence->share))
+    throw input_error(
+        fmt::format("data_dependence: share: expected 0..1, got {}", table.data_dependence->share));
+  if (table.scalable_multiplier && !(table.scalable_multiplier->factor > 0))
+    throw input_error(fmt::format("scalable_multiplier: factor: expected more than 0, got {}",
+                                  table.scalable_multiplier->factor));
+}
+
+}  // namespace
+
 void check_energy_table(const EnergyTable& table) {
   std::set<std::pair<Primitive, std::string>> types;
   for (const ArithmeticPrice& row : table.arithmetic)
@@ -89,6 +126,7 @@ void check_energy_table(const EnergyTable& table) {
       throw input_error(fmt::format("rules: two rules for {} of {} numbers",
                                     primitive_name(rule.operation),
                                     rule.family == NumberFamily::kInteger ? "integer" : "float"));
+  check_array_prices(table);
   const std::vector<SramPoint>& points = table.sram.points;
   for (std::size_t i = 0; i < points.size(); ++i) {
     const bool is_positive =

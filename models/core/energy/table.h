@@ -62,6 +62,33 @@ struct SramPrices {
   std::vector<SramPoint> points;  ///< by rising capacity, then width
 };
 
+/// A move inside the array, of `width` bits; of others in proportion. Wires: over `length`, else
+/// over a PE pitch.
+struct MovePrice {
+  Primitive primitive = Primitive::kRegisterRead;
+  Bits width{1};
+  Picojoules energy;
+  std::optional<Nanometers> length;
+  std::string included;  ///< in which other price it is contained; then it has no energy of its own
+  Provenance from;
+};
+
+/// A multiplier of small ones (packing `product`) takes in each cycle `factor` times what a fixed
+/// one of the widest operands does, however many products it gives.
+struct ScalableMultiplier {
+  double factor = 1;
+  Provenance from;
+};
+
+/// `kGated`: with an operand that is zero a multiplication costs `share` of another. `kToggled`:
+/// `share` of a multiplication goes with its toggling bits; its price is that of random operands.
+enum class DataMultiplier { kGated, kToggled };
+struct DataDependence {
+  DataMultiplier multiplier = DataMultiplier::kGated;
+  double share = 0;
+  Provenance from;
+};
+
 /// DRAM by the bits moved: an access of `width` bits.
 struct DramPerAccess {
   Bits width{0};
@@ -121,6 +148,10 @@ struct EnergyTable {
   std::string source;       ///< of rows that do not name their own
   std::vector<ArithmeticPrice> arithmetic;
   std::vector<WidthRule> rules;
+  std::optional<ScalableMultiplier> scalable_multiplier;
+  std::optional<DataDependence> data_dependence;
+  std::vector<MovePrice> moves;        ///< inside the array; what is missing is not priced
+  std::optional<Nanometers> pe_pitch;  ///< from PE to PE
   SramPrices sram;
   DramPrices dram;
   std::vector<LeakagePrice> leakage;

@@ -47,9 +47,14 @@ enum class DequantizerPlacement { kArrayEdge, kDramSide };
 /// give the same numbers (docs/timing.md).
 enum class Fidelity { kFast, kPe, kEstimate };
 
+/// How the integer products of a PE that holds several MACs become one sum: in a tree of narrow
+/// adders, whose result one wide adder adds to the partial sum; or each by a wide adder of its own.
+enum class PeAdders { kTree, kChain };
+
 struct PeConfig {
   std::int64_t width = 32;  ///< bits of multiplier operands per PE
   Packing packing = Packing::kWidest;
+  PeAdders adders = PeAdders::kTree;
 };
 
 struct ArrayConfig {

@@ -462,7 +462,7 @@ double Bounds::energy(const View& v, const FoldBound& f) const {
   energy += energy_.dequantize_weight * n * k * (dequantizes_at_edge(p_) ? f.m : weight_fetches);
   energy += energy_.weight_write * real(weight_buffer_bytes(p_, e.n, e.k)) * 8 /
             real(b.weight.port_width.value) * weight_fetches;
-  return energy * groups;
+  return (energy + moves(f)) * groups;
 }
 
 bool Bounds::feasible(const Box& box, CostBound& bound) const {

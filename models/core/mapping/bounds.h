@@ -53,6 +53,8 @@ class Bounds {
   double array_cycles(const View& v, const FoldBound& f) const;
   double packed(std::int64_t bits, const BufferConfig& buffer) const;
   double energy(const View& v, const FoldBound& f) const;
+  /// Of a group, in the array.
+  double moves(const FoldBound& f) const;
   double cycles(const View& v, const FoldBound& f, double reads, double bursts) const;
 
   const MappingProblem& p_;

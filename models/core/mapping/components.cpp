@@ -9,6 +9,9 @@ const std::vector<ComponentRow>& machine_components() {
   using C = MachineCounts;
   static const std::vector<ComponentRow> kRows = {
       {"array", "systolic array", "#E69F00", nullptr, nullptr, nullptr},
+      {"array_registers", "registers of the array", "#C77F00", nullptr, nullptr, nullptr},
+      {"array_wires", "wires of the array", "#FFC95C", nullptr, nullptr, nullptr},
+      {"array_clock", "clock of the array", "#8A5800", nullptr, nullptr, nullptr},
       {"input_buffer", "input buffer", "#56B4E9", "input", &B::input, &C::input},
       {"weight_buffer", "weight buffer", "#0072B2", "weight", &B::weight, &C::weight},
       {"scale_buffer", "scales, zero-points", "#F0E442", "scale", &B::scale, &C::scale},

@@ -18,9 +18,26 @@ class Rates {
     e.counts.*count = kMany;
     return price(e);
   }
+  /// Of the additions of a MAC, where the words that have the cheapest ones are full of them.
+  double of_adds() {
+    const bool tree = adds_in_tree(p_);
+    double least = 0;
+    for (std::int64_t products = 1; products <= p_.path.macs_per_pe; ++products) {
+      MappingEstimate e;
+      count_adds(products, tree, kMany, e.counts.adds);
+      const double rate = price(e) / static_cast<double>(products);
+      if (products == 1 || rate < least) least = rate;
+    }
+    return least;
+  }
   double of(BufferCounts MachineCounts::*buffer, std::int64_t BufferCounts::*access) {
     MappingEstimate e;
     (e.counts.*buffer).*access = kMany;
+    return price(e);
+  }
+  double of(ArrayMove move) {
+    MappingEstimate e;
+    e.counts.moves[move] = kMany;
     return price(e);
   }
   double of_bursts(Tensor tensor, std::int64_t MachineCounts::*bits) {
@@ -74,10 +91,11 @@ EnergyRates energy_rates(const MappingProblem& p) {
     r.dequantize_weight = rates.of(&MachineCounts::dequantized_weights);
   if (p.path.activations.dequantized)
     r.dequantize_input = rates.of(&MachineCounts::dequantized_inputs);
+  for (std::size_t i = 0; i < kArrayMoves; ++i) r.moves[i] = rates.of(static_cast<ArrayMove>(i));
   const BuffersConfig& b = p.machine.buffers;
   const double bits = static_cast<double>(p.path.output.code_bits);
   r.fixed =
-      rates.of(&MachineCounts::macs) * static_cast<double>(e.macs()) +
+      (rates.of(&MachineCounts::macs) + rates.of_adds()) * static_cast<double>(e.macs()) +
       rates.of(&MachineCounts::outputs) * elements +
       r.accumulator_read * words(elements * 32, b.accumulator) +
       rates.of(&MachineCounts::output, &BufferCounts::writes) * words(elements * bits, b.output) +

@@ -1,6 +1,8 @@
 // What one of each count costs, for bounds of energy: an estimate's energy is linear in its counts.
 #pragma once
 
+#include <array>
+
 #include "core/mapping/estimate.h"
 
 namespace bitjoule {
@@ -14,6 +16,7 @@ struct EnergyRates {
   double accumulator_read = 0, accumulator_write = 0;
   double accumulate = 0, group_result = 0, activation_sum = 0, correction = 0;
   double dequantize_weight = 0, dequantize_input = 0;
+  std::array<double, kArrayMoves> moves{};
 };
 EnergyRates energy_rates(const MappingProblem& problem);
 

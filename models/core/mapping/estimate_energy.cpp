@@ -20,18 +20,25 @@ constexpr Member kMembers[] = {&MachineCounts::macs,
                                &MachineCounts::outputs,
                                &MachineCounts::dram_read_bits,
                                &MachineCounts::dram_write_bits};
-constexpr BufferCounts MachineCounts::*kPricedBuffers[] = {
-    &MachineCounts::input, &MachineCounts::weight, &MachineCounts::accumulator,
-    &MachineCounts::output, &MachineCounts::scale};
-constexpr std::size_t kMemberCount = std::size(kMembers),
-                      kAccessCount = 2 * std::size(kPricedBuffers);
+constexpr BufferCounts MachineCounts::*kBuffers[] = {&MachineCounts::input, &MachineCounts::weight,
+                                                     &MachineCounts::accumulator,
+                                                     &MachineCounts::output, &MachineCounts::scale};
+constexpr std::size_t kMemberCount = std::size(kMembers), kAccessCount = 2 * std::size(kBuffers),
+                      kInArray = 1 + kTreeLevels + kArrayMoves;
+constexpr std::size_t kCounted = kMemberCount + kAccessCount + kInArray;
 enum Command : std::size_t { kActivate, kReadBurst, kWriteBurst, kRefresh, kBackground, kCommands };
-constexpr std::size_t kNanosecond = kMemberCount + kAccessCount + kCommands;  // of leakage
+constexpr std::size_t kClocked = kCounted + kCommands;
+constexpr std::size_t kNanosecond = kClocked + 1;  // of leakage
 constexpr std::size_t kPriced = kNanosecond + 1;
 
 std::int64_t& at_index(MachineCounts& counts, std::size_t i) {
   if (i < kMemberCount) return counts.*kMembers[i];
-  BufferCounts& buffer = counts.*kPricedBuffers[(i - kMemberCount) / 2];
+  if (i == kMemberCount + kAccessCount) return counts.adds.wide;
+  if (i > kMemberCount + kAccessCount) {
+    i -= kMemberCount + kAccessCount + 1;
+    return i < kTreeLevels ? counts.adds.tree[i] : counts.moves.counts[i - kTreeLevels];
+  }
+  BufferCounts& buffer = counts.*kBuffers[(i - kMemberCount) / 2];
   return (i - kMemberCount) % 2 == 0 ? buffer.reads : buffer.writes;
 }
 
@@ -66,9 +73,9 @@ double EnergyModel::price(const MappingEstimate& e) {
   const auto add = [&](std::size_t i, std::int64_t count) {
     if (count != 0) energy += static_cast<double>(count) * rate_of(i);
   };
-  for (std::size_t i = 0; i < kMemberCount + kAccessCount; ++i) add(i, at_index(counts, i));
-  for (std::size_t i = 0; i < commands.size(); ++i)
-    add(kMemberCount + kAccessCount + i, commands[i].count);
+  for (std::size_t i = 0; i < kCounted; ++i) add(i, at_index(counts, i));
+  for (std::size_t i = 0; i < commands.size(); ++i) add(kCounted + i, commands[i].count);
+  add(kClocked, e.cycles);
   add(kNanosecond, whole_nanoseconds(Cycles(e.cycles), p_.machine.clock));
   return energy;
 }
@@ -76,21 +83,23 @@ double EnergyModel::price(const MappingEstimate& e) {
 double EnergyModel::rate_of(std::size_t i) {
   if (rates_[i]) return *rates_[i];
   // Of whole rows of k of every group, so that each has its scales.
-  const std::int64_t unit = p_.layer.extents.groups * p_.layer.extents.k;
+  // Shares that are assumed to be zero are rounded.
+  const std::int64_t unit =
+      p_.layer.extents.groups * p_.layer.extents.k * (p_.data.density ? 1 << 20 : 1);
   Counts one;
-  if (i < kMemberCount + kAccessCount) {
+  if (i < kCounted) {
     MachineCounts counts;
     at_index(counts, i) = unit;
     one = priced_actions(p_, counts);
   }
+  if (i == kClocked) append_array_clock(p_, Cycles(unit), &one);
   if (i == kNanosecond) append_leakage(p_.prices->parts, unit, &one);
   if (p_.memory.ranks > 0) {  // commands of a DRAM that has some
     DramStats stats;
     stats.ranks = 1;
     append_dram_commands(stats, &one);
     const std::size_t first = one.size() - kCommands;
-    if (i >= kMemberCount + kAccessCount && i != kNanosecond)
-      one[first + i - kMemberCount - kAccessCount].count = unit;
+    if (i >= kCounted && i < kClocked) one[first + i - kCounted].count = unit;
   }
   const Prices& prices = *p_.prices;
   const EnergyTable& table = prices.counted == DramPricing::kDevice ? *prices.device : prices.table;

@@ -1,6 +1,7 @@
 #include "core/mapping/machine_counts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "core/energy/dequant_cost.h"
@@ -24,9 +25,22 @@ constexpr std::int64_t MachineCounts::*kCounts[] = {&MachineCounts::macs,
                                                     &MachineCounts::vector_narrowed,
                                                     &MachineCounts::dram_read_bits,
                                                     &MachineCounts::dram_write_bits};
-constexpr BufferCounts MachineCounts::*kBuffers[] = {&MachineCounts::input, &MachineCounts::weight,
-                                                     &MachineCounts::accumulator,
-                                                     &MachineCounts::output, &MachineCounts::scale};
+constexpr BufferCounts MachineCounts::*kBufferCounts[] = {
+    &MachineCounts::input, &MachineCounts::weight, &MachineCounts::accumulator,
+    &MachineCounts::output, &MachineCounts::scale};
+
+/// Calls f with a pair of each that is counted in an array of counts.
+template <class A, class B, class F>
+void each_listed(A& a, B& b, F f) {
+  const auto all = [&](auto& x, auto& y) {
+    for (std::size_t i = 0; i < x.size(); ++i) f(x[i], y[i]);
+  };
+  f(a.adds.wide, b.adds.wide);
+  all(a.adds.tree, b.adds.tree);
+  all(a.moves.counts, b.moves.counts);
+  all(a.operands.counts, b.operands.counts);
+  all(a.vector, b.vector);
+}
 
 BufferCounts& operator+=(BufferCounts& a, const BufferCounts& b) {
   a.reads += b.reads;
@@ -44,10 +58,10 @@ std::int64_t accesses(std::int64_t bits, const BufferConfig& buffer) {
 bool operator==(const MachineCounts& a, const MachineCounts& b) {
   const auto all = [](const MachineCounts& c) {
     return std::tuple_cat(
-        std::tie(c.macs, c.mac_slots, c.dequantized_weights, c.dequantized_inputs, c.accumulations,
-                 c.group_results, c.activation_sums, c.corrections, c.outputs, c.vector,
-                 c.vector_widened, c.vector_narrowed, c.dram_read_bits, c.dram_write_bits,
-                 c.unified_peak_bytes),
+        std::tie(c.macs, c.mac_slots, c.adds.wide, c.adds.tree, c.moves.counts, c.operands.counts,
+                 c.dequantized_weights, c.dequantized_inputs, c.accumulations, c.group_results,
+                 c.activation_sums, c.corrections, c.outputs, c.vector, c.vector_widened,
+                 c.vector_narrowed, c.dram_read_bits, c.dram_write_bits, c.unified_peak_bytes),
         members(c.input), members(c.weight), members(c.accumulator), members(c.output),
         members(c.scale));
   };
@@ -56,16 +70,16 @@ bool operator==(const MachineCounts& a, const MachineCounts& b) {
 
 MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b) {
   for (const auto member : kCounts) a.*member += b.*member;
-  for (std::size_t i = 0; i < kVectorPrimitives; ++i) a.vector[i] += b.vector[i];
-  for (const auto member : kBuffers) a.*member += b.*member;
+  each_listed(a, b, [](std::int64_t& x, std::int64_t y) { x += y; });
+  for (const auto member : kBufferCounts) a.*member += b.*member;
   a.unified_peak_bytes = std::max(a.unified_peak_bytes, b.unified_peak_bytes);
   return a;
 }
 
 MachineCounts& operator*=(MachineCounts& a, std::int64_t n) {
   for (const auto member : kCounts) a.*member *= n;
-  for (std::int64_t& count : a.vector) count *= n;
-  for (const auto member : kBuffers) {
+  each_listed(a, a, [n](std::int64_t& x, std::int64_t) { x *= n; });
+  for (const auto member : kBufferCounts) {
     (a.*member).reads *= n;
     (a.*member).writes *= n;
   }
@@ -110,6 +124,45 @@ std::int64_t fold_scale_reads(const MappingProblem& p, const FoldJob& job) {
                   p.machine.buffers.scale);
 }
 
+namespace {
+
+/// The moves of one fold, whose words and sums pass the PEs that take part in its timing.
+void count_moves(const MappingProblem& p, const FoldJob& job, const FoldEntries& entries,
+                 ArrayMoves& moves) {
+  using M = ArrayMove;
+  const FoldShape& s = job.shape;
+  const std::int64_t rows = job.timing.rows, cols = job.timing.cols;
+  const std::int64_t west = s.steps * s.rows, macs = s.steps * s.active_pes();
+  moves[M::kWestEntry] += west;
+  moves[M::kWestShift] += west * cols;
+  moves[M::kWestHop] += west * (cols - 1);
+  moves[M::kSumExit] += entries.results.count * entries.results.width;
+  if (dataflow_of(p).outputs_stay()) {
+    const std::int64_t north = s.steps * s.cols;
+    moves[M::kNorthEntry] += north;
+    moves[M::kNorthShift] += north * rows;
+    moves[M::kNorthHop] += north * (rows - 1);
+    moves[M::kSumRead] += macs;
+    moves[M::kSumWrite] += macs;
+    // A sum leaves its register for the one next to it, and then passes those below.
+    const std::int64_t below = s.block_cols() * (s.rows * (rows - 1) - s.rows * (s.rows - 1) / 2);
+    moves[M::kSumShift] += s.active_pes() + below;
+    moves[M::kSumHop] += below;
+  } else {
+    // The word of row r passes the r rows above.
+    const std::int64_t above = s.block_cols() * (s.rows * (s.rows - 1) / 2);
+    moves[M::kNorthEntry] += s.active_pes();
+    moves[M::kNorthShift] += above;
+    moves[M::kNorthHop] += above;
+    moves[M::kStationaryWrite] += s.active_pes();
+    moves[M::kStationaryRead] += macs;
+    moves[M::kSumShift] += s.steps * s.cols * rows;
+    moves[M::kSumHop] += s.steps * s.cols * (rows - 1);
+  }
+}
+
+}  // namespace
+
 void count_fold(const MappingProblem& p, const FoldJob& job, MachineCounts& counts) {
   const BuffersConfig& buffers = p.machine.buffers;
   const ArrayConfig& array = p.machine.array;
@@ -124,6 +177,9 @@ void count_fold(const MappingProblem& p, const FoldJob& job, MachineCounts& coun
   const std::int64_t results = job.groups() * job.m() * job.n();
   counts.macs += results * job.k();
   counts.mac_slots += job.shape.steps * array.rows * array.cols * macs;
+  count_adds(macs, adds_in_tree(p), results * (job.k() / macs), counts.adds);
+  if (job.k() % macs != 0) count_adds(job.k() % macs, adds_in_tree(p), results, counts.adds);
+  count_moves(p, job, entries, counts.moves);
   const std::int64_t accumulator = words(entries.results, 32, buffers.accumulator);
   counts.accumulator.writes += accumulator;
   if (job.k0 > 0) {
@@ -194,6 +250,10 @@ class Rows {
            const std::string& type, std::int64_t count) {
     if (count != 0) counts_.push_back({component, activity, primitive, type, {}, {}, count});
   }
+  void words(const char* component, const char* activity, Primitive primitive, Bits width,
+             std::int64_t count) {
+    if (count != 0) counts_.push_back({component, activity, primitive, "", width, {}, count});
+  }
   void sram(const char* component, const AcceleratorConfig& machine, const MachineCounts& counts) {
     const ComponentRow& row = machine_component(component);
     const BufferConfig& buffer = machine.buffers.*row.config;
@@ -241,14 +301,114 @@ void dequantizer_rows(Rows& rows, const DataPath& path, const OperandPath& opera
              elements);
 }
 
-std::string operand_type(const DataPath& path) {
+/// Of the multiplier: where small ones compose it, "int4 in int8", also what it could take.
+std::string operand_type(const MappingProblem& p) {
+  const DataPath& path = p.path;
   if (!path.mac.is_integer) return path.mac.name;
   const auto bits = [](const OperandPath& o) { return "int" + std::to_string(o.code_bits); };
   const std::string w = bits(path.weights), a = bits(path.activations);
-  return w == a ? w : w + "x" + a;
+  const std::string type = w == a ? w : w + "x" + a;
+  return p.machine.array.pe.packing == Packing::kProduct ? type + " in " + path.mac.name : type;
+}
+
+/// Bits of an operand in the array: of integers the code, of floats the MAC's format.
+std::int64_t operand_bits(const DataPath& path, const OperandPath& operand) {
+  return path.mac.is_integer ? operand.code_bits : path.mac.operand_bits;
+}
+
+/// The words of a layer in the array, in bits.
+struct WordBits {
+  std::int64_t west, north;
+  static constexpr std::int64_t kSum = 32;
+};
+WordBits word_bits(const MappingProblem& p) {
+  const std::int64_t inputs = p.path.macs_per_pe * operand_bits(p.path, p.path.activations);
+  const std::int64_t weights = p.path.macs_per_pe * operand_bits(p.path, p.path.weights);
+  return dataflow_of(p).inputs_stay() ? WordBits{weights, inputs} : WordBits{inputs, weights};
+}
+
+void multiply_rows(Rows& rows, const MappingProblem& p, const MachineCounts& c) {
+  const std::string type = operand_type(p);
+  std::int64_t zeros = 0;
+  if (p.data.counted) {
+    zeros = c.operands[OperandCount::kZeroMacs];
+    rows.add("array", "multiply", Primitive::kActiveMultiply, type, c.macs - zeros);
+    rows.add("array", "toggle_inputs", Primitive::kToggle, type,
+             c.operands[OperandCount::kInputToggles]);
+    rows.add("array", "toggle_weights", Primitive::kToggle, type,
+             c.operands[OperandCount::kWeightToggles]);
+  } else {
+    if (p.data.density)
+      zeros = std::llround(static_cast<double>(c.macs) *
+                           (1 - p.data.density->inputs * p.data.density->weights));
+    rows.add("array", "multiply", Primitive::kMultiply, type, c.macs - zeros);
+  }
+  rows.add("array", "multiply_zero", Primitive::kZeroMultiply, type, zeros);
+}
+
+/// Additions of products, which are as wide as both operands together: two of them a bit more.
+void add_rows(Rows& rows, const DataPath& path, const PeAdds& adds) {
+  for (std::size_t level = 0; level < kTreeLevels; ++level) {
+    const std::int64_t bits =
+        path.weights.code_bits + path.activations.code_bits + static_cast<std::int64_t>(level) + 1;
+    rows.add("array", "sum_products_" + std::to_string(level + 1), Primitive::kAdd,
+             "int" + std::to_string(std::min(bits, WordBits::kSum)), adds.tree[level]);
+  }
+  rows.add("array", "accumulate", Primitive::kAdd, path.mac.accumulator, adds.wide);
+}
+
+void move_rows(Rows& rows, const MappingProblem& p, const ArrayMoves& moves) {
+  using M = ArrayMove;
+  struct Row {
+    M move;
+    const char *component, *activity;
+    Primitive primitive;
+  };
+  constexpr const char *kRegisters = "array_registers", *kWires = "array_wires";
+  static constexpr Row kRows[] = {
+      {M::kWestShift, kRegisters, "shift_west", Primitive::kShift},
+      {M::kNorthShift, kRegisters, "shift_north", Primitive::kShift},
+      {M::kSumShift, kRegisters, "shift_sums", Primitive::kShift},
+      {M::kStationaryWrite, kRegisters, "write_stationary", Primitive::kRegisterWrite},
+      {M::kStationaryRead, kRegisters, "read_stationary", Primitive::kRegisterRead},
+      {M::kSumWrite, kRegisters, "write_sums", Primitive::kRegisterWrite},
+      {M::kSumRead, kRegisters, "read_sums", Primitive::kRegisterRead},
+      {M::kWestHop, kWires, "hop_west", Primitive::kPeWire},
+      {M::kNorthHop, kWires, "hop_north", Primitive::kPeWire},
+      {M::kSumHop, kWires, "hop_sums", Primitive::kPeWire},
+      {M::kWestEntry, kWires, "enter_west", Primitive::kEdgeWire},
+      {M::kNorthEntry, kWires, "enter_north", Primitive::kEdgeWire},
+      {M::kSumExit, kWires, "leave_sums", Primitive::kEdgeWire}};
+  const WordBits words = word_bits(p);
+  for (const Row& row : kRows) {
+    const bool west = row.move <= M::kWestHop, sum = row.move >= M::kSumShift;
+    // From a buffer to the edge: half the way around the array.
+    const std::int64_t pitches =
+        row.primitive == Primitive::kEdgeWire ? p.machine.array.rows + p.machine.array.cols : 1;
+    rows.words(row.component, row.activity, row.primitive,
+               Bits(sum    ? WordBits::kSum
+                    : west ? words.west
+                           : words.north),
+               moves[row.move] * pitches);
+  }
 }
 
 }  // namespace
+
+bool adds_in_tree(const MappingProblem& p) {
+  return p.path.mac.is_integer && p.machine.array.pe.adders == PeAdders::kTree;
+}
+
+void append_array_clock(const MappingProblem& p, Cycles cycles, Counts* counts) {
+  const ArrayConfig& array = p.machine.array;
+  const bool ahead = array.overlap == Overlap::kWeights || array.overlap == Overlap::kFull;
+  const WordBits words = word_bits(p);
+  const std::int64_t stays =
+      dataflow_of(p).outputs_stay() ? WordBits::kSum : words.north * (ahead ? 2 : 1);
+  Rows(*counts).words("array_clock", "clock", Primitive::kClock,
+                      Bits(words.west + words.north + WordBits::kSum + stays),
+                      array.rows * array.cols * cycles.value);
+}
 
 Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   Counts counts;
@@ -256,9 +416,10 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   const DataPath& path = p.path;
   const std::string sum = path.mac.accumulator;
   const std::string results = path.scale_group != 0 ? "fp32" : sum;
-  rows.add("array", "multiply", Primitive::kMultiply, operand_type(path), c.macs);
-  rows.add("array", "accumulate", Primitive::kAdd, sum, c.macs);
+  multiply_rows(rows, p, c);
+  add_rows(rows, path, c.adds);
   rows.add("array", "sum_activations", Primitive::kAdd, "int32", c.activation_sums);
+  move_rows(rows, p, c.moves);
   rows.sram("input_buffer", p.machine, c);
   rows.sram("weight_buffer", p.machine, c);
   rows.sram("scale_buffer", p.machine, c);

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "core/energy/action.h"
+#include "core/mapping/array_work.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/program.h"
 #include "core/mapping/tiling.h"
@@ -20,6 +21,9 @@ struct BufferCounts {
 struct MachineCounts {
   std::int64_t macs = 0;
   std::int64_t mac_slots = 0;  ///< MACs that the whole array could have done during the steps
+  PeAdds adds;
+  ArrayMoves moves;
+  OperandCounts operands;  ///< where they are counted (DataEnergy)
   BufferCounts input, weight, accumulator, output, scale;
   std::int64_t unified_peak_bytes = 0;   ///< the most that the roles of a unified buffer held
   std::int64_t dequantized_weights = 0;  ///< elements
@@ -67,7 +71,17 @@ void count_store(const MappingProblem& problem, const StoreOp& op, MachineCounts
 /// What the vector unit and its buffers do for a chunk.
 void count_vector(const MappingProblem& problem, const VectorJob& job, MachineCounts& counts);
 
+/// Whether the PEs of a layer add their products in a tree: integers may. Floats are added one
+/// after the other, as each addition rounds.
+bool adds_in_tree(const MappingProblem& problem);
+
 /// Rows for pricing, component by component (components.h).
 Counts priced_actions(const MappingProblem& problem, const MachineCounts& counts);
+
+/// The clock of a layer with MACs: all PEs in all of its cycles, whether they work or wait. A PE
+/// has as many flip-flops as the layer's words take: an operand from the west and one from the
+/// north, a sum; where outputs stay, one on its way out; else what stays, twice where the next is
+/// loaded during a stream.
+void append_array_clock(const MappingProblem& problem, Cycles cycles, Counts* counts);
 
 }  // namespace bitjoule

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/dram/config.h"
@@ -35,6 +36,17 @@ struct MemoryPort {
   Bytes capacity{std::int64_t{1} << 40};
 };
 
+/// The shares of a layer's operands that are taken not to be zero.
+struct OperandDensity {
+  double inputs = 1, weights = 1;
+};
+
+/// What energy takes notice of in the numbers that are multiplied.
+struct DataEnergy {
+  bool counted = false;                   ///< with values: zeros and toggling bits are counted
+  std::optional<OperandDensity> density;  ///< without: zeros as many as these say
+};
+
 /// One layer to be mapped: everything that mapping, estimates and the program depend on.
 struct MappingProblem {
   Lowered layer;
@@ -46,6 +58,7 @@ struct MappingProblem {
   DramLayout activation_layout = DramLayout::kRowMajor;
   ActivationMemory activations = ActivationMemory::kDram;
   std::shared_ptr<const Prices> prices;  ///< what estimates are priced by; null: by nothing
+  DataEnergy data;
   std::int64_t bias_bits() const { return stage.bias ? 32 : 0; }  ///< of one output channel
 };
 

@@ -6,16 +6,12 @@
 #include "core/units.h"
 
 namespace bitjoule {
-namespace {
 
-// Widths of operands that can be composed of 2-bit multipliers.
 int brick_width(int bits) {
   int width = 2;
   while (width < bits) width *= 2;
   return width;
 }
-
-}  // namespace
 
 const std::vector<MacType>& mac_types() {
   static const std::vector<MacType> rows = {

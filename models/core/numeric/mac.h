@@ -26,6 +26,9 @@ struct MacType {
 /// fp32, tf32, bf16, fp16, fp8_e4m3, fp8_e5m2, int16, int8, int4, int2.
 const std::vector<MacType>& mac_types();
 
+/// The width of operands composed of 2-bit multipliers: 2, 4, 8, 16.
+int brick_width(int bits);
+
 /// Throws an input Error that lists the valid names, nearest first.
 const MacType& find_mac_type(const std::string& name);
 

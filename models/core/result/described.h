@@ -94,7 +94,7 @@ struct ActionFields {
   Field activity{"activity", "", "what for"};
   Field primitive{"primitive", "", "what was done"};
   Field type{"type", "", "operand type of arithmetic"};
-  Field width{"width_bits", "bits", "of an SRAM access"};
+  Field width{"width_bits", "bits", "of an SRAM access, or of a word in the array"};
   Field capacity{"capacity_bytes", "B", "of the SRAM bank"};
   Field count{"count", "", "how many"};
 };

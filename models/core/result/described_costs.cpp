@@ -107,6 +107,24 @@ void describe_sram(const MachineCounts& all, bool has_peaks, ResultVisitor& v) {
   });
 }
 
+/// Where they are counted: otherwise there is nothing at all.
+void describe_operands(const OperandCounts& counts, ResultVisitor& v) {
+  const auto is_some = [](std::int64_t count) { return count != 0; };
+  if (std::none_of(counts.counts.begin(), counts.counts.end(), is_some)) return;
+  const auto row = [&](const char* key, const char* unit, const char* meaning, OperandCount count) {
+    v.value({key, unit, meaning, kSum}, counts[count]);
+  };
+  v.object({"operands", "", "of the array's multipliers; `operand_counts`"}, [&] {
+    row("zero_inputs", "MACs", "whose input is zero", OperandCount::kInputZeros);
+    row("zero_weights", "MACs", "whose weight is zero", OperandCount::kWeightZeros);
+    row("zero_macs", "MACs", "with a zero among their operands", OperandCount::kZeroMacs);
+    row("input_toggles", "bits", "of inputs that differ from the multiplier's input before",
+        OperandCount::kInputToggles);
+    row("weight_toggles", "bits", "of weights that differ from the multiplier's weight before",
+        OperandCount::kWeightToggles);
+  });
+}
+
 void describe_roofline(const Costs& t, ResultVisitor& v) {
   const auto macs = static_cast<double>(t.counts.macs);
   const double intensity = ratio(macs, static_cast<double>(t.moved_bytes));
@@ -211,6 +229,7 @@ void describe_costs(const Costs& t, const DramStats* dram, const std::string* mo
     describe_rows(*dram, v);
   });
   describe_sram(t.counts, dram != nullptr, v);
+  describe_operands(t.counts.operands, v);
   describe_roofline(t, v);
 }
 
