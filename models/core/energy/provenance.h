@@ -1,0 +1,30 @@
+// Where the figures of an energy table come from, and what they include.
+#pragma once
+
+#include <string>
+
+#include "core/units.h"
+
+namespace bitjoule {
+
+/// What a figure includes; figures differ two- to threefold by this alone.
+enum class Boundary {
+  kUnit,      ///< the functional unit alone: no registers, wires, control
+  kMacro,     ///< one access of a memory macro
+  kIo,        ///< DRAM: the interface only
+  kDevice,    ///< DRAM: the device, with or without its interface, as the source says
+  kSystem,    ///< DRAM: device, interface and controller
+  kUnstated,  ///< the source does not say: the default of a tool
+};
+
+/// No price is above this, a joule for one action: 2^63 of them are still a number.
+inline constexpr Picojoules kMaxPrice{1e12};
+
+/// Where a figure comes from.
+struct Provenance {
+  Boundary boundary = Boundary::kUnit;
+  std::string source;    ///< empty: the table's
+  bool derived = false;  ///< computed from other figures, not quoted
+};
+
+}  // namespace bitjoule
