@@ -24,9 +24,9 @@ struct DramOrigin {
 struct DramPerAccess {
   Bits width{0};
   Picojoules read, write;
-  double uncertainty = 1;  ///< sources differ by this factor, up or down; 1: not stated
   Provenance from;
-  DramOrigin origin;
+  DramOrigin origin{};
+  double uncertainty = 1;  ///< sources differ by this factor, up or down; 1: not stated
 };
 
 /// Currents of one supply of one device in mA, named as JEDEC's data sheets name them.
