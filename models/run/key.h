@@ -163,9 +163,9 @@ inline auto members(const WatermarksConfig& s) {
 }
 inline auto members(const DramControllerConfig& s) {
   const auto& [scheduler, page_policy, refresh, read_queue, write_queue, unified_queue,
-               release_on_activate, watermarks, age_limit] = s;
+               release_on_activate, watermarks, age_limit, power_down] = s;
   return std::tie(scheduler, page_policy, refresh, read_queue, write_queue, unified_queue,
-                  release_on_activate, watermarks, age_limit);
+                  release_on_activate, watermarks, age_limit, power_down);
 }
 inline auto members(const CycleDramConfig& s) {
   const auto& [organization, timing, protocol, mapping, controller] = s;

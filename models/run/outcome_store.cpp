@@ -51,12 +51,16 @@ auto parts(S& s) {
   } else if constexpr (kIs<S, DataBusCycles>) {
     auto& [busy, idle, refresh, activate, turnaround, column] = s;
     return std::tie(busy, idle, refresh, activate, turnaround, column);
+  } else if constexpr (kIs<S, DramStates>) {
+    auto& [open, closed, power_down, refreshing, open_banks, power_downs] = s;
+    return std::tie(open, closed, power_down, refreshing, open_banks, power_downs);
   } else if constexpr (kIs<S, DramStats>) {
     auto& [period, cycles, reads, writes, read_bytes, write_bytes, hits, misses, conflicts,
-           commands, ranks, refreshes, syncs, unit, latency, queued, max_queued, bus, timeline] = s;
+           commands, ranks, refreshes, states, syncs, unit, latency, queued, max_queued, bus,
+           timeline] = s;
     return std::tie(period, cycles, reads, writes, read_bytes, write_bytes, hits, misses, conflicts,
-                    commands, ranks, refreshes, syncs, unit, latency, queued, max_queued, bus,
-                    timeline);
+                    commands, ranks, refreshes, states, syncs, unit, latency, queued, max_queued,
+                    bus, timeline);
   } else if constexpr (kIs<S, WeightsAhead>) {
     auto& [usable, bursts, all_bursts, dequantizer_free] = s;
     return std::tie(usable, bursts, all_bursts, dequantizer_free);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/dram/actions.h"
+#include "core/enums.h"
 #include "sim/config/writer.h"
 #include "sim/schema/describe_dram.h"
 
@@ -47,18 +48,90 @@ boost::json::object timeline_json(const DramStats& s) {
   return {{"bin_s", bin}, {"read_bytes", std::move(reads)}, {"write_bytes", std::move(writes)}};
 }
 
-boost::json::object energy_by_activity(const EnergyReport& energy) {
+bool is_priced(const PricedAction& a) {
+  return a.unit.origin == PriceOrigin::kQuoted || a.unit.origin == PriceOrigin::kDerived;
+}
+
+/// What the lines to and from the memory take, apart from its core.
+bool is_interface(const PricedAction& a) {
+  return a.action.primitive == Primitive::kDramRead || a.action.primitive == Primitive::kDramWrite;
+}
+
+bool is_background(const PricedAction& a) { return a.action.activity.rfind("background", 0) == 0; }
+
+template <class Which>
+Picojoules sum_of(const EnergyReport& energy, Which which) {
+  Picojoules sum;
+  for (const PricedAction& a : energy.actions)
+    if (is_priced(a) && which(a)) sum += a.energy;
+  return sum;
+}
+
+/// Prices per bit tell no interface apart.
+bool has_commands(const DramReport& r) {
+  return r.config.energy && std::holds_alternative<DramPerCommand>(r.config.energy->scheme);
+}
+
+const char* activity_of(const PricedAction& a, bool commands) {
+  if (!commands || !is_interface(a)) return a.action.activity.c_str();
+  return a.action.primitive == Primitive::kDramRead ? "read_io" : "write_io";
+}
+
+boost::json::object energy_json(const DramReport& r) {
   boost::json::object out;
-  boost::json::array unpriced;
-  for (const PricedAction& a : energy.actions) {
-    if (a.unit.origin == PriceOrigin::kUnpriced) {
-      unpriced.emplace_back(a.action.activity);
-    } else if (a.unit.origin != PriceOrigin::kIncluded) {
-      out[a.action.activity + "_pj"] = a.energy.value;
-    }
+  boost::json::array unpriced, prices;
+  const bool commands = has_commands(r);
+  for (const PricedAction& a : r.energy.actions) {
+    if (a.unit.origin == PriceOrigin::kUnpriced) unpriced.emplace_back(a.action.activity);
+    if (!is_priced(a)) continue;
+    const std::string activity = activity_of(a, commands);
+    if (activity != "background") out[activity + "_pj"] = a.energy.value;
+    prices.push_back({{"activity", activity},
+                      {"count", a.action.count},
+                      {"unit_pj", a.unit.energy.value},
+                      {"uncertainty", a.unit.uncertainty},
+                      {"why", a.unit.why}});
   }
-  out["total_pj"] = energy.total.value;
+  if (commands) {
+    out["background_pj"] = sum_of(r.energy, is_background).value;
+    out["io_pj"] = sum_of(r.energy, is_interface).value;
+    out["core_pj"] = (r.energy.total - sum_of(r.energy, is_interface)).value;
+  }
+  out["total_pj"] = r.energy.total.value;
+  if (r.config.energy) {
+    out["low_pj"] = r.low.value;
+    out["high_pj"] = r.high.value;
+    out["boundary"] = enum_name(provenance(*r.config.energy).boundary);
+  }
   out["unpriced"] = std::move(unpriced);
+  out["prices"] = std::move(prices);
+  return out;
+}
+
+/// A line for each command and state that took energy.
+std::string energy_text(const DramReport& r) {
+  if (!r.config.energy) return "  energy      not priced: the DRAM file names no `energy`\n";
+  const double bits = 8.0 * static_cast<double>(r.stats.read_bytes + r.stats.write_bytes);
+  const auto per_bit = [&](Picojoules energy) {
+    return bits > 0 ? fmt::format("{:>9.4g} pJ/bit", energy.value / bits) : std::string();
+  };
+  const double total = r.energy.total.value;
+  std::string out = fmt::format(
+      "  energy      {:.6g} uJ ({}{})", total * 1e-6,
+      enum_name(provenance(*r.config.energy).boundary),
+      r.high > r.low ? fmt::format(", {:.4g} to {:.4g} uJ", r.low.value * 1e-6, r.high.value * 1e-6)
+                     : "");
+  for (const PricedAction& a : r.energy.actions)
+    if (a.unit.origin == PriceOrigin::kUnpriced) out += ", without " + a.action.activity;
+  out += "\n";
+  for (const PricedAction& a : r.energy.actions) {
+    if (!is_priced(a) || a.action.count == 0) continue;
+    out += fmt::format("    {:<22}{:>12.6g} uJ {:>6.2f} %{}", activity_of(a, has_commands(r)),
+                       a.energy.value * 1e-6, total > 0 ? 100 * a.energy.value / total : 0.0,
+                       per_bit(a.energy));
+    if (a.unit.uncertainty > 1) out += fmt::format("  within a factor of {:g}", a.unit.uncertainty);
+    out += "\n";
+  }
   return out;
 }
 
@@ -79,6 +152,12 @@ boost::json::object dram_stats_json(const DramStats& s, bool is_cycle) {
   boost::json::object bus;
   for (const Share& share : kShares) bus[share.name] = s.bus.*share.cycles;
   out["data_bus_cycles"] = std::move(bus);
+  out["rank_clocks"] = {{"open", s.states.open},
+                        {"closed", s.states.closed},
+                        {"refreshing", s.states.refreshing},
+                        {"power_down", s.states.power_down},
+                        {"open_banks", s.states.open_banks}};
+  out["power_downs"] = s.states.power_downs;
   return out;
 }
 
@@ -98,7 +177,9 @@ DramReport make_dram_report(const DramConfig& config, const DramEngine& engine,
     Counts counts;
     append_dram_bits(stats, &counts);
     append_dram_commands(stats, &counts);
-    r.energy = price(counts, table);
+    r.energy = price(counts, make_prices(table, config.name, config.energy, DramPricing::kDevice));
+    r.low = r.energy.by_device->low;
+    r.high = r.energy.by_device->high;
   }
   return r;
 }
@@ -114,7 +195,7 @@ std::string dram_json(const DramReport& r) {
                           {"bandwidth_bytes_per_s", r.bandwidth},
                           {"peak_bytes_per_s", r.peak}};
   for (auto& [key, value] : dram_stats_json(r.stats, is_cycle)) out[key] = std::move(value);
-  out["energy"] = energy_by_activity(r.energy);
+  out["energy"] = energy_json(r);
   return json_text(out);
 }
 
@@ -145,17 +226,11 @@ std::string dram_text(const DramReport& r) {
       const auto part = static_cast<double>(s.bus.*share.cycles);
       out += fmt::format(" {} {:.2f} %", share.name, all > 0 ? 100.0 * part / all : 0.0);
     }
-    out += "\n";
+    out +=
+        fmt::format("\n  ranks       open {}, closed {}, refreshing {}, powered down {} clocks\n",
+                    s.states.open, s.states.closed, s.states.refreshing, s.states.power_down);
   }
-  if (r.config.energy) {
-    out += fmt::format("  energy      {:.6g} uJ", r.energy.total.value * 1e-6);
-    for (const PricedAction& a : r.energy.actions) {
-      if (a.unit.origin == PriceOrigin::kUnpriced) out += ", without " + a.action.activity;
-    }
-    out += "\n";
-  } else {
-    out += "  energy      not priced: the DRAM file names no `energy`\n";
-  }
+  out += energy_text(r);
   return out;
 }
 

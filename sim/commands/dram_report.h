@@ -15,6 +15,7 @@ struct DramReport {
   double seconds = 0;
   double bandwidth = 0, peak = 0;  ///< bytes per second
   EnergyReport energy;             ///< empty where the DRAM file names no prices
+  Picojoules low, high;            ///< of its total, by the uncertainty of the prices
 };
 
 DramReport make_dram_report(const DramConfig& config, const DramEngine& engine,

@@ -39,14 +39,21 @@ namespace {
 std::string cost_text(const std::string& owner, const DramCost& cost) {
   std::string text =
       fmt::format("{} {} ({}", owner, joules_text(cost.dram.value), enum_name(cost.boundary));
+  if (cost.high > cost.low)
+    text += fmt::format(", {} to {}", joules_text(cost.low.value), joules_text(cost.high.value));
   for (const std::string& activity : cost.unpriced) text += ", without " + activity;
   return text + ")";
 }
 
 void add(const DramCost& cost, double times, std::optional<DramCost>& sum) {
-  if (!sum) sum = DramCost{{}, {}, cost.boundary, {}};
+  if (!sum) {
+    sum = DramCost();
+    sum->boundary = cost.boundary;
+  }
   sum->total += cost.total * times;
   sum->dram += cost.dram * times;
+  sum->low += cost.low * times;
+  sum->high += cost.high * times;
   for (const std::string& activity : cost.unpriced)
     if (std::find(sum->unpriced.begin(), sum->unpriced.end(), activity) == sum->unpriced.end())
       sum->unpriced.push_back(activity);

@@ -1,6 +1,7 @@
 #include "sim/report/summary.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 

@@ -1,8 +1,11 @@
 // Keys of DRAM files.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <variant>
 
+#include "core/dram/address_map.h"
 #include "core/dram/config.h"
 #include "core/dram/engine.h"
 #include "sim/config/describe.h"
@@ -103,6 +106,10 @@ void describe(V& v, DramControllerConfig& c) {
   v.field("watermarks", c.watermarks, "when writes drain");
   v.field("age_limit", c.age_limit, "clocks after which the oldest burst goes first",
           range(1, std::int64_t{1} << 40));
+  v.field("power_down", c.power_down,
+          "clocks without a burst after which a channel's ranks close their banks and power down; "
+          "0: never; needs timing.tXP and tCKE",
+          clocks());
 }
 
 template <class V>
@@ -121,6 +128,24 @@ void describe_cycle(V& v, CycleDramConfig& c) {
   v.field("mapping", c.mapping,
           "address fields above a burst, most significant first; \"column:3\" is three bits of it");
   v.field("controller", c.controller, "queues and policies");
+}
+
+/// Throws an input Error where the currents of `energy` are of another device.
+inline void check_device(const DramConfig& c) {
+  const auto* cycle = std::get_if<CycleDramConfig>(&c.model);
+  const auto* prices = c.energy ? std::get_if<DramPerCommand>(&c.energy->scheme) : nullptr;
+  if (cycle == nullptr || prices == nullptr || !prices->currents) return;
+  const DramOrganization& o = cycle->organization;
+  const DramCurrents& currents = *prices->currents;
+  const auto require = [](const char* key, std::int64_t expected, std::int64_t got) {
+    if (expected != got)
+      throw input_error(fmt::format(
+          "energy.per_command.currents.{}: expected {} as `organization` has them, got {}", key,
+          expected, got));
+  };
+  require("devices", o.channel_width / o.device_width, currents.devices);
+  require("banks", o.bank_groups * o.banks_per_group, currents.banks);
+  require("burst", burst_bytes(o), currents.burst.value);
 }
 
 template <class V>
@@ -143,6 +168,7 @@ void describe(V& v, DramConfig& c) {
     if (std::holds_alternative<IdealDramConfig>(c.model) && c.energy &&
         std::holds_alternative<DramPerCommand>(c.energy->scheme))
       throw input_error("energy: per_command needs model: cycle; an ideal DRAM counts bits alone");
+    check_device(c);
   });
 }
 

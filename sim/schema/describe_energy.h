@@ -4,6 +4,7 @@
 #include "core/energy/table.h"
 #include "core/enums.h"
 #include "sim/config/describe.h"
+#include "sim/schema/describe_dram_prices.h"
 
 namespace bitjoule {
 
@@ -12,11 +13,6 @@ struct FileKind<EnergyTable> {
   static constexpr const char* kFolder = "energy";
 };
 template <>
-struct FileKind<DramPrices> {
-  static constexpr const char* kFolder = "energy/dram";
-};
-
-template <>
 struct FileKind<SramPrices> {
   static constexpr const char* kFolder = "energy/sram";
 };
@@ -24,17 +20,6 @@ template <>
 struct FileKind<AreaPrices> {
   static constexpr const char* kFolder = "energy/area";
 };
-
-/// The keys that say where a row's figure comes from.
-template <class V>
-void describe_provenance(V& v, Provenance& c) {
-  v.required("boundary", c.boundary, "what the figure includes");
-  v.field("source", c.source, "publication, table, figure; default: the table's source");
-  v.field("derived", c.derived, "computed from other figures instead of quoted");
-  v.field("uncertainty", c.uncertainty,
-          "sources disagree: the truth lies within a factor of this; 1: not stated",
-          range(1, 1000));
-}
 
 template <class V>
 void describe(V& v, ArithmeticPrice& c) {
@@ -95,33 +80,6 @@ void describe(V& v, SramPrices& c) {
   v.field("source", c.source, "of points that do not name their own; default: the table's");
   v.field("uncertainty", c.uncertainty, "likewise; 1: not stated", range(1, 1000));
   v.required("points", c.points, "known banks, by rising capacity, then width");
-}
-
-template <class V>
-void describe(V& v, DramPerAccess& c) {
-  v.required("width", c.width, "bits of one access; what is charged is the energy per bit",
-             range(1, 1 << 20));
-  v.required("read", c.read, "energy of one read access");
-  v.required("write", c.write, "energy of one write access");
-  describe_provenance(v, c.from);
-}
-
-template <class V>
-void describe(V& v, DramPerCommand& c) {
-  v.field("activate", c.activate, "per ACT + PRE pair");
-  v.field("read", c.read, "per read burst");
-  v.field("write", c.write, "per write burst");
-  v.field("refresh", c.refresh, "per all-bank refresh");
-  v.field("read_io", c.read_io, "interface, per bit read");
-  v.field("write_io", c.write_io, "interface, per bit written");
-  v.field("background", c.background, "per nanosecond of a rank");
-  describe_provenance(v, c.from);
-}
-
-template <class V>
-void describe(V& v, DramPrices& c) {
-  v.variant(c.scheme, alternative<DramPerAccess>("per_access", "DRAM by the bits moved"),
-            alternative<DramPerCommand>("per_command", "DRAM by its commands"));
 }
 
 template <class V>

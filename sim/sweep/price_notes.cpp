@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 namespace bitjoule {
 namespace {
@@ -19,8 +20,11 @@ std::string text_of(const json::object& result, const std::string& key) {
 
 /// Whether what the DRAM costs grows with time.
 bool has_time(const json::object& result) {
-  return result.contains("energy.components.dram_background") ||
-         result.contains("energy.components.dram_refresh");
+  return std::any_of(result.begin(), result.end(), [](const auto& value) {
+    const std::string_view key = value.key();
+    return key.rfind("energy.components.dram_background", 0) == 0 ||
+           key.rfind("energy.components.dram_refresh", 0) == 0;
+  });
 }
 
 void add(Names& names, const std::string& name) {

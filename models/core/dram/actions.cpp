@@ -1,5 +1,7 @@
 #include "core/dram/actions.h"
 
+#include <string>
+
 namespace bitjoule {
 namespace {
 
@@ -20,19 +22,34 @@ void append_dram_bits(const DramStats& stats, Counts* counts) {
 }
 
 void append_dram_commands(const DramStats& stats, Counts* counts) {
-  const auto sent = [&](DramCommand c) { return stats.commands[static_cast<std::size_t>(c)]; };
-  const std::int64_t refreshes =
-      sent(DramCommand::kRefAll) + ceil_div(sent(DramCommand::kRefBank), stats.rank_refreshes);
   if (stats.ranks == 0) return;
-  counts->push_back(dram_action("activate", Primitive::kDramActivate, sent(DramCommand::kAct)));
-  counts->push_back(dram_action("read_burst", Primitive::kDramReadBurst, sent(DramCommand::kRead)));
-  counts->push_back(
-      dram_action("write_burst", Primitive::kDramWriteBurst, sent(DramCommand::kWrite)));
-  counts->push_back(dram_action("refresh", Primitive::kDramRefresh, refreshes));
+  const auto add = [&](const char* activity, Primitive primitive, std::int64_t count) -> Action& {
+    counts->push_back(dram_action(activity, primitive, count));
+    return counts->back();
+  };
+  const auto add_command = [&](const char* activity, Primitive primitive,
+                               DramCommand command) -> Action& {
+    return add(activity, primitive, stats.commands[static_cast<std::size_t>(command)]);
+  };
+  // Memory clocks in picoseconds.
+  __extension__ using wide = __int128;
+  const auto time = [&](std::int64_t clocks) {
+    return static_cast<std::int64_t>(wide(clocks) * stats.period.value / 1000);
+  };
+  add_command("activate", Primitive::kDramActivate, DramCommand::kAct);
+  add_command("read_burst", Primitive::kDramReadBurst, DramCommand::kRead);
+  add_command("write_burst", Primitive::kDramWriteBurst, DramCommand::kWrite);
+  add_command("refresh", Primitive::kDramRefresh, DramCommand::kRefAll);
+  add_command("refresh_bank", Primitive::kDramRefreshBank, DramCommand::kRefBank).type =
+      "1/" + std::to_string(stats.rank_refreshes);
   constexpr std::int64_t kNanosecond = 1'000'000;  // in femtoseconds
-  counts->push_back(dram_action(
-      "background", Primitive::kDramBackground,
-      stats.ranks * (stats.cycles * (stats.period.value / 1000) / (kNanosecond / 1000))));
+  add("background", Primitive::kDramBackground,
+      stats.ranks * (stats.cycles * (stats.period.value / 1000) / (kNanosecond / 1000)));
+  add("background_open", Primitive::kDramOpen, time(stats.states.open));
+  add("background_closed", Primitive::kDramClosed, time(stats.states.closed));
+  add("background_power_down", Primitive::kDramPowerDown, time(stats.states.power_down));
+  add("background_refreshing", Primitive::kDramRefreshing, time(stats.states.refreshing));
+  add("background_banks", Primitive::kDramOpenBanks, time(stats.states.open_banks));
 }
 
 }  // namespace bitjoule

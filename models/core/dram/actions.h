@@ -9,9 +9,9 @@ namespace bitjoule {
 /// Bits moved, for prices per access: activities "read" and "write" of component "dram".
 void append_dram_bits(const DramStats& stats, Counts* counts);
 
-/// Activates, bursts, refreshes and powered time of every rank, for prices per command. Refreshes
-/// of single banks count as the all-bank refreshes that they add up to. The ideal model has none of
-/// all these, and adds nothing.
+/// Activates, bursts, refreshes, and the time of every rank, in all and by state, for prices per
+/// command. The same rows in the same order whatever the DRAM, but the ideal model has none of all
+/// these, and adds nothing.
 void append_dram_commands(const DramStats& stats, Counts* counts);
 
 }  // namespace bitjoule

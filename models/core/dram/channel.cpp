@@ -11,6 +11,7 @@ DramChannel::DramChannel(const DramStandard& standard, const DramControllerConfi
       split_bus_(standard.split_bus),
       device_(standard),
       refresh_(standard, controller.refresh),
+      states_(static_cast<std::size_t>(standard.organization.ranks)),
       queues_{BurstQueue(standard.banks), BurstQueue(standard.banks)},
       capacity_{controller.read_queue, unified_ ? 0 : controller.write_queue},
       high_(controller.watermarks.high * static_cast<double>(controller.write_queue)),
@@ -141,7 +142,34 @@ inline void DramChannel::count_gap(const BurstQueue::Entry& entry, std::int64_t 
 void DramChannel::note(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle,
                        bool automatic) {
   ++counts_.commands[index_of(command)];
+  if (!is_column(command)) track(command, bank, cycle, automatic);
   if (trace_ != nullptr) trace_->push_back({cycle, command, bank, row, automatic});
+}
+
+/// A rank's banks are still open where PREA is told.
+void DramChannel::track(DramCommand command, std::int64_t bank, std::int64_t cycle,
+                        bool automatic) {
+  const std::int64_t rank = device_.rank_of(bank);
+  RankStates& states = states_of(rank);
+  switch (command) {
+    case DramCommand::kAct:
+      return states.activate(cycle);
+    case DramCommand::kPre:
+      return automatic ? states.precharge_later(cycle) : states.precharge(cycle, 1);
+    case DramCommand::kPreAll:
+      return states.precharge(cycle, device_.open_banks(rank));
+    case DramCommand::kRefAll:
+    case DramCommand::kRefBank:
+      return states.refresh(cycle, cycle + standard_.refresh_busy[index_of(command)]);
+    default:
+      return;
+  }
+}
+
+DramStates DramChannel::states(std::int64_t cycle) const {
+  DramStates sum;
+  for (const RankStates& rank : states_) sum.add(rank.until(cycle), 1);
+  return sum;
 }
 
 }  // namespace bitjoule

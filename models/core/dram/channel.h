@@ -8,6 +8,7 @@
 #include "core/dram/device.h"
 #include "core/dram/engine.h"
 #include "core/dram/queue.h"
+#include "core/dram/rank_states.h"
 #include "core/dram/refresh.h"
 #include "core/dram/standard.h"
 #include "core/dram/stats.h"
@@ -63,8 +64,10 @@ class DramChannel {
   };
   /// Issues that command; true if it moves a burst.
   bool step(Served* served);
-  /// An idle channel does the refreshes due by `cycle`.
+  /// An idle channel does the refreshes due by `cycle`, and powers down.
   void catch_up(std::int64_t cycle);
+  /// Of all ranks up to `cycle`, which is no earlier than the last command.
+  DramStates states(std::int64_t cycle) const;
 
   const ChannelCounts& counts() const { return counts_; }
   /// Every command from now on is appended to `trace`; none is skipped then.
@@ -133,6 +136,19 @@ class DramChannel {
   Choice refresh_choice(std::int64_t rank);
   void issue_refresh(const Choice& choice);
   void skip_idle_refreshes(std::int64_t rank, std::int64_t cycle);
+  /// What an idle rank does next.
+  struct IdleStep {
+    enum class Kind { kNone, kRefresh, kPowerDown, kWake } kind = Kind::kNone;
+    std::int64_t cycle = kNever;
+    Choice command;  // of kRefresh: also the precharge before a power-down
+  };
+  IdleStep idle_step(std::int64_t rank);
+  IdleStep power_down_step(std::int64_t rank);
+  void take(const IdleStep& step, std::int64_t rank);
+  void wake(std::int64_t rank, std::int64_t cycle);
+  void wake_all(std::int64_t cycle);
+  RankStates& states_of(std::int64_t rank) { return states_[static_cast<std::size_t>(rank)]; }
+  void track(DramCommand command, std::int64_t bank, std::int64_t cycle, bool automatic);
   void occupy_bus(const Choice& choice);
   void row_changed(std::int64_t bank);
   void rank_changed(std::int64_t rank);
@@ -146,6 +162,7 @@ class DramChannel {
   const bool unified_, split_bus_;
   DramDevice device_;
   RefreshTimer refresh_;
+  std::vector<RankStates> states_;
   BurstQueue queues_[2];           // reads (or all), writes
   std::int64_t capacity_[2];       // of the queues
   std::int64_t held_[2] = {0, 0};  // accepted and not served

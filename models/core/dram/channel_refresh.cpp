@@ -74,31 +74,4 @@ void DramChannel::issue_refresh(const Choice& choice) {
   refresh_end_ = choice.start + standard_.refresh_cycles[index_of(choice.command)];
 }
 
-void DramChannel::catch_up(std::int64_t cycle) {
-  if (refresh_.interval() == 0 || queues_[0].size() + queues_[1].size() > 0) return;
-  for (;;) {
-    Choice first;
-    for (std::int64_t rank = 0; rank < standard_.organization.ranks; ++rank) {
-      if (refresh_.due(rank) > cycle) continue;
-      skip_idle_refreshes(rank, cycle);
-      const Choice c = refresh_choice(rank);
-      if (c.cycle < first.cycle) first = c;
-    }
-    if (first.cycle > cycle) return;
-    occupy_bus(first);
-    issue_refresh(first);
-  }
-}
-
-/// With every bank closed and the last refresh long over, all but the last refresh due by `cycle`
-/// leave no mark but their count.
-void DramChannel::skip_idle_refreshes(std::int64_t rank, std::int64_t cycle) {
-  if (trace_ != nullptr || device_.open_banks(rank) > 0) return;
-  const std::int64_t skipped = (cycle - refresh_.due(rank)) / refresh_.interval();
-  const DramCommand command = refresh_.per_bank() ? DramCommand::kRefBank : DramCommand::kRefAll;
-  if (skipped <= 0 || refresh_choice(rank).cycle > refresh_.due(rank)) return;
-  counts_.commands[index_of(command)] += skipped;
-  refresh_.done(rank, skipped);
-}
-
 }  // namespace bitjoule

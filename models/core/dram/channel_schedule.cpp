@@ -38,6 +38,7 @@ void DramChannel::decide() {
   if (!decided_) {
     if (queues_[0].size() + queues_[1].size() == 0) {
       catch_up(arrivals_.front().accepted);
+      wake_all(arrivals_.front().accepted + 1);
       admit_arrival();
     }
     while (!split_bus_ && is_late(bus_free_[0])) admit_arrival();

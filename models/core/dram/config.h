@@ -103,6 +103,9 @@ struct DramControllerConfig {
   bool release_on_activate = false;  ///< an entry is free when its row has been opened for it
   WatermarksConfig watermarks;
   std::int64_t age_limit = 4096;  ///< clocks after which the oldest request goes before row hits
+  /// Clocks without a burst after which the ranks of a channel close their banks and power down; 0:
+  /// never.
+  std::int64_t power_down = 0;
 };
 
 /// A cycle-level controller and device.

@@ -177,6 +177,7 @@ DramStats CycleDram::stats(std::int64_t cycle) {
     s.row_misses += c.row_misses;
     s.row_conflicts += c.row_conflicts;
     for (std::size_t i = 0; i < s.commands.size(); ++i) s.commands[i] += c.commands[i];
+    s.states.add(lane.channel.states(cycle), 1);
     s.data_clock_syncs += c.data_clock_syncs;
     s.queued_cycles += c.queued_cycles;
     s.max_queued = std::max(s.max_queued, c.max_queued);

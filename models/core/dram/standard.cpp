@@ -57,6 +57,7 @@ class Resolver {
     timings();
     rows();
     refresh();
+    power_down();
     essential();
     unused();
     if (!problems_.empty()) throw input_error(problems_);
@@ -253,15 +254,22 @@ class Resolver {
     require_rule(C::kPre, command);
     if (all) require_rule(C::kPreAll, command);
     for (const TimingRule& r : s_.rules[index_of(command)]) {
-      if (r.following == C::kAct) {
-        std::int64_t& cycles = s_.refresh_cycles[index_of(command)];
-        cycles = std::max(cycles, r.latency);
-      }
+      std::int64_t& cycles = s_.refresh_cycles[index_of(command)];
+      std::int64_t& busy = s_.refresh_busy[index_of(command)];
+      if (r.following == C::kAct) cycles = std::max(cycles, r.latency);
+      if (r.following == C::kAct || r.following == command) busy = std::max(busy, r.latency);
     }
     if (s_.refresh_cycles[index_of(command)] >= s_.refresh_interval) {
       problem(fmt::format("timing: a refresh takes {} clocks, longer than the {} between two",
                           s_.refresh_cycles[index_of(command)], s_.refresh_interval));
     }
+  }
+
+  void power_down() {
+    used_.insert({"tXP", "tCKE"});
+    if (c_.controller.power_down == 0) return;
+    s_.power_down_exit = timing("tXP");
+    s_.power_down_least = timing("tCKE");
   }
 
   void unused() {

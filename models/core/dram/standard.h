@@ -32,6 +32,8 @@ struct DramStandard {
   bool two_step_activate = false;
   std::array<std::int64_t, kDramCommands> bus_cycles{};      ///< by command
   std::array<std::int64_t, kDramCommands> refresh_cycles{};  ///< REF* to ACT; 0 for the others
+  std::array<std::int64_t, kDramCommands> refresh_busy{};    ///< until ACT and REF* may follow
+  std::int64_t power_down_exit = 0, power_down_least = 0;    ///< tXP, tCKE; 0: never powered down
   /// Clocks after RD, WR during which the data clock runs; 0: it never stops.
   std::int64_t data_clock_after_read = 0, data_clock_after_write = 0;
   std::array<std::vector<TimingRule>, kDramCommands> rules;  ///< by preceding command

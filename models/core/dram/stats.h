@@ -86,6 +86,26 @@ struct DataBusCycles {
   std::int64_t busy = 0, idle = 0, refresh = 0, activate = 0, turnaround = 0, column = 0;
 };
 
+/// Memory clocks of ranks by their state, summed over all of them: the first four sum to clocks x
+/// ranks.
+struct DramStates {
+  std::int64_t open = 0;         ///< a bank is open: from ACT to PRE
+  std::int64_t closed = 0;       ///< none is, and no refresh under way
+  std::int64_t power_down = 0;   ///< nor is it awake
+  std::int64_t refreshing = 0;   ///< none is, and a refresh under way
+  std::int64_t open_banks = 0;   ///< clocks that a bank is open, summed over the banks
+  std::int64_t power_downs = 0;  ///< entries into power-down
+
+  void add(const DramStates& other, std::int64_t times) {
+    open += times * other.open;
+    closed += times * other.closed;
+    power_down += times * other.power_down;
+    refreshing += times * other.refreshing;
+    open_banks += times * other.open_banks;
+    power_downs += times * other.power_downs;
+  }
+};
+
 struct DramStats {
   Femtoseconds period{0};              ///< of the clock that `cycles` and the timeline count
   std::int64_t cycles = 0;             ///< memory clocks since cycle 0; of the ideal model: fs
@@ -95,6 +115,7 @@ struct DramStats {
   std::array<std::int64_t, kDramCommands> commands{};            ///< by DramCommand
   std::int64_t ranks = 0;                                        ///< of all channels; ideal: 0
   std::int64_t rank_refreshes = 1;    ///< REFpb that refresh as much as one REF
+  DramStates states;                  ///< ideal: none
   std::int64_t data_clock_syncs = 0;  ///< LPDDR5 CAS commands
   Femtoseconds latency_unit{0};       ///< tCK; of the ideal model: 1 ns
   Histogram latency;  ///< in latency_unit, a request's acceptance to its last data beat

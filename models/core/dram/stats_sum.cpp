@@ -19,6 +19,7 @@ void add_counts(const DramStats& part, std::int64_t times, DramStats* sum) {
   for (std::size_t i = 0; i < part.commands.size(); ++i) {
     sum->commands[i] += times * part.commands[i];
   }
+  sum->states.add(part.states, times);
   sum->data_clock_syncs += times * part.data_clock_syncs;
   sum->latency.add(part.latency, times);
   sum->queued_cycles += times * part.queued_cycles;
@@ -109,6 +110,7 @@ DramStats sum_of_epochs(const std::vector<DramEpochs>& epochs) {
   if (used.empty()) return sum;
   sum.period = used[0].stats->period;
   sum.latency_unit = used[0].stats->latency_unit;
+  sum.ranks = used[0].stats->ranks;
   sum.rank_refreshes = used[0].stats->rank_refreshes;
   sum.cycles =
       static_cast<std::int64_t>(std::min<wide>(cycles, std::numeric_limits<std::int64_t>::max()));

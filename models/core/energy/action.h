@@ -37,7 +37,13 @@ enum class Primitive {
   kDramReadBurst,
   kDramWriteBurst,
   kDramRefresh,
-  kDramBackground,  ///< count is nanoseconds, of every rank of every channel
+  kDramBackground,   ///< count is nanoseconds, of every rank of every channel
+  kDramRefreshBank,  ///< one REFpb; type: the share of a rank that it refreshes, "1/8"
+  kDramOpen,         ///< count is picoseconds of a rank with any bank open; so the next three
+  kDramClosed,       ///< all banks closed, no refresh under way
+  kDramPowerDown,
+  kDramRefreshing,  ///< a refresh under way, all banks closed
+  kDramOpenBanks,   ///< picoseconds that a bank is open, summed over banks
   kSramLeakage,     ///< count is nanoseconds, of every bank of `capacity` with a port of `width`
   kLeakage,         ///< count is nanoseconds, of every unit of `type`: a MAC, a lane
 };

@@ -24,6 +24,12 @@ bool is_dram(Primitive primitive) {
     case Primitive::kDramWriteBurst:
     case Primitive::kDramRefresh:
     case Primitive::kDramBackground:
+    case Primitive::kDramRefreshBank:
+    case Primitive::kDramOpen:
+    case Primitive::kDramClosed:
+    case Primitive::kDramPowerDown:
+    case Primitive::kDramRefreshing:
+    case Primitive::kDramOpenBanks:
       return true;
     default:
       return false;
@@ -134,18 +140,20 @@ std::optional<UnitPrice> per_access_price(const Action& action, const DramPerAcc
 
 std::optional<UnitPrice> per_command_price(const Action& action, const DramPerCommand& prices,
                                            const EnergyTable& table) {
-  const std::pair<Primitive, const std::optional<Picojoules>*> rows[] = {
-      {Primitive::kDramActivate, &prices.activate},    {Primitive::kDramReadBurst, &prices.read},
-      {Primitive::kDramWriteBurst, &prices.write},     {Primitive::kDramRefresh, &prices.refresh},
-      {Primitive::kDramRead, &prices.read_io},         {Primitive::kDramWrite, &prices.write_io},
-      {Primitive::kDramBackground, &prices.background}};
-  for (const auto& [primitive, energy] : rows)
-    if (primitive == action.primitive && *energy) return quoted_price(**energy, prices.from, table);
-  if (action.primitive == Primitive::kDramRead || action.primitive == Primitive::kDramWrite)
-    return UnitPrice{PriceOrigin::kIncluded, Picojoules(), "included in the price of the bursts"};
-  if (action.primitive == Primitive::kDramBackground)
+  const std::optional<DramPrice> price = command_price(prices, action);
+  if (!price) {
+    if (action.primitive != Primitive::kDramBackground) return std::nullopt;
     return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), "the DRAM prices have no background"};
-  return std::nullopt;
+  }
+  if (price->kind == DramPrice::Kind::kIncluded)
+    return UnitPrice{PriceOrigin::kIncluded, Picojoules(), price->formula};
+  UnitPrice unit = quoted_price(price->energy, prices.from, table);
+  if (price->kind == DramPrice::Kind::kComputed) {
+    unit.origin = PriceOrigin::kDerived;
+    unit.why = fmt::format("{}: {}", price->formula, source_of(prices.from, table));
+  }
+  unit.uncertainty = price->uncertainty;
+  return unit;
 }
 
 std::optional<UnitPrice> dram_price(const Action& action, const EnergyTable& table) {
@@ -199,21 +207,42 @@ std::string described(const Action& action) {
                      primitive_name(action.primitive), arguments);
 }
 
+bool has_action(const Counts& counts, const std::string& component, Primitive primitive,
+                std::int64_t least) {
+  return std::any_of(counts.begin(), counts.end(), [&](const Action& a) {
+    return a.component == component && a.primitive == primitive && a.count >= least;
+  });
+}
+
+bool has_states(const Counts& counts, const std::string& component) {
+  const auto has = [&](Primitive state) { return has_action(counts, component, state, 0); };
+  return has(Primitive::kDramOpen) || has(Primitive::kDramClosed) ||
+         has(Primitive::kDramPowerDown) || has(Primitive::kDramRefreshing);
+}
+
 /// Bits that a table by commands would price only in part: the model that moved them counts none.
+/// Or time without its states: results of versions that had none.
 std::string missing_commands(const Counts& counts, const EnergyTable& table) {
-  if (!std::holds_alternative<DramPerCommand>(table.dram.scheme)) return "";
-  for (const Action& bits : counts) {
-    const bool is_read = bits.primitive == Primitive::kDramRead;
-    if ((!is_read && bits.primitive != Primitive::kDramWrite) || bits.count == 0) continue;
-    const Primitive burst = is_read ? Primitive::kDramReadBurst : Primitive::kDramWriteBurst;
-    const bool has_bursts = std::any_of(counts.begin(), counts.end(), [&](const Action& a) {
-      return a.component == bits.component && a.primitive == burst && a.count > 0;
-    });
-    if (!has_bursts)
+  const auto* prices = std::get_if<DramPerCommand>(&table.dram.scheme);
+  if (prices == nullptr) return "";
+  for (const Action& action : counts) {
+    if (action.primitive == Primitive::kDramBackground && prices_states(*prices) &&
+        !has_states(counts, action.component))
+      return fmt::format(
+          "energy table \"{}\" prices DRAM by the states of its ranks, and the result has no "
+          "counts "
+          "of {} ({}, {}, ...), as it is of an older version: run again, or take prices without "
+          "states",
+          table.name, action.component, primitive_name(Primitive::kDramOpen),
+          primitive_name(Primitive::kDramClosed));
+    const bool is_read = action.primitive == Primitive::kDramRead;
+    if ((!is_read && action.primitive != Primitive::kDramWrite) || action.count == 0) continue;
+    if (!has_action(counts, action.component,
+                    is_read ? Primitive::kDramReadBurst : Primitive::kDramWriteBurst, 1))
       return fmt::format(
           "energy table \"{}\" prices DRAM by commands, and {}.{} counts none: use "
           "a cycle-level DRAM or a price per access",
-          table.name, bits.component, bits.activity);
+          table.name, action.component, action.activity);
   }
   return "";
 }
@@ -232,6 +261,12 @@ std::string component_of(const Action& action, const EnergyTable& table) {
     case Primitive::kDramWriteBurst:
     case Primitive::kDramRefresh:
     case Primitive::kDramBackground:
+    case Primitive::kDramRefreshBank:
+    case Primitive::kDramOpen:
+    case Primitive::kDramClosed:
+    case Primitive::kDramPowerDown:
+    case Primitive::kDramRefreshing:
+    case Primitive::kDramOpenBanks:
       return apart ? action.component + "_" + action.activity : action.component;
     default:
       return action.component;
@@ -265,6 +300,14 @@ DramCost cost_of(const EnergyReport& report, const EnergyTable& table) {
   for (const PricedAction& row : report.actions) {
     if (!is_dram(row.action.primitive)) continue;
     cost.dram += row.energy;
+    cost.low += Picojoules(row.energy.value / row.unit.uncertainty);
+    cost.high += Picojoules(row.energy.value * row.unit.uncertainty);
+    const std::string name = component_of(row.action, table);
+    const auto part = std::find_if(report.components.begin(), report.components.end(),
+                                   [&](const ComponentEnergy& c) { return c.component == name; });
+    const bool known = std::any_of(cost.parts.begin(), cost.parts.end(),
+                                   [&](const ComponentEnergy& c) { return c.component == name; });
+    if (part != report.components.end() && !known) cost.parts.push_back(*part);
     if (row.unit.origin == PriceOrigin::kUnpriced && row.action.count != 0)
       cost.unpriced.push_back(row.action.activity);
   }

@@ -27,8 +27,9 @@ const std::vector<EnumRow<PriceOrigin>>& enum_rows();
 /// What one primitive of an action costs, and why.
 struct UnitPrice {
   PriceOrigin origin = PriceOrigin::kQuoted;
-  Picojoules energy;  ///< zero where included or unpriced
-  std::string why;    ///< source, rule or reason
+  Picojoules energy;       ///< zero where included or unpriced
+  std::string why;         ///< source, rule or reason
+  double uncertainty = 1;  ///< sources differ by this factor, up or down; 1: not stated
 };
 
 struct PricedAction {
@@ -44,8 +45,10 @@ struct ComponentEnergy {
 
 /// All counts, with the DRAM by one of the prices that it has.
 struct DramCost {
-  Picojoules total;  ///< of everything
-  Picojoules dram;   ///< the DRAM's part of it
+  Picojoules total;                    ///< of everything
+  Picojoules dram;                     ///< the DRAM's part of it
+  Picojoules low, high;                ///< of that part, with every uncertainty taken off or added
+  std::vector<ComponentEnergy> parts;  ///< of that part, as `components` has them
   Boundary boundary = Boundary::kUnstated;
   std::vector<std::string> unpriced;  ///< activities of the DRAM that these prices lack
 };

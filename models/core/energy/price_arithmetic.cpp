@@ -103,7 +103,7 @@ std::string source_of(const Provenance& from, const EnergyTable& table) {
 
 UnitPrice quoted_price(Picojoules energy, const Provenance& from, const EnergyTable& table) {
   return {from.derived ? PriceOrigin::kDerived : PriceOrigin::kQuoted, energy,
-          source_of(from, table)};
+          source_of(from, table), from.uncertainty};
 }
 
 std::optional<UnitPrice> arithmetic_price(const Action& action, const EnergyTable& table) {

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "core/units.h"
+
 namespace bitjoule {
 
 /// What a figure includes; figures differ two- to threefold by this alone.
@@ -16,6 +18,9 @@ enum class Boundary {
   kBlock,     ///< area: a synthesised block with its registers
   kChip,      ///< area: a share of a finished chip, all included
 };
+
+/// No price is above this, a joule for one action: 2^63 of them are still a number.
+inline constexpr Picojoules kMaxPrice{1e12};
 
 /// Where a figure comes from.
 struct Provenance {

@@ -10,15 +10,6 @@
 
 namespace bitjoule {
 
-Provenance& provenance(DramPrices& prices) {
-  return std::visit([](auto& scheme) -> Provenance& { return scheme.from; }, prices.scheme);
-}
-
-const Provenance& provenance(const DramPrices& prices) {
-  return std::visit([](const auto& scheme) -> const Provenance& { return scheme.from; },
-                    prices.scheme);
-}
-
 const std::vector<PrimitiveRow>& primitives() {
   static const std::vector<PrimitiveRow> kRows = {
       {Primitive::kAdd, "add", "operations"},
@@ -46,6 +37,12 @@ const std::vector<PrimitiveRow>& primitives() {
       {Primitive::kDramWriteBurst, "dram_write_burst", "bursts"},
       {Primitive::kDramRefresh, "dram_refresh", "all-bank refreshes"},
       {Primitive::kDramBackground, "dram_background", "nanoseconds of a rank"},
+      {Primitive::kDramRefreshBank, "dram_refresh_bank", "refreshes of banks"},
+      {Primitive::kDramOpen, "dram_open", "picoseconds of a rank"},
+      {Primitive::kDramClosed, "dram_closed", "picoseconds of a rank"},
+      {Primitive::kDramPowerDown, "dram_power_down", "picoseconds of a rank"},
+      {Primitive::kDramRefreshing, "dram_refreshing", "picoseconds of a rank"},
+      {Primitive::kDramOpenBanks, "dram_open_banks", "picoseconds of a bank"},
       {Primitive::kSramLeakage, "sram_leakage", "nanoseconds of a bank"},
       {Primitive::kLeakage, "leakage", "nanoseconds of a unit"},
   };

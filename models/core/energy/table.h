@@ -4,18 +4,15 @@
 
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "core/energy/action.h"
 #include "core/energy/area_prices.h"
+#include "core/energy/dram_prices.h"
 #include "core/energy/provenance.h"
 #include "core/units.h"
 
 namespace bitjoule {
-
-/// No price is above this, a joule for one action: 2^63 of them are still a number.
-inline constexpr Picojoules kMaxPrice{1e12};
 
 /// One addition or multiplication of one type.
 struct ArithmeticPrice {
@@ -88,32 +85,6 @@ struct DataDependence {
   double share = 0;
   Provenance from;
 };
-
-/// DRAM by the bits moved: an access of `width` bits.
-struct DramPerAccess {
-  Bits width{0};
-  Picojoules read, write;
-  Provenance from;
-};
-
-/// DRAM by its commands. Bits moved are within the bursts unless they have their own price; a
-/// background without a price is reported as unpriced; another absent price is an error if counted.
-struct DramPerCommand {
-  std::optional<Picojoules> activate;           ///< ACT + PRE pair
-  std::optional<Picojoules> read, write;        ///< per burst
-  std::optional<Picojoules> refresh;            ///< per all-bank refresh
-  std::optional<Picojoules> read_io, write_io;  ///< per bit
-  std::optional<Picojoules> background;         ///< per nanosecond of a rank
-  Provenance from;
-};
-
-struct DramPrices {
-  std::variant<DramPerAccess, DramPerCommand> scheme;
-};
-
-/// What the prices include, and their source.
-Provenance& provenance(DramPrices& prices);
-const Provenance& provenance(const DramPrices& prices);
 
 /// Whose prices of the DRAM count in a run: the energy table's, or those of the DRAM's own file.
 enum class DramPricing { kTable, kDevice };

@@ -20,13 +20,14 @@ constexpr Member kMembers[] = {&MachineCounts::macs,
                                &MachineCounts::outputs,
                                &MachineCounts::dram_read_bits,
                                &MachineCounts::dram_write_bits};
-constexpr BufferCounts MachineCounts::*kBuffers[] = {&MachineCounts::input, &MachineCounts::weight,
-                                                     &MachineCounts::accumulator,
-                                                     &MachineCounts::output, &MachineCounts::scale};
-constexpr std::size_t kMemberCount = std::size(kMembers), kAccessCount = 2 * std::size(kBuffers),
+constexpr BufferCounts MachineCounts::*kPricedBuffers[] = {
+    &MachineCounts::input, &MachineCounts::weight, &MachineCounts::accumulator,
+    &MachineCounts::output, &MachineCounts::scale};
+constexpr std::size_t kMemberCount = std::size(kMembers), kAccessCount = 2 * std::size(kPricedBuffers),
                       kInArray = 1 + kTreeLevels + kArrayMoves;
 constexpr std::size_t kCounted = kMemberCount + kAccessCount + kInArray;
-enum Command : std::size_t { kActivate, kReadBurst, kWriteBurst, kRefresh, kBackground, kCommands };
+// Activates, bursts both ways, refreshes of a rank and of banks, time, and time by state.
+constexpr std::size_t kCommands = 11;
 constexpr std::size_t kClocked = kCounted + kCommands;
 constexpr std::size_t kNanosecond = kClocked + 1;  // of leakage
 constexpr std::size_t kPriced = kNanosecond + 1;
@@ -38,7 +39,7 @@ std::int64_t& at_index(MachineCounts& counts, std::size_t i) {
     i -= kMemberCount + kAccessCount + 1;
     return i < kTreeLevels ? counts.adds.tree[i] : counts.moves.counts[i - kTreeLevels];
   }
-  BufferCounts& buffer = counts.*kBuffers[(i - kMemberCount) / 2];
+  BufferCounts& buffer = counts.*kPricedBuffers[(i - kMemberCount) / 2];
   return (i - kMemberCount) % 2 == 0 ? buffer.reads : buffer.writes;
 }
 
@@ -53,10 +54,17 @@ DramStats dram_stats(const MemoryPort& memory, const MappingEstimate& e) {
   set(DramCommand::kRead, e.traffic.total().bursts - writes);
   set(DramCommand::kWrite, writes);
   set(DramCommand::kAct, e.activates);
-  if (memory.refresh_cycles > 0)
-    set(DramCommand::kRefAll,
-        static_cast<std::int64_t>(static_cast<double>(e.cycles) / memory.refresh_cycles) *
-            memory.ranks);
+  // What is not known of states: rows stay open but for refreshes of the rank, in every bank.
+  std::int64_t refreshing = 0;
+  if (memory.refresh_cycles > 0) {
+    const auto refreshes =
+        static_cast<std::int64_t>(static_cast<double>(e.cycles) / memory.refresh_cycles);
+    set(DramCommand::kRefAll, refreshes * memory.ranks);
+    refreshing = static_cast<std::int64_t>(static_cast<double>(refreshes) * memory.refresh_busy);
+  }
+  s.states.refreshing = refreshing * memory.ranks;
+  s.states.open = (e.cycles - refreshing) * memory.ranks;
+  s.states.open_banks = s.states.open * memory.banks_per_rank;
   return s;
 }
 

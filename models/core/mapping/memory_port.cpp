@@ -46,6 +46,7 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
     const double burst = static_cast<double>(port.burst_bytes) / port.bytes_per_cycle;
     const DramOrganization& o = cycle.organization;
     port.ranks = o.channels * o.ranks;
+    port.banks_per_rank = standard.banks_per_rank;
     const auto cycles = [&](std::initializer_list<const char*> names) {
       double sum = 0;
       for (const char* name : names) sum += static_cast<double>(timing(dram, name).value);
@@ -62,6 +63,7 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
     port.open_latency = cycles({"tRP", "tRCD"});  // the bank has another row open
     if (cycle.controller.refresh == RefreshPolicy::kAllBank) {
       port.refresh_cycles = cycles({"tREFI"});
+      port.refresh_busy = cycles({"tRFC"});
       const bool all = cycle.timing.values.count("tRPab") != 0;
       port.refresh_lost = cycles({"tRTP", all ? "tRPab" : "tRP", "tRFC", "tRCD"}) - burst;
     }

@@ -70,8 +70,26 @@ void describe_data_bus(const DataBusCycles& b, ResultVisitor& v) {
            });
 }
 
+void describe_states(const DramStats& s, ResultVisitor& v) {
+  const auto clocks = [&](const char* key, const char* meaning, std::int64_t value) {
+    v.value({key, "memory clocks", meaning, kSum}, value);
+  };
+  v.object({"rank_clocks", "",
+            "clocks of the memory by state of its ranks; the first four sum to clocks x ranks of "
+            "all channels; `model: cycle`"},
+           [&] {
+             clocks("open", "a bank is open, from ACT to PRE", s.states.open);
+             clocks("closed", "none is", s.states.closed);
+             clocks("refreshing", "none is, and a refresh under way", s.states.refreshing);
+             clocks("power_down", "powered down (controller.power_down)", s.states.power_down);
+             clocks("open_banks", "that a bank is open, summed over banks", s.states.open_banks);
+           });
+  v.value({"power_downs", "entries", "into power-down; likewise", kSum}, s.states.power_downs);
+}
+
 /// What a DRAM with `model: cycle` has.
 void describe_rows(const DramStats& s, ResultVisitor& v) {
+  if (s.ranks > 0) describe_states(s, v);
   const std::int64_t columns = s.row_hits + s.row_misses + s.row_conflicts;
   if (columns == 0) return;
   v.value({"row_hits", "bursts", "whose row was open; `model: cycle`", kSum}, s.row_hits);

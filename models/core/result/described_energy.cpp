@@ -22,6 +22,17 @@ void describe_cost(const Field& field, const std::optional<DramCost>& cost, Resu
   v.object(field, [&] {
     v.value({"total_pj", "pJ", "of everything", OverLayers::kSum}, cost->total.value);
     v.value({"dram_pj", "pJ", "the DRAM's part of it", OverLayers::kSum}, cost->dram.value);
+    v.value({"dram_low_pj", "pJ", "that part divided by the factors that its prices are unsure by",
+             OverLayers::kSum},
+            cost->low.value);
+    v.value({"dram_high_pj", "pJ", "that part times these factors", OverLayers::kSum},
+            cost->high.value);
+    v.map({"dram_parts", "pJ", "that part by command and state, where these prices tell them apart",
+           OverLayers::kSum},
+          [&] {
+            for (const ComponentEnergy& row : cost->parts)
+              v.value({row.component, "pJ", "of this part", OverLayers::kSum}, row.energy.value);
+          });
     v.value({"boundary", "", "what these prices of the DRAM include (energy.md)"},
             enum_name(cost->boundary));
     v.list({"unpriced", "", "activities of the DRAM without a price"}, [&] {
@@ -128,6 +139,9 @@ void describe_energy(const EnergyReport& report, ResultVisitor& v) {
                 enum_name(row.unit.origin));
         v.value({"unit_pj", "pJ", "of one"}, row.unit.energy.value);
         v.value({"energy_pj", "pJ", "of all", OverLayers::kSum}, row.energy.value);
+        v.value(
+            {"uncertainty", "", "the factor by which sources differ, up or down; 1: not stated"},
+            row.unit.uncertainty);
         v.value({"why", "", "source, rule or reason"}, row.unit.why);
       });
   });

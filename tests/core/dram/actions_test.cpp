@@ -13,7 +13,7 @@ std::int64_t count_of(const Counts& counts, const std::string& activity) {
 
 }  // namespace
 
-TEST_CASE("dram actions: refreshes of single banks add up to all-bank ones") {
+TEST_CASE("dram actions: refreshes of banks are counted apart, with their share of a rank") {
   DramStats stats;
   const auto sent = [&](DramCommand c) -> std::int64_t& {
     return stats.commands[static_cast<std::size_t>(c)];
@@ -29,7 +29,10 @@ TEST_CASE("dram actions: refreshes of single banks add up to all-bank ones") {
   sent(DramCommand::kAct) = 5;
   Counts counts;
   append_dram_commands(stats, &counts);
-  CHECK(count_of(counts, "refresh") == 3 + 3);  // 17 of 8 are three, the last of them begun
+  CHECK(count_of(counts, "refresh") == 3);
+  CHECK(count_of(counts, "refresh_bank") == 17);
+  for (const Action& action : counts)
+    CHECK(action.type == (action.activity == "refresh_bank" ? "1/8" : ""));
   CHECK(count_of(counts, "activate") == 5);
 }
 
@@ -43,6 +46,25 @@ TEST_CASE("dram actions: every rank of every channel is powered, also where noth
   append_dram_commands(stats, &counts);
   constexpr std::int64_t kNanoseconds = kCycles * 833 / 1000;
   CHECK(count_of(counts, "background") == kChannels * kRanks * kNanoseconds);
+}
+
+TEST_CASE("dram actions: time by state is in picoseconds, and sums to that of all ranks") {
+  DramStats stats;
+  stats.ranks = 2;
+  stats.period = Femtoseconds(833'000);
+  stats.cycles = 1000;
+  stats.states.open = 900;
+  stats.states.closed = 800;
+  stats.states.power_down = 200;
+  stats.states.refreshing = 100;
+  stats.states.open_banks = 1500;
+  Counts counts;
+  append_dram_commands(stats, &counts);
+  CHECK(count_of(counts, "background_open") == 900 * 833);
+  CHECK(count_of(counts, "background_closed") == 800 * 833);
+  CHECK(count_of(counts, "background_power_down") == 200 * 833);
+  CHECK(count_of(counts, "background_refreshing") == 100 * 833);
+  CHECK(count_of(counts, "background_banks") == 1500 * 833);
 }
 
 }  // namespace bitjoule

@@ -1,0 +1,248 @@
+// Formulas of DRAM prices against numbers by hand: mA x V x ns = pJ. Currents are those of parts;
+// figures in nJ at the right are what the literature's tools make of them.
+#include "core/energy/dram_prices.h"
+
+#include <doctest/doctest.h>
+
+#include "core/energy/price.h"
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+Femtoseconds ns(double value) { return Femtoseconds(static_cast<std::int64_t>(value * 1e6 + 0.5)); }
+
+DramSupply supply(const char* name, double volts, std::vector<double> ma) {
+  DramSupply s;
+  s.name = name;
+  s.volts = volts;
+  s.idd0 = ma[0], s.idd2n = ma[1], s.idd3n = ma[2], s.idd4r = ma[3], s.idd4w = ma[4];
+  s.idd5b = ma[5], s.idd2p = ma[6];
+  return s;
+}
+
+/// Eight DDR4-2400 x8 chips at 0.833 ns: 55, 39, 16, 4 and 433 clocks.
+DramPerCommand ddr4_2400() {
+  DramCurrents c;
+  c.devices = 8;
+  c.banks = 16;
+  c.burst = Bytes(64);
+  c.tRC = ns(55 * 0.833);
+  c.tRAS = ns(39 * 0.833);
+  c.tRP = ns(16 * 0.833);
+  c.tBURST = ns(4 * 0.833);
+  c.tRFC = ns(433 * 0.833);
+  c.supplies = {supply("VDD", 1.2, {48, 34, 43, 135, 123, 250, 25}),
+                supply("VPP", 2.5, {3, 3, 3, 3, 3, 3, 3})};
+  DramPerCommand p;
+  p.currents = c;
+  return p;
+}
+
+double price_of(const DramPerCommand& prices, Primitive primitive, const char* type = "") {
+  Action action;
+  action.primitive = primitive;
+  action.type = type;
+  const std::optional<DramPrice> price = command_price(prices, action);
+  REQUIRE(price);
+  return price->energy.value;
+}
+
+/// Milliwatts: pJ per ns, of a price per picosecond.
+double power_of(const DramPerCommand& prices, Primitive state) {
+  return 1000 * price_of(prices, state);
+}
+
+doctest::Approx about(double value) { return doctest::Approx(value).epsilon(1e-9); }
+
+}  // namespace
+
+TEST_CASE("dram prices: DDR4-2400's commands as DRAMPower and DRAMsim3 have them") {
+  const DramPerCommand p = ddr4_2400();
+  // 8 x 1.2 V x (48 x 55 - 43 x 39 - 34 x 16 = 419) mA clocks x 0.833 ns: 3.35 nJ. VPP adds
+  // 8 x 2.5 V x 3 mA x (55 - 39 - 16) = 0.
+  const double activate = price_of(p, Primitive::kDramActivate);
+  CHECK(activate == about(9.6 * 419 * 0.833));
+  CHECK(activate == doctest::Approx(3350).epsilon(0.005));
+  // 8 x 1.2 V x (135 - 43) mA x 3.332 ns: 2.943 nJ; (123 - 43): 2.559 nJ.
+  const double read = price_of(p, Primitive::kDramReadBurst);
+  CHECK(read == about(9.6 * 92 * 3.332));
+  CHECK(read == doctest::Approx(2943).epsilon(0.005));
+  const double write = price_of(p, Primitive::kDramWriteBurst);
+  CHECK(write == about(9.6 * 80 * 3.332));
+  CHECK(write == doctest::Approx(2560).epsilon(0.005));
+  // 8 x 1.2 V x (250 - 43) mA x 360.689 ns: 716.8 nJ.
+  const double refresh = price_of(p, Primitive::kDramRefresh);
+  CHECK(refresh == about(9.6 * 207 * 360.689));
+  CHECK(refresh == doctest::Approx(716800).epsilon(0.005));
+}
+
+TEST_CASE("dram prices: standby by state, every supply of it") {
+  const DramPerCommand p = ddr4_2400();
+  // 8 x (1.2 V x 43 mA + 2.5 V x 3 mA) = 412.8 + 60 mW; 34 mA: 326.4 + 60; 25 mA: 240 + 60.
+  CHECK(power_of(p, Primitive::kDramOpen) == about(412.8 + 60));
+  CHECK(power_of(p, Primitive::kDramClosed) == about(326.4 + 60));
+  CHECK(power_of(p, Primitive::kDramPowerDown) == about(240 + 60));
+  // REF's price is what it draws beyond IDD3N, so its time costs IDD3N: together IDD5B.
+  CHECK(power_of(p, Primitive::kDramRefreshing) == about(412.8 + 60));
+  CHECK(price_of(p, Primitive::kDramRefresh) / 360.689 + power_of(p, Primitive::kDramRefreshing) ==
+        about(8 * (1.2 * 250 + 2.5 * 3)));
+  CHECK(price_of(p, Primitive::kDramOpenBanks) == 0);  // within the time with a bank open
+}
+
+TEST_CASE("dram prices: with IDD3N of all banks open, activate and background change together") {
+  DramPerCommand p = ddr4_2400();
+  p.currents->standby = DramStandby::kPerBank;
+  // 34 + (43 - 34) / 16 = 34.5625 mA while the one bank is open:
+  // 9.6 x (2640 - 34.5625 x 39 - 544 = 748.0625) x 0.833 = 5.98 nJ.
+  CHECK(price_of(p, Primitive::kDramActivate) == about(9.6 * 748.0625 * 0.833));
+  CHECK(price_of(p, Primitive::kDramActivate) == doctest::Approx(5984).epsilon(0.005));
+  CHECK(power_of(p, Primitive::kDramOpen) == about(326.4 + 60));
+  CHECK(power_of(p, Primitive::kDramOpenBanks) == about(9.6 * 9 / 16));  // each bank, VPP none
+  // One bank open: 331.8 mW + VPP.
+  CHECK(power_of(p, Primitive::kDramOpen) + power_of(p, Primitive::kDramOpenBanks) ==
+        about(331.8 + 60));
+}
+
+TEST_CASE("dram prices: DDR5's activate is below nothing unless IDD3N is of all banks") {
+  // DDR5-4800, four 16 Gb x8 chips of a 32-bit sub-channel: tRC 48, tRAS 32, tRP 16 ns.
+  DramPerCommand p = ddr4_2400();
+  DramCurrents& c = *p.currents;
+  c.devices = 4;
+  c.banks = 32;
+  c.tRC = ns(48), c.tRAS = ns(32), c.tRP = ns(16);
+  c.supplies = {supply("VDD", 1.1, {103, 92, 142, 377, 349, 277, 88})};
+  // 4.4 x (103 x 48 - 142 x 32 - 92 x 16 = -1072) = -4.7 nJ.
+  CHECK_THROWS_WITH_AS(check_dram_prices({p}), doctest::Contains("activate comes out at -4717 pJ"),
+                       Error);
+  CHECK_THROWS_WITH_AS(check_dram_prices({p}), doctest::Contains("standby: per_bank"), Error);
+  c.standby = DramStandby::kPerBank;
+  check_dram_prices({p});
+  // 92 + 50 / 32 = 93.5625: 4.4 x (4944 - 93.5625 x 32 - 1472 = 478) = 2.10 nJ.
+  CHECK(price_of(p, Primitive::kDramActivate) == about(4.4 * 478));
+}
+
+TEST_CASE("dram prices: LPDDR4, two supplies of the core and one of the lines, refresh of banks") {
+  DramPerCommand p;
+  DramCurrents c;
+  c.devices = 1;
+  c.banks = 8;
+  c.burst = Bytes(32);
+  c.tRC = ns(60.625), c.tRAS = ns(42.5), c.tRP = ns(18.125), c.tBURST = ns(5), c.tRFC = ns(280);
+  c.tRFCpb = ns(140), c.tREFI = ns(3904);
+  c.supplies = {supply("VDD1", 1.8, {3.5, 2, 2.25, 2.25, 2.25, 10, 1.2}),
+                supply("VDD2", 1.1, {45, 27, 30, 275, 210, 90, 3}),
+                supply("VDDQ", 1.1, {0.75, 0.75, 0.75, 150, 55, 0.75, 0.75})};
+  c.supplies[0].idd5pb = 2.5;
+  c.supplies[1].idd5pb = 30;
+  c.supplies[2].io = true;
+  p.currents = c;
+  // VDD1 1.8 x (3.5 x 60.625 - 2.25 x 42.5 - 2 x 18.125 = 80.3125), VDD2 1.1 x (45 x 60.625 -
+  // 30 x 42.5 - 27 x 18.125 = 963.75): 144.6 + 1060.1 pJ.
+  CHECK(price_of(p, Primitive::kDramActivate) == about(1.8 * 80.3125 + 1.1 * 963.75));
+  // The core's bursts: VDD1 none, VDD2 1.1 x 245 x 5 = 1347.5 and 1.1 x 180 x 5 = 990 pJ.
+  CHECK(price_of(p, Primitive::kDramReadBurst) == about(1347.5));
+  CHECK(price_of(p, Primitive::kDramWriteBurst) == about(990));
+  // The lines, per bit of 256: 1.1 x 149.25 x 5 = 820.9 pJ, 1.1 x 54.25 x 5 = 298.4 pJ.
+  CHECK(price_of(p, Primitive::kDramRead) == about(820.875 / 256));
+  CHECK(price_of(p, Primitive::kDramWrite) == about(298.375 / 256));
+  // 1.8 x 7.75 x 280 + 1.1 x 60 x 280 = 22.4 nJ.
+  CHECK(price_of(p, Primitive::kDramRefresh) == about(3906 + 18480));
+  // Without IDD5PB of every supply a bank's refresh is its share: an eighth.
+  CHECK(price_of(p, Primitive::kDramRefreshBank, "1/8") == about((3906 + 18480) / 8.0));
+  // With it, every 488 ns: VDD1 (2.5 x 488 - 2 x 348) / 140 = 3.743 mA, 1.493 beyond IDD3N;
+  // VDD2 (30 x 488 - 27 x 348) / 140 = 37.457, 7.457; VDDQ none: 1.8 x 1.493 x 140 + 1.1 x 7.457
+  // x 140 = 376 + 1148 pJ.
+  p.currents->supplies[2].idd5pb = 0.75;
+  CHECK(price_of(p, Primitive::kDramRefreshBank, "1/8") ==
+        about(1.8 * (1220 - 696 - 2.25 * 140) + 1.1 * (14640 - 9396 - 30.0 * 140)));
+  CHECK(price_of(p, Primitive::kDramRefreshBank, "1/8") == doctest::Approx(1524).epsilon(0.001));
+  CHECK(power_of(p, Primitive::kDramOpen) == about(4.05 + 33 + 0.825));
+}
+
+TEST_CASE("dram prices: termination and toggling of data lines") {
+  DramPerCommand p = ddr4_2400();
+  // Half of the bits draw 1.44 V^2 / 82 Ohm = 17.56 mW for 0.4165 ns: 3.66 pJ.
+  p.termination = DramTermination{1.2, 34, 48, 0.5, ns(0.4165)};
+  CHECK(price_of(p, Primitive::kDramRead) == about(0.5 * 1.44 / 82 * 416.5));
+  CHECK(price_of(p, Primitive::kDramRead) == doctest::Approx(3.66).epsilon(0.002));
+  p.toggling = DramToggling{Picojoules(3), Picojoules(2), 0.25};
+  CHECK(price_of(p, Primitive::kDramWrite) == about(0.5 * 1.44 / 82 * 416.5 + 0.5));
+  // A figure of the file goes before what follows from others.
+  p.read_io = Picojoules(1);
+  p.read = Picojoules(100);
+  CHECK(price_of(p, Primitive::kDramRead) == 1);
+  CHECK(price_of(p, Primitive::kDramReadBurst) == 100);
+}
+
+TEST_CASE("dram prices: what the currents lack is not priced, and said") {
+  DramPerCommand p = ddr4_2400();
+  p.currents->supplies[1].idd2p.reset();
+  Action down;
+  down.primitive = Primitive::kDramPowerDown;
+  CHECK_FALSE(command_price(p, down));
+  p.power_down = Picojoules(300);
+  CHECK(power_of(p, Primitive::kDramPowerDown) == about(300));
+  // Only a background: whatever the state.
+  DramPerCommand flat;
+  flat.background = Picojoules(5);
+  CHECK(price_of(flat, Primitive::kDramBackground) == 5);
+  CHECK(price_of(flat, Primitive::kDramOpen) == 0);
+  // Both: the background comes on top.
+  flat.open = Picojoules(7);
+  CHECK(price_of(flat, Primitive::kDramBackground) == 5);
+  CHECK(power_of(flat, Primitive::kDramOpen) == about(7));
+  CHECK(power_of(flat, Primitive::kDramRefreshing) == about(7));
+}
+
+TEST_CASE("dram prices: uncertainty is told with the price, and its bounds with the sum") {
+  EnergyTable table;
+  table.name = "by commands";
+  DramPerCommand p;
+  p.activate = Picojoules(1000);
+  p.read = Picojoules(100);
+  p.uncertainty.activate = 2;
+  p.from.source = "this test";
+  table.dram.scheme = p;
+  Counts counts(2);
+  counts[0].component = counts[1].component = "dram";
+  counts[0].primitive = Primitive::kDramActivate;
+  counts[0].activity = "activate";
+  counts[0].count = 3;
+  counts[1].primitive = Primitive::kDramReadBurst;
+  counts[1].activity = "read_burst";
+  counts[1].count = 10;
+  const EnergyReport report =
+      price(counts, make_prices(table, "mine", table.dram, DramPricing::kDevice));
+  CHECK(report.actions[0].unit.uncertainty == 2);
+  CHECK(report.actions[1].unit.uncertainty == 1);
+  CHECK(report.by_device->dram.value == 3000 + 1000);
+  CHECK(report.by_device->low.value == 1500 + 1000);
+  CHECK(report.by_device->high.value == 6000 + 1000);
+  REQUIRE(report.by_device->parts.size() == 2);
+  CHECK(report.by_device->parts[0].component == "dram_activate");
+  CHECK(report.by_device->parts[0].energy.value == 3000);
+}
+
+TEST_CASE("dram prices: a result of a version without states is told so") {
+  EnergyTable table;
+  table.name = "by states";
+  table.dram.scheme = ddr4_2400();
+  Counts counts(1);
+  counts[0].component = "dram";
+  counts[0].activity = "background";
+  counts[0].primitive = Primitive::kDramBackground;
+  counts[0].count = 50;
+  CHECK_THROWS_WITH_AS(price(counts, table),
+                       "energy table \"by states\" prices DRAM by the states of its ranks, and the "
+                       "result has no counts of dram (dram_open, dram_closed, ...), as it is of an "
+                       "older version: run again, or take prices without states",
+                       Error);
+  counts.push_back(counts[0]);
+  counts[1].activity = "background_closed";
+  counts[1].primitive = Primitive::kDramClosed;
+  counts[1].count = 50'000;
+  CHECK(price(counts, table).total.value == about(50 * (326.4 + 60)));
+}
+
+}  // namespace bitjoule
