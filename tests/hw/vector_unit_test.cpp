@@ -118,7 +118,9 @@ TEST_CASE("vector unit: one chunk after the other, the next waits until N-1 and 
   sc_core::sc_start(sc_core::SC_ZERO_TIME);
   MachineCounts counts;
   Attribution attribution;
+  const MappingProblem problem = problem_of(m, "fp32");
   LayerRun run;
+  run.problem = &problem;
   run.counts = &counts;
   run.attribution = &attribution;
   unit.start(run);
