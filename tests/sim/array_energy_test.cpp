@@ -177,7 +177,7 @@ TEST_CASE("array energy: a table's moves are moves, each once, and lengths are o
 TEST_CASE("array energy: a result of an older version is priced, and what it lacks is said") {
   const TemporaryDirectory dir;
   std::ofstream(dir.at("old.json"))
-      << R"({"schema_version": 2, "name": "old", "counts": [{"component": "array", "activity": )"
+      << R"({"schema_version": 2, "cycles": 9, "name": "old", "counts": [{"component": "array", "activity": )"
          R"("multiply", "primitive": "multiply", "type": "int8", "width_bits": 0, )"
          R"("capacity_bytes": 0, "count": 7}]})";
   const std::string price = "{sim} price " + dir.at("old.json") + " --energy ";
