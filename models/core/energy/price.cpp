@@ -349,9 +349,10 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
     auto component =
         std::find_if(report.components.begin(), report.components.end(),
                      [&](const ComponentEnergy& row) { return row.component == name; });
-    // A part that the table does not price on its own is none.
-    const bool part = name == action.component || unit.origin == PriceOrigin::kQuoted ||
-                      unit.origin == PriceOrigin::kDerived;
+    // A part that the table does not price on its own, or that did nothing, is none.
+    const bool has_price =
+        unit.origin == PriceOrigin::kQuoted || unit.origin == PriceOrigin::kDerived;
+    const bool part = name == action.component || (has_price && action.count != 0);
     if (component == report.components.end() && part)
       component = report.components.insert(component, {name, Picojoules()});
     if (component != report.components.end()) component->energy += energy;
