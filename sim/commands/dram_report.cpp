@@ -113,7 +113,7 @@ std::string energy_text(const DramReport& r) {
   if (!r.config.energy) return "  energy      not priced: the DRAM file names no `energy`\n";
   const double bits = 8.0 * static_cast<double>(r.stats.read_bytes + r.stats.write_bytes);
   const auto per_bit = [&](Picojoules energy) {
-    return bits > 0 ? fmt::format("{:>9.4g} pJ/bit", energy.value / bits) : std::string();
+    return bits > 0 ? fmt::format("{:>10.4f} pJ/bit", energy.value / bits) : std::string();
   };
   const double total = r.energy.total.value;
   std::string out = fmt::format(

@@ -359,12 +359,12 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
     auto component =
         std::find_if(report.components.begin(), report.components.end(),
                      [&](const ComponentEnergy& row) { return row.component == name; });
-    // A part that the table does not price on its own is none.
+    // A part that the table does not price on its own, or that did nothing, is none.
     const bool is_priced =
         unit.origin == PriceOrigin::kQuoted || unit.origin == PriceOrigin::kDerived;
     const bool whole = name == action.component && !is_array_move(action.primitive) &&
                        !is_static(action.primitive);
-    const bool part = whole || is_priced;
+    const bool part = whole || (is_priced && action.count != 0);
     if (component == report.components.end() && part)
       component = report.components.insert(component, {name, Picojoules()});
     if (component != report.components.end()) component->energy += energy;

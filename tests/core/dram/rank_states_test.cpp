@@ -154,7 +154,7 @@ TEST_CASE("power-down: default off, and what it costs a read") {
   const std::int64_t down = end + 40 + 1;
   CHECK(latency(40, down) == end + 6 + 5 - 1);
   CHECK(latency(40, down + 2) == end + 6 + 5 - 3);
-  CHECK(latency(40, down - 2) == end + kPrecharge - 1);  // PREA has gone, no power-down yet
+  CHECK(latency(40, down - 1) == end + kPrecharge - 1);  // PREA has gone, no power-down yet
 }
 
 TEST_CASE("power-down: refreshes wake the rank, one by one or counted") {
