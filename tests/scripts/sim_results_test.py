@@ -38,7 +38,15 @@ class SimResultsTest(unittest.TestCase):
     def test_a_run_has_every_figure_of_a_single_layer(self):
         self.assertEqual(
             self.names(self.dirs[0]),
-            ["bandwidth_over_time", "data_bus", "energy", "roofline", "stalls", "traffic"],
+            [
+                "bandwidth_over_time",
+                "data_bus",
+                "energy",
+                "power_over_time",
+                "roofline",
+                "stalls",
+                "traffic",
+            ],
         )
 
     def test_the_dram_alone_has_its_own(self):
