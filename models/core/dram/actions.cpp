@@ -19,6 +19,11 @@ void append_dram_bits(const DramStats& stats, Counts* counts) {
   counts->push_back(dram_action("write", Primitive::kDramWrite, 8 * stats.write_bytes));
 }
 
+std::int64_t powered_nanoseconds(std::int64_t ranks, std::int64_t cycles, Femtoseconds period) {
+  constexpr std::int64_t kNanosecond = 1'000'000;  // in femtoseconds
+  return ranks * (cycles * (period.value / 1000) / (kNanosecond / 1000));
+}
+
 void append_dram_commands(const DramStats& stats, Counts* counts) {
   const auto sent = [&](DramCommand c) { return stats.commands[static_cast<std::size_t>(c)]; };
   const std::int64_t refreshes =
@@ -29,10 +34,8 @@ void append_dram_commands(const DramStats& stats, Counts* counts) {
   counts->push_back(
       dram_action("write_burst", Primitive::kDramWriteBurst, sent(DramCommand::kWrite)));
   counts->push_back(dram_action("refresh", Primitive::kDramRefresh, refreshes));
-  constexpr std::int64_t kNanosecond = 1'000'000;  // in femtoseconds
-  counts->push_back(dram_action(
-      "background", Primitive::kDramBackground,
-      stats.ranks * (stats.cycles * (stats.period.value / 1000) / (kNanosecond / 1000))));
+  counts->push_back(dram_action("background", Primitive::kDramBackground,
+                                powered_nanoseconds(stats.ranks, stats.cycles, stats.period)));
 }
 
 }  // namespace bitjoule

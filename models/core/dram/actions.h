@@ -9,6 +9,9 @@ namespace bitjoule {
 /// Bits moved, for prices per access: activities "read" and "write" of component "dram".
 void append_dram_bits(const DramStats& stats, Counts* counts);
 
+/// Powered time of `ranks` ranks together over so many cycles.
+std::int64_t powered_nanoseconds(std::int64_t ranks, std::int64_t cycles, Femtoseconds period);
+
 /// Activates, bursts, refreshes and powered time of every rank, for prices per command. Refreshes
 /// of single banks count as the all-bank refreshes that they add up to. The ideal model has none of
 /// all these, and adds nothing.

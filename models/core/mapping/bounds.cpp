@@ -90,11 +90,13 @@ struct Bounds::View {
   }
 };
 
-Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space)
+Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space, const EnergyRates& energy)
     : p_(problem),
       space_(space),
       dataflow_(dataflow_of(problem)),
-      quanta_(dataflow_.quanta(problem.machine.array, problem.path.macs_per_pe)) {
+      quanta_(dataflow_.quanta(problem.machine.array, problem.path.macs_per_pe)),
+      energy_(energy),
+      least_time_(problem) {
   const Lowered& l = p_.layer;
   const GemmExtents& e = l.extents;
   const double burst = real(p_.memory.burst_bytes);
@@ -109,7 +111,9 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space)
                  : real(main_bits(p_.path.output.layout, e.n)) * real(e.m * e.groups) / 8 / burst;
   // Packing more groups makes no row of what stays wider, nor one of sums that stayed.
   rates_ = array_rates(p_, 1);
-  energy_ = energy_rates(p_);
+  const auto last = [](std::int64_t extent, std::int64_t step) { return (extent - 1) % step + 1; };
+  const FoldExtents fold = fold_extents(p_, {e.m, e.n, e.k});
+  last_fold_ = {last(e.m, fold.m), last(e.n, fold.n), last(e.k, fold.k)};
   tabulate_axes();
   tabulate_groups();
   tabulate_pixels();
@@ -398,16 +402,17 @@ double Bounds::array_cycles(const View& v, const FoldBound& f) const {
   const double load = drains ? 0 : all_rows * real(rates_.load_interval);
   const double drain = drains ? all_rows * real(rates_.drain_interval) : 0;
   const double skew = full ? f.all() * packs * real(array.rows + array.cols - 2) : 0;
-  double cycles = std::max(stream, load);
+  // The first fold's load is ahead of all steps, the last fold's last row behind them.
+  double cycles = std::max(first_load(v) + stream + last_skew(v), load);
   switch (array.overlap) {
     case Overlap::kNone:
-      cycles = load + stream + skew;
+      cycles = load + stream + std::max(skew, last_skew(v));
       break;
     case Overlap::kDrain:
-      cycles = load + stream;
+      cycles = load + stream + last_skew(v);
       break;
     case Overlap::kWeights:
-      cycles = std::max(stream + skew, load);
+      cycles = std::max(cycles, first_load(v) + stream + skew);
       break;
     case Overlap::kFull:
       break;
@@ -417,6 +422,39 @@ double Bounds::array_cycles(const View& v, const FoldBound& f) const {
   if (array.overlap == Overlap::kDrain || array.overlap == Overlap::kFull)
     cycles = std::max(cycles, drain - last);
   return cycles - 1;
+}
+
+double Bounds::first_load(const View& v) const {
+  if (dataflow_.outputs_stay()) return 0;
+  const std::int64_t rows = p_.machine.array.edge_folds == EdgeFolds::kFull
+                                ? p_.machine.array.rows
+                                : ceil_div(fold_k(p_, v.lo[kAxisK]), p_.path.macs_per_pe);
+  return real(rows * rates_.load_interval);
+}
+
+double Bounds::last_skew(const View& v) const {
+  const ArrayConfig& array = p_.machine.array;
+  if (array.edge_folds == EdgeFolds::kFull) return real(array.rows + array.cols - 2);
+  FoldExtents fold{1, 1, 1};
+  if (v.most[kAxisB] * v.most[kAxisR] * v.most[kAxisC] == 1) fold.m = last_fold_.m;
+  if (v.most[kAxisN] == 1) fold.n = last_fold_.n;
+  if (v.most[kAxisK] == 1) fold.k = last_fold_.k;
+  const FoldShape shape = dataflow_.shape(fold, p_.path.macs_per_pe);
+  return real(shape.rows + shape.cols - 2);
+}
+
+/// Of the first tile: its weights, and its inputs where no window reaches beyond the map.
+double Bounds::first_bursts(const View& v) const {
+  const Lowered& l = p_.layer;
+  const double burst = real(p_.memory.burst_bytes) * 8, groups = real(v.lo[kAxisG]);
+  const double weights = real(v.lo[kAxisN] * v.lo[kAxisK] * p_.path.weights.layout.codes.bits);
+  double inputs = 0;
+  if (p_.activations == ActivationMemory::kDram && l.kernel_h * l.kernel_w == 1 && l.pad_top == 0 &&
+      l.pad_left == 0 && (l.out_height - 1) * l.stride_h < l.height &&
+      (l.out_width - 1) * l.stride_w < l.width)
+    inputs = real(v.m() * (v.apart ? std::min(v.lo[kAxisK], l.channels) : l.channels) *
+                  p_.path.activations.layout.codes.bits);
+  return whole(groups * weights / burst) + whole(groups * inputs / burst);
 }
 
 /// Accesses and operations, each bounded by itself, times what one costs.
@@ -486,10 +524,10 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
   const FoldBound f = folds(v);
   bound.bursts = whole((reads + outputs) * (1 - kRounding));
   bound.cycles = std::max(
-      {array_cycles(v, f),
-       std::floor((reads + outputs) * real(p_.memory.burst_bytes) / p_.memory.bytes_per_cycle),
+      {least_time_.around_array(first_bursts(v), array_cycles(v, f), 1, outputs > 0 ? 1 : 0),
+       least_time_.memory(reads + outputs),
        real(p_.layer.output_elements()) / real(p_.machine.output_unit.lanes)});
-  bound.cycles = whole(bound.cycles * (1 - kRounding));
+  bound.cycles = std::round(bound.cycles * (1 - kRounding));
   bound.energy_pj =
       (energy_.fixed + energy(v, f) + reads * energy_.dram_read + outputs * energy_.dram_write +
        std::max(0.0, bound.cycles - energy_.free_cycles) * energy_.cycle) *

@@ -1,7 +1,7 @@
 // What one of each count costs, for bounds of energy: an estimate's energy is linear in its counts.
 #pragma once
 
-#include "core/mapping/estimate.h"
+#include "core/mapping/estimate_energy.h"
 
 namespace bitjoule {
 
@@ -15,6 +15,7 @@ struct EnergyRates {
   double accumulate = 0, group_result = 0, activation_sum = 0, correction = 0;
   double dequantize_weight = 0, dequantize_input = 0;
 };
-EnergyRates energy_rates(const MappingProblem& problem);
+/// By the problem's own prices.
+EnergyRates energy_rates(const MappingProblem& problem, EnergyModel& model);
 
 }  // namespace bitjoule

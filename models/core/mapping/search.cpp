@@ -59,15 +59,17 @@ std::size_t widest(const MappingSpace& space, const Box& box) {
 
 class BestFirst {
  public:
-  BestFirst(const MappingProblem& problem, const MappingSpace& space, const Objective& objective)
+  BestFirst(const MappingProblem& problem, const MappingSpace& space, const Objective& objective,
+            const std::shared_ptr<EnergyModel>& energy)
       : p_(problem),
         space_(space),
         objective_(objective),
         roomiest_(roomiest(problem)),
         divided_(roomiest_),
-        bounds_(roomiest_, space),
-        limits_(roomiest_),
-        estimator_(divided_),
+        energy_(energy_rates(roomiest_, *energy)),
+        bounds_(roomiest_, space, energy_),
+        limits_(roomiest_, energy),
+        estimator_(divided_, energy),
         entries_(space.schemes.size()),
         best_boxes_(space.schemes.size()),
         quanta_(dataflow_of(problem).quanta(problem.machine.array, problem.path.macs_per_pe)) {
@@ -347,6 +349,7 @@ class BestFirst {
   MachineSetting setting_ = settings(p_.machine).front();
   // With the largest buffers that a tiling may have, and with those that one has.
   MappingProblem roomiest_, divided_;
+  EnergyRates energy_;
   Bounds bounds_;
   Estimator limits_, estimator_;
   std::vector<Node> heap_;
@@ -368,8 +371,8 @@ MappingCost cost_of(const Objective& objective, const MappingEstimate& e) {
 }
 
 SearchResult search(const MappingProblem& problem, const MappingSpace& space,
-                    const Objective& objective) {
-  return BestFirst(problem, space, objective).run();
+                    const Objective& objective, const std::shared_ptr<EnergyModel>& energy) {
+  return BestFirst(problem, space, objective, energy).run();
 }
 
 }  // namespace bitjoule

@@ -33,6 +33,11 @@ struct MemoryPort {
   double refresh_cycles = 0;    ///< core cycles from refresh to refresh of a rank; 0: none
   Femtoseconds core_period{0};  ///< of the core clock, rounded
   Bytes capacity{std::int64_t{1} << 40};
+
+  /// Whether a layer that takes so many core cycles meets a refresh of a rank.
+  bool refreshes(double cycles) const {
+    return refresh_cycles > 0 && cycles >= refresh_cycles - refresh_lost;
+  }
 };
 
 /// One layer to be mapped: everything that mapping, estimates and the program depend on.
