@@ -285,6 +285,17 @@ bool Bounds::repeats_scheme(const View& v) const {
   return false;
 }
 
+/// Whether the smallest tile of the box fits each buffer by itself. A longer k may hold less of the
+/// inputs: channels of one kernel position, not parts of two.
+bool Bounds::smallest_fits(const View& v) const {
+  const BuffersConfig& b = p_.machine.buffers;
+  const Tiling smallest = space_.tiling(v.box.scheme, v.lo);
+  const TileFootprint f = tile_footprint(p_, smallest);
+  const bool one_k = v.box.lo[kAxisK] == v.box.hi[kAxisK];
+  return f.weight <= usable(b.weight) && f.scale <= usable(b.scale) &&
+         f.output <= usable(b.output) && (!one_k || f.input <= usable(b.input));
+}
+
 /// Capacities: the sums, results, inputs and weights of the smallest tile fit, and bound how large
 /// the others may be, so that there are so many of them.
 bool Bounds::limit_pixels(View& v) const {
@@ -515,7 +526,7 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
   if (repeats_scheme(v)) return false;
   v.apart = !v.scheme.input_full_k && v.most[kAxisK] > 1;
   v.together = v.scheme.input_full_k || v.least[kAxisK] == 1;
-  if (!limit_pixels(v)) return false;
+  if (!limit_pixels(v) || !smallest_fits(v)) return false;
   const bool by_row = p_.path.weights.layout.scales.group == kWholeRow;
   const double outputs = output_bursts(v);
   const double reads = input_bursts(v) + weight_bursts(v) * v.repetitions(false, true, true) +

@@ -47,6 +47,7 @@ class Bounds {
   void tabulate_pixels();
   void tabulate_k();
   bool repeats_scheme(const View& v) const;
+  bool smallest_fits(const View& v) const;
   bool limit_pixels(View& v) const;
   double input_bursts(const View& v) const;
   double output_bursts(const View& v) const;
