@@ -26,14 +26,13 @@ struct Patience {
 constexpr Patience kPatience[] = {
     {200, 8, 0.001}, {1000, 12, 0.0025}, {2000, 16, 0.005}, {3000, 20, 0.01}};
 constexpr std::int64_t kMostBoxes = 5000, kMostEstimated = 32;
-// Tilings all over the space, of which those with the least bounds are estimated.
-constexpr std::int64_t kRandom = 2400;
-constexpr std::size_t kBestOfRandom = 12;
+// Tilings all over the space, and around the best of each scheme, whose bounds are asked for.
+constexpr std::int64_t kRandom = 2000, kMostDescended = 600;
 constexpr int kMostCuts = 80;  // of a dive, until a tiling fits
 // Around the best, before and after, tilings that are tried, and of them estimated.
 constexpr std::int64_t kMostTried = 4000, kMostClimbed = 48;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
-constexpr double kWorthAll = 10'000, kLeastEffort = 0.02;
+constexpr double kWorthAll = 4'000, kLeastEffort = 0.02;
 // As many of the best are told: their costs lie close together.
 constexpr std::size_t kMostClosest = 4;
 
@@ -135,21 +134,43 @@ class BestFirst {
     found_.boxes += dived;
   }
 
+  /// Of tilings all over the space the best of each scheme by their bounds, and what is better
+  /// beside them.
   void try_random() {
-    std::vector<std::pair<MappingCost, Box>> best;
-    CostBound bound;
+    std::vector<std::pair<MappingCost, Box>> best(space_.schemes.size());
+    std::vector<bool> any(space_.schemes.size());
     for (std::int64_t i = as_worth(kRandom); i > 0; --i) {
       const Box box = points_.random();
-      if (!bounds_.feasible(box, bound)) continue;
-      const MappingCost cost = objective_.cost(bound.energy_pj, bound.cycles, bound.bursts);
-      if (best.size() == kBestOfRandom && !(cost < best.back().first)) continue;
-      const auto place =
-          std::upper_bound(best.begin(), best.end(), cost,
-                           [](const MappingCost& c, const auto& b) { return c < b.first; });
-      best.insert(place, {cost, box});
-      if (best.size() > kBestOfRandom) best.pop_back();
+      MappingCost cost;
+      if (!bounded(box, cost)) continue;
+      auto& [least, where] = best[box.scheme];
+      if (!any[box.scheme] || cost < least) least = cost, where = box;
+      any[box.scheme] = true;
     }
-    for (const auto& [cost, box] : best) try_tiling(box);
+    for (std::size_t s = 0; s < best.size(); ++s)
+      if (any[s]) descend(best[s].second, best[s].first);
+  }
+
+  /// Beside a tiling, as long as bounds fall.
+  void descend(Box box, MappingCost cost) {
+    std::int64_t left = as_worth(kMostDescended);
+    bool better = true;
+    const auto is_better = [&](const Box& other) {
+      MappingCost least;
+      if (--left < 0 || !bounded(other, least) || !(least < cost)) return false;
+      box = other;
+      cost = least;
+      return true;
+    };
+    while (better && left > 0) better = any_beside(Box(box), is_better);
+    try_tiling(box);
+  }
+
+  bool bounded(const Box& box, MappingCost& cost) const {
+    CostBound bound;
+    if (!bounds_.feasible(box, bound)) return false;
+    cost = objective_.cost(bound.energy_pj, bound.cycles, bound.bursts);
+    return true;
   }
 
   void dive_all(const Objective& by) {
@@ -223,8 +244,8 @@ class BestFirst {
     }
   }
 
-  /// Whether any neighbour is better: with another scheme, one size other, or one larger and one
-  /// smaller.
+  /// Whether any neighbour is better: with another scheme, one size other, or one other and another
+  /// as large as then fits.
   template <class F>
   bool any_beside(const Box& from, F is_better) const {
     Box other = from;
@@ -232,23 +253,38 @@ class BestFirst {
       other.scheme = static_cast<std::uint16_t>(s);
       if (is_better(other)) return true;
     }
-    std::array<std::vector<std::uint16_t>, kAxes> beside;
-    for (std::size_t a = 0; a < kAxes; ++a) beside[a] = points_.beside(a, from.lo[a]);
-    for (std::size_t a = 0; a < kAxes; ++a)
-      for (const std::uint16_t size : beside[a]) {
+    for (std::size_t a = 0; a < kAxes; ++a) {
+      std::vector<std::uint16_t> sizes = points_.beside(a, from.lo[a]);
+      sizes.push_back(largest(from, a).lo[a]);
+      for (const std::uint16_t size : sizes) {
+        if (size == from.lo[a]) continue;
         other = from;
         other.lo[a] = other.hi[a] = size;
         if (is_better(other)) return true;
-        for (std::size_t b = 0; b < kAxes; ++b)
-          for (const std::uint16_t with : beside[b]) {
-            if (b == a || (with < from.lo[b]) == (size < from.lo[a])) continue;
-            other.lo = other.hi = from.lo;
-            other.lo[a] = other.hi[a] = size;
-            other.lo[b] = other.hi[b] = with;
-            if (is_better(other)) return true;
-          }
+        for (std::size_t b = 0; b < kAxes; ++b) {
+          if (b == a || space_.sizes[b].size() == 1) continue;
+          const Box filled = largest(other, b);
+          if (filled.lo[b] == from.lo[b]) continue;
+          if (is_better(filled)) return true;
+          const Box even = points_.even(filled, b);
+          if (even.lo[b] != filled.lo[b] && is_better(even)) return true;
+        }
       }
+    }
     return false;
+  }
+
+  /// With the largest size along an axis of which the bounds say that it may fit.
+  Box largest(Box box, std::size_t axis) const {
+    std::size_t fits = 0, beyond = space_.sizes[axis].size();
+    CostBound bound;
+    while (fits + 1 < beyond) {
+      const std::size_t middle = (fits + beyond) / 2;
+      box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(middle);
+      (bounds_.feasible(box, bound) ? fits : beyond) = middle;
+    }
+    box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(fits);
+    return box;
   }
 
   std::uint16_t without_full_k(std::uint16_t scheme) const {

@@ -38,6 +38,12 @@ Box SearchPoints::random() {
   return box;
 }
 
+Box SearchPoints::even(Box box, std::size_t axis) const {
+  const std::int64_t tiles = ceil_div(totals_[axis], space_.sizes[axis][box.lo[axis]]);
+  box.lo[axis] = box.hi[axis] = entry(axis, ceil_div(totals_[axis], tiles));
+  return box;
+}
+
 std::vector<std::uint16_t> SearchPoints::beside(std::size_t axis, std::uint16_t from) const {
   const std::vector<std::int64_t>& sizes = space_.sizes[axis];
   const std::int64_t size = sizes[from], total = totals_[axis], whole = whole_[axis];
@@ -47,13 +53,13 @@ std::vector<std::uint16_t> SearchPoints::beside(std::size_t axis, std::uint16_t 
   const auto add = [&](std::uint16_t to) {
     if (to != from && std::find(all.begin(), all.end(), to) == all.end()) all.push_back(to);
   };
-  for (const std::int64_t to :
-       {ceil_div(total, tiles), align(size, whole), size / whole * whole,
-        ceil_div(total, tiles + 1), ceil_div(total, std::max<std::int64_t>(1, tiles - 1)), size * 2,
-        ceil_div(size, 2)})
+  for (const std::int64_t to : {ceil_div(total, tiles), align(size, whole), size / whole * whole,
+                                size * 2, ceil_div(size, 2)})
     add(entry(axis, to));
-  if (from < last) add(static_cast<std::uint16_t>(from + 1));
-  if (from > 0) add(static_cast<std::uint16_t>(from - 1));
+  for (const std::int64_t more : {-2, -1, 1, 2})
+    add(entry(axis, ceil_div(total, std::max<std::int64_t>(1, tiles + more))));
+  for (const int next : {-2, -1, 1, 2})
+    add(static_cast<std::uint16_t>(std::clamp<int>(from + next, 0, last)));
   add(last);
   add(0);
   return all;

@@ -17,9 +17,12 @@ class SearchPoints {
   /// One of all, sizes of every magnitude as often; the same ones in every search of a space.
   Box random();
 
-  /// Entries of an axis around one: the next, half and double, whole ones of the array, those that
-  /// make as many tiles or one more or less, and the first and the last.
+  /// Entries of an axis around one: the next two, half and double, whole ones of the array, those
+  /// that make as many tiles or a few more or less, and the first and the last.
   std::vector<std::uint16_t> beside(std::size_t axis, std::uint16_t from) const;
+
+  /// With the least size along an axis that makes no more tiles.
+  Box even(Box box, std::size_t axis) const;
 
  private:
   std::uint16_t entry(std::size_t axis, std::int64_t size) const;
