@@ -96,18 +96,4 @@ TEST_CASE("mapper: no layer is faster under another objective than under cycles"
   MESSAGE(compared, " comparisons; cycles takes ", worst, " of another objective's time at most");
 }
 
-// Of 5,000 products of a few numbers each: the memory brings 40,000 B of operands and takes 15,000 B,
-// 12.8 B per cycle, while the array has 5,000 folds of two rows.
-TEST_CASE("mapper: products too small for anything to be alike") {
-  const RunConfig run = read_run(file_source("quickstart.yaml"),
-                                 {{"accelerator", "edge-32x32.yaml"},
-                                  {"layer", "{matmul: {batch: 5000, m: 1, n: 3, k: 2}}"},
-                                  {"precision", "{weights: int8, activations: int8}"},
-                                  {"values", "off"}});
-  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
-  const DistinctLayer one{run.layer, run.precision};
-  for (const MappingObjective objective : {MappingObjective::kCycles, MappingObjective::kEdp, MappingObjective::kEnergy, MappingObjective::kTraffic})
-    MESSAGE(cycles_under(runner, one, run.mapping, objective));
-}
-
 }  // namespace bitjoule

@@ -514,7 +514,7 @@ double Bounds::energy(const View& v, const FoldBound& f) const {
   return energy * groups;
 }
 
-bool Bounds::feasible(const Box& box, CostBound& bound) const {
+Bounds::View Bounds::view(const Box& box) const {
   View v{box, space_.schemes[box.scheme]};
   for (std::size_t a = 0; a < kAxes; ++a) {
     v.lo[a] = space_.sizes[a][box.lo[a]];
@@ -522,11 +522,24 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
     v.least[a] = trips_[a][box.hi[a]];
     v.most[a] = trips_[a][box.lo[a]];
   }
-  if (v.scheme.input_full_k && v.most[kAxisK] == 1) return false;
-  if (repeats_scheme(v)) return false;
   v.apart = !v.scheme.input_full_k && v.most[kAxisK] > 1;
   v.together = v.scheme.input_full_k || v.least[kAxisK] == 1;
-  if (!limit_pixels(v) || !smallest_fits(v)) return false;
+  return v;
+}
+
+bool Bounds::may_fit(View& v) const {
+  if (v.scheme.input_full_k && v.most[kAxisK] == 1) return false;
+  return !repeats_scheme(v) && limit_pixels(v) && smallest_fits(v);
+}
+
+bool Bounds::feasible(const Box& box) const {
+  View v = view(box);
+  return may_fit(v);
+}
+
+bool Bounds::feasible(const Box& box, CostBound& bound) const {
+  View v = view(box);
+  if (!may_fit(v)) return false;
   const bool by_row = p_.path.weights.layout.scales.group == kWholeRow;
   const double outputs = output_bursts(v);
   const double reads = input_bursts(v) + weight_bursts(v) * v.repetitions(false, true, true) +

@@ -34,9 +34,13 @@ class Bounds {
   /// Whether some tiling of the box may fit the buffers, and is not the same as one of a scheme
   /// ahead. Then `bound` is filled in.
   bool feasible(const Box& box, CostBound& bound) const;
+  /// The same without the bound.
+  bool feasible(const Box& box) const;
 
  private:
   struct View;
+  View view(const Box& box) const;
+  bool may_fit(View& v) const;
   /// Folds along each dimension, of all tiles of a group, and rows of their stationary operands.
   struct FoldBound {
     double m, n, k, k_rows;

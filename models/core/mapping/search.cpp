@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -25,12 +26,13 @@ struct Patience {
 };
 constexpr Patience kPatience[] = {
     {200, 8, 0.001}, {1000, 12, 0.0025}, {2000, 16, 0.005}, {3000, 20, 0.01}};
-constexpr std::int64_t kMostBoxes = 5000, kMostEstimated = 32;
+constexpr std::int64_t kMostBoxes = 4000, kMostEstimated = 32;
 // Tilings all over the space, and around the best of each scheme, whose bounds are asked for.
-constexpr std::int64_t kRandom = 2000, kMostDescended = 600;
+constexpr std::int64_t kRandom = 1200, kMostDescended = 300;
+constexpr std::size_t kMostDescents = 6;
 constexpr int kMostCuts = 80;  // of a dive, until a tiling fits
 // Around the best, before and after, tilings that are tried, and of them estimated.
-constexpr std::int64_t kMostTried = 4000, kMostClimbed = 48;
+constexpr std::int64_t kMostTried = 1500, kMostClimbed = 48;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
 constexpr double kWorthAll = 4'000, kLeastEffort = 0.02;
 // As many of the best are told: their costs lie close together.
@@ -137,18 +139,20 @@ class BestFirst {
   /// Of tilings all over the space the best of each scheme by their bounds, and what is better
   /// beside them.
   void try_random() {
-    std::vector<std::pair<MappingCost, Box>> best(space_.schemes.size());
-    std::vector<bool> any(space_.schemes.size());
+    std::map<std::uint16_t, std::pair<MappingCost, Box>> best;
     for (std::int64_t i = as_worth(kRandom); i > 0; --i) {
       const Box box = points_.random();
       MappingCost cost;
       if (!bounded(box, cost)) continue;
-      auto& [least, where] = best[box.scheme];
-      if (!any[box.scheme] || cost < least) least = cost, where = box;
-      any[box.scheme] = true;
+      const auto known = best.find(box.scheme);
+      if (known == best.end() || cost < known->second.first) best[box.scheme] = {cost, box};
     }
-    for (std::size_t s = 0; s < best.size(); ++s)
-      if (any[s]) descend(best[s].second, best[s].first);
+    std::vector<std::pair<MappingCost, Box>> starts;
+    for (const auto& [scheme, start] : best) starts.push_back(start);
+    std::stable_sort(starts.begin(), starts.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    if (starts.size() > kMostDescents) starts.resize(kMostDescents);
+    for (const auto& [cost, start] : starts) descend(start, cost);
   }
 
   /// Beside a tiling, as long as bounds fall.
@@ -194,8 +198,8 @@ class BestFirst {
     found_.bound = found_.cost;
   }
 
-  /// To one tiling, always into the half that may be cheaper by `by`: a good one to begin with. Where
-  /// it does not fit after all, from the last other half on.
+  /// To one tiling, always into the half that may be cheaper by `by`: a good one to begin with.
+  /// Where it does not fit after all, from the last other half on.
   void dive(const Box& from, const Objective& by) {
     std::vector<Box> halves = {from};
     CostBound bound;
@@ -277,11 +281,10 @@ class BestFirst {
   /// With the largest size along an axis of which the bounds say that it may fit.
   Box largest(Box box, std::size_t axis) const {
     std::size_t fits = 0, beyond = space_.sizes[axis].size();
-    CostBound bound;
     while (fits + 1 < beyond) {
       const std::size_t middle = (fits + beyond) / 2;
       box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(middle);
-      (bounds_.feasible(box, bound) ? fits : beyond) = middle;
+      (bounds_.feasible(box) ? fits : beyond) = middle;
     }
     box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(fits);
     return box;
@@ -315,10 +318,12 @@ class BestFirst {
     found_.bound = bound < found_.cost ? bound : found_.cost;
     if (!(bound < found_.cost)) return true;
     if (small_) return false;
-    if (found_.boxes >= as_worth(kMostBoxes) || found_.estimated - begin_ >= kMostEstimated) return true;
+    if (found_.boxes >= as_worth(kMostBoxes) || found_.estimated - begin_ >= kMostEstimated)
+      return true;
     double close = 0;
     for (const Patience& p : kPatience)
-      if (found_.boxes >= as_worth(p.boxes) || found_.estimated - begin_ >= p.estimated) close = p.close;
+      if (found_.boxes >= as_worth(p.boxes) || found_.estimated - begin_ >= p.estimated)
+        close = p.close;
     return found_.cost.first <= bound.first * (1 + close) && close > 0;
   }
 

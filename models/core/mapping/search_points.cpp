@@ -26,8 +26,7 @@ std::uint16_t SearchPoints::entry(std::size_t axis, std::int64_t size) const {
 
 Box SearchPoints::random() {
   Box box;
-  box.scheme =
-      static_cast<std::uint16_t>(below(static_cast<std::int64_t>(space_.schemes.size())));
+  box.scheme = static_cast<std::uint16_t>(below(static_cast<std::int64_t>(space_.schemes.size())));
   for (std::size_t a = 0; a < kAxes; ++a) {
     if (space_.sizes[a].size() == 1) continue;
     std::int64_t size = totals_[a];
