@@ -9,6 +9,10 @@ namespace bitjoule {
 /// Bits moved, for prices per access: activities "read" and "write" of component "dram".
 void append_dram_bits(const DramStats& stats, Counts* counts);
 
+/// Powered time of `ranks` ranks together over so many cycles.
+std::int64_t powered_nanoseconds(std::int64_t ranks, std::int64_t cycles, Femtoseconds period);
+std::int64_t whole_picoseconds(std::int64_t clocks, Femtoseconds period);
+
 /// Activates, bursts, refreshes, and the time of every rank, in all and by state, for prices per
 /// command. The same rows in the same order whatever the DRAM, but the ideal model has none of all
 /// these, and adds nothing.

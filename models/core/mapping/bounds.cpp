@@ -90,11 +90,13 @@ struct Bounds::View {
   }
 };
 
-Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space)
+Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space, const EnergyRates& energy)
     : p_(problem),
       space_(space),
       dataflow_(dataflow_of(problem)),
-      quanta_(dataflow_.quanta(problem.machine.array, problem.path.macs_per_pe)) {
+      quanta_(dataflow_.quanta(problem.machine.array, problem.path.macs_per_pe)),
+      energy_(energy),
+      least_time_(problem) {
   const Lowered& l = p_.layer;
   const GemmExtents& e = l.extents;
   const double burst = real(p_.memory.burst_bytes);
@@ -109,7 +111,9 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space)
                  : real(main_bits(p_.path.output.layout, e.n)) * real(e.m * e.groups) / 8 / burst;
   // Packing more groups makes no row of what stays wider, nor one of sums that stayed.
   rates_ = array_rates(p_, 1);
-  energy_ = energy_rates(p_);
+  const auto last = [](std::int64_t extent, std::int64_t step) { return (extent - 1) % step + 1; };
+  const FoldExtents fold = fold_extents(p_, {e.m, e.n, e.k});
+  last_fold_ = {last(e.m, fold.m), last(e.n, fold.n), last(e.k, fold.k)};
   tabulate_axes();
   tabulate_groups();
   tabulate_pixels();
@@ -281,6 +285,17 @@ bool Bounds::repeats_scheme(const View& v) const {
   return false;
 }
 
+/// Whether the smallest tile of the box fits each buffer by itself. A longer k may hold less of the
+/// inputs: channels of one kernel position, not parts of two.
+bool Bounds::smallest_fits(const View& v) const {
+  const BuffersConfig& b = p_.machine.buffers;
+  const Tiling smallest = space_.tiling(v.box.scheme, v.lo);
+  const TileFootprint f = tile_footprint(p_, smallest);
+  const bool one_k = v.box.lo[kAxisK] == v.box.hi[kAxisK];
+  return f.weight <= usable(b.weight) && f.scale <= usable(b.scale) &&
+         f.output <= usable(b.output) && (!one_k || f.input <= usable(b.input));
+}
+
 /// Capacities: the sums, results, inputs and weights of the smallest tile fit, and bound how large
 /// the others may be, so that there are so many of them.
 bool Bounds::limit_pixels(View& v) const {
@@ -398,16 +413,17 @@ double Bounds::array_cycles(const View& v, const FoldBound& f) const {
   const double load = drains ? 0 : all_rows * real(rates_.load_interval);
   const double drain = drains ? all_rows * real(rates_.drain_interval) : 0;
   const double skew = full ? f.all() * packs * real(array.rows + array.cols - 2) : 0;
-  double cycles = std::max(stream, load);
+  // The first fold's load is ahead of all steps, the last fold's last row behind them.
+  double cycles = std::max(first_load(v) + stream + last_skew(v), load);
   switch (array.overlap) {
     case Overlap::kNone:
-      cycles = load + stream + skew;
+      cycles = load + stream + std::max(skew, last_skew(v));
       break;
     case Overlap::kDrain:
-      cycles = load + stream;
+      cycles = load + stream + last_skew(v);
       break;
     case Overlap::kWeights:
-      cycles = std::max(stream + skew, load);
+      cycles = std::max(cycles, first_load(v) + stream + skew);
       break;
     case Overlap::kFull:
       break;
@@ -417,6 +433,39 @@ double Bounds::array_cycles(const View& v, const FoldBound& f) const {
   if (array.overlap == Overlap::kDrain || array.overlap == Overlap::kFull)
     cycles = std::max(cycles, drain - last);
   return cycles - 1;
+}
+
+double Bounds::first_load(const View& v) const {
+  if (dataflow_.outputs_stay()) return 0;
+  const std::int64_t rows = p_.machine.array.edge_folds == EdgeFolds::kFull
+                                ? p_.machine.array.rows
+                                : ceil_div(fold_k(p_, v.lo[kAxisK]), p_.path.macs_per_pe);
+  return real(rows * rates_.load_interval);
+}
+
+double Bounds::last_skew(const View& v) const {
+  const ArrayConfig& array = p_.machine.array;
+  if (array.edge_folds == EdgeFolds::kFull) return real(array.rows + array.cols - 2);
+  FoldExtents fold{1, 1, 1};
+  if (v.most[kAxisB] * v.most[kAxisR] * v.most[kAxisC] == 1) fold.m = last_fold_.m;
+  if (v.most[kAxisN] == 1) fold.n = last_fold_.n;
+  if (v.most[kAxisK] == 1) fold.k = last_fold_.k;
+  const FoldShape shape = dataflow_.shape(fold, p_.path.macs_per_pe);
+  return real(shape.rows + shape.cols - 2);
+}
+
+/// Of the first tile: its weights, and its inputs where no window reaches beyond the map.
+double Bounds::first_bursts(const View& v) const {
+  const Lowered& l = p_.layer;
+  const double burst = real(p_.memory.burst_bytes) * 8, groups = real(v.lo[kAxisG]);
+  const double weights = real(v.lo[kAxisN] * v.lo[kAxisK] * p_.path.weights.layout.codes.bits);
+  double inputs = 0;
+  if (p_.activations == ActivationMemory::kDram && l.kernel_h * l.kernel_w == 1 && l.pad_top == 0 &&
+      l.pad_left == 0 && (l.out_height - 1) * l.stride_h < l.height &&
+      (l.out_width - 1) * l.stride_w < l.width)
+    inputs = real(v.m() * (v.apart ? std::min(v.lo[kAxisK], l.channels) : l.channels) *
+                  p_.path.activations.layout.codes.bits);
+  return whole(groups * weights / burst) + whole(groups * inputs / burst);
 }
 
 /// Accesses and operations, each bounded by itself, times what one costs.
@@ -465,7 +514,7 @@ double Bounds::energy(const View& v, const FoldBound& f) const {
   return (energy + moves(f)) * groups;
 }
 
-bool Bounds::feasible(const Box& box, CostBound& bound) const {
+Bounds::View Bounds::view(const Box& box) const {
   View v{box, space_.schemes[box.scheme]};
   for (std::size_t a = 0; a < kAxes; ++a) {
     v.lo[a] = space_.sizes[a][box.lo[a]];
@@ -473,11 +522,24 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
     v.least[a] = trips_[a][box.hi[a]];
     v.most[a] = trips_[a][box.lo[a]];
   }
-  if (v.scheme.input_full_k && v.most[kAxisK] == 1) return false;
-  if (repeats_scheme(v)) return false;
   v.apart = !v.scheme.input_full_k && v.most[kAxisK] > 1;
   v.together = v.scheme.input_full_k || v.least[kAxisK] == 1;
-  if (!limit_pixels(v)) return false;
+  return v;
+}
+
+bool Bounds::may_fit(View& v) const {
+  if (v.scheme.input_full_k && v.most[kAxisK] == 1) return false;
+  return !repeats_scheme(v) && limit_pixels(v) && smallest_fits(v);
+}
+
+bool Bounds::feasible(const Box& box) const {
+  View v = view(box);
+  return may_fit(v);
+}
+
+bool Bounds::feasible(const Box& box, CostBound& bound) const {
+  View v = view(box);
+  if (!may_fit(v)) return false;
   const bool by_row = p_.path.weights.layout.scales.group == kWholeRow;
   const double outputs = output_bursts(v);
   const double reads = input_bursts(v) + weight_bursts(v) * v.repetitions(false, true, true) +
@@ -486,10 +548,10 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
   const FoldBound f = folds(v);
   bound.bursts = whole((reads + outputs) * (1 - kRounding));
   bound.cycles = std::max(
-      {array_cycles(v, f),
-       std::floor((reads + outputs) * real(p_.memory.burst_bytes) / p_.memory.bytes_per_cycle),
+      {least_time_.around_array(first_bursts(v), array_cycles(v, f), 1, outputs > 0 ? 1 : 0),
+       least_time_.memory(reads + outputs),
        real(p_.layer.output_elements()) / real(p_.machine.output_unit.lanes)});
-  bound.cycles = whole(bound.cycles * (1 - kRounding));
+  bound.cycles = std::round(bound.cycles * (1 - kRounding));
   bound.energy_pj =
       (energy_.fixed + energy(v, f) + reads * energy_.dram_read + outputs * energy_.dram_write +
        std::max(0.0, bound.cycles - energy_.free_cycles) * energy_.cycle) *

@@ -8,6 +8,7 @@
 
 #include "core/mapping/energy_rates.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/least_time.h"
 #include "core/mapping/range_min.h"
 #include "core/mapping/reuse.h"
 #include "core/mapping/space.h"
@@ -27,14 +28,19 @@ struct CostBound {
 
 class Bounds {
  public:
-  Bounds(const MappingProblem& problem, const MappingSpace& space);
+  /// All outlive it.
+  Bounds(const MappingProblem& problem, const MappingSpace& space, const EnergyRates& energy);
 
   /// Whether some tiling of the box may fit the buffers, and is not the same as one of a scheme
   /// ahead. Then `bound` is filled in.
   bool feasible(const Box& box, CostBound& bound) const;
+  /// The same without the bound.
+  bool feasible(const Box& box) const;
 
  private:
   struct View;
+  View view(const Box& box) const;
+  bool may_fit(View& v) const;
   /// Folds along each dimension, of all tiles of a group, and rows of their stationary operands.
   struct FoldBound {
     double m, n, k, k_rows;
@@ -45,17 +51,20 @@ class Bounds {
   void tabulate_pixels();
   void tabulate_k();
   bool repeats_scheme(const View& v) const;
+  bool smallest_fits(const View& v) const;
   bool limit_pixels(View& v) const;
   double input_bursts(const View& v) const;
   double output_bursts(const View& v) const;
   double weight_bursts(const View& v) const;
   FoldBound folds(const View& v) const;
   double array_cycles(const View& v, const FoldBound& f) const;
+  double first_load(const View& v) const;
+  double last_skew(const View& v) const;
+  double first_bursts(const View& v) const;
   double packed(std::int64_t bits, const BufferConfig& buffer) const;
   double energy(const View& v, const FoldBound& f) const;
   /// Of a group, in the array.
   double moves(const FoldBound& f) const;
-  double cycles(const View& v, const FoldBound& f, double reads, double bursts) const;
 
   const MappingProblem& p_;
   const MappingSpace& space_;
@@ -64,7 +73,6 @@ class Bounds {
   std::array<std::vector<std::int64_t>, kAxes> trips_;  // of each size
   // By size of groups: times that the array takes some, side by side; cycles of a step in each.
   RangeMin packs_, pack_steps_;
-  std::array<RangeMin, kAxes> last_;  // sizes of the last tile
   // By size: rows and columns that all tiles fetch, with all taps of the kernel; and of one tile,
   // those per output, with one tap and with all.
   RangeMin rows_, cols_, rows_each_[2], cols_each_[2];
@@ -79,7 +87,9 @@ class Bounds {
   double whole_inputs_ = 0;  // bytes of the inputs that any output looks at
   double weights_ = 0, weight_scales_ = 0, biases_ = 0, outputs_ = 0;  // in bursts
   ArrayRates rates_;
-  EnergyRates energy_;
+  const EnergyRates& energy_;
+  LeastTime least_time_;
+  FoldExtents last_fold_{};  // of the last tile along an axis that is not cut
 };
 
 }  // namespace bitjoule

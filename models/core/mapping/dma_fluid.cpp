@@ -80,7 +80,7 @@ bool DmaFluid::next(Done* done) {
 double DmaFluid::completed() {
   while (!history_.empty() && history_.front().c1 <= now_ + kTiny) {
     complete_ = history_.front().x1;
-    history_.pop_front();
+    history_.erase(history_.begin());
   }
   if (history_.empty() || history_.front().c0 >= now_) return complete_;
   const Stretch& s = history_.front();
@@ -162,7 +162,7 @@ void DmaFluid::finish_taken(std::size_t stream, double at) {
   Done done;
   done.stream = stream;
   done.transfer = s.taking.front();
-  s.taking.pop_front();
+  s.taking.erase(s.taking.begin());
   s.retired = std::max({s.retired, std::ceil(at - 1e-6), done.transfer.usable});
   done.at = s.retired;
   pending_.push_back(done);

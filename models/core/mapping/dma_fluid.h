@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "core/mapping/tile_dma.h"
@@ -23,7 +22,7 @@ class DmaFluid : public TileDma {
 
  private:
   struct Stream {
-    std::deque<TileTransfer> taking;  // not all of their requests are taken
+    std::vector<TileTransfer> taking;  // not all of their requests are taken
     std::int64_t pushed = 0, finished = 0;
     double retired = 0;       // the transfers ahead were complete
     double queued_until = 0;  // a place in the queue became free
@@ -47,8 +46,8 @@ class DmaFluid : public TileDma {
   MemoryRates& rates_;
   double window_, rate_;  // requests outstanding at most, taken per cycle at most
   std::array<Stream, kDmaStreams> streams_;
-  std::vector<Done> pending_;  // all requests taken, completion known
-  std::deque<Stretch> history_;
+  std::vector<Done> pending_;     // all requests taken, completion known
+  std::vector<Stretch> history_;  // few
   double now_ = 0;
   double taken_ = 0, complete_ = 0;  // requests
   double last_complete_ = -1e18;     // when the last taken request is complete

@@ -1,7 +1,5 @@
 #include "core/mapping/energy_rates.h"
 
-#include "core/mapping/estimate_energy.h"
-
 namespace bitjoule {
 namespace {
 
@@ -11,7 +9,7 @@ constexpr double kRoundedCycles = 1000;
 
 class Rates {
  public:
-  explicit Rates(const MappingProblem& p) : p_(p), model_(p) {}
+  Rates(const MappingProblem& p, EnergyModel& model) : p_(p), model_(model) {}
 
   double of(std::int64_t MachineCounts::*count) {
     MappingEstimate e;
@@ -57,15 +55,15 @@ class Rates {
   double price(const MappingEstimate& e) { return model_.price(e) / static_cast<double>(kMany); }
 
   const MappingProblem& p_;
-  EnergyModel model_;
+  EnergyModel& model_;
 };
 
 }  // namespace
 
-EnergyRates energy_rates(const MappingProblem& p) {
+EnergyRates energy_rates(const MappingProblem& p, EnergyModel& model) {
   EnergyRates r;
   if (!p.prices) return r;
-  Rates rates(p);
+  Rates rates(p, model);
   const GemmExtents& e = p.layer.extents;
   const auto elements = static_cast<double>(p.layer.output_elements());
   const auto words = [](double bits, const BufferConfig& buffer) {

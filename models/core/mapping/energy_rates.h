@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "core/mapping/estimate.h"
+#include "core/mapping/estimate_energy.h"
 
 namespace bitjoule {
 
@@ -18,6 +18,7 @@ struct EnergyRates {
   double dequantize_weight = 0, dequantize_input = 0;
   std::array<double, kArrayMoves> moves{};
 };
-EnergyRates energy_rates(const MappingProblem& problem);
+/// By the problem's own prices.
+EnergyRates energy_rates(const MappingProblem& problem, EnergyModel& model);
 
 }  // namespace bitjoule

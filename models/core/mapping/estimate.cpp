@@ -14,6 +14,9 @@
 namespace bitjoule {
 namespace {
 
+// Of a layer whose estimate is shown, and of those among which a search chooses.
+constexpr WalkBudget kRefined{40'000, 4, true}, kRanked{1'500, 1, false};
+
 /// Equal lengths of an axis, and how many there are.
 class Lengths {
  public:
@@ -175,55 +178,34 @@ void add_transfers(const MappingProblem& p, const TileLayout& layout, Stream str
 /// long one as many as there are whole intervals in it, of which each costs what the layer does not
 /// hide.
 double with_refreshes(const MemoryPort& m, double without, double each) {
-  if (m.refresh_cycles <= 0 || without < m.refresh_cycles - m.refresh_lost) return without;
+  if (!m.refreshes(without)) return without;
   return without + std::floor(without / (m.refresh_cycles - each)) * each;
 }
 
 /// What the layer does not hide of a refresh, as the fluid has it.
 double refresh_cost(const MappingProblem& p, const Tiling& t, MemoryRates& rates, double without) {
   const MemoryPort& m = p.memory;
-  if (m.refresh_cycles <= 0 || without < m.refresh_cycles - m.refresh_lost) return 0;
+  if (!m.refreshes(without)) return 0;
   const TileLayout layout(p, t);
   RefreshedRates refreshed(m, rates);
   const auto with = static_cast<double>(tile_time(p, t, layout, refreshed).cycles);
   return std::clamp(1 - without / with, 0.0, 1.0) * m.refresh_cycles;
 }
 
-std::int64_t layer_cycles(const MappingProblem& p, const Tiling& t, MemoryRates& rates) {
+/// With refreshes where the layer takes longer than the time between two.
+double layer_cycles(const MappingProblem& p, const Tiling& t, MemoryRates& rates, double least) {
   const TileLayout layout(p, t);
-  const auto without = static_cast<double>(tile_time(p, t, layout, rates).cycles);
-  return std::llround(with_refreshes(p.memory, without, refresh_cost(p, t, rates, without)));
-}
-
-/// The first tile is there before the array begins, its last result leaves after it has ended; and
-/// when all operands have come, the last tile is still to do.
-std::int64_t certain_cycles(const MappingProblem& p, const Tiling& t, const MappingEstimate& e) {
-  const TileLayout layout(p, t);
-  const TripCounts& trips = layout.trips();
-  const TileIndex last{trips.groups - 1,   trips.batch - 1, trips.out_rows - 1,
-                       trips.out_cols - 1, trips.n - 1,     trips.k - 1};
-  const auto cycles = [&](std::int64_t bursts) {
-    return static_cast<std::int64_t>(static_cast<double>(bursts * p.memory.burst_bytes) /
-                                     p.memory.bytes_per_cycle);
-  };
-  std::int64_t first = 0;
-  for (const Stream stream : kStreams)
-    if (stream != Stream::kOutputs && layout.moves(stream))
-      first += bursts_of(layout.transfer(stream, {}).region, p.memory.burst_bytes);
-  const std::int64_t stored =
-      bursts_of(layout.transfer(Stream::kOutputs, last).region, p.memory.burst_bytes);
-  const Tile tile = layout.tile(last);
-  ArrayTimeline timeline(p.machine.array.overlap, array_rates(p, t.groups_at_once));
-  FoldWalk(p).run({1, 1, tile.m(), tile.n(), tile.k(), t.fold_order}, 0, timeline);
-  const std::int64_t loads = e.traffic.total().bursts - e.traffic[Tensor::kOutputs].bursts;
-  return std::max({e.dram_cycles, cycles(first) + e.array_cycles + cycles(stored),
-                   cycles(loads) + timeline.end() - 1 + cycles(stored)});
+  RefreshedRates refreshed(p.memory, rates);
+  MemoryRates& all = p.memory.refreshes(least) ? refreshed : rates;
+  return static_cast<double>(tile_time(p, t, layout, all, Alike::kNearly).cycles);
 }
 
 }  // namespace
 
 Estimator::Estimator(const MappingProblem& problem)
-    : p_(problem), energy_(std::make_unique<EnergyModel>(problem)) {}
+    : Estimator(problem, std::make_shared<EnergyModel>(problem)) {}
+Estimator::Estimator(const MappingProblem& problem, std::shared_ptr<EnergyModel> energy)
+    : p_(problem), energy_(std::move(energy)), least_time_(problem) {}
 Estimator::~Estimator() = default;
 
 TileCounts Estimator::count(const Tiling& tiling) const {
@@ -254,6 +236,37 @@ void Estimator::add_traffic(const Tiling& tiling, const TileCounts& counts,
   add_block_scales(p_.path, e.traffic);
 }
 
+/// The first tile is there before the array begins, its last result leaves after it has ended; and
+/// when all operands have come, the last tile is still to do.
+std::int64_t Estimator::least_cycles(const Tiling& t, const MappingEstimate& e) const {
+  const TileLayout layout(p_, t);
+  const TripCounts& trips = layout.trips();
+  const TileIndex last{trips.groups - 1,   trips.batch - 1, trips.out_rows - 1,
+                       trips.out_cols - 1, trips.n - 1,     trips.k - 1};
+  const auto bursts = [&](Stream stream, const TileIndex& index) {
+    return layout.moves(stream)
+               ? bursts_of(layout.transfer(stream, index).region, p_.memory.burst_bytes)
+               : 0;
+  };
+  std::int64_t first = 0;
+  for (const Stream stream : kStreams)
+    if (stream != Stream::kOutputs) first += bursts(stream, {});
+  const std::int64_t stored = bursts(Stream::kOutputs, last);
+  const Tile tile = layout.tile(last);
+  const std::int64_t batches =
+      ceil_div(tile.groups() * tile.m() * tile.n(), p_.machine.output_unit.lanes);
+  ArrayTimeline timeline(p_.machine.array.overlap, array_rates(p_, t.groups_at_once));
+  FoldWalk(p_).run({1, 1, tile.m(), tile.n(), tile.k(), t.fold_order}, 0, timeline);
+  const auto real = [](std::int64_t x) { return static_cast<double>(x); };
+  const std::int64_t all = e.traffic.total().bursts;
+  const double behind =
+      least_time_.around_array(0, real(timeline.end()), real(batches), real(stored));
+  return std::llround(std::max(
+      {least_time_.memory(real(all)),
+       least_time_.around_array(real(first), real(e.array_cycles), real(batches), real(stored)),
+       least_time_.memory(real(all - e.traffic[Tensor::kOutputs].bursts)) + behind}));
+}
+
 MappingEstimate Estimator::lower_bound(const Tiling& tiling, const TileCounts& counts) const {
   MappingEstimate e;
   add_traffic(tiling, counts, e);
@@ -262,7 +275,7 @@ MappingEstimate Estimator::lower_bound(const Tiling& tiling, const TileCounts& c
   e.dram_cycles =
       static_cast<std::int64_t>(static_cast<double>(e.moved_bytes()) / p_.memory.bytes_per_cycle);
   e.output_cycles = ceil_div(p_.layer.output_elements(), p_.machine.output_unit.lanes);
-  e.cycles = certain_cycles(p_, tiling, e);
+  e.cycles = least_cycles(tiling, e);
   e.energy_pj = energy_->price(e);
   return e;
 }
@@ -270,21 +283,18 @@ MappingEstimate Estimator::lower_bound(const Tiling& tiling, const TileCounts& c
 MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& counts) const {
   MappingEstimate e = lower_bound(tiling, counts);
   PeakRates rates(p_.memory);
-  e.cycles = std::max({e.cycles, layer_cycles(p_, tiling, rates), e.array_cycles + 1});
+  const double cycles = layer_cycles(p_, tiling, rates, static_cast<double>(e.cycles));
+  e.cycles = std::max<std::int64_t>({e.cycles, std::llround(cycles), e.array_cycles + 1});
   e.energy_pj = energy_->price(e);
   return e;
 }
 
-std::int64_t Estimator::lower_bound_cycles(const Tiling& tiling, const TileCounts& counts) const {
-  return lower_bound(tiling, counts).cycles;
-}
-
-void Estimator::refine(const Tiling& tiling, MappingEstimate& e, double budget) const {
+void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   if (!p_.memory.sampled) return;
   const TileLayout layout(p_, tiling);
   SampledRates rates(p_, tiling, layout);
   const std::int64_t bursts = e.traffic.total().bursts;
-  const WalkedTime walked = walked_time(p_, tiling, layout, bursts, budget, rates);
+  const WalkedTime walked = walked_time(p_, tiling, layout, bursts, kRefined, rates);
   double cycles = walked.cycles;
   if (!walked.whole) {
     const auto flowing = static_cast<double>(tile_time(p_, tiling, layout, rates).cycles);
@@ -292,8 +302,23 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e, double budget) 
         walked.refresh >= 0 ? walked.refresh : refresh_cost(p_, tiling, rates, flowing);
     cycles = with_refreshes(p_.memory, flowing * walked.share, each);
   }
+  settle(cycles, walked.activates, e);
+}
+
+void Estimator::rank(const Tiling& tiling, MappingEstimate& e) const {
+  if (!p_.memory.sampled) return;
+  const TileLayout layout(p_, tiling);
+  PeakRates rates(p_.memory);
+  const WalkedTime walked =
+      walked_time(p_, tiling, layout, e.traffic.total().bursts, kRanked, rates);
+  settle(walked.whole ? walked.cycles : static_cast<double>(e.cycles) * walked.share,
+         walked.activates, e);
+}
+
+/// Takes the time, and activates for a burst, for what depends on them.
+void Estimator::settle(double cycles, double activates, MappingEstimate& e) const {
   e.cycles = std::max<std::int64_t>(std::llround(cycles), e.array_cycles + 1);
-  e.activates = std::llround(static_cast<double>(bursts) * walked.activates);
+  e.activates = std::llround(static_cast<double>(e.traffic.total().bursts) * activates);
   e.energy_pj = energy_->price(e);
 }
 

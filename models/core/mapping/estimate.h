@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/mapping/least_time.h"
 #include "core/mapping/machine_counts.h"
 #include "core/mapping/reuse.h"
 #include "core/mapping/tile_layout.h"
@@ -47,10 +48,6 @@ struct TileCounts {
   std::int64_t folds = 0;
 };
 
-/// Bursts that refining an estimate puts to the memory's own model at most: for one that is shown,
-/// and for those among which a search chooses at last.
-inline constexpr double kRefinedBursts = 40'000, kRankedBursts = 4'000;
-
 /// How far estimated times are from simulated ones: 95 of 100 are not further off than this share,
 /// of layers with MACs and of passes of networks (docs/estimate.md has the measurements).
 inline constexpr double kLayerTimeError = 0.03, kNetworkTimeError = 0.03;
@@ -62,30 +59,35 @@ class Estimator {
   /// `problem` outlives it. Its buffers may become others of as large banks and as wide ports: a
   /// unified one divided otherwise.
   explicit Estimator(const MappingProblem& problem);
+  /// Priced by a model that others use too.
+  Estimator(const MappingProblem& problem, std::shared_ptr<EnergyModel> energy);
   ~Estimator();
 
   TileCounts count(const Tiling& tiling) const;
   MappingEstimate estimate(const Tiling& tiling, const TileCounts& counts) const;
   MappingEstimate estimate(const Tiling& tiling) const { return estimate(tiling, count(tiling)); }
 
-  /// Time once more, with what the memory's own model makes of samples of the tiling's requests in
-  /// place of its peak: closer, and some ten times slower. Nothing else changes but what energy
-  /// depends on time.
-  void refine(const Tiling& tiling, MappingEstimate& e, double budget = kRefinedBursts) const;
+  /// Time once more, with what the memory's own model makes of the tiling's requests in place of
+  /// its peak: closer, and some ten times slower. Nothing else changes but what energy depends on
+  /// time.
+  void refine(const Tiling& tiling, MappingEstimate& e) const;
 
-  /// The estimate but for time, which is lower_bound_cycles(), and energy at that time.
+  /// The same from fewer of its requests, to choose among some.
+  void rank(const Tiling& tiling, MappingEstimate& e) const;
+
+  /// The estimate but for time, which is one that estimate() is not below, and energy at that time:
+  /// the array's with the first tile ahead of it and the last result behind it, and every burst at
+  /// the memory's peak with the last tile behind them. It costs a part of what estimate() does.
   MappingEstimate lower_bound(const Tiling& tiling, const TileCounts& counts) const;
 
-  /// A time that no simulation of the tiling is below: the array's with the first tile ahead of it
-  /// and the last result behind it, and every burst at the memory's peak with the last tile behind
-  /// them. It costs a part of what estimate() does.
-  std::int64_t lower_bound_cycles(const Tiling& tiling, const TileCounts& counts) const;
-
  private:
+  void settle(double cycles, double activates, MappingEstimate& e) const;
   void add_traffic(const Tiling& tiling, const TileCounts& counts, MappingEstimate& e) const;
+  std::int64_t least_cycles(const Tiling& tiling, const MappingEstimate& e) const;
 
   const MappingProblem& p_;
-  std::unique_ptr<EnergyModel> energy_;
+  std::shared_ptr<EnergyModel> energy_;
+  LeastTime least_time_;
 };
 
 /// One tiling alone, refined.

@@ -2,16 +2,16 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <vector>
 
 #include "core/mapping/estimate.h"
 
 namespace bitjoule {
 
 /// price() is linear in the counts, but slow: this asks it for the price of one of each count when
-/// the first estimate has any.
+/// the first estimate has any. `problem` outlives it; sizes of banks and ports count, not how many
+/// there are.
 class EnergyModel {
  public:
   explicit EnergyModel(const MappingProblem& problem);
@@ -20,10 +20,21 @@ class EnergyModel {
   double price(const MappingEstimate& estimate);
 
  private:
+  /// Members of MachineCounts that are priced, accesses of five buffers, what adds and moves in the
+  /// array; commands and states of a DRAM; cycles of the array's clock, nanoseconds of leakage.
+  static constexpr std::size_t kMembers = 10, kAccesses = 10,
+                               kInArray = 1 + kTreeLevels + kArrayMoves;
+  static constexpr std::size_t kCounted = kMembers + kAccesses + kInArray, kCommands = 11;
+  static constexpr std::size_t kClocked = kCounted + kCommands, kNanosecond = kClocked + 1;
+  static constexpr std::size_t kPriced = kNanosecond + 1;
+  using PricedCounts = std::array<std::int64_t, kPriced>;
+  static std::int64_t& at_index(MachineCounts& counts, std::size_t i);
+  PricedCounts counted(const MappingEstimate& estimate) const;
   double rate_of(std::size_t count);
 
   const MappingProblem& p_;
-  std::vector<std::optional<double>> rates_;
+  std::array<double, kPriced> rates_{};
+  std::array<bool, kPriced> known_{};
 };
 
 }  // namespace bitjoule

@@ -21,8 +21,8 @@ ObjectiveWeights weights_of(const MappingPins& pins) {
 }
 
 /// Where nothing has a price, DRAM traffic stands for energy.
-Objective objective_of(const MappingProblem& p, ObjectiveWeights weights) {
-  if (energy_rates(p).fixed == 0) {
+Objective objective_of(const MappingProblem& p, ObjectiveWeights weights, EnergyModel& energy) {
+  if (energy_rates(p, energy).fixed == 0) {
     weights.traffic += weights.energy;
     weights.energy = 0;
   }
@@ -101,8 +101,11 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
                         const ObjectiveWeights& weights) {
   p.machine = configured(std::move(p.machine), setting);
   const MappingSpace space = mapping_space(p, pins);
+  const MappingProblem undivided = roomiest(p);
+  const auto energy = std::make_shared<EnergyModel>(undivided);
+  const Objective objective = objective_of(undivided, weights, *energy);
   Searched s;
-  s.found = search(p, space, objective_of(p, weights));
+  s.found = search(p, space, objective, energy);
   if (!s.found.best) refuse(p, space);
   Mapping& m = s.mapping;
   m.setting = setting;
@@ -111,12 +114,12 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
   m.misfits = s.found.misfits;
   m.gap = s.found.gap();
   // At the memory's peak these are about equal; its own model tells which is the best.
-  const Objective objective = objective_of(p, weights);
   for (std::size_t i = 0; i < s.found.closest.size(); ++i) {
     auto& [cost, one] = s.found.closest[i];
-    if (i > 0 && !p.memory.sampled) break;
+    // A real memory is slower than its peak: what is worse at that is worse.
+    if (i > 0 && (!p.memory.sampled || !(cost < s.found.cost))) break;
     const MappingProblem set = divided(p, one.tiling);
-    Estimator(set).refine(one.tiling, one.estimate, kRankedBursts);
+    Estimator(set, energy).rank(one.tiling, one.estimate);
     cost = cost_of(objective, one.estimate);
     if (i > 0 && !(cost < s.found.cost)) continue;
     s.found.cost = cost;
@@ -191,7 +194,9 @@ double cost_with_cycles(const MappingProblem& problem, const Mapping& mapping,
                         const MappingPins& pins, std::int64_t cycles) {
   MappingEstimate e = mapping.estimate;
   e.cycles = cycles;
-  return cost_of(objective_of(problem, weights_of(pins)), e).first;
+  const MappingProblem undivided = roomiest(problem);
+  EnergyModel energy(undivided);
+  return cost_of(objective_of(undivided, weights_of(pins), energy), e).first;
 }
 
 std::vector<MappingAlternative> alternatives(const MappingProblem& problem, const MappingPins& pins,

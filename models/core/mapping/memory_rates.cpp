@@ -10,6 +10,7 @@ namespace bitjoule {
 namespace {
 
 constexpr std::array<Stream, 3> kSampled = {Stream::kInputs, Stream::kWeights, Stream::kOutputs};
+
 // Of the layer's steps, in parts; bursts of each until the queues are as always, and then measured.
 constexpr std::int64_t kPlaces = 4, kWarm = 64, kMeasured = 160;
 
@@ -92,7 +93,7 @@ SampledRates::Rate SampledRates::sample(unsigned streams) const {
       if ((streams >> i & 1U) != 0) writes.push_back(kSampled[i] == Stream::kOutputs);
     std::size_t turn = 0;
     bool offered = false;
-    std::int64_t done = 0;
+    std::int64_t done = 0, warm = -1;
     double begin = now, first_sent = -1;
     while (done < kWarm + kMeasured) {
       while (!offered && outstanding < dma.outstanding) {
@@ -134,10 +135,10 @@ SampledRates::Rate SampledRates::sample(unsigned streams) const {
             static_cast<double>(served) * PeakRates(p_.memory).burst_cycles(streams);
         opened += std::max(0.0, (now - first_sent) / core - alone);
       }
-      if (done < kWarm && done + served >= kWarm) begin = now;
       done += served;
-      if (done > kWarm) bursts += std::min(served, done - kWarm);
+      if (warm < 0 && done >= kWarm) warm = done, begin = now;
     }
+    bursts += done - warm;
     measured += now - begin;
     while (outstanding > 0) {  // the place is left with nothing in flight
       DramEvent event;

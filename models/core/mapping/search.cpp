@@ -1,14 +1,16 @@
 #include "core/mapping/search.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <set>
 #include <vector>
 
 #include "core/interrupt.h"
 #include "core/mapping/division.h"
-#include "core/mapping/folds.h"
+#include "core/mapping/search_points.h"
 
 namespace bitjoule {
 namespace {
@@ -23,10 +25,16 @@ struct Patience {
   double close;
 };
 constexpr Patience kPatience[] = {
-    {600, 8, 0.001}, {1500, 12, 0.0025}, {2500, 16, 0.005}, {3500, 20, 0.01}};
-constexpr std::int64_t kMostBoxes = 8000, kMostEstimated = 32;
+    {200, 8, 0.001}, {1000, 12, 0.0025}, {2000, 16, 0.005}, {3000, 20, 0.01}};
+constexpr std::int64_t kMostBoxes = 4000, kMostEstimated = 32;
+// Tilings all over the space, and around the best of each scheme, whose bounds are asked for.
+constexpr std::int64_t kRandom = 1200, kMostDescended = 300;
+constexpr std::size_t kMostDescents = 6;
+constexpr int kMostCuts = 80;  // of a dive, until a tiling fits
 // Around the best, before and after, tilings that are tried, and of them estimated.
-constexpr std::int64_t kMostTried = 4000, kMostClimbed = 32;
+constexpr std::int64_t kMostTried = 1500, kMostClimbed = 48;
+// Less of all where the layer is soon done: so many cycles are worth all of it.
+constexpr double kWorthAll = 4'000, kLeastEffort = 0.02;
 // As many of the best are told: their costs lie close together.
 constexpr std::size_t kMostClosest = 4;
 
@@ -57,35 +65,43 @@ std::size_t widest(const MappingSpace& space, const Box& box) {
   return widest;
 }
 
+/// The halves of a box along an axis.
+std::array<Box, 2> cut(const Box& box, std::size_t axis) {
+  std::array<Box, 2> halves = {box, box};
+  halves[0].hi[axis] = static_cast<std::uint16_t>((box.lo[axis] + box.hi[axis]) / 2);
+  halves[1].lo[axis] = static_cast<std::uint16_t>(halves[0].hi[axis] + 1);
+  return halves;
+}
+
 class BestFirst {
  public:
-  BestFirst(const MappingProblem& problem, const MappingSpace& space, const Objective& objective)
+  BestFirst(const MappingProblem& problem, const MappingSpace& space, const Objective& objective,
+            const std::shared_ptr<EnergyModel>& energy)
       : p_(problem),
         space_(space),
         objective_(objective),
         roomiest_(roomiest(problem)),
         divided_(roomiest_),
-        bounds_(roomiest_, space),
-        limits_(roomiest_),
-        estimator_(divided_),
+        energy_(energy_rates(roomiest_, *energy)),
+        bounds_(roomiest_, space, energy_),
+        limits_(roomiest_, energy),
+        estimator_(divided_, energy),
         entries_(space.schemes.size()),
         best_boxes_(space.schemes.size()),
-        quanta_(dataflow_of(problem).quanta(problem.machine.array, problem.path.macs_per_pe)) {
+        points_(problem, space) {
     double tilings = 1;
     for (const auto& sizes : space.sizes) tilings *= static_cast<double>(sizes.size());
     small_ = tilings <= kSmallSpace && problem.layer.extents.macs() <= kSmallMacs;
   }
 
   SearchResult run() {
-    for (const Objective& by : {objective_, Objective({1, 1, 0}), Objective({0, 0, 1})})
-      for (std::size_t s = 0; s < space_.schemes.size(); ++s) dive(whole(s), by);
+    set_effort();
+    dive_all(objective_);
+    if (effort_ == 1)
+      for (const Objective& by : {Objective({1, 1, 0}), Objective({0, 0, 1})}) dive_all(by);
+    try_random();
     climb();
-    begin_ = found_.estimated;
-    std::int64_t dived = found_.boxes;
-    found_.boxes = 0;
-    for (std::size_t s = 0; s < space_.schemes.size(); ++s) push(whole(s));
-    open_boxes();
-    found_.boxes += dived;
+    open_all();
     climb();
     return found_;
   }
@@ -97,6 +113,72 @@ class BestFirst {
     for (std::size_t a = 0; a < kAxes; ++a)
       box.hi[a] = static_cast<std::uint16_t>(space_.sizes[a].size() - 1);
     return box;
+  }
+
+  /// By the least time of any tiling.
+  void set_effort() {
+    double cycles = std::numeric_limits<double>::infinity();
+    CostBound bound;
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s)
+      if (bounds_.feasible(whole(s), bound)) cycles = std::min(cycles, bound.cycles);
+    effort_ = std::clamp(cycles / kWorthAll, kLeastEffort, 1.0);
+  }
+  std::int64_t as_worth(std::int64_t most) const {
+    return std::max<std::int64_t>(1, std::llround(effort_ * static_cast<double>(most)));
+  }
+
+  void open_all() {
+    begin_ = found_.estimated;
+    const std::int64_t dived = found_.boxes;
+    found_.boxes = 0;
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s) push(whole(s));
+    open_boxes();
+    found_.boxes += dived;
+  }
+
+  /// Of tilings all over the space the best of each scheme by their bounds, and what is better
+  /// beside them.
+  void try_random() {
+    std::map<std::uint16_t, std::pair<MappingCost, Box>> best;
+    for (std::int64_t i = as_worth(kRandom); i > 0; --i) {
+      const Box box = points_.random();
+      MappingCost cost;
+      if (!bounded(box, cost)) continue;
+      const auto known = best.find(box.scheme);
+      if (known == best.end() || cost < known->second.first) best[box.scheme] = {cost, box};
+    }
+    std::vector<std::pair<MappingCost, Box>> starts;
+    for (const auto& [scheme, start] : best) starts.push_back(start);
+    std::stable_sort(starts.begin(), starts.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    if (starts.size() > kMostDescents) starts.resize(kMostDescents);
+    for (const auto& [cost, start] : starts) descend(start, cost);
+  }
+
+  /// Beside a tiling, as long as bounds fall.
+  void descend(Box box, MappingCost cost) {
+    std::int64_t left = as_worth(kMostDescended);
+    bool better = true;
+    const auto is_better = [&](const Box& other) {
+      MappingCost least;
+      if (--left < 0 || !bounded(other, least) || !(least < cost)) return false;
+      box = other;
+      cost = least;
+      return true;
+    };
+    while (better && left > 0) better = any_beside(Box(box), is_better);
+    try_tiling(box);
+  }
+
+  bool bounded(const Box& box, MappingCost& cost) const {
+    CostBound bound;
+    if (!bounds_.feasible(box, bound)) return false;
+    cost = objective_.cost(bound.energy_pj, bound.cycles, bound.bursts);
+    return true;
+  }
+
+  void dive_all(const Objective& by) {
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s) dive(whole(s), by);
   }
 
   void open_boxes() {
@@ -111,44 +193,49 @@ class BestFirst {
         if (tried_.count({node.box.scheme, node.box.lo}) == 0) open_tiling(node);
         continue;
       }
-      const std::size_t axis = widest(space_, node.box);
-      Box half = node.box;
-      half.hi[axis] = static_cast<std::uint16_t>((node.box.lo[axis] + node.box.hi[axis]) / 2);
-      push(half);
-      half.lo[axis] = static_cast<std::uint16_t>(half.hi[axis] + 1);
-      half.hi[axis] = node.box.hi[axis];
-      push(half);
+      for (const Box& half : cut(node.box, widest(space_, node.box))) push(half);
     }
     found_.bound = found_.cost;
   }
 
   /// To one tiling, always into the half that may be cheaper by `by`: a good one to begin with.
-  void dive(Box box, const Objective& by) {
-    while (!box.is_point()) {
+  /// Where it does not fit after all, from the last other half on.
+  void dive(const Box& from, const Objective& by) {
+    std::vector<Box> halves = {from};
+    CostBound bound;
+    if (!bounds_.feasible(from, bound)) return;
+    for (int cuts = 0; cuts < kMostCuts && !halves.empty(); ++cuts) {
+      Box box = halves.back();
+      halves.pop_back();
+      if (box.is_point()) {
+        const std::int64_t before = found_.misfits;
+        try_tiling(box);
+        if (found_.misfits == before) return;
+        continue;
+      }
       ++found_.boxes;
       const std::size_t axis = widest(space_, box);
-      std::array<Box, 2> halves = {box, box};
-      halves[0].hi[axis] = static_cast<std::uint16_t>((box.lo[axis] + box.hi[axis]) / 2);
-      halves[1].lo[axis] = static_cast<std::uint16_t>(halves[0].hi[axis] + 1);
-      std::array<CostBound, 2> bounds;
+      const std::array<Box, 2> parts = cut(box, axis);
+      std::array<MappingCost, 2> costs;
       std::array<bool, 2> may{};
-      for (std::size_t i = 0; i < 2; ++i) may[i] = bounds_.feasible(halves[i], bounds[i]);
-      if (!may[0] && !may[1]) return;
-      const auto cost = [&](std::size_t i) {
-        return by.cost(bounds[i].energy_pj, bounds[i].cycles, bounds[i].bursts);
-      };
-      box = halves[may[1] && (!may[0] || !(cost(0) < cost(1))) ? 1 : 0];
+      for (std::size_t i = 0; i < 2; ++i) {
+        may[i] = bounds_.feasible(parts[i], bound);
+        costs[i] = by.cost(bound.energy_pj, bound.cycles, bound.bursts);
+      }
+      const std::size_t better = may[1] && (!may[0] || !(costs[0] < costs[1])) ? 1 : 0;
+      if (may[1 - better]) halves.push_back(parts[1 - better]);
+      if (may[better]) halves.push_back(parts[better]);
     }
-    try_tiling(box);
   }
 
   /// Tilings beside the best, as long as one is better.
   void climb() {
-    const std::int64_t most = found_.estimated + kMostClimbed;
+    const std::int64_t most = found_.estimated + as_worth(kMostClimbed);
+    const std::int64_t most_tried = as_worth(kMostTried);
     std::int64_t tried = 0;
     bool better = found_.best.has_value();
     const auto is_better = [&](const Box& box) {
-      if (found_.estimated >= most || ++tried > kMostTried) return false;
+      if (found_.estimated >= most || ++tried > most_tried) return false;
       return try_tiling(box);
     };
     while (better) {
@@ -161,8 +248,8 @@ class BestFirst {
     }
   }
 
-  /// Whether any neighbour is better: with another scheme, one size other, or one larger and one
-  /// smaller.
+  /// Whether any neighbour is better: with another scheme, one size other, or one other and another
+  /// as large as then fits.
   template <class F>
   bool any_beside(const Box& from, F is_better) const {
     Box other = from;
@@ -170,46 +257,37 @@ class BestFirst {
       other.scheme = static_cast<std::uint16_t>(s);
       if (is_better(other)) return true;
     }
-    for (std::size_t a = 0; a < kAxes; ++a)
-      for (const std::uint16_t size : steps(a, from.lo[a])) {
+    for (std::size_t a = 0; a < kAxes; ++a) {
+      std::vector<std::uint16_t> sizes = points_.beside(a, from.lo[a]);
+      sizes.push_back(largest(from, a).lo[a]);
+      for (const std::uint16_t size : sizes) {
+        if (size == from.lo[a]) continue;
         other = from;
         other.lo[a] = other.hi[a] = size;
         if (is_better(other)) return true;
-        for (std::size_t b = 0; b < kAxes; ++b)
-          for (const std::uint16_t with : steps(b, from.lo[b])) {
-            if (b == a || (with < from.lo[b]) == (size < from.lo[a])) continue;
-            other.lo = other.hi = from.lo;
-            other.lo[a] = other.hi[a] = size;
-            other.lo[b] = other.hi[b] = with;
-            if (is_better(other)) return true;
-          }
+        for (std::size_t b = 0; b < kAxes; ++b) {
+          if (b == a || space_.sizes[b].size() == 1) continue;
+          const Box filled = largest(other, b);
+          if (filled.lo[b] == from.lo[b]) continue;
+          if (is_better(filled)) return true;
+          const Box even = points_.even(filled, b);
+          if (even.lo[b] != filled.lo[b] && is_better(even)) return true;
+        }
       }
+    }
     return false;
   }
 
-  /// Entries of an axis around one: the next, half and double, whole ones of the array, those that
-  /// make as many tiles or one more or less, and the first and the last.
-  std::vector<std::uint16_t> steps(std::size_t axis, std::uint16_t from) const {
-    const std::vector<std::int64_t>& sizes = space_.sizes[axis];
-    const std::int64_t last = static_cast<std::int64_t>(sizes.size()) - 1, size = sizes[from];
-    const std::int64_t total = axis_extent(p_, static_cast<TileAxis>(axis)).total;
-    const std::int64_t tiles = ceil_div(total, size);
-    const std::int64_t whole = axis == at(TileAxis::kN)   ? quanta_.n
-                               : axis == at(TileAxis::kK) ? quanta_.k
-                                                          : 1;
-    const auto entry = [&](std::int64_t wanted) {
-      return std::lower_bound(sizes.begin(), sizes.end(), wanted) - sizes.begin();
-    };
-    std::vector<std::uint16_t> all;
-    for (const std::int64_t to : {entry(ceil_div(total, tiles)), entry(align(size, whole)),
-                                  entry(size / whole * whole), entry(ceil_div(total, tiles + 1)),
-                                  entry(ceil_div(total, std::max<std::int64_t>(1, tiles - 1))),
-                                  entry(size * 2), entry(ceil_div(size, 2)), std::int64_t{from} + 1,
-                                  std::int64_t{from} - 1, last, std::int64_t{0}}) {
-      const auto at = static_cast<std::uint16_t>(std::clamp<std::int64_t>(to, 0, last));
-      if (at != from && std::find(all.begin(), all.end(), at) == all.end()) all.push_back(at);
+  /// With the largest size along an axis of which the bounds say that it may fit.
+  Box largest(Box box, std::size_t axis) const {
+    std::size_t fits = 0, beyond = space_.sizes[axis].size();
+    while (fits + 1 < beyond) {
+      const std::size_t middle = (fits + beyond) / 2;
+      box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(middle);
+      (bounds_.feasible(box) ? fits : beyond) = middle;
     }
-    return all;
+    box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(fits);
+    return box;
   }
 
   std::uint16_t without_full_k(std::uint16_t scheme) const {
@@ -240,10 +318,12 @@ class BestFirst {
     found_.bound = bound < found_.cost ? bound : found_.cost;
     if (!(bound < found_.cost)) return true;
     if (small_) return false;
-    if (found_.boxes >= kMostBoxes || found_.estimated - begin_ >= kMostEstimated) return true;
+    if (found_.boxes >= as_worth(kMostBoxes) || found_.estimated - begin_ >= kMostEstimated)
+      return true;
     double close = 0;
     for (const Patience& p : kPatience)
-      if (found_.boxes >= p.boxes || found_.estimated - begin_ >= p.estimated) close = p.close;
+      if (found_.boxes >= as_worth(p.boxes) || found_.estimated - begin_ >= p.estimated)
+        close = p.close;
     return found_.cost.first <= bound.first * (1 + close) && close > 0;
   }
 
@@ -347,16 +427,18 @@ class BestFirst {
   MachineSetting setting_ = settings(p_.machine).front();
   // With the largest buffers that a tiling may have, and with those that one has.
   MappingProblem roomiest_, divided_;
+  EnergyRates energy_;
   Bounds bounds_;
   Estimator limits_, estimator_;
   std::vector<Node> heap_;
   bool small_ = false;
+  double effort_ = 1;
   std::int64_t pushed_ = 0, begin_ = 0;
   Box best_box_;
   std::set<std::pair<std::uint16_t, std::array<std::uint16_t, kAxes>>> tried_;
   std::vector<std::optional<std::size_t>> entries_;  // of each scheme, in of_schemes
   std::vector<std::optional<Box>> best_boxes_;       // of each scheme
-  FoldExtents quanta_;                               // what the array takes at once
+  SearchPoints points_;
   SearchResult found_;
 };
 
@@ -368,8 +450,8 @@ MappingCost cost_of(const Objective& objective, const MappingEstimate& e) {
 }
 
 SearchResult search(const MappingProblem& problem, const MappingSpace& space,
-                    const Objective& objective) {
-  return BestFirst(problem, space, objective).run();
+                    const Objective& objective, const std::shared_ptr<EnergyModel>& energy) {
+  return BestFirst(problem, space, objective, energy).run();
 }
 
 }  // namespace bitjoule

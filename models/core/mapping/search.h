@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -30,7 +31,7 @@ struct SearchResult {
 
 /// The best tiling of a space; of equal ones always the same.
 SearchResult search(const MappingProblem& problem, const MappingSpace& space,
-                    const Objective& objective);
+                    const Objective& objective, const std::shared_ptr<EnergyModel>& energy);
 
 /// What an estimate costs by an objective.
 MappingCost cost_of(const Objective& objective, const MappingEstimate& estimate);

@@ -39,7 +39,8 @@ StepOrder::StepOrder(const Tiling& tiling, const TileLayout& layout) {
 
 TileIndex StepOrder::index(std::int64_t step) const {
   TileIndex index;
-  for (const Loop& loop : loops_) index.*loop.axis = step / loop.steps % loop.trips;
+  for (const Loop& loop : loops_)
+    if (loop.trips > 1) index.*loop.axis = step / loop.steps % loop.trips;
   return index;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <vector>
 
 #include "core/error.h"
@@ -13,9 +12,15 @@
 namespace bitjoule {
 namespace {
 
-// From a token to the operation that it starts (docs/timing.md, "Tokens").
-constexpr double kHandover = 2;
-constexpr double kSame = 0.01;  // cycles: two iterations of a loop are alike
+/// Cycles between the states after two iterations that are alike, at most; after so many
+/// iterations their mean is taken.
+struct Likeness {
+  double cycles;
+  std::int64_t many, many_of_long;
+};
+constexpr Likeness kExactly{0.01, 16, 6}, kNearly{1.5, 4, 4};
+constexpr std::int64_t kLong = 1500;     // steps
+constexpr std::int64_t kLeastTrips = 5;  // of a loop, some of whose iterations are not walked
 
 /// When operations of one kind were done, by their number; the older ones are forgotten.
 class Times {
@@ -23,7 +28,9 @@ class Times {
   std::int64_t end() const { return first_ + static_cast<std::int64_t>(times_.size()); }
   void push(double at) {
     times_.push_back(at);
-    if (times_.size() > kKept) times_.pop_front(), ++first_;
+    if (times_.size() < 2 * kKept) return;
+    times_.erase(times_.begin(), times_.begin() + kKept);
+    first_ += kKept;
   }
   double at(std::int64_t i) const {
     return i < first_ ? times_.front() : times_[static_cast<std::size_t>(i - first_)];
@@ -31,9 +38,9 @@ class Times {
   void shift(std::int64_t number) { first_ += number; }
 
  private:
-  static constexpr std::size_t kKept = 4096;
+  static constexpr std::int64_t kKept = 4096;
   std::int64_t first_ = 0;
-  std::deque<double> times_;
+  std::vector<double> times_;
 };
 
 /// What each tile of a stream asks of the DMA, on the average of those alike.
@@ -121,7 +128,8 @@ class TileSizes {
 
 class TileClock {
  public:
-  TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout, TileDma& dma);
+  TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout, TileDma& dma,
+            const Likeness& likeness);
 
   TileTime run() {
     walk(order_.total());
@@ -204,11 +212,12 @@ class TileClock {
   std::array<std::vector<std::int64_t>, StepOrder::kLoops> bounds_;
   std::array<Mark, StepOrder::kLoops> marks_;
   std::int64_t last_k_, accumulator_slots_, output_slots_, output_interval_;
+  const Likeness& likeness_;
   std::int64_t step_ = 0, walked_ = 0;
   std::int64_t begun_ = 0;   // output tiles
   double accepted_ = -1e18;  // of the step ahead
   double dequantizer_free_ = 0, weights_retired_ = 0;
-  std::deque<Output> outputs_;  // computed, not converted
+  std::vector<Output> outputs_;  // computed, not converted
   Times converted_, stored_;
   double end_ = 0, skipped_ = 0;
   bool skips_ = true;
@@ -217,7 +226,7 @@ class TileClock {
 };
 
 TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout,
-                     TileDma& dma)
+                     TileDma& dma, const Likeness& likeness)
     : p_(p),
       layout_(layout),
       order_(t, layout),
@@ -225,7 +234,8 @@ TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout&
       folds_(p),
       array_(p.machine.array.overlap, array_rates(p, t.groups_at_once)),
       last_k_(layout.trips().k - 1),
-      output_interval_(output_interval(p)) {
+      output_interval_(output_interval(p)),
+      likeness_(likeness) {
   const BuffersConfig& b = p.machine.buffers;
   for (const Stream stream : kStreams) sizes_.emplace_back(p, layout, stream);
   fills_[kIn].streams = {Stream::kInputs};
@@ -246,6 +256,7 @@ TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout&
   output_slots_ = slots(b.output);
   for (std::size_t i = 0; i < StepOrder::kLoops; ++i) {
     const StepOrder::Loop& loop = order_.loops()[i];
+    if (loop.trips < kLeastTrips) continue;
     std::vector<std::int64_t>& bounds = bounds_[i];
     for (const TileSizes& size : sizes_) size.add_bounds(loop.axis, &bounds);
     bounds.push_back(loop.trips);
@@ -361,7 +372,7 @@ bool TileClock::plan_output() {
   store.bursts = size.bursts;
   store.usable = end + kHandover;
   dma_.push(kStore, store);
-  outputs_.pop_front();
+  outputs_.erase(outputs_.begin());
   return true;
 }
 
@@ -390,9 +401,10 @@ std::vector<double> TileClock::state(double from) const {
 /// if the machine is in the state in which the one before it ended, or, after many of them, if what
 /// they take on average is known.
 void TileClock::look_back(double released) {
+  std::vector<double> reached;
   for (std::size_t l = 0; l < StepOrder::kLoops; ++l) {
     const StepOrder::Loop& loop = order_.loops()[l];
-    if (loop.trips < 5 || step_ % loop.steps != 0) continue;
+    if (loop.trips < kLeastTrips || step_ % loop.steps != 0) continue;
     const std::int64_t digit = (step_ - 1) / loop.steps % loop.trips;
     const auto bound = std::upper_bound(bounds_[l].begin(), bounds_[l].end(), digit);
     const std::int64_t first = bound == bounds_[l].begin() ? 0 : *(bound - 1);
@@ -403,17 +415,19 @@ void TileClock::look_back(double released) {
     Mark now;
     now.step = step_;
     now.time = released + skipped_;
-    now.state = state(released);
-    if (now.state.empty()) return;
+    if (reached.empty()) reached = state(released);
+    if (reached.empty()) return;
+    now.state = reached;
     if (follows) {
       now.streak = mark.streak + 1;
-      const bool same = now.state.size() == mark.state.size() &&
-                        std::equal(now.state.begin(), now.state.end(), mark.state.begin(),
-                                   [](double a, double b) { return std::abs(a - b) <= kSame; });
+      const bool same =
+          now.state.size() == mark.state.size() &&
+          std::equal(now.state.begin(), now.state.end(), mark.state.begin(),
+                     [&](double a, double b) { return std::abs(a - b) <= likeness_.cycles; });
       const Mark before = mark;
       now.time_half = mark.time_half;
       now.streak_half = mark.streak_half;
-      const std::int64_t many = walked_ < 1500 ? 16 : 6;
+      const std::int64_t many = walked_ < kLong ? likeness_.many : likeness_.many_of_long;
       if (same) {
         skip(l, left - 2, now.time - before.time);
         return;
@@ -460,14 +474,15 @@ void TileClock::skip(std::size_t l, std::int64_t iterations, double cycles) {
 }  // namespace
 
 TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   MemoryRates& rates) {
+                   MemoryRates& rates, Alike alike) {
   DmaFluid dma(problem, rates);
-  return TileClock(problem, tiling, layout, dma).run();
+  const Likeness& likeness = alike == Alike::kExactly ? kExactly : kNearly;
+  return TileClock(problem, tiling, layout, dma, likeness).run();
 }
 
 SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
                    TileDma& dma, const StepSpan& span) {
-  return TileClock(problem, tiling, layout, dma).run(span);
+  return TileClock(problem, tiling, layout, dma, kExactly).run(span);
 }
 
 }  // namespace bitjoule

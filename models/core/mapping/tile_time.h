@@ -10,6 +10,9 @@
 
 namespace bitjoule {
 
+/// Core cycles from a token to the operation that it starts (docs/timing.md, "Tokens").
+inline constexpr double kHandover = 2;
+
 /// Core cycles that the memory needs for a burst while some of the DMA's three streams (inputs,
 /// weights, results) have requests, and until the first.
 class MemoryRates {
@@ -29,9 +32,13 @@ struct TileTime {
   std::int64_t steps = 0;  ///< of the loops that were walked; the others are like them
 };
 
+/// When two iterations of a loop are alike: if the machine is in the same state after both, or if
+/// it is so but for a cycle or two, which is enough to rank tilings.
+enum class Alike { kExactly, kNearly };
+
 /// Core cycles of a layer, whose bursts take as long as `rates` says.
 TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   MemoryRates& rates);
+                   MemoryRates& rates, Alike alike = Alike::kExactly);
 
 /// A part of the steps of a layer. What comes before `warm` only brings the machine into the state
 /// in which the others find it.

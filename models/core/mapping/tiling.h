@@ -36,6 +36,11 @@ struct MemoryPort {
   std::int64_t banks_per_rank = 0;
   Femtoseconds core_period{0};  ///< of the core clock, rounded
   Bytes capacity{std::int64_t{1} << 40};
+
+  /// Whether a layer that takes so many core cycles meets a refresh of a rank.
+  bool refreshes(double cycles) const {
+    return refresh_cycles > 0 && cycles >= refresh_cycles - refresh_lost;
+  }
 };
 
 /// The shares of a layer's operands that are taken not to be zero.

@@ -12,7 +12,6 @@ namespace {
 
 // A step costs as much as some bursts.
 constexpr double kStepCost = 8;
-constexpr std::int64_t kPlaces = 4;
 // Of a part at least: until the machine is as always, and then measured.
 constexpr std::int64_t kLeastSteps = 6;
 constexpr double kLeastRefreshes = 4;
@@ -20,7 +19,7 @@ constexpr double kLeastRefreshes = 4;
 }  // namespace
 
 WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
-                       const TileLayout& layout, std::int64_t bursts, double budget,
+                       const TileLayout& layout, std::int64_t bursts, const WalkBudget& budget,
                        MemoryRates& rates) {
   const std::int64_t steps = StepOrder(tiling, layout).total();
   const double step_cost = static_cast<double>(bursts) / static_cast<double>(steps) + kStepCost;
@@ -34,14 +33,14 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
     moved += stats.reads + stats.writes;
     return time;
   };
-  if (step_cost * static_cast<double>(steps) <= budget) {
+  if (step_cost * static_cast<double>(steps) <= budget.bursts) {
     walked.whole = true;
     walked.cycles = walk(*problem.memory.sampled, {0, 0, steps}).end;
   } else {
-    // Each part is walked with refreshes and without.
-    const auto affordable = static_cast<std::int64_t>(budget / 2 / step_cost);
-    const std::int64_t length = std::min(steps, std::max(affordable / kPlaces, kLeastSteps));
-    const std::int64_t places = std::clamp<std::int64_t>(affordable / length, 1, kPlaces);
+    const auto affordable =
+        static_cast<std::int64_t>(budget.bursts / (budget.refreshes ? 2 : 1) / step_cost);
+    const std::int64_t length = std::min(steps, std::max(affordable / budget.places, kLeastSteps));
+    const std::int64_t places = std::clamp<std::int64_t>(affordable / length, 1, budget.places);
     const MemoryPort& m = problem.memory;
     const DramConfig without = without_stops(*m.sampled);
     double real = 0, fluid = 0, lost = 0, refreshes = 0;
@@ -55,7 +54,7 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
       DmaFluid dma(problem, rates);
       const SpanTime flowing = span_time(problem, tiling, layout, dma, span);
       fluid += flowing.end - flowing.warm;
-      if (m.refresh_cycles <= 0 || free.end < m.refresh_cycles) continue;
+      if (!budget.refreshes || m.refresh_cycles <= 0 || free.end < m.refresh_cycles) continue;
       const double refreshed = walk(*m.sampled, span).end;
       lost += refreshed - free.end;
       refreshes += std::floor(refreshed / m.refresh_cycles);

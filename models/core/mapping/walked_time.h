@@ -15,11 +15,17 @@ struct WalkedTime {
   double activates = 0;  ///< of rows, for a burst
 };
 
+/// How much of a layer is walked.
+struct WalkBudget {
+  double bursts = 0;        ///< at most: what takes no more is walked from end to end
+  std::int64_t places = 1;  ///< else so many parts, ...
+  bool refreshes = true;    ///< ... each once without refreshes, and once more with them
+};
+
 /// Of a memory that has a model to be asked (MemoryPort::sampled). `bursts`: all that the layer
-/// moves; `budget`: how many may be walked. `rates`: those of the fluid that the parts are compared
-/// with.
+/// moves. `rates`: those of the fluid that the parts are compared with.
 WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
-                       const TileLayout& layout, std::int64_t bursts, double budget,
+                       const TileLayout& layout, std::int64_t bursts, const WalkBudget& budget,
                        MemoryRates& rates);
 
 }  // namespace bitjoule

@@ -14,13 +14,12 @@ namespace {
 using test::MappingRandom;
 
 constexpr unsigned kSeed = 20261128;
+constexpr unsigned kLargeSeeds[] = {kSeed + 1, 4711};
 #ifdef __SANITIZE_ADDRESS__  // ten times slower, and after other faults
 constexpr int kSmall = 30, kLarge = 3, kPins = 200;
 #else
 constexpr int kSmall = 320, kLarge = 100, kPins = 2000;
 #endif
-constexpr int kBeaten = 3;
-constexpr double kMostBeaten = 1.35;
 constexpr std::int64_t kTilings = 1500;  // of a small problem, before the orders of its loops
 
 std::int64_t k_unit(const MappingProblem& p) {
@@ -135,6 +134,59 @@ Tiling random_tiling(MappingRandom& random, const MappingProblem& p) {
   return t;
 }
 
+/// Large layers of one seed against random tilings.
+void check_large(unsigned seed) {
+  MESSAGE("seed ", seed);
+  MappingRandom random(seed);
+  int done = 0, beaten = 0;
+  double closest = 2, widest = 0;
+  while (done < kLarge) {
+    MappingProblem p;
+    try {
+      p = test::random_mapping_problem(random, 300, 64, 2048, 1 << 18);
+    } catch (const Error&) {
+      continue;
+    }
+    if (p.layer.extents.macs() < 1000000) continue;
+    Values chosen;
+    try {
+      for (const auto& [name, zero] : values({})) {
+        const Mapping m = map_layer(p, pins_for(name));
+        chosen[name] = values(m.estimate).at(name);
+        widest = std::max(widest, m.gap);
+      }
+    } catch (const Error&) {
+      continue;  // no tile fits
+    }
+    CAPTURE(done);
+    ++done;
+    const Estimator estimator(p);
+    Values least;
+    for (int i = 0; i < kPins; ++i) {
+      Tiling t = random_tiling(random, p);
+      t.groups_at_once = std::min(t.groups, most_groups_at_once(p));
+      if (!fits(p, t, tile_footprint(p, t))) continue;
+      const TileCounts counts = estimator.count(t);
+      // What is worse by its least time is worse.
+      if (!beats(values(estimator.lower_bound(t, counts)), chosen)) continue;
+      for (const FoldOrder folds : {FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost}) {
+        t.fold_order = folds;
+        keep_least(estimator.estimate(t, counts), least);
+      }
+    }
+    bool is_beaten = false;
+    for (const auto& [name, value] : least) {
+      INFO(name, ": ", chosen.at(name), " chosen, ", value, " found");
+      CHECK(chosen.at(name) <= value * 1.01);
+      is_beaten = is_beaten || chosen.at(name) > value * 1.01;
+      closest = std::min(closest, value / chosen.at(name));
+    }
+    if (is_beaten) ++beaten;
+  }
+  MESSAGE(done, " layers, of which ", beaten, " have a better one; the best at random costs ",
+          closest, " of the mapper's, whose widest proven gap is ", widest);
+}
+
 }  // namespace
 
 TEST_CASE("mapper: for small layers nothing is better among all tilings that there are") {
@@ -178,57 +230,8 @@ TEST_CASE("mapper: for small layers nothing is better among all tilings that the
   for (const auto& [dataflow, count] : of_dataflow) CHECK(count > kSmall / 6);
 }
 
-// A search that is not exhaustive may miss some: kBeaten of kLarge layers, by kMostBeaten at most.
-TEST_CASE("mapper: for large layers thousands of random tilings are rarely more than 1 % better") {
-  MESSAGE("seed ", kSeed);
-  MappingRandom random(kSeed + 1);
-  int done = 0, beaten = 0;
-  double closest = 2, widest = 0;
-  while (done < kLarge) {
-    MappingProblem p;
-    try {
-      p = test::random_mapping_problem(random, 300, 64, 2048, 1 << 18);
-    } catch (const Error&) {
-      continue;
-    }
-    if (p.layer.extents.macs() < 1000000) continue;
-    Values chosen;
-    try {
-      for (const auto& [name, zero] : values({})) {
-        const Mapping m = map_layer(p, pins_for(name));
-        chosen[name] = values(m.estimate).at(name);
-        widest = std::max(widest, m.gap);
-      }
-    } catch (const Error&) {
-      continue;  // no tile fits
-    }
-    CAPTURE(done);
-    ++done;
-    const Estimator estimator(p);
-    Values least;
-    for (int i = 0; i < kPins; ++i) {
-      Tiling t = random_tiling(random, p);
-      t.groups_at_once = std::min(t.groups, most_groups_at_once(p));
-      if (!fits(p, t, tile_footprint(p, t))) continue;
-      const TileCounts counts = estimator.count(t);
-      // What is worse by its least time is worse.
-      if (!beats(values(estimator.lower_bound(t, counts)), chosen)) continue;
-      for (const FoldOrder folds : {FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost}) {
-        t.fold_order = folds;
-        keep_least(estimator.estimate(t, counts), least);
-      }
-    }
-    bool is_beaten = false;
-    for (const auto& [name, value] : least) {
-      is_beaten = is_beaten || chosen.at(name) > value * 1.01;
-      closest = std::min(closest, value / chosen.at(name));
-    }
-    if (is_beaten) ++beaten;
-  }
-  CHECK(beaten <= kBeaten);
-  CHECK(closest * kMostBeaten >= 1);
-  MESSAGE(done, " layers, of which ", beaten, " have a better one; the best at random costs ",
-          closest, " of the mapper's, whose widest proven gap is ", widest);
+TEST_CASE("mapper: for large layers none of thousands of random tilings is more than 1 % better") {
+  for (const unsigned seed : kLargeSeeds) check_large(seed);
 }
 
 }  // namespace bitjoule

@@ -1,0 +1,38 @@
+// Single tilings that a search tries beside its boxes: all over the space, and around a good one.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "core/mapping/bounds.h"
+
+namespace bitjoule {
+
+class SearchPoints {
+ public:
+  /// Both outlive it.
+  SearchPoints(const MappingProblem& problem, const MappingSpace& space);
+
+  /// One of all, sizes of every magnitude as often; the same ones in every search of a space.
+  Box random();
+
+  /// Entries of an axis around one: the next two, half and double, whole ones of the array, those
+  /// that make as many tiles or a few more or less, and the first and the last.
+  std::vector<std::uint16_t> beside(std::size_t axis, std::uint16_t from) const;
+
+  /// With the least size along an axis that makes no more tiles.
+  Box even(Box box, std::size_t axis) const;
+
+ private:
+  std::uint16_t entry(std::size_t axis, std::int64_t size) const;
+  std::int64_t below(std::int64_t end) {
+    return static_cast<std::int64_t>(engine_() % static_cast<std::uint32_t>(end));
+  }
+
+  const MappingSpace& space_;
+  std::array<std::int64_t, kAxes> totals_{}, whole_{};  // of the layer; that the array holds
+  std::mt19937 engine_{1};
+};
+
+}  // namespace bitjoule
