@@ -2,6 +2,7 @@
 // own: see python/bitjoule.
 #include <pybind11/pybind11.h>
 
+#include "python/src/fields.h"
 #include "python/src/formats.h"
 #include "python/src/interpreter.h"
 #include "python/src/runs.h"
@@ -17,6 +18,7 @@ PYBIND11_MODULE(_native, module) {
   python::bind_runs(module);
   python::bind_sweeps(module);
   python::bind_formats(module);
+  python::bind_fields(module);
   module.def("version", [] { return build_text(build()); });
   module.def("configs_dir", &configs_dir);
 }

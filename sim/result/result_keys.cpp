@@ -122,13 +122,18 @@ unsigned kind_of(const json::value& value) {
   return kObject;
 }
 
+bool fits(const json::object& object, const Place& place);
+
 bool fits(const json::value& value, const Place& place) {
   if ((kind_of(value) & place.kinds) == 0) return false;
   const json::object* object = value.if_object();
-  if (object == nullptr) return true;
+  return object == nullptr || fits(*object, place);
+}
+
+bool fits(const json::object& object, const Place& place) {
   for (const auto& [name, part] : place.parts)
-    if (part.seen == place.objects && !object->contains(name)) return false;
-  return std::all_of(object->begin(), object->end(), [&](const auto& row) {
+    if (part.seen == place.objects && !object.contains(name)) return false;
+  return std::all_of(object.begin(), object.end(), [&](const auto& row) {
     const auto known = place.parts.find(std::string_view(row.key().data(), row.key().size()));
     if (known != place.parts.end()) return fits(row.value(), known->second);
     return !place.is_map || place.parts.empty() || fits(row.value(), place.parts.begin()->second);
