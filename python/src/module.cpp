@@ -8,12 +8,10 @@
 #include "python/src/runs.h"
 #include "python/src/sweeps.h"
 #include "sim/config/document.h"
-#include "sim/config/parsed_files.h"
 #include "sim/version.h"
 
 PYBIND11_MODULE(_native, module) {
   using namespace bitjoule;
-  keep_parsed_files();
   python::register_errors();
   python::bind_runs(module);
   python::bind_sweeps(module);

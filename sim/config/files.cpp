@@ -14,7 +14,6 @@
 
 #include "core/error.h"
 #include "sim/config/observe.h"
-#include "sim/config/parsed_files.h"
 #include "sim/config/suggest.h"
 #include "sim/system/places.h"
 
@@ -128,7 +127,6 @@ struct ParsedFiles {
     Node node;
   };
   std::mutex mutex;
-  bool are_kept = false;
   std::map<std::string, File> files;
 };
 
@@ -140,7 +138,7 @@ ParsedFiles& parsed_files() {
 Node parse_file(const std::string& text, const std::string& path, Problems& problems) {
   constexpr std::size_t kMostFiles = 256, kMostBytes = 64 << 10;
   ParsedFiles& parsed = parsed_files();
-  if (!parsed.are_kept || text.size() > kMostBytes) return parse_yaml(text, path, problems);
+  if (text.size() > kMostBytes) return parse_yaml(text, path, problems);
   const std::lock_guard<std::mutex> lock(parsed.mutex);
   const auto known = parsed.files.find(path);
   if (known != parsed.files.end() && known->second.text == text) return known->second.node;
@@ -153,8 +151,6 @@ Node parse_file(const std::string& text, const std::string& path, Problems& prob
 }
 
 }  // namespace
-
-void keep_parsed_files() { parsed_files().are_kept = true; }
 
 Node parse_source(const Source& source, Problems& problems) {
   if (source.node) return *source.node;

@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <tuple>
 #include <utility>
 
 #include "core/error.h"
+#include "sim/config/plain_yaml.h"
 #include "sim/config/utf8.h"
 
 namespace bitjoule {
@@ -201,6 +203,13 @@ void Problems::throw_if_any() const {
 }
 
 Node parse_yaml(const std::string& text, const std::string& origin, Problems& problems) {
+  std::optional<Node> plain = parse_plain_yaml(text, std::make_shared<const std::string>(origin));
+  if (!plain) return parse_full_yaml(text, origin, problems);
+  plain->root = true;
+  return std::move(*plain);
+}
+
+Node parse_full_yaml(const std::string& text, const std::string& origin, Problems& problems) {
   const auto name = std::make_shared<const std::string>(origin);
   TreeBuilder builder(name, problems);
   Node broken;

@@ -83,5 +83,7 @@ class Problems {
 /// Parses one YAML document. Syntax errors, duplicate keys, anchors, aliases, tags, a second
 /// document, nesting beyond 64 levels and more than a million values are added to `problems`.
 Node parse_yaml(const std::string& text, const std::string& origin, Problems& problems);
+/// The same by yaml-cpp alone, which reads all of YAML: parse_yaml() reads plain texts without it.
+Node parse_full_yaml(const std::string& text, const std::string& origin, Problems& problems);
 
 }  // namespace bitjoule
