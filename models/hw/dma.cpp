@@ -3,14 +3,12 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/interrupt.h"
 #include "core/machine/bound.h"
 
 namespace bitjoule {
 namespace {
 
-constexpr double kBusyMemory = 0.85;       // of its peak
-constexpr std::int64_t kRequestSteps = 256;  // of check_interrupt_after()
+constexpr double kBusyMemory = 0.85;  // of its peak
 
 }  // namespace
 
@@ -180,7 +178,6 @@ void Dma::send(Cycles earliest) {
     if (at == last_sent_ && sent_in_cycle_ == config_.requests_per_cycle) at += Cycles(1);
     sent_in_cycle_ = at == last_sent_ ? sent_in_cycle_ + 1 : 1;
     last_sent_ = at;
-    check_interrupt_after(kRequestSteps);
     Request* request = window_.front();
     window_.pop();
     count_in_flight(*request->stream, request->bursts, at);

@@ -14,6 +14,7 @@ import bitjoule
 ONE_TILE = {
     "accelerator.buffers.input.capacity": "1 GiB",
     "accelerator.buffers.weight.capacity": "1 GiB",
+    "accelerator.buffers.scale.capacity": "16 MiB",
     "accelerator.buffers.accumulator.capacity": "4 GiB",
     "accelerator.buffers.output.capacity": "4 GiB",
     "mapping.tile.m": 1 << 20,
@@ -42,7 +43,13 @@ LONG = {
         "accelerator.buffers.output.capacity": "64 MiB",
     },
     # One tile: its values, and the requests to the DRAM that fill the buffers for it.
-    "tile": {**ONE_TILE, "layer": {"gemm": {"m": 8192, "n": 4096, "k": 4096}}, "verify": "off"},
+    "tile": {
+        **ONE_TILE,
+        "layer": {"gemm": {"m": 2048, "n": 2048, "k": 4096}},
+        "verify": "off",
+        "precision.weights.format": "fp32",
+        "precision.activations.format": "fp32",
+    },
     "bursts": {**ONE_TILE, "layer": {"gemm": {"m": 8192, "n": 32768, "k": 8192}}, "values": "off"},
 }
 AUTO = {"precision.mac": "auto"}

@@ -2,21 +2,13 @@
 
 #include <algorithm>
 
-#include "core/interrupt.h"
-
 namespace bitjoule {
-namespace {
-
-constexpr std::int64_t kRequestSteps = 256;  // of check_interrupt_after()
-
-}  // namespace
 
 DramStats drive(DramEngine* engine, RequestSource* source) {
   TimedRequest r;
   DramEvent event;
   std::int64_t end = 0;
   while (source->next(&r)) {
-    check_interrupt_after(kRequestSteps);
     bool waits = engine->offer(r.request, std::max(end, r.cycle)) == kNever;
     while (waits && engine->advance(kNever, &event)) {
       waits = event.kind != DramEvent::Kind::kAccepted;
