@@ -6,8 +6,8 @@
 
 namespace bitjoule {
 
-/// While it lives, check_interrupt() calls `check` on this thread, which throws to stop the work; an
-/// empty one does nothing.
+/// While it lives, check_interrupt() calls `check` on this thread, which throws to stop the work;
+/// an empty one does nothing.
 class InterruptScope {
  public:
   explicit InterruptScope(std::function<void()> check);

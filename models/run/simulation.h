@@ -31,8 +31,8 @@ class Simulation {
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
-  /// As Accelerator::run(). After an error the machine is built anew. What stops the caller's thread
-  /// (core/interrupt.h) stops the machine.
+  /// As Accelerator::run(). After an error the machine is built anew. What stops the caller's
+  /// thread (core/interrupt.h) stops the machine.
   LayerOutcome run(const MappingProblem& problem, const Program& program, LayerValues* values,
                    Trace* trace, const LayerNeighbours& neighbours,
                    const std::function<void(std::int64_t macs)>& progress) {

@@ -25,7 +25,8 @@ std::string escaped(const std::string& text) {
 
 std::string python_text() {
   std::string text =
-      "\"\"\"The machine's components. Written from models/core/mapping/components.cpp by sim_tests\n"
+      "\"\"\"The machine's components. Written from models/core/mapping/components.cpp by "
+      "sim_tests\n"
       "with BITJOULE_UPDATE_DOCS=1.\"\"\"\n\n# title, colour, hatch\nCOMPONENTS = {\n";
   for (const ComponentRow& row : machine_components())
     text += fmt::format("    \"{}\": (\"{}\", \"{}\", \"{}\"),\n", row.name, row.title, row.colour,
