@@ -56,6 +56,14 @@ install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bitjoule COMPO
   FILES_MATCHING PATTERN "*.h" REGEX "/models/(${internal})\\.h$" EXCLUDE)
 install(TARGETS bitjoule_core bitjoule_hw bitjoule_run EXPORT bitjoule
   ARCHIVE COMPONENT devel)
+# Fat objects without their link-time part: that is of one version of one compiler, and names sources.
+install(CODE "
+  foreach(library core hw run)
+    execute_process(COMMAND \"${CMAKE_OBJCOPY}\" --enable-deterministic-archives --wildcard
+      --remove-section=.gnu.lto_* --remove-section=.gnu.debuglto_* --strip-symbol=__gnu_lto_*
+      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libbitjoule_\${library}.a\"
+      COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()" COMPONENT devel)
 
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitjoule)

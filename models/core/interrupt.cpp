@@ -15,7 +15,11 @@ InterruptScope::InterruptScope(std::function<void()> check)
 InterruptScope::~InterruptScope() { current_check = outer_; }
 
 void check_interrupt() {
-  if (current_check != nullptr) (*current_check)();
+  if (current_check != nullptr && *current_check) (*current_check)();
+}
+
+std::function<void()> interrupt_check() {
+  return current_check != nullptr ? *current_check : nullptr;
 }
 
 }  // namespace bitjoule

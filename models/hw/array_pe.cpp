@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/interrupt.h"
+
 namespace bitjoule {
 namespace {
 
@@ -223,8 +225,9 @@ void ArrayPe::tick() {
   if (streaming_ != nullptr) grid_->collect(streaming_->fold, now.value, *this, *run_.counts);
   grid_->step(now.value, *run_.counts);
   unreported_ += config_.rows * config_.cols;
-  if (unreported_ >= kReportedPeCycles && run_.progress) {
-    run_.progress(run_.counts->macs);
+  if (unreported_ >= kReportedPeCycles) {
+    check_interrupt();
+    if (run_.progress) run_.progress(run_.counts->macs);
     unreported_ = 0;
   }
   if (run_.trace != nullptr && run_.trace->has_signals()) grid_->trace(*run_.trace, now);

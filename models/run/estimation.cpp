@@ -12,9 +12,10 @@ class Estimation : public Simulation {
  public:
   using Simulation::Simulation;
 
-  LayerOutcome run(const LayerProgram& layer, LayerValues* values, Trace* trace,
-                   const LayerNeighbours& neighbours,
-                   const std::function<void(std::int64_t macs)>&) override {
+  LayerOutcome simulate(const LayerProgram& layer, LayerValues* values, Trace* trace,
+                        const LayerNeighbours& neighbours,
+                        const std::function<void(std::int64_t macs)>&,
+                        const std::function<void()>&) override {
     if (values != nullptr || trace != nullptr || neighbours.next != nullptr)
       throw internal_error("an estimate has no values, no trace and no neighbours");
     return layer.program.vectors.empty() ? estimated_outcome(layer.problem, layer.mapping)

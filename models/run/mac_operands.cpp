@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/index.h"
+#include "core/interrupt.h"
 #include "core/numeric/coded_tensor.h"
 #include "core/numeric/tensor_values.h"
 #include "core/oracle/mac_reference.h"
@@ -57,6 +58,7 @@ CodedOperand coded_operand(const OperandRows& rows, const TensorFormat& format,
   for (std::int64_t r = 0; r < rows.rows; ++r) {
     const float scale = of_row(scales, r);
     const std::int32_t zero = of_row(zeros, r);
+    check_interrupt_after(4 * rows.k);
     for (std::int64_t i = r * rows.k; i < (r + 1) * rows.k; ++i) {
       const double code = rows.reference.empty() ? rows.codes[at(i)] : rows.reference[at(i)];
       result.reals[at(i)] = static_cast<float>(rows.codes[at(i)] - zero) * scale;

@@ -7,6 +7,7 @@
 
 #include "core/enums.h"
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/numeric/tensor_values.h"
 
 namespace bitjoule {
@@ -100,6 +101,7 @@ std::vector<T> NativeOrder::apply(const std::vector<T>& from) const {
   std::vector<T> to(from.size());
   Shape index(n, 0);
   for (T& value : to) {
+    check_interrupt_after(8);
     std::size_t at = 0;
     for (std::size_t i = 0; i < n; ++i) at += static_cast<std::size_t>(index[i]) * stride[i];
     value = from[at];

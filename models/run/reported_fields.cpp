@@ -34,11 +34,17 @@ class FieldCollector : public ResultVisitor {
   }
   void add(const Field& field) {
     if (*field.meaning == '\0' || (!open_.empty() && open_.back().is_told_elsewhere)) return;
+    static constexpr std::string_view kOfLayers = "layers[].";
     const std::string path = path_of(field);
+    const bool is_of_layer = path.compare(0, kOfLayers.size(), kOfLayers) == 0;
+    const std::string_view own = std::string_view(path).substr(is_of_layer ? kOfLayers.size() : 0);
     const auto is_known = [&](const FieldRow& row) {
-      return row.path == path || ("layers[]." + row.path == path && row.meaning == field.meaning);
+      return row.path == path || (is_of_layer && row.path == own && row.meaning == field.meaning);
     };
-    const auto known = std::find_if(rows_.begin(), rows_.end(), is_known);
+    const auto next = rows_.begin() + at_;  // where a further example goes on as the one before
+    const auto known = next != rows_.end() && next->path == path
+                           ? next
+                           : std::find_if(rows_.begin(), rows_.end(), is_known);
     if (known == rows_.end())
       rows_.insert(rows_.begin() + at_++,
                    {path, field.unit, field.meaning, field.over, field.more_is_better,

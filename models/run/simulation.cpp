@@ -16,9 +16,11 @@ class SystemcSimulation : public Simulation {
   SystemcSimulation(const SystemcSimulation&) = delete;
   SystemcSimulation& operator=(const SystemcSimulation&) = delete;
 
-  LayerOutcome run(const LayerProgram& layer, LayerValues* values, Trace* trace,
-                   const LayerNeighbours& neighbours,
-                   const std::function<void(std::int64_t macs)>& progress) override {
+  LayerOutcome simulate(const LayerProgram& layer, LayerValues* values, Trace* trace,
+                        const LayerNeighbours& neighbours,
+                        const std::function<void(std::int64_t macs)>& progress,
+                        const std::function<void()>& check) override {
+    const InterruptScope scope(check);
     try {
       const SimulationContext::Use use(*context_);
       return accelerator_->run(layer.problem, layer.program, values, trace, neighbours, progress);

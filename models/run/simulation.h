@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/dram/config.h"
 #include "core/exec/layer_values.h"
+#include "core/interrupt.h"
 #include "core/machine/machine.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/memory_port.h"
@@ -41,16 +42,25 @@ class Simulation {
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
-  /// As Accelerator::run(). After an error the machine is built anew.
-  virtual LayerOutcome run(const LayerProgram& layer, LayerValues* values, Trace* trace,
-                           const LayerNeighbours& neighbours,
-                           const std::function<void(std::int64_t macs)>& progress) = 0;
+  /// As Accelerator::run(). After an error the machine is built anew. What stops the caller's
+  /// thread (core/interrupt.h) stops the machine.
+  LayerOutcome run(const LayerProgram& layer, LayerValues* values, Trace* trace,
+                   const LayerNeighbours& neighbours,
+                   const std::function<void(std::int64_t macs)>& progress) {
+    return simulate(layer, values, trace, neighbours, progress, interrupt_check());
+  }
 
   /// What the cycles of a layer depend on but for the layer: a text (key.h).
   const std::string& key() const { return key_; }
   const AcceleratorConfig& config() const { return machine_; }
   const MemoryPort& memory() const { return memory_; }
   double seconds(Cycles cycles) const { return clock_.seconds(cycles); }
+
+ protected:
+  virtual LayerOutcome simulate(const LayerProgram& layer, LayerValues* values, Trace* trace,
+                                const LayerNeighbours& neighbours,
+                                const std::function<void(std::int64_t macs)>& progress,
+                                const std::function<void()>& check) = 0;
 
  private:
   AcceleratorConfig machine_;

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _native
+from ._fields import Field, fields
 from ._formats import Format, Quantized, decode, encode, formats, quantize
 from ._results import Record, Result
 from ._runs import Machine, run
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Error",
+    "Field",
     "Format",
     "InputError",
     "InternalError",
@@ -41,6 +43,7 @@ __all__ = [
     "configs_dir",
     "decode",
     "encode",
+    "fields",
     "formats",
     "plot",
     "quantize",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
+from ._fields import Field, describe, frame
+
 if TYPE_CHECKING:
     import pandas
 
@@ -34,18 +36,10 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError("to_dataframe() needs pandas (python3-pandas)") from error
-    return pandas.DataFrame(rows)
-
-
 class Record:
     """A part of a result: its keys are attributes, and items for keys that are no Python names.
 
-    ``docs/result.md`` says what each key means and its unit, which also ends its name (``time_s``,
+    ``Result.describe`` says what each key means and its unit, which also ends its name (``time_s``,
     ``total_pj``, ``read_bytes``). A change of the values that are handed out changes no result.
     """
 
@@ -108,7 +102,7 @@ class Record:
 class Result(Record):
     """What a run yields: ``result.json`` as attributes, and beside them arrays, tables, texts.
 
-    Its own keys, most of them also of each of ``layers``:
+    Its own keys, most of them also of each of ``layers``; ``describe`` tells of all that are below:
     """
 
     name: str
@@ -185,20 +179,31 @@ class Result(Record):
     def to_dataframe(self, table: str = "layers") -> pandas.DataFrame:
         """A table (pandas): ``"layers"``, a row each, columns by dotted path in ``result.json``;
         ``"kinds"``, layers of one kind summed with their repeats: cycles, seconds, picojoules, DRAM
-        bytes, MACs; ``"energy"``, picojoules and share by component. Raises ValueError for another
-        name and ImportError without pandas."""
+        bytes, MACs; ``"energy"``, picojoules and share by component. Its ``attrs["units"]`` and
+        ``attrs["meanings"]`` are those of its columns. Raises ValueError for another name and
+        ImportError without pandas."""
         if table == "layers":
-            return _frame([_flat(layer) for layer in self._values["layers"]])
+            return frame([_flat(layer) for layer in self._values["layers"]], "layers[].")
         if table == "kinds":
-            return _frame([_flat(kind) for kind in self._kinds()])
+            return frame([_flat(kind) for kind in self._kinds()], "network.kinds[].")
         if table == "energy":
-            return _frame(
+            energy = frame(
                 [
                     {"component": name, "energy_pj": pj, "share": share}
                     for name, pj, share in self._energy()
                 ]
             )
+            energy.attrs["units"] = {"energy_pj": describe("energy.total_pj").unit}
+            return energy
         raise ValueError(f'expected "layers", "kinds" or "energy", got {table!r}')
+
+    @staticmethod
+    def describe(path: str) -> Field:
+        """Unit and meaning of a value by its path: ``"energy.total_pj"``, ``"layers[0].bound"``.
+
+        Raises KeyError, with the nearest path, where no result has such a value; see
+        ``bitjoule.fields`` for all of them."""
+        return describe(path)
 
     def _kinds(self) -> list[dict[str, Any]]:
         if "network" in self._values:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _native
 from ._given import Config, Settings, given, settings
-from ._results import Result, _frame
+from ._fields import frame
+from ._results import Result
 from .errors import Error, InputError, SettingWarning
 
 if TYPE_CHECKING:
@@ -119,16 +120,17 @@ class Sweep:
 
     def to_dataframe(self) -> pandas.DataFrame:
         """Runs what has not been run. A row per point (pandas), as in results.csv: ``point`` (its
-        labels), what varies, ``status``, metrics by dotted path in result.json (units end their names), ``hash``,
-        ``message``. Columns of numbers are numbers. Raises ImportError without pandas."""
-        frame = _frame(self._rows())
+        labels), what varies, ``status``, metrics by dotted path in result.json, ``hash``,
+        ``message``. Columns of numbers are numbers; units and meanings of metrics are in its
+        ``attrs``. Raises ImportError without pandas."""
+        table = frame(self._rows(), "")
         import pandas
 
         for column in self.columns:
-            numbers = pandas.to_numeric(frame[column], errors="coerce")
+            numbers = pandas.to_numeric(table[column], errors="coerce")
             if not numbers.isna().any():
-                frame[column] = numbers
-        return frame
+                table[column] = numbers
+        return table
 
     def _rows(self) -> list[dict[str, Any]]:
         self.run()

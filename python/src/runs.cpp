@@ -10,6 +10,7 @@
 #include "sim/config/naming.h"
 #include "sim/report/summary.h"
 #include "sim/result/result_json.h"
+#include "sim/sweep/machines.h"
 
 namespace bitjoule::python {
 namespace {
@@ -39,12 +40,24 @@ RunConfig asked_run(const Request& request, F read) {
   return run;
 }
 
+/// What runs leave behind for others on the same machine: SystemC's modules, nothing of a run.
+/// Never destroyed: at the end of a process SystemC is gone before it would be.
+Machines& kept_machines() {
+  static auto* machines = new Machines;
+  return *machines;
+}
+
 Outcome run_once(const Given& config, const Request& request) {
   return simulating([&] {
     const Source source = source_of(config);
-    Machine machine(asked_run(request, [&](const std::vector<Override>& overrides) {
-      return of_kind(source, "run", [&] { return read_run(source, overrides); });
-    }));
+    Machine& machine =
+        kept_machines().of(asked_run(request, [&](const std::vector<Override>& overrides) {
+          return of_kind(source, "run", [&] { return read_run(source, overrides); });
+        }));
+    struct Emptied {
+      Machine& machine;
+      ~Emptied() { machine.configure({}); }  // holds no arrays any longer
+    } emptied{machine};
     return simulate(machine, source.name);
   });
 }

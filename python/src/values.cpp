@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <memory>
+#include <utility>
 
 namespace bitjoule::python {
 namespace {
@@ -53,13 +53,11 @@ py::object to_python(const boost::json::value& value) {
 Source source_of(const Given& given) {
   if (given.is_file) return file_source(given.text);
   Problems problems;
-  auto node = std::make_shared<Node>(parse_yaml(given.text, given.name, problems));
+  Node node = parse_yaml(given.text, given.name, problems);
   problems.throw_if_any();
-  node->root = true;
-  forget_lines(*node);
-  Source source = text_source(given.name, "");
-  source.node = std::move(node);
-  return source;
+  node.root = true;
+  forget_lines(node);
+  return node_source(given.name, std::move(node));
 }
 
 std::vector<Override> overrides_of(const Settings& settings) {

@@ -69,7 +69,7 @@ bool is_traced(const RunArguments& a) {
   return !a.vcd.empty() || !a.fst.empty() || !a.timeline.empty();
 }
 
-/// The network that --network names, as YAML.
+/// The network that --network names.
 NetworkValue named_network(const RunArguments& a) {
   ImportOptions options = a.import.resolved();
   options.inputs = given_files(a.inputs);
@@ -87,7 +87,7 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
   }
   const NetworkValue network = named_network(a);
   print_notes(network.notes);
-  std::vector<Override> all = {{"network", network.yaml}};
+  std::vector<Override> all = {network.override};
   // As --set says them, so that one without effect is told.
   for (const auto& [name, size] : network.parameters)
     all.push_back({"network.parameters." + name, std::to_string(size)});

@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "sim/commands/command.h"
-#include "sim/config/parsed_files.h"
 #include "sim/config/units.h"
 #include "sim/config/utf8.h"
 #include "sim/output/terminal.h"
@@ -118,7 +117,6 @@ int finish(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& o
 int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
   const SweepOptions options = options_of(a);
   if (a.mpi) mpi_module();  // or an error
-  keep_parsed_files();
   Source source = given_source(a.file);
   source.folder = "sweeps";
   Sweep file = of_kind(source, "sweep", [&] { return read_sweep(source); });

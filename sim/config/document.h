@@ -11,79 +11,16 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/config/describe.h"
+#include "sim/config/files.h"
 #include "sim/config/node.h"
+#include "sim/config/overrides.h"
 
 namespace bitjoule {
-
-/// A document to read: a file, or text that stands for one (in tests and for generated runs).
-struct Source {
-  std::string name;  ///< the path, as errors print it
-  std::string text;  ///< where `is_text`
-  bool is_text = false;
-  std::string folder;  ///< of the shipped files of this kind, tried when `name` is not a file
-  std::shared_ptr<const Node> node = nullptr;  ///< or a part of another document, read already
-};
-inline Source file_source(std::string path) { return {std::move(path), "", false, ""}; }
-inline Source text_source(std::string name, std::string text) {
-  return {std::move(name), std::move(text), true, ""};
-}
-
-/// One `--set path=value`, or what a file says in its place.
-struct Override {
-  std::string path;   ///< dotted keys from the root; list elements by number
-  std::string value;  ///< YAML
-  /// Instead of `value`: a value of a file. Errors name its place, and file names in it are looked
-  /// up beside that file.
-  std::shared_ptr<const Node> node = nullptr;
-};
-
-/// Splits "a.b.c=value". Throws an input Error without '=' or with an empty key.
-Override parse_override(const std::string& text);
-/// Throws an input Error that starts with `what` for a path with an empty key.
-void check_override_path(const std::string& path, const std::string& what);
-
-/// The directory of the shipped configuration files: $BITJOULE_CONFIGS, or
-/// own_file("share/bitjoule/configs"). Throws an input Error where there is none.
-std::string configs_dir();
-
-/// Reads and parses a document; what is wrong with it goes to `problems`. At most 64 MiB.
-Node parse_source(const Source& source, Problems& problems);
-
-/// The file that `name` means to the file `naming` (empty: the working directory): itself if it is
-/// absolute, else beside the naming file, else below configs_dir() or its `folder`.
-/// Empty if there is none.
-std::string find_file(const std::string& name, const std::string& naming,
-                      const std::string& folder);
-
-/// "no such file", "is a directory" or "is not a regular file" (reading a pipe or a device might
-/// never end); empty where there is one.
-std::string why_no_file(const std::string& name);
-
-/// Replaces the file name in `node` by the file's contents.
-void splice_file(Node& node, const std::string& folder, Problems& problems);
-
-/// Where the map has a key `base`: puts in what the file named there says, and the map does not.
-/// Maps within are joined likewise, all other values replaced whole.
-void join_base(Node& map, const std::string& folder, Problems& problems);
-
-/// Applies one override to the tree; a path that starts with an alias goes to its target.
-void apply_override(Node& root, const Override& override, const std::vector<PathAlias>& aliases,
-                    Problems& problems);
-
-/// Removes the rivals of a root's key that an override has replaced as a whole.
-void remove_rivals(Node& root, const Override& override, std::vector<std::string> rivals);
-
-/// Moves the values of aliases to their targets and puts default files where nothing stands.
-void resolve_aliases(Node& root, const std::vector<PathAlias>& aliases);
-
-/// Where an override is about to replace the target of aliases as a whole: moves back to the root
-/// what was written there. Returns whether resolve_aliases() must follow.
-bool restore_aliases(Node& root, const Override& override, const std::vector<PathAlias>& aliases);
 
 /// The visitor that splices files and expands shorthands below one map.
 class Preparer {
@@ -160,10 +97,6 @@ void Preparer::field(const char* key, T& member, const char*, const Rule&) {
   if (Node* child = node_.find(key)) prepare(*child, member, problems_);
 }
 
-/// Whether one of the overrides behind the i-th reaches into what that one has set, or may.
-bool is_reached_into(const std::vector<Override>& overrides, std::size_t i,
-                     const std::vector<PathAlias>& aliases);
-
 /// Applies overrides, in order, to a tree that load_document() has made.
 template <class T>
 void apply_overrides(Node& root, const std::vector<Override>& overrides, Problems& problems) {
@@ -200,9 +133,5 @@ Node load_document(Source source, const std::vector<Override>& overrides, Proble
   apply_overrides<T>(root, overrides, problems);
   return root;
 }
-
-/// `expected ..., got "x"` with a suggestion where one of `names` is near.
-std::string expected_got(const std::string& expected, const Node& node,
-                         const std::vector<std::string>& names);
 
 }  // namespace bitjoule

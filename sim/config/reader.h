@@ -17,6 +17,7 @@
 #include "sim/config/describe.h"
 #include "sim/config/document.h"
 #include "sim/config/node.h"
+#include "sim/config/suggest.h"
 
 namespace bitjoule {
 

@@ -1,5 +1,7 @@
 #include "sim/config/suggest.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 
@@ -36,6 +38,13 @@ std::string nearest_name(const std::string& word, const std::vector<std::string>
 std::string suggestion(const std::string& word, const std::vector<std::string>& names) {
   const std::string name = nearest_name(word, names);
   return name.empty() ? "" : ", did you mean \"" + name + "\"?";
+}
+
+std::string expected_got(const std::string& expected, const Node& node,
+                         const std::vector<std::string>& names) {
+  const std::string near =
+      node.kind == Node::Kind::kScalar ? suggestion(node.text, names) : std::string();
+  return fmt::format("{}, got {}{}", expected, node.shown(), near);
 }
 
 }  // namespace bitjoule

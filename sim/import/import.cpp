@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "sim/config/json_node.h"
 #include "sim/config/leaf.h"
 #include "sim/config/suggest.h"
 #include "sim/config/utf8.h"
@@ -19,6 +20,29 @@ namespace {
 
 Imported import_onnx_model(const Blob& file, const ImportOptions& options) {
   return onnx_module(file.name()).import(file, options);
+}
+
+/// The file that `sim import` writes, as it is read; errors name `origin`.
+Node imported_node(const Imported& imported, const std::string& origin) {
+  if (const auto* network = std::get_if<Network>(&imported.what))
+    return node_of(to_json(*network), origin);
+  if (const auto* file = std::get_if<TransformerFile>(&imported.what)) return file->node(origin);
+  return node_of(to_json(std::get<AcceleratorFile>(imported.what)), origin);
+}
+
+void require_utf8(const std::string& text, const std::string& file) {
+  if (const std::size_t at = first_non_utf8(text); at != text.size())
+    throw input_error(fmt::format("{}: a name in it is no UTF-8, byte 0x{:02x} behind \"{}\"", file,
+                                  static_cast<unsigned char>(text[at]), text.substr(0, at)));
+}
+
+void require_utf8(const Node& node, const std::string& file) {
+  require_utf8(node.text, file);
+  for (const Node& item : node.items) require_utf8(item, file);
+  for (const NodeEntry& entry : node.entries) {
+    require_utf8(entry.key, file);
+    require_utf8(entry.value, file);
+  }
 }
 
 }  // namespace
@@ -61,13 +85,7 @@ Imported import_file(const std::string& name, const Blob& file, const ImportOpti
         ": --batch, --size and --skip-unknown: of networks with open sizes or unknown "
         "parts, which SCALE-Sim's files have not");
   Imported imported = row.import(file, options);
-  const std::string text = imported_yaml(imported);
-  if (const std::size_t at = first_non_utf8(text); at != text.size()) {
-    const std::size_t line = text.rfind('\n', at) + 1;
-    throw input_error(fmt::format("{}: a name in it is no UTF-8, byte 0x{:02x} behind \"{}\"",
-                                  file.name(), static_cast<unsigned char>(text[at]),
-                                  text.substr(line, at - line)));
-  }
+  require_utf8(imported_node(imported, file.name()), file.name());
   return imported;
 }
 
@@ -80,7 +98,7 @@ std::string imported_yaml(const Imported& imported) {
 Network network_of(const Imported& imported) {
   if (const auto* network = std::get_if<Network>(&imported.what)) return *network;
   if (const auto* file = std::get_if<TransformerFile>(&imported.what))
-    return read_network(text_source(file->name, file->yaml()));
+    return read_network(node_source(file->name, file->node(file->name)));
   throw input_error("a machine, not a network");
 }
 
@@ -92,7 +110,7 @@ NetworkValue network_value(const std::string& path, const ImportOptions& options
           path +
           ": a network file, whose sizes are --set network.parameters.NAME=N; --batch, --size and "
           "--skip-unknown are for imported ones");
-    return {boost::json::serialize(boost::json::string(path)), {}, {}};
+    return {{"network", boost::json::serialize(boost::json::string(path))}, {}, {}};
   }
   const Blob file = map_file(path);
   ImportOptions named = options;
@@ -101,7 +119,8 @@ NetworkValue network_value(const std::string& path, const ImportOptions& options
     throw input_error(fmt::format(
         "{}: a machine, not a network: `sim import` makes an accelerator file of it", path));
   const Imported imported = import_file("", file, named);
-  return {imported_yaml(imported), imported.notes, imported.parameters};
+  auto node = std::make_shared<const Node>(imported_node(imported, path));
+  return {{"network", "", std::move(node)}, imported.notes, imported.parameters};
 }
 
 Network import_network(const std::string& path, const ImportOptions& options) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/workload/network.h"
+#include "sim/config/document.h"
 #include "sim/formats/blob.h"
 #include "sim/import/transformer.h"
 #include "sim/schema/describe_run.h"
@@ -59,7 +60,7 @@ Network network_of(const Imported& imported);
 
 /// What `--network FILE` puts in the place of a run's `network`.
 struct NetworkValue {
-  std::string yaml;  ///< the name of a network file, or the network that another's file holds
+  Override override;  ///< the name of a network file, or the network that another's file holds
   std::vector<std::string> notes;                  ///< as of Imported
   std::map<std::string, std::int64_t> parameters;  ///< likewise
 };

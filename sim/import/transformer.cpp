@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "core/error.h"
+#include "sim/config/json_node.h"
 #include "sim/import/import.h"
 #include "sim/schema/network_file.h"
 
@@ -31,9 +32,22 @@ std::string TransformerFile::yaml() const {
   return out;
 }
 
+Node TransformerFile::node(const std::string& origin) const {
+  boost::json::object json{{"name", name}, {"base", base}, {"parameters", boost::json::object()}};
+  if (unroll) json["unroll"] = true;
+  if (!timing_only.empty())
+    json["timing_only"] = boost::json::array(timing_only.begin(), timing_only.end());
+  if (!overrides.empty()) json["overrides"] = overrides;
+  Node node = node_of(json, origin);
+  Node& sizes = *node.find("parameters");
+  for (const auto& [key, text] : parameters)
+    sizes.entries.push_back({key, sizes.place, plain_node(text, origin)});
+  return node;
+}
+
 Network TransformerFile::build(const std::string& file) const {
   try {
-    return read_network(text_source(file, yaml()));
+    return read_network(node_source(file, node(file)));
   } catch (const Error& error) {
     std::string text;
     std::istringstream lines(error.what());

@@ -8,6 +8,7 @@
 
 #include "core/numeric/stored_tensor.h"
 #include "core/workload/network.h"
+#include "sim/config/node.h"
 
 namespace bitjoule {
 
@@ -21,9 +22,11 @@ struct TransformerFile {
   boost::json::array overrides;
   std::vector<std::string> timing_only;  ///< as in network files
 
-  /// The network file. Its layers are the base's, so it is no Network before its phase is known.
+  /// The network file as text, and as the reader has it; errors name `origin`. Its layers are the
+  /// base's, so it is no Network before its phase is known.
   std::string yaml() const;
-  /// The network of that text, read again: sizes that do not fit are refused, by the name of the
+  Node node(const std::string& origin) const;
+  /// The network of that file: sizes that do not fit are refused, by the name of the
   /// file that they come from.
   Network build(const std::string& file) const;
   /// Throws an input Error where heads do not divide the hidden size, or key heads the heads.

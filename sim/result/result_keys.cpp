@@ -31,16 +31,16 @@ unsigned kind_of(double) { return kWhole | kReal; }  // a file may have "1" for 
 unsigned kind_of(std::string_view) { return kText; }
 
 /// What the examples have at one place.
-struct Place {
+struct Shape {
   unsigned kinds = 0;
   int seen = 0;         ///< in so many of the objects around it
   int objects = 0;      ///< that stood here
   bool is_map = false;  ///< names that no example has are like its others
-  std::map<std::string, Place, std::less<>> parts;
+  std::map<std::string, Shape, std::less<>> parts;
 };
 
-/// The places of the examples. Lists are not looked into: there may be thousands of elements.
-class PlaceVisitor : public ResultVisitor {
+/// The shapes of the examples. Lists are not looked into: there may be thousands of elements.
+class ShapeVisitor : public ResultVisitor {
  public:
   void value(const Field& field, const Value& value) override {
     if (lists_ == 0) see(field, std::visit([](auto v) { return kind_of(v); }, value));
@@ -63,42 +63,42 @@ class PlaceVisitor : public ResultVisitor {
     all_.kinds = kObject;
     ++all_.objects;
   }
-  Place take() { return std::move(all_); }
+  Shape take() { return std::move(all_); }
 
  private:
-  Place& see(const Field& field, unsigned kind) {
-    Place& place = open_.back()->parts[std::string(field.key)];
-    ++place.seen;
-    place.kinds |= kind;
-    return place;
+  Shape& see(const Field& field, unsigned kind) {
+    Shape& shape = open_.back()->parts[std::string(field.key)];
+    ++shape.seen;
+    shape.kinds |= kind;
+    return shape;
   }
   void open(const Field& field, unsigned kind) {
     if (lists_ > 0) {
       ++lists_;
       return;
     }
-    Place& place = see(field, kind);
-    ++place.objects;
-    open_.push_back(&place);
+    Shape& shape = see(field, kind);
+    ++shape.objects;
+    open_.push_back(&shape);
   }
 
-  Place all_;
-  std::vector<Place*> open_ = {&all_};
+  Shape all_;
+  std::vector<Shape*> open_ = {&all_};
   int lists_ = 0;  // open ones, with what is open within them
 };
 
-const Place& places() {
-  static const Place kPlaces = [] {
-    PlaceVisitor v;
+const Shape& shapes() {
+  static const Shape kShapes = [] {
+    ShapeVisitor v;
     for (const ExampleResult& example : example_results()) {
       v.begin_result();
       describe_result(example, v);
     }
-    Place all = v.take();
+    Shape all = v.take();
     all.parts["program"].parts.erase("commit");  // a text, or null where git knows none
     return all;
   }();
-  return kPlaces;
+  return kShapes;
 }
 
 unsigned kind_of(const json::value& value) {
@@ -122,21 +122,26 @@ unsigned kind_of(const json::value& value) {
   return kObject;
 }
 
-bool fits(const json::value& value, const Place& place) {
-  if ((kind_of(value) & place.kinds) == 0) return false;
+bool fits(const json::object& object, const Shape& shape);
+
+bool fits(const json::value& value, const Shape& shape) {
+  if ((kind_of(value) & shape.kinds) == 0) return false;
   const json::object* object = value.if_object();
-  if (object == nullptr) return true;
-  for (const auto& [name, part] : place.parts)
-    if (part.seen == place.objects && !object->contains(name)) return false;
-  return std::all_of(object->begin(), object->end(), [&](const auto& row) {
-    const auto known = place.parts.find(std::string_view(row.key().data(), row.key().size()));
-    if (known != place.parts.end()) return fits(row.value(), known->second);
-    return !place.is_map || place.parts.empty() || fits(row.value(), place.parts.begin()->second);
+  return object == nullptr || fits(*object, shape);
+}
+
+bool fits(const json::object& object, const Shape& shape) {
+  for (const auto& [name, part] : shape.parts)
+    if (part.seen == shape.objects && !object.contains(name)) return false;
+  return std::all_of(object.begin(), object.end(), [&](const auto& row) {
+    const auto known = shape.parts.find(std::string_view(row.key().data(), row.key().size()));
+    if (known != shape.parts.end()) return fits(row.value(), known->second);
+    return !shape.is_map || shape.parts.empty() || fits(row.value(), shape.parts.begin()->second);
   });
 }
 
 }  // namespace
 
-bool has_result_keys(const json::object& object) { return fits(object, places()); }
+bool has_result_keys(const json::object& object) { return fits(object, shapes()); }
 
 }  // namespace bitjoule

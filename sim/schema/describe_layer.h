@@ -36,13 +36,9 @@ void describe(V& v, Matmul& c) {
   v.field("shared", c.shared, "consecutive products with the same second operand", extent());
 }
 
-template <class V>
-void describe(V& v, Conv2d& c) {
-  v.field("batch", c.batch, "images", extent());
-  v.required("height", c.height, "of the input", extent());
-  v.required("width", c.width, "of the input", extent());
-  v.required("channels", c.channels, "of the input", extent());
-  v.required("filters", c.filters, "channels of the output", extent());
+/// How a window of a convolution or a pool moves.
+template <class V, class Window>
+void describe_window(V& v, Window& c) {
   v.spread("kernel", {&c.kernel_h, &c.kernel_w}, "height and width, or one for both", extent());
   v.spread("stride", {&c.stride_h, &c.stride_w}, "down and across, or one for both", extent());
   v.spread("padding", {&c.pad_top, &c.pad_left, &c.pad_bottom, &c.pad_right},
@@ -50,6 +46,16 @@ void describe(V& v, Conv2d& c) {
            range(0, std::int64_t{1} << 31));
   v.spread("dilation", {&c.dilation_h, &c.dilation_w}, "down and across, or one for both",
            extent());
+}
+
+template <class V>
+void describe(V& v, Conv2d& c) {
+  v.field("batch", c.batch, "images", extent());
+  v.required("height", c.height, "of the input", extent());
+  v.required("width", c.width, "of the input", extent());
+  v.required("channels", c.channels, "of the input", extent());
+  v.required("filters", c.filters, "channels of the output", extent());
+  describe_window(v, c);
   v.field("groups", c.groups, "channels is the depthwise convolution", extent());
 }
 

@@ -71,13 +71,7 @@ void describe(V& v, PoolWindow& c) {
   v.required("height", c.height, "of the input", extent());
   v.required("width", c.width, "of the input", extent());
   v.required("channels", c.channels, "of input and output", extent());
-  v.spread("kernel", {&c.kernel_h, &c.kernel_w}, "height and width, or one for both", extent());
-  v.spread("stride", {&c.stride_h, &c.stride_w}, "down and across, or one for both", extent());
-  v.spread("padding", {&c.pad_top, &c.pad_left, &c.pad_bottom, &c.pad_right},
-           "one for all sides, [vertical, horizontal] or [top, left, bottom, right]",
-           range(0, std::int64_t{1} << 31));
-  v.spread("dilation", {&c.dilation_h, &c.dilation_w}, "down and across, or one for both",
-           extent());
+  describe_window(v, c);
   v.spread("beyond", {&c.beyond_bottom, &c.beyond_right},
            "of the padding [bottom, right], what lies behind it: no mean counts that",
            range(0, std::int64_t{1} << 31));

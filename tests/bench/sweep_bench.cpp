@@ -21,7 +21,6 @@
 #include <utility>
 
 #include "run/simulation.h"
-#include "sim/config/parsed_files.h"
 #include "sim/sweep/execute.h"
 #include "sim/sweep/machines.h"
 #include "sim/sweep/output.h"
@@ -149,7 +148,6 @@ void points(benchmark::State& state) {
 BENCHMARK(points)->Iterations(3)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void plan_alone(benchmark::State& state, const char* sweep) {
-  keep_parsed_files();
   std::size_t points = 0;
   double cpu = 0;
   for (auto _ : state) {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -26,6 +27,27 @@ TEST_CASE("interrupt: checks are those of the innermost scope of their thread") 
   check_interrupt();
   CHECK(outer == 2);
   CHECK(inner == 1);
+}
+
+TEST_CASE("interrupt: short steps ask once in 2^20 of them") {
+  int asked = 0;
+  const InterruptScope scope([&] { ++asked; });
+  for (int i = 0; i < 3 * (1 << 10); ++i) check_interrupt_after(1 << 10);
+  CHECK(asked == 3);
+}
+
+TEST_CASE("interrupt: a module's scope hands on what its caller asks") {
+  CHECK(!interrupt_check());
+  int asked = 0;
+  const InterruptScope scope([&] { ++asked; });
+  const std::function<void()> check = interrupt_check();
+  std::thread([&] {
+    const InterruptScope inside(check);
+    check_interrupt();
+    const InterruptScope none({});
+    check_interrupt();
+  }).join();
+  CHECK(asked == 1);
 }
 
 TEST_CASE("interrupt: what a check throws stops an encoding between two rows") {

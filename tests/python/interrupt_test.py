@@ -11,6 +11,17 @@ import numpy as np
 
 import bitjoule
 
+ONE_TILE = {
+    "accelerator.buffers.input.capacity": "1 GiB",
+    "accelerator.buffers.weight.capacity": "1 GiB",
+    "accelerator.buffers.scale.capacity": "16 MiB",
+    "accelerator.buffers.accumulator.capacity": "4 GiB",
+    "accelerator.buffers.output.capacity": "4 GiB",
+    "mapping.tile.m": 1 << 20,
+    "mapping.tile.n": 1 << 20,
+    "mapping.tile.k": 1 << 20,
+}
+
 # Each takes minutes, in another part of the work: the array PE by PE, quantization,
 # expected outputs, tiles that are large.
 LONG = {
@@ -31,6 +42,15 @@ LONG = {
         "accelerator.buffers.accumulator.capacity": "64 MiB",
         "accelerator.buffers.output.capacity": "64 MiB",
     },
+    # One tile: its values, and the requests to the DRAM that fill the buffers for it.
+    "tile": {
+        **ONE_TILE,
+        "layer": {"gemm": {"m": 2048, "n": 2048, "k": 4096}},
+        "verify": "off",
+        "precision.weights.format": "fp32",
+        "precision.activations.format": "fp32",
+    },
+    "bursts": {**ONE_TILE, "layer": {"gemm": {"m": 8192, "n": 32768, "k": 8192}}, "values": "off"},
 }
 AUTO = {"precision.mac": "auto"}
 SMALL = {"layer": {"gemm": {"m": 1, "n": 64, "k": 64}}}

@@ -50,6 +50,23 @@ class RunTest(unittest.TestCase):
     def setUp(self):
         warnings.simplefilter("ignore", bitjoule.SettingWarning)
 
+    def test_fields_say_units_and_meanings(self):
+        result = bitjoule.run("runs/quickstart.yaml", set={"values": "off"})
+        for path, unit in [("energy.total_pj", "pJ"), ("layers[0].energy.total_pj", "pJ"),
+                           ("dram.per_tensor.weights.read_bytes", "B"), ("stalls.idle", "core cycles")]:
+            field = result.describe(path)
+            self.assertEqual(field.unit, unit, path)
+            self.assertTrue(field.meaning, path)
+        with self.assertRaisesRegex(KeyError, "energy.total_pj"):
+            result.describe("energy.total_jp")
+        table = bitjoule.fields()
+        self.assertEqual(list(table), ["path", "unit", "over_layers", "meaning"])
+        self.assertIn("network.kinds[].cycles", list(table.path))
+        self.assertEqual(len(set(table.path)), len(table))
+        self.assertEqual(result.to_dataframe().attrs["units"]["energy.total_pj"], "pJ")
+        self.assertEqual(result.to_dataframe("energy").attrs["units"], {"energy_pj": "pJ"})
+        self.assertEqual(result.to_dataframe("kinds").attrs["units"]["time_s"], "s")
+
     def test_thirty_random_runs_equal_the_program(self):
         draw, done, refused = random.Random(SEED), 0, 0
         while done < 30:

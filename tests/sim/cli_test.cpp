@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <sys/wait.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -12,26 +11,16 @@
 #include "sim/commands/kinds.h"
 #include "sim/version.h"
 #include "support/paths.h"
+#include "support/shell.h"
 
 namespace bitjoule {
 namespace {
 
-struct Outcome {
-  int code;
-  std::string text;  // standard output, then standard error
-};
+using test::Outcome;
 
 /// Runs `sim ARGUMENTS` as a shell would, from the repository's root.
 Outcome sim(const std::string& arguments) {
-  const std::string command =
-      "cd '" + test::source_dir() + "' && '" + test::sim_program() + "' " + arguments + " 2>&1";
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::string text;
-  char buffer[4096];
-  for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) text.append(buffer, n);
-  const int status = pclose(pipe);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text};
+  return test::shell("cd '" + test::source_dir() + "' && {sim} " + arguments);
 }
 
 bool has(const Outcome& outcome, const std::string& part) {

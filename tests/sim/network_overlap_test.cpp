@@ -1,41 +1,13 @@
 // Weights of the next layer, fetched while one runs: what it saves, and what it leaves as it was.
 #include <doctest/doctest.h>
 
-#include <boost/json.hpp>
-#include <fstream>
+#include <string>
+#include <vector>
 
-#include "support/shell.h"
+#include "support/network_run.h"
 
 namespace bitjoule::test {
 namespace {
-
-namespace json = boost::json;
-
-std::int64_t integer(const json::value& v) { return v.to_number<std::int64_t>(); }
-double real(const json::value& v) { return v.to_number<double>(); }
-
-const char* const kRun = R"(
-accelerator: accelerators/edge-32x32.yaml
-network: networks/stories260k.yaml
-phase: decode
-precision:
-  weights: {format: int8, granularity: per_channel}
-  activations: int8
-  mac: int8
-)";
-
-/// `sim run` of a run file with further arguments: its result.json.
-json::value run_file(const std::string& file, const std::string& arguments) {
-  const TemporaryDirectory directory;
-  std::ofstream(directory.at("run.yaml")) << file;
-  const Outcome outcome = shell("{sim} run " + directory.at("run.yaml") + " --quiet -o " +
-                                directory.at("out") + " " + arguments);
-  CAPTURE(outcome.text);
-  REQUIRE(outcome.code == 0);
-  return json::parse(text_of(directory.at("out/result.json")));
-}
-
-json::value run(const std::string& arguments) { return run_file(kRun, arguments); }
 
 /// Two equal layers, each one tile of one fold, on a machine whose memory takes and yields one
 /// burst of 32 bytes per cycle of 1 ns.

@@ -23,16 +23,18 @@ precision:
   mac: int8
 )";
 
-/// `sim run` of kRun with further arguments: its result.json.
-inline json::value run(const std::string& arguments) {
+/// `sim run` of a run file with further arguments: its result.json.
+inline json::value run_file(const std::string& file, const std::string& arguments) {
   const TemporaryDirectory directory;
-  std::ofstream(directory.at("run.yaml")) << kRun;
+  std::ofstream(directory.at("run.yaml")) << file;
   const Outcome outcome = shell("{sim} run " + directory.at("run.yaml") + " --quiet -o " +
                                 directory.at("out") + " " + arguments);
   CAPTURE(outcome.text);
   REQUIRE(outcome.code == 0);
   return json::parse(text_of(directory.at("out/result.json")));
 }
+
+inline json::value run(const std::string& arguments) { return run_file(kRun, arguments); }
 
 inline std::int64_t integer(const json::value& v) { return v.to_number<std::int64_t>(); }
 inline double real(const json::value& v) { return v.to_number<double>(); }

@@ -3,8 +3,14 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 
 namespace bitjoule {
+namespace {
+
+constexpr std::int64_t kBurstSteps = 64;  // of check_interrupt_after()
+
+}  // namespace
 
 CycleDram::CycleDram(const CycleDramConfig& config)
     : standard_(resolve_standard(config)),
@@ -35,6 +41,7 @@ std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
   const bool single = request.bytes == standard_.burst_bytes;  // spares a division
   requests_[offered_request_] = {request.tag, single ? 1 : request.bytes / standard_.burst_bytes,
                                  -1};
+  check_interrupt_after(kBurstSteps * requests_[offered_request_].bursts_left);
   offered_ = request;
   offered_bytes_ = request.bytes;
   place_ = decoder_.decode(request.address);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 
 namespace bitjoule {
 namespace {
@@ -39,6 +40,8 @@ std::int64_t IdealDram::transfer(std::int64_t start, std::int64_t bytes) {
 }
 
 std::int64_t IdealDram::offer(const DramRequest& request, std::int64_t cycle) {
+  constexpr std::int64_t kRequestSteps = 128;
+  check_interrupt_after(kRequestSteps);
   const std::int64_t end = transfer(cycle + config_.latency.value, request.bytes);
   in_flight_.push_back(
       {{DramEvent::Kind::kCompleted, end, request.tag}, cycle, request.bytes, request.write});

@@ -4,6 +4,7 @@
 
 #include "core/exec/layer_values.h"
 #include "core/index.h"
+#include "core/interrupt.h"
 #include "core/numeric/requantize.h"
 
 namespace bitjoule {
@@ -26,8 +27,10 @@ void LayerValues::prepare_output() {
                               output_zero_, bounds_.lo, bounds_.hi);
   if (acc_i_.empty()) return;
   if (input_scales_->has_zero())
-    for (std::int64_t row = 0; row < l.weight_rows(); ++row)
+    for (std::int64_t row = 0; row < l.weight_rows(); ++row) {
+      check_interrupt_after(l.extents.k);
       weight_sums_.push_back(weight_sum(row, 0, l.extents.k));
+    }
   if (!integer_output() || yields_sums_ || !input_scales_->is_one()) return;
   std::vector<double> multipliers;
   for (std::int64_t row = 0; row < (weight_scales_->is_one() ? 1 : l.weight_rows()); ++row)
@@ -110,6 +113,7 @@ void LayerValues::finish(const Tile& tile) {
   const Lowered& l = problem_.layer;
   for (std::int64_t g = tile.g0; g < tile.g1; ++g)
     for (std::int64_t m = 0; m < tile.m(); ++m) {
+      check_interrupt_after(8 * tile.n() + (weight_scales_ ? l.extents.k : 0));
       const std::int64_t pixel = output_pixel(l, tile, m);
       if (!acc_i_.empty())
         finish_integers(tile, g, pixel);

@@ -24,7 +24,12 @@ std::vector<std::int16_t> all_codes(const QuantizedTensor& t) {
 std::vector<float> all_values(const QuantizedTensor& t, const MacType& mac) {
   std::vector<float> values(at(t.rows() * t.k()));
   t.decode(values.data());
-  if (mac.name != "fp32") round_to(mac.fp, values.data(), t.rows() * t.k(), values.data());
+  if (mac.name == "fp32") return values;
+  for (std::int64_t r = 0; r < t.rows(); ++r) {
+    check_interrupt_after(t.k());
+    float* row = &values[at(r * t.k())];
+    round_to(mac.fp, row, t.k(), row);
+  }
   return values;
 }
 
@@ -48,6 +53,7 @@ void fill_inputs(const MappingProblem& p, const Tile& tile, const std::vector<T>
   T* out = panel.data.data();
   for (std::int64_t g = tile.g0; g < tile.g1; ++g)
     for (std::int64_t m = 0; m < tile.m(); ++m) {
+      check_interrupt_after(tile.k());
       const std::int64_t pixel = output_pixel(l, tile, m);
       // One run of channels per kernel position.
       for (std::int64_t k = tile.k0; k < tile.k1;) {
@@ -72,8 +78,10 @@ void fill_weights(const MappingProblem& p, const Tile& tile, const std::vector<T
   panel.data.resize(at(tile.groups() * tile.n() * tile.k()));
   T* out = panel.data.data();
   for (std::int64_t g = tile.g0; g < tile.g1; ++g)
-    for (std::int64_t n = tile.n0; n < tile.n1; ++n, out += tile.k())
+    for (std::int64_t n = tile.n0; n < tile.n1; ++n, out += tile.k()) {
+      check_interrupt_after(tile.k());
       std::copy_n(&tensor[at(l.weight_row(g, n) * l.extents.k + tile.k0)], tile.k(), out);
+    }
 }
 
 }  // namespace
@@ -180,6 +188,7 @@ void LayerValues::compute_integer(const Tile& tile) {
     multiply_integers(ai_.rows(i * tile.m()), weights(wi_, tile, g), tile.m(), tile.n(), tile.k(),
                       sums.data());
     for (std::int64_t m = 0; m < tile.m(); ++m) {
+      check_interrupt_after(tile.n());
       const std::int64_t pixel = output_pixel(problem_.layer, tile, m);
       std::int32_t* acc = &acc_i_[at(problem_.layer.output_index(g, pixel, tile.n0))];
       const std::int32_t* sum = &sums[at(m * tile.n())];
@@ -207,11 +216,13 @@ void LayerValues::compute_groups(const Tile& tile) {
       multiply_integers({ai_.row((g - tile.g0) * tile.m()) + skipped, tile.k()},
                         {b.first + skipped, b.stride}, tile.m(), tile.n(), k, sums.data());
       for (std::int64_t n = 0; n < tile.n(); ++n) {
+        check_interrupt_after(k);
         const std::int64_t row = l.weight_row(g, tile.n0 + n);
         scales[at(n)] = weight_scales_->at(row, k0);
         if (input_scales_->has_zero()) weight_sums[at(n)] = weight_sum(row, k0, k1);
       }
       for (std::int64_t m = 0; m < tile.m(); ++m) {
+        check_interrupt_after(k + 4 * tile.n());
         const std::int64_t pixel = output_pixel(l, tile, m);
         const ScaleEntry& a = input_scale(g, pixel, k0);
         const std::int64_t inputs = needs_inputs ? input_sum(g, pixel, k0, k1) : 0;
@@ -236,6 +247,7 @@ void LayerValues::compute_integer_fold(const Tile& tile, const FoldJob& job) {
     for (std::int64_t m = job.m0; m < job.m1; ++m) {
       const std::int16_t* a = ai_.row((g - tile.g0) * tile.m() + m) + (job.k0 - tile.k0);
       for (std::int64_t n = job.n0; n < job.n1; ++n) {
+        check_interrupt_after(job.k());
         const std::int16_t* b = weight_rows.row(n - tile.n0) + (job.k0 - tile.k0);
         std::int32_t sum = 0;
         bool overflow = false;
@@ -256,9 +268,11 @@ void LayerValues::compute_float(const Tile& tile) {
   std::vector<float> sums(at(tile.m() * tile.n()));
   for (std::int64_t g = tile.g0; g < tile.g1; ++g) {
     const auto each_row = [&](auto f) {
-      for (std::int64_t m = 0; m < tile.m(); ++m)
+      for (std::int64_t m = 0; m < tile.m(); ++m) {
+        check_interrupt_after(tile.n());
         f(&sums[at(m * tile.n())],
           &acc_f_[at(l.output_index(g, output_pixel(l, tile, m), tile.n0))]);
+      }
     };
     if (accumulate)
       each_row([&](float* sum, const float* acc) { std::copy_n(acc, tile.n(), sum); });

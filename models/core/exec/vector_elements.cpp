@@ -4,6 +4,7 @@
 
 #include "core/exec/vector_values.h"
 #include "core/index.h"
+#include "core/interrupt.h"
 
 namespace bitjoule {
 namespace {
@@ -24,6 +25,7 @@ template <class F>
 void for_each_index(const Shape& shape, std::int64_t elements, F visit) {
   Shape index(shape.size(), 0);
   for (std::int64_t flat = 0; flat < elements; ++flat) {
+    check_interrupt_after(8);
     visit(flat, index);
     for (std::size_t i = shape.size(); i-- > 0 && ++index[i] == shape[i];) index[i] = 0;
   }
@@ -196,7 +198,10 @@ std::vector<float> element_values(const VectorOp& op, const VectorOperands& o) {
     const std::vector<float> b = broadcast(op, o.inputs[1], 1);
     for (std::size_t i = 0; i < y.size(); ++i) y[i] = binary(op.kind, y[i], b[i]);
   } else {
-    for (float& v : y) v = unary(op, alpha, beta, o, v);
+    for (float& v : y) {
+      check_interrupt_after(16);
+      v = unary(op, alpha, beta, o, v);
+    }
   }
   return y;
 }

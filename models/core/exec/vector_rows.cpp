@@ -4,6 +4,7 @@
 
 #include "core/exec/vector_values.h"
 #include "core/index.h"
+#include "core/interrupt.h"
 
 namespace bitjoule {
 namespace {
@@ -83,6 +84,7 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
   if (op.kind == VectorKind::kReduceMean) {
     const float share = 1.0f / static_cast<float>(op.reduced);
     for (std::int64_t i = 0; i < op.elements(); ++i) {
+      check_interrupt_after(op.reduced);
       float sum = 0;
       for (std::int64_t j = 0; j < op.reduced; ++j) sum += o.inputs[0][at(i * op.reduced + j)];
       result.values[at(i)] = sum * share;
@@ -90,6 +92,7 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
     return result;
   }
   for (std::int64_t r = 0; r < op.rows; ++r) {
+    check_interrupt_after(16 * n);
     const float* x = &o.inputs[0][at(r * n)];
     float* y = &result.values[at(r * n)];
     switch (op.kind) {

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/index.h"
+#include "core/interrupt.h"
 
 namespace bitjoule {
 namespace {
@@ -84,6 +85,7 @@ std::vector<float> window_values(const VectorOp& op, const std::vector<float>& x
   const bool maximum = op.kind == VectorKind::kMaxPool || op.kind == VectorKind::kGlobalMaxPool;
   std::vector<float> y(at(op.elements()));
   for (std::int64_t i = 0; i < op.elements(); ++i) {
+    check_interrupt_after(4 * w.kernel_h * w.kernel_w);
     const std::int64_t c = i % w.channels, pixel = i / w.channels;
     const std::int64_t ow = pixel % w.out_width(), oh = pixel / w.out_width() % w.out_height();
     const std::int64_t b = pixel / w.out_width() / w.out_height();

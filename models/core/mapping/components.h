@@ -13,6 +13,7 @@ struct ComponentRow {
   const char* name;                     ///< in counts, energies and metrics: "weight_buffer"
   const char* title;                    ///< in diagrams
   const char* colour;                   ///< in charts, of Okabe and Ito's palette or a shade of it
+  const char* hatch;                    ///< in print, over the colour: a pattern of matplotlib
   const char* buffer;                   ///< of a buffer: its key, "weight"; else nullptr
   BufferConfig BuffersConfig::*config;  ///< of a buffer; else nullptr
   BufferCounts MachineCounts::*counts;  ///< of a buffer; else nullptr

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "core/interrupt.h"
 #include "core/mapping/array_timing.h"
 #include "core/mapping/tiling.h"
 
@@ -55,6 +56,7 @@ std::array<LoopDim, 3> fold_loops(const MappingProblem& problem, FoldOrder order
 /// ascends: the order of accumulation in docs/timing.md.
 template <class F>
 void for_each_fold(const MappingProblem& p, const Tile& tile, F f) {
+  constexpr std::int64_t kFoldSteps = 64;  // of check_interrupt_after()
   const FoldExtents step = fold_extents(p, {tile.m(), tile.n(), tile.k()});
   FoldJob job;
   struct Loop {
@@ -78,6 +80,7 @@ void for_each_fold(const MappingProblem& p, const Tile& tile, F f) {
     each(0, [&] {
       each(1, [&] {
         each(2, [&] {
+          check_interrupt_after(kFoldSteps);
           shape_fold(p, job);
           f(static_cast<const FoldJob&>(job));
         });

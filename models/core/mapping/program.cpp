@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/index.h"
+#include "core/interrupt.h"
 #include "core/machine/setting.h"
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
@@ -13,6 +14,8 @@
 
 namespace bitjoule {
 namespace {
+
+constexpr std::int64_t kTileSteps = 512;  // of check_interrupt_after()
 
 class Builder {
  public:
@@ -127,6 +130,7 @@ void Builder::finish(const TileIndex& index, const Tile& tile) {
 }
 
 void Builder::step(std::int64_t g, const std::array<std::int64_t, 3>& mnk) {
+  check_interrupt_after(kTileSteps);
   const std::int64_t m = mnk[0], n = mnk[1], k = mnk[2];
   const TileIndex index{g,
                         m / trips_.out_cols / trips_.out_rows,

@@ -1,10 +1,16 @@
 // Tensors and chunks of a vector operator in memory and time.
 #include "core/mapping/vector_program.h"
 
+#include "core/interrupt.h"
 #include "core/mapping/division.h"
 #include "core/mapping/vector_builder.h"
 
 namespace bitjoule {
+namespace {
+
+constexpr std::int64_t kChunkSteps = 1024;  // of check_interrupt_after()
+
+}  // namespace
 
 std::int64_t VectorBuilder::place(std::int64_t bytes) {
   const std::int64_t start = end_;
@@ -100,6 +106,7 @@ void VectorBuilder::load(const Region& region, std::int64_t elements, VectorChun
 
 /// What the unit does for a chunk and the operations that it and its store wait for.
 void VectorBuilder::finish(const VectorChunk& chunk) {
+  check_interrupt_after(kChunkSteps);
   VectorOp part = op_;
   part.rows = takes_rows(op_) ? chunk.elements / op_.cols : 1;
   part.cols = takes_rows(op_) ? op_.cols : chunk.elements;

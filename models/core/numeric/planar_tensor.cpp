@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/index.h"
+#include "core/interrupt.h"
 #include "core/numeric/elements.h"
 #include "core/numeric/float_formats.h"
 #include "core/numeric/nf4.h"
@@ -67,6 +68,7 @@ std::vector<GroupStatistics> QuantizedTensor::statistics(const float* data) cons
   std::vector<float> low(at(per_row)), high(at(per_row));
   const bool both = needs_min_max(layout_);
   for (std::int64_t row = 0; row < rows_; ++row) {
+    check_interrupt_after(k_);
     const float* x = data + row * k_;
     if (both)
       min_max_of_groups(x, k_, length, low.data(), high.data());
@@ -91,6 +93,7 @@ std::vector<GroupStatistics> QuantizedTensor::whole_statistics(const float* data
     const std::int64_t row_end = (start / k_ + 1) * k_;
     std::int64_t end = group > 0 ? std::min(start + group, row_end) : row_end;
     if (group == kWholeTensor) end = total;
+    check_interrupt_after(end - start);
     groups.emplace_back().add(layout_, data + start, end - start);
     start = end;
   }

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/numeric/float_formats.h"
 
 namespace bitjoule {
@@ -75,7 +76,10 @@ T load(const std::uint8_t* at) {
 template <class T, class Sink>
 bool each(const StoredTensor& tensor, const char* format, Sink sink) {
   if (tensor.type->format != std::string(format)) return false;
-  for (std::uint64_t at = 0; at < tensor.bytes; at += sizeof(T)) sink(load<T>(tensor.data + at));
+  for (std::uint64_t at = 0; at < tensor.bytes; at += sizeof(T)) {
+    check_interrupt_after(1);
+    sink(load<T>(tensor.data + at));
+  }
   return true;
 }
 

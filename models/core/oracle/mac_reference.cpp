@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/index.h"
+#include "core/interrupt.h"
 #include "core/oracle/side_by_side.h"
 
 namespace bitjoule {
@@ -17,6 +18,7 @@ template <class W>
 void multiply_row(const double* x, const W* w, std::int64_t n, std::int64_t k, double* y) {
   std::int64_t row = 0;
   for (; row + 4 <= n; row += 4) {
+    check_interrupt_after(k);
     const W *a = w + row * k, *b = a + k, *c = b + k, *d = c + k;
     double sums[4] = {0, 0, 0, 0};
     for (std::int64_t i = 0; i < k; ++i) {
@@ -52,6 +54,7 @@ void multiply_rows(const double* x, std::int64_t rows, const W* w, std::int64_t 
       fill_panel(lanes, k, panel);
       const std::int64_t last = std::min(first + block, rows);
       for (std::int64_t row = first; row < last; row += kSumRows) {
+        check_interrupt_after(kSumLanes * k);
         const std::int64_t count = std::min(kSumRows, last - row);
         side_by_side(x + row * k, k, count, panel.data(), whole, sums);
         for (std::int64_t r = 0; r < count; ++r)

@@ -42,14 +42,20 @@ std::int64_t largest_code(const TensorFormat& format) {
 std::vector<float> decoded(const QuantizedTensor& t, const MacType& mac) {
   std::vector<float> values(at_index(t.rows() * t.k()));
   t.decode(values.data());
-  if (mac.name != "fp32")
-    for (float& v : values) v = decode_float(mac.fp, encode_float(mac.fp, v));
+  if (mac.name == "fp32") return values;
+  for (float& v : values) {
+    check_interrupt_after(16);
+    v = decode_float(mac.fp, encode_float(mac.fp, v));
+  }
   return values;
 }
 
 std::vector<std::int16_t> coded(const QuantizedTensor& t) {
   std::vector<std::int16_t> codes(at_index(t.rows() * t.k()));
-  for (std::int64_t r = 0; r < t.rows(); ++r) t.codes(r, 0, t.k(), &codes[at_index(r * t.k())]);
+  for (std::int64_t r = 0; r < t.rows(); ++r) {
+    check_interrupt_after(t.k());
+    t.codes(r, 0, t.k(), &codes[at_index(r * t.k())]);
+  }
   return codes;
 }
 
@@ -129,6 +135,7 @@ struct Oracle::Windows {
 };
 
 void Oracle::gather(std::int64_t window, Windows& to) const {
+  check_interrupt_after(4 * weights_.k());
   to.last = window;
   ++to.count;
   std::int64_t done = 0, zero = 0;
@@ -173,6 +180,7 @@ void Oracle::gather(std::int64_t window, Windows& to) const {
 std::vector<Oracle::Chunk> Oracle::weight_chunks(std::int64_t row) const {
   std::vector<Chunk> chunks;
   std::int64_t begin = 0;
+  check_interrupt_after(weights_.k());
   for (std::int64_t end : chunks_) {
     const auto codes = weight_codes_.begin() + row * weights_.k();
     chunks.push_back({weights_.scale(row, begin), weights_.min(row, begin),

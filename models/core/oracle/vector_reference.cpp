@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/index.h"
+#include "core/interrupt.h"
 
 namespace bitjoule {
 namespace {
@@ -97,6 +98,7 @@ Values elementwise(const VectorOp& op, const ReferenceOperands& o) {
   Values y(at(op.elements()));
   Shape index;
   for (std::size_t i = 0; i < y.size(); ++i) {
+    check_interrupt_after(16);
     if (op.operand_shapes.empty()) {
       y[i] = two ? of_two(op.kind, o.inputs[0][i], o.inputs[1][i])
                  : of_one(op.kind, o.inputs[0][i], alpha, beta);
@@ -186,6 +188,7 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
     return y;
   }
   for (std::int64_t r = 0; r < op.rows; ++r) {
+    check_interrupt_after(16 * op.cols);
     const double* from = &x[at(r * op.cols)];
     double* to = &y[at(r * op.cols)];
     if (op.kind == VectorKind::kSoftmax) {
@@ -215,6 +218,7 @@ Values pooled(const VectorOp& op, const Values& x) {
     unflatten(i, shape, index);
     double sum = 0, max = -std::numeric_limits<double>::infinity();
     std::int64_t count = 0;
+    check_interrupt_after(4 * w.kernel_h * w.kernel_w);
     for (std::int64_t kh = 0; kh < w.kernel_h; ++kh)
       for (std::int64_t kw = 0; kw < w.kernel_w; ++kw) {
         const std::int64_t h = index[1] * w.stride_h - w.pad_top + kh * w.dilation_h;
@@ -240,6 +244,7 @@ Values concatenated(const VectorOp& op, const ReferenceOperands& o) {
   Values y(at(op.elements()));
   Shape index;
   for (std::size_t i = 0; i < y.size(); ++i) {
+    check_interrupt_after(16);
     unflatten(static_cast<std::int64_t>(i), op.shape, index);
     std::size_t part = 0;
     for (; index[axis] >= op.operand_shapes[part][axis]; ++part)
@@ -261,6 +266,7 @@ Values moved(const VectorOp& op, const ReferenceOperands& o) {
   const Shape& from = op.operand_shapes[0];
   Shape index, source(from.size());
   for (std::size_t i = 0; i < y.size(); ++i) {
+    check_interrupt_after(16);
     unflatten(static_cast<std::int64_t>(i), op.shape, index);
     bool inside = true;
     for (std::size_t d = 0; d < index.size(); ++d) {

@@ -15,6 +15,8 @@ from matplotlib.ticker import (
     NullFormatter,
 )
 
+from .components import COMPONENTS
+
 # Okabe and Ito's palette (Color Universal Design, 2008) and a grey; the hatches tell the parts
 # apart where colours cannot.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, GREY = (
@@ -31,9 +33,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, GREY = (
 
 # Each part keeps its look in every figure.
 LOOKS = {
-    # energy, by component
-    "dram": (VERMILLION, ""),
-    # of a table that prices its commands apart
+    **{name: (colour, hatch) for name, (_, colour, hatch) in COMPONENTS.items()},
+    # the DRAM's energy by a table that prices its commands apart
     "dram_activate": (VERMILLION, "xxx"),
     "dram_read_burst": (VERMILLION, ""),
     "dram_write_burst": (VERMILLION, "\\\\\\\\"),
@@ -47,18 +48,6 @@ LOOKS = {
     "dram_background_power_down": (GREY, "..."),
     "dram_background_refreshing": (GREY, "\\\\\\\\"),
     "dram_background_banks": (GREY, "++"),
-    "weight_buffer": (BLUE, "////"),
-    "input_buffer": (SKY, ""),
-    "accumulator_buffer": (GREEN, "\\\\\\\\"),
-    "output_buffer": (SKY, "xxx"),
-    "scale_buffer": (YELLOW, "..."),
-    "array": (ORANGE, ""),
-    "array_registers": (ORANGE, "////"),
-    "array_wires": (ORANGE, "..."),
-    "array_clock": (ORANGE, "xxx"),
-    "dequantizer": (PURPLE, "////"),
-    "output_unit": (GREEN, ""),
-    "vector_unit": (GREY, "xxx"),
     # time, by cause
     "array_busy": (ORANGE, ""),
     "weight_load": (BLUE, "////"),
@@ -138,7 +127,9 @@ def look(name):
 
 
 def readable(name):
-    """A key of result.json as prose: "fill_drain" -> "fill drain"."""
+    """A key of result.json as prose: "fill_drain" -> "fill drain"; a component by its title."""
+    if name in COMPONENTS:
+        return COMPONENTS[name][0]
     return " ".join("DRAM" if word == "dram" else word for word in name.split("_"))
 
 

@@ -1,0 +1,54 @@
+// The one table of components against the copy of its looks that figures in Python read.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "core/mapping/components.h"
+#include "support/paths.h"
+#include "support/shell.h"
+
+namespace bitjoule {
+namespace {
+
+using namespace test;
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '\\' ? "\\\\" : std::string(1, c);
+  return out;
+}
+
+std::string python_text() {
+  std::string text =
+      "\"\"\"The machine's components. Written from models/core/mapping/components.cpp by "
+      "sim_tests\n"
+      "with BITJOULE_UPDATE_DOCS=1.\"\"\"\n\n# title, colour, hatch\nCOMPONENTS = {\n";
+  for (const ComponentRow& row : machine_components())
+    text += fmt::format("    \"{}\": (\"{}\", \"{}\", \"{}\"),\n", row.name, row.title, row.colour,
+                        escaped(row.hatch));
+  return text + "}\n";
+}
+
+TEST_CASE("components: plotting/components.py (BITJOULE_UPDATE_DOCS=1 writes it)") {
+  const std::string file = source_dir() + "/python/bitjoule/plotting/components.py";
+  if (std::getenv("BITJOULE_UPDATE_DOCS") != nullptr) std::ofstream(file) << python_text();
+  CHECK(text_of(file) == python_text());
+}
+
+TEST_CASE("components: no two look alike") {
+  std::set<std::pair<std::string, std::string>> looks;
+  std::set<std::string> titles;
+  for (const ComponentRow& row : machine_components()) {
+    CAPTURE(row.name);
+    CHECK(looks.insert({row.colour, row.hatch}).second);
+    CHECK(titles.insert(row.title).second);
+  }
+}
+
+}  // namespace
+}  // namespace bitjoule
