@@ -52,12 +52,13 @@ class FieldCollector : public ResultVisitor {
   std::ptrdiff_t at_ = 0;  // behind the field before
 };
 
-/// Two actions, one with a price.
+/// Two actions, one with a price, and one of the DRAM.
 void add_counts(ExampleResult& example, LayerResult& layer) {
   example.run.energy = no_prices();
   example.run.energy.arithmetic = {{Primitive::kAdd, "int8", Picojoules(1), {}}};
   layer.counts = {{"array", "add", Primitive::kAdd, "int8", Bits(0), Bytes(0), 1},
-                  {"array", "multiply", Primitive::kMultiply, "int8", Bits(0), Bytes(0), 1}};
+                  {"array", "multiply", Primitive::kMultiply, "int8", Bits(0), Bytes(0), 1},
+                  {"dram", "read", Primitive::kDramRead, "", Bits(0), Bytes(0), 1}};
   layer.energy = price(layer.counts, prices_of(example.run));
 }
 
@@ -74,7 +75,7 @@ LayerResult full_layer() {
   layer.outputs.emplace();
   layer.buffers.unified.emplace();
   layer.outcome.counts.unified_peak_bytes = 1;
-  layer.outcome.dram.row_hits = 1;
+  layer.outcome.dram.row_hits = layer.outcome.dram.ranks = 1;
   layer.outcome.dram.commands.fill(1);
   return layer;
 }
@@ -124,6 +125,7 @@ std::vector<ExampleResult> example_results() {
   full.run.dram.energy.emplace();
   ExampleResult rows = least;  // of which no command is there always
   rows.result.layer_passes.front().outcome.dram.row_hits = 1;
+  rows.result.layer_passes.front().outcome.dram.ranks = 1;
   ExampleResult bare = network_example({});
   bare.result.network->layers = {LayerResult()};
   bare.result.network->outputs.clear();
