@@ -58,14 +58,15 @@ class FieldCollector : public ResultVisitor {
   std::ptrdiff_t at_ = 0;  // behind the field before
 };
 
-/// Two actions, one with a price.
+/// Two actions, one with a price, and one of the DRAM.
 void add_counts(ExampleResult& example, LayerResult& layer) {
   example.run.energy = no_prices();
   example.run.energy.area.emplace().components = {
       {"control_and_dma", AreaUnit::kMachine, SquareMicrometres(1), {}}};
   example.run.energy.arithmetic = {{Primitive::kAdd, "int8", Picojoules(1), {}}};
   layer.counts = {{"array", "add", Primitive::kAdd, "int8", Bits(0), Bytes(0), 1},
-                  {"array", "multiply", Primitive::kMultiply, "int8", Bits(0), Bytes(0), 1}};
+                  {"array", "multiply", Primitive::kMultiply, "int8", Bits(0), Bytes(0), 1},
+                  {"dram", "read", Primitive::kDramRead, "", Bits(0), Bytes(0), 1}};
   layer.energy = price(layer.counts, prices_of(example.run));
 }
 
@@ -84,7 +85,7 @@ LayerResult full_layer() {
   layer.buffers.unified.emplace();
   layer.outcome.counts.unified_peak_bytes = 1;
   layer.outcome.counts.operands.counts.fill(1);
-  layer.outcome.dram.row_hits = 1;
+  layer.outcome.dram.row_hits = layer.outcome.dram.ranks = 1;
   layer.outcome.dram.commands.fill(1);
   return layer;
 }
@@ -132,8 +133,10 @@ std::vector<ExampleResult> example_results() {
   full.result.layer_passes = {full_layer()};
   add_counts(full, full.result.layer_passes.front());
   full.run.dram.energy.emplace();
-  ExampleResult rows = least;  // of which no command is there always
+  ExampleResult rows = least;  // of which no command is there always, and no part of the energy
+  rows.run.dram.energy.emplace();
   rows.result.layer_passes.front().outcome.dram.row_hits = 1;
+  rows.result.layer_passes.front().outcome.dram.ranks = 1;
   ExampleResult estimated = least;
   estimated.run.options.fidelity = Fidelity::kEstimate;
   ExampleResult bare = network_example({});

@@ -192,7 +192,6 @@ std::string report_text(const CountedPart& part, const EnergyReport& report,
       });
   if (!has_leakage)
     out += "  not counted: leakage; the result is of a version that did not count it\n";
-  for (const PricedAction& row : report.unpriced())
   std::vector<std::string> moves;  // of components whose every move has no price
   for (const PricedAction& row : report.unpriced()) {
     const std::string name = unpriced_name(row);

@@ -6,6 +6,7 @@
 #include <map>
 #include <variant>
 
+#include "core/dram/actions.h"
 #include "core/error.h"
 #include "core/mapping/components.h"
 #include "sim/config/suggest.h"
@@ -25,11 +26,28 @@ LayerResult full_layer(const RunConfig& run) {
     layer.check.emplace();
     layer.check->checked = 1;  // without it there is no verdict
   }
-  if (std::holds_alternative<CycleDramConfig>(run.dram.model)) {
-    layer.outcome.dram.row_hits = 1;
-    layer.outcome.dram.commands.fill(1);
+  DramStats& dram = layer.outcome.dram;
+  dram.read_bytes = dram.write_bytes = 1;
+  if (const auto* cycle = std::get_if<CycleDramConfig>(&run.dram.model)) {
+    const RefreshPolicy refresh = cycle->controller.refresh;
+    dram.row_hits = dram.ranks = 1;
+    dram.commands.fill(1);
+    dram.period = cycle->timing.tCK;
+    constexpr std::int64_t kClocks = 1000;  // some picoseconds of each state that can be
+    dram.states.open = dram.states.closed = dram.states.open_banks = kClocks;
+    if (refresh != RefreshPolicy::kNone) dram.states.refreshing = kClocks;
+    if (cycle->controller.power_down > 0) dram.states.power_down = kClocks;
+    DramStats counted = dram;
+    const auto sent = [&](DramCommand c) -> std::int64_t& {
+      return counted.commands[static_cast<std::size_t>(c)];
+    };
+    sent(DramCommand::kRefAll) = refresh == RefreshPolicy::kAllBank ? 1 : 0;
+    sent(DramCommand::kRefBank) = refresh == RefreshPolicy::kPerBank ? 1 : 0;
+    append_dram_commands(counted, &layer.counts);
   }
   if (run.options.data.counted) layer.outcome.counts.operands.counts.fill(1);
+  append_dram_bits(dram, &layer.counts);
+  layer.energy = price(layer.counts, prices_of(run));
   layer.buffers = run.accelerator.buffers;
   if (layer.buffers.unified) layer.outcome.counts.unified_peak_bytes = 1;
   return layer;

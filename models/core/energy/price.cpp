@@ -324,8 +324,19 @@ std::vector<PricedAction> EnergyReport::unpriced() const {
 }
 
 bool is_static(Primitive primitive) {
-  return primitive == Primitive::kSramLeakage || primitive == Primitive::kLeakage ||
-         primitive == Primitive::kDramBackground;
+  switch (primitive) {
+    case Primitive::kSramLeakage:
+    case Primitive::kLeakage:
+    case Primitive::kDramBackground:
+    case Primitive::kDramOpen:
+    case Primitive::kDramClosed:
+    case Primitive::kDramPowerDown:
+    case Primitive::kDramRefreshing:
+    case Primitive::kDramOpenBanks:
+      return true;
+    default:
+      return false;
+  }
 }
 
 UnitPrice unit_price(const Action& action, const EnergyTable& table) {
