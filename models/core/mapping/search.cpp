@@ -34,7 +34,7 @@ constexpr int kMostCuts = 80;  // of a dive, until a tiling fits
 // Around the best, before and after, tilings that are tried, and of them estimated.
 constexpr std::int64_t kMostTried = 1500, kMostClimbed = 48;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
-constexpr double kWorthAll = 4'000, kLeastEffort = 0.02;
+constexpr double kWorthAll = 4'000, kLeastEffort = 0.25;
 // As many of the best are told: their costs lie close together.
 constexpr std::size_t kMostClosest = 4;
 
