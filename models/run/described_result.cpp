@@ -184,18 +184,19 @@ class Timelines {
   std::vector<const DramStats*> list_;
 };
 
-/// `watts`: over time; a layer's are not told.
-void describe_power(const Costs& t, double energy_pj, const PowerTimeline& power, bool is_run,
-                    ResultVisitor& v) {
+/// `watts`: over time; a layer's are not told, and an estimate has none.
+void describe_power(const Costs& t, double energy_pj, const PowerTimeline& power, bool has_timeline,
+                    bool is_run, ResultVisitor& v) {
   v.object({"power", "", "what was drawn, DRAM included as far as it is priced (energy.md)"}, [&] {
     v.value({"average_w", "W", "energy over time", OverLayers::kDerived},
             t.time_s > 0 ? energy_pj * 1e-12 / t.time_s : 0.0);
-    v.value({"peak_w", "W", "of the bin of the timeline with most", OverLayers::kHighest},
-            power.highest());
+    if (has_timeline)
+      v.value({"peak_w", "W", "of the bin of the timeline with most", OverLayers::kHighest},
+              power.highest());
     v.value({"tops_per_w", "TOPS/W", "two operations for each MAC done, over the energy",
              OverLayers::kDerived, true},
             energy_pj > 0 ? 2 * static_cast<double>(t.counts.macs) / energy_pj : 0.0);
-    if (!is_run) return;
+    if (!is_run || !has_timeline) return;
     v.object({"timeline", "", "power over time, in the bins of `dram.timeline`"}, [&] {
       v.value({"bin_s", "s", "the time of one element"}, power.bin_s);
       v.list({"watts", "W", "average of each bin"}, [&] {
@@ -231,7 +232,7 @@ void describe_layer(const LayerResult& r, std::optional<std::int64_t> timeline,
   v.numbers({"counts", "", "how often it does each action of the run's `counts[]`, in its order"},
             counts);
   v.object({"energy", "", "of the layer"}, [&] { describe_layer_energy(r.energy, v); });
-  describe_power(costs_of(r, 1), r.energy.total.value, power_of(r), false, v);
+  describe_power(costs_of(r, 1), r.energy.total.value, power_of(r), timeline.has_value(), false, v);
   describe_check(r.check, v);
   if (r.network_error)
     v.object({"network_error", "",
@@ -251,7 +252,10 @@ void describe_estimate(const RunConfig& run, ResultVisitor& v) {
              "of `fast`: 95 of 100 times are no further off; all that is counted is exact"},
             run.phases.empty() ? kLayerTimeError : kNetworkTimeError);
     v.list({"estimated_counts", "", "activities of `counts[]` that are not exact"}, [&] {
-      for (const char* activity : {"activate", "refresh", "background"}) v.value({}, activity);
+      for (const char* activity : {"activate", "refresh", "refresh_bank", "background",
+                                   "background_open", "background_closed", "background_power_down",
+                                   "background_refreshing", "background_banks"})
+        v.value({}, activity);
     });
   });
 }
@@ -270,7 +274,7 @@ void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layer
   describe_counts(counts, v);
   const EnergyReport energy = price(counts, prices_of(run));
   v.object({"energy", "", "counts x prices (energy.md)"}, [&] { describe_energy(energy, v); });
-  describe_power(totals, energy.total.value, power_of(layers), true, v);
+  describe_power(totals, energy.total.value, power_of(layers), !estimated, true, v);
   const double seconds = totals.time_s > 0 ? totals.time_s : 1;
   v.object({"area", "", "of the machine, on the chip (energy.md)"}, [&] {
     const AreaReport area = area_of(run);

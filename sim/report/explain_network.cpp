@@ -34,7 +34,7 @@ constexpr double kMuchTraffic = 1.25;
 
 std::string layer_line(const RunConfig& run, const std::string& name, const MappingPins& pins,
                        const MappingProblem& unset, const LayerProgram& p) {
-  const MappingEstimate& e = p.mapping.estimate;
+  const MappingEstimate e = estimate(p.problem, p.mapping.tiling);
   const double above = static_cast<double>(e.moved_bytes()) / traffic_bound(p.problem).least();
   std::string line = fmt::format("{}\n  {}\n  {} of traffic, {} of the least; about {} cycles, {}",
                                  printable_line(name),

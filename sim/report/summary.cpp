@@ -143,8 +143,11 @@ std::string power_text(const RunConfig& run, const std::vector<LayerResult>& lay
       run.accelerator.voltage ? fmt::format(", at {} V", run.accelerator.voltage->value) : "";
   const std::string standing =
       fixed > 0 ? fmt::format(", {} of it whatever is done", si(fixed * 1e-12 / seconds, "W")) : "";
-  return fmt::format("{} on average{}; at most {}{}", si(energy * 1e-12 / seconds, "W"), standing,
-                     si(power_of(layers).highest(), "W"), supply);
+  const std::string peak = run.options.fidelity == Fidelity::kEstimate
+                               ? ""
+                               : "; at most " + si(power_of(layers).highest(), "W");
+  return fmt::format("{} on average{}{}{}", si(energy * 1e-12 / seconds, "W"), standing, peak,
+                     supply);
 }
 
 std::string area_line(const RunConfig& run) {

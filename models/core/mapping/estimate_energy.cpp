@@ -4,6 +4,7 @@
 
 #include "core/dram/actions.h"
 #include "core/mapping/machine_parts.h"
+#include "core/mapping/memory_port.h"
 
 namespace bitjoule {
 namespace {
@@ -58,26 +59,20 @@ EnergyModel::PricedCounts EnergyModel::counted(const MappingEstimate& e) const {
   counts[kNanosecond] = whole_nanoseconds(Cycles(e.cycles), p_.machine.clock);
   const MemoryPort& m = p_.memory;
   if (m.ranks == 0) return counts;
-  // In the order of append_dram_commands(). What is not known of states: rows stay open, in every
-  // bank, but for refreshes of the rank.
+  // In the order of append_dram_commands().
   const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
-  std::int64_t refreshes = 0, refreshing = 0;
-  if (m.refresh_cycles > 0) {
-    refreshes = static_cast<std::int64_t>(static_cast<double>(e.cycles) / m.refresh_cycles);
-    refreshing = static_cast<std::int64_t>(static_cast<double>(refreshes) * m.refresh_busy);
-  }
+  const RankTimes times = assumed_rank_times(m, e.cycles);
   const auto time = [&](std::int64_t cycles) { return whole_picoseconds(cycles, m.core_period); };
-  const std::int64_t open = (e.cycles - refreshing) * m.ranks;
   counts[i++] = e.activates;
   counts[i++] = e.traffic.total().bursts - writes;
   counts[i++] = writes;
-  counts[i++] = refreshes * m.ranks;
+  counts[i++] = times.refreshes;
   ++i;  // of single banks
   counts[i++] = powered_nanoseconds(m.ranks, e.cycles, m.core_period);
-  counts[i++] = time(open);
+  counts[i++] = time(times.open);
   i += 2;  // closed, powered down
-  counts[i++] = time(refreshing * m.ranks);
-  counts[i] = time(open * m.banks_per_rank);
+  counts[i++] = time(times.refreshing);
+  counts[i] = time(times.open_banks);
   return counts;
 }
 

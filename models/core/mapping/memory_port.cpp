@@ -72,6 +72,19 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
   return port;
 }
 
+RankTimes assumed_rank_times(const MemoryPort& m, std::int64_t cycles) {
+  RankTimes times;
+  if (m.refresh_cycles > 0) {
+    times.refreshes =
+        static_cast<std::int64_t>(static_cast<double>(cycles) / m.refresh_cycles) * m.ranks;
+    times.refreshing =
+        static_cast<std::int64_t>(static_cast<double>(times.refreshes) * m.refresh_busy);
+  }
+  times.open = cycles * m.ranks - times.refreshing;
+  times.open_banks = times.open * m.banks_per_rank;
+  return times;
+}
+
 DramConfig without_stops(DramConfig dram) {
   if (auto* cycle = std::get_if<CycleDramConfig>(&dram.model))
     if (cycle->controller.refresh == RefreshPolicy::kAllBank)

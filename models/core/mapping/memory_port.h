@@ -13,4 +13,11 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock);
 /// as a layer does.
 DramConfig without_stops(DramConfig dram);
 
+/// What an estimate knows of the ranks: they refresh as often as they must, and otherwise have a
+/// row open in every bank. Refreshes of whole ranks, and core cycles summed over ranks and banks.
+struct RankTimes {
+  std::int64_t refreshes = 0, refreshing = 0, open = 0, open_banks = 0;
+};
+RankTimes assumed_rank_times(const MemoryPort& memory, std::int64_t cycles);
+
 }  // namespace bitjoule

@@ -8,6 +8,7 @@
 #include "core/mapping/estimate.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/machine_counts.h"
+#include "core/mapping/memory_port.h"
 #include "core/mapping/tile_layout.h"
 #include "core/mapping/vector_time.h"
 
@@ -18,8 +19,8 @@ struct DramWork {
   std::int64_t reads = 0, writes = 0, activates = 0;  // bursts, rows
 };
 
-/// What a DRAM does in so many core cycles: bursts are given; refreshes of all banks and the time
-/// that it is powered follow from them. Nothing else is known.
+/// What a DRAM does in so many core cycles: bursts are given; refreshes and the time in each
+/// state are assumed. Nothing else is known.
 DramStats commands_of(const MemoryPort& memory, const DramWork& work, std::int64_t cycles) {
   DramStats s;
   s.ranks = memory.ranks;
@@ -33,10 +34,11 @@ DramStats commands_of(const MemoryPort& memory, const DramWork& work, std::int64
   set(DramCommand::kRead, work.reads);
   set(DramCommand::kWrite, work.writes);
   set(DramCommand::kAct, work.activates);
-  if (memory.refresh_cycles > 0)
-    set(DramCommand::kRefAll,
-        static_cast<std::int64_t>(static_cast<double>(cycles) / memory.refresh_cycles) *
-            memory.ranks);
+  const RankTimes times = assumed_rank_times(memory, cycles);
+  set(DramCommand::kRefAll, times.refreshes);
+  s.states.refreshing = times.refreshing;
+  s.states.open = times.open;
+  s.states.open_banks = times.open_banks;
   return s;
 }
 
