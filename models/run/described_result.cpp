@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 
 #include "core/enums.h"
 #include "core/mapping/estimate.h"
+#include "core/result/estimated_outcome.h"
 #include "run/power.h"
 #include "run/run_parts.h"
 
@@ -184,9 +186,9 @@ class Timelines {
   std::vector<const DramStats*> list_;
 };
 
-/// `watts`: over time; a layer's are not told, and an estimate has none.
+/// An estimate has no time line.
 void describe_power(const Costs& t, double energy_pj, const PowerTimeline& power, bool has_timeline,
-                    bool is_run, ResultVisitor& v) {
+                    ResultVisitor& v) {
   v.object({"power", "", "what was drawn, DRAM included as far as it is priced (energy.md)"}, [&] {
     v.value({"average_w", "W", "energy over time", OverLayers::kDerived},
             t.time_s > 0 ? energy_pj * 1e-12 / t.time_s : 0.0);
@@ -196,7 +198,7 @@ void describe_power(const Costs& t, double energy_pj, const PowerTimeline& power
     v.value({"tops_per_w", "TOPS/W", "two operations for each MAC done, over the energy",
              OverLayers::kDerived, true},
             energy_pj > 0 ? 2 * static_cast<double>(t.counts.macs) / energy_pj : 0.0);
-    if (!is_run || !has_timeline) return;
+    if (!has_timeline) return;
     v.object({"timeline", "", "power over time, in the bins of `dram.timeline`"}, [&] {
       v.value({"bin_s", "s", "the time of one element"}, power.bin_s);
       v.list({"watts", "W", "average of each bin"}, [&] {
@@ -232,7 +234,6 @@ void describe_layer(const LayerResult& r, std::optional<std::int64_t> timeline,
   v.numbers({"counts", "", "how often it does each action of the run's `counts[]`, in its order"},
             counts);
   v.object({"energy", "", "of the layer"}, [&] { describe_layer_energy(r.energy, v); });
-  describe_power(costs_of(r, 1), r.energy.total.value, power_of(r), timeline.has_value(), false, v);
   describe_check(r.check, v);
   if (r.network_error)
     v.object({"network_error", "",
@@ -246,16 +247,16 @@ void describe_layer(const LayerResult& r, std::optional<std::int64_t> timeline,
 namespace {
 
 /// What an estimate owes to who reads it.
-void describe_estimate(const RunConfig& run, ResultVisitor& v) {
+void describe_estimate(const RunConfig& run, const Counts& counts, ResultVisitor& v) {
   v.object({"estimate", "", "with `fidelity: estimate`: how far to trust it (estimate.md)"}, [&] {
     v.value({"time_within", "share",
              "of `fast`: 95 of 100 times are no further off; all that is counted is exact"},
             run.phases.empty() ? kLayerTimeError : kNetworkTimeError);
     v.list({"estimated_counts", "", "activities of `counts[]` that are not exact"}, [&] {
-      for (const char* activity : {"activate", "refresh", "refresh_bank", "background",
-                                   "background_open", "background_closed", "background_power_down",
-                                   "background_refreshing", "background_banks"})
-        v.value({}, activity);
+      std::set<std::string> told;
+      for (const Action& action : counts)
+        if (is_estimated(action.primitive) && told.insert(action.activity).second)
+          v.value({}, action.activity);
     });
   });
 }
@@ -268,13 +269,13 @@ void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layer
   Costs totals;
   for (const LayerResult& r : layers) totals += costs_of(r, r.repeat);
   const Counts counts = total_counts(layers);
-  if (estimated) describe_estimate(run, v);
+  if (estimated) describe_estimate(run, counts, v);
   const DramStats dram = estimated ? DramStats() : dram_of_layers(layers);
   describe_costs(totals, estimated ? nullptr : &dram, &run.dram.name, 0, v);
   describe_counts(counts, v);
   const EnergyReport energy = price(counts, prices_of(run));
   v.object({"energy", "", "counts x prices (energy.md)"}, [&] { describe_energy(energy, v); });
-  describe_power(totals, energy.total.value, power_of(layers), !estimated, true, v);
+  describe_power(totals, energy.total.value, power_of(layers), !estimated, v);
   const double seconds = totals.time_s > 0 ? totals.time_s : 1;
   v.object({"area", "", "of the machine, on the chip (energy.md)"}, [&] {
     const AreaReport area = area_of(run);

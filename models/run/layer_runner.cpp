@@ -346,7 +346,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   result.peak_bytes_per_s =
       memory().bytes_per_cycle * static_cast<double>(machine_->config().clock.value);
   result.counts = priced_actions(problem, result.outcome.counts);
-  if (!program.computes.empty()) append_array_clock(problem, result.outcome.cycles, &result.counts);
+  if (result.op.empty()) append_array_clock(problem, result.outcome.cycles, &result.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
   append_leakage(prices_->parts, whole_nanoseconds(result.outcome.cycles, machine_->config().clock),
                  &result.counts);

@@ -87,18 +87,22 @@ class ShapeVisitor : public ResultVisitor {
   int lists_ = 0;  // open ones, with what is open within them
 };
 
-const Shape& shapes() {
-  static const Shape kShapes = [] {
-    ShapeVisitor v;
-    for (const ExampleResult& example : example_results()) {
-      v.begin_result();
-      describe_result(example, v);
-    }
-    Shape all = v.take();
-    all.parts["program"].parts.erase("commit");  // a text, or null where git knows none
-    return all;
-  }();
-  return kShapes;
+Shape shape_of(bool estimated) {
+  ShapeVisitor v;
+  for (const ExampleResult& example : example_results()) {
+    if ((example.run.options.fidelity == Fidelity::kEstimate) != estimated) continue;
+    v.begin_result();
+    describe_result(example, v);
+  }
+  Shape all = v.take();
+  all.parts["program"].parts.erase("commit");  // a text, or null where git knows none
+  return all;
+}
+
+/// Estimates lack what only events tell.
+const Shape& shapes(bool estimated) {
+  static const Shape kSimulated = shape_of(false), kEstimated = shape_of(true);
+  return estimated ? kEstimated : kSimulated;
 }
 
 unsigned kind_of(const json::value& value) {
@@ -142,6 +146,8 @@ bool fits(const json::object& object, const Shape& shape) {
 
 }  // namespace
 
-bool has_result_keys(const json::object& object) { return fits(object, shapes()); }
+bool has_result_keys(const json::object& object) {
+  return fits(object, shapes(object.contains("estimate")));
+}
 
 }  // namespace bitjoule

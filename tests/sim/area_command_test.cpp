@@ -34,7 +34,7 @@ TEST_CASE("sim area: a machine by itself, by areas of its own, as text and as JS
   CHECK(json.at_pointer("/area/total_mm2").to_number<double>() == doctest::Approx(sum));
 }
 
-TEST_CASE("sim area: the MACs of a run's numbers; a table without areas names every part") {
+TEST_CASE("sim area: the MACs of a run's numbers, and a table without areas names every part") {
   const Outcome run = shell("{sim} area quickstart.yaml --energy chip-45nm.yaml");
   CHECK(run.code == 0);
   CHECK(contains(run.text, "4096 x int8 MAC"));
@@ -54,7 +54,8 @@ TEST_CASE("sim area: refuses what is no machine, and MACs beside a run's") {
   CHECK(contains(shell("{sim} area edge-16x16.yaml --mac int99").text, "int99"));
 }
 
-TEST_CASE("sim price: leaks by another table, at the run's supply; what a result lacks is said") {
+TEST_CASE(
+    "sim price: leaks by another table, at the run's supply, and what a result lacks is said") {
   const TemporaryDirectory dir;
   const std::string run =
       "{sim} run quickstart.yaml -q --set values=off --set 'layer={gemm: {m: 8, n: 8, k: 8}}' -o " +

@@ -115,7 +115,7 @@ TEST_CASE("config errors: problems of several files and options come together, e
         "DIR/machine.yaml:2:15: dram.model: expected one of ideal, cycle, got \"idel\", did you "
         "mean \"ideal\"?\n"
         "DIR/run.yaml:4:7: seed: expected at least 0, got \"-1\"\n"
-        "DIR/run.yaml:5:11: fidelity: expected one of fast, pe, got \"slow\"\n"
+        "DIR/run.yaml:5:11: fidelity: expected one of fast, pe, estimate, got \"slow\"\n"
         "--set accelerator.clock: expected a frequency such as \"1 GHz\" (units: Hz, kHz, MHz, "
         "GHz), got \"1\"\n"
         "--set layer.gemm.m: expected 1..2147483648, got \"0\"");

@@ -157,7 +157,7 @@ TEST_CASE("import: faults in SCALE-Sim files name the line") {
   CHECK(message_of("t.csv", "header\n,1,2,3\n") == "t.csv:2, column 1: expected a name");
   // Neither YAML nor JSON could hold it.
   CHECK(message_of("t.csv", "header\na\xc3\xa4\xff,1,2,3\n") ==
-        "t.csv: a name in it is no UTF-8, byte 0xff behind \"- {name: \"a\xc3\xa4\"");
+        "t.csv: a name in it is no UTF-8, byte 0xff behind \"a\xc3\xa4\"");
   CHECK(message_of("t.cfg",
                    "[architecture_presets]\nArrayHeight: 5000\nArrayWidth: 4\nIfmapSramSzkB: 64\n"
                    "FilterSramSzkB: 64\nOfmapSramSzkB: 64\nDataflow: xs\n") ==

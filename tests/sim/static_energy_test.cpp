@@ -80,7 +80,8 @@ TEST_CASE("static energy: an estimate counts it as a run does") {
         doctest::Approx(price(leakage, prices->table).total.value).epsilon(1e-9));
 }
 
-TEST_CASE("power: bins times their time are the energy; average, highest, area and what follows") {
+TEST_CASE(
+    "power: bins times their time are the energy, with average, highest, area and what follows") {
   const RunConfig run = run_of(
       "accelerator: edge-16x16.yaml\nnetwork: mlperf-tiny-ad.yaml\nenergy: chip-45nm.yaml\n"
       "precision: {weights: int8, activations: int8}\n");

@@ -42,6 +42,7 @@ const std::vector<Row>& rows() {
       {"{sim} sweep {in}/sweep.yaml --dry-run", {}},
       {"{sim} merge {in}/swept -o {out}", {"/results.json", "/results.csv"}},
       {"{sim} price {in}/priced -o {out}", {""}},
+      {"{sim} area {in}/run.yaml", {}},
       {"{sim} report {in}/priced", {}},
       {"{sim} diff {in}/priced {in}/priced", {}},
       {"{sim} check {in}/run.yaml", {}},

@@ -28,8 +28,8 @@ constexpr Patience kPatience[] = {
     {200, 8, 0.001}, {1000, 12, 0.0025}, {2000, 16, 0.005}, {3000, 20, 0.01}};
 constexpr std::int64_t kMostBoxes = 4000, kMostEstimated = 32;
 // Tilings all over the space, and around the best of each scheme, whose bounds are asked for.
-constexpr std::int64_t kRandom = 1200, kMostDescended = 300;
-constexpr std::size_t kMostDescents = 6;
+constexpr std::int64_t kRandom = 3000, kMostDescended = 300;
+constexpr std::size_t kMostDescents = 12;
 constexpr int kMostCuts = 80;  // of a dive, until a tiling fits
 // Around the best, before and after, tilings that are tried, and of them estimated.
 constexpr std::int64_t kMostTried = 1500, kMostClimbed = 48;
@@ -166,15 +166,29 @@ class BestFirst {
       cost = least;
       return true;
     };
+    try_tiling(box);
     while (better && left > 0) better = any_beside(Box(box), is_better);
     try_tiling(box);
   }
 
   bool bounded(const Box& box, MappingCost& cost) const {
     CostBound bound;
-    if (!bounds_.feasible(box, bound)) return false;
+    if (!bounds_.feasible(box, bound) || !divides(box)) return false;
     cost = objective_.cost(bound.energy_pj, bound.cycles, bound.bursts);
     return true;
+  }
+
+  Tiling tiling_of(const Box& box) const {
+    std::array<std::int64_t, kAxes> tile{};
+    for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][box.lo[a]];
+    return space_.tiling(box.scheme, tile);
+  }
+
+  /// Whether buffers that are left open can be divided for a tiling: bounds give each all of them.
+  bool divides(const Box& box) const {
+    if (!p_.machine.buffers.flexible()) return true;
+    const Tiling tiling = tiling_of(box);
+    return !bufferings(p_, tiling, tile_footprint(p_, tiling)).empty();
   }
 
   void dive_all(const Objective& by) {
@@ -272,19 +286,27 @@ class BestFirst {
           if (is_better(filled)) return true;
           const Box even = points_.even(filled, b);
           if (even.lo[b] != filled.lo[b] && is_better(even)) return true;
+          if (!p_.machine.buffers.flexible()) continue;
+          // What one role leaves may go to any other: sizes between do, too.
+          for (const std::uint16_t with : points_.beside(b, from.lo[b])) {
+            if ((with < from.lo[b]) == (size < from.lo[a])) continue;
+            Box both = other;
+            both.lo[b] = both.hi[b] = with;
+            if (is_better(both)) return true;
+          }
         }
       }
     }
     return false;
   }
 
-  /// With the largest size along an axis of which the bounds say that it may fit.
+  /// With the largest size along an axis that may fit.
   Box largest(Box box, std::size_t axis) const {
     std::size_t fits = 0, beyond = space_.sizes[axis].size();
     while (fits + 1 < beyond) {
       const std::size_t middle = (fits + beyond) / 2;
       box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(middle);
-      (bounds_.feasible(box) ? fits : beyond) = middle;
+      (bounds_.feasible(box) && divides(box) ? fits : beyond) = middle;
     }
     box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(fits);
     return box;
@@ -343,9 +365,7 @@ class BestFirst {
   /// Traffic and energy are exact before time is: what they cannot win, time will not.
   void open_tiling(Node node, bool now = false) {
     check_interrupt();
-    std::array<std::int64_t, kAxes> tile{};
-    for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][node.box.lo[a]];
-    const Tiling tiling = space_.tiling(node.box.scheme, tile);
+    const Tiling tiling = tiling_of(node.box);
     if (bufferings(p_, tiling, tile_footprint(p_, tiling)).empty()) {
       ++found_.misfits;
       return;

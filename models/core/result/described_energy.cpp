@@ -16,23 +16,25 @@ void describe_action(const Action& a, ResultVisitor& v) {
   v.value(f.count, a.count);
 }
 
-/// Null: the DRAM's file names no prices.
-void describe_cost(const Field& field, const std::optional<DramCost>& cost, ResultVisitor& v) {
+/// Null: the DRAM's file names no prices. Of a run `parts` too, which would make long layers.
+void describe_cost(const Field& field, const std::optional<DramCost>& cost, bool parts,
+                   ResultVisitor& v) {
   if (!cost) return v.value(field, nullptr);
   v.object(field, [&] {
     v.value({"total_pj", "pJ", "of everything", OverLayers::kSum}, cost->total.value);
     v.value({"dram_pj", "pJ", "the DRAM's part of it", OverLayers::kSum}, cost->dram.value);
-    v.value({"dram_low_pj", "pJ", "that part divided by the factors that its prices are unsure by",
-             OverLayers::kSum},
-            cost->low.value);
-    v.value({"dram_high_pj", "pJ", "that part times these factors", OverLayers::kSum},
-            cost->high.value);
-    v.map({"dram_parts", "pJ", "that part by command and state, where these prices tell them apart",
-           OverLayers::kSum},
-          [&] {
-            for (const ComponentEnergy& row : cost->parts)
-              v.value({row.component, "pJ", "of this part", OverLayers::kSum}, row.energy.value);
-          });
+    if (parts) {
+      v.value(
+          {"dram_low_pj", "pJ", "that part divided by the factors that its prices are unsure by"},
+          cost->low.value);
+      v.value({"dram_high_pj", "pJ", "that part times these factors"}, cost->high.value);
+      v.map({"dram_parts", "pJ",
+             "that part by command and state, where these prices tell them apart; of a run"},
+            [&] {
+              for (const ComponentEnergy& row : cost->parts)
+                v.value({row.component, "pJ", "of this part"}, row.energy.value);
+            });
+    }
     v.value({"boundary", "", "what these prices of the DRAM include (energy.md)"},
             enum_name(cost->boundary));
     v.list({"unpriced", "", "activities of the DRAM without a price"}, [&] {
@@ -41,15 +43,8 @@ void describe_cost(const Field& field, const std::optional<DramCost>& cost, Resu
   });
 }
 
-}  // namespace
-
-void describe_counts(const Counts& counts, ResultVisitor& v) {
-  v.list({"counts", "", "every priced action"}, [&] {
-    for (const Action& action : counts) v.object({}, [&] { describe_action(action, v); });
-  });
-}
-
-void describe_layer_energy(const EnergyReport& report, ResultVisitor& v) {
+/// What layers and runs have alike.
+void describe_sums(const EnergyReport& report, bool parts, ResultVisitor& v) {
   v.value({"total_pj", "pJ", "the sum of `components`", OverLayers::kSum}, report.total.value);
   v.map({"components", "pJ", "by component, those that did something", OverLayers::kSum}, [&] {
     for (const ComponentEnergy& row : report.components)
@@ -68,9 +63,21 @@ void describe_layer_energy(const EnergyReport& report, ResultVisitor& v) {
   v.value({"dram_prices", "", "whose prices of the DRAM these are: `table` or `device`"},
           enum_name(report.counted));
   describe_cost({"by_table", "", "all by the energy table's prices of the DRAM"}, report.by_table,
-                v);
+                parts, v);
   describe_cost({"by_device", "", "all by those of the DRAM's own file; null: it has none"},
-                report.by_device, v);
+                report.by_device, parts, v);
+}
+
+}  // namespace
+
+void describe_counts(const Counts& counts, ResultVisitor& v) {
+  v.list({"counts", "", "every priced action"}, [&] {
+    for (const Action& action : counts) v.object({}, [&] { describe_action(action, v); });
+  });
+}
+
+void describe_layer_energy(const EnergyReport& report, ResultVisitor& v) {
+  describe_sums(report, false, v);
 }
 
 void describe_area(const AreaReport& area, ResultVisitor& v) {
@@ -123,7 +130,7 @@ void describe_area_use(const AreaReport& area, double watts_on_chip, double macs
 
 void describe_energy(const EnergyReport& report, ResultVisitor& v) {
   v.value({"table", "", "the name of the energy table"}, report.table);
-  describe_layer_energy(report, v);
+  describe_sums(report, true, v);
   v.list({"unpriced", "", "actions without a price, which no sum contains"}, [&] {
     for (const PricedAction& row : report.unpriced())
       v.object({}, [&] {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/energy/price.h"
 #include "core/index.h"
 #include "core/mapping/array_timing.h"
 #include "core/mapping/estimate.h"
@@ -242,6 +243,12 @@ LayerOutcome estimated_outcome(const MappingProblem& p, const Program& program) 
   spread(std::min<std::int64_t>(cycles, std::llround(dma.cycles / kServed)), dma.causes,
          Cause::kIdle, o.evidence.dma);
   return o;
+}
+
+bool is_estimated(Primitive primitive) {
+  return is_static(primitive) || primitive == Primitive::kClock ||
+         primitive == Primitive::kDramActivate || primitive == Primitive::kDramRefresh ||
+         primitive == Primitive::kDramRefreshBank;
 }
 
 }  // namespace bitjoule

@@ -15,4 +15,7 @@ LayerOutcome estimated_outcome(const MappingProblem& problem, const Mapping& map
 /// Likewise of a vector operator's program, which has chunks.
 LayerOutcome estimated_outcome(const MappingProblem& problem, const Program& program);
 
+/// Whether an estimate's counts of a primitive follow from its time: those are not exact.
+bool is_estimated(Primitive primitive);
+
 }  // namespace bitjoule
