@@ -34,7 +34,7 @@ constexpr int kMostCuts = 80;  // of a dive, until a tiling fits
 // Around the best, before and after, tilings that are tried, and of them estimated.
 constexpr std::int64_t kMostTried = 1500, kMostClimbed = 48;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
-constexpr double kWorthAll = 4'000, kLeastEffort = 0.25;
+constexpr double kWorthAll = 4'000, kLeastEffort = 0.25, kFlexibleEffort = 2;
 // As many of the best are told: their costs lie close together.
 constexpr std::size_t kMostClosest = 4;
 
@@ -97,7 +97,7 @@ class BestFirst {
   SearchResult run() {
     set_effort();
     dive_all(objective_);
-    if (effort_ == 1)
+    if (effort_ >= 1)
       for (const Objective& by : {Objective({1, 1, 0}), Objective({0, 0, 1})}) dive_all(by);
     try_random();
     climb();
@@ -121,7 +121,9 @@ class BestFirst {
     CostBound bound;
     for (std::size_t s = 0; s < space_.schemes.size(); ++s)
       if (bounds_.feasible(whole(s), bound)) cycles = std::min(cycles, bound.cycles);
-    effort_ = std::clamp(cycles / kWorthAll, kLeastEffort, 1.0);
+    // Where buffers are divided anew for each tiling, bounds say least.
+    effort_ = p_.machine.buffers.flexible() ? kFlexibleEffort
+                                            : std::clamp(cycles / kWorthAll, kLeastEffort, 1.0);
   }
   std::int64_t as_worth(std::int64_t most) const {
     return std::max<std::int64_t>(1, std::llround(effort_ * static_cast<double>(most)));
