@@ -161,20 +161,20 @@ std::vector<LayerSize> check_formats(const RunConfig& run) {
 
 void check_ready(const RunConfig& run) {
   const auto prices = std::make_shared<const Prices>(prices_of(run));
-  check_layers(run, {[&](const MappingProblem& p, const MappingPins& pins, const LayerOp&,
-                         const Precision&) {
-                       MappingProblem priced = p;
-                       priced.prices = prices;
-                       const Mapping mapping = map_layer(priced, pins);
-                       const MappingProblem set = configured(p, mapping);
-                       make_program(set, mapping.tiling);
-                       check_prices(run, *prices, set, certain_counts(set, mapping.tiling));
-                     },
-                     [&](const MappingProblem& p, const VectorOp& op) {
-                       const MappingProblem with = divided(p, op);
-                       check_prices(run, *prices, with,
-                                    certain_counts(make_vector_program(with, op)));
-                     }});
+  check_layers(
+      run,
+      {[&](const MappingProblem& p, const MappingPins& pins, const LayerOp&, const Precision&) {
+         MappingProblem priced = p;
+         priced.prices = prices;
+         const Mapping mapping = map_layer(priced, pins);
+         const MappingProblem set = configured(p, mapping);
+         make_program(set, mapping.tiling);
+         check_prices(run, *prices, set, certain_counts(set, mapping.tiling));
+       },
+       [&](const MappingProblem& p, const VectorOp& op) {
+         const MappingProblem with = divided(p, op);
+         check_prices(run, *prices, with, certain_counts(make_vector_program(with, op)));
+       }});
   if (run.options.values) check_values(run);
 }
 
