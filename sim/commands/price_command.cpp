@@ -186,10 +186,9 @@ std::string report_text(const CountedPart& part, const EnergyReport& report,
   if (report.fixed.value > 0)
     out += fmt::format("  of it {} ({}) whatever is done\n", energy_text(report.fixed.value),
                        percent(report.fixed, report.total));
-  const bool has_leakage =
-      std::any_of(part.counts.begin(), part.counts.end(), [](const Action& a) {
-        return a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage;
-      });
+  const bool has_leakage = std::any_of(part.counts.begin(), part.counts.end(), [](const Action& a) {
+    return a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage;
+  });
   if (!has_leakage)
     out += "  not counted: leakage; the result is of a version that did not count it\n";
   std::vector<std::string> moves;  // of components whose every move has no price
@@ -239,7 +238,8 @@ int price_result(const PriceOptions& options, const std::vector<Override>& overr
   const CountedResult result = read_result(options.result);
   const EnergyTable table = read_energy_table(options.energy, overrides);
   const DramPricing counted = dram_pricing(options, result.dram, overrides);
-  const Prices prices = make_prices(at_voltage(table, result.voltage), result.dram.name, result.dram.prices, counted);
+  const Prices prices =
+      make_prices(at_voltage(table, result.voltage), result.dram.name, result.dram.prices, counted);
   const EnergyReport total = price(result.total.counts, prices);
   boost::json::array layers;
   for (const CountedPart& layer : result.layers)

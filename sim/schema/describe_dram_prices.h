@@ -32,8 +32,8 @@ void describe_source(V& v, Provenance& c) {
 template <class V>
 void describe_provenance(V& v, Provenance& c) {
   describe_source(v, c);
-  v.field("uncertainty", c.uncertainty,
-          "factor by which sources differ, up or down; 1: not stated", range(1, 1000));
+  v.field("uncertainty", c.uncertainty, "factor by which sources differ, up or down; 1: not stated",
+          range(1, 1000));
 }
 
 template <class V>

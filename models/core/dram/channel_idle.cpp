@@ -98,6 +98,7 @@ void DramChannel::wake_all(std::int64_t cycle) {
 void DramChannel::skip_idle_refreshes(std::int64_t rank, std::int64_t cycle) {
   if (trace_ != nullptr || device_.open_banks(rank) > 0) return;
   const std::int64_t interval = refresh_.interval(), due = refresh_.due(rank);
+  if (interval == 0) return;
   const std::int64_t skipped = (cycle - due) / interval;
   const DramCommand command = refresh_.per_bank() ? DramCommand::kRefBank : DramCommand::kRefAll;
   const std::int64_t length = standard_.refresh_busy[index_of(command)];
