@@ -55,7 +55,7 @@ std::optional<UnitPrice> array_price(const Action& action, const EnergyTable& ta
     return std::nullopt;
   Action multiplication = action;
   multiplication.primitive = Primitive::kMultiply;
-  const std::optional<UnitPrice> multiply = arithmetic_price(multiplication, table);
+  std::optional<UnitPrice> multiply = arithmetic_price(multiplication, table);
   if (!multiply) return std::nullopt;
   if (action.primitive == Primitive::kToggle) return toggle_price(*multiply, action, table);
   const std::optional<DataDependence>& data = table.data_dependence;

@@ -153,8 +153,9 @@ VectorTime vector_time(const MappingProblem& problem, const Program& program) {
   const std::size_t chunks = std::min(all, std::max(affordable, kLeastChunks));
   VectorTime time = walk(problem, program, chunks);
   if (chunks == all) return time;
-  const VectorTime half = walk(problem, program, chunks / 2);
-  const double more = static_cast<double>(all - chunks) / static_cast<double>(chunks - chunks / 2);
+  const std::size_t fewer = chunks / 2;
+  const VectorTime half = walk(problem, program, fewer);
+  const double more = static_cast<double>(all - chunks) / static_cast<double>(chunks - fewer);
   for (const auto part : kTimes) time.*part += more * (time.*part - half.*part);
   return time;
 }
