@@ -1,5 +1,6 @@
 #include "python/src/fields.h"
 
+#include <fmt/format.h>
 #include <pybind11/stl.h>
 
 #include "core/error.h"
