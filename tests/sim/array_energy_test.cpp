@@ -82,8 +82,9 @@ TEST_CASE("array energy: packed PEs add in a tree of narrow adders and one wide 
 }
 
 TEST_CASE("array energy: the article's machines cost what the article counts") {
-  for (const auto& [machine, mac] :
-       {std::pair("a", 4.6), std::pair("b", 4.6), std::pair("c", 0.3)}) {
+  for (const auto& row : {std::pair("a", 4.6), std::pair("b", 4.6), std::pair("c", 0.3)}) {
+    const char* const machine = row.first;
+    const double mac = row.second;
     CAPTURE(machine);
     const RunConfig run = read_run(file_source(fmt::format("runs/article-{}.yaml", machine)),
                                    {{"values", "off"}, {"layer", "{gemm: {m: 1, n: 96, k: 128}}"}});
@@ -95,8 +96,8 @@ TEST_CASE("array energy: the article's machines cost what the article counts") {
     for (const char* name : {"array_registers", "array_wires", "array_clock"})
       CHECK(component(layer, name) == 0);
     const auto unpriced = layer.energy.unpriced();
-    CHECK(std::any_of(unpriced.begin(), unpriced.end(), [](const PricedAction& row) {
-      return row.action.component == "array_registers" && row.unit.why != "";
+    CHECK(std::any_of(unpriced.begin(), unpriced.end(), [](const PricedAction& action) {
+      return action.action.component == "array_registers" && !action.unit.why.empty();
     }));
   }
 }

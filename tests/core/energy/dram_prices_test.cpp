@@ -10,7 +10,7 @@
 namespace bitjoule {
 namespace {
 
-Femtoseconds ns(double value) { return Femtoseconds(static_cast<std::int64_t>(value * 1e6 + 0.5)); }
+Femtoseconds ns(double value) { return Femtoseconds(std::llround(value * 1e6)); }
 
 DramSupply supply(const char* name, double volts, std::vector<double> ma) {
   DramSupply s;

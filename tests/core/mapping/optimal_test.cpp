@@ -175,7 +175,9 @@ void check_large(unsigned seed) {
       }
     }
     bool is_beaten = false;
-    for (const auto& [name, value] : least) {
+    for (const auto& row : least) {
+      const std::string& name = row.first;
+      const double value = row.second;
       INFO(name, ": ", chosen.at(name), " chosen, ", value, " found");
       CHECK(chosen.at(name) <= value * 1.02);
       is_beaten = is_beaten || chosen.at(name) > value * 1.01;
