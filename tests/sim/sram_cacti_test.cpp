@@ -1,5 +1,6 @@
 // The shipped grids of SRAM banks against every row that CACTI gave, in and off the grid.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -86,12 +87,14 @@ TEST_CASE("SRAM grids: CACTI's rows, all of a cell type, those off the grid, eac
   for (const std::string node : {"45", "22"})
     for (const std::string cell : {"hp", "lstp", "lop"}) {
       const SramPrices prices = read_document<SramPrices>(
-          file_source("energy/sram/cacti7-" + node + "nm-" + cell + ".yaml"), {});
+          file_source(fmt::format("energy/sram/cacti7-{}nm-{}.yaml", node, cell)), {});
       const std::vector<Row> rows = rows_of(node, cell);
       REQUIRE(rows.size() == 54);
       CHECK(prices.points.size() < rows.size());
       for (const Figure& figure : figures()) {
-        CAPTURE(node + " nm " + cell + ", " + figure.name);
+        CAPTURE(node);
+        CAPTURE(cell);
+        CAPTURE(figure.name);
         Errors all, off, left_out;
         for (const Row& row : rows) {
           const double error = error_of(prices, row, figure);
