@@ -45,7 +45,7 @@ LONG = {
     # One tile: its values, and the requests to the DRAM that fill the buffers for it.
     "tile": {
         **ONE_TILE,
-        "layer": {"gemm": {"m": 2048, "n": 2048, "k": 4096}},
+        "layer": {"gemm": {"m": 12288, "n": 2048, "k": 4096}},
         "verify": "off",
         "precision.weights.format": "fp32",
         "precision.activations.format": "fp32",
