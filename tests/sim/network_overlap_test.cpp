@@ -123,7 +123,7 @@ TEST_CASE("overlap of layers: requests of several bursts are taken as a whole") 
   CHECK(ahead.moved_bytes == apart.moved_bytes);
 }
 
-TEST_CASE("overlap of layers: as much work and traffic, in hardly more cycles at worst") {
+TEST_CASE("overlap of layers: as much work and traffic, and no more time than a request a layer") {
   for (const char* network : {"stories260k.yaml", "stories15m.yaml", "resnet18.yaml",
                               "mobilenet-v1.yaml", "mlperf-tiny-kws.yaml", "mlperf-tiny-ad.yaml"})
     for (const char* dram : {"ideal.yaml", "lpddr5-6400.yaml"}) {
@@ -132,9 +132,15 @@ TEST_CASE("overlap of layers: as much work and traffic, in hardly more cycles at
       const std::string arguments = std::string("--network ") + network + " --set dram=" + dram;
       const json::value apart = run(arguments);
       const json::value ahead = run(arguments + " --set overlap=layers");
-      // Results that are written may wait behind weights of the next layer that are under way,
-      // which short layers do not win back.
-      CHECK(real(ahead.at("cycles")) < 1.02 * real(apart.at("cycles")));
+      // A request of the next layer delays one of a layer by its own time at most (docs/timing.md):
+      // 256 bytes at the memory's peak, at 1 GHz. A controller that puts reads first may besides
+      // hold up results behind weights of the next layer.
+      std::int64_t layers = 0;
+      for (const auto& row : apart.at("layers").as_array()) layers += integer(row.at("repeat"));
+      const double request = 256e9 / real(apart.at("dram").at("peak_bytes_per_s"));
+      const double alone = real(apart.at("cycles"));
+      const double reads_first = std::string(dram) == "ideal.yaml" ? 0 : 0.005 * alone;
+      CHECK(real(ahead.at("cycles")) < alone + static_cast<double>(layers) * request + reads_first);
       CHECK(integer(ahead.at("network").at("pass").at("ahead_bytes")) > 0);
       for (const char* key : {"macs", "padded_macs", "compute_cycles"}) {
         CAPTURE(key);

@@ -15,16 +15,10 @@
 namespace bitjoule {
 namespace {
 
-bool is_dram(Primitive primitive) {
+/// The time that a rank or a bank is in a state.
+bool is_dram_time(Primitive primitive) {
   switch (primitive) {
-    case Primitive::kDramRead:
-    case Primitive::kDramWrite:
-    case Primitive::kDramActivate:
-    case Primitive::kDramReadBurst:
-    case Primitive::kDramWriteBurst:
-    case Primitive::kDramRefresh:
     case Primitive::kDramBackground:
-    case Primitive::kDramRefreshBank:
     case Primitive::kDramOpen:
     case Primitive::kDramClosed:
     case Primitive::kDramPowerDown:
@@ -33,6 +27,21 @@ bool is_dram(Primitive primitive) {
       return true;
     default:
       return false;
+  }
+}
+
+bool is_dram(Primitive primitive) {
+  switch (primitive) {
+    case Primitive::kDramRead:
+    case Primitive::kDramWrite:
+    case Primitive::kDramActivate:
+    case Primitive::kDramReadBurst:
+    case Primitive::kDramWriteBurst:
+    case Primitive::kDramRefresh:
+    case Primitive::kDramRefreshBank:
+      return true;
+    default:
+      return is_dram_time(primitive);
   }
 }
 
@@ -324,19 +333,8 @@ std::vector<PricedAction> EnergyReport::unpriced() const {
 }
 
 bool is_static(Primitive primitive) {
-  switch (primitive) {
-    case Primitive::kSramLeakage:
-    case Primitive::kLeakage:
-    case Primitive::kDramBackground:
-    case Primitive::kDramOpen:
-    case Primitive::kDramClosed:
-    case Primitive::kDramPowerDown:
-    case Primitive::kDramRefreshing:
-    case Primitive::kDramOpenBanks:
-      return true;
-    default:
-      return false;
-  }
+  return primitive == Primitive::kSramLeakage || primitive == Primitive::kLeakage ||
+         is_dram_time(primitive);
 }
 
 UnitPrice unit_price(const Action& action, const EnergyTable& table) {
