@@ -59,6 +59,7 @@ template <>
 struct FileKind<AcceleratorFile> {
   static constexpr const char* kFolder = "accelerators";
 };
+
 template <>
 struct FileKind<RunFile> {
   static constexpr const char* kFolder = "runs";
@@ -78,106 +79,16 @@ inline std::vector<std::string> rival_keys<RunFile>() {
 }
 
 template <class V>
-void describe(V& v, AcceleratorFile& c) {
-  v.template base<AcceleratorFile>();
-  describe(v, c.machine);
-  v.field("dram", c.dram, "external memory of a run that names none");
-  v.field("energy", c.energy, "prices of a run that names none");
-  v.field("mapping_objective", c.mapping_objective,
-          "what the mapper minimises, unless mapping.objective says");
-}
-
+void describe(V& v, AcceleratorFile& c);
 template <class V>
-void describe(V& v, MappingPins& c) {
-  describe(v, static_cast<TilePins&>(c));
-  v.field("finalists", c.finalists,
-          "tilings that are simulated before one is taken; default: 6 for objective cycles, else 1",
-          range(1, 64));
-  v.field("weight_layout", c.weight_layout, "where weights stand in DRAM");
-  v.field("activation_layout", c.activation_layout, "where inputs and outputs stand in DRAM");
-  v.field("activations", c.activations, "where inputs and outputs are between layers");
-}
-
+void describe(V& v, MappingPins& c);
 template <class V>
-void describe(V& v, OperandDensity& c) {
-  v.field("inputs", c.inputs, "0 to 1");
-  v.field("weights", c.weights, "0 to 1");
-  v.check([&] {
-    for (const double share : {c.inputs, c.weights})
-      if (!(share >= 0 && share <= 1))
-        throw input_error(fmt::format("expected shares of 0..1, got {}", share));
-  });
-}
-
+void describe(V& v, OperandDensity& c);
 template <class V>
-void describe(V& v, Generation& c) {
-  v.field("prompt", c.prompt, "tokens read at once, per sequence", extent());
-  v.field("tokens", c.tokens, "generated per sequence, the first by the prompt's pass", extent());
-  v.field("batch", c.batch, "sequences", extent());
-  v.field("every", c.every, "odd: decode steps simulated every so many tokens", extent());
-  v.check([&] {
-    if (c.every % 2 == 0)
-      throw input_error(fmt::format("every: expected an odd number, got {}", c.every));
-  });
-}
-
+void describe(V& v, Generation& c);
 template <class V>
-void describe(V& v, PassFile& c) {
-  v.field("phase", c.phase, "shown in reports");
-  v.field("context", c.context, "shown in reports: tokens the last of which is new", at_least(0));
-  v.field("weight", c.weight, "passes that this one stands for", at_least(1));
-  v.required("network", c.network, "layers in the order they run");
-}
-
+void describe(V& v, PassFile& c);
 template <class V>
-void describe(V& v, RunFile& c) {
-  v.field("name", c.name, "shown in reports; default: the layer's or network's name");
-  v.required("accelerator", c.accelerator, "the machine");
-  v.field("dram", c.dram, "external memory; default: the accelerator's");
-  v.field("energy", c.energy, "prices; default: the accelerator's, else horowitz-2014-45nm.yaml");
-  v.variant(c.workload, alternative<Layer>("layer", "one layer"),
-            alternative<NetworkFile>("network", "layers in the order they run"),
-            alternative<std::vector<PassFile>>("passes", "networks, one after the other"));
-  v.field("phase", c.phase, "the network's phase: prefill or decode");
-  v.field("generate", c.generation, "a prompt, then tokens one by one; needs network");
-  v.field("dram_prices", c.options.dram_prices,
-          "whose prices of the DRAM count; results have both");
-  v.field("operand_counts", c.options.data.counted,
-          "with values: zeros and toggling bits among the multipliers' operands are counted");
-  v.field("density", c.options.data.density,
-          "without values: shares of the multipliers' operands that are not zero");
-  v.field("overlap", c.overlap, "of the layers of a network");
-  v.required("precision", c.precision, "number formats; what the machine does follows from them");
-  v.field("mapping", c.mapping, "pinned parts of the tiling; the mapper searches the rest");
-  v.field("values", c.values,
-          "compute outputs; default: on for a layer, off for a network and an estimate");
-  v.field("fidelity", c.options.fidelity,
-          "how the machine is simulated: fast and pe have equal results");
-  v.field("verify", c.options.verify, "how much of the output the oracle checks");
-  v.field("seed", c.options.seed, "of generated operands", at_least(0));
-  v.check([&] {
-    if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
-    if (!c.accelerator.energy) throw input_error("energy: missing");
-    check_supply(c.accelerator.machine, *c.accelerator.energy);
-    make_prices(*c.accelerator.energy, c.accelerator.dram->name, c.accelerator.dram->energy,
-                c.options.dram_prices);
-    const bool is_layer = std::holds_alternative<Layer>(c.workload);
-    const bool values = c.values.value_or(is_layer);
-    if (c.options.data.counted && !values)
-      throw input_error("operand_counts: needs values: on; `density` assumes what they would be");
-    if (c.options.data.density && values)
-      throw input_error("density: for values: off; with values, operand_counts counts them");
-    if (c.generation && !std::holds_alternative<NetworkFile>(c.workload))
-      throw input_error("generate: needs a network");
-    if (const auto* passes = std::get_if<std::vector<PassFile>>(&c.workload))
-      if (passes->empty()) throw input_error("passes: expected at least one");
-    if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
-    if (c.generation && !c.phase.empty())
-      throw input_error("phase: not beside generate, which runs prefill and decode");
-    if (is_layer && c.overlap != LayerOverlapMode::kNone)
-      throw input_error("overlap: needs a network; that of folds is accelerator.array.overlap");
-    resolve_data_path(c.precision, c.accelerator.machine.array.pe);
-  });
-}
+void describe(V& v, RunFile& c);
 
 }  // namespace bitjoule

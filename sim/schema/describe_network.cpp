@@ -1,0 +1,140 @@
+#include "sim/schema/describe_network.h"
+
+#include "sim/config/visitors.h"
+
+namespace bitjoule {
+
+template <class V>
+void describe(V& v, TensorsFile& c) {
+  for (std::size_t i = 0; i < tensor_roles().size(); ++i)
+    v.field(tensor_roles()[i].c_str(), c.sources[i], "where its values come from");
+}
+
+template <class V>
+void describe(V& v, PrecisionOverride& c) {
+  v.field("weights", c.weights, "storage of the weights, or of a product's second operand");
+  v.field("activations", c.activations, "storage of the activations");
+  v.field("output", c.output, "storage of the output");
+  v.field("mac", c.mac, "arithmetic");
+  v.field("requantize", c.requantize, "how accumulators become integers again");
+}
+
+template <class V>
+void describe(V& v, PoolWindow& c) {
+  v.field("batch", c.batch, "images", extent());
+  v.required("height", c.height, "of the input", extent());
+  v.required("width", c.width, "of the input", extent());
+  v.required("channels", c.channels, "of input and output", extent());
+  describe_window(v, c);
+  v.spread("beyond", {&c.beyond_bottom, &c.beyond_right},
+           "of the padding [bottom, right], what lies behind it: no mean counts that",
+           range(0, std::int64_t{1} << 31));
+  c.groups = c.filters = c.channels;
+}
+
+template <class V>
+void describe(V& v, VectorOp& c) {
+  const Rule size = range(1, kMaxVectorElements);
+  v.required("op", c.kind, "operator, see `sim list vector_ops`");
+  v.field("rows", c.rows, "rows of the output; default: from shape or window", size);
+  v.field("cols", c.cols, "elements of a row", size);
+  v.field("reduced", c.reduced, "elements read per output (reduce_mean), channels (lrn)", size);
+  v.field("window", c.window, "pools: geometry");
+  v.field("count_padding", c.count_padding, "avg_pool: padding counts in the mean");
+  v.field("table_rows", c.table_rows, "embedding: rows of the table", size);
+  v.field("causal", c.causal, "softmax: rows of a sequence, each blind to what follows it",
+          at_least(0));
+  v.field("heads", c.heads, "rope: rows per token", size);
+  v.field("position", c.position, "rope: of the first token", at_least(0));
+  v.field("tokens", c.tokens, "rope: tokens of a sequence; 0: all", at_least(0));
+  v.field("interleaved", c.interleaved, "rope: pairs are neighbours");
+  v.field("alpha", c.alpha, "constant of the operator's formula");
+  v.field("beta", c.beta, "constant of the operator's formula; rmsnorm: is added to gamma");
+  v.field("bias", c.bias, "lrn: constant of its formula");
+  v.field("shape", c.shape, "of the output, for broadcasting and data movement", size);
+  v.field("operand_shapes", c.operand_shapes, "of the operands", size);
+  v.field("axes", c.axes, "transpose: permutation; concat: the axis", range(0, 63));
+  v.field("starts", c.starts, "slice: first index; pad: leading padding", at_least(0));
+  v.field("steps", c.steps, "slice", at_least(1));
+}
+
+template <class V>
+void describe(V& v, LayerFile& c) {
+  v.required("name", c.name, "unique in the network");
+  v.field("kind", c.kind, "what reports group by; default: by the operation");
+  v.field("repeat", c.repeat, "identical layers, simulated once", range(1, 1 << 20));
+  v.field("inputs", c.inputs, "layers whose outputs it reads; default: the one before");
+  v.variant(c.op, alternative<Gemm>("gemm", "linear layer: m x k by k x n"),
+            alternative<Conv2d>("conv2d", "2-D convolution"),
+            alternative<Matmul>("matmul", "batch of products of two activations"),
+            alternative<VectorOp>("vector", "operator of the vector unit"));
+  v.field("tensors", c.tensors, "where values come from; default: generated");
+  v.field("precision", c.precision, "number formats that differ from the run's");
+  v.field("mapping", c.mapping, "pinned parts of the tiling that differ from the run's");
+  v.field("bias", c.bias, "one value per output channel is added");
+  v.field("batch_norm", c.batch_norm, "folded into weights and bias; counts two parameters");
+  v.field("activation", c.activation, "fused into the output unit", one_of({"", "relu", "relu6"}));
+  v.field("accumulators", c.accumulators, "the output is the 32-bit sums");
+  v.field("batch_norm_epsilon", c.batch_norm_epsilon,
+          "above 0: tensors gamma, beta, mean, variance are folded in", at_least(0));
+  v.field("kv_cache", c.kv_cache, "matmul: the second operand is cached; else: output is cached");
+  v.field("parameters", c.parameters, "trained parameters; default: weights, bias and norms",
+          at_least(0));
+}
+
+template <class V>
+void describe(V& v, NetworkInput& c) {
+  v.required("name", c.name, "as layers name it");
+  v.field("shape", c.shape, "sizes, the last varies fastest", range(1, kMaxVectorElements));
+  v.field("type", c.type, "of its elements: real values, or integers that stand for themselves",
+          element_types());
+  describe_source(v, c.source);
+}
+
+template <class V>
+void describe(V& v, NetworkOutput& c) {
+  v.shorthand("layer");
+  v.required("layer", c.layer, "that produces it");
+  v.field("name", c.name, "of the output; default: the layer's");
+  v.field("shape", c.shape, "sizes; default: the layer's", range(1, kMaxVectorElements));
+  v.field("type", c.type, "of its elements", element_types());
+}
+
+template <class V>
+void describe(V& v, LayerRule& c) {
+  v.required("layers", c.layers, "names of layers; * is any text");
+  v.field("precision", c.precision, "number formats that differ from the run's");
+  v.field("mapping", c.mapping, "pinned parts of the tiling that differ from the run's");
+  TensorsFile tensors(c.tensors);
+  v.field("tensors", tensors, "where values come from");
+  c.tensors = tensors.by_role();
+}
+
+template <class V>
+void describe(V& v, NetworkFile& c) {
+  v.field("name", c.name, "shown in reports");
+  v.field("base", c.base, "network file whose keys these replace");
+  v.field("phase", c.phase, "one of phases");
+  v.field("parameters", c.parameters, "name: number, or =expression of other parameters");
+  v.field("phases", c.phases, "phase: {parameter: value}");
+  v.field("inputs", c.inputs, "the network's inputs");
+  v.field("layers", c.layers, "layers and blocks, in the order they run");
+  v.field("outputs", c.outputs, "layers whose outputs leave; default: the last");
+  v.field("kv_cache", c.kv_cache, "storage of cached keys and values; default: as activations");
+  v.field("unroll", c.unroll, "every repetition becomes layers of its own, as overrides may need");
+  v.field("overrides", c.overrides, "precision, mapping and tensors of layers by name");
+  v.field("timing_only", c.timing_only,
+          "what the layers leave out that changes values alone: values: on is refused");
+}
+
+BITJOULE_DESCRIBED(TensorsFile)
+BITJOULE_DESCRIBED(PrecisionOverride)
+BITJOULE_DESCRIBED(PoolWindow)
+BITJOULE_DESCRIBED(VectorOp)
+BITJOULE_DESCRIBED(LayerFile)
+BITJOULE_DESCRIBED(NetworkInput)
+BITJOULE_DESCRIBED(NetworkOutput)
+BITJOULE_DESCRIBED(LayerRule)
+BITJOULE_DESCRIBED(NetworkFile)
+
+}  // namespace bitjoule
