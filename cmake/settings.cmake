@@ -12,6 +12,8 @@ target_compile_options(bitjoule_settings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
   # One rounding per floating-point operation: a contracted a*b+c would change output bits.
   -ffp-contract=off)
+# No object knows where it was built: file names in it are those in the project.
+add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 if(BITJOULE_WERROR)
   target_compile_options(bitjoule_settings INTERFACE -Werror)
 endif()
