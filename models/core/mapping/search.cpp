@@ -26,7 +26,7 @@ struct Patience {
 };
 constexpr Patience kPatience[] = {
     {200, 8, 0.001}, {1000, 12, 0.0025}, {2000, 16, 0.005}, {3000, 20, 0.01}};
-constexpr std::int64_t kMostBoxes = 4000, kMostEstimated = 32;
+constexpr std::int64_t kFewBoxes = 250, kMostBoxes = 4000, kMostEstimated = 32;
 // Tilings all over the space, and around the best of each scheme, whose bounds are asked for.
 constexpr std::int64_t kRandom = 3000, kMostDescended = 300;
 constexpr std::size_t kMostDescents = 12;
@@ -42,7 +42,6 @@ class BestFirst {
             const std::shared_ptr<EnergyModel>& energy)
       : p_(problem),
         space_(space),
-        objective_(objective),
         trials_(problem, space, objective, energy),
         found_(trials_.found()),
         points_(problem, space),
@@ -54,13 +53,17 @@ class BestFirst {
 
   SearchResult run() {
     set_effort();
-    dive_all(objective_);
-    if (effort_ >= 1)
-      for (const Objective& by : {Objective({1, 1, 0}), Objective({0, 0, 1})}) dive_all(by);
-    try_random();
+    dive_all();
     climb();
-    open_all();
-    climb();
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s) push(whole_box(space_, s));
+    // What bounds soon prove needs no more tries.
+    if (!open_boxes(as_worth(kFewBoxes))) {
+      try_all_over();
+      climb();
+      open_boxes(std::numeric_limits<std::int64_t>::max());
+      climb();
+    }
+    found_.boxes = dived_ + opened_;
     return found_;
   }
 
@@ -78,13 +81,13 @@ class BestFirst {
     return std::max<std::int64_t>(1, std::llround(effort_ * static_cast<double>(most)));
   }
 
-  void dive_all(const Objective& by) {
-    for (std::size_t s = 0; s < space_.schemes.size(); ++s) dive(whole_box(space_, s), by);
+  void dive_all() {
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s) dive(whole_box(space_, s));
   }
 
-  /// To one tiling, always into the half that may be cheaper by `by`: a good one to begin with.
+  /// To one tiling, always into the half that may be cheaper: a good one to begin with.
   /// Where it does not fit after all, from the last other half on.
-  void dive(const Box& from, const Objective& by) {
+  void dive(const Box& from) {
     std::vector<Box> boxes;
     if (trials_.bound(from)) boxes.push_back(from);
     for (int cuts = 0; cuts < kMostCuts && !boxes.empty(); ++cuts) {
@@ -96,27 +99,32 @@ class BestFirst {
         if (found_.misfits == before) return;
         continue;
       }
-      ++found_.boxes;
+      ++dived_;
       const std::array<Box, 2> parts = halves(space_, box);
-      const std::array<std::optional<MappingCost>, 2> costs = {trials_.bound(parts[0], by),
-                                                               trials_.bound(parts[1], by)};
+      const std::array<std::optional<MappingCost>, 2> costs = {trials_.bound(parts[0]),
+                                                               trials_.bound(parts[1])};
       const std::size_t better = costs[1] && (!costs[0] || !(*costs[0] < *costs[1])) ? 1 : 0;
       if (costs[1 - better]) boxes.push_back(parts[1 - better]);
       if (costs[better]) boxes.push_back(parts[better]);
     }
   }
 
-  /// Of tilings all over the space the best of each scheme by their bounds, and what is better
-  /// beside them.
-  void try_random() {
+  /// Of the largest tilings, and of others all over the space, the best of each scheme by their
+  /// bounds, and what is better beside them.
+  void try_all_over() {
     std::map<std::uint16_t, std::pair<MappingCost, Box>> best;
-    for (std::int64_t i = as_worth(kRandom); i > 0; --i) {
-      const Box box = points_.random();
+    const auto note = [&](const Box& box) {
       const std::optional<MappingCost> cost = trials_.point_bound(box);
-      if (!cost) continue;
+      if (!cost) return;
       const auto known = best.find(box.scheme);
       if (known == best.end() || *cost < known->second.first) best[box.scheme] = {*cost, box};
-    }
+    };
+    for (Box box : neighbours_.filled(0))
+      for (std::size_t s = 0; s < space_.schemes.size(); ++s) {
+        box.scheme = static_cast<std::uint16_t>(s);
+        note(box);
+      }
+    for (std::int64_t i = as_worth(kRandom); i > 0; --i) note(points_.random());
     std::vector<std::pair<MappingCost, Box>> starts;
     for (const auto& [scheme, start] : best) starts.push_back(start);
     std::stable_sort(starts.begin(), starts.end(),
@@ -160,21 +168,14 @@ class BestFirst {
     }
   }
 
-  void open_all() {
-    begin_ = found_.estimated;
-    const std::int64_t dived = found_.boxes;
-    found_.boxes = 0;
-    for (std::size_t s = 0; s < space_.schemes.size(); ++s) push(whole_box(space_, s));
-    open_boxes();
-    found_.boxes += dived;
-  }
-
-  void open_boxes() {
+  /// Until so many are open in all. Whether all that is left need not be opened.
+  bool open_boxes(std::int64_t most) {
     while (!boxes_.empty()) {
       check_interrupt();
+      if (done(boxes_.front().bound)) return true;
+      if (opened_ >= most) return false;
       const SearchNode node = boxes_.pop();
-      if (found_.best && done(node.bound)) return;
-      ++found_.boxes;
+      ++opened_;
       if (node.box.is_point()) {
         open_tiling(node);
         continue;
@@ -182,6 +183,7 @@ class BestFirst {
       for (const Box& half : halves(space_, node.box)) push(half);
     }
     found_.bound = found_.cost;
+    return true;
   }
 
   void push(const Box& box) {
@@ -191,7 +193,12 @@ class BestFirst {
 
   /// Once with its traffic counted, and once more, if that may still win, with its time modelled.
   void open_tiling(SearchNode node) {
-    if (node.counted) return trials_.estimate(node.box);
+    if (node.counted) {
+      const std::int64_t before = found_.estimated;
+      trials_.estimate(node.box);
+      estimated_ += found_.estimated - before;
+      return;
+    }
     const std::optional<MappingCost> bound = trials_.counted_bound(node.box);
     if (!bound || !trials_.may_win(*bound)) return;
     node.bound = *bound;
@@ -201,15 +208,14 @@ class BestFirst {
 
   /// Whether what has this bound, and all behind it, need not be opened.
   bool done(const MappingCost& bound) {
+    if (!found_.best) return false;
     found_.bound = bound < found_.cost ? bound : found_.cost;
     if (!(bound < found_.cost)) return true;
     if (small_) return false;
-    if (found_.boxes >= as_worth(kMostBoxes) || found_.estimated - begin_ >= kMostEstimated)
-      return true;
+    if (opened_ >= as_worth(kMostBoxes) || estimated_ >= kMostEstimated) return true;
     double close = 0;
     for (const Patience& p : kPatience)
-      if (found_.boxes >= as_worth(p.boxes) || found_.estimated - begin_ >= p.estimated)
-        close = p.close;
+      if (opened_ >= as_worth(p.boxes) || estimated_ >= p.estimated) close = p.close;
     if (close == 0) return false;
     // Between equals it is what breaks the tie that has to be close.
     if (bound.first == found_.cost.first) return found_.cost.then <= bound.then * (1 + close);
@@ -218,7 +224,6 @@ class BestFirst {
 
   const MappingProblem& p_;
   const MappingSpace& space_;
-  const Objective& objective_;
   SearchTrials trials_;
   SearchResult& found_;
   SearchPoints points_;
@@ -226,7 +231,7 @@ class BestFirst {
   SearchBoxes boxes_;
   bool small_ = false;
   double effort_ = 1;
-  std::int64_t begin_ = 0;
+  std::int64_t dived_ = 0, opened_ = 0, estimated_ = 0;  // boxes, and tilings of those opened
 };
 
 }  // namespace

@@ -33,6 +33,10 @@ class SearchNeighbours {
     return false;
   }
 
+  /// Tiles of one scheme that are as large as fits along one axis after another, in every order of
+  /// pixels, n, k and groups.
+  std::vector<Box> filled(std::uint16_t scheme) const;
+
  private:
   /// With one size, and another as it then may be.
   template <class F>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "core/interrupt.h"
 #include "core/mapping/division.h"
@@ -34,10 +35,10 @@ SearchTrials::SearchTrials(const MappingProblem& problem, const MappingSpace& sp
       entries_(space.schemes.size()),
       best_boxes_(space.schemes.size()) {}
 
-std::optional<MappingCost> SearchTrials::bound(const Box& box, const Objective& objective) const {
+std::optional<MappingCost> SearchTrials::bound(const Box& box) const {
   CostBound b;
   if (!bounds_.feasible(box, b)) return std::nullopt;
-  return objective.cost(b.energy_pj, b.cycles, b.bursts);
+  return objective_.cost(b.energy_pj, b.cycles, b.bursts);
 }
 
 std::optional<MappingCost> SearchTrials::point_bound(const Box& box) const {
@@ -160,8 +161,19 @@ void SearchTrials::consider(const Box& box, const Tiling& tiling, const MappingE
   found_.cost = cost;
 }
 
+/// One of those with equal tiles and loops: all of them ask the memory for the same.
 void SearchTrials::keep(const MappingCost& cost, const MappingAlternative& one) {
   auto& closest = found_.closest;
+  const auto asks = [](const Tiling& t) {
+    return std::tie(t.groups, t.batch, t.out_rows, t.out_cols, t.n, t.k, t.input_full_k, t.order);
+  };
+  const auto same = std::find_if(closest.begin(), closest.end(), [&](const auto& known) {
+    return asks(known.second.tiling) == asks(one.tiling);
+  });
+  if (same != closest.end()) {
+    if (!(cost < same->first)) return;
+    closest.erase(same);
+  }
   if (closest.size() == kMostClosest && !(cost < closest.back().first)) return;
   const auto at = std::upper_bound(closest.begin(), closest.end(), cost,
                                    [](const MappingCost& a, const auto& b) { return a < b.first; });
