@@ -42,6 +42,7 @@ class BestFirst {
             const std::shared_ptr<EnergyModel>& energy)
       : p_(problem),
         space_(space),
+        objective_(objective),
         trials_(problem, space, objective, energy),
         found_(trials_.found()),
         points_(problem, space),
@@ -53,11 +54,13 @@ class BestFirst {
 
   SearchResult run() {
     set_effort();
-    dive_all();
+    dive_all(objective_);
     climb();
     for (std::size_t s = 0; s < space_.schemes.size(); ++s) push(whole_box(space_, s));
     // What bounds soon prove needs no more tries.
     if (!open_boxes(as_worth(kFewBoxes))) {
+      if (effort_ >= 1)
+        for (const Objective& by : {Objective({1, 1, 0}), Objective({0, 0, 1})}) dive_all(by);
       try_all_over();
       climb();
       open_boxes(std::numeric_limits<std::int64_t>::max());
@@ -81,13 +84,13 @@ class BestFirst {
     return std::max<std::int64_t>(1, std::llround(effort_ * static_cast<double>(most)));
   }
 
-  void dive_all() {
-    for (std::size_t s = 0; s < space_.schemes.size(); ++s) dive(whole_box(space_, s));
+  void dive_all(const Objective& by) {
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s) dive(whole_box(space_, s), by);
   }
 
-  /// To one tiling, always into the half that may be cheaper: a good one to begin with.
+  /// To one tiling, always into the half that may be cheaper by `by`: a good one to begin with.
   /// Where it does not fit after all, from the last other half on.
-  void dive(const Box& from) {
+  void dive(const Box& from, const Objective& by) {
     std::vector<Box> boxes;
     if (trials_.bound(from)) boxes.push_back(from);
     for (int cuts = 0; cuts < kMostCuts && !boxes.empty(); ++cuts) {
@@ -101,8 +104,8 @@ class BestFirst {
       }
       ++dived_;
       const std::array<Box, 2> parts = halves(space_, box);
-      const std::array<std::optional<MappingCost>, 2> costs = {trials_.bound(parts[0]),
-                                                               trials_.bound(parts[1])};
+      const std::array<std::optional<MappingCost>, 2> costs = {trials_.bound(parts[0], by),
+                                                               trials_.bound(parts[1], by)};
       const std::size_t better = costs[1] && (!costs[0] || !(*costs[0] < *costs[1])) ? 1 : 0;
       if (costs[1 - better]) boxes.push_back(parts[1 - better]);
       if (costs[better]) boxes.push_back(parts[better]);
@@ -224,6 +227,7 @@ class BestFirst {
 
   const MappingProblem& p_;
   const MappingSpace& space_;
+  const Objective& objective_;
   SearchTrials trials_;
   SearchResult& found_;
   SearchPoints points_;

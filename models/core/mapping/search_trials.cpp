@@ -35,10 +35,10 @@ SearchTrials::SearchTrials(const MappingProblem& problem, const MappingSpace& sp
       entries_(space.schemes.size()),
       best_boxes_(space.schemes.size()) {}
 
-std::optional<MappingCost> SearchTrials::bound(const Box& box) const {
+std::optional<MappingCost> SearchTrials::bound(const Box& box, const Objective& objective) const {
   CostBound b;
   if (!bounds_.feasible(box, b)) return std::nullopt;
-  return objective_.cost(b.energy_pj, b.cycles, b.bursts);
+  return objective.cost(b.energy_pj, b.cycles, b.bursts);
 }
 
 std::optional<MappingCost> SearchTrials::point_bound(const Box& box) const {

@@ -21,8 +21,10 @@ class SearchTrials {
   SearchTrials(const MappingProblem& problem, const MappingSpace& space, const Objective& objective,
                const std::shared_ptr<EnergyModel>& energy);
 
-  /// What nothing in the box is cheaper than; nothing where it holds no tiling that may fit.
-  std::optional<MappingCost> bound(const Box& box) const;
+  /// What nothing in the box is cheaper than by `objective`, or by the search's own; nothing where
+  /// it holds no tiling that may fit.
+  std::optional<MappingCost> bound(const Box& box, const Objective& objective) const;
+  std::optional<MappingCost> bound(const Box& box) const { return bound(box, objective_); }
   /// The same of a single tiling, whose buffers can be divided for it.
   std::optional<MappingCost> point_bound(const Box& box) const;
   bool may_fit(const Box& point) const { return bounds_.feasible(point) && divides(point); }
