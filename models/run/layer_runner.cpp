@@ -10,6 +10,7 @@
 #include "core/mapping/machine_parts.h"
 #include "core/mapping/tile_layout.h"
 #include "run/key.h"
+#include "run/mapping_memo.h"
 #include "run/outcome_store.h"
 #include "run/output_check.h"
 #include "run/quantize_passes.h"
@@ -177,11 +178,17 @@ LayerProgram LayerRunner::prepare(const Layer& layer, const Precision& precision
       make_problem(machine_->config(), memory(), layer.op, precision, pins, layer.stage);
   problem.prices = prices_;
   problem.data = options_.data;
-  const Mapping mapping = best_simulated(problem, pins, map_finalists(problem, pins));
+  const std::string layer_key = key_text(layer.op) + key_text(layer.stage) + key_text(precision);
+  // Where finalists are simulated, it counts by whom.
+  const Mapping mapping = MappingMemo::instance().find_or(
+      mapping_key(problem, layer_key, pins) + (finalists(pins) > 1 ? machine_->key() : ""), problem,
+      [&](std::vector<PricesAsked>& asked) {
+        return best_simulated(problem, pins, map_finalists(problem, pins, asked));
+      });
   LayerProgram p = programmed(std::move(problem), mapping);
   if (!p.program.computes.empty()) check_addresses(p.problem, p.mapping.tiling, p.program);
-  p.key = key_text(layer.op) + key_text(layer.stage) + key_text(precision) + pins_key(p.problem) +
-          key_text(p.mapping.setting.dataflow) + key_text(p.mapping.tiling);
+  p.key = layer_key + pins_key(p.problem) + key_text(p.mapping.setting.dataflow) +
+          key_text(p.mapping.tiling);
   return p;
 }
 

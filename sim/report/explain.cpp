@@ -93,6 +93,11 @@ std::string constraints_text(const std::vector<TrafficConstraint>& constraints) 
   return text;
 }
 
+std::string gap_text(double gap) {
+  return gap < 0.0001 ? "within 0.01 % of the best"
+                      : fmt::format("within {:.2f} % of the best", gap * 100);
+}
+
 std::string explain_text(const RunConfig& run, const MappingProblem& unset, const Mapping& m,
                          const LayerOutcome* simulated) {
   const MappingProblem p = configured(unset, m);
@@ -169,10 +174,10 @@ std::string explain_text(const RunConfig& run, const MappingProblem& unset, cons
   const std::string above = constraints_text(traffic_constraints(unset, run.mapping, m));
   if (!above.empty()) line("above it", above);
   line("one more KiB", more_text(run.mapping, unset, m));
-  line("search", fmt::format("{} boxes opened, {} tilings estimated: {}", with_commas(m.boxes),
-                             with_commas(m.estimated),
-                             m.gap > 0 ? fmt::format("within {:.2f} % of the best", m.gap * 100)
-                                       : std::string("nothing is better, by bounds")));
+  line("search",
+       fmt::format("{} boxes opened, {} tilings estimated: {}", with_commas(m.boxes),
+                   with_commas(m.estimated),
+                   m.gap > 0 ? gap_text(m.gap) : std::string("nothing is better, by bounds")));
   for (const std::string& note : m.notes) line("pins", note);
   for (const MappingAlternative& a : alternatives(unset, run.mapping, m))
     out += fmt::format("  lost: {}\n        {}; {}\n",

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "core/mapping/traffic_bound.h"
@@ -32,20 +34,42 @@ std::optional<Layer> mac_layer_of(const NetworkLayer& layer) {
 /// A layer that moves more than so many times the least is told why.
 constexpr double kMuchTraffic = 1.25;
 
-std::string layer_line(const RunConfig& run, const std::string& name, const MappingPins& pins,
-                       const MappingProblem& unset, const LayerProgram& p) {
+/// A distinct layer: the first of its name, and what became of it.
+struct Row {
+  std::string name;
+  int times = 1;
+  std::string text, above;
+
+  std::string head() const { return times > 1 ? fmt::format("{} x{}", name, times) : name; }
+};
+
+Row row_of(const RunConfig& run, const std::string& name, const MappingPins& pins,
+           const MappingProblem& unset, const LayerProgram& p) {
   const MappingEstimate e = estimate(p.problem, p.mapping.tiling);
   const double above = static_cast<double>(e.moved_bytes()) / traffic_bound(p.problem).least();
-  std::string line = fmt::format("{}\n  {}\n  {} of traffic, {} of the least; about {} cycles, {}",
-                                 printable_line(name),
-                                 mapping_text(run.accelerator, p.mapping.setting, p.mapping.tiling),
-                                 bytes_text(e.moved_bytes()), digits_text(above),
-                                 with_commas(e.cycles), joules_text(e.energy_pj));
-  if (p.mapping.gap > 0) line += fmt::format("; within {:.2f} % of the best", p.mapping.gap * 100);
-  for (const std::string& note : p.mapping.notes) line += "; " + note;
+  Row row;
+  row.name = printable_line(name);
+  row.text = fmt::format("{}; {} of traffic, {} times the least; about {} cycles, {}",
+                         mapping_text(run.accelerator, p.mapping.setting, p.mapping.tiling),
+                         bytes_text(e.moved_bytes()), digits_text(above), with_commas(e.cycles),
+                         joules_text(e.energy_pj));
+  if (p.mapping.gap > 0) row.text += "; " + gap_text(p.mapping.gap);
+  for (const std::string& note : p.mapping.notes) row.text += "; " + note;
   if (above > kMuchTraffic)
-    line += "\n  above it " + constraints_text(traffic_constraints(unset, pins, p.mapping));
-  return line + "\n";
+    row.above = constraints_text(traffic_constraints(unset, pins, p.mapping));
+  return row;
+}
+
+/// A line for each, and below it why it moves much, if it does.
+std::string rows_text(const std::vector<Row>& rows) {
+  std::size_t width = 0;
+  for (const Row& row : rows) width = std::max(width, row.head().size());
+  std::string text;
+  for (const Row& row : rows) {
+    text += fmt::format("{:<{}}  {}\n", row.head(), width, row.text);
+    if (!row.above.empty()) text += "  above it " + row.above + "\n";
+  }
+  return text;
 }
 
 }  // namespace
@@ -55,28 +79,32 @@ std::string explain_network_text(const RunConfig& run) {
   options.values = false;
   options.fidelity = Fidelity::kFast;
   const LayerRunner runner(run.accelerator, run.dram, run.energy, options);
-  std::string out;
+  std::vector<Row> rows;
   for (const NetworkPhase& phase : run.phases) {
-    std::set<std::string> known;
+    std::map<std::string, std::size_t> known;  // of this phase, in rows
     for (const NetworkLayer& layer : with_quantize_passes(phase.network, run.precision).layers) {
       const std::optional<Layer> mac = mac_layer_of(layer);
       if (!mac) continue;
       const Precision precision = layer_precision(layer, run.precision);
       const std::string key =
           key_text(layer.op) + key_text(precision) + key_text(layer.mapping) + key_text(layer.bias);
-      if (!known.insert(key).second) continue;
+      const auto [at, is_new] = known.emplace(key, rows.size());
+      if (!is_new) {
+        ++rows[at->second].times;
+        continue;
+      }
       try {
         const MappingPins pins = with(layer.mapping, run.mapping);
         const MappingProblem unset =
             make_problem(run.accelerator, runner.memory(), mac->op, precision, pins, mac->stage);
-        out += layer_line(run, phase.name.empty() ? layer.name : phase.name + "/" + layer.name,
-                          pins, unset, runner.prepare(*mac, precision, pins));
+        rows.push_back(row_of(run, phase.name.empty() ? layer.name : phase.name + "/" + layer.name,
+                              pins, unset, runner.prepare(*mac, precision, pins)));
       } catch (const Error& e) {
         throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
       }
     }
   }
-  return out;
+  return rows_text(rows);
 }
 
 }  // namespace bitjoule

@@ -55,6 +55,9 @@ std::string explain_text(const RunConfig& run, const MappingProblem& unset, cons
 std::string mapping_text(const AcceleratorConfig& machine, const MachineSetting& setting,
                          const Tiling& tiling);
 
+/// How close to the best a mapping is proven to be: "within 0.25 % of the best".
+std::string gap_text(double gap);
+
 /// "1.1 times by the objective, 1.35 times by two tiles in a buffer"; empty where there are none.
 std::string constraints_text(const std::vector<TrafficConstraint>& constraints);
 

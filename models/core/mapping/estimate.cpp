@@ -15,7 +15,8 @@ namespace bitjoule {
 namespace {
 
 // Of a layer whose estimate is shown, and of those among which a search chooses.
-constexpr WalkBudget kRefined{40'000, 4, true}, kRanked{1'500, 1, false};
+constexpr WalkBudget kRefined{40'000, 4, true, kRefinedSteps};
+constexpr WalkBudget kRanked{kRankedAtLeast, 1, false, kRankedSteps};
 
 /// Equal lengths of an axis, and how many there are.
 class Lengths {

@@ -1,5 +1,6 @@
 #include "core/mapping/estimate_energy.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "core/dram/actions.h"
@@ -83,6 +84,19 @@ double EnergyModel::price(const MappingEstimate& e) {
   for (std::size_t i = 0; i < kPriced; ++i)
     if (counts[i] != 0) energy += static_cast<double>(counts[i]) * rate_of(i);
   return energy;
+}
+
+std::vector<EnergyModel::Asked> EnergyModel::asked() const {
+  std::vector<Asked> all;
+  for (std::size_t i = 0; i < kPriced; ++i)
+    if (known_[i]) all.push_back({i, rates_[i]});
+  return all;
+}
+
+bool EnergyModel::agrees(const std::vector<Asked>& asked) {
+  if (!p_.prices) return asked.empty();
+  return std::all_of(asked.begin(), asked.end(),
+                     [this](const Asked& a) { return rate_of(a.count) == a.rate; });
 }
 
 double EnergyModel::rate_of(std::size_t i) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "core/mapping/estimate.h"
 
@@ -18,6 +19,15 @@ class EnergyModel {
 
   /// Picojoules; 0 where the problem has no prices.
   double price(const MappingEstimate& estimate);
+
+  /// A price that was asked for: what one of a count costs.
+  struct Asked {
+    std::size_t count = 0;
+    double rate = 0;
+  };
+  std::vector<Asked> asked() const;
+  /// Whether all of that costs the same here. Throws where it has no price.
+  bool agrees(const std::vector<Asked>& asked);
 
  private:
   /// Members of MachineCounts that are priced, accesses of five buffers, what adds and moves in the

@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
+#include "core/mapping/real.h"
 #include "core/mapping/tile_time.h"
 
 namespace bitjoule {
-namespace {
-
-double real(std::int64_t x) { return static_cast<double>(x); }
-
-}  // namespace
 
 LeastTime::LeastTime(const MappingProblem& p) : m_(p.memory) {
   const MemoryPort& m = m_;

@@ -11,10 +11,16 @@
 #include "core/error.h"
 #include "core/mapping/division.h"
 #include "core/mapping/energy_rates.h"
+#include "core/mapping/finalists.h"
+#include "core/mapping/refusal.h"
 #include "core/mapping/search.h"
+#include "core/mapping/walked_time.h"
 
 namespace bitjoule {
 namespace {
+
+// To tell the best of the closest.
+constexpr std::int64_t kRankedBursts = 12'000;
 
 ObjectiveWeights weights_of(const MappingPins& pins) {
   return pins.weights.value_or(weights_of(pins.objective.value_or(MappingObjective::kEdp)));
@@ -38,44 +44,6 @@ bool is_same(const Mapping& a, const Mapping& b) {
   return members(a) == members(b);
 }
 
-/// Which buffer even the smallest tile exceeds, and what would do.
-[[noreturn]] void refuse(const MappingProblem& p, const MappingSpace& space) {
-  std::array<std::int64_t, kAxes> smallest{};
-  for (std::size_t a = 0; a < kAxes; ++a) smallest[a] = space.sizes[a].front();
-  // A longer k may hold less of the inputs: channels of one kernel position, not parts of two.
-  TileFootprint least = tile_footprint(p, space.tiling(0, smallest));
-  for (const std::int64_t k : space.sizes[at(TileAxis::kK)]) {
-    smallest[at(TileAxis::kK)] = k;
-    least.input = std::min(least.input, tile_footprint(p, space.tiling(0, smallest)).input);
-  }
-  const BuffersConfig& b = p.machine.buffers;
-  const auto check = [&b](BufferRole role, Bytes need) {
-    const BufferConfig& buffer = b.of(role);
-    const bool halves = buffer.double_buffered && !buffer.either_buffering;
-    if (b.unifies(role) || need.value * (halves ? 2 : 1) <= buffer.capacity.value) return;
-    throw input_error(fmt::format(
-        "no tile of the layer fits the machine: the smallest takes {} B of the {} buffer, which "
-        "has {} B{}; {} B would do",
-        need.value, enum_name(role), buffer.capacity.value,
-        halves ? " for two tiles (double-buffered)" : "", need.value * (halves ? 2 : 1)));
-  };
-  check(BufferRole::kInput, least.input);
-  check(BufferRole::kWeight, least.weight);
-  check(BufferRole::kScale, least.scale);
-  check(BufferRole::kAccumulator, least.accumulator);
-  check(BufferRole::kOutput, least.output);
-  for (std::size_t a = 0; a < kAxes; ++a) smallest[a] = space.sizes[a].front();
-  Tiling t = space.tiling(0, smallest);
-  for (const BufferRole role : kBufferRoles) t.single.add(role);
-  throw input_error(
-      fmt::format("no tile of the layer fits the machine; of the smallest one, the {}",
-                  misfit(p, t, tile_footprint(p, t))));
-}
-
-}  // namespace
-
-namespace {
-
 /// The settings of a machine that the pins leave.
 std::vector<MachineSetting> pinned_settings(const AcceleratorConfig& machine,
                                             const MappingPins& pins) {
@@ -95,7 +63,35 @@ std::vector<MachineSetting> pinned_settings(const AcceleratorConfig& machine,
 struct Searched {
   Mapping mapping;
   SearchResult found;
+  PricesAsked prices;
 };
+
+/// About how many bursts the memory's model is asked for to rank a tiling.
+std::int64_t ranked_bursts(const MappingProblem& p, const MappingAlternative& one) {
+  const std::int64_t bursts = one.estimate.traffic.total().bursts;
+  const std::int64_t steps = trip_counts(p.layer, one.tiling).total();
+  return std::min(bursts, std::max(kRankedAtLeast, bursts / steps * kRankedSteps));
+}
+
+/// At the memory's peak the closest are about equal; its own model tells which is the best, asked
+/// for so many bursts.
+void take_best(const MappingProblem& p, const Objective& objective,
+               const std::shared_ptr<EnergyModel>& energy, Searched& s) {
+  std::int64_t left = kRankedBursts;
+  for (std::size_t i = 0; i < s.found.closest.size(); ++i) {
+    auto& [cost, one] = s.found.closest[i];
+    // A real memory is slower than its peak: what is worse at that is worse.
+    if (i > 0 && (!p.memory.sampled || left <= 0 || !(cost < s.found.cost))) break;
+    const MappingProblem set = divided(p, one.tiling);
+    left -= ranked_bursts(p, one);
+    Estimator(set, energy).rank(one.tiling, one.estimate);
+    cost = cost_of(objective, one.estimate);
+    if (i > 0 && !(cost < s.found.cost)) continue;
+    s.found.cost = cost;
+    s.mapping.tiling = one.tiling;
+    s.mapping.estimate = one.estimate;
+  }
+}
 
 Searched search_setting(MappingProblem p, const MachineSetting& setting, const MappingPins& pins,
                         const ObjectiveWeights& weights) {
@@ -106,27 +102,16 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
   const Objective objective = objective_of(undivided, weights, *energy);
   Searched s;
   s.found = search(p, space, objective, energy);
-  if (!s.found.best) refuse(p, space);
+  if (!s.found.best) refuse_layer(p, space);
   Mapping& m = s.mapping;
   m.setting = setting;
   m.boxes = s.found.boxes;
   m.estimated = s.found.estimated;
   m.misfits = s.found.misfits;
   m.gap = s.found.gap();
-  // At the memory's peak these are about equal; its own model tells which is the best.
-  for (std::size_t i = 0; i < s.found.closest.size(); ++i) {
-    auto& [cost, one] = s.found.closest[i];
-    // A real memory is slower than its peak: what is worse at that is worse.
-    if (i > 0 && (!p.memory.sampled || !(cost < s.found.cost))) break;
-    const MappingProblem set = divided(p, one.tiling);
-    Estimator(set, energy).rank(one.tiling, one.estimate);
-    cost = cost_of(objective, one.estimate);
-    if (i > 0 && !(cost < s.found.cost)) continue;
-    s.found.cost = cost;
-    m.tiling = one.tiling;
-    m.estimate = one.estimate;
-  }
+  take_best(p, objective, energy, s);
   m.notes = space.notes;
+  s.prices = {setting, energy->asked()};
   return s;
 }
 
@@ -161,33 +146,58 @@ Mapping map_layer(const MappingProblem& problem, const MappingPins& pins) {
   return search_settings(problem, pins, weights_of(pins)).front().mapping;
 }
 
-std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins) {
+bool same_prices(const MappingProblem& problem, const std::vector<PricesAsked>& asked) {
+  return std::all_of(asked.begin(), asked.end(), [&](const PricesAsked& some) {
+    MappingProblem p = problem;
+    p.machine = configured(std::move(p.machine), some.setting);
+    p = roomiest(std::move(p));
+    return EnergyModel(p).agrees(some.asked);
+  });
+}
+
+std::int64_t finalists(const MappingPins& pins) {
   const ObjectiveWeights weights = weights_of(pins);
   const bool cycles_alone = weights.energy == 0 && weights.traffic == 0;
-  const auto most = static_cast<std::size_t>(pins.finalists.value_or(cycles_alone ? 6 : 1));
-  const std::vector<Searched> found = search_settings(problem, pins, weights);
-  std::vector<Mapping> finalists = {found.front().mapping};
+  return pins.finalists.value_or(cycles_alone ? 6 : 1);
+}
+
+std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins,
+                                   std::vector<PricesAsked>& asked) {
+  const ObjectiveWeights weights = weights_of(pins);
+  const auto most = static_cast<std::size_t>(finalists(pins));
+  const auto searched = [&](const ObjectiveWeights& by) {
+    std::vector<Searched> all = search_settings(problem, pins, by);
+    for (const Searched& s : all) asked.push_back(s.prices);
+    return all;
+  };
+  const std::vector<Searched> found = searched(weights);
+  std::vector<Mapping> all = {found.front().mapping};
   const auto add = [&](const Mapping& other) {
-    for (const Mapping& known : finalists)
+    for (const Mapping& known : all)
       if (is_same(known, other)) return;
-    if (finalists.size() < most) finalists.push_back(other);
+    if (all.size() < most) all.push_back(other);
   };
   for (const MappingObjective objective : {MappingObjective::kEdp, MappingObjective::kCycles,
                                            MappingObjective::kEnergy, MappingObjective::kTraffic}) {
-    if (finalists.size() >= most) return finalists;
-    add(search_settings(problem, pins, weights_of(objective)).front().mapping);
+    if (all.size() >= most) return all;
+    add(searched(weights_of(objective)).front().mapping);
   }
   for (const Searched& s : found) add(s.mapping);
   auto schemes = found.front().found.of_schemes;
   std::stable_sort(schemes.begin(), schemes.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [cost, other] : schemes) {
-    Mapping m = finalists.front();
+    Mapping m = all.front();
     m.tiling = other.tiling;
     m.estimate = other.estimate;
     add(m);
   }
-  return finalists;
+  return all;
+}
+
+std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins) {
+  std::vector<PricesAsked> asked;
+  return map_finalists(problem, pins, asked);
 }
 
 double cost_with_cycles(const MappingProblem& problem, const Mapping& mapping,

@@ -29,7 +29,7 @@ ObjectiveWeights weights_of(MappingObjective objective) {
 MappingCost Objective::cost(double energy_pj, double cycles, double bursts) const {
   const ObjectiveWeights& w = weights_;
   return {power(energy_pj, w.energy) * power(cycles, w.cycles) * power(bursts, w.traffic),
-          w.traffic > 0 ? cycles : bursts};
+          w.cycles > 0 ? bursts : cycles, energy_pj};
 }
 
 }  // namespace bitjoule

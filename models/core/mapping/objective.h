@@ -1,17 +1,18 @@
 // What the mapper minimises: a product of powers of energy, cycles and traffic, which needs no
-// units; then, between equals, traffic or cycles.
+// units; between equals cycles, or traffic where cycles are weighed already; then energy.
 #pragma once
 
 #include "core/workload/pins.h"
 
 namespace bitjoule {
 
-/// Less is better, `first` before `then`.
+/// Less is better, `first` before `then` before `last`.
 struct MappingCost {
-  double first = 0, then = 0;
+  double first = 0, then = 0, last = 0;
 };
 inline bool operator<(const MappingCost& a, const MappingCost& b) {
-  return a.first != b.first ? a.first < b.first : a.then < b.then;
+  if (a.first != b.first) return a.first < b.first;
+  return a.then != b.then ? a.then < b.then : a.last < b.last;
 }
 
 class Objective {

@@ -16,6 +16,9 @@ namespace bitjoule {
 enum class TileAxis { kGroups, kBatch, kRows, kCols, kN, kK };
 inline constexpr std::size_t kAxes = 6;
 constexpr std::size_t at(TileAxis axis) { return static_cast<std::size_t>(axis); }
+inline constexpr std::size_t kAxisG = at(TileAxis::kGroups), kAxisB = at(TileAxis::kBatch),
+                             kAxisR = at(TileAxis::kRows), kAxisC = at(TileAxis::kCols),
+                             kAxisN = at(TileAxis::kN), kAxisK = at(TileAxis::kK);
 
 /// Everything of a tiling but its sizes.
 struct LoopScheme {

@@ -7,7 +7,9 @@
 #include "core/error.h"
 #include "core/index.h"
 #include "core/mapping/dma_fluid.h"
+#include "core/mapping/done_times.h"
 #include "core/mapping/fold_walk.h"
+#include "core/mapping/tile_sizes.h"
 
 namespace bitjoule {
 namespace {
@@ -21,110 +23,6 @@ struct Likeness {
 constexpr Likeness kExactly{0.01, 16, 6}, kNearly{1.5, 4, 4};
 constexpr std::int64_t kLong = 1500;     // steps
 constexpr std::int64_t kLeastTrips = 5;  // of a loop, some of whose iterations are not walked
-
-/// When operations of one kind were done, by their number; the older ones are forgotten.
-class Times {
- public:
-  std::int64_t end() const { return first_ + static_cast<std::int64_t>(times_.size()); }
-  void push(double at) {
-    times_.push_back(at);
-    if (times_.size() < 2 * kKept) return;
-    times_.erase(times_.begin(), times_.begin() + kKept);
-    first_ += kKept;
-  }
-  double at(std::int64_t i) const {
-    return i < first_ ? times_.front() : times_[static_cast<std::size_t>(i - first_)];
-  }
-  void shift(std::int64_t number) { first_ += number; }
-
- private:
-  static constexpr std::int64_t kKept = 4096;
-  std::int64_t first_ = 0;
-  std::vector<double> times_;
-};
-
-/// What each tile of a stream asks of the DMA, on the average of those alike.
-class TileSizes {
- public:
-  struct Size {
-    double requests = 0, bursts = 1;
-    std::int64_t elements = 0, last_elements = 0;
-  };
-
-  TileSizes(const MappingProblem& p, const TileLayout& layout, Stream stream) {
-    for (int dim = 0; dim < 3; ++dim)
-      depends_[at(dim)] = layout.reuse().depends(stream, static_cast<LoopDim>(dim));
-    boxes_ = layout.boxes(stream);
-    const std::int64_t burst = p.memory.burst_bytes;
-    const std::int64_t request = burst * p.machine.dma.bursts_per_request(burst);
-    for (const TileBox& box : boxes_) sizes_.push_back(size_of(p, layout, stream, box, request));
-  }
-
-  const Size& of(TileIndex i) const {
-    if (!depends_[0]) i.b = i.r = i.c = 0;
-    if (!depends_[1]) i.n = 0;
-    if (!depends_[2]) i.k = 0;
-    const auto inside = [&](const TileBox& box) {
-      for (const auto axis : kAxes)
-        if (i.*axis < box.first.*axis || i.*axis >= box.first.*axis + box.count.*axis) return false;
-      return true;
-    };
-    if (last_ < boxes_.size() && inside(boxes_[last_])) return sizes_[last_];
-    for (last_ = 0; last_ < boxes_.size(); ++last_)
-      if (inside(boxes_[last_])) return sizes_[last_];
-    static const Size kNothing;
-    return kNothing;  // a tile that lies in the padding
-  }
-
-  /// Where tiles along an axis cease to be like the one before.
-  void add_bounds(std::int64_t TileIndex::*axis, std::vector<std::int64_t>* bounds) const {
-    for (const TileBox& box : boxes_) {
-      bounds->push_back(box.first.*axis);
-      bounds->push_back(box.first.*axis + box.count.*axis);
-    }
-  }
-
- private:
-  static constexpr std::int64_t TileIndex::*kAxes[] = {&TileIndex::g, &TileIndex::b, &TileIndex::r,
-                                                       &TileIndex::c, &TileIndex::n, &TileIndex::k};
-
-  static Size size_of(const MappingProblem& p, const TileLayout& layout, Stream stream,
-                      const TileBox& box, std::int64_t request) {
-    const Transfer transfer = layout.transfer(stream, box.first);
-    Copies copies{};
-    double tiles = 1;
-    std::size_t i = 0;
-    for (const auto axis : kAxes) {
-      Region::Stride& copy = copies[i++];
-      copy.count = box.count.*axis;
-      tiles *= static_cast<double>(copy.count);
-      if (copy.count == 1) continue;
-      TileIndex next = box.first;
-      ++(next.*axis);
-      copy.bits = layout.transfer(stream, next).region.base_bits - transfer.region.base_bits;
-    }
-    Size size;
-    if (transfer.region.empty()) return size;
-    const double bursts =
-        static_cast<double>(moved(transfer.region, copies, p.memory.burst_bytes).bursts);
-    const double requests =
-        request == p.memory.burst_bytes
-            ? bursts
-            : static_cast<double>(moved(transfer.region, copies, request).bursts);
-    size.requests = requests / tiles;
-    size.bursts = bursts / requests;
-    size.elements = transfer.dequantize;
-    if (transfer.dequantize > 0)
-      size.last_elements = ceil_div(p.memory.burst_bytes * 8, p.path.weights.code_bits) *
-                           static_cast<std::int64_t>(std::lround(size.bursts));
-    return size;
-  }
-
-  std::array<bool, 3> depends_{};
-  std::vector<TileBox> boxes_;
-  std::vector<Size> sizes_;
-  mutable std::size_t last_ = 0;
-};
 
 class TileClock {
  public:
@@ -159,7 +57,7 @@ class TileClock {
   struct Fills {
     std::vector<Stream> streams;  // in the order of their loads
     std::int64_t slots = 1, steps = 1, created = 0;
-    Times done;
+    DoneTimes done;
   };
   struct Output {
     double computed;
@@ -218,7 +116,7 @@ class TileClock {
   double accepted_ = -1e18;  // of the step ahead
   double dequantizer_free_ = 0, weights_retired_ = 0;
   std::vector<Output> outputs_;  // computed, not converted
-  Times converted_, stored_;
+  DoneTimes converted_, stored_;
   double end_ = 0, skipped_ = 0;
   bool skips_ = true;
   std::int64_t mark_ = 0;             // a step, ...

@@ -9,7 +9,9 @@
 #include "core/error.h"
 #include "core/mapping/division.h"
 #include "core/mapping/input_scales.h"
+#include "core/mapping/input_taps.h"
 #include "core/mapping/region.h"
+#include "core/mapping/tile_bytes.h"
 #include "core/mapping/window.h"
 
 namespace bitjoule {
@@ -17,29 +19,26 @@ namespace {
 
 std::int64_t bits_to_bytes(std::int64_t bits) { return ceil_div(bits, 8); }
 
-/// Of elements as they lie in the input or output buffer: blocks are whole there.
+/// Of the largest tile's tokens (pixels of one group), whose scales are whole for any part of k.
+std::int64_t input_scale_sram_bytes(const MappingProblem& p, const Tiling& t) {
+  const Lowered& l = p.layer;
+  const std::int64_t pixels =
+      map_span(t.out_rows, l.stride_h, l.kernel_h, l.dilation_h, false, l.height) *
+      map_span(t.out_cols, l.stride_w, l.kernel_w, l.dilation_w, false, l.width);
+  return bits_to_bytes(input_scale_buffer_bits(p, t.batch * pixels, t.groups));
+}
+
+}  // namespace
+
 std::int64_t buffer_bytes(const StorageLayout& layout, std::int64_t elements) {
   return layout.interleaved() ? ceil_div(elements, layout.block_elements) * layout.block_bytes
                               : bits_to_bytes(elements * layout.codes.bits);
 }
 
-std::int64_t scale_sram_bytes(const MappingProblem& p, std::int64_t rows, std::int64_t k) {
-  return region_bytes(p.path.weights.layout, rows, k).parameters();
+std::int64_t parameter_bytes(const MappingProblem& p, std::int64_t rows, std::int64_t k) {
+  return region_bytes(p.path.weights.layout, rows, k).parameters() +
+         bits_to_bytes(rows * p.bias_bits());
 }
-
-/// Of the largest tile's tokens (pixels of one group), whose scales are whole for any part of k.
-std::int64_t input_scale_sram_bytes(const MappingProblem& p, const Tiling& t) {
-  const Lowered& l = p.layer;
-  const auto span = [](std::int64_t out, std::int64_t stride, std::int64_t kernel,
-                       std::int64_t dilation, std::int64_t limit) {
-    return std::min(limit, (out - 1) * stride + (kernel - 1) * dilation + 1);
-  };
-  const std::int64_t pixels = span(t.out_rows, l.stride_h, l.kernel_h, l.dilation_h, l.height) *
-                              span(t.out_cols, l.stride_w, l.kernel_w, l.dilation_w, l.width);
-  return bits_to_bytes(input_scale_buffer_bits(p, t.batch * pixels, t.groups));
-}
-
-}  // namespace
 
 WeightExtent stored_weights(const MappingProblem& p, std::int64_t n, std::int64_t k) {
   if (p.machine.array.weight_tiles == WeightTiles::kExact) return {n, k};
@@ -138,31 +137,16 @@ Bytes TileFootprint::of(BufferRole role) const {
 TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   const Lowered& l = p.layer;
   // The largest window is that of a tile away from the borders: no clipping but to the map's size.
-  // A tile of k begins at a multiple of its size, anywhere in the channels of a kernel position.
-  const std::int64_t k = std::min(t.k, l.extents.k);
-  const std::int64_t positions = std::min(
-      l.kernel_h * l.kernel_w, ceil_div(l.channels - std::gcd(k, l.channels) + k, l.channels));
-  const bool all = t.input_full_k || positions > 1;
-  const std::int64_t span_h =
-      all ? std::min<std::int64_t>(
-                l.kernel_h, t.input_full_k ? l.kernel_h : ceil_div(positions, l.kernel_w) + 1)
-          : 1;
-  const std::int64_t span_w = all ? l.kernel_w : 1;
-  const auto extent = [](std::int64_t outputs, std::int64_t stride, std::int64_t taps,
-                         std::int64_t dilation, bool skips) {
-    return skips && taps == 1 ? outputs : (outputs - 1) * stride + (taps - 1) * dilation + 1;
-  };
-  const std::int64_t h =
-      std::min(l.height, extent(t.out_rows, l.stride_h, span_h, l.dilation_h, true));
+  const InputTaps taps = input_taps(l, std::min(t.k, l.extents.k), t.input_full_k);
+  const std::int64_t h = map_span(t.out_rows, l.stride_h, taps.rows, l.dilation_h, true, l.height);
   const std::int64_t w =
-      std::min(l.width, extent(t.out_cols, l.stride_w, span_w, l.dilation_w, skips_columns(p)));
-  const std::int64_t c = all ? l.channels : k;
+      map_span(t.out_cols, l.stride_w, taps.cols, l.dilation_w, skips_columns(p), l.width);
   TileFootprint f;
-  f.input = Bytes(buffer_bytes(p.path.activations.layout, t.groups * t.batch * h * w * c));
+  f.input =
+      Bytes(buffer_bytes(p.path.activations.layout, t.groups * t.batch * h * w * taps.channels));
   const WeightExtent weights = stored_weights(p, t.n, t.k);
   f.weight = Bytes(weight_buffer_bytes(p, t.groups * weights.n, weights.k));
-  f.scale = Bytes(scale_sram_bytes(p, t.groups * t.n, t.k) + input_scale_sram_bytes(p, t) +
-                  bits_to_bytes(t.groups * t.n * p.bias_bits()));
+  f.scale = Bytes(parameter_bytes(p, t.groups * t.n, t.k) + input_scale_sram_bytes(p, t));
   f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
   f.output = Bytes(buffer_bytes(p.path.output.layout, t.groups * t.m() * t.n));
   return f;

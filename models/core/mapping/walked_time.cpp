@@ -12,8 +12,6 @@ namespace {
 
 // A step costs as much as some bursts.
 constexpr double kStepCost = 8;
-// Of a part at least: until the machine is as always, and then measured.
-constexpr std::int64_t kLeastSteps = 6;
 constexpr double kLeastRefreshes = 4;
 
 }  // namespace
@@ -33,13 +31,14 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
     moved += stats.reads + stats.writes;
     return time;
   };
-  if (step_cost * static_cast<double>(steps) <= budget.bursts) {
+  if (step_cost * static_cast<double>(steps) <= static_cast<double>(budget.bursts)) {
     walked.whole = true;
     walked.cycles = walk(*problem.memory.sampled, {0, 0, steps}).end;
   } else {
-    const auto affordable =
-        static_cast<std::int64_t>(budget.bursts / (budget.refreshes ? 2 : 1) / step_cost);
-    const std::int64_t length = std::min(steps, std::max(affordable / budget.places, kLeastSteps));
+    const auto affordable = static_cast<std::int64_t>(static_cast<double>(budget.bursts) /
+                                                      (budget.refreshes ? 2 : 1) / step_cost);
+    const std::int64_t length =
+        std::min(steps, std::max(affordable / budget.places, budget.least_steps));
     const std::int64_t places = std::clamp<std::int64_t>(affordable / length, 1, budget.places);
     const MemoryPort& m = problem.memory;
     const DramConfig without = without_stops(*m.sampled);

@@ -8,19 +8,24 @@
 namespace bitjoule {
 
 struct WalkedTime {
-  bool whole = false;    ///< the layer is short enough to be walked from end to end
-  double cycles = 0;     ///< then its time
-  double share = 1;      ///< else: of the time that the fluid has for the parts walked
-  double refresh = -1;   ///< and what each refresh of all banks cost; < 0: too few were met
-  double activates = 0;  ///< of rows, for a burst
+  bool whole = false;       ///< the layer is short enough to be walked from end to end
+  double cycles = 0;        ///< then its time
+  double share = 1;         ///< else: of the time that the fluid has for the parts walked
+  double refresh = -1;      ///< and what each refresh of all banks cost; < 0: too few were met
+  double activates = 0;     ///< of rows, for a burst
+  std::int64_t bursts = 0;  ///< that were walked
 };
 
 /// How much of a layer is walked.
 struct WalkBudget {
-  double bursts = 0;        ///< at most: what takes no more is walked from end to end
-  std::int64_t places = 1;  ///< else so many parts, ...
-  bool refreshes = true;    ///< ... each once without refreshes, and once more with them
+  std::int64_t bursts = 0;       ///< at most: what takes no more is walked from end to end
+  std::int64_t places = 1;       ///< else so many parts, ...
+  bool refreshes = true;         ///< ... each once without refreshes, and once more with them
+  std::int64_t least_steps = 6;  ///< of a part: until the machine is as always, and then measured
 };
+
+// Of a layer whose estimate is shown, and of tilings among which a search chooses.
+inline constexpr std::int64_t kRefinedSteps = 6, kRankedSteps = 6, kRankedAtLeast = 1'500;
 
 /// Of a memory that has a model to be asked (MemoryPort::sampled). `bursts`: all that the layer
 /// moves. `rates`: those of the fluid that the parts are compared with.

@@ -111,6 +111,8 @@ std::string refusal(const MappingProblem& p, const MappingPins& pins = {}) {
 TEST_CASE("mapper: a layer is refused only if no tile fits, and the capacity named does") {
   // One sum of 4 B, twice.
   MappingProblem p = problem_of(Gemm{64, 64, 64});
+  p.machine.buffers.accumulator.banks = 1;
+  p.machine.buffers.accumulator.port_width = Bits(8);
   p.machine.buffers.accumulator.capacity = Bytes(7);
   CHECK(refusal(p) ==
         "no tile of the layer fits the machine: the smallest takes 4 B of the accumulator buffer, "
@@ -127,6 +129,21 @@ TEST_CASE("mapper: a layer is refused only if no tile fits, and the capacity nam
         std::string::npos);
   p.machine.buffers.accumulator.capacity = Bytes(8192);
   CHECK(refusal(p, pins).empty());
+}
+
+TEST_CASE(
+    "mapper: a refusal names every buffer that is too small, and capacities that go together") {
+  // Sums of 4 B and bytes of 1 B, twice; 3 banks as wide as two bytes each.
+  MappingProblem p = problem_of(Gemm{64, 64, 64});
+  for (const BufferRole role : {BufferRole::kAccumulator, BufferRole::kInput})
+    p.machine.buffers.of(role) = {Bytes(1), 3, Bits(16), true, false};
+  CHECK(refusal(p) ==
+        "no tile of the layer fits the machine: the smallest takes 1 B of the input buffer, which "
+        "has 1 B for two tiles (double-buffered); 6 B would do, and 4 B of the accumulator buffer, "
+        "which has 1 B for two tiles (double-buffered); 9 B would do");
+  p.machine.buffers.input.capacity = Bytes(6);
+  p.machine.buffers.accumulator.capacity = Bytes(9);
+  CHECK(refusal(p).empty());
 }
 
 TEST_CASE("mapper: pins of no size, and machines too small, are input errors") {

@@ -1,0 +1,37 @@
+// What each tile of a stream asks of the DMA, on the average of those alike.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/mapping/tile_layout.h"
+
+namespace bitjoule {
+
+class TileSizes {
+ public:
+  struct Size {
+    double requests = 0, bursts = 1;               ///< bursts of each request
+    std::int64_t elements = 0, last_elements = 0;  ///< that pass a dequantizer on the DRAM side
+  };
+
+  TileSizes(const MappingProblem& problem, const TileLayout& layout, Stream stream);
+
+  /// Of the tile that a step needs.
+  const Size& of(TileIndex index) const;
+  /// Where tiles along an axis cease to be like the one before.
+  void add_bounds(std::int64_t TileIndex::*axis, std::vector<std::int64_t>* bounds) const;
+
+ private:
+  static Size size_of(const MappingProblem& p, const TileLayout& layout, Stream stream,
+                      const TileBox& box, std::int64_t request);
+
+  std::array<bool, 3> depends_{};
+  std::vector<TileBox> boxes_;
+  std::vector<Size> sizes_;
+  mutable std::size_t last_ = 0;  // the box found last
+};
+
+}  // namespace bitjoule
