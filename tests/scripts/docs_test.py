@@ -24,7 +24,7 @@ LEFT_OUT = {
     "python3 -m venv": "the package test",
     "env/bin/pip": "the package test",
     "g++ ": "the install test",
-    "build/release/sim/sim run configs/runs/resnet50.yaml --network my-model.onnx": "a model of yours",
+    "build/release/sim/sim run configs/runs/resnet50.yaml --network my-model": "yours",
     "sim man > sim.1 && man": "a pager",
 }
 
