@@ -8,13 +8,15 @@ constexpr OverLayers kSum = OverLayers::kSum, kDerived = OverLayers::kDerived;
 constexpr bool kMore = true;  // is better
 constexpr std::size_t kTop = 10;
 
+}  // namespace
+
 void describe_kind(const KindTotals& k, ResultVisitor& v) {
   v.value({"kind", "", "its name, with its phase in a generation: \"decode/attention\""}, k.name);
   v.value({"cycles", "core cycles", "of all its layers", kSum}, k.cycles);
-  v.value({"time_s", "s", "likewise", kSum}, k.time_s);
-  v.value({"energy_pj", "pJ", "likewise", kSum}, k.energy_pj);
-  v.value({"dram_bytes", "B", "likewise, padding included", kSum}, k.moved_bytes);
-  v.value({"macs", "MACs", "likewise", kSum}, k.counts.macs);
+  v.value({"time_s", "s", "of all its layers", kSum}, k.time_s);
+  v.value({"energy_pj", "pJ", "of all its layers", kSum}, k.energy_pj);
+  v.value({"dram_bytes", "B", "moved by all its layers, padding included", kSum}, k.moved_bytes);
+  v.value({"macs", "MACs", "of all its layers", kSum}, k.counts.macs);
   v.value({"utilization", "share", "of the array, also in the time of vector operators", kDerived,
            kMore},
           k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0.0);
@@ -22,6 +24,8 @@ void describe_kind(const KindTotals& k, ResultVisitor& v) {
   describe_stalls(k.stalls, v);
   describe_dma_cycles(k.evidence.dma, v);
 }
+
+namespace {
 
 void describe_top(const Field& field, const NetworkResult& network,
                   double (*amount)(const LayerResult&), ResultVisitor& v) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/result/described.h"
+#include "run/network_totals.h"
 #include "run/result.h"
 #include "run/run_config.h"
 
@@ -20,6 +21,8 @@ void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layer
 /// `actions` are at least its own.
 void describe_layer(const LayerResult& layer, std::optional<std::int64_t> timeline,
                     const Counts& actions, ResultVisitor& v);
+/// The sums over the layers of one kind: an element of `network.kinds`.
+void describe_kind(const KindTotals& kind, ResultVisitor& v);
 /// `network`: kinds, largest layers, memory, tokens.
 void describe_network(const NetworkResult& network, ResultVisitor& v);
 /// A field with its place: "dram.per_tensor.*.read_bytes", "layers[].name", where '*' is any name.

@@ -20,13 +20,12 @@ void add(const PassResult& pass, PassResult& sum) {
 
 }  // namespace
 
-std::vector<KindTotals> kind_totals(const NetworkResult& network) {
+std::vector<KindTotals> kind_totals(const std::vector<LayerResult>& layers, bool by_phase) {
   std::vector<KindTotals> kinds;
-  const bool phases = network.passes.size() > 1;
   double peak = 0;
-  for (const LayerResult& r : network.layers) peak = std::max(peak, r.peak_macs_per_s);
-  for (const LayerResult& r : network.layers) {
-    const std::string name = phases ? r.phase + "/" + r.kind : r.kind;
+  for (const LayerResult& r : layers) peak = std::max(peak, r.peak_macs_per_s);
+  for (const LayerResult& r : layers) {
+    const std::string name = by_phase ? r.phase + "/" + r.kind : r.kind;
     auto found = std::find_if(kinds.begin(), kinds.end(),
                               [&](const KindTotals& k) { return k.name == name; });
     if (found == kinds.end()) {
@@ -39,6 +38,10 @@ std::vector<KindTotals> kind_totals(const NetworkResult& network) {
         r.time_s * static_cast<double>(r.repeat) * (r.op.empty() ? r.peak_macs_per_s : peak);
   }
   return kinds;
+}
+
+std::vector<KindTotals> kind_totals(const NetworkResult& network) {
+  return kind_totals(network.layers, network.passes.size() > 1);
 }
 
 PassResult phase_total(const NetworkResult& network, const std::string& phase) {

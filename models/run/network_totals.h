@@ -14,7 +14,8 @@ struct KindTotals : Costs {
   double slots = 0;  ///< as array_macs, also in the time of vector operators
 };
 
-/// In the order in which the kinds first run.
+/// In the order in which the kinds first run. `by_phase`: phases apart, as in a generation.
+std::vector<KindTotals> kind_totals(const std::vector<LayerResult>& layers, bool by_phase);
 std::vector<KindTotals> kind_totals(const NetworkResult& network);
 
 /// All passes of one phase, weighted; prefill or decode of a generation, or the only pass.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import html
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Iterator, KeysView
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,6 +16,35 @@ if TYPE_CHECKING:
     import pandas
 
 __all__ = ["Record", "Result"]
+
+
+class Told(Protocol):
+    """What can be told of a run, made when it is asked for."""
+
+    def document(self) -> dict[str, Any]: ...
+    def metrics(self) -> dict[str, Any]: ...
+    def kinds(self) -> list[dict[str, Any]]: ...
+    def text(self) -> str: ...
+
+
+class Kept:
+    """The same, all of it made: for other processes."""
+
+    def __init__(self, told: Told):
+        self._document, self._metrics = told.document(), told.metrics()
+        self._kinds, self._text = told.kinds(), told.text()
+
+    def document(self) -> dict[str, Any]:
+        return self._document
+
+    def metrics(self) -> dict[str, Any]:
+        return self._metrics
+
+    def kinds(self) -> list[dict[str, Any]]:
+        return self._kinds
+
+    def text(self) -> str:
+        return self._text
 
 
 def _wrapped(value: Any) -> Any:
@@ -47,12 +77,12 @@ class Record:
         self.__dict__["_values"] = values
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # Python asks for more than there is, also of one half made
+            raise AttributeError(name)
         try:
-            return _wrapped(self.__dict__["_values"][name])
+            return _wrapped(self._values[name])
         except KeyError:
-            raise AttributeError(
-                f"no {name!r}; there are {', '.join(self.__dict__.get('_values', {}))}"
-            ) from None
+            raise AttributeError(f"no {name!r}; there are {', '.join(self._values)}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("results do not change")
@@ -86,9 +116,13 @@ class Record:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
-    def keys(self) -> Iterator[str]:
+    def keys(self) -> KeysView[str]:
         """The names of the parts."""
-        return iter(self._values)
+        return self._values.keys()
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """(name, part) of each."""
+        return ((key, _wrapped(value)) for key, value in self._values.items())
 
     def get(self, key: str, default: Any = None) -> Any:
         """The part of that name, or ``default``."""
@@ -128,25 +162,26 @@ class Result(Record):
     config: Record  #: resolved; reads back as a run
     program: Record
 
-    def __init__(
-        self,
-        values: dict[str, Any],
-        outputs: Any = None,
-        notes: list[str] | None = None,
-        summary: Callable[[], str] | str = "",
-    ):
-        super().__init__(values)
+    def __init__(self, told: Told, outputs: Any = None, notes: list[str] | None = None):
         codes, scale, zero_point = None, None, None
         if isinstance(outputs, tuple):
             outputs, codes, scale, zero_point = outputs
         self.__dict__.update(
+            _told=told,
             _outputs=outputs,
             _codes=codes,
             _scale=scale,
             _zero_point=zero_point,
             _notes=list(notes or []),
-            _summary=summary,
         )
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        return self._told.document()
+
+    @cached_property
+    def _metrics(self) -> dict[str, Any]:
+        return self._told.metrics()
 
     @property
     def outputs(self) -> np.ndarray | dict[str, np.ndarray] | None:
@@ -185,7 +220,7 @@ class Result(Record):
         if table == "layers":
             return frame([_flat(layer) for layer in self._values["layers"]], "layers[].")
         if table == "kinds":
-            return frame([_flat(kind) for kind in self._kinds()], "network.kinds[].")
+            return frame([_flat(kind) for kind in self._told.kinds()], "network.kinds[].")
         if table == "energy":
             energy = frame(
                 [
@@ -205,25 +240,6 @@ class Result(Record):
         ``bitjoule.fields`` for all of them."""
         return describe(path)
 
-    def _kinds(self) -> list[dict[str, Any]]:
-        if "network" in self._values:
-            return self._values["network"]["kinds"]
-        kinds: dict[str, dict[str, Any]] = {}
-        for layer in self._values["layers"]:
-            traffic, times = layer["dram"], layer["repeat"]
-            kind = kinds.setdefault(layer["kind"], {"kind": layer["kind"]})
-            for key, amount in {
-                "cycles": layer["cycles"],
-                "time_s": layer["time_s"],
-                "energy_pj": layer["energy"]["total_pj"],
-                "dram_bytes": sum(
-                    traffic[part] for part in ("read_bytes", "write_bytes", "padding_bytes")
-                ),
-                "macs": layer["macs"],
-            }.items():
-                kind[key] = kind.get(key, 0) + amount * times
-        return list(kinds.values())
-
     def _energy(self) -> list[tuple[str, float, float]]:
         """(component, picojoules, share)"""
         total = self._values["energy"]["total_pj"]
@@ -241,8 +257,7 @@ class Result(Record):
 
     def __str__(self) -> str:
         """What ``sim run`` prints."""
-        summary = self.__dict__["_summary"]
-        return (summary() if callable(summary) else summary).rstrip("\n") or repr(self)
+        return self._told.text().rstrip("\n")
 
     def _repr_html_(self) -> str:
         v = self._values
@@ -271,7 +286,11 @@ class Result(Record):
         return f"<table><caption>{cell(v['name'])}</caption>{body}</table>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_summary": str(self)}
+        told = self._told if isinstance(self._told, Kept) else Kept(self._told)
+        state = {**self.__dict__, "_told": told}
+        for made in ("_values", "_metrics"):
+            state.pop(made, None)
+        return state
 
     def __copy__(self) -> Result:
         return self

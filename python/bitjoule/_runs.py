@@ -14,8 +14,8 @@ __all__ = ["Machine", "run"]
 
 
 def _result(answer: tuple[Any, ...]) -> Result:
-    document, outputs, notes, failure, report = answer
-    result = Result(document, outputs, notes, report.text)
+    told, outputs, notes, failure = answer
+    result = Result(told, outputs, notes)
     for note in notes:
         warnings.warn(note, SettingWarning, stacklevel=3)
     if failure:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from . import _native
 from ._given import Config, Settings, given, settings
 from ._fields import frame
-from ._results import Result
+from ._results import Kept, Result, Told
 from .errors import Error, InputError, SettingWarning
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ __all__ = ["Point", "Sweep", "sweep"]
 
 #: {path: values}; a tuple of paths varies them together, each value a tuple as long.
 Axes = Mapping[Union[str, "tuple[str, ...]"], Sequence[Any]]
-_Answer = tuple  # (document, metrics, "") or (None, {}, why not)
+#: (what it tells, "") or (None, why not)
+_Answer = tuple[Optional[Told], str]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,12 @@ class Point:
     status: str  #: "done" or "failed"
     message: str = ""  #: why it failed
     result: Optional[Result] = field(default=None, repr=False)  #: where it is done
-    metrics: dict[str, Any] = field(default_factory=dict, repr=False)  #: by path in result.json
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Numbers and texts of the result by dotted path in ``result.json``, but for those of its
+        layers and of its configuration; empty where the point is not done."""
+        return {} if self.result is None else self.result._metrics
 
 
 def _axes(axes: Axes) -> list[dict[str, Any]]:
@@ -60,12 +66,11 @@ def _axes(axes: Axes) -> list[dict[str, Any]]:
 
 def _answer(runs: _native.Sweep, index: int) -> _Answer:
     try:
-        document, metrics = runs.run(index)
-        return document, metrics, ""
+        return runs.run(index), ""
     except Error as error:
-        return None, {}, str(error)
+        return None, str(error)
     except MemoryError:
-        return None, {}, "out of memory"
+        return None, "out of memory"
 
 
 class Sweep:
@@ -148,16 +153,15 @@ class Sweep:
         ]
 
     def _point(self, index: int, answer: _Answer) -> Point:
-        document, metrics, message = answer
+        told, message = answer
         labels = dict(zip(self.columns, self._runs.labels(index)))
         return Point(
             index,
             labels,
             self._runs.hash(index),
-            "failed" if document is None else "done",
+            "failed" if told is None else "done",
             message,
-            None if document is None else Result(document),
-            metrics,
+            None if told is None else Result(told),
         )
 
     def _here(self, todo: list[int]) -> Iterator[tuple[int, _Answer]]:
@@ -180,7 +184,7 @@ class Sweep:
                         answer = worker.answer()
                     elif (left_now := worker.seconds_left(self._timeout)) is not None:
                         if left_now <= 0:
-                            answer = None, {}, f"took longer than {self._timeout:g} s"
+                            answer = None, f"took longer than {self._timeout:g} s"
                     index = worker.index
                     if answer is None or index is None:
                         continue
@@ -217,7 +221,8 @@ class _Worker:
             other.close()
         try:
             while (index := connection.recv()) is not None:
-                connection.send(_answer(runs, index))
+                told, message = _answer(runs, index)
+                connection.send((None if told is None else Kept(told), message))
         except (EOFError, OSError):
             pass  # the parent is gone
 
@@ -249,7 +254,7 @@ class _Worker:
                 why = f"killed by signal {-code} ({signal.strsignal(-code)})"
             else:
                 why = f"ended with exit code {code}"
-            return None, {}, why
+            return None, why
 
     def end(self) -> None:
         _Worker._open.discard(self.connection)

@@ -47,6 +47,11 @@ __all__ = [
     "write",
 ]
 
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 Data = Union[Result, Sweep, str, "os.PathLike[str]"]
 
 

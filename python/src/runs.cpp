@@ -10,7 +10,9 @@
 #include "sim/config/naming.h"
 #include "sim/report/summary.h"
 #include "sim/result/result_json.h"
+#include "sim/result/run_hash.h"
 #include "sim/sweep/machines.h"
+#include "sim/sweep/results.h"
 
 namespace bitjoule::python {
 namespace {
@@ -85,15 +87,14 @@ py::object outputs_of(NetworkResult& network) {
   return std::move(all);
 }
 
-/// (document, outputs, notes, failure, report)
+/// (report, outputs, notes, failure)
 py::tuple to_tuple(const Outcome& outcome) {
   Result& result = outcome.report->result;
   const py::object outputs =
       result.network ? outputs_of(*result.network) : outputs_of(result.layer_passes);
   std::vector<std::string> notes = outcome.report->run.notes;
   for (std::string& note : mapping_notes(result.layers())) notes.push_back(std::move(note));
-  return py::make_tuple(to_python(outcome.document), outputs, std::move(notes), outcome.failure,
-                        outcome.report);
+  return py::make_tuple(outcome.report, outputs, std::move(notes), outcome.failure);
 }
 
 std::vector<std::shared_ptr<void>>& machines_to_end() {
@@ -103,21 +104,22 @@ std::vector<std::shared_ptr<void>>& machines_to_end() {
 
 }  // namespace
 
+boost::json::object Report::document() const { return result_json(run, result, hash); }
+
 std::string Report::text() const {
   return result.network ? network_summary(run, *result.network)
                         : run_summary(run, result.layer_passes);
 }
 
-Outcome simulate(Machine& machine, const std::string& name) {
+Outcome simulate(Machine& machine, const std::string& name, const std::string& hash) {
   machines_to_end().clear();
   auto report = std::make_shared<Report>();
   report->run = machine.config();
   report->result =
       report->run.phases.empty() ? naming(name, [&] { return machine.run(); }) : machine.run();
-  Outcome outcome{report->result.network ? result_json(report->run, *report->result.network)
-                                         : result_json(report->run, report->result.layer_passes),
-                  report, ""};
+  report->hash = hashes_tensors(report->run) ? run_hash(report->run) : hash;
   report->run.options.tensors.reset();  // arrays and files are not held any longer
+  Outcome outcome{report, ""};
   try {
     require_verified(report->result);
   } catch (const Error& e) {
@@ -174,7 +176,21 @@ void bind_runs(py::module_& module) {
   py::class_<Given>(module, "Given")
       .def(py::init<std::string, bool, std::string>(), py::arg("text"), py::arg("is_file"),
            py::arg("name"));
-  py::class_<Report, std::shared_ptr<Report>>(module, "Report").def("text", &Report::text);
+  // Made without the interpreter's lock: what is told of a large network takes its time.
+  const auto told = [](auto tell) {
+    return [tell](const Report& report) {
+      const boost::json::value value = [&]() -> boost::json::value {
+        const py::gil_scoped_release release;
+        return tell(report);
+      }();
+      return to_python(value);
+    };
+  };
+  py::class_<Report, std::shared_ptr<Report>>(module, "Report")
+      .def("document", told([](const Report& r) { return r.document(); }))
+      .def("metrics", told([](const Report& r) { return flatten(r.document()); }))
+      .def("kinds", told([](const Report& r) { return kinds_json(r.result); }))
+      .def("text", &Report::text, py::call_guard<py::gil_scoped_release>());
   const auto asked = [](const Settings& set, const NamedArrays& inputs, const NamedArrays& weights,
                         const NamedArrays& bias, bool outputs, bool unshared) {
     return Request{set, {inputs, weights, bias}, outputs, unshared};

@@ -24,20 +24,23 @@ struct Request {
   bool unshared = false;  ///< of a network: simulate every layer
 };
 
-/// A run and what came of it, for summaries.
+/// A run and what came of it. What is told of it is made when somebody asks.
 struct Report {
-  RunConfig run;
+  RunConfig run;  ///< without its tensors
   Result result;
-  std::string text() const;
+  std::string hash;  ///< of the run; empty: not known yet
+
+  boost::json::object document() const;  ///< result.json
+  std::string text() const;              ///< what `sim run` prints
 };
 
 /// What Python makes a Result of.
 struct Outcome {
-  boost::json::object document;  ///< result.json
   std::shared_ptr<Report> report;
   std::string failure;  ///< why outputs are wrong; empty where they are not
 };
-Outcome simulate(Machine& machine, const std::string& name);
+/// `hash` is the run's, where it is known already.
+Outcome simulate(Machine& machine, const std::string& name, const std::string& hash = "");
 
 /// A machine in a simulation context of its own, as often as wanted. It is built by the first run.
 class RunMachine {

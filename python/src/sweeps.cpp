@@ -5,7 +5,6 @@
 #include "core/error.h"
 #include "python/src/interpreter.h"
 #include "sim/commands/command.h"
-#include "sim/sweep/results.h"
 
 namespace bitjoule::python {
 
@@ -24,8 +23,9 @@ SweepRuns::~SweepRuns() { end_machine(std::move(machines_)); }
 
 Outcome SweepRuns::run(std::size_t index) {
   return simulating([&] {
-    Machine& machine = machines_->of(plan_.config(plan_.points.at(index)));
-    Outcome outcome = simulate(machine, plan_.sweep.name);
+    const SweepPoint& point = plan_.points.at(index);
+    Machine& machine = machines_->of(plan_.config(point));
+    Outcome outcome = simulate(machine, plan_.sweep.name, point.hash);
     if (!outcome.failure.empty()) throw Error(ErrorKind::kVerification, outcome.failure);
     return outcome;
   });
@@ -42,10 +42,7 @@ void bind_sweeps(py::module_& module) {
       .def("__len__", [](const SweepRuns& s) { return s.plan().points.size(); })
       .def("labels", [](const SweepRuns& s, std::size_t i) { return s.plan().points.at(i).labels; })
       .def("hash", [](const SweepRuns& s, std::size_t i) { return s.plan().points.at(i).hash; })
-      .def("run", [](SweepRuns& s, std::size_t i) {
-        const Outcome outcome = s.run(i);
-        return py::make_tuple(to_python(outcome.document), to_python(flatten(outcome.document)));
-      });
+      .def("run", [](SweepRuns& s, std::size_t i) { return s.run(i).report; });
 }
 
 }  // namespace bitjoule::python

@@ -59,6 +59,22 @@ auto of_kind(const Source& source, const std::string& kind, F read) {
   }
 }
 
+/// If `path` names a configuration file: an Error that says of which kind, and what makes a result
+/// of it.
+std::optional<Error> no_result(const std::string& path);
+/// What `read` makes of the result at `path`; no_result() before its own errors.
+template <class F>
+auto of_result(const std::string& path, F read) {
+  try {
+    return read(path);
+  } catch (const Error& e) {
+    const std::optional<Error> other =
+        e.kind() == ErrorKind::kInput ? no_result(path) : std::nullopt;
+    if (other) throw Error(*other);
+    throw;
+  }
+}
+
 /// Declares `--set a.b.c=value` (repeatable) and returns where the texts arrive.
 std::shared_ptr<std::vector<std::string>> add_set_option(CLI::App& app);
 /// Throws one input Error for all malformed texts.

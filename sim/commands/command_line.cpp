@@ -63,14 +63,29 @@ std::string unknown_words(const CLI::App& app) {
   return text;
 }
 
+/// "--set: expected PATH=VALUE": an option or argument with too few values.
+std::string missing_values(const CLI::ArgumentMismatch& e, const CLI::App& app) {
+  const std::string text = e.what(), name = text.substr(0, text.find(':'));
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_name() != name) continue;
+    const std::string type = option->get_type_name(), one = type.substr(0, type.find(':'));
+    const int count = option->get_items_expected_min();
+    return count == 1 ? fmt::format("{}: expected {}", name, one)
+                      : fmt::format("{}: expected {} of {}", name, count, one);
+  }
+  return text;
+}
+
 Error usage_error(const CLI::ParseError& e, CLI::App& app) {
   const std::vector<CLI::App*> chosen = app.get_subcommands();
   const CLI::App& command = chosen.empty() ? app : *chosen.front();
   const bool is_unknown = dynamic_cast<const CLI::ExtrasError*>(&e) != nullptr;
   const std::string name = chosen.empty() ? "" : " " + command.get_name();
-  const std::string unknown = is_unknown ? unknown_words(command) : "";
+  std::string text = is_unknown ? unknown_words(command) : "";
+  if (const auto* mismatch = dynamic_cast<const CLI::ArgumentMismatch*>(&e))
+    text = missing_values(*mismatch, command);
   return input_error(
-      fmt::format("{}\nsee {}{} --help", unknown.empty() ? e.what() : unknown, kProgram, name));
+      fmt::format("{}\nsee {}{} --help", text.empty() ? e.what() : text, kProgram, name));
 }
 
 using Rows = std::vector<std::pair<std::string, std::string>>;

@@ -12,7 +12,7 @@ CommandAction add_diff_command(CLI::App& app) {
       ->type_name("RUN");
   return [paths] {
     const std::string &a = paths->at(0), &b = paths->at(1);
-    print_text(diff_text(a, load_result(a), b, load_result(b)));
+    print_text(diff_text(a, of_result(a, load_result), b, of_result(b, load_result)));
     return 0;
   };
 }

@@ -3,11 +3,15 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <iostream>
+#include <system_error>
 
 #include "core/error.h"
 #include "sim/commands/command.h"
 #include "sim/commands/kinds.h"
+#include "sim/config/json_text.h"
+#include "sim/sweep/store.h"
 
 namespace bitjoule {
 namespace {
@@ -56,6 +60,22 @@ const KindUse& use_of(const std::string& kind) {
   throw internal_error("no use of files of kind " + kind);
 }
 
+/// Whether a path is that of a result of `sim run` or `sim sweep`: "run", "sweep" or neither, "".
+/// It may be the directory of one.
+std::string result_kind(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::string file = path;
+  if (fs::is_directory(path, error))
+    file += fs::exists(path + "/results.json", error) ? "/results.json" : "/result.json";
+  boost::system::error_code not_json;
+  const boost::json::value value = parse_json(read_text_file(file), not_json);
+  const boost::json::object* object = value.if_object();
+  if (object == nullptr || !object->contains("schema_version")) return "";
+  if (object->contains("points_in_sweep")) return "sweep";
+  return object->contains("config_hash") ? "run" : "";
+}
+
 /// How many keys of the file's top level files of a kind may have.
 std::size_t known_keys(Source source, const FileKindRow& kind) {
   Problems problems;
@@ -76,12 +96,30 @@ Source given_source(const std::string& file) {
 
 std::optional<Error> other_kind(const Source& source, const std::string& kind) {
   try {
+    const std::string result = source.is_text ? "" : result_kind(source.name);
+    if (!result.empty())
+      return input_error(fmt::format("{0}: that is the result of a {1}, not {2}; sim report {0}",
+                                     source.name, result, use_of(kind).name));
     const FileKindRow &guessed = guess_file_kind(source), &wanted = find_file_kind(kind);
     if (known_keys(source, guessed) <= known_keys(source, wanted)) return std::nullopt;
     const KindUse &is = use_of(guessed.name), &meant = use_of(kind);
     return input_error(
         fmt::format("{}: that is {}, not {}; {}", source.name, is.name, meant.name,
                     fmt::format(fmt::runtime(is.use), source.is_text ? "FILE" : source.name)));
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kInput) throw;
+    return std::nullopt;  // no YAML, or of no kind
+  }
+}
+
+std::optional<Error> no_result(const std::string& path) {
+  try {
+    if (!result_kind(path).empty()) return std::nullopt;
+    const FileKindRow& guessed = guess_file_kind(file_source(path));
+    const KindUse& is = use_of(guessed.name);
+    std::string use = fmt::format(fmt::runtime(is.use), path);
+    if (guessed.name == "run") use += " -o DIR";
+    return input_error(fmt::format("{}: that is {}, not a result; {}", path, is.name, use));
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::kInput) throw;
     return std::nullopt;  // no YAML, or of no kind

@@ -7,6 +7,7 @@
 #include "core/energy/voltage.h"
 #include "core/error.h"
 #include "sim/commands/command.h"
+#include "sim/config/json_node.h"
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
 #include "sim/output/terminal.h"
@@ -43,32 +44,13 @@ struct CountedResult {
   std::optional<Volts> voltage;  ///< of the run's machine
 };
 
-/// A JSON value as configuration files are read; it stands in `file`, at no line.
-Node node_of(const boost::json::value& value, const Place& file) {
-  Node node;
-  node.place = file;
-  if (const auto* list = value.if_array()) {
-    node.kind = Node::Kind::kList;
-    for (const boost::json::value& item : *list) node.items.push_back(node_of(item, file));
-  } else if (const auto* map = value.if_object()) {
-    node.kind = Node::Kind::kMap;
-    for (const auto& row : *map)
-      node.entries.push_back({std::string(row.key()), file, node_of(row.value(), file)});
-  } else if (!value.is_null()) {
-    node.kind = Node::Kind::kScalar;
-    node.quoted = value.is_string();
-    node.text = node.quoted ? std::string(value.as_string()) : boost::json::serialize(value);
-  }
-  return node;
-}
-
 /// Reads one key of a result; others do not matter here.
 template <class T>
 void read_key(const boost::json::object& part, const char* key, const std::string& path,
               const Place& file, T& out, Problems& problems) {
   const boost::json::value* value = part.if_contains(key);
   const std::string here = path.empty() ? key : path + "." + key;
-  if (value != nullptr) read_value(node_of(*value, file), here, out, {}, problems);
+  if (value != nullptr) read_value(node_at(file, *value), here, out, {}, problems);
 }
 
 /// A layer lists how often it does each action of the run.
@@ -81,7 +63,7 @@ CountedPart read_layer(const boost::json::value& value, const std::string& path,
     read_key(*layer, "repeat", path, file, part.repeat, problems);
     read_key(*layer, "counts", path, file, counts, problems);
   } else {
-    problems.add(file, path, "expected a map, got " + node_of(value, file).shown());
+    problems.add(file, path, "expected a map, got " + node_at(file, value).shown());
     return part;
   }
   if (counts.size() != actions.size())
@@ -111,7 +93,7 @@ CountedDram read_dram(const boost::json::object& config, const Place& file, Prob
 }
 
 CountedResult read_result(const std::string& path) {
-  const boost::json::object root = load_result(path);
+  const boost::json::object root = of_result(path, load_result);
   Place file;
   file.origin = std::make_shared<const std::string>(path);
   Problems problems;
@@ -122,7 +104,7 @@ CountedResult read_result(const std::string& path) {
   problems.throw_if_any();
   const boost::json::value* layers = root.if_contains("layers");
   if (layers != nullptr && !layers->is_array())
-    problems.add(file, "layers", "expected a list, got " + node_of(*layers, file).shown());
+    problems.add(file, "layers", "expected a list, got " + node_at(file, *layers).shown());
   if (layers != nullptr && layers->is_array())
     for (std::size_t i = 0; i < layers->as_array().size(); ++i)
       result.layers.push_back(read_layer(layers->as_array()[i], fmt::format("layers[{}]", i), file,

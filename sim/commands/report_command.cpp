@@ -13,7 +13,7 @@ CommandAction add_report_command(CLI::App& app) {
   app.add_option("-o,--output", *output, "the HTML file; default: standard output")
       ->type_name("FILE");
   return [results, output] {
-    write_output(*output, report_html(*results));
+    write_output(*output, of_result(*results, report_html));
     return 0;
   };
 }

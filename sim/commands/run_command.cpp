@@ -163,11 +163,11 @@ int run_network(const RunArguments& a, RunConfig config) {
     OutputFiles files;
     if (a.save_outputs) add_outputs(a.directory, result.outputs, files);
     files.add(a.directory + "/layers.csv", layers_csv(result.layers));
-    files.add(a.directory + "/result.json", json_text(result_json(run, result)));
+    files.add(a.directory + "/result.json", json_text(result_json(run, all)));
     take_places(files);
   }
   if (a.json)
-    print_data(json_text(result_json(run, result)));
+    print_data(json_text(result_json(run, all)));
   else
     print_summary(network_summary(run, result));
   require_verified(all);
@@ -214,11 +214,11 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   if (a.save_outputs && !run.options.values)
     throw input_error("--save-outputs: values are off, so there are no outputs");
   Trace trace(!a.vcd.empty() || !a.fst.empty());
-  const std::vector<LayerResult> results =
-      naming(source.name, [&] {
-        Machine machine(run);
-        return simulate(machine, is_traced(a) ? &trace : nullptr);
-      }).layer_passes;
+  const Result outcome = naming(source.name, [&] {
+    Machine machine(run);
+    return simulate(machine, is_traced(a) ? &trace : nullptr);
+  });
+  const std::vector<LayerResult>& results = outcome.layer_passes;
   const LayerResult& result = layer_of(results);
   print_notes(mapping_notes(results));
   const Clock clock = Clock::from_frequency(run.accelerator.clock);
@@ -234,11 +234,11 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     make_directory(a.directory);
     if (result.outputs) add_outputs(a.directory, *result.outputs, files);
     files.add(a.directory + "/layers.csv", layers_csv(results));
-    files.add(a.directory + "/result.json", json_text(result_json(run, results)));
+    files.add(a.directory + "/result.json", json_text(result_json(run, outcome)));
   }
   take_places(files);
   if (a.json)
-    print_data(json_text(result_json(run, results)));
+    print_data(json_text(result_json(run, outcome)));
   else
     print_summary(run_summary(run, results));
   require_verified(result);

@@ -208,9 +208,9 @@ void splice_file(Node& node, const std::string& folder, Problems& problems) {
         node.place, node.alias,
         !other.empty()
             ? other
-            : fmt::format("no such file \"{}\" (looked beside the naming file, in {} and in its "
+            : fmt::format("no such file {} (looked beside the naming file, in {} and in its "
                           "folder {}){}",
-                          node.text, configs_dir(), folder, file_suggestion(node.text, folder)));
+                          node.shown(), configs_dir(), folder, file_suggestion(node.text, folder)));
     node.kind = Node::Kind::kBroken;
     return;
   }

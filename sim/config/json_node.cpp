@@ -3,22 +3,21 @@
 #include <fmt/format.h>
 
 namespace bitjoule {
-namespace {
 
 namespace json = boost::json;
 
-Node make_node(const json::value& value, const Place& place) {
+Node node_at(const Place& place, const json::value& value) {
   Node node;
   node.place = place;
   if (const json::object* object = value.if_object()) {
     node.kind = Node::Kind::kMap;
     node.entries.reserve(object->size());
     for (const auto& row : *object)
-      node.entries.push_back({std::string(row.key()), place, make_node(row.value(), place)});
+      node.entries.push_back({std::string(row.key()), place, node_at(place, row.value())});
   } else if (const json::array* array = value.if_array()) {
     node.kind = Node::Kind::kList;
     node.items.reserve(array->size());
-    for (const json::value& item : *array) node.items.push_back(make_node(item, place));
+    for (const json::value& item : *array) node.items.push_back(node_at(place, item));
   } else if (!value.is_null()) {
     node.kind = Node::Kind::kScalar;
     node.quoted = value.is_string();
@@ -32,10 +31,8 @@ Node make_node(const json::value& value, const Place& place) {
   return node;
 }
 
-}  // namespace
-
 Node node_of(const json::value& value, const std::string& origin) {
-  Node node = make_node(value, {std::make_shared<const std::string>(origin), 0, 0});
+  Node node = node_at({std::make_shared<const std::string>(origin), 0, 0}, value);
   node.root = true;
   return node;
 }

@@ -8,6 +8,9 @@
 
 namespace bitjoule {
 
+/// A part of a document: texts as if in quotes, everything at one place.
+Node node_at(const Place& place, const boost::json::value& value);
+
 /// A document: texts are as if in quotes, so that none is taken for an expression or a number.
 /// Errors name `origin`; names of files in it are looked up as those of an option.
 Node node_of(const boost::json::value& value, const std::string& origin);

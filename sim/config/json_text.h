@@ -6,10 +6,14 @@
 
 namespace bitjoule {
 
+/// What becomes of lists: nobody pays for elements that are not asked for, but all are parsed.
+enum class JsonLists { kKept, kEmptied };
+
 /// As boost::json::parse(), but each real number is the one nearest to its digits: Boost's own
 /// parser (1.81) may miss it by a unit in the last place, and what is read would not be written
 /// again as it was.
 boost::json::value parse_json(const std::string& text, boost::system::error_code& error,
-                              boost::json::storage_ptr storage = {});
+                              boost::json::storage_ptr storage = {},
+                              JsonLists lists = JsonLists::kKept);
 
 }  // namespace bitjoule

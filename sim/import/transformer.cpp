@@ -9,40 +9,54 @@
 
 #include "core/error.h"
 #include "sim/config/json_node.h"
+#include "sim/config/leaf.h"
 #include "sim/import/import.h"
 #include "sim/schema/network_file.h"
 
 namespace bitjoule {
 
-std::string TransformerFile::yaml() const {
-  std::string out =
-      fmt::format("name: {}\nbase: {}\n", boost::json::serialize(boost::json::string(name)), base);
-  if (unroll) out += "unroll: true\n";
-  out += "parameters:\n";
-  for (const auto& [key, value] : parameters) out += fmt::format("  {}: {}\n", key, value);
-  if (!timing_only.empty()) {
-    boost::json::array reasons;
-    for (const std::string& reason : timing_only) reasons.emplace_back(reason);
-    out += "timing_only: " + boost::json::serialize(reasons) + "\n";
-  }
-  if (overrides.empty()) return out;
-  out += "overrides:\n";
-  for (const boost::json::value& rule : overrides)
-    out += "- " + boost::json::serialize(rule) + "\n";
+namespace {
+
+/// On one line.
+std::string flow_text(const Node& node) {
+  const bool is_plain = node.kind == Node::Kind::kScalar && !node.quoted;
+  return is_plain ? node.text : boost::json::serialize(leaf::write(node));
+}
+
+/// A document's entry in block style: an entry or an item of it on a line, below its key.
+std::string block_text(const NodeEntry& entry) {
+  const Node& value = entry.value;
+  const bool has_parts = !value.items.empty() && value.items.front().kind == Node::Kind::kMap;
+  if (value.kind != Node::Kind::kMap && !has_parts)
+    return fmt::format("{}: {}\n", entry.key, flow_text(value));
+  std::string out = entry.key + ":\n";
+  for (const NodeEntry& part : value.entries)
+    out += fmt::format("  {}: {}\n", part.key, flow_text(part.value));
+  for (const Node& item : value.items) out += "- " + flow_text(item) + "\n";
   return out;
 }
 
+}  // namespace
+
 Node TransformerFile::node(const std::string& origin) const {
-  boost::json::object json{{"name", name}, {"base", base}, {"parameters", boost::json::object()}};
+  boost::json::object json{{"name", name}, {"base", nullptr}};
   if (unroll) json["unroll"] = true;
+  json["parameters"] = boost::json::object();
   if (!timing_only.empty())
     json["timing_only"] = boost::json::array(timing_only.begin(), timing_only.end());
   if (!overrides.empty()) json["overrides"] = overrides;
   Node node = node_of(json, origin);
+  *node.find("base") = plain_node(base, origin);
   Node& sizes = *node.find("parameters");
   for (const auto& [key, text] : parameters)
     sizes.entries.push_back({key, sizes.place, plain_node(text, origin)});
   return node;
+}
+
+std::string TransformerFile::yaml() const {
+  std::string out;
+  for (const NodeEntry& entry : node("").entries) out += block_text(entry);
+  return out;
 }
 
 Network TransformerFile::build(const std::string& file) const {

@@ -22,10 +22,11 @@ struct TransformerFile {
   boost::json::array overrides;
   std::vector<std::string> timing_only;  ///< as in network files
 
-  /// The network file as text, and as the reader has it; errors name `origin`. Its layers are the
-  /// base's, so it is no Network before its phase is known.
-  std::string yaml() const;
+  /// The network file as the reader has it; errors name `origin`. Its layers are the base's, so it
+  /// is no Network before its phase is known.
   Node node(const std::string& origin) const;
+  /// node() as text.
+  std::string yaml() const;
   /// The network of that file: sizes that do not fit are refused, by the name of the
   /// file that they come from.
   Network build(const std::string& file) const;

@@ -21,6 +21,11 @@ std::string& lost() {
   return text;
 }
 
+bool& is_refused() {
+  static bool refused = false;
+  return refused;
+}
+
 bool& has_other_name() {
   static bool is_other = false;
   return is_other;
@@ -56,6 +61,7 @@ void write_stream(int file, const std::string& text, bool is_missed = true) {
     if (n >= 0) {
       done += static_cast<std::size_t>(n);
     } else if (errno != EINTR) {
+      is_refused() = is_refused() || errno == EPIPE;
       if (is_missed && lost().empty())
         lost() = fmt::format("standard {}: cannot be written: {}",
                              file == STDOUT_FILENO ? "output" : "error", std::strerror(errno));
@@ -108,7 +114,7 @@ void print_data(const std::string& text) {
 }
 
 void print_error(const std::string& text) {
-  std::string shown = printable(as_started(text, {"`", "error: see "}));
+  std::string shown = printable(as_started(text, {"`", "error: see ", "; ", ": "}));
   if (is_coloured(STDERR_FILENO))
     for (const auto& [word, colour] : {std::pair("error:", kRed), std::pair("note:", kYellow)})
       if (shown.rfind(word, 0) == 0) shown = painted(shown, std::strlen(word), colour);
@@ -126,5 +132,7 @@ void print_detail(const std::string& text) {
 void print_progress(const std::string& text) { write_stream(STDERR_FILENO, text); }
 
 std::string lost_output() { return lost(); }
+
+bool is_output_refused() { return is_refused(); }
 
 }  // namespace bitjoule

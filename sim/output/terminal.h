@@ -45,5 +45,7 @@ bool is_coloured(int file);
 /// "standard output: cannot be written: No space left on device": the first that was lost, or
 /// nothing.
 std::string lost_output();
+/// Whether that was because who read it has left, as `head` does: no news to the user.
+bool is_output_refused();
 
 }  // namespace bitjoule

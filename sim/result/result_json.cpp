@@ -14,41 +14,88 @@ constexpr std::string_view kFidelities[] = {"fast", "pe", "estimate"};  // in th
 
 json::string_view text(std::string_view view) { return {view.data(), view.size()}; }
 
-/// What it visits, as JSON.
+/// What it visits, as JSON. All of it shares one piece of memory, which goes as a whole.
 class JsonVisitor : public ResultVisitor {
  public:
+  JsonVisitor() {
+    constexpr std::size_t kOfSmallRun = 64 << 10;
+    stack_.reset(json::make_shared_resource<json::monotonic_resource>(kOfSmallRun));
+    open_.push_back({true, 0});
+  }
+
   void value(const Field& field, const Value& value) override {
-    add(field, std::visit([](auto v) { return to_value(v); }, value));
+    name(field);
+    std::visit([this](auto v) { push(v); }, value);
   }
-  void begin_object(const Field& field) override { open_.push_back({field, json::object()}); }
+  void begin_object(const Field& field) override {
+    name(field);
+    open_.push_back({true, 0});
+  }
   void begin_map(const Field& field) override { begin_object(field); }
-  void begin_list(const Field& field) override { open_.push_back({field, json::array()}); }
+  void begin_list(const Field& field) override {
+    name(field);
+    open_.push_back({false, 0});
+  }
   void end() override {
-    Level level = std::move(open_.back());
+    const Level level = open_.back();
     open_.pop_back();
-    add(level.field, std::move(level.value));
-  }
-  void add(const Field& field, json::value value) {
-    json::value& outer = open_.empty() ? all_ : open_.back().value;
-    if (json::array* list = outer.if_array())
-      list->push_back(std::move(value));
+    if (level.is_object)
+      stack_.push_object(level.size);
     else
-      outer.as_object()[text(field.key)] = std::move(value);
+      stack_.push_array(level.size);
   }
-  json::object take() { return std::move(all_.as_object()); }
+  void add(const Field& field, const json::value& value) {
+    name(field);
+    push(value);
+  }
+  json::object take() {
+    end();
+    return std::move(stack_.release().as_object());
+  }
 
  private:
   struct Level {
-    Field field;
-    json::value value;
+    bool is_object;
+    std::size_t size;
   };
-  template <class T>
-  static json::value to_value(T value) {
-    return value;
-  }
-  static json::value to_value(std::string_view value) { return text(value); }
 
-  json::value all_ = json::object();
+  void name(const Field& field) {
+    Level& level = open_.back();
+    ++level.size;
+    if (level.is_object) stack_.push_key(text(field.key));
+  }
+  void push(std::nullptr_t) { stack_.push_null(); }
+  void push(bool value) { stack_.push_bool(value); }
+  void push(std::int64_t value) { stack_.push_int64(value); }
+  void push(double value) { stack_.push_double(value); }
+  void push(std::string_view value) { stack_.push_string(text(value)); }
+  void push(const json::value& value) {
+    switch (value.kind()) {
+      case json::kind::null:
+        return stack_.push_null();
+      case json::kind::bool_:
+        return stack_.push_bool(value.get_bool());
+      case json::kind::int64:
+        return stack_.push_int64(value.get_int64());
+      case json::kind::uint64:
+        return stack_.push_uint64(value.get_uint64());
+      case json::kind::double_:
+        return stack_.push_double(value.get_double());
+      case json::kind::string:
+        return stack_.push_string(value.get_string());
+      case json::kind::array:
+        for (const json::value& item : value.get_array()) push(item);
+        return stack_.push_array(value.get_array().size());
+      case json::kind::object:
+        for (const auto& row : value.get_object()) {
+          stack_.push_key(row.key());
+          push(row.value());
+        }
+        return stack_.push_object(value.get_object().size());
+    }
+  }
+
+  json::value_stack stack_;
   std::vector<Level> open_;
 };
 
@@ -77,12 +124,6 @@ void describe_program(ResultVisitor& v) {
            });
 }
 
-void describe_run(const RunConfig& run, const std::vector<LayerResult>& layers, JsonVisitor& v) {
-  describe_head(run, run_hash(run), v);
-  describe_layers(run, layers, v);
-  v.add(kConfigField, to_json(run));
-}
-
 }  // namespace
 
 void describe_head(const RunConfig& run, const std::string& hash, ResultVisitor& v) {
@@ -97,15 +138,22 @@ void describe_head(const RunConfig& run, const std::string& hash, ResultVisitor&
   v.value({"clock_hz", "Hz", "of the core"}, run.accelerator.clock.value);
 }
 
-json::object result_json(const RunConfig& run, const std::vector<LayerResult>& layers) {
-  return json_of([&](JsonVisitor& v) { describe_run(run, layers, v); });
+json::object result_json(const RunConfig& run, const Result& result, const std::string& hash) {
+  return json_of([&](JsonVisitor& v) {
+    describe_head(run, hash.empty() ? run_hash(run) : hash, v);
+    describe_layers(run, result.layers(), v);
+    v.add(kConfigField, to_json(run));
+    if (result.network) describe_network(*result.network, v);
+  });
 }
 
-json::object result_json(const RunConfig& run, const NetworkResult& network) {
-  return json_of([&](JsonVisitor& v) {
-    describe_run(run, network.layers, v);
-    describe_network(network, v);
-  });
+json::array kinds_json(const Result& result) {
+  json::array all;
+  const std::vector<KindTotals> kinds =
+      result.network ? kind_totals(*result.network) : kind_totals(result.layer_passes, false);
+  for (const KindTotals& kind : kinds)
+    all.push_back(json_of([&](JsonVisitor& v) { describe_kind(kind, v); }));
+  return all;
 }
 
 json::object error_json(const Quality& error) {

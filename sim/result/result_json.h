@@ -20,11 +20,13 @@ void describe_head(const RunConfig& run, const std::string& hash, ResultVisitor&
 /// All of result.json, but for the parts of the configuration.
 void describe_result(const ExampleResult& example, ResultVisitor& v);
 
-/// A run of one or more layers; totals are sums over layers times their repeats.
-boost::json::object result_json(const RunConfig& run, const std::vector<LayerResult>& layers);
+/// A run; totals are sums over layers times their repeats. `hash` is run_hash(run), where it is
+/// known already.
+boost::json::object result_json(const RunConfig& run, const Result& result,
+                                const std::string& hash = "");
 
-/// The same with `network`: kinds, largest layers, memory, tokens.
-boost::json::object result_json(const RunConfig& run, const NetworkResult& network);
+/// The elements of `network.kinds`, of a run with one layer too.
+boost::json::array kinds_json(const Result& result);
 
 boost::json::object error_json(const Quality& error);
 boost::json::object energy_json(const EnergyReport& report);

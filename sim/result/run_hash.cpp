@@ -4,6 +4,8 @@
 
 #include <boost/uuid/name_generator_sha1.hpp>
 #include <boost/uuid/uuid_io.hpp>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "core/numeric/tensor_values.h"
@@ -25,20 +27,28 @@ std::string digest(const TensorSource& source, TensorReader& tensors) {
   }
 }
 
-}  // namespace
-
-std::string run_hash(const RunConfig& run) {
-  std::string text = run_digest(run);
-  // Networks, and runs without values, read no tensors.
-  if (!run.phases.empty() || !run.options.values) return text_hash(text);
+/// The tensors that a run reads, by their roles. Networks, and runs without values, read none.
+std::vector<std::pair<const char*, const TensorSource*>> read_tensors(const RunConfig& run) {
+  std::vector<std::pair<const char*, const TensorSource*>> read;
+  if (!run.phases.empty() || !run.options.values) return read;
   const auto add = [&](const char* role, const std::optional<TensorSource>& source) {
-    if (source && source->from_file())
-      text += fmt::format("\n{} {}", role, digest(*source, *run.options.tensors));
+    if (source && source->from_file()) read.emplace_back(role, &*source);
   };
   add("inputs", run.layer.inputs);
   add("weights", run.layer.weights);
   if (run.layer.stage.bias) add("bias", run.layer.bias);
+  return read;
+}
+
+}  // namespace
+
+std::string run_hash(const RunConfig& run) {
+  std::string text = run_digest(run);
+  for (const auto& [role, source] : read_tensors(run))
+    text += fmt::format("\n{} {}", role, digest(*source, *run.options.tensors));
   return text_hash(text);
 }
+
+bool hashes_tensors(const RunConfig& run) { return !read_tensors(run).empty(); }
 
 }  // namespace bitjoule

@@ -11,4 +11,7 @@ namespace bitjoule {
 /// that the run reads from files: type, shape and bytes. A file that cannot be read counts as that.
 std::string run_hash(const RunConfig& run);
 
+/// Whether it depends on what stands in tensors, which may change until the run reads them.
+bool hashes_tensors(const RunConfig& run);
+
 }  // namespace bitjoule

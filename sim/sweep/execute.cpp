@@ -20,6 +20,7 @@
 #include "sim/output/progress.h"
 #include "sim/output/terminal.h"
 #include "sim/result/result_json.h"
+#include "sim/result/run_hash.h"
 #include "sim/sweep/machines.h"
 #include "sim/sweep/outcome_files.h"
 #include "sim/sweep/parallel.h"
@@ -31,15 +32,14 @@ namespace {
 // What a worker's exit code says, beside 0: the result is in the store.
 constexpr int kStoredFailure = 75, kNotStored = 74, kStaged = 73;
 
-std::string simulate(RunConfig config, Machines& machines,
+std::string simulate(RunConfig config, const std::string& hash, Machines& machines,
                      const std::shared_ptr<OutcomeStore>& outcomes) {
   config.options.outcomes = outcomes;
   Machine& machine = machines.of(std::move(config));
   const Result result = machine.run();
   require_verified(result);
   const RunConfig& run = machine.config();
-  return json_text(result.network ? result_json(run, *result.network)
-                                  : result_json(run, result.layer_passes));
+  return json_text(result_json(run, result, hashes_tensors(run) ? run_hash(run) : hash));
 }
 
 /// A point in a worker: a result or a failure for the store.
@@ -48,7 +48,7 @@ int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore&
   if (store.has(point.hash)) return 0;  // another sweep was faster
   std::string text, failure;
   try {
-    text = simulate(plan.config(point), machines, outcomes);
+    text = simulate(plan.config(point), point.hash, machines, outcomes);
   } catch (const std::bad_alloc&) {
     return kAgainAlone;  // the parent stores it, where it was alone
   } catch (const std::exception& e) {
@@ -247,7 +247,7 @@ SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStor
   }
   for_each_index(results.points.size(), [&](std::size_t i) {
     PointResult& point = results.points[i];
-    if (std::optional<StoredPoint> stored = store.find(point.hash)) {
+    if (std::optional<StoredPoint> stored = store.find(point.hash, JsonLists::kEmptied)) {
       point.status = stored->failure.empty() ? PointStatus::kDone : PointStatus::kFailed;
       point.message = stored->failure;
       if (stored->failure.empty()) point.metrics = flatten(stored->result);

@@ -99,8 +99,8 @@ struct Search {
 
 std::vector<MetricName> metric_names(const RunConfig& run) {
   const json::object metrics =
-      flatten(run.phases.empty() ? result_json(run, std::vector<LayerResult>{full_layer(run)})
-                                 : result_json(run, full_network(run)));
+      flatten(result_json(run, run.phases.empty() ? Result{{full_layer(run)}, std::nullopt}
+                                                  : Result{{}, full_network(run)}));
   std::vector<MetricName> names;
   for (const auto& [name, value] : metrics) names.push_back({std::string(name), value.is_number()});
   for (const ComponentRow& row : machine_components())

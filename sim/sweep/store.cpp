@@ -35,18 +35,19 @@ void remove_stale_partials(const std::string& directory) {
 }
 
 /// A whole JSON object, or nothing. Its parts share one piece of memory, which goes as a whole.
-std::optional<boost::json::object> parse_object(const std::string& text) {
+std::optional<boost::json::object> parse_object(const std::string& text, JsonLists lists) {
   namespace json = boost::json;
   boost::system::error_code error;
-  json::value value =
-      parse_json(text, error, json::make_shared_resource<json::monotonic_resource>(text.size()));
+  json::value value = parse_json(
+      text, error, json::make_shared_resource<json::monotonic_resource>(text.size()), lists);
   if (error || !value.is_object()) return std::nullopt;
   return std::move(value.as_object());
 }
 
 /// The object in a file that says itself that it is of this layout and for this hash.
-std::optional<boost::json::object> read_own(const std::string& path, const std::string& hash) {
-  std::optional<boost::json::object> object = parse_object(read_text_file(path));
+std::optional<boost::json::object> read_own(const std::string& path, const std::string& hash,
+                                            JsonLists lists) {
+  std::optional<boost::json::object> object = parse_object(read_text_file(path), lists);
   if (!object) return std::nullopt;
   const boost::json::value* schema = object->if_contains("schema_version");
   const boost::json::value* own = object->if_contains("config_hash");
@@ -107,11 +108,11 @@ ResultStore ResultStore::create(const std::string& directory) {
   return ResultStore(directory);
 }
 
-std::optional<StoredPoint> ResultStore::find(const std::string& hash) const {
+std::optional<StoredPoint> ResultStore::find(const std::string& hash, JsonLists lists) const {
   if (!is_point_hash(hash)) return std::nullopt;
-  if (auto result = read_own(result_path(hash), hash))
+  if (auto result = read_own(result_path(hash), hash, lists))
     if (has_result_keys(*result)) return StoredPoint{std::move(*result), ""};
-  const auto failure = read_own(failure_path(hash), hash);
+  const auto failure = read_own(failure_path(hash), hash, lists);
   const boost::json::value* message = failure ? failure->if_contains("message") : nullptr;
   if (message == nullptr || !message->is_string()) return std::nullopt;
   return StoredPoint{{}, std::string(message->as_string())};

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/config/json_text.h"
+
 namespace bitjoule {
 
 /// What is known about one configuration: a result, or why there is none.
@@ -27,8 +29,10 @@ class ResultStore {
 
   const std::string& directory() const { return directory_; }
   /// Whether a result or a failure is there that counts.
-  bool has(const std::string& hash) const { return find(hash).has_value(); }
-  std::optional<StoredPoint> find(const std::string& hash) const;
+  bool has(const std::string& hash) const { return find(hash, JsonLists::kEmptied).has_value(); }
+  /// The lists in a result are most of it.
+  std::optional<StoredPoint> find(const std::string& hash,
+                                  JsonLists lists = JsonLists::kKept) const;
 
   /// Both throw an input Error if the file cannot be written, and return when it is on the disk.
   void put(const std::string& hash, const std::string& text) const;

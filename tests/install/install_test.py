@@ -223,6 +223,35 @@ class Installed(unittest.TestCase):
         self.assertIn("65536 MACs", run("build/platform", cwd=self.empty).stdout)  # 16 x 64 x 64
         self.assertIn("q4_0\n", run("build/values", cwd=self.empty).stdout)
 
+    def test_the_readmes_front_doors(self):
+        """What README.md says of a CMake project and of a SystemC platform, each put into a main()."""
+        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        project, = re.findall(r"```cmake\n(.*?)```", text, re.S)
+        run_a_layer, memory = re.findall(r"```cpp\n(.*?)```", text, re.S)
+        for door in [project, run_a_layer, memory]:
+            self.assertLessEqual(len(door.splitlines()), 5)
+        for folder, body, printed in [
+            ("layer", f'#include "run/machine.h"\n#include <cstdio>\nint main() {{\n{run_a_layer}'
+             'std::printf("%lld\\n", (long long)result.layer().outcome.counts.macs);\n}\n', "65536\n"),
+            ("platform", '#include "hw/dram.h"\n#include <tlm_utils/simple_initiator_socket.h>\n'
+             'struct Reader : sc_core::sc_module {\n'
+             '  tlm_utils::simple_initiator_socket<Reader> socket{"socket"};\n'
+             '  explicit Reader(sc_core::sc_module_name name) : sc_module(name) {}\n};\n'
+             f'int sc_main(int, char**) {{\nReader reader("reader");\n{memory}'
+             'sc_core::sc_start(sc_core::SC_ZERO_TIME);\nreturn 0;\n}\n', None),
+        ]:
+            place = self.empty / folder
+            place.mkdir()
+            (place / "CMakeLists.txt").write_text(project, encoding="utf-8")
+            (place / "mine.cpp").write_text(body, encoding="utf-8")
+            run("cmake", "-G", "Ninja", "-B", "build", f"-DCMAKE_PREFIX_PATH={self.prefix}",
+                f"-DCMAKE_CXX_COMPILER={cache('CMAKE_CXX_COMPILER')}",
+                f"-DCMAKE_CXX_FLAGS={cache('CMAKE_CXX_FLAGS')}", cwd=place)
+            run("cmake", "--build", "build", cwd=place)
+            done = run("build/mine", cwd=place)
+            if printed is not None:
+                self.assertEqual(done.stdout, printed)
+
     def test_pkg_config(self):
         places = {"PKG_CONFIG_PATH": str(self.libraries / "pkgconfig")}
         version = run("pkg-config", "--modversion", "bitjoule-run", cwd=self.empty, **places).stdout

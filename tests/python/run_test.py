@@ -197,6 +197,44 @@ class RunTest(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, 'expected "layers", "kinds" or "energy"'):
             one.to_dataframe("layer")
 
+    def test_kinds_of_a_layer_have_the_columns_of_a_networks(self):
+        one = bitjoule.run("runs/quickstart.yaml", set={"values": "off"})
+        table = one.to_dataframe("kinds")
+        self.assertEqual(
+            list(table), list(bitjoule.run("runs/mobilenet-v2.yaml").to_dataframe("kinds"))
+        )
+        row = table.iloc[0]
+        for name in ("cycles", "time_s", "macs", "bound", "stalls.dram_read"):
+            self.assertEqual(row[name], one.to_dataframe().iloc[0][name], name)
+        self.assertEqual(row["energy_pj"], one.energy.total_pj)
+
+    def test_what_nobody_asks_for_is_not_made(self):
+        made = []
+
+        class Told:
+            """Counts what is asked for."""
+
+            def __init__(self, told):
+                self._told = told
+
+            def __getattr__(self, name):
+                made.append(name)
+                return getattr(self._told, name)
+
+        result = bitjoule.run("runs/quickstart.yaml", set={"values": "off"})
+        result.__dict__["_told"] = Told(result._told)
+        self.assertEqual(made, [])
+        self.assertEqual(result.cycles, result.to_dict()["cycles"])
+        self.assertEqual(made, ["document"])
+        str(result)
+        self.assertEqual(made, ["document", "text"])
+
+    def test_records_are_gone_through(self):
+        result = bitjoule.run("runs/quickstart.yaml", set={"values": "off"})
+        self.assertEqual(list(result.keys()), list(result.to_dict()))
+        self.assertEqual(dict(result.stalls.items()), result.to_dict()["stalls"])
+        self.assertEqual(dict(result.items())["energy"], result.energy)
+
     def test_notes_are_warnings(self):
         with self.assertWarnsRegex(bitjoule.SettingWarning, "no effect") as caught:
             result = bitjoule.run(

@@ -94,6 +94,20 @@ class SweepTest(unittest.TestCase):
         by_dict = bitjoule.sweep(config)
         self.assertEqual([p.hash for p in by_dict], [row["hash"] for row in rows])
 
+    def test_results_tell_the_same_wherever_they_ran(self):
+        here, there = (
+            sorted(bitjoule.sweep(RUN, AXES, set=SMALL, jobs=jobs), key=lambda p: p.index)
+            for jobs in (0, 2)
+        )
+        for one, other in zip(here, there):
+            self.assertEqual(one.result.to_dict(), other.result.to_dict())
+            self.assertEqual(one.metrics, other.metrics)
+            self.assertEqual(str(one.result), str(other.result))
+            self.assertTrue(
+                one.result.to_dataframe("kinds").equals(other.result.to_dataframe("kinds"))
+            )
+            self.assertEqual(one.hash, one.result.config_hash)
+
     def test_equal_points_run_once(self):
         runs = []
         plain = _sweeps._answer

@@ -54,4 +54,20 @@ TEST_CASE("json text: what is no JSON, or more than that, is an error") {
   }
 }
 
+TEST_CASE("json text: lists are emptied where nobody wants them, and parsed all the same") {
+  const std::string text =
+      R"({"a": [1, {"b": [2.5, "x"]}, [null]], "c": {"d": [], "e": "f", "g": [true]}, "h": -1.5})";
+  boost::system::error_code error;
+  CHECK(
+      json_text(parse_json(text, error, {}, JsonLists::kEmptied)) ==
+      json_text(boost::json::parse(R"({"a": [], "c": {"d": [], "e": "f", "g": []}, "h": -1.5})")));
+  CHECK(!error);
+  CHECK(json_text(parse_json(text, error)) == json_text(boost::json::parse(text)));
+  for (const char* bad : {R"({"a": [1,]})", R"({"a": [{"b": }]})", R"({"a": [1)"}) {
+    parse_json(bad, error, {}, JsonLists::kEmptied);
+    CAPTURE(bad);
+    CHECK(error);
+  }
+}
+
 }  // namespace bitjoule

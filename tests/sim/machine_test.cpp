@@ -41,8 +41,7 @@ std::string run_file(int i) {
 RunConfig run_of(const std::string& text) { return read_run(text_source("run.yaml", text)); }
 
 std::string text_of(const RunConfig& run, const Result& result) {
-  return json_text(result.network ? result_json(run, *result.network)
-                                  : result_json(run, result.layer_passes));
+  return json_text(result_json(run, result));
 }
 
 /// Runs a function as a SystemC thread of the current context.

@@ -21,6 +21,7 @@ namespace bitjoule {
 namespace {
 
 using namespace test;
+using namespace std::string_literals;
 
 const char* const kTiny = "--set 'layer={gemm: {m: 2, n: 16, k: 16}}'";
 
@@ -179,6 +180,48 @@ TEST_CASE("manners: a file of another kind says what it is and what is done with
   CHECK(
       has(shell("echo 'name: x' | {sim} sweep - -o x").text, "standard input:1:1: base: missing"));
   CHECK(has(shell("{sim} explain article-machines.yaml").text, "that is a sweep, not a run"));
+}
+
+TEST_CASE("manners: a result is no configuration, and a configuration no result") {
+  const TemporaryDirectory dir;
+  const std::string run = dir.at("run"), sweep = dir.at("sweep");
+  REQUIRE(shell(fmt::format("{{sim}} run quickstart.yaml {} -q -o {}", kTiny, run)).code == 0);
+  REQUIRE(shell("{sim} sweep energy-tables.yaml -q -o " + sweep).code == 0);
+  for (const std::string& command : {"run"s, "explain"s})
+    for (const std::string& result : {run, run + "/result.json"})
+      CHECK(shell("{sim} " + command + " " + result).text ==
+            fmt::format("error: {0}: that is the result of a run, not a run; sim report {0}\n",
+                        result));
+  CHECK(has(shell("{sim} sweep -o x " + run).text, ": that is the result of a run, not a sweep; "));
+  CHECK(has(shell("{sim} run " + sweep).text, ": that is the result of a sweep, not a run; "));
+  for (const char* command : {"price", "report", "diff quickstart.yaml"})
+    CHECK(shell(fmt::format("{{sim}} {} quickstart.yaml", command)).text ==
+          "error: quickstart.yaml: that is a run, not a result; sim run quickstart.yaml -o DIR\n");
+  CHECK(has(shell("{sim} price edge-16x16.yaml").text, ": that is an accelerator, not a result; "));
+  CHECK(has(shell("{sim} report nowhere.yaml").text, "nowhere.yaml: no results: no such file"));
+  CHECK(has(shell("{sim} diff " + run + " " + sweep).text, ": no result of a run: no such file"));
+  CHECK(has(shell("{sim} price " + sweep + "/results.json").text, ": not a result of `sim run`"));
+  // A text is a file's name: told in short.
+  const std::string words = write_file(dir, "words", std::string(5000, 'x'));
+  CHECK(shell("{sim} run " + words).text.size() < 1000);
+}
+
+TEST_CASE("manners: too few words are told what is missing, in this program's words") {
+  const auto first_line = [](const std::string& command) {
+    const std::string text = shell(command).text;
+    return text.substr(0, text.find('\n'));
+  };
+  CHECK(first_line("{sim} run quickstart.yaml --set") == "error: --set: expected PATH=VALUE");
+  CHECK(first_line("{sim} run quickstart.yaml -o") == "error: --output: expected DIR");
+  CHECK(first_line("{sim} diff one") == "error: runs: expected 2 of RUN");
+  CHECK(first_line("{sim} completion fish") ==
+        "error: completion: expected one of bash, zsh, got \"fish\"");
+}
+
+TEST_CASE("manners: a reader that leaves, as head does, is no error that is told") {
+  const Outcome left = shell("{ {sim} schema run; echo \"code $?\" >&2; } | true");
+  CHECK(left.text == "code 2\n");
+  CHECK(has(shell("{sim} schema run > /dev/full").text, "standard output: cannot be written"));
 }
 
 TEST_CASE("manners: price and report take a directory or its file") {

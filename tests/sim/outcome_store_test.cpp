@@ -50,7 +50,7 @@ std::string result_of(const std::shared_ptr<OutcomeStore>& store,
   RunConfig run = read_run(text_source("run.yaml", kRun), overrides);
   run.options.outcomes = store;
   const Result result = Machine(run).run();
-  return json_text(result_json(run, result.layer_passes));
+  return json_text(result_json(run, result));
 }
 
 /// A sweep over three tables of prices, of two layers.

@@ -86,7 +86,7 @@ TEST_CASE(
       "accelerator: edge-16x16.yaml\nnetwork: mlperf-tiny-ad.yaml\nenergy: chip-45nm.yaml\n"
       "precision: {weights: int8, activations: int8}\n");
   const Result result = Machine(run).run();
-  const boost::json::value json = result_json(run, *result.network);
+  const boost::json::value json = result_json(run, result);
   const double energy = at(json, "/energy/total_pj") * 1e-12, time = at(json, "/time_s");
   const PowerTimeline power = power_of(result.layers());
   REQUIRE(power.watts.size() > 1);
@@ -133,7 +133,7 @@ TEST_CASE("area: the default table knows none, says so, and its energies are wit
       "accelerator: edge-16x16.yaml\nlayer: {gemm: {m: 8, n: 8, k: 8}}\nvalues: off\n"
       "precision: {weights: int8, activations: int8}\n");
   const Result result = Machine(run).run();
-  const boost::json::value json = result_json(run, result.layer_passes);
+  const boost::json::value json = result_json(run, result);
   CHECK(json.at_pointer("/area/total_mm2").is_null());
   CHECK(at(json, "/energy/static_pj") == 0);
   std::size_t leaking = 0;

@@ -84,7 +84,8 @@ void describe_states(const DramStats& s, ResultVisitor& v) {
              clocks("power_down", "powered down (controller.power_down)", s.states.power_down);
              clocks("open_banks", "that a bank is open, summed over banks", s.states.open_banks);
            });
-  v.value({"power_downs", "entries", "into power-down; likewise", kSum}, s.states.power_downs);
+  v.value({"power_downs", "entries", "into power-down; `model: cycle`", kSum},
+          s.states.power_downs);
 }
 
 /// What a DRAM with `model: cycle` has.
@@ -93,12 +94,12 @@ void describe_rows(const DramStats& s, ResultVisitor& v) {
   const std::int64_t columns = s.row_hits + s.row_misses + s.row_conflicts;
   if (columns == 0) return;
   v.value({"row_hits", "bursts", "whose row was open; `model: cycle`", kSum}, s.row_hits);
-  v.value({"row_misses", "bursts", "whose bank was closed; likewise", kSum}, s.row_misses);
-  v.value({"row_conflicts", "bursts", "whose bank had another row open; likewise", kSum},
+  v.value({"row_misses", "bursts", "whose bank was closed; `model: cycle`", kSum}, s.row_misses);
+  v.value({"row_conflicts", "bursts", "whose bank had another row open; `model: cycle`", kSum},
           s.row_conflicts);
-  v.value({"row_hit_rate", "share", "hits of all bursts; likewise", kDerived, kMore},
+  v.value({"row_hit_rate", "share", "hits of all bursts; `model: cycle`", kDerived, kMore},
           static_cast<double>(s.row_hits) / static_cast<double>(columns));
-  v.map({"commands", "commands", "by name, those that were sent; likewise", kSum}, [&] {
+  v.map({"commands", "commands", "by name, those that were sent; `model: cycle`", kSum}, [&] {
     for (std::size_t i = 0; i < s.commands.size(); ++i)
       if (s.commands[i] != 0)
         v.value({kDramCommandNames[i], "commands", "sent", kSum}, s.commands[i]);
