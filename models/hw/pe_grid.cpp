@@ -8,6 +8,8 @@
 #include "core/exec/layer_values.h"
 #include "core/index.h"
 #include "core/numeric/mac.h"
+#include "hw/pe_drain.h"
+#include "hw/pe_multipliers.h"
 #include "hw/pe_registers.h"
 
 namespace bitjoule {
@@ -19,6 +21,34 @@ struct PeRow : public sc_core::sc_module {
   explicit PeRow(sc_core::sc_module_name name) : sc_module(name) {}
 };
 
+template <class T>
+const Panel<T>& panel_of(const PeTile& t, bool inputs) {
+  if constexpr (std::is_same_v<T, float>)
+    return inputs ? t.float_inputs : t.float_weights;
+  else
+    return inputs ? t.integer_inputs : t.integer_weights;
+}
+
+/// The word of a fold that an edge takes in.
+template <class T>
+EnteringWord<T> word_at(const FoldInFlight& fold, const EdgeWord& at_edge) {
+  const FoldJob& job = fold.job;
+  const std::int64_t from = at_edge.word * fold.macs_per_pe;
+  EnteringWord<T> w;
+  w.fold = fold.number;
+  w.group = static_cast<std::int32_t>(at_edge.g);
+  w.count = std::min(fold.macs_per_pe, job.k() - from);
+  if (fold.tile->values) {
+    const Tile& tile = fold.tile->tile;
+    const std::int64_t g = at_edge.g - tile.g0;
+    const Panel<T>& panel = panel_of<T>(*fold.tile, at_edge.inputs);
+    const std::int64_t index =
+        at_edge.inputs ? g * tile.m() + at_edge.row : g * tile.n() + at_edge.row - tile.n0;
+    w.lanes = panel.row(index) + (job.k0 - tile.k0) + from;
+  }
+  return w;
+}
+
 template <class T, class Sum>
 class Grid : public PeGrid {
  public:
@@ -26,6 +56,7 @@ class Grid : public PeGrid {
       : rows_(config.rows),
         cols_(config.cols),
         simd_(simd),
+        multipliers_(east_, south_, kept_, sums_, simd),
         steps_(at(rows_ + cols_)),
         loads_(at(rows_ + cols_)),
         meets_(at(cols_)) {
@@ -54,7 +85,7 @@ class Grid : public PeGrid {
     if (cycle >= last_entry_ + rows_ + cols_) return;  // nothing is in the grid any more
     east_.move(cycle);
     dataflow_->outputs_stay() ? step_outputs(counts) : step_stationary(counts);
-    add_words(counts);
+    multipliers_.count_words(counts);
   }
 
   void collect(const FoldInFlight& fold, std::int64_t cycle, ResultSink& sink,
@@ -77,17 +108,13 @@ class Grid : public PeGrid {
     const bool same = dataflow_ != nullptr && shape.lanes == shape_.lanes &&
                       shape.outputs_stay == shape_.outputs_stay;
     dataflow_ = &dataflow;
-    rules_ = rules;
     shape_ = shape;
-    words_.assign(at(lanes + 1), 0);
     if (same) {
       clear();
     } else {
       build();
     }
-    const std::size_t multipliers = rules.operands ? at(rows_ * cols_ * shape.lanes) : 0;
-    west_codes_.assign(multipliers, 0);
-    north_codes_.assign(multipliers, 0);
+    multipliers_.begin(shape, rules, lanes);
   }
 
   void begin_trace(Trace& trace) override {
@@ -152,9 +179,7 @@ class Grid : public PeGrid {
     south_.build(shape_);
     sums_.build(shape_);
     kept_.build(shape_);
-    const std::size_t pes = shape_.outputs_stay ? at(rows_ * cols_) : 0;
-    drained_.assign(pes, Sum{});
-    drained_state_.assign(pes, 0);
+    drained_.build(shape_);
     clear_edges();
   }
   /// What no word or sum has come to is empty already.
@@ -163,8 +188,7 @@ class Grid : public PeGrid {
     south_.clear();
     sums_.clear();
     kept_.clear();
-    std::fill(drained_.begin(), drained_.end(), Sum{});
-    std::fill(drained_state_.begin(), drained_state_.end(), std::uint8_t{0});
+    drained_.clear();
     clear_edges();
   }
   void clear_edges() {
@@ -177,41 +201,10 @@ class Grid : public PeGrid {
     return at((cycle_ - cycles_ago + rows_ + cols_) % (rows_ + cols_));
   }
 
-  static const Panel<T>& inputs(const PeTile& t) {
-    if constexpr (std::is_same_v<T, float>)
-      return t.float_inputs;
-    else
-      return t.integer_inputs;
-  }
-  static const Panel<T>& weights(const PeTile& t) {
-    if constexpr (std::is_same_v<T, float>)
-      return t.float_weights;
-    else
-      return t.integer_weights;
-  }
-
-  EnteringWord<T> word(const FoldInFlight& fold, const EdgeWord& at_edge) const {
-    const FoldJob& job = fold.job;
-    const std::int64_t from = at_edge.word * fold.macs_per_pe;
-    EnteringWord<T> w;
-    w.fold = fold.number;
-    w.group = static_cast<std::int32_t>(at_edge.g);
-    w.count = std::min(fold.macs_per_pe, job.k() - from);
-    if (fold.tile->values) {
-      const Tile& tile = fold.tile->tile;
-      const std::int64_t g = at_edge.g - tile.g0;
-      const Panel<T>& panel = at_edge.inputs ? inputs(*fold.tile) : weights(*fold.tile);
-      const std::int64_t index =
-          at_edge.inputs ? g * tile.m() + at_edge.row : g * tile.n() + at_edge.row - tile.n0;
-      w.lanes = panel.row(index) + (job.k0 - tile.k0) + from;
-    }
-    return w;
-  }
-
   /// What the west edge gives to row r: delayed by r cycles.
   void enter_west(std::int64_t r, const Entry& e, ArrayMoves& moves) {
     if (e.fold == nullptr || r >= e.fold->job.shape.rows) return east_.enter(r, {});
-    EnteringWord<T> w = word(*e.fold, dataflow_->west(e.fold->job, r, e.index));
+    EnteringWord<T> w = word_at<T>(*e.fold, dataflow_->west(e.fold->job, r, e.index));
     w.last = e.index == e.fold->job.timing.steps - 1;
     w.reach = e.fold->job.timing.cols;
     ++moves[ArrayMove::kWestEntry];
@@ -227,7 +220,7 @@ class Grid : public PeGrid {
       if (e.fold == nullptr || c >= e.fold->job.shape.cols) continue;
       const std::optional<EdgeWord> at_edge = dataflow_->north(e.fold->job, c, e.index);
       if (!at_edge) continue;
-      EnteringWord<T> w = word(*e.fold, *at_edge);
+      EnteringWord<T> w = word_at<T>(*e.fold, *at_edge);
       w.reach = e.fold->job.timing.rows;
       south_.enter(c, w);
     }
@@ -242,7 +235,7 @@ class Grid : public PeGrid {
       if (c >= job.shape.cols || e.index >= job.shape.rows) continue;
       const std::optional<EdgeWord> at_edge = dataflow_->north(job, c, e.index);
       if (!at_edge) continue;
-      EnteringWord<T> w = word(*e.fold, *at_edge);
+      EnteringWord<T> w = word_at<T>(*e.fold, *at_edge);
       w.row = e.index;
       south_.enter(c, w);
       ++moves[ArrayMove::kNorthEntry];
@@ -289,7 +282,7 @@ class Grid : public PeGrid {
         moves[M::kStationaryRead] += n.meet;
         moves[M::kSumShift] += n.north;
         if (r > 0) moves[M::kSumHop] += n.north;
-        if (n.meet > 0) multiply(r, columns, n.meet, counts);
+        if (n.meet > 0) multipliers_.work(r, columns, n.meet, meets_.data(), counts);
       }
     }
     keep_arrived(moves);
@@ -330,7 +323,7 @@ class Grid : public PeGrid {
       moves[r == 0 ? M::kNorthEntry : M::kNorthHop] += n.north;
       moves[M::kSumRead] += n.meet;
       moves[M::kSumWrite] += n.meet;
-      if (n.meet > 0) multiply(r, columns, n.meet, counts);
+      if (n.meet > 0) multipliers_.work(r, columns, n.meet, meets_.data(), counts);
       if (east_.has_last(r)) set_aside(r, columns, moves);
     }
   }
@@ -359,81 +352,10 @@ class Grid : public PeGrid {
         continue;
       const bool works = east_.group[east] == south_.group[south];
       const std::size_t pe = at(r * cols_ + c);
-      drained_[pe] = sums_.value[pe];
-      drained_state_[pe] = static_cast<std::uint8_t>((works ? kResult : 0) |
-                                                     (sums_.overflow[pe] != 0 ? kOverflow : 0));
+      drained_.set(pe, sums_.value[pe], sums_.overflow[pe] != 0, works);
       if (works) ++moves[ArrayMove::kSumShift];
       sums_.value[pe] = Sum{};
       sums_.overflow[pe] = 0;
-    }
-  }
-
-  /// Words that meet are counted by their elements, and multiplied where the layer has values.
-  void multiply(std::int64_t r, const Columns& columns, std::int64_t meet, MachineCounts& counts) {
-    const std::int64_t elements = east_.common_count(r);
-    if (elements > 0) {
-      words_[at(elements)] += meet;
-    } else {
-      for (std::int64_t c = columns.begin; c < columns.end; ++c)
-        if (meets_[at(c - columns.begin)] != 0) ++words_[east_.count[east_.begin(r) + at(c)]];
-    }
-    if (shape_.lanes == 0) return;
-    if (rules_.operands) count_operands(r, columns, counts.operands);
-    if (elements > 0) {
-      for (std::int64_t l = 0; l < elements; ++l) multiply_lane(r, columns, l);
-      return;
-    }
-    for (std::int64_t l = 0; l < shape_.lanes; ++l) {
-      for (std::int64_t c = columns.begin; c < columns.end; ++c)
-        if (east_.count[east_.begin(r) + at(c)] <= l) meets_[at(c - columns.begin)] = 0;
-      multiply_lane(r, columns, l);
-    }
-  }
-
-  void multiply_lane(std::int64_t r, const Columns& columns, std::int64_t l) {
-    const std::size_t first = at(columns.begin), east = east_.begin(r) + first,
-                      sum = sums_.begin(r) + first;
-    const LaneStep step = {columns.end - columns.begin, meets_.data(), &east_.fold[east]};
-    const T *even = nullptr, *odd = nullptr;
-    if (shape_.outputs_stay) {
-      even = odd = south_.lane(l) + south_.begin(r) + first;
-    } else {
-      even = kept_.lane(0, l) + kept_.begin(r) + first;
-      odd = kept_.lane(1, l) + kept_.begin(r) + first;
-    }
-    bitjoule::multiply_lane(step, east_.lane(l) + east, even, odd, &sums_.value[sum],
-                            &sums_.overflow[sum], simd_);
-  }
-
-  void count_operands(std::int64_t r, const Columns& columns, OperandCounts& counts) {
-    for (std::int64_t c = columns.begin; c < columns.end; ++c) {
-      if (meets_[at(c - columns.begin)] == 0) continue;
-      const std::size_t east = east_.begin(r) + at(c);
-      for (std::int64_t l = 0; l < east_.count[east]; ++l) {
-        const T west = east_.lane(l)[east];
-        const T north = shape_.outputs_stay
-                            ? south_.lane(l)[south_.begin(r) + at(c)]
-                            : kept_.lane(east_.fold[east] & 1, l)[kept_.begin(r) + at(c)];
-        const std::size_t multiplier = at((r * cols_ + c) * shape_.lanes + l);
-        const bool west_zero = west == T{}, north_zero = north == T{};
-        counts[rules_.west.zeros] += west_zero ? 1 : 0;
-        counts[rules_.north.zeros] += north_zero ? 1 : 0;
-        counts[OperandCount::kZeroMacs] += west_zero || north_zero ? 1 : 0;
-        counts[rules_.west.toggles] += toggle(west_codes_[multiplier], rules_.west(west));
-        counts[rules_.north.toggles] += toggle(north_codes_[multiplier], rules_.north(north));
-      }
-    }
-  }
-
-  /// What was multiplied in this cycle.
-  void add_words(MachineCounts& counts) {
-    for (std::size_t elements = 1; elements < words_.size(); ++elements) {
-      const std::int64_t words = words_[elements];
-      if (words == 0) continue;
-      const auto n = static_cast<std::int64_t>(elements);
-      counts.macs += n * words;
-      count_adds(n, rules_.tree, words, counts.adds);
-      words_[elements] = 0;
     }
   }
 
@@ -465,30 +387,15 @@ class Grid : public PeGrid {
       const std::int64_t shift = (since + 1) / fold.drain_interval - 1;
       if (shift >= height) continue;
       const std::int64_t row = height - 1 - shift;
-      const std::size_t foot = at((height - 1) * cols_ + c);
-      const Sum out = drained_[foot];
-      const bool overflow = (drained_state_[foot] & kOverflow) != 0;
-      for (std::int64_t r = height - 1; r > shift; --r) {
-        const std::size_t pe = at(r * cols_ + c), above = pe - at(cols_);
-        drained_[pe] = drained_[above];
-        drained_state_[pe] = drained_state_[above];
-        if ((drained_state_[pe] & kResult) == 0) continue;
-        ++moves[ArrayMove::kSumShift];
-        ++moves[ArrayMove::kSumHop];
-      }
-      // It has left, or its register is empty behind it.
-      drained_state_[at(shift * cols_ + c)] &= static_cast<std::uint8_t>(~kResult);
-      if (row < job.shape.rows) sink.result(fold, c, row, out, overflow);
+      const auto out = drained_.shift(c, shift, height, moves);
+      if (row < job.shape.rows) sink.result(fold, c, row, out.value, out.overflow);
     }
   }
-
-  static constexpr int kResult = 1, kOverflow = 2;  // of drained_state_
 
   std::int64_t rows_, cols_;
   Simd simd_;
   PeShape shape_;
   const PeDataflow* dataflow_ = nullptr;
-  PeRules rules_;
   std::int64_t cycle_ = -1;
   Entry step_now_, row_now_;
   std::int64_t last_entry_ = 0, last_load_ = 0;  // cycles
@@ -501,11 +408,9 @@ class Grid : public PeGrid {
   SouthRegisters<T> south_;
   SumRegisters<Sum> sums_;
   KeptRegisters<T> kept_;
-  std::vector<Sum> drained_;                 // results on their way out, where outputs stay, ...
-  std::vector<std::uint8_t> drained_state_;  // ... and what they are
-  std::vector<std::uint32_t> meets_;         // of a row: all ones where words meet
-  std::vector<std::int64_t> words_;          // multiplied in this cycle, by their elements
-  std::vector<std::uint32_t> west_codes_, north_codes_;  // last operands of each multiplier
+  DrainRegisters<Sum> drained_;
+  Multipliers<T, Sum> multipliers_;
+  std::vector<std::uint32_t> meets_;  // of a row: all ones where words meet
 };
 
 }  // namespace

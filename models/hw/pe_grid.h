@@ -7,22 +7,15 @@
 #include <vector>
 
 #include "core/exec/layer_values.h"
-#include "core/exec/operand_activity.h"
 #include "core/mapping/folds.h"
 #include "core/mapping/machine_counts.h"
 #include "core/mapping/tiling.h"
 #include "core/result/trace.h"
 #include "core/simd.h"
 #include "hw/dataflow/pe_dataflow.h"
+#include "hw/pe_multipliers.h"
 
 namespace bitjoule {
-
-/// What the PEs of an array have in common for a layer.
-struct PeRules {
-  bool tree = true;       ///< products are added in a tree
-  bool operands = false;  ///< they are counted
-  OperandCode west, north;
-};
 
 /// The operands of one tile, kept while words of it are in the array.
 struct PeTile {
