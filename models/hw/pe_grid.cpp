@@ -56,7 +56,6 @@ class Grid : public PeGrid {
       : rows_(config.rows),
         cols_(config.cols),
         simd_(simd),
-        multipliers_(east_, south_, kept_, sums_, simd),
         steps_(at(rows_ + cols_)),
         loads_(at(rows_ + cols_)),
         meets_(at(cols_)) {
@@ -409,7 +408,7 @@ class Grid : public PeGrid {
   SumRegisters<Sum> sums_;
   KeptRegisters<T> kept_;
   DrainRegisters<Sum> drained_;
-  Multipliers<T, Sum> multipliers_;
+  Multipliers<T, Sum> multipliers_{east_, south_, kept_, sums_, simd_};
   std::vector<std::uint32_t> meets_;  // of a row: all ones where words meet
 };
 
