@@ -18,6 +18,15 @@ class Fifo {
     if (size() == items_.size()) grow();
     items_[tail_++ & mask_] = item;
   }
+  /// Behind the last one that does not come after it, for items that arrive nearly in order.
+  template <class Before>
+  void insert(const T& item, Before before) {
+    push(item);
+    std::size_t i = tail_ - 1;
+    for (; i != head_ && before(item, items_[(i - 1) & mask_]); --i)
+      items_[i & mask_] = items_[(i - 1) & mask_];
+    items_[i & mask_] = item;
+  }
 
  private:
   void grow() {

@@ -28,7 +28,6 @@ ArrayPe::ArrayPe(sc_core::sc_module_name name, const CoreClock& clock, const Arr
 }
 
 ArrayPe::~ArrayPe() {
-  integer_grid_->free_first();
   float_grid_.reset();  // the one built last
 }
 
@@ -39,7 +38,8 @@ void ArrayPe::start(const LayerRun& run) {
   dataflow_ = &pe_dataflow(run.problem->machine.array.dataflow);
   const MappingProblem& p = *run.problem;
   grid_->begin(*dataflow_,
-               PeRules{adds_in_tree(p), counts_operands(run), west_code(p), north_code(p)});
+               PeRules{adds_in_tree(p), counts_operands(run), west_code(p), north_code(p)},
+               p.path.macs_per_pe, run.values != nullptr);
   if (run.trace != nullptr) {
     active_pes_ = run.trace->add_signal("array.active_pes", 32);
     if (run.trace->has_signals()) grid_->begin_trace(*run.trace);

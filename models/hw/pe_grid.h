@@ -8,10 +8,12 @@
 
 #include "core/exec/layer_values.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/machine_counts.h"
 #include "core/mapping/tiling.h"
 #include "core/result/trace.h"
+#include "core/simd.h"
 #include "hw/dataflow/pe_dataflow.h"
-#include "hw/pe.h"
+#include "hw/pe_multipliers.h"
 
 namespace bitjoule {
 
@@ -60,19 +62,18 @@ class PeGrid {
                        MachineCounts& counts) = 0;
   /// The fold is over: what the skew registers still hold of it lies outside the PEs it uses.
   virtual void forget(const FoldInFlight& fold) = 0;
-  /// Forgets what is under way, for a layer of this dataflow.
-  virtual void begin(const PeDataflow& dataflow, const PeRules& rules) = 0;
+  /// Forgets what is under way, for a layer of this dataflow. Words have up to `lanes` elements,
+  /// which are kept where the layer has `values`.
+  virtual void begin(const PeDataflow& dataflow, const PeRules& rules, std::int64_t lanes,
+                     bool values) = 0;
   /// Declares the registers of every PE in a trace; then records what changed in a cycle.
   virtual void begin_trace(Trace& trace) = 0;
   virtual void trace(Trace& trace, Cycles now) = 0;
-  /// Before the end: frees the first PE. SystemC looks for a module from the front and puts the
-  /// last one into its place, where those that are freed from the back are then found at once.
-  /// Otherwise freeing n PEs takes n^2 steps, minutes for a large array.
-  virtual void free_first() = 0;
 };
 
-/// Builds rows x cols PEs as children of the module under construction.
-std::unique_ptr<PeGrid> make_integer_grid(const ArrayConfig& config);
-std::unique_ptr<PeGrid> make_float_grid(const ArrayConfig& config);
+/// Builds rows x cols PEs: a module for each row, as children of the module under construction. A
+/// PE is a place in the arrays that hold the registers of all, with its own signals in a trace.
+std::unique_ptr<PeGrid> make_integer_grid(const ArrayConfig& config, Simd simd = best_simd());
+std::unique_ptr<PeGrid> make_float_grid(const ArrayConfig& config, Simd simd = best_simd());
 
 }  // namespace bitjoule

@@ -348,7 +348,7 @@ TEST_CASE("array: a sum is in the register at the foot of its column one cycle b
   };
   for (const Dataflow dataflow : {kWs, kOs}) {
     Holder holder(dataflow == kWs ? "ws_grid" : "os_grid", config);
-    holder.grid->begin(pe_dataflow(dataflow), {});
+    holder.grid->begin(pe_dataflow(dataflow), {}, 1, false);
     MachineCounts counts;
     const AcceleratorConfig m = machine(dataflow, Overlap::kNone);
     const MappingProblem p = problem_of(m, {3, 2, 3});

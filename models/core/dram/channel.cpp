@@ -29,43 +29,40 @@ DramChannel::Arrival DramChannel::admit_arrival() {
 
 bool DramChannel::step(Served* served) {
   if (!decided_ || is_late(choice_.cycle)) decide();
-  const Choice& choice = choice_;
   decided_ = false;
-  occupy_bus(choice);
+  occupy_bus(choice_);
+  if (is_column(choice_.command)) {
+    issue_column(served);
+    return true;
+  }
+  issue_row_command(choice_);
+  return false;
+}
+
+/// Or a refresh.
+void DramChannel::issue_row_command(const Choice& choice) {
   if (choice.command == DramCommand::kAct2) {
     opening_ = kNoBank;
     device_.issue(choice.command, choice.bank, 0, choice.start);
     note(choice.command, choice.bank, 0, choice.start);
     owners_.back().bid = owner_bid(owners_.back().queue, owners_.back().bid.entry);
-    return false;
+    return;
   }
-  if (choice.entry == BurstQueue::kNone) {
-    issue_refresh(choice);
-    return false;
-  }
+  if (choice.entry == BurstQueue::kNone) return issue_refresh(choice);
   if (!choice.owner) draining_ = choice.queue == 1;
-  if (is_column(choice.command)) {
-    issue_column(choice, served);
-    return true;
-  }
   BurstQueue::Entry& e = queues_[choice.queue].entry(choice.entry);
   (choice.command == DramCommand::kAct ? e.activated : e.precharged) = true;
   device_.issue(choice.command, choice.bank, e.burst.row, choice.start);
   note(choice.command, choice.bank, e.burst.row, choice.start);
   row_changed(choice.bank);
   if (choice.command == DramCommand::kAct) give_row(choice);
-  return false;
 }
 
 void DramChannel::give_row(const Choice& activate) {
-  owned_[static_cast<std::size_t>(activate.bank)] = true;
+  owned_[static_cast<std::size_t>(activate.bank)] = 1;
   if (controller_.release_on_activate) --entries_[activate.queue];
   owners_.push_back({owner_bid(activate.queue, activate.entry), activate.queue});
   if (standard_.two_step_activate) opening_ = activate.bank;
-}
-
-void DramChannel::occupy_bus(const Choice& choice) {
-  bus_free_[bus_of(choice.command)] = choice.start + standard_.bus_cycles[index_of(choice.command)];
 }
 
 void DramChannel::row_changed(std::int64_t bank) {
@@ -79,50 +76,61 @@ void DramChannel::rank_changed(std::int64_t rank) {
   }
 }
 
-inline void DramChannel::issue_column(const Choice& choice, Served* served) {
+/// choice_, a column command.
+inline void DramChannel::issue_column(Served* served) {
+  const Choice& choice = choice_;
+  if (!choice.owner) draining_ = choice.queue == 1;
   BurstQueue& queue = queues_[choice.queue];
   const BurstQueue::Entry& e = queue.entry(choice.entry);  // stays until the next burst is put
   const DramBurst& burst = e.burst;
+  const bool write = burst.write;
+  const std::int64_t start = choice.start;
   const std::int64_t data_start =
-      choice.start + (burst.write ? standard_.write_latency : standard_.read_latency);
+      start + (write ? standard_.write_latency : standard_.read_latency);
   served->request = burst.request;
-  served->write = burst.write;
+  served->write = write;
   served->end = data_start + standard_.burst_cycles;
   count_gap(e, data_start);
   counts_.data_end = served->end;
-  ++(burst.write ? counts_.writes : counts_.reads);
+  ++(write ? counts_.writes : counts_.reads);
   ++(e.precharged ? counts_.row_conflicts : e.activated ? counts_.row_misses : counts_.row_hits);
-  counts_.queued_cycles += choice.start - burst.accepted;
-  if (choice.start != choice.cycle) ++counts_.data_clock_syncs;
+  ++counts_.commands[index_of(choice.command)];
+  counts_.queued_cycles += start - burst.accepted;
   if (standard_.data_clock_after_read > 0) {
+    if (start != choice.cycle) ++counts_.data_clock_syncs;
     data_clock_until_[static_cast<std::size_t>(device_.rank_of(burst.bank))] =
-        choice.start +
-        (burst.write ? standard_.data_clock_after_write : standard_.data_clock_after_read);
+        start + (write ? standard_.data_clock_after_write : standard_.data_clock_after_read);
   }
-  device_.issue(choice.command, burst.bank, burst.row, choice.start);
-  note(choice.command, burst.bank, burst.row, choice.start);
+  device_.issue_column(choice.command, burst.bank, start);
+  if (trace_ != nullptr) trace_->push_back({start, choice.command, burst.bank, burst.row, false});
   if (choice.owner) {
-    owned_[static_cast<std::size_t>(burst.bank)] = false;
+    owned_[static_cast<std::size_t>(burst.bank)] = 0;
     owners_.erase(std::find_if(owners_.begin(), owners_.end(),
                                [&](const Owner& o) { return o.bid.bank == burst.bank; }));
   }
   queue.remove(choice.entry);
-  for (BurstQueue& q : queues_) q.timing_changed(burst.bank);
+  queues_[1 - choice.queue].timing_changed(burst.bank);
   --held_[choice.queue];
   if (!choice.owner || !controller_.release_on_activate) --entries_[choice.queue];
-  if (controller_.page_policy == PagePolicy::kClosed &&
-      queues_[0].oldest_hit(burst.bank, burst.row) == BurstQueue::kNone &&
-      queues_[1].oldest_hit(burst.bank, burst.row) == BurstQueue::kNone) {
-    note(DramCommand::kPre, burst.bank, burst.row, device_.auto_precharge(burst.bank), true);
-    row_changed(burst.bank);
+  if (controller_.page_policy == PagePolicy::kClosed) close_if_last(burst.bank, burst.row);
+}
+
+/// Precharges `row` where no burst to it waits any more.
+void DramChannel::close_if_last(std::int64_t bank, std::int64_t row) {
+  if (queues_[0].oldest_hit(bank, row) != BurstQueue::kNone ||
+      queues_[1].oldest_hit(bank, row) != BurstQueue::kNone) {
+    return;
   }
+  note(DramCommand::kPre, bank, row, device_.auto_precharge(bank), true);
+  row_changed(bank);
 }
 
 /// Charges the data bus's gap before a burst to its cause (DataBusCycles).
 inline void DramChannel::count_gap(const BurstQueue::Entry& entry, std::int64_t data_start) {
   DataBusCycles& bus = counts_.bus;
   const std::int64_t gap = data_start - counts_.data_end;
-  const std::int64_t idle = std::clamp<std::int64_t>(waiting_since_ - counts_.data_end, 0, gap);
+  const std::int64_t waiting = waiting_since_ - counts_.data_end;
+  const std::int64_t idle = waiting <= 0 ? 0 : std::min(waiting, gap);
   const std::int64_t rank = device_.rank_of(entry.burst.bank);
   std::int64_t* cause = &bus.column;
   if (refresh_end_ > std::max(counts_.data_end, waiting_since_)) {
@@ -139,10 +147,11 @@ inline void DramChannel::count_gap(const BurstQueue::Entry& entry, std::int64_t 
   last_rank_ = rank;
 }
 
+/// Of a command that moves no data.
 void DramChannel::note(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle,
                        bool automatic) {
   ++counts_.commands[index_of(command)];
-  if (!is_column(command)) track(command, bank, cycle, automatic);
+  track(command, bank, cycle, automatic);
   if (trace_ != nullptr) trace_->push_back({cycle, command, bank, row, automatic});
 }
 

@@ -149,10 +149,15 @@ class DramChannel {
   void wake_all(std::int64_t cycle);
   RankStates& states_of(std::int64_t rank) { return states_[static_cast<std::size_t>(rank)]; }
   void track(DramCommand command, std::int64_t bank, std::int64_t cycle, bool automatic);
-  void occupy_bus(const Choice& choice);
+  void occupy_bus(const Choice& choice) {
+    bus_free_[bus_of(choice.command)] =
+        choice.start + standard_.bus_cycles[index_of(choice.command)];
+  }
   void row_changed(std::int64_t bank);
   void rank_changed(std::int64_t rank);
-  void issue_column(const Choice& choice, Served* served);
+  void issue_column(Served* served);
+  void close_if_last(std::int64_t bank, std::int64_t row);
+  void issue_row_command(const Choice& choice);
   void count_gap(const BurstQueue::Entry& entry, std::int64_t data_start);
   void note(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle,
             bool automatic = false);
@@ -177,11 +182,11 @@ class DramChannel {
   std::vector<std::int64_t> data_clock_until_;  // by rank
   std::vector<std::int64_t> shared_;  // by rank and command: bus, rank and channel allow it
   std::vector<Owner> owners_;
-  std::vector<bool> owned_;         // by bank: it has an owner
-  std::int64_t opening_ = kNoBank;  // has had its ACT and waits for its ACT2
-  bool decided_ = false;            // choice_ stands for the bursts in the queues
-  bool aged_ = false;               // choice_ was made by the age limit
-  std::int64_t aged_after_ = -1;    // no command until this cycle is: see apply_age_limit()
+  std::vector<unsigned char> owned_;  // by bank: it has an owner
+  std::int64_t opening_ = kNoBank;    // has had its ACT and waits for its ACT2
+  bool decided_ = false;              // choice_ stands for the bursts in the queues
+  bool aged_ = false;                 // choice_ was made by the age limit
+  std::int64_t aged_after_ = -1;      // no command until this cycle is: see apply_age_limit()
   Choice choice_;
 
   ChannelCounts counts_;

@@ -65,14 +65,16 @@ void DramChannel::choose() {
 /// no other bank bids). Makes it choice_; false where that cannot be said.
 inline bool DramChannel::take_oldest(std::size_t queue) {
   BurstQueue& q = queues_[queue];
-  if (!owners_.empty() || opening_ != kNoBank || !shortcuts_) return false;
+  if (!owners_.empty() || !shortcuts_) return false;  // ACT2 waits only beside an owner
   if (!q.all_are_hits([&](std::int64_t b) { return device_.open_row(b); })) return false;
   const BurstQueue::Entry& oldest = q.entry(q.oldest());
-  const std::int64_t bank = oldest.burst.bank, ready = oldest.burst.accepted + 1;
+  const std::int64_t bank = oldest.burst.bank;
   const DramCommand command = oldest.burst.write ? DramCommand::kWrite : DramCommand::kRead;
-  const std::int64_t bus = bus_free_[bus_of(command)];
-  const std::int64_t cycle = std::max({ready, bus, device_.earliest(command, bank)});
-  if (q.busy_banks().size() > 1 && cycle > bus && cycle > ready &&
+  const DramDevice::ColumnWait wait = device_.column_wait(command, bank);
+  const std::int64_t from = std::max(oldest.burst.accepted + 1, bus_free_[bus_of(command)]);
+  const std::int64_t cycle = std::max(from, wait.all);
+  if (cycle > from && cycle > wait.shared && q.busy_banks().size() > 1) return false;
+  if (cycle > from && (unified_ || device_.ranks() > 1) && q.busy_banks().size() > 1 &&
       cycle > earliest_column(command)) {
     return false;
   }
@@ -90,10 +92,10 @@ inline bool DramChannel::take_oldest(std::size_t queue) {
 }
 
 inline std::size_t DramChannel::queue_to_serve() const {
+  if (unified_) return 0;
   std::int64_t reads = queues_[0].size(), writes = queues_[1].size();
   if (controller_.release_on_activate)
     for (const Owner& o : owners_) --(o.queue == 1 ? writes : reads);
-  if (unified_) return 0;
   if (writes == 0) return queues_[0].size() == 0 ? 1 : 0;  // one with an owner, if nothing else
   if (reads == 0) return 1;
   return static_cast<double>(writes) > (draining_ ? low_ : high_) ? 1 : 0;

@@ -9,13 +9,17 @@ DramDevice::DramDevice(const DramStandard& standard)
   const std::size_t banks = banks_.size();
   const std::size_t per_group = at(standard.organization.banks_per_group);
   const std::size_t groups = banks / per_group, ranks = open_banks_.size();
-  ready_.resize((banks + groups + ranks + 1) * kDramCommands);
+  ranks_at_ = (banks + groups) * kDramCommands;
+  channel_at_ = ranks_at_ + ranks * kDramCommands;
+  ready_.resize(channel_at_ + kDramCommands);
   for (std::size_t b = 0; b < banks; ++b) {
     const std::size_t rank = b / at(banks_per_rank_);
     banks_[b].rank = static_cast<std::int64_t>(rank);
-    banks_[b].node = {b * kDramCommands, (banks + b / per_group) * kDramCommands,
-                      (banks + groups + rank) * kDramCommands,
-                      (banks + groups + ranks) * kDramCommands};
+    const std::array<std::size_t, kLevels> begins = {b * kDramCommands,
+                                                     (banks + b / per_group) * kDramCommands,
+                                                     ranks_at_ + rank * kDramCommands, channel_at_};
+    for (std::size_t i = 0; i < kLevels; ++i)
+      banks_[b].node[i] = static_cast<std::uint32_t>(begins[i]);
   }
   for (std::size_t c = 0; c < rules_.size(); ++c) {
     for (const TimingRule& rule : standard.rules[c]) add_rule(static_cast<DramCommand>(c), rule);
@@ -23,21 +27,22 @@ DramDevice::DramDevice(const DramStandard& standard)
 }
 
 void DramDevice::add_rule(DramCommand preceding, const TimingRule& rule) {
-  constexpr std::array<std::size_t, 5> kLevelOf = {kBank, kGroup, kRank, kRank, kChannel};
+  constexpr std::array<std::uint32_t, 5> kLevelOf = {kBank, kGroup, kRank, kRank, kChannel};
   if (rule.level == TimingLevel::kOtherRanks && open_banks_.size() == 1) return;  // there are none
-  const std::size_t level = kLevelOf[static_cast<std::size_t>(rule.level)];
+  const std::uint32_t level = kLevelOf[static_cast<std::size_t>(rule.level)];
+  const auto following = static_cast<std::uint32_t>(index_of(rule.following));
   Consequences& all = rules_[index_of(preceding)];
   all.far = all.far || rule.window > 1 || rule.level == TimingLevel::kOtherRanks;
   if (rule.window > 1) {
     all.windows.push_back(windows_.size());
     const std::size_t nodes = ready_.size() / kDramCommands, size = at(rule.window);
-    windows_.push_back({level, index_of(rule.following), rule.latency, size,
+    windows_.push_back({level, following, rule.latency, size,
                         std::vector<std::int64_t>(nodes * size, kLongAgo),
                         std::vector<std::size_t>(nodes, 0)});
     return;
   }
   (rule.level == TimingLevel::kOtherRanks ? all.other_ranks : all.own)
-      .push_back({level, index_of(rule.following), rule.latency});
+      .push_back({level, following, rule.latency});
 }
 
 std::int64_t DramDevice::earliest_of_rank(DramCommand command, std::int64_t rank) const {

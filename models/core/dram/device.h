@@ -32,6 +32,18 @@ class DramDevice {
   std::int64_t open_banks(std::int64_t rank) const { return open_banks_[at(rank)]; }
   std::int64_t rank_of(std::int64_t bank) const { return banks_[at(bank)].rank; }
 
+  /// What a column command waits for: `all` of it, and what any other of its rank waits for.
+  struct ColumnWait {
+    std::int64_t all, shared;
+  };
+  ColumnWait column_wait(DramCommand command, std::int64_t bank) const {
+    const std::size_t c = index_of(command);
+    const Bank& b = banks_[at(bank)];
+    const std::int64_t* const ready = ready_.data() + c;
+    const std::int64_t shared = std::max(ready[b.node[kRank]], ready[b.node[kChannel]]);
+    return {std::max({ready[b.node[kBank]], ready[b.node[kGroup]], shared}), shared};
+  }
+  std::size_t ranks() const { return open_banks_.size(); }
   /// First cycle at which `command` to `bank` meets every constraint (the bus aside).
   std::int64_t earliest(DramCommand command, std::int64_t bank) const {
     return std::max(earliest_of_bank(command, bank), earliest_beyond(command, bank));
@@ -41,7 +53,10 @@ class DramDevice {
     return ready_[at(bank) * kDramCommands + index_of(command)];
   }
   std::int64_t earliest_beyond(DramCommand command, std::int64_t bank) const {
-    return std::max(earliest_in_group(command, bank), earliest_in_rank(command, rank_of(bank)));
+    const Bank& b = banks_[at(bank)];
+    const std::size_t c = index_of(command);
+    return std::max(
+        {ready_[b.node[kGroup] + c], ready_[b.node[kRank] + c], ready_[channel_at_ + c]});
   }
   std::int64_t earliest_in_group(DramCommand command, std::int64_t bank) const {
     return earliest(group_command(command, bank));
@@ -54,9 +69,8 @@ class DramDevice {
   std::int64_t earliest(std::size_t group_command) const { return ready_[group_command]; }
   /// What rank and channel allow.
   std::int64_t earliest_in_rank(DramCommand command, std::int64_t rank) const {
-    const std::size_t c = index_of(command), channel = ready_.size() - kDramCommands;
-    const std::size_t ranks = channel - open_banks_.size() * kDramCommands;
-    return std::max(ready_[ranks + at(rank) * kDramCommands + c], ready_[channel + c]);
+    const std::size_t c = index_of(command);
+    return std::max(ready_[ranks_at_ + at(rank) * kDramCommands + c], ready_[channel_at_ + c]);
   }
   /// The same for the rank that allows it first.
   std::int64_t earliest_in_some_rank(DramCommand command) const {
@@ -71,6 +85,8 @@ class DramDevice {
 
   /// Applies the constraints that `command` causes and opens or closes the row.
   void issue(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle);
+  /// The same for RD and WR.
+  void issue_column(DramCommand command, std::int64_t bank, std::int64_t cycle);
   /// The same for PREA and REF.
   void issue_to_rank(DramCommand command, std::int64_t rank, std::int64_t cycle);
   /// Precharges by itself as soon as the bank allows it; returns when.
@@ -79,21 +95,21 @@ class DramDevice {
  private:
   static constexpr std::int64_t kLongAgo = -(std::int64_t{1} << 40);
   /// The nodes that a command to a bank concerns, as indices into Bank::node.
-  static constexpr std::size_t kBank = 0, kGroup = 1, kRank = 2, kChannel = 3, kLevels = 4;
+  static constexpr std::uint32_t kBank = 0, kGroup = 1, kRank = 2, kChannel = 3, kLevels = 4;
   struct Bank {
-    std::array<std::size_t, kLevels> node{};  // where each node's cycles begin in ready_
-    std::int64_t rank = 0;
     std::int64_t open_row = kClosed;
+    std::array<std::uint32_t, kLevels> node{};  // where each node's cycles begin in ready_
+    std::int64_t rank = 0;
   };
   struct Consequence {
-    std::size_t level;
-    std::size_t following;
+    std::uint32_t level;
+    std::uint32_t following;
     std::int64_t latency;
   };
   /// A rule with a window: the cycles of the last `window` commands, per node of its level.
   struct Window {
-    std::size_t level;
-    std::size_t following;
+    std::uint32_t level;
+    std::uint32_t following;
     std::int64_t latency;
     std::size_t size;
     std::vector<std::int64_t> history;  // size entries per node, oldest at next[node]
@@ -120,17 +136,22 @@ class DramDevice {
   std::array<Consequences, kDramCommands> rules_;
   std::vector<Window> windows_;
   std::int64_t banks_per_rank_;
+  std::size_t ranks_at_ = 0, channel_at_ = 0;  // where their cycles begin in ready_
   std::vector<Bank> banks_;
   std::vector<std::int64_t> ready_;       // by node (banks, groups, ranks, the channel) and command
   std::vector<std::int64_t> open_banks_;  // per rank
 };
 
-inline void DramDevice::issue(DramCommand command, std::int64_t bank, std::int64_t row,
-                              std::int64_t cycle) {
+inline void DramDevice::issue_column(DramCommand command, std::int64_t bank, std::int64_t cycle) {
   const Consequences& rules = rules_[index_of(command)];
   const Bank& b = banks_[at(bank)];
   for (const Consequence& r : rules.own) apply(r, b, cycle);
   if (rules.far) apply_far(rules, b, cycle);
+}
+
+inline void DramDevice::issue(DramCommand command, std::int64_t bank, std::int64_t row,
+                              std::int64_t cycle) {
+  issue_column(command, bank, cycle);
   if (command == DramCommand::kAct) set_row(bank, row);
   if (command == DramCommand::kPre) set_row(bank, kClosed);
 }

@@ -3,7 +3,7 @@
 namespace bitjoule {
 
 void BurstQueue::grow() {
-  free_.push_back(static_cast<std::int32_t>(entries_.size()));
+  free_ = static_cast<std::int32_t>(entries_.size());
   entries_.emplace_back();
 }
 

@@ -49,10 +49,11 @@ class BurstQueue {
   explicit BurstQueue(std::int64_t banks) : banks_(at(banks)) {}
 
   std::int32_t put(const DramBurst& burst) {
-    if (free_.empty()) grow();
-    const std::int32_t index = free_.back();
-    free_.pop_back();
-    entry(index).burst = burst;
+    if (free_ == kNone) grow();
+    const std::int32_t index = free_;
+    Entry& e = entry(index);
+    free_ = e.next;
+    e.burst = burst;
     return index;
   }
   void link(std::int32_t entry, std::uint64_t order);
@@ -161,6 +162,11 @@ class BurstQueue {
     bids_.pop_back();
     *position = kNone;
   }
+  void leave_busy(const BankList& bank) {
+    busy_[bank.position] = busy_.back();
+    banks_[at(busy_.back())].position = bank.position;
+    busy_.pop_back();
+  }
   void list_unknown(BankList* list, std::int64_t bank) {
     if (list->listed) return;
     list->listed = true;
@@ -169,7 +175,7 @@ class BurstQueue {
   }
 
   std::vector<Entry> entries_;
-  std::vector<std::int32_t> free_;
+  std::int32_t free_ = kNone;  // the first of a list of entries without a burst
   std::vector<BankList> banks_;
   std::vector<std::int64_t> busy_;
   std::int32_t unknown_ = kNone;  // the first of a list of banks that have lost their bids
@@ -209,21 +215,26 @@ inline void BurstQueue::link(std::int32_t index, std::uint64_t order) {
 }
 
 inline void BurstQueue::remove(std::int32_t index) {
-  const Entry& e = entry(index);
+  Entry& e = entry(index);
   BankList& bank = banks_[at(e.burst.bank)];
-  if (e.previous == kNone && e.next != kNone && entry(e.next).burst.row != e.burst.row)
-    all_hits_ = false;
-  (e.previous == kNone ? bank.head : entry(e.previous).next) = e.next;
-  (e.next == kNone ? bank.tail : entry(e.next).previous) = e.previous;
+  if (e.next == kNone) {
+    bank.tail = e.previous;
+  } else {
+    Entry& next = entry(e.next);
+    next.previous = e.previous;
+    if (e.previous == kNone && next.burst.row != e.burst.row) all_hits_ = false;
+  }
+  if (e.previous != kNone) {
+    entry(e.previous).next = e.next;
+  } else {
+    bank.head = e.next;
+    if (e.next == kNone) leave_busy(bank);
+  }
   (e.older == kNone ? oldest_ : entry(e.older).younger) = e.younger;
   (e.younger == kNone ? youngest_ : entry(e.younger).older) = e.older;
   forget(&bank, e.burst.bank);
-  if (bank.head == kNone) {
-    busy_[bank.position] = busy_.back();
-    banks_[at(busy_.back())].position = bank.position;
-    busy_.pop_back();
-  }
-  free_.push_back(index);
+  e.next = free_;
+  free_ = index;
   --size_;
 }
 

@@ -41,10 +41,12 @@ struct BlockPlace {
 };
 inline BlockPlace row_of(const FoldJob& fold, std::int64_t row) {
   const std::int64_t rows = fold.shape.block_rows();
+  if (row < rows) return {fold.g0, row};  // of the first group, or the only one: no division
   return {fold.g0 + row / rows, row % rows};
 }
 inline BlockPlace column_of(const FoldJob& fold, std::int64_t column) {
   const std::int64_t cols = fold.shape.block_cols();
+  if (column < cols) return {fold.g0, column};
   return {fold.g0 + column / cols, column % cols};
 }
 
