@@ -40,6 +40,7 @@ LOOKS = {
     "dram_write_burst": (VERMILLION, "\\\\\\\\"),
     "dram_read_io": (PURPLE, ""),
     "dram_write_io": (PURPLE, "\\\\\\\\"),
+    "dram_phy": (YELLOW, "xxx"),
     "dram_refresh": (BLACK, ""),
     "dram_refresh_bank": (BLACK, "////"),
     "dram_background": (GREY, ""),
