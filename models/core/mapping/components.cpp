@@ -31,9 +31,9 @@ const std::vector<DramPartRow>& dram_parts() {
   static const std::vector<DramPartRow> kRows = {
       {"dram_activate", "#8F3E00", "xxx"},
       {"dram_read_burst", "#D55E00", ""},
-      {"dram_write_burst", "#F2A36B", R"(\\)"},
+      {"dram_write_burst", "#F2A36B", R"(\\\\)"},
       {"dram_read_io", "#882255", ""},
-      {"dram_write_io", "#B0709A", R"(\\)"},
+      {"dram_write_io", "#B0709A", R"(\\\\)"},
       {"dram_phy", "#DDCC77", "xxx"},
       {"dram_refresh", "#000000", ""},
       {"dram_refresh_bank", "#444444", "////"},
@@ -41,7 +41,7 @@ const std::vector<DramPartRow>& dram_parts() {
       {"dram_background_open", "#BBBBBB", ""},
       {"dram_background_closed", "#DDDDDD", "////"},
       {"dram_background_power_down", "#EEEEEE", "..."},
-      {"dram_background_refreshing", "#777777", R"(\\)"},
+      {"dram_background_refreshing", "#777777", R"(\\\\)"},
       {"dram_background_banks", "#CCCCCC", "++"},
   };
   return kRows;

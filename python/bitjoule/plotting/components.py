@@ -23,9 +23,9 @@ COMPONENTS = {
 DRAM_PARTS = {
     "dram_activate": ("#8F3E00", "xxx"),
     "dram_read_burst": ("#D55E00", ""),
-    "dram_write_burst": ("#F2A36B", "\\\\"),
+    "dram_write_burst": ("#F2A36B", "\\\\\\\\"),
     "dram_read_io": ("#882255", ""),
-    "dram_write_io": ("#B0709A", "\\\\"),
+    "dram_write_io": ("#B0709A", "\\\\\\\\"),
     "dram_phy": ("#DDCC77", "xxx"),
     "dram_refresh": ("#000000", ""),
     "dram_refresh_bank": ("#444444", "////"),
@@ -33,6 +33,6 @@ DRAM_PARTS = {
     "dram_background_open": ("#BBBBBB", ""),
     "dram_background_closed": ("#DDDDDD", "////"),
     "dram_background_power_down": ("#EEEEEE", "..."),
-    "dram_background_refreshing": ("#777777", "\\\\"),
+    "dram_background_refreshing": ("#777777", "\\\\\\\\"),
     "dram_background_banks": ("#CCCCCC", "++"),
 }
