@@ -2,6 +2,7 @@
 // memory.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <string>
 #include <vector>
@@ -24,15 +25,15 @@ class Sweep {
     results_ = json::parse(text_of(dir.at("out/results.json")));
   }
 
-  /// Of the point whose labels contain all of `labels`.
+  /// Of the first point that has all of `labels`.
   double metric(const std::vector<std::string>& labels, const char* name) const {
     for (const json::value& point : results_.at("points").as_array()) {
-      std::string all;
-      for (const auto& label : point.at("labels").as_object())
-        all += " " + std::string(label.value().as_string()) + " ";
-      bool fits = true;
-      for (const std::string& label : labels)
-        fits = fits && all.find(" " + label + " ") != std::string::npos;
+      const json::object& all = point.at("labels").as_object();
+      const auto has = [&](const std::string& label) {
+        return std::any_of(all.begin(), all.end(),
+                           [&](const auto& row) { return row.value().as_string() == label; });
+      };
+      const bool fits = std::all_of(labels.begin(), labels.end(), has);
       if (fits) return point.at("metrics").at(name).to_number<double>();
     }
     FAIL("no such point");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "core/index.h"
 #include "run/layer_runner.h"
 #include "sim/commands/kinds.h"
+#include "sim/config/reader.h"
+#include "sim/schema/describe_dram.h"
 #include "sim/schema/run_file.h"
 #include "support/estimate_cases.h"
 
