@@ -97,7 +97,7 @@ Deviations compare(std::uint64_t seed, const std::string& set) {
   const std::vector<std::string> files = priced_drams();
   for (int i = 0; i < kLayers; ++i) {
     const std::string dram =
-        "{base: dram/" + files[static_cast<std::size_t>(i) % files.size()] + set + "}";
+        "{base: " + files[static_cast<std::size_t>(i) % files.size()] + set + "}";
     const std::optional<Pair> pair = run_pair(d, dram);
     if (!pair) continue;
     CAPTURE(i);
