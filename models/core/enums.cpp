@@ -191,6 +191,16 @@ const std::vector<EnumRow<Boundary>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<PartKind>>& enum_rows() {
+  static const std::vector<EnumRow<PartKind>> kRows = {
+      {PartKind::kMac, "mac", "a MAC within a PE"},
+      {PartKind::kSram, "bank", "a bank of a memory"},
+      {PartKind::kLane, "lane", "a lane of a unit"},
+      {PartKind::kOnce, "once", "there is one"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<NumberFamily>>& enum_rows() {
   static const std::vector<EnumRow<NumberFamily>> kRows = {
       {NumberFamily::kInteger, "integer", "b: width; of two widths, the root of their product"},

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/dram/config.h"
+#include "core/energy/parts.h"
 #include "core/energy/table.h"
 #include "core/enum_rows.h"
 #include "core/machine/machine.h"
@@ -59,6 +60,8 @@ template <>
 const std::vector<EnumRow<Boundary>>& enum_rows();
 template <>
 const std::vector<EnumRow<AreaUnit>>& enum_rows();
+template <>
+const std::vector<EnumRow<PartKind>>& enum_rows();
 template <>
 const std::vector<EnumRow<DramPricing>>& enum_rows();
 template <>

@@ -208,16 +208,6 @@ void describe_power(const Costs& t, double energy_pj, const PowerTimeline& power
   });
 }
 
-bool is_dram(const std::string& component) { return component.rfind("dram", 0) == 0; }
-
-/// Without the DRAM's.
-double chip_pj(const EnergyReport& report) {
-  double sum = 0;
-  for (const ComponentEnergy& row : report.components)
-    if (!is_dram(row.component)) sum += row.energy.value;
-  return sum;
-}
-
 }  // namespace
 
 void describe_layer(const LayerResult& r, std::optional<std::int64_t> timeline,
@@ -280,8 +270,7 @@ void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layer
   v.object({"area", "", "of the machine, on the chip (energy.md)"}, [&] {
     const AreaReport area = area_of(run);
     describe_area(area, v);
-    describe_area_use(area, chip_pj(energy) * 1e-12 / seconds,
-                      static_cast<double>(totals.counts.macs) / seconds, v);
+    describe_area_use(area, energy, seconds, static_cast<double>(totals.counts.macs), v);
   });
   if (run.phases.empty()) describe_check(layer_of(layers).check, v);
   Timelines timelines;

@@ -17,12 +17,13 @@ std::string machine_text(AcceleratorConfig machine) {
 std::string memory_text(const MemoryPort& m) {
   const auto& [burst_bytes, bytes_per_cycle, latency_cycles, row_cycles, ranks, sampled,
                hit_latency, write_latency, open_latency, refresh_lost, refresh_cycles, refresh_busy,
-               banks_per_rank, core_period, capacity] = m;
+               bank_refresh_cycles, bank_refresh_busy, banks_per_rank, rank_refreshes,
+               row_open_cycles, core_period, capacity] = m;
   std::string key;
   const auto add = [&key](const auto&... member) { (append_key(member, key), ...); };
   add(burst_bytes, bytes_per_cycle, latency_cycles, row_cycles, ranks, hit_latency, write_latency,
-      open_latency, refresh_lost, refresh_cycles, refresh_busy, banks_per_rank, core_period,
-      capacity);
+      open_latency, refresh_lost, refresh_cycles, refresh_busy, bank_refresh_cycles,
+      bank_refresh_busy, banks_per_rank, rank_refreshes, row_open_cycles, core_period, capacity);
   return key + (sampled ? key_text(*sampled) : "");
 }
 

@@ -12,6 +12,7 @@ bool is_traffic(Primitive primitive) {
   switch (primitive) {
     case Primitive::kDramRead:
     case Primitive::kDramWrite:
+    case Primitive::kDramPhy:
     case Primitive::kDramActivate:
     case Primitive::kDramReadBurst:
     case Primitive::kDramWriteBurst:

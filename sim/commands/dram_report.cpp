@@ -101,7 +101,7 @@ boost::json::object energy_json(const DramReport& r) {
   if (r.config.energy) {
     out["low_pj"] = r.low.value;
     out["high_pj"] = r.high.value;
-    out["boundary"] = enum_name(provenance(*r.config.energy).boundary);
+    out["boundary"] = enum_name(boundary_of(*r.config.energy));
   }
   out["unpriced"] = std::move(unpriced);
   out["prices"] = std::move(prices);
@@ -117,8 +117,7 @@ std::string energy_text(const DramReport& r) {
   };
   const double total = r.energy.total.value;
   std::string out = fmt::format(
-      "  energy      {:.6g} uJ ({}{})", total * 1e-6,
-      enum_name(provenance(*r.config.energy).boundary),
+      "  energy      {:.6g} uJ ({}{})", total * 1e-6, enum_name(boundary_of(*r.config.energy)),
       r.high > r.low ? fmt::format(", {:.4g} to {:.4g} uJ", r.low.value * 1e-6, r.high.value * 1e-6)
                      : "");
   for (const PricedAction& a : r.energy.actions)

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "core/energy/area.h"
 #include "core/energy/price.h"
 #include "core/energy/price_array.h"
 #include "core/energy/voltage.h"
 #include "core/error.h"
 #include "sim/commands/command.h"
-#include "sim/config/json_node.h"
+#include "sim/commands/counted_result.h"
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
 #include "sim/output/terminal.h"
@@ -22,104 +23,6 @@
 
 namespace bitjoule {
 namespace {
-
-/// What one run, or one layer of a network, counted.
-struct CountedPart {
-  std::string name;
-  std::int64_t repeat = 1;
-  Counts counts;
-};
-
-/// The DRAM of the run, as far as prices go.
-struct CountedDram {
-  std::string name = "the DRAM";
-  std::optional<DramPrices> prices;
-  DramPricing counted = DramPricing::kTable;
-};
-
-struct CountedResult {
-  CountedPart total;
-  std::vector<CountedPart> layers;
-  CountedDram dram;
-  std::optional<Volts> voltage;  ///< of the run's machine
-};
-
-/// Reads one key of a result; others do not matter here.
-template <class T>
-void read_key(const boost::json::object& part, const char* key, const std::string& path,
-              const Place& file, T& out, Problems& problems) {
-  const boost::json::value* value = part.if_contains(key);
-  const std::string here = path.empty() ? key : path + "." + key;
-  if (value != nullptr) read_value(node_at(file, *value), here, out, {}, problems);
-}
-
-/// A layer lists how often it does each action of the run.
-CountedPart read_layer(const boost::json::value& value, const std::string& path, const Place& file,
-                       const Counts& actions, Problems& problems) {
-  CountedPart part;
-  std::vector<std::int64_t> counts;
-  if (const boost::json::object* layer = value.if_object()) {
-    read_key(*layer, "name", path, file, part.name, problems);
-    read_key(*layer, "repeat", path, file, part.repeat, problems);
-    read_key(*layer, "counts", path, file, counts, problems);
-  } else {
-    problems.add(file, path, "expected a map, got " + node_at(file, value).shown());
-    return part;
-  }
-  if (counts.size() != actions.size())
-    problems.add(file, path + ".counts",
-                 fmt::format("expected {} numbers, one per action in counts, got {}",
-                             actions.size(), counts.size()));
-  for (std::size_t i = 0; i < std::min(counts.size(), actions.size()); ++i) {
-    if (counts[i] < 0)
-      problems.add(file, fmt::format("{}.counts[{}]", path, i),
-                   fmt::format("expected at least 0, got {}", counts[i]));
-    if (counts[i] == 0) continue;
-    part.counts.push_back(actions[i]);
-    part.counts.back().count = counts[i];
-  }
-  return part;
-}
-
-/// `config`: the run's, as its result has it.
-CountedDram read_dram(const boost::json::object& config, const Place& file, Problems& problems) {
-  CountedDram dram;
-  read_key(config, "dram_prices", "config", file, dram.counted, problems);
-  const boost::json::value* device = config.if_contains("dram");
-  if (device == nullptr || !device->is_object()) return dram;
-  read_key(device->as_object(), "name", "config.dram", file, dram.name, problems);
-  read_key(device->as_object(), "energy", "config.dram", file, dram.prices, problems);
-  return dram;
-}
-
-CountedResult read_result(const std::string& path) {
-  const boost::json::object root = of_result(path, load_result);
-  Place file;
-  file.origin = std::make_shared<const std::string>(path);
-  Problems problems;
-  CountedResult result;
-  read_key(root, "name", "", file, result.total.name, problems);
-  read_key(root, "counts", "", file, result.total.counts, problems);
-  if (!root.contains("counts")) problems.add(file, "", "no counts: not a result of sim run");
-  problems.throw_if_any();
-  const boost::json::value* layers = root.if_contains("layers");
-  if (layers != nullptr && !layers->is_array())
-    problems.add(file, "layers", "expected a list, got " + node_at(file, *layers).shown());
-  if (layers != nullptr && layers->is_array())
-    for (std::size_t i = 0; i < layers->as_array().size(); ++i)
-      result.layers.push_back(read_layer(layers->as_array()[i], fmt::format("layers[{}]", i), file,
-                                         result.total.counts, problems));
-  const boost::json::value* config = root.if_contains("config");
-  if (config != nullptr && config->is_object())
-    result.dram = read_dram(config->as_object(), file, problems);
-  if (config != nullptr && config->is_object())
-    if (const boost::json::value* machine = config->as_object().if_contains("accelerator"))
-      if (machine->is_object())
-        read_key(machine->as_object(), "voltage", "config.accelerator", file, result.voltage,
-                 problems);
-  problems.throw_if_any();
-  return result;
-}
 
 /// Picojoules in the unit that keeps one to three digits before the point.
 std::string energy_text(double picojoules) {
@@ -154,7 +57,7 @@ std::string lacks_text(const Counts& counts, const EnergyTable& table) {
 }
 
 std::string report_text(const CountedPart& part, const EnergyReport& report,
-                        const EnergyTable& table) {
+                        const EnergyTable& table, const std::string& area) {
   std::string out =
       fmt::format("{} priced by {}\n", part.name.empty() ? "run" : part.name, report.table);
   out += fmt::format("  DRAM by {}\n", dram_prices_text(report));
@@ -187,9 +90,24 @@ std::string report_text(const CountedPart& part, const EnergyReport& report,
   if (!moves.empty())
     out += fmt::format("  not priced: {}: the table has no rows for moves of them\n",
                        fmt::join(moves, ", "));
-  out += lacks_text(part.counts, table);
+  out += lacks_text(part.counts, table) + area;
   out += "Unit costs for accounting and ratios, not the joules of a real chip.\n";
   return out;
+}
+
+/// The same machine by the areas of the table.
+std::string area_text(const CountedResult& result, const AreaReport& area,
+                      const EnergyReport& energy) {
+  if (result.parts.empty())
+    return "  not in this result, of an older version: the parts of the machine, for its area\n";
+  if (area.table.empty()) return "  area: the energy table has none\n";
+  std::string out =
+      fmt::format("  area {} mm2 by {}, {} to {} if every figure is off by its factor",
+                  digits_text(area.total_mm2()), area.table, digits_text(area.lowest_mm2()),
+                  digits_text(area.highest_mm2()));
+  if (result.time_s > 0)
+    out += fmt::format("; average power {}", si(energy.total.value * 1e-12 / result.time_s, "W"));
+  return out + "\n";
 }
 
 struct PriceOptions {
@@ -217,7 +135,7 @@ DramPricing dram_pricing(const PriceOptions& options, const CountedDram& dram,
 
 int price_result(const PriceOptions& options, const std::vector<Override>& overrides) {
   require_writable_file(options.output);
-  const CountedResult result = read_result(options.result);
+  const CountedResult result = read_counted(options.result);
   const EnergyTable table = read_energy_table(options.energy, overrides);
   const DramPricing counted = dram_pricing(options, result.dram, overrides);
   const Prices prices =
@@ -228,14 +146,20 @@ int price_result(const PriceOptions& options, const std::vector<Override>& overr
     layers.push_back({{"name", layer.name},
                       {"repeat", layer.repeat},
                       {"energy", layer_energy_json(price(layer.counts, prices))}});
-  if (!options.output.empty())
-    write_output(options.output, json_text({{"schema_version", 2},
-                                            {"program", program_json()},
-                                            {"name", result.total.name},
-                                            {"energy_table", to_json(table)},
-                                            {"energy", energy_json(total)},
-                                            {"layers", std::move(layers)}}));
-  print_summary(report_text(result.total, total, table));
+  const AreaReport area = area_of(result.parts, table);
+  if (!options.output.empty()) {
+    boost::json::object out{{"schema_version", 2},
+                            {"program", program_json()},
+                            {"name", result.total.name},
+                            {"energy_table", to_json(table)},
+                            {"energy", energy_json(total)}};
+    if (!result.parts.empty())
+      out["area"] =
+          result.time_s > 0 ? area_json(area, total, result.time_s, result.macs) : area_json(area);
+    out["layers"] = std::move(layers);
+    write_output(options.output, json_text(out));
+  }
+  print_summary(report_text(result.total, total, table, area_text(result, area, total)));
   return 0;
 }
 

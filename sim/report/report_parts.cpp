@@ -60,11 +60,18 @@ struct Stack {
   std::vector<std::string> suffixes;
   const char* total;  ///< metric shown beside the bar; of traffic: the parts' sum, in bytes
   bool shares;
+  bool always = true;  ///< also where nothing has a part
 };
 
 const std::vector<Stack>& stacks() {
   static const std::vector<Stack> kStacks = {
       {"Energy by component", "energy.components.", {""}, "energy.total_pj", false},
+      {"Of it whatever is done: leakage, standby",
+       "energy.static.",
+       {""},
+       "energy.static_pj",
+       false,
+       false},
       {"DRAM traffic by tensor", "dram.per_tensor.", {".read_bytes", ".write_bytes"}, "", false},
       {"Time by cause", "stalls.", {""}, "time_s", true}};
   return kStacks;
@@ -82,6 +89,34 @@ void keep_bars(std::vector<html::Bar>& bars, const std::vector<double>& sizes, S
   std::vector<html::Bar> result;
   for (const std::size_t i : kept) result.push_back(std::move(bars[i]));
   bars = std::move(result);
+}
+
+std::string stack_section(const Stack& stack, const std::vector<const PointResult*>& points,
+                          const char* what, Shown shown) {
+  std::vector<html::Bar> bars;
+  std::vector<double> sizes;
+  bool is_empty = true;
+  for (const PointResult* point : points) {
+    html::Bar bar = bar_of(point_label(*point), point->metrics, stack.prefix, stack.suffixes);
+    double sum = 0;
+    for (const auto& part : bar.parts) sum += part.second;
+    is_empty = is_empty && sum <= 0;
+    const std::optional<double> total = metric_of(*point, stack.total);
+    bar.total = with_micro(*stack.total == '\0' ? si(sum, "B")
+                           : total              ? metric_text(stack.total, *total)
+                                                : "");
+    sizes.push_back(total.value_or(sum));
+    bars.push_back(std::move(bar));
+  }
+  if (is_empty && !stack.always) return "";
+  const std::size_t all = bars.size();
+  if (all > kShownBars) keep_bars(bars, sizes, shown);
+  const std::string note =
+      all > bars.size() ? fmt::format("<p class=\"note\">The {} {} of {} {}{}.</p>",
+                                      shown == Shown::kFirst ? "first" : "largest", bars.size(),
+                                      all, what, shown == Shown::kFirst ? "" : ", in their order")
+                        : "";
+  return html::section(stack.heading, note + html::stacked_bars(bars, stack.shares));
 }
 
 std::string base64(const std::string& bytes) {
@@ -133,30 +168,14 @@ std::string point_label(const PointResult& point) {
 std::string stack_sections(const std::vector<const PointResult*>& points, const char* what,
                            Shown shown) {
   std::string out;
-  for (const Stack& stack : stacks()) {
-    std::vector<html::Bar> bars;
-    std::vector<double> sizes;
-    for (const PointResult* point : points) {
-      html::Bar bar = bar_of(point_label(*point), point->metrics, stack.prefix, stack.suffixes);
-      double sum = 0;
-      for (const auto& part : bar.parts) sum += part.second;
-      const std::optional<double> total = metric_of(*point, stack.total);
-      bar.total = with_micro(*stack.total == '\0' ? si(sum, "B")
-                             : total              ? metric_text(stack.total, *total)
-                                                  : "");
-      sizes.push_back(total.value_or(sum));
-      bars.push_back(std::move(bar));
-    }
-    const std::size_t all = bars.size();
-    if (all > kShownBars) keep_bars(bars, sizes, shown);
-    const std::string note =
-        all > bars.size() ? fmt::format("<p class=\"note\">The {} {} of {} {}{}.</p>",
-                                        shown == Shown::kFirst ? "first" : "largest", bars.size(),
-                                        all, what, shown == Shown::kFirst ? "" : ", in their order")
-                          : "";
-    out += html::section(stack.heading, note + html::stacked_bars(bars, stack.shares));
-  }
+  for (const Stack& stack : stacks()) out += stack_section(stack, points, what, shown);
   return out;
+}
+
+std::string area_section(const std::vector<const PointResult*>& points) {
+  static const Stack kArea = {
+      "Area by component, mm2", "area.components.", {""}, "area.total_mm2", false, false};
+  return stack_section(kArea, points, "points", Shown::kFirst);
 }
 
 /// plots/*.svg as images, which can neither run scripts nor load anything.

@@ -30,6 +30,9 @@ enum class Shown {
 std::string stack_sections(const std::vector<const PointResult*>& points, const char* what,
                            Shown shown);
 
+/// Area by component of each point; nothing where none has a figure.
+std::string area_section(const std::vector<const PointResult*>& points);
+
 /// The figures in plots/ beside the file `results`; nothing without one.
 std::string figures(const std::string& results);
 

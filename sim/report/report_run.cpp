@@ -87,13 +87,9 @@ std::string formats_text(const json::object& layer) {
 
 /// What a layer that repeats takes in all is what one takes, so often.
 void repeat_metrics(json::object& metrics, double times) {
-  static const std::vector<std::string> kSums = {"macs",
-                                                 "time_s",
-                                                 "energy.total_pj",
-                                                 "energy.components.",
-                                                 "dram.per_tensor.",
-                                                 "dram.read_bytes",
-                                                 "stalls."};
+  static const std::vector<std::string> kSums = {
+      "macs",          "time_s",           "energy.total_pj", "energy.components.",
+      "energy.static", "dram.per_tensor.", "dram.read_bytes", "stalls."};
   for (auto& row : metrics)
     for (const std::string& sum : kSums)
       if (std::string(row.key()).rfind(sum, 0) == 0 && row.value().is_number())
@@ -146,7 +142,7 @@ std::string run_report(const std::string& file) {
   for (const PointResult& layer : layers) all.push_back(&layer);
   std::string body = fmt::format("<h1>{}</h1>\n", html::escape(run.labels[0]));
   body += html::cards(run_cards(run)) + machine_section(result);
-  body += stack_sections(all, "layers", Shown::kLargest);
+  body += stack_sections(all, "layers", Shown::kLargest) + area_section({&run});
   body += html::section("Layers", layers_table(layers));
   body += figures(file);
   body += html::section("Energy, action by action", prices_table(result));

@@ -179,8 +179,8 @@ std::string sweep_report(const std::string& file) {
   if (!done.empty()) {
     const PointResult* first = baseline_of(results, *done[0]);
     if (first == nullptr) first = done[0];
-    body += stack_sections(done, "points", Shown::kFirst) + pareto_section(results) +
-            trade_section(results) + figures(file);
+    body += stack_sections(done, "points", Shown::kFirst) + area_section(done) +
+            pareto_section(results) + trade_section(results) + figures(file);
     if (const auto result = stored_result(results, *first, file)) {
       const std::string name = point_label(*first);
       body += machine_section(*result);

@@ -168,6 +168,14 @@ json::object area_json(const AreaReport& report) {
   return json_of([&](JsonVisitor& v) { describe_area(report, v); });
 }
 
+json::object area_json(const AreaReport& report, const EnergyReport& energy, double seconds,
+                       double macs) {
+  return json_of([&](JsonVisitor& v) {
+    describe_area(report, v);
+    describe_area_use(report, energy, seconds, macs, v);
+  });
+}
+
 json::object layer_energy_json(const EnergyReport& report) {
   return json_of([&](JsonVisitor& v) { describe_layer_energy(report, v); });
 }

@@ -32,6 +32,9 @@ boost::json::object error_json(const Quality& error);
 boost::json::object energy_json(const EnergyReport& report);
 boost::json::object layer_energy_json(const EnergyReport& report);
 boost::json::object area_json(const AreaReport& report);
+/// ... with what a run makes of it: its energy by component, time and MACs.
+boost::json::object area_json(const AreaReport& report, const EnergyReport& energy, double seconds,
+                              double macs);
 
 /// One row per layer, units in the header.
 std::string layers_csv(const std::vector<LayerResult>& layers);

@@ -70,6 +70,12 @@ void describe(V& v, DramToggling& c) {
 }
 
 template <class V>
+void describe(V& v, DramPhy& c) {
+  v.required("energy", c.energy, "per bit, read or written");
+  describe_provenance(v, c.from);
+}
+
+template <class V>
 void describe(V& v, DramUncertainty& c) {
   v.field("activate", c.activate, "of this price", factor());
   v.field("read", c.read, "of this price", factor());
@@ -101,6 +107,7 @@ void describe(V& v, DramPerCommand& c) {
   v.field("termination", c.termination,
           "of the data lines, where `read_io`, `write_io` are absent");
   v.field("toggling", c.toggling, "of unterminated data lines, likewise");
+  v.field("phy", c.phy, "PHY, controller and wires on the chip; default: not priced, and told so");
   v.field("uncertainty", c.uncertainty, "factors by which sources differ, up or down");
   describe_source(v, c.from);
   describe_origin(v, c.origin);
@@ -118,6 +125,7 @@ BITJOULE_DESCRIBED(DramSupply)
 BITJOULE_DESCRIBED(DramCurrents)
 BITJOULE_DESCRIBED(DramTermination)
 BITJOULE_DESCRIBED(DramToggling)
+BITJOULE_DESCRIBED(DramPhy)
 BITJOULE_DESCRIBED(DramUncertainty)
 BITJOULE_DESCRIBED(DramPerCommand)
 BITJOULE_DESCRIBED(DramPrices)

@@ -53,6 +53,8 @@ void describe(V& v, DramTermination& c);
 template <class V>
 void describe(V& v, DramToggling& c);
 template <class V>
+void describe(V& v, DramPhy& c);
+template <class V>
 void describe(V& v, DramUncertainty& c);
 template <class V>
 void describe(V& v, DramPerCommand& c);

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <boost/json.hpp>
+#include <fstream>
 #include <string>
 
 #include "support/shell.h"
@@ -77,6 +78,43 @@ TEST_CASE(
   CAPTURE(without.text);
   CHECK(without.code == 0);
   CHECK(contains(without.text, "not counted: leakage"));
+}
+
+TEST_CASE("sim price: the area of the run's machine by another table, and what follows from it") {
+  const TemporaryDirectory dir;
+  const std::string run =
+      "{sim} run quickstart.yaml --values off --set mapping.objective=traffic -q -o ";
+  REQUIRE(shell(run + dir.at("old")).code == 0);
+  REQUIRE(shell(run + dir.at("new") + " --set energy=chip-45nm.yaml").code == 0);
+  const Outcome priced = shell("{sim} price " + dir.at("old") + " --energy chip-45nm.yaml -o " +
+                               dir.at("prices.json"));
+  CAPTURE(priced.text);
+  REQUIRE(priced.code == 0);
+  CHECK(priced.text.find("area 24.8 mm2 by generic-45nm") != std::string::npos);
+  const boost::json::value prices = boost::json::parse(text_of(dir.at("prices.json")));
+  const boost::json::value result = boost::json::parse(text_of(dir.at("new/result.json")));
+  // As a run by that table has it, part by part.
+  CHECK(prices.at("area") == result.at("area"));
+  CHECK(prices.at("energy").at("total_pj") == result.at("energy").at("total_pj"));
+
+  const Outcome none = shell("{sim} price " + dir.at("old"));
+  CHECK(none.text.find("area: the energy table has none") != std::string::npos);
+  std::ofstream(dir.at("older.json"))
+      << R"({"schema_version": 2, "cycles": 9, "name": "older", "area": {"parts": [{"component": )"
+         R"("array", "what": "7 x int8 MAC"}]}, "counts": []})";
+  CHECK(shell("{sim} price " + dir.at("older.json") + " --energy chip-45nm.yaml")
+            .text.find("not in this result, of an older version: the parts of the machine") !=
+        std::string::npos);
+  std::ofstream(dir.at("broken.json"))
+      << R"({"schema_version": 2, "cycles": 9, "name": "broken", "area": {"parts": [{"component": )"
+         R"("input_buffer", "kind": "bank", "units": 2, "width_bits": 64, "capacity_bytes": 0}, )"
+         R"({"component": "array", "kind": "pe", "units": 1}]}, "counts": []})";
+  const Outcome broken = shell("{sim} price " + dir.at("broken.json"));
+  CHECK(broken.code == 2);
+  CHECK(broken.text.find("area.parts[0]: expected at least one unit, and banks") !=
+        std::string::npos);
+  CHECK(broken.text.find("area.parts[1].kind: expected one of mac, bank, lane, once") !=
+        std::string::npos);
 }
 
 TEST_CASE("voltage: sim run refuses a clock above the rule's, and a supply beyond it") {

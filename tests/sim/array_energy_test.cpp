@@ -151,6 +151,40 @@ TEST_CASE("array energy: registers, wires and clock at 45 nm, by hand") {
             .epsilon(1e-12));
 }
 
+TEST_CASE("array energy: a chip at 45 nm has its PEs as far apart as they are large, by hand") {
+  const LayerResult by_array = layer_of(kSmall, {{"energy", "array-45nm.yaml"}});
+  const LayerResult chip = layer_of(kSmall, {{"energy", "chip-45nm.yaml"}});
+  for (const char* same : {"array_registers", "array_clock"}) {
+    CHECK(component(chip, same) > 0);
+    CHECK(component(chip, same) == component(by_array, same));
+  }
+  // Four int8 MACs of 3763 um2 in a square: 122.7 um.
+  CHECK(std::sqrt(4 * 3763) == doctest::Approx(123).epsilon(0.003));
+  const double hops = 10 * 3 * 16 + 2 * 16 + 10 * 2 * 32, edge = 7 * (10 * 16 + 4 * 16 + 10 * 32);
+  CHECK(component(chip, "array_wires") ==
+        doctest::Approx(0.121 * 0.123 * (hops + edge)).epsilon(1e-12));
+  const auto unpriced = chip.energy.unpriced();
+  CHECK(std::none_of(unpriced.begin(), unpriced.end(), [](const PricedAction& action) {
+    return action.action.component.rfind("array_", 0) == 0;
+  }));
+}
+
+TEST_CASE("array energy: wires at 7 nm by hand, registers and clock have no source there") {
+  const LayerResult ws = layer_of(kSmall, {{"energy", "jouppi-2021-7nm.yaml"}});
+  CHECK(std::sqrt(4 * 188) == doctest::Approx(27.4).epsilon(0.001));
+  CHECK(std::sqrt(0.03 * 0.07) == doctest::Approx(0.046).epsilon(0.005));
+  const double hops = 10 * 3 * 16 + 2 * 16 + 10 * 2 * 32, edge = 7 * (10 * 16 + 4 * 16 + 10 * 32);
+  CHECK(component(ws, "array_wires") ==
+        doctest::Approx(0.046 * 0.0274 * (hops + edge)).epsilon(1e-12));
+  const auto unpriced = ws.energy.unpriced();
+  for (const char* name : {"array_registers", "array_clock"}) {
+    CHECK(component(ws, name) == 0);
+    CHECK(std::any_of(unpriced.begin(), unpriced.end(), [&](const PricedAction& action) {
+      return action.action.component == name;
+    }));
+  }
+}
+
 TEST_CASE("array energy: a table's moves are moves, each once, and lengths are of wires") {
   const auto refusal = [](const std::string& moves) -> std::string {
     try {

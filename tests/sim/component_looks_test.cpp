@@ -2,12 +2,15 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "core/dram/actions.h"
+#include "core/energy/price_dram.h"
 #include "core/mapping/components.h"
 #include "support/paths.h"
 #include "support/shell.h"
@@ -31,6 +34,10 @@ std::string python_text() {
   for (const ComponentRow& row : machine_components())
     text += fmt::format("    \"{}\": (\"{}\", \"{}\", \"{}\"),\n", row.name, row.title, row.colour,
                         escaped(row.hatch));
+  text += "}\n\n# colour, hatch: of a DRAM that is priced by commands and states\nDRAM_PARTS = {\n";
+  for (const DramPartRow& row : dram_parts())
+    text +=
+        fmt::format("    \"{}\": (\"{}\", \"{}\"),\n", row.name, row.colour, escaped(row.hatch));
   return text + "}\n";
 }
 
@@ -47,6 +54,31 @@ TEST_CASE("components: no two look alike") {
     CAPTURE(row.name);
     CHECK(looks.insert({row.colour, row.hatch}).second);
     CHECK(titles.insert(row.title).second);
+  }
+  // Reports in HTML have no hatches.
+  std::set<std::string> colours;
+  for (const ComponentRow& row : machine_components()) colours.insert(row.colour);
+  for (const DramPartRow& row : dram_parts()) {
+    CAPTURE(row.name);
+    CHECK((colours.insert(row.colour).second || std::string(row.name) == "dram_read_burst"));
+    CHECK((looks.insert({row.colour, row.hatch}).second ||
+           std::string(row.name) == "dram_read_burst"));  // of "dram", in whose place it stands
+  }
+}
+
+TEST_CASE("components: every part that the DRAM's energy may have has a look") {
+  DramStats stats;
+  stats.ranks = 1;
+  Counts counts;
+  append_dram_bits(stats, &counts);
+  append_dram_commands(stats, &counts);
+  EnergyTable table;
+  table.dram.scheme = DramPerCommand{};
+  for (const Action& action : counts) {
+    const std::string part = priced_component(action, table);
+    CAPTURE(part);
+    CHECK(std::any_of(dram_parts().begin(), dram_parts().end(),
+                      [&](const DramPartRow& row) { return row.name == part; }));
   }
 }
 

@@ -19,6 +19,8 @@ Action dram_action(const char* activity, Primitive primitive, std::int64_t count
 void append_dram_bits(const DramStats& stats, Counts* counts) {
   counts->push_back(dram_action("read", Primitive::kDramRead, 8 * stats.read_bytes));
   counts->push_back(dram_action("write", Primitive::kDramWrite, 8 * stats.write_bytes));
+  counts->push_back(
+      dram_action("phy", Primitive::kDramPhy, 8 * (stats.read_bytes + stats.write_bytes)));
 }
 
 std::int64_t powered_nanoseconds(std::int64_t ranks, std::int64_t cycles, Femtoseconds period) {
@@ -31,30 +33,46 @@ std::int64_t whole_picoseconds(std::int64_t clocks, Femtoseconds period) {
   return static_cast<std::int64_t>(wide(clocks) * period.value / 1000);
 }
 
+namespace {
+
+struct CommandRow {
+  const char* activity;
+  Primitive primitive;
+};
+constexpr CommandRow kCommandRows[kDramCounts] = {
+    {"activate", Primitive::kDramActivate},
+    {"read_burst", Primitive::kDramReadBurst},
+    {"write_burst", Primitive::kDramWriteBurst},
+    {"refresh", Primitive::kDramRefresh},
+    {"refresh_bank", Primitive::kDramRefreshBank},
+    {"background", Primitive::kDramBackground},
+    {"background_open", Primitive::kDramOpen},
+    {"background_closed", Primitive::kDramClosed},
+    {"background_power_down", Primitive::kDramPowerDown},
+    {"background_refreshing", Primitive::kDramRefreshing},
+    {"background_banks", Primitive::kDramOpenBanks}};
+
+}  // namespace
+
+std::array<std::int64_t, kDramCounts> dram_counts(const DramStats& s) {
+  const auto count = [&s](DramCommand c) { return s.commands[static_cast<std::size_t>(c)]; };
+  const auto time = [&s](std::int64_t clocks) { return whole_picoseconds(clocks, s.period); };
+  return {count(DramCommand::kAct),     count(DramCommand::kRead),
+          count(DramCommand::kWrite),   count(DramCommand::kRefAll),
+          count(DramCommand::kRefBank), powered_nanoseconds(s.ranks, s.cycles, s.period),
+          time(s.states.open),          time(s.states.closed),
+          time(s.states.power_down),    time(s.states.refreshing),
+          time(s.states.open_banks)};
+}
+
 void append_dram_commands(const DramStats& stats, Counts* counts) {
   if (stats.ranks == 0) return;
-  const auto add = [&](const char* activity, Primitive primitive, std::int64_t count) -> Action& {
-    counts->push_back(dram_action(activity, primitive, count));
-    return counts->back();
-  };
-  const auto add_command = [&](const char* activity, Primitive primitive,
-                               DramCommand command) -> Action& {
-    return add(activity, primitive, stats.commands[static_cast<std::size_t>(command)]);
-  };
-  const auto time = [&](std::int64_t clocks) { return whole_picoseconds(clocks, stats.period); };
-  add_command("activate", Primitive::kDramActivate, DramCommand::kAct);
-  add_command("read_burst", Primitive::kDramReadBurst, DramCommand::kRead);
-  add_command("write_burst", Primitive::kDramWriteBurst, DramCommand::kWrite);
-  add_command("refresh", Primitive::kDramRefresh, DramCommand::kRefAll);
-  add_command("refresh_bank", Primitive::kDramRefreshBank, DramCommand::kRefBank).type =
-      "1/" + std::to_string(stats.rank_refreshes);
-  add("background", Primitive::kDramBackground,
-      powered_nanoseconds(stats.ranks, stats.cycles, stats.period));
-  add("background_open", Primitive::kDramOpen, time(stats.states.open));
-  add("background_closed", Primitive::kDramClosed, time(stats.states.closed));
-  add("background_power_down", Primitive::kDramPowerDown, time(stats.states.power_down));
-  add("background_refreshing", Primitive::kDramRefreshing, time(stats.states.refreshing));
-  add("background_banks", Primitive::kDramOpenBanks, time(stats.states.open_banks));
+  const std::array<std::int64_t, kDramCounts> all = dram_counts(stats);
+  for (std::size_t i = 0; i < kDramCounts; ++i) {
+    counts->push_back(dram_action(kCommandRows[i].activity, kCommandRows[i].primitive, all[i]));
+    if (kCommandRows[i].primitive == Primitive::kDramRefreshBank)
+      counts->back().type = "1/" + std::to_string(stats.rank_refreshes);
+  }
 }
 
 }  // namespace bitjoule

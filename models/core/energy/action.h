@@ -33,6 +33,7 @@ enum class Primitive {
   kToggle,          ///< a bit of a multiplier's operand that differs from the one before; type: its
   kDramRead,        ///< count is bits
   kDramWrite,       ///< count is bits
+  kDramPhy,         ///< count is bits, both ways: PHY, controller and wires on the chip
   kDramActivate,    ///< one ACT + PRE pair
   kDramReadBurst,
   kDramWriteBurst,

@@ -250,6 +250,11 @@ const Provenance& provenance(const DramPrices& prices) {
                     prices.scheme);
 }
 
+Boundary boundary_of(const DramPrices& prices) {
+  const auto* p = std::get_if<DramPerCommand>(&prices.scheme);
+  return p != nullptr && p->phy ? p->phy->from.boundary : provenance(prices).boundary;
+}
+
 bool prices_states(const DramPerCommand& p) {
   return p.currents || p.open || p.closed || p.power_down || p.refreshing || p.open_bank;
 }

@@ -68,6 +68,12 @@ struct DramToggling {
   double rate = 0.5;  ///< toggles per bit: of random data a half
 };
 
+/// PHY, controller and wires on the chip, per bit moved either way.
+struct DramPhy {
+  Picojoules energy;
+  Provenance from;
+};
+
 /// Factors by which sources differ, up or down; 1: not stated.
 struct DramUncertainty {
   double activate = 1, read = 1, write = 1, refresh = 1, refresh_bank = 1, read_io = 1,
@@ -91,6 +97,7 @@ struct DramPerCommand {
   std::optional<DramCurrents> currents;
   std::optional<DramTermination> termination;
   std::optional<DramToggling> toggling;
+  std::optional<DramPhy> phy;  ///< empty: not priced, and said
   DramUncertainty uncertainty;
   Provenance from;
   DramOrigin origin;
@@ -100,7 +107,9 @@ struct DramPrices {
   std::variant<DramPerAccess, DramPerCommand> scheme;
 };
 
-/// What the prices include, and their source.
+/// What the prices include, with the PHY's where it has one.
+Boundary boundary_of(const DramPrices& prices);
+/// What the prices include without the PHY's, and their source.
 Provenance& provenance(DramPrices& prices);
 const Provenance& provenance(const DramPrices& prices);
 

@@ -8,42 +8,13 @@
 
 #include "core/energy/price_arithmetic.h"
 #include "core/energy/price_array.h"
+#include "core/energy/price_dram.h"
 #include "core/energy/sram_figures.h"
 #include "core/energy/voltage.h"
 #include "core/error.h"
 
 namespace bitjoule {
 namespace {
-
-/// The time that a rank or a bank is in a state.
-bool is_dram_time(Primitive primitive) {
-  switch (primitive) {
-    case Primitive::kDramBackground:
-    case Primitive::kDramOpen:
-    case Primitive::kDramClosed:
-    case Primitive::kDramPowerDown:
-    case Primitive::kDramRefreshing:
-    case Primitive::kDramOpenBanks:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool is_dram(Primitive primitive) {
-  switch (primitive) {
-    case Primitive::kDramRead:
-    case Primitive::kDramWrite:
-    case Primitive::kDramActivate:
-    case Primitive::kDramReadBurst:
-    case Primitive::kDramWriteBurst:
-    case Primitive::kDramRefresh:
-    case Primitive::kDramRefreshBank:
-      return true;
-    default:
-      return is_dram_time(primitive);
-  }
-}
 
 double energy_at(const SramPoint& point, bool is_write) {
   return is_write && point.write ? point.write->value : point.read.value;
@@ -137,40 +108,6 @@ std::optional<UnitPrice> sram_price(const Action& action, const EnergyTable& tab
                   is_between ? "between" : "beyond", sram_source(points.front().from, table))};
 }
 
-std::optional<UnitPrice> per_access_price(const Action& action, const DramPerAccess& prices,
-                                          const EnergyTable& table) {
-  if (action.primitive != Primitive::kDramRead && action.primitive != Primitive::kDramWrite)
-    return UnitPrice{PriceOrigin::kIncluded, Picojoules(), "included in the price per bit"};
-  if (prices.width.value == 0) return std::nullopt;
-  const Picojoules access = action.primitive == Primitive::kDramRead ? prices.read : prices.write;
-  return quoted_price(Picojoules(access.value / static_cast<double>(prices.width.value)),
-                      prices.from, table);
-}
-
-std::optional<UnitPrice> per_command_price(const Action& action, const DramPerCommand& prices,
-                                           const EnergyTable& table) {
-  const std::optional<DramPrice> price = command_price(prices, action);
-  if (!price) {
-    if (action.primitive != Primitive::kDramBackground) return std::nullopt;
-    return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), "the DRAM prices have no background"};
-  }
-  if (price->kind == DramPrice::Kind::kIncluded)
-    return UnitPrice{PriceOrigin::kIncluded, Picojoules(), price->formula};
-  UnitPrice unit = quoted_price(price->energy, prices.from, table);
-  if (price->kind == DramPrice::Kind::kComputed) {
-    unit.origin = PriceOrigin::kDerived;
-    unit.why = fmt::format("{}: {}", price->formula, source_of(prices.from, table));
-  }
-  unit.uncertainty = price->uncertainty;
-  return unit;
-}
-
-std::optional<UnitPrice> dram_price(const Action& action, const EnergyTable& table) {
-  if (const auto* access = std::get_if<DramPerAccess>(&table.dram.scheme))
-    return per_access_price(action, *access, table);
-  return per_command_price(action, std::get<DramPerCommand>(table.dram.scheme), table);
-}
-
 /// By what its operands are, too.
 bool is_multiplication(Primitive primitive) {
   return primitive == Primitive::kActiveMultiply || primitive == Primitive::kZeroMultiply ||
@@ -216,72 +153,6 @@ std::string described(const Action& action) {
                      primitive_name(action.primitive), arguments);
 }
 
-bool has_action(const Counts& counts, const std::string& component, Primitive primitive,
-                std::int64_t least) {
-  return std::any_of(counts.begin(), counts.end(), [&](const Action& a) {
-    return a.component == component && a.primitive == primitive && a.count >= least;
-  });
-}
-
-bool has_states(const Counts& counts, const std::string& component) {
-  const auto has = [&](Primitive state) { return has_action(counts, component, state, 0); };
-  return has(Primitive::kDramOpen) || has(Primitive::kDramClosed) ||
-         has(Primitive::kDramPowerDown) || has(Primitive::kDramRefreshing);
-}
-
-/// Bits that a table by commands would price only in part: the model that moved them counts none.
-/// Or time without its states: results of versions that had none.
-std::string missing_commands(const Counts& counts, const EnergyTable& table) {
-  const auto* prices = std::get_if<DramPerCommand>(&table.dram.scheme);
-  if (prices == nullptr) return "";
-  for (const Action& action : counts) {
-    if (action.primitive == Primitive::kDramBackground && prices_states(*prices) &&
-        !has_states(counts, action.component))
-      return fmt::format(
-          "energy table \"{}\" prices DRAM by the states of its ranks, and the result has no "
-          "counts "
-          "of {} ({}, {}, ...), as it is of an older version: run again, or take prices without "
-          "states",
-          table.name, action.component, primitive_name(Primitive::kDramOpen),
-          primitive_name(Primitive::kDramClosed));
-    const bool is_read = action.primitive == Primitive::kDramRead;
-    if ((!is_read && action.primitive != Primitive::kDramWrite) || action.count == 0) continue;
-    if (!has_action(counts, action.component,
-                    is_read ? Primitive::kDramReadBurst : Primitive::kDramWriteBurst, 1))
-      return fmt::format(
-          "energy table \"{}\" prices DRAM by commands, and {}.{} counts none: use "
-          "a cycle-level DRAM or a price per access",
-          table.name, action.component, action.activity);
-  }
-  return "";
-}
-
-/// What the energy of `action` is reported under: its component; of a DRAM that is priced by
-/// commands every activity apart.
-std::string component_of(const Action& action, const EnergyTable& table) {
-  const bool apart = std::holds_alternative<DramPerCommand>(table.dram.scheme);
-  switch (action.primitive) {
-    case Primitive::kDramRead:
-      return apart ? action.component + "_read_io" : action.component;
-    case Primitive::kDramWrite:
-      return apart ? action.component + "_write_io" : action.component;
-    case Primitive::kDramActivate:
-    case Primitive::kDramReadBurst:
-    case Primitive::kDramWriteBurst:
-    case Primitive::kDramRefresh:
-    case Primitive::kDramBackground:
-    case Primitive::kDramRefreshBank:
-    case Primitive::kDramOpen:
-    case Primitive::kDramClosed:
-    case Primitive::kDramPowerDown:
-    case Primitive::kDramRefreshing:
-    case Primitive::kDramOpenBanks:
-      return apart ? action.component + "_" + action.activity : action.component;
-    default:
-      return action.component;
-  }
-}
-
 /// What the chip's supply makes of a price at the nominal one.
 void supply_price(const Action& action, const EnergyTable& table, UnitPrice& price) {
   if (price.origin == PriceOrigin::kUnpriced) return;
@@ -305,13 +176,13 @@ void add_energy(const std::string& name, Picojoules energy, std::vector<Componen
 DramCost cost_of(const EnergyReport& report, const EnergyTable& table) {
   DramCost cost;
   cost.total = report.total;
-  cost.boundary = provenance(table.dram).boundary;
+  cost.boundary = boundary_of(table.dram);
   for (const PricedAction& row : report.actions) {
     if (!is_dram(row.action.primitive)) continue;
     cost.dram += row.energy;
     cost.low += Picojoules(row.energy.value / row.unit.uncertainty);
     cost.high += Picojoules(row.energy.value * row.unit.uncertainty);
-    const std::string name = component_of(row.action, table);
+    const std::string name = priced_component(row.action, table);
     const auto part = std::find_if(report.components.begin(), report.components.end(),
                                    [&](const ComponentEnergy& c) { return c.component == name; });
     const bool known = std::any_of(cost.parts.begin(), cost.parts.end(),
@@ -364,7 +235,7 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
       continue;
     }
     const Picojoules energy(static_cast<double>(action.count) * unit.energy.value);
-    const std::string name = component_of(action, table);
+    const std::string name = priced_component(action, table);
     auto component =
         std::find_if(report.components.begin(), report.components.end(),
                      [&](const ComponentEnergy& row) { return row.component == name; });

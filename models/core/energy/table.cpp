@@ -32,6 +32,7 @@ const std::vector<PrimitiveRow>& primitives() {
       {Primitive::kToggle, "toggle", "bits"},
       {Primitive::kDramRead, "dram_read", "bits"},
       {Primitive::kDramWrite, "dram_write", "bits"},
+      {Primitive::kDramPhy, "dram_phy", "bits, both ways"},
       {Primitive::kDramActivate, "dram_activate", "ACT + PRE pairs"},
       {Primitive::kDramReadBurst, "dram_read_burst", "bursts"},
       {Primitive::kDramWriteBurst, "dram_write_burst", "bursts"},

@@ -27,6 +27,26 @@ const std::vector<ComponentRow>& machine_components() {
   return kRows;
 }
 
+const std::vector<DramPartRow>& dram_parts() {
+  static const std::vector<DramPartRow> kRows = {
+      {"dram_activate", "#8F3E00", "xxx"},
+      {"dram_read_burst", "#D55E00", ""},
+      {"dram_write_burst", "#F2A36B", R"(\\\\)"},
+      {"dram_read_io", "#882255", ""},
+      {"dram_write_io", "#B0709A", R"(\\\\)"},
+      {"dram_phy", "#DDCC77", "xxx"},
+      {"dram_refresh", "#000000", ""},
+      {"dram_refresh_bank", "#444444", "////"},
+      {"dram_background", "#AAAAAA", "..."},
+      {"dram_background_open", "#BBBBBB", ""},
+      {"dram_background_closed", "#DDDDDD", "////"},
+      {"dram_background_power_down", "#EEEEEE", "..."},
+      {"dram_background_refreshing", "#777777", R"(\\\\)"},
+      {"dram_background_banks", "#CCCCCC", "++"},
+  };
+  return kRows;
+}
+
 const ComponentRow& machine_component(const std::string& name) {
   for (const ComponentRow& row : machine_components())
     if (row.name == name) return row;

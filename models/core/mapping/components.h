@@ -19,6 +19,15 @@ struct ComponentRow {
   BufferCounts MachineCounts::*counts;  ///< of a buffer; else nullptr
 };
 
+/// How a part of the DRAM's energy looks in charts, where it is priced by commands and states.
+struct DramPartRow {
+  const char* name;  ///< in energies: "dram_activate"
+  const char* colour;
+  const char* hatch;
+};
+/// Every part that the DRAM's energy may have.
+const std::vector<DramPartRow>& dram_parts();
+
 /// In the order of reports: as operands pass them.
 const std::vector<ComponentRow>& machine_components();
 /// Throws an internal Error for a name that the table has not.

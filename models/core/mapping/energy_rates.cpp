@@ -72,7 +72,7 @@ EnergyRates energy_rates(const MappingProblem& p, EnergyModel& model) {
   r.dram_read = rates.of_bursts(Tensor::kInputs, &MachineCounts::dram_read_bits);
   r.dram_write = rates.of_bursts(Tensor::kOutputs, &MachineCounts::dram_write_bits);
   r.cycle = rates.of_cycles();
-  r.free_cycles = p.memory.refresh_cycles + kRoundedCycles;
+  r.free_cycles = p.memory.refresh_cycles + p.memory.bank_refresh_cycles + kRoundedCycles;
   r.input_read = rates.of(&MachineCounts::input, &BufferCounts::reads);
   r.input_write = rates.of(&MachineCounts::input, &BufferCounts::writes);
   r.weight_read = rates.of(&MachineCounts::weight, &BufferCounts::reads);

@@ -1,79 +1,26 @@
 #include "core/mapping/estimate_energy.h"
 
 #include <algorithm>
-#include <iterator>
 
-#include "core/dram/actions.h"
 #include "core/mapping/machine_parts.h"
 #include "core/mapping/memory_port.h"
 
 namespace bitjoule {
-namespace {
 
-// Members of MachineCounts, and of its buffers, in the order in which they are priced.
-using Member = std::int64_t MachineCounts::*;
-constexpr Member kPricedMembers[] = {&MachineCounts::macs,
-                                     &MachineCounts::dequantized_weights,
-                                     &MachineCounts::dequantized_inputs,
-                                     &MachineCounts::accumulations,
-                                     &MachineCounts::group_results,
-                                     &MachineCounts::activation_sums,
-                                     &MachineCounts::corrections,
-                                     &MachineCounts::outputs,
-                                     &MachineCounts::dram_read_bits,
-                                     &MachineCounts::dram_write_bits};
-constexpr BufferCounts MachineCounts::*kPricedBuffers[] = {
-    &MachineCounts::input, &MachineCounts::weight, &MachineCounts::accumulator,
-    &MachineCounts::output, &MachineCounts::scale};
-
-}  // namespace
-
-EnergyModel::EnergyModel(const MappingProblem& problem) : p_(problem) {
-  static_assert(std::size(kPricedMembers) == kMembers &&
-                2 * std::size(kPricedBuffers) == kAccesses);
-}
-
-std::int64_t& EnergyModel::at_index(MachineCounts& counts, std::size_t i) {
-  if (i < kMembers) return counts.*kPricedMembers[i];
-  i -= kMembers;
-  if (i < kAccesses) {
-    BufferCounts& buffer = counts.*kPricedBuffers[i / 2];
-    return i % 2 == 0 ? buffer.reads : buffer.writes;
-  }
-  i -= kAccesses;
-  if (i == 0) return counts.adds.wide;
-  return i <= kTreeLevels ? counts.adds.tree[i - 1] : counts.moves.counts[i - 1 - kTreeLevels];
-}
+EnergyModel::EnergyModel(const MappingProblem& problem) : p_(problem) {}
 
 EnergyModel::PricedCounts EnergyModel::counted(const MappingEstimate& e) const {
   PricedCounts counts{};
   std::size_t i = 0;
-  for (const Member member : kPricedMembers) counts[i++] = e.counts.*member;
-  for (const auto buffer : kPricedBuffers) {
-    counts[i++] = (e.counts.*buffer).reads;
-    counts[i++] = (e.counts.*buffer).writes;
-  }
-  counts[i++] = e.counts.adds.wide;
-  for (const std::int64_t adds : e.counts.adds.tree) counts[i++] = adds;
-  for (const std::int64_t moves : e.counts.moves.counts) counts[i++] = moves;
+  each_count([&](std::int64_t count) { counts[i++] = count; }, e.counts);
   counts[kClocked] = e.cycles;
   counts[kNanosecond] = whole_nanoseconds(Cycles(e.cycles), p_.machine.clock);
   const MemoryPort& m = p_.memory;
   if (m.ranks == 0) return counts;
-  // In the order of append_dram_commands().
   const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
-  const RankTimes times = assumed_rank_times(m, e.cycles);
-  const auto time = [&](std::int64_t cycles) { return whole_picoseconds(cycles, m.core_period); };
-  counts[i++] = e.activates;
-  counts[i++] = e.traffic.total().bursts - writes;
-  counts[i++] = writes;
-  counts[i++] = times.refreshes;
-  ++i;  // of single banks
-  counts[i++] = powered_nanoseconds(m.ranks, e.cycles, m.core_period);
-  counts[i++] = time(times.open);
-  i += 2;  // closed, powered down
-  counts[i++] = time(times.refreshing);
-  counts[i] = time(times.open_banks);
+  for (const std::int64_t count : dram_counts(
+           estimated_dram(m, {e.traffic.total().bursts - writes, writes, e.activates}, e.cycles)))
+    counts[i++] = count;
   return counts;
 }
 
@@ -106,9 +53,10 @@ double EnergyModel::rate_of(std::size_t i) {
   const std::int64_t unit =
       p_.layer.extents.groups * p_.layer.extents.k * (p_.data.density ? 1 << 20 : 1);
   Counts one;
-  if (i < kCounted) {
+  if (i < kMachineCounts) {
     MachineCounts counts;
-    at_index(counts, i) = unit;
+    std::size_t at = 0;
+    each_count([&](std::int64_t& count) { count = at++ == i ? unit : 0; }, counts);
     one = priced_actions(p_, counts);
   }
   if (i == kClocked) append_array_clock(p_, Cycles(unit), &one);
@@ -116,9 +64,10 @@ double EnergyModel::rate_of(std::size_t i) {
   if (p_.memory.ranks > 0) {  // commands of a DRAM that has some
     DramStats stats;
     stats.ranks = 1;
+    stats.rank_refreshes = p_.memory.rank_refreshes;
     append_dram_commands(stats, &one);
-    const std::size_t first = one.size() - kCommands;
-    if (i >= kCounted && i < kClocked) one[first + i - kCounted].count = unit;
+    const std::size_t first = one.size() - kDramCounts;
+    if (i >= kMachineCounts && i < kClocked) one[first + i - kMachineCounts].count = unit;
   }
   const Prices& prices = *p_.prices;
   const EnergyTable& table = prices.counted == DramPricing::kDevice ? *prices.device : prices.table;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/dram/actions.h"
 #include "core/mapping/estimate.h"
 
 namespace bitjoule {
@@ -30,15 +31,11 @@ class EnergyModel {
   bool agrees(const std::vector<Asked>& asked);
 
  private:
-  /// Members of MachineCounts that are priced, accesses of five buffers, what adds and moves in the
-  /// array; commands and states of a DRAM; cycles of the array's clock, nanoseconds of leakage.
-  static constexpr std::size_t kMembers = 10, kAccesses = 10,
-                               kInArray = 1 + kTreeLevels + kArrayMoves;
-  static constexpr std::size_t kCounted = kMembers + kAccesses + kInArray, kCommands = 11;
-  static constexpr std::size_t kClocked = kCounted + kCommands, kNanosecond = kClocked + 1;
-  static constexpr std::size_t kPriced = kNanosecond + 1;
+  /// Counts of the machine; commands and states of a DRAM; cycles of the array's clock, nanoseconds
+  /// of leakage.
+  static constexpr std::size_t kClocked = kMachineCounts + kDramCounts, kNanosecond = kClocked + 1,
+                               kPriced = kNanosecond + 1;
   using PricedCounts = std::array<std::int64_t, kPriced>;
-  static std::int64_t& at_index(MachineCounts& counts, std::size_t i);
   PricedCounts counted(const MappingEstimate& estimate) const;
   double rate_of(std::size_t count);
 

@@ -40,6 +40,48 @@ struct MachineCounts {
   std::int64_t dram_read_bits = 0, dram_write_bits = 0;  ///< whole bursts
 };
 
+inline constexpr BufferCounts MachineCounts::*kBufferCounts[] = {
+    &MachineCounts::input, &MachineCounts::weight, &MachineCounts::accumulator,
+    &MachineCounts::output, &MachineCounts::scale};
+
+/// Calls f with every count that adds up (all but the peaks) of each of `counts`, in one order:
+/// whatever sums, compares or prices them goes by this list.
+template <class F, class... C>
+constexpr void each_count(F f, C&... counts) {
+  constexpr std::int64_t MachineCounts::*kScalars[] = {&MachineCounts::macs,
+                                                       &MachineCounts::mac_slots,
+                                                       &MachineCounts::dequantized_weights,
+                                                       &MachineCounts::dequantized_inputs,
+                                                       &MachineCounts::accumulations,
+                                                       &MachineCounts::group_results,
+                                                       &MachineCounts::activation_sums,
+                                                       &MachineCounts::corrections,
+                                                       &MachineCounts::outputs,
+                                                       &MachineCounts::vector_widened,
+                                                       &MachineCounts::vector_narrowed,
+                                                       &MachineCounts::dram_read_bits,
+                                                       &MachineCounts::dram_write_bits};
+  for (const auto scalar : kScalars) f(counts.*scalar...);
+  for (const auto buffer : kBufferCounts) {
+    f((counts.*buffer).reads...);
+    f((counts.*buffer).writes...);
+  }
+  f(counts.adds.wide...);
+  for (std::size_t i = 0; i < kTreeLevels; ++i) f(counts.adds.tree[i]...);
+  for (std::size_t i = 0; i < kArrayMoves; ++i) f(counts.moves.counts[i]...);
+  for (std::size_t i = 0; i < kOperandCounts; ++i) f(counts.operands.counts[i]...);
+  for (std::size_t i = 0; i < kVectorPrimitives; ++i) f(counts.vector[i]...);
+}
+
+/// How many that are.
+constexpr std::size_t count_of_counts() {
+  std::size_t n = 0;
+  const MachineCounts none;
+  each_count([&n](const std::int64_t&) { ++n; }, none);
+  return n;
+}
+inline constexpr std::size_t kMachineCounts = count_of_counts();
+
 bool operator==(const MachineCounts& a, const MachineCounts& b);
 /// Adds what is counted one after the other; peaks are the higher of the two.
 MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b);

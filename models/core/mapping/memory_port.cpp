@@ -1,10 +1,12 @@
 #include "core/mapping/memory_port.h"
 
+#include <algorithm>
 #include <memory>
 #include <variant>
 
 #include "core/clock.h"
 #include "core/dram/standard.h"
+#include "core/index.h"
 
 namespace bitjoule {
 namespace {
@@ -66,23 +68,57 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
       port.refresh_busy = cycles({"tRFC"});
       const bool all = cycle.timing.values.count("tRPab") != 0;
       port.refresh_lost = cycles({"tRTP", all ? "tRPab" : "tRP", "tRFC", "tRCD"}) - burst;
+    } else if (cycle.controller.refresh == RefreshPolicy::kPerBank) {
+      port.bank_refresh_cycles = cycles({"tREFIpb"});
+      port.bank_refresh_busy = cycles({"tRFCpb"});
     }
+    port.rank_refreshes = standard.banks_per_rank / standard.banks_per_refresh;
+    if (cycle.controller.page_policy == PagePolicy::kClosed)
+      port.row_open_cycles = cycles({"tRAS"});
     port.sampled = std::make_shared<const DramConfig>(dram);
   }
   return port;
 }
 
-RankTimes assumed_rank_times(const MemoryPort& m, std::int64_t cycles) {
-  RankTimes times;
-  if (m.refresh_cycles > 0) {
-    times.refreshes =
-        static_cast<std::int64_t>(static_cast<double>(cycles) / m.refresh_cycles) * m.ranks;
-    times.refreshing =
-        static_cast<std::int64_t>(static_cast<double>(times.refreshes) * m.refresh_busy);
+DramStats estimated_dram(const MemoryPort& m, const DramWork& work, std::int64_t cycles) {
+  DramStats s;
+  s.ranks = m.ranks;
+  s.period = m.core_period;
+  s.cycles = cycles;
+  s.reads = work.reads;
+  s.writes = work.writes;
+  s.read_bytes = work.reads * m.burst_bytes;
+  s.write_bytes = work.writes * m.burst_bytes;
+  const auto count = [&s](DramCommand c) -> std::int64_t& {
+    return s.commands[at(std::int64_t(c))];
+  };
+  count(DramCommand::kRead) = work.reads;
+  count(DramCommand::kWrite) = work.writes;
+  count(DramCommand::kAct) = work.activates;
+  const auto times = [](std::int64_t n, double length) {
+    return static_cast<std::int64_t>(static_cast<double>(n) * length);
+  };
+  const auto refreshes = [&](double interval) {
+    return interval > 0
+               ? static_cast<std::int64_t>(static_cast<double>(cycles) / interval) * m.ranks
+               : 0;
+  };
+  count(DramCommand::kRefAll) = refreshes(m.refresh_cycles);
+  count(DramCommand::kRefBank) = refreshes(m.bank_refresh_cycles);
+  s.rank_refreshes = m.rank_refreshes;
+  s.states.refreshing = times(count(DramCommand::kRefAll), m.refresh_busy);
+  const std::int64_t time = cycles * m.ranks - s.states.refreshing;
+  if (m.row_open_cycles > 0) {
+    s.states.open_banks = times(work.activates, m.row_open_cycles);
+    s.states.open = std::min(time, s.states.open_banks);
+    s.states.closed = time - s.states.open;
+  } else {
+    s.states.open = time;
+    s.states.open_banks = time * m.banks_per_rank -
+                          times(count(DramCommand::kRefBank) * m.banks_per_rank / m.rank_refreshes,
+                                m.bank_refresh_busy);
   }
-  times.open = cycles * m.ranks - times.refreshing;
-  times.open_banks = times.open * m.banks_per_rank;
-  return times;
+  return s;
 }
 
 DramConfig without_stops(DramConfig dram) {

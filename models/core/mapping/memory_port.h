@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/dram/config.h"
+#include "core/dram/stats.h"
 #include "core/mapping/tiling.h"
 
 namespace bitjoule {
@@ -13,11 +14,13 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock);
 /// as a layer does.
 DramConfig without_stops(DramConfig dram);
 
-/// What an estimate knows of the ranks: they refresh as often as they must, and otherwise have a
-/// row open in every bank. Refreshes of whole ranks, and core cycles summed over ranks and banks.
-struct RankTimes {
-  std::int64_t refreshes = 0, refreshing = 0, open = 0, open_banks = 0;
+/// Bursts and rows.
+struct DramWork {
+  std::int64_t reads = 0, writes = 0, activates = 0;
 };
-RankTimes assumed_rank_times(const MemoryPort& memory, std::int64_t cycles);
+/// What an estimate knows of a DRAM in so many core cycles beside its work: it refreshes as often
+/// as it must. Otherwise a row is open in every bank; where pages are closed behind a burst, one
+/// for the least time of each activate. No rank is powered down. Nothing else is told.
+DramStats estimated_dram(const MemoryPort& memory, const DramWork& work, std::int64_t cycles);
 
 }  // namespace bitjoule

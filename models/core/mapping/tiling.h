@@ -27,13 +27,18 @@ struct MemoryPort {
   std::int64_t row_cycles = 0;        ///< opening a row, which a tile may have to, for estimates
   std::int64_t ranks = 0;             ///< of all channels; 0: the DRAM has no commands
   std::shared_ptr<const DramConfig> sampled;  ///< the memory without refreshes, to be asked
-  double hit_latency = 100;    ///< core cycles, acceptance to the data of an open row
-  double write_latency = 100;  ///< the same of a write
-  double open_latency = 0;     ///< more where the row is closed
-  double refresh_lost = 0;     ///< core cycles without data around a refresh
-  double refresh_cycles = 0;   ///< core cycles from refresh to refresh of a rank; 0: none
-  double refresh_busy = 0;     ///< core cycles that a refresh of a rank takes
+  double hit_latency = 100;        ///< core cycles, acceptance to the data of an open row
+  double write_latency = 100;      ///< the same of a write
+  double open_latency = 0;         ///< more where the row is closed
+  double refresh_lost = 0;         ///< core cycles without data around a refresh
+  double refresh_cycles = 0;       ///< core cycles from refresh to refresh of a rank; 0: none
+  double refresh_busy = 0;         ///< core cycles that a refresh of a rank takes
+  double bank_refresh_cycles = 0;  ///< from refresh to refresh of banks of a rank; 0: none
+  double bank_refresh_busy = 0;    ///< that a refresh of banks takes
   std::int64_t banks_per_rank = 0;
+  std::int64_t rank_refreshes = 1;  ///< refreshes of banks that refresh as much as one of a rank
+  double row_open_cycles =
+      0;  ///< of a row, where pages are closed behind a burst; 0: they stay open
   Femtoseconds core_period{0};  ///< of the core clock, rounded
   Bytes capacity{std::int64_t{1} << 40};
 

@@ -108,10 +108,23 @@ void describe_layer_energy(const EnergyReport& report, ResultVisitor& v);
 /// says what one costs, why, and whether that is quoted or derived.
 void describe_energy(const EnergyReport& report, ResultVisitor& v);
 
+/// The keys of one part of a machine, for those who read them too.
+struct PartFields {
+  Field component{"component", "", "that it belongs to"};
+  Field kind{"kind", "", "`mac`, `bank` of a memory, `lane`, or `once`"};
+  Field units{"units", "", "how many"};
+  Field type{"type", "", "of MACs"};
+  Field scalable{"scalable", "", "of MACs: they compose wider products of narrower ones"};
+  Field width{"width_bits", "bits", "of a bank's port"};
+  Field capacity{"capacity_bytes", "B", "of a bank"};
+  Field shares_a_port{"shares_a_port", "", "of banks: never read and written in one cycle"};
+};
+inline constexpr PartFields kPartFields;
+
 /// The parts of `area`: of a machine.
 void describe_area(const AreaReport& area, ResultVisitor& v);
-/// ... and of a run on it.
-void describe_area_use(const AreaReport& area, double watts_on_chip, double macs_per_s,
-                       ResultVisitor& v);
+/// ... and of a run on it, by the energy of all but the DRAM.
+void describe_area_use(const AreaReport& area, const EnergyReport& energy, double seconds,
+                       double macs, ResultVisitor& v);
 
 }  // namespace bitjoule

@@ -68,6 +68,26 @@ void describe_sums(const EnergyReport& report, bool parts, ResultVisitor& v) {
                 report.by_device, parts, v);
 }
 
+/// Without the DRAM's.
+double chip_pj(const EnergyReport& report) {
+  double sum = 0;
+  for (const ComponentEnergy& row : report.components)
+    if (row.component.rfind("dram", 0) != 0) sum += row.energy.value;
+  return sum;
+}
+
+void describe_part(const MachinePart& part, ResultVisitor& v) {
+  const PartFields& f = kPartFields;
+  v.value(f.component, part.component);
+  v.value(f.kind, enum_name(part.kind));
+  v.value(f.units, part.units);
+  v.value(f.type, part.type);
+  v.value(f.scalable, part.is_scalable);
+  v.value(f.width, part.width.value);
+  v.value(f.capacity, part.capacity.value);
+  v.value(f.shares_a_port, part.shares_a_port);
+}
+
 }  // namespace
 
 void describe_counts(const Counts& counts, ResultVisitor& v) {
@@ -99,7 +119,7 @@ void describe_area(const AreaReport& area, ResultVisitor& v) {
   v.list({"parts", "", "what the machine consists of"}, [&] {
     for (const PartArea& row : area.parts)
       v.object({}, [&] {
-        v.value({"component", "", "that it belongs to"}, row.part.component);
+        describe_part(row.part, v);
         v.value({"what", "", "how many of what"}, part_text(row.part));
         v.value({"price", "", "`quoted`, `derived` or `unpriced`: not known"},
                 enum_name(row.origin));
@@ -115,17 +135,17 @@ void describe_area(const AreaReport& area, ResultVisitor& v) {
   });
 }
 
-void describe_area_use(const AreaReport& area, double watts_on_chip, double macs_per_s,
-                       ResultVisitor& v) {
+void describe_area_use(const AreaReport& area, const EnergyReport& energy, double seconds,
+                       double macs, ResultVisitor& v) {
   const auto per_mm2 = [&](double value) {
     return area.is_known() ? ResultVisitor::Value(value / area.total_mm2())
                            : ResultVisitor::Value(nullptr);
   };
   v.value({"power_density_w_per_mm2", "W/mm2", "average power of the chip, without the DRAM's"},
-          per_mm2(watts_on_chip));
+          per_mm2(chip_pj(energy) * 1e-12 / seconds));
   v.value({"tops_per_mm2", "TOPS/mm2", "two operations for each MAC done, over time and area",
            OverLayers::kOwn, true},
-          per_mm2(2e-12 * macs_per_s));
+          per_mm2(2e-12 * macs / seconds));
 }
 
 void describe_energy(const EnergyReport& report, ResultVisitor& v) {

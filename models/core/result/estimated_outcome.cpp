@@ -16,33 +16,6 @@
 namespace bitjoule {
 namespace {
 
-struct DramWork {
-  std::int64_t reads = 0, writes = 0, activates = 0;  // bursts, rows
-};
-
-/// What a DRAM does in so many core cycles: bursts are given; refreshes and the time in each
-/// state are assumed. Nothing else is known.
-DramStats commands_of(const MemoryPort& memory, const DramWork& work, std::int64_t cycles) {
-  DramStats s;
-  s.ranks = memory.ranks;
-  s.period = memory.core_period;
-  s.cycles = cycles;
-  s.reads = work.reads;
-  s.writes = work.writes;
-  s.read_bytes = work.reads * memory.burst_bytes;
-  s.write_bytes = work.writes * memory.burst_bytes;
-  const auto set = [&s](DramCommand c, std::int64_t n) { s.commands[at(std::int64_t(c))] = n; };
-  set(DramCommand::kRead, work.reads);
-  set(DramCommand::kWrite, work.writes);
-  set(DramCommand::kAct, work.activates);
-  const RankTimes times = assumed_rank_times(memory, cycles);
-  set(DramCommand::kRefAll, times.refreshes);
-  s.states.refreshing = times.refreshing;
-  s.states.open = times.open;
-  s.states.open_banks = times.open_banks;
-  return s;
-}
-
 /// Adds `cycles` to `sum`, divided as those of `like` are; all to `otherwise` where it has none.
 void spread(std::int64_t cycles, const StallBreakdown& like, Cause otherwise, StallBreakdown& sum) {
   const auto all = static_cast<double>(like.total());
@@ -201,7 +174,7 @@ LayerOutcome estimated_outcome(const MappingProblem& p, const Mapping& mapping) 
   o.traffic = e.traffic;
   const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
   o.dram =
-      commands_of(p.memory, {e.traffic.total().bursts - writes, writes, e.activates}, e.cycles);
+      estimated_dram(p.memory, {e.traffic.total().bursts - writes, writes, e.activates}, e.cycles);
   add_array(e, array_sample(p, mapping.tiling), o);
   add_waits(p, e, e.cycles - e.array_cycles, o);
   o.evidence.macs = e.counts.macs;
@@ -228,7 +201,7 @@ LayerOutcome estimated_outcome(const MappingProblem& p, const Program& program) 
   std::int64_t written = 0;
   for (const StoreOp& op : program.stores) written += bursts_of(op.region, p.memory.burst_bytes);
   const DramWork work{o.traffic.total().bursts - written, written, std::llround(time.activates)};
-  o.dram = commands_of(p.memory, work, cycles);
+  o.dram = estimated_dram(p.memory, work, cycles);
   const DmaDemand dma = dma_demand(p, o.traffic);
   StallBreakdown& s = o.stalls;
   s[Cause::kVector] = std::llround(time.busy);

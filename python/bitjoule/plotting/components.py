@@ -18,3 +18,21 @@ COMPONENTS = {
     "unified_buffer": ("unified buffer", "#7FB3D5", ""),
     "dram": ("DRAM", "#D55E00", ""),
 }
+
+# colour, hatch: of a DRAM that is priced by commands and states
+DRAM_PARTS = {
+    "dram_activate": ("#8F3E00", "xxx"),
+    "dram_read_burst": ("#D55E00", ""),
+    "dram_write_burst": ("#F2A36B", "\\\\\\\\"),
+    "dram_read_io": ("#882255", ""),
+    "dram_write_io": ("#B0709A", "\\\\\\\\"),
+    "dram_phy": ("#DDCC77", "xxx"),
+    "dram_refresh": ("#000000", ""),
+    "dram_refresh_bank": ("#444444", "////"),
+    "dram_background": ("#AAAAAA", "..."),
+    "dram_background_open": ("#BBBBBB", ""),
+    "dram_background_closed": ("#DDDDDD", "////"),
+    "dram_background_power_down": ("#EEEEEE", "..."),
+    "dram_background_refreshing": ("#777777", "\\\\\\\\"),
+    "dram_background_banks": ("#CCCCCC", "++"),
+}

@@ -15,7 +15,7 @@ from matplotlib.ticker import (
     NullFormatter,
 )
 
-from .components import COMPONENTS
+from .components import COMPONENTS, DRAM_PARTS
 
 # Okabe and Ito's palette (Color Universal Design, 2008) and a grey; the hatches tell the parts
 # apart where colours cannot.
@@ -34,20 +34,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, GREY = (
 # Each part keeps its look in every figure.
 LOOKS = {
     **{name: (colour, hatch) for name, (_, colour, hatch) in COMPONENTS.items()},
-    # the DRAM's energy by a table that prices its commands apart
-    "dram_activate": (VERMILLION, "xxx"),
-    "dram_read_burst": (VERMILLION, ""),
-    "dram_write_burst": (VERMILLION, "\\\\\\\\"),
-    "dram_read_io": (PURPLE, ""),
-    "dram_write_io": (PURPLE, "\\\\\\\\"),
-    "dram_refresh": (BLACK, ""),
-    "dram_refresh_bank": (BLACK, "////"),
-    "dram_background": (GREY, ""),
-    "dram_background_open": (GREY, ""),
-    "dram_background_closed": (GREY, "////"),
-    "dram_background_power_down": (GREY, "..."),
-    "dram_background_refreshing": (GREY, "\\\\\\\\"),
-    "dram_background_banks": (GREY, "++"),
+    **DRAM_PARTS,  # the DRAM's energy by a table that prices its commands apart
     # time, by cause
     "array_busy": (ORANGE, ""),
     "weight_load": (BLUE, "////"),

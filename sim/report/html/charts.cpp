@@ -51,6 +51,8 @@ std::vector<std::string> part_names(const std::vector<Bar>& bars) {
 std::string colour(const std::vector<std::string>& names, const std::string& name) {
   for (const ComponentRow& row : machine_components())
     if (name == row.name) return row.colour;
+  for (const DramPartRow& row : dram_parts())
+    if (name == row.name) return row.colour;
   for (const PartRow& row : kParts)
     if (name == row.name) return row.colour;
   const auto at = std::find(names.begin(), names.end(), name) - names.begin();

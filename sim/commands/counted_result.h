@@ -1,0 +1,40 @@
+// What a result file says a run counted, for pricing it again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/energy/parts.h"
+#include "core/energy/table.h"
+
+namespace bitjoule {
+
+/// What one run, or one layer of a network, counted.
+struct CountedPart {
+  std::string name;
+  std::int64_t repeat = 1;
+  Counts counts;
+};
+
+/// The DRAM of the run, as far as prices go.
+struct CountedDram {
+  std::string name = "the DRAM";
+  std::optional<DramPrices> prices;
+  DramPricing counted = DramPricing::kTable;
+};
+
+struct CountedResult {
+  CountedPart total;
+  std::vector<CountedPart> layers;
+  CountedDram dram;
+  std::optional<Volts> voltage;    ///< of the run's machine
+  std::vector<MachinePart> parts;  ///< of the machine; a result of an older version has none
+  double time_s = 0, macs = 0;
+};
+
+/// Of a result file; what it lacks is empty. Throws an input Error with all problems of the file.
+CountedResult read_counted(const std::string& path);
+
+}  // namespace bitjoule
