@@ -43,7 +43,7 @@ void Dma::on_ahead() {
   Stream& stream = streams_[kAheadStream];
   for (std::size_t i = 0; i < kAheadStream; ++i)
     if (streams_[i].current != nullptr) return;
-  if (results_sent()) return;
+  if (results_sent() || streams_[kStoreStream].in_flight > 0) return;
   for (std::int64_t i = 0; i < config_.requests_per_cycle && stream.current != nullptr; ++i) {
     const bool freed_now = freed_ >= cycle;
     const auto places = static_cast<std::int64_t>(free_.size()) - (freed_now ? freed_in_cycle_ : 0);

@@ -25,22 +25,25 @@ class Splitmix {
 
 constexpr std::size_t kUninterrupted = std::size_t{1} << 20;  // elements
 
-/// One element after the other.
+/// One element after the other; new memory takes its time too.
 template <class F>
-void fill(std::vector<float>& values, F next) {
-  for (std::size_t begin = 0; begin < values.size(); begin += kUninterrupted) {
+std::vector<float> filled(std::size_t count, F next) {
+  std::vector<float> values;
+  values.reserve(count);
+  while (values.size() < count) {
     check_interrupt();
-    const std::size_t end = std::min(values.size(), begin + kUninterrupted);
-    for (std::size_t i = begin; i < end; ++i) values[i] = next();
+    const std::size_t end = std::min(count, values.size() + kUninterrupted);
+    while (values.size() < end) values.push_back(next());
   }
+  return values;
 }
 
 /// Close to normal, from integers alone (the sum of four 16-bit uniforms): mean 0, the given
 /// deviation, at most 3.46 of them away.
-void fill_normal(Splitmix& random, double deviation, std::vector<float>& values) {
+std::vector<float> normal(Splitmix& random, double deviation, std::size_t count) {
   // The variance of a 16-bit uniform is (2^32 - 1) / 12.
   const double unit = deviation / std::sqrt(4.0 * 4294967295.0 / 12.0);
-  fill(values, [&] {
+  return filled(count, [&] {
     const std::uint64_t x = random.next();
     const auto sum = static_cast<std::int64_t>((x & 0xFFFF) + (x >> 16 & 0xFFFF) +
                                                (x >> 32 & 0xFFFF) + (x >> 48));
@@ -49,9 +52,9 @@ void fill_normal(Splitmix& random, double deviation, std::vector<float>& values)
 }
 
 /// Multiples of 2^-32 in [-1, 1), scaled to the deviation.
-void fill_uniform(Splitmix& random, double deviation, std::vector<float>& values) {
+std::vector<float> uniform(Splitmix& random, double deviation, std::size_t count) {
   const double unit = deviation * std::sqrt(3.0) / 4294967296.0;
-  fill(values, [&] {
+  return filled(count, [&] {
     return static_cast<float>(
         static_cast<double>(static_cast<std::int64_t>(random.next() >> 31) - 4294967296) * unit);
   });
@@ -76,12 +79,11 @@ void enlarge_channels(const TensorSource& source, Splitmix& random, std::int64_t
 
 std::vector<float> generate_values(const TensorSource& source, std::int64_t rows, std::int64_t k,
                                    double deviation, std::uint64_t seed) {
-  std::vector<float> values(static_cast<std::size_t>(rows * k));
+  const auto count = static_cast<std::size_t>(rows * k);
   Splitmix random(seed);
-  if (source.generator == TensorSource::Generator::kUniform)
-    fill_uniform(random, deviation, values);
-  else
-    fill_normal(random, deviation, values);
+  std::vector<float> values = source.generator == TensorSource::Generator::kUniform
+                                  ? uniform(random, deviation, count)
+                                  : normal(random, deviation, count);
   if (source.generator == TensorSource::Generator::kOutliers)
     enlarge_channels(source, random, k, values);
   return values;

@@ -8,6 +8,7 @@
 #include "sim/commands/command_line.h"
 #include "sim/commands/shells.h"
 #include "sim/config/leaf.h"
+#include "sim/config/suggest.h"
 #include "sim/output/terminal.h"
 #include "sim/version.h"
 
@@ -166,8 +167,8 @@ CommandAction add_completion_command(CLI::App& app) {
       if (shell.name == *name) return print_data(shell.script()), 0;
       names.emplace_back(shell.name);
     }
-    throw input_error(
-        fmt::format("completion: {}, got \"{}\"", leaf::expected_names(names), *name));
+    throw input_error(fmt::format("completion: {}, got \"{}\"{}", leaf::expected_names(names),
+                                  *name, suggestion(*name, names)));
   };
 }
 

@@ -179,9 +179,8 @@ TEST_CASE("array energy: wires at 7 nm by hand, registers and clock have no sour
   const auto unpriced = ws.energy.unpriced();
   for (const char* name : {"array_registers", "array_clock"}) {
     CHECK(component(ws, name) == 0);
-    CHECK(std::any_of(unpriced.begin(), unpriced.end(), [&](const PricedAction& action) {
-      return action.action.component == name;
-    }));
+    CHECK(std::any_of(unpriced.begin(), unpriced.end(),
+                      [&](const PricedAction& action) { return action.action.component == name; }));
   }
 }
 

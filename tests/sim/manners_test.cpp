@@ -214,8 +214,8 @@ TEST_CASE("manners: too few words are told what is missing, in this program's wo
   CHECK(first_line("{sim} run quickstart.yaml --set") == "error: --set: expected PATH=VALUE");
   CHECK(first_line("{sim} run quickstart.yaml -o") == "error: --output: expected DIR");
   CHECK(first_line("{sim} diff one") == "error: runs: expected 2 of RUN");
-  CHECK(first_line("{sim} completion fish") ==
-        "error: completion: expected one of bash, zsh, got \"fish\"");
+  CHECK(first_line("{sim} completion powershell") ==
+        "error: completion: expected one of bash, zsh, got \"powershell\"");
 }
 
 TEST_CASE("manners: a reader that leaves, as head does, is no error that is told") {

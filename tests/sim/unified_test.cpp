@@ -130,10 +130,12 @@ TEST_CASE("unified: a network runs layer by layer, each with a division of its o
       banks += share.at("banks").as_int64();
     CHECK(banks <= 64);
   }
-  // Where the next layer's weights come ahead, as many bytes are moved.
-  const json::object ahead = run(kNetwork, "--set overlap=layers");
-  CHECK(moved_bytes(ahead) == moved_bytes(result));
-  CHECK(ahead.at("cycles").as_int64() <= result.at("cycles").as_int64());
+  // Where the next layer's weights come ahead, as many bytes are moved, and sooner where the memory
+  // serves all requests alike.
+  CHECK(moved_bytes(run(kNetwork, "--set overlap=layers")) == moved_bytes(result));
+  const std::string ideal = "--set dram=ideal.yaml ";
+  CHECK(run(kNetwork, ideal + "--set overlap=layers").at("cycles").as_int64() <=
+        run(kNetwork, ideal).at("cycles").as_int64());
 }
 
 TEST_CASE("unified: activations stay on chip where nothing else is given their banks") {

@@ -186,9 +186,10 @@ TEST_CASE("price: the PHY of bits both ways, where a list has it, with a boundar
   CHECK(device().dram.value == 100 + 640 * 4.5);
   CHECK(device().low.value == 100 + 640 * 4.5 / 2);
   CHECK(device().high.value == 100 + 640 * 4.5 * 2);
-  CHECK(error_of({dram(Primitive::kDramRead, 512), dram(Primitive::kDramReadBurst, 1)}, table) ==
-        "energy table \"plain\" prices the PHY of dram, and the result has no count of dram_phy, as "
-        "it is of an older version: run again, or take prices without `phy`");
+  CHECK(
+      error_of({dram(Primitive::kDramRead, 512), dram(Primitive::kDramReadBurst, 1)}, table) ==
+      "energy table \"plain\" prices the PHY of dram, and the result has no count of dram_phy, as "
+      "it is of an older version: run again, or take prices without `phy`");
   // A price per access has in it whatever its boundary says.
   CHECK(unit_price(dram(Primitive::kDramPhy, 1), plain_table()).origin == PriceOrigin::kIncluded);
 }
