@@ -103,7 +103,7 @@ const std::vector<SearchTrials::Choice>* SearchTrials::counted(const Box& box) {
   const auto add = [&] {
     Choice choice{tiling, limits_.count(tiling), {}};
     choice.bound = cost_of(objective_, limits_.lower_bound(tiling, choice.counts));
-    choices.push_back(std::move(choice));
+    choices.push_back(choice);
   };
   add();
   if (tiling.groups_at_once > 1) {
