@@ -65,7 +65,7 @@ std::string unknown_words(const CLI::App& app) {
 
 /// "--set: expected PATH=VALUE": an option or argument with too few values.
 std::string missing_values(const CLI::ArgumentMismatch& e, const CLI::App& app) {
-  const std::string text = e.what(), name = text.substr(0, text.find(':'));
+  std::string text = e.what(), name = text.substr(0, text.find(':'));
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_name() != name) continue;
     const std::string type = option->get_type_name(), one = type.substr(0, type.find(':'));

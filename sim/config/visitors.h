@@ -9,9 +9,11 @@
 #include "sim/config/writer.h"
 
 /// Compiles describe() of a struct for all visitors; for the file that defines it.
+// NOLINTBEGIN(bugprone-macro-parentheses): no type stands in parentheses
 #define BITJOULE_DESCRIBED(T)            \
   template void describe(Reader&, T&);   \
   template void describe(Writer&, T&);   \
   template void describe(Digester&, T&); \
   template void describe(Preparer&, T&); \
   template void describe(SchemaWriter&, T&);
+// NOLINTEND(bugprone-macro-parentheses)
