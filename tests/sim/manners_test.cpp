@@ -189,7 +189,7 @@ TEST_CASE("manners: a result is no configuration, and a configuration no result"
   REQUIRE(shell("{sim} sweep energy-tables.yaml -q -o " + sweep).code == 0);
   for (const std::string& command : {"run"s, "explain"s})
     for (const std::string& result : {run, run + "/result.json"})
-      CHECK(shell("{sim} " + command + " " + result).text ==
+      CHECK(shell(fmt::format("{{sim}} {} {}", command, result)).text ==
             fmt::format("error: {0}: that is the result of a run, not a run; sim report {0}\n",
                         result));
   CHECK(has(shell("{sim} sweep -o x " + run).text, ": that is the result of a run, not a sweep; "));
