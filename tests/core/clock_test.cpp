@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <random>
 
-namespace bitjoule {
+namespace bitjoule::clock_test {
 
 TEST_CASE("clock: edges of 700 MHz do not drift") {
   const Clock core = Clock::from_frequency(Hertz(700'000'000));
@@ -51,4 +51,4 @@ TEST_CASE("clock: a cursor answers as its clock does, wherever it was before") {
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::clock_test

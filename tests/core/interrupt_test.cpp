@@ -9,7 +9,7 @@
 
 #include "core/numeric/quantized_tensor.h"
 
-namespace bitjoule {
+namespace bitjoule::interrupt_test {
 
 TEST_CASE("interrupt: checks are those of the innermost scope of their thread") {
   int outer = 0, inner = 0;
@@ -67,4 +67,4 @@ TEST_CASE("interrupt: what a check throws stops an encoding between two rows") {
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::interrupt_test

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace bitjoule {
+namespace bitjoule::names_test {
 
 TEST_CASE("names: edit distance") {
   CHECK(edit_distance("", "") == 0);
@@ -14,4 +14,4 @@ TEST_CASE("names: edit distance") {
   CHECK(edit_distance("so", "os") == 2);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::names_test

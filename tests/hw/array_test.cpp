@@ -15,7 +15,7 @@
 #include "hw/buffer.h"
 #include "hw/dequantizer.h"
 
-namespace bitjoule {
+namespace bitjoule::array_test {
 namespace {
 
 struct Tokens : sc_core::sc_module, TokenIf {
@@ -379,4 +379,4 @@ TEST_CASE("array: a sum is in the register at the foot of its column one cycle b
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::array_test

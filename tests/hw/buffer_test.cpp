@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "hw/time.h"
 
-namespace bitjoule {
+namespace bitjoule::buffer_test {
 namespace {
 
 BufferConfig of_bytes(std::int64_t capacity) {
@@ -99,4 +99,4 @@ TEST_CASE("buffer: more than its capacity, or something left over, is an interna
   CHECK_THROWS_AS(buffer.finish(nullptr), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::buffer_test

@@ -4,7 +4,7 @@
 
 #include "hw/time.h"
 
-namespace bitjoule {
+namespace bitjoule::dequantizer_test {
 
 TEST_CASE("dequantizer: a tile is ready when its lanes are done, and not before its last burst") {
   use_femtosecond_resolution();
@@ -27,4 +27,4 @@ TEST_CASE("dequantizer: a tile is ready when its lanes are done, and not before 
   CHECK(counts.dequantized_inputs == 5);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::dequantizer_test

@@ -4,7 +4,7 @@
 #include "hw/dram.h"
 #include "support/dram_initiators.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::dram_ideal_test {
 namespace {
 
 DramConfig ideal() {
@@ -51,4 +51,4 @@ TEST_CASE("ideal dram: two outstanding with one event per phase") {
   CHECK(completions<EventInitiator>(2) == kTwo);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::dram_ideal_test

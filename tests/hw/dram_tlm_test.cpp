@@ -9,7 +9,7 @@
 #include "support/dram_configs.h"
 #include "support/dram_initiators.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::dram_tlm_test {
 namespace {
 
 constexpr unsigned kSeed = 7;
@@ -192,4 +192,4 @@ TEST_CASE("dram tlm: a new epoch closes the banks and starts the counts again") 
   });
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::dram_tlm_test

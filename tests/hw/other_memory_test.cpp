@@ -4,7 +4,7 @@
 #include "docs/examples/fixed_latency.h"
 #include "support/dram_initiators.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::other_memory_test {
 
 TEST_CASE("another memory: an initiator works with the documentation's target") {
   use_femtosecond_resolution();
@@ -22,4 +22,4 @@ TEST_CASE("another memory: an initiator works with the documentation's target") 
     CHECK(initiator.completed[i] == initiator.completed[i - 1] + kLatency);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::other_memory_test

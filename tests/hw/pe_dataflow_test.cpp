@@ -8,7 +8,7 @@
 
 #include "core/enums.h"
 
-namespace bitjoule {
+namespace bitjoule::pe_dataflow_test {
 
 TEST_CASE("pe dataflow: every pair of words that a product needs meets once") {
   constexpr std::int64_t kMacs = 2;
@@ -48,4 +48,4 @@ TEST_CASE("pe dataflow: every pair of words that a product needs meets once") {
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::pe_dataflow_test

@@ -13,7 +13,7 @@
 #include "hw/pe_grid.h"
 #include "hw/time.h"
 
-namespace bitjoule {
+namespace bitjoule::pe_kernels_test {
 namespace {
 
 /// A row of PEs with whatever its registers may hold: few folds and groups, so that many meet.
@@ -173,4 +173,4 @@ TEST_CASE("pe grid: less than 100 bytes a PE in a large array") {
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::pe_kernels_test

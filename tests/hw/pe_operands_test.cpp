@@ -6,7 +6,7 @@
 #include "hw/pe_grid.h"
 #include "hw/time.h"
 
-namespace bitjoule {
+namespace bitjoule::pe_operands_test {
 namespace {
 
 struct OnePe : sc_core::sc_module {
@@ -76,4 +76,4 @@ TEST_CASE("pe: zeros and toggling bits of its multipliers, by hand") {
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::pe_operands_test

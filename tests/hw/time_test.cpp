@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace bitjoule::time_test {
+
 TEST_CASE("time: one femtosecond is one step of simulated time") {
   bitjoule::use_femtosecond_resolution();
   bitjoule::use_femtosecond_resolution();
@@ -10,3 +12,5 @@ TEST_CASE("time: one femtosecond is one step of simulated time") {
   sc_core::sc_start(10, sc_core::SC_NS);
   CHECK(bitjoule::to_femtoseconds(sc_core::sc_time_stamp()).value == 10'000'000);
 }
+
+}  // namespace bitjoule::time_test

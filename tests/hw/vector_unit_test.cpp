@@ -12,7 +12,7 @@
 #include "hw/accelerator.h"
 #include "support/dram_configs.h"
 
-namespace bitjoule {
+namespace bitjoule::vector_unit_test {
 namespace {
 
 struct Tokens : sc_core::sc_module, TokenIf {
@@ -256,4 +256,4 @@ TEST_CASE("vector unit: both fidelities agree, and every byte and operation is c
     }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::vector_unit_test

@@ -6,7 +6,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::area_command_test {
 namespace {
 
 using namespace test;
@@ -127,4 +127,4 @@ TEST_CASE("voltage: sim run refuses a clock above the rule's, and a supply beyon
   CHECK(shell(run + "'0.81 V' --set accelerator.clock='836 MHz'").code == 0);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::area_command_test

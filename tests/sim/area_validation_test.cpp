@@ -9,7 +9,7 @@
 #include "sim/config/reader.h"
 #include "sim/schema/describe_energy.h"
 
-namespace bitjoule {
+namespace bitjoule::area_validation_test {
 namespace {
 
 EnergyTable with_areas(const std::string& file) {
@@ -100,4 +100,4 @@ TEST_CASE("area: Eyeriss' multipliers and adders are a part of what the table ca
   CHECK(std::abs(off) < 0.4);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::area_validation_test

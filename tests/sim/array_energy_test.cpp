@@ -14,7 +14,7 @@
 #include "sim/schema/run_file.h"
 #include "support/network_run.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::array_energy_test {
 namespace {
 
 LayerResult layer_of(const std::string& text, const std::vector<Override>& set = {}) {
@@ -317,4 +317,4 @@ TEST_CASE("array energy: equal layers of a network with values count their own o
   CHECK(simulated("--set operand_counts=true") > simulated(""));
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::array_energy_test

@@ -4,7 +4,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::article_test {
 namespace {
 
 namespace json = boost::json;
@@ -58,4 +58,4 @@ TEST_CASE("article: machines A, B and C come out equal PE by PE") {
   }
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::article_test

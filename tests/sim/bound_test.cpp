@@ -10,7 +10,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::bound_test {
 namespace {
 
 namespace json = boost::json;
@@ -298,4 +298,4 @@ TEST_CASE("explain: the bound of a layer is that of its run, word by word") {
   CHECK(bounds.size() >= (kLayers == 100 ? 5 : 2));
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::bound_test

@@ -9,7 +9,7 @@
 #include "sim/output/progress.h"
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::check_command_test {
 namespace {
 
 const char* const kRun = R"(
@@ -118,4 +118,4 @@ TEST_CASE("mac: auto takes the faster of what a packing allows") {
   CHECK(explained("--set precision.mac=auto").find("int8 MACs, 4 per PE") != std::string::npos);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::check_command_test

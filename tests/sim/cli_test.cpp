@@ -13,7 +13,7 @@
 #include "support/paths.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::cli_test {
 namespace {
 
 using test::Outcome;
@@ -177,4 +177,4 @@ TEST_CASE("cli: schema") {
   CHECK(has(sim("schema runs"), "did you mean \"run\"?"));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::cli_test

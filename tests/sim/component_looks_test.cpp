@@ -15,7 +15,7 @@
 #include "support/paths.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::component_looks_test {
 namespace {
 
 using namespace test;
@@ -83,4 +83,4 @@ TEST_CASE("components: every part that the DRAM's energy may have has a look") {
 }
 
 }  // namespace
-}  // namespace bitjoule
+}  // namespace bitjoule::component_looks_test

@@ -12,7 +12,7 @@
 #include "sim/schema/run_file.h"
 #include "support/paths.h"
 
-namespace bitjoule {
+namespace bitjoule::config_energy_test {
 namespace {
 
 Action action(const std::string& component, Primitive primitive, const std::string& type,
@@ -169,4 +169,4 @@ TEST_CASE("energy: rules that lead beyond every price are refused, sums of any c
         doctest::Approx(100 * std::pow(2.0, 63) * 1e12));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::config_energy_test

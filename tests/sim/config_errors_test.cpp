@@ -12,7 +12,7 @@
 #include "sim/schema/describe_run.h"
 #include "sim/schema/run_file.h"
 
-namespace bitjoule {
+namespace bitjoule::config_errors_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -323,4 +323,4 @@ TEST_CASE("config: what stands at the root of a run stays when --set replaces it
   CHECK(files.error({"energy="}) == "DIR/run.yaml:1:1: energy: missing");
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::config_errors_test

@@ -8,7 +8,7 @@
 #include "sim/schema/describe_run.h"
 #include "sim/schema/run_file.h"
 
-namespace bitjoule {
+namespace bitjoule::config_reader_test {
 namespace {
 
 const char* const kRun = R"(accelerator:
@@ -237,4 +237,4 @@ TEST_CASE("config: the hash follows the meaning, not the writing") {
   CHECK(hash(kRun, {{"accelerator.array.rows", "9"}}) != hash(kRun));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::config_reader_test

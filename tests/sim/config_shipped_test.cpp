@@ -11,7 +11,7 @@
 #include "sim/config/writer.h"
 #include "sim/schema/describe_run.h"
 
-namespace bitjoule {
+namespace bitjoule::config_shipped_test {
 
 TEST_CASE("config: every shipped file is of its folder's kind and reads back from its JSON") {
   for (const FileKindRow& kind : file_kinds()) {
@@ -126,4 +126,4 @@ TEST_CASE("config: TPU v1's published figures follow from its file") {
   CHECK(machine.buffers.input.capacity.value + machine.buffers.output.capacity.value == 24 << 20);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::config_shipped_test

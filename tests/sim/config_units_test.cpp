@@ -5,7 +5,7 @@
 
 #include "sim/config/units.h"
 
-namespace bitjoule {
+namespace bitjoule::config_units_test {
 namespace {
 
 std::int64_t size_of(const char* text) { return parse_quantity(text, units_of(Bytes())).value(); }
@@ -97,4 +97,4 @@ TEST_CASE("units: energies are real numbers of picojoules") {
     CHECK(!parse_picojoules(text));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::config_units_test

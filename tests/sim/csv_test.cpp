@@ -8,7 +8,7 @@
 #include "sim/result/result_json.h"
 #include "sim/sweep/results.h"
 
-namespace bitjoule {
+namespace bitjoule::csv_test {
 
 TEST_CASE(
     "csv: control characters shown, quotes where RFC 4180 asks for them, apostrophes before "
@@ -64,4 +64,4 @@ TEST_CASE("csv: names of layers, labels and messages") {
             point.hash + ",'+message\n");
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::csv_test

@@ -15,7 +15,7 @@
 #include "run/layer_runner.h"
 #include "sim/schema/run_file.h"
 
-namespace bitjoule {
+namespace bitjoule::cycles_objective_test {
 namespace {
 
 #ifdef __SANITIZE_ADDRESS__  // ten times slower
@@ -96,4 +96,4 @@ TEST_CASE("mapper: no layer is faster under another objective than under cycles"
   MESSAGE(compared, " comparisons; cycles takes ", worst, " of another objective's time at most");
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::cycles_objective_test

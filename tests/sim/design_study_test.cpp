@@ -9,7 +9,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::design_study_test {
 namespace {
 
 namespace json = boost::json;
@@ -107,4 +107,4 @@ TEST_CASE("design study: the wrong memory, and the three families differ as publ
   CHECK(energy("lpddr5-6400.yaml") < energy("hbm2-2000-stack.yaml"));
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::design_study_test

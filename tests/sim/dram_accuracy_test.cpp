@@ -7,7 +7,7 @@
 #include "sim/config/reader.h"
 #include "sim/schema/describe_dram.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::dram_accuracy_test {
 namespace {
 
 const char* const kM1 = "[row, bank, bank_group, column]";
@@ -212,4 +212,4 @@ TEST_CASE("dram accuracy: LPDDR5's random reads with entries that an activate fr
   CHECK(cycles(false) > cycles(true));
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::dram_accuracy_test

@@ -8,7 +8,7 @@
 #include "sim/config/reader.h"
 #include "sim/schema/describe_dram.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::dram_controller_test {
 namespace {
 
 // Of DDR4-2400.
@@ -149,4 +149,4 @@ TEST_CASE(
         std::vector<Sent>{{1, DramCommand::kAct, 0, 0}, {first_read, DramCommand::kWrite, 0, 0}});
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::dram_controller_test

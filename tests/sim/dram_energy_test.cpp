@@ -9,7 +9,7 @@
 #include "sim/config/reader.h"
 #include "sim/schema/describe_dram.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::dram_energy_test {
 namespace {
 
 struct Priced {
@@ -245,4 +245,4 @@ TEST_CASE("dram energy: currents of another device are refused") {
       Error);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::dram_energy_test

@@ -11,7 +11,7 @@
 #include "sim/sweep/price_notes.h"
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::dram_prices_test {
 namespace {
 
 namespace json = boost::json;
@@ -233,4 +233,4 @@ TEST_CASE("dram prices: a comparison of runs, and a sweep, say so") {
       std::string::npos);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::dram_prices_test

@@ -12,7 +12,7 @@
 #include "sim/schema/describe_dram.h"
 #include "support/dram_checker.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::dram_standards_test {
 namespace {
 
 constexpr unsigned kSeed = 20240611;
@@ -247,4 +247,4 @@ TEST_CASE("dram standards: refreshes keep their pace, and pauses change nothing"
   }
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::dram_standards_test

@@ -11,7 +11,7 @@
 #include "sim/schema/describe_dram.h"
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::dram_traffic_test {
 namespace {
 
 constexpr TrafficShape kShape{64, 4096};  // room for 64 requests
@@ -171,4 +171,4 @@ TEST_CASE("dram traffic: the program refuses with 2 and writes nothing") {
   CHECK(!fs::exists(directory.at("out")));
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::dram_traffic_test

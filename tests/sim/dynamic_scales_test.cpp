@@ -11,7 +11,7 @@
 #include "support/machine_pair.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::dynamic_scales_test {
 namespace {
 
 TensorFormat format_of(const std::string& name, Granularity granularity) {
@@ -251,4 +251,4 @@ TEST_CASE("dynamic scales: a language model runs with values on, each layer equa
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::dynamic_scales_test

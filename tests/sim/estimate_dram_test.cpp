@@ -18,7 +18,7 @@
 #include "sim/schema/run_file.h"
 #include "support/estimate_cases.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::estimate_dram_test {
 namespace {
 
 #ifdef __SANITIZE_ADDRESS__  // ten times slower; the figures are of all cases
@@ -179,4 +179,4 @@ TEST_CASE("estimate dram: refreshes of single banks are counted and priced") {
   CHECK(pairs >= 6);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::estimate_dram_test

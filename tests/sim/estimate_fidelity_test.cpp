@@ -18,7 +18,7 @@
 #include "support/network_run.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::estimate_fidelity_test {
 namespace {
 
 #ifdef __SANITIZE_ADDRESS__  // ten times slower; the figures are of all cases
@@ -237,4 +237,4 @@ TEST_CASE("estimate fidelity: what it does not know is refused or absent, not in
   CHECK(said.at("dram").at("per_tensor") == fast.at("dram").at("per_tensor"));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::estimate_fidelity_test

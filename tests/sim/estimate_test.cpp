@@ -13,7 +13,7 @@
 #include "sim/schema/run_file.h"
 #include "support/estimate_cases.h"
 
-namespace bitjoule {
+namespace bitjoule::estimate_test {
 namespace {
 
 constexpr std::uint64_t kSeed = 20261128;
@@ -148,4 +148,4 @@ TEST_CASE("estimate: ... and where groups share the array") {
   CHECK(compare_runs([](test::Dice& d) { return small_groups(d); }).together > 50);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::estimate_test

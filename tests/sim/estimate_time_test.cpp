@@ -16,7 +16,7 @@
 #include "sim/schema/run_file.h"
 #include "support/estimate_cases.h"
 
-namespace bitjoule {
+namespace bitjoule::estimate_time_test {
 namespace {
 
 constexpr std::uint64_t kSeeds[] = {20261130, 31337};
@@ -96,4 +96,4 @@ TEST_CASE("estimate: time is within a percent, mostly, and has no sign") {
   for (const std::uint64_t seed : kSeeds) check_seed(seed);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::estimate_time_test

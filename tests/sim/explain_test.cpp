@@ -6,7 +6,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::explain_test {
 namespace {
 
 /// What follows "traffic" at the begin of a line.
@@ -101,4 +101,4 @@ TEST_CASE("explain: where a network moves much more than the least, it says what
   }
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::explain_test

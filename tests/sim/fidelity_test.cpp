@@ -16,7 +16,7 @@
 #include "support/dram_configs.h"
 #include "support/machine_pair.h"
 
-namespace bitjoule {
+namespace bitjoule::fidelity_test {
 namespace {
 
 // Another one: BITJOULE_TEST_SEED=1 build/dev/tests/sim_tests -tc="fidelity: pe and fast*"
@@ -337,4 +337,4 @@ TEST_CASE("fidelity: ... and the weights of the next layer come meanwhile") {
   CHECK(run_overlapped(r, pairs) > 25);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::fidelity_test

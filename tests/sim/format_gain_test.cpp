@@ -5,7 +5,7 @@
 #include "run/layer_runner.h"
 #include "sim/schema/run_file.h"
 
-namespace bitjoule {
+namespace bitjoule::format_gain_test {
 namespace {
 
 constexpr double kTolerance = 0.02;
@@ -72,4 +72,4 @@ TEST_CASE("gain: a compute-bound layer gains only by narrower MACs") {
   CHECK(machine.gain(int8, "int8", "int8") == doctest::Approx(4).epsilon(kTolerance));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::format_gain_test

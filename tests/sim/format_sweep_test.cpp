@@ -8,7 +8,7 @@
 #include "core/numeric/format.h"
 #include "support/machine_pair.h"
 
-namespace bitjoule {
+namespace bitjoule::format_sweep_test {
 namespace {
 
 using test::MachinePair;
@@ -159,4 +159,4 @@ TEST_CASE("formats: both operands of a product, as a quantized KV cache has them
     run_everywhere(pairs, layer, precision_of(format, format, "auto"));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::format_sweep_test

@@ -4,8 +4,7 @@
 #include "sim/formats/gguf.h"
 #include "support/gguf_builder.h"
 
-using namespace bitjoule;
-using namespace bitjoule::test;
+namespace bitjoule::test::formats_gguf_test {
 
 namespace {
 
@@ -97,3 +96,5 @@ TEST_CASE("gguf: faults are named") {
   CHECK(message_of(GgufBuilder().number("general.alignment", 3).bytes()) ==
         "m.gguf: general.alignment: expected a power of two, got 3");
 }
+
+}  // namespace bitjoule::test::formats_gguf_test

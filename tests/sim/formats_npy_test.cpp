@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "sim/formats/npy.h"
 
-using namespace bitjoule;
+namespace bitjoule::formats_npy_test {
 
 namespace {
 
@@ -97,3 +97,5 @@ TEST_CASE("npy: errors name the file and the place") {
                        "")) != "");
   CHECK(message_of(npy("{'descr': '', 'fortran_order': False, 'shape': ()}", "")) != "");
 }
+
+}  // namespace bitjoule::formats_npy_test

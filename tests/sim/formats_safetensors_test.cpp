@@ -3,7 +3,7 @@
 #include "core/error.h"
 #include "sim/formats/safetensors.h"
 
-using namespace bitjoule;
+namespace bitjoule::formats_safetensors_test {
 
 namespace {
 
@@ -69,3 +69,5 @@ TEST_CASE("safetensors: every truncation is refused") {
   for (std::size_t size = 0; size < whole.size(); ++size)
     CHECK_THROWS_AS(parse(whole.substr(0, size)), Error);
 }
+
+}  // namespace bitjoule::formats_safetensors_test

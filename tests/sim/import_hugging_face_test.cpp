@@ -8,8 +8,7 @@
 #include "support/import_text.h"
 #include "support/shell.h"
 
-using namespace bitjoule;
-using namespace bitjoule::test;
+namespace bitjoule::test::import_hugging_face_test {
 
 namespace {
 
@@ -316,3 +315,5 @@ TEST_CASE("import: weights beside a config.json, and what is wrong with them") {
   safetensors("", "I8");
   CHECK(import().find("is int8: expected real numbers") != std::string::npos);
 }
+
+}  // namespace bitjoule::test::import_hugging_face_test

@@ -11,8 +11,7 @@
 #include "sim/import/onnx_import.h"
 #include "support/onnx_builder.h"
 
-using namespace bitjoule;
-using namespace bitjoule::test;
+namespace bitjoule::test::import_onnx_hostile_test {
 
 namespace {
 
@@ -234,3 +233,5 @@ TEST_CASE("onnx: long chains of constants are computed without recursion, and wi
   doubled.node("Reshape", {"x", "s40"}, "y");
   CHECK_FALSE(is_read(doubled.bytes(), [](const Blob& blob) { import_onnx(blob, {}); }));
 }
+
+}  // namespace bitjoule::test::import_onnx_hostile_test

@@ -9,8 +9,7 @@
 #include "sim/schema/network_file.h"
 #include "support/onnx_builder.h"
 
-using namespace bitjoule;
-using namespace bitjoule::test;
+namespace bitjoule::test::import_onnx_test {
 
 namespace {
 
@@ -365,3 +364,5 @@ TEST_CASE("onnx: what follows from stored weights is computed, or refused by nod
   CHECK(refused.find("node \"DequantizeLinear_f\" (DequantizeLinear-13): ") != std::string::npos);
   CHECK(refused.find("\"scale\": expected positive numbers, got -2") != std::string::npos);
 }
+
+}  // namespace bitjoule::test::import_onnx_test

@@ -14,8 +14,7 @@
 #include "support/paths.h"
 #include "support/shell.h"
 
-using namespace bitjoule;
-using namespace bitjoule::test;
+namespace bitjoule::test::import_test {
 
 TEST_CASE("import: SCALE-Sim convolutions, with every shape of line") {
   const std::string text =
@@ -420,3 +419,5 @@ TEST_CASE("import: what is written reads back equal, and runs as the file itself
   }
   CHECK(results[0] == results[1]);
 }
+
+}  // namespace bitjoule::test::import_test

@@ -10,7 +10,7 @@
 
 #include "sim/config/writer.h"
 
-namespace bitjoule {
+namespace bitjoule::json_text_test {
 
 TEST_CASE("json text: real numbers are read as they were written, to the last bit") {
   constexpr unsigned kSeed = 13;
@@ -70,4 +70,4 @@ TEST_CASE("json text: lists are emptied where nobody wants them, and parsed all 
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::json_text_test

@@ -7,7 +7,7 @@
 #include <string>
 #include <tuple>
 
-namespace bitjoule {
+namespace bitjoule::key_test {
 namespace {
 
 // Another value than the one that is there.
@@ -80,4 +80,4 @@ TEST_CASE("key: values cannot run into each other") {
 }
 
 }  // namespace
-}  // namespace bitjoule
+}  // namespace bitjoule::key_test

@@ -19,7 +19,7 @@
 #include "sim/schema/run_file.h"
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::machine_test {
 namespace {
 
 /// Machines that differ in clock, array, dataflow, DRAM and fidelity, and layers that do.
@@ -182,4 +182,4 @@ TEST_CASE("machine: another configuration, and what was interrupted, leave it as
   CHECK(machine.config().accelerator.array.rows == first.accelerator.array.rows);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::machine_test

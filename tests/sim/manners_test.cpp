@@ -17,7 +17,7 @@
 #include "sim/commands/shells.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::manners_test {
 namespace {
 
 using namespace test;
@@ -338,4 +338,4 @@ TEST_CASE("manners: FST by GTKWave's converter") {
   CHECK(has(shell(run + " --vcd " + vcd + " --fst " + vcd).text, "--vcd and --fst: both are"));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::manners_test

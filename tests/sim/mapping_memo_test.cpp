@@ -13,7 +13,7 @@
 #include "run/machine.h"
 #include "sim/schema/run_file.h"
 
-namespace bitjoule {
+namespace bitjoule::mapping_memo_test {
 namespace {
 
 using Overrides = std::vector<Override>;
@@ -101,4 +101,4 @@ TEST_CASE("mapping memo: the oldest are forgotten") {
   CHECK(find(0));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::mapping_memo_test

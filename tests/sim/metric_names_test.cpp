@@ -13,7 +13,7 @@
 #include "sim/sweep/results.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::metric_names_test {
 namespace {
 
 using namespace test;
@@ -120,4 +120,4 @@ metrics: [energy.components.dequantizer, error.sqnr_db]
   CHECK(fs::exists(dir.at("out/pareto.csv")));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::metric_names_test

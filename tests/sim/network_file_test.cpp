@@ -12,7 +12,7 @@
 #include "sim/schema/expression.h"
 #include "support/paths.h"
 
-using namespace bitjoule;
+namespace bitjoule::network_file_test {
 
 namespace {
 
@@ -366,3 +366,5 @@ TEST_CASE("network file: exploding files are refused in bounded time") {
                        options),
                   Error);
 }
+
+}  // namespace bitjoule::network_file_test

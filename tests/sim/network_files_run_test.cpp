@@ -5,7 +5,7 @@
 #include "support/network_run.h"
 #include "support/onnx_builder.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::network_files_run_test {
 
 TEST_CASE("network run: what a run file says counts for the network that replaces its own") {
   const TemporaryDirectory directory;
@@ -148,4 +148,4 @@ TEST_CASE("network run: other programs' files, and what is refused") {
           "layer \"");
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::network_files_run_test

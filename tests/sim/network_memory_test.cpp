@@ -7,7 +7,7 @@
 #include "run/run_config.h"
 #include "sim/schema/network_file.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::network_memory_test {
 namespace {
 
 Precision precision_of(const std::string& format) {
@@ -87,4 +87,4 @@ layers:
       std::string::npos);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::network_memory_test

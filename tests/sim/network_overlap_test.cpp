@@ -6,7 +6,7 @@
 
 #include "support/network_run.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::network_overlap_test {
 namespace {
 
 /// Two equal layers, each one tile of one fold, on a machine whose memory takes and yields one
@@ -168,4 +168,4 @@ TEST_CASE("overlap of layers: those with equal neighbours simulated once or ever
   CHECK(integer(all.at("network").at("simulated_layers")) == 5 * 18 + 3);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::network_overlap_test

@@ -7,7 +7,7 @@
 #include "run/workers.h"
 #include "sim/schema/run_file.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::network_run_test {
 
 TEST_CASE("network run: products with shared keys and values read the cache once per token") {
   // 5 layers, 4 heads of keys and of values for 8 of queries, 64 / 8 bytes for each of 24 tokens.
@@ -282,4 +282,4 @@ TEST_CASE("network run: a layer of many tiles takes time by their number, not by
   CHECK(outcome.code == 0);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::network_run_test

@@ -222,6 +222,8 @@ void check_table(const char* file, const std::vector<ConvRow>& table) {
 
 #include "network_tables.inc"
 
+namespace bitjoule::network_shipped_test {
+
 TEST_CASE("shipped: the first TPU's networks have the sizes of its paper") {
   // Jouppi et al., ISCA 2017, table 1: layers, weights, MACs per weight (times the batch).
   CHECK(shipped("tpu-v1-mlp0").layers.size() == 5);
@@ -270,3 +272,5 @@ TEST_CASE("shipped: AlexNet, VGG-16, BERT and ViT from their definitions") {
   CHECK(total_parameters(shipped("vit-b-16")) == 86'567'656);  // as published
   CHECK(total_parameters(shipped("gpt2")) == (50257 + 1024) * d + 12 * encoder + 2 * d);
 }
+
+}  // namespace bitjoule::network_shipped_test

@@ -12,7 +12,7 @@
 #include "support/gguf_builder.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::operands_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -179,4 +179,4 @@ TEST_CASE("operands: generators have the stated moments and outliers") {
   CHECK(channels == 3);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::operands_test

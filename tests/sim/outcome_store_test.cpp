@@ -16,7 +16,7 @@
 #include "sim/sweep/outcome_files.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::outcome_store_test {
 namespace {
 
 using namespace test;
@@ -222,4 +222,4 @@ precision: {weights: int8, activations: int8}
   CHECK(shared == run(240, ""));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::outcome_store_test

@@ -9,7 +9,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::output_files_test {
 namespace {
 
 using namespace test;
@@ -130,4 +130,4 @@ TEST_CASE("outputs: a run that fails leaves the result of the one before as it w
   CHECK(contents(dir.at("out")) != first);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::output_files_test

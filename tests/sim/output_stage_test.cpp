@@ -7,7 +7,7 @@
 #include "sim/schema/run_file.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::output_stage_test {
 namespace {
 
 using test::TemporaryDirectory;
@@ -103,4 +103,4 @@ TEST_CASE("output stage: a product of activations has no bias") {
       doctest::Contains("has none"), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::output_stage_test

@@ -8,7 +8,7 @@
 #include "sim/formats/npy.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::quantize_command_test {
 namespace {
 
 using test::Outcome;
@@ -54,4 +54,4 @@ TEST_CASE("quantize: all formats in one table, those that do not fit say why") {
   CHECK(bad.text.find("did you mean") != std::string::npos);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::quantize_command_test

@@ -14,7 +14,7 @@
 #include "support/paths.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::result_fields_test {
 namespace {
 
 using namespace test;
@@ -170,4 +170,4 @@ TEST_CASE("result fields: the tables of docs/result.md (BITJOULE_UPDATE_DOCS=1 w
   if (std::getenv("BITJOULE_UPDATE_DOCS") != nullptr) std::ofstream(file) << text;
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::result_fields_test

@@ -7,7 +7,7 @@
 #include "sim/schema/run_file.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::run_hash_test {
 namespace {
 
 using test::TemporaryDirectory;
@@ -56,4 +56,4 @@ TEST_CASE("run hash: `sim check` prints what the result of `sim run` carries") {
   CHECK(test::text_of(dir.at("out/result.json")).find(of_file) != std::string::npos);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::run_hash_test

@@ -15,7 +15,7 @@
 #include "sim/schema/run_file.h"
 #include "support/paths.h"
 
-namespace bitjoule {
+namespace bitjoule::scalesim_test {
 namespace {
 
 std::vector<std::string> split(const std::string& line) {
@@ -103,4 +103,4 @@ TEST_CASE(
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::scalesim_test

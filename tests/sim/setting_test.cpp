@@ -6,7 +6,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::setting_test {
 namespace {
 
 /// 8 x 8 PEs behind a fast memory, and two layers: one of long streams of m, one of long sums.
@@ -122,4 +122,4 @@ TEST_CASE("fold order: a pin changes cycles where folds are uneven, and nothing 
   CHECK(k.at("error") == columns.at("error"));
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::setting_test

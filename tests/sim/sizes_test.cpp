@@ -8,7 +8,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::sizes_test {
 namespace {
 
 using namespace test;
@@ -207,4 +207,4 @@ precision: {weights: int8, activations: fp32, mac: fp32}
   CHECK(report.code == 0);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::sizes_test

@@ -14,7 +14,7 @@
 #include "sim/schema/describe_energy.h"
 #include "support/paths.h"
 
-namespace bitjoule {
+namespace bitjoule::sram_cacti_test {
 namespace {
 
 struct Figure {
@@ -116,4 +116,4 @@ TEST_CASE("SRAM grids: CACTI's rows, all of a cell type, those off the grid, eac
     }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::sram_cacti_test

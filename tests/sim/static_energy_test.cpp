@@ -11,7 +11,7 @@
 #include "sim/result/result_json.h"
 #include "sim/schema/run_file.h"
 
-namespace bitjoule {
+namespace bitjoule::static_energy_test {
 namespace {
 
 std::string run_text(const std::string& more = "") {
@@ -142,4 +142,4 @@ TEST_CASE("area: the default table knows none, says so, and its energies are wit
   CHECK(leaking == 9);  // the array, five buffers, dequantizer, output and vector unit
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::static_energy_test

@@ -12,7 +12,7 @@
 #include "sim/commands/command.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::streams_test {
 namespace {
 
 using namespace test;
@@ -169,4 +169,4 @@ TEST_CASE("streams: errors and notes that nobody can read end no program early")
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::streams_test

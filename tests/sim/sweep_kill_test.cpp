@@ -19,7 +19,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::sweep_kill_test {
 namespace {
 
 using namespace test;
@@ -181,4 +181,4 @@ axes: [{path: seed, values: [1, 2]}]
   CHECK(contents(dir.at("out")).empty());
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::sweep_kill_test

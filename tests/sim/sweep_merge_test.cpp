@@ -11,7 +11,7 @@
 #include "sim/version.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::sweep_merge_test {
 namespace {
 
 using namespace test;
@@ -244,4 +244,4 @@ TEST_CASE("diff: configuration and results, absolute and relative") {
   CHECK(none.text.find("no result of a run") != std::string::npos);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::sweep_merge_test

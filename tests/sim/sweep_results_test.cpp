@@ -10,7 +10,7 @@
 #include "sim/sweep/pareto.h"
 #include "sim/sweep/results.h"
 
-namespace bitjoule {
+namespace bitjoule::sweep_results_test {
 namespace {
 
 PointResult point(const std::string& label, const boost::json::object& metrics) {
@@ -154,4 +154,4 @@ TEST_CASE("sweep constraints: points that break one are kept, marked, counted, a
   CHECK(again.constraints == results.constraints);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::sweep_results_test

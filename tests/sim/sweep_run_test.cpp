@@ -9,7 +9,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::sweep_run_test {
 namespace {
 
 using namespace test;
@@ -252,4 +252,4 @@ TEST_CASE("sweep: two sweeps share a store at once, and a third finds all in it"
   CHECK(third.text.find("24 points, 24 known") != std::string::npos);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::sweep_run_test

@@ -12,7 +12,7 @@
 #include "sim/sweep/store.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::sweep_store_test {
 namespace {
 
 using namespace test;
@@ -202,4 +202,4 @@ TEST_CASE("store: a point is on the disk, name and all, before it counts") {
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::sweep_store_test

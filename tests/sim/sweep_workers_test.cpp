@@ -23,7 +23,7 @@
 #include "sim/sweep/workers.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::sweep_workers_test {
 namespace {
 
 using namespace test;
@@ -321,4 +321,4 @@ TEST_CASE("workers: indices in threads, each once, the lowest failure is told") 
   for_each_index(0, [](std::size_t) { FAIL("no index"); });
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::sweep_workers_test

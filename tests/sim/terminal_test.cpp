@@ -7,7 +7,7 @@
 #include "sim/config/utf8.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::terminal_test {
 namespace {
 
 using namespace test;
@@ -94,4 +94,4 @@ TEST_CASE("terminal: a page is harmless on a terminal and in a file") {
   CHECK(!is_raw(shown.text));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::terminal_test

@@ -8,7 +8,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::unified_test {
 namespace {
 
 namespace json = boost::json;
@@ -159,4 +159,4 @@ TEST_CASE("unified: activations stay on chip where nothing else is given their b
   CHECK(refused(kNetwork, of_kib(16)).find("24576 B are alive") != std::string::npos);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::unified_test

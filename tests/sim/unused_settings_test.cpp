@@ -9,7 +9,7 @@
 #include "sim/schema/run_file.h"
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::unused_settings_test {
 namespace {
 
 using Notes = std::vector<std::string>;
@@ -116,4 +116,4 @@ TEST_CASE("explain: refuses a layer that the DRAM does not hold, as run and chec
   }
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::unused_settings_test

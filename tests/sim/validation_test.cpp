@@ -9,7 +9,7 @@
 
 #include "support/shell.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::validation_test {
 namespace {
 
 namespace json = boost::json;
@@ -187,4 +187,4 @@ TEST_CASE("validation: the DRAM's share of Llama-2-7B's energy per token") {
   CHECK(dram / real(energy.at("total_pj")) < share);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::validation_test

@@ -12,7 +12,7 @@
 #include "sim/config/writer.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::version_test {
 
 TEST_CASE("version: what is told to people") {
   const std::string commit = "0123456789abcdef0123456789abcdef01234567";
@@ -67,4 +67,4 @@ TEST_CASE("version: --version, results and reports name it, a report that of the
         std::string::npos);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::version_test

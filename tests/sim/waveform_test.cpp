@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::waveform_test {
 
 TEST_CASE("waveform: a VCD has scopes, initial values and changes in order of time") {
   Trace trace;
@@ -60,4 +60,4 @@ TEST_CASE("waveform: a trace without signals records none, one that would not en
                        doctest::Contains("by cycle 7 alone; trace a smaller layer"), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::waveform_test

@@ -7,7 +7,7 @@
 #include "sim/output/text.h"
 #include "support/shell.h"
 
-namespace bitjoule {
+namespace bitjoule::words_test {
 
 using test::shell;
 
@@ -87,4 +87,4 @@ TEST_CASE("words: a file that is not there, and the shipped one that was meant")
   CHECK(error("run nowhere-at-all.yaml").find("did you mean") == std::string::npos);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::words_test

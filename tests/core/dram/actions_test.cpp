@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-namespace bitjoule {
+namespace bitjoule::actions_test {
 namespace {
 
 std::int64_t count_of(const Counts& counts, const std::string& activity) {
@@ -67,4 +67,4 @@ TEST_CASE("dram actions: time by state is in picoseconds, and sums to that of al
   CHECK(count_of(counts, "background_banks") == 1500 * 833);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::actions_test

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::address_map_test {
 namespace {
 
 // channels, ranks, bank groups, banks per group, rows, columns, channel bits, device bits, burst
@@ -71,4 +71,4 @@ TEST_CASE("dram mapping: errors name the entry") {
   CHECK(error({}, odd) == "organization.rows: expected a power of two, got 24");
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::address_map_test

@@ -5,7 +5,7 @@
 
 #include "support/dram_configs.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::device_test {
 namespace {
 
 using C = DramCommand;
@@ -67,4 +67,4 @@ TEST_CASE_FIXTURE(Fixture, "dram device: a refresh takes the rank") {
   for (std::int64_t bank = 0; bank < 4; ++bank) CHECK(device.earliest(C::kAct, bank) == 132);
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::device_test

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::formula_test {
 namespace {
 
 std::int64_t value(const std::string& text) {
@@ -49,4 +49,4 @@ TEST_CASE("dram formula: what is wrong is said") {
   CHECK(error(std::string(1000, '(')) != "");
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::formula_test

@@ -9,7 +9,7 @@
 #include "core/dram/driver.h"
 #include "support/dram_configs.h"
 
-namespace bitjoule::test {
+namespace bitjoule::test::rank_states_test {
 namespace {
 
 /// Reads of one burst each at these addresses and cycles.
@@ -188,4 +188,4 @@ TEST_CASE("power-down: a file that uses it has its timings") {
   CHECK_THROWS_WITH(CycleDram{config}, "timing.tXP: missing\ntiming.tCKE: missing");
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::rank_states_test

@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-namespace bitjoule::test {
+namespace bitjoule::test::stats_sum_test {
 namespace {
 
 std::int64_t sum(const std::vector<std::int64_t>& v) {
@@ -104,4 +104,4 @@ TEST_CASE("dram sums: nothing gives nothing") {
   CHECK(s.timeline.read_bytes().empty());
 }
 
-}  // namespace bitjoule::test
+}  // namespace bitjoule::test::stats_sum_test

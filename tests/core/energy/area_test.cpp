@@ -4,7 +4,7 @@
 
 #include "core/mapping/machine_parts.h"
 
-namespace bitjoule {
+namespace bitjoule::area_test {
 namespace {
 
 Provenance within(double times, bool derived = false) {
@@ -129,4 +129,4 @@ TEST_CASE("parts: whole nanoseconds of cycles, exactly") {
                                                                                       << 59);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::area_test

@@ -9,7 +9,7 @@
 #include "core/energy/price.h"
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::dram_prices_test {
 namespace {
 
 Femtoseconds ns(double value) { return Femtoseconds(std::llround(value * 1e6)); }
@@ -247,4 +247,4 @@ TEST_CASE("dram prices: a result of a version without states is told so") {
   CHECK(price(counts, table).total.value == about(50 * (326.4 + 60)));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::dram_prices_test

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::price_test {
 namespace {
 
 Action arithmetic(Primitive primitive, const std::string& type, std::int64_t count = 1) {
@@ -293,4 +293,4 @@ TEST_CASE("price: of commands without a price the other sum says which") {
   CHECK(report.by_device->unpriced == std::vector<std::string>{"dram_background"});
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::price_test

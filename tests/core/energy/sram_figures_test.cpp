@@ -7,7 +7,7 @@
 #include "core/energy/price.h"
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::sram_figures_test {
 namespace {
 
 SramPoint point(std::int64_t capacity, std::int64_t width, double read, double leakage) {
@@ -82,4 +82,4 @@ TEST_CASE("SRAM grid: points must rise, and all have what one has") {
   CHECK_THROWS_AS(check_energy_table(table), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::sram_figures_test

@@ -7,7 +7,7 @@
 #include "core/energy/voltage.h"
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::static_energy_test {
 namespace {
 
 /// 8 MACs of int8 at 0.5 mW, 2 banks at 3 mW, lanes that nobody measured; an addition costs 4 pJ.
@@ -133,4 +133,4 @@ TEST_CASE("voltage: refused beyond the rule, without a rule, and without a known
   CHECK_THROWS_AS(check_supply(machine, table()), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::static_energy_test

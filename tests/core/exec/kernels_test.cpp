@@ -10,7 +10,7 @@
 #include <random>
 #include <vector>
 
-namespace bitjoule {
+namespace bitjoule::kernels_test {
 namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
@@ -166,4 +166,4 @@ TEST_CASE("kernels: packed weights give the bits of rows as they lie, in every f
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::kernels_test

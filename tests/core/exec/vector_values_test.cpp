@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::vector_values_test {
 namespace {
 
 using Values = std::vector<float>;
@@ -231,4 +231,4 @@ TEST_CASE("vector values: operands of the wrong size are refused") {
   CHECK_THROWS_AS(run(op_of(K::kRmsNorm, 1, 2), {{1, 2}}), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::vector_values_test

@@ -10,7 +10,7 @@
 
 #include "core/mapping/array_timing.h"
 
-namespace bitjoule {
+namespace bitjoule::bound_test {
 namespace {
 
 using ByCause = std::vector<std::pair<Cause, std::int64_t>>;
@@ -205,4 +205,4 @@ TEST_CASE("advice: of what is known, and no overlap where there is all") {
   CHECK(bound_advice("output", e).find("latency") != std::string::npos);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::bound_test

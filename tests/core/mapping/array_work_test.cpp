@@ -10,7 +10,7 @@
 #include "core/mapping/folds.h"
 #include "core/mapping/machine_counts.h"
 
-namespace bitjoule {
+namespace bitjoule::array_work_test {
 namespace {
 
 using M = ArrayMove;
@@ -197,4 +197,4 @@ TEST_CASE("array work: assumed densities make multiplications of zeros") {
   CHECK(action_of(rows, "multiply_zero")->primitive == Primitive::kZeroMultiply);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::array_work_test

@@ -7,7 +7,7 @@
 
 #include "core/enums.h"
 
-namespace bitjoule {
+namespace bitjoule::dataflow_test {
 namespace {
 
 using Sizes = std::array<std::int64_t, 3>;
@@ -53,4 +53,4 @@ TEST_CASE("dataflow: operands enter once per fold and as words, sums leave once"
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::dataflow_test

@@ -14,7 +14,7 @@
 #include "core/mapping/program.h"
 #include "core/mapping/vector_program.h"
 
-namespace bitjoule {
+namespace bitjoule::division_test {
 namespace {
 
 using Role = BufferRole;
@@ -432,4 +432,4 @@ TEST_CASE("division: a vector operator has what it keeps, and the rest as it rea
   CHECK(banks[0] + banks[1] + banks[2] + banks[3] == 34);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::division_test

@@ -8,7 +8,7 @@
 
 #include "core/mapping/program.h"
 
-namespace bitjoule {
+namespace bitjoule::folds_test {
 namespace {
 
 using Starts = std::vector<std::array<std::int64_t, 4>>;  // g, m, n, k
@@ -161,4 +161,4 @@ TEST_CASE("folds: compute_cycles counts from the begin of the first interval to 
   CHECK(cycles(16) == 3 * 2 + 5 + (3 + 4 - 2) - 1);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::folds_test

@@ -5,7 +5,7 @@
 #include "core/mapping/mapper.h"
 #include "core/mapping/program.h"
 
-namespace bitjoule {
+namespace bitjoule::layout_test {
 namespace {
 
 constexpr std::int64_t kBurst = 64;
@@ -193,4 +193,4 @@ TEST_CASE("layout: what lies between the strides of a 1 x 1 window is not fetche
   CHECK(bursts_of(program.input_loads[0].region, kBurst) == 6);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::layout_test

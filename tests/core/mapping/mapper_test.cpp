@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "support/random_mapping.h"
 
-namespace bitjoule {
+namespace bitjoule::mapper_test {
 namespace {
 
 MappingProblem problem_of(const LayerOp& op) {
@@ -178,4 +178,4 @@ TEST_CASE("mapper: weights of an objective lie between what they weigh") {
     CHECK(product(both) <= product(other) * kClose);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::mapper_test

@@ -9,7 +9,7 @@
 
 #include "support/random_mapping.h"
 
-namespace bitjoule {
+namespace bitjoule::monotone_test {
 namespace {
 
 constexpr unsigned kSeeds[] = {20261129, 77003};
@@ -109,4 +109,4 @@ TEST_CASE("mapper: more of anything costs no more than 1 % of the objective") {
   for (const unsigned seed : kSeeds) check_seed(seed);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::monotone_test

@@ -10,7 +10,7 @@
 
 #include "support/random_mapping.h"
 
-namespace bitjoule {
+namespace bitjoule::optimal_test {
 namespace {
 
 using test::MappingRandom;
@@ -263,4 +263,4 @@ TEST_CASE(
   for (const unsigned seed : kLargeSeeds) check_large(seed);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::optimal_test

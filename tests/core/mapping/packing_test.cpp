@@ -10,7 +10,7 @@
 #include "core/mapping/mapper.h"
 #include "core/mapping/program.h"
 
-namespace bitjoule {
+namespace bitjoule::packing_test {
 namespace {
 
 /// int8 on an array of one MAC per PE, with ports that hold nothing up.
@@ -194,4 +194,4 @@ TEST_CASE("packing: sums that stayed leave row by row, of all groups") {
   CHECK(cycles_of(p, 2) == 3 * 50 + (8 + 6 - 2) - 1);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::packing_test

@@ -9,7 +9,7 @@
 #include "core/mapping/mapper.h"
 #include "core/mapping/program.h"
 
-namespace bitjoule {
+namespace bitjoule::setting_test {
 namespace {
 
 constexpr Dataflow kWs = Dataflow::kWeightStationary, kOs = Dataflow::kOutputStationary,
@@ -118,4 +118,4 @@ TEST_CASE("setting: a program is of a machine that is set up") {
   CHECK_THROWS_AS(make_program(p, m.tiling), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::setting_test

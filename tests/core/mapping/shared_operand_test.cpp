@@ -7,7 +7,7 @@
 #include "core/mapping/mapper.h"
 #include "core/mapping/program.h"
 
-namespace bitjoule {
+namespace bitjoule::shared_operand_test {
 namespace {
 
 MappingProblem problem_of(const LayerOp& op) {
@@ -153,4 +153,4 @@ TEST_CASE("addresses: a transfer outside its tensor is noticed") {
   CHECK_THROWS_AS(check_addresses(p, tiling, program), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::shared_operand_test

@@ -11,7 +11,7 @@
 #include "core/mapping/mapper.h"
 #include "core/mapping/program.h"
 
-namespace bitjoule {
+namespace bitjoule::traffic_estimate_test {
 namespace {
 
 constexpr unsigned kSeed = 20261128;
@@ -245,4 +245,4 @@ TEST_CASE("estimate: bytes, bursts and padding of each tensor are the program's,
   CHECK(unlike == 0);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::traffic_estimate_test

@@ -8,7 +8,7 @@
 
 #include "core/mapping/mapper.h"
 
-namespace bitjoule {
+namespace bitjoule::traffic_gap_test {
 namespace {
 
 constexpr double kOperand = 64 * 1024, kResults = 64 * 64;
@@ -78,4 +78,4 @@ TEST_CASE("traffic constraints: none where every tensor is moved once, or activa
   CHECK(constraints_of(p).empty());
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::traffic_gap_test

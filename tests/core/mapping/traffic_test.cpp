@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-namespace bitjoule {
+namespace bitjoule::traffic_test {
 namespace {
 
 OperandPath stored(const std::string& format) {
@@ -45,4 +45,4 @@ TEST_CASE("traffic: scales inside blocks count as scales, and nothing is counted
   CHECK(traffic[Tensor::kWeights].padding(64) == 23 * 64 - 10 * 144);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::traffic_test

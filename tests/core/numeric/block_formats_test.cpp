@@ -13,7 +13,7 @@
 #include "core/numeric/nf4.h"
 #include "core/numeric/quantized_tensor.h"
 
-namespace bitjoule {
+namespace bitjoule::block_formats_test {
 namespace {
 
 TensorFormat named(const std::string& name, Granularity granularity = Granularity::kPerTensor,
@@ -244,4 +244,4 @@ TEST_CASE("every format survives hostile values and keeps infinities out unless 
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::block_formats_test

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::coded_tensor_test {
 namespace {
 
 TensorFormat format_of(const std::string& name, bool per_channel, bool symmetric) {
@@ -61,4 +61,4 @@ TEST_CASE("coded tensor: what does not fit is refused") {
   CHECK_THROWS_AS(coded_tensor(format_of("fp16", false, true), {1}, 1, 1, {1.0f}, {0}), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::coded_tensor_test

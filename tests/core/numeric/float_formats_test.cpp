@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace bitjoule {
+namespace bitjoule::float_formats_test {
 namespace {
 
 // Written down from the format tables (OCP OFP8 and MX, IEEE 754, bfloat16), not from the code.
@@ -141,4 +141,4 @@ TEST_CASE("floats: arrays agree with single values") {
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::float_formats_test

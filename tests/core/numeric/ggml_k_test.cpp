@@ -11,7 +11,7 @@
 #include "core/numeric/float_formats.h"
 #include "core/numeric/quantized_tensor.h"
 
-namespace bitjoule {
+namespace bitjoule::ggml_k_test {
 namespace {
 
 using Values = std::vector<float>;
@@ -247,4 +247,4 @@ TEST_CASE("ggml: K-quants choose scales and codes as quantize_row_q*_K_ref") {
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::ggml_k_test

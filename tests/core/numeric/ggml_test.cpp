@@ -12,7 +12,7 @@
 #include "core/numeric/float_formats.h"
 #include "core/numeric/quantized_tensor.h"
 
-namespace bitjoule {
+namespace bitjoule::ggml_test {
 namespace {
 
 using Block = std::vector<std::uint8_t>;
@@ -352,4 +352,4 @@ TEST_CASE("ggml: parts of rows, aligned to blocks or not") {
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::ggml_test

@@ -12,7 +12,7 @@
 #include "core/error.h"
 #include "core/numeric/quantized_tensor.h"
 
-namespace bitjoule {
+namespace bitjoule::integer_tensor_test {
 namespace {
 
 TensorFormat affine(const std::string& name, Granularity granularity, bool symmetric = true,
@@ -307,4 +307,4 @@ TEST_CASE("unknown and impossible formats are refused with the valid names") {
       storage_layout(affine("int16", Granularity::kPerTensor, false, 1, "fp32", "int8")), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::integer_tensor_test

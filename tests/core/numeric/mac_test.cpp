@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::mac_test {
 
 TEST_CASE("mac: how many fit a 32-bit PE") {
   const struct {
@@ -95,4 +95,4 @@ TEST_CASE("mac: the product rounds before the sum") {
   CHECK(mac_float(1.0f, 2.0f, 3.0f) == 7.0f);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::mac_test

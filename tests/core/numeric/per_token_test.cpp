@@ -9,7 +9,7 @@
 #include "core/exec/vector_values.h"
 #include "core/numeric/quantized_tensor.h"
 
-namespace bitjoule {
+namespace bitjoule::per_token_test {
 namespace {
 
 TensorFormat per_token(const std::string& name) {
@@ -88,4 +88,4 @@ TEST_CASE(
   CHECK_THROWS_AS(storage_layout(per_token("ternary")), Error);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::per_token_test

@@ -11,7 +11,7 @@
 
 #include "core/numeric/quantized_tensor.h"
 
-namespace bitjoule {
+namespace bitjoule::published_rules_test {
 namespace {
 
 TensorFormat named(const std::string& name) {
@@ -178,4 +178,4 @@ TEST_CASE("nf4: the thresholds of bitsandbytes' dQuantizeNF4") {
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::published_rules_test

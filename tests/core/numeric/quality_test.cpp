@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace bitjoule {
+namespace bitjoule::quality_test {
 
 TEST_CASE("quality: by hand") {
   const double reference[] = {3, 4};
@@ -48,4 +48,4 @@ TEST_CASE("quality: equal, zero and non-finite values") {
   CHECK(std::isnan(nothing.result().sqnr_db));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::quality_test

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-namespace bitjoule {
+namespace bitjoule::requantize_test {
 namespace {
 
 std::int32_t requantize(Requantize mode, double multiplier, std::int32_t acc) {
@@ -122,4 +122,4 @@ TEST_CASE("requantize: zero-point, per-channel factors and clamps") {
   CHECK(relu.hi == 127);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::requantize_test

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/numeric/quantized_tensor.h"
 
-namespace bitjoule {
+namespace bitjoule::storage_test {
 namespace {
 
 TensorFormat named(const std::string& name) {
@@ -160,4 +160,4 @@ TEST_CASE("dequantizer: operations per 256 elements") {
   for (const Format& f : formats()) CHECK_NOTHROW(dequant_cost(named(f.name)));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::storage_test

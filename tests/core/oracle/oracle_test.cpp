@@ -10,7 +10,7 @@
 #include <random>
 #include <string>
 
-namespace bitjoule {
+namespace bitjoule::oracle_test {
 namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
@@ -246,4 +246,4 @@ TEST_CASE("oracle: results have the bits of the definition, one or many at a tim
     }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::oracle_test

@@ -10,7 +10,7 @@
 #include "core/oracle/oracle.h"
 #include "core/oracle/vector_reference.h"
 
-namespace bitjoule {
+namespace bitjoule::reference_test {
 namespace {
 
 using K = VectorKind;
@@ -205,4 +205,4 @@ TEST_CASE("references: layers with MACs are what the oracle says of single outpu
   }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::reference_test

@@ -7,7 +7,7 @@
 #include <limits>
 #include <random>
 
-namespace bitjoule {
+namespace bitjoule::side_by_side_test {
 namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
@@ -167,4 +167,4 @@ TEST_CASE("side by side: sums of integers are exact where int32 holds only some 
     }
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::side_by_side_test

@@ -3,7 +3,7 @@
 
 #include "core/mapping/machine_counts.h"
 
-namespace bitjoule {
+namespace bitjoule::scale_counts_test {
 namespace {
 
 /// int4 weights with a scale of fp16 per 128, made floats at the edge of a 32 x 32 array of fp32
@@ -70,4 +70,4 @@ TEST_CASE("scales: groups of channels begin anew with each kernel position") {
   CHECK(count_of(problem_of(conv, "int8"), "convert_scale_inputs") == 20 * m * positions);
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::scale_counts_test

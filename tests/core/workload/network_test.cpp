@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-using namespace bitjoule;
+namespace bitjoule::network_test {
 
 namespace {
 
@@ -89,3 +89,5 @@ TEST_CASE("network: a layer's precision replaces only what it names") {
   CHECK(result.activations.format == base.activations.format);
   CHECK(result.mac == "int8");
 }
+
+}  // namespace bitjoule::network_test

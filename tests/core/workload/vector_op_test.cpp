@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 
-using namespace bitjoule;
+namespace bitjoule::vector_op_test {
 
 namespace {
 
@@ -111,3 +111,5 @@ TEST_CASE("vector: a multiplication by a constant costs a multiplication, and no
   CHECK(work[0][1].primitive == Primitive::kAdd);
   CHECK(work[0][1].count == 3 * 5);
 }
+
+}  // namespace bitjoule::vector_op_test
