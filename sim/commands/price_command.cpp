@@ -69,7 +69,7 @@ std::string report_text(const CountedPart& part, const EnergyReport& report,
                      percent(sum_of(report, PriceOrigin::kQuoted), report.total),
                      percent(sum_of(report, PriceOrigin::kDerived), report.total));
   if (report.fixed.value > 0)
-    out += fmt::format("  of it {} ({}) whatever is done\n", energy_text(report.fixed.value),
+    out += fmt::format("  of it {} ({}) leakage and standby\n", energy_text(report.fixed.value),
                        percent(report.fixed, report.total));
   const bool has_leakage = std::any_of(part.counts.begin(), part.counts.end(), [](const Action& a) {
     return a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage;

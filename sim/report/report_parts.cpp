@@ -66,12 +66,7 @@ struct Stack {
 const std::vector<Stack>& stacks() {
   static const std::vector<Stack> kStacks = {
       {"Energy by component", "energy.components.", {""}, "energy.total_pj", false},
-      {"Of it whatever is done: leakage, standby",
-       "energy.static.",
-       {""},
-       "energy.static_pj",
-       false,
-       false},
+      {"Of it leakage and standby", "energy.static.", {""}, "energy.static_pj", false, false},
       {"DRAM traffic by tensor", "dram.per_tensor.", {".read_bytes", ".write_bytes"}, "", false},
       {"Time by cause", "stalls.", {""}, "time_s", true}};
   return kStacks;

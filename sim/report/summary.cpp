@@ -142,7 +142,8 @@ std::string power_text(const RunConfig& run, const std::vector<LayerResult>& lay
   const std::string supply =
       run.accelerator.voltage ? fmt::format(", at {} V", run.accelerator.voltage->value) : "";
   const std::string standing =
-      fixed > 0 ? fmt::format(", {} of it whatever is done", si(fixed * 1e-12 / seconds, "W")) : "";
+      fixed > 0 ? fmt::format(", {} of it leakage and standby", si(fixed * 1e-12 / seconds, "W"))
+                : "";
   const std::string peak = run.options.fidelity == Fidelity::kEstimate
                                ? ""
                                : "; at most " + si(power_of(layers).highest(), "W");

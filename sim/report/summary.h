@@ -35,7 +35,7 @@ std::string bound_text(const BoundEvidence& evidence);
 std::string unpriced_text(const EnergyReport& energy);
 /// What the energy of layers consists of: "dynamic", "dynamic and static".
 const char* energy_kinds(const std::vector<LayerResult>& layers);
-/// "1.2 W on average, 80 mW of it whatever is done; at most 1.5 W".
+/// "1.2 W on average, 80 mW of it leakage and standby; at most 1.5 W".
 std::string power_text(const RunConfig& run, const std::vector<LayerResult>& layers);
 /// "12.3 mm2 (8.1 to 20) by chip-45nm"; empty where the energy table has no areas.
 std::string area_line(const RunConfig& run);

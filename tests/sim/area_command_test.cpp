@@ -64,7 +64,7 @@ TEST_CASE(
   REQUIRE(shell(run).code == 0);
   const Outcome chip = shell("{sim} price " + dir.at("out") + " --energy chip-45nm.yaml");
   CHECK(chip.code == 0);
-  CHECK(contains(chip.text, "whatever is done"));
+  CHECK(contains(chip.text, "leakage and standby"));
   CHECK(!contains(chip.text, "not counted: leakage"));
 
   boost::json::value old = boost::json::parse(text_of(dir.at("out/result.json")));

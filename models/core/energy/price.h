@@ -60,7 +60,7 @@ struct EnergyReport {
   /// dram_read_burst, ...
   std::vector<ComponentEnergy> components;
   Picojoules total;  ///< exactly the sum of `components` in order
-  /// What of it time costs, whatever is done (is_static), by component; those that have some.
+  /// Leakage and standby (is_static), not the clock, by component; those that have some.
   std::vector<ComponentEnergy> fixed_components;
   Picojoules fixed;  ///< their sum
   // Priced by Prices: both prices of the DRAM, of which `counted` is in all of the above.

@@ -52,7 +52,7 @@ void describe_sums(const EnergyReport& report, bool parts, ResultVisitor& v) {
   });
   v.value({"dynamic_pj", "pJ", "what is done costs", OverLayers::kSum},
           report.total.value - report.fixed.value);
-  v.value({"static_pj", "pJ", "time costs, whatever is done: leakage, the DRAM's standby",
+  v.value({"static_pj", "pJ", "what time costs apart from the clock: leakage, the DRAM's standby",
            OverLayers::kSum},
           report.fixed.value);
   v.map({"static", "pJ", "the same by component, those that have some", OverLayers::kSum}, [&] {
