@@ -252,6 +252,14 @@ const std::vector<EnumRow<TensorSource::Generator>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<PriceUnit>>& enum_rows() {
+  static const std::vector<EnumRow<PriceUnit>> kRows = {
+      {PriceUnit::kPicojoule, "pJ", "picojoules"},
+      {PriceUnit::kMac, "MAC", "ratios of what a MAC costs, written as pJ"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<PriceOrigin>>& enum_rows() {
   static const std::vector<EnumRow<PriceOrigin>> kRows = {
       {PriceOrigin::kQuoted, "quoted", "a figure of the table's source"},

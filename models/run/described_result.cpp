@@ -201,7 +201,7 @@ void describe_power(const Costs& t, double energy_pj, const PowerTimeline& power
     if (!has_timeline) return;
     v.object({"timeline", "", "power over time, in the bins of `dram.timeline`"}, [&] {
       v.value({"bin_s", "s", "the time of one element"}, power.bin_s);
-      v.list({"watts", "W", "average of each bin"}, [&] {
+      v.list({"watts", "W", "average of each bin; the last one ends with the run"}, [&] {
         for (const double watts : power.watts) v.value({}, watts);
       });
     });

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "run/described_result.h"
+#include "run/run_parts.h"
 
 namespace bitjoule {
 namespace {
@@ -61,8 +62,14 @@ class FieldCollector : public ResultVisitor {
 /// Two actions, one with a price, and one of the DRAM.
 void add_counts(ExampleResult& example, LayerResult& layer) {
   example.run.energy = no_prices();
-  example.run.energy.area.emplace().components = {
-      {"control_and_dma", AreaUnit::kMachine, SquareMicrometres(1), {}}};
+  AreaPrices& area = example.run.energy.area.emplace();  // of every part
+  area.sram = SramDensity{SquareMicrometres(1), {}};
+  for (const MachinePart& part : parts_of(example.run)) {
+    if (part.kind == PartKind::kMac)
+      area.macs = {{part.type, SquareMicrometres(1), {}}};
+    else if (part.kind != PartKind::kSram)
+      area.components.push_back({part.component, AreaUnit::kMachine, SquareMicrometres(1), {}});
+  }
   example.run.energy.arithmetic = {{Primitive::kAdd, "int8", Picojoules(1), {}}};
   layer.counts = {{"array", "add", Primitive::kAdd, "int8", Bits(0), Bytes(0), 1},
                   {"array", "multiply", Primitive::kMultiply, "int8", Bits(0), Bytes(0), 1},
@@ -139,6 +146,9 @@ std::vector<ExampleResult> example_results() {
   rows.result.layer_passes.front().outcome.dram.ranks = 1;
   ExampleResult estimated = least;
   estimated.run.options.fidelity = Fidelity::kEstimate;
+  ExampleResult priced = estimated;  // with all that tables and DRAM files may tell
+  add_counts(priced, priced.result.layer_passes.front());
+  priced.run.dram.energy.emplace();
   ExampleResult bare = network_example({});
   bare.result.network->layers = {LayerResult()};
   bare.result.network->outputs.clear();
@@ -147,6 +157,7 @@ std::vector<ExampleResult> example_results() {
           least,
           rows,
           estimated,
+          priced,
           bare,
           network_example({pass_of("", 1, 0)}),
           network_example({pass_of("", 0, 1)}),

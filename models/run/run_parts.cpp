@@ -1,5 +1,7 @@
 #include "run/run_parts.h"
 
+#include <fmt/format.h>
+
 #include "core/energy/voltage.h"
 #include "core/mapping/machine_parts.h"
 #include "run/layer_formats.h"
@@ -15,6 +17,23 @@ std::vector<MachinePart> parts_of(const RunConfig& run) {
       if (!std::holds_alternative<VectorOp>(layer.op))
         paths.push_back(resolve_data_path(layer_precision(layer, run.precision), pe));
   return machine_parts(run.accelerator, paths);
+}
+
+std::string workload_text(const RunConfig& run) {
+  if (run.phases.empty()) {
+    const GemmExtents e = gemm_extents(run.layer.op);
+    return fmt::format("{}{}{} x {} x {} x {}", run.layer.name, run.layer.name.empty() ? "" : ": ",
+                       e.groups, e.m, e.n, e.k);
+  }
+  std::int64_t passes = 0, macs = 0;
+  for (const NetworkPhase& phase : run.phases) {
+    passes += phase.weight;
+    macs += phase.weight * total_macs(phase.network);
+  }
+  const Network& first = run.phases.front().network;
+  std::string text = fmt::format("{}: {} passes of {} MACs in all", first.name, passes, macs);
+  for (const auto& [name, value] : first.parameters) text += fmt::format(", {} {}", name, value);
+  return text;
 }
 
 AreaReport area_of(const RunConfig& run) { return area_of(parts_of(run), run.energy); }

@@ -84,20 +84,22 @@ std::string area_text(const Machine& machine, const AreaReport& area) {
   for (const PartArea& row : area.parts) {
     const std::string what = part_text(row.part);
     if (row.origin == PriceOrigin::kUnpriced) {
-      unknown += fmt::format("  not known: {}{}{}: {}\n", row.part.component,
-                             what.empty() ? "" : ", ", what, row.why);
+      unknown += fmt::format("  not known: {}: {}\n", named_part(row.part), row.why);
       continue;
     }
     out += fmt::format(
         "  {:<18} {:>9} mm2  {:>6}  {:<24}  {}{}{}{}\n", row.part.component, digits_text(row.mm2()),
-        percent(row.mm2() / area.total_mm2()), bar(row.mm2(), most), what, what.empty() ? "" : ", ",
-        enum_name(row.origin),
+        area.total_mm2() ? percent(row.mm2() / *area.total_mm2()) : "-", bar(row.mm2(), most), what,
+        what.empty() ? "" : ", ", enum_name(row.origin),
         row.uncertainty > 1 ? fmt::format(", within {} times", row.uncertainty) : std::string());
   }
-  if (area.is_known())
+  if (area.total_mm2())
     out += fmt::format("  {:<18} {:>9} mm2, {} to {} if every figure is off by its factor\n",
-                       "total", digits_text(area.total_mm2()), digits_text(area.lowest_mm2()),
-                       digits_text(area.highest_mm2()));
+                       "total", digits_text(*area.total_mm2()), digits_text(*area.lowest_mm2()),
+                       digits_text(*area.highest_mm2()));
+  else if (area.has_figures())
+    out += fmt::format("  {:<18} {:>9} mm2; the total is not known, as parts have no figure\n",
+                       "without these", digits_text(area.known_mm2()));
   for (const std::string& note : area.notes) unknown += "  note: " + note + "\n";
   return out + unknown;
 }

@@ -8,6 +8,7 @@
 #include "sim/config/json_node.h"
 #include "sim/config/reader.h"
 #include "sim/schema/describe_counts.h"
+#include "sim/schema/describe_dram.h"
 #include "sim/schema/describe_energy.h"
 #include "sim/sweep/compare.h"
 
@@ -59,6 +60,7 @@ CountedDram read_dram(const boost::json::object& config, const Place& file, Prob
   if (device == nullptr || !device->is_object()) return dram;
   read_key(device->as_object(), "name", "config.dram", file, dram.name, problems);
   read_key(device->as_object(), "energy", "config.dram", file, dram.prices, problems);
+  read_key(device->as_object(), "organization", "config.dram", file, dram.organization, problems);
   return dram;
 }
 

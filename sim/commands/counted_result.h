@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/dram/config.h"
 #include "core/energy/parts.h"
 #include "core/energy/table.h"
 
@@ -22,6 +23,7 @@ struct CountedPart {
 struct CountedDram {
   std::string name = "the DRAM";
   std::optional<DramPrices> prices;
+  std::optional<DramOrganization> organization;  ///< empty: it is ideal, or not told
   DramPricing counted = DramPricing::kTable;
 };
 

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "core/dram/priced_device.h"
 #include "core/energy/area.h"
 #include "core/energy/price.h"
 #include "core/energy/price_array.h"
@@ -68,6 +70,10 @@ std::string report_text(const CountedPart& part, const EnergyReport& report,
   out += fmt::format("  quoted prices {}, derived {}\n",
                      percent(sum_of(report, PriceOrigin::kQuoted), report.total),
                      percent(sum_of(report, PriceOrigin::kDerived), report.total));
+  if (report.high > report.low)
+    out += fmt::format("  {} to {} if every price is off by its factor\n",
+                       energy_text(report.low.value), energy_text(report.high.value));
+  for (const std::string& note : report.notes) out += fmt::format("  note: {}\n", note);
   if (report.fixed.value > 0)
     out += fmt::format("  of it {} ({}) leakage and standby\n", energy_text(report.fixed.value),
                        percent(report.fixed, report.total));
@@ -102,9 +108,12 @@ std::string area_text(const CountedResult& result, const AreaReport& area,
     return "  not in this result, of an older version: the parts of the machine, for its area\n";
   if (area.table.empty()) return "  area: the energy table has none\n";
   std::string out =
-      fmt::format("  area {} mm2 by {}, {} to {} if every figure is off by its factor",
-                  digits_text(area.total_mm2()), area.table, digits_text(area.lowest_mm2()),
-                  digits_text(area.highest_mm2()));
+      area.total_mm2()
+          ? fmt::format("  area {} mm2 by {}, {} to {} if every figure is off by its factor",
+                        digits_text(*area.total_mm2()), area.table, digits_text(*area.lowest_mm2()),
+                        digits_text(*area.highest_mm2()))
+          : fmt::format("  area not known: {} mm2 by {} without {}", digits_text(area.known_mm2()),
+                        area.table, fmt::join(area.unknown(), "; "));
   if (result.time_s > 0)
     out += fmt::format("; average power {}", si(energy.total.value * 1e-12 / result.time_s, "W"));
   return out + "\n";
@@ -137,6 +146,9 @@ int price_result(const PriceOptions& options, const std::vector<Override>& overr
   require_writable_file(options.output);
   const CountedResult result = read_counted(options.result);
   const EnergyTable table = read_energy_table(options.energy, overrides);
+  if (result.dram.organization)
+    check_priced_device(table.dram, *result.dram.organization, result.dram.name,
+                        fmt::format("energy table \"{}\": dram", table.name));
   const DramPricing counted = dram_pricing(options, result.dram, overrides);
   const Prices prices =
       make_prices(at_voltage(table, result.voltage), result.dram.name, result.dram.prices, counted);

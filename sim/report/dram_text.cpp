@@ -63,6 +63,9 @@ void add(const DramCost& cost, double times, std::optional<DramCost>& sum) {
 
 std::string dram_prices_text(const EnergyReport& energy) {
   const std::string table = cost_text("the table's", *energy.by_table);
+  if (!energy.by_device && energy.unit == PriceUnit::kMac)
+    return fmt::format("{}; {}'s own are in pJ, which are not added to ratios of a MAC", table,
+                       energy.dram);
   if (!energy.by_device)
     return fmt::format("{}; {} is not priced by its own: its file has no `energy`", table,
                        energy.dram);
@@ -78,6 +81,7 @@ std::string dram_prices_text(const std::vector<LayerResult>& layers) {
     const auto times = static_cast<double>(r.repeat);
     sum.dram = r.energy.dram;
     sum.counted = r.energy.counted;
+    sum.unit = r.energy.unit;
     add(*r.energy.by_table, times, sum.by_table);
     if (r.energy.by_device) add(*r.energy.by_device, times, sum.by_device);
   }

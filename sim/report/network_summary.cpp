@@ -95,9 +95,10 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   line("cycles", fmt::format("{} ({} at {})", with_commas(all.cycles), si(all.time_s, "s"),
                              si(static_cast<double>(run.accelerator.clock.value), "Hz")) +
                      estimate_text(run));
-  line("energy",
-       fmt::format("{} ({}, by {}; good for ratios, not for a chip's joules)",
-                   joules_text(all.energy_pj), energy_kinds(network.layers), run.energy.name));
+  line("energy", fmt::format("{} ({}, by {}; good for ratios, not for a chip's joules{})",
+                             joules_text(all.energy_pj), energy_kinds(network.layers),
+                             run.energy.name, bounds_text(network.layers)));
+  out += energy_notes(network.layers);
   line("power", power_text(run, network.layers));
   if (const std::string area = area_line(run); !area.empty()) line("area", area);
   if (!network.layers.empty()) line("DRAM prices", dram_prices_text(network.layers));

@@ -99,6 +99,7 @@ std::string stack_section(const Stack& stack, const std::vector<const PointResul
     const std::optional<double> total = metric_of(*point, stack.total);
     bar.total = with_micro(*stack.total == '\0' ? si(sum, "B")
                            : total              ? metric_text(stack.total, *total)
+                           : sum > 0            ? "in part; the total is not known"
                                                 : "");
     sizes.push_back(total.value_or(sum));
     bars.push_back(std::move(bar));

@@ -22,9 +22,14 @@ std::vector<html::Card> run_cards(const PointResult& run) {
   };
   add("time", "time_s", "cycles", "cycles: ");
   add("estimated: 95 % of times are within", "estimate.time_within", "", "");
-  add("energy", "energy.total_pj", "", "");
+  const std::optional<double> low = metric_of(run, "energy.low_pj"),
+                              high = metric_of(run, "energy.high_pj");
+  add("energy", "energy.total_pj", low && high && *high > *low ? "energy.high_pj" : "",
+      "if every price is off by its factor, at most ");
   add("power", "power.average_w", "power.peak_w", "at most ");
   add("area, mm2", "area.total_mm2", "area.power_density_w_per_mm2", "W/mm2: ");
+  if (!metric_of(run, "area.total_mm2"))
+    add("area of a part of the machine, mm2", "area.known_mm2", "area.unknown", "without ");
   add("images per second", "network.pass.images_per_s", "network.pass.joules_per_image",
       "joules per image: ");
   add("tokens per second", "network.pass.tokens_per_s", "network.pass.joules_per_token",

@@ -58,6 +58,13 @@ std::vector<html::Card> headline_cards(const SweepResults& results,
   return cards;
 }
 
+std::string notes_below(const std::vector<std::string>& notes) {
+  std::string out;
+  for (const std::string& note : notes)
+    out += fmt::format("<p class=\"note\">{}.</p>", html::escape(note));
+  return out;
+}
+
 std::string pareto_section(const SweepResults& results) {
   const std::vector<std::string> metrics = {"energy.total_pj", "error.sqnr_db"};
   const std::vector<const PointResult*> front = pareto_front(results, metrics);
@@ -73,7 +80,8 @@ std::string pareto_section(const SweepResults& results) {
       "Energy against error",
       html::scatter("energy, µJ (less is better)", "SQNR of the output, dB (more is better)",
                     dots) +
-          "<p class=\"note\">Filled: the Pareto front, which no point beats in both.</p>");
+          "<p class=\"note\">Filled: the Pareto front, which no point beats in both.</p>" +
+          notes_below(pareto_notes(results, metrics)));
 }
 
 /// Decibels are ratios already.
@@ -123,7 +131,8 @@ std::string trade_section(const SweepResults& results) {
   return html::section(
       "Energy, time and area",
       points_table(front, metrics) +
-          "<p class=\"note\">The Pareto front: no point beats these in all three.</p>");
+          "<p class=\"note\">The Pareto front: no point beats these in all three.</p>" +
+          notes_below(pareto_notes(results, metrics)));
 }
 
 /// The stored result of a point, whose configuration the report shows.
@@ -169,9 +178,7 @@ std::string sweep_report(const std::string& file) {
                       fmt::format("<p class=\"note\">{}, all else equal.</p>", html::escape(base)) +
                           html::cards(cards));
   }
-  std::string notes;
-  for (const std::string& note : notes_of(results))
-    notes += fmt::format("<p class=\"note\">{}.</p>", html::escape(note));
+  std::string notes = notes_below(notes_of(results));
   notes += lost_note(results, done, file);
   body += html::section(fmt::format("{} points", results.points.size()),
                         notes + points_table(results, metrics));

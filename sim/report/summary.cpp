@@ -130,6 +130,27 @@ const char* energy_kinds(const std::vector<LayerResult>& layers) {
   return has_static ? "dynamic and static" : "dynamic";
 }
 
+std::string bounds_text(const std::vector<LayerResult>& layers) {
+  double low = 0, high = 0;
+  for (const LayerResult& layer : layers) {
+    low += layer.energy.low.value * static_cast<double>(layer.repeat);
+    high += layer.energy.high.value * static_cast<double>(layer.repeat);
+  }
+  if (!(high > low)) return "";
+  return fmt::format("; {} to {} if every price is off by its factor", joules_text(low),
+                     joules_text(high));
+}
+
+std::string energy_notes(const std::vector<LayerResult>& layers) {
+  std::vector<std::string> all;
+  for (const LayerResult& layer : layers)
+    for (const std::string& note : layer.energy.notes)
+      if (std::find(all.begin(), all.end(), note) == all.end()) all.push_back(note);
+  std::string out;
+  for (const std::string& note : all) out += fmt::format("{:<12} {}\n", "energy note", note);
+  return out;
+}
+
 std::string power_text(const RunConfig& run, const std::vector<LayerResult>& layers) {
   double energy = 0, fixed = 0, seconds = 0;
   for (const LayerResult& layer : layers) {
@@ -153,10 +174,13 @@ std::string power_text(const RunConfig& run, const std::vector<LayerResult>& lay
 
 std::string area_line(const RunConfig& run) {
   const AreaReport area = area_of(run);
-  if (!area.is_known()) return "";
+  if (!area.has_figures()) return "";
+  if (!area.total_mm2())
+    return fmt::format("not known: {} mm2 by {} without {}", digits_text(area.known_mm2()),
+                       area.table, fmt::join(area.unknown(), "; "));
   return fmt::format("{} mm2 ({} to {}) by {}; `sim area` lists the parts",
-                     digits_text(area.total_mm2()), digits_text(area.lowest_mm2()),
-                     digits_text(area.highest_mm2()), area.table);
+                     digits_text(*area.total_mm2()), digits_text(*area.lowest_mm2()),
+                     digits_text(*area.highest_mm2()), area.table);
 }
 
 std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& results) {
@@ -202,9 +226,10 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
                    si(attainable, "MAC/s"),
                    attainable < r.peak_macs_per_s ? "the DRAM's peak" : "the array's peak",
                    si(achieved, "MAC/s"), percent(achieved / attainable)));
-  line("energy",
-       fmt::format("{} ({}, by {}; good for ratios, not for a chip's joules)",
-                   joules_text(r.energy.total.value), energy_kinds(results), r.energy.table));
+  line("energy", fmt::format("{} ({}, by {}; good for ratios, not for a chip's joules{})",
+                             joules_text(r.energy.total.value), energy_kinds(results),
+                             r.energy.table, bounds_text({r})));
+  out += energy_notes(results);
   for (const ComponentEnergy& c : r.energy.components)
     out += fmt::format(
         "  {:<20} {:>10}  {:>7}\n", c.component, component_text(r.energy, c, joules_text),

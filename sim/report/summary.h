@@ -35,6 +35,10 @@ std::string bound_text(const BoundEvidence& evidence);
 std::string unpriced_text(const EnergyReport& energy);
 /// What the energy of layers consists of: "dynamic", "dynamic and static".
 const char* energy_kinds(const std::vector<LayerResult>& layers);
+/// "; 1.2 mJ to 3.4 mJ if every price is off by its factor"; empty where no price states one.
+std::string bounds_text(const std::vector<LayerResult>& layers);
+/// A line for each note of the layers' energy (EnergyReport::notes), once.
+std::string energy_notes(const std::vector<LayerResult>& layers);
 /// "1.2 W on average, 80 mW of it leakage and standby; at most 1.5 W".
 std::string power_text(const RunConfig& run, const std::vector<LayerResult>& layers);
 /// "12.3 mm2 (8.1 to 20) by chip-45nm"; empty where the energy table has no areas.

@@ -1,5 +1,6 @@
 #include "sim/result/result_json.h"
 
+#include "run/run_parts.h"
 #include "sim/config/writer.h"
 #include "sim/result/run_hash.h"
 #include "sim/schema/run_file.h"
@@ -130,6 +131,8 @@ void describe_head(const RunConfig& run, const std::string& hash, ResultVisitor&
   v.value({"schema_version", "", "of this layout"}, std::int64_t{kResultSchemaVersion});
   describe_program(v);
   v.value({"name", "", "of the run"}, run.name);
+  v.value({"workload", "", "what is done, whatever does it: Pareto fronts rank points within one"},
+          workload_text(run));
   v.value({"config_hash", "",
            "over the configuration, the program, and the tensors that the run reads from files"},
           hash);

@@ -1,5 +1,6 @@
 #include "sim/schema/describe_dram.h"
 
+#include "core/dram/priced_device.h"
 #include "sim/config/visitors.h"
 
 namespace bitjoule {
@@ -101,24 +102,6 @@ void describe_cycle(V& v, CycleDramConfig& c) {
   v.field("controller", c.controller, "queues and policies");
 }
 
-/// Throws an input Error where the currents of `energy` are of another device.
-static void check_device(const DramConfig& c) {
-  const auto* cycle = std::get_if<CycleDramConfig>(&c.model);
-  const auto* prices = c.energy ? std::get_if<DramPerCommand>(&c.energy->scheme) : nullptr;
-  if (cycle == nullptr || prices == nullptr || !prices->currents) return;
-  const DramOrganization& o = cycle->organization;
-  const DramCurrents& currents = *prices->currents;
-  const auto require = [](const char* key, std::int64_t expected, std::int64_t got) {
-    if (expected != got)
-      throw input_error(fmt::format(
-          "energy.per_command.currents.{}: expected {} as `organization` has them, got {}", key,
-          expected, got));
-  };
-  require("devices", o.channel_width / o.device_width, currents.devices);
-  require("banks", o.bank_groups * o.banks_per_group, currents.banks);
-  require("burst", burst_bytes(o), currents.burst.value);
-}
-
 template <class V>
 void describe(V& v, DramConfig& c) {
   v.template base<DramConfig>();
@@ -139,7 +122,9 @@ void describe(V& v, DramConfig& c) {
     if (std::holds_alternative<IdealDramConfig>(c.model) && c.energy &&
         std::holds_alternative<DramPerCommand>(c.energy->scheme))
       throw input_error("energy: per_command needs model: cycle; an ideal DRAM counts bits alone");
-    check_device(c);
+    const auto* device = std::get_if<CycleDramConfig>(&c.model);
+    if (device != nullptr && c.energy)
+      check_priced_device(*c.energy, device->organization, c.name, "energy");
   });
 }
 

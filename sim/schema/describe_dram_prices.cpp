@@ -16,6 +16,7 @@ void describe(V& v, DramPerAccess& c) {
              range(1, 1 << 20));
   v.required("read", c.read, "energy of one read access");
   v.required("write", c.write, "energy of one write access");
+  v.field("ratios", c.ratios, "of what a MAC costs, in the place of pJ: for tables of such alone");
   describe_provenance(v, c.from);
   describe_origin(v, c.origin);
 }
@@ -30,7 +31,10 @@ void describe(V& v, DramSupply& c) {
   v.required("IDD3N", c.idd3n, "mA, banks open", amount());
   v.required("IDD4R", c.idd4r, "mA, reading burst after burst", amount());
   v.required("IDD4W", c.idd4w, "mA, writing burst after burst", amount());
-  v.required("IDD5B", c.idd5b, "mA, during a refresh of all banks", amount());
+  v.field("IDD5B", c.idd5b,
+          "mA, during a refresh of all banks; not listed: this supply gives a refresh no more than "
+          "IDD3N",
+          amount());
   v.field("IDD2P", c.idd2p, "mA, powered down, all banks closed", amount());
   v.field("IDD5PB", c.idd5pb, "mA, refreshing bank after bank, averaged over tREFI / banks",
           amount());

@@ -60,6 +60,8 @@ template <class V>
 void describe(V& v, SramPrices& c) {
   v.required("capacity_rule", c.capacity_rule, "capacities between and beyond the points");
   v.required("width_rule", c.width_rule, "other access widths");
+  v.field("node", c.node, "technology; default: the table's");
+  v.field("unit", c.unit, "of the figures: that of the table");
   v.field("source", c.source, "of points that do not name their own; default: the table's");
   v.field("uncertainty", c.uncertainty, "likewise; 1: not stated", range(1, 1000));
   v.required("points", c.points, "known banks, by rising capacity, then width");
@@ -67,7 +69,7 @@ void describe(V& v, SramPrices& c) {
 
 template <class V>
 void describe(V& v, LeakagePrice& c) {
-  v.required("type", c.type, "of a MAC: int8, fp16, ...; or lane");
+  v.required("type", c.type, "of a MAC: int8, fp16, ..., scalable int8; or lane");
   v.required("power", c.power, "of one, whatever it does");
   describe_provenance(v, c.from);
 }
@@ -130,6 +132,7 @@ void describe(V& v, EnergyTable& c) {
   v.template base<EnergyTable>();
   v.required("name", c.name, "shown in reports");
   v.required("node", c.node, "technology and supply");
+  v.field("unit", c.unit, "of the figures");
   v.field("description", c.description, "what the figures are good for, and what not");
   v.required("source", c.source, "of rows that do not name their own");
   v.required("arithmetic", c.arithmetic, "published operations");

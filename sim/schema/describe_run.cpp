@@ -1,5 +1,6 @@
 #include "sim/schema/describe_run.h"
 
+#include "core/dram/priced_device.h"
 #include "sim/config/visitors.h"
 
 namespace bitjoule {
@@ -88,6 +89,9 @@ void describe(V& v, RunFile& c) {
     check_supply(c.accelerator.machine, *c.accelerator.energy);
     make_prices(*c.accelerator.energy, c.accelerator.dram->name, c.accelerator.dram->energy,
                 c.options.dram_prices);
+    if (const auto* dram = std::get_if<CycleDramConfig>(&c.accelerator.dram->model))
+      check_priced_device(c.accelerator.energy->dram, dram->organization, c.accelerator.dram->name,
+                          "energy.dram");
     const bool is_layer = std::holds_alternative<Layer>(c.workload);
     const bool values = c.values.value_or(is_layer);
     if (c.options.data.counted && !values)

@@ -153,6 +153,12 @@ void check_run(const Node& root, const RunConfig& run, std::vector<std::string>&
         fmt::format("density: no effect on energy: the energy table \"{}\" has no gated "
                     "multipliers",
                     run.energy.name));
+  const auto* dram = std::get_if<CycleDramConfig>(&run.dram.model);
+  if (run.options.fidelity == Fidelity::kEstimate && dram != nullptr &&
+      dram->controller.power_down > 0)
+    notes.emplace_back(
+        "dram.controller.power_down: no effect on fidelity: estimate, which never powers ranks "
+        "down: neither time nor energy has it");
   const Node* precision = root.find("precision");
   const Node* requantize = precision == nullptr ? nullptr : precision->find("requantize");
   if (run.options.values) {

@@ -43,7 +43,7 @@ std::string broken_constraint(const SweepResults& results, const PointResult& po
   for (const std::string& text : results.constraints) {
     const Constraint c = parse_constraint(text);
     const std::optional<double> value = metric_of(point, c.metric);
-    if (!value) return text + ", has none";
+    if (!value) return text + ", not known";
     if (!c.holds(*value)) return text;
   }
   return "";

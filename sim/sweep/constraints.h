@@ -18,8 +18,8 @@ struct Constraint {
 /// Reads "area.total_mm2 <= 4". Throws an input Error that says what was expected.
 Constraint parse_constraint(const std::string& text);
 
-/// The constraint of `results` that a done point does not keep, or whose metric it lacks ("..., has
-/// none"); empty: it keeps all.
+/// The constraint of `results` that a done point does not keep, or whose metric it lacks ("..., not
+/// known"); empty: it keeps all.
 std::string broken_constraint(const SweepResults& results, const PointResult& point);
 
 }  // namespace bitjoule

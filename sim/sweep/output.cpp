@@ -89,6 +89,7 @@ std::string summary_text(const SweepResults& results, const std::vector<std::str
     const auto front = pareto_front(results, pareto);
     out += fmt::format("\nPareto front of {}: {} of {} points\n", fmt::join(pareto, ", "),
                        front.size(), all.size());
+    for (const std::string& note : pareto_notes(results, pareto)) out += "Note: " + note + ".\n";
     out += results_table(results, front, pareto, kShownPoints);
   }
   if (const std::size_t failed = count_failed(results); failed > 0)

@@ -1,6 +1,10 @@
 #include "sim/sweep/pareto.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <set>
 
 #include "sim/result/result_fields.h"
 #include "sim/sweep/constraints.h"
@@ -8,13 +12,22 @@
 namespace bitjoule {
 namespace {
 
+/// What the machine of a point does; empty: the result is of a version that does not say.
+std::string workload_of(const PointResult& point) {
+  const boost::json::value* workload = point.metrics.if_contains("workload");
+  return workload != nullptr && workload->is_string() ? std::string(workload->as_string()) : "";
+}
+
 struct Candidate {
   const PointResult* point;
+  std::string workload;
   std::vector<double> costs;  // less is better
 };
 
-/// As good everywhere and better somewhere.
+/// As good everywhere and better somewhere, at the same work: less energy for less to do is no
+/// better machine.
 bool beats(const Candidate& a, const Candidate& b) {
+  if (a.workload != b.workload) return false;
   bool is_better = false;
   for (std::size_t i = 0; i < a.costs.size(); ++i) {
     if (a.costs[i] > b.costs[i]) return false;
@@ -30,7 +43,7 @@ std::vector<const PointResult*> pareto_front(const SweepResults& results,
   std::vector<Candidate> candidates;
   for (const PointResult& point : results.points) {
     if (!broken_constraint(results, point).empty()) continue;
-    Candidate candidate{&point, {}};
+    Candidate candidate{&point, workload_of(point), {}};
     for (const std::string& metric : metrics)
       if (const std::optional<double> value = metric_of(point, metric))
         candidate.costs.push_back(more_is_better(metric) ? -*value : *value);
@@ -42,6 +55,33 @@ std::vector<const PointResult*> pareto_front(const SweepResults& results,
                      [&](const Candidate& other) { return beats(other, one); }))
       front.push_back(one.point);
   return front;
+}
+
+std::vector<std::string> pareto_notes(const SweepResults& results,
+                                      const std::vector<std::string>& metrics) {
+  std::set<std::string> workloads, unknown;
+  std::vector<std::string> notes;
+  for (const PointResult& point : results.points)
+    if (point.status == PointStatus::kDone) workloads.insert(workload_of(point));
+  if (workloads.size() > 1)
+    notes.push_back(fmt::format("{} workloads, points are ranked within each alone: {}",
+                                workloads.size(), fmt::join(workloads, "; ")));
+  for (const std::string& metric : metrics) {
+    std::size_t lacking = 0;
+    unknown.clear();
+    for (const PointResult& point : results.points) {
+      if (point.status != PointStatus::kDone || metric_of(point, metric)) continue;
+      ++lacking;
+      const boost::json::value* parts = point.metrics.if_contains("area.unknown");
+      if (metric.rfind("area.", 0) == 0 && parts != nullptr && parts->is_string())
+        unknown.emplace(parts->as_string());
+    }
+    if (lacking > 0)
+      notes.push_back(fmt::format(
+          "{} of {} points are left out, as they have no {}{}{}", lacking, results.points.size(),
+          metric, unknown.empty() ? "" : ": no figure of ", fmt::join(unknown, " | ")));
+  }
+  return notes;
 }
 
 }  // namespace bitjoule

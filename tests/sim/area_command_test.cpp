@@ -47,6 +47,46 @@ TEST_CASE("sim area: the MACs of a run's numbers, and a table without areas name
   const Outcome missing =
       shell("{sim} area edge-16x16.yaml --mac fp8_e4m3 --area generic-7nm.yaml");
   CHECK(contains(missing.text, "not known: array, 1024 x fp8_e4m3 MAC: the table has no MAC of"));
+  CHECK(contains(missing.text, "mm2; the total is not known, as parts have no figure"));
+  CHECK(!contains(missing.text, "\n  total"));
+}
+
+TEST_CASE("area: a run whose MACs have no figure has no total, and nothing per mm2") {
+  const TemporaryDirectory dir;
+  const std::string run =
+      "{sim} run design-study.yaml --set precision='{weights: fp8_e4m3, activations: fp8_e4m3, "
+      "mac: fp8_e4m3}' -o " +
+      dir.at("out");
+  const Outcome outcome = shell(run);
+  CAPTURE(outcome.text);
+  REQUIRE(outcome.code == 0);
+  CHECK(contains(outcome.text,
+                 "not known: 9.388 mm2 by generic-45nm without array, 4096 x fp8_e4m3"));
+  const boost::json::value json = boost::json::parse(text_of(dir.at("out/result.json")));
+  for (const char* key :
+       {"total_mm2", "lowest_mm2", "highest_mm2", "tops_per_mm2", "power_density_w_per_mm2"}) {
+    CAPTURE(key);
+    CHECK(json.at("area").at(key).is_null());
+  }
+  CHECK(json.at("area").at("known_mm2").to_number<double>() ==
+        doctest::Approx(9.388).epsilon(1e-3));
+  CHECK(json.at("area").at("unknown") == "array, 4096 x fp8_e4m3 MAC");
+  const Outcome priced = shell("{sim} price " + dir.at("out") + " --energy chip-45nm.yaml");
+  CHECK(
+      contains(priced.text, "area not known: 9.388 mm2 by generic-45nm without array, 4096 x fp8"));
+  write_file(dir, "sweep.yaml",
+             "name: s\nbase: design-study.yaml\nset: {layer: {gemm: {m: 8, n: 8, k: 8}}}\naxes:\n"
+             "  - name: numbers\n    variants:\n      - {name: int8}\n"
+             "      - {name: fp8, set: {precision: {weights: fp8_e4m3, activations: fp8_e4m3, "
+             "mac: fp8_e4m3}}}\nconstraints: [area.total_mm2 <= 30]\n");
+  const Outcome sweep = shell("{sim} sweep " + dir.at("sweep.yaml") + " -o " + dir.at("s") +
+                              " --pareto energy.total_pj,area.total_mm2");
+  CAPTURE(sweep.text);
+  CHECK(contains(sweep.text, "1 of 2 points break a constraint"));
+  CHECK(contains(sweep.text,
+                 "1 of 2 points are left out, as they have no area.total_mm2: no figure "
+                 "of array, 4096 x fp8_e4m3 MAC"));
+  CHECK(contains(text_of(dir.at("s/results.csv")), "\"area.total_mm2 <= 30, not known\""));
 }
 
 TEST_CASE("sim area: refuses what is no machine, and MACs beside a run's") {

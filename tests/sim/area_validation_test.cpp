@@ -45,7 +45,7 @@ MachinePart control() {
 }
 
 double error(const std::vector<MachinePart>& parts, const EnergyTable& table, double mm2) {
-  return area_of(parts, table).total_mm2() / mm2 - 1;
+  return area_of(parts, table).total_mm2().value() / mm2 - 1;
 }
 
 }  // namespace
@@ -93,7 +93,7 @@ TEST_CASE("area: Eyeriss' multipliers and adders are a part of what the table ca
   // 65 nm, 12.25 mm2: 7.4 % multipliers and adders of 168 PEs; a third of the core is no storage.
   const EnergyTable table = with_areas("energy/area/generic-45nm.yaml");
   const double scaled = (65.0 / 45) * (65.0 / 45);
-  const double logic = area_of({macs(168, "int16")}, table).total_mm2() * scaled;
+  const double logic = area_of({macs(168, "int16")}, table).total_mm2().value() * scaled;
   const double off = logic / (12.25 / 3) - 1;
   MESSAGE("Eyeriss' logic ", off);
   CHECK(logic > 0.074 * 12.25);

@@ -134,6 +134,30 @@ TEST_CASE("array energy: a small product by Eyeriss' ratios, by hand") {
   CHECK(component(os, "array_wires") == 2 * (10 * 3 + 2 * 4 * 2 + 2 * (2 * 3 + 2 * 3)));
 }
 
+TEST_CASE("array energy: Eyeriss' ratios and pJ are not added") {
+  const auto refused = [](std::vector<Override> overrides) -> std::string {
+    try {
+      layer_of(kSmall, overrides);
+      return "";
+    } catch (const Error& e) {
+      return e.what();
+    }
+  };
+  CHECK(refused({{"dram_prices", "device"}, {"dram", "lpddr5-6400.yaml"}})
+            .find("all else by the energy table \"eyeriss-65nm\" in ratios of a MAC") !=
+        std::string::npos);
+  for (const char* part : {"sram: cacti7-45nm-lop.yaml", "dram: lpddr4-8pj.yaml"}) {
+    CAPTURE(part);
+    CHECK(refused({{"energy", std::string("{base: eyeriss-65nm.yaml, ") + part + "}"}})
+              .find("figures are in pJ, those of the table \"eyeriss-65nm\" ratios of a MAC") !=
+          std::string::npos);
+  }
+  const LayerResult layer = layer_of(kSmall, {{"dram", "lpddr5-6400.yaml"}});
+  CHECK(!layer.energy.by_device);
+  REQUIRE(!layer.energy.notes.empty());
+  CHECK(layer.energy.notes[0].find("ratios of a MAC") != std::string::npos);
+}
+
 TEST_CASE("array energy: registers, wires and clock at 45 nm, by hand") {
   const LayerResult ws = layer_of(kSmall, {{"energy", "array-45nm.yaml"}});
   // Words of 16 bits, sums of 32: what is read, written and passed on in registers of 9 fJ a bit.
@@ -193,7 +217,8 @@ TEST_CASE("array energy: a table's moves are moves, each once, and lengths are o
       return e.what();
     }
   };
-  const std::string read = "{primitive: register_read, energy: 1 pJ, boundary: unit}";
+  const std::string read =
+      "{primitive: register_read, energy: 1 pJ, boundary: unit, source: this test}";
   const auto says = [&](const std::string& moves, const std::string& text) {
     CAPTURE(moves);
     CHECK(refusal(moves).find(text) != std::string::npos);
@@ -206,6 +231,8 @@ TEST_CASE("array energy: a table's moves are moves, each once, and lengths are o
        "moves: pe_wire: a length is for wires, beside a pe_pitch");
   says("{primitive: shift, boundary: unit}",
        "moves: shift: expected either an energy or `included`");
+  // What the table's operations are from says nothing of registers.
+  says("{primitive: shift, energy: 1 pJ, boundary: unit}", "moves: shift: source: missing");
 }
 
 TEST_CASE("array energy: a result of an older version is priced, and what it lacks is said") {

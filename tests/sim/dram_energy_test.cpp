@@ -240,8 +240,8 @@ TEST_CASE("dram energy: currents of another device are refused") {
   CHECK_THROWS_WITH_AS(
       read_document<DramConfig>(file_source("ddr4-3200-x16.yaml"),
                                 {{"energy", "ddr4-3200-x8-commands.yaml"}}),
-      doctest::Contains("energy.per_command.currents.devices: expected 4 as `organization` has "
-                        "them, got 8"),
+      doctest::Contains("energy.per_command.currents.devices: expected 4 as the DRAM "
+                        "\"ddr4-3200-x16\" has them, got 8"),
       Error);
 }
 

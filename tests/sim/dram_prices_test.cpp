@@ -1,5 +1,6 @@
 // What DRAM files say of energy, in runs of the accelerator and in what compares them.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <boost/json.hpp>
 #include <fstream>
@@ -129,6 +130,32 @@ TEST_CASE("dram prices: without any of its own a DRAM is told so, and refused wh
   CHECK_THROWS_WITH_AS(
       read_document<DramConfig>(file_source("ideal.yaml"), {{"energy", "ddr4-2400-commands.yaml"}}),
       doctest::Contains("per_command needs model: cycle"), Error);
+}
+
+TEST_CASE(
+    "dram prices: a list of another memory is refused, in a run and where it is priced again") {
+  const TemporaryDirectory directory;
+  run(directory, "");  // lpddr5-6400: one device of 16 banks, bursts of 32 bytes
+  const std::string other = "=ddr4-2400-commands.yaml";
+  const Outcome again =
+      shell("{sim} run " + directory.at("run.yaml") + " --set energy.dram" + other);
+  CAPTURE(again.text);
+  CHECK(again.code == 2);
+  const std::string what =
+      "dram.per_command.currents.{}: expected {} as the DRAM \"lpddr5-6400\" has them, got {}: "
+      "prices of another memory";
+  const std::string devices = fmt::format(what, "devices", 1, 8);
+  const std::string burst = fmt::format(what, "burst", 32, 64);
+  CHECK(again.text.find("energy." + devices) != std::string::npos);
+  CHECK(again.text.find("energy." + burst) != std::string::npos);
+  CHECK(again.text.find("currents.banks") == std::string::npos);  // 16 of both
+  const std::string price = "{sim} price " + directory.at("out") + " --set dram";
+  const Outcome priced = shell(price + other);
+  CAPTURE(priced.text);
+  CHECK(priced.code == 2);
+  CHECK(priced.text.find(devices) != std::string::npos);
+  CHECK(shell(price + "=lpddr5-6400-8gb-commands.yaml").code == 0);
+  CHECK(shell(price + "=lpddr4-8pj.yaml").code == 0);  // by the bit, of no device
 }
 
 TEST_CASE("dram prices: every shipped DRAM with commands has prices, and a source for them") {

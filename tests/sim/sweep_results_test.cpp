@@ -114,6 +114,27 @@ TEST_CASE("pareto: in one metric it is the minimum, every point is beaten by one
   }
 }
 
+TEST_CASE("pareto: less work is no better machine, and an unknown area no small one") {
+  const auto make = [](const char* name, const char* workload, double time) {
+    return point(name, {{"workload", workload}, {"time_s", time}, {"area.total_mm2", 1.0}});
+  };
+  PointResult unknown = make("unknown", "conv", 0.1);
+  unknown.metrics.erase("area.total_mm2");
+  unknown.metrics["area.unknown"] = "array, 4 x fp8_e4m3 MAC";
+  const SweepResults results =
+      results_of({make("a", "conv", 3), make("b", "conv", 2), make("c", "gemm", 1), unknown});
+  const std::vector<std::string> metrics = {"time_s", "area.total_mm2"};
+  std::string names;
+  for (const PointResult* p : pareto_front(results, metrics)) names += p->labels[0] + " ";
+  CHECK(names == "b c ");
+  const std::string text = summary_text(results, metrics);
+  CAPTURE(text);
+  CHECK(text.find("2 workloads, points are ranked within each alone: conv; gemm.") !=
+        std::string::npos);
+  CHECK(text.find("1 of 4 points are left out, as they have no area.total_mm2: no figure of array, "
+                  "4 x fp8_e4m3 MAC.") != std::string::npos);
+}
+
 TEST_CASE("sweep constraints: read, and refused with what was expected") {
   const Constraint c = parse_constraint(" area.total_mm2 <=  4.5 ");
   CHECK(c.metric == "area.total_mm2");
@@ -138,7 +159,7 @@ TEST_CASE("sweep constraints: points that break one are kept, marked, counted, a
   results.constraints = {"area <= 4"};
   CHECK(broken_constraint(results, results.points[0]).empty());
   CHECK(broken_constraint(results, results.points[1]) == "area <= 4");
-  CHECK(broken_constraint(results, results.points[2]) == "area <= 4, has none");
+  CHECK(broken_constraint(results, results.points[2]) == "area <= 4, not known");
   REQUIRE(pareto_front(results, both).size() == 1);
   CHECK(pareto_front(results, both).front()->labels[0] == "small");
   CHECK(count_broken(results) == 2);
@@ -146,7 +167,7 @@ TEST_CASE("sweep constraints: points that break one are kept, marked, counted, a
         "point,format,status,breaks,area,time,hash,message\n"
         "small,small,done,,3,2,,\n"
         "large,large,done,area <= 4,5,1,,\n"
-        "unknown,unknown,done,\"area <= 4, has none\",,0.5,,\n");
+        "unknown,unknown,done,\"area <= 4, not known\",,0.5,,\n");
   CHECK(summary_text(results, {}).find("2 of 3 points break a constraint (area <= 4)") !=
         std::string::npos);
   for (PointResult& p : results.points) p.hash = "0123456789abcdef0123456789abcdef";

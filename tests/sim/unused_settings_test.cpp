@@ -116,4 +116,13 @@ TEST_CASE("explain: refuses a layer that the DRAM does not hold, as run and chec
   }
 }
 
+TEST_CASE("settings: an estimate says that it never powers a memory down") {
+  const char* const kKey = "accelerator.dram.controller.power_down";
+  CHECK(notes(kKey, "100", {{"values", "off"}}).empty());
+  const Notes estimated = notes(kKey, "100", {{"fidelity", "estimate"}});
+  REQUIRE(estimated.size() == 1);
+  CHECK(estimated[0].find("power_down: no effect on fidelity: estimate") != std::string::npos);
+  CHECK(notes(kKey, "0", {{"fidelity", "estimate"}}).empty());
+}
+
 }  // namespace bitjoule::test::unused_settings_test

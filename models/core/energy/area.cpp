@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/energy/sram_figures.h"
+#include "core/energy/table_notes.h"
 
 namespace bitjoule {
 namespace {
@@ -46,14 +47,20 @@ PartArea sram_area(const MachinePart& part, const AreaPrices& prices, const Sram
       sram, part.capacity, part.width,
       [](const SramPoint& p) { return p.area ? std::optional(p.area->value) : std::nullopt; });
   if (!value) return unknown(part, "the table has no areas of memories");
+  const double reach = sram_reach(sram, part.capacity);
+  if (reach > kSramReach)
+    return unknown(part, fmt::format("a bank {:.4g} times the largest that the table has a point "
+                                     "for; its rule is not followed beyond {} times",
+                                     reach, kSramReach));
   const std::string& source = sram.source.empty() ? prices.source : sram.source;
   const SramPoint* point = sram_point(sram, part.capacity, part.width);
   Provenance from = (point != nullptr ? *point : sram.points.front()).from;
   from.derived = from.derived || point == nullptr;
-  if (from.uncertainty == 1) from.uncertainty = sram.uncertainty;
+  from.uncertainty = sram_uncertainty(sram, from);
   PartArea area = known(part, *value, from, source);
   if (point == nullptr)
-    area.why = "power laws in capacity and width between the table's points: " + area.why;
+    area.why = fmt::format("power laws in capacity and width {} the table's points: {}",
+                           reach > 1 ? "beyond" : "between", area.why);
   return area;
 }
 
@@ -77,17 +84,55 @@ double sum_of(const AreaReport& report, F area) {
   return sum;
 }
 
+/// A sum that lacks a part is none: the part would count as nothing.
+template <class F>
+std::optional<double> whole_of(const AreaReport& report, F area) {
+  if (!std::all_of(report.parts.begin(), report.parts.end(), has_area)) return std::nullopt;
+  return sum_of(report, area);
+}
+
+/// Where figures are not what a sum of areas should have.
+void add_notes(const std::vector<MachinePart>& parts, const EnergyTable& table,
+               AreaReport& report) {
+  const std::string memories = technology_of(table.sram.node), logic = technology_of(report.node);
+  if (!table.area->sram && !memories.empty() && memories != logic)
+    report.notes.push_back(fmt::format("memories of {} beside logic of {}", memories, logic));
+  std::string large;
+  for (const MachinePart& part : parts)
+    if (part.kind == PartKind::kSram && !table.area->sram &&
+        sram_reach(table.sram, part.capacity) > 1)
+      large += (large.empty() ? "" : ", ") + part.component;
+  if (!large.empty())
+    report.notes.push_back("banks larger than any that the table has a point for, by its rule: " +
+                           large);
+  for (const ComponentArea& row : table.area->components)
+    if (row.per == AreaUnit::kMachine)
+      report.notes.push_back(
+          fmt::format("{} is one figure, whatever the size of the machine", row.component));
+}
+
 }  // namespace
 
-bool AreaReport::is_known() const { return std::any_of(parts.begin(), parts.end(), has_area); }
-double AreaReport::total_mm2() const {
+bool AreaReport::has_figures() const { return std::any_of(parts.begin(), parts.end(), has_area); }
+
+std::vector<std::string> AreaReport::unknown() const {
+  std::vector<std::string> names;
+  for (const PartArea& row : parts)
+    if (!has_area(row)) names.push_back(named_part(row.part));
+  return names;
+}
+
+double AreaReport::known_mm2() const {
   return sum_of(*this, [](const PartArea& row) { return row.mm2(); });
 }
-double AreaReport::lowest_mm2() const {
-  return sum_of(*this, [](const PartArea& row) { return row.mm2() / row.uncertainty; });
+std::optional<double> AreaReport::total_mm2() const {
+  return whole_of(*this, [](const PartArea& row) { return row.mm2(); });
 }
-double AreaReport::highest_mm2() const {
-  return sum_of(*this, [](const PartArea& row) { return row.mm2() * row.uncertainty; });
+std::optional<double> AreaReport::lowest_mm2() const {
+  return whole_of(*this, [](const PartArea& row) { return row.mm2() / row.uncertainty; });
+}
+std::optional<double> AreaReport::highest_mm2() const {
+  return whole_of(*this, [](const PartArea& row) { return row.mm2() * row.uncertainty; });
 }
 
 std::vector<std::pair<std::string, double>> AreaReport::components() const {
@@ -117,6 +162,11 @@ std::string part_text(const MachinePart& part) {
   return "";
 }
 
+std::string named_part(const MachinePart& part) {
+  const std::string what = part_text(part);
+  return part.component + (what.empty() ? "" : ", ") + what;
+}
+
 AreaReport area_of(const std::vector<MachinePart>& parts, const EnergyTable& table) {
   AreaReport report;
   if (table.area) {
@@ -137,6 +187,7 @@ AreaReport area_of(const std::vector<MachinePart>& parts, const EnergyTable& tab
       report.parts.push_back(component_area(part, *table.area));
     }
   }
+  if (table.area) add_notes(parts, table, report);
   if (!single.empty())
     report.notes.push_back(fmt::format(
         "the points are of banks with one port; without the second port, as these are read and "

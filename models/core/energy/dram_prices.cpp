@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -78,14 +79,17 @@ DramPrice burst_of(const DramCurrents& c, bool is_write) {
                   burst_sum(c, false, is_write), c.devices);
 }
 
-DramPrice refresh_of(const DramCurrents& c) {
+std::optional<DramPrice> refresh_of(const DramCurrents& c) {
+  const auto lists = [](const DramSupply& s) { return s.idd5b.has_value(); };
+  if (std::none_of(c.supplies.begin(), c.supplies.end(), lists)) return std::nullopt;
   const double time = nanoseconds(c.tRFC);
   return computed("n V (IDD5B - IDD3N) tRFC",
                   sum_of_all(c,
                              [&](const DramSupply& s, Computed& all) {
+                               if (!s.idd5b) return all.add(s.volts, 0, "0 (no IDD5B)");
                                all.add(
-                                   s.volts, (s.idd5b - s.idd3n) * time,
-                                   fmt::format("({} - {}) mA x {:g} ns", s.idd5b, s.idd3n, time));
+                                   s.volts, (*s.idd5b - s.idd3n) * time,
+                                   fmt::format("({} - {}) mA x {:g} ns", *s.idd5b, s.idd3n, time));
                              }),
                   c.devices);
 }

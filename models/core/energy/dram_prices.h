@@ -26,6 +26,7 @@ struct DramPerAccess {
   Picojoules read, write;
   Provenance from;
   DramOrigin origin{};
+  bool ratios = false;  ///< of what a MAC costs, in the place of pJ
 };
 
 /// Currents of one supply of one device in mA, named as JEDEC's data sheets name them.
@@ -33,7 +34,9 @@ struct DramSupply {
   std::string name;
   double volts = 0;
   bool io = false;  ///< feeds the data lines: its bursts are the interface's
-  double idd0 = 0, idd2n = 0, idd3n = 0, idd4r = 0, idd4w = 0, idd5b = 0;
+  double idd0 = 0, idd2n = 0, idd3n = 0, idd4r = 0, idd4w = 0;
+  /// Empty: not listed; a refresh then draws no more of this supply than its time costs.
+  std::optional<double> idd5b;
   std::optional<double> idd2p,
       idd5pb;  ///< power-down; per-bank refresh, averaged over its interval
 };

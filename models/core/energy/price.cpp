@@ -9,103 +9,20 @@
 #include "core/energy/price_arithmetic.h"
 #include "core/energy/price_array.h"
 #include "core/energy/price_dram.h"
+#include "core/energy/price_sram.h"
 #include "core/energy/sram_figures.h"
+#include "core/energy/table_notes.h"
 #include "core/energy/voltage.h"
 #include "core/error.h"
 
 namespace bitjoule {
 namespace {
 
-double energy_at(const SramPoint& point, bool is_write) {
-  return is_write && point.write ? point.write->value : point.read.value;
-}
-
-double per_bit(const SramPoint& point, bool is_write) {
-  return energy_at(point, is_write) / static_cast<double>(point.width.value);
-}
-
-/// The power law through the two points around `capacity`, or the two nearest at an end.
-double interpolated_per_bit(const std::vector<SramPoint>& points, Bytes capacity, bool is_write) {
-  if (points.size() == 1) return per_bit(points.front(), is_write);
-  std::size_t upper = 1;
-  while (upper + 1 < points.size() && points[upper].capacity < capacity) ++upper;
-  const SramPoint &a = points[upper - 1], &b = points[upper];
-  const double ea = per_bit(a, is_write), eb = per_bit(b, is_write);
-  const auto log_of = [](Bytes size) { return std::log(static_cast<double>(size.value)); };
-  const double exponent = std::log(eb / ea) / (log_of(b.capacity) - log_of(a.capacity));
-  return ea * std::exp(exponent * (log_of(capacity) - log_of(a.capacity)));
-}
-
-/// Where a figure of the table's memories comes from.
-std::string sram_source(const Provenance& from, const EnergyTable& table) {
-  Provenance named = from;
-  if (named.source.empty()) named.source = table.sram.source;
-  return source_of(named, table);
-}
-
-/// Of a grid of points; empty where they lack the figure.
-std::optional<UnitPrice> grid_price(const Action& action, const EnergyTable& table,
-                                    const SramFigure& figure) {
-  const std::optional<double> value =
-      sram_figure(table.sram, action.capacity, action.width, figure);
-  if (!value) return std::nullopt;
-  if (const SramPoint* point = sram_point(table.sram, action.capacity, action.width))
-    return UnitPrice{point->from.derived ? PriceOrigin::kDerived : PriceOrigin::kQuoted,
-                     Picojoules(*value), sram_source(point->from, table)};
-  return UnitPrice{PriceOrigin::kDerived, Picojoules(*value),
-                   fmt::format("power laws in capacity and width between the table's points: {}",
-                               sram_source(table.sram.points.front().from, table))};
-}
-
 /// A milliwatt is a picojoule per nanosecond. What a table does not say is not priced.
 UnitPrice leakage_price(const Action& action, const EnergyTable& table) {
-  if (action.primitive == Primitive::kSramLeakage) {
-    const std::optional<UnitPrice> price = grid_price(action, table, [](const SramPoint& p) {
-      return p.leakage ? std::optional(p.leakage->value) : std::nullopt;
-    });
-    if (price) return *price;
-  }
   for (const LeakagePrice& row : table.leakage)
-    if (action.primitive == Primitive::kLeakage && row.type == action.type)
-      return quoted_price(Picojoules(row.power.value), row.from, table);
+    if (row.type == action.type) return quoted_price(Picojoules(row.power.value), row.from, table);
   return {PriceOrigin::kUnpriced, Picojoules(), "the table has no such leakage"};
-}
-
-std::optional<UnitPrice> sram_price(const Action& action, const EnergyTable& table) {
-  const std::vector<SramPoint>& points = table.sram.points;
-  if (points.empty() || action.capacity.value < 1 || action.width.value < 1) return std::nullopt;
-  const bool is_write = action.primitive == Primitive::kSramWrite;
-  if (table.sram.width_rule == WidthScaling::kPowerLaw) {
-    std::optional<UnitPrice> price = grid_price(action, table, [is_write](const SramPoint& point) {
-      return std::optional(energy_at(point, is_write));
-    });
-    const bool as_read = is_write && std::any_of(points.begin(), points.end(),
-                                                 [](const SramPoint& p) { return !p.write; });
-    if (price && as_read) price->origin = PriceOrigin::kDerived;
-    if (price && as_read) price->why = "as a read where points have no write; " + price->why;
-    return price;
-  }
-  for (const SramPoint& point : points) {
-    if (point.capacity != action.capacity) continue;
-    if (point.width == action.width && (!is_write || point.write))
-      return quoted_price(Picojoules(energy_at(point, is_write)), point.from, table);
-    const double energy = energy_at(point, is_write) * (static_cast<double>(action.width.value) /
-                                                        static_cast<double>(point.width.value));
-    const bool as_read = is_write && !point.write;
-    return UnitPrice{
-        PriceOrigin::kDerived, Picojoules(energy),
-        fmt::format("{}{} bit at {} pJ in proportion to width: {}", as_read ? "as a read; " : "",
-                    point.width.value, energy_at(point, is_write), sram_source(point.from, table))};
-  }
-  const bool is_between =
-      points.front().capacity < action.capacity && action.capacity < points.back().capacity;
-  const double energy = interpolated_per_bit(points, action.capacity, is_write) *
-                        static_cast<double>(action.width.value);
-  return UnitPrice{
-      PriceOrigin::kDerived, Picojoules(energy),
-      fmt::format("power law in capacity {} the table's points, in proportion to "
-                  "width: {}",
-                  is_between ? "between" : "beyond", sram_source(points.front().from, table))};
 }
 
 /// By what its operands are, too.
@@ -122,6 +39,7 @@ std::optional<UnitPrice> find_price(const Action& action, const EnergyTable& tab
       price = sram_price(action, table);
       break;
     case Primitive::kSramLeakage:
+      return sram_leakage_price(action, table);
     case Primitive::kLeakage:
       return leakage_price(action, table);
     case Primitive::kAdd:
@@ -151,6 +69,21 @@ std::string described(const Action& action) {
     arguments += fmt::format(" in a bank of {} bytes", action.capacity.value);
   return fmt::format("{}.{}: {}{}", action.component, action.activity,
                      primitive_name(action.primitive), arguments);
+}
+
+bool is_sram(Primitive primitive) {
+  return primitive == Primitive::kSramRead || primitive == Primitive::kSramWrite ||
+         primitive == Primitive::kSramLeakage;
+}
+
+/// Throws where a bank is so large that no rule through the table's points says what it costs.
+void check_reach(const Action& action, const EnergyTable& table) {
+  const double reach = sram_reach(table.sram, action.capacity);
+  if (reach <= kSramReach) return;
+  throw input_error(fmt::format(
+      "energy table \"{}\": {}.{}: a bank of {} bytes is {:.4g} times the largest that the table "
+      "has a point for; its rule is not followed beyond {} times: more banks, or larger points",
+      table.name, action.component, action.activity, action.capacity.value, reach, kSramReach));
 }
 
 /// What the chip's supply makes of a price at the nominal one.
@@ -215,6 +148,8 @@ UnitPrice unit_price(const Action& action, const EnergyTable& table) {
     throw input_error(fmt::format(
         "energy table \"{}\": {}: {} pJ by its rules ({}), expected at most {} pJ", table.name,
         described(action), price->energy.value, price->why, kMaxPrice.value));
+  if (price && price->origin != PriceOrigin::kUnpriced && is_sram(action.primitive))
+    check_reach(action, table);
   if (price) return *price;
   throw input_error(
       fmt::format("energy table \"{}\" has no price for {}; add a row, or list it "
@@ -255,12 +190,28 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
   if (!problems.empty()) throw input_error(problems);
   for (const ComponentEnergy& row : report.components) report.total += row.energy;
   for (const ComponentEnergy& row : report.fixed_components) report.fixed += row.energy;
+  for (const PricedAction& row : report.actions) {
+    report.low += Picojoules(row.energy.value / row.unit.uncertainty);
+    report.high += Picojoules(row.energy.value * row.unit.uncertainty);
+  }
+  report.unit = table.unit;
+  report.notes = table_notes(table);
+  if (const std::string note = reach_note(counts, table); !note.empty())
+    report.notes.push_back(note);
   return report;
 }
 
 Prices make_prices(const EnergyTable& table, const std::string& dram,
                    const std::optional<DramPrices>& device, DramPricing counted) {
   Prices prices{table, std::nullopt, dram, counted, {}};
+  if (device && table.unit != PriceUnit::kPicojoule) {
+    if (counted == DramPricing::kDevice)
+      throw input_error(fmt::format(
+          "dram_prices: device: the DRAM \"{}\" is priced in pJ, all else by the energy table "
+          "\"{}\" in ratios of a MAC: no sum has both; expected `table`",
+          dram, table.name));
+    return prices;
+  }
   if (device) {
     prices.device = table;
     prices.device->dram = *device;

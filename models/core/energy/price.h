@@ -23,6 +23,8 @@ enum class PriceOrigin {
 
 template <>
 const std::vector<EnumRow<PriceOrigin>>& enum_rows();
+template <>
+const std::vector<EnumRow<PriceUnit>>& enum_rows();
 
 /// What one primitive of an action costs, and why.
 struct UnitPrice {
@@ -62,7 +64,10 @@ struct EnergyReport {
   Picojoules total;  ///< exactly the sum of `components` in order
   /// Leakage and standby (is_static), not the clock, by component; those that have some.
   std::vector<ComponentEnergy> fixed_components;
-  Picojoules fixed;  ///< their sum
+  Picojoules fixed;      ///< their sum
+  Picojoules low, high;  ///< the total with every price divided, multiplied by its uncertainty
+  PriceUnit unit = PriceUnit::kPicojoule;  ///< of all of it
+  std::vector<std::string> notes;          ///< where figures of different kinds are summed
   // Priced by Prices: both prices of the DRAM, of which `counted` is in all of the above.
   std::string dram;  ///< its name
   DramPricing counted = DramPricing::kTable;
@@ -81,7 +86,8 @@ struct Prices {
 };
 
 /// `device`: what the file of the DRAM `dram` says, if anything. Throws an input Error if that is
-/// to count and is not there.
+/// to count and is not there, or is in pJ where the table has ratios (which cannot count; then its
+/// own prices are left out).
 Prices make_prices(const EnergyTable& table, const std::string& dram,
                    const std::optional<DramPrices>& device, DramPricing counted);
 

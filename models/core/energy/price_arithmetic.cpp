@@ -89,7 +89,8 @@ std::optional<UnitPrice> fixed_price(Primitive operation, const std::string& ope
     const double energy = rule.quadratic.value * squared->bits + rule.linear.value * bits;
     return UnitPrice{PriceOrigin::kDerived, Picojoules(energy),
                      fmt::format("{} b^2 + {} b pJ at b = {:.4g}: {}", rule.quadratic.value,
-                                 rule.linear.value, bits, source_of(rule.from, table))};
+                                 rule.linear.value, bits, source_of(rule.from, table)),
+                     rule.from.uncertainty};
   }
   return std::nullopt;
 }
@@ -118,6 +119,7 @@ std::optional<UnitPrice> arithmetic_price(const Action& action, const EnergyTabl
   const int products = (widest / brick_width(a)) * (widest / brick_width(b));
   price->origin = PriceOrigin::kDerived;
   price->energy.value *= scalable->factor / products;
+  price->uncertainty *= scalable->from.uncertainty;
   price->why =
       fmt::format("{} times the {} multiplication for {} products, {}; {}", scalable->factor,
                   type.widest, products, source_of(scalable->from, table), price->why);

@@ -21,12 +21,13 @@ UnitPrice move_price(const MovePrice& row, const Action& action, const EnergyTab
   }
   if (rule.empty()) return quoted_price(row.energy, row.from, table);
   return {PriceOrigin::kDerived, Picojoules(row.energy.value * factor),
-          fmt::format("{}{} pJ: {}", rule, row.energy.value, source_of(row.from, table))};
+          fmt::format("{}{} pJ: {}", rule, row.energy.value, source_of(row.from, table)),
+          row.from.uncertainty};
 }
 
 UnitPrice share_of(const UnitPrice& whole, double share, const std::string& what) {
   return {PriceOrigin::kDerived, Picojoules(whole.energy.value * share),
-          fmt::format("{}: {}", what, whole.why)};
+          fmt::format("{}: {}", what, whole.why), whole.uncertainty};
 }
 
 UnitPrice toggle_price(const UnitPrice& multiply, const Action& action, const EnergyTable& table) {

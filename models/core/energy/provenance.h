@@ -19,6 +19,9 @@ enum class Boundary {
   kChip,      ///< area: a share of a finished chip, all included
 };
 
+/// What the figures of a table are in: pJ, or ratios of what a MAC costs, written as pJ.
+enum class PriceUnit { kPicojoule, kMac };
+
 /// No price is above this, a joule for one action: 2^63 of them are still a number.
 inline constexpr Picojoules kMaxPrice{1e12};
 

@@ -1,5 +1,6 @@
 #include "core/energy/sram_figures.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -61,6 +62,16 @@ const SramPoint* sram_point(const SramPrices& prices, Bytes capacity, Bits width
   for (const SramPoint& point : prices.points)
     if (point.capacity == capacity && point.width == width) return &point;
   return nullptr;
+}
+
+double sram_reach(const SramPrices& prices, Bytes capacity) {
+  if (prices.points.size() < 2) return 1;
+  const Bytes largest = prices.points.back().capacity;  // they rise
+  return std::max(1.0, static_cast<double>(capacity.value) / static_cast<double>(largest.value));
+}
+
+double sram_uncertainty(const SramPrices& prices, const Provenance& point) {
+  return point.uncertainty == 1 ? prices.uncertainty : point.uncertainty;
 }
 
 }  // namespace bitjoule

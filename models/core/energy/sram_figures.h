@@ -21,4 +21,14 @@ std::optional<double> sram_figure(const SramPrices& prices, Bytes capacity, Bits
 /// The point of exactly this bank; nullptr where there is none.
 const SramPoint* sram_point(const SramPrices& prices, Bytes capacity, Bits width);
 
+/// How many times the largest point's capacity a bank has; 1 within. A single point stands for
+/// memories of any size.
+double sram_reach(const SramPrices& prices, Bytes capacity);
+
+/// Beyond so many times the largest point no figure is derived.
+inline constexpr double kSramReach = 64;
+
+/// The factor by which a point's figures are unsure: its own, else that of all points.
+double sram_uncertainty(const SramPrices& prices, const Provenance& point);
+
 }  // namespace bitjoule

@@ -100,6 +100,9 @@ void check_array_prices(const EnergyTable& table) {
     const bool wire = row.primitive == Primitive::kPeWire || row.primitive == Primitive::kEdgeWire;
     if (row.length && (!wire || !table.pe_pitch))
       throw input_error(fmt::format("moves: {}: a length is for wires, beside a pe_pitch", name));
+    if (row.included.empty() && row.from.source.empty())
+      throw input_error(fmt::format(
+          "moves: {}: source: missing: that of the table's operations says nothing of it", name));
   }
   const auto is_share = [](double share) { return share >= 0 && share <= 1; };
   if (table.data_dependence && !is_share(table.data_dependence->share))
@@ -108,6 +111,25 @@ void check_array_prices(const EnergyTable& table) {
   if (table.scalable_multiplier && !(table.scalable_multiplier->factor > 0))
     throw input_error(fmt::format("scalable_multiplier: factor: expected more than 0, got {}",
                                   table.scalable_multiplier->factor));
+}
+
+}  // namespace
+
+namespace {
+
+/// Ratios and pJ have no sum.
+void check_units(const EnergyTable& table) {
+  const bool ratios = table.unit == PriceUnit::kMac;
+  const auto* access = std::get_if<DramPerAccess>(&table.dram.scheme);
+  const auto require = [&](const char* key, bool are_ratios) {
+    if (are_ratios != ratios)
+      throw input_error(
+          fmt::format("{}: figures are {}, those of the table \"{}\" {}: no sum has both", key,
+                      are_ratios ? "ratios of a MAC" : "in pJ", table.name,
+                      ratios ? "ratios of a MAC (unit: MAC)" : "in pJ"));
+  };
+  if (!table.sram.points.empty()) require("sram", table.sram.unit == PriceUnit::kMac);
+  require("dram", access != nullptr && access->ratios);
 }
 
 }  // namespace
@@ -125,6 +147,7 @@ void check_energy_table(const EnergyTable& table) {
                                     primitive_name(rule.operation),
                                     rule.family == NumberFamily::kInteger ? "integer" : "float"));
   check_array_prices(table);
+  check_units(table);
   const std::vector<SramPoint>& points = table.sram.points;
   for (std::size_t i = 0; i < points.size(); ++i) {
     const bool is_positive =

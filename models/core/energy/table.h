@@ -54,6 +54,8 @@ enum class WidthScaling { kProportional, kPowerLaw };
 struct SramPrices {
   CapacityRule capacity_rule = CapacityRule::kPowerLaw;
   WidthScaling width_rule = WidthScaling::kProportional;
+  std::string node;  ///< technology; empty: the table's
+  PriceUnit unit = PriceUnit::kPicojoule;
   std::string source;             ///< of points that do not name their own; empty: the table's
   double uncertainty = 1;         ///< likewise (Provenance::uncertainty)
   std::vector<SramPoint> points;  ///< by rising capacity, then width
@@ -89,7 +91,8 @@ struct DataDependence {
 /// Whose prices of the DRAM count in a run: the energy table's, or those of the DRAM's own file.
 enum class DramPricing { kTable, kDevice };
 
-/// What one idle unit draws, whatever it does: a MAC of a type, a lane ("lane").
+/// What one idle unit draws, whatever it does: a MAC of a type, a precision-scalable one
+/// ("scalable int8"), a lane ("lane").
 struct LeakagePrice {
   std::string type;
   Milliwatts power;
@@ -114,7 +117,8 @@ struct Unpriced {
 
 struct EnergyTable {
   std::string name;
-  std::string node;         ///< "45 nm, 0.9 V"
+  std::string node;  ///< "45 nm, 0.9 V"
+  PriceUnit unit = PriceUnit::kPicojoule;
   std::string description;  ///< what it is good for, and what not
   std::string source;       ///< of rows that do not name their own
   std::vector<ArithmeticPrice> arithmetic;

@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "core/enums.h"
 #include "core/result/described.h"
 
@@ -64,7 +67,8 @@ void describe_sums(const EnergyReport& report, bool parts, ResultVisitor& v) {
           enum_name(report.counted));
   describe_cost({"by_table", "", "all by the energy table's prices of the DRAM"}, report.by_table,
                 parts, v);
-  describe_cost({"by_device", "", "all by those of the DRAM's own file; null: it has none"},
+  describe_cost({"by_device", "",
+                 "all by those of the DRAM's own file; null: it has none, or `unit` is no pJ"},
                 report.by_device, parts, v);
 }
 
@@ -103,15 +107,20 @@ void describe_layer_energy(const EnergyReport& report, ResultVisitor& v) {
 void describe_area(const AreaReport& area, ResultVisitor& v) {
   v.value({"table", "", "whose figures; empty: the energy table has none"}, area.table);
   v.value({"node", "", "their technology"}, area.node);
-  const bool is_known = area.is_known();
-  const auto number = [&](const Field& field, double value) {
-    is_known ? v.value(field, value) : v.value(field, nullptr);
+  const auto number = [&](const Field& field, std::optional<double> value) {
+    value ? v.value(field, *value) : v.value(field, nullptr);
   };
-  number({"total_mm2", "mm2", "of the parts that have figures; null: none has"}, area.total_mm2());
-  number({"lowest_mm2", "mm2", "if every figure is too high by its uncertainty"},
+  number({"total_mm2", "mm2", "of the machine; null: a part has no figure, see `unknown`"},
+         area.total_mm2());
+  number({"lowest_mm2", "mm2", "if every figure is too high by its uncertainty; null likewise"},
          area.lowest_mm2());
-  number({"highest_mm2", "mm2", "if every figure is too low by its uncertainty"},
+  number({"highest_mm2", "mm2", "if every figure is too low by its uncertainty; null likewise"},
          area.highest_mm2());
+  number({"known_mm2", "mm2", "of the parts that have figures; null: none has"},
+         area.has_figures() ? std::optional(area.known_mm2()) : std::nullopt);
+  const std::string unknown = fmt::format("{}", fmt::join(area.unknown(), "; "));
+  const Field lacking{"unknown", "", "parts without a figure, by semicolons; null: there is none"};
+  unknown.empty() ? v.value(lacking, nullptr) : v.value(lacking, unknown);
   v.map({"components", "mm2", "by component, those that have figures"}, [&] {
     for (const auto& [name, mm2] : area.components())
       v.value({name, "mm2", "of this component"}, mm2);
@@ -137,9 +146,9 @@ void describe_area(const AreaReport& area, ResultVisitor& v) {
 
 void describe_area_use(const AreaReport& area, const EnergyReport& energy, double seconds,
                        double macs, ResultVisitor& v) {
+  const std::optional<double> mm2 = area.total_mm2();
   const auto per_mm2 = [&](double value) {
-    return area.is_known() ? ResultVisitor::Value(value / area.total_mm2())
-                           : ResultVisitor::Value(nullptr);
+    return mm2 ? ResultVisitor::Value(value / *mm2) : ResultVisitor::Value(nullptr);
   };
   v.value({"power_density_w_per_mm2", "W/mm2", "average power of the chip, without the DRAM's"},
           per_mm2(chip_pj(energy) * 1e-12 / seconds));
@@ -151,6 +160,16 @@ void describe_area_use(const AreaReport& area, const EnergyReport& energy, doubl
 void describe_energy(const EnergyReport& report, ResultVisitor& v) {
   v.value({"table", "", "the name of the energy table"}, report.table);
   describe_sums(report, true, v);
+  v.value({"low_pj", "pJ",
+           "the total with every price divided by its `uncertainty`; 1 where none is stated"},
+          report.low.value);
+  v.value({"high_pj", "pJ", "the total with every price times its `uncertainty`"},
+          report.high.value);
+  v.value({"unit", "", "`pJ`; `MAC`: ratios of what a MAC costs stand in the place of pJ"},
+          enum_name(report.unit));
+  v.list({"notes", "", "where the sums have figures of different kinds"}, [&] {
+    for (const std::string& note : report.notes) v.value({}, note);
+  });
   v.list({"unpriced", "", "actions without a price, which no sum contains"}, [&] {
     for (const PricedAction& row : report.unpriced())
       v.object({}, [&] {

@@ -206,11 +206,12 @@ def area(result):
     figure, ax = plt.subplots(figsize=(6.4, 0.6 + 0.32 * max(3, len(parts))))
     _named_bars(ax, parts, "mm2")
     ax.set_xlabel("area, mm2")
-    total = result.at("area.total_mm2").number()
+    known = result.has("area.total_mm2")
+    mm2 = result.at("area.total_mm2").number() if known else sum(parts.values())
+    what = f"total {mm2:.3g} mm2" if known else f"{mm2:.3g} mm2 and parts that are not known"
     style.title(
         figure,
-        f"Area by component: {name_of(result)}\n"
-        f"total {total:.3g} mm2, table {result.at('area.table').text()}",
+        f"Area by component: {name_of(result)}\n{what}, table {result.at('area.table').text()}",
     )
     return figure
 

@@ -173,14 +173,16 @@ def pareto_front(points):
 
 
 def _pareto_panel(ax, points, looks):
-    """Points (energy, sqnr, label) with their looks, and the front of those that no other beats."""
-    for x, y, label in points:
+    """Points (energy, sqnr, label, workload) with their looks, and of each workload the front of
+    those that no other beats."""
+    for x, y, label, _ in points:
         marker, colour = looks[label]
         ax.scatter(
             x, y, s=40, marker=marker, color=colour, edgecolor="black", linewidth=0.5, zorder=3
         )
-    front = pareto_front(points)
-    ax.step(*zip(*[p[:2] for p in front]), where="post", color="black", linewidth=1, linestyle="--")
+    for workload in dict.fromkeys(point[3] for point in points):
+        front = [p[:2] for p in pareto_front([p for p in points if p[3] == workload])]
+        ax.step(*zip(*front), where="post", color="black", linewidth=1, linestyle="--")
     energies = [point[0] for point in points]
     if max(energies) > 8 * min(energies) > 0:
         style.log_axis_unit(ax, "J")
@@ -207,7 +209,7 @@ def pareto(sweep):
         for name, row in zip(names, rows):
             x, y = sweep.number(row, "energy.total_pj") * PICO, sweep.number(row, "error.sqnr_db")
             if math.isfinite(x) and math.isfinite(y):  # an exact result has no place on the axis
-                points.append((x, y, name))
+                points.append((x, y, name, row.get("workload", "")))
         if points:
             _pareto_panel(ax, points, looks)
         ax.grid()

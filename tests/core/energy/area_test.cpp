@@ -67,9 +67,21 @@ TEST_CASE("area: parts times their areas, and what has no figure is listed") {
   CHECK(mm2_of(report, "vector_unit") == doctest::Approx(0.02));
   CHECK(mm2_of(report, "control_and_dma") == doctest::Approx(0.4));
   const double sram = (4 * 64 + 128) * 8192 * 0.5e-6;
-  CHECK(report.total_mm2() == doctest::Approx(0.512 + sram + 0.02 + 0.4));
-  CHECK(report.lowest_mm2() == doctest::Approx(0.512 / 2 + sram / 1.25 + 0.42));
-  CHECK(report.highest_mm2() == doctest::Approx(0.512 * 2 + sram * 1.25 + 0.42));
+  CHECK(report.known_mm2() == doctest::Approx(0.512 + sram + 0.02 + 0.4));
+  // Two units without a figure: there is no total, neither as a number nor as a bound.
+  CHECK(!report.total_mm2());
+  CHECK(!report.lowest_mm2());
+  CHECK(!report.highest_mm2());
+  CHECK(report.unknown() ==
+        std::vector<std::string>{"dequantizer, 128 x lane", "output_unit, 32 x lane"});
+  EnergyTable whole = table();
+  for (const char* unit : {"dequantizer", "output_unit"})
+    whole.area->components.push_back({unit, AreaUnit::kMachine, SquareMicrometres(1e6), within(4)});
+  const AreaReport all = area_of(machine_parts(machine(Packing::kWidest), {int8_path(4)}), whole);
+  CHECK(all.total_mm2().value() == doctest::Approx(0.512 + sram + 0.42 + 2));
+  CHECK(all.lowest_mm2().value() == doctest::Approx(0.512 / 2 + sram / 1.25 + 0.42 + 2.0 / 4));
+  CHECK(all.highest_mm2().value() == doctest::Approx(0.512 * 2 + sram * 1.25 + 0.42 + 2 * 4));
+  CHECK(all.unknown().empty());
   std::vector<std::string> unknown;
   for (const PartArea& row : report.parts)
     if (row.origin == PriceOrigin::kUnpriced) unknown.push_back(row.part.component);
@@ -101,8 +113,40 @@ TEST_CASE("area: banks by the points, the missing second port of single-buffered
   m.buffers.accumulator.double_buffered = false;
   const AreaReport report = area_of(machine_parts(m, {int8_path(4)}), t);
   CHECK(mm2_of(report, "input_buffer") == doctest::Approx(8 * 0.03));  // 8 banks of 8 KiB
-  REQUIRE(report.notes.size() == 1);
-  CHECK(report.notes[0].find("not double-buffered: accumulator_buffer") != std::string::npos);
+  REQUIRE(report.notes.size() == 2);
+  CHECK(report.notes[0] == "control_and_dma is one figure, whatever the size of the machine");
+  CHECK(report.notes[1].find("not double-buffered: accumulator_buffer") != std::string::npos);
+}
+
+TEST_CASE(
+    "area: memories of another technology, and banks beyond the points, are said or unknown") {
+  EnergyTable t = table();
+  t.area->sram.reset();
+  t.area->components.clear();
+  t.sram.node = "45 nm";
+  t.sram.width_rule = WidthScaling::kPowerLaw;
+  SramPoint point;
+  point.capacity = Bytes(2 * 1024);
+  point.width = Bits(64);
+  point.read = Picojoules(1);
+  point.area = SquareMicrometres(10'000);
+  t.sram.points = {point, point};
+  t.sram.points[1].capacity = Bytes(4 * 1024);
+  MachinePart bank;
+  bank.component = "weight_buffer";
+  bank.kind = PartKind::kSram;
+  bank.width = Bits(64);
+  bank.capacity = Bytes(64 * 4 * 1024);
+  const AreaReport report = area_of({bank}, t);
+  CHECK(report.total_mm2().value() == doctest::Approx(0.01));
+  CHECK(report.notes == std::vector<std::string>{
+                            "memories of 45 nm beside logic of 28 nm",
+                            "banks larger than any that the table has a point for, by its rule: "
+                            "weight_buffer"});
+  bank.capacity = Bytes(65 * 4 * 1024);
+  const AreaReport beyond = area_of({bank}, t);
+  CHECK(!beyond.total_mm2());
+  CHECK(beyond.parts[0].why.find("65 times the largest") != std::string::npos);
 }
 
 TEST_CASE("area: one unified buffer stands for its roles") {
@@ -118,7 +162,8 @@ TEST_CASE("area: a table without areas knows none, and says so of every part") {
   EnergyTable none;
   none.name = "none";
   const AreaReport report = area_of(machine_parts(machine(Packing::kWidest), {}), none);
-  CHECK(!report.is_known());
+  CHECK(!report.has_figures());
+  CHECK(!report.total_mm2());
   for (const PartArea& row : report.parts) CHECK(row.origin == PriceOrigin::kUnpriced);
 }
 

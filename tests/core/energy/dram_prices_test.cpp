@@ -197,6 +197,27 @@ TEST_CASE("dram prices: what the currents lack is not priced, and said") {
   CHECK(power_of(flat, Primitive::kDramRefreshing) == about(7));
 }
 
+TEST_CASE("dram prices: a supply without IDD5B adds nothing to a refresh, and takes nothing off") {
+  DramPerCommand p = ddr4_2400();
+  const double with = price_of(p, Primitive::kDramRefresh);
+  p.currents->supplies[1].idd5b.reset();  // VPP draws 3 mA in every state
+  CHECK(price_of(p, Primitive::kDramRefresh) == about(with));
+  // VDD1 2.8 mA: nothing of it, VDD2H 1.05 x (205 - 40) mA x 210 ns, VDDQ none: 36.4 nJ.
+  DramCurrents c = *p.currents;
+  c.devices = 1;
+  c.tRFC = ns(210);
+  c.supplies = {supply("VDD1", 1.8, {3.8, 1.5, 2.8, 18, 16.5, 0, 1.5}),
+                supply("VDD2H", 1.05, {53, 32.5, 40, 390, 265, 205, 3.9}),
+                supply("VDDQ", 0.5, {0.6, 0.6, 0.6, 111.9, 0.6, 0.6, 0.6})};
+  c.supplies[0].idd5b.reset();
+  p.currents = c;
+  CHECK(price_of(p, Primitive::kDramRefresh) == about(1.05 * 165 * 210));
+  for (DramSupply& s : p.currents->supplies) s.idd5b.reset();
+  Action refresh;
+  refresh.primitive = Primitive::kDramRefresh;
+  CHECK_FALSE(command_price(p, refresh));
+}
+
 TEST_CASE("dram prices: uncertainty is told with the price, and its bounds with the sum") {
   EnergyTable table;
   table.name = "by commands";

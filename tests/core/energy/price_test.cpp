@@ -208,6 +208,96 @@ TEST_CASE("price: the total is exactly the sum of the components, in order") {
   CHECK(sum == report.total.value);
 }
 
+TEST_CASE("price: bounds of the total, by every price's factor") {
+  EnergyTable table = plain_table();
+  Provenance unsure;
+  unsure.source = "this test";
+  unsure.uncertainty = 4;
+  table.moves = {{Primitive::kClock, Bits(1), Picojoules(2), std::nullopt, "", unsure},
+                 {Primitive::kPeWire, Bits(1), Picojoules(1), Nanometers(1000), "", unsure}};
+  table.pe_pitch = Nanometers(2000);
+  table.sram.width_rule = WidthScaling::kPowerLaw;
+  table.sram.uncertainty = 2;
+  table.sram.points[2].from.uncertainty = 8;
+  table.rules[0].from.uncertainty = 1.5;
+  Action clock = arithmetic(Primitive::kClock, "", 10), wire = clock;
+  clock.width = wire.width = Bits(3);
+  wire.primitive = Primitive::kPeWire;
+  const EnergyReport r = price(
+      {arithmetic(Primitive::kMultiply, "fp32", 1), arithmetic(Primitive::kMultiply, "int2", 1),
+       sram(1024, 64), sram(2000, 64), sram(8192, 32), clock, wire},
+      table);
+  // The quoted multiplication's source states none.
+  const double factors[] = {1, 1.5, 2, 2, 8, 4, 4};
+  double low = 0, high = 0;
+  for (std::size_t i = 0; i < r.actions.size(); ++i) {
+    CAPTURE(i);
+    CHECK(r.actions[i].unit.uncertainty == factors[i]);
+    low += r.actions[i].energy.value / factors[i];
+    high += r.actions[i].energy.value * factors[i];
+  }
+  CHECK(r.low.value == doctest::Approx(low));
+  CHECK(r.high.value == doctest::Approx(high));
+  CHECK(r.low < r.total);
+  CHECK(r.total < r.high);
+}
+
+TEST_CASE("price: banks beyond the points are said, and refused at more than 64 times") {
+  const EnergyTable table = plain_table();  // up to 8 KiB
+  const EnergyReport report = price({sram(8192, 64), sram(65536, 64)}, table);
+  REQUIRE(report.notes.size() == 1);
+  CHECK(
+      report.notes[0] ==
+      "plain: banks larger than any that it has a point for, by its rule: weight_buffer (8 times)");
+  CHECK(price({sram(8192 * 64, 64)}, table).total.value > 0);
+  CHECK(
+      error_of({sram(8192 * 64 + 8192, 64)}, table) ==
+      "energy table \"plain\": weight_buffer.read_weights: a bank of 532480 bytes is 65 times the "
+      "largest that the table has a point for; its rule is not followed beyond 64 times: more "
+      "banks, or larger points");
+}
+
+TEST_CASE("price: memories and areas of another technology than the operations are said") {
+  EnergyTable table = plain_table();
+  table.node = "45 nm, 0.9 V";
+  table.sram.node = "45 nm";
+  CHECK(price({}, table).notes.empty());
+  table.sram.node = "22 nm, 0.8 V";
+  table.area.emplace().node = "28 nm";
+  CHECK(price({}, table).notes ==
+        std::vector<std::string>{
+            "plain: memories of 22 nm beside operations of 45 nm",
+            "plain: areas of 28 nm beside energies of 45 nm: power density has both"});
+}
+
+TEST_CASE("price: ratios of a MAC and pJ have no sum") {
+  EnergyTable table = plain_table();
+  CHECK_NOTHROW(check_energy_table(table));
+  table.unit = PriceUnit::kMac;
+  CHECK_THROWS_WITH(check_energy_table(table),
+                    "sram: figures are in pJ, those of the table \"plain\" ratios of a MAC (unit: "
+                    "MAC): no sum has both");
+  table.sram.unit = PriceUnit::kMac;
+  CHECK_THROWS_WITH(check_energy_table(table),
+                    "dram: figures are in pJ, those of the table \"plain\" ratios of a MAC (unit: "
+                    "MAC): no sum has both");
+  std::get<DramPerAccess>(table.dram.scheme).ratios = true;
+  CHECK_NOTHROW(check_energy_table(table));
+  const DramPrices own{DramPerAccess{Bits(64), Picojoules(1), Picojoules(1), {}}};
+  CHECK_THROWS_WITH(
+      make_prices(table, "mine", own, DramPricing::kDevice),
+      "dram_prices: device: the DRAM \"mine\" is priced in pJ, all else by the energy "
+      "table \"plain\" in ratios of a MAC: no sum has both; expected `table`");
+  CHECK(!make_prices(table, "mine", own, DramPricing::kTable).device);
+  CHECK(price({}, table).notes ==
+        std::vector<std::string>{"plain: ratios of a MAC in the place of pJ: 1 pJ stands for one "
+                                 "MAC, whatever that costs"});
+  table.unit = PriceUnit::kPicojoule;
+  CHECK_THROWS_WITH(check_energy_table(table),
+                    "sram: figures are ratios of a MAC, those of the table \"plain\" in pJ: no sum "
+                    "has both");
+}
+
 TEST_CASE("price: what has no price is listed or refused, never zero") {
   const EnergyReport report = price({arithmetic(Primitive::kExp, "fp32", 9)}, plain_table());
   REQUIRE(report.unpriced().size() == 1);

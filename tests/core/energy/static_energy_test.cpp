@@ -99,6 +99,21 @@ TEST_CASE("static energy: a slow machine pays, and what has no leakage is listed
   CHECK(unpriced[0].action.count == 32 * 1000);
 }
 
+TEST_CASE(
+    "static energy: a precision-scalable MAC leaks what the table says of such, or is not priced") {
+  MachinePart mac = parts()[0];
+  mac.is_scalable = true;
+  Counts leaked;
+  append_leakage({mac}, 1000, &leaked);
+  REQUIRE(leaked.size() == 1);
+  CHECK(leaked[0].activity == "leakage_scalable_int8");
+  EnergyTable t = table();
+  const EnergyReport without = price(leaked, t);
+  REQUIRE(without.unpriced().size() == 1);  // not as the fixed MAC's 0.5 mW
+  t.leakage.push_back({"scalable int8", Milliwatts(2), {}});
+  CHECK(price(leaked, t).fixed.value == 8 * 2 * 1000);
+}
+
 TEST_CASE("voltage: energy with V^2, leakage by its exponent, DRAM not at all") {
   const EnergyReport report = price(counts(1000), at_voltage(table(), Volts(0.8)));
   CHECK(component(report, "array") == doctest::Approx(400 * 0.64 + 4000 * 0.512));

@@ -1,0 +1,48 @@
+#include "core/energy/table_notes.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/energy/sram_figures.h"
+
+namespace bitjoule {
+
+std::string technology_of(const std::string& node) { return node.substr(0, node.find(',')); }
+
+std::vector<std::string> table_notes(const EnergyTable& table) {
+  std::vector<std::string> notes;
+  if (table.unit == PriceUnit::kMac)
+    notes.push_back(fmt::format(
+        "{}: ratios of a MAC in the place of pJ: 1 pJ stands for one MAC, whatever that costs",
+        table.name));
+  const std::string own = technology_of(table.node), memories = technology_of(table.sram.node);
+  if (!memories.empty() && memories != own)
+    notes.push_back(
+        fmt::format("{}: memories of {} beside operations of {}", table.name, memories, own));
+  const std::string areas = table.area ? technology_of(table.area->node) : "";
+  if (!areas.empty() && areas != own)
+    notes.push_back(fmt::format("{}: areas of {} beside energies of {}: power density has both",
+                                table.name, areas, own));
+  return notes;
+}
+
+std::string reach_note(const Counts& counts, const EnergyTable& table) {
+  std::vector<std::string> names;
+  for (const Action& action : counts) {
+    if (action.primitive != Primitive::kSramRead && action.primitive != Primitive::kSramWrite)
+      continue;
+    const double reach = sram_reach(table.sram, action.capacity);
+    if (reach <= 1) continue;
+    std::string name = fmt::format("{} ({:.3g} times)", action.component, reach);
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(std::move(name));
+  }
+  if (names.empty()) return "";
+  return fmt::format("{}: banks larger than any that it has a point for, by its rule: {}",
+                     table.name, fmt::join(names, ", "));
+}
+
+}  // namespace bitjoule

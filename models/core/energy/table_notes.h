@@ -1,0 +1,20 @@
+// What has to be said of sums by a table whose figures are of several kinds.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/energy/table.h"
+
+namespace bitjoule {
+
+/// "22 nm" of "22 nm, 0.8 V": the technology alone.
+std::string technology_of(const std::string& node);
+
+/// That figures are ratios, or of several technologies: the memories', the areas'.
+std::vector<std::string> table_notes(const EnergyTable& table);
+
+/// Which memories have banks larger than any point of the table; empty: none.
+std::string reach_note(const Counts& counts, const EnergyTable& table);
+
+}  // namespace bitjoule
