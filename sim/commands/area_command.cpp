@@ -99,7 +99,7 @@ std::string area_text(const Machine& machine, const AreaReport& area) {
                        digits_text(*area.highest_mm2()));
   else if (area.has_figures())
     out += fmt::format("  {:<18} {:>9} mm2; the total is not known, as parts have no figure\n",
-                       "without these", digits_text(area.known_mm2()));
+                       "known parts", digits_text(area.known_mm2()));
   for (const std::string& note : area.notes) unknown += "  note: " + note + "\n";
   return out + unknown;
 }

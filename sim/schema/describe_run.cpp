@@ -91,7 +91,7 @@ void describe(V& v, RunFile& c) {
                 c.options.dram_prices);
     if (const auto* dram = std::get_if<CycleDramConfig>(&c.accelerator.dram->model))
       check_priced_device(c.accelerator.energy->dram, dram->organization, c.accelerator.dram->name,
-                          "energy.dram");
+                          "accelerator.energy.dram");
     const bool is_layer = std::holds_alternative<Layer>(c.workload);
     const bool values = c.values.value_or(is_layer);
     if (c.options.data.counted && !values)

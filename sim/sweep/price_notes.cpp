@@ -36,11 +36,14 @@ void add(Names& names, const std::string& name) {
 Names price_notes(const std::vector<const json::object*>& results) {
   Names by_table;                           // memories that the energy table prices
   std::map<std::string, Names> boundaries;  // of the prices that count: of whose
+  Names mixed;                              // tables whose figures are of several technologies
   Names ratios, joules;                     // tables of ratios, and of pJ
   Names with_time, without_time;            // memories whose own prices have standby and refresh
   for (const json::object* result : results) {
     const std::string table = text_of(*result, "energy.table");
     if (!table.empty()) add(text_of(*result, "energy.unit") == "MAC" ? ratios : joules, table);
+    const std::string node = text_of(*result, "energy.node");
+    if (node.find('(') != std::string::npos) add(mixed, fmt::format("{}: {}", table, node));
     const std::string memory = text_of(*result, "dram.model");
     const std::string prices = text_of(*result, "energy.dram_prices");
     if (prices.empty()) continue;  // of a version that had none
@@ -51,6 +54,9 @@ Names price_notes(const std::vector<const json::object*>& results) {
         is_table ? "the table" : memory);
   }
   Names notes;
+  if (!mixed.empty())
+    notes.push_back("figures of several technologies are summed: " +
+                    fmt::format("{}", fmt::join(mixed, "; ")));
   if (!ratios.empty() && !joules.empty())
     notes.push_back(
         fmt::format("energies by {} are ratios of a MAC, by {} joules: of both there is "

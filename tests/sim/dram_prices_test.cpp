@@ -233,6 +233,20 @@ TEST_CASE("dram prices: memories compared by one price, or by prices of differen
   CHECK(price_notes({&with_time, &c}) ==
         std::vector<std::string>{"c has no standby and no refresh: that energy does not depend on "
                                  "time or channels, that of e does"});
+  json::object mixed = c, ratios = a;
+  mixed["energy.table"] = "chip";
+  mixed["energy.node"] = "45 nm (memories 22 nm)";
+  CHECK(price_notes({&mixed}) ==
+        std::vector<std::string>{
+            "figures of several technologies are summed: chip: 45 nm (memories 22 nm)"});
+  ratios["energy.table"] = "eyeriss";
+  ratios["energy.unit"] = "MAC";
+  json::object plain = a;
+  plain["energy.table"] = "horowitz";
+  CHECK(price_notes({&ratios}).empty());
+  CHECK(price_notes({&ratios, &plain}) ==
+        std::vector<std::string>{"energies by eyeriss are ratios of a MAC, by horowitz joules: of "
+                                 "both there is no comparison"});
   const json::object old{{"dram.model", "a"}};
   CHECK(price_notes({&old, &a}).empty());
 }

@@ -195,6 +195,7 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
     report.high += Picojoules(row.energy.value * row.unit.uncertainty);
   }
   report.unit = table.unit;
+  report.node = nodes_of(table);
   report.notes = table_notes(table);
   if (const std::string note = reach_note(counts, table); !note.empty())
     report.notes.push_back(note);

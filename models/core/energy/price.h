@@ -67,6 +67,7 @@ struct EnergyReport {
   Picojoules fixed;      ///< their sum
   Picojoules low, high;  ///< the total with every price divided, multiplied by its uncertainty
   PriceUnit unit = PriceUnit::kPicojoule;  ///< of all of it
+  std::string node;                        ///< nodes_of() the table
   std::vector<std::string> notes;          ///< where figures of different kinds are summed
   // Priced by Prices: both prices of the DRAM, of which `counted` is in all of the above.
   std::string dram;  ///< its name

@@ -12,20 +12,45 @@ namespace bitjoule {
 
 std::string technology_of(const std::string& node) { return node.substr(0, node.find(',')); }
 
+namespace {
+
+/// Technologies of memories and areas that are not the operations'; else empty.
+struct OtherNodes {
+  std::string memories, areas;
+};
+
+OtherNodes other_nodes(const EnergyTable& table) {
+  const std::string own = technology_of(table.node);
+  OtherNodes other = {technology_of(table.sram.node),
+                      table.area ? technology_of(table.area->node) : ""};
+  if (other.memories == own) other.memories.clear();
+  if (other.areas == own) other.areas.clear();
+  return other;
+}
+
+}  // namespace
+
+std::string nodes_of(const EnergyTable& table) {
+  const OtherNodes other = other_nodes(table);
+  std::string more = other.memories.empty() ? "" : "memories " + other.memories;
+  if (!other.areas.empty()) more += (more.empty() ? "areas " : ", areas ") + other.areas;
+  return technology_of(table.node) + (more.empty() ? "" : " (" + more + ")");
+}
+
 std::vector<std::string> table_notes(const EnergyTable& table) {
   std::vector<std::string> notes;
   if (table.unit == PriceUnit::kMac)
     notes.push_back(fmt::format(
         "{}: ratios of a MAC in the place of pJ: 1 pJ stands for one MAC, whatever that costs",
         table.name));
-  const std::string own = technology_of(table.node), memories = technology_of(table.sram.node);
-  if (!memories.empty() && memories != own)
+  const OtherNodes other = other_nodes(table);
+  const std::string own = technology_of(table.node);
+  if (!other.memories.empty())
     notes.push_back(
-        fmt::format("{}: memories of {} beside operations of {}", table.name, memories, own));
-  const std::string areas = table.area ? technology_of(table.area->node) : "";
-  if (!areas.empty() && areas != own)
+        fmt::format("{}: memories of {} beside operations of {}", table.name, other.memories, own));
+  if (!other.areas.empty())
     notes.push_back(fmt::format("{}: areas of {} beside energies of {}: power density has both",
-                                table.name, areas, own));
+                                table.name, other.areas, own));
   return notes;
 }
 

@@ -11,6 +11,9 @@ namespace bitjoule {
 /// "22 nm" of "22 nm, 0.8 V": the technology alone.
 std::string technology_of(const std::string& node);
 
+/// "45 nm", or "45 nm (memories 22 nm, areas 28 nm)" where these have another than operations.
+std::string nodes_of(const EnergyTable& table);
+
 /// That figures are ratios, or of several technologies: the memories', the areas'.
 std::vector<std::string> table_notes(const EnergyTable& table);
 

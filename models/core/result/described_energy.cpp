@@ -167,6 +167,8 @@ void describe_energy(const EnergyReport& report, ResultVisitor& v) {
           report.high.value);
   v.value({"unit", "", "`pJ`; `MAC`: ratios of what a MAC costs stand in the place of pJ"},
           enum_name(report.unit));
+  v.value({"node", "", "technology of the table, and of its memories and areas where another"},
+          report.node);
   v.list({"notes", "", "where the sums have figures of different kinds"}, [&] {
     for (const std::string& note : report.notes) v.value({}, note);
   });

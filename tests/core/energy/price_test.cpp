@@ -262,12 +262,14 @@ TEST_CASE("price: memories and areas of another technology than the operations a
   table.node = "45 nm, 0.9 V";
   table.sram.node = "45 nm";
   CHECK(price({}, table).notes.empty());
+  CHECK(price({}, table).node == "45 nm");
   table.sram.node = "22 nm, 0.8 V";
   table.area.emplace().node = "28 nm";
   CHECK(price({}, table).notes ==
         std::vector<std::string>{
             "plain: memories of 22 nm beside operations of 45 nm",
             "plain: areas of 28 nm beside energies of 45 nm: power density has both"});
+  CHECK(price({}, table).node == "45 nm (memories 22 nm, areas 28 nm)");
 }
 
 TEST_CASE("price: ratios of a MAC and pJ have no sum") {
