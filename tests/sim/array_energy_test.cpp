@@ -148,7 +148,7 @@ TEST_CASE("array energy: Eyeriss' ratios and pJ are not added") {
         std::string::npos);
   for (const char* part : {"sram: cacti7-45nm-lop.yaml", "dram: lpddr4-8pj.yaml"}) {
     CAPTURE(part);
-    CHECK(refused({{"energy", std::string("{base: eyeriss-65nm.yaml, ") + part + "}"}})
+    CHECK(refused({{"energy", fmt::format("{{base: eyeriss-65nm.yaml, {}}}", part)}})
               .find("figures are in pJ, those of the table \"eyeriss-65nm\" ratios of a MAC") !=
           std::string::npos);
   }
