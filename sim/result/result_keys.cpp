@@ -136,7 +136,7 @@ bool fits(const json::value& value, const Shape& shape) {
 
 bool fits(const json::object& object, const Shape& shape) {
   for (const auto& [name, part] : shape.parts)
-    if (part.seen == shape.objects && !object.contains(name)) return false;
+    if (!shape.is_map && part.seen == shape.objects && !object.contains(name)) return false;
   return std::all_of(object.begin(), object.end(), [&](const auto& row) {
     const auto known = shape.parts.find(std::string_view(row.key().data(), row.key().size()));
     if (known != shape.parts.end()) return fits(row.value(), known->second);

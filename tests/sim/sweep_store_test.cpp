@@ -146,6 +146,24 @@ TEST_CASE("store: a result has all its keys, with values of their kinds") {
   CHECK(store.has(hash));
 }
 
+TEST_CASE("store: a result counts, fast and estimated, whatever table and memory priced it") {
+  const TemporaryDirectory dir;
+  const std::string file = write_file(dir, "s.yaml",
+                                      "name: all\nbase: quickstart.yaml\n"
+                                      "set: {values: off, layer: {gemm: {m: 2, n: 16, k: 16}}}\n"
+                                      "axes:\n"
+                                      "  - {path: fidelity, values: [fast, estimate]}\n"
+                                      "  - {path: energy, values: [horowitz-2014-45nm.yaml, "
+                                      "chip-45nm.yaml, jouppi-2021-7nm.yaml]}\n"
+                                      "  - {path: dram, values: [ideal.yaml, lpddr5-6400.yaml, "
+                                      "hbm2-2000.yaml]}\n");
+  const Outcome outcome = shell("{sim} sweep " + file + " -o " + dir.at("out"));
+  CAPTURE(outcome.text);
+  CHECK(outcome.code == 0);
+  CHECK(outcome.text.find("not run") == std::string::npos);
+  CHECK(points_of(dir.at("out")).size() == 18);
+}
+
 TEST_CASE("store: failures count by the same rule") {
   const TemporaryDirectory dir;
   const std::string hash(32, 'a'), other(32, 'b');
