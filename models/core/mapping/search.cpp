@@ -34,7 +34,7 @@ constexpr int kMostCuts = 80;  // of a dive, until a tiling fits
 // Around the best, before and after, tilings that are tried, and of them estimated.
 constexpr std::int64_t kMostTried = 1500, kMostClimbed = 48;
 // Of the peak's cost: by as much may the memory's own model have another order.
-constexpr double kClose = 0.01;
+constexpr double kClose = 0.01, kCloseInTime = 0.03;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
 constexpr double kWorthAll = 4'000, kLeastEffort = 0.25, kFlexibleEffort = 2;
 
@@ -175,7 +175,8 @@ class BestFirst {
   }
 
   /// Beside the best, at the memory's peak hardly worse, and the memory's own model may find them
-  /// better: tilings without shorter tiles at the end of axes, and with one other size.
+  /// better: tilings without shorter tiles at the end of axes, and, where cycles alone count, with
+  /// one other size.
   void note_close() {
     const double most = found_.cost.first * (1 + kClose);
     const std::vector<Box> best = trials_.best_boxes();
@@ -191,7 +192,9 @@ class BestFirst {
       }
       trials_.estimate_close(all, most);
     }
-    for (std::size_t a = 0; a < kAxes; ++a) note_along(best.front(), a, most);
+    if (!objective_.is_cycles_alone()) return;
+    for (std::size_t a = 0; a < kAxes; ++a)
+      note_along(best.front(), a, found_.cost.first * (1 + kCloseInTime));
   }
 
   /// With sizes of an axis from a quarter to 16 times its own, of each quarter of a doubling the
