@@ -68,6 +68,13 @@ std::vector<MachineSetting> pinned_settings(const AcceleratorConfig& machine,
                   names, enum_name(*pins.dataflow)));
 }
 
+/// What becomes of the best of a search.
+enum class Next {
+  kChosen,     ///< it is the layer's mapping
+  kSimulated,  ///< it is simulated, with others that are close
+  kCompared,   ///< it is simulated beside those of the layer's own objective
+};
+
 /// What a search with one setting of the machine has found.
 struct Searched {
   Mapping mapping;
@@ -126,16 +133,16 @@ void walk_closest(const MappingProblem& p, const Objective& objective,
 }
 
 void take_best(const MappingProblem& p, const Objective& objective,
-               const std::shared_ptr<EnergyModel>& energy, bool simulated, Searched& s) {
+               const std::shared_ptr<EnergyModel>& energy, Next next, Searched& s) {
   std::vector<Ranked>& closest = s.found.closest;
   if (p.memory.sampled) {
     const std::int64_t all = closest.front().second.estimate.traffic.total().bursts;
-    const std::size_t ranked =
-        rank_closest(p, objective, energy,
-                     simulated ? std::clamp(all, kSimulatedBursts, kMostSimulatedBursts)
-                               : std::clamp(all / 4, kRankedBursts, kMostRankedBursts),
-                     closest);
-    if (!simulated && ranked > 1) walk_closest(p, objective, energy, closest);
+    const std::size_t ranked = rank_closest(
+        p, objective, energy,
+        next == Next::kSimulated ? std::clamp(all, kSimulatedBursts, kMostSimulatedBursts)
+                                 : std::clamp(all / 4, kRankedBursts, kMostRankedBursts),
+        closest);
+    if (next == Next::kChosen && ranked > 1) walk_closest(p, objective, energy, closest);
   }
   s.found.cost = closest.front().first;
   s.mapping.tiling = closest.front().second.tiling;
@@ -143,7 +150,7 @@ void take_best(const MappingProblem& p, const Objective& objective,
 }
 
 Searched search_setting(MappingProblem p, const MachineSetting& setting, const MappingPins& pins,
-                        const ObjectiveWeights& weights) {
+                        const ObjectiveWeights& weights, Next next) {
   p.machine = configured(std::move(p.machine), setting);
   const MappingSpace space = mapping_space(p, pins);
   const MappingProblem undivided = roomiest(p);
@@ -158,7 +165,7 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
   m.estimated = s.found.estimated;
   m.misfits = s.found.misfits;
   m.gap = s.found.gap();
-  take_best(p, objective, energy, finalists(pins) > 1, s);
+  take_best(p, objective, energy, next, s);
   m.notes = space.notes;
   s.prices = {setting, energy->asked()};
   return s;
@@ -166,12 +173,12 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
 
 /// Of each setting the best, the cheapest first. Throws where there is none.
 std::vector<Searched> search_settings(const MappingProblem& problem, const MappingPins& pins,
-                                      const ObjectiveWeights& weights) {
+                                      const ObjectiveWeights& weights, Next next) {
   std::vector<Searched> all;
   std::exception_ptr reason;
   for (const MachineSetting& setting : pinned_settings(problem.machine, pins)) {
     try {
-      all.push_back(search_setting(problem, setting, pins, weights));
+      all.push_back(search_setting(problem, setting, pins, weights, next));
     } catch (const Error& e) {  // it may fit with another setting
       if (e.kind() != ErrorKind::kInput) throw;
       if (!reason) reason = std::current_exception();
@@ -192,7 +199,7 @@ MappingProblem configured(MappingProblem problem, const Mapping& mapping) {
 }
 
 Mapping map_layer(const MappingProblem& problem, const MappingPins& pins) {
-  return search_settings(problem, pins, weights_of(pins)).front().mapping;
+  return search_settings(problem, pins, weights_of(pins), Next::kChosen).front().mapping;
 }
 
 bool same_prices(const MappingProblem& problem, const std::vector<PricesAsked>& asked) {
@@ -214,12 +221,13 @@ std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingP
                                    std::vector<PricesAsked>& asked) {
   const ObjectiveWeights weights = weights_of(pins);
   const auto most = static_cast<std::size_t>(finalists(pins));
-  const auto searched = [&](const ObjectiveWeights& by) {
-    std::vector<Searched> all = search_settings(problem, pins, by);
+  const auto searched = [&](const ObjectiveWeights& by, Next next) {
+    std::vector<Searched> all = search_settings(problem, pins, by, next);
     for (const Searched& s : all) asked.push_back(s.prices);
     return all;
   };
-  const std::vector<Searched> found = searched(weights);
+  const std::vector<Searched> found =
+      searched(weights, most > 1 ? Next::kSimulated : Next::kChosen);
   std::vector<Mapping> all = {found.front().mapping};
   const auto add = [&](const Mapping& other) {
     for (const Mapping& known : all)
@@ -229,7 +237,10 @@ std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingP
   for (const MappingObjective objective : {MappingObjective::kEdp, MappingObjective::kCycles,
                                            MappingObjective::kEnergy, MappingObjective::kTraffic}) {
     if (all.size() >= most) return all;
-    add(searched(weights_of(objective)).front().mapping);
+    const ObjectiveWeights by = weights_of(objective);
+    if (std::tie(by.energy, by.cycles, by.traffic) !=
+        std::tie(weights.energy, weights.cycles, weights.traffic))
+      add(searched(by, Next::kCompared).front().mapping);
   }
   for (const Searched& s : found) add(s.mapping);
   const auto add_tiling = [&](const MappingAlternative& other) {
@@ -268,7 +279,8 @@ std::vector<MappingAlternative> alternatives(const MappingProblem& problem, cons
   std::vector<Searched> found;
   const auto add = [&](const MappingPins& others) {
     try {
-      found.push_back(std::move(search_settings(problem, others, weights_of(pins)).front()));
+      found.push_back(
+          std::move(search_settings(problem, others, weights_of(pins), Next::kCompared).front()));
     } catch (const Error& e) {  // of this kind none fits
       if (e.kind() != ErrorKind::kInput) throw;
     }
