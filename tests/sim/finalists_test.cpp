@@ -12,7 +12,7 @@
 #include "run/layer_runner.h"
 #include "sim/schema/run_file.h"
 
-namespace bitjoule {
+namespace bitjoule::finalists_test {
 namespace {
 
 RunConfig run_of(const std::string& layer, std::vector<Override> more = {}) {
@@ -82,4 +82,4 @@ TEST_CASE("finalists: equal tiles are among them though the memory's peak prefer
   }));
 }
 
-}  // namespace bitjoule
+}  // namespace bitjoule::finalists_test
