@@ -63,7 +63,9 @@ TEST_CASE("finalists: a tiling walked from end to end takes the time of its run"
 TEST_CASE("finalists: edp of a long convolution is not above what other objectives reach") {
   // Of 210 tiles twelve are walked, and the two best by these from end to end.
   const RunConfig run = run_of(
-      "{conv2d: {height: 224, width: 224, channels: 64, filters: 64, kernel: [3, 3], padding: 1}}");
+      "{conv2d: {height: 224, width: 224, channels: 64, filters: 64, kernel: [3, 3], "
+      "padding: 1}}",
+      {{"precision", "{weights: int8, activations: int8}"}});
   const double edp = ran(run, MappingObjective::kEdp).edp;
   for (const MappingObjective other : {MappingObjective::kTraffic, MappingObjective::kEnergy}) {
     CAPTURE(static_cast<int>(other));
