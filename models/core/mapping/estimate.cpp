@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/mapping/estimate_energy.h"
@@ -16,7 +17,9 @@ namespace {
 
 // Of a layer whose estimate is shown, and of those among which a search chooses.
 constexpr WalkBudget kRefined{40'000, 4, true, kRefinedSteps};
-constexpr WalkBudget kRanked{kRankedAtLeast, 1, false, kRankedSteps};
+constexpr WalkBudget kRanked{kRankedAtLeast, 1, false, kRankedSteps, kRankedWarm};
+// End to end.
+constexpr WalkBudget kWalked{std::numeric_limits<std::int64_t>::max(), 1, true};
 
 /// Equal lengths of an axis, and how many there are.
 class Lengths {
@@ -306,12 +309,16 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   settle(cycles, walked.activates, e);
 }
 
-void Estimator::rank(const Tiling& tiling, MappingEstimate& e) const {
+void Estimator::rank(const Tiling& tiling, MappingEstimate& e) const { retime(tiling, kRanked, e); }
+
+void Estimator::walk(const Tiling& tiling, MappingEstimate& e) const { retime(tiling, kWalked, e); }
+
+void Estimator::retime(const Tiling& tiling, const WalkBudget& budget, MappingEstimate& e) const {
   if (!p_.memory.sampled) return;
   const TileLayout layout(p_, tiling);
   PeakRates rates(p_.memory);
   const WalkedTime walked =
-      walked_time(p_, tiling, layout, e.traffic.total().bursts, kRanked, rates);
+      walked_time(p_, tiling, layout, e.traffic.total().bursts, budget, rates);
   settle(walked.whole ? walked.cycles : static_cast<double>(e.cycles) * walked.share,
          walked.activates, e);
 }

@@ -18,6 +18,7 @@
 namespace bitjoule {
 
 class EnergyModel;
+struct WalkBudget;
 
 /// Equal to what a run reports are: traffic, counts (but for peaks, which nothing here knows, and
 /// vector operators, which have no tiling), folds, array_cycles.
@@ -75,12 +76,16 @@ class Estimator {
   /// The same from fewer of its requests, to choose among some.
   void rank(const Tiling& tiling, MappingEstimate& e) const;
 
+  /// The same from all of its requests: the time that a run without overlap takes.
+  void walk(const Tiling& tiling, MappingEstimate& e) const;
+
   /// The estimate but for time, which is one that estimate() is not below, and energy at that time:
   /// the array's with the first tile ahead of it and the last result behind it, and every burst at
   /// the memory's peak with the last tile behind them. It costs a part of what estimate() does.
   MappingEstimate lower_bound(const Tiling& tiling, const TileCounts& counts) const;
 
  private:
+  void retime(const Tiling& tiling, const WalkBudget& budget, MappingEstimate& e) const;
   void settle(double cycles, double activates, MappingEstimate& e) const;
   void add_traffic(const Tiling& tiling, const TileCounts& counts, MappingEstimate& e) const;
   std::int64_t least_cycles(const Tiling& tiling, const MappingEstimate& e) const;

@@ -19,8 +19,17 @@
 namespace bitjoule {
 namespace {
 
-// To tell the best of the closest.
-constexpr std::int64_t kRankedBursts = 12'000;
+// To tell the best of the closest; more where a simulation follows, which asks for all of a layer's
+// several times.
+constexpr std::int64_t kRankedBursts = 24'000, kMostRankedBursts = 200'000;
+constexpr std::int64_t kSimulatedBursts = 80'000, kMostSimulatedBursts = 400'000;
+constexpr std::size_t kLeastRanked = 2;
+// A part of a layer tells its time within about this share. Where it was a small part, the two best
+// are walked from end to end, if both together ask for no more.
+constexpr double kRankError = 0.1;
+// Finalists that the memory's model has as the best, before those of other orders of the loops.
+constexpr std::size_t kCloseFinalists = 4;
+constexpr std::int64_t kLongLayer = 10 * kRankedSteps, kWalkedBursts = 500'000;
 
 ObjectiveWeights weights_of(const MappingPins& pins) {
   return pins.weights.value_or(weights_of(pins.objective.value_or(MappingObjective::kEdp)));
@@ -59,6 +68,13 @@ std::vector<MachineSetting> pinned_settings(const AcceleratorConfig& machine,
                   names, enum_name(*pins.dataflow)));
 }
 
+/// What becomes of the best of a search.
+enum class Next {
+  kChosen,     ///< it is the layer's mapping
+  kSimulated,  ///< it is simulated, with others that are close
+  kCompared,   ///< it is simulated beside those of the layer's own objective
+};
+
 /// What a search with one setting of the machine has found.
 struct Searched {
   Mapping mapping;
@@ -73,28 +89,68 @@ std::int64_t ranked_bursts(const MappingProblem& p, const MappingAlternative& on
   return std::min(bursts, std::max(kRankedAtLeast, bursts / steps * kRankedSteps));
 }
 
-/// At the memory's peak the closest are about equal; its own model tells which is the best, asked
-/// for so many bursts.
-void take_best(const MappingProblem& p, const Objective& objective,
-               const std::shared_ptr<EnergyModel>& energy, Searched& s) {
-  std::int64_t left = kRankedBursts;
-  for (std::size_t i = 0; i < s.found.closest.size(); ++i) {
-    auto& [cost, one] = s.found.closest[i];
+using Ranked = std::pair<MappingCost, MappingAlternative>;
+
+/// At the memory's peak the closest are about equal; its own model, asked for so many bursts, tells
+/// which is the best. Those that it was asked about come first then, in their order; how many.
+std::size_t rank_closest(const MappingProblem& p, const Objective& objective,
+                         const std::shared_ptr<EnergyModel>& energy, std::int64_t left,
+                         std::vector<Ranked>& closest) {
+  std::size_t ranked = 0;
+  MappingCost least;
+  for (; ranked < closest.size(); ++ranked) {
+    auto& [cost, one] = closest[ranked];
     // A real memory is slower than its peak: what is worse at that is worse.
-    if (i > 0 && (!p.memory.sampled || left <= 0 || !(cost < s.found.cost))) break;
-    const MappingProblem set = divided(p, one.tiling);
+    if (ranked > 0 && ((left <= 0 && ranked >= kLeastRanked) || !(cost < least))) break;
     left -= ranked_bursts(p, one);
+    const MappingProblem set = divided(p, one.tiling);
     Estimator(set, energy).rank(one.tiling, one.estimate);
     cost = cost_of(objective, one.estimate);
-    if (i > 0 && !(cost < s.found.cost)) continue;
-    s.found.cost = cost;
-    s.mapping.tiling = one.tiling;
-    s.mapping.estimate = one.estimate;
+    least = ranked == 0 ? cost : std::min(least, cost);
   }
+  std::stable_sort(closest.begin(), closest.begin() + static_cast<std::ptrdiff_t>(ranked),
+                   [](const Ranked& a, const Ranked& b) { return a.first < b.first; });
+  return ranked;
+}
+
+/// Where a part of them told them apart, and not by much: by the whole of them.
+void walk_closest(const MappingProblem& p, const Objective& objective,
+                  const std::shared_ptr<EnergyModel>& energy, std::vector<Ranked>& closest) {
+  Ranked &first = closest[0], &second = closest[1];
+  if (first.first.first * (1 + kRankError) < second.first.first) return;
+  std::int64_t bursts = 0;
+  for (const Ranked* one : {&first, &second}) {
+    bursts += one->second.estimate.traffic.total().bursts;
+    if (trip_counts(p.layer, one->second.tiling).total() < kLongLayer) return;
+  }
+  if (bursts > kWalkedBursts) return;
+  for (Ranked* one : {&first, &second}) {
+    const MappingProblem set = divided(p, one->second.tiling);
+    Estimator(set, energy).walk(one->second.tiling, one->second.estimate);
+    one->first = cost_of(objective, one->second.estimate);
+  }
+  if (second.first < first.first) std::swap(first, second);
+}
+
+void take_best(const MappingProblem& p, const Objective& objective,
+               const std::shared_ptr<EnergyModel>& energy, Next next, Searched& s) {
+  std::vector<Ranked>& closest = s.found.closest;
+  if (p.memory.sampled) {
+    const std::int64_t all = closest.front().second.estimate.traffic.total().bursts;
+    const std::size_t ranked = rank_closest(
+        p, objective, energy,
+        next == Next::kSimulated ? std::clamp(all, kSimulatedBursts, kMostSimulatedBursts)
+                                 : std::clamp(all / 4, kRankedBursts, kMostRankedBursts),
+        closest);
+    if (next == Next::kChosen && ranked > 1) walk_closest(p, objective, energy, closest);
+  }
+  s.found.cost = closest.front().first;
+  s.mapping.tiling = closest.front().second.tiling;
+  s.mapping.estimate = closest.front().second.estimate;
 }
 
 Searched search_setting(MappingProblem p, const MachineSetting& setting, const MappingPins& pins,
-                        const ObjectiveWeights& weights) {
+                        const ObjectiveWeights& weights, Next next) {
   p.machine = configured(std::move(p.machine), setting);
   const MappingSpace space = mapping_space(p, pins);
   const MappingProblem undivided = roomiest(p);
@@ -109,7 +165,7 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
   m.estimated = s.found.estimated;
   m.misfits = s.found.misfits;
   m.gap = s.found.gap();
-  take_best(p, objective, energy, s);
+  take_best(p, objective, energy, next, s);
   m.notes = space.notes;
   s.prices = {setting, energy->asked()};
   return s;
@@ -117,12 +173,12 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
 
 /// Of each setting the best, the cheapest first. Throws where there is none.
 std::vector<Searched> search_settings(const MappingProblem& problem, const MappingPins& pins,
-                                      const ObjectiveWeights& weights) {
+                                      const ObjectiveWeights& weights, Next next) {
   std::vector<Searched> all;
   std::exception_ptr reason;
   for (const MachineSetting& setting : pinned_settings(problem.machine, pins)) {
     try {
-      all.push_back(search_setting(problem, setting, pins, weights));
+      all.push_back(search_setting(problem, setting, pins, weights, next));
     } catch (const Error& e) {  // it may fit with another setting
       if (e.kind() != ErrorKind::kInput) throw;
       if (!reason) reason = std::current_exception();
@@ -143,7 +199,7 @@ MappingProblem configured(MappingProblem problem, const Mapping& mapping) {
 }
 
 Mapping map_layer(const MappingProblem& problem, const MappingPins& pins) {
-  return search_settings(problem, pins, weights_of(pins)).front().mapping;
+  return search_settings(problem, pins, weights_of(pins), Next::kChosen).front().mapping;
 }
 
 bool same_prices(const MappingProblem& problem, const std::vector<PricesAsked>& asked) {
@@ -165,12 +221,13 @@ std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingP
                                    std::vector<PricesAsked>& asked) {
   const ObjectiveWeights weights = weights_of(pins);
   const auto most = static_cast<std::size_t>(finalists(pins));
-  const auto searched = [&](const ObjectiveWeights& by) {
-    std::vector<Searched> all = search_settings(problem, pins, by);
+  const auto searched = [&](const ObjectiveWeights& by, Next next) {
+    std::vector<Searched> all = search_settings(problem, pins, by, next);
     for (const Searched& s : all) asked.push_back(s.prices);
     return all;
   };
-  const std::vector<Searched> found = searched(weights);
+  const std::vector<Searched> found =
+      searched(weights, most > 1 ? Next::kSimulated : Next::kChosen);
   std::vector<Mapping> all = {found.front().mapping};
   const auto add = [&](const Mapping& other) {
     for (const Mapping& known : all)
@@ -180,18 +237,26 @@ std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingP
   for (const MappingObjective objective : {MappingObjective::kEdp, MappingObjective::kCycles,
                                            MappingObjective::kEnergy, MappingObjective::kTraffic}) {
     if (all.size() >= most) return all;
-    add(searched(weights_of(objective)).front().mapping);
+    const ObjectiveWeights by = weights_of(objective);
+    if (std::tie(by.energy, by.cycles, by.traffic) !=
+        std::tie(weights.energy, weights.cycles, weights.traffic))
+      add(searched(by, Next::kCompared).front().mapping);
   }
   for (const Searched& s : found) add(s.mapping);
-  auto schemes = found.front().found.of_schemes;
-  std::stable_sort(schemes.begin(), schemes.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [cost, other] : schemes) {
-    Mapping m = all.front();
+  const auto add_tiling = [&](const MappingAlternative& other) {
+    Mapping m = found.front().mapping;
     m.tiling = other.tiling;
     m.estimate = other.estimate;
     add(m);
-  }
+  };
+  const auto& closest = found.front().found.closest;
+  for (std::size_t i = 0; i < std::min(closest.size(), kCloseFinalists); ++i)
+    add_tiling(closest[i].second);
+  auto schemes = found.front().found.of_schemes;
+  std::stable_sort(schemes.begin(), schemes.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [cost, other] : schemes) add_tiling(other);
+  for (const auto& [cost, other] : closest) add_tiling(other);
   return all;
 }
 
@@ -214,7 +279,8 @@ std::vector<MappingAlternative> alternatives(const MappingProblem& problem, cons
   std::vector<Searched> found;
   const auto add = [&](const MappingPins& others) {
     try {
-      found.push_back(std::move(search_settings(problem, others, weights_of(pins)).front()));
+      found.push_back(
+          std::move(search_settings(problem, others, weights_of(pins), Next::kCompared).front()));
     } catch (const Error& e) {  // of this kind none fits
       if (e.kind() != ErrorKind::kInput) throw;
     }

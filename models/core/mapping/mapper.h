@@ -40,8 +40,10 @@ Mapping map_layer(const MappingProblem& problem, const MappingPins& pins = {});
 /// estimates and the run go by.
 MappingProblem configured(MappingProblem problem, const Mapping& mapping);
 
-/// What may be the best if it is simulated (MappingPins::finalists): first what map_layer() yields,
-/// then the best by other objectives and of other loop orders, as many as are asked for.
+/// What may be the best if it is simulated (MappingPins::finalists), as many as are asked for:
+/// first what map_layer() yields, or, where others follow, what more of the memory's model has as
+/// the best; then the best by other objectives, those that are close, and those of other loop
+/// orders.
 std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins);
 
 /// What a mapping costs by the pins' objective if it takes `cycles`; less is better.

@@ -22,6 +22,9 @@ class Objective {
   /// Rises with each of the three, so that bounds of them yield a bound of the cost.
   MappingCost cost(double energy_pj, double cycles, double bursts) const;
 
+  /// Whether nothing but cycles counts, which an estimate knows least.
+  bool is_cycles_alone() const { return weights_.energy == 0 && weights_.traffic == 0; }
+
  private:
   ObjectiveWeights weights_;
 };

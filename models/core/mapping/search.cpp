@@ -33,6 +33,8 @@ constexpr std::size_t kMostDescents = 12;
 constexpr int kMostCuts = 80;  // of a dive, until a tiling fits
 // Around the best, before and after, tilings that are tried, and of them estimated.
 constexpr std::int64_t kMostTried = 1500, kMostClimbed = 48;
+// Of the peak's cost: by as much may the memory's own model have another order.
+constexpr double kClose = 0.01, kCloseInTime = 0.03;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
 constexpr double kWorthAll = 4'000, kLeastEffort = 0.25, kFlexibleEffort = 2;
 
@@ -66,6 +68,7 @@ class BestFirst {
       open_boxes(std::numeric_limits<std::int64_t>::max());
       climb();
     }
+    if (found_.best && p_.memory.sampled) note_close();
     found_.boxes = dived_ + opened_;
     return found_;
   }
@@ -169,6 +172,56 @@ class BestFirst {
       for (std::size_t i = 0; i < starts.size() && !better; ++i)
         better = neighbours_.any(starts[i], is_better);
     }
+  }
+
+  /// Beside the best, at the memory's peak hardly worse, and the memory's own model may find them
+  /// better: tilings without shorter tiles at the end of axes, and, where cycles alone count, with
+  /// one other size.
+  void note_close() {
+    const double most = found_.cost.first * (1 + kClose);
+    const std::vector<Box> best = trials_.best_boxes();
+    for (const Box& from : best) {
+      Box all = from;
+      for (std::size_t a = 0; a < kAxes; ++a) {
+        all = points_.without_rest(all, a);
+        Box one = points_.without_rest(from, a);
+        trials_.estimate_close(one, most);
+        if (one.lo[a] == 0) continue;
+        one.lo[a] = one.hi[a] = static_cast<std::uint16_t>(one.lo[a] - 1);
+        trials_.estimate_close(points_.without_rest(one, a), most);
+      }
+      trials_.estimate_close(all, most);
+    }
+    if (!objective_.is_cycles_alone()) return;
+    for (std::size_t a = 0; a < kAxes; ++a)
+      note_along(best.front(), a, found_.cost.first * (1 + kCloseInTime));
+  }
+
+  /// With sizes of an axis from a quarter to 16 times its own, of each quarter of a doubling the
+  /// one with the least bound.
+  void note_along(Box box, std::size_t axis, double most) {
+    const std::vector<std::int64_t>& sizes = space_.sizes[axis];
+    if (sizes.size() == 1) return;
+    const auto own = static_cast<double>(sizes[box.lo[axis]]);
+    std::optional<MappingCost> least;
+    Box best;
+    int last = 0;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const int quarter =
+          static_cast<int>(std::floor(4 * std::log2(static_cast<double>(sizes[i]) / own)));
+      if (quarter < -8 || quarter > 16) continue;
+      if (least && quarter != last) {
+        trials_.estimate_close(best, most);
+        least.reset();
+      }
+      last = quarter;
+      box.lo[axis] = box.hi[axis] = static_cast<std::uint16_t>(i);
+      const std::optional<MappingCost> bound = trials_.bound(box);
+      if (!bound || bound->first > most || (least && !(*bound < *least))) continue;
+      least = bound;
+      best = box;
+    }
+    if (least) trials_.estimate_close(best, most);
   }
 
   /// Until so many are open in all. Whether all that is left need not be opened.

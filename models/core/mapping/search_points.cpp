@@ -43,6 +43,14 @@ Box SearchPoints::even(Box box, std::size_t axis) const {
   return box;
 }
 
+Box SearchPoints::without_rest(Box box, std::size_t axis) const {
+  const std::vector<std::int64_t>& sizes = space_.sizes[axis];
+  std::uint16_t entry = box.lo[axis];
+  while (entry > 0 && totals_[axis] % sizes[entry] != 0) --entry;
+  if (totals_[axis] % sizes[entry] == 0) box.lo[axis] = box.hi[axis] = entry;
+  return box;
+}
+
 std::vector<std::uint16_t> SearchPoints::beside(std::size_t axis, std::uint16_t from) const {
   const std::vector<std::int64_t>& sizes = space_.sizes[axis];
   const std::int64_t size = sizes[from], total = totals_[axis], whole = whole_[axis];

@@ -24,6 +24,9 @@ class SearchPoints {
   /// With the least size along an axis that makes no more tiles.
   Box even(Box box, std::size_t axis) const;
 
+  /// With the largest size along an axis, no larger than it is, all of whose tiles are equal.
+  Box without_rest(Box box, std::size_t axis) const;
+
  private:
   std::uint16_t entry(std::size_t axis, std::int64_t size) const;
   std::int64_t below(std::int64_t end) {

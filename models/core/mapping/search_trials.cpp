@@ -12,7 +12,7 @@ namespace bitjoule {
 namespace {
 
 // As many of the best are told: their costs lie close together.
-constexpr std::size_t kMostClosest = 16;
+constexpr std::size_t kMostClosest = 24;
 
 }  // namespace
 
@@ -127,6 +127,16 @@ void SearchTrials::estimate(const Box& box) {
   for (const Choice& choice : known->second)
     if (may_win(choice.bound)) estimate_choice(box, choice);
   counted_.erase(known);
+}
+
+void SearchTrials::estimate_close(const Box& box, double most) {
+  const std::optional<MappingCost> least = bound(box);
+  if (!least || least->first > most) return;
+  const std::vector<Choice>* choices = counted(box);
+  if (choices == nullptr) return;
+  for (const Choice& choice : *choices)
+    if (choice.bound.first <= most) estimate_choice(box, choice);
+  counted_.erase({box.scheme, box.lo});
 }
 
 void SearchTrials::estimate_choice(const Box& box, const Choice& choice) {

@@ -40,6 +40,10 @@ class SearchTrials {
   /// Estimates it, so far as it may be better than the best.
   void estimate(const Box& box);
 
+  /// Estimates it, whether or not it may be better, if its first cost may be as low as `most`: it
+  /// may be among the closest.
+  void estimate_close(const Box& box, double most);
+
   /// Whether something with this bound may be better than the best.
   bool may_win(const MappingCost& bound) const { return !found_.best || bound < found_.cost; }
   SearchResult& found() { return found_; }

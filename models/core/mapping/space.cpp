@@ -47,6 +47,12 @@ std::int64_t burst_elements(const MappingProblem& p, std::int64_t bits) {
   return bits > 0 && p.memory.burst_bytes * 8 % bits == 0 ? p.memory.burst_bytes * 8 / bits : 1;
 }
 
+/// Groups whose elements of one tensor, so many bits each, fill bursts evenly.
+std::int64_t burst_groups(const MappingProblem& p, std::int64_t bits) {
+  const std::int64_t burst = p.memory.burst_bytes * 8;
+  return bits > 0 ? burst / std::gcd(burst, bits) : 1;
+}
+
 /// What the array holds at once along an axis, and what fills a burst.
 std::vector<std::int64_t> quanta_of(const MappingProblem& p, TileAxis axis) {
   const FoldExtents array = dataflow_of(p).quanta(p.machine.array, p.path.macs_per_pe);
@@ -58,7 +64,8 @@ std::vector<std::int64_t> quanta_of(const MappingProblem& p, TileAxis axis) {
     case TileAxis::kK:
       return {array.k, burst_elements(p, p.path.activations.code_bits), p.layer.channels};
     case TileAxis::kGroups:
-      return {most_groups_at_once(p)};
+      return {most_groups_at_once(p), burst_groups(p, p.layer.extents.n * p.path.output.code_bits),
+              burst_groups(p, p.layer.extents.k * p.path.activations.code_bits)};
     default:
       return {};
   }

@@ -14,13 +14,23 @@ namespace {
 constexpr double kStepCost = 8;
 constexpr double kLeastRefreshes = 4;
 
+double cost_of_step(std::int64_t steps, std::int64_t bursts) {
+  return static_cast<double>(bursts) / static_cast<double>(steps) + kStepCost;
+}
+
 }  // namespace
+
+bool WalkBudget::takes_whole(std::int64_t steps, std::int64_t all_bursts) const {
+  return 2 * steps <= 3 * least_steps ||
+         cost_of_step(steps, all_bursts) * static_cast<double>(steps) <=
+             static_cast<double>(bursts);
+}
 
 WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
                        const TileLayout& layout, std::int64_t bursts, const WalkBudget& budget,
                        MemoryRates& rates) {
   const std::int64_t steps = StepOrder(tiling, layout).total();
-  const double step_cost = static_cast<double>(bursts) / static_cast<double>(steps) + kStepCost;
+  const double step_cost = cost_of_step(steps, bursts);
   WalkedTime walked;
   std::int64_t opened = 0, moved = 0;
   const auto walk = [&](const DramConfig& memory, const StepSpan& span) {
@@ -31,7 +41,7 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
     moved += stats.reads + stats.writes;
     return time;
   };
-  if (step_cost * static_cast<double>(steps) <= static_cast<double>(budget.bursts)) {
+  if (budget.takes_whole(steps, bursts)) {
     walked.whole = true;
     walked.cycles = walk(*problem.memory.sampled, {0, 0, steps}).end;
   } else {
@@ -46,7 +56,7 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
     for (std::int64_t place = 0; place < places; ++place) {
       StepSpan span;
       span.begin = (steps - length) * (2 * place + 1) / (2 * places);
-      span.warm = span.begin + std::max<std::int64_t>(2, length / 4);
+      span.warm = span.begin + std::max(budget.least_warm, length / 4);
       span.end = span.begin + length;
       const SpanTime free = walk(without, span);
       real += free.end - free.warm;

@@ -8,7 +8,7 @@
 namespace bitjoule {
 
 struct WalkedTime {
-  bool whole = false;       ///< the layer is short enough to be walked from end to end
+  bool whole = false;       ///< little more than the parts: the layer is walked from end to end
   double cycles = 0;        ///< then its time
   double share = 1;         ///< else: of the time that the fluid has for the parts walked
   double refresh = -1;      ///< and what each refresh of all banks cost; < 0: too few were met
@@ -22,10 +22,15 @@ struct WalkBudget {
   std::int64_t places = 1;       ///< else so many parts, ...
   bool refreshes = true;         ///< ... each once without refreshes, and once more with them
   std::int64_t least_steps = 6;  ///< of a part: until the machine is as always, and then measured
+  std::int64_t least_warm = 2;   ///< of these, ahead of what is measured
+
+  /// Of a layer with so many steps and bursts.
+  bool takes_whole(std::int64_t steps, std::int64_t all_bursts) const;
 };
 
 // Of a layer whose estimate is shown, and of tilings among which a search chooses.
-inline constexpr std::int64_t kRefinedSteps = 6, kRankedSteps = 6, kRankedAtLeast = 1'500;
+inline constexpr std::int64_t kRefinedSteps = 6, kRankedSteps = 12, kRankedWarm = 4,
+                              kRankedAtLeast = 4'000;
 
 /// Of a memory that has a model to be asked (MemoryPort::sampled). `bursts`: all that the layer
 /// moves. `rates`: those of the fluid that the parts are compared with.
