@@ -144,17 +144,16 @@ TEST_CASE("estimate dram: open pages, refreshes of all banks") {
   Deviations all = compare(20270404, "");
   if (kLayers < 48) return;
   CHECK(all["DRAM"].size() >= 30);
-  // Short layers: rows that are not open yet are taken as open.
-  CHECK(quantile(all["standby, time aside"], 0.5) < 0.5);
-  CHECK(quantile(all["standby, time aside"], 0.95) < 6);
-  CHECK(quantile(all["DRAM"], 0.95) < 3);
-  CHECK(quantile(all["all"], 0.95) < 3);
+  CHECK(quantile(all["standby, time aside"], 0.5) < 0.1);
+  CHECK(quantile(all["standby, time aside"], 0.95) < 2);
+  CHECK(quantile(all["DRAM"], 0.95) < 2);
+  CHECK(quantile(all["all"], 0.95) < 2);
 }
 
 TEST_CASE("estimate dram: closed pages") {
   Deviations all = compare(20270405, ", controller: {page_policy: closed}");
   if (kLayers < 48) return;
-  CHECK(quantile(all["DRAM"], 0.95) < 5);
+  CHECK(quantile(all["DRAM"], 0.95) < 2);
 }
 
 TEST_CASE("estimate dram: refreshes of single banks are counted and priced") {

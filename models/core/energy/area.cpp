@@ -47,11 +47,6 @@ PartArea sram_area(const MachinePart& part, const AreaPrices& prices, const Sram
       sram, part.capacity, part.width,
       [](const SramPoint& p) { return p.area ? std::optional(p.area->value) : std::nullopt; });
   if (!value) return unknown(part, "the table has no areas of memories");
-  const double reach = sram_reach(sram, part.capacity);
-  if (reach > kSramReach)
-    return unknown(part, fmt::format("a bank {:.4g} times the largest that the table has a point "
-                                     "for; its rule is not followed beyond {} times",
-                                     reach, kSramReach));
   const std::string& source = sram.source.empty() ? prices.source : sram.source;
   const SramPoint* point = sram_point(sram, part.capacity, part.width);
   Provenance from = (point != nullptr ? *point : sram.points.front()).from;
@@ -60,7 +55,7 @@ PartArea sram_area(const MachinePart& part, const AreaPrices& prices, const Sram
   PartArea area = known(part, *value, from, source);
   if (point == nullptr)
     area.why = fmt::format("power laws in capacity and width {} the table's points: {}",
-                           reach > 1 ? "beyond" : "between", area.why);
+                           sram_reach(sram, part.capacity) > 1 ? "beyond" : "between", area.why);
   return area;
 }
 

@@ -71,21 +71,6 @@ std::string described(const Action& action) {
                      primitive_name(action.primitive), arguments);
 }
 
-bool is_sram(Primitive primitive) {
-  return primitive == Primitive::kSramRead || primitive == Primitive::kSramWrite ||
-         primitive == Primitive::kSramLeakage;
-}
-
-/// Throws where a bank is so large that no rule through the table's points says what it costs.
-void check_reach(const Action& action, const EnergyTable& table) {
-  const double reach = sram_reach(table.sram, action.capacity);
-  if (reach <= kSramReach) return;
-  throw input_error(fmt::format(
-      "energy table \"{}\": {}.{}: a bank of {} bytes is {:.4g} times the largest that the table "
-      "has a point for; its rule is not followed beyond {} times: more banks, or larger points",
-      table.name, action.component, action.activity, action.capacity.value, reach, kSramReach));
-}
-
 /// What the chip's supply makes of a price at the nominal one.
 void supply_price(const Action& action, const EnergyTable& table, UnitPrice& price) {
   if (price.origin == PriceOrigin::kUnpriced) return;
@@ -148,8 +133,6 @@ UnitPrice unit_price(const Action& action, const EnergyTable& table) {
     throw input_error(fmt::format(
         "energy table \"{}\": {}: {} pJ by its rules ({}), expected at most {} pJ", table.name,
         described(action), price->energy.value, price->why, kMaxPrice.value));
-  if (price && price->origin != PriceOrigin::kUnpriced && is_sram(action.primitive))
-    check_reach(action, table);
   if (price) return *price;
   throw input_error(
       fmt::format("energy table \"{}\" has no price for {}; add a row, or list it "

@@ -25,9 +25,6 @@ const SramPoint* sram_point(const SramPrices& prices, Bytes capacity, Bits width
 /// memories of any size.
 double sram_reach(const SramPrices& prices, Bytes capacity);
 
-/// Beyond so many times the largest point no figure is derived.
-inline constexpr double kSramReach = 64;
-
 /// The factor by which a point's figures are unsure: its own, else that of all points.
 double sram_uncertainty(const SramPrices& prices, const Provenance& point);
 

@@ -306,7 +306,7 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
         walked.refresh >= 0 ? walked.refresh : refresh_cost(p_, tiling, rates, flowing);
     cycles = with_refreshes(p_.memory, flowing * walked.share, each);
   }
-  settle(cycles, walked.activates, e);
+  settle(cycles, walked, e);
 }
 
 void Estimator::rank(const Tiling& tiling, MappingEstimate& e) const { retime(tiling, kRanked, e); }
@@ -319,14 +319,14 @@ void Estimator::retime(const Tiling& tiling, const WalkBudget& budget, MappingEs
   PeakRates rates(p_.memory);
   const WalkedTime walked =
       walked_time(p_, tiling, layout, e.traffic.total().bursts, budget, rates);
-  settle(walked.whole ? walked.cycles : static_cast<double>(e.cycles) * walked.share,
-         walked.activates, e);
+  settle(walked.whole ? walked.cycles : static_cast<double>(e.cycles) * walked.share, walked, e);
 }
 
-/// Takes the time, and activates for a burst, for what depends on them.
-void Estimator::settle(double cycles, double activates, MappingEstimate& e) const {
+/// Takes the time, and what the walk has seen of rows, for what depends on them.
+void Estimator::settle(double cycles, const WalkedTime& walked, MappingEstimate& e) const {
   e.cycles = std::max<std::int64_t>(std::llround(cycles), e.array_cycles + 1);
-  e.activates = std::llround(static_cast<double>(e.traffic.total().bursts) * activates);
+  e.activates = std::llround(static_cast<double>(e.traffic.total().bursts) * walked.activates);
+  e.open = walked.open;
   e.energy_pj = energy_->price(e);
 }
 

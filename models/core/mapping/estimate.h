@@ -10,6 +10,7 @@
 
 #include "core/mapping/least_time.h"
 #include "core/mapping/machine_counts.h"
+#include "core/mapping/memory_port.h"
 #include "core/mapping/reuse.h"
 #include "core/mapping/tile_layout.h"
 #include "core/mapping/tiling.h"
@@ -19,6 +20,7 @@ namespace bitjoule {
 
 class EnergyModel;
 struct WalkBudget;
+struct WalkedTime;
 
 /// Equal to what a run reports are: traffic, counts (but for peaks, which nothing here knows, and
 /// vector operators, which have no tiling), folds, array_cycles.
@@ -31,6 +33,7 @@ struct MappingEstimate {
   std::int64_t output_cycles = 0;  ///< of the output unit
   std::int64_t cycles = 0;         ///< of the layer: the model of time
   std::int64_t activates = 0;      ///< of DRAM rows, about
+  OpenRows open{};                 ///< of the DRAM, about
   /// By the problem's prices, 0 without any. Exact but for DRAM that is priced by commands: its
   /// activates, refreshes and background follow from `cycles`.
   double energy_pj = 0;
@@ -86,7 +89,7 @@ class Estimator {
 
  private:
   void retime(const Tiling& tiling, const WalkBudget& budget, MappingEstimate& e) const;
-  void settle(double cycles, double activates, MappingEstimate& e) const;
+  void settle(double cycles, const WalkedTime& walked, MappingEstimate& e) const;
   void add_traffic(const Tiling& tiling, const TileCounts& counts, MappingEstimate& e) const;
   std::int64_t least_cycles(const Tiling& tiling, const MappingEstimate& e) const;
 

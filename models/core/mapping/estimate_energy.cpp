@@ -18,8 +18,8 @@ EnergyModel::PricedCounts EnergyModel::counted(const MappingEstimate& e) const {
   const MemoryPort& m = p_.memory;
   if (m.ranks == 0) return counts;
   const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
-  for (const std::int64_t count : dram_counts(
-           estimated_dram(m, {e.traffic.total().bursts - writes, writes, e.activates}, e.cycles)))
+  for (const std::int64_t count : dram_counts(estimated_dram(
+           m, {e.traffic.total().bursts - writes, writes, e.activates, e.open}, e.cycles)))
     counts[i++] = count;
   return counts;
 }

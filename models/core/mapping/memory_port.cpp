@@ -108,7 +108,11 @@ DramStats estimated_dram(const MemoryPort& m, const DramWork& work, std::int64_t
   s.rank_refreshes = m.rank_refreshes;
   s.states.refreshing = times(count(DramCommand::kRefAll), m.refresh_busy);
   const std::int64_t time = cycles * m.ranks - s.states.refreshing;
-  if (m.row_open_cycles > 0) {
+  if (work.open.share >= 0) {
+    s.states.open = times(time, work.open.share);
+    s.states.closed = time - s.states.open;
+    s.states.open_banks = times(time, work.open.banks);
+  } else if (m.row_open_cycles > 0) {
     s.states.open_banks = times(work.activates, m.row_open_cycles);
     s.states.open = std::min(time, s.states.open_banks);
     s.states.closed = time - s.states.open;

@@ -14,13 +14,21 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock);
 /// as a layer does.
 DramConfig without_stops(DramConfig dram);
 
+/// How long rows are open, of the clocks of ranks in which no refresh of all banks is under way.
+struct OpenRows {
+  double share = -1;  ///< of the clocks, those with a bank open; < 0: not known
+  double banks = 0;   ///< open, on average of the clocks
+};
+
 /// Bursts and rows.
 struct DramWork {
   std::int64_t reads = 0, writes = 0, activates = 0;
+  OpenRows open{};
 };
 /// What an estimate knows of a DRAM in so many core cycles beside its work: it refreshes as often
-/// as it must. Otherwise a row is open in every bank; where pages are closed behind a burst, one
-/// for the least time of each activate. No rank is powered down. Nothing else is told.
+/// as it must. Where it is not known how long rows are open, one is in every bank all the time;
+/// where pages are closed behind a burst, one for the least time of each activate. No rank is
+/// powered down. Nothing else is told.
 DramStats estimated_dram(const MemoryPort& memory, const DramWork& work, std::int64_t cycles);
 
 }  // namespace bitjoule

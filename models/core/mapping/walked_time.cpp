@@ -32,13 +32,16 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
   const std::int64_t steps = StepOrder(tiling, layout).total();
   const double step_cost = cost_of_step(steps, bursts);
   WalkedTime walked;
+  const MemoryPort& m = problem.memory;
   std::int64_t opened = 0, moved = 0;
+  DramStates states;
   const auto walk = [&](const DramConfig& memory, const StepSpan& span) {
     DmaRequests dma(problem, layout, memory);
     const SpanTime time = span_time(problem, tiling, layout, dma, span);
     const DramStats stats = dma.stats();
     opened += stats.commands[static_cast<std::size_t>(DramCommand::kAct)];
     moved += stats.reads + stats.writes;
+    if (m.refresh_cycles <= 0 || &memory == m.sampled.get()) states.add(stats.states, 1);
     return time;
   };
   if (budget.takes_whole(steps, bursts)) {
@@ -50,7 +53,6 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
     const std::int64_t length =
         std::min(steps, std::max(affordable / budget.places, budget.least_steps));
     const std::int64_t places = std::clamp<std::int64_t>(affordable / length, 1, budget.places);
-    const MemoryPort& m = problem.memory;
     const DramConfig without = without_stops(*m.sampled);
     double real = 0, fluid = 0, lost = 0, refreshes = 0;
     for (std::int64_t place = 0; place < places; ++place) {
@@ -73,6 +75,9 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
   }
   walked.activates =
       static_cast<double>(opened) / static_cast<double>(std::max<std::int64_t>(1, moved));
+  if (const auto clocks = static_cast<double>(states.open + states.closed); clocks > 0)
+    walked.open = {static_cast<double>(states.open) / clocks,
+                   static_cast<double>(states.open_banks) / clocks};
   return walked;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/mapping/memory_port.h"
 #include "core/mapping/tile_time.h"
 
 namespace bitjoule {
@@ -13,6 +14,7 @@ struct WalkedTime {
   double share = 1;         ///< else: of the time that the fluid has for the parts walked
   double refresh = -1;      ///< and what each refresh of all banks cost; < 0: too few were met
   double activates = 0;     ///< of rows, for a burst
+  OpenRows open;            ///< where the memory was walked as it is: with its refreshes
   std::int64_t bursts = 0;  ///< that were walked
 };
 

@@ -173,8 +173,8 @@ LayerOutcome estimated_outcome(const MappingProblem& p, const Mapping& mapping) 
   o.counts = e.counts;
   o.traffic = e.traffic;
   const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
-  o.dram =
-      estimated_dram(p.memory, {e.traffic.total().bursts - writes, writes, e.activates}, e.cycles);
+  o.dram = estimated_dram(
+      p.memory, {e.traffic.total().bursts - writes, writes, e.activates, e.open}, e.cycles);
   add_array(e, array_sample(p, mapping.tiling), o);
   add_waits(p, e, e.cycles - e.array_cycles, o);
   o.evidence.macs = e.counts.macs;
@@ -200,7 +200,8 @@ LayerOutcome estimated_outcome(const MappingProblem& p, const Program& program) 
   o.cycles = Cycles(cycles);
   std::int64_t written = 0;
   for (const StoreOp& op : program.stores) written += bursts_of(op.region, p.memory.burst_bytes);
-  const DramWork work{o.traffic.total().bursts - written, written, std::llround(time.activates)};
+  const DramWork work{
+      o.traffic.total().bursts - written, written, std::llround(time.activates), {}};
   o.dram = estimated_dram(p.memory, work, cycles);
   const DmaDemand dma = dma_demand(p, o.traffic);
   StallBreakdown& s = o.stalls;

@@ -143,10 +143,6 @@ TEST_CASE(
                             "memories of 45 nm beside logic of 28 nm",
                             "banks larger than any that the table has a point for, by its rule: "
                             "weight_buffer"});
-  bank.capacity = Bytes(65 * 4 * 1024);
-  const AreaReport beyond = area_of({bank}, t);
-  CHECK(!beyond.total_mm2());
-  CHECK(beyond.parts[0].why.find("65 times the largest") != std::string::npos);
 }
 
 TEST_CASE("area: one unified buffer stands for its roles") {
