@@ -135,7 +135,7 @@ TEST_CASE("array energy: a small product by Eyeriss' ratios, by hand") {
 }
 
 TEST_CASE("array energy: Eyeriss' ratios and pJ are not added") {
-  const auto refused = [](std::vector<Override> overrides) -> std::string {
+  const auto refused = [](const std::vector<Override>& overrides) -> std::string {
     try {
       layer_of(kSmall, overrides);
       return "";

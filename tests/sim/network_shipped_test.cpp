@@ -9,8 +9,7 @@
 #include "sim/schema/network_file.h"
 #include "support/paths.h"
 
-using namespace bitjoule;
-
+namespace bitjoule::network_shipped_test {
 namespace {
 
 Network shipped(const std::string& name, const NetworkOptions& options = {}) {
@@ -221,8 +220,6 @@ void check_table(const char* file, const std::vector<ConvRow>& table) {
 }  // namespace
 
 #include "network_tables.inc"
-
-namespace bitjoule::network_shipped_test {
 
 TEST_CASE("shipped: the first TPU's networks have the sizes of its paper") {
   // Jouppi et al., ISCA 2017, table 1: layers, weights, MACs per weight (times the batch).
