@@ -6,6 +6,7 @@
 #include "core/index.h"
 #include "core/interrupt.h"
 #include "core/numeric/mac.h"
+#include "core/resize.h"
 
 namespace bitjoule {
 namespace {
@@ -49,7 +50,7 @@ void fill_inputs(const MappingProblem& p, const Tile& tile, const std::vector<T>
   const Lowered& l = p.layer;
   panel.k0 = tile.k0;
   panel.k = tile.k();
-  panel.data.resize(at(tile.groups() * tile.m() * tile.k()));
+  resize(panel.data, at(tile.groups() * tile.m() * tile.k()));
   T* out = panel.data.data();
   for (std::int64_t g = tile.g0; g < tile.g1; ++g)
     for (std::int64_t m = 0; m < tile.m(); ++m) {
@@ -75,7 +76,7 @@ void fill_weights(const MappingProblem& p, const Tile& tile, const std::vector<T
   const Lowered& l = p.layer;
   panel.k0 = tile.k0;
   panel.k = tile.k();
-  panel.data.resize(at(tile.groups() * tile.n() * tile.k()));
+  resize(panel.data, at(tile.groups() * tile.n() * tile.k()));
   T* out = panel.data.data();
   for (std::int64_t g = tile.g0; g < tile.g1; ++g)
     for (std::int64_t n = tile.n0; n < tile.n1; ++n, out += tile.k()) {
@@ -106,10 +107,10 @@ LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& i
     wf_ = all_values(weights, problem.path.mac);
   }
   if (is_integer() && problem.path.scale_group == 0)
-    acc_i_.resize(results);
+    resize(acc_i_, results);
   else
-    acc_f_.resize(results);
-  outputs_.resize(results);
+    resize(acc_f_, results);
+  resize(outputs_, results);
   if (integer_output()) output_codes_.resize(results);
 }
 

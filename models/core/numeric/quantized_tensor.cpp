@@ -9,6 +9,7 @@
 #include "core/numeric/ggml_blocks.h"
 #include "core/numeric/pack.h"
 #include "core/numeric/scale_storage.h"
+#include "core/resize.h"
 
 namespace bitjoule {
 NativeInteger native_integer(const TensorFormat& format) {
@@ -49,7 +50,7 @@ QuantizedTensor::QuantizedTensor(const TensorFormat& format, std::int64_t rows, 
 QuantizedTensor QuantizedTensor::quantize(const TensorFormat& format, const float* data,
                                           std::int64_t rows, std::int64_t k) {
   QuantizedTensor tensor(format, rows, k);
-  tensor.bytes_.resize(at(tensor_bytes(tensor.layout_, rows, k).total()));
+  resize(tensor.bytes_, at(tensor_bytes(tensor.layout_, rows, k).total()));
   if (tensor.layout_.interleaved()) {
     for (std::int64_t row = 0; row < rows; ++row) {
       check_interrupt();
