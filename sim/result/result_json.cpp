@@ -109,9 +109,8 @@ json::object json_of(F describe) {
 
 void describe_program(ResultVisitor& v) {
   v.object({"program", "",
-            "which program ran: `name`, `version`, `commit` (null: built where git knows none, "
-            "from a tarball), `modified` (whether the sources were changed since), `sources` (a "
-            "digest of them); `sim --version` says the same"},
+            "which ran: `name`, `version`, `commit`, `modified`, `sources` (their digest), as "
+            "`sim --version` says"},
            [&] {
              for (const auto& [name, value] : program_json()) {
                const Field field{std::string_view(name.data(), name.size())};

@@ -22,9 +22,8 @@ void describe_traffic(const DramTraffic& traffic, ResultVisitor& v) {
           all.padding(traffic.burst_bytes));
   v.value({"burst_bytes", "B", "that move at once, whatever was asked for"}, traffic.burst_bytes);
   v.map({"per_tensor", "",
-         "the same by tensor: `scales` are scales, zero-points, minima and tables of all operands, "
-         "also those inside GGML's blocks, which the others leave out; their padding is told with "
-         "the tensor"},
+         "the same by tensor; `scales`: scales, zero-points, minima, tables of all operands, in "
+         "GGML's blocks too"},
         [&] {
           for (std::size_t i = 0; i < kTensors; ++i) {
             const auto tensor = static_cast<Tensor>(i);
@@ -221,7 +220,7 @@ void describe_costs(const Costs& t, const DramStats* dram, const std::string* mo
       ratio(static_cast<double>(t.counts.macs), t.array_macs));
   v.value({"bound", "",
            "what one would have to enlarge: `compute`, `dram`, `dma_window`, `dma_rate`, or a "
-           "cause of `stalls`; one definition wherever a bound is named",
+           "cause of `stalls`",
            kDerived},
           bound_name(t.evidence));
   describe_stalls(t.stalls, v);
