@@ -1,7 +1,6 @@
 // Memory for large results: new pages take their time, and whoever waits may want to stop.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -9,14 +8,14 @@
 
 namespace bitjoule {
 
-/// As values.resize(count), asking now and then whether to go on.
+/// As values.resize(count), asking between its steps whether to go on.
 template <class T>
 void resize(std::vector<T>& values, std::size_t count) {
-  constexpr std::size_t kUninterrupted = std::size_t{1} << 22;  // bytes
+  constexpr std::size_t kStep = (std::size_t{1} << 22) / sizeof(T);  // 4 MiB
   values.reserve(count);
-  while (values.size() < count) {
+  for (std::size_t size = values.size(); size + kStep < count; size = values.size()) {
+    values.resize(size + kStep);
     check_interrupt();
-    values.resize(std::min(count, values.size() + kUninterrupted / sizeof(T)));
   }
   values.resize(count);
 }
