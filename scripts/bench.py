@@ -146,9 +146,12 @@ def bench(folder, row, times):
     program = folder / row["bench"]
     if not program.exists():
         return []
+    pattern = f"^{row['filter']}(/iterations:[0-9]+)?$"
     done = subprocess.run(
-        [program, f"--benchmark_filter=^{row['filter']}$", f"--benchmark_repetitions={times}",
+        [program, f"--benchmark_filter={pattern}", f"--benchmark_repetitions={times}",
          "--benchmark_format=json"], capture_output=True, check=True)  # fmt: skip
+    if not done.stdout:
+        sys.exit(f"bench: {program.name} has no benchmark {row['filter']}")
     runs = [r for r in json.loads(done.stdout)["benchmarks"] if r["run_type"] == "iteration"]
     if "counter" not in row:
         return [r["items_per_second"] / 1e9 for r in runs]
