@@ -62,6 +62,8 @@ class FieldCollector : public ResultVisitor {
 /// Two actions, one with a price, and one of the DRAM.
 void add_counts(ExampleResult& example, LayerResult& layer) {
   example.run.energy = no_prices();
+  example.run.energy.node = "45 nm";
+  example.run.energy.sram.node = "22 nm";  // so that there is a note
   AreaPrices& area = example.run.energy.area.emplace();  // of every part
   area.sram = SramDensity{SquareMicrometres(1), {}};
   for (const MachinePart& part : parts_of(example.run)) {
@@ -71,8 +73,10 @@ void add_counts(ExampleResult& example, LayerResult& layer) {
       area.components.push_back({part.component, AreaUnit::kMachine, SquareMicrometres(1), {}});
   }
   example.run.energy.arithmetic = {{Primitive::kAdd, "int8", Picojoules(1), {}}};
+  example.run.energy.leakage = {{"int8", Milliwatts(1), {}}};
   layer.counts = {{"array", "add", Primitive::kAdd, "int8", Bits(0), Bytes(0), 1},
                   {"array", "multiply", Primitive::kMultiply, "int8", Bits(0), Bytes(0), 1},
+                  {"array", "leakage_int8", Primitive::kLeakage, "int8", Bits(0), Bytes(0), 1},
                   {"dram", "read", Primitive::kDramRead, "", Bits(0), Bytes(0), 1}};
   layer.energy = price(layer.counts, prices_of(example.run));
 }

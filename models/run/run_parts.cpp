@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/dram/priced_device.h"
+#include "core/energy/pe_pitch.h"
 #include "core/energy/voltage.h"
 #include "core/mapping/machine_parts.h"
 #include "run/layer_formats.h"
@@ -39,9 +41,18 @@ std::string workload_text(const RunConfig& run) {
 AreaReport area_of(const RunConfig& run) { return area_of(parts_of(run), run.energy); }
 
 Prices prices_of(const RunConfig& run) {
-  Prices prices = make_prices(at_voltage(run.energy, run.accelerator.voltage), run.dram.name,
-                              run.dram.energy, run.options.dram_prices);
-  prices.parts = parts_of(run);
+  const ArrayConfig& array = run.accelerator.array;
+  std::vector<MachinePart> parts = parts_of(run);
+  const EnergyTable table = with_pe_pitch(at_voltage(run.energy, run.accelerator.voltage), parts,
+                                          array.rows * array.cols);
+  Prices prices = make_prices(table, run.dram.name, run.dram.energy, run.options.dram_prices);
+  prices.parts = std::move(parts);
+  if (const auto* device = std::get_if<CycleDramConfig>(&run.dram.model)) {
+    prices.notes = device_notes(table.dram, device->timing, run.dram.name);
+    if (prices.device)
+      for (std::string& note : device_notes(prices.device->dram, device->timing, run.dram.name))
+        prices.notes.push_back(std::move(note));
+  }
   return prices;
 }
 

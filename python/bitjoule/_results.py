@@ -228,7 +228,8 @@ class Result(Record):
                     for name, pj, share in self._energy()
                 ]
             )
-            energy.attrs["units"] = {"energy_pj": describe("energy.total_pj").unit}
+            unit = describe("energy.total_pj").unit
+            energy.attrs["units"] = {"energy_pj": "MAC" if self._in_macs() else unit}
             return energy
         raise ValueError(f'expected "layers", "kinds" or "energy", got {table!r}')
 
@@ -248,11 +249,17 @@ class Result(Record):
             for name, pj in self._values["energy"]["components"].items()
         ]
 
+    def _in_macs(self) -> bool:
+        """Whether picojoules stand for ratios of a MAC."""
+        return self._values["energy"].get("unit") == "MAC"
+
     def __repr__(self) -> str:
         v = self._values
+        pj = v["energy"]["total_pj"]
+        energy = f"{pj:.4g} MAC" if self._in_macs() else f"{pj * 1e-12:.4g} J"
         return (
             f"<bitjoule.Result {v['name']}: {v['cycles']} cycles, {v['time_s']:.4g} s, "
-            f"{v['energy']['total_pj'] * 1e-12:.4g} J, bound by {v['bound']}>"
+            f"{energy}, bound by {v['bound']}>"
         )
 
     def __str__(self) -> str:
@@ -262,6 +269,8 @@ class Result(Record):
     def _repr_html_(self) -> str:
         v = self._values
         cell = lambda text: html.escape(str(text))  # noqa: E731
+        unit = "million MAC" if self._in_macs() else "µJ"
+        energy = lambda pj: f"{pj * 1e-6:,.4g} {unit}"  # noqa: E731
         moved = v["dram"]["read_bytes"] + v["dram"]["write_bytes"]
         error = v.get("error") or {}
         rows = [
@@ -270,9 +279,9 @@ class Result(Record):
             ("bound by", v["bound"]),
             ("utilization", f"{v['utilization'] * 100:.3g} %"),
             ("DRAM traffic", f"{moved:,} bytes"),
-            ("energy", f"{v['energy']['total_pj'] * 1e-6:,.4g} µJ"),
+            ("energy", energy(v["energy"]["total_pj"])),
             *(
-                (f"&nbsp;&nbsp;{cell(name)}", f"{pj * 1e-6:,.4g} µJ ({share * 100:.1f} %)")
+                (f"&nbsp;&nbsp;{cell(name)}", f"{energy(pj)} ({share * 100:.1f} %)")
                 for name, pj, share in self._energy()
                 if pj
             ),

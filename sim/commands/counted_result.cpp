@@ -61,6 +61,7 @@ CountedDram read_dram(const boost::json::object& config, const Place& file, Prob
   read_key(device->as_object(), "name", "config.dram", file, dram.name, problems);
   read_key(device->as_object(), "energy", "config.dram", file, dram.prices, problems);
   read_key(device->as_object(), "organization", "config.dram", file, dram.organization, problems);
+  read_key(device->as_object(), "timing", "config.dram", file, dram.timing, problems);
   return dram;
 }
 
@@ -97,6 +98,38 @@ std::vector<MachinePart> read_parts(const boost::json::object& root, const Place
   return parts;
 }
 
+/// Whether energy is weighed by a mapping's objective: a name or weights, edp without one.
+bool weighs_energy(const boost::json::object& config) {
+  const boost::json::value* mapping = config.if_contains("mapping");
+  const boost::json::value* objective = mapping != nullptr && mapping->is_object()
+                                            ? mapping->as_object().if_contains("objective")
+                                            : nullptr;
+  if (objective == nullptr || objective->is_null()) return true;
+  const boost::json::object* weights = objective->if_object();
+  const boost::json::value* name = weights == nullptr ? objective : weights->if_contains("name");
+  if (name != nullptr && name->is_string())
+    return name->as_string() == "energy" || name->as_string() == "edp";
+  const boost::json::value* energy = weights == nullptr ? nullptr : weights->if_contains("energy");
+  return energy != nullptr && energy->is_number() && energy->to_number<double>() > 0;
+}
+
+/// What the run's configuration says of its prices and its machine.
+void read_config(const boost::json::object& config, const Place& file, CountedResult& result,
+                 Problems& problems) {
+  result.dram = read_dram(config, file, problems);
+  result.mapped_by_energy = weighs_energy(config);
+  const boost::json::value* machine = config.if_contains("accelerator");
+  if (machine == nullptr || !machine->is_object()) return;
+  read_key(machine->as_object(), "voltage", "config.accelerator", file, result.voltage, problems);
+  const boost::json::value* array = machine->as_object().if_contains("array");
+  if (array == nullptr || !array->is_object()) return;
+  std::int64_t rows = 0, cols = 0;
+  read_key(array->as_object(), "rows", "config.accelerator.array", file, rows, problems);
+  read_key(array->as_object(), "cols", "config.accelerator.array", file, cols, problems);
+  const auto is_size = [](std::int64_t n) { return n >= 1 && n <= (1 << 20); };
+  if (is_size(rows) && is_size(cols)) result.pes = rows * cols;
+}
+
 }  // namespace
 
 CountedResult read_counted(const std::string& path) {
@@ -119,14 +152,12 @@ CountedResult read_counted(const std::string& path) {
   read_key(root, "time_s", "", file, result.time_s, problems);
   read_key(root, "macs", "", file, result.macs, problems);
   result.parts = read_parts(root, file, problems);
+  if (const boost::json::value* energy = root.if_contains("energy"))
+    if (energy->is_object())
+      read_key(energy->as_object(), "table", "energy", file, result.table, problems);
   const boost::json::value* config = root.if_contains("config");
   if (config != nullptr && config->is_object())
-    result.dram = read_dram(config->as_object(), file, problems);
-  if (config != nullptr && config->is_object())
-    if (const boost::json::value* machine = config->as_object().if_contains("accelerator"))
-      if (machine->is_object())
-        read_key(machine->as_object(), "voltage", "config.accelerator", file, result.voltage,
-                 problems);
+    read_config(config->as_object(), file, result, problems);
   problems.throw_if_any();
   return result;
 }

@@ -24,6 +24,7 @@ struct CountedDram {
   std::string name = "the DRAM";
   std::optional<DramPrices> prices;
   std::optional<DramOrganization> organization;  ///< empty: it is ideal, or not told
+  DramTiming timing;                             ///< without a name: likewise
   DramPricing counted = DramPricing::kTable;
 };
 
@@ -34,6 +35,9 @@ struct CountedResult {
   std::optional<Volts> voltage;    ///< of the run's machine
   std::vector<MachinePart> parts;  ///< of the machine; a result of an older version has none
   double time_s = 0, macs = 0;
+  std::int64_t pes = 0;           ///< of the array; 0: not told
+  std::string table;              ///< that priced the run; empty: not told
+  bool mapped_by_energy = false;  ///< energy was a part of the mapper's objective
 };
 
 /// Of a result file; what it lacks is empty. Throws an input Error with all problems of the file.

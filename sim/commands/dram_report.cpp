@@ -1,8 +1,11 @@
 #include "sim/commands/dram_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/dram/actions.h"
+#include "core/dram/priced_device.h"
+#include "core/energy/unpriced.h"
 #include "core/enums.h"
 #include "sim/config/writer.h"
 #include "sim/schema/describe_dram.h"
@@ -120,9 +123,11 @@ std::string energy_text(const DramReport& r) {
       "  energy      {:.6g} uJ ({}{})", total * 1e-6, enum_name(boundary_of(*r.config.energy)),
       r.high > r.low ? fmt::format(", {:.4g} to {:.4g} uJ", r.low.value * 1e-6, r.high.value * 1e-6)
                      : "");
-  for (const PricedAction& a : r.energy.actions)
-    if (a.unit.origin == PriceOrigin::kUnpriced) out += ", without " + a.action.activity;
+  std::vector<std::string> lacks;
+  for (const PricedAction& a : r.energy.unpriced()) lacks.push_back(a.action.activity);
+  if (!lacks.empty()) out += fmt::format(", without {}", fmt::join(dram_kinds(lacks), ", "));
   out += "\n";
+  for (const std::string& note : r.energy.notes) out += fmt::format("    note: {}\n", note);
   for (const PricedAction& a : r.energy.actions) {
     if (!is_priced(a) || a.action.count == 0) continue;
     out += fmt::format("    {:<22}{:>12.6g} uJ {:>6.2f} %{}", activity_of(a, has_commands(r)),
@@ -177,6 +182,8 @@ DramReport make_dram_report(const DramConfig& config, const DramEngine& engine,
     append_dram_bits(stats, &counts);
     append_dram_commands(stats, &counts);
     r.energy = price(counts, make_prices(table, config.name, config.energy, DramPricing::kDevice));
+    if (const auto* device = std::get_if<CycleDramConfig>(&config.model))
+      r.energy.notes = device_notes(*config.energy, device->timing, config.name);
     r.low = r.energy.by_device->low;
     r.high = r.energy.by_device->high;
   }

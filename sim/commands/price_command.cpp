@@ -2,11 +2,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/dram/priced_device.h"
 #include "core/energy/area.h"
+#include "core/energy/pe_pitch.h"
 #include "core/energy/price.h"
 #include "core/energy/price_array.h"
+#include "core/energy/price_dram.h"
+#include "core/energy/unpriced.h"
 #include "core/energy/voltage.h"
 #include "core/error.h"
 #include "sim/commands/command.h"
@@ -27,7 +31,8 @@ namespace bitjoule {
 namespace {
 
 /// Picojoules in the unit that keeps one to three digits before the point.
-std::string energy_text(double picojoules) {
+std::string energy_text(double picojoules, PriceUnit unit) {
+  if (unit == PriceUnit::kMac) return joules_text(picojoules, unit);
   double value = picojoules;
   const char* const units[] = {"pJ", "nJ", "uJ", "mJ", "J", "kJ"};
   std::size_t i = 0;
@@ -47,56 +52,90 @@ Picojoules sum_of(const EnergyReport& report, PriceOrigin origin) {
   return sum;
 }
 
-/// What the program that wrote a result did not count yet, and the table prices.
-std::string lacks_text(const Counts& counts, const EnergyTable& table) {
-  const auto is_of_array = [](const Action& a) { return a.component == "array"; };
-  const auto is_move = [](const Action& a) { return is_array_move(a.primitive); };
-  if (table.moves.empty() || std::none_of(counts.begin(), counts.end(), is_of_array) ||
-      std::any_of(counts.begin(), counts.end(), is_move))
-    return "";
-  return "  not in this result, of an older version: what moves inside the array, which the table "
-         "prices\n";
+bool has_any(const Counts& counts, bool (*is_one)(const Action&)) {
+  return std::any_of(counts.begin(), counts.end(), is_one);
+}
+
+/// What the program that wrote a result did not count yet.
+std::vector<std::string> missing_counts(const Counts& counts, const EnergyTable& table) {
+  std::vector<std::string> missing;
+  const auto add = [&](const char* what) {
+    missing.push_back(fmt::format("not in this result, of an older version: {}", what));
+  };
+  if (!table.moves.empty() &&
+      has_any(counts, [](const Action& a) { return a.component == "array"; }) &&
+      !has_any(counts, [](const Action& a) { return is_array_move(a.primitive); }))
+    add("what moves inside the array, which the table prices");
+  if (!has_any(counts, [](const Action& a) {
+        return a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage;
+      }))
+    missing.emplace_back("not counted: leakage; the result is of a version that did not count it");
+  if (has_any(counts, [](const Action& a) { return is_dram(a.primitive); }) &&
+      !has_any(counts, [](const Action& a) { return a.primitive == Primitive::kDramPhy; }))
+    missing.emplace_back(
+        "not counted: bits of the DRAM's PHY; the result is of a version that did not count them");
+  return missing;
+}
+
+/// What a reader of the new prices has to know; `are_the_runs`: they are those of the run.
+std::vector<std::string> notes_of(const CountedResult& result, const EnergyTable& table,
+                                  bool are_the_runs) {
+  std::vector<std::string> notes = missing_counts(result.total.counts, table);
+  if (result.mapped_by_energy && !are_the_runs)
+    notes.push_back(fmt::format(
+        "the mapping is the run's, chosen by {}; a run with other prices may choose another",
+        result.table.empty() ? "its own table" : result.table));
+  return notes;
+}
+
+/// What one, named once however often it occurs, has no price: not the moves, which are told apart.
+std::string unpriced_text(const EnergyReport& report) {
+  std::string out;
+  std::vector<std::string> moves, dram;  // components whose every move has no price; reasons
+  for (const PricedAction& row : report.unpriced()) {
+    const std::string name = unpriced_name(row);
+    if (is_array_move(row.action.primitive)) {
+      if (moves.empty() || moves.back() != name) moves.push_back(name);
+    } else if (is_dram(row.action.primitive)) {
+      const std::string told = fmt::format("  not priced: {}: {}\n", name, row.unit.why);
+      if (std::find(dram.begin(), dram.end(), told) == dram.end()) dram.push_back(told);
+    } else {
+      out += fmt::format("  not priced: {}.{}, {} of {} {}: {}\n", row.action.component,
+                         row.action.activity, row.action.count,
+                         primitive_name(row.action.primitive), row.action.type, row.unit.why);
+    }
+  }
+  for (const std::string& told : dram) out += told;
+  if (!moves.empty())
+    out += fmt::format("  not priced: {}: the table has no rows for moves of them\n",
+                       fmt::join(moves, ", "));
+  return out;
 }
 
 std::string report_text(const CountedPart& part, const EnergyReport& report,
-                        const EnergyTable& table, const std::string& area) {
+                        const std::vector<std::string>& notes, const std::string& area) {
   std::string out =
       fmt::format("{} priced by {}\n", part.name.empty() ? "run" : part.name, report.table);
   out += fmt::format("  DRAM by {}\n", dram_prices_text(report));
   for (const ComponentEnergy& row : report.components)
     out += fmt::format("  {:<20} {:>12}  {:>7}\n", row.component,
                        component_text(report, row, energy_text), percent(row.energy, report.total));
-  out += fmt::format("  {:<20} {:>12}\n", "total", energy_text(report.total.value));
+  out += fmt::format("  {:<20} {:>12}\n", "total", energy_text(report.total.value, report.unit));
   out += fmt::format("  quoted prices {}, derived {}\n",
                      percent(sum_of(report, PriceOrigin::kQuoted), report.total),
                      percent(sum_of(report, PriceOrigin::kDerived), report.total));
   if (report.high > report.low)
     out += fmt::format("  {} to {} if every price is off by its factor\n",
-                       energy_text(report.low.value), energy_text(report.high.value));
+                       energy_text(report.low.value, report.unit),
+                       energy_text(report.high.value, report.unit));
   for (const std::string& note : report.notes) out += fmt::format("  note: {}\n", note);
   if (report.fixed.value > 0)
-    out += fmt::format("  of it {} ({}) leakage and standby\n", energy_text(report.fixed.value),
+    out += fmt::format("  of it {} ({}) leakage and standby\n",
+                       energy_text(report.fixed.value, report.unit),
                        percent(report.fixed, report.total));
-  const bool has_leakage = std::any_of(part.counts.begin(), part.counts.end(), [](const Action& a) {
-    return a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage;
-  });
-  if (!has_leakage)
-    out += "  not counted: leakage; the result is of a version that did not count it\n";
-  std::vector<std::string> moves;  // of components whose every move has no price
-  for (const PricedAction& row : report.unpriced()) {
-    const std::string name = unpriced_name(row);
-    if (is_array_move(row.action.primitive)) {
-      if (moves.empty() || moves.back() != name) moves.push_back(name);
-      continue;
-    }
-    out += fmt::format("  not priced: {}.{}, {} of {} {}: {}\n", row.action.component,
-                       row.action.activity, row.action.count, primitive_name(row.action.primitive),
-                       row.action.type, row.unit.why);
-  }
-  if (!moves.empty())
-    out += fmt::format("  not priced: {}: the table has no rows for moves of them\n",
-                       fmt::join(moves, ", "));
-  out += lacks_text(part.counts, table) + area;
+  out += unpriced_text(report);
+  for (const std::string& note : notes) out += fmt::format("  {}\n", note);
+  out += area;
   out += "Unit costs for accounting and ratios, not the joules of a real chip.\n";
   return out;
 }
@@ -115,7 +154,8 @@ std::string area_text(const CountedResult& result, const AreaReport& area,
           : fmt::format("  area not known: {} mm2 by {} without {}", digits_text(area.known_mm2()),
                         area.table, fmt::join(area.unknown(), "; "));
   if (result.time_s > 0)
-    out += fmt::format("; average power {}", si(energy.total.value * 1e-12 / result.time_s, "W"));
+    out += fmt::format("; average power {}",
+                       watts_text(energy.total.value * 1e-12 / result.time_s, energy.unit));
   return out + "\n";
 }
 
@@ -142,16 +182,27 @@ DramPricing dram_pricing(const PriceOptions& options, const CountedDram& dram,
   return dram.counted;
 }
 
+Prices prices_for(const CountedResult& result, const EnergyTable& table, DramPricing counted) {
+  const EnergyTable wired =
+      with_pe_pitch(at_voltage(table, result.voltage), result.parts, result.pes);
+  const CountedDram& dram = result.dram;
+  Prices prices = make_prices(wired, dram.name, dram.prices, counted);
+  prices.notes = device_notes(table.dram, dram.timing, dram.name);
+  if (prices.device)
+    for (std::string& note : device_notes(prices.device->dram, dram.timing, dram.name))
+      prices.notes.push_back(std::move(note));
+  return prices;
+}
+
 int price_result(const PriceOptions& options, const std::vector<Override>& overrides) {
   require_writable_file(options.output);
   const CountedResult result = read_counted(options.result);
   const EnergyTable table = read_energy_table(options.energy, overrides);
   if (result.dram.organization)
-    check_priced_device(table.dram, *result.dram.organization, result.dram.name,
+    check_priced_device(table.dram, *result.dram.organization, result.dram.timing, result.dram.name,
                         fmt::format("energy table \"{}\": dram", table.name));
   const DramPricing counted = dram_pricing(options, result.dram, overrides);
-  const Prices prices =
-      make_prices(at_voltage(table, result.voltage), result.dram.name, result.dram.prices, counted);
+  const Prices prices = prices_for(result, table, counted);
   const EnergyReport total = price(result.total.counts, prices);
   boost::json::array layers;
   for (const CountedPart& layer : result.layers)
@@ -159,19 +210,25 @@ int price_result(const PriceOptions& options, const std::vector<Override>& overr
                       {"repeat", layer.repeat},
                       {"energy", layer_energy_json(price(layer.counts, prices))}});
   const AreaReport area = area_of(result.parts, table);
+  const std::vector<std::string> notes =
+      notes_of(result, table,
+               overrides.empty() && table.name == result.table && counted == result.dram.counted);
   if (!options.output.empty()) {
-    boost::json::object out{{"schema_version", 2},
-                            {"program", program_json()},
-                            {"name", result.total.name},
-                            {"energy_table", to_json(table)},
-                            {"energy", energy_json(total)}};
+    boost::json::object out{
+        {"schema_version", 2},          {"program", program_json()},
+        {"name", result.total.name},    {"energy_table", to_json(table)},
+        {"energy", energy_json(total)}, {"notes", boost::json::array(notes.begin(), notes.end())}};
+    if (result.time_s > 0)
+      out["power"] = {
+          {"average_w", total.total.value * 1e-12 / result.time_s},
+          {"tops_per_w", total.total.value > 0 ? 2 * result.macs / total.total.value : 0.0}};
     if (!result.parts.empty())
       out["area"] =
           result.time_s > 0 ? area_json(area, total, result.time_s, result.macs) : area_json(area);
     out["layers"] = std::move(layers);
     write_output(options.output, json_text(out));
   }
-  print_summary(report_text(result.total, total, table, area_text(result, area, total)));
+  print_summary(report_text(result.total, total, notes, area_text(result, area, total)));
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sim/config/files.h"
 #include "sim/config/suggest.h"
 
 namespace bitjoule {
@@ -19,6 +20,24 @@ bool has_broken(const Node& node) {
          std::any_of(node.items.begin(), node.items.end(), has_broken) ||
          std::any_of(node.entries.begin(), node.entries.end(),
                      [](const NodeEntry& entry) { return has_broken(entry.value); });
+}
+
+/// Whether a value stands in one of the shipped files.
+bool is_shipped(const Place& place) {
+  if (place.line == 0 || !place.origin) return false;
+  try {
+    return place.origin->rfind(configs_dir() + "/", 0) == 0;
+  } catch (const Error&) {
+    return false;  // there are none
+  }
+}
+
+/// The parts of a value that --set options brought.
+void add_options(const Node& node, std::vector<const Node*>& options) {
+  if (node.place.line == 0 && node.place.origin && node.place.origin->rfind("--set ", 0) == 0)
+    return options.push_back(&node);
+  for (const Node& item : node.items) add_options(item, options);
+  for (const NodeEntry& entry : node.entries) add_options(entry.value, options);
 }
 
 }  // namespace
@@ -63,7 +82,17 @@ void Reader::problem_of_check(const std::string& message) {
       return problem(node->place, node->alias, message.substr(colon + 2));
     start = message[end] == '.' ? end + 1 : colon;
   }
-  problem(node->place, node->root ? node->alias : path_, message);
+  // What an option made of a part is not its file's fault; nor, where the file is shipped and so
+  // right by itself, what an option beside the part made of it.
+  std::vector<const Node*> options;
+  if (node != &map_) add_options(*node, options);
+  if (options.empty() && is_shipped(node->place)) add_options(map_, options);
+  if (options.size() == 1 && options[0] != node)
+    return problem(options[0]->place, options[0]->alias, message);
+  std::string with;  // several: one of them
+  for (const Node* option : options)
+    if (options.size() > 1) with += (with.empty() ? "; with " : ", ") + option->place.str();
+  problem(node->place, node->root ? node->alias : path_, message + with);
 }
 
 void Reader::spread(const char* key, std::initializer_list<std::int64_t*> members, const char*,

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/energy/price_array.h"
+#include "core/energy/price_dram.h"
 
 namespace bitjoule {
 
@@ -52,27 +52,33 @@ std::string bytes_text(std::int64_t bytes) {
   return fmt::format("{:.4g} {}", value, kUnits[unit]);
 }
 
-std::string joules_text(double picojoules) { return si(picojoules * 1e-12, "J"); }
+std::string joules_text(double picojoules, PriceUnit unit) {
+  return unit == PriceUnit::kMac ? si(picojoules, "MAC") : si(picojoules * 1e-12, "J");
+}
+
+std::string watts_text(double watts, PriceUnit unit) {
+  return unit == PriceUnit::kMac ? si(watts * 1e12, "MAC/s") : si(watts, "W");
+}
 
 std::string component_text(const EnergyReport& energy, const ComponentEnergy& component,
-                           std::string (*joules)(double picojoules)) {
+                           std::string (*joules)(double picojoules, PriceUnit unit)) {
   bool is_priced = false, lacks = false;
   for (const PricedAction& row : energy.actions) {
     const Action& a = row.action;
     if (a.primitive == Primitive::kSramLeakage || a.primitive == Primitive::kLeakage)
       continue;  // told once for all components
+    const bool is_bits =
+        a.primitive == Primitive::kDramRead || a.primitive == Primitive::kDramWrite;
+    if (is_dram(a.primitive) && !is_bits && a.component == component.component)
+      continue;  // what a price per bit has not is told with the prices of the DRAM
     if (a.count == 0 || (a.component != component.component &&
                          a.component + "_" + a.activity != component.component))
       continue;
     (row.unit.origin == PriceOrigin::kUnpriced ? lacks : is_priced) = true;
   }
-  if (!lacks) return joules(component.energy.value);
-  return is_priced ? joules(component.energy.value) + " + not priced" : "not priced";
-}
-
-std::string unpriced_name(const PricedAction& action) {
-  const Action& a = action.action;
-  return is_array_move(a.primitive) ? a.component : a.component + "." + a.activity;
+  const std::string energy_text = joules(component.energy.value, energy.unit);
+  if (!lacks) return energy_text;
+  return is_priced ? energy_text + " + not priced" : "not priced";
 }
 
 std::string sqnr_words(const Quality& error) {

@@ -23,14 +23,14 @@ std::string percent(double share);
 std::string times_text(double value, double than);
 /// Bytes as "64 MiB" or "1.5 KiB".
 std::string bytes_text(std::int64_t bytes);
-/// "3.4 mJ" from picojoules.
-std::string joules_text(double picojoules);
+/// "3.4 mJ" from picojoules; "3.4 GMAC" where they stand for ratios of a MAC.
+std::string joules_text(double picojoules, PriceUnit unit);
+/// "3.4 W"; "3.4 TMAC/s" where joules stand for ratios of a MAC.
+std::string watts_text(double watts, PriceUnit unit);
 /// What a component costs, by `joules` of what has a price: "3.4 mJ", "not priced" where none of
 /// its actions has one, "3.4 mJ + not priced" where some have none.
 std::string component_text(const EnergyReport& energy, const ComponentEnergy& component,
-                           std::string (*joules)(double picojoules));
-/// An action without a price: "output_unit.convert"; what moves inside the array by its component.
-std::string unpriced_name(const PricedAction& action);
+                           std::string (*joules)(double picojoules, PriceUnit unit));
 /// "SQNR 35.8 dB", and how many values are NaN or infinite and not in it.
 std::string sqnr_words(const Quality& error);
 

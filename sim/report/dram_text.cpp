@@ -1,10 +1,12 @@
 #include "sim/report/dram_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "core/dram/stats_sum.h"
+#include "core/energy/unpriced.h"
 #include "core/enums.h"
 #include "sim/output/text.h"
 
@@ -35,13 +37,15 @@ std::string dram_bus_text(const DataBusCycles& b) {
 
 namespace {
 
-/// "lpddr5-6400's own 0.72 mJ (device)".
-std::string cost_text(const std::string& owner, const DramCost& cost) {
+/// "lpddr5-6400's own 0.72 mJ (device, without phy)".
+std::string cost_text(const std::string& owner, const DramCost& cost, PriceUnit unit) {
   std::string text =
-      fmt::format("{} {} ({}", owner, joules_text(cost.dram.value), enum_name(cost.boundary));
+      fmt::format("{} {} ({}", owner, joules_text(cost.dram.value, unit), enum_name(cost.boundary));
   if (cost.high > cost.low)
-    text += fmt::format(", {} to {}", joules_text(cost.low.value), joules_text(cost.high.value));
-  for (const std::string& activity : cost.unpriced) text += ", without " + activity;
+    text += fmt::format(", {} to {}", joules_text(cost.low.value, unit),
+                        joules_text(cost.high.value, unit));
+  const std::vector<std::string> lacks = dram_kinds(cost.unpriced);
+  if (!lacks.empty()) text += fmt::format(", without {}", fmt::join(lacks, ", "));
   return text + ")";
 }
 
@@ -62,17 +66,18 @@ void add(const DramCost& cost, double times, std::optional<DramCost>& sum) {
 }  // namespace
 
 std::string dram_prices_text(const EnergyReport& energy) {
-  const std::string table = cost_text("the table's", *energy.by_table);
+  const std::string table = cost_text("the table's", *energy.by_table, energy.unit);
   if (!energy.by_device && energy.unit == PriceUnit::kMac)
     return fmt::format("{}; {}'s own are in pJ, which are not added to ratios of a MAC", table,
                        energy.dram);
   if (!energy.by_device)
     return fmt::format("{}; {} is not priced by its own: its file has no `energy`", table,
                        energy.dram);
-  const std::string device = cost_text(energy.dram + "'s own", *energy.by_device);
+  const std::string device = cost_text(energy.dram + "'s own", *energy.by_device, energy.unit);
   const bool own = energy.counted == DramPricing::kDevice;
-  return fmt::format("{} count; by {}, {} in all", own ? device : table, own ? table : device,
-                     joules_text((own ? energy.by_table : energy.by_device)->total.value));
+  return fmt::format(
+      "{} count; by {}, {} in all", own ? device : table, own ? table : device,
+      joules_text((own ? energy.by_table : energy.by_device)->total.value, energy.unit));
 }
 
 std::string dram_prices_text(const std::vector<LayerResult>& layers) {

@@ -52,7 +52,7 @@ Row row_of(const RunConfig& run, const std::string& name, const MappingPins& pin
   row.text = fmt::format("{}; {} of traffic, {} times the least; about {} cycles, {}",
                          mapping_text(run.accelerator, p.mapping.setting, p.mapping.tiling),
                          bytes_text(e.moved_bytes()), digits_text(above), with_commas(e.cycles),
-                         joules_text(e.energy_pj));
+                         joules_text(e.energy_pj, run.energy.unit));
   if (p.mapping.gap > 0) row.text += "; " + gap_text(p.mapping.gap);
   for (const std::string& note : p.mapping.notes) row.text += "; " + note;
   if (above > kMuchTraffic)

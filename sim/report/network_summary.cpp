@@ -17,9 +17,10 @@ constexpr std::size_t kShown = 5;  // the file has ten
 /// How fast, what it costs, and how far below what the memory allows.
 std::string pass_text(const NetworkResult& network, const PassResult& pass) {
   const UnitCost c = unit_cost(network, pass);
-  std::string text = fmt::format("{} {}s/s, {} and {} of DRAM traffic per {}", digits_text(c.per_s),
-                                 c.unit, joules_text(c.joules * 1e12),
-                                 bytes_text(static_cast<std::int64_t>(c.bytes)), c.unit);
+  std::string text =
+      fmt::format("{} {}s/s, {} and {} of DRAM traffic per {}", digits_text(c.per_s), c.unit,
+                  joules_text(c.joules * 1e12, price_unit_of(network.layers)),
+                  bytes_text(static_cast<std::int64_t>(c.bytes)), c.unit);
   text += fmt::format("\n{:13}the DRAM's peak allows {} {}s/s for so many bytes: {} of it", "",
                       digits_text(c.limit_per_s), c.unit, percent(c.per_s / c.limit_per_s));
   text += fmt::format("\n{:13}cycles by {}", "", stalls_text(pass.stalls));
@@ -41,12 +42,12 @@ std::string kinds_table(const NetworkResult& network) {
   std::int64_t cycles = 0;
   for (const KindTotals& k : kinds) cycles += k.cycles;
   for (const KindTotals& k : kinds)
-    out += fmt::format("{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", printable_line(k.name),
-                       with_commas(k.cycles),
-                       percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
-                       joules_text(k.energy_pj), bytes_text(k.moved_bytes),
-                       percent(k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0),
-                       bound_name(k.evidence));
+    out += fmt::format(
+        "{:<20} {:>16} {:>7} {:>10} {:>10} {:>8}  {}\n", printable_line(k.name),
+        with_commas(k.cycles), percent(static_cast<double>(k.cycles) / static_cast<double>(cycles)),
+        joules_text(k.energy_pj, price_unit_of(network.layers)), bytes_text(k.moved_bytes),
+        percent(k.slots > 0 ? static_cast<double>(k.counts.macs) / k.slots : 0),
+        bound_name(k.evidence));
   return out;
 }
 
@@ -95,13 +96,16 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   line("cycles", fmt::format("{} ({} at {})", with_commas(all.cycles), si(all.time_s, "s"),
                              si(static_cast<double>(run.accelerator.clock.value), "Hz")) +
                      estimate_text(run));
-  line("energy", fmt::format("{} ({}, by {}; good for ratios, not for a chip's joules{})",
-                             joules_text(all.energy_pj), energy_kinds(network.layers),
-                             run.energy.name, bounds_text(network.layers)));
+  line("energy",
+       fmt::format("{} ({}, by {}; good for ratios, not for a chip's joules{})",
+                   joules_text(all.energy_pj, run.energy.unit), energy_kinds(network.layers),
+                   run.energy.name, bounds_text(network.layers)));
   out += energy_notes(network.layers);
   line("power", power_text(run, network.layers));
   if (const std::string area = area_line(run); !area.empty()) line("area", area);
   if (!network.layers.empty()) line("DRAM prices", dram_prices_text(network.layers));
+  if (const std::string unpriced = unpriced_text(network.layers); !unpriced.empty())
+    line("not priced", unpriced);
   line("memory", memory_text(network));
   if (!network.outputs.empty()) line("values", values_text(network));
   if (network.passes.size() > 1) {

@@ -1,6 +1,8 @@
 // The page about one run.
 #include <fmt/format.h>
 
+#include "core/enums.h"
+#include "sim/report/dram_text.h"
 #include "sim/report/report_parts.h"
 #include "sim/schema/describe_counts.h"
 #include "sim/sweep/compare.h"
@@ -10,6 +12,16 @@ namespace bitjoule {
 namespace {
 
 namespace json = boost::json;
+
+/// "1.2 mJ to 3.4 mJ if every price is off by its factor"; empty where no price states one.
+std::string bounds_text(const PointResult& run) {
+  const std::optional<double> low = metric_of(run, "energy.low_pj"),
+                              high = metric_of(run, "energy.high_pj");
+  if (!low || !high || !(*high > *low)) return "";
+  return fmt::format("{} to {} if every price is off by its factor",
+                     metric_cell(run, "energy.low_pj").text,
+                     metric_cell(run, "energy.high_pj").text);
+}
 
 std::vector<html::Card> run_cards(const PointResult& run) {
   std::vector<html::Card> cards;
@@ -22,20 +34,20 @@ std::vector<html::Card> run_cards(const PointResult& run) {
   };
   add("time", "time_s", "cycles", "cycles: ");
   add("estimated: 95 % of times are within", "estimate.time_within", "", "");
-  const std::optional<double> low = metric_of(run, "energy.low_pj"),
-                              high = metric_of(run, "energy.high_pj");
-  add("energy", "energy.total_pj", low && high && *high > *low ? "energy.high_pj" : "",
-      "if every price is off by its factor, at most ");
+  const bool ratios = energies_of(run.metrics) == PriceUnit::kMac;
+  add("energy", "energy.total_pj", "", "");
+  if (const std::string bounds = bounds_text(run); !bounds.empty()) cards.back().note = bounds;
   add("power", "power.average_w", "power.peak_w", "at most ");
-  add("area, mm2", "area.total_mm2", "area.power_density_w_per_mm2", "W/mm2: ");
+  add("area, mm2", "area.total_mm2", "area.power_density_w_per_mm2",
+      ratios ? "a second and mm2: " : "W/mm2: ");
   if (!metric_of(run, "area.total_mm2"))
     add("area of a part of the machine, mm2", "area.known_mm2", "area.unknown", "without ");
   add("images per second", "network.pass.images_per_s", "network.pass.joules_per_image",
-      "joules per image: ");
+      "energy per image: ");
   add("tokens per second", "network.pass.tokens_per_s", "network.pass.joules_per_token",
-      "joules per token: ");
+      "energy per token: ");
   add("tokens per second, decode", "network.decode.tokens_per_s", "network.decode.joules_per_token",
-      "joules per token: ");
+      "energy per token: ");
   add("time to the first token", "network.time_to_first_token_s", "network.prefill.tokens_per_s",
       "prompt tokens per second: ");
   add("read from DRAM", "dram.read_bytes", "dram.write_bytes", "written: ");
@@ -46,8 +58,15 @@ std::vector<html::Card> run_cards(const PointResult& run) {
   return cards;
 }
 
+/// What the energies of a result are in.
+PriceUnit price_unit(const json::object& result) {
+  const json::value* unit = result.at("energy").as_object().if_contains("unit");
+  return unit == nullptr ? PriceUnit::kPicojoule : energies_of({{"energy.unit", *unit}});
+}
+
 std::string prices_table(const json::object& result) {
   std::vector<std::vector<html::Cell>> rows;
+  const PriceUnit unit = price_unit(result);
   for (const json::value& row : result.at("energy").at("prices").as_array()) {
     const auto text = [&](const char* key) { return std::string(row.at(key).as_string()); };
     const auto number = [&](const char* key) { return row.at(key).to_number<double>(); };
@@ -60,13 +79,66 @@ std::string prices_table(const json::object& result) {
          {text("activity"), {}},
          {text("type"), {}},
          {metric_text("energy.prices[].count", number("count")), number("count")},
-         cost(fmt::format("{:.4g} pJ", number("unit_pj")), "unit_pj"),
-         cost(metric_text("energy.prices[].energy_pj", number("energy_pj")), "energy_pj"),
+         cost(fmt::format("{:.4g} {}", number("unit_pj"), enum_name(unit)), "unit_pj"),
+         cost(metric_text("energy.prices[].energy_pj", number("energy_pj"), unit), "energy_pj"),
          {text("price"), {}},
          {text("why"), {}}});
   }
   return html::table({"component", "activity", "type", "count", "each", "energy", "price", "why"},
                      rows);
+}
+
+/// A price of the DRAM as a result has it; empty: null, or of a version that had none.
+std::optional<DramCost> dram_cost(const json::object& energy, const char* key) {
+  const json::value* found = energy.if_contains(key);
+  if (found == nullptr || !found->is_object()) return std::nullopt;
+  const json::object& from = found->as_object();
+  const auto number = [&](const char* name, double otherwise) {
+    const json::value* value = from.if_contains(name);
+    return value != nullptr && value->is_number() ? value->to_number<double>() : otherwise;
+  };
+  DramCost cost;
+  cost.total = Picojoules(number("total_pj", 0));
+  cost.dram = Picojoules(number("dram_pj", 0));
+  cost.low = Picojoules(number("dram_low_pj", cost.dram.value));
+  cost.high = Picojoules(number("dram_high_pj", cost.dram.value));
+  if (const json::value* boundary = from.if_contains("boundary"))
+    for (const EnumRow<Boundary>& row : enum_rows<Boundary>())
+      if (boundary->as_string() == row.name) cost.boundary = row.value;
+  if (const json::value* unpriced = from.if_contains("unpriced"))
+    cost.unpriced = json::value_to<std::vector<std::string>>(*unpriced);
+  return cost;
+}
+
+std::string note(const std::string& text) {
+  return text.empty() ? "" : fmt::format("<p class=\"note\">{}</p>\n", html::escape(text));
+}
+
+/// What the text of a run says below its energy: whose prices of the DRAM count and what they lack,
+/// what has no price, and what is summed that differs.
+std::string energy_words(const json::object& result, const PointResult& run) {
+  const json::object& energy = result.at("energy").as_object();
+  EnergyReport report;
+  report.by_table = dram_cost(energy, "by_table");
+  report.by_device = dram_cost(energy, "by_device");
+  report.unit = price_unit(result);
+  report.dram = metric_cell(run, "dram.model").text;
+  if (metric_cell(run, "energy.dram_prices").text == enum_name(DramPricing::kDevice))
+    report.counted = DramPricing::kDevice;
+  std::string out;
+  if (report.by_table) out += note("DRAM prices: " + dram_prices_text(report));
+  if (const std::string lacks = metric_cell(run, "energy.not_priced").text; !lacks.empty())
+    out += note("Not priced, and in no sum: " + lacks);
+  const auto add_notes = [&](const char* key, const char* what) {
+    const json::value* part = result.if_contains(key);
+    const json::value* notes = part == nullptr ? nullptr : part->as_object().if_contains("notes");
+    if (notes == nullptr) return;
+    for (const json::value& text : notes->as_array())
+      out += note(what + std::string(text.as_string()));
+  };
+  add_notes("energy", "");
+  add_notes("area", "Area: ");
+  return out;
 }
 
 /// "m 1 x n 4096 x k 4096", "8 x (m 1 x n 512 x k 64)", or "rows x cols" of a vector operator.
@@ -104,6 +176,7 @@ void repeat_metrics(json::object& metrics, double times) {
 /// The layers, each with its repetitions.
 std::vector<PointResult> layers_of(const json::object& result) {
   std::vector<PointResult> layers;
+  const bool in_macs = price_unit(result) == PriceUnit::kMac;
   for (const json::value& row : result.at("layers").as_array()) {
     const json::object& from = row.as_object();
     const auto repeat = from.at("repeat").to_number<std::int64_t>();
@@ -113,6 +186,7 @@ std::vector<PointResult> layers_of(const json::object& result) {
     layer.status = PointStatus::kDone;
     layer.metrics = flatten(from);
     repeat_metrics(layer.metrics, static_cast<double>(repeat));
+    if (in_macs) layer.metrics["energy.unit"] = enum_name(PriceUnit::kMac);
     layer.metrics["shape"] = shape_text(from);
     layer.metrics["formats"] = formats_text(from);
     layers.push_back(std::move(layer));
@@ -146,7 +220,7 @@ std::string run_report(const std::string& file) {
   std::vector<const PointResult*> all;
   for (const PointResult& layer : layers) all.push_back(&layer);
   std::string body = fmt::format("<h1>{}</h1>\n", html::escape(run.labels[0]));
-  body += html::cards(run_cards(run)) + machine_section(result);
+  body += html::cards(run_cards(run)) + energy_words(result, run) + machine_section(result);
   body += stack_sections(all, "layers", Shown::kLargest) + area_section({&run});
   body += html::section("Layers", layers_table(layers));
   body += figures(file);

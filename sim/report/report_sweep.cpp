@@ -41,7 +41,9 @@ std::vector<html::Card> headline_cards(const SweepResults& results,
     double most = 1;
     for (const PointResult& point : results.points) {
       const PointResult* base = baseline_of(results, point);
-      if (base == nullptr || base == &point || !broken_constraint(results, point).empty()) continue;
+      if (base == nullptr || base == &point || !broken_constraint(results, point).empty() ||
+          !is_comparable(metric, *base, point))
+        continue;
       const std::optional<double> value = metric_of(point, metric),
                                   other = metric_of(*base, metric);
       if (!value || !other || !(*value > 0) || !(*other > 0)) continue;
@@ -65,22 +67,32 @@ std::string notes_below(const std::vector<std::string>& notes) {
   return out;
 }
 
-std::string pareto_section(const SweepResults& results) {
-  const std::vector<std::string> metrics = {"energy.total_pj", "error.sqnr_db"};
+/// Of the points with energies in one unit; empty where none has both.
+std::string pareto_dots(const SweepResults& results, const std::vector<std::string>& metrics,
+                        PriceUnit unit) {
   const std::vector<const PointResult*> front = pareto_front(results, metrics);
   std::vector<html::Dot> dots;
   for (const PointResult& point : results.points) {
     const auto energy = metric_of(point, metrics[0]), sqnr = metric_of(point, metrics[1]);
     if (!energy || !sqnr || !(*energy > 0) || *sqnr - *sqnr != 0) continue;
+    if (energies_of(point.metrics) != unit) continue;
     dots.push_back({point_label(point), *energy * 1e-6, *sqnr,
                     std::find(front.begin(), front.end(), &point) != front.end()});
   }
   if (dots.empty()) return "";
+  const char* energy = unit == PriceUnit::kMac ? "energy, millions of a MAC's (less is better)"
+                                               : "energy, µJ (less is better)";
+  return html::scatter(energy, "SQNR of the output, dB (more is better)", dots);
+}
+
+std::string pareto_section(const SweepResults& results) {
+  const std::vector<std::string> metrics = {"energy.total_pj", "error.sqnr_db"};
+  const std::string dots = pareto_dots(results, metrics, PriceUnit::kPicojoule) +
+                           pareto_dots(results, metrics, PriceUnit::kMac);
+  if (dots.empty()) return "";
   return html::section(
       "Energy against error",
-      html::scatter("energy, µJ (less is better)", "SQNR of the output, dB (more is better)",
-                    dots) +
-          "<p class=\"note\">Filled: the Pareto front, which no point beats in both.</p>" +
+      dots + "<p class=\"note\">Filled: the Pareto front, which no point beats in both.</p>" +
           notes_below(pareto_notes(results, metrics)));
 }
 
@@ -109,7 +121,8 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
       if (!has_ratio(results, metric)) continue;
       const auto value = metric_of(point, metric);
       const auto other = base == nullptr ? std::nullopt : metric_of(*base, metric);
-      const bool is_ratio = value && other && *other > 0 && *value - *value == 0;
+      const bool is_ratio = value && other && *other > 0 && *value - *value == 0 &&
+                            is_comparable(metric, *base, point);
       row.push_back(is_ratio ? html::Cell{times_text(*value, *other), *value / *other}
                              : html::Cell{"", {}});
     }
@@ -178,7 +191,7 @@ std::string sweep_report(const std::string& file) {
                       fmt::format("<p class=\"note\">{}, all else equal.</p>", html::escape(base)) +
                           html::cards(cards));
   }
-  std::string notes = notes_below(notes_of(results));
+  std::string notes = notes_below(notes_of(results)) + notes_below(constraint_notes(results));
   notes += lost_note(results, done, file);
   body += html::section(fmt::format("{} points", results.points.size()),
                         notes + points_table(results, metrics));

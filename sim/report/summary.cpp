@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/energy/unpriced.h"
 #include "core/enums.h"
 #include "core/mapping/estimate.h"
 #include "run/power.h"
@@ -109,18 +110,17 @@ std::string estimate_text(const RunConfig& run) {
                      100 * (run.phases.empty() ? kLayerTimeError : kNetworkTimeError));
 }
 
-std::string unpriced_text(const EnergyReport& energy) {
+std::string unpriced_text(const std::vector<LayerResult>& layers) {
   std::vector<std::string> names;
-  std::int64_t leaking = 0;
-  for (const PricedAction& row : energy.unpriced()) {
-    const Primitive primitive = row.action.primitive;
-    if (primitive == Primitive::kSramLeakage || primitive == Primitive::kLeakage)
-      ++leaking;
-    else if (std::string name = unpriced_name(row); names.empty() || names.back() != name)
-      names.push_back(std::move(name));
-  }
-  if (leaking > 0) names.push_back(fmt::format("leakage of {} parts", leaking));
+  for (const LayerResult& layer : layers)
+    for (std::string& name : unpriced_names(layer.energy))
+      if (std::find(names.begin(), names.end(), name) == names.end())
+        names.push_back(std::move(name));
   return fmt::format("{}", fmt::join(names, ", "));
+}
+
+PriceUnit price_unit_of(const std::vector<LayerResult>& layers) {
+  return layers.empty() ? PriceUnit::kPicojoule : layers.front().energy.unit;
 }
 
 const char* energy_kinds(const std::vector<LayerResult>& layers) {
@@ -137,8 +137,9 @@ std::string bounds_text(const std::vector<LayerResult>& layers) {
     high += layer.energy.high.value * static_cast<double>(layer.repeat);
   }
   if (!(high > low)) return "";
-  return fmt::format("; {} to {} if every price is off by its factor", joules_text(low),
-                     joules_text(high));
+  const PriceUnit unit = price_unit_of(layers);
+  return fmt::format("; {} to {} if every price is off by its factor", joules_text(low, unit),
+                     joules_text(high, unit));
 }
 
 std::string energy_notes(const std::vector<LayerResult>& layers) {
@@ -160,16 +161,17 @@ std::string power_text(const RunConfig& run, const std::vector<LayerResult>& lay
     seconds += layer.time_s * times;
   }
   if (!(seconds > 0)) return "no time";
+  const PriceUnit unit = price_unit_of(layers);
   const std::string supply =
       run.accelerator.voltage ? fmt::format(", at {} V", run.accelerator.voltage->value) : "";
-  const std::string standing =
-      fixed > 0 ? fmt::format(", {} of it leakage and standby", si(fixed * 1e-12 / seconds, "W"))
-                : "";
+  const std::string standing = fixed > 0 ? fmt::format(", {} of it leakage and standby",
+                                                       watts_text(fixed * 1e-12 / seconds, unit))
+                                         : "";
   const std::string peak = run.options.fidelity == Fidelity::kEstimate
                                ? ""
-                               : "; at most " + si(power_of(layers).highest(), "W");
-  return fmt::format("{} on average{}{}{}", si(energy * 1e-12 / seconds, "W"), standing, peak,
-                     supply);
+                               : "; at most " + watts_text(power_of(layers).highest(), unit);
+  return fmt::format("{} on average{}{}{}", watts_text(energy * 1e-12 / seconds, unit), standing,
+                     peak, supply);
 }
 
 std::string area_line(const RunConfig& run) {
@@ -202,7 +204,8 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
       line("beside it",
            fmt::format("{} of {} x {} in the vector unit: {} cycles, {}, {}", pass.name,
                        pass.extents.m, pass.extents.n, with_commas(pass.outcome.cycles.value),
-                       bytes_text(pass.moved_bytes()), joules_text(pass.energy.total.value)));
+                       bytes_text(pass.moved_bytes()),
+                       joules_text(pass.energy.total.value, pass.energy.unit)));
   line("cycles",
        fmt::format("{} ({} at {}); the array alone needs {}", with_commas(r.outcome.cycles.value),
                    si(seconds, "s"), si(static_cast<double>(run.accelerator.clock.value), "Hz"),
@@ -227,8 +230,8 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
                    attainable < r.peak_macs_per_s ? "the DRAM's peak" : "the array's peak",
                    si(achieved, "MAC/s"), percent(achieved / attainable)));
   line("energy", fmt::format("{} ({}, by {}; good for ratios, not for a chip's joules{})",
-                             joules_text(r.energy.total.value), energy_kinds(results),
-                             r.energy.table, bounds_text({r})));
+                             joules_text(r.energy.total.value, r.energy.unit),
+                             energy_kinds(results), r.energy.table, bounds_text({r})));
   out += energy_notes(results);
   for (const ComponentEnergy& c : r.energy.components)
     out += fmt::format(
@@ -249,7 +252,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
                      per_mac(OperandCount::kInputToggles), per_mac(OperandCount::kWeightToggles)));
   line("power", power_text(run, results));
   if (const std::string area = area_line(run); !area.empty()) line("area", area);
-  if (const std::string unpriced = unpriced_text(r.energy); !unpriced.empty())
+  if (const std::string unpriced = unpriced_text({r}); !unpriced.empty())
     line("not priced", unpriced);
   if (!r.check) {
     line("output", "not computed (values: off)");

@@ -31,8 +31,10 @@ std::string run_title(const std::string& name, const std::string& machine);
 /// What bounds a run, what one would have to enlarge, and how the DMA fared.
 std::string bound_text(const BoundEvidence& evidence);
 
-/// What has no price, "array.exp, leakage of 9 parts"; empty where all has one.
-std::string unpriced_text(const EnergyReport& energy);
+/// What has no price in one of the layers, "array_wires, dram.standby"; empty where all has one.
+std::string unpriced_text(const std::vector<LayerResult>& layers);
+/// What their energies are in.
+PriceUnit price_unit_of(const std::vector<LayerResult>& layers);
 /// What the energy of layers consists of: "dynamic", "dynamic and static".
 const char* energy_kinds(const std::vector<LayerResult>& layers);
 /// "; 1.2 mJ to 3.4 mJ if every price is off by its factor"; empty where no price states one.

@@ -1,5 +1,8 @@
 #include "sim/result/result_fields.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "sim/result/result_json.h"
 
 namespace bitjoule {
@@ -29,6 +32,13 @@ std::string unit_of(const std::string& metric) {
 bool more_is_better(const std::string& metric) {
   const FieldRow* field = find_field(metric, result_fields());
   return field != nullptr && field->more_is_better;
+}
+
+bool is_of_energy(const std::string& metric) {
+  static constexpr const char* kUnits[] = {"pJ", "J", "W", "W/mm2", "TOPS/W"};
+  const std::string unit = unit_of(metric);
+  return std::any_of(std::begin(kUnits), std::end(kUnits),
+                     [&](const char* of_energy) { return unit == of_energy; });
 }
 
 }  // namespace bitjoule

@@ -19,5 +19,8 @@ const char* over_layers_name(OverLayers over);
 std::string unit_of(const std::string& metric);
 /// Whether more of a metric is better (SQNR, cosine, utilization, rates); less is, of all others.
 bool more_is_better(const std::string& metric);
+/// Whether a metric follows from energies, and so lacks what has no price, and is in ratios where a
+/// table has such: pJ, J, W, W/mm2, TOPS/W.
+bool is_of_energy(const std::string& metric);
 
 }  // namespace bitjoule

@@ -124,7 +124,7 @@ void describe(V& v, DramConfig& c) {
       throw input_error("energy: per_command needs model: cycle; an ideal DRAM counts bits alone");
     const auto* device = std::get_if<CycleDramConfig>(&c.model);
     if (device != nullptr && c.energy)
-      check_priced_device(*c.energy, device->organization, c.name, "energy");
+      check_priced_device(*c.energy, device->organization, device->timing, c.name, "energy");
   });
 }
 

@@ -6,6 +6,7 @@ namespace bitjoule {
 
 template <class V>
 void describe_origin(V& v, DramOrigin& c) {
+  v.field("name", c.name, "shown in reports; default: the table's, or \"the DRAM's own\"");
   v.field("node", c.node, "technology, or the part and its die");
   v.field("certainty", c.certainty, "how sure the figures are, and why");
 }

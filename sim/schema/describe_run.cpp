@@ -86,12 +86,16 @@ void describe(V& v, RunFile& c) {
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
     if (!c.accelerator.energy) throw input_error("energy: missing");
-    check_supply(c.accelerator.machine, *c.accelerator.energy);
+    try {
+      check_supply(c.accelerator.machine, *c.accelerator.energy);
+    } catch (const Error& e) {
+      throw input_error("accelerator." + std::string(e.what()));
+    }
     make_prices(*c.accelerator.energy, c.accelerator.dram->name, c.accelerator.dram->energy,
                 c.options.dram_prices);
     if (const auto* dram = std::get_if<CycleDramConfig>(&c.accelerator.dram->model))
-      check_priced_device(c.accelerator.energy->dram, dram->organization, c.accelerator.dram->name,
-                          "accelerator.energy.dram");
+      check_priced_device(c.accelerator.energy->dram, dram->organization, dram->timing,
+                          c.accelerator.dram->name, "accelerator.energy.dram");
     const bool is_layer = std::holds_alternative<Layer>(c.workload);
     const bool values = c.values.value_or(is_layer);
     if (c.options.data.counted && !values)

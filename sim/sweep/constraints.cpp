@@ -4,6 +4,8 @@
 
 #include "core/error.h"
 #include "sim/config/units.h"
+#include "sim/result/result_fields.h"
+#include "sim/sweep/price_notes.h"
 
 namespace bitjoule {
 
@@ -44,9 +46,18 @@ std::string broken_constraint(const SweepResults& results, const PointResult& po
     const Constraint c = parse_constraint(text);
     const std::optional<double> value = metric_of(point, c.metric);
     if (!value) return text + ", not known";
+    if (energies_of(point.metrics) == PriceUnit::kMac && is_of_energy(c.metric))
+      return text + ", not known: energies are in ratios of a MAC";
     if (!c.holds(*value)) return text;
   }
   return "";
+}
+
+std::vector<std::string> constraint_notes(const SweepResults& results) {
+  std::vector<std::string> metrics;
+  for (const std::string& text : results.constraints)
+    metrics.push_back(parse_constraint(text).metric);
+  return unpriced_notes(results, metrics, "a constraint");
 }
 
 }  // namespace bitjoule

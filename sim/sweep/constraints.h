@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "sim/sweep/results.h"
 
@@ -19,7 +20,10 @@ struct Constraint {
 Constraint parse_constraint(const std::string& text);
 
 /// The constraint of `results` that a done point does not keep, or whose metric it lacks ("..., not
-/// known"); empty: it keeps all.
+/// known", as is one on joules of a point in ratios of a MAC); empty: it keeps all.
 std::string broken_constraint(const SweepResults& results, const PointResult& point);
+
+/// What has to be said of constraints on energies: what those have nothing of.
+std::vector<std::string> constraint_notes(const SweepResults& results);
 
 }  // namespace bitjoule

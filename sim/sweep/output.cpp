@@ -85,6 +85,7 @@ std::string summary_text(const SweepResults& results, const std::vector<std::str
         "nothing.\n",
         count_broken(results), all.size(), fmt::join(results.constraints, ", "));
   for (const std::string& note : notes_of(results)) out += "Note: " + note + ".\n";
+  for (const std::string& note : constraint_notes(results)) out += "Note: " + note + ".\n";
   if (!pareto.empty()) {
     const auto front = pareto_front(results, pareto);
     out += fmt::format("\nPareto front of {}: {} of {} points\n", fmt::join(pareto, ", "),

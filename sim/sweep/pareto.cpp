@@ -8,6 +8,7 @@
 
 #include "sim/result/result_fields.h"
 #include "sim/sweep/constraints.h"
+#include "sim/sweep/price_notes.h"
 
 namespace bitjoule {
 namespace {
@@ -21,13 +22,14 @@ std::string workload_of(const PointResult& point) {
 struct Candidate {
   const PointResult* point;
   std::string workload;
+  PriceUnit energies;         // what they are in, where a metric follows from them
   std::vector<double> costs;  // less is better
 };
 
 /// As good everywhere and better somewhere, at the same work: less energy for less to do is no
-/// better machine.
+/// better machine; nor is a number of joules less than one of MACs.
 bool beats(const Candidate& a, const Candidate& b) {
-  if (a.workload != b.workload) return false;
+  if (a.workload != b.workload || a.energies != b.energies) return false;
   bool is_better = false;
   for (std::size_t i = 0; i < a.costs.size(); ++i) {
     if (a.costs[i] > b.costs[i]) return false;
@@ -36,14 +38,25 @@ bool beats(const Candidate& a, const Candidate& b) {
   return is_better;
 }
 
+bool has_both_units(const SweepResults& results) {
+  std::set<PriceUnit> units;
+  for (const PointResult& point : results.points)
+    if (point.status == PointStatus::kDone) units.insert(energies_of(point.metrics));
+  return units.size() > 1;
+}
+
 }  // namespace
 
 std::vector<const PointResult*> pareto_front(const SweepResults& results,
                                              const std::vector<std::string>& metrics) {
+  const bool of_energy = std::any_of(metrics.begin(), metrics.end(), is_of_energy);
   std::vector<Candidate> candidates;
   for (const PointResult& point : results.points) {
     if (!broken_constraint(results, point).empty()) continue;
-    Candidate candidate{&point, workload_of(point), {}};
+    Candidate candidate{&point,
+                        workload_of(point),
+                        of_energy ? energies_of(point.metrics) : PriceUnit::kPicojoule,
+                        {}};
     for (const std::string& metric : metrics)
       if (const std::optional<double> value = metric_of(point, metric))
         candidate.costs.push_back(more_is_better(metric) ? -*value : *value);
@@ -66,6 +79,14 @@ std::vector<std::string> pareto_notes(const SweepResults& results,
   if (workloads.size() > 1)
     notes.push_back(fmt::format("{} workloads, points are ranked within each alone: {}",
                                 workloads.size(), fmt::join(workloads, "; ")));
+  for (const std::string& metric : metrics)
+    if (is_of_energy(metric) && has_both_units(results)) {
+      notes.emplace_back(
+          "energies in joules and in ratios of a MAC, points are ranked within each alone");
+      break;
+    }
+  for (const std::string& note : unpriced_notes(results, metrics, "the front"))
+    notes.push_back(note);
   for (const std::string& metric : metrics) {
     std::size_t lacking = 0;
     unknown.clear();

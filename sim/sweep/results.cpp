@@ -7,10 +7,12 @@
 #include <set>
 #include <stdexcept>
 
+#include "core/energy/price.h"
 #include "core/error.h"
 #include "sim/config/document.h"
 #include "sim/config/json_text.h"
 #include "sim/output/csv.h"
+#include "sim/result/result_fields.h"
 #include "sim/sweep/constraints.h"
 #include "sim/sweep/price_notes.h"
 #include "sim/sweep/store.h"
@@ -43,6 +45,14 @@ const std::set<std::string>& left_out() {
                                                "config",         "energy.prices", "energy.unpriced",
                                                "dram.timeline",  "power.timeline"};
   return kPaths;
+}
+
+json::array strings(const std::vector<std::string>& texts) {
+  return json::array(texts.begin(), texts.end());
+}
+
+std::vector<std::string> strings(const json::value& value) {
+  return json::value_to<std::vector<std::string>>(value);
 }
 
 void flatten_into(const json::object& object, const std::string& prefix, json::object& out) {
@@ -78,14 +88,6 @@ std::vector<std::string> metric_columns(const SweepResults& results) {
     }
   }
   return all;
-}
-
-json::array strings(const std::vector<std::string>& texts) {
-  return json::array(texts.begin(), texts.end());
-}
-
-std::vector<std::string> strings(const json::value& value) {
-  return json::value_to<std::vector<std::string>>(value);
 }
 
 PointResult read_point(const json::object& row, const std::vector<std::string>& columns) {
@@ -127,6 +129,17 @@ std::optional<double> metric_of(const PointResult& point, const std::string& met
   if (!is("max_abs", true) || !is("compared", false) || is("not_finite", false))
     return std::nullopt;
   return std::numeric_limits<double>::infinity();
+}
+
+PriceUnit energies_of(const json::object& metrics) {
+  const json::value* unit = metrics.if_contains("energy.unit");
+  const bool in_macs = unit != nullptr && unit->is_string() &&
+                       unit->as_string() == enum_name(PriceUnit::kMac).c_str();
+  return in_macs ? PriceUnit::kMac : PriceUnit::kPicojoule;
+}
+
+bool is_comparable(const std::string& metric, const PointResult& a, const PointResult& b) {
+  return energies_of(a.metrics) == energies_of(b.metrics) || !is_of_energy(metric);
 }
 
 const PointResult* baseline_of(const SweepResults& results, const PointResult& point) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/energy/provenance.h"
 #include "sim/sweep/sweep_file.h"
 
 namespace bitjoule {
@@ -43,6 +44,11 @@ boost::json::object flatten(const boost::json::object& result);
 
 /// A metric of a point; infinite for the SQNR of exact outputs, empty where it does not apply.
 std::optional<double> metric_of(const PointResult& point, const std::string& metric);
+
+/// What the energies of a flattened result are in.
+PriceUnit energies_of(const boost::json::object& metrics);
+/// Whether a metric of two points is in one unit: of joules and ratios of a MAC there is no ratio.
+bool is_comparable(const std::string& metric, const PointResult& a, const PointResult& b);
 
 /// The point with the labels of the baseline, else equal to this one; nullptr without one.
 const PointResult* baseline_of(const SweepResults& results, const PointResult& point);

@@ -21,10 +21,10 @@ std::string cell(const SweepResults& results, const PointResult& point, const st
            : other->is_string() ? std::string(other->as_string())
                                 : boost::json::serialize(*other);
   }
-  std::string text = metric_text(metric, *value);
+  std::string text = metric_text(metric, *value, energies_of(point.metrics));
   const PointResult* base =
       unit_of(metric) == "dB" ? nullptr : baseline_of(results, point);  // a ratio already
-  if (base != nullptr && base != &point)
+  if (base != nullptr && base != &point && is_comparable(metric, *base, point))
     if (const std::optional<double> other = metric_of(*base, metric))
       if (const std::string times = times_text(*value, *other); !times.empty() && *value != *other)
         text += " (" + times + ")";
@@ -40,10 +40,26 @@ std::string state_text(const PointResult& point) {
 
 }  // namespace
 
-std::string metric_text(const std::string& metric, double value) {
+namespace {
+
+/// Of an energy that stands for ratios of a MAC, by the unit that it has otherwise; empty: of none.
+std::string ratio_text(const std::string& unit, double value) {
+  if (unit == "pJ") return joules_text(value, PriceUnit::kMac);
+  if (unit == "J") return joules_text(value * 1e12, PriceUnit::kMac);
+  if (unit == "W") return watts_text(value, PriceUnit::kMac);
+  if (unit == "W/mm2") return watts_text(value, PriceUnit::kMac) + "/mm2";
+  if (unit == "TOPS/W") return digits_text(value) + " op/MAC";
+  return "";
+}
+
+}  // namespace
+
+std::string metric_text(const std::string& metric, double value, PriceUnit energies) {
   const std::string unit = unit_of(metric);
   if (!std::isfinite(value)) return unit == "dB" ? "exact" : "-";
   if (unit == "dB") return fmt::format("{:.1f} dB", value);
+  if (energies == PriceUnit::kMac)
+    if (std::string ratio = ratio_text(unit, value); !ratio.empty()) return ratio;
   if (unit == "share") return percent(value);
   if (unit == "pJ") return si(value * 1e-12, "J");
   static const std::vector<std::string> kPrefixed = {"B", "B/s", "MAC/s", "s", "Hz", "J", "W"};

@@ -8,8 +8,10 @@
 
 namespace bitjoule {
 
-/// A metric as people read it, by its unit: "3.4 mJ", "12.8 GB/s", "45.1".
-std::string metric_text(const std::string& metric, double value);
+/// A metric as people read it, by its unit: "3.4 mJ", "12.8 GB/s", "45.1". What follows from
+/// energies in ratios of a MAC is told in MACs.
+std::string metric_text(const std::string& metric, double value,
+                        PriceUnit energies = PriceUnit::kPicojoule);
 
 /// Aligned columns: labels, chosen metrics (with the ratio to the baseline), why points failed.
 /// At most `most` rows.

@@ -163,6 +163,44 @@ class PlotTest(unittest.TestCase):
             ["compare_energy_time.svg", "compare_stalls.svg", "compare_traffic.svg"],
         )
 
+    def texts(self, file):
+        """All that an SVG file of the last call says in glyphs' comments."""
+        return (self.dir / "out" / file).read_text(encoding="utf-8")
+
+    def test_ratios_of_a_mac_are_drawn_as_such(self):
+        layers = [make_layer(8, 64, 64, 2, False, f"layer{n}") for n in (1, 2)]
+        result = make_result("ratios", layers)
+        result["energy"] = {**result["energy"], "unit": "MAC"}
+        result["power"] = {
+            "average_w": 1e-3,
+            "timeline": {"bin_s": 1e-6, "watts": [1e-3, 2e-3]},
+        }
+        write_result(self.dir, result)
+        self.draw(self.dir)
+        for file, unit in (
+            ("energy.svg", "MAC"),
+            ("layers.svg", "MAC"),
+            ("power_over_time.svg", "GMAC/s"),
+        ):
+            text = self.texts(file)
+            self.assertRegex(text, rf"<!-- .*{unit}", file)
+            self.assertNotRegex(text, r"<!-- .*\d [munµ]?[JW]\b", file)
+
+    def test_a_sweep_of_joules_and_ratios_mixes_neither(self):
+        points = [
+            ({"energy": table}, make_layer(8, 64, 64, 2, False))
+            for table in ("horowitz", "jouppi", "eyeriss")
+        ]
+        points[2][1]["energy"]["unit"] = "MAC"
+        write_sweep(self.dir, points)
+        self.draw(self.dir)
+        for file in ("energy.svg", "pareto.svg"):
+            self.assertIn("1 point in ratios of a MAC", self.texts(file).replace("\n", " "))
+        for name, layer in (("a", points[0][1]), ("b", points[2][1])):
+            write_result(self.dir / name, make_result(name, [layer]))
+        self.draw(self.dir / "a", self.dir / "b")
+        self.assertIn("share of energy", self.texts("compare_energy_time.svg"))
+
     def test_equal_input_gives_equal_bytes_in_every_format(self):
         write_result(self.dir, make_result("decode", [make_layer(1, 256, 256, 1, False)], 20))
         for out in ("first", "second"):

@@ -182,11 +182,25 @@ TEST_CASE("array energy: a chip at 45 nm has its PEs as far apart as they are la
     CHECK(component(chip, same) > 0);
     CHECK(component(chip, same) == component(by_array, same));
   }
-  // Four int8 MACs of 3763 um2 in a square: 122.7 um.
-  CHECK(std::sqrt(4 * 3763) == doctest::Approx(123).epsilon(0.003));
+  // The PE of 16 bits is one int16 MAC of 12380 um2: 111.265 um wide, in whole nanometres.
+  const double pitch = 0.111265;  // mm
+  CHECK(std::sqrt(12380) == doctest::Approx(1000 * pitch).epsilon(1e-4));
   const double hops = 10 * 3 * 16 + 2 * 16 + 10 * 2 * 32, edge = 7 * (10 * 16 + 4 * 16 + 10 * 32);
   CHECK(component(chip, "array_wires") ==
-        doctest::Approx(0.121 * 0.123 * (hops + edge)).epsilon(1e-12));
+        doctest::Approx(0.121 * pitch * (hops + edge)).epsilon(1e-12));
+  // With 32 bits it is four int8 MACs of 3763 um2 or two int16 ones: 122.687 and 157.353 um.
+  const auto hop_pj = [](const char* precision) {
+    const LayerResult wide =
+        layer_of(kSmall, {{"energy", "chip-45nm.yaml"},
+                          {"accelerator.array.pe.width", "32"},
+                          {"precision", std::string("{weights: ") + precision +
+                                            ", activations: " + precision + "}"}});
+    for (const PricedAction& row : wide.energy.actions)
+      if (row.action.activity == "hop_sums") return row.unit.energy.value;
+    return 0.0;
+  };
+  CHECK(hop_pj("int8") == doctest::Approx(32 * 0.121 * 0.122687).epsilon(1e-6));
+  CHECK(hop_pj("int16") == doctest::Approx(32 * 0.121 * 0.157353).epsilon(1e-6));
   const auto unpriced = chip.energy.unpriced();
   CHECK(std::none_of(unpriced.begin(), unpriced.end(), [](const PricedAction& action) {
     return action.action.component.rfind("array_", 0) == 0;
@@ -195,11 +209,12 @@ TEST_CASE("array energy: a chip at 45 nm has its PEs as far apart as they are la
 
 TEST_CASE("array energy: wires at 7 nm by hand, registers and clock have no source there") {
   const LayerResult ws = layer_of(kSmall, {{"energy", "jouppi-2021-7nm.yaml"}});
-  CHECK(std::sqrt(4 * 188) == doctest::Approx(27.4).epsilon(0.001));
+  const double pitch = 0.02488;  // mm: an int16 MAC of 619 um2
+  CHECK(std::sqrt(619) == doctest::Approx(1000 * pitch).epsilon(1e-4));
   CHECK(std::sqrt(0.03 * 0.07) == doctest::Approx(0.046).epsilon(0.005));
   const double hops = 10 * 3 * 16 + 2 * 16 + 10 * 2 * 32, edge = 7 * (10 * 16 + 4 * 16 + 10 * 32);
   CHECK(component(ws, "array_wires") ==
-        doctest::Approx(0.046 * 0.0274 * (hops + edge)).epsilon(1e-12));
+        doctest::Approx(0.046 * pitch * (hops + edge)).epsilon(1e-12));
   const auto unpriced = ws.energy.unpriced();
   for (const char* name : {"array_registers", "array_clock"}) {
     CHECK(component(ws, name) == 0);

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -126,6 +127,30 @@ TEST_CASE("voltage: a run's on-chip energy falls with its square, its DRAM's doe
     CHECK(b.actions[i].energy.value ==
           doctest::Approx(a.actions[i].energy.value * factor).epsilon(1e-9));
   }
+}
+
+TEST_CASE("power: bins sum to the energy in runs that are shorter than one, and at any clock") {
+  for (const char* clock : {"1 GHz", "333 MHz", "1.7 GHz"})
+    for (const char* size :
+         {"{m: 1, n: 1, k: 1}", "{m: 2, n: 16, k: 33}", "{m: 64, n: 64, k: 64}"}) {
+      CAPTURE(clock);
+      CAPTURE(size);
+      const std::string text =
+          "accelerator: edge-16x16.yaml\nvalues: off\nenergy: chip-45nm.yaml\n"
+          "precision: {weights: int8, activations: int8}\nlayer: {gemm: " +
+          std::string(size) + "}\n";
+      const RunConfig run = read_run(text_source("run.yaml", text), {{"accelerator.clock", clock}});
+      const Result result = Machine(run).run();
+      const boost::json::value json = result_json(run, result);
+      const double energy = at(json, "/energy/total_pj") * 1e-12, time = at(json, "/time_s");
+      const double bin = at(json, "/power/timeline/bin_s");
+      const boost::json::array& watts = json.at_pointer("/power/timeline/watts").as_array();
+      double sum = 0;
+      for (std::size_t i = 0; i < watts.size(); ++i)
+        sum += watts[i].to_number<double>() *
+               std::max(0.0, std::min(bin, time - static_cast<double>(i) * bin));
+      CHECK(sum == doctest::Approx(energy).epsilon(1e-9));
+    }
 }
 
 TEST_CASE("area: the default table knows none, says so, and its energies are without leakage") {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/energy/sram_figures.h"
 #include "core/energy/table_notes.h"
@@ -35,6 +36,13 @@ PartArea mac_area(const MachinePart& part, const AreaPrices& prices) {
   return unknown(part, fmt::format("the table has no MAC of {}", part.type));
 }
 
+/// Whether a memory lies beyond all points.
+bool is_beyond(const SramPrices& sram, const MachinePart& part) {
+  const SramReach reach = sram_reach(sram, part.capacity, part.width);
+  return std::any_of(std::begin(kSramReaches), std::end(kSramReaches),
+                     [&](const SramReachRow& row) { return reach.*row.times > 1; });
+}
+
 PartArea sram_area(const MachinePart& part, const AreaPrices& prices, const SramPrices& sram) {
   if (prices.sram) {
     const double bits = static_cast<double>(part.capacity.value) * 8;
@@ -55,7 +63,7 @@ PartArea sram_area(const MachinePart& part, const AreaPrices& prices, const Sram
   PartArea area = known(part, *value, from, source);
   if (point == nullptr)
     area.why = fmt::format("power laws in capacity and width {} the table's points: {}",
-                           sram_reach(sram, part.capacity) > 1 ? "beyond" : "between", area.why);
+                           is_beyond(sram, part) ? "beyond" : "between", area.why);
   return area;
 }
 
@@ -92,14 +100,16 @@ void add_notes(const std::vector<MachinePart>& parts, const EnergyTable& table,
   const std::string memories = technology_of(table.sram.node), logic = technology_of(report.node);
   if (!table.area->sram && !memories.empty() && memories != logic)
     report.notes.push_back(fmt::format("memories of {} beside logic of {}", memories, logic));
-  std::string large;
-  for (const MachinePart& part : parts)
-    if (part.kind == PartKind::kSram && !table.area->sram &&
-        sram_reach(table.sram, part.capacity) > 1)
-      large += (large.empty() ? "" : ", ") + part.component;
-  if (!large.empty())
-    report.notes.push_back("banks larger than any that the table has a point for, by its rule: " +
-                           large);
+  for (const SramReachRow& row : kSramReaches) {
+    std::string names;
+    for (const MachinePart& part : parts)
+      if (part.kind == PartKind::kSram && !table.area->sram &&
+          sram_reach(table.sram, part.capacity, part.width).*row.times > 1)
+        names += (names.empty() ? "" : ", ") + part.component;
+    if (!names.empty())
+      report.notes.push_back(
+          fmt::format("{} that the table has a point for, by its rule: {}", row.what, names));
+  }
   for (const ComponentArea& row : table.area->components)
     if (row.per == AreaUnit::kMachine)
       report.notes.push_back(

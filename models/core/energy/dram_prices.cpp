@@ -254,6 +254,11 @@ const Provenance& provenance(const DramPrices& prices) {
                     prices.scheme);
 }
 
+const DramOrigin& origin_of(const DramPrices& prices) {
+  return std::visit([](const auto& scheme) -> const DramOrigin& { return scheme.origin; },
+                    prices.scheme);
+}
+
 Boundary boundary_of(const DramPrices& prices) {
   const auto* p = std::get_if<DramPerCommand>(&prices.scheme);
   return p != nullptr && p->phy ? p->phy->from.boundary : provenance(prices).boundary;

@@ -16,6 +16,7 @@ namespace bitjoule {
 
 /// What a price list of a DRAM says of itself besides its Provenance.
 struct DramOrigin {
+  std::string name;       ///< shown in reports; empty: the table's, or the DRAM's own
   std::string node;       ///< technology, or the part and its die
   std::string certainty;  ///< how sure the figures are
 };
@@ -112,6 +113,8 @@ struct DramPrices {
 
 /// What the prices include, with the PHY's where it has one.
 Boundary boundary_of(const DramPrices& prices);
+/// What the list says of itself.
+const DramOrigin& origin_of(const DramPrices& prices);
 /// What the prices include without the PHY's, and their source.
 Provenance& provenance(DramPrices& prices);
 const Provenance& provenance(const DramPrices& prices);

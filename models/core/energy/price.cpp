@@ -91,8 +91,11 @@ void add_energy(const std::string& name, Picojoules energy, std::vector<Componen
   rows.push_back({name, energy});
 }
 
-DramCost cost_of(const EnergyReport& report, const EnergyTable& table) {
+/// `owner`: by whom a list without a name of its own is called.
+DramCost cost_of(const EnergyReport& report, const EnergyTable& table, const std::string& owner) {
   DramCost cost;
+  cost.list = origin_of(table.dram).name;
+  if (cost.list.empty()) cost.list = owner;
   cost.total = report.total;
   cost.boundary = boundary_of(table.dram);
   for (const PricedAction& row : report.actions) {
@@ -180,14 +183,13 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
   report.unit = table.unit;
   report.node = nodes_of(table);
   report.notes = table_notes(table);
-  if (const std::string note = reach_note(counts, table); !note.empty())
-    report.notes.push_back(note);
+  for (std::string& note : reach_notes(counts, table)) report.notes.push_back(std::move(note));
   return report;
 }
 
 Prices make_prices(const EnergyTable& table, const std::string& dram,
                    const std::optional<DramPrices>& device, DramPricing counted) {
-  Prices prices{table, std::nullopt, dram, counted, {}};
+  Prices prices{table, std::nullopt, dram, counted, {}, {}};
   if (device && table.unit != PriceUnit::kPicojoule) {
     if (counted == DramPricing::kDevice)
       throw input_error(fmt::format(
@@ -212,15 +214,16 @@ Prices make_prices(const EnergyTable& table, const std::string& dram,
 
 EnergyReport price(const Counts& counts, const Prices& prices) {
   EnergyReport report = price(counts, prices.table);
-  const DramCost by_table = cost_of(report, prices.table);
+  const DramCost by_table = cost_of(report, prices.table, prices.table.name);
   std::optional<DramCost> by_device;
   if (prices.device) {
     EnergyReport own = price(counts, *prices.device);
-    by_device = cost_of(own, *prices.device);
+    by_device = cost_of(own, *prices.device, prices.dram + "'s own");
     if (prices.counted == DramPricing::kDevice) report = std::move(own);
   }
   report.dram = prices.dram;
   report.counted = prices.counted;
+  report.notes.insert(report.notes.end(), prices.notes.begin(), prices.notes.end());
   report.by_table = by_table;
   report.by_device = std::move(by_device);
   return report;

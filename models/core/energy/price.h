@@ -47,6 +47,7 @@ struct ComponentEnergy {
 
 /// All counts, with the DRAM by one of the prices that it has.
 struct DramCost {
+  std::string list;                    ///< the name of these prices
   Picojoules total;                    ///< of everything
   Picojoules dram;                     ///< the DRAM's part of it
   Picojoules low, high;                ///< of that part, with every uncertainty taken off or added
@@ -84,6 +85,7 @@ struct Prices {
   std::string dram;                   ///< its name
   DramPricing counted = DramPricing::kTable;
   std::vector<MachinePart> parts = {};  ///< that leak while a run lasts
+  std::vector<std::string> notes = {};  ///< on these prices, besides the table's own
 };
 
 /// `device`: what the file of the DRAM `dram` says, if anything. Throws an input Error if that is

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/energy/price_arithmetic.h"
 
 namespace bitjoule {
@@ -20,8 +22,9 @@ UnitPrice move_price(const MovePrice& row, const Action& action, const EnergyTab
     rule += fmt::format("{} of the length a PE pitch at ", pitches);
   }
   if (rule.empty()) return quoted_price(row.energy, row.from, table);
-  return {PriceOrigin::kDerived, Picojoules(row.energy.value * factor),
-          fmt::format("{}{} pJ: {}", rule, row.energy.value, source_of(row.from, table)),
+  std::string why = fmt::format("{}{} pJ: {}", rule, row.energy.value, source_of(row.from, table));
+  if (row.length && !table.pitch_from.empty()) why += "; " + table.pitch_from;
+  return {PriceOrigin::kDerived, Picojoules(row.energy.value * factor), std::move(why),
           row.from.uncertainty};
 }
 

@@ -5,14 +5,31 @@
 #include <algorithm>
 
 #include "core/energy/price_arithmetic.h"
+#include "core/enums.h"
 
 namespace bitjoule {
 namespace {
 
+/// Of what is no bit: all of it is in a price per bit of a system; of a device the commands that
+/// move bits are, of the interface alone nothing else. Refresh and standby cost time, not bits.
+UnitPrice price_within_bits(const Action& action, const DramPerAccess& prices) {
+  const Boundary boundary = prices.from.boundary;
+  const bool moves_bits = action.primitive == Primitive::kDramActivate ||
+                          action.primitive == Primitive::kDramReadBurst ||
+                          action.primitive == Primitive::kDramWriteBurst;
+  if (boundary == Boundary::kSystem || (moves_bits && boundary != Boundary::kIo))
+    return {PriceOrigin::kIncluded, Picojoules(), "included in the price per bit"};
+  if (boundary == Boundary::kUnstated)
+    return {PriceOrigin::kUnpriced, Picojoules(),
+            "the source does not say whether its price per bit includes it"};
+  return {PriceOrigin::kUnpriced, Picojoules(),
+          fmt::format("not in the price per bit, whose boundary is `{}`", enum_name(boundary))};
+}
+
 std::optional<UnitPrice> per_access_price(const Action& action, const DramPerAccess& prices,
                                           const EnergyTable& table) {
   if (action.primitive != Primitive::kDramRead && action.primitive != Primitive::kDramWrite)
-    return UnitPrice{PriceOrigin::kIncluded, Picojoules(), "included in the price per bit"};
+    return price_within_bits(action, prices);
   if (prices.width.value == 0) return std::nullopt;
   const Picojoules access = action.primitive == Primitive::kDramRead ? prices.read : prices.write;
   return quoted_price(Picojoules(access.value / static_cast<double>(prices.width.value)),
@@ -21,6 +38,8 @@ std::optional<UnitPrice> per_access_price(const Action& action, const DramPerAcc
 
 UnitPrice phy_price(const DramPerCommand& prices, const EnergyTable& table) {
   if (prices.phy) return quoted_price(prices.phy->energy, prices.phy->from, table);
+  if (prices.from.boundary == Boundary::kSystem)
+    return {PriceOrigin::kIncluded, Picojoules(), "included in the prices of the commands"};
   return {PriceOrigin::kUnpriced, Picojoules(),
           "PHY, controller and wires on the chip: the DRAM prices have no `phy`"};
 }

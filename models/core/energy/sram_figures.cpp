@@ -64,10 +64,20 @@ const SramPoint* sram_point(const SramPrices& prices, Bytes capacity, Bits width
   return nullptr;
 }
 
-double sram_reach(const SramPrices& prices, Bytes capacity) {
-  if (prices.points.size() < 2) return 1;
-  const Bytes largest = prices.points.back().capacity;  // they rise
-  return std::max(1.0, static_cast<double>(capacity.value) / static_cast<double>(largest.value));
+SramReach sram_reach(const SramPrices& prices, Bytes capacity, Bits width) {
+  SramReach reach;
+  if (prices.points.size() < 2) return reach;
+  const auto beyond = [&](auto of, auto value, double& above, double& below) {
+    const auto less = [&](const SramPoint& a, const SramPoint& b) { return of(a) < of(b); };
+    const auto [least, most] =
+        std::minmax_element(prices.points.begin(), prices.points.end(), less);
+    const auto own = static_cast<double>(value.value);
+    above = std::max(1.0, own / static_cast<double>(of(*most).value));
+    if (own > 0) below = std::max(1.0, static_cast<double>(of(*least).value) / own);
+  };
+  beyond([](const SramPoint& p) { return p.capacity; }, capacity, reach.larger, reach.smaller);
+  beyond([](const SramPoint& p) { return p.width; }, width, reach.wider, reach.narrower);
+  return reach;
 }
 
 double sram_uncertainty(const SramPrices& prices, const Provenance& point) {

@@ -21,9 +21,22 @@ std::optional<double> sram_figure(const SramPrices& prices, Bytes capacity, Bits
 /// The point of exactly this bank; nullptr where there is none.
 const SramPoint* sram_point(const SramPrices& prices, Bytes capacity, Bits width);
 
-/// How many times the largest point's capacity a bank has; 1 within. A single point stands for
-/// memories of any size.
-double sram_reach(const SramPrices& prices, Bytes capacity);
+/// How far a bank lies beyond all points, in times of the outermost; 1: it does not. A single point
+/// stands for memories of any size.
+struct SramReach {
+  double larger = 1, smaller = 1, wider = 1, narrower = 1;
+};
+SramReach sram_reach(const SramPrices& prices, Bytes capacity, Bits width);
+
+/// The ways in which memories can lie beyond, as notes tell them.
+struct SramReachRow {
+  double SramReach::*times;
+  const char* what;
+};
+inline constexpr SramReachRow kSramReaches[] = {{&SramReach::larger, "banks larger than any"},
+                                                {&SramReach::smaller, "banks smaller than any"},
+                                                {&SramReach::wider, "ports wider than any"},
+                                                {&SramReach::narrower, "ports narrower than any"}};
 
 /// The factor by which a point's figures are unsure: its own, else that of all points.
 double sram_uncertainty(const SramPrices& prices, const Provenance& point);

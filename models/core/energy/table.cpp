@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -130,6 +131,13 @@ void check_units(const EnergyTable& table) {
   };
   if (!table.sram.points.empty()) require("sram", table.sram.unit == PriceUnit::kMac);
   require("dram", access != nullptr && access->ratios);
+  const auto leaks = [](const SramPoint& point) { return point.leakage.has_value(); };
+  if (ratios && (!table.leakage.empty() ||
+                 std::any_of(table.sram.points.begin(), table.sram.points.end(), leaks)))
+    throw input_error(fmt::format(
+        "leakage: figures are in W, those of the table \"{}\" ratios of a MAC (unit: MAC): no sum "
+        "has both",
+        table.name));
 }
 
 }  // namespace

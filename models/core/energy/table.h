@@ -134,6 +134,8 @@ struct EnergyTable {
   std::optional<AreaPrices> area;      ///< empty: nothing is known
   std::vector<Unpriced> unpriced;
   std::optional<Volts> supply;  ///< that prices are asked for (voltage.h); empty: nominal
+  /// Where pe_pitch follows from a machine's PEs (pe_pitch.h): from what, or why it does not.
+  std::string pitch_from, pitch_note;
 };
 
 /// A table without prices: reports list every action as not priced.

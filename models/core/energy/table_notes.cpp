@@ -51,23 +51,43 @@ std::vector<std::string> table_notes(const EnergyTable& table) {
   if (!other.areas.empty())
     notes.push_back(fmt::format("{}: areas of {} beside energies of {}: power density has both",
                                 table.name, other.areas, own));
+  if (table.supply && !other.memories.empty())
+    notes.push_back(fmt::format(
+        "{}: the rule for supplies, of {}, is applied to memories of {}, whose own is not known",
+        table.name, own, other.memories));
+  if (!table.pitch_note.empty()) notes.push_back(table.pitch_note);
   return notes;
 }
 
-std::string reach_note(const Counts& counts, const EnergyTable& table) {
-  std::vector<std::string> names;
-  for (const Action& action : counts) {
-    if (action.primitive != Primitive::kSramRead && action.primitive != Primitive::kSramWrite)
-      continue;
-    const double reach = sram_reach(table.sram, action.capacity);
-    if (reach <= 1) continue;
-    std::string name = fmt::format("{} ({:.3g} times)", action.component, reach);
-    if (std::find(names.begin(), names.end(), name) == names.end())
-      names.push_back(std::move(name));
+namespace {
+
+/// Whether a table's points have to do with an action.
+bool is_by_points(const Action& action, const EnergyTable& table) {
+  if (action.count == 0) return false;
+  if (action.primitive == Primitive::kSramLeakage)
+    return !table.sram.points.empty() && table.sram.points.front().leakage.has_value();
+  return action.primitive == Primitive::kSramRead || action.primitive == Primitive::kSramWrite;
+}
+
+}  // namespace
+
+std::vector<std::string> reach_notes(const Counts& counts, const EnergyTable& table) {
+  std::vector<std::string> notes;
+  for (const SramReachRow& row : kSramReaches) {
+    std::vector<std::string> names;
+    for (const Action& action : counts) {
+      if (!is_by_points(action, table)) continue;
+      const double times = sram_reach(table.sram, action.capacity, action.width).*row.times;
+      if (times <= 1) continue;
+      std::string name = fmt::format("{} ({:.3g} times)", action.component, times);
+      if (std::find(names.begin(), names.end(), name) == names.end())
+        names.push_back(std::move(name));
+    }
+    if (!names.empty())
+      notes.push_back(fmt::format("{}: {} that it has a point for, by its rule: {}", table.name,
+                                  row.what, fmt::join(names, ", ")));
   }
-  if (names.empty()) return "";
-  return fmt::format("{}: banks larger than any that it has a point for, by its rule: {}",
-                     table.name, fmt::join(names, ", "));
+  return notes;
 }
 
 }  // namespace bitjoule

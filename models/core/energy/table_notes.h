@@ -17,7 +17,7 @@ std::string nodes_of(const EnergyTable& table);
 /// That figures are ratios, or of several technologies: the memories', the areas'.
 std::vector<std::string> table_notes(const EnergyTable& table);
 
-/// Which memories have banks larger than any point of the table; empty: none.
-std::string reach_note(const Counts& counts, const EnergyTable& table);
+/// Which memories have banks or ports beyond all points of the table.
+std::vector<std::string> reach_notes(const Counts& counts, const EnergyTable& table);
 
 }  // namespace bitjoule

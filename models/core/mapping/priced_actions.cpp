@@ -114,13 +114,18 @@ void multiply_rows(Rows& rows, const MappingProblem& p, const MachineCounts& c) 
 }
 
 /// Additions of products, which are as wide as both operands together: two of them a bit more.
-void add_rows(Rows& rows, const DataPath& path, const PeAdds& adds) {
+void add_rows(Rows& rows, const DataPath& path, const PeAdds& adds, std::int64_t macs) {
   for (std::size_t level = 0; level < kTreeLevels; ++level) {
     const std::int64_t bits =
         path.weights.code_bits + path.activations.code_bits + static_cast<std::int64_t>(level) + 1;
     rows.add("array", "sum_products_" + std::to_string(level + 1), Primitive::kAdd,
              "int" + std::to_string(std::min(bits, WordBits::kSum)), adds.tree[level]);
   }
+  // The parts of a product that takes passes, after the first: as wide as it.
+  rows.add("array", "sum_passes", Primitive::kAdd,
+           "int" + std::to_string(std::min(path.weights.code_bits + path.activations.code_bits,
+                                           WordBits::kSum)),
+           path.mac.is_integer ? macs * (path.mac_passes - 1) : 0);
   rows.add("array", "accumulate", Primitive::kAdd, path.mac.accumulator, adds.wide);
 }
 
@@ -180,7 +185,7 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   const std::string sum = path.mac.accumulator;
   const std::string results = path.scale_group != 0 ? "fp32" : sum;
   multiply_rows(rows, p, c);
-  add_rows(rows, path, c.adds);
+  add_rows(rows, path, c.adds, c.macs);
   rows.add("array", "sum_activations", Primitive::kAdd, "int32", c.activation_sums);
   move_rows(rows, p, c.moves);
   rows.sram("input_buffer", p.machine, c);

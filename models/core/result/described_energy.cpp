@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/energy/unpriced.h"
 #include "core/enums.h"
 #include "core/result/described.h"
 
@@ -38,11 +39,13 @@ void describe_cost(const Field& field, const std::optional<DramCost>& cost, bool
                 v.value({row.component, "pJ", "of this part"}, row.energy.value);
             });
     }
+    if (parts) v.value({"list", "", "the name of these prices; of a run"}, cost->list);
     v.value({"boundary", "", "what these prices of the DRAM include (energy.md)"},
             enum_name(cost->boundary));
-    v.list({"unpriced", "", "activities of the DRAM without a price"}, [&] {
-      for (const std::string& activity : cost->unpriced) v.value({}, activity);
-    });
+    if (parts)
+      v.list({"unpriced", "", "activities of the DRAM without a price; of a run"}, [&] {
+        for (const std::string& activity : cost->unpriced) v.value({}, activity);
+      });
   });
 }
 
@@ -169,9 +172,16 @@ void describe_energy(const EnergyReport& report, ResultVisitor& v) {
           enum_name(report.unit));
   v.value({"node", "", "technology of the table, and of its memories and areas where another"},
           report.node);
-  v.list({"notes", "", "where the sums have figures of different kinds"}, [&] {
-    for (const std::string& note : report.notes) v.value({}, note);
-  });
+  v.list({"notes", "", "where the sums have figures of different kinds, or beyond their sources"},
+         [&] {
+           for (const std::string& note : report.notes) v.value({}, note);
+         });
+  const std::string notes = fmt::format("{}", fmt::join(report.notes, "; "));
+  const Field noted{"noted", "", "the same by semicolons, for tables; null: there is none"};
+  notes.empty() ? v.value(noted, nullptr) : v.value(noted, notes);
+  const std::string lacks = fmt::format("{}", fmt::join(unpriced_names(report), "; "));
+  const Field not_priced{"not_priced", "",
+                         "the same in short, by semicolons; null: everything has a price"};
   v.list({"unpriced", "", "actions without a price, which no sum contains"}, [&] {
     for (const PricedAction& row : report.unpriced())
       v.object({}, [&] {
@@ -179,6 +189,7 @@ void describe_energy(const EnergyReport& report, ResultVisitor& v) {
         v.value({"why", "", "the table's reason"}, row.unit.why);
       });
   });
+  lacks.empty() ? v.value(not_priced, nullptr) : v.value(not_priced, lacks);
   v.list({"prices", "", "every action, and what it costs"}, [&] {
     for (const PricedAction& row : report.actions)
       v.object({}, [&] {

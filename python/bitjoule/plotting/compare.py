@@ -4,6 +4,7 @@ from . import style
 from .panels import (
     bandwidth_panel,
     components,
+    energy_unit,
     share_panel,
     stack_panel,
     traffic,
@@ -27,7 +28,13 @@ def energy_and_time(results):
     """Energy by component and cycles by cause."""
     labels = _labels(results)
     figure, (left, right) = plt.subplots(1, 2, figsize=(1.5 * width_for(len(labels)), 3.8))
-    stack_panel(left, labels, [components(r) for r in results], "J", "energy", ratios=True)
+    units = {energy_unit(r) for r in results}
+    if len(units) > 1:  # joules and ratios of a MAC have no common scale
+        share_panel(left, labels, [components(r) for r in results], "energy, in units of its own")
+    else:
+        unit, size = units.pop()
+        energies = [components(r, size) for r in results]
+        stack_panel(left, labels, energies, unit, "energy", ratios=True)
     stack_panel(
         right, labels, [r.at("stalls").numbers() for r in results], "", "core cycles", ratios=True
     )

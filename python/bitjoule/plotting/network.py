@@ -1,7 +1,7 @@
 """Figures of the layers of one run: DIR/result.json with more than one element in layers[]."""
 
 from . import style
-from .panels import components, name_of, share_panel, stack_panel, width_for
+from .panels import components, energy_unit, name_of, share_panel, stack_panel, width_for
 from .style import plt
 
 
@@ -27,9 +27,10 @@ def layers(result):
     if len(nodes) < 2:
         return None
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(width_for(len(nodes)), 6.4), sharex=True)
-    energy = [_in_all(components(n), times) for n, times in zip(nodes, repeats)]
+    unit, size = energy_unit(result)
+    energy = [_in_all(components(n, size), times) for n, times in zip(nodes, repeats)]
     cycles = [_in_all(n.at("stalls").numbers(), times) for n, times in zip(nodes, repeats)]
-    stack_panel(top, names, energy, "J", "energy")
+    stack_panel(top, names, energy, unit, "energy")
     stack_panel(bottom, names, cycles, "", "core cycles")
     style.title(figure, f"Energy and cycles per layer: {name_of(result)}")
     return figure

@@ -19,9 +19,16 @@ def name_of(result):
     return f"{name} on {machine.text()}" if machine.value else name
 
 
-def components(node):
-    """{component: joules} of a run or a layer."""
-    return {name: pj * PICO for name, pj in node.at("energy.components").numbers().items()}
+def energy_unit(result):
+    """(unit, size of a picojoule in it) of a run's energies: joules, or MACs where its table has
+    ratios of one in the place of picojoules."""
+    in_macs = result.has("energy.unit") and result.at("energy.unit").text() == "MAC"
+    return ("MAC", 1) if in_macs else ("J", PICO)
+
+
+def components(node, size=PICO):
+    """{component: joules} of a run or a layer; `size`: of a picojoule in another unit."""
+    return {name: pj * size for name, pj in node.at("energy.components").numbers().items()}
 
 
 def traffic(node):
@@ -81,15 +88,15 @@ def bandwidth_panel(ax, labels, achieved, peak):
     name_bars(ax, labels)
 
 
-def share_panel(ax, labels, stacks, legend=True):
-    """Each bar's parts in per cent of its sum. Returns the parts drawn."""
+def share_panel(ax, labels, stacks, what="core cycles", legend=True):
+    """Each bar's parts in per cent of its sum, of `what`. Returns the parts drawn."""
     shares = []
     for stack in stacks:
         total = sum(stack.values())
         shares.append({name: 100 * value / total if total else 0 for name, value in stack.items()})
     drawn = style.stacked_bars(ax, labels, columns(shares))
     ax.set_ylim(0, 100)
-    ax.set_ylabel("share of core cycles (%)")
+    ax.set_ylabel(f"share of {what} (%)")
     if legend:
         ax.legend(
             handles=style.legend_for(reversed(drawn)), loc="center left", bbox_to_anchor=(1, 0.5)

@@ -3,7 +3,7 @@
 import math
 
 from . import style
-from .panels import bandwidth_panel, components, name_of
+from .panels import PICO, bandwidth_panel, components, energy_unit, name_of
 from .style import per_cent, plt, readable, si
 
 
@@ -35,14 +35,15 @@ def _named_bars(ax, values, unit):
 
 def energy(result):
     """Energy by component."""
-    parts = components(result)
+    unit, size = energy_unit(result)
+    parts = components(result, size)
     figure, ax = plt.subplots(figsize=(6.4, 0.6 + 0.32 * max(3, sum(map(bool, parts.values())))))
-    _named_bars(ax, parts, "J")
+    _named_bars(ax, parts, unit)
     ax.set_xlabel("energy")
     style.title(
         figure,
         f"Energy by component: {name_of(result)}\n"
-        f"total {si(sum(parts.values()), 'J')}, table {result.at('energy.table').text()}",
+        f"total {si(sum(parts.values()), unit)}, table {result.at('energy.table').text()}",
     )
     return figure
 
@@ -174,11 +175,13 @@ def power_over_time(result):
     if not result.has("power.timeline"):
         return None
     bin_s = result.at("power.timeline.bin_s").number()
-    watts = result.at("power.timeline.watts").number_list()
+    in_macs = energy_unit(result)[0] == "MAC"
+    unit, size = ("MAC/s", 1 / PICO) if in_macs else ("W", 1)
+    watts = [size * value for value in result.at("power.timeline.watts").number_list()]
     if not watts or not bin_s:
         return None
     edges = [i * bin_s for i in range(len(watts) + 1)]
-    average = result.at("power.average_w").number()
+    average = size * result.at("power.average_w").number()
     figure, ax = plt.subplots(figsize=(6.4, 3.0))
     ax.stairs(watts, edges, fill=True, color=style.SKY, label="each bin")
     ax.axhline(average, color=style.VERMILLION, linestyle="--", label="average")
@@ -186,14 +189,14 @@ def power_over_time(result):
     ax.set_ylim(bottom=0)
     ax.grid()
     style.axis_unit(ax.xaxis, "s")
-    style.axis_unit(ax.yaxis, "W")
+    style.axis_unit(ax.yaxis, unit)
     ax.set_xlabel("simulated time")
     ax.set_ylabel("power")
     ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     style.title(
         figure,
         f"Power over time: {name_of(result)}\n"
-        f"average {si(average, 'W')}, highest {si(max(watts), 'W')}",
+        f"average {si(average, unit)}, highest {si(max(watts), unit)}",
     )
     return figure
 

@@ -1,5 +1,6 @@
 """Figures of a sweep: DIR/results.csv."""
 
+import copy
 import math
 
 from . import style
@@ -85,17 +86,33 @@ def _stacks(sweep, rows, group):
     return [sweep.parts(row, group) for row in rows]
 
 
+def _in_one_unit(sweep):
+    """(sweep, unit, size of a picojoule in it, what to add to the title): joules; MACs where all
+    points have ratios of one in the place of picojoules, which are left out where only some have."""
+    joules = [row for row in sweep.rows if row.get("energy.unit") != "MAC"]
+    left_out = len(sweep.rows) - len(joules)
+    if not left_out:
+        return sweep, "J", PICO, ""
+    if not joules:
+        return sweep, "MAC", 1, ""
+    some = copy.copy(sweep)
+    some.rows = joules
+    points = "1 point" if left_out == 1 else f"{left_out} points"
+    return some, "J", PICO, f"; without {points} in ratios of a MAC"
+
+
 def energy(sweep):
     """Energy by component, stacked, against bit-width."""
     parts = sweep.group("energy.components.")
     if not parts:
         return None
+    sweep, unit, size, without = _in_one_unit(sweep)
 
     def draw(ax, labels, rows):
-        stacks = [{n: pj * PICO for n, pj in s.items()} for s in _stacks(sweep, rows, parts)]
-        return stack_panel(ax, labels, stacks, "J", "energy", legend=False)
+        stacks = [{n: pj * size for n, pj in s.items()} for s in _stacks(sweep, rows, parts)]
+        return stack_panel(ax, labels, stacks, unit, "energy", legend=False)
 
-    return _grid(sweep, "Energy by component", draw)
+    return _grid(sweep, "Energy by component" + without, draw)
 
 
 def traffic(sweep):
@@ -172,7 +189,7 @@ def pareto_front(points):
     return front
 
 
-def _pareto_panel(ax, points, looks):
+def _pareto_panel(ax, points, looks, unit):
     """Points (energy, sqnr, label, workload) with their looks, and of each workload the front of
     those that no other beats."""
     for x, y, label, _ in points:
@@ -185,9 +202,9 @@ def _pareto_panel(ax, points, looks):
         ax.step(*zip(*front), where="post", color="black", linewidth=1, linestyle="--")
     energies = [point[0] for point in points]
     if max(energies) > 8 * min(energies) > 0:
-        style.log_axis_unit(ax, "J")
+        style.log_axis_unit(ax, unit)
     else:
-        style.axis_unit(ax.xaxis, "J")
+        style.axis_unit(ax.xaxis, unit)
     ax.margins(x=0.1, y=0.1)
 
 
@@ -196,6 +213,7 @@ def pareto(sweep):
     combination of the axes that are not the bit-width."""
     if not (sweep.has("energy.total_pj") and sweep.has("error.sqnr_db")):
         return None
+    sweep, unit, size, without = _in_one_unit(sweep)
     along, _ = _panels(sweep)
     labels = list(dict.fromkeys(_label(row[along]) for row in sweep.rows))
     repeat = -(-len(labels) // len(style.LINES))
@@ -207,13 +225,13 @@ def pareto(sweep):
     def draw(ax, names, rows):
         points = []
         for name, row in zip(names, rows):
-            x, y = sweep.number(row, "energy.total_pj") * PICO, sweep.number(row, "error.sqnr_db")
+            x, y = sweep.number(row, "energy.total_pj") * size, sweep.number(row, "error.sqnr_db")
             if math.isfinite(x) and math.isfinite(y):  # an exact result has no place on the axis
                 points.append((x, y, name, row.get("workload", "")))
         if points:
-            _pareto_panel(ax, points, looks)
+            _pareto_panel(ax, points, looks, unit)
         ax.grid()
         ax.set_ylabel("SQNR of the output (dB)")
 
-    title = "Energy against error (dashed: Pareto front, less energy and a higher SQNR)"
+    title = "Energy against error (dashed: Pareto front, less energy and a higher SQNR)" + without
     return _grid(sweep, title, draw, x_label="energy", handles=handles)

@@ -190,8 +190,6 @@ TEST_CASE("price: the PHY of bits both ways, where a list has it, with a boundar
       error_of({dram(Primitive::kDramRead, 512), dram(Primitive::kDramReadBurst, 1)}, table) ==
       "energy table \"plain\" prices the PHY of dram, and the result has no count of dram_phy, as "
       "it is of an older version: run again, or take prices without `phy`");
-  // A price per access has in it whatever its boundary says.
-  CHECK(unit_price(dram(Primitive::kDramPhy, 1), plain_table()).origin == PriceOrigin::kIncluded);
 }
 
 TEST_CASE("price: the total is exactly the sum of the components, in order") {

@@ -187,6 +187,30 @@ TEST_CASE("array work: rows for pricing have the widths of words, sums and adder
   CHECK(action_of(rows, "accumulate")->count == 5 * 3 * 2);
 }
 
+TEST_CASE("array work: products in passes add their parts, as wide as the product") {
+  MappingProblem p =
+      problem_of(Dataflow::kWeightStationary, EdgeFolds::kFull, Gemm{5, 3, 8}, "int4", 32);
+  const auto additions = [&](std::int64_t width) {
+    p.machine.array.pe.packing = Packing::kPasses;
+    p.machine.array.pe.width = width;
+    Precision precision;
+    precision.weights.format = "int4";
+    precision.activations.format = "int8";
+    p.path = resolve_data_path(precision, p.machine.array.pe);
+    return priced_actions(p, counts_of(p));
+  };
+  // int4 x int8: one pass of 8 x 8 bits, two of 4 x 4, eight of 2 x 2; 120 MACs, 12 bits.
+  CHECK(action_of(additions(8), "sum_passes") == nullptr);
+  Counts rows = additions(4);
+  REQUIRE(action_of(rows, "sum_passes") != nullptr);
+  CHECK(action_of(rows, "sum_passes")->type == "int12");
+  CHECK(action_of(rows, "sum_passes")->primitive == Primitive::kAdd);
+  CHECK(action_of(rows, "sum_passes")->count == 120);
+  CHECK(action_of(rows, "accumulate")->count == 120);
+  rows = additions(2);
+  CHECK(action_of(rows, "sum_passes")->count == 120 * 7);
+}
+
 TEST_CASE("array work: assumed densities make multiplications of zeros") {
   MappingProblem p = problem_of(Dataflow::kWeightStationary, EdgeFolds::kFull, Gemm{10, 10, 10});
   p.data.density = OperandDensity{0.5, 0.9};

@@ -1,0 +1,60 @@
+// Where errors about prices and supplies are said to be.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "core/error.h"
+#include "sim/schema/run_file.h"
+#include "support/shell.h"
+
+namespace bitjoule::energy_places_test {
+namespace {
+
+using test::TemporaryDirectory;
+using test::write_file;
+
+const char* const kRun =
+    "layer: {gemm: {m: 8, n: 16, k: 16}}\nvalues: off\n"
+    "precision: {weights: int8, activations: int8}\n";
+
+std::string error_of(const std::string& accelerator, const std::vector<Override>& sets = {},
+                     const TemporaryDirectory& dir = {}) {
+  write_file(dir, "machine.yaml", accelerator);
+  try {
+    read_run(file_source(write_file(dir, "run.yaml",
+                                    "name: a\naccelerator: machine.yaml\n" + std::string(kRun))),
+             sets);
+  } catch (const Error& e) {
+    std::string text = e.what();
+    for (std::size_t at; (at = text.find(dir.at(""))) != std::string::npos;)
+      text.erase(at, dir.at("").size());
+    return text;
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("energy places: a supply and a clock are blamed where they stand") {
+  const std::string base = "base: edge-16x16.yaml\nname: mine\n";
+  CHECK(error_of(base + "max_clock: 1 GHz\nvoltage: 0.5 V\n").rfind("machine.yaml:4:", 0) == 0);
+  CHECK(error_of(base + "voltage: 0.8 V\n").rfind("machine.yaml:3:", 0) == 0);
+  CHECK(error_of(base + "max_clock: 1 GHz\nclock: 2 GHz\n").rfind("machine.yaml:4:", 0) == 0);
+  CHECK(
+      error_of(base, {{"accelerator.voltage", "0.5 V"}}).rfind("--set accelerator.voltage: ", 0) ==
+      0);
+  CHECK(error_of(base + "max_clock: 1 GHz\nvoltage: 0.81 V\nclock: 800 MHz\n").empty());
+}
+
+TEST_CASE("energy places: what an option makes of a shipped table is the option's fault") {
+  const std::string base = "base: edge-16x16.yaml\n";
+  const std::string nested =
+      error_of(base, {{"energy", "chip-45nm.yaml"}, {"energy.moves.0.length", "1 mm"}});
+  CHECK(nested.rfind("--set energy.moves.0.length: moves: register_read: a length", 0) == 0);
+  // Also where it is beside what it makes wrong.
+  const std::string beside =
+      error_of(base, {{"energy", "eyeriss-65nm.yaml"}, {"energy.unit", "pJ"}});
+  CHECK(beside.rfind("--set energy.unit: sram: figures are ratios of a MAC", 0) == 0);
+}
+
+}  // namespace bitjoule::energy_places_test
