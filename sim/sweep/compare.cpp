@@ -74,11 +74,13 @@ std::string part_of(const std::string& path) {
   return path.substr(0, second);
 }
 
+/// `in_one_unit`: the energies of both are; joules and ratios of a MAC have no difference.
 /// Decibels, which are ratios already, and shares have a difference and no ratio.
-std::string change_text(const Difference& row, bool is_result) {
+std::string change_text(const Difference& row, bool is_result, bool in_one_unit) {
   if (row.a == nullptr || row.b == nullptr || !row.a->is_number() || !row.b->is_number()) return "";
   const double a = row.a->to_number<double>(), b = row.b->to_number<double>();
   const std::string unit = is_result ? unit_of(row.path) : "";
+  if (is_result && !in_one_unit && is_of_energy(row.path)) return "in another unit";
   if (unit == "dB") return fmt::format("{:+.4g} dB", b - a);
   if (unit == "share") return fmt::format("{:+.4g} percentage points", (b - a) * 100);
   std::string text = fmt::format("{:+.6g}", b - a);
@@ -87,7 +89,7 @@ std::string change_text(const Difference& row, bool is_result) {
   return text;
 }
 
-std::string table(const std::vector<Difference>& rows, bool is_result) {
+std::string table(const std::vector<Difference>& rows, bool is_result, bool in_one_unit) {
   std::size_t path_width = 0, a_width = 0, b_width = 0;
   for (const Difference& row : rows) {
     path_width = std::max(path_width, row.path.size());
@@ -100,7 +102,7 @@ std::string table(const std::vector<Difference>& rows, bool is_result) {
     if (!is_result && ++parts[part_of(row.path)] > kShownPerPart) continue;
     std::string line =
         fmt::format("  {:<{}}  {:>{}}  {:>{}}  {}", row.path, path_width, shown(row.a), a_width,
-                    shown(row.b), b_width, change_text(row, is_result));
+                    shown(row.b), b_width, change_text(row, is_result, in_one_unit));
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   }
@@ -145,10 +147,12 @@ std::string diff_text(const std::string& name_a, const json::object& a, const st
   const Scalars config_a = config_scalars(a), config_b = config_scalars(b);
   const Scalars result_a = result_scalars(a), result_b = result_scalars(b);
   const auto config = differences(config_a, config_b), result = differences(result_a, result_b);
+  const json::object flat_a = flatten(a), flat_b = flatten(b);
+  const bool in_one_unit = energies_of(flat_a) == energies_of(flat_b);
   std::string out = fmt::format("A: {}\nB: {}\n\n", name_a, name_b);
   out += config.empty() ? "configuration: equal\n"
                         : fmt::format("configuration: {} differences\n{}", config.size(),
-                                      table(config, false));
+                                      table(config, false, true));
   const std::size_t equal =
       result_a.size() -
       static_cast<std::size_t>(std::count_if(result.begin(), result.end(),
@@ -157,8 +161,7 @@ std::string diff_text(const std::string& name_a, const json::object& a, const st
                         : fmt::format(
                               "\nresult: {} values differ, {} are equal (A, B, B - A, "
                               "relative, times)\n{}",
-                              result.size(), equal, table(result, true));
-  const json::object flat_a = flatten(a), flat_b = flatten(b);
+                              result.size(), equal, table(result, true, in_one_unit));
   for (const std::string& note : price_notes({&flat_a, &flat_b})) out += "\nnote: " + note + "\n";
   return out;
 }

@@ -198,8 +198,8 @@ Names unpriced_notes(const SweepResults& results, const Names& metrics, const ch
     for (const std::string& name : names) add(lacking, name);
   }
   if (lacking.empty()) return {};
-  return {fmt::format("{} on {} takes what has no price as nothing, in {} of {} points: {}", what,
-                      fmt::join(of_energy, ", "), points, results.points.size(),
+  return {fmt::format("{} ({}) counts what has no price as nothing, in {} of {} points: {}",
+                      fmt::join(of_energy, ", "), what, points, results.points.size(),
                       listed(lacking, "more, see energy.not_priced"))};
 }
 

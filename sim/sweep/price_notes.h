@@ -14,8 +14,8 @@ namespace bitjoule {
 /// energies' own notes say. Empty where nothing is so.
 std::vector<std::string> price_notes(const std::vector<const boost::json::object*>& results);
 
-/// That `what`, which goes by `metrics`, takes what has no price in the done points as nothing;
-/// empty where no metric is of energy, or all has a price.
+/// That `metrics`, by which `what` goes, count what has no price in the done points as nothing;
+/// empty where none is of energy, or all has a price.
 std::vector<std::string> unpriced_notes(const SweepResults& results,
                                         const std::vector<std::string>& metrics, const char* what);
 

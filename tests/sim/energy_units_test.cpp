@@ -150,10 +150,10 @@ TEST_CASE("energy units: what has no price is named where points are compared, b
   CHECK(constraint_notes(results).empty());
   results.constraints = {"energy.total_pj <= 6"};
   CHECK(constraint_notes(results) ==
-        std::vector<std::string>{"a constraint on energy.total_pj takes what has no price as "
+        std::vector<std::string>{"energy.total_pj (a constraint) counts what has no price as "
                                  "nothing, in 3 of 3 points: dram.phy, leakage of array (fp16)"});
   CHECK(has(summary_text(results, {"energy.total_pj"}),
-            "Note: the front on energy.total_pj takes what has no price as nothing, in 3 of 3 "
+            "Note: energy.total_pj (the front) counts what has no price as nothing, in 3 of 3 "
             "points"));
   CHECK(has(results_csv(results), "energy.not_priced"));
   const SweepResults whole = results_of({lacking("a", ""), lacking("b", "")});
