@@ -13,7 +13,6 @@
 #include "sim/sweep/output.h"
 #include "sim/sweep/parallel.h"
 #include "sim/sweep/pareto.h"
-#include "sim/sweep/price_notes.h"
 #include "sim/sweep/store.h"
 #include "sim/sweep/table.h"
 
@@ -192,9 +191,7 @@ std::string sweep_report(const std::string& file) {
                       fmt::format("<p class=\"note\">{}, all else equal.</p>", html::escape(base)) +
                           html::cards(cards));
   }
-  std::string notes = notes_below(notes_of(results)) +
-                      notes_below(unpriced_notes(results, metrics, "the table")) +
-                      notes_below(constraint_notes(results));
+  std::string notes = notes_below(notes_of(results)) + notes_below(unpriced_notes(results));
   notes += lost_note(results, done, file);
   body += html::section(fmt::format("{} points", results.points.size()),
                         notes + points_table(results, metrics));

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <string_view>
 
 #include "sim/output/csv.h"
 #include "sim/result/result_json.h"
@@ -14,6 +15,9 @@ struct Column {
   std::vector<const char*> paths;
   const char* otherwise = "";
 };
+
+/// Of a table of ratios of a MAC: energy_mac.
+constexpr std::string_view kEnergy = "energy_pj";
 
 const std::vector<Column>& columns() {
   static const std::vector<Column> kColumns = {{"name", {"name"}},
@@ -33,7 +37,7 @@ const std::vector<Column>& columns() {
                                                {"dram_read_bytes", {"dram.read_bytes"}},
                                                {"dram_write_bytes", {"dram.write_bytes"}},
                                                {"dram_padding_bytes", {"dram.padding_bytes"}},
-                                               {"energy_pj", {"energy.total_pj"}},
+                                               {kEnergy.data(), {"energy.total_pj"}},
                                                {"sqnr_db", {"error.sqnr_db"}},
                                                {"verified", {"verified"}},
                                                {"dataflow", {"mapping.dataflow"}}};
@@ -77,7 +81,9 @@ class CellVisitor : public ResultVisitor {
 
 std::string layers_csv(const std::vector<LayerResult>& layers) {
   std::vector<std::string> cells;
-  for (const Column& column : columns()) cells.emplace_back(column.name);
+  const bool in_macs = !layers.empty() && layers.front().energy.unit == PriceUnit::kMac;
+  for (const Column& column : columns())
+    cells.emplace_back(in_macs && column.name == kEnergy ? "energy_mac" : column.name);
   std::string out = csv_line(cells);
   for (const LayerResult& r : layers) {
     CellVisitor visitor;

@@ -53,11 +53,12 @@ std::string broken_constraint(const SweepResults& results, const PointResult& po
   return "";
 }
 
-std::vector<std::string> constraint_notes(const SweepResults& results) {
-  std::vector<std::string> metrics;
+std::vector<std::string> unpriced_notes(const SweepResults& results) {
+  std::vector<std::string> metrics = table_metrics(results);
   for (const std::string& text : results.constraints)
     metrics.push_back(parse_constraint(text).metric);
-  return unpriced_notes(results, metrics, "a constraint");
+  return unpriced_notes(results, metrics,
+                        results.constraints.empty() ? "the table" : "table and constraints");
 }
 
 }  // namespace bitjoule

@@ -23,7 +23,7 @@ Constraint parse_constraint(const std::string& text);
 /// known", as is one on joules of a point in ratios of a MAC); empty: it keeps all.
 std::string broken_constraint(const SweepResults& results, const PointResult& point);
 
-/// What has to be said of constraints on energies: what those have nothing of.
-std::vector<std::string> constraint_notes(const SweepResults& results);
+/// What has to be said of energies in the table and in constraints: what they have nothing of.
+std::vector<std::string> unpriced_notes(const SweepResults& results);
 
 }  // namespace bitjoule

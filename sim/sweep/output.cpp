@@ -11,7 +11,6 @@
 #include "sim/output/output_files.h"
 #include "sim/sweep/constraints.h"
 #include "sim/sweep/pareto.h"
-#include "sim/sweep/price_notes.h"
 #include "sim/sweep/store.h"
 #include "sim/sweep/table.h"
 
@@ -86,9 +85,7 @@ std::string summary_text(const SweepResults& results, const std::vector<std::str
         "nothing.\n",
         count_broken(results), all.size(), fmt::join(results.constraints, ", "));
   for (const std::string& note : notes_of(results)) out += "Note: " + note + ".\n";
-  for (const std::string& note : unpriced_notes(results, table_metrics(results), "the table"))
-    out += "Note: " + note + ".\n";
-  for (const std::string& note : constraint_notes(results)) out += "Note: " + note + ".\n";
+  for (const std::string& note : unpriced_notes(results)) out += "Note: " + note + ".\n";
   if (!pareto.empty()) {
     const auto front = pareto_front(results, pareto);
     out += fmt::format("\nPareto front of {}: {} of {} points\n", fmt::join(pareto, ", "),

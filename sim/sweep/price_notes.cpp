@@ -198,7 +198,7 @@ Names unpriced_notes(const SweepResults& results, const Names& metrics, const ch
     for (const std::string& name : names) add(lacking, name);
   }
   if (lacking.empty()) return {};
-  return {fmt::format("{} ({}) counts what has no price as nothing, in {} of {} points: {}",
+  return {fmt::format("what has no price counts as nothing in {} ({}), in {} of {} points: {}",
                       fmt::join(of_energy, ", "), what, points, results.points.size(),
                       listed(lacking, "more, see energy.not_priced"))};
 }

@@ -147,13 +147,18 @@ TEST_CASE("energy units: what has no price is named where points are compared, b
   CHECK(notes_of(results) ==
         std::vector<std::string>{"what has no price counts as nothing, and differs: leakage of "
                                  "array (fp16) (in 1 of 3)"});
-  CHECK(constraint_notes(results).empty());
+  CHECK(unpriced_notes(results) ==
+        std::vector<std::string>{"what has no price counts as nothing in energy.total_pj (the "
+                                 "table), in 3 of 3 points: dram.phy, leakage of array (fp16)"});
+  results.metrics = {"time_s"};
+  CHECK(unpriced_notes(results).empty());
   results.constraints = {"energy.total_pj <= 6"};
-  CHECK(constraint_notes(results) ==
-        std::vector<std::string>{"energy.total_pj (a constraint) counts what has no price as "
-                                 "nothing, in 3 of 3 points: dram.phy, leakage of array (fp16)"});
+  CHECK(unpriced_notes(results) ==
+        std::vector<std::string>{
+            "what has no price counts as nothing in energy.total_pj (table and constraints), in 3 "
+            "of 3 points: dram.phy, leakage of array (fp16)"});
   CHECK(has(summary_text(results, {"energy.total_pj"}),
-            "Note: energy.total_pj (the front) counts what has no price as nothing, in 3 of 3 "
+            "Note: what has no price counts as nothing in energy.total_pj (the front), in 3 of 3 "
             "points"));
   CHECK(has(results_csv(results), "energy.not_priced"));
   const SweepResults whole = results_of({lacking("a", ""), lacking("b", "")});
@@ -208,6 +213,7 @@ TEST_CASE("energy units: text and page of a run by ratios have no joules and no 
   CHECK(has(eyeriss.text, "MAC on average") == false);
   CHECK(has(eyeriss.text, "MAC/s on average"));
   CHECK(has(eyeriss.html, "ratios of a MAC in the place of pJ"));
+  CHECK(has(text_of(dir.at("out/layers.csv")), ",energy_mac,"));
   const Outcome priced = shell("{sim} price " + dir.at("out") + " --energy eyeriss-65nm.yaml");
   CHECK(!has(priced.text, "nJ"));
   CHECK(!has(priced.text, "uJ"));
