@@ -217,7 +217,9 @@ void splice_file(Node& node, const std::string& folder, Problems& problems) {
   std::string text;
   const std::string failure = read_text(path, text);
   if (failure.empty()) {
+    const Place place = node.place;
     node = parse_file(text, path, problems);
+    if (is_option) node.named = place;
     return;
   }
   problems.add(node.place, node.alias, fmt::format("{} {}", path, failure));

@@ -36,7 +36,8 @@ struct Node {
   bool root = false;    ///< of a file or a --set value: names of keys in errors start from here
   std::string alias;    ///< of a root: its own name in errors, where it was moved (PathAlias)
   Place place;
-  std::vector<Node> items;               ///< of a list
+  Place named;              ///< of a file's root: the option that names the file, if one does
+  std::vector<Node> items;  ///< of a list
   std::vector<NodeEntry> entries;        ///< of a map, in the order of the file
   std::shared_ptr<const Frozen> frozen;  ///< of a map whose entries stand there: see freeze()
 

@@ -72,11 +72,13 @@ void Reader::problem_of_check(const std::string& message) {
   // "gemm.m: expected ..." is reported where gemm.m stands, if it was written at all.
   const std::size_t colon = message.find(": ");
   const Node* node = &map_;
+  Place named;  // the option that names the file in which the part stands
   for (std::size_t start = 0; colon != std::string::npos && start < colon;) {
     const std::size_t end = std::min(message.find_first_of(".[", start), colon);
     const Node* next = node->find(message.substr(start, end - start));
     if (next == nullptr) break;
     node = next;
+    if (node->root) named = node->named;
     // A value of its own, such as that of --set, is named by its place already.
     if (end == colon && node->root)
       return problem(node->place, node->alias, message.substr(colon + 2));
@@ -86,7 +88,10 @@ void Reader::problem_of_check(const std::string& message) {
   // right by itself, what an option beside the part made of it.
   std::vector<const Node*> options;
   if (node != &map_) add_options(*node, options);
-  if (options.empty() && is_shipped(node->place)) add_options(map_, options);
+  if (options.empty() && is_shipped(node->place)) {
+    if (named.origin) return problem(named, "", message);
+    add_options(map_, options);
+  }
   if (options.size() == 1 && options[0] != node)
     return problem(options[0]->place, options[0]->alias, message);
   std::string with;  // several: one of them

@@ -51,6 +51,11 @@ TEST_CASE("energy places: what an option makes of a shipped table is the option'
   const std::string nested =
       error_of(base, {{"energy", "chip-45nm.yaml"}, {"energy.moves.0.length", "1 mm"}});
   CHECK(nested.rfind("--set energy.moves.0.length: moves: register_read: a length", 0) == 0);
+  // Where it names the table, too.
+  const std::string list =
+      error_of(base, {{"dram", "lpddr5-6400.yaml"}, {"dram.energy", "hbm2-2000-commands.yaml"}});
+  CHECK(list.rfind("--set dram.energy: energy.per_command.currents.tRC: expected 61.25 ns", 0) ==
+        0);
   // Also where it is beside what it makes wrong.
   const std::string beside =
       error_of(base, {{"energy", "eyeriss-65nm.yaml"}, {"energy.unit", "pJ"}});
