@@ -43,13 +43,17 @@ inline auto members(const PoolWindow& s) {
   return std::tuple_cat(members(static_cast<const Conv2d&>(s)),
                         std::tie(s.beyond_bottom, s.beyond_right));
 }
+inline auto members(const RopeScaling& s) {
+  const auto& [factor, low_frequency, high_frequency, original] = s;
+  return std::tie(factor, low_frequency, high_frequency, original);
+}
 inline auto members(const VectorOp& s) {
   const auto& [kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
-               heads, position, tokens, interleaved, alpha, beta, bias, shape, operand_shapes, axes,
-               starts, steps] = s;
+               reach, heads, position, tokens, interleaved, rotated, scaling, alpha, beta, bias,
+               shape, operand_shapes, axes, starts, steps] = s;
   return std::tie(kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
-                  heads, position, tokens, interleaved, alpha, beta, bias, shape, operand_shapes,
-                  axes, starts, steps);
+                  reach, heads, position, tokens, interleaved, rotated, scaling, alpha, beta, bias,
+                  shape, operand_shapes, axes, starts, steps);
 }
 inline auto members(const TensorFormat& s) {
   const auto& [format, granularity, group_size, symmetric, scale, zero_point] = s;

@@ -50,24 +50,30 @@ void take_tokens(const Cut& cut, const std::vector<T>& from, std::vector<std::ve
   }
 }
 
+/// Those from `first` on.
 template <class T>
-std::vector<T> put_tokens(const Cut& cut, const std::vector<std::vector<T>>& tokens) {
+std::vector<T> put_tokens(const Cut& cut, const std::vector<std::vector<T>>& tokens,
+                          std::int64_t first) {
   std::vector<T> to(at(cut.groups * cut.rows * cut.cols));
   for (std::int64_t t = 0; t < cut.tokens(); ++t)
-    for (std::int64_t i = 0; i < cut.per_token(); ++i) to[cut.index(t, i)] = tokens[at(t)][at(i)];
+    for (std::int64_t i = 0; i < cut.per_token(); ++i)
+      to[cut.index(t, i)] = tokens[at(first + t)][at(i)];
   return to;
 }
 
 }  // namespace
 
 NetworkTensor KvCache::append(const std::string& reader, const Matmul& p,
-                              const NetworkTensor& fresh, Along along, std::uint64_t seed) {
+                              const NetworkTensor& fresh, Along along, std::int64_t context,
+                              std::uint64_t seed) {
   const Cut cut = cut_of(p, static_cast<std::int64_t>(fresh.values.size()), along);
   Tokens& cache = caches_[reader];
-  const std::int64_t past = (cut.along_cols ? p.k : p.n) - cut.tokens();
-  cache.values.resize(std::min(cache.values.size(), at(past)));
+  const std::int64_t seen = cut.along_cols ? p.k : p.n;
+  const std::int64_t past = seen - cut.tokens();
+  const std::int64_t before = std::max(context, seen) - cut.tokens();
+  cache.values.resize(std::min(cache.values.size(), at(before)));
   cache.reference.resize(cache.values.size());
-  for (auto t = static_cast<std::int64_t>(cache.values.size()); t < past; ++t) {
+  for (auto t = static_cast<std::int64_t>(cache.values.size()); t < before; ++t) {
     std::vector<float> token =
         generate_values({}, 1, cut.per_token(), 1.0, seed + static_cast<std::uint64_t>(t));
     cache.reference.emplace_back(token.begin(), token.end());
@@ -79,8 +85,8 @@ NetworkTensor KvCache::append(const std::string& reader, const Matmul& p,
   Cut whole = cut;
   (whole.along_cols ? whole.cols : whole.rows) += past;
   NetworkTensor all;
-  all.values = put_tokens(whole, cache.values);
-  all.reference = put_tokens(whole, cache.reference);
+  all.values = put_tokens(whole, cache.values, before - past);
+  all.reference = put_tokens(whole, cache.reference, before - past);
   all.is_raw = true;
   return all;
 }

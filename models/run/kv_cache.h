@@ -18,11 +18,12 @@ class KvCache {
   enum class Along { kN, kK, kUnknown };
 
   /// The second operand of `product`: `fresh`, which holds the newest tokens alone, behind what is
-  /// cached under `reader`. Tokens that no pass has computed are random values from `seed`. `along`
+  /// cached under `reader`. The sequence has `context` tokens then; a product of fewer (a sliding
+  /// window) sees the last of them, and one of more counts itself. Tokens that no pass has computed are random values from `seed`. `along`
   /// is the axis of the tokens, if it is known; else the sizes tell. Throws an input Error where
   /// the elements do not fit.
   NetworkTensor append(const std::string& reader, const Matmul& product, const NetworkTensor& fresh,
-                       Along along, std::uint64_t seed);
+                       Along along, std::int64_t context, std::uint64_t seed);
 
  private:
   /// By token: the elements of all groups.

@@ -111,7 +111,9 @@ std::vector<const NetworkTensor*> NetworkValues::inputs_of(const NetworkLayer& l
 const NetworkTensor& NetworkValues::cached(const NetworkLayer& layer, const Matmul& product,
                                            const NetworkTensor& fresh) {
   const std::string producer = named_inputs(layer, before_).at(1);
+  const auto context = network_->parameters.find("context");
   temporaries_.push_back(cache_.append(layer.name, product, fresh, tokens_axis(*network_, producer),
+                                       context == network_->parameters.end() ? 0 : context->second,
                                        tensors().seed_of(layer.name, "kv_cache")));
   return temporaries_.back();
 }

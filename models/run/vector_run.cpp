@@ -132,6 +132,13 @@ class Run {
       for (double& gamma : references_.gamma) gamma += offset;
       for (float& gamma : operands_.gamma) gamma += static_cast<float>(offset);
     }
+    if (kind == VectorKind::kRope && LayerTensors::has(layer_, "factors")) {
+      operands_.factors = tensors_.get(layer_, "factors", {rotated_cols(op_) / 2}).values;
+      references_.factors.assign(operands_.factors.begin(), operands_.factors.end());
+      for (const float factor : operands_.factors)
+        if (!(factor > 0) || !std::isfinite(factor))
+          throw input_error(fmt::format("factors: expected positive numbers, got {}", factor));
+    }
     if (centred) read("gamma", 1, operands_.gamma, references_.gamma);
     if (centred && kind == VectorKind::kLayerNorm && !LayerTensors::has(layer_, "beta") &&
         LayerTensors::has(layer_, "gamma")) {

@@ -5,67 +5,20 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "core/error.h"
 #include "core/numeric/format.h"
 #include "sim/formats/gguf.h"
+#include "sim/import/gguf_architectures.h"
 #include "sim/import/import.h"
 #include "sim/import/transformer.h"
 #include "sim/schema/network_file.h"
 
 namespace bitjoule {
 namespace {
-
-/// Architectures whose layers are those of base/llama.yaml. Norms are stored as they multiply, also
-/// Gemma's (1 is added by the converter).
-struct Architecture {
-  const char* name;
-  bool interleaved_rope;  ///< as llama.cpp's rope types: NORM, else NEOX
-  std::vector<std::pair<const char*, const char*>> fixed;  ///< parameters that it implies
-};
-
-const std::vector<Architecture>& architectures() {
-  static const std::vector<Architecture> kRows = {
-      {"llama", true, {}},
-      {"mistral", true, {}},
-      {"qwen2", false, {}},
-      {"gemma", false, {{"activation", "1"}, {"embed_scale", "=sqrt(hidden)"}}}};
-  return kRows;
-}
-
-const ModelTensors kTensors = {"blk.",
-                               {{"token_embd.weight", "embed", "table", false},
-                                {"output_norm.weight", "norm", "gamma", false},
-                                {"output.weight", "head", "weights", false},
-                                {"attn_norm.weight", "attn_norm", "gamma", true},
-                                {"attn_q.weight", "q", "weights", true},
-                                {"attn_q.bias", "q", "bias", true},
-                                {"attn_k.weight", "k", "weights", true},
-                                {"attn_k.bias", "k", "bias", true},
-                                {"attn_v.weight", "v", "weights", true},
-                                {"attn_v.bias", "v", "bias", true},
-                                {"attn_output.weight", "o", "weights", true},
-                                {"attn_output.bias", "o", "bias", true},
-                                {"ffn_norm.weight", "ffn_norm", "gamma", true},
-                                {"ffn_gate.weight", "gate", "weights", true},
-                                {"ffn_up.weight", "up", "weights", true},
-                                {"ffn_down.weight", "down", "weights", true}}};
-
-/// Keys behind the architecture's name that change nothing: what is read elsewhere, or what the
-/// tensors say. Names: llama.cpp's llama-arch.cpp.
-const std::set<std::string> kHarmlessKeys = {
-    "embedding_length",       "block_count",
-    "attention.head_count",   "attention.head_count_kv",
-    "attention.key_length",   "feed_forward_length",
-    "rope.freq_base",         "attention.layer_norm_rms_epsilon",
-    "context_length",         "vocab_size",
-    "tensor_data_layout",     "attention.sliding_window",
-    "rope.scaling.type",      "rope.scaling.factor",
-    "rope.scale_linear",      "rope.scaling.original_context_length",
-    "rope.scaling.finetuned", "rope.scaling.attn_factor",
-    "rope.dimension_count",   "attention.value_length"};
 
 /// Keys that change the model, and the number with which they do not.
 struct RefusedKey {
@@ -93,11 +46,13 @@ const RefusedKey kRefusedKeys[] = {
 
 /// Llama 3.1 and later: a divisor for each frequency of RoPE. It changes values alone.
 const char* const kRopeFactors = "rope_freqs.weight";
+/// Phi-3's for long and short contexts, likewise.
+const char* const kLongFactors[] = {"rope_factors_long.weight", "rope_factors_short.weight"};
 
-const Architecture& architecture_of(const GgufFile& file) {
+const GgufArchitecture& architecture_of(const GgufFile& file) {
   const std::string& name = file.string("general.architecture");
   std::vector<std::string> names;
-  for (const Architecture& row : architectures()) {
+  for (const GgufArchitecture& row : gguf_architectures()) {
     if (name == row.name) return row;
     names.emplace_back(row.name);
   }
@@ -109,6 +64,11 @@ const StoredTensor* find_tensor(const GgufFile& file, const std::string& name) {
   for (const StoredTensor& tensor : file.tensors)
     if (tensor.name == name) return &tensor;
   return nullptr;
+}
+
+bool is_rope_factors(const std::string& name) {
+  return name == kRopeFactors || std::find(std::begin(kLongFactors), std::end(kLongFactors),
+                                           name) != std::end(kLongFactors);
 }
 
 /// A number or flag of the metadata; nothing where it is of another kind.
@@ -133,20 +93,30 @@ double number_at(const GgufFile& file, const std::string& key, double otherwise)
   throw input_error(fmt::format("{}: metadata \"{}\": {}", file.name, key, what));
 }
 
-/// Rotations by scaled positions cost what others cost, and yield other values.
-void check_rope(const GgufFile& file, const std::string& prefix, double head_dim,
-                TransformerFile& network, std::vector<std::string>& notes) {
+using Values = std::map<std::string, std::string>;
+
+/// Rotations scaled otherwise than linearly cost what others cost, and yield other values.
+void add_rope(const GgufFile& file, const GgufArchitecture& architecture, const std::string& prefix,
+              double head_dim, Values& values, TransformerFile& network,
+              std::vector<std::string>& notes) {
   const std::string dims = prefix + "rope.dimension_count";
-  if (number_at(file, dims, head_dim) != head_dim)
+  const double rotated = number_at(file, dims, head_dim);
+  if (rotated != head_dim && !architecture.rotates_partly)
     refuse(file, dims,
            fmt::format("is not supported beside heads of {}: it changes the values of "
                        "attention",
                        head_dim));
+  if (rotated != head_dim) values["rotated"] = fmt::format("{}", rotated);
   const std::string type_key = prefix + "rope.scaling.type";
   const std::string type = file.has(type_key) ? file.string(type_key) : "linear";
   const double factor = number_at(file, prefix + "rope.scaling.factor",
                                   number_at(file, prefix + "rope.scale_linear", 1));
   if (type == "none" || (type == "linear" && (factor == 1 || factor == 0))) return;
+  if (type == "linear") {
+    if (!(factor > 0)) refuse(file, prefix + "rope.scaling.factor", "expected a positive number");
+    values["rope_factor"] = fmt::format("{}", factor);
+    return;
+  }
   network.timing_only.push_back(
       fmt::format("rope.scaling: rotations are those without \"{}\" scaling", type));
   notes.push_back(fmt::format(
@@ -154,22 +124,41 @@ void check_rope(const GgufFile& file, const std::string& prefix, double head_dim
       type));
 }
 
+/// Layers with a sliding window.
+void add_window(const GgufFile& file, const GgufArchitecture& architecture,
+                const std::string& prefix, Values& values, std::vector<std::string>& notes) {
+  const std::string key = prefix + "attention.sliding_window";
+  const double window = number_at(file, key, static_cast<double>(architecture.window));
+  if (window <= 0) return;
+  if (!architecture.has_windows) {
+    notes.push_back(
+        fmt::format("metadata {}: no effect: {} reads the whole context", key, architecture.name));
+    return;
+  }
+  values["window"] = fmt::format("{}", window);
+  values["local_period"] = std::to_string(architecture.period);
+  values["local_run"] = std::to_string(architecture.run);
+  const std::string pattern = prefix + "attention.sliding_window_pattern";
+  if (!file.has(pattern)) return;
+  const double period = number_at(file, pattern, 0);
+  if (period < 1) refuse(file, pattern, "expected a positive number");
+  values["local_period"] = fmt::format("{}", period);
+  values["local_run"] = fmt::format("{}", std::max(1.0, period - 1));
+}
+
 /// Every key of the architecture is read, harmless, refused or told.
-void account_keys(const GgufFile& file, const std::string& prefix, double head_dim,
-                  TransformerFile& network, std::vector<std::string>& notes) {
+void account_keys(const GgufFile& file, const GgufArchitecture& architecture,
+                  const std::string& prefix, double head_dim, std::vector<std::string>& notes) {
   const std::string values = prefix + "attention.value_length";
   if (number_at(file, values, head_dim) != head_dim)
     refuse(file, values, "is not supported beside another key_length: it changes the shapes");
-  check_rope(file, prefix, head_dim, network, notes);
-  if (const double window = number_at(file, prefix + "attention.sliding_window", 0); window > 0)
-    notes.push_back(
-        fmt::format("sliding_window: attention reads the whole context here, also what "
-                    "lies beyond {} tokens",
-                    window));
   for (const auto& [name, value] : file.metadata) {
     if (name.rfind(prefix, 0) != 0) continue;
     const std::string key = name.substr(prefix.size());
-    if (kHarmlessKeys.count(key) != 0) continue;
+    if (gguf_harmless_keys().count(key) != 0) continue;
+    if (std::any_of(architecture.keys.begin(), architecture.keys.end(),
+                    [&](const GgufKey& row) { return key == row.key; }))
+      continue;
     const auto* row = std::find_if(std::begin(kRefusedKeys), std::end(kRefusedKeys),
                                    [&](const RefusedKey& k) { return key == k.key; });
     if (row == std::end(kRefusedKeys))
@@ -189,7 +178,7 @@ std::string real_text(const GgufFile& file, const std::string& key, const std::s
   return fmt::format("{}", *value);
 }
 
-void add_parameters(const GgufFile& file, const Architecture& architecture,
+void add_parameters(const GgufFile& file, const GgufArchitecture& architecture,
                     const ImportOptions& options, TransformerFile& network,
                     std::vector<std::string>& notes) {
   const std::string prefix = std::string(architecture.name) + ".";
@@ -198,7 +187,7 @@ void add_parameters(const GgufFile& file, const Architecture& architecture,
   if (embedding == nullptr || embedding->shape.size() != 2)
     throw input_error(file.name + ": tensor \"token_embd.weight\" is missing or no matrix");
   const std::int64_t heads = integer("attention.head_count");
-  std::map<std::string, std::string> values = {
+  Values values = {
       {"hidden", std::to_string(integer("embedding_length"))},
       {"layers", std::to_string(integer("block_count"))},
       {"heads", std::to_string(heads)},
@@ -215,14 +204,19 @@ void add_parameters(const GgufFile& file, const Architecture& architecture,
       {"epsilon", real_text(file, prefix + "attention.layer_norm_rms_epsilon", "0.00001")},
       {"batch", std::to_string(options.batch)},
   };
-  if (file.has(prefix + "attention.key_length"))
+  double head_dim = static_cast<double>(integer("embedding_length")) / static_cast<double>(heads);
+  if (file.has(prefix + "attention.key_length")) {
     values["head_dim"] = std::to_string(integer("attention.key_length"));
+    head_dim = static_cast<double>(integer("attention.key_length"));
+  }
   for (const auto& [name, value] : architecture.fixed) values[name] = value;
-  account_keys(file, prefix,
-               file.has(prefix + "attention.key_length")
-                   ? static_cast<double>(integer("attention.key_length"))
-                   : static_cast<double>(integer("embedding_length")) / static_cast<double>(heads),
-               network, notes);
+  for (const GgufKey& row : architecture.keys)
+    if (file.has(prefix + row.key)) values[row.parameter] = real_text(file, prefix + row.key, "");
+  if (architecture.other_scale_layers == integer("block_count"))
+    values["score_scale"] = "=1 / sqrt(hidden / heads)";
+  add_rope(file, architecture, prefix, head_dim, values, network, notes);
+  add_window(file, architecture, prefix, values, notes);
+  account_keys(file, architecture, prefix, head_dim, notes);
   for (const auto& [name, size] : options.sizes) values[name] = std::to_string(size);
   network.parameters.assign(values.begin(), values.end());
   network.check_heads(file.name);
@@ -249,7 +243,9 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
                                           : std::filesystem::path(file.name).stem().string();
   Imported result;
   result.parameters = given_parameters(options);
-  add_parameters(file, architecture_of(file), options, network, result.notes);
+  const GgufArchitecture& architecture = architecture_of(file);
+  const ModelTensors names = architecture.names();
+  add_parameters(file, architecture, options, network, result.notes);
   const std::string reference = options.reference.empty()
                                     ? std::filesystem::path(file.name).filename().string()
                                     : options.reference;
@@ -258,13 +254,18 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
   for (const StoredTensor& tensor : file.tensors) {
     tensors.push_back(&tensor);
     std::string layer;
-    const ModelTensorRow* row = kTensors.find(tensor.name, layer);
+    const ModelTensorRow* row = names.find(tensor.name, layer);
     const auto is_format = [&](const Format& f) { return f.name == tensor.type->format; };
-    if (tensor.name == kRopeFactors) {
-      network.timing_only.emplace_back("rotations are those without tensor rope_freqs.weight");
-      result.notes.emplace_back(
-          "tensor rope_freqs.weight: its frequencies change no cycles or bytes; runs with values "
-          "are refused");
+    if (tensor.name == kRopeFactors && tensor.data != nullptr) {
+      network.overrides.push_back(
+          {{"layers", {"blk.*.rope_q", "blk.*.rope_k"}},
+           {"tensors", {{"factors", {{"file", reference}, {"tensor", tensor.name}}}}}});
+    } else if (is_rope_factors(tensor.name)) {
+      network.timing_only.push_back("rotations are those without tensor " + tensor.name);
+      result.notes.push_back(
+          fmt::format("tensor {}: its frequencies change no cycles or bytes; runs with values are "
+                      "refused",
+                      tensor.name));
     } else if (row == nullptr) {
       unknown.push_back(tensor.name);
     } else if (std::none_of(formats().begin(), formats().end(), is_format)) {
@@ -277,13 +278,14 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
   // The tied head reads the embedding's rows as they are stored.
   if (const StoredTensor* embedding = find_tensor(file, "token_embd.weight");
       find_tensor(file, "output.weight") == nullptr)
-    network.overrides.push_back(rule_of(*embedding, kTensors.rows[2], "head", reference));
+    network.overrides.push_back(
+        rule_of(*embedding, {"", "head", "weights", false}, "head", reference));
   if (!unknown.empty() && !options.skip_unknown)
     throw input_error(fmt::format("{}: unknown tensors (--skip-unknown leaves them out): {}",
                                   file.name, fmt::join(unknown, ", ")));
   for (const std::string& name : unknown) result.notes.push_back("left out: tensor " + name);
   const Network built = network.build(file.name);
-  check_tensors(file.name, built, kTensors, tensors,
+  check_tensors(file.name, built, names, tensors,
                 file.has("split.count") ? "; the model is split: merge its files "
                                           "(llama-gguf-split --merge)"
                                         : "");

@@ -13,7 +13,8 @@ namespace bitjoule {
 struct SizeRow {
   const char* parameter;
   const char* key;
-  const char* otherwise;  ///< nullptr: required; "": the base's own default
+  const char* otherwise;      ///< nullptr: required; "": the base's own default
+  bool null_is_none = false;  ///< null means the base's own default, not `otherwise`
 };
 
 /// A layer with weights, and its module within a block.
@@ -27,6 +28,16 @@ struct LinearRow {
 struct ActivationRow {
   const char* name;
   const char* parameter;
+};
+
+/// How a family reads sliding_window.
+struct HfWindow {
+  bool exists = false;
+  std::int64_t missing = 0;  ///< tokens where the key is missing; 0: none
+  bool flagged = false;      ///< counts with use_sliding_window alone, from max_window_layers on
+  /// Of `period` layers the first `run` have it, where layer_types does not say.
+  std::int64_t period = 1, run = 1;
+  bool has_pattern = false;  ///< sliding_window_pattern is the period
 };
 
 struct HfFamily {
@@ -46,7 +57,13 @@ struct HfFamily {
   const char* embedding_module = "model.embed_tokens";
   const char* head = "head";              ///< the layer behind the blocks
   const ModelTensors* tensors = nullptr;  ///< nullptr: weights are not read
-  bool has_rope = true;
+  HfWindow window;
+  const char* biases = nullptr;  ///< where attention_bias does not say: which there are
+  double score_scalar = 0;  ///< query_pre_attn_scalar where it is missing; 0: it must be the heads'
+  const char* theta = nullptr;        ///< rope_theta where it is missing; nullptr: the base's
+  const char* local_theta = nullptr;  ///< likewise of layers with a window, rope_local_base_freq
+  bool rotates_partly = false;        ///< partial_rotary_factor counts
+  std::int64_t unrotated = 0;         ///< no_rope_layer_interval where it is missing; 0: all rotate
 };
 
 const std::vector<HfFamily>& hf_families();

@@ -35,7 +35,7 @@ const std::set<std::string>& hf_harmless_keys() {
       "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty",
       // The longest context; a run says its own.
       "max_position_embeddings", "max_sequence_length", "model_max_length", "seq_length", "n_ctx",
-      "max_window_layers"};
+      "max_window_layers", "original_max_position_embeddings"};
   return kKeys;
 }
 

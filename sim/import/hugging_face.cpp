@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "sim/import/hf_attention.h"
 #include "sim/import/hf_families.h"
 #include "sim/import/hf_keys.h"
 #include "sim/import/hf_quantization.h"
@@ -37,10 +38,11 @@ const HfFamily& family_of(const ConfigObject& config) {
                 fmt::format("expected one of {}, got \"{}\"", fmt::join(names, ", "), type));
 }
 
-/// A positive number as YAML text.
+/// A positive number as YAML text. Null is the same as nothing where the family says so.
 std::string number_at(const ConfigObject& config, const SizeRow& row) {
   const json::value* value = config.find(row.key);
-  if (value == nullptr && row.otherwise != nullptr) return row.otherwise;
+  const bool is_none = row.null_is_none && config.json().contains(row.key);
+  if (value == nullptr && row.otherwise != nullptr) return is_none ? "" : row.otherwise;
   if (value != nullptr && value->is_int64() && value->get_int64() > 0)
     return std::to_string(value->get_int64());
   if (value != nullptr && value->is_double() && value->get_double() > 0)
@@ -52,8 +54,13 @@ std::string number_at(const ConfigObject& config, const SizeRow& row) {
 /// A config.json on its way to a network file.
 class HfImport {
  public:
-  HfImport(const Blob& blob, const ConfigObject& config, const ImportOptions& options)
-      : blob_(blob), config_(config), options_(options), family_(family_of(config)) {}
+  /// `is_part`: the config is that of a model's part.
+  HfImport(const Blob& blob, const ConfigObject& config, const ImportOptions& options, bool is_part)
+      : blob_(blob),
+        config_(config),
+        options_(options),
+        family_(family_of(config)),
+        is_part_(is_part) {}
 
   Imported run() {
     network_.base = family_.base;
@@ -63,8 +70,7 @@ class HfImport {
     set_dtype();
     set_sizes();
     set_activation();
-    set_rope();
-    set_window();
+    if (is_llama()) set_attention({config_, family_, parameters_, network_, result_.notes});
     set_quantization();
     note_dtype();
     find_values();
@@ -125,10 +131,10 @@ class HfImport {
     }
     parameters_["tied"] = tied ? "1" : "0";
     set_key_heads();
-    check_score_scale();
     const bool bias = config_.flag("attention_bias", false);
-    if (is_named("qwen2") && config_.find("attention_bias") != nullptr)
-      note("attention_bias: no effect: qwen2 has biases of q, k and v, and none of o");
+    if (family_.biases != nullptr && config_.find("attention_bias") != nullptr &&
+        (bias || is_named("qwen2")))
+      note(fmt::format("attention_bias: no effect: {} has {}", family_.model_type, family_.biases));
     else if (bias)
       parameters_["qkv_bias"] = parameters_["o_bias"] = "1";
     if (config_.flag("mlp_bias", false)) parameters_["mlp_bias"] = "1";
@@ -138,30 +144,13 @@ class HfImport {
   /// head of queries.
   void set_key_heads() {
     if (family_.kv_heads == 0 || config_.json().contains("num_key_value_heads")) return;
-    const std::int64_t heads = config_.integer("num_attention_heads", 0);
+    const std::int64_t heads = std::strtoll(parameters_.at("heads").c_str(), nullptr, 10);
     if (heads % family_.kv_heads != 0)
       config_.refuse("num_key_value_heads",
                      fmt::format("missing, and the default of {}, {}, does not divide {} heads",
                                  family_.model_type, family_.kv_heads, heads));
     parameters_["kv_heads"] = std::to_string(family_.kv_heads);
     note(fmt::format("num_key_value_heads: missing, taken as {}", family_.kv_heads));
-  }
-
-  /// Scores are divided by the root of a head's size.
-  void check_score_scale() {
-    if (config_.find("query_pre_attn_scalar") == nullptr) return;
-    const double scalar = config_.real("query_pre_attn_scalar", 0);
-    const std::int64_t heads = config_.integer("num_attention_heads", 1);
-    const auto own = parameters_.find("head_dim");
-    const std::string head_dim =
-        own != parameters_.end() && !own->second.empty()
-            ? own->second
-            : std::to_string(config_.integer("hidden_size", 0) / std::max<std::int64_t>(1, heads));
-    if (fmt::format("{}", scalar) != head_dim)
-      config_.refuse("query_pre_attn_scalar",
-                     fmt::format("{} is not supported: it changes the values of attention, whose "
-                                 "heads have {} elements",
-                                 scalar, head_dim));
   }
 
   void set_activation() {
@@ -199,70 +188,6 @@ class HfImport {
       note(fmt::format("hidden_act: {}: no effect: {} is computed, as the library does", other,
                        name));
     }
-  }
-
-  /// rope_theta and rope_scaling; since transformers 5 both in rope_parameters.
-  void set_rope() {
-    if (!family_.has_rope) return;
-    double theta = config_.real("rope_theta", 0);
-    for (const char* key : {"rope_scaling", "rope_parameters"}) {
-      if (config_.find(key) == nullptr) continue;
-      const ConfigObject rope = config_.object(key);
-      const double own = rope.real("rope_theta", theta);
-      if (theta != 0 && own != theta)
-        rope.refuse("rope_theta",
-                    fmt::format("{} differs from {} elsewhere in the file", own, theta));
-      theta = own;
-      read_scaling(key, rope);
-    }
-    if (theta < 0) config_.refuse("rope_theta", "expected a positive number");
-    if (theta > 0) parameters_["rope_theta"] = fmt::format("{}", theta);
-  }
-
-  /// Rotations by scaled positions cost what others cost, and yield other values.
-  void read_scaling(const char* key, const ConfigObject& rope) {
-    static const std::set<std::string> kScaling = {
-        "factor",           "original_max_position_embeddings",
-        "low_freq_factor",  "high_freq_factor",
-        "beta_fast",        "beta_slow",
-        "mscale",           "mscale_all_dim",
-        "attention_factor", "short_factor",
-        "long_factor",      "truncate",
-        "finetuned"};
-    static const std::vector<UnsupportedKey> kUnsupported = {
-        {"partial_rotary_factor", {"1"}, "the values of attention: a part of each head is rotated"},
-        {"mrope_section", {}, "the values of attention: positions of several axes"},
-        {"full_attention", {}, "the rotation, by kind of layer"},
-        {"sliding_attention", {}, "the rotation, by kind of layer"}};
-    const std::string type = rope.text("rope_type", rope.text("type", "default"));
-    rope.account(kScaling, kUnsupported, result_.notes);
-    if (type == "default" || type == "none") return;
-    network_.timing_only.push_back(
-        fmt::format("{}: rotations are those without \"{}\" scaling", key, type));
-    note(fmt::format("{}: \"{}\" scaling changes no cycles or bytes; runs with values are refused",
-                     key, type));
-  }
-
-  void set_window() {
-    const bool used = config_.flag("use_sliding_window", true);
-    const std::vector<std::string> kinds = config_.texts("layer_types");
-    for (const std::string& kind : kinds)
-      if (kind != "full_attention" && kind != "sliding_attention")
-        config_.refuse("layer_types",
-                       fmt::format("\"{}\" is not supported: it changes the layers", kind));
-    const std::string& layers = parameters_.at("layers");
-    if (!kinds.empty() && std::to_string(kinds.size()) != layers)
-      config_.refuse("layer_types",
-                     fmt::format("expected {} kinds of layers, got {}", layers, kinds.size()));
-    std::int64_t window = config_.integer("sliding_window", 0);
-    // Mistral's configuration class has a window unless the file says null.
-    if (is_named("mistral") && !config_.json().contains("sliding_window")) window = 4096;
-    if (window <= 0 || !used || family_.base != std::string("base/llama.yaml")) return;
-    if (!kinds.empty() && std::count(kinds.begin(), kinds.end(), "sliding_attention") == 0) return;
-    note(
-        fmt::format("sliding_window: attention reads the whole context here, also what lies beyond "
-                    "{} tokens",
-                    window));
   }
 
   void set_quantization() { quantization_ = read_quantization(config_, dtype_, result_.notes); }
@@ -357,9 +282,9 @@ class HfImport {
                        weights_.source, quantization_->method));
       return;
     }
-    if (family_.tensors == nullptr) {
+    if (family_.tensors == nullptr || is_part_) {
       note(fmt::format("{}: weights of {} are not read: their values are generated",
-                       weights_.source, family_.model_type));
+                       weights_.source, is_part_ ? "a part of a model" : family_.model_type));
       return;
     }
     add_values();
@@ -415,6 +340,7 @@ class HfImport {
   const ConfigObject& config_;
   const ImportOptions& options_;
   const HfFamily& family_;
+  bool is_part_;
   TransformerFile network_;
   std::map<std::string, std::string> parameters_;
   std::string dtype_;
@@ -423,6 +349,33 @@ class HfImport {
   std::vector<const StoredTensor*> values_;  ///< of weights_, that the network takes
   Imported result_;
 };
+
+bool is_gemma3(const json::object& whole) {
+  const json::value* type = whole.if_contains("model_type");
+  const json::value* text = whole.if_contains("text_config");
+  return type != nullptr && *type == "gemma3" && text != nullptr && text->is_object();
+}
+
+/// text_config of a model that reads images as well, with the keys around it that count for it.
+json::object text_part(const json::object& whole, const std::string& file) {
+  static const std::set<std::string> kOfWhole = {
+      "model_type",      "text_config",     "vision_config",        "architectures",
+      "boi_token_index", "eoi_token_index", "mm_tokens_per_image",  "image_token_index",
+      "eos_token_id",    "bos_token_id",    "vision_feature_layer", "image_token_id",
+      "pad_token_id",    "boi_token_id",    "eoi_token_id",         "transformers_version"};
+  json::object text = whole.at("text_config").get_object();
+  for (const auto& entry : whole) {
+    const std::string key(entry.key());
+    if (kOfWhole.count(key) != 0) continue;
+    const json::value* own = text.if_contains(key);
+    if (own != nullptr && *own != entry.value())
+      throw input_error(fmt::format("{}: {}: differs from text_config.{}: {} and {}", file, key,
+                                    key, json::serialize(entry.value()), json::serialize(*own)));
+    text[key] = entry.value();
+  }
+  if (!text.contains("model_type")) text["model_type"] = "gemma3_text";
+  return text;
+}
 
 }  // namespace
 
@@ -435,8 +388,16 @@ Imported import_hugging_face(const Blob& blob, const ImportOptions& options) {
       json::parse({reinterpret_cast<const char*>(blob.data()), blob.size()}, error);
   if (error || !parsed.is_object())
     throw input_error(fmt::format("{}: {}", file, error ? error.message() : "expected an object"));
-  const ConfigObject config(parsed.get_object(), file + ": ");
-  return HfImport(blob, config, options).run();
+  const json::object& whole = parsed.get_object();
+  if (!is_gemma3(whole)) {
+    const ConfigObject config(whole, file + ": ");
+    return HfImport(blob, config, options, false).run();
+  }
+  const json::object text = text_part(whole, file);
+  const ConfigObject config(text, file + ": ");
+  Imported imported = HfImport(blob, config, options, true).run();
+  imported.notes.emplace_back("vision_config: left out: the part that reads text alone runs");
+  return imported;
 }
 
 }  // namespace bitjoule

@@ -33,6 +33,17 @@ void describe(V& v, PoolWindow& c) {
 }
 
 template <class V>
+void describe(V& v, RopeScaling& c) {
+  v.required("factor", c.factor, "frequencies are divided by it");
+  v.field("original", c.original,
+          "tokens of the training: frequencies are spared by how often "
+          "they turn in them (Llama 3.1); 0: none is",
+          at_least(0));
+  v.field("low_frequency", c.low_frequency, "turns below which the factor counts in full");
+  v.field("high_frequency", c.high_frequency, "turns above which it does not count");
+}
+
+template <class V>
 void describe(V& v, VectorOp& c) {
   const Rule size = range(1, kMaxVectorElements);
   v.required("op", c.kind, "operator, see `sim list vector_ops`");
@@ -44,10 +55,14 @@ void describe(V& v, VectorOp& c) {
   v.field("table_rows", c.table_rows, "embedding: rows of the table", size);
   v.field("causal", c.causal, "softmax: rows of a sequence, each blind to what follows it",
           at_least(0));
+  v.field("reach", c.reach, "softmax: of the columns that a row sees, the last so many; 0: all",
+          at_least(0));
   v.field("heads", c.heads, "rope: rows per token", size);
   v.field("position", c.position, "rope: of the first token", at_least(0));
   v.field("tokens", c.tokens, "rope: tokens of a sequence; 0: all", at_least(0));
   v.field("interleaved", c.interleaved, "rope: pairs are neighbours");
+  v.field("rotated", c.rotated, "rope: leading columns that are rotated; 0: all", at_least(0));
+  v.field("scaling", c.scaling, "rope: frequencies for longer contexts");
   v.field("alpha", c.alpha, "constant of the operator's formula");
   v.field("beta", c.beta, "constant of the operator's formula; rmsnorm: is added to gamma");
   v.field("bias", c.bias, "lrn: constant of its formula");
@@ -130,6 +145,7 @@ void describe(V& v, NetworkFile& c) {
 BITJOULE_DESCRIBED(TensorsFile)
 BITJOULE_DESCRIBED(PrecisionOverride)
 BITJOULE_DESCRIBED(PoolWindow)
+BITJOULE_DESCRIBED(RopeScaling)
 BITJOULE_DESCRIBED(VectorOp)
 BITJOULE_DESCRIBED(LayerFile)
 BITJOULE_DESCRIBED(NetworkInput)

@@ -57,6 +57,8 @@ void describe(V& v, PrecisionOverride& c);
 template <class V>
 void describe(V& v, PoolWindow& c);
 template <class V>
+void describe(V& v, RopeScaling& c);
+template <class V>
 void describe(V& v, VectorOp& c);
 template <class V>
 void describe(V& v, LayerFile& c);

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <set>
 
 #include "core/error.h"
-#include "sim/config/suggest.h"
 #include "sim/config/units.h"
 #include "sim/schema/expression.h"
+#include "sim/schema/scope.h"
 
 namespace bitjoule {
 namespace {
@@ -19,29 +18,7 @@ constexpr std::size_t kMaxLayers = std::size_t{1} << 17;
 constexpr double kMaxRepeat = 1 << 20;
 constexpr double kMaxProduct = 1LL << 53;     // of nested repeats: exact in a double
 constexpr std::int64_t kMaxVisits = 1 << 22;  // of items, also those that yield no layer
-constexpr std::size_t kMaxProblems = 20;      // further ones would mostly repeat these
-constexpr std::size_t kMaxParameters = 1024;
-const char* const kIndex = "i";       // of a repeat block
-const char* const kEveryIndex = "*";  // its text where the block is not unrolled
-
-bool is_expression(const Node& node) {
-  return node.kind == Node::Kind::kScalar && !node.quoted && !node.text.empty() &&
-         node.text.front() == '=';
-}
-
-double number_of(const std::string& name, const Scope& scope) {
-  const auto found = scope.find(name);
-  if (found == scope.end()) {
-    std::vector<std::string> names;
-    for (const auto& [known, value] : scope) names.push_back(known);
-    throw input_error(fmt::format("unknown name \"{}\"{}", name, suggestion(name, names)));
-  }
-  if (found->second == kEveryIndex)
-    throw input_error(fmt::format("\"{}\" has a value only where repeats are unrolled", name));
-  const std::optional<double> value = parse_real(found->second);
-  if (!value) throw input_error(fmt::format("\"{}\" is no number: \"{}\"", name, found->second));
-  return *value;
-}
+const char* const kIndex = "i";               // of a repeat block
 
 /// A comparison yields true or false, so that it can stand for a flag.
 std::string evaluate(const std::string& text, const NameValue& names) {
@@ -182,19 +159,26 @@ class Expander {
 
   void expand_block(const Node& item, const Scope& scope, double repeat, const std::string& path) {
     for (const NodeEntry& entry : item.entries)
-      if (entry.key != "block" && entry.key != "repeat" && entry.key != "for" &&
-          entry.key != "when")
+      if (entry.key != "block" && entry.key != "repeat" && entry.key != "with" &&
+          entry.key != "for" && entry.key != "when")
         problems_.add(
             entry.place, "",
-            fmt::format("unknown key \"{}\" of a block, expected block, repeat, for, when",
+            fmt::format("unknown key \"{}\" of a block, expected block, repeat, with, for, when",
                         entry.key));
     const Node& block = *item.find("block");
     const Node* count = item.find("repeat");
     const Node* each = item.find("for");
+    const Node* with = item.find("with");
+    if (with != nullptr && (count == nullptr || with->kind != Node::Kind::kMap)) {
+      problems_.add(with->place, "with",
+                    count == nullptr ? "a block without repeat has none"
+                                     : "expected a map of names and values");
+      return;
+    }
     if (count != nullptr && each != nullptr) {
       problems_.add(each->place, "", "a block has either repeat or for");
     } else if (count != nullptr) {
-      repeat_block(block, *count, scope, repeat, path);
+      repeat_block(block, *count, with, scope, repeat, path);
     } else if (each != nullptr) {
       const std::string around = bindings_;
       for (std::size_t i = 0; i < each->items.size(); ++i) {
@@ -210,21 +194,49 @@ class Expander {
     }
   }
 
-  void repeat_block(const Node& block, const Node& count, const Scope& scope, double repeat,
-                    const std::string& path) {
+  /// The names of `with` in every repetition.
+  std::vector<Scope> scopes_of(const Node& with, std::int64_t times, const Scope& scope) {
+    std::vector<Scope> scopes;
+    for (std::int64_t i = 0; i < times; ++i) {
+      Scope inner = scope;
+      inner[kIndex] = std::to_string(i);
+      for (const NodeEntry& entry : with.entries) {
+        if (exhausted(entry.value)) return scopes;
+        inner[entry.key] = number_text(value_of(entry.value, inner));
+      }
+      scopes.push_back(std::move(inner));
+    }
+    return scopes;
+  }
+
+  static bool differ(const Node& with, const std::vector<Scope>& scopes) {
+    for (const Scope& scope : scopes)
+      for (const NodeEntry& entry : with.entries)
+        if (scope.at(entry.key) != scopes.front().at(entry.key)) return true;
+    return false;
+  }
+
+  void repeat_block(const Node& block, const Node& count, const Node* with, const Scope& scope,
+                    double repeat, const std::string& path) {
     const double times = value_of(count, scope);
     if (!(times >= 0 && times <= kMaxRepeat && times == static_cast<std::int64_t>(times))) {
       problems_.add(count.place, "repeat",
                     fmt::format("expected 0..{}, got {}", kMaxRepeat, times));
       return;
     }
+    const auto turns = static_cast<std::int64_t>(times);
+    std::vector<Scope> scopes;
+    if (with != nullptr) scopes = scopes_of(*with, turns, scope);
+    if (with != nullptr && static_cast<std::int64_t>(scopes.size()) != turns) return;  // exhausted
     Scope inner = scope;
-    if (!unroll_) {
+    if (!unroll_ && (with == nullptr || !differ(*with, scopes))) {
+      if (!scopes.empty()) inner = scopes.front();
       inner[kIndex] = kEveryIndex;
       if (times > 0) expand(block, inner, repeat * times, true, path);
       return;
     }
-    for (std::int64_t i = 0; i < static_cast<std::int64_t>(times); ++i) {
+    for (std::int64_t i = 0; i < turns; ++i) {
+      if (with != nullptr) inner = std::move(scopes[static_cast<std::size_t>(i)]);
       inner[kIndex] = std::to_string(i);
       expand(block, inner, repeat, true, fmt::format("{}.{}", path, i));
       if (reported_ || problems_.count() > kMaxProblems) return;
@@ -305,70 +317,7 @@ class Expander {
   bool reported_ = false;
 };
 
-/// Evaluates parameters on demand, so that they may name each other in any order.
-class Parameters {
- public:
-  Parameters(const std::map<std::string, const Node*>& nodes, Problems& problems,
-             Dependencies& dependencies)
-      : nodes_(nodes), problems_(problems), dependencies_(dependencies) {}
-
-  Scope evaluate_all() {
-    for (const auto& [name, node] : nodes_) {
-      try {
-        value(name);
-      } catch (const Error& error) {
-        open_.clear();
-        if (problems_.count() > kMaxProblems) break;
-        problems_.add(node->place, "parameters." + name, error.what());
-        done_[name] = "0";  // report what depends on it only for its own faults
-      }
-    }
-    return done_;
-  }
-
- private:
-  const std::string& value(const std::string& name) {
-    const auto known = done_.find(name);
-    if (known != done_.end()) return known->second;
-    if (!open_.insert(name).second)
-      throw input_error(fmt::format("\"{}\" depends on itself", name));
-    const Node& node = *nodes_.at(name);
-    std::string text = node.text;
-    if (is_expression(node))
-      text = number_text(evaluate_expression(
-          node.text.substr(1),
-          [&](const std::string& n) {
-            dependencies_[name].insert(n);
-            return number(n);
-          },
-          depth_));
-    else if (node.kind != Node::Kind::kScalar || !parse_real(text))
-      throw input_error(fmt::format("expected a number or =expression, got {}", node.shown()));
-    open_.erase(name);
-    return done_[name] = text;
-  }
-
-  double number(const std::string& name) {
-    if (nodes_.count(name) != 0) value(name);
-    return number_of(name, done_);
-  }
-
-  const std::map<std::string, const Node*>& nodes_;
-  Problems& problems_;
-  Dependencies& dependencies_;
-  Scope done_;
-  std::set<std::string> open_;
-  int depth_ = 0;  ///< of the expressions in open_
-};
-
 }  // namespace
-
-Scope evaluate_parameters(const std::map<std::string, const Node*>& parameters, Problems& problems,
-                          Dependencies& dependencies) {
-  if (parameters.size() > kMaxParameters)
-    throw input_error(fmt::format("more than {} parameters", kMaxParameters));
-  return Parameters(parameters, problems, dependencies).evaluate_all();
-}
 
 ExpandedLayers expand_layers(const Node& layers, const Scope& scope, bool unroll,
                              Problems& problems) {

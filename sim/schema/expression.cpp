@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <cstdlib>
@@ -136,10 +137,18 @@ class Parser {
     const std::size_t start = at_;
     while (at_ < text_.size() && is_name_char(text_[at_])) ++at_;
     const std::string word = text_.substr(start, at_ - start);
-    if (word != "sqrt") return names_(word);
+    const bool root = word == "sqrt", least = word == "min", most = word == "max";
+    const bool called = peek() == '(';
+    if (!root && !(called && (least || most))) return names_(word);
     if (!accept("(")) fail("expected '('");
     const double value = comparison();
+    double other = value;
+    if (!root) {
+      if (!accept(",")) fail("expected ','");
+      other = comparison();
+    }
     if (!accept(")")) fail("expected ')'");
+    if (!root) return least ? std::min(value, other) : std::max(value, other);
     if (value < 0) fail("square root of a negative number");
     return std::sqrt(value);
   }

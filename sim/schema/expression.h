@@ -9,7 +9,8 @@ namespace bitjoule {
 /// The value of a name in an expression. Throws an input Error for unknown names.
 using NameValue = std::function<double(const std::string&)>;
 
-/// Evaluates numbers, names, + - * / %, comparisons (1 or 0), parentheses and sqrt(x). Division is
+/// Evaluates numbers, names, + - * / %, comparisons (1 or 0), parentheses, sqrt(x), min(a, b)
+/// and max(a, b). Division is
 /// exact: a size that does not divide is noticed where an integer is expected. Throws an input
 /// Error that names the character.
 double evaluate_expression(const std::string& text, const NameValue& names);

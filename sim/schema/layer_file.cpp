@@ -22,13 +22,21 @@ const std::vector<EnumRow<VectorKind>>& enum_rows() {
 }
 
 const std::vector<std::string>& tensor_roles() {
-  static const std::vector<std::string> kRoles = {"weights",      "bias",
-                                                  "table",        "gamma",
-                                                  "beta",         "mean",
-                                                  "variance",     "operand",
-                                                  "input_scale",  "input_zero_point",
-                                                  "weight_scale", "weight_zero_point",
-                                                  "output_scale", "output_zero_point"};
+  static const std::vector<std::string> kRoles = {"weights",
+                                                  "bias",
+                                                  "table",
+                                                  "gamma",
+                                                  "beta",
+                                                  "mean",
+                                                  "variance",
+                                                  "operand",
+                                                  "factors",
+                                                  "input_scale",
+                                                  "input_zero_point",
+                                                  "weight_scale",
+                                                  "weight_zero_point",
+                                                  "output_scale",
+                                                  "output_zero_point"};
   return kRoles;
 }
 
@@ -55,6 +63,7 @@ namespace {
 
 /// Sizes that follow from others: rows and cols from the window or the shape.
 void settle(VectorOp& op) {
+  if (op.scaling && op.scaling->factor == 1) op.scaling.reset();
   if (op.rows != 1 || op.cols != 1) return;
   if (op.window) {
     op.rows = op.window->batch * op.window->out_height() * op.window->out_width();

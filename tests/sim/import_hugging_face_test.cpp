@@ -178,7 +178,7 @@ TEST_CASE("import: rope_parameters as transformers 5 writes them") {
   };
   CHECK(theta(case_text("h07_rope_parameters.json")) == 500000);
   CHECK(theta(small_config(R"(,"rope_theta":20000)")) == 20000);
-  for (const char* type : {"linear", "dynamic", "llama3", "yarn", "longrope"})
+  for (const char* type : {"dynamic", "yarn", "longrope"})
     for (const std::string key : {"rope_scaling", "rope_parameters"})
       for (const std::string name : {"rope_type", "type"}) {
         const Imported imported = import_text(
@@ -191,6 +191,81 @@ TEST_CASE("import: rope_parameters as transformers 5 writes them") {
                   "refused");
         CHECK(imported_yaml(imported).find("timing_only: [\"" + key) != std::string::npos);
       }
+}
+
+TEST_CASE("import: rotary scaling that values know") {
+  const auto scaling = [](const std::string& keys) {
+    const Imported imported = import_text("config.json", small_config(keys));
+    CHECK(imported.notes.empty());
+    CHECK(imported_yaml(imported).find("timing_only") == std::string::npos);
+    return std::get<VectorOp>(by_name(network_of(imported))["blk.*.rope_k"].op).scaling;
+  };
+  CHECK(!scaling(R"(,"rope_scaling":{"rope_type":"default"})"));
+  const auto linear = scaling(R"(,"rope_scaling":{"type":"linear","factor":4.0})");
+  REQUIRE(linear);
+  CHECK(linear->factor == 4);
+  CHECK(linear->original == 0);
+  const auto llama3 = scaling(
+      R"(,"rope_parameters":{"rope_type":"llama3","rope_theta":5e5,"factor":32.0,
+        "low_freq_factor":1.5,"high_freq_factor":6.0,"original_max_position_embeddings":8192})");
+  REQUIRE(llama3);
+  CHECK(llama3->factor == 32);
+  CHECK(llama3->low_frequency == 1.5);
+  CHECK(llama3->high_frequency == 6);
+  CHECK(llama3->original == 8192);
+  CHECK(message_of("config.json",
+                   small_config(R"(,"rope_scaling":{"rope_type":"llama3","factor":8.0})"))
+            .find("rope_scaling.low_freq_factor: expected a positive number") != std::string::npos);
+}
+
+TEST_CASE("import: which layers have a window") {
+  const auto keys = [](const std::string& type, int layers, const std::string& more) {
+    const std::string text = R"({"model_type":")" + type +
+                             R"(","hidden_size":64,"num_attention_heads":4,
+      "num_key_value_heads":2,"intermediate_size":128,"vocab_size":96,"num_hidden_layers":)" +
+                             std::to_string(layers) + more + "}";
+    ImportOptions options;
+    options.sizes["context"] = 100;
+    std::vector<std::int64_t> seen;
+    for (const NetworkLayer& layer : network_of(import_text("config.json", text, options)).layers)
+      if (const auto* op = std::get_if<Matmul>(&layer.op);
+          op != nullptr && op->k != 100 && layer.name.find(".qk") < 99)
+        for (std::int64_t i = 0; i < layer.repeat; ++i) seen.push_back(op->n);
+    return seen;
+  };
+  using Seen = std::vector<std::int64_t>;
+  CHECK(keys("mistral", 2, R"(,"sliding_window":7)") == Seen{7, 7});
+  CHECK(keys("mistral", 2, R"(,"sliding_window":null)") == Seen{100, 100});
+  CHECK(keys("mistral", 2, "") == Seen{100, 100});  // 4096
+  CHECK(keys("qwen3", 3, R"(,"sliding_window":7,"max_window_layers":1)") == Seen{100, 100, 100});
+  CHECK(
+      keys("qwen2", 3, R"(,"sliding_window":7,"max_window_layers":1,"use_sliding_window":true)") ==
+      Seen{100, 7, 7});
+  CHECK(keys("gemma2", 3, R"(,"sliding_window":7)") == Seen{7, 100, 7});
+  CHECK(keys("gemma2", 3, R"(,"sliding_window":7,"layer_types":["full_attention",
+        "sliding_attention","sliding_attention"])") == Seen{100, 7, 7});
+  CHECK(keys("gemma3_text", 7, R"(,"sliding_window":7)") == Seen{7, 7, 7, 7, 7, 100, 7});
+  CHECK(keys("gemma3_text", 3, R"(,"sliding_window":7,"sliding_window_pattern":2)") ==
+        Seen{7, 100, 7});
+  const auto refused = [](const std::string& type, const std::string& more) {
+    return message_of("config.json", small_config(more, type));
+  };
+  CHECK(refused("gemma2", R"(,"layer_types":["full_attention","sliding_attention",
+        "full_attention"])")
+            .find("layer_types: layers with a window in no regular order") != std::string::npos);
+  CHECK(refused("gemma3_text", R"(,"sliding_window_pattern":2,"layer_types":["sliding_attention",
+        "sliding_attention","full_attention"])")
+            .find("layer_types: contradicts sliding_window_pattern") != std::string::npos);
+  CHECK(refused("qwen2", R"(,"sliding_window":7,"layer_types":["full_attention",
+        "sliding_attention","sliding_attention"])")
+            .find("contradicts use_sliding_window: false") != std::string::npos);
+  CHECK(refused("llama", R"(,"layer_types":["full_attention","sliding_attention",
+        "sliding_attention"])")
+            .find("sliding_attention is not supported for llama") != std::string::npos);
+  CHECK(refused("smollm3", R"(,"no_rope_layers":[1,0,1])")
+            .find("no_rope_layers: expected a 0 for every 4 layers of 3") != std::string::npos);
+  CHECK(refused("smollm3", R"(,"sliding_window":7,"use_sliding_window":true)")
+            .find("use_sliding_window: true is not supported for smollm3") != std::string::npos);
 }
 
 TEST_CASE("import: MLX checkpoints") {

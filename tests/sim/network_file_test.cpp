@@ -48,6 +48,7 @@ TEST_CASE("expression: precedence, division and comparison") {
   CHECK(evaluate("1 / sqrt(x + 4)") == 0.25);
   CHECK(evaluate("x == 12") == 1);
   CHECK(evaluate("2 * x < x") == 0);
+  CHECK(evaluate("min(x, 3 + 2) * max(1, -x)") == 5);
   CHECK(number_text(1.5) == "1.5");
   CHECK(number_text(-3) == "-3");
 }
@@ -57,6 +58,9 @@ TEST_CASE("expression: faults are named") {
                        "expression \"1 +\", character 4: expected a number, a name or '('", Error);
   CHECK_THROWS_WITH_AS(evaluate("1 2"), "expression \"1 2\", character 3: expected an operator",
                        Error);
+  CHECK_THROWS_WITH_AS(evaluate("min(1)"), "expression \"min(1)\", character 6: expected ','",
+                       Error);
+  CHECK_THROWS_AS(evaluate("min"), Error);
   CHECK_THROWS_AS(evaluate("1 / 0"), Error);
   CHECK_THROWS_AS(evaluate("y"), Error);
   CHECK_THROWS_AS(evaluate("1e300"), Error);
@@ -171,6 +175,32 @@ TEST_CASE("network file: repetitions multiply, however they nest and whether the
     CHECK(total_macs(read(nesting.text)) == nesting.macs);
     CHECK(total_macs(read(nesting.text, unroll)) == nesting.macs);
   }
+}
+
+TEST_CASE(
+    "network file: names of repetitions, which become layers of their own where they differ") {
+  const auto text = [](const std::string& wide) {
+    return "parameters: {n: 4}\nlayers:\n- repeat: =n\n  with: {wide: =" + wide +
+           ", k: =1 + 2 * wide}\n  block:\n"
+           "  - {name: \"{i}.a\", gemm: {m: 1, n: 1, k: =k}}\n"
+           "  - {when: =wide == 1, name: \"{i}.b\", gemm: {m: 1, n: 1, k: 10}}\n"
+           "  - {name: \"{i}.c\", gemm: {m: 1, n: 1, k: 1}, inputs: [\"{i}.a\"]}\n";
+  };
+  const Network same = read(text("n == 4"));
+  REQUIRE(same.layers.size() == 3);
+  CHECK(same.layers[0].name == "*.a");
+  CHECK(same.layers[0].repeat == 4);
+  CHECK(total_macs(same) == 4 * (3 + 10 + 1));
+  const Network different = read(text("i % 2"));
+  REQUIRE(different.layers.size() == 10);
+  CHECK(different.layers[3].name == "1.b");
+  CHECK(different.layers[4].inputs == std::vector<std::string>{"1.a"});
+  CHECK(total_macs(different) == 2 * (1 + 1) + 2 * (3 + 10 + 1));
+  CHECK(message_of("layers:\n- with: {a: 1}\n  block: [{name: x, gemm: {m: 1, n: 1, k: 1}}]\n")
+            .find("a block without repeat has none") != std::string::npos);
+  CHECK(message_of("layers:\n- repeat: 2\n  with: [1]\n"
+                   "  block: [{name: x, gemm: {m: 1, n: 1, k: 1}}]\n")
+            .find("with: expected a map of names and values") != std::string::npos);
 }
 
 TEST_CASE("network file: a layer's own repetitions within those of a block") {

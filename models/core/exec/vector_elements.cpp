@@ -89,6 +89,8 @@ float unary(const VectorOp& op, float alpha, float beta, const VectorOperands& o
       return x * limited(x * (1.0f / 6.0f) + 0.5f, 0, 1);
     case VectorKind::kTanh:
       return rounded(std::tanh(wide));
+    case VectorKind::kSoftcap:
+      return beta * rounded(std::tanh(static_cast<double>(alpha * x)));
     case VectorKind::kGelu:
       return 0.5f * x *
              (1.0f + rounded(std::erf(static_cast<double>(x * rounded(std::sqrt(0.5))))));

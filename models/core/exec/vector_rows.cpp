@@ -9,15 +9,18 @@
 namespace bitjoule {
 namespace {
 
-void softmax(const float* x, std::int64_t visible, std::int64_t cols, float alpha, float* y) {
-  const float max = *std::max_element(x, x + visible);
+/// Of `cols` columns, first..visible count.
+void softmax(const float* x, std::int64_t first, std::int64_t visible, std::int64_t cols,
+             float alpha, float* y) {
+  const float max = *std::max_element(x + first, x + visible);
   float sum = 0;
-  for (std::int64_t i = 0; i < visible; ++i) {
+  for (std::int64_t i = first; i < visible; ++i) {
     y[i] = rounded(std::exp(static_cast<double>(alpha * (x[i] - max))));
     sum += y[i];
   }
   const float inverse = 1.0f / sum;
-  for (std::int64_t i = 0; i < visible; ++i) y[i] *= inverse;
+  for (std::int64_t i = first; i < visible; ++i) y[i] *= inverse;
+  std::fill(y, y + first, 0.0f);
   std::fill(y + visible, y + cols, 0.0f);
 }
 
@@ -59,14 +62,28 @@ float quantize(const float* x, std::int64_t n, float largest_code, bool is_unsig
   return scale;
 }
 
-void rope(const VectorOp& op, std::int64_t row, const float* x, float* y) {
+/// What a frequency is divided by.
+double frequency_divisor(const RopeScaling& s, double frequency) {
+  if (s.original == 0) return s.factor;
+  const double turns = static_cast<double>(s.original) * frequency / (2 * std::acos(-1.0));
+  const double kept =
+      std::clamp((turns - s.low_frequency) / (s.high_frequency - s.low_frequency), 0.0, 1.0);
+  return 1 / ((1 - kept) / s.factor + kept);
+}
+
+void rope(const VectorOp& op, const std::vector<float>& factors, std::int64_t row, const float* x,
+          float* y) {
   std::int64_t token = row / op.heads;
   if (op.tokens > 0) token %= op.tokens;
   const auto position = static_cast<double>(op.position + token);
-  const std::int64_t half = op.cols / 2;
+  const std::int64_t rotated = rotated_cols(op), half = rotated / 2;
+  std::copy(x + rotated, x + op.cols, y + rotated);
   for (std::int64_t i = 0; i < half; ++i) {
-    const double angle = position * std::pow(vector_alpha(op), -2.0 * static_cast<double>(i) /
-                                                                   static_cast<double>(op.cols));
+    double frequency =
+        std::pow(vector_alpha(op), -2.0 * static_cast<double>(i) / static_cast<double>(rotated));
+    if (op.scaling) frequency /= frequency_divisor(*op.scaling, frequency);
+    if (!factors.empty()) frequency /= static_cast<double>(factors[at(i)]);
+    const double angle = position * frequency;
     const float c = rounded(std::cos(angle)), s = rounded(std::sin(angle));
     const std::int64_t a = op.interleaved ? 2 * i : i, b = op.interleaved ? a + 1 : i + half;
     y[a] = x[a] * c - x[b] * s;
@@ -96,9 +113,12 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
     const float* x = &o.inputs[0][at(r * n)];
     float* y = &result.values[at(r * n)];
     switch (op.kind) {
-      case VectorKind::kSoftmax:
-        softmax(x, op.causal > 0 ? n - op.causal + r % op.causal + 1 : n, n, alpha, y);
+      case VectorKind::kSoftmax: {
+        const std::int64_t visible = op.causal > 0 ? n - op.causal + r % op.causal + 1 : n;
+        const std::int64_t first = op.reach > 0 ? std::max<std::int64_t>(0, visible - op.reach) : 0;
+        softmax(x, first, visible, n, alpha, y);
         break;
+      }
       case VectorKind::kRmsNorm:
         rmsnorm(x, n, alpha, o.gamma.data(), y);
         break;
@@ -109,7 +129,7 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
         result.row_scales.push_back(quantize(x, n, alpha, vector_beta(op) != 0, y));
         break;
       default:
-        rope(op, r, x, y);
+        rope(op, o.factors, r, x, y);
     }
   }
   return result;

@@ -15,6 +15,7 @@ namespace bitjoule {
 struct VectorOperands {
   std::vector<std::vector<float>> inputs;  ///< operand_elements() values each
   std::vector<float> gamma, beta, mean, variance;
+  std::vector<float> factors;         ///< rope: divisors of the frequencies; empty: 1
   std::vector<float> table;           ///< embedding: table_rows x cols
   std::vector<std::int64_t> indices;  ///< embedding: one per row
   float scale = 1, zero_point = 0;    ///< quantize_linear, dequantize_linear: of the tensor

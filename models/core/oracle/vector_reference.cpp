@@ -49,6 +49,8 @@ double of_one(VectorKind kind, double x, double alpha, double beta) {
       return x * between(x / 6 + 0.5, 0, 1);
     case VectorKind::kTanh:
       return std::tanh(x);
+    case VectorKind::kSoftcap:
+      return beta * (1 - 2 / (std::exp(2 * alpha * x) + 1));
     case VectorKind::kGelu:
       return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
     case VectorKind::kGeluTanh:
@@ -146,11 +148,12 @@ Values channelwise(const VectorOp& op, const ReferenceOperands& o) {
   return y;
 }
 
-void softmax(const double* x, std::int64_t visible, double alpha, double* y) {
-  const double largest = *std::max_element(x, x + visible);
+/// Of columns begin..end; the others stay 0.
+void softmax(const double* x, std::int64_t begin, std::int64_t end, double alpha, double* y) {
+  const double largest = *std::max_element(x + begin, x + end);
   double sum = 0;
-  for (std::int64_t i = 0; i < visible; ++i) sum += y[i] = std::exp(alpha * (x[i] - largest));
-  for (std::int64_t i = 0; i < visible; ++i) y[i] /= sum;
+  for (std::int64_t i = begin; i < end; ++i) sum += y[i] = std::exp(alpha * (x[i] - largest));
+  for (std::int64_t i = begin; i < end; ++i) y[i] /= sum;
 }
 
 void normalize(const VectorOp& op, const ReferenceOperands& o, const double* x, double* y) {
@@ -164,14 +167,32 @@ void normalize(const VectorOp& op, const ReferenceOperands& o, const double* x, 
     y[i] = (x[i] - mean) / deviation * o.gamma[at(i)] + (centred ? o.beta[at(i)] : 0);
 }
 
-void rotate(const VectorOp& op, std::int64_t row, const double* x, double* y) {
+/// The wavelength of a pair in positions, as rotary scaling stretches it.
+double stretched(const RopeScaling& s, double wavelength) {
+  if (s.original == 0) return wavelength * s.factor;
+  const auto trained = static_cast<double>(s.original);
+  if (wavelength < trained / s.high_frequency) return wavelength;
+  if (wavelength > trained / s.low_frequency) return wavelength * s.factor;
+  const double smooth =
+      (trained / wavelength - s.low_frequency) / (s.high_frequency - s.low_frequency);
+  return 1 / ((1 - smooth) / (s.factor * wavelength) + smooth / wavelength);
+}
+
+void rotate(const VectorOp& op, const std::vector<double>& factors, std::int64_t row,
+            const double* x, double* y) {
+  const double circle = 2 * std::acos(-1.0);
+  const std::int64_t cols = op.rotated == 0 ? op.cols : op.rotated;
+  for (std::int64_t i = cols; i < op.cols; ++i) y[i] = x[i];
   const std::int64_t tokens = op.tokens > 0 ? op.tokens : std::numeric_limits<std::int64_t>::max();
   const auto position = static_cast<double>(op.position + row / op.heads % tokens);
-  for (std::int64_t pair = 0; pair < op.cols / 2; ++pair) {
-    const double turn = position / std::pow(vector_alpha(op), 2 * static_cast<double>(pair) /
-                                                                  static_cast<double>(op.cols));
+  for (std::int64_t pair = 0; pair < cols / 2; ++pair) {
+    double wavelength = circle * std::pow(vector_alpha(op), 2 * static_cast<double>(pair) /
+                                                                static_cast<double>(cols));
+    if (op.scaling) wavelength = stretched(*op.scaling, wavelength);
+    if (!factors.empty()) wavelength *= factors[at(pair)];
+    const double turn = circle * position / wavelength;
     const std::int64_t a = op.interleaved ? 2 * pair : pair;
-    const std::int64_t b = op.interleaved ? 2 * pair + 1 : pair + op.cols / 2;
+    const std::int64_t b = op.interleaved ? 2 * pair + 1 : pair + cols / 2;
     y[a] = x[a] * std::cos(turn) - x[b] * std::sin(turn);
     y[b] = x[b] * std::cos(turn) + x[a] * std::sin(turn);
   }
@@ -193,9 +214,11 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
     double* to = &y[at(r * op.cols)];
     if (op.kind == VectorKind::kSoftmax) {
       const std::int64_t hidden = op.causal > 0 ? op.causal - 1 - r % op.causal : 0;
-      softmax(from, op.cols - hidden, vector_alpha(op), to);
+      const std::int64_t end = op.cols - hidden;
+      const std::int64_t passed = op.reach == 0 || op.reach > end ? 0 : end - op.reach;
+      softmax(from, passed, end, vector_alpha(op), to);
     } else if (op.kind == VectorKind::kRope) {
-      rotate(op, r, from, to);
+      rotate(op, o.factors, r, from, to);
     } else if (op.kind == VectorKind::kQuantize) {
       std::copy_n(from, op.cols, to);
     } else {

@@ -12,7 +12,7 @@ namespace bitjoule {
 /// As VectorOperands; scales and zero-points hold one value, or one per index of axes[0].
 struct ReferenceOperands {
   std::vector<std::vector<double>> inputs;
-  std::vector<double> gamma, beta, mean, variance;
+  std::vector<double> gamma, beta, mean, variance, factors;
   std::vector<double> table;
   std::vector<std::int64_t> indices;
   std::vector<double> scales = {1}, zero_points = {0};

@@ -39,8 +39,8 @@ struct NetworkLayer {
   /// are named in Network::inputs.
   std::vector<std::string> inputs;
   /// Tensors by role: "weights", "bias", "gamma", "beta", "mean", "variance", "table",
-  /// "operand", and for
-  /// stored quantization "input_scale", "input_zero_point", "weight_scale", "weight_zero_point",
+  /// "operand", "factors" (rope: divisors of its frequencies), and for stored quantization
+  /// "input_scale", "input_zero_point", "weight_scale", "weight_zero_point",
   /// "output_scale", "output_zero_point". A role that is absent uses its default.
   std::map<std::string, TensorSource> tensors;
   PrecisionOverride precision;

@@ -77,6 +77,14 @@ void check_shapes(const VectorRow& row, const VectorOp& op) {
     }
 }
 
+template <class Refuse>
+void check_scaling(const RopeScaling& scaling, const Refuse& refuse) {
+  if (!(scaling.factor > 0)) refuse("scaling.factor: expected a positive number");
+  if (scaling.original < 0) refuse("scaling.original: expected at least 0");
+  if (!(scaling.low_frequency > 0 && scaling.high_frequency > scaling.low_frequency))
+    refuse("scaling: expected 0 < low_frequency < high_frequency");
+}
+
 }  // namespace
 
 const VectorRow& vector_row(VectorKind kind) {
@@ -100,6 +108,7 @@ std::vector<std::vector<VectorWork>> vector_work(const VectorOp& op) {
     for (const VectorStep& step : pass) {
       if (scales && step.primitive == Primitive::kAdd) continue;  // nothing is added
       std::int64_t times = op.elements();
+      if (op.kind == VectorKind::kRope) times = op.rows * rotated_cols(op);
       if (step.per == Per::kRow) times = op.rows;
       if (step.per == Per::kWindow) times *= window_elements(op);
       steps.push_back({step.primitive, step.count * times});
@@ -143,6 +152,8 @@ std::int64_t parameter_elements(const VectorOp& op) {
   return checked_volume("parameters", {vector_row(op.kind).parameters_per_col, op.cols}, 0);
 }
 
+std::int64_t rotated_cols(const VectorOp& op) { return op.rotated > 0 ? op.rotated : op.cols; }
+
 double vector_alpha(const VectorOp& op) { return op.alpha.value_or(vector_row(op.kind).alpha); }
 double vector_beta(const VectorOp& op) { return op.beta.value_or(vector_row(op.kind).beta); }
 
@@ -159,12 +170,16 @@ void check_vector_op(const VectorOp& op) {
     if (op.table_rows < 1) refuse("table_rows: expected a positive number");
     checked_volume("embedding table", {op.table_rows, op.cols});
   }
-  if (op.kind == VectorKind::kRope && op.cols % 2 != 0) refuse("cols: expected an even number");
+  if (op.kind == VectorKind::kRope && rotated_cols(op) % 2 != 0)
+    refuse(op.rotated > 0 ? "rotated: expected an even number" : "cols: expected an even number");
+  if (op.rotated < 0 || op.rotated > op.cols) refuse("rotated: expected at most cols");
+  if (op.scaling) check_scaling(*op.scaling, refuse);
   if (op.kind == VectorKind::kRope && (op.heads < 1 || op.rows % op.heads != 0))
     refuse("heads: expected a divisor of rows");
   if (op.kind == VectorKind::kSoftmax && op.causal != 0 &&
       (op.causal < 0 || op.causal > op.cols || op.rows % op.causal != 0))
     refuse("causal: expected a divisor of rows, at most cols");
+  if (op.reach < 0) refuse("reach: expected at least 0");
   if (op.kind == VectorKind::kConcat && op.operand_shapes.empty())
     refuse("operand_shapes: missing");
 }

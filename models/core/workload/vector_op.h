@@ -32,6 +32,7 @@ enum class VectorKind {
   kHardSigmoid,
   kHardSwish,
   kTanh,
+  kSoftcap,
   kGelu,
   kGeluTanh,
   kErf,
@@ -75,6 +76,16 @@ struct PoolWindow : Conv2d {
   }
 };
 
+/// RoPE beyond the contexts of the training: all frequencies are divided by `factor`; with
+/// `original` tokens of training, as Llama 3.1 does, only those that turn less than
+/// `low_frequency` times in that many, those above `high_frequency` times not at all, and those
+/// between in between.
+struct RopeScaling {
+  double factor = 1;
+  double low_frequency = 1, high_frequency = 4;
+  std::int64_t original = 0;  ///< 0: no frequency is spared
+};
+
 /// One operator of the vector unit. Its output is `rows` x `cols`; a row is what is normalised,
 /// reduced, quantized or looked up as one. A row operator reads as many elements per row as `cols`,
 /// except reduce_mean, which reads `reduced`.
@@ -89,12 +100,17 @@ struct VectorOp {
   /// softmax: causal when > 0: consecutive rows of one sequence; of `causal` rows, row r sees the
   /// first cols - causal + r + 1 columns.
   std::int64_t causal = 0;
+  /// softmax: of the columns that a row sees, the last `reach`; 0: all.
+  std::int64_t reach = 0;
   std::int64_t heads = 1;     ///< rope: rows of one token
   std::int64_t position = 0;  ///< rope: position of the first token
   std::int64_t tokens = 0;    ///< rope: tokens of one sequence; 0: all
-  bool interleaved = false;   ///< rope: pairs (2i, 2i+1) as Llama; else (i, i + cols/2) as NeoX
-  std::optional<double> alpha, beta;  ///< constants of the row's formula; default: the row's
-  double bias = 1;                    ///< lrn's k
+  /// rope: pairs (2i, 2i+1) as Llama; else (i, i + rotated/2) as NeoX
+  bool interleaved = false;
+  std::int64_t rotated = 0;            ///< rope: leading columns that are rotated; 0: all
+  std::optional<RopeScaling> scaling;  ///< rope
+  std::optional<double> alpha, beta;   ///< constants of the row's formula; default: the row's
+  double bias = 1;                     ///< lrn's k
   /// Shapes for broadcasting, transposing, slicing, padding and concatenating; empty where every
   /// operand has the output's rows x cols.
   std::vector<std::int64_t> shape;                        ///< of the output
@@ -155,6 +171,9 @@ Cycles vector_cycles(const VectorOp& op, const VectorUnitConfig& unit);
 /// Elements of each operand read, in order. An embedding reads `rows` rows of its table.
 std::vector<std::int64_t> operand_elements(const VectorOp& op);
 std::int64_t parameter_elements(const VectorOp& op);
+
+/// Columns of a row that rope rotates.
+std::int64_t rotated_cols(const VectorOp& op);
 
 double vector_alpha(const VectorOp& op);
 double vector_beta(const VectorOp& op);

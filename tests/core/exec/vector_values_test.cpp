@@ -54,6 +54,7 @@ TEST_CASE("vector values: every element-wise operator against its formula") {
       {K::kHardSigmoid, [](double x) { return std::fmin(std::fmax(0.2 * x + 0.5, 0), 1); }},
       {K::kHardSwish, [](double x) { return x * std::fmin(std::fmax(x / 6 + 0.5, 0), 1); }},
       {K::kTanh, [](double x) { return std::tanh(x); }},
+      {K::kSoftcap, [](double x) { return std::tanh(x); }},
       {K::kGelu, [](double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }},
       {K::kGeluTanh,
        [root](double x) { return 0.5 * x * (1 + std::tanh(root * (x + 0.044715 * x * x * x))); }},
@@ -99,6 +100,48 @@ TEST_CASE("vector values: softmax, and what a causal row does not see") {
   VectorOp op = op_of(K::kSoftmax, 2, 3);
   op.causal = 2;  // the last two of three positions: the first row sees two of them
   check_close(run(op, {{4, 4, 90, 2, 2, 2}}), {0.5, 0.5, 0, 1 / 3.0, 1 / 3.0, 1 / 3.0});
+  op.reach = 2;  // of the columns that a row sees, the last two
+  check_close(run(op, {{4, 4, 90, 90, 2, 2}}), {0.5, 0.5, 0, 0, 0.5, 0.5});
+  op.reach = 1;
+  check_close(run(op, {{4, 4, 90, 90, 2, 2}}), {0, 1, 0, 0, 0, 1});
+}
+
+TEST_CASE("vector values: a soft cap has both of its constants") {
+  VectorOp op = op_of(K::kSoftcap, 1, 3);
+  op.alpha = 0.25;
+  op.beta = 8;
+  check_close(run(op, {{0, 4, -4e9f}}), {0, 8 * std::tanh(1.0), -8});
+}
+
+TEST_CASE("vector values: rope of a part of the columns, and frequencies that are scaled") {
+  VectorOp op = op_of(K::kRope, 1, 6);
+  op.position = 1;
+  op.rotated = 4;  // frequencies 1 and 0.01; the pairs are halves of these four
+  const double c = std::cos(1.0), s = std::sin(1.0);
+  check_close(run(op, {{1, 1, 0, 0, 5, 6}}), {c, std::cos(0.01), s, std::sin(0.01), 5, 6});
+  op.scaling = RopeScaling{4, 1, 4, 0};
+  check_close(run(op, {{1, 1, 0, 0, 5, 6}}),
+              {std::cos(0.25), std::cos(0.0025), std::sin(0.25), std::sin(0.0025), 5, 6});
+  op.scaling->original = 12566;  // 4000 pi: 2000 and 20 turns: neither is scaled
+  check_close(run(op, {{1, 1, 0, 0, 5, 6}}), {c, std::cos(0.01), s, std::sin(0.01), 5, 6});
+  op.alpha = 1;  // both frequencies are 1
+  op.scaling = RopeScaling{4, 1999, 2001, 12566};
+  const double kept = (12566 / (2 * std::acos(-1.0)) - 1999) / 2;
+  const double f = (1 - kept) / 4 + kept;
+  check_close(run(op, {{1, 1, 0, 0, 5, 6}}),
+              {std::cos(f), std::cos(f), std::sin(f), std::sin(f), 5, 6});
+  VectorOperands o;
+  o.inputs = {{1, 1, 0, 0, 5, 6}};
+  o.factors = {2, 4};
+  op.scaling.reset();
+  check_close(vector_values(op, o).values,
+              {std::cos(0.5), std::cos(0.25), std::sin(0.5), std::sin(0.25), 5, 6});
+  o.factors = {2};
+  CHECK_THROWS_AS(vector_values(op, o), Error);
+  op.rotated = 3;
+  CHECK_THROWS_AS(check_vector_op(op), Error);
+  op.rotated = 8;
+  CHECK_THROWS_AS(check_vector_op(op), Error);
 }
 
 TEST_CASE("vector values: norms by hand") {

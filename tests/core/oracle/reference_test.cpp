@@ -35,12 +35,19 @@ VectorOp example(K kind) {
   op.rows = 6;
   op.cols = 8;
   if (kind == K::kSoftmax) op.causal = 3;
+  if (kind == K::kSoftmax) op.reach = 2;
   if (kind == K::kReduceMean) op.reduced = 5;
   if (kind == K::kLrn) op.reduced = 4;
   if (kind == K::kRope) {
     op.heads = 2;
     op.position = 7;
     op.tokens = 3;
+    op.rotated = 6;
+    op.scaling = RopeScaling{8, 1, 4, 40};  // frequencies of each of the three kinds
+  }
+  if (kind == K::kSoftcap) {
+    op.alpha = 0.5;
+    op.beta = 3;
   }
   if (vector_row(kind).operands == 2) {
     op.shape = {2, 3, 8};

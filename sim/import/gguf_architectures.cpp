@@ -1,0 +1,168 @@
+#include "sim/import/gguf_architectures.h"
+
+namespace bitjoule {
+namespace {
+
+const ModelTensors& common_tensors() {
+  static const ModelTensors kTensors = {"blk.",
+                                        {{"token_embd.weight", "embed", "table", false},
+                                         {"output_norm.weight", "norm", "gamma", false},
+                                         {"output.weight", "head", "weights", false},
+                                         {"attn_norm.weight", "attn_norm", "gamma", true},
+                                         {"attn_q.weight", "q", "weights", true},
+                                         {"attn_q.bias", "q", "bias", true},
+                                         {"attn_k.weight", "k", "weights", true},
+                                         {"attn_k.bias", "k", "bias", true},
+                                         {"attn_v.weight", "v", "weights", true},
+                                         {"attn_v.bias", "v", "bias", true},
+                                         {"attn_output.weight", "o", "weights", true},
+                                         {"attn_output.bias", "o", "bias", true},
+                                         {"ffn_norm.weight", "ffn_norm", "gamma", true},
+                                         {"ffn_gate.weight", "gate", "weights", true},
+                                         {"ffn_up.weight", "up", "weights", true},
+                                         {"ffn_down.weight", "down", "weights", true}}};
+  return kTensors;
+}
+
+const std::vector<ModelTensorRow> kHeadNorms = {{"attn_q_norm.weight", "q_norm", "gamma", true},
+                                                {"attn_k_norm.weight", "k_norm", "gamma", true}};
+const std::vector<ModelTensorRow> kBranchNorms = {
+    {"post_attention_norm.weight", "attn_post_norm", "gamma", true},
+    {"post_ffw_norm.weight", "ffn_post_norm", "gamma", true}};
+
+std::vector<ModelTensorRow> both(std::vector<ModelTensorRow> first,
+                                 const std::vector<ModelTensorRow>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+GgufArchitecture gguf_llama(const char* name) {
+  GgufArchitecture row{name, true, {}, {}, {}, {}};
+  row.has_windows = true;
+  return row;
+}
+
+GgufArchitecture gguf_qwen3() {
+  GgufArchitecture row{"qwen3", false, {{"qk_norm", "1"}}, {}, {}, kHeadNorms};
+  return row;
+}
+
+GgufArchitecture gguf_gemma(const char* name) {
+  return {name, false, {{"activation", "1"}, {"embed_scale", "=sqrt(hidden)"}}, {}, {}, {}};
+}
+
+GgufArchitecture gguf_gemma2() {
+  GgufArchitecture row = gguf_gemma("gemma2");
+  row.fixed.emplace_back("post_norm", "1");
+  row.fixed.emplace_back("score_cap", "50");  // where the file says none
+  row.fixed.emplace_back("logit_cap", "30");
+  row.keys = {{"attn_logit_softcapping", "score_cap"}, {"final_logit_softcapping", "logit_cap"}};
+  row.tensors = kBranchNorms;
+  row.has_windows = true;
+  row.window = 4096;
+  row.period = 2;
+  row.other_scale_layers = 46;
+  return row;
+}
+
+GgufArchitecture gguf_gemma3() {
+  GgufArchitecture row = gguf_gemma("gemma3");
+  row.fixed.emplace_back("post_norm", "1");
+  row.fixed.emplace_back("qk_norm", "1");
+  row.fixed.emplace_back("rope_theta_local", "10000");
+  row.fixed.emplace_back("rope_factor_local", "1");
+  row.keys = {{"rope.freq_base_swa", "rope_theta_local"}, {"final_logit_softcapping", "logit_cap"}};
+  row.tensors = both(kHeadNorms, kBranchNorms);
+  row.has_windows = true;
+  row.period = 6;
+  row.run = 5;
+  row.other_scale_layers = 62;
+  return row;
+}
+
+GgufArchitecture gguf_phi3() {
+  GgufArchitecture row{
+      "phi3",
+      false,
+      {{"fused", "1"}},
+      {},
+      {"q", "k", "v", "gate", "up"},
+      {{"attn_qkv.weight", "qkv", "weights", true}, {"ffn_up.weight", "gate_up", "weights", true}}};
+  row.has_windows = true;
+  row.rotates_partly = true;
+  return row;
+}
+
+GgufArchitecture gguf_granite() {
+  return {"granite",
+          true,
+          {},
+          {{"embedding_scale", "embed_scale"},
+           {"attention.scale", "score_scale"},
+           {"residual_scale", "residual_scale"},
+           {"logit_scale", "logit_scale"}},
+          {},
+          {}};
+}
+
+GgufArchitecture gguf_olmo2() {
+  return {"olmo2",
+          false,
+          {{"pre_norm", "0"}, {"post_norm", "1"}, {"qk_norm", "2"}},
+          {},
+          {"attn_norm", "ffn_norm"},
+          both(kHeadNorms, kBranchNorms)};
+}
+
+}  // namespace
+
+ModelTensors GgufArchitecture::names() const {
+  ModelTensors names{common_tensors().block, {}};
+  for (const ModelTensorRow& row : common_tensors().rows)
+    if (other_layers.count(row.layer) == 0) names.rows.push_back(row);
+  names.rows.insert(names.rows.end(), tensors.begin(), tensors.end());
+  return names;
+}
+
+const std::vector<GgufArchitecture>& gguf_architectures() {
+  static const std::vector<GgufArchitecture> kRows = {
+      gguf_llama("llama"),
+      gguf_llama("mistral"),
+      {"qwen2", false, {}, {}, {}, {}},
+      gguf_qwen3(),
+      gguf_gemma("gemma"),
+      gguf_gemma2(),
+      gguf_gemma3(),
+      gguf_phi3(),
+      {"smollm3", true, {{"rope_period", "4"}}, {}, {}, {}},
+      gguf_granite(),
+      gguf_olmo2()};
+  return kRows;
+}
+
+const std::set<std::string>& gguf_harmless_keys() {
+  static const std::set<std::string> kHarmlessKeys = {"embedding_length",
+                                                      "block_count",
+                                                      "attention.head_count",
+                                                      "attention.head_count_kv",
+                                                      "attention.key_length",
+                                                      "feed_forward_length",
+                                                      "rope.freq_base",
+                                                      "attention.layer_norm_rms_epsilon",
+                                                      "context_length",
+                                                      "vocab_size",
+                                                      "tensor_data_layout",
+                                                      "attention.sliding_window",
+                                                      "rope.scaling.type",
+                                                      "rope.scaling.factor",
+                                                      "rope.scale_linear",
+                                                      "rope.scaling.original_context_length",
+                                                      "rope.scaling.finetuned",
+                                                      "rope.scaling.attn_factor",
+                                                      "rope.dimension_count",
+                                                      "attention.value_length",
+                                                      "attention.sliding_window_pattern"};
+  return kHarmlessKeys;
+}
+
+}  // namespace bitjoule
