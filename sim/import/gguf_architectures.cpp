@@ -114,6 +114,39 @@ GgufArchitecture gguf_olmo2() {
           both(kHeadNorms, kBranchNorms)};
 }
 
+/// Of both, llama.cpp computes GELU by tanh; their own files say the exact one, which is taken.
+GgufArchitecture with_layernorm(const char* name, const char* parallel) {
+  GgufArchitecture row{name,
+                       false,
+                       {{"layernorm", "1"}, {"gated", "0"}, {"fused", "2"}, {"activation", "2"}},
+                       {},
+                       {"q", "k", "v", "gate"},
+                       {{"output_norm.bias", "norm", "beta", false},
+                        {"attn_norm.bias", "attn_norm", "beta", true},
+                        {"attn_qkv.weight", "qkv", "weights", true}}};
+  row.fixed.emplace_back("parallel", parallel);
+  row.epsilon = "attention.layer_norm_epsilon";
+  return row;
+}
+
+GgufArchitecture gguf_falcon() {
+  GgufArchitecture row = with_layernorm("falcon", "2");
+  row.other_layers.insert("ffn_norm");
+  return row;
+}
+
+GgufArchitecture gguf_gptneox() {
+  GgufArchitecture row = with_layernorm("gptneox", "1");
+  row.rotates_partly = true;
+  for (const ModelTensorRow& tensor :
+       std::initializer_list<ModelTensorRow>{{"ffn_norm.bias", "ffn_norm", "beta", true},
+                                             {"attn_qkv.bias", "qkv", "bias", true},
+                                             {"ffn_up.bias", "up", "bias", true},
+                                             {"ffn_down.bias", "down", "bias", true}})
+    row.tensors.push_back(tensor);
+  return row;
+}
+
 }  // namespace
 
 ModelTensors GgufArchitecture::names() const {
@@ -136,7 +169,9 @@ const std::vector<GgufArchitecture>& gguf_architectures() {
       gguf_phi3(),
       {"smollm3", true, {{"rope_period", "4"}}, {}, {}, {}},
       gguf_granite(),
-      gguf_olmo2()};
+      gguf_olmo2(),
+      gguf_falcon(),
+      gguf_gptneox()};
   return kRows;
 }
 
@@ -161,7 +196,8 @@ const std::set<std::string>& gguf_harmless_keys() {
                                                       "rope.scaling.attn_factor",
                                                       "rope.dimension_count",
                                                       "attention.value_length",
-                                                      "attention.sliding_window_pattern"};
+                                                      "attention.sliding_window_pattern",
+                                                      "attention.layer_norm_epsilon"};
   return kHarmlessKeys;
 }
 

@@ -30,7 +30,8 @@ struct GgufArchitecture {
   bool has_windows = false;
   std::int64_t window = 0;           ///< where the file says none; 0: no layer has one
   std::int64_t period = 1, run = 1;  ///< of `period` layers the first `run` have it
-  bool rotates_partly = false;       ///< rope.dimension_count may be less than a head
+  const char* epsilon = "attention.layer_norm_rms_epsilon";
+  bool rotates_partly = false;  ///< rope.dimension_count may be less than a head
   /// Of a model with so many layers, scores are divided by the root of hidden / heads, not of a
   /// head's size; 0: of none.
   std::int64_t other_scale_layers = 0;

@@ -41,7 +41,6 @@ const RefusedKey kRefusedKeys[] = {
     {"attention.causal", 1, "the keys that a token sees"},
     {"attention.q_lora_rank", 0, "the shapes of attention"},
     {"attention.kv_lora_rank", 0, "the shapes of attention"},
-    {"use_parallel_residual", 0, "the layers of a block"},
 };
 
 /// Llama 3.1 and later: a divisor for each frequency of RoPE. It changes values alone.
@@ -161,6 +160,12 @@ void account_keys(const GgufFile& file, const GgufArchitecture& architecture,
       continue;
     const auto* row = std::find_if(std::begin(kRefusedKeys), std::end(kRefusedKeys),
                                    [&](const RefusedKey& k) { return key == k.key; });
+    const double parallel = architecture.name == std::string("gptneox") ? 1 : 0;
+    if (key == "use_parallel_residual") {
+      if (number_of(value) != parallel)
+        refuse(file, name, "is not supported: it changes the layers of a block");
+      continue;
+    }
     if (row == std::end(kRefusedKeys))
       notes.push_back(fmt::format("metadata {}: not known here, so it has no effect", name));
     else if (number_of(value) != row->neutral)
@@ -197,11 +202,15 @@ void add_parameters(const GgufFile& file, const GgufArchitecture& architecture,
       {"ffn", std::to_string(integer("feed_forward_length"))},
       {"vocab", std::to_string(embedding->shape[0])},
       {"tied", find_tensor(file, "output.weight") == nullptr ? "1" : "0"},
-      {"qkv_bias", find_tensor(file, "blk.0.attn_q.bias") != nullptr ? "1" : "0"},
+      {"qkv_bias", find_tensor(file, "blk.0.attn_q.bias") != nullptr ||
+                           find_tensor(file, "blk.0.attn_qkv.bias") != nullptr
+                       ? "1"
+                       : "0"},
+      {"mlp_bias", find_tensor(file, "blk.0.ffn_up.bias") != nullptr ? "1" : "0"},
       {"o_bias", find_tensor(file, "blk.0.attn_output.bias") != nullptr ? "1" : "0"},
       {"interleaved_rope", architecture.interleaved_rope ? "1" : "0"},
       {"rope_theta", real_text(file, prefix + "rope.freq_base", "10000")},
-      {"epsilon", real_text(file, prefix + "attention.layer_norm_rms_epsilon", "0.00001")},
+      {"epsilon", real_text(file, prefix + architecture.epsilon, "0.00001")},
       {"batch", std::to_string(options.batch)},
   };
   double head_dim = static_cast<double>(integer("embedding_length")) / static_cast<double>(heads);

@@ -1,9 +1,9 @@
-#include "sim/import/hf_attention.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
+
+#include "sim/import/hf_attention.h"
 
 namespace bitjoule {
 namespace {
@@ -36,10 +36,16 @@ void set_score_scale(const HfReading& r) {
 }
 
 void set_partial_rotation(const HfReading& r, const ConfigObject& from) {
-  const double share = from.real("partial_rotary_factor", 1);
-  if (!(share > 0 && share <= 1))
-    from.refuse("partial_rotary_factor", "expected a number above 0, at most 1");
-  if (share != 1) r.parameters["rotated"] = fmt::format("=head_dim * {}", share);
+  for (const char* key : {"partial_rotary_factor", "rotary_pct"}) {
+    if (from.find(key) == nullptr) continue;
+    const double share = from.real(key, 1);
+    if (!(share > 0 && share <= 1)) from.refuse(key, "expected a number above 0, at most 1");
+    const std::string rotated = fmt::format("=head_dim * {}", share);
+    std::string& known = r.parameters["rotated"];
+    if (known.rfind("=head_dim *", 0) == 0 && known != rotated)
+      from.refuse(key, fmt::format("{} differs from another share in the file", share));
+    known = rotated;
+  }
 }
 
 double positive(const ConfigObject& from, const std::string& key) {
@@ -95,6 +101,7 @@ void set_base(const HfReading& r, const char* parameter, const ConfigObject& fro
 /// each kind of layer.
 void set_rope(const HfReading& r) {
   set_base(r, "rope_theta", r.config, "rope_theta");
+  if (r.family.theta_key != nullptr) set_base(r, "rope_theta", r.config, r.family.theta_key);
   const bool has_local = r.family.local_theta != nullptr;
   if (has_local) set_base(r, "rope_theta_local", r.config, "rope_local_base_freq");
   if (r.family.rotates_partly) set_partial_rotation(r, r.config);

@@ -208,6 +208,72 @@ HfFamily gemma3() {
   return family;
 }
 
+/// Without the blocks of the 40B model, whose norms are two.
+HfFamily falcon() {
+  static const ModelTensors kTensors = {
+      "transformer.h.",
+      {{"transformer.word_embeddings.weight", "embed", "table", false},
+       {"transformer.ln_f.weight", "norm", "gamma", false},
+       {"transformer.ln_f.bias", "norm", "beta", false},
+       {"lm_head.weight", "head", "weights", false},
+       {"input_layernorm.weight", "attn_norm", "gamma", true},
+       {"input_layernorm.bias", "attn_norm", "beta", true},
+       {"self_attention.query_key_value.weight", "qkv", "weights", true},
+       {"self_attention.dense.weight", "o", "weights", true},
+       {"mlp.dense_h_to_4h.weight", "up", "weights", true},
+       {"mlp.dense_4h_to_h.weight", "down", "weights", true}}};
+  HfFamily family = llama_like("falcon");
+  for (const auto& [parameter, value] :
+       {std::pair("layernorm", "1"), std::pair("gated", "0"), std::pair("parallel", "2"),
+        std::pair("fused", "2"), std::pair("ffn", "=4 * hidden")})
+    family.fixed.emplace_back(parameter, value);
+  family.sizes = {
+      {"hidden", "hidden_size", nullptr},        {"layers", "num_hidden_layers", nullptr},
+      {"heads", "num_attention_heads", nullptr}, {"ffn", "ffn_hidden_size", ""},
+      {"vocab", "vocab_size", nullptr},          {"epsilon", "layer_norm_epsilon", "0.00001"}};
+  family.tied = true;
+  family.activation_keys = {"activation"};
+  family.activation = "gelu";
+  family.block = "transformer.h.";
+  family.linears = {{"qkv", "self_attention.query_key_value"},
+                    {"o", "self_attention.dense"},
+                    {"up", "mlp.dense_h_to_4h"},
+                    {"down", "mlp.dense_4h_to_h"}};
+  family.embedding_module = "transformer.word_embeddings";
+  family.tensors = &kTensors;
+  family.biases = "none";
+  family.required = {{"parallel_attn", true, true},
+                     {"new_decoder_architecture", false, false},
+                     {"alibi", false, false},
+                     {"bias", false, false},
+                     {"multi_query", true, true}};
+  family.fixed.emplace_back("kv_heads", "1");
+  return family;
+}
+
+/// Its files' rows of q, k and v alternate from head to head, so weights are not read.
+HfFamily gpt_neox() {
+  HfFamily family = llama_like("gpt_neox");
+  for (const auto& [parameter, value] :
+       {std::pair("layernorm", "1"), std::pair("gated", "0"), std::pair("parallel", "1"),
+        std::pair("fused", "2"), std::pair("qkv_bias", "1"), std::pair("o_bias", "1"),
+        std::pair("mlp_bias", "1"), std::pair("rotated", "=head_dim / 4")})
+    family.fixed.emplace_back(parameter, value);
+  family.sizes.back() = {"epsilon", "layer_norm_eps", "0.00001"};
+  family.activation = "gelu";
+  family.block = "gpt_neox.layers.";
+  family.linears = {{"qkv", "attention.query_key_value"},
+                    {"o", "attention.dense"},
+                    {"up", "mlp.dense_h_to_4h"},
+                    {"down", "mlp.dense_4h_to_h"}};
+  family.embedding_module = "gpt_neox.embed_in";
+  family.tensors = nullptr;
+  family.theta_key = "rotary_emb_base";
+  family.rotates_partly = true;
+  family.required = {{"use_parallel_residual", true, true}, {"attention_bias", true, true}};
+  return family;
+}
+
 HfFamily gpt2() {
   HfFamily family;
   family.model_type = "gpt2";
@@ -255,8 +321,8 @@ HfFamily bert() {
 
 const std::vector<HfFamily>& hf_families() {
   static const std::vector<HfFamily> kFamilies = {
-      llama_like("llama"), mistral(), qwen2(), qwen3(), gemma(), gemma2(), gemma3(), phi3(),
-      smollm3(),           granite(), olmo2(), gpt2(),  bert()};
+      llama_like("llama"), mistral(), qwen2(), qwen3(),  gemma(),    gemma2(), gemma3(), phi3(),
+      smollm3(),           granite(), olmo2(), falcon(), gpt_neox(), gpt2(),   bert()};
   return kFamilies;
 }
 

@@ -40,6 +40,13 @@ struct HfWindow {
   bool has_pattern = false;  ///< sliding_window_pattern is the period
 };
 
+/// A flag that a family has, with what it is where it is missing, and what it has to be.
+struct HfFlag {
+  const char* key;
+  bool otherwise;
+  bool expected;
+};
+
 struct HfFamily {
   const char* model_type;
   const char* base;
@@ -63,7 +70,9 @@ struct HfFamily {
   const char* theta = nullptr;        ///< rope_theta where it is missing; nullptr: the base's
   const char* local_theta = nullptr;  ///< likewise of layers with a window, rope_local_base_freq
   bool rotates_partly = false;        ///< partial_rotary_factor counts
-  std::int64_t unrotated = 0;         ///< no_rope_layer_interval where it is missing; 0: all rotate
+  const char* theta_key = nullptr;    ///< another name of rope_theta
+  std::vector<HfFlag> required;
+  std::int64_t unrotated = 0;  ///< no_rope_layer_interval where it is missing; 0: all rotate
 };
 
 const std::vector<HfFamily>& hf_families();

@@ -93,6 +93,7 @@ const std::vector<UnsupportedKey>& hf_unsupported_keys() {
       {"clip_qkv", {}, kScores},
       {"alibi", {"false"}, kScores},
       {"parallel_attn", {"false"}, kBlock},
+      {"num_ln_in_parallel_attn", {}, kBlock},
       {"use_parallel_residual", {"false"}, kBlock},
       {"new_decoder_architecture", {"false"}, kBlock},
       {"is_encoder_decoder", {"false"}, "the layers: an encoder and a decoder"},

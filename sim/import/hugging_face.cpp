@@ -130,6 +130,10 @@ class HfImport {
       return;
     }
     parameters_["tied"] = tied ? "1" : "0";
+    for (const HfFlag& flag : family_.required)
+      if (config_.flag(flag.key, flag.otherwise) != flag.expected)
+        config_.refuse(flag.key, fmt::format("{} is not supported for {}: it changes the layers",
+                                             !flag.expected, family_.model_type));
     set_key_heads();
     const bool bias = config_.flag("attention_bias", false);
     if (family_.biases != nullptr && config_.find("attention_bias") != nullptr &&

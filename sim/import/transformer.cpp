@@ -120,7 +120,8 @@ namespace {
 
 /// What the file's tensor must measure: the layer's weights, or its norm or bias.
 std::int64_t expected_elements(const NetworkLayer& layer, const std::string& role) {
-  if (const auto* op = std::get_if<VectorOp>(&layer.op)) return parameter_elements(*op);
+  if (const auto* op = std::get_if<VectorOp>(&layer.op))
+    return role == "gamma" || role == "beta" ? op->cols : parameter_elements(*op);
   return role == "bias" ? std::get<Gemm>(layer.op).n : layer_weights(layer);
 }
 

@@ -194,26 +194,26 @@ class Expander {
     }
   }
 
-  /// The names of `with` in every repetition.
-  std::vector<Scope> scopes_of(const Node& with, std::int64_t times, const Scope& scope) {
-    std::vector<Scope> scopes;
-    for (std::int64_t i = 0; i < times; ++i) {
-      Scope inner = scope;
-      inner[kIndex] = std::to_string(i);
-      for (const NodeEntry& entry : with.entries) {
-        if (exhausted(entry.value)) return scopes;
-        inner[entry.key] = number_text(value_of(entry.value, inner));
-      }
-      scopes.push_back(std::move(inner));
-    }
-    return scopes;
+  /// The names of a repetition, with those of `with`.
+  Scope scope_of(std::int64_t i, const Node* with, const Scope& scope) {
+    Scope inner = scope;
+    inner[kIndex] = std::to_string(i);
+    if (with == nullptr) return inner;
+    for (const NodeEntry& entry : with->entries)
+      inner[entry.key] = number_text(value_of(entry.value, inner));
+    return inner;
   }
 
-  static bool differ(const Node& with, const std::vector<Scope>& scopes) {
-    for (const Scope& scope : scopes)
+  /// Whether the names of `with` are the same in all repetitions.
+  bool are_alike(const Node& with, std::int64_t times, const Scope& scope) {
+    const Scope first = scope_of(0, &with, scope);
+    for (std::int64_t i = 1; i < times; ++i) {
+      const Scope other = scope_of(i, &with, scope);
       for (const NodeEntry& entry : with.entries)
-        if (scope.at(entry.key) != scopes.front().at(entry.key)) return true;
-    return false;
+        if (other.at(entry.key) != first.at(entry.key)) return false;
+      if (problems_.count() > kMaxProblems) return true;
+    }
+    return true;
   }
 
   void repeat_block(const Node& block, const Node& count, const Node* with, const Scope& scope,
@@ -225,20 +225,19 @@ class Expander {
       return;
     }
     const auto turns = static_cast<std::int64_t>(times);
-    std::vector<Scope> scopes;
-    if (with != nullptr) scopes = scopes_of(*with, turns, scope);
-    if (with != nullptr && static_cast<std::int64_t>(scopes.size()) != turns) return;  // exhausted
-    Scope inner = scope;
-    if (!unroll_ && (with == nullptr || !differ(*with, scopes))) {
-      if (!scopes.empty()) inner = scopes.front();
+    if (with != nullptr && times > static_cast<double>(kMaxLayers)) {
+      problems_.add(count.place, "repeat",
+                    fmt::format("expected 0..{} beside with, got {}", kMaxLayers, times));
+      return;
+    }
+    if (!unroll_ && (with == nullptr || are_alike(*with, turns, scope))) {
+      Scope inner = scope_of(0, with, scope);
       inner[kIndex] = kEveryIndex;
       if (times > 0) expand(block, inner, repeat * times, true, path);
       return;
     }
     for (std::int64_t i = 0; i < turns; ++i) {
-      if (with != nullptr) inner = std::move(scopes[static_cast<std::size_t>(i)]);
-      inner[kIndex] = std::to_string(i);
-      expand(block, inner, repeat, true, fmt::format("{}.{}", path, i));
+      expand(block, scope_of(i, with, scope), repeat, true, fmt::format("{}.{}", path, i));
       if (reported_ || problems_.count() > kMaxProblems) return;
     }
   }

@@ -72,6 +72,19 @@ FAMILIES = {
         "gguf": "olmo2", "qk_norm": "all", "pre_norm": False, "post_norm": True,
         "config": {"rms_norm_eps": EPSILON}, "metadata": {},
     },
+    "falcon": {
+        "gguf": "falcon", "tied": True, "fused": "qkv", "centred": True, "parallel": 2, "heads": 2, "kv_heads": 1,
+        "config": {"layer_norm_epsilon": EPSILON, "ffn_hidden_size": FFN}, "metadata": {"attention.layer_norm_epsilon": EPSILON},
+        "modules": {"qkv": "self_attention.query_key_value", "o": "self_attention.dense",
+                    "up": "mlp.dense_h_to_4h", "down": "mlp.dense_4h_to_h", "attn_norm": "input_layernorm",
+                    "embed": "transformer.word_embeddings", "norm": "transformer.ln_f"},
+    },
+    "gpt_neox": {
+        "gguf": "gptneox", "fused": "qkv", "centred": True, "parallel": 1, "heads": 2, "kv_heads": 2, "bias": True,
+        "rotated": WIDTH // 4, "config": None,
+        "metadata": {"attention.layer_norm_epsilon": EPSILON, "use_parallel_residual": 1,
+                     "rope.dimension_count": WIDTH // 4},
+    },
 }  # fmt: skip
 
 
@@ -84,7 +97,7 @@ def weights_of(f, random):
     def norm(size):  # Gemma stores what is added to 1
         return normal(size, deviation=0.2) + np.float32(0 if f.get("gemma") else 1)
 
-    q, kv = HEADS * WIDTH, KV_HEADS * WIDTH
+    q, kv = f.get("heads", HEADS) * WIDTH, f.get("kv_heads", KV_HEADS) * WIDTH
     w = {"embed": normal(VOCABULARY, HIDDEN), "norm": norm(HIDDEN)}
     if not f.get("tied"):
         w["head"] = normal(VOCABULARY, HIDDEN)
@@ -96,6 +109,11 @@ def weights_of(f, random):
         if f.get("bias"):
             for name, rows in [("q", q), ("k", kv), ("v", kv)]:
                 w[f"{i}.{name}.bias"] = normal(rows)
+        if f.get("bias") and f.get("centred"):
+            for name, rows in [("o", HIDDEN), ("up", FFN), ("down", HIDDEN)]:
+                w[f"{i}.{name}.bias"] = normal(rows)
+        if f.get("centred"):
+            del w[f"{i}.gate"]
         if f.get("pre_norm", True):
             w |= {f"{i}.attn_norm": norm(HIDDEN), f"{i}.ffn_norm": norm(HIDDEN)}
         if f.get("post_norm"):
@@ -103,6 +121,12 @@ def weights_of(f, random):
         if "qk_norm" in f:
             heads, kv_heads = (HEADS, KV_HEADS) if f["qk_norm"] == "all" else (1, 1)
             w |= {f"{i}.q_norm": norm(heads * WIDTH), f"{i}.k_norm": norm(kv_heads * WIDTH)}
+    if f.get("parallel") == 2:
+        for i in range(f.get("layers", 2)):
+            del w[f"{i}.ffn_norm"]
+    if f.get("centred"):
+        for name in [name for name in w if name.endswith("norm")]:
+            w[name + ".bias"] = normal(HIDDEN, deviation=0.2)
     return w
 
 
@@ -130,6 +154,9 @@ def logits(f, weights, tokens):
     n = len(tokens)
 
     def norm(x, name):
+        if f.get("centred"):
+            x = x - np.mean(x, axis=-1, keepdims=True)
+            return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + EPSILON) * w[name] + w[name + ".bias"]
         gamma = w[name] + (1 if f.get("gemma") else 0)
         return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + EPSILON) * gamma
 
@@ -156,12 +183,14 @@ def logits(f, weights, tokens):
             y = norm(y, f"{i}.{name}_norm")
         return y if name == "v" else rotate(y, i)
 
+    query_heads, kv_heads = f.get("heads", HEADS), f.get("kv_heads", KV_HEADS)
     scale = f.get("embed_scale", math.sqrt(HIDDEN) if f.get("gemma") else 1)
     x = w["embed"][tokens] * scale
     for i in range(f.get("layers", 2)):
         a = norm(x, f"{i}.attn_norm") if f.get("pre_norm", True) else x
-        q, k, v = (heads(a, i, name, count) for name, count in [("q", HEADS), ("k", KV_HEADS), ("v", KV_HEADS)])
-        share = HEADS // KV_HEADS
+        q, k, v = (heads(a, i, name, count) for name, count in
+                   [("q", query_heads), ("k", kv_heads), ("v", kv_heads)])  # fmt: skip
+        share = query_heads // kv_heads
         scores = np.einsum("thd,shd->hts", q, np.repeat(k, share, axis=1)) * f.get("score_scale", WIDTH**-0.5)
         if "score_cap" in f:
             scores = f["score_cap"] * np.tanh(scores / f["score_cap"])
@@ -170,10 +199,16 @@ def logits(f, weights, tokens):
         scores[:, (distance < 0) | (distance >= window)] = -np.inf
         e = np.exp(scores - scores.max(axis=-1, keepdims=True))
         mixed = np.einsum("hts,shd->thd", e / e.sum(axis=-1, keepdims=True), np.repeat(v, share, axis=1))
-        y = mixed.reshape(n, -1) @ w[f"{i}.o"].T
+        y = mixed.reshape(n, -1) @ w[f"{i}.o"].T + w.get(f"{i}.o.bias", 0)
         if f.get("post_norm"):
             y = norm(y, f"{i}.attn_post_norm")
-        x = x + y * f.get("residual_scale", 1)
+        before, x = x, x + y * f.get("residual_scale", 1)
+        if f.get("centred"):
+            h = a if f["parallel"] == 2 else norm(before, f"{i}.ffn_norm")
+            u = h @ w[f"{i}.up"].T + w.get(f"{i}.up.bias", 0)
+            u = u * 0.5 * (1 + np.vectorize(math.erf)(u / math.sqrt(2)))
+            x = x + u @ w[f"{i}.down"].T + w.get(f"{i}.down.bias", 0)
+            continue
         h = norm(x, f"{i}.ffn_norm") if f.get("pre_norm", True) else x
         g = h @ w[f"{i}.gate"].T
         if f.get("gemma"):
@@ -188,12 +223,15 @@ def logits(f, weights, tokens):
     return f["logit_cap"] * np.tanh(result / f["logit_cap"]) if "logit_cap" in f else result
 
 
-def fuse(weights, layers):
+def fuse(weights, layers, parts):
     """Rows of q, k and v, and of gate and up, as one matrix each."""
     w = dict(weights)
     for i in range(layers):
         w[f"{i}.qkv"] = np.concatenate([w.pop(f"{i}.{name}") for name in ("q", "k", "v")])
-        w[f"{i}.gate_up"] = np.concatenate([w.pop(f"{i}.{name}") for name in ("gate", "up")])
+        if f"{i}.q.bias" in w:
+            w[f"{i}.qkv.bias"] = np.concatenate([w.pop(f"{i}.{name}.bias") for name in ("q", "k", "v")])
+        if parts != "qkv":
+            w[f"{i}.gate_up"] = np.concatenate([w.pop(f"{i}.{name}") for name in ("gate", "up")])
     return w
 
 
@@ -201,12 +239,13 @@ class DecoderTest(checkpoint.CheckpointTest):
     def write_hugging_face(self, family, f, weights):
         config = {
             "model_type": family, "hidden_size": HIDDEN, "num_hidden_layers": f.get("layers", 2),
-            "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS, "head_dim": WIDTH,
-            "intermediate_size": FFN, "vocab_size": VOCABULARY, **f["config"],
+            "num_attention_heads": f.get("heads", HEADS), "vocab_size": VOCABULARY, **f["config"],
         }  # fmt: skip
+        if family != "falcon":
+            config |= {"num_key_value_heads": KV_HEADS, "head_dim": WIDTH, "intermediate_size": FFN}
         (self.folder / "config.json").write_text(json.dumps(config))
         names = {"embed": "model.embed_tokens", "norm": "model.norm", "head": "lm_head"}
-        post = f.get("post_norm")
+        post, blocks = f.get("post_norm"), "model.layers"
         modules = {
             "q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj",
             "o": "self_attn.o_proj", "gate": "mlp.gate_proj", "up": "mlp.up_proj",
@@ -215,10 +254,14 @@ class DecoderTest(checkpoint.CheckpointTest):
             "attn_post_norm": "post_attention_layernorm", "ffn_post_norm": "post_feedforward_layernorm",
             "ffn_norm": "pre_feedforward_layernorm" if post else "post_attention_layernorm",
         }  # fmt: skip
+        if "modules" in f:
+            names = modules = f["modules"]
+            blocks = "transformer.h"
         tensors = {}
-        for name, value in (fuse(weights, f.get("layers", 2)) if f.get("fused") else weights).items():
+        for name, value in (fuse(weights, f.get("layers", 2), f["fused"]) if f.get("fused") else weights).items():
             parts = name.split(".")
-            stored = names[name] if len(parts) == 1 else f"model.layers.{parts[0]}.{modules[parts[1]]}"
+            inner = parts[0].isdigit()
+            stored = f"{blocks}.{parts[0]}.{modules[parts[1]]}" if inner else names[parts[0]]
             tensors[f"{stored}.{'bias' if name.endswith('bias') else 'weight'}"] = (
                 "F32", list(value.shape), value.tobytes()
             )  # fmt: skip
@@ -229,10 +272,13 @@ class DecoderTest(checkpoint.CheckpointTest):
         name = f["gguf"]
         metadata = {
             "embedding_length": HIDDEN, "block_count": f.get("layers", 2), "feed_forward_length": FFN,
-            "attention.head_count": HEADS, "attention.head_count_kv": KV_HEADS,
+            "attention.head_count": f.get("heads", HEADS),
+            "attention.head_count_kv": f.get("kv_heads", KV_HEADS),
             "attention.key_length": WIDTH, "attention.value_length": WIDTH,
-            "attention.layer_norm_rms_epsilon": EPSILON, **f["metadata"],
+            **f["metadata"],
         }  # fmt: skip
+        if not f.get("centred"):
+            metadata["attention.layer_norm_rms_epsilon"] = EPSILON
         metadata = {"general.architecture": name, **{f"{name}.{key}": value for key, value in metadata.items()}}
         names = {"embed": "token_embd", "norm": "output_norm", "head": "output"}
         inner = {
@@ -243,14 +289,14 @@ class DecoderTest(checkpoint.CheckpointTest):
             "ffn_post_norm": "post_ffw_norm",
         }  # fmt: skip
         tensors = {}
-        for key, value in (fuse(weights, f.get("layers", 2)) if f.get("fused") else weights).items():
+        for key, value in (fuse(weights, f.get("layers", 2), f["fused"]) if f.get("fused") else weights).items():
             parts = key.split(".")
             if f.get("gemma") and key.endswith("norm"):
                 value = value + np.float32(1)  # as the converter does
             if f.get("interleaved") and parts[-1] in ("q", "k"):
                 pairs = value.reshape(-1, 2, WIDTH // 2, HIDDEN)
                 value = np.ascontiguousarray(np.swapaxes(pairs, 1, 2)).reshape(value.shape)
-            stored = names[key] if len(parts) == 1 else f"blk.{parts[0]}.{inner[parts[1]]}"
+            stored = f"blk.{parts[0]}.{inner[parts[1]]}" if parts[0].isdigit() else names[parts[0]]
             stored += ".bias" if key.endswith("bias") else ".weight"
             tensors[stored] = ("f32", list(value.shape), value.tobytes())
         if "scaling" in f:
@@ -268,7 +314,10 @@ class DecoderTest(checkpoint.CheckpointTest):
             tokens = list(prompt)
             for _ in range(3):
                 tokens.append(int(np.argmax(logits(f, weights, tokens)[-1])))
-            for file in (self.write_hugging_face(family, f, weights), self.write_gguf(f, weights)):
+            files = [self.write_gguf(f, weights)]
+            if f["config"] is not None:  # else its weights are not read
+                files.append(self.write_hugging_face(family, f, weights))
+            for file in files:
                 with self.subTest(f"{family} {file}"):
                     common = ["--network", file, "--input", "tokens=tokens.npy", "--save-outputs"]
                     run = {"network": "networks/llama2-7b.yaml", "precision": FP32}

@@ -262,6 +262,13 @@ TEST_CASE("import: which layers have a window") {
   CHECK(refused("llama", R"(,"layer_types":["full_attention","sliding_attention",
         "sliding_attention"])")
             .find("sliding_attention is not supported for llama") != std::string::npos);
+  CHECK(refused("falcon", R"(,"new_decoder_architecture":true)")
+            .find("new_decoder_architecture: true is not supported for falcon: it changes the "
+                  "layers") != std::string::npos);
+  CHECK(refused("gpt_neox", R"(,"use_parallel_residual":false)")
+            .find("use_parallel_residual: false is not supported") != std::string::npos);
+  CHECK(refused("gpt_neox", R"(,"rotary_pct":0.25,"partial_rotary_factor":0.5)")
+            .find("rotary_pct: 0.25 differs from another share in the file") != std::string::npos);
   CHECK(refused("smollm3", R"(,"no_rope_layers":[1,0,1])")
             .find("no_rope_layers: expected a 0 for every 4 layers of 3") != std::string::npos);
   CHECK(refused("smollm3", R"(,"sliding_window":7,"use_sliding_window":true)")

@@ -273,8 +273,8 @@ TEST_CASE("import: faults in config.json") {
   CHECK(message_of("config.json", "{").find("config.json: ") == 0);
   // One model type is never taken for another.
   CHECK(message_of("config.json", R"({"model_type":"mixtral"})") ==
-        "config.json: model_type: expected one of llama, mistral, qwen2, gemma, gpt2, bert, got "
-        "\"mixtral\"");
+        "config.json: model_type: expected one of llama, mistral, qwen2, qwen3, gemma, gemma2, "
+        "gemma3_text, phi3, smollm3, granite, olmo2, falcon, gpt_neox, gpt2, bert, got \"mixtral\"");
   CHECK(message_of("config.json", R"({"model_type":"llama"})") ==
         "config.json: hidden_size: expected a positive number, it is missing");
   CHECK(message_of("config.json", R"({"model_type":"gpt2","n_embd":-1})") ==
@@ -389,10 +389,10 @@ TEST_CASE("import: GGUF faults") {
   part.number("split.count", 2);
   CHECK(message_of("t.gguf", part.header()).find("; the model is split: merge its files") !=
         std::string::npos);
-  CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "falcon").bytes())
+  CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "mamba").bytes())
             .find("expected one of llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3, phi3, "
                   "smollm3, granite, "
-                  "olmo2, got \"falcon\"") != std::string::npos);
+                  "olmo2, falcon, gptneox, got \"mamba\"") != std::string::npos);
   CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "lama").bytes())
             .find("did you mean") == std::string::npos);
 }

@@ -198,6 +198,9 @@ TEST_CASE(
   CHECK(total_macs(different) == 2 * (1 + 1) + 2 * (3 + 10 + 1));
   CHECK(message_of("layers:\n- with: {a: 1}\n  block: [{name: x, gemm: {m: 1, n: 1, k: 1}}]\n")
             .find("a block without repeat has none") != std::string::npos);
+  CHECK(message_of("layers:\n- repeat: 1000000\n  with: {a: =i}\n"
+                   "  block: [{name: x, gemm: {m: 1, n: 1, k: 1}}]\n")
+            .find("repeat: expected 0..131072 beside with, got 1000000") != std::string::npos);
   CHECK(message_of("layers:\n- repeat: 2\n  with: [1]\n"
                    "  block: [{name: x, gemm: {m: 1, n: 1, k: 1}}]\n")
             .find("with: expected a map of names and values") != std::string::npos);
