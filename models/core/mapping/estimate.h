@@ -78,6 +78,8 @@ class Estimator {
 
   /// The same from fewer of its requests, to choose among some.
   void rank(const Tiling& tiling, MappingEstimate& e) const;
+  /// By a longer part, to choose among few.
+  void rank_longer(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The same from all of its requests: the time that a run without overlap takes.
   void walk(const Tiling& tiling, MappingEstimate& e) const;

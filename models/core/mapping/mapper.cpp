@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -24,12 +25,11 @@ namespace {
 constexpr std::int64_t kRankedBursts = 24'000, kMostRankedBursts = 200'000;
 constexpr std::int64_t kSimulatedBursts = 80'000, kMostSimulatedBursts = 400'000;
 constexpr std::size_t kLeastRanked = 2;
-// A part of a layer tells its time within about this share. Where it was a small part, the two best
-// are walked from end to end, if both together ask for no more.
-constexpr double kRankError = 0.1;
+// A part of a layer tells its time within about this share: among so many a longer part decides.
+constexpr double kRankError = 0.05;
+constexpr std::size_t kRankedLonger = 3;
 // Finalists that the memory's model has as the best, before those of other orders of the loops.
 constexpr std::size_t kCloseFinalists = 4;
-constexpr std::int64_t kLongLayer = 10 * kRankedSteps, kWalkedBursts = 500'000;
 
 ObjectiveWeights weights_of(const MappingPins& pins) {
   return pins.weights.value_or(weights_of(pins.objective.value_or(MappingObjective::kEdp)));
@@ -89,60 +89,83 @@ std::int64_t ranked_bursts(const MappingProblem& p, const MappingAlternative& on
   return std::min(bursts, std::max(kRankedAtLeast, bursts / steps * kRankedSteps));
 }
 
-using Ranked = std::pair<MappingCost, MappingAlternative>;
+/// Among the closest at the memory's peak the best by its own model.
+class Ranking {
+ public:
+  using Found = std::pair<MappingCost, MappingAlternative>;
 
-/// At the memory's peak the closest are about equal; its own model, asked for so many bursts, tells
-/// which is the best. Those that it was asked about come first then, in their order; how many.
-std::size_t rank_closest(const MappingProblem& p, const Objective& objective,
-                         const std::shared_ptr<EnergyModel>& energy, std::int64_t left,
-                         std::vector<Ranked>& closest) {
-  std::size_t ranked = 0;
-  MappingCost least;
-  for (; ranked < closest.size(); ++ranked) {
-    auto& [cost, one] = closest[ranked];
-    // A real memory is slower than its peak: what is worse at that is worse.
-    if (ranked > 0 && ((left <= 0 && ranked >= kLeastRanked) || !(cost < least))) break;
-    left -= ranked_bursts(p, one);
-    const MappingProblem set = divided(p, one.tiling);
-    Estimator(set, energy).rank(one.tiling, one.estimate);
-    cost = cost_of(objective, one.estimate);
-    least = ranked == 0 ? cost : std::min(least, cost);
+  Ranking(const MappingProblem& p, const Objective& objective, std::shared_ptr<EnergyModel> energy,
+          std::vector<Found>& closest)
+      : p_(p), objective_(objective), energy_(std::move(energy)), closest_(closest) {
+    for (const Found& found : closest) peaks_.push_back(found.second.estimate);
   }
-  std::stable_sort(closest.begin(), closest.begin() + static_cast<std::ptrdiff_t>(ranked),
-                   [](const Ranked& a, const Ranked& b) { return a.first < b.first; });
-  return ranked;
-}
 
-/// Where a part of them told them apart, and not by much: by the whole of them.
-void walk_closest(const MappingProblem& p, const Objective& objective,
-                  const std::shared_ptr<EnergyModel>& energy, std::vector<Ranked>& closest) {
-  Ranked &first = closest[0], &second = closest[1];
-  if (first.first.first * (1 + kRankError) < second.first.first) return;
-  std::int64_t bursts = 0;
-  for (const Ranked* one : {&first, &second}) {
-    bursts += one->second.estimate.traffic.total().bursts;
-    if (trip_counts(p.layer, one->second.tiling).total() < kLongLayer) return;
+  /// By a part of each, asked for so many bursts. Those that it was asked about come first then.
+  void by_parts(std::int64_t left) {
+    MappingCost least;
+    for (; ranked_ < closest_.size(); ++ranked_) {
+      auto& [cost, one] = closest_[ranked_];
+      // A real memory is slower than its peak: what is worse at that is worse.
+      if (ranked_ > 0 && ((left <= 0 && ranked_ >= kLeastRanked) || !(cost < least))) break;
+      left -= ranked_bursts(p_, one);
+      retime(ranked_, &Estimator::rank);
+      least = ranked_ == 0 ? cost : std::min(least, cost);
+    }
+    sort(ranked_);
   }
-  if (bursts > kWalkedBursts) return;
-  for (Ranked* one : {&first, &second}) {
-    const MappingProblem set = divided(p, one->second.tiling);
-    Estimator(set, energy).walk(one->second.tiling, one->second.estimate);
-    one->first = cost_of(objective, one->second.estimate);
+
+  /// The few best by longer parts, where shorter ones cannot tell them apart.
+  void by_longer_parts() {
+    const double most = closest_.front().first.first * (1 + kRankError);
+    std::size_t few = 0;
+    while (few < std::min(ranked_, kRankedLonger) && closest_[few].first.first <= most) ++few;
+    if (few < 2) return;
+    for (std::size_t i = 0; i < few; ++i) retime(i, &Estimator::rank_longer);
+    sort(few);
   }
-  if (second.first < first.first) std::swap(first, second);
-}
+
+ private:
+  void retime(std::size_t i, void (Estimator::*by)(const Tiling&, MappingEstimate&) const) {
+    auto& [cost, one] = closest_[i];
+    one.estimate = peaks_[i];
+    const MappingProblem set = divided(p_, one.tiling);
+    (Estimator(set, energy_).*by)(one.tiling, one.estimate);
+    cost = cost_of(objective_, one.estimate);
+  }
+
+  void sort(std::size_t first) {
+    std::vector<std::size_t> order(first);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+      return closest_[a].first < closest_[b].first;
+    });
+    const std::vector<Found> closest(closest_.begin(),
+                                     closest_.begin() + static_cast<std::ptrdiff_t>(first));
+    const std::vector<MappingEstimate> peaks = peaks_;
+    for (std::size_t i = 0; i < first; ++i) {
+      closest_[i] = closest[order[i]];
+      peaks_[i] = peaks[order[i]];
+    }
+  }
+
+  const MappingProblem& p_;
+  const Objective& objective_;
+  std::shared_ptr<EnergyModel> energy_;
+  std::vector<Found>& closest_;
+  std::vector<MappingEstimate> peaks_;  // of each, at the memory's peak
+  std::size_t ranked_ = 0;
+};
 
 void take_best(const MappingProblem& p, const Objective& objective,
                const std::shared_ptr<EnergyModel>& energy, Next next, Searched& s) {
-  std::vector<Ranked>& closest = s.found.closest;
+  std::vector<Ranking::Found>& closest = s.found.closest;
   if (p.memory.sampled) {
     const std::int64_t all = closest.front().second.estimate.traffic.total().bursts;
-    const std::size_t ranked = rank_closest(
-        p, objective, energy,
-        next == Next::kSimulated ? std::clamp(all, kSimulatedBursts, kMostSimulatedBursts)
-                                 : std::clamp(all / 4, kRankedBursts, kMostRankedBursts),
-        closest);
-    if (next == Next::kChosen && ranked > 1) walk_closest(p, objective, energy, closest);
+    Ranking ranking(p, objective, energy, closest);
+    ranking.by_parts(next == Next::kSimulated
+                         ? std::clamp(all, kSimulatedBursts, kMostSimulatedBursts)
+                         : std::clamp(all * 3 / 4, kRankedBursts, kMostRankedBursts));
+    if (next == Next::kChosen) ranking.by_longer_parts();
   }
   s.found.cost = closest.front().first;
   s.mapping.tiling = closest.front().second.tiling;

@@ -23,6 +23,7 @@ class Objective {
   MappingCost cost(double energy_pj, double cycles, double bursts) const;
 
   /// Whether nothing but cycles counts, which an estimate knows least.
+  bool weighs_cycles() const { return weights_.cycles > 0; }
   bool is_cycles_alone() const { return weights_.energy == 0 && weights_.traffic == 0; }
 
  private:

@@ -35,6 +35,7 @@ constexpr int kMostCuts = 80;  // of a dive, until a tiling fits
 constexpr std::int64_t kMostTried = 1500, kMostClimbed = 48;
 // Of the peak's cost: by as much may the memory's own model have another order.
 constexpr double kClose = 0.01, kCloseInTime = 0.03;
+constexpr std::int64_t kLongMoves = 50'000;  // bursts: of less the memory's model is asked for all
 // Less of all where the layer is soon done: so many cycles are worth all of it.
 constexpr double kWorthAll = 4'000, kLeastEffort = 0.25, kFlexibleEffort = 2;
 
@@ -192,10 +193,14 @@ class BestFirst {
       }
       trials_.estimate_close(all, most);
     }
-    if (!objective_.is_cycles_alone()) return;
+    if (!objective_.is_cycles_alone() &&
+        !(objective_.weighs_cycles() && moved_bursts() >= kLongMoves))
+      return;
     for (std::size_t a = 0; a < kAxes; ++a)
       note_along(best.front(), a, found_.cost.first * (1 + kCloseInTime));
   }
+
+  std::int64_t moved_bursts() const { return found_.best->estimate.traffic.total().bursts; }
 
   /// With sizes of an axis from a quarter to 16 times its own, of each quarter of a doubling the
   /// one with the least bound.

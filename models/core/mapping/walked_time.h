@@ -22,7 +22,8 @@ struct WalkedTime {
 struct WalkBudget {
   std::int64_t bursts = 0;       ///< at most: what takes no more is walked from end to end
   std::int64_t places = 1;       ///< else so many parts, ...
-  bool refreshes = true;         ///< ... each once without refreshes, and once more with them
+  bool refreshes = true;         ///< ... each once without refreshes, and once more with them;
+                                 ///< else once, with them where it lasts for some of them
   std::int64_t least_steps = 6;  ///< of a part: until the machine is as always, and then measured
   std::int64_t least_warm = 2;   ///< of these, ahead of what is measured
 
@@ -32,7 +33,7 @@ struct WalkBudget {
 
 // Of a layer whose estimate is shown, and of tilings among which a search chooses.
 inline constexpr std::int64_t kRefinedSteps = 6, kRankedSteps = 12, kRankedWarm = 4,
-                              kRankedAtLeast = 4'000;
+                              kRankedAtLeast = 4'000, kLongerSteps = 28;
 
 /// Of a memory that has a model to be asked (MemoryPort::sampled). `bursts`: all that the layer
 /// moves. `rates`: those of the fluid that the parts are compared with.
