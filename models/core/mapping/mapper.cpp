@@ -25,9 +25,12 @@ namespace {
 constexpr std::int64_t kRankedBursts = 24'000, kMostRankedBursts = 200'000;
 constexpr std::int64_t kSimulatedBursts = 80'000, kMostSimulatedBursts = 400'000;
 constexpr std::size_t kLeastRanked = 2;
-// A part of a layer tells its time within about this share: among so many a longer part decides.
+// A small part of a layer of so many tiles tells its time within about this share: among so many
+// of the best a longer part decides, if all together ask for no more.
+constexpr std::int64_t kLongLayer = 10 * kRankedSteps;
 constexpr double kRankError = 0.05;
 constexpr std::size_t kRankedLonger = 3;
+constexpr std::int64_t kLongerBursts = 120'000;
 // Finalists that the memory's model has as the best, before those of other orders of the loops.
 constexpr std::size_t kCloseFinalists = 4;
 
@@ -82,11 +85,12 @@ struct Searched {
   PricesAsked prices;
 };
 
-/// About how many bursts the memory's model is asked for to rank a tiling.
-std::int64_t ranked_bursts(const MappingProblem& p, const MappingAlternative& one) {
+/// About how many bursts the memory's model is asked for to rank a tiling by so many steps.
+std::int64_t ranked_bursts(const MappingProblem& p, const MappingAlternative& one,
+                           std::int64_t steps) {
   const std::int64_t bursts = one.estimate.traffic.total().bursts;
-  const std::int64_t steps = trip_counts(p.layer, one.tiling).total();
-  return std::min(bursts, std::max(kRankedAtLeast, bursts / steps * kRankedSteps));
+  const std::int64_t all = trip_counts(p.layer, one.tiling).total();
+  return std::min(bursts, std::max(kRankedAtLeast, bursts / all * steps));
 }
 
 /// Among the closest at the memory's peak the best by its own model.
@@ -107,7 +111,7 @@ class Ranking {
       auto& [cost, one] = closest_[ranked_];
       // A real memory is slower than its peak: what is worse at that is worse.
       if (ranked_ > 0 && ((left <= 0 && ranked_ >= kLeastRanked) || !(cost < least))) break;
-      left -= ranked_bursts(p_, one);
+      left -= ranked_bursts(p_, one, kRankedSteps);
       retime(ranked_, &Estimator::rank);
       least = ranked_ == 0 ? cost : std::min(least, cost);
     }
@@ -118,7 +122,13 @@ class Ranking {
   void by_longer_parts() {
     const double most = closest_.front().first.first * (1 + kRankError);
     std::size_t few = 0;
-    while (few < std::min(ranked_, kRankedLonger) && closest_[few].first.first <= most) ++few;
+    std::int64_t left = kLongerBursts;
+    for (; few < std::min(ranked_, kRankedLonger); ++few) {
+      const auto& [cost, one] = closest_[few];
+      left -= ranked_bursts(p_, one, kLongerSteps);
+      if (cost.first > most || left < 0 || trip_counts(p_.layer, one.tiling).total() < kLongLayer)
+        break;
+    }
     if (few < 2) return;
     for (std::size_t i = 0; i < few; ++i) retime(i, &Estimator::rank_longer);
     sort(few);
