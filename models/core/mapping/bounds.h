@@ -57,7 +57,9 @@ class Bounds {
     double all() const { return m * n * k; }
   };
   FoldBound folds(const View& v) const;
+  double m_folds(const View& v) const;
   double array_cycles(const View& v, const FoldBound& f) const;
+  double exact_skew(const FoldBound& f) const;
   double first_load(const View& v) const;
   double last_skew(const View& v) const;
   double behind_operands(const View& v) const;

@@ -9,13 +9,39 @@ namespace bitjoule {
 Bounds::FoldBound Bounds::folds(const View& v) const {
   const LoopDim streamed = dataflow_.streamed();
   FoldBound f{};
-  f.m =
-      real(streamed == LoopDim::kM ? v.loops[0]
-                                   : std::max(ceil_div(p_.layer.extents.m, quanta_.m), v.loops[0]));
+  f.m = streamed == LoopDim::kM ? real(v.loops[0]) : m_folds(v);
   f.n = streamed == LoopDim::kN ? real(v.loops[1]) : v.least_of(t_.n_folds, kAxisN);
   f.k = v.least_of(t_.k_folds, kAxisK);
   f.k_rows = v.least_of(t_.k_fold_rows, kAxisK);
   return f;
+}
+
+/// Of one tiling exactly those of its tiles. Else at least what all pixels fill; and each tile that
+/// is not the last along an axis has those of the smallest.
+double Bounds::m_folds(const View& v) const {
+  const Lowered& l = p_.layer;
+  const std::int64_t least = std::max(ceil_div(l.extents.m, quanta_.m), v.loops[0]);
+  constexpr std::size_t kSides[] = {kAxisB, kAxisR, kAxisC};
+  const std::int64_t totals[] = {l.batch, l.out_height, l.out_width};
+  bool one = true;
+  std::int64_t whole_tiles = 1;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const std::size_t axis = kSides[i];
+    one = one && v.box.lo[axis] == v.box.hi[axis];
+    whole_tiles *= totals[i] / space_.sizes[axis][v.box.hi[axis]];
+  }
+  if (!one) return real(std::max(least, whole_tiles * ceil_div(v.m(), quanta_.m)));
+  std::int64_t folds = 0;
+  for (unsigned last = 0; last < 8; ++last) {  // along which axes it is the shorter last tile
+    std::int64_t tiles = 1, pixels = 1;
+    for (std::size_t i = 0; i < 3; ++i) {
+      const std::int64_t size = v.lo[kSides[i]], rest = totals[i] % size;
+      tiles *= (last >> i & 1U) == 0 ? totals[i] / size : rest > 0 ? 1 : 0;
+      pixels *= (last >> i & 1U) == 0 ? size : rest;
+    }
+    folds += tiles * ceil_div(pixels, quanta_.m);
+  }
+  return real(std::max(least, folds));
 }
 
 /// Steps, loads and drains of all folds: none overlaps another of its kind.
@@ -37,7 +63,9 @@ double Bounds::array_cycles(const View& v, const FoldBound& f) const {
   const double stream = steps * t_.group_steps(g0, g1);
   const double load = drains ? 0 : all_rows * real(rates_.load_interval);
   const double drain = drains ? all_rows * real(rates_.drain_interval) : 0;
-  const double skew = full ? f.all() * packs * real(array.rows + array.cols - 2) : 0;
+  const double skew = full               ? f.all() * packs * real(array.rows + array.cols - 2)
+                      : v.box.is_point() ? exact_skew(f) * packs
+                                         : 0;
   // The first fold's load is ahead of all steps, the last fold's last row behind them.
   double cycles = std::max(first_load(v) + stream + last_skew(v), load);
   switch (array.overlap) {
@@ -58,6 +86,15 @@ double Bounds::array_cycles(const View& v, const FoldBound& f) const {
   if (array.overlap == Overlap::kDrain || array.overlap == Overlap::kFull)
     cycles = std::max(cycles, drain - last);
   return cycles - 1;
+}
+
+/// Rows and columns of all folds of one tiling, less two of each fold.
+double Bounds::exact_skew(const FoldBound& f) const {
+  const GemmExtents& e = p_.layer.extents;
+  const double rows = dataflow_.outputs_stay() ? real(e.m) * f.n * f.k : f.m * f.n * f.k_rows;
+  const double cols =
+      dataflow_.columns() == LoopDim::kN ? real(e.n) * f.m * f.k : real(e.m) * f.n * f.k;
+  return rows + cols - 2 * f.all();
 }
 
 double Bounds::first_load(const View& v) const {

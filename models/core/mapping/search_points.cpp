@@ -10,6 +10,7 @@ namespace bitjoule {
 SearchPoints::SearchPoints(const MappingProblem& p, const MappingSpace& space) : space_(space) {
   const FoldExtents quanta = dataflow_of(p).quanta(p.machine.array, p.path.macs_per_pe);
   whole_.fill(1);
+  whole_[at(TileAxis::kRows)] = whole_[at(TileAxis::kCols)] = quanta.m;
   whole_[at(TileAxis::kN)] = quanta.n;
   whole_[at(TileAxis::kK)] = quanta.k;
   for (std::size_t a = 0; a < kAxes; ++a)

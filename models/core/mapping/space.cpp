@@ -15,15 +15,22 @@ namespace {
 // k innermost first: partial sums of one tile only.
 constexpr LoopOrder kOrders[] = {LoopOrder::kMnk, LoopOrder::kNmk, LoopOrder::kMkn,
                                  LoopOrder::kNkm, LoopOrder::kKmn, LoopOrder::kKnm};
-/// An axis of at most so many aligned units has every size; rows and columns of a map together
-/// make rectangles, where fewer will do.
-constexpr std::int64_t kShortAxis = 400, kShortSide = 64;
+/// An axis of at most so many aligned units has every size; pixels in a row more, as a short last
+/// tile of them counts; rows and columns of a map together make rectangles, where fewer will do
+/// unless each folds otherwise on the array.
+constexpr std::int64_t kShortAxis = 400, kShortRow = 640, kShortSide = 64;
+
+std::int64_t short_axis(const MappingProblem& p, TileAxis axis) {
+  if (axis != TileAxis::kRows && axis != TileAxis::kCols) return kShortAxis;
+  if (p.layer.out_height == 1) return kShortRow;
+  return dataflow_of(p).streamed() == LoopDim::kM ? kShortSide : kShortAxis;
+}
 
 std::vector<std::int64_t> sizes_of(const AxisExtent& axis, const std::vector<std::int64_t>& quanta,
-                                   bool is_side) {
+                                   std::int64_t short_axis) {
   std::vector<std::int64_t> sizes;
   const std::int64_t total = axis.total, unit = axis.alignment;
-  if (ceil_div(total, unit) <= (is_side ? kShortSide : kShortAxis)) {
+  if (ceil_div(total, unit) <= short_axis) {
     for (std::int64_t size = unit; size < total; size += unit) sizes.push_back(size);
     sizes.push_back(total);
     return sizes;
@@ -213,9 +220,7 @@ MappingSpace mapping_space(const MappingProblem& p, const MappingPins& pins) {
   space.most_groups_at_once = most_groups_at_once(p);
   for (std::size_t a = 0; a < kAxes; ++a) {
     const TileAxis axis = static_cast<TileAxis>(a);
-    const bool is_side =
-        (axis == TileAxis::kRows || axis == TileAxis::kCols) && p.layer.out_height > 1;
-    space.sizes[a] = sizes_of(axis_extent(p, axis), quanta_of(p, axis), is_side);
+    space.sizes[a] = sizes_of(axis_extent(p, axis), quanta_of(p, axis), short_axis(p, axis));
   }
   Pinned pinned(p, space);
   if (pins.tile_groups) pinned.pin(TileAxis::kGroups, *pins.tile_groups);

@@ -16,7 +16,7 @@ namespace {
 using test::MappingRandom;
 
 constexpr unsigned kSeed = 20261128;
-constexpr unsigned kLargeSeeds[] = {kSeed + 1, 4711};
+constexpr unsigned kLargeSeeds[] = {kSeed + 1, 4711, 2};
 #ifdef __SANITIZE_ADDRESS__  // ten times slower, and after other faults
 constexpr int kSmall = 30, kOfEachDataflow = 2, kLarge = 3, kPins = 200;
 #else
@@ -156,7 +156,7 @@ Tiling random_tiling(MappingRandom& random, const MappingProblem& p) {
 void check_large(unsigned seed) {
   MESSAGE("seed ", seed);
   MappingRandom random(seed);
-  int done = 0, beaten = 0;
+  int done = 0;
   double closest = 2, widest = 0;
   while (done < kLarge) {
     MappingProblem p;
@@ -192,20 +192,16 @@ void check_large(unsigned seed) {
         keep_least(estimator.estimate(t, counts), least);
       }
     }
-    bool is_beaten = false;
     for (const auto& row : least) {
       const std::string& name = row.first;
       const double value = row.second;
       INFO(name, ": ", chosen.at(name), " chosen, ", value, " found");
-      CHECK(chosen.at(name) <= value * 1.02);
-      is_beaten = is_beaten || chosen.at(name) > value * 1.01;
+      CHECK(chosen.at(name) <= value * 1.01);
       closest = std::min(closest, value / chosen.at(name));
     }
-    if (is_beaten) ++beaten;
   }
-  CHECK(beaten <= 1);
-  MESSAGE(done, " layers, of which ", beaten, " have a better one; the best at random costs ",
-          closest, " of the mapper's, whose widest proven gap is ", widest);
+  MESSAGE(done, " layers; the best at random costs ", closest,
+          " of the mapper's, whose widest proven gap is ", widest);
 }
 
 }  // namespace
@@ -257,9 +253,7 @@ TEST_CASE("mapper: for small layers nothing is better among all tilings that the
   for (const auto& [dataflow, count] : of_dataflow) CHECK(count > kOfEachDataflow);
 }
 
-TEST_CASE(
-    "mapper: for large layers thousands of random tilings hardly ever find one that is 1 % "
-    "better") {
+TEST_CASE("mapper: for large layers thousands of random tilings find none that is 1 % better") {
   for (const unsigned seed : kLargeSeeds) check_large(seed);
 }
 
