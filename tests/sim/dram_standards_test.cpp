@@ -104,8 +104,10 @@ struct Told {
 
 /// All events for random requests of one to eight bursts, by a user who looks a random time ahead
 /// and offers the next request when the one before was accepted, or a while later.
-std::vector<Told> events_of(const CycleDramConfig& config, bool shortcuts) {
+std::vector<Told> events_of(const CycleDramConfig& config, bool shortcuts,
+                            std::int64_t bursts_before = 0) {
   CycleDram dram(config);
+  dram.skip_orders(bursts_before);
   if (!shortcuts) dram.take_no_shortcuts();
   std::mt19937_64 random(kSeed);
   const auto below = [&](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
@@ -164,6 +166,14 @@ TEST_CASE("dram standards: commands that run ahead change no event") {
       CHECK(told.size() == 2 * 3000);
       CHECK((told == events_of(config, false)));
     }
+  }
+}
+
+TEST_CASE("dram standards: ages begin anew without a change of events") {
+  for (const std::string& file : cycle_files()) {
+    CAPTURE(file);
+    const CycleDramConfig config = standard(file, {{"controller.age_limit", "200"}});
+    CHECK((events_of(config, true, BankBids::kOrders - 300) == events_of(config, false)));
   }
 }
 

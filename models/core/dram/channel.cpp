@@ -12,12 +12,12 @@ DramChannel::DramChannel(const DramStandard& standard, const DramControllerConfi
       device_(standard),
       refresh_(standard, controller.refresh),
       states_(static_cast<std::size_t>(standard.organization.ranks)),
-      queues_{BurstQueue(standard.banks), BurstQueue(standard.banks)},
+      queues_{BurstQueue(standard.banks, standard.organization.banks_per_group),
+              BurstQueue(standard.banks, standard.organization.banks_per_group)},
       capacity_{controller.read_queue, unified_ ? 0 : controller.write_queue},
       high_(controller.watermarks.high * static_cast<double>(controller.write_queue)),
       low_(controller.watermarks.low * static_cast<double>(controller.write_queue)),
       data_clock_until_(static_cast<std::size_t>(standard.organization.ranks), -1),
-      shared_(static_cast<std::size_t>(standard.organization.ranks) * kDramCommands),
       owned_(static_cast<std::size_t>(standard.banks)) {}
 
 DramChannel::Arrival DramChannel::admit_arrival() {
@@ -25,6 +25,23 @@ DramChannel::Arrival DramChannel::admit_arrival() {
   arrivals_.pop();
   admit(arrival);
   return arrival;
+}
+
+/// Orders begin at 0 again where there is no room for more: the same, but for gaps.
+void DramChannel::renumber() {
+  std::int32_t next[2] = {queues_[0].oldest(), queues_[1].oldest()};
+  for (order_ = 0; next[0] != BurstQueue::kNone || next[1] != BurstQueue::kNone; ++order_) {
+    const bool second = next[0] == BurstQueue::kNone ||
+                        (next[1] != BurstQueue::kNone &&
+                         queues_[1].entry(next[1]).order < queues_[0].entry(next[0]).order);
+    const std::size_t q = second ? 1 : 0;
+    BurstQueue::Entry& e = queues_[q].entry(next[q]);
+    e.order = order_;
+    next[q] = e.younger;
+  }
+  for (std::int64_t rank = 0; rank < standard_.organization.ranks; ++rank) rank_changed(rank);
+  for (Owner& o : owners_) o.bid = make_bid(o.queue, o.bid.entry, true);
+  choice_.entry = BurstQueue::kNone;  // to be made again
 }
 
 bool DramChannel::step(Served* served) {
@@ -45,7 +62,7 @@ void DramChannel::issue_row_command(const Choice& choice) {
     opening_ = kNoBank;
     device_.issue(choice.command, choice.bank, 0, choice.start);
     note(choice.command, choice.bank, 0, choice.start);
-    owners_.back().bid = owner_bid(owners_.back().queue, owners_.back().bid.entry);
+    owners_.back().bid = make_bid(owners_.back().queue, owners_.back().bid.entry, true);
     return;
   }
   if (choice.entry == BurstQueue::kNone) return issue_refresh(choice);
@@ -61,7 +78,7 @@ void DramChannel::issue_row_command(const Choice& choice) {
 void DramChannel::give_row(const Choice& activate) {
   owned_[static_cast<std::size_t>(activate.bank)] = 1;
   if (controller_.release_on_activate) --entries_[activate.queue];
-  owners_.push_back({owner_bid(activate.queue, activate.entry), activate.queue});
+  owners_.push_back({make_bid(activate.queue, activate.entry, true), activate.queue});
   if (standard_.two_step_activate) opening_ = activate.bank;
 }
 

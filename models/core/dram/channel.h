@@ -74,20 +74,22 @@ class DramChannel {
   void record(std::vector<DramCommandRecord>* trace) { trace_ = trace; }
   /// From now on every decision asks every bank in turn: the same commands, more slowly.
   void take_no_shortcuts() { shortcuts_ = false; }
+  /// As if so many bursts had been accepted before.
+  void skip_orders(std::int64_t bursts) { order_ = bursts; }
 
  private:
   /// The next command, and when.
   struct Choice {
-    std::int64_t cycle = kNever;     // of the first bus clock
-    std::int64_t start = kNever;     // of the command itself, later by a CAS before it
-    std::uint64_t priority = ~0ULL;  // among commands at the same cycle, as in Bid
+    std::int64_t cycle = kNever;  // of the first bus clock
+    std::int64_t start = kNever;  // of the command itself, later by a CAS before it
+    std::int64_t rank = kNever;   // among commands at the same cycle, as in Bid
     std::int64_t bank = 0;
     std::int32_t entry = BurstQueue::kNone;  // none: a refresh or a precharge for it
     std::size_t queue = 0;
     DramCommand command = DramCommand::kAct;
     bool owner = false;
     bool goes_before(const Choice& o) const {
-      return cycle != o.cycle ? cycle < o.cycle : priority < o.priority;
+      return cycle != o.cycle ? cycle < o.cycle : rank < o.rank;
     }
   };
 
@@ -114,6 +116,7 @@ class DramChannel {
   void decide();
   void admit(const Arrival& arrival);
   Arrival admit_arrival();
+  void renumber();
   void reconsider(const Arrival& arrival);
   void choose();
   std::size_t queue_to_serve() const;
@@ -124,8 +127,7 @@ class DramChannel {
   void consider(const Bid& bid, std::size_t queue, Choice* best) const;
   void consider_owners(Choice* best) const;
   std::int64_t start_of(DramCommand command, std::int64_t bank, std::int64_t cycle) const;
-  void make_bid(std::size_t queue, std::int32_t entry, Bid* bid) const;
-  Bid owner_bid(std::size_t queue, std::int32_t entry) const;
+  Bid make_bid(std::size_t queue, std::int32_t entry, bool owner) const;
   std::int64_t find_bids(std::size_t queue, std::int64_t bank);
   void consider_only(std::size_t queue, std::int32_t entry, Choice* best) const;
   void give_row(const Choice& activate);
@@ -175,12 +177,11 @@ class DramChannel {
       0, 0};                // that they take: all, or those whose row was not opened for them
   double high_, low_;       // watermarks in bursts
   Fifo<Arrival> arrivals_;  // accepted, not before the cycle that the scheduler looks at
-  std::uint64_t order_ = 0;
+  std::int64_t order_ = 0;
   std::int64_t last_accepted_ = -1;
   bool draining_ = false;
   std::int64_t bus_free_[2] = {0, 0};
   std::vector<std::int64_t> data_clock_until_;  // by rank
-  std::vector<std::int64_t> shared_;  // by rank and command: bus, rank and channel allow it
   std::vector<Owner> owners_;
   std::vector<unsigned char> owned_;  // by bank: it has an owner
   std::int64_t opening_ = kNoBank;    // has had its ACT and waits for its ACT2
@@ -196,11 +197,13 @@ class DramChannel {
   bool last_write_ = false;
   std::vector<DramCommandRecord>* trace_ = nullptr;
   bool shortcuts_ = true;
+  const Simd simd_ = best_simd();
 };
 
 /// Moves a burst into the scheduler's sight.
 inline void DramChannel::admit(const Arrival& arrival) {
   if (queues_[0].size() + queues_[1].size() == 0) waiting_since_ = arrival.accepted;
+  if (order_ == BankBids::kOrders) renumber();
   queues_[arrival.queue].link(arrival.entry, order_++);
 }
 

@@ -4,18 +4,6 @@
 #include "core/dram/channel.h"
 
 namespace bitjoule {
-namespace {
-
-// Of commands that could start in the same clock column commands go first, those of owners before
-// others, then the second half of an activate; then age decides.
-std::uint64_t priority_of(DramCommand command, bool owner, std::uint64_t order) {
-  const std::uint64_t level = is_column(command)              ? (owner ? 0 : 1)
-                              : command == DramCommand::kAct2 ? 2
-                                                              : 3;
-  return level << 62 | order;
-}
-
-}  // namespace
 
 /// Brings choice_ up to date after a burst was admitted, without asking every bank again where only
 /// one more bid has come.
@@ -27,8 +15,7 @@ void DramChannel::reconsider(const Arrival& arrival) {
     choose();
   } else if (arrival.queue == choice_.queue) {
     q.find_bids(bank, [&](std::int64_t b) { return find_bids(arrival.queue, b); });
-    if (const Bid* hit = q.hit_bid(bank)) consider(*hit, arrival.queue, &choice_);
-    if (const Bid* row = q.row_bid(bank)) consider(*row, arrival.queue, &choice_);
+    q.bids().for_each_of(bank, [&](const Bid& bid) { consider(bid, arrival.queue, &choice_); });
   }
 }
 
@@ -82,7 +69,7 @@ inline bool DramChannel::take_oldest(std::size_t queue) {
   if (start >= refresh_.soonest()) return false;
   choice_.cycle = cycle;
   choice_.start = start;
-  choice_.priority = priority_of(command, false, oldest.order);
+  choice_.rank = BankBids::rank_of(BankBids::kColumn, oldest.order, command, bank);
   choice_.bank = bank;
   choice_.entry = q.oldest();
   choice_.queue = queue;
@@ -118,45 +105,33 @@ void DramChannel::pick(std::size_t queue, Choice* best) {
   }
   consider_owners(best);
   if (!pick_unblocked(queue, best)) {
-    for (const Bid& bid : q.bids()) consider(bid, queue, best);
+    q.bids().for_each([&](const Bid& bid) { consider(bid, queue, best); });
   }
 }
 
-/// Considers all bids of a queue, without a branch per bid; false, with nothing decided, where a
-/// refresh or the second half of an activate may hold some of them back.
+/// Considers all bids of a queue at once; false, with nothing decided, where a refresh may hold
+/// some of them back. A bank that waits for its ACT2 has an owner, so it does not bid here.
 inline bool DramChannel::pick_unblocked(std::size_t queue, Choice* best) {
-  if (opening_ != kNoBank || !shortcuts_) return false;
-  for (std::size_t rank = 0; rank < shared_.size(); rank += kDramCommands) {
-    for (const DramCommand c :
-         {DramCommand::kAct, DramCommand::kPre, DramCommand::kRead, DramCommand::kWrite}) {
-      shared_[rank + index_of(c)] =
-          std::max(bus_free_[bus_of(c)],
-                   device_.earliest_in_rank(c, static_cast<std::int64_t>(rank / kDramCommands)));
-    }
-  }
-  const Bid* next = nullptr;
-  std::int64_t cycle = best->cycle;
-  std::uint64_t priority = best->priority;
-  for (const Bid& bid : queues_[queue].bids()) {
-    const std::int64_t c = std::max(
-        bid.ready, std::max(shared_[bid.rank_command], device_.earliest(bid.group_command)));
-    const bool before = (c < cycle) | ((c == cycle) & (bid.priority < priority));
-    cycle = before ? c : cycle;
-    priority = before ? bid.priority : priority;
-    next = before ? &bid : next;
-  }
-  if (next == nullptr) return true;
-  const std::int64_t start = start_of(next->command, next->bank, cycle);
+  if (!shortcuts_) return false;
+  const std::int64_t row = bus_free_[0], column = bus_free_[split_bus_ ? 1 : 0];
+  const std::int64_t now = std::min(row, column);
+  const BankBids& bids = queues_[queue].bids();
+  const std::int64_t key =
+      bids.first({device_.beyond(), now, {column, column, row, row}, opening_ == kNoBank}, simd_);
+  if (key >= BankBids::kFarKey) return key == BankBids::kNoKey;
+  const Bid bid = bids.bid_of(key);
+  const std::int64_t cycle = now + BankBids::clocks_of(key);
+  if (cycle > best->cycle || (cycle == best->cycle && bid.rank > best->rank)) return true;
+  const std::int64_t start = start_of(bid.command, bid.bank, cycle);
   if (start >= refresh_.soonest()) return false;
-  *best = {cycle, start, priority, next->bank, next->entry, queue, next->command, false};
+  *best = {cycle, start, bid.rank, bid.bank, bid.entry, queue, bid.command, false};
   return true;
 }
 
 /// `entry` and the owners, which may be in its way.
 void DramChannel::consider_only(std::size_t queue, std::int32_t entry, Choice* best) const {
   consider_owners(best);
-  Bid bid;
-  make_bid(queue, entry, &bid);
+  const Bid bid = make_bid(queue, entry, false);
   if (!owned_[static_cast<std::size_t>(bid.bank)]) consider(bid, queue, best);
 }
 
@@ -177,40 +152,33 @@ inline void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* bes
   if (bid.ready > best->cycle) return;  // most of them: cheapest first
   const std::int64_t cycle = std::max(
       {bid.ready, bus_free_[bus_of(bid.command)], device_.earliest_beyond(bid.command, bid.bank)});
-  if (cycle > best->cycle || (cycle == best->cycle && bid.priority >= best->priority)) return;
+  if (cycle > best->cycle || (cycle == best->cycle && bid.rank >= best->rank)) return;
   if (opening_ != kNoBank && (bid.bank == opening_ || bid.command == DramCommand::kAct)) return;
   const std::int64_t start = start_of(bid.command, bid.bank, cycle);
   if (!bid.owner && start >= refresh_.soonest() &&
       refresh_.blocks(device_.rank_of(bid.bank), bid.bank, start)) {
     return;
   }
-  *best = {cycle, start, bid.priority, bid.bank, bid.entry, queue, bid.command, bid.owner};
+  *best = {cycle, start, bid.rank, bid.bank, bid.entry, queue, bid.command, bid.owner};
 }
 
 /// What `entry` needs next.
-inline void DramChannel::make_bid(std::size_t queue, std::int32_t entry, Bid* bid) const {
+inline Bid DramChannel::make_bid(std::size_t queue, std::int32_t entry, bool owner) const {
   const BurstQueue::Entry& e = queues_[queue].entry(entry);
   const std::int64_t bank = e.burst.bank, open = device_.open_row(bank);
-  Bid& b = *bid;
+  Bid b;
   b.entry = entry;
-  b.bank = static_cast<std::int32_t>(bank);
+  b.bank = e.burst.bank;
+  b.owner = owner;
+  std::int64_t level = owner ? BankBids::kOwner : BankBids::kColumn;
   if (open == e.burst.row) {
     b.command = e.burst.write ? DramCommand::kWrite : DramCommand::kRead;
   } else {
     b.command = open == DramDevice::kClosed ? DramCommand::kAct : DramCommand::kPre;
+    level = BankBids::kRow;
   }
-  b.priority = priority_of(b.command, false, e.order);
-  b.rank_command = static_cast<std::uint32_t>(
-      static_cast<std::size_t>(device_.rank_of(bank)) * kDramCommands + index_of(b.command));
-  b.group_command = static_cast<std::uint32_t>(device_.group_command(b.command, bank));
+  b.rank = BankBids::rank_of(level, e.order, b.command, bank);
   b.ready = std::max(e.burst.accepted + 1, device_.earliest_of_bank(b.command, bank));
-}
-
-Bid DramChannel::owner_bid(std::size_t queue, std::int32_t entry) const {
-  Bid b;
-  make_bid(queue, entry, &b);
-  b.priority = priority_of(b.command, true, queues_[queue].entry(entry).order);
-  b.owner = true;
   return b;
 }
 
@@ -223,8 +191,8 @@ inline std::int64_t DramChannel::find_bids(std::size_t queue, std::int64_t bank)
   const std::int32_t oldest = q.oldest_of(bank);
   const std::int32_t hit =
       open == DramDevice::kClosed ? BurstQueue::kNone : q.oldest_hit(bank, open);
-  if (hit != BurstQueue::kNone) make_bid(queue, hit, q.add_bid(bank, true));
-  if (hit != oldest) make_bid(queue, oldest, q.add_bid(bank, false));
+  if (hit != BurstQueue::kNone) q.add_bid(make_bid(queue, hit, false));
+  if (hit != oldest) q.add_bid(make_bid(queue, oldest, false));
   return hit == BurstQueue::kNone ? open : DramDevice::kClosed;
 }
 
@@ -256,7 +224,7 @@ void DramChannel::finish_activate(Choice* best) const {
   c.bank = opening_;
   c.cycle = bus_free_[bus_of(c.command)];
   c.start = c.cycle;
-  c.priority = priority_of(c.command, false, 0);
+  c.rank = BankBids::rank_of(BankBids::kSecondHalf, 0, DramCommand::kAct, 0);
   if (c.goes_before(*best)) *best = c;
 }
 

@@ -33,6 +33,10 @@ class CycleDram : public DramEngine {
   void take_no_shortcuts() {
     for (DramChannel& channel : channels_) channel.take_no_shortcuts();
   }
+  /// The same: as if each channel had accepted so many bursts before.
+  void skip_orders(std::int64_t bursts) {
+    for (DramChannel& channel : channels_) channel.skip_orders(bursts);
+  }
   const DramStandard& standard() const { return standard_; }
 
  private:

@@ -4,6 +4,7 @@ namespace bitjoule {
 
 DramDevice::DramDevice(const DramStandard& standard)
     : banks_per_rank_(standard.banks_per_rank),
+      groups_per_rank_(at(standard.organization.bank_groups)),
       banks_(at(standard.banks)),
       open_banks_(at(standard.organization.ranks)) {
   const std::size_t banks = banks_.size();

@@ -58,15 +58,6 @@ class DramDevice {
     return std::max(
         {ready_[b.node[kGroup] + c], ready_[b.node[kRank] + c], ready_[channel_at_ + c]});
   }
-  std::int64_t earliest_in_group(DramCommand command, std::int64_t bank) const {
-    return earliest(group_command(command, bank));
-  }
-  /// An index for what the bank group allows, ...
-  std::size_t group_command(DramCommand command, std::int64_t bank) const {
-    return banks_[at(bank)].node[kGroup] + index_of(command);
-  }
-  /// ... and what it allows.
-  std::int64_t earliest(std::size_t group_command) const { return ready_[group_command]; }
   /// What rank and channel allow.
   std::int64_t earliest_in_rank(DramCommand command, std::int64_t rank) const {
     const std::size_t c = index_of(command);
@@ -79,6 +70,17 @@ class DramDevice {
       earliest = std::min(earliest, earliest_in_rank(command, static_cast<std::int64_t>(rank)));
     }
     return earliest;
+  }
+  /// What groups, ranks and the channel allow, in arrays: of all bank groups, rank by rank, of the
+  /// ranks and of the channel, kDramCommands cycles for each.
+  struct Beyond {
+    const std::int64_t *groups, *ranks, *channel;
+    std::size_t groups_per_rank;
+  };
+  Beyond beyond() const {
+    const std::int64_t* const ready = ready_.data();
+    return {ready + banks_.size() * kDramCommands, ready + ranks_at_, ready + channel_at_,
+            groups_per_rank_};
   }
   /// The same for PREA and REF, which must suit every bank of the rank.
   std::int64_t earliest_of_rank(DramCommand command, std::int64_t rank) const;
@@ -136,6 +138,7 @@ class DramDevice {
   std::array<Consequences, kDramCommands> rules_;
   std::vector<Window> windows_;
   std::int64_t banks_per_rank_;
+  std::size_t groups_per_rank_;
   std::size_t ranks_at_ = 0, channel_at_ = 0;  // where their cycles begin in ready_
   std::vector<Bank> banks_;
   std::vector<std::int64_t> ready_;       // by node (banks, groups, ranks, the channel) and command

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/dram/bids.h"
 #include "core/dram/standard.h"
 
 namespace bitjoule {
@@ -17,19 +18,6 @@ struct DramBurst {
   bool write = false;
 };
 
-/// A command that a bank wants sent for one of its bursts. `ready` is when the bank and the burst
-/// allow it; what banks share (bus, bank group, rank) comes on top.
-struct Bid {
-  std::int64_t ready = 0;
-  std::uint64_t priority = 0;  ///< at equal times the smaller one goes first
-  std::int32_t entry = -1;
-  std::int32_t bank = 0;
-  std::uint32_t rank_command = 0;   ///< the scheduler's index of (rank, command)
-  std::uint32_t group_command = 0;  ///< the device's index of (bank group, command)
-  DramCommand command = DramCommand::kAct;
-  bool owner = false;  ///< of the bank's row
-};
-
 /// A doubly linked list per bank and one over all, oldest first, and what the banks bid for: a bank
 /// for the oldest hit of its open row and for the oldest burst if that needs another row, until
 /// something changes for it. Grows to the most bursts that ever wait. A burst is put in once, where
@@ -40,13 +28,14 @@ class BurstQueue {
 
   struct Entry {
     DramBurst burst;
-    std::uint64_t order = 0;                      // of acceptance in the channel
+    std::int64_t order = 0;                       // of acceptance in the channel
     bool activated = false, precharged = false;   // on its behalf
     std::int32_t next = kNone, previous = kNone;  // in its bank
     std::int32_t younger = kNone, older = kNone;  // in the queue
   };
 
-  explicit BurstQueue(std::int64_t banks) : banks_(at(banks)) {}
+  BurstQueue(std::int64_t banks, std::int64_t banks_per_group)
+      : banks_(at(banks)), bids_(banks, banks_per_group) {}
 
   std::int32_t put(const DramBurst& burst) {
     if (free_ == kNone) grow();
@@ -56,7 +45,7 @@ class BurstQueue {
     e.burst = burst;
     return index;
   }
-  void link(std::int32_t entry, std::uint64_t order);
+  void link(std::int32_t entry, std::int64_t order);
   void remove(std::int32_t entry);
   /// The row of `bank` has opened or closed.
   void row_changed(std::int64_t bank) {
@@ -77,10 +66,7 @@ class BurstQueue {
   std::int32_t oldest_hit(std::int64_t bank, std::int64_t row) const;
 
   /// Of all banks that are known.
-  const std::vector<Bid>& bids() const { return bids_; }
-  /// The bid of a known bank for its hit, and for its row command; nullptr: none.
-  const Bid* hit_bid(std::int64_t bank) const { return bid_at(banks_[at(bank)].hit); }
-  const Bid* row_bid(std::int64_t bank) const { return bid_at(banks_[at(bank)].row); }
+  const BankBids& bids() const { return bids_; }
   /// Where the bids are not known, for one bank or for every busy one: calls find(bank), which adds
   /// them with add_bid() and says to which row a new burst would change them.
   template <class Find>
@@ -105,7 +91,7 @@ class BurstQueue {
   template <class OpenRow>
   bool all_are_hits(OpenRow open_row) {
     if (all_hits_) return true;
-    if (row_bids_ > 0) return false;
+    if (bids_.has_row_commands()) return false;
     for (std::int32_t* link = &unknown_; *link != kNone;) {
       BankList& list = banks_[at(*link)];
       if (list.known || list.head == kNone) {
@@ -119,20 +105,13 @@ class BurstQueue {
     all_hits_ = true;
     return true;
   }
-  /// To be filled in with a column command or a row command.
-  Bid* add_bid(std::int64_t bank, bool column) {
-    BankList& list = banks_[at(bank)];
-    (column ? list.hit : list.row) = static_cast<std::int32_t>(bids_.size());
-    row_bids_ += column ? 0 : 1;
-    return &bids_.emplace_back();
-  }
+  void add_bid(const Bid& bid) { bids_.add(bid); }
 
  private:
   struct BankList {
     std::int32_t head = kNone, tail = kNone;
-    std::size_t position = 0;               // in busy_
-    std::int32_t hit = kNone, row = kNone;  // in bids_
-    std::int64_t open_row = 0;              // a new burst to another row changes no bid
+    std::size_t position = 0;   // in busy_
+    std::int64_t open_row = 0;  // a new burst to another row changes no bid
     std::int32_t next_unknown = kNone;
     bool listed = false;  // among the unknown
     bool known = false;   // the bids
@@ -142,25 +121,8 @@ class BurstQueue {
   void forget(BankList* list, std::int64_t bank) {
     if (!list->known) return;
     list->known = false;
-    if (list->row != kNone) --row_bids_;
-    remove_bid(&list->hit);
-    remove_bid(&list->row);
+    bids_.remove(bank);
     list_unknown(list, bank);
-  }
-  const Bid* bid_at(std::int32_t position) const {
-    return position == kNone ? nullptr : &bids_[static_cast<std::size_t>(position)];
-  }
-  void remove_bid(std::int32_t* position) {
-    if (*position == kNone) return;
-    const Bid& last = bids_.back();
-    Bid& hole = bids_[static_cast<std::size_t>(*position)];
-    if (&last != &hole) {
-      BankList& moved = banks_[at(last.bank)];
-      (is_column(last.command) ? moved.hit : moved.row) = *position;
-      hole = last;
-    }
-    bids_.pop_back();
-    *position = kNone;
   }
   void leave_busy(const BankList& bank) {
     busy_[bank.position] = busy_.back();
@@ -179,18 +141,17 @@ class BurstQueue {
   std::vector<BankList> banks_;
   std::vector<std::int64_t> busy_;
   std::int32_t unknown_ = kNone;  // the first of a list of banks that have lost their bids
-  std::vector<Bid> bids_;
+  BankBids bids_;
   // The last answer of all_are_hits(), if it was yes and stands: no row has changed since, and no
   // bank has another oldest burst than one to the same row.
   bool all_hits_ = false;
-  std::int64_t row_bids_ = 0;  // for row commands, of the known
   std::int32_t oldest_ = kNone, youngest_ = kNone;
   std::int64_t size_ = 0;
 };
 
 // Once per burst: worth their place in the caller.
 
-inline void BurstQueue::link(std::int32_t index, std::uint64_t order) {
+inline void BurstQueue::link(std::int32_t index, std::int64_t order) {
   Entry& e = entry(index);
   BankList& bank = banks_[at(e.burst.bank)];
   e.order = order;
