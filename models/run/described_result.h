@@ -25,6 +25,8 @@ void describe_layer(const LayerResult& layer, std::optional<std::int64_t> timeli
 void describe_kind(const KindTotals& kind, ResultVisitor& v);
 /// `network`: kinds, largest layers, memory, tokens.
 void describe_network(const NetworkResult& network, ResultVisitor& v);
+/// `accuracy`: what an evaluation found.
+void describe_accuracy(const Accuracy& accuracy, ResultVisitor& v);
 /// A field with its place: "dram.per_tensor.*.read_bytes", "layers[].name", where '*' is any name.
 struct FieldRow {
   std::string path, unit, meaning;

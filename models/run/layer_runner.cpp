@@ -116,6 +116,15 @@ void require_memory(const MappingProblem& p, Verify verify) {
                     bytes * 1e-9, memory * 1e-9));
 }
 
+LayerOutputs compute_outputs(const LayerProgram& program, const LayerOp& op, Requantize mode,
+                             GivenOperands given) {
+  LayerCheck check(program.problem, program.mapping.tiling, op, mode, Verify::kOff,
+                   std::move(given));
+  compute_values(program.program, check.values());
+  check.finish();
+  return check.take_outputs();
+}
+
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
                             const LayerOp& op, const Precision& precision, const MappingPins& pins,
                             const OutputStage& stage) {

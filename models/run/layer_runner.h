@@ -35,6 +35,10 @@ std::string ahead_key(const WeightsAhead& ahead);
 /// kills the process.
 void require_memory(const MappingProblem& problem, Verify verify);
 
+/// The outputs of a layer by its program, without the machine and unchecked.
+LayerOutputs compute_outputs(const LayerProgram& program, const LayerOp& op, Requantize mode,
+                             GivenOperands given);
+
 class LayerRunner {
  public:
   /// Builds the machine.

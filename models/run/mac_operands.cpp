@@ -89,18 +89,19 @@ FoldedNorm folded_norm(const NetworkLayer& layer, const LayerTensors& tensors, s
 class Builder {
  public:
   Builder(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem,
-          const LayerTensors& tensors)
+          const LayerTensors& tensors, WeightCache* known)
       : layer_(layer),
         op_(op),
         p_(problem),
         tensors_(tensors),
+        known_(known),
         coded_(layer.accumulators || LayerTensors::has(layer, "input_scale")) {}
 
   MacOperands build(const NetworkTensor& first, const NetworkTensor* second) {
     set_norm();
     CodedOperand x = input(first);
     std::vector<double> reference_weights;
-    CodedOperand w = second != nullptr ? second_operand(*second) : weights();
+    CodedOperand w = second != nullptr ? second_operand(*second) : own_weights();
     reference_weights = std::move(w.reference);
     Operands operands{std::move(x.reals),
                       std::move(w.reals),
@@ -159,6 +160,23 @@ class Builder {
   CodedOperand coded_weights(const OperandRows& rows) const {
     return coded_operand(rows, p_.path.weights.format, tensors_.scales(layer_, "weight_scale"),
                          tensors_.zero_points(layer_, "weight_zero_point"), "second");
+  }
+
+  CodedOperand own_weights() {
+    const auto source = layer_.tensors.find("weights");
+    const bool computed = source != layer_.tensors.end() && !source->second.input.empty();
+    if (known_ == nullptr || computed) return weights();
+    auto found = known_->find(layer_.name);
+    if (found == known_->end()) {
+      CodedOperand w = weights();
+      found = known_
+                  ->emplace(layer_.name, KnownWeights{std::move(w.stored), std::move(w.reals),
+                                                      std::move(w.reference), weight_origin_})
+                  .first;
+    }
+    const KnownWeights& w = found->second;
+    weight_origin_ = w.origin;
+    return {w.stored, w.reals, w.reference};
   }
 
   CodedOperand weights() {
@@ -253,6 +271,7 @@ class Builder {
   const LayerOp& op_;
   const MappingProblem& p_;
   const LayerTensors& tensors_;
+  WeightCache* known_;
   bool coded_;
   FoldedNorm norm_;
   OperandOrigin weight_origin_;
@@ -262,8 +281,9 @@ class Builder {
 
 MacOperands mac_operands(const NetworkLayer& layer, const LayerOp& op,
                          const MappingProblem& problem, const LayerTensors& tensors,
-                         const NetworkTensor& first, const NetworkTensor* second) {
-  return Builder(layer, op, problem, tensors).build(first, second);
+                         const NetworkTensor& first, const NetworkTensor* second,
+                         WeightCache* known) {
+  return Builder(layer, op, problem, tensors, known).build(first, second);
 }
 
 NetworkTensor mac_result(const MacOperands& operands, LayerOutputs outputs,

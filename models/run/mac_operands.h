@@ -2,6 +2,8 @@
 // tensors that are there.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "core/mapping/tiling.h"
@@ -16,11 +18,22 @@ struct MacOperands {
   bool yields_numbers = false;    ///< the output's codes stand for themselves
 };
 
+/// A layer's own weights, which are the same in every pass.
+struct KnownWeights {
+  QuantizedTensor stored;
+  std::vector<float> reals;
+  std::vector<double> reference;  ///< empty: `reals`
+  OperandOrigin origin;
+};
+using WeightCache = std::map<std::string, KnownWeights>;  ///< by layer
+
 /// `first` and `second` are the operands that other layers produce; `second` is nullptr where the
-/// layer has weights of its own. Throws an input Error where shapes, types or formats do not fit.
+/// layer has weights of its own, which are taken from `known` and left there, unless it is
+/// nullptr. Throws an input Error where shapes, types or formats do not fit.
 MacOperands mac_operands(const NetworkLayer& layer, const LayerOp& op,
                          const MappingProblem& problem, const LayerTensors& tensors,
-                         const NetworkTensor& first, const NetworkTensor* second);
+                         const NetworkTensor& first, const NetworkTensor* second,
+                         WeightCache* known = nullptr);
 
 /// The layer's output as its readers find it. `outputs` may be moved from.
 NetworkTensor mac_result(const MacOperands& operands, LayerOutputs outputs,

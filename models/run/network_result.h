@@ -19,6 +19,7 @@ struct NetworkOutputValues {
   std::vector<float> values;
   std::vector<std::int32_t> codes;  ///< integers
   Quality error;                    ///< against the whole network in float64
+  std::vector<double> reference;    ///< that network's; of an evaluation alone
 };
 
 /// What the report says about one pass (or one decode step) beyond its layers.

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "run/key.h"
 #include "run/layer_formats.h"
+#include "run/network_layers.h"
 #include "run/outcome_store.h"
 #include "run/quantize_passes.h"
 #include "run/workers.h"
@@ -45,17 +46,6 @@ double work_of(const NetworkLayer& layer) {
                         layer.op)));
 }
 
-Layer mac_layer(const NetworkLayer& layer) {
-  Layer mac{layer.name, {}};
-  std::visit(
-      [&mac](const auto& op) {
-        if constexpr (!std::is_same_v<std::decay_t<decltype(op)>, VectorOp>) mac.op = op;
-      },
-      layer.op);
-  mac.stage = {layer.bias, layer.activation};
-  return mac;
-}
-
 /// "blk.3.q" as "blk.*.q": numbers between dots.
 std::string without_indices(const std::string& name) {
   std::string text;
@@ -77,16 +67,6 @@ bool moves_nothing(const NetworkLayer& layer) {
 std::int64_t parameter(const Network& network, const char* name, std::int64_t otherwise) {
   const auto found = network.parameters.find(name);
   return found == network.parameters.end() ? otherwise : found->second;
-}
-
-/// Errors name the layer.
-template <class F>
-auto with_name(const NetworkLayer& layer, F run) {
-  try {
-    return run();
-  } catch (const Error& e) {
-    throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
-  }
 }
 
 /// A network gives its layers their operands; none makes its own.

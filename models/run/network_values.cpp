@@ -51,7 +51,7 @@ std::vector<std::int64_t> shape_of(const NetworkLayer& layer) {
 
 }  // namespace
 
-void NetworkValues::begin(const Network& network) {
+void NetworkValues::begin(const Network& network, std::map<std::string, NetworkTensor> given) {
   network_ = &network;
   store_ = std::make_unique<TensorStore>(network);
   before_.clear();
@@ -60,7 +60,10 @@ void NetworkValues::begin(const Network& network) {
     layers += std::holds_alternative<VectorOp>(layer.op) ? 0 : 1;
   sampled_macs_ =
       std::clamp(kNetworkSampledMacs / std::max<std::int64_t>(1, layers), kLeastMacs, kMostMacs);
-  for (const NetworkInput& entry : network.inputs) store_->put(entry.name, input(entry));
+  for (const NetworkInput& entry : network.inputs) {
+    const auto found = given.find(entry.name);
+    store_->put(entry.name, found != given.end() ? std::move(found->second) : input(entry));
+  }
 }
 
 /// A step after the first reads the tokens that the step before has yielded.
@@ -130,7 +133,8 @@ MacOperands NetworkValues::operands(const NetworkLayer& layer, const LayerOp& op
     throw input_error(fmt::format("expected {} inputs, got {}", reads, inputs.size()));
   const NetworkTensor* second = product != nullptr ? inputs[1] : nullptr;
   if (product != nullptr && layer.kv_cache) second = &cached(layer, *product, *second);
-  MacOperands result = mac_operands(layer, op, problem, tensors(), *inputs[0], second);
+  MacOperands result = mac_operands(layer, op, problem, tensors(), *inputs[0], second,
+                                    wanted_ == Wanted::kOutputs ? &weights_ : nullptr);
   result.given.sampled_macs = sampled_macs_;
   result.given.operands.input_origin.source.input = named_inputs(layer, before_).at(0);
   return result;
@@ -141,12 +145,13 @@ VectorQuality NetworkValues::run(const NetworkLayer& layer, const VectorFormats&
   value_count("outputs", {op.elements()});
   for (const std::int64_t elements : operand_elements(op)) value_count("inputs", {elements});
   if (op.kind == VectorKind::kEmbedding) value_count("table", {op.table_rows, op.cols});
-  VectorOutcome outcome = run_vector_op(layer, formats, tensors(), inputs_of(layer));
+  VectorOutcome outcome =
+      run_vector_op(layer, formats, tensors(), inputs_of(layer), wanted_ == Wanted::kErrors);
   return {outcome.error, finish(layer, std::move(outcome.tensor))};
 }
 
 Quality NetworkValues::finish(const NetworkLayer& layer, NetworkTensor result) {
-  const Quality error = quality_of(result);
+  const Quality error = wanted_ == Wanted::kErrors ? quality_of(result) : Quality();
   store_->put(layer.name, std::move(result));
   store_->release(layer, before_);
   before_ = layer.name;
@@ -171,7 +176,10 @@ std::vector<NetworkOutputValues> NetworkValues::end() {
       values.codes = tensor.codes;
       values.type = is_integer_type(output.type) ? output.type : "int32";
     }
-    values.error = quality_of(tensor);
+    if (wanted_ == Wanted::kErrors)
+      values.error = quality_of(tensor);
+    else
+      values.reference = tensor.reference;
     results.push_back(std::move(values));
   }
   choose_tokens(results);

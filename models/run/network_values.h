@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,11 +24,16 @@ struct VectorQuality {
 
 class NetworkValues {
  public:
-  explicit NetworkValues(const RunConfig& run) : run_(run) {}
+  /// What becomes of the values of many passes: errors of each layer, or only the outputs, beside
+  /// what they would be without any rounding.
+  enum class Wanted { kErrors, kOutputs };
+  explicit NetworkValues(const RunConfig& run, Wanted wanted = Wanted::kErrors)
+      : run_(run), wanted_(wanted) {}
 
-  /// Before the layers of a pass: its inputs, from files, from the pass before (the tokens that it
-  /// yielded), or generated. The network must outlive the pass.
-  void begin(const Network& network);
+  /// Before the layers of a pass: its inputs, which are `given`, from files, from the pass before
+  /// (the tokens that it yielded), or generated. The network must outlive the pass; of kOutputs,
+  /// all passes are of networks with the same weights.
+  void begin(const Network& network, std::map<std::string, NetworkTensor> given = {});
 
   /// What a layer with MACs works on, and its result when that is there.
   MacOperands operands(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem);
@@ -49,6 +55,8 @@ class NetworkValues {
                               const NetworkTensor& fresh);
 
   const RunConfig& run_;
+  Wanted wanted_;
+  WeightCache weights_;  ///< kOutputs
   KvCache cache_;
   const Network* network_ = nullptr;
   std::unique_ptr<TensorStore> store_;

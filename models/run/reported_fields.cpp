@@ -153,6 +153,8 @@ std::vector<ExampleResult> example_results() {
   ExampleResult priced = estimated;  // with all that tables and DRAM files may tell
   add_counts(priced, priced.result.layer_passes.front());
   priced.run.dram.energy.emplace();
+  ExampleResult evaluated = network_example({pass_of("", 1, 0)});
+  evaluated.result.accuracy.emplace();
   ExampleResult bare = network_example({});
   bare.result.network->layers = {LayerResult()};
   bare.result.network->outputs.clear();
@@ -163,7 +165,7 @@ std::vector<ExampleResult> example_results() {
           estimated,
           priced,
           bare,
-          network_example({pass_of("", 1, 0)}),
+          evaluated,
           network_example({pass_of("", 0, 1)}),
           network_example({pass_of("prefill", 1, 0), pass_of("decode", 1, 0)})};
 }
@@ -182,6 +184,7 @@ const std::vector<FieldRow>& reported_fields() {
       collect_fields([](const ExampleResult& example, ResultVisitor& v) {
         describe_layers(example.run, example.result.layers(), v);
         if (example.result.network) describe_network(*example.result.network, v);
+        if (example.result.accuracy) describe_accuracy(*example.result.accuracy, v);
       });
   return kRows;
 }

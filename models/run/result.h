@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "run/accuracy.h"
 #include "run/layer_result.h"
 #include "run/network_result.h"
 
@@ -12,7 +13,8 @@ namespace bitjoule {
 struct Result {
   /// Of a run with one layer: it, and around it the passes that find dynamic scales, in order.
   std::vector<LayerResult> layer_passes;
-  std::optional<NetworkResult> network;  ///< of a run with a network
+  std::optional<NetworkResult> network;   ///< of a run with a network
+  std::optional<Accuracy> accuracy = {};  ///< where its values were evaluated
 
   /// Every row, `repeat` times each.
   const std::vector<LayerResult>& layers() const& {

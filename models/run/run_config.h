@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,6 +69,22 @@ enum class LayerOverlapMode { kNone, kLayers };
 /// Told now and then how much of the work is done (0..1), and what is being done.
 using ProgressSink = std::function<void(double share, const std::string& what)>;
 
+/// Data that a network's values are judged by, beside the run (docs/accuracy.md).
+struct EvaluationConfig {
+  std::string data;                    ///< file of tokens
+  std::int64_t window = 256;           ///< tokens read at once
+  std::optional<std::int64_t> stride;  ///< tokens from one window to the next; default: window
+  std::int64_t limit = 0;              ///< tokens at most; 0: all
+  std::string tokenizer;               ///< GGUF file that knows how text becomes tokens
+};
+struct Evaluation {
+  EvaluationConfig config;
+  std::string reference_name;  ///< of the network that is the reference; empty: the network itself
+  /// The network that reads so many tokens at once, and the one whose float64 values are the
+  /// reference; the latter is empty where it is the same.
+  std::function<Network(std::int64_t tokens)> network, reference;
+};
+
 struct RunConfig {
   std::string name;
   AcceleratorConfig accelerator;
@@ -79,6 +96,7 @@ struct RunConfig {
   Precision precision;
   RunOptions options;
   MappingPins mapping;
+  std::optional<Evaluation> evaluation;
   std::vector<std::string> notes;  ///< what was set and has no effect, a line each
 };
 

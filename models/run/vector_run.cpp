@@ -49,7 +49,7 @@ class Run {
         tensors_(tensors),
         inputs_(inputs) {}
 
-  VectorOutcome run() {
+  VectorOutcome run(bool measures) {
     op_.kind == VectorKind::kEmbedding ? read_table() : read_inputs();
     read_parameters();
     VectorResult result = vector_values(op_, operands_);
@@ -57,7 +57,7 @@ class Run {
       result.values[i] *= result.row_scales[i / static_cast<std::size_t>(op_.cols)];
     std::vector<double> reference = vector_reference(op_, references_);
     VectorOutcome outcome;
-    outcome.error = arithmetic_error(result.values);
+    if (measures) outcome.error = arithmetic_error(result.values);
     outcome.tensor = stored(std::move(result.values), std::move(reference));
     return outcome;
   }
@@ -292,8 +292,8 @@ std::vector<std::int32_t> default_indices(std::int64_t rows, std::int64_t table_
 
 VectorOutcome run_vector_op(const NetworkLayer& layer, const VectorFormats& formats,
                             const LayerTensors& tensors,
-                            const std::vector<const NetworkTensor*>& inputs) {
-  return Run(layer, formats, tensors, inputs).run();
+                            const std::vector<const NetworkTensor*>& inputs, bool measures) {
+  return Run(layer, formats, tensors, inputs).run(measures);
 }
 
 }  // namespace bitjoule

@@ -11,15 +11,15 @@ namespace bitjoule {
 struct VectorOutcome {
   NetworkTensor tensor;
   /// Of the arithmetic alone: against the operator in float64 on the same operands, before the
-  /// result is stored.
+  /// result is stored. Unset where nobody asks.
   Quality error;
 };
 
-/// `inputs` are the operands in order. Throws an input Error where they are not what the operator
-/// reads.
+/// `inputs` are the operands in order; `measures` the error. Throws an input Error where they are
+/// not what the operator reads.
 VectorOutcome run_vector_op(const NetworkLayer& layer, const VectorFormats& formats,
                             const LayerTensors& tensors,
-                            const std::vector<const NetworkTensor*>& inputs);
+                            const std::vector<const NetworkTensor*>& inputs, bool measures = true);
 
 /// Rows of a table that are looked up where nothing says which: those whose addresses the traffic
 /// has (docs/networks.md).

@@ -8,6 +8,8 @@
 #include "python/src/interpreter.h"
 #include "sim/commands/command.h"
 #include "sim/config/naming.h"
+#include "sim/evaluate/evaluate.h"
+#include "sim/report/accuracy_text.h"
 #include "sim/report/summary.h"
 #include "sim/result/result_json.h"
 #include "sim/result/run_hash.h"
@@ -107,8 +109,9 @@ std::vector<std::shared_ptr<void>>& machines_to_end() {
 boost::json::object Report::document() const { return result_json(run, result, hash); }
 
 std::string Report::text() const {
-  return result.network ? network_summary(run, *result.network)
-                        : run_summary(run, result.layer_passes);
+  if (!result.network) return run_summary(run, result.layer_passes);
+  return network_summary(run, *result.network) +
+         (result.accuracy ? accuracy_summary(*result.accuracy) : "");
 }
 
 Outcome simulate(Machine& machine, const std::string& name, const std::string& hash) {
@@ -117,6 +120,7 @@ Outcome simulate(Machine& machine, const std::string& name, const std::string& h
   report->run = machine.config();
   report->result =
       report->run.phases.empty() ? naming(name, [&] { return machine.run(); }) : machine.run();
+  report->result.accuracy = evaluated(report->run);
   report->hash = hashes_tensors(report->run) ? run_hash(report->run) : hash;
   report->run.options.tensors.reset();  // arrays and files are not held any longer
   Outcome outcome{report, ""};

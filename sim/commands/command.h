@@ -102,6 +102,7 @@ CommandAction add_area_command(CLI::App& app);
 CommandAction add_check_command(CLI::App& app);
 CommandAction add_completion_command(CLI::App& app);
 CommandAction add_diff_command(CLI::App& app);
+CommandAction add_evaluate_command(CLI::App& app);
 CommandAction add_explain_command(CLI::App& app);
 CommandAction add_help_command(CLI::App& app);
 CommandAction add_import_command(CLI::App& app);

@@ -106,9 +106,9 @@ constexpr PatternRow kPatterns[] = {
      "--write-streams of them write, in the first --write-count steps"},
 };
 
-class Trace : public RequestSource {
+class TraceFile : public RequestSource {
  public:
-  Trace(const std::string& path, const TrafficShape& shape)
+  TraceFile(const std::string& path, const TrafficShape& shape)
       : path_(path), shape_(shape), text_(kLongestLine + 1) {
     if (const std::string absence = why_no_file(path); !absence.empty())
       throw input_error(path + ": " + absence);
@@ -254,7 +254,7 @@ std::unique_ptr<RequestSource> make_pattern(const PatternOptions& options,
 }
 
 std::unique_ptr<RequestSource> open_trace(const std::string& path, const TrafficShape& shape) {
-  return std::make_unique<Trace>(path, shape);
+  return std::make_unique<TraceFile>(path, shape);
 }
 
 }  // namespace bitjoule

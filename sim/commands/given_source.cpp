@@ -11,6 +11,7 @@
 #include "sim/commands/command.h"
 #include "sim/commands/kinds.h"
 #include "sim/config/json_text.h"
+#include "sim/output/text_file.h"
 #include "sim/sweep/store.h"
 
 namespace bitjoule {

@@ -42,6 +42,8 @@ void add_import_options(CLI::App& app, ImportArguments& arguments) {
       ->take_all();
   app.add_flag("--skip-unknown", arguments.options.skip_unknown,
                "leave out operators and tensors of an imported network that are not known");
+  app.add_flag("--requantize", arguments.options.requantize,
+               "weights of a GGUF file in the formats of the run instead of the file's");
 }
 
 void print_notes(const std::vector<std::string>& notes) {

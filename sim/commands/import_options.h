@@ -13,7 +13,9 @@ struct ImportArguments {
   ImportOptions options;
   std::vector<std::string> sizes;  ///< "NAME=N"
 
-  bool any_given() const { return options.batch != 1 || options.skip_unknown || !sizes.empty(); }
+  bool any_given() const {
+    return options.batch != 1 || options.skip_unknown || options.requantize || !sizes.empty();
+  }
   /// `options` with the sizes. Throws an input Error for malformed ones.
   ImportOptions resolved() const;
 };

@@ -2,11 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/error.h"
 #include "sim/config/leaf.h"
 #include "sim/config/suggest.h"
 
 namespace bitjoule {
+
+void add_network(NetworkValue network, std::vector<Override>& overrides) {
+  overrides.push_back(std::move(network.override));
+  for (const auto& [name, size] : network.parameters)
+    overrides.push_back({"network.parameters." + name, std::to_string(size)});
+}
 
 std::map<std::string, std::string> given_files(const std::vector<std::string>& arguments) {
   std::map<std::string, std::string> files;

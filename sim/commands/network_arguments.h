@@ -6,8 +6,13 @@
 #include <vector>
 
 #include "core/workload/network.h"
+#include "sim/import/import.h"
 
 namespace bitjoule {
+
+/// Puts a network in the place of a run's, its sizes as --set says them, so that one without effect
+/// is told.
+void add_network(NetworkValue network, std::vector<Override>& overrides);
 
 /// The files of "--input NAME=FILE" by name. Throws an input Error for other texts and names that
 /// are given twice.

@@ -15,11 +15,13 @@
 #include "sim/commands/network_arguments.h"
 #include "sim/config/naming.h"
 #include "sim/config/writer.h"
+#include "sim/evaluate/evaluate.h"
 #include "sim/formats/npy.h"
 #include "sim/output/output_files.h"
 #include "sim/output/progress.h"
 #include "sim/output/terminal.h"
 #include "sim/output/text.h"
+#include "sim/report/accuracy_text.h"
 #include "sim/report/fst.h"
 #include "sim/report/summary.h"
 #include "sim/report/waveform.h"
@@ -82,15 +84,14 @@ std::vector<Override> with_options(std::vector<Override> overrides, const RunArg
   if (!a.values.empty()) overrides.push_back({"values", a.values});
   if (a.network.empty()) {
     if (a.import.any_given())
-      throw input_error("--batch, --size and --skip-unknown: of an imported network: --network");
+      throw input_error(
+          "--batch, --size, --skip-unknown and --requantize: of an imported network: --network");
     return overrides;
   }
-  const NetworkValue network = named_network(a);
+  NetworkValue network = named_network(a);
   print_notes(network.notes);
-  std::vector<Override> all = {network.override};
-  // As --set says them, so that one without effect is told.
-  for (const auto& [name, size] : network.parameters)
-    all.push_back({"network.parameters." + name, std::to_string(size)});
+  std::vector<Override> all;
+  add_network(std::move(network), all);
   all.insert(all.end(), overrides.begin(), overrides.end());
   return all;
 }
@@ -144,6 +145,16 @@ void note_options(const RunArguments& a, const RunConfig& run) {
     note("-j", "with overlap: layers each layer depends on those before it");
 }
 
+/// What the run's values are worth on its data, where it names some.
+std::optional<Accuracy> evaluated_beside(const RunArguments& a, const RunConfig& run) {
+  ProgressLine line;
+  EvaluateOptions options;
+  options.workers = run.options.workers;
+  options.store = a.store;
+  options.progress = [&](double share, const std::string& what) { line.show(share, what); };
+  return evaluated(run, options);
+}
+
 int run_network(const RunArguments& a, RunConfig config) {
   print_notes(config.notes);
   note_options(a, config);
@@ -155,7 +166,8 @@ int run_network(const RunArguments& a, RunConfig config) {
   if (a.jobs > 1) config.options.workers = std::make_shared<ForkedWorkers>(a.jobs);
   Machine machine(std::move(config));
   const RunConfig& run = machine.config();
-  const Result all = simulate(machine);
+  Result all = simulate(machine);
+  all.accuracy = evaluated_beside(a, run);
   const NetworkResult& result = *all.network;
   print_notes(mapping_notes(all.layers()));
   if (!a.directory.empty()) {
@@ -169,7 +181,8 @@ int run_network(const RunArguments& a, RunConfig config) {
   if (a.json)
     print_data(json_text(result_json(run, all)));
   else
-    print_summary(network_summary(run, result));
+    print_summary(network_summary(run, result) +
+                  (all.accuracy ? accuracy_summary(*all.accuracy) : ""));
   require_verified(all);
   return 0;
 }

@@ -53,9 +53,10 @@ GgufValue read_array(ByteCursor& cursor) {
     cursor.fail(fmt::format("array of type {}: expected numbers, bools or strings", type));
   cursor.require_room(count, type == kString ? 8 : 1, "an array");
   if (type == kString) {
+    GgufStrings strings;
     for (std::uint64_t i = 0; i < count; ++i)
-      cursor.take(cursor.read<std::uint64_t>("a string's length"), "a string");
-    return GgufStrings{count};
+      strings.texts.push_back(cursor.read_string("a string", kMaxString));
+    return strings;
   }
   if (count > kMaxArray) cursor.fail(fmt::format("array of {} numbers is too long", count));
   std::vector<double> numbers;

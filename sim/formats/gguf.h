@@ -11,9 +11,9 @@
 
 namespace bitjoule {
 
-/// Arrays of strings (the tokenizer's) keep only their length.
+/// Arrays of strings (the tokenizer's).
 struct GgufStrings {
-  std::uint64_t count = 0;
+  std::vector<std::string> texts;
 };
 using GgufValue = std::variant<std::uint64_t, std::int64_t, double, bool, std::string,
                                std::vector<double>, GgufStrings>;

@@ -231,11 +231,14 @@ void add_parameters(const GgufFile& file, const GgufArchitecture& architecture,
   network.check_heads(file.name);
 }
 
-/// The rule that gives one layer its tensor and, for weights, the format it is stored in.
+/// The rule that gives one layer its tensor and, for weights, the format it is stored in, unless
+/// the run's is to be taken.
 boost::json::object rule_of(const StoredTensor& tensor, const ModelTensorRow& row,
-                            const std::string& layer, const std::string& reference) {
+                            const std::string& layer, const std::string& reference,
+                            bool requantize) {
   boost::json::object rule{{"layers", {layer}}};
-  if (row.role != std::string("bias")) rule["precision"] = weights_in(tensor.type->format);
+  if (row.role != std::string("bias") && !requantize)
+    rule["precision"] = weights_in(tensor.type->format);
   if (tensor.data != nullptr)
     rule["tensors"] = {{row.role, {{"file", reference}, {"tensor", tensor.name}}}};
   return rule;
@@ -281,14 +284,14 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
       throw input_error(fmt::format("{}: tensor \"{}\": there is no number format \"{}\"",
                                     file.name, tensor.name, tensor.type->format));
     } else {
-      network.overrides.push_back(rule_of(tensor, *row, layer, reference));
+      network.overrides.push_back(rule_of(tensor, *row, layer, reference, options.requantize));
     }
   }
   // The tied head reads the embedding's rows as they are stored.
   if (const StoredTensor* embedding = find_tensor(file, "token_embd.weight");
       find_tensor(file, "output.weight") == nullptr)
     network.overrides.push_back(
-        rule_of(*embedding, {"", "head", "weights", false}, "head", reference));
+        rule_of(*embedding, {"", "head", "weights", false}, "head", reference, options.requantize));
   if (!unknown.empty() && !options.skip_unknown)
     throw input_error(fmt::format("{}: unknown tensors (--skip-unknown leaves them out): {}",
                                   file.name, fmt::join(unknown, ", ")));

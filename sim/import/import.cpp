@@ -84,6 +84,9 @@ Imported import_file(const std::string& name, const Blob& file, const ImportOpti
         file.name() +
         ": --batch, --size and --skip-unknown: of networks with open sizes or unknown "
         "parts, which SCALE-Sim's files have not");
+  if (options.requantize && row.import != import_gguf)
+    throw input_error(file.name() +
+                      ": --requantize: of a GGUF file, which says the format of each tensor");
   Imported imported = row.import(file, options);
   require_utf8(imported_node(imported, file.name()), file.name());
   return imported;
@@ -105,11 +108,11 @@ Network network_of(const Imported& imported) {
 NetworkValue network_value(const std::string& path, const ImportOptions& options) {
   const std::string extension = std::filesystem::path(path).extension();
   if (extension == ".yaml" || extension == ".yml") {
-    if (options.batch != 1 || options.skip_unknown || !options.sizes.empty())
+    if (options.batch != 1 || options.skip_unknown || options.requantize || !options.sizes.empty())
       throw input_error(
           path +
-          ": a network file, whose sizes are --set network.parameters.NAME=N; --batch, --size and "
-          "--skip-unknown are for imported ones");
+          ": a network file, whose sizes are --set network.parameters.NAME=N; --batch, --size, "
+          "--skip-unknown and --requantize are for imported ones");
     return {{"network", boost::json::serialize(boost::json::string(path))}, {}, {}};
   }
   const Blob file = map_file(path);

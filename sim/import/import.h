@@ -25,6 +25,7 @@ struct ImportOptions {
   std::map<std::string, std::string> inputs;
   std::int64_t batch = 1;     ///< for a first dimension that the file leaves open
   bool skip_unknown = false;  ///< leave out operators and tensors that are not known
+  bool requantize = false;    ///< GGUF: weights in the formats of the run instead of the file's
   std::string reference;      ///< how the network names the imported file; default: as it is named
 };
 

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "sim/config/document.h"
 #include "sim/config/json_text.h"
+#include "sim/output/text_file.h"
 #include "sim/report/report_parts.h"
 #include "sim/sweep/store.h"
 

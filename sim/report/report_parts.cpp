@@ -9,6 +9,7 @@
 
 #include "sim/config/writer.h"
 #include "sim/output/text.h"
+#include "sim/output/text_file.h"
 #include "sim/report/html/machine.h"
 #include "sim/result/result_fields.h"
 #include "sim/sweep/store.h"

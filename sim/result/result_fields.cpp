@@ -12,6 +12,7 @@ void describe_result(const ExampleResult& example, ResultVisitor& v) {
   describe_layers(example.run, example.result.layers(), v);
   v.object(kConfigField, [] {});
   if (example.result.network) describe_network(*example.result.network, v);
+  if (example.result.accuracy) describe_accuracy(*example.result.accuracy, v);
 }
 
 const std::vector<FieldRow>& result_fields() {

@@ -146,6 +146,7 @@ json::object result_json(const RunConfig& run, const Result& result, const std::
     describe_layers(run, result.layers(), v);
     v.add(kConfigField, to_json(run));
     if (result.network) describe_network(*result.network, v);
+    if (result.accuracy) describe_accuracy(*result.accuracy, v);
   });
 }
 

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/numeric/tensor_values.h"
 #include "sim/config/writer.h"
+#include "sim/result/evaluation_digest.h"
 #include "sim/schema/run_file.h"
 
 namespace bitjoule {
@@ -46,9 +47,12 @@ std::string run_hash(const RunConfig& run) {
   std::string text = run_digest(run);
   for (const auto& [role, source] : read_tensors(run))
     text += fmt::format("\n{} {}", role, digest(*source, *run.options.tensors));
+  if (run.evaluation) text += evaluation_digest(run);
   return text_hash(text);
 }
 
-bool hashes_tensors(const RunConfig& run) { return !read_tensors(run).empty(); }
+bool hashes_tensors(const RunConfig& run) {
+  return run.evaluation.has_value() || !read_tensors(run).empty();
+}
 
 }  // namespace bitjoule

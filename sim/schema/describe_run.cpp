@@ -50,6 +50,26 @@ void describe(V& v, Generation& c) {
 }
 
 template <class V>
+void describe(V& v, EvaluationFile& c) {
+  EvaluationConfig& e = c.config;
+  v.required("data", e.data, "tokens: .npy, .bin of llama2.c, or text", file_name());
+  v.field("window", e.window, "tokens read at once, as a prefill", range(2, 1 << 20));
+  v.field("stride", e.stride, "tokens from one window to the next; default: window",
+          range(1, 1 << 20));
+  v.field("limit", e.limit, "tokens at most; 0: all", at_least(0));
+  v.field("tokenizer", e.tokenizer, "GGUF file by whose tokenizer text becomes tokens",
+          file_name());
+  v.field("reference", c.reference,
+          "network whose float64 values are the reference; default: the run's");
+  v.check([&] {
+    if (e.stride.value_or(e.window) > e.window)
+      throw input_error(
+          fmt::format("stride: {} tokens would leave some of the data out of every window of {}",
+                      *e.stride, e.window));
+  });
+}
+
+template <class V>
 void describe(V& v, PassFile& c) {
   v.field("phase", c.phase, "shown in reports");
   v.field("context", c.context, "shown in reports: tokens the last of which is new", at_least(0));
@@ -83,6 +103,7 @@ void describe(V& v, RunFile& c) {
           "how the machine is simulated: fast and pe have equal results");
   v.field("verify", c.options.verify, "how much of the output the oracle checks");
   v.field("seed", c.options.seed, "of generated operands", at_least(0));
+  v.field("evaluation", c.evaluation, "data that the network's values are judged by");
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
     if (!c.accelerator.energy) throw input_error("energy: missing");
@@ -106,6 +127,8 @@ void describe(V& v, RunFile& c) {
       throw input_error("generate: needs a network");
     if (const auto* passes = std::get_if<std::vector<PassFile>>(&c.workload))
       if (passes->empty()) throw input_error("passes: expected at least one");
+    if (c.evaluation && !std::holds_alternative<NetworkFile>(c.workload))
+      throw input_error("evaluation: needs a network");
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
     if (c.generation && !c.phase.empty())
       throw input_error("phase: not beside generate, which runs prefill and decode");
@@ -119,6 +142,7 @@ BITJOULE_DESCRIBED(AcceleratorFile)
 BITJOULE_DESCRIBED(MappingPins)
 BITJOULE_DESCRIBED(OperandDensity)
 BITJOULE_DESCRIBED(Generation)
+BITJOULE_DESCRIBED(EvaluationFile)
 BITJOULE_DESCRIBED(PassFile)
 BITJOULE_DESCRIBED(RunFile)
 

@@ -32,6 +32,12 @@ struct AcceleratorFile {
   std::optional<MappingObjective> mapping_objective;
 };
 
+/// `evaluation` as written.
+struct EvaluationFile {
+  EvaluationConfig config;
+  std::optional<NetworkFile> reference;
+};
+
 /// One pass of several, as written; what a generation resolves to.
 struct PassFile {
   std::string phase;
@@ -53,6 +59,7 @@ struct RunFile {
   RunOptions options;
   std::optional<bool> values;
   MappingPins mapping;
+  std::optional<EvaluationFile> evaluation;
 };
 
 template <>
@@ -86,6 +93,8 @@ template <class V>
 void describe(V& v, OperandDensity& c);
 template <class V>
 void describe(V& v, Generation& c);
+template <class V>
+void describe(V& v, EvaluationFile& c);
 template <class V>
 void describe(V& v, PassFile& c);
 template <class V>

@@ -173,6 +173,31 @@ void set_phases(const RunFile& file, RunConfig& run) {
   note_precision(run);
 }
 
+/// The prefill of one sequence of so many tokens.
+std::function<Network(std::int64_t)> prefills_of(const NetworkFile& network) {
+  check_values(network, true);
+  return [file = network](std::int64_t tokens) mutable {
+    file.phase = "prefill";
+    NetworkOptions options;
+    options.unroll = true;
+    options.generates = true;
+    options.parameters = {{"batch", 1}, {"prompt", tokens}};
+    return build_network(file, options);
+  };
+}
+
+/// What a run's values are judged by.
+std::optional<Evaluation> evaluation_of(const RunFile& file) {
+  if (!file.evaluation) return std::nullopt;
+  const EvaluationFile& written = *file.evaluation;
+  Evaluation evaluation{written.config, "", prefills_of(std::get<NetworkFile>(file.workload)), {}};
+  if (written.reference) {
+    evaluation.reference = prefills_of(*written.reference);
+    evaluation.reference_name = written.reference->name;
+  }
+  return evaluation;
+}
+
 RunConfig to_run(const RunFile& file, const Node& root) {
   if (!file.accelerator.energy)
     throw input_error("energy: missing, here and in the accelerator");  // erased by an override
@@ -197,6 +222,7 @@ RunConfig to_run(const RunFile& file, const Node& root) {
     set_phases(file, run);
   }
   check_fidelity(run);
+  run.evaluation = evaluation_of(file);
   if (run.name.empty())
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
   const std::vector<std::string> unused = unused_settings(root, run);

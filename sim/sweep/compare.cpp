@@ -12,6 +12,7 @@
 #include "sim/config/json_text.h"
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
+#include "sim/output/text_file.h"
 #include "sim/result/result_fields.h"
 #include "sim/result/result_json.h"
 #include "sim/sweep/price_notes.h"

@@ -17,6 +17,7 @@
 #include "run/output_check.h"
 #include "run/simulation.h"
 #include "sim/config/writer.h"
+#include "sim/evaluate/evaluate.h"
 #include "sim/output/progress.h"
 #include "sim/output/terminal.h"
 #include "sim/result/result_json.h"
@@ -36,9 +37,10 @@ std::string simulate(RunConfig config, const std::string& hash, Machines& machin
                      const std::shared_ptr<OutcomeStore>& outcomes) {
   config.options.outcomes = outcomes;
   Machine& machine = machines.of(std::move(config));
-  const Result result = machine.run();
+  Result result = machine.run();
   require_verified(result);
   const RunConfig& run = machine.config();
+  result.accuracy = evaluated(run);
   return json_text(result_json(run, result, hashes_tensors(run) ? run_hash(run) : hash));
 }
 

@@ -98,9 +98,10 @@ struct Search {
 }  // namespace
 
 std::vector<MetricName> metric_names(const RunConfig& run) {
-  const json::object metrics =
-      flatten(result_json(run, run.phases.empty() ? Result{{full_layer(run)}, std::nullopt}
-                                                  : Result{{}, full_network(run)}));
+  Result result = run.phases.empty() ? Result{{full_layer(run)}, std::nullopt}
+                                     : Result{{}, full_network(run)};
+  if (run.evaluation) result.accuracy.emplace();
+  const json::object metrics = flatten(result_json(run, result));
   std::vector<MetricName> names;
   for (const auto& [name, value] : metrics) names.push_back({std::string(name), value.is_number()});
   for (const ComponentRow& row : machine_components())

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "sim/config/writer.h"
 #include "sim/output/output_files.h"
+#include "sim/output/text_file.h"
 #include "sim/sweep/store.h"
 
 namespace bitjoule {

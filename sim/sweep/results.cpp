@@ -12,6 +12,7 @@
 #include "sim/config/document.h"
 #include "sim/config/json_text.h"
 #include "sim/output/csv.h"
+#include "sim/output/text_file.h"
 #include "sim/result/result_fields.h"
 #include "sim/sweep/constraints.h"
 #include "sim/sweep/price_notes.h"

@@ -1,11 +1,8 @@
 #include "sim/sweep/store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <system_error>
@@ -14,6 +11,7 @@
 #include "sim/config/json_text.h"
 #include "sim/config/writer.h"
 #include "sim/output/output_files.h"
+#include "sim/output/text_file.h"
 #include "sim/result/result_json.h"
 #include "sim/result/result_keys.h"
 #include "sim/sweep/outcome_files.h"
@@ -75,24 +73,6 @@ void write_entry(const std::string& path, const std::string& text) {
 
 bool is_point_hash(const std::string& text) {
   return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
-std::string read_text_file(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // of a pipe: at once
-  if (file < 0) return "";
-  struct stat info {};
-  std::string text;
-  if (::fstat(file, &info) == 0 && S_ISREG(info.st_mode))
-    text.resize(static_cast<std::size_t>(info.st_size));
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t n = ::read(file, text.data() + done, text.size() - done);
-    if (n <= 0 && !(n < 0 && errno == EINTR)) break;
-    if (n > 0) done += static_cast<std::size_t>(n);
-  }
-  ::close(file);
-  text.resize(done);
-  return text;
 }
 
 ResultStore::ResultStore(std::string directory)

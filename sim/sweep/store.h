@@ -69,7 +69,4 @@ class ResultStore {
 /// anywhere else.
 bool is_point_hash(const std::string& text);
 
-/// The text of a file; empty if it cannot be read, or is a pipe or device.
-std::string read_text_file(const std::string& path);
-
 }  // namespace bitjoule

@@ -45,7 +45,7 @@ TEST_CASE("gguf: metadata and tensors, rows last") {
     CHECK(file.string("general.architecture") == "llama");
     CHECK(file.integer("llama.block_count") == 3);
     CHECK(std::get<std::vector<double>>(file.metadata.at("heads")) == std::vector<double>{7, -8});
-    CHECK(std::get<GgufStrings>(file.metadata.at("tokens")).count == 2);
+    CHECK(std::get<GgufStrings>(file.metadata.at("tokens")).texts.size() == 2);
     REQUIRE(file.tensors.size() == 2);
     CHECK(file.tensors[0].shape == std::vector<std::int64_t>{2, 32});
     CHECK(file.tensors[0].type->format == std::string("q4_0"));

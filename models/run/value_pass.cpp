@@ -1,0 +1,71 @@
+#include "run/value_pass.h"
+
+#include <utility>
+
+#include "core/interrupt.h"
+#include "core/mapping/program.h"
+#include "run/layer_formats.h"
+#include "run/layer_runner.h"
+#include "run/network_layers.h"
+#include "run/quantize_passes.h"
+
+namespace bitjoule {
+namespace {
+
+/// Mappings need no machine that moves.
+RunOptions mapping_alone(RunOptions options) {
+  options.fidelity = Fidelity::kEstimate;
+  options.values = false;
+  return options;
+}
+
+}  // namespace
+
+ValuePass::ValuePass(const RunConfig& run, const Network& network)
+    : run_(run),
+      network_(with_quantize_passes(network, run.precision)),
+      values_(run, NetworkValues::Wanted::kOutputs) {
+  const LayerRunner runner(make_machine(run.accelerator, run.dram, Fidelity::kEstimate),
+                           prices_of(run), mapping_alone(run.options));
+  for (const NetworkLayer& layer : network_.layers)
+    with_name(layer, [&] { add_step(layer, runner); });
+}
+
+void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner) {
+  Step step;
+  step.layer = &layer;
+  if (std::holds_alternative<VectorOp>(layer.op)) {
+    step.formats = vector_formats(layer, run_.precision);
+  } else {
+    const Precision precision = layer_precision(layer, run_.precision);
+    step.mac = mac_layer(layer);
+    step.requantize = precision.requantize;
+    step.program = runner.prepare(step.mac, precision, with(layer.mapping, run_.mapping));
+    step.program.program = make_program(step.program.problem, step.program.mapping.tiling);
+  }
+  steps_.push_back(std::move(step));
+}
+
+void ValuePass::run_step(const Step& step) {
+  const NetworkLayer& layer = *step.layer;
+  if (std::holds_alternative<VectorOp>(layer.op)) {
+    values_.run(layer, step.formats);
+    return;
+  }
+  const MappingProblem& problem = step.program.problem;
+  MacOperands operands = values_.operands(layer, step.mac.op, problem);
+  LayerOutputs outputs =
+      compute_outputs(step.program, step.mac.op, step.requantize, std::move(operands.given));
+  values_.finish(layer, mac_result(operands, std::move(outputs), problem));
+}
+
+std::vector<NetworkOutputValues> ValuePass::run(std::map<std::string, NetworkTensor> inputs) {
+  values_.begin(network_, std::move(inputs));
+  for (const Step& step : steps_) {
+    check_interrupt();
+    with_name(*step.layer, [&] { run_step(step); });
+  }
+  return values_.end();
+}
+
+}  // namespace bitjoule

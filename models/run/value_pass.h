@@ -1,0 +1,49 @@
+// The values of a network for one input after the other: neither timing nor oracle.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/mapping/vector_program.h"
+#include "run/network_values.h"
+#include "run/run_config.h"
+#include "run/simulation.h"
+
+namespace bitjoule {
+
+/// Arithmetic, formats and the order of sums are those of a run of this network with values, by the
+/// same code; each output comes with what it would be in float64 without any rounding.
+class ValuePass {
+ public:
+  /// Maps the layers; `run` must outlive it. Throws an input Error where the network does not fit
+  /// the machine.
+  ValuePass(const RunConfig& run, const Network& network);
+  ValuePass(const ValuePass&) = delete;
+  ValuePass& operator=(const ValuePass&) = delete;
+
+  /// What leaves the network for these inputs; those not given are as in a run.
+  std::vector<NetworkOutputValues> run(std::map<std::string, NetworkTensor> inputs);
+
+  const Network& network() const { return network_; }
+
+ private:
+  /// A layer, and of one with MACs what it takes to compute it.
+  struct Step {
+    const NetworkLayer* layer = nullptr;
+    Layer mac;
+    Requantize requantize = {};
+    LayerProgram program;
+    VectorFormats formats;
+  };
+  void add_step(const NetworkLayer& layer, const class LayerRunner& runner);
+  void run_step(const Step& step);
+
+  const RunConfig& run_;
+  Network network_;  ///< with the passes that find dynamic scales
+  std::vector<Step> steps_;
+  NetworkValues values_;
+};
+
+}  // namespace bitjoule

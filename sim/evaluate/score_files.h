@@ -1,0 +1,31 @@
+// Scores of inputs that were judged before, a file each.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "run/accuracy.h"
+
+namespace bitjoule {
+
+/// A directory that evaluations share: a file is whole or not there, and one that is damaged counts
+/// as not there. Whatever cannot be written is computed again by the next evaluation.
+class ScoreFiles {
+ public:
+  /// None where `directory` is empty.
+  explicit ScoreFiles(std::string directory) : directory_(std::move(directory)) {}
+
+  /// `key` is a text of all that the score depends on.
+  std::optional<InputScore> find(const std::string& key) const;
+  void put(const std::string& key, const InputScore& score) const;
+
+ private:
+  std::string path(const std::string& hash) const { return directory_ + "/" + hash + ".score"; }
+
+  std::string directory_;
+};
+
+/// Below a store of results.
+std::string score_directory(const std::string& store);
+
+}  // namespace bitjoule
