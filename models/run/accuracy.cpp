@@ -6,45 +6,77 @@
 
 namespace bitjoule {
 
-std::string score_text(const InputScore& score) {
-  std::string text =
-      fmt::format("{} {} {}", score.error.signal, score.error.noise, score.predictions.size());
-  for (const Prediction& p : score.predictions)
-    text += fmt::format(" {} {} {} {} {} {} {} {} {}", p.target, p.predicted, p.reference_predicted,
-                        p.rank, p.reference_rank, p.nll, p.reference_nll, p.kl, p.agrees5 ? 1 : 0);
+namespace {
+
+/// Numbers with spaces between them, one after the other.
+class NumberReader {
+ public:
+  explicit NumberReader(const std::string& text) : at_(text.c_str()) {}
+
+  double real() {
+    char* end = nullptr;
+    const double value = std::strtod(at_, &end);
+    is_whole_ = is_whole_ && end != at_;
+    at_ = end;
+    return value;
+  }
+  std::int64_t integer() { return static_cast<std::int64_t>(real()); }
+  bool is_whole() const { return is_whole_; }
+  bool is_at_end() const { return *at_ == '\0'; }
+
+ private:
+  const char* at_;
+  bool is_whole_ = true;
+};
+
+Prediction read_prediction(NumberReader& from) {
+  Prediction p;
+  p.target = from.integer();
+  p.predicted = from.integer();
+  p.reference_predicted = from.integer();
+  p.rank = from.integer();
+  p.reference_rank = from.integer();
+  p.nll = from.real();
+  p.reference_nll = from.real();
+  p.kl = from.real();
+  p.agrees = p.predicted == p.reference_predicted;
+  p.agrees5 = from.integer() != 0;
+  return p;
+}
+
+}  // namespace
+
+std::string score_text(const std::vector<InputScore>& scores) {
+  std::string text = fmt::format("{}", scores.size());
+  for (const InputScore& score : scores) {
+    text +=
+        fmt::format(" {} {} {}", score.error.signal, score.error.noise, score.predictions.size());
+    for (const Prediction& p : score.predictions)
+      text +=
+          fmt::format(" {} {} {} {} {} {} {} {} {}", p.target, p.predicted, p.reference_predicted,
+                      p.rank, p.reference_rank, p.nll, p.reference_nll, p.kl, p.agrees5 ? 1 : 0);
+  }
   return text;
 }
 
-bool read_score(const std::string& text, InputScore& score) {
-  const char* at = text.c_str();
-  bool is_whole = true;
-  const auto real = [&] {
-    char* end = nullptr;
-    const double value = std::strtod(at, &end);
-    is_whole = is_whole && end != at;
-    at = end;
-    return value;
-  };
-  const auto integer = [&] { return static_cast<std::int64_t>(real()); };
-  score = {};
-  score.error.signal = real();
-  score.error.noise = real();
-  const std::int64_t count = integer();
-  for (std::int64_t i = 0; i < count && is_whole; ++i) {
-    Prediction p;
-    p.target = integer();
-    p.predicted = integer();
-    p.reference_predicted = integer();
-    p.rank = integer();
-    p.reference_rank = integer();
-    p.nll = real();
-    p.reference_nll = real();
-    p.kl = real();
-    p.agrees = p.predicted == p.reference_predicted;
-    p.agrees5 = integer() != 0;
-    score.predictions.push_back(p);
+bool read_scores(const std::string& text, std::vector<InputScore>& scores) {
+  NumberReader from(text);
+  scores.clear();
+  const std::int64_t inputs = from.integer();
+  for (std::int64_t i = 0; i < inputs && from.is_whole(); ++i) {
+    InputScore& score = scores.emplace_back();
+    score.error.signal = from.real();
+    score.error.noise = from.real();
+    const std::int64_t predictions = from.integer();
+    for (std::int64_t p = 0; p < predictions && from.is_whole(); ++p)
+      score.predictions.push_back(read_prediction(from));
   }
-  return is_whole && *at == '\0';
+  return from.is_whole() && from.is_at_end();
+}
+
+const char* data_kind_name(DataKind kind) {
+  static constexpr const char* kNames[] = {"tokens", "classes", "outputs"};
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 Accuracy accuracy_of(const std::vector<InputScore>& scores) {

@@ -37,6 +37,17 @@ NetworkOutputValues logits_of(ValuePass& pass, const std::vector<std::int32_t>& 
 
 }  // namespace
 
+bool reads_tokens(const Network& network) {
+  return std::any_of(network.inputs.begin(), network.inputs.end(), [](const NetworkInput& input) {
+    return input.name == kTokensInput && is_integer_type(input.type);
+  });
+}
+
+DataKind data_kind(const RunConfig& run) {
+  if (reads_tokens(run.phases.front().network)) return DataKind::kTokens;
+  return run.evaluation->config.labels.empty() ? DataKind::kOutputs : DataKind::kClasses;
+}
+
 LanguageEvaluation::Passes& LanguageEvaluation::passes_of(std::int64_t tokens) {
   Passes& passes = passes_[tokens];
   const Evaluation& evaluation = *run_.evaluation;
@@ -52,10 +63,6 @@ LanguageEvaluation::Passes& LanguageEvaluation::passes_of(std::int64_t tokens) {
 }
 
 void LanguageEvaluation::prepare(std::int64_t tokens) { passes_of(tokens); }
-
-double LanguageEvaluation::macs(std::int64_t tokens) {
-  return static_cast<double>(total_macs(passes_of(tokens).network->network()));
-}
 
 InputScore LanguageEvaluation::score(const std::vector<std::int32_t>& window, std::int64_t scored) {
   const auto tokens = static_cast<std::int64_t>(window.size());

@@ -11,6 +11,11 @@
 
 namespace bitjoule {
 
+/// Whether a network is a language model: it has an input "tokens" of integers.
+bool reads_tokens(const Network& network);
+/// What the data of a run's evaluation are.
+DataKind data_kind(const RunConfig& run);
+
 class LanguageEvaluation {
  public:
   /// Of run.evaluation; `run` must outlive it.
@@ -21,8 +26,6 @@ class LanguageEvaluation {
   void prepare(std::int64_t tokens);
   /// Predictions of tokens `scored` and up of a window, each from those before it.
   InputScore score(const std::vector<std::int32_t>& window, std::int64_t scored);
-  /// MACs of a window of so many tokens, in the formats of the run.
-  double macs(std::int64_t tokens);
 
  private:
   struct Passes {

@@ -21,32 +21,28 @@ const T& of_row(const std::vector<T>& values, std::int64_t row) {
   return values[values.size() == 1 ? 0 : at(row)];
 }
 
-/// Rows of `k` elements, as codes with scales or as real values.
-struct OperandRows {
-  std::vector<float> values;
-  std::vector<std::int32_t> codes;
-  std::vector<double> reference;  ///< empty: the values
+/// Codes in rows of `k` elements.
+struct CodeRows {
+  const std::vector<std::int32_t>& codes;
+  const std::vector<double>& reference;  ///< empty: the codes
   std::int64_t rows = 1, k = 1;
 };
 
-OperandRows rows_of(const NetworkTensor& tensor, std::int64_t rows, std::int64_t k,
-                    const char* what) {
+void require_elements(const NetworkTensor& tensor, std::int64_t rows, std::int64_t k,
+                      const char* what) {
   if (static_cast<std::int64_t>(tensor.values.size()) != rows * k)
     throw input_error(fmt::format("the {} operand has {} elements, the layer reads {} x {}", what,
                                   tensor.values.size(), rows, k));
-  OperandRows result{tensor.values, {}, tensor.reference, rows, k};
-  if (tensor.is_number) result.codes = tensor.codes;
-  return result;
 }
 
-/// Codes of the graph as the stored tensor, and what they stand for as real values.
+/// What a layer reads as the stored tensor, and what it stands for as real values.
 struct CodedOperand {
   QuantizedTensor stored;
   std::vector<float> reals;
-  std::vector<double> reference;
+  std::vector<double> reference;  ///< empty: that of the tensor, or of weights `reals`
 };
 
-CodedOperand coded_operand(const OperandRows& rows, const TensorFormat& format,
+CodedOperand coded_operand(const CodeRows& rows, const TensorFormat& format,
                            const std::vector<float>& scales, const std::vector<std::int32_t>& zeros,
                            const char* what) {
   if (rows.codes.empty())
@@ -100,9 +96,10 @@ class Builder {
   MacOperands build(const NetworkTensor& first, const NetworkTensor* second) {
     set_norm();
     CodedOperand x = input(first);
-    std::vector<double> reference_weights;
     CodedOperand w = second != nullptr ? second_operand(*second) : own_weights();
-    reference_weights = std::move(w.reference);
+    const std::vector<double>& inputs = x.reference.empty() ? first.reference : x.reference;
+    const std::vector<double>& weights =
+        w.reference.empty() && second != nullptr ? second->reference : w.reference;
     Operands operands{std::move(x.reals),
                       std::move(w.reals),
                       std::move(x.stored),
@@ -118,10 +115,9 @@ class Builder {
     stage.lo = bounds.lo;
     stage.hi = bounds.hi;
     MacOperands result{{std::move(operands)}, {}};
-    result.reference =
-        reference_weights.empty()
-            ? mac_reference(op_, x.reference, result.given.operands.float_weights, stage)
-            : mac_reference(op_, x.reference, reference_weights, stage);
+    result.reference = weights.empty()
+                           ? mac_reference(op_, inputs, result.given.operands.float_weights, stage)
+                           : mac_reference(op_, inputs, weights, stage);
     set_output(result);
     return result;
   }
@@ -135,29 +131,41 @@ class Builder {
   CodedOperand input(const NetworkTensor& tensor) const {
     const Lowered& l = p_.layer;
     const std::int64_t k = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
-    const OperandRows rows = rows_of(tensor, l.input_elements() / k, k, "first");
+    const std::int64_t rows = l.input_elements() / k;
+    require_elements(tensor, rows, k, "first");
     const TensorFormat& format = p_.path.activations.format;
     if (coded_)
-      return coded_operand(rows, format, tensors_.scales(layer_, "input_scale"),
+      return coded_operand({codes_of(tensor), tensor.reference, rows, k}, format,
+                           tensors_.scales(layer_, "input_scale"),
                            tensors_.zero_points(layer_, "input_zero_point"), "first");
     require_representable("the first operand", format.format, tensor.values);
-    return {as_operand(tensor, format, rows.rows, k), tensor.values, tensor.reference};
+    return {as_operand(tensor, format, rows, k), reals_of(tensor), {}};
+  }
+
+  static const std::vector<std::int32_t>& codes_of(const NetworkTensor& tensor) {
+    static const std::vector<std::int32_t> kNone;
+    return tensor.is_number ? tensor.codes : kNone;
+  }
+
+  /// Real values are what an oracle begins with: an evaluation, which keeps weights, asks none.
+  std::vector<float> reals_of(const NetworkTensor& tensor) const {
+    return known_ == nullptr ? tensor.values : std::vector<float>();
   }
 
   CodedOperand second_operand(const NetworkTensor& tensor) const {
     const std::int64_t k = p_.layer.extents.k;
-    const OperandRows rows = rows_of(tensor, p_.layer.weight_rows(), k, "second");
-    if (weights_coded()) return coded_weights(rows);
+    const std::int64_t rows = p_.layer.weight_rows();
+    require_elements(tensor, rows, k, "second");
+    if (weights_coded()) return coded_weights({codes_of(tensor), tensor.reference, rows, k});
     require_representable("the second operand", p_.path.weights.format.format, tensor.values);
-    return {as_operand(tensor, p_.path.weights.format, rows.rows, k), tensor.values,
-            tensor.reference};
+    return {as_operand(tensor, p_.path.weights.format, rows, k), reals_of(tensor), {}};
   }
 
   bool weights_coded() const {
     return layer_.accumulators || LayerTensors::has(layer_, "weight_scale");
   }
 
-  CodedOperand coded_weights(const OperandRows& rows) const {
+  CodedOperand coded_weights(const CodeRows& rows) const {
     return coded_operand(rows, p_.path.weights.format, tensors_.scales(layer_, "weight_scale"),
                          tensors_.zero_points(layer_, "weight_zero_point"), "second");
   }
@@ -186,7 +194,7 @@ class Builder {
     weight_origin_ = tensor.origin;
     const TensorFormat& format = p_.path.weights.format;
     if (weights_coded()) {
-      CodedOperand coded = coded_weights({{}, tensor.codes, tensor.reference, rows, k});
+      CodedOperand coded = coded_weights({tensor.codes, tensor.reference, rows, k});
       scale_rows(coded.reals, k);
       scale_rows(coded.reference, k);
       if (norm_.factor.empty()) return coded;
@@ -286,7 +294,7 @@ MacOperands mac_operands(const NetworkLayer& layer, const LayerOp& op,
   return Builder(layer, op, problem, tensors, known).build(first, second);
 }
 
-NetworkTensor mac_result(const MacOperands& operands, LayerOutputs outputs,
+NetworkTensor mac_result(MacOperands operands, LayerOutputs outputs,
                          const MappingProblem& problem) {
   if (operands.yields_numbers) {
     NetworkTensor tensor = number_tensor(std::move(outputs.codes));
@@ -298,7 +306,7 @@ NetworkTensor mac_result(const MacOperands& operands, LayerOutputs outputs,
     return tensor;
   }
   NetworkTensor tensor;
-  tensor.reference = operands.reference;
+  tensor.reference = std::move(operands.reference);
   tensor.values = std::move(outputs.values);
   tensor.format = problem.path.output.format;
   if (!outputs.codes.empty() && problem.path.output.layout.scales.group == kWholeTensor) {

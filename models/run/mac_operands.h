@@ -35,8 +35,7 @@ MacOperands mac_operands(const NetworkLayer& layer, const LayerOp& op,
                          const NetworkTensor& first, const NetworkTensor* second,
                          WeightCache* known = nullptr);
 
-/// The layer's output as its readers find it. `outputs` may be moved from.
-NetworkTensor mac_result(const MacOperands& operands, LayerOutputs outputs,
-                         const MappingProblem& problem);
+/// The layer's output as its readers find it.
+NetworkTensor mac_result(MacOperands operands, LayerOutputs outputs, const MappingProblem& problem);
 
 }  // namespace bitjoule

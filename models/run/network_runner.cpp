@@ -220,7 +220,7 @@ NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* 
     kept.outputs.reset();
   }
   valued.network_error =
-      values_->finish(layer, mac_result(operands, std::move(*valued.outputs), problem));
+      values_->finish(layer, mac_result(std::move(operands), std::move(*valued.outputs), problem));
   valued.outputs.reset();
   return known;
 }

@@ -111,6 +111,12 @@ std::vector<const NetworkTensor*> NetworkValues::inputs_of(const NetworkLayer& l
   return inputs;
 }
 
+/// Of an evaluation, whose passes have nothing to do with each other.
+bool NetworkValues::is_fresh(const Matmul& product, const NetworkTensor& second) const {
+  return wanted_ == Wanted::kOutputs && static_cast<std::int64_t>(second.values.size()) ==
+                                            product.batch / product.shared * product.n * product.k;
+}
+
 const NetworkTensor& NetworkValues::cached(const NetworkLayer& layer, const Matmul& product,
                                            const NetworkTensor& fresh) {
   const std::string producer = named_inputs(layer, before_).at(1);
@@ -132,7 +138,8 @@ MacOperands NetworkValues::operands(const NetworkLayer& layer, const LayerOp& op
   if (inputs.size() != reads)
     throw input_error(fmt::format("expected {} inputs, got {}", reads, inputs.size()));
   const NetworkTensor* second = product != nullptr ? inputs[1] : nullptr;
-  if (product != nullptr && layer.kv_cache) second = &cached(layer, *product, *second);
+  if (product != nullptr && layer.kv_cache && !is_fresh(*product, *second))
+    second = &cached(layer, *product, *second);
   MacOperands result = mac_operands(layer, op, problem, tensors(), *inputs[0], second,
                                     wanted_ == Wanted::kOutputs ? &weights_ : nullptr);
   result.given.sampled_macs = sampled_macs_;

@@ -51,6 +51,7 @@ class NetworkValues {
   NetworkTensor constant(const NetworkLayer& layer, std::size_t index);
   void choose_tokens(const std::vector<NetworkOutputValues>& outputs);
   LayerTensors tensors() { return {*run_.options.tensors, *store_, run_.options.seed}; }
+  bool is_fresh(const Matmul& product, const NetworkTensor& second) const;
   const NetworkTensor& cached(const NetworkLayer& layer, const Matmul& product,
                               const NetworkTensor& fresh);
 

@@ -134,7 +134,7 @@ OutputCheck LayerCheck::finish() {
   OutputCheck check;
   check.outputs = problem_.layer.output_elements();
   check.overflows = values_->overflows();
-  std::vector<float> before = values_->outputs();
+  const std::vector<float> before = checked_.empty() ? std::vector<float>() : values_->outputs();
   values_->finalize();
   std::vector<double> references;
   std::vector<float> outputs;
@@ -163,9 +163,14 @@ OutputCheck LayerCheck::finish() {
 }
 
 LayerOutputs LayerCheck::take_outputs() {
-  return {output_shape_,           values_->outputs(),
-          values_->output_codes(), problem_.path.output.layout.format->name,
-          values_->output_scale(), values_->output_zero_point()};
+  LayerOutputs outputs{output_shape_,
+                       {},
+                       {},
+                       problem_.path.output.layout.format->name,
+                       values_->output_scale(),
+                       values_->output_zero_point()};
+  values_->take_outputs(outputs.values, outputs.codes);
+  return outputs;
 }
 
 }  // namespace bitjoule

@@ -47,7 +47,7 @@ class LayerCheck {
 
   /// After the run.
   OutputCheck finish();
-  /// After finish().
+  /// After finish(), once.
   LayerOutputs take_outputs();
 
  private:

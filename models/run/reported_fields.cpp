@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "run/described_result.h"
 #include "run/run_parts.h"
@@ -123,6 +124,17 @@ PassResult pass_of(const char* phase, std::int64_t tokens, std::int64_t images) 
   return pass;
 }
 
+/// Of data of a kind, where nothing was finite.
+ExampleResult evaluated_example(DataKind kind) {
+  ExampleResult example = network_example({pass_of("", kind == DataKind::kTokens ? 1 : 0, 1)});
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  Accuracy& a = example.result.accuracy.emplace();
+  a.kind = kind;
+  a.nll = a.reference_nll = a.nll_change = a.kl = {1, kInfinite, kInfinite, kInfinite};
+  a.sqnr_db = a.worst_sqnr_db = kInfinite;
+  return example;
+}
+
 bool matches(const std::string& pattern, const std::string& path) {
   std::size_t p = 0, q = 0;
   while (p < pattern.size() && q < path.size()) {
@@ -155,6 +167,8 @@ std::vector<ExampleResult> example_results() {
   priced.run.dram.energy.emplace();
   ExampleResult evaluated = network_example({pass_of("", 1, 0)});
   evaluated.result.accuracy.emplace();
+  ExampleResult estimated_network = evaluated;
+  estimated_network.run.options.fidelity = Fidelity::kEstimate;
   ExampleResult bare = network_example({});
   bare.result.network->layers = {LayerResult()};
   bare.result.network->outputs.clear();
@@ -166,6 +180,10 @@ std::vector<ExampleResult> example_results() {
           priced,
           bare,
           evaluated,
+          evaluated_example(DataKind::kTokens),
+          evaluated_example(DataKind::kClasses),
+          evaluated_example(DataKind::kOutputs),
+          estimated_network,
           network_example({pass_of("", 0, 1)}),
           network_example({pass_of("prefill", 1, 0), pass_of("decode", 1, 0)})};
 }

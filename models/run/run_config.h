@@ -71,11 +71,18 @@ using ProgressSink = std::function<void(double share, const std::string& what)>;
 
 /// Data that a network's values are judged by, beside the run (docs/accuracy.md).
 struct EvaluationConfig {
-  std::string data;                    ///< file of tokens
+  std::string data;  ///< file of tokens, or of inputs
+  // Of tokens, for language models.
   std::int64_t window = 256;           ///< tokens read at once
   std::optional<std::int64_t> stride;  ///< tokens from one window to the next; default: window
-  std::int64_t limit = 0;              ///< tokens at most; 0: all
   std::string tokenizer;               ///< GGUF file that knows how text becomes tokens
+  // Of other inputs: value = (element * scale - mean) / deviation.
+  std::string labels;  ///< file with the right class of each input; empty: outputs are compared
+  std::string layout;  ///< "nchw" or "nhwc": moved to the network's order; empty: as it is
+  double scale = 1;
+  std::vector<double> mean, deviation;  ///< one, or one per channel; empty: 0 and 1
+  // Of both.
+  std::int64_t limit = 0;  ///< tokens, or inputs, at most; 0: all
 };
 struct Evaluation {
   EvaluationConfig config;
@@ -83,6 +90,8 @@ struct Evaluation {
   /// The network that reads so many tokens at once, and the one whose float64 values are the
   /// reference; the latter is empty where it is the same.
   std::function<Network(std::int64_t tokens)> network, reference;
+  /// The run's network as it is, every repetition a layer of its own: where it reads no tokens.
+  std::function<Network()> as_it_is;
 };
 
 struct RunConfig {

@@ -56,7 +56,7 @@ void ValuePass::run_step(const Step& step) {
   MacOperands operands = values_.operands(layer, step.mac.op, problem);
   LayerOutputs outputs =
       compute_outputs(step.program, step.mac.op, step.requantize, std::move(operands.given));
-  values_.finish(layer, mac_result(operands, std::move(outputs), problem));
+  values_.finish(layer, mac_result(std::move(operands), std::move(outputs), problem));
 }
 
 std::vector<NetworkOutputValues> ValuePass::run(std::map<std::string, NetworkTensor> inputs) {

@@ -25,7 +25,7 @@ namespace {
 
 struct EvaluateArguments {
   std::string file, directory, store;
-  std::string data, reference, tokenizer, network;
+  std::string data, labels, reference, tokenizer, network;
   std::int64_t window = 0, stride = 0, limit = 0;
   ImportArguments import;
   std::size_t jobs = 1;
@@ -50,6 +50,7 @@ std::vector<Override> with_options(std::vector<Override> overrides, const Evalua
         "--batch, --size, --skip-unknown and --requantize: of an imported network: --network");
   }
   if (!a.data.empty()) all.push_back({"evaluation.data", quoted(a.data)});
+  if (!a.labels.empty()) all.push_back({"evaluation.labels", quoted(a.labels)});
   if (a.window != 0) all.push_back({"evaluation.window", std::to_string(a.window)});
   if (a.stride != 0) all.push_back({"evaluation.stride", std::to_string(a.stride)});
   if (a.limit != 0) all.push_back({"evaluation.limit", std::to_string(a.limit)});
@@ -115,9 +116,8 @@ int evaluate_file(const EvaluateArguments& a, const std::vector<Override>& overr
   if (!a.directory.empty()) {
     make_directory(a.directory);
     OutputFiles files;
-    files.add(a.directory + "/predictions.csv", predictions_csv(plan, evaluated.scores));
-    files.add(a.directory + "/windows.csv", windows_csv(plan, evaluated.scores));
-    files.add(a.directory + "/positions.csv", positions_csv(plan, evaluated.scores));
+    for (const auto& [name, text] : accuracy_files(plan, evaluated.scores))
+      files.add(a.directory + "/" + name, text);
     files.add(a.directory + "/layers.csv", layers_csv(result.network->layers));
     files.add(a.directory + "/result.json", json_text(result_json(run, result)));
     take_places(files);
@@ -133,12 +133,16 @@ int evaluate_file(const EvaluateArguments& a, const std::vector<Override>& overr
 
 CommandAction add_evaluate_command(CLI::App& app) {
   auto a = std::make_shared<EvaluateArguments>();
-  app.add_option("config", a->file, "run file with a language model; - reads standard input")
+  app.add_option("config", a->file, "run file with a network; - reads standard input")
       ->required()
       ->type_name("FILE");
-  app.add_option("--data", a->data,
-                 "tokens: .npy of integers (rows are texts), .bin of llama2.c (16 bits each), or "
-                 "text")
+  app.add_option(
+         "--data", a->data,
+         "of a language model tokens: .npy of integers (rows are texts), .bin of llama2.c (16 "
+         "bits each), or text; of any other network inputs, one after the other: .npy")
+      ->type_name("FILE");
+  app.add_option("--labels", a->labels,
+                 "the right class of each input, integers; without, outputs are compared")
       ->type_name("FILE");
   app.add_option("--window", a->window, "tokens read at once, as a prefill; default: 256")
       ->check(CLI::Range(2, 1 << 20))
@@ -146,7 +150,7 @@ CommandAction add_evaluate_command(CLI::App& app) {
   app.add_option("--stride", a->stride, "tokens from one window to the next; default: the window")
       ->check(CLI::Range(1, 1 << 20))
       ->type_name("N");
-  app.add_option("--limit", a->limit, "tokens at most; default: all")
+  app.add_option("--limit", a->limit, "tokens, or inputs, at most; default: all")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
   app.add_option("--tokenizer", a->tokenizer,
@@ -161,15 +165,18 @@ CommandAction add_evaluate_command(CLI::App& app) {
       ->type_name("FILE");
   add_import_options(app, a->import);
   app.add_option("-o,--output", a->directory,
-                 "write result.json, layers.csv, predictions.csv, windows.csv and positions.csv "
-                 "there")
+                 "write result.json, layers.csv, inputs.csv, predictions.csv, and positions.csv or "
+                 "confusion.csv there")
       ->type_name("DIR");
-  app.add_option("--store", a->store,
-                 "take windows and layers that are known from there, and leave those that are new: "
-                 "an interrupted evaluation goes on; the same results")
+  app.add_option(
+         "--store", a->store,
+         "take what is known of windows, inputs and layers from there, and leave what is new: "
+         "an interrupted evaluation goes on; the same results")
       ->type_name("DIR");
-  app.add_option("-j,--jobs", a->jobs,
-                 "windows at once, in as many processes; default: 1; the same results")
+  app.add_option(
+         "-j,--jobs", a->jobs,
+         "windows, or batches of inputs, at once, in as many processes; default: 1; the same "
+         "results")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--dry-run", a->dry_run, "say what it would take, and stop");

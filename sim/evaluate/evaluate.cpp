@@ -4,116 +4,101 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
-#include <optional>
+#include <utility>
 
 #include "core/error.h"
 #include "core/index.h"
+#include "run/batch_evaluation.h"
 #include "run/language_evaluation.h"
 #include "sim/config/writer.h"
-#include "sim/evaluate/score_files.h"
 #include "sim/evaluate/token_data.h"
 #include "sim/result/evaluation_digest.h"
 
 namespace bitjoule {
 namespace {
 
-/// The windows of a plan, judged one by one or by workers, each once.
-class Judge {
+/// A job is a window.
+class WindowJobs : public EvaluationJobs {
  public:
-  Judge(const RunConfig& run, const EvaluationPlan& plan, const EvaluateOptions& options)
-      : plan_(plan),
-        options_(options),
-        files_(score_directory(options.store)),
-        evaluation_(run),
-        scores_(plan.windows.size()) {
-    if (options.store.empty()) return;
-    for (const DataWindow& w : plan.windows)
-      if (digests_.count(w.window.size) == 0)
-        digests_[w.window.size] = text_hash(value_digest(run, w.window.size));
-  }
+  WindowJobs(const RunConfig& run, const EvaluationPlan& plan)
+      : run_(run), plan_(plan), evaluation_(run) {}
 
-  std::vector<InputScore> judge() {
-    std::vector<std::size_t> missing;
-    for (std::size_t i = 0; i < scores_.size(); ++i) {
-      if (std::optional<InputScore> known = files_.find(key_of(i)))
-        take(i, std::move(*known));
-      else
-        missing.push_back(i);
-    }
-    // The first one here: what all of them need is there when others begin.
-    if (options_.workers != nullptr && missing.size() > 1) {
-      take(missing.front(), judge(missing.front()));
-      missing.erase(missing.begin());
-      for (const std::size_t i : missing) evaluation_.prepare(window_of(i).size);
-      judge_beside(missing);
-    }
-    for (const std::size_t i : missing)
-      if (!done_[i]) take(i, judge(i));
-    return std::move(scores_);
+  std::size_t count() const override { return plan_.windows.size(); }
+  void prepare() override {
+    for (const DataWindow& w : plan_.windows) evaluation_.prepare(w.window.size);
+  }
+  std::vector<InputScore> score(std::size_t job) override {
+    return {evaluation_.score(tokens_of(job), scored(job))};
+  }
+  std::string key(std::size_t job) override {
+    const std::int64_t size = plan_.windows[job].window.size;
+    std::string& digest = digests_[size];
+    if (digest.empty()) digest = text_hash(value_digest(run_, networks_of(run_, size)));
+    return fmt::format("{} {} {}", digest, scored(job), fmt::join(tokens_of(job), " "));
   }
 
  private:
-  const TokenWindow& window_of(std::size_t i) const { return plan_.windows[i].window; }
-
-  std::vector<std::int32_t> tokens_of(std::size_t i) const {
-    const std::vector<std::int32_t>& all = plan_.sequences[at(plan_.windows[i].sequence)];
-    const auto first = all.begin() + window_of(i).first;
-    return {first, first + window_of(i).size};
+  std::int64_t scored(std::size_t job) const {
+    return plan_.windows[job].window.scored - plan_.windows[job].window.first;
+  }
+  std::vector<std::int32_t> tokens_of(std::size_t job) const {
+    const DataWindow& w = plan_.windows[job];
+    const auto first = plan_.sequences[at(w.sequence)].begin() + w.window.first;
+    return {first, first + w.window.size};
   }
 
-  std::string key_of(std::size_t i) const {
-    if (options_.store.empty()) return "";
-    const TokenWindow& w = window_of(i);
-    return fmt::format("{} {} {}", digests_.at(w.size), w.scored - w.first,
-                       fmt::join(tokens_of(i), " "));
-  }
-
-  InputScore judge(std::size_t i) {
-    const TokenWindow& w = window_of(i);
-    InputScore score = evaluation_.score(tokens_of(i), w.scored - w.first);
-    files_.put(key_of(i), score);
-    return score;
-  }
-
-  void judge_beside(const std::vector<std::size_t>& windows) {
-    const auto texts = options_.workers->run(
-        windows.size(), [&](std::size_t job) { return score_text(judge(windows[job])); },
-        [&](std::size_t) { tell(++ended_); });
-    for (std::size_t job = 0; job < windows.size(); ++job) {
-      InputScore score;
-      if (texts[job] && read_score(*texts[job], score)) take(windows[job], std::move(score));
-    }
-  }
-
-  void take(std::size_t i, InputScore score) {
-    scores_[i] = std::move(score);
-    done_[i] = true;
-    ended_ = std::max(ended_, ++taken_);
-    tell(ended_);
-  }
-
-  void tell(std::size_t ended) const {
-    if (options_.progress)
-      options_.progress(static_cast<double>(ended) / static_cast<double>(scores_.size()),
-                        fmt::format("window {} of {}", ended, scores_.size()));
-  }
-
+  const RunConfig& run_;
   const EvaluationPlan& plan_;
-  const EvaluateOptions& options_;
-  ScoreFiles files_;
   LanguageEvaluation evaluation_;
   std::map<std::int64_t, std::string> digests_;  ///< by the tokens of a window
-  std::vector<InputScore> scores_;
-  std::vector<bool> done_ = std::vector<bool>(scores_.size());
-  std::size_t ended_ = 0, taken_ = 0;
 };
 
-}  // namespace
+/// A job is a batch.
+class BatchJobs : public EvaluationJobs {
+ public:
+  BatchJobs(const RunConfig& run, const EvaluationPlan& plan)
+      : run_(run), plan_(plan), evaluation_(run) {}
 
-EvaluationPlan plan_evaluation(const RunConfig& run) {
+  std::size_t count() const override { return at((plan_.inputs + plan_.batch - 1) / plan_.batch); }
+  std::vector<InputScore> score(std::size_t job) override {
+    const bool has_labels = !plan_.data.labels.empty();
+    return evaluation_.score(plan_.data.tensor(first(job), plan_.batch),
+                             has_labels ? labels_of(job) : unlabelled(job), has_labels);
+  }
+  std::string key(std::size_t job) override {
+    if (digest_.empty()) digest_ = text_hash(evaluation_digest(run_));
+    return fmt::format("{} batch {}", digest_, job);
+  }
+
+ private:
+  std::int64_t first(std::size_t job) const { return static_cast<std::int64_t>(job) * plan_.batch; }
+  std::int64_t last(std::size_t job) const {
+    return std::min(first(job) + plan_.batch, plan_.inputs);
+  }
+  std::vector<std::int64_t> labels_of(std::size_t job) const {
+    const auto begin = plan_.data.labels.begin();
+    return {begin + first(job), begin + last(job)};
+  }
+  std::vector<std::int64_t> unlabelled(std::size_t job) const {
+    return std::vector<std::int64_t>(at(last(job) - first(job)));
+  }
+
+  const RunConfig& run_;
+  const EvaluationPlan& plan_;
+  BatchEvaluation evaluation_;
+  std::string digest_;
+};
+
+void plan_tokens(const RunConfig& run, EvaluationPlan& plan) {
   const EvaluationConfig& config = run.evaluation->config;
-  EvaluationPlan plan;
+  for (const auto& [is_set, key] :
+       {std::pair(!config.labels.empty(), "labels"), std::pair(!config.layout.empty(), "layout"),
+        std::pair(config.scale != 1, "scale"), std::pair(!config.mean.empty(), "mean"),
+        std::pair(!config.deviation.empty(), "deviation")})
+    if (is_set)
+      throw input_error(fmt::format("evaluation.{}: of inputs, but the network reads tokens", key));
   plan.sequences = read_tokens(config.data, config.tokenizer);
   keep_first(config.limit, plan.sequences);
   std::map<std::int64_t, double> macs;
@@ -128,18 +113,55 @@ EvaluationPlan plan_evaluation(const RunConfig& run) {
       plan.predictions += w.predictions();
       plan.macs += macs[w.size];
     }
+  plan.inputs = static_cast<std::int64_t>(plan.windows.size());
   if (plan.windows.empty())
     throw input_error(
         fmt::format("{}: no sequence of two tokens, so there is nothing to predict", config.data));
+}
+
+void plan_inputs(const RunConfig& run, EvaluationPlan& plan) {
+  const EvaluationConfig& config = run.evaluation->config;
+  const Network network = run.evaluation->as_it_is();
+  if (run.phases.size() != 1 || network.inputs.size() != 1 || network.inputs[0].shape.empty())
+    throw input_error(
+        fmt::format("{}: an evaluation needs a network of one pass with one input; this one has {}",
+                    network.name, network.inputs.size()));
+  if (!config.tokenizer.empty() || run.evaluation->reference)
+    throw input_error("evaluation.tokenizer and reference: of networks that read tokens");
+  plan.data = read_inputs(config, network.inputs[0]);
+  plan.batch = network.inputs[0].shape.front();
+  plan.inputs = plan.data.count;
+  plan.predictions = static_cast<std::int64_t>(plan.data.labels.size());
+  const double batches =
+      std::ceil(static_cast<double>(plan.inputs) / static_cast<double>(plan.batch));
+  plan.macs = batches * static_cast<double>(total_macs(network));
+}
+
+}  // namespace
+
+EvaluationPlan plan_evaluation(const RunConfig& run) {
+  EvaluationPlan plan;
+  plan.kind = data_kind(run);
+  if (plan.kind == DataKind::kTokens)
+    plan_tokens(run, plan);
+  else
+    plan_inputs(run, plan);
   return plan;
 }
 
 Evaluated evaluate(const RunConfig& run, const EvaluationPlan& plan,
                    const EvaluateOptions& options) {
-  Evaluated result;
-  result.scores = Judge(run, plan, options).judge();
   const EvaluationConfig& config = run.evaluation->config;
+  Evaluated result;
+  if (plan.kind == DataKind::kTokens) {
+    WindowJobs jobs(run, plan);
+    result.scores = score_all(jobs, options);
+  } else {
+    BatchJobs jobs(run, plan);
+    result.scores = score_all(jobs, options);
+  }
   result.accuracy = accuracy_of(result.scores);
+  result.accuracy.kind = plan.kind;
   result.accuracy.data = config.data;
   result.accuracy.window = config.window;
   result.accuracy.stride = config.stride.value_or(config.window);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,15 +9,10 @@
 #include "core/accuracy/windows.h"
 #include "run/accuracy.h"
 #include "run/run_config.h"
-#include "run/workers.h"
+#include "sim/evaluate/input_data.h"
+#include "sim/evaluate/jobs.h"
 
 namespace bitjoule {
-
-struct EvaluateOptions {
-  std::shared_ptr<Workers> workers;  ///< who judges windows beside one another; null: nobody
-  std::string store;                 ///< directory of windows that were judged before; empty: none
-  ProgressSink progress;
-};
 
 /// A window of one of the data's sequences.
 struct DataWindow {
@@ -28,18 +22,23 @@ struct DataWindow {
 
 /// What is to be judged, known before it is.
 struct EvaluationPlan {
-  std::vector<std::vector<std::int32_t>> sequences;
-  std::vector<DataWindow> windows;
-  std::int64_t tokens = 0;  ///< read, those of several windows as often
-  std::int64_t predictions = 0;
+  DataKind kind = DataKind::kTokens;
+  std::vector<std::vector<std::int32_t>> sequences;  ///< of tokens
+  std::vector<DataWindow> windows;                   ///< in these
+  InputData data;                                    ///< else
+  std::int64_t batch = 1;                            ///< inputs that the network takes at once
+  std::int64_t inputs = 0;                           ///< windows, or inputs
+  std::int64_t tokens = 0;                           ///< read, those of several windows as often
+  std::int64_t predictions = 0;                      ///< of tokens or labels
   double macs = 0;  ///< of the network's values; as many again for the reference
 };
-/// Throws an input Error where the data cannot be read or has nothing to predict.
+/// A network with an input "tokens" of integers is a language model; any other takes inputs as they
+/// are. Throws an input Error where the data cannot be read, do not fit, or have nothing to judge.
 EvaluationPlan plan_evaluation(const RunConfig& run);
 
 struct Evaluated {
   Accuracy accuracy;
-  std::vector<InputScore> scores;  ///< of the plan's windows
+  std::vector<InputScore> scores;  ///< of the plan's windows or inputs
 };
 /// Of run.evaluation: equal for any workers and any store. Throws an input Error where network and
 /// data do not fit together.

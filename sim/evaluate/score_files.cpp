@@ -21,25 +21,25 @@ std::string file_text(const std::string& hash, const std::string& score) {
 
 }  // namespace
 
-std::optional<InputScore> ScoreFiles::find(const std::string& key) const {
+std::optional<std::vector<InputScore>> ScoreFiles::find(const std::string& key) const {
   if (directory_.empty()) return std::nullopt;
   const std::string hash = text_hash(key);
   const std::string text = read_text_file(path(hash));
   const std::size_t start = file_text(hash, "").find("\n\n") + 1, end = text.find('\n', start);
-  InputScore score;
+  std::vector<InputScore> scores;
   if (text.size() < start || end == std::string::npos) return std::nullopt;
   const std::string line = text.substr(start, end - start);
-  if (text != file_text(hash, line) || !read_score(line, score)) return std::nullopt;
-  return score;
+  if (text != file_text(hash, line) || !read_scores(line, scores)) return std::nullopt;
+  return scores;
 }
 
-void ScoreFiles::put(const std::string& key, const InputScore& score) const {
+void ScoreFiles::put(const std::string& key, const std::vector<InputScore>& scores) const {
   if (directory_.empty()) return;
   std::error_code error;
   std::filesystem::create_directories(directory_, error);
   const std::string hash = text_hash(key);
   try {
-    if (!error) write_whole(path(hash), file_text(hash, score_text(score)));
+    if (!error) write_whole(path(hash), file_text(hash, score_text(scores)));
   } catch (const Error&) {
     return;  // the next evaluation computes it
   }

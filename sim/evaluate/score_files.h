@@ -3,6 +3,8 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "run/accuracy.h"
 
@@ -15,9 +17,9 @@ class ScoreFiles {
   /// None where `directory` is empty.
   explicit ScoreFiles(std::string directory) : directory_(std::move(directory)) {}
 
-  /// `key` is a text of all that the score depends on.
-  std::optional<InputScore> find(const std::string& key) const;
-  void put(const std::string& key, const InputScore& score) const;
+  /// `key` is a text of all that the scores depend on.
+  std::optional<std::vector<InputScore>> find(const std::string& key) const;
+  void put(const std::string& key, const std::vector<InputScore>& scores) const;
 
  private:
   std::string path(const std::string& hash) const { return directory_ + "/" + hash + ".score"; }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "sim/evaluate/evaluate.h"
 
@@ -14,9 +16,9 @@ std::string accuracy_summary(const Accuracy& accuracy);
 /// What an evaluation will take, before it does.
 std::string cost_text(const RunConfig& run, const EvaluationPlan& plan);
 
-/// A row for every prediction, for every window, and for every place within windows.
-std::string predictions_csv(const EvaluationPlan& plan, const std::vector<InputScore>& scores);
-std::string windows_csv(const EvaluationPlan& plan, const std::vector<InputScore>& scores);
-std::string positions_csv(const EvaluationPlan& plan, const std::vector<InputScore>& scores);
+/// Files by name: predictions.csv with a row for each, inputs.csv with one for each window or
+/// input, of tokens positions.csv with one for each place in a window, of classes confusion.csv.
+std::vector<std::pair<std::string, std::string>> accuracy_files(
+    const EvaluationPlan& plan, const std::vector<InputScore>& scores);
 
 }  // namespace bitjoule

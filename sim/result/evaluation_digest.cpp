@@ -1,12 +1,14 @@
 #include "sim/result/evaluation_digest.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <boost/uuid/name_generator_sha1.hpp>
 #include <boost/uuid/uuid_io.hpp>
 #include <set>
 
 #include "core/error.h"
+#include "run/language_evaluation.h"
 #include "sim/formats/blob.h"
 #include "sim/schema/network_file.h"
 #include "sim/schema/run_file.h"
@@ -35,23 +37,34 @@ std::string file_digest(const std::string& path) {
   }
 }
 
-std::string value_digest(const RunConfig& run, std::int64_t tokens) {
+std::vector<Network> networks_of(const RunConfig& run, std::int64_t tokens) {
+  const Evaluation& evaluation = *run.evaluation;
+  if (!reads_tokens(run.phases.front().network)) return {evaluation.as_it_is()};
+  std::vector<Network> networks = {evaluation.network(tokens)};
+  if (evaluation.reference) networks.push_back(evaluation.reference(tokens));
+  return networks;
+}
+
+std::string value_digest(const RunConfig& run, const std::vector<Network>& networks) {
   RunConfig machine = run;
   machine.phases.clear();
   std::string text = run_digest(machine);
   std::set<std::string> files;
-  text += network_digest(run.evaluation->network(tokens), files);
-  if (run.evaluation->reference) text += network_digest(run.evaluation->reference(tokens), files);
+  for (const Network& network : networks) text += network_digest(network, files);
   for (const std::string& file : files) text += fmt::format("\n{} {}", file, file_digest(file));
   return text;
 }
 
 std::string evaluation_digest(const RunConfig& run) {
   const EvaluationConfig& e = run.evaluation->config;
-  return fmt::format("\nevaluation {} {} {} {} {} {}", e.data, file_digest(e.data), e.window,
-                     e.stride.value_or(e.window), e.limit,
-                     e.tokenizer.empty() ? "" : file_digest(e.tokenizer)) +
-         value_digest(run, e.window);
+  const auto digest = [](const std::string& file) {
+    return file.empty() ? std::string() : file_digest(file);
+  };
+  return fmt::format("\nevaluation {} {} {} {} {} {} {} {} {} {} {}", e.data, digest(e.data),
+                     e.window, e.stride.value_or(e.window), e.limit, digest(e.tokenizer),
+                     digest(e.labels), e.layout, e.scale, fmt::join(e.mean, " "),
+                     fmt::join(e.deviation, " ")) +
+         value_digest(run, networks_of(run, e.window));
 }
 
 }  // namespace bitjoule

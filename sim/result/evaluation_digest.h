@@ -1,15 +1,19 @@
 // What an evaluation's scores depend on.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "run/run_config.h"
 
 namespace bitjoule {
 
-/// A text of the run's machine and formats, of the networks that read windows of so many tokens,
-/// and of the bytes of their tensors; without the data.
-std::string value_digest(const RunConfig& run, std::int64_t tokens);
+/// The networks of run.evaluation that read windows of so many tokens, or the one that reads none.
+std::vector<Network> networks_of(const RunConfig& run, std::int64_t tokens);
+
+/// A text of the run's machine and formats, of networks, and of the bytes of their tensors.
+std::string value_digest(const RunConfig& run, const std::vector<Network>& networks);
 
 /// A text of a run's evaluation: its settings, its data's bytes, and value_digest().
 std::string evaluation_digest(const RunConfig& run);

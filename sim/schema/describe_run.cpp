@@ -52,20 +52,31 @@ void describe(V& v, Generation& c) {
 template <class V>
 void describe(V& v, EvaluationFile& c) {
   EvaluationConfig& e = c.config;
-  v.required("data", e.data, "tokens: .npy, .bin of llama2.c, or text", file_name());
+  v.required("data", e.data, "tokens: .npy, .bin of llama2.c, or text; of other networks inputs",
+             file_name());
   v.field("window", e.window, "tokens read at once, as a prefill", range(2, 1 << 20));
   v.field("stride", e.stride, "tokens from one window to the next; default: window",
           range(1, 1 << 20));
-  v.field("limit", e.limit, "tokens at most; 0: all", at_least(0));
+  v.field("limit", e.limit, "tokens, or inputs, at most; 0: all", at_least(0));
   v.field("tokenizer", e.tokenizer, "GGUF file by whose tokenizer text becomes tokens",
           file_name());
+  v.field("labels", e.labels, "the right class of each input; without, outputs are compared",
+          file_name());
+  v.field("layout", e.layout, "of the file's images, where it is not the network's",
+          one_of({"nchw", "nhwc"}));
+  v.field("scale", e.scale, "inputs: value = (element * scale - mean) / deviation");
+  v.field("mean", e.mean, "one, or one per channel; default: 0");
+  v.field("deviation", e.deviation, "one, or one per channel; default: 1");
   v.field("reference", c.reference,
-          "network whose float64 values are the reference; default: the run's");
+          "of tokens: network whose float64 values are the reference; default: the run's");
   v.check([&] {
     if (e.stride.value_or(e.window) > e.window)
       throw input_error(
           fmt::format("stride: {} tokens would leave some of the data out of every window of {}",
                       *e.stride, e.window));
+    for (const double deviation : e.deviation)
+      if (!(deviation > 0))
+        throw input_error(fmt::format("deviation: expected positive numbers, got {}", deviation));
   });
 }
 

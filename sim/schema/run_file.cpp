@@ -175,7 +175,6 @@ void set_phases(const RunFile& file, RunConfig& run) {
 
 /// The prefill of one sequence of so many tokens.
 std::function<Network(std::int64_t)> prefills_of(const NetworkFile& network) {
-  check_values(network, true);
   return [file = network](std::int64_t tokens) mutable {
     file.phase = "prefill";
     NetworkOptions options;
@@ -190,8 +189,16 @@ std::function<Network(std::int64_t)> prefills_of(const NetworkFile& network) {
 std::optional<Evaluation> evaluation_of(const RunFile& file) {
   if (!file.evaluation) return std::nullopt;
   const EvaluationFile& written = *file.evaluation;
-  Evaluation evaluation{written.config, "", prefills_of(std::get<NetworkFile>(file.workload)), {}};
+  const auto& network = std::get<NetworkFile>(file.workload);
+  check_values(network, true);
+  Evaluation evaluation{written.config, "", prefills_of(network), {}, {}};
+  evaluation.as_it_is = [network] {
+    NetworkOptions options;
+    options.unroll = true;
+    return build_network(network, options);
+  };
   if (written.reference) {
+    check_values(*written.reference, true);
     evaluation.reference = prefills_of(*written.reference);
     evaluation.reference_name = written.reference->name;
   }

@@ -8,6 +8,7 @@
 
 #include "core/dram/actions.h"
 #include "core/error.h"
+#include "run/language_evaluation.h"
 #include "core/mapping/components.h"
 #include "sim/config/suggest.h"
 #include "sim/result/result_json.h"
@@ -98,9 +99,9 @@ struct Search {
 }  // namespace
 
 std::vector<MetricName> metric_names(const RunConfig& run) {
-  Result result = run.phases.empty() ? Result{{full_layer(run)}, std::nullopt}
-                                     : Result{{}, full_network(run)};
-  if (run.evaluation) result.accuracy.emplace();
+  Result result =
+      run.phases.empty() ? Result{{full_layer(run)}, std::nullopt} : Result{{}, full_network(run)};
+  if (run.evaluation) result.accuracy.emplace().kind = data_kind(run);
   const json::object metrics = flatten(result_json(run, result));
   std::vector<MetricName> names;
   for (const auto& [name, value] : metrics) names.push_back({std::string(name), value.is_number()});

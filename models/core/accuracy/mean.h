@@ -17,7 +17,8 @@ struct Mean {
   bool is_told_from_zero() const { return value > 2 * error || value < -2 * error; }
 };
 
-/// Takes values one by one (Welford's recurrence, in float64): the same order, the same bits.
+/// Takes values one by one: the same order, the same bits. The deviation is by Welford's
+/// recurrence, in float64.
 class MeanMeter {
  public:
   void add(double x);
@@ -25,7 +26,7 @@ class MeanMeter {
 
  private:
   std::int64_t count_ = 0;
-  double mean_ = 0, squares_ = 0, largest_ = 0;
+  double sum_ = 0, mean_ = 0, squares_ = 0, largest_ = 0;
 };
 
 }  // namespace bitjoule

@@ -80,6 +80,11 @@ class LayerValues {
   /// an integer format.
   const std::vector<float>& outputs() const { return outputs_; }
   const std::vector<std::int32_t>& output_codes() const { return output_codes_; }
+  /// outputs() and output_codes(), which are gone then.
+  void take_outputs(std::vector<float>& values, std::vector<std::int32_t>& codes) {
+    values = std::move(outputs_);
+    codes = std::move(output_codes_);
+  }
   /// Sums that left the range of the 32-bit accumulators.
   std::int64_t overflows() const { return overflows_; }
   void report_overflow() { ++overflows_; }

@@ -1,0 +1,230 @@
+"""Perplexity, KL and agreement of a small trained Llama against numbers of other programs.
+
+The model, its texts and the numbers (computed by numpy and llama.cpp) are read from ../shared beside
+the project, or from $BITJOULE_SHARED; without them every test is skipped, and says so.
+"""
+
+import csv
+import json
+import math
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import numpy as np
+import yaml
+
+SIM = os.environ["BITJOULE_SIM"]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DATA = pathlib.Path(os.environ.get("BITJOULE_SHARED", ROOT.parent / "shared")) / "data/llama"
+F32 = DATA / "stories260K-f32.gguf"
+TOKENS = DATA / "tokens-stories.npy"
+
+FLOAT = {"weights": "fp32", "activations": "fp32", "mac": "fp32"}
+
+
+def per_channel(name, **more):
+    return {"format": name, "granularity": "per_channel", **more}
+
+
+def grouped(name, size=32):
+    asymmetric = {"symmetric": False} if name.startswith("u") else {}
+    return {"format": name, "granularity": "per_group", "group_size": size, "scale": "fp16", **asymmetric}
+
+
+def numbers(file, key):
+    """Rows of a table by the text that `key` makes of them."""
+    with open(DATA / file, encoding="utf-8") as rows:
+        return {key(row): row for row in csv.DictReader(rows)}
+
+
+class AccuracyTest(unittest.TestCase):
+    def setUp(self):
+        if not DATA.is_dir():
+            self.skipTest(f"no shared data: {DATA} is not there")
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.folder = pathlib.Path(directory.name)
+
+    def sim(self, *arguments, code=0):
+        done = subprocess.run(
+            [SIM, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def write_run(self, precision, **more):
+        run = {
+            "accelerator": "accelerators/edge-32x32.yaml",
+            "network": "networks/stories260k.yaml",
+            "phase": "decode",
+            "fidelity": "estimate",
+            "precision": {**FLOAT, **precision},
+            **more,
+        }
+        (self.folder / "run.yaml").write_text(yaml.safe_dump(run))
+
+    def evaluate(self, precision, *arguments, network=F32, data=TOKENS, **more):
+        """`accuracy` of result.json."""
+        self.write_run(precision, **more)
+        if network == F32 and "--requantize" not in arguments:
+            arguments = ("--requantize", *arguments)
+        done = self.sim(
+            "evaluate", "run.yaml", "--network", network, "--data", data, "--quiet", "--json",
+            *arguments)
+        return json.loads(done.stdout)["accuracy"]
+
+    def network_with(self, *overrides, **keys):
+        """The model as a network file with further keys and rules."""
+        name = f"network{len(list(self.folder.iterdir()))}.yaml"
+        self.sim("import", F32, "--requantize", "-o", name)
+        network = yaml.safe_load((self.folder / name).read_text())
+        network.update(keys)
+        network["overrides"] += overrides
+        (self.folder / name).write_text(yaml.safe_dump(network))
+        return name
+
+    def check(self, name, got, row, share=0.005):
+        """Perplexity, KL and agreement within `share` of a row of reference.csv."""
+        for what, value, expected in (
+            ("perplexity", got["perplexity"], float(row["ppl"])),
+            ("KL", got["kl"], float(row["kl"])),
+            ("agreement", got["agreement"]["top1"], float(row["top1"])),
+        ):
+            with self.subTest(name, what=what):
+                self.assertLessEqual(abs(value / expected - 1), share, (value, expected))
+
+
+class WeightTest(AccuracyTest):
+    """Weights of all linear layers and of the tied embedding in a format, everything else fp32."""
+
+    FORMATS = {
+        "fp16": "fp16",
+        "bf16": "bf16",
+        "int8 per_tensor": "int8",
+        "int4 per_tensor": "int4",
+        "uint4 asym per_channel": per_channel("uint4", symmetric=False),
+        "uint2 asym g16": grouped("uint2", 16),
+        **{f"int{bits} per_channel": per_channel(f"int{bits}") for bits in (8, 6, 5, 4, 3, 2)},
+        **{f"int{bits} g32": grouped(f"int{bits}") for bits in (8, 4, 3, 2)},
+        **{f"uint{bits} asym g32": grouped(f"uint{bits}") for bits in (4, 3, 2)},
+        **{
+            name: name
+            for name in (
+                "nf4", "fp8_e4m3", "fp8_e5m2", "fp6_e3m2", "fp6_e2m3", "fp4_e2m1", "mxfp8_e4m3",
+                "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4", "mxint8")
+        },
+        "ternary": per_channel("ternary"),
+        "binary": per_channel("binary"),
+    }
+
+    def test_formats(self):
+        rows = numbers("reference.csv", lambda row: (row["group"], row["name"]))
+        for name, weights in self.FORMATS.items():
+            got = self.evaluate({"weights": weights})
+            row = rows["linear+emb", name]
+            self.check(name, got, row)
+            with self.subTest(name, what="paired standard error"):
+                self.assertLessEqual(abs(got["change"]["nll_error"] / float(row["se"]) - 1), 0.005)
+
+    def test_linear_layers_alone(self):
+        rows = numbers("reference.csv", lambda row: (row["group"], row["name"]))
+        wide = {"layers": ["embed", "head"], "precision": {"weights": "fp32"}}
+        for name in ("int8 per_channel", "int4 g32", "mxfp4"):
+            network = self.network_with(wide)
+            got = self.evaluate({"weights": self.FORMATS[name]}, network=network)
+            self.check(name, got, rows["linear", name])
+
+
+class CacheTest(AccuracyTest):
+    def cached(self, format):
+        return self.evaluate({}, network=self.network_with(kv_cache=format))
+
+    def test_formats_without_scales(self):
+        rows = numbers("reference.csv", lambda row: (row["group"], row["name"]))
+        for name in ("fp16", "bf16", "fp8_e4m3", "fp8_e5m2"):
+            self.check(name, self.cached(name), rows["kv", f"KV {name}"], 0.02 if "16" in name else 0.005)
+
+    def test_scales_per_token(self):
+        """The table has a scale per token and head for both. The machine's values have one per head
+        and dimension over the window, which numpy emulates: perplexity, KL."""
+        for bits, perplexity, kl in ((8, 6.9113, 0.00243), (4, 16.471, 1.030)):
+            got = self.cached({"format": f"int{bits}", "granularity": "per_token"})
+            self.assertLessEqual(abs(got["perplexity"] / perplexity - 1), 0.005)
+            self.assertLessEqual(abs(got["kl"] / kl - 1), 0.005)
+
+
+class GgufTest(AccuracyTest):
+    def test_float_model(self):
+        got = self.evaluate({})
+        self.assertLessEqual(abs(got["perplexity"] / 6.893367 - 1), 1e-6)
+        self.assertLess(got["kl"], 1e-11)
+        self.assertEqual(got["agreement"]["top1"], 1)
+        self.assertGreater(got["sqnr_db"], 120)
+        self.assertEqual(got["predictions"], 7650)
+
+    def test_golden_logits(self):
+        self.write_run({}, phase="prefill", fidelity="fast", values="on", verify="off")
+        np.save(self.folder / "t.npy", np.load(TOKENS)[0, :64])
+        self.sim("run", "run.yaml", "--network", F32, "--size", "prompt=64", "--input",
+                 "tokens=t.npy", "--save-outputs", "--quiet", "-o", "out")
+        got = np.load(self.folder / "out/outputs/head.npy").reshape(64, 512).astype(np.float64)
+        golden = np.load(DATA / "golden-logits-64.npy").astype(np.float64)
+        noise = np.square(got - golden).sum()
+        self.assertGreater(10 * math.log10(np.square(golden).sum() / noise), 120)
+        self.assertTrue((got.argmax(axis=1) == golden.argmax(axis=1)).all())
+
+    def test_files_of_llama_cpp(self):
+        """With the file's weights as numpy decodes them; and llama.cpp's own numbers, which quantizes
+        activations too (Q8_0): nearly the same where the weights lose much more than that."""
+        rows = numbers("llamacpp.csv", lambda row: row["file"])
+        names = {"f16": "f16-0", "q8_0": "q8_0-0", "q5_0": "q5_0-0", "q4_0": "q4_0-0",
+                 "q4_1-pure": "q4_1-1", "mxfp4-pure": "mxfp4_moe-1"}
+        for name, row in names.items():
+            row = rows[row]
+            got = self.evaluate(
+                {}, "--reference", F32, network=DATA / f"stories260K-{name}.gguf")
+            with self.subTest(name):
+                for key, column in (("perplexity", "ppl_w_only"), ("kl", "kl_w_only")):
+                    expected = float(row[column])
+                    share = 0.02 if name == "f16" and key == "kl" else 0.005
+                    self.assertLessEqual(abs(got[key] / expected - 1), share, key)
+                self.assertLessEqual(abs(got["perplexity"] / float(row["ppl_llamacpp"]) - 1), 0.005)
+                if name not in ("f16", "q8_0"):
+                    self.assertLessEqual(abs(got["kl"] / float(row["kl_llamacpp"]) - 1), 0.025)
+
+    def test_losses_of_every_token(self):
+        self.evaluate({}, "-o", "out", "--limit", 512)
+        with open(self.folder / "out/predictions.csv", encoding="utf-8") as file:
+            got = np.array([float(row["float_nll"]) for row in csv.DictReader(file)])
+        expected = np.load(DATA / "nll-fp64-stories.npy")[:2].reshape(-1)
+        self.assertLess(np.abs(got - expected).max(), 1e-5)
+
+    def test_tokenizer(self):
+        """Stories, each with BOS in front, one after the other and cut into rows of 256."""
+        stories = (DATA / "stories.txt").read_text(encoding="utf-8").strip().split("\n\n")
+        expected = np.load(TOKENS).reshape(-1)
+        begun = 0
+        for story in stories[:3]:
+            (self.folder / "story.txt").write_text(story, encoding="utf-8")
+            self.evaluate({}, "-o", "out", "--window", 1024, data="story.txt")
+            with open(self.folder / "out/predictions.csv", encoding="utf-8") as file:
+                ids = [int(row["right"]) for row in csv.DictReader(file)]
+            self.assertEqual(expected[begun], 1)
+            np.testing.assert_array_equal(ids, expected[begun + 1:begun + 1 + len(ids)])
+            begun += 1 + len(ids)
+            self.assertEqual(expected[begun], 1)  # the next one's BOS: nothing is left out
+
+    def test_tokens_of_llama2_c(self):
+        row = np.load(TOKENS)[3]
+        row.astype("<u2").tofile(self.folder / "row.bin")
+        np.save(self.folder / "row.npy", row.astype(np.int64))
+        results = [self.evaluate({}, data=f"row.{kind}") for kind in ("bin", "npy")]
+        for result in results:
+            result.pop("data")
+        self.assertEqual(*results)
+
+
+if __name__ == "__main__":
+    unittest.main()
