@@ -1,6 +1,7 @@
 #include "sim/evaluate/jobs.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <optional>
@@ -12,6 +13,15 @@ namespace bitjoule {
 namespace {
 
 using Scores = std::vector<InputScore>;
+
+/// Every job needs the memory that the one before has freed: what goes back to the system comes
+/// again page by page, which takes a quarter of the time.
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, 1 << 25);  // the most that it takes
+  mallopt(M_TRIM_THRESHOLD, 1 << 28);
+#endif
+}
 
 class Scoring {
  public:
@@ -83,6 +93,7 @@ class Scoring {
 }  // namespace
 
 std::vector<InputScore> score_all(EvaluationJobs& jobs, const EvaluateOptions& options) {
+  keep_freed_memory();
   return Scoring(jobs, options).all();
 }
 

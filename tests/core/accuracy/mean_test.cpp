@@ -3,10 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <vector>
 
 namespace bitjoule::mean_test {
 
-Mean mean_of(std::initializer_list<double> values) {
+Mean summed(const std::vector<double>& values) {
   MeanMeter meter;
   for (const double value : values) meter.add(value);
   return meter.result();
@@ -14,7 +15,7 @@ Mean mean_of(std::initializer_list<double> values) {
 
 TEST_CASE("mean: value and standard error by hand") {
   // Deviations -3, -1, 1, 3 of 5: variance 20 / 3 of a sample, over 4 values.
-  const Mean mean = mean_of({2, 4, 6, 8});
+  const Mean mean = summed({2, 4, 6, 8});
   CHECK(mean.count == 4);
   CHECK(mean.value == doctest::Approx(5));
   CHECK(mean.error == doctest::Approx(std::sqrt(20.0 / 3 / 4)));
@@ -37,18 +38,18 @@ TEST_CASE("mean: pairs that move together differ surely where each by itself say
 }
 
 TEST_CASE("mean: two standard errors tell a mean from zero on either side") {
-  CHECK(mean_of({1, 3}).error == doctest::Approx(1));
-  CHECK_FALSE(mean_of({1, 3}).is_told_from_zero());  // 2 +- 1
-  CHECK(mean_of({1.1, 3}).is_told_from_zero());
-  CHECK(mean_of({-1.1, -3}).is_told_from_zero());
-  CHECK_FALSE(mean_of({0, 0}).is_told_from_zero());
+  CHECK(summed({1, 3}).error == doctest::Approx(1));
+  CHECK_FALSE(summed({1, 3}).is_told_from_zero());  // 2 +- 1
+  CHECK(summed({1.1, 3}).is_told_from_zero());
+  CHECK(summed({-1.1, -3}).is_told_from_zero());
+  CHECK_FALSE(summed({0, 0}).is_told_from_zero());
 }
 
 TEST_CASE("mean: of one and of none") {
-  CHECK(mean_of({7}).value == 7);
-  CHECK(mean_of({7}).error == 0);
-  CHECK(mean_of({}).count == 0);
-  CHECK(mean_of({-7}).largest == -7);
+  CHECK(summed({7}).value == 7);
+  CHECK(summed({7}).error == 0);
+  CHECK(summed({}).count == 0);
+  CHECK(summed({-7}).largest == -7);
 }
 
 }  // namespace bitjoule::mean_test
