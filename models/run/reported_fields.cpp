@@ -135,6 +135,14 @@ ExampleResult evaluated_example(DataKind kind) {
   return example;
 }
 
+/// Estimates have no values.
+ExampleResult estimated_example(const std::vector<PassResult>& passes) {
+  ExampleResult example = network_example(passes);
+  example.run.options.fidelity = Fidelity::kEstimate;
+  example.result.network->outputs.clear();
+  return example;
+}
+
 bool matches(const std::string& pattern, const std::string& path) {
   std::size_t p = 0, q = 0;
   while (p < pattern.size() && q < path.size()) {
@@ -167,8 +175,6 @@ std::vector<ExampleResult> example_results() {
   priced.run.dram.energy.emplace();
   ExampleResult evaluated = network_example({pass_of("", 1, 0)});
   evaluated.result.accuracy.emplace();
-  ExampleResult estimated_network = evaluated;
-  estimated_network.run.options.fidelity = Fidelity::kEstimate;
   ExampleResult bare = network_example({});
   bare.result.network->layers = {LayerResult()};
   bare.result.network->outputs.clear();
@@ -183,7 +189,9 @@ std::vector<ExampleResult> example_results() {
           evaluated_example(DataKind::kTokens),
           evaluated_example(DataKind::kClasses),
           evaluated_example(DataKind::kOutputs),
-          estimated_network,
+          estimated_example({pass_of("", 1, 0)}),
+          estimated_example({pass_of("", 0, 1)}),
+          estimated_example({pass_of("prefill", 1, 0), pass_of("decode", 1, 0)}),
           network_example({pass_of("", 0, 1)}),
           network_example({pass_of("prefill", 1, 0), pass_of("decode", 1, 0)})};
 }
