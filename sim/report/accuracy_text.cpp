@@ -9,7 +9,7 @@
 namespace bitjoule {
 namespace {
 
-// Of values and their float64 reference together; measured (docs/performance.md).
+// Roughly, of values and their float64 reference together, on a core of 3 GHz.
 constexpr double kMacsPerSecond = 1e9;
 
 constexpr double kNatsPerBit = 0.69314718055994530942;
