@@ -59,7 +59,8 @@ void describe_predictions(const Accuracy& a, ResultVisitor& v) {
   });
   v.object({"change", "", "against `float`, errors paired over predictions"},
            [&] { describe_change(a, v); });
-  v.value({"kl", "nats", "divergence from `float`, KL(float, network), per prediction"}, real_value(a.kl.value));
+  v.value({"kl", "nats", "divergence from `float`, KL(float, network), per prediction"},
+          real_value(a.kl.value));
   v.value({"kl_error", "nats", "standard error of `kl`"}, real_value(a.kl.error));
   v.value({"kl_largest", "nats", "of one prediction"}, real_value(a.kl.largest));
   v.object({"agreement", "", "with the likeliest of `float`"}, [&] {

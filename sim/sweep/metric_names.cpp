@@ -8,8 +8,8 @@
 
 #include "core/dram/actions.h"
 #include "core/error.h"
-#include "run/language_evaluation.h"
 #include "core/mapping/components.h"
+#include "run/language_evaluation.h"
 #include "sim/config/suggest.h"
 #include "sim/result/result_json.h"
 #include "sim/sweep/constraints.h"
