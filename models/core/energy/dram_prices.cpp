@@ -13,7 +13,7 @@ namespace {
 
 using Kind = DramPrice::Kind;
 
-double nanoseconds(Femtoseconds time) { return static_cast<double>(time.value) * 1e-6; }
+double in_nanoseconds(Femtoseconds time) { return static_cast<double>(time.value) * 1e-6; }
 
 /// An energy with the sum that it comes from: mA x V x ns = pJ.
 struct Computed {
@@ -53,7 +53,7 @@ Computed sum_of_all(const DramCurrents& c, Part part) {
 
 DramPrice activate_of(const DramCurrents& c) {
   const bool per_bank = c.standby == DramStandby::kPerBank;
-  const double rc = nanoseconds(c.tRC), ras = nanoseconds(c.tRAS), rp = nanoseconds(c.tRP);
+  const double rc = in_nanoseconds(c.tRC), ras = in_nanoseconds(c.tRAS), rp = in_nanoseconds(c.tRP);
   const Computed sum = sum_of_all(c, [&](const DramSupply& s, Computed& all) {
     const double open = per_bank ? s.idd2n + current_of_bank(s, c.banks) : s.idd3n;
     all.add(s.volts, s.idd0 * rc - open * ras - s.idd2n * rp,
@@ -66,7 +66,7 @@ DramPrice activate_of(const DramCurrents& c) {
 }
 
 Computed burst_sum(const DramCurrents& c, bool io, bool is_write) {
-  const double time = nanoseconds(c.tBURST);
+  const double time = in_nanoseconds(c.tBURST);
   return sum_of(c, io, [&](const DramSupply& s, Computed& all) {
     const double burst = is_write ? s.idd4w : s.idd4r;
     all.add(s.volts, (burst - s.idd3n) * time,
@@ -82,7 +82,7 @@ DramPrice burst_of(const DramCurrents& c, bool is_write) {
 std::optional<DramPrice> refresh_of(const DramCurrents& c) {
   const auto lists = [](const DramSupply& s) { return s.idd5b.has_value(); };
   if (std::none_of(c.supplies.begin(), c.supplies.end(), lists)) return std::nullopt;
-  const double time = nanoseconds(c.tRFC);
+  const double time = in_nanoseconds(c.tRFC);
   return computed("n V (IDD5B - IDD3N) tRFC",
                   sum_of_all(c,
                              [&](const DramSupply& s, Computed& all) {
@@ -100,8 +100,8 @@ std::optional<DramPrice> refresh_bank_of(const DramCurrents& c) {
   if (!c.tRFCpb || !c.tREFI) return std::nullopt;
   for (const DramSupply& s : c.supplies)
     if (!s.idd5pb) return std::nullopt;
-  const double time = nanoseconds(*c.tRFCpb);
-  const double interval = nanoseconds(*c.tREFI) / static_cast<double>(c.banks);
+  const double time = in_nanoseconds(*c.tRFCpb);
+  const double interval = in_nanoseconds(*c.tREFI) / static_cast<double>(c.banks);
   const Computed sum = sum_of_all(c, [&](const DramSupply& s, Computed& all) {
     const double burst = (*s.idd5pb * interval - s.idd2n * (interval - time)) / time;
     all.add(s.volts, (burst - s.idd3n) * time,
@@ -157,7 +157,7 @@ std::optional<DramPrice> interface_of(const DramPerCommand& p, bool is_write) {
   }
   if (p.termination) {
     const DramTermination& t = *p.termination;
-    const double ohms = t.driver_ohms + t.termination_ohms, time = nanoseconds(t.bit_time);
+    const double ohms = t.driver_ohms + t.termination_ohms, time = in_nanoseconds(t.bit_time);
     // V^2 / Ohm is in watts: 1000 pJ per ns.
     add(t.share * t.volts * t.volts / ohms * time * 1000,
         fmt::format("termination p V^2 / R x bit time = {} x ({} V)^2 / {} Ohm x {:g} ns", t.share,
