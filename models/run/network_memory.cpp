@@ -120,20 +120,39 @@ std::int64_t input_bytes(const NetworkInput& input, const Precision& run) {
   return integer ? elements * type->block_bytes : bytes_of(run.activations, 1, elements);
 }
 
-std::int64_t peak_activations(const Network& network, const Precision& run) {
+/// A tensor that must stay, from one layer to another.
+struct Resident {
+  std::string name;
+  std::int64_t bytes;
+  std::size_t first, last;  ///< layers, both included
+};
+
+/// Inputs until their last reader, and results. Appended keys and values are part of the cache.
+std::vector<Resident> activations(const Network& network, const Precision& run) {
   const Lifetimes lifetimes(network);
-  const std::size_t n = network.layers.size();
-  std::vector<std::int64_t> change(n + 1, 0);
-  for (std::size_t i = 0; i < n; ++i) {
+  std::vector<Resident> all;
+  for (const NetworkInput& input : network.inputs)
+    all.push_back(
+        {input.name, input_bytes(input, run), 0, lifetimes.last_use_of_input(input.name)});
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const NetworkLayer& layer = network.layers[i];
     const bool cached = layer.kv_cache && !std::holds_alternative<Matmul>(layer.op);
-    if (!lifetimes.owns(i) || cached) continue;
-    const std::int64_t bytes = bytes_of(output_format(layer, run), 1, output_elements(layer));
-    change[i] += bytes;
-    change[lifetimes.last_use(i) + 1] -= bytes;
+    const bool is_view = shares_memory(layer);
+    if (!lifetimes.owns(i) || cached || (is_view && lifetimes.views_input(i))) continue;
+    all.push_back({layer.name, bytes_of(output_format(layer, run), 1, output_elements(layer)), i,
+                   lifetimes.last_use(i)});
+  }
+  return all;
+}
+
+std::int64_t peak_activations(const Network& network, const Precision& run) {
+  std::vector<std::int64_t> change(network.layers.size() + 1, 0);
+  for (const Resident& tensor : activations(network, run)) {
+    change[tensor.first] += tensor.bytes;
+    change[tensor.last + 1] -= tensor.bytes;
   }
   std::int64_t alive = 0, peak = 0;
-  for (std::int64_t c : change) {
+  for (const std::int64_t c : change) {
     alive += c;
     peak = std::max(peak, alive);
   }
@@ -150,37 +169,16 @@ NetworkMemory network_memory(const Network& network, const Precision& run) {
       memory.kv_cache += second_operand_bytes(layer, run) * layer.repeat;
   }
   memory.activations = peak_activations(network, run);
-  for (const NetworkInput& input : network.inputs) memory.activations += input_bytes(input, run);
   return memory;
 }
 
 namespace {
 
-/// A tensor that must stay, from one layer to another.
-struct Resident {
-  std::string name;
-  std::int64_t bytes;
-  std::size_t first, last;  ///< layers, both included
-};
-
-/// Everything that has to be somewhere. Appended keys and values are part of the cache.
+/// Everything that has to be somewhere.
 std::vector<Resident> residents(const Network& network, const Precision& run) {
-  const Lifetimes lifetimes(network);
-  const std::size_t n = network.layers.size();
-  std::vector<Resident> all;
+  std::vector<Resident> all = activations(network, run);
   const std::int64_t cache = network_memory(network, run).kv_cache;
-  if (cache > 0) all.push_back({"the KV cache", cache, 0, n - 1});
-  for (const NetworkInput& input : network.inputs)
-    all.push_back(
-        {input.name, input_bytes(input, run), 0, lifetimes.last_use_of_input(input.name)});
-  for (std::size_t i = 0; i < n; ++i) {
-    const NetworkLayer& layer = network.layers[i];
-    const bool cached = layer.kv_cache && !std::holds_alternative<Matmul>(layer.op);
-    const bool is_view = shares_memory(layer);
-    if (!lifetimes.owns(i) || cached || (is_view && lifetimes.views_input(i))) continue;
-    all.push_back({layer.name, bytes_of(output_format(layer, run), 1, output_elements(layer)), i,
-                   lifetimes.last_use(i)});
-  }
+  if (cache > 0) all.insert(all.begin(), {"the KV cache", cache, 0, network.layers.size() - 1});
   return all;
 }
 
