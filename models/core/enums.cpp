@@ -161,6 +161,10 @@ const std::vector<EnumRow<Requantize>>& enum_rows() {
        "fixed-point multiplier, two roundings (gemmlowp)"},
       {Requantize::kTfliteSingleRounding, "tflite_single_rounding",
        "fixed-point multiplier, one rounding, half up"},
+      {Requantize::kTfliteBuiltin, "tflite_builtin",
+       "TensorFlow Lite's built-in kernels: two roundings in depthwise layers, one in others"},
+      {Requantize::kTfliteXnnpack, "tflite_xnnpack",
+       "TensorFlow Lite's XNNPACK delegate: fp32 multiplier, ties to even"},
       {Requantize::kOnnxHalfEven, "onnx_half_even", "float multiplier, ties to even"}};
   return kRows;
 }

@@ -47,13 +47,21 @@ inline auto members(const RopeScaling& s) {
   const auto& [factor, low_frequency, high_frequency, original] = s;
   return std::tie(factor, low_frequency, high_frequency, original);
 }
+inline auto members(const CodeScale& s) {
+  const auto& [scale, zero_point] = s;
+  return std::tie(scale, zero_point);
+}
+inline auto members(const VectorCodes& s) {
+  const auto& [operands, output, activation] = s;
+  return std::tie(operands, output, activation);
+}
 inline auto members(const VectorOp& s) {
   const auto& [kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
                reach, heads, position, tokens, interleaved, rotated, scaling, alpha, beta, bias,
-               shape, operand_shapes, axes, starts, steps] = s;
+               shape, operand_shapes, axes, starts, steps, codes] = s;
   return std::tie(kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
                   reach, heads, position, tokens, interleaved, rotated, scaling, alpha, beta, bias,
-                  shape, operand_shapes, axes, starts, steps);
+                  shape, operand_shapes, axes, starts, steps, codes);
 }
 inline auto members(const TensorFormat& s) {
   const auto& [format, granularity, group_size, symmetric, scale, zero_point] = s;
@@ -191,6 +199,7 @@ inline VectorOp without_values(VectorOp op) {
   op.bias = 1;
   op.position = 0;
   op.interleaved = false;
+  op.codes.reset();
   return op;
 }
 

@@ -222,7 +222,7 @@ LayerResult LayerRunner::compute(const LayerResult& known, const Layer& layer,
                                  GivenOperands given) const {
   const MappingProblem problem = configured(unset, known.mapping);
   const Tiling& tiling = known.mapping.tiling;
-  LayerCheck check(problem, tiling, layer.op, precision.requantize, options_.verify,
+  LayerCheck check(problem, tiling, layer.op, requantization(precision), options_.verify,
                    std::move(given));
   compute_values(make_program(problem, tiling), check.values());
   LayerResult result = known;
@@ -245,12 +245,13 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
   const LayerProgress progress(progress_, problem, result.mapping.estimate, options_);
   std::unique_ptr<LayerCheck> check;
   if (given != nullptr) {
-    check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer.op,
-                                         precision.requantize, options_.verify, std::move(*given));
+    check =
+        std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer.op,
+                                     requantization(precision), options_.verify, std::move(*given));
   } else if (options_.values) {
     require_memory(problem, options_.verify);
     check = std::make_unique<LayerCheck>(problem, result.mapping.tiling, layer,
-                                         precision.requantize, options_, progress);
+                                         requantization(precision), options_, progress);
   }
   result.outcome =
       outcome_of(prepared, check ? &check->values() : nullptr, trace, overlap, &progress);

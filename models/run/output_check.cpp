@@ -37,6 +37,20 @@ bool same_bits(float a, float b) {
   return bits_of_float(a) == bits_of_float(b) || (std::isnan(a) && std::isnan(b));
 }
 
+/// The run's requantization as it is for a layer of that shape and those weights.
+SumRequantization requantization_of(Requantize mode, const LayerOp& op,
+                                    const MappingProblem& problem) {
+  SumRequantization r{mode, false};
+  const auto* conv = std::get_if<Conv2d>(&op);
+  const bool is_depthwise = conv != nullptr && conv->groups > 1 && conv->groups == conv->channels;
+  if (mode == Requantize::kTfliteBuiltin)
+    r.mode = is_depthwise ? Requantize::kTfliteDoubleRounding : Requantize::kTfliteSingleRounding;
+  const StorageField& scales = problem.path.weights.layout.scales;
+  r.fp32_product = mode != Requantize::kOnnxHalfEven && conv == nullptr &&
+                   (!scales.present() || scales.group == kWholeTensor);
+  return r;
+}
+
 }  // namespace
 
 std::int64_t checked_outputs(const MappingProblem& p, Verify verify, std::int64_t sampled_macs) {
@@ -60,11 +74,11 @@ std::vector<std::int64_t> partial_sum_ends(const MappingProblem& p, const Tiling
 LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const Layer& layer,
                        Requantize mode, const RunOptions& options, const LayerProgress& progress)
     : problem_(problem),
-      mode_(mode),
+      mode_(requantization_of(mode, layer.op, problem)),
       output_shape_(output_shape(layer.op)),
       operands_(make_operands(problem, layer, options.seed, *options.tensors)),
       checked_(indices_to_check(problem, options.verify, kSampledMacs)) {
-  values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode);
+  values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode_);
   expect(tiling, layer.op, progress);
   double largest = 0;
   for (const OracleResult& e : expected_) largest = std::max(largest, std::abs(e.reference));
@@ -77,12 +91,12 @@ LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, cons
 LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const LayerOp& op,
                        Requantize mode, Verify verify, GivenOperands given)
     : problem_(problem),
-      mode_(mode),
+      mode_(requantization_of(mode, op, problem)),
       yields_sums_(given.yields_sums),
       output_shape_(output_shape(op)),
       operands_(std::move(given.operands)),
       checked_(indices_to_check(problem, verify, given.sampled_macs)) {
-  values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode);
+  values_ = std::make_unique<LayerValues>(problem, operands_.inputs, operands_.weights, mode_);
   expect(tiling, op, {});
   if (yields_sums_)
     values_->yield_sums();
@@ -110,21 +124,26 @@ bool LayerCheck::integer_output() const {
 
 /// Codes of an integer output that the activation lets pass, relative to the zero-point.
 ClampRange LayerCheck::expected_range() const {
-  const auto scale = static_cast<double>(values_->output_scale());
+  const float scale = values_->output_scale();
   const std::int32_t zero = values_->output_zero_point();
   const ClampRange range = clamp_range(problem_.path.output.format.format);
   const bool relu = !problem_.stage.activation.empty();
   const std::int32_t lo = relu ? std::max(range.lo - zero, 0) : range.lo - zero;
-  const std::int32_t hi = problem_.stage.activation == "relu6" && 6 / scale < range.hi - zero
-                              ? static_cast<std::int32_t>(std::lround(6 / scale))
-                              : range.hi - zero;
+  const std::int32_t hi =
+      problem_.stage.activation == "relu6" && 6 / scale < static_cast<float>(range.hi - zero)
+          ? static_cast<std::int32_t>(std::lround(6 / scale))
+          : range.hi - zero;
   return {lo, hi};
 }
 
 std::int32_t LayerCheck::expected_code(const OracleResult& e, ClampRange range) const {
   const auto scale = static_cast<double>(values_->output_scale());
-  if (integer_bias(problem_.path))
-    return oracle_requantize(mode_, e.sum, e.real_scale / scale, range.lo, range.hi);
+  if (integer_bias(problem_.path)) {
+    const auto rounded = static_cast<float>(e.real_scale);
+    double factor = (mode_.fp32_product ? static_cast<double>(rounded) : e.real_scale) / scale;
+    if (mode_.mode == Requantize::kTfliteXnnpack) factor = rounded / values_->output_scale();
+    return oracle_requantize(mode_.mode, e.sum, factor, range.lo, range.hi);
+  }
   return oracle_requantize(Requantize::kOnnxHalfEven, 1, static_cast<double>(e.value) / scale,
                            range.lo, range.hi);
 }

@@ -57,7 +57,7 @@ class LayerCheck {
   std::int32_t expected_code(const OracleResult& result, ClampRange range) const;
 
   const MappingProblem& problem_;
-  Requantize mode_;
+  SumRequantization mode_;
   bool yields_sums_ = false;
   std::vector<std::int64_t> output_shape_;
   Operands operands_;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/exec/coded_values.h"
 #include "core/exec/vector_values.h"
 #include "core/numeric/tensor_values.h"
 #include "core/oracle/vector_reference.h"
@@ -50,6 +51,7 @@ class Run {
         inputs_(inputs) {}
 
   VectorOutcome run(bool measures) {
+    if (op_.codes) return run_codes();
     op_.kind == VectorKind::kEmbedding ? read_table() : read_inputs();
     read_parameters();
     VectorResult result = vector_values(op_, operands_);
@@ -63,6 +65,52 @@ class Run {
   }
 
  private:
+  /// Codes in, codes out, by the arithmetic that the requantization names.
+  VectorOutcome run_codes() {
+    const VectorCodes& codes = *op_.codes;
+    const bool quantizes = codes.operands.empty() && op_.kind == VectorKind::kQuantizeLinear;
+    std::vector<std::vector<std::int32_t>> inputs;
+    VectorOp real = op_;  // what the operator computes of the numbers that the codes stand for
+    if (op_.kind == VectorKind::kQuantizeLinear) real.kind = VectorKind::kReshape;
+    ReferenceOperands exact, same;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const NetworkTensor& input = *inputs_[i];
+      if (input.is_number == quantizes)
+        throw input_error(fmt::format("{}: operand {}: expected {}", vector_row(op_.kind).name, i,
+                                      quantizes ? "real values" : "codes"));
+      const CodeScale scale =
+          quantizes || i >= codes.operands.size() ? CodeScale() : codes.operands[i];
+      const auto zero = static_cast<double>(scale.zero_point);
+      inputs.push_back(input.codes);
+      std::vector<double>& whole = exact.inputs.emplace_back(input.reference);
+      for (double& x : whole) x = (x - zero) * scale.scale;
+      std::vector<double>& own = same.inputs.emplace_back();
+      own.reserve(input.values.size());
+      for (const float x : input.values)
+        own.push_back((static_cast<double>(x) - zero) * scale.scale);
+    }
+    const ClampRange range = clamp_range(formats_.output.format);
+    const Requantize mode = layer_.precision.requantize.value_or(Requantize::kOnnxHalfEven);
+    NetworkTensor tensor =
+        number_tensor(quantizes ? quantized_codes(op_, inputs_.at(0)->values, range, mode)
+                                : coded_values(op_, inputs, range, mode));
+    tensor.unit = codes.output.scale;
+    tensor.origin = static_cast<double>(codes.output.zero_point);
+    const ActivationBounds bounds = activation_bounds(codes.activation);
+    VectorOutcome outcome;
+    const auto in_codes = [&](ReferenceOperands& operands) {
+      std::vector<double> values = vector_reference(real, operands);
+      for (double& y : values)
+        y = std::clamp(y, bounds.lo, bounds.hi) / tensor.unit + tensor.origin;
+      return values;
+    };
+    tensor.reference = in_codes(same);
+    outcome.error = quality_of(tensor);
+    tensor.reference = in_codes(exact);
+    outcome.tensor = std::move(tensor);
+    return outcome;
+  }
+
   /// The operand as the vector unit reads it: what has not been stored yet is stored first.
   const std::vector<float>& as_read(const NetworkTensor& tensor) {
     if (!tensor.is_raw) return tensor.values;

@@ -1,5 +1,10 @@
 #include "sim/schema/describe_network.h"
 
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/error.h"
 #include "sim/config/visitors.h"
 
 namespace bitjoule {
@@ -44,6 +49,23 @@ void describe(V& v, RopeScaling& c) {
 }
 
 template <class V>
+void describe(V& v, CodeScale& c) {
+  v.required("scale", c.scale, "what a step of the code is worth: a positive fp32 number");
+  v.field("zero_point", c.zero_point, "the code of 0", range(INT32_MIN, INT32_MAX));
+  v.check([&] {
+    if (!(c.scale > 0) || !std::isfinite(static_cast<float>(c.scale)))
+      throw input_error(fmt::format("scale: expected a positive number, got {}", c.scale));
+  });
+}
+
+template <class V>
+void describe(V& v, VectorCodes& c) {
+  v.field("operands", c.operands, "what the operands' codes stand for");
+  v.required("output", c.output, "what the result's codes stand for");
+  v.field("activation", c.activation, "clamps the result", one_of({"", "relu", "relu6"}));
+}
+
+template <class V>
 void describe(V& v, VectorOp& c) {
   const Rule size = range(1, kMaxVectorElements);
   v.required("op", c.kind, "operator, see `sim list vector_ops`");
@@ -71,6 +93,7 @@ void describe(V& v, VectorOp& c) {
   v.field("axes", c.axes, "transpose: permutation; concat: the axis", range(0, 63));
   v.field("starts", c.starts, "slice: first index; pad: leading padding", at_least(0));
   v.field("steps", c.steps, "slice", at_least(1));
+  v.field("codes", c.codes, "of a quantized network: operands and result are integer codes");
 }
 
 template <class V>
@@ -136,6 +159,8 @@ void describe(V& v, NetworkFile& c) {
   v.field("layers", c.layers, "layers and blocks, in the order they run");
   v.field("outputs", c.outputs, "layers whose outputs leave; default: the last");
   v.field("kv_cache", c.kv_cache, "storage of cached keys and values; default: as activations");
+  v.field("requantize", c.requantize,
+          "how accumulators become integers again, where the run does not say");
   v.field("unroll", c.unroll, "every repetition becomes layers of its own, as overrides may need");
   v.field("overrides", c.overrides, "precision, mapping and tensors of layers by name");
   v.field("timing_only", c.timing_only,
@@ -146,6 +171,8 @@ BITJOULE_DESCRIBED(TensorsFile)
 BITJOULE_DESCRIBED(PrecisionOverride)
 BITJOULE_DESCRIBED(PoolWindow)
 BITJOULE_DESCRIBED(RopeScaling)
+BITJOULE_DESCRIBED(CodeScale)
+BITJOULE_DESCRIBED(VectorCodes)
 BITJOULE_DESCRIBED(VectorOp)
 BITJOULE_DESCRIBED(LayerFile)
 BITJOULE_DESCRIBED(NetworkInput)

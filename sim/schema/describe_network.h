@@ -59,6 +59,10 @@ void describe(V& v, PoolWindow& c);
 template <class V>
 void describe(V& v, RopeScaling& c);
 template <class V>
+void describe(V& v, CodeScale& c);
+template <class V>
+void describe(V& v, VectorCodes& c);
+template <class V>
 void describe(V& v, VectorOp& c);
 template <class V>
 void describe(V& v, LayerFile& c);

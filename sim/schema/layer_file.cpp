@@ -203,6 +203,7 @@ boost::json::value to_json(const Network& network) {
   }
   file["layers"] = std::move(layers);
   if (!network.outputs.empty()) file["outputs"] = stripped(network.outputs);
+  if (network.requantize) file["requantize"] = enum_name(*network.requantize);
   return file;
 }
 

@@ -85,6 +85,7 @@ NetworkFile with_base(const NetworkFile& file, int depth, bool phases_first, Nam
   if (!file.outputs.empty()) merged.outputs = file.outputs;
   merged.unroll = merged.unroll || file.unroll;
   if (file.kv_cache) merged.kv_cache = file.kv_cache;
+  if (file.requantize) merged.requantize = file.requantize;
   merged.overrides.insert(merged.overrides.end(), file.overrides.begin(), file.overrides.end());
   merged.timing_only.insert(merged.timing_only.end(), file.timing_only.begin(),
                             file.timing_only.end());
@@ -304,6 +305,7 @@ Network build_network(const NetworkFile& written, const NetworkOptions& options,
 
   network.phase = file.phase;
   network.outputs = file.outputs;
+  network.requantize = file.requantize;
   for (const auto& [name, text] : parameters) {
     std::int64_t value = 0;
     Node node;

@@ -37,6 +37,7 @@ struct NetworkFile {
   Node layers;
   std::vector<NetworkOutput> outputs;
   std::optional<TensorFormat> kv_cache;  ///< stored format of keys and values
+  std::optional<Requantize> requantize;  ///< as Network::requantize
   bool unroll = false;                   ///< as NetworkOptions::unroll
   std::vector<LayerRule> overrides;
   /// What the model computes and these layers do not, where it costs no cycles or bytes: runs with

@@ -84,7 +84,7 @@ TEST_CASE("dynamic scales: both fidelities and the oracle agree, on one operand 
       for (const char* output : {"fp32", "int8", ""})
         for (const char* weights : {"int8", "int4", "q4_0", "uint4"})
           for (Requantize mode : {Requantize::kOnnxHalfEven, Requantize::kTfliteDoubleRounding,
-                                  Requantize::kTfliteSingleRounding}) {
+                                  Requantize::kTfliteSingleRounding, Requantize::kTfliteXnnpack}) {
             Precision p;
             p.activations = per_token(activations);
             p.requantize = mode;

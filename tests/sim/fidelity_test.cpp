@@ -177,7 +177,8 @@ Precision random_precision(Random& r, bool matrix, bool narrow) {
   if (r.coin()) p.output = format_of("int8", Granularity::kPerTensor, true);
   if (r.coin()) p.output = format_of("fp32", Granularity::kPerTensor, true);
   p.requantize = r.one_of({Requantize::kOnnxHalfEven, Requantize::kTfliteDoubleRounding,
-                           Requantize::kTfliteSingleRounding});
+                           Requantize::kTfliteSingleRounding, Requantize::kTfliteBuiltin,
+                           Requantize::kTfliteXnnpack});
   return p;
 }
 

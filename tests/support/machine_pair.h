@@ -60,8 +60,8 @@ class MachinePair {
     const Program program = make_program(problem, mapping.tiling);
     RunOptions options;
     options.verify = Verify::kFull;
-    LayerCheck fast_check(problem, mapping.tiling, layer, precision.requantize, options);
-    LayerCheck pe_check(problem, mapping.tiling, layer, precision.requantize, options);
+    LayerCheck fast_check(problem, mapping.tiling, layer, requantization(precision), options);
+    LayerCheck pe_check(problem, mapping.tiling, layer, requantization(precision), options);
     const LayerOutcome fast = fast_->run(problem, program, &fast_check.values());
     const LayerOutcome pe = pe_->run(problem, program, &pe_check.values());
     compare(fast, pe);

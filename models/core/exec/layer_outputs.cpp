@@ -34,9 +34,9 @@ void LayerValues::prepare_output() {
   if (!integer_output() || yields_sums_ || !input_scales_->is_one()) return;
   std::vector<double> multipliers;
   for (std::int64_t row = 0; row < (weight_scales_->is_one() ? 1 : l.weight_rows()); ++row)
-    multipliers.push_back(requantize_multiplier(input_scales_->at(0, 0).scale,
-                                                weight_scales_->at(row, 0).scale, output_scale_));
-  requantizer_.emplace(mode_, std::move(multipliers), output_zero_, range_);
+    multipliers.push_back(mode_.multiplier(input_scales_->at(0, 0).scale,
+                                           weight_scales_->at(row, 0).scale, output_scale_));
+  requantizer_.emplace(mode_.mode, std::move(multipliers), output_zero_, range_);
 }
 
 /// What zero-points add to an accumulator, to be subtracted:
@@ -102,7 +102,7 @@ void LayerValues::finish_integers(const Tile& tile, std::int64_t g, std::int64_t
     output_codes_[index] =
         requantizer_
             ? (*requantizer_)(wrapped, row)
-            : requantize(mode_, wrapped, requantize_multiplier(scale_a, scale_w, output_scale_),
+            : requantize(mode_.mode, wrapped, mode_.multiplier(scale_a, scale_w, output_scale_),
                          output_zero_, range_);
     outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
   }

@@ -94,7 +94,7 @@ std::int64_t output_pixel(const Lowered& l, const Tile& tile, std::int64_t m) {
 }
 
 LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& inputs,
-                         const QuantizedTensor& weights, Requantize mode)
+                         const QuantizedTensor& weights, SumRequantization mode)
     : problem_(problem), inputs_(inputs), weights_(weights), mode_(mode) {
   const std::size_t results = at(problem.layer.output_elements());
   if (is_integer()) {

@@ -39,7 +39,7 @@ class LayerValues {
   /// `inputs` is the first operand in the order of its tensor (NHWC or [group][m][k]), rows of
   /// `channels`; `weights` has weight_rows x k. `output_scale` is the scale of integer outputs.
   LayerValues(const MappingProblem& problem, const QuantizedTensor& inputs,
-              const QuantizedTensor& weights, Requantize mode);
+              const QuantizedTensor& weights, SumRequantization mode);
 
   /// Sets scale and zero-point of an integer output per tensor; 1 and 0 where the output is a
   /// float.
@@ -117,7 +117,7 @@ class LayerValues {
   const MappingProblem& problem_;
   const QuantizedTensor& inputs_;
   const QuantizedTensor& weights_;
-  Requantize mode_;
+  SumRequantization mode_;
   float output_scale_ = 1.0f;
   std::int32_t output_zero_ = 0;
   bool yields_sums_ = false;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/exec/element_order.h"
 #include "core/exec/vector_values.h"
 #include "core/index.h"
 #include "core/interrupt.h"
@@ -12,40 +13,6 @@ namespace {
 using Shape = std::vector<std::int64_t>;
 
 float exponential(float x) { return rounded(std::exp(static_cast<double>(x))); }
-
-/// Distance of neighbours along each dimension.
-Shape strides_of(const Shape& shape) {
-  Shape strides(shape.size(), 1);
-  for (std::size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
-  return strides;
-}
-
-/// Calls visit(flat, index) for every element of a shape, in C order.
-template <class F>
-void for_each_index(const Shape& shape, std::int64_t elements, F visit) {
-  Shape index(shape.size(), 0);
-  for (std::int64_t flat = 0; flat < elements; ++flat) {
-    check_interrupt_after(8);
-    visit(flat, index);
-    for (std::size_t i = shape.size(); i-- > 0 && ++index[i] == shape[i];) index[i] = 0;
-  }
-}
-
-/// An operand as every element of the output sees it, as numpy broadcasts.
-std::vector<float> broadcast(const VectorOp& op, const std::vector<float>& x, std::size_t operand) {
-  if (op.operand_shapes.empty()) return x;
-  const Shape& from = op.operand_shapes[operand];
-  const Shape strides = strides_of(from);
-  const std::size_t missing = op.shape.size() - from.size();
-  std::vector<float> y(at(op.elements()));
-  for_each_index(op.shape, op.elements(), [&](std::int64_t flat, const Shape& index) {
-    std::int64_t source = 0;
-    for (std::size_t i = 0; i < from.size(); ++i)
-      if (from[i] != 1) source += index[missing + i] * strides[i];
-    y[at(flat)] = x[at(source)];
-  });
-  return y;
-}
 
 float binary(VectorKind kind, float a, float b) {
   switch (kind) {

@@ -48,9 +48,19 @@ FixedPointMultiplier fixed_point_multiplier(double multiplier) {
   return {static_cast<std::int32_t>(m0), shift};
 }
 
-double requantize_multiplier(float input_scale, float weight_scale, float output_scale) {
-  return static_cast<double>(input_scale) * static_cast<double>(weight_scale) /
-         static_cast<double>(output_scale);
+std::int32_t fixed_point_product(Requantize mode, std::int32_t x, FixedPointMultiplier factor) {
+  return mode == Requantize::kTfliteDoubleRounding ? double_rounding(x, factor)
+                                                   : single_rounding(x, factor);
+}
+
+double SumRequantization::multiplier(float input_scale, float weight_scale,
+                                     float output_scale) const {
+  const float product = input_scale * weight_scale;
+  if (mode == Requantize::kTfliteXnnpack) return static_cast<double>(product / output_scale);
+  const double wide = fp32_product
+                          ? static_cast<double>(product)
+                          : static_cast<double>(input_scale) * static_cast<double>(weight_scale);
+  return wide / static_cast<double>(output_scale);
 }
 
 std::int32_t saturating_rounding_doubling_high_mul(std::int32_t a, std::int32_t b) {
@@ -79,7 +89,8 @@ ClampRange clamp_range(const std::string& format) {
 ClampRange activation_range(ClampRange range, float scale, std::int32_t zero_point, double lo,
                             double hi) {
   const auto code = [&](double value) {
-    const double q = zero_point + std::round(value / static_cast<double>(scale));
+    const auto steps = static_cast<double>(std::round(static_cast<float>(value) / scale));
+    const double q = zero_point + steps;
     return static_cast<std::int32_t>(
         std::clamp(q, static_cast<double>(range.lo), static_cast<double>(range.hi)));
   };
@@ -100,12 +111,14 @@ std::int32_t clamped(double scaled, std::int32_t zero_point, ClampRange range) {
                                               static_cast<double>(range.hi)));
 }
 
-double scaled_by(Requantize mode, std::int32_t accumulator, const FixedPointMultiplier& fixed) {
-  return mode == Requantize::kTfliteDoubleRounding ? double_rounding(accumulator, fixed)
-                                                   : single_rounding(accumulator, fixed);
+bool is_fixed_point(Requantize mode) {
+  return mode != Requantize::kOnnxHalfEven && mode != Requantize::kTfliteXnnpack;
 }
 
-double scaled_by(std::int32_t accumulator, double multiplier) {
+/// Of the modes that multiply floating-point numbers.
+double scaled_by(Requantize mode, std::int32_t accumulator, double multiplier) {
+  if (mode == Requantize::kTfliteXnnpack)
+    return std::nearbyint(static_cast<float>(accumulator) * static_cast<float>(multiplier));
   return std::nearbyint(static_cast<double>(accumulator) * multiplier);
 }
 
@@ -114,10 +127,10 @@ double scaled_by(std::int32_t accumulator, double multiplier) {
 std::int32_t requantize(Requantize mode, std::int32_t accumulator, double multiplier,
                         std::int32_t zero_point, ClampRange range) {
   require_factor(multiplier);
-  const double scaled = mode == Requantize::kOnnxHalfEven
-                            ? scaled_by(accumulator, multiplier)
-                            : scaled_by(mode, accumulator, fixed_point_multiplier(multiplier));
-  return clamped(scaled, zero_point, range);
+  if (is_fixed_point(mode))
+    return clamped(fixed_point_product(mode, accumulator, fixed_point_multiplier(multiplier)),
+                   zero_point, range);
+  return clamped(scaled_by(mode, accumulator, multiplier), zero_point, range);
 }
 
 Requantizer::Requantizer(Requantize mode, std::vector<double> multipliers, std::int32_t zero_point,
@@ -126,14 +139,14 @@ Requantizer::Requantizer(Requantize mode, std::vector<double> multipliers, std::
   if (multipliers_.empty()) throw internal_error("a Requantizer needs a multiplier");
   for (double m : multipliers_) {
     require_factor(m);
-    if (mode_ != Requantize::kOnnxHalfEven) fixed_.push_back(fixed_point_multiplier(m));
+    if (is_fixed_point(mode_)) fixed_.push_back(fixed_point_multiplier(m));
   }
 }
 
 std::int32_t Requantizer::operator()(std::int32_t accumulator, std::int64_t channel) const {
   const std::size_t c = multipliers_.size() == 1 ? 0 : static_cast<std::size_t>(channel);
-  return clamped(mode_ == Requantize::kOnnxHalfEven ? scaled_by(accumulator, multipliers_[c])
-                                                    : scaled_by(mode_, accumulator, fixed_[c]),
+  return clamped(is_fixed_point(mode_) ? fixed_point_product(mode_, accumulator, fixed_[c])
+                                       : scaled_by(mode_, accumulator, multipliers_[c]),
                  zero_point_, range_);
 }
 

@@ -1,9 +1,11 @@
-// int32 accumulators to narrow integers, bit-exact, in three named ways.
+// int32 accumulators to narrow integers, bit-exact, in named ways.
 //
 //   tflite_double_rounding: gemmlowp's SaturatingRoundingDoublingHighMul, then
-//     RoundingDivideByPOT (half away from zero): TensorFlow Lite's default.
+//     RoundingDivideByPOT (half away from zero): TensorFlow Lite's reference kernels.
 //   tflite_single_rounding: (acc * m0 + 2^(30 - shift)) >> (31 - shift), half towards +infinity:
 //     TensorFlow Lite with TFLITE_SINGLE_ROUNDING.
+//   tflite_builtin: its built-in kernels: depthwise layers by two roundings, all others by one.
+//   tflite_xnnpack: round_half_even(float(acc) * factor), all in fp32: its XNNPACK delegate.
 //   onnx_half_even: round_half_even(double(acc) * multiplier): ONNX QuantizeLinear.
 // Then: + zero-point, clamp. Sources: gemmlowp fixedpoint.h, tensorflow/lite/kernels/internal/
 // common.cc, onnx/defs/quantization/defs.cc.
@@ -26,8 +28,19 @@ struct FixedPointMultiplier {
 /// Throws an input Error unless 0 <= multiplier < 2^30 (TFLite's limit on the left shift).
 FixedPointMultiplier fixed_point_multiplier(double multiplier);
 
-/// Input scale * weight scale / output scale, in double as TFLite's kernels do.
-double requantize_multiplier(float input_scale, float weight_scale, float output_scale);
+/// x times a factor in the way of a TFLite mode with fixed point.
+std::int32_t fixed_point_product(Requantize mode, std::int32_t x, FixedPointMultiplier factor);
+
+/// How the sums of one layer are requantized.
+struct SumRequantization {
+  Requantize mode = Requantize::kOnnxHalfEven;  ///< not tflite_builtin, which is two modes
+  /// TFLite's dense layers with one scale multiply the scales of input and weights in fp32.
+  bool fp32_product = false;
+
+  /// Input scale * weight scale / output scale, in double but for fp32_product and tflite_xnnpack,
+  /// which knows fp32 alone.
+  double multiplier(float input_scale, float weight_scale, float output_scale) const;
+};
 
 /// gemmlowp's primitives.
 std::int32_t saturating_rounding_doubling_high_mul(std::int32_t a, std::int32_t b);

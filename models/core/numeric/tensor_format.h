@@ -26,7 +26,13 @@ struct TensorFormat {
 };
 
 /// How accumulators become integers again; never implied. See requantize.h.
-enum class Requantize { kTfliteDoubleRounding, kTfliteSingleRounding, kOnnxHalfEven };
+enum class Requantize {
+  kTfliteDoubleRounding,
+  kTfliteSingleRounding,
+  kTfliteBuiltin,
+  kTfliteXnnpack,
+  kOnnxHalfEven
+};
 
 /// The number formats of one layer. What the machine does follows from them
 /// (docs/configuration.md).
@@ -35,7 +41,12 @@ struct Precision {
   TensorFormat activations;            ///< the first operand
   std::optional<TensorFormat> output;  ///< default: the activations' format
   std::string mac = "auto";            ///< fp32, fp16, int16, int8, int4, int2, ... or auto
-  Requantize requantize = Requantize::kOnnxHalfEven;
+  /// Default: what the network asks for, else onnx_half_even.
+  std::optional<Requantize> requantize;
 };
+
+inline Requantize requantization(const Precision& precision) {
+  return precision.requantize.value_or(Requantize::kOnnxHalfEven);
+}
 
 }  // namespace bitjoule

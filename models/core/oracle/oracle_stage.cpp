@@ -36,6 +36,9 @@ std::int32_t oracle_requantize(Requantize mode, std::int64_t sum, double multipl
   double code = 0;
   if (mode == Requantize::kOnnxHalfEven) {
     code = std::nearbyint(static_cast<double>(sum) * multiplier);
+  } else if (mode == Requantize::kTfliteXnnpack) {
+    const float product = static_cast<float>(sum) * static_cast<float>(multiplier);
+    code = std::nearbyint(product);
   } else {
     int exponent = 0;
     const double mantissa = std::frexp(multiplier, &exponent);

@@ -82,6 +82,8 @@ struct Network {
   std::vector<NetworkInput> inputs;
   std::vector<NetworkLayer> layers;
   std::vector<NetworkOutput> outputs;  ///< empty: the last layer
+  /// Where neither a layer nor the run says how integer sums become integers again.
+  std::optional<Requantize> requantize;
 };
 
 /// MACs of one of the `repeat` layers; 0 for vector operators. Checks the sizes.

@@ -86,6 +86,19 @@ struct RopeScaling {
   std::int64_t original = 0;  ///< 0: no frequency is spared
 };
 
+/// What integers of a quantized tensor stand for: scale * (code - zero_point).
+struct CodeScale {
+  double scale = 1;  ///< a float
+  std::int64_t zero_point = 0;
+};
+
+/// An operator of a quantized network: its operands and its result are codes.
+struct VectorCodes {
+  std::vector<CodeScale> operands;
+  CodeScale output;
+  std::string activation;  ///< then clamps: "", "relu" or "relu6"
+};
+
 /// One operator of the vector unit. Its output is `rows` x `cols`; a row is what is normalised,
 /// reduced, quantized or looked up as one. A row operator reads as many elements per row as `cols`,
 /// except reduce_mean, which reads `reduced`.
@@ -118,6 +131,7 @@ struct VectorOp {
   std::vector<std::int64_t> axes;                         ///< transpose: permutation; concat: axis
   std::vector<std::int64_t> starts;                       ///< slice: first index; pad: leading pad
   std::vector<std::int64_t> steps;                        ///< slice
+  std::optional<VectorCodes> codes;                       ///< of a quantized network
 
   std::int64_t elements() const { return rows * cols; }
 };

@@ -53,6 +53,29 @@ TEST_CASE("requantize: the three modes differ at ties as their names say") {
   CHECK(requantize(kSingle, 0.375, 1) == 0);
 }
 
+TEST_CASE("requantize: XNNPACK's factor and product are fp32") {
+  constexpr auto kXnnpack = Requantize::kTfliteXnnpack;
+  CHECK(requantize(kXnnpack, 0.5, 5) == 2);  // ties to even
+  CHECK(requantize(kXnnpack, 0.5, 7) == 4);
+  // 2^24 + 1 is no float: it becomes 2^24.
+  CHECK(requantize(kXnnpack, 1, (1 << 24) + 1) == 1 << 24);
+  CHECK(requantize(Requantize::kOnnxHalfEven, 1, (1 << 24) + 1) == (1 << 24) + 1);
+}
+
+TEST_CASE("requantize: factors of layers by the type of their products") {
+  const float x = 0.1f, w = 0.3f, y = 0.7f;
+  const float product = x * w;  // rounded: 24 bits times 24 bits are 48
+  REQUIRE(static_cast<double>(product) != static_cast<double>(x) * static_cast<double>(w));
+  constexpr auto kDouble = Requantize::kTfliteDoubleRounding;
+  const auto wide = static_cast<double>(y);
+  CHECK(SumRequantization{kDouble, false}.multiplier(x, w, y) ==
+        static_cast<double>(x) * static_cast<double>(w) / wide);
+  CHECK(SumRequantization{kDouble, true}.multiplier(x, w, y) ==
+        static_cast<double>(product) / wide);
+  CHECK(SumRequantization{Requantize::kTfliteXnnpack, false}.multiplier(x, w, y) ==
+        static_cast<double>(product / y));
+}
+
 TEST_CASE("requantize: decomposition of random factors is right to 31 bits") {
   std::mt19937_64 random(7);
   MESSAGE("seed 7");

@@ -1,0 +1,341 @@
+#include "core/exec/coded_values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/enums.h"
+#include "core/error.h"
+#include "core/exec/element_order.h"
+#include "core/exec/vector_values.h"
+#include "core/index.h"
+#include "core/interrupt.h"
+
+namespace bitjoule {
+
+std::int32_t CodedJob::code(std::int64_t relative) const {
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(
+      relative + op.codes->output.zero_point, std::int64_t{range.lo}, std::int64_t{range.hi}));
+}
+
+namespace {
+
+double wide(float x) { return static_cast<double>(x); }
+
+template <class F>
+Codes each_result(const CodedJob& job, F relative) {
+  Codes y(at(job.op.elements()));
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    check_interrupt_after(8);
+    y[i] = job.code(relative(i));
+  }
+  return y;
+}
+
+/// Half to even, in fp32.
+std::int64_t nearest(float x) { return static_cast<std::int64_t>(std::nearbyint(x)); }
+
+std::int32_t distance(const CodedJob& job, std::size_t operand, std::size_t i) {
+  return job.inputs[operand][i] - job.zero(operand);
+}
+
+/// Add and subtract in fixed point: 20 fractional bits, at half the larger scale.
+Codes fixed_sum(const CodedJob& job, const double (&factors)[3], int sign) {
+  constexpr std::int32_t kFraction = 1 << 20;
+  FixedPointMultiplier m[3];
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (factors[i] >= 1)
+      throw input_error(
+          fmt::format("the output's scale is too small for the operands': factor {} is not below 1",
+                      factors[i]));
+    m[i] = fixed_point_multiplier(factors[i]);
+  }
+  return each_result(job, [&](std::size_t i) {
+    const std::int32_t a = fixed_point_product(job.mode, distance(job, 0, i) * kFraction, m[0]);
+    const std::int32_t b = fixed_point_product(job.mode, distance(job, 1, i) * kFraction, m[1]);
+    return fixed_point_product(job.mode, a + sign * b, m[2]);
+  });
+}
+
+Codes fixed_add(const CodedJob& job) {
+  const double a = wide(job.scale(0)), b = wide(job.scale(1)), twice = 2 * std::max(a, b);
+  return fixed_sum(job, {a / twice, b / twice, twice / (1048576 * wide(job.output_scale()))}, 1);
+}
+
+/// TensorFlow Lite Micro forms these ratios in fp32.
+Codes fixed_sub(const CodedJob& job) {
+  const float a = job.scale(0), b = job.scale(1), twice = 2 * std::max(a, b);
+  const float last = twice / (1048576.0f * job.output_scale());
+  return fixed_sum(job, {wide(a / twice), wide(b / twice), wide(last)}, -1);
+}
+
+Codes builtin_add(const CodedJob& job) {
+  return fixed_add({job.op, job.inputs, job.range, Requantize::kTfliteDoubleRounding});
+}
+
+Codes xnnpack_sum(const CodedJob& job, int sign) {
+  const float a = job.scale(0) / job.output_scale(), b = job.scale(1) / job.output_scale();
+  const int shift = 20 - std::ilogb(std::max(a, b));
+  if (shift < 1 || shift > 31)
+    throw input_error("the operands' scales are too far from the output's for tflite_xnnpack");
+  const std::int64_t ma = nearest(std::ldexp(a, shift)), mb = sign * nearest(std::ldexp(b, shift));
+  const std::int64_t half = std::int64_t{1} << (shift - 1);
+  return each_result(job, [&](std::size_t i) {
+    return (distance(job, 0, i) * ma + distance(job, 1, i) * mb + half) >> shift;
+  });
+}
+Codes xnnpack_add(const CodedJob& job) { return xnnpack_sum(job, 1); }
+Codes xnnpack_sub(const CodedJob& job) { return xnnpack_sum(job, -1); }
+
+Codes fixed_mul(const CodedJob& job) {
+  const FixedPointMultiplier m =
+      fixed_point_multiplier(wide(job.scale(0)) * wide(job.scale(1)) / wide(job.output_scale()));
+  return each_result(job, [&](std::size_t i) {
+    return fixed_point_product(job.mode, distance(job, 0, i) * distance(job, 1, i), m);
+  });
+}
+
+Codes xnnpack_mul(const CodedJob& job) {
+  const float factor = job.scale(0) * job.scale(1) / job.output_scale();
+  return each_result(job, [&](std::size_t i) {
+    return nearest(static_cast<float>(distance(job, 0, i) * distance(job, 1, i)) * factor);
+  });
+}
+
+/// What selects codes, or averages them, leaves their scale.
+void require_one_scale(const CodedJob& job) {
+  const CodeScale &from = job.op.codes->operands[0], &to = job.op.codes->output;
+  if (from.scale != to.scale || from.zero_point != to.zero_point)
+    throw input_error(fmt::format("{}: expected one scale and zero-point of operand and result",
+                                  vector_row(job.op.kind).name));
+}
+
+/// Means round half away from zero.
+Codes pool(const CodedJob& job) {
+  require_one_scale(job);
+  const bool mean = job.op.kind == VectorKind::kAvgPool;
+  const PoolWindow& w = *job.op.window;
+  const Codes& x = job.inputs[0];
+  return each_result(job, [&](std::size_t flat) {
+    const auto i = static_cast<std::int64_t>(flat);
+    const std::int64_t c = i % w.channels, pixel = i / w.channels;
+    const std::int64_t column = pixel % w.out_width(), row = pixel / w.out_width() % w.out_height();
+    const std::int64_t image = pixel / w.out_width() / w.out_height();
+    std::int64_t count = 0, sum = 0, most = INT32_MIN;
+    for (std::int64_t kh = 0; kh < w.kernel_h; ++kh)
+      for (std::int64_t kw = 0; kw < w.kernel_w; ++kw) {
+        const std::int64_t h = row * w.stride_h + kh * w.dilation_h - w.pad_top;
+        const std::int64_t v = column * w.stride_w + kw * w.dilation_w - w.pad_left;
+        if (h < 0 || h >= w.height || v < 0 || v >= w.width) continue;
+        const std::int64_t q = x[at(((image * w.height + h) * w.width + v) * w.channels + c)];
+        sum += q;
+        most = std::max(most, q);
+        ++count;
+      }
+    if (count == 0) throw input_error("a window of the pool covers padding alone");
+    const std::int64_t result = mean ? (sum > 0 ? sum + count / 2 : sum - count / 2) / count : most;
+    return result - job.output_zero();
+  });
+}
+
+/// Elements that one result is the mean of, and their sum relative to the zero-point.
+struct Mean {
+  explicit Mean(const CodedJob& of) : job(of) {
+    count = of.op.window ? of.op.window->height * of.op.window->width : of.op.reduced;
+  }
+  std::int64_t sum(std::size_t result) const {
+    const auto i = static_cast<std::int64_t>(result);
+    const std::int64_t channels = job.op.window ? job.op.window->channels : 1;
+    const std::int64_t first = i / channels * channels * count + i % channels;
+    std::int64_t sum = 0;
+    for (std::int64_t j = 0; j < count; ++j) sum += job.inputs[0][at(first + j * channels)];
+    return sum - count * job.zero(0);
+  }
+  const CodedJob& job;
+  std::int64_t count;
+};
+
+Codes fixed_mean(const CodedJob& job) {
+  const Mean mean(job);
+  FixedPointMultiplier m = fixed_point_multiplier(wide(job.scale(0)) / wide(job.output_scale()));
+  const int more = std::min({std::ilogb(static_cast<double>(mean.count)), 32, 31 + m.shift});
+  m.m0 = static_cast<std::int32_t>((static_cast<std::int64_t>(m.m0) << more) / mean.count);
+  m.shift -= more;
+  return each_result(job, [&](std::size_t i) {
+    return fixed_point_product(job.mode, static_cast<std::int32_t>(mean.sum(i)), m);
+  });
+}
+
+Codes xnnpack_mean(const CodedJob& job) {
+  const Mean mean(job);
+  const float factor = job.scale(0) / job.output_scale() / static_cast<float>(mean.count);
+  return each_result(
+      job, [&](std::size_t i) { return nearest(static_cast<float>(mean.sum(i)) * factor); });
+}
+
+/// Another scale for the same numbers; relu clamps as well. `ratio` as the kernel forms it.
+Codes rescaled(const CodedJob& job, double ratio) {
+  const FixedPointMultiplier m = fixed_point_multiplier(ratio);
+  return each_result(
+      job, [&](std::size_t i) { return fixed_point_product(job.mode, distance(job, 0, i), m); });
+}
+
+Codes fixed_rescale(const CodedJob& job) {
+  return rescaled(job, wide(job.scale(0)) / wide(job.output_scale()));
+}
+
+CodedJob with_range(const CodedJob& job, double lo, double hi) {
+  CodedJob narrowed = job;
+  narrowed.range = activation_range(job.range, job.output_scale(), job.output_zero(), lo, hi);
+  return narrowed;
+}
+
+Codes fixed_relu(const CodedJob& job) {
+  return rescaled(with_range(job, 0, INFINITY), wide(job.scale(0) / job.output_scale()));
+}
+
+/// Eight fractional bits: XNNPACK's.
+std::int64_t by_256ths(std::int32_t distance, std::int64_t factor) {
+  return (distance * factor + 128) >> 8;
+}
+
+Codes xnnpack_rescale(const CodedJob& job) {
+  const std::int64_t m = nearest(256 * (job.scale(0) / job.output_scale()));
+  return each_result(job, [&](std::size_t i) { return by_256ths(distance(job, 0, i), m); });
+}
+
+Codes clip(const CodedJob& job) {
+  require_one_scale(job);
+  const CodedJob narrowed = with_range(job, vector_alpha(job.op), vector_beta(job.op));
+  return each_result(narrowed, [&](std::size_t i) { return distance(job, 0, i); });
+}
+
+Codes fixed_leaky_relu(const CodedJob& job) {
+  const auto alpha = static_cast<float>(vector_alpha(job.op));
+  const auto above = fixed_point_multiplier(wide(job.scale(0) / job.output_scale()));
+  const auto below =
+      fixed_point_multiplier(wide(job.scale(0) * std::fabs(alpha) / job.output_scale()));
+  return each_result(job, [&](std::size_t i) -> std::int64_t {
+    const std::int32_t d = distance(job, 0, i);
+    if (d >= 0) return fixed_point_product(job.mode, d, above);
+    return fixed_point_product(job.mode, d, below) * (alpha < 0 ? -1 : 1);
+  });
+}
+
+Codes xnnpack_leaky_relu(const CodedJob& job) {
+  const auto alpha = static_cast<float>(vector_alpha(job.op));
+  const float ratio = job.scale(0) / job.output_scale();
+  const std::int64_t above = nearest(256 * ratio), below = nearest(256 * (ratio * alpha));
+  return each_result(job, [&](std::size_t i) {
+    const std::int32_t d = distance(job, 0, i);
+    return by_256ths(d, d >= 0 ? above : below);
+  });
+}
+
+using Rule = Codes (*)(const CodedJob&);
+
+/// The rules of an operator: with fixed point, of TensorFlow Lite's built-in kernels, and of
+/// XNNPACK. Where one is missing the runtime's arithmetic is not known, or it has none.
+struct RuleRow {
+  VectorKind kind;
+  Rule fixed, builtin, xnnpack;
+};
+
+using K = VectorKind;
+constexpr RuleRow kRules[] = {
+    {K::kAdd, fixed_add, builtin_add, xnnpack_add},
+    {K::kSub, fixed_sub, nullptr, xnnpack_sub},
+    {K::kMul, fixed_mul, nullptr, xnnpack_mul},
+    {K::kAvgPool, pool, pool, pool},
+    {K::kMaxPool, pool, pool, pool},
+    {K::kGlobalAvgPool, fixed_mean, nullptr, xnnpack_mean},
+    {K::kReduceMean, fixed_mean, nullptr, nullptr},
+    {K::kQuantizeLinear, fixed_rescale, nullptr, xnnpack_rescale},
+    {K::kRelu, fixed_relu, nullptr, fixed_relu},
+    {K::kClip, clip, clip, clip},
+    {K::kLeakyRelu, fixed_leaky_relu, nullptr, xnnpack_leaky_relu},
+    {K::kSoftmax, fixed_softmax, table_softmax, table_softmax},
+    {K::kSigmoid, fixed_logistic, nullptr, fixed_logistic},
+    {K::kTanh, fixed_tanh, nullptr, fixed_tanh},
+    {K::kHardSwish, fixed_hard_swish, nullptr, fixed_hard_swish},
+};
+
+/// As ONNX composes it: dequantized, computed in fp32, quantized.
+Codes by_real_values(const CodedJob& job) {
+  VectorOp op = job.op;
+  op.codes.reset();
+  if (op.kind == K::kQuantizeLinear) op.kind = K::kReshape;
+  VectorOperands operands;
+  for (std::size_t i = 0; i < job.inputs.size(); ++i) {
+    std::vector<float>& values = operands.inputs.emplace_back();
+    values.reserve(job.inputs[i].size());
+    for (const std::int32_t code : job.inputs[i])
+      values.push_back(static_cast<float>(code - job.zero(i)) * job.scale(i));
+  }
+  op.operand_shapes.clear();
+  return quantized_codes(job.op, vector_values(op, operands).values, job.range,
+                         Requantize::kOnnxHalfEven);
+}
+
+Rule rule_of(const RuleRow& row, Requantize mode) {
+  if (mode == Requantize::kTfliteBuiltin) return row.builtin;
+  return mode == Requantize::kTfliteXnnpack ? row.xnnpack : row.fixed;
+}
+
+ClampRange narrowed(const VectorCodes& codes, ClampRange range) {
+  const ActivationBounds bounds = activation_bounds(codes.activation);
+  return activation_range(range, static_cast<float>(codes.output.scale),
+                          static_cast<std::int32_t>(codes.output.zero_point), bounds.lo, bounds.hi);
+}
+
+}  // namespace
+
+std::vector<std::int32_t> coded_values(const VectorOp& op,
+                                       const std::vector<std::vector<std::int32_t>>& inputs,
+                                       ClampRange range, Requantize mode) {
+  const char* name = vector_row(op.kind).name;
+  const RuleRow* row = std::find_if(std::begin(kRules), std::end(kRules),
+                                    [&](const RuleRow& r) { return r.kind == op.kind; });
+  if (row == std::end(kRules)) throw input_error(fmt::format("{}: codes are not computed", name));
+  const std::vector<std::int64_t> sizes = operand_elements(op);
+  if (inputs.size() != sizes.size() || op.codes->operands.size() != sizes.size())
+    throw input_error(fmt::format("{}: expected {} operands of codes, got {} with {} scales", name,
+                                  sizes.size(), inputs.size(), op.codes->operands.size()));
+  std::vector<Codes> same_shape;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].size() != at(sizes[i]))
+      throw input_error(fmt::format("{}: operand {}: expected {} codes, got {}", name, i, sizes[i],
+                                    inputs[i].size()));
+    same_shape.push_back(sizes.size() == 2 ? broadcast(op, inputs[i], i) : inputs[i]);
+  }
+  const CodedJob job{op, same_shape, narrowed(*op.codes, range), mode};
+  if (mode == Requantize::kOnnxHalfEven) return by_real_values(job);
+  const Rule rule = rule_of(*row, mode);
+  if (rule == nullptr)
+    throw input_error(
+        fmt::format("{}: {} has no known rule for it; tflite_double_rounding and "
+                    "tflite_single_rounding have",
+                    name, enum_name(mode)));
+  return rule(job);
+}
+
+std::vector<std::int32_t> quantized_codes(const VectorOp& op, const std::vector<float>& values,
+                                          ClampRange range, Requantize mode) {
+  const bool half_even = mode == Requantize::kOnnxHalfEven || mode == Requantize::kTfliteXnnpack;
+  const auto scale = static_cast<float>(op.codes->output.scale);
+  const auto zero = static_cast<double>(op.codes->output.zero_point);
+  const ClampRange limits = narrowed(*op.codes, range);
+  Codes codes;
+  codes.reserve(values.size());
+  for (const float value : values) {
+    const float steps = value / scale;
+    const float rounded = half_even ? std::nearbyint(steps) : std::round(steps);
+    const double code = std::isnan(rounded) ? zero : static_cast<double>(rounded) + zero;
+    codes.push_back(static_cast<std::int32_t>(
+        std::clamp(code, static_cast<double>(limits.lo), static_cast<double>(limits.hi))));
+  }
+  return codes;
+}
+
+}  // namespace bitjoule
