@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "core/numeric/stored_tensor.h"
 
 namespace bitjoule {
 namespace {
@@ -11,24 +10,6 @@ namespace {
 const std::string kNothing;
 
 }  // namespace
-
-std::int64_t volume_of(const Shape& shape) {
-  std::int64_t total = 1;
-  for (const std::int64_t size : shape) {
-    if (size < 0) throw input_error(fmt::format("a tensor has a negative size ({})", size));
-    if (size != 0 && total > kMaxTensorElements / size)
-      throw input_error(
-          fmt::format("a tensor is too large: more than {} elements", kMaxTensorElements));
-    total *= size;
-  }
-  return total;
-}
-
-Shape permuted(const Shape& shape, const Shape& axes) {
-  Shape result;
-  for (const std::int64_t axis : axes) result.push_back(shape[static_cast<std::size_t>(axis)]);
-  return result;
-}
 
 const std::string& OnnxNode::input(int index) const {
   return index < proto_.input_size() ? proto_.input(index) : kNothing;

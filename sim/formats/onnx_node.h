@@ -7,18 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "sim/formats/shape.h"
+
 namespace bitjoule {
-
-using Shape = std::vector<std::int64_t>;
-
-/// Entry i of an attribute such as strides, or what stands for a missing one.
-inline std::int64_t at(const Shape& values, std::size_t i, std::int64_t otherwise) {
-  return i < values.size() ? values[i] : otherwise;
-}
-
-/// The elements of a tensor; throws an input Error above kMaxTensorElements or below 0.
-std::int64_t volume_of(const Shape& shape);
-Shape permuted(const Shape& shape, const Shape& axes);
 
 class OnnxNode {
  public:

@@ -12,34 +12,6 @@
 
 namespace bitjoule {
 
-Shape channel_axes(std::size_t rank, bool to_last) {
-  Shape axes(rank);
-  for (std::size_t i = 0; i < rank; ++i) axes[i] = static_cast<std::int64_t>(i);
-  if (to_last) {
-    axes.erase(axes.begin() + 1);
-    axes.push_back(1);
-  } else {
-    axes.pop_back();
-    axes.insert(axes.begin() + 1, static_cast<std::int64_t>(rank) - 1);
-  }
-  return axes;
-}
-
-Shape axes_moved_last(std::size_t rank, const Shape& axes) {
-  Shape order;
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(rank); ++i)
-    if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
-  order.insert(order.end(), axes.begin(), axes.end());
-  return order;
-}
-
-Shape inverse(const Shape& axes) {
-  Shape result(axes.size());
-  for (std::size_t i = 0; i < axes.size(); ++i)
-    result[static_cast<std::size_t>(axes[i])] = static_cast<std::int64_t>(i);
-  return result;
-}
-
 void set_windows(const std::vector<OnnxWindow>& down_and_across, Conv2d& to) {
   const OnnxWindow &down = down_and_across[0], &across = down_and_across[1];
   to.height = down.size;
@@ -57,17 +29,13 @@ void set_windows(const std::vector<OnnxWindow>& down_and_across, Conv2d& to) {
 }
 
 OnnxBuilder::OnnxBuilder(const OnnxGraph& graph, std::string reference)
-    : graph_(graph), reference_(std::move(reference)) {
-  network_.name = std::filesystem::path(graph.file()).stem().string();
+    : NetworkBuilder(graph.file()), graph_(graph), reference_(std::move(reference)) {
   for (const std::string& name : graph.inputs())
     if (const Shape* shape = graph.shape(name)) add_input(name, *shape);
-  // Reports are per image: the first axis of the first input counts them.
-  for (const NetworkInput& input : network_.inputs)
-    if (input.shape.size() > 1 && network_.parameters.count("batch") == 0)
-      network_.parameters["batch"] = input.shape[0];
+  count_images();
   // Read by nobody any more, but the network still has them.
   for (const auto& [name, file] : graph.bound())
-    network_.inputs.push_back({name, *graph.shape(name), type_of(name), {}});
+    NetworkBuilder::add_input(name, *graph.shape(name), type_of(name));
 }
 
 std::string OnnxBuilder::type_of(const std::string& name) const {
@@ -76,7 +44,7 @@ std::string OnnxBuilder::type_of(const std::string& name) const {
 }
 
 void OnnxBuilder::add_input(const std::string& name, const Shape& shape) {
-  network_.inputs.push_back({name, shape, type_of(name), {}});
+  NetworkBuilder::add_input(name, shape, type_of(name));
   OnnxValue value;
   value.layer = name;
   value.shape = shape;
@@ -148,17 +116,6 @@ std::string OnnxBuilder::reordered(const std::string& name) {
   return value.reordered;
 }
 
-std::string OnnxBuilder::transposed(const OnnxNode& node, const std::string& layer,
-                                    const Shape& shape, const Shape& axes) {
-  VectorOp op;
-  op.kind = VectorKind::kTranspose;
-  op.operand_shapes = {shape};
-  op.shape = permuted(shape, axes);
-  op.axes = axes;
-  op.cols = volume_of(shape);
-  return add_step(fmt::format("{}.transposed{}", node.output(), ++steps_), op, {layer}).name;
-}
-
 std::string OnnxBuilder::channels_last(const std::string& name) {
   const std::string layer = in_any_order(name);
   const OnnxValue& v = value(name);
@@ -219,15 +176,6 @@ TensorSource OnnxBuilder::source(const std::string& name, TensorLayout layout) {
   return source;
 }
 
-NetworkLayer& OnnxBuilder::add_step(const std::string& name, NetworkOp op,
-                                    std::vector<std::string> inputs) {
-  NetworkLayer& layer = network_.layers.emplace_back();
-  layer.name = name;
-  layer.op = std::move(op);
-  layer.inputs = std::move(inputs);
-  return layer;
-}
-
 NetworkLayer& OnnxBuilder::add(const OnnxNode& node, NetworkOp op, std::vector<std::string> inputs,
                                bool channels_last) {
   OnnxValue value;
@@ -259,32 +207,16 @@ NetworkLayer* OnnxBuilder::fusable(const std::string& name) {
 
 Network OnnxBuilder::take() {
   for (const auto& proto : graph_.proto().output()) {
-    NetworkOutput& output = network_.outputs.emplace_back();
     const std::string& name = proto.name();
     if (graph_.is_constant(name))
       throw input_error(fmt::format(
           "{}: output \"{}\" is computed from constants or shapes alone: nothing for a machine",
           graph_.file(), name));
-    output.layer = is_data(name) ? plain(name) : name;
-    if (output.layer != name) output.name = name;
-    if (const Shape* shape = graph_.shape(name)) output.shape = *shape;
-    output.type = type_of(name);
+    const Shape* shape = graph_.shape(name);
+    add_output(is_data(name) ? plain(name) : name, name, shape == nullptr ? Shape() : *shape,
+               type_of(name));
   }
-  for (NetworkLayer& layer : network_.layers) {
-    // Integers that nothing quantizes again leave as real values.
-    if (layer.precision.activations && !layer.precision.output &&
-        !std::holds_alternative<VectorOp>(layer.op)) {
-      layer.precision.output = TensorFormat{};
-      layer.precision.output->format = "fp32";
-    }
-    layer.kind = default_kind(layer.op);
-    layer.bias = layer.tensors.count("bias") + layer.tensors.count("gamma") != 0 &&
-                 !std::holds_alternative<VectorOp>(layer.op);
-    const std::size_t per_channel = layer.tensors.count("bias") + 2 * layer.tensors.count("gamma");
-    layer.parameters = default_parameters(layer, static_cast<std::int64_t>(per_channel));
-  }
-  check_network(network_);
-  return std::move(network_);
+  return NetworkBuilder::take();
 }
 
 }  // namespace bitjoule

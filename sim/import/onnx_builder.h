@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/workload/network.h"
+#include "sim/import/network_builder.h"
 #include "sim/import/onnx_graph.h"
 
 namespace bitjoule {
@@ -32,7 +33,7 @@ struct OnnxValue {
   std::optional<OnnxDequantized> dequantized;
 };
 
-class OnnxBuilder {
+class OnnxBuilder : public NetworkBuilder {
  public:
   OnnxBuilder(const OnnxGraph& graph, std::string reference);
 
@@ -60,15 +61,15 @@ class OnnxBuilder {
   /// Appends a layer that produces the node's first output.
   NetworkLayer& add(const OnnxNode& node, NetworkOp op, std::vector<std::string> inputs,
                     bool channels_last);
-  /// Appends a layer under a name of its own, for steps that ONNX does not have.
-  NetworkLayer& add_step(const std::string& name, NetworkOp op, std::vector<std::string> inputs);
   /// A transpose of a layer's output of `shape`; returns the new layer.
   std::string transposed(const OnnxNode& node, const std::string& layer, const Shape& shape,
-                         const Shape& axes);
-  NetworkLayer& last() { return network_.layers.back(); }
+                         const Shape& axes) {
+    return NetworkBuilder::transposed(node.output(), layer, shape, axes);
+  }
   /// The node's output is another value under a new name (and shape).
   void alias(const OnnxNode& node, const std::string& name);
   void set(const std::string& name, OnnxValue value) { values_[name] = std::move(value); }
+  /// An input of the network, of the type that the graph states.
   void add_input(const std::string& name, const Shape& shape);
   /// The layer that computes `name`, if it is a MAC layer whose output only one node reads: what
   /// follows may be fused into it.
@@ -81,16 +82,8 @@ class OnnxBuilder {
 
   const OnnxGraph& graph_;
   std::string reference_;
-  Network network_;
   std::map<std::string, OnnxValue> values_;
-  int steps_ = 0;
 };
-
-/// The permutation of a rank (>= 3) that moves channels behind the other axes, or back to place 1.
-Shape channel_axes(std::size_t rank, bool to_last);
-/// The permutation that moves `axes` behind the others, and the one that undoes a permutation.
-Shape axes_moved_last(std::size_t rank, const Shape& axes);
-Shape inverse(const Shape& axes);
 
 /// Geometry of a convolution or pool down and across.
 void set_windows(const std::vector<OnnxWindow>& down_and_across, Conv2d& to);

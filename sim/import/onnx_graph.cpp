@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "sim/formats/onnx_model.h"
 #include "sim/formats/tensor_file.h"
+#include "sim/import/network_builder.h"
 
 namespace bitjoule {
 namespace {
@@ -144,11 +145,7 @@ void OnnxGraph::find_unsupported(bool skip, Supported supported) {
   for (const onnx::TensorProto& tensor : proto().initializer()) constants.insert(tensor.name());
   for (const onnx::SparseTensorProto& sparse : proto().sparse_initializer())
     constants.insert(sparse.values().name());
-  struct Found {
-    std::string operator_name, first;
-    int count = 0;
-  };
-  std::vector<Found> found;
+  UnsupportedOperators unsupported;
   for (const onnx::NodeProto& proto_node : proto().node()) {
     const OnnxNode node(proto_node, file_, opset_);
     const bool all = std::all_of(proto_node.input().begin(), proto_node.input().end(),
@@ -160,24 +157,12 @@ void OnnxGraph::find_unsupported(bool skip, Supported supported) {
     for (const std::string& input : proto_node.input()) ++readers_[input];
     if (supported(node)) continue;
     left_out_.insert(&proto_node);
-    const std::string name = node.standard() ? node.op() : proto_node.domain() + "." + node.op();
-    const auto same = [&](const Found& f) { return f.operator_name == name; };
-    auto at = std::find_if(found.begin(), found.end(), same);
-    if (at == found.end()) at = found.insert(found.end(), {name, node.label()});
-    ++at->count;
+    unsupported.add(node.standard() ? node.op() : proto_node.domain() + "." + node.op(),
+                    node.label());
   }
   for (const onnx::ValueInfoProto& output : proto().output()) ++readers_[output.name()];
-  std::vector<std::string> lines;
-  lines.reserve(found.size());
-  for (const Found& f : found)
-    lines.push_back(fmt::format("{} x {} ({} \"{}\")", f.count, f.operator_name,
-                                f.count == 1 ? "node" : "first: node", f.first));
-  if (!lines.empty() && !skip)
-    throw input_error(fmt::format(
-        "{}: operators that are not supported (opset {}): {}; --skip-unknown leaves them out, and "
-        "what they would produce becomes an input of the network",
-        file_, opset_, fmt::join(lines, ", ")));
-  for (const std::string& line : lines) notes_.push_back("left out: " + line);
+  for (std::string& line : unsupported.settle(file_, fmt::format("opset {}", opset_), skip))
+    notes_.push_back(std::move(line));
 }
 
 /// What an operator that is left out would produce: as its rule says, else as the file declares it,

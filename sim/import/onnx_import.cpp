@@ -76,21 +76,14 @@ Imported import_onnx(const Blob& file, const ImportOptions& options) {
                                  : options.reference);
   for (const onnx::NodeProto& proto : graph.proto().node()) {
     const OnnxNode node = graph.node(proto);
-    try {
-      add_node(builder, graph, node);
-    } catch (const Error& error) {
-      const std::string message = error.what();
-      if (message.rfind(file.name(), 0) == 0) throw;
-      node.fail(message);
-    }
+    within_file(
+        file.name(), [&](const std::string& what) { node.fail(what); },
+        [&] { add_node(builder, graph, node); });
   }
-  try {
-    result.what = builder.take();
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    if (message.rfind(file.name(), 0) == 0) throw;
-    throw input_error(fmt::format("{}: {}", file.name(), message));
-  }
+  within_file(
+      file.name(),
+      [&](const std::string& what) { throw input_error(fmt::format("{}: {}", file.name(), what)); },
+      [&] { result.what = builder.take(); });
   return result;
 }
 

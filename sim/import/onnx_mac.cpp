@@ -68,19 +68,15 @@ TensorFormat integer_format(const OnnxBuilder& builder, const OnnxNode& node,
   const int type = builder.graph().type(codes);
   if (type != onnx::TensorProto::INT8 && type != onnx::TensorProto::UINT8)
     node.fail(fmt::format("\"{}\": expected int8 or uint8", codes));
-  TensorFormat format;
-  format.format = type == onnx::TensorProto::INT8 ? "int8" : "uint8";
+  bool per_channel = false, symmetric = zero_point.empty();
   for (const std::string* values : {&scale, &zero_point})
     if (const Shape* shape = builder.graph().shape(*values); shape && volume_of(*shape) > 1)
-      format.granularity = Granularity::kPerChannel;
-  format.symmetric = zero_point.empty();
+      per_channel = true;
   if (builder.graph().is_constant(zero_point)) {
     const Shape zeros = builder.integers(node, zero_point);
-    format.symmetric =
-        std::all_of(zeros.begin(), zeros.end(), [](std::int64_t z) { return z == 0; });
+    symmetric = std::all_of(zeros.begin(), zeros.end(), [](std::int64_t z) { return z == 0; });
   }
-  format.zero_point = format.format;
-  return format;
+  return code_format(type == onnx::TensorProto::INT8 ? "int8" : "uint8", per_channel, symmetric);
 }
 
 /// Scale and zero-point of one of the layer's tensors: "input", "weight" or "output".

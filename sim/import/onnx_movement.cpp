@@ -63,17 +63,6 @@ void concat(OnnxBuilder& builder, const OnnxNode& node) {
   if (!stored.empty()) layer.tensors["operand"] = builder.source(stored);
 }
 
-VectorOp slice_of(const Shape& from, const Shape& to, const Shape& starts, const Shape& steps) {
-  VectorOp op;
-  op.kind = VectorKind::kSlice;
-  op.operand_shapes = {from};
-  op.shape = to;
-  op.cols = volume_of(to);
-  op.starts = starts;
-  op.steps = steps;
-  return op;
-}
-
 void slice(OnnxBuilder& builder, const OnnxNode& node) {
   const OnnxSlice kept = onnx_slice(builder.graph().operands(node));
   for (const std::int64_t step : kept.steps)
