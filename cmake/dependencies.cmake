@@ -9,6 +9,10 @@ if(BITJOULE_ONNX)
   find_package(Protobuf REQUIRED) # what ONNX models are stored in
   find_package(ONNX REQUIRED)     # the classes of their messages
 endif()
+if(BITJOULE_TFLITE)
+  # Headers alone: the verifier of what TensorFlow Lite models are stored in.
+  find_path(FLATBUFFERS_INCLUDE flatbuffers/verifier.h REQUIRED)
+endif()
 if(BITJOULE_MPI)
   find_package(MPI REQUIRED COMPONENTS CXX)
   find_package(Boost 1.81 REQUIRED COMPONENTS json mpi)

@@ -11,7 +11,7 @@ set(data_dir ${CMAKE_INSTALL_DATADIR}/bitjoule)
 # The program, by both of its names, with what it is made of at run time.
 install(TARGETS sim RUNTIME COMPONENT program)
 install(FILES ${PROJECT_BINARY_DIR}/sim/bitjoule TYPE BIN COMPONENT program)
-foreach(module simulation onnx mpi)
+foreach(module simulation onnx tflite mpi)
   if(TARGET module_${module})
     set(component program)
     if(module STREQUAL mpi) # which depends on much that few use
@@ -45,7 +45,7 @@ install(DIRECTORY docs/ TYPE DOC COMPONENT program)
 
 # The library: public headers are those that are good for something without the library's sources.
 set(internal
-  core/mapping/vector_builder core/numeric/elements core/numeric/float_codec
+  core/exec/element_order core/mapping/vector_builder core/numeric/elements core/numeric/float_codec
   core/numeric/ggml_blocks core/numeric/ggml_k_search core/numeric/nf4 core/numeric/scale_storage
   core/numeric/vectorize hw/block_scales run/generators run/kv_cache run/layer_formats
   run/layer_tensors run/mac_operands run/native_order run/network_inputs run/network_runner

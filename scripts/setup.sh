@@ -9,7 +9,8 @@ declare -A groups=(
   [build]="g++|clang cmake ninja-build pkg-config|pkgconf libsystemc-dev
            libboost1.81-dev|libboost1.88-dev|libboost1.83-dev|libboost-dev
            libboost-json1.81-dev|libboost-json1.88-dev|libboost-json1.83-dev|libboost-json-dev
-           libfmt-dev libyaml-dev libcli11-dev libonnx-dev libprotobuf-dev"
+           libfmt-dev libyaml-dev libcli11-dev libonnx-dev libprotobuf-dev
+           libflatbuffers-dev"
   [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh
           dpkg-dev file"
   [browser]="chromium|chromium-browser"

@@ -11,6 +11,7 @@
 #include "sim/config/reader.h"
 #include "sim/config/suggest.h"
 #include "sim/formats/onnx_module.h"
+#include "sim/formats/tflite_module.h"
 #include "sim/import/import.h"
 #include "sim/output/terminal.h"
 #include "sim/output/text.h"
@@ -154,6 +155,13 @@ Rows onnx_operators() {
   return rows;
 }
 
+Rows tflite_operators() {
+  Rows rows;
+  for (const std::string& name : tflite_module("tflite_operators").operators())
+    rows.emplace_back(name, "");
+  return rows;
+}
+
 Rows results() {
   Rows rows;
   for (const FieldRow& field : result_fields())
@@ -193,6 +201,8 @@ const std::vector<ListRow>& lists() {
       {"fidelities", "fidelity", names_of<Fidelity>},
       {"vector_ops", "vector.op of network files: what it computes, and its passes", vector_ops},
       {"onnx_operators", "operators of ONNX models that `sim import` knows", onnx_operators},
+      {"tflite_operators", "operators of TensorFlow Lite models that `sim import` knows",
+       tflite_operators},
       {"primitives", "what energy tables price", names_of<Primitive>},
       {"boundaries", "what the figures of energy tables include", names_of<Boundary>},
       {"results",

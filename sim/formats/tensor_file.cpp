@@ -11,6 +11,7 @@
 #include "sim/formats/npy.h"
 #include "sim/formats/onnx_module.h"
 #include "sim/formats/safetensors.h"
+#include "sim/formats/tflite_module.h"
 
 namespace bitjoule {
 namespace {
@@ -32,6 +33,7 @@ const TensorFileRow kTensorFileRows[] = {
     {".safetensors", parse_safetensors},
     {".gguf", gguf_tensors},
     {".onnx", [](const Blob& blob) { return onnx_module(blob.name()).tensors(blob); }},
+    {".tflite", [](const Blob& blob) { return tflite_module(blob.name()).tensors(blob); }},
     {".pb",
      [](const Blob& blob) {
        return std::vector<StoredTensor>{onnx_module(blob.name()).tensor(blob)};

@@ -12,6 +12,7 @@
 #include "sim/config/utf8.h"
 #include "sim/config/writer.h"
 #include "sim/formats/onnx_module.h"
+#include "sim/formats/tflite_module.h"
 #include "sim/schema/network_file.h"
 
 namespace bitjoule {
@@ -20,6 +21,10 @@ namespace {
 
 Imported import_onnx_model(const Blob& file, const ImportOptions& options) {
   return onnx_module(file.name()).import(file, options);
+}
+
+Imported import_tflite_model(const Blob& file, const ImportOptions& options) {
+  return tflite_module(file.name()).import(file, options);
 }
 
 /// The file that `sim import` writes, as it is read; errors name `origin`.
@@ -50,6 +55,7 @@ void require_utf8(const Node& node, const std::string& file) {
 const std::vector<ImporterRow>& importers() {
   static const std::vector<ImporterRow> kRows = {
       {"onnx", ".onnx", "ONNX models", import_onnx_model},
+      {"tflite", ".tflite", "TensorFlow Lite models", import_tflite_model},
       {"gguf", ".gguf", "llama.cpp's models: every tensor as it is stored", import_gguf},
       {"hugging_face", ".json", "config.json of a transformer", import_hugging_face},
       {"scalesim_topology", ".csv", "SCALE-Sim's layers: convolutions or GEMMs",

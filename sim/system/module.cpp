@@ -19,6 +19,7 @@ struct ModuleRow {
 const ModuleRow kModules[] = {
     {"simulation", "SystemC", "it belongs to every program"},
     {"onnx", "ONNX", "-DBITJOULE_ONNX=ON builds it"},
+    {"tflite", "TensorFlow Lite", "-DBITJOULE_TFLITE=ON builds it"},
     {"mpi", "MPI", "-DBITJOULE_MPI=ON builds it"},
 };
 

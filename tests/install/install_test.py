@@ -136,6 +136,7 @@ class Installed(unittest.TestCase):
         for file, other, libraries in [(self.prefix / "bin/sim", "libyaml", []),
                                        (modules / "bitjoule-simulation.so", "libsystemc", ["systemc"]),
                                        (modules / "bitjoule-onnx.so", "libonnx", ["onnx", "protobuf"]),
+                                       (modules / "bitjoule-tflite.so", "libc.so", []),
                                        (modules / "bitjoule-mpi.so", "libmpi", ["mpi"])]:
             if not file.exists():  # an option of the build
                 continue

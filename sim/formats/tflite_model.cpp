@@ -1,0 +1,215 @@
+#include "sim/formats/tflite_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr int kCustom = 32;  // BuiltinOperator.CUSTOM
+
+/// TensorType; `format` is nullptr where nothing here reads the elements.
+struct TypeRow {
+  int number;
+  const char* name;
+  bool is_read;
+};
+constexpr TypeRow kTypes[] = {
+    {0, "fp32", true},      {1, "fp16", true},       {2, "int32", true},
+    {3, "uint8", true},     {4, "int64", true},      {5, "STRING", false},
+    {6, "bool", true},      {7, "int16", true},      {8, "COMPLEX64", false},
+    {9, "int8", true},      {10, "fp64", true},      {11, "COMPLEX128", false},
+    {12, "uint64", true},   {13, "RESOURCE", false}, {14, "VARIANT", false},
+    {15, "uint32", true},   {16, "uint16", true},    {17, "int4", false},
+    {18, "bf16", true},     {19, "INT2", false},     {20, "UINT4", false},
+    {21, "fp8_e4m3", true}, {22, "fp8_e5m2", true},
+};
+
+class Parser {
+ public:
+  explicit Parser(const Blob& blob) : model_{blob, {}, {}, {}, {}} {}
+
+  TfliteModel parse() {
+    const TfliteTable root = TfliteTable::root(model_.blob, "TFL3");
+    if (const auto version = root.scalar<std::uint32_t>(0, 0); version != 3)
+      fail(fmt::format("schema version {}: expected 3", version));
+    const std::vector<TfliteTable> graphs = root.tables(2);
+    if (graphs.empty()) fail("no graph");
+    buffers_ = root.tables(4);
+    for (const TfliteTable& tensor : graphs[0].tables(0)) add_tensor(tensor);
+    const std::vector<TfliteTable> codes = root.tables(1);
+    for (const TfliteTable& op : graphs[0].tables(3)) add_operator(op, codes);
+    model_.inputs = indices(graphs[0].numbers<std::int32_t>(1), "input", 0);
+    model_.outputs = indices(graphs[0].numbers<std::int32_t>(2), "output", 0);
+    return std::move(model_);
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw input_error(fmt::format("{}: {}", model_.blob.name(), what));
+  }
+
+  std::vector<std::int32_t> indices(TfliteNumbers<std::int32_t> numbers, const char* what,
+                                    std::int32_t least) const {
+    const auto tensors = static_cast<std::int64_t>(model_.tensors.size());
+    if (numbers.count > (std::size_t{1} << 20)) fail(fmt::format("{}s: too many", what));
+    for (std::size_t i = 0; i < numbers.count; ++i)
+      if (numbers[i] < least || numbers[i] >= tensors)
+        fail(
+            fmt::format("{} {}: expected one of {} tensors, got {}", what, i, tensors, numbers[i]));
+    return numbers.all();
+  }
+
+  /// Readers know a tensor, its scales and its zero-points by name.
+  std::string unique_name(const std::string& stated) {
+    const std::string name =
+        stated.empty() ? fmt::format("tensor{}", model_.tensors.size()) : stated;
+    std::string found = name;
+    const auto taken = [&] {
+      return names_.count(found) + names_.count(found + ".scale") +
+                 names_.count(found + ".zero_point") !=
+             0;
+    };
+    for (std::size_t i = model_.tensors.size(); taken(); ++i) found = fmt::format("{}.{}", name, i);
+    names_.insert({found, found + ".scale", found + ".zero_point"});
+    return found;
+  }
+
+  void add_tensor(const TfliteTable& table) {
+    TfliteTensor tensor;
+    tensor.name = unique_name(table.text(3));
+    const auto refuse = [&](const std::string& what) {
+      fail(fmt::format("tensor \"{}\": {}", tensor.name, what));
+    };
+    const TfliteNumbers<std::int32_t> shape = table.numbers<std::int32_t>(0);
+    if (shape.count > 64) refuse(fmt::format("{} axes", shape.count));
+    for (std::size_t i = 0; i < shape.count; ++i) tensor.shape.push_back(shape[i]);
+    try {
+      volume_of(tensor.shape);
+    } catch (const Error& error) {
+      refuse(error.what());
+    }
+    const int type = table.scalar<std::int8_t>(1, 0);
+    const TypeRow* row = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                      [&](const TypeRow& r) { return r.number == type; });
+    tensor.type = row == std::end(kTypes) ? fmt::format("type {}", type) : row->name;
+    const auto buffer = table.scalar<std::uint32_t>(2, 0);
+    if (buffer >= buffers_.size() && buffer != 0)
+      refuse(fmt::format("expected one of {} buffers, got {}", buffers_.size(), buffer));
+    if (buffer != 0) set_data(tensor, buffers_[buffer]);
+    if (table.scalar<std::uint8_t>(5, 0) != 0) tensor.complication = "a variable";
+    if (table.table(6)) tensor.complication = "sparse";
+    if (const auto quantization = table.table(4)) set_scales(tensor, *quantization);
+    model_.tensors.push_back(std::move(tensor));
+  }
+
+  void set_data(TfliteTensor& tensor, const TfliteTable& buffer) const {
+    const TfliteNumbers<std::uint8_t> inside = buffer.numbers<std::uint8_t>(0);
+    const auto offset = buffer.scalar<std::uint64_t>(1, 0),
+               size = buffer.scalar<std::uint64_t>(2, 0);
+    tensor.data = inside.count > 0 ? inside.data : nullptr;
+    tensor.bytes = inside.count;
+    if (offset > 1) {  // behind the flatbuffer
+      if (offset > model_.blob.size() || size > model_.blob.size() - offset)
+        fail(fmt::format("tensor \"{}\": {} bytes at {} leave the file ({} bytes)", tensor.name,
+                         size, offset, model_.blob.size()));
+      tensor.data = model_.blob.data() + offset;
+      tensor.bytes = size;
+    }
+    if (tensor.data == nullptr) return;
+    const StoredType* type = find_stored_type(tensor.type);
+    std::uint64_t expected = tensor.bytes;
+    if (type != nullptr) expected = stored_bytes(*type, tensor.shape, tensor.name);
+    if (tensor.type == "int4")
+      expected = (static_cast<std::uint64_t>(volume_of(tensor.shape)) + 1) / 2;
+    if (tensor.bytes != expected)
+      fail(fmt::format("tensor \"{}\": the shape needs {} bytes, the file has {}", tensor.name,
+                       expected, tensor.bytes));
+  }
+
+  void set_scales(TfliteTensor& tensor, const TfliteTable& quantization) const {
+    tensor.scales = quantization.numbers<float>(2);
+    tensor.zero_points = quantization.numbers<std::int64_t>(3);
+    tensor.axis = quantization.scalar<std::int32_t>(6, 0);
+    if (quantization.scalar<std::uint8_t>(4, 0) != 0)
+      tensor.complication = "quantized by blocks or otherwise";
+    const std::size_t scales = tensor.scales.count, zeros = tensor.zero_points.count;
+    if (zeros > 1 && zeros != scales)
+      fail(fmt::format("tensor \"{}\": {} scales, {} zero-points", tensor.name, scales, zeros));
+  }
+
+  void add_operator(const TfliteTable& table, const std::vector<TfliteTable>& codes) {
+    const auto index = table.scalar<std::uint32_t>(0, 0);
+    if (index >= codes.size())
+      fail(fmt::format("operator {}: expected one of {} operator codes, got {}",
+                       model_.operators.size(), codes.size(), index));
+    // Older writers know the first field alone, which ends at 127.
+    const int code = std::max<int>(codes[index].scalar<std::int8_t>(0, 0),
+                                   codes[index].scalar<std::int32_t>(3, 0));
+    TfliteOperator op;
+    op.name = code == kCustom ? fmt::format("CUSTOM {}", codes[index].text(1))
+                              : tflite_operator_name(code);
+    op.inputs = indices(table.numbers<std::int32_t>(1), "operand", -1);
+    op.outputs = indices(table.numbers<std::int32_t>(2), "result", 0);
+    op.options_type = table.scalar<std::uint8_t>(3, 0);
+    op.options = table.table(4);
+    model_.operators.push_back(std::move(op));
+  }
+
+  TfliteModel model_;
+  std::vector<TfliteTable> buffers_;
+  std::set<std::string> names_;
+};
+
+StoredTensor plain(const TfliteModel& model, const std::string& name, const char* type, Shape shape,
+                   const std::uint8_t* data, std::uint64_t bytes) {
+  return {name, find_stored_type(type), std::move(shape), model.blob, data, bytes};
+}
+
+}  // namespace
+
+TfliteModel parse_tflite(const Blob& blob) { return Parser(blob).parse(); }
+
+StoredTensor stored_tflite(const TfliteModel& model, const TfliteTensor& tensor) {
+  if (tensor.type == "int4") {
+    std::string codes;
+    const auto count = static_cast<std::uint64_t>(volume_of(tensor.shape));
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const int nibble = tensor.data[i / 2] >> (i % 2 * 4) & 15;
+      codes.push_back(static_cast<char>(nibble >= 8 ? nibble - 16 : nibble));
+    }
+    StoredTensor stored = plain(model, tensor.name, "int8", tensor.shape, nullptr, count);
+    stored.blob = Blob::from_memory(model.blob.name(), std::move(codes));
+    stored.data = stored.blob.data();
+    return stored;
+  }
+  if (find_stored_type(tensor.type) == nullptr)
+    throw input_error(fmt::format("{}: tensor \"{}\": {} is not read", model.blob.name(),
+                                  tensor.name, tensor.type));
+  return plain(model, tensor.name, tensor.type.c_str(), tensor.shape, tensor.data, tensor.bytes);
+}
+
+std::vector<StoredTensor> tflite_tensors(const Blob& blob) {
+  const TfliteModel model = parse_tflite(blob);
+  std::vector<StoredTensor> tensors;
+  for (const TfliteTensor& tensor : model.tensors)
+    if (tensor.is_constant() && (tensor.type == "int4" || find_stored_type(tensor.type) != nullptr))
+      tensors.push_back(stored_tflite(model, tensor));
+  for (const TfliteTensor& tensor : model.tensors) {
+    const auto count = static_cast<std::int64_t>(tensor.scales.count);
+    if (count > 0)
+      tensors.push_back(plain(model, tensor.name + ".scale", "fp32", {count}, tensor.scales.data,
+                              tensor.scales.count * sizeof(float)));
+    const auto zeros = static_cast<std::int64_t>(tensor.zero_points.count);
+    if (zeros > 0)
+      tensors.push_back(plain(model, tensor.name + ".zero_point", "int64", {zeros},
+                              tensor.zero_points.data, tensor.zero_points.count * 8));
+  }
+  return tensors;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,58 @@
+// TensorFlow Lite models: a flatbuffer (identifier TFL3), read and checked slot by slot. Slots,
+// numbers and defaults: tensorflow/compiler/mlir/lite/schema/schema.fbs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/numeric/stored_tensor.h"
+#include "sim/formats/shape.h"
+#include "sim/formats/tflite_table.h"
+
+namespace bitjoule {
+
+struct TfliteTensor {
+  std::string name;  ///< the file's, made unique
+  Shape shape;
+  std::string
+      type;  ///< "int8", "fp32", ..., or what the schema calls it where nothing here reads it
+  const std::uint8_t* data = nullptr;  ///< nullptr: computed by the network
+  std::uint64_t bytes = 0;
+  TfliteNumbers<float> scales;  ///< none: not quantized
+  TfliteNumbers<std::int64_t> zero_points;
+  std::int64_t axis = 0;     ///< of several scales
+  std::string complication;  ///< what of it nothing here reads ("sparse", ...); else empty
+
+  bool is_constant() const { return data != nullptr; }
+};
+
+struct TfliteOperator {
+  std::string name;                  ///< "CONV_2D", "CUSTOM Name", "BUILTIN 77"
+  std::vector<std::int32_t> inputs;  ///< tensors; -1: absent
+  std::vector<std::int32_t> outputs;
+  int options_type = 0;  ///< which options table it is
+  std::optional<TfliteTable> options;
+};
+
+struct TfliteModel {
+  Blob blob;
+  std::vector<TfliteTensor> tensors;
+  std::vector<TfliteOperator> operators;  ///< in the order they run
+  std::vector<std::int32_t> inputs, outputs;
+};
+
+/// The main graph. Throws an input Error for damaged files: offsets, indices and sizes are checked.
+TfliteModel parse_tflite(const Blob& blob);
+
+/// A constant tensor's elements; int4 unpacked to int8. Throws an input Error for types that are
+/// not read.
+StoredTensor stored_tflite(const TfliteModel& model, const TfliteTensor& tensor);
+
+/// All constants by name, and NAME.scale and NAME.zero_point of whatever is quantized. Such as are
+/// not read are left out.
+std::vector<StoredTensor> tflite_tensors(const Blob& blob);
+
+/// The schema's name of a builtin operator; "BUILTIN n" for those that it does not need to know.
+std::string tflite_operator_name(int code);
+
+}  // namespace bitjoule

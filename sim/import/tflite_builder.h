@@ -1,0 +1,98 @@
+// Turns tensors and operators of a TensorFlow Lite graph into layers. Images lie channels-last, as
+// the machine works on them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/formats/tflite_model.h"
+#include "sim/import/network_builder.h"
+
+namespace bitjoule {
+
+/// One operator of the graph; errors name it.
+class TfliteNode {
+ public:
+  TfliteNode(const TfliteModel& model, const TfliteOperator& op) : model_(model), op_(op) {}
+
+  const std::string& op() const { return op_.name; }
+  int inputs() const { return static_cast<int>(op_.inputs.size()); }
+  int outputs() const { return static_cast<int>(op_.outputs.size()); }
+  bool has(int input) const { return input < inputs() && op_.inputs[at(input)] >= 0; }
+  /// Fail where there is none.
+  const TfliteTensor& input(int i) const;
+  const TfliteTensor& output(int i = 0) const;
+  /// A field of the operator's options, which must be of that type (a number of the schema's union
+  /// BuiltinOptions).
+  template <class T>
+  T option(int type, int slot, T otherwise) const {
+    const TfliteTable* options = checked_options(type);
+    return options == nullptr ? otherwise : options->scalar<T>(slot, otherwise);
+  }
+  /// Constant integers (axes, paddings, sizes).
+  Shape integers(int input) const;
+  std::int64_t settled_axis(std::int64_t axis, std::size_t rank) const;
+  /// As layers name the activation that is part of the operator: "", "relu" or "relu6".
+  std::string activation(int type, int slot) const;
+
+  std::string label() const;
+  [[noreturn]] void fail(const std::string& what) const;
+
+ private:
+  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+  const TfliteTable* checked_options(int type) const;
+
+  const TfliteModel& model_;
+  const TfliteOperator& op_;
+};
+
+class TfliteBuilder : public NetworkBuilder {
+ public:
+  TfliteBuilder(const TfliteModel& model, std::string reference);
+
+  const TfliteModel& model() const { return model_; }
+  /// The layer that computes a tensor; fails for constants.
+  std::string layer_of(const TfliteNode& node, const TfliteTensor& tensor) const;
+  /// Where a layer gets a constant, and a tensor's scales and zero-points.
+  TensorSource source(const TfliteTensor& tensor, const char* part = "",
+                      TensorLayout layout = TensorLayout::kNative) const;
+  /// Appends the layer that computes the node's output; integers are stored as the tensors are.
+  NetworkLayer& add(const TfliteNode& node, NetworkOp op, std::vector<std::string> inputs,
+                    int output = 0);
+  /// Appends a step on the way to the node's output.
+  NetworkLayer& add_part(const TfliteNode& node, const std::string& name, const VectorOp& op,
+                         std::vector<std::string> inputs);
+  /// The node's output is an input of the network.
+  void leave_out(const TfliteNode& node);
+  void add_outputs();
+
+ private:
+  void set_formats(const TfliteTensor& like, NetworkLayer& layer) const;
+
+  const TfliteModel& model_;
+  std::string reference_;
+  std::map<std::string, std::string> layers_;  ///< by tensor
+};
+
+bool is_code(const TfliteTensor& tensor);  ///< of an integer type, with one scale or several
+/// One scale and zero-point. Fails for others, and for scales that are no positive numbers.
+CodeScale scale_of(const TfliteNode& node, const TfliteTensor& tensor);
+bool same_scale(const TfliteTensor& a, const TfliteTensor& b);
+/// Codes of int8, or reals. Fails for operands and results of other types, or mixed ones.
+bool computes_codes(const TfliteNode& node, const std::vector<const TfliteTensor*>& tensors);
+
+/// Geometry of a convolution or pool of that kernel over the node's first operand: strides and
+/// padding from the options.
+void set_windows(const TfliteNode& node, int options, const TfliteTensor& image,
+                 std::int64_t kernel_h, std::int64_t kernel_w, Conv2d& to);
+
+struct TfliteLayerRow {
+  const char* name;
+  void (*add)(TfliteBuilder& builder, const TfliteNode& node);
+};
+const std::vector<TfliteLayerRow>& tflite_mac_operators();
+const std::vector<TfliteLayerRow>& tflite_vector_operators();
+const std::vector<TfliteLayerRow>& tflite_movement_operators();
+
+}  // namespace bitjoule

@@ -1,0 +1,156 @@
+// TensorFlow Lite operators that only move or name elements: codes stay as they are.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/numeric/stored_tensor.h"
+#include "sim/import/tflite_builder.h"
+
+namespace bitjoule {
+namespace {
+
+/// Operand and result hold the same numbers in the same type.
+void require_copy(const TfliteNode& node, const TfliteTensor& from, const TfliteTensor& to) {
+  if (!from.complication.empty() || !to.complication.empty())
+    node.fail(
+        fmt::format("a tensor that is {} is not supported", from.complication + to.complication));
+  if (from.type != "fp32" && !is_integer_type(from.type))
+    node.fail(fmt::format("\"{}\" is {}, which is not supported", from.name, from.type));
+  if (!same_scale(from, to))
+    node.fail(fmt::format("\"{}\" and \"{}\" have other types or scales, which is not supported",
+                          from.name, to.name));
+}
+
+void reshape(TfliteBuilder& builder, const TfliteNode& node) {
+  require_copy(node, node.input(0), node.output());
+  VectorOp op;
+  op.kind = VectorKind::kReshape;
+  op.cols = volume_of(node.input(0).shape);
+  builder.add(node, op, {builder.layer_of(node, node.input(0))});
+}
+
+void transpose(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor& x = node.input(0);
+  require_copy(node, x, node.output());
+  const Shape axes = node.integers(1);
+  Shape sorted = axes;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < std::max(sorted.size(), x.shape.size()); ++i)
+    if (sorted.size() != x.shape.size() || sorted[i] != static_cast<std::int64_t>(i))
+      node.fail("expected a permutation that names each axis once");
+  VectorOp op;
+  op.kind = VectorKind::kTranspose;
+  op.axes = axes;
+  op.operand_shapes = {x.shape};
+  op.shape = permuted(x.shape, axes);
+  op.cols = volume_of(x.shape);
+  builder.add(node, op, {builder.layer_of(node, x)});
+}
+
+/// With zeros, or with a constant that is given.
+void pad(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor& x = node.input(0);
+  require_copy(node, x, node.output());
+  const Shape paddings = node.integers(1);
+  if (paddings.size() != 2 * x.shape.size()) node.fail("expected two paddings for each axis");
+  Shape before, to = x.shape;
+  for (std::size_t i = 0; i < x.shape.size(); ++i) {
+    for (const std::int64_t more : {paddings[2 * i], paddings[2 * i + 1]})
+      if (more < 0 || more > INT32_MAX) node.fail(fmt::format("a padding of {}", more));
+    before.push_back(paddings[2 * i]);
+    to[i] += paddings[2 * i] + paddings[2 * i + 1];
+  }
+  VectorOp op = slice_of(x.shape, to, before, {});
+  op.kind = VectorKind::kPad;
+  op.alpha = is_code(x) ? static_cast<double>(scale_of(node, x).zero_point) : 0;
+  if (node.has(2)) {
+    const TfliteTensor& value = node.input(2);
+    if (!value.is_constant() || !same_scale(x, value) || volume_of(value.shape) != 1)
+      node.fail("expected one constant to pad with, of the operand's type and scale");
+    op.alpha = static_cast<double>(to_floats(stored_tflite(builder.model(), value))[0]);
+  }
+  builder.add(node, op, {builder.layer_of(node, x)});
+}
+
+void concatenation(TfliteBuilder& builder, const TfliteNode& node) {
+  constexpr int kConcatenation = 10;
+  if (!node.activation(kConcatenation, 1).empty()) node.fail("an activation is not supported");
+  VectorOp op;
+  op.kind = VectorKind::kConcat;
+  op.shape = node.output().shape;
+  op.cols = volume_of(op.shape);
+  op.axes = {node.settled_axis(node.option<std::int32_t>(kConcatenation, 0, 0), op.shape.size())};
+  const auto axis = static_cast<std::size_t>(op.axes[0]);
+  std::vector<std::string> inputs;
+  const TfliteTensor* constant = nullptr;
+  std::int64_t size = 0;
+  for (int i = 0; i < node.inputs(); ++i) {
+    const TfliteTensor& operand = node.input(i);
+    require_copy(node, operand, node.output());
+    Shape expected = op.shape;
+    if (operand.shape.size() == expected.size()) expected[axis] = operand.shape[axis];
+    if (operand.shape != expected) node.fail(fmt::format("\"{}\" does not fit", operand.name));
+    size += operand.shape[axis];
+    op.operand_shapes.push_back(operand.shape);
+    if (!operand.is_constant()) {
+      inputs.push_back(builder.layer_of(node, operand));
+      continue;
+    }
+    if (constant != nullptr) node.fail("more than one operand is a constant");
+    constant = &operand;
+    inputs.emplace_back(kOperandInput);
+  }
+  if (size != op.shape[axis]) node.fail("its operands' sizes do not add up");
+  NetworkLayer& layer = builder.add(node, op, inputs);
+  if (constant != nullptr) layer.tensors["operand"] = builder.source(*constant);
+}
+
+/// Outputs one after the other along an axis.
+void split_along(TfliteBuilder& builder, const TfliteNode& node, const TfliteTensor& x,
+                 std::int64_t axis) {
+  const auto along = static_cast<std::size_t>(node.settled_axis(axis, x.shape.size()));
+  Shape start(x.shape.size(), 0);
+  for (int i = 0; i < node.outputs(); ++i) {
+    const TfliteTensor& y = node.output(i);
+    require_copy(node, x, y);
+    Shape expected = x.shape;
+    if (y.shape.size() == expected.size()) expected[along] = y.shape[along];
+    if (y.shape != expected || start[along] + y.shape[along] > x.shape[along])
+      node.fail(fmt::format("\"{}\" does not fit", y.name));
+    const Shape steps(x.shape.size(), 1);
+    builder.add(node, slice_of(x.shape, y.shape, start, steps), {builder.layer_of(node, x)}, i);
+    start[along] += y.shape[along];
+  }
+}
+
+std::int64_t one_axis(const TfliteNode& node, int operand) {
+  const Shape axis = node.integers(operand);
+  if (axis.size() != 1) node.fail("expected one axis");
+  return axis[0];
+}
+void split(TfliteBuilder& builder, const TfliteNode& node) {
+  split_along(builder, node, node.input(1), one_axis(node, 0));
+}
+void split_v(TfliteBuilder& builder, const TfliteNode& node) {
+  split_along(builder, node, node.input(0), one_axis(node, 2));
+}
+
+}  // namespace
+
+const std::vector<TfliteLayerRow>& tflite_movement_operators() {
+  static const std::vector<TfliteLayerRow> kRows = {
+      {"RESHAPE", reshape},
+      {"SQUEEZE", reshape},
+      {"EXPAND_DIMS", reshape},
+      {"TRANSPOSE", transpose},
+      {"PAD", pad},
+      {"PADV2", pad},
+      {"CONCATENATION", concatenation},
+      {"SPLIT", split},
+      {"SPLIT_V", split_v},
+  };
+  return kRows;
+}
+
+}  // namespace bitjoule
