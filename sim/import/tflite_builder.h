@@ -87,8 +87,11 @@ bool computes_codes(const TfliteNode& node, const std::vector<const TfliteTensor
 void set_windows(const TfliteNode& node, int options, const TfliteTensor& image,
                  std::int64_t kernel_h, std::int64_t kernel_w, Conv2d& to);
 
+constexpr int kAnyOperands = 1 << 20;
+
 struct TfliteLayerRow {
   const char* name;
+  int most_operands;
   void (*add)(TfliteBuilder& builder, const TfliteNode& node);
 };
 const std::vector<TfliteLayerRow>& tflite_mac_operators();

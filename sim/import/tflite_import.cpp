@@ -31,6 +31,9 @@ void add_nodes(TfliteBuilder& builder, const TfliteModel& model) {
     const TfliteNode node(model, op);
     if (op.outputs.empty()) node.fail("it has no result");
     const TfliteLayerRow* row = find_operator(op.name);
+    if (row != nullptr && node.inputs() > row->most_operands)
+      node.fail(
+          fmt::format("{} operands, of which {} are known", node.inputs(), row->most_operands));
     within_file(
         model.blob.name(), [&](const std::string& what) { node.fail(what); },
         [&] { row == nullptr ? builder.leave_out(node) : row->add(builder, node); });

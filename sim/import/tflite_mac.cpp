@@ -72,7 +72,7 @@ void finish(TfliteBuilder& builder, const TfliteNode& node, TensorLayout layout,
   if (node.has(2)) {
     const TfliteTensor& bias = node.input(2);
     const char* const type = codes ? "int32" : "fp32";
-    if (!bias.is_constant() || bias.type != type)
+    if (!bias.is_constant() || bias.type != type || !bias.complication.empty())
       node.fail(fmt::format("bias \"{}\": expected a constant of {}, got {}", bias.name, type,
                             bias.type));
     layer.tensors["bias"] = builder.source(bias);
@@ -180,10 +180,10 @@ void batch_matmul(TfliteBuilder& builder, const TfliteNode& node) {
 
 const std::vector<TfliteLayerRow>& tflite_mac_operators() {
   static const std::vector<TfliteLayerRow> kRows = {
-      {"CONV_2D", conv},
-      {"DEPTHWISE_CONV_2D", depthwise},
-      {"FULLY_CONNECTED", dense},
-      {"BATCH_MATMUL", batch_matmul},
+      {"CONV_2D", 3, conv},
+      {"DEPTHWISE_CONV_2D", 3, depthwise},
+      {"FULLY_CONNECTED", 3, dense},
+      {"BATCH_MATMUL", 2, batch_matmul},
   };
   return kRows;
 }

@@ -136,19 +136,76 @@ void split_v(TfliteBuilder& builder, const TfliteNode& node) {
   split_along(builder, node, node.input(0), one_axis(node, 2));
 }
 
+/// Positions as Python's slices have them: counted from behind where negative, then clamped.
+std::int64_t position(std::int64_t stated, std::int64_t size) {
+  return std::clamp<std::int64_t>(stated < 0 ? stated + size : stated, 0, size);
+}
+
+void strided_slice(TfliteBuilder& builder, const TfliteNode& node) {
+  constexpr int kStridedSlice = 32;
+  const TfliteTensor& x = node.input(0);
+  require_copy(node, x, node.output());
+  const Shape begin = node.integers(1), end = node.integers(2), strides = node.integers(3);
+  const auto mask = [&](int slot, std::size_t axis) {
+    return (node.option<std::int32_t>(kStridedSlice, slot, 0) >> axis & 1) != 0;
+  };
+  for (const int slot : {2, 3})
+    if (node.option<std::int32_t>(kStridedSlice, slot, 0) != 0)
+      node.fail("an ellipsis or a new axis is not supported");
+  if (node.option<std::uint8_t>(kStridedSlice, 5, 0) != 0)
+    node.fail("ends that count from the begin are not supported");
+  const std::size_t axes = x.shape.size();
+  if (begin.size() > axes || begin.size() > 31 || end.size() != begin.size() ||
+      strides.size() != begin.size())
+    node.fail("begin, end and strides: expected as many of each, at most the operand's axes");
+  Shape starts(axes, 0), steps(axes, 1), to = x.shape;
+  for (std::size_t i = 0; i < begin.size(); ++i) {
+    const std::int64_t size = x.shape[i];
+    if (strides[i] < 1) node.fail(fmt::format("strides: {} is not supported", strides[i]));
+    starts[i] = mask(0, i) ? 0 : position(begin[i], size);
+    steps[i] = std::min(strides[i], std::max<std::int64_t>(size, 1));
+    std::int64_t stop = mask(1, i) ? size : position(end[i], size);
+    if (mask(4, i)) stop = starts[i] + 1;  // the axis goes: one index of it
+    to[i] = stop <= starts[i] ? 0 : (stop - starts[i] - 1) / steps[i] + 1;
+    if (stop > size) node.fail(fmt::format("index {} of an axis of {}", begin[i], size));
+  }
+  builder.add(node, slice_of(x.shape, to, starts, steps), {builder.layer_of(node, x)});
+}
+
+/// From `begin`, `size` elements along every axis; -1: up to the end.
+void slice(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor& x = node.input(0);
+  require_copy(node, x, node.output());
+  const Shape begin = node.integers(1);
+  Shape size = node.integers(2);
+  if (begin.size() != x.shape.size() || size.size() != x.shape.size())
+    node.fail("begin and size: expected one for each axis");
+  for (std::size_t i = 0; i < size.size(); ++i) {
+    if (begin[i] < 0 || begin[i] > x.shape[i])
+      node.fail(fmt::format("begin {} of an axis of {}", begin[i], x.shape[i]));
+    if (size[i] == -1) size[i] = x.shape[i] - begin[i];
+    if (size[i] < 0 || size[i] > x.shape[i] - begin[i])
+      node.fail(fmt::format("{} elements from {} of an axis of {}", size[i], begin[i], x.shape[i]));
+  }
+  const Shape steps(size.size(), 1);
+  builder.add(node, slice_of(x.shape, size, begin, steps), {builder.layer_of(node, x)});
+}
+
 }  // namespace
 
 const std::vector<TfliteLayerRow>& tflite_movement_operators() {
   static const std::vector<TfliteLayerRow> kRows = {
-      {"RESHAPE", reshape},
-      {"SQUEEZE", reshape},
-      {"EXPAND_DIMS", reshape},
-      {"TRANSPOSE", transpose},
-      {"PAD", pad},
-      {"PADV2", pad},
-      {"CONCATENATION", concatenation},
-      {"SPLIT", split},
-      {"SPLIT_V", split_v},
+      {"RESHAPE", 2, reshape},
+      {"SQUEEZE", 1, reshape},
+      {"EXPAND_DIMS", 2, reshape},
+      {"TRANSPOSE", 2, transpose},
+      {"PAD", 2, pad},
+      {"PADV2", 3, pad},
+      {"CONCATENATION", kAnyOperands, concatenation},
+      {"SPLIT", 2, split},
+      {"SPLIT_V", 3, split_v},
+      {"STRIDED_SLICE", 4, strided_slice},
+      {"SLICE", 3, slice},
   };
   return kRows;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 #include "sim/import/tflite_builder.h"
@@ -115,7 +116,9 @@ void softmax(TfliteBuilder& builder, const TfliteNode& node) {
     require_output(node, 1.0 / 256, -128);
     set_codes(node, {&x}, "", op);
   }
-  op.alpha = static_cast<double>(node.option<float>(kSoftmax, 0, 0));
+  const float beta = node.option<float>(kSoftmax, 0, 0);
+  if (!(beta > 0) || !std::isfinite(beta)) node.fail(fmt::format("beta: {}", beta));
+  op.alpha = static_cast<double>(beta);
   op.cols = x.shape.back();
   op.rows = volume_of(x.shape) / op.cols;
   builder.add(node, op, {builder.layer_of(node, x)});
@@ -250,23 +253,23 @@ void dequantize(TfliteBuilder& builder, const TfliteNode& node) {
 const std::vector<TfliteLayerRow>& tflite_vector_operators() {
   using K = VectorKind;
   static const std::vector<TfliteLayerRow> kRows = {
-      {"ADD", add_two},
-      {"SUB", subtract},
-      {"MUL", multiply},
-      {"DIV", divide},
-      {"AVERAGE_POOL_2D", pool<K::kAvgPool>},
-      {"MAX_POOL_2D", pool<K::kMaxPool>},
-      {"MEAN", mean},
-      {"SOFTMAX", softmax},
-      {"LOGISTIC", logistic},
-      {"TANH", tanh},
-      {"HARD_SWISH", unary<K::kHardSwish>},
-      {"RELU", unary<K::kRelu>},
-      {"RELU6", relu6},
-      {"RELU_N1_TO_1", relu_n1_to_1},
-      {"LEAKY_RELU", leaky_relu},
-      {"QUANTIZE", quantize},
-      {"DEQUANTIZE", dequantize},
+      {"ADD", 2, add_two},
+      {"SUB", 2, subtract},
+      {"MUL", 2, multiply},
+      {"DIV", 2, divide},
+      {"AVERAGE_POOL_2D", 1, pool<K::kAvgPool>},
+      {"MAX_POOL_2D", 1, pool<K::kMaxPool>},
+      {"MEAN", 2, mean},
+      {"SOFTMAX", 1, softmax},
+      {"LOGISTIC", 1, logistic},
+      {"TANH", 1, tanh},
+      {"HARD_SWISH", 1, unary<K::kHardSwish>},
+      {"RELU", 1, unary<K::kRelu>},
+      {"RELU6", 1, relu6},
+      {"RELU_N1_TO_1", 1, relu_n1_to_1},
+      {"LEAKY_RELU", 1, leaky_relu},
+      {"QUANTIZE", 1, quantize},
+      {"DEQUANTIZE", 1, dequantize},
   };
   return kRows;
 }

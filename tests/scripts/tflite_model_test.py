@@ -14,6 +14,9 @@ from tflite_models import (
     RELU,
     RESHAPE,
     RESIZE_BILINEAR,
+    SLICE,
+    STRIDED_SLICE,
+    STRIDED_SLICE_OPTIONS,
     SVDF,
     Model,
     Table,
@@ -73,6 +76,38 @@ class TfliteModelTest(unittest.TestCase):
                     magnitude = (abs(half) + (1 << (shift - 1))) >> shift
                     code = (magnitude if half > 0 else -magnitude) + 5
                     self.assertEqual(got[0, row, column, filter_], min(max(code, 5), 127))
+
+    def test_slices_as_numpy_takes_them(self):
+        def ints(values):
+            return np.array(values, np.int32)
+
+        x = np.arange(2 * 5 * 6, dtype=np.int8).reshape(2, 5, 6)
+        cases = [
+            (STRIDED_SLICE, ([0, 1, -4], [2, 5, 6], [1, 2, 3]), (0, 0, 0), x[0:2, 1:5:2, -4:6:3]),
+            (STRIDED_SLICE, ([1, 3, 2], [9, -1, 1], [1, 1, 1]), (2, 4, 0), x[1:9, :-1, 2:]),
+            (STRIDED_SLICE, ([-1, 2], [0, 4], [1, 1]), (0, 0, 1), x[-1, 2:4]),
+            (SLICE, ([0, 2, 1], [1, -1, 4]), None, x[0:1, 2:, 1:5]),
+        ]
+        for i, (code, operands, masks, expected) in enumerate(cases):
+            model = Model()
+            inputs = [model.tensor("x", x.shape, scales=(1,), zeros=(0,))]
+            inputs += [model.tensor(f"c{j}", (len(v),), "int32", ints(v)) for j, v in enumerate(operands)]
+            y = model.tensor("y", expected.shape, scales=(1,), zeros=(0,))
+            begin, end, shrink = masks or (0, 0, 0)
+            options = Table(s0=("i", begin), s1=("i", end), s4=("i", shrink)) if masks else None
+            model.add(code, inputs, [y], STRIDED_SLICE_OPTIONS if masks else 0, options)
+            (self.folder / "m.tflite").write_bytes(model.bytes(inputs[:1], [y]))
+            np.save(self.folder / "x.npy", x)
+            self.sim("run", "run.yaml", "--network", "m.tflite", "--input", "x=x.npy", "--save-outputs", "-q",
+                     "-o", f"out{i}")  # fmt: skip
+            got = np.load(self.folder / f"out{i}" / "outputs" / "y.npy")
+            np.testing.assert_array_equal(got, expected)
+        model = Model()
+        x = model.tensor("x", (1, 4), scales=(1,), zeros=(0,))
+        operands = [model.tensor(f"c{j}", (2,), "int32", ints(v)) for j, v in enumerate(([0, 3], [1, 0], [1, -1]))]
+        y = model.tensor("y", (1, 3), scales=(1,), zeros=(0,))
+        model.add(STRIDED_SLICE, [x, *operands], [y], STRIDED_SLICE_OPTIONS, Table())
+        self.refused(model.bytes([x], [y]), 'node "y" (STRIDED_SLICE): strides: -1 is not supported')
 
     def test_every_unsupported_operator_is_told_at_once(self):
         model = Model()

@@ -7,7 +7,8 @@ import numpy as np
 TYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int8": 9}
 SAME, VALID = 0, 1
 CONV_2D, RELU, SOFTMAX, RESHAPE, CUSTOM, RESIZE_BILINEAR, SVDF = 3, 19, 25, 22, 32, 23, 27
-CONV_OPTIONS = 1
+STRIDED_SLICE, SLICE = 45, 65
+CONV_OPTIONS, STRIDED_SLICE_OPTIONS = 1, 32
 
 
 class Table:
