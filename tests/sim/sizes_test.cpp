@@ -119,7 +119,7 @@ TEST_CASE("sizes: products of a sweep") {
 TEST_CASE("sizes: pipes, devices and directories where a file is read") {
   const TemporaryDirectory dir;
   REQUIRE(shell("mkfifo " + dir.at("fifo.yaml")).code == 0);
-  for (const char* ending : {"npy", "onnx", "gguf", "csv", "json", "safetensors", "pb"})
+  for (const char* ending : {"npy", "onnx", "tflite", "gguf", "csv", "json", "safetensors", "pb"})
     fs::create_symlink("fifo.yaml", dir.at(std::string("fifo.") + ending));
   REQUIRE(
       shell("{sim} run quickstart.yaml --quiet --set layer.gemm.m=1 -o " + dir.at("priced")).code ==
@@ -136,9 +136,9 @@ TEST_CASE("sizes: pipes, devices and directories where a file is read") {
     check_refused("{sim} run quickstart.yaml --set accelerator=" + file, "is not a regular file");
     check_refused("{sim} run resnet50.yaml --network " + file, "is not a regular file");
   }
-  for (const char* ending : {"onnx", "gguf", "csv", "json"})
+  for (const char* ending : {"onnx", "tflite", "gguf", "csv", "json"})
     check_refused("{sim} import " + dir.at(std::string("fifo.") + ending), "is not a regular file");
-  for (const char* ending : {"npy", "onnx", "gguf", "safetensors"}) {
+  for (const char* ending : {"npy", "onnx", "tflite", "gguf", "safetensors"}) {
     const std::string file = dir.at(std::string("fifo.") + ending);
     check_refused("{sim} quantize --format int8 " + file, file + ": is not a regular file");
     check_refused("{sim} run quickstart.yaml --set layer.inputs.file=" + file,
