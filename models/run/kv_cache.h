@@ -19,9 +19,9 @@ class KvCache {
 
   /// The second operand of `product`: `fresh`, which holds the newest tokens alone, behind what is
   /// cached under `reader`. The sequence has `context` tokens then; a product of fewer (a sliding
-  /// window) sees the last of them, and one of more counts itself. Tokens that no pass has computed are random values from `seed`. `along`
-  /// is the axis of the tokens, if it is known; else the sizes tell. Throws an input Error where
-  /// the elements do not fit.
+  /// window) sees the last of them, and one of more counts itself. Tokens that no pass has computed
+  /// are random values from `seed`. `along` is the axis of the tokens, if it is known; else the
+  /// sizes tell. Throws an input Error where the elements do not fit.
   NetworkTensor append(const std::string& reader, const Matmul& product, const NetworkTensor& fresh,
                        Along along, std::int64_t context, std::uint64_t seed);
 

@@ -330,13 +330,7 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
 
 /// A phase with the passes that find dynamic scales, and the arithmetic of its layers.
 NetworkPhase NetworkRunner::complete(const NetworkPhase& phase) const {
-  NetworkPhase complete{phase.name, phase.context, phase.weight,
-                        with_quantize_passes(phase.network, run_.precision)};
-  const std::optional<Requantize> otherwise =
-      run_.precision.requantize ? run_.precision.requantize : phase.network.requantize;
-  for (NetworkLayer& layer : complete.network.layers)
-    if (!layer.precision.requantize) layer.precision.requantize = otherwise;
-  return complete;
+  return {phase.name, phase.context, phase.weight, completed(phase.network, run_.precision)};
 }
 
 /// How much there is to simulate, and the last phase that has each layer: what no later one has is

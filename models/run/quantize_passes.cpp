@@ -195,4 +195,12 @@ Network with_quantize_passes(const Network& network, const Precision& run) {
   return Expansion(network, run).take();
 }
 
+Network completed(const Network& network, const Precision& run) {
+  Network complete = with_quantize_passes(network, run);
+  const std::optional<Requantize> otherwise = run.requantize ? run.requantize : network.requantize;
+  for (NetworkLayer& layer : complete.layers)
+    if (!layer.precision.requantize) layer.precision.requantize = otherwise;
+  return complete;
+}
+
 }  // namespace bitjoule

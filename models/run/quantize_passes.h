@@ -28,4 +28,8 @@ LayerPasses quantize_passes(const Layer& layer, const Precision& precision);
 /// cache.
 Network with_quantize_passes(const Network& network, const Precision& run);
 
+/// The network as it is computed: with those passes, and with the arithmetic of every layer that
+/// names none: the run's, else the network's.
+Network completed(const Network& network, const Precision& run);
+
 }  // namespace bitjoule

@@ -64,7 +64,7 @@ class FieldCollector : public ResultVisitor {
 void add_counts(ExampleResult& example, LayerResult& layer) {
   example.run.energy = no_prices();
   example.run.energy.node = "45 nm";
-  example.run.energy.sram.node = "22 nm";  // so that there is a note
+  example.run.energy.sram.node = "22 nm";                // so that there is a note
   AreaPrices& area = example.run.energy.area.emplace();  // of every part
   area.sram = SramDensity{SquareMicrometres(1), {}};
   for (const MachinePart& part : parts_of(example.run)) {

@@ -23,7 +23,7 @@ RunOptions mapping_alone(RunOptions options) {
 
 ValuePass::ValuePass(const RunConfig& run, const Network& network)
     : run_(run),
-      network_(with_quantize_passes(network, run.precision)),
+      network_(completed(network, run.precision)),
       values_(run, NetworkValues::Wanted::kOutputs) {
   const LayerRunner runner(make_machine(run.accelerator, run.dram, Fidelity::kEstimate),
                            prices_of(run), mapping_alone(run.options));
@@ -39,7 +39,7 @@ void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner) {
   } else {
     const Precision precision = layer_precision(layer, run_.precision);
     step.mac = mac_layer(layer);
-    step.requantize = precision.requantize;
+    step.requantize = requantization(precision);
     step.program = runner.prepare(step.mac, precision, with(layer.mapping, run_.mapping));
     step.program.program = make_program(step.program.problem, step.program.mapping.tiling);
   }

@@ -41,7 +41,7 @@ class ValuePass {
   void run_step(const Step& step);
 
   const RunConfig& run_;
-  Network network_;  ///< with the passes that find dynamic scales
+  Network network_;  ///< with the passes that find dynamic scales, and all arithmetic named
   std::vector<Step> steps_;
   NetworkValues values_;
 };

@@ -1,9 +1,9 @@
+#include "sim/import/hf_attention.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
-
-#include "sim/import/hf_attention.h"
 
 namespace bitjoule {
 namespace {

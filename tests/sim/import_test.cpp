@@ -272,9 +272,10 @@ TEST_CASE("import: faults in config.json") {
         "config.json: 8 heads do not share 3 key heads evenly");
   CHECK(message_of("config.json", "{").find("config.json: ") == 0);
   // One model type is never taken for another.
-  CHECK(message_of("config.json", R"({"model_type":"mixtral"})") ==
-        "config.json: model_type: expected one of llama, mistral, qwen2, qwen3, gemma, gemma2, "
-        "gemma3_text, phi3, smollm3, granite, olmo2, falcon, gpt_neox, gpt2, bert, got \"mixtral\"");
+  CHECK(
+      message_of("config.json", R"({"model_type":"mixtral"})") ==
+      "config.json: model_type: expected one of llama, mistral, qwen2, qwen3, gemma, gemma2, "
+      "gemma3_text, phi3, smollm3, granite, olmo2, falcon, gpt_neox, gpt2, bert, got \"mixtral\"");
   CHECK(message_of("config.json", R"({"model_type":"llama"})") ==
         "config.json: hidden_size: expected a positive number, it is missing");
   CHECK(message_of("config.json", R"({"model_type":"gpt2","n_embd":-1})") ==

@@ -156,7 +156,8 @@ TEST_CASE("result fields: the tables of docs/result.md (BITJOULE_UPDATE_DOCS=1 w
   const Part kParts[] = {
       {"run",
        [](const std::string& p) {
-         return !is_within(p, "layers[]") && !is_within(p, "network.") && !is_within(p, "accuracy.");
+         return !is_within(p, "layers[]") && !is_within(p, "network.") &&
+                !is_within(p, "accuracy.");
        }},
       {"layers", [](const std::string& p) { return is_within(p, "layers[]"); }},
       {"network", [](const std::string& p) { return is_within(p, "network."); }},

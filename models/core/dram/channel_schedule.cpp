@@ -163,7 +163,7 @@ inline void DramChannel::consider(const Bid& bid, std::size_t queue, Choice* bes
 }
 
 /// What `entry` needs next.
-inline Bid DramChannel::make_bid(std::size_t queue, std::int32_t entry, bool owner) const {
+Bid DramChannel::make_bid(std::size_t queue, std::int32_t entry, bool owner) const {
   const BurstQueue::Entry& e = queues_[queue].entry(entry);
   const std::int64_t bank = e.burst.bank, open = device_.open_row(bank);
   Bid b;
