@@ -31,8 +31,6 @@ constexpr std::int64_t kLongLayer = 10 * kRankedSteps;
 constexpr double kRankError = 0.05;
 constexpr std::size_t kRankedLonger = 3;
 constexpr std::int64_t kLongerBursts = 120'000;
-// What is left of doubt between the two best is settled from end to end, if that asks for no more.
-constexpr std::int64_t kWalkedBursts = 500'000;
 // Finalists that the memory's model has as the best, before those of other orders of the loops.
 constexpr std::size_t kCloseFinalists = 4;
 
@@ -136,20 +134,6 @@ class Ranking {
     sort(few);
   }
 
-  /// The two best from end to end, where parts of them leave a doubt.
-  void by_whole() {
-    if (ranked_ < 2 || closest_[0].first.first * (1 + kRankError) < closest_[1].first.first) return;
-    std::int64_t bursts = 0;
-    for (std::size_t i = 0; i < 2; ++i) {
-      const MappingAlternative& one = closest_[i].second;
-      bursts += one.estimate.traffic.total().bursts;
-      if (trip_counts(p_.layer, one.tiling).total() < kLongLayer) return;
-    }
-    if (bursts > kWalkedBursts) return;
-    for (std::size_t i = 0; i < 2; ++i) retime(i, &Estimator::walk);
-    sort(2);
-  }
-
  private:
   void retime(std::size_t i, void (Estimator::*by)(const Tiling&, MappingEstimate&) const) {
     auto& [cost, one] = closest_[i];
@@ -191,10 +175,7 @@ void take_best(const MappingProblem& p, const Objective& objective,
     ranking.by_parts(next == Next::kSimulated
                          ? std::clamp(all, kSimulatedBursts, kMostSimulatedBursts)
                          : std::clamp(all * 3 / 4, kRankedBursts, kMostRankedBursts));
-    if (next == Next::kChosen) {
-      ranking.by_longer_parts();
-      ranking.by_whole();
-    }
+    if (next == Next::kChosen) ranking.by_longer_parts();
   }
   s.found.cost = closest.front().first;
   s.mapping.tiling = closest.front().second.tiling;
