@@ -47,10 +47,10 @@ install(DIRECTORY docs/ TYPE DOC COMPONENT program)
 set(internal
   core/exec/element_order core/mapping/vector_builder core/numeric/elements core/numeric/float_codec
   core/numeric/ggml_blocks core/numeric/ggml_k_search core/numeric/nf4 core/numeric/scale_storage
-  core/numeric/vectorize hw/block_scales run/generators run/kv_cache run/layer_formats
-  run/layer_tensors run/mac_operands run/native_order run/network_inputs run/network_runner
-  run/network_tensor run/network_values run/quantize_passes run/run_check run/tensor_store
-  run/vector_run)
+  core/numeric/vectorize hw/block_scales run/batch_evaluation run/generators run/kv_cache
+  run/language_evaluation run/layer_formats run/layer_tensors run/mac_operands run/native_order
+  run/network_inputs run/network_runner run/network_tensor run/network_values run/quantize_passes
+  run/run_check run/tensor_store run/value_pass run/vector_run)
 list(JOIN internal "|" internal)
 install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bitjoule COMPONENT devel
   FILES_MATCHING PATTERN "*.h" REGEX "/models/(${internal})\\.h$" EXCLUDE)
