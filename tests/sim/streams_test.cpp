@@ -26,6 +26,11 @@ axes:
   - {path: layer.gemm.n, values: [8, 16]}
 )";
 
+const char* const kNetwork = R"(name: net
+inputs: [{name: x, shape: [1, 32]}]
+layers: [{name: fc, gemm: {m: 1, n: 8, k: 32}, inputs: [x]}]
+)";
+
 /// A command that prints, and the files that it writes below {out}.
 struct Row {
   const char* command;
@@ -37,6 +42,10 @@ const std::vector<Row>& rows() {
       {"{sim} run {in}/run.yaml -o {out} --vcd {out}.vcd", {"/result.json", "/layers.csv", ".vcd"}},
       {"{sim} run resnet50.yaml --network mlperf-tiny-ad.yaml -o {out}",
        {"/result.json", "/layers.csv"}},
+      {"{sim} evaluate {in}/run.yaml --network {in}/net.yaml --data {in}/priced/outputs.npy -o "
+       "{out} "
+       "--json --quiet",
+       {"/result.json", "/layers.csv", "/inputs.csv"}},
       {"{sim} sweep {in}/sweep.yaml -o {out} --pareto cycles",
        {"/results.json", "/results.csv", "/pareto.csv"}},
       {"{sim} sweep {in}/sweep.yaml --dry-run", {}},
@@ -98,6 +107,7 @@ void prepare(const TemporaryDirectory& dir) {
   fs::create_directories(dir.at("in"));
   write_file(dir, "in/run.yaml", kRun);
   write_file(dir, "in/sweep.yaml", kSweep);
+  write_file(dir, "in/net.yaml", kNetwork);
   write_file(dir, "in/topology.csv", "name,M,N,K,\nfc1,4,5,6,\nfc2,7,8,9,\n");
   REQUIRE(
       shell(filled("{sim} run {in}/run.yaml --quiet --save-outputs -o {in}/priced", dir)).code ==
