@@ -104,7 +104,7 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
   line("power", power_text(run, network.layers));
   if (const std::string area = area_line(run); !area.empty()) line("area", area);
   if (!network.layers.empty()) line("DRAM prices", dram_prices_text(network.layers));
-  if (const std::string unpriced = unpriced_text(network.layers); !unpriced.empty())
+  if (const std::string unpriced = unpriced_text(run, network.layers); !unpriced.empty())
     line("not priced", unpriced);
   line("memory", memory_text(network));
   if (!network.outputs.empty()) line("values", values_text(network));

@@ -110,10 +110,11 @@ std::string estimate_text(const RunConfig& run) {
                      100 * (run.phases.empty() ? kLayerTimeError : kNetworkTimeError));
 }
 
-std::string unpriced_text(const std::vector<LayerResult>& layers) {
+std::string unpriced_text(const RunConfig& run, const std::vector<LayerResult>& layers) {
   std::vector<std::string> names;
-  for (const LayerResult& layer : layers)
-    for (std::string& name : unpriced_names(layer.energy))
+  const Prices prices = prices_of(run);
+  for (const LayerResult& layer : layers)  // a network's keep no prices of their own
+    for (std::string& name : unpriced_names(price(layer.counts, prices)))
       if (std::find(names.begin(), names.end(), name) == names.end())
         names.push_back(std::move(name));
   return fmt::format("{}", fmt::join(names, ", "));
@@ -252,7 +253,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
                      per_mac(OperandCount::kInputToggles), per_mac(OperandCount::kWeightToggles)));
   line("power", power_text(run, results));
   if (const std::string area = area_line(run); !area.empty()) line("area", area);
-  if (const std::string unpriced = unpriced_text({r}); !unpriced.empty())
+  if (const std::string unpriced = unpriced_text(run, results); !unpriced.empty())
     line("not priced", unpriced);
   if (!r.check) {
     line("output", "not computed (values: off)");

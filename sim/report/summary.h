@@ -32,7 +32,7 @@ std::string run_title(const std::string& name, const std::string& machine);
 std::string bound_text(const BoundEvidence& evidence);
 
 /// What has no price in one of the layers, "array_wires, dram.standby"; empty where all has one.
-std::string unpriced_text(const std::vector<LayerResult>& layers);
+std::string unpriced_text(const RunConfig& run, const std::vector<LayerResult>& layers);
 /// What their energies are in.
 PriceUnit price_unit_of(const std::vector<LayerResult>& layers);
 /// What the energy of layers consists of: "dynamic", "dynamic and static".

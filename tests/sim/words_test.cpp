@@ -45,6 +45,26 @@ TEST_CASE("words: what has no price is not told as nothing") {
   CHECK(told("dram_activate", 5e6) == "5 uJ");
 }
 
+TEST_CASE("words: a network's text names what has no price as its layer's alone does") {
+  const test::TemporaryDirectory dir;
+  const auto not_priced = [&](const std::string& what) {
+    const std::string text =
+        shell("{sim} run " +
+              test::write_file(dir, "r.yaml",
+                               "accelerator: edge-16x16.yaml\n" + what +
+                                   "\nprecision: {weights: int8, activations: int8, mac: int8}\n"
+                                   "values: off\n") +
+              " -o " + dir.at("out"))
+            .text;
+    const std::size_t at = text.find("\nnot priced ");
+    REQUIRE(at != std::string::npos);
+    return text.substr(at, text.find('\n', at + 1) - at);
+  };
+  const std::string layer = not_priced("layer: {gemm: {m: 1, n: 16, k: 16}}");
+  CHECK(layer.find("dram.standby") != std::string::npos);
+  CHECK(not_priced("network: {name: n, layers: [{name: a, gemm: {m: 1, n: 16, k: 16}}]}") == layer);
+}
+
 TEST_CASE("words: a network without a cache is not told of one") {
   const test::TemporaryDirectory dir;
   const std::string text =
