@@ -241,7 +241,8 @@ BITJOULE_VECTORIZE void encode_q8_0(const float* x, std::int64_t blocks, std::ui
     const int count = static_cast<int>(blocks - start < kBatch ? blocks - start : kBatch);
     for (int b = 0; b < count; ++b) {
       const Extremes e = extremes(x + b * kBlock);
-      batch.d[b] = (e.max > -e.min ? e.max : -e.min) / 127.0f;
+      // A magnitude: of zeros it is 0, not -0.
+      batch.d[b] = (e.max > -e.min ? e.max : -e.min) / 127.0f + 0.0f;
     }
     finish_scales(count, batch);
     for (int b = 0; b < count; ++b, x += kBlock, bytes += kQ8Bytes) {

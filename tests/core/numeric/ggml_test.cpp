@@ -201,6 +201,17 @@ TEST_CASE("ggml: q4_0 and q8_0 by hand") {
   for (int i = 0; i < 5; ++i) CHECK(q[i] == expected[i]);
 }
 
+TEST_CASE("ggml: the scale of zeros is 0 / 127 in q8_0 and 0 / -8 in q4_0") {
+  for (const float zero : {0.0f, -0.0f}) {
+    const std::vector<float> x(32, zero);
+    CHECK(QuantizedTensor::quantize(named("q8_0"), x.data(), 1, 32).bytes() == Block(34, 0));
+  }
+  const std::vector<float> x(32, 0.0f);
+  const Block q4 = QuantizedTensor::quantize(named("q4_0"), x.data(), 1, 32).bytes();
+  CHECK(q4[1] == 0x80);
+  CHECK(q4[0] == 0);
+}
+
 TEST_CASE("ggml: of two equal extremes the first decides the sign of d") {
   for (float first : {4.0f, -4.0f}) {
     std::vector<float> x(32, 0.0f);
