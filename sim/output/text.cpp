@@ -76,9 +76,8 @@ std::string component_text(const EnergyReport& energy, const ComponentEnergy& co
       continue;
     (row.unit.origin == PriceOrigin::kUnpriced ? lacks : is_priced) = true;
   }
-  const std::string energy_text = joules(component.energy.value, energy.unit);
-  if (!lacks) return energy_text;
-  return is_priced ? energy_text + " + not priced" : "not priced";
+  if (lacks && !is_priced) return "not priced";
+  return joules(component.energy.value, energy.unit) + (lacks ? " + not priced" : "");
 }
 
 std::string sqnr_words(const Quality& error) {

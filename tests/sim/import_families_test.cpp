@@ -137,7 +137,7 @@ std::string gguf(const Row& row) {
         .real("granite.residual_scale", 0.22f)
         .real("granite.embedding_scale", 12)
         .real("granite.attention.scale", 0.0078125f);
-  const auto add = [&](const std::string& tensor, std::vector<std::uint64_t> sizes) {
+  const auto add = [&](const std::string& tensor, const std::vector<std::uint64_t>& sizes) {
     b.tensor(tensor, sizes, sizes.size() == 1 ? 0 : 1, "");
   };
   add("token_embd.weight", {d, size("vocab")});

@@ -57,12 +57,13 @@ std::string table_of(bool (*is_here)(const std::string& path)) {
 }  // namespace
 
 TEST_CASE("result fields: every key of results is described, with its layers'") {
+  const char* const kChat =
+      "llama2-7b-chat.yaml --set network=stories260k.yaml --set generate.tokens=3 "
+      "--set precision.weights.format=int8";
   for (const char* arguments :
        {"quickstart.yaml --save-outputs",
         "quickstart.yaml --set values=off --set dram=ddr4-2400-x8.yaml",
-        "resnet50.yaml --set network=mlperf-tiny-ad.yaml --set values=on",
-        "llama2-7b-chat.yaml --set network=stories260k.yaml --set generate.tokens=3 "
-        "--set precision.weights.format=int8",
+        "resnet50.yaml --set network=mlperf-tiny-ad.yaml --set values=on", kChat,
         "llama2-7b-decode.yaml --set network=stories260k.yaml --set evaluation.data=tokens.bin"}) {
     CAPTURE(arguments);
     const TemporaryDirectory dir;
