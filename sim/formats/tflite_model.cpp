@@ -93,7 +93,7 @@ class Parser {
     } catch (const Error& error) {
       refuse(error.what());
     }
-    const int type = table.scalar<std::int8_t>(1, 0);
+    const int type = table.scalar<std::uint8_t>(1, 0);
     const TypeRow* row = std::find_if(std::begin(kTypes), std::end(kTypes),
                                       [&](const TypeRow& r) { return r.number == type; });
     tensor.type = row == std::end(kTypes) ? fmt::format("type {}", type) : row->name;

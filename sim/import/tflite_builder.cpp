@@ -44,7 +44,7 @@ std::int64_t TfliteNode::settled_axis(std::int64_t axis, std::size_t rank) const
 
 std::string TfliteNode::activation(int type, int slot) const {
   static const char* const kNames[] = {"NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT"};
-  const int kind = option<std::int8_t>(type, slot, 0);
+  const int kind = option<std::uint8_t>(type, slot, 0);
   if (kind == 0) return "";
   if (kind == 1) return "relu";
   if (kind == 3) return "relu6";
@@ -185,7 +185,7 @@ void set_windows(const TfliteNode& node, int options, const TfliteTensor& image,
                  std::int64_t kernel_h, std::int64_t kernel_w, Conv2d& to) {
   const bool is_pool = options == 5;
   const int dilation = options == 1 ? 4 : 5;  // CONV_2D or DEPTHWISE_CONV_2D
-  const int padding = node.option<std::int8_t>(options, 0, 0);
+  const int padding = node.option<std::uint8_t>(options, 0, 0);
   if (padding != 0 && padding != 1) node.fail(fmt::format("padding {}", padding));
   if (image.shape.size() != 4) node.fail("expected an image with 4 axes");
   to.batch = image.shape[0];

@@ -121,7 +121,7 @@ void depthwise(TfliteBuilder& builder, const TfliteNode& node) {
 void dense(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &x = node.input(0), &w = stored_weights(node, 2);
   check_weight_scales(node, w, 0);
-  if (const int order = node.option<std::int8_t>(kDense, 1, 0); order != 0)
+  if (const int order = node.option<std::uint8_t>(kDense, 1, 0); order != 0)
     node.fail(fmt::format("weights in format {}: only the default order is supported", order));
   Gemm gemm;
   gemm.n = w.shape[0];
@@ -139,10 +139,10 @@ void dense(TfliteBuilder& builder, const TfliteNode& node) {
 /// otherwise.
 std::string rows_of_k(TfliteBuilder& builder, const TfliteNode& node, const TfliteTensor& tensor,
                       bool lies_so) {
-  const std::string layer = builder.layer_of(node, tensor);
+  std::string layer = builder.layer_of(node, tensor);
   if (lies_so) return layer;
   const auto rank = static_cast<std::int64_t>(tensor.shape.size());
-  const std::string moved =
+  std::string moved =
       builder.transposed(node.output().name, layer, tensor.shape,
                          axes_moved_last(tensor.shape.size(), {rank - 1, rank - 2}));
   if (is_code(tensor)) {
