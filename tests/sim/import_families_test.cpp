@@ -145,8 +145,8 @@ std::string gguf(const Row& row) {
   if (centred) add("output_norm.bias", {d});
   if (row.at("tied") == "0") add("output.weight", {d, size("vocab")});
   for (std::uint64_t i = 0; i < size("layers"); ++i) {
-    const auto in_block = [&](const char* tensor, std::vector<std::uint64_t> sizes) {
-      add(fmt::format("blk.{}.{}", i, tensor), std::move(sizes));
+    const auto in_block = [&](const char* tensor, const std::vector<std::uint64_t>& sizes) {
+      add(fmt::format("blk.{}.{}", i, tensor), sizes);
     };
     if (centred) {
       in_block("attn_norm.weight", {d});
