@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Holds docs/mapping.md to its word on whole networks: simulates, and compares.
 
-  scripts/mappings.py objectives     no objective's choice is beaten in it by another's
+  scripts/mappings.py objectives     whether an objective's choice is beaten in it by another's
   scripts/mappings.py bound          traffic beside its lower bound, one SRAM for all
   scripts/mappings.py hand           tilings that an engineer would write against the mapper's
 

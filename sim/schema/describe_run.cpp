@@ -1,5 +1,7 @@
 #include "sim/schema/describe_run.h"
 
+#include <fmt/format.h>
+
 #include "core/dram/priced_device.h"
 #include "sim/config/visitors.h"
 
@@ -134,6 +136,12 @@ void describe(V& v, RunFile& c) {
       throw input_error("operand_counts: needs values: on; `density` assumes what they would be");
     if (c.options.data.density && values)
       throw input_error("density: for values: off; with values, operand_counts counts them");
+    const auto& dependence = c.accelerator.energy->data_dependence;
+    if (c.options.data.density && dependence && dependence->multiplier == DataMultiplier::kToggled)
+      throw input_error(fmt::format(
+          "density: the energy table \"{}\" prices multiplications by the bits that toggle, which "
+          "a density does not tell; operand_counts counts them",
+          c.accelerator.energy->name));
     if (c.generation && !std::holds_alternative<NetworkFile>(c.workload))
       throw input_error("generate: needs a network");
     if (const auto* passes = std::get_if<std::vector<PassFile>>(&c.workload))

@@ -349,6 +349,8 @@ TEST_CASE("array energy: densities stand for values that are not there") {
   CHECK(refusal({{"values", "on"}}).find("density: for values: off") != std::string::npos);
   CHECK(refusal({{"operand_counts", "true"}}).find("operand_counts: needs values") !=
         std::string::npos);
+  CHECK(refusal({{"energy.data_dependence.multiplier", "toggled"}})
+            .find("by the bits that toggle, which a density does not tell") != std::string::npos);
   CHECK(refusal({{"density.inputs", "1.5"}}).find("expected shares of 0..1") != std::string::npos);
 }
 
