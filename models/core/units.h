@@ -43,6 +43,9 @@ using Milliwatts = Quantity<struct MilliwattsTag, double>;  // 1 mW is 1 pJ per 
 using SquareMicrometres = Quantity<struct SquareMicrometresTag, double>;
 using Volts = Quantity<struct VoltsTag, double>;
 
+/// Real quantities of configurations are at most this, in the unit that they are kept in.
+inline constexpr double kMaxReal = 1e12;
+
 /// ceil(a / b) for a >= 0, b > 0.
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "run/checked.h"
 #include "run/layer_runner.h"
 #include "run/network_runner.h"
 #include "run/run_check.h"
@@ -31,6 +32,7 @@ Result Machine::run(Trace* trace) {
 
 Result Machine::run(const Layer& layer, Trace* trace) {
   check_fidelity(config_);
+  check_ranges(config_);
   if (trace != nullptr && config_.options.fidelity == Fidelity::kEstimate)
     throw input_error("a waveform or timeline: fidelity: estimate has no events; use fast or pe");
   LayerRunner runner(simulation_, prices_of(config_), config_.options);
@@ -42,6 +44,8 @@ Result Machine::run(const Network& network) { return run({{network.phase, 0, 1, 
 
 Result Machine::run(const std::vector<NetworkPhase>& phases) {
   check_fidelity(config_);
+  check_ranges(config_);
+  for (const NetworkPhase& phase : phases) check_ranges(phase.network);
   return {{}, NetworkRunner(config_, phases, simulation_).run(progress_)};
 }
 

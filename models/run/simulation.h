@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "core/clock.h"
-#include "core/dram/config.h"
+#include "core/dram/checked.h"
 #include "core/exec/layer_values.h"
 #include "core/interrupt.h"
-#include "core/machine/machine.h"
+#include "core/machine/checked.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/memory_port.h"
 #include "core/mapping/neighbours.h"
@@ -33,9 +33,10 @@ struct LayerProgram {
 /// Any number of them may exist in a process; they run one after the other, on one thread.
 class Simulation {
  public:
-  Simulation(AcceleratorConfig machine, const DramConfig& dram, Fidelity fidelity)
-      : machine_(std::move(machine)),
-        memory_(memory_port(dram, machine_.clock)),
+  /// Throws an input Error for values out of their ranges.
+  Simulation(const AcceleratorConfig& machine, const DramConfig& dram, Fidelity fidelity)
+      : machine_(checked(machine)),
+        memory_(memory_port(checked(dram), machine_.clock)),
         clock_(Clock::from_frequency(machine_.clock)),
         key_(key_text(machine_) + key_text(dram) + key_text(fidelity)) {}
   virtual ~Simulation() = default;

@@ -36,10 +36,10 @@ T& find_named(std::vector<T>& all, const char* argument, const char* what,
   }
   if (names.empty())
     throw input_error(fmt::format("{}: \"{}\": the network has no {}s", argument, name, what));
-  throw input_error(
-      fmt::format("{}: no {} \"{}\"{}", argument, what, name,
-                  names.size() > 8 ? suggestion(name, names)
-                                   : ": " + leaf::expected_names(names) + suggestion(name, names)));
+  throw input_error(fmt::format("{}: no {} \"{}\"{}", argument, what, name,
+                                names.size() > 8
+                                    ? suggestion(name, names)
+                                    : ": " + expected_names(names) + suggestion(name, names)));
 }
 
 void require_one(const char* argument, const NamedArrays& arrays) {

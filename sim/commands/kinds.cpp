@@ -104,7 +104,7 @@ const FileKindRow& find_file_kind(const std::string& name) {
     if (row.name == name) return row;
     names.push_back(row.name);
   }
-  throw input_error(fmt::format("kind of file: {}, got \"{}\"{}", leaf::expected_names(names), name,
+  throw input_error(fmt::format("kind of file: {}, got \"{}\"{}", expected_names(names), name,
                                 suggestion(name, names)));
 }
 

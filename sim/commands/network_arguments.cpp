@@ -42,7 +42,7 @@ void set_inputs(Network& network, const std::vector<std::string>& arguments) {
       throw input_error(fmt::format("--input {}: the network has no inputs", name));
     if (found == nullptr)
       throw input_error(fmt::format("--input {}={}: no input \"{}\": {}{}", name, file, name,
-                                    leaf::expected_names(names), suggestion(name, names)));
+                                    expected_names(names), suggestion(name, names)));
     found->source = {};
     found->source.file = file;
   }

@@ -3,26 +3,11 @@
 #include <algorithm>
 #include <charconv>
 
-#include "core/energy/table.h"
 #include "sim/config/document.h"
 #include "sim/config/suggest.h"
 
 namespace bitjoule::leaf {
 namespace {
-
-template <class Show>
-std::string expected_range(const Rule& rule, const std::string& otherwise, Show show) {
-  if (rule.min && rule.max) return fmt::format("expected {}..{}", show(*rule.min), show(*rule.max));
-  if (rule.min) return fmt::format("expected at least {}", show(*rule.min));
-  if (rule.max) return fmt::format("expected at most {}", show(*rule.max));
-  return otherwise;
-}
-
-template <class T>
-bool within(T value, const Rule& rule) {
-  return (!rule.min || value >= static_cast<T>(*rule.min)) &&
-         (!rule.max || value <= static_cast<T>(*rule.max));
-}
 
 bool is_plain(const Node& node) { return node.kind == Node::Kind::kScalar && !node.quoted; }
 
@@ -96,7 +81,7 @@ std::string read_real(const Node& node, double& out, const UnitTable& units, con
   const std::optional<double> value = parse_real_quantity(node.text, units, kept);
   if (node.kind != Node::Kind::kScalar || !value)
     return fmt::format("expected {} such as \"{}\"", units.quantity, units.example);
-  if (*value > kMaxPrice.value) return fmt::format("expected at most {} {}", kMaxPrice.value, kept);
+  if (*value > kMaxReal) return fmt::format("expected at most {} {}", kMaxReal, kept);
   out = *value;
   return "";
 }
@@ -114,12 +99,6 @@ std::string read_quantity(const Node& node, std::int64_t& out, const UnitTable& 
     return expected_range(rule, "", [&](std::int64_t v) { return quantity_text(v, units); });
   out = *value;
   return "";
-}
-
-std::string expected_names(const std::vector<std::string>& names) {
-  std::string all;
-  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
-  return (names.size() == 1 ? "expected " : "expected one of ") + all;
 }
 
 boost::json::object schema(bool, const Rule&) {

@@ -11,32 +11,12 @@
 #include <vector>
 
 #include "core/enum_rows.h"
+#include "core/rule.h"
 #include "core/units.h"
 #include "sim/config/node.h"
 #include "sim/config/units.h"
 
 namespace bitjoule {
-
-/// What a value must satisfy beyond its type. Bounds are inclusive, in base units.
-struct Rule {
-  std::optional<std::int64_t> min, max;
-  std::vector<std::string> choices;  ///< of a string; empty: any
-  bool is_file = false;              ///< a string that names a file: read as its path
-};
-inline Rule range(std::int64_t min, std::int64_t max) { return {min, max, {}, false}; }
-inline Rule at_least(std::int64_t min) { return {min, std::nullopt, {}, false}; }
-inline Rule one_of(std::vector<std::string> names) {
-  return {std::nullopt, std::nullopt, std::move(names), false};
-}
-/// The name of a data file, looked up beside the file that names it, then in the working directory
-/// and in the shipped configs. One that is nowhere stays as it is: a run may not need it.
-inline Rule file_name() { return {std::nullopt, std::nullopt, {}, true}; }
-
-/// `true`, `false`, or `auto`: the program chooses.
-struct BoolOrAuto {
-  bool value = false;
-  bool is_auto = false;
-};
 
 namespace leaf {
 
@@ -46,14 +26,12 @@ std::string read(const Node& node, BoolOrAuto& out, const Rule& rule);
 std::string read(const Node& node, std::int64_t& out, const Rule& rule);
 std::string read(const Node& node, double& out, const Rule& rule);
 std::string read(const Node& node, std::string& out, const Rule& rule);
-/// A real quantity, at most kMaxPrice in the unit that it is kept in.
+/// A real quantity, at most kMaxReal in the unit that it is kept in.
 std::string read_real(const Node& node, double& out, const UnitTable& units, const char* kept);
 /// A part of the document that its owner reads later (network files' layers): taken as it stands.
 inline std::string read(const Node& node, Node& out, const Rule&) { return out = node, ""; }
 std::string read_quantity(const Node& node, std::int64_t& out, const UnitTable& units,
                           const Rule& rule);
-/// "expected one of a, b, c" and, where one is near the text of `node`, a suggestion.
-std::string expected_names(const std::vector<std::string>& names);
 
 boost::json::object schema(bool, const Rule& rule);
 boost::json::object schema(const BoolOrAuto&, const Rule& rule);

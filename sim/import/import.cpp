@@ -77,7 +77,7 @@ const ImporterRow& find_importer(const std::string& name, const Blob& file) {
   if (name.empty())
     throw input_error(fmt::format("{}: \"{}\" tells no importer; name one with --from ({})",
                                   file.name(), extension, fmt::join(names, ", ")));
-  throw input_error(fmt::format("--from: {}, got \"{}\"{}", leaf::expected_names(names), name,
+  throw input_error(fmt::format("--from: {}, got \"{}\"{}", expected_names(names), name,
                                 suggestion(name, names)));
 }
 

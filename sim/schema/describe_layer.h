@@ -18,24 +18,10 @@ struct FileKind<Layer> {
   static constexpr const char* kFolder = "layers";
 };
 
-inline Rule extent() { return range(1, std::int64_t{1} << 31); }
-
 template <class V>
 void describe(V& v, Gemm& c);
 template <class V>
 void describe(V& v, Matmul& c);
-
-/// How a window of a convolution or a pool moves.
-template <class V, class Window>
-void describe_window(V& v, Window& c) {
-  v.spread("kernel", {&c.kernel_h, &c.kernel_w}, "height and width, or one for both", extent());
-  v.spread("stride", {&c.stride_h, &c.stride_w}, "down and across, or one for both", extent());
-  v.spread("padding", {&c.pad_top, &c.pad_left, &c.pad_bottom, &c.pad_right},
-           "one for all sides, [vertical, horizontal] or [top, left, bottom, right]",
-           range(0, std::int64_t{1} << 31));
-  v.spread("dilation", {&c.dilation_h, &c.dilation_w}, "down and across, or one for both",
-           extent());
-}
 
 template <class V>
 void describe(V& v, Conv2d& c);
@@ -69,12 +55,6 @@ template <class V>
 void describe(V& v, BiasFile& c);
 template <class V>
 void describe(V& v, Layer& c);
-
-inline Rule format_names() {
-  Rule rule;
-  for (const Format& row : formats()) rule.choices.push_back(row.name);
-  return rule;
-}
 
 template <class V>
 void describe(V& v, TensorFormat& c);

@@ -10,22 +10,11 @@
 
 namespace bitjoule {
 
-struct ObjectiveFile {
-  std::optional<MappingObjective> name;
-  std::optional<double> energy, cycles, traffic;
-
-  bool weighted() const { return energy || cycles || traffic; }
-  ObjectiveWeights weights() const {
-    return {energy.value_or(0), cycles.value_or(0), traffic.value_or(0)};
-  }
-};
+struct ObjectiveFile;
+struct TileFile;
 
 template <class V>
 void describe(V& v, ObjectiveFile& c);
-
-struct TileFile {
-  std::optional<std::int64_t> m, n, k, batch, rows, cols, groups;
-};
 
 template <class V>
 void describe(V& v, TileFile& c);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/workload/rows.h"
 #include "sim/config/visitors.h"
 
 namespace bitjoule {

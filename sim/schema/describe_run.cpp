@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include "core/dram/priced_device.h"
+#include "core/workload/pins_rows.h"
+#include "core/workload/rows.h"
+#include "run/rows.h"
 #include "sim/config/visitors.h"
 
 namespace bitjoule {
@@ -15,28 +18,6 @@ void describe(V& v, AcceleratorFile& c) {
   v.field("energy", c.energy, "prices of a run that names none");
   v.field("mapping_objective", c.mapping_objective,
           "what the mapper minimises, unless mapping.objective says");
-}
-
-template <class V>
-void describe(V& v, MappingPins& c) {
-  describe(v, static_cast<TilePins&>(c));
-  v.field("finalists", c.finalists,
-          "tilings that are simulated before one is taken; default: 6 for objective cycles, else 1",
-          range(1, 64));
-  v.field("weight_layout", c.weight_layout, "where weights stand in DRAM");
-  v.field("activation_layout", c.activation_layout, "where inputs and outputs stand in DRAM");
-  v.field("activations", c.activations, "where inputs and outputs are between layers");
-}
-
-template <class V>
-void describe(V& v, OperandDensity& c) {
-  v.field("inputs", c.inputs, "0 to 1");
-  v.field("weights", c.weights, "0 to 1");
-  v.check([&] {
-    for (const double share : {c.inputs, c.weights})
-      if (!(share >= 0 && share <= 1))
-        throw input_error(fmt::format("expected shares of 0..1, got {}", share));
-  });
 }
 
 template <class V>

@@ -154,9 +154,8 @@ Scope resolve_parameters(const NetworkFile& file, const NetworkOptions& options,
           fmt::format("{}: phase: the network has no phases, got \"{}\"", file.name, file.phase));
     const Node* phase = file.phases.find(file.phase);
     if (phase == nullptr)
-      throw input_error(fmt::format("{}: phase: {}, got \"{}\"{}", file.name,
-                                    leaf::expected_names(names), file.phase,
-                                    suggestion(file.phase, names)));
+      throw input_error(fmt::format("{}: phase: {}, got \"{}\"{}", file.name, expected_names(names),
+                                    file.phase, suggestion(file.phase, names)));
     collect(*phase, "phases", nodes, problems);
   }
   std::map<std::string, Node> replaced;  // keeps the nodes alive

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "core/error.h"
+#include "core/dram/checked.h"
 #include "core/interrupt.h"
 
 namespace bitjoule {
@@ -12,19 +12,10 @@ namespace {
 constexpr std::int64_t kFemtosecondsPerSecond = 1'000'000'000'000'000;
 constexpr Femtoseconds kNanosecond{1'000'000};
 
-void require_positive(const char* key, std::int64_t value) {
-  if (value <= 0) {
-    throw input_error(std::string(key) + ": must be positive, got " + std::to_string(value));
-  }
-}
-
 }  // namespace
 
 IdealDram::IdealDram(const IdealDramConfig& config) : config_(config) {
-  require_positive("bandwidth", config.bandwidth.value);
-  require_positive("burst", config.burst.value);
-  require_positive("capacity", config.capacity.value);
-  if (config.latency.value < 0) throw input_error("latency: must not be negative");
+  check_ranges(config);
   stats_.period = Femtoseconds(1);
   stats_.latency_unit = kNanosecond;
   stats_.timeline = BandwidthTimeline(26);  // about 67 ns, in powers of two

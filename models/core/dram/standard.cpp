@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/dram/address_map.h"
+#include "core/dram/checked.h"
 #include "core/dram/formula.h"
 #include "core/error.h"
 
@@ -52,6 +53,7 @@ class Resolver {
   explicit Resolver(const CycleDramConfig& config) : c_(config) {}
 
   DramStandard resolve() {
+    check_ranges(c_);  // the rest divides by some of them
     sizes();
     bus();
     timings();
@@ -95,27 +97,11 @@ class Resolver {
 
   void sizes() {
     const DramOrganization& o = c_.organization;
-    for (const auto& [key, value] : {std::pair<const char*, std::int64_t>{"channels", o.channels},
-                                     {"ranks", o.ranks},
-                                     {"bank_groups", o.bank_groups},
-                                     {"banks_per_group", o.banks_per_group},
-                                     {"rows", o.rows},
-                                     {"columns", o.columns},
-                                     {"channel_width", o.channel_width},
-                                     {"device_width", o.device_width},
-                                     {"burst_length", o.burst_length}}) {
-      positive(fmt::format("organization.{}", key).c_str(), value);
-    }
-    positive("timing.tCK", c_.timing.tCK.value);
-    positive("controller.read_queue", c_.controller.read_queue);
-    positive("controller.write_queue", c_.controller.write_queue);
-    positive("controller.age_limit", c_.controller.age_limit);
     const WatermarksConfig& w = c_.controller.watermarks;
     if (!(w.low >= 0.0 && w.low <= w.high && w.high <= 1.0)) {
       problem(fmt::format("controller.watermarks: expected 0 <= low <= high <= 1, got {} and {}",
                           w.low, w.high));
     }
-    if (!problems_.empty()) throw input_error(problems_);  // the rest would divide by them
     if (o.channel_width % o.device_width != 0 || o.channel_width % 8 != 0) {
       problem(fmt::format(
           "organization.channel_width: expected a multiple of device_width ({}) and of 8, got {}",
@@ -146,10 +132,6 @@ class Resolver {
 
   void bus() {
     const CommandBusConfig& b = c_.protocol.command_bus;
-    positive("protocol.command_bus.activate", b.activate);
-    positive("protocol.command_bus.precharge", b.precharge);
-    positive("protocol.command_bus.column", b.column);
-    positive("protocol.command_bus.refresh", b.refresh);
     s_.split_bus = b.split;
     s_.two_step_activate = b.two_step_activate;
     s_.bus_cycles = {b.activate, b.activate, b.precharge, b.precharge,
@@ -157,9 +139,6 @@ class Resolver {
   }
 
   void timings() {
-    for (const auto& [name, value] : c_.timing.values) {
-      if (value < 0) problem(fmt::format("timing.{}: must not be negative, got {}", name, value));
-    }
     for (const auto& [part, whole] : kOrdered) {
       const auto a = c_.timing.values.find(part), b = c_.timing.values.find(whole);
       if (a == c_.timing.values.end() || b == c_.timing.values.end()) continue;
@@ -185,9 +164,6 @@ class Resolver {
       const ConstraintRow& row = c_.protocol.constraints[i];
       const std::string place = fmt::format("protocol.constraints[{}]", i);
       const std::int64_t latency = formula(place + ".latency", row.latency, 1);
-      if (row.window < 1 || row.window > 64) {
-        problem(fmt::format("{}.window: expected 1..64, got {}", place, row.window));
-      }
       if (row.window > 1 && row.level == TimingLevel::kOtherRanks) {
         problem(place + ".window: there is none between ranks");
       }

@@ -23,7 +23,7 @@ enum class Boundary {
 enum class PriceUnit { kPicojoule, kMac };
 
 /// No price is above this, a joule for one action: 2^63 of them are still a number.
-inline constexpr Picojoules kMaxPrice{1e12};
+inline constexpr Picojoules kMaxPrice{kMaxReal};
 
 /// Where a figure comes from.
 struct Provenance {

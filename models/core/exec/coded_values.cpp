@@ -233,13 +233,13 @@ Codes xnnpack_leaky_relu(const CodedJob& job) {
   });
 }
 
-using Rule = Codes (*)(const CodedJob&);
+using Rounding = Codes (*)(const CodedJob&);
 
 /// The rules of an operator: with fixed point, of TensorFlow Lite's built-in kernels, and of
 /// XNNPACK. Where one is missing the runtime's arithmetic is not known, or it has none.
 struct RuleRow {
   VectorKind kind;
-  Rule fixed, builtin, xnnpack;
+  Rounding fixed, builtin, xnnpack;
 };
 
 using K = VectorKind;
@@ -278,7 +278,7 @@ Codes by_real_values(const CodedJob& job) {
                          Requantize::kOnnxHalfEven);
 }
 
-Rule rule_of(const RuleRow& row, Requantize mode) {
+Rounding rule_of(const RuleRow& row, Requantize mode) {
   if (mode == Requantize::kTfliteBuiltin) return row.builtin;
   return mode == Requantize::kTfliteXnnpack ? row.xnnpack : row.fixed;
 }
@@ -311,7 +311,7 @@ std::vector<std::int32_t> coded_values(const VectorOp& op,
   }
   const CodedJob job{op, same_shape, narrowed(*op.codes, range), mode};
   if (mode == Requantize::kOnnxHalfEven) return by_real_values(job);
-  const Rule rule = rule_of(*row, mode);
+  const Rounding rule = rule_of(*row, mode);
   if (rule == nullptr)
     throw input_error(
         fmt::format("{}: {} has no known rule for it; tflite_double_rounding and "

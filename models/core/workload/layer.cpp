@@ -4,20 +4,15 @@
 
 #include <limits>
 
+#include "core/checker.h"
 #include "core/error.h"
+#include "core/workload/rows.h"
 
 namespace bitjoule {
 namespace {
 
-// Far above any real layer, and small enough that products of two sizes and a byte count fit 63
-// bits.
-constexpr std::int64_t kMaxSize = std::int64_t{1} << 31;
+// Far above any real tensor.
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 46;
-
-void require_size(const char* field, std::int64_t value, std::int64_t min = 1) {
-  if (value < min || value > kMaxSize)
-    throw input_error(fmt::format("{}: expected {}..{}, got {}", field, min, kMaxSize, value));
-}
 
 /// The product of sizes, refused where a tensor or MAC count would leave 63 bits.
 std::int64_t product(const char* what, std::initializer_list<std::int64_t> sizes,
@@ -39,19 +34,13 @@ void require_total(const GemmExtents& e) {
   product("MACs of the layer", {e.groups, e.m, e.n, e.k}, std::int64_t{1} << 60);
 }
 
-GemmExtents lower(const Gemm& g) {
-  require_size("gemm.m", g.m);
-  require_size("gemm.n", g.n);
-  require_size("gemm.k", g.k);
-  return {1, g.m, g.n, g.k};
-}
+const char* name(const Gemm&) { return "gemm"; }
+const char* name(const Matmul&) { return "matmul"; }
+const char* name(const Conv2d&) { return "conv2d"; }
+
+GemmExtents lower(const Gemm& g) { return {1, g.m, g.n, g.k}; }
 
 GemmExtents lower(const Matmul& g) {
-  require_size("matmul.batch", g.batch);
-  require_size("matmul.m", g.m);
-  require_size("matmul.n", g.n);
-  require_size("matmul.k", g.k);
-  require_size("matmul.shared", g.shared);
   if (g.batch % g.shared != 0)
     throw input_error(fmt::format("matmul.shared: expected a divisor of matmul.batch ({}), got {}",
                                   g.batch, g.shared));
@@ -59,21 +48,6 @@ GemmExtents lower(const Matmul& g) {
 }
 
 GemmExtents lower(const Conv2d& c) {
-  const std::pair<const char*, std::int64_t> sizes[] = {{"conv2d.batch", c.batch},
-                                                        {"conv2d.height", c.height},
-                                                        {"conv2d.width", c.width},
-                                                        {"conv2d.channels", c.channels},
-                                                        {"conv2d.filters", c.filters},
-                                                        {"conv2d.kernel[0]", c.kernel_h},
-                                                        {"conv2d.kernel[1]", c.kernel_w},
-                                                        {"conv2d.stride[0]", c.stride_h},
-                                                        {"conv2d.stride[1]", c.stride_w},
-                                                        {"conv2d.dilation[0]", c.dilation_h},
-                                                        {"conv2d.dilation[1]", c.dilation_w},
-                                                        {"conv2d.groups", c.groups}};
-  for (const auto& [field, value] : sizes) require_size(field, value);
-  for (std::int64_t pad : {c.pad_top, c.pad_left, c.pad_bottom, c.pad_right})
-    require_size("conv2d.padding", pad, 0);
   if (c.channels % c.groups != 0 || c.filters % c.groups != 0)
     throw input_error(
         fmt::format("conv2d.groups: expected a divisor of channels ({}) and filters ({}), got {}",
@@ -106,7 +80,14 @@ ActivationBounds activation_bounds(const std::string& activation) {
 }
 
 GemmExtents gemm_extents(const LayerOp& op) {
-  const GemmExtents extents = std::visit([](const auto& layer) { return lower(layer); }, op);
+  const GemmExtents extents = std::visit(
+      [](auto layer) {
+        Checker checker(name(layer));
+        describe(checker, layer);
+        checker.throw_if_any();
+        return lower(layer);
+      },
+      op);
   require_total(extents);
   return extents;
 }

@@ -1,0 +1,50 @@
+// What number formats are described by: every member with its name, meaning and range, for files
+// (sim/schema) and for what programs give (checked.h). Where it is instantiated, it is compiled.
+#pragma once
+
+#include <cstdint>
+
+#include "core/enums.h"
+#include "core/numeric/format.h"
+#include "core/numeric/mac.h"
+#include "core/numeric/storage.h"
+#include "core/numeric/tensor_format.h"
+#include "core/rule.h"
+
+namespace bitjoule {
+
+inline Rule format_names() {
+  Rule rule;
+  for (const Format& row : formats()) rule.choices.push_back(row.name);
+  return rule;
+}
+
+inline Rule mac_names() {
+  Rule rule = one_of({"auto"});
+  for (const MacType& row : mac_types()) rule.choices.push_back(row.name);
+  return rule;
+}
+
+template <class V>
+void describe(V& v, TensorFormat& c) {
+  v.shorthand("format");
+  v.required("format", c.format, "number format, one of `sim list formats`", format_names());
+  v.field("granularity", c.granularity, "which elements share a scale");
+  v.field("group_size", c.group_size, "elements along k per group", range(1, 1 << 20));
+  v.field("symmetric", c.symmetric, "false: a zero-point beside each scale");
+  v.field("scale", c.scale, "storage of the scales", one_of({"fp32", "fp16", "bf16", "e8m0"}));
+  v.field("zero_point", c.zero_point,
+          "storage of zero-points: packed (GPTQ), packed_awq, or a format's name");
+  v.check([&] { storage_layout(c); });
+}
+
+template <class V>
+void describe(V& v, Precision& c) {
+  v.required("weights", c.weights, "storage of the weights");
+  v.required("activations", c.activations, "storage of the activations");
+  v.field("output", c.output, "storage of the output; default: as the activations");
+  v.field("mac", c.mac, "arithmetic, or auto: from the formats", mac_names());
+  v.field("requantize", c.requantize, "how accumulators become integers again");
+}
+
+}  // namespace bitjoule
