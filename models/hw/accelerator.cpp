@@ -4,16 +4,28 @@
 
 #include <algorithm>
 
+#include "core/dram/checked.h"
 #include "core/error.h"
+#include "core/machine/checked.h"
 #include "core/mapping/division.h"
 
 namespace bitjoule {
 
 Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& config,
                          const DramConfig& dram, Fidelity fidelity)
+    : Accelerator(name, config, memory_port(checked(dram), checked(config).clock), &dram,
+                  fidelity) {}
+
+Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& config,
+                         const MemoryPort& memory, Fidelity fidelity)
+    : Accelerator(name, config, memory, nullptr, fidelity) {}
+
+Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& config,
+                         const MemoryPort& memory, const DramConfig* dram, Fidelity fidelity)
     : sc_module(name),
-      config_(config),
-      memory_(memory_port(dram, config.clock)),
+      to_dram("to_dram"),
+      config_(checked(config)),
+      memory_(memory),
       clock_(config.clock),
       input_buffer_("input_buffer"),
       weight_buffer_("weight_buffer"),
@@ -25,11 +37,12 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& 
       dma_("dma", clock_, config.dma),
       output_unit_("output_unit"),
       vector_unit_("vector_unit"),
-      dram_("dram", dram) {
+      dram_(dram != nullptr ? std::make_unique<Dram>("dram", *dram) : nullptr) {
   sequencer_.to_dma(dma_.from_sequencer);
   sequencer_.to_output_unit(output_unit_.from_sequencer);
   dma_.to_sequencer(sequencer_.from_units);
-  dma_.to_dram.bind(dram_.socket);
+  dma_.to_dram.bind(to_dram);
+  if (dram_) to_dram.bind(dram_->socket);
   dma_.to_input_buffer(input_buffer_.port);
   dma_.to_weight_buffer(weight_buffer_.port);
   dma_.to_scale_buffer(scale_buffer_.port);
@@ -89,12 +102,30 @@ void Accelerator::trace_causes(const LayerRun& run) {
 LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& program,
                               LayerValues* values, Trace* trace, const LayerNeighbours& neighbours,
                               const std::function<void(std::int64_t macs)>& progress) {
-  LayerOutcome outcome;
-  Attribution attribution;
+  begin(problem, program, values, trace, neighbours, progress);
+  try {
+    sc_core::sc_start();                 // until nothing is left to happen
+  } catch (const sc_core::sc_report&) {  // what a process threw comes out as a report
+    if (trace != nullptr && trace->is_full()) trace->refuse();
+    throw;
+  }
+  return finish();
+}
+
+void Accelerator::begin(const MappingProblem& problem, const Program& program, LayerValues* values,
+                        Trace* trace, const LayerNeighbours& neighbours,
+                        const std::function<void(std::int64_t macs)>& progress) {
+  if (job_ != nullptr)
+    throw input_error(fmt::format("{}: a layer is under way: finish() it first", name()));
   const BuffersConfig& buffers = problem.machine.buffers;
   require_divided(buffers);
-  LayerRun run{&problem,     &program, values,   &outcome.counts,
-               &attribution, trace,    progress, &neighbours.ahead};
+  job_ = std::make_unique<Job>();
+  job_->problem = &problem;
+  job_->neighbours = neighbours;
+  job_->trace = trace;
+  job_->uses_array = !program.computes.empty();
+  LayerRun run{&problem,           &program, values,   &job_->outcome.counts,
+               &job_->attribution, trace,    progress, &job_->neighbours.ahead};
   if (neighbours.next != nullptr &&
       same_weight_slots(buffers, neighbours.next_problem->machine.buffers)) {
     run.next = neighbours.next;
@@ -102,26 +133,27 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
   }
   if (trace != nullptr) trace_causes(run);
   clock_.begin_epoch();
-  dram_.begin_epoch();
+  if (dram_) dram_->begin_epoch();
   for (const BufferRole role : kBufferRoles) buffer(role).start(buffers.of(role));
   dequantizer_.start(run);
-  dma_.start(run, outcome.traffic, dram_.burst_bytes());
+  dma_.start(run, job_->outcome.traffic, memory_.burst_bytes);
   output_unit_.start(run);
   vector_unit_.start(run);
-  const bool uses_array = !program.computes.empty();
-  if (array_fast_ && uses_array) array_fast_->start(run);
-  if (array_pe_ && uses_array) array_pe_->start(run);
+  if (array_fast_ && job_->uses_array) array_fast_->start(run);
+  if (array_pe_ && job_->uses_array) array_pe_->start(run);
   sequencer_.start(run);
-  try {
-    sc_core::sc_start();                 // until nothing is left to happen
-  } catch (const sc_core::sc_report&) {  // what a process threw comes out as a report
-    if (trace != nullptr && trace->is_full()) trace->refuse();
-    throw;
-  }
+}
+
+LayerOutcome Accelerator::finish() {
+  if (job_ == nullptr)
+    throw input_error(fmt::format("{}: no layer is under way: begin() one first", name()));
   if (!sequencer_.done())
     throw internal_error(
         fmt::format("nothing progresses after cycle {}: {}; DMA: {} bursts in flight",
                     sequencer_.end().value, sequencer_.describe(), dma_.in_flight()));
+  const std::unique_ptr<Job> job = std::move(job_);
+  auto& [problem, neighbours, trace, uses_array, outcome, attribution] = *job;
+  const BuffersConfig& buffers = problem->machine.buffers;
   outcome.cycles = std::max(sequencer_.end(), dma_.last_ahead());
   outcome.ahead = dma_.finish_ahead(outcome.cycles);
   outcome.handed_on = neighbours.ahead.all_bursts;
@@ -146,15 +178,16 @@ LayerOutcome Accelerator::run(const MappingProblem& problem, const Program& prog
   outcome.evidence.dma = dma_.busy();
   outcome.evidence.macs = outcome.counts.macs;
   outcome.evidence.mac_slots = outcome.counts.mac_slots;
-  if (uses_array) add_array_limits(problem, outcome.evidence);
-  outcome.dram = dram_.stats(to_sc_time(clock_.time_of(outcome.cycles)));  // power to the end
+  if (uses_array) add_array_limits(*problem, outcome.evidence);
+  if (dram_)  // power to the end
+    outcome.dram = dram_->stats(to_sc_time(clock_.time_of(outcome.cycles)));
   for (std::size_t i = 0; i < kTensors; ++i) {
     const TensorTraffic& t = outcome.traffic.tensors[i];
     (static_cast<Tensor>(i) == Tensor::kOutputs ? outcome.counts.dram_write_bits
                                                 : outcome.counts.dram_read_bits) +=
         t.bursts * outcome.traffic.burst_bytes * 8;
   }
-  return outcome;
+  return std::move(outcome);
 }
 
 }  // namespace bitjoule

@@ -1,24 +1,11 @@
 #include "hw/dram.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 
 #include "core/error.h"
 
 namespace bitjoule {
-namespace {
-
-constexpr Femtoseconds kForever{std::numeric_limits<std::int64_t>::max()};
-
-/// Nothing outside the running process can act before this time.
-Femtoseconds next_foreign_activity(Femtoseconds now) {
-  const sc_core::sc_time pending = sc_core::sc_time_to_pending_activity();
-  const auto limit = static_cast<sc_dt::uint64>((kForever - now).value);
-  return pending.value() < limit ? now + to_femtoseconds(pending) : kForever;  // or none pends
-}
-
-}  // namespace
 
 Dram::Dram(sc_core::sc_module_name name, const DramConfig& config)
     : sc_module(name),

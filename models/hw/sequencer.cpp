@@ -79,7 +79,9 @@ void Sequencer::evaluate() {
   issue(now);
   if (!given_.empty()) evaluate_event_.notify(clock_.until(given_.top().at + Cycles(1)));
   const Program& p = *run_.program;
+  const bool was_finished = finished_;
   finished_ = seen(Token::kStored) == static_cast<std::int64_t>(p.stores.size()) && given_.empty();
+  if (finished_ && !was_finished) finished_event_.notify();
   run_.attribution->wait(now + Cycles(1), present_cause());
 }
 

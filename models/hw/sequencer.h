@@ -28,6 +28,8 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
   /// Starts a layer in cycle 0 of the present epoch.
   void start(const LayerRun& run);
   bool done() const { return run_.program != nullptr && finished_; }
+  /// Notified when it is.
+  const sc_core::sc_event& finished() const { return finished_event_; }
   /// The cycle in which the last token was given: the layer's length.
   Cycles end() const { return end_; }
   /// After the run: what is held for the next layer leaves at `end`, to be that layer's.
@@ -64,7 +66,7 @@ class Sequencer : public sc_core::sc_module, public TokenIf {
 
   const CoreClock& clock_;
   LayerRun run_;
-  sc_core::sc_event evaluate_event_;
+  sc_core::sc_event evaluate_event_, finished_event_;
   std::priority_queue<Given, std::vector<Given>, std::greater<Given>> given_;
   std::array<std::int64_t, kTokenKinds> seen_{};
   std::array<std::size_t, 2> load_head_{};  // inputs, weights

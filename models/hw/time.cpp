@@ -15,6 +15,12 @@ bool is_femtosecond(const sc_core::sc_time& resolution) {
 
 }  // namespace
 
+Femtoseconds next_foreign_activity(Femtoseconds now) {
+  const sc_core::sc_time pending = sc_core::sc_time_to_pending_activity();
+  const auto limit = static_cast<sc_dt::uint64>((kForever - now).value);
+  return pending.value() < limit ? now + to_femtoseconds(pending) : kForever;  // or none pends
+}
+
 void use_femtosecond_resolution() {
   // To ask first would fix the resolution that there is. Whatever a test bench does with errors,
   // this one is caught.

@@ -1,6 +1,8 @@
 // Simulated time at its resolution of one femtosecond.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <systemc>
 
 #include "core/units.h"
@@ -19,5 +21,10 @@ inline sc_core::sc_time to_sc_time(Femtoseconds t) {
 inline Femtoseconds to_femtoseconds(const sc_core::sc_time& t) {
   return Femtoseconds(static_cast<std::int64_t>(t.value()));
 }
+
+inline constexpr Femtoseconds kForever{std::numeric_limits<std::int64_t>::max()};
+/// Nothing outside the running process can act before this time; `now` is the kernel's, or one up
+/// to which the process has worked ahead.
+Femtoseconds next_foreign_activity(Femtoseconds now);
 
 }  // namespace bitjoule
