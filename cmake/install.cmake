@@ -31,6 +31,13 @@ add_custom_command(OUTPUT ${written}/stamp
   DEPENDS sim ${PROJECT_SOURCE_DIR}/cmake/written_files.cmake
   COMMENT "Manual page, completion and schemas, written by the program" VERBATIM)
 add_custom_target(written_files ALL DEPENDS ${written}/stamp)
+# All that is installed and packaged, without the tests.
+add_custom_target(installed DEPENDS sim bitjoule_core bitjoule_hw bitjoule_run written_files)
+foreach(target module_simulation module_onnx module_tflite module_mpi bitjoule_python)
+  if(TARGET ${target})
+    add_dependencies(installed ${target})
+  endif()
+endforeach()
 install(DIRECTORY ${written}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT program)
 install(DIRECTORY ${written}/schemas DESTINATION ${data_dir} COMPONENT program)
 install(DIRECTORY ${written}/bash/
@@ -45,15 +52,25 @@ install(DIRECTORY docs/ TYPE DOC COMPONENT program)
 
 # The library: public headers are those that are good for something without the library's sources.
 set(internal
-  core/exec/element_order core/mapping/vector_builder core/numeric/elements core/numeric/float_codec
-  core/numeric/ggml_blocks core/numeric/ggml_k_search core/numeric/nf4 core/numeric/scale_storage
-  core/numeric/vectorize hw/block_scales run/batch_evaluation run/generators run/kv_cache
+  core/checker core/dram/rows core/exec/element_order core/machine/rows core/mapping/vector_builder
+  core/numeric/elements core/numeric/float_codec core/numeric/ggml_blocks core/numeric/ggml_k_search core/numeric/nf4 core/numeric/rows
+  core/numeric/scale_storage core/numeric/vectorize core/rule core/workload/pins_rows
+  core/workload/rows hw/block_scales run/batch_evaluation run/checked run/generators run/kv_cache
   run/language_evaluation run/layer_formats run/layer_tensors run/mac_operands run/native_order
   run/network_inputs run/network_runner run/network_tensor run/network_values run/quantize_passes
-  run/run_check run/tensor_store run/value_pass run/vector_run)
+  run/rows run/run_check run/tensor_store run/value_pass run/vector_run)
 list(JOIN internal "|" internal)
 install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bitjoule COMPONENT devel
   FILES_MATCHING PATTERN "*.h" REGEX "/models/(${internal})\\.h$" EXCLUDE)
+# They include one another by their full names, as their users do.
+install(CODE "
+  set(include \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_INCLUDEDIR}/bitjoule\")
+  file(GLOB_RECURSE headers \"\${include}/*.h\")
+  foreach(header IN LISTS headers)
+    file(READ \"\${header}\" text)
+    string(REGEX REPLACE \"#include \\\"(core|hw|run)/\" \"#include \\\"bitjoule/\\\\1/\" text \"\${text}\")
+    file(WRITE \"\${header}\" \"\${text}\")
+  endforeach()" COMPONENT devel)
 install(TARGETS bitjoule_core bitjoule_hw bitjoule_run EXPORT bitjoule
   ARCHIVE COMPONENT devel)
 # Fat objects without their link-time part: that is of one version of one compiler, and names sources.

@@ -1,9 +1,9 @@
 // A layer on a machine: what storing its weights in 8 and in 4 bits does to time and traffic.
-#include "run/machine.h"
+#include "bitjoule/run/machine.h"
 
 #include <cstdio>
 
-#include "core/error.h"
+#include "bitjoule/core/error.h"
 
 int main() {
   bitjoule::RunConfig config;

@@ -6,10 +6,10 @@
 #include <systemc>
 #include <tlm>
 
-#include "core/mapping/mapper.h"
-#include "hw/accelerator.h"
-#include "hw/dram.h"
-#include "run/layer_runner.h"
+#include "bitjoule/core/mapping/mapper.h"
+#include "bitjoule/hw/accelerator.h"
+#include "bitjoule/hw/dram.h"
+#include "bitjoule/run/layer_runner.h"
 
 struct Reader : sc_core::sc_module {
   tlm_utils::simple_initiator_socket<Reader> socket{"socket"};

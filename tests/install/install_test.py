@@ -25,7 +25,7 @@ target_link_libraries(platform bitjoule::run)
 add_executable(values values.cpp)
 target_link_libraries(values bitjoule::core)
 """
-VALUES = """#include "core/numeric/format.h"
+VALUES = """#include "bitjoule/core/numeric/format.h"
 #include <cstdio>
 int main() { for (const auto& format : bitjoule::formats()) std::puts(format.name.c_str()); }
 """
@@ -182,30 +182,53 @@ class Installed(unittest.TestCase):
         self.assertIn("net.onnx: ", done.stderr)
         self.assertNotIn("module", done.stderr)
 
+    def headers(self):
+        """Of the library, as its users include them."""
+        include = self.prefix / "include"
+        return sorted(path.relative_to(include).as_posix() for path in include.rglob("*.h"))
+
+    def compiles(self, source, *options):
+        run(cache("CMAKE_CXX_COMPILER"), "-std=c++17", "-fsyntax-only", "-Wall", "-Wextra",
+            "-Werror", *options, f"-I{self.prefix / 'include'}", source, cwd=self.empty)
+
     def test_headers_include_each_other(self):
-        include = self.prefix / "include" / "bitjoule"
-        names = sorted(path.relative_to(include).as_posix() for path in include.rglob("*.h"))
-        self.assertIn("run/machine.h", names)
+        names = self.headers()
+        self.assertIn("bitjoule/run/machine.h", names)
         self.assertGreater(len(names), 80)
         for name in names:
-            text = (include / name).read_text(encoding="utf-8")
+            self.assertTrue(name.startswith("bitjoule/"), name)
+            text = (self.prefix / "include" / name).read_text(encoding="utf-8")
             for target in re.findall(r'#include "([^"]+)"', text):
                 self.assertIn(target, names, f"{name} includes {target}, which is not installed")
 
     def test_headers_compile_in_any_order(self):
-        include = self.prefix / "include" / "bitjoule"
-        names = sorted(path.relative_to(include).as_posix() for path in include.rglob("*.h"))
+        names = self.headers()
         for way, order in [("forward", names), ("backward", names[::-1])]:
             source = self.empty / f"{way}.cpp"
             source.write_text("".join(f'#include "{name}"\n' for name in order), encoding="utf-8")
-            run(cache("CMAKE_CXX_COMPILER"), "-std=c++17", "-fsyntax-only", "-Wall", "-Wextra",
-                "-Werror", f"-I{include}", source, cwd=self.empty)
+            self.compiles(source)
+
+    def test_headers_are_not_taken_for_a_users_own(self):
+        """Who has an error.h, a core/error.h or a run/machine.h too has no other of them."""
+        names = self.headers()
+        mine = self.empty / "mine"
+        for name in names:
+            for place in [Path(name).name, name.removeprefix("bitjoule/")]:
+                (mine / place).parent.mkdir(parents=True, exist_ok=True)
+                (mine / place).write_text(f'#error "{place} of the user\'s own"\n', encoding="utf-8")
+        (mine / "error.h").write_text("#define MY_ERROR 1\n", encoding="utf-8")
+        source = self.empty / "user.cpp"
+        source.write_text(
+            '#include "error.h"\n#include "bitjoule/run/machine.h"\n'
+            '#include "bitjoule/hw/accelerator.h"\nstatic_assert(MY_ERROR == 1);\n',
+            encoding="utf-8")
+        self.compiles(source, f"-I{mine}")
 
     def test_a_front_door_without_third_parties(self):
         source = self.empty / "door.cpp"
-        source.write_text('#include "run/machine.h"\n', encoding="utf-8")
+        source.write_text('#include "bitjoule/run/machine.h"\n', encoding="utf-8")
         seen = run(cache("CMAKE_CXX_COMPILER"), "-std=c++17", "-M",
-                   f"-I{self.prefix / 'include/bitjoule'}", source, cwd=self.empty).stdout
+                   f"-I{self.prefix / 'include'}", source, cwd=self.empty).stdout
         for party in ["systemc", "tlm", "yaml.h", "boost", "onnx", "/fmt/"]:
             self.assertNotIn(party, seen)
 
@@ -232,9 +255,9 @@ class Installed(unittest.TestCase):
         for door in [project, run_a_layer, memory]:
             self.assertLessEqual(len(door.splitlines()), 5)
         for folder, body, printed in [
-            ("layer", f'#include "run/machine.h"\n#include <cstdio>\nint main() {{\n{run_a_layer}'
+            ("layer", f'#include "bitjoule/run/machine.h"\n#include <cstdio>\nint main() {{\n{run_a_layer}'
              'std::printf("%lld\\n", (long long)result.layer().outcome.counts.macs);\n}\n', "65536\n"),
-            ("platform", '#include "hw/dram.h"\n#include <tlm_utils/simple_initiator_socket.h>\n'
+            ("platform", '#include "bitjoule/hw/dram.h"\n#include <tlm_utils/simple_initiator_socket.h>\n'
              'struct Reader : sc_core::sc_module {\n'
              '  tlm_utils::simple_initiator_socket<Reader> socket{"socket"};\n'
              '  explicit Reader(sc_core::sc_module_name name) : sc_module(name) {}\n};\n'
@@ -252,6 +275,19 @@ class Installed(unittest.TestCase):
             done = run("build/mine", cwd=place)
             if printed is not None:
                 self.assertEqual(done.stdout, printed)
+
+    def test_one_target_builds_what_is_installed(self):
+        """README.md's packages need no more than it."""
+        ninja = run("ninja", "-C", BUILD, "-t", "inputs", "installed", cwd=self.empty).stdout
+        built = {Path(line).name for line in ninja.splitlines()}
+        count = 0
+        for path in self.prefix.rglob("*"):
+            if path.is_file() and not path.is_symlink() and (path.suffix in (".a", ".so") or
+                                                             is_elf(path)):
+                count += 1
+                self.assertIn(path.name, built | {"sim"})
+        self.assertGreater(count, 4)
+        self.assertIn("stamp", built)  # manual page, completion, schemas
 
     def test_pkg_config(self):
         places = {"PKG_CONFIG_PATH": str(self.libraries / "pkgconfig")}

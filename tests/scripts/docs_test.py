@@ -64,6 +64,11 @@ class Documentation(unittest.TestCase):
                             ["bash", "-o", "pipefail", "-c", command], cwd=place, env=environment,
                             capture_output=True, text=True, check=False)
                         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                        if command.startswith("sed "):  # changes what it says it does
+                            self.assertNotEqual(
+                                subprocess.run(["bash", "-c", command.split("|")[0]], cwd=place,
+                                               capture_output=True, text=True, check=True).stdout,
+                                run_file)
                         self.assertNotIn("error:", done.stderr)
                         count += 1
         self.assertGreater(count, 15)
