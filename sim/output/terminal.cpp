@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -88,6 +90,17 @@ bool is_coloured(int file) {
   const char *no_colour = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
   return isatty(file) == 1 && (no_colour == nullptr || *no_colour == '\0') &&
          (terminal == nullptr || std::strcmp(terminal, "dumb") != 0);
+}
+
+std::size_t terminal_width() {
+  constexpr std::size_t kLeast = 60, kUsual = 80;
+  if (isatty(STDOUT_FILENO) != 1) return kUnlimited;
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    return std::max<std::size_t>(kLeast, size.ws_col);
+  const char* const columns = std::getenv("COLUMNS");
+  const unsigned long said = columns == nullptr ? 0 : std::strtoul(columns, nullptr, 10);
+  return said > 0 ? std::max<std::size_t>(kLeast, said) : kUsual;
 }
 
 void print_text(const std::string& text) { write_stream(STDOUT_FILENO, printable(text)); }

@@ -2,6 +2,7 @@
 // pipe and no full disk may cost a result that is written elsewhere.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 namespace bitjoule {
@@ -41,6 +42,11 @@ void print_progress(const std::string& text);
 /// Whether a stream takes colour: it is a terminal, no dumb one, and NO_COLOR (no-color.org) is not
 /// set or empty.
 bool is_coloured(int file);
+
+inline constexpr std::size_t kUnlimited = std::string::npos;
+/// Characters of a line of standard output where it is a terminal, at least 60: it says so itself,
+/// else COLUMNS does, else 80. kUnlimited where it is none.
+std::size_t terminal_width();
 
 /// "standard output: cannot be written: No space left on device": the first that was lost, or
 /// nothing.

@@ -8,6 +8,12 @@
 #include "core/energy/price_dram.h"
 
 namespace bitjoule {
+namespace {
+
+/// A byte that goes on with none.
+bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
+
+}  // namespace
 
 std::string with_commas(std::int64_t n) {
   std::string digits = std::to_string(n);
@@ -31,6 +37,25 @@ std::string digits_text(double value) {
   const double rounded = std::isfinite(value) ? std::stod(text) : 0;
   if (std::abs(rounded) < 1000 || std::abs(rounded) > 1e15) return text;
   return with_commas(std::llround(rounded));
+}
+
+std::size_t character_count(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_character));
+}
+
+std::string shortened(const std::string& text, std::size_t size) {
+  constexpr std::size_t kDots = 3;
+  const std::size_t count = character_count(text);
+  if (count <= size) return text;
+  const std::size_t end = (size - kDots) / 2, begin = size - kDots - end;
+  std::string out;
+  std::size_t at = 0;  // behind the character
+  for (const char c : text) {
+    at += begins_character(c) ? 1 : 0;
+    if (at == begin + 1 && begins_character(c)) out += "...";
+    if (at <= begin || at > count - end) out += c;
+  }
+  return out;
 }
 
 std::string percent(double share) { return fmt::format("{:.1f} %", share * 100); }

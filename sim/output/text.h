@@ -1,6 +1,7 @@
 // Numbers as people read them: three or four digits and a unit.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -15,6 +16,10 @@ std::string with_commas(std::int64_t n);
 std::string si(double value, const std::string& unit);
 /// Four digits without an exponent: "319,600", "12.35", "0.5".
 std::string digits_text(double value);
+/// Characters of a text in UTF-8.
+std::size_t character_count(const std::string& text);
+/// At most `size` of them, three at least, its beginning and its end: "layers/resn...ode.yaml".
+std::string shortened(const std::string& text, std::size_t size);
 /// "37.5 %".
 std::string percent(double share);
 /// How a value compares with another: "4.00 times less", "1.30 times more", "equal", "nearly

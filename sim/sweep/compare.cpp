@@ -11,6 +11,7 @@
 #include "sim/config/document.h"
 #include "sim/config/json_text.h"
 #include "sim/config/utf8.h"
+#include "sim/output/terminal.h"
 #include "sim/output/text.h"
 #include "sim/output/text_file.h"
 #include "sim/result/result_fields.h"
@@ -75,38 +76,82 @@ std::string part_of(const std::string& path) {
   return path.substr(0, second);
 }
 
+/// What a difference is, by its parts: the last ones are left out where there is no room.
 /// `in_one_unit`: the energies of both are; joules and ratios of a MAC have no difference.
 /// Decibels, which are ratios already, and shares have a difference and no ratio.
-std::string change_text(const Difference& row, bool is_result, bool in_one_unit) {
-  if (row.a == nullptr || row.b == nullptr || !row.a->is_number() || !row.b->is_number()) return "";
+std::vector<std::string> changes(const Difference& row, bool is_result, bool in_one_unit) {
+  if (row.a == nullptr || row.b == nullptr || !row.a->is_number() || !row.b->is_number()) return {};
   const double a = row.a->to_number<double>(), b = row.b->to_number<double>();
   const std::string unit = is_result ? unit_of(row.path) : "";
-  if (is_result && !in_one_unit && is_of_energy(row.path)) return "in another unit";
-  if (unit == "dB") return fmt::format("{:+.4g} dB", b - a);
-  if (unit == "share") return fmt::format("{:+.4g} percentage points", (b - a) * 100);
-  std::string text = fmt::format("{:+.6g}", b - a);
-  if (a != 0) text += fmt::format("  {:+.2f} %", (b - a) / a * 100);
-  if (const std::string times = times_text(b, a); !times.empty()) text += "  " + times;
+  if (is_result && !in_one_unit && is_of_energy(row.path)) return {"in another unit"};
+  if (unit == "dB") return {fmt::format("{:+.4g} dB", b - a)};
+  if (unit == "share") return {fmt::format("{:+.4g} percentage points", (b - a) * 100)};
+  std::vector<std::string> parts = {fmt::format("{:+.6g}", b - a)};
+  if (a != 0) parts.push_back(fmt::format("{:+.2f} %", (b - a) / a * 100));
+  if (const std::string times = times_text(b, a); !times.empty()) parts.push_back(times);
+  return parts;
+}
+
+/// As many parts as there is room for.
+std::string joined(const std::vector<std::string>& parts, std::size_t room) {
+  std::string text;
+  for (const std::string& part : parts) {
+    const std::string more = (text.empty() ? "" : "  ") + part;
+    if (text.size() + more.size() > room) break;
+    text += more;
+  }
   return text;
 }
 
-std::string table(const std::vector<Difference>& rows, bool is_result, bool in_one_unit) {
-  std::size_t path_width = 0, a_width = 0, b_width = 0;
-  for (const Difference& row : rows) {
-    path_width = std::max(path_width, row.path.size());
-    a_width = std::max(a_width, shown(row.a).size());
-    b_width = std::max(b_width, shown(row.b).size());
+struct Row {
+  std::string path, a, b;
+  std::vector<std::string> changes;
+};
+
+/// A line for each row, or two where one is wider than `width`: the path has its own then.
+std::string rows_text(const std::vector<Row>& rows, std::size_t width) {
+  constexpr std::size_t kIndent = 2, kGap = 2, kDeeper = 6;
+  std::size_t path = 0, a = 0, b = 0, change = 0;
+  for (const Row& row : rows) {
+    path = std::max(path, row.path.size());
+    a = std::max(a, character_count(row.a));
+    b = std::max(b, character_count(row.b));
+    change = std::max(change, joined(row.changes, kUnlimited).size());
   }
-  std::map<std::string, std::size_t> parts;
+  const bool fits = kIndent + path + kGap + a + kGap + b + kGap + change <= width;
+  std::size_t room = kUnlimited;
+  if (!fits) {  // the first part of a change always has room
+    constexpr std::size_t kLeast = 24;
+    const std::size_t most = (width - kDeeper - 2 * kGap - kLeast) / 2;
+    a = std::min(a, most);
+    b = std::min(b, most);
+    room = width - kDeeper - a - b - 2 * kGap;
+  }
+  const auto padded = [](const std::string& text, std::size_t size) {
+    return std::string(size - std::min(size, character_count(text)), ' ') + text;
+  };
   std::string out;
-  for (const Difference& row : rows) {
-    if (!is_result && ++parts[part_of(row.path)] > kShownPerPart) continue;
+  for (const Row& row : rows) {
     std::string line =
-        fmt::format("  {:<{}}  {:>{}}  {:>{}}  {}", row.path, path_width, shown(row.a), a_width,
-                    shown(row.b), b_width, change_text(row, is_result, in_one_unit));
+        fits ? fmt::format("  {:<{}}  ", row.path, path)
+             : fmt::format("  {}\n{:{}}", shortened(row.path, width - kIndent), "", kDeeper);
+    line += padded(fits ? row.a : shortened(row.a, a), a) + "  " +
+            padded(fits ? row.b : shortened(row.b, b), b) + "  " + joined(row.changes, room);
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   }
+  return out;
+}
+
+std::string table(const std::vector<Difference>& differences, bool is_result, bool in_one_unit,
+                  std::size_t width) {
+  std::map<std::string, std::size_t> parts;
+  std::vector<Row> rows;
+  for (const Difference& row : differences) {
+    if (!is_result && ++parts[part_of(row.path)] > kShownPerPart) continue;
+    rows.push_back({row.path, shown(row.a), shown(row.b), changes(row, is_result, in_one_unit)});
+  }
+  std::string out = rows_text(rows, width);
   for (const auto& [part, count] : parts)
     if (count > kShownPerPart)
       out += fmt::format("  ... {} more differences in {}\n", count - kShownPerPart, part);
@@ -144,7 +189,7 @@ json::object load_result(const std::string& path) {
 }
 
 std::string diff_text(const std::string& name_a, const json::object& a, const std::string& name_b,
-                      const json::object& b) {
+                      const json::object& b, std::size_t width) {
   const Scalars config_a = config_scalars(a), config_b = config_scalars(b);
   const Scalars result_a = result_scalars(a), result_b = result_scalars(b);
   const auto config = differences(config_a, config_b), result = differences(result_a, result_b);
@@ -153,7 +198,7 @@ std::string diff_text(const std::string& name_a, const json::object& a, const st
   std::string out = fmt::format("A: {}\nB: {}\n\n", name_a, name_b);
   out += config.empty() ? "configuration: equal\n"
                         : fmt::format("configuration: {} differences\n{}", config.size(),
-                                      table(config, false, true));
+                                      table(config, false, true, width));
   const std::size_t equal =
       result_a.size() -
       static_cast<std::size_t>(std::count_if(result.begin(), result.end(),
@@ -162,9 +207,26 @@ std::string diff_text(const std::string& name_a, const json::object& a, const st
                         : fmt::format(
                               "\nresult: {} values differ, {} are equal (A, B, B - A, "
                               "relative, times)\n{}",
-                              result.size(), equal, table(result, true, in_one_unit));
+                              result.size(), equal, table(result, true, in_one_unit, width));
   for (const std::string& note : price_notes({&flat_a, &flat_b})) out += "\nnote: " + note + "\n";
   return out;
+}
+
+json::object diff_json(const std::string& name_a, const json::object& a, const std::string& name_b,
+                       const json::object& b) {
+  const auto listed = [](const Scalars& of_a, const Scalars& of_b) {
+    json::array rows;
+    for (const Difference& row : differences(of_a, of_b)) {
+      json::object& out = rows.emplace_back(json::object{{"path", row.path}}).as_object();
+      if (row.a != nullptr) out["a"] = *row.a;
+      if (row.b != nullptr) out["b"] = *row.b;
+    }
+    return rows;
+  };
+  return {{"a", name_a},
+          {"b", name_b},
+          {"config", listed(config_scalars(a), config_scalars(b))},
+          {"result", listed(result_scalars(a), result_scalars(b))}};
 }
 
 }  // namespace bitjoule

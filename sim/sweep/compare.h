@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <cstddef>
 #include <string>
 
 namespace bitjoule {
@@ -10,8 +11,13 @@ namespace bitjoule {
 boost::json::object load_result(const std::string& path);
 
 /// What differs in configuration (value against value) and in the result (absolute and relative);
-/// says so where nothing does.
+/// says so where nothing does. Rows that are wider than `width` characters take two lines, in which
+/// long texts are shortened and the last parts of a change may be missing.
 std::string diff_text(const std::string& name_a, const boost::json::object& a,
-                      const std::string& name_b, const boost::json::object& b);
+                      const std::string& name_b, const boost::json::object& b, std::size_t width);
+
+/// The same, all of it: config[] and result[] with path, a and b (missing: not there) of each.
+boost::json::object diff_json(const std::string& name_a, const boost::json::object& a,
+                              const std::string& name_b, const boost::json::object& b);
 
 }  // namespace bitjoule

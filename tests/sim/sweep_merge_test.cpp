@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "sim/output/terminal.h"
 #include "sim/sweep/compare.h"
 #include "sim/version.h"
 #include "support/shell.h"
@@ -212,7 +213,8 @@ TEST_CASE("diff: decibels and shares have differences, and no ratio") {
         {"utilization", utilization},
         {"dram", {{"row_hit_rate", hits}, {"data_bus_share", {{"busy", hits}}}}}};
   };
-  const std::string text = diff_text("a", result(20, 0.25, 0.5), "b", result(38.75, 0.75, 0.375));
+  const std::string text =
+      diff_text("a", result(20, 0.25, 0.5), "b", result(38.75, 0.75, 0.375), kUnlimited);
   CAPTURE(text);
   CHECK(text.find("+18.75 dB\n") != std::string::npos);
   CHECK(text.find("+50 percentage points\n") != std::string::npos);
