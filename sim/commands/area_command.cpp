@@ -127,7 +127,9 @@ CommandAction add_area_command(CLI::App& app) {
       ->required()
       ->type_name("FILE");
   app.add_option("--mac", options->macs,
-                 "MACs of an accelerator's PEs, with commas; default: int8; a run says its own")
+                 "MACs of an accelerator's PEs, of `sim list macs`, with commas; default: int8; a "
+                 "run says its "
+                 "own")
       ->delimiter(',')
       ->type_name("TYPES");
   app.add_option(

@@ -57,7 +57,7 @@ CommandAction add_check_command(CLI::App& app) {
                  "YAML files: runs, accelerators, layers, ...; - reads standard input")
       ->required()
       ->type_name("FILE");
-  app.add_option("--kind", options->kind, "what the files are; default: judged by their keys");
+  app.add_option("--kind", options->kind, "of `sim list kinds`; default: judged by their keys");
   app.add_flag("--print", options->print, "print the resolved configuration as JSON");
   const auto sets = add_set_option(app);
   return [options, sets] { return check_files(*options, parse_overrides(*sets)); };

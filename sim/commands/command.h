@@ -30,13 +30,16 @@ struct CommandRow {
   /// Declares the options on the subcommand and returns what to do with them.
   CommandAction (*add)(CLI::App& app);
   std::vector<Example> examples;  ///< together they need nothing but the shipped files
-  /// The argument of `sim list` that prints what may stand as an argument; empty: files.
+  /// Arguments of `sim list` that print what may stand as an argument, with spaces; empty: files.
   const char* completes = "";
+  const char* sets = "run";  ///< kinds of files whose paths `--set` takes, with spaces
 };
 
 const std::vector<CommandRow>& commands();
 /// Throws an input Error that names the nearest one.
 const CommandRow& find_command(const std::string& name);
+/// The names that `sim list WHAT` prints. Throws an input Error that names the valid ones.
+std::vector<std::string> listed_names(const std::string& what);
 /// For a first look at the program.
 const std::vector<Example>& common_uses();
 

@@ -112,9 +112,9 @@ CommandAction add_dram_command(CLI::App& app) {
       ->type_name("FILE");
   auto* trace = app.add_option("--trace", options->trace, "`LD 0x40` or `0x40 READ 12` per line")
                     ->type_name("FILE");
-  auto* pattern =
-      app.add_option("--pattern", options->pattern.name, "sequential, strided, random or streams")
-          ->excludes(trace);
+  auto* pattern = app.add_option("--pattern", options->pattern.name, "requests that are made up")
+                      ->type_name("sequential|strided|random|streams")
+                      ->excludes(trace);
   trace->excludes(pattern);
   app.add_option("--bytes", options->bytes, "of a request, rounded up to whole bursts")
       ->check(CLI::Range(1, 1 << 20))

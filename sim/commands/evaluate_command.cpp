@@ -160,8 +160,9 @@ CommandAction add_evaluate_command(CLI::App& app) {
                  "network whose float64 values are the reference, as --network has it; default: "
                  "the run's own, its stored weights decoded")
       ->type_name("FILE");
-  app.add_option("--network", a->network,
-                 "evaluate this network instead: a network file, or what `sim import` reads")
+  app.add_option(
+         "--network", a->network,
+         "evaluate this network instead: of `sim list networks`, or what `sim import` reads")
       ->type_name("FILE");
   add_import_options(app, a->import);
   app.add_option("-o,--output", a->directory,

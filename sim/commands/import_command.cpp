@@ -41,7 +41,10 @@ CommandAction add_import_command(CLI::App& app) {
   app.add_option("file", command->file, summary)->required()->type_name("FILE");
   app.add_option("-o,--output", command->output, "write here instead of to standard output")
       ->type_name("FILE");
-  app.add_option("--from", command->from, "importer; default: by the file's extension");
+  std::string names;
+  for (const ImporterRow& row : importers()) names += (names.empty() ? "" : "|") + row.name;
+  app.add_option("--from", command->from, "importer; default: by the file's extension")
+      ->type_name(names);
   add_import_options(app, command->import);
   return [command] { return run(*command); };
 }

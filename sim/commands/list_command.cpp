@@ -224,6 +224,13 @@ Rows contents() {
   return rows;
 }
 
+[[noreturn]] void refuse_list(const std::string& what) {
+  std::vector<std::string> names;
+  for (const auto& [name, text] : contents()) names.push_back(name);
+  throw input_error(
+      fmt::format("list: {}, got \"{}\"{}", expected_names(names), what, suggestion(what, names)));
+}
+
 int print_list(const std::string& what) {
   if (what.empty()) {
     print_text(table_text(contents()));
@@ -233,13 +240,22 @@ int print_list(const std::string& what) {
     if (list.name == what) return print_text(table_text(list.rows())), 0;
   for (const FileKindRow& kind : file_kinds())
     if (kind.folder == what) return print_text(table_text(files(what))), 0;
-  std::vector<std::string> names;
-  for (const auto& [name, text] : contents()) names.push_back(name);
-  throw input_error(fmt::format("list: {}, got \"{}\"{}", leaf::expected_names(names), what,
-                                suggestion(what, names)));
+  refuse_list(what);
 }
 
 }  // namespace
+
+std::vector<std::string> listed_names(const std::string& what) {
+  for (const FileKindRow& kind : file_kinds())
+    if (kind.folder == what) return shipped_files(what);
+  for (const ListRow& list : lists()) {
+    if (list.name != what) continue;
+    std::vector<std::string> names;
+    for (const auto& [name, text] : list.rows()) names.push_back(name);
+    return names;
+  }
+  refuse_list(what);
+}
 
 CommandAction add_list_command(CLI::App& app) {
   auto what = std::make_shared<std::string>();

@@ -243,8 +243,8 @@ CommandAction add_price_command(CLI::App& app) {
       ->capture_default_str()
       ->type_name("FILE");
   app.add_option("--dram-prices", options->dram_prices,
-                 "table or device: whose prices of the DRAM count; default: as in the run")
-      ->type_name("WHOSE");
+                 "whose prices of the DRAM count; default: as in the run")
+      ->type_name("table|device");
   app.add_option("-o,--output", options->output, "write the prices as JSON")->type_name("FILE");
   const auto sets = add_set_option(app);
   return [options, sets] { return price_result(*options, parse_overrides(*sets)); };

@@ -153,12 +153,15 @@ CommandAction add_quantize_command(CLI::App& app) {
       ->required()
       ->delimiter(',')
       ->take_all();
-  app.add_option("--granularity", o->granularity, "per_tensor, per_channel, per_group or per_token")
+  app.add_option("--granularity", o->granularity,
+                 "which elements share a scale, see `sim list granularities`")
       ->capture_default_str();
   app.add_option("--group", o->group, "elements per scale; means per_group")
       ->check(CLI::PositiveNumber);
   app.add_flag("--asymmetric", o->asymmetric, "a zero-point beside each scale");
-  app.add_option("--scale", o->scale, "storage of the scales")->capture_default_str();
+  app.add_option("--scale", o->scale, "storage of the scales")
+      ->type_name("fp32|fp16|bf16|e8m0")
+      ->capture_default_str();
   app.add_option("--zero-point", o->zero_point, "storage of zero-points")->capture_default_str();
   app.add_option("-o,--output", o->json, "write the figures as JSON")->type_name("FILE");
   app.add_option("--decoded", o->decoded, "write the decoded values as .npy")->type_name("FILE");

@@ -272,15 +272,17 @@ CommandAction add_run_command(CLI::App& app) {
                "network outputs/NAME.npy");
   app.add_option("--fidelity", a->fidelity,
                  "fast (default), pe: PE by PE, equal results, or estimate: exact counts, time "
-                 "without events");
-  app.add_option("--values", a->values, "on or off: off skips outputs; all else stays the same");
+                 "without events")
+      ->type_name("fast|pe|estimate");
+  app.add_option("--values", a->values, "off skips outputs; all else stays the same")
+      ->type_name("on|off");
   app.add_option("--vcd", a->vcd, "write a waveform for GTKWave; with pe, of every PE's registers")
       ->type_name("FILE");
   app.add_option("--fst", a->fst, "the same compressed, by GTKWave's vcd2fst")->type_name("FILE");
   app.add_option("--timeline", a->timeline, "write a Chrome trace for Perfetto, a track per unit")
       ->type_name("FILE");
   app.add_option("--network", a->network,
-                 "run this network instead: a network file, or what `sim import` reads")
+                 "run this network instead: of `sim list networks`, or what `sim import` reads")
       ->type_name("FILE");
   app.add_option("--input", a->inputs,
                  "values of an input of the network: .npy, .pb (ONNX) or .safetensors; repeatable")

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "sim/commands/command_line.h"
+#include "sim/commands/completion.h"
 #include "sim/commands/shells.h"
 #include "sim/config/leaf.h"
 #include "sim/config/suggest.h"
@@ -81,64 +82,61 @@ std::string man_page() {
   return out;
 }
 
-/// `words` in lines of the script's `case`.
-std::string completion_case(const CommandRow& row, const CLI::App& app) {
-  std::string options;
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames())
-      options += (options.empty() ? "--" : " --") + name;
-  return fmt::format("    {}) options=\"{}\" list=\"{}\" ;;\n", row.name, options, row.completes);
-}
-
-/// For bash, and for zsh with bashcompinit. Shipped names are asked for when they are completed.
+/// Asks the program; what bash takes for several words, at = and :, is one for everybody else.
 std::string bash_completion() {
-  const CommandLine line(commands());
-  std::string names, cases;
-  for (const CommandRow& row : commands()) {
-    names += (names.empty() ? "" : " ") + std::string(row.name);
-    cases += completion_case(row, *line.app().get_subcommand(row.name));
-  }
   return fmt::format(R"script(# Completion of bitjoule's {0}.
 _bitjoule() {{
-  local current="${{COMP_WORDS[COMP_CWORD]}}" command="" options="" list="" i
-  local IFS=$'\n'
-  for ((i = 1; i < COMP_CWORD; ++i)); do
-    case "${{COMP_WORDS[i]}}" in
-      -*) ;;
-      *) command="${{COMP_WORDS[i]}}"; break ;;
-    esac
+  local IFS=$'\n' line="${{COMP_LINE:0:COMP_POINT}}" word kept one
+  word="${{line##*[$' \t']}}"
+  kept="${{word%"${{word##*[=:]}}"}}"
+  COMPREPLY=()
+  for one in $("${{COMP_WORDS[0]}}" completion --of "$line" 2>/dev/null); do
+    if [ "$one" = ":files" ]; then
+      compopt -o filenames 2>/dev/null
+      COMPREPLY+=($(compgen -f -- "${{word#"$kept"}}"))
+    else
+      COMPREPLY+=("${{one#"$kept"}}")
+    fi
   done
-  case "$command" in
-    "") options="{1} --help --quiet --verbose --version" ;;
-{2}  esac
-  if [ -z "$command" ] || [ "${{current#-}}" != "$current" ]; then
-    COMPREPLY=($(IFS=" "; compgen -W "$options" -- "$current"))
-  else
-    [ -z "$list" ] || list="$("${{COMP_WORDS[0]}}" list "$list" 2>/dev/null | cut -d" " -f1)"
-    COMPREPLY=($(compgen -W "$list" -- "$current"; compgen -f -- "$current"))
-  fi
+  case "${{#COMPREPLY[@]}} ${{COMPREPLY[0]}}" in
+    "1 "*[.=]) compopt -o nospace 2>/dev/null ;;
+  esac
 }}
-complete -o filenames -F _bitjoule {0} bitjoule
+complete -F _bitjoule {0} bitjoule
 )script",
-                     kProgram, names, cases);
+                     kProgram);
 }
 
 std::string zsh_completion() {
-  return R"(#compdef sim bitjoule
-# Read by ~/.zshrc, or as the file _sim in a directory of $fpath, when it is first needed.
-(( $+functions[compdef] )) || { autoload -U +X compinit && compinit }
-autoload -U +X bashcompinit && bashcompinit
-)" + bash_completion() +
-         R"([ "${funcstack[1]}" != _sim ] || _bash_complete -o filenames -F _bitjoule
-)";
+  return fmt::format(R"script(#compdef {0} bitjoule
+# Read by ~/.zshrc, or as the file _{0} in a directory of $fpath, when it is first needed.
+(( $+functions[compdef] )) || {{ autoload -U +X compinit && compinit }}
+_bitjoule() {{
+  local one files=
+  local -a whole open
+  for one in "${{(@f)$(${{~words[1]}} completion --of "${{(j: :)words[1,CURRENT]}}" 2>/dev/null)}}"; do
+    case "$one" in
+      "") ;;
+      :files) files=yes ;;
+      *[.=]) open+=("$one") ;;
+      *) whole+=("$one") ;;
+    esac
+  done
+  (( $#whole )) && compadd -- "${{whole[@]}}"
+  (( $#open )) && compadd -S '' -- "${{open[@]}}"
+  [ -z "$files" ] || {{ compset -P '*='; _files }}
+  return 0
+}}
+if [ "${{funcstack[1]}}" = _{0} ]; then _bitjoule; else compdef _bitjoule {0} bitjoule; fi
+)script",
+                     kProgram);
 }
 
 }  // namespace
 
 const std::vector<ShellRow>& shells() {
-  static const std::vector<ShellRow> kRows = {
-      {"bash", "of bash, 4 or later", bash_completion},
-      {"zsh", "of zsh, by its bashcompinit", zsh_completion}};
+  static const std::vector<ShellRow> kRows = {{"bash", "of bash, 4 or later", bash_completion},
+                                              {"zsh", "of zsh, 5 or later", zsh_completion}};
   return kRows;
 }
 
@@ -160,15 +158,26 @@ CommandAction add_man_command(CLI::App& /*app*/) {
 
 CommandAction add_completion_command(CLI::App& app) {
   auto name = std::make_shared<std::string>();
-  app.add_option("shell", *name, "bash or zsh")->required();
-  return [name] {
+  app.add_option("shell", *name, "of `sim list shells`");
+  auto line = std::make_shared<std::string>();
+  CLI::Option* of = app.add_option("--of", *line,
+                                   "instead: what may stand at the end of this command line, as "
+                                   "the scripts ask; \":files\" where a file may")
+                        ->type_name("LINE");
+  return [name, line, of] {
+    if (of->count() > 0) {
+      const Completion completion = complete(*line);
+      std::string text;
+      for (const std::string& word : completion.words) text += word + "\n";
+      return print_data(text + (completion.files ? ":files\n" : "")), 0;
+    }
     std::vector<std::string> names;
     for (const ShellRow& shell : shells()) {
       if (shell.name == *name) return print_data(shell.script()), 0;
       names.emplace_back(shell.name);
     }
-    throw input_error(fmt::format("completion: {}, got \"{}\"{}", leaf::expected_names(names),
-                                  *name, suggestion(*name, names)));
+    throw input_error(fmt::format("completion: {}, got \"{}\"{}", expected_names(names), *name,
+                                  suggestion(*name, names)));
   };
 }
 

@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "sim/commands/command_line.h"
+#include "sim/commands/completion.h"
 #include "sim/commands/kinds.h"
 #include "sim/commands/shells.h"
+#include "sim/output/text.h"
 #include "support/shell.h"
 
 namespace bitjoule::manners_test {
@@ -275,6 +277,85 @@ TEST_CASE("manners: the manual page names every command, option and example") {
   }
 }
 
+using Set = std::set<std::string>;
+
+Set completed(const std::string& line) {
+  const Completion completion = complete(line);
+  Set found(completion.words.begin(), completion.words.end());
+  if (completion.files) found.insert(":files");
+  return found;
+}
+
+Set list_of(const std::string& what) {
+  const std::vector<std::string> names = listed_names(what);
+  return {names.begin(), names.end()};
+}
+
+TEST_CASE("manners: what may stand at the end of a command line") {
+  CHECK(completed("sim sw") == Set{"sweep"});
+  CHECK(completed("sim ") == list_of("commands"));
+  CHECK(completed("sim --v") == Set{"--version", "--verbose"});
+  CHECK(completed("sim run --fi") == Set{"--fidelity"});
+  CHECK(completed("sim -q run --fs") == Set{"--fst"});
+  CHECK(completed("sim nonsense x") == Set{":files"});
+  // Shipped files, with their folder and without.
+  CHECK(completed("sim run quick") == Set{"quickstart.yaml", ":files"});
+  CHECK(completed("sim run runs/quick") == Set{"runs/quickstart.yaml", ":files"});
+  CHECK(completed("sim sweep cnn") == Set{"cnn-bits.yaml", ":files"});
+  CHECK(completed("sim area edge-16") == Set{"edge-16x16.yaml", ":files"});
+  CHECK(completed("sim dram --dram lpddr5-6400-") == Set{"lpddr5-6400-x64.yaml", ":files"});
+  CHECK(completed("sim price out --energy=jou") == Set{"--energy=jouppi-2021-7nm.yaml", ":files"});
+  CHECK(completed("sim run resnet50.yaml --network mlperf-tiny-a") ==
+        Set{"mlperf-tiny-ad.yaml", ":files"});
+  // Values of options.
+  CHECK(completed("sim run x --fidelity ") == list_of("fidelities"));
+  CHECK(completed("sim run x --values o") == Set{"on", "off"});
+  CHECK(completed("sim quantize x.npy --format q4") == Set{"q4_0", "q4_1", "q4_k"});
+  CHECK(completed("sim quantize x.npy --format fp32,q8") == Set{"fp32,q8_0"});
+  CHECK(completed("sim quantize x.npy --granularity ") == list_of("granularities"));
+  CHECK(completed("sim dram --pattern s") == Set{"sequential", "strided", "streams"});
+  CHECK(completed("sim price out --dram-prices ") == Set{"table", "device"});
+  CHECK(completed("sim import x --from t") == Set{"tflite"});
+  CHECK(completed("sim check x --kind dram") == Set{"dram", "dram_energy", "dram_protocol"});
+  CHECK(completed("sim run x -o ") == Set{":files"});
+  CHECK(completed("sim completion z") == Set{"zsh"});
+  CHECK(completed("sim help swe") == Set{"sweep"});
+  CHECK(completed("sim schema dram_") == Set{"dram_energy", "dram_protocol"});
+  // Paths of --set, and their values.
+  CHECK(completed("sim run x --set accelerator.array.dat") == Set{"accelerator.array.dataflow="});
+  CHECK(completed("sim run x --set accelerator.array.dataflow=") ==
+        Set{"accelerator.array.dataflow=ws", "accelerator.array.dataflow=os",
+            "accelerator.array.dataflow=is"});
+  CHECK(completed("sim area x --set array.dataflow=w") == Set{"array.dataflow=ws"});
+  CHECK(completed("sim run x --set accelerator.arr") == Set{"accelerator.array."});
+  CHECK(completed("sim run x --set precision.we") ==
+        Set{"precision.weights=", "precision.weights."});
+  CHECK(completed("sim run x --set precision.weights=q8") == Set{"precision.weights=q8_0"});
+  CHECK(completed("sim run x --set precision.weights.format=mxfp4") ==
+        Set{"precision.weights.format=mxfp4"});
+  CHECK(completed("sim run x --set=dram=idea") == Set{"--set=dram=ideal.yaml", ":files"});
+  CHECK(completed("sim run x --set 'layer.activation=relu6") == Set{"layer.activation=relu6"});
+  CHECK(completed("sim run x --set values=o") == Set{"values=on", "values=off"});
+  CHECK(completed("sim run x --set nowhere.at=").empty());
+}
+
+TEST_CASE("manners: every value that completion offers is taken") {
+  for (const char* path :
+       {"accelerator.array.overlap", "accelerator.array.pe.packing", "mapping.order",
+        "mapping.objective", "precision.requantize", "dram", "energy"}) {
+    const std::string typed = fmt::format("sim run quickstart.yaml --set {}=", path);
+    int count = 0;
+    for (const std::string& word : complete(typed).words) {
+      CAPTURE(word);
+      const Outcome outcome = shell("{sim} check -q quickstart.yaml --set " + word);
+      CAPTURE(outcome.text);
+      CHECK((outcome.code == 0 || !has(outcome.text, "expected one of")));
+      ++count;
+    }
+    CHECK(count > 2);
+  }
+}
+
 TEST_CASE("manners: completion in every shell") {
   const TemporaryDirectory dir;
   add_program(dir);
@@ -282,35 +363,96 @@ TEST_CASE("manners: completion in every shell") {
   for (const ShellRow& row : shells()) {
     CAPTURE(row.name);
     REQUIRE(shell("{sim} completion " + row.name + " > " + dir.at(row.name)).code == 0);
-    // The last of `words` is completed. In zsh completion itself keeps what begins like it.
-    const auto completed = [&](const std::string& words) {
-      const std::string current = words.substr(words.rfind(' ') + 1);
-      const auto at = std::count(words.begin(), words.end(), ' ');
-      const bool is_zsh = row.name == "zsh";
-      write_file(dir, "typed",
-                 fmt::format("source ./{}\n{} COMP_WORDS=({}) COMP_CWORD={} PREFIX={}\n_bitjoule\n"
-                             "printf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
-                             row.name, is_zsh ? "emulate ksh;" : "", words, at, current));
-      const Outcome outcome = shell("cd " + dir.at("") + " && PATH=\"$PWD/bin:$PATH\" HOME=$PWD " +
-                                    row.name + (is_zsh ? " -f" : "") + " typed < /dev/null");
+    // Each shell's own splitting of the line, and what it does with the answers, as it asks for
+    // them: bash takes = for the end of a word. What goes on has no space behind it: "+".
+    const auto completed = [&](const std::string& line) {
+      std::string script = "source ./" + row.name + "\n";
+      if (row.name == "bash") {
+        std::string words = line;
+        for (std::size_t at = 0; (at = words.find('=', at)) != std::string::npos; at += 3)
+          words.replace(at, 1, " = ");
+        script += fmt::format(
+            "compopt() {{ [ \"$*\" = '-o nospace' ] && open=+; }}\n"
+            "COMP_LINE='{0}' COMP_POINT={1} COMP_WORDS=({2}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - "
+            "1))\n"
+            "_bitjoule\nprintf \"%s$open\\n\" \"${{COMPREPLY[@]}}\"\n",
+            line, line.size(), words);
+      } else {
+        script = "compdef() { : }\n" + script +
+                 fmt::format(
+                     "compadd() {{ [[ $1 = -S ]] && {{ shift 2; open=+ }}; shift; "
+                     "print -l -- ${{^@}}$open; open= }}\n"
+                     "compset() {{ : }}\n_files() {{ print -l -- *.yaml }}\n"
+                     "words=({}) CURRENT=$#words\n_bitjoule\n",
+                     line);
+      }
+      write_file(dir, "typed", script);
+      const Outcome outcome =
+          shell("cd " + dir.at("") + " && PATH=\"$PWD/bin:$PATH\" HOME=$PWD " + row.name +
+                (row.name == "zsh" ? " -f" : "") + " typed < /dev/null");
       CAPTURE(outcome.text);
       CHECK(outcome.code == 0);
       std::istringstream lines(outcome.text);
-      std::set<std::string> found;
-      for (std::string text; std::getline(lines, text);)
-        if (!is_zsh || text.rfind(current, 0) == 0) found.insert(text);
+      Set found;
+      for (std::string text; std::getline(lines, text);) found.insert(text);
       return found;
     };
-    using Set = std::set<std::string>;
+    const bool is_bash = row.name == "bash";
     CHECK(completed("sim sw") == Set{"sweep"});
-    CHECK(completed("sim --v") == Set{"--version", "--verbose"});
-    CHECK(completed("sim run --fi") == Set{"--fidelity"});
-    CHECK(completed("sim -q run --fs") == Set{"--fst"});
-    CHECK(completed("sim run runs/quick") == Set{"runs/quickstart.yaml"});
-    CHECK(completed("sim run quick") == Set{"quick notes.yaml"});
-    CHECK(completed("sim completion z") == Set{"zsh"});
-    CHECK(completed("sim help swe") == Set{"sweep"});
+    CHECK(completed("sim run quick") == Set{"quickstart.yaml", "quick notes.yaml"});
+    CHECK(completed("sim run x --set accelerator.array.dataf") ==
+          Set{"accelerator.array.dataflow=+"});
+    CHECK(completed("sim run x --set accelerator.array.dataflow=w") ==
+          Set{is_bash ? "ws" : "accelerator.array.dataflow=ws"});
   }
+}
+
+TEST_CASE("manners: a difference fits a terminal's lines, and is whole elsewhere") {
+  const TemporaryDirectory dir;
+  const std::string run = fmt::format("{{sim}} run quickstart.yaml -q {} -o ", kTiny);
+  const std::string long_name = std::string(70, 'n') + "-the-end";
+  REQUIRE(shell(run + dir.at("a")).code == 0);
+  REQUIRE(shell(run + dir.at("b") +
+                " --set precision.weights=q4_0 --set precision.activations=fp16 "
+                "--set precision.mac=fp16 --set name=" +
+                long_name)
+              .code == 0);
+  const std::string diff = "{sim} diff " + dir.at("a") + " " + dir.at("b");
+  for (const std::size_t width : {80, 100}) {
+    const std::string text = on_terminal("stty cols " + std::to_string(width) + " 0<&1; " + diff);
+    std::istringstream lines(text);
+    std::size_t longest = 0, count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+      if (!line.empty() && line.back() == '\r') line.pop_back();
+      if (line.rfind("A: ", 0) == 0 || line.rfind("B: ", 0) == 0) continue;  // whole paths
+      CAPTURE(line);
+      CHECK(character_count(line) <= width);
+      longest = std::max(longest, character_count(line));
+    }
+    CHECK(count > 40);
+    CHECK(longest > width / 2);
+    CHECK(has(text, "  energy.total_pj\r\n"));
+    CHECK(has(text, " times less"));
+    CHECK(has(text, "nnn...n"));
+    CHECK_FALSE(has(text, long_name));
+  }
+  const std::string whole = shell(diff).text;
+  CHECK(has(whole, long_name));
+  CHECK(has(whole, "\n  energy.total_pj "));
+  const boost::json::object json = boost::json::parse(shell(diff + " --json").text).as_object();
+  const auto of = [&](const char* part, const std::string& path) {
+    for (const boost::json::value& row : json.at(part).as_array())
+      if (row.at("path") == boost::json::string(path)) return row.as_object();
+    return boost::json::object{};
+  };
+  CHECK(of("config", "precision.weights.format").at("a") == "int8");
+  CHECK(of("config", "precision.weights.format").at("b") == "q4_0");
+  CHECK(of("config", "name").at("b") == boost::json::string(long_name));
+  CHECK(of("result", "energy.total_pj").at("a").is_double());
+  CHECK(of("result", "cycles").size() == 3);
+  CHECK(shortened("abcdefghij", 7) == "ab...ij");
+  CHECK(shortened("abcdefg", 7) == "abcdefg");
+  CHECK(shortened("\u00e4\u00f6\u00fcabcdefg", 6) == "\u00e4\u00f6...g");
 }
 
 TEST_CASE("manners: FST by GTKWave's converter") {
