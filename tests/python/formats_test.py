@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import bitjoule
-from program import sim
+from program import ROOT, sim
 
 RNG = np.random.default_rng(12)
 NORMAL = RNG.normal(size=(6, 512)).astype(np.float32)
@@ -21,6 +21,11 @@ EDGES = np.array(
      2**-24, 2**-25, 1.0009765625, 3.14159265, -2.71828, 1e30, -1e-30, 240, 28, 7.5, 0.0625, 0.125, 1e9],
     np.float32,
 )  # fmt: skip
+
+
+#: docs/formats.md: who holds NaN, who infinities.
+NANS = {"fp32", "tf32", "bf16", "fp16", "fp8_e4m3", "fp8_e5m2"}
+INFINITIES = {"fp32", "tf32", "bf16", "fp16"}
 
 
 def float_table(exponent_bits, mantissa_bits, specials):
@@ -65,6 +70,31 @@ class FormatsTest(unittest.TestCase):
     def same_bytes(self, got, expected):
         self.assertEqual(got.dtype, np.uint8)
         self.assertEqual(bytes(got), bytes(expected))
+
+    def test_nan_and_infinities_are_held_or_refused(self):
+        """Never changed in silence, in any format; the documentation's table says who holds them."""
+        text = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+        table = text[text.index("| format | holds NaN"):].split("\n\n")[0]
+        said = {name.strip(): (nan.strip() == "yes", infinity.strip() == "yes")
+                for names, nan, infinity in (row.strip("|").split("|") for row in table.split("\n")[2:])
+                for name in names.split(",")}  # fmt: skip
+        for row in bitjoule.formats():
+            holds = (row.name in NANS, row.name in INFINITIES)
+            self.assertEqual(said.get(row.name, said["all others"]), holds, row.name)
+            for value, is_held in [(np.nan, holds[0]), (np.inf, holds[1]), (-np.inf, holds[1])]:
+                with self.subTest(format=row.name, value=value):
+                    array = np.ones((2, 256), np.float32)
+                    array[1, 3] = value
+                    if is_held:
+                        data = bitjoule.encode(array, row.name)
+                        back = bitjoule.decode(data, array.shape, row.name)
+                        np.testing.assert_array_equal(back, array)
+                        continue
+                    for call in (bitjoule.encode, bitjoule.quantize):
+                        with self.assertRaisesRegex(
+                            bitjoule.InputError,
+                            f"^array: element 259 is {value}, which {row.name} cannot hold$"):
+                            call(array, row.name)
 
     def test_floats_of_numpy(self):
         for x in (NORMAL, EDGES):
