@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import _native
+from .errors import InputError
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as _pandas
 
 __all__ = ["Field", "describe", "fields"]
 
@@ -38,22 +39,22 @@ def describe(path: str) -> Field:
     """Unit and meaning of a value by its path in ``result.json``.
 
     ``"energy.total_pj"``, ``"dram.per_tensor.weights.read_bytes"``, ``"layers[0].bound"``: the
-    columns of tables are such paths. Raises KeyError, with the nearest path, where no result has
+    columns of tables are such paths. Raises InputError, with the nearest path, where no result has
     such a value.
     """
     field = find(path)
     if field is None:
-        raise KeyError(_native.field_refusal(path))
+        raise InputError(_native.field_refusal(path))
     return field
 
 
-def fields() -> pandas.DataFrame:
+def fields() -> _pandas.DataFrame:
     """Every field that results can have (pandas): path, unit, over_layers, meaning, a row each, in
     the order of ``result.json``. Raises ImportError without pandas."""
     return frame([asdict(Field(*row)) for row in _native.fields()])
 
 
-def frame(rows: list[dict[str, Any]], prefix: str | None = None) -> pandas.DataFrame:
+def frame(rows: list[dict[str, Any]], prefix: str | None = None) -> _pandas.DataFrame:
     """A table (pandas). With ``prefix``, which with a column's name is the path of its values,
     units and meanings by column are in its ``attrs``. Raises ImportError without pandas."""
     try:

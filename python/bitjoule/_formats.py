@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Union
+import typing
+from collections import abc
+from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,14 +14,18 @@ from ._given import given, reals
 from ._results import Record
 from .errors import InputError
 
+if TYPE_CHECKING:
+    from ._described import Error as _Error
+    from ._described import Open as _Open
+
 __all__ = ["Format", "Quantized", "decode", "encode", "formats", "quantize"]
 
 #: A format's name, or a dict as of ``precision.weights``: ``{"format": "int4", "granularity":
 #: "per_group", "group_size": 64, "symmetric": False, "scale": "fp16", "zero_point": "packed"}``.
-FormatLike = Union[str, Mapping[str, Any], Record]
+FormatLike = Union[str, "abc.Mapping[str, Any]", Record]
 
 
-class Format(NamedTuple):
+class Format(typing.NamedTuple):
     """A row of ``sim list formats``."""
 
     name: str
@@ -28,14 +33,14 @@ class Format(NamedTuple):
     summary: str
 
 
-class Quantized(NamedTuple):
+class Quantized(typing.NamedTuple):
     """What a format makes of an array."""
 
     data: np.ndarray  #: uint8, (bytes,): as the machine stores them, scales included
     values: np.ndarray  #: float32 in the array's shape: what the bytes stand for
-    format: Record  #: all choices, as of ``precision.weights``
+    format: _Open  #: all choices, as of ``precision.weights``
     bits_per_element: float  #: everything included
-    error: Record  #: sqnr_db (None: exact), max_abs, mean_abs, cosine, against the array
+    error: _Error  #: sqnr_db (None: exact), max_abs, mean_abs, cosine, against the array
 
     def __repr__(self) -> str:
         sqnr = self.error.sqnr_db
@@ -56,7 +61,7 @@ def _format(format: FormatLike, options: dict[str, Any]) -> _native.Given:
         format = {"format": format}
     elif isinstance(format, Record):
         format = format.to_dict()
-    elif not isinstance(format, Mapping):
+    elif not isinstance(format, abc.Mapping):
         raise InputError(f"format: expected a name or a dict, got {type(format).__name__}")
     return given({**format, **options}, "format")
 
@@ -67,8 +72,8 @@ def encode(array: ArrayLike, format: FormatLike, **options: Any) -> np.ndarray:
     A row is everything along the last dimension, along which blocks and groups of a scale run.
     Values are taken as float32. ``options`` are further keys of the format: ``granularity``
     ("per_tensor", "per_channel", "per_group", "per_token"), ``group_size``, ``symmetric``,
-    ``scale``, ``zero_point``. Raises InputError for unknown names, shapes without whole blocks, NaN
-    and infinities that the format cannot hold.
+    ``scale``, ``zero_point``. Raises InputError for unknown names and shapes without whole blocks,
+    and for NaN and infinities unless the format is a plain float that has them (docs/formats.md).
     """
     return _native.encode(reals("array", array), _format(format, options))
 
@@ -97,4 +102,6 @@ def quantize(array: ArrayLike, format: FormatLike, **options: Any) -> Quantized:
     data, values, chosen, bits, error = _native.quantize(
         reals("array", array), _format(format, options)
     )
-    return Quantized(data, values, Record(chosen), bits, Record(error))
+    return Quantized(
+        data, values, cast("_Open", Record(chosen)), bits, cast("_Error", Record(error))
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections import abc
 from typing import Any, Union
 
 import numpy as np
@@ -15,18 +15,18 @@ from ._results import Record
 from .errors import InputError
 
 #: A file's name, or what such a file says as a dict.
-Config = Union[str, "os.PathLike[str]", Mapping[str, Any], Record]
+Config = Union[str, "os.PathLike[str]", "abc.Mapping[str, Any]", Record]
 #: Values by dotted path, as the program's --set: texts are YAML, everything else stands for itself.
-Settings = Mapping[str, Any]
+Settings = abc.Mapping[str, Any]
 #: One array, or arrays by the name of a network's input or layer.
-Arrays = Union[ArrayLike, Mapping[str, ArrayLike]]
+Arrays = Union[ArrayLike, abc.Mapping[str, ArrayLike]]
 
 
 def _plain(value: Any) -> Any:
     """What json cannot write by itself."""
     if isinstance(value, Record):
         return value.to_dict()
-    if isinstance(value, Mapping):
+    if isinstance(value, abc.Mapping):
         return dict(value)
     if isinstance(value, os.PathLike):
         return os.fspath(value)
@@ -66,7 +66,7 @@ def given(config: Config, name: str = "config") -> _native.Given:
     """`name` is what errors call a dict."""
     if isinstance(config, (str, os.PathLike)):
         return _native.Given(_path(name, config), True, name)
-    if not isinstance(config, (Mapping, Record)):
+    if not isinstance(config, (abc.Mapping, Record)):
         raise InputError(f"{name}: expected a file's name or a dict, got {type(config).__name__}")
     return _native.Given(_json(name, config), False, name)
 
@@ -74,7 +74,7 @@ def given(config: Config, name: str = "config") -> _native.Given:
 def settings(values: Settings | None) -> list[tuple[str, str]]:
     if values is None:
         return []
-    if not isinstance(values, Mapping):
+    if not isinstance(values, abc.Mapping):
         raise InputError(f"set: expected a dict of values by path, got {type(values).__name__}")
     pairs = []
     for path, value in values.items():
@@ -102,7 +102,7 @@ def _array(what: str, value: ArrayLike) -> np.ndarray:
 def arrays(what: str, value: Arrays | None) -> dict[str, np.ndarray]:
     if value is None:
         return {}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, abc.Mapping):
         return {"": _array(what, value)}
     for name in value:
         if not isinstance(name, str) or not name:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import copy
 import html
-from collections.abc import Iterator, KeysView
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+import typing
+from collections import abc
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._fields import Field, describe, frame
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as _pandas
+
+    from ._described import Described as _Described
 
 __all__ = ["Record", "Result"]
 
 
-class Told(Protocol):
+class Told(typing.Protocol):
     """What can be told of a run, made when it is asked for."""
 
     def document(self) -> dict[str, Any]: ...
@@ -73,16 +75,20 @@ class Record:
     ``total_pj``, ``read_bytes``). A change of the values that are handed out changes no result.
     """
 
+    _values: dict[str, Any]
+
     def __init__(self, values: dict[str, Any]):
         self.__dict__["_values"] = values
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # Python asks for more than there is, also of one half made
-            raise AttributeError(name)
-        try:
-            return _wrapped(self._values[name])
-        except KeyError:
-            raise AttributeError(f"no {name!r}; there are {', '.join(self._values)}") from None
+    if not TYPE_CHECKING:  # which keys there are, _described says
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):  # Python asks for more than there is, also of one half made
+                raise AttributeError(name)
+            try:
+                return _wrapped(self._values[name])
+            except KeyError:
+                raise AttributeError(f"no {name!r}; there are {', '.join(self._values)}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("results do not change")
@@ -93,7 +99,7 @@ class Record:
     def __contains__(self, key: object) -> bool:
         return key in self._values
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> abc.Iterator[str]:
         return iter(self._values)
 
     def __len__(self) -> int:
@@ -116,11 +122,11 @@ class Record:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
-    def keys(self) -> KeysView[str]:
+    def keys(self) -> abc.KeysView[str]:
         """The names of the parts."""
         return self._values.keys()
 
-    def items(self) -> Iterator[tuple[str, Any]]:
+    def items(self) -> abc.Iterator[tuple[str, Any]]:
         """(name, part) of each."""
         return ((key, _wrapped(value)) for key, value in self._values.items())
 
@@ -133,34 +139,26 @@ class Record:
         return copy.deepcopy(self._values)
 
 
-class Result(Record):
+if not TYPE_CHECKING:
+    _Described = Record
+
+
+class Result(_Described):
     """What a run yields: ``result.json`` as attributes, and beside them arrays, tables, texts.
 
-    Its own keys, most of them also of each of ``layers``; ``describe`` tells of all that are below:
+    ``cycles`` (of the core's clock), ``time_s``, ``bound`` (what holds the run up), ``stalls``,
+    ``dram``, ``sram``, ``roofline``, ``energy`` (``total_pj``, ``components``), ``error`` (against
+    float64), ``layers``, each with most of the same, ``config`` (which reads back as a run) and more:
+    ``describe`` tells of all that are below, ``bitjoule.fields`` lists them, and type checkers and
+    editors know them.
     """
 
-    name: str
-    config_hash: str  #: names configuration, program and tensors: equal hashes, equal results
-    fidelity: str  #: "fast", "pe" or "estimate"
-    clock_hz: int
-    cycles: int  #: core cycles
-    compute_cycles: int  #: cycles that the array alone needs
-    time_s: float  #: seconds
-    macs: int
-    padded_macs: int
-    utilization: float  #: share of the array's MACs in `time_s`, 0..1
-    bound: str  #: what holds the run up
-    stalls: Record  #: core cycles by cause; they sum to `cycles`
-    dram: Record  #: bytes, bandwidths, latencies
-    sram: Record  #: accesses by buffer
-    roofline: Record
-    counts: list[Record]  #: actions of all layers
-    energy: Record  #: picojoules: `total_pj`, `components`
-    error: Record | None  #: against float64; None without values
-    verified: bool | None  #: outputs equal the oracle's; None where nothing was compared
-    layers: list[Record]
-    config: Record  #: resolved; reads back as a run
-    program: Record
+    _told: Told
+    _outputs: np.ndarray | dict[str, np.ndarray] | None
+    _codes: np.ndarray | None
+    _scale: float | None
+    _zero_point: int | None
+    _notes: list[str]
 
     def __init__(self, told: Told, outputs: Any = None, notes: list[str] | None = None):
         codes, scale, zero_point = None, None, None
@@ -175,13 +173,19 @@ class Result(Record):
             _notes=list(notes or []),
         )
 
-    @cached_property
-    def _values(self) -> dict[str, Any]:
-        return self._told.document()
+    # Made when it is asked for first.
 
-    @cached_property
+    @property
+    def _values(self) -> dict[str, Any]:  # type: ignore[override]
+        if "_document" not in self.__dict__:
+            self.__dict__["_document"] = self._told.document()
+        return self.__dict__["_document"]
+
+    @property
     def _metrics(self) -> dict[str, Any]:
-        return self._told.metrics()
+        if "_flat" not in self.__dict__:
+            self.__dict__["_flat"] = self._told.metrics()
+        return self.__dict__["_flat"]
 
     @property
     def outputs(self) -> np.ndarray | dict[str, np.ndarray] | None:
@@ -211,7 +215,7 @@ class Result(Record):
         """What was set and has no effect, a line each."""
         return list(self._notes)
 
-    def to_dataframe(self, table: str = "layers") -> pandas.DataFrame:
+    def to_dataframe(self, table: str = "layers") -> _pandas.DataFrame:
         """A table (pandas): ``"layers"``, a row each, columns by dotted path in ``result.json``;
         ``"kinds"``, layers of one kind summed with their repeats: cycles, seconds, picojoules, DRAM
         bytes, MACs; ``"energy"``, picojoules and share by component. Its ``attrs["units"]`` and
@@ -237,7 +241,7 @@ class Result(Record):
     def describe(path: str) -> Field:
         """Unit and meaning of a value by its path: ``"energy.total_pj"``, ``"layers[0].bound"``.
 
-        Raises KeyError, with the nearest path, where no result has such a value; see
+        Raises InputError, with the nearest path, where no result has such a value; see
         ``bitjoule.fields`` for all of them."""
         return describe(path)
 
@@ -297,7 +301,7 @@ class Result(Record):
     def __getstate__(self) -> dict[str, Any]:
         told = self._told if isinstance(self._told, Kept) else Kept(self._told)
         state = {**self.__dict__, "_told": told}
-        for made in ("_values", "_metrics"):
+        for made in ("_document", "_flat"):
             state.pop(made, None)
         return state
 

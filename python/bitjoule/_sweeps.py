@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import multiprocessing
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import abc
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Optional, Union
 
@@ -19,26 +19,33 @@ from ._results import Kept, Result, Told
 from .errors import Error, InputError, SettingWarning
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as _pandas
 
 __all__ = ["Point", "Sweep", "sweep"]
 
 #: {path: values}; a tuple of paths varies them together, each value a tuple as long.
-Axes = Mapping[Union[str, "tuple[str, ...]"], Sequence[Any]]
+Axes = Union["abc.Mapping[str, abc.Sequence[Any]]", "abc.Mapping[tuple[str, ...], abc.Sequence[Any]]",
+             "abc.Mapping[Union[str, tuple[str, ...]], abc.Sequence[Any]]"]  # fmt: skip
 #: (what it tells, "") or (None, why not)
 _Answer = tuple[Optional[Told], str]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Point:
-    """A point of a sweep, and what came of it."""
+    """A point of a sweep, and what came of it.
 
-    index: int  #: in the plan: the last axis varies fastest
-    labels: dict[str, str]  #: what varies, by column
-    hash: str  #: names its result
-    status: str  #: "done" or "failed"
-    message: str = ""  #: why it failed
-    result: Optional[Result] = field(default=None, repr=False)  #: where it is done
+    ``index``: its place in the plan, whose last axis varies fastest. ``labels``: what the point has
+    of each axis, by the axis's path (``Sweep.columns``), as texts as in results.csv: ``{"layer.gemm.m":
+    "8"}``, of a file its name. ``hash``: names its result: equal hashes, equal results. ``status``:
+    "done" or "failed", and then ``message`` says why; ``result`` is None.
+    """
+
+    index: int
+    labels: dict[str, str]
+    hash: str
+    status: str
+    message: str = ""
+    result: Optional[Result] = dataclasses.field(default=None, repr=False)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -107,7 +114,7 @@ class Sweep:
     def __repr__(self) -> str:
         return f"<bitjoule.Sweep {self.name}: {len(self.points)} of {len(self)} points>"
 
-    def __iter__(self) -> Iterator[Point]:
+    def __iter__(self) -> abc.Iterator[Point]:
         yield from list(self.points)
         todo = [rows[0] for hash, rows in self._same.items() if hash not in self._known]
         answers = self._in_processes(todo) if self._jobs else self._here(todo)
@@ -123,7 +130,7 @@ class Sweep:
             pass
         return self
 
-    def to_dataframe(self) -> pandas.DataFrame:
+    def to_dataframe(self) -> _pandas.DataFrame:
         """Runs what has not been run. A row per point (pandas), as in results.csv: ``point`` (its
         labels), what varies, ``status``, metrics by dotted path in result.json, ``hash``,
         ``message``. Columns of numbers are numbers; units and meanings of metrics are in its
@@ -164,11 +171,11 @@ class Sweep:
             None if told is None else Result(told),
         )
 
-    def _here(self, todo: list[int]) -> Iterator[tuple[int, _Answer]]:
+    def _here(self, todo: list[int]) -> abc.Iterator[tuple[int, _Answer]]:
         for index in todo:
             yield index, _answer(self._runs, index)
 
-    def _in_processes(self, todo: list[int]) -> Iterator[tuple[int, _Answer]]:
+    def _in_processes(self, todo: list[int]) -> abc.Iterator[tuple[int, _Answer]]:
         waiting = iter(todo)
         workers = [_Worker(self._runs) for _ in range(min(self._jobs, len(todo)))]
         try:
@@ -284,9 +291,9 @@ def sweep(
     settings without effect. What failed while it ran is told by its point.
     """
     if axes is not None:
-        if not isinstance(axes, Mapping):
+        if not isinstance(axes, abc.Mapping):
             raise InputError(f"axes: expected a dict of values by path, got {type(axes).__name__}")
-        base = config if isinstance(config, Mapping) else str(config)
+        base = config if isinstance(config, abc.Mapping) else str(config)
         config = {"name": "sweep", "base": base, "axes": _axes(axes)}
     if not isinstance(jobs, int) or jobs < 0:
         raise InputError(f"jobs: expected a number of processes, got {jobs!r}")

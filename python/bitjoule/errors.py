@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._results import Result
+    from ._results import Result as _Result
 
 __all__ = ["Error", "InputError", "InternalError", "SettingWarning", "VerificationError"]
 
@@ -27,7 +27,7 @@ class VerificationError(Error):
     """Outputs that differ from the oracle's, or sums that left their accumulators."""
 
     #: What was computed all the same, where a run came to its end; else None.
-    result: Result | None = None
+    result: _Result | None = None
 
 
 class InternalError(Error, RuntimeError):

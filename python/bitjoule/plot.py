@@ -10,7 +10,7 @@ stay as they are.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections import abc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -22,7 +22,7 @@ from .plotting import run as _run
 from .plotting.style import plt
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as _Figure
 
 __all__ = [
     "area",
@@ -79,7 +79,7 @@ def _sweep(data: Any) -> load.Sweep:
     raise InputError(f"expected a Sweep or a directory, got {type(data).__name__}")
 
 
-def _drawn(draw: Callable[[Any], Any], read: Callable[[Any], Any], data: Any) -> Figure:
+def _drawn(draw: abc.Callable[[Any], Any], read: abc.Callable[[Any], Any], data: Any) -> _Figure:
     try:
         with plt.rc_context(style.RC):
             figure = draw(read(data))
@@ -91,101 +91,101 @@ def _drawn(draw: Callable[[Any], Any], read: Callable[[Any], Any], data: Any) ->
     return figure
 
 
-def energy(data: Data) -> Figure:
+def energy(data: Data) -> _Figure:
     """Energy by component, joules."""
     return _drawn(_run.energy, _result, data)
 
 
-def traffic(data: Data) -> Figure:
+def traffic(data: Data) -> _Figure:
     """DRAM bytes by tensor; achieved against peak bandwidth."""
     return _drawn(_run.dram, _result, data)
 
 
-def bandwidth_over_time(data: Data) -> Figure:
+def bandwidth_over_time(data: Data) -> _Figure:
     """DRAM bytes per second over the run."""
     return _drawn(_run.bandwidth_over_time, _result, data)
 
 
-def power_over_time(data: Data) -> Figure:
+def power_over_time(data: Data) -> _Figure:
     """Power over the run."""
     return _drawn(_run.power_over_time, _result, data)
 
 
-def area(data: Data) -> Figure:
+def area(data: Data) -> _Figure:
     """Area by component."""
     return _drawn(_run.area, _result, data)
 
 
-def data_bus(data: Data) -> Figure:
+def data_bus(data: Data) -> _Figure:
     """Where the time of the DRAM's data bus goes."""
     return _drawn(_run.data_bus, _result, data)
 
 
-def stalls(data: Data) -> Figure:
+def stalls(data: Data) -> _Figure:
     """Core cycles by cause."""
     return _drawn(_run.stalls, _result, data)
 
 
-def roofline(data: Data) -> Figure:
+def roofline(data: Data) -> _Figure:
     """MACs per second over MACs per byte, each layer a point below its ceilings."""
     return _drawn(_run.roofline, _result, data)
 
 
-def layers(data: Data) -> Figure:
+def layers(data: Data) -> _Figure:
     """Energy by component and cycles by cause of every layer, with its repetitions."""
     return _drawn(network.layers, _result, data)
 
 
-def layer_stalls(data: Data) -> Figure:
+def layer_stalls(data: Data) -> _Figure:
     """Share of each layer's cycles by cause."""
     return _drawn(network.layer_stalls, _result, data)
 
 
-def _results(data: Iterable[Data]) -> list[load.Node]:
+def _results(data: abc.Iterable[Data]) -> list[load.Node]:
     return [_result(one, f"run {i}") for i, one in enumerate(data, 1)]
 
 
-def compare_energy_time(*data: Data) -> Figure:
+def compare_energy_time(*data: Data) -> _Figure:
     """Energy by component and cycles by cause of several runs; ratios refer to the first."""
     return _drawn(compare.energy_and_time, _results, data)
 
 
-def compare_traffic(*data: Data) -> Figure:
+def compare_traffic(*data: Data) -> _Figure:
     """DRAM bytes by tensor, and bandwidth, of several runs; ratios refer to the first."""
     return _drawn(compare.dram, _results, data)
 
 
-def compare_stalls(*data: Data) -> Figure:
+def compare_stalls(*data: Data) -> _Figure:
     """Share of the cycles by cause of several runs."""
     return _drawn(compare.stall_shares, _results, data)
 
 
-def sweep_energy(data: Data) -> Figure:
+def sweep_energy(data: Data) -> _Figure:
     """Energy by component of every point of a sweep."""
     return _drawn(sweep.energy, _sweep, data)
 
 
-def sweep_traffic(data: Data) -> Figure:
+def sweep_traffic(data: Data) -> _Figure:
     """DRAM bytes by tensor of every point of a sweep."""
     return _drawn(sweep.traffic, _sweep, data)
 
 
-def sweep_bandwidth(data: Data) -> Figure:
+def sweep_bandwidth(data: Data) -> _Figure:
     """Achieved against peak bandwidth of every point of a sweep."""
     return _drawn(sweep.bandwidth, _sweep, data)
 
 
-def sweep_stalls(data: Data) -> Figure:
+def sweep_stalls(data: Data) -> _Figure:
     """Share of the cycles by cause of every point of a sweep."""
     return _drawn(sweep.stalls, _sweep, data)
 
 
-def sweep_time(data: Data) -> Figure:
+def sweep_time(data: Data) -> _Figure:
     """Seconds of every point of a sweep."""
     return _drawn(sweep.time, _sweep, data)
 
 
-def sweep_pareto(data: Data) -> Figure:
+def sweep_pareto(data: Data) -> _Figure:
     """Energy against error, and against time, with the points that none beats in both."""
     return _drawn(sweep.pareto, _sweep, data)
 
@@ -193,7 +193,7 @@ def sweep_pareto(data: Data) -> Figure:
 def write(
     data: Data | list[Result],
     directory: str | os.PathLike[str],
-    formats: Iterable[str] = ("png", "svg", "pdf"),
+    formats: abc.Iterable[str] = ("png", "svg", "pdf"),
 ) -> list[Path]:
     """Writes every figure that ``data`` (of a list: several runs, compared) has to ``directory``,
     byte by byte as ``scripts/plot.py`` does. Returns the files."""
@@ -202,7 +202,7 @@ def write(
     written: list[Path] = []
     try:
         with plt.rc_context(style.RC):
-            table: list[tuple[str, Callable[[Any], Any]]]
+            table: list[tuple[str, abc.Callable[[Any], Any]]]
             read: Any
             if isinstance(data, list):
                 table, read = command.COMPARE_FIGURES, _results(data)

@@ -5,6 +5,8 @@
 
 #include "core/error.h"
 #include "python/src/interpreter.h"
+#include "python/src/runs.h"
+#include "python/src/values.h"
 #include "sim/config/suggest.h"
 #include "sim/result/result_fields.h"
 
@@ -43,6 +45,14 @@ void bind_fields(py::module_& module) {
   module.def("fields", [] {
     py::list all;
     for (const FieldRow& row : result_fields()) all.append(to_tuple(row));
+    return all;
+  });
+  // Between them they have every part that results can have.
+  module.def("example_documents", [] {
+    py::list all;
+    for (ExampleResult& example : example_results())
+      all.append(
+          to_python(Report{std::move(example.run), std::move(example.result), "0"}.document()));
     return all;
   });
   module.def("field", &field);

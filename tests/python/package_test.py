@@ -1,5 +1,6 @@
 """The package as it is installed and documented: types, examples of the documentation, pip."""
 
+import importlib
 import os
 import re
 import shutil
@@ -31,6 +32,13 @@ class PackageTest(unittest.TestCase):
                 "import numpy as np\nimport bitjoule\n"
                 "result = bitjoule.run('run.yaml', set={'seed': 1}, inputs=np.ones((1, 2)))\n"
                 "cycles: int = result.cycles\n"
+                "read: int = result.dram.per_tensor.weights.read_bytes\n"
+                "bound: str = result.layers[0].bound\n"
+                "joules: float = sum(result.energy.components[name] for name in ['array'])\n"
+                "rows = result.config.accelerator.array.rows\n"
+                "if result.error is not None: sqnr = result.error.sqnr_db\n"
+                "made = bitjoule.quantize([1.0], 'int8')\n"
+                "print(made.error.sqnr_db, made.format.granularity, result.to_dict())\n"
                 "for point in bitjoule.sweep('run.yaml', {'seed': [1, 2]}): print(point.labels)\n"
                 "data: np.ndarray = bitjoule.quantize([1.0], 'int8').data\n"
                 "bitjoule.plot.energy(result).savefig('a.png')\n",
@@ -39,7 +47,14 @@ class PackageTest(unittest.TestCase):
             wrong = Path(directory, "wrong.py")
             wrong.write_text(
                 "import bitjoule\nbitjoule.run(3)\nname: str = bitjoule.run('a').cycles\n"
-                "bitjoule.run('a', weight=1)\n",
+                "bitjoule.run('a', weight=1)\n"
+                "result = bitjoule.run('a')\n"
+                "result.cycels\n"  # each a typo
+                "result.energy.totl_pj\n"
+                "result.dram.per_tensor.weights.read_byte\n"
+                "result.layers[0].bounds\n"
+                "result.layers[0].energy.total\n"
+                "bitjoule.quantize([1.0], 'int8').error.sqnr\n",
                 encoding="utf-8",
             )
             options = ["--cache-dir", Path(directory, "cache"), "--ignore-missing-imports"]
@@ -52,7 +67,61 @@ class PackageTest(unittest.TestCase):
             done = mypy(program)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             done = mypy(wrong)
-            self.assertEqual(done.stdout.count("error:"), 3, done.stdout + done.stderr)
+            self.assertEqual(done.stdout.count("error:"), 9, done.stdout + done.stderr)
+            self.assertEqual(done.stdout.count("[attr-defined]"), 6, done.stdout)
+
+    def test_stubs_are_what_there_is(self):
+        """mypy.stubtest compares every name of the package with what it is at run time."""
+        with tempfile.TemporaryDirectory() as directory:
+            config = Path(directory, "mypy.ini")
+            config.write_text("[mypy]\nignore_missing_imports = True\n", encoding="utf-8")
+            package = str(Path(bitjoule.__file__).parents[1])
+            done = run(sys.executable, "-m", "mypy.stubtest", "bitjoule", "--mypy-config-file", config,
+                       env={"MYPYPATH": package, "PYTHONPATH": package}, cwd=directory)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_types_of_results_are_those_that_the_simulator_tells(self):
+        script = ROOT / "scripts/python_fields.py"
+        made = run(sys.executable, "-B", "-c", "import runpy, sys; sys.argv = ['x']; "
+                   f"print(runpy.run_path({str(script)!r})['text'](), end='')")
+        self.assertEqual(made.stderr, "")
+        self.assertEqual((PYTHON / "bitjoule/_described.py").read_text(encoding="utf-8"), made.stdout,
+                         "scripts/python_fields.py writes it")
+
+    def test_types_hold_of_results(self):
+        """Every value of a run is of the type that _described says."""
+        described = importlib.import_module("bitjoule._described")
+        result = bitjoule.run("runs/quickstart.yaml", set={"layer": "{gemm: {m: 2, n: 16, k: 16}}"})
+        names = {"int": int, "float": (float, int), "str": str, "bool": bool, "None": type(None)}
+        count = 0
+
+        def check(value, kind, path):
+            nonlocal count
+            count += 1
+            for option in re.split(r" \| (?![^\[]*\])", kind):
+                if option in names and type(value) in (names[option] if isinstance(names[option], tuple)
+                                                       else (names[option],)):
+                    return
+                if option == "Open" and isinstance(value, dict):
+                    return
+                if option.startswith("list[") and isinstance(value, list):
+                    for item in value:
+                        check(item, option[5:-1], path + "[]")
+                    return
+                if option.startswith("Named[") and isinstance(value, dict):
+                    for key, item in value.items():
+                        check(item, option[6:-1], f"{path}.{key}")
+                    return
+                if hasattr(described, option) and isinstance(value, dict):
+                    fields = getattr(described, option).__annotations__
+                    for key, item in value.items():
+                        self.assertIn(key, fields, f"{path}: {option}")
+                        check(item, fields[key].replace("builtins.", ""), f"{path}.{key}")
+                    return
+            self.fail(f"{path}: {value!r} is no {kind}")
+
+        check(result.to_dict(), "Described", "")
+        self.assertGreater(count, 300)
 
     def test_all_is_documented(self):
         self.assertTrue((Path(bitjoule.__file__).parent / "py.typed").exists())

@@ -57,8 +57,10 @@ class RunTest(unittest.TestCase):
             field = result.describe(path)
             self.assertEqual(field.unit, unit, path)
             self.assertTrue(field.meaning, path)
-        with self.assertRaisesRegex(KeyError, "energy.total_pj"):
+        with self.assertRaises(bitjoule.InputError) as caught:
             result.describe("energy.total_jp")
+        self.assertEqual(str(caught.exception),
+                         'no result has "energy.total_jp", did you mean "energy.total_pj"?')
         table = bitjoule.fields()
         self.assertEqual(list(table), ["path", "unit", "over_layers", "meaning"])
         self.assertIn("network.kinds[].cycles", list(table.path))
