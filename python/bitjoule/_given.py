@@ -81,8 +81,8 @@ def settings(values: Settings | None) -> list[tuple[str, str]]:
         if not isinstance(path, str):
             raise InputError(f"set: expected a dotted path as a text, got {path!r}")
         if isinstance(value, os.PathLike):
-            value = _path(f"set: {path}", value)
-        text = _text("set", value) if isinstance(value, str) else _json(f"set: {path}", value)
+            value = _path(f"--set {path}", value)
+        text = _text(f"--set {path}", value) if isinstance(value, str) else _json(f"--set {path}", value)
         pairs.append((_text("set", path), text))
     return pairs
 

@@ -1,4 +1,9 @@
-"""What bitjoule raises. The texts, with file, line and column, are those of the program."""
+"""What bitjoule raises. The texts, with file, line and column, are those of the program.
+
+Where something stands: in a file as ``run.yaml:3:7: path``, in a dict as ``config: path``, in ``set``
+as ``--set path``, which is the program's name for it, also what ``Machine.run`` takes as ``layer`` or
+``network``; of an argument that is of another type its name.
+"""
 
 from __future__ import annotations
 

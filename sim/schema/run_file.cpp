@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "run/run_check.h"
 #include "sim/config/digest.h"
+#include "sim/config/naming.h"
 #include "sim/config/reader.h"
 #include "sim/config/writer.h"
 #include "sim/formats/tensor_file.h"
@@ -205,6 +206,10 @@ std::optional<Evaluation> evaluation_of(const RunFile& file) {
   return evaluation;
 }
 
+void check_fidelity(const RunConfig& run, const Node& root) {
+  naming(root.place.origin ? *root.place.origin : run.name, [&] { check_fidelity(run); });
+}
+
 RunConfig to_run(const RunFile& file, const Node& root) {
   if (!file.accelerator.energy)
     throw input_error("energy: missing, here and in the accelerator");  // erased by an override
@@ -225,10 +230,10 @@ RunConfig to_run(const RunFile& file, const Node& root) {
   } else {
     run.options.values = file.values.value_or(false);
     run.overlap = file.overlap;
-    check_fidelity(run);
+    check_fidelity(run, root);
     set_phases(file, run);
   }
-  check_fidelity(run);
+  check_fidelity(run, root);
   run.evaluation = evaluation_of(file);
   if (run.name.empty())
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;

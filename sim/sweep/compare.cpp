@@ -108,37 +108,64 @@ struct Row {
   std::vector<std::string> changes;
 };
 
-/// A line for each row, or two where one is wider than `width`: the path has its own then.
+/// A line for each row. Where some are wider than `width`, values are shortened, a path that has no
+/// room beside them stands on a line of its own, and of a change there is what has room.
 std::string rows_text(const std::vector<Row>& rows, std::size_t width) {
-  constexpr std::size_t kIndent = 2, kGap = 2, kDeeper = 6;
+  constexpr std::size_t kIndent = 2, kGap = 2;
   std::size_t path = 0, a = 0, b = 0, change = 0;
   for (const Row& row : rows) {
-    path = std::max(path, row.path.size());
+    path = std::max(path, character_count(row.path));
     a = std::max(a, character_count(row.a));
     b = std::max(b, character_count(row.b));
     change = std::max(change, joined(row.changes, kUnlimited).size());
   }
-  const bool fits = kIndent + path + kGap + a + kGap + b + kGap + change <= width;
-  std::size_t room = kUnlimited;
-  if (!fits) {  // the first part of a change always has room
-    constexpr std::size_t kLeast = 24;
-    const std::size_t most = (width - kDeeper - 2 * kGap - kLeast) / 2;
+  if (kIndent + path + a + b + change + 3 * kGap > width) {
+    const std::size_t most = width / 5;  // of a value
+    constexpr std::size_t kLeast = 22;   // of a change: its first part, and the second mostly
     a = std::min(a, most);
     b = std::min(b, most);
-    room = width - kDeeper - a - b - 2 * kGap;
+    path = std::min(path, width - kIndent - a - b - std::min(change, kLeast) - 3 * kGap);
+    change = width - kIndent - path - a - b - 3 * kGap;
   }
-  const auto padded = [](const std::string& text, std::size_t size) {
-    return std::string(size - std::min(size, character_count(text)), ' ') + text;
+  const auto padding = [](const std::string& text, std::size_t size) {
+    return std::string(size - std::min(size, character_count(text)), ' ');
   };
   std::string out;
   for (const Row& row : rows) {
-    std::string line =
-        fits ? fmt::format("  {:<{}}  ", row.path, path)
-             : fmt::format("  {}\n{:{}}", shortened(row.path, width - kIndent), "", kDeeper);
-    line += padded(fits ? row.a : shortened(row.a, a), a) + "  " +
-            padded(fits ? row.b : shortened(row.b, b), b) + "  " + joined(row.changes, room);
+    std::string line = "  " + row.path;
+    if (character_count(row.path) > path) {
+      out += shortened(line, width) + "\n";
+      line = std::string(kIndent + path, ' ');
+    } else {
+      line += padding(row.path, path);
+    }
+    for (const auto& [value, size] : {std::pair(shortened(row.a, a), a), {shortened(row.b, b), b}})
+      line += "  " + padding(value, size) + value;
+    line += "  " + joined(row.changes, change);
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
+  }
+  return out;
+}
+
+/// Lines that break at spaces, all but the first indented.
+std::string wrapped(const std::string& text, std::size_t width) {
+  std::string out;
+  std::size_t used = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string word = text.substr(at, end - at);
+    const std::size_t size = character_count(word);
+    if (used > 0 && used + 1 + size > width) {
+      out += "\n  ";
+      used = 2;
+    } else if (used > 0) {
+      out += " ";
+      ++used;
+    }
+    out += word;
+    used += size;
+    at = end + 1;
   }
   return out;
 }
@@ -208,7 +235,8 @@ std::string diff_text(const std::string& name_a, const json::object& a, const st
                               "\nresult: {} values differ, {} are equal (A, B, B - A, "
                               "relative, times)\n{}",
                               result.size(), equal, table(result, true, in_one_unit, width));
-  for (const std::string& note : price_notes({&flat_a, &flat_b})) out += "\nnote: " + note + "\n";
+  for (const std::string& note : price_notes({&flat_a, &flat_b}))
+    out += "\n" + wrapped("note: " + note, width) + "\n";
   return out;
 }
 

@@ -11,8 +11,8 @@ namespace bitjoule {
 boost::json::object load_result(const std::string& path);
 
 /// What differs in configuration (value against value) and in the result (absolute and relative);
-/// says so where nothing does. Rows that are wider than `width` characters take two lines, in which
-/// long texts are shortened and the last parts of a change may be missing.
+/// says so where nothing does. Where rows are wider than `width` characters, long texts are
+/// shortened, a long path stands above its values, and the last parts of a change may be missing.
 std::string diff_text(const std::string& name_a, const boost::json::object& a,
                       const std::string& name_b, const boost::json::object& b, std::size_t width);
 
