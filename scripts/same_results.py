@@ -209,9 +209,13 @@ def outcome(sim, words, config, directory, environment):
     except subprocess.TimeoutExpired:
         return {"exit code": f"none within {SECONDS} s"}
     came = {"exit code": str(done.returncode), "standard output": done.stdout, "standard error": done.stderr}
+    table = out / "results.json"  # of a sweep: points in order, whose hashes name their files
+    hashes = re.findall(r'"hash": "(\w+)"', table.read_text(encoding="utf-8")) if table.exists() else []
     for path in sorted(out.rglob("*")) if out.is_dir() else []:
         name = path.relative_to(out).as_posix()
-        if path.suffix in (".json", ".csv") and "store" not in name:
+        if path.stem in hashes:
+            name = name.replace(path.stem, f"point {hashes.index(path.stem)}")
+        if path.suffix in (".json", ".csv"):
             came[name] = without_version(name, path.read_text(encoding="utf-8"))
     return came
 
