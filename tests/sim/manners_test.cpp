@@ -372,7 +372,7 @@ TEST_CASE("manners: completion in every shell") {
         for (std::size_t at = 0; (at = words.find('=', at)) != std::string::npos; at += 3)
           words.replace(at, 1, " = ");
         script += fmt::format(
-            "compopt() {{ [ \"$*\" = '-o nospace' ] && open=+; }}\n"
+            "compopt() {{ [ \"$2\" = nospace ] && open=+; }}\n"
             "COMP_LINE='{0}' COMP_POINT={1} COMP_WORDS=({2}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - "
             "1))\n"
             "_bitjoule\nprintf \"%s$open\\n\" \"${{COMPREPLY[@]}}\"\n",
@@ -413,7 +413,7 @@ TEST_CASE("manners: a difference fits a terminal's lines, and is whole elsewhere
   const std::string long_name = std::string(70, 'n') + "-the-end";
   REQUIRE(shell(run + dir.at("a")).code == 0);
   REQUIRE(shell(run + dir.at("b") +
-                " --set precision.weights=q4_0 --set precision.activations=fp16 "
+                " --set precision.weights.format=int4 --set precision.activations=fp16 "
                 "--set precision.mac=fp16 --set name=" +
                 long_name)
               .code == 0);
@@ -432,7 +432,7 @@ TEST_CASE("manners: a difference fits a terminal's lines, and is whole elsewhere
     CHECK(count > 40);
     CHECK(longest > width / 2);
     CHECK(has(text, "  energy.total_pj\r\n"));
-    CHECK(has(text, " times less"));
+    CHECK(has(text, " %\r\n"));
     CHECK(has(text, "nnn...n"));
     CHECK_FALSE(has(text, long_name));
   }
@@ -446,7 +446,7 @@ TEST_CASE("manners: a difference fits a terminal's lines, and is whole elsewhere
     return boost::json::object{};
   };
   CHECK(of("config", "precision.weights.format").at("a") == "int8");
-  CHECK(of("config", "precision.weights.format").at("b") == "q4_0");
+  CHECK(of("config", "precision.weights.format").at("b") == "int4");
   CHECK(of("config", "name").at("b") == boost::json::string(long_name));
   CHECK(of("result", "energy.total_pj").at("a").is_double());
   CHECK(of("result", "cycles").size() == 3);
