@@ -12,7 +12,7 @@ declare -A groups=(
            libfmt-dev libyaml-dev libcli11-dev libonnx-dev libprotobuf-dev
            libflatbuffers-dev"
   [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh
-          dpkg-dev file"
+          dpkg-dev file mkdocs mkdocs-material codespell"
   [browser]="chromium|chromium-browser"
   [python]="pybind11-dev python3-dev python3-numpy python3-pandas python3-matplotlib python3-pip
             python3-setuptools python3-wheel python3-venv jupyter-nbconvert python3-ipykernel mypy"

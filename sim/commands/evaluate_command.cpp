@@ -25,9 +25,9 @@ namespace {
 
 struct EvaluateArguments {
   std::string file, directory, store;
-  std::string data, labels, reference, tokenizer, network;
+  std::string data, labels, reference, tokenizer;
   std::int64_t window = 0, stride = 0, limit = 0;
-  ImportArguments import;
+  NetworkArguments network;
   std::size_t jobs = 1;
   bool dry_run = false, json = false;
 };
@@ -40,15 +40,7 @@ bool is_gguf(const std::string& file) { return std::filesystem::path(file).exten
 
 /// The options that stand for a key of the run file, before what --set says.
 std::vector<Override> with_options(std::vector<Override> overrides, const EvaluateArguments& a) {
-  std::vector<Override> all;
-  if (!a.network.empty()) {
-    NetworkValue network = network_value(a.network, a.import.resolved());
-    print_notes(network.notes);
-    add_network(std::move(network), all);
-  } else if (a.import.any_given()) {
-    throw input_error(
-        "--batch, --size, --skip-unknown and --requantize: of an imported network: --network");
-  }
+  std::vector<Override> all = a.network.overrides();
   if (!a.data.empty()) all.push_back({"evaluation.data", quoted(a.data)});
   if (!a.labels.empty()) all.push_back({"evaluation.labels", quoted(a.labels)});
   if (a.window != 0) all.push_back({"evaluation.window", std::to_string(a.window)});
@@ -60,7 +52,7 @@ std::vector<Override> with_options(std::vector<Override> overrides, const Evalua
     all.push_back(std::move(reference.override));
   }
   const std::string& tokenizer =
-      a.tokenizer.empty() && is_gguf(a.network) ? a.network : a.tokenizer;
+      a.tokenizer.empty() && is_gguf(a.network.file) ? a.network.file : a.tokenizer;
   if (!tokenizer.empty()) all.push_back({"evaluation.tokenizer", quoted(tokenizer)});
   all.insert(all.end(), overrides.begin(), overrides.end());
   return all;
@@ -160,11 +152,7 @@ CommandAction add_evaluate_command(CLI::App& app) {
                  "network whose float64 values are the reference, as --network has it; default: "
                  "the run's own, its stored weights decoded")
       ->type_name("FILE");
-  app.add_option(
-         "--network", a->network,
-         "evaluate this network instead: of `sim list networks`, or what `sim import` reads")
-      ->type_name("FILE");
-  add_import_options(app, a->import);
+  add_network_options(app, "evaluate", a->network);
   app.add_option("-o,--output", a->directory,
                  "write result.json, layers.csv, inputs.csv, predictions.csv, and positions.csv or "
                  "confusion.csv there")

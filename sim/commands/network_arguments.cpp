@@ -10,10 +10,28 @@
 
 namespace bitjoule {
 
-void add_network(NetworkValue network, std::vector<Override>& overrides) {
-  overrides.push_back(std::move(network.override));
+std::vector<Override> NetworkArguments::overrides(std::map<std::string, std::string> inputs) const {
+  if (file.empty()) {
+    if (import.any_given())
+      throw input_error(
+          "--batch, --size, --skip-unknown and --requantize: of an imported network: --network");
+    return {};
+  }
+  ImportOptions options = import.resolved();
+  options.inputs = std::move(inputs);
+  NetworkValue network = network_value(file, options);
+  print_notes(network.notes);
+  std::vector<Override> result{std::move(network.override)};
   for (const auto& [name, size] : network.parameters)
-    overrides.push_back({"network.parameters." + name, std::to_string(size)});
+    result.push_back({"network.parameters." + name, std::to_string(size)});
+  return result;
+}
+
+void add_network_options(CLI::App& app, const std::string& verb, NetworkArguments& arguments) {
+  app.add_option("--network", arguments.file,
+                 verb + " this network instead: of `sim list networks`, or what `sim import` reads")
+      ->type_name("FILE");
+  add_import_options(app, arguments.import);
 }
 
 std::map<std::string, std::string> given_files(const std::vector<std::string>& arguments) {

@@ -1,18 +1,30 @@
-// --input NAME=FILE: files that stand for a network's inputs.
+// Options of the commands that take a run file: a network in the place of its own (--network), and
+// files that stand for a network's inputs (--input NAME=FILE).
 #pragma once
 
+#include <CLI/App.hpp>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "core/workload/network.h"
+#include "sim/commands/import_options.h"
 #include "sim/import/import.h"
 
 namespace bitjoule {
 
-/// Puts a network in the place of a run's, its sizes as --set says them, so that one without effect
-/// is told.
-void add_network(NetworkValue network, std::vector<Override>& overrides);
+struct NetworkArguments {
+  std::string file;  ///< empty: the run's own network
+  ImportArguments import;
+
+  /// What puts the network in the place of the run's, its sizes as --set says them, so that one
+  /// without effect is told. `inputs` are the files of its inputs by name. Prints the importer's
+  /// notes. Throws an input Error for options of an import without --network.
+  std::vector<Override> overrides(std::map<std::string, std::string> inputs = {}) const;
+};
+
+/// Declares --network and the options of its import; `verb` is what the command does with it.
+void add_network_options(CLI::App& app, const std::string& verb, NetworkArguments& arguments);
 
 /// The files of "--input NAME=FILE" by name. Throws an input Error for other texts and names that
 /// are given twice.

@@ -39,8 +39,7 @@ struct RunArguments {
   std::string directory;
   std::string fidelity, values;
   std::string vcd, fst, timeline;
-  std::string network;
-  ImportArguments import;
+  NetworkArguments network;
   std::vector<std::string> inputs;
   std::string store;
   std::size_t jobs = 1;
@@ -71,27 +70,11 @@ bool is_traced(const RunArguments& a) {
   return !a.vcd.empty() || !a.fst.empty() || !a.timeline.empty();
 }
 
-/// The network that --network names.
-NetworkValue named_network(const RunArguments& a) {
-  ImportOptions options = a.import.resolved();
-  options.inputs = given_files(a.inputs);
-  return network_value(a.network, options);
-}
-
 /// Overrides and options that stand for a key of the run file.
 std::vector<Override> with_options(std::vector<Override> overrides, const RunArguments& a) {
   if (!a.fidelity.empty()) overrides.push_back({"fidelity", a.fidelity});
   if (!a.values.empty()) overrides.push_back({"values", a.values});
-  if (a.network.empty()) {
-    if (a.import.any_given())
-      throw input_error(
-          "--batch, --size, --skip-unknown and --requantize: of an imported network: --network");
-    return overrides;
-  }
-  NetworkValue network = named_network(a);
-  print_notes(network.notes);
-  std::vector<Override> all;
-  add_network(std::move(network), all);
+  std::vector<Override> all = a.network.overrides(given_files(a.inputs));
   all.insert(all.end(), overrides.begin(), overrides.end());
   return all;
 }
@@ -281,15 +264,12 @@ CommandAction add_run_command(CLI::App& app) {
   app.add_option("--fst", a->fst, "the same compressed, by GTKWave's vcd2fst")->type_name("FILE");
   app.add_option("--timeline", a->timeline, "write a Chrome trace for Perfetto, a track per unit")
       ->type_name("FILE");
-  app.add_option("--network", a->network,
-                 "run this network instead: of `sim list networks`, or what `sim import` reads")
-      ->type_name("FILE");
   app.add_option("--input", a->inputs,
                  "values of an input of the network: .npy, .pb (ONNX) or .safetensors; repeatable")
       ->type_name("NAME=FILE")
       ->expected(1)
       ->take_all();
-  add_import_options(app, a->import);
+  add_network_options(app, "run", a->network);
   CLI::Option* store =
       app.add_option("--store", a->store,
                      "take layers that were simulated before from there, and leave those that are "
@@ -312,12 +292,17 @@ CommandAction add_run_command(CLI::App& app) {
 
 CommandAction add_explain_command(CLI::App& app) {
   auto file = std::make_shared<std::string>();
+  auto network = std::make_shared<NetworkArguments>();
   app.add_option("config", *file, "run file; - reads standard input")
       ->required()
       ->type_name("FILE");
+  add_network_options(app, "explain", *network);
   const auto sets = add_set_option(app);
-  return [file, sets] {
-    const RunConfig run = read_given_run(given_source(*file), parse_overrides(*sets));
+  return [file, network, sets] {
+    std::vector<Override> overrides = network->overrides();
+    const std::vector<Override> given = parse_overrides(*sets);
+    overrides.insert(overrides.end(), given.begin(), given.end());
+    const RunConfig run = read_given_run(given_source(*file), overrides);
     print_notes(run.notes);
     if (!run.phases.empty()) {
       print_text(naming(*file, [&] { return explain_network_text(run); }));

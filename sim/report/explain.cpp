@@ -157,10 +157,11 @@ std::string explain_text(const RunConfig& run, const MappingProblem& unset, cons
       clock / static_cast<double>(p.path.mac_passes);
   const double bandwidth = p.memory.bytes_per_cycle * clock;
   const double intensity = static_cast<double>(e.macs()) / static_cast<double>(c.moved_bytes());
-  line("roofline",
-       fmt::format("{} MAC/B against a ridge of {}: at most {} by {}", digits_text(intensity),
-                   peak / bandwidth, si(std::min(peak, intensity * bandwidth), "MAC/s"),
-                   intensity * bandwidth < peak ? "the DRAM's peak" : "the array's peak"));
+  line(
+      "roofline",
+      fmt::format("{} MAC/B against a ridge of {}: at most {} by {}", digits_text(intensity),
+                  digits_text(peak / bandwidth), si(std::min(peak, intensity * bandwidth), "MAC/s"),
+                  intensity * bandwidth < peak ? "the DRAM's peak" : "the array's peak"));
   if (simulated != nullptr) {
     line("simulated", fmt::format("estimated {}, simulated {} cycles", with_commas(c.cycles),
                                   with_commas(simulated->cycles.value)));

@@ -1,4 +1,7 @@
-"""The commands that the documentation shows run as they are typed, one page after the other."""
+"""The documentation: commands run as they are typed, page after page, and print what the page shows.
+
+With BITJOULE_UPDATE_DOCS=1 the pages' output is replaced by what was printed.
+"""
 
 import os
 import pathlib
@@ -10,7 +13,10 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIM = pathlib.Path(os.environ["BITJOULE_SIM"])
 
-PAGES = ["README.md", "docs/cli.md", "docs/install.md", "docs/library.md", "docs/python.md"]
+PAGES = ["README.md", "docs/index.md", "docs/tutorial.md", "docs/first-machine.md", "docs/own-model.md",
+         "docs/reading-a-report.md", "docs/cli.md", "docs/install.md", "docs/library.md", "docs/python.md"]
+PROSE = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+UPDATE = bool(os.environ.get("BITJOULE_UPDATE_DOCS"))
 # Beginnings of commands that are tested elsewhere or need what a test has not.
 LEFT_OUT = {
     "scripts/demo.sh": "builds; scripts.article_test",
@@ -25,17 +31,45 @@ LEFT_OUT = {
     "env/bin/pip": "the package test",
     "g++ ": "the install test",
     "build/release/sim/sim run configs/runs/resnet50.yaml --network my-model": "yours",
+    "build/release/sim/sim run configs/runs/llama2-7b-decode.yaml --network my-model": "yours",
+    "build/release/sim/sim evaluate configs/runs/llama2-7b-decode.yaml --network my-model": "yours",
     "sim man > sim.1 && man": "a pager",
 }
 
 
+def block_commands(block):
+    """Its lines, without comments."""
+    for line in block.splitlines():
+        command = re.sub(r"\s+#.*", "", line).strip()
+        if command and not command.startswith("#"):
+            yield command
+
+
 def commands(text):
-    """Lines of the page's blocks for a shell, without comments."""
+    """Lines of the page's blocks for a shell."""
     for block in re.findall(r"```sh\n(.*?)```", text, re.S):
-        for line in block.splitlines():
-            command = re.sub(r"\s+#.*", "", line).strip()
-            if command and not command.startswith("#"):
-                yield command
+        yield from block_commands(block)
+
+
+def label(line):
+    """What a line of a summary begins with: "cycles", "  dram"."""
+    return re.match(r"\s*\S+(?: \S+)*", line).group()
+
+
+def as_printed(shown, printed):
+    """The lines that a page shows, each as it was printed: the first one with its label."""
+    found = {}
+    for line in printed.splitlines():
+        if line.strip():
+            found.setdefault(label(line), line)
+    return [found.get(label(line), f"not printed: {line}") for line in shown]
+
+
+def anchors(page):
+    """Of its headings, as GitHub and the site form them."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+    names = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", name.lower()).strip().replace(" ", "-") for name in names}
 
 
 def is_left_out(command):
@@ -43,20 +77,31 @@ def is_left_out(command):
 
 
 class Documentation(unittest.TestCase):
-    def test_commands_run(self):
+    maxDiff = None
+
+    def run_page(self, page, place):
+        """Runs its commands in `place`; gives the page with the output as it was printed, their number."""
+        text = (ROOT / page).read_text(encoding="utf-8")
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        run_file, = re.findall(r"```yaml\n(name: mine\n.*?)```", readme, re.S)
+        for block, name in re.findall(r"```yaml\n(name: (\S+)\n.*?)```", readme + text, re.S):
+            (place / f"{name}.yaml").write_text(block, encoding="utf-8")
+        for name in ("configs", "scripts", "python"):
+            (place / name).symlink_to(ROOT / name)
+        (place / "build/release").mkdir(parents=True)
+        (place / "build/release/sim").symlink_to(SIM.parent)
+        environment = {**os.environ, "PATH": f"{SIM.parent}:{os.environ['PATH']}"}
         count = 0
-        for page in PAGES:
-            with tempfile.TemporaryDirectory() as directory:
-                place = pathlib.Path(directory)
-                (place / "mine.yaml").write_text(run_file, encoding="utf-8")
-                for name in ("configs", "scripts", "python"):
-                    (place / name).symlink_to(ROOT / name)
-                (place / "build/release").mkdir(parents=True)
-                (place / "build/release/sim").symlink_to(SIM.parent)
-                environment = {**os.environ, "PATH": f"{SIM.parent}:{os.environ['PATH']}"}
-                for command in commands((ROOT / page).read_text(encoding="utf-8")):
+        printed = ""
+
+        def follow(match):
+            nonlocal count, printed
+            language, block = match.groups()
+            if language == "text" and printed:
+                lines = as_printed(block.splitlines(), printed)
+                return "```text\n" + "".join(f"{line}\n" for line in lines) + "```"
+            if language == "sh":
+                printed = ""
+                for command in block_commands(block):
                     if is_left_out(command):
                         continue
                     with self.subTest(page=page, command=command):
@@ -70,8 +115,25 @@ class Documentation(unittest.TestCase):
                                                capture_output=True, text=True, check=True).stdout,
                                 run_file)
                         self.assertNotIn("error:", done.stderr)
+                        printed += done.stdout
                         count += 1
-        self.assertGreater(count, 15)
+            return match.group()
+
+        followed = re.sub(r"```(\w+)\n(.*?)```", follow, text, flags=re.S)
+        return text, followed, count
+
+    def test_commands_run(self):
+        count = 0
+        for page in PAGES:
+            with tempfile.TemporaryDirectory() as directory:
+                text, followed, ran = self.run_page(page, pathlib.Path(directory))
+                count += ran
+                if UPDATE:
+                    (ROOT / page).write_text(followed, encoding="utf-8")
+                else:
+                    with self.subTest(page=page):
+                        self.assertEqual(text, followed)
+        self.assertGreater(count, 40)
 
     def test_nothing_is_left_out_that_is_not_there(self):
         shown = [c for page in PAGES for c in commands((ROOT / page).read_text(encoding="utf-8"))]
@@ -79,10 +141,40 @@ class Documentation(unittest.TestCase):
             self.assertTrue(any(command.startswith(start) for command in shown), start)
 
     def test_links_lead_somewhere(self):
-        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
-            text = page.read_text(encoding="utf-8")
-            for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
-                self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
+        count = 0
+        for page in PROSE:
+            text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+            for target in re.findall(r"\]\(([^)\s]+)\)", text):
+                if re.match(r"https?:", target):
+                    continue
+                name, _, anchor = target.partition("#")
+                there = page.parent / name if name else page
+                self.assertTrue(there.exists(), f"{page.name}: {target}")
+                if anchor:
+                    self.assertIn(anchor, anchors(there), f"{page.name}: {target}")
+                    count += 1
+        self.assertGreater(count, 10)
+
+    def test_site_is_built(self):
+        with tempfile.TemporaryDirectory() as directory:
+            done = subprocess.run(["mkdocs", "build", "--strict", "--site-dir", directory], cwd=ROOT,
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            pages = {page.relative_to(ROOT / "docs").with_suffix(".html")
+                     for page in (ROOT / "docs").rglob("*.md")}
+            built = {page.relative_to(directory) for page in pathlib.Path(directory).rglob("*.html")}
+            self.assertEqual({str(page).replace("README", "index") for page in pages},
+                             {str(page) for page in built} - {"404.html"})
+
+    def test_every_page_is_in_the_navigation(self):
+        navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+        for page in (ROOT / "docs").rglob("*.md"):
+            self.assertIn(f"- {page.relative_to(ROOT / 'docs')}\n", navigation)
+
+    def test_spelling(self):
+        done = subprocess.run(["codespell", "--ignore-words-list=arithmetics", *map(str, PROSE)],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 if __name__ == "__main__":
