@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "core/energy/sram_figures.h"
 #include "core/energy/table_notes.h"
@@ -36,13 +35,6 @@ PartArea mac_area(const MachinePart& part, const AreaPrices& prices) {
   return unknown(part, fmt::format("the table has no MAC of {}", part.type));
 }
 
-/// Whether a memory lies beyond all points.
-bool is_beyond(const SramPrices& sram, const MachinePart& part) {
-  const SramReach reach = sram_reach(sram, part.capacity, part.width);
-  return std::any_of(std::begin(kSramReaches), std::end(kSramReaches),
-                     [&](const SramReachRow& row) { return reach.*row.times > 1; });
-}
-
 PartArea sram_area(const MachinePart& part, const AreaPrices& prices, const SramPrices& sram) {
   if (prices.sram) {
     const double bits = static_cast<double>(part.capacity.value) * 8;
@@ -63,7 +55,8 @@ PartArea sram_area(const MachinePart& part, const AreaPrices& prices, const Sram
   PartArea area = known(part, *value, from, source);
   if (point == nullptr)
     area.why = fmt::format("power laws in capacity and width {} the table's points: {}",
-                           is_beyond(sram, part) ? "beyond" : "between", area.why);
+                           is_among_points(sram, part.capacity, part.width) ? "between" : "beyond",
+                           area.why);
   return area;
 }
 
@@ -110,6 +103,13 @@ void add_notes(const std::vector<MachinePart>& parts, const EnergyTable& table,
       report.notes.push_back(
           fmt::format("{} that the table has a point for, by its rule: {}", row.what, names));
   }
+  std::string corners;
+  for (const MachinePart& part : parts)
+    if (part.kind == PartKind::kSram && !table.area->sram &&
+        is_in_corner(table.sram, part.capacity, part.width))
+      corners += (corners.empty() ? "" : ", ") + part.component;
+  if (!corners.empty())
+    report.notes.push_back(fmt::format("{}, by its rule: {}", kSramCorner, corners));
   for (const ComponentArea& row : table.area->components)
     if (row.per == AreaUnit::kMachine)
       report.notes.push_back(

@@ -38,18 +38,6 @@ std::string sram_source(const Provenance& from, const EnergyTable& table) {
   return source_of(named, table);
 }
 
-/// Whether a bank lies between the points' capacities and widths.
-bool is_within(const SramPrices& prices, const Action& bank) {
-  const auto lies = [&](auto value, auto of) {
-    const auto [least, most] =
-        std::minmax_element(prices.points.begin(), prices.points.end(),
-                            [&](const SramPoint& a, const SramPoint& b) { return of(a) < of(b); });
-    return of(*least) <= value && value <= of(*most);
-  };
-  return lies(bank.capacity, [](const SramPoint& p) { return p.capacity; }) &&
-         lies(bank.width, [](const SramPoint& p) { return p.width; });
-}
-
 /// Of a grid of points; empty where they lack the figure.
 std::optional<UnitPrice> grid_price(const Action& action, const EnergyTable& table,
                                     const SramFigure& figure) {
@@ -64,7 +52,8 @@ std::optional<UnitPrice> grid_price(const Action& action, const EnergyTable& tab
   return UnitPrice{
       PriceOrigin::kDerived, Picojoules(*value),
       fmt::format("power laws in capacity and width {} the table's points: {}",
-                  is_within(table.sram, action) ? "between" : "beyond", sram_source(from, table)),
+                  is_among_points(table.sram, action.capacity, action.width) ? "between" : "beyond",
+                  sram_source(from, table)),
       sram_uncertainty(table.sram, from)};
 }
 
@@ -109,15 +98,17 @@ std::optional<UnitPrice> sram_price(const Action& action, const EnergyTable& tab
                     point.width.value, energy_at(point, is_write), sram_source(point.from, table)),
         uncertainty};
   }
-  const bool is_between =
-      points.front().capacity < action.capacity && action.capacity < points.back().capacity;
   const double energy = interpolated_per_bit(points, action.capacity, is_write) *
                         static_cast<double>(action.width.value);
+  const std::string rule =
+      points.size() == 1
+          ? "the table's one figure, whatever the capacity"
+          : fmt::format(
+                "power law in capacity {} the table's points",
+                is_among_points(table.sram, action.capacity, action.width) ? "between" : "beyond");
   return UnitPrice{
       PriceOrigin::kDerived, Picojoules(energy),
-      fmt::format("power law in capacity {} the table's points, in proportion to "
-                  "width: {}",
-                  is_between ? "between" : "beyond", sram_source(points.front().from, table)),
+      fmt::format("{}, in proportion to width: {}", rule, sram_source(points.front().from, table)),
       sram_uncertainty(table.sram, points.front().from)};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <utility>
 #include <vector>
@@ -78,6 +79,56 @@ SramReach sram_reach(const SramPrices& prices, Bytes capacity, Bits width) {
   beyond([](const SramPoint& p) { return p.capacity; }, capacity, reach.larger, reach.smaller);
   beyond([](const SramPoint& p) { return p.width; }, width, reach.wider, reach.narrower);
   return reach;
+}
+
+namespace {
+
+struct Place {
+  double bytes, bits;  // logarithms
+};
+
+/// Twice the area of the triangle, positive where `c` is to the left of the way from `a` to `b`.
+double turn(const Place& a, const Place& b, const Place& c) {
+  return (b.bytes - a.bytes) * (c.bits - a.bits) - (b.bits - a.bits) * (c.bytes - a.bytes);
+}
+
+constexpr double kOnLine = 1e-9;  // logarithms are rounded
+
+/// Whether all points lie to one side of `at`, seen from one of them: then it is outside. Of points
+/// on one line, which have no inside, those between two of them are within.
+bool is_within(const std::vector<Place>& points, const Place& at) {
+  for (const Place& from : points) {
+    double most = 0, least = 0;
+    bool is_behind = false;  // a point lies on the far side of `at`, or in it
+    for (const Place& point : points) {
+      const double side = turn(from, at, point);
+      most = std::max(most, side);
+      least = std::min(least, side);
+      const double forth = (at.bytes - from.bytes) * (point.bytes - at.bytes) +
+                           (at.bits - from.bits) * (point.bits - at.bits);
+      is_behind = is_behind || (std::abs(side) <= kOnLine && forth >= -kOnLine);
+    }
+    if ((most <= kOnLine || least >= -kOnLine) && !is_behind) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool is_among_points(const SramPrices& prices, Bytes capacity, Bits width) {
+  if (prices.points.size() < 2) return true;
+  const bool by_width = prices.width_rule == WidthScaling::kPowerLaw;
+  std::vector<Place> points;
+  for (const SramPoint& p : prices.points)
+    points.push_back({log_of(p.capacity.value), by_width ? log_of(p.width.value) : 0});
+  return is_within(points, {log_of(capacity.value), by_width ? log_of(width.value) : 0});
+}
+
+bool is_in_corner(const SramPrices& prices, Bytes capacity, Bits width) {
+  const SramReach reach = sram_reach(prices, capacity, width);
+  const bool is_beyond = std::any_of(std::begin(kSramReaches), std::end(kSramReaches),
+                                     [&](const SramReachRow& row) { return reach.*row.times > 1; });
+  return !is_beyond && !is_among_points(prices, capacity, width);
 }
 
 double sram_uncertainty(const SramPrices& prices, const Provenance& point) {

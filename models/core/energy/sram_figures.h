@@ -28,6 +28,16 @@ struct SramReach {
 };
 SramReach sram_reach(const SramPrices& prices, Bytes capacity, Bits width);
 
+/// Whether a bank lies between the table's points: within their convex set in the logarithms of
+/// capacity and width, of which only the capacity counts where figures go in proportion to width. A
+/// single point stands for all.
+bool is_among_points(const SramPrices& prices, Bytes capacity, Bits width);
+/// Beyond no point in capacity, nor in width, and yet not among them: in a corner that none covers.
+bool is_in_corner(const SramPrices& prices, Bytes capacity, Bits width);
+/// What notes say of such banks.
+inline constexpr const char* kSramCorner =
+    "capacity and width each within its points, both together outside of them";
+
 /// The ways in which memories can lie beyond, as notes tell them.
 struct SramReachRow {
   double SramReach::*times;

@@ -87,6 +87,18 @@ std::vector<std::string> reach_notes(const Counts& counts, const EnergyTable& ta
       notes.push_back(fmt::format("{}: {} that it has a point for, by its rule: {}", table.name,
                                   row.what, fmt::join(names, ", ")));
   }
+  std::vector<std::string> corners;
+  for (const Action& action : counts) {
+    if (!is_by_points(action, table) || !is_in_corner(table.sram, action.capacity, action.width))
+      continue;
+    std::string name = fmt::format("{} ({} B x {} bit)", action.component, action.capacity.value,
+                                   action.width.value);
+    if (std::find(corners.begin(), corners.end(), name) == corners.end())
+      corners.push_back(std::move(name));
+  }
+  if (!corners.empty())
+    notes.push_back(
+        fmt::format("{}: {}, by its rule: {}", table.name, kSramCorner, fmt::join(corners, ", ")));
   return notes;
 }
 

@@ -63,10 +63,43 @@ TEST_CASE("price notes: banks and ports beyond the points are said on every side
         Notes{"grid: banks smaller than any that it has a point for, by its rule: a (2 times)"});
 }
 
+TEST_CASE("price notes: a corner of the grid without a point is outside of the points") {
+  EnergyTable table = grid();
+  table.sram.points.erase(table.sram.points.begin() + 1);  // 1 KiB x 128 bits
+  // Left are 1 KiB x 64, 4 KiB x 64 and 4 KiB x 128: a triangle in logarithms, on whose long side
+  // lies 2 KiB x 90.5 bits.
+  CHECK(price({access("a", 2048, 90), access("b", 4096, 100), access("c", 3000, 64)}, table)
+            .notes.empty());
+  const EnergyReport out = price({access("a", 2048, 91), access("b", 1024, 128)}, table);
+  CHECK(out.notes ==
+        Notes{"grid: capacity and width each within its points, both together outside of them, by "
+              "its rule: a (2048 B x 91 bit), b (1024 B x 128 bit)"});
+  CHECK(out.actions[0].unit.why.find("beyond the table's points") != std::string::npos);
+  CHECK(price({access("a", 2048, 90)}, table)
+            .actions[0]
+            .unit.why.find("between the table's points") != std::string::npos);
+  table.area.emplace().node = "45 nm";
+  MachinePart part;
+  part.component = "weight_buffer";
+  part.kind = PartKind::kSram;
+  part.capacity = Bytes(1024);
+  part.width = Bits(128);
+  const AreaReport area = area_of({part}, table);
+  CHECK(area.notes ==
+        Notes{"capacity and width each within its points, both together outside of them, by its "
+              "rule: weight_buffer"});
+  CHECK(area.parts[0].why.find("beyond the table's points") != std::string::npos);
+}
+
 TEST_CASE("price notes: a single point stands for memories of any size and port") {
   EnergyTable table = grid();
   table.sram.points.resize(1);
   CHECK(price({access("a", 1 << 20, 1024)}, table).notes.empty());
+  table.sram.width_rule = WidthScaling::kProportional;
+  table.source = "this test";
+  CHECK(price({access("a", 1 << 20, 128)}, table).actions[0].unit.why ==
+        "the table's one figure, whatever the capacity, in proportion to width: this test; "
+        "boundary: unit");
 }
 
 TEST_CASE("area notes: banks and ports beyond the points are said on every side") {
