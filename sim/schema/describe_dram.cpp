@@ -26,6 +26,7 @@ void describe(V& v, DramConfig& c) {
     if (std::holds_alternative<IdealDramConfig>(c.model) && c.energy &&
         std::holds_alternative<DramPerCommand>(c.energy->scheme))
       throw input_error("energy: per_command needs model: cycle; an ideal DRAM counts bits alone");
+    if (c.energy) check_own_prices(*c.energy);
     const auto* device = std::get_if<CycleDramConfig>(&c.model);
     if (device != nullptr && c.energy)
       check_priced_device(*c.energy, device->organization, device->timing, c.name, "energy");

@@ -338,3 +338,11 @@ void check_dram_prices(const DramPrices& prices) {
 }
 
 }  // namespace bitjoule
+void check_own_prices(const DramPrices& prices) {
+  const auto* access = std::get_if<DramPerAccess>(&prices.scheme);
+  if (access != nullptr && access->ratios)
+    throw input_error(
+        "energy: per_access.ratios: a DRAM's own prices are in pJ, as no MAC is known that they "
+        "could be ratios of; such a list is for an energy table with `unit: MAC` (energy.dram)");
+}
+

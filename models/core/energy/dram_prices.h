@@ -137,3 +137,7 @@ bool prices_states(const DramPerCommand& prices);
 void check_dram_prices(const DramPrices& prices);
 
 }  // namespace bitjoule
+/// Throws an input Error where a DRAM's own prices, not an energy table's, are ratios: they name no
+/// MAC.
+void check_own_prices(const DramPrices& prices);
+

@@ -221,6 +221,7 @@ EnergyReport price(const Counts& counts, const Prices& prices) {
     by_device = cost_of(own, *prices.device, prices.dram + "'s own");
     if (prices.counted == DramPricing::kDevice) report = std::move(own);
   }
+  if (device) check_own_prices(*device);
   report.dram = prices.dram;
   report.counted = prices.counted;
   report.notes.insert(report.notes.end(), prices.notes.begin(), prices.notes.end());

@@ -89,8 +89,8 @@ struct Prices {
 };
 
 /// `device`: what the file of the DRAM `dram` says, if anything. Throws an input Error if that is
-/// to count and is not there, or is in pJ where the table has ratios (which cannot count; then its
-/// own prices are left out).
+/// in ratios, or is to count and is not there, or is in pJ where the table has ratios (which cannot
+/// count; then its own prices are left out).
 Prices make_prices(const EnergyTable& table, const std::string& dram,
                    const std::optional<DramPrices>& device, DramPricing counted);
 
