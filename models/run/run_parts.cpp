@@ -47,12 +47,8 @@ Prices prices_of(const RunConfig& run) {
                                           array.rows * array.cols);
   Prices prices = make_prices(table, run.dram.name, run.dram.energy, run.options.dram_prices);
   prices.parts = std::move(parts);
-  if (const auto* device = std::get_if<CycleDramConfig>(&run.dram.model)) {
-    prices.notes = device_notes(table.dram, device->timing, run.dram.name);
-    if (prices.device)
-      for (std::string& note : device_notes(prices.device->dram, device->timing, run.dram.name))
-        prices.notes.push_back(std::move(note));
-  }
+  if (const auto* device = std::get_if<CycleDramConfig>(&run.dram.model))
+    prices.notes = device_notes(prices.counted_dram(), device->timing, run.dram.name);
   return prices;
 }
 

@@ -181,9 +181,10 @@ DramReport make_dram_report(const DramConfig& config, const DramEngine& engine,
     Counts counts;
     append_dram_bits(stats, &counts);
     append_dram_commands(stats, &counts);
-    r.energy = price(counts, make_prices(table, config.name, config.energy, DramPricing::kDevice));
+    Prices prices = make_prices(table, config.name, config.energy, DramPricing::kDevice);
     if (const auto* device = std::get_if<CycleDramConfig>(&config.model))
-      r.energy.notes = device_notes(*config.energy, device->timing, config.name);
+      prices.notes = device_notes(prices.counted_dram(), device->timing, config.name);
+    r.energy = price(counts, prices);
     r.low = r.energy.by_device->low;
     r.high = r.energy.by_device->high;
   }

@@ -187,10 +187,7 @@ Prices prices_for(const CountedResult& result, const EnergyTable& table, DramPri
       with_pe_pitch(at_voltage(table, result.voltage), result.parts, result.pes);
   const CountedDram& dram = result.dram;
   Prices prices = make_prices(wired, dram.name, dram.prices, counted);
-  prices.notes = device_notes(table.dram, dram.timing, dram.name);
-  if (prices.device)
-    for (std::string& note : device_notes(prices.device->dram, dram.timing, dram.name))
-      prices.notes.push_back(std::move(note));
+  prices.notes = device_notes(prices.counted_dram(), dram.timing, dram.name);
   return prices;
 }
 

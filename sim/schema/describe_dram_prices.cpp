@@ -52,6 +52,9 @@ void describe(V& v, DramCurrents& c) {
   v.required("tRAS", c.tRAS, "ACT to PRE, as IDD0 was measured", time);
   v.required("tRP", c.tRP, "PRE to ACT, as IDD0 was measured", time);
   v.required("tBURST", c.tBURST, "a burst's time on the data lines, as IDD4 was measured", time);
+  v.field("tBURST_used", c.tBURST_used,
+          "of a memory of another rate, whose bursts are taken to cost as much; default: no other",
+          time);
   v.required("tRFC", c.tRFC, "a refresh of all banks", time);
   v.field("tRFCpb", c.tRFCpb, "a refresh of a bank, for IDD5PB", time);
   v.field("tREFI", c.tREFI, "from refresh to refresh, for IDD5PB", time);

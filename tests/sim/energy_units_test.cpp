@@ -221,7 +221,9 @@ TEST_CASE("energy units: text and page of a run by ratios have no joules and no 
 
 TEST_CASE("energy units: the page of a run says what its text says of the energy") {
   const TemporaryDirectory dir;
-  const Told run = told(dir, "--set energy=chip-45nm.yaml --set dram_prices=device");
+  const Told run = told(dir,
+                        "--set energy=chip-45nm.yaml --set dram_prices=device --set "
+                        "energy.sram=cacti7-22nm-lop.yaml");
   CHECK(has(run.text, "own"));
   CHECK(has(run.text, "without phy) count"));
   CHECK(has(run.html, "without phy) count"));
@@ -229,7 +231,7 @@ TEST_CASE("energy units: the page of a run says what its text says of the energy
   CHECK(has(run.html, "Not priced, and in no sum: "));
   CHECK(has(run.html, "leakage of vector_unit"));
   const json::array& notes = run.result.at("energy").at("notes").as_array();
-  REQUIRE(!notes.empty());  // the list's currents are of another rate
+  REQUIRE(!notes.empty());  // memories of 22 nm
   for (const json::value& note : notes) CHECK(has(run.html, std::string(note.as_string())));
   CHECK(run.result.at("energy").at("not_priced").as_string().find("dram.phy") !=
         json::string::npos);

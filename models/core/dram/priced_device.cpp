@@ -74,8 +74,9 @@ std::vector<std::string> device_notes(const DramPrices& prices, const DramTiming
       notes.push_back(fmt::format("{}: {} has currents at {} {:.4g} ns, the memory has {:.4g} ns{}",
                                   name, list, key, nanoseconds(measured), nanoseconds(*own), what));
   };
-  compare("tBURST", time_of(timing, "tBURST"), currents->tBURST,
-          ": bursts are taken to cost as much at its rate");
+  const std::optional<Femtoseconds> burst = time_of(timing, "tBURST");
+  if (!burst || !currents->tBURST_used || differ(*burst, *currents->tBURST_used))
+    compare("tBURST", burst, currents->tBURST, ": bursts are taken to cost as much at its rate");
   compare("tRFC", time_of(timing, "tRFC"), currents->tRFC,
           ": a refresh is priced as that of the list");
   return notes;

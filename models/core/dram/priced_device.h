@@ -16,7 +16,8 @@ void check_priced_device(const DramPrices& prices, const DramOrganization& organ
                          const std::string& where);
 
 /// Times that the currents of `prices` were measured with and that the DRAM `name` has otherwise:
-/// a burst's of another rate, a refresh's of another die.
+/// a burst's of another rate, unless the list says that it is for that one; a refresh's of another
+/// die.
 std::vector<std::string> device_notes(const DramPrices& prices, const DramTiming& timing,
                                       const std::string& name);
 

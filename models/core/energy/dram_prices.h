@@ -56,6 +56,9 @@ struct DramCurrents {
   DramStandby standby = DramStandby::kAnyBank;
   Femtoseconds tRC{0}, tRAS{0}, tRP{0}, tBURST{0}, tRFC{0};
   std::optional<Femtoseconds> tRFCpb, tREFI;  ///< for IDD5PB
+  /// Of the memory that the list is for, where its bursts, of another rate, are taken to cost as
+  /// much.
+  std::optional<Femtoseconds> tBURST_used;
   std::vector<DramSupply> supplies;
 };
 

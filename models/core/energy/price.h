@@ -86,6 +86,11 @@ struct Prices {
   DramPricing counted = DramPricing::kTable;
   std::vector<MachinePart> parts = {};  ///< that leak while a run lasts
   std::vector<std::string> notes = {};  ///< on these prices, besides the table's own
+
+  /// Those of the DRAM that count.
+  const DramPrices& counted_dram() const {
+    return counted == DramPricing::kDevice ? device->dram : table.dram;
+  }
 };
 
 /// `device`: what the file of the DRAM `dram` says, if anything. Throws an input Error if that is

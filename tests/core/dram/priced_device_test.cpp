@@ -72,6 +72,13 @@ TEST_CASE("priced device: currents of another rate or die are said") {
             "cost as much at its rate",
             "mine: list has currents at tRFC 280 ns, the memory has 200 ns: a refresh is priced as "
             "that of the list"});
+  // A list that says that it is for this rate: not of a third one.
+  DramPrices used = list_of(60, 200, 2.5);
+  auto& currents = *std::get<DramPerCommand>(used.scheme).currents;
+  currents.tBURST_used = Femtoseconds(2'000'000);
+  CHECK(notes(used).empty());
+  currents.tBURST_used = Femtoseconds(3'000'000);
+  CHECK(notes(used).size() == 1);
 }
 
 }  // namespace bitjoule::priced_device_test
