@@ -86,6 +86,7 @@ boost::json::object energy_json(const DramReport& r) {
   const bool commands = has_commands(r);
   for (const PricedAction& a : r.energy.actions) {
     if (a.unit.origin == PriceOrigin::kUnpriced) unpriced.emplace_back(a.action.activity);
+    if (!a.unit.lacks.empty()) unpriced.emplace_back(a.action.activity + " of " + a.unit.lacks);
     if (!is_priced(a)) continue;
     const std::string activity = activity_of(a, commands);
     if (activity != "background") out[activity + "_pj"] = a.energy.value;
@@ -123,9 +124,8 @@ std::string energy_text(const DramReport& r) {
       "  energy      {:.6g} uJ ({}{})", total * 1e-6, enum_name(boundary_of(*r.config.energy)),
       r.high > r.low ? fmt::format(", {:.4g} to {:.4g} uJ", r.low.value * 1e-6, r.high.value * 1e-6)
                      : "");
-  std::vector<std::string> lacks;
-  for (const PricedAction& a : r.energy.unpriced()) lacks.push_back(a.action.activity);
-  if (!lacks.empty()) out += fmt::format(", without {}", fmt::join(dram_kinds(lacks), ", "));
+  const std::vector<std::string> lacks = dram_kinds(r.energy.by_device->unpriced);
+  if (!lacks.empty()) out += fmt::format(", without {}", fmt::join(lacks, ", "));
   out += "\n";
   for (const std::string& note : r.energy.notes) out += fmt::format("    note: {}\n", note);
   for (const PricedAction& a : r.energy.actions) {

@@ -1,6 +1,7 @@
 #include "core/energy/dram_prices.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -79,27 +80,33 @@ DramPrice burst_of(const DramCurrents& c, bool is_write) {
                   burst_sum(c, false, is_write), c.devices);
 }
 
+/// Names of the supplies that a current is not listed of.
+std::vector<std::string> lacking(const DramCurrents& c,
+                                 std::optional<double> DramSupply::*current) {
+  std::vector<std::string> names;
+  for (const DramSupply& s : c.supplies)
+    if (!(s.*current)) names.push_back(s.name);
+  return names;
+}
+
 std::optional<DramPrice> refresh_of(const DramCurrents& c) {
-  const auto lists = [](const DramSupply& s) { return s.idd5b.has_value(); };
-  if (std::none_of(c.supplies.begin(), c.supplies.end(), lists)) return std::nullopt;
+  const std::vector<std::string> lacks = lacking(c, &DramSupply::idd5b);
+  if (lacks.size() == c.supplies.size()) return std::nullopt;
   const double time = in_nanoseconds(c.tRFC);
-  return computed("n V (IDD5B - IDD3N) tRFC",
-                  sum_of_all(c,
-                             [&](const DramSupply& s, Computed& all) {
-                               if (!s.idd5b) return all.add(s.volts, 0, "0 (no IDD5B)");
-                               all.add(
-                                   s.volts, (*s.idd5b - s.idd3n) * time,
-                                   fmt::format("({} - {}) mA x {:g} ns", *s.idd5b, s.idd3n, time));
-                             }),
-                  c.devices);
+  const Computed sum = sum_of_all(c, [&](const DramSupply& s, Computed& all) {
+    if (!s.idd5b) return all.add(s.volts, 0, "0 (no IDD5B)");
+    all.add(s.volts, (*s.idd5b - s.idd3n) * time,
+            fmt::format("({} - {}) mA x {:g} ns", *s.idd5b, s.idd3n, time));
+  });
+  DramPrice price = computed("n V (IDD5B - IDD3N) tRFC", sum, c.devices);
+  price.lacks = fmt::format("{}", fmt::join(lacks, ", "));
+  return price;
 }
 
 /// IDD5PB is an average over the interval between two: the refresh alone draws what is left when
 /// the standby of the rest is taken off.
 std::optional<DramPrice> refresh_bank_of(const DramCurrents& c) {
-  if (!c.tRFCpb || !c.tREFI) return std::nullopt;
-  for (const DramSupply& s : c.supplies)
-    if (!s.idd5pb) return std::nullopt;
+  if (!c.tRFCpb || !c.tREFI || !lacking(c, &DramSupply::idd5pb).empty()) return std::nullopt;
   const double time = in_nanoseconds(*c.tRFCpb);
   const double interval = in_nanoseconds(*c.tREFI) / static_cast<double>(c.banks);
   const Computed sum = sum_of_all(c, [&](const DramSupply& s, Computed& all) {
@@ -125,8 +132,7 @@ DramPrice state_of(const DramCurrents& c, const char* formula, Current current) 
 }
 
 std::optional<DramPrice> power_down_of(const DramCurrents& c) {
-  for (const DramSupply& s : c.supplies)
-    if (!s.idd2p) return std::nullopt;
+  if (!lacking(c, &DramSupply::idd2p).empty()) return std::nullopt;
   return state_of(c, "n V IDD2P per ns", [](const DramSupply& s) { return *s.idd2p; });
 }
 
@@ -254,6 +260,10 @@ const Provenance& provenance(const DramPrices& prices) {
                     prices.scheme);
 }
 
+DramOrigin& origin_of(DramPrices& prices) {
+  return std::visit([](auto& scheme) -> DramOrigin& { return scheme.origin; }, prices.scheme);
+}
+
 const DramOrigin& origin_of(const DramPrices& prices) {
   return std::visit([](const auto& scheme) -> const DramOrigin& { return scheme.origin; },
                     prices.scheme);
@@ -270,10 +280,13 @@ bool prices_states(const DramPerCommand& p) {
 
 std::optional<DramPrice> command_price(const DramPerCommand& p, const Action& action) {
   const DramUncertainty& u = p.uncertainty;
-  const auto interface = [&](const std::optional<Picojoules>& given, bool is_write, double factor) {
+  const auto interface = [&](const std::optional<Picojoules>& given, bool is_write,
+                             double factor) -> std::optional<DramPrice> {
     if (given) return DramPrice{Kind::kGiven, *given, "", factor};
-    const std::optional<DramPrice> price = with(interface_of(p, is_write), factor);
-    return price ? *price : included("included in the price of the bursts");
+    if (std::optional<DramPrice> price = with(interface_of(p, is_write), factor)) return price;
+    // Currents are measured without those of the lines; a figure has them, as far as is known.
+    if (!(is_write ? p.write : p.read)) return std::nullopt;
+    return included("included in the price of the bursts");
   };
   switch (action.primitive) {
     case Primitive::kDramRead:
@@ -309,9 +322,71 @@ std::optional<DramPrice> command_price(const DramPerCommand& p, const Action& ac
   }
 }
 
+std::string missing_price(const DramPerCommand& p, const Action& action) {
+  const auto without = [&](const char* key, std::optional<double> DramSupply::*current,
+                           const char* name) {
+    if (!p.currents) return fmt::format("neither `{}` nor `currents`", key);
+    return fmt::format("no `{}`, and no {} of {}", key, name,
+                       fmt::join(lacking(*p.currents, current), ", "));
+  };
+  switch (action.primitive) {
+    case Primitive::kDramPowerDown:
+      return without("power_down", &DramSupply::idd2p, "IDD2P");
+    case Primitive::kDramRefresh:
+    case Primitive::kDramRefreshBank:
+      return without("refresh", &DramSupply::idd5b, "IDD5B");
+    case Primitive::kDramRead:
+      return "no `read_io`, `termination`, `toggling` or supply with `io`";
+    case Primitive::kDramWrite:
+      return "no `write_io`, `termination`, `toggling` or supply with `io`";
+    case Primitive::kDramActivate:
+      return "neither `activate` nor `currents`";
+    case Primitive::kDramReadBurst:
+      return "neither `read` nor `currents`";
+    case Primitive::kDramWriteBurst:
+      return "neither `write` nor `currents`";
+    case Primitive::kDramClosed:
+      return "neither `closed` nor `currents`";
+    default:
+      return "neither `open` nor `currents`";
+  }
+}
+
+namespace {
+
+/// What is listed of IDD5PB must make a price; IDD5B is listed at least of the supply that draws
+/// most, as refreshes would cost hardly anything without.
+void check_listed(const DramPerCommand& p) {
+  const DramCurrents& c = *p.currents;
+  const std::vector<std::string> without = lacking(c, &DramSupply::idd5pb);
+  if (!without.empty() && without.size() < c.supplies.size())
+    throw input_error(
+        fmt::format("currents: IDD5PB: expected of all supplies or of none, got none of {}",
+                    fmt::join(without, ", ")));
+  if (without.empty() && (!c.tRFCpb || !c.tREFI))
+    throw input_error("currents: IDD5PB: needs tRFCpb and tREFI");
+  if (p.refresh || lacking(c, &DramSupply::idd5b).size() == c.supplies.size()) return;
+  const auto main = std::max_element(c.supplies.begin(), c.supplies.end(),
+                                     [](const DramSupply& a, const DramSupply& b) {
+                                       return a.volts * a.idd3n < b.volts * b.idd3n;
+                                     });
+  if (!main->idd5b)
+    throw input_error(fmt::format(
+        "currents: IDD5B: expected of {}, the supply that draws most; without it a refresh would "
+        "cost nothing",
+        main->name));
+}
+
+}  // namespace
+
 void check_dram_prices(const DramPrices& prices) {
   const auto* p = std::get_if<DramPerCommand>(&prices.scheme);
-  if (p == nullptr || !p->currents) return;
+  if (p == nullptr) return;
+  if (p->termination && !(p->termination->driver_ohms + p->termination->termination_ohms > 0))
+    throw input_error(
+        "termination: driver_ohms, termination_ohms: both are 0, and so the current has no limit");
+  if (!p->currents) return;
+  check_listed(*p);
   const auto at_least_zero = [](const char* key, const std::optional<DramPrice>& price) {
     if (!price || price->energy.value >= 0) return;
     throw input_error(fmt::format(
@@ -337,7 +412,6 @@ void check_dram_prices(const DramPrices& prices) {
   }
 }
 
-}  // namespace bitjoule
 void check_own_prices(const DramPrices& prices) {
   const auto* access = std::get_if<DramPerAccess>(&prices.scheme);
   if (access != nullptr && access->ratios)
@@ -346,3 +420,4 @@ void check_own_prices(const DramPrices& prices) {
         "could be ratios of; such a list is for an energy table with `unit: MAC` (energy.dram)");
 }
 
+}  // namespace bitjoule

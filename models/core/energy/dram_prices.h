@@ -36,7 +36,8 @@ struct DramSupply {
   double volts = 0;
   bool io = false;  ///< feeds the data lines: its bursts are the interface's
   double idd0 = 0, idd2n = 0, idd3n = 0, idd4r = 0, idd4w = 0;
-  /// Empty: not listed; a refresh then draws no more of this supply than its time costs.
+  /// Empty: not listed; a refresh then draws no more of this supply than its time costs, and is
+  /// told to lack it (DramPrice::lacks).
   std::optional<double> idd5b;
   std::optional<double> idd2p,
       idd5pb;  ///< power-down; per-bank refresh, averaged over its interval
@@ -55,10 +56,10 @@ struct DramCurrents {
   Bytes burst{64};           ///< of the rank
   DramStandby standby = DramStandby::kAnyBank;
   Femtoseconds tRC{0}, tRAS{0}, tRP{0}, tBURST{0}, tRFC{0};
-  std::optional<Femtoseconds> tRFCpb, tREFI;  ///< for IDD5PB
   /// Of the memory that the list is for, where its bursts, of another rate, are taken to cost as
   /// much.
   std::optional<Femtoseconds> tBURST_used;
+  std::optional<Femtoseconds> tRFCpb, tREFI;  ///< for IDD5PB
   std::vector<DramSupply> supplies;
 };
 
@@ -89,8 +90,9 @@ struct DramUncertainty {
 
 /// DRAM by its commands and states. A figure given here counts; what has none follows from
 /// `currents`, and the interface from `termination` and `toggling`, where they are given. Without
-/// any, bits moved are within the bursts, states within `background`, a refresh of banks is its
-/// share of a refresh of all; another absent price is an error if counted.
+/// any, bits moved are within the figures of bursts, states within `background`, a refresh of banks
+/// is its share of a refresh of all; another absent price is an error if counted. Of bursts by
+/// `currents`, which are measured without the lines, bits moved are not priced.
 struct DramPerCommand {
   std::optional<Picojoules> activate;           ///< ACT + PRE pair
   std::optional<Picojoules> read, write;        ///< per burst
@@ -117,6 +119,7 @@ struct DramPrices {
 /// What the prices include, with the PHY's where it has one.
 Boundary boundary_of(const DramPrices& prices);
 /// What the list says of itself.
+DramOrigin& origin_of(DramPrices& prices);
 const DramOrigin& origin_of(const DramPrices& prices);
 /// What the prices include without the PHY's, and their source.
 Provenance& provenance(DramPrices& prices);
@@ -128,19 +131,24 @@ struct DramPrice {
   Picojoules energy;
   std::string formula;  ///< with its numbers; where included, in what
   double uncertainty = 1;
+  std::string lacks = {};  ///< of what it has nothing: "VDD1"; empty: it is whole
 };
 
 /// Empty: `action` has no price. Of the primitives of a DRAM only.
 std::optional<DramPrice> command_price(const DramPerCommand& prices, const Action& action);
 
+/// What a list that has no price of `action` lacks: "no `power_down`, and no IDD2P of VDD, VPP".
+std::string missing_price(const DramPerCommand& prices, const Action& action);
+
 /// Whether states have prices of their own.
 bool prices_states(const DramPerCommand& prices);
 
-/// Throws an input Error if currents contradict each other: an energy below zero.
+/// Throws an input Error if currents contradict each other (an energy below zero), or are listed of
+/// some supplies where a price needs those of all, or of the main one.
 void check_dram_prices(const DramPrices& prices);
 
-}  // namespace bitjoule
 /// Throws an input Error where a DRAM's own prices, not an energy table's, are ratios: they name no
 /// MAC.
 void check_own_prices(const DramPrices& prices);
 
+}  // namespace bitjoule

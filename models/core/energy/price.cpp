@@ -91,11 +91,38 @@ void add_energy(const std::string& name, Picojoules energy, std::vector<Componen
   rows.push_back({name, energy});
 }
 
-/// `owner`: by whom a list without a name of its own is called.
-DramCost cost_of(const EnergyReport& report, const EnergyTable& table, const std::string& owner) {
+/// What the prices have nothing of, of a result whose version did not count it.
+void add_uncounted(const EnergyReport& report, const EnergyTable& table, DramCost& cost) {
+  const auto counts = [&](auto is_one) {
+    return std::any_of(report.actions.begin(), report.actions.end(), [&](const PricedAction& row) {
+      return row.action.count != 0 && is_one(row.action.primitive);
+    });
+  };
+  const auto is = [](Primitive primitive) {
+    return [primitive](Primitive other) { return other == primitive; };
+  };
+  if (counts(is(Primitive::kDramPhy)) ||
+      !counts([](Primitive p) { return p == Primitive::kDramRead || p == Primitive::kDramWrite; }))
+    return;
+  for (const auto& [primitive, activity] :
+       {std::pair<Primitive, const char*>{Primitive::kDramPhy, "phy"},
+        {Primitive::kDramActivate, "activate"},
+        {Primitive::kDramRefresh, "refresh"},
+        {Primitive::kDramBackground, "background"}}) {
+    Action action;
+    action.component = "dram";
+    action.activity = activity;
+    action.primitive = primitive;
+    const std::optional<UnitPrice> price = dram_price(action, table);
+    if (!counts(is(primitive)) && price && price->origin == PriceOrigin::kUnpriced)
+      cost.unpriced.emplace_back(activity);
+  }
+}
+
+DramCost cost_of(const EnergyReport& report, const EnergyTable& table) {
   DramCost cost;
   cost.list = origin_of(table.dram).name;
-  if (cost.list.empty()) cost.list = owner;
+  if (cost.list.empty()) cost.list = table.name;
   cost.total = report.total;
   cost.boundary = boundary_of(table.dram);
   for (const PricedAction& row : report.actions) {
@@ -111,6 +138,8 @@ DramCost cost_of(const EnergyReport& report, const EnergyTable& table, const std
     if (part != report.components.end() && !known) cost.parts.push_back(*part);
     if (row.unit.origin == PriceOrigin::kUnpriced && row.action.count != 0)
       cost.unpriced.push_back(row.action.activity);
+    if (!row.unit.lacks.empty() && row.action.count != 0)
+      cost.unpriced.push_back(row.action.activity + " of " + row.unit.lacks);
   }
   return cost;
 }
@@ -138,6 +167,7 @@ UnitPrice unit_price(const Action& action, const EnergyTable& table) {
         described(action), price->energy.value, price->why, kMaxPrice.value));
   if (price) return *price;
   throw input_error(
+  if (is_dram(action.primitive)) throw input_error(missing_dram_price(action, table));
       fmt::format("energy table \"{}\" has no price for {}; add a row, or list it "
                   "under unpriced",
                   table.name, described(action)));
@@ -205,6 +235,8 @@ Prices make_prices(const EnergyTable& table, const std::string& dram,
     if (from.source.empty()) from.source = fmt::format("no source named with {}", dram);
   } else if (counted == DramPricing::kDevice) {
     throw input_error(fmt::format(
+    DramOrigin& origin = origin_of(prices.device->dram);
+    if (origin.name.empty()) origin.name = dram + "'s own";
         "dram_prices: device: the DRAM \"{}\" is not priced by its own, as its file has "
         "no `energy`; `table` prices it by the energy table \"{}\"",
         dram, table.name));
@@ -214,11 +246,11 @@ Prices make_prices(const EnergyTable& table, const std::string& dram,
 
 EnergyReport price(const Counts& counts, const Prices& prices) {
   EnergyReport report = price(counts, prices.table);
-  const DramCost by_table = cost_of(report, prices.table, prices.table.name);
+  const DramCost by_table = cost_of(report, prices.table);
   std::optional<DramCost> by_device;
   if (prices.device) {
     EnergyReport own = price(counts, *prices.device);
-    by_device = cost_of(own, *prices.device, prices.dram + "'s own");
+    by_device = cost_of(own, *prices.device);
     if (prices.counted == DramPricing::kDevice) report = std::move(own);
   }
   if (device) check_own_prices(*device);

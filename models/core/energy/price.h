@@ -32,6 +32,7 @@ struct UnitPrice {
   Picojoules energy;       ///< zero where included or unpriced
   std::string why;         ///< source, rule or reason
   double uncertainty = 1;  ///< sources differ by this factor, up or down; 1: not stated
+  std::string lacks = {};  ///< a part of it that has no price: supplies of a DRAM; empty: none
 };
 
 struct PricedAction {
@@ -53,7 +54,8 @@ struct DramCost {
   Picojoules low, high;                ///< of that part, with every uncertainty taken off or added
   std::vector<ComponentEnergy> parts;  ///< of that part, as `components` has them
   Boundary boundary = Boundary::kUnstated;
-  std::vector<std::string> unpriced;  ///< activities of the DRAM that these prices lack
+  /// Activities of the DRAM that these prices lack, or a part of which: "refresh of VDD1".
+  std::vector<std::string> unpriced;
 };
 
 struct EnergyReport {

@@ -49,8 +49,12 @@ std::optional<UnitPrice> per_command_price(const Action& action, const DramPerCo
   if (action.primitive == Primitive::kDramPhy) return phy_price(prices, table);
   const std::optional<DramPrice> price = command_price(prices, action);
   if (!price) {
-    if (action.primitive != Primitive::kDramBackground) return std::nullopt;
-    return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), "the DRAM prices have no background"};
+    if (action.primitive == Primitive::kDramBackground)
+      return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), "the DRAM prices have no background"};
+    if (action.primitive == Primitive::kDramRead || action.primitive == Primitive::kDramWrite)
+      return UnitPrice{PriceOrigin::kUnpriced, Picojoules(),
+                       "the DRAM prices have " + missing_price(prices, action)};
+    return std::nullopt;
   }
   if (price->kind == DramPrice::Kind::kIncluded)
     return UnitPrice{PriceOrigin::kIncluded, Picojoules(), price->formula};
@@ -60,6 +64,7 @@ std::optional<UnitPrice> per_command_price(const Action& action, const DramPerCo
     unit.why = fmt::format("{}: {}", price->formula, source_of(prices.from, table));
   }
   unit.uncertainty = price->uncertainty;
+  unit.lacks = price->lacks;
   return unit;
 }
 
@@ -112,6 +117,16 @@ std::optional<UnitPrice> dram_price(const Action& action, const EnergyTable& tab
   if (const auto* access = std::get_if<DramPerAccess>(&table.dram.scheme))
     return per_access_price(action, *access, table);
   return per_command_price(action, std::get<DramPerCommand>(table.dram.scheme), table);
+}
+
+std::string missing_dram_price(const Action& action, const EnergyTable& table) {
+  const std::string& list = origin_of(table.dram).name;
+  const auto* commands = std::get_if<DramPerCommand>(&table.dram.scheme);
+  return fmt::format("the DRAM prices {} have no price for {}.{}: {}",
+                     list.empty() ? fmt::format("of the energy table \"{}\"", table.name)
+                                  : fmt::format("\"{}\"", list),
+                     action.component, action.activity,
+                     commands == nullptr ? "its `width` is 0" : missing_price(*commands, action));
 }
 
 std::string missing_commands(const Counts& counts, const EnergyTable& table) {

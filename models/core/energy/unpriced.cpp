@@ -1,5 +1,7 @@
 #include "core/energy/unpriced.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -17,7 +19,11 @@ bool starts_with(const std::string& text, const char* beginning) {
   return text.rfind(beginning, 0) == 0;
 }
 
+/// "refresh of VDD1" of "refresh_bank of VDD1".
 std::string dram_kind(const std::string& activity) {
+  if (const std::size_t of = activity.find(" of "); of != std::string::npos)
+    return dram_kind(activity.substr(0, of)) + activity.substr(of);
+  if (activity == "read" || activity == "write") return "data lines";
   if (starts_with(activity, "background")) return "standby";
   if (starts_with(activity, "refresh")) return "refresh";
   if (activity == "activate" || activity == "read_burst" || activity == "write_burst")
@@ -60,6 +66,8 @@ std::vector<std::string> unpriced_names(const EnergyReport& report) {
       if (is_unpriced) add_once(leakage_name(row.action), leaking);
     } else if (is_unpriced) {
       add_once(unpriced_name(row), names);
+    } else if (!row.unit.lacks.empty()) {
+      add_once(fmt::format("{} of {}", unpriced_name(row), row.unit.lacks), names);
     }
   }
   if (!leaking.empty() && !has_priced_leakage) leaking = {"leakage"};

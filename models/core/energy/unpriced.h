@@ -12,7 +12,8 @@ namespace bitjoule {
 /// of a DRAM by kind: "dram.standby".
 std::string unpriced_name(const PricedAction& action);
 
-/// The activities of a DRAM by kind, each once: `commands`, `refresh`, `standby`, `phy`.
+/// The activities of a DRAM by kind, each once: `commands`, `refresh`, `standby`, `phy`,
+/// `data lines`, `refresh of VDD1`.
 std::vector<std::string> dram_kinds(const std::vector<std::string>& activities);
 
 /// All that was done and has no price, each once; leakage part by part: "leakage of array (fp16)",

@@ -43,9 +43,11 @@ void describe_cost(const Field& field, const std::optional<DramCost>& cost, bool
     v.value({"boundary", "", "what these prices of the DRAM include (energy.md)"},
             enum_name(cost->boundary));
     if (parts)
-      v.list({"unpriced", "", "activities of the DRAM without a price; of a run"}, [&] {
-        for (const std::string& activity : cost->unpriced) v.value({}, activity);
-      });
+      v.list({"unpriced", "",
+              "activities of the DRAM without a price, and supplies that a price lacks; of a run"},
+             [&] {
+               for (const std::string& activity : cost->unpriced) v.value({}, activity);
+             });
   });
 }
 

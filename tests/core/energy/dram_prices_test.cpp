@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/energy/price.h"
+#include "core/energy/unpriced.h"
 #include "core/error.h"
 
 namespace bitjoule::dram_prices_test {
@@ -216,6 +217,140 @@ TEST_CASE("dram prices: a supply without IDD5B adds nothing to a refresh, and ta
   Action refresh;
   refresh.primitive = Primitive::kDramRefresh;
   CHECK_FALSE(command_price(p, refresh));
+}
+
+namespace {
+
+std::string refusal(const DramPerCommand& prices) {
+  try {
+    check_dram_prices({prices});
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("dram prices: what a supply without IDD5B leaves out of a refresh is named, or refused") {
+  DramPerCommand p = ddr4_2400();
+  p.from.source = "this test";
+  p.currents->supplies[1].idd5b.reset();
+  CHECK(refusal(p).empty());
+  EnergyTable table;
+  table.name = "list";
+  table.dram.scheme = p;
+  Counts counts(2);
+  counts[0].component = counts[1].component = "dram";
+  counts[0].primitive = Primitive::kDramRefresh;
+  counts[0].activity = "refresh";
+  counts[0].count = 2;
+  counts[1].primitive = Primitive::kDramPhy;
+  counts[1].activity = "phy";
+  counts[1].count = 1;
+  const EnergyReport report =
+      price(counts, make_prices(table, "mine", table.dram, DramPricing::kDevice));
+  CHECK(unpriced_names(report) == std::vector<std::string>{"dram.refresh of VPP", "dram.phy"});
+  CHECK(dram_kinds(report.by_device->unpriced) ==
+        std::vector<std::string>{"refresh of VPP", "phy"});
+  // A share of such a refresh lacks the same.
+  Action bank = counts[0];
+  bank.primitive = Primitive::kDramRefreshBank;
+  bank.activity = "refresh_bank";
+  bank.type = "1/8";
+  CHECK(command_price(p, bank)->lacks == "VPP");
+  // VDD draws 1.2 V x 43 mA, VPP 2.5 V x 3 mA: without VDD's a refresh would cost nothing.
+  DramPerCommand free = ddr4_2400();
+  free.currents->supplies[0].idd5b.reset();
+  CHECK(price_of(free, Primitive::kDramRefresh) == 0);
+  CHECK(refusal(free) ==
+        "currents: IDD5B: expected of VDD, the supply that draws most; without it a refresh would "
+        "cost nothing");
+  free.refresh = Picojoules(700000);  // a figure needs no currents
+  CHECK(refusal(free).empty());
+}
+
+TEST_CASE("dram prices: IDD5PB is of all supplies, with its times, or of none") {
+  DramPerCommand p = ddr4_2400();
+  p.currents->supplies[0].idd5pb = 60;
+  CHECK(refusal(p) == "currents: IDD5PB: expected of all supplies or of none, got none of VPP");
+  p.currents->supplies[1].idd5pb = 3;
+  CHECK(refusal(p) == "currents: IDD5PB: needs tRFCpb and tREFI");
+  p.currents->tRFCpb = ns(140);
+  p.currents->tREFI = ns(7800);
+  CHECK(refusal(p).empty());
+}
+
+TEST_CASE("dram prices: data lines that bursts by currents do not have are not priced, and said") {
+  EnergyTable table;
+  table.name = "list";
+  DramPerCommand p = ddr4_2400();
+  p.from.source = "this test";
+  table.dram.scheme = p;
+  Action bits;
+  bits.component = "dram";
+  bits.primitive = Primitive::kDramRead;
+  bits.activity = "read";
+  const UnitPrice read = unit_price(bits, table);
+  CHECK(read.origin == PriceOrigin::kUnpriced);
+  CHECK(read.why ==
+        "the DRAM prices have no `read_io`, `termination`, `toggling` or supply with `io`");
+  CHECK(dram_kinds({"read", "write"}) == std::vector<std::string>{"data lines"});
+  // A figure of a burst has them, as far as is known; lines with a price have that.
+  p.read = Picojoules(3000);
+  CHECK(price_of(p, Primitive::kDramRead) == 0);
+  p.write_io = Picojoules(2);
+  CHECK(price_of(p, Primitive::kDramWrite) == 2);
+}
+
+TEST_CASE("dram prices: a count without a price is blamed on the list, with what it lacks") {
+  EnergyTable table;
+  table.name = "horowitz";
+  DramPerCommand p = ddr4_2400();
+  p.from.source = "this test";
+  p.origin.name = "ddr4-list";
+  p.currents->supplies[1].idd2p.reset();
+  Action down;
+  down.component = "dram";
+  down.primitive = Primitive::kDramPowerDown;
+  down.activity = "background_power_down";
+  table.dram.scheme = p;
+  CHECK_THROWS_WITH(
+      unit_price(down, table),
+      "the DRAM prices \"ddr4-list\" have no price for dram.background_power_down: no "
+      "`power_down`, and no IDD2P of VPP");
+  // A list without a name is the memory's.
+  p.origin.name.clear();
+  const Prices prices = make_prices(table, "mine", DramPrices{p}, DramPricing::kDevice);
+  CHECK_THROWS_WITH(unit_price(down, *prices.device),
+                    "the DRAM prices \"mine's own\" have no price for dram.background_power_down: "
+                    "no `power_down`, and no IDD2P of VPP");
+}
+
+TEST_CASE("dram prices: lines without any resistance are refused") {
+  DramPerCommand p;
+  p.termination = DramTermination{1.2, 0, 0, 0.5, ns(0.4)};
+  CHECK(refusal(p) ==
+        "termination: driver_ohms, termination_ohms: both are 0, and so the current has no limit");
+  p.termination->driver_ohms = 34;
+  CHECK(refusal(p).empty());
+}
+
+TEST_CASE("dram prices: a DRAM's own ratios name no MAC, and are refused") {
+  EnergyTable table;
+  table.name = "horowitz";
+  DramPerAccess bits{Bits(16), Picojoules(200), Picojoules(200), {}};
+  bits.ratios = true;
+  for (const PriceUnit unit : {PriceUnit::kPicojoule, PriceUnit::kMac})
+    for (const DramPricing counted : {DramPricing::kTable, DramPricing::kDevice}) {
+      table.unit = unit;
+      CHECK_THROWS_WITH_AS(make_prices(table, "mine", DramPrices{bits}, counted),
+                           doctest::Contains("energy: per_access.ratios: a DRAM's own prices are "
+                                             "in pJ"),
+                           Error);
+    }
+  bits.ratios = false;
+  CHECK_NOTHROW(check_own_prices({bits}));
 }
 
 TEST_CASE("dram prices: uncertainty is told with the price, and its bounds with the sum") {
