@@ -88,14 +88,18 @@ std::vector<std::string> notes_of(const CountedResult& result, const EnergyTable
   return notes;
 }
 
-/// What one, named once however often it occurs, has no price: not the moves, which are told apart.
+/// What has no price, and why; moves and the DRAM by what they have in common.
 std::string unpriced_text(const EnergyReport& report) {
   std::string out;
-  std::vector<std::string> moves, dram;  // components whose every move has no price; reasons
+  std::vector<std::string> dram;                                        // reasons
+  std::vector<std::pair<std::string, std::vector<std::string>>> moves;  // components by reason
   for (const PricedAction& row : report.unpriced()) {
     const std::string name = unpriced_name(row);
     if (is_array_move(row.action.primitive)) {
-      if (moves.empty() || moves.back() != name) moves.push_back(name);
+      auto reason = std::find_if(moves.begin(), moves.end(),
+                                 [&](const auto& other) { return other.first == row.unit.why; });
+      if (reason == moves.end()) reason = moves.insert(moves.end(), {row.unit.why, {}});
+      if (reason->second.empty() || reason->second.back() != name) reason->second.push_back(name);
     } else if (is_dram(row.action.primitive)) {
       const std::string told = fmt::format("  not priced: {}: {}\n", name, row.unit.why);
       if (std::find(dram.begin(), dram.end(), told) == dram.end()) dram.push_back(told);
@@ -106,9 +110,8 @@ std::string unpriced_text(const EnergyReport& report) {
     }
   }
   for (const std::string& told : dram) out += told;
-  if (!moves.empty())
-    out += fmt::format("  not priced: {}: the table has no rows for moves of them\n",
-                       fmt::join(moves, ", "));
+  for (const auto& [why, names] : moves)
+    out += fmt::format("  not priced: {}: {}\n", fmt::join(names, ", "), why);
   return out;
 }
 

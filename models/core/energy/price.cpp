@@ -56,7 +56,7 @@ std::optional<UnitPrice> find_price(const Action& action, const EnergyTable& tab
     if (row.primitive == listed && (row.type.empty() || row.type == action.type))
       return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), row.reason};
   if (is_array_move(action.primitive))
-    return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), "the table has no row for it"};
+    return UnitPrice{PriceOrigin::kUnpriced, Picojoules(), "the table has no such row of `moves`"};
   return std::nullopt;
 }
 
@@ -141,6 +141,7 @@ DramCost cost_of(const EnergyReport& report, const EnergyTable& table) {
     if (!row.unit.lacks.empty() && row.action.count != 0)
       cost.unpriced.push_back(row.action.activity + " of " + row.unit.lacks);
   }
+  add_uncounted(report, table, cost);
   return cost;
 }
 
@@ -166,8 +167,8 @@ UnitPrice unit_price(const Action& action, const EnergyTable& table) {
         "energy table \"{}\": {}: {} pJ by its rules ({}), expected at most {} pJ", table.name,
         described(action), price->energy.value, price->why, kMaxPrice.value));
   if (price) return *price;
-  throw input_error(
   if (is_dram(action.primitive)) throw input_error(missing_dram_price(action, table));
+  throw input_error(
       fmt::format("energy table \"{}\" has no price for {}; add a row, or list it "
                   "under unpriced",
                   table.name, described(action)));
@@ -220,6 +221,7 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
 Prices make_prices(const EnergyTable& table, const std::string& dram,
                    const std::optional<DramPrices>& device, DramPricing counted) {
   Prices prices{table, std::nullopt, dram, counted, {}, {}};
+  if (device) check_own_prices(*device);
   if (device && table.unit != PriceUnit::kPicojoule) {
     if (counted == DramPricing::kDevice)
       throw input_error(fmt::format(
@@ -233,10 +235,10 @@ Prices make_prices(const EnergyTable& table, const std::string& dram,
     prices.device->dram = *device;
     Provenance& from = provenance(prices.device->dram);
     if (from.source.empty()) from.source = fmt::format("no source named with {}", dram);
-  } else if (counted == DramPricing::kDevice) {
-    throw input_error(fmt::format(
     DramOrigin& origin = origin_of(prices.device->dram);
     if (origin.name.empty()) origin.name = dram + "'s own";
+  } else if (counted == DramPricing::kDevice) {
+    throw input_error(fmt::format(
         "dram_prices: device: the DRAM \"{}\" is not priced by its own, as its file has "
         "no `energy`; `table` prices it by the energy table \"{}\"",
         dram, table.name));
@@ -253,7 +255,6 @@ EnergyReport price(const Counts& counts, const Prices& prices) {
     by_device = cost_of(own, *prices.device);
     if (prices.counted == DramPricing::kDevice) report = std::move(own);
   }
-  if (device) check_own_prices(*device);
   report.dram = prices.dram;
   report.counted = prices.counted;
   report.notes.insert(report.notes.end(), prices.notes.begin(), prices.notes.end());
