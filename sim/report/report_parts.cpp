@@ -90,7 +90,7 @@ void keep_bars(std::vector<html::Bar>& bars, const std::vector<double>& sizes, S
 
 /// Points with energies in one unit.
 std::vector<const PointResult*> in_unit(const std::vector<const PointResult*>& points,
-                                        PriceUnit unit) {
+                                        const EnergyUnit& unit) {
   std::vector<const PointResult*> some;
   for (const PointResult* point : points)
     if (energies_of(point->metrics) == unit) some.push_back(point);
@@ -99,10 +99,13 @@ std::vector<const PointResult*> in_unit(const std::vector<const PointResult*>& p
 
 std::string stack_section(const Stack& stack, const std::vector<const PointResult*>& points,
                           const char* what, Shown shown) {
-  const std::vector<const PointResult*> ratios = in_unit(points, PriceUnit::kMac);
-  if (is_of_energy(stack.total) && !ratios.empty() && ratios.size() < points.size())
-    return stack_section(stack, in_unit(points, PriceUnit::kPicojoule), what, shown) +
-           stack_section(stack, ratios, what, shown);
+  const std::vector<EnergyUnit> units = energy_units(points);
+  if (is_of_energy(stack.total) && units.size() > 1) {
+    std::string sections;
+    for (const EnergyUnit& unit : units)
+      sections += stack_section(stack, in_unit(points, unit), what, shown);
+    return sections;
+  }
   std::vector<html::Bar> bars;
   std::vector<double> sizes;
   bool is_empty = true;
@@ -112,10 +115,11 @@ std::string stack_section(const Stack& stack, const std::vector<const PointResul
     for (const auto& part : bar.parts) sum += part.second;
     is_empty = is_empty && sum <= 0;
     const std::optional<double> total = metric_of(*point, stack.total);
-    bar.total = with_micro(*stack.total == '\0' ? si(sum, "B")
-                           : total   ? metric_text(stack.total, *total, energies_of(point->metrics))
-                           : sum > 0 ? "in part; the total is not known"
-                                     : "");
+    bar.total =
+        with_micro(*stack.total == '\0' ? si(sum, "B")
+                   : total   ? metric_text(stack.total, *total, energies_of(point->metrics).unit)
+                   : sum > 0 ? "in part; the total is not known"
+                             : "");
     sizes.push_back(total.value_or(sum));
     bars.push_back(std::move(bar));
   }
@@ -127,9 +131,10 @@ std::string stack_section(const Stack& stack, const std::vector<const PointResul
                                       shown == Shown::kFirst ? "first" : "largest", bars.size(),
                                       all, what, shown == Shown::kFirst ? "" : ", in their order")
                         : "";
-  const bool in_macs = is_of_energy(stack.total) && !ratios.empty();
-  return html::section(std::string(stack.heading) + (in_macs ? ", in ratios of a MAC" : ""),
-                       note + html::stacked_bars(bars, stack.shares));
+  std::string heading = stack.heading;
+  if (is_of_energy(stack.total) && !units.empty() && units.front().unit == PriceUnit::kMac)
+    heading += ", in " + units.front().text();
+  return html::section(heading, note + html::stacked_bars(bars, stack.shares));
 }
 
 std::string base64(const std::string& bytes) {
@@ -226,7 +231,7 @@ std::string machine_section(const json::object& result) {
 
 html::Cell metric_cell(const PointResult& point, const std::string& metric) {
   if (const std::optional<double> value = metric_of(point, metric))
-    return {with_micro(metric_text(metric, *value, energies_of(point.metrics))), *value};
+    return {with_micro(metric_text(metric, *value, energies_of(point.metrics).unit)), *value};
   const json::value* other = point.metrics.if_contains(metric);
   if (other == nullptr) return {"", std::nullopt};
   return {other->is_string() ? std::string(other->as_string()) : json::serialize(*other),

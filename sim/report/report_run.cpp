@@ -34,7 +34,7 @@ std::vector<html::Card> run_cards(const PointResult& run) {
   };
   add("time", "time_s", "cycles", "cycles: ");
   add("estimated: 95 % of times are within", "estimate.time_within", "", "");
-  const bool ratios = energies_of(run.metrics) == PriceUnit::kMac;
+  const bool ratios = energies_of(run.metrics).unit == PriceUnit::kMac;
   add("energy", "energy.total_pj", "", "");
   if (const std::string bounds = bounds_text(run); !bounds.empty()) cards.back().note = bounds;
   add("power", "power.average_w", "power.peak_w", "at most ");
@@ -61,7 +61,7 @@ std::vector<html::Card> run_cards(const PointResult& run) {
 /// What the energies of a result are in.
 PriceUnit price_unit(const json::object& result) {
   const json::value* unit = result.at("energy").as_object().if_contains("unit");
-  return unit == nullptr ? PriceUnit::kPicojoule : energies_of({{"energy.unit", *unit}});
+  return unit == nullptr ? PriceUnit::kPicojoule : energies_of({{"energy.unit", *unit}}).unit;
 }
 
 std::string prices_table(const json::object& result) {
@@ -176,7 +176,7 @@ void repeat_metrics(json::object& metrics, double times) {
 /// The layers, each with its repetitions.
 std::vector<PointResult> layers_of(const json::object& result) {
   std::vector<PointResult> layers;
-  const bool in_macs = price_unit(result) == PriceUnit::kMac;
+  const EnergyUnit energies = energies_of(flatten(result));
   for (const json::value& row : result.at("layers").as_array()) {
     const json::object& from = row.as_object();
     const auto repeat = from.at("repeat").to_number<std::int64_t>();
@@ -186,7 +186,8 @@ std::vector<PointResult> layers_of(const json::object& result) {
     layer.status = PointStatus::kDone;
     layer.metrics = flatten(from);
     repeat_metrics(layer.metrics, static_cast<double>(repeat));
-    if (in_macs) layer.metrics["energy.unit"] = enum_name(PriceUnit::kMac);
+    layer.metrics["energy.unit"] = enum_name(energies.unit);
+    layer.metrics["energy.table"] = energies.mac_of;
     layer.metrics["shape"] = shape_text(from);
     layer.metrics["formats"] = formats_text(from);
     layers.push_back(std::move(layer));

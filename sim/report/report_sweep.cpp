@@ -44,8 +44,8 @@ std::vector<html::Card> headline_cards(const SweepResults& results,
       if (base == nullptr || base == &point || !broken_constraint(results, point).empty() ||
           !is_comparable(metric, *base, point))
         continue;
-      const std::optional<double> value = metric_of(point, metric),
-                                  other = metric_of(*base, metric);
+      const std::optional<double> value = whole_metric_of(point, metric),
+                                  other = whole_metric_of(*base, metric);
       if (!value || !other || !(*value > 0) || !(*other > 0)) continue;
       const double gain = more_is_better(metric) ? *value / *other : *other / *value;
       if (gain <= most) continue;
@@ -69,7 +69,7 @@ std::string notes_below(const std::vector<std::string>& notes) {
 
 /// Of the points with energies in one unit; empty where none has both.
 std::string pareto_dots(const SweepResults& results, const std::vector<std::string>& metrics,
-                        PriceUnit unit) {
+                        const EnergyUnit& unit) {
   const std::vector<const PointResult*> front = pareto_front(results, metrics);
   std::vector<html::Dot> dots;
   for (const PointResult& point : results.points) {
@@ -80,15 +80,17 @@ std::string pareto_dots(const SweepResults& results, const std::vector<std::stri
                     std::find(front.begin(), front.end(), &point) != front.end()});
   }
   if (dots.empty()) return "";
-  const char* energy = unit == PriceUnit::kMac ? "energy, millions of a MAC's (less is better)"
-                                               : "energy, µJ (less is better)";
+  const std::string energy =
+      unit.unit == PriceUnit::kMac
+          ? fmt::format("energy, millions of {} (less is better)", unit.text())
+          : "energy, µJ (less is better)";
   return html::scatter(energy, "SQNR of the output, dB (more is better)", dots);
 }
 
 std::string pareto_section(const SweepResults& results) {
   const std::vector<std::string> metrics = {"energy.total_pj", "error.sqnr_db"};
-  const std::string dots = pareto_dots(results, metrics, PriceUnit::kPicojoule) +
-                           pareto_dots(results, metrics, PriceUnit::kMac);
+  std::string dots;
+  for (const EnergyUnit& unit : energy_units(results)) dots += pareto_dots(results, metrics, unit);
   if (dots.empty()) return "";
   return html::section(
       "Energy against error",
@@ -119,8 +121,8 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
     for (const std::string& metric : metrics) {
       row.push_back(metric_cell(point, metric));
       if (!has_ratio(results, metric)) continue;
-      const auto value = metric_of(point, metric);
-      const auto other = base == nullptr ? std::nullopt : metric_of(*base, metric);
+      const auto value = whole_metric_of(point, metric);
+      const auto other = base == nullptr ? std::nullopt : whole_metric_of(*base, metric);
       const bool is_ratio = value && other && *other > 0 && *value - *value == 0 &&
                             is_comparable(metric, *base, point);
       row.push_back(is_ratio ? html::Cell{times_text(*value, *other), *value / *other}

@@ -77,13 +77,16 @@ std::string part_of(const std::string& path) {
 }
 
 /// What a difference is, by its parts: the last ones are left out where there is no room.
-/// `in_one_unit`: the energies of both are; joules and ratios of a MAC have no difference.
-/// Decibels, which are ratios already, and shares have a difference and no ratio.
-std::vector<std::string> changes(const Difference& row, bool is_result, bool in_one_unit) {
+/// `in_one_unit`: the energies of both are; joules and ratios of a MAC, or of two tables' MACs,
+/// have no difference. Decibels, which are ratios already, and shares have a difference and no
+/// ratio; `in_part`: nor has what covers only a part of a machine.
+std::vector<std::string> changes(const Difference& row, bool is_result, bool in_one_unit,
+                                 bool in_part) {
   if (row.a == nullptr || row.b == nullptr || !row.a->is_number() || !row.b->is_number()) return {};
   const double a = row.a->to_number<double>(), b = row.b->to_number<double>();
   const std::string unit = is_result ? unit_of(row.path) : "";
   if (is_result && !in_one_unit && is_of_energy(row.path)) return {"in another unit"};
+  if (in_part) return {"of a part of the machine"};
   if (unit == "dB") return {fmt::format("{:+.4g} dB", b - a)};
   if (unit == "share") return {fmt::format("{:+.4g} percentage points", (b - a) * 100)};
   std::vector<std::string> parts = {fmt::format("{:+.6g}", b - a)};
@@ -170,13 +173,22 @@ std::string wrapped(const std::string& text, std::size_t width) {
   return out;
 }
 
-std::string table(const std::vector<Difference>& differences, bool is_result, bool in_one_unit,
-                  std::size_t width) {
+/// `results`: both, flattened; none: these are configurations.
+std::string table(const std::vector<Difference>& differences,
+                  const std::vector<const json::object*>& results, std::size_t width) {
+  const bool is_result = !results.empty();
+  const bool in_one_unit =
+      is_result && energies_of(*results.front()) == energies_of(*results.back());
+  const auto is_part = [&](const std::string& path) {
+    return std::any_of(results.begin(), results.end(),
+                       [&](const json::object* result) { return is_in_part(path, *result); });
+  };
   std::map<std::string, std::size_t> parts;
   std::vector<Row> rows;
   for (const Difference& row : differences) {
     if (!is_result && ++parts[part_of(row.path)] > kShownPerPart) continue;
-    rows.push_back({row.path, shown(row.a), shown(row.b), changes(row, is_result, in_one_unit)});
+    rows.push_back({row.path, shown(row.a), shown(row.b),
+                    changes(row, is_result, in_one_unit, is_part(row.path))});
   }
   std::string out = rows_text(rows, width);
   for (const auto& [part, count] : parts)
@@ -221,11 +233,10 @@ std::string diff_text(const std::string& name_a, const json::object& a, const st
   const Scalars result_a = result_scalars(a), result_b = result_scalars(b);
   const auto config = differences(config_a, config_b), result = differences(result_a, result_b);
   const json::object flat_a = flatten(a), flat_b = flatten(b);
-  const bool in_one_unit = energies_of(flat_a) == energies_of(flat_b);
   std::string out = fmt::format("A: {}\nB: {}\n\n", name_a, name_b);
   out += config.empty() ? "configuration: equal\n"
                         : fmt::format("configuration: {} differences\n{}", config.size(),
-                                      table(config, false, true, width));
+                                      table(config, {}, width));
   const std::size_t equal =
       result_a.size() -
       static_cast<std::size_t>(std::count_if(result.begin(), result.end(),
@@ -234,7 +245,7 @@ std::string diff_text(const std::string& name_a, const json::object& a, const st
                         : fmt::format(
                               "\nresult: {} values differ, {} are equal (A, B, B - A, "
                               "relative, times)\n{}",
-                              result.size(), equal, table(result, true, in_one_unit, width));
+                              result.size(), equal, table(result, {&flat_a, &flat_b}, width));
   for (const std::string& note : price_notes({&flat_a, &flat_b}))
     out += "\n" + wrapped("note: " + note, width) + "\n";
   return out;

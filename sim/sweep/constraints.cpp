@@ -44,9 +44,9 @@ std::string broken_constraint(const SweepResults& results, const PointResult& po
   if (point.status != PointStatus::kDone) return "";
   for (const std::string& text : results.constraints) {
     const Constraint c = parse_constraint(text);
-    const std::optional<double> value = metric_of(point, c.metric);
+    const std::optional<double> value = whole_metric_of(point, c.metric);
     if (!value) return text + ", not known";
-    if (energies_of(point.metrics) == PriceUnit::kMac && is_of_energy(c.metric))
+    if (energies_of(point.metrics).unit == PriceUnit::kMac && is_of_energy(c.metric))
       return text + ", not known: energies are in ratios of a MAC";
     if (!c.holds(*value)) return text;
   }

@@ -22,12 +22,12 @@ std::string workload_of(const PointResult& point) {
 struct Candidate {
   const PointResult* point;
   std::string workload;
-  PriceUnit energies;         // what they are in, where a metric follows from them
+  EnergyUnit energies;        // what they are in, where a metric follows from them
   std::vector<double> costs;  // less is better
 };
 
 /// As good everywhere and better somewhere, at the same work: less energy for less to do is no
-/// better machine; nor is a number of joules less than one of MACs.
+/// better machine; nor is a number of joules less than one of MACs, or of another table's MACs.
 bool beats(const Candidate& a, const Candidate& b) {
   if (a.workload != b.workload || a.energies != b.energies) return false;
   bool is_better = false;
@@ -38,13 +38,6 @@ bool beats(const Candidate& a, const Candidate& b) {
   return is_better;
 }
 
-bool has_both_units(const SweepResults& results) {
-  std::set<PriceUnit> units;
-  for (const PointResult& point : results.points)
-    if (point.status == PointStatus::kDone) units.insert(energies_of(point.metrics));
-  return units.size() > 1;
-}
-
 }  // namespace
 
 std::vector<const PointResult*> pareto_front(const SweepResults& results,
@@ -53,12 +46,10 @@ std::vector<const PointResult*> pareto_front(const SweepResults& results,
   std::vector<Candidate> candidates;
   for (const PointResult& point : results.points) {
     if (!broken_constraint(results, point).empty()) continue;
-    Candidate candidate{&point,
-                        workload_of(point),
-                        of_energy ? energies_of(point.metrics) : PriceUnit::kPicojoule,
-                        {}};
+    Candidate candidate{
+        &point, workload_of(point), of_energy ? energies_of(point.metrics) : EnergyUnit(), {}};
     for (const std::string& metric : metrics)
-      if (const std::optional<double> value = metric_of(point, metric))
+      if (const std::optional<double> value = whole_metric_of(point, metric))
         candidate.costs.push_back(more_is_better(metric) ? -*value : *value);
     if (candidate.costs.size() == metrics.size()) candidates.push_back(std::move(candidate));
   }
@@ -79,28 +70,32 @@ std::vector<std::string> pareto_notes(const SweepResults& results,
   if (workloads.size() > 1)
     notes.push_back(fmt::format("{} workloads, points are ranked within each alone: {}",
                                 workloads.size(), fmt::join(workloads, "; ")));
-  for (const std::string& metric : metrics)
-    if (is_of_energy(metric) && has_both_units(results)) {
-      notes.emplace_back(
-          "energies in joules and in ratios of a MAC, points are ranked within each alone");
-      break;
-    }
+  const std::vector<EnergyUnit> units = energy_units(results);
+  if (units.size() > 1 && std::any_of(metrics.begin(), metrics.end(), is_of_energy)) {
+    std::vector<std::string> names;
+    for (const EnergyUnit& unit : units) names.push_back(unit.text());
+    notes.push_back(fmt::format("energies in {} units, points are ranked within each alone: {}",
+                                units.size(), fmt::join(names, "; ")));
+  }
   for (const std::string& note : unpriced_notes(results, metrics, "the front"))
     notes.push_back(note);
   for (const std::string& metric : metrics) {
     std::size_t lacking = 0;
+    bool in_part = false;
     unknown.clear();
     for (const PointResult& point : results.points) {
-      if (point.status != PointStatus::kDone || metric_of(point, metric)) continue;
+      if (point.status != PointStatus::kDone || whole_metric_of(point, metric)) continue;
       ++lacking;
+      in_part = in_part || metric_of(point, metric);
       const boost::json::value* parts = point.metrics.if_contains("area.unknown");
       if (metric.rfind("area.", 0) == 0 && parts != nullptr && parts->is_string())
         unknown.emplace(parts->as_string());
     }
     if (lacking > 0)
-      notes.push_back(fmt::format(
-          "{} of {} points are left out, as they have no {}{}{}", lacking, results.points.size(),
-          metric, unknown.empty() ? "" : ": no figure of ", fmt::join(unknown, " | ")));
+      notes.push_back(
+          fmt::format("{} of {} points are left out, as they have no {}{}{}{}", lacking,
+                      results.points.size(), metric, in_part ? " of the whole machine" : "",
+                      unknown.empty() ? "" : ": no figure of ", fmt::join(unknown, " | ")));
   }
   return notes;
 }

@@ -166,7 +166,7 @@ Names price_notes(const std::vector<const json::object*>& results) {
   Names ratios, joules;  // tables of ratios, and of pJ
   for (const json::object* result : results) {
     const std::string table = text_of(*result, "energy.table");
-    if (!table.empty()) add(energies_of(*result) == PriceUnit::kMac ? ratios : joules, table);
+    if (!table.empty()) add(energies_of(*result).unit == PriceUnit::kMac ? ratios : joules, table);
     const std::string node = text_of(*result, "energy.node");
     if (node.find('(') != std::string::npos) add(mixed, fmt::format("{}: {}", table, node));
   }
@@ -174,6 +174,11 @@ Names price_notes(const std::vector<const json::object*>& results) {
   if (!mixed.empty())
     notes.push_back("figures of several technologies are summed: " +
                     fmt::format("{}", fmt::join(mixed, "; ")));
+  if (ratios.size() > 1)
+    notes.push_back(
+        fmt::format("energies by {} are ratios of a MAC, each of its own, whose energies are not "
+                    "known: of these there is no comparison",
+                    fmt::join(ratios, ", ")));
   if (!ratios.empty() && !joules.empty())
     notes.push_back(
         fmt::format("energies by {} are ratios of a MAC, by {} joules: of both there is "

@@ -132,11 +132,52 @@ std::optional<double> metric_of(const PointResult& point, const std::string& met
   return std::numeric_limits<double>::infinity();
 }
 
-PriceUnit energies_of(const json::object& metrics) {
-  const json::value* unit = metrics.if_contains("energy.unit");
-  const bool in_macs = unit != nullptr && unit->is_string() &&
-                       unit->as_string() == enum_name(PriceUnit::kMac).c_str();
-  return in_macs ? PriceUnit::kMac : PriceUnit::kPicojoule;
+bool is_in_part(const std::string& metric, const json::object& metrics) {
+  const json::value* unknown = metrics.if_contains("area.unknown");
+  if (unknown == nullptr || !unknown->is_string()) return false;
+  if (metric == "area.known_mm2") return true;
+  const std::string prefix = "area.components.";
+  if (metric.rfind(prefix, 0) != 0) return false;
+  // "array, 64 x fp8_e4m3 MAC; vector_unit, 8 x lane": of a component that is named some is
+  // missing.
+  const std::string name = metric.substr(prefix.size());
+  const std::string parts = "; " + std::string(unknown->as_string()) + ";";
+  return parts.find("; " + name + ",") != std::string::npos ||
+         parts.find("; " + name + ";") != std::string::npos;
+}
+
+std::optional<double> whole_metric_of(const PointResult& point, const std::string& metric) {
+  return is_in_part(metric, point.metrics) ? std::nullopt : metric_of(point, metric);
+}
+
+std::string EnergyUnit::text() const {
+  return unit == PriceUnit::kMac ? "MACs of " + mac_of : "joules";
+}
+
+EnergyUnit energies_of(const json::object& metrics) {
+  const auto text = [&](const char* key) -> std::string {
+    const json::value* value = metrics.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->as_string()) : "";
+  };
+  if (text("energy.unit") != enum_name(PriceUnit::kMac)) return {};
+  return {PriceUnit::kMac, text("energy.table")};
+}
+
+std::vector<EnergyUnit> energy_units(const std::vector<const PointResult*>& points) {
+  std::vector<EnergyUnit> units;
+  for (const PointResult* point : points) {
+    if (point->status != PointStatus::kDone) continue;
+    const EnergyUnit unit = energies_of(point->metrics);
+    if (std::find(units.begin(), units.end(), unit) != units.end()) continue;
+    units.insert(unit.unit == PriceUnit::kPicojoule ? units.begin() : units.end(), unit);
+  }
+  return units;
+}
+
+std::vector<EnergyUnit> energy_units(const SweepResults& results) {
+  std::vector<const PointResult*> points;
+  for (const PointResult& point : results.points) points.push_back(&point);
+  return energy_units(points);
 }
 
 bool is_comparable(const std::string& metric, const PointResult& a, const PointResult& b) {

@@ -45,9 +45,34 @@ boost::json::object flatten(const boost::json::object& result);
 /// A metric of a point; infinite for the SQNR of exact outputs, empty where it does not apply.
 std::optional<double> metric_of(const PointResult& point, const std::string& metric);
 
-/// What the energies of a flattened result are in.
-PriceUnit energies_of(const boost::json::object& metrics);
-/// Whether a metric of two points is in one unit: of joules and ratios of a MAC there is no ratio.
+/// Whether a figure of a flattened result is of a part of the machine alone, as other parts have no
+/// known area: less than what it is called, so that it can neither be ranked nor compared.
+bool is_in_part(const std::string& metric, const boost::json::object& metrics);
+/// As metric_of(); empty also where the figure is in part. What is ranked, held against a
+/// constraint or told as a ratio is this.
+std::optional<double> whole_metric_of(const PointResult& point, const std::string& metric);
+
+/// What energies are in: joules, or what a MAC of one table costs, of which nothing in joules, and
+/// in the MAC of another table, is known.
+struct EnergyUnit {
+  PriceUnit unit = PriceUnit::kPicojoule;
+  std::string mac_of;  ///< the table; empty: joules
+
+  /// "joules", "MACs of eyeriss-65nm".
+  std::string text() const;
+  bool operator==(const EnergyUnit& other) const {
+    return unit == other.unit && mac_of == other.mac_of;
+  }
+  bool operator!=(const EnergyUnit& other) const { return !(*this == other); }
+};
+
+/// Of a flattened result.
+EnergyUnit energies_of(const boost::json::object& metrics);
+/// The units of the points that are done, each once, joules first.
+std::vector<EnergyUnit> energy_units(const std::vector<const PointResult*>& points);
+std::vector<EnergyUnit> energy_units(const SweepResults& results);
+/// Whether a metric of two points is in one unit: of joules and ratios of a MAC, or ratios of two
+/// MACs, there is no ratio.
 bool is_comparable(const std::string& metric, const PointResult& a, const PointResult& b);
 
 /// The point with the labels of the baseline, else equal to this one; nullptr without one.

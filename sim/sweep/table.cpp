@@ -21,11 +21,12 @@ std::string cell(const SweepResults& results, const PointResult& point, const st
            : other->is_string() ? std::string(other->as_string())
                                 : boost::json::serialize(*other);
   }
-  std::string text = metric_text(metric, *value, energies_of(point.metrics));
+  std::string text = metric_text(metric, *value, energies_of(point.metrics).unit);
   const PointResult* base =
       unit_of(metric) == "dB" ? nullptr : baseline_of(results, point);  // a ratio already
   if (base != nullptr && base != &point && is_comparable(metric, *base, point))
-    if (const std::optional<double> other = metric_of(*base, metric))
+    if (const auto own = whole_metric_of(point, metric), other = whole_metric_of(*base, metric);
+        own && other)
       if (const std::string times = times_text(*value, *other); !times.empty() && *value != *other)
         text += " (" + times + ")";
   return text;

@@ -201,6 +201,25 @@ class PlotTest(unittest.TestCase):
         self.draw(self.dir / "a", self.dir / "b")
         self.assertIn("share of energy", self.texts("compare_energy_time.svg"))
 
+    def test_ratios_of_two_macs_are_mixed_no_more_than_joules_and_ratios(self):
+        points = [
+            ({"energy": table}, make_layer(8, 64, 64, 2, False))
+            for table in ("eyeriss", "other", "other")
+        ]
+        for axes, layer in points:
+            layer["energy"] |= {"unit": "MAC", "table": axes["energy"]}
+        write_sweep(self.dir, points)
+        self.draw(self.dir)
+        for file in ("energy.svg", "pareto.svg"):
+            text = self.texts(file).replace("\n", " ")
+            self.assertIn("2 points in ratios of another", text)
+        for name, layer in (("a", points[0][1]), ("b", points[1][1]), ("c", points[2][1])):
+            write_result(self.dir / name, make_result(name, [layer]))
+        self.draw(self.dir / "a", self.dir / "b")
+        self.assertIn("share of energy", self.texts("compare_energy_time.svg"))
+        self.draw(self.dir / "b", self.dir / "c")
+        self.assertNotIn("share of energy", self.texts("compare_energy_time.svg"))
+
     def test_equal_input_gives_equal_bytes_in_every_format(self):
         write_result(self.dir, make_result("decode", [make_layer(1, 256, 256, 1, False)], 20))
         for out in ("first", "second"):

@@ -135,6 +135,7 @@ def write_sweep(directory, points):
                     "cycles": layer["cycles"],
                     "time_s": layer["time_s"],
                     "energy.total_pj": layer["energy"]["total_pj"],
+                    "energy.table": layer["energy"]["table"],
                     "energy.unit": layer["energy"].get("unit", "pJ"),
                     "error.sqnr_db": layer["error"]["sqnr_db"],
                 }

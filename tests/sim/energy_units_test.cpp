@@ -121,10 +121,123 @@ TEST_CASE("energy units: points are ranked within one unit, by whatever follows 
     CHECK(front_of(results, {metric, "time_s"}) == "abc");
   }
   const std::string text = summary_text(results, {"power.tops_per_w"});
-  CHECK(has(text,
-            "Note: energies in joules and in ratios of a MAC, points are ranked within each "
-            "alone."));
+  CHECK(
+      has(text,
+          "Note: energies in 2 units, points are ranked within each alone: joules; MACs of MAC."));
   CHECK(!has(summary_text(results, {"time_s"}), "ranked within each"));
+}
+
+TEST_CASE("energy units: ratios of two tables' MACs are no more comparable than with joules") {
+  const auto priced = [](const char* label, const char* table, double energy) {
+    return point(label, {{"energy.table", table},
+                         {"energy.unit", "MAC"},
+                         {"energy.total_pj", energy},
+                         {"energy.components.array", energy},
+                         {"error.sqnr_db", 30.0}});
+  };
+  SweepResults results =
+      results_of({priced("a", "one", 5), priced("b", "one", 7), priced("c", "two", 1)});
+  CHECK(front_of(results, {"energy.total_pj"}) == "ac");
+  CHECK(!is_comparable("energy.total_pj", results.points[0], results.points[2]));
+  CHECK(is_comparable("energy.total_pj", results.points[0], results.points[1]));
+  results.baseline = {{"table", {"a"}}};
+  const std::string text = summary_text(results, {"energy.total_pj"});
+  CAPTURE(text);
+  CHECK(has(text, "7 MAC (1.40 times more)"));
+  CHECK(!has(text, "1 MAC ("));
+  CHECK(has(text,
+            "energies in 2 units, points are ranked within each alone: MACs of one; MACs of two"));
+  CHECK(notes_of(results) ==
+        std::vector<std::string>{"energies by one, two are ratios of a MAC, each of its own, whose "
+                                 "energies are not known: of these there is no comparison"});
+  // One alone has nothing to be told of.
+  CHECK(notes_of(results_of({priced("a", "one", 5), priced("b", "one", 7)})).empty());
+}
+
+TEST_CASE("energy units: runs by two ratio tables are neither diffed nor drawn as in one unit") {
+  const TemporaryDirectory dir;
+  const std::string other =
+      write_file(dir, "other.yaml", "base: eyeriss-65nm.yaml\nname: other-65nm\n");
+  const std::string file =
+      write_file(dir, "run.yaml",
+                 "accelerator: edge-16x16.yaml\nlayer: {gemm: {m: 8, n: 64, k: 64}}\nvalues: off\n"
+                 "precision: {weights: int8, activations: int8}\n");
+  for (const std::string& table : {std::string("eyeriss-65nm.yaml"), other})
+    REQUIRE(shell("{sim} run " + file + " -q -o " + dir.at(table == other ? "b" : "a") +
+                  " --set energy=" + table + " --set layer.gemm.m=" + (table == other ? "9" : "8"))
+                .code == 0);
+  const std::string text = shell("{sim} diff " + dir.at("a") + " " + dir.at("b")).text;
+  CAPTURE(text);
+  const std::size_t total = text.find("energy.total_pj");
+  REQUIRE(total != std::string::npos);
+  CHECK(has(text.substr(total, text.find('\n', total) - total), "in another unit"));
+  CHECK(
+      has(text, "note: energies by eyeriss-65nm, other-65nm are ratios of a MAC, each of its own"));
+  const std::string sweep = write_file(dir, "sweep.yaml",
+                                       "base: run.yaml\naxes:\n  - {path: energy, values: "
+                                       "[eyeriss-65nm.yaml, " +
+                                           other + "]}\n");
+  REQUIRE(shell("{sim} sweep " + sweep + " -o " + dir.at("s")).code == 0);
+  const std::string html = shell("{sim} report " + dir.at("s")).text;
+  CHECK(has(html, "Energy by component, in MACs of eyeriss-65nm"));
+  CHECK(has(html, "Energy by component, in MACs of other-65nm"));
+}
+
+TEST_CASE("energy units: an area in part is neither ranked, held to a constraint nor compared") {
+  const auto machine = [](const char* label, double known, double array, const char* unknown) {
+    json::object metrics = {{"area.known_mm2", known},
+                            {"area.components.array", array},
+                            {"area.components.weight_buffer", 0.5}};
+    if (*unknown != '\0')
+      metrics["area.unknown"] = unknown;
+    else
+      metrics["area.total_mm2"] = known;
+    return point(label, metrics);
+  };
+  SweepResults results =
+      results_of({machine("whole", 3, 2, ""),
+                  machine("part", 1, 0.5, "array, 4 x fp8_e4m3 MAC; vector_unit, 8 x lane")});
+  CHECK(front_of(results, {"area.known_mm2"}) == "whole");
+  CHECK(front_of(results, {"area.components.array"}) == "whole");
+  CHECK(front_of(results, {"area.components.weight_buffer"}) == "wholepart");
+  results.constraints = {"area.known_mm2 <= 2"};
+  CHECK(broken_constraint(results, results.points[0]) == "area.known_mm2 <= 2");
+  CHECK(broken_constraint(results, results.points[1]) == "area.known_mm2 <= 2, not known");
+  results.constraints = {"area.components.array <= 1"};
+  CHECK(broken_constraint(results, results.points[1]) == "area.components.array <= 1, not known");
+  results.constraints = {"area.components.weight_buffer <= 1"};
+  CHECK(broken_constraint(results, results.points[1]).empty());
+  results.constraints.clear();
+  results.metrics = {"area.known_mm2"};
+  results.baseline = {{"table", {"whole"}}};
+  const std::string text = summary_text(results, {"area.known_mm2"});
+  CAPTURE(text);
+  CHECK(!has(text, "times less"));
+  CHECK(has(text,
+            "1 of 2 points are left out, as they have no area.known_mm2 of the whole machine: "
+            "no figure of array"));
+}
+
+TEST_CASE("energy units: a diff of a machine with unknown parts tells no difference of areas") {
+  const TemporaryDirectory dir;
+  const std::string file =
+      write_file(dir, "run.yaml",
+                 "accelerator: edge-16x16.yaml\nlayer: {gemm: {m: 8, n: 64, k: 64}}\nvalues: off\n"
+                 "energy: chip-45nm.yaml\nprecision: {weights: int8, activations: int8}\n");
+  for (const std::string part : {"a --set accelerator.array.rows=8", "b"})
+    REQUIRE(shell("{sim} run " + file + " -q -o " + dir.at(part)).code == 0);
+  json::object b = json::parse(text_of(dir.at("b/result.json"))).as_object();
+  b["area"].as_object()["total_mm2"] = nullptr;
+  b["area"].as_object()["unknown"] = "array, 1024 x fp8_e4m3 MAC";
+  write_file(dir, "b/result.json", json::serialize(b));
+  const std::string text = shell("{sim} diff " + dir.at("a") + " " + dir.at("b")).text;
+  CAPTURE(text);
+  const auto line = [&](const char* metric) {
+    const std::size_t at = text.find(metric);
+    return at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at);
+  };
+  CHECK(has(line("area.known_mm2"), "of a part of the machine"));
+  CHECK(has(line("area.components.array"), "of a part of the machine"));
 }
 
 TEST_CASE("energy units: no constraint on joules is kept by ratios of a MAC") {

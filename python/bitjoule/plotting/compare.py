@@ -5,6 +5,7 @@ from .panels import (
     bandwidth_panel,
     components,
     energy_unit,
+    mac_of,
     share_panel,
     stack_panel,
     traffic,
@@ -28,11 +29,11 @@ def energy_and_time(results):
     """Energy by component and cycles by cause."""
     labels = _labels(results)
     figure, (left, right) = plt.subplots(1, 2, figsize=(1.5 * width_for(len(labels)), 3.8))
-    units = {energy_unit(r) for r in results}
-    if len(units) > 1:  # joules and ratios of a MAC have no common scale
+    units = {(energy_unit(r), mac_of(r)) for r in results}
+    if len(units) > 1:  # joules and ratios of a MAC, or of two MACs, have no common scale
         share_panel(left, labels, [components(r) for r in results], "energy, in units of its own")
     else:
-        unit, size = units.pop()
+        (unit, size), _ = units.pop()
         energies = [components(r, size) for r in results]
         stack_panel(left, labels, energies, unit, "energy", ratios=True)
     stack_panel(

@@ -26,6 +26,13 @@ def energy_unit(result):
     return ("MAC", 1) if in_macs else ("J", PICO)
 
 
+def mac_of(result):
+    """The table whose MAC a run's energies are ratios of: those of two tables have no common scale;
+    empty where they are in joules."""
+    in_macs = energy_unit(result)[0] == "MAC"
+    return result.at("energy.table").text() if in_macs else ""
+
+
 def components(node, size=PICO):
     """{component: joules} of a run or a layer; `size`: of a picojoule in another unit."""
     return {name: pj * size for name, pj in node.at("energy.components").numbers().items()}

@@ -88,17 +88,22 @@ def _stacks(sweep, rows, group):
 
 def _in_one_unit(sweep):
     """(sweep, unit, size of a picojoule in it, what to add to the title): joules; MACs where all
-    points have ratios of one in the place of picojoules, which are left out where only some have."""
-    joules = [row for row in sweep.rows if row.get("energy.unit") != "MAC"]
-    left_out = len(sweep.rows) - len(joules)
+    points have ratios of one in the place of picojoules, and then those of the first point's table,
+    as MACs of two tables have no common scale. Points in other units are left out."""
+    macs = [
+        f"MAC of {row.get('energy.table')}" if row.get("energy.unit") == "MAC" else ""
+        for row in sweep.rows
+    ]
+    shown = "" if "" in macs else macs[0]
+    unit, size = ("MAC", 1) if shown else ("J", PICO)
+    left_out = sum(mac != shown for mac in macs)
     if not left_out:
-        return sweep, "J", PICO, ""
-    if not joules:
-        return sweep, "MAC", 1, ""
+        return sweep, unit, size, ""
     some = copy.copy(sweep)
-    some.rows = joules
+    some.rows = [row for row, mac in zip(sweep.rows, macs) if mac == shown]
     points = "1 point" if left_out == 1 else f"{left_out} points"
-    return some, "J", PICO, f"; without {points} in ratios of a MAC"
+    other = "of another MAC" if shown else "of a MAC"
+    return some, unit, size, f"; without {points} in ratios {other}"
 
 
 def energy(sweep):
