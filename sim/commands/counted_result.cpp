@@ -118,6 +118,8 @@ void read_config(const boost::json::object& config, const Place& file, CountedRe
                  Problems& problems) {
   result.dram = read_dram(config, file, problems);
   result.mapped_by_energy = weighs_energy(config);
+  const boost::json::value* density = config.if_contains("density");
+  result.has_density = density != nullptr && !density->is_null();
   const boost::json::value* machine = config.if_contains("accelerator");
   if (machine == nullptr || !machine->is_object()) return;
   read_key(machine->as_object(), "voltage", "config.accelerator", file, result.voltage, problems);

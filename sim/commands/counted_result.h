@@ -37,6 +37,7 @@ struct CountedResult {
   double time_s = 0, macs = 0;
   std::int64_t pes = 0;           ///< of the array; 0: not told
   std::string table;              ///< that priced the run; empty: not told
+  bool has_density = false;       ///< zeros are what a share of the operands would give
   bool mapped_by_energy = false;  ///< energy was a part of the mapper's objective
 };
 

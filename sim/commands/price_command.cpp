@@ -185,13 +185,28 @@ DramPricing dram_pricing(const PriceOptions& options, const CountedDram& dram,
   return dram.counted;
 }
 
-Prices prices_for(const CountedResult& result, const EnergyTable& table, DramPricing counted) {
+Prices prices_for(const CountedResult& result, const EnergyTable& table, DramPricing counted,
+                  const std::vector<Override>& overrides) {
   const EnergyTable wired =
       with_pe_pitch(at_voltage(table, result.voltage), result.parts, result.pes);
+  for (const Override& set : overrides)
+    if (set.path == "pe_pitch" && !wired.pitch_from.empty())
+      throw input_error(
+          fmt::format("--set pe_pitch: has no effect: wires are over {}", wired.pitch_from));
   const CountedDram& dram = result.dram;
   Prices prices = make_prices(wired, dram.name, dram.prices, counted);
   prices.notes = device_notes(prices.counted_dram(), dram.timing, dram.name);
   return prices;
+}
+
+/// As a run refuses it: what goes with toggling bits is the price of a multiplication.
+void check_operands(const CountedResult& result, const EnergyTable& table) {
+  const auto& dependence = table.data_dependence;
+  if (result.has_density && dependence && dependence->multiplier == DataMultiplier::kToggled)
+    throw input_error(fmt::format(
+        "{}: of a run with a density, which does not tell toggling bits; the energy table \"{}\" "
+        "prices multiplications by these: run again with operand_counts",
+        result.total.name.empty() ? "the result" : result.total.name, table.name));
 }
 
 int price_result(const PriceOptions& options, const std::vector<Override>& overrides) {
@@ -202,7 +217,8 @@ int price_result(const PriceOptions& options, const std::vector<Override>& overr
     check_priced_device(table.dram, *result.dram.organization, result.dram.timing, result.dram.name,
                         fmt::format("energy table \"{}\": dram", table.name));
   const DramPricing counted = dram_pricing(options, result.dram, overrides);
-  const Prices prices = prices_for(result, table, counted);
+  check_operands(result, table);
+  const Prices prices = prices_for(result, table, counted, overrides);
   const EnergyReport total = price(result.total.counts, prices);
   boost::json::array layers;
   for (const CountedPart& layer : result.layers)

@@ -140,7 +140,7 @@ void describe(V& v, EnergyTable& c) {
   v.field("scalable_multiplier", c.scalable_multiplier, "one that small multipliers compose");
   v.field("data_dependence", c.data_dependence, "of multiplications, where operands are counted");
   v.field("moves", c.moves, "registers, wires and clock of the array; default: not priced");
-  v.field("pe_pitch", c.pe_pitch, "length of a wire from PE to PE",
+  v.field("pe_pitch", c.pe_pitch, "from PE to PE, where `area` does not say how wide a PE is",
           range(1, std::int64_t{1'000'000'000}));
   v.required("sram", c.sram, "on-chip memories");
   v.required("dram", c.dram, "external memory");

@@ -7,9 +7,11 @@
 #include <set>
 #include <tuple>
 
+#include "core/energy/pe_pitch.h"
 #include "core/error.h"
 #include "core/mapping/data_path.h"
 #include "core/numeric/storage.h"
+#include "run/run_parts.h"
 #include "sim/config/reader.h"
 #include "sim/schema/describe_layer.h"
 
@@ -137,6 +139,35 @@ bool requantizes(const RunConfig& run) {
          find_format(output.format).cls == FormatClass::kInteger;
 }
 
+/// An entry of a map; nullptr where there is none.
+const NodeEntry* entry_of(const Node* map, const char* key) {
+  if (map == nullptr) return nullptr;
+  for (const NodeEntry& entry : map->frozen ? map->frozen->map.entries : map->entries)
+    if (entry.key == key) return &entry;
+  return nullptr;
+}
+
+/// A table that has areas states a pe_pitch for machines whose PEs these do not tell. Whoever sets
+/// it elsewhere, on top of such a table, is told where they do.
+void check_pe_pitch(const Node& root, const RunConfig& run, std::vector<std::string>& notes) {
+  const NodeEntry* machine = entry_of(&root, "accelerator");
+  const NodeEntry* energy = entry_of(machine == nullptr ? nullptr : &machine->value, "energy");
+  if (energy == nullptr) return;
+  const NodeEntry* pitch = entry_of(&energy->value, "pe_pitch");
+  const NodeEntry* area = entry_of(&energy->value, "area");
+  if (pitch == nullptr || area == nullptr) return;
+  const auto origin = [](const Place& place) {
+    return place.origin == nullptr ? std::string() : *place.origin;
+  };
+  if (origin(pitch->value.place) == origin(area->place)) return;
+  const ArrayConfig& array = run.accelerator.array;
+  const std::string decides =
+      with_pe_pitch(run.energy, parts_of(run), array.rows * array.cols).pitch_from;
+  if (!decides.empty())
+    notes.push_back(fmt::format("energy.pe_pitch ({}): no effect: wires are over {}",
+                                pitch->value.place.str(), decides));
+}
+
 /// Keys of the run itself.
 void check_run(const Node& root, const RunConfig& run, std::vector<std::string>& notes) {
   // A resolved configuration says all of them, whatever they mean.
@@ -181,6 +212,7 @@ std::vector<std::string> unused_settings(const Node& root, const RunConfig& run)
   UnusedSearch search;
   search.visit(root, {nullptr, ""});
   check_run(root, run, search.notes);
+  check_pe_pitch(root, run, search.notes);
   return std::move(search.notes);
 }
 

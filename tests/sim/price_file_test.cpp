@@ -100,6 +100,61 @@ TEST_CASE("price file: what an older result did not count is said") {
   const auto without_phy = [](json::object& result) { drop(result, "dram_phy"); };
   CHECK(Priced("edp", without_phy).notes("not counted: bits of the DRAM's PHY"));
   CHECK(!Priced().notes("not counted"));
+  // Nor is its price of the interface told as if there were no more to a DRAM.
+  const auto bits_alone = [](json::object& result) {
+    for (const char* primitive :
+         {"dram_phy", "dram_activate", "dram_read_burst", "dram_write_burst", "dram_refresh",
+          "dram_background", "dram_open", "dram_closed", "dram_refreshing", "dram_open_banks"})
+      drop(result, primitive);
+    result["config"].as_object()["dram"].as_object().erase("energy");
+  };
+  const std::string old = Priced("edp", bits_alone, "").text;
+  CAPTURE(old);
+  CHECK(old.find("(io, without phy, commands, refresh, standby)") != std::string::npos);
+}
+
+TEST_CASE(
+    "price file: a pe_pitch that areas overrule, and a density where bits toggle, are refused") {
+  const TemporaryDirectory dir;
+  const std::string yaml =
+      write_file(dir, "run.yaml",
+                 "accelerator: edge-16x16.yaml\nvalues: off\nlayer: {gemm: {m: 8, n: 64, k: 64}}\n"
+                 "precision: {weights: int8, activations: int8}\n");
+  REQUIRE(shell("{sim} run " + yaml + " -q -o " + dir.at("plain")).code == 0);
+  REQUIRE(shell("{sim} run " + yaml + " -q -o " + dir.at("half") +
+                " --set 'density={inputs: 0.5}' --set energy=array-45nm.yaml")
+              .code == 0);
+  const Outcome pitch =
+      shell("{sim} price " + dir.at("plain") + " --energy chip-45nm.yaml --set pe_pitch='200 um'");
+  CHECK(pitch.code == 2);
+  CHECK(pitch.text.find("--set pe_pitch: has no effect: wires are over a PE pitch of 122.7 um") !=
+        std::string::npos);
+  CHECK(
+      shell("{sim} price " + dir.at("plain") + " --energy array-45nm.yaml --set pe_pitch='200 um'")
+          .code == 0);
+  const std::string toggled =
+      " --energy array-45nm.yaml --set data_dependence='{multiplier: toggled, share: 0.5, "
+      "boundary: "
+      "unit, source: a test}'";
+  const Outcome refused = shell("{sim} price " + dir.at("half") + toggled);
+  CAPTURE(refused.text);
+  CHECK(refused.code == 2);
+  CHECK(refused.text.find("of a run with a density, which does not tell toggling bits; the energy "
+                          "table \"array-45nm\" prices multiplications by these") !=
+        std::string::npos);
+  // Without a density a multiplication has its price, of random operands.
+  CHECK(shell("{sim} price " + dir.at("plain") + toggled).code == 0);
+}
+
+TEST_CASE("price file: what moves and has no price has the table's reason") {
+  const Priced priced("edp", nullptr, "--energy eyeriss-65nm.yaml");
+  CAPTURE(priced.text);
+  CHECK(priced.text.find("not priced: array_clock: the source does not state it apart") !=
+        std::string::npos);
+  CHECK(priced.text.find("beyond the table's points") == std::string::npos);
+  CHECK(Priced("edp", nullptr, "")
+            .text.find("not priced: array_registers, array_wires, array_clock: the table has no "
+                       "such row of `moves`") != std::string::npos);
 }
 
 }  // namespace bitjoule::test::price_file_test
