@@ -72,11 +72,13 @@ void Reader::problem_of_check(const std::string& message) {
   // "gemm.m: expected ..." is reported where gemm.m stands, if it was written at all.
   const std::size_t colon = message.find(": ");
   const Node* node = &map_;
-  Place named;  // the option that names the file in which the part stands
+  std::vector<const Node*> around;  // the parts that the node is in, from the outermost
+  Place named;                      // the option that names the file in which the part stands
   for (std::size_t start = 0; colon != std::string::npos && start < colon;) {
     const std::size_t end = std::min(message.find_first_of(".[", start), colon);
     const Node* next = node->find(message.substr(start, end - start));
     if (next == nullptr) break;
+    around.push_back(node);
     node = next;
     if (node->root) named = node->named;
     // A value of its own, such as that of --set, is named by its place already.
@@ -85,12 +87,14 @@ void Reader::problem_of_check(const std::string& message) {
     start = message[end] == '.' ? end + 1 : colon;
   }
   // What an option made of a part is not its file's fault; nor, where the file is shipped and so
-  // right by itself, what an option beside the part made of it.
+  // right by itself, what an option beside the part made of it: in the smallest part with any.
   std::vector<const Node*> options;
   if (node != &map_) add_options(*node, options);
   if (options.empty() && is_shipped(node->place)) {
     if (named.origin) return problem(named, "", message);
-    add_options(map_, options);
+    for (; options.empty() && !around.empty(); around.pop_back())
+      add_options(*around.back(), options);
+    if (node == &map_) add_options(map_, options);
   }
   if (options.size() == 1 && options[0] != node)
     return problem(options[0]->place, options[0]->alias, message);

@@ -44,6 +44,58 @@ TEST_CASE("energy places: a supply and a clock are blamed where they stand") {
       error_of(base, {{"accelerator.voltage", "0.5 V"}}).rfind("--set accelerator.voltage: ", 0) ==
       0);
   CHECK(error_of(base + "max_clock: 1 GHz\nvoltage: 0.81 V\nclock: 800 MHz\n").empty());
+  // Of a shipped machine: options of the machine alone, not of the layer beside it.
+  const auto of_shipped = [](std::vector<Override> sets) -> std::string {
+    try {
+      read_run(text_source("r.yaml", "accelerator: edge-16x16.yaml\n" + std::string(kRun)), sets);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+  const std::vector<Override> slow = {{"accelerator.max_clock", "500 MHz"}},
+                              beside = {{"layer.gemm.m", "4"}, slow[0]};
+  CHECK(of_shipped(slow).rfind("--set accelerator.max_clock: accelerator.clock: expected at most",
+                               0) == 0);
+  CHECK(of_shipped(beside) == of_shipped(slow));
+}
+
+TEST_CASE("energy places: a pe_pitch that areas overrule is told, wherever it was set") {
+  const TemporaryDirectory dir;
+  const std::string table =
+      write_file(dir, "table.yaml", "base: chip-45nm.yaml\npe_pitch: 200 um\n");
+  const auto notes = [&](const std::string& energy, std::vector<Override> sets) {
+    sets.insert(sets.begin(), {"energy", energy});
+    std::string text;
+    for (const std::string& note :
+         read_run(text_source("r.yaml", "accelerator: edge-16x16.yaml\n" + std::string(kRun)), sets)
+             .notes)
+      text += note + "\n";
+    return text;
+  };
+  const std::string why =
+      "no effect: wires are over a PE pitch of 122.7 um, the root of 1.505e+04 um2 by generic-45nm";
+  CHECK(notes("chip-45nm.yaml", {}).empty());
+  CHECK(notes("chip-45nm.yaml", {{"energy.pe_pitch", "200 um"}}) ==
+        "energy.pe_pitch (--set energy.pe_pitch): " + why + "\n");
+  CHECK(notes(table, {}) == "energy.pe_pitch (" + table + ":2:11): " + why + "\n");
+  // Where no areas decide it has an effect.
+  CHECK(notes("array-45nm.yaml", {{"energy.pe_pitch", "200 um"}}).empty());
+  CHECK(notes("chip-45nm.yaml", {{"energy.pe_pitch", "200 um"},
+                                 {"precision.mac", "fp8_e4m3"},
+                                 {"precision.weights", "fp8_e4m3"},
+                                 {"precision.activations", "fp8_e4m3"}})
+            .empty());
+}
+
+TEST_CASE("energy places: a DRAM file's own ratios are refused where they stand") {
+  const std::string dram =
+      "dram: {base: lpddr5-6400.yaml, energy: {per_access: {width: 16 bit, read: 200 pJ, write: "
+      "200 pJ, boundary: unstated, ratios: true}}}\n";
+  const std::string text = error_of("base: edge-16x16.yaml\n" + dram);
+  CAPTURE(text);
+  CHECK(text.rfind("machine.yaml:2:", 0) == 0);
+  CHECK(text.find("per_access.ratios: a DRAM's own prices are in pJ") != std::string::npos);
 }
 
 TEST_CASE("energy places: what an option makes of a shipped table is the option's fault") {
