@@ -1,10 +1,23 @@
 #include "sim/schema/describe_dram.h"
 
+#include <fmt/format.h>
+
 #include "core/dram/priced_device.h"
 #include "core/dram/rows.h"
 #include "sim/config/visitors.h"
 
 namespace bitjoule {
+
+/// A list by states must price power-down where the controller has it: found after the run else.
+static void check_power_down(const CycleDramConfig& device, const DramPrices& prices) {
+  const auto* commands = std::get_if<DramPerCommand>(&prices.scheme);
+  Action action;
+  action.primitive = Primitive::kDramPowerDown;
+  if (device.controller.power_down == 0 || commands == nullptr || command_price(*commands, action))
+    return;
+  throw input_error(fmt::format("energy: power-down, which the controller has, is not priced: {}",
+                                missing_price(*commands, action)));
+}
 
 template <class V>
 void describe(V& v, DramConfig& c) {
@@ -28,8 +41,10 @@ void describe(V& v, DramConfig& c) {
       throw input_error("energy: per_command needs model: cycle; an ideal DRAM counts bits alone");
     if (c.energy) check_own_prices(*c.energy);
     const auto* device = std::get_if<CycleDramConfig>(&c.model);
-    if (device != nullptr && c.energy)
+    if (device != nullptr && c.energy) {
       check_priced_device(*c.energy, device->organization, device->timing, c.name, "energy");
+      check_power_down(*device, *c.energy);
+    }
   });
 }
 

@@ -98,6 +98,21 @@ TEST_CASE("energy places: a DRAM file's own ratios are refused where they stand"
   CHECK(text.find("per_access.ratios: a DRAM's own prices are in pJ") != std::string::npos);
 }
 
+TEST_CASE("energy places: power-down without a price is the DRAM file's fault, before any run") {
+  const std::string dram =
+      "dram: {base: hbm2-2000.yaml, controller: {power_down: 100}, energy: "
+      "hbm2-2000-commands.yaml}\n";
+  const auto list = [](const std::string& drop) {
+    return std::vector<Override>{{"dram.energy.per_command.power_down", drop}};
+  };
+  CHECK(error_of("base: edge-16x16.yaml\n" + dram).empty());
+  const std::string text = error_of("base: edge-16x16.yaml\n" + dram, list("null"));
+  CAPTURE(text);
+  CHECK(text.find("hbm2-2000-commands.yaml:") != std::string::npos);
+  CHECK(text.find("power-down, which the controller has, is not priced: no `power_down`, and no "
+                  "IDD2P of VDD") != std::string::npos);
+}
+
 TEST_CASE("energy places: what an option makes of a shipped table is the option's fault") {
   const std::string base = "base: edge-16x16.yaml\n";
   const std::string nested =
