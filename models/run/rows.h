@@ -3,9 +3,6 @@
 // it is compiled.
 #pragma once
 
-#include <fmt/format.h>
-
-#include "core/error.h"
 #include "core/mapping/tiling.h"
 #include "core/rule.h"
 
@@ -13,13 +10,8 @@ namespace bitjoule {
 
 template <class V>
 void describe(V& v, OperandDensity& c) {
-  v.field("inputs", c.inputs, "0 to 1");
-  v.field("weights", c.weights, "0 to 1");
-  v.check([&] {
-    for (const double share : {c.inputs, c.weights})
-      if (!(share >= 0 && share <= 1))
-        throw input_error(fmt::format("expected shares of 0..1, got {}", share));
-  });
+  v.field("inputs", c.inputs, "share that is not zero", range(0, 1));
+  v.field("weights", c.weights, "share that is not zero", range(0, 1));
 }
 
 }  // namespace bitjoule

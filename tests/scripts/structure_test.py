@@ -9,7 +9,7 @@ LAYERS = ["core", "hw", "run", "sim"]  # each may include only what stands to it
 # What beside the standard library their headers may include; sim may what it likes.
 USES = {
     "core": {"fmt/format.h"},
-    "hw": {"systemc", "tlm"},
+    "hw": {"systemc", "tlm", "tlm_utils/multi_passthrough_target_socket.h"},
     "run": set(),
     "sim": None,
 }

@@ -159,11 +159,11 @@ TEST_CASE("plain structs: a value out of its range is told by name and range") {
             [](RunConfig& r) { r.mapping.tile_m = -3; }},
            {"mapping.finalists: expected 1..64, got 0",
             [](RunConfig& r) { r.mapping.finalists = 0; }},
-           {"density: expected shares of 0..1, got 2",
+           {"density.weights: expected 0..1, got 2",
             [](RunConfig& r) {
               r.options.data.density = {1, 2};
             }},
-           {"density.inputs: expected a finite number, got nan",
+           {"density.inputs: expected 0..1, got nan",
             [](RunConfig& r) {
               r.options.data.density = {std::numeric_limits<double>::quiet_NaN(), 1};
             }},
