@@ -71,4 +71,5 @@ int sc_main(int, char**) {
               static_cast<long long>(first.cycles.value),
               static_cast<long long>(second.cycles.value),
               static_cast<long long>(memory.stats().read_bytes));
+  return 0;
 }
