@@ -27,14 +27,15 @@ here is made at run time, where every part is a ``Record``.
 from __future__ import annotations
 
 import builtins
-from typing import Any, Generic, TypeVar
+import typing
+from typing import Any
 
 from ._results import Record
 
-Part = TypeVar("Part")
+Part = typing.TypeVar("Part")
 
 
-class Named(Record, Generic[Part]):
+class Named(Record, typing.Generic[Part]):
     """Parts of one kind by names of the run: causes, tensors, components."""
 
     def __getattr__(self, name: str) -> Part:
@@ -154,6 +155,15 @@ def merge(into: Shape, other: Shape) -> None:
         merge(into.element, other.element)
 
 
+def fill(layer: Shape, run: Shape) -> None:
+    """What the examples' layers have nothing of is as the run's part of that name."""
+    for key, part in layer.parts.items():
+        if key in run.parts:
+            if part.leaves <= {"NoneType"} and not part.parts and part.element is None:
+                merge(part, run.parts[key])
+            fill(part, run.parts[key])
+
+
 def camel(key: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in key.split("_"))
 
@@ -179,6 +189,9 @@ def text() -> str:
     shape = Shape()
     for document in _native.example_documents():
         shape.add(document)
+    layers = shape.parts["layers"].element
+    if layers is not None:
+        fill(layers, shape)
     writer = Writer(maps)
     writer.write(shape, "", "Described")
     return HEAD + "\n\n" + "\n\n".join(writer.classes)

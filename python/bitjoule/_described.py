@@ -7,14 +7,15 @@ here is made at run time, where every part is a ``Record``.
 from __future__ import annotations
 
 import builtins
-from typing import Any, Generic, TypeVar
+import typing
+from typing import Any
 
 from ._results import Record
 
-Part = TypeVar("Part")
+Part = typing.TypeVar("Part")
 
 
-class Named(Record, Generic[Part]):
+class Named(Record, typing.Generic[Part]):
     """Parts of one kind by names of the run: causes, tensors, components."""
 
     def __getattr__(self, name: str) -> Part:
@@ -627,7 +628,7 @@ class LayerEnergy(Record):
     #: all by the energy table's prices of the DRAM
     by_table: LayerEnergyByTable
     #: all by those of the DRAM's own file; null: it has none, or `unit` is no pJ
-    by_device: None
+    by_device: EnergyByTable | None
 
 
 class LayerOutputs(Record):
