@@ -214,6 +214,8 @@ class Installed(unittest.TestCase):
         mine = self.empty / "mine"
         for name in names:
             for place in [Path(name).name, name.removeprefix("bitjoule/")]:
+                if Path("/usr/include", place).exists():  # the system's own would not be found
+                    continue
                 (mine / place).parent.mkdir(parents=True, exist_ok=True)
                 (mine / place).write_text(f'#error "{place} of the user\'s own"\n', encoding="utf-8")
         (mine / "error.h").write_text("#define MY_ERROR 1\n", encoding="utf-8")
@@ -278,16 +280,17 @@ class Installed(unittest.TestCase):
 
     def test_one_target_builds_what_is_installed(self):
         """README.md's packages need no more than it."""
-        ninja = run("ninja", "-C", BUILD, "-t", "inputs", "installed", cwd=self.empty).stdout
-        built = {Path(line).name for line in ninja.splitlines()}
+        rules = (BUILD / "build.ninja").read_text(encoding="utf-8")
+        built = {Path(word).name
+                 for word in re.search(r"^build installed: phony (.*)$", rules, re.M).group(1).split()}
         count = 0
         for path in self.prefix.rglob("*"):
             if path.is_file() and not path.is_symlink() and (path.suffix in (".a", ".so") or
                                                              is_elf(path)):
                 count += 1
-                self.assertIn(path.name, built | {"sim"})
+                self.assertIn(path.name, built | {"bitjoule"})
         self.assertGreater(count, 4)
-        self.assertIn("stamp", built)  # manual page, completion, schemas
+        self.assertIn("written_files", built)  # manual page, completion, schemas
 
     def test_pkg_config(self):
         places = {"PKG_CONFIG_PATH": str(self.libraries / "pkgconfig")}
