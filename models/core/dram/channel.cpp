@@ -18,7 +18,9 @@ DramChannel::DramChannel(const DramStandard& standard, const DramControllerConfi
       high_(controller.watermarks.high * static_cast<double>(controller.write_queue)),
       low_(controller.watermarks.low * static_cast<double>(controller.write_queue)),
       data_clock_until_(static_cast<std::size_t>(standard.organization.ranks), -1),
-      owned_(static_cast<std::size_t>(standard.banks)) {}
+      owned_(static_cast<std::size_t>(standard.banks)),
+      allows_trains_{allows_trains(DramCommand::kRead), allows_trains(DramCommand::kWrite)},
+      train_(standard, std::max(controller.read_queue, controller.write_queue)) {}
 
 DramChannel::Arrival DramChannel::admit_arrival() {
   const Arrival arrival = arrivals_.front();
@@ -44,12 +46,13 @@ void DramChannel::renumber() {
   choice_.entry = BurstQueue::kNone;  // to be made again
 }
 
-bool DramChannel::step(Served* served) {
+bool DramChannel::step_any(Served* served) {
   if (!decided_ || is_late(choice_.cycle)) decide();
   decided_ = false;
   occupy_bus(choice_);
   if (is_column(choice_.command)) {
     issue_column(served);
+    if (oldest_first_ && may_begin_train()) begin_train();
     return true;
   }
   issue_row_command(choice_);
@@ -106,6 +109,7 @@ inline void DramChannel::issue_column(Served* served) {
       start + (write ? standard_.write_latency : standard_.read_latency);
   served->request = burst.request;
   served->write = write;
+  served->accepted = burst.accepted;
   served->end = data_start + standard_.burst_cycles;
   count_gap(e, data_start);
   counts_.data_end = served->end;

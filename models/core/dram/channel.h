@@ -12,6 +12,7 @@
 #include "core/dram/refresh.h"
 #include "core/dram/standard.h"
 #include "core/dram/stats.h"
+#include "core/dram/train.h"
 #include "core/fifo.h"
 
 namespace bitjoule {
@@ -52,6 +53,7 @@ class DramChannel {
   /// Start of the next command; kNever while no burst is queued. Refreshes of an idle channel are
   /// left until someone looks.
   std::int64_t next() {
+    if (in_train_) return train_.cycle();
     if (held_[0] + held_[1] == 0) return kNever;
     if (!decided_ || is_late(choice_.cycle)) decide();
     return choice_.cycle;
@@ -60,20 +62,30 @@ class DramChannel {
   struct Served {
     std::uint32_t request = 0;  ///< the engine's
     bool write = false;
-    std::int64_t end = 0;  ///< cycle of its last data beat
+    std::int64_t accepted = 0, end = 0;  ///< cycles: as it came, and of its last data beat
   };
   /// Issues that command; true if it moves a burst.
-  bool step(Served* served);
+  bool step(Served* served) {
+    if (!in_train_) return step_any(served);
+    serve_train(served);
+    return true;
+  }
   /// An idle channel does the refreshes due by `cycle`, and powers down.
   void catch_up(std::int64_t cycle);
   /// Of all ranks up to `cycle`, which is no earlier than the last command.
   DramStates states(std::int64_t cycle) const;
 
-  const ChannelCounts& counts() const { return counts_; }
+  ChannelCounts counts() const {
+    ChannelCounts all = counts_;
+    if (in_train_) count_train(&all);
+    return all;
+  }
   /// Every command from now on is appended to `trace`; none is skipped then.
   void record(std::vector<DramCommandRecord>* trace) { trace_ = trace; }
   /// From now on every decision asks every bank in turn: the same commands, more slowly.
   void take_no_shortcuts() { shortcuts_ = false; }
+  /// So many bursts went in trains that are over.
+  std::int64_t bursts_in_trains() const { return bursts_in_trains_; }
   /// As if so many bursts had been accepted before.
   void skip_orders(std::int64_t bursts) { order_ = bursts; }
 
@@ -113,6 +125,14 @@ class DramChannel {
   bool is_late(std::int64_t cycle) const {
     return !arrivals_.empty() && arrivals_.front().accepted < cycle;
   }
+  bool step_any(Served* served);
+  void serve_train(Served* served);
+  bool allows_trains(DramCommand command) const;
+  bool may_begin_train();
+  void begin_train();
+  bool keeps_queue() const;
+  void end_train();
+  void count_train(ChannelCounts* counts) const;
   void decide();
   void admit(const Arrival& arrival);
   Arrival admit_arrival();
@@ -190,6 +210,25 @@ class DramChannel {
   std::int64_t aged_after_ = -1;      // no command until this cycle is: see apply_age_limit()
   Choice choice_;
 
+  // While a train is under way, all bursts of its queue are in it, those that come for the other
+  // queue are among the arrivals, and nothing else needs a decision: no row has an owner, and until
+  // the train's limit no refresh is due and no burst is too old. It ends as soon as that may not
+  // hold; then everything is where it would be without it, and what goes next is decided anew.
+  // Its bursts follow one of the same kind, after any refresh: the data bus's gaps before them are
+  // all of the kind `column`.
+  bool in_train_ = false;
+  bool oldest_first_ = false;    // choice_ is the oldest burst, all other oldest ones being hits
+  const bool allows_trains_[2];  // of reads, of writes
+  Train train_;
+  std::size_t train_queue_ = 0;
+  DramCommand train_command_ = DramCommand::kRead;
+  std::int64_t train_latency_ = 0;  // from a command to the end of its data
+  std::int64_t train_bursts_ = 0;   // served
+  std::int64_t train_data_ = 0;     // end of the data before the first
+  int train_wait_ = 0;              // bursts before the next may begin: see may_begin_train(), ...
+  int train_rest_ = 32;             // ... and after one that was too short to pay
+  std::int64_t bursts_in_trains_ = 0;
+
   ChannelCounts counts_;
   std::int64_t waiting_since_ = 0;  // when the queues were last empty before this
   std::int64_t refresh_end_ = -1;
@@ -207,13 +246,37 @@ inline void DramChannel::admit(const Arrival& arrival) {
   queues_[arrival.queue].link(arrival.entry, order_++);
 }
 
-inline void DramChannel::accept(const DramBurst& burst) {
+/// Whether the train's queue goes on being served beside what waits for the other: whichever of the
+/// latest arrivals the scheduler sees, for it decides with those before the bus was free first. So
+/// of the train's own bursts only those before its last command count, and of the other's all.
+inline bool DramChannel::keeps_queue() const {
+  if (unified_) return true;
+  const std::size_t others =
+      static_cast<std::size_t>(queues_[1 - train_queue_].size()) + arrivals_.size();
+  if (others == 0) return true;
+  return train_queue_ == 0 ? static_cast<double>(others) <= high_
+                           : static_cast<double>(train_.size_before(train_.last_start())) > low_;
+}
+
+[[gnu::always_inline]] inline void DramChannel::accept(const DramBurst& burst) {
   const std::size_t q = queue_of(burst.write);
   ++held_[q];
   ++entries_[q];
   counts_.max_queued = std::max(counts_.max_queued, held_[0] + held_[1]);
   last_accepted_ = burst.accepted;
+  if (in_train_) {
+    if (q == train_queue_ && train_.takes(burst.bank, burst.row) &&
+        burst.write == (train_command_ == DramCommand::kWrite)) {
+      return train_.push({burst.accepted, Train::kNoOrder, burst.bank, burst.request});
+    }
+    if (q == train_queue_) end_train();
+  }
   const Arrival arrival{queues_[q].put(burst), q, burst.accepted};
+  if (in_train_) {
+    arrivals_.push(arrival);
+    if (!keeps_queue()) end_train();
+    return;
+  }
   // With one bus no later command can start before it is free: all of them may see the burst.
   const bool in_time = !split_bus_ && burst.accepted < bus_free_[0];
   if (in_time && !decided_ && arrivals_.empty() && queues_[0].size() + queues_[1].size() > 0) {
@@ -221,6 +284,25 @@ inline void DramChannel::accept(const DramBurst& burst) {
   } else {
     arrivals_.push(arrival);
   }
+}
+
+/// Issues the oldest burst of the train.
+[[gnu::always_inline]] inline void DramChannel::serve_train(Served* served) {
+  const Train::Burst& burst = train_.oldest();
+  const std::int64_t start = train_.start();
+  served->request = burst.request;
+  served->write = train_command_ == DramCommand::kWrite;
+  served->accepted = burst.accepted;
+  served->end = counts_.data_end = start + train_latency_;
+  counts_.queued_cycles += start - burst.accepted;
+  if (start != train_.cycle()) ++counts_.data_clock_syncs;
+  ++train_bursts_;
+  if (trace_ != nullptr)
+    trace_->push_back({start, train_command_, burst.bank, device_.open_row(burst.bank), false});
+  --held_[train_queue_];
+  --entries_[train_queue_];
+  train_.pop();
+  if (!train_.find_next() || !keeps_queue()) end_train();
 }
 
 }  // namespace bitjoule

@@ -37,7 +37,8 @@ void DramChannel::decide() {
 
 void DramChannel::choose() {
   const std::size_t queue = queue_to_serve();
-  if (!take_oldest(queue)) {
+  oldest_first_ = take_oldest(queue);
+  if (!oldest_first_) {
     queues_[queue].find_bids([&](std::int64_t bank) { return find_bids(queue, bank); });
     choice_ = Choice{};
     pick(queue, &choice_);

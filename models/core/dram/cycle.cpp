@@ -32,30 +32,38 @@ std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
   if (offer_is_blocked() || accepted_at_ != kNever) {
     throw internal_error("dram: a request is offered while another waits for acceptance");
   }
+  const bool single = request.bytes == standard_.burst_bytes;  // spares a division
+  const std::int64_t bursts = single ? 1 : request.bytes / standard_.burst_bytes;
+  check_interrupt_after(kBurstSteps * bursts);
+  begin_offer(request, new_request(request, bursts), cycle);
+  if (!push_offered()) return kNever;
+  return entered_;
+}
+
+inline std::uint32_t CycleDram::new_request(const DramRequest& request, std::int64_t bursts) {
   if (free_requests_.empty()) {
     free_requests_.push_back(static_cast<std::uint32_t>(requests_.size()));
     requests_.emplace_back();
   }
-  offered_request_ = free_requests_.back();
+  const std::uint32_t index = free_requests_.back();
   free_requests_.pop_back();
-  const bool single = request.bytes == standard_.burst_bytes;  // spares a division
-  requests_[offered_request_] = {request.tag,
-                                 single ? 1 : request.bytes / standard_.burst_bytes,
-                                 -1,
-                                 {-1, 0, offered_request_}};
-  check_interrupt_after(kBurstSteps * requests_[offered_request_].bursts_left);
+  requests_[index] = {request.tag, bursts, -1, {-1, 0, index}};
+  return index;
+}
+
+inline void CycleDram::begin_offer(const DramRequest& request, std::uint32_t index,
+                                   std::int64_t cycle) {
+  offered_request_ = index;
   offered_ = request;
   offered_bytes_ = request.bytes;
   place_ = decoder_.decode(request.address);
   port_cycle_ = std::max(port_cycle_, cycle);
   entered_ = port_cycle_;
-  if (!push_offered()) return kNever;
-  return entered_;
 }
 
 /// Moves bursts of the offered request into queues while there is room; true when all are in.
-inline bool CycleDram::push_offered() {
-  while (offered_bytes_ > 0) {
+[[gnu::always_inline]] inline bool CycleDram::push_offered() {
+  for (;;) {
     const auto index = static_cast<std::size_t>(place_.channel);
     DramChannel& channel = channels_[index];
     if (!channel.has_room(offered_.write)) return false;
@@ -63,34 +71,37 @@ inline bool CycleDram::push_offered() {
     channel.accept({place_.row, entry, static_cast<std::int32_t>(place_.bank), offered_request_,
                     offered_.write});
     change(index);
+    entered_ = std::max(entered_, entry);
     Request& request = requests_[offered_request_];
     if (request.accepted < 0) request.accepted = entry;
-    entered_ = std::max(entered_, entry);
-    offered_.address += standard_.burst_bytes;
     offered_bytes_ -= standard_.burst_bytes;
-    if (offered_bytes_ > 0) place_ = decoder_.decode(offered_.address);
+    if (offered_bytes_ == 0) return true;
+    offered_.address += standard_.burst_bytes;
+    place_ = decoder_.decode(offered_.address);
   }
-  return true;
 }
 
-inline void CycleDram::find_earliest() {
-  while (changes_ > 0) {
-    const std::size_t c = changed_[--changes_];
+[[gnu::always_inline]] inline void CycleDram::find_earliest() {
+  DramChannel* const channels = channels_.data();
+  std::int64_t* const due = due_.data();
+  const std::size_t n = due_.size();
+  for (; changes_ > 0; --changes_) {
+    const std::size_t c = changed_[changes_ - 1];
     is_changed_[c] = 0;
-    due_[c] = channels_[c].next();
+    due[c] = channels[c].next();
   }
-  earliest_ = due_[0];
-  first_ = 0;
-  for (std::size_t c = 1; c < due_.size(); ++c) {
-    if (due_[c] >= earliest_) continue;
-    earliest_ = due_[c];
-    first_ = c;
+  std::int64_t earliest = due[0];
+  std::size_t first = 0;
+  for (std::size_t c = 1; c < n; ++c) {
+    first = due[c] < earliest ? c : first;
+    earliest = std::min(earliest, due[c]);
   }
+  earliest_ = earliest;
+  first_ = first;
 }
 
 std::int64_t CycleDram::next() {
-  const std::int64_t done = completions_.empty() ? kNever : completions_.front().cycle;
-  return std::min({earliest_command(), accepted_at_, done});
+  return std::min({earliest_command(), accepted_at_, completions_first_});
 }
 
 /// In the order of time; at one time acceptance first, then channel by channel the end of its data
@@ -98,22 +109,26 @@ std::int64_t CycleDram::next() {
 bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
   for (;;) {
     const std::int64_t command = earliest_command();
-    const Completion* done = completions_.empty() ? nullptr : &completions_.front();
-    if (done != nullptr &&
-        (done->cycle > command || (done->cycle == command && done->channel > first_))) {
-      done = nullptr;
-    }
-    const std::int64_t cycle = done != nullptr ? done->cycle : command;
+    const bool done =
+        completions_first_ < command || (completions_first_ == command && command != kNever &&
+                                         completions_.front().channel <= first_);
+    const std::int64_t cycle = done ? completions_first_ : command;
     if (std::min(cycle, accepted_at_) >= limit) return false;
     if (accepted_at_ <= cycle) {
       report_acceptance(event);
       return true;
     }
-    if (done != nullptr) {
+    if (done) {
       report_completion(event);
       return true;
     }
-    issue(first_);
+    if (const DramChannel::Served* served = issue(first_)) {
+      if (const Completion* end = count_served(*served, first_)) {
+        completions_.insert(
+            *end, [](const Completion& a, const Completion& b) { return a.goes_before(b); });
+        completions_first_ = completions_.front().cycle;
+      }
+    }
     if (!offer_is_blocked()) continue;
     port_cycle_ = std::max(port_cycle_, cycle);  // the slot is taken again in the same clock
     if (!push_offered()) continue;
@@ -124,18 +139,21 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
   }
 }
 
-/// A command. With the last one of a request it is certain when that ends.
-inline void CycleDram::issue(std::size_t channel) {
+/// A command; what it moves, if it does.
+[[gnu::always_inline]] inline const DramChannel::Served* CycleDram::issue(std::size_t channel) {
   change(channel);
-  DramChannel::Served served;
-  if (!channels_[channel].step(&served)) return;
-  totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
+  if (!channels_[channel].step(&served_)) return nullptr;
+  totals_.timeline.add(served_.end, standard_.burst_bytes, served_.write);
+  return &served_;
+}
+
+/// With the last command of a request it is certain when that ends: returns it then.
+inline const CycleDram::Completion* CycleDram::count_served(const DramChannel::Served& served,
+                                                            std::size_t channel) {
   Request& request = requests_[served.request];
   const Completion end{served.end, channel, served.request};
   if (request.end.goes_before(end)) request.end = end;
-  if (--request.bursts_left > 0) return;
-  completions_.insert(request.end,
-                      [](const Completion& a, const Completion& b) { return a.goes_before(b); });
+  return --request.bursts_left > 0 ? nullptr : &request.end;
 }
 
 inline void CycleDram::report_acceptance(DramEvent* event) {
@@ -148,6 +166,7 @@ inline void CycleDram::report_acceptance(DramEvent* event) {
 inline void CycleDram::report_completion(DramEvent* event) {
   const Completion done = completions_.front();
   completions_.pop();
+  completions_first_ = completions_.empty() ? kNever : completions_.front().cycle;
   const Request& request = requests_[done.request];
   totals_.latency.add(done.cycle - request.accepted);
   event->kind = DramEvent::Kind::kCompleted;
@@ -156,12 +175,76 @@ inline void CycleDram::report_completion(DramEvent* event) {
   free_requests_.push_back(done.request);
 }
 
+/// The same cycles as by offer() and advance(): commands in order of time, and a request is offered
+/// as soon as the one before it is in, all commands before that issued. That a request has ended
+/// changes nothing here, so it is counted with its last command.
+DramStats CycleDram::drive(RequestSource* source) {
+  TimedRequest r;
+  std::int64_t now = 0, end = 0;
+  while (source->next(&r)) {
+    const bool waited = r.request.bytes == standard_.burst_bytes
+                            ? push_burst(r.request, std::max(now, r.cycle), &end)
+                            : push_request(r.request, std::max(now, r.cycle), &end);
+    if (!waited) continue;
+    now = entered_;
+    while (earliest_command() < now) issue_alone(first_, &end);
+  }
+  while (earliest_command() != kNever) issue_alone(first_, &end);
+  return stats(end);
+}
+
+/// Offers a request from `cycle` on and goes on until all of it has entered the queues; true if it
+/// had to wait.
+bool CycleDram::push_request(const DramRequest& request, std::int64_t cycle, std::int64_t* end) {
+  const std::int64_t bursts = request.bytes / standard_.burst_bytes;
+  check_interrupt_after(kBurstSteps * bursts);
+  begin_offer(request, new_request(request, bursts), cycle);
+  if (push_offered()) return false;
+  do {
+    port_cycle_ = std::max(port_cycle_, earliest_command());
+    issue_alone(first_, end);
+  } while (!push_offered());
+  return true;
+}
+
+/// The same for one burst.
+inline bool CycleDram::push_burst(const DramRequest& request, std::int64_t cycle,
+                                  std::int64_t* end) {
+  check_interrupt_after(kBurstSteps);
+  const DramAddress place = decoder_.decode(request.address);
+  const auto index = static_cast<std::size_t>(place.channel);
+  DramChannel& channel = channels_[index];
+  port_cycle_ = std::max(port_cycle_, cycle);
+  bool waits = false;
+  for (; !channel.has_room(request.write); waits = true) {
+    port_cycle_ = std::max(port_cycle_, earliest_command());
+    issue_alone(first_, end);
+  }
+  entered_ = std::max(port_cycle_, channel.last_accepted() + 1);
+  channel.accept(
+      {place.row, entered_, static_cast<std::int32_t>(place.bank), kSingle, request.write});
+  change(index);
+  return waits;
+}
+
+inline void CycleDram::issue_alone(std::size_t channel, std::int64_t* end) {
+  const DramChannel::Served* const served = issue(channel);
+  if (served == nullptr) return;
+  *end = std::max(*end, served->end);
+  if (served->request == kSingle) {
+    totals_.latency.add(served->end - served->accepted);
+  } else if (const Completion* done = count_served(*served, channel)) {
+    totals_.latency.add(done->cycle - requests_[done->request].accepted);
+    free_requests_.push_back(done->request);
+  }
+}
+
 DramStats CycleDram::stats(std::int64_t cycle) {
   DramStats s = totals_;
   s.cycles = cycle;
   for (DramChannel& channel : channels_) {
     if (channel.next() == kNever) channel.catch_up(cycle);
-    const ChannelCounts& c = channel.counts();
+    const ChannelCounts c = channel.counts();
     s.reads += c.reads;
     s.writes += c.writes;
     s.row_hits += c.row_hits;

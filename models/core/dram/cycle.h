@@ -6,6 +6,7 @@
 
 #include "core/dram/address_map.h"
 #include "core/dram/channel.h"
+#include "core/dram/driver.h"
 #include "core/dram/engine.h"
 #include "core/dram/standard.h"
 #include "core/fifo.h"
@@ -14,7 +15,7 @@ namespace bitjoule {
 
 /// Its clock is the memory clock. The bursts of a request enter the channels' queues in order; one
 /// that finds its queue full holds up all behind it.
-class CycleDram : public DramEngine {
+class CycleDram final : public DramEngine {
  public:
   explicit CycleDram(const CycleDramConfig& config);
 
@@ -22,6 +23,8 @@ class CycleDram : public DramEngine {
   bool advance(std::int64_t limit, DramEvent* event) override;
   std::int64_t next() override;
   DramStats stats(std::int64_t cycle) override;
+  /// Without an event for each request.
+  DramStats drive(RequestSource* source) override;
   Clock clock() const override { return Clock::from_period(standard_.tCK); }
   Bytes burst() const override { return Bytes(standard_.burst_bytes); }
   Bytes capacity() const override { return Bytes(standard_.capacity); }
@@ -32,6 +35,12 @@ class CycleDram : public DramEngine {
   /// As DramChannel says, for all channels (for checkers). Before the first request.
   void take_no_shortcuts() {
     for (DramChannel& channel : channels_) channel.take_no_shortcuts();
+  }
+  /// Over all channels (for checkers).
+  std::int64_t bursts_in_trains() const {
+    std::int64_t sum = 0;
+    for (const DramChannel& channel : channels_) sum += channel.bursts_in_trains();
+    return sum;
   }
   /// The same: as if each channel had accepted so many bursts before.
   void skip_orders(std::int64_t bursts) {
@@ -56,7 +65,12 @@ class CycleDram : public DramEngine {
     Completion end;                ///< by the commands so far
   };
 
+  static constexpr std::uint32_t kSingle = 0xffffffff;  // the request of a burst that is all of it
+  std::uint32_t new_request(const DramRequest& request, std::int64_t bursts);
+  void begin_offer(const DramRequest& request, std::uint32_t index, std::int64_t cycle);
   bool push_offered();
+  bool push_request(const DramRequest& request, std::int64_t cycle, std::int64_t* end);
+  bool push_burst(const DramRequest& request, std::int64_t cycle, std::int64_t* end);
   bool offer_is_blocked() const { return offered_bytes_ > 0; }
   void change(std::size_t channel) {
     if (is_changed_[channel] != 0) return;
@@ -68,7 +82,9 @@ class CycleDram : public DramEngine {
     return earliest_;
   }
   void find_earliest();
-  void issue(std::size_t channel);
+  const DramChannel::Served* issue(std::size_t channel);
+  const Completion* count_served(const DramChannel::Served& served, std::size_t channel);
+  void issue_alone(std::size_t channel, std::int64_t* end);
   void report_acceptance(DramEvent* event);
   void report_completion(DramEvent* event);
 
@@ -76,13 +92,14 @@ class CycleDram : public DramEngine {
   const AddressMap map_;
   AddressDecoder decoder_;
   std::vector<DramChannel> channels_;
-  std::vector<std::int64_t> due_;          // by channel: its next command as last seen, ...
-  std::vector<std::size_t> changed_;       // ... those that have changed since, ...
-  std::vector<unsigned char> is_changed_;  // ... and whether one is among them, ...
-  std::size_t changes_ = 0;                // ... how many
-  std::int64_t earliest_ = kNever;         // the smallest due of all channels, ...
-  std::size_t first_ = 0;                  // ... and the first of them that has it
-  Fifo<Completion> completions_;           // of requests that have had all their commands
+  std::vector<std::int64_t> due_;            // by channel: its next command as last seen, ...
+  std::vector<std::size_t> changed_;         // ... those that have changed since, ...
+  std::vector<unsigned char> is_changed_;    // ... and whether one is among them, ...
+  std::size_t changes_ = 0;                  // ... how many
+  std::int64_t earliest_ = kNever;           // the smallest due of all channels, ...
+  std::size_t first_ = 0;                    // ... and the first of them that has it
+  Fifo<Completion> completions_;             // of requests that have had all their commands, ...
+  std::int64_t completions_first_ = kNever;  // ... and the cycle of the first
   std::vector<Request> requests_;
   std::vector<std::uint32_t> free_requests_;
   DramRequest offered_;             // what is left of it, ...
@@ -92,6 +109,7 @@ class CycleDram : public DramEngine {
   std::int64_t port_cycle_ = 0;        // the next burst enters no earlier
   std::int64_t entered_ = 0;           // the latest entry of its bursts so far
   std::int64_t accepted_at_ = kNever;  // the offered request's last burst, event not yet reported
+  DramChannel::Served served_;         // what the last column command moved
   DramStats totals_;                   // latency and timeline; the rest is in the channels
 };
 

@@ -54,6 +54,16 @@ std::int64_t DramDevice::earliest_of_rank(DramCommand command, std::int64_t rank
   return cycle;
 }
 
+DramDevice::ColumnGap DramDevice::column_gap(DramCommand command) const {
+  ColumnGap gap;
+  for (const Consequence& r : rules_[index_of(command)].own) {
+    if (r.following != index_of(command)) continue;
+    std::int64_t& least = r.level == kBank ? gap.bank : r.level == kGroup ? gap.group : gap.shared;
+    least = std::max(least, r.latency);
+  }
+  return gap;
+}
+
 void DramDevice::apply_window(Window* window, const Bank& bank, std::int64_t cycle) {
   const std::size_t n = bank.node[window->level] / kDramCommands;
   std::size_t& next = window->next[n];

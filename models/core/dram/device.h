@@ -82,6 +82,18 @@ class DramDevice {
     return {ready + banks_.size() * kDramCommands, ready + ranks_at_, ready + channel_at_,
             groups_per_rank_};
   }
+  /// What the bank's group allows.
+  std::int64_t earliest_of_group(DramCommand command, std::int64_t bank) const {
+    return ready_[banks_[at(bank)].node[kGroup] + index_of(command)];
+  }
+  /// From a column command to the next of its kind: in its bank, its group, and any.
+  struct ColumnGap {
+    std::int64_t bank = 0, group = 0, shared = 0;
+  };
+  ColumnGap column_gap(DramCommand command) const;
+  /// Whether what `command` brings about concerns its own rank alone and not the number of
+  /// commands.
+  bool is_local(DramCommand command) const { return !rules_[index_of(command)].far; }
   /// The same for PREA and REF, which must suit every bank of the rank.
   std::int64_t earliest_of_rank(DramCommand command, std::int64_t rank) const;
 

@@ -4,7 +4,11 @@
 
 namespace bitjoule {
 
-DramStats drive(DramEngine* engine, RequestSource* source) {
+DramStats drive(DramEngine* engine, RequestSource* source) { return engine->drive(source); }
+
+DramStats DramEngine::drive(RequestSource* source) { return drive_by_events(this, source); }
+
+DramStats drive_by_events(DramEngine* engine, RequestSource* source) {
   TimedRequest r;
   DramEvent event;
   std::int64_t end = 0;

@@ -25,5 +25,8 @@ class RequestSource {
 /// are accepted in a clock or outstanding. The statistics end with the last data beat. Offers from
 /// cycle 0 on.
 DramStats drive(DramEngine* engine, RequestSource* source);
+/// The same by what every engine has, with an event for each acceptance and completion: more
+/// slowly.
+DramStats drive_by_events(DramEngine* engine, RequestSource* source);
 
 }  // namespace bitjoule

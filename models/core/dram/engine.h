@@ -29,6 +29,8 @@ struct DramEvent {
   std::uint64_t tag = 0;
 };
 
+class RequestSource;
+
 class DramEngine {
  public:
   virtual ~DramEngine() = default;
@@ -42,6 +44,9 @@ class DramEngine {
   /// Works up to, but not including, cycle `limit`; stops early at the next event, in order of
   /// time.
   virtual bool advance(std::int64_t limit, DramEvent* event) = 0;
+
+  /// What drive() in driver.h does; nothing else may be inside.
+  virtual DramStats drive(RequestSource* source);
 
   /// A cycle before which advance() finds nothing to do; kNever while no request is in it.
   virtual std::int64_t next() = 0;

@@ -47,6 +47,27 @@ class BurstQueue {
   }
   void link(std::int32_t entry, std::int64_t order);
   void remove(std::int32_t entry);
+  /// Takes all out, the oldest first, with a call of visit(entry) for each.
+  template <class Visit>
+  void take_all(Visit visit) {
+    while (oldest_ != kNone) {
+      const std::int32_t index = oldest_;
+      Entry& e = entry(index);
+      visit(e);
+      oldest_ = e.younger;
+      e.next = free_;
+      free_ = index;
+    }
+    for (const std::int64_t bank : busy_) {
+      BankList& list = banks_[at(bank)];
+      list.head = list.tail = kNone;
+      forget(&list, bank);
+    }
+    busy_.clear();
+    youngest_ = kNone;
+    size_ = 0;
+    all_hits_ = false;
+  }
   /// The row of `bank` has opened or closed.
   void row_changed(std::int64_t bank) {
     all_hits_ = false;

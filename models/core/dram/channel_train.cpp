@@ -1,0 +1,108 @@
+// When a channel's bursts become a train, and what becomes of them at its end (train.h).
+#include <algorithm>
+
+#include "core/dram/channel.h"
+
+namespace bitjoule {
+
+bool DramChannel::allows_trains(DramCommand command) const {
+  return standard_.organization.ranks == 1 && standard_.banks <= Train::kMostBanks &&
+         device_.is_local(command) && controller_.page_policy == PagePolicy::kOpen &&
+         controller_.scheduler == DramScheduler::kFrFcfs;
+}
+
+/// After choice_ was issued, the oldest burst: whether a train may begin with the bursts behind it.
+/// To make one costs as much as some bursts: worth while only where it is long.
+bool DramChannel::may_begin_train() {
+  constexpr int kBurstsBetween = 4;
+  constexpr std::int64_t kOrdersLeft = 1 << 20;  // at its end there must be some for all bursts
+  if (--train_wait_ > 0) return false;
+  train_wait_ = kBurstsBetween;
+  const BurstQueue& queue = queues_[choice_.queue];
+  if (!allows_trains_[choice_.command == DramCommand::kWrite ? 1 : 0]) return false;
+  if (!owners_.empty() || !arrivals_.empty() || refresh_end_ > counts_.data_end) return false;
+  if (order_ > BankBids::kOrders - kOrdersLeft) return false;
+  if (queue.size() < kBurstsBetween || queue_to_serve() != choice_.queue) return false;
+  const bool write = choice_.command == DramCommand::kWrite;
+  for (std::int32_t i = queue.oldest(); i != BurstQueue::kNone; i = queue.entry(i).younger) {
+    const BurstQueue::Entry& e = queue.entry(i);
+    if (e.burst.row != device_.open_row(e.burst.bank) || e.burst.write != write || e.activated ||
+        e.precharged)
+      return false;
+  }
+  return true;
+}
+
+void DramChannel::begin_train() {
+  train_queue_ = choice_.queue;
+  train_command_ = choice_.command;
+  const bool write = train_command_ == DramCommand::kWrite;
+  train_.begin(standard_, device_, train_command_, bus_free_[bus_of(train_command_)],
+               data_clock_until_[0], std::min(refresh_.soonest(), aged_after_ + 1));
+  queues_[train_queue_].take_all([this](const BurstQueue::Entry& e) {
+    train_.push({e.burst.accepted, e.order, e.burst.bank, e.burst.request});
+  });
+  train_latency_ =
+      (write ? standard_.write_latency : standard_.read_latency) + standard_.burst_cycles;
+  train_bursts_ = 0;
+  train_data_ = counts_.data_end;
+  in_train_ = true;
+  decided_ = false;
+  if (!train_.find_next() || !keeps_queue()) end_train();
+}
+
+/// Bursts whose arrival the last decision of the train has seen are linked, in the order of their
+/// acceptance; later ones are arrivals as they would be without it.
+void DramChannel::end_train() {
+  constexpr int kShort = 8, kLeastRest = 32, kMostRest = 512;  // bursts
+  in_train_ = false;
+  count_train(&counts_);
+  bursts_in_trains_ += train_bursts_;
+  const bool pays = train_bursts_ >= kShort;
+  if (!pays) train_wait_ = train_rest_;
+  train_rest_ = pays ? kLeastRest : std::min(2 * train_rest_, kMostRest);
+  BurstQueue& queue = queues_[train_queue_];
+  const std::int64_t seen = train_.last_start();
+  train_.end(&device_, train_command_, [this](std::int64_t bank) {
+    for (BurstQueue& q : queues_) q.timing_changed(bank);
+  });
+  bus_free_[bus_of(train_command_)] = train_.bus_free();
+  data_clock_until_[0] = train_.data_clock_until();
+  Fifo<Arrival> others;
+  std::swap(others, arrivals_);
+  while (!train_.empty() || !others.empty()) {
+    Arrival next;
+    if (others.empty() || (!train_.empty() && train_.oldest().accepted < others.front().accepted)) {
+      const Train::Burst& b = train_.oldest();
+      next = {queue.put({device_.open_row(b.bank), b.accepted, b.bank, b.request,
+                         train_command_ == DramCommand::kWrite}),
+              train_queue_, b.accepted};
+      if (b.order != Train::kNoOrder) {
+        queue.link(next.entry, b.order);
+        train_.drop();
+        continue;
+      }
+      train_.drop();
+    } else {
+      next = others.front();
+      others.pop();
+    }
+    if (next.accepted < seen) {
+      queues_[next.queue].link(next.entry, order_++);
+    } else {
+      arrivals_.push(next);
+    }
+  }
+}
+
+/// What serve_train() has left out.
+void DramChannel::count_train(ChannelCounts* counts) const {
+  const std::int64_t busy = train_bursts_ * standard_.burst_cycles;
+  counts->bus.busy += busy;
+  counts->bus.column += counts_.data_end - train_data_ - busy;
+  counts->row_hits += train_bursts_;
+  counts->commands[index_of(train_command_)] += train_bursts_;
+  (train_command_ == DramCommand::kWrite ? counts->writes : counts->reads) += train_bursts_;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,160 @@
+// Trains of bursts (core/dram/train.h) change nothing: the same statistics and the same commands as
+// where every bank is asked for every command.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <random>
+#include <tuple>
+
+#include "core/dram/cycle.h"
+#include "core/dram/driver.h"
+#include "sim/commands/kinds.h"
+#include "sim/config/reader.h"
+#include "sim/schema/describe_dram.h"
+
+namespace bitjoule::test::dram_train_test {
+namespace {
+
+/// One to four streams, each reads or writes a place of its own, in requests of one to sixteen
+/// bursts; they take turns after runs of random length. Now and then there is a pause, or a stream
+/// goes on elsewhere.
+class RandomStreams : public RequestSource {
+ public:
+  RandomStreams(const CycleDram& dram, std::int64_t bursts, unsigned seed)
+      : left_(bursts), burst_(dram.burst().value), capacity_(dram.capacity().value), random_(seed) {
+    streams_.resize(static_cast<std::size_t>(1 + below(4)));
+    longest_ = std::int64_t{1} << below(9);
+    bursts_ = below(2) == 0 ? 1 : 1 + below(16);
+    pauses_ = below(3) == 0;
+    mixed_ = below(3) == 0;
+    for (Stream& s : streams_) {
+      s.write = below(5) < 2;
+      s.at = below(capacity_ / burst_);
+    }
+  }
+  bool next(TimedRequest* r) override {
+    if (left_ <= 0) return false;
+    if (run_-- == 0) {
+      run_ = below(longest_);
+      current_ = static_cast<std::size_t>(below(static_cast<std::int64_t>(streams_.size())));
+      if (pauses_ && below(4) == 0) cycle_ += below(5000);
+      if (below(40) == 0) streams_[current_].at = below(capacity_ / burst_);
+    }
+    if (mixed_)
+      current_ = static_cast<std::size_t>(below(static_cast<std::int64_t>(streams_.size())));
+    Stream& s = streams_[current_];
+    if (s.at + bursts_ > capacity_ / burst_) s.at = 0;
+    r->request = {s.at * burst_, bursts_ * burst_, s.write, 0};
+    r->cycle = cycle_;
+    s.at += bursts_;
+    left_ -= bursts_;
+    return true;
+  }
+
+ private:
+  struct Stream {
+    std::int64_t at = 0;
+    bool write = false;
+  };
+  std::int64_t below(std::int64_t n) {
+    return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(n));
+  }
+  std::int64_t left_, burst_, capacity_;
+  std::mt19937_64 random_;
+  std::vector<Stream> streams_;
+  std::size_t current_ = 0;
+  std::int64_t run_ = 0, longest_ = 1, bursts_ = 1, cycle_ = 0;
+  bool pauses_ = false, mixed_ = false;
+};
+
+/// How many samples there are of each value; the room that a histogram has does not count.
+std::vector<std::int64_t> samples_of(const Histogram& h) {
+  std::vector<std::int64_t> bins = std::get<0>(h.parts());
+  while (!bins.empty() && bins.back() == 0) bins.pop_back();
+  return bins;
+}
+
+auto parts_of(const DramStats& s) {
+  return std::make_tuple(
+      s.cycles, s.reads, s.writes, s.row_hits, s.row_misses, s.row_conflicts, s.commands,
+      std::make_tuple(s.states.open, s.states.closed, s.states.power_down, s.states.refreshing,
+                      s.states.open_banks, s.states.power_downs),
+      s.data_clock_syncs, samples_of(s.latency), s.latency.max(), s.queued_cycles, s.max_queued,
+      std::make_tuple(s.bus.busy, s.bus.idle, s.bus.refresh, s.bus.activate, s.bus.turnaround,
+                      s.bus.column),
+      s.timeline.parts());
+}
+
+/// The commands are those of channel 0.
+struct Course {
+  DramStats stats;
+  std::vector<DramCommandRecord> commands;
+  std::int64_t in_trains = 0;
+};
+
+enum class Way { kTrains, kTrainsByEvents, kOneByOne };
+
+Course course_of(const CycleDramConfig& config, Way way, unsigned seed) {
+  CycleDram dram(config);
+  Course c;
+  dram.record(&c.commands);
+  if (way == Way::kOneByOne) dram.take_no_shortcuts();
+  RandomStreams streams(dram, 4000, seed);
+  c.stats = way == Way::kTrains ? drive(&dram, &streams) : drive_by_events(&dram, &streams);
+  c.in_trains = dram.bursts_in_trains();
+  return c;
+}
+
+bool same(const std::vector<DramCommandRecord>& a, const std::vector<DramCommandRecord>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const DramCommandRecord& x, const DramCommandRecord& y) {
+                      return std::tie(x.cycle, x.command, x.bank, x.row, x.automatic) ==
+                             std::tie(y.cycle, y.command, y.bank, y.row, y.automatic);
+                    });
+}
+
+}  // namespace
+
+TEST_CASE("dram trains: no cycle, command or count differs from burst by burst") {
+  const std::vector<std::vector<Override>> policies = {
+      {},
+      {{"controller.unified_queue", "true"}},
+      {{"controller.refresh", "none"}},
+      {{"controller.age_limit", "150"}},
+      {{"controller.power_down", "60"}},
+      {{"controller.read_queue", "70"}, {"controller.write_queue", "6"}},
+      {{"controller.watermarks", "{high: 1, low: 0}"}, {"controller.write_queue", "64"}},
+      {{"controller.release_on_activate", "true"}},
+      {{"controller.release_on_activate", "false"}},
+      {{"mapping", "[row, bank, bank_group, column, channel]"}},
+      {{"mapping", "[row, column, bank, bank_group, channel]"}}};
+  unsigned seed = 1;
+  std::int64_t in_trains = 0, bursts = 0;
+  for (const std::string& file : shipped_files("dram")) {
+    for (const std::vector<Override>& overrides : policies) {
+      const DramConfig read = read_document<DramConfig>(file_source(file), {});
+      if (!std::holds_alternative<CycleDramConfig>(read.model)) continue;
+      const auto config =
+          std::get<CycleDramConfig>(read_document<DramConfig>(file_source(file), overrides).model);
+      for (int i = 0; i < 5; ++i, ++seed) {
+        CAPTURE(file);
+        CAPTURE((overrides.empty() ? "" : overrides[0].path + "=" + overrides[0].value));
+        CAPTURE(seed);
+        const Course trains = course_of(config, Way::kTrains, seed);
+        const Course one_by_one = course_of(config, Way::kOneByOne, seed);
+        CHECK(one_by_one.in_trains == 0);
+        CHECK((parts_of(trains.stats) == parts_of(one_by_one.stats)));
+        CHECK(same(trains.commands, one_by_one.commands));
+        const Course events = course_of(config, Way::kTrainsByEvents, seed);
+        CHECK((parts_of(events.stats) == parts_of(one_by_one.stats)));
+        CHECK(same(events.commands, one_by_one.commands));
+        in_trains += trains.in_trains;
+        bursts += trains.stats.reads + trains.stats.writes;
+      }
+    }
+  }
+  MESSAGE(in_trains << " of " << bursts << " bursts went in trains, seeds 1 to " << seed - 1);
+  CHECK(in_trains > bursts / 10);
+}
+
+}  // namespace bitjoule::test::dram_train_test
