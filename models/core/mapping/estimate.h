@@ -11,8 +11,7 @@
 #include "core/mapping/least_time.h"
 #include "core/mapping/machine_counts.h"
 #include "core/mapping/memory_port.h"
-#include "core/mapping/reuse.h"
-#include "core/mapping/tile_layout.h"
+#include "core/mapping/tile_counter.h"
 #include "core/mapping/tiling.h"
 #include "core/mapping/traffic.h"
 
@@ -42,16 +41,6 @@ struct MappingEstimate {
   std::int64_t moved_bytes() const { return traffic.total().bursts * traffic.burst_bytes; }
 };
 
-/// The part of an estimate that does not depend on the order of the loops.
-struct TileCounts {
-  /// What each stream moves if each of its tiles is moved once, and what that costs in buffers.
-  std::array<Moved, kStreams.size()> moved{};
-  std::array<MachineCounts, kStreams.size()> transfers{};
-  std::array<std::int64_t, kStreams.size()> runs{};  ///< of consecutive bytes
-  MachineCounts work;                                ///< of the array and the output unit
-  std::int64_t folds = 0;
-};
-
 /// How far estimated times are from simulated ones: 95 of 100 are not further off than this share,
 /// of layers with MACs and of passes of networks (docs/estimate.md has the measurements).
 inline constexpr double kLayerTimeError = 0.03, kNetworkTimeError = 0.03;
@@ -67,7 +56,7 @@ class Estimator {
   Estimator(const MappingProblem& problem, std::shared_ptr<EnergyModel> energy);
   ~Estimator();
 
-  TileCounts count(const Tiling& tiling) const;
+  TileCounts count(const Tiling& tiling) const { return TileCounter(p_).count(tiling); }
   MappingEstimate estimate(const Tiling& tiling, const TileCounts& counts) const;
   MappingEstimate estimate(const Tiling& tiling) const { return estimate(tiling, count(tiling)); }
 
@@ -88,12 +77,19 @@ class Estimator {
   /// the array's with the first tile ahead of it and the last result behind it, and every burst at
   /// the memory's peak with the last tile behind them. It costs a part of what estimate() does.
   MappingEstimate lower_bound(const Tiling& tiling, const TileCounts& counts) const;
+  /// The same in two steps: all but for time, of which it takes `least_cycles` and that of the
+  /// memory; and with the array's. And the estimate from there.
+  MappingEstimate counted(const Tiling& tiling, const TileCounts& counts,
+                          double least_cycles) const;
+  void add_array(const Tiling& tiling, const TileCounts& counts, MappingEstimate& e) const;
+  void add_time(const Tiling& tiling, MappingEstimate& e) const;
 
  private:
   void retime(const Tiling& tiling, const WalkBudget& budget, MappingEstimate& e) const;
   void settle(double cycles, const WalkedTime& walked, MappingEstimate& e) const;
   void add_traffic(const Tiling& tiling, const TileCounts& counts, MappingEstimate& e) const;
-  std::int64_t least_cycles(const Tiling& tiling, const MappingEstimate& e) const;
+  std::int64_t least_cycles(const Tiling& tiling, const TileCounts& counts,
+                            const MappingEstimate& e) const;
 
   const MappingProblem& p_;
   std::shared_ptr<EnergyModel> energy_;

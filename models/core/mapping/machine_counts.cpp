@@ -160,20 +160,48 @@ void count_output(const MappingProblem& p, const Tile& tile, MachineCounts& coun
   counts.scale.reads += accesses(elements * p.bias_bits(), buffers.scale);
 }
 
-void count_load(const MappingProblem& p, const LoadOp& op, MachineCounts& counts) {
+void TransferCounts::add(const TransferCounts& other, std::int64_t times) {
+  input_writes += other.input_writes * times;
+  weight_writes += other.weight_writes * times;
+  scale_writes += other.scale_writes * times;
+  output_reads += other.output_reads * times;
+  dequantized_weights += other.dequantized_weights * times;
+}
+
+void TransferCounts::add_to(MachineCounts& counts, std::int64_t times) const {
+  counts.input.writes += input_writes * times;
+  counts.weight.writes += weight_writes * times;
+  counts.scale.writes += scale_writes * times;
+  counts.output.reads += output_reads * times;
+  counts.dequantized_weights += dequantized_weights * times;
+}
+
+TransferCounts transfer_counts(const MappingProblem& p, const LoadOp& op) {
   const BuffersConfig& buffers = p.machine.buffers;
+  TransferCounts counts;
   if (op.tensor == Tensor::kInputs)
-    counts.input.writes += accesses(op.sram_bits, buffers.input);
+    counts.input_writes = accesses(op.sram_bits, buffers.input);
   else if (op.tensor == Tensor::kWeights)
-    counts.weight.writes += accesses(op.sram_bits, buffers.weight);
+    counts.weight_writes = accesses(op.sram_bits, buffers.weight);
   else
-    counts.scale.writes += accesses(op.sram_bits, buffers.scale);
-  counts.scale.writes += accesses(block_scale_bits(op).value, buffers.scale);
-  counts.dequantized_weights += op.dequantize;
+    counts.scale_writes = accesses(op.sram_bits, buffers.scale);
+  counts.scale_writes += accesses(block_scale_bits(op).value, buffers.scale);
+  counts.dequantized_weights = op.dequantize;
+  return counts;
+}
+
+TransferCounts transfer_counts(const MappingProblem& p, const StoreOp& op) {
+  TransferCounts counts;
+  counts.output_reads = accesses(op.sram_bits, p.machine.buffers.output);
+  return counts;
+}
+
+void count_load(const MappingProblem& p, const LoadOp& op, MachineCounts& counts) {
+  transfer_counts(p, op).add_to(counts, 1);
 }
 
 void count_store(const MappingProblem& p, const StoreOp& op, MachineCounts& counts) {
-  counts.output.reads += accesses(op.sram_bits, p.machine.buffers.output);
+  transfer_counts(p, op).add_to(counts, 1);
 }
 
 void count_vector(const MappingProblem& p, const VectorJob& job, MachineCounts& counts) {

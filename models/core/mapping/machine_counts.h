@@ -105,9 +105,19 @@ void count_fold(const MappingProblem& problem, const FoldJob& job, MachineCounts
 /// What the output unit and its buffers do for a finished tile.
 void count_output(const MappingProblem& problem, const Tile& tile, MachineCounts& counts);
 
-/// What a load writes into the buffers, and passes a dequantizer on the DRAM side.
+/// What a load writes into the buffers, and passes a dequantizer on the DRAM side; what a store reads
+/// from the output buffer.
+struct TransferCounts {
+  std::int64_t input_writes = 0, weight_writes = 0, scale_writes = 0, output_reads = 0;
+  std::int64_t dequantized_weights = 0;
+
+  void add(const TransferCounts& other, std::int64_t times);
+  void add_to(MachineCounts& counts, std::int64_t times) const;
+};
+TransferCounts transfer_counts(const MappingProblem& problem, const LoadOp& op);
+TransferCounts transfer_counts(const MappingProblem& problem, const StoreOp& op);
+
 void count_load(const MappingProblem& problem, const LoadOp& op, MachineCounts& counts);
-/// What a store reads from the output buffer.
 void count_store(const MappingProblem& problem, const StoreOp& op, MachineCounts& counts);
 
 /// What the vector unit and its buffers do for a chunk.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <unordered_map>
 #include <vector>
 
 #include "core/interrupt.h"
@@ -170,8 +171,17 @@ class BestFirst {
     while (better) {
       better = false;
       const std::vector<Box> starts = trials_.best_boxes();
-      for (std::size_t i = 0; i < starts.size() && !better; ++i)
+      for (std::size_t i = 0; i < starts.size() && !better; ++i) {
+        const auto known = climbed_.find(PointKey(starts[i]));
+        if (known != climbed_.end()) {
+          tried += known->second;
+          continue;
+        }
+        const std::int64_t before = tried;
         better = neighbours_.any(starts[i], is_better);
+        if (!better && found_.estimated < most && tried <= most_tried)
+          climbed_.emplace(starts[i], tried - before);
+      }
     }
   }
 
@@ -291,6 +301,8 @@ class BestFirst {
   SearchPoints points_;
   SearchNeighbours neighbours_;
   SearchBoxes boxes_;
+  // Tilings beside which none was better, which none becomes, and how many were tried there.
+  std::unordered_map<PointKey, std::int64_t, PointKey::Hash> climbed_;
   bool small_ = false;
   double effort_ = 1;
   std::int64_t dived_ = 0, opened_ = 0, estimated_ = 0;  // boxes, and tilings of those opened

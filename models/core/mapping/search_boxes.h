@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -15,6 +16,20 @@ struct SearchNode {
   Box box;
   std::int64_t number = 0;  ///< in the order of creation
   bool counted = false;     ///< a tiling that fits, whose bound has its exact traffic
+};
+
+/// The place of a single tiling in the space, for tables.
+struct PointKey {
+  std::uint16_t scheme = 0;
+  std::array<std::uint16_t, kAxes> sizes{};
+
+  explicit PointKey(const Box& point) : scheme(point.scheme), sizes(point.lo) {}
+  friend bool operator==(const PointKey& a, const PointKey& b) {
+    return a.scheme == b.scheme && a.sizes == b.sizes;
+  }
+  struct Hash {
+    std::size_t operator()(const PointKey& key) const;
+  };
 };
 
 /// The lowest bound first; of equal ones the newest, down to a single tiling.

@@ -32,6 +32,7 @@ SearchTrials::SearchTrials(const MappingProblem& problem, const MappingSpace& sp
       bounds_(roomiest_, space, energy_),
       limits_(roomiest_, energy),
       estimator_(divided_, energy),
+      counter_(roomiest_),
       entries_(space.schemes.size()),
       best_boxes_(space.schemes.size()) {}
 
@@ -76,11 +77,19 @@ bool SearchTrials::attempt(Box box) {
   // Of all of k there is one way to hold the inputs.
   if (space_.sizes[kAxisK][box.lo[kAxisK]] == p_.layer.extents.k)
     box.scheme = without_full_k(box.scheme);
-  const std::optional<MappingCost> least = bound(box);
-  if (!least || !may_win(*least)) return false;
+  // The best becomes only better: what was beaten once stays so.
+  const PointKey key(box);
+  if (beaten_.count(key) > 0) return false;
+  if (tried_.count(key) > 0 && counted_.count(key) == 0) return false;
+  CostBound least;
+  if (!bounds_.feasible(box, least) ||
+      !may_win(objective_.cost(least.energy_pj, least.cycles, least.bursts))) {
+    beaten_.insert(key);
+    return false;
+  }
   const MappingCost before = found_.cost;
   const bool any = found_.best.has_value();
-  const std::optional<MappingCost> exact = counted_bound(box);
+  const std::optional<MappingCost> exact = counted_bound(box, least.cycles);
   if (exact && may_win(*exact)) estimate(box);
   return found_.best && (!any || found_.cost < before);
 }
@@ -88,9 +97,9 @@ bool SearchTrials::attempt(Box box) {
 /// Traffic and energy are exact before time is: what they cannot win, time will not. As many groups
 /// at once as fit, or, as a few cycles of skew may count more, one by one. Null where the tiling
 /// does not fit, or was estimated before.
-const std::vector<SearchTrials::Choice>* SearchTrials::counted(const Box& box) {
+std::vector<SearchTrials::Choice>* SearchTrials::counted(const Box& box, double least_cycles) {
   check_interrupt();
-  const Key key{box.scheme, box.lo};
+  const PointKey key(box);
   const auto known = counted_.find(key);
   if (known != counted_.end()) return &known->second;
   if (!tried_.insert(key).second) return nullptr;
@@ -101,10 +110,13 @@ const std::vector<SearchTrials::Choice>* SearchTrials::counted(const Box& box) {
   }
   std::vector<Choice>& choices = counted_[key];
   const auto add = [&] {
-    Choice choice{tiling, limits_.count(tiling), {}};
-    choice.bound = cost_of(objective_, limits_.lower_bound(tiling, choice.counts));
-    choices.push_back(choice);
+    Choice& choice = choices.emplace_back();
+    choice.tiling = tiling;
+    choice.counts = counter_.count(tiling);
+    choice.least = limits_.counted(tiling, choice.counts, least_cycles);
+    choice.bound = cost_of(objective_, choice.least);
   };
+  choices.reserve(2);
   add();
   if (tiling.groups_at_once > 1) {
     tiling.groups_at_once = 1;
@@ -113,41 +125,68 @@ const std::vector<SearchTrials::Choice>* SearchTrials::counted(const Box& box) {
   return &choices;
 }
 
+/// The bound of a choice with the time of its array.
+void SearchTrials::add_array(Choice& choice) const {
+  if (choice.timed) return;
+  limits_.add_array(choice.tiling, choice.counts, choice.least);
+  choice.bound = cost_of(objective_, choice.least);
+  choice.timed = true;
+}
+
 std::optional<MappingCost> SearchTrials::counted_bound(const Box& box) {
-  const std::vector<Choice>* choices = counted(box);
+  return counted_bound(box, least_cycles(box));
+}
+
+std::optional<MappingCost> SearchTrials::counted_bound(const Box& box, double least_cycles) {
+  std::vector<Choice>* choices = counted(box, least_cycles);
   if (choices == nullptr) return std::nullopt;
-  MappingCost least = choices->front().bound;
-  for (const Choice& choice : *choices) least = std::min(least, choice.bound);
+  std::optional<MappingCost> least;
+  for (Choice& choice : *choices) {
+    if (may_win(choice.bound)) add_array(choice);
+    least = least ? std::min(*least, choice.bound) : choice.bound;
+  }
   return least;
 }
 
 void SearchTrials::estimate(const Box& box) {
-  const auto known = counted_.find({box.scheme, box.lo});
+  const auto known = counted_.find(PointKey(box));
   if (known == counted_.end()) return;
-  for (const Choice& choice : known->second)
+  for (Choice& choice : known->second) {
+    if (may_win(choice.bound)) add_array(choice);
     if (may_win(choice.bound)) estimate_choice(box, choice);
+  }
   counted_.erase(known);
 }
 
 void SearchTrials::estimate_close(const Box& box, double most) {
-  const std::optional<MappingCost> least = bound(box);
-  if (!least || least->first > most) return;
-  const std::vector<Choice>* choices = counted(box);
+  CostBound b;
+  if (!bounds_.feasible(box, b) ||
+      objective_.cost(b.energy_pj, b.cycles, b.bursts).first > most)
+    return;
+  std::vector<Choice>* choices = counted(box, b.cycles);
   if (choices == nullptr) return;
-  for (const Choice& choice : *choices)
+  for (Choice& choice : *choices) {
+    if (choice.bound.first <= most) add_array(choice);
     if (choice.bound.first <= most) estimate_choice(box, choice);
-  counted_.erase({box.scheme, box.lo});
+  }
+  counted_.erase(PointKey(box));
 }
 
 void SearchTrials::estimate_choice(const Box& box, const Choice& choice) {
   Tiling tiling = choice.tiling;
+  const bool flexible = p_.machine.buffers.flexible();
   for (const Buffering& way : bufferings(p_, tiling, tile_footprint(p_, tiling))) {
     tiling.single = way.single;
     divided_.machine.buffers = way.buffers;
     for (const FoldOrder order : space_.fold_orders) {
       if (order != space_.fold_orders.front() && !order_matters(p_, tiling)) continue;
       tiling.fold_order = order;
-      consider(box, tiling, estimator_.estimate(tiling, choice.counts));
+      MappingEstimate e = choice.least;
+      // What the limits have is the array's time with other ports or another order of folds.
+      if (flexible || order != choice.tiling.fold_order)
+        estimator_.add_array(tiling, choice.counts, e);
+      estimator_.add_time(tiling, e);
+      consider(box, tiling, e);
     }
   }
 }

@@ -3,15 +3,16 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "core/mapping/bounds.h"
 #include "core/mapping/search.h"
+#include "core/mapping/search_boxes.h"
 
 namespace bitjoule {
 
@@ -55,14 +56,17 @@ class SearchTrials {
   struct Choice {
     Tiling tiling;
     TileCounts counts;
+    MappingEstimate least;  ///< with the array's time only where that is `timed`
+    bool timed = false;
     MappingCost bound;
   };
-  using Key = std::pair<std::uint16_t, std::array<std::uint16_t, kAxes>>;
 
   Tiling tiling_of(const Box& box) const;
   bool divides(const Box& box) const;
   std::uint16_t without_full_k(std::uint16_t scheme) const;
-  const std::vector<Choice>* counted(const Box& box);
+  std::vector<Choice>* counted(const Box& box, double least_cycles);
+  std::optional<MappingCost> counted_bound(const Box& box, double least_cycles);
+  void add_array(Choice& choice) const;
   void estimate_choice(const Box& box, const Choice& choice);
   void consider(const Box& box, const Tiling& tiling, const MappingEstimate& estimate);
   void keep(const MappingCost& cost, const MappingAlternative& one);
@@ -76,8 +80,10 @@ class SearchTrials {
   EnergyRates energy_;
   Bounds bounds_;
   Estimator limits_, estimator_;
-  std::set<Key> tried_;
-  std::map<Key, std::vector<Choice>> counted_;       // and not yet estimated
+  TileCounter counter_;
+  std::unordered_set<PointKey, PointKey::Hash> tried_;
+  std::unordered_set<PointKey, PointKey::Hash> beaten_;  // by bounds alone, when attempted
+  std::unordered_map<PointKey, std::vector<Choice>, PointKey::Hash> counted_;  // not yet estimated
   std::vector<std::optional<std::size_t>> entries_;  // of each scheme, in of_schemes
   std::vector<std::optional<Box>> best_boxes_;       // of each scheme
   Box best_box_;

@@ -1,0 +1,60 @@
+// What the tiles of a tiling move and do, whatever order the loops have: equal ones are counted, not
+// visited, and what one tiling shares with another is counted once.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+
+#include "core/mapping/machine_counts.h"
+#include "core/mapping/reuse.h"
+#include "core/mapping/tile_layout.h"
+#include "core/mapping/tiling.h"
+
+namespace bitjoule {
+
+/// Of one stream, if each of its tiles is moved once.
+struct StreamCounts {
+  Moved moved;
+  TransferCounts buffers;
+  std::int64_t edge = 0;  ///< bursts of the first tile, of results those of the last
+};
+
+/// The part of an estimate that does not depend on the order of the loops.
+struct TileCounts {
+  std::array<StreamCounts, kStreams.size()> streams{};
+  MachineCounts work;  ///< of the array and the output unit
+  std::int64_t folds = 0;
+
+  const StreamCounts& of(Stream stream) const { return streams[static_cast<std::size_t>(stream)]; }
+};
+
+class TileCounter {
+ public:
+  /// `problem` outlives it, and keeps its ports.
+  explicit TileCounter(const MappingProblem& problem) : p_(problem) {}
+
+  TileCounts count(const Tiling& tiling);
+
+ private:
+  /// The sizes that some counts depend on; 0 where they do not.
+  using Key = std::array<std::int64_t, 7>;
+  struct Hash {
+    std::size_t operator()(const Key& key) const;
+  };
+  struct Work {
+    MachineCounts counts;
+    std::int64_t folds = 0;
+  };
+
+  static Key key_of(const Tiling& tiling, Stream stream);
+  StreamCounts transfers(const TileLayout& layout, Stream stream) const;
+  Work work(const Tiling& tiling) const;
+
+  const MappingProblem& p_;
+  std::array<std::unordered_map<Key, StreamCounts, Hash>, kStreams.size()> streams_;
+  std::unordered_map<Key, Work, Hash> work_;
+};
+
+}  // namespace bitjoule
