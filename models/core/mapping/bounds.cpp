@@ -137,18 +137,23 @@ Bounds::View Bounds::view(const Box& box) const {
 
 /// The smallest tile of the box fits each buffer by itself. A longer k may hold less of the inputs:
 /// channels of one kernel position, not parts of two.
+bool Bounds::least_fits(const Box& box) const {
+  return fits_(box.scheme, box.lo, box.lo[kAxisK] == box.hi[kAxisK]);
+}
+
 bool Bounds::may_fit(View& v) const {
   if (v.scheme.input_full_k && v.most[kAxisK] == 1) return false;
-  const bool one_k = v.box.lo[kAxisK] == v.box.hi[kAxisK];
-  return !repeats_scheme(v) && fits_(v.box.scheme, v.box.lo, one_k) && limit_pixels(v);
+  return !repeats_scheme(v) && limit_pixels(v);
 }
 
 bool Bounds::feasible(const Box& box) const {
+  if (!least_fits(box)) return false;
   View v = view(box);
   return may_fit(v);
 }
 
 bool Bounds::feasible(const Box& box, CostBound& bound) const {
+  if (!least_fits(box)) return false;
   View v = view(box);
   if (!may_fit(v)) return false;
   const bool by_row = p_.path.weights.layout.scales.group == kWholeRow;

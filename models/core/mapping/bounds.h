@@ -40,6 +40,7 @@ class Bounds {
  private:
   struct View;
   View view(const Box& box) const;
+  bool least_fits(const Box& box) const;
   bool may_fit(View& v) const;
   bool limit_pixels(View& v) const;
   void note_limits();

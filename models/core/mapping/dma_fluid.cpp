@@ -18,7 +18,8 @@ DmaFluid::DmaFluid(const MappingProblem& problem, MemoryRates& rates)
     : p_(problem),
       rates_(rates),
       window_(static_cast<double>(problem.machine.dma.outstanding)),
-      rate_(static_cast<double>(problem.machine.dma.requests_per_cycle)) {}
+      rate_(static_cast<double>(problem.machine.dma.requests_per_cycle)),
+      queue_(problem.machine.dma.queue) {}
 
 void DmaFluid::push(std::size_t stream, const TileTransfer& transfer) {
   streams_[stream].taking.push_back(transfer);
@@ -29,18 +30,8 @@ void DmaFluid::push(std::size_t stream, const TileTransfer& transfer) {
 double DmaFluid::wakes(const Stream& s) const {
   if (s.taking.empty()) return kForever;
   const std::int64_t index = s.pushed - static_cast<std::int64_t>(s.taking.size());
-  if (index - s.finished >= p_.machine.dma.queue) return kForever;
-  return std::max(s.taking.front().usable,
-                  index >= p_.machine.dma.queue ? s.queued_until : -kForever);
-}
-
-bool DmaFluid::ready(const Stream& s) const { return wakes(s) <= now_ + kTiny; }
-
-unsigned DmaFluid::active() const {
-  unsigned streams = 0;
-  for (std::size_t i = 0; i < kDmaStreams; ++i)
-    if (ready(streams_[i])) streams |= 1U << i;
-  return streams;
+  if (index - s.finished >= queue_) return kForever;
+  return std::max(s.taking.front().usable, index >= queue_ ? s.queued_until : -kForever);
 }
 
 std::size_t DmaFluid::earliest() const {
@@ -63,10 +54,15 @@ bool DmaFluid::next(Done* done) {
       s.queued_until = done->at + 2;
       return true;
     }
-    const unsigned streams = active();
+    unsigned streams = 0;  // that have something to take
     double until = complete;
-    for (std::size_t i = 0; i < kDmaStreams; ++i)
-      if ((streams >> i & 1U) == 0) until = std::min(until, wakes(streams_[i]));
+    for (std::size_t i = 0; i < kDmaStreams; ++i) {
+      const double wake = wakes(streams_[i]);
+      if (wake <= now_ + kTiny)
+        streams |= 1U << i;
+      else
+        until = std::min(until, wake);
+    }
     if (streams == 0) {
       if (until == kForever) return false;
       now_ = until;

@@ -33,10 +33,8 @@ class DmaFluid : public TileDma {
     double slope() const { return (c1 - c0) / (x1 - x0); }
   };
 
-  bool ready(const Stream& stream) const;
   double wakes(const Stream& stream) const;
   std::size_t earliest() const;
-  unsigned active() const;
   void flow(unsigned streams, double until);
   void take(unsigned streams, double requests);
   void finish_taken(std::size_t stream, double at);
@@ -45,6 +43,7 @@ class DmaFluid : public TileDma {
   const MappingProblem& p_;
   MemoryRates& rates_;
   double window_, rate_;  // requests outstanding at most, taken per cycle at most
+  std::int64_t queue_;    // transfers that a stream holds
   std::array<Stream, kDmaStreams> streams_;
   std::vector<Done> pending_;     // all requests taken, completion known
   std::vector<Stretch> history_;  // few

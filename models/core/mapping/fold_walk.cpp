@@ -40,4 +40,22 @@ std::int64_t FoldWalk::run(const TileExtent& tile, std::int64_t ready,
   return accepted;
 }
 
+std::int64_t RecentFolds::run(const TileExtent& tile, std::int64_t ready, ArrayTimeline& timeline) {
+  const std::int64_t now = timeline.now();
+  const ArrayTimeline::Phase from = timeline.phase();
+  // Operands that are there long enough are there, however long that is.
+  const std::int64_t wait = std::max(ready, timeline.next_issue() - timeline.latency()) - now;
+  for (std::size_t i = 0; i < known_; ++i) {
+    const Seen& s = seen_[i];
+    if (s.wait != wait || !(s.from == from) || !(s.tile == tile)) continue;
+    timeline.resume(now + s.cycles, s.to);
+    return now + s.accepted;
+  }
+  const std::int64_t accepted = folds_.run(tile, now + wait, timeline);
+  seen_[oldest_] = {tile, wait, from, timeline.phase(), timeline.now() - now, accepted - now};
+  oldest_ = (oldest_ + 1) % seen_.size();
+  known_ = std::max(known_, oldest_ == 0 ? seen_.size() : oldest_);
+  return accepted;
+}
+
 }  // namespace bitjoule

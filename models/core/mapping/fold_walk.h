@@ -1,6 +1,8 @@
 // The array's time for tiles of equal folds: once its state repeats, the rest is multiplied.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "core/mapping/array_timing.h"
@@ -12,6 +14,11 @@ namespace bitjoule {
 struct TileExtent {
   std::int64_t groups = 1, groups_at_once = 1, m = 1, n = 1, k = 1;
   FoldOrder order = FoldOrder::kKInnermost;
+
+  friend bool operator==(const TileExtent& a, const TileExtent& b) {
+    return a.groups == b.groups && a.groups_at_once == b.groups_at_once && a.m == b.m &&
+           a.n == b.n && a.k == b.k && a.order == b.order;
+  }
 };
 
 /// Runs `body`, which issues folds ready at `ready`, `count` times.
@@ -39,6 +46,27 @@ class FoldWalk {
 
  private:
   const MappingProblem& p_;
+};
+
+/// The same, which knows what it did last: an equal tile that finds the array in an equal state,
+/// and waits as long for its operands, takes as long.
+class RecentFolds {
+ public:
+  explicit RecentFolds(const MappingProblem& problem) : folds_(problem) {}
+
+  std::int64_t run(const TileExtent& tile, std::int64_t ready, ArrayTimeline& timeline);
+
+ private:
+  struct Seen {
+    TileExtent tile;
+    std::int64_t wait = 0;  ///< for the operands, from the begin of the last stream on
+    ArrayTimeline::Phase from, to;
+    std::int64_t cycles = 0, accepted = 0;
+  };
+
+  FoldWalk folds_;
+  std::array<Seen, 8> seen_{};
+  std::size_t known_ = 0, oldest_ = 0;
 };
 
 }  // namespace bitjoule

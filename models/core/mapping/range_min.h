@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -24,8 +25,8 @@ class RangeMin {
 
   /// Of entries first..last, both included.
   double operator()(std::size_t first, std::size_t last) const {
-    std::size_t level = 0;
-    while (std::size_t{2} << level <= last - first + 1) ++level;
+    const auto width = static_cast<std::uint32_t>(last - first + 1);
+    const auto level = static_cast<std::size_t>(31 - __builtin_clz(width));
     const std::vector<double>& row = levels_[level];
     return std::min(row[first], row[last + 1 - (std::size_t{1} << level)]);
   }

@@ -132,8 +132,8 @@ TileCounts TileCounter::count(const Tiling& t) {
     }
     counts.streams[i] = known->second;
   }
-  const auto [known, anew] = work_.try_emplace(
-      {t.groups, t.batch, t.out_rows, t.out_cols, t.n, t.k, t.groups_at_once});
+  const auto [known, anew] =
+      work_.try_emplace({t.groups, t.batch, t.out_rows, t.out_cols, t.n, t.k, t.groups_at_once});
   if (anew) known->second = work(t);
   counts.work = known->second.counts;
   counts.folds = known->second.folds;
@@ -195,12 +195,13 @@ TileCounter::Work TileCounter::work(const Tiling& t) const {
   };
   const Lengths pixels = pixels_of_tiles(l, t), filters = lengths_of(l.extents.n, t.n);
   const Lengths group_tiles = lengths_of(l.extents.groups, t.groups);
-  const Lengths groups =
-      split_further(group_tiles, [&](std::int64_t) { return t.groups_at_once; });
-  const Lengths ms = split_further(
-      pixels, [&](std::int64_t size) { return fold_extents(p_, {size, t.n, t.k}).m; });
-  const Lengths ns = split_further(
-      filters, [&](std::int64_t size) { return fold_extents(p_, {t.m(), size, t.k}).n; });
+  const Lengths groups = split_further(group_tiles, [&](std::int64_t) { return t.groups_at_once; });
+  const Lengths ms = split_further(pixels, [&](std::int64_t size) {
+    return fold_extents(p_, {size, t.n, t.k}).m;
+  });
+  const Lengths ns = split_further(filters, [&](std::int64_t size) {
+    return fold_extents(p_, {t.m(), size, t.k}).n;
+  });
   for (const DepthClass& k : depths_of(p_, t))
     for (const auto& [m, m_count] : ms)
       for (const auto& [n, n_count] : ns)

@@ -1,5 +1,5 @@
-// What the tiles of a tiling move and do, whatever order the loops have: equal ones are counted, not
-// visited, and what one tiling shares with another is counted once.
+// What the tiles of a tiling move and do, whatever order the loops have: equal ones are counted,
+// not visited, and what one tiling shares with another is counted once.
 #pragma once
 
 #include <array>

@@ -39,15 +39,18 @@ class TileClock {
     return time;
   }
 
-  SpanTime run(const StepSpan& span) {
+  SpanTime run(const StepSpan& span, SpanPace* pace, const SpanPace* follow) {
     step_ = span.begin;
     mark_ = span.warm;
     skips_ = false;
+    pace_ = pace;
+    follow_ = follow;
     for (Fills& fills : fills_) {
       fills.created = step_ / fills.steps;
       fills.done.shift(fills.created);
     }
     walk(span.end);
+    if (late_) return {marked_, marked_ + lateness_};
     return {marked_, span.end < order_.total() ? released_ : end_};
   }
 
@@ -77,10 +80,19 @@ class TileClock {
     for (const std::size_t queue : {kIn, kWeight})
       for (std::int64_t slot = 0; slot < fills_[queue].slots; ++slot) load(queue, 1);
     TileDma::Done done;
-    while ((step_ < end || end == order_.total()) && dma_.next(&done)) {
+    while ((step_ < end || end == order_.total()) && !late_ && dma_.next(&done)) {
       finish(done);
       plan();
     }
+  }
+  /// At the end of a step of a span.
+  void keep_pace(double released) {
+    if (pace_ != nullptr) pace_->steps.push_back(released);
+    if (follow_ == nullptr || step_ <= mark_) return;
+    const auto at = static_cast<std::size_t>(walked_ - 1);
+    if (at >= follow_->steps.size()) return;
+    lateness_ = released - marked_ + follow_->steps.back() - follow_->steps[at];
+    late_ = lateness_ > follow_->most;
   }
   void load(std::size_t queue, double usable);
   void finish(const TileDma::Done& done);
@@ -88,7 +100,7 @@ class TileClock {
   bool plan_compute();
   bool plan_output();
   void look_back(double released);
-  std::vector<double> state(double from) const;
+  bool note_state(double from);
   void skip(std::size_t loop, std::int64_t iterations, double cycles);
   /// Whether an iteration of a loop lies in one part of k.
   bool in_one_k(std::size_t loop) const {
@@ -103,7 +115,7 @@ class TileClock {
   const TileLayout& layout_;
   StepOrder order_;
   TileDma& dma_;
-  FoldWalk folds_;
+  RecentFolds folds_;
   ArrayTimeline array_;
   std::vector<TileSizes> sizes_;
   std::array<Fills, 2> fills_;
@@ -119,8 +131,13 @@ class TileClock {
   DoneTimes converted_, stored_;
   double end_ = 0, skipped_ = 0;
   bool skips_ = true;
+  std::vector<double> reached_;       // the state at the end of an iteration
   std::int64_t mark_ = 0;             // a step, ...
   double marked_ = 0, released_ = 0;  // ... when the array had read its tiles, and the last one's
+  SpanPace* pace_ = nullptr;
+  const SpanPace* follow_ = nullptr;
+  bool late_ = false;
+  double lateness_ = 0;  // cycles from the mark to the end at the least
 };
 
 TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout,
@@ -241,6 +258,7 @@ bool TileClock::plan_compute() {
   ++walked_;
   released_ = released;
   if (step_ == mark_) marked_ = released;
+  keep_pace(released);
   for (const std::size_t queue : {kIn, kWeight})
     if (step_ % fills_[queue].steps == 0) load(queue, released + kHandover);
   while (plan_output()) {
@@ -274,8 +292,10 @@ bool TileClock::plan_output() {
   return true;
 }
 
-std::vector<double> TileClock::state(double from) const {
-  std::vector<double> s;
+/// Into reached_. Whether all that counts can be told.
+bool TileClock::note_state(double from) {
+  std::vector<double>& s = reached_;
+  s.clear();
   const ArrayTimeline::Phase phase = array_.phase();
   s.push_back(static_cast<double>(array_.now()) - from);
   for (const std::int64_t part : {phase.stream_end, phase.end, phase.out_end, phase.rows})
@@ -291,15 +311,14 @@ std::vector<double> TileClock::state(double from) const {
   s.push_back(static_cast<double>(converted_.end() - stored_.end()));
   if (converted_.end() > 0) s.push_back(std::max(converted_.at(converted_.end() - 1) - from, -1e6));
   s.push_back(std::max(dequantizer_free_ - from, -1e6));
-  if (!dma_.append_state(from, &s)) s.clear();
-  return s;
+  return dma_.append_state(from, &s);
 }
 
 /// At the end of an iteration of a loop: the iterations to come that are like it need not be walked
 /// if the machine is in the state in which the one before it ended, or, after many of them, if what
 /// they take on average is known.
 void TileClock::look_back(double released) {
-  std::vector<double> reached;
+  bool noted = false;
   for (std::size_t l = 0; l < StepOrder::kLoops; ++l) {
     const StepOrder::Loop& loop = order_.loops()[l];
     if (loop.trips < kLeastTrips || step_ % loop.steps != 0) continue;
@@ -308,42 +327,33 @@ void TileClock::look_back(double released) {
     const std::int64_t first = bound == bounds_[l].begin() ? 0 : *(bound - 1);
     const std::int64_t left = *bound - digit - 1;
     if (left < 4) continue;
+    if (!noted && !note_state(released)) return;
+    noted = true;
     Mark& mark = marks_[l];
+    const double now = released + skipped_, taken = now - mark.time;
     const bool follows = digit > first && mark.step == step_ - loop.steps;
-    Mark now;
-    now.step = step_;
-    now.time = released + skipped_;
-    if (reached.empty()) reached = state(released);
-    if (reached.empty()) return;
-    now.state = reached;
-    if (follows) {
-      now.streak = mark.streak + 1;
-      const bool same =
-          now.state.size() == mark.state.size() &&
-          std::equal(now.state.begin(), now.state.end(), mark.state.begin(),
-                     [&](double a, double b) { return std::abs(a - b) <= likeness_.cycles; });
-      const Mark before = mark;
-      now.time_half = mark.time_half;
-      now.streak_half = mark.streak_half;
-      const std::int64_t many = walked_ < kLong ? likeness_.many : likeness_.many_of_long;
-      if (same) {
-        skip(l, left - 2, now.time - before.time);
-        return;
-      }
-      bool quiet = true;
-      for (const std::size_t queue : {kIn, kWeight})
-        quiet = quiet && (fills_[queue].steps <= loop.steps || dma_.idle(queue));
-      if (quiet && now.streak >= many && now.streak > now.streak_half) {
-        const double mean =
-            (now.time - now.time_half) / static_cast<double>(now.streak - now.streak_half);
-        skip(l, left - 2, mean);
-        return;
-      }
-      if (now.streak == many / 2) now.time_half = now.time, now.streak_half = now.streak;
-    } else {
-      now.time_half = now.time;
+    const bool same =
+        follows && reached_.size() == mark.state.size() &&
+        std::equal(reached_.begin(), reached_.end(), mark.state.begin(),
+                   [&](double a, double b) { return std::abs(a - b) <= likeness_.cycles; });
+    if (same) return skip(l, left - 2, taken);
+    mark.step = step_;
+    mark.time = now;
+    mark.state = reached_;
+    if (!follows) {
+      mark.streak = mark.streak_half = 0;
+      mark.time_half = now;
+      continue;
     }
-    mark = std::move(now);
+    ++mark.streak;
+    const std::int64_t many = walked_ < kLong ? likeness_.many : likeness_.many_of_long;
+    bool quiet = true;
+    for (const std::size_t queue : {kIn, kWeight})
+      quiet = quiet && (fills_[queue].steps <= loop.steps || dma_.idle(queue));
+    if (quiet && mark.streak >= many && mark.streak > mark.streak_half)
+      return skip(l, left - 2,
+                  (now - mark.time_half) / static_cast<double>(mark.streak - mark.streak_half));
+    if (mark.streak == many / 2) mark.time_half = now, mark.streak_half = mark.streak;
   }
 }
 
@@ -379,8 +389,8 @@ TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const Ti
 }
 
 SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   TileDma& dma, const StepSpan& span) {
-  return TileClock(problem, tiling, layout, dma, kExactly).run(span);
+                   TileDma& dma, const StepSpan& span, SpanPace* pace, const SpanPace* follow) {
+  return TileClock(problem, tiling, layout, dma, kExactly).run(span, pace, follow);
 }
 
 }  // namespace bitjoule
