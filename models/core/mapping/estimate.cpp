@@ -18,6 +18,7 @@ namespace {
 // Of a layer whose estimate is shown, and of those among which a search chooses.
 constexpr WalkBudget kRefined{40'000, 4, true, kRefinedSteps};
 constexpr WalkBudget kRanked{kRankedAtLeast, 1, false, kRankedSteps, kRankedWarm};
+constexpr WalkBudget kRankedLonger{kRankedAtLeast, 1, false, kLongerSteps, kRankedWarm};
 // End to end.
 constexpr WalkBudget kWalked{std::numeric_limits<std::int64_t>::max(), 1, true};
 
@@ -155,10 +156,10 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   settle(cycles, walked, e);
 }
 
-void Estimator::rank(const Tiling& tiling, double most_share, MappingEstimate& e) const {
-  WalkBudget budget = kRanked;
-  budget.most_share = most_share;
-  retime(tiling, budget, e);
+void Estimator::rank(const Tiling& tiling, MappingEstimate& e) const { retime(tiling, kRanked, e); }
+
+void Estimator::rank_longer(const Tiling& tiling, MappingEstimate& e) const {
+  retime(tiling, kRankedLonger, e);
 }
 
 void Estimator::walk(const Tiling& tiling, MappingEstimate& e) const { retime(tiling, kWalked, e); }

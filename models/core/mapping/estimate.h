@@ -65,9 +65,10 @@ class Estimator {
   /// time.
   void refine(const Tiling& tiling, MappingEstimate& e) const;
 
-  /// The same from fewer of its requests, to choose among some. A time of `most_share` times the
-  /// estimate, and any above, may be told as one between.
-  void rank(const Tiling& tiling, double most_share, MappingEstimate& e) const;
+  /// The same from fewer of its requests, to choose among some.
+  void rank(const Tiling& tiling, MappingEstimate& e) const;
+  /// By a longer part, to choose among few.
+  void rank_longer(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The same from all of its requests: the time that a run without overlap takes.
   void walk(const Tiling& tiling, MappingEstimate& e) const;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <limits>
 #include <numeric>
 #include <tuple>
 #include <utility>
@@ -23,9 +22,15 @@ namespace {
 
 // To tell the best of the closest; more where a simulation follows, which asks for all of a layer's
 // several times.
-constexpr std::int64_t kRankedBursts = 36'000;
+constexpr std::int64_t kRankedBursts = 24'000, kMostRankedBursts = 200'000;
 constexpr std::int64_t kSimulatedBursts = 80'000, kMostSimulatedBursts = 400'000;
 constexpr std::size_t kLeastRanked = 2;
+// A small part of a layer of so many tiles tells its time within about this share: among so many
+// of the best a longer part decides, if all together ask for no more.
+constexpr std::int64_t kLongLayer = 10 * kRankedSteps;
+constexpr double kRankError = 0.05;
+constexpr std::size_t kRankedLonger = 3;
+constexpr std::int64_t kLongerBursts = 120'000;
 // Finalists that the memory's model has as the best, before those of other orders of the loops.
 constexpr std::size_t kCloseFinalists = 4;
 
@@ -99,30 +104,42 @@ class Ranking {
     for (const Found& found : closest) peaks_.push_back(found.second.estimate);
   }
 
-  /// By a part of each, asked for so many bursts. Those that it was asked about come first then;
-  /// where only the best is asked for, others may be told to be better than they are, but not than
-  /// it.
-  void by_parts(std::int64_t left, bool best_alone) {
+  /// By a part of each, asked for so many bursts. Those that it was asked about come first then.
+  void by_parts(std::int64_t left) {
     MappingCost least;
     for (; ranked_ < closest_.size(); ++ranked_) {
       auto& [cost, one] = closest_[ranked_];
       // A real memory is slower than its peak: what is worse at that is worse.
       if (ranked_ > 0 && ((left <= 0 && ranked_ >= kLeastRanked) || !(cost < least))) break;
       left -= ranked_bursts(p_, one, kRankedSteps);
-      retime(ranked_, ranked_ > 0 && best_alone ? objective_.times(cost, least) : kAnyShare);
+      retime(ranked_, &Estimator::rank);
       least = ranked_ == 0 ? cost : std::min(least, cost);
     }
     sort(ranked_);
   }
 
- private:
-  static constexpr double kAnyShare = std::numeric_limits<double>::infinity();
+  /// The few best by longer parts, where shorter ones cannot tell them apart.
+  void by_longer_parts() {
+    const double most = closest_.front().first.first * (1 + kRankError);
+    std::size_t few = 0;
+    std::int64_t left = kLongerBursts;
+    for (; few < std::min(ranked_, kRankedLonger); ++few) {
+      const auto& [cost, one] = closest_[few];
+      left -= ranked_bursts(p_, one, kLongerSteps);
+      if (cost.first > most || left < 0 || trip_counts(p_.layer, one.tiling).total() < kLongLayer)
+        break;
+    }
+    if (few < 2) return;
+    for (std::size_t i = 0; i < few; ++i) retime(i, &Estimator::rank_longer);
+    sort(few);
+  }
 
-  void retime(std::size_t i, double most_share) {
+ private:
+  void retime(std::size_t i, void (Estimator::*by)(const Tiling&, MappingEstimate&) const) {
     auto& [cost, one] = closest_[i];
     one.estimate = peaks_[i];
     const MappingProblem set = divided(p_, one.tiling);
-    Estimator(set, energy_).rank(one.tiling, most_share, one.estimate);
+    (Estimator(set, energy_).*by)(one.tiling, one.estimate);
     cost = cost_of(objective_, one.estimate);
   }
 
@@ -154,11 +171,11 @@ void take_best(const MappingProblem& p, const Objective& objective,
   std::vector<Ranking::Found>& closest = s.found.closest;
   if (p.memory.sampled) {
     const std::int64_t all = closest.front().second.estimate.traffic.total().bursts;
-    const bool simulated = next == Next::kSimulated;
-    Ranking(p, objective, energy, closest)
-        .by_parts(
-            simulated ? std::clamp(all, kSimulatedBursts, kMostSimulatedBursts) : kRankedBursts,
-            !simulated);
+    Ranking ranking(p, objective, energy, closest);
+    ranking.by_parts(next == Next::kSimulated
+                         ? std::clamp(all, kSimulatedBursts, kMostSimulatedBursts)
+                         : std::clamp(all * 3 / 4, kRankedBursts, kMostRankedBursts));
+    if (next == Next::kChosen) ranking.by_longer_parts();
   }
   s.found.cost = closest.front().first;
   s.mapping.tiling = closest.front().second.tiling;

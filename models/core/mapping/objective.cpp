@@ -1,7 +1,6 @@
 #include "core/mapping/objective.h"
 
 #include <cmath>
-#include <limits>
 
 namespace bitjoule {
 namespace {
@@ -25,11 +24,6 @@ ObjectiveWeights weights_of(MappingObjective objective) {
       break;
   }
   return {1, 1, 0};
-}
-
-double Objective::times(const MappingCost& cost, const MappingCost& other) const {
-  if (weights_.cycles == 0) return std::numeric_limits<double>::infinity();
-  return std::pow(other.first / cost.first, 1 / weights_.cycles);
 }
 
 MappingCost Objective::cost(double energy_pj, double cycles, double bursts) const {

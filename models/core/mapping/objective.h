@@ -22,10 +22,6 @@ class Objective {
   /// Rises with each of the three, so that bounds of them yield a bound of the cost.
   MappingCost cost(double energy_pj, double cycles, double bursts) const;
 
-  /// By how much cycles may grow until a cost is another's, if all else stays as it is; infinity
-  /// where they do not count.
-  double times(const MappingCost& cost, const MappingCost& other) const;
-
   /// Whether nothing but cycles counts, which an estimate knows least.
   bool weighs_cycles() const { return weights_.cycles > 0; }
   bool is_cycles_alone() const { return weights_.energy == 0 && weights_.traffic == 0; }

@@ -39,18 +39,15 @@ class TileClock {
     return time;
   }
 
-  SpanTime run(const StepSpan& span, SpanPace* pace, const SpanPace* follow) {
+  SpanTime run(const StepSpan& span) {
     step_ = span.begin;
     mark_ = span.warm;
     skips_ = false;
-    pace_ = pace;
-    follow_ = follow;
     for (Fills& fills : fills_) {
       fills.created = step_ / fills.steps;
       fills.done.shift(fills.created);
     }
     walk(span.end);
-    if (late_) return {marked_, marked_ + lateness_};
     return {marked_, span.end < order_.total() ? released_ : end_};
   }
 
@@ -80,19 +77,10 @@ class TileClock {
     for (const std::size_t queue : {kIn, kWeight})
       for (std::int64_t slot = 0; slot < fills_[queue].slots; ++slot) load(queue, 1);
     TileDma::Done done;
-    while ((step_ < end || end == order_.total()) && !late_ && dma_.next(&done)) {
+    while ((step_ < end || end == order_.total()) && dma_.next(&done)) {
       finish(done);
       plan();
     }
-  }
-  /// At the end of a step of a span.
-  void keep_pace(double released) {
-    if (pace_ != nullptr) pace_->steps.push_back(released);
-    if (follow_ == nullptr || step_ <= mark_) return;
-    const auto at = static_cast<std::size_t>(walked_ - 1);
-    if (at >= follow_->steps.size()) return;
-    lateness_ = released - marked_ + follow_->steps.back() - follow_->steps[at];
-    late_ = lateness_ > follow_->most;
   }
   void load(std::size_t queue, double usable);
   void finish(const TileDma::Done& done);
@@ -134,10 +122,6 @@ class TileClock {
   std::vector<double> reached_;       // the state at the end of an iteration
   std::int64_t mark_ = 0;             // a step, ...
   double marked_ = 0, released_ = 0;  // ... when the array had read its tiles, and the last one's
-  SpanPace* pace_ = nullptr;
-  const SpanPace* follow_ = nullptr;
-  bool late_ = false;
-  double lateness_ = 0;  // cycles from the mark to the end at the least
 };
 
 TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout,
@@ -258,7 +242,6 @@ bool TileClock::plan_compute() {
   ++walked_;
   released_ = released;
   if (step_ == mark_) marked_ = released;
-  keep_pace(released);
   for (const std::size_t queue : {kIn, kWeight})
     if (step_ % fills_[queue].steps == 0) load(queue, released + kHandover);
   while (plan_output()) {
@@ -389,8 +372,8 @@ TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const Ti
 }
 
 SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   TileDma& dma, const StepSpan& span, SpanPace* pace, const SpanPace* follow) {
-  return TileClock(problem, tiling, layout, dma, kExactly).run(span, pace, follow);
+                   TileDma& dma, const StepSpan& span) {
+  return TileClock(problem, tiling, layout, dma, kExactly).run(span);
 }
 
 }  // namespace bitjoule

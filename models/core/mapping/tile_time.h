@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "core/mapping/tile_dma.h"
 #include "core/mapping/tile_layout.h"
@@ -53,18 +52,9 @@ struct SpanTime {
   double warm = 0, end = 0;
 };
 
-/// How a walk of a span goes, and how slow another may be that is to be compared with it.
-struct SpanPace {
-  std::vector<double> steps;  ///< when the array had read the tiles of each step
-  double most = 0;            ///< cycles from `warm` to `end`: what takes longer need not end
-};
-
-/// Each step walked, with a DMA of the caller's. Notes its pace in `pace`. A walk with another to
-/// `follow` ends when it is so late that it would be too slow if the rest took no longer than
-/// there: it returns what it then would take.
+/// Each step walked, with a DMA of the caller's.
 SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   TileDma& dma, const StepSpan& span, SpanPace* pace = nullptr,
-                   const SpanPace* follow = nullptr);
+                   TileDma& dma, const StepSpan& span);
 
 /// The tile operations of a program in their order, numbered from 0: the odometer of its loops.
 class StepOrder {

@@ -57,10 +57,9 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
   const MemoryPort& m = problem.memory;
   std::int64_t opened = 0, moved = 0;
   DramStates states;
-  const auto walk = [&](const DramConfig& memory, const StepSpan& span,
-                        const SpanPace* follow = nullptr) {
+  const auto walk = [&](const DramConfig& memory, const StepSpan& span) {
     DmaRequests dma(problem, layout, memory);
-    const SpanTime time = span_time(problem, tiling, layout, dma, span, nullptr, follow);
+    const SpanTime time = span_time(problem, tiling, layout, dma, span);
     const DramStats stats = dma.stats();
     opened += stats.commands[static_cast<std::size_t>(DramCommand::kAct)];
     moved += stats.reads + stats.writes;
@@ -85,23 +84,19 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
       span.begin = (steps - length) * (2 * place + 1) / (2 * places);
       span.warm = span.begin + warm;
       span.end = span.begin + length;
-      SpanPace pace;
       const auto flow = [&](MemoryRates& by) {
         DmaFluid dma(problem, by);
-        pace.steps.clear();
-        const SpanTime time = span_time(problem, tiling, layout, dma, span, &pace);
-        pace.most = (time.end - time.warm) * budget.most_share;
-        return time;
+        return span_time(problem, tiling, layout, dma, span);
       };
       const SpanTime flowing = flow(rates);
       if (!budget.refreshes && m.refresh_cycles > 0 &&
           flowing.end >= kRefreshesOfPart * m.refresh_cycles) {
-        const SpanTime with = flow(refreshed), time = walk(*m.sampled, span, &pace);
+        const SpanTime time = walk(*m.sampled, span), with = flow(refreshed);
         real += time.end - time.warm + lucky(m, time);
         fluid += with.end - with.warm;
         continue;
       }
-      const SpanTime free = walk(without, span, &pace);
+      const SpanTime free = walk(without, span);
       real += free.end - free.warm;
       fluid += flowing.end - flowing.warm;
       if (!budget.refreshes || m.refresh_cycles <= 0 || free.end < m.refresh_cycles) continue;
