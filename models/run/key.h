@@ -47,6 +47,12 @@ inline auto members(const RopeScaling& s) {
   const auto& [factor, low_frequency, high_frequency, original] = s;
   return std::tie(factor, low_frequency, high_frequency, original);
 }
+inline auto members(const Routing& s) {
+  const auto& [experts, chosen, scores, normalized, scale, biased, groups, kept_groups,
+               group_best] = s;
+  return std::tie(experts, chosen, scores, normalized, scale, biased, groups, kept_groups,
+                  group_best);
+}
 inline auto members(const CodeScale& s) {
   const auto& [scale, zero_point] = s;
   return std::tie(scale, zero_point);
@@ -57,11 +63,11 @@ inline auto members(const VectorCodes& s) {
 }
 inline auto members(const VectorOp& s) {
   const auto& [kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
-               reach, heads, position, tokens, interleaved, rotated, scaling, alpha, beta, bias,
-               shape, operand_shapes, axes, starts, steps, codes] = s;
+               reach, heads, position, tokens, alibi, sinks, routing, interleaved, rotated, scaling,
+               alpha, beta, bias, shape, operand_shapes, axes, starts, steps, codes] = s;
   return std::tie(kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
-                  reach, heads, position, tokens, interleaved, rotated, scaling, alpha, beta, bias,
-                  shape, operand_shapes, axes, starts, steps, codes);
+                  reach, heads, position, tokens, alibi, sinks, routing, interleaved, rotated, scaling,
+                  alpha, beta, bias, shape, operand_shapes, axes, starts, steps, codes);
 }
 inline auto members(const TensorFormat& s) {
   const auto& [format, granularity, group_size, symmetric, scale, zero_point] = s;
@@ -197,7 +203,7 @@ inline VectorOp without_values(VectorOp op) {
     op.beta.reset();
   }
   op.bias = 1;
-  op.position = 0;
+  if (op.kind != VectorKind::kEmbedding) op.position = 0;  // where its rows lie
   op.interleaved = false;
   op.codes.reset();
   return op;

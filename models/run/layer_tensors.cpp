@@ -40,14 +40,41 @@ std::int64_t value_count(const std::string& where, const std::vector<std::int64_
   return total;
 }
 
+std::string tensor_of_expert(const TensorSource& source, std::int64_t expert) {
+  std::string name = source.tensor;
+  if (const std::size_t at = name.find(kExpertPlace); at != std::string::npos)
+    name.replace(at, std::string(kExpertPlace).size(), std::to_string(expert));
+  return name;
+}
+
+namespace {
+
+/// One index of the first axis.
+std::shared_ptr<const StoredTensor> slice_of(const StoredTensor& whole, std::int64_t index) {
+  const std::int64_t count = whole.shape.empty() ? 0 : whole.shape.front();
+  if (index >= count || whole.bytes % static_cast<std::uint64_t>(count) != 0)
+    throw input_error(fmt::format("tensor \"{}\" has no slice {} along its first axis of {}",
+                                  whole.name, index, count));
+  auto slice = std::make_shared<StoredTensor>(whole);
+  slice->shape.erase(slice->shape.begin());
+  slice->bytes = whole.bytes / static_cast<std::uint64_t>(count);
+  if (slice->data != nullptr) slice->data += slice->bytes * static_cast<std::uint64_t>(index);
+  return slice;
+}
+
+}  // namespace
+
 LayerTensor LayerTensors::from_file(const std::string& where, const TensorSource& source,
                                     const std::vector<std::int64_t>& native) const {
-  const StoredTensor& stored = files_.get(source.file, source.tensor);
+  const std::string name = tensor_of_expert(source, source.expert);
+  const StoredTensor& whole = files_.get(source.file, name);
+  LayerTensor tensor;
+  if (source.expert >= 0 && name == source.tensor) tensor.slice = slice_of(whole, source.expert);
+  const StoredTensor& stored = tensor.slice ? *tensor.slice : whole;
   const std::string place =
       where + source.file +
       (stored.name.empty() ? "" : fmt::format(": tensor \"{}\"", stored.name));
   const NativeOrder order(place, source.layout, native, stored.shape);
-  LayerTensor tensor;
   tensor.origin = {source, stored.type->format, false};
   if (is_integer_type(stored.type->format)) {
     tensor.codes = order.apply(small_integers(place, stored));

@@ -2,6 +2,7 @@
 // from other layers, or generated.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,8 +21,12 @@ struct LayerTensor {
   /// Computed by the network: without any rounding. Empty: constants, which are `values`.
   std::vector<double> reference;
   const StoredTensor* file = nullptr;  ///< whose order is the native one; else nullptr
+  std::shared_ptr<const StoredTensor> slice;  ///< what `file` is where it is a part of a tensor
   OperandOrigin origin;
 };
+
+/// The name of an expert's tensor.
+std::string tensor_of_expert(const TensorSource& source, std::int64_t expert);
 
 class LayerTensors {
  public:

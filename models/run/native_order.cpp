@@ -39,6 +39,13 @@ Shape squeezed(Shape shape) {
   return shape;
 }
 
+/// The first axis may be two, of groups and their rows: the elements lie the same.
+bool is_grouped(const Shape& shape, const Shape& expected) {
+  if (shape.size() != expected.size() + 1 || expected.empty()) return false;
+  return shape[0] * shape[1] == expected[0] &&
+         std::equal(shape.begin() + 2, shape.end(), expected.begin() + 1);
+}
+
 }  // namespace
 
 Shape input_shape(const LayerOp& op) {
@@ -72,6 +79,7 @@ NativeOrder::NativeOrder(const std::string& where, TensorLayout layout, const Sh
     : NativeOrder(layout, native) {
   const Shape expected = permuted(native, order_);
   if (squeezed(shape) == squeezed(expected)) return;
+  if (layout == TensorLayout::kNative && is_grouped(squeezed(shape), squeezed(expected))) return;
   std::string hint;
   for (const EnumRow<TensorLayout>& row : enum_rows<TensorLayout>())
     if (row.value != layout &&

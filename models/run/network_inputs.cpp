@@ -59,8 +59,12 @@ NetworkTensor generated(const Network& network, const NetworkInput& input,
   if (!is_integer_type(input.type))
     return raw_tensor(
         generate_values(input.source, count / k, k, 1.0, tensors.seed_of(input.name, "input")));
-  if (const std::int64_t rows = table_rows(network, input.name); rows > 0)
-    return number_tensor(default_indices(count, rows));
+  if (const std::int64_t rows = table_rows(network, input.name); rows > 0) {
+    VectorOp spread;
+    spread.rows = count;
+    spread.table_rows = rows;
+    return number_tensor(default_indices(spread));
+  }
   // Uniform over the type, at most 256 of its values.
   const std::int64_t range = input.type == "bool" ? 2 : 256;
   const std::int64_t low = input.type.front() == 'i' ? -128 : 0;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+
 namespace bitjoule {
 
 Layer mac_layer(const NetworkLayer& layer) {
@@ -13,6 +16,41 @@ Layer mac_layer(const NetworkLayer& layer) {
       layer.op);
   mac.stage = {layer.bias, layer.activation};
   return mac;
+}
+
+NetworkLayer expert_layer(const NetworkLayer& layer, std::int64_t expert, std::int64_t rows) {
+  NetworkLayer one = layer;
+  one.name += fmt::format(".{}", expert);
+  one.repeat = 1;
+  one.inputs.resize(1);
+  one.experts.reset();
+  std::get<Gemm>(one.op).m = rows;
+  for (auto& [role, source] : one.tensors) source.expert = expert;
+  return one;
+}
+
+Network with_expert_layers(const Network& network) {
+  Network result = network;
+  result.layers.clear();
+  for (const NetworkLayer& layer : network.layers) {
+    if (!layer.experts) {
+      result.layers.push_back(layer);
+      continue;
+    }
+    std::vector<std::int64_t> loads = layer.experts->loads;
+    if (loads.empty()) loads = spread_loads(std::get<Gemm>(layer.op), *layer.experts);
+    std::sort(loads.begin(), loads.end(), std::greater<>());
+    for (auto load = loads.begin(); load != loads.end();) {
+      const auto end = std::upper_bound(load, loads.end(), *load, std::greater<>());
+      NetworkLayer part = expert_layer(layer, 0, *load);
+      part.name = layer.name;
+      if (loads.front() != loads.back()) part.name += fmt::format(".{}rows", *load);
+      part.repeat = layer.repeat * (end - load);
+      result.layers.push_back(std::move(part));
+      load = end;
+    }
+  }
+  return result;
 }
 
 void rethrow_with_name(const NetworkLayer& layer, const Error& error) {

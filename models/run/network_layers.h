@@ -12,6 +12,13 @@ namespace bitjoule {
 /// A layer with MACs by itself.
 Layer mac_layer(const NetworkLayer& layer);
 
+/// What one expert of a layer does, on so many rows.
+NetworkLayer expert_layer(const NetworkLayer& layer, std::int64_t expert, std::int64_t rows);
+
+/// Layers of experts as so many products of each number of rows, as they are timed: by the loads
+/// that the layer says, or spread_loads().
+Network with_expert_layers(const Network& network);
+
 /// Throws an Error as it is, but that it names the layer.
 [[noreturn]] void rethrow_with_name(const NetworkLayer& layer, const Error& error);
 

@@ -33,7 +33,8 @@ std::int64_t second_operand_bytes(const NetworkLayer& layer, const Precision& ru
   const GemmExtents e = gemm_extents(op);
   const auto* product = std::get_if<Matmul>(&op);
   const std::int64_t groups = product != nullptr ? e.groups / product->shared : e.groups;
-  return bytes_of(layer_precision(layer, run).weights, groups * e.n, e.k);
+  const std::int64_t copies = layer.experts ? layer.experts->count : 1;
+  return bytes_of(layer_precision(layer, run).weights, groups * e.n * copies, e.k);
 }
 
 std::int64_t weight_bytes(const NetworkLayer& layer, const Precision& run) {
@@ -49,7 +50,8 @@ std::int64_t weight_bytes(const NetworkLayer& layer, const Precision& run) {
           ? (std::holds_alternative<Gemm>(layer.op) ? std::get<Gemm>(layer.op).n
                                                     : std::get<Conv2d>(layer.op).filters)
           : 0;
-  return second_operand_bytes(layer, run) + channels * 4;
+  const std::int64_t copies = layer.experts ? layer.experts->count : 1;
+  return second_operand_bytes(layer, run) + copies * channels * 4;
 }
 
 bool shares_memory(const NetworkLayer& layer) {
@@ -165,7 +167,7 @@ NetworkMemory network_memory(const Network& network, const Precision& run) {
   NetworkMemory memory;
   for (const NetworkLayer& layer : network.layers) {
     memory.weights += weight_bytes(layer, run) * layer.repeat;
-    if (layer.kv_cache && std::holds_alternative<Matmul>(layer.op))
+    if (layer.kv_cache && !layer.kv_view && std::holds_alternative<Matmul>(layer.op))
       memory.kv_cache += second_operand_bytes(layer, run) * layer.repeat;
   }
   memory.activations = peak_activations(network, run);

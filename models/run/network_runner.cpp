@@ -87,6 +87,14 @@ NetworkRunner::NetworkRunner(const RunConfig& run, const std::vector<NetworkPhas
       check_on_chip(with_quantize_passes(phase.network, run.precision), run.precision,
                     run.accelerator.buffers);
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
+  if (!values_ || run.overlap == LayerOverlapMode::kNone) return;
+  for (const NetworkPhase& phase : phases_)
+    for (const NetworkLayer& layer : phase.network.layers)
+      if (layer.experts)
+        throw input_error(fmt::format(
+            "layer \"{}\": overlap: layers and values: on: which experts come next is known only "
+            "when the router has run",
+            layer.name));
 }
 
 LayerProgram NetworkRunner::prepare(const Step& step) const {
@@ -121,6 +129,7 @@ void NetworkRunner::simulate_beside(const std::vector<Step>& steps, const Progre
   std::vector<const Step*> jobs;
   for (const Step& step : steps) {
     if (known_.count(step.key) != 0 || waiting_.count(step.key) != 0) continue;
+    if (step.layer->experts) continue;  // of values: their rows are not known yet
     try {
       waiting_[step.key] = prepare(step);
       if (runner_.is_work(waiting_[step.key])) jobs.push_back(&step);
@@ -188,7 +197,13 @@ NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step
                                                     LayerResult& valued) {
   const NetworkLayer& layer = *step.layer;
   const auto* op = std::get_if<VectorOp>(&layer.op);
-  if (op == nullptr) return simulate_macs(step, next, ahead, valued);
+  if (op == nullptr) {
+    NetworkTensor result;
+    const Known known =
+        simulate_macs(step, next, ahead, NetworkValues::kAllRows, valued, result);
+    valued.network_error = values_->finish(layer, std::move(result));
+    return known;
+  }
   Known known = simulate(step, next, ahead);
   const VectorQuality error =
       with_name(layer, [&] { return values_->run(layer, vector_formats(layer, run_.precision)); });
@@ -199,7 +214,9 @@ NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step
 }
 
 NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* next,
-                                                  const WeightsAhead& ahead, LayerResult& valued) {
+                                                  const WeightsAhead& ahead,
+                                                  std::int64_t first_row, LayerResult& valued,
+                                                  NetworkTensor& result) {
   const NetworkLayer& layer = *step.layer;
   const Layer mac = mac_layer(layer);
   const Precision precision = layer_precision(layer, run_.precision);
@@ -208,7 +225,7 @@ NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* 
                         mac.stage);
   });
   MacOperands operands =
-      with_name(layer, [&] { return values_->operands(layer, mac.op, problem); });
+      with_name(layer, [&] { return values_->operands(layer, mac.op, problem, first_row); });
   const std::int64_t before = result_.simulated;
   Known known = simulate(step, next, ahead, &operands.given);
   if (result_.simulated == before) {
@@ -219,10 +236,39 @@ NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* 
     kept.check.reset();
     kept.outputs.reset();
   }
-  valued.network_error =
-      values_->finish(layer, mac_result(std::move(operands), std::move(*valued.outputs), problem));
+  result = mac_result(std::move(operands), std::move(*valued.outputs), problem);
   valued.outputs.reset();
   return known;
+}
+
+/// With values: each expert that has rows, on them. Results with a scale of the whole tensor have
+/// one for each expert.
+void NetworkRunner::run_experts(const NetworkLayer& layer, const NetworkPhase& phase,
+                                PassResult& pass) {
+  const std::vector<std::int64_t> loads =
+      with_name(layer, [&] { return values_->loads(layer); });
+  NetworkTensor all;
+  std::int64_t first_row = 0;
+  const std::int64_t most = *std::max_element(loads.begin(), loads.end());
+  const bool alike = std::all_of(loads.begin(), loads.end(),
+                                 [&](std::int64_t load) { return load == 0 || load == most; });
+  for (std::size_t e = 0; e < loads.size(); ++e) {
+    if (loads[e] == 0) continue;
+    const NetworkLayer expert = expert_layer(layer, static_cast<std::int64_t>(e), loads[e]);
+    const Step step{&expert, key_of(expert, run_.precision)};
+    LayerResult valued;
+    NetworkTensor result;
+    const Known known = simulate_macs(step, nullptr, {}, first_row, valued, result);
+    valued.network_error = quality_of(result);
+    add(known, layer, 1, pass);
+    NetworkLayer row = layer;  // its name and kind, for the report
+    if (!alike) row.name += fmt::format(".{}rows", loads[e]);
+    add_layer({known.key, &valued}, row, phase.weight, phase);
+    all.values.insert(all.values.end(), result.values.begin(), result.values.end());
+    all.reference.insert(all.reference.end(), result.reference.begin(), result.reference.end());
+    first_row += loads[e];
+  }
+  values_->finish(layer, std::move(all));
 }
 
 /// Layers that take no cycles, from one to before another: their values move.
@@ -302,6 +348,11 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
     const Step* following = i + 1 < steps.size() ? &steps[i + 1] : nullptr;
     if (values_) move_values(due, &layer);
     due = &layer + 1;
+    if (values_ && layer.experts) {
+      with_name(layer, [&] { run_experts(layer, phase, pass); });
+      done_ += work_of(layer);
+      continue;
+    }
     std::string before_it;  // what the repetition before cost
     for (std::int64_t done = 0, count = 0; done < layer.repeat; done += count) {
       const Step* next = !overlap ? nullptr : done + 1 < layer.repeat ? &steps[i] : following;
@@ -330,7 +381,9 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
 
 /// A phase with the passes that find dynamic scales, and the arithmetic of its layers.
 NetworkPhase NetworkRunner::complete(const NetworkPhase& phase) const {
-  return {phase.name, phase.context, phase.weight, completed(phase.network, run_.precision)};
+  Network network = completed(phase.network, run_.precision);
+  if (!values_) network = with_expert_layers(network);
+  return {phase.name, phase.context, phase.weight, std::move(network)};
 }
 
 /// How much there is to simulate, and the last phase that has each layer: what no later one has is
@@ -383,15 +436,21 @@ NetworkResult NetworkRunner::run(const ProgressSink& progress) {
   // Layers that overlap depend on those before them.
   const bool beside = run_.options.workers != nullptr && run_.options.share_equal &&
                       run_.overlap == LayerOverlapMode::kNone;
+  // What no phase is known to have are experts of this one's values.
+  const auto is_last = [&last](const std::string& step, std::size_t phase) {
+    const auto found = last.find(step);
+    return found == last.end() || found->second == phase;
+  };
   std::size_t prepared_phases = 0;
   for (std::size_t i = 0; i < phases_.size(); ++i) {
     if (beside && i == prepared_phases) prepared_phases = simulate_beside(i, progress);
     const NetworkPhase phase = complete(phases_[i]);
     result_.passes.push_back(run_pass(phase, progress));
-    const NetworkMemory memory = network_memory(phase.network, run_.precision);
+    const NetworkMemory memory =
+        network_memory(completed(phases_[i].network, run_.precision), run_.precision);
     if (memory.total() > result_.memory.total()) result_.memory = memory;
     for (auto known = known_.begin(); known != known_.end();)
-      known = last.at(known->second.step) == i ? known_.erase(known) : std::next(known);
+      known = is_last(known->second.step, i) ? known_.erase(known) : std::next(known);
   }
   if (run_.overlap == LayerOverlapMode::kLayers) name_rows();
   return std::move(result_);

@@ -47,8 +47,10 @@ class NetworkRunner {
                             GivenOperands* given);
   Known simulate_values(const Step& step, const Step* next, const WeightsAhead& ahead,
                         LayerResult& valued);
+  /// Of a layer with MACs; `result` is what it yields, `first_row` as NetworkValues::operands.
   Known simulate_macs(const Step& step, const Step* next, const WeightsAhead& ahead,
-                      LayerResult& valued);
+                      std::int64_t first_row, LayerResult& valued, NetworkTensor& result);
+  void run_experts(const NetworkLayer& layer, const NetworkPhase& phase, PassResult& pass);
   void move_values(const NetworkLayer* from, const NetworkLayer* to);
   const LayerProgram& prepared(const Step& step);
   LayerProgram prepare(const Step& step) const;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/exec/vector_values.h"
 #include "run/native_order.h"
 #include "run/network_inputs.h"
 #include "run/vector_run.h"
@@ -47,6 +48,23 @@ std::vector<std::int64_t> shape_of(const NetworkLayer& layer) {
     return {op->window->batch, op->window->out_height(), op->window->out_width(),
             op->window->channels};
   return op->shape.empty() ? std::vector<std::int64_t>{op->rows, op->cols} : op->shape;
+}
+
+/// Elements of a tensor, which are rows of what reads them.
+NetworkTensor rows_of(const NetworkTensor& tensor, std::int64_t begin, std::int64_t count) {
+  NetworkTensor rows = tensor;
+  rows.stored.reset();  // the same codes again where a reader wants them
+  const auto cut = [&](auto& values) {
+    if (values.empty()) return;
+    if (begin + count > static_cast<std::int64_t>(values.size()))
+      throw input_error(fmt::format("an expert reads elements {}..{} of {}", begin,
+                                    begin + count - 1, values.size()));
+    values = {values.begin() + begin, values.begin() + begin + count};
+  };
+  cut(rows.values);
+  cut(rows.reference);
+  cut(rows.codes);
+  return rows;
 }
 
 }  // namespace
@@ -128,7 +146,7 @@ const NetworkTensor& NetworkValues::cached(const NetworkLayer& layer, const Matm
 }
 
 MacOperands NetworkValues::operands(const NetworkLayer& layer, const LayerOp& op,
-                                    const MappingProblem& problem) {
+                                    const MappingProblem& problem, std::int64_t first_row) {
   value_count("inputs", input_shape(op));
   value_count("weights", weight_shape(op));
   value_count("outputs", output_shape(op));
@@ -140,11 +158,29 @@ MacOperands NetworkValues::operands(const NetworkLayer& layer, const LayerOp& op
   const NetworkTensor* second = product != nullptr ? inputs[1] : nullptr;
   if (product != nullptr && layer.kv_cache && !is_fresh(*product, *second))
     second = &cached(layer, *product, *second);
-  MacOperands result = mac_operands(layer, op, problem, tensors(), *inputs[0], second,
+  const NetworkTensor* first = inputs[0];
+  if (first_row != kAllRows) {
+    const auto& rows = std::get<Gemm>(op);
+    temporaries_.push_back(rows_of(*first, first_row * rows.k, rows.m * rows.k));
+    first = &temporaries_.back();
+  }
+  MacOperands result = mac_operands(layer, op, problem, tensors(), *first, second,
                                     wanted_ == Wanted::kOutputs ? &weights_ : nullptr);
   result.given.sampled_macs = sampled_macs_;
   result.given.operands.input_origin.source.input = named_inputs(layer, before_).at(0);
   return result;
+}
+
+std::vector<std::int64_t> NetworkValues::loads(const NetworkLayer& layer) const {
+  Routing routing;
+  routing.experts = layer.experts->count;
+  routing.chosen = layer.experts->chosen;
+  const NetworkTensor& route = store_->get(named_inputs(layer, before_).at(1));
+  const std::int64_t tokens = std::get<Gemm>(layer.op).m / routing.chosen;
+  if (static_cast<std::int64_t>(route.values.size()) != tokens * routing.experts)
+    throw input_error(fmt::format("the routing has {} elements, expected {} tokens of {} experts",
+                                  route.values.size(), tokens, routing.experts));
+  return expert_loads(routing, chosen_experts(routing, route.values));
 }
 
 VectorQuality NetworkValues::run(const NetworkLayer& layer, const VectorFormats& formats) {

@@ -27,6 +27,7 @@ class NetworkValues {
   /// What becomes of the values of many passes: errors of each layer, or only the outputs, beside
   /// what they would be without any rounding.
   enum class Wanted { kErrors, kOutputs };
+  static constexpr std::int64_t kAllRows = -1;
   explicit NetworkValues(const RunConfig& run, Wanted wanted = Wanted::kErrors)
       : run_(run), wanted_(wanted) {}
 
@@ -36,7 +37,14 @@ class NetworkValues {
   void begin(const Network& network, std::map<std::string, NetworkTensor> given = {});
 
   /// What a layer with MACs works on, and its result when that is there.
-  MacOperands operands(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem);
+  MacOperands operands(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem) {
+    return operands(layer, op, problem, kAllRows);
+  }
+  /// Of one expert: its rows of the first input begin at `first_row`.
+  MacOperands operands(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem,
+                       std::int64_t first_row);
+  /// Rows of each expert of a layer, by the routing.
+  std::vector<std::int64_t> loads(const NetworkLayer& layer) const;
   /// Runs a vector operator.
   VectorQuality run(const NetworkLayer& layer, const VectorFormats& formats);
   /// Stores a layer's result; returns its error against the whole network in float64.

@@ -14,6 +14,8 @@
 #include "run/key.h"
 #include "run/layer_formats.h"
 #include "run/layer_runner.h"
+#include "run/layer_tensors.h"
+#include "run/network_layers.h"
 #include "run/network_memory.h"
 #include "run/operands.h"
 #include "run/quantize_passes.h"
@@ -66,7 +68,8 @@ void check_layers(const RunConfig& run, const Checks& checks) {
   }
   for (const NetworkPhase& phase : run.phases) {
     const Network network = with_quantize_passes(phase.network, run.precision);
-    for (const NetworkLayer& layer : network.layers) check_layer(run, memory, layer, checks);
+    for (const NetworkLayer& layer : with_expert_layers(network).layers)
+      check_layer(run, memory, layer, checks);
     if (run.mapping.activations == ActivationMemory::kOnChip)
       check_on_chip(network, run.precision, run.accelerator.buffers);
   }
@@ -113,7 +116,7 @@ void check_prices(const RunConfig& run, const Prices& prices, const MappingProbl
 void check_values(const NetworkPhase& phase, TensorReader& files) {
   for (const NetworkLayer& layer : phase.network.layers)
     for (const auto& [role, source] : layer.tensors)
-      if (source.from_file()) files.get(source.file, source.tensor);
+      if (source.from_file()) files.get(source.file, tensor_of_expert(source, 0));
   for (const NetworkInput& input : phase.network.inputs)
     if (input.source.from_file()) files.get(input.source.file, input.source.tensor);
 }

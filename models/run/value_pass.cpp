@@ -28,7 +28,11 @@ ValuePass::ValuePass(const RunConfig& run, const Network& network)
   const LayerRunner runner(make_machine(run.accelerator, run.dram, Fidelity::kEstimate),
                            prices_of(run), mapping_alone(run.options));
   for (const NetworkLayer& layer : network_.layers)
-    with_name(layer, [&] { add_step(layer, runner); });
+    with_name(layer, [&] {
+      if (layer.experts)
+        throw input_error("a mixture of experts: evaluations of accuracy do not run it");
+      add_step(layer, runner);
+    });
 }
 
 void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner) {

@@ -24,6 +24,7 @@ bool keeps_elements(const VectorOp& op) {
     case VectorKind::kReshape:
     case VectorKind::kTranspose:
     case VectorKind::kConcat:
+    case VectorKind::kDispatch:
       return true;
     case VectorKind::kPad:
       return vector_alpha(op) == 0;
@@ -54,7 +55,13 @@ class Run {
     if (op_.codes) return run_codes();
     op_.kind == VectorKind::kEmbedding ? read_table() : read_inputs();
     read_parameters();
+    if (op_.kind == VectorKind::kCombine || op_.kind == VectorKind::kDispatch)
+      operands_.indices = references_.indices =
+          chosen_experts(*op_.routing, operands_.inputs.at(1));
     VectorResult result = vector_values(op_, operands_);
+    // The network in float64 follows the choice that was made, else its rows would be others.
+    if (op_.kind == VectorKind::kRoute)
+      references_.indices = chosen_experts(*op_.routing, result.values);
     for (std::size_t i = 0; i < result.values.size() && !result.row_scales.empty(); ++i)
       result.values[i] *= result.row_scales[i / static_cast<std::size_t>(op_.cols)];
     std::vector<double> reference = vector_reference(op_, references_);
@@ -139,8 +146,11 @@ class Run {
 
   /// Indices from an operand of integers, else those that the traffic has.
   void read_table() {
-    std::vector<std::int32_t> indices = default_indices(op_.rows, op_.table_rows);
+    std::vector<std::int32_t> indices = default_indices(op_);
     if (!inputs_.empty() && inputs_[0]->is_number) indices = inputs_[0]->codes;
+    else if (op_.tokens > 0 && op_.position + op_.tokens > op_.table_rows)
+      throw input_error(fmt::format("position {} is beyond the table of {} rows",
+                                    op_.position + op_.tokens - 1, op_.table_rows));
     const LayerTensor table = tensors_.get(layer_, "table", {op_.table_rows, op_.cols});
     is_number_ = !table.codes.empty();
     operands_.table = table.values;
@@ -187,6 +197,14 @@ class Run {
         if (!(factor > 0) || !std::isfinite(factor))
           throw input_error(fmt::format("factors: expected positive numbers, got {}", factor));
     }
+    const auto read_all = [&](const char* role, std::int64_t count, std::vector<float>& values,
+                              std::vector<double>& reference) {
+      values = tensors_.get(layer_, role, {count}).values;
+      reference.assign(values.begin(), values.end());
+    };
+    if (kind == VectorKind::kRoute && op_.routing->biased)
+      read_all("bias", op_.cols, operands_.bias, references_.bias);
+    if (op_.sinks) read_all("sinks", op_.heads, operands_.sinks, references_.sinks);
     if (centred) read("gamma", 1, operands_.gamma, references_.gamma);
     if (centred && kind == VectorKind::kLayerNorm && !LayerTensors::has(layer_, "beta") &&
         LayerTensors::has(layer_, "gamma")) {
@@ -224,6 +242,8 @@ class Run {
       same.inputs[i].assign(operands_.inputs[i].begin(), operands_.inputs[i].end());
     same.table.assign(operands_.table.begin(), operands_.table.end());
     same.gamma.assign(operands_.gamma.begin(), operands_.gamma.end());
+    same.bias.assign(operands_.bias.begin(), operands_.bias.end());
+    same.sinks.assign(operands_.sinks.begin(), operands_.sinks.end());
     same.beta.assign(operands_.beta.begin(), operands_.beta.end());
     same.mean.assign(operands_.mean.begin(), operands_.mean.end());
     same.variance.assign(operands_.variance.begin(), operands_.variance.end());
@@ -293,10 +313,12 @@ class Run {
   /// All operands are codes of the output's format with one scale.
   bool keeps_codes() const {
     const NetworkTensor& first = *inputs_[0];
-    for (const NetworkTensor* input : inputs_)
+    for (const NetworkTensor* input : inputs_) {
+      if (op_.kind == VectorKind::kDispatch && input != inputs_[0]) continue;  // the routing
       if (input->codes.empty() || input->format.format != formats_.output.format ||
           input->scale != first.scale || input->zero_point != first.zero_point)
         return false;
+    }
     const TensorFormat& format = formats_.output;
     return format.granularity == Granularity::kPerTensor &&
            format.symmetric == first.format.symmetric;
@@ -329,12 +351,10 @@ class Run {
 
 }  // namespace
 
-std::vector<std::int32_t> default_indices(std::int64_t rows, std::int64_t table_rows) {
+std::vector<std::int32_t> default_indices(const VectorOp& op) {
   std::vector<std::int32_t> indices;
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const std::uint64_t spread = static_cast<std::uint64_t>(i) * 0x9E3779B97F4A7C15 >> 20;
-    indices.push_back(static_cast<std::int32_t>(spread % static_cast<std::uint64_t>(table_rows)));
-  }
+  for (std::int64_t i = 0; i < op.rows; ++i)
+    indices.push_back(static_cast<std::int32_t>(default_index(op, i)));
   return indices;
 }
 

@@ -23,6 +23,6 @@ VectorOutcome run_vector_op(const NetworkLayer& layer, const VectorFormats& form
 
 /// Rows of a table that are looked up where nothing says which: those whose addresses the traffic
 /// has (docs/networks.md).
-std::vector<std::int32_t> default_indices(std::int64_t rows, std::int64_t table_rows);
+std::vector<std::int32_t> default_indices(const VectorOp& op);
 
 }  // namespace bitjoule

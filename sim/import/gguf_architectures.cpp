@@ -30,6 +30,17 @@ const std::vector<ModelTensorRow> kBranchNorms = {
     {"post_attention_norm.weight", "attn_post_norm", "gamma", true},
     {"post_ffw_norm.weight", "ffn_post_norm", "gamma", true}};
 
+const std::vector<ModelTensorRow> kExpertTensors = {
+    {"ffn_gate_inp.weight", "router", "weights", true},
+    {"ffn_gate_exps.weight", "gate_exps", "weights", true},
+    {"ffn_up_exps.weight", "up_exps", "weights", true},
+    {"ffn_down_exps.weight", "down_exps", "weights", true}};
+const std::vector<ModelTensorRow> kSharedTensors = {
+    {"ffn_gate_shexp.weight", "gate_shexp", "weights", true},
+    {"ffn_up_shexp.weight", "up_shexp", "weights", true},
+    {"ffn_down_shexp.weight", "down_shexp", "weights", true},
+    {"ffn_gate_inp_shexp.weight", "router_shexp", "weights", true}};
+
 std::vector<ModelTensorRow> both(std::vector<ModelTensorRow> first,
                                  const std::vector<ModelTensorRow>& second) {
   first.insert(first.end(), second.begin(), second.end());
@@ -37,13 +48,28 @@ std::vector<ModelTensorRow> both(std::vector<ModelTensorRow> first,
 }
 
 GgufArchitecture gguf_llama(const char* name) {
-  GgufArchitecture row{name, true, {}, {}, {}, {}};
+  GgufArchitecture row{name, true, {}, {}, {}, kExpertTensors};
   row.has_windows = true;
+  row.mixture = {true, nullptr, true, false};
   return row;
 }
 
 GgufArchitecture gguf_qwen3() {
   GgufArchitecture row{"qwen3", false, {{"qk_norm", "1"}}, {}, {}, kHeadNorms};
+  return row;
+}
+
+GgufArchitecture gguf_qwen3moe() {
+  GgufArchitecture row = gguf_qwen3();
+  row.name = "qwen3moe";
+  row.tensors = both(row.tensors, kExpertTensors);
+  row.mixture = {true, "expert_feed_forward_length", true, false};
+  return row;
+}
+
+GgufArchitecture gguf_qwen2moe() {
+  GgufArchitecture row{"qwen2moe", false, {}, {}, {}, both(kExpertTensors, kSharedTensors)};
+  row.mixture = {true, "expert_feed_forward_length", false, true};
   return row;
 }
 
@@ -147,6 +173,68 @@ GgufArchitecture gguf_gptneox() {
   return row;
 }
 
+GgufArchitecture gguf_gpt_oss() {
+  GgufArchitecture row{"gpt-oss",
+                       false,
+                       {{"sinks", "1"},
+                        {"router", "2"},
+                        {"router_bias", "1"},
+                        {"expert_bias", "1"},
+                        {"activation", "4"}},
+                       {},
+                       {"ffn_norm"},
+                       both(kExpertTensors,
+                            {{"post_attention_norm.weight", "ffn_norm", "gamma", true},
+                             {"attn_sinks.weight", "softmax", "sinks", true},
+                             {"ffn_gate_inp.bias", "router", "bias", true},
+                             {"ffn_gate_exps.bias", "gate_exps", "bias", true},
+                             {"ffn_up_exps.bias", "up_exps", "bias", true},
+                             {"ffn_down_exps.bias", "down_exps", "bias", true}})};
+  row.mixture = {true, "expert_feed_forward_length", false, false};
+  row.has_windows = true;
+  row.period = 2;
+  return row;
+}
+
+GgufArchitecture gguf_deepseek2() {
+  GgufArchitecture row{"deepseek2",
+                       true,
+                       {{"score_scale", "=1 / sqrt(nope_dim + rope_dim)"}},
+                       {},
+                       {"k", "v"},
+                       both(both(kExpertTensors, kSharedTensors),
+                            {{"exp_probs_b.bias", "route", "bias", true},
+                             {"attn_q_a.weight", "q_a", "weights", true},
+                             {"attn_q_a_norm.weight", "q_a_norm", "gamma", true},
+                             {"attn_q_b.weight", "q", "weights", true},
+                             {"attn_kv_a_mqa.weight", "kv_a", "weights", true},
+                             {"attn_kv_a_norm.weight", "kv_a_norm", "gamma", true},
+                             {"attn_k_b.weight", "k_b", "weights", true},
+                             {"attn_v_b.weight", "v_b", "weights", true}})};
+  row.mixture = {true, "expert_feed_forward_length", false, false, true};
+  row.latent = true;
+  return row;
+}
+
+/// Without rotations; scores fall with the distance, which no key says.
+GgufArchitecture gguf_bloom() {
+  GgufArchitecture row = with_layernorm("bloom", "0");
+  for (auto& [parameter, value] : row.fixed)
+    if (parameter == std::string("activation")) value = "1";
+  for (const auto& [parameter, value] :
+       {std::pair("embed_norm", "1"), std::pair("alibi", "8"), std::pair("rotary", "0")})
+    row.fixed.emplace_back(parameter, value);
+  for (const ModelTensorRow& tensor :
+       std::initializer_list<ModelTensorRow>{{"token_embd_norm.weight", "embed_norm", "gamma", false},
+                                             {"token_embd_norm.bias", "embed_norm", "beta", false},
+                                             {"ffn_norm.bias", "ffn_norm", "beta", true},
+                                             {"attn_qkv.bias", "qkv", "bias", true},
+                                             {"ffn_up.bias", "up", "bias", true},
+                                             {"ffn_down.bias", "down", "bias", true}})
+    row.tensors.push_back(tensor);
+  return row;
+}
+
 }  // namespace
 
 ModelTensors GgufArchitecture::names() const {
@@ -171,7 +259,12 @@ const std::vector<GgufArchitecture>& gguf_architectures() {
       gguf_granite(),
       gguf_olmo2(),
       gguf_falcon(),
-      gguf_gptneox()};
+      gguf_gptneox(),
+      gguf_bloom(),
+      gguf_qwen2moe(),
+      gguf_qwen3moe(),
+      gguf_deepseek2(),
+      gguf_gpt_oss()};
   return kRows;
 }
 

@@ -20,6 +20,15 @@ struct GgufKey {
 
 /// An architecture whose layers are those of base/llama.yaml. Norms are stored as they multiply,
 /// also Gemma's (1 is added by the converter).
+/// How an architecture with expert_count is a mixture of experts.
+struct GgufMixture {
+  bool exists = false;
+  const char* width = nullptr;  ///< key of the experts' width; nullptr: feed_forward_length
+  bool normalized = false;      ///< weights of the chosen experts are divided by their sum
+  bool has_shared_gate = false;  ///< an MLP beside them, weighted by a sigmoid
+  bool is_deepseek = false;      ///< keys of its routers, and an MLP beside the experts
+};
+
 struct GgufArchitecture {
   const char* name;
   bool interleaved_rope;  ///< as llama.cpp's rope types: NORM, else NEOX
@@ -30,6 +39,8 @@ struct GgufArchitecture {
   bool has_windows = false;
   std::int64_t window = 0;           ///< where the file says none; 0: no layer has one
   std::int64_t period = 1, run = 1;  ///< of `period` layers the first `run` have it
+  GgufMixture mixture = {};
+  bool latent = false;  ///< keys and values of all heads are made of one row
   const char* epsilon = "attention.layer_norm_rms_epsilon";
   bool rotates_partly = false;  ///< rope.dimension_count may be less than a head
   /// Of a model with so many layers, scores are divided by the root of hidden / heads, not of a

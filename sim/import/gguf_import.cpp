@@ -30,6 +30,10 @@ const RefusedKey kRefusedKeys[] = {
     {"expert_count", 0, "the layers: a mixture of experts"},
     {"expert_used_count", 0, "the layers: a mixture of experts"},
     {"expert_shared_count", 0, "the layers: a mixture of experts"},
+    {"expert_feed_forward_length", 0, "the layers: a mixture of experts"},
+    {"expert_shared_feed_forward_length", 0, "the layers: a mixture of experts"},
+    {"expert_group_count", 1, "which experts are chosen"},
+    {"expert_weights_scale", 1, "the values of the layers"},
     {"attn_logit_softcapping", 0, "the values of attention"},
     {"final_logit_softcapping", 0, "the values of the logits"},
     {"logit_scale", 1, "the values of the logits"},
@@ -100,12 +104,12 @@ void add_rope(const GgufFile& file, const GgufArchitecture& architecture, const 
               std::vector<std::string>& notes) {
   const std::string dims = prefix + "rope.dimension_count";
   const double rotated = number_at(file, dims, head_dim);
-  if (rotated != head_dim && !architecture.rotates_partly)
+  if (rotated != head_dim && !architecture.rotates_partly && !architecture.latent)
     refuse(file, dims,
            fmt::format("is not supported beside heads of {}: it changes the values of "
                        "attention",
                        head_dim));
-  if (rotated != head_dim) values["rotated"] = fmt::format("{}", rotated);
+  if (rotated != head_dim && !architecture.latent) values["rotated"] = fmt::format("{}", rotated);
   const std::string type_key = prefix + "rope.scaling.type";
   const std::string type = file.has(type_key) ? file.string(type_key) : "linear";
   const double factor = number_at(file, prefix + "rope.scaling.factor",
@@ -145,16 +149,128 @@ void add_window(const GgufFile& file, const GgufArchitecture& architecture,
   values["local_run"] = fmt::format("{}", std::max(1.0, period - 1));
 }
 
+/// Keys of a mixture of experts, which say it with expert_count.
+bool is_mixture_key(const GgufArchitecture& architecture, const std::string& key) {
+  if (!architecture.mixture.exists) return false;
+  if (key == "expert_count" || key == "expert_used_count") return true;
+  if (architecture.mixture.width != nullptr && key == architecture.mixture.width) return true;
+  if (architecture.mixture.has_shared_gate && key == "expert_shared_feed_forward_length") return true;
+  static const std::set<std::string> kDeepSeek = {
+      "expert_shared_count",   "leading_dense_block_count", "expert_gating_func",
+      "expert_weights_norm",   "expert_weights_scale",      "expert_group_count",
+      "expert_group_used_count"};
+  return architecture.mixture.is_deepseek && kDeepSeek.count(key) != 0;
+}
+
+bool is_latent_key(const GgufArchitecture& architecture, const std::string& key) {
+  static const std::set<std::string> kKeys = {
+      "attention.q_lora_rank",      "attention.kv_lora_rank",
+      "attention.key_length_mla",   "attention.value_length_mla",
+      "rope.scaling.yarn_log_multiplier"};
+  return architecture.latent && kKeys.count(key) != 0;
+}
+
+/// Files of before April 2025 hold both matrices behind the latent as one.
+const char* const kOldLatent = "attn_kv_b.weight";
+
+bool is_old_latent(const std::string& name) {
+  const std::string end = std::string(".") + kOldLatent;
+  return name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+}
+
+bool has_old_latent(const GgufFile& file) {
+  return find_tensor(file, std::string("blk.0.") + kOldLatent) != nullptr;
+}
+
+/// Of attention with latent keys and values.
+void add_latent(const GgufFile& file, const GgufArchitecture& architecture,
+                const std::string& prefix, Values& values, TransformerFile& network) {
+  if (!architecture.latent) return;
+  const auto integer = [&](const char* key) { return file.integer(prefix + key); };
+  const bool old = has_old_latent(file);
+  const std::int64_t rope = integer("rope.dimension_count");
+  const std::int64_t key = integer(old ? "attention.key_length" : "attention.key_length_mla");
+  const std::int64_t value = integer(old ? "attention.value_length" : "attention.value_length_mla");
+  if (rope < 1 || key <= rope)
+    refuse(file, prefix + "rope.dimension_count",
+           fmt::format("expected 1..{}, a part of a head, got {}", key - 1, rope));
+  values["kv_lora"] = std::to_string(integer("attention.kv_lora_rank"));
+  if (file.has(prefix + "attention.q_lora_rank"))
+    values["q_lora"] = std::to_string(integer("attention.q_lora_rank"));
+  values["rope_dim"] = std::to_string(rope);
+  values["nope_dim"] = std::to_string(key - rope);
+  values["value_dim"] = std::to_string(value);
+  values.erase("kv_heads");
+  values.erase("head_dim");
+  if (old)
+    network.timing_only.push_back(
+        fmt::format("tensors {} hold two matrices of each head as one", kOldLatent));
+}
+
+void add_deepseek_router(const GgufFile& file, const std::string& prefix, Values& values) {
+  const auto number = [&](const char* key, double otherwise) {
+    return number_at(file, prefix + key, otherwise);
+  };
+  const double dense = number("leading_dense_block_count", 0);
+  const bool biased =
+      find_tensor(file, fmt::format("blk.{}.exp_probs_b.bias", dense)) != nullptr;
+  const double gating = number("expert_gating_func", biased ? 2 : 1);
+  if (gating != 1 && gating != 2)
+    refuse(file, prefix + "expert_gating_func", "expected 1 (softmax) or 2 (sigmoid)");
+  values["dense_layers"] = fmt::format("{}", dense);
+  values["router"] = gating == 2 ? "1" : "0";
+  values["choice_bias"] = biased ? "1" : "0";
+  values["normalized"] = number("expert_weights_norm", 0) != 0 ? "1" : "0";
+  if (const double scale = number("expert_weights_scale", 1); scale > 0)
+    values["routed_scale"] = fmt::format("{}", scale);
+  if (number("expert_group_count", 1) > 1) {
+    values["expert_groups"] = fmt::format("{}", number("expert_group_count", 1));
+    values["kept_groups"] = fmt::format("{}", number("expert_group_used_count", 1));
+    values["group_best"] = "2";
+  }
+  values["shared_ffn"] = fmt::format("={} * expert_ffn", number("expert_shared_count", 0));
+}
+
+bool is_mixture(const GgufFile& file, const GgufArchitecture& architecture,
+                const std::string& prefix) {
+  return architecture.mixture.exists && number_at(file, prefix + "expert_count", 0) > 0;
+}
+
+void add_mixture(const GgufFile& file, const GgufArchitecture& architecture,
+                 const std::string& prefix, Values& values) {
+  if (!is_mixture(file, architecture, prefix)) return;
+  const GgufMixture& rule = architecture.mixture;
+  const auto integer = [&](const std::string& key) {
+    return std::to_string(file.integer(prefix + key));
+  };
+  values["experts"] = integer("expert_count");
+  values["experts_chosen"] = integer("expert_used_count");
+  if (rule.width != nullptr && file.has(prefix + rule.width))
+    values["expert_ffn"] = integer(rule.width);
+  else if (const StoredTensor* gate = find_tensor(file, "blk.0.ffn_gate_exps.weight"))
+    values["expert_ffn"] = std::to_string(gate->shape.size() == 3 ? gate->shape[1] : 0);
+  if (rule.is_deepseek) add_deepseek_router(file, prefix, values);
+  if (rule.normalized) values["normalized"] = "1";
+  if (!rule.has_shared_gate) return;
+  values["shared_gate"] = "1";
+  const char* const kShared = "expert_shared_feed_forward_length";
+  if (file.has(prefix + kShared))
+    values["shared_ffn"] = integer(kShared);
+  else if (const StoredTensor* gate = find_tensor(file, "blk.0.ffn_gate_shexp.weight"))
+    values["shared_ffn"] = std::to_string(gate->shape.front());
+}
+
 /// Every key of the architecture is read, harmless, refused or told.
 void account_keys(const GgufFile& file, const GgufArchitecture& architecture,
                   const std::string& prefix, double head_dim, std::vector<std::string>& notes) {
   const std::string values = prefix + "attention.value_length";
-  if (number_at(file, values, head_dim) != head_dim)
+  if (!architecture.latent && number_at(file, values, head_dim) != head_dim)
     refuse(file, values, "is not supported beside another key_length: it changes the shapes");
   for (const auto& [name, value] : file.metadata) {
     if (name.rfind(prefix, 0) != 0) continue;
     const std::string key = name.substr(prefix.size());
     if (gguf_harmless_keys().count(key) != 0) continue;
+    if (is_mixture_key(architecture, key) || is_latent_key(architecture, key)) continue;
     if (std::any_of(architecture.keys.begin(), architecture.keys.end(),
                     [&](const GgufKey& row) { return key == row.key; }))
       continue;
@@ -199,7 +315,6 @@ void add_parameters(const GgufFile& file, const GgufArchitecture& architecture,
       {"kv_heads", std::to_string(file.has(prefix + "attention.head_count_kv")
                                       ? integer("attention.head_count_kv")
                                       : heads)},
-      {"ffn", std::to_string(integer("feed_forward_length"))},
       {"vocab", std::to_string(embedding->shape[0])},
       {"tied", find_tensor(file, "output.weight") == nullptr ? "1" : "0"},
       {"qkv_bias", find_tensor(file, "blk.0.attn_q.bias") != nullptr ||
@@ -213,6 +328,8 @@ void add_parameters(const GgufFile& file, const GgufArchitecture& architecture,
       {"epsilon", real_text(file, prefix + architecture.epsilon, "0.00001")},
       {"batch", std::to_string(options.batch)},
   };
+  if (!is_mixture(file, architecture, prefix) || file.has(prefix + "feed_forward_length"))
+    values["ffn"] = std::to_string(integer("feed_forward_length"));
   double head_dim = static_cast<double>(integer("embedding_length")) / static_cast<double>(heads);
   if (file.has(prefix + "attention.key_length")) {
     values["head_dim"] = std::to_string(integer("attention.key_length"));
@@ -225,6 +342,8 @@ void add_parameters(const GgufFile& file, const GgufArchitecture& architecture,
     values["score_scale"] = "=1 / sqrt(hidden / heads)";
   add_rope(file, architecture, prefix, head_dim, values, network, notes);
   add_window(file, architecture, prefix, values, notes);
+  add_mixture(file, architecture, prefix, values);
+  add_latent(file, architecture, prefix, values, network);
   account_keys(file, architecture, prefix, head_dim, notes);
   for (const auto& [name, size] : options.sizes) values[name] = std::to_string(size);
   network.parameters.assign(values.begin(), values.end());
@@ -237,7 +356,7 @@ boost::json::object rule_of(const StoredTensor& tensor, const ModelTensorRow& ro
                             const std::string& layer, const std::string& reference,
                             bool requantize) {
   boost::json::object rule{{"layers", {layer}}};
-  if (row.role != std::string("bias") && !requantize)
+  if (row.role != std::string("bias") && row.role != std::string("sinks") && !requantize)
     rule["precision"] = weights_in(tensor.type->format);
   if (tensor.data != nullptr)
     rule["tensors"] = {{row.role, {{"file", reference}, {"tensor", tensor.name}}}};
@@ -256,7 +375,22 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
   Imported result;
   result.parameters = given_parameters(options);
   const GgufArchitecture& architecture = architecture_of(file);
-  const ModelTensors names = architecture.names();
+  ModelTensors names = architecture.names();
+  if (architecture.latent && has_old_latent(file))
+    names.rows.erase(std::remove_if(names.rows.begin(), names.rows.end(),
+                                    [](const ModelTensorRow& row) {
+                                      const std::string layer = row.layer;
+                                      return layer == "k_b" || layer == "v_b";
+                                    }),
+                     names.rows.end());
+  if (architecture.latent)  // queries are made at once, or of numbers of their own
+    names.rows.erase(
+        std::remove_if(names.rows.begin(), names.rows.end(),
+                       [&](const ModelTensorRow& row) {
+                         const bool has = find_tensor(file, "blk.0.attn_q_a.weight") != nullptr;
+                         return row.stored == std::string(has ? "attn_q.weight" : "attn_q_b.weight");
+                       }),
+        names.rows.end());
   add_parameters(file, architecture, options, network, result.notes);
   const std::string reference = options.reference.empty()
                                     ? std::filesystem::path(file.name).filename().string()
@@ -278,6 +412,12 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
           fmt::format("tensor {}: its frequencies change no cycles or bytes; runs with values are "
                       "refused",
                       tensor.name));
+    } else if (row == nullptr && architecture.latent && is_old_latent(tensor.name)) {
+      const std::string block = tensor.name.substr(0, tensor.name.size() - std::string(kOldLatent).size());
+      for (const char* part : {"k_b", "v_b"})
+        if (!options.requantize)
+          network.overrides.push_back({{"layers", {block + part}},
+                                       {"precision", weights_in(tensor.type->format)}});
     } else if (row == nullptr) {
       unknown.push_back(tensor.name);
     } else if (std::none_of(formats().begin(), formats().end(), is_format)) {

@@ -20,6 +20,12 @@ struct HfReading {
   std::vector<std::string>& notes;
 };
 
+/// Adds the parameters of a mixture of experts.
+void set_mixture(const HfReading& reading);
+
+/// Adds those of latent keys and values.
+void set_latent(const HfReading& reading);
+
 /// Adds the parameters of attention. Throws an input Error for what is not supported.
 void set_attention(const HfReading& reading);
 

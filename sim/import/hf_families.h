@@ -15,6 +15,7 @@ struct SizeRow {
   const char* key;
   const char* otherwise;      ///< nullptr: required; "": the base's own default
   bool null_is_none = false;  ///< null means the base's own default, not `otherwise`
+  const char* also = nullptr;  ///< another spelling of the key
 };
 
 /// A layer with weights, and its module within a block.
@@ -47,6 +48,22 @@ struct HfFlag {
   bool expected;
 };
 
+/// How a family is a mixture of experts: keys, and what a missing one means. Without a key of their
+/// width that of the MLP is the experts'.
+struct HfMixture {
+  const char* count = nullptr;  ///< nullptr: it is none
+  std::int64_t missing_count = 0, missing_chosen = 0, missing_width = 0;
+  const char* width = nullptr;
+  bool always_normalized = false;  ///< else norm_topk_prob says it, false where it is missing
+  const char* shared_width = nullptr;
+  std::int64_t missing_shared_width = 0;
+  const char* shared_count = nullptr;  ///< so many times as wide as an expert, at first
+  std::int64_t missing_shared_count = 0;
+  /// DeepSeek: n_group and others say from which experts is chosen; what is missing is V3's.
+  bool has_groups = false, is_v3 = false;
+  bool has_sparse_step = false;  ///< decoder_sparse_step and mlp_only_layers say which layers are
+};
+
 struct HfFamily {
   const char* model_type;
   const char* base;
@@ -72,6 +89,10 @@ struct HfFamily {
   bool rotates_partly = false;        ///< partial_rotary_factor counts
   const char* theta_key = nullptr;    ///< another name of rope_theta
   std::vector<HfFlag> required;
+  HfMixture mixture;
+  bool latent = false;  ///< attention of latent keys and values: kv_lora_rank and others
+  /// Sizes that must be the hidden size where they are there.
+  std::vector<const char*> as_wide;
   std::int64_t unrotated = 0;  ///< no_rope_layer_interval where it is missing; 0: all rotate
 };
 

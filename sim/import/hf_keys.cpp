@@ -27,7 +27,10 @@ const std::set<std::string>& hf_harmless_keys() {
       "_attn_implementation_autoset", "_flash_attn_2_enabled", "use_flash_attn",
       "cache_implementation", "chunk_size_feed_forward", "tie_encoder_decoder",
       "remove_invalid_values", "reorder_and_upcast_attn", "tf_legacy_loss",
-      "cross_attention_hidden_size",
+      "cross_attention_hidden_size", "layerdrop", "slow_but_exact", "offset_alibi",
+      "skip_bias_add", "skip_bias_add_qkv", "attention_softmax_in_fp32", "bias_dropout_fusion",
+ "masked_softmax_fusion", "router_jitter_noise", "ep_size", "aux_loss_alpha", "seq_aux",
+      "initial_context_length",
       // Generation.
       "do_sample", "early_stopping", "max_length", "min_length", "num_beams", "num_beam_groups",
       "num_return_sequences", "diversity_penalty", "temperature", "top_k", "top_p", "typical_p",
@@ -41,7 +44,7 @@ const std::set<std::string>& hf_harmless_keys() {
 
 const std::vector<UnsupportedKey>& hf_unsupported_keys() {
   static const char* const kExperts =
-      "the shapes of the layers: a mixture of experts, where the networks here are dense";
+      "the shapes of the layers: a mixture of experts, which this family is not";
   static const char* const kLatent = "the shapes of attention (latent keys and values)";
   static const char* const kBlock = "the layers of a block";
   static const char* const kScores = "the values of attention";

@@ -228,6 +228,18 @@ bool HfQuantization::covers(const std::string& module, const std::string& in_blo
   });
 }
 
+namespace {
+
+/// gpt-oss: of the experts alone.
+void read_mxfp4(const ConfigObject& q, HfQuantization& result) {
+  if (q.texts("modules_to_not_convert").empty())
+    q.refuse("modules_to_not_convert", "missing: MXFP4 is read of experts alone");
+  result.format = "mxfp4";
+  result.only = std::vector<std::string>{"mlp.experts"};
+}
+
+}  // namespace
+
 std::optional<HfQuantization> read_quantization(const ConfigObject& config,
                                                 const std::string& dtype,
                                                 std::vector<std::string>& notes) {
@@ -255,11 +267,14 @@ std::optional<HfQuantization> read_quantization(const ConfigObject& config,
     read_bitsandbytes(q, result);
   else if (result.method == "fp8")
     read_fp8(q, result, notes);
+  else if (result.method == "mxfp4")
+    read_mxfp4(q, result);
   else
     q.refuse("quant_method",
-             fmt::format("expected gptq, awq, bitsandbytes or fp8, got \"{}\"", result.method));
+             fmt::format("expected gptq, awq, bitsandbytes, fp8 or mxfp4, got \"{}\"", result.method));
   for (const char* key : {"modules_to_not_convert", "llm_int8_skip_modules", "ignored_layers"})
     for (const std::string& module : q.texts(key)) {
+      if (result.method == "mxfp4") break;  // what is no expert
       if (module.empty() || module.rfind("re:", 0) == 0)
         q.refuse(key, fmt::format("expected names of modules, got \"{}\"", module));
       result.kept.push_back(module);

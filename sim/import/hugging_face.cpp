@@ -41,6 +41,12 @@ const HfFamily& family_of(const ConfigObject& config) {
 /// A positive number as YAML text. Null is the same as nothing where the family says so.
 std::string number_at(const ConfigObject& config, const SizeRow& row) {
   const json::value* value = config.find(row.key);
+  if (row.also != nullptr) {
+    const json::value* other = config.find(row.also);
+    if (value != nullptr && other != nullptr && *value != *other)
+      config.refuse(row.also, fmt::format("contradicts {}", row.key));
+    if (value == nullptr) value = other;
+  }
   const bool is_none = row.null_is_none && config.json().contains(row.key);
   if (value == nullptr && row.otherwise != nullptr) return is_none ? "" : row.otherwise;
   if (value != nullptr && value->is_int64() && value->get_int64() > 0)
@@ -70,7 +76,12 @@ class HfImport {
     set_dtype();
     set_sizes();
     set_activation();
-    if (is_llama()) set_attention({config_, family_, parameters_, network_, result_.notes});
+    if (is_llama()) {
+      const HfReading reading{config_, family_, parameters_, network_, result_.notes};
+      set_attention(reading);
+      set_mixture(reading);
+      set_latent(reading);
+    }
     set_quantization();
     note_dtype();
     find_values();
@@ -134,6 +145,12 @@ class HfImport {
       if (config_.flag(flag.key, flag.otherwise) != flag.expected)
         config_.refuse(flag.key, fmt::format("{} is not supported for {}: it changes the layers",
                                              !flag.expected, family_.model_type));
+    for (const char* key : family_.as_wide)
+      if (const std::int64_t hidden = std::strtoll(parameters_.at("hidden").c_str(), nullptr, 10);
+          config_.integer(key, hidden) != hidden)
+        config_.refuse(key, fmt::format("another width than hidden_size, {}, is not supported: it "
+                                        "changes the shapes of the embedding",
+                                        hidden));
     set_key_heads();
     const bool bias = config_.flag("attention_bias", false);
     if (family_.biases != nullptr && config_.find("attention_bias") != nullptr &&
@@ -236,21 +253,35 @@ class HfImport {
     add_rule(family_.head, format(tied ? embeds : q.head && q.covers("lm_head", "lm_head")));
     const std::int64_t count = blocks();
     std::vector<std::vector<bool>> quantized;
-    for (const LinearRow& row : family_.linears) {
+    const std::vector<LinearRow> linears = linears_here();
+    for (const LinearRow& row : linears) {
       std::vector<bool>& covered = quantized.emplace_back();
       for (std::int64_t i = 0; i < count; ++i)
         covered.push_back(
             q.covers(fmt::format("{}{}.{}", family_.block, i, row.module), row.module));
       if (std::count(covered.begin(), covered.end(), covered[0]) != count) network_.unroll = true;
     }
-    for (std::size_t l = 0; l < family_.linears.size(); ++l) {
+    for (std::size_t l = 0; l < linears.size(); ++l) {
       const std::vector<bool>& covered = quantized[l];
       const bool same = std::count(covered.begin(), covered.end(), covered[0]) == count;
       for (std::int64_t i = 0; i < (same ? 1 : count); ++i)
-        add_rule(fmt::format("blk.{}.{}", same ? "*" : std::to_string(i), family_.linears[l].layer),
+        add_rule(fmt::format("blk.{}.{}", same ? "*" : std::to_string(i), linears[l].layer),
                  format(covered[static_cast<std::size_t>(i)]));
     }
     note_unmatched();
+  }
+
+  /// The linear layers that this model has: a mixture may have no dense ones.
+  std::vector<LinearRow> linears_here() const {
+    if (family_.mixture.count == nullptr) return family_.linears;
+    const Network network = network_.build(blob_.name());
+    std::vector<LinearRow> rows;
+    for (const LinearRow& row : family_.linears)
+      if (std::any_of(network.layers.begin(), network.layers.end(), [&](const NetworkLayer& layer) {
+            return layer.name.substr(layer.name.rfind('.') + 1) == row.layer;
+          }))
+        rows.push_back(row);
+    return rows;
   }
 
   /// Names of modules that no layer here has.
@@ -317,7 +348,18 @@ class HfImport {
       const bool head = layer == std::string("head");
       if (head && tied) continue;  // the embedding stands in its place
       values_.push_back(&entry.tensor);
-      const json::object source{{"file", (folder / entry.file).generic_string()}, {"tensor", name}};
+      if (row->is_of_expert()) {
+        const auto [file, is_first] = expert_files_.emplace(layer, entry.file);
+        if (file->second != entry.file)
+          throw input_error(fmt::format("{}: experts of layer \"{}\" lie in {} and {}: expected one file; "
+                                        "without the weights beside it, config.json is timed with "
+                                        "generated values",
+                                        weights_path(), layer, file->second, entry.file));
+        if (!is_first) continue;
+      }
+      const std::string stored = row->is_of_expert() ? family_.tensors->stored_name(*row, layer) : name;
+      const json::object source{{"file", (folder / entry.file).generic_string()},
+                                {"tensor", stored}};
       network_.overrides.push_back({{"layers", {layer}}, {"tensors", {{row->role, source}}}});
       if (layer == "embed" && tied)
         network_.overrides.push_back({{"layers", {"head"}}, {"tensors", {{"weights", source}}}});
@@ -350,6 +392,7 @@ class HfImport {
   std::string dtype_;
   std::optional<HfQuantization> quantization_;
   HfWeights weights_;
+  std::map<std::string, std::string> expert_files_;  ///< by layer: the file of its experts
   std::vector<const StoredTensor*> values_;  ///< of weights_, that the network takes
   Imported result_;
 };

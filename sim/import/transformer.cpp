@@ -99,6 +99,24 @@ std::map<std::string, std::int64_t> given_parameters(const ImportOptions& option
 
 boost::json::object weights_in(const boost::json::value& format) { return {{"weights", format}}; }
 
+bool ModelTensorRow::is_of_expert() const {
+  return std::string(stored).find(kExpertPlace) != std::string::npos;
+}
+
+namespace {
+
+/// Whether it is the pattern's text, with a number in the place of an expert's.
+bool is_like(const std::string& text, const std::string& pattern) {
+  const std::string place = kExpertPlace;
+  const std::size_t at = pattern.find(place);
+  if (at == std::string::npos) return text == pattern;
+  const std::size_t end = text.find_first_not_of("0123456789", at);
+  return end != std::string::npos && end > at && text.compare(0, at, pattern, 0, at) == 0 &&
+         text.substr(end) == pattern.substr(at + place.size());
+}
+
+}  // namespace
+
 const ModelTensorRow* ModelTensors::find(const std::string& name, std::string& layer) const {
   const std::string prefix = block;
   std::string rest = name, number;
@@ -109,20 +127,34 @@ const ModelTensorRow* ModelTensors::find(const std::string& name, std::string& l
     rest = name.substr(dot + 1);
   }
   for (const ModelTensorRow& row : rows)
-    if (row.in_block == !number.empty() && rest == row.stored) {
+    if (row.in_block == !number.empty() && is_like(rest, row.stored)) {
       layer = row.in_block ? fmt::format("blk.{}.{}", number, row.layer) : row.layer;
       return &row;
     }
   return nullptr;
 }
 
+std::string ModelTensors::stored_name(const ModelTensorRow& row, const std::string& layer) const {
+  if (!row.in_block) return row.stored;
+  const std::size_t end = layer.rfind('.');  // "blk.3.q"
+  return block + layer.substr(4, end - 4) + "." + row.stored;
+}
+
 namespace {
 
-/// What the file's tensor must measure: the layer's weights, or its norm or bias.
-std::int64_t expected_elements(const NetworkLayer& layer, const std::string& role) {
+std::int64_t experts_of(const NetworkLayer& layer) {
+  return layer.experts ? layer.experts->count : 1;
+}
+
+/// What the file's tensor must measure: the layer's weights, or its norm or bias; of all experts,
+/// or of one.
+std::int64_t expected_elements(const NetworkLayer& layer, const ModelTensorRow& row) {
+  const std::string role = row.role;
   if (const auto* op = std::get_if<VectorOp>(&layer.op))
     return role == "gamma" || role == "beta" ? op->cols : parameter_elements(*op);
-  return role == "bias" ? std::get<Gemm>(layer.op).n : layer_weights(layer);
+  const std::int64_t elements =
+      role == "bias" ? std::get<Gemm>(layer.op).n * experts_of(layer) : layer_weights(layer);
+  return row.is_of_expert() ? elements / experts_of(layer) : elements;
 }
 
 void check_shapes(const std::string& file, const Network& network, const ModelTensors& names,
@@ -136,11 +168,12 @@ void check_shapes(const std::string& file, const Network& network, const ModelTe
     if (layers.count(name) == 0)
       throw input_error(
           fmt::format("{}: tensor \"{}\" is beyond the model's layers", file, tensor->name));
-    const std::int64_t expected = expected_elements(*layers[name], row->role);
+    const std::int64_t expected = expected_elements(*layers[name], *row);
     if (tensor->elements() != expected)
       throw input_error(fmt::format("{}: tensor \"{}\" has {} elements, layer \"{}\" needs {}",
                                     file, tensor->name, tensor->elements(), name, expected));
-    if (row->role == std::string("bias") && !layers[name]->bias)
+    const bool is_vector = std::holds_alternative<VectorOp>(layers[name]->op);
+    if (row->role == std::string("bias") && !is_vector && !layers[name]->bias)
       throw input_error(
           fmt::format("{}: tensor \"{}\": layer \"{}\" has no bias", file, tensor->name, name));
   }
@@ -150,11 +183,10 @@ void check_shapes(const std::string& file, const Network& network, const ModelTe
 
 void check_tensors(const std::string& file, const Network& network, const ModelTensors& names,
                    const std::vector<const StoredTensor*>& tensors, const std::string& hint) {
-  std::set<std::pair<std::string, std::string>> stored;
+  std::map<std::pair<std::string, std::string>, std::int64_t> stored;
   for (const StoredTensor* tensor : tensors) {
     std::string layer;
-    if (const ModelTensorRow* row = names.find(tensor->name, layer))
-      stored.emplace(layer, row->role);
+    if (const ModelTensorRow* row = names.find(tensor->name, layer)) ++stored[{layer, row->role}];
   }
   std::vector<std::string> missing;
   for (const NetworkLayer& layer : network.layers) {
@@ -164,8 +196,10 @@ void check_tensors(const std::string& file, const Network& network, const ModelT
     for (const ModelTensorRow& row : names.rows) {
       const bool is_bias = row.role == std::string("bias");
       const bool is_tied_head = row.layer == std::string("head") && layer.parameters == 0;
-      if (row.in_block == in_block && prefix + row.layer == layer.name &&
-          (!is_bias || layer.bias) && !is_tied_head && stored.count({layer.name, row.role}) == 0)
+      const std::int64_t wanted = row.is_of_expert() ? experts_of(layer) : 1;
+      const auto* vector = std::get_if<VectorOp>(&layer.op);
+      const bool has_it = !is_bias || layer.bias || (vector != nullptr && parameter_elements(*vector) > 0);
+      if (row.in_block == in_block && prefix + row.layer == layer.name && has_it && !is_tied_head && stored[{layer.name, row.role}] < wanted)
         missing.push_back(in_block ? names.block + prefix.substr(4) + row.stored : row.stored);
     }
   }

@@ -40,12 +40,15 @@ std::map<std::string, std::int64_t> given_parameters(const ImportOptions& option
 /// {weights: format}
 boost::json::object weights_in(const boost::json::value& format);
 
-/// A tensor's name in a model's files (in a block: behind "blk.3.") and what it is here.
+/// A tensor's name in a model's files (in a block: behind "blk.3.") and what it is here. Where the
+/// experts of a mixture have a tensor each, "{expert}" stands for their numbers.
 struct ModelTensorRow {
   const char* stored;
   const char* layer;
   const char* role;
   bool in_block;
+
+  bool is_of_expert() const;
 };
 
 /// The names of one kind of file.
@@ -56,6 +59,8 @@ struct ModelTensors {
   /// The row of a tensor and the layer it belongs to, "blk.3.q" for "blk.3.attn_q.weight"; nullptr
   /// where the name is not known.
   const ModelTensorRow* find(const std::string& name, std::string& layer) const;
+  /// The other way: the name that the tensor of a row has for a layer.
+  std::string stored_name(const ModelTensorRow& row, const std::string& layer) const;
 };
 
 /// Throws an input Error that begins with `file` where tensors do not have the elements that the

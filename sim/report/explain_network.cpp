@@ -11,6 +11,7 @@
 #include "run/key.h"
 #include "run/layer_formats.h"
 #include "run/layer_runner.h"
+#include "run/network_layers.h"
 #include "run/quantize_passes.h"
 #include "sim/config/utf8.h"
 #include "sim/output/text.h"
@@ -82,7 +83,9 @@ std::string explain_network_text(const RunConfig& run) {
   std::vector<Row> rows;
   for (const NetworkPhase& phase : run.phases) {
     std::map<std::string, std::size_t> known;  // of this phase, in rows
-    for (const NetworkLayer& layer : with_quantize_passes(phase.network, run.precision).layers) {
+    const Network timed =
+        with_expert_layers(with_quantize_passes(phase.network, run.precision));
+    for (const NetworkLayer& layer : timed.layers) {
       const std::optional<Layer> mac = mac_layer_of(layer);
       if (!mac) continue;
       const Precision precision = layer_precision(layer, run.precision);

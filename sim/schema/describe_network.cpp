@@ -50,6 +50,27 @@ void describe(V& v, RopeScaling& c) {
 }
 
 template <class V>
+void describe(V& v, Routing& c) {
+  v.required("experts", c.experts, "of the mixture", extent());
+  v.required("chosen", c.chosen, "of them, by every token", extent());
+  v.field("scores", c.scores, "what the router's sums become");
+  v.field("normalized", c.normalized, "weights of the chosen are divided by their sum");
+  v.field("scale", c.scale, "of the weights");
+  v.field("biased", c.biased, "a trained bias for each expert counts in the choice alone");
+  v.field("groups", c.groups, "of consecutive experts; the best ones are chosen from", extent());
+  v.field("kept_groups", c.kept_groups, "so many", extent());
+  v.field("group_best", c.group_best, "by the sum of so many of their best scores", extent());
+}
+
+template <class V>
+void describe(V& v, Experts& c) {
+  v.required("count", c.count, "matrices, one of each expert", extent());
+  v.required("chosen", c.chosen, "rows of each token", extent());
+  v.field("loads", c.loads,
+          "rows of each expert that has any; default: as many experts as expected", extent());
+}
+
+template <class V>
 void describe(V& v, CodeScale& c) {
   v.required("scale", c.scale, "what a step of the code is worth: a positive fp32 number");
   v.field("zero_point", c.zero_point, "the code of 0", range(INT32_MIN, INT32_MAX));
@@ -80,9 +101,16 @@ void describe(V& v, VectorOp& c) {
           at_least(0));
   v.field("reach", c.reach, "softmax: of the columns that a row sees, the last so many; 0: all",
           at_least(0));
-  v.field("heads", c.heads, "rope: rows per token", size);
-  v.field("position", c.position, "rope: of the first token", at_least(0));
-  v.field("tokens", c.tokens, "rope: tokens of a sequence; 0: all", at_least(0));
+  v.field("heads", c.heads, "rope: rows per token; softmax with alibi or sinks: heads", size);
+  v.field("position", c.position, "rope, embedding: of the first token", at_least(0));
+  v.field("tokens", c.tokens,
+          "rope: tokens of a sequence; 0: all; embedding: above 0, positions are looked up",
+          at_least(0));
+  v.field("alibi", c.alibi,
+          "softmax: scores less slope * distance, slopes 2^(-alibi * (head + 1) / heads)",
+          at_least(0));
+  v.field("sinks", c.sinks, "softmax: one more score for each head, of no column");
+  v.field("routing", c.routing, "route, combine, dispatch: how experts are chosen");
   v.field("interleaved", c.interleaved, "rope: pairs are neighbours");
   v.field("rotated", c.rotated, "rope: leading columns that are rotated; 0: all", at_least(0));
   v.field("scaling", c.scaling, "rope: frequencies for longer contexts");
@@ -108,6 +136,7 @@ void describe(V& v, LayerFile& c) {
             alternative<Matmul>("matmul", "batch of products of two activations"),
             alternative<VectorOp>("vector", "operator of the vector unit"));
   v.field("tensors", c.tensors, "where values come from; default: generated");
+  v.field("experts", c.experts, "gemm: rows of experts, each with weights of its own");
   v.field("precision", c.precision, "number formats that differ from the run's");
   v.field("mapping", c.mapping, "pinned parts of the tiling that differ from the run's");
   v.field("bias", c.bias, "one value per output channel is added");
@@ -117,6 +146,8 @@ void describe(V& v, LayerFile& c) {
   v.field("batch_norm_epsilon", c.batch_norm_epsilon,
           "above 0: tensors gamma, beta, mean, variance are folded in", at_least(0));
   v.field("kv_cache", c.kv_cache, "matmul: the second operand is cached; else: output is cached");
+  v.field("kv_view", c.kv_view,
+          "matmul with kv_cache: its part of the cache is one that another product reads");
   v.field("parameters", c.parameters, "trained parameters; default: weights, bias and norms",
           at_least(0));
 }
@@ -160,6 +191,8 @@ void describe(V& v, NetworkFile& c) {
   v.field("layers", c.layers, "layers and blocks, in the order they run");
   v.field("outputs", c.outputs, "layers whose outputs leave; default: the last");
   v.field("kv_cache", c.kv_cache, "storage of cached keys and values; default: as activations");
+  v.field("expert_loads", c.expert_loads,
+          "tokens of each expert that has any, in all layers; default: as expected", extent());
   v.field("requantize", c.requantize,
           "how accumulators become integers again, where the run does not say");
   v.field("unroll", c.unroll, "every repetition becomes layers of its own, as overrides may need");
@@ -172,6 +205,8 @@ BITJOULE_DESCRIBED(TensorsFile)
 BITJOULE_DESCRIBED(PrecisionOverride)
 BITJOULE_DESCRIBED(PoolWindow)
 BITJOULE_DESCRIBED(RopeScaling)
+BITJOULE_DESCRIBED(Routing)
+BITJOULE_DESCRIBED(Experts)
 BITJOULE_DESCRIBED(CodeScale)
 BITJOULE_DESCRIBED(VectorCodes)
 BITJOULE_DESCRIBED(VectorOp)

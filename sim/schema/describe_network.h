@@ -14,6 +14,8 @@ namespace bitjoule {
 template <>
 const std::vector<EnumRow<VectorKind>>& enum_rows();
 template <>
+const std::vector<EnumRow<Routing::Scores>>& enum_rows();
+template <>
 struct FileKind<NetworkFile> {
   static constexpr const char* kFolder = "networks";
 };
@@ -36,6 +38,7 @@ struct LayerFile {
   std::vector<std::string> inputs;
   NetworkOp op;
   TensorsFile tensors;
+  std::optional<Experts> experts;
   PrecisionOverride precision;
   TilePins mapping;
   bool bias = false;
@@ -44,6 +47,7 @@ struct LayerFile {
   bool accumulators = false;
   double batch_norm_epsilon = 0;
   bool kv_cache = false;
+  bool kv_view = false;
   std::optional<std::int64_t> parameters;
 };
 
@@ -58,6 +62,10 @@ template <class V>
 void describe(V& v, PoolWindow& c);
 template <class V>
 void describe(V& v, RopeScaling& c);
+template <class V>
+void describe(V& v, Routing& c);
+template <class V>
+void describe(V& v, Experts& c);
 template <class V>
 void describe(V& v, CodeScale& c);
 template <class V>

@@ -21,6 +21,15 @@ const std::vector<EnumRow<VectorKind>>& enum_rows() {
   return rows;
 }
 
+template <>
+const std::vector<EnumRow<Routing::Scores>>& enum_rows() {
+  static const std::vector<EnumRow<Routing::Scores>> rows = {
+      {Routing::Scores::kSoftmax, "softmax", "over all experts"},
+      {Routing::Scores::kSigmoid, "sigmoid", "of each by itself"},
+      {Routing::Scores::kChosenSoftmax, "chosen_softmax", "over the chosen ones"}};
+  return rows;
+}
+
 const std::vector<std::string>& tensor_roles() {
   static const std::vector<std::string> kRoles = {"weights",
                                                   "bias",
@@ -31,6 +40,7 @@ const std::vector<std::string>& tensor_roles() {
                                                   "variance",
                                                   "operand",
                                                   "factors",
+                                                  "sinks",
                                                   "input_scale",
                                                   "input_zero_point",
                                                   "weight_scale",
@@ -128,6 +138,7 @@ boost::json::object layer_defaults() {
   defaults["matmul"] = defaults_of<Matmul>();
   boost::json::object vector = defaults_of<VectorOp>();
   vector["window"] = defaults_of<PoolWindow>();
+  vector["routing"] = defaults_of<Routing>();
   defaults["vector"] = std::move(vector);
   boost::json::object sources;
   for (const std::string& role : tensor_roles()) sources[role] = defaults_of<TensorSource>();
@@ -151,9 +162,11 @@ LayerFile to_file(const NetworkLayer& layer) {
   file.mapping = layer.mapping;
   file.bias = layer.bias;
   file.activation = layer.activation;
+  file.experts = layer.experts;
   file.accumulators = layer.accumulators;
   file.batch_norm_epsilon = layer.batch_norm_epsilon;
   file.kv_cache = layer.kv_cache;
+  file.kv_view = layer.kv_view;
   if (layer.parameters != default_parameters(layer, per_channel(layer, false)))
     file.parameters = layer.parameters;
   return file;
@@ -171,9 +184,11 @@ NetworkLayer to_layer(const LayerFile& file, const Place& place) {
   layer.mapping = file.mapping;
   layer.bias = file.bias || file.batch_norm;
   layer.activation = file.activation;
+  layer.experts = file.experts;
   layer.accumulators = file.accumulators;
   layer.batch_norm_epsilon = file.batch_norm_epsilon;
   layer.kv_cache = file.kv_cache;
+  layer.kv_view = file.kv_view;
   layer.tensors = file.tensors.by_role();
   try {
     if (auto* op = std::get_if<VectorOp>(&layer.op)) settle(*op);

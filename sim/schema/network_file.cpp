@@ -86,6 +86,7 @@ NetworkFile with_base(const NetworkFile& file, int depth, bool phases_first, Nam
   merged.unroll = merged.unroll || file.unroll;
   if (file.kv_cache) merged.kv_cache = file.kv_cache;
   if (file.requantize) merged.requantize = file.requantize;
+  if (!file.expert_loads.empty()) merged.expert_loads = file.expert_loads;
   merged.overrides.insert(merged.overrides.end(), file.overrides.begin(), file.overrides.end());
   merged.timing_only.insert(merged.timing_only.end(), file.timing_only.begin(),
                             file.timing_only.end());
@@ -228,6 +229,18 @@ void apply_cache_format(const NetworkFile& file, Network& network,
     tell(network, "kv_cache: no effect: no layer reads a cache whose format is not its own", notes);
 }
 
+void apply_expert_loads(const NetworkFile& file, Network& network,
+                        std::vector<std::string>* notes) {
+  if (file.expert_loads.empty()) return;
+  bool used = false;
+  for (NetworkLayer& layer : network.layers) {
+    if (!layer.experts || !layer.experts->loads.empty()) continue;
+    layer.experts->loads = file.expert_loads;
+    used = true;
+  }
+  if (!used) tell(network, "expert_loads: no effect: no layer is a mixture of experts", notes);
+}
+
 /// Parameters that overrides bring and no layer depends on, in this phase.
 void check_use(const NetworkFile& written, const Network& network, std::set<std::string> used,
                const Dependencies& dependencies, std::vector<std::string>* notes) {
@@ -333,6 +346,7 @@ Network build_network(const NetworkFile& written, const NetworkOptions& options,
     if (const auto latest = expanded.latest.find(output.layer); latest != expanded.latest.end())
       output.layer = latest->second;
   apply_cache_format(file, network, notes);
+  apply_expert_loads(file, network, notes);
   apply_rules(file, expanded, network);
   check_use(written, network, std::move(used), dependencies, notes);
   check_network(network);

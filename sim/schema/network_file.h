@@ -37,6 +37,7 @@ struct NetworkFile {
   Node layers;
   std::vector<NetworkOutput> outputs;
   std::optional<TensorFormat> kv_cache;  ///< stored format of keys and values
+  std::vector<std::int64_t> expert_loads;  ///< of all layers, as Experts::loads
   std::optional<Requantize> requantize;  ///< as Network::requantize
   bool unroll = false;                   ///< as NetworkOptions::unroll
   std::vector<LayerRule> overrides;

@@ -85,6 +85,70 @@ FAMILIES = {
         "metadata": {"attention.layer_norm_epsilon": EPSILON, "use_parallel_residual": 1,
                      "rope.dimension_count": WIDTH // 4},
     },
+    "opt": {
+        "gguf": None, "tied": True, "centred": True, "parallel": 0, "kv_heads": HEADS, "heads": HEADS, "bias": True,
+        "positions": 12, "rotates": lambda i: False, "hidden_act": "relu", "epsilon": 1e-5, "width": HIDDEN // HEADS,
+        "config": {"ffn_dim": FFN, "max_position_embeddings": 12, "word_embed_proj_dim": HIDDEN,
+                   "do_layer_norm_before": True, "activation_function": "relu"},
+        "blocks": "model.decoder.layers",
+        "modules": {"q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj",
+                    "o": "self_attn.out_proj", "up": "fc1", "down": "fc2", "attn_norm": "self_attn_layer_norm",
+                    "ffn_norm": "final_layer_norm", "embed": "model.decoder.embed_tokens",
+                    "position": "model.decoder.embed_positions", "norm": "model.decoder.final_layer_norm"},
+    },
+    "bloom": {
+        "gguf": "bloom", "tied": True, "fused": "qkv", "centred": True, "parallel": 0, "bias": True, "config": None,
+        "heads": 6, "kv_heads": 6, "rotates": lambda i: False, "hidden_act": "tanh", "embed_norm": True,
+        "slopes": [2**-2, 2**-4, 2**-6, 2**-8, 2**-1, 2**-3],
+        "metadata": {"attention.layer_norm_epsilon": EPSILON},
+    },
+    "mixtral": {
+        "gguf": "llama", "interleaved": True, "experts": 5, "chosen": 2, "expert_ffn": FFN, "normalized": True,
+        "config": {"num_local_experts": 5, "num_experts_per_tok": 2, "rms_norm_eps": EPSILON, "rope_theta": 1e4},
+        "metadata": {"expert_count": 5, "expert_used_count": 2},
+        "experts_modules": {"router": "block_sparse_moe.gate", "gate_exps": "block_sparse_moe.experts.{}.w1",
+                            "up_exps": "block_sparse_moe.experts.{}.w3",
+                            "down_exps": "block_sparse_moe.experts.{}.w2"},
+    },
+    "qwen2_moe": {
+        "gguf": "qwen2moe", "bias": True, "experts": 6, "chosen": 3, "expert_ffn": 24, "shared_ffn": 16,
+        "config": {"num_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 24,
+                   "shared_expert_intermediate_size": 16},
+        "metadata": {"expert_count": 6, "expert_used_count": 3, "expert_feed_forward_length": 24,
+                     "expert_shared_feed_forward_length": 16},
+    },
+    "qwen3_moe": {
+        "gguf": "qwen3moe", "qk_norm": "head", "experts": 6, "chosen": 3, "expert_ffn": 24, "normalized": True,
+        "config": {"num_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 24, "norm_topk_prob": True,
+                   "mlp_only_layers": [], "decoder_sparse_step": 1},
+        "metadata": {"expert_count": 6, "expert_used_count": 3, "expert_feed_forward_length": 24},
+    },
+    "deepseek_v3": {
+        "gguf": "deepseek2", "interleaved": False, "config": None, "layers": 3, "experts": 8, "chosen": 3, "expert_ffn": 24,
+        "shared_ffn": 24, "dense": 1, "normalized": True, "scores": "sigmoid", "routed_scale": 2.5, "groups": (4, 2),
+        "latent": {"q": 20, "kv": 16, "rope": 8, "nope": 12, "value": 10},
+        "metadata": {"attention.head_count_kv": 1, "attention.key_length": 24, "attention.value_length": 16,
+                     "attention.key_length_mla": 20, "attention.value_length_mla": 10, "attention.kv_lora_rank": 16,
+                     "attention.q_lora_rank": 20, "rope.dimension_count": 8, "leading_dense_block_count": 1,
+                     "expert_count": 8, "expert_used_count": 3, "expert_feed_forward_length": 24,
+                     "expert_shared_count": 1, "expert_gating_func": 2, "expert_weights_norm": 1,
+                     "expert_weights_scale": 2.5, "expert_group_count": 4, "expert_group_used_count": 2},
+    },
+    "deepseek_v2": {
+        "gguf": "deepseek2", "interleaved": False, "config": None, "experts": 5, "chosen": 2, "expert_ffn": 24,
+        "shared_ffn": 48, "latent": {"kv": 16, "rope": 8, "nope": 12, "value": 10},
+        "metadata": {"attention.head_count_kv": 1, "attention.key_length": 24, "attention.value_length": 16,
+                     "attention.key_length_mla": 20, "attention.value_length_mla": 10, "attention.kv_lora_rank": 16,
+                     "rope.dimension_count": 8, "leading_dense_block_count": 0,
+                     "expert_count": 5, "expert_used_count": 2, "expert_feed_forward_length": 24,
+                     "expert_shared_count": 2, "expert_weights_scale": 1.0},
+    },
+    "gpt_oss": {
+        "gguf": "gpt-oss", "config": None, "bias": True, "o_bias": True, "sinks": True, "window": lambda i: 3 * (i % 2 == 0),
+        "experts": 5, "chosen": 2, "expert_ffn": 24, "scores": "chosen", "expert_bias": True, "clamped": True,
+        "metadata": {"attention.sliding_window": 3, "expert_count": 5, "expert_used_count": 2,
+                     "expert_feed_forward_length": 24},
+    },
 }  # fmt: skip
 
 
@@ -97,18 +161,54 @@ def weights_of(f, random):
     def norm(size):  # Gemma stores what is added to 1
         return normal(size, deviation=0.2) + np.float32(0 if f.get("gemma") else 1)
 
-    q, kv = f.get("heads", HEADS) * WIDTH, f.get("kv_heads", KV_HEADS) * WIDTH
+    width = f.get("width", WIDTH)
+    q, kv = f.get("heads", HEADS) * width, f.get("kv_heads", KV_HEADS) * width
     w = {"embed": normal(VOCABULARY, HIDDEN), "norm": norm(HIDDEN)}
+    if "positions" in f:
+        w["position"] = normal(f["positions"] + 2, HIDDEN)
+    if f.get("embed_norm"):
+        w["embed_norm"] = norm(HIDDEN)
     if not f.get("tied"):
         w["head"] = normal(VOCABULARY, HIDDEN)
     for i in range(f.get("layers", 2)):
         sizes = [("q", q, HIDDEN), ("k", kv, HIDDEN), ("v", kv, HIDDEN), ("o", HIDDEN, q),
                  ("gate", FFN, HIDDEN), ("up", FFN, HIDDEN), ("down", HIDDEN, FFN)]  # fmt: skip
+        if "latent" in f:
+            m, latent = f["latent"], f["latent"]["kv"]
+            queries = m.get("q", HIDDEN)
+            sizes = [("q", HEADS * (m["nope"] + m["rope"]), queries), ("kv_a", latent + m["rope"], HIDDEN),
+                     ("o", HIDDEN, HEADS * m["value"])] + sizes[4:]  # fmt: skip
+            if "q" in m:
+                sizes += [("q_a", queries, HIDDEN)]
+                w[f"{i}.q_a_norm"] = norm(queries)
+            w[f"{i}.kv_a_norm"] = norm(latent)
+            w[f"{i}.k_b"] = normal(HEADS, latent, m["nope"], deviation=latent**-0.5)
+            w[f"{i}.v_b"] = normal(HEADS, m["value"], latent, deviation=latent**-0.5)
+        if "experts" in f and i >= f.get("dense", 0):
+            wide, shared = f["expert_ffn"], f.get("shared_ffn")
+            sizes = [s for s in sizes if s[0] not in ("gate", "up", "down")] + [("router", f["experts"], HIDDEN)]
+            if f.get("expert_bias"):
+                w[f"{i}.router.bias"] = normal(f["experts"])
+                for name, rows in [("gate", wide), ("up", wide), ("down", HIDDEN)]:
+                    w[f"{i}.{name}_exps.bias"] = normal(f["experts"], rows)
+            if "groups" in f:
+                w[f"{i}.choice"] = normal(f["experts"], deviation=0.2)
+            if shared and "latent" in f:
+                sizes += [("gate_shexp", shared, HIDDEN), ("up_shexp", shared, HIDDEN), ("down_shexp", HIDDEN, shared)]
+            elif shared:
+                sizes += [("gate_shexp", shared, HIDDEN), ("up_shexp", shared, HIDDEN),
+                          ("down_shexp", HIDDEN, shared), ("router_shexp", 1, HIDDEN)]  # fmt: skip
+            for name, rows, cols in [("gate", wide, HIDDEN), ("up", wide, HIDDEN), ("down", HIDDEN, wide)]:
+                w[f"{i}.{name}_exps"] = normal(f["experts"], rows, cols, deviation=cols**-0.5)
         for name, rows, cols in sizes:
             w[f"{i}.{name}"] = normal(rows, cols, deviation=cols**-0.5)
         if f.get("bias"):
             for name, rows in [("q", q), ("k", kv), ("v", kv)]:
                 w[f"{i}.{name}.bias"] = normal(rows)
+        if f.get("sinks"):
+            w[f"{i}.sinks"] = normal(HEADS)
+        if f.get("o_bias"):
+            w[f"{i}.o.bias"] = normal(HIDDEN)
         if f.get("bias") and f.get("centred"):
             for name, rows in [("o", HIDDEN), ("up", FFN), ("down", HIDDEN)]:
                 w[f"{i}.{name}.bias"] = normal(rows)
@@ -156,9 +256,16 @@ def logits(f, weights, tokens):
     def norm(x, name):
         if f.get("centred"):
             x = x - np.mean(x, axis=-1, keepdims=True)
-            return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + EPSILON) * w[name] + w[name + ".bias"]
+            epsilon = f.get("epsilon", EPSILON)
+            return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + epsilon) * w[name] + w[name + ".bias"]
         gamma = w[name] + (1 if f.get("gemma") else 0)
         return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + EPSILON) * gamma
+
+    def turn_pairs(x):  # tokens x heads x columns, neighbours
+        d = x.shape[-1]
+        angle = np.arange(n)[:, None, None] * f.get("theta", 1e4) ** (-2 * np.arange(d // 2) / d)
+        a, b = x[..., 0::2], x[..., 1::2]
+        return np.stack([a * np.cos(angle) - b * np.sin(angle), b * np.cos(angle) + a * np.sin(angle)], -1).reshape(x.shape)
 
     def rotate(x, i):  # tokens x heads x WIDTH, halves
         if not f.get("rotates", lambda i: True)(i):
@@ -178,44 +285,109 @@ def logits(f, weights, tokens):
         y = x @ w[f"{i}.{name}"].T + w.get(f"{i}.{name}.bias", 0)
         if f.get("qk_norm") == "all" and name != "v":
             y = norm(y, f"{i}.{name}_norm")
-        y = y.reshape(n, count, WIDTH)
+        y = y.reshape(n, count, width)
         if f.get("qk_norm") == "head" and name != "v":
             y = norm(y, f"{i}.{name}_norm")
         return y if name == "v" else rotate(y, i)
 
+    def activated(x):
+        kind = f.get("hidden_act", "gelu" if f.get("centred") else "silu")
+        if f.get("gemma") or kind == "tanh":
+            return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+        if kind == "gelu":
+            return x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+        return np.maximum(x, 0) if kind == "relu" else x / (1 + np.exp(-x))
+
+    def gated(x, gate, up, down):
+        return (activated(x @ gate.T) * (x @ up.T)) @ down.T
+
+    def latent_attention(a, i):
+        # Decompressed: keys and values of every head, which the simulator never makes.
+        m, latent = f["latent"], f["latent"]["kv"]
+        q = norm(a @ w[f"{i}.q_a"].T, f"{i}.q_a_norm") if "q" in m else a
+        q = (q @ w[f"{i}.q"].T).reshape(n, HEADS, -1)
+        row = a @ w[f"{i}.kv_a"].T
+        c = norm(row[:, :latent], f"{i}.kv_a_norm")
+        k = np.einsum("sr,hrn->shn", c, w[f"{i}.k_b"])
+        v = np.einsum("sr,hvr->shv", c, w[f"{i}.v_b"])
+        turned = np.repeat(turn_pairs(row[:, None, latent:]), HEADS, axis=1)
+        q = np.concatenate([q[..., : m["nope"]], turn_pairs(q[..., m["nope"] :])], -1)
+        return q, np.concatenate([k, turned], -1), v
+
+    def mixture(x, i):
+        y = np.zeros_like(x)
+        for t in range(n):
+            sums = x[t] @ w[f"{i}.router"].T + w.get(f"{i}.router.bias", 0)
+            scores = 1 / (1 + np.exp(-sums)) if f.get("scores") == "sigmoid" else np.exp(sums)
+            if f.get("scores") is None:
+                scores /= scores.sum()
+            choice = scores + w.get(f"{i}.choice", 0)
+            if "groups" in f:
+                groups, kept = f["groups"]
+                best = np.sort(choice.reshape(groups, -1), axis=-1)[:, -2:].sum(axis=-1)
+                left_out = np.argsort(-best)[kept:]
+                choice.reshape(groups, -1)[left_out] = -np.inf
+            chosen = np.argsort(-choice)[: f["chosen"]]
+            total = scores[chosen].sum() if f.get("normalized") or f.get("scores") == "chosen" else 1
+            for e in chosen:
+                gate, up, down = (w[f"{i}.{name}_exps"][e] for name in ("gate", "up", "down"))
+                if f.get("clamped"):
+                    b = {name: w[f"{i}.{name}_exps.bias"][e] for name in ("gate", "up", "down")}
+                    g = np.minimum(x[t] @ gate.T + b["gate"], 7)
+                    u = np.clip(x[t] @ up.T + b["up"], -7, 7)
+                    result = (g / (1 + np.exp(-1.702 * g)) * (u + 1)) @ down.T + b["down"]
+                else:
+                    result = gated(x[t], gate, up, down)
+                y[t] += scores[e] / total * f.get("routed_scale", 1) * result
+        if "shared_ffn" in f:
+            share = 1
+        if "shared_ffn" in f and "latent" not in f:
+            share = 1 / (1 + np.exp(-(x @ w[f"{i}.router_shexp"].T)))
+        if "shared_ffn" in f:
+            y += share * gated(x, *(w[f"{i}.{name}_shexp"] for name in ("gate", "up", "down")))
+        return y
+
+    width = f.get("width", WIDTH)
     query_heads, kv_heads = f.get("heads", HEADS), f.get("kv_heads", KV_HEADS)
     scale = f.get("embed_scale", math.sqrt(HIDDEN) if f.get("gemma") else 1)
     x = w["embed"][tokens] * scale
+    if "positions" in f:
+        x = x + w["position"][np.arange(n) + 2]
+    if f.get("embed_norm"):
+        x = norm(x, "embed_norm")
     for i in range(f.get("layers", 2)):
         a = norm(x, f"{i}.attn_norm") if f.get("pre_norm", True) else x
-        q, k, v = (heads(a, i, name, count) for name, count in
-                   [("q", query_heads), ("k", kv_heads), ("v", kv_heads)])  # fmt: skip
-        share = query_heads // kv_heads
-        scores = np.einsum("thd,shd->hts", q, np.repeat(k, share, axis=1)) * f.get("score_scale", WIDTH**-0.5)
+        if "latent" in f:
+            q, k, v = latent_attention(a, i)
+        else:
+            q, k, v = (heads(a, i, name, count) for name, count in
+                       [("q", query_heads), ("k", kv_heads), ("v", kv_heads)])  # fmt: skip
+        share = query_heads // k.shape[1]
+        scores = np.einsum("thd,shd->hts", q, np.repeat(k, share, axis=1)) * f.get("score_scale", q.shape[-1] ** -0.5)
         if "score_cap" in f:
             scores = f["score_cap"] * np.tanh(scores / f["score_cap"])
         distance = np.arange(n)[:, None] - np.arange(n)[None, :]
         window = f.get("window", lambda i: 0)(i) or n
+        if "slopes" in f:
+            scores = scores - np.array(f["slopes"])[:, None, None] * distance
         scores[:, (distance < 0) | (distance >= window)] = -np.inf
-        e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        mixed = np.einsum("hts,shd->thd", e / e.sum(axis=-1, keepdims=True), np.repeat(v, share, axis=1))
+        e = np.exp(scores)
+        sink = np.exp(w[f"{i}.sinks"])[:, None, None] if f.get("sinks") else 0
+        mixed = np.einsum("hts,shd->thd", e / (e.sum(axis=-1, keepdims=True) + sink), np.repeat(v, share, axis=1))
         y = mixed.reshape(n, -1) @ w[f"{i}.o"].T + w.get(f"{i}.o.bias", 0)
         if f.get("post_norm"):
             y = norm(y, f"{i}.attn_post_norm")
         before, x = x, x + y * f.get("residual_scale", 1)
         if f.get("centred"):
-            h = a if f["parallel"] == 2 else norm(before, f"{i}.ffn_norm")
-            u = h @ w[f"{i}.up"].T + w.get(f"{i}.up.bias", 0)
-            u = u * 0.5 * (1 + np.vectorize(math.erf)(u / math.sqrt(2)))
+            h = a if f["parallel"] == 2 else norm(before if f["parallel"] else x, f"{i}.ffn_norm")
+            u = activated(h @ w[f"{i}.up"].T + w.get(f"{i}.up.bias", 0))
             x = x + u @ w[f"{i}.down"].T + w.get(f"{i}.down.bias", 0)
             continue
         h = norm(x, f"{i}.ffn_norm") if f.get("pre_norm", True) else x
-        g = h @ w[f"{i}.gate"].T
-        if f.get("gemma"):
-            g = 0.5 * g * (1 + np.tanh(math.sqrt(2 / math.pi) * (g + 0.044715 * g**3)))
+        if f"{i}.router" in w:
+            y = mixture(h, i)
         else:
-            g = g / (1 + np.exp(-g))
-        y = (g * (h @ w[f"{i}.up"].T)) @ w[f"{i}.down"].T
+            y = gated(h, *(w[f"{i}.{name}"] for name in ("gate", "up", "down")))
         if f.get("post_norm"):
             y = norm(y, f"{i}.ffn_post_norm")
         x = x + y * f.get("residual_scale", 1)
@@ -241,7 +413,7 @@ class DecoderTest(checkpoint.CheckpointTest):
             "model_type": family, "hidden_size": HIDDEN, "num_hidden_layers": f.get("layers", 2),
             "num_attention_heads": f.get("heads", HEADS), "vocab_size": VOCABULARY, **f["config"],
         }  # fmt: skip
-        if family != "falcon":
+        if family not in ("falcon", "opt"):
             config |= {"num_key_value_heads": KV_HEADS, "head_dim": WIDTH, "intermediate_size": FFN}
         (self.folder / "config.json").write_text(json.dumps(config))
         names = {"embed": "model.embed_tokens", "norm": "model.norm", "head": "lm_head"}
@@ -256,12 +428,22 @@ class DecoderTest(checkpoint.CheckpointTest):
         }  # fmt: skip
         if "modules" in f:
             names = modules = f["modules"]
-            blocks = "transformer.h"
+            blocks = f.get("blocks", "transformer.h")
+        modules |= {
+            "router": "mlp.gate", "router_shexp": "mlp.shared_expert_gate",
+            **{f"{part}_exps": f"mlp.experts.{{}}.{part}_proj" for part in ("gate", "up", "down")},
+            **{f"{part}_shexp": f"mlp.shared_expert.{part}_proj" for part in ("gate", "up", "down")},
+            **f.get("experts_modules", {}),
+        }  # fmt: skip
         tensors = {}
         for name, value in (fuse(weights, f.get("layers", 2), f["fused"]) if f.get("fused") else weights).items():
             parts = name.split(".")
             inner = parts[0].isdigit()
             stored = f"{blocks}.{parts[0]}.{modules[parts[1]]}" if inner else names[parts[0]]
+            if name.endswith("_exps"):  # a tensor for each expert
+                for e, one in enumerate(value):
+                    tensors[stored.format(e) + ".weight"] = ("F32", list(one.shape), one.tobytes())
+                continue
             tensors[f"{stored}.{'bias' if name.endswith('bias') else 'weight'}"] = (
                 "F32", list(value.shape), value.tobytes()
             )  # fmt: skip
@@ -280,24 +462,34 @@ class DecoderTest(checkpoint.CheckpointTest):
         if not f.get("centred"):
             metadata["attention.layer_norm_rms_epsilon"] = EPSILON
         metadata = {"general.architecture": name, **{f"{name}.{key}": value for key, value in metadata.items()}}
-        names = {"embed": "token_embd", "norm": "output_norm", "head": "output"}
+        names = {"embed": "token_embd", "norm": "output_norm", "head": "output", "embed_norm": "token_embd_norm"}
         inner = {
             "q": "attn_q", "k": "attn_k", "v": "attn_v", "o": "attn_output", "gate": "ffn_gate",
             "up": "ffn_up", "down": "ffn_down", "qkv": "attn_qkv", "gate_up": "ffn_up",
             "q_norm": "attn_q_norm", "k_norm": "attn_k_norm", "attn_norm": "attn_norm",
             "ffn_norm": "ffn_norm", "attn_post_norm": "post_attention_norm",
-            "ffn_post_norm": "post_ffw_norm",
+            "ffn_post_norm": "post_ffw_norm", "router": "ffn_gate_inp", "router_shexp": "ffn_gate_inp_shexp",
+            "kv_a": "attn_kv_a_mqa", "kv_a_norm": "attn_kv_a_norm", "k_b": "attn_k_b", "v_b": "attn_v_b",
+            "q_a": "attn_q_a", "q_a_norm": "attn_q_a_norm", "sinks": "attn_sinks", "choice": "exp_probs_b",
+            **{f"{part}_{kind}": f"ffn_{part}_{kind}" for part in ("gate", "up", "down") for kind in ("exps", "shexp")},
         }  # fmt: skip
         tensors = {}
         for key, value in (fuse(weights, f.get("layers", 2), f["fused"]) if f.get("fused") else weights).items():
             parts = key.split(".")
             if f.get("gemma") and key.endswith("norm"):
                 value = value + np.float32(1)  # as the converter does
+            if f.get("clamped") and parts[-1] == "ffn_norm":
+                key = f"{parts[0]}.attn_post_norm"
+                parts = key.split(".")
             if f.get("interleaved") and parts[-1] in ("q", "k"):
                 pairs = value.reshape(-1, 2, WIDTH // 2, HIDDEN)
                 value = np.ascontiguousarray(np.swapaxes(pairs, 1, 2)).reshape(value.shape)
+            if parts[-1] == "router_shexp":
+                value = value.reshape(-1)  # one row
             stored = f"blk.{parts[0]}.{inner[parts[1]]}" if parts[0].isdigit() else names[parts[0]]
-            stored += ".bias" if key.endswith("bias") else ".weight"
+            if "q" in f.get("latent", {}) and parts[-1] == "q":
+                stored = f"blk.{parts[0]}.attn_q_b"
+            stored += ".bias" if key.endswith(("bias", "choice")) else ".weight"
             tensors[stored] = ("f32", list(value.shape), value.tobytes())
         if "scaling" in f:
             divisors = llama3_divisors(f["theta"]).astype(np.float32)
@@ -314,7 +506,7 @@ class DecoderTest(checkpoint.CheckpointTest):
             tokens = list(prompt)
             for _ in range(3):
                 tokens.append(int(np.argmax(logits(f, weights, tokens)[-1])))
-            files = [self.write_gguf(f, weights)]
+            files = [self.write_gguf(f, weights)] if f["gguf"] else []
             if f["config"] is not None:  # else its weights are not read
                 files.append(self.write_hugging_face(family, f, weights))
             for file in files:

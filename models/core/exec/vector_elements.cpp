@@ -35,6 +35,11 @@ float binary(VectorKind kind, float a, float b) {
 
 float limited(float x, float lo, float hi) { return std::min(std::max(x, lo), hi); }
 
+float clamped_swiglu(float alpha, float beta, float a, float b) {
+  const float gate = std::min(a, beta);
+  return gate / (1.0f + exponential(-alpha * gate)) * (limited(b, -beta, beta) + 1.0f);
+}
+
 float unary(const VectorOp& op, float alpha, float beta, const VectorOperands& o, float x) {
   const auto wide = static_cast<double>(x);
   switch (op.kind) {
@@ -165,7 +170,9 @@ std::vector<float> element_values(const VectorOp& op, const VectorOperands& o) {
   std::vector<float> y = broadcast(op, o.inputs[0], 0);
   if (vector_row(op.kind).operands == 2) {
     const std::vector<float> b = broadcast(op, o.inputs[1], 1);
-    for (std::size_t i = 0; i < y.size(); ++i) y[i] = binary(op.kind, y[i], b[i]);
+    const bool gates = op.kind == VectorKind::kClampedSwiglu;
+    for (std::size_t i = 0; i < y.size(); ++i)
+      y[i] = gates ? clamped_swiglu(alpha, beta, y[i], b[i]) : binary(op.kind, y[i], b[i]);
   } else {
     for (float& v : y) {
       check_interrupt_after(16);
@@ -183,6 +190,7 @@ std::vector<float> moved_values(const VectorOp& op, const VectorOperands& o) {
     return y;
   }
   if (op.kind == VectorKind::kConcat) return concat(op, o);
+  if (op.kind == VectorKind::kDispatch) return dispatched_values(op, o);
   const std::vector<float>& x = o.inputs[0];
   if (op.kind == VectorKind::kReshape || op.operand_shapes.empty()) return x;
   const Shape& from = op.operand_shapes[0];

@@ -9,13 +9,25 @@
 namespace bitjoule {
 namespace {
 
+/// What a row of softmax has beside its columns.
+struct HeadScores {
+  float slope = 0;              ///< ALiBi, of scores before alpha multiplies them
+  const float* sink = nullptr;  ///< one more score
+};
+
 /// Of `cols` columns, first..visible count.
 void softmax(const float* x, std::int64_t first, std::int64_t visible, std::int64_t cols,
-             float alpha, float* y) {
-  const float max = *std::max_element(x + first, x + visible);
+             float alpha, const HeadScores& head, float* y) {
+  for (std::int64_t i = first; i < visible; ++i)
+    y[i] = head.slope == 0 ? x[i] : x[i] + head.slope * static_cast<float>(i - visible + 1);
+  float max = *std::max_element(y + first, y + visible);
+  // The sink is no product of query and key: it is not scaled.
+  if (head.sink != nullptr) max = std::max(max, *head.sink / alpha);
   float sum = 0;
+  if (head.sink != nullptr)
+    sum = rounded(std::exp(static_cast<double>(*head.sink - alpha * max)));
   for (std::int64_t i = first; i < visible; ++i) {
-    y[i] = rounded(std::exp(static_cast<double>(alpha * (x[i] - max))));
+    y[i] = rounded(std::exp(static_cast<double>(alpha * (y[i] - max))));
     sum += y[i];
   }
   const float inverse = 1.0f / sum;
@@ -108,6 +120,8 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
     }
     return result;
   }
+  if (op.kind == VectorKind::kRoute) return {route_values(op, o), {}};
+  if (op.kind == VectorKind::kCombine) return {combined_values(op, o), {}};
   for (std::int64_t r = 0; r < op.rows; ++r) {
     check_interrupt_after(16 * n);
     const float* x = &o.inputs[0][at(r * n)];
@@ -116,7 +130,11 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
       case VectorKind::kSoftmax: {
         const std::int64_t visible = op.causal > 0 ? n - op.causal + r % op.causal + 1 : n;
         const std::int64_t first = op.reach > 0 ? std::max<std::int64_t>(0, visible - op.reach) : 0;
-        softmax(x, first, visible, n, alpha, y);
+        const std::int64_t head = r / std::max<std::int64_t>(1, op.causal) % op.heads;
+        HeadScores scores;
+        if (op.alibi > 0) scores.slope = rounded(alibi_slope(op, head) / vector_alpha(op));
+        if (op.sinks) scores.sink = &o.sinks[at(head)];
+        softmax(x, first, visible, n, alpha, scores, y);
         break;
       }
       case VectorKind::kRmsNorm:

@@ -59,6 +59,17 @@ void check_operands(const VectorOp& op, const VectorOperands& o) {
   require_size(op, "operands", o.inputs.size(), static_cast<std::int64_t>(sizes.size()));
   for (std::size_t i = 0; i < sizes.size(); ++i)
     require_size(op, "operand", o.inputs[i].size(), sizes[i]);
+  if (op.kind == VectorKind::kDispatch || op.kind == VectorKind::kCombine) {
+    const std::int64_t tokens = sizes[1] / op.routing->experts;
+    require_size(op, "indices", o.indices.size(), tokens * op.routing->chosen);
+    for (const std::int64_t expert : o.indices)
+      if (expert < 0 || expert >= op.routing->experts)
+        throw input_error("an index is no expert: " + std::to_string(expert));
+    return;
+  }
+  if (op.kind == VectorKind::kRoute && op.routing->biased)
+    require_size(op, "bias", o.bias.size(), op.cols);
+  if (op.sinks) require_size(op, "sinks", o.sinks.size(), op.heads);
   if (op.kind >= VectorKind::kConcat && op.kind != VectorKind::kReshape) check_movement(op);
   if (!o.axis_scales.empty()) check_axis(op, o);
   if (op.kind == VectorKind::kRope && !o.factors.empty())

@@ -16,8 +16,10 @@ struct VectorOperands {
   std::vector<std::vector<float>> inputs;  ///< operand_elements() values each
   std::vector<float> gamma, beta, mean, variance;
   std::vector<float> factors;         ///< rope: divisors of the frequencies; empty: 1
+  std::vector<float> bias;            ///< route: of the choice, one per column
+  std::vector<float> sinks;           ///< softmax: one per head
   std::vector<float> table;           ///< embedding: table_rows x cols
-  std::vector<std::int64_t> indices;  ///< embedding: one per row
+  std::vector<std::int64_t> indices;  ///< embedding: one per row; combine, dispatch: chosen_experts
   float scale = 1, zero_point = 0;    ///< quantize_linear, dequantize_linear: of the tensor
   /// Instead, one for each index of axes[0] of the output's shape.
   std::vector<float> axis_scales, axis_zero_points;
@@ -38,5 +40,15 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& operands);
 std::vector<float> element_values(const VectorOp& op, const VectorOperands& operands);
 std::vector<float> window_values(const VectorOp& op, const std::vector<float>& x);
 std::vector<float> moved_values(const VectorOp& op, const VectorOperands& operands);
+std::vector<float> route_values(const VectorOp& op, const VectorOperands& operands);
+std::vector<float> combined_values(const VectorOp& op, const VectorOperands& operands);
+std::vector<float> dispatched_values(const VectorOp& op, const VectorOperands& operands);
+
+/// The experts of each row of route's results, ascending: those with the largest weights, of equal
+/// ones the first.
+std::vector<std::int64_t> chosen_experts(const Routing& routing, const std::vector<float>& weights);
+/// Rows that each expert gets.
+std::vector<std::int64_t> expert_loads(const Routing& routing,
+                                       const std::vector<std::int64_t>& chosen);
 
 }  // namespace bitjoule

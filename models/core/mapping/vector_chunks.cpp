@@ -9,7 +9,7 @@ namespace bitjoule {
 /// Elements of an operand that results begin..end need, from element `first` on.
 std::int64_t VectorBuilder::streamed_range(const VectorOperand& operand, std::int64_t begin,
                                            std::int64_t end, std::int64_t& first) const {
-  if (vector_row(op_.kind).operands == 2 && operand.elements < op_.elements()) {
+  if (broadcasts(op_) && operand.elements < op_.elements()) {
     const std::int64_t count = std::min(end - begin, operand.elements);
     first = std::min(begin % operand.elements, operand.elements - count);
     return count;
@@ -146,9 +146,8 @@ void VectorBuilder::concatenate(const VectorOperand& operand, std::int64_t outer
     }
 }
 
-/// Only the rows looked up are read, spread over the table by Fibonacci hashing.
+/// Only the rows looked up are read.
 void VectorBuilder::look_up() {
-  constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio (Knuth, vol. 3, 6.4)
   const std::int64_t row = region_bytes(parameters_, 1, op_.cols).total();
   const std::int64_t result = stored_bits(out_, op_.cols);
   const std::int64_t room = usable(p_.machine.buffers.weight).value;
@@ -162,9 +161,7 @@ void VectorBuilder::look_up() {
     const std::int64_t end = std::min(begin + rows, op_.rows);
     VectorChunk chunk;
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::uint64_t spread = static_cast<std::uint64_t>(i) * kGolden >> 20;
-      const auto index =
-          static_cast<std::int64_t>(spread % static_cast<std::uint64_t>(op_.table_rows));
+      const std::int64_t index = default_index(op_, i);
       LoadOp op;
       op.tensor = Tensor::kWeights;
       op.region = Region::contiguous(table_ + index * row, row);

@@ -40,7 +40,7 @@ void VectorBuilder::place_tensors() {
                                     row.name, bytes, room));
     table_ = place(bytes);
     if (bytes > 0) {
-      keep(table_, bytes, row.parameters_per_col * parameters_.codes.bits);
+      keep(table_, bytes, parameter_reads_per_result(op_) * parameters_.codes.bits);
       const bool in_one_slot = bytes <= usable(p_.machine.buffers.weight).value;
       program_.weight_loads.back().slot_ahead = in_one_slot ? 0 : weight_slots() - 1;
     }
@@ -66,7 +66,7 @@ void VectorBuilder::place_operands(std::int64_t free_bytes) {
     operand.elements = op_.kind == VectorKind::kSlice ? op_.elements() : elements;
     const std::int64_t bytes = ceil_div(stored_bits(in_, operand.elements), 8);
     operand.base = place(bytes);
-    const bool is_broadcast = vector_row(op_.kind).operands == 2 && elements < op_.elements();
+    const bool is_broadcast = broadcasts(op_) && elements < op_.elements();
     operand.resident = is_broadcast && bytes <= free_bytes && !on_chip();
     if (operand.resident) {
       keep(operand.base, bytes, in_.codes.bits);

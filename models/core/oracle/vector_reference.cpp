@@ -66,8 +66,13 @@ double of_one(VectorKind kind, double x, double alpha, double beta) {
   }
 }
 
-double of_two(VectorKind kind, double a, double b) {
-  switch (kind) {
+double of_two(const VectorOp& op, double a, double b) {
+  switch (op.kind) {
+    case VectorKind::kClampedSwiglu: {
+      const double gate = std::fmin(a, vector_beta(op));
+      return gate * logistic(vector_alpha(op) * gate) *
+             (between(b, -vector_beta(op), vector_beta(op)) + 1);
+    }
     case VectorKind::kAdd:
       return a + b;
     case VectorKind::kSub:
@@ -102,13 +107,13 @@ Values elementwise(const VectorOp& op, const ReferenceOperands& o) {
   for (std::size_t i = 0; i < y.size(); ++i) {
     check_interrupt_after(16);
     if (op.operand_shapes.empty()) {
-      y[i] = two ? of_two(op.kind, o.inputs[0][i], o.inputs[1][i])
+      y[i] = two ? of_two(op, o.inputs[0][i], o.inputs[1][i])
                  : of_one(op.kind, o.inputs[0][i], alpha, beta);
       continue;
     }
     unflatten(static_cast<std::int64_t>(i), op.shape, index);
     const double a = broadcast(o.inputs[0], op.operand_shapes[0], index);
-    y[i] = two ? of_two(op.kind, a, broadcast(o.inputs[1], op.operand_shapes[1], index))
+    y[i] = two ? of_two(op, a, broadcast(o.inputs[1], op.operand_shapes[1], index))
                : of_one(op.kind, a, alpha, beta);
   }
   return y;
@@ -148,12 +153,106 @@ Values channelwise(const VectorOp& op, const ReferenceOperands& o) {
   return y;
 }
 
-/// Of columns begin..end; the others stay 0.
-void softmax(const double* x, std::int64_t begin, std::int64_t end, double alpha, double* y) {
-  const double largest = *std::max_element(x + begin, x + end);
+/// Of columns begin..end; the others stay 0. `slope`: of ALiBi; `sinks`: none or one more score.
+void softmax(const double* x, std::int64_t begin, std::int64_t end, double alpha, double slope,
+             const Values& sinks, double* y) {
+  double largest = sinks.empty() ? -std::numeric_limits<double>::infinity() : sinks[0];
+  for (std::int64_t i = begin; i < end; ++i) {
+    y[i] = alpha * x[i] - slope * static_cast<double>(end - 1 - i);
+    largest = std::fmax(largest, y[i]);
+  }
   double sum = 0;
-  for (std::int64_t i = begin; i < end; ++i) sum += y[i] = std::exp(alpha * (x[i] - largest));
+  for (const double sink : sinks) sum += std::exp(sink - largest);
+  for (std::int64_t i = begin; i < end; ++i) sum += y[i] = std::exp(y[i] - largest);
   for (std::int64_t i = begin; i < end; ++i) y[i] /= sum;
+}
+
+/// By the definition of Press et al. (2022): 2^(-max/n), its powers for n heads; where n is no power
+/// of two, those of the largest below it and then the odd powers of its root.
+double slope_of(const VectorOp& op, std::int64_t head) {
+  if (op.alibi == 0) return 0;
+  std::int64_t n = op.heads;
+  while ((n & (n - 1)) != 0) --n;
+  const double root = std::pow(2, -op.alibi / static_cast<double>(n));
+  if (head < n) return std::pow(root, static_cast<double>(head + 1));
+  return std::pow(std::sqrt(root), static_cast<double>(2 * (head - n) + 1));
+}
+
+/// One expert after the other: the best that is left.
+std::vector<std::int64_t> choice_of(const Routing& r, Values scores) {
+  const std::int64_t size = r.experts / r.groups;
+  const double none = -std::numeric_limits<double>::infinity();
+  std::vector<std::pair<double, std::int64_t>> groups;
+  for (std::int64_t g = 0; g < r.groups; ++g) {
+    Values members(scores.begin() + g * size, scores.begin() + (g + 1) * size);
+    std::sort(members.rbegin(), members.rend());
+    groups.emplace_back(-std::accumulate(members.begin(), members.begin() + r.group_best, 0.0), g);
+  }
+  std::sort(groups.begin(), groups.end());
+  for (std::size_t g = at(r.kept_groups); g < groups.size(); ++g)
+    std::fill_n(scores.begin() + groups[g].second * size, size, none);
+  std::vector<std::int64_t> chosen;
+  while (static_cast<std::int64_t>(chosen.size()) < r.chosen) {
+    const auto best = std::max_element(scores.begin(), scores.end());
+    chosen.push_back(best - scores.begin());
+    *best = none;
+  }
+  return chosen;
+}
+
+void route(const VectorOp& op, const ReferenceOperands& o, std::int64_t row, const double* x,
+           double* y) {
+  const Routing& r = *op.routing;
+  const double largest = *std::max_element(x, x + op.cols);
+  Values scores(x, x + op.cols);
+  double all = 0;
+  for (double& s : scores) {
+    all += std::exp(s - largest);
+    s = r.scores == Routing::Scores::kSigmoid ? logistic(s) : std::exp(s - largest);
+  }
+  if (r.scores == Routing::Scores::kSoftmax)
+    for (double& s : scores) s /= all;
+  std::vector<std::int64_t> chosen;
+  if (o.indices.empty()) {
+    Values biased = scores;
+    for (std::size_t e = 0; e < o.bias.size(); ++e) biased[e] += o.bias[e];
+    chosen = choice_of(r, biased);
+  } else {
+    const auto first = o.indices.begin() + row * r.chosen;
+    chosen.assign(first, first + r.chosen);
+  }
+  double sum = 0;
+  for (const std::int64_t e : chosen) sum += scores[at(e)];
+  const bool divides = r.normalized || r.scores == Routing::Scores::kChosenSoftmax;
+  for (const std::int64_t e : chosen) y[e] = scores[at(e)] / (divides ? sum : 1) * r.scale;
+}
+
+/// Row by row of all experts: those that chose expert 0, then those that chose expert 1, ...
+template <class F>
+void in_order_of_experts(const VectorOp& op, const ReferenceOperands& o, F visit) {
+  std::int64_t place = 0;
+  for (std::int64_t e = 0; e < op.routing->experts; ++e)
+    for (std::size_t i = 0; i < o.indices.size(); ++i)
+      if (o.indices[i] == e) visit(static_cast<std::int64_t>(i) / op.routing->chosen, e, place++);
+}
+
+Values combined(const VectorOp& op, const ReferenceOperands& o) {
+  Values y(at(op.elements()), 0.0);
+  in_order_of_experts(op, o, [&](std::int64_t row, std::int64_t e, std::int64_t place) {
+    const double weight = o.inputs[1][at(row * op.routing->experts + e)];
+    for (std::int64_t c = 0; c < op.cols; ++c)
+      y[at(row * op.cols + c)] += weight * o.inputs[0][at(place * op.cols + c)];
+  });
+  return y;
+}
+
+Values dispatched(const VectorOp& op, const ReferenceOperands& o) {
+  Values y(at(op.elements()));
+  in_order_of_experts(op, o, [&](std::int64_t row, std::int64_t, std::int64_t place) {
+    for (std::int64_t c = 0; c < op.cols; ++c)
+      y[at(place * op.cols + c)] = o.inputs[0][at(row * op.cols + c)];
+  });
+  return y;
 }
 
 void normalize(const VectorOp& op, const ReferenceOperands& o, const double* x, double* y) {
@@ -208,6 +307,7 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
     }
     return y;
   }
+  if (op.kind == VectorKind::kCombine) return combined(op, o);
   for (std::int64_t r = 0; r < op.rows; ++r) {
     check_interrupt_after(16 * op.cols);
     const double* from = &x[at(r * op.cols)];
@@ -216,7 +316,11 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
       const std::int64_t hidden = op.causal > 0 ? op.causal - 1 - r % op.causal : 0;
       const std::int64_t end = op.cols - hidden;
       const std::int64_t passed = op.reach == 0 || op.reach > end ? 0 : end - op.reach;
-      softmax(from, passed, end, vector_alpha(op), to);
+      const std::int64_t head = r / (op.causal > 0 ? op.causal : 1) % op.heads;
+      const Values sinks = op.sinks ? Values{o.sinks[at(head)]} : Values();
+      softmax(from, passed, end, vector_alpha(op), slope_of(op, head), sinks, to);
+    } else if (op.kind == VectorKind::kRoute) {
+      route(op, o, r, from, to);
     } else if (op.kind == VectorKind::kRope) {
       rotate(op, o.factors, r, from, to);
     } else if (op.kind == VectorKind::kQuantize) {
@@ -279,6 +383,7 @@ Values concatenated(const VectorOp& op, const ReferenceOperands& o) {
 
 Values moved(const VectorOp& op, const ReferenceOperands& o) {
   if (op.kind == VectorKind::kConcat) return concatenated(op, o);
+  if (op.kind == VectorKind::kDispatch) return dispatched(op, o);
   Values y(at(op.elements()), op.kind == VectorKind::kPad ? vector_alpha(op) : 0.0);
   if (op.kind == VectorKind::kEmbedding) {
     for (std::int64_t i = 0; i < op.elements(); ++i)

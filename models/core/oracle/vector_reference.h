@@ -14,6 +14,8 @@ struct ReferenceOperands {
   std::vector<std::vector<double>> inputs;
   std::vector<double> gamma, beta, mean, variance, factors;
   std::vector<double> table;
+  std::vector<double> bias, sinks;
+  /// Of route: the experts of each row, where the choice is made already; empty: its own.
   std::vector<std::int64_t> indices;
   std::vector<double> scales = {1}, zero_points = {0};
 };

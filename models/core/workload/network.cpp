@@ -1,7 +1,11 @@
 #include "core/workload/network.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <set>
 
 #include "core/error.h"
@@ -21,6 +25,33 @@ std::optional<GemmExtents> extents(const NetworkLayer& layer) {
   return std::visit(Overloaded{[](const VectorOp&) -> std::optional<GemmExtents> { return {}; },
                                [](const auto& op) { return std::optional(gemm_extents(op)); }},
                     layer.op);
+}
+
+std::int64_t expert_count(const NetworkLayer& layer) {
+  return layer.experts ? layer.experts->count : 1;
+}
+
+void check_experts(const NetworkLayer& layer) {
+  if (!layer.experts) return;
+  const Experts& e = *layer.experts;
+  const auto* product = std::get_if<Gemm>(&layer.op);
+  if (product == nullptr || layer.accumulators || layer.batch_norm_epsilon > 0)
+    throw input_error("experts: expected a gemm, without accumulators or a norm");
+  if (e.chosen < 1 || e.chosen > e.count || product->m % e.chosen != 0)
+    throw input_error("experts: expected 1 <= chosen <= count, and m a multiple of chosen");
+  if (layer.inputs.size() != 2)
+    throw input_error("experts: expected two inputs: rows by expert (dispatch), and the routing");
+  const std::int64_t tokens = product->m / e.chosen;
+  const bool fits = std::all_of(e.loads.begin(), e.loads.end(), [&](std::int64_t load) {
+    return load >= 1 && load <= tokens;
+  });
+  const std::int64_t rows = std::accumulate(e.loads.begin(), e.loads.end(), std::int64_t{0});
+  if (!e.loads.empty() && (!fits || rows != product->m ||
+                           static_cast<std::int64_t>(e.loads.size()) > e.count))
+    throw input_error(fmt::format(
+        "experts: loads: expected at most {} numbers of 1..{} whose sum is {} ({} tokens, {} "
+        "experts each), got [{}]",
+        e.count, tokens, product->m, tokens, e.chosen, fmt::join(e.loads, ", ")));
 }
 
 constexpr std::int64_t kMaxTotal = std::int64_t{1} << 62;
@@ -51,7 +82,19 @@ std::int64_t layer_macs(const NetworkLayer& layer) {
 std::int64_t layer_weights(const NetworkLayer& layer) {
   if (std::holds_alternative<Matmul>(layer.op)) return 0;
   const auto e = extents(layer);
-  return e ? e->groups * e->n * e->k : 0;
+  return e ? e->groups * e->n * e->k * expert_count(layer) : 0;
+}
+
+std::vector<std::int64_t> spread_loads(const Gemm& product, const Experts& experts) {
+  const auto count = static_cast<double>(experts.count);
+  const auto chosen = static_cast<double>(experts.chosen);
+  const auto tokens = static_cast<double>(product.m / experts.chosen);
+  const double expected = count * (1 - std::pow(1 - chosen / count, tokens));
+  const std::int64_t active = std::clamp(static_cast<std::int64_t>(std::floor(expected + 0.5)),
+                                         experts.chosen, std::min(experts.count, product.m));
+  std::vector<std::int64_t> loads(static_cast<std::size_t>(active), product.m / active);
+  for (std::int64_t i = 0; i < product.m % active; ++i) ++loads[static_cast<std::size_t>(i)];
+  return loads;
 }
 
 std::string default_kind(const NetworkOp& op) {
@@ -66,7 +109,7 @@ std::int64_t default_parameters(const NetworkLayer& layer, std::int64_t per_chan
   if (std::holds_alternative<Matmul>(layer.op)) return 0;
   const auto* conv = std::get_if<Conv2d>(&layer.op);
   const std::int64_t channels = conv != nullptr ? conv->filters : std::get<Gemm>(layer.op).n;
-  return layer_weights(layer) + per_channel * channels;
+  return layer_weights(layer) + per_channel * channels * expert_count(layer);
 }
 
 std::int64_t output_elements(const NetworkLayer& layer) {
@@ -128,6 +171,9 @@ void check_network(const Network& network) {
         check_vector_op(*op);
       else
         layer_macs(layer);
+      check_experts(layer);
+      if (layer.kv_view && (!layer.kv_cache || !std::holds_alternative<Matmul>(layer.op)))
+        throw input_error("kv_view: expected a matmul with kv_cache");
     } catch (const Error& error) {
       throw input_error(where + error.what());
     }

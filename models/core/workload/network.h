@@ -30,6 +30,15 @@ struct PrecisionOverride {
 /// As an input's name: the layer's tensor of role "operand" (a constant) stands there.
 inline const char* const kOperandInput = "$operand";
 
+/// A product whose rows are those of a mixture's experts, one after the other: `chosen` rows for
+/// each token. Each expert has weights of its own. The first input has the rows in the order of
+/// experts (dispatch), the second says which they chose (route).
+struct Experts {
+  std::int64_t count = 1, chosen = 1;
+  /// Rows of each expert that has any; empty: spread_loads(). With values the routing counts.
+  std::vector<std::int64_t> loads;
+};
+
 struct NetworkLayer {
   std::string name;  ///< unique within the network
   std::string kind;  ///< what reports group by: "conv", "depthwise", "linear", "attention", ...
@@ -47,12 +56,14 @@ struct NetworkLayer {
   TilePins mapping;           ///< of a layer with MACs: takes the place of the run's
   bool bias = false;          ///< the output unit adds one value per output channel
   std::string activation;     ///< fused into the output unit: "", "relu" or "relu6"
+  std::optional<Experts> experts;  ///< gemm
   bool accumulators = false;  ///< the output is the 32-bit sums themselves (ONNX ConvInteger)
   /// Above 0: gamma, beta, mean and variance of `tensors` are folded into weights and bias, with
   /// this epsilon, when the layer is loaded.
   double batch_norm_epsilon = 0;
   bool kv_cache = false;        ///< matmul: the second operand is read from the KV cache;
                                 ///< otherwise: the output is appended to it
+  bool kv_view = false;         ///< matmul: the cached operand is a part of what another one reads
   std::int64_t parameters = 0;  ///< trained parameters of one of the `repeat` layers; 0 when tied
 };
 
@@ -91,6 +102,10 @@ std::int64_t layer_macs(const NetworkLayer& layer);
 /// Stationary weights of one of the `repeat` layers (groups x n x k of a conv or linear layer; 0
 /// for attention products, whose second operand is an activation).
 std::int64_t layer_weights(const NetworkLayer& layer);
+/// Rows of the experts that are expected to have any: of B tokens that choose independently and
+/// evenly count * (1 - (1 - chosen / count)^B), to the nearest whole number, have rows, all as many
+/// or one more, the fuller ones first.
+std::vector<std::int64_t> spread_loads(const Gemm& product, const Experts& experts);
 /// "conv", "depthwise", "linear", "attention" or "vector".
 std::string default_kind(const NetworkOp& op);
 /// Weights and `per_channel` more for each output channel (bias, norms); a vector operator's own.

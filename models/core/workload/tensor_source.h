@@ -9,6 +9,8 @@ namespace bitjoule {
 /// channels; NHWC), with the rows last (k rows of n), or channels before height and width.
 enum class TensorLayout { kNative, kTransposed, kChannelsFirst };
 
+inline const char* const kExpertPlace = "{expert}";
+
 /// A seeded generator, a tensor of a file (.npy, .safetensors, .gguf, .onnx; `tensor` is empty for
 /// .npy), or at run time an input or layer of the network.
 struct TensorSource {
@@ -23,6 +25,9 @@ struct TensorSource {
   std::string tensor;
   std::string input;  ///< name of a network input or layer, where it is computed
   TensorLayout layout = TensorLayout::kNative;
+  /// At run time, of a mixture: at least 0, the expert whose tensor it is. Its number stands for
+  /// kExpertPlace in the name of the tensor, or is an index of the tensor's first axis.
+  std::int64_t expert = -1;
   bool from_file() const { return !file.empty(); }
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/error.h"
@@ -14,6 +15,7 @@ namespace {
 /// Elements read per output element (windows and reductions), before padding is left out.
 std::int64_t window_elements(const VectorOp& op) {
   if (op.window) return op.window->kernel_h * op.window->kernel_w;
+  if (op.routing) return op.routing->chosen;
   return op.reduced;
 }
 
@@ -62,6 +64,8 @@ void check_shapes(const VectorRow& row, const VectorOp& op) {
     throw input_error(fmt::format("{}: shape [{}] differs from rows x cols ({} x {})", row.name,
                                   fmt::join(op.shape, ", "), op.rows, op.cols));
   for (const auto& shape : op.operand_shapes) checked_volume("operand_shapes", shape);
+  if (op.routing && !op.operand_shapes.empty())
+    throw input_error(fmt::format("{}: operand_shapes: there is no use for them", row.name));
   if (row.operands == 2 && !op.operand_shapes.empty() && op.operand_shapes.size() != 2)
     throw input_error(
         fmt::format("{}: operand_shapes: expected 2, got {}", row.name, op.operand_shapes.size()));
@@ -85,6 +89,42 @@ void check_scaling(const RopeScaling& scaling, const Refuse& refuse) {
     refuse("scaling: expected 0 < low_frequency < high_frequency");
 }
 
+/// ALiBi is added by each pass that reads the scores, rather than kept between them; a sink is one
+/// more score of a row.
+void add_to_scores(const VectorOp& op, std::vector<std::vector<VectorWork>>& work) {
+  if (op.alibi > 0)
+    for (std::size_t pass : {0, 1}) {
+      work[pass].push_back({Primitive::kMultiply, op.elements()});
+      work[pass].push_back({Primitive::kAdd, op.elements()});
+    }
+  if (!op.sinks) return;
+  work[0].push_back({Primitive::kCompare, op.rows});
+  work[1].push_back({Primitive::kAdd, 2 * op.rows});
+  work[1].push_back({Primitive::kExp, op.rows});
+}
+
+template <class Refuse>
+void check_routing(const VectorOp& op, const Refuse& refuse) {
+  const bool routes = op.kind == VectorKind::kRoute || op.kind == VectorKind::kCombine ||
+                      op.kind == VectorKind::kDispatch;
+  if (routes != op.routing.has_value()) refuse(routes ? "routing: missing" : "routing: no use");
+  if (!routes) return;
+  const Routing& r = *op.routing;
+  if (r.experts < 1 || r.chosen < 1 || r.chosen > r.experts)
+    refuse("routing: expected 1 <= chosen <= experts");
+  if (op.kind == VectorKind::kRoute && op.cols != r.experts)
+    refuse("cols: expected a score for each of routing.experts");
+  if (op.kind == VectorKind::kDispatch && op.rows % r.chosen != 0)
+    refuse("rows: expected a multiple of routing.chosen");
+  checked_volume("rows, cols and routing.chosen", {op.rows, op.cols, r.chosen});
+  checked_volume("rows and routing.experts", {op.rows, r.experts});
+  if (r.groups < 1 || r.experts % r.groups != 0 || r.kept_groups < 1 || r.kept_groups > r.groups)
+    refuse("routing.groups: expected a divisor of experts, and 1 <= kept_groups <= groups");
+  if (r.group_best < 1 || r.group_best > r.experts / r.groups ||
+      r.kept_groups * (r.experts / r.groups) < r.chosen)
+    refuse("routing: the groups have too few experts for group_best or chosen");
+}
+
 }  // namespace
 
 const VectorRow& vector_row(VectorKind kind) {
@@ -103,6 +143,7 @@ const VectorRow& find_vector_row(const std::string& name) {
 std::vector<std::vector<VectorWork>> vector_work(const VectorOp& op) {
   std::vector<std::vector<VectorWork>> work;
   const bool scales = op.kind == VectorKind::kAffine && vector_beta(op) == 0;
+  const bool combines = op.kind == VectorKind::kCombine;
   for (const VectorPass& pass : vector_row(op.kind).passes) {
     std::vector<VectorWork> steps;
     for (const VectorStep& step : pass) {
@@ -111,10 +152,12 @@ std::vector<std::vector<VectorWork>> vector_work(const VectorOp& op) {
       if (op.kind == VectorKind::kRope) times = op.rows * rotated_cols(op);
       if (step.per == Per::kRow) times = op.rows;
       if (step.per == Per::kWindow) times *= window_elements(op);
+      if (combines && step.primitive == Primitive::kAdd) times -= op.elements();
       steps.push_back({step.primitive, step.count * times});
     }
     work.push_back(std::move(steps));
   }
+  if (op.kind == VectorKind::kSoftmax) add_to_scores(op, work);
   return work;
 }
 
@@ -142,6 +185,11 @@ std::vector<std::int64_t> operand_elements(const VectorOp& op) {
     return elements;
   }
   if (op.kind == VectorKind::kReduceMean) return {op.elements() * op.reduced};
+  if (op.kind == VectorKind::kCombine)
+    return {op.elements() * op.routing->chosen, op.rows * op.routing->experts};
+  if (op.kind == VectorKind::kDispatch)
+    return {op.elements() / op.routing->chosen,
+            op.rows / op.routing->chosen * op.routing->experts};
   if (op.kind == VectorKind::kConcat) throw internal_error("concat: operand_shapes are missing");
   return std::vector<std::int64_t>(static_cast<std::size_t>(row.operands), op.elements());
 }
@@ -149,10 +197,27 @@ std::vector<std::int64_t> operand_elements(const VectorOp& op) {
 std::int64_t parameter_elements(const VectorOp& op) {
   if (op.kind == VectorKind::kEmbedding)
     return checked_volume("embedding table", {op.table_rows, op.cols}, 0);
+  if (op.kind == VectorKind::kSoftmax) return op.sinks ? op.heads : 0;
+  if (op.kind == VectorKind::kRoute) return op.routing->biased ? op.cols : 0;
   return checked_volume("parameters", {vector_row(op.kind).parameters_per_col, op.cols}, 0);
 }
 
 std::int64_t rotated_cols(const VectorOp& op) { return op.rotated > 0 ? op.rotated : op.cols; }
+
+double alibi_slope(const VectorOp& op, std::int64_t head) {
+  std::int64_t heads = 1;
+  while (2 * heads <= op.heads) heads *= 2;
+  const bool is_further = head >= heads;
+  const std::int64_t step = is_further ? 2 * (head - heads) + 1 : 2 * (head + 1);
+  return std::exp2(-op.alibi * static_cast<double>(step) / static_cast<double>(2 * heads));
+}
+
+std::int64_t default_index(const VectorOp& op, std::int64_t row) {
+  if (op.tokens > 0) return (op.position + row % op.tokens) % op.table_rows;
+  constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio (Knuth, vol. 3, 6.4)
+  const std::uint64_t spread = static_cast<std::uint64_t>(row) * kGolden >> 20;
+  return static_cast<std::int64_t>(spread % static_cast<std::uint64_t>(op.table_rows));
+}
 
 double vector_alpha(const VectorOp& op) { return op.alpha.value_or(vector_row(op.kind).alpha); }
 double vector_beta(const VectorOp& op) { return op.beta.value_or(vector_row(op.kind).beta); }
@@ -169,7 +234,15 @@ void check_vector_op(const VectorOp& op) {
   if (op.kind == VectorKind::kEmbedding) {
     if (op.table_rows < 1) refuse("table_rows: expected a positive number");
     checked_volume("embedding table", {op.table_rows, op.cols});
+    if (op.tokens < 0 || op.position < 0) refuse("tokens and position: expected at least 0");
   }
+  check_routing(op, refuse);
+  const bool by_head = op.alibi != 0 || op.sinks;
+  if (by_head && op.kind != VectorKind::kSoftmax) refuse("alibi and sinks: no use");
+  if (op.alibi < 0) refuse("alibi: expected at least 0");
+  if (by_head &&
+      (op.heads < 1 || op.rows % (op.heads * std::max<std::int64_t>(1, op.causal)) != 0))
+    refuse("heads: expected so many heads of `causal` rows each");
   if (op.kind == VectorKind::kRope && rotated_cols(op) % 2 != 0)
     refuse(op.rotated > 0 ? "rotated: expected an even number" : "cols: expected an even number");
   if (op.rotated < 0 || op.rotated > op.cols) refuse("rotated: expected at most cols");

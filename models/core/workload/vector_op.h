@@ -21,6 +21,8 @@ enum class VectorKind {
   kLayerNorm,
   kReduceMean,
   kQuantize,  ///< dynamic: one scale per row (token)
+  kRoute,     ///< a mixture's router: weights of the experts chosen for a row, else 0
+  kCombine,   ///< the chosen experts' results of a row, weighted
   kRope,
   // Element by element.
   kRelu,
@@ -47,6 +49,7 @@ enum class VectorKind {
   kPow,
   kMax,
   kMin,
+  kClampedSwiglu,
   kQuantizeLinear,
   kDequantizeLinear,
   // Windows.
@@ -61,6 +64,7 @@ enum class VectorKind {
   kPad,
   kReshape,
   kTranspose,
+  kDispatch,  ///< rows once for each expert chosen for them, expert by expert
 };
 
 /// The geometry of a pool: a depthwise convolution, groups == channels == filters.
@@ -84,6 +88,19 @@ struct RopeScaling {
   double factor = 1;
   double low_frequency = 1, high_frequency = 4;
   std::int64_t original = 0;  ///< 0: no frequency is spared
+};
+
+/// How a mixture of experts chooses: the `chosen` best scores of a row, and what they weigh.
+struct Routing {
+  enum class Scores { kSoftmax, kSigmoid, kChosenSoftmax };  ///< the last: over the chosen alone
+  std::int64_t experts = 1, chosen = 1;
+  Scores scores = Scores::kSoftmax;
+  bool normalized = false;  ///< weights of the chosen are divided by their sum
+  double scale = 1;         ///< and multiplied by it
+  bool biased = false;      ///< a trained bias for each expert counts in the choice alone
+  /// Of so many groups of consecutive experts, `kept_groups` with the largest sums of their
+  /// `group_best` best scores are chosen from.
+  std::int64_t groups = 1, kept_groups = 1, group_best = 1;
 };
 
 /// What integers of a quantized tensor stand for: scale * (code - zero_point).
@@ -115,9 +132,15 @@ struct VectorOp {
   std::int64_t causal = 0;
   /// softmax: of the columns that a row sees, the last `reach`; 0: all.
   std::int64_t reach = 0;
-  std::int64_t heads = 1;     ///< rope: rows of one token
-  std::int64_t position = 0;  ///< rope: position of the first token
+  std::int64_t heads = 1;     ///< rope: rows of one token; softmax: heads, of `causal` rows each
+  std::int64_t position = 0;  ///< rope, embedding: position of the first token
   std::int64_t tokens = 0;    ///< rope: tokens of one sequence; 0: all
+                              ///< embedding: above 0, rows are looked up by their tokens' positions
+  /// softmax: above 0, scores get slope * (key - query), with slopes 2^(-alibi * (h + 1) / heads)
+  /// where heads are a power of two (ALiBi).
+  double alibi = 0;
+  bool sinks = false;              ///< softmax: a trained score for each head, of no column
+  std::optional<Routing> routing;  ///< route, combine, dispatch
   /// rope: pairs (2i, 2i+1) as Llama; else (i, i + rotated/2) as NeoX
   bool interleaved = false;
   std::int64_t rotated = 0;            ///< rope: leading columns that are rotated; 0: all
@@ -188,6 +211,15 @@ std::int64_t parameter_elements(const VectorOp& op);
 
 /// Columns of a row that rope rotates.
 std::int64_t rotated_cols(const VectorOp& op);
+
+/// ALiBi's slope of a head; of heads that are no power of two, those of the next smaller one come
+/// first, then every other one of twice as many.
+double alibi_slope(const VectorOp& op, std::int64_t head);
+
+/// The rows that an embedding without an operand looks up: those of the tokens' positions (beyond
+/// the table from its beginning on, which only time and traffic go through with), or spread over
+/// the table by Fibonacci hashing.
+std::int64_t default_index(const VectorOp& op, std::int64_t row);
 
 double vector_alpha(const VectorOp& op);
 double vector_beta(const VectorOp& op);

@@ -106,6 +106,86 @@ TEST_CASE("vector values: softmax, and what a causal row does not see") {
   check_close(run(op, {{4, 4, 90, 90, 2, 2}}), {0, 1, 0, 0, 0, 1});
 }
 
+TEST_CASE("vector values: softmax with ALiBi and with sinks, head by head") {
+  VectorOp op = op_of(K::kSoftmax, 4, 2);
+  op.heads = 2;
+  op.causal = 2;  // rows: head 0 of two tokens, head 1 of two
+  op.alibi = 2;   // slopes 1/2 and 1/4
+  op.alpha = 0.5;
+  const double first = std::exp(-0.5), second = std::exp(-0.25);
+  check_close(run(op, {{6, 9, 6, 6, 6, 9, 6, 6}}),
+              {1, 0, first / (1 + first), 1 / (1 + first), 1, 0, second / (1 + second),
+               1 / (1 + second)});
+  op.alibi = 0;
+  op.sinks = true;
+  VectorOperands o;
+  o.inputs = {{6, 9, 6, 6, 6, 9, 6, 6}};
+  o.sinks = {3, 4};  // the scores are 3
+  const double e = std::exp(1.0);
+  check_close(vector_values(op, o).values, {0.5, 0, 1 / 3.0, 1 / 3.0, 1 / (1 + e), 0, 1 / (2 + e),
+                                            1 / (2 + e)});
+  o.sinks = {3};
+  CHECK_THROWS_AS(vector_values(op, o), Error);
+}
+
+TEST_CASE("vector: slopes of ALiBi where heads are no power of two") {
+  VectorOp op = op_of(K::kSoftmax, 6, 1);
+  op.heads = 6;
+  op.alibi = 8;
+  const double expected[] = {0x1p-2, 0x1p-4, 0x1p-6, 0x1p-8, 0x1p-1, 0x1p-3};
+  for (std::int64_t h = 0; h < 6; ++h) CHECK(alibi_slope(op, h) == expected[h]);
+}
+
+TEST_CASE("vector values: a router chooses, and what its choices weigh") {
+  VectorOp op = op_of(K::kRoute, 1, 4);
+  op.routing = Routing();
+  op.routing->experts = 4;
+  op.routing->chosen = 2;
+  const float l2 = static_cast<float>(std::log(2.0)), l3 = static_cast<float>(std::log(3.0));
+  // Scores 1, 2, 3, 2 of 8: of equal ones the first counts.
+  check_close(run(op, {{0, l2, l3, l2}}), {0, 2 / 8.0, 3 / 8.0, 0});
+  op.routing->normalized = true;
+  op.routing->scale = 10;
+  check_close(run(op, {{0, l2, l3, l2}}), {0, 4, 6, 0});
+  op.routing->normalized = false;
+  op.routing->scores = Routing::Scores::kChosenSoftmax;
+  check_close(run(op, {{0, l2, l3, l2}}), {0, 4, 6, 0});
+  op.routing->scores = Routing::Scores::kSigmoid;
+  op.routing->scale = 1;
+  op.routing->biased = true;
+  VectorOperands o;
+  o.inputs = {{0, l2, l3, l2}};  // 1/2, 2/3, 3/4, 2/3
+  o.bias = {1, 0, 0, 0};         // for the choice alone
+  check_close(vector_values(op, o).values, {0.5, 0, 0.75, 0});
+  op.routing->groups = 2;  // 1/2 + 1 + 2/3 against 3/4 + 2/3
+  op.routing->group_best = 2;
+  check_close(vector_values(op, o).values, {0.5, 2 / 3.0, 0, 0});
+}
+
+TEST_CASE("vector values: rows go to their experts and come back weighted") {
+  VectorOp op = op_of(K::kDispatch, 4, 2);
+  op.routing = Routing();
+  op.routing->experts = 3;
+  op.routing->chosen = 2;
+  VectorOperands o;
+  const std::vector<float> weights = {0, 0.25, 0.5, 2, 1, 0};  // tokens: experts 1, 2 and 0, 1
+  o.inputs = {{1, 2, 3, 4}, weights};
+  o.indices = chosen_experts(*op.routing, weights);
+  CHECK(o.indices == std::vector<std::int64_t>{1, 2, 0, 1});
+  CHECK(expert_loads(*op.routing, o.indices) == std::vector<std::int64_t>{1, 2, 1});
+  CHECK(vector_values(op, o).values == Values{3, 4, 1, 2, 3, 4, 1, 2});
+  op.kind = K::kCombine;
+  op.rows = 2;
+  o.inputs = {{1, 1, 2, 2, 4, 4, 8, 8}, weights};  // of experts 0, 1, 1, 2
+  CHECK(vector_values(op, o).values == Values{4.5, 4.5, 6, 6});
+}
+
+TEST_CASE("vector values: clamped SwiGLU") {
+  VectorOp op = op_of(K::kClampedSwiglu, 1, 3);
+  const double s = 1 / (1 + std::exp(-1.702)), t = 7 / (1 + std::exp(-7 * 1.702));
+  check_close(run(op, {{1, 9, 1}, {2, -9, 9}}), {s * 3, t * -6, s * 8});
+}
+
 TEST_CASE("vector values: a soft cap has both of its constants") {
   VectorOp op = op_of(K::kSoftcap, 1, 3);
   op.alpha = 0.25;

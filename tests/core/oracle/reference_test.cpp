@@ -36,6 +36,23 @@ VectorOp example(K kind) {
   op.cols = 8;
   if (kind == K::kSoftmax) op.causal = 3;
   if (kind == K::kSoftmax) op.reach = 2;
+  if (kind == K::kSoftmax) {
+    op.heads = 2;
+    op.alibi = 4;
+    op.sinks = true;
+    op.alpha = 0.5;
+  }
+  if (kind == K::kRoute || kind == K::kCombine || kind == K::kDispatch) {
+    op.routing = Routing();
+    op.routing->experts = 8;
+    op.routing->chosen = 3;
+    if (kind == K::kRoute) {
+      op.routing->groups = 4;
+      op.routing->kept_groups = op.routing->group_best = 2;
+      op.routing->scale = 2.5;
+    }
+    return op;
+  }
   if (kind == K::kReduceMean) op.reduced = 5;
   if (kind == K::kLrn) op.reduced = 4;
   if (kind == K::kRope) {
@@ -109,6 +126,10 @@ TEST_CASE("references: every vector operator is near its fp32 arithmetic") {
     VectorOp op = example(row.kind);
     for (const bool other : {false, true}) {
       op.interleaved = op.count_padding = other;
+      if (op.routing && row.kind == K::kRoute) {
+        op.routing->normalized = op.routing->biased = other;
+        op.routing->scores = other ? Routing::Scores::kSigmoid : Routing::Scores::kSoftmax;
+      }
       VectorOperands o;
       ReferenceOperands r;
       if (row.kind == K::kEmbedding) {
@@ -119,6 +140,10 @@ TEST_CASE("references: every vector operator is near its fp32 arithmetic") {
         for (const std::int64_t count : operand_elements(op))
           o.inputs.push_back(random_values(random, count, low, 3));
       }
+      o.sinks = random_values(random, op.heads, -1, 1);
+      if (row.kind == K::kRoute && other) o.bias = random_values(random, op.cols, -1, 1);
+      if (row.kind == K::kCombine || row.kind == K::kDispatch)
+        o.indices = chosen_experts(*op.routing, o.inputs[1]);
       o.gamma = random_values(random, op.cols, 0.5, 2);
       o.beta = random_values(random, op.cols, -1, 1);
       o.mean = random_values(random, op.cols, -1, 1);
@@ -135,6 +160,8 @@ TEST_CASE("references: every vector operator is near its fp32 arithmetic") {
       r.mean = widened(o.mean);
       r.variance = widened(o.variance);
       r.table = widened(o.table);
+      r.bias = widened(o.bias);
+      r.sinks = widened(o.sinks);
       r.indices = o.indices;
       VectorResult got = vector_values(op, o);
       // Rounding to codes is what the reference leaves out.

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <numeric>
+
 #include "core/error.h"
 
 namespace bitjoule::network_test {
@@ -59,6 +61,25 @@ TEST_CASE("network: a depthwise convolution holds kernel x channels weights") {
   CHECK(layer_weights(layer) == 3 * 3 * 8);
   CHECK(layer_macs(layer) == 4 * 4 * 3 * 3 * 8);
   CHECK(output_elements(layer) == 4 * 4 * 8);
+}
+
+TEST_CASE("network: experts that a batch reaches, by the expectation") {
+  // 128 experts, 8 chosen: 128 * (1 - (15/16)^B), models.md's table rounded.
+  Experts experts{128, 8, {}};
+  const auto loads = [&](std::int64_t tokens) {
+    return spread_loads(Gemm{tokens * experts.chosen, 1, 1}, experts);
+  };
+  const std::int64_t expected[][2] = {{1, 8},   {2, 16},  {4, 29},   {8, 52},
+                                      {16, 82}, {32, 112}, {64, 126}, {256, 128}};
+  for (const auto& [tokens, active] : expected) {
+    CAPTURE(tokens);
+    const std::vector<std::int64_t> rows = loads(tokens);
+    CHECK(static_cast<std::int64_t>(rows.size()) == active);
+    CHECK(std::accumulate(rows.begin(), rows.end(), std::int64_t{0}) == 8 * tokens);
+    CHECK(rows.front() - rows.back() <= 1);
+  }
+  experts = {8, 2, {}};
+  CHECK(loads(4) == std::vector<std::int64_t>{2, 2, 2, 1, 1});  // 5.47 experts of 8
 }
 
 TEST_CASE("network: faults name the layer and the field") {

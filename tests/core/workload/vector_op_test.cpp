@@ -38,7 +38,7 @@ TEST_CASE("vector: the table has one row per kind, in order, with unique names")
     CHECK(names.insert(row.name).second);
     CHECK(&find_vector_row(row.name) == &row);
   }
-  CHECK(static_cast<std::size_t>(VectorKind::kTranspose) + 1 == vector_rows().size());
+  CHECK(static_cast<std::size_t>(VectorKind::kDispatch) + 1 == vector_rows().size());
   CHECK_THROWS_AS(find_vector_row("sofmax"), Error);
 }
 
@@ -53,6 +53,55 @@ TEST_CASE("vector: softmax does three passes: maximum, exponentials and sum, sca
   CHECK(work[1][2].count == rows * cols);
   CHECK(work[2][0].primitive == Primitive::kDivide);
   CHECK(work[2][0].count == rows);
+}
+
+TEST_CASE("vector: ALiBi costs a product and a sum in each pass over the scores, a sink a score") {
+  VectorOp op;
+  op.kind = VectorKind::kSoftmax;
+  op.rows = 4;
+  op.cols = 10;
+  op.heads = 4;
+  const auto count = [&](Primitive primitive) {
+    std::int64_t total = 0;
+    for (const auto& pass : vector_work(op))
+      for (const VectorWork& work : pass) total += work.primitive == primitive ? work.count : 0;
+    return total;
+  };
+  const std::int64_t adds = count(Primitive::kAdd), products = count(Primitive::kMultiply);
+  op.alibi = 8;
+  CHECK(count(Primitive::kAdd) == adds + 2 * 40);
+  CHECK(count(Primitive::kMultiply) == products + 2 * 40);
+  op.sinks = true;
+  CHECK(count(Primitive::kAdd) == adds + 2 * 40 + 2 * 4);
+  CHECK(count(Primitive::kExp) == 40 + 4);
+  CHECK(count(Primitive::kCompare) == 40 + 4);
+  CHECK(parameter_elements(op) == 4);
+}
+
+TEST_CASE("vector: a mixture's results are weighted and added for each of the chosen experts") {
+  VectorOp op;
+  op.kind = VectorKind::kCombine;
+  op.rows = 3;
+  op.cols = 10;
+  op.routing = Routing();
+  op.routing->experts = 8;
+  op.routing->chosen = 2;
+  const auto work = vector_work(op);
+  REQUIRE(work.size() == 1);
+  CHECK(work[0][0].count == 2 * 30);  // products
+  CHECK(work[0][1].count == 30);      // sums: one less
+  CHECK(operand_elements(op) == std::vector<std::int64_t>{2 * 30, 3 * 8});
+}
+
+TEST_CASE("vector: learned positions are the rows of an embedding") {
+  VectorOp op;
+  op.kind = VectorKind::kEmbedding;
+  op.table_rows = 10;
+  op.rows = 4;
+  op.tokens = 2;
+  op.position = 5;
+  const std::int64_t expected[] = {5, 6, 5, 6};  // of two sequences
+  for (std::int64_t r = 0; r < 4; ++r) CHECK(default_index(op, r) == expected[r]);
 }
 
 TEST_CASE("vector: cycles are the primitives over the lanes, and a latency per pass") {
