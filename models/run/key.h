@@ -66,8 +66,8 @@ inline auto members(const VectorOp& s) {
                reach, heads, position, tokens, alibi, sinks, routing, interleaved, rotated, scaling,
                alpha, beta, bias, shape, operand_shapes, axes, starts, steps, codes] = s;
   return std::tie(kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
-                  reach, heads, position, tokens, alibi, sinks, routing, interleaved, rotated, scaling,
-                  alpha, beta, bias, shape, operand_shapes, axes, starts, steps, codes);
+                  reach, heads, position, tokens, alibi, sinks, routing, interleaved, rotated,
+                  scaling, alpha, beta, bias, shape, operand_shapes, axes, starts, steps, codes);
 }
 inline auto members(const TensorFormat& s) {
   const auto& [format, granularity, group_size, symmetric, scale, zero_point] = s;

@@ -20,7 +20,7 @@ struct LayerTensor {
   std::vector<std::int32_t> codes;  ///< integers as they are; empty: real values
   /// Computed by the network: without any rounding. Empty: constants, which are `values`.
   std::vector<double> reference;
-  const StoredTensor* file = nullptr;  ///< whose order is the native one; else nullptr
+  const StoredTensor* file = nullptr;         ///< whose order is the native one; else nullptr
   std::shared_ptr<const StoredTensor> slice;  ///< what `file` is where it is a part of a tensor
   OperandOrigin origin;
 };

@@ -199,8 +199,7 @@ NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step
   const auto* op = std::get_if<VectorOp>(&layer.op);
   if (op == nullptr) {
     NetworkTensor result;
-    const Known known =
-        simulate_macs(step, next, ahead, NetworkValues::kAllRows, valued, result);
+    const Known known = simulate_macs(step, next, ahead, NetworkValues::kAllRows, valued, result);
     valued.network_error = values_->finish(layer, std::move(result));
     return known;
   }
@@ -214,9 +213,8 @@ NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step
 }
 
 NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* next,
-                                                  const WeightsAhead& ahead,
-                                                  std::int64_t first_row, LayerResult& valued,
-                                                  NetworkTensor& result) {
+                                                  const WeightsAhead& ahead, std::int64_t first_row,
+                                                  LayerResult& valued, NetworkTensor& result) {
   const NetworkLayer& layer = *step.layer;
   const Layer mac = mac_layer(layer);
   const Precision precision = layer_precision(layer, run_.precision);
@@ -245,8 +243,7 @@ NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* 
 /// one for each expert.
 void NetworkRunner::run_experts(const NetworkLayer& layer, const NetworkPhase& phase,
                                 PassResult& pass) {
-  const std::vector<std::int64_t> loads =
-      with_name(layer, [&] { return values_->loads(layer); });
+  const std::vector<std::int64_t> loads = with_name(layer, [&] { return values_->loads(layer); });
   NetworkTensor all;
   std::int64_t first_row = 0;
   const std::int64_t most = *std::max_element(loads.begin(), loads.end());

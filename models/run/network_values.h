@@ -37,7 +37,8 @@ class NetworkValues {
   void begin(const Network& network, std::map<std::string, NetworkTensor> given = {});
 
   /// What a layer with MACs works on, and its result when that is there.
-  MacOperands operands(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem) {
+  MacOperands operands(const NetworkLayer& layer, const LayerOp& op,
+                       const MappingProblem& problem) {
     return operands(layer, op, problem, kAllRows);
   }
   /// Of one expert: its rows of the first input begin at `first_row`.

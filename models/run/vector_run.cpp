@@ -147,7 +147,8 @@ class Run {
   /// Indices from an operand of integers, else those that the traffic has.
   void read_table() {
     std::vector<std::int32_t> indices = default_indices(op_);
-    if (!inputs_.empty() && inputs_[0]->is_number) indices = inputs_[0]->codes;
+    if (!inputs_.empty() && inputs_[0]->is_number)
+      indices = inputs_[0]->codes;
     else if (op_.tokens > 0 && op_.position + op_.tokens > op_.table_rows)
       throw input_error(fmt::format("position {} is beyond the table of {} rows",
                                     op_.position + op_.tokens - 1, op_.table_rows));

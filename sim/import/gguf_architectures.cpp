@@ -174,22 +174,22 @@ GgufArchitecture gguf_gptneox() {
 }
 
 GgufArchitecture gguf_gpt_oss() {
-  GgufArchitecture row{"gpt-oss",
-                       false,
-                       {{"sinks", "1"},
-                        {"router", "2"},
-                        {"router_bias", "1"},
-                        {"expert_bias", "1"},
-                        {"activation", "4"}},
-                       {},
-                       {"ffn_norm"},
-                       both(kExpertTensors,
-                            {{"post_attention_norm.weight", "ffn_norm", "gamma", true},
-                             {"attn_sinks.weight", "softmax", "sinks", true},
-                             {"ffn_gate_inp.bias", "router", "bias", true},
-                             {"ffn_gate_exps.bias", "gate_exps", "bias", true},
-                             {"ffn_up_exps.bias", "up_exps", "bias", true},
-                             {"ffn_down_exps.bias", "down_exps", "bias", true}})};
+  GgufArchitecture row{
+      "gpt-oss",
+      false,
+      {{"sinks", "1"},
+       {"router", "2"},
+       {"router_bias", "1"},
+       {"expert_bias", "1"},
+       {"activation", "4"}},
+      {},
+      {"ffn_norm"},
+      both(kExpertTensors, {{"post_attention_norm.weight", "ffn_norm", "gamma", true},
+                            {"attn_sinks.weight", "softmax", "sinks", true},
+                            {"ffn_gate_inp.bias", "router", "bias", true},
+                            {"ffn_gate_exps.bias", "gate_exps", "bias", true},
+                            {"ffn_up_exps.bias", "up_exps", "bias", true},
+                            {"ffn_down_exps.bias", "down_exps", "bias", true}})};
   row.mixture = {true, "expert_feed_forward_length", false, false};
   row.has_windows = true;
   row.period = 2;
@@ -224,13 +224,13 @@ GgufArchitecture gguf_bloom() {
   for (const auto& [parameter, value] :
        {std::pair("embed_norm", "1"), std::pair("alibi", "8"), std::pair("rotary", "0")})
     row.fixed.emplace_back(parameter, value);
-  for (const ModelTensorRow& tensor :
-       std::initializer_list<ModelTensorRow>{{"token_embd_norm.weight", "embed_norm", "gamma", false},
-                                             {"token_embd_norm.bias", "embed_norm", "beta", false},
-                                             {"ffn_norm.bias", "ffn_norm", "beta", true},
-                                             {"attn_qkv.bias", "qkv", "bias", true},
-                                             {"ffn_up.bias", "up", "bias", true},
-                                             {"ffn_down.bias", "down", "bias", true}})
+  for (const ModelTensorRow& tensor : std::initializer_list<ModelTensorRow>{
+           {"token_embd_norm.weight", "embed_norm", "gamma", false},
+           {"token_embd_norm.bias", "embed_norm", "beta", false},
+           {"ffn_norm.bias", "ffn_norm", "beta", true},
+           {"attn_qkv.bias", "qkv", "bias", true},
+           {"ffn_up.bias", "up", "bias", true},
+           {"ffn_down.bias", "down", "bias", true}})
     row.tensors.push_back(tensor);
   return row;
 }

@@ -23,8 +23,8 @@ struct GgufKey {
 /// How an architecture with expert_count is a mixture of experts.
 struct GgufMixture {
   bool exists = false;
-  const char* width = nullptr;  ///< key of the experts' width; nullptr: feed_forward_length
-  bool normalized = false;      ///< weights of the chosen experts are divided by their sum
+  const char* width = nullptr;   ///< key of the experts' width; nullptr: feed_forward_length
+  bool normalized = false;       ///< weights of the chosen experts are divided by their sum
   bool has_shared_gate = false;  ///< an MLP beside them, weighted by a sigmoid
   bool is_deepseek = false;      ///< keys of its routers, and an MLP beside the experts
 };

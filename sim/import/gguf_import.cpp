@@ -154,19 +154,19 @@ bool is_mixture_key(const GgufArchitecture& architecture, const std::string& key
   if (!architecture.mixture.exists) return false;
   if (key == "expert_count" || key == "expert_used_count") return true;
   if (architecture.mixture.width != nullptr && key == architecture.mixture.width) return true;
-  if (architecture.mixture.has_shared_gate && key == "expert_shared_feed_forward_length") return true;
+  if (architecture.mixture.has_shared_gate && key == "expert_shared_feed_forward_length")
+    return true;
   static const std::set<std::string> kDeepSeek = {
-      "expert_shared_count",   "leading_dense_block_count", "expert_gating_func",
-      "expert_weights_norm",   "expert_weights_scale",      "expert_group_count",
+      "expert_shared_count",    "leading_dense_block_count", "expert_gating_func",
+      "expert_weights_norm",    "expert_weights_scale",      "expert_group_count",
       "expert_group_used_count"};
   return architecture.mixture.is_deepseek && kDeepSeek.count(key) != 0;
 }
 
 bool is_latent_key(const GgufArchitecture& architecture, const std::string& key) {
   static const std::set<std::string> kKeys = {
-      "attention.q_lora_rank",      "attention.kv_lora_rank",
-      "attention.key_length_mla",   "attention.value_length_mla",
-      "rope.scaling.yarn_log_multiplier"};
+      "attention.q_lora_rank", "attention.kv_lora_rank", "attention.key_length_mla",
+      "attention.value_length_mla", "rope.scaling.yarn_log_multiplier"};
   return architecture.latent && kKeys.count(key) != 0;
 }
 
@@ -212,8 +212,7 @@ void add_deepseek_router(const GgufFile& file, const std::string& prefix, Values
     return number_at(file, prefix + key, otherwise);
   };
   const double dense = number("leading_dense_block_count", 0);
-  const bool biased =
-      find_tensor(file, fmt::format("blk.{}.exp_probs_b.bias", dense)) != nullptr;
+  const bool biased = find_tensor(file, fmt::format("blk.{}.exp_probs_b.bias", dense)) != nullptr;
   const double gating = number("expert_gating_func", biased ? 2 : 1);
   if (gating != 1 && gating != 2)
     refuse(file, prefix + "expert_gating_func", "expected 1 (softmax) or 2 (sigmoid)");
@@ -363,6 +362,25 @@ boost::json::object rule_of(const StoredTensor& tensor, const ModelTensorRow& ro
   return rule;
 }
 
+/// Without the tensors of experts in a model that has none; of latent attention those that this
+/// file's form has.
+ModelTensors names_of(const GgufFile& file, const GgufArchitecture& architecture) {
+  std::set<std::string> without;
+  if (!is_mixture(file, architecture, std::string(architecture.name) + "."))
+    for (const char* layer : {"router", "gate_exps", "up_exps", "down_exps"}) without.insert(layer);
+  if (architecture.latent && has_old_latent(file)) without.insert({"k_b", "v_b"});
+  const bool has_q_a = find_tensor(file, "blk.0.attn_q_a.weight") != nullptr;
+  const std::string other_q = has_q_a ? "attn_q.weight" : "attn_q_b.weight";
+  ModelTensors names = architecture.names();
+  names.rows.erase(std::remove_if(names.rows.begin(), names.rows.end(),
+                                  [&](const ModelTensorRow& row) {
+                                    return without.count(row.layer) != 0 ||
+                                           (architecture.latent && row.stored == other_q);
+                                  }),
+                   names.rows.end());
+  return names;
+}
+
 }  // namespace
 
 Imported import_gguf(const Blob& blob, const ImportOptions& options) {
@@ -375,22 +393,7 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
   Imported result;
   result.parameters = given_parameters(options);
   const GgufArchitecture& architecture = architecture_of(file);
-  ModelTensors names = architecture.names();
-  if (architecture.latent && has_old_latent(file))
-    names.rows.erase(std::remove_if(names.rows.begin(), names.rows.end(),
-                                    [](const ModelTensorRow& row) {
-                                      const std::string layer = row.layer;
-                                      return layer == "k_b" || layer == "v_b";
-                                    }),
-                     names.rows.end());
-  if (architecture.latent)  // queries are made at once, or of numbers of their own
-    names.rows.erase(
-        std::remove_if(names.rows.begin(), names.rows.end(),
-                       [&](const ModelTensorRow& row) {
-                         const bool has = find_tensor(file, "blk.0.attn_q_a.weight") != nullptr;
-                         return row.stored == std::string(has ? "attn_q.weight" : "attn_q_b.weight");
-                       }),
-        names.rows.end());
+  const ModelTensors names = names_of(file, architecture);
   add_parameters(file, architecture, options, network, result.notes);
   const std::string reference = options.reference.empty()
                                     ? std::filesystem::path(file.name).filename().string()
@@ -413,11 +416,12 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
                       "refused",
                       tensor.name));
     } else if (row == nullptr && architecture.latent && is_old_latent(tensor.name)) {
-      const std::string block = tensor.name.substr(0, tensor.name.size() - std::string(kOldLatent).size());
+      const std::string block =
+          tensor.name.substr(0, tensor.name.size() - std::string(kOldLatent).size());
       for (const char* part : {"k_b", "v_b"})
         if (!options.requantize)
-          network.overrides.push_back({{"layers", {block + part}},
-                                       {"precision", weights_in(tensor.type->format)}});
+          network.overrides.push_back(
+              {{"layers", {block + part}}, {"precision", weights_in(tensor.type->format)}});
     } else if (row == nullptr) {
       unknown.push_back(tensor.name);
     } else if (std::none_of(formats().begin(), formats().end(), is_format)) {

@@ -305,19 +305,20 @@ HfFamily opt() {
         std::pair("qkv_bias", "1"), std::pair("o_bias", "1"), std::pair("mlp_bias", "1"),
         std::pair("position_offset", "2")})
     family.fixed.emplace_back(parameter, value);
-  family.sizes = {{"hidden", "hidden_size", nullptr},
-                  {"layers", "num_hidden_layers", nullptr},
-                  {"heads", "num_attention_heads", nullptr},
-                  {"ffn", "ffn_dim", nullptr},
-                  {"vocab", "vocab_size", nullptr},
-                  {"positions", "max_position_embeddings", "2048"}};
+  family.sizes = {
+      {"hidden", "hidden_size", nullptr},        {"layers", "num_hidden_layers", nullptr},
+      {"heads", "num_attention_heads", nullptr}, {"ffn", "ffn_dim", nullptr},
+      {"vocab", "vocab_size", nullptr},          {"positions", "max_position_embeddings", "2048"}};
   family.tied = true;
   family.activation_keys = {"activation_function"};
   family.activation = "relu";
   family.block = "model.decoder.layers.";
-  family.linears = {{"q", "self_attn.q_proj"}, {"k", "self_attn.k_proj"},
-                    {"v", "self_attn.v_proj"}, {"o", "self_attn.out_proj"},
-                    {"up", "fc1"},             {"down", "fc2"}};
+  family.linears = {{"q", "self_attn.q_proj"},
+                    {"k", "self_attn.k_proj"},
+                    {"v", "self_attn.v_proj"},
+                    {"o", "self_attn.out_proj"},
+                    {"up", "fc1"},
+                    {"down", "fc2"}};
   family.embeddings = {"embed", "position"};
   family.embedding_module = "model.decoder.embed_tokens";
   family.tensors = &kTensors;
@@ -371,10 +372,10 @@ std::vector<ModelTensorRow> expert_tensors(const char* router, const char* gate,
 
 HfFamily mixtral() {
   static const ModelTensors kTensors = llama_tensors_but(
-      {"gate", "up", "down"}, expert_tensors("block_sparse_moe.gate.weight",
-                                             "block_sparse_moe.experts.{expert}.w1.weight",
-                                             "block_sparse_moe.experts.{expert}.w3.weight",
-                                             "block_sparse_moe.experts.{expert}.w2.weight"));
+      {"gate", "up", "down"},
+      expert_tensors("block_sparse_moe.gate.weight", "block_sparse_moe.experts.{expert}.w1.weight",
+                     "block_sparse_moe.experts.{expert}.w3.weight",
+                     "block_sparse_moe.experts.{expert}.w2.weight"));
   HfFamily family = llama_like("mixtral");
   family.kv_heads = 8;
   family.theta = "1000000";
@@ -428,15 +429,12 @@ HfFamily qwen3_moe() {
 
 HfFamily qwen2_moe() {
   static const ModelTensors kTensors = llama_tensors_but(
-      {}, joined(qwen_experts(), std::vector<ModelTensorRow>{
-                                     {"mlp.shared_expert.gate_proj.weight", "gate_shexp",
-                                      "weights", true},
-                                     {"mlp.shared_expert.up_proj.weight", "up_shexp", "weights",
-                                      true},
-                                     {"mlp.shared_expert.down_proj.weight", "down_shexp",
-                                      "weights", true},
-                                     {"mlp.shared_expert_gate.weight", "router_shexp", "weights",
-                                      true}}));
+      {}, joined(qwen_experts(),
+                 std::vector<ModelTensorRow>{
+                     {"mlp.shared_expert.gate_proj.weight", "gate_shexp", "weights", true},
+                     {"mlp.shared_expert.up_proj.weight", "up_shexp", "weights", true},
+                     {"mlp.shared_expert.down_proj.weight", "down_shexp", "weights", true},
+                     {"mlp.shared_expert_gate.weight", "router_shexp", "weights", true}}));
   HfFamily family = qwen2();
   family.model_type = "qwen2_moe";
   family.kv_heads = 16;
@@ -459,12 +457,10 @@ HfFamily qwen2_moe() {
 HfFamily deepseek(const char* model_type, bool is_v3) {
   HfFamily family = llama_like(model_type);
   family.fixed = {{"interleaved_rope", "1"}};
-  family.sizes = {{"hidden", "hidden_size", nullptr},
-                  {"layers", "num_hidden_layers", nullptr},
-                  {"heads", "num_attention_heads", nullptr},
-                  {"ffn", "intermediate_size", nullptr},
-                  {"vocab", "vocab_size", nullptr},
-                  {"epsilon", "rms_norm_eps", "0.000001"}};
+  family.sizes = {
+      {"hidden", "hidden_size", nullptr},        {"layers", "num_hidden_layers", nullptr},
+      {"heads", "num_attention_heads", nullptr}, {"ffn", "intermediate_size", nullptr},
+      {"vocab", "vocab_size", nullptr},          {"epsilon", "rms_norm_eps", "0.000001"}};
   family.tensors = nullptr;
   family.linears = {{"q", "self_attn.q_proj"},
                     {"q_a", "self_attn.q_a_proj"},
@@ -512,9 +508,9 @@ HfFamily gpt_oss() {
   family.required = {{"attention_bias", true, true}};
   family.biases = "biases of all products";
   family.tensors = nullptr;
-  family.linears = {{"q", "self_attn.q_proj"},      {"k", "self_attn.k_proj"},
-                    {"v", "self_attn.v_proj"},      {"o", "self_attn.o_proj"},
-                    {"gate_exps", "mlp.experts"},   {"up_exps", "mlp.experts"},
+  family.linears = {{"q", "self_attn.q_proj"},    {"k", "self_attn.k_proj"},
+                    {"v", "self_attn.v_proj"},    {"o", "self_attn.o_proj"},
+                    {"gate_exps", "mlp.experts"}, {"up_exps", "mlp.experts"},
                     {"down_exps", "mlp.experts"}};
   family.mixture.count = "num_local_experts";
   family.mixture.missing_count = 128;
@@ -568,11 +564,29 @@ HfFamily bert() {
 }  // namespace
 
 const std::vector<HfFamily>& hf_families() {
-  static const std::vector<HfFamily> kFamilies = {
-      llama_like("llama"), mistral(), qwen2(), qwen3(),  gemma(),    gemma2(), gemma3(), phi3(),
-      smollm3(), granite(), olmo2(), falcon(), gpt_neox(), opt(), bloom(), mixtral(), qwen2_moe(),
-      qwen3_moe(), deepseek("deepseek_v2", false), deepseek("deepseek_v3", true), gpt_oss(), gpt2(),
-      bert()};
+  static const std::vector<HfFamily> kFamilies = {llama_like("llama"),
+                                                  mistral(),
+                                                  qwen2(),
+                                                  qwen3(),
+                                                  gemma(),
+                                                  gemma2(),
+                                                  gemma3(),
+                                                  phi3(),
+                                                  smollm3(),
+                                                  granite(),
+                                                  olmo2(),
+                                                  falcon(),
+                                                  gpt_neox(),
+                                                  opt(),
+                                                  bloom(),
+                                                  mixtral(),
+                                                  qwen2_moe(),
+                                                  qwen3_moe(),
+                                                  deepseek("deepseek_v2", false),
+                                                  deepseek("deepseek_v3", true),
+                                                  gpt_oss(),
+                                                  gpt2(),
+                                                  bert()};
   return kFamilies;
 }
 

@@ -13,8 +13,8 @@ namespace bitjoule {
 struct SizeRow {
   const char* parameter;
   const char* key;
-  const char* otherwise;      ///< nullptr: required; "": the base's own default
-  bool null_is_none = false;  ///< null means the base's own default, not `otherwise`
+  const char* otherwise;       ///< nullptr: required; "": the base's own default
+  bool null_is_none = false;   ///< null means the base's own default, not `otherwise`
   const char* also = nullptr;  ///< another spelling of the key
 };
 

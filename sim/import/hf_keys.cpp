@@ -27,9 +27,9 @@ const std::set<std::string>& hf_harmless_keys() {
       "_attn_implementation_autoset", "_flash_attn_2_enabled", "use_flash_attn",
       "cache_implementation", "chunk_size_feed_forward", "tie_encoder_decoder",
       "remove_invalid_values", "reorder_and_upcast_attn", "tf_legacy_loss",
-      "cross_attention_hidden_size", "layerdrop", "slow_but_exact", "offset_alibi",
-      "skip_bias_add", "skip_bias_add_qkv", "attention_softmax_in_fp32", "bias_dropout_fusion",
- "masked_softmax_fusion", "router_jitter_noise", "ep_size", "aux_loss_alpha", "seq_aux",
+      "cross_attention_hidden_size", "layerdrop", "slow_but_exact", "offset_alibi", "skip_bias_add",
+      "skip_bias_add_qkv", "attention_softmax_in_fp32", "bias_dropout_fusion",
+      "masked_softmax_fusion", "router_jitter_noise", "ep_size", "aux_loss_alpha", "seq_aux",
       "initial_context_length",
       // Generation.
       "do_sample", "early_stopping", "max_length", "min_length", "num_beams", "num_beam_groups",

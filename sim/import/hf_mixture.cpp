@@ -60,9 +60,10 @@ void set_groups(const HfReading& r) {
   if (dense < 0) r.config.refuse("first_k_dense_replace", "expected at least 0");
   set("dense_layers", dense);
   if (const std::int64_t more = r.config.integer("num_nextn_predict_layers", 0); more > 0)
-    r.notes.push_back(fmt::format("num_nextn_predict_layers: {}: left out: layers that predict "
-                                  "later tokens are not run",
-                                  more));
+    r.notes.push_back(
+        fmt::format("num_nextn_predict_layers: {}: left out: layers that predict "
+                    "later tokens are not run",
+                    more));
 }
 
 }  // namespace

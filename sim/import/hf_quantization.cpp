@@ -270,8 +270,9 @@ std::optional<HfQuantization> read_quantization(const ConfigObject& config,
   else if (result.method == "mxfp4")
     read_mxfp4(q, result);
   else
-    q.refuse("quant_method",
-             fmt::format("expected gptq, awq, bitsandbytes, fp8 or mxfp4, got \"{}\"", result.method));
+    q.refuse(
+        "quant_method",
+        fmt::format("expected gptq, awq, bitsandbytes, fp8 or mxfp4, got \"{}\"", result.method));
   for (const char* key : {"modules_to_not_convert", "llm_int8_skip_modules", "ignored_layers"})
     for (const std::string& module : q.texts(key)) {
       if (result.method == "mxfp4") break;  // what is no expert

@@ -351,13 +351,15 @@ class HfImport {
       if (row->is_of_expert()) {
         const auto [file, is_first] = expert_files_.emplace(layer, entry.file);
         if (file->second != entry.file)
-          throw input_error(fmt::format("{}: experts of layer \"{}\" lie in {} and {}: expected one file; "
-                                        "without the weights beside it, config.json is timed with "
-                                        "generated values",
-                                        weights_path(), layer, file->second, entry.file));
+          throw input_error(
+              fmt::format("{}: experts of layer \"{}\" lie in {} and {}: expected one file; "
+                          "without the weights beside it, config.json is timed with "
+                          "generated values",
+                          weights_path(), layer, file->second, entry.file));
         if (!is_first) continue;
       }
-      const std::string stored = row->is_of_expert() ? family_.tensors->stored_name(*row, layer) : name;
+      const std::string stored =
+          row->is_of_expert() ? family_.tensors->stored_name(*row, layer) : name;
       const json::object source{{"file", (folder / entry.file).generic_string()},
                                 {"tensor", stored}};
       network_.overrides.push_back({{"layers", {layer}}, {"tensors", {{row->role, source}}}});
@@ -393,7 +395,7 @@ class HfImport {
   std::optional<HfQuantization> quantization_;
   HfWeights weights_;
   std::map<std::string, std::string> expert_files_;  ///< by layer: the file of its experts
-  std::vector<const StoredTensor*> values_;  ///< of weights_, that the network takes
+  std::vector<const StoredTensor*> values_;          ///< of weights_, that the network takes
   Imported result_;
 };
 

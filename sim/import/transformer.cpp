@@ -198,8 +198,10 @@ void check_tensors(const std::string& file, const Network& network, const ModelT
       const bool is_tied_head = row.layer == std::string("head") && layer.parameters == 0;
       const std::int64_t wanted = row.is_of_expert() ? experts_of(layer) : 1;
       const auto* vector = std::get_if<VectorOp>(&layer.op);
-      const bool has_it = !is_bias || layer.bias || (vector != nullptr && parameter_elements(*vector) > 0);
-      if (row.in_block == in_block && prefix + row.layer == layer.name && has_it && !is_tied_head && stored[{layer.name, row.role}] < wanted)
+      const bool has_it =
+          !is_bias || layer.bias || (vector != nullptr && parameter_elements(*vector) > 0);
+      if (row.in_block == in_block && prefix + row.layer == layer.name && has_it && !is_tied_head &&
+          stored[{layer.name, row.role}] < wanted)
         missing.push_back(in_block ? names.block + prefix.substr(4) + row.stored : row.stored);
     }
   }

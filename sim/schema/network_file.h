@@ -36,10 +36,10 @@ struct NetworkFile {
   Node inputs;      ///< names and shapes
   Node layers;
   std::vector<NetworkOutput> outputs;
-  std::optional<TensorFormat> kv_cache;  ///< stored format of keys and values
+  std::optional<TensorFormat> kv_cache;    ///< stored format of keys and values
   std::vector<std::int64_t> expert_loads;  ///< of all layers, as Experts::loads
-  std::optional<Requantize> requantize;  ///< as Network::requantize
-  bool unroll = false;                   ///< as NetworkOptions::unroll
+  std::optional<Requantize> requantize;    ///< as Network::requantize
+  bool unroll = false;                     ///< as NetworkOptions::unroll
   std::vector<LayerRule> overrides;
   /// What the model computes and these layers do not, where it costs no cycles or bytes: runs with
   /// values are refused.

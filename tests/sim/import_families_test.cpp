@@ -116,13 +116,14 @@ std::string config(const Row& row) {
       "original_max_position_embeddings":4096,"rope_type":"yarn","truncate":false}})",
                         row.at("experts"));
   if (family(row) == "mixtral")
-    text += fmt::format(",\"num_local_experts\":{},\"num_experts_per_tok\":{}",
-                        row.at("experts"), row.at("top_k"));
+    text += fmt::format(",\"num_local_experts\":{},\"num_experts_per_tok\":{}", row.at("experts"),
+                        row.at("top_k"));
   if (family(row) == "qwen3_moe")
     text += fmt::format(R"(,"num_experts":{},"num_experts_per_tok":{},"moe_intermediate_size":{},
       "norm_topk_prob":true,"decoder_sparse_step":1,"mlp_only_layers":[])",
                         row.at("experts"), row.at("top_k"), row.at("expert_ffn"));
-  const bool is_own_size = row.at("gguf_arch") != "deepseek2" && count(row, "head_dim_k") * count(row, "heads") != count(row, "hidden");
+  const bool is_own_size = row.at("gguf_arch") != "deepseek2" &&
+                           count(row, "head_dim_k") * count(row, "heads") != count(row, "hidden");
   if (is_own_size) text += fmt::format(",\"head_dim\":{}", row.at("head_dim_k"));
   const bool is_gemma = family(row).rfind("gemma", 0) == 0;
   if (!is_gemma && family(row) != "smollm3")
@@ -183,7 +184,8 @@ std::string gguf(const Row& row) {
   const std::uint64_t experts = size("experts"), fe = size("expert_ffn");
   if (experts > 0) key("expert_count", "experts");
   if (experts > 0) key("expert_used_count", "top_k");
-  if (name == "qwen3moe" || name == "gpt-oss" || latent) key("expert_feed_forward_length", "expert_ffn");
+  if (name == "qwen3moe" || name == "gpt-oss" || latent)
+    key("expert_feed_forward_length", "expert_ffn");
   b.real(name + (centred ? ".attention.layer_norm_epsilon" : ".attention.layer_norm_rms_epsilon"),
          1e-5f);
   if (name == "gptneox")

@@ -272,10 +272,11 @@ TEST_CASE("import: faults in config.json") {
         "config.json: 8 heads do not share 3 key heads evenly");
   CHECK(message_of("config.json", "{").find("config.json: ") == 0);
   // One model type is never taken for another.
-  CHECK(
-      message_of("config.json", R"({"model_type":"mixtral"})") ==
-      "config.json: model_type: expected one of llama, mistral, qwen2, qwen3, gemma, gemma2, "
-      "gemma3_text, phi3, smollm3, granite, olmo2, falcon, gpt_neox, gpt2, bert, got \"mixtral\"");
+  CHECK(message_of("config.json", R"({"model_type":"mamba"})") ==
+        "config.json: model_type: expected one of llama, mistral, qwen2, qwen3, gemma, gemma2, "
+        "gemma3_text, phi3, smollm3, granite, olmo2, falcon, gpt_neox, opt, bloom, mixtral, "
+        "qwen2_moe, "
+        "qwen3_moe, deepseek_v2, deepseek_v3, gpt_oss, gpt2, bert, got \"mamba\"");
   CHECK(message_of("config.json", R"({"model_type":"llama"})") ==
         "config.json: hidden_size: expected a positive number, it is missing");
   CHECK(message_of("config.json", R"({"model_type":"gpt2","n_embd":-1})") ==
@@ -366,10 +367,12 @@ TEST_CASE("import: GGUF faults") {
   CHECK(header.notes[0].find("tensor rope_freqs.weight: ") == 0);
   CHECK(imported_yaml(header).find("timing_only: [") != std::string::npos);
   // Keys that change the model are refused, unknown ones told.
+  CHECK(message_of("t.gguf", tiny_llama().number("llama.expert_count", 8).bytes()) ==
+        "t.gguf: metadata \"llama.expert_used_count\" is missing");
   CHECK(
-      message_of("t.gguf", tiny_llama().number("llama.expert_count", 8).bytes()) ==
-      "t.gguf: metadata \"llama.expert_count\": is not supported: it changes the layers: a mixture "
-      "of experts");
+      message_of("t.gguf", tiny_llama().number("llama.expert_shared_count", 2).bytes()) ==
+      "t.gguf: metadata \"llama.expert_shared_count\": is not supported: it changes the layers: a "
+      "mixture of experts");
   CHECK(message_of("t.gguf", tiny_llama().real("llama.attn_logit_softcapping", 50).bytes())
             .find("it changes the values of attention") != std::string::npos);
   CHECK(message_of("t.gguf", tiny_llama().number("llama.rope.dimension_count", 32).bytes())
@@ -393,7 +396,8 @@ TEST_CASE("import: GGUF faults") {
   CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "mamba").bytes())
             .find("expected one of llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3, phi3, "
                   "smollm3, granite, "
-                  "olmo2, falcon, gptneox, got \"mamba\"") != std::string::npos);
+                  "olmo2, falcon, gptneox, bloom, qwen2moe, qwen3moe, deepseek2, gpt-oss, got "
+                  "\"mamba\"") != std::string::npos);
   CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "lama").bytes())
             .find("did you mean") == std::string::npos);
 }

@@ -17,9 +17,8 @@ float exp_of(float x) { return rounded(std::exp(static_cast<double>(x))); }
 std::vector<std::int64_t> largest(const std::vector<float>& values, std::int64_t count) {
   std::vector<std::int64_t> order(values.size());
   std::iota(order.begin(), order.end(), std::int64_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-    return values[at(a)] > values[at(b)];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::int64_t a, std::int64_t b) { return values[at(a)] > values[at(b)]; });
   order.resize(at(count));
   return order;
 }

@@ -24,8 +24,7 @@ void softmax(const float* x, std::int64_t first, std::int64_t visible, std::int6
   // The sink is no product of query and key: it is not scaled.
   if (head.sink != nullptr) max = std::max(max, *head.sink / alpha);
   float sum = 0;
-  if (head.sink != nullptr)
-    sum = rounded(std::exp(static_cast<double>(*head.sink - alpha * max)));
+  if (head.sink != nullptr) sum = rounded(std::exp(static_cast<double>(*head.sink - alpha * max)));
   for (std::int64_t i = first; i < visible; ++i) {
     y[i] = rounded(std::exp(static_cast<double>(alpha * (y[i] - max))));
     sum += y[i];

@@ -167,8 +167,8 @@ void softmax(const double* x, std::int64_t begin, std::int64_t end, double alpha
   for (std::int64_t i = begin; i < end; ++i) y[i] /= sum;
 }
 
-/// By the definition of Press et al. (2022): 2^(-max/n), its powers for n heads; where n is no power
-/// of two, those of the largest below it and then the odd powers of its root.
+/// By the definition of Press et al. (2022): 2^(-max/n), its powers for n heads; where n is no
+/// power of two, those of the largest below it and then the odd powers of its root.
 double slope_of(const VectorOp& op, std::int64_t head) {
   if (op.alibi == 0) return 0;
   std::int64_t n = op.heads;

@@ -42,12 +42,11 @@ void check_experts(const NetworkLayer& layer) {
   if (layer.inputs.size() != 2)
     throw input_error("experts: expected two inputs: rows by expert (dispatch), and the routing");
   const std::int64_t tokens = product->m / e.chosen;
-  const bool fits = std::all_of(e.loads.begin(), e.loads.end(), [&](std::int64_t load) {
-    return load >= 1 && load <= tokens;
-  });
+  const bool fits = std::all_of(e.loads.begin(), e.loads.end(),
+                                [&](std::int64_t load) { return load >= 1 && load <= tokens; });
   const std::int64_t rows = std::accumulate(e.loads.begin(), e.loads.end(), std::int64_t{0});
-  if (!e.loads.empty() && (!fits || rows != product->m ||
-                           static_cast<std::int64_t>(e.loads.size()) > e.count))
+  if (!e.loads.empty() &&
+      (!fits || rows != product->m || static_cast<std::int64_t>(e.loads.size()) > e.count))
     throw input_error(fmt::format(
         "experts: loads: expected at most {} numbers of 1..{} whose sum is {} ({} tokens, {} "
         "experts each), got [{}]",

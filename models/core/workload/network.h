@@ -53,11 +53,11 @@ struct NetworkLayer {
   /// "output_scale", "output_zero_point". A role that is absent uses its default.
   std::map<std::string, TensorSource> tensors;
   PrecisionOverride precision;
-  TilePins mapping;           ///< of a layer with MACs: takes the place of the run's
-  bool bias = false;          ///< the output unit adds one value per output channel
-  std::string activation;     ///< fused into the output unit: "", "relu" or "relu6"
+  TilePins mapping;                ///< of a layer with MACs: takes the place of the run's
+  bool bias = false;               ///< the output unit adds one value per output channel
+  std::string activation;          ///< fused into the output unit: "", "relu" or "relu6"
   std::optional<Experts> experts;  ///< gemm
-  bool accumulators = false;  ///< the output is the 32-bit sums themselves (ONNX ConvInteger)
+  bool accumulators = false;       ///< the output is the 32-bit sums themselves (ONNX ConvInteger)
   /// Above 0: gamma, beta, mean and variance of `tensors` are folded into weights and bias, with
   /// this epsilon, when the layer is loaded.
   double batch_norm_epsilon = 0;

@@ -188,8 +188,7 @@ std::vector<std::int64_t> operand_elements(const VectorOp& op) {
   if (op.kind == VectorKind::kCombine)
     return {op.elements() * op.routing->chosen, op.rows * op.routing->experts};
   if (op.kind == VectorKind::kDispatch)
-    return {op.elements() / op.routing->chosen,
-            op.rows / op.routing->chosen * op.routing->experts};
+    return {op.elements() / op.routing->chosen, op.rows / op.routing->chosen * op.routing->experts};
   if (op.kind == VectorKind::kConcat) throw internal_error("concat: operand_shapes are missing");
   return std::vector<std::int64_t>(static_cast<std::size_t>(row.operands), op.elements());
 }
@@ -240,8 +239,7 @@ void check_vector_op(const VectorOp& op) {
   const bool by_head = op.alibi != 0 || op.sinks;
   if (by_head && op.kind != VectorKind::kSoftmax) refuse("alibi and sinks: no use");
   if (op.alibi < 0) refuse("alibi: expected at least 0");
-  if (by_head &&
-      (op.heads < 1 || op.rows % (op.heads * std::max<std::int64_t>(1, op.causal)) != 0))
+  if (by_head && (op.heads < 1 || op.rows % (op.heads * std::max<std::int64_t>(1, op.causal)) != 0))
     refuse("heads: expected so many heads of `causal` rows each");
   if (op.kind == VectorKind::kRope && rotated_cols(op) % 2 != 0)
     refuse(op.rotated > 0 ? "rotated: expected an even number" : "cols: expected an even number");

@@ -113,17 +113,16 @@ TEST_CASE("vector values: softmax with ALiBi and with sinks, head by head") {
   op.alibi = 2;   // slopes 1/2 and 1/4
   op.alpha = 0.5;
   const double first = std::exp(-0.5), second = std::exp(-0.25);
-  check_close(run(op, {{6, 9, 6, 6, 6, 9, 6, 6}}),
-              {1, 0, first / (1 + first), 1 / (1 + first), 1, 0, second / (1 + second),
-               1 / (1 + second)});
+  check_close(run(op, {{6, 9, 6, 6, 6, 9, 6, 6}}), {1, 0, first / (1 + first), 1 / (1 + first), 1,
+                                                    0, second / (1 + second), 1 / (1 + second)});
   op.alibi = 0;
   op.sinks = true;
   VectorOperands o;
   o.inputs = {{6, 9, 6, 6, 6, 9, 6, 6}};
   o.sinks = {3, 4};  // the scores are 3
   const double e = std::exp(1.0);
-  check_close(vector_values(op, o).values, {0.5, 0, 1 / 3.0, 1 / 3.0, 1 / (1 + e), 0, 1 / (2 + e),
-                                            1 / (2 + e)});
+  check_close(vector_values(op, o).values,
+              {0.5, 0, 1 / 3.0, 1 / 3.0, 1 / (1 + e), 0, 1 / (2 + e), 1 / (2 + e)});
   o.sinks = {3};
   CHECK_THROWS_AS(vector_values(op, o), Error);
 }

@@ -69,7 +69,7 @@ TEST_CASE("network: experts that a batch reaches, by the expectation") {
   const auto loads = [&](std::int64_t tokens) {
     return spread_loads(Gemm{tokens * experts.chosen, 1, 1}, experts);
   };
-  const std::int64_t expected[][2] = {{1, 8},   {2, 16},  {4, 29},   {8, 52},
+  const std::int64_t expected[][2] = {{1, 8},   {2, 16},   {4, 29},   {8, 52},
                                       {16, 82}, {32, 112}, {64, 126}, {256, 128}};
   for (const auto& [tokens, active] : expected) {
     CAPTURE(tokens);
