@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "run/network_layers.h"
 #include "run/network_memory.h"
 #include "support/gguf_builder.h"
 #include "support/import_text.h"
@@ -371,6 +372,29 @@ TEST_CASE(
     std::ofstream(file) << docs.replace(from, to - from, table);
   else
     CHECK(docs.substr(from, to - from) == table);
+}
+
+TEST_CASE("import: a step reads the experts that its tokens reach, memory holds all") {
+  const auto experts_read = [](std::int64_t batch) {
+    for (const Row& row : shapes()) {
+      if (row.at("model") != "Qwen3-30B-A3B") continue;
+      ImportOptions options;
+      options.batch = batch;
+      const Network network = network_of(import_text("config.json", config(row), options));
+      CHECK(total_parameters(network) == count(row, "params"));
+      const Network timed = with_expert_layers(network);
+      CHECK(total_macs(timed) == total_macs(network));
+      std::int64_t matrices = 0;
+      for (const NetworkLayer& layer : timed.layers)
+        matrices += layer.kind == "experts" ? layer.repeat : 0;
+      return matrices;
+    }
+    return std::int64_t{0};
+  };
+  // Three matrices in each of 48 layers: 8 of 128 experts for a token, 128 * (1 - (15/16)^4) = 29.1
+  // for four.
+  CHECK(experts_read(1) == 48 * 3 * 8);
+  CHECK(experts_read(4) == 48 * 3 * 29);
 }
 
 }  // namespace bitjoule::test::import_families_test
