@@ -113,7 +113,7 @@ class Documentation(unittest.TestCase):
                             self.assertNotEqual(
                                 subprocess.run(["bash", "-c", command.split("|")[0]], cwd=place,
                                                capture_output=True, text=True, check=True).stdout,
-                                run_file)
+                                (place / "mine.yaml").read_text(encoding="utf-8"))
                         self.assertNotIn("error:", done.stderr)
                         printed += done.stdout
                         count += 1
