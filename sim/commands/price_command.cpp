@@ -139,7 +139,8 @@ std::string report_text(const CountedPart& part, const EnergyReport& report,
   out += unpriced_text(report);
   for (const std::string& note : notes) out += fmt::format("  {}\n", note);
   out += area;
-  out += "Unit costs for accounting and ratios, not the joules of a real chip.\n";
+  if (!(report.high > report.low))
+    out += "Unit costs for accounting and ratios, not the joules of a real chip.\n";
   return out;
 }
 

@@ -137,7 +137,7 @@ std::string bounds_text(const std::vector<LayerResult>& layers) {
     low += layer.energy.low.value * static_cast<double>(layer.repeat);
     high += layer.energy.high.value * static_cast<double>(layer.repeat);
   }
-  if (!(high > low)) return "";
+  if (!(high > low)) return "; good for ratios, not for a chip's joules";
   const PriceUnit unit = price_unit_of(layers);
   return fmt::format("; {} to {} if every price is off by its factor", joules_text(low, unit),
                      joules_text(high, unit));
@@ -230,8 +230,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
                    si(attainable, "MAC/s"),
                    attainable < r.peak_macs_per_s ? "the DRAM's peak" : "the array's peak",
                    si(achieved, "MAC/s"), percent(achieved / attainable)));
-  line("energy", fmt::format("{} ({}, by {}; good for ratios, not for a chip's joules{})",
-                             joules_text(r.energy.total.value, r.energy.unit),
+  line("energy", fmt::format("{} ({}, by {}{})", joules_text(r.energy.total.value, r.energy.unit),
                              energy_kinds(results), r.energy.table, bounds_text({r})));
   out += energy_notes(results);
   for (const ComponentEnergy& c : r.energy.components)

@@ -37,7 +37,8 @@ std::string unpriced_text(const RunConfig& run, const std::vector<LayerResult>& 
 PriceUnit price_unit_of(const std::vector<LayerResult>& layers);
 /// What the energy of layers consists of: "dynamic", "dynamic and static".
 const char* energy_kinds(const std::vector<LayerResult>& layers);
-/// "; 1.2 mJ to 3.4 mJ if every price is off by its factor"; empty where no price states one.
+/// "; 1.2 mJ to 3.4 mJ if every price is off by its factor"; where no price states one, that the
+/// energy is good for ratios alone.
 std::string bounds_text(const std::vector<LayerResult>& layers);
 /// A line for each note of the layers' energy (EnergyReport::notes), once.
 std::string energy_notes(const std::vector<LayerResult>& layers);

@@ -116,4 +116,31 @@ TEST_CASE("SRAM grids: CACTI's rows, all of a cell type, those off the grid, eac
     }
 }
 
+TEST_CASE(
+    "SRAM grids: a bank between two points costs what lies between theirs, whatever its port") {
+  std::size_t count = 0;
+  for (const std::string node : {"45", "22"})
+    for (const std::string cell : {"hp", "lstp", "lop"}) {
+      const SramPrices prices = read_document<SramPrices>(
+          file_source(fmt::format("energy/sram/cacti7-{}nm-{}.yaml", node, cell)), {});
+      for (const SramPoint& low : prices.points)
+        for (const SramPoint& high : prices.points) {
+          if (low.width != high.width || low.capacity.value * 4 != high.capacity.value) continue;
+          for (const Figure& figure : figures()) {
+            const double a = *figure.of(low), b = *figure.of(high);
+            const double between = *sram_figure(prices, low.capacity * 2, low.width, figure.of);
+            CAPTURE(node);
+            CAPTURE(cell);
+            CAPTURE(figure.name);
+            CAPTURE(low.capacity.value);
+            CAPTURE(low.width.value);
+            CHECK(between > std::min(a, b) * 0.8);
+            CHECK(between < std::max(a, b) * 1.25);
+            ++count;
+          }
+        }
+    }
+  CHECK(count > 300);
+}
+
 }  // namespace bitjoule::sram_cacti_test

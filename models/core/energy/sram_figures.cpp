@@ -14,6 +14,8 @@ namespace {
 class Line {
  public:
   void add(double x, double y) { points_.push_back({x, y}); }
+  std::size_t size() const { return points_.size(); }
+  double first_x() const { return points_.front().x; }
   double at(double x) const {
     if (points_.size() == 1) return points_.front().y;
     std::size_t i = 1;
@@ -32,13 +34,23 @@ class Line {
 double log_of(std::int64_t value) { return std::log(static_cast<double>(value)); }
 
 /// The logarithm of a figure at (first, second): for each value of the first that points have,
-/// along the second, then along the first.
+/// along the second, then along the first. A value with one point alone, which tells nothing of the
+/// second, follows the law that the others have there.
 double along(const std::map<std::pair<double, double>, double>& points, double first,
              double second) {
   std::map<double, Line> lines;
   for (const auto& [place, value] : points) lines[place.first].add(place.second, value);
+  const auto by_others = [&lines = lines](double x, double y) {
+    Line others;
+    for (const auto& [other, line] : lines)
+      if (line.size() > 1) others.add(other, line.at(y));
+    return others.size() == 0 ? 0 : others.at(x);
+  };
   Line across;
-  for (const auto& [x, line] : lines) across.add(x, line.at(second));
+  for (const auto& [x, line] : lines) {
+    const double change = line.size() > 1 ? 0 : by_others(x, second) - by_others(x, line.first_x());
+    across.add(x, line.at(second) + change);
+  }
   return across.at(first);
 }
 

@@ -13,8 +13,9 @@ using SramFigure = std::function<std::optional<double>(const SramPoint&)>;
 
 /// By power laws (lines in log-log) between and beyond the two nearest: for each width of the
 /// points in capacity, then in width; the other way round; and of both ways the geometric mean
-/// (they are one within a full grid). Exact at the points. Empty where points lack the figure, or
-/// are none.
+/// (they are one within a full grid). A capacity with points of one width alone changes with width
+/// as the others do there; likewise a width. Exact at the points. Empty where points lack the
+/// figure, or are none.
 std::optional<double> sram_figure(const SramPrices& prices, Bytes capacity, Bits width,
                                   const SramFigure& figure);
 

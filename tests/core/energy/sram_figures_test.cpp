@@ -55,6 +55,18 @@ TEST_CASE("SRAM grid: exact and quoted at its points") {
   CHECK(price_of(Primitive::kSramRead, 2048, 32).origin == PriceOrigin::kDerived);
 }
 
+TEST_CASE("SRAM grid: a capacity with points of one width follows its neighbours' law in width") {
+  EnergyTable table = grid();
+  table.sram.points.push_back(point(2048, 32, 1.5, 6));
+  const auto at = [&](std::int64_t capacity, std::int64_t width) {
+    return price_of(Primitive::kSramRead, capacity, width, table).energy.value;
+  };
+  // In capacity: sqrt(4 x 16) at 128 bits. In width: its neighbours go from sqrt(1 x 2) to that.
+  CHECK(at(2048, 128) == doctest::Approx(std::sqrt(8 * (1.5 * 8 / std::sqrt(2.0)))));
+  CHECK(at(2048, 32) == 1.5);
+  CHECK(at(2048, 33) == doctest::Approx(1.5).epsilon(0.05));  // no jump beside the point
+}
+
 TEST_CASE("SRAM grid: power laws in capacity, then in width, between and beyond") {
   CHECK(read(2048, 32) == doctest::Approx(std::sqrt(2.0)));                 // halfway from 1 to 2
   CHECK(read(2048, 128) == doctest::Approx(8));                             // halfway from 4 to 16
