@@ -254,7 +254,7 @@ class EnergyByTable(Record):
     list: str
     #: what these prices of the DRAM include (energy.md)
     boundary: str
-    #: activities of the DRAM without a price; of a run
+    #: activities of the DRAM without a price, and supplies that a price lacks; of a run
     unpriced: builtins.list[str]
 
 
