@@ -70,8 +70,9 @@ HfFamily llama_like(const char* model_type, const char* head_dim = "") {
   family.fixed = {{"interleaved_rope", "0"}};
   family.sizes = llama_sizes(head_dim);
   family.activation_keys = {"hidden_act"};
-  family.activations = {{"silu", "0"},     {"swish", "0"}, {"gelu_pytorch_tanh", "1"},
-                        {"gelu_new", "1"}, {"gelu", "2"},  {"relu", "3"}};
+  family.activations = {{"silu", "0"},     {"swish", "0"},     {"gelu_pytorch_tanh", "1"},
+                        {"gelu_new", "1"}, {"gelu_fast", "1"}, {"gelu", "2"},
+                        {"relu", "3"}};
   family.linears = {{"q", "self_attn.q_proj"}, {"k", "self_attn.k_proj"}, {"v", "self_attn.v_proj"},
                     {"o", "self_attn.o_proj"}, {"gate", "mlp.gate_proj"}, {"up", "mlp.up_proj"},
                     {"down", "mlp.down_proj"}};
@@ -100,6 +101,7 @@ HfFamily qwen3() {
   static const ModelTensors kTensors = llama_tensors_but({}, kQkNorms);
   HfFamily family = llama_like("qwen3", "128");
   family.fixed.emplace_back("qk_norm", "1");
+  family.required = {{"use_qk_norm", true, true}};  // some files say what is always so
   family.kv_heads = 32;
   family.window = {true, 4096, true};
   family.tensors = &kTensors;

@@ -265,6 +265,11 @@ TEST_CASE("import: which layers have a window") {
   CHECK(refused("falcon", R"(,"new_decoder_architecture":true)")
             .find("new_decoder_architecture: true is not supported for falcon: it changes the "
                   "layers") != std::string::npos);
+  // Qwen3's norms are always there: its files may say so, and not the contrary.
+  CHECK(keys("qwen3", 2, R"(,"use_qk_norm":true)") == Seen{100, 100});
+  CHECK(refused("qwen3", R"(,"use_qk_norm":false)")
+            .find("use_qk_norm: false is not supported for qwen3") != std::string::npos);
+  CHECK(refused("llama", R"(,"use_qk_norm":true)").find("use_qk_norm") != std::string::npos);
   CHECK(refused("gpt_neox", R"(,"use_parallel_residual":false)")
             .find("use_parallel_residual: false is not supported") != std::string::npos);
   CHECK(refused("gpt_neox", R"(,"rotary_pct":0.25,"partial_rotary_factor":0.5)")
