@@ -199,7 +199,7 @@ NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step
   const auto* op = std::get_if<VectorOp>(&layer.op);
   if (op == nullptr) {
     NetworkTensor result;
-    const Known known = simulate_macs(step, next, ahead, NetworkValues::kAllRows, valued, result);
+    Known known = simulate_macs(step, next, ahead, NetworkValues::kAllRows, valued, result);
     valued.network_error = values_->finish(layer, std::move(result));
     return known;
   }

@@ -87,7 +87,8 @@ std::int64_t layer_weights(const NetworkLayer& layer) {
 std::vector<std::int64_t> spread_loads(const Gemm& product, const Experts& experts) {
   const auto count = static_cast<double>(experts.count);
   const auto chosen = static_cast<double>(experts.chosen);
-  const auto tokens = static_cast<double>(product.m / experts.chosen);
+  const std::int64_t rows = product.m / experts.chosen;
+  const auto tokens = static_cast<double>(rows);
   const double expected = count * (1 - std::pow(1 - chosen / count, tokens));
   const std::int64_t active = std::clamp(static_cast<std::int64_t>(std::floor(expected + 0.5)),
                                          experts.chosen, std::min(experts.count, product.m));
