@@ -351,7 +351,8 @@ TEST_CASE("array energy: densities stand for values that are not there") {
         std::string::npos);
   CHECK(refusal({{"energy.data_dependence.multiplier", "toggled"}})
             .find("by the bits that toggle, which a density does not tell") != std::string::npos);
-  CHECK(refusal({{"density.inputs", "1.5"}}).find("density.inputs: expected 0..1") != std::string::npos);
+  CHECK(refusal({{"density.inputs", "1.5"}}).find("density.inputs: expected 0..1") !=
+        std::string::npos);
 }
 
 TEST_CASE("array energy: equal layers of a network with values count their own operands") {

@@ -105,8 +105,8 @@ void count_fold(const MappingProblem& problem, const FoldJob& job, MachineCounts
 /// What the output unit and its buffers do for a finished tile.
 void count_output(const MappingProblem& problem, const Tile& tile, MachineCounts& counts);
 
-/// What a load writes into the buffers, and passes a dequantizer on the DRAM side; what a store reads
-/// from the output buffer.
+/// What a load writes into the buffers, and passes a dequantizer on the DRAM side; what a store
+/// reads from the output buffer.
 struct TransferCounts {
   std::int64_t input_writes = 0, weight_writes = 0, scale_writes = 0, output_reads = 0;
   std::int64_t dequantized_weights = 0;

@@ -160,8 +160,7 @@ void SearchTrials::estimate(const Box& box) {
 
 void SearchTrials::estimate_close(const Box& box, double most) {
   CostBound b;
-  if (!bounds_.feasible(box, b) ||
-      objective_.cost(b.energy_pj, b.cycles, b.bursts).first > most)
+  if (!bounds_.feasible(box, b) || objective_.cost(b.energy_pj, b.cycles, b.bursts).first > most)
     return;
   std::vector<Choice>* choices = counted(box, b.cycles);
   if (choices == nullptr) return;
