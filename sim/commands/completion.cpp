@@ -123,7 +123,8 @@ void add_settings(const boost::json::object& root, const std::string& word, Comp
     Completion files;
     add_shipped(keys.back(), word.substr(equals + 1), files);
     values.insert(files.words.begin(), files.words.end());
-    for (const std::string& value : values) out.words.push_back(path + "=" + value);
+    path += '=';
+    for (const std::string& value : values) out.words.push_back(path + value);
     out.files = out.files || files.files;
     return;
   }

@@ -88,8 +88,6 @@ inline std::vector<std::string> rival_keys<RunFile>() {
 template <class V>
 void describe(V& v, AcceleratorFile& c);
 template <class V>
-void describe(V& v, MappingPins& c);
-template <class V>
 void describe(V& v, OperandDensity& c);
 template <class V>
 void describe(V& v, Generation& c);
