@@ -71,7 +71,8 @@ TEST_CASE("network: experts that a batch reaches, by the expectation") {
   };
   const std::int64_t expected[][2] = {{1, 8},   {2, 16},   {4, 29},   {8, 52},
                                       {16, 82}, {32, 112}, {64, 126}, {256, 128}};
-  for (const auto& [tokens, active] : expected) {
+  for (const auto& row : expected) {
+    const std::int64_t tokens = row[0], active = row[1];
     CAPTURE(tokens);
     const std::vector<std::int64_t> rows = loads(tokens);
     CHECK(static_cast<std::int64_t>(rows.size()) == active);
