@@ -45,7 +45,7 @@ TEST_CASE("energy places: a supply and a clock are blamed where they stand") {
       0);
   CHECK(error_of(base + "max_clock: 1 GHz\nvoltage: 0.81 V\nclock: 800 MHz\n").empty());
   // Of a shipped machine: options of the machine alone, not of the layer beside it.
-  const auto of_shipped = [](std::vector<Override> sets) -> std::string {
+  const auto of_shipped = [](const std::vector<Override>& sets) -> std::string {
     try {
       read_run(text_source("r.yaml", "accelerator: edge-16x16.yaml\n" + std::string(kRun)), sets);
     } catch (const Error& e) {

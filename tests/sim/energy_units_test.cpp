@@ -1,6 +1,7 @@
 // Energies in joules and in ratios of a MAC are told apart wherever they stand, and what they lack
 // is named.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <boost/json.hpp>
 #include <fstream>
@@ -162,10 +163,12 @@ TEST_CASE("energy units: runs by two ratio tables are neither diffed nor drawn a
       write_file(dir, "run.yaml",
                  "accelerator: edge-16x16.yaml\nlayer: {gemm: {m: 8, n: 64, k: 64}}\nvalues: off\n"
                  "precision: {weights: int8, activations: int8}\n");
-  for (const std::string& table : {std::string("eyeriss-65nm.yaml"), other})
-    REQUIRE(shell("{sim} run " + file + " -q -o " + dir.at(table == other ? "b" : "a") +
-                  " --set energy=" + table + " --set layer.gemm.m=" + (table == other ? "9" : "8"))
+  for (const std::string& table : {std::string("eyeriss-65nm.yaml"), other}) {
+    const char* const place = table == other ? "b" : "a";
+    REQUIRE(shell(fmt::format("{{sim}} run {} -q -o {} --set energy={} --set layer.gemm.m={}", file,
+                              dir.at(place), table, table == other ? 9 : 8))
                 .code == 0);
+  }
   const std::string text = shell("{sim} diff " + dir.at("a") + " " + dir.at("b")).text;
   CAPTURE(text);
   const std::size_t total = text.find("energy.total_pj");
