@@ -378,13 +378,13 @@ TEST_CASE("manners: completion in every shell") {
             "_bitjoule\nprintf \"%s$open\\n\" \"${{COMPREPLY[@]}}\"\n",
             line, line.size(), words);
       } else {
-        script = "compdef() { : }\n" + script +
-                 fmt::format(
-                     "compadd() {{ [[ $1 = -S ]] && {{ shift 2; open=+ }}; shift; "
-                     "print -l -- ${{^@}}$open; open= }}\n"
-                     "compset() {{ : }}\n_files() {{ print -l -- *.yaml }}\n"
-                     "words=({}) CURRENT=$#words\n_bitjoule\n",
-                     line);
+        script.insert(0, "compdef() { : }\n");
+        script += fmt::format(
+            "compadd() {{ [[ $1 = -S ]] && {{ shift 2; open=+ }}; shift; "
+            "print -l -- ${{^@}}$open; open= }}\n"
+            "compset() {{ : }}\n_files() {{ print -l -- *.yaml }}\n"
+            "words=({}) CURRENT=$#words\n_bitjoule\n",
+            line);
       }
       write_file(dir, "typed", script);
       const Outcome outcome =
