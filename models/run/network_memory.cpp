@@ -40,9 +40,11 @@ std::int64_t second_operand_bytes(const NetworkLayer& layer, const Precision& ru
 std::int64_t weight_bytes(const NetworkLayer& layer, const Precision& run) {
   if (layer.parameters == 0) return 0;  // tied to another layer's, or none
   if (const auto* op = std::get_if<VectorOp>(&layer.op)) {
-    const std::int64_t rows =
-        op->kind == VectorKind::kEmbedding ? op->table_rows : parameter_elements(*op) / op->cols;
-    return rows > 0 ? bytes_of(vector_formats(layer, run).parameters, rows, op->cols) : 0;
+    const std::int64_t elements = parameter_elements(*op);
+    // Sinks lie in one row, a number for each head; other parameters in rows of the columns.
+    const std::int64_t cols = op->kind == VectorKind::kSoftmax ? elements : op->cols;
+    return elements > 0 ? bytes_of(vector_formats(layer, run).parameters, elements / cols, cols)
+                        : 0;
   }
   if (std::holds_alternative<Matmul>(layer.op)) return 0;
   const std::int64_t channels =

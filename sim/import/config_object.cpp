@@ -40,6 +40,11 @@ const json::value* ConfigObject::find(const std::string& key) const {
   return value != nullptr && value->is_null() ? nullptr : value;
 }
 
+bool ConfigObject::is_null(const std::string& key) const {
+  const json::value* value = object_.if_contains(key);
+  return value != nullptr && value->is_null();
+}
+
 std::string ConfigObject::text(const std::string& key, const std::string& otherwise) const {
   const json::value* value = find(key);
   if (value == nullptr) return otherwise;

@@ -26,6 +26,8 @@ class ConfigObject {
 
   /// The value, which counts as read then; nullptr where it is missing or null.
   const boost::json::value* find(const std::string& key) const;
+  /// Whether it is there and null; it does not count as read.
+  bool is_null(const std::string& key) const;
   /// What stands where the key is missing; an input Error where it has another type.
   std::string text(const std::string& key, const std::string& otherwise = "") const;
   bool flag(const std::string& key, bool otherwise) const;

@@ -8,7 +8,9 @@
 namespace bitjoule {
 namespace {
 
+/// A size that a null does not leave open: there would be nothing of it.
 std::int64_t positive(const ConfigObject& config, const char* key, std::int64_t missing) {
+  if (config.is_null(key)) config.refuse(key, "expected a positive number, got null");
   const std::int64_t value = config.integer(key, missing);
   if (value < 1) config.refuse(key, fmt::format("expected a positive number, got {}", value));
   return value;
@@ -77,9 +79,10 @@ void set_latent(const HfReading& r) {
   set("rope_dim", "qk_rope_head_dim", 64);
   set("nope_dim", "qk_nope_head_dim", 128);
   set("value_dim", "v_head_dim", 128);
-  const bool has_queries = !r.config.json().contains("q_lora_rank") ||
-                           r.config.find("q_lora_rank") != nullptr;  // null: none
-  if (has_queries) set("q_lora", "q_lora_rank", 1536);
+  if (r.config.is_null("q_lora_rank"))
+    r.config.find("q_lora_rank");  // there is none
+  else
+    set("q_lora", "q_lora_rank", 1536);
   r.parameters["score_scale"] = "=1 / sqrt(nope_dim + rope_dim)";
   // Of no meaning here: all heads share one row, and a head's size is that of its parts.
   for (const char* key : {"num_key_value_heads", "head_dim", "qk_head_dim"}) r.config.find(key);
@@ -107,7 +110,9 @@ void set_mixture(const HfReading& r) {
   if (rule.shared_width != nullptr)
     set("shared_ffn", positive(r.config, rule.shared_width, rule.missing_shared_width));
   if (rule.shared_count != nullptr) {
-    const std::int64_t shared = r.config.integer(rule.shared_count, rule.missing_shared_count);
+    const bool has_none = r.config.is_null(rule.shared_count);
+    const std::int64_t shared =
+        r.config.integer(rule.shared_count, has_none ? 0 : rule.missing_shared_count);
     if (shared < 0) r.config.refuse(rule.shared_count, "expected at least 0");
     set("shared_ffn", shared * positive(r.config, rule.width, rule.missing_width));
   }

@@ -157,6 +157,20 @@ std::int64_t expected_elements(const NetworkLayer& layer, const ModelTensorRow& 
   return row.is_of_expert() ? elements / experts_of(layer) : elements;
 }
 
+/// All experts in one tensor: experts x outputs x inputs, which the number of elements alone does
+/// not tell from another order.
+void check_experts(const std::string& file, const StoredTensor& tensor, const ModelTensorRow& row,
+                   const NetworkLayer& layer) {
+  if (!layer.experts || row.is_of_expert() || row.role == std::string("bias")) return;
+  const auto& product = std::get<Gemm>(layer.op);
+  const std::vector<std::int64_t> expected = {layer.experts->count, product.n, product.k};
+  if (tensor.shape == expected) return;
+  throw input_error(fmt::format(
+      "{}: tensor \"{}\" has the shape {}, layer \"{}\" needs {}: experts, outputs, "
+      "inputs",
+      file, tensor.name, fmt::join(tensor.shape, " x "), layer.name, fmt::join(expected, " x ")));
+}
+
 void check_shapes(const std::string& file, const Network& network, const ModelTensors& names,
                   const std::vector<const StoredTensor*>& tensors) {
   std::map<std::string, const NetworkLayer*> layers;
@@ -172,6 +186,7 @@ void check_shapes(const std::string& file, const Network& network, const ModelTe
     if (tensor->elements() != expected)
       throw input_error(fmt::format("{}: tensor \"{}\" has {} elements, layer \"{}\" needs {}",
                                     file, tensor->name, tensor->elements(), name, expected));
+    check_experts(file, *tensor, *row, *layers[name]);
     const bool is_vector = std::holds_alternative<VectorOp>(layers[name]->op);
     if (row->role == std::string("bias") && !is_vector && !layers[name]->bias)
       throw input_error(

@@ -299,7 +299,7 @@ std::string gguf(const Row& row) {
 }
 
 struct Totals {
-  std::int64_t parameters = 0, linear = 0, attention = 0, cache = 0;
+  std::int64_t parameters = 0, linear = 0, attention = 0, cache = 0, bytes_in_fp32 = 0;
 };
 
 Totals totals(const std::string& file, const std::string& text, std::int64_t context) {
@@ -311,6 +311,9 @@ Totals totals(const std::string& file, const std::string& text, std::int64_t con
   Totals totals;
   totals.parameters = total_parameters(network);
   totals.cache = network_memory(network, fp16).kv_cache;
+  Precision fp32;
+  fp32.weights.format = fp32.activations.format = "fp32";
+  totals.bytes_in_fp32 = network_memory(network, fp32).weights;
   for (const NetworkLayer& layer : network.layers)
     (std::holds_alternative<Matmul>(layer.op) ? totals.attention : totals.linear) +=
         layer_macs(layer) * layer.repeat;
@@ -349,6 +352,8 @@ TEST_CASE(
       const Totals at_512 = totals(file, text, 512);
       at_8192 = totals(file, text, 8192);
       CHECK(at_512.parameters == count(row, "params"));
+      if (file == "config.json" && text.find("quant_method") == std::string::npos)
+        CHECK(at_512.bytes_in_fp32 == 4 * count(row, "params"));
       CHECK(at_512.linear == count(row, "linear_macs_per_token"));
       CHECK(at_8192.linear == at_512.linear);
       CHECK(at_512.attention == count(row, "attention_macs_ctx512"));
@@ -395,6 +400,24 @@ TEST_CASE("import: a step reads the experts that its tokens reach, memory holds 
   // for four.
   CHECK(experts_read(1) == 48 * 3 * 8);
   CHECK(experts_read(4) == 48 * 3 * 29);
+}
+
+TEST_CASE("import: experts of one tensor lie as experts x outputs x inputs") {
+  for (const Row& row : shapes()) {
+    if (row.at("model") != "Qwen3-30B-A3B") continue;
+    std::string text = gguf(row);
+    // The last dimension of GGUF is the slowest: 128 experts of 768 outputs and 2,048 inputs.
+    const std::string name = "blk.0.ffn_gate_exps.weight";
+    const std::size_t sizes = text.find(name) + name.size() + 4;
+    const std::string swapped = text.substr(sizes + 16, 8) + text.substr(sizes + 8, 8);
+    text.replace(sizes + 8, 16, swapped);
+    const std::string message = message_of("model.gguf", text);
+    CAPTURE(message);
+    CHECK(
+        message.find("tensor \"blk.0.ffn_gate_exps.weight\" has the shape 768 x 128 x 2048, layer "
+                     "\"blk.0.gate_exps\" needs 128 x 768 x 2048: experts, outputs, inputs") !=
+        std::string::npos);
+  }
 }
 
 }  // namespace bitjoule::test::import_families_test

@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <array>
+#include <set>
+
 #include "run/network_memory.h"
 #include "sim/formats/blob.h"
 #include "support/gguf_builder.h"
@@ -278,6 +281,38 @@ TEST_CASE("import: which layers have a window") {
             .find("no_rope_layers: expected a 0 for every 4 layers of 3") != std::string::npos);
   CHECK(refused("smollm3", R"(,"sliding_window":7,"use_sliding_window":true)")
             .find("use_sliding_window: true is not supported for smollm3") != std::string::npos);
+}
+
+TEST_CASE("import: sizes of mixtures that are null, and activations of experts") {
+  const auto with = [](const std::string& type, const std::string& keys) {
+    return fmt::format(R"({{"model_type":"{}","hidden_size":64,"num_hidden_layers":2,
+      "num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":128,"vocab_size":100,
+      "num_experts_per_tok":2{}{}}})",
+                       type, type == "mixtral" ? "" : ",\"moe_intermediate_size\":32", keys);
+  };
+  for (const auto& [type, keys, key] : std::initializer_list<std::array<const char*, 3>>{
+           {"mixtral", ",\"num_local_experts\":null", "num_local_experts"},
+           {"qwen3_moe", ",\"num_experts\":null", "num_experts"},
+           {"deepseek_v2", ",\"n_routed_experts\":8,\"kv_lora_rank\":null", "kv_lora_rank"}}) {
+    const std::string message = message_of("config.json", with(type, keys));
+    CAPTURE(message);
+    CHECK(message.find(std::string(key) + ": expected a positive number, got null") !=
+          std::string::npos);
+  }
+  const auto names = [&](const std::string& type, const std::string& keys) {
+    const Network network = network_of(import_text("config.json", with(type, keys)));
+    std::set<std::string> kinds;
+    for (const NetworkLayer& layer : network.layers)
+      if (const auto* op = std::get_if<VectorOp>(&layer.op))
+        if (layer.name.find("act_") != std::string::npos) kinds.insert(vector_row(op->kind).name);
+    return kinds;
+  };
+  CHECK(names("mixtral", ",\"num_local_experts\":4,\"hidden_act\":\"relu\"") ==
+        std::set<std::string>{"relu"});
+  CHECK(names("mixtral", ",\"num_local_experts\":4,\"hidden_act\":\"gelu\"") ==
+        std::set<std::string>{"gelu"});
+  const std::string few = ",\"n_routed_experts\":8,\"n_group\":1,\"topk_group\":1";
+  CHECK(names("deepseek_v2", few + ",\"n_shared_experts\":null").size() == 1);
 }
 
 TEST_CASE("import: MLX checkpoints") {
