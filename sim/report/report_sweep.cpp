@@ -41,7 +41,7 @@ std::vector<html::Card> headline_cards(const SweepResults& results,
     double most = 1;
     for (const PointResult& point : results.points) {
       const PointResult* base = baseline_of(results, point);
-      if (base == nullptr || base == &point || !broken_constraint(results, point).empty() ||
+      if (base == nullptr || base == &point || !broken_constraints(results, point).empty() ||
           !is_comparable(metric, *base, point))
         continue;
       const std::optional<double> value = whole_metric_of(point, metric),
@@ -128,7 +128,7 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
       row.push_back(is_ratio ? html::Cell{times_text(*value, *other), *value / *other}
                              : html::Cell{"", {}});
     }
-    if (!results.constraints.empty()) row.push_back({broken_constraint(results, point), {}});
+    if (!results.constraints.empty()) row.push_back({broken_constraints(results, point), {}});
     if (has_failed) row.push_back({point.message, {}});
     rows.push_back(std::move(row));
   }

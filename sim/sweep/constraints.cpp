@@ -1,6 +1,7 @@
 #include "sim/sweep/constraints.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/error.h"
 #include "sim/config/units.h"
@@ -40,17 +41,20 @@ Constraint parse_constraint(const std::string& text) {
                   text));
 }
 
-std::string broken_constraint(const SweepResults& results, const PointResult& point) {
+std::string broken_constraints(const SweepResults& results, const PointResult& point) {
   if (point.status != PointStatus::kDone) return "";
+  std::vector<std::string> broken;
   for (const std::string& text : results.constraints) {
     const Constraint c = parse_constraint(text);
     const std::optional<double> value = whole_metric_of(point, c.metric);
-    if (!value) return text + ", not known";
-    if (energies_of(point.metrics).unit == PriceUnit::kMac && is_of_energy(c.metric))
-      return text + ", not known: energies are in ratios of a MAC";
-    if (!c.holds(*value)) return text;
+    if (!value)
+      broken.push_back(text + ", not known");
+    else if (energies_of(point.metrics).unit == PriceUnit::kMac && is_of_energy(c.metric))
+      broken.push_back(text + ", not known: energies are in ratios of a MAC");
+    else if (!c.holds(*value))
+      broken.push_back(text);
   }
-  return "";
+  return fmt::format("{}", fmt::join(broken, "; "));
 }
 
 std::vector<std::string> unpriced_notes(const SweepResults& results) {

@@ -19,9 +19,9 @@ struct Constraint {
 /// Reads "area.total_mm2 <= 4". Throws an input Error that says what was expected.
 Constraint parse_constraint(const std::string& text);
 
-/// The constraint of `results` that a done point does not keep, or whose metric it lacks ("..., not
-/// known", as is one on joules of a point in ratios of a MAC); empty: it keeps all.
-std::string broken_constraint(const SweepResults& results, const PointResult& point);
+/// The constraints of `results` that a done point does not keep, or whose metrics it lacks ("...,
+/// not known", as is one on joules of a point in ratios of a MAC), with "; "; empty: it keeps all.
+std::string broken_constraints(const SweepResults& results, const PointResult& point);
 
 /// What has to be said of energies in the table and in constraints: what they have nothing of.
 std::vector<std::string> unpriced_notes(const SweepResults& results);

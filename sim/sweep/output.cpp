@@ -43,7 +43,7 @@ std::size_t count_failed(const SweepResults& results) {
 std::size_t count_broken(const SweepResults& results) {
   return static_cast<std::size_t>(
       std::count_if(results.points.begin(), results.points.end(),
-                    [&](const PointResult& p) { return !broken_constraint(results, p).empty(); }));
+                    [&](const PointResult& p) { return !broken_constraints(results, p).empty(); }));
 }
 
 std::string results_stem(const Shard& shard) {

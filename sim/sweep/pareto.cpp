@@ -45,7 +45,7 @@ std::vector<const PointResult*> pareto_front(const SweepResults& results,
   const bool of_energy = std::any_of(metrics.begin(), metrics.end(), is_of_energy);
   std::vector<Candidate> candidates;
   for (const PointResult& point : results.points) {
-    if (!broken_constraint(results, point).empty()) continue;
+    if (!broken_constraints(results, point).empty()) continue;
     Candidate candidate{
         &point, workload_of(point), of_energy ? energies_of(point.metrics) : EnergyUnit(), {}};
     for (const std::string& metric : metrics)

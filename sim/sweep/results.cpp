@@ -231,7 +231,7 @@ std::string results_csv(const SweepResults& results) {
     cells = {csv_cell(name)};
     for (const std::string& label : point.labels) cells.push_back(csv_cell(label));
     cells.emplace_back(status_name(point.status));
-    if (!results.constraints.empty()) cells.push_back(csv_cell(broken_constraint(results, point)));
+    if (!results.constraints.empty()) cells.push_back(csv_cell(broken_constraints(results, point)));
     for (const std::string& metric : metrics) {
       const json::value* value = point.metrics.if_contains(metric);
       cells.push_back(value == nullptr ? "" : cell_text(*value));

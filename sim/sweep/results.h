@@ -84,7 +84,7 @@ std::vector<std::string> notes_of(const SweepResults& results);
 /// The metrics of the printed table: those of the sweep file, or the usual ones.
 std::vector<std::string> table_metrics(const SweepResults& results);
 
-/// `point`, swept columns, `status`, where there are constraints `breaks` (the one that the point
+/// `point`, swept columns, `status`, where there are constraints `breaks` (those that the point
 /// does not keep), metrics, `hash`, `message`; a row per point.
 std::string results_csv(const SweepResults& results);
 

@@ -82,7 +82,7 @@ std::string results_table(const SweepResults& results,
     const bool is_done = points[i]->status == PointStatus::kDone;
     for (const std::string& metric : metrics)
       rows.back().push_back(is_done ? cell(results, *points[i], metric) : "");
-    const std::string broken = broken_constraint(results, *points[i]);
+    const std::string broken = broken_constraints(results, *points[i]);
     notes.push_back(!is_done ? state_text(*points[i]) : broken.empty() ? "" : "breaks " + broken);
   }
   for (auto& row : rows)

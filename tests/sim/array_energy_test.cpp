@@ -246,6 +246,9 @@ TEST_CASE("array energy: a table's moves are moves, each once, and lengths are o
        "moves: pe_wire: a length is for wires, beside a pe_pitch");
   says("{primitive: shift, boundary: unit}",
        "moves: shift: expected either an energy or `included`");
+  CHECK(shell("{sim} check quickstart.yaml --set 'energy.pe_pitch=30 um'")
+            .text.find("pe_pitch: has no effect: no wire of `moves` has a length") !=
+        std::string::npos);
   // What the table's operations are from says nothing of registers.
   says("{primitive: shift, energy: 1 pJ, boundary: unit}", "moves: shift: source: missing");
 }

@@ -204,12 +204,12 @@ TEST_CASE("energy units: an area in part is neither ranked, held to a constraint
   CHECK(front_of(results, {"area.components.array"}) == "whole");
   CHECK(front_of(results, {"area.components.weight_buffer"}) == "wholepart");
   results.constraints = {"area.known_mm2 <= 2"};
-  CHECK(broken_constraint(results, results.points[0]) == "area.known_mm2 <= 2");
-  CHECK(broken_constraint(results, results.points[1]) == "area.known_mm2 <= 2, not known");
+  CHECK(broken_constraints(results, results.points[0]) == "area.known_mm2 <= 2");
+  CHECK(broken_constraints(results, results.points[1]) == "area.known_mm2 <= 2, not known");
   results.constraints = {"area.components.array <= 1"};
-  CHECK(broken_constraint(results, results.points[1]) == "area.components.array <= 1, not known");
+  CHECK(broken_constraints(results, results.points[1]) == "area.components.array <= 1, not known");
   results.constraints = {"area.components.weight_buffer <= 1"};
-  CHECK(broken_constraint(results, results.points[1]).empty());
+  CHECK(broken_constraints(results, results.points[1]).empty());
   results.constraints.clear();
   results.metrics = {"area.known_mm2"};
   results.baseline = {{"table", {"whole"}}};
@@ -246,8 +246,8 @@ TEST_CASE("energy units: a diff of a machine with unknown parts tells no differe
 TEST_CASE("energy units: no constraint on joules is kept by ratios of a MAC") {
   SweepResults results = both_units();
   results.constraints = {"energy.total_pj <= 6"};
-  CHECK(broken_constraint(results, results.points[0]).empty());
-  CHECK(broken_constraint(results, results.points[2]) ==
+  CHECK(broken_constraints(results, results.points[0]).empty());
+  CHECK(broken_constraints(results, results.points[2]) ==
         "energy.total_pj <= 6, not known: energies are in ratios of a MAC");
 }
 

@@ -156,10 +156,12 @@ TEST_CASE("sweep constraints: points that break one are kept, marked, counted, a
                   point("large", {{"area", 5}, {"time", 1}}), point("unknown", {{"time", 0.5}})});
   const std::vector<std::string> both = {"time"};
   CHECK(pareto_front(results, both).front()->labels[0] == "unknown");
+  results.constraints = {"area <= 4", "time < 1"};
+  CHECK(broken_constraints(results, results.points[1]) == "area <= 4; time < 1");
   results.constraints = {"area <= 4"};
-  CHECK(broken_constraint(results, results.points[0]).empty());
-  CHECK(broken_constraint(results, results.points[1]) == "area <= 4");
-  CHECK(broken_constraint(results, results.points[2]) == "area <= 4, not known");
+  CHECK(broken_constraints(results, results.points[0]).empty());
+  CHECK(broken_constraints(results, results.points[1]) == "area <= 4");
+  CHECK(broken_constraints(results, results.points[2]) == "area <= 4, not known");
   REQUIRE(pareto_front(results, both).size() == 1);
   CHECK(pareto_front(results, both).front()->labels[0] == "small");
   CHECK(count_broken(results) == 2);

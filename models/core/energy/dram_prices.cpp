@@ -133,14 +133,14 @@ DramPrice state_of(const DramCurrents& c, const char* formula, Current current) 
 
 std::optional<DramPrice> power_down_of(const DramCurrents& c) {
   if (!lacking(c, &DramSupply::idd2p).empty()) return std::nullopt;
-  return state_of(c, "n V IDD2P per ns", [](const DramSupply& s) { return *s.idd2p; });
+  return state_of(c, "n V IDD2P x time", [](const DramSupply& s) { return *s.idd2p; });
 }
 
 DramPrice open_of(const DramCurrents& c) {
   if (c.standby == DramStandby::kPerBank)
-    return state_of(c, "n V IDD2N per ns, besides what each open bank adds",
+    return state_of(c, "n V IDD2N x time, besides what each open bank adds",
                     [](const DramSupply& s) { return s.idd2n; });
-  return state_of(c, "n V IDD3N per ns", [](const DramSupply& s) { return s.idd3n; });
+  return state_of(c, "n V IDD3N x time", [](const DramSupply& s) { return s.idd3n; });
 }
 
 /// Per bit: the interface's supplies, termination and toggling.
@@ -204,7 +204,7 @@ std::optional<DramPrice> state_price(const DramPerCommand& p, Primitive state) {
       break;
     case Primitive::kDramClosed:
       price = row(p, p.closed, [](const DramCurrents& c) {
-        return state_of(c, "n V IDD2N per ns", [](const DramSupply& s) { return s.idd2n; });
+        return state_of(c, "n V IDD2N x time", [](const DramSupply& s) { return s.idd2n; });
       });
       break;
     case Primitive::kDramPowerDown:
@@ -212,14 +212,14 @@ std::optional<DramPrice> state_price(const DramPerCommand& p, Primitive state) {
       break;
     case Primitive::kDramRefreshing:
       price = row(p, p.refreshing, [](const DramCurrents& c) {
-        return state_of(c, "n V IDD3N per ns", [](const DramSupply& s) { return s.idd3n; });
+        return state_of(c, "n V IDD3N x time", [](const DramSupply& s) { return s.idd3n; });
       });
       if (!price) price = open();
       break;
     default:
       price = row(p, p.open_bank, [](const DramCurrents& c) -> std::optional<DramPrice> {
         if (c.standby != DramStandby::kPerBank) return std::nullopt;
-        return state_of(c, "n V (IDD3N - IDD2N) / B per ns",
+        return state_of(c, "n V (IDD3N - IDD2N) / B x time",
                         [&](const DramSupply& s) { return current_of_bank(s, c.banks); });
       });
       if (!price) return included("included in the price of time with a bank open");

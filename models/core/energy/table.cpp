@@ -105,6 +105,10 @@ void check_array_prices(const EnergyTable& table) {
       throw input_error(fmt::format(
           "moves: {}: source: missing: that of the table's operations says nothing of it", name));
   }
+  const bool has_length = std::any_of(table.moves.begin(), table.moves.end(),
+                                      [](const MovePrice& row) { return row.length.has_value(); });
+  if (table.pe_pitch && !has_length)
+    throw input_error("pe_pitch: has no effect: no wire of `moves` has a length");
   const auto is_share = [](double share) { return share >= 0 && share <= 1; };
   if (table.data_dependence && !is_share(table.data_dependence->share))
     throw input_error(
