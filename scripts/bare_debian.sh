@@ -12,7 +12,7 @@ source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 root=$1
 shift
 
-[[ -x $root/bin/sh ]] || debootstrap --variant=minbase bookworm "$root" http://deb.debian.org/debian
+[[ -x $root/bin/sh ]] || debootstrap --variant=minbase bookworm "$root"
 rm -rf "$root/srv/bitjoule"
 mkdir -p "$root/srv/bitjoule/mine"
 cp /etc/resolv.conf "$root/etc/"

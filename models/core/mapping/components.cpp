@@ -7,22 +7,34 @@ namespace bitjoule {
 const std::vector<ComponentRow>& machine_components() {
   using B = BuffersConfig;
   using C = MachineCounts;
+  constexpr auto kNone = nullptr;
   static const std::vector<ComponentRow> kRows = {
-      {"array", "systolic array", "#E69F00", "", nullptr, nullptr, nullptr},
-      {"array_registers", "registers of the array", "#C77F00", "////", nullptr, nullptr, nullptr},
-      {"array_wires", "wires of the array", "#FFC95C", "...", nullptr, nullptr, nullptr},
-      {"array_clock", "clock of the array", "#8A5800", "xxx", nullptr, nullptr, nullptr},
-      {"input_buffer", "input buffer", "#56B4E9", "", "input", &B::input, &C::input},
-      {"weight_buffer", "weight buffer", "#0072B2", "////", "weight", &B::weight, &C::weight},
-      {"scale_buffer", "scales, zero-points", "#F0E442", "...", "scale", &B::scale, &C::scale},
+      {"array", "systolic array", "#E69F00", "", kNone, kNone, kNone, actions::of_array,
+       parts::of_array},
+      {"array_registers", "registers of the array", "#C77F00", "////", kNone, kNone, kNone,
+       actions::of_moves, kNone},
+      {"array_wires", "wires of the array", "#FFC95C", "...", kNone, kNone, kNone,
+       actions::of_moves, kNone},
+      {"array_clock", "clock of the array", "#8A5800", "xxx", kNone, kNone, kNone, kNone, kNone},
+      {"input_buffer", "input buffer", "#56B4E9", "", "input", &B::input, &C::input,
+       actions::of_buffer, parts::of_buffer},
+      {"weight_buffer", "weight buffer", "#0072B2", "////", "weight", &B::weight, &C::weight,
+       actions::of_buffer, parts::of_buffer},
+      {"scale_buffer", "scales, zero-points", "#F0E442", "...", "scale", &B::scale, &C::scale,
+       actions::of_buffer, parts::of_buffer},
       {"accumulator_buffer", "accumulators", "#009E73", R"(\\\\)", "accumulator", &B::accumulator,
-       &C::accumulator},
-      {"dequantizer", "dequantizer", "#CC79A7", "////", nullptr, nullptr, nullptr},
-      {"output_unit", "output unit", "#80CFB9", "", nullptr, nullptr, nullptr},
-      {"vector_unit", "vector unit", "#999999", "xxx", nullptr, nullptr, nullptr},
-      {"output_buffer", "output buffer", "#AADAF4", "xxx", "output", &B::output, &C::output},
-      {"unified_buffer", "unified buffer", "#7FB3D5", "", nullptr, nullptr, nullptr},
-      {"dram", "DRAM", "#D55E00", "", nullptr, nullptr, nullptr},
+       &C::accumulator, actions::of_accumulators, parts::of_buffer},
+      {"dequantizer", "dequantizer", "#CC79A7", "////", kNone, kNone, kNone,
+       actions::of_dequantizer, parts::of_dequantizer},
+      {"output_unit", "output unit", "#80CFB9", "", kNone, kNone, kNone, actions::of_output_unit,
+       parts::of_output_unit},
+      {"vector_unit", "vector unit", "#999999", "xxx", kNone, kNone, kNone, actions::of_vector_unit,
+       parts::of_vector_unit},
+      {"output_buffer", "output buffer", "#AADAF4", "xxx", "output", &B::output, &C::output,
+       actions::of_buffer, parts::of_buffer},
+      {"unified_buffer", "unified buffer", "#7FB3D5", "", kNone, kNone, kNone, kNone,
+       parts::of_unified_buffer},
+      {"dram", "DRAM", "#D55E00", "", kNone, kNone, kNone, actions::of_dram, kNone},
   };
   return kRows;
 }

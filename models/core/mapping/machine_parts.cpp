@@ -26,9 +26,9 @@ MachinePart pe_part(const ArrayConfig& array, const DataPath& path) {
   return part;
 }
 
-MachinePart sram_part(const char* component, const BufferConfig& buffer) {
+MachinePart sram_part(const ComponentRow& row, const BufferConfig& buffer) {
   MachinePart part;
-  part.component = component;
+  part.component = row.name;
   part.kind = PartKind::kSram;
   part.units = buffer.banks;
   part.width = buffer.port_width;
@@ -37,17 +37,10 @@ MachinePart sram_part(const char* component, const BufferConfig& buffer) {
   return part;
 }
 
-MachinePart lanes(const char* component, std::int64_t units) {
+MachinePart lanes(const ComponentRow& row, std::int64_t units) {
   MachinePart part;
-  part.component = component;
+  part.component = row.name;
   part.units = units;
-  return part;
-}
-
-MachinePart once(const char* component) {
-  MachinePart part;
-  part.component = component;
-  part.kind = PartKind::kOnce;
   return part;
 }
 
@@ -65,24 +58,56 @@ bool is_unified(const BuffersConfig& buffers, const BufferConfig& buffer) {
 
 }  // namespace
 
+namespace parts {
+
+void of_array(const ComponentRow&, const AcceleratorConfig& machine, const Paths& paths,
+              Parts* parts) {
+  for (const DataPath& path : paths) {
+    const MachinePart part = pe_part(machine.array, path);
+    const bool is_known = std::any_of(parts->begin(), parts->end(), [&](const MachinePart& other) {
+      return is_same(part, other);
+    });
+    if (!is_known) parts->push_back(part);
+  }
+}
+
+void of_buffer(const ComponentRow& row, const AcceleratorConfig& machine, const Paths&,
+               Parts* parts) {
+  const BufferConfig& buffer = machine.buffers.*row.config;
+  if (!is_unified(machine.buffers, buffer)) parts->push_back(sram_part(row, buffer));
+}
+
+void of_unified_buffer(const ComponentRow& row, const AcceleratorConfig& machine, const Paths&,
+                       Parts* parts) {
+  if (machine.buffers.unified) parts->push_back(sram_part(row, machine.buffers.unified->sram));
+}
+
+void of_dequantizer(const ComponentRow& row, const AcceleratorConfig& machine, const Paths&,
+                    Parts* parts) {
+  parts->push_back(lanes(row, machine.dequantizer.lanes));
+}
+
+void of_output_unit(const ComponentRow& row, const AcceleratorConfig& machine, const Paths&,
+                    Parts* parts) {
+  parts->push_back(lanes(row, machine.output_unit.lanes));
+}
+
+void of_vector_unit(const ComponentRow& row, const AcceleratorConfig& machine, const Paths&,
+                    Parts* parts) {
+  parts->push_back(lanes(row, machine.vector_unit.lanes));
+}
+
+}  // namespace parts
+
 std::vector<MachinePart> machine_parts(const AcceleratorConfig& machine,
                                        const std::vector<DataPath>& paths) {
   std::vector<MachinePart> parts;
-  for (const DataPath& path : paths) {
-    MachinePart part = pe_part(machine.array, path);
-    const bool is_known = std::any_of(
-        parts.begin(), parts.end(), [&](const MachinePart& other) { return is_same(part, other); });
-    if (!is_known) parts.push_back(std::move(part));
-  }
-  const BuffersConfig& buffers = machine.buffers;
   for (const ComponentRow& row : machine_components())
-    if (row.config != nullptr && !is_unified(buffers, buffers.*row.config))
-      parts.push_back(sram_part(row.name, buffers.*row.config));
-  if (buffers.unified) parts.push_back(sram_part("unified_buffer", buffers.unified->sram));
-  parts.push_back(lanes("dequantizer", machine.dequantizer.lanes));
-  parts.push_back(lanes("output_unit", machine.output_unit.lanes));
-  parts.push_back(lanes("vector_unit", machine.vector_unit.lanes));
-  parts.push_back(once("control_and_dma"));
+    if (row.parts != nullptr) row.parts(row, machine, paths, &parts);
+  MachinePart rest;  // no component: it has neither counts nor energies
+  rest.component = "control_and_dma";
+  rest.kind = PartKind::kOnce;
+  parts.push_back(rest);
   return parts;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <string_view>
 
 #include "core/energy/dequant_cost.h"
 #include "core/mapping/components.h"
@@ -10,31 +11,33 @@
 namespace bitjoule {
 namespace {
 
+/// Of one component.
 class Rows {
  public:
-  explicit Rows(Counts& counts) : counts_(counts) {}
-  void add(const char* component, const std::string& activity, Primitive primitive,
-           const std::string& type, std::int64_t count) {
-    if (count != 0) counts_.push_back({component, activity, primitive, type, {}, {}, count});
+  Rows(const ComponentRow& row, Counts* counts) : row_(row), counts_(*counts) {}
+  void add(const std::string& activity, Primitive primitive, const std::string& type,
+           std::int64_t count) {
+    if (count != 0) counts_.push_back({row_.name, activity, primitive, type, {}, {}, count});
   }
-  void words(const char* component, const char* activity, Primitive primitive, Bits width,
-             std::int64_t count) {
-    if (count != 0) counts_.push_back({component, activity, primitive, "", width, {}, count});
+  void words(const char* activity, Primitive primitive, Bits width, std::int64_t count) {
+    if (count != 0) counts_.push_back({row_.name, activity, primitive, "", width, {}, count});
   }
-  void sram(const char* component, const AcceleratorConfig& machine, const MachineCounts& counts) {
-    const ComponentRow& row = machine_component(component);
-    const BufferConfig& buffer = machine.buffers.*row.config;
-    const BufferCounts& accesses = counts.*row.counts;
-    const Bytes bank(buffer.capacity.value / buffer.banks);
-    if (accesses.reads != 0)
-      counts_.push_back(
-          {component, "read", Primitive::kSramRead, "", buffer.port_width, bank, accesses.reads});
-    if (accesses.writes != 0)
-      counts_.push_back({component, "write", Primitive::kSramWrite, "", buffer.port_width, bank,
-                         accesses.writes});
+  void sram(const AcceleratorConfig& machine, const MachineCounts& counts) {
+    const BufferConfig& buffer = machine.buffers.*row_.config;
+    const BufferCounts& accesses = counts.*row_.counts;
+    add_accesses("read", Primitive::kSramRead, buffer, accesses.reads);
+    add_accesses("write", Primitive::kSramWrite, buffer, accesses.writes);
   }
 
  private:
+  void add_accesses(const char* activity, Primitive primitive, const BufferConfig& buffer,
+                    std::int64_t count) {
+    const Bytes bank(buffer.capacity.value / buffer.banks);
+    if (count != 0)
+      counts_.push_back({row_.name, activity, primitive, "", buffer.port_width, bank, count});
+  }
+
+  const ComponentRow& row_;
   Counts& counts_;
 };
 
@@ -61,11 +64,10 @@ void dequantizer_rows(Rows& rows, const DataPath& path, const OperandPath& opera
                       const char* suffix, std::int64_t elements, F scales) {
   if (elements == 0) return;
   for (const DequantOperation& op : dequant_cost(operand.format))
-    rows.add("dequantizer", op.purpose + suffix, op.primitive, op.type,
+    rows.add(op.purpose + suffix, op.primitive, op.type,
              op.count * (op.elements == 1 ? elements : scales(op.elements)));
   if (path.mac.name != "fp32")
-    rows.add("dequantizer", std::string("round") + suffix, Primitive::kConvert, path.mac.name,
-             elements);
+    rows.add(std::string("round") + suffix, Primitive::kConvert, path.mac.name, elements);
 }
 
 /// Of the multiplier: where small ones compose it, "int4 in int8", also what it could take.
@@ -99,18 +101,16 @@ void multiply_rows(Rows& rows, const MappingProblem& p, const MachineCounts& c) 
   std::int64_t zeros = 0;
   if (p.data.counted) {
     zeros = c.operands[OperandCount::kZeroMacs];
-    rows.add("array", "multiply", Primitive::kActiveMultiply, type, c.macs - zeros);
-    rows.add("array", "toggle_inputs", Primitive::kToggle, type,
-             c.operands[OperandCount::kInputToggles]);
-    rows.add("array", "toggle_weights", Primitive::kToggle, type,
-             c.operands[OperandCount::kWeightToggles]);
+    rows.add("multiply", Primitive::kActiveMultiply, type, c.macs - zeros);
+    rows.add("toggle_inputs", Primitive::kToggle, type, c.operands[OperandCount::kInputToggles]);
+    rows.add("toggle_weights", Primitive::kToggle, type, c.operands[OperandCount::kWeightToggles]);
   } else {
     if (p.data.density)
       zeros = std::llround(static_cast<double>(c.macs) *
                            (1 - p.data.density->inputs * p.data.density->weights));
-    rows.add("array", "multiply", Primitive::kMultiply, type, c.macs - zeros);
+    rows.add("multiply", Primitive::kMultiply, type, c.macs - zeros);
   }
-  rows.add("array", "multiply_zero", Primitive::kZeroMultiply, type, zeros);
+  rows.add("multiply_zero", Primitive::kZeroMultiply, type, zeros);
 }
 
 /// Additions of products, which are as wide as both operands together: two of them a bit more.
@@ -118,18 +118,31 @@ void add_rows(Rows& rows, const DataPath& path, const PeAdds& adds, std::int64_t
   for (std::size_t level = 0; level < kTreeLevels; ++level) {
     const std::int64_t bits =
         path.weights.code_bits + path.activations.code_bits + static_cast<std::int64_t>(level) + 1;
-    rows.add("array", "sum_products_" + std::to_string(level + 1), Primitive::kAdd,
+    rows.add("sum_products_" + std::to_string(level + 1), Primitive::kAdd,
              "int" + std::to_string(std::min(bits, WordBits::kSum)), adds.tree[level]);
   }
   // The parts of a product that takes passes, after the first: as wide as it.
-  rows.add("array", "sum_passes", Primitive::kAdd,
+  rows.add("sum_passes", Primitive::kAdd,
            "int" + std::to_string(std::min(path.weights.code_bits + path.activations.code_bits,
                                            WordBits::kSum)),
            path.mac.is_integer ? macs * (path.mac_passes - 1) : 0);
-  rows.add("array", "accumulate", Primitive::kAdd, path.mac.accumulator, adds.wide);
+  rows.add("accumulate", Primitive::kAdd, path.mac.accumulator, adds.wide);
 }
 
-void move_rows(Rows& rows, const MappingProblem& p, const ArrayMoves& moves) {
+}  // namespace
+
+namespace actions {
+
+void of_array(const ComponentRow& row, const MappingProblem& p, const MachineCounts& c,
+              Counts* actions) {
+  Rows rows(row, actions);
+  multiply_rows(rows, p, c);
+  add_rows(rows, p.path, c.adds, c.macs);
+  rows.add("sum_activations", Primitive::kAdd, "int32", c.activation_sums);
+}
+
+void of_moves(const ComponentRow& component, const MappingProblem& p, const MachineCounts& c,
+              Counts* actions) {
   using M = ArrayMove;
   struct Row {
     M move;
@@ -152,20 +165,102 @@ void move_rows(Rows& rows, const MappingProblem& p, const ArrayMoves& moves) {
       {M::kNorthEntry, kWires, "enter_north", Primitive::kEdgeWire},
       {M::kSumExit, kWires, "leave_sums", Primitive::kEdgeWire}};
   const WordBits words = word_bits(p);
+  Rows rows(component, actions);
   for (const Row& row : kRows) {
+    if (component.name != std::string_view(row.component)) continue;
     const bool west = row.move <= M::kWestHop, sum = row.move >= M::kSumShift;
     // From a buffer to the edge: half the way around the array.
     const std::int64_t pitches =
         row.primitive == Primitive::kEdgeWire ? p.machine.array.rows + p.machine.array.cols : 1;
-    rows.words(row.component, row.activity, row.primitive,
+    rows.words(row.activity, row.primitive,
                Bits(sum    ? WordBits::kSum
                     : west ? words.west
                            : words.north),
-               moves[row.move] * pitches);
+               c.moves[row.move] * pitches);
   }
 }
 
-}  // namespace
+void of_buffer(const ComponentRow& row, const MappingProblem& p, const MachineCounts& c,
+               Counts* actions) {
+  Rows(row, actions).sram(p.machine, c);
+}
+
+void of_accumulators(const ComponentRow& row, const MappingProblem& p, const MachineCounts& c,
+                     Counts* actions) {
+  Rows rows(row, actions);
+  rows.sram(p.machine, c);
+  rows.add("accumulate", Primitive::kAdd, p.path.scale_group != 0 ? "fp32" : p.path.mac.accumulator,
+           c.accumulations);
+}
+
+void of_dequantizer(const ComponentRow& row, const MappingProblem& p, const MachineCounts& c,
+                    Counts* actions) {
+  Rows rows(row, actions);
+  const Lowered& l = p.layer;
+  dequantizer_rows(
+      rows, p.path, p.path.weights, "_weights", c.dequantized_weights,
+      [&](std::int64_t group) { return weight_scales(l, c.dequantized_weights, group); });
+  dequantizer_rows(
+      rows, p.path, p.path.activations, "_inputs", c.dequantized_inputs,
+      [&](std::int64_t group) { return input_scales(l, c.dequantized_inputs, group); });
+}
+
+void of_output_unit(const ComponentRow& row, const MappingProblem& p, const MachineCounts& c,
+                    Counts* actions) {
+  Rows rows(row, actions);
+  const DataPath& path = p.path;
+  // Group boundaries: int32 to float, times the weight's scale, and the activation's where it has
+  // one.
+  rows.add("convert_groups", Primitive::kConvert, "fp32", c.group_results);
+  const StorageField& input_scales = path.activations.layout.scales;
+  const bool both = input_scales.present() && input_scales.group != kWholeTensor;
+  rows.add("scale_groups", Primitive::kMultiply, "fp32", c.group_results * (both ? 2 : 1));
+  // A scale for each token, beside that of the channel.
+  rows.add("scale_tokens", Primitive::kMultiply, "fp32",
+           path.mac.is_integer && path.scale_group == 0 && both ? c.outputs : 0);
+  rows.add("correct_multiply", Primitive::kMultiply, "int32", c.corrections);
+  rows.add("correct_add", Primitive::kAdd, "int32", c.corrections);
+  const bool integer_output = path.output.layout.format->cls == FormatClass::kInteger;
+  rows.add("bias", Primitive::kAdd, integer_bias(path) ? "int32" : "fp32",
+           p.stage.bias ? c.outputs : 0);
+  // An integer output is clamped to the activation's range instead of its format's.
+  rows.add("activation", Primitive::kCompare, "fp32",
+           integer_output || p.stage.activation.empty()
+               ? 0
+               : c.outputs * (p.stage.activation == "relu6" ? 2 : 1));
+  if (path.mac.is_integer && integer_output) {
+    rows.add("requantize", Primitive::kMultiply, "int32", c.outputs);
+    rows.add("zero_point", Primitive::kAdd, "int32", c.outputs);
+    rows.add("clamp", Primitive::kCompare, "int32", c.outputs);
+  } else if (path.mac.is_integer) {
+    rows.add("convert", Primitive::kConvert, path.output.layout.format->name,
+             path.scale_group != 0 ? 0 : c.outputs);
+    rows.add("scale", Primitive::kMultiply, "fp32", c.outputs);
+  } else if (path.output.format.format != "fp32") {
+    rows.add("convert", Primitive::kConvert, path.output.layout.format->name, c.outputs);
+  }
+}
+
+void of_vector_unit(const ComponentRow& row, const MappingProblem& p, const MachineCounts& c,
+                    Counts* actions) {
+  Rows rows(row, actions);
+  static constexpr const char* kVectorActivities[kVectorPrimitives] = {
+      "add", "multiply", "convert", "lookup", "compare", "divide", "exp"};
+  for (std::size_t i = 0; i < kVectorPrimitives; ++i)
+    rows.add(kVectorActivities[i], static_cast<Primitive>(i), "fp32", c.vector[i]);
+  rows.add("widen", Primitive::kConvert, "fp32", c.vector_widened);
+  rows.add("narrow", Primitive::kConvert, p.path.output.layout.format->name, c.vector_narrowed);
+}
+
+void of_dram(const ComponentRow& row, const MappingProblem&, const MachineCounts& c,
+             Counts* actions) {
+  Rows rows(row, actions);
+  rows.add("read", Primitive::kDramRead, "", c.dram_read_bits);
+  rows.add("write", Primitive::kDramWrite, "", c.dram_write_bits);
+  rows.add("phy", Primitive::kDramPhy, "", c.dram_read_bits + c.dram_write_bits);
+}
+
+}  // namespace actions
 
 void append_array_clock(const MappingProblem& p, Cycles cycles, Counts* counts) {
   const ArrayConfig& array = p.machine.array;
@@ -173,77 +268,16 @@ void append_array_clock(const MappingProblem& p, Cycles cycles, Counts* counts) 
   const WordBits words = word_bits(p);
   const std::int64_t stays =
       dataflow_of(p).outputs_stay() ? WordBits::kSum : words.north * (ahead ? 2 : 1);
-  Rows(*counts).words("array_clock", "clock", Primitive::kClock,
-                      Bits(words.west + words.north + WordBits::kSum + stays),
-                      array.rows * array.cols * cycles.value);
+  Rows(machine_component("array_clock"), counts)
+      .words("clock", Primitive::kClock, Bits(words.west + words.north + WordBits::kSum + stays),
+             array.rows * array.cols * cycles.value);
 }
 
-Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
-  Counts counts;
-  Rows rows(counts);
-  const DataPath& path = p.path;
-  const std::string sum = path.mac.accumulator;
-  const std::string results = path.scale_group != 0 ? "fp32" : sum;
-  multiply_rows(rows, p, c);
-  add_rows(rows, path, c.adds, c.macs);
-  rows.add("array", "sum_activations", Primitive::kAdd, "int32", c.activation_sums);
-  move_rows(rows, p, c.moves);
-  rows.sram("input_buffer", p.machine, c);
-  rows.sram("weight_buffer", p.machine, c);
-  rows.sram("scale_buffer", p.machine, c);
-  const Lowered& l = p.layer;
-  dequantizer_rows(
-      rows, path, path.weights, "_weights", c.dequantized_weights,
-      [&](std::int64_t group) { return weight_scales(l, c.dequantized_weights, group); });
-  dequantizer_rows(
-      rows, path, path.activations, "_inputs", c.dequantized_inputs,
-      [&](std::int64_t group) { return input_scales(l, c.dequantized_inputs, group); });
-  rows.sram("accumulator_buffer", p.machine, c);
-  rows.add("accumulator_buffer", "accumulate", Primitive::kAdd, results, c.accumulations);
-  // Group boundaries: int32 to float, times the weight's scale, and the activation's where it has
-  // one.
-  rows.add("output_unit", "convert_groups", Primitive::kConvert, "fp32", c.group_results);
-  const StorageField& input_scales = path.activations.layout.scales;
-  const bool both = input_scales.present() && input_scales.group != kWholeTensor;
-  rows.add("output_unit", "scale_groups", Primitive::kMultiply, "fp32",
-           c.group_results * (both ? 2 : 1));
-  // A scale for each token, beside that of the channel.
-  rows.add("output_unit", "scale_tokens", Primitive::kMultiply, "fp32",
-           path.mac.is_integer && path.scale_group == 0 && both ? c.outputs : 0);
-  rows.add("output_unit", "correct_multiply", Primitive::kMultiply, "int32", c.corrections);
-  rows.add("output_unit", "correct_add", Primitive::kAdd, "int32", c.corrections);
-  const bool integer_output = path.output.layout.format->cls == FormatClass::kInteger;
-  rows.add("output_unit", "bias", Primitive::kAdd, integer_bias(path) ? "int32" : "fp32",
-           p.stage.bias ? c.outputs : 0);
-  // An integer output is clamped to the activation's range instead of its format's.
-  rows.add("output_unit", "activation", Primitive::kCompare, "fp32",
-           integer_output || p.stage.activation.empty()
-               ? 0
-               : c.outputs * (p.stage.activation == "relu6" ? 2 : 1));
-  if (path.mac.is_integer && integer_output) {
-    rows.add("output_unit", "requantize", Primitive::kMultiply, "int32", c.outputs);
-    rows.add("output_unit", "zero_point", Primitive::kAdd, "int32", c.outputs);
-    rows.add("output_unit", "clamp", Primitive::kCompare, "int32", c.outputs);
-  } else if (path.mac.is_integer) {
-    rows.add("output_unit", "convert", Primitive::kConvert, path.output.layout.format->name,
-             path.scale_group != 0 ? 0 : c.outputs);
-    rows.add("output_unit", "scale", Primitive::kMultiply, "fp32", c.outputs);
-  } else if (path.output.format.format != "fp32") {
-    rows.add("output_unit", "convert", Primitive::kConvert, path.output.layout.format->name,
-             c.outputs);
-  }
-  static constexpr const char* kVectorActivities[kVectorPrimitives] = {
-      "add", "multiply", "convert", "lookup", "compare", "divide", "exp"};
-  for (std::size_t i = 0; i < kVectorPrimitives; ++i)
-    rows.add("vector_unit", kVectorActivities[i], static_cast<Primitive>(i), "fp32", c.vector[i]);
-  rows.add("vector_unit", "widen", Primitive::kConvert, "fp32", c.vector_widened);
-  rows.add("vector_unit", "narrow", Primitive::kConvert, path.output.layout.format->name,
-           c.vector_narrowed);
-  rows.sram("output_buffer", p.machine, c);
-  rows.add("dram", "read", Primitive::kDramRead, "", c.dram_read_bits);
-  rows.add("dram", "write", Primitive::kDramWrite, "", c.dram_write_bits);
-  rows.add("dram", "phy", Primitive::kDramPhy, "", c.dram_read_bits + c.dram_write_bits);
-  return counts;
+Counts priced_actions(const MappingProblem& problem, const MachineCounts& counts) {
+  Counts actions;
+  for (const ComponentRow& row : machine_components())
+    if (row.actions != nullptr) row.actions(row, problem, counts, &actions);
+  return actions;
 }
 
 }  // namespace bitjoule
