@@ -42,11 +42,14 @@ DataPath path_of(const std::string& mac, const PeConfig& pe) {
 
 Machine of_accelerator(const Source& source, const std::vector<Override>& overrides,
                        const std::vector<std::string>& macs) {
-  const AcceleratorFile file = read_document<AcceleratorFile>(source, overrides);
+  // A machine that names no table has the default one, of which --set changes parts.
+  std::vector<Override> all = overrides;
+  if (!read_document<AcceleratorFile>(source).energy)
+    all.insert(all.begin(), {"energy", "horowitz-2014-45nm.yaml"});
+  const AcceleratorFile file = read_document<AcceleratorFile>(source, all);
   std::vector<DataPath> paths;
   for (const std::string& mac : macs) paths.push_back(path_of(mac, file.machine.array.pe));
-  return {file.machine.name, machine_parts(file.machine, paths),
-          file.energy ? *file.energy : read_energy_table("horowitz-2014-45nm.yaml", {})};
+  return {file.machine.name, machine_parts(file.machine, paths), *file.energy};
 }
 
 Machine read_machine(const AreaOptions& options, const std::vector<Override>& overrides) {
@@ -106,10 +109,12 @@ std::string area_text(const Machine& machine, const AreaReport& area) {
 
 int print_area(const AreaOptions& options, const std::vector<Override>& overrides) {
   require_writable_file(options.output);
-  Machine machine = read_machine(options, overrides);
-  if (!options.energy.empty()) machine.table = read_energy_table(options.energy, {});
-  if (!options.area.empty())
-    machine.table.area = read_document<AreaPrices>(file_source(options.area), {});
+  // As the file's own keys, so that --set changes what they name.
+  std::vector<Override> all;
+  if (!options.energy.empty()) all.push_back({"energy", options.energy});
+  if (!options.area.empty()) all.push_back({"energy.area", options.area});
+  all.insert(all.end(), overrides.begin(), overrides.end());
+  const Machine machine = read_machine(options, all);
   const AreaReport area = area_of(machine.parts, machine.table);
   if (!options.output.empty())
     write_output(options.output, json_text({{"program", program_json()},

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <set>
 
 #include "core/dram/driver.h"
 #include "core/error.h"
@@ -69,6 +70,21 @@ int run_dram(const DramOptions& options, const std::vector<Override>& overrides)
   return 0;
 }
 
+/// Options of other patterns, or of any where requests come from a trace.
+void refuse_without_effect(const CLI::App& app, const std::string& pattern) {
+  std::set<std::string> known, used;
+  for (const PatternRow& row : pattern_rows()) {
+    known.insert(row.options.begin(), row.options.end());
+    if (row.name == pattern) used.insert(row.options.begin(), row.options.end());
+  }
+  if (used.empty() && !pattern.empty()) return;  // a name that is told elsewhere
+  for (const std::string& option : known)
+    if (used.count(option) == 0 && app.get_option(option)->count() > 0)
+      throw input_error(fmt::format(
+          "{}: has no effect {}", option,
+          pattern.empty() ? "beside --trace" : fmt::format("on --pattern {}", pattern)));
+}
+
 void add_pattern_options(CLI::App& app, PatternOptions* o) {
   const auto whole = CLI::Range(std::int64_t{0}, std::int64_t{1} << 48);
   const auto positive = CLI::Range(std::int64_t{1}, std::int64_t{1} << 48);
@@ -124,16 +140,14 @@ CommandAction add_dram_command(CLI::App& app) {
       ->type_name("DIR");
   const auto sets = add_set_option(app);
   std::string patterns = "Patterns:\n";
-  std::size_t count = 0;
-  const PatternRow* rows = pattern_rows(&count);
-  for (std::size_t i = 0; i < count; ++i) {
-    patterns += fmt::format("  {:12}{}\n", rows[i].name, rows[i].summary);
-  }
+  for (const PatternRow& row : pattern_rows())
+    patterns += fmt::format("  {:12}{}\n", row.name, row.summary);
   app.footer(patterns);
-  return [options, sets, trace] {
+  return [options, sets, trace, &app] {
     if (options->pattern.name.empty() && trace->count() == 0) {
       throw input_error("sim dram: needs --trace FILE or --pattern NAME");
     }
+    refuse_without_effect(app, options->pattern.name);
     return run_dram(*options, parse_overrides(*sets));
   };
 }

@@ -97,15 +97,6 @@ class StreamsSource : public RequestSource {
   std::int64_t step_ = 0, stream_ = 0, issued_ = 0;
 };
 
-constexpr PatternRow kPatterns[] = {
-    {"sequential", "--count requests, one after the other"},
-    {"strided", "--count requests, --stride bytes apart, wrapping around in --range"},
-    {"random", "--count requests anywhere in --range, from --seed"},
-    {"streams",
-     "--count steps of --streams sequential streams in turn, --gap bytes apart; the last "
-     "--write-streams of them write, in the first --write-count steps"},
-};
-
 class TraceFile : public RequestSource {
  public:
   TraceFile(const std::string& path, const TrafficShape& shape)
@@ -204,9 +195,24 @@ void check_multiple(const char* option, std::int64_t value, const TrafficShape& 
 
 }  // namespace
 
-const PatternRow* pattern_rows(std::size_t* count) {
-  *count = std::size(kPatterns);
-  return kPatterns;
+const std::vector<PatternRow>& pattern_rows() {
+  static const std::vector<PatternRow> kRows = {
+      {"sequential",
+       "--count requests, one after the other",
+       {"--count", "--write", "--base", "--interval"}},
+      {"strided",
+       "--count requests, --stride bytes apart, wrapping around in --range",
+       {"--count", "--write", "--base", "--interval", "--stride", "--range"}},
+      {"random",
+       "--count requests anywhere in --range, from --seed",
+       {"--count", "--write", "--base", "--interval", "--range", "--seed"}},
+      {"streams",
+       "--count steps of --streams sequential streams in turn, --gap bytes apart; the last "
+       "--write-streams of them write, in the first --write-count steps",
+       {"--count", "--write", "--base", "--interval", "--streams", "--write-streams",
+        "--write-count", "--gap"}},
+  };
+  return kRows;
 }
 
 std::unique_ptr<RequestSource> make_pattern(const PatternOptions& options,
@@ -246,7 +252,7 @@ std::unique_ptr<RequestSource> make_pattern(const PatternOptions& options,
   }
   if (o.name == "random") return std::make_unique<RandomSource>(o, shape);
   std::vector<std::string> names;
-  for (const PatternRow& row : kPatterns) names.emplace_back(row.name);
+  for (const PatternRow& row : pattern_rows()) names.emplace_back(row.name);
   throw input_error(
       fmt::format("--pattern: expected one of sequential, strided, random, streams, got "
                   "\"{}\"{}",

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/dram/driver.h"
 
@@ -12,6 +13,7 @@ namespace bitjoule {
 struct PatternRow {
   const char* name;
   const char* summary;
+  std::vector<const char*> options;  ///< that have an effect
 };
 
 /// What every source needs to know of the DRAM and of its requests.
@@ -36,7 +38,7 @@ struct PatternOptions {
   std::int64_t gap = 64 << 20;    ///< bytes from stream to stream
 };
 
-const PatternRow* pattern_rows(std::size_t* count);
+const std::vector<PatternRow>& pattern_rows();
 
 /// Throws an input Error for an unknown name, or if an address would lie beyond the capacity.
 std::unique_ptr<RequestSource> make_pattern(const PatternOptions& options,

@@ -81,6 +81,9 @@ std::vector<std::string> missing_counts(const Counts& counts, const EnergyTable&
 std::vector<std::string> notes_of(const CountedResult& result, const EnergyTable& table,
                                   bool are_the_runs) {
   std::vector<std::string> notes = missing_counts(result.total.counts, table);
+  if (result.voltage) notes.push_back(fmt::format("at {} V, as in the run", result.voltage->value));
+  if (result.has_density)
+    notes.emplace_back("zeros of operands are those that the run's density assumes");
   if (result.mapped_by_energy && !are_the_runs)
     notes.push_back(fmt::format(
         "the mapping is the run's, chosen by {}; a run with other prices may choose another",

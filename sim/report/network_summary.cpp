@@ -100,6 +100,8 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
        fmt::format("{} ({}, by {}{})", joules_text(all.energy_pj, run.energy.unit),
                    energy_kinds(network.layers), run.energy.name, bounds_text(network.layers)));
   out += energy_notes(network.layers);
+  if (const std::string zeros = multipliers_text(run, network.layers); !zeros.empty())
+    line("multipliers", zeros);
   line("power", power_text(run, network.layers));
   if (const std::string area = area_line(run); !area.empty()) line("area", area);
   if (!network.layers.empty()) line("DRAM prices", dram_prices_text(network.layers));

@@ -175,6 +175,28 @@ std::string power_text(const RunConfig& run, const std::vector<LayerResult>& lay
                      peak, supply);
 }
 
+std::string multipliers_text(const RunConfig& run, const std::vector<LayerResult>& layers) {
+  if (const std::optional<OperandDensity>& density = run.options.data.density)
+    return fmt::format("a zero is assumed in {} of the MACs (density)",
+                       percent(1 - density->inputs * density->weights));
+  MachineCounts all;
+  for (const LayerResult& layer : layers) {
+    MachineCounts counts = layer.outcome.counts;
+    all += counts *= layer.repeat;
+  }
+  if (all.operands[OperandCount::kInputToggles] + all.operands[OperandCount::kZeroMacs] == 0)
+    return "";
+  const auto per_mac = [&](OperandCount count) {
+    return static_cast<double>(all.operands[count]) / static_cast<double>(all.macs);
+  };
+  return fmt::format(
+      "a zero in {} of the MACs (inputs {}, weights {}); {:.3g} bits of inputs and {:.3g} of "
+      "weights toggle in each",
+      percent(per_mac(OperandCount::kZeroMacs)), percent(per_mac(OperandCount::kInputZeros)),
+      percent(per_mac(OperandCount::kWeightZeros)), per_mac(OperandCount::kInputToggles),
+      per_mac(OperandCount::kWeightToggles));
+}
+
 std::string area_line(const RunConfig& run) {
   const AreaReport area = area_of(run);
   if (!area.has_figures()) return "";
@@ -238,18 +260,8 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
         "  {:<20} {:>10}  {:>7}\n", c.component, component_text(r.energy, c, joules_text),
         percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
   line("DRAM prices", dram_prices_text(r.energy));
-  const OperandCounts& operands = r.outcome.counts.operands;
-  const auto per_mac = [&](OperandCount count) {
-    return static_cast<double>(operands[count]) / static_cast<double>(r.outcome.counts.macs);
-  };
-  if (operands[OperandCount::kInputToggles] + operands[OperandCount::kZeroMacs] > 0)
-    line("multipliers",
-         fmt::format("a zero in {} of the MACs (inputs {}, weights {}); {:.3g} bits of inputs and "
-                     "{:.3g} of weights toggle in each",
-                     percent(per_mac(OperandCount::kZeroMacs)),
-                     percent(per_mac(OperandCount::kInputZeros)),
-                     percent(per_mac(OperandCount::kWeightZeros)),
-                     per_mac(OperandCount::kInputToggles), per_mac(OperandCount::kWeightToggles)));
+  if (const std::string zeros = multipliers_text(run, results); !zeros.empty())
+    line("multipliers", zeros);
   line("power", power_text(run, results));
   if (const std::string area = area_line(run); !area.empty()) line("area", area);
   if (const std::string unpriced = unpriced_text(run, results); !unpriced.empty())

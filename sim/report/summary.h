@@ -42,6 +42,8 @@ const char* energy_kinds(const std::vector<LayerResult>& layers);
 std::string bounds_text(const std::vector<LayerResult>& layers);
 /// A line for each note of the layers' energy (EnergyReport::notes), once.
 std::string energy_notes(const std::vector<LayerResult>& layers);
+/// "a zero in 12 % of the MACs (...)", counted or assumed; empty: neither.
+std::string multipliers_text(const RunConfig& run, const std::vector<LayerResult>& layers);
 /// "1.2 W on average, 80 mW of it leakage and standby; at most 1.5 W".
 std::string power_text(const RunConfig& run, const std::vector<LayerResult>& layers);
 /// "12.3 mm2 (8.1 to 20) by chip-45nm"; empty where the energy table has no areas.

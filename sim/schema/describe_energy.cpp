@@ -1,5 +1,10 @@
 #include "sim/schema/describe_energy.h"
 
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "core/error.h"
 #include "sim/config/visitors.h"
 
 namespace bitjoule {
@@ -62,7 +67,7 @@ void describe(V& v, SramPrices& c) {
   v.required("width_rule", c.width_rule, "other access widths");
   v.field("node", c.node, "technology; default: the table's");
   v.field("unit", c.unit, "of the figures: that of the table");
-  v.field("source", c.source, "of points that do not name their own; default: the table's");
+  v.required("source", c.source, "of points that do not name their own");
   v.field("uncertainty", c.uncertainty, "likewise; 1: not stated", range(1, 1000));
   v.required("points", c.points, "known banks, by rising capacity, then width");
 }
@@ -148,7 +153,12 @@ void describe(V& v, EnergyTable& c) {
   v.field("voltage", c.voltage, "how prices follow from the supply; default: they hold at one");
   v.field("area", c.area, "how large the parts of a machine are");
   v.field("unpriced", c.unpriced, "primitives that have no price, with the reason");
-  v.check([&] { check_energy_table(c); });
+  v.check([&] {
+    for (const auto& [key, text] :
+         {std::pair{"name", &c.name}, {"node", &c.node}, {"source", &c.source}})
+      if (text->empty()) throw input_error(fmt::format("{}: expected a text, got none", key));
+    check_energy_table(c);
+  });
 }
 
 BITJOULE_DESCRIBED(ArithmeticPrice)

@@ -157,6 +157,26 @@ TEST_CASE("sim price: the area of the run's machine by another table, and what f
         std::string::npos);
 }
 
+TEST_CASE("area: --set changes the table that --energy names, or the default one") {
+  // 45 nm macros of lop cells cover 24.8 mm2 with the rest, 22 nm ones less.
+  const std::string area = "{sim} area quickstart.yaml --energy chip-45nm.yaml";
+  const auto total = [](const std::string& text) {
+    const std::size_t at = text.find("  total ");
+    REQUIRE(at != std::string::npos);
+    return std::stod(text.substr(at + 8));
+  };
+  const std::string other = " --set energy.sram=cacti7-22nm-lop.yaml";
+  const double changed = total(shell(area + other).text);
+  CHECK(changed < total(shell(area).text));
+  CHECK(changed ==
+        total(shell("{sim} area quickstart.yaml --set energy=chip-45nm.yaml" + other).text));
+  const Outcome plain = shell(
+      "{sim} area edge-16x16.yaml --area generic-28nm.yaml --set "
+      "energy.sram=cacti7-45nm-lop.yaml");
+  CAPTURE(plain.text);
+  CHECK(plain.code == 0);
+}
+
 TEST_CASE("voltage: sim run refuses a clock above the rule's, and a supply beyond it") {
   const std::string run =
       "{sim} run quickstart.yaml --set values=off --set 'layer={gemm: {m: 8, n: 8, k: 8}}' "

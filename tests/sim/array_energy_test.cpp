@@ -313,13 +313,13 @@ TEST_CASE("array energy: operands are counted on demand, and nothing else change
   };
   // Gated, a multiplication of a zero costs a fifth: 0.8 less for each.
   CHECK(difference("{base: horowitz-2014-45nm.yaml, data_dependence: {multiplier: gated, share: "
-                   "0.2, boundary: unit}}") ==
+                   "0.2, boundary: unit, source: a test}}") ==
         doctest::Approx(-0.8 * multiply * static_cast<double>(zeros)).epsilon(1e-6));
   // Half of a multiplication for six toggling bits of twelve, in place of half of each.
   const double toggles = static_cast<double>(operands[OperandCount::kInputToggles] +
                                              operands[OperandCount::kWeightToggles]);
   CHECK(difference("{base: horowitz-2014-45nm.yaml, data_dependence: {multiplier: toggled, share: "
-                   "0.5, boundary: unit}}") ==
+                   "0.5, boundary: unit, source: a test}}") ==
         doctest::Approx(multiply * 0.5 * (toggles / 6 - 9 * 20 * 40)).epsilon(1e-6));
 }
 
@@ -327,7 +327,7 @@ TEST_CASE("array energy: densities stand for values that are not there") {
   const std::string text =
       "accelerator: {base: accelerators/edge-16x16.yaml, array: {pe: {width: 8}}}\n"
       "energy: {base: horowitz-2014-45nm.yaml, data_dependence: {multiplier: gated, share: 0, "
-      "boundary: unit}}\n"
+      "boundary: unit, source: a test}}\n"
       "layer: {gemm: {m: 10, n: 10, k: 10}}\nvalues: off\n"
       "density: {inputs: 0.5, weights: 0.9}\n"
       "precision: {weights: {format: int8, granularity: per_channel}, activations: int8}\n";
@@ -363,6 +363,36 @@ TEST_CASE("array energy: equal layers of a network with values count their own o
     return integer(run("--set values=on " + set).at("network").at("simulated_layers"));
   };
   CHECK(simulated("--set operand_counts=true") > simulated(""));
+}
+
+TEST_CASE("energy tables: rows that are none, are free or have no source are refused") {
+  const auto says = [](const std::string& set, const std::string& text) {
+    CAPTURE(set);
+    const Outcome result =
+        shell("{sim} check design-study.yaml --set energy=chip-45nm.yaml --set '" + set + "'");
+    CAPTURE(result.text);
+    CHECK(result.text.find(text) != std::string::npos);
+  };
+  const std::string row = "boundary: unit, source: a test}";
+  says("energy.area.macs=[{type: int8, area: 0 um2, " + row + "]",
+       "macs: int8: expected an area above zero");
+  says("energy.area.macs=[{type: foo, area: 1 um2, " + row + "]",
+       "macs: type: expected int8, fp16, ..., got \"foo\"");
+  says("energy.area.scalable=0", "scalable: expected a factor above zero, got 0");
+  says("energy.leakage=[{type: scalable foo, power: 1 mW, " + row + "]",
+       "leakage: type: expected lane, int8, fp16, ..., scalable int8, ..., got \"scalable foo\"");
+  says("energy.leakage=[{type: lane, power: 1 mW, boundary: unit}]",
+       "leakage: lane: source: missing");
+  says("energy.arithmetic=[{operation: add, type: int88x, energy: 1 pJ, " + row + "]",
+       "arithmetic: type: expected int8, fp16, int4xint8, ..., got \"int88x\"");
+  says("energy.scalable_multiplier={factor: 2, boundary: unit}",
+       "scalable_multiplier: source: missing");
+  says("energy.data_dependence={multiplier: gated, share: 0, boundary: unit}",
+       "data_dependence: source: missing");
+  says("energy.name=", "name");
+  says("energy.source=\"\"", "source: expected a text, got none");
+  says("energy.dram={per_access: {width: 64 bit, read: 1 pJ, write: 1 pJ, boundary: io}}",
+       "source: missing: that of a table");
 }
 
 }  // namespace bitjoule::test::array_energy_test

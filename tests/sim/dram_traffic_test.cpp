@@ -171,4 +171,22 @@ TEST_CASE("dram traffic: the program refuses with 2 and writes nothing") {
   CHECK(!fs::exists(directory.at("out")));
 }
 
+TEST_CASE("dram traffic: an option that has no effect on the requests is refused") {
+  const TemporaryDirectory dir;
+  std::ofstream(dir.at("t.tr")) << "LD 0x40\n";
+  const std::string dram = "{sim} dram --dram ddr4-2400-x8.yaml ";
+  const auto refused = [&](const std::string& options, const std::string& text) {
+    const Outcome outcome = shell(dram + options);
+    CAPTURE(outcome.text);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.text.find(text) != std::string::npos);
+  };
+  refused("--pattern sequential --stride 64", "--stride: has no effect on --pattern sequential");
+  refused("--pattern random --gap 64", "--gap: has no effect on --pattern random");
+  refused("--pattern streams --seed 3", "--seed: has no effect on --pattern streams");
+  refused("--trace " + dir.at("t.tr") + " --count 5", "--count: has no effect beside --trace");
+  CHECK(shell(dram + "--pattern streams --count 8 --gap 65536 --interval 4").code == 0);
+  CHECK(shell(dram + "--pattern strided --count 8 --stride 128 --range 1024 --write").code == 0);
+}
+
 }  // namespace bitjoule::test::dram_traffic_test

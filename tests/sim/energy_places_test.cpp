@@ -91,7 +91,7 @@ TEST_CASE("energy places: a pe_pitch that areas overrule is told, wherever it wa
 TEST_CASE("energy places: a DRAM file's own ratios are refused where they stand") {
   const std::string dram =
       "dram: {base: lpddr5-6400.yaml, energy: {per_access: {width: 16 bit, read: 200 pJ, write: "
-      "200 pJ, boundary: unstated, ratios: true}}}\n";
+      "200 pJ, boundary: unstated, ratios: true, source: a test}}}\n";
   const std::string text = error_of("base: edge-16x16.yaml\n" + dram);
   CAPTURE(text);
   CHECK(text.rfind("machine.yaml:2:", 0) == 0);

@@ -77,6 +77,8 @@ std::vector<std::string> device_notes(const DramPrices& prices, const DramTiming
   const std::optional<Femtoseconds> burst = time_of(timing, "tBURST");
   if (!burst || !currents->tBURST_used || differ(*burst, *currents->tBURST_used))
     compare("tBURST", burst, currents->tBURST, ": bursts are taken to cost as much at its rate");
+  if (burst && currents->tBURST_used && !differ(*burst, currents->tBURST))
+    compare("tBURST_used", burst, *currents->tBURST_used, ": a list for another memory");
   compare("tRFC", time_of(timing, "tRFC"), currents->tRFC,
           ": a refresh is priced as that of the list");
   return notes;

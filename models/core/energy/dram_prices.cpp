@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <set>
 #include <utility>
 
 #include "core/error.h"
@@ -27,7 +29,9 @@ struct Computed {
 };
 
 DramPrice computed(const char* formula, const Computed& sum, std::int64_t devices) {
-  return {Kind::kComputed, Picojoules(sum.energy * static_cast<double>(devices)),
+  // Equal currents leave a rounding, of which no price is made.
+  const double energy = std::abs(sum.energy) < 1e-9 ? 0 : sum.energy;
+  return {Kind::kComputed, Picojoules(energy * static_cast<double>(devices)),
           fmt::format("{} = {} x ({})", formula, devices, sum.numbers), 1};
 }
 
@@ -358,6 +362,14 @@ namespace {
 /// most, as refreshes would cost hardly anything without.
 void check_listed(const DramPerCommand& p) {
   const DramCurrents& c = *p.currents;
+  if (c.supplies.empty()) throw input_error("currents: supplies: expected at least one");
+  std::set<std::string> names;
+  for (const DramSupply& s : c.supplies)
+    if (!names.insert(s.name).second)
+      throw input_error(fmt::format("currents: supplies: two of {}", s.name));
+  if (c.tRAS > c.tRC)
+    throw input_error(fmt::format("currents: tRAS: expected at most tRC, {:g} ns, got {:g} ns",
+                                  in_nanoseconds(c.tRC), in_nanoseconds(c.tRAS)));
   const std::vector<std::string> without = lacking(c, &DramSupply::idd5pb);
   if (!without.empty() && without.size() < c.supplies.size())
     throw input_error(
@@ -380,6 +392,8 @@ void check_listed(const DramPerCommand& p) {
 }  // namespace
 
 void check_dram_prices(const DramPrices& prices) {
+  if (provenance(prices).source.empty())
+    throw input_error("source: missing: that of a table's operations says nothing of a memory");
   const auto* p = std::get_if<DramPerCommand>(&prices.scheme);
   if (p == nullptr) return;
   if (p->termination && !(p->termination->driver_ohms + p->termination->termination_ohms > 0))
@@ -387,12 +401,13 @@ void check_dram_prices(const DramPrices& prices) {
         "termination: driver_ohms, termination_ohms: both are 0, and so the current has no limit");
   if (!p->currents) return;
   check_listed(*p);
-  const auto at_least_zero = [](const char* key, const std::optional<DramPrice>& price) {
+  const auto at_least_zero = [p](const char* key, const std::optional<DramPrice>& price) {
     if (!price || price->energy.value >= 0) return;
+    const bool is_any_bank = p->currents->standby == DramStandby::kAnyBank;
     throw input_error(fmt::format(
         "currents: {} comes out at {:.4g} pJ, expected at least 0: {}{}", key, price->energy.value,
         price->formula,
-        std::string(key) == "activate"
+        std::string(key) == "activate" && is_any_bank
             ? "; where IDD3N is of all banks open, only `standby: per_bank` is consistent"
             : ""));
   };

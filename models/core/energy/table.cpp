@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "core/energy/price_array.h"
 #include "core/error.h"
+#include "core/numeric/format.h"
 
 namespace bitjoule {
 
@@ -59,14 +61,61 @@ const char* primitive_name(Primitive primitive) {
 
 namespace {
 
+/// Of a MAC: an integer's width, or a float format.
+bool is_number_type(std::string_view type) {
+  constexpr std::string_view kInteger = "int";
+  if (type.substr(0, kInteger.size()) == kInteger) {
+    const std::string_view digits = type.substr(kInteger.size());
+    return !digits.empty() && digits.size() <= 2 && digits.front() != '0' &&
+           digits.find_first_not_of("0123456789") == std::string_view::npos;
+  }
+  return std::any_of(formats().begin(), formats().end(), [&](const Format& format) {
+    return format.cls == FormatClass::kFloat && format.name == type;
+  });
+}
+
+/// Of an operation: one number, or two ("int4xint8"), in a multiplier of a third ("... in int8").
+bool is_operand_type(std::string_view type) {
+  constexpr std::string_view kIn = " in ";
+  if (const std::size_t in = type.find(kIn); in != std::string_view::npos)
+    return is_operand_type(type.substr(0, in)) && is_number_type(type.substr(in + kIn.size()));
+  const std::size_t by = type.find('x');
+  return is_number_type(type) ||
+         (by != std::string_view::npos && by > 0 && is_number_type(type.substr(0, by)) &&
+          is_number_type(type.substr(by + 1)));
+}
+
+[[noreturn]] void refuse_type(const char* key, const std::string& type, const char* expected) {
+  throw input_error(fmt::format("{}: type: expected {}, got \"{}\"", key, expected, type));
+}
+
+void require_source(const char* key, const Provenance& from) {
+  if (from.source.empty())
+    throw input_error(
+        fmt::format("{}: source: missing: that of the table's operations says nothing of it", key));
+}
+
 void check_areas(const AreaPrices& area) {
   std::set<std::string> types, components;
-  for (const MacArea& row : area.macs)
+  for (const MacArea& row : area.macs) {
     if (!types.insert(row.type).second)
       throw input_error(fmt::format("area: macs: two rows for {}", row.type));
-  for (const ComponentArea& row : area.components)
+    if (!is_number_type(row.type)) refuse_type("area: macs", row.type, "int8, fp16, ...");
+    if (!(row.area.value > 0))
+      throw input_error(fmt::format("area: macs: {}: expected an area above zero", row.type));
+  }
+  for (const ComponentArea& row : area.components) {
     if (!components.insert(row.component).second)
       throw input_error(fmt::format("area: components: two rows for {}", row.component));
+    if (!(row.area.value > 0))
+      throw input_error(
+          fmt::format("area: components: {}: expected an area above zero", row.component));
+  }
+  if (area.scalable && !(*area.scalable > 0))
+    throw input_error(
+        fmt::format("area: scalable: expected a factor above zero, got {}", *area.scalable));
+  if (area.sram && !(area.sram->per_bit.value > 0))
+    throw input_error("area: sram: per_bit: expected an area above zero");
 }
 
 void check_voltage(const VoltageRule& rule) {
@@ -101,9 +150,7 @@ void check_array_prices(const EnergyTable& table) {
     const bool wire = row.primitive == Primitive::kPeWire || row.primitive == Primitive::kEdgeWire;
     if (row.length && (!wire || !table.pe_pitch))
       throw input_error(fmt::format("moves: {}: a length is for wires, beside a pe_pitch", name));
-    if (row.included.empty() && row.from.source.empty())
-      throw input_error(fmt::format(
-          "moves: {}: source: missing: that of the table's operations says nothing of it", name));
+    if (row.included.empty()) require_source(fmt::format("moves: {}", name).c_str(), row.from);
   }
   const bool has_length = std::any_of(table.moves.begin(), table.moves.end(),
                                       [](const MovePrice& row) { return row.length.has_value(); });
@@ -113,6 +160,9 @@ void check_array_prices(const EnergyTable& table) {
   if (table.data_dependence && !is_share(table.data_dependence->share))
     throw input_error(
         fmt::format("data_dependence: share: expected 0..1, got {}", table.data_dependence->share));
+  if (table.data_dependence) require_source("data_dependence", table.data_dependence->from);
+  if (table.scalable_multiplier)
+    require_source("scalable_multiplier", table.scalable_multiplier->from);
   if (table.scalable_multiplier && !(table.scalable_multiplier->factor > 0))
     throw input_error(fmt::format("scalable_multiplier: factor: expected more than 0, got {}",
                                   table.scalable_multiplier->factor));
@@ -148,10 +198,13 @@ void check_units(const EnergyTable& table) {
 
 void check_energy_table(const EnergyTable& table) {
   std::set<std::pair<Primitive, std::string>> types;
-  for (const ArithmeticPrice& row : table.arithmetic)
+  for (const ArithmeticPrice& row : table.arithmetic) {
     if (!types.emplace(row.operation, row.type).second)
       throw input_error(fmt::format("arithmetic: two rows for {} of {}",
                                     primitive_name(row.operation), row.type));
+    if (!is_operand_type(row.type))
+      refuse_type("arithmetic", row.type, "int8, fp16, int4xint8, ...");
+  }
   std::set<std::pair<Primitive, NumberFamily>> families;
   for (const WidthRule& rule : table.rules)
     if (!families.emplace(rule.operation, rule.family).second)
@@ -182,9 +235,16 @@ void check_energy_table(const EnergyTable& table) {
     if ((point.leakage && !(point.leakage->value > 0)) || (point.area && !(point.area->value > 0)))
       throw input_error("sram: expected leakage and area above zero");
   std::set<std::string> leaking;
-  for (const LeakagePrice& row : table.leakage)
+  for (const LeakagePrice& row : table.leakage) {
     if (!leaking.insert(row.type).second)
       throw input_error(fmt::format("leakage: two rows for {}", row.type));
+    constexpr std::string_view kScalable = "scalable ";
+    const bool is_scalable = row.type.rfind(kScalable, 0) == 0;
+    const std::string mac = is_scalable ? row.type.substr(kScalable.size()) : row.type;
+    if (row.type != "lane" && !is_number_type(mac))
+      refuse_type("leakage", row.type, "lane, int8, fp16, ..., scalable int8, ...");
+    require_source(fmt::format("leakage: {}", row.type).c_str(), row.from);
+  }
   if (table.area) check_areas(*table.area);
   if (table.voltage) check_voltage(*table.voltage);
 }

@@ -79,6 +79,9 @@ TEST_CASE("priced device: currents of another rate or die are said") {
   CHECK(notes(used).empty());
   currents.tBURST_used = Femtoseconds(3'000'000);
   CHECK(notes(used).size() == 1);
+  currents.tBURST = Femtoseconds(2'000'000);
+  CHECK(notes(used) == std::vector<std::string>{"mine: list has currents at tBURST_used 3 ns, the "
+                                                "memory has 2 ns: a list for another memory"});
 }
 
 }  // namespace bitjoule::priced_device_test

@@ -39,6 +39,7 @@ DramPerCommand ddr4_2400() {
                 supply("VPP", 2.5, {3, 3, 3, 3, 3, 3, 3})};
   DramPerCommand p;
   p.currents = c;
+  p.from.source = "a data sheet";
   return p;
 }
 
@@ -270,6 +271,27 @@ TEST_CASE("dram prices: what a supply without IDD5B leaves out of a refresh is n
   CHECK(refusal(free).empty());
 }
 
+TEST_CASE("dram prices: currents that leave nothing, and those that are none") {
+  DramPerCommand p = ddr4_2400();
+  // Equal currents: 48 x (45.815 - 32.487 - 13.328) ns, but for rounding, is nothing.
+  for (DramSupply& s : p.currents->supplies) s.idd0 = s.idd2n = s.idd3n = 48.1;
+  p.currents->supplies[0].idd4r = p.currents->supplies[0].idd4w = 60;
+  p.currents->supplies[1].idd4r = p.currents->supplies[1].idd4w = 60;
+  for (DramSupply& s : p.currents->supplies) s.idd5b = 100;
+  CHECK(refusal(p).empty());
+  CHECK(price_of(p, Primitive::kDramActivate) == 0);
+  p.currents->supplies[1].name = "VDD";
+  CHECK(refusal(p) == "currents: supplies: two of VDD");
+  p.currents->supplies.clear();
+  CHECK(refusal(p) == "currents: supplies: expected at least one");
+  p = ddr4_2400();
+  p.currents->tRAS = ns(60);
+  CHECK(refusal(p) == "currents: tRAS: expected at most tRC, 45.815 ns, got 60 ns");
+  p = ddr4_2400();
+  p.from.source = "";
+  CHECK(refusal(p).rfind("source: missing", 0) == 0);
+}
+
 TEST_CASE("dram prices: IDD5PB is of all supplies, with its times, or of none") {
   DramPerCommand p = ddr4_2400();
   p.currents->supplies[0].idd5pb = 60;
@@ -329,6 +351,7 @@ TEST_CASE("dram prices: a count without a price is blamed on the list, with what
 
 TEST_CASE("dram prices: lines without any resistance are refused") {
   DramPerCommand p;
+  p.from.source = "a data sheet";
   p.termination = DramTermination{1.2, 0, 0, 0.5, ns(0.4)};
   CHECK(refusal(p) ==
         "termination: driver_ohms, termination_ohms: both are 0, and so the current has no limit");
