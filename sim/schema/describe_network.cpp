@@ -23,6 +23,9 @@ void describe(V& v, PrecisionOverride& c) {
   v.field("output", c.output, "storage of the output");
   v.field("mac", c.mac, "arithmetic");
   v.field("requantize", c.requantize, "how accumulators become integers again");
+  v.field("quantizer", c.quantizer, "how weights become codes when they are loaded");
+  v.field("static_scales", c.static_scales,
+          "where the scales of integer activations per tensor come from");
 }
 
 template <class V>

@@ -60,6 +60,7 @@ struct RunFile {
   std::optional<bool> values;
   MappingPins mapping;
   std::optional<EvaluationFile> evaluation;
+  std::string calibration;
 };
 
 template <>

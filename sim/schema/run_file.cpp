@@ -235,6 +235,7 @@ RunConfig to_run(const RunFile& file, const Node& root) {
   }
   check_fidelity(run, root);
   run.evaluation = evaluation_of(file);
+  run.calibration = file.calibration;
   if (run.name.empty())
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
   const std::vector<std::string> unused = unused_settings(root, run);
@@ -288,6 +289,7 @@ RunFile to_file(const RunConfig& run) {
   file.options = run.options;
   file.mapping = run.mapping;
   file.values = run.options.values;
+  file.calibration = run.calibration;
   return file;
 }
 
