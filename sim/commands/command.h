@@ -120,5 +120,6 @@ CommandAction add_report_command(CLI::App& app);
 CommandAction add_run_command(CLI::App& app);
 CommandAction add_schema_command(CLI::App& app);
 CommandAction add_sweep_command(CLI::App& app);
+CommandAction add_tune_command(CLI::App& app);
 
 }  // namespace bitjoule

@@ -184,6 +184,12 @@ void describe(V& v, LayerRule& c) {
 }
 
 template <class V>
+void describe(V& v, MixFile& c) {
+  v.field("unroll", c.unroll, "every repetition becomes layers of its own, as overrides may need");
+  v.required("overrides", c.overrides, "precision, mapping and tensors of layers by name");
+}
+
+template <class V>
 void describe(V& v, NetworkFile& c) {
   v.field("name", c.name, "shown in reports");
   v.field("base", c.base, "network file whose keys these replace");
@@ -217,6 +223,7 @@ BITJOULE_DESCRIBED(LayerFile)
 BITJOULE_DESCRIBED(NetworkInput)
 BITJOULE_DESCRIBED(NetworkOutput)
 BITJOULE_DESCRIBED(LayerRule)
+BITJOULE_DESCRIBED(MixFile)
 BITJOULE_DESCRIBED(NetworkFile)
 
 }  // namespace bitjoule

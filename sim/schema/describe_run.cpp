@@ -105,6 +105,7 @@ void describe(V& v, RunFile& c) {
           "without values: shares of the multipliers' operands that are not zero");
   v.field("overlap", c.overlap, "of the layers of a network");
   v.required("precision", c.precision, "number formats; what the machine does follows from them");
+  v.field("mix", c.mix, "number formats of a network's layers by name, beside its own overrides");
   v.field("mapping", c.mapping, "pinned parts of the tiling; the mapper searches the rest");
   v.field("values", c.values,
           "compute outputs; default: on for a layer, off for a network and an estimate");
@@ -148,6 +149,7 @@ void describe(V& v, RunFile& c) {
     require_calibration(c, is_layer);
     if (c.evaluation && !std::holds_alternative<NetworkFile>(c.workload))
       throw input_error("evaluation: needs a network");
+    if (is_layer && c.mix) throw input_error("mix: needs a network");
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
     if (c.generation && !c.phase.empty())
       throw input_error("phase: not beside generate, which runs prefill and decode");

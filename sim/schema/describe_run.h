@@ -56,6 +56,7 @@ struct RunFile {
   std::optional<Generation> generation;
   LayerOverlapMode overlap = LayerOverlapMode::kNone;
   Precision precision;
+  std::optional<MixFile> mix;
   RunOptions options;
   std::optional<bool> values;
   MappingPins mapping;
