@@ -152,7 +152,7 @@ const std::vector<CommandRow>& commands() {
        add_tune_command,
        {{"head -c 256 /dev/zero > tokens.bin", "tokens of 16 bits, here 128 times the first"},
         {"sim tune llama2-7b-decode.yaml --network stories260k.yaml --data tokens.bin --formats "
-         "int8 nf4 --budget 'accuracy.kl <= 0.05' -o tuned",
+         "int8 int4 --budget 'accuracy.kl <= 1' -o tuned",
          "sensitivity.csv, mixes.csv and mix.yaml"},
         {"sim run llama2-7b-decode.yaml --network stories260k.yaml --set mix=tuned/mix.yaml",
          "the run with that mix"}},
