@@ -170,6 +170,31 @@ const std::vector<EnumRow<Requantize>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<ScaleRule>>& enum_rows() {
+  static const std::vector<EnumRow<ScaleRule>> kRows = {
+      {ScaleRule::kOracle, "oracle",
+       "holds the very values that are stored, which no machine knows beforehand"},
+      {ScaleRule::kAbsMax, "abs_max", "holds all values of the calibration"},
+      {ScaleRule::kPercentile, "percentile", "holds 99.99 % of them"},
+      {ScaleRule::kMse, "mse", "clips where that makes their squared error least"},
+      {ScaleRule::kEntropy, "entropy",
+       "clips where their distribution loses the least information (TensorRT)"}};
+  return kRows;
+}
+
+template <>
+const std::vector<EnumRow<WeightQuantizer>>& enum_rows() {
+  static const std::vector<EnumRow<WeightQuantizer>> kRows = {
+      {WeightQuantizer::kNearest, "nearest", "scales hold the largest, codes are the nearest"},
+      {WeightQuantizer::kMse, "mse", "scales clip where that makes the squared error least"},
+      {WeightQuantizer::kImportance, "importance",
+       "the same, errors weighted with the mean square of what they are multiplied by"},
+      {WeightQuantizer::kGptq, "gptq",
+       "element by element: those that follow make up for the error of those before"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<Primitive>>& enum_rows() {
   static const std::vector<EnumRow<Primitive>> kRows = [] {
     std::vector<EnumRow<Primitive>> rows;

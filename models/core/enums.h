@@ -48,6 +48,10 @@ template <>
 const std::vector<EnumRow<Granularity>>& enum_rows();
 template <>
 const std::vector<EnumRow<Requantize>>& enum_rows();
+template <>
+const std::vector<EnumRow<WeightQuantizer>>& enum_rows();
+template <>
+const std::vector<EnumRow<ScaleRule>>& enum_rows();
 
 template <>
 const std::vector<EnumRow<TensorLayout>>& enum_rows();

@@ -74,8 +74,8 @@ inline auto members(const TensorFormat& s) {
   return std::tie(format, granularity, group_size, symmetric, scale, zero_point);
 }
 inline auto members(const Precision& s) {
-  const auto& [weights, activations, output, mac, requantize] = s;
-  return std::tie(weights, activations, output, mac, requantize);
+  const auto& [weights, activations, output, mac, requantize, quantizer, static_scales] = s;
+  return std::tie(weights, activations, output, mac, requantize, quantizer, static_scales);
 }
 inline auto members(const ObjectiveWeights& s) {
   const auto& [energy, cycles, traffic] = s;
@@ -88,8 +88,8 @@ inline auto members(const TilePins& s) {
                   tile_cols, tile_groups, fold_order, dataflow);
 }
 inline auto members(const VectorFormats& s) {
-  const auto& [inputs, parameters, output] = s;
-  return std::tie(inputs, parameters, output);
+  const auto& [inputs, parameters, output, quantizer, static_scales] = s;
+  return std::tie(inputs, parameters, output, quantizer, static_scales);
 }
 
 inline auto members(const OutputStage& s) {

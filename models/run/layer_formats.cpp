@@ -18,11 +18,16 @@ VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run) {
   formats.inputs =
       has_dynamic_scales(precision.activations) ? wide_format(precision) : precision.activations;
   formats.output = output_format(layer, run);
+  formats.static_scales = precision.static_scales.value_or(ScaleRule::kOracle);
   formats.parameters.format = "fp32";
-  if (std::get<VectorOp>(layer.op).kind == VectorKind::kEmbedding)
+  if (std::get<VectorOp>(layer.op).kind == VectorKind::kEmbedding) {
     formats.parameters = precision.weights;
-  else if (layer.precision.weights)
+    // Its rows are looked up, not summed: no input weighs them, no error makes up for another.
+    if (precision.quantizer.value_or(WeightQuantizer::kNearest) != WeightQuantizer::kNearest)
+      formats.quantizer = WeightQuantizer::kMse;
+  } else if (layer.precision.weights) {
     formats.parameters = *layer.precision.weights;
+  }
   return formats;
 }
 

@@ -9,8 +9,9 @@ namespace bitjoule {
 /// Of a layer with MACs. The second operand of a product of activations is stored as they are.
 Precision layer_precision(const NetworkLayer& layer, const Precision& run);
 
-/// Of a vector operator. An embedding's table is stored as weights are; norm parameters as fp32
-/// where the layer says nothing else.
+/// Of a vector operator. An embedding's table is stored as weights are, by the quantizer `mse`
+/// where they have another than `nearest`; norm parameters as fp32 where the layer says nothing
+/// else.
 VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run);
 
 /// The format in which the layer's output leaves. Only the operator `quantize` yields dynamic

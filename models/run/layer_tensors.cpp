@@ -159,6 +159,20 @@ std::vector<std::int32_t> LayerTensors::zero_points(const NetworkLayer& layer,
   return zeros;
 }
 
+InputMoments LayerTensors::moments(const NetworkLayer& layer, std::int64_t k) const {
+  return calibration_->moments(layer.name, k);
+}
+
+std::optional<GroupParameters> LayerTensors::static_scale(const std::string& tensor,
+                                                          const TensorFormat& format,
+                                                          ScaleRule rule) const {
+  const StorageLayout layout = storage_layout(format);
+  if (calibrates() || rule == ScaleRule::kOracle || tensor.empty() ||
+      layout.format->cls != FormatClass::kInteger || layout.scales.group != kWholeTensor)
+    return std::nullopt;
+  return calibration_->scale(tensor, format, rule);
+}
+
 std::uint64_t LayerTensors::seed_of(const std::string& layer, const std::string& role) const {
   std::uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
   for (const std::string* text : {&layer, &role})

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "core/numeric/weight_quantizer.h"
 #include "core/workload/network.h"
+#include "run/calibration.h"
 #include "run/operands.h"
 #include "run/tensor_reader.h"
 #include "run/tensor_store.h"
@@ -30,8 +32,11 @@ std::string tensor_of_expert(const TensorSource& source, std::int64_t expert);
 
 class LayerTensors {
  public:
-  LayerTensors(TensorReader& files, const TensorStore& store, std::int64_t seed)
-      : files_(files), store_(store), seed_(seed) {}
+  /// `calibration` is nullptr while one is made: weights then are the nearest codes, scales those
+  /// of the very values.
+  LayerTensors(TensorReader& files, const TensorStore& store, std::int64_t seed,
+               const Calibration* calibration)
+      : files_(files), store_(store), seed_(seed), calibration_(calibration) {}
 
   static bool has(const NetworkLayer& layer, const std::string& role) {
     return layer.tensors.count(role) != 0;
@@ -47,6 +52,15 @@ class LayerTensors {
   std::vector<float> scales(const NetworkLayer& layer, const std::string& role) const;
   std::vector<std::int32_t> zero_points(const NetworkLayer& layer, const std::string& role) const;
 
+  bool calibrates() const { return calibration_ == nullptr; }
+  /// Of the inputs of the layer's weights, whose rows have `k` elements. Throws an input Error
+  /// where the run has no calibration, or that has none of the layer.
+  InputMoments moments(const NetworkLayer& layer, std::int64_t k) const;
+  /// Of the tensor that a layer, or an input of the network, has by that name; nothing where it is
+  /// the tensor itself that says. Throws as moments().
+  std::optional<GroupParameters> static_scale(const std::string& tensor, const TensorFormat& format,
+                                              ScaleRule rule) const;
+
   /// Seeds differ by layer and role, whatever else the network holds.
   std::uint64_t seed_of(const std::string& layer, const std::string& role) const;
 
@@ -60,6 +74,7 @@ class LayerTensors {
   TensorReader& files_;
   const TensorStore& store_;
   std::int64_t seed_;
+  const Calibration* calibration_;
 };
 
 /// Integers that fit 32 bits, exactly. Throws an input Error starting with `where` for others.

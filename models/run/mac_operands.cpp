@@ -10,6 +10,7 @@
 #include "core/interrupt.h"
 #include "core/numeric/coded_tensor.h"
 #include "core/numeric/tensor_values.h"
+#include "core/numeric/weight_quantizer.h"
 #include "core/oracle/mac_reference.h"
 #include "run/native_order.h"
 
@@ -139,6 +140,11 @@ class Builder {
                            tensors_.scales(layer_, "input_scale"),
                            tensors_.zero_points(layer_, "input_zero_point"), "first");
     require_representable("the first operand", format.format, tensor.values);
+    if (tensor.is_raw)
+      if (const auto scale = tensors_.static_scale(tensor.input, format, p_.path.static_scales))
+        return {QuantizedTensor::quantize(format, tensor.values.data(), rows, k, {*scale}),
+                reals_of(tensor),
+                {}};
     return {as_operand(tensor, format, rows, k), reals_of(tensor), {}};
   }
 
@@ -198,7 +204,7 @@ class Builder {
       scale_rows(coded.reals, k);
       scale_rows(coded.reference, k);
       if (norm_.factor.empty()) return coded;
-      coded.stored = QuantizedTensor::quantize(format, coded.reals.data(), rows, k);
+      coded.stored = quantized(coded.reals, rows, k);
       return coded;
     }
     if (tensor.file != nullptr && norm_.factor.empty())
@@ -209,8 +215,20 @@ class Builder {
     scale_rows(tensor.values, k);
     scale_rows(tensor.reference, k);
     require_representable("weights", format.format, tensor.values);
-    QuantizedTensor stored = QuantizedTensor::quantize(format, tensor.values.data(), rows, k);
+    QuantizedTensor stored = quantized(tensor.values, rows, k);
     return {std::move(stored), std::move(tensor.values), std::move(tensor.reference)};
+  }
+
+  /// Real weights, by the quantizer that the layer's precision says.
+  QuantizedTensor quantized(const std::vector<float>& values, std::int64_t rows,
+                            std::int64_t k) const {
+    const TensorFormat& format = p_.path.weights.format;
+    const WeightQuantizer quantizer =
+        tensors_.calibrates() ? WeightQuantizer::kNearest : p_.path.quantizer;
+    if (!needs_moments(quantizer))
+      return quantize_weights(format, quantizer, values.data(), rows, k);
+    const InputMoments moments = tensors_.moments(layer_, k);
+    return quantize_weights(format, quantizer, values.data(), rows, k, &moments);
   }
 
   template <class T>
@@ -269,7 +287,10 @@ class Builder {
       given.output_zero_point = zeros[0];
       result.yields_numbers = true;
     } else if (integer) {
-      const GroupParameters p = calibrated(p_.path.output.format, result.reference);
+      const auto scale =
+          tensors_.static_scale(layer_.name, p_.path.output.format, p_.path.static_scales);
+      const GroupParameters p =
+          scale ? *scale : calibrated(p_.path.output.format, result.reference);
       given.output_scale = p.scale;
       given.output_zero_point = p.zero_point;
     }

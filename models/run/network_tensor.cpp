@@ -58,13 +58,14 @@ GroupParameters calibrated(const TensorFormat& format, const std::vector<double>
 }
 
 NetworkTensor stored_tensor(const TensorFormat& format, std::vector<float> values,
-                            std::vector<double> reference, std::int64_t rows, std::int64_t cols) {
+                            std::vector<double> reference, std::int64_t rows, std::int64_t cols,
+                            const std::optional<GroupParameters>& scale) {
   NetworkTensor tensor;
   tensor.format = format;
   tensor.reference = std::move(reference);
   const StorageLayout layout = storage_layout(format);
   if (is_integer_per_tensor(layout)) {
-    const GroupParameters p = calibrated(format, tensor.reference);
+    const GroupParameters p = scale ? *scale : calibrated(format, tensor.reference);
     const auto n = static_cast<std::int64_t>(values.size());
     std::vector<std::uint16_t> coded(values.size());
     encode_affine(layout, p, values.data(), n, coded.data());

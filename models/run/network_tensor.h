@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct NetworkTensor {
   /// Integers that stand for themselves (indices, codes of a quantized graph, sums): they are never
   /// quantized again. scale is 1.
   bool is_number = false;
+  std::string input;    ///< of a network's input: its name
   bool is_raw = false;  ///< real values that nobody has stored yet: readers store them as they read
   /// Stored with scales per row, group or block.
   std::shared_ptr<const QuantizedTensor> stored;
@@ -40,10 +42,11 @@ NetworkTensor raw_tensor(std::vector<float> values);
 /// Integers that stand for themselves.
 NetworkTensor number_tensor(std::vector<std::int32_t> codes);
 
-/// Stores rows x cols real values. Integers per tensor are given the scale that the reference asks
-/// for, as a calibration on this very input finds it; other formats find theirs in the values.
+/// Stores rows x cols real values. Integers per tensor are given `scale`, or else the one that the
+/// reference asks for; other formats find theirs in the values.
 NetworkTensor stored_tensor(const TensorFormat& format, std::vector<float> values,
-                            std::vector<double> reference, std::int64_t rows, std::int64_t cols);
+                            std::vector<double> reference, std::int64_t rows, std::int64_t cols,
+                            const std::optional<GroupParameters>& scale = std::nullopt);
 
 /// The same values as rows x cols of `format`: the codes that are there if the tensor is stored so,
 /// else quantized from its values.

@@ -80,7 +80,10 @@ void NetworkValues::begin(const Network& network, std::map<std::string, NetworkT
       std::clamp(kNetworkSampledMacs / std::max<std::int64_t>(1, layers), kLeastMacs, kMostMacs);
   for (const NetworkInput& entry : network.inputs) {
     const auto found = given.find(entry.name);
-    store_->put(entry.name, found != given.end() ? std::move(found->second) : input(entry));
+    NetworkTensor tensor = found != given.end() ? std::move(found->second) : input(entry);
+    tensor.input = entry.name;
+    if (observer_ != nullptr && !tensor.is_number) observer_->tensor(entry.name, tensor.reference);
+    store_->put(entry.name, std::move(tensor));
   }
 }
 
@@ -164,6 +167,9 @@ MacOperands NetworkValues::operands(const NetworkLayer& layer, const LayerOp& op
     temporaries_.push_back(rows_of(*first, first_row * rows.k, rows.m * rows.k));
     first = &temporaries_.back();
   }
+  if (observer_ != nullptr && product == nullptr && !first->is_number)
+    if (const auto* gemm = std::get_if<Gemm>(&op))
+      observer_->first_operand(layer.name, first->reference, gemm->k);
   MacOperands result = mac_operands(layer, op, problem, tensors(), *first, second,
                                     wanted_ == Wanted::kOutputs ? &weights_ : nullptr);
   result.given.sampled_macs = sampled_macs_;
@@ -195,6 +201,7 @@ VectorQuality NetworkValues::run(const NetworkLayer& layer, const VectorFormats&
 
 Quality NetworkValues::finish(const NetworkLayer& layer, NetworkTensor result) {
   const Quality error = wanted_ == Wanted::kErrors ? quality_of(result) : Quality();
+  if (observer_ != nullptr && !result.is_number) observer_->tensor(layer.name, result.reference);
   store_->put(layer.name, std::move(result));
   store_->release(layer, before_);
   before_ = layer.name;

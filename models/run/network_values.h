@@ -28,8 +28,13 @@ class NetworkValues {
   /// what they would be without any rounding.
   enum class Wanted { kErrors, kOutputs };
   static constexpr std::int64_t kAllRows = -1;
-  explicit NetworkValues(const RunConfig& run, Wanted wanted = Wanted::kErrors)
-      : run_(run), wanted_(wanted) {}
+  /// `observer` sees what goes by, for a calibration: nullptr where nobody does.
+  explicit NetworkValues(const RunConfig& run, Wanted wanted = Wanted::kErrors,
+                         TensorObserver* observer = nullptr)
+      : run_(run),
+        wanted_(wanted),
+        observer_(observer),
+        calibration_(*run.options.tensors, run.calibration) {}
 
   /// Before the layers of a pass: its inputs, which are `given`, from files, from the pass before
   /// (the tokens that it yielded), or generated. The network must outlive the pass; of kOutputs,
@@ -59,13 +64,18 @@ class NetworkValues {
   NetworkTensor input(const NetworkInput& input);
   NetworkTensor constant(const NetworkLayer& layer, std::size_t index);
   void choose_tokens(const std::vector<NetworkOutputValues>& outputs);
-  LayerTensors tensors() { return {*run_.options.tensors, *store_, run_.options.seed}; }
+  LayerTensors tensors() {
+    return {*run_.options.tensors, *store_, run_.options.seed,
+            observer_ == nullptr ? &calibration_ : nullptr};
+  }
   bool is_fresh(const Matmul& product, const NetworkTensor& second) const;
   const NetworkTensor& cached(const NetworkLayer& layer, const Matmul& product,
                               const NetworkTensor& fresh);
 
   const RunConfig& run_;
   Wanted wanted_;
+  TensorObserver* observer_;
+  Calibration calibration_;
   WeightCache weights_;  ///< kOutputs
   KvCache cache_;
   const Network* network_ = nullptr;

@@ -8,6 +8,7 @@
 #include "core/enums.h"
 #include "core/error.h"
 #include "core/numeric/tensor_values.h"
+#include "core/numeric/weight_quantizer.h"
 #include "run/generators.h"
 #include "run/native_order.h"
 
@@ -23,7 +24,8 @@ struct Operand {
 };
 
 Operand load(const char* key, const TensorSource& source, const Shape& native,
-             const TensorFormat& format, std::int64_t rows, std::int64_t k, TensorReader& tensors) {
+             const TensorFormat& format, std::int64_t rows, std::int64_t k, TensorReader& tensors,
+             WeightQuantizer quantizer = WeightQuantizer::kNearest) {
   const StoredTensor& tensor = tensors.get(source.file, source.tensor);
   const std::string where = tensor.name.empty() ? fmt::format("layer.{}: {}", key, source.file)
                                                 : fmt::format("layer.{}: {}: tensor \"{}\"", key,
@@ -40,17 +42,18 @@ Operand load(const char* key, const TensorSource& source, const Shape& native,
   } else {
     floats = order.apply(floats);
   }
-  QuantizedTensor stored = QuantizedTensor::quantize(format, floats.data(), rows, k);
+  QuantizedTensor stored = quantize_weights(format, quantizer, floats.data(), rows, k);
   return {std::move(floats), std::move(stored), origin};
 }
 
 Operand make(const char* key, const std::optional<TensorSource>& chosen, const Shape& native,
              const TensorFormat& format, std::int64_t rows, std::int64_t k, double deviation,
-             std::uint64_t seed, TensorReader& tensors) {
+             std::uint64_t seed, TensorReader& tensors,
+             WeightQuantizer quantizer = WeightQuantizer::kNearest) {
   const TensorSource source = chosen.value_or(TensorSource{});
-  if (source.from_file()) return load(key, source, native, format, rows, k, tensors);
+  if (source.from_file()) return load(key, source, native, format, rows, k, tensors, quantizer);
   std::vector<float> floats = generate_values(source, rows, k, deviation, seed);
-  QuantizedTensor stored = QuantizedTensor::quantize(format, floats.data(), rows, k);
+  QuantizedTensor stored = quantize_weights(format, quantizer, floats.data(), rows, k);
   return {std::move(floats), std::move(stored), {source, "", false}};
 }
 
@@ -92,7 +95,8 @@ Operands make_operands(const MappingProblem& p, const Layer& layer, std::int64_t
                         l.input_elements() / row, row, 1.0, base, tensors);
   Operand weights =
       make("weights", layer.weights, weight_shape(layer.op), p.path.weights.format, l.weight_rows(),
-           l.extents.k, 1.0 / std::sqrt(static_cast<double>(l.extents.k)), base + 1, tensors);
+           l.extents.k, 1.0 / std::sqrt(static_cast<double>(l.extents.k)), base + 1, tensors,
+           p.path.quantizer);
   Operands all{std::move(inputs.floats),
                std::move(weights.floats),
                std::move(inputs.stored),

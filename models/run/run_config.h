@@ -106,6 +106,7 @@ struct RunConfig {
   RunOptions options;
   MappingPins mapping;
   std::optional<Evaluation> evaluation;
+  std::string calibration;         ///< file of a calibration's statistics; empty: none
   std::vector<std::string> notes;  ///< what was set and has no effect, a line each
 };
 

@@ -21,10 +21,10 @@ RunOptions mapping_alone(RunOptions options) {
 
 }  // namespace
 
-ValuePass::ValuePass(const RunConfig& run, const Network& network)
+ValuePass::ValuePass(const RunConfig& run, const Network& network, TensorObserver* observer)
     : run_(run),
       network_(completed(network, run.precision)),
-      values_(run, NetworkValues::Wanted::kOutputs) {
+      values_(run, NetworkValues::Wanted::kOutputs, observer) {
   const LayerRunner runner(make_machine(run.accelerator, run.dram, Fidelity::kEstimate),
                            prices_of(run), mapping_alone(run.options));
   for (const NetworkLayer& layer : network_.layers)

@@ -18,8 +18,9 @@ namespace bitjoule {
 class ValuePass {
  public:
   /// Maps the layers; `run` must outlive it. Throws an input Error where the network does not fit
-  /// the machine.
-  ValuePass(const RunConfig& run, const Network& network);
+  /// the machine. `observer` sees the tensors, for a calibration: quantizers and scales that ask
+  /// for one are nearest and oracle then.
+  ValuePass(const RunConfig& run, const Network& network, TensorObserver* observer = nullptr);
   ValuePass(const ValuePass&) = delete;
   ValuePass& operator=(const ValuePass&) = delete;
 

@@ -9,6 +9,7 @@
 #include "core/exec/coded_values.h"
 #include "core/exec/vector_values.h"
 #include "core/numeric/tensor_values.h"
+#include "core/numeric/weight_quantizer.h"
 #include "core/oracle/vector_reference.h"
 
 namespace bitjoule {
@@ -124,7 +125,9 @@ class Run {
     const auto count = static_cast<std::int64_t>(tensor.values.size());
     const std::int64_t cols = count % op_.cols == 0 ? op_.cols : count;
     read_ =
-        stored_tensor(formats_.inputs, tensor.values, tensor.reference, count / cols, cols).values;
+        stored_tensor(formats_.inputs, tensor.values, tensor.reference, count / cols, cols,
+                      tensors_.static_scale(tensor.input, formats_.inputs, formats_.static_scales))
+            .values;
     return read_;
   }
 
@@ -157,7 +160,9 @@ class Run {
     operands_.table = table.values;
     references_.table = table.reference;
     if (table.reference.empty()) references_.table.assign(table.values.begin(), table.values.end());
-    if (!is_number_) store(table, op_.table_rows, operands_.table);
+    if (!is_number_)
+      store(table, op_.table_rows, operands_.table,
+            tensors_.calibrates() ? WeightQuantizer::kNearest : formats_.quantizer);
     for (std::int32_t& index : indices) {
       if (index < 0) index += static_cast<std::int32_t>(op_.table_rows);  // as numpy counts
       operands_.indices.push_back(index);
@@ -167,11 +172,12 @@ class Run {
 
   /// Values of `rows` rows as the layer's parameters are stored: as the file has them where it
   /// stores that very format, which nothing quantizes again.
-  void store(const LayerTensor& tensor, std::int64_t rows, std::vector<float>& values) const {
+  void store(const LayerTensor& tensor, std::int64_t rows, std::vector<float>& values,
+             WeightQuantizer quantizer = WeightQuantizer::kNearest) const {
     const TensorFormat& format = formats_.parameters;
     if (format.format == "fp32") return;
     if (tensor.file != nullptr && as_stored(*tensor.file, format, rows, op_.cols)) return;
-    QuantizedTensor::quantize(format, values.data(), rows, op_.cols).decode(values.data());
+    quantize_weights(format, quantizer, values.data(), rows, op_.cols).decode(values.data());
   }
 
   void read_parameters() {
@@ -262,8 +268,9 @@ class Run {
     if (op_.kind == VectorKind::kQuantize &&
         storage_layout(formats_.output).scales.group == kWholeRow)
       values = operands_.inputs[0];
-    return stored_tensor(formats_.output, std::move(values), std::move(reference), op_.rows,
-                         op_.cols);
+    return stored_tensor(
+        formats_.output, std::move(values), std::move(reference), op_.rows, op_.cols,
+        tensors_.static_scale(layer_.name, formats_.output, formats_.static_scales));
   }
 
   NetworkTensor as_number(const std::vector<float>& values, std::vector<double> reference) {

@@ -102,6 +102,7 @@ void require_writable_directory(const std::string& path);
 void make_directory(const std::string& path);
 
 CommandAction add_area_command(CLI::App& app);
+CommandAction add_calibrate_command(CLI::App& app);
 CommandAction add_check_command(CLI::App& app);
 CommandAction add_completion_command(CLI::App& app);
 CommandAction add_diff_command(CLI::App& app);
@@ -119,5 +120,6 @@ CommandAction add_report_command(CLI::App& app);
 CommandAction add_run_command(CLI::App& app);
 CommandAction add_schema_command(CLI::App& app);
 CommandAction add_sweep_command(CLI::App& app);
+CommandAction add_tune_command(CLI::App& app);
 
 }  // namespace bitjoule

@@ -16,6 +16,16 @@ const std::vector<CommandRow>& commands() {
         {"sim area edge-32x32.yaml --energy jouppi-2021-7nm.yaml -o area.json", "as JSON too"}},
        "accelerators runs",
        "accelerator run"},
+      {"calibrate",
+       "gather what quantizers and static scales ask of a network's tensors",
+       add_calibrate_command,
+       {{"head -c 512 /dev/zero > tokens.bin", "tokens of 16 bits, here 256 times the first"},
+        {"sim calibrate llama2-7b-decode.yaml --network stories260k.yaml --data tokens.bin",
+         "to calibration.safetensors"},
+        {"sim evaluate llama2-7b-decode.yaml --network stories260k.yaml --data tokens.bin --set "
+         "calibration=calibration.safetensors --set precision.quantizer=gptq",
+         "4-bit weights whose errors make up for each other"}},
+       "runs"},
       {"check",
        "validate configuration files, every problem at once",
        add_check_command,
@@ -137,6 +147,16 @@ const std::vector<CommandRow>& commands() {
          "which points no other beats in both"},
         {"sim report sweep -o sweep.html", "figures of it in one HTML file"}},
        "sweeps"},
+      {"tune",
+       "find the format of each layer that costs least within a budget of accuracy",
+       add_tune_command,
+       {{"head -c 256 /dev/zero > tokens.bin", "tokens of 16 bits, here 128 times the first"},
+        {"sim tune llama2-7b-decode.yaml --network stories260k.yaml --data tokens.bin --formats "
+         "int8 int4 --budget 'accuracy.kl <= 1' -o tuned",
+         "sensitivity.csv, mixes.csv and mix.yaml"},
+        {"sim run llama2-7b-decode.yaml --network stories260k.yaml --set mix=tuned/mix.yaml",
+         "the run with that mix"}},
+       "runs"},
   };
   return kRows;
 }

@@ -6,8 +6,7 @@
 #include "core/error.h"
 #include "run/machine.h"
 #include "sim/commands/command.h"
-#include "sim/commands/import_options.h"
-#include "sim/commands/network_arguments.h"
+#include "sim/commands/data_arguments.h"
 #include "sim/config/writer.h"
 #include "sim/evaluate/evaluate.h"
 #include "sim/output/output_files.h"
@@ -16,7 +15,6 @@
 #include "sim/report/accuracy_text.h"
 #include "sim/report/summary.h"
 #include "sim/result/result_json.h"
-#include "sim/schema/run_file.h"
 #include "sim/sweep/forked_workers.h"
 #include "sim/sweep/outcome_files.h"
 
@@ -24,39 +22,11 @@ namespace bitjoule {
 namespace {
 
 struct EvaluateArguments {
-  std::string file, directory, store;
-  std::string data, labels, reference, tokenizer;
-  std::int64_t window = 0, stride = 0, limit = 0;
-  NetworkArguments network;
+  DataArguments data;
+  std::string directory, store;
   std::size_t jobs = 1;
   bool dry_run = false, json = false;
 };
-
-std::string quoted(const std::string& text) {
-  return boost::json::serialize(boost::json::string(text));
-}
-
-bool is_gguf(const std::string& file) { return std::filesystem::path(file).extension() == ".gguf"; }
-
-/// The options that stand for a key of the run file, before what --set says.
-std::vector<Override> with_options(std::vector<Override> overrides, const EvaluateArguments& a) {
-  std::vector<Override> all = a.network.overrides();
-  if (!a.data.empty()) all.push_back({"evaluation.data", quoted(a.data)});
-  if (!a.labels.empty()) all.push_back({"evaluation.labels", quoted(a.labels)});
-  if (a.window != 0) all.push_back({"evaluation.window", std::to_string(a.window)});
-  if (a.stride != 0) all.push_back({"evaluation.stride", std::to_string(a.stride)});
-  if (a.limit != 0) all.push_back({"evaluation.limit", std::to_string(a.limit)});
-  if (!a.reference.empty()) {
-    NetworkValue reference = network_value(a.reference, {});
-    reference.override.path = "evaluation.reference";
-    all.push_back(std::move(reference.override));
-  }
-  const std::string& tokenizer =
-      a.tokenizer.empty() && is_gguf(a.network.file) ? a.network.file : a.tokenizer;
-  if (!tokenizer.empty()) all.push_back({"evaluation.tokenizer", quoted(tokenizer)});
-  all.insert(all.end(), overrides.begin(), overrides.end());
-  return all;
-}
 
 EvaluateOptions options_of(const EvaluateArguments& a, ProgressLine& line) {
   EvaluateOptions options;
@@ -86,12 +56,7 @@ Result simulate(const EvaluateArguments& a, const RunConfig& evaluated) {
 }
 
 int evaluate_file(const EvaluateArguments& a, const std::vector<Override>& overrides) {
-  const std::vector<Override> all = with_options(overrides, a);
-  const Source source = given_source(a.file);
-  const RunConfig run = of_kind(source, "run", [&] { return read_run(source, all); });
-  if (!run.evaluation)
-    throw input_error(source.name +
-                      ": no data to evaluate on: --data FILE, or evaluation.data in the run");
+  const RunConfig run = a.data.read(overrides);
   require_writable_directory(a.directory);
   if (!a.store.empty()) require_writable_directory(a.store);
   print_notes(run.notes);
@@ -125,34 +90,7 @@ int evaluate_file(const EvaluateArguments& a, const std::vector<Override>& overr
 
 CommandAction add_evaluate_command(CLI::App& app) {
   auto a = std::make_shared<EvaluateArguments>();
-  app.add_option("config", a->file, "run file with a network; - reads standard input")
-      ->required()
-      ->type_name("FILE");
-  app.add_option(
-         "--data", a->data,
-         "of a language model tokens: .npy of integers (rows are texts), .bin of llama2.c (16 "
-         "bits each), or text; of any other network inputs, one after the other: .npy")
-      ->type_name("FILE");
-  app.add_option("--labels", a->labels,
-                 "the right class of each input, integers; without, outputs are compared")
-      ->type_name("FILE");
-  app.add_option("--window", a->window, "tokens read at once, as a prefill; default: 256")
-      ->check(CLI::Range(2, 1 << 20))
-      ->type_name("N");
-  app.add_option("--stride", a->stride, "tokens from one window to the next; default: the window")
-      ->check(CLI::Range(1, 1 << 20))
-      ->type_name("N");
-  app.add_option("--limit", a->limit, "tokens, or inputs, at most; default: all")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N");
-  app.add_option("--tokenizer", a->tokenizer,
-                 "GGUF file by whose tokenizer text becomes tokens; default: that of --network")
-      ->type_name("FILE");
-  app.add_option("--reference", a->reference,
-                 "network whose float64 values are the reference, as --network has it; default: "
-                 "the run's own, its stored weights decoded")
-      ->type_name("FILE");
-  add_network_options(app, "evaluate", a->network);
+  add_data_options(app, "evaluate", a->data);
   app.add_option("-o,--output", a->directory,
                  "write result.json, layers.csv, inputs.csv, predictions.csv, and positions.csv or "
                  "confusion.csv there")

@@ -89,4 +89,24 @@ std::vector<StoredTensor> parse_safetensors(const Blob& blob) {
   return tensors;
 }
 
+std::string safetensors_bytes(const std::vector<StoredTensor>& tensors) {
+  json::object header;
+  std::string data;
+  for (const StoredTensor& tensor : tensors) {
+    if (tensor.type->safetensors == nullptr)
+      throw input_error(
+          fmt::format("{}: .safetensors has no such element type", tensor.type->format));
+    const std::size_t begin = data.size();
+    data.append(reinterpret_cast<const char*>(tensor.data), tensor.bytes);
+    header[tensor.name] = {{"dtype", tensor.type->safetensors},
+                           {"shape", json::array(tensor.shape.begin(), tensor.shape.end())},
+                           {"data_offsets", {begin, data.size()}}};
+  }
+  std::string text = json::serialize(header);
+  text.append((8 - text.size() % 8) % 8, ' ');  // the data begin aligned
+  std::string length;
+  for (int byte = 0; byte < 8; ++byte) length += static_cast<char>(text.size() >> (8 * byte) & 255);
+  return length + text + data;
+}
+
 }  // namespace bitjoule

@@ -50,6 +50,7 @@ std::string value_digest(const RunConfig& run, const std::vector<Network>& netwo
   machine.phases.clear();
   std::string text = run_digest(machine);
   std::set<std::string> files;
+  if (!run.calibration.empty()) files.insert(run.calibration);
   for (const Network& network : networks) text += network_digest(network, files);
   for (const std::string& file : files) text += fmt::format("\n{} {}", file, file_digest(file));
   return text;

@@ -47,12 +47,13 @@ std::string run_hash(const RunConfig& run) {
   std::string text = run_digest(run);
   for (const auto& [role, source] : read_tensors(run))
     text += fmt::format("\n{} {}", role, digest(*source, *run.options.tensors));
+  if (!run.calibration.empty()) text += "\ncalibration " + file_digest(run.calibration);
   if (run.evaluation) text += evaluation_digest(run);
   return text_hash(text);
 }
 
 bool hashes_tensors(const RunConfig& run) {
-  return run.evaluation.has_value() || !read_tensors(run).empty();
+  return run.evaluation.has_value() || !run.calibration.empty() || !read_tensors(run).empty();
 }
 
 }  // namespace bitjoule

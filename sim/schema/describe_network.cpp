@@ -23,6 +23,9 @@ void describe(V& v, PrecisionOverride& c) {
   v.field("output", c.output, "storage of the output");
   v.field("mac", c.mac, "arithmetic");
   v.field("requantize", c.requantize, "how accumulators become integers again");
+  v.field("quantizer", c.quantizer, "how weights become codes when they are loaded");
+  v.field("static_scales", c.static_scales,
+          "where the scales of integer activations per tensor come from");
 }
 
 template <class V>
@@ -181,6 +184,12 @@ void describe(V& v, LayerRule& c) {
 }
 
 template <class V>
+void describe(V& v, MixFile& c) {
+  v.field("unroll", c.unroll, "every repetition becomes layers of its own, as overrides may need");
+  v.required("overrides", c.overrides, "precision, mapping and tensors of layers by name");
+}
+
+template <class V>
 void describe(V& v, NetworkFile& c) {
   v.field("name", c.name, "shown in reports");
   v.field("base", c.base, "network file whose keys these replace");
@@ -214,6 +223,7 @@ BITJOULE_DESCRIBED(LayerFile)
 BITJOULE_DESCRIBED(NetworkInput)
 BITJOULE_DESCRIBED(NetworkOutput)
 BITJOULE_DESCRIBED(LayerRule)
+BITJOULE_DESCRIBED(MixFile)
 BITJOULE_DESCRIBED(NetworkFile)
 
 }  // namespace bitjoule

@@ -12,6 +12,11 @@
 namespace bitjoule {
 
 template <>
+struct FileKind<MixFile> {
+  static constexpr const char* kFolder = "mixes";
+};
+
+template <>
 const std::vector<EnumRow<VectorKind>>& enum_rows();
 template <>
 const std::vector<EnumRow<Routing::Scores>>& enum_rows();
@@ -84,6 +89,8 @@ template <class V>
 void describe(V& v, NetworkOutput& c);
 template <class V>
 void describe(V& v, LayerRule& c);
+template <class V>
+void describe(V& v, MixFile& c);
 template <class V>
 void describe(V& v, NetworkFile& c);
 

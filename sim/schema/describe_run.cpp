@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/dram/priced_device.h"
+#include "core/numeric/weight_quantizer.h"
 #include "core/workload/pins_rows.h"
 #include "core/workload/rows.h"
 #include "run/rows.h"
@@ -71,6 +72,20 @@ void describe(V& v, PassFile& c) {
   v.required("network", c.network, "layers in the order they run");
 }
 
+/// What the run's precision asks of a calibration, and what a single layer cannot have.
+void require_calibration(const RunFile& c, bool is_layer) {
+  const WeightQuantizer quantizer = c.precision.quantizer.value_or(WeightQuantizer::kNearest);
+  const ScaleRule scales = c.precision.static_scales.value_or(ScaleRule::kOracle);
+  if (is_layer && !c.calibration.empty()) throw input_error("calibration: needs a network");
+  std::string asks;
+  if (needs_moments(quantizer)) asks = "precision.quantizer: " + enum_name(quantizer);
+  if (scales != ScaleRule::kOracle) asks = "precision.static_scales: " + enum_name(scales);
+  if (asks.empty()) return;
+  if (is_layer) throw input_error(asks + ": needs a network, and its calibration");
+  if (c.calibration.empty())
+    throw input_error(asks + ": needs `calibration`, a file that sim calibrate writes");
+}
+
 template <class V>
 void describe(V& v, RunFile& c) {
   v.field("name", c.name, "shown in reports; default: the layer's or network's name");
@@ -90,6 +105,7 @@ void describe(V& v, RunFile& c) {
           "without values: shares of the multipliers' operands that are not zero");
   v.field("overlap", c.overlap, "of the layers of a network");
   v.required("precision", c.precision, "number formats; what the machine does follows from them");
+  v.field("mix", c.mix, "number formats of a network's layers by name, beside its own overrides");
   v.field("mapping", c.mapping, "pinned parts of the tiling; the mapper searches the rest");
   v.field("values", c.values,
           "compute outputs; default: on for a layer, off for a network and an estimate");
@@ -98,6 +114,9 @@ void describe(V& v, RunFile& c) {
   v.field("verify", c.options.verify, "how much of the output the oracle checks");
   v.field("seed", c.options.seed, "of generated operands", at_least(0));
   v.field("evaluation", c.evaluation, "data that the network's values are judged by");
+  v.field("calibration", c.calibration,
+          "statistics of the network's tensors, of `sim calibrate`: for quantizers and scales",
+          file_name());
   v.check([&] {
     if (!c.accelerator.dram) throw input_error("dram: missing, here and in the accelerator");
     if (!c.accelerator.energy) throw input_error("energy: missing");
@@ -127,8 +146,10 @@ void describe(V& v, RunFile& c) {
       throw input_error("generate: needs a network");
     if (const auto* passes = std::get_if<std::vector<PassFile>>(&c.workload))
       if (passes->empty()) throw input_error("passes: expected at least one");
+    require_calibration(c, is_layer);
     if (c.evaluation && !std::holds_alternative<NetworkFile>(c.workload))
       throw input_error("evaluation: needs a network");
+    if (is_layer && c.mix) throw input_error("mix: needs a network");
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
     if (c.generation && !c.phase.empty())
       throw input_error("phase: not beside generate, which runs prefill and decode");

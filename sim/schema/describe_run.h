@@ -56,10 +56,12 @@ struct RunFile {
   std::optional<Generation> generation;
   LayerOverlapMode overlap = LayerOverlapMode::kNone;
   Precision precision;
+  std::optional<MixFile> mix;
   RunOptions options;
   std::optional<bool> values;
   MappingPins mapping;
   std::optional<EvaluationFile> evaluation;
+  std::string calibration;
 };
 
 template <>

@@ -196,6 +196,8 @@ void replace(PrecisionOverride& precision, const PrecisionOverride& over) {
   if (over.output) precision.output = over.output;
   if (over.mac) precision.mac = over.mac;
   if (over.requantize) precision.requantize = over.requantize;
+  if (over.quantizer) precision.quantizer = over.quantizer;
+  if (over.static_scales) precision.static_scales = over.static_scales;
 }
 
 /// A name of one repetition, "blk.3.q", where "blk.*.q" stands for all.

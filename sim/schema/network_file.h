@@ -26,6 +26,12 @@ struct LayerRule {
   std::map<std::string, TensorSource> tensors;  ///< by role
 };
 
+/// Rules for the layers of whatever network a run has: a file that sim tune writes.
+struct MixFile {
+  bool unroll = false;  ///< as NetworkOptions::unroll
+  std::vector<LayerRule> overrides;
+};
+
 /// A network file as written; build_network() computes the layers.
 struct NetworkFile {
   std::string name;

@@ -210,7 +210,22 @@ void check_fidelity(const RunConfig& run, const Node& root) {
   naming(root.place.origin ? *root.place.origin : run.name, [&] { check_fidelity(run); });
 }
 
-RunConfig to_run(const RunFile& file, const Node& root) {
+void add_mix(const MixFile& mix, NetworkFile& network) {
+  network.unroll |= mix.unroll;
+  network.overrides.insert(network.overrides.end(), mix.overrides.begin(), mix.overrides.end());
+}
+
+/// The rules of a mix become those of the networks.
+RunFile with_mix(RunFile file) {
+  if (!file.mix) return file;
+  if (auto* network = std::get_if<NetworkFile>(&file.workload)) add_mix(*file.mix, *network);
+  if (auto* passes = std::get_if<std::vector<PassFile>>(&file.workload))
+    for (PassFile& pass : *passes) add_mix(*file.mix, pass.network);
+  return file;
+}
+
+RunConfig to_run(const RunFile& written, const Node& root) {
+  const RunFile file = with_mix(written);
   if (!file.accelerator.energy)
     throw input_error("energy: missing, here and in the accelerator");  // erased by an override
   RunConfig run;
@@ -235,6 +250,7 @@ RunConfig to_run(const RunFile& file, const Node& root) {
   }
   check_fidelity(run, root);
   run.evaluation = evaluation_of(file);
+  run.calibration = file.calibration;
   if (run.name.empty())
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
   const std::vector<std::string> unused = unused_settings(root, run);
@@ -288,6 +304,7 @@ RunFile to_file(const RunConfig& run) {
   file.options = run.options;
   file.mapping = run.mapping;
   file.values = run.options.values;
+  file.calibration = run.calibration;
   return file;
 }
 

@@ -198,9 +198,14 @@ void check_run(const Node& root, const RunConfig& run, std::vector<std::string>&
     return;
   }
   const char* const kOff = "values are off";
-  check(root.find("seed"), "seed", kOff);
   check(root.find("verify"), "verify", kOff);
+  if (run.evaluation) return;  // it has values of its own
+  check(root.find("seed"), "seed", kOff);
   check(requantize, "precision.requantize", kOff);
+  for (const char* key : {"quantizer", "static_scales"})
+    check(precision == nullptr ? nullptr : precision->find(key), fmt::format("precision.{}", key),
+          kOff);
+  check(root.find("calibration"), "calibration", kOff);
   if (const Node* layer = root.find("layer"))
     for (const char* key : {"inputs", "weights"})
       check(layer->find(key), fmt::format("layer.{}", key), kOff);

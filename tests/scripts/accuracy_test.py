@@ -137,6 +137,46 @@ class WeightTest(AccuracyTest):
             self.check(name, got, rows["linear", name])
 
 
+class QuantizerTest(AccuracyTest):
+    """Calibrated on ten rows of the stories, judged on eight others."""
+
+    def setUp(self):
+        super().setUp()
+        np.save(self.folder / "seen.npy", np.load(TOKENS)[20:])
+        np.save(self.folder / "others.npy", np.load(TOKENS)[:8])
+        self.write_run({})
+        self.sim("calibrate", "run.yaml", "--network", F32, "--requantize", "--data", "seen.npy")
+
+    def kl(self, precision):
+        return self.evaluate(precision, data="others.npy", calibration="calibration.safetensors")["kl"]
+
+    def test_less_is_lost_than_by_the_nearest_codes(self):
+        # What is left of the loss of the nearest codes, at most.
+        for bits, left in ((4, {"mse": 0.95, "importance": 0.8, "gptq": 0.6}),
+                           (3, {"mse": 0.65, "importance": 0.6, "gptq": 0.4})):
+            weights = grouped(f"int{bits}")
+            nearest = self.kl({"weights": weights})
+            lost = [nearest]
+            for name, share in left.items():
+                lost.append(self.kl({"weights": weights, "quantizer": name}))
+                with self.subTest(bits, quantizer=name):
+                    self.assertLess(lost[-1], share * nearest)
+            self.assertEqual(lost, sorted(lost, reverse=True))
+
+    def test_static_scales(self):
+        """8-bit activations with one scale for all tokens: clipping some pays, a scale for each token
+        more so, and the largest value of other texts is worse than that of the very text."""
+        formats = {"weights": per_channel("int8"), "activations": "int8", "mac": "int8"}
+        lost = {rule: self.kl({**formats, "static_scales": rule})
+                for rule in ("oracle", "abs_max", "percentile", "mse")}
+        token = {"format": "int8", "granularity": "per_token"}
+        lost["per_token"] = self.kl({**formats, "activations": token})
+        self.assertLess(lost["per_token"], 0.2 * lost["mse"])
+        for rule in ("percentile", "mse"):
+            self.assertLess(lost[rule], lost["abs_max"])
+        self.assertLess(lost["oracle"], lost["abs_max"])
+
+
 class CacheTest(AccuracyTest):
     def cached(self, format):
         return self.evaluate({}, network=self.network_with(kv_cache=format))

@@ -60,12 +60,18 @@ float LayerValues::activated(float value) const {
 
 /// Scaled groups or float MACs: `count` results of rows `row` and up.
 void LayerValues::finish_floats(std::int64_t row, std::int64_t count, std::size_t index) {
+  if (!integer_output()) {
+    const float* sums = &acc_f_[index];
+    float* outputs = &outputs_[index];
+    if (bias_ == nullptr && !is_bounded_) {
+      std::copy_n(sums, count, outputs);
+      return;
+    }
+    for (std::int64_t i = 0; i < count; ++i) outputs[i] = activated(with_bias(row + i, sums[i]));
+    return;
+  }
   for (std::int64_t i = 0; i < count; ++i, ++index) {
     const float value = with_bias(row + i, acc_f_[index]);
-    if (!integer_output()) {
-      outputs_[index] = activated(value);
-      continue;
-    }
     // Round half to even, then clamp.
     const double code = std::nearbyint(static_cast<double>(value) / output_scale_) + output_zero_;
     output_codes_[index] =

@@ -1,6 +1,7 @@
 // Operators over whole rows: vector_values' first family.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "core/exec/vector_values.h"
 #include "core/index.h"
@@ -82,25 +83,52 @@ double frequency_divisor(const RopeScaling& s, double frequency) {
   return 1 / ((1 - kept) / s.factor + kept);
 }
 
-void rope(const VectorOp& op, const std::vector<float>& factors, std::int64_t row, const float* x,
-          float* y) {
-  std::int64_t token = row / op.heads;
-  if (op.tokens > 0) token %= op.tokens;
-  const auto position = static_cast<double>(op.position + token);
-  const std::int64_t rotated = rotated_cols(op), half = rotated / 2;
-  std::copy(x + rotated, x + op.cols, y + rotated);
-  for (std::int64_t i = 0; i < half; ++i) {
-    double frequency =
-        std::pow(vector_alpha(op), -2.0 * static_cast<double>(i) / static_cast<double>(rotated));
-    if (op.scaling) frequency /= frequency_divisor(*op.scaling, frequency);
-    if (!factors.empty()) frequency /= static_cast<double>(factors[at(i)]);
-    const double angle = position * frequency;
-    const float c = rounded(std::cos(angle)), s = rounded(std::sin(angle));
-    const std::int64_t a = op.interleaved ? 2 * i : i, b = op.interleaved ? a + 1 : i + half;
-    y[a] = x[a] * c - x[b] * s;
-    y[b] = x[a] * s + x[b] * c;
+/// Turns rows, one for each head of a token, by the angles of its position.
+class Rope {
+ public:
+  Rope(const VectorOp& op, const std::vector<float>& factors)
+      : op_(op), rotated_(rotated_cols(op)), half_(rotated_ / 2) {
+    for (std::int64_t i = 0; i < half_; ++i) {
+      double frequency =
+          std::pow(vector_alpha(op), -2.0 * static_cast<double>(i) / static_cast<double>(rotated_));
+      if (op.scaling) frequency /= frequency_divisor(*op.scaling, frequency);
+      if (!factors.empty()) frequency /= static_cast<double>(factors[at(i)]);
+      frequencies_.push_back(frequency);
+    }
+    cos_.resize(at(half_));
+    sin_.resize(at(half_));
   }
-}
+
+  void turn(std::int64_t row, const float* x, float* y) {
+    std::int64_t token = row / op_.heads;
+    if (op_.tokens > 0) token %= op_.tokens;
+    if (token != token_) set_angles(token);
+    std::copy(x + rotated_, x + op_.cols, y + rotated_);
+    for (std::int64_t i = 0; i < half_; ++i) {
+      const float c = cos_[at(i)], s = sin_[at(i)];
+      const std::int64_t a = op_.interleaved ? 2 * i : i, b = op_.interleaved ? a + 1 : i + half_;
+      y[a] = x[a] * c - x[b] * s;
+      y[b] = x[a] * s + x[b] * c;
+    }
+  }
+
+ private:
+  void set_angles(std::int64_t token) {
+    token_ = token;
+    const auto position = static_cast<double>(op_.position + token);
+    for (std::int64_t i = 0; i < half_; ++i) {
+      const double angle = position * frequencies_[at(i)];
+      cos_[at(i)] = rounded(std::cos(angle));
+      sin_[at(i)] = rounded(std::sin(angle));
+    }
+  }
+
+  const VectorOp& op_;
+  std::int64_t rotated_, half_;
+  std::vector<double> frequencies_;
+  std::int64_t token_ = -1;  ///< whose angles are known
+  std::vector<float> cos_, sin_;
+};
 
 }  // namespace
 
@@ -121,6 +149,8 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
   }
   if (op.kind == VectorKind::kRoute) return {route_values(op, o), {}};
   if (op.kind == VectorKind::kCombine) return {combined_values(op, o), {}};
+  std::optional<Rope> rope;
+  if (op.kind == VectorKind::kRope) rope.emplace(op, o.factors);
   for (std::int64_t r = 0; r < op.rows; ++r) {
     check_interrupt_after(16 * n);
     const float* x = &o.inputs[0][at(r * n)];
@@ -146,7 +176,7 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
         result.row_scales.push_back(quantize(x, n, alpha, vector_beta(op) != 0, y));
         break;
       default:
-        rope(op, o.factors, r, x, y);
+        rope->turn(r, x, y);
     }
   }
   return result;

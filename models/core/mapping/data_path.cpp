@@ -122,6 +122,8 @@ DataPath resolve_data_path(const Precision& p, const PeConfig& pe) {
   path.weights = stored_operand(p.weights);
   path.activations = stored_operand(p.activations);
   path.output = stored_operand(output_format(p));
+  path.quantizer = p.quantizer.value_or(WeightQuantizer::kNearest);
+  path.static_scales = p.static_scales.value_or(ScaleRule::kOracle);
   path.mac = p.mac == "auto" ? choose_mac(p, pe) : find_mac_type(p.mac);
   if (path.mac.is_integer) {
     const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);

@@ -22,6 +22,8 @@ struct OperandPath {
 
 struct DataPath {
   OperandPath weights, activations, output;
+  WeightQuantizer quantizer = WeightQuantizer::kNearest;
+  ScaleRule static_scales = ScaleRule::kOracle;
   MacType mac;
   std::int64_t macs_per_pe = 1;  ///< consecutive k in one PE
   std::int64_t mac_passes = 1;   ///< cycles that each takes

@@ -10,6 +10,8 @@ namespace bitjoule {
 /// How an operator's tensors are stored: its activations, its table or norm parameters, its output.
 struct VectorFormats {
   TensorFormat inputs, parameters, output;
+  WeightQuantizer quantizer = WeightQuantizer::kNearest;  ///< of a table
+  ScaleRule static_scales = ScaleRule::kOracle;
 };
 
 /// The vector operator before the machine: buffers, memory and formats; nothing of the array.

@@ -119,12 +119,34 @@ std::vector<GroupParameters> QuantizedTensor::store_scales(const float* data) {
   if (layout_.scale_format == ScaleFormat::kDynamic8)
     store_double_quantized(groups);
   else
-    put_fields(&bytes_[at(scales_at_)], static_cast<int>(layout_.scales.bits), stored);
+    put_scales(groups, stored);
+  return groups;
+}
+
+void QuantizedTensor::put_scales(const std::vector<GroupParameters>& groups,
+                                 const std::vector<std::uint32_t>& stored) {
+  put_fields(&bytes_[at(scales_at_)], static_cast<int>(layout_.scales.bits), stored);
+  const auto count = static_cast<std::int64_t>(groups.size());
   const int zero_bits = static_cast<int>(layout_.zero_points.bits);
   for (std::int64_t i = 0; zero_bits != 0 && i < count; ++i)
     put_bits(&bytes_[at(zeros_at_)], zero_point_bit(layout_, i, rows_, k_), zero_bits,
              encode_zero_point(layout_, groups[at(i)].zero_point));
-  return groups;
+}
+
+QuantizedTensor QuantizedTensor::quantize(const TensorFormat& format, const float* data,
+                                          std::int64_t rows, std::int64_t k,
+                                          const std::vector<GroupParameters>& groups) {
+  QuantizedTensor tensor(format, rows, k);
+  tensor.bytes_.resize(at(tensor_bytes(tensor.layout_, rows, k).total()));
+  std::vector<std::uint32_t> stored;
+  for (const GroupParameters& group : groups)
+    stored.push_back(encode_scale(tensor.layout_.scale_format, group.scale));
+  if (tensor.layout_.scales.present()) tensor.put_scales(groups, stored);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    check_interrupt();
+    tensor.encode_planar_row(data + row * k, row, groups);
+  }
+  return tensor;
 }
 
 void QuantizedTensor::store_double_quantized(const std::vector<GroupParameters>& groups) {

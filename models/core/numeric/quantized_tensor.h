@@ -34,6 +34,10 @@ class QuantizedTensor {
   /// input Error where the shape does not fit the format.
   static QuantizedTensor quantize(const TensorFormat& format, const float* data, std::int64_t rows,
                                   std::int64_t k);
+  /// The same with scales and zero-points that were chosen before, as storage will return them: one
+  /// for each group in the order of group_index. For planar formats but nf4_dq.
+  static QuantizedTensor quantize(const TensorFormat& format, const float* data, std::int64_t rows,
+                                  std::int64_t k, const std::vector<GroupParameters>& groups);
 
   /// Takes stored bytes as they are: interleaved blocks, or the planar fields in the order codes,
   /// scales, zero-points, tables. Throws an input Error where their number is not tensor_bytes.
@@ -64,6 +68,8 @@ class QuantizedTensor {
 
   /// Chooses, rounds and stores the scales; returns what elements are encoded with, per group.
   std::vector<GroupParameters> store_scales(const float* data);
+  void put_scales(const std::vector<GroupParameters>& groups,
+                  const std::vector<std::uint32_t>& stored);
   /// Of every group, in the order of group_index.
   std::vector<GroupStatistics> statistics(const float* data) const;
   std::vector<GroupStatistics> whole_statistics(const float* data) const;

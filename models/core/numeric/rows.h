@@ -45,6 +45,9 @@ void describe(V& v, Precision& c) {
   v.field("output", c.output, "storage of the output; default: as the activations");
   v.field("mac", c.mac, "arithmetic, or auto: from the formats", mac_names());
   v.field("requantize", c.requantize, "how accumulators become integers again");
+  v.field("quantizer", c.quantizer, "how weights become codes when they are loaded");
+  v.field("static_scales", c.static_scales,
+          "where the scales of integer activations per tensor come from");
 }
 
 }  // namespace bitjoule

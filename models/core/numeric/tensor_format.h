@@ -34,6 +34,13 @@ enum class Requantize {
   kOnnxHalfEven
 };
 
+/// How real weights become codes, where the format leaves a choice. See weight_quantizer.h.
+enum class WeightQuantizer { kNearest, kMse, kImportance, kGptq };
+
+/// Where the one scale of an integer tensor of activations comes from: from the very values that
+/// are stored, or from the values of a calibration. See value_histogram.h.
+enum class ScaleRule { kOracle, kAbsMax, kPercentile, kMse, kEntropy };
+
 /// The number formats of one layer. What the machine does follows from them
 /// (docs/configuration.md).
 struct Precision {
@@ -43,6 +50,10 @@ struct Precision {
   std::string mac = "auto";            ///< fp32, fp16, int16, int8, int4, int2, ... or auto
   /// Default: what the network asks for, else onnx_half_even.
   std::optional<Requantize> requantize;
+  /// Of weights that are quantized when they are loaded; default: nearest.
+  std::optional<WeightQuantizer> quantizer;
+  /// Of integer activations with a scale per tensor; default: oracle.
+  std::optional<ScaleRule> static_scales;
 };
 
 inline Requantize requantization(const Precision& precision) {

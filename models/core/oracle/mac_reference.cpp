@@ -1,6 +1,7 @@
 #include "core/oracle/mac_reference.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/index.h"
 #include "core/interrupt.h"
@@ -123,7 +124,8 @@ std::vector<double> evaluate(const LayerOp& op, const std::vector<double>& x,
   const std::size_t channels = stage.bias.size();
   for (std::size_t row = 0; channels > 0 && row < y.size(); row += channels)
     for (std::size_t c = 0; c < channels; ++c) y[row + c] += stage.bias[c];
-  for (double& value : y) value = std::min(std::max(value, stage.lo), stage.hi);
+  if (std::isfinite(stage.lo) || std::isfinite(stage.hi))
+    for (double& value : y) value = std::min(std::max(value, stage.lo), stage.hi);
   return y;
 }
 

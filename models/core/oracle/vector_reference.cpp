@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "core/index.h"
 #include "core/interrupt.h"
@@ -18,6 +19,11 @@ using Shape = std::vector<std::int64_t>;
 void unflatten(std::int64_t flat, const Shape& shape, Shape& index) {
   index.resize(shape.size());
   for (std::size_t d = shape.size(); d-- > 0; flat /= shape[d]) index[d] = flat % shape[d];
+}
+
+/// The index of the element that follows.
+void advance(const Shape& shape, Shape& index) {
+  for (std::size_t d = shape.size(); d-- > 0 && ++index[d] == shape[d];) index[d] = 0;
 }
 
 std::int64_t flatten(const Shape& index, const Shape& shape) {
@@ -159,7 +165,7 @@ void softmax(const double* x, std::int64_t begin, std::int64_t end, double alpha
   double largest = sinks.empty() ? -std::numeric_limits<double>::infinity() : sinks[0];
   for (std::int64_t i = begin; i < end; ++i) {
     y[i] = alpha * x[i] - slope * static_cast<double>(end - 1 - i);
-    largest = std::fmax(largest, y[i]);
+    if (y[i] > largest) largest = y[i];
   }
   double sum = 0;
   for (const double sink : sinks) sum += std::exp(sink - largest);
@@ -277,23 +283,36 @@ double stretched(const RopeScaling& s, double wavelength) {
   return 1 / ((1 - smooth) / (s.factor * wavelength) + smooth / wavelength);
 }
 
-void rotate(const VectorOp& op, const std::vector<double>& factors, std::int64_t row,
-            const double* x, double* y) {
+/// cos and sin of the turns of a token's pairs.
+std::vector<std::pair<double, double>> turns_of(const VectorOp& op,
+                                                const std::vector<double>& factors,
+                                                std::int64_t row) {
   const double circle = 2 * std::acos(-1.0);
   const std::int64_t cols = op.rotated == 0 ? op.cols : op.rotated;
-  for (std::int64_t i = cols; i < op.cols; ++i) y[i] = x[i];
   const std::int64_t tokens = op.tokens > 0 ? op.tokens : std::numeric_limits<std::int64_t>::max();
   const auto position = static_cast<double>(op.position + row / op.heads % tokens);
+  std::vector<std::pair<double, double>> turns;
   for (std::int64_t pair = 0; pair < cols / 2; ++pair) {
     double wavelength = circle * std::pow(vector_alpha(op), 2 * static_cast<double>(pair) /
                                                                 static_cast<double>(cols));
     if (op.scaling) wavelength = stretched(*op.scaling, wavelength);
     if (!factors.empty()) wavelength *= factors[at(pair)];
     const double turn = circle * position / wavelength;
+    turns.emplace_back(std::cos(turn), std::sin(turn));
+  }
+  return turns;
+}
+
+void rotate(const VectorOp& op, const std::vector<std::pair<double, double>>& turns,
+            const double* x, double* y) {
+  const std::int64_t cols = op.rotated == 0 ? op.cols : op.rotated;
+  for (std::int64_t i = cols; i < op.cols; ++i) y[i] = x[i];
+  for (std::int64_t pair = 0; pair < cols / 2; ++pair) {
+    const auto& [cos, sin] = turns[at(pair)];
     const std::int64_t a = op.interleaved ? 2 * pair : pair;
     const std::int64_t b = op.interleaved ? 2 * pair + 1 : pair + cols / 2;
-    y[a] = x[a] * std::cos(turn) - x[b] * std::sin(turn);
-    y[b] = x[b] * std::cos(turn) + x[a] * std::sin(turn);
+    y[a] = x[a] * cos - x[b] * sin;
+    y[b] = x[b] * cos + x[a] * sin;
   }
 }
 
@@ -308,6 +327,7 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
     return y;
   }
   if (op.kind == VectorKind::kCombine) return combined(op, o);
+  std::vector<std::pair<double, double>> turns;
   for (std::int64_t r = 0; r < op.rows; ++r) {
     check_interrupt_after(16 * op.cols);
     const double* from = &x[at(r * op.cols)];
@@ -322,7 +342,8 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
     } else if (op.kind == VectorKind::kRoute) {
       route(op, o, r, from, to);
     } else if (op.kind == VectorKind::kRope) {
-      rotate(op, o.factors, r, from, to);
+      if (r % op.heads == 0) turns = turns_of(op, o.factors, r);  // of all heads of a token
+      rotate(op, turns, from, to);
     } else if (op.kind == VectorKind::kQuantize) {
       std::copy_n(from, op.cols, to);
     } else {
@@ -392,10 +413,9 @@ Values moved(const VectorOp& op, const ReferenceOperands& o) {
   }
   if (op.kind == VectorKind::kReshape || op.operand_shapes.empty()) return o.inputs[0];
   const Shape& from = op.operand_shapes[0];
-  Shape index, source(from.size());
-  for (std::size_t i = 0; i < y.size(); ++i) {
+  Shape index(op.shape.size(), 0), source(from.size());
+  for (std::size_t i = 0; i < y.size(); ++i, advance(op.shape, index)) {
     check_interrupt_after(16);
-    unflatten(static_cast<std::int64_t>(i), op.shape, index);
     bool inside = true;
     for (std::size_t d = 0; d < index.size(); ++d) {
       const std::int64_t start = d < op.starts.size() ? op.starts[d] : 0;

@@ -70,6 +70,8 @@ Precision PrecisionOverride::apply(Precision base) const {
   if (output) base.output = output;
   if (mac) base.mac = *mac;
   if (requantize) base.requantize = *requantize;
+  if (quantizer) base.quantizer = *quantizer;
+  if (static_scales) base.static_scales = *static_scales;
   return base;
 }
 

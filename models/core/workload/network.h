@@ -23,6 +23,8 @@ struct PrecisionOverride {
   std::optional<TensorFormat> weights, activations, output;
   std::optional<std::string> mac;
   std::optional<Requantize> requantize;
+  std::optional<WeightQuantizer> quantizer;
+  std::optional<ScaleRule> static_scales;
 
   Precision apply(Precision base) const;
 };

@@ -1,0 +1,79 @@
+// What a calibration has found out about a network's tensors: what weights meet, and how far
+// activations reach. `sim calibrate` writes it as tensors of a file, runs read those that they
+// need.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/numeric/value_histogram.h"
+#include "core/numeric/weight_quantizer.h"
+#include "run/tensor_reader.h"
+
+namespace bitjoule {
+
+/// Names of a calibration's tensors: LAYER.input_moments [k, k], mean of x_i * x_j over the rows
+/// that a linear layer reads; TENSOR.histogram [4096], counts as ValueHistogram has them, and
+/// TENSOR.range [2], the smallest and largest value rounded away from zero, of each layer's output
+/// and each input.
+inline const char* const kMomentsSuffix = ".input_moments";
+inline const char* const kHistogramSuffix = ".histogram";
+inline const char* const kRangeSuffix = ".range";
+
+class Calibration {
+ public:
+  /// An empty `file`: none, whoever asks it is told so. `files` must outlive it.
+  Calibration(TensorReader& files, std::string file) : files_(files), file_(std::move(file)) {}
+
+  /// Throws an input Error where there is no calibration, or it is of another network.
+  InputMoments moments(const std::string& layer, std::int64_t k) const;
+  GroupParameters scale(const std::string& tensor, const TensorFormat& format,
+                        ScaleRule rule) const;
+
+ private:
+  const StoredTensor& get(const std::string& name) const;
+
+  TensorReader& files_;
+  std::string file_;
+  mutable std::map<std::string, GroupParameters> scales_;  ///< that were asked for before
+};
+
+/// Sees the tensors of a network as they would be if nothing were rounded.
+class TensorObserver {
+ public:
+  TensorObserver() = default;
+  virtual ~TensorObserver() = default;
+  TensorObserver(const TensorObserver&) = delete;
+  TensorObserver& operator=(const TensorObserver&) = delete;
+
+  /// Rows of k elements that a linear layer multiplies by its weights.
+  virtual void first_operand(const std::string& layer, const std::vector<double>& x,
+                             std::int64_t k) = 0;
+  /// What a layer, or an input of the network, yields.
+  virtual void tensor(const std::string& name, const std::vector<double>& x) = 0;
+};
+
+/// Gathers what Calibration reads.
+class Calibrator : public TensorObserver {
+ public:
+  void first_operand(const std::string& layer, const std::vector<double>& x,
+                     std::int64_t k) override;
+  void tensor(const std::string& name, const std::vector<double>& x) override;
+
+  /// By the names of layers, and of tensors.
+  std::map<std::string, InputMoments> moments() const;
+  const std::map<std::string, ValueHistogram>& histograms() const { return histograms_; }
+
+ private:
+  struct Sums {
+    std::int64_t rows = 0, k = 0;
+    std::vector<double> products;  ///< [k, k], of i <= j
+  };
+  std::map<std::string, Sums> sums_;
+  std::map<std::string, ValueHistogram> histograms_;
+};
+
+}  // namespace bitjoule

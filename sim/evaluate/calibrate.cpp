@@ -1,0 +1,115 @@
+#include "sim/evaluate/calibrate.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "core/error.h"
+#include "core/index.h"
+#include "run/calibration.h"
+#include "run/value_pass.h"
+#include "sim/formats/safetensors.h"
+
+namespace bitjoule {
+namespace {
+
+/// The nearest float that is no nearer to zero.
+float away_from_zero(double x) {
+  const auto nearest = static_cast<float>(x);
+  const bool is_nearer = std::fabs(static_cast<double>(nearest)) < std::fabs(x);
+  const float far = std::copysign(std::numeric_limits<float>::infinity(), nearest);
+  return is_nearer ? std::nextafter(nearest, far) : nearest;
+}
+
+/// Tensors whose numbers live as long as it does.
+class TensorList {
+ public:
+  void add(const std::string& name, const std::vector<std::int64_t>& shape,
+           std::vector<float> values) {
+    floats_.push_back(std::move(values));
+    add(name, "fp32", shape, floats_.back().data());
+  }
+  void add(const std::string& name, std::vector<std::int64_t> values) {
+    integers_.push_back(std::move(values));
+    add(name, "int64", {static_cast<std::int64_t>(integers_.back().size())},
+        integers_.back().data());
+  }
+  const std::vector<StoredTensor>& tensors() const { return tensors_; }
+
+ private:
+  void add(const std::string& name, const char* type, const std::vector<std::int64_t>& shape,
+           const void* data) {
+    StoredTensor tensor;
+    tensor.name = name;
+    tensor.type = find_stored_type(type);
+    tensor.shape = shape;
+    tensor.data = static_cast<const std::uint8_t*>(data);
+    tensor.bytes = stored_bytes(*tensor.type, shape, name);
+    tensors_.push_back(std::move(tensor));
+  }
+
+  std::deque<std::vector<float>> floats_;
+  std::deque<std::vector<std::int64_t>> integers_;
+  std::vector<StoredTensor> tensors_;
+};
+
+void observe_windows(const RunConfig& run, const EvaluationPlan& plan, Calibrator& calibrator,
+                     const ProgressSink& progress) {
+  std::map<std::int64_t, std::unique_ptr<ValuePass>> passes;  // by the tokens of a window
+  std::size_t done = 0;
+  for (const DataWindow& w : plan.windows) {
+    std::unique_ptr<ValuePass>& pass = passes[w.window.size];
+    if (pass == nullptr)
+      pass = std::make_unique<ValuePass>(run, run.evaluation->network(w.window.size), &calibrator);
+    const auto first = plan.sequences[at(w.sequence)].begin() + w.window.first;
+    std::map<std::string, NetworkTensor> inputs;
+    inputs.emplace("tokens", number_tensor({first, first + w.window.size}));
+    pass->run(std::move(inputs));
+    ++done;
+    if (progress)
+      progress(static_cast<double>(done) / static_cast<double>(plan.windows.size()),
+               fmt::format("calibration, {} of {}", done, plan.windows.size()));
+  }
+}
+
+void observe_inputs(const RunConfig& run, const EvaluationPlan& plan, Calibrator& calibrator,
+                    const ProgressSink& progress) {
+  const Network network = run.evaluation->as_it_is();
+  ValuePass pass(run, network, &calibrator);
+  for (std::int64_t first = 0; first < plan.inputs; first += plan.batch) {
+    std::map<std::string, NetworkTensor> inputs;
+    inputs.emplace(network.inputs.front().name, plan.data.tensor(first, plan.batch));
+    pass.run(std::move(inputs));
+    if (progress)
+      progress(static_cast<double>(first) / static_cast<double>(plan.inputs),
+               fmt::format("calibration, {} of {}", first, plan.inputs));
+  }
+}
+
+}  // namespace
+
+std::string calibration_bytes(const RunConfig& run, const EvaluationPlan& plan,
+                              const ProgressSink& progress) {
+  Calibrator calibrator;
+  if (plan.kind == DataKind::kTokens)
+    observe_windows(run, plan, calibrator, progress);
+  else
+    observe_inputs(run, plan, calibrator, progress);
+  TensorList list;
+  for (const auto& [layer, moments] : calibrator.moments())
+    list.add(layer + kMomentsSuffix, {moments.k, moments.k},
+             {moments.mean.begin(), moments.mean.end()});
+  for (const auto& [name, histogram] : calibrator.histograms()) {
+    list.add(name + kHistogramSuffix, histogram.counts());
+    list.add(name + kRangeSuffix, {2},
+             {away_from_zero(histogram.min()), away_from_zero(histogram.max())});
+  }
+  return safetensors_bytes(list.tensors());
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,134 @@
+#include "sim/tune/mix_text.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cmath>
+
+#include "sim/config/units.h"
+#include "sim/output/csv.h"
+#include "sim/output/text.h"
+
+namespace bitjoule {
+namespace {
+
+/// Keys of `precision` as they are, else the format of the weights.
+std::string precision_of(const std::string& format) {
+  const bool has_keys = format.find("weights:") != std::string::npos;
+  return has_keys ? format : fmt::format("{{weights: {}}}", format);
+}
+
+std::string layers_of(const TuneGroup& group) {
+  return boost::json::serialize(boost::json::array(group.layers.begin(), group.layers.end()));
+}
+
+/// What the choice is called.
+std::string choice_name(const TuneSettings& settings, std::size_t choice) {
+  return choice == kAsItIs ? "as it is" : settings.formats[choice - 1];
+}
+
+const char* metric_name(const TuneSettings& settings) {
+  switch (settings.budget.metric) {
+    case AccuracyBudget::Metric::kPerplexity:
+      return "perplexity";
+    case AccuracyBudget::Metric::kNll:
+      return "nll";
+    default:
+      return "kl";
+  }
+}
+
+double metric_of(const TuneSettings& settings, const Accuracy& a) {
+  return settings.budget.value(settings.budget.loss(a));
+}
+
+std::string mix_words(const TuneSettings& settings, const TuneResult& result, const Mix& mix) {
+  std::string out;
+  for (std::size_t g = 0; g < mix.size(); ++g)
+    out += fmt::format("{}{}: {}", g == 0 ? "" : "; ", result.groups[g].name,
+                       choice_name(settings, mix[g]));
+  return out;
+}
+
+}  // namespace
+
+std::optional<double> budget_number(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(' ');
+  if (first == std::string::npos) return std::nullopt;
+  return parse_real(text.substr(first, text.find_last_not_of(' ') + 1 - first));
+}
+
+std::string mix_flow(const TuneSettings& settings, const TuneResult& result, const Mix& mix) {
+  std::string rules;
+  for (std::size_t g = 0; g < mix.size(); ++g)
+    if (mix[g] != kAsItIs)
+      rules += fmt::format("{}{{layers: {}, precision: {}}}", rules.empty() ? "" : ", ",
+                           layers_of(result.groups[g]), precision_of(settings.formats[mix[g] - 1]));
+  return fmt::format("{{unroll: true, overrides: [{}]}}", rules);
+}
+
+std::string mix_yaml(const TuneSettings& settings, const TuneResult& result, const Mix& mix) {
+  std::string out = "unroll: true\noverrides:\n";
+  bool any = false;
+  for (std::size_t g = 0; g < mix.size(); ++g) {
+    if (mix[g] == kAsItIs) continue;
+    any = true;
+    out += fmt::format("  - layers: {}\n    precision: {}\n", layers_of(result.groups[g]),
+                       precision_of(settings.formats[mix[g] - 1]));
+  }
+  return any ? out : "unroll: true\noverrides: []\n";
+}
+
+std::string sensitivity_csv(const TuneSettings& settings, const TuneResult& result) {
+  std::string out = fmt::format(
+      "group,weights,format,{0},{0} change,{1},nll change,nll change error,kl,kl error\n",
+      settings.objective, metric_name(settings));
+  for (std::size_t g = 0; g < result.groups.size(); ++g)
+    for (std::size_t f = 0; f < settings.formats.size(); ++f) {
+      const Accuracy& a = result.accuracy[g][f];
+      const double objective = result.objective[g][f];
+      out += csv_cell(result.groups[g].name) + fmt::format(",{},", result.groups[g].weights) +
+             csv_cell(settings.formats[f]) +
+             fmt::format(",{},{},{},{},{},{},{}\n", objective,
+                         objective - result.objective_as_it_is, metric_of(settings, a),
+                         a.nll_change.value, a.nll_change.error, a.kl.value, a.kl.error);
+    }
+  return out;
+}
+
+std::string mixes_csv(const TuneSettings& settings, const TuneResult& result) {
+  std::string out = fmt::format(
+      "mix,{},bits per weight,{} predicted,{},nll,nll error,kl,kl error,agreement,"
+      "within,front,best,formats\n",
+      settings.objective, metric_name(settings), metric_name(settings));
+  for (const MeasuredMix& m : result.mixes)
+    out += csv_cell(m.name) +
+           fmt::format(",{},{},{},{},{},{},{},{},{},{},{},{},", m.objective, m.bits_per_weight,
+                       m.predicted ? fmt::format("{}", *m.predicted) : "",
+                       metric_of(settings, m.accuracy), m.accuracy.nll.value, m.accuracy.nll.error,
+                       m.accuracy.kl.value, m.accuracy.kl.error, m.accuracy.agrees.value, m.within,
+                       m.is_front, m.is_best) +
+           csv_cell(mix_words(settings, result, m.mix)) + "\n";
+  return out;
+}
+
+std::string tune_summary(const TuneSettings& settings, const TuneResult& result) {
+  std::string out = fmt::format("{:<40} {:>12} {:>8} {:>12} {:>10} {:>9}\n", "mix", "objective",
+                                "bits", metric_name(settings), "predicted", "kl");
+  const MeasuredMix* best = nullptr;
+  for (const MeasuredMix& m : result.mixes) {
+    out += fmt::format("{:<40} {:>12.6g} {:>8.3f} {:>12.6g} {:>10} {:>9.3g} {}{}\n",
+                       shortened(m.name, 40), m.objective, m.bits_per_weight,
+                       metric_of(settings, m.accuracy),
+                       m.predicted ? fmt::format("{:.6g}", *m.predicted) : "", m.accuracy.kl.value,
+                       m.is_front ? "front" : "", m.is_best ? ", the best within the budget" : "");
+    if (m.is_best) best = &m;
+  }
+  out += fmt::format("\n{} with the least {}:\n", settings.budget.text, settings.objective);
+  for (std::size_t g = 0; g < result.groups.size(); ++g)
+    out += fmt::format("  {:<24} {:>10} weights  {}\n", result.groups[g].name,
+                       with_commas(result.groups[g].weights), choice_name(settings, best->mix[g]));
+  return out;
+}
+
+}  // namespace bitjoule

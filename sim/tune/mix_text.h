@@ -1,0 +1,17 @@
+// Mixes as texts.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "sim/tune/tune.h"
+
+namespace bitjoule {
+
+/// A mix as a flow of YAML, for a run's `mix`.
+std::string mix_flow(const TuneSettings& settings, const TuneResult& result, const Mix& mix);
+
+/// A number with spaces around it; nothing for other texts.
+std::optional<double> budget_number(const std::string& text);
+
+}  // namespace bitjoule

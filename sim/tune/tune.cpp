@@ -1,0 +1,321 @@
+#include "sim/tune/tune.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "core/accuracy/assignment.h"
+#include "core/error.h"
+#include "run/layer_formats.h"
+#include "run/machine.h"
+#include "run/native_order.h"
+#include "sim/result/result_json.h"
+#include "sim/sweep/outcome_files.h"
+#include "sim/sweep/results.h"
+#include "sim/tune/mix_text.h"
+
+namespace bitjoule {
+namespace {
+
+// Mixes that are measured to find the best: each corrects the prediction of the next.
+constexpr int kTries = 6;
+// Of the loss that the budget leaves, mixes for the front beside the one that was asked for.
+constexpr double kOtherBudgets[] = {0.25, 0.5, 2, 4};
+
+/// Rows and elements of a row of a layer's own weights; nothing where it has none.
+struct WeightShape {
+  std::int64_t rows = 0, k = 0;
+};
+
+WeightShape weights_of(const NetworkLayer& layer) {
+  if (const auto* op = std::get_if<VectorOp>(&layer.op)) {
+    if (op->kind == VectorKind::kEmbedding) return {op->table_rows, op->cols};
+    return {};
+  }
+  if (std::holds_alternative<Matmul>(layer.op)) return {};
+  const auto source = layer.tensors.find("weights");
+  if (source != layer.tensors.end() && !source->second.input.empty()) return {};  // computed
+  const std::vector<std::int64_t> shape = std::holds_alternative<Conv2d>(layer.op)
+                                              ? weight_shape(std::get<Conv2d>(layer.op))
+                                              : weight_shape(std::get<Gemm>(layer.op));
+  return {shape.front(), shape[1] * (shape.size() == 4 ? shape[2] * shape[3] : 1)};
+}
+
+/// "blk.3.q" as "blk.*.q".
+std::string kind_of(const std::string& name) {
+  std::string kind;
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('.', begin), name.size());
+    const std::string part = name.substr(begin, end - begin);
+    const bool number = !part.empty() && std::all_of(part.begin(), part.end(),
+                                                     [](char c) { return c >= '0' && c <= '9'; });
+    kind += (begin == 0 ? "" : ".") + (number ? "*" : part);
+    begin = end + 1;
+  }
+  return kind;
+}
+
+/// What tells stored tensors apart; empty: generated, a tensor of its own.
+std::string tensor_of(const NetworkLayer& layer) {
+  for (const char* role : {"weights", "table"}) {
+    const auto source = layer.tensors.find(role);
+    if (source != layer.tensors.end() && source->second.from_file())
+      return source->second.file + "\n" + source->second.tensor;
+  }
+  return "";
+}
+
+std::vector<TuneGroup> groups_of(const Network& network, TuneGroups by) {
+  std::vector<TuneGroup> groups;
+  std::map<std::string, std::size_t> of_name, of_tensor;
+  for (const NetworkLayer& layer : network.layers) {
+    const WeightShape shape = weights_of(layer);
+    if (shape.rows == 0) continue;
+    const std::string name = by == TuneGroups::kKinds ? kind_of(layer.name) : layer.name;
+    const std::string tensor = tensor_of(layer);
+    const auto tied = of_tensor.find(tensor);
+    const bool is_tied = !tensor.empty() && tied != of_tensor.end();
+    const std::size_t index =
+        is_tied ? tied->second : of_name.emplace(name, groups.size()).first->second;
+    if (index == groups.size()) groups.push_back({name, {}, 0});
+    TuneGroup& group = groups[index];
+    if (is_tied && name != group.name && group.name.find(name) == std::string::npos)
+      group.name += "+" + name;
+    group.layers.push_back(layer.name);
+    if (!is_tied) group.weights += shape.rows * shape.k;
+    if (!tensor.empty()) of_tensor.emplace(tensor, index);
+  }
+  return groups;
+}
+
+double bits_per_weight(const Network& network, const Precision& run) {
+  double bits = 0, weights = 0;
+  std::set<std::string> seen;
+  for (const NetworkLayer& layer : network.layers) {
+    const WeightShape shape = weights_of(layer);
+    const std::string tensor = tensor_of(layer);
+    if (shape.rows == 0 || (!tensor.empty() && !seen.insert(tensor).second)) continue;
+    const auto elements = static_cast<double>(shape.rows) * static_cast<double>(shape.k);
+    const StorageLayout layout = storage_layout(layer.precision.apply(run).weights);
+    bits += elements * effective_bits_per_weight(layout, shape.rows, shape.k);
+    weights += elements;
+  }
+  return bits / weights;
+}
+
+class Tuner {
+ public:
+  Tuner(const RunTemplate& base, const TuneSettings& settings, const EvaluateOptions& options)
+      : base_(base), settings_(settings), options_(options) {}
+
+  TuneResult run() {
+    const RunConfig as_it_is = config({});
+    network_ = as_it_is.phases.front().network;
+    result_.groups = groups_of(network_, settings_.groups);
+    if (result_.groups.empty())
+      throw input_error(fmt::format("{}: no layer has weights of its own", as_it_is.name));
+    const Mix none(result_.groups.size(), kAsItIs);
+    expected_ = 1 + (result_.groups.size() + 1) * settings_.formats.size() + kTries +
+                std::size(kOtherBudgets);
+    add("as it is", none, std::nullopt);
+    result_.as_it_is = result_.mixes.front().accuracy;
+    result_.objective_as_it_is = result_.mixes.front().objective;
+    bound_ = settings_.budget.loss_bound(result_.as_it_is);
+    for (std::size_t f = 1; f <= settings_.formats.size(); ++f)
+      add(settings_.formats[f - 1], Mix(none.size(), f), std::nullopt);
+    measure_groups(none);
+    search();
+    finish();
+    return std::move(result_);
+  }
+
+ private:
+  double loss(const Accuracy& a) const { return settings_.budget.loss(a); }
+
+  RunConfig config(const Mix& mix) const {
+    return base_.with({{"mix", mix_flow(settings_, result_, mix)}});
+  }
+
+  double objective(RunConfig run) const {
+    run.evaluation.reset();
+    run.options.values = false;
+    if (!options_.store.empty())
+      run.options.outcomes = std::make_shared<OutcomeFiles>(outcome_directory(options_.store));
+    Machine machine(std::move(run));
+    const Result result = machine.run();
+    const boost::json::object metrics = flatten(result_json(machine.config(), result));
+    const auto* value = metrics.if_contains(settings_.objective);
+    if (value == nullptr || !value->is_number())
+      throw input_error(fmt::format("objective: no number of the run's result is named \"{}\"",
+                                    settings_.objective));
+    return value->to_number<double>();
+  }
+
+  Accuracy accuracy(const RunConfig& run, const std::string& what) {
+    EvaluateOptions options = options_;
+    options.progress = [&](double share, const std::string& of) {
+      if (options_.progress)
+        options_.progress((static_cast<double>(done_) + share) / static_cast<double>(expected_),
+                          fmt::format("{}: {}", what, of));
+    };
+    const Accuracy found = *evaluated(run, options);
+    ++done_;
+    return found;
+  }
+
+  const MeasuredMix& add(const std::string& name, const Mix& mix, std::optional<double> predicted) {
+    for (const MeasuredMix& known : result_.mixes)
+      if (known.mix == mix) return known;
+    const RunConfig run = config(mix);
+    MeasuredMix measured;
+    measured.name = name;
+    measured.mix = mix;
+    measured.objective = objective(run);
+    measured.accuracy = accuracy(run, name);
+    measured.predicted = predicted;
+    measured.bits_per_weight = bits_per_weight(run.phases.front().network, run.precision);
+    result_.mixes.push_back(std::move(measured));
+    return result_.mixes.back();
+  }
+
+  /// Every group alone in every format.
+  void measure_groups(const Mix& none) {
+    for (std::size_t g = 0; g < none.size(); ++g) {
+      std::vector<double>& objectives = result_.objective.emplace_back();
+      std::vector<Accuracy>& accuracies = result_.accuracy.emplace_back();
+      std::vector<Choice>& choices = choices_.emplace_back(1);
+      for (std::size_t f = 1; f <= settings_.formats.size(); ++f) {
+        Mix alone = none;
+        alone[g] = f;
+        const RunConfig run = config(alone);
+        objectives.push_back(objective(run));
+        accuracies.push_back(accuracy(
+            run, fmt::format("{} in {}", result_.groups[g].name, settings_.formats[f - 1])));
+        const double lost = loss(accuracies.back()) - loss(result_.as_it_is);
+        choices.push_back({objectives.back() - result_.objective_as_it_is, std::max(lost, 0.0)});
+      }
+    }
+  }
+
+  double predicted(const Mix& mix) const {
+    double sum = 0;
+    for (std::size_t g = 0; g < mix.size(); ++g) sum += choices_[g][mix[g]].loss;
+    return sum;
+  }
+
+  /// Measures the mix that should lose `allowed`. Losses of groups do not quite add up: what was
+  /// measured before says by how much. Returns the loss, or nothing where there is no such mix.
+  std::optional<double> try_mix(const std::string& name, double allowed) {
+    const Mix mix = cheapest_assignment(choices_, allowed / ratio_);
+    if (mix.empty()) return std::nullopt;
+    const double sum = predicted(mix);
+    const double as_it_is = loss(result_.as_it_is);
+    const MeasuredMix& measured = add(name, mix, settings_.budget.value(as_it_is + sum * ratio_));
+    const double lost = loss(measured.accuracy) - as_it_is;
+    if (sum > 0 && lost > 0) ratio_ = lost / sum;
+    return lost;
+  }
+
+  void search() {
+    const double allowed = bound_ - loss(result_.as_it_is);
+    if (!(allowed >= 0)) return;  // told by finish()
+    double aim = allowed;
+    for (int i = 0; i < kTries; ++i) {
+      const std::size_t before = result_.mixes.size();
+      const std::optional<double> lost = try_mix(fmt::format("mix {}", i + 1), aim);
+      if (!lost || (result_.mixes.size() == before && *lost <= allowed)) break;
+      // Beyond the budget in spite of the correction: aim lower.
+      if (*lost > allowed && i > 0) aim *= 0.97;
+    }
+    for (const double part : kOtherBudgets)
+      try_mix(fmt::format("mix for {} of the budget", part), allowed * part);
+  }
+
+  void finish() {
+    MeasuredMix* best = nullptr;
+    for (MeasuredMix& m : result_.mixes) {
+      m.within = loss(m.accuracy) <= bound_;
+      m.is_front = std::none_of(result_.mixes.begin(), result_.mixes.end(), [&](const auto& o) {
+        const bool as_good = o.objective <= m.objective && loss(o.accuracy) <= loss(m.accuracy);
+        return as_good && (o.objective < m.objective || loss(o.accuracy) < loss(m.accuracy));
+      });
+      if (m.within && (best == nullptr || m.objective < best->objective)) best = &m;
+    }
+    if (best == nullptr)
+      throw input_error(fmt::format(
+          "budget: {}: the run as it is has {:.6g}, the float network {:.6g}: nothing keeps it",
+          settings_.budget.text, settings_.budget.value(loss(result_.as_it_is)),
+          settings_.budget.metric == AccuracyBudget::Metric::kKl
+              ? 0
+              : settings_.budget.value(result_.as_it_is.reference_nll.value)));
+    best->is_best = true;
+  }
+
+  const RunTemplate& base_;
+  const TuneSettings& settings_;
+  const EvaluateOptions& options_;
+  Network network_;
+  TuneResult result_;
+  std::vector<std::vector<Choice>> choices_;
+  double bound_ = 0;
+  double ratio_ = 1;  ///< of what mixes lose to the sum over their groups, last seen
+  std::size_t done_ = 0, expected_ = 1;
+};
+
+}  // namespace
+
+double AccuracyBudget::loss_bound(const Accuracy& a) const {
+  switch (metric) {
+    case Metric::kPerplexity:
+      return is_ratio ? std::log(bound) + a.reference_nll.value : std::log(bound);
+    case Metric::kNll:
+      return is_ratio ? bound * a.reference_nll.value : bound;
+    default:
+      return bound;
+  }
+}
+
+double AccuracyBudget::value(double loss) const {
+  return metric == Metric::kPerplexity ? std::exp(loss) : loss;
+}
+
+AccuracyBudget parse_budget(const std::string& text) {
+  std::string plain = text;
+  AccuracyBudget budget;
+  budget.text = text;
+  budget.is_ratio = !plain.empty() && plain.back() == 'x';
+  if (budget.is_ratio) plain.pop_back();
+  const std::size_t at = plain.find("<=");
+  const std::map<std::string, AccuracyBudget::Metric> metrics = {
+      {"accuracy.perplexity", AccuracyBudget::Metric::kPerplexity},
+      {"accuracy.nll", AccuracyBudget::Metric::kNll},
+      {"accuracy.kl", AccuracyBudget::Metric::kKl}};
+  std::string name = plain.substr(0, at);
+  name.erase(name.find_last_not_of(' ') + 1);
+  const auto metric = metrics.find(name);
+  const std::optional<double> bound =
+      at == std::string::npos ? std::nullopt : budget_number(plain.substr(at + 2));
+  if (metric == metrics.end() || !bound || !(*bound > 0) ||
+      (budget.is_ratio && metric->second == AccuracyBudget::Metric::kKl))
+    throw input_error(fmt::format(
+        "budget: expected accuracy.perplexity, accuracy.nll or accuracy.kl, <= and a number above "
+        "0, of the first two also times the float network's, such as "
+        "\"accuracy.perplexity <= 1.01x\", got \"{}\"",
+        text));
+  budget.metric = metric->second;
+  budget.bound = *bound;
+  return budget;
+}
+
+TuneResult tune(const RunTemplate& base, const TuneSettings& settings,
+                const EvaluateOptions& options) {
+  return Tuner(base, settings, options).run();
+}
+
+}  // namespace bitjoule
