@@ -10,7 +10,7 @@ declare -A groups=(
            libboost1.81-dev|libboost1.88-dev|libboost1.83-dev|libboost-dev
            libboost-json1.81-dev|libboost-json1.88-dev|libboost-json1.83-dev|libboost-json-dev
            libfmt-dev libyaml-dev libcli11-dev libonnx-dev libprotobuf-dev
-           libflatbuffers-dev"
+           libflatbuffers-dev nodejs npm|nodejs"
   [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh
           dpkg-dev file mkdocs mkdocs-material codespell"
   [browser]="chromium|chromium-browser"

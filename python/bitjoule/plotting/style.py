@@ -15,6 +15,7 @@ from matplotlib.ticker import (
     NullFormatter,
 )
 
+from .charts import PARTS
 from .components import COMPONENTS, DRAM_PARTS
 
 # Okabe and Ito's palette (Color Universal Design, 2008) and a grey; the hatches tell the parts
@@ -33,36 +34,9 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, GREY = (
 
 # Each part keeps its look in every figure.
 LOOKS = {
-    **{name: (colour, hatch) for name, (_, colour, hatch) in COMPONENTS.items()},
+    **PARTS,
     **DRAM_PARTS,  # the DRAM's energy by a table that prices its commands apart
-    # time, by cause
-    "array_busy": (ORANGE, ""),
-    "weight_load": (BLUE, "////"),
-    "fill_drain": (YELLOW, "..."),
-    "dram_read": (VERMILLION, ""),
-    "dram_write": (VERMILLION, "xxx"),
-    "output": (GREEN, ""),
-    "buffer_port": (SKY, "\\\\\\\\"),
-    "vector": (GREY, "xxx"),
-    "dma_window": (BLACK, ""),
-    "dma_rate": (GREY, ""),
-    "dram_latency": (VERMILLION, "..."),
-    "idle": ("#FFFFFF", ""),
-    # traffic, by tensor
-    "weights": (BLUE, "////"),
-    "scales": (YELLOW, "..."),
-    "inputs": (SKY, ""),
-    "outputs": (GREEN, "\\\\\\\\"),
-    "padding": (GREY, "xxx"),
-    # the DRAM's data bus, by cause
-    "data": (GREEN, ""),
-    "refresh": (BLACK, ""),
-    "activate": (VERMILLION, "xxx"),
-    "turnaround": (PURPLE, ""),
-    "column": (SKY, ""),
-    # direction
-    "read": (BLUE, "////"),
-    "write": (ORANGE, ""),
+    **{name: (colour, hatch) for name, (_, colour, hatch) in COMPONENTS.items()},
 }
 SPARE = [
     (PURPLE, "..."),
