@@ -126,10 +126,13 @@ std::string machine_name(const json::object& result) {
   return "";
 }
 
-std::string machine_section(const json::object& result, const json::object& metrics) {
+std::string machine_section(const json::object& result, const json::object& metrics,
+                            const std::string& of) {
   const std::string name = machine_name(result);
+  const std::string note =
+      of.empty() ? "" : fmt::format("<p class=\"note\">For {}.</p>\n", html::escape(of));
   return html::section(name.empty() ? "The machine at work" : "The machine at work: " + name,
-                       html::machine_svg(result.at("config"), metrics));
+                       note + html::machine_svg(result.at("config"), metrics));
 }
 
 html::Cell metric_cell(const PointResult& point, const std::string& metric) {

@@ -35,8 +35,10 @@ std::string reproduce(const boost::json::object& result, const std::string& how)
 
 /// The name of a result's machine; may be empty.
 std::string machine_name(const boost::json::object& result);
-/// The block diagram of the machine of a result, with what its parts did by flattened `metrics`.
-std::string machine_section(const boost::json::object& result, const boost::json::object& metrics);
+/// The block diagram of the machine of a result, with what its parts did by flattened `metrics`;
+/// `of`: of which point it is.
+std::string machine_section(const boost::json::object& result, const boost::json::object& metrics,
+                            const std::string& of);
 
 /// The places of the charts of report_data(), in its order.
 std::string chart_sections(const boost::json::object& data);

@@ -226,7 +226,7 @@ std::string run_report(const std::string& file) {
   std::string body =
       fmt::format("<h1>{}</h1>\n<p class=\"verdict\">{}</p>\n", html::escape(run.labels[0]),
                   html::escape(run_verdict(run, machine_name(result))));
-  body += html::cards(run_cards(run)) + machine_section(result, run.metrics) +
+  body += html::cards(run_cards(run)) + machine_section(result, run.metrics, "") +
           energy_words(result, run);
   body += chart_sections(data) + html::section("Layers", layers_table(layers));
   body += figures(file);

@@ -182,12 +182,10 @@ std::string sweep_report(const std::string& file) {
                           html::cards(cards));
   }
   const std::string best = verdict.best == nullptr ? "" : point_label(*verdict.best);
-  if (result)
-    body += fmt::format("<p class=\"note\">Shown is the machine of {}.</p>\n", html::escape(best)) +
-            machine_section(*result, verdict.best->metrics);
+  if (result) body += machine_section(*result, verdict.best->metrics, best);
   body += "<div id=\"choices\"></div>\n" + chart_sections(data);
-  if (const std::vector<std::string> notes = pareto_notes(results, trade); !done.empty())
-    body += notes_below(notes);
+  if (body.find("data-chart=\"pareto") != std::string::npos)
+    body += notes_below(pareto_notes(results, trade));
   body += html::section(fmt::format("{} points", results.points.size()),
                         notes_below(notes_of(results)) + notes_below(unpriced_notes(results)) +
                             lost_note(results, done, file) + points_table(results, metrics, true));

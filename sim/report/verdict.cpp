@@ -123,7 +123,7 @@ std::vector<Duel> least_and_most(const SweepResults& results, const std::string&
   return duels;
 }
 
-/// ", perplexity 5.61 against 5.58", ", SQNR 31.2 dB against 140 dB": what it costs in error.
+/// "perplexity 5.61 against 5.58": what it costs in error; empty where nothing was computed.
 std::string error_text(const Duel& duel) {
   const struct {
     const char *metric, *name;
@@ -136,7 +136,13 @@ std::string error_text(const Duel& duel) {
     if (!own.empty() && own != "null" && !other.empty() && other != "null")
       return fmt::format("{} {} against {}", error.name, own, other);
   }
-  return "the error of the output was not computed";
+  return "";
+}
+
+constexpr const char* kNoError = "the error of the output was not computed";
+
+const char* quantity_of(const std::string& metric) {
+  return metric == "energy.total_pj" ? "energy" : "time";
 }
 
 /// "6.40 times less energy", "as much energy" (to half a hundredth).
@@ -151,24 +157,42 @@ std::string less_text(const Duel& duel, const char* metric, const char* name) {
                                                      : fmt::format("{} {}", times, name);
 }
 
-std::string line_of(const SweepResults& results, const Duel& duel, const std::string& metric) {
-  const auto name = [&](const PointResult& point) {
-    return duel.is_baseline ? labels_of(results, point, true) : point_label(point);
-  };
-  std::string out = duel.group.empty() ? "" : duel.group + ": ";
+std::string name_of(const SweepResults& results, const Duel& duel, const PointResult& point) {
+  return duel.is_baseline ? labels_of(results, point, true) : point_label(point);
+}
+
+/// " Next: B, 1.05 times more energy.": the second of those that the baseline is compared with.
+std::string next_text(const SweepResults& results, const Duel& duel, const std::string& metric) {
+  const PointResult* next = nullptr;
+  for (const PointResult& point : results.points)
+    if (duel.is_baseline && &point != duel.best && &point != duel.other &&
+        counts(results, point, metric) && baseline_of(results, point) == duel.other &&
+        is_comparable(metric, *duel.best, point) &&
+        (next == nullptr || *metric_of(point, metric) < *metric_of(*next, metric)))
+      next = &point;
+  if (next == nullptr) return "";
+  return fmt::format(" Next: {}, {}.", name_of(results, duel, *next),
+                     less_text({next, duel.best, "", true}, metric.c_str(), quantity_of(metric)));
+}
+
+/// `says_error`: also that no error is known.
+std::string line_of(const SweepResults& results, const Duel& duel, const std::string& metric,
+                    bool says_error) {
+  const std::string group = duel.group.empty() ? "" : duel.group + ": ";
+  const std::string best = name_of(results, duel, *duel.best);
   if (duel.best == duel.other)
-    return out + fmt::format("{} is not beaten; {}.", name(*duel.best), why_text(*duel.best));
-  const bool is_energy = metric == "energy.total_pj";
-  std::vector<std::string> gains;
-  for (const auto& [key, what] :
-       {std::pair<const char*, const char*>{metric.c_str(), is_energy ? "energy" : "time"},
-        {is_energy ? "time_s" : "", "time"},
-        {"dram.read_bytes", "read from DRAM"}})
-    if (*key != '\0')
-      if (const std::string text = less_text(duel, key, what); !text.empty()) gains.push_back(text);
-  out += fmt::format("{} takes {} than {}", name(*duel.best), fmt::join(gains, ", "),
-                     name(*duel.other));
-  return out + fmt::format("; {}. Of what remains {}.", error_text(duel), why_text(*duel.best));
+    return fmt::format("{}{} is not beaten; {}.", group, best, why_text(*duel.best));
+  std::string out = fmt::format("{}{} takes {}", group, best,
+                                less_text(duel, metric.c_str(), quantity_of(metric)));
+  const std::string time = metric == "time_s" ? "" : less_text(duel, "time_s", "time"),
+                    read = less_text(duel, "dram.read_bytes", "from DRAM"),
+                    error = error_text(duel);
+  if (!time.empty()) out += fmt::format("{}{}", read.empty() ? " and " : ", ", time);
+  if (!read.empty()) out += " and reads " + read;
+  out += " than " + name_of(results, duel, *duel.other);
+  if (!error.empty() || says_error) out += "; " + (error.empty() ? kNoError : error);
+  return fmt::format("{}. Of what remains {}.{}", out, why_text(*duel.best),
+                     next_text(results, duel, metric));
 }
 
 /// "int4 in 3 of 4": who is best how often, the most frequent first.
@@ -187,30 +211,35 @@ std::string winners_text(const SweepResults& results, const std::vector<Duel>& d
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   std::string text;
   for (std::size_t i = 0; i < std::min<std::size_t>(winners.size(), 3); ++i)
-    text += fmt::format("{}{} in {} of {}", i == 0 ? "" : ", ", winners[i].first, winners[i].second,
-                        duels.size());
+    text += fmt::format("{}{} in {} of {}{}", i == 0 ? "" : ", ", winners[i].first,
+                        winners[i].second, duels.size(), i == 0 ? " cases" : "");
   return text;
-}
-
-std::string quantity_of(const std::string& metric) {
-  return metric == "energy.total_pj" ? "energy" : "time";
 }
 
 std::string headline_of(const SweepResults& results, const std::vector<Duel>& duels,
                         const std::string& metric) {
-  if (duels.size() == 1) return line_of(results, duels[0], metric);
+  if (duels.size() == 1) return line_of(results, duels[0], metric, true);
   const auto [least, most] = std::minmax_element(
       duels.begin(), duels.end(),
       [&](const Duel& a, const Duel& b) { return a.gain(metric) < b.gain(metric); });
   const std::string low = times_text(1, least->gain(metric)),
                     high = times_text(1, most->gain(metric));
-  const std::string range = low == high ? high : fmt::format("{} to {}", low, high);
+  const std::string shared = " times less";  // said once of both
+  const bool both = low.size() > shared.size() && high.size() > shared.size() &&
+                    low.compare(low.size() - shared.size(), shared.size(), shared) == 0;
+  const std::string range =
+      low == high
+          ? high
+          : fmt::format("{} to {}", both ? low.substr(0, low.size() - shared.size()) : low, high);
+  const bool knows_error = std::any_of(duels.begin(), duels.end(),
+                                       [](const Duel& duel) { return !error_text(duel).empty(); });
+  const std::string error = knows_error ? "" : fmt::format("; {}", kNoError);
   if (!duels[0].is_baseline)
-    return fmt::format("The least {} is {} than the most, for each of {} workloads.",
-                       quantity_of(metric), range, duels.size());
-  return fmt::format("Least {}: {} cases, {} than {}.", quantity_of(metric),
-                     winners_text(results, duels), range,
-                     labels_of(results, *duels[0].other, true));
+    return fmt::format("The least {} is {} than the most, for each of {} workloads{}.",
+                       quantity_of(metric), range, duels.size(), error);
+  return fmt::format("Least {}: {}. It is {} than with {}{}.", quantity_of(metric),
+                     winners_text(results, duels), range, labels_of(results, *duels[0].other, true),
+                     error);
 }
 
 }  // namespace
@@ -232,7 +261,7 @@ Verdict sweep_verdict(const SweepResults& results) {
     if (duels.empty()) continue;
     Verdict verdict{headline_of(results, duels, metric), {}, duels[0].best};
     if (duels.size() > 1 && duels.size() <= kMostLines)
-      for (const Duel& duel : duels) verdict.lines.push_back(line_of(results, duel, metric));
+      for (const Duel& duel : duels) verdict.lines.push_back(line_of(results, duel, metric, false));
     return verdict;
   }
   return {"No point of this sweep has an energy or a time.", {}, nullptr};

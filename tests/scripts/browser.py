@@ -118,7 +118,8 @@ class Page:
     def run(self, script):
         """The value of an expression in the page; a promise's when it is kept."""
         done = self.call(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True,
+            allowUnsafeEvalBlockedByCSP=False,
         )
         if "exceptionDetails" in done:
             raise RuntimeError(done["exceptionDetails"]["exception"].get("description"))

@@ -216,7 +216,10 @@ class ReportTest(unittest.TestCase):
         its colour, to a pixel and some levels of red, green and blue."""
         points = json.loads((self.dir / "sweep/results.json").read_text())["points"]
         self.opened("sweep", width=1000)
-        self.page.run("document.querySelector('#chart-energy svg').scrollIntoView()")
+        self.page.run(
+            "(() => { document.querySelector('#chart-energy svg').scrollIntoView({block: 'center'});"
+            "return new Promise(kept => requestAnimationFrame(() => requestAnimationFrame(kept))); })()"
+        )
         rects = self.page.run(
             "[...document.querySelectorAll('#chart-energy rect[data-i]')].map(e => {"
             "const b = e.getBoundingClientRect();"

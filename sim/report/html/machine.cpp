@@ -122,10 +122,10 @@ Box buffer_box(const boost::json::value& config, const boost::json::object& metr
   if (!is_own) at = "/accelerator/buffers/unified";
   const std::string capacity = text_at(config, at + "/capacity");
   Box box{x, y, 200, 58, name, title(name), {}};
-  box.lines = {fmt::format("{}{}, {} banks", is_own ? "" : "of the unified ", capacity,
+  box.lines = {fmt::format("{}{}, {}", is_own ? "" : "of the unified ", capacity,
                            text_at(config, at + "/banks"))};
   if (is_own) {
-    box.lines[0] += " of " + text_at(config, at + "/port_width") + " bit";
+    box.lines[0] += " x " + text_at(config, at + "/port_width") + " bit";
     if (const auto bytes = parse_quantity(capacity, units_of(Bytes())))
       box.capacity = static_cast<double>(*bytes);
     box.used = number_of(metrics, "sram." + role + ".peak_bytes");
@@ -221,7 +221,8 @@ std::string machine_svg(const boost::json::value& config, const boost::json::obj
          arrow("M575 325V308", 0, true);
   for (const Box& box : boxes) out += draw(box, energy_share(metrics, box.part), largest);
   out +=
-      "</svg></div>\n<p class=\"note\">Squares: buffers, to scale, filled as far as they were "
+      "</svg></div>\n<p class=\"note\">Squares: buffers (capacity, banks x port), to scale, filled "
+      "as far as they were "
       "used. "
       "Bars: shares of the energy. Lines between DRAM, DMA and buffers: as wide as what they "
       "carried.</p>\n<dl class=\"parts\">\n";  // the same for narrow screens

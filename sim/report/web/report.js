@@ -87,16 +87,19 @@ function drawStack(chart, figure, width) {
     const pieces = parts.flatMap((part) => rows.filter((i) => part.values[i] > 0).map((i) => ({i, part, size: chart.shares ? part.values[i] / sizes[i] : part.values[i]})));
     const text = (i) => `${labels.get(i)}: ${chart.texts[i]}`;
     const longest = Math.max(...[...labels.values()].map((label) => label.length));
-    const left = Math.min(width * 0.36, 16 + 6.6 * longest);
-    const fits = Math.max(6, Math.floor((left - 14) / 6.6));
+    // Names that leave bars no room stand above them.
+    const above = 16 + 6.6 * longest > width * 0.36;
+    const left = above ? 8 : 16 + 6.6 * longest;
+    const cut = (label) => label.length > width / 6.8 ? `${label.slice(0, Math.floor(width / 6.8) - 1)}…` : label;
     const svg = Plot.plot({...base(width, `${chart.title}: a bar for each of ${rows.length} ${data.what}`),
-      marginLeft: left, marginRight: 84, height: 46 + 20 * rows.length,
+      marginLeft: left, marginRight: 84, marginBottom: 40, height: 56 + (above ? 34 : 20) * rows.length,
       x: {label: chart.axis, domain: chart.shares ? [0, 1] : undefined, ticks: Math.max(2, Math.floor((width - left) / 110)), tickFormat: (v) => chart.shares ? `${Math.round(v * 100)} %` : si(v, chart.unit), grid: true},
-      y: {domain: rows, label: null, tickSize: 0, tickFormat: (i) => { const label = labels.get(i); return label.length > fits ? `${label.slice(0, fits - 1)}…` : label; }},
+      y: {domain: rows, label: null, axis: above ? null : 'left', tickSize: 0, tickFormat: (i) => labels.get(i)},
       marks: [
-        Plot.barX(pieces, {x: 'size', y: 'i', fill: (d) => d.part.colour, stroke: 'currentColor', strokeOpacity: 0.4, strokeWidth: 0.5, insetTop: 2, insetBottom: 2,
+        ...above ? [Plot.text(rows, {x: () => 0, y: (i) => i, text: (i) => cut(labels.get(i)), textAnchor: 'start', dy: -9})] : [],
+        Plot.barX(pieces, {x: 'size', y: 'i', fill: (d) => d.part.colour, stroke: 'currentColor', strokeOpacity: 0.4, strokeWidth: 0.5, insetTop: above ? 16 : 2, insetBottom: 2,
           title: (d) => `${labels.get(d.i)}\n${d.part.title}: ${chart.shares ? '' : si(d.part.values[d.i], chart.unit) + ', '}${percent(d.part.values[d.i] / sizes[d.i])}\nall: ${chart.texts[d.i]}`, tip: true}),
-        Plot.text(rows, {x: (i) => chart.shares ? 1 : sizes[i], y: (i) => i, text: (i) => chart.texts[i], textAnchor: 'start', dx: 5}),
+        Plot.text(rows, {x: (i) => chart.shares ? 1 : sizes[i], y: (i) => i, text: (i) => chart.texts[i], textAnchor: 'start', dx: 5, dy: above ? 7 : 0}),
       ]});
     figure.append(tie(svg, 'g[aria-label=bar] rect', (d) => pieces[d]?.i));
     for (const bar of svg.querySelectorAll('g[aria-label=bar] rect')) bar.setAttribute('aria-label', text(Number(bar.dataset.i)));
@@ -109,7 +112,7 @@ const spread = (values) => Math.max(...values) / Math.min(...values);
 // An axis of positive numbers over more than a decade is logarithmic.
 function axisOf(measure, values, width) {
   const isLog = Math.min(...values) > 0 && spread(values) > 8 && measure.unit !== 'dB';
-  return {type: isLog ? 'log' : 'linear', label: `${measure.axis}${measure.hint ? ` (${measure.hint})` : ''}`, ticks: Math.max(3, Math.floor(width / 130)), tickFormat: (v) => isLog && !/^[125]/.test(v.toExponential()) ? '' : si(v, measure.unit), grid: true, nice: !isLog};
+  return {type: isLog ? 'log' : 'linear', label: `${measure.axis}${measure.hint ? ` (${measure.hint})` : ''}`, ticks: Math.max(2, Math.floor(width / 150)), tickFormat: (v) => isLog && !/^[125]/.test(v.toExponential()) ? '' : si(v, measure.unit), grid: true, nice: !isLog};
 }
 
 function drawPoints(chart, figure, width) {
@@ -153,7 +156,8 @@ function drawRoofline(chart, figure, width) {
       marks: [
         ...roofs.map((points) => Plot.line(points, {stroke: 'currentColor', strokeOpacity: 0.75})),
         Plot.text(pairs, {x: () => high, y: ([peak]) => peak, text: ([peak]) => si(peak, 'MAC/s'), textAnchor: 'end', dy: -8, fill: 'currentColor'}),
-        Plot.text(pairs, {x: () => low, y: ([, bandwidth]) => low * bandwidth, text: ([, bandwidth]) => si(bandwidth, 'B/s'), textAnchor: 'start', dx: 8, dy: 10, fill: 'currentColor'}),
+        Plot.text(pairs, {x: ([peak, bandwidth]) => Math.sqrt(low * peak / bandwidth), y: ([peak, bandwidth]) => Math.sqrt(low * peak / bandwidth) * bandwidth, text: ([, bandwidth]) => si(bandwidth, 'B/s'), textAnchor: 'end', dx: -10, dy: -4, fill: 'currentColor'}),
+        ...rows.length > 9 ? [] : [Plot.text(rows, {x, y, text: (i) => labels.get(i), textAnchor: 'start', dx: 9, dy: 5, stroke: 'var(--paper)', strokeWidth: 3, fill: 'currentColor'})],
         Plot.link(rows, {x1: x, x2: x, y1: y, y2: roof, stroke: '#D55E00', strokeOpacity: rows.length > 40 ? 0.15 : 0.5}),
         Plot.dot(rows, {x, y, r: 5, fill: (i) => roof(i) < chart.peaks[i] ? '#D55E00' : '#E69F00', stroke: 'currentColor', strokeWidth: 0.7}),
         Plot.tip(rows, Plot.pointer({x, y, title: (i) => text(i).replace(/[:;] /g, '\n')})),
@@ -202,7 +206,7 @@ const drawers = {stack: drawStack, points: drawPoints, roofline: drawRoofline, l
 function draw(chart) {
   const figure = document.getElementById(`chart-${chart.id}`);
   const open = figure.querySelector('details')?.open;
-  const width = Math.max(280, Math.min(figure.clientWidth, 960));
+  const width = Math.max(280, Math.min(figure.clientWidth, 1100));
   figure.replaceChildren();
   drawers[chart.kind](chart, figure, width);
   if (open) figure.querySelector('details').open = true;
