@@ -149,14 +149,30 @@ std::size_t count_numbers(const json::object& axis) {
                                                 [](const json::value& v) { return !v.is_null(); }));
 }
 
+/// Texts by their order of first mention.
+json::array numbered(const json::array& texts) {
+  std::vector<json::value> seen;
+  json::array numbers;
+  for (const json::value& text : texts) {
+    const auto at = std::find(seen.begin(), seen.end(), text);
+    numbers.emplace_back(static_cast<std::int64_t>(at - seen.begin()));
+    if (at == seen.end()) seen.push_back(text);
+  }
+  return numbers;
+}
+
 /// Of the points that have both; those of the front by their places.
 void add_pareto(const ReportRows& rows, const std::vector<const PointResult*>& front,
                 const EnergyUnit* unit, std::size_t number, json::array& charts) {
   const PointsRow& chart = pareto_chart();
   const std::vector<char> is_in = rows_in(rows, unit);
   json::object x = measure(rows, chart.x, unit, is_in), y = measure(rows, chart.y, unit, is_in);
-  json::array places;
+  json::array places, workloads;  // a front each
   std::size_t both = 0;
+  for (const PointResult* row : rows.rows) {
+    const json::value* workload = row->metrics.if_contains("workload");
+    workloads.push_back(workload == nullptr ? json::value("") : *workload);
+  }
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     if (x["values"].as_array()[i].is_null() || y["values"].as_array()[i].is_null()) continue;
     ++both;
@@ -170,6 +186,7 @@ void add_pareto(const ReportRows& rows, const std::vector<const PointResult*>& f
                     {"asks", chart.asks},
                     {"x", std::move(x)},
                     {"y", std::move(y)},
+                    {"workloads", numbered(workloads)},
                     {"front", std::move(places)}});
 }
 

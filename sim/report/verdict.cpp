@@ -139,6 +139,14 @@ std::string error_text(const Duel& duel) {
   return "";
 }
 
+/// How bad an error of error_text() is: more is worse; empty where there is none.
+std::optional<double> badness(const PointResult& point) {
+  if (const auto perplexity = metric_of(point, "accuracy.perplexity")) return perplexity;
+  for (const char* const metric : {"accuracy.correct.top1", "error.sqnr_db"})
+    if (const auto value = metric_of(point, metric)) return -*value;
+  return std::nullopt;
+}
+
 constexpr const char* kNoError = "the error of the output was not computed";
 
 const char* quantity_of(const std::string& metric) {
@@ -216,6 +224,16 @@ std::string winners_text(const SweepResults& results, const std::vector<Duel>& d
   return text;
 }
 
+/// The error beside the saving, where it is largest.
+std::string worst_error(const std::vector<Duel>& duels) {
+  const Duel* worst = nullptr;
+  for (const Duel& duel : duels)
+    if (!error_text(duel).empty() &&
+        (worst == nullptr || badness(*duel.best) > badness(*worst->best)))
+      worst = &duel;
+  return worst == nullptr ? kNoError : "at worst, " + error_text(*worst);
+}
+
 std::string headline_of(const SweepResults& results, const std::vector<Duel>& duels,
                         const std::string& metric) {
   if (duels.size() == 1) return line_of(results, duels[0], metric, true);
@@ -231,9 +249,7 @@ std::string headline_of(const SweepResults& results, const std::vector<Duel>& du
       low == high
           ? high
           : fmt::format("{} to {}", both ? low.substr(0, low.size() - shared.size()) : low, high);
-  const bool knows_error = std::any_of(duels.begin(), duels.end(),
-                                       [](const Duel& duel) { return !error_text(duel).empty(); });
-  const std::string error = knows_error ? "" : fmt::format("; {}", kNoError);
+  const std::string error = "; " + worst_error(duels);
   if (!duels[0].is_baseline)
     return fmt::format("The least {} is {} than the most, for each of {} workloads{}.",
                        quantity_of(metric), range, duels.size(), error);

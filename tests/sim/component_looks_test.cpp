@@ -49,7 +49,7 @@ TEST_CASE("components: plotting/components.py (BITJOULE_UPDATE_DOCS=1 writes it)
   CHECK(text_of(file) == python_text());
 }
 
-std::string quoted(const std::string& text) { return "\"" + escaped(text) + "\""; }
+std::string python_quoted(const std::string& text) { return "\"" + escaped(text) + "\""; }
 
 std::string measure_text(const MeasureRow& row) {
   return fmt::format("(\"{}\", \"{}\", \"{}\", {:g}, \"{}\")", row.metric, row.axis, row.unit,
@@ -60,13 +60,14 @@ std::string charts_text() {
   std::string text =
       "\"\"\"What each chart shows. Written from sim/report/chart_table.cpp by sim_tests\n"
       "with BITJOULE_UPDATE_DOCS=1.\"\"\"\n\nfrom collections import namedtuple\n\n"
-      "# `scale`: of a metric's value in the unit; `prefix`, `suffixes`: of the metrics of the parts\n"
+      "# `scale`: of a metric's value in the unit; `prefix`, `suffixes`: of the metrics of the "
+      "parts\n"
       "Stack = namedtuple(\"Stack\", \"title asks axis unit scale prefix suffixes total\")\n"
       "Measure = namedtuple(\"Measure\", \"metric axis unit scale hint\")\n"
       "Points = namedtuple(\"Points\", \"title asks x y\")\n\nSTACKS = {\n";
   for (const StackRow& row : stack_charts()) {
     std::string suffixes;
-    for (const char* const suffix : row.suffixes) suffixes += quoted(suffix) + ", ";
+    for (const char* const suffix : row.suffixes) suffixes += python_quoted(suffix) + ", ";
     text += fmt::format(
         "    \"{}\": Stack(\n        \"{}\",\n        \"{}\",\n        \"{}\",\n        \"{}\",\n"
         "        {:g},\n        \"{}\",\n        ({}),\n        \"{}\",\n    ),\n",
@@ -83,9 +84,12 @@ std::string charts_text() {
         row->name, row->title, row->asks, measure_text(row->x), measure_text(row->y));
   text += "}\nLINES = [\n";
   for (const MeasureRow& row : line_charts()) text += "    Measure" + measure_text(row) + ",\n";
-  text += "]\n\n# colour, hatch: of causes of time, tensors, and what else is no component\nPARTS = {\n";
+  text +=
+      "]\n\n# colour, hatch: of causes of time, tensors, and what else is no component\nPARTS = "
+      "{\n";
   for (const PartRow& row : part_looks())
-    text += fmt::format("    \"{}\": (\"{}\", \"{}\"),\n", row.name, row.colour, escaped(row.hatch));
+    text +=
+        fmt::format("    \"{}\": (\"{}\", \"{}\"),\n", row.name, row.colour, escaped(row.hatch));
   return text + "}\n";
 }
 

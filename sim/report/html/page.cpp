@@ -142,8 +142,10 @@ std::string page(const std::string& title, const std::string& body,
         "<p class=\"note\">This program was built without the library that draws charts (npm was "
         "missing or had no network): all numbers are in the tables.</p>\n";
   else
-    out += details("Licences of the library that draws the charts",
-                   "<pre>" + escape(part_of_page("charts.licence")) + "</pre>");
+    out += fmt::format(
+        "<details class=\"screen\"><summary>Licences of the library that draws the charts</summary>\n"
+        "<pre>{}</pre></details>\n",
+        escape(part_of_page("charts.licence")));
   out +=
       fmt::format("<script type=\"application/json\" id=\"data\">{}</script>\n", in_script(drawn));
   for (const std::string& script : {charts, needed_part("report.js")})

@@ -32,9 +32,12 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 // Choices: a value per column, or -1 for all of them.
 const chosen = data.columns.map(() => -1);
 const shown = () => data.labels.map((_, i) => i).filter((i) => chosen.every((value, column) => value < 0 || data.cells[i][column] === value));
+// Columns that change together, as those of a zip do, are one: the first.
+const twinOf = data.columns.map((column, c) => data.columns.findIndex((other, o) => o < c && other.values.length === column.values.length && new Set(data.cells.map((cell) => `${cell[o]} ${cell[c]}`)).size === column.values.length));
+const titleOf = (c) => [c, ...data.columns.keys()].filter((other) => other === c || twinOf[other] === c).map((other) => data.columns[other].title).join(' = ');
 // The label of a row without what all shown rows have in common.
 function shortLabels(rows) {
-  const open = data.columns.map((_, c) => new Set(rows.map((i) => data.cells[i][c])).size > 1);
+  const open = data.columns.map((_, c) => twinOf[c] < 0 && new Set(rows.map((i) => data.cells[i][c])).size > 1);
   const columns = open.some(Boolean) ? open : open.map(() => true);
   return new Map(rows.map((i) => [i, data.columns.map((column, c) => column.values[data.cells[i][c]]).filter((_, c) => columns[c]).join(', ')]));
 }
@@ -115,6 +118,26 @@ function axisOf(measure, values, width) {
   return {type: isLog ? 'log' : 'linear', label: `${measure.axis}${measure.hint ? ` (${measure.hint})` : ''}`, ticks: Math.max(2, Math.floor(width / 150)), tickFormat: (v) => isLog && !/^[125]/.test(v.toExponential()) ? '' : si(v, measure.unit), grid: true, nice: !isLog};
 }
 
+// Names beside dots, where one has room: not over a dot or another name.
+function addNames(svg, rows, x, y, nameOf, width) {
+  const place = (i) => [svg.scale('x').apply(x(i)), svg.scale('y').apply(y(i))];
+  const taken = rows.all.map(place).map(([px, py]) => [px - 6, py - 6, px + 6, py + 6]);
+  for (const i of rows.named) {
+    const [px, py] = place(i), name = nameOf(i), length = 6.7 * name.length;
+    for (const [dx, dy, anchor, share] of [[9, 4, 'start', 0], [-9, 4, 'end', 1], [0, 17, 'middle', 0.5], [0, -10, 'middle', 0.5]]) {
+      const left = px + dx - share * length, box = [left, py + dy - 10, left + length, py + dy + 3];
+      if (box[0] < 4 || box[2] > width - 4) continue;
+      if (taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
+      taken.push(box);
+      const text = document.createElementNS('http://www.w3.org/2000/svg', 'text');
+      for (const [key, value] of Object.entries({x: px + dx, y: py + dy, 'text-anchor': anchor, class: 'name', 'data-i': i})) text.setAttribute(key, value);
+      text.textContent = name;
+      svg.append(text);
+      break;
+    }
+  }
+}
+
 function drawPoints(chart, figure, width) {
   const rows = shown().filter((i) => chart.x.values[i] !== null && chart.y.values[i] !== null);
   const labels = shortLabels(rows), onFront = new Set(chart.front);
@@ -122,17 +145,14 @@ function drawPoints(chart, figure, width) {
   if (hasPlot && rows.length) {
     const front = rows.filter((i) => onFront.has(i)).sort((a, b) => chart.x.values[a] - chart.x.values[b]);
     const x = (i) => chart.x.values[i], y = (i) => chart.y.values[i];
-    // Names that would lie over one another are left to the pointer.
-    const named = [];
-    for (const i of front) if (named.length < 24) named.push(i);
     const svg = Plot.plot({...base(width, `${chart.title}: ${rows.length} ${data.what}`), height: Math.min(460, 0.62 * width + 80), marginLeft: 62, marginRight: 30, marginTop: 28, marginBottom: 44,
       x: axisOf(chart.x, rows.map(x), width), y: axisOf(chart.y, rows.map(y), 500),
       marks: [
-        Plot.line(front, {x, y, curve: 'step-after', stroke: 'currentColor', strokeDasharray: '4 3', strokeOpacity: 0.7}),
+        Plot.line(front, {x, y, z: (i) => chart.workloads[i], curve: 'step-after', stroke: 'currentColor', strokeDasharray: '4 3', strokeOpacity: 0.7}),
         Plot.dot(rows, {x, y, r: 5, fill: (i) => onFront.has(i) ? '#0072B2' : 'none', stroke: '#0072B2', strokeWidth: 1.5}),
-        Plot.text(named, {x, y, text: (i) => labels.get(i), dy: 14, textAnchor: 'middle', stroke: 'var(--paper)', fill: 'currentColor', strokeWidth: 3}),
         Plot.tip(rows, Plot.pointer({x, y, title: text})),
       ]});
+    addNames(svg, {all: rows, named: front}, x, y, (i) => labels.get(i), width);
     figure.append(tie(svg, 'g[aria-label=dot] circle', (d) => rows[d], text));
   }
   figure.append(note('Filled: the Pareto front, which no point beats in both.'),
@@ -155,13 +175,13 @@ function drawRoofline(chart, figure, width) {
       x: {...axisOf({...chart.x, hint: ''}, [low, high], width), type: 'log'}, y: {...axisOf({...chart.y, hint: ''}, [1, 1e6], 500), type: 'log'},
       marks: [
         ...roofs.map((points) => Plot.line(points, {stroke: 'currentColor', strokeOpacity: 0.75})),
-        Plot.text(pairs, {x: () => high, y: ([peak]) => peak, text: ([peak]) => si(peak, 'MAC/s'), textAnchor: 'end', dy: -8, fill: 'currentColor'}),
-        Plot.text(pairs, {x: ([peak, bandwidth]) => Math.sqrt(low * peak / bandwidth), y: ([peak, bandwidth]) => Math.sqrt(low * peak / bandwidth) * bandwidth, text: ([, bandwidth]) => si(bandwidth, 'B/s'), textAnchor: 'end', dx: -10, dy: -4, fill: 'currentColor'}),
-        ...rows.length > 9 ? [] : [Plot.text(rows, {x, y, text: (i) => labels.get(i), textAnchor: 'start', dx: 9, dy: 5, stroke: 'var(--paper)', strokeWidth: 3, fill: 'currentColor'})],
+        Plot.text([...new Map(pairs.map((pair) => [pair[0], pair])).values()], {x: () => high, y: ([peak]) => peak, text: ([peak]) => si(peak, 'MAC/s'), textAnchor: 'end', dy: -8, fill: 'currentColor'}),
+        Plot.text([...new Map(pairs.map((pair) => [pair[1], pair])).values()], {x: ([peak, bandwidth]) => Math.sqrt(low * peak / bandwidth), y: ([peak, bandwidth]) => Math.sqrt(low * peak / bandwidth) * bandwidth, text: ([, bandwidth]) => si(bandwidth, 'B/s'), textAnchor: 'end', dx: -10, dy: -4, fill: 'currentColor'}),
         Plot.link(rows, {x1: x, x2: x, y1: y, y2: roof, stroke: '#D55E00', strokeOpacity: rows.length > 40 ? 0.15 : 0.5}),
         Plot.dot(rows, {x, y, r: 5, fill: (i) => roof(i) < chart.peaks[i] ? '#D55E00' : '#E69F00', stroke: 'currentColor', strokeWidth: 0.7}),
         Plot.tip(rows, Plot.pointer({x, y, title: (i) => text(i).replace(/[:;] /g, '\n')})),
       ]});
+    if (rows.length < 25) addNames(svg, {all: rows, named: rows}, x, y, (i) => labels.get(i), width);
     figure.append(legend([['#D55E00', 'below the memory’s roof'], ['#E69F00', 'below the array’s roof']]), tie(svg, 'g[aria-label=dot] circle', (d) => rows[d], text));
   }
   figure.append(numbers(['', 'intensity', 'achieved', 'at most', 'share'], rows.map((i) => [labels.get(i), si(x(i), 'MAC/B'), si(y(i), 'MAC/s'), si(roof(i), 'MAC/s'), percent(y(i) / roof(i))])));
@@ -174,12 +194,11 @@ function drawLines(chart, figure, width) {
     ...entries.map(([key, text]) => el('option', key === value ? {value: key, selected: ''} : {value: key}, text))));
   figure.append(el('div', {class: 'controls'},
     pick('show', chart.measures.map((m, i) => [i, m.axis]), along.measure, (v) => along.measure = v),
-    pick('along', chart.along.map((c) => [c, data.columns[c].title]), along.column, (v) => along.column = v)));
+    pick('along', chart.along.filter((c) => twinOf[c] < 0).map((c) => [c, titleOf(c)]), along.column, (v) => along.column = v)));
   const column = data.columns[along.column], measure = chart.measures[along.measure];
   const rows = shown().filter((i) => measure.values[i] !== null);
   const x = (i) => column.numbers[data.cells[i][along.column]], y = (i) => measure.values[i];
-  const nameOf = (i) => data.columns.map((other, c) => other.values[data.cells[i][c]]).filter((_, c) => c !== along.column && chosen[c] < 0 && data.columns[c].values.length > 1
-    && !data.labels.every((_, j) => data.columns[c].values.length === column.values.length && data.cells[j][c] === data.cells[j][along.column])).join(', ');
+  const nameOf = (i) => data.columns.map((other, c) => other.values[data.cells[i][c]]).filter((_, c) => c !== along.column && twinOf[c] < 0 && chosen[c] < 0 && data.columns[c].values.length > 1).join(', ');
   let names = [...new Set(rows.map(nameOf))];
   if (names.length > kMostLines) figure.append(note(`${kMostLines} of ${names.length} lines: choose values above to see others.`));
   names = names.slice(0, kMostLines);
@@ -190,7 +209,7 @@ function drawLines(chart, figure, width) {
   if (hasPlot && kept.length) {
     const isLog = Math.min(...column.numbers) > 0 && spread(column.numbers) > 8;
     const svg = Plot.plot({...base(width, `${measure.axis} along ${column.title}`), height: Math.min(400, 0.5 * width + 80), marginLeft: 72, marginRight: 30, marginTop: 28, marginBottom: 44,
-      x: {type: isLog ? 'log' : 'linear', label: column.title, ticks: column.numbers, tickFormat: (v) => titles.get(v) ?? ''},
+      x: {type: isLog ? 'log' : 'linear', label: titleOf(along.column), ticks: column.numbers, tickFormat: (v) => titles.get(v) ?? ''},
       y: {label: `${measure.axis} (${measure.hint})`, tickFormat: (v) => si(v, measure.unit), grid: true, zero: measure.unit !== 'dB', nice: true},
       marks: [
         Plot.line(kept, {x, y, z: nameOf, stroke: (i) => colour(nameOf(i)), strokeWidth: 2}),
@@ -223,19 +242,19 @@ function choices() {
   const place = document.getElementById('choices');
   if (!place || data.labels.length < 2) return;
   data.columns.forEach((column, c) => {
-    if (column.values.length < 2) return;
+    if (column.values.length < 2 || twinOf[c] >= 0) return;
     const set = (value) => { chosen[c] = value; drawAll(); };
     if (column.numbers) {
       const order = column.values.map((_, i) => i).sort((a, b) => column.numbers[a] - column.numbers[b]);
       const out = el('output', {}, 'all');
-      place.append(el('label', {}, column.title, el('input', {type: 'range', min: -1, max: order.length - 1, value: -1, 'aria-valuetext': 'all', on: {input: (e) => {
+      place.append(el('label', {}, titleOf(c), el('input', {type: 'range', min: -1, max: order.length - 1, value: -1, 'aria-valuetext': 'all', on: {input: (e) => {
         const at = Number(e.target.value);
         out.textContent = at < 0 ? 'all' : column.values[order[at]];
         e.target.setAttribute('aria-valuetext', out.textContent);
         set(at < 0 ? -1 : order[at]);
       }}}), out));
     } else {
-      place.append(el('label', {}, column.title, el('select', {on: {change: (e) => set(Number(e.target.value))}}, el('option', {value: -1}, 'all'), ...column.values.map((value, i) => el('option', {value: i}, value)))));
+      place.append(el('label', {}, titleOf(c), el('select', {on: {change: (e) => set(Number(e.target.value))}}, el('option', {value: -1}, 'all'), ...column.values.map((value, i) => el('option', {value: i}, value)))));
     }
   });
 }
