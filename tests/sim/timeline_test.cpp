@@ -74,7 +74,7 @@ Traced traced(const std::string& text) {
 
 constexpr const char* kLayer =
     "name: t\naccelerator: edge-16x16.yaml\nvalues: off\n"
-    "layer: {name: conv, conv2d: {height: 28, width: 28, channels: 16, filters: 64, kernel: 3, "
+    "layer: {name: conv, conv2d: {height: 28, width: 28, channels: 64, filters: 512, kernel: 3, "
     "padding: 1}}\n"
     "precision: {weights: int8, activations: int8, mac: int8}\n";
 
