@@ -127,6 +127,19 @@ const std::vector<PartRow>& part_looks() {
   return kRows;
 }
 
+std::size_t part_rank(const std::string& name) {
+  std::size_t rank = 0;
+  const auto find = [&](const auto& rows) {
+    for (const auto& row : rows) {
+      if (name == row.name) return true;
+      ++rank;
+    }
+    return false;
+  };
+  if (!find(machine_components()) && !find(dram_parts())) find(part_looks());
+  return rank;
+}
+
 std::string part_colour(const std::string& name) {
   for (const ComponentRow& row : machine_components())
     if (name == row.name) return row.colour;

@@ -2,6 +2,7 @@
 // which the tests write it out (python/bitjoule/plotting/charts.py).
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,9 @@ struct PartRow {
 };
 const std::vector<PartRow>& part_looks();
 
+/// The place of a part in every chart: components as operands pass them, parts of the DRAM, causes,
+/// tensors; others behind them.
+std::size_t part_rank(const std::string& name);
 /// The colour of a part in every chart: a component, a part of the DRAM, a cause, a tensor.
 std::string part_colour(const std::string& name);
 /// Its name as prose: a component by its title.

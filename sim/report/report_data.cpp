@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 
 #include "sim/config/units.h"
 #include "sim/output/text.h"
@@ -54,33 +55,28 @@ std::vector<std::pair<std::string, double>> parts_of(const json::object& metrics
   return parts;
 }
 
-/// One column of numbers per part that is not nothing in every row, largest sums first.
+/// One column of numbers per part that is not nothing in every row, by part_rank().
 json::array part_columns(const ReportRows& rows, const StackRow& stack,
                          const std::vector<char>& is_in, double scale) {
-  std::vector<std::string> names;
-  std::vector<std::vector<double>> columns;
+  std::map<std::pair<std::size_t, std::string>, std::vector<double>> columns;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     if (is_in[i] == 0) continue;
     for (const auto& [name, size] : parts_of(rows.rows[i]->metrics, stack)) {
-      const auto at =
-          static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
-      if (at == names.size()) {
-        names.push_back(name);
-        columns.emplace_back(rows.rows.size());
-      }
-      columns[at][i] = size;
+      std::vector<double>& column = columns[{part_rank(name), name}];
+      column.resize(rows.rows.size());
+      column[i] = size;
     }
   }
   json::array parts;
-  for (std::size_t p = 0; p < names.size(); ++p) {
-    if (std::none_of(columns[p].begin(), columns[p].end(), [](double size) { return size > 0; }))
-      continue;
+  for (const auto& [key, column] : columns) {
+    if (std::none_of(column.begin(), column.end(), [](double size) { return size > 0; })) continue;
+    const std::string& name = key.second;
     json::array values;
-    for (std::size_t i = 0; i < columns[p].size(); ++i)
-      values.push_back(is_in[i] == 0 ? json::value(nullptr) : rounded(columns[p][i], scale));
-    parts.push_back({{"name", names[p]},
-                     {"title", part_title(names[p])},
-                     {"colour", part_colour(names[p])},
+    for (std::size_t i = 0; i < column.size(); ++i)
+      values.push_back(is_in[i] == 0 ? json::value(nullptr) : rounded(column[i], scale));
+    parts.push_back({{"name", name},
+                     {"title", part_title(name)},
+                     {"colour", part_colour(name)},
                      {"values", std::move(values)}});
   }
   return parts;

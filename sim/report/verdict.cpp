@@ -134,7 +134,10 @@ std::string error_text(const Duel& duel) {
     const std::string own = metric_cell(*duel.best, error.metric).text;
     const std::string other = metric_cell(*duel.other, error.metric).text;
     if (!own.empty() && own != "null" && !other.empty() && other != "null")
-      return fmt::format("{} {} against {}", error.name, own, other);
+      return fmt::format(
+          "{} {}{} against {}", error.name, own,
+          metric_of(*duel.best, "error.sqnr_db").value_or(0) < 0 ? ", more error than signal," : "",
+          other);
   }
   return "";
 }

@@ -38,6 +38,7 @@ LOOKS = {
     **DRAM_PARTS,  # the DRAM's energy by a table that prices its commands apart
     **{name: (colour, hatch) for name, (_, colour, hatch) in COMPONENTS.items()},
 }
+ORDER = {name: i for i, name in enumerate([*COMPONENTS, *DRAM_PARTS, *PARTS])}
 SPARE = [
     (PURPLE, "..."),
     (GREY, ""),
@@ -85,6 +86,12 @@ def look(name):
     if name in LOOKS:
         return LOOKS[name]
     return SPARE[sum(name.encode()) % len(SPARE)]
+
+
+def rank(name):
+    """The place of a part in every figure: components as operands pass them, parts of the DRAM,
+    causes, tensors; others behind them by name."""
+    return ORDER.get(name, len(ORDER)), name
 
 
 def readable(name):

@@ -19,6 +19,7 @@ from .style import plt, si
 MOST_PANELS = 16  # combinations of the other axes that fit one page
 MOST_LINES = 12
 SHARED = 10  # panels of one quantity have one axis, unless their highest bars differ by more
+LOG_FROM = 30  # lines that span more have a logarithmic axis
 SIZES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "Hz": 1, "MHz": 1e6, "GHz": 1e9}
 
 
@@ -234,7 +235,8 @@ def lines(sweep):
         return None
     axis = numeric[0]
     ticks = sorted(amounts[axis].items(), key=lambda item: item[1])
-    twins = {a for a in sweep.axes if _changes_with(sweep, a, axis)}
+    twins = [a for a in sweep.axes if _changes_with(sweep, a, axis)]
+    title = " = ".join(map(_short, twins))
     groups = {}
     for row in sweep.rows:
         key = ", ".join(_label(row[a]) for a in sweep.axes if a not in twins)
@@ -255,14 +257,22 @@ def lines(sweep):
         ax.set_xticks([x for _, x in ticks], [text for text, _ in ticks], fontsize=8)
         ax.xaxis.set_minor_formatter(style.NullFormatter())
         style.axis_unit(ax.yaxis, unit if measure.metric.startswith("energy.") else measure.unit)
-        if measure.unit != "dB":
+        heights = [y for line in ax.get_lines() for y in line.get_ydata()]
+        if measure.unit == "dB":
+            pass
+        elif min(heights) > 0 and max(heights) > LOG_FROM * min(heights):
+            ax.set_yscale("log")
+            style.axis_unit(ax.yaxis, unit if measure.metric.startswith("energy.") else measure.unit)
+            ax.yaxis.set_major_locator(style.LogLocator(subs=(1, 3)))
+            ax.yaxis.set_minor_formatter(style.NullFormatter())
+        else:
             ax.set_ylim(bottom=0)
-        ax.set_xlabel(_short(axis))
+        ax.set_xlabel(title)
         ax.set_ylabel(f"{measure.axis} ({measure.hint})")
         ax.grid()
     if len(kept) > 1:
         axes[0][-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    style.title(figure, _title(sweep, f"Along {_short(axis)}{without}", len(kept), len(groups)))
+    style.title(figure, _title(sweep, f"Along {title}{without}", len(kept), len(groups)))
     return figure
 
 

@@ -34,7 +34,7 @@ const chosen = data.columns.map(() => -1);
 const shown = () => data.labels.map((_, i) => i).filter((i) => chosen.every((value, column) => value < 0 || data.cells[i][column] === value));
 // Columns that change together, as those of a zip do, are one: the first.
 const twinOf = data.columns.map((column, c) => data.columns.findIndex((other, o) => o < c && other.values.length === column.values.length && new Set(data.cells.map((cell) => `${cell[o]} ${cell[c]}`)).size === column.values.length));
-const titleOf = (c) => [c, ...data.columns.keys()].filter((other) => other === c || twinOf[other] === c).map((other) => data.columns[other].title).join(' = ');
+const titleOf = (c) => [...data.columns.keys()].filter((other) => other === c || twinOf[other] === c).map((other) => data.columns[other].title).join(' = ');
 // The label of a row without what all shown rows have in common.
 function shortLabels(rows) {
   const open = data.columns.map((_, c) => twinOf[c] < 0 && new Set(rows.map((i) => data.cells[i][c])).size > 1);
@@ -210,7 +210,8 @@ function drawLines(chart, figure, width) {
     const isLog = Math.min(...column.numbers) > 0 && spread(column.numbers) > 8;
     const svg = Plot.plot({...base(width, `${measure.axis} along ${column.title}`), height: Math.min(400, 0.5 * width + 80), marginLeft: 72, marginRight: 30, marginTop: 28, marginBottom: 44,
       x: {type: isLog ? 'log' : 'linear', label: titleOf(along.column), ticks: column.numbers, tickFormat: (v) => titles.get(v) ?? ''},
-      y: {label: `${measure.axis} (${measure.hint})`, tickFormat: (v) => si(v, measure.unit), grid: true, zero: measure.unit !== 'dB', nice: true},
+      y: measure.unit !== 'dB' && Math.min(...kept.map(y)) > 0 && spread(kept.map(y)) > 30 ? axisOf(measure, kept.map(y), 600)
+        : {label: `${measure.axis} (${measure.hint})`, tickFormat: (v) => si(v, measure.unit), grid: true, zero: measure.unit !== 'dB', nice: true},
       marks: [
         Plot.line(kept, {x, y, z: nameOf, stroke: (i) => colour(nameOf(i)), strokeWidth: 2}),
         Plot.dot(kept, {x, y, r: 3.5, fill: (i) => colour(nameOf(i))}),
