@@ -22,6 +22,11 @@ foreach(module simulation onnx tflite mpi)
   endif()
 endforeach()
 install(DIRECTORY configs DESTINATION ${data_dir} COMPONENT program)
+install(FILES sim/report/web/report.css sim/report/web/report.js DESTINATION ${data_dir}/report
+  COMPONENT program)
+install(FILES ${PROJECT_BINARY_DIR}/${data_dir}/report/charts.js
+              ${PROJECT_BINARY_DIR}/${data_dir}/report/charts.licence
+  DESTINATION ${data_dir}/report COMPONENT program OPTIONAL)
 
 # What the program writes about itself.
 set(written ${PROJECT_BINARY_DIR}/written)

@@ -10,10 +10,10 @@ declare -A groups=(
            libboost1.81-dev|libboost1.88-dev|libboost1.83-dev|libboost-dev
            libboost-json1.81-dev|libboost-json1.88-dev|libboost-json1.83-dev|libboost-json-dev
            libfmt-dev libyaml-dev libcli11-dev libonnx-dev libprotobuf-dev
-           libflatbuffers-dev"
+           libflatbuffers-dev nodejs npm|nodejs"
   [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh
           dpkg-dev file mkdocs mkdocs-material codespell"
-  [browser]="chromium|chromium-browser"
+  [browser]="chromium|chromium-browser python3-pil"
   [python]="pybind11-dev python3-dev python3-numpy python3-pandas python3-matplotlib python3-pip
             python3-setuptools python3-wheel python3-venv jupyter-nbconvert python3-ipykernel mypy"
   [plot]="python3 python3-matplotlib"

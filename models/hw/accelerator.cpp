@@ -93,7 +93,8 @@ void Accelerator::bind_operands(OperandPorts& operands) {
 void Accelerator::trace_causes(const LayerRun& run) {
   const std::int32_t cause = run.trace->add_signal("sequencer.cause", 4);
   const std::int32_t busy = run.trace->add_signal("array.step_enters", 1);
-  run.attribution->listen([trace = run.trace, cause, busy](Cycles begin, std::int64_t, Cause c) {
+  run.attribution->listen([trace = run.trace, cause, busy](Cycles begin, std::int64_t n, Cause c) {
+    trace->add_cause(begin, begin + Cycles(n), c);
     trace->change(cause, begin, static_cast<std::int64_t>(c));
     trace->change(busy, begin, c == Cause::kArrayBusy ? 1 : 0);
   });

@@ -14,7 +14,7 @@ std::int64_t BufferLevel::peak_bytes(const std::string& name, Bytes capacity, Tr
     return a.at != b.at ? a.at < b.at : a.bits < b.bits;
   });
   std::int32_t signal = 0;
-  if (trace != nullptr) signal = trace->add_signal(name + ".level_bytes", 32);
+  if (trace != nullptr) signal = trace->add_counter(name + ".level_bytes", 32);
   std::int64_t level = 0, peak = 0;
   for (const Change& change : changes_) {
     level += change.bits;

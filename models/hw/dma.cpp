@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/machine/bound.h"
+#include "core/result/tile_trace.h"
 
 namespace bitjoule {
 namespace {
@@ -270,8 +271,10 @@ void Dma::retire(Stream& stream) {
     account(t);
     if (t.done == Token::kFetchedAhead) retire_ahead(t, at);
     if (run_.trace != nullptr)
-      run_.trace->add(std::string("dma ") + tensor_name(t.tensor),
-                      std::to_string(t.sram_bits / 8) + " B", t.usable, at);
+      run_.trace->add(
+          kDmaTracks[static_cast<std::size_t>(&stream - streams_.data())],
+          std::string(tensor_name(t.tensor)) + ", " + std::to_string(t.sram_bits / 8) + " B",
+          t.usable, at);
     if (t.done == Token::kWeightLoaded) to_sequencer->give(Token::kWeightArrived, at);
     if (t.done != Token::kFetchedAhead) {
       stream.retired = t.elements > 0 ? std::max(at, dequantized(t, *run_.problem)) : at;

@@ -9,6 +9,7 @@
 #include "core/mapping/folds.h"
 #include "core/mapping/machine_parts.h"
 #include "core/mapping/tile_layout.h"
+#include "core/result/tile_trace.h"
 #include "run/key.h"
 #include "run/mapping_memo.h"
 #include "run/outcome_store.h"
@@ -273,7 +274,7 @@ std::vector<LayerResult> LayerRunner::run_all(const Layer& layer, const Precisio
   std::vector<LayerResult> results;
   const auto add = [&](const std::vector<QuantizePass>& list) {
     for (const QuantizePass& pass : list)
-      results.push_back(run(pass.name, pass.op, prepare(pass.op, pass.formats, pins), {}));
+      results.push_back(run(pass.name, pass.op, prepare(pass.op, pass.formats, pins)));
   };
   add(passes.before);
   results.push_back(run(layer, precision, pins, trace));
@@ -282,7 +283,8 @@ std::vector<LayerResult> LayerRunner::run_all(const Layer& layer, const Precisio
 }
 
 LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
-                             const LayerProgram& prepared, const LayerOverlap& overlap) {
+                             const LayerProgram& prepared, Trace* trace,
+                             const LayerOverlap& overlap) {
   const MappingProblem& problem = prepared.problem;
   const Program& program = prepared.program;
   LayerResult result;
@@ -292,7 +294,7 @@ LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
   result.extents = {0, op.rows, op.cols, 0};
   result.outcome.traffic.burst_bytes = memory().burst_bytes;
   if (!program.vectors.empty())
-    result.outcome = outcome_of(prepared, nullptr, nullptr, overlap, nullptr);
+    result.outcome = outcome_of(prepared, nullptr, trace, overlap, nullptr);
   for (const VectorJob& job : program.vectors) result.compute_cycles += job.cycles.value;
   complete(problem, program, result);
   check_vector_work(op, result.outcome.counts);
@@ -308,8 +310,11 @@ LayerOutcome LayerRunner::outcome_of(const LayerProgram& p, LayerValues* values,
       overlap.next == nullptr && overlap.ahead.all_bursts == 0 && overlap.ahead.usable.empty();
   const auto simulated = [&] {
     const auto expected = alone && trace == nullptr ? expected_.find(p.key) : expected_.end();
-    if (expected == expected_.end())
-      return machine_->run(p, values, trace, neighbours_of(overlap), told);
+    if (expected == expected_.end()) {
+      LayerOutcome outcome = machine_->run(p, values, trace, neighbours_of(overlap), told);
+      if (trace != nullptr) tell_tiles(p.problem, p.program, *trace);
+      return outcome;
+    }
     if (values != nullptr) compute_values(p.program, *values);
     return std::move(expected_.extract(expected).mapped());
   };

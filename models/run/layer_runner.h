@@ -70,7 +70,7 @@ class LayerRunner {
 
   /// Without values. Operators that move nothing take no cycles.
   LayerResult run(const std::string& name, const VectorOp& op, const LayerProgram& prepared,
-                  const LayerOverlap& overlap = {});
+                  Trace* trace = nullptr, const LayerOverlap& overlap = {});
 
   /// Whether simulating a layer takes long enough to do it elsewhere, and was not done before.
   bool is_work(const LayerProgram& prepared) const;

@@ -42,11 +42,24 @@ Result Machine::run(const Layer& layer, Trace* trace) {
 
 Result Machine::run(const Network& network) { return run({{network.phase, 0, 1, network}}); }
 
-Result Machine::run(const std::vector<NetworkPhase>& phases) {
+Result Machine::run(Timeline& timeline) {
+  timeline = {};
+  if (!config_.phases.empty()) return run(config_.phases, &timeline);
+  auto layer = std::make_shared<Timeline::Layer>();
+  Result result = run(config_.layer, &layer->trace);
+  layer->result = result.layer();
+  timeline.steps.push_back({layer->result.name, 1, 0});
+  timeline.layers.push_back(std::move(layer));
+  return result;
+}
+
+Result Machine::run(const std::vector<NetworkPhase>& phases, Timeline* timeline) {
+  if (timeline != nullptr && config_.options.fidelity == Fidelity::kEstimate)
+    throw input_error("a timeline: fidelity: estimate has no events; use fast or pe");
   check_fidelity(config_);
   check_ranges(config_);
   for (const NetworkPhase& phase : phases) check_ranges(phase.network);
-  return {{}, NetworkRunner(config_, phases, simulation_).run(progress_)};
+  return {{}, NetworkRunner(config_, phases, simulation_).run(progress_, timeline)};
 }
 
 void require_verified(const Result& result) {

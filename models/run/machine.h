@@ -14,6 +14,7 @@
 #include "core/result/trace.h"
 #include "run/result.h"
 #include "run/run_config.h"
+#include "run/timeline.h"
 
 namespace bitjoule {
 
@@ -49,8 +50,10 @@ class Machine {
   /// One layer, with the formats, options and mapping of the configuration.
   Result run(const Layer& layer, Trace* trace = nullptr);
   Result run(const Network& network);
+  /// What the configuration names, and what its layers did when.
+  Result run(Timeline& timeline);
   /// Several passes of a network, one after the other.
-  Result run(const std::vector<NetworkPhase>& phases);
+  Result run(const std::vector<NetworkPhase>& phases, Timeline* timeline = nullptr);
 
  private:
   RunConfig config_;

@@ -157,7 +157,8 @@ void NetworkRunner::simulate_beside(const std::vector<Step>& steps, const Progre
 }
 
 LayerResult NetworkRunner::simulate_anew(const Step& step, const Step* next,
-                                         const WeightsAhead& ahead, GivenOperands* given) {
+                                         const WeightsAhead& ahead, GivenOperands* given,
+                                         Trace* trace) {
   const NetworkLayer& layer = *step.layer;
   LayerOverlap overlap;
   overlap.ahead = ahead;
@@ -165,8 +166,8 @@ LayerResult NetworkRunner::simulate_anew(const Step& step, const Step* next,
   const LayerProgram& program = prepared(step);
   return with_name(layer, [&] {
     if (const auto* op = std::get_if<VectorOp>(&layer.op))
-      return runner_.run(layer.name, *op, program, overlap);
-    return runner_.run(mac_layer(layer), layer_precision(layer, run_.precision), program, nullptr,
+      return runner_.run(layer.name, *op, program, trace, overlap);
+    return runner_.run(mac_layer(layer), layer_precision(layer, run_.precision), program, trace,
                        overlap, given);
   });
 }
@@ -184,7 +185,16 @@ NetworkRunner::Known NetworkRunner::simulate(const Step& step, const Step* next,
   KnownLayer& known = known_[key];
   known.step = step.key;
   LayerResult& result = known.result;
-  result = simulate_anew(step, next, ahead, given);
+  if (timeline_ != nullptr) {
+    traced_[key] = timeline_->layers.size();
+    timeline_->layers.push_back(std::make_shared<Timeline::Layer>());
+  }
+  result = simulate_anew(step, next, ahead, given,
+                         timeline_ != nullptr ? &timeline_->layers.back()->trace : nullptr);
+  if (timeline_ != nullptr) {
+    timeline_->layers.back()->result = result;
+    timeline_->layers.back()->result.outputs.reset();
+  }
   result.energy.actions = {};  // prices are told of the run's sum
   if (run_.overlap == LayerOverlapMode::kNone) programs_.clear();
   return {key, &result};
@@ -258,6 +268,7 @@ void NetworkRunner::run_experts(const NetworkLayer& layer, const NetworkPhase& p
     const Known known = simulate_macs(step, nullptr, {}, first_row, valued, result);
     valued.network_error = quality_of(result);
     add(known, layer, 1, pass);
+    add_step(known, layer.name, phase.weight);
     NetworkLayer row = layer;  // its name and kind, for the report
     if (!alike) row.name += fmt::format(".{}rows", loads[e]);
     add_layer({known.key, &valued}, row, phase.weight, phase);
@@ -309,6 +320,10 @@ void NetworkRunner::name_rows() {
     const std::string common = without_indices(layer.name);
     if (layer.repeat > 1 && names.insert(common).second) layer.name = common;
   }
+}
+
+void NetworkRunner::add_step(const Known& known, const std::string& name, std::int64_t repeat) {
+  if (timeline_ != nullptr) timeline_->steps.push_back({name, repeat, traced_.at(known.key)});
 }
 
 void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int64_t count,
@@ -366,6 +381,8 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
       before_it = known.key;
       ahead = known.result->outcome.ahead;
       add(known, layer, count, pass);
+      add_step(known, phases_.size() > 1 ? phase.name + "/" + layer.name : layer.name,
+               count * phase.weight);
       add_layer({known.key, computes ? &valued : known.result}, layer, count * phase.weight, phase);
     }
   }
@@ -417,7 +434,11 @@ std::size_t NetworkRunner::simulate_beside(std::size_t phase, const ProgressSink
   return phase;
 }
 
-NetworkResult NetworkRunner::run(const ProgressSink& progress) {
+NetworkResult NetworkRunner::run(const ProgressSink& progress, Timeline* timeline) {
+  if (timeline != nullptr && run_.overlap == LayerOverlapMode::kLayers)
+    throw input_error("a timeline: of layers one after the other, not of overlap: layers");
+  timeline_ = timeline;
+  traced_.clear();
   result_ = {};
   known_.clear();
   waiting_.clear();
@@ -431,8 +452,8 @@ NetworkResult NetworkRunner::run(const ProgressSink& progress) {
   work_ = done_ = 0;
   const std::map<std::string, std::size_t> last = survey();
   // Layers that overlap depend on those before them.
-  const bool beside = run_.options.workers != nullptr && run_.options.share_equal &&
-                      run_.overlap == LayerOverlapMode::kNone;
+  const bool beside = timeline == nullptr && run_.options.workers != nullptr &&
+                      run_.options.share_equal && run_.overlap == LayerOverlapMode::kNone;
   // What no phase is known to have are experts of this one's values.
   const auto is_last = [&last](const std::string& step, std::size_t phase) {
     const auto found = last.find(step);

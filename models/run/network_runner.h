@@ -12,6 +12,7 @@
 #include "run/layer_runner.h"
 #include "run/network_result.h"
 #include "run/network_values.h"
+#include "run/timeline.h"
 
 namespace bitjoule {
 
@@ -23,7 +24,8 @@ class NetworkRunner {
                 std::shared_ptr<Simulation> machine);
 
   /// `progress` is told before each layer.
-  NetworkResult run(const ProgressSink& progress = {});
+  /// `timeline`, which may be null, gets what the layers did when: of layers that do not overlap.
+  NetworkResult run(const ProgressSink& progress = {}, Timeline* timeline = nullptr);
 
  private:
   /// A layer that takes cycles, and what its cost depends on but for its neighbours.
@@ -44,7 +46,7 @@ class NetworkRunner {
   Known simulate(const Step& step, const Step* next, const WeightsAhead& ahead,
                  GivenOperands* given = nullptr);
   LayerResult simulate_anew(const Step& step, const Step* next, const WeightsAhead& ahead,
-                            GivenOperands* given);
+                            GivenOperands* given, Trace* trace);
   Known simulate_values(const Step& step, const Step* next, const WeightsAhead& ahead,
                         LayerResult& valued);
   /// Of a layer with MACs; `result` is what it yields, `first_row` as NetworkValues::operands.
@@ -63,6 +65,7 @@ class NetworkRunner {
   void add(const Known& known, const NetworkLayer& layer, std::int64_t count, PassResult& pass);
   void add_layer(const Known& known, const NetworkLayer& layer, std::int64_t count,
                  const NetworkPhase& phase);
+  void add_step(const Known& known, const std::string& name, std::int64_t repeat);
   void name_rows();
 
   const RunConfig& run_;
@@ -77,6 +80,8 @@ class NetworkRunner {
   std::map<std::string, std::size_t> rows_;       ///< in result_.layers
   std::set<std::string> phases_begun_;            ///< by name
   bool begins_phase_ = false;                     ///< the pass is the first of its phase
+  Timeline* timeline_ = nullptr;                  ///< of this run; may be null
+  std::map<std::string, std::size_t> traced_;     ///< in timeline_->layers, by Known::key
   double work_ = 0, done_ = 0;                    ///< for the progress
 };
 

@@ -39,6 +39,7 @@ __all__ = [
     "stalls",
     "sweep_bandwidth",
     "sweep_energy",
+    "sweep_lines",
     "sweep_pareto",
     "sweep_stalls",
     "sweep_time",
@@ -185,8 +186,13 @@ def sweep_time(data: Data) -> _Figure:
     return _drawn(sweep.time, _sweep, data)
 
 
+def sweep_lines(data: Data) -> _Figure:
+    """Energy, time, traffic and error along the first axis of numbers of a sweep."""
+    return _drawn(sweep.lines, _sweep, data)
+
+
 def sweep_pareto(data: Data) -> _Figure:
-    """Energy against error, and against time, with the points that none beats in both."""
+    """Energy against error, with the points that none beats in both."""
     return _drawn(sweep.pareto, _sweep, data)
 
 

@@ -124,8 +124,7 @@ std::string report_text(const CountedPart& part, const EnergyReport& report,
       fmt::format("{} priced by {}\n", part.name.empty() ? "run" : part.name, report.table);
   out += fmt::format("  DRAM by {}\n", dram_prices_text(report));
   for (const ComponentEnergy& row : report.components)
-    out += fmt::format("  {:<20} {:>12}  {:>7}\n", row.component,
-                       component_text(report, row, energy_text), percent(row.energy, report.total));
+    out += component_line(report, row, 12, energy_text, percent(row.energy, report.total));
   out += fmt::format("  {:<20} {:>12}\n", "total", energy_text(report.total.value, report.unit));
   out += fmt::format("  quoted prices {}, derived {}\n",
                      percent(sum_of(report, PriceOrigin::kQuoted), report.total),

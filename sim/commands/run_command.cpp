@@ -24,6 +24,7 @@
 #include "sim/report/accuracy_text.h"
 #include "sim/report/fst.h"
 #include "sim/report/summary.h"
+#include "sim/report/timeline.h"
 #include "sim/report/waveform.h"
 #include "sim/result/network_outputs.h"
 #include "sim/result/result_json.h"
@@ -110,10 +111,30 @@ std::shared_ptr<OutcomeStore> stored_outcomes(const RunArguments& a) {
   return std::make_shared<OutcomeFiles>(outcome_directory(a.store));
 }
 
-Result simulate(Machine& machine, Trace* trace = nullptr) {
+template <class Record>
+Result simulate(Machine& machine, Record& record) {
   ProgressLine line;
   machine.report_to([&](double share, const std::string& what) { line.show(share, what); });
-  return machine.run(trace);
+  return machine.run(record);
+}
+
+/// A layer's trace as a timeline of that layer alone.
+Timeline timeline_of(const LayerResult& result, Trace trace) {
+  Timeline timeline;
+  timeline.layers.push_back(std::make_shared<Timeline::Layer>());
+  timeline.layers[0]->result = result;
+  timeline.layers[0]->trace = std::move(trace);
+  timeline.steps.push_back({result.name, 1, 0});
+  return timeline;
+}
+
+/// Adds the timeline to the files, and says what it leaves out.
+void add_timeline(const std::string& file, const Timeline& timeline, const RunConfig& run,
+                  OutputFiles& files) {
+  const TimelineFile made =
+      timeline_file(timeline, Clock::from_frequency(run.accelerator.clock), "bitjoule " + run.name);
+  print_done("timeline: " + made.detail + "\n");
+  files.add(file, made.text);
 }
 
 /// Options that change no result, where they have nothing to do.
@@ -141,7 +162,8 @@ std::optional<Accuracy> evaluated_beside(const RunArguments& a, const RunConfig&
 int run_network(const RunArguments& a, RunConfig config) {
   print_notes(config.notes);
   note_options(a, config);
-  if (is_traced(a)) throw input_error("--vcd, --fst and --timeline: of a run with one layer");
+  if (!a.vcd.empty() || !a.fst.empty())
+    throw input_error("--vcd and --fst: of a run with one layer; --timeline is of networks too");
   if (a.save_outputs && a.directory.empty())
     throw input_error("--save-outputs: expected a directory as well: -o DIR");
   config.options.share_equal = !a.unshared;
@@ -149,18 +171,21 @@ int run_network(const RunArguments& a, RunConfig config) {
   if (a.jobs > 1) config.options.workers = std::make_shared<ForkedWorkers>(a.jobs);
   Machine machine(std::move(config));
   const RunConfig& run = machine.config();
-  Result all = simulate(machine);
+  Timeline timeline;
+  Trace* const nothing = nullptr;
+  Result all = a.timeline.empty() ? simulate(machine, nothing) : simulate(machine, timeline);
   all.accuracy = evaluated_beside(a, run);
   const NetworkResult& result = *all.network;
   print_notes(mapping_notes(all.layers()));
+  OutputFiles files;
+  if (!a.timeline.empty()) add_timeline(a.timeline, timeline, run, files);
   if (!a.directory.empty()) {
     make_directory(a.directory);
-    OutputFiles files;
     if (a.save_outputs) add_outputs(a.directory, result.outputs, files);
     files.add(a.directory + "/layers.csv", layers_csv(result.layers));
     files.add(a.directory + "/result.json", json_text(result_json(run, all)));
-    take_places(files);
   }
+  take_places(files);
   if (a.json)
     print_data(json_text(result_json(run, all)));
   else
@@ -212,7 +237,8 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
   Trace trace(!a.vcd.empty() || !a.fst.empty());
   const Result outcome = naming(source.name, [&] {
     Machine machine(run);
-    return simulate(machine, is_traced(a) ? &trace : nullptr);
+    Trace* const recorded = is_traced(a) ? &trace : nullptr;
+    return simulate(machine, recorded);
   });
   const std::vector<LayerResult>& results = outcome.layer_passes;
   const LayerResult& result = layer_of(results);
@@ -225,7 +251,7 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     if (!a.fst.empty()) files.add(a.fst, fst_bytes(vcd));
   }
   if (!a.timeline.empty())
-    files.add(a.timeline, timeline_text(trace, clock, "bitjoule " + run.name));
+    add_timeline(a.timeline, timeline_of(result, std::move(trace)), run, files);
   if (!a.directory.empty()) {
     make_directory(a.directory);
     if (result.outputs) add_outputs(a.directory, *result.outputs, files);
@@ -262,7 +288,9 @@ CommandAction add_run_command(CLI::App& app) {
   app.add_option("--vcd", a->vcd, "write a waveform for GTKWave; with pe, of every PE's registers")
       ->type_name("FILE");
   app.add_option("--fst", a->fst, "the same compressed, by GTKWave's vcd2fst")->type_name("FILE");
-  app.add_option("--timeline", a->timeline, "write a Chrome trace for Perfetto, a track per unit")
+  app.add_option(
+         "--timeline", a->timeline,
+         "write a Chrome trace for Perfetto: layers, tiles by unit, stall causes, bandwidth, power")
       ->type_name("FILE");
   app.add_option("--input", a->inputs,
                  "values of an input of the network: .npy, .pb (ONNX) or .safetensors; repeatable")

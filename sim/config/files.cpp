@@ -110,6 +110,10 @@ std::string configs_dir() {
   return dir;
 }
 
+std::string shipped_file(const std::string& name) {
+  return own_file(fmt::format("{}/{}", BITJOULE_DATA, name));
+}
+
 std::string why_no_file(const std::string& name) {
   std::error_code error;
   const fs::file_status status = fs::status(name, error);

@@ -31,6 +31,9 @@ inline Source node_source(std::string name, Node node) {
 /// own_file("share/bitjoule/configs"). Throws an input Error where there is none.
 std::string configs_dir();
 
+/// A file of share/bitjoule that is no configuration; empty where there is none.
+std::string shipped_file(const std::string& name);
+
 /// Reads and parses a document; what is wrong with it goes to `problems`. At most 64 MiB.
 Node parse_source(const Source& source, Problems& problems);
 

@@ -85,8 +85,9 @@ std::string watts_text(double watts, PriceUnit unit) {
   return unit == PriceUnit::kMac ? si(watts * 1e12, "MAC/s") : si(watts, "W");
 }
 
-std::string component_text(const EnergyReport& energy, const ComponentEnergy& component,
-                           std::string (*joules)(double picojoules, PriceUnit unit)) {
+std::string component_line(const EnergyReport& energy, const ComponentEnergy& component, int width,
+                           std::string (*joules)(double picojoules, PriceUnit unit),
+                           const std::string& share) {
   bool is_priced = false, lacks = false;
   for (const PricedAction& row : energy.actions) {
     const Action& a = row.action;
@@ -101,8 +102,10 @@ std::string component_text(const EnergyReport& energy, const ComponentEnergy& co
       continue;
     (row.unit.origin == PriceOrigin::kUnpriced ? lacks : is_priced) = true;
   }
-  if (lacks && !is_priced) return "not priced";
-  return joules(component.energy.value, energy.unit) + (lacks ? " + not priced" : "");
+  const bool is_unknown = lacks && !is_priced;
+  return fmt::format("  {:<20} {:>{}}  {:>7}{}\n", component.component,
+                     is_unknown ? "not priced" : joules(component.energy.value, energy.unit), width,
+                     share, lacks && is_priced ? "  + not priced" : "");
 }
 
 std::string sqnr_words(const Quality& error) {

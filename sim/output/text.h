@@ -32,10 +32,11 @@ std::string bytes_text(std::int64_t bytes);
 std::string joules_text(double picojoules, PriceUnit unit);
 /// "3.4 W"; "3.4 TMAC/s" where joules stand for ratios of a MAC.
 std::string watts_text(double watts, PriceUnit unit);
-/// What a component costs, by `joules` of what has a price: "3.4 mJ", "not priced" where none of
-/// its actions has one, "3.4 mJ + not priced" where some have none.
-std::string component_text(const EnergyReport& energy, const ComponentEnergy& component,
-                           std::string (*joules)(double picojoules, PriceUnit unit));
+/// A row for a component: what of it has a price, by `joules`, at least `width` wide, its `share`,
+/// and that some of it has none: "  dram  3.4 mJ  98.0 %  + not priced".
+std::string component_line(const EnergyReport& energy, const ComponentEnergy& component, int width,
+                           std::string (*joules)(double picojoules, PriceUnit unit),
+                           const std::string& share);
 /// "SQNR 35.8 dB", and how many values are NaN or infinite and not in it.
 std::string sqnr_words(const Quality& error);
 

@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
 #include <system_error>
 
+#include "sim/config/units.h"
 #include "sim/config/writer.h"
-#include "sim/output/text.h"
 #include "sim/output/text_file.h"
 #include "sim/report/html/machine.h"
-#include "sim/result/result_fields.h"
+#include "sim/report/report_data.h"
 #include "sim/sweep/store.h"
 #include "sim/sweep/table.h"
 #include "sim/version.h"
@@ -21,121 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
-
-constexpr std::size_t kShownBars = 60;
-
-/// "26.7 us" as a page says it.
-std::string with_micro(std::string text) {
-  const std::size_t at = text.find(" u");
-  return at == std::string::npos ? text : text.replace(at, 2, " \u00b5");
-}
-
-/// A bar from the metrics whose names are prefix + part + suffix.
-html::Bar bar_of(const std::string& label, const json::object& metrics, const std::string& prefix,
-                 const std::vector<std::string>& suffixes) {
-  html::Bar bar{label, {}, ""};
-  for (const auto& row : metrics) {
-    const std::string name(row.key());
-    if (name.rfind(prefix, 0) != 0 || !row.value().is_number()) continue;
-    const double size = row.value().to_number<double>();
-    for (const std::string& suffix : suffixes) {
-      if (name.size() < prefix.size() + suffix.size() ||
-          name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)
-        continue;
-      const std::string part =
-          name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
-      const auto known = std::find_if(bar.parts.begin(), bar.parts.end(),
-                                      [&](const auto& p) { return p.first == part; });
-      if (known == bar.parts.end())
-        bar.parts.emplace_back(part, size);
-      else
-        known->second += size;
-    }
-  }
-  return bar;
-}
-
-/// One stack of bars per question, for any number of labelled results.
-struct Stack {
-  const char* heading;
-  const char* prefix;
-  std::vector<std::string> suffixes;
-  const char* total;  ///< metric shown beside the bar; of traffic: the parts' sum, in bytes
-  bool shares;
-  bool always = true;  ///< also where nothing has a part
-};
-
-const std::vector<Stack>& stacks() {
-  static const std::vector<Stack> kStacks = {
-      {"Energy by component", "energy.components.", {""}, "energy.total_pj", false},
-      {"Of it leakage and standby", "energy.static.", {""}, "energy.static_pj", false, false},
-      {"DRAM traffic by tensor", "dram.per_tensor.", {".read_bytes", ".write_bytes"}, "", false},
-      {"Time by cause", "stalls.", {""}, "time_s", true}};
-  return kStacks;
-}
-
-/// Keeps kShownBars of them, in their order; of equal ones the first.
-void keep_bars(std::vector<html::Bar>& bars, const std::vector<double>& sizes, Shown shown) {
-  std::vector<std::size_t> kept(bars.size());
-  std::iota(kept.begin(), kept.end(), 0U);
-  if (shown == Shown::kLargest)
-    std::stable_sort(kept.begin(), kept.end(),
-                     [&](std::size_t a, std::size_t b) { return sizes[a] > sizes[b]; });
-  kept.resize(kShownBars);
-  std::sort(kept.begin(), kept.end());
-  std::vector<html::Bar> result;
-  for (const std::size_t i : kept) result.push_back(std::move(bars[i]));
-  bars = std::move(result);
-}
-
-/// Points with energies in one unit.
-std::vector<const PointResult*> in_unit(const std::vector<const PointResult*>& points,
-                                        const EnergyUnit& unit) {
-  std::vector<const PointResult*> some;
-  for (const PointResult* point : points)
-    if (energies_of(point->metrics) == unit) some.push_back(point);
-  return some;
-}
-
-std::string stack_section(const Stack& stack, const std::vector<const PointResult*>& points,
-                          const char* what, Shown shown) {
-  const std::vector<EnergyUnit> units = energy_units(points);
-  if (is_of_energy(stack.total) && units.size() > 1) {
-    std::string sections;
-    for (const EnergyUnit& unit : units)
-      sections += stack_section(stack, in_unit(points, unit), what, shown);
-    return sections;
-  }
-  std::vector<html::Bar> bars;
-  std::vector<double> sizes;
-  bool is_empty = true;
-  for (const PointResult* point : points) {
-    html::Bar bar = bar_of(point_label(*point), point->metrics, stack.prefix, stack.suffixes);
-    double sum = 0;
-    for (const auto& part : bar.parts) sum += part.second;
-    is_empty = is_empty && sum <= 0;
-    const std::optional<double> total = metric_of(*point, stack.total);
-    bar.total =
-        with_micro(*stack.total == '\0' ? si(sum, "B")
-                   : total   ? metric_text(stack.total, *total, energies_of(point->metrics).unit)
-                   : sum > 0 ? "in part; the total is not known"
-                             : "");
-    sizes.push_back(total.value_or(sum));
-    bars.push_back(std::move(bar));
-  }
-  if (is_empty && !stack.always) return "";
-  const std::size_t all = bars.size();
-  if (all > kShownBars) keep_bars(bars, sizes, shown);
-  const std::string note =
-      all > bars.size() ? fmt::format("<p class=\"note\">The {} {} of {} {}{}.</p>",
-                                      shown == Shown::kFirst ? "first" : "largest", bars.size(),
-                                      all, what, shown == Shown::kFirst ? "" : ", in their order")
-                        : "";
-  std::string heading = stack.heading;
-  if (is_of_energy(stack.total) && !units.empty() && units.front().unit == PriceUnit::kMac)
-    heading += ", in " + units.front().text();
-  return html::section(heading, note + html::stacked_bars(bars, stack.shares));
-}
 
 std::string base64(const std::string& bytes) {
   static constexpr char kDigits[] =
@@ -183,17 +67,32 @@ std::string point_label(const PointResult& point) {
   return all;
 }
 
-std::string stack_sections(const std::vector<const PointResult*>& points, const char* what,
-                           Shown shown) {
-  std::string out;
-  for (const Stack& stack : stacks()) out += stack_section(stack, points, what, shown);
-  return out;
+std::string column_title(const std::string& column) {
+  const std::size_t last = column.rfind('.');
+  const std::size_t before =
+      last == std::string::npos || last == 0 ? std::string::npos : column.rfind('.', last - 1);
+  std::string text = before == std::string::npos ? column : column.substr(before + 1);
+  std::replace(text.begin(), text.end(), '.', ' ');
+  return html::readable(text);
 }
 
-std::string area_section(const std::vector<const PointResult*>& points) {
-  static const Stack kArea = {
-      "Area by component, mm2", "area.components.", {""}, "area.total_mm2", false, false};
-  return stack_section(kArea, points, "points", Shown::kFirst);
+std::optional<double> number_of(const std::string& label) {
+  if (const std::optional<double> number = parse_real(label)) return number;
+  for (const UnitTable* table : unit_tables())
+    if (const auto amount = parse_quantity(label, *table)) return static_cast<double>(*amount);
+  return std::nullopt;
+}
+
+std::string with_micro(std::string text) {
+  const std::size_t at = text.find(" u");
+  return at == std::string::npos ? text : text.replace(at, 2, " \u00b5");
+}
+
+std::string chart_sections(const json::object& data) {
+  std::string out;
+  for (const ChartPlace& place : chart_places(data))
+    out += html::chart(place.id, place.title, place.asks);
+  return out;
 }
 
 /// plots/*.svg as images, which can neither run scripts nor load anything.
@@ -220,13 +119,20 @@ std::string reproduce(const json::object& result, const std::string& how) {
                              "<pre>" + html::escape(json_text(result.at("config"))) + "</pre>");
 }
 
-std::string machine_section(const json::object& result) {
-  const json::value& config = result.at("config");
-  std::string name = "The machine";
-  if (const json::value* accelerator = config.as_object().if_contains("accelerator"))
+std::string machine_name(const json::object& result) {
+  if (const json::value* accelerator = result.at("config").as_object().if_contains("accelerator"))
     if (const json::value* own = accelerator->as_object().if_contains("name"))
-      name += ": " + std::string(own->as_string());
-  return html::section(name, html::machine_svg(config));
+      return std::string(own->as_string());
+  return "";
+}
+
+std::string machine_section(const json::object& result, const json::object& metrics,
+                            const std::string& of) {
+  const std::string name = machine_name(result);
+  const std::string note =
+      of.empty() ? "" : fmt::format("<p class=\"note\">For {}.</p>\n", html::escape(of));
+  return html::section(name.empty() ? "The machine at work" : "The machine at work: " + name,
+                       note + html::machine_svg(result.at("config"), metrics));
 }
 
 html::Cell metric_cell(const PointResult& point, const std::string& metric) {

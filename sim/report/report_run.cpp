@@ -3,7 +3,9 @@
 
 #include "core/enums.h"
 #include "sim/report/dram_text.h"
+#include "sim/report/report_data.h"
 #include "sim/report/report_parts.h"
+#include "sim/report/verdict.h"
 #include "sim/schema/describe_counts.h"
 #include "sim/sweep/compare.h"
 #include "sim/sweep/table.h"
@@ -207,7 +209,7 @@ std::string layers_table(const std::vector<PointResult>& layers) {
     for (const std::string& metric : metrics) rows.back().push_back(metric_cell(layer, metric));
   }
   return "<p class=\"note\">Sums over all repetitions of a layer.</p>" +
-         html::table(headings, rows);
+         html::table(headings, rows, true);
 }
 
 }  // namespace
@@ -220,16 +222,19 @@ std::string run_report(const std::string& file) {
   const std::vector<PointResult> layers = layers_of(result);
   std::vector<const PointResult*> all;
   for (const PointResult& layer : layers) all.push_back(&layer);
-  std::string body = fmt::format("<h1>{}</h1>\n", html::escape(run.labels[0]));
-  body += html::cards(run_cards(run)) + energy_words(result, run) + machine_section(result);
-  body += stack_sections(all, "layers", Shown::kLargest) + area_section({&run});
-  body += html::section("Layers", layers_table(layers));
+  const json::object data = report_data({"layers", {"layer"}, all}, {});
+  std::string body =
+      fmt::format("<h1>{}</h1>\n<p class=\"verdict\">{}</p>\n", html::escape(run.labels[0]),
+                  html::escape(run_verdict(run, machine_name(result))));
+  body += html::cards(run_cards(run)) + machine_section(result, run.metrics, "") +
+          energy_words(result, run);
+  body += chart_sections(data) + html::section("Layers", layers_table(layers));
   body += figures(file);
   body += html::section("Energy, action by action", prices_table(result));
   body += html::section(
       "Reproduce",
       reproduce(result, "Save the configuration and call <code>sim run</code> on it."));
-  return html::page(run.labels[0], body);
+  return html::page(run.labels[0], body, data);
 }
 
 }  // namespace bitjoule

@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <optional>
 
-#include "sim/config/units.h"
 #include "sim/output/text.h"
+#include "sim/report/chart_table.h"
+#include "sim/report/report_data.h"
 #include "sim/report/report_parts.h"
+#include "sim/report/verdict.h"
 #include "sim/result/result_fields.h"
 #include "sim/sweep/constraints.h"
 #include "sim/sweep/output.h"
@@ -67,44 +69,16 @@ std::string notes_below(const std::vector<std::string>& notes) {
   return out;
 }
 
-/// Of the points with energies in one unit; empty where none has both.
-std::string pareto_dots(const SweepResults& results, const std::vector<std::string>& metrics,
-                        const EnergyUnit& unit) {
-  const std::vector<const PointResult*> front = pareto_front(results, metrics);
-  std::vector<html::Dot> dots;
-  for (const PointResult& point : results.points) {
-    const auto energy = metric_of(point, metrics[0]), sqnr = metric_of(point, metrics[1]);
-    if (!energy || !sqnr || !(*energy > 0) || *sqnr - *sqnr != 0) continue;
-    if (energies_of(point.metrics) != unit) continue;
-    dots.push_back({point_label(point), *energy * 1e-6, *sqnr,
-                    std::find(front.begin(), front.end(), &point) != front.end()});
-  }
-  if (dots.empty()) return "";
-  const std::string energy =
-      unit.unit == PriceUnit::kMac
-          ? fmt::format("energy, millions of {} (less is better)", unit.text())
-          : "energy, µJ (less is better)";
-  return html::scatter(energy, "SQNR of the output, dB (more is better)", dots);
-}
-
-std::string pareto_section(const SweepResults& results) {
-  const std::vector<std::string> metrics = {"energy.total_pj", "error.sqnr_db"};
-  std::string dots;
-  for (const EnergyUnit& unit : energy_units(results)) dots += pareto_dots(results, metrics, unit);
-  if (dots.empty()) return "";
-  return html::section(
-      "Energy against error",
-      dots + "<p class=\"note\">Filled: the Pareto front, which no point beats in both.</p>" +
-          notes_below(pareto_notes(results, metrics)));
-}
-
 /// Decibels are ratios already.
 bool has_ratio(const SweepResults& results, const std::string& metric) {
   return !results.baseline.empty() && metric.find("_db") == std::string::npos;
 }
 
-std::string points_table(const SweepResults& results, const std::vector<std::string>& metrics) {
-  std::vector<std::string> headings = results.columns;
+/// `linked`: all of the points that the page's charts show.
+std::string points_table(const SweepResults& results, const std::vector<std::string>& metrics,
+                         bool linked = false) {
+  std::vector<std::string> headings;
+  for (const std::string& column : results.columns) headings.push_back(column_title(column));
   std::vector<std::vector<html::Cell>> rows;
   for (const std::string& metric : metrics) {
     headings.push_back(heading_of(metric));
@@ -116,7 +90,7 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
   for (const PointResult& point : results.points) {
     std::vector<html::Cell> row;
     for (const std::string& label : point.labels)
-      row.push_back({short_label(label), parse_real(label)});
+      row.push_back({short_label(label), number_of(label)});
     const PointResult* base = baseline_of(results, point);
     for (const std::string& metric : metrics) {
       row.push_back(metric_cell(point, metric));
@@ -132,7 +106,7 @@ std::string points_table(const SweepResults& results, const std::vector<std::str
     if (has_failed) row.push_back({point.message, {}});
     rows.push_back(std::move(row));
   }
-  return html::table(headings, rows);
+  return html::table(headings, rows, linked);
 }
 
 /// The points that no other beats in all of energy, time and area; where areas are known.
@@ -179,41 +153,50 @@ std::string lost_note(const SweepResults& results, const std::vector<const Point
 std::string sweep_report(const std::string& file) {
   const SweepResults results = load_results(file);
   const std::vector<std::string> metrics = table_metrics(results);
-  std::vector<const PointResult*> done;
-  for (const PointResult& point : results.points)
+  std::vector<const PointResult*> done, all;
+  for (const PointResult& point : results.points) {
+    all.push_back(&point);
     if (point.status == PointStatus::kDone) done.push_back(&point);
-  std::string body = fmt::format("<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
-                                 html::escape(results.name), html::escape(results.question));
+  }
+  const std::vector<std::string> trade = {pareto_chart().x.metric, pareto_chart().y.metric};
+  const json::object data =
+      report_data({"points", results.columns, all}, pareto_front(results, trade));
+  const Verdict verdict = sweep_verdict(results);
+  std::string body = fmt::format(
+      "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"verdict\">{}</p>\n",
+      html::escape(results.name), html::escape(results.question), html::escape(verdict.headline));
+  if (!verdict.lines.empty()) body += "<ul class=\"verdict\">\n";
+  for (const std::string& line : verdict.lines)
+    body += fmt::format("<li>{}</li>\n", html::escape(line));
+  if (!verdict.lines.empty()) body += "</ul>\n";
+  const auto result =
+      verdict.best == nullptr ? std::nullopt : stored_result(results, *verdict.best, file);
   if (const auto cards = headline_cards(results, metrics); !cards.empty()) {
     std::string base;
     for (const auto& [column, labels] : results.baseline)
-      base += fmt::format("{}{}: {}", base.empty() ? "" : ", ", column, fmt::join(labels, " or "));
+      base += fmt::format("{}{}: {}", base.empty() ? "" : ", ", column_title(column),
+                          fmt::join(labels, " or "));
     body +=
         html::section("At best, against the baseline",
                       fmt::format("<p class=\"note\">{}, all else equal.</p>", html::escape(base)) +
                           html::cards(cards));
   }
-  std::string notes = notes_below(notes_of(results)) + notes_below(unpriced_notes(results));
-  notes += lost_note(results, done, file);
+  const std::string best = verdict.best == nullptr ? "" : point_label(*verdict.best);
+  if (result) body += machine_section(*result, verdict.best->metrics, best);
+  body += "<div id=\"choices\"></div>\n" + chart_sections(data);
+  if (body.find("data-chart=\"pareto") != std::string::npos)
+    body += notes_below(pareto_notes(results, trade));
   body += html::section(fmt::format("{} points", results.points.size()),
-                        notes + points_table(results, metrics));
-  std::string how;
-  if (!done.empty()) {
-    const PointResult* first = baseline_of(results, *done[0]);
-    if (first == nullptr) first = done[0];
-    body += stack_sections(done, "points", Shown::kFirst) + area_section(done) +
-            pareto_section(results) + trade_section(results) + figures(file);
-    if (const auto result = stored_result(results, *first, file)) {
-      const std::string name = point_label(*first);
-      body += machine_section(*result);
-      body += html::section(
-          "Reproduce",
-          reproduce(*result, fmt::format("The machine and the configuration shown are those of {}; "
-                                         "the other points differ by the columns of the table.",
-                                         html::escape(name))));
-    }
-  }
-  return html::page(results.name, body);
+                        notes_below(notes_of(results)) + notes_below(unpriced_notes(results)) +
+                            lost_note(results, done, file) + points_table(results, metrics, true));
+  body += trade_section(results) + figures(file);
+  if (result)
+    body += html::section(
+        "Reproduce",
+        reproduce(*result, fmt::format("The machine and the configuration shown are those of {}; "
+                                       "the other points differ by the columns of the table.",
+                                       html::escape(best))));
+  return html::page(results.name, body, data);
 }
 
 }  // namespace bitjoule

@@ -144,12 +144,27 @@ std::string bounds_text(const std::vector<LayerResult>& layers) {
 }
 
 std::string energy_notes(const std::vector<LayerResult>& layers) {
-  std::vector<std::string> all;
+  // "what: a, b" of one layer and "what: b, c" of another are one note of a, b and c.
+  std::vector<std::pair<std::string, std::vector<std::string>>> all;
   for (const LayerResult& layer : layers)
-    for (const std::string& note : layer.energy.notes)
-      if (std::find(all.begin(), all.end(), note) == all.end()) all.push_back(note);
+    for (const std::string& note : layer.energy.notes) {
+      const std::size_t colon = note.rfind(": ");
+      const std::string what = colon == std::string::npos ? "" : note.substr(0, colon + 2);
+      const auto known =
+          std::find_if(all.begin(), all.end(), [&](const auto& row) { return row.first == what; });
+      auto& names = known == all.end() ? all.emplace_back(what, std::vector<std::string>()).second
+                                       : known->second;
+      for (std::size_t at = what.size(); at <= note.size();) {
+        const std::size_t end = std::min(note.find(", ", at), note.size());
+        std::string name = note.substr(at, end - at);
+        if (std::find(names.begin(), names.end(), name) == names.end())
+          names.push_back(std::move(name));
+        at = end + 2;
+      }
+    }
   std::string out;
-  for (const std::string& note : all) out += fmt::format("{:<12} {}\n", "energy note", note);
+  for (const auto& [what, names] : all)
+    out += fmt::format("{:<12} {}{}\n", "energy note", what, fmt::join(names, ", "));
   return out;
 }
 
@@ -256,8 +271,8 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
                              energy_kinds(results), r.energy.table, bounds_text({r})));
   out += energy_notes(results);
   for (const ComponentEnergy& c : r.energy.components)
-    out += fmt::format(
-        "  {:<20} {:>10}  {:>7}\n", c.component, component_text(r.energy, c, joules_text),
+    out += component_line(
+        r.energy, c, 10, joules_text,
         percent(r.energy.total.value > 0 ? c.energy.value / r.energy.total.value : 0));
   line("DRAM prices", dram_prices_text(r.energy));
   if (const std::string zeros = multipliers_text(run, results); !zeros.empty())

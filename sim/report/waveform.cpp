@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <cstring>
 #include <map>
 
@@ -93,43 +92,6 @@ std::string vcd_text(Trace& trace, const Clock& clock, const std::string& commen
     }
   }
   return out;
-}
-
-std::string timeline_text(const Trace& trace, const Clock& clock, const std::string& name) {
-  namespace json = boost::json;
-  const auto microseconds = [&clock](Cycles n) {
-    return static_cast<double>(clock.edge(n).value) * 1e-9;
-  };
-  const auto metadata = [](const char* kind, std::int64_t track, json::object args) {
-    return json::object{
-        {"name", kind}, {"ph", "M"}, {"pid", 1}, {"tid", track}, {"args", std::move(args)}};
-  };
-  std::vector<std::string> units;
-  std::vector<Cycles> drawn;  // up to where each track is
-  json::array events{metadata("process_name", 0, {{"name", name}})};
-  for (const Activity& a : trace.activities()) {
-    const auto unit = static_cast<std::size_t>(
-        std::distance(units.begin(), std::find(units.begin(), units.end(), a.unit)));
-    const auto track = static_cast<std::int64_t>(unit) + 1;
-    if (unit == units.size()) {
-      units.push_back(a.unit);
-      drawn.emplace_back(0);
-      events.push_back(metadata("thread_name", track, {{"name", a.unit}}));
-      events.push_back(metadata("thread_sort_index", track, {{"sort_index", track}}));
-    }
-    // Slices of a track must not overlap: work that a unit takes on before it is through with the
-    // piece ahead is drawn from there on. `args` have the cycles as they are.
-    const Cycles begin = std::max(a.begin, drawn[unit]), end = std::max(a.end, begin);
-    drawn[unit] = end;
-    events.push_back({{"name", a.name},
-                      {"ph", "X"},
-                      {"pid", 1},
-                      {"tid", track},
-                      {"ts", microseconds(begin)},
-                      {"dur", microseconds(end) - microseconds(begin)},
-                      {"args", {{"begin_cycle", a.begin.value}, {"end_cycle", a.end.value}}}});
-  }
-  return json::serialize(json::object{{"displayTimeUnit", "ns"}, {"traceEvents", events}}) + "\n";
 }
 
 }  // namespace bitjoule

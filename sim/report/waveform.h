@@ -1,4 +1,4 @@
-// Files for viewers: VCD (GTKWave) and Chrome-trace JSON (Perfetto).
+// A file for GTKWave and other viewers of waveforms.
 #pragma once
 
 #include <string>
@@ -11,9 +11,5 @@ namespace bitjoule {
 /// A value change dump (IEEE 1364, 21.7) in picoseconds; scopes follow the dots of the names. Sorts
 /// the trace.
 std::string vcd_text(Trace& trace, const Clock& clock, const std::string& comment);
-
-/// One track per unit, times in microseconds (Trace Event Format, complete events, of which none
-/// overlaps another of its track). `name` is the process's.
-std::string timeline_text(const Trace& trace, const Clock& clock, const std::string& name);
 
 }  // namespace bitjoule

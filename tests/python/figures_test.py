@@ -69,7 +69,7 @@ class FiguresTest(unittest.TestCase):
 
     def test_every_function_draws(self):
         result = bitjoule.run("runs/mobilenet-v2.yaml", set={"energy": "chip-45nm.yaml"})
-        sweep = bitjoule.sweep("runs/quickstart.yaml", {"seed": [1, 2]}, set=SMALL)
+        sweep = bitjoule.sweep("runs/quickstart.yaml", {"seed": [1, 2, 3]}, set=SMALL)
         before = dict(matplotlib.rcParams)
         for name in bitjoule.plot.__all__:
             draw = getattr(bitjoule.plot, name)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).resolve().parent)]
 
 from plot import main  # noqa: E402
-from plotting import run  # noqa: E402
+from plotting import run, sweep  # noqa: E402
 from plotting.load import Sweep, load_result  # noqa: E402
 from plotting.style import against, per_cent, si, use  # noqa: E402
 from plotting.sweep import pareto_front  # noqa: E402
@@ -40,6 +40,11 @@ def plot_process(*arguments):
     """The same in a process of its own."""
     command = [sys.executable, str(ROOT / "scripts/plot.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def title_of(figure):
+    """Without the ends of its lines."""
+    return " ".join(figure._suptitle.get_text().split())
 
 
 class PlotTest(unittest.TestCase):
@@ -154,6 +159,58 @@ class PlotTest(unittest.TestCase):
             self.draw(self.dir),
             ["bandwidth.svg", "energy.svg", "pareto.svg", "stalls.svg", "time.svg", "traffic.svg"],
         )
+
+    def numeric_sweep(self):
+        """Three buffer sizes that two axes share, two formats, a declared baseline."""
+        points = []
+        for size, n in (("32 KiB", 64), ("64 KiB", 32), ("1 MiB", 16)):
+            for name, width in (("fp32", 4), ("int8", 1)):
+                axes = {"format": name, "buffers.input.capacity": size, "buffers.weight.capacity": size}
+                points.append((axes, make_layer(8, n, 64, width, width == 1)))
+        write_sweep(self.dir, points)
+        (self.dir / "results.json").write_text(
+            json.dumps({"name": "sizes", "question": "How large?", "baseline": {"format": ["fp32"]}})
+        )
+        return Sweep.load(self.dir)
+
+    def test_an_axis_of_numbers_is_drawn_as_lines(self):
+        loaded = self.numeric_sweep()
+        figure = sweep.lines(loaded)
+        energy = figure.axes[0]
+        self.assertEqual(energy.get_xlabel(), "input capacity = weight capacity")
+        self.assertEqual(energy.get_ylabel(), "energy (less is better)")
+        for line, name in zip(energy.get_lines(), ("fp32", "int8"), strict=True):
+            rows = [row for row in loaded.rows if row["format"] == name]
+            self.assertEqual(list(line.get_xdata()), [32 * 2**10, 64 * 2**10, 2**20])
+            for seen, row in zip(line.get_ydata(), rows, strict=True):
+                self.assertAlmostEqual(seen, float(row["energy.total_pj"]) * 1e-12)
+        self.assertIn("lines.svg", self.draw(self.dir))
+
+    def test_the_question_and_the_baseline_are_drawn(self):
+        loaded = self.numeric_sweep()
+        self.assertEqual(loaded.baseline_of(loaded.rows[3]), loaded.rows[2])
+        figure = sweep.time(loaded)
+        self.assertIn("How large?", title_of(figure))
+        loaded.axes = ["format"]  # a panel whose bars the baseline stands among
+        loaded.rows = loaded.rows[:2]
+        ax = sweep.time(loaded).axes[0]
+        self.assertIn("baseline: fp32", [text.get_text() for text in ax.texts])
+        (line,) = ax.get_lines()
+        self.assertEqual(line.get_ydata()[0], loaded.number(loaded.rows[0], "time_s"))
+
+    def test_panels_of_one_quantity_share_their_axis(self):
+        points = [
+            ({"precision.weights.format": f, "layer.gemm.m": m}, make_layer(m, 64, 64, b, b < 4))
+            for f, b in (("fp32", 4), ("int8", 1))
+            for m in (1, 2, 512)
+        ]
+        write_sweep(self.dir, points[:2] + points[3:5])
+        tops = {ax.get_ylim()[1] for ax in sweep.energy(Sweep.load(self.dir)).axes[:2]}
+        self.assertEqual(len(tops), 1)
+        write_sweep(self.dir, points)  # too far apart: each its own, and the title says so
+        figure = sweep.energy(Sweep.load(self.dir))
+        self.assertEqual(len({ax.get_ylim()[1] for ax in figure.axes[:3]}), 3)
+        self.assertIn("panels have scales of their own", title_of(figure))
 
     def test_two_runs(self):
         for name, width in (("a", 4), ("b", 1)):

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sim/output/text.h"
+#include "sim/report/summary.h"
 #include "support/shell.h"
 
 namespace bitjoule::words_test {
@@ -37,12 +38,25 @@ TEST_CASE("words: what has no price is not told as nothing") {
   add("all", "a", PriceOrigin::kDerived);
   add("dram", "activate", PriceOrigin::kQuoted);
   const auto told = [&](const char* component, double picojoules) {
-    return component_text(report, {component, Picojoules(picojoules)}, joules_text);
+    return component_line(report, {component, Picojoules(picojoules)}, 10, joules_text, "7.0 %");
   };
-  CHECK(told("none", 0) == "not priced");
-  CHECK(told("some", 5e6) == "5 uJ + not priced");
-  CHECK(told("all", 5e6) == "5 uJ");
-  CHECK(told("dram_activate", 5e6) == "5 uJ");
+  // In columns, whatever lacks a price.
+  CHECK(told("none", 0) == "  none                 not priced    7.0 %\n");
+  CHECK(told("some", 5e6) == "  some                       5 uJ    7.0 %  + not priced\n");
+  CHECK(told("all", 5e6) == "  all                        5 uJ    7.0 %\n");
+  CHECK(told("dram_activate", 5e6) == "  dram_activate              5 uJ    7.0 %\n");
+}
+
+TEST_CASE("words: a note that names other parts of each layer is one note") {
+  std::vector<LayerResult> layers(3);
+  layers[0].energy.notes = {"t: ports wider than any that it has a point for: a, b",
+                            "t: said once"};
+  layers[1].energy.notes = {"t: ports wider than any that it has a point for: b, c"};
+  layers[2].energy.notes = {"no colon, as it is"};
+  CHECK(energy_notes(layers) ==
+        "energy note  t: ports wider than any that it has a point for: a, b, c\n"
+        "energy note  t: said once\n"
+        "energy note  no colon, as it is\n");
 }
 
 TEST_CASE("words: a network's text names what has no price as its layer's alone does") {

@@ -36,6 +36,7 @@ SWEEP_FIGURES = [
     ("bandwidth", sweep.bandwidth),
     ("stalls", sweep.stalls),
     ("time", sweep.time),
+    ("lines", sweep.lines),
     ("pareto", sweep.pareto),
 ]
 COMPARE_FIGURES = [

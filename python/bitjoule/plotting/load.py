@@ -114,9 +114,10 @@ class Sweep:
     """results.csv: columns up to `status` say which point a row is (the first its name, the others
     the swept paths), those after it are metrics named by their dotted path in result.json."""
 
-    def __init__(self, file, name, columns, rows):
-        """`rows`: {column: text}; `file` is what errors name."""
+    def __init__(self, file, name, columns, rows, question="", baseline=None):
+        """`rows`: {column: text}; `file` is what errors name; `baseline`: {path: [labels]}."""
         self.file, self.name = file, name
+        self.question, self.baseline = question, baseline or {}
         if "status" not in columns or columns.index("status") < 1:
             raise InputError(
                 f"{self.file}: expected the columns point, swept paths, status, metrics"
@@ -147,17 +148,32 @@ class Sweep:
                 columns = reader.fieldnames or []
         except (OSError, csv.Error, UnicodeDecodeError) as error:
             raise InputError(f"{file}: {error}") from error
-        return cls(file, cls._name(Path(directory)), columns, rows)
+        return cls(file, *cls._said(Path(directory), columns, rows))
 
     @staticmethod
-    def _name(directory):
-        """The sweep's own name from results.json beside the table; else the directory's."""
+    def _said(directory, columns, rows):
+        """(name, columns, rows, question, baseline) with what results.json beside the table says of
+        the sweep; without one its name is the directory's."""
         try:
             file = directory / "results.json"
             require_file(file)
-            return printable(str(json.loads(file.read_text(encoding="utf-8"))["name"]))
+            said = json.loads(file.read_text(encoding="utf-8"))
+            name = printable(str(said["name"]))
+            question, baseline = said.get("question", ""), said.get("baseline", {})
         except (OSError, ValueError, KeyError, TypeError):
-            return directory.resolve().name
+            return directory.resolve().name, columns, rows
+        return name, columns, rows, printable(str(question)), baseline
+
+    def baseline_of(self, row):
+        """The row with the baseline's labels, else equal to this one; None without one."""
+        if not self.baseline:
+            return None
+        for other in self.rows:
+            if all(other.get(path) in labels for path, labels in self.baseline.items()) and all(
+                other[axis] == row[axis] for axis in self.axes if axis not in self.baseline
+            ):
+                return other
+        return None
 
     def has(self, metric):
         return metric in self.metrics and any(row[metric] for row in self.rows)

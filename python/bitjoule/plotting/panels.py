@@ -50,7 +50,7 @@ def traffic(node):
 
 def columns(stacks):
     """[{part: value}] per bar -> {part: [value per bar]}."""
-    names = list(dict.fromkeys(name for stack in stacks for name in stack))
+    names = sorted({name for stack in stacks for name in stack}, key=style.rank)
     return {name: [stack.get(name, 0) for stack in stacks] for name in names}
 
 

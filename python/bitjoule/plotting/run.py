@@ -3,6 +3,7 @@
 import math
 
 from . import style
+from .charts import POINTS, STACKS
 from .panels import PICO, bandwidth_panel, components, energy_unit, name_of
 from .style import per_cent, plt, readable, si
 
@@ -39,10 +40,10 @@ def energy(result):
     parts = components(result, size)
     figure, ax = plt.subplots(figsize=(6.4, 0.6 + 0.32 * max(3, sum(map(bool, parts.values())))))
     _named_bars(ax, parts, unit)
-    ax.set_xlabel("energy")
+    ax.set_xlabel(STACKS["energy"].axis)
     style.title(
         figure,
-        f"Energy by component: {name_of(result)}\n"
+        f"{STACKS['energy'].title}: {name_of(result)}\n"
         f"total {si(sum(parts.values()), unit)}, table {result.at('energy.table').text()}",
     )
     return figure
@@ -56,7 +57,7 @@ def stalls(result):
     ax.set_xlabel("core cycles")
     style.title(
         figure,
-        f"Time by cause: {name_of(result)}\n"
+        f"{STACKS['stalls'].title}: {name_of(result)}\n"
         f"{si(result.at('cycles').number(), 'cycles')}, {si(result.at('time_s').number(), 's')}",
     )
     return figure
@@ -208,13 +209,13 @@ def area(result):
         return None
     figure, ax = plt.subplots(figsize=(6.4, 0.6 + 0.32 * max(3, len(parts))))
     _named_bars(ax, parts, "mm2")
-    ax.set_xlabel("area, mm2")
+    ax.set_xlabel(STACKS["area"].axis)
     known = result.has("area.total_mm2")
     mm2 = result.at("area.total_mm2").number() if known else sum(parts.values())
     what = f"total {mm2:.3g} mm2" if known else f"{mm2:.3g} mm2 and parts that are not known"
     style.title(
         figure,
-        f"Area by component: {name_of(result)}\n{what}, table {result.at('area.table').text()}",
+        f"{STACKS['area'].title}: {name_of(result)}\n{what}, table {result.at('area.table').text()}",
     )
     return figure
 
@@ -236,11 +237,12 @@ def _kind(node):
 def roofline(result):
     """Each layer a point under the memory roof and the ceilings of the operand widths."""
     layers = (result.at("layers").items() if result.has("layers") else []) or [result]
+    chart = POINTS["roofline"]
     ceilings, peak_bytes = _ceilings(result), result.at("dram.peak_bytes_per_s").number()
     points = [
-        (n.at("roofline.macs_per_byte").number(), n.at("roofline.achieved_macs_per_s").number(), n)
+        (n.at(chart.x.metric).number(), n.at(chart.y.metric).number(), n)
         for n in layers
-        if n.has("roofline.macs_per_byte") and n.at("roofline.achieved_macs_per_s").number() > 0
+        if n.has(chart.x.metric) and n.at(chart.y.metric).number() > 0
     ]
     if not points:
         return None
@@ -289,8 +291,8 @@ def roofline(result):
     low = min([p[1] for p in points] + [min(ceilings.values())])
     ax.set_ylim(10 ** math.floor(math.log10(low / 2)), top * 3)
     ax.grid(which="major")
-    ax.set_xlabel("arithmetic intensity (MAC per byte of DRAM traffic)")
-    ax.set_ylabel("throughput (MAC/s)")
+    ax.set_xlabel(f"{chart.x.axis} ({chart.x.unit} of DRAM traffic)")
+    ax.set_ylabel(f"{chart.y.axis} ({chart.y.unit})")
     ax.legend(loc="lower right")
-    style.title(figure, f"Roofline: {name_of(result)}")
+    style.title(figure, f"{chart.title}: {name_of(result)}")
     return figure

@@ -15,6 +15,7 @@ from matplotlib.ticker import (
     NullFormatter,
 )
 
+from .charts import PARTS
 from .components import COMPONENTS, DRAM_PARTS
 
 # Okabe and Ito's palette (Color Universal Design, 2008) and a grey; the hatches tell the parts
@@ -33,37 +34,11 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, GREY = (
 
 # Each part keeps its look in every figure.
 LOOKS = {
-    **{name: (colour, hatch) for name, (_, colour, hatch) in COMPONENTS.items()},
+    **PARTS,
     **DRAM_PARTS,  # the DRAM's energy by a table that prices its commands apart
-    # time, by cause
-    "array_busy": (ORANGE, ""),
-    "weight_load": (BLUE, "////"),
-    "fill_drain": (YELLOW, "..."),
-    "dram_read": (VERMILLION, ""),
-    "dram_write": (VERMILLION, "xxx"),
-    "output": (GREEN, ""),
-    "buffer_port": (SKY, "\\\\\\\\"),
-    "vector": (GREY, "xxx"),
-    "dma_window": (BLACK, ""),
-    "dma_rate": (GREY, ""),
-    "dram_latency": (VERMILLION, "..."),
-    "idle": ("#FFFFFF", ""),
-    # traffic, by tensor
-    "weights": (BLUE, "////"),
-    "scales": (YELLOW, "..."),
-    "inputs": (SKY, ""),
-    "outputs": (GREEN, "\\\\\\\\"),
-    "padding": (GREY, "xxx"),
-    # the DRAM's data bus, by cause
-    "data": (GREEN, ""),
-    "refresh": (BLACK, ""),
-    "activate": (VERMILLION, "xxx"),
-    "turnaround": (PURPLE, ""),
-    "column": (SKY, ""),
-    # direction
-    "read": (BLUE, "////"),
-    "write": (ORANGE, ""),
+    **{name: (colour, hatch) for name, (_, colour, hatch) in COMPONENTS.items()},
 }
+ORDER = {name: i for i, name in enumerate([*COMPONENTS, *DRAM_PARTS, *PARTS])}
 SPARE = [
     (PURPLE, "..."),
     (GREY, ""),
@@ -111,6 +86,12 @@ def look(name):
     if name in LOOKS:
         return LOOKS[name]
     return SPARE[sum(name.encode()) % len(SPARE)]
+
+
+def rank(name):
+    """The place of a part in every figure: components as operands pass them, parts of the DRAM,
+    causes, tensors; others behind them by name."""
+    return ORDER.get(name, len(ORDER)), name
 
 
 def readable(name):

@@ -4,6 +4,7 @@ import copy
 import math
 
 from . import style
+from .charts import LINES, POINTS, STACKS
 from .panels import (
     PICO,
     bandwidth_panel,
@@ -16,6 +17,10 @@ from .panels import (
 from .style import plt, si
 
 MOST_PANELS = 16  # combinations of the other axes that fit one page
+MOST_LINES = 12
+SHARED = 10  # panels of one quantity have one axis, unless their highest bars differ by more
+LOG_FROM = 30  # lines that span more have a logarithmic axis
+SIZES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "Hz": 1, "MHz": 1e6, "GHz": 1e9}
 
 
 def _short(axis):
@@ -46,7 +51,8 @@ def _title(sweep, what, shown, groups):
     note = f"points without a result left out: {sweep.left_out}" if sweep.left_out else ""
     if shown < groups:
         note += f"{', ' if note else ''}the first {shown} of {groups} combinations"
-    return f"{what}: {sweep.name}" + (f"\n({note})" if note else "")
+    question = f"\n{sweep.question}" if sweep.question else ""
+    return f"{what}: {sweep.name}" + question + (f"\n({note})" if note else "")
 
 
 def _columns(keys):
@@ -57,9 +63,20 @@ def _columns(keys):
     return 2 if len(keys) == 4 else min(3 if len(keys) <= 9 else 4, len(keys))
 
 
-def _grid(sweep, what, draw, x_label=None, handles=None):
+def _share_axis(axes):
+    """One scale for panels of one quantity. Returns what the title says where they have their own."""
+    tops = [ax.get_ylim()[1] for ax in axes]
+    if max(tops) > SHARED * min(tops):
+        return "; panels have scales of their own"
+    for ax in axes:
+        ax.set_ylim(0, max(tops))
+    return ""
+
+
+def _grid(sweep, what, draw, x_label=None, handles=None, shared=False):
     """One panel per combination of the other axes, drawn by draw(ax, labels, rows), which returns
-    the parts that the common legend names (unless `handles` are its entries)."""
+    the parts that the common legend names (unless `handles` are its entries). `shared`: they show
+    one quantity, from zero."""
     along, groups = _panels(sweep)
     shown = dict(list(groups.items())[:MOST_PANELS])
     cols = _columns(shown)
@@ -75,15 +92,13 @@ def _grid(sweep, what, draw, x_label=None, handles=None):
         ax.set_xlabel(x_label or _short(along))
         if key:
             ax.set_title(style.wrapped(key, 0.85 * size[0] / cols, 9, bold=True), fontsize=9)
+    if shared:
+        what += _share_axis(list(axes.flat)[: len(shown)])
     handles = handles or style.legend_for(reversed(parts))
     if handles:
         axes[0][-1].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
     style.title(figure, _title(sweep, what, len(shown), len(groups)))
     return figure
-
-
-def _stacks(sweep, rows, group):
-    return [sweep.parts(row, group) for row in rows]
 
 
 def _in_one_unit(sweep):
@@ -106,35 +121,57 @@ def _in_one_unit(sweep):
     return some, unit, size, f"; without {points} in ratios {other}"
 
 
-def energy(sweep):
-    """Energy by component, stacked, against bit-width."""
-    parts = sweep.group("energy.components.")
-    if not parts:
+def _mark_baseline(ax, sweep, rows, total_of):
+    """A line at the height of the baseline's bar, where it stands among the bars."""
+    base = sweep.baseline_of(rows[0])
+    if base is not None and base in rows and len(rows) > 1:
+        label = "baseline: " + ", ".join(_label(base[path]) for path in sweep.baseline)
+        ax.axhline(total_of(base), color="black", linewidth=1, linestyle=":", zorder=0)
+        ax.annotate(
+            label,
+            (len(rows) - 0.45, total_of(base)),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7,
+        )
+
+
+def _stack(sweep, chart):
+    """One bar per point of the parts that the chart's description names."""
+    groups = [sweep.group(chart.prefix, suffix) for suffix in chart.suffixes]
+    if not groups[0]:
         return None
-    sweep, unit, size, without = _in_one_unit(sweep)
+    unit, scale, without = chart.unit, chart.scale, ""
+    if chart.total.startswith("energy."):
+        sweep, unit, scale, without = _in_one_unit(sweep)
+
+    def parts_of(row):
+        parts = {}
+        for group in groups:
+            for name, size in sweep.parts(row, group).items():
+                parts[name] = parts.get(name, 0) + size * scale
+        return parts
 
     def draw(ax, labels, rows):
-        stacks = [{n: pj * size for n, pj in s.items()} for s in _stacks(sweep, rows, parts)]
-        return stack_panel(ax, labels, stacks, unit, "energy", legend=False)
+        stacks = [parts_of(row) for row in rows]
+        if not unit:
+            return share_panel(ax, labels, stacks, chart.axis.removeprefix("share of "), False)
+        drawn = stack_panel(ax, labels, stacks, unit, chart.axis, legend=False)
+        _mark_baseline(ax, sweep, rows, lambda row: sum(parts_of(row).values()))
+        return drawn
 
-    return _grid(sweep, "Energy by component" + without, draw)
+    return _grid(sweep, chart.title + without, draw, shared=bool(unit))
+
+
+def energy(sweep):
+    """Energy by component, stacked, against bit-width."""
+    return _stack(sweep, STACKS["energy"])
 
 
 def traffic(sweep):
     """DRAM traffic by tensor."""
-    reads = sweep.group("dram.per_tensor.", ".read_bytes")
-    writes = sweep.group("dram.per_tensor.", ".write_bytes")
-    if not reads:
-        return None
-
-    def draw(ax, labels, rows):
-        stacks = []
-        for row in rows:
-            read, written = sweep.parts(row, reads), sweep.parts(row, writes)
-            stacks.append({name: read[name] + written.get(name, 0) for name in read})
-        return stack_panel(ax, labels, stacks, "B", "DRAM traffic", legend=False)
-
-    return _grid(sweep, "DRAM traffic by tensor", draw)
+    return _stack(sweep, STACKS["traffic"])
 
 
 def bandwidth(sweep):
@@ -152,17 +189,8 @@ def bandwidth(sweep):
 
 
 def stalls(sweep):
-    """Share of the cycles by cause."""
-    causes = sweep.group("stalls.")
-    if not causes:
-        return None
-    return _grid(
-        sweep,
-        "Time by cause",
-        lambda ax, labels, rows: share_panel(
-            ax, labels, _stacks(sweep, rows, causes), legend=False
-        ),
-    )
+    """Share of the time by cause."""
+    return _stack(sweep, STACKS["stalls"])
 
 
 def time(sweep):
@@ -180,8 +208,78 @@ def time(sweep):
         ax.set_ylabel("time")
         ax.grid(axis="y")
         name_bars(ax, labels)
+        _mark_baseline(ax, sweep, rows, lambda row: sweep.number(row, "time_s"))
 
-    return _grid(sweep, "Time", draw)
+    return _grid(sweep, "Time", draw, shared=True)
+
+
+def _amount(label):
+    """What a swept value is worth: a number, or bytes; None for a name."""
+    number, _, unit = label.partition(" ")
+    if unit not in SIZES:
+        return None
+    try:
+        return float(number) * SIZES[unit]
+    except ValueError:
+        return None
+
+
+def lines(sweep):
+    """Along the first axis of numbers with three values at least: a panel per measure, a line per
+    combination of the other axes; nothing without such an axis."""
+    sweep, unit, size, without = _in_one_unit(sweep)
+    amounts = {axis: {row[axis]: _amount(row[axis]) for row in sweep.rows} for axis in sweep.axes}
+    numeric = [a for a, worth in amounts.items() if len(worth) > 2 and None not in worth.values()]
+    shown = [m for m in LINES if sweep.has(m.metric)]
+    if not numeric or not shown:
+        return None
+    axis = numeric[0]
+    ticks = sorted(amounts[axis].items(), key=lambda item: item[1])
+    twins = [a for a in sweep.axes if _changes_with(sweep, a, axis)]
+    title = " = ".join(map(_short, twins))
+    groups = {}
+    for row in sweep.rows:
+        key = ", ".join(_label(row[a]) for a in sweep.axes if a not in twins)
+        groups.setdefault(key, []).append(row)
+    kept = dict(list(groups.items())[:MOST_LINES])
+    figure, axes = plt.subplots(1, len(shown), squeeze=False, figsize=(3.6 * len(shown) + 1.6, 3.6))
+    repeat = -(-len(kept) // len(style.LINES))
+    looks = list(zip(style.MARKERS * repeat, style.LINES * repeat))
+    for ax, measure in zip(axes.flat, shown):
+        scale = size if measure.metric.startswith("energy.") else measure.scale
+        for (name, rows), (marker, colour) in zip(kept.items(), looks):
+            points = [(amounts[axis][r[axis]], sweep.number(r, measure.metric) * scale) for r in rows]
+            points = sorted(p for p in points if math.isfinite(p[1]))
+            if points:
+                ax.plot(*zip(*points), marker=marker, color=colour, label=style.legend_name(name))
+        if ticks[0][1] > 0 and ticks[-1][1] > 8 * ticks[0][1]:
+            ax.set_xscale("log")
+        ax.set_xticks([x for _, x in ticks], [text for text, _ in ticks], fontsize=8)
+        ax.xaxis.set_minor_formatter(style.NullFormatter())
+        style.axis_unit(ax.yaxis, unit if measure.metric.startswith("energy.") else measure.unit)
+        heights = [y for line in ax.get_lines() for y in line.get_ydata()]
+        if measure.unit == "dB":
+            pass
+        elif min(heights) > 0 and max(heights) > LOG_FROM * min(heights):
+            ax.set_yscale("log")
+            style.axis_unit(ax.yaxis, unit if measure.metric.startswith("energy.") else measure.unit)
+            ax.yaxis.set_major_locator(style.LogLocator(subs=(1, 3)))
+            ax.yaxis.set_minor_formatter(style.NullFormatter())
+        else:
+            ax.set_ylim(bottom=0)
+        ax.set_xlabel(title)
+        ax.set_ylabel(f"{measure.axis} ({measure.hint})")
+        ax.grid()
+    if len(kept) > 1:
+        axes[0][-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    style.title(figure, _title(sweep, f"Along {title}{without}", len(kept), len(groups)))
+    return figure
+
+
+def _changes_with(sweep, axis, other):
+    """Whether two axes change together, as those of a zip do."""
+    pairs = {(row[axis], row[other]) for row in sweep.rows}
+    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
 
 
 def pareto_front(points):
@@ -216,7 +314,8 @@ def _pareto_panel(ax, points, looks, unit):
 def pareto(sweep):
     """Energy against SQNR, and the front of the points that no other beats in both; one panel per
     combination of the axes that are not the bit-width."""
-    if not (sweep.has("energy.total_pj") and sweep.has("error.sqnr_db")):
+    chart = POINTS["pareto"]
+    if not (sweep.has(chart.x.metric) and sweep.has(chart.y.metric)):
         return None
     sweep, unit, size, without = _in_one_unit(sweep)
     along, _ = _panels(sweep)
@@ -230,13 +329,15 @@ def pareto(sweep):
     def draw(ax, names, rows):
         points = []
         for name, row in zip(names, rows):
-            x, y = sweep.number(row, "energy.total_pj") * size, sweep.number(row, "error.sqnr_db")
+            x, y = sweep.number(row, chart.x.metric) * size, sweep.number(row, chart.y.metric)
             if math.isfinite(x) and math.isfinite(y):  # an exact result has no place on the axis
                 points.append((x, y, name, row.get("workload", "")))
         if points:
             _pareto_panel(ax, points, looks, unit)
         ax.grid()
-        ax.set_ylabel("SQNR of the output (dB)")
+        ax.set_ylabel(f"{chart.y.axis} ({chart.y.unit}, {chart.y.hint})")
 
-    title = "Energy against error (dashed: Pareto front, less energy and a higher SQNR)" + without
-    return _grid(sweep, title, draw, x_label="energy", handles=handles)
+    title = f"{chart.title} (dashed: Pareto front, less energy and a higher SQNR)" + without
+    return _grid(
+        sweep, title, draw, x_label=f"{chart.x.axis} ({chart.x.hint})", handles=handles
+    )

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "core/mapping/components.h"
+#include "sim/config/units.h"
+#include "sim/report/chart_table.h"
 #include "sim/report/html/page.h"
 
 namespace bitjoule::html {
@@ -26,101 +30,209 @@ std::string text_at(const boost::json::value& config, const std::string& pointer
 
 struct Box {
   double x, y, width, height;
+  std::string part;  ///< a component, whose colour and share of the energy it has; may be empty
   std::string title;
   std::vector<std::string> lines;
+  double capacity = 0;  ///< of a buffer, bytes
+  double used = 0;      ///< at most, bytes
 };
 
-std::string draw(const Box& box) {
+double number_of(const boost::json::object& metrics, const std::string& name) {
+  const boost::json::value* value = metrics.if_contains(name);
+  return value != nullptr && value->is_number() ? value->to_number<double>() : 0;
+}
+
+/// Of all parts' energy that of the component, with those that are counted apart ("array_wires",
+/// "dram_activate").
+double energy_share(const boost::json::object& metrics, const std::string& part) {
+  const std::string prefix = "energy.components.";
+  double own = 0, all = 0;
+  for (const auto& row : metrics) {
+    const std::string key(row.key());
+    if (key.rfind(prefix, 0) != 0 || !row.value().is_number()) continue;
+    const auto size = row.value().to_number<double>();
+    all += size;
+    const std::string name = key.substr(prefix.size());
+    if (name == part || name.rfind(part + "_", 0) == 0) own += size;
+  }
+  return part.empty() || !(all > 0) ? 0 : own / all;
+}
+
+std::string share_words(double share) {
+  return share <= 0      ? ""
+         : share < 0.001 ? "energy < 0.1 %"
+                         : fmt::format("energy {:.1f} %", share * 100);
+}
+
+/// A square of an area to scale with the capacity, the largest of `largest` bytes, filled as far as
+/// it was used.
+std::string square(const Box& box, double largest) {
+  const double side = 40 * std::sqrt(box.capacity / largest);
+  const double x = box.x + 24 - side / 2, low = box.y + box.height / 2 + side / 2 - 3;
+  const double full = side * std::min(1.0, box.used / box.capacity);
+  return fmt::format(
+      "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>"
+      "<rect class=\"wire\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\">"
+      "<title>at most {} of {} bytes used</title></rect>\n",
+      x, low - full, side, full, part_colour(box.part), x, low - side, side, side, box.used,
+      box.capacity);
+}
+
+std::string draw(const Box& box, double share, double largest) {
+  const double middle = box.x + (box.capacity > 0 ? 48 + (box.width - 48) / 2 : box.width / 2);
   std::string out = fmt::format(
       "<rect class=\"box\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"4\"/>"
       "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-weight=\"600\">{}</text>\n",
-      box.x, box.y, box.width, box.height, box.x + box.width / 2, box.y + 18, escape(box.title));
-  double y = box.y + 35;
-  for (const std::string& line : box.lines) {
+      box.x, box.y, box.width, box.height, middle, box.y + 17, escape(box.title));
+  std::vector<std::string> lines = box.lines;
+  if (const std::string words = share_words(share); !words.empty()) lines.push_back(words);
+  double y = box.y + 32;
+  for (const std::string& line : lines) {
     out += fmt::format(
         "<text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"middle\" "
         "font-size=\"11\">{}</text>\n",
-        box.x + box.width / 2, y, escape(line));
+        middle, y, escape(line));
     y += 14;
   }
+  if (box.capacity > 0) out += square(box, largest);
+  if (share > 0)
+    out += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"6\" fill=\"{}\"/>\n",
+                       box.x, box.y + box.height - 6, std::max(1.0, box.width * share),
+                       part_colour(box.part));
   return out;
 }
 
-/// An arrow along horizontal and vertical pieces; `both`: heads at both ends.
-std::string arrow(const std::string& path, bool both = false) {
-  return fmt::format("<path class=\"wire\" d=\"{}\" marker-end=\"url(#head)\"{}/>\n", path,
-                     both ? " marker-start=\"url(#head)\"" : "");
+/// An arrow along horizontal and vertical pieces, as wide as its share of `all` that is moved;
+/// `both`: heads at both ends.
+std::string arrow(const std::string& path, double share = 0, bool both = false) {
+  return fmt::format(
+      "<path class=\"wire\" d=\"{}\" stroke-width=\"{:.1f}\" marker-end=\"url(#head)\"{}/>\n", path,
+      1 + 9 * share, both ? " marker-start=\"url(#head)\"" : "");
 }
 
 std::string title(const std::string& component) { return machine_component(component).title; }
 
-std::string buffer_text(const boost::json::value& config, const std::string& name) {
+/// What a machine has of a buffer of its own, or of the unified one.
+Box buffer_box(const boost::json::value& config, const boost::json::object& metrics,
+               const std::string& name, double x, double y) {
   const std::string role = machine_component(name).buffer;
   std::string at = "/accelerator/buffers/" + role;
   boost::system::error_code error;
-  if (config.find_pointer(at, error) == nullptr) {  // it has none of its own
-    at = "/accelerator/buffers/unified";
-    return fmt::format("of the unified {}, {} banks", text_at(config, at + "/capacity"),
-                       text_at(config, at + "/banks"));
+  const bool is_own = config.find_pointer(at, error) != nullptr;
+  if (!is_own) at = "/accelerator/buffers/unified";
+  const std::string capacity = text_at(config, at + "/capacity");
+  Box box{x, y, 200, 58, name, title(name), {}};
+  box.lines = {fmt::format("{}{}, {}", is_own ? "" : "of the unified ", capacity,
+                           text_at(config, at + "/banks"))};
+  if (is_own) {
+    box.lines[0] += " x " + text_at(config, at + "/port_width") + " bit";
+    if (const auto bytes = parse_quantity(capacity, units_of(Bytes())))
+      box.capacity = static_cast<double>(*bytes);
+    box.used = number_of(metrics, "sram." + role + ".peak_bytes");
   }
-  return fmt::format("{}, {} banks of {} bit", text_at(config, at + "/capacity"),
-                     text_at(config, at + "/banks"), text_at(config, at + "/port_width"));
+  return box;
+}
+
+/// Of the bytes on the pins of the DRAM those of a tensor.
+double tensor_bytes(const boost::json::object& metrics, const std::string& tensor) {
+  const std::string at = "dram.per_tensor." + tensor;
+  return number_of(metrics, at + ".read_bytes") + number_of(metrics, at + ".write_bytes");
 }
 
 }  // namespace
 
-std::string machine_svg(const boost::json::value& config) {
+std::string machine_svg(const boost::json::value& config, const boost::json::object& metrics) {
   const auto get = [&](const std::string& pointer) { return text_at(config, pointer); };
   const std::string a = "/accelerator";
   const std::string weights = get("/precision/weights/format"), mac = get("/precision/mac");
+  const auto buffer = [&](const char* name, double x, double y) {
+    return buffer_box(config, metrics, name, x, y);
+  };
+  const double cycles = number_of(metrics, "cycles"),
+               busy = cycles > 0 ? number_of(metrics, "stalls.array_busy") / cycles : 0;
   const std::vector<Box> boxes = {
-      {10, 100, 130, 80, title("dram"), {get("/dram/name"), get("/dram/model")}},
-      {170,
-       100,
+      {10, 95, 140, 85, "dram", title("dram"), {get("/dram/name"), get("/dram/model")}},
+      {185,
+       95,
        90,
-       80,
+       85,
+       "",
        "DMA",
        {get(a + "/dma/outstanding") + " x " + get(a + "/dma/request"), "in flight"}},
-      {300, 20, 180, 50, title("input_buffer"), {buffer_text(config, "input_buffer")}},
-      {300, 85, 180, 50, title("weight_buffer"), {buffer_text(config, "weight_buffer")}},
-      {300, 150, 180, 50, title("scale_buffer"), {buffer_text(config, "scale_buffer")}},
-      {510,
+      buffer("input_buffer", 315, 15),
+      buffer("weight_buffer", 315, 85),
+      buffer("scale_buffer", 315, 155),
+      {545,
        85,
-       120,
-       115,
+       125,
+       128,
+       "dequantizer",
        title("dequantizer"),
        {get(a + "/dequantizer/lanes") + " lanes", get(a + "/dequantizer/placement"),
         weights + " stored"}},
-      {660,
-       20,
-       160,
-       180,
+      {700,
+       15,
+       170,
+       198,
+       "array",
        title("array"),
        {fmt::format("{} x {} PEs", get(a + "/array/rows"), get(a + "/array/cols")),
         get(a + "/array/dataflow") + ", overlap " + get(a + "/array/overlap"),
         "PE of " + get(a + "/array/pe/width") + " bit", "MAC: " + mac,
-        "activations " + get("/precision/activations/format"), get(a + "/clock")}},
-      {660, 235, 160, 50, title("accumulator_buffer"), {buffer_text(config, "accumulator_buffer")}},
-      {480, 235, 150, 50, title("output_unit"), {get(a + "/output_unit/lanes") + " lanes"}},
-      {270, 235, 180, 50, title("output_buffer"), {buffer_text(config, "output_buffer")}},
-      {480, 305, 150, 50, title("vector_unit"), {get(a + "/vector_unit/lanes") + " lanes"}},
+        "activations " + get("/precision/activations/format"), get(a + "/clock"),
+        fmt::format("multiplies {:.1f} % of the time", busy * 100)}},
+      buffer("accumulator_buffer", 670, 250),
+      {510,
+       250,
+       130,
+       58,
+       "output_unit",
+       title("output_unit"),
+       {get(a + "/output_unit/lanes") + " lanes"}},
+      buffer("output_buffer", 280, 250),
+      {510,
+       325,
+       130,
+       58,
+       "vector_unit",
+       title("vector_unit"),
+       {get(a + "/vector_unit/lanes") + " lanes"}},
+  };
+  double largest = 0, moved = 0;
+  for (const Box& box : boxes) largest = std::max(largest, box.capacity);
+  for (const char* tensor : {"inputs", "weights", "scales", "outputs"})
+    moved += tensor_bytes(metrics, tensor);
+  const auto share = [&](const char* tensor) {
+    return moved > 0 ? tensor_bytes(metrics, tensor) / moved : 0;
   };
   std::string out =
-      "<div class=\"scroll\"><svg viewBox=\"0 0 830 365\" style=\"min-width:46rem;width:100%\" "
-      "role=\"img\" aria-label=\"block diagram\" font-size=\"13\">\n"
+      "<div class=\"scroll\"><svg class=\"machine\" viewBox=\"0 0 880 395\" role=\"img\" "
+      "aria-label=\"block diagram\" font-size=\"13\">\n"
       "<defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" "
-      "markerHeight=\"7\" orient=\"auto-start-reverse\"><path d=\"M0 0L8 4L0 8z\" "
-      "fill=\"currentColor\"/></marker></defs>\n";
-  for (const Box& box : boxes) out += draw(box);
-  out += arrow("M140 140H170", true);
-  for (int y : {45, 110, 175}) out += arrow(fmt::format("M260 140H280V{}H300", y));
-  out += arrow("M480 45H660") + arrow("M480 110H510") + arrow("M480 175H510") +
-         arrow("M630 140H660") + arrow("M740 200V235", true) + arrow("M660 260H630") +
-         arrow("M480 260H450") + arrow("M270 260H215V180") + arrow("M555 305V285", true);
-  out += "</svg></div>\n<dl class=\"parts\">\n";  // the same for narrow screens
-  for (const Box& box : boxes)
+      "markerHeight=\"7\" markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\">"
+      "<path d=\"M0 0L8 4L0 8z\" fill=\"currentColor\"/></marker></defs>\n";
+  out += arrow("M150 137H185", 1, true);
+  out += arrow("M275 137H295V44H315", share("inputs")) +
+         arrow("M275 137H295V114H315", share("weights")) +
+         arrow("M275 137H295V184H315", share("scales"));
+  out += arrow("M515 44H700") + arrow("M515 114H545") + arrow("M515 184H545") +
+         arrow("M670 140H700") + arrow("M785 213V250", 0, true) + arrow("M670 279H640") +
+         arrow("M510 279H480") + arrow("M280 279H230V180", share("outputs")) +
+         arrow("M575 325V308", 0, true);
+  for (const Box& box : boxes) out += draw(box, energy_share(metrics, box.part), largest);
+  out +=
+      "</svg></div>\n<p class=\"note\">Squares: buffers (capacity, banks x port), to scale, filled "
+      "as far as they were "
+      "used. "
+      "Bars: shares of the energy. Lines between DRAM, DMA and buffers: as wide as what they "
+      "carried.</p>\n<dl class=\"parts\">\n";  // the same for narrow screens
+  for (const Box& box : boxes) {
+    std::vector<std::string> lines = box.lines;
+    if (const std::string words = share_words(energy_share(metrics, box.part)); !words.empty())
+      lines.push_back(words);
     out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape(box.title),
-                       escape(fmt::format("{}", fmt::join(box.lines, ", "))));
+                       escape(fmt::format("{}", fmt::join(lines, ", "))));
+  }
   return out + "</dl>\n";
 }
 

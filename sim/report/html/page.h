@@ -1,9 +1,10 @@
-// The parts of a self-contained HTML page: text, tables that sort, bars, and the page around them.
+// The parts of a self-contained HTML page: text, tables that sort, charts, and the page around
+// them.
 #pragma once
 
+#include <boost/json.hpp>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace bitjoule::html {
@@ -21,30 +22,10 @@ struct Cell {
   std::optional<double> value;
 };
 
-/// A table whose columns sort by a click or Enter on their heading.
+/// A table whose columns sort by a click or Enter on their heading, and whose rows can be filtered.
+/// `linked`: its rows are those that the page's charts show, in their order.
 std::string table(const std::vector<std::string>& headings,
-                  const std::vector<std::vector<Cell>>& rows);
-
-/// One bar: the sizes of its parts by name, in a common unit.
-struct Bar {
-  std::string label;
-  std::vector<std::pair<std::string, double>> parts;
-  std::string total;  ///< shown beside the bar
-};
-
-/// Horizontal stacked bars with a legend. `shares`: every bar is as long as the longest.
-std::string stacked_bars(const std::vector<Bar>& bars, bool shares);
-
-/// A point of a scatter plot.
-struct Dot {
-  std::string label;
-  double x = 0, y = 0;
-  bool is_on_front = false;
-};
-
-/// `x` logarithmic; the points on the front are filled and joined.
-std::string scatter(const std::string& x_label, const std::string& y_label,
-                    const std::vector<Dot>& dots);
+                  const std::vector<std::vector<Cell>>& rows, bool linked = false);
 
 struct Card {
   std::string heading, value, note;
@@ -55,7 +36,12 @@ std::string section(const std::string& heading, const std::string& body);
 /// Folded away until opened.
 std::string details(const std::string& summary, const std::string& body);
 
-/// The whole document; refuses to load anything from anywhere.
-std::string page(const std::string& title, const std::string& body);
+/// A place for a chart, with its question above and its numbers folded away below.
+std::string chart(const std::string& id, const std::string& title, const std::string& asks);
+
+/// The whole document, which refuses to load anything from anywhere: style, script and the library
+/// that draws (its licence beside it) are in it, and `data`, which they draw.
+std::string page(const std::string& title, const std::string& body,
+                 const boost::json::object& data);
 
 }  // namespace bitjoule::html

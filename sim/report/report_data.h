@@ -1,0 +1,32 @@
+// What the script of a page draws, as JSON: rows, their columns, and charts by chart_table.h.
+#pragma once
+
+#include <boost/json.hpp>
+#include <string>
+#include <vector>
+
+#include "sim/sweep/results.h"
+
+namespace bitjoule {
+
+/// The rows of a page: points of a sweep, or layers of a run.
+struct ReportRows {
+  std::string what;                  ///< "points", "layers"
+  std::vector<std::string> columns;  ///< of their labels
+  std::vector<const PointResult*> rows;
+};
+
+/// {what, columns: [{title, values, numbers}], labels, cells, charts}. A column's `values` are its
+/// labels, each once, in order; `numbers` what they are worth where all are numbers, else null;
+/// `cells` has the place in `values` of each row and column. `front`: of `rows`, those that no
+/// other beats in the Pareto chart.
+boost::json::object report_data(const ReportRows& rows,
+                                const std::vector<const PointResult*>& front);
+
+/// Its charts' names and titles with the questions, for the page around them.
+struct ChartPlace {
+  std::string id, title, asks;
+};
+std::vector<ChartPlace> chart_places(const boost::json::object& data);
+
+}  // namespace bitjoule

@@ -1,0 +1,313 @@
+#include "sim/report/verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "sim/output/text.h"
+#include "sim/report/chart_table.h"
+#include "sim/report/report_parts.h"
+#include "sim/sweep/constraints.h"
+#include "sim/sweep/table.h"
+
+namespace bitjoule {
+namespace {
+
+/// More combinations than these are summed up in the headline alone.
+constexpr std::size_t kMostLines = 8;
+
+/// The largest of the metrics prefix + name, and its share of them all; empty where all are zero.
+std::optional<std::pair<std::string, double>> largest_share(const PointResult& point,
+                                                            const std::string& prefix) {
+  std::string name;
+  double most = 0, sum = 0;
+  for (const auto& row : point.metrics) {
+    const std::string key(row.key());
+    if (key.rfind(prefix, 0) != 0 || !row.value().is_number()) continue;
+    const auto size = row.value().to_number<double>();
+    sum += size;
+    if (size <= most) continue;
+    most = size;
+    name = key.substr(prefix.size());
+  }
+  if (name.empty()) return std::nullopt;
+  return std::make_pair(name, most / sum);
+}
+
+/// "98 %": whole where that is enough.
+std::string share_text(double share) {
+  return share > 0.995 && share < 1 ? percent(share) : fmt::format("{:.0f} %", share * 100);
+}
+
+std::string does_text(const std::string& cause) {
+  for (const PartRow& row : part_looks())
+    if (cause == row.name && *row.does != '\0') return row.does;
+  return "it is in " + part_title(cause);
+}
+
+/// What is best by a metric, and against what.
+struct Duel {
+  const PointResult* best = nullptr;
+  const PointResult* other = nullptr;  ///< the baseline, or the worst
+  std::string group;                   ///< the labels that both have
+  bool is_baseline = true;
+
+  double gain(const std::string& metric) const {
+    return *metric_of(*other, metric) / *metric_of(*best, metric);
+  }
+};
+
+bool counts(const SweepResults& results, const PointResult& point, const std::string& metric) {
+  const std::optional<double> value = whole_metric_of(point, metric);
+  return point.status == PointStatus::kDone && value && *value > 0 &&
+         broken_constraint(results, point).empty();
+}
+
+bool is_compared(const SweepResults& results, std::size_t column) {
+  return std::any_of(results.baseline.begin(), results.baseline.end(),
+                     [&](const auto& row) { return row.first == results.columns[column]; });
+}
+
+/// The labels of the columns that are (not) those of the baseline.
+std::string labels_of(const SweepResults& results, const PointResult& point, bool compared) {
+  std::string text;
+  for (std::size_t c = 0; c < results.columns.size(); ++c)
+    if (is_compared(results, c) == compared)
+      text += (text.empty() ? "" : ", ") + short_label(point.labels[c]);
+  return text;
+}
+
+std::string text_metric(const PointResult& point, const char* metric) {
+  const boost::json::value* found = point.metrics.if_contains(metric);
+  return found != nullptr && found->is_string() ? std::string(found->as_string()) : "";
+}
+
+/// Per combination of the columns that the baseline leaves open: the best against the baseline.
+std::vector<Duel> against_baseline(const SweepResults& results, const std::string& metric) {
+  std::vector<Duel> duels;
+  std::map<const PointResult*, std::size_t> places;
+  for (const PointResult& point : results.points) {
+    const PointResult* base = baseline_of(results, point);
+    if (base == nullptr || !counts(results, point, metric) || !counts(results, *base, metric) ||
+        !is_comparable(metric, *base, point))
+      continue;
+    const auto [place, is_new] = places.insert({base, duels.size()});
+    if (is_new) duels.push_back({&point, base, labels_of(results, point, false), true});
+    Duel& duel = duels[place->second];
+    if (*metric_of(point, metric) < *metric_of(*duel.best, metric)) duel.best = &point;
+  }
+  return duels;
+}
+
+/// Per workload, and unit of energy: the least against the most.
+std::vector<Duel> least_and_most(const SweepResults& results, const std::string& metric) {
+  std::vector<Duel> duels;
+  std::vector<std::pair<std::string, std::string>> keys;
+  for (const PointResult& point : results.points) {
+    if (!counts(results, point, metric)) continue;
+    const std::pair<std::string, std::string> key = {text_metric(point, "workload"),
+                                                     energies_of(point.metrics).text()};
+    const auto at =
+        static_cast<std::size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin());
+    if (at == keys.size()) {
+      keys.push_back(key);
+      const std::string name = key.first.substr(0, key.first.find(':'));
+      duels.push_back({&point, &point, name, false});
+    }
+    Duel& duel = duels[at];
+    if (*metric_of(point, metric) < *metric_of(*duel.best, metric)) duel.best = &point;
+    if (*metric_of(point, metric) > *metric_of(*duel.other, metric)) duel.other = &point;
+  }
+  return duels;
+}
+
+/// "perplexity 5.61 against 5.58": what it costs in error; empty where nothing was computed.
+std::string error_text(const Duel& duel) {
+  const struct {
+    const char *metric, *name;
+  } kErrors[] = {{"accuracy.perplexity", "perplexity"},
+                 {"accuracy.correct.top1", "right predictions"},
+                 {"error.sqnr_db", "SQNR of the output"}};
+  for (const auto& error : kErrors) {
+    const std::string own = metric_cell(*duel.best, error.metric).text;
+    const std::string other = metric_cell(*duel.other, error.metric).text;
+    if (!own.empty() && own != "null" && !other.empty() && other != "null")
+      return fmt::format(
+          "{} {}{} against {}", error.name, own,
+          metric_of(*duel.best, "error.sqnr_db").value_or(0) < 0 ? ", more error than signal," : "",
+          other);
+  }
+  return "";
+}
+
+/// How bad an error of error_text() is: more is worse; empty where there is none.
+std::optional<double> badness(const PointResult& point) {
+  if (const auto perplexity = metric_of(point, "accuracy.perplexity")) return perplexity;
+  for (const char* const metric : {"accuracy.correct.top1", "error.sqnr_db"})
+    if (const auto value = metric_of(point, metric)) return -*value;
+  return std::nullopt;
+}
+
+constexpr const char* kNoError = "the error of the output was not computed";
+
+const char* quantity_of(const std::string& metric) {
+  return metric == "energy.total_pj" ? "energy" : "time";
+}
+
+/// "6.40 times less energy", "as much energy" (to half a hundredth).
+std::string less_text(const Duel& duel, const char* metric, const char* name) {
+  const std::optional<double> best = metric_of(*duel.best, metric),
+                              other = metric_of(*duel.other, metric);
+  if (!best || !other || !(*best > 0) || !(*other > 0) ||
+      !is_comparable(metric, *duel.best, *duel.other))
+    return "";
+  const std::string times = times_text(*best, *other);
+  return times == "equal" || times == "nearly equal" ? fmt::format("as much {}", name)
+                                                     : fmt::format("{} {}", times, name);
+}
+
+std::string name_of(const SweepResults& results, const Duel& duel, const PointResult& point) {
+  return duel.is_baseline ? labels_of(results, point, true) : point_label(point);
+}
+
+/// " Next: B, 1.05 times more energy.": the second of those that the baseline is compared with.
+std::string next_text(const SweepResults& results, const Duel& duel, const std::string& metric) {
+  const PointResult* next = nullptr;
+  for (const PointResult& point : results.points)
+    if (duel.is_baseline && &point != duel.best && &point != duel.other &&
+        counts(results, point, metric) && baseline_of(results, point) == duel.other &&
+        is_comparable(metric, *duel.best, point) &&
+        (next == nullptr || *metric_of(point, metric) < *metric_of(*next, metric)))
+      next = &point;
+  if (next == nullptr) return "";
+  return fmt::format(" Next: {}, {}.", name_of(results, duel, *next),
+                     less_text({next, duel.best, "", true}, metric.c_str(), quantity_of(metric)));
+}
+
+/// `says_error`: also that no error is known.
+std::string line_of(const SweepResults& results, const Duel& duel, const std::string& metric,
+                    bool says_error) {
+  const std::string group = duel.group.empty() ? "" : duel.group + ": ";
+  const std::string best = name_of(results, duel, *duel.best);
+  if (duel.best == duel.other)
+    return fmt::format("{}{} is not beaten; {}.", group, best, why_text(*duel.best));
+  std::string out = fmt::format("{}{} takes {}", group, best,
+                                less_text(duel, metric.c_str(), quantity_of(metric)));
+  const std::string time = metric == "time_s" ? "" : less_text(duel, "time_s", "time"),
+                    read = less_text(duel, "dram.read_bytes", "from DRAM"),
+                    error = error_text(duel);
+  if (!time.empty()) out += fmt::format("{}{}", read.empty() ? " and " : ", ", time);
+  if (!read.empty()) out += " and reads " + read;
+  out += " than " + name_of(results, duel, *duel.other);
+  if (!error.empty() || says_error) out += "; " + (error.empty() ? kNoError : error);
+  return fmt::format("{}. Of what remains {}.{}", out, why_text(*duel.best),
+                     next_text(results, duel, metric));
+}
+
+/// "int4 in 3 of 4": who is best how often, the most frequent first.
+std::string winners_text(const SweepResults& results, const std::vector<Duel>& duels) {
+  std::vector<std::pair<std::string, std::size_t>> winners;
+  for (const Duel& duel : duels) {
+    const std::string name = labels_of(results, *duel.best, true);
+    const auto known = std::find_if(winners.begin(), winners.end(),
+                                    [&](const auto& row) { return row.first == name; });
+    if (known == winners.end())
+      winners.emplace_back(name, 1);
+    else
+      ++known->second;
+  }
+  std::stable_sort(winners.begin(), winners.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string text;
+  for (std::size_t i = 0; i < std::min<std::size_t>(winners.size(), 3); ++i)
+    text += fmt::format("{}{} in {} of {}{}", i == 0 ? "" : ", ", winners[i].first,
+                        winners[i].second, duels.size(), i == 0 ? " cases" : "");
+  return text;
+}
+
+/// The error beside the saving, where it is largest.
+std::string worst_error(const std::vector<Duel>& duels) {
+  const Duel* worst = nullptr;
+  for (const Duel& duel : duels)
+    if (!error_text(duel).empty() &&
+        (worst == nullptr || badness(*duel.best) > badness(*worst->best)))
+      worst = &duel;
+  return worst == nullptr ? kNoError : "at worst, " + error_text(*worst);
+}
+
+std::string headline_of(const SweepResults& results, const std::vector<Duel>& duels,
+                        const std::string& metric) {
+  if (duels.size() == 1) return line_of(results, duels[0], metric, true);
+  const auto [least, most] = std::minmax_element(
+      duels.begin(), duels.end(),
+      [&](const Duel& a, const Duel& b) { return a.gain(metric) < b.gain(metric); });
+  const std::string low = times_text(1, least->gain(metric)),
+                    high = times_text(1, most->gain(metric));
+  const std::string shared = " times less";  // said once of both
+  const bool both = low.size() > shared.size() && high.size() > shared.size() &&
+                    low.compare(low.size() - shared.size(), shared.size(), shared) == 0;
+  const std::string range =
+      low == high
+          ? high
+          : fmt::format("{} to {}", both ? low.substr(0, low.size() - shared.size()) : low, high);
+  const std::string error = "; " + worst_error(duels);
+  if (!duels[0].is_baseline)
+    return fmt::format("The least {} is {} than the most, for each of {} workloads{}.",
+                       quantity_of(metric), range, duels.size(), error);
+  return fmt::format("Least {}: {}. It is {} than with {}{}.", quantity_of(metric),
+                     winners_text(results, duels), range, labels_of(results, *duels[0].other, true),
+                     error);
+}
+
+}  // namespace
+
+std::string why_text(const PointResult& point) {
+  std::string text;
+  if (const auto part = largest_share(point, "energy.components."))
+    text = fmt::format("{} is {} of the energy", part_title(part->first), share_text(part->second));
+  if (const auto cause = largest_share(point, "stalls."))
+    text += fmt::format("{}in {} of the time {}", text.empty() ? "" : ", and ",
+                        share_text(cause->second), does_text(cause->first));
+  return text.empty() ? "nothing has a price" : text;
+}
+
+Verdict sweep_verdict(const SweepResults& results) {
+  for (const std::string metric : {"energy.total_pj", "time_s"}) {
+    std::vector<Duel> duels = against_baseline(results, metric);
+    if (duels.empty()) duels = least_and_most(results, metric);
+    if (duels.empty()) continue;
+    Verdict verdict{headline_of(results, duels, metric), {}, duels[0].best};
+    if (duels.size() > 1 && duels.size() <= kMostLines)
+      for (const Duel& duel : duels) verdict.lines.push_back(line_of(results, duel, metric, false));
+    return verdict;
+  }
+  return {"No point of this sweep has an energy or a time.", {}, nullptr};
+}
+
+std::string run_verdict(const PointResult& run, const std::string& machine) {
+  std::string out =
+      fmt::format("{}{} takes {}", run.labels[0], machine.empty() ? "" : " on " + machine,
+                  metric_cell(run, "time_s").text);
+  if (const std::string energy = metric_cell(run, "energy.total_pj").text; !energy.empty())
+    out += " and " + energy;
+  for (const char* const phase : {"network.pass.", "network.decode."})
+    if (const std::string key = phase; metric_of(run, key + "tokens_per_s"))
+      out += fmt::format(" ({} tokens per second, {} each)",
+                         metric_cell(run, key + "tokens_per_s").text,
+                         metric_cell(run, key + "joules_per_token").text);
+  out += ": " + why_text(run) + ". ";
+  const std::string perplexity = metric_cell(run, "accuracy.perplexity").text,
+                    sqnr = metric_cell(run, "error.sqnr_db").text;
+  if (!perplexity.empty())
+    out += fmt::format("Perplexity {}; in float64 {}.", perplexity,
+                       metric_cell(run, "accuracy.float.perplexity").text);
+  else if (!sqnr.empty() && sqnr != "null")
+    out += fmt::format("SQNR of the output: {}.", sqnr);
+  else
+    out += "The error of the output was not computed.";
+  return out;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,124 @@
+// The sentences that reports begin with, on small sweeps whose answers are plain.
+#include "sim/report/verdict.h"
+
+#include <doctest/doctest.h>
+
+#include <boost/json.hpp>
+#include <string>
+#include <vector>
+
+#include "sim/report/report_data.h"
+
+namespace bitjoule::verdict_test {
+namespace {
+
+namespace json = boost::json;
+
+/// A point with its energy all of DRAM, its time all of `cause`.
+PointResult point(const std::vector<std::string>& labels, double pj, double seconds,
+                  const json::object& more = {}, const std::string& cause = "dram_read") {
+  PointResult result;
+  result.labels = labels;
+  result.status = PointStatus::kDone;
+  result.metrics = {{"energy.total_pj", pj},
+                    {"energy.components.dram", pj * 0.75},
+                    {"energy.components.array", pj * 0.25},
+                    {"time_s", seconds},
+                    {"stalls." + cause, 90},
+                    {"stalls.array_busy", 10}};
+  for (const auto& row : more) result.metrics[row.key()] = row.value();
+  return result;
+}
+
+SweepResults sweep(std::vector<std::string> columns, std::vector<PointResult> points) {
+  SweepResults results;
+  results.columns = std::move(columns);
+  results.points = std::move(points);
+  for (std::size_t i = 0; i < results.points.size(); ++i) results.points[i].index = i;
+  return results;
+}
+
+}  // namespace
+
+TEST_CASE("verdict: against the baseline, with what it costs, why, and what comes next") {
+  SweepResults results = sweep({"format"}, {point({"fp32"}, 8e9, 2e-3, {{"error.sqnr_db", 140.0}}),
+                                            point({"int8"}, 2.2e9, 1e-3, {{"error.sqnr_db", 40.0}}),
+                                            point({"int4"}, 2e9, 1e-3, {{"error.sqnr_db", 20.0}})});
+  results.baseline["format"] = {"fp32"};
+  const Verdict verdict = sweep_verdict(results);
+  CHECK(verdict.headline ==
+        "int4 takes 4.00 times less energy and 2.00 times less time than fp32; SQNR of the output "
+        "20.0 dB against 140.0 dB. Of what remains DRAM is 75 % of the energy, and in 90 % of the "
+        "time the array waits for data from DRAM. Next: int8, 1.10 times more energy.");
+  CHECK(verdict.lines.empty());
+  CHECK(verdict.best == &results.points[2]);
+}
+
+TEST_CASE("verdict: several cases have a sentence each, many are counted") {
+  std::vector<PointResult> points;
+  for (int i = 0; i < 9; ++i) {
+    const std::string layer = "layer" + std::to_string(i) + ".yaml";
+    points.push_back(point({"fp32", layer}, 8e9, 2e-3));
+    points.push_back(point({"int8", layer}, i == 0 ? 9e9 : 1e9 * (1 + i % 2), 1e-3));
+  }
+  SweepResults many = sweep({"format", "layer"}, points);
+  many.baseline["format"] = {"fp32"};
+  CHECK(sweep_verdict(many).headline ==
+        "Least energy: int8 in 8 of 9 cases, fp32 in 1 of 9. It is equal to 8.00 times less than "
+        "with fp32; the error of the output was not computed.");
+  CHECK(sweep_verdict(many).lines.empty());
+  SweepResults two = sweep({"format", "layer"}, {points.begin() + 2, points.begin() + 6});
+  two.baseline["format"] = {"fp32"};
+  CHECK(sweep_verdict(two).headline ==
+        "Least energy: int8 in 2 of 2 cases. It is 4.00 to 8.00 times less than with fp32; the "
+        "error of the output was not computed.");
+  REQUIRE(sweep_verdict(two).lines.size() == 2);
+  CHECK(sweep_verdict(two).lines[0].rfind("layer1: int8 takes 4.00 times less energy", 0) == 0);
+}
+
+TEST_CASE("verdict: without a baseline the least stands against the most") {
+  const SweepResults results = sweep({"rows"}, {point({"8"}, 6e9, 1e-3), point({"16"}, 2e9, 1e-3)});
+  CHECK(sweep_verdict(results).headline.rfind(
+            "16 takes 3.00 times less energy and as much time than 8; the error", 0) == 0);
+}
+
+TEST_CASE("verdict: energies of two units are not compared, and nothing is no answer") {
+  SweepResults mixed = sweep(
+      {"table"}, {point({"a"}, 8e9, 2e-3),
+                  point({"b"}, 1e3, 1e-3, {{"energy.unit", "MAC"}, {"energy.table", "ratios"}})});
+  mixed.baseline["table"] = {"a"};
+  CHECK(sweep_verdict(mixed).headline.find("times less energy") == std::string::npos);
+  CHECK(sweep_verdict(sweep({"a"}, {})).headline ==
+        "No point of this sweep has an energy or a time.");
+}
+
+TEST_CASE("verdict: constraints are kept") {
+  SweepResults results = sweep({"format"}, {point({"fp32"}, 8e9, 2e-3), point({"int8"}, 4e9, 1e-3),
+                                            point({"int2"}, 1e9, 9e-3)});
+  results.baseline["format"] = {"fp32"};
+  results.constraints = {"time_s <= 0.002"};
+  CHECK(sweep_verdict(results).headline.rfind("int8 takes 2.00 times less energy", 0) == 0);
+}
+
+TEST_CASE("report data: parts in the order of the machine, axes with units are numbers") {
+  const std::vector<PointResult> points = {point({"64 KiB", "x"}, 4e9, 1e-3),
+                                           point({"128 KiB", "x"}, 2e9, 1e-3),
+                                           point({"1 MiB", "x"}, 1e9, 1e-3)};
+  const json::object data = report_data({"points",
+                                         {"accelerator.buffers.input.capacity", "layer"},
+                                         {&points[0], &points[1], &points[2]}},
+                                        {});
+  const json::array& columns = data.at("columns").as_array();
+  CHECK(columns[0].at("title") == "input capacity");
+  CHECK(columns[0].at("numbers").as_array() == json::array{65536.0, 131072.0, 1048580.0});
+  CHECK(columns[1].at("numbers").is_null());
+  for (const json::value& chart : data.at("charts").as_array()) {
+    if (chart.at("id") != "energy") continue;
+    const json::array& parts = chart.at("parts").as_array();
+    CHECK(parts[0].at("name") == "array");
+    CHECK(parts[1].at("name") == "dram");
+    CHECK(parts[1].at("values").as_array() == json::array{3e-3, 1.5e-3, 7.5e-4});
+  }
+}
+
+}  // namespace bitjoule::verdict_test
