@@ -21,6 +21,8 @@ bool keeps_elements(const VectorOp& op) {
     case VectorKind::kMaxPool:
     case VectorKind::kGlobalMaxPool:
     case VectorKind::kSlice:
+    case VectorKind::kExpand:
+    case VectorKind::kResizeNearest:
     case VectorKind::kReshape:
     case VectorKind::kTranspose:
     case VectorKind::kConcat:
@@ -96,7 +98,10 @@ class Run {
       for (const float x : input.values)
         own.push_back((static_cast<double>(x) - zero) * scale.scale);
     }
-    const ClampRange range = clamp_range(formats_.output.format);
+    // fp32 stands for 32 bits.
+    const ClampRange range = formats_.output.format == "fp32"
+                                 ? ClampRange{INT32_MIN, INT32_MAX}
+                                 : clamp_range(formats_.output.format);
     const Requantize mode = layer_.precision.requantize.value_or(Requantize::kOnnxHalfEven);
     NetworkTensor tensor =
         number_tensor(quantizes ? quantized_codes(op_, inputs_.at(0)->values, range, mode)
@@ -141,7 +146,7 @@ class Run {
       operands_.inputs.push_back(as_read(*inputs_[i]));
       references_.inputs.push_back(inputs_[i]->reference);
     }
-    is_number_ = keeps_integers(op_) && inputs_[0]->is_number;
+    is_number_ = (keeps_integers(op_) && inputs_[0]->is_number) || op_.kind == VectorKind::kArgMax;
   }
 
   /// Indices from an operand of integers, else those that the traffic has.
@@ -279,7 +284,8 @@ class Run {
     if (op_.kind == VectorKind::kQuantizeLinear && operands_.axis_scales.empty()) {
       tensor.unit = operands_.scale;
       tensor.origin = operands_.zero_point;
-    } else if (!inputs_.empty() && op_.kind != VectorKind::kQuantizeLinear) {
+    } else if (!inputs_.empty() && op_.kind != VectorKind::kQuantizeLinear &&
+               op_.kind != VectorKind::kArgMax) {
       tensor.unit = inputs_[0]->unit;
       tensor.origin = inputs_[0]->origin;
     }

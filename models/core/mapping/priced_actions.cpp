@@ -219,7 +219,7 @@ Counts priced_actions(const MappingProblem& p, const MachineCounts& c) {
   rows.add("output_unit", "activation", Primitive::kCompare, "fp32",
            integer_output || p.stage.activation.empty()
                ? 0
-               : c.outputs * (p.stage.activation == "relu6" ? 2 : 1));
+               : c.outputs * (std::isfinite(activation_bounds(p.stage.activation).hi) ? 2 : 1));
   if (path.mac.is_integer && integer_output) {
     rows.add("output_unit", "requantize", Primitive::kMultiply, "int32", c.outputs);
     rows.add("output_unit", "zero_point", Primitive::kAdd, "int32", c.outputs);
