@@ -192,7 +192,7 @@ StoredTensor made(const TfliteModel& model, const std::string& name, const char*
 void join_gates(const TfliteModel& model, const TfliteOperator& op, std::size_t first,
                 const std::string& name, std::vector<StoredTensor>& joined) {
   const auto refuse = [&](const std::string& what) {
-    throw input_error(fmt::format("{}: {}", model.blob.name(), what));
+    throw input_error(what);
   };
   std::string bytes;
   std::vector<float> scales;
@@ -233,8 +233,7 @@ const TfliteTensor& stored_operand(const TfliteModel& model, const TfliteOperato
                                    ? &model.tensors[static_cast<std::size_t>(op.inputs[index])]
                                    : nullptr;
   if (tensor == nullptr || !tensor->is_constant() || tensor->shape.size() != axes)
-    throw input_error(fmt::format("{}: {}: expected constant weights with {} axes",
-                                  model.blob.name(), op.name, axes));
+    throw input_error(fmt::format("{}: expected constant weights with {} axes", op.name, axes));
   return *tensor;
 }
 
@@ -242,8 +241,7 @@ StoredTensor by_unit(const TfliteModel& model, const TfliteOperator& op) {
   StoredTensor tensor = stored_tflite(model, stored_operand(model, op, 2, 2));
   const std::int64_t rank = op.options ? op.options->scalar<std::int32_t>(0, 0) : 0;
   if (rank < 1 || tensor.shape[0] % rank != 0)
-    throw input_error(fmt::format("{}: SVDF: a rank of {} does not divide {} filters",
-                                  model.blob.name(), rank, tensor.shape[0]));
+    throw input_error(fmt::format("a rank of {} does not divide {} filters", rank, tensor.shape[0]));
   tensor.name += ".by_unit";
   tensor.shape = {tensor.shape[0] / rank, tensor.shape[1] * rank};
   return tensor;
@@ -280,8 +278,7 @@ std::vector<StoredTensor> derived_tensors(const TfliteModel& model, const Tflite
   for (const StoredTensor& tensor : joined)
     for (const TfliteTensor& other : model.tensors)
       if (other.name == tensor.name)
-        throw input_error(fmt::format("{}: tensor \"{}\": its name is that of gates of \"{}\"",
-                                      model.blob.name(), other.name, name));
+        throw input_error(fmt::format("tensor \"{}\": its name is that of gates of \"{}\"", other.name, name));
   return joined;
 }
 
@@ -322,8 +319,12 @@ std::vector<StoredTensor> tflite_tensors(const Blob& blob) {
       tensors.push_back(plain(model, tensor.name + ".zero_point", "int64", {zeros},
                               tensor.zero_points.data, tensor.zero_points.count * 8));
   }
-  for (const TfliteOperator& op : model.operators)
-    for (StoredTensor& tensor : derived_tensors(model, op)) tensors.push_back(std::move(tensor));
+  try {
+    for (const TfliteOperator& op : model.operators)
+      for (StoredTensor& tensor : derived_tensors(model, op)) tensors.push_back(std::move(tensor));
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{}: {}", blob.name(), error.what()));
+  }
   return tensors;
 }
 
