@@ -41,6 +41,12 @@ bool keeps_integers(const VectorOp& op) {
          op.kind != VectorKind::kDequantizeLinear && op.kind != VectorKind::kEmbedding;
 }
 
+/// Results are integers whatever the operands are: indices, and what holds or not.
+bool makes_integers(VectorKind kind) {
+  return kind == VectorKind::kArgMax || kind == VectorKind::kEqual || kind == VectorKind::kLess ||
+         kind == VectorKind::kLessEqual;
+}
+
 std::vector<std::int64_t> per_column(const VectorOp& op) { return {op.cols}; }
 
 class Run {
@@ -146,7 +152,8 @@ class Run {
       operands_.inputs.push_back(as_read(*inputs_[i]));
       references_.inputs.push_back(inputs_[i]->reference);
     }
-    is_number_ = (keeps_integers(op_) && inputs_[0]->is_number) || op_.kind == VectorKind::kArgMax;
+    const NetworkTensor& moved = *inputs_[op_.kind == VectorKind::kSelect ? 1 : 0];
+    is_number_ = (keeps_integers(op_) && moved.is_number) || makes_integers(op_.kind);
   }
 
   /// Indices from an operand of integers, else those that the traffic has.
@@ -285,7 +292,7 @@ class Run {
       tensor.unit = operands_.scale;
       tensor.origin = operands_.zero_point;
     } else if (!inputs_.empty() && op_.kind != VectorKind::kQuantizeLinear &&
-               op_.kind != VectorKind::kArgMax) {
+               !makes_integers(op_.kind)) {
       tensor.unit = inputs_[0]->unit;
       tensor.origin = inputs_[0]->origin;
     }

@@ -294,8 +294,6 @@ Infos recurrent_step(const OnnxOperands& in) {
 
 Infos arg_max(const OnnxOperands& in) {
   const OnnxNode& node = in.node;
-  if (node.integer("select_last_index", 0) != 0)
-    node.fail("select_last_index is not supported");
   const std::int64_t axis = node.settled_axis(node.integer("axis", 0), in.shape(0).size());
   Shape out = in.shape(0);
   if (node.integer("keepdims", 1) != 0)

@@ -273,6 +273,58 @@ const char* const kOfGlobalAveragePool = "GlobalAveragePool";
 const char* const kOfAveragePool = "AveragePool";
 const char* const kOfSoftmax = "Softmax";
 
+// Transposed convolutions: zeros between the pixels and around them, then a convolution by the turned
+// kernel.
+
+void conv_transpose(OnnxWriter& w) {
+  const Shape x = w.shape(0), k = w.shape(1);
+  const std::string turned = w.add("TurnKernel", {w.node.input(1)}, "turned");
+  const std::int64_t group = w.node.integer("group", 1);
+  w.with("group", group).in_domain(kOwnDomain);
+  Names inputs = {"", turned};
+  if (w.has(2)) inputs.push_back(w.node.input(2));
+  if (x.empty()) {  // only constants are asked for
+    w.add("Conv", {w.node.input(0), turned});
+    return;
+  }
+  const std::size_t axes = x.size() - 2;
+  if (x.size() < 3 || x.size() > 4 || k.size() != x.size())
+    w.node.fail("expected a 1-D or 2-D image and its kernels");
+  const auto values = [&](const char* name, std::int64_t otherwise, std::size_t count) {
+    const Shape given = w.node.integers(name, Shape(count, otherwise));
+    if (given.size() != count) w.node.fail(fmt::format("{}: expected {} values", name, count));
+    return given;
+  };
+  const Shape strides = values("strides", 1, axes), dilations = values("dilations", 1, axes);
+  const Shape extra = values("output_padding", 0, axes), pads = values("pads", 0, 2 * axes);
+  const Shape wanted = w.node.integers("output_shape");
+  const std::string mode = w.node.text("auto_pad", "NOTSET");
+  if (!wanted.empty() && wanted.size() != axes) w.node.fail("output_shape: does not fit");
+  Shape sizes = {x[0], x[1]}, starts = {0, 0}, steps = {1, 1};
+  for (std::size_t i = 0; i < axes; ++i) {
+    const std::int64_t reach = dilations[i] * (k[i + 2] - 1);
+    if (strides[i] < 1 || dilations[i] < 1) w.node.fail("expected positive strides and dilations");
+    std::int64_t before = pads[i], out = (x[i + 2] - 1) * strides[i] + reach + 1 + extra[i] -
+                                         pads[i] - pads[axes + i];
+    const bool same = mode == "SAME_UPPER" || mode == "SAME_LOWER";
+    if (same || !wanted.empty()) {
+      const std::int64_t full = (x[i + 2] - 1) * strides[i] + reach + 1 + extra[i];
+      out = wanted.empty() ? x[i + 2] * strides[i] : wanted[i];
+      const std::int64_t all = std::max<std::int64_t>(0, full - out);
+      before = mode == "SAME_UPPER" ? all / 2 : all - all / 2;
+    }
+    if (out < 1 || before < 0 || before > reach)
+      w.node.fail("paddings that exceed the kernel are not supported");
+    sizes.push_back(out + reach);
+    starts.push_back(reach - before);
+    steps.push_back(strides[i]);
+  }
+  inputs[0] = w.add("SpreadImage", {w.node.input(0)}, "spread");
+  w.with("sizes", sizes).with("starts", starts).with("steps", steps).in_domain(kOwnDomain);
+  w.add("Conv", inputs);
+  w.with("dilations", dilations).with("group", group);
+}
+
 // Recurrent layers: products of all steps' inputs at once, then step by step.
 
 /// One direction of one of LSTM, GRU and RNN.
@@ -280,7 +332,10 @@ class Recurrent {
  public:
   Recurrent(OnnxWriter& w, std::int64_t gates, std::int64_t direction, bool reversed)
       : w_(w), gates_(gates), direction_(direction), reversed_(reversed) {
-    const Shape x = w.shape(0), r = w.shape(2);
+    const Shape r = w.shape(2);
+    Shape x = w.shape(0);
+    by_batch_ = w.node.integer("layout", 0) != 0;
+    if (by_batch_ && x.size() == 3) std::swap(x[0], x[1]);
     hidden_ = r.size() == 3 ? r[2] : w.node.integer("hidden_size", 1);
     steps_ = x.size() == 3 ? x[0] : 2;  // where only constants are asked for: one with a state
     batch_ = x.size() == 3 ? x[1] : 1;
@@ -326,8 +381,13 @@ class Recurrent {
     }
     const Shape x = w_.shape(0);
     const std::int64_t inputs = x.size() == 3 ? x[2] : -1;
+    std::string in_order = w_.node.input(0);
+    if (by_batch_) {
+      in_order = w_.add("Transpose", {in_order}, part("by_step"));
+      w_.with("perm", Shape{1, 0, 2});
+    }
     const std::string rows = w_.add(
-        "Reshape", {w_.node.input(0), w_.integers(part("rows_shape"), {steps_ * batch_, inputs})},
+        "Reshape", {in_order, w_.integers(part("rows_shape"), {steps_ * batch_, inputs})},
         part("rows"));
     Names product = {rows, weights_};
     if (!input_bias_.empty()) product.push_back(input_bias_);
@@ -369,7 +429,13 @@ class Recurrent {
   const std::string& recurrent_bias() const { return recurrent_bias_; }
 
   std::string initial(int operand, const char* what) {
-    return w_.has(operand) ? own(operand, what) : "";
+    if (!w_.has(operand)) return "";
+    if (!by_batch_) return own(operand, what);
+    const std::string row = w_.add("Slice", {w_.node.input(operand)}, part(fmt::format("{}.slice", what)));
+    w_.with("starts", Shape{direction_}).with("ends", Shape{direction_ + 1}).with("axes", Shape{1});
+    const std::string name = w_.add("Squeeze", {row}, part(what));
+    w_.with("axes", Shape{1});
+    return name;
   }
 
   /// [steps, batch, hidden] of the states by step.
@@ -389,7 +455,7 @@ class Recurrent {
  private:
   OnnxWriter& w_;
   std::int64_t gates_, direction_, hidden_ = 1, steps_ = 1, batch_ = 1;
-  bool reversed_;
+  bool reversed_, by_batch_ = false;
   std::string weights_, recurrent_, input_bias_, recurrent_bias_, gates_of_;
 };
 
@@ -402,7 +468,6 @@ struct States {
 void check_recurrent(const OnnxWriter& w, const Names& activations) {
   if (w.has(4)) w.node.fail("sequence_lens are not supported");
   if (w.node.has("clip")) w.node.fail("clip is not supported");
-  if (w.node.integer("layout", 0) != 0) w.node.fail("layout 1 is not supported");
   if (w.node.integer("input_forget", 0) != 0) w.node.fail("input_forget is not supported");
   const auto* stated = w.node.find("activations");
   for (int i = 0; stated != nullptr && i < stated->strings_size(); ++i)
@@ -530,8 +595,12 @@ void recurrent(OnnxWriter& w) {
   }
   const auto yield = [&](int output, const Names& of, std::int64_t axis, const char* what) {
     if (w.node.output(output).empty()) return;
-    w.add(count == 1 ? "Identity" : "Concat", of, what);
+    const std::string y = w.add(count == 1 ? "Identity" : "Concat", of, what);
     if (count > 1) w.with("axis", axis);
+    if (w.node.integer("layout", 0) != 0) {
+      w.add("Transpose", {y}, std::string(what) + "_by_batch");
+      w.with("perm", output == 0 ? Shape{2, 0, 1, 3} : Shape{1, 0, 2});
+    }
     w.to_output(output);
   };
   yield(0, sequences, 1, "y");
@@ -622,6 +691,7 @@ const std::vector<OnnxExpansion>& onnx_expansions() {
       {"", "ReduceL1", reduce_l1},
       {"", "ReduceL2", reduce_l2},
       {"", "ReduceSumSquare", reduce_sum_square},
+      {"", "ConvTranspose", conv_transpose},
       {"", "LSTM", recurrent<lstm_states, 4>},
       {"", "GRU", recurrent<gru_states, 3>},
       {"", "RNN", recurrent<rnn_states, 1>},

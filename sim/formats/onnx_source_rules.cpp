@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "sim/formats/onnx_fold.h"
 #include "sim/formats/onnx_model.h"
@@ -144,6 +145,47 @@ Infos resize(const OnnxOperands& in) {
   return {{in.type(0), out}};
 }
 
+void require_own(const OnnxNode& node) {
+  if (node.proto().domain() != kOwnDomain) node.fail("the operator is not known");
+}
+
+Infos spread(const OnnxOperands& in) {
+  require_own(in.node);
+  return {{in.type(0), in.node.integers("sizes")}};
+}
+
+/// Kernels [inputs, outputs / group, ...] turned by half a turn as [outputs, inputs / group, ...].
+Infos turned(const OnnxOperands& in) {
+  require_own(in.node);
+  const std::int64_t group = in.node.integer("group", 1);
+  Shape w = in.shape(0);
+  if (w.size() < 3 || group < 1 || w[0] % group != 0)
+    in.node.fail("the weights do not fit the groups");
+  const std::int64_t inputs = w[0];
+  w[0] = w[1] * group;
+  w[1] = inputs / group;
+  return {{in.type(0), w}};
+}
+
+Folded fold_turned(const OnnxOperands& in, const Infos& out) {
+  const StoredTensor from = in.value(0);
+  const Shape &w = in.shape(0), &to = out[0].shape;
+  const auto width = static_cast<std::size_t>(from.type->block_bytes);
+  const std::int64_t pixels = volume_of(Shape(w.begin() + 2, w.end()));
+  const std::int64_t per_group = w[1], inputs = to[1];
+  std::string bytes(from.bytes, '\0');
+  for (std::int64_t o = 0; o < to[0]; ++o)
+    for (std::int64_t i = 0; i < inputs; ++i)
+      for (std::int64_t p = 0; p < pixels; ++p) {
+        const std::int64_t row = o / per_group * inputs + i;
+        const std::int64_t source = (row * per_group + o % per_group) * pixels + pixels - 1 - p;
+        const std::int64_t place = (o * inputs + i) * pixels + p;
+        std::memcpy(&bytes[static_cast<std::size_t>(place) * width],
+                    from.data + static_cast<std::size_t>(source) * width, width);
+      }
+  return {computed_tensor(in.node, out[0], std::move(bytes))};
+}
+
 Infos tile(const OnnxOperands& in) {
   const Shape times = in.integers(1);
   Shape out = in.shape(0);
@@ -172,6 +214,9 @@ const std::vector<OnnxRule>& onnx_source_rules() {
        resize, nullptr},
       {"Upsample", 1, 2, 1, "mode:s scales:F", resize, nullptr},
       {"Tile", 2, 2, 1, "", tile, nullptr},
+      // Parts of a transposed convolution.
+      {"SpreadImage", 1, 1, 1, "sizes:I starts:I steps:I", spread, nullptr},
+      {"TurnKernel", 1, 1, 1, "group:i", turned, fold_turned},
   };
   return kRows;
 }

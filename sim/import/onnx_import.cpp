@@ -33,10 +33,10 @@ const OnnxOperator* operator_of(const OnnxNode& node) {
   return node.standard() ? find_operator(node.op()) : nullptr;
 }
 
-/// Steps of recurrent layers, which stand in no file.
+/// Parts of recurrent layers and transposed convolutions, which stand in no file.
 bool is_own(const std::string& op_type) {
   return op_type == "LstmCell" || op_type == "LstmHidden" || op_type == "GruReset" ||
-         op_type == "GruHidden";
+         op_type == "GruHidden" || op_type == "SpreadImage";
 }
 
 /// What an operator that is left out would produce becomes an input of the network.
@@ -70,7 +70,8 @@ std::vector<std::string> onnx_operator_names() {
 std::vector<std::string> onnx_computed_operator_names() {
   std::vector<std::string> names = {"Constant"};
   for (const OnnxRule* rule : onnx_rules())
-    if (rule->fold != nullptr && find_operator(rule->op_type) == nullptr)
+    if (rule->fold != nullptr && find_operator(rule->op_type) == nullptr &&
+        std::string(rule->op_type) != "TurnKernel")
       names.emplace_back(rule->op_type);
   std::sort(names.begin(), names.end());
   return names;

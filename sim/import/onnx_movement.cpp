@@ -278,7 +278,8 @@ Resize resize_rule(const OnnxNode& node, bool nearest) {
 /// Channels-last where they lie so; scales that are given place elements even where sizes round.
 void resize(OnnxBuilder& builder, const OnnxNode& node) {
   const std::string mode = node.text("mode", "nearest");
-  if (mode != "nearest" && mode != "linear" && mode != "bilinear")
+  const bool cubic = mode == "cubic";
+  if (mode != "nearest" && mode != "linear" && mode != "bilinear" && !cubic)
     node.fail(fmt::format("mode \"{}\" is not supported", mode));
   const bool nearest = mode == "nearest";
   const Shape from = builder.shape(node, node.input(0)), to = builder.shape(node, node.output());
@@ -286,6 +287,8 @@ void resize(OnnxBuilder& builder, const OnnxNode& node) {
   VectorOp op;
   op.kind = nearest ? VectorKind::kResizeNearest : VectorKind::kResize;
   op.resize = resize_rule(node, nearest);
+  if (cubic) op.alpha = node.real("cubic_coeff_a", -0.75);
+  if (cubic && node.integer("exclude_outside", 0) != 0) op.beta = 1;
   const int scales_at = node.op() == "Upsample" || node.opset() < 11 ? 1 : 2;
   const bool by_sizes = scales_at == 2 && !node.input(3).empty();
   if (!by_sizes) {
@@ -313,6 +316,26 @@ void resize(OnnxBuilder& builder, const OnnxNode& node) {
   builder.add(node, op, {input}, last);
 }
 
+/// The pixels of an image `steps` apart, from `starts` on, with zeros around: what a transposed
+/// convolution works on.
+void spread(OnnxBuilder& builder, const OnnxNode& node) {
+  const Shape from = builder.shape(node, node.input(0)), to = builder.shape(node, node.output());
+  const bool last = builder.value(node.input(0)).channels_last;
+  VectorOp op;
+  op.kind = VectorKind::kPad;
+  op.alpha = 0;
+  const Shape axes = channel_axes(from.size(), true);
+  const auto ordered = [&](const Shape& values) { return last ? permuted(values, axes) : values; };
+  op.operand_shapes = {ordered(from)};
+  op.shape = ordered(to);
+  op.starts = ordered(node.integers("starts"));
+  op.steps = ordered(node.integers("steps"));
+  op.cols = volume_of(to);
+  const std::string input =
+      last ? builder.channels_last(node.input(0)) : builder.plain(node.input(0));
+  builder.add(node, op, {input}, last);
+}
+
 }  // namespace
 
 const std::vector<OnnxOperator>& onnx_movement_operators() {
@@ -323,6 +346,7 @@ const std::vector<OnnxOperator>& onnx_movement_operators() {
       {"Gather", gather},     {"Expand", expand},
       {"Tile", tile}, {"SpaceToDepth", move_blocks}, {"DepthToSpace", move_blocks},
       {"Resize", resize}, {"Upsample", resize},
+      {"SpreadImage", spread},
   };
   return kRows;
 }

@@ -68,6 +68,7 @@ void add_reduction(OnnxBuilder& builder, const OnnxNode& node, VectorKind kind, 
     return;
   }
   op.kind = kind;
+  if (node.integer("select_last_index", 0) != 0) op.alpha = 1;
   for (std::int64_t axis : axes) op.reduced *= x[static_cast<std::size_t>(axis)];
   op.rows = volume_of(x) / op.reduced;
   std::string input = builder.plain(node.input(0));

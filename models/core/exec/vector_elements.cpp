@@ -190,7 +190,7 @@ float place_of(const Resize& r, std::size_t axis, std::int64_t o, std::int64_t f
   const auto index = static_cast<float>(o);
   switch (r.coordinates) {
     case C::kAlignCorners:
-      return to == 1 ? 0 : index * ((in - 1) / (out - 1));
+      return to == 1 ? 0 : index * ((in - 1) / ((r.scales.empty() ? out : in / scale) - 1));
     case C::kAsymmetric:
       return index * scale;
     case C::kFromHalf:
@@ -201,7 +201,39 @@ float place_of(const Resize& r, std::size_t axis, std::int64_t o, std::int64_t f
   }
 }
 
-/// Axis by axis, between the two neighbours of each place.
+/// What an element along an axis is made of.
+struct Tap {
+  std::int64_t from;
+  float weight;
+};
+
+/// The two neighbours of a place, or with a coefficient of cubic convolution (Keys) four.
+std::vector<Tap> taps_of(const VectorOp& op, float place, std::int64_t size) {
+  const auto last = static_cast<float>(size - 1);
+  const float a = rounded(vector_alpha(op));
+  if (a == 0) {
+    const float within = limited(place, 0, last);
+    const auto low = static_cast<std::int64_t>(within);
+    const float share = within - static_cast<float>(low);
+    return {{low, 1.0f - share}, {std::min(low + 1, size - 1), share}};
+  }
+  const float low = std::floor(place), share = place - low;
+  const auto near = [a](float d) { return ((a + 2) * d - (a + 3)) * d * d + 1; };
+  const auto far = [a](float d) { return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a; };
+  const float weights[] = {far(share + 1), near(share), near(1 - share), far(2 - share)};
+  std::vector<Tap> taps;
+  float sum = 0;
+  for (int i = 0; i < 4; ++i) {
+    const float at_x = low + static_cast<float>(i - 1);
+    if (vector_beta(op) != 0 && (at_x < 0 || at_x > last)) continue;
+    taps.push_back({static_cast<std::int64_t>(limited(at_x, 0, last)), weights[i]});
+    sum += weights[i];
+  }
+  for (Tap& tap : taps) tap.weight = vector_beta(op) != 0 ? tap.weight / sum : tap.weight;
+  return taps;
+}
+
+/// Axis by axis, between the neighbours of each place.
 std::vector<float> resize(const VectorOp& op, const std::vector<float>& x) {
   Shape shape = op.operand_shapes[0];
   std::vector<float> from = x;
@@ -212,17 +244,15 @@ std::vector<float> resize(const VectorOp& op, const std::vector<float>& x) {
     const auto outer = static_cast<std::int64_t>(from.size()) / (inner * size);
     std::vector<float> to(at(outer * wanted * inner));
     for (std::int64_t o = 0; o < wanted; ++o) {
-      const float place = place_of(*op.resize, axis, o, size, wanted);
-      const float within = limited(place, 0, static_cast<float>(size - 1));
-      const auto low = static_cast<std::int64_t>(within);
-      const std::int64_t high = std::min(low + 1, size - 1);
-      const float share = within - static_cast<float>(low);
+      const std::vector<Tap> taps =
+          taps_of(op, place_of(*op.resize, axis, o, size, wanted), size);
       for (std::int64_t i = 0; i < outer * inner; ++i) {
-        check_interrupt_after(4);
+        check_interrupt_after(8);
         const std::int64_t block = i / inner, rest = i % inner;
-        const float a = from[at((block * size + low) * inner + rest)];
-        const float b = from[at((block * size + high) * inner + rest)];
-        to[at((block * wanted + o) * inner + rest)] = a * (1.0f - share) + b * share;
+        float sum = 0;
+        for (const Tap& tap : taps)
+          sum += from[at((block * size + tap.from) * inner + rest)] * tap.weight;
+        to[at((block * wanted + o) * inner + rest)] = sum;
       }
     }
     from = std::move(to);

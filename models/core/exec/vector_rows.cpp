@@ -112,8 +112,13 @@ float curved(float x) { return rounded(std::tanh(static_cast<double>(x))); }
 /// One result of `reduced` consecutive elements.
 float reduced(const VectorOp& op, const float* x) {
   const std::int64_t n = op.reduced;
-  if (op.kind == VectorKind::kArgMax)
-    return static_cast<float>(std::max_element(x, x + n) - x);
+  if (op.kind == VectorKind::kArgMax) {
+    const bool takes_last = vector_alpha(op) != 0;
+    std::int64_t best = 0;
+    for (std::int64_t j = 1; j < n; ++j)
+      if (x[j] > x[best] || (takes_last && x[j] == x[best])) best = j;
+    return static_cast<float>(best);
+  }
   if (op.kind == VectorKind::kReduceMax) return *std::max_element(x, x + n);
   if (op.kind == VectorKind::kReduceMin) return *std::min_element(x, x + n);
   float result = op.kind == VectorKind::kReduceProd ? 1 : 0;

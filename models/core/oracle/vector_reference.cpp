@@ -141,15 +141,63 @@ double place_of(const VectorOp& op, std::size_t axis, std::int64_t o) {
   const auto out = static_cast<double>(op.shape[axis]);
   const double growth = r.scales.empty() ? out / in : r.scales[axis];
   if (r.coordinates == C::kAlignCorners)
-    return out == 1 ? 0 : static_cast<double>(o) * (in - 1) / (out - 1);
+    return out == 1 ? 0 : static_cast<double>(o) * (in - 1) / (growth * in - 1);
   if (r.coordinates == C::kPytorchHalfPixel && out == 1) return 0;
   const double half = r.coordinates == C::kAsymmetric ? 0 : 0.5;
   const double place = (static_cast<double>(o) + half) / growth;
   return r.coordinates == C::kFromHalf ? place : place - half;
 }
 
+/// Keys' cubic convolution with coefficient a, of a distance.
+double keys(double d, double a) {
+  d = std::abs(d);
+  if (d <= 1) return (a + 2) * d * d * d - (a + 3) * d * d + 1;
+  return d < 2 ? a * d * d * d - 5 * a * d * d + 8 * a * d - 4 * a : 0;
+}
+
+/// All elements along each axis by their weights, most of which are 0.
+Values cubic(const VectorOp& op, const Values& x) {
+  const Shape& from = op.operand_shapes[0];
+  const bool skips = vector_beta(op) != 0;
+  Values y(at(op.elements()), 0.0);
+  Shape index, source;
+  // Of each axis and output index, the weight of each element.
+  std::vector<std::vector<Values>> weights(from.size());
+  for (std::size_t d = 0; d < from.size(); ++d)
+    for (std::int64_t o = 0; o < op.shape[d]; ++o) {
+      Values& w = weights[d].emplace_back(at(from[d]), 0.0);
+      if (from[d] == op.shape[d]) {
+        w[at(o)] = 1;
+        continue;
+      }
+      const double place = place_of(op, d, o);
+      double sum = 0;
+      for (double j = std::floor(place) - 1; j <= std::floor(place) + 2; ++j) {
+        const bool inside = j >= 0 && j < static_cast<double>(from[d]);
+        if (!inside && skips) continue;
+        const double weight = keys(place - j, vector_alpha(op));
+        w[at(std::clamp<std::int64_t>(static_cast<std::int64_t>(j), 0, from[d] - 1))] += weight;
+        sum += weight;
+      }
+      for (double& weight : w) weight /= sum;
+    }
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    unflatten(static_cast<std::int64_t>(i), op.shape, index);
+    for (std::size_t j = 0; j < x.size(); ++j) {
+      check_interrupt_after(8);
+      unflatten(static_cast<std::int64_t>(j), from, source);
+      double weight = 1;
+      for (std::size_t d = 0; d < from.size() && weight != 0; ++d)
+        weight *= weights[d][at(index[d])][at(source[d])];
+      if (weight != 0) y[i] += weight * x[j];
+    }
+  }
+  return y;
+}
+
 /// A weighted sum of the corners around each place.
 Values resized(const VectorOp& op, const Values& x) {
+  if (vector_alpha(op) != 0) return cubic(op, x);
   const Shape& from = op.operand_shapes[0];
   Values y(at(op.elements()), 0.0);
   Shape index, corner(from.size());
@@ -399,7 +447,9 @@ double reduced(const VectorOp& op, Values x) {
     case VectorKind::kReduceProd:
       return std::accumulate(x.begin(), x.end(), 1.0, std::multiplies<>());
     case VectorKind::kArgMax:
-      return static_cast<double>(std::max_element(x.begin(), x.end()) - x.begin());
+      return vector_alpha(op) == 0
+                 ? static_cast<double>(std::max_element(x.begin(), x.end()) - x.begin())
+                 : static_cast<double>(x.rend() - std::max_element(x.rbegin(), x.rend()) - 1);
     default:
       return std::accumulate(x.begin(), x.end(), 0.0);
   }

@@ -18,7 +18,7 @@ std::int64_t window_elements(const VectorOp& op) {
   if (op.kind == VectorKind::kResize) {
     std::int64_t taps = 1;
     for (std::size_t i = 0; i < op.shape.size(); ++i)
-      taps *= op.shape[i] == op.operand_shapes[0][i] ? 1 : 2;
+      taps *= op.shape[i] == op.operand_shapes[0][i] ? 1 : vector_alpha(op) == 0 ? 2 : 4;
     return taps;
   }
   if (op.routing) return op.routing->chosen;
