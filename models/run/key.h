@@ -61,13 +61,17 @@ inline auto members(const VectorCodes& s) {
   const auto& [operands, output, activation] = s;
   return std::tie(operands, output, activation);
 }
+inline auto members(const Resize& s) {
+  const auto& [coordinates, rounding, scales] = s;
+  return std::tie(coordinates, rounding, scales);
+}
 inline auto members(const VectorOp& s) {
   const auto& [kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
                reach, heads, position, tokens, alibi, sinks, routing, interleaved, rotated, scaling,
-               alpha, beta, bias, shape, operand_shapes, axes, starts, steps, codes] = s;
+               alpha, beta, bias, shape, operand_shapes, axes, starts, steps, resize, codes] = s;
   return std::tie(kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
                   reach, heads, position, tokens, alibi, sinks, routing, interleaved, rotated,
-                  scaling, alpha, beta, bias, shape, operand_shapes, axes, starts, steps, codes);
+                  scaling, alpha, beta, bias, shape, operand_shapes, axes, starts, steps, resize, codes);
 }
 inline auto members(const TensorFormat& s) {
   const auto& [format, granularity, group_size, symmetric, scale, zero_point] = s;

@@ -79,6 +79,8 @@ class LayerTensors {
 
 /// Integers that fit 32 bits, exactly. Throws an input Error starting with `where` for others.
 std::vector<std::int32_t> small_integers(const std::string& where, const StoredTensor& tensor);
+/// One index of a tensor's first axis.
+std::shared_ptr<const StoredTensor> first_axis_slice(const StoredTensor& whole, std::int64_t index);
 /// Product of sizes. Throws an input Error starting with `where` beyond what values of a network
 /// may take: 2^28 elements.
 std::int64_t value_count(const std::string& where, const std::vector<std::int64_t>& shape);

@@ -271,6 +271,7 @@ class Builder {
   void set_output(MacOperands& result) const {
     GivenOperands& given = result.given;
     given.yields_sums = layer_.accumulators;
+    given.form = layer_.sums;
     result.yields_numbers = layer_.accumulators;
     const bool integer = p_.path.output.layout.format->cls == FormatClass::kInteger;
     if (layer_.accumulators) {

@@ -13,9 +13,14 @@
 namespace bitjoule {
 namespace {
 
-NetworkTensor from_file(const NetworkInput& input, TensorReader& files) {
+NetworkTensor from_file(const NetworkInput& input, TensorReader& files, InputStep step) {
   const TensorSource& source = input.source;
-  const StoredTensor& stored = files.get(source.file, source.tensor);
+  const StoredTensor& whole = files.get(source.file, source.tensor);
+  std::shared_ptr<const StoredTensor> slice;
+  const bool has_steps = whole.shape.size() > input.shape.size() && !whole.shape.empty() &&
+                         whole.shape.front() == step.count;
+  if (step.count > 1 && has_steps) slice = first_axis_slice(whole, step.index);
+  const StoredTensor& stored = slice ? *slice : whole;
   const std::string where = fmt::format("input \"{}\": {}", input.name, source.file);
   const NativeOrder order(where, source.layout, input.shape, stored.shape);
   const std::string type = stored.type->format;
@@ -52,6 +57,14 @@ std::int64_t table_rows(const Network& network, const std::string& input) {
   return 0;
 }
 
+NetworkTensor initial_state(const NetworkInput& input) {
+  const auto count = static_cast<std::size_t>(value_count(input.name, input.shape));
+  if (!is_integer_type(input.type))
+    return raw_tensor(std::vector<float>(count, static_cast<float>(input.initial)));
+  return number_tensor(
+      std::vector<std::int32_t>(count, static_cast<std::int32_t>(input.initial)));
+}
+
 NetworkTensor generated(const Network& network, const NetworkInput& input,
                         const LayerTensors& tensors) {
   const std::int64_t count = value_count("input \"" + input.name + "\"", input.shape);
@@ -83,9 +96,10 @@ NetworkTensor generated(const Network& network, const NetworkInput& input,
 }  // namespace
 
 NetworkTensor network_input(const Network& network, const NetworkInput& input,
-                            const LayerTensors& tensors, TensorReader& files) {
+                            const LayerTensors& tensors, TensorReader& files, InputStep step) {
   value_count("input \"" + input.name + "\"", input.shape);
-  return input.source.from_file() ? from_file(input, files) : generated(network, input, tensors);
+  if (input.source.from_file()) return from_file(input, files, step);
+  return input.next.empty() ? generated(network, input, tensors) : initial_state(input);
 }
 
 }  // namespace bitjoule

@@ -70,6 +70,9 @@ class Lifetimes {
     last_use_.resize(n);
     for (const NetworkInput& input : network.inputs) input_use_[input.name] = 0;
     for (std::size_t i = 0; i < n; ++i) add(i);
+    for (const NetworkInput& input : network.inputs)
+      if (const auto found = index_.find(input.next); found != index_.end())
+        use(found->second, n - 1);
     for (const NetworkOutput& output : network.outputs)
       if (const auto found = index_.find(output.layer); found != index_.end())
         use(found->second, n - 1);

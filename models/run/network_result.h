@@ -18,7 +18,7 @@ struct NetworkOutputValues {
   std::string type;  ///< of its elements where they are integers; else empty
   std::vector<float> values;
   std::vector<std::int32_t> codes;  ///< integers
-  Quality error;                    ///< against the whole network in float64
+  Quality error;                    ///< against the whole network in float64; of the last step
   std::vector<double> reference;    ///< that network's; of an evaluation alone
 };
 
@@ -39,7 +39,7 @@ struct NetworkResult {
   NetworkMemory memory;                      ///< of the pass that needs most
   std::int64_t capacity_bytes = 0;           ///< of the DRAM
   std::int64_t simulated = 0;                ///< layers; the others equal one of them
-  std::vector<NetworkOutputValues> outputs;  ///< values on: of the last pass
+  std::vector<NetworkOutputValues> outputs;  ///< values on: of the last pass, or of all steps
 };
 
 }  // namespace bitjoule

@@ -69,6 +69,21 @@ std::int64_t parameter(const Network& network, const char* name, std::int64_t ot
   return found == network.parameters.end() ? otherwise : found->second;
 }
 
+/// Outputs of a step behind those of the steps before it: steps are their first axis.
+void add_step(std::vector<NetworkOutputValues> step, std::vector<NetworkOutputValues>& all) {
+  if (all.empty()) {
+    for (NetworkOutputValues& output : step) output.shape.insert(output.shape.begin(), 1);
+    all = std::move(step);
+    return;
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    ++all[i].shape.front();
+    all[i].values.insert(all[i].values.end(), step[i].values.begin(), step[i].values.end());
+    all[i].codes.insert(all[i].codes.end(), step[i].codes.begin(), step[i].codes.end());
+    all[i].error = step[i].error;
+  }
+}
+
 /// A network gives its layers their operands; none makes its own.
 RunOptions without_values(RunOptions options) {
   options.values = false;
@@ -388,7 +403,9 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
   }
   if (values_) {
     move_values(due, layers.data() + layers.size());
-    result_.outputs = values_->end();
+    std::vector<NetworkOutputValues> outputs = values_->end();
+    if (run_.steps > 1) add_step(std::move(outputs), result_.outputs);
+    else result_.outputs = std::move(outputs);
   }
   return pass;
 }
@@ -463,7 +480,8 @@ NetworkResult NetworkRunner::run(const ProgressSink& progress, Timeline* timelin
   for (std::size_t i = 0; i < phases_.size(); ++i) {
     if (beside && i == prepared_phases) prepared_phases = simulate_beside(i, progress);
     const NetworkPhase phase = complete(phases_[i]);
-    result_.passes.push_back(run_pass(phase, progress));
+    for (std::int64_t step = 0; step < run_.steps; ++step)
+      result_.passes.push_back(run_pass(phase, progress));
     const NetworkMemory memory =
         network_memory(completed(phases_[i].network, run_.precision), run_.precision);
     if (memory.total() > result_.memory.total()) result_.memory = memory;

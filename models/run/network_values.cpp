@@ -89,11 +89,13 @@ void NetworkValues::begin(const Network& network, std::map<std::string, NetworkT
 
 /// A step after the first reads the tokens that the step before has yielded.
 NetworkTensor NetworkValues::input(const NetworkInput& input) {
+  if (const auto state = states_.find(input.name); state != states_.end()) return state->second;
   const std::int64_t count = value_count("input \"" + input.name + "\"", input.shape);
   if (input.name == kTokens && !input.source.from_file() && !next_tokens_.empty() &&
       count == static_cast<std::int64_t>(next_tokens_.size()))
     return number_tensor(next_tokens_);
-  return network_input(*network_, input, tensors(), *run_.options.tensors);
+  const InputStep step{step_, run_.steps};
+  return network_input(*network_, input, tensors(), *run_.options.tensors, step);
 }
 
 /// An operand that no layer produces: the tensor "operand", or values for the first layer of a
@@ -208,6 +210,14 @@ Quality NetworkValues::finish(const NetworkLayer& layer, NetworkTensor result) {
   return error;
 }
 
+/// Of an evaluation nothing: its passes have nothing to do with each other.
+void NetworkValues::keep_states() {
+  if (wanted_ == Wanted::kOutputs) return;
+  for (const NetworkInput& input : network_->inputs)
+    if (!input.next.empty()) states_[input.name] = store_->get(input.next);
+  ++step_;
+}
+
 std::vector<NetworkOutputValues> NetworkValues::end() {
   std::vector<NetworkOutput> outputs = network_->outputs;
   if (outputs.empty()) outputs.push_back({before_, "", {}, ""});
@@ -233,6 +243,7 @@ std::vector<NetworkOutputValues> NetworkValues::end() {
     results.push_back(std::move(values));
   }
   choose_tokens(results);
+  keep_states();
   return results;
 }
 

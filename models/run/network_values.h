@@ -56,12 +56,13 @@ class NetworkValues {
   /// Stores a layer's result; returns its error against the whole network in float64.
   Quality finish(const NetworkLayer& layer, NetworkTensor result);
 
-  /// After the layers of a pass.
+  /// After the layers of a pass; of several steps the outputs get them as a leading axis.
   std::vector<NetworkOutputValues> end();
 
  private:
   std::vector<const NetworkTensor*> inputs_of(const NetworkLayer& layer);
   NetworkTensor input(const NetworkInput& input);
+  void keep_states();
   NetworkTensor constant(const NetworkLayer& layer, std::size_t index);
   void choose_tokens(const std::vector<NetworkOutputValues>& outputs);
   LayerTensors tensors() {
@@ -82,6 +83,8 @@ class NetworkValues {
   std::unique_ptr<TensorStore> store_;
   std::string before_;                      ///< the layer that ran last
   std::vector<NetworkTensor> temporaries_;  ///< operands of the layer that runs, not in the store
+  std::map<std::string, NetworkTensor> states_;  ///< of inputs with `next`, for the next pass
+  std::int64_t step_ = 0;                   ///< passes that have ended
   std::vector<std::int32_t> next_tokens_;   ///< what the pass before yielded, one per sequence
   std::int64_t sampled_macs_ = 0;
 };

@@ -39,15 +39,22 @@ bool same_bits(float a, float b) {
 
 /// The run's requantization as it is for a layer of that shape and those weights.
 SumRequantization requantization_of(Requantize mode, const LayerOp& op,
-                                    const MappingProblem& problem) {
-  SumRequantization r{mode, false};
+                                    const MappingProblem& problem, const SumForm& form) {
+  SumRequantization r{mode, form.product, form.wide_sums};
   const auto* conv = std::get_if<Conv2d>(&op);
   const bool is_depthwise = conv != nullptr && conv->groups > 1 && conv->groups == conv->channels;
   if (mode == Requantize::kTfliteBuiltin)
     r.mode = is_depthwise ? Requantize::kTfliteDoubleRounding : Requantize::kTfliteSingleRounding;
+  // Those that only the reference kernels compute.
+  const bool is_reference = form.wide_sums || form.product == ScaleProduct::kAllFp32;
+  if (is_reference && (mode == Requantize::kTfliteBuiltin || mode == Requantize::kTfliteXnnpack))
+    r.mode = Requantize::kTfliteDoubleRounding;
   const StorageField& scales = problem.path.weights.layout.scales;
-  r.fp32_product = mode != Requantize::kOnnxHalfEven && conv == nullptr &&
-                   (!scales.present() || scales.group == kWholeTensor);
+  const bool is_dense = conv == nullptr && (!scales.present() || scales.group == kWholeTensor);
+  if (mode == Requantize::kOnnxHalfEven)
+    r.product = ScaleProduct::kAllFp64;
+  else if (form.product == ScaleProduct::kByLayer)
+    r.product = is_dense ? ScaleProduct::kProductFp32 : ScaleProduct::kAllFp64;
   return r;
 }
 
@@ -74,7 +81,7 @@ std::vector<std::int64_t> partial_sum_ends(const MappingProblem& p, const Tiling
 LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const Layer& layer,
                        Requantize mode, const RunOptions& options, const LayerProgress& progress)
     : problem_(problem),
-      mode_(requantization_of(mode, layer.op, problem)),
+      mode_(requantization_of(mode, layer.op, problem, {})),
       output_shape_(output_shape(layer.op)),
       operands_(make_operands(problem, layer, options.seed, *options.tensors)),
       checked_(indices_to_check(problem, options.verify, kSampledMacs)) {
@@ -91,7 +98,7 @@ LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, cons
 LayerCheck::LayerCheck(const MappingProblem& problem, const Tiling& tiling, const LayerOp& op,
                        Requantize mode, Verify verify, GivenOperands given)
     : problem_(problem),
-      mode_(requantization_of(mode, op, problem)),
+      mode_(requantization_of(mode, op, problem, given.form)),
       yields_sums_(given.yields_sums),
       output_shape_(output_shape(op)),
       operands_(std::move(given.operands)),
@@ -127,12 +134,12 @@ ClampRange LayerCheck::expected_range() const {
   const float scale = values_->output_scale();
   const std::int32_t zero = values_->output_zero_point();
   const ClampRange range = clamp_range(problem_.path.output.format.format);
-  const bool relu = !problem_.stage.activation.empty();
-  const std::int32_t lo = relu ? std::max(range.lo - zero, 0) : range.lo - zero;
-  const std::int32_t hi =
-      problem_.stage.activation == "relu6" && 6 / scale < static_cast<float>(range.hi - zero)
-          ? static_cast<std::int32_t>(std::lround(6 / scale))
-          : range.hi - zero;
+  const ActivationBounds bounds = activation_bounds(problem_.stage.activation);
+  std::int32_t lo = range.lo - zero, hi = range.hi - zero;
+  const float low = static_cast<float>(bounds.lo) / scale;
+  const float high = static_cast<float>(bounds.hi) / scale;
+  if (low > static_cast<float>(lo)) lo = static_cast<std::int32_t>(std::lround(low));
+  if (high < static_cast<float>(hi)) hi = static_cast<std::int32_t>(std::lround(high));
   return {lo, hi};
 }
 
@@ -140,9 +147,11 @@ std::int32_t LayerCheck::expected_code(const OracleResult& e, ClampRange range) 
   const auto scale = static_cast<double>(values_->output_scale());
   if (integer_bias(problem_.path)) {
     const auto rounded = static_cast<float>(e.real_scale);
-    double factor = (mode_.fp32_product ? static_cast<double>(rounded) : e.real_scale) / scale;
-    if (mode_.mode == Requantize::kTfliteXnnpack) factor = rounded / values_->output_scale();
-    return oracle_requantize(mode_.mode, e.sum, factor, range.lo, range.hi);
+    const bool is_rounded = mode_.product == ScaleProduct::kProductFp32;
+    double factor = (is_rounded ? static_cast<double>(rounded) : e.real_scale) / scale;
+    if (mode_.mode == Requantize::kTfliteXnnpack || mode_.product == ScaleProduct::kAllFp32)
+      factor = rounded / values_->output_scale();
+    return oracle_requantize(mode_.mode, e.sum, factor, range.lo, range.hi, mode_.wide_sums);
   }
   return oracle_requantize(Requantize::kOnnxHalfEven, 1, static_cast<double>(e.value) / scale,
                            range.lo, range.hi);

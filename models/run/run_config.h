@@ -101,6 +101,8 @@ struct RunConfig {
   EnergyTable energy;
   Layer layer;                       ///< where `phases` is empty
   std::vector<NetworkPhase> phases;  ///< one, or those of a generation
+  /// Passes over the phase, each on inputs of its own and with the states of the one before.
+  std::int64_t steps = 1;
   LayerOverlapMode overlap = LayerOverlapMode::kNone;
   Precision precision;
   RunOptions options;

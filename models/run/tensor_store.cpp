@@ -34,6 +34,8 @@ TensorStore::TensorStore(const Network& network) {
     before = layer.name;
   }
   for (const NetworkOutput& output : network.outputs) ++readers_[output.layer];
+  for (const NetworkInput& input : network.inputs)
+    if (!input.next.empty()) ++readers_[input.next];
   if (network.outputs.empty()) ++readers_[before];
 }
 

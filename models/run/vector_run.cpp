@@ -22,6 +22,8 @@ bool keeps_elements(const VectorOp& op) {
     case VectorKind::kMaxPool:
     case VectorKind::kGlobalMaxPool:
     case VectorKind::kSlice:
+    case VectorKind::kExpand:
+    case VectorKind::kResizeNearest:
     case VectorKind::kReshape:
     case VectorKind::kTranspose:
     case VectorKind::kConcat:
@@ -38,6 +40,12 @@ bool keeps_elements(const VectorOp& op) {
 bool keeps_integers(const VectorOp& op) {
   return op.kind > VectorKind::kRope && op.kind != VectorKind::kQuantizeLinear &&
          op.kind != VectorKind::kDequantizeLinear && op.kind != VectorKind::kEmbedding;
+}
+
+/// Results are integers whatever the operands are: indices, and what holds or not.
+bool makes_integers(VectorKind kind) {
+  return kind == VectorKind::kArgMax || kind == VectorKind::kEqual || kind == VectorKind::kLess ||
+         kind == VectorKind::kLessEqual;
 }
 
 std::vector<std::int64_t> per_column(const VectorOp& op) { return {op.cols}; }
@@ -97,7 +105,10 @@ class Run {
       for (const float x : input.values)
         own.push_back((static_cast<double>(x) - zero) * scale.scale);
     }
-    const ClampRange range = clamp_range(formats_.output.format);
+    // fp32 stands for 32 bits.
+    const ClampRange range = formats_.output.format == "fp32"
+                                 ? ClampRange{INT32_MIN, INT32_MAX}
+                                 : clamp_range(formats_.output.format);
     const Requantize mode = layer_.precision.requantize.value_or(Requantize::kOnnxHalfEven);
     NetworkTensor tensor =
         number_tensor(quantizes ? quantized_codes(op_, inputs_.at(0)->values, range, mode)
@@ -144,7 +155,8 @@ class Run {
       operands_.inputs.push_back(as_read(*inputs_[i]));
       references_.inputs.push_back(inputs_[i]->reference);
     }
-    is_number_ = keeps_integers(op_) && inputs_[0]->is_number;
+    const NetworkTensor& moved = *inputs_[op_.kind == VectorKind::kSelect ? 1 : 0];
+    is_number_ = (keeps_integers(op_) && moved.is_number) || makes_integers(op_.kind);
   }
 
   /// Indices from an operand of integers, else those that the traffic has.
@@ -286,7 +298,8 @@ class Run {
     if (op_.kind == VectorKind::kQuantizeLinear && operands_.axis_scales.empty()) {
       tensor.unit = operands_.scale;
       tensor.origin = operands_.zero_point;
-    } else if (!inputs_.empty() && op_.kind != VectorKind::kQuantizeLinear) {
+    } else if (!inputs_.empty() && op_.kind != VectorKind::kQuantizeLinear &&
+               !makes_integers(op_.kind)) {
       tensor.unit = inputs_[0]->unit;
       tensor.origin = inputs_[0]->origin;
     }

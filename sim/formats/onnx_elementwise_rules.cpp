@@ -50,11 +50,16 @@ double up(double x) { return std::ceil(x); }
 double rounded_even(double x) { return std::nearbyint(x); }
 double negative(double x) { return -x; }
 double magnitude(double x) { return std::fabs(x); }
+double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+double sine(double x) { return std::sin(x); }
+double cosine(double x) { return std::cos(x); }
+double soft(double x) { return std::log1p(std::exp(x)); }
 double positive(double x) { return x < 0 ? 0 : x; }
 std::uint64_t bits(std::int64_t x) { return static_cast<std::uint64_t>(x); }
 std::uint64_t negative_whole(std::int64_t x) { return 0 - bits(x); }
 std::uint64_t magnitude_whole(std::int64_t x) { return x < 0 ? 0 - bits(x) : bits(x); }
 std::uint64_t positive_whole(std::int64_t x) { return x < 0 ? 0 : bits(x); }
+std::uint64_t sign_whole(std::int64_t x) { return bits(x > 0 ? 1 : x < 0 ? -1 : 0); }
 std::uint64_t inverted(std::int64_t x) { return x == 0 ? 1 : 0; }
 
 enum class Binary { kAdd, kSub, kMul, kDiv, kMod, kPow, kMax, kMin, kAnd, kOr, kEqual, kLess };
@@ -270,6 +275,34 @@ Infos softmax(const OnnxOperands& in) {
   return {in.info(0)};
 }
 
+/// The slope broadcasts to the operand, never the other way.
+Infos prelu(const OnnxOperands& in) {
+  if (onnx_broadcast(in.node, in.shape(0), in.shape(1)) != in.shape(0))
+    in.node.fail("the slope is larger than the operand");
+  return {in.info(0)};
+}
+
+/// Gates of the input, gates of the hidden state, and a state.
+Infos recurrent_step(const OnnxOperands& in) {
+  if (in.node.proto().domain() != kOwnDomain) in.node.fail("the operator is not known");
+  const std::int64_t gates = in.node.op().front() == 'L' ? 4 : 3;
+  for (const int i : {0, 1})
+    if (volume_of(in.shape(i)) != gates * volume_of(in.shape(2)))
+      in.node.fail("the gates do not fit the state");
+  return {in.info(2)};
+}
+
+Infos arg_max(const OnnxOperands& in) {
+  const OnnxNode& node = in.node;
+  const std::int64_t axis = node.settled_axis(node.integer("axis", 0), in.shape(0).size());
+  Shape out = in.shape(0);
+  if (node.integer("keepdims", 1) != 0)
+    out[static_cast<std::size_t>(axis)] = 1;
+  else
+    out.erase(out.begin() + axis);
+  return {{P::INT64, out}};
+}
+
 Infos reduced(const OnnxOperands& in) { return {{in.type(0), onnx_reduced_shape(in)}}; }
 
 /// Sums, products, maxima and minima over axes.
@@ -386,7 +419,22 @@ const std::vector<OnnxRule>& onnx_elementwise_rules() {
       {"Min", 1, kMany, 1, "", broadcast, fold_binary<B::kMin>},
       {"Softmax", 1, 1, 1, "axis:i", softmax, fold_softmax},
       {"ReduceMean", 1, 2, 1, kAxes, reduced, fold_mean},
-      // On constants only.
+      {"PRelu", 2, 2, 1, "", prelu, nullptr},
+      {"Elu", 1, 1, 1, "alpha:f", onnx_same, nullptr},
+      {"Selu", 1, 1, 1, "alpha:f gamma:f", onnx_same, nullptr},
+      {"Mish", 1, 1, 1, "", onnx_same, nullptr},
+      {"Softplus", 1, 1, 1, "", onnx_same, fold_real<soft>},
+      {"Sign", 1, 1, 1, "", onnx_same, fold_number<sign_whole, sign>},
+      {"Sin", 1, 1, 1, "", onnx_same, fold_real<sine>},
+      {"Cos", 1, 1, 1, "", onnx_same, fold_real<cosine>},
+      {"Gelu", 1, 1, 1, "approximate:s", onnx_same, nullptr},
+      {"ArgMax", 1, 1, 1, "axis:i keepdims:i select_last_index:i", arg_max, nullptr},
+      // Steps of recurrent layers.
+      {"LstmCell", 3, 3, 1, "", recurrent_step, nullptr},
+      {"LstmHidden", 3, 3, 1, "", recurrent_step, nullptr},
+      {"GruReset", 3, 3, 1, "", recurrent_step, nullptr},
+      {"GruHidden", 3, 3, 1, "linear_before_reset:i", recurrent_step, nullptr},
+      // Of data and constants alike.
       {"Mod", 2, 2, 1, "fmod:i", broadcast, fold_binary<B::kMod>},
       {"And", 2, 2, 1, "", broadcast, fold_binary<B::kAnd>},
       {"Or", 2, 2, 1, "", broadcast, fold_binary<B::kOr>},

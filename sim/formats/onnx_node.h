@@ -11,6 +11,9 @@
 
 namespace bitjoule {
 
+/// Of operators that stand in no file: one step of a recurrent layer (onnx_expand.h).
+constexpr const char* kOwnDomain = "bitjoule";
+
 class OnnxNode {
  public:
   OnnxNode(const onnx::NodeProto& proto, const std::string& file, int opset)
@@ -21,7 +24,9 @@ class OnnxNode {
   const std::string& file() const { return file_; }
   int opset() const { return opset_; }
   /// Of ONNX itself, not of an extension.
-  bool standard() const { return proto_.domain().empty() || proto_.domain() == "ai.onnx"; }
+  bool standard() const {
+    return proto_.domain().empty() || proto_.domain() == "ai.onnx" || proto_.domain() == kOwnDomain;
+  }
   /// Empty where the node has no such operand.
   const std::string& input(int index) const;
   const std::string& output(int index = 0) const;

@@ -1,9 +1,10 @@
-// Rules of operators that yield elements from shapes and constants alone, and of some that
-// importers leave out but whose shapes are known.
+// Rules of operators that yield elements from shapes and constants alone, and of those that change
+// the sizes of images.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "sim/formats/onnx_fold.h"
 #include "sim/formats/onnx_model.h"
@@ -98,7 +99,7 @@ Folded fold_range(const OnnxOperands& in, const Infos& out) {
   return {tensor_of(in.node, out[0], y)};
 }
 
-/// For operators that are left out: sizes by which others would have to divide.
+/// SpaceToDepth and DepthToSpace.
 Infos blocks(const OnnxOperands& in) {
   const std::int64_t b = in.node.integer("blocksize", 0);
   constexpr std::int64_t kMax = std::int64_t{1} << 31;
@@ -113,6 +114,90 @@ Infos blocks(const OnnxOperands& in) {
   return {{in.type(0), {x[0], channels / b / b, height * b, width * b}}};
 }
 
+/// Upsample takes scales as an attribute until opset 9, then as its second operand.
+Infos resize(const OnnxOperands& in) {
+  const OnnxNode& node = in.node;
+  const Shape& x = in.shape(0);
+  const bool upsamples = node.op() == "Upsample" || node.opset() < 11;
+  if (node.has("axes") || node.integer("antialias", 0) != 0 ||
+      node.text("keep_aspect_ratio_policy", "stretch") != "stretch")
+    node.fail("axes, antialias and keep_aspect_ratio_policy are not supported");
+  const int scales_at = upsamples ? 1 : 2;
+  if (!upsamples && in.has(3) && volume_of(in.shape(3)) > 0) {
+    const Shape sizes = in.integers(3);
+    if (sizes.size() != x.size()) node.fail("sizes: expected one for each axis");
+    for (const std::int64_t size : sizes)
+      if (size < 1) node.fail(fmt::format("sizes: expected 1 or more, got {}", size));
+    return {{in.type(0), sizes}};
+  }
+  std::vector<float> scales;
+  if (in.has(scales_at)) scales = to_floats(in.value(scales_at));
+  if (const auto* attribute = node.find("scales"); attribute != nullptr && scales.empty())
+    scales.assign(attribute->floats().begin(), attribute->floats().end());
+  if (scales.size() != x.size()) node.fail("scales: expected one for each axis");
+  Shape out;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!(scales[i] > 0 && scales[i] < 65536))
+      node.fail(fmt::format("scales: expected positive numbers, got {}", scales[i]));
+    out.push_back(static_cast<std::int64_t>(
+        std::floor(static_cast<float>(x[i]) * scales[i])));
+  }
+  return {{in.type(0), out}};
+}
+
+void require_own(const OnnxNode& node) {
+  if (node.proto().domain() != kOwnDomain) node.fail("the operator is not known");
+}
+
+Infos spread(const OnnxOperands& in) {
+  require_own(in.node);
+  return {{in.type(0), in.node.integers("sizes")}};
+}
+
+/// Kernels [inputs, outputs / group, ...] turned by half a turn as [outputs, inputs / group, ...].
+Infos turned(const OnnxOperands& in) {
+  require_own(in.node);
+  const std::int64_t group = in.node.integer("group", 1);
+  Shape w = in.shape(0);
+  if (w.size() < 3 || group < 1 || w[0] % group != 0)
+    in.node.fail("the weights do not fit the groups");
+  const std::int64_t inputs = w[0];
+  w[0] = w[1] * group;
+  w[1] = inputs / group;
+  return {{in.type(0), w}};
+}
+
+Folded fold_turned(const OnnxOperands& in, const Infos& out) {
+  const StoredTensor from = in.value(0);
+  const Shape &w = in.shape(0), &to = out[0].shape;
+  const auto width = static_cast<std::size_t>(from.type->block_bytes);
+  const std::int64_t pixels = volume_of(Shape(w.begin() + 2, w.end()));
+  const std::int64_t per_group = w[1], inputs = to[1];
+  std::string bytes(from.bytes, '\0');
+  for (std::int64_t o = 0; o < to[0]; ++o)
+    for (std::int64_t i = 0; i < inputs; ++i)
+      for (std::int64_t p = 0; p < pixels; ++p) {
+        const std::int64_t row = o / per_group * inputs + i;
+        const std::int64_t source = (row * per_group + o % per_group) * pixels + pixels - 1 - p;
+        const std::int64_t place = (o * inputs + i) * pixels + p;
+        std::memcpy(&bytes[static_cast<std::size_t>(place) * width],
+                    from.data + static_cast<std::size_t>(source) * width, width);
+      }
+  return {computed_tensor(in.node, out[0], std::move(bytes))};
+}
+
+Infos tile(const OnnxOperands& in) {
+  const Shape times = in.integers(1);
+  Shape out = in.shape(0);
+  if (times.size() != out.size()) in.node.fail("repeats: expected one for each axis");
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (times[i] < 0 || times[i] > kMaxTensorElements)
+      in.node.fail(fmt::format("repeats: {}", times[i]));
+    out[i] *= times[i];
+  }
+  return {{in.type(0), out}};
+}
+
 }  // namespace
 
 const std::vector<OnnxRule>& onnx_source_rules() {
@@ -121,9 +206,17 @@ const std::vector<OnnxRule>& onnx_source_rules() {
       {"Size", 1, 1, 1, "", size_of, fold_size},
       {"ConstantOfShape", 1, 1, 1, "value:t", constant_of_shape, fold_constant_of_shape},
       {"Range", 3, 3, 1, "", range, fold_range},
-      // Left out by importers, but their shapes are known.
       {"SpaceToDepth", 1, 1, 1, "blocksize:i", blocks, nullptr},
       {"DepthToSpace", 1, 1, 1, "blocksize:i mode:s", blocks, nullptr},
+      {"Resize", 1, 4, 1,
+       "antialias:i axes:I coordinate_transformation_mode:s cubic_coeff_a:f exclude_outside:i "
+       "extrapolation_value:f keep_aspect_ratio_policy:s mode:s nearest_mode:s",
+       resize, nullptr},
+      {"Upsample", 1, 2, 1, "mode:s scales:F", resize, nullptr},
+      {"Tile", 2, 2, 1, "", tile, nullptr},
+      // Parts of a transposed convolution.
+      {"SpreadImage", 1, 1, 1, "sizes:I starts:I steps:I", spread, nullptr},
+      {"TurnKernel", 1, 1, 1, "group:i", turned, fold_turned},
   };
   return kRows;
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "sim/formats/onnx_expand.h"
 #include "sim/formats/onnx_fold.h"
 #include "sim/formats/onnx_model.h"
 
@@ -220,8 +221,9 @@ std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
   for (const onnx::TensorProto& tensor : graph.initializer()) names.insert(tensor.name());
   for (const onnx::SparseTensorProto& sparse : graph.sparse_initializer())
     names.insert(sparse.values().name());
-  for (const onnx::NodeProto& proto : graph.node()) {
-    const OnnxNode node(proto, blob.name(), onnx_opset(model));
+  const int opset = onnx_opset(model);
+  const auto visit = [&](const onnx::NodeProto& proto) {
+    const OnnxNode node(proto, blob.name(), opset);
     const auto known = [&](const std::string& name) { return name.empty() || values.has(name); };
     const bool fresh = std::none_of(proto.output().begin(), proto.output().end(),
                                     [&](const std::string& name) { return values.has(name); });
@@ -233,9 +235,25 @@ std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
         if (error.kind() != ErrorKind::kInput) throw;
       }
       if (node.op() == "Constant") names.insert(node.output());
-      continue;
+      return;
     }
     read.insert(proto.input().begin(), proto.input().end());
+  };
+  const auto shapes = [&values](const std::string& name) -> const Shape* {
+    return values.has(name) ? &values.info(name).shape : nullptr;
+  };
+  std::deque<onnx::NodeProto> parts;  // which the values point at
+  for (const onnx::NodeProto& proto : graph.node()) {
+    if (find_onnx_expansion(OnnxNode(proto, blob.name(), opset)) == nullptr) {
+      visit(proto);
+      continue;
+    }
+    try {
+      for (onnx::NodeProto& part : expanded_onnx(proto, blob.name(), opset, shapes))
+        visit(parts.emplace_back(std::move(part)));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kInput) throw;
+    }
   }
   std::vector<StoredTensor> tensors;
   const auto take = [&](const std::string& name) {

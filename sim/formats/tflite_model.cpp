@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "core/error.h"
@@ -10,6 +11,9 @@
 namespace bitjoule {
 namespace {
 
+constexpr const char* kLstm = "UNIDIRECTIONAL_SEQUENCE_LSTM";
+constexpr const char* kSvdf = "SVDF";
+constexpr const char* kTransposeConv = "TRANSPOSE_CONV";
 constexpr int kCustom = 32;  // BuiltinOperator.CUSTOM
 
 /// TensorType; `format` is nullptr where nothing here reads the elements.
@@ -101,7 +105,7 @@ class Parser {
     if (buffer >= buffers_.size() && buffer != 0)
       refuse(fmt::format("expected one of {} buffers, got {}", buffers_.size(), buffer));
     if (buffer != 0) set_data(tensor, buffers_[buffer]);
-    if (table.scalar<std::uint8_t>(5, 0) != 0) tensor.complication = "a variable";
+    tensor.is_variable = table.scalar<std::uint8_t>(5, 0) != 0;
     if (table.table(6)) tensor.complication = "sparse";
     if (const auto quantization = table.table(4)) set_scales(tensor, *quantization);
     model_.tensors.push_back(std::move(tensor));
@@ -170,7 +174,113 @@ StoredTensor plain(const TfliteModel& model, const std::string& name, const char
   return {name, find_stored_type(type), std::move(shape), model.blob, data, bytes};
 }
 
+/// Numbers that lie in no file.
+template <class T>
+StoredTensor made(const TfliteModel& model, const std::string& name, const char* type, Shape shape,
+                  const std::vector<T>& values) {
+  std::string bytes(values.size() * sizeof(T), '\0');
+  if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  const std::uint64_t size = bytes.size();
+  StoredTensor tensor = plain(model, name, type, std::move(shape), nullptr, size);
+  tensor.blob = Blob::from_memory(model.blob.name(), std::move(bytes));
+  tensor.data = tensor.blob.data();
+  return tensor;
+}
+
+/// Four matrices or vectors of one shape and type, one below the other; with one scale each those
+/// of every row.
+void join_gates(const TfliteModel& model, const TfliteOperator& op, std::size_t first,
+                const std::string& name, std::vector<StoredTensor>& joined) {
+  const auto refuse = [&](const std::string& what) {
+    throw input_error(what);
+  };
+  std::string bytes;
+  std::vector<float> scales;
+  const TfliteTensor* like = nullptr;
+  for (std::size_t i = first; i < first + 4; ++i) {
+    if (i >= op.inputs.size() || op.inputs[i] < 0)
+      refuse(fmt::format("operand {} of an LSTM with four gates is missing", i));
+    const TfliteTensor& gate = model.tensors[static_cast<std::size_t>(op.inputs[i])];
+    if (like == nullptr) like = &gate;
+    const bool is_bias = first == 12;
+    const bool fits = gate.is_constant() && gate.shape == like->shape && gate.type == like->type &&
+                      gate.complication.empty() && gate.shape.size() == (is_bias ? 1 : 2) &&
+                      (is_bias || gate.scales.count == (gate.type == "int8" ? 1 : 0)) &&
+                      find_stored_type(gate.type) != nullptr;
+    if (!fits)
+      refuse(fmt::format("\"{}\": expected a constant of the shape and type of the other gates, of "
+                         "int8 with one scale or of fp32",
+                         gate.name));
+    bytes.append(reinterpret_cast<const char*>(gate.data), gate.bytes);
+    if (gate.scales.count == 1)
+      scales.insert(scales.end(), static_cast<std::size_t>(gate.shape[0]), gate.scales[0]);
+  }
+  Shape shape = like->shape;
+  shape[0] *= 4;
+  const std::uint64_t size = bytes.size();
+  StoredTensor tensor = plain(model, name, like->type.c_str(), shape, nullptr, size);
+  tensor.blob = Blob::from_memory(model.blob.name(), std::move(bytes));
+  tensor.data = tensor.blob.data();
+  joined.push_back(std::move(tensor));
+  if (first != 12 && !scales.empty())
+    joined.push_back(made(model, name + ".scale", "fp32", {shape[0]}, scales));
+}
+
+/// A constant operand with that many axes; fails otherwise.
+const TfliteTensor& stored_operand(const TfliteModel& model, const TfliteOperator& op,
+                                   std::size_t index, std::size_t axes) {
+  const TfliteTensor* tensor = index < op.inputs.size() && op.inputs[index] >= 0
+                                   ? &model.tensors[static_cast<std::size_t>(op.inputs[index])]
+                                   : nullptr;
+  if (tensor == nullptr || !tensor->is_constant() || tensor->shape.size() != axes)
+    throw input_error(fmt::format("{}: expected constant weights with {} axes", op.name, axes));
+  return *tensor;
+}
+
+StoredTensor by_unit(const TfliteModel& model, const TfliteOperator& op) {
+  StoredTensor tensor = stored_tflite(model, stored_operand(model, op, 2, 2));
+  const std::int64_t rank = op.options ? op.options->scalar<std::int32_t>(0, 0) : 0;
+  if (rank < 1 || tensor.shape[0] % rank != 0)
+    throw input_error(fmt::format("a rank of {} does not divide {} filters", rank, tensor.shape[0]));
+  tensor.name += ".by_unit";
+  tensor.shape = {tensor.shape[0] / rank, tensor.shape[1] * rank};
+  return tensor;
+}
+
+StoredTensor turned(const TfliteModel& model, const TfliteOperator& op) {
+  StoredTensor tensor = stored_tflite(model, stored_operand(model, op, 1, 4));
+  const auto pixel = static_cast<std::uint64_t>(tensor.shape[3] * tensor.type->block_bytes);
+  const auto pixels = static_cast<std::uint64_t>(tensor.shape[1] * tensor.shape[2]);
+  std::string bytes(tensor.bytes, '\0');
+  for (std::uint64_t i = 0; i * pixel < tensor.bytes; ++i) {
+    const std::uint64_t to = i / pixels * pixels + (pixels - 1 - i % pixels);
+    std::memcpy(&bytes[to * pixel], tensor.data + i * pixel, pixel);
+  }
+  tensor.name += ".turned";
+  tensor.blob = Blob::from_memory(model.blob.name(), std::move(bytes));
+  tensor.data = tensor.blob.data();
+  return tensor;
+}
+
 }  // namespace
+
+std::vector<StoredTensor> derived_tensors(const TfliteModel& model, const TfliteOperator& op) {
+  std::vector<StoredTensor> joined;
+  if (op.outputs.empty()) return joined;
+  if (op.name == kSvdf) return {by_unit(model, op)};
+  if (op.name == kTransposeConv) return {turned(model, op)};
+  if (op.name != kLstm) return joined;
+  const std::string& name = model.tensors[static_cast<std::size_t>(op.outputs[0])].name;
+  join_gates(model, op, 1, name + ".input_weights", joined);
+  join_gates(model, op, 5, name + ".recurrent_weights", joined);
+  join_gates(model, op, 12, name + ".bias", joined);
+  joined.push_back(made<float>(model, name + ".gate_scale", "fp32", {1}, {1.0f / 4096}));
+  for (const StoredTensor& tensor : joined)
+    for (const TfliteTensor& other : model.tensors)
+      if (other.name == tensor.name)
+        throw input_error(fmt::format("tensor \"{}\": its name is that of gates of \"{}\"", other.name, name));
+  return joined;
+}
 
 TfliteModel parse_tflite(const Blob& blob) { return Parser(blob).parse(); }
 
@@ -208,6 +318,12 @@ std::vector<StoredTensor> tflite_tensors(const Blob& blob) {
     if (zeros > 0)
       tensors.push_back(plain(model, tensor.name + ".zero_point", "int64", {zeros},
                               tensor.zero_points.data, tensor.zero_points.count * 8));
+  }
+  try {
+    for (const TfliteOperator& op : model.operators)
+      for (StoredTensor& tensor : derived_tensors(model, op)) tensors.push_back(std::move(tensor));
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{}: {}", blob.name(), error.what()));
   }
   return tensors;
 }

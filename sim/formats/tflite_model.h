@@ -21,6 +21,7 @@ struct TfliteTensor {
   TfliteNumbers<float> scales;  ///< none: not quantized
   TfliteNumbers<std::int64_t> zero_points;
   std::int64_t axis = 0;     ///< of several scales
+  bool is_variable = false;  ///< a state, kept from one pass to the next
   std::string complication;  ///< what of it nothing here reads ("sparse", ...); else empty
 
   bool is_constant() const { return data != nullptr; }
@@ -51,6 +52,15 @@ StoredTensor stored_tflite(const TfliteModel& model, const TfliteTensor& tensor)
 /// All constants by name, and NAME.scale and NAME.zero_point of whatever is quantized. Such as are
 /// not read are left out.
 std::vector<StoredTensor> tflite_tensors(const Blob& blob);
+
+/// Stored operands as layers read them, by operator.
+/// SVDF: WEIGHTS.by_unit, the time weights of each unit's filters in a row.
+/// TRANSPOSE_CONV: WEIGHTS.turned, kernels turned by half a turn.
+/// UNIDIRECTIONAL_SEQUENCE_LSTM, after the result's name: NAME.input_weights and
+/// .recurrent_weights, rows of the gates i, f, c, o, with a .scale for each row; .bias; and
+/// .gate_scale, of their sums where they are codes: 2^-12.
+/// Throws an input Error where the operands do not fit together.
+std::vector<StoredTensor> derived_tensors(const TfliteModel& model, const TfliteOperator& op);
 
 /// The schema's name of a builtin operator; "BUILTIN n" for those that it does not need to know.
 std::string tflite_operator_name(int code);

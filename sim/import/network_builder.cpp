@@ -16,7 +16,10 @@ NetworkBuilder::NetworkBuilder(const std::string& file) {
 
 void NetworkBuilder::add_input(const std::string& name, const Shape& shape,
                                const std::string& type) {
-  network_.inputs.push_back({name, shape, type, {}});
+  NetworkInput& input = network_.inputs.emplace_back();
+  input.name = name;
+  input.shape = shape;
+  input.type = type;
 }
 
 void NetworkBuilder::count_images() {

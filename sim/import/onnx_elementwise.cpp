@@ -68,6 +68,21 @@ void clip(OnnxBuilder& builder, const OnnxNode& node) {
     add_whole(builder, node, op);
 }
 
+void elu(OnnxBuilder& builder, const OnnxNode& node) {
+  const bool scaled = node.op() == "Selu";
+  VectorOp op = whole(builder, node, VectorKind::kElu);
+  op.alpha = node.real("alpha", scaled ? 1.67326319217681884765625 : 1);
+  op.beta = scaled ? node.real("gamma", 1.05070102214813232421875) : 1;
+  add_whole(builder, node, op);
+}
+
+void gelu(OnnxBuilder& builder, const OnnxNode& node) {
+  const std::string way = node.text("approximate", "none");
+  if (way != "none" && way != "tanh") node.fail(fmt::format("approximate: {}", way));
+  add_whole(builder, node,
+            whole(builder, node, way == "tanh" ? VectorKind::kGeluTanh : VectorKind::kGelu));
+}
+
 void negate(OnnxBuilder& builder, const OnnxNode& node) {
   VectorOp op = whole(builder, node, VectorKind::kAffine);
   op.alpha = -1;
@@ -151,7 +166,7 @@ bool serves_channels_last(OnnxBuilder& builder, const OnnxNode& node, std::size_
 }
 
 /// A chain of two-operand steps; ONNX's Sum, Max and Min take any number.
-template <VectorKind Kind>
+template <VectorKind Kind, bool Exchanged = false>
 void broadcast(OnnxBuilder& builder, const OnnxNode& node) {
   if (node.inputs() == 1) return rename(builder, node);
   const Shape out = builder.shape(node, node.output());
@@ -161,9 +176,12 @@ void broadcast(OnnxBuilder& builder, const OnnxNode& node) {
   op.kind = Kind;
   op.cols = volume_of(out);
   op.shape = layout;
-  Operand sum = operand_of(builder, node, node.input(0), out.size(), channels_last);
+  const auto operand = [&](int i) {
+    return operand_of(builder, node, node.input(Exchanged ? 1 - i : i), out.size(), channels_last);
+  };
+  Operand sum = operand(0);
   for (int i = 1; i < node.inputs(); ++i) {
-    const Operand next = operand_of(builder, node, node.input(i), out.size(), channels_last);
+    const Operand next = operand(i);
     if (sum.stored && next.stored)
       node.fail("both operands are constants; simplify the model first");
     op.operand_shapes = {sum.shape, next.shape};
@@ -175,6 +193,29 @@ void broadcast(OnnxBuilder& builder, const OnnxNode& node) {
     if (next.stored) layer.tensors["operand"] = builder.source(next.name);
     sum = {layer.name, layout, false, ""};
   }
+}
+
+/// cond ? a : b, of which one may be stored.
+void where(OnnxBuilder& builder, const OnnxNode& node) {
+  VectorOp op;
+  op.kind = VectorKind::kSelect;
+  op.shape = builder.shape(node, node.output());
+  op.cols = volume_of(op.shape);
+  std::vector<std::string> inputs;
+  std::string stored;
+  for (int i = 0; i < 3; ++i) {
+    const std::string& name = node.input(i);
+    op.operand_shapes.push_back(builder.shape(node, name));
+    if (builder.is_data(name)) {
+      inputs.push_back(builder.plain(name));
+      continue;
+    }
+    if (!stored.empty() && stored != name) node.fail("more than one operand is a constant");
+    stored = name;
+    inputs.emplace_back(kOperandInput);
+  }
+  NetworkLayer& layer = builder.add(node, op, inputs, false);
+  if (!stored.empty()) layer.tensors["operand"] = builder.source(stored);
 }
 
 /// A row operator along one axis: the last as it lies, the channels of channels-last data too;
@@ -252,6 +293,27 @@ const std::vector<OnnxOperator>& onnx_elementwise_operators() {
       {"Max", broadcast<K::kMax>},
       {"Min", broadcast<K::kMin>},
       {"Softmax", softmax},
+      {"Abs", unary<K::kAbs>},
+      {"Ceil", unary<K::kCeil>},
+      {"Cos", unary<K::kCos>},
+      {"Elu", elu},
+      {"Equal", broadcast<K::kEqual>},
+      {"Floor", unary<K::kFloor>},
+      {"Gelu", gelu},
+      {"Greater", broadcast<K::kLess, true>},
+      {"GreaterOrEqual", broadcast<K::kLessEqual, true>},
+      {"Less", broadcast<K::kLess>},
+      {"LessOrEqual", broadcast<K::kLessEqual>},
+      {"Log", unary<K::kLog>},
+      {"Mish", unary<K::kMish>},
+      {"PRelu", broadcast<K::kPrelu>},
+      {"Reciprocal", unary<K::kReciprocal>},
+      {"Round", unary<K::kRound>},
+      {"Selu", elu},
+      {"Sign", unary<K::kSign>},
+      {"Sin", unary<K::kSin>},
+      {"Softplus", unary<K::kSoftplus>},
+      {"Where", where},
   };
   return kRows;
 }

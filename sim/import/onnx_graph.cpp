@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "core/error.h"
+#include "sim/formats/onnx_expand.h"
 #include "sim/formats/onnx_model.h"
 #include "sim/formats/tensor_file.h"
 #include "sim/import/network_builder.h"
@@ -21,7 +23,9 @@ bool is_setting(const std::string& op_type, int operand) {
   static const std::map<std::string, std::set<int>> kOperands = {
       {"Clip", {1, 2}},        {"ConstantOfShape", {0}}, {"Dropout", {1, 2}}, {"Expand", {1}},
       {"Pad", {1, 2, 3}},      {"Range", {0, 1, 2}},     {"ReduceMean", {1}}, {"Reshape", {1}},
-      {"Slice", {1, 2, 3, 4}}, {"Split", {1}},           {"Squeeze", {1}},    {"Unsqueeze", {1}}};
+      {"Slice", {1, 2, 3, 4}}, {"Split", {1}},           {"Squeeze", {1}},    {"Unsqueeze", {1}},
+      {"Resize", {1, 2, 3}},   {"Upsample", {1}},        {"Tile", {1}},       {"ReduceSum", {1}},
+      {"ReduceMax", {1}},      {"ReduceMin", {1}},       {"ReduceProd", {1}}};
   const auto found = kOperands.find(op_type);
   return found != kOperands.end() && found->second.count(operand) != 0;
 }
@@ -154,13 +158,11 @@ void OnnxGraph::find_unsupported(bool skip, Supported supported) {
       constants.insert(proto_node.output().begin(), proto_node.output().end());
       continue;
     }
-    for (const std::string& input : proto_node.input()) ++readers_[input];
-    if (supported(node)) continue;
+    if (supported(node) || find_onnx_expansion(node) != nullptr) continue;
     left_out_.insert(&proto_node);
     unsupported.add(node.standard() ? node.op() : proto_node.domain() + "." + node.op(),
                     node.label());
   }
-  for (const onnx::ValueInfoProto& output : proto().output()) ++readers_[output.name()];
   for (std::string& line : unsupported.settle(file_, fmt::format("opset {}", opset_), skip))
     notes_.push_back(std::move(line));
 }
@@ -208,16 +210,41 @@ void OnnxGraph::refuse_empty(const OnnxNode& node) const {
   for (int i = 0; i < node.outputs(); ++i) refuse(node.output(i));
 }
 
+/// Nodes take the place of those that are written as others, in order, as the sizes of their
+/// operands become known.
 void OnnxGraph::infer() {
-  for (const onnx::NodeProto& proto_node : proto().node()) {
+  auto& nodes = *model_.mutable_graph()->mutable_node();
+  std::vector<onnx::NodeProto*> stated(static_cast<std::size_t>(nodes.size()));
+  nodes.ExtractSubrange(0, nodes.size(), stated.data());
+  const auto shapes = [this](const std::string& name) { return shape(name); };
+  for (onnx::NodeProto* one : stated) {
+    const OnnxNode node(*one, file_, opset_);
+    if (find_onnx_expansion(node) == nullptr || is_left_out(*one)) {
+      nodes.AddAllocated(one);
+      infer(*one);
+      continue;
+    }
+    const std::unique_ptr<onnx::NodeProto> replaced(one);
+    for (const onnx::NodeProto& part : expanded_onnx(*one, file_, opset_, shapes)) {
+      onnx::NodeProto& added = *nodes.Add();
+      added = part;
+      infer(added);
+    }
+  }
+  for (const onnx::NodeProto& node : nodes)
+    if (node.output_size() == 0 || !is_constant(node.output(0)))
+      for (const std::string& input : node.input()) ++readers_[input];
+  for (const onnx::ValueInfoProto& output : proto().output()) ++readers_[output.name()];
+  notes_.insert(notes_.end(), values_.notes().begin(), values_.notes().end());
+}
+
+void OnnxGraph::infer(const onnx::NodeProto& proto_node) {
     const OnnxNode node(proto_node, file_, opset_);
     if (is_left_out(proto_node) && find_onnx_rule(node) == nullptr)
       leave_out(node);
     else
       values_.add_node(proto_node);
     if (!is_left_out(proto_node) && !is_constant(node.output())) refuse_empty(node);
-  }
-  notes_.insert(notes_.end(), values_.notes().begin(), values_.notes().end());
 }
 
 void OnnxGraph::compare_declared() {

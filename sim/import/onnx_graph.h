@@ -58,6 +58,7 @@ class OnnxGraph {
   void check_order() const;
   void find_unsupported(bool skip, Supported supported);
   void infer();
+  void infer(const onnx::NodeProto& node);
   void refuse_empty(const OnnxNode& node) const;
   void leave_out(const OnnxNode& node);
   void compare_declared();

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "sim/formats/onnx_expand.h"
 #include "sim/import/onnx_builder.h"
 #include "sim/schema/network_file.h"
 
@@ -32,6 +33,12 @@ const OnnxOperator* operator_of(const OnnxNode& node) {
   return node.standard() ? find_operator(node.op()) : nullptr;
 }
 
+/// Parts of recurrent layers and transposed convolutions, which stand in no file.
+bool is_own(const std::string& op_type) {
+  return op_type == "LstmCell" || op_type == "LstmHidden" || op_type == "GruReset" ||
+         op_type == "GruHidden" || op_type == "SpreadImage";
+}
+
 /// What an operator that is left out would produce becomes an input of the network.
 void skip_node(OnnxBuilder& builder, const OnnxGraph& graph, const OnnxNode& node) {
   for (int i = 0; i < node.outputs(); ++i)
@@ -52,7 +59,10 @@ void add_node(OnnxBuilder& builder, const OnnxGraph& graph, const OnnxNode& node
 
 std::vector<std::string> onnx_operator_names() {
   std::vector<std::string> names;
-  for (const OnnxOperator* row : all_operators()) names.emplace_back(row->op_type);
+  for (const OnnxOperator* row : all_operators())
+    if (!is_own(row->op_type)) names.emplace_back(row->op_type);
+  for (const OnnxExpansion& row : onnx_expansions())
+    names.push_back(*row.domain == '\0' ? row.op_type : fmt::format("{}.{}", row.domain, row.op_type));
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -60,7 +70,8 @@ std::vector<std::string> onnx_operator_names() {
 std::vector<std::string> onnx_computed_operator_names() {
   std::vector<std::string> names = {"Constant"};
   for (const OnnxRule* rule : onnx_rules())
-    if (rule->fold != nullptr && find_operator(rule->op_type) == nullptr)
+    if (rule->fold != nullptr && find_operator(rule->op_type) == nullptr &&
+        std::string(rule->op_type) != "TurnKernel")
       names.emplace_back(rule->op_type);
   std::sort(names.begin(), names.end());
   return names;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "sim/import/onnx_builder.h"
 
@@ -208,6 +209,133 @@ void expand(OnnxBuilder& builder, const OnnxNode& node) {
   builder.add(node, same, {input}, false);
 }
 
+/// Repetitions are axes of their own: [a, b] times [m, n] is [1, a, 1, b] as [m, a, n, b].
+void tile(OnnxBuilder& builder, const OnnxNode& node) {
+  const Shape x = builder.shape(node, node.input(0));
+  const Shape times = builder.integers(node, node.input(1));
+  VectorOp op;
+  op.kind = VectorKind::kExpand;
+  op.operand_shapes.emplace_back();
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    op.operand_shapes[0].insert(op.operand_shapes[0].end(), {1, x[i]});
+    op.shape.insert(op.shape.end(), {times[i], x[i]});
+  }
+  op.cols = volume_of(op.shape);
+  const std::string input = builder.plain(node.input(0));
+  builder.add(node, op, {input}, false);
+}
+
+/// Blocks of pixels become channels, or the other way round: a transpose of 6 axes.
+void move_blocks(OnnxBuilder& builder, const OnnxNode& node) {
+  const Shape x = builder.shape(node, node.input(0));
+  const std::int64_t b = node.integer("blocksize", 1);
+  VectorOp op;
+  op.kind = VectorKind::kTranspose;
+  if (node.op() == "SpaceToDepth") {
+    op.operand_shapes = {{x[0], x[1], x[2] / b, b, x[3] / b, b}};
+    op.axes = {0, 3, 5, 1, 2, 4};
+  } else if (node.text("mode", "DCR") == "CRD") {
+    op.operand_shapes = {{x[0], x[1] / b / b, b, b, x[2], x[3]}};
+    op.axes = {0, 1, 4, 2, 5, 3};
+  } else {
+    op.operand_shapes = {{x[0], b, b, x[1] / b / b, x[2], x[3]}};
+    op.axes = {0, 3, 4, 1, 5, 2};
+  }
+  op.shape = permuted(op.operand_shapes[0], op.axes);
+  op.cols = volume_of(op.shape);
+  const std::string input = builder.plain(node.input(0));
+  builder.add(node, op, {input}, false);
+}
+
+Resize resize_rule(const OnnxNode& node, bool nearest) {
+  using C = Resize::Coordinates;
+  using R = Resize::Rounding;
+  static const std::map<std::string, C> kCoordinates = {
+      {"half_pixel", C::kHalfPixel},
+      {"pytorch_half_pixel", C::kPytorchHalfPixel},
+      {"align_corners", C::kAlignCorners},
+      {"asymmetric", C::kAsymmetric},
+      {"tf_half_pixel_for_nn", C::kFromHalf}};
+  static const std::map<std::string, R> kRoundings = {{"round_prefer_floor", R::kPreferFloor},
+                                                      {"round_prefer_ceil", R::kPreferCeil},
+                                                      {"floor", R::kFloor},
+                                                      {"ceil", R::kCeil}};
+  // Until opset 10 places are o * scale, rounded down.
+  const bool old = node.op() == "Upsample" || node.opset() < 11;
+  const std::string where =
+      node.text("coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
+  const std::string rounding = node.text("nearest_mode", old ? "floor" : "round_prefer_floor");
+  Resize rule;
+  if (kCoordinates.count(where) == 0)
+    node.fail(fmt::format("coordinate_transformation_mode \"{}\" is not supported", where));
+  if (nearest && kRoundings.count(rounding) == 0)
+    node.fail(fmt::format("nearest_mode \"{}\" is not known", rounding));
+  rule.coordinates = kCoordinates.at(where);
+  if (nearest) rule.rounding = kRoundings.at(rounding);
+  return rule;
+}
+
+/// Channels-last where they lie so; scales that are given place elements even where sizes round.
+void resize(OnnxBuilder& builder, const OnnxNode& node) {
+  const std::string mode = node.text("mode", "nearest");
+  const bool cubic = mode == "cubic";
+  if (mode != "nearest" && mode != "linear" && mode != "bilinear" && !cubic)
+    node.fail(fmt::format("mode \"{}\" is not supported", mode));
+  const bool nearest = mode == "nearest";
+  const Shape from = builder.shape(node, node.input(0)), to = builder.shape(node, node.output());
+  const bool last = from.size() > 2 && builder.value(node.input(0)).channels_last;
+  VectorOp op;
+  op.kind = nearest ? VectorKind::kResizeNearest : VectorKind::kResize;
+  op.resize = resize_rule(node, nearest);
+  if (cubic) op.alpha = node.real("cubic_coeff_a", -0.75);
+  if (cubic && node.integer("exclude_outside", 0) != 0) op.beta = 1;
+  const int scales_at = node.op() == "Upsample" || node.opset() < 11 ? 1 : 2;
+  const bool by_sizes = scales_at == 2 && !node.input(3).empty();
+  if (!by_sizes) {
+    std::vector<float> scales;
+    if (!node.input(scales_at).empty()) scales = builder.floats(node, node.input(scales_at));
+    if (const auto* attribute = node.find("scales"); attribute != nullptr && scales.empty())
+      scales.assign(attribute->floats().begin(), attribute->floats().end());
+    op.resize->scales.assign(scales.begin(), scales.end());
+  }
+  op.operand_shapes = {from};
+  op.shape = to;
+  if (last) {
+    const Shape axes = channel_axes(from.size(), true);
+    op.operand_shapes = {permuted(from, axes)};
+    op.shape = permuted(to, axes);
+    std::vector<double> scales;
+    for (const std::int64_t axis : axes)
+      if (!op.resize->scales.empty())
+        scales.push_back(op.resize->scales[static_cast<std::size_t>(axis)]);
+    op.resize->scales = scales;
+  }
+  op.cols = volume_of(op.shape);
+  const std::string input =
+      last ? builder.channels_last(node.input(0)) : builder.plain(node.input(0));
+  builder.add(node, op, {input}, last);
+}
+
+/// The pixels of an image `steps` apart, from `starts` on, with zeros around: what a transposed
+/// convolution works on.
+void spread(OnnxBuilder& builder, const OnnxNode& node) {
+  const Shape from = builder.shape(node, node.input(0)), to = builder.shape(node, node.output());
+  const bool last = builder.value(node.input(0)).channels_last;
+  VectorOp op;
+  op.kind = VectorKind::kPad;
+  op.alpha = 0;
+  const Shape axes = channel_axes(from.size(), true);
+  const auto ordered = [&](const Shape& values) { return last ? permuted(values, axes) : values; };
+  op.operand_shapes = {ordered(from)};
+  op.shape = ordered(to);
+  op.starts = ordered(node.integers("starts"));
+  op.steps = ordered(node.integers("steps"));
+  op.cols = volume_of(to);
+  const std::string input =
+      last ? builder.channels_last(node.input(0)) : builder.plain(node.input(0));
+  builder.add(node, op, {input}, last);
+}
+
 }  // namespace
 
 const std::vector<OnnxOperator>& onnx_movement_operators() {
@@ -216,6 +344,9 @@ const std::vector<OnnxOperator>& onnx_movement_operators() {
       {"Unsqueeze", reshape}, {"Transpose", transpose}, {"Concat", concat},
       {"Slice", slice},       {"Split", split},         {"Pad", pad},
       {"Gather", gather},     {"Expand", expand},
+      {"Tile", tile}, {"SpaceToDepth", move_blocks}, {"DepthToSpace", move_blocks},
+      {"Resize", resize}, {"Upsample", resize},
+      {"SpreadImage", spread},
   };
   return kRows;
 }

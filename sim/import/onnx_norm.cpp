@@ -125,6 +125,21 @@ void lrn(OnnxBuilder& builder, const OnnxNode& node) {
   builder.add(node, op, {input}, true);
 }
 
+/// A step of a recurrent layer; ONNX's gates are i, o, f, c and z, r, h.
+template <VectorKind Kind>
+void recurrent(OnnxBuilder& builder, const OnnxNode& node) {
+  const Shape state = builder.shape(node, node.input(2));
+  VectorOp op = op_of(Kind);
+  op.cols = state.back();
+  op.rows = volume_of(state) / op.cols;
+  const bool lstm = Kind == VectorKind::kLstmCell || Kind == VectorKind::kLstmHidden;
+  op.axes = lstm ? Shape{0, 2, 3, 1} : Shape{0, 1, 2};
+  if (Kind == VectorKind::kGruHidden && node.integer("linear_before_reset", 0) == 0) op.alpha = 0;
+  std::vector<std::string> inputs;
+  for (int i = 0; i < 3; ++i) inputs.push_back(builder.plain(node.input(i)));
+  builder.add(node, op, inputs, false);
+}
+
 }  // namespace
 
 const std::vector<OnnxOperator>& onnx_norm_operators() {
@@ -132,6 +147,10 @@ const std::vector<OnnxOperator>& onnx_norm_operators() {
       {"LayerNormalization", layer_norm},
       {"BatchNormalization", batch_norm},
       {"LRN", lrn},
+      {"LstmCell", recurrent<VectorKind::kLstmCell>},
+      {"LstmHidden", recurrent<VectorKind::kLstmHidden>},
+      {"GruReset", recurrent<VectorKind::kGruReset>},
+      {"GruHidden", recurrent<VectorKind::kGruHidden>},
   };
   return kRows;
 }

@@ -45,11 +45,10 @@ void pool(OnnxBuilder& builder, const OnnxNode& node) {
   add_pool(builder, node, Kind, Global);
 }
 
-/// Over all pixels: a global pool; else sums of consecutive elements, which a transpose makes.
-void reduce_mean(OnnxBuilder& builder, const OnnxNode& node) {
+/// Of consecutive elements, which a transpose makes; a mean over all pixels is a global pool.
+void add_reduction(OnnxBuilder& builder, const OnnxNode& node, VectorKind kind, const Shape& axes) {
   const Shape x = builder.shape(node, node.input(0));
   const auto rank = static_cast<std::int64_t>(x.size());
-  const Shape axes = onnx_reduced_axes(builder.graph().operands(node));
   if (axes.empty()) {  // noop_with_empty_axes
     VectorOp same;
     same.kind = VectorKind::kReshape;
@@ -59,7 +58,7 @@ void reduce_mean(OnnxBuilder& builder, const OnnxNode& node) {
     return;
   }
   VectorOp op;
-  if (rank == 4 && axes == Shape{2, 3}) {
+  if (kind == VectorKind::kReduceMean && rank == 4 && axes == Shape{2, 3}) {
     op.kind = VectorKind::kGlobalAvgPool;
     op.window = window_of(node, x, true);
     op.cols = x[1];
@@ -68,7 +67,8 @@ void reduce_mean(OnnxBuilder& builder, const OnnxNode& node) {
     builder.add(node, op, {input}, builder.shape(node, node.output()).size() == 4);
     return;
   }
-  op.kind = VectorKind::kReduceMean;
+  op.kind = kind;
+  if (node.integer("select_last_index", 0) != 0) op.alpha = 1;
   for (std::int64_t axis : axes) op.reduced *= x[static_cast<std::size_t>(axis)];
   op.rows = volume_of(x) / op.reduced;
   std::string input = builder.plain(node.input(0));
@@ -76,6 +76,17 @@ void reduce_mean(OnnxBuilder& builder, const OnnxNode& node) {
   if (!std::is_sorted(order.begin(), order.end()))
     input = builder.transposed(node, input, x, order);
   builder.add(node, op, {input}, false);
+}
+
+template <VectorKind Kind>
+void reduce(OnnxBuilder& builder, const OnnxNode& node) {
+  add_reduction(builder, node, Kind, onnx_reduced_axes(builder.graph().operands(node)));
+}
+
+void arg_max(OnnxBuilder& builder, const OnnxNode& node) {
+  const std::size_t rank = builder.shape(node, node.input(0)).size();
+  add_reduction(builder, node, VectorKind::kArgMax,
+                {node.settled_axis(node.integer("axis", 0), rank)});
 }
 
 }  // namespace
@@ -87,7 +98,12 @@ const std::vector<OnnxOperator>& onnx_window_operators() {
       {"AveragePool", pool<K::kAvgPool, false>},
       {"GlobalAveragePool", pool<K::kGlobalAvgPool, true>},
       {"GlobalMaxPool", pool<K::kGlobalMaxPool, true>},
-      {"ReduceMean", reduce_mean},
+      {"ReduceMean", reduce<K::kReduceMean>},
+      {"ReduceSum", reduce<K::kReduceSum>},
+      {"ReduceMax", reduce<K::kReduceMax>},
+      {"ReduceMin", reduce<K::kReduceMin>},
+      {"ReduceProd", reduce<K::kReduceProd>},
+      {"ArgMax", arg_max},
   };
   return kRows;
 }

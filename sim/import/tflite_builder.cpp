@@ -47,6 +47,7 @@ std::string TfliteNode::activation(int type, int slot) const {
   const int kind = option<std::uint8_t>(type, slot, 0);
   if (kind == 0) return "";
   if (kind == 1) return "relu";
+  if (kind == 2) return "relu_n1_to_1";
   if (kind == 3) return "relu6";
   fail(fmt::format("its activation {} is not supported",
                    kind > 0 && kind < 6 ? kNames[kind] : std::to_string(kind)));
@@ -92,11 +93,12 @@ TensorSource TfliteBuilder::source(const TfliteTensor& tensor, const char* part,
 
 void TfliteBuilder::set_formats(const TfliteTensor& like, NetworkLayer& layer) const {
   if (!is_integer_type(like.type) || layer.precision.output) return;
-  bool symmetric = true;
-  for (std::size_t i = 0; i < like.zero_points.count; ++i)
-    symmetric = symmetric && like.zero_points[i] == 0;
-  const bool storable = like.type == "int8" || like.type == "uint8" || like.type == "int16";
-  layer.precision.output = code_format(storable ? like.type : "int16", false, symmetric);
+  if (is_code_type(like.type)) {
+    layer.precision.output = code_format(like.type, false, is_symmetric(like));
+  } else {  // 32 bits
+    layer.precision.output = TensorFormat{};
+    layer.precision.output->format = "fp32";
+  }
   if (!layer.precision.activations && std::holds_alternative<VectorOp>(layer.op))
     layer.precision.activations = layer.precision.output;
 }
@@ -119,6 +121,31 @@ NetworkLayer& TfliteBuilder::add_part(const TfliteNode& node, const std::string&
   NetworkLayer& layer = add_step(name, op, std::move(inputs));
   set_formats(node.output(), layer);
   return layer;
+}
+
+NetworkLayer& TfliteBuilder::add_coded_part(const std::string& name, const NetworkOp& op,
+                                            std::vector<std::string> inputs,
+                                            const TfliteTensor& like) {
+  NetworkLayer& layer = add_step(name, op, std::move(inputs));
+  set_formats(like, layer);
+  return layer;
+}
+
+void TfliteBuilder::add_state(const TfliteNode& node, const TfliteTensor& tensor,
+                              const std::string& next) {
+  if (!tensor.is_variable || tensor.is_constant())
+    node.fail(fmt::format("\"{}\": expected a variable", tensor.name));
+  if (!layers_.emplace(tensor.name, tensor.name).second)
+    node.fail(fmt::format("\"{}\" is the state of another operator, too", tensor.name));
+  add_input(tensor.name, tensor.shape, tensor.type);
+  NetworkInput& input = network_.inputs.back();
+  input.next = next;
+  input.initial = is_code(tensor) ? static_cast<double>(scale_of(node, tensor).zero_point) : 0;
+}
+
+void TfliteBuilder::name_output(const TfliteNode& node, const std::string& layer) {
+  if (!layers_.emplace(node.output().name, layer).second)
+    node.fail(fmt::format("produces \"{}\", which exists already", node.output().name));
 }
 
 void TfliteBuilder::leave_out(const TfliteNode& node) {
@@ -156,6 +183,23 @@ CodeScale scale_of(const TfliteNode& node, const TfliteTensor& tensor) {
   return scale;
 }
 
+bool is_symmetric(const TfliteTensor& tensor) {
+  for (std::size_t i = 0; i < tensor.zero_points.count; ++i)
+    if (tensor.zero_points[i] != 0) return false;
+  return true;
+}
+
+void set_affine(TfliteBuilder& builder, NetworkLayer& layer, const std::string& role,
+                const TfliteTensor& tensor) {
+  layer.tensors[role + "_scale"] = builder.source(tensor, ".scale");
+  if (tensor.zero_points.count > 0)
+    layer.tensors[role + "_zero_point"] = builder.source(tensor, ".zero_point");
+}
+
+bool is_code_type(const std::string& type) {
+  return type == "int8" || type == "uint8" || type == "int16";
+}
+
 bool same_scale(const TfliteTensor& a, const TfliteTensor& b) {
   const auto zero = [](const TfliteTensor& t) {
     return t.zero_points.count > 0 ? t.zero_points[0] : 0;
@@ -170,10 +214,12 @@ bool computes_codes(const TfliteNode& node, const std::vector<const TfliteTensor
     if (!tensor->complication.empty())
       node.fail(
           fmt::format("\"{}\" is {}, which is not supported", tensor->name, tensor->complication));
-    const bool fits = real ? tensor->type == "fp32" : tensor->type == "int8" && is_code(*tensor);
+    const bool fits = real ? tensor->type == "fp32"
+                           : is_code(*tensor) && is_code_type(tensor->type) &&
+                                 tensor->type == tensors.front()->type;
     if (!fits)
       node.fail(fmt::format(
-          "\"{}\" is {}{}: supported are tensors of int8 with a scale, or of "
+          "\"{}\" is {}{}: supported are tensors of int8, uint8 or int16 with a scale, or of "
           "fp32, all alike",
           tensor->name, tensor->type,
           is_integer_type(tensor->type) && !is_code(*tensor) ? " without a scale" : ""));

@@ -17,6 +17,7 @@ class TfliteNode {
   TfliteNode(const TfliteModel& model, const TfliteOperator& op) : model_(model), op_(op) {}
 
   const std::string& op() const { return op_.name; }
+  const TfliteOperator& raw() const { return op_; }
   int inputs() const { return static_cast<int>(op_.inputs.size()); }
   int outputs() const { return static_cast<int>(op_.outputs.size()); }
   bool has(int input) const { return input < inputs() && op_.inputs[at(input)] >= 0; }
@@ -33,7 +34,8 @@ class TfliteNode {
   /// Constant integers (axes, paddings, sizes).
   Shape integers(int input) const;
   std::int64_t settled_axis(std::int64_t axis, std::size_t rank) const;
-  /// As layers name the activation that is part of the operator: "", "relu" or "relu6".
+  /// As layers name the activation that is part of the operator: "", "relu", "relu6" or
+  /// "relu_n1_to_1".
   std::string activation(int type, int slot) const;
 
   std::string label() const;
@@ -63,6 +65,13 @@ class TfliteBuilder : public NetworkBuilder {
   /// Appends a step on the way to the node's output.
   NetworkLayer& add_part(const TfliteNode& node, const std::string& name, const VectorOp& op,
                          std::vector<std::string> inputs);
+  /// Appends a step of that type of elements.
+  NetworkLayer& add_coded_part(const std::string& name, const NetworkOp& op,
+                               std::vector<std::string> inputs, const TfliteTensor& like);
+  /// A variable: in the next pass what `next` yields in this one, at first its zero-point.
+  void add_state(const TfliteNode& node, const TfliteTensor& tensor, const std::string& next);
+  /// The node's output is what a layer yields under its own name.
+  void name_output(const TfliteNode& node, const std::string& layer);
   /// The node's output is an input of the network.
   void leave_out(const TfliteNode& node);
   void add_outputs();
@@ -78,8 +87,15 @@ class TfliteBuilder : public NetworkBuilder {
 bool is_code(const TfliteTensor& tensor);  ///< of an integer type, with one scale or several
 /// One scale and zero-point. Fails for others, and for scales that are no positive numbers.
 CodeScale scale_of(const TfliteNode& node, const TfliteTensor& tensor);
+/// A type that the kernels compute with.
+bool is_code_type(const std::string& type);
+bool is_symmetric(const TfliteTensor& tensor);  ///< all zero-points are 0
+/// Scales and zero-points of a layer's tensor: "input", "weight" or "output".
+void set_affine(TfliteBuilder& builder, NetworkLayer& layer, const std::string& role,
+                const TfliteTensor& tensor);
 bool same_scale(const TfliteTensor& a, const TfliteTensor& b);
-/// Codes of int8, or reals. Fails for operands and results of other types, or mixed ones.
+/// Codes of int8, uint8 or int16, or reals. Fails for operands and results of other types, or mixed
+/// ones.
 bool computes_codes(const TfliteNode& node, const std::vector<const TfliteTensor*>& tensors);
 
 /// Geometry of a convolution or pool of that kernel over the node's first operand: strides and
@@ -97,5 +113,6 @@ struct TfliteLayerRow {
 const std::vector<TfliteLayerRow>& tflite_mac_operators();
 const std::vector<TfliteLayerRow>& tflite_vector_operators();
 const std::vector<TfliteLayerRow>& tflite_movement_operators();
+const std::vector<TfliteLayerRow>& tflite_recurrent_operators();
 
 }  // namespace bitjoule

@@ -10,21 +10,7 @@ namespace bitjoule {
 namespace {
 
 // BuiltinOptions of the schema.
-constexpr int kConv = 1, kDepthwise = 2, kDense = 8, kBatchMatmul = 101;
-
-/// Scales and zero-points of a layer's tensor: "input", "weight" or "output".
-void set_affine(TfliteBuilder& builder, NetworkLayer& layer, const std::string& role,
-                const TfliteTensor& tensor) {
-  layer.tensors[role + "_scale"] = builder.source(tensor, ".scale");
-  if (tensor.zero_points.count > 0)
-    layer.tensors[role + "_zero_point"] = builder.source(tensor, ".zero_point");
-}
-
-bool is_symmetric(const TfliteTensor& tensor) {
-  for (std::size_t i = 0; i < tensor.zero_points.count; ++i)
-    if (tensor.zero_points[i] != 0) return false;
-  return true;
-}
+constexpr int kConv = 1, kDepthwise = 2, kDense = 8, kTransposed = 49, kBatchMatmul = 101;
 
 /// Scales of weights: one, or one for each output channel along `axis`.
 void check_weight_scales(const TfliteNode& node, const TfliteTensor& weights, std::int64_t axis) {
@@ -39,14 +25,27 @@ void check_weight_scales(const TfliteNode& node, const TfliteTensor& weights, st
           fmt::format("\"{}\": expected positive scales, got {}", weights.name, weights.scales[i]));
 }
 
-/// Whether a layer of these operands multiplies codes. A mixture is refused by name.
+bool is_weight_type(const std::string& type) { return is_code_type(type) || type == "int4"; }
+
+/// Whether a layer of these operands multiplies codes. Activations of fp32 may meet codes as
+/// weights, which are dequantized on their way to a MAC of floats.
 bool multiplies_codes(const TfliteNode& node, const TfliteTensor& x, const TfliteTensor& w) {
-  if (x.type == "fp32" && is_code(w))
-    node.fail(fmt::format(
-        "a hybrid layer, with activations of fp32 (\"{}\") and weights of {} (\"{}\"), is not "
-        "supported; quantize the model as a whole, or not at all",
-        x.name, w.type, w.name));
-  return computes_codes(node, {&x, &w, &node.output()});
+  const bool codes = computes_codes(node, {&x, &node.output()});
+  const bool is_code_weight = is_weight_type(w.type) && w.scales.count > 0;
+  if (!w.complication.empty() || (codes ? !is_code_weight : !is_code_weight && w.type != "fp32"))
+    node.fail(fmt::format("weights \"{}\" are {}{}: expected codes of int8, uint8, int16 or int4 "
+                          "with scales{}",
+                          w.name, w.type, w.complication.empty() ? "" : ", " + w.complication,
+                          codes ? "" : ", or fp32"));
+  return codes;
+}
+
+
+/// Weights may be codes where activations are real.
+void set_weights(TfliteBuilder& builder, const TfliteTensor& w, NetworkLayer& layer) {
+  if (w.type == "fp32") return;
+  set_affine(builder, layer, "weight", w);
+  layer.precision.weights = code_format(w.type, w.scales.count > 1, is_symmetric(w));
 }
 
 /// Formats, scales and zero-points of a layer of codes.
@@ -54,30 +53,46 @@ void set_codes(TfliteBuilder& builder, const TfliteNode& node, const TfliteTenso
                const TfliteTensor& w, NetworkLayer& layer) {
   for (const TfliteTensor* tensor : {&x, &node.output()}) scale_of(node, *tensor);
   set_affine(builder, layer, "input", x);
-  set_affine(builder, layer, "weight", w);
+  set_weights(builder, w, layer);
   set_affine(builder, layer, "output", node.output());
   layer.precision.activations = code_format(x.type, false, is_symmetric(x));
-  layer.precision.weights = code_format("int8", w.scales.count > 1, is_symmetric(w));
   layer.precision.output = code_format(node.output().type, false, is_symmetric(node.output()));
-  layer.precision.mac = "int8";
+  layer.precision.mac = x.type == "int16" || w.type == "int16" ? "int16" : "int8";
 }
 
+/// How a layer's weights lie, and what its options say.
+struct Stored {
+  TensorLayout layout = TensorLayout::kNative;
+  std::string activation;
+  bool has_short_bias = false;  ///< 32 bits, also where there is none
+  int input = 0;                ///< the operand that is not stored
+  const char* part = "";        ///< behind the name of the weights
+};
+
+constexpr std::int8_t kInt32 = 2;  // TensorType
+
 /// Weights, bias and all of their scales.
-void finish(TfliteBuilder& builder, const TfliteNode& node, TensorLayout layout,
-            const std::string& activation, NetworkLayer& layer) {
-  const TfliteTensor &x = node.input(0), &w = node.input(1);
+void finish(TfliteBuilder& builder, const TfliteNode& node, const Stored& stored,
+            NetworkLayer& layer) {
+  const TfliteTensor &x = node.input(stored.input), &w = node.input(1);
   const bool codes = multiplies_codes(node, x, w);
-  layer.activation = activation;
-  layer.tensors["weights"] = builder.source(w, "", layout);
-  if (node.has(2)) {
-    const TfliteTensor& bias = node.input(2);
+  const int bias_operand = stored.input == 0 ? 2 : 3;
+  layer.activation = stored.activation;
+  layer.tensors["weights"] = builder.source(w, stored.part, stored.layout);
+  // Sums of int16 have 64 bits unless the bias has 32, or its stated type.
+  layer.sums.wide_sums = codes && x.type == "int16" && !stored.has_short_bias;
+  if (node.has(bias_operand)) {
+    const TfliteTensor& bias = node.input(bias_operand);
     const char* const type = codes ? "int32" : "fp32";
-    if (!bias.is_constant() || bias.type != type || !bias.complication.empty())
+    if (codes && x.type == "int16") layer.sums.wide_sums = bias.type == "int64";
+    const bool fits = bias.type == type || layer.sums.wide_sums;
+    if (!bias.is_constant() || !fits || !bias.complication.empty())
       node.fail(fmt::format("bias \"{}\": expected a constant of {}, got {}", bias.name, type,
                             bias.type));
     layer.tensors["bias"] = builder.source(bias);
   }
-  if (codes) set_codes(builder, node, x, w, layer);
+  codes ? set_codes(builder, node, x, w, layer) : set_weights(builder, w, layer);
+  if (x.type == "uint8") layer.sums.product = ScaleProduct::kProductFp32;
 }
 
 const TfliteTensor& stored_weights(const TfliteNode& node, std::size_t axes) {
@@ -99,9 +114,11 @@ void conv(TfliteBuilder& builder, const TfliteNode& node) {
     node.fail(
         fmt::format("{} channels do not divide into groups of {}", conv.channels, w.shape[3]));
   conv.groups = conv.channels / w.shape[3];
-  const std::string activation = node.activation(kConv, 3);
+  Stored stored;
+  stored.activation = node.activation(kConv, 3);
+  stored.has_short_bias = node.option<std::int8_t>(kConv, 6, 0) == kInt32;
   NetworkLayer& layer = builder.add(node, conv, {builder.layer_of(node, x)});
-  finish(builder, node, TensorLayout::kNative, activation, layer);
+  finish(builder, node, stored, layer);
 }
 
 void depthwise(TfliteBuilder& builder, const TfliteNode& node) {
@@ -113,9 +130,11 @@ void depthwise(TfliteBuilder& builder, const TfliteNode& node) {
   conv.groups = conv.channels;
   if (w.shape[0] != 1 || conv.filters % conv.channels != 0)
     node.fail(fmt::format("weights \"{}\" do not fit {} channels", w.name, conv.channels));
-  const std::string activation = node.activation(kDepthwise, 4);
+  Stored stored;
+  stored.layout = TensorLayout::kTransposed;
+  stored.activation = node.activation(kDepthwise, 4);
   NetworkLayer& layer = builder.add(node, conv, {builder.layer_of(node, x)});
-  finish(builder, node, TensorLayout::kTransposed, activation, layer);
+  finish(builder, node, stored, layer);
 }
 
 void dense(TfliteBuilder& builder, const TfliteNode& node) {
@@ -130,9 +149,58 @@ void dense(TfliteBuilder& builder, const TfliteNode& node) {
   if (gemm.k < 1 || elements % gemm.k != 0)
     node.fail(fmt::format("{} elements do not divide into rows of {}", elements, gemm.k));
   gemm.m = elements / gemm.k;
-  const std::string activation = node.activation(kDense, 0);
+  Stored stored;
+  stored.activation = node.activation(kDense, 0);
+  stored.has_short_bias = node.option<std::int8_t>(kDense, 4, 0) == kInt32;
   NetworkLayer& layer = builder.add(node, gemm, {builder.layer_of(node, x)});
-  finish(builder, node, TensorLayout::kNative, activation, layer);
+  finish(builder, node, stored, layer);
+}
+
+/// The image with zeros between its pixels and around it, and then a convolution of stride 1 by the
+/// kernel that is turned by half a turn.
+void transpose_conv(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor &w = stored_weights(node, 4), &x = node.input(2), &y = node.output();
+  check_weight_scales(node, w, 0);
+  if (x.shape.size() != 4 || y.shape.size() != 4 || x.shape[0] != y.shape[0] ||
+      w.shape[3] != x.shape[3] || w.shape[0] != y.shape[3])
+    node.fail("image, weights and result do not fit together");
+  const int padding = node.option<std::uint8_t>(kTransposed, 0, 0);
+  VectorOp spread;
+  spread.kind = VectorKind::kPad;
+  spread.operand_shapes = {x.shape};
+  spread.shape = x.shape;
+  spread.starts = {0, 0, 0, 0};
+  spread.steps = {1, 1, 1, 1};
+  for (const int axis : {1, 2}) {
+    const auto a = static_cast<std::size_t>(axis);
+    const std::int64_t stride = node.option<std::int32_t>(kTransposed, 3 - axis, 0);
+    const std::int64_t kernel = w.shape[a], size = y.shape[a];
+    if (stride < 1 || padding > 1) node.fail("expected positive strides, and padding 0 or 1");
+    const std::int64_t covered = ((size + stride - 1) / stride - 1) * stride + kernel;
+    const std::int64_t before = padding == 0 ? std::max<std::int64_t>(covered - size, 0) / 2 : 0;
+    if (before >= kernel) node.fail("the padding exceeds the kernel");
+    spread.starts[a] = kernel - 1 - before;
+    spread.steps[a] = stride;
+    spread.shape[a] = size + kernel - 1;
+  }
+  spread.cols = volume_of(spread.shape);
+  spread.alpha = is_code(x) ? static_cast<double>(scale_of(node, x).zero_point) : 0;
+  Conv2d conv;
+  conv.batch = x.shape[0];
+  conv.height = spread.shape[1];
+  conv.width = spread.shape[2];
+  conv.channels = x.shape[3];
+  conv.filters = w.shape[0];
+  conv.kernel_h = w.shape[1];
+  conv.kernel_w = w.shape[2];
+  Stored stored;
+  stored.activation = node.activation(kTransposed, 3);
+  stored.input = 2;
+  stored.part = ".turned";
+  const std::string name = y.name + ".spread";
+  builder.add_coded_part(name, spread, {builder.layer_of(node, x)}, x);
+  NetworkLayer& layer = builder.add(node, conv, {name});
+  finish(builder, node, stored, layer);
 }
 
 /// An operand as rows of k (the first), or as n rows of k (the second): transposed where it lies
@@ -170,10 +238,11 @@ void batch_matmul(TfliteBuilder& builder, const TfliteNode& node) {
   const std::string first = rows_of_k(builder, node, a, !adj_a);
   const std::string second = rows_of_k(builder, node, b, adj_b);
   NetworkLayer& layer = builder.add(node, product, {first, second});
-  if (codes) {
-    scale_of(node, b);
-    set_codes(builder, node, a, b, layer);
-  }
+  if (!codes) return;
+  if (b.type != a.type) node.fail("expected operands of one type");
+  scale_of(node, b);
+  set_codes(builder, node, a, b, layer);
+  layer.sums.wide_sums = a.type == "int16";
 }
 
 }  // namespace
@@ -183,6 +252,7 @@ const std::vector<TfliteLayerRow>& tflite_mac_operators() {
       {"CONV_2D", 3, conv},
       {"DEPTHWISE_CONV_2D", 3, depthwise},
       {"FULLY_CONNECTED", 3, dense},
+      {"TRANSPOSE_CONV", 4, transpose_conv},
       {"BATCH_MATMUL", 2, batch_matmul},
   };
   return kRows;

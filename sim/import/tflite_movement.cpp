@@ -106,6 +106,154 @@ void concatenation(TfliteBuilder& builder, const TfliteNode& node) {
   if (constant != nullptr) layer.tensors["operand"] = builder.source(*constant);
 }
 
+/// Operands one after the other along a new axis.
+void pack(TfliteBuilder& builder, const TfliteNode& node) {
+  constexpr int kPack = 59;
+  VectorOp op;
+  op.kind = VectorKind::kConcat;
+  op.shape = node.output().shape;
+  op.cols = volume_of(op.shape);
+  op.axes = {node.settled_axis(node.option<std::int32_t>(kPack, 1, 0), op.shape.size())};
+  Shape one = op.shape;
+  one[static_cast<std::size_t>(op.axes[0])] = 1;
+  std::vector<std::string> inputs;
+  for (int i = 0; i < node.inputs(); ++i) {
+    require_copy(node, node.input(i), node.output());
+    if (volume_of(node.input(i).shape) != volume_of(one))
+      node.fail(fmt::format("\"{}\" does not fit", node.input(i).name));
+    op.operand_shapes.push_back(one);
+    inputs.push_back(builder.layer_of(node, node.input(i)));
+  }
+  if (static_cast<std::int64_t>(inputs.size()) != op.shape[static_cast<std::size_t>(op.axes[0])])
+    node.fail("its operands do not fill its result");
+  builder.add(node, op, inputs);
+}
+
+void unpack(TfliteBuilder& builder, const TfliteNode& node) {
+  constexpr int kUnpack = 64;
+  const TfliteTensor& x = node.input(0);
+  const auto axis = static_cast<std::size_t>(
+      node.settled_axis(node.option<std::int32_t>(kUnpack, 1, 0), x.shape.size()));
+  if (node.outputs() != x.shape[axis]) node.fail("expected a result for each index");
+  Shape to = x.shape, start(x.shape.size(), 0);
+  to[axis] = 1;
+  for (int i = 0; i < node.outputs(); ++i) {
+    require_copy(node, x, node.output(i));
+    start[axis] = i;
+    builder.add(node, slice_of(x.shape, to, start, Shape(to.size(), 1)),
+                {builder.layer_of(node, x)}, i);
+  }
+}
+
+/// A step between the operand and the node's result: a transpose of `shape`.
+VectorOp transpose_of(const Shape& shape, const Shape& axes) {
+  VectorOp op;
+  op.kind = VectorKind::kTranspose;
+  op.axes = axes;
+  op.operand_shapes = {shape};
+  op.shape = permuted(shape, axes);
+  op.cols = volume_of(shape);
+  return op;
+}
+
+/// Blocks of pixels become channels, or the other way round; both are transposes of 6 axes.
+void move_blocks(TfliteBuilder& builder, const TfliteNode& node, int options, bool to_space) {
+  const TfliteTensor &x = node.input(0), &y = node.output();
+  require_copy(node, x, y);
+  const std::int64_t block = node.option<std::int32_t>(options, 0, 0);
+  const Shape& image = to_space ? x.shape : y.shape;  // the one of blocks
+  const Shape& whole = to_space ? y.shape : x.shape;
+  if (block < 1 || image.size() != 4 || whole.size() != 4 || whole[1] != image[1] * block ||
+      whole[2] != image[2] * block || image[3] != whole[3] * block * block || image[0] != whole[0])
+    node.fail(fmt::format("blocks of {} do not fit its sizes", block));
+  const Shape split = {image[0], image[1], image[2], block, block, whole[3]};
+  const Shape axes = {0, 1, 3, 2, 4, 5};
+  builder.add(node, transpose_of(to_space ? split : permuted(split, axes), axes),
+              {builder.layer_of(node, x)});
+}
+void depth_to_space(TfliteBuilder& builder, const TfliteNode& node) {
+  move_blocks(builder, node, 94, true);
+}
+void space_to_depth(TfliteBuilder& builder, const TfliteNode& node) {
+  move_blocks(builder, node, 19, false);
+}
+
+/// An operand repeated along axes of one element, after it got as many axes as `to`.
+void expand_to(TfliteBuilder& builder, const TfliteNode& node, Shape from, const Shape& to) {
+  VectorOp op;
+  op.kind = VectorKind::kExpand;
+  from.insert(from.begin(), to.size() - from.size(), 1);
+  op.operand_shapes = {from};
+  op.shape = to;
+  op.cols = volume_of(to);
+  builder.add(node, op, {builder.layer_of(node, node.input(0))});
+}
+
+void broadcast_to(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor &x = node.input(0), &y = node.output();
+  require_copy(node, x, y);
+  if (x.shape.size() > y.shape.size()) node.fail("its result has fewer axes");
+  expand_to(builder, node, x.shape, y.shape);
+}
+
+/// Repetitions are axes of their own: [a, b] times [m, n] is [1, a, 1, b] as [m, a, n, b].
+void tile(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor &x = node.input(0), &y = node.output();
+  require_copy(node, x, y);
+  const Shape times = node.integers(1);
+  if (times.size() != x.shape.size()) node.fail("expected a number for each axis");
+  Shape from, to;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    if (times[i] < 1 || times[i] * x.shape[i] != y.shape.at(i))
+      node.fail(fmt::format("{} repetitions do not fit", times[i]));
+    from.insert(from.end(), {1, x.shape[i]});
+    to.insert(to.end(), {times[i], x.shape[i]});
+  }
+  expand_to(builder, node, from, to);
+}
+
+/// Rows of a table by stored or computed indices; an axis behind the first is brought in front, and
+/// what was before it back.
+void gather(TfliteBuilder& builder, const TfliteNode& node) {
+  constexpr int kGather = 23;
+  const TfliteTensor &x = node.input(0), &index = node.input(1), &y = node.output();
+  require_copy(node, x, y);
+  if (node.option<std::int32_t>(kGather, 1, 0) != 0) node.fail("batches are not supported");
+  const auto axis = static_cast<std::size_t>(
+      node.settled_axis(node.option<std::int32_t>(kGather, 0, 0), x.shape.size()));
+  if (index.type != "int32" && index.type != "int64") node.fail("expected integers as indices");
+  VectorOp op;
+  op.kind = VectorKind::kEmbedding;
+  op.table_rows = x.shape[axis];
+  op.rows = volume_of(index.shape);
+  op.cols = volume_of(x.shape) / std::max<std::int64_t>(1, op.table_rows);
+  op.operand_shapes = {{op.rows}};
+  TensorSource table = x.is_constant() ? builder.source(x) : TensorSource();
+  if (!x.is_constant()) table.input = builder.layer_of(node, x);
+  const std::string indices = index.is_constant() ? kOperandInput : builder.layer_of(node, index);
+  Shape order = {static_cast<std::int64_t>(axis)};
+  for (std::size_t i = 0; i < x.shape.size(); ++i)
+    if (i != axis) order.push_back(static_cast<std::int64_t>(i));
+  if (axis > 0) {
+    if (x.is_constant()) node.fail("a constant is taken apart along its first axis only");
+    table.input = builder.transposed(y.name, table.input, x.shape, order);
+  }
+  const auto finish = [&](NetworkLayer& layer) {
+    layer.tensors["table"] = table;
+    if (index.is_constant()) layer.tensors["operand"] = builder.source(index);
+    if (is_code(x)) layer.precision.weights = layer.precision.output;
+  };
+  if (axis == 0) return finish(builder.add(node, op, {indices}));
+  finish(builder.add_part(node, y.name + ".rows", op, {indices}));
+  Shape found = {op.rows}, back;
+  for (std::size_t i = 1; i < order.size(); ++i)
+    found.push_back(x.shape[static_cast<std::size_t>(order[i])]);
+  for (std::size_t i = 0; i < found.size(); ++i)
+    back.push_back(i < axis ? static_cast<std::int64_t>(i) + 1
+                   : i == axis ? 0 : static_cast<std::int64_t>(i));
+  builder.add(node, transpose_of(found, back), {y.name + ".rows"});
+}
+
 /// Outputs one after the other along an axis.
 void split_along(TfliteBuilder& builder, const TfliteNode& node, const TfliteTensor& x,
                  std::int64_t axis) {
@@ -206,6 +354,13 @@ const std::vector<TfliteLayerRow>& tflite_movement_operators() {
       {"SPLIT_V", 3, split_v},
       {"STRIDED_SLICE", 4, strided_slice},
       {"SLICE", 3, slice},
+      {"PACK", kAnyOperands, pack},
+      {"UNPACK", 1, unpack},
+      {"DEPTH_TO_SPACE", 1, depth_to_space},
+      {"SPACE_TO_DEPTH", 1, space_to_depth},
+      {"BROADCAST_TO", 2, broadcast_to},
+      {"TILE", 2, tile},
+      {"GATHER", 2, gather},
   };
   return kRows;
 }

@@ -12,7 +12,8 @@ namespace bitjoule {
 namespace {
 
 // BuiltinOptions of the schema.
-constexpr int kPool = 5, kSoftmax = 9, kReducer = 27, kLeakyRelu = 75;
+constexpr int kPool = 5, kSoftmax = 9, kResizeBilinear = 15, kResizeNearest = 74, kLeakyRelu = 75,
+              kGelu = 116;
 
 /// An operator over all elements of its operands.
 VectorOp whole(VectorKind kind, const TfliteTensor& tensor) {
@@ -46,7 +47,9 @@ void add(TfliteBuilder& builder, const TfliteNode& node, const VectorOp& op,
   const std::string before = node.output().name + ".before_" + activation;
   builder.add_part(node, before, op, inputs);
   VectorOp clamp;
+  const ActivationBounds bounds = activation_bounds(activation);
   clamp.kind = activation == "relu" ? VectorKind::kRelu : VectorKind::kClip;
+  if (clamp.kind == VectorKind::kClip) clamp.alpha = bounds.lo, clamp.beta = bounds.hi;
   clamp.cols = op.elements();
   builder.add(node, clamp, {before});
 }
@@ -62,10 +65,54 @@ void unary(TfliteBuilder& builder, const TfliteNode& node) {
   builder.add(node, unary_op(node, Kind), {builder.layer_of(node, node.input(0))});
 }
 
-/// What the kernels write in a fixed scale.
+void require_reals(const TfliteNode& node) {
+  if (computes_codes(node, {&node.input(0), &node.output()}))
+    node.fail("of codes it is not supported");
+}
+
+/// Of reals alone.
+template <VectorKind Kind>
+void real_unary(TfliteBuilder& builder, const TfliteNode& node) {
+  require_reals(node);
+  unary<Kind>(builder, node);
+}
+
+void negate(TfliteBuilder& builder, const TfliteNode& node) {
+  require_reals(node);
+  VectorOp op = whole(VectorKind::kAffine, node.input(0));
+  op.alpha = -1;
+  builder.add(node, op, {builder.layer_of(node, node.input(0))});
+}
+
+/// x * x.
+void square(TfliteBuilder& builder, const TfliteNode& node) {
+  require_reals(node);
+  const std::string x = builder.layer_of(node, node.input(0));
+  builder.add(node, whole(VectorKind::kMul, node.input(0)), {x, x});
+}
+
+/// 1 / sqrt(x).
+void inverse_root(TfliteBuilder& builder, const TfliteNode& node) {
+  require_reals(node);
+  const std::string root = node.output().name + ".root";
+  builder.add_part(node, root, whole(VectorKind::kSqrt, node.input(0)),
+                   {builder.layer_of(node, node.input(0))});
+  builder.add(node, whole(VectorKind::kReciprocal, node.input(0)), {root});
+}
+
+void gelu(TfliteBuilder& builder, const TfliteNode& node) {
+  require_reals(node);
+  const bool approximate = node.option<std::uint8_t>(kGelu, 0, 0) != 0;
+  builder.add(node, whole(approximate ? VectorKind::kGeluTanh : VectorKind::kGelu, node.input(0)),
+              {builder.layer_of(node, node.input(0))});
+}
+
+/// What the kernels write in a fixed scale: for int8; uint8 begins 128 later, int16 is finer.
 void require_output(const TfliteNode& node, double scale, std::int64_t zero_point) {
   if (!is_code(node.output())) return;
   const CodeScale output = scale_of(node, node.output());
+  if (node.output().type == "uint8") zero_point += 128;
+  if (node.output().type == "int16") scale = 1.0 / 32768, zero_point = 0;
   if (output.scale != scale || output.zero_point != zero_point)
     node.fail(fmt::format("expected an output of scale {} and zero-point {}, got {} and {}", scale,
                           zero_point, output.scale, output.zero_point));
@@ -106,15 +153,23 @@ void softmax(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor& x = node.input(0);
   if (x.shape.empty() || x.shape.back() < 1) node.fail("expected a tensor with axes");
   VectorOp op = whole(VectorKind::kSoftmax, x);
-  if (node.output().type == "int16") {
+  if (node.output().type == "int16" && x.type == "int8") {
     computes_codes(node, {&x});
-    require_output(node, 1.0 / 65536, -32768);
+    const CodeScale output = scale_of(node, node.output());
+    if (std::fabs(output.scale * 65536 - 1) > 0.001 || output.zero_point != -32768)
+      node.fail("expected an int16 output of scale 2^-16 and zero-point -32768");
     op.codes.emplace();
     op.codes->operands = {scale_of(node, x)};
     op.codes->output = scale_of(node, node.output());
   } else {
-    require_output(node, 1.0 / 256, -128);
-    set_codes(node, {&x}, "", op);
+    if (is_code(node.output())) {
+      const CodeScale output = scale_of(node, node.output());
+      const std::int64_t zero = node.output().type == "uint8" ? 0 : -128;
+      if (std::fabs(output.scale * 256 - 1) > 0.001 || output.zero_point != zero)
+        node.fail("expected an output of scale 2^-8 whose smallest code is 0");
+    }
+    if (set_codes(node, {&x}, "", op) && x.type == "int16")
+      node.fail("of int16 it is not supported");
   }
   const float beta = node.option<float>(kSoftmax, 0, 0);
   if (!(beta > 0) || !std::isfinite(beta)) node.fail(fmt::format("beta: {}", beta));
@@ -142,17 +197,18 @@ void pool(TfliteBuilder& builder, const TfliteNode& node) {
   add(builder, node, op, {builder.layer_of(node, x)}, activation);
 }
 
-/// Over height and width: a global pool; else over consecutive elements, which a transpose makes.
-void mean(TfliteBuilder& builder, const TfliteNode& node) {
+/// Over consecutive elements, which a transpose makes; a mean over height and width is a global
+/// pool.
+void reduce_over(TfliteBuilder& builder, const TfliteNode& node, VectorKind kind, Shape axes) {
   const TfliteTensor& x = node.input(0);
-  Shape axes = node.integers(1);
   for (std::int64_t& axis : axes) axis = node.settled_axis(axis, x.shape.size());
   std::sort(axes.begin(), axes.end());
   axes.erase(std::unique(axes.begin(), axes.end()), axes.end());
   if (axes.empty()) node.fail("no axes");
   VectorOp op;
   std::string input = builder.layer_of(node, x);
-  if (x.shape.size() == 4 && axes == Shape{1, 2}) {
+  const bool is_index = kind == VectorKind::kArgMax;
+  if (kind == VectorKind::kReduceMean && x.shape.size() == 4 && axes == Shape{1, 2}) {
     PoolWindow window;
     window.batch = x.shape[0];
     window.height = window.kernel_h = x.shape[1];
@@ -163,19 +219,69 @@ void mean(TfliteBuilder& builder, const TfliteNode& node) {
     op.cols = x.shape[3];
     op.rows = x.shape[0];
   } else {
-    op.kind = VectorKind::kReduceMean;
+    op.kind = kind;
     for (const std::int64_t axis : axes) op.reduced *= x.shape[static_cast<std::size_t>(axis)];
-    if (op.reduced < 1) node.fail("nothing to take the mean of");
+    if (op.reduced < 1) node.fail("nothing to reduce");
     op.rows = volume_of(x.shape) / op.reduced;
     const Shape order = axes_moved_last(x.shape.size(), axes);
     if (!std::is_sorted(order.begin(), order.end()))
       input = builder.transposed(node.output().name, input, x.shape, order);
   }
-  set_codes(node, {&x}, "", op);
+  if (!is_index && set_codes(node, {&x}, "", op) && kind == VectorKind::kReduceProd)
+    node.fail("of codes it is not supported");
   builder.add(node, op, {input});
 }
 
-/// Element by element, one operand possibly a constant.
+template <VectorKind Kind>
+void reduce(TfliteBuilder& builder, const TfliteNode& node) {
+  reduce_over(builder, node, Kind, node.integers(1));
+}
+
+void arg_max(TfliteBuilder& builder, const TfliteNode& node) {
+  computes_codes(node, {&node.input(0)});
+  if (node.output().type != "int32" && node.output().type != "int64")
+    node.fail(fmt::format("a result of {} is not supported", node.output().type));
+  const Shape axis = node.integers(1);
+  if (axis.size() != 1) node.fail("expected one axis");
+  reduce_over(builder, node, VectorKind::kArgMax, axis);
+}
+
+/// Height and width change, by the result's shape.
+void resize(TfliteBuilder& builder, const TfliteNode& node, bool nearest) {
+  const TfliteTensor &x = node.input(0), &y = node.output();
+  const int options = nearest ? kResizeNearest : kResizeBilinear, slot = nearest ? 0 : 2;
+  const bool aligns = node.option<std::uint8_t>(options, slot, 0) != 0;
+  const bool halves = node.option<std::uint8_t>(options, slot + 1, 0) != 0;
+  if (x.shape.size() != 4 || y.shape.size() != 4 || x.shape[0] != y.shape[0] ||
+      x.shape[3] != y.shape[3] || (aligns && halves))
+    node.fail("expected images of which height and width change, with one rule of their places");
+  if (!same_scale(x, y)) node.fail("expected one scale and zero-point of operand and result");
+  using C = Resize::Coordinates;
+  VectorOp op;
+  op.kind = nearest ? VectorKind::kResizeNearest : VectorKind::kResize;
+  op.operand_shapes = {x.shape};
+  op.shape = y.shape;
+  op.cols = volume_of(y.shape);
+  op.resize.emplace();
+  op.resize->coordinates = aligns ? C::kAlignCorners : C::kAsymmetric;
+  if (halves) op.resize->coordinates = nearest ? C::kFromHalf : C::kHalfPixel;
+  op.resize->rounding = aligns ? Resize::Rounding::kPreferCeil : Resize::Rounding::kFloor;
+  if (nearest)
+    computes_codes(node, {&x, &y});
+  else
+    set_codes(node, {&x}, "", op);
+  builder.add(node, op, {builder.layer_of(node, x)});
+}
+void resize_nearest(TfliteBuilder& builder, const TfliteNode& node) {
+  resize(builder, node, true);
+}
+void resize_bilinear(TfliteBuilder& builder, const TfliteNode& node) {
+  resize(builder, node, false);
+}
+
+constexpr int kNoOptions = -1;
+
+/// Element by element, one operand possibly a constant. `options` begin with the activation.
 void binary(TfliteBuilder& builder, const TfliteNode& node, VectorKind kind, int options,
             bool codes_known = true) {
   VectorOp op = whole(kind, node.output());
@@ -193,7 +299,7 @@ void binary(TfliteBuilder& builder, const TfliteNode& node, VectorKind kind, int
     constant = &operand;
     inputs.emplace_back(kOperandInput);
   }
-  const std::string activation = node.activation(options, 0);
+  const std::string activation = options == kNoOptions ? "" : node.activation(options, 0);
   if (set_codes(node, {&node.input(0), &node.input(1)}, activation, op) && !codes_known)
     node.fail("of codes it is not supported");
   add(builder, node, op, inputs, activation);
@@ -211,14 +317,18 @@ void multiply(TfliteBuilder& builder, const TfliteNode& node) {
   binary(builder, node, VectorKind::kMul, 21);
 }
 void divide(TfliteBuilder& builder, const TfliteNode& node) {
-  binary(builder, node, VectorKind::kDiv, 29, false);
+  binary(builder, node, VectorKind::kDiv, 29);
+}
+template <VectorKind Kind, bool CodesKnown>
+void plain_binary(TfliteBuilder& builder, const TfliteNode& node) {
+  binary(builder, node, Kind, kNoOptions, CodesKnown);
 }
 
 /// Reals to codes, or codes of one scale to codes of another.
 void quantize(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &x = node.input(0), &y = node.output();
   const auto is_stored = [](const TfliteTensor& t) {
-    return is_code(t) && (t.type == "int8" || t.type == "uint8" || t.type == "int16");
+    return is_code(t) && (is_code_type(t.type) || t.type == "int32");
   };
   if ((x.type != "fp32" && !is_stored(x)) || !is_stored(y))
     node.fail(fmt::format("from {} to {} is not supported", x.type, y.type));
@@ -230,9 +340,23 @@ void quantize(TfliteBuilder& builder, const TfliteNode& node) {
   if (x.type == "fp32") {
     layer.precision.activations = TensorFormat{};
     layer.precision.activations->format = "fp32";
-  } else {
+  } else if (is_code_type(x.type)) {
     layer.precision.activations = code_format(x.type, false, op.codes->operands[0].zero_point == 0);
   }
+}
+
+/// Integers as real values; between numbers of one class nothing happens.
+void cast(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor &x = node.input(0), &y = node.output();
+  const bool from = is_integer_type(x.type), to = is_integer_type(y.type);
+  if ((!from && x.type != "fp32") || (!to && y.type != "fp32") || (!from && to))
+    node.fail(fmt::format("from {} to {} is not supported", x.type, y.type));
+  VectorOp op =
+      whole(from && !to ? VectorKind::kDequantizeLinear : VectorKind::kReshape, x);
+  NetworkLayer& layer = builder.add(node, op, {builder.layer_of(node, x)});
+  if (!from || to) return;
+  layer.precision.output = TensorFormat{};
+  layer.precision.output->format = "fp32";
 }
 
 void dequantize(TfliteBuilder& builder, const TfliteNode& node) {
@@ -259,7 +383,35 @@ const std::vector<TfliteLayerRow>& tflite_vector_operators() {
       {"DIV", 2, divide},
       {"AVERAGE_POOL_2D", 1, pool<K::kAvgPool>},
       {"MAX_POOL_2D", 1, pool<K::kMaxPool>},
-      {"MEAN", 2, mean},
+      {"MAXIMUM", 2, plain_binary<K::kMax, true>},
+      {"MINIMUM", 2, plain_binary<K::kMin, true>},
+      {"SQUARED_DIFFERENCE", 2, plain_binary<K::kSquaredDifference, true>},
+      {"PRELU", 2, plain_binary<K::kPrelu, true>},
+      {"POW", 2, plain_binary<K::kPow, false>},
+      {"MEAN", 2, reduce<K::kReduceMean>},
+      {"SUM", 2, reduce<K::kReduceSum>},
+      {"REDUCE_MAX", 2, reduce<K::kReduceMax>},
+      {"REDUCE_MIN", 2, reduce<K::kReduceMin>},
+      {"REDUCE_PROD", 2, reduce<K::kReduceProd>},
+      {"ARG_MAX", 2, arg_max},
+      {"RESIZE_BILINEAR", 2, resize_bilinear},
+      {"RESIZE_NEAREST_NEIGHBOR", 2, resize_nearest},
+      {"ABS", 1, real_unary<K::kAbs>},
+      {"CEIL", 1, real_unary<K::kCeil>},
+      {"COS", 1, real_unary<K::kCos>},
+      {"ELU", 1, real_unary<K::kElu>},
+      {"EXP", 1, real_unary<K::kExp>},
+      {"FLOOR", 1, real_unary<K::kFloor>},
+      {"GELU", 1, gelu},
+      {"LOG", 1, real_unary<K::kLog>},
+      {"NEG", 1, negate},
+      {"ROUND", 1, real_unary<K::kRound>},
+      {"RSQRT", 1, inverse_root},
+      {"SIGN", 1, real_unary<K::kSign>},
+      {"SIN", 1, real_unary<K::kSin>},
+      {"SQRT", 1, real_unary<K::kSqrt>},
+      {"SQUARE", 1, square},
+      {"CAST", 1, cast},
       {"SOFTMAX", 1, softmax},
       {"LOGISTIC", 1, logistic},
       {"TANH", 1, tanh},

@@ -32,7 +32,7 @@ void describe(V& v, Layer& c) {
   v.field("bias", bias, "one value per output channel is added: true, or where the values are");
   c.stage.bias = bias && bias->add;
   if (c.stage.bias) c.bias = bias->values;
-  v.field("activation", c.stage.activation, "of the output unit", one_of({"", "relu", "relu6"}));
+  v.field("activation", c.stage.activation, "of the output unit", activation_names());
   v.check([&] {
     gemm_extents(c.op);
     if (c.stage.bias && std::holds_alternative<Matmul>(c.op))

@@ -18,6 +18,9 @@ struct FileKind<Layer> {
   static constexpr const char* kFolder = "layers";
 };
 
+/// Of the output unit and of operators of codes.
+inline Rule activation_names() { return one_of({"", "relu", "relu6", "relu_n1_to_1"}); }
+
 template <class V>
 void describe(V& v, Gemm& c);
 template <class V>

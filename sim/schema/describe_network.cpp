@@ -74,6 +74,13 @@ void describe(V& v, Experts& c) {
 }
 
 template <class V>
+void describe(V& v, Resize& c) {
+  v.field("coordinates", c.coordinates, "of output element o in the operand");
+  v.field("rounding", c.rounding, "resize_nearest: which element is taken");
+  v.field("scales", c.scales, "output size / input size of each axis; default: by the sizes");
+}
+
+template <class V>
 void describe(V& v, CodeScale& c) {
   v.required("scale", c.scale, "what a step of the code is worth: a positive fp32 number");
   v.field("zero_point", c.zero_point, "the code of 0", range(INT32_MIN, INT32_MAX));
@@ -87,7 +94,7 @@ template <class V>
 void describe(V& v, VectorCodes& c) {
   v.field("operands", c.operands, "what the operands' codes stand for");
   v.required("output", c.output, "what the result's codes stand for");
-  v.field("activation", c.activation, "clamps the result", one_of({"", "relu", "relu6"}));
+  v.field("activation", c.activation, "clamps the result", activation_names());
 }
 
 template <class V>
@@ -96,7 +103,7 @@ void describe(V& v, VectorOp& c) {
   v.required("op", c.kind, "operator, see `sim list vector_ops`");
   v.field("rows", c.rows, "rows of the output; default: from shape or window", size);
   v.field("cols", c.cols, "elements of a row", size);
-  v.field("reduced", c.reduced, "elements read per output (reduce_mean), channels (lrn)", size);
+  v.field("reduced", c.reduced, "elements read per output (reductions), channels (lrn)", size);
   v.field("window", c.window, "pools: geometry");
   v.field("count_padding", c.count_padding, "avg_pool: padding counts in the mean");
   v.field("table_rows", c.table_rows, "embedding: rows of the table", size);
@@ -122,10 +129,18 @@ void describe(V& v, VectorOp& c) {
   v.field("bias", c.bias, "lrn: constant of its formula");
   v.field("shape", c.shape, "of the output, for broadcasting and data movement", size);
   v.field("operand_shapes", c.operand_shapes, "of the operands", size);
-  v.field("axes", c.axes, "transpose: permutation; concat: the axis", range(0, 63));
+  v.field("axes", c.axes, "transpose: permutation; concat: the axis; lstm, gru: places of gates",
+          range(0, 63));
   v.field("starts", c.starts, "slice: first index; pad: leading padding", at_least(0));
-  v.field("steps", c.steps, "slice", at_least(1));
+  v.field("steps", c.steps, "slice; pad: from one element to the next", at_least(1));
+  v.field("resize", c.resize, "resize, resize_nearest: where elements come from");
   v.field("codes", c.codes, "of a quantized network: operands and result are integer codes");
+}
+
+template <class V>
+void describe(V& v, SumForm& c) {
+  v.field("scale_product", c.product, "the type of input scale * weight scale / output scale");
+  v.field("wide", c.wide_sums, "TFLite's sums of 64 bits: times the factor's upper 15 bits");
 }
 
 template <class V>
@@ -144,8 +159,9 @@ void describe(V& v, LayerFile& c) {
   v.field("mapping", c.mapping, "pinned parts of the tiling that differ from the run's");
   v.field("bias", c.bias, "one value per output channel is added");
   v.field("batch_norm", c.batch_norm, "folded into weights and bias; counts two parameters");
-  v.field("activation", c.activation, "fused into the output unit", one_of({"", "relu", "relu6"}));
+  v.field("activation", c.activation, "fused into the output unit", activation_names());
   v.field("accumulators", c.accumulators, "the output is the 32-bit sums");
+  v.field("sums", c.sums, "how those of codes become codes");
   v.field("batch_norm_epsilon", c.batch_norm_epsilon,
           "above 0: tensors gamma, beta, mean, variance are folded in", at_least(0));
   v.field("kv_cache", c.kv_cache, "matmul: the second operand is cached; else: output is cached");
@@ -161,6 +177,8 @@ void describe(V& v, NetworkInput& c) {
   v.field("shape", c.shape, "sizes, the last varies fastest", range(1, kMaxVectorElements));
   v.field("type", c.type, "of its elements: real values, or integers that stand for themselves",
           element_types());
+  v.field("next", c.next, "a state: the layer whose result it is in the next pass");
+  v.field("initial", c.initial, "a state: of its elements before the first pass");
   describe_source(v, c.source);
 }
 
@@ -215,6 +233,8 @@ BITJOULE_DESCRIBED(PrecisionOverride)
 BITJOULE_DESCRIBED(PoolWindow)
 BITJOULE_DESCRIBED(RopeScaling)
 BITJOULE_DESCRIBED(Routing)
+BITJOULE_DESCRIBED(Resize)
+BITJOULE_DESCRIBED(SumForm)
 BITJOULE_DESCRIBED(Experts)
 BITJOULE_DESCRIBED(CodeScale)
 BITJOULE_DESCRIBED(VectorCodes)

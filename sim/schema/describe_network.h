@@ -50,6 +50,7 @@ struct LayerFile {
   bool batch_norm = false;
   std::string activation;
   bool accumulators = false;
+  SumForm sums;
   double batch_norm_epsilon = 0;
   bool kv_cache = false;
   bool kv_view = false;
@@ -71,6 +72,10 @@ template <class V>
 void describe(V& v, Routing& c);
 template <class V>
 void describe(V& v, Experts& c);
+template <class V>
+void describe(V& v, Resize& c);
+template <class V>
+void describe(V& v, SumForm& c);
 template <class V>
 void describe(V& v, CodeScale& c);
 template <class V>

@@ -97,6 +97,9 @@ void describe(V& v, RunFile& c) {
             alternative<std::vector<PassFile>>("passes", "networks, one after the other"));
   v.field("phase", c.phase, "the network's phase: prefill or decode");
   v.field("generate", c.generation, "a prompt, then tokens one by one; needs network");
+  v.field("steps", c.steps,
+          "passes one after the other, with the states that the network keeps between them",
+          range(1, 1 << 20));
   v.field("dram_prices", c.options.dram_prices,
           "whose prices of the DRAM count; results have both");
   v.field("operand_counts", c.options.data.counted,
@@ -151,6 +154,8 @@ void describe(V& v, RunFile& c) {
       throw input_error("evaluation: needs a network");
     if (is_layer && c.mix) throw input_error("mix: needs a network");
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
+    if (c.steps > 1 && (c.generation || !std::holds_alternative<NetworkFile>(c.workload)))
+      throw input_error("steps: of a run of one network, not beside generate");
     if (c.generation && !c.phase.empty())
       throw input_error("phase: not beside generate, which runs prefill and decode");
     if (is_layer && c.overlap != LayerOverlapMode::kNone)

@@ -54,6 +54,7 @@ struct RunFile {
   std::variant<Layer, NetworkFile, std::vector<PassFile>> workload;
   std::string phase;
   std::optional<Generation> generation;
+  std::int64_t steps = 1;
   LayerOverlapMode overlap = LayerOverlapMode::kNone;
   Precision precision;
   std::optional<MixFile> mix;

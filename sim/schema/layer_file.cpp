@@ -30,6 +30,39 @@ const std::vector<EnumRow<Routing::Scores>>& enum_rows() {
   return rows;
 }
 
+template <>
+const std::vector<EnumRow<ScaleProduct>>& enum_rows() {
+  static const std::vector<EnumRow<ScaleProduct>> rows = {
+      {ScaleProduct::kByLayer, "by_layer", "TFLite: dense layers with one scale fp32, others fp64"},
+      {ScaleProduct::kAllFp64, "fp64", "all in fp64"},
+      {ScaleProduct::kProductFp32, "fp32", "the product of the scales in fp32"},
+      {ScaleProduct::kAllFp32, "fp32_ratio", "product and ratio in fp32"}};
+  return rows;
+}
+
+template <>
+const std::vector<EnumRow<Resize::Coordinates>>& enum_rows() {
+  using C = Resize::Coordinates;
+  static const std::vector<EnumRow<C>> rows = {
+      {C::kHalfPixel, "half_pixel", "(o + 0.5) * scale - 0.5"},
+      {C::kPytorchHalfPixel, "pytorch_half_pixel", "half_pixel; 0 where the output has one element"},
+      {C::kAlignCorners, "align_corners", "o * (input - 1) / (output - 1)"},
+      {C::kAsymmetric, "asymmetric", "o * scale"},
+      {C::kFromHalf, "from_half", "(o + 0.5) * scale"}};
+  return rows;
+}
+
+template <>
+const std::vector<EnumRow<Resize::Rounding>>& enum_rows() {
+  using R = Resize::Rounding;
+  static const std::vector<EnumRow<R>> rows = {
+      {R::kPreferFloor, "round_prefer_floor", "to the nearest, halves down"},
+      {R::kPreferCeil, "round_prefer_ceil", "to the nearest, halves up"},
+      {R::kFloor, "floor", "down"},
+      {R::kCeil, "ceil", "up"}};
+  return rows;
+}
+
 const std::vector<std::string>& tensor_roles() {
   static const std::vector<std::string> kRoles = {"weights",      "bias",
                                                   "table",        "gamma",
@@ -156,6 +189,7 @@ LayerFile to_file(const NetworkLayer& layer) {
   file.activation = layer.activation;
   file.experts = layer.experts;
   file.accumulators = layer.accumulators;
+  file.sums = layer.sums;
   file.batch_norm_epsilon = layer.batch_norm_epsilon;
   file.kv_cache = layer.kv_cache;
   file.kv_view = layer.kv_view;
@@ -178,6 +212,7 @@ NetworkLayer to_layer(const LayerFile& file, const Place& place) {
   layer.activation = file.activation;
   layer.experts = file.experts;
   layer.accumulators = file.accumulators;
+  layer.sums = file.sums;
   layer.batch_norm_epsilon = file.batch_norm_epsilon;
   layer.kv_cache = file.kv_cache;
   layer.kv_view = file.kv_view;

@@ -168,7 +168,10 @@ void set_phases(const RunFile& file, RunConfig& run) {
       run.phases = generated(network, *file.generation, options, run.notes);
     } else {
       Network built = build_network(network, options, &run.notes);
-      run.phases = {{built.phase, 0, 1, std::move(built)}};
+      // Without values all steps are equal.
+      const std::int64_t weight = run.options.values ? 1 : file.steps;
+      run.phases = {{built.phase, 0, weight, std::move(built)}};
+      if (run.options.values) run.steps = file.steps;
     }
   }
   note_precision(run);

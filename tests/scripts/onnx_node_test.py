@@ -29,7 +29,7 @@ from onnx.backend.test.case.node import collect_testcases
 
 SIM = os.environ["BITJOULE_SIM"]
 RTOL, ATOL = 1e-3, 1e-7  # onnx.backend.test.runner
-LEAST = 250  # tests that must run
+LEAST = 450  # tests that must run
 
 RUN = """
 accelerator: accelerators/edge-16x16.yaml
@@ -50,6 +50,11 @@ EXCLUDED = {
     "test_dropout_default_mask(_ratio)?": "the mask of a dropout that does nothing",
     "test_maxpool_with_argmax_.*": "the places of the maxima are a second output",
     "test_(averagepool|maxpool)_3d_default": "the machine's pools are 1-D and 2-D",
+    "test_(blackman|hamming|hann)window.*_expanded": "a window as long as an input says",
+    "test_dynamicquantizelinear.*_expanded": "real values are cast to integers",
+    "test_lstm_with_peepholes": "peepholes",
+    "test_reduce_sum_(default_axes_keepdims|empty_axes_input_noop|negative_axes_keepdims)_.*": "axes without elements as an input",
+    "test_resize_tf_crop_and_resize": "a part of the image, by coordinates",
     "test_(edge|reflect)_pad": "only zeros and constants are padded",
     "test_slice_neg_steps": "slices that reverse the order",
     "test_(slice_start_out_of_bounds|split_zero_size_splits|reshape_allowzero_reordered)": "tensors without elements",
@@ -130,7 +135,10 @@ class OnnxNodeTest(unittest.TestCase):
             run_file.write_text(RUN)
             with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
                 wrong = list(
-                    pool.map(lambda case: run_case(case, directory / case.name, run_file), chosen)
+                    pool.map(
+                        lambda i: run_case(chosen[i], directory / f"{i}_{chosen[i].name}", run_file),
+                        range(len(chosen)),  # some names are there twice
+                    )
                 )
         for case, problem in zip(chosen, wrong):
             with self.subTest(case.name):

@@ -42,16 +42,17 @@ TOTALS = {
     "str_ww": (826368, 46883, 46040 + 3372, 6656),
 }
 
-# Operators of which a file is here and no layer is made.
-UNSUPPORTED = {
-    "resize_bilinear_align": "RESIZE_BILINEAR",
-    "resize_nearest": "RESIZE_NEAREST_NEIGHBOR",
-    "resize_nearest_half": "RESIZE_NEAREST_NEIGHBOR",
-    "sum_hw": "SUM",
-    "svdf_i16": "SVDF",
-}
 # Where the runtime's arithmetic beside that of the reference kernels is not known.
-UNKNOWN_RULES = {"softmax_int16_out"}
+UNKNOWN_RULES = {"softmax_int16_out", "sum_hw"}
+# Networks and operators that keep a state: their samples are steps, one after the other.
+STATEFUL = {"svdf_i16"}
+
+# Outputs of a model that differ from those of the reference kernels, and by how much at most, in each
+# other arithmetic: counted with real runtimes.
+DIFFERENCES = {
+    "vww_96": {SINGLE: (8, 2), BUILTIN: (4, 1), XNNPACK: (8, 2)},
+    "str_ww": {SINGLE: (6, 3), BUILTIN: (0, 0), XNNPACK: (6, 3)},
+}
 
 
 def sim(*words, code=0):
@@ -83,7 +84,7 @@ class Network:
         self.file = folder / "network.yaml"
         sim("import", path, "-o", self.file)
         network = yaml.safe_load(self.file.read_text())
-        self.inputs = [entry["name"] for entry in network["inputs"]]
+        self.inputs = [entry["name"] for entry in network["inputs"] if "next" not in entry]
         self.outputs = [o if isinstance(o, str) else o.get("name") or o["layer"] for o in network["outputs"]]
         for layer in network["layers"]:
             for source in layer.get("tensors", {}).values():
@@ -94,11 +95,13 @@ class Network:
             self.outputs = [f"o{i}" for i in range(len(self.outputs))]
         self.file.write_text(yaml.safe_dump(network))
 
-    def run(self, tag, inputs, requantize=None):
+    def run(self, tag, inputs, requantize=None, steps=1):
         words = ["run", self.folder / "run.yaml", "--network", self.file, "--save-outputs", "-q"]
         for i, (name, value) in enumerate(zip(self.inputs, inputs)):
             np.save(self.folder / f"{tag}_{i}.npy", value)
             words += ["--input", f"{name}={self.folder / f'{tag}_{i}.npy'}"]
+        if steps > 1:
+            words += ["--set", f"steps={steps}"]
         if requantize:
             words += ["--set", f"precision.requantize={requantize}"]
         sim(*words, "-o", self.folder / tag)
@@ -161,13 +164,17 @@ class TfliteGoldenTest(unittest.TestCase):
         jobs = []
         for path in sorted((DATA / "ops").glob("*.tflite")):
             golden = np.load(path.with_suffix(".npz"))
-            if path.stem in UNSUPPORTED:
-                said = sim("import", path, "-o", self.folder / "none.yaml", code=2)
-                self.assertIn(f"1 x {UNSUPPORTED[path.stem]} (node", said)
-                continue
             network = Network(path, self.folder / path.stem)
             known = "default0" in golden.files and path.stem not in UNKNOWN_RULES
             for mode, kind in ((None, "out"), (XNNPACK, "default")) if known else ((None, "out"),):
+                if path.stem in STATEFUL:
+                    def steps(network=network, golden=golden, mode=mode, kind=kind):
+                        inputs = [golden[f"in{i}"] for i in range(len(network.inputs))]
+                        got = network.run(f"{kind}_steps", inputs, mode, steps=6)
+                        for i, value in enumerate(got):
+                            self.same(f"{kind}{i}", value, golden[f"{kind}{i}"])
+                    jobs.append((f"{path.stem} {kind}", steps))
+                    continue
                 for sample in range(6):
                     def job(network=network, golden=golden, mode=mode, kind=kind, sample=sample):
                         inputs = [golden[f"in{i}"][sample] for i in range(len(network.inputs))]
@@ -176,6 +183,26 @@ class TfliteGoldenTest(unittest.TestCase):
                             self.same(f"{kind}{i}", value, golden[f"{kind}{i}"][sample])
                     jobs.append((f"{path.stem} {kind} {sample}", job))
         self.each(jobs)
+
+    def test_as_many_outputs_differ_between_arithmetics(self):
+        """Where no outputs are at hand, how many of them differ is."""
+        jobs, found = [], {}
+        for model, modes in DIFFERENCES.items():
+            network = Network(DATA / "models" / f"{model}_int8.tflite", self.folder / f"{model}_modes")
+            inputs = np.load(DATA / "golden" / f"{model}_input.npy")
+            for mode in (REFERENCE, *modes):
+                for sample, x in enumerate(inputs):
+                    def job(network=network, key=(model, mode, sample), x=x):
+                        got = network.run(f"{key[1]}{key[2]}", [x[None]], key[1])
+                        found[key] = got[0].astype(int).reshape(-1)
+                    jobs.append((f"{model} {mode} {sample}", job))
+        self.each(jobs)
+        for model, modes in DIFFERENCES.items():
+            samples = range(len(np.load(DATA / "golden" / f"{model}_input.npy")))
+            for mode, expected in modes.items():
+                apart = [abs(found[model, mode, s] - found[model, REFERENCE, s]) for s in samples]
+                apart = np.concatenate(apart)
+                self.assertEqual((np.count_nonzero(apart), apart.max()), expected, f"{model} {mode}")
 
     def test_totals(self):
         (self.folder / "run.yaml").write_text(RUN)

@@ -1,5 +1,6 @@
 """TensorFlow Lite models that are written here: values by hand, and what is refused, with which words."""
 
+import math
 import os
 import pathlib
 import re
@@ -10,14 +11,20 @@ import unittest
 import numpy as np
 
 from tflite_models import (
+    ADD_N,
     CUSTOM,
+    FLOOR_MOD,
+    FULLY_CONNECTED,
+    FULLY_CONNECTED_OPTIONS,
     RELU,
     RESHAPE,
-    RESIZE_BILINEAR,
+    SAME,
     SLICE,
     STRIDED_SLICE,
     STRIDED_SLICE_OPTIONS,
-    SVDF,
+    TRANSPOSE_CONV,
+    TRANSPOSE_CONV_OPTIONS,
+    VALID,
     Model,
     Table,
     file_of,
@@ -113,17 +120,17 @@ class TfliteModelTest(unittest.TestCase):
         model = Model()
         x = model.tensor("x", (1, 4), scales=(1,), zeros=(0,))
         before = x
-        for i, (code, custom) in enumerate(((SVDF, None), (RESIZE_BILINEAR, None), (RELU, None),
-                                            (SVDF, None), (CUSTOM, "Detect"), (200, None))):  # fmt: skip
+        for i, (code, custom) in enumerate(((ADD_N, None), (FLOOR_MOD, None), (RELU, None),
+                                            (ADD_N, None), (CUSTOM, "Detect"), (200, None))):  # fmt: skip
             after = model.tensor(f"t{i}", (1, 4), scales=(1,), zeros=(0,))
             model.add(code, [before], [after], custom=custom)
             before = after
         data = model.bytes([x], [before])
-        self.refused(data, 'm.tflite: operators that are not supported (TensorFlow Lite): 2 x SVDF (first: node '
-                           '"t0"), 1 x RESIZE_BILINEAR (node "t1"), 1 x CUSTOM Detect (node "t4"), 1 x BUILTIN '
+        self.refused(data, 'm.tflite: operators that are not supported (TensorFlow Lite): 2 x ADD_N (first: node '
+                           '"t0"), 1 x FLOOR_MOD (node "t1"), 1 x CUSTOM Detect (node "t4"), 1 x BUILTIN '
                            '200 (node "t5"); --skip-unknown leaves them out')  # fmt: skip
         said = self.sim("import", "m.tflite", "-o", "m.yaml", "--skip-unknown")
-        self.assertIn('left out: 2 x SVDF (first: node "t0")', said)
+        self.assertIn('left out: 2 x ADD_N (first: node "t0")', said)
         self.assertIn("name: t1, ", (self.folder / "m.yaml").read_text().replace('"', ""))
 
     def test_what_does_not_fit_is_refused(self):
@@ -146,17 +153,196 @@ class TfliteModelTest(unittest.TestCase):
         self.refused(small_conv(bias=(1, 2, 3))[0].bytes(inputs, outputs), 'tensor "b": the shape needs 8 bytes, '
                      "the file has 12")  # fmt: skip
 
-    def test_mixtures_are_refused_by_name(self):
+    def run_one(self, model, inputs, outputs, values, *words):
+        """The outputs of a model on the values of its inputs."""
+        (self.folder / "m.tflite").write_bytes(model.bytes(inputs, outputs))
+        given = []
+        for i, value in enumerate(values):
+            np.save(self.folder / f"in{i}.npy", value)
+            given += ["--input", f"{model.names[inputs[i]]}=in{i}.npy"]
+        self.sim("run", "run.yaml", "--network", "m.tflite", *given, *words, "--save-outputs", "-q", "-o", "out")
+        folder = self.folder / "out" / "outputs"
+        return [np.load(folder / f"{model.names[o]}.npy") for o in outputs]
+
+    def test_weights_of_codes_meet_real_activations(self):
         model, inputs, outputs = small_conv(hybrid=True)
-        self.refused(model.bytes(inputs, outputs), 'node "y" (CONV_2D): a hybrid layer, with activations of fp32 '
-                     '("x") and weights of int8 ("w"), is not supported')  # fmt: skip
-        said = self.sim("import", DATA / "models" / "kws_dscnn_fp32.tflite", "-o", "m.yaml", code=2)
-        self.assertIn("a hybrid layer", said)
-        wide = Model()
-        x = wide.tensor("x", (1, 4), "int16", scales=(1,), zeros=(0,))
-        y = wide.tensor("y", (1, 4), "int16", scales=(1,), zeros=(0,))
-        wide.add(RELU, [x], [y])
-        self.refused(wide.bytes([x], [y]), 'node "y" (RELU): "x" is int16: supported are tensors of int8')
+        x = np.random.default_rng(6).standard_normal((1, 4, 4, 1)).astype(np.float32)
+        got = self.run_one(model, inputs, outputs, [x], "--set", "precision.activations=fp32",
+                           "--set", "precision.weights=fp32")[0]  # fmt: skip
+        padded = np.pad(x[0, :, :, 0].astype(np.float64), 1)
+        weights = np.arange(-9, 9).reshape(2, 3, 3) * np.array([0.5, 0.25]).reshape(2, 1, 1)
+        for filter_, bias in enumerate((7, -9)):
+            for row in range(4):
+                for column in range(4):
+                    sum_ = (padded[row : row + 3, column : column + 3] * weights[filter_]).sum() + bias
+                    self.assertAlmostEqual(got[0, row, column, filter_], max(sum_, 0), places=4)
+        mixed = Model()
+        x = mixed.tensor("x", (1, 4), "int32")
+        y = mixed.tensor("y", (1, 4), "int32")
+        mixed.add(RELU, [x], [y])
+        self.refused(mixed.bytes([x], [y]), 'node "y" (RELU): "x" is int32 without a scale: supported are')
+        model, inputs, outputs = small_conv(hybrid=True, bias_type="int32")
+        self.refused(model.bytes(inputs, outputs), 'bias "b": expected a constant of fp32, got int32')
+
+    def test_sums_of_int16_meet_15_bits_of_the_factor(self):
+        """16 x 8: sums of 64 bits, where the bias has as many."""
+        for bias_type, scale in (("int64", 0.7), ("int32", 0.7)):
+            model = Model()
+            rng = np.random.default_rng(7)
+            x = model.tensor("x", (3, 20), "int16", scales=(0.01,), zeros=(0,))
+            weights = rng.integers(-127, 128, (5, 20)).astype(np.int8)
+            scales = np.array([0.02, 0.011, 0.3, 0.004, 0.05], np.float32)
+            w = model.tensor("w", weights.shape, "int8", weights, scales, [0] * 5)
+            bias = rng.integers(-(10**6), 10**6, 5).astype(bias_type)
+            b = model.tensor("b", (5,), bias_type, bias)
+            y = model.tensor("y", (3, 5), "int16", scales=(scale,), zeros=(0,))
+            model.add(FULLY_CONNECTED, [x, w, b], [y], FULLY_CONNECTED_OPTIONS, Table())
+            codes = rng.integers(-32768, 32768, (3, 20)).astype(np.int16)
+            got = self.run_one(model, [x], [y], [codes])[0]
+            sums = codes.astype(np.int64) @ weights.T.astype(np.int64) + bias
+            for row in range(3):
+                for column in range(5):
+                    real = float(np.float32(0.01)) * float(scales[column]) / float(np.float32(scale))
+                    mantissa, exponent = math.frexp(real)
+                    m0 = math.floor(mantissa * 2**31 + 0.5)
+                    sum_ = int(sums[row, column])
+                    if bias_type == "int64":
+                        upper, shift = min((m0 + 2**15) >> 16, 0x7FFF), 15 - exponent
+                        code = (sum_ * upper + (1 << (shift - 1))) >> shift
+                    else:
+                        product = sum_ * m0
+                        high = (product + 2**30) // 2**31 if product >= 0 else -((-product - 1 + 2**30) // 2**31)
+                        half = (1 << -exponent) >> 1
+                        code = (abs(high) + half) >> -exponent
+                        code = code if high >= 0 else -code
+                    self.assertEqual(got[row, column], min(max(code, -32768), 32767), bias_type)
+
+    def test_uint8_has_zero_points_on_both_sides(self):
+        model = Model()
+        rng = np.random.default_rng(8)
+        x = model.tensor("x", (2, 6), "uint8", scales=(0.5,), zeros=(121,))
+        weights = rng.integers(0, 256, (3, 6)).astype(np.uint8)
+        w = model.tensor("w", weights.shape, "uint8", weights, (0.25,), (137,))
+        b = model.tensor("b", (3,), "int32", np.array([400, -300, 5], np.int32))
+        y = model.tensor("y", (2, 3), "uint8", scales=(4.0,), zeros=(100,))
+        model.add(FULLY_CONNECTED, [x, w, b], [y], FULLY_CONNECTED_OPTIONS, Table())
+        codes = rng.integers(0, 256, (2, 6)).astype(np.uint8)
+        got = self.run_one(model, [x], [y], [codes])[0]
+        sums = (codes.astype(int) - 121) @ (weights.astype(int).T - 137) + [400, -300, 5]
+        # 1/32 is 1/2 * 2^-4: halves up, then to the nearest, away from zero.
+        half = (sums + 1) >> 1
+        scaled = np.sign(half) * ((np.abs(half) + 8) >> 4)
+        np.testing.assert_array_equal(got, np.clip(scaled + 100, 0, 255))
+
+    def test_four_bits_a_weight(self):
+        model = Model()
+        weights = np.array([[-8, 7, 3], [1, -2, 5]], np.int8)
+        packed = np.array([0x78, 0x13, 0x5E], np.uint8)  # the first in the low bits
+        x = model.tensor("x", (1, 3), scales=(1.0,), zeros=(2,))
+        w = model.tensor("w", weights.shape, "int4", packed, (1.0,), (0,))
+        y = model.tensor("y", (1, 2), scales=(2.0,), zeros=(0,))
+        model.add(FULLY_CONNECTED, [x, w], [y], FULLY_CONNECTED_OPTIONS, Table())
+        codes = np.array([[5, -7, 12]], np.int8)
+        got = self.run_one(model, [x], [y], [codes])[0]
+        sums = (codes.astype(int) - 2) @ weights.T.astype(int)  # -57, 71
+        np.testing.assert_array_equal(got, (sums + 1) >> 1)  # half of it, halves up
+        self.assertIn('format: "int4"', self.sim("import", "m.tflite", "-o", "m.yaml")
+                      + (self.folder / "m.yaml").read_text())  # fmt: skip
+
+    def test_a_transposed_convolution_scatters(self):
+        for padding, size in ((SAME, (6, 8)), (VALID, (7, 9))):
+            model = Model()
+            rng = np.random.default_rng(9)
+            shape = model.tensor("s", (4,), "int32", np.array([1, *size, 2], np.int32))
+            weights = rng.integers(-5, 6, (2, 3, 3, 3)).astype(np.int8)
+            w = model.tensor("w", weights.shape, "int8", weights, (1.0, 0.5), (0, 0))
+            x = model.tensor("x", (1, 3, 4, 3), scales=(1.0,), zeros=(4,))
+            y = model.tensor("y", (1, *size, 2), scales=(4.0,), zeros=(-3,))
+            options = Table(s0=("b", padding), s1=("i", 2), s2=("i", 2))
+            model.add(TRANSPOSE_CONV, [shape, w, x], [y], TRANSPOSE_CONV_OPTIONS, options)
+            codes = rng.integers(-20, 20, (1, 3, 4, 3)).astype(np.int8)
+            got = self.run_one(model, [x], [y], [codes])[0]
+            whole = np.zeros((7, 9, 2), int)
+            for row in range(3):
+                for column in range(4):
+                    part = np.einsum("oijc,c->ijo", weights.astype(int), codes[0, row, column].astype(int) - 4)
+                    whole[2 * row : 2 * row + 3, 2 * column : 2 * column + 3] += part
+            # SAME takes (2 * 2 + 3 - 6) / 2 = 0 rows off before: the result begins where it does.
+            sums = whole[: size[0], : size[1]]
+            half = (sums + 1) >> 1
+            away = np.sign(half) * ((np.abs(half) + np.array([1, 2])) >> np.array([1, 2]))
+            expected = np.clip(away - 3, -128, 127)
+            np.testing.assert_array_equal(got[0], expected)
+
+    def test_movement_as_numpy_has_it(self):
+        x = np.arange(2 * 3 * 4, dtype=np.int8).reshape(1, 2, 3, 4)
+        ints = np.int32
+        cases = [
+            (69, 0, None, [np.array([1, 2, 1, 3], ints)], np.tile(x, (1, 2, 1, 3))),
+            (36, 23, Table(s0=("i", 2)), [np.array([2, 0, 0], ints)], x[:, :, [2, 0, 0]]),
+            (36, 23, Table(s0=("i", 3)), [np.array([3, 1], ints)], x[..., [3, 1]]),
+            (5, 94, Table(s0=("i", 2)), [], x.reshape(1, 2, 3, 2, 2, 1).transpose(0, 1, 3, 2, 4, 5)
+             .reshape(1, 4, 6, 1)),  # fmt: skip
+            (130, 0, None, [np.array([3, 2, 3, 4], ints)], np.broadcast_to(x, (3, 2, 3, 4))),
+            (74, 27, Table(), [np.array([1, 3], ints)], None),
+            (82, 27, Table(s0=("b", 1)), [np.array([-1], ints)], x.max(-1, keepdims=True)),
+            (89, 27, Table(), [np.array([0, 2], ints)], x.min((0, 2))),
+        ]
+        for code, options_type, options, operands, expected in cases:
+            if expected is None:
+                expected = np.clip(x.sum((1, 3), dtype=int), -128, 127).astype(np.int8)
+            model = Model()
+            inputs = [model.tensor("x", x.shape, scales=(1,), zeros=(0,))]
+            inputs += [model.tensor(f"c{i}", v.shape, "int32", v) for i, v in enumerate(operands)]
+            y = model.tensor("y", expected.shape, scales=(1,), zeros=(0,))
+            model.add(code, inputs, [y], options_type, options)
+            got = self.run_one(model, inputs[:1], [y], [x])[0]
+            np.testing.assert_array_equal(got.reshape(expected.shape), expected, f"operator {code}")
+
+    def test_states_and_recurrent_layers_that_do_not_fit_are_refused(self):
+        def svdf(memory=4, rank=1, state_scale=(1.0,), variable=True):
+            model = Model()
+            x = model.tensor("x", (1, 3), scales=(1,), zeros=(0,))
+            f = model.tensor("f", (2, 3), "int8", np.ones((2, 3), np.int8), (1,), (0,))
+            t = model.tensor("t", (2, 4), "int8", np.ones((2, 4), np.int8), (1,), (0,))
+            state = model.tensor("state", (1, 2 * memory), scales=state_scale, zeros=(0,), variable=variable)
+            y = model.tensor("y", (1, 2), scales=(1,), zeros=(0,))
+            model.add(27, [x, f, t, -1, state], [y], 6, Table(s0=("i", rank)))
+            return model.bytes([x], [y])
+
+        self.refused(svdf(memory=5), 'node "y" (SVDF): the state "state" has another size')
+        self.refused(svdf(rank=3), 'node "y" (SVDF): its operands and rank do not fit together')
+        self.refused(svdf(state_scale=(0.0,)), 'node "y" (SVDF): "state": expected a positive scale')
+        self.refused(svdf(variable=False), 'node "y" (SVDF): "state": expected a variable')
+        self.refused(svdf(state_scale=()), 'node "y" (SVDF): the state "state" is int8')
+        model = Model()
+        x = model.tensor("x", (1, 2, 3), "float32")
+        y = model.tensor("y", (1, 2, 2), "float32")
+        parts = [model.tensor(f"w{i}", (2, 3) if i < 4 else (2, 2), "float32",
+                              np.ones((2, 3) if i < 4 else (2, 2), np.float32)) for i in range(8)]  # fmt: skip
+        biases = [model.tensor(f"b{i}", (2,), "float32", np.ones(2, np.float32)) for i in range(4)]
+        states = [model.tensor(f"s{i}", (1, 2), "float32", variable=True) for i in range(2)]
+        operands = [x, *parts, -1, -1, -1, *biases, -1, -1, *states, -1, -1, -1, -1]
+        for change, said in (({9: biases[0]}, "peepholes, projections and norms are not supported"),
+                             ({1: -1}, "operand 1 is missing"), ({2: biases[0]}, '"b0": expected a constant of'),
+                             ({18: x}, "its operands do not fit together")):  # fmt: skip
+            changed = [change.get(i, operand) for i, operand in enumerate(operands)]
+            broken = Model()
+            broken.__dict__.update({k: list(v) for k, v in model.__dict__.items()})
+            broken.add(44, changed, [y], 71, Table(s0=("b", 4)))
+            self.refused(broken.bytes([x], [y]), f'node "y" (UNIDIRECTIONAL_SEQUENCE_LSTM): ', said)
+        # And one that fits: real values, two steps.
+        model.add(44, operands, [y], 71, Table(s0=("b", 4)))
+        values = np.array([[[0.1, -0.2, 0.3], [0.0, 0.5, -0.4]]], np.float32)
+        got = self.run_one(model, [x], [y], [values], "--set", "precision.activations=fp32",
+                           "--set", "precision.weights=fp32")[0]  # fmt: skip
+        h, c = np.zeros(2), np.zeros(2)
+        for step in range(2):
+            gate = values[0, step].sum() + h.sum() + 1
+            share = 1 / (1 + np.exp(-gate))
+            c = share * c + share * np.tanh(gate)
+            h = share * np.tanh(c)
+            np.testing.assert_allclose(got[0, step], h, atol=1e-6)
 
     def test_the_manual_lists_the_operators(self):
         manual = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "networks.md").read_text()
@@ -166,7 +352,7 @@ class TfliteModelTest(unittest.TestCase):
             lines = [line.split() for line in self.sim("list", name).splitlines()]
             rows = [words[0] for words in lines if words and "constants" not in words]
             listed = re.search(rf"\n\*{front}:\* (.*?)\n\n", manual, re.DOTALL).group(1)
-            self.assertEqual(sorted(re.findall(r"`(\w+)`", listed)), sorted(rows), front)
+            self.assertEqual(sorted(re.findall(r"`([\w.]+)`", listed)), sorted(rows), front)
 
     def test_names_are_made_unique(self):
         model = Model()

@@ -4,11 +4,11 @@ import struct
 
 import numpy as np
 
-TYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int8": 9}
+TYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int8": 9, "int4": 17}
 SAME, VALID = 0, 1
-CONV_2D, RELU, SOFTMAX, RESHAPE, CUSTOM, RESIZE_BILINEAR, SVDF = 3, 19, 25, 22, 32, 23, 27
-STRIDED_SLICE, SLICE = 45, 65
-CONV_OPTIONS, STRIDED_SLICE_OPTIONS = 1, 32
+CONV_2D, FULLY_CONNECTED, RELU, SOFTMAX, RESHAPE, CUSTOM, FLOOR_MOD, ADD_N = 3, 9, 19, 25, 22, 32, 95, 106
+STRIDED_SLICE, SLICE, TRANSPOSE_CONV = 45, 65, 67
+CONV_OPTIONS, FULLY_CONNECTED_OPTIONS, STRIDED_SLICE_OPTIONS, TRANSPOSE_CONV_OPTIONS = 1, 8, 32, 49
 
 
 class Table:
@@ -79,15 +79,18 @@ def file_of(root, identifier=b"TFL3"):
 class Model:
     def __init__(self):
         self.tensors, self.buffers, self.operators, self.codes = [], [Table()], [], []
+        self.names = []
 
-    def tensor(self, name, shape, dtype="int8", data=None, scales=(), zeros=(), axis=0):
+    def tensor(self, name, shape, dtype="int8", data=None, scales=(), zeros=(), axis=0, variable=False):
+        self.names.append(name)
         self.buffers.append(Table(s0=np.frombuffer(data.tobytes(), np.uint8)) if data is not None else Table())
         quantization = None
         if len(scales):
             quantization = Table(s2=np.array(scales, np.float32), s3=np.array(zeros, np.int64),
                                  s6=("i", axis))  # fmt: skip
         self.tensors.append(Table(s0=np.array(shape, np.int32), s1=("b", TYPES[dtype]),
-                                  s2=("I", len(self.buffers) - 1), s3=name, s4=quantization))  # fmt: skip
+                                  s2=("I", len(self.buffers) - 1), s3=name, s4=quantization,
+                                  s5=("B", 1) if variable else None))  # fmt: skip
         return len(self.tensors) - 1
 
     def add(self, code, inputs, outputs, options_type=0, options=None, custom=None):
@@ -102,7 +105,7 @@ class Model:
         return file_of(Table(s0=("I", version), s1=self.codes, s2=[graph], s4=self.buffers))
 
 
-def small_conv(weight_scales=(0.5, 0.25), hybrid=False, bias=(7, -9)):
+def small_conv(weight_scales=(0.5, 0.25), hybrid=False, bias=(7, -9), bias_type=None):
     """3 x 3 over an image of 4 x 4 x 1, two filters, relu."""
     model = Model()
     dtype, scale = ("float32", ()) if hybrid else ("int8", (0.5,))
@@ -110,7 +113,8 @@ def small_conv(weight_scales=(0.5, 0.25), hybrid=False, bias=(7, -9)):
     x = model.tensor("x", (1, 4, 4, 1), dtype, scales=scale, zeros=zero)
     weights = np.arange(-9, 9, dtype=np.int8).reshape(2, 3, 3, 1)
     w = model.tensor("w", weights.shape, "int8", weights, weight_scales, [0] * len(weight_scales))
-    b = model.tensor("b", (2,), "int32", np.array(bias, np.int32))
+    bias_type = bias_type or ("float32" if hybrid else "int32")
+    b = model.tensor("b", (2,), bias_type, np.array(bias, bias_type))
     y = model.tensor("y", (1, 4, 4, 2), dtype, scales=() if hybrid else (2.0,), zeros=() if hybrid else (5,))
     options = Table(s0=("b", SAME), s1=("i", 1), s2=("i", 1), s3=("b", 1))
     model.add(CONV_2D, [x, w, b], [y], CONV_OPTIONS, options)

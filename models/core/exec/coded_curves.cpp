@@ -168,18 +168,27 @@ std::int32_t high_mul_16(std::int32_t a, std::int32_t b) {
 std::int32_t truncated_mul_16(std::int32_t a, std::int32_t b) {
   return a == INT16_MIN && b == INT16_MIN ? INT16_MAX : a * b / (1 << 15);
 }
-std::int32_t saturated_16(std::int64_t x) {
-  return static_cast<std::int32_t>(std::clamp<std::int64_t>(x, INT16_MIN, INT16_MAX));
-}
 std::int32_t narrowed_16(FixedPointMultiplier m) {
   return saturated_16((m.m0 + std::int64_t{1 << 15}) >> 16);
 }
 
 }  // namespace
 
+FixedPointMultiplier fixed_reciprocal(std::int32_t x) {
+  const int zeros = __builtin_clz(static_cast<std::uint32_t>(x));
+  const auto fraction =
+      static_cast<std::int32_t>((std::int64_t{x} << zeros) - (std::int64_t{1} << 31));
+  return {inverse(fraction), 31 - zeros};
+}
+
 Codes fixed_softmax(const CodedJob& job) {
-  const bool wide = job.range.hi > 255;
-  require_output(job, wide ? 1.0 / 65536 : 1.0 / 256, wide ? -32768 : -128);
+  const bool is_wide = job.range.hi > 255;
+  // Exporters write 1 / 65535 as well.
+  const double scale = is_wide ? 1.0 / 65536 : 1.0 / 256;
+  const CodeScale& output = job.op.codes->output;
+  if (std::fabs(output.scale / scale - 1) > 0.001 || output.zero_point != job.range.lo)
+    throw input_error(fmt::format("softmax: expected an output of scale {} and zero-point {}", scale,
+                                  job.range.lo));
   Codes y(job.inputs[0].size());
   SoftmaxRow row(job);
   for (std::int64_t r = 0; r < job.op.rows; ++r) {
@@ -213,7 +222,8 @@ Codes table_softmax(const CodedJob& job) {
 }
 
 Codes fixed_logistic(const CodedJob& job) {
-  require_output(job, 1.0 / 256, -128);
+  if (job.range.hi > 255) return logistic_16(job);
+  require_output(job, 1.0 / 256, job.range.lo);
   return tabulated(job, [](std::int32_t x) {
     if (x == 0) return rounding_divide_by_pot(1 << 30, 23);
     const std::int32_t p = inverse(exp_of_negative(-std::abs(x), 4));
@@ -222,7 +232,8 @@ Codes fixed_logistic(const CodedJob& job) {
 }
 
 Codes fixed_tanh(const CodedJob& job) {
-  require_output(job, 1.0 / 128, 0);
+  if (job.range.hi > 255) return hyperbolic_16(job);
+  require_output(job, 1.0 / 128, job.range.lo + 128);
   return tabulated(job, [](std::int32_t x) {
     const std::int32_t t = half_difference(exp_of_negative(-std::abs(x), 5));
     return rounding_divide_by_pot(x > 0 ? t : x < 0 ? -t : 0, 24);

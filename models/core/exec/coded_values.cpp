@@ -19,30 +19,30 @@ std::int32_t CodedJob::code(std::int64_t relative) const {
       relative + op.codes->output.zero_point, std::int64_t{range.lo}, std::int64_t{range.hi}));
 }
 
-namespace {
-
-double wide(float x) { return static_cast<double>(x); }
-
-template <class F>
-Codes each_result(const CodedJob& job, F relative) {
-  Codes y(at(job.op.elements()));
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    check_interrupt_after(8);
-    y[i] = job.code(relative(i));
-  }
-  return y;
+/// What selects codes, or averages them, leaves their scale.
+void CodedJob::require_one_scale() const {
+  const CodeScale& to = op.codes->output;
+  for (const CodeScale& from : op.codes->operands)
+    if (from.scale != to.scale || from.zero_point != to.zero_point)
+      throw input_error(fmt::format("{}: expected one scale and zero-point of operands and result",
+                                    vector_row(op.kind).name));
 }
+
+namespace {
 
 /// Half to even, in fp32.
 std::int64_t nearest(float x) { return static_cast<std::int64_t>(std::nearbyint(x)); }
 
 std::int32_t distance(const CodedJob& job, std::size_t operand, std::size_t i) {
-  return job.inputs[operand][i] - job.zero(operand);
+  return job.distance(operand, i);
 }
 
-/// Add and subtract in fixed point: 20 fractional bits, at half the larger scale.
+/// Fractional bits of sums: int16 leaves room for fewer.
+int sum_bits(const CodedJob& job) { return job.range.hi > 255 ? 15 : 20; }
+
+/// Add and subtract in fixed point, at half the larger scale.
 Codes fixed_sum(const CodedJob& job, const double (&factors)[3], int sign) {
-  constexpr std::int32_t kFraction = 1 << 20;
+  const std::int32_t fraction = 1 << sum_bits(job);
   FixedPointMultiplier m[3];
   for (std::size_t i = 0; i < 3; ++i) {
     if (factors[i] >= 1)
@@ -52,21 +52,21 @@ Codes fixed_sum(const CodedJob& job, const double (&factors)[3], int sign) {
     m[i] = fixed_point_multiplier(factors[i]);
   }
   return each_result(job, [&](std::size_t i) {
-    const std::int32_t a = fixed_point_product(job.mode, distance(job, 0, i) * kFraction, m[0]);
-    const std::int32_t b = fixed_point_product(job.mode, distance(job, 1, i) * kFraction, m[1]);
+    const std::int32_t a = fixed_point_product(job.mode, distance(job, 0, i) * fraction, m[0]);
+    const std::int32_t b = fixed_point_product(job.mode, distance(job, 1, i) * fraction, m[1]);
     return fixed_point_product(job.mode, a + sign * b, m[2]);
   });
 }
 
 Codes fixed_add(const CodedJob& job) {
   const double a = wide(job.scale(0)), b = wide(job.scale(1)), twice = 2 * std::max(a, b);
-  return fixed_sum(job, {a / twice, b / twice, twice / (1048576 * wide(job.output_scale()))}, 1);
+  return fixed_sum(job, {a / twice, b / twice, twice / ((1 << sum_bits(job)) * wide(job.output_scale()))}, 1);
 }
 
 /// TensorFlow Lite Micro forms these ratios in fp32.
 Codes fixed_sub(const CodedJob& job) {
   const float a = job.scale(0), b = job.scale(1), twice = 2 * std::max(a, b);
-  const float last = twice / (1048576.0f * job.output_scale());
+  const float last = twice / (static_cast<float>(1 << sum_bits(job)) * job.output_scale());
   return fixed_sum(job, {wide(a / twice), wide(b / twice), wide(last)}, -1);
 }
 
@@ -103,17 +103,9 @@ Codes xnnpack_mul(const CodedJob& job) {
   });
 }
 
-/// What selects codes, or averages them, leaves their scale.
-void require_one_scale(const CodedJob& job) {
-  const CodeScale &from = job.op.codes->operands[0], &to = job.op.codes->output;
-  if (from.scale != to.scale || from.zero_point != to.zero_point)
-    throw input_error(fmt::format("{}: expected one scale and zero-point of operand and result",
-                                  vector_row(job.op.kind).name));
-}
-
 /// Means round half away from zero.
 Codes pool(const CodedJob& job) {
-  require_one_scale(job);
+  job.require_one_scale();
   const bool mean = job.op.kind == VectorKind::kAvgPool;
   const PoolWindow& w = *job.op.window;
   const Codes& x = job.inputs[0];
@@ -206,7 +198,7 @@ Codes xnnpack_rescale(const CodedJob& job) {
 }
 
 Codes clip(const CodedJob& job) {
-  require_one_scale(job);
+  job.require_one_scale();
   const CodedJob narrowed = with_range(job, vector_alpha(job.op), vector_beta(job.op));
   return each_result(narrowed, [&](std::size_t i) { return distance(job, 0, i); });
 }
@@ -251,6 +243,18 @@ constexpr RuleRow kRules[] = {
     {K::kMaxPool, pool, pool, pool},
     {K::kGlobalAvgPool, fixed_mean, nullptr, xnnpack_mean},
     {K::kReduceMean, fixed_mean, nullptr, nullptr},
+    {K::kReduceSum, fixed_reduce_sum, nullptr, nullptr},
+    {K::kReduceMax, extreme, extreme, extreme},
+    {K::kReduceMin, extreme, extreme, extreme},
+    {K::kMax, larger_or_smaller, larger_or_smaller, larger_or_smaller},
+    {K::kMin, larger_or_smaller, larger_or_smaller, larger_or_smaller},
+    {K::kDiv, fixed_div, nullptr, nullptr},
+    {K::kPrelu, fixed_prelu, nullptr, nullptr},
+    {K::kSquaredDifference, fixed_squared_difference, nullptr, nullptr},
+    {K::kResize, fixed_resize, nullptr, xnnpack_resize},
+    {K::kShiftIn, shift_in, shift_in, shift_in},
+    {K::kLstmCell, fixed_lstm_cell, nullptr, nullptr},
+    {K::kLstmHidden, fixed_lstm_hidden, nullptr, nullptr},
     {K::kQuantizeLinear, fixed_rescale, nullptr, xnnpack_rescale},
     {K::kRelu, fixed_relu, nullptr, fixed_relu},
     {K::kClip, clip, clip, clip},
@@ -307,7 +311,7 @@ std::vector<std::int32_t> coded_values(const VectorOp& op,
     if (inputs[i].size() != at(sizes[i]))
       throw input_error(fmt::format("{}: operand {}: expected {} codes, got {}", name, i, sizes[i],
                                     inputs[i].size()));
-    same_shape.push_back(sizes.size() == 2 ? broadcast(op, inputs[i], i) : inputs[i]);
+    same_shape.push_back(broadcasts(op) ? broadcast(op, inputs[i], i) : inputs[i]);
   }
   const CodedJob job{op, same_shape, narrowed(*op.codes, range), mode};
   if (mode == Requantize::kOnnxHalfEven) return by_real_values(job);

@@ -36,7 +36,7 @@ void LayerValues::prepare_output() {
   for (std::int64_t row = 0; row < (weight_scales_->is_one() ? 1 : l.weight_rows()); ++row)
     multipliers.push_back(mode_.multiplier(input_scales_->at(0, 0).scale,
                                            weight_scales_->at(row, 0).scale, output_scale_));
-  requantizer_.emplace(mode_.mode, std::move(multipliers), output_zero_, range_);
+  requantizer_.emplace(mode_.mode, std::move(multipliers), output_zero_, range_, mode_.wide_sums);
 }
 
 /// What zero-points add to an accumulator, to be subtracted:
@@ -104,11 +104,10 @@ void LayerValues::finish_integers(const Tile& tile, std::int64_t g, std::int64_t
       outputs_[index] = activated(with_bias(row, static_cast<float>(sum) * scale_w * scale_a));
       continue;
     }
-    const auto wrapped = static_cast<std::int32_t>(sum);
     output_codes_[index] =
         requantizer_
-            ? (*requantizer_)(wrapped, row)
-            : requantize(mode_.mode, wrapped, mode_.multiplier(scale_a, scale_w, output_scale_),
+            ? (*requantizer_)(sum, row)
+            : requantize(mode_.mode, static_cast<std::int32_t>(sum), mode_.multiplier(scale_a, scale_w, output_scale_),
                          output_zero_, range_);
     outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
   }

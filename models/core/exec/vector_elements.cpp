@@ -14,6 +14,11 @@ using Shape = std::vector<std::int64_t>;
 
 float exponential(float x) { return rounded(std::exp(static_cast<double>(x))); }
 
+float log_of(float x) { return rounded(std::log(static_cast<double>(x))); }
+float tanh_of(float x) { return rounded(std::tanh(static_cast<double>(x))); }
+/// ln(1 + e^x); beyond, where 1 is lost, x.
+float softplus(float x) { return x > 88 ? x : log_of(1.0f + exponential(x)); }
+
 float binary(VectorKind kind, float a, float b) {
   switch (kind) {
     case VectorKind::kAdd:
@@ -26,6 +31,16 @@ float binary(VectorKind kind, float a, float b) {
       return a / b;
     case VectorKind::kPow:
       return rounded(std::pow(static_cast<double>(a), static_cast<double>(b)));
+    case VectorKind::kPrelu:
+      return a < 0 ? b * a : a;
+    case VectorKind::kSquaredDifference:
+      return (a - b) * (a - b);
+    case VectorKind::kEqual:
+      return a == b ? 1.0f : 0.0f;
+    case VectorKind::kLess:
+      return a < b ? 1.0f : 0.0f;
+    case VectorKind::kLessEqual:
+      return a <= b ? 1.0f : 0.0f;
     case VectorKind::kMax:
       return a > b || std::isnan(a) ? a : b;
     default:
@@ -76,6 +91,30 @@ float unary(const VectorOp& op, float alpha, float beta, const VectorOperands& o
       return exponential(x);
     case VectorKind::kSqrt:
       return rounded(std::sqrt(wide));
+    case VectorKind::kAbs:
+      return std::fabs(x);
+    case VectorKind::kSign:
+      return x > 0 ? 1.0f : x < 0 ? -1.0f : x;
+    case VectorKind::kLog:
+      return log_of(x);
+    case VectorKind::kFloor:
+      return std::floor(x);
+    case VectorKind::kCeil:
+      return std::ceil(x);
+    case VectorKind::kRound:
+      return std::nearbyint(x);
+    case VectorKind::kSin:
+      return rounded(std::sin(wide));
+    case VectorKind::kCos:
+      return rounded(std::cos(wide));
+    case VectorKind::kElu:
+      return beta * (x > 0 ? x : alpha * (exponential(x) - 1.0f));
+    case VectorKind::kMish:
+      return x * tanh_of(softplus(x));
+    case VectorKind::kSoftplus:
+      return softplus(x);
+    case VectorKind::kReciprocal:
+      return 1.0f / x;
     case VectorKind::kQuantizeLinear:
       return limited(std::nearbyint(x / o.scale) + o.zero_point, alpha, beta);
     default:  // dequantize_linear
@@ -142,6 +181,95 @@ std::vector<float> concat(const VectorOp& op, const VectorOperands& o) {
   return y;
 }
 
+/// Where an element of the output lies along an axis of the operand.
+float place_of(const Resize& r, std::size_t axis, std::int64_t o, std::int64_t from,
+               std::int64_t to) {
+  using C = Resize::Coordinates;
+  const auto in = static_cast<float>(from), out = static_cast<float>(to);
+  const float scale = r.scales.empty() ? in / out : 1.0f / rounded(r.scales[axis]);
+  const auto index = static_cast<float>(o);
+  switch (r.coordinates) {
+    case C::kAlignCorners:
+      return to == 1 ? 0 : index * ((in - 1) / ((r.scales.empty() ? out : in / scale) - 1));
+    case C::kAsymmetric:
+      return index * scale;
+    case C::kFromHalf:
+      return (index + 0.5f) * scale;
+    default:
+      if (r.coordinates == C::kPytorchHalfPixel && to == 1) return 0;
+      return (index + 0.5f) * scale - 0.5f;
+  }
+}
+
+/// What an element along an axis is made of.
+struct Tap {
+  std::int64_t from;
+  float weight;
+};
+
+/// The two neighbours of a place, or with a coefficient of cubic convolution (Keys) four.
+std::vector<Tap> taps_of(const VectorOp& op, float place, std::int64_t size) {
+  const auto last = static_cast<float>(size - 1);
+  const float a = rounded(vector_alpha(op));
+  if (a == 0) {
+    const float within = limited(place, 0, last);
+    const auto low = static_cast<std::int64_t>(within);
+    const float share = within - static_cast<float>(low);
+    return {{low, 1.0f - share}, {std::min(low + 1, size - 1), share}};
+  }
+  const float low = std::floor(place), share = place - low;
+  const auto near = [a](float d) { return ((a + 2) * d - (a + 3)) * d * d + 1; };
+  const auto far = [a](float d) { return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a; };
+  const float weights[] = {far(share + 1), near(share), near(1 - share), far(2 - share)};
+  std::vector<Tap> taps;
+  float sum = 0;
+  for (int i = 0; i < 4; ++i) {
+    const float at_x = low + static_cast<float>(i - 1);
+    if (vector_beta(op) != 0 && (at_x < 0 || at_x > last)) continue;
+    taps.push_back({static_cast<std::int64_t>(limited(at_x, 0, last)), weights[i]});
+    sum += weights[i];
+  }
+  for (Tap& tap : taps) tap.weight = vector_beta(op) != 0 ? tap.weight / sum : tap.weight;
+  return taps;
+}
+
+/// Axis by axis, between the neighbours of each place.
+std::vector<float> resize(const VectorOp& op, const std::vector<float>& x) {
+  Shape shape = op.operand_shapes[0];
+  std::vector<float> from = x;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const std::int64_t size = shape[axis], wanted = op.shape[axis];
+    if (size == wanted) continue;
+    const std::int64_t inner = strides_of(shape)[axis];
+    const auto outer = static_cast<std::int64_t>(from.size()) / (inner * size);
+    std::vector<float> to(at(outer * wanted * inner));
+    for (std::int64_t o = 0; o < wanted; ++o) {
+      const std::vector<Tap> taps =
+          taps_of(op, place_of(*op.resize, axis, o, size, wanted), size);
+      for (std::int64_t i = 0; i < outer * inner; ++i) {
+        check_interrupt_after(8);
+        const std::int64_t block = i / inner, rest = i % inner;
+        float sum = 0;
+        for (const Tap& tap : taps)
+          sum += from[at((block * size + tap.from) * inner + rest)] * tap.weight;
+        to[at((block * wanted + o) * inner + rest)] = sum;
+      }
+    }
+    from = std::move(to);
+    shape[axis] = wanted;
+  }
+  return from;
+}
+
+std::vector<float> select(const VectorOp& op, const VectorOperands& o) {
+  std::vector<float> y = broadcast(op, o.inputs[1], 1);
+  const std::vector<float> where = broadcast(op, o.inputs[0], 0);
+  const std::vector<float> otherwise = broadcast(op, o.inputs[2], 2);
+  for (std::size_t i = 0; i < y.size(); ++i)
+    if (where[i] == 0) y[i] = otherwise[i];
+  return y;
+}
+
 /// y[index] = x[source(index)], or `outside` where the source is none.
 template <class F>
 std::vector<float> gather(const VectorOp& op, const std::vector<float>& x, const Shape& from,
@@ -162,10 +290,34 @@ std::vector<float> gather(const VectorOp& op, const std::vector<float>& x, const
 
 }  // namespace
 
+std::int64_t nearest_index(const VectorOp& op, std::size_t axis, std::int64_t o) {
+  using R = Resize::Rounding;
+  const std::int64_t size = op.operand_shapes[0][axis];
+  if (size == op.shape[axis]) return o;
+  const float place = place_of(*op.resize, axis, o, size, op.shape[axis]);
+  float whole = 0;
+  switch (op.resize->rounding) {
+    case R::kPreferFloor:
+      whole = std::ceil(place - 0.5f);
+      break;
+    case R::kPreferCeil:
+      whole = std::floor(place + 0.5f);
+      break;
+    case R::kFloor:
+      whole = std::floor(place);
+      break;
+    default:
+      whole = std::ceil(place);
+  }
+  return static_cast<std::int64_t>(limited(whole, 0, static_cast<float>(size - 1)));
+}
+
 std::vector<float> element_values(const VectorOp& op, const VectorOperands& o) {
   const float alpha = rounded(vector_alpha(op)), beta = rounded(vector_beta(op));
   if (op.kind == VectorKind::kBatchNorm) return batch_norm(op, o, alpha);
   if (op.kind == VectorKind::kLrn) return local_response(op, o.inputs[0]);
+  if (op.kind == VectorKind::kResize) return resize(op, o.inputs[0]);
+  if (op.kind == VectorKind::kSelect) return select(op, o);
   if (!o.axis_scales.empty()) return per_axis(op, alpha, beta, o);
   std::vector<float> y = broadcast(op, o.inputs[0], 0);
   if (vector_row(op.kind).operands == 2) {
@@ -191,6 +343,13 @@ std::vector<float> moved_values(const VectorOp& op, const VectorOperands& o) {
   }
   if (op.kind == VectorKind::kConcat) return concat(op, o);
   if (op.kind == VectorKind::kDispatch) return dispatched_values(op, o);
+  if (op.kind == VectorKind::kShiftIn) {
+    std::vector<float> y(at(op.elements()));
+    const std::int64_t n = op.shape.back();
+    for (std::int64_t i = 0; i < op.elements(); ++i)
+      y[at(i)] = i % n == n - 1 ? o.inputs[1][at(i / n)] : o.inputs[0][at(i + 1)];
+    return y;
+  }
   const std::vector<float>& x = o.inputs[0];
   if (op.kind == VectorKind::kReshape || op.operand_shapes.empty()) return x;
   const Shape& from = op.operand_shapes[0];
@@ -200,9 +359,20 @@ std::vector<float> moved_values(const VectorOp& op, const VectorOperands& o) {
       return gather(op, x, from, 0, [&](const Shape& index, std::size_t i) {
         return start(i) + (i < op.steps.size() ? op.steps[i] : 1) * index[i];
       });
+    case VectorKind::kExpand:
+      return gather(op, x, from, 0, [&](const Shape& index, std::size_t i) {
+        return from[i] == 1 ? 0 : index[i];
+      });
+    case VectorKind::kResizeNearest:
+      return gather(op, x, from, 0, [&](const Shape& index, std::size_t i) {
+        return nearest_index(op, i, index[i]);
+      });
     case VectorKind::kPad:
-      return gather(op, x, from, rounded(vector_alpha(op)),
-                    [&](const Shape& index, std::size_t i) { return index[i] - start(i); });
+      return gather(op, x, from, rounded(vector_alpha(op)), [&](const Shape& index, std::size_t i) {
+        const std::int64_t place = index[i] - start(i);
+        const std::int64_t step = i < op.steps.size() ? op.steps[i] : 1;
+        return place % step == 0 ? place / step : -1;
+      });
     default: {
       // Output dimension d is the operand's dimension axes[d].
       Shape place(from.size());

@@ -132,21 +132,80 @@ class Rope {
 
 }  // namespace
 
+namespace {
+
+float gate_of(float x) { return 1.0f / (1.0f + rounded(std::exp(static_cast<double>(-x)))); }
+float curved(float x) { return rounded(std::tanh(static_cast<double>(x))); }
+
+/// One result of `reduced` consecutive elements.
+float reduced(const VectorOp& op, const float* x) {
+  const std::int64_t n = op.reduced;
+  if (op.kind == VectorKind::kArgMax) {
+    const bool takes_last = vector_alpha(op) != 0;
+    std::int64_t best = 0;
+    for (std::int64_t j = 1; j < n; ++j)
+      if (x[j] > x[best] || (takes_last && x[j] == x[best])) best = j;
+    return static_cast<float>(best);
+  }
+  if (op.kind == VectorKind::kReduceMax) return *std::max_element(x, x + n);
+  if (op.kind == VectorKind::kReduceMin) return *std::min_element(x, x + n);
+  float result = op.kind == VectorKind::kReduceProd ? 1 : 0;
+  for (std::int64_t j = 0; j < n; ++j)
+    result = op.kind == VectorKind::kReduceProd ? result * x[j] : result + x[j];
+  return op.kind == VectorKind::kReduceMean ? result * (1.0f / static_cast<float>(n)) : result;
+}
+
+}  // namespace
+
+std::vector<float> recurrent_values(const VectorOp& op, const VectorOperands& o) {
+  const auto gates = static_cast<std::int64_t>(op.axes.size());
+  const float bound = rounded(vector_alpha(op));
+  std::vector<float> y(at(op.elements()));
+  for (std::int64_t i = 0; i < op.elements(); ++i) {
+    check_interrupt_after(32);
+    const std::int64_t row = i / op.cols, column = i % op.cols;
+    const auto place = [&](std::size_t gate) {
+      return at((row * gates + op.axes[gate]) * op.cols + column);
+    };
+    const auto sum = [&](std::size_t gate) {
+      return o.inputs[0][place(gate)] + o.inputs[1][place(gate)];
+    };
+    const float state = o.inputs[2][at(i)];
+    switch (op.kind) {
+      case VectorKind::kLstmCell: {
+        const float cell = gate_of(sum(1)) * state + gate_of(sum(0)) * curved(sum(2));
+        y[at(i)] = bound > 0 ? std::clamp(cell, -bound, bound) : cell;
+        break;
+      }
+      case VectorKind::kLstmHidden:
+        y[at(i)] = gate_of(sum(3)) * curved(state);
+        break;
+      case VectorKind::kGruReset:
+        y[at(i)] = gate_of(sum(1)) * state;
+        break;
+      default: {
+        const float z = gate_of(sum(0)), reset = bound == 0 ? 1.0f : gate_of(sum(1));
+        const float n = curved(o.inputs[0][place(2)] + reset * o.inputs[1][place(2)]);
+        y[at(i)] = (1.0f - z) * n + z * state;
+      }
+    }
+  }
+  return y;
+}
+
 VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
   VectorResult result;
   result.values.resize(at(op.elements()));
   const float alpha = rounded(vector_alpha(op));
   const std::int64_t n = op.cols;
-  if (op.kind == VectorKind::kReduceMean) {
-    const float share = 1.0f / static_cast<float>(op.reduced);
+  if (reduces(op.kind)) {
     for (std::int64_t i = 0; i < op.elements(); ++i) {
       check_interrupt_after(op.reduced);
-      float sum = 0;
-      for (std::int64_t j = 0; j < op.reduced; ++j) sum += o.inputs[0][at(i * op.reduced + j)];
-      result.values[at(i)] = sum * share;
+      result.values[at(i)] = reduced(op, &o.inputs[0][at(i * op.reduced)]);
     }
     return result;
   }
+  if (recurrent_gates(op.kind) != 0) return {recurrent_values(op, o), {}};
   if (op.kind == VectorKind::kRoute) return {route_values(op, o), {}};
   if (op.kind == VectorKind::kCombine) return {combined_values(op, o), {}};
   std::optional<Rope> rope;

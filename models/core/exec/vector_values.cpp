@@ -23,7 +23,7 @@ void check_movement(const VectorOp& op) {
   for (const auto& shape : op.operand_shapes)
     if (shape.size() != rank) throw input_error(name + ": operand_shapes: not as long as shape");
   const bool one = op.operand_shapes.size() == 1;
-  if (op.kind != VectorKind::kConcat && !one)
+  if (op.kind != VectorKind::kConcat && op.kind != VectorKind::kShiftIn && !one)
     throw input_error(name + ": operand_shapes: expected the operand's");
   std::vector<std::int64_t> axes = op.axes;
   std::sort(axes.begin(), axes.end());

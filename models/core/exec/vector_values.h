@@ -40,6 +40,9 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& operands);
 std::vector<float> element_values(const VectorOp& op, const VectorOperands& operands);
 std::vector<float> window_values(const VectorOp& op, const std::vector<float>& x);
 std::vector<float> moved_values(const VectorOp& op, const VectorOperands& operands);
+/// Along an axis of resize_nearest.
+std::int64_t nearest_index(const VectorOp& op, std::size_t axis, std::int64_t o);
+std::vector<float> recurrent_values(const VectorOp& op, const VectorOperands& operands);
 std::vector<float> route_values(const VectorOp& op, const VectorOperands& operands);
 std::vector<float> combined_values(const VectorOp& op, const VectorOperands& operands);
 std::vector<float> dispatched_values(const VectorOp& op, const VectorOperands& operands);

@@ -227,7 +227,7 @@ void of_output_unit(const ComponentRow& row, const MappingProblem& p, const Mach
   rows.add("activation", Primitive::kCompare, "fp32",
            integer_output || p.stage.activation.empty()
                ? 0
-               : c.outputs * (p.stage.activation == "relu6" ? 2 : 1));
+               : c.outputs * (std::isfinite(activation_bounds(p.stage.activation).hi) ? 2 : 1));
   if (path.mac.is_integer && integer_output) {
     rows.add("requantize", Primitive::kMultiply, "int32", c.outputs);
     rows.add("zero_point", Primitive::kAdd, "int32", c.outputs);

@@ -24,11 +24,6 @@ inline bool takes_rows(const VectorOp& op) {
   return op.kind <= VectorKind::kRope || op.kind == VectorKind::kLrn;
 }
 
-/// Smaller operands are repeated along the larger ones, as numpy does.
-inline bool broadcasts(const VectorOp& op) {
-  return vector_row(op.kind).operands == 2 && op.kind != VectorKind::kCombine;
-}
-
 /// Parameters that are read for each result; one for a whole row (a sink) is not counted.
 inline std::int64_t parameter_reads_per_result(const VectorOp& op) {
   return op.kind == VectorKind::kRoute ? 1 : vector_row(op.kind).parameters_per_col;

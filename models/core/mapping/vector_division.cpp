@@ -24,7 +24,7 @@ VectorDemand demand_of(const MappingProblem& p, const VectorOp& op) {
   for (const std::int64_t elements : operand_elements(op)) {
     const std::int64_t read = op.kind == VectorKind::kSlice ? op.elements() : elements;
     const std::int64_t bits = stored_bits(p.path.activations.layout, read);
-    const bool is_broadcast = vector_row(op.kind).operands == 2 && elements < op.elements();
+    const bool is_broadcast = broadcasts(op) && elements < op.elements();
     if (is_broadcast && p.activations == ActivationMemory::kDram)
       d.kept_bytes += bytes(bits);
     else

@@ -55,12 +55,21 @@ std::int32_t fixed_point_product(Requantize mode, std::int32_t x, FixedPointMult
 
 double SumRequantization::multiplier(float input_scale, float weight_scale,
                                      float output_scale) const {
-  const float product = input_scale * weight_scale;
-  if (mode == Requantize::kTfliteXnnpack) return static_cast<double>(product / output_scale);
-  const double wide = fp32_product
-                          ? static_cast<double>(product)
+  const float scales = input_scale * weight_scale;
+  if (mode == Requantize::kTfliteXnnpack || product == ScaleProduct::kAllFp32)
+    return static_cast<double>(scales / output_scale);
+  const double wide = product == ScaleProduct::kProductFp32
+                          ? static_cast<double>(scales)
                           : static_cast<double>(input_scale) * static_cast<double>(weight_scale);
   return wide / static_cast<double>(output_scale);
+}
+
+std::int32_t wide_product(std::int64_t x, FixedPointMultiplier factor) {
+  if (factor.shift > 7)
+    throw input_error("requantization factor of sums of 64 bits: expected at most 2^7");
+  const std::int64_t upper = factor.m0 < 0x7FFF0000 ? (factor.m0 + (1 << 15)) >> 16 : 0x7FFF;
+  const int shift = 15 - factor.shift;
+  return saturate32((x * upper + (std::int64_t{1} << (shift - 1))) >> shift);
 }
 
 std::int32_t saturating_rounding_doubling_high_mul(std::int32_t a, std::int32_t b) {
@@ -134,8 +143,12 @@ std::int32_t requantize(Requantize mode, std::int32_t accumulator, double multip
 }
 
 Requantizer::Requantizer(Requantize mode, std::vector<double> multipliers, std::int32_t zero_point,
-                         ClampRange range)
-    : mode_(mode), multipliers_(std::move(multipliers)), zero_point_(zero_point), range_(range) {
+                         ClampRange range, bool wide_sums)
+    : mode_(mode),
+      multipliers_(std::move(multipliers)),
+      wide_sums_(wide_sums),
+      zero_point_(zero_point),
+      range_(range) {
   if (multipliers_.empty()) throw internal_error("a Requantizer needs a multiplier");
   for (double m : multipliers_) {
     require_factor(m);
@@ -143,8 +156,11 @@ Requantizer::Requantizer(Requantize mode, std::vector<double> multipliers, std::
   }
 }
 
-std::int32_t Requantizer::operator()(std::int32_t accumulator, std::int64_t channel) const {
+std::int32_t Requantizer::operator()(std::int64_t sum, std::int64_t channel) const {
   const std::size_t c = multipliers_.size() == 1 ? 0 : static_cast<std::size_t>(channel);
+  if (wide_sums_ && is_fixed_point(mode_))
+    return clamped(wide_product(sum, fixed_[c]), zero_point_, range_);
+  const auto accumulator = static_cast<std::int32_t>(sum);
   return clamped(is_fixed_point(mode_) ? fixed_point_product(mode_, accumulator, fixed_[c])
                                        : scaled_by(mode_, accumulator, multipliers_[c]),
                  zero_point_, range_);

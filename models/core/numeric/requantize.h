@@ -34,13 +34,17 @@ std::int32_t fixed_point_product(Requantize mode, std::int32_t x, FixedPointMult
 /// How the sums of one layer are requantized.
 struct SumRequantization {
   Requantize mode = Requantize::kOnnxHalfEven;  ///< not tflite_builtin, which is two modes
-  /// TFLite's dense layers with one scale multiply the scales of input and weights in fp32.
-  bool fp32_product = false;
+  ScaleProduct product = ScaleProduct::kAllFp64;  ///< not kByLayer
+  /// TFLite's kernels of int16 activations with sums of 64 bits multiply them by the upper 15 bits
+  /// of the factor and round once, half up.
+  bool wide_sums = false;
 
-  /// Input scale * weight scale / output scale, in double but for fp32_product and tflite_xnnpack,
-  /// which knows fp32 alone.
+  /// Input scale * weight scale / output scale; tflite_xnnpack knows fp32 alone.
   double multiplier(float input_scale, float weight_scale, float output_scale) const;
 };
+
+/// x times the upper 15 bits of a factor: SumRequantization::wide_sums.
+std::int32_t wide_product(std::int64_t x, FixedPointMultiplier factor);
 
 /// gemmlowp's primitives.
 std::int32_t saturating_rounding_doubling_high_mul(std::int32_t a, std::int32_t b);
@@ -69,15 +73,16 @@ class Requantizer {
   /// `multipliers`: one per tensor or one per output channel. Throws an input Error where one is
   /// negative, not finite or, for the TFLite modes, out of range.
   Requantizer(Requantize mode, std::vector<double> multipliers, std::int32_t zero_point,
-              ClampRange range);
+              ClampRange range, bool wide_sums = false);
 
-  /// The code of an accumulator (bias already added).
-  std::int32_t operator()(std::int32_t accumulator, std::int64_t channel) const;
+  /// The code of an accumulator (bias already added), which wraps to 32 bits unless sums are wide.
+  std::int32_t operator()(std::int64_t accumulator, std::int64_t channel) const;
 
  private:
   Requantize mode_;
   std::vector<double> multipliers_;
   std::vector<FixedPointMultiplier> fixed_;  // of the TFLite modes
+  bool wide_sums_;
   std::int32_t zero_point_;
   ClampRange range_;
 };

@@ -41,6 +41,15 @@ enum class WeightQuantizer { kNearest, kMse, kImportance, kGptq };
 /// are stored, or from the values of a calibration. See value_histogram.h.
 enum class ScaleRule { kOracle, kAbsMax, kPercentile, kMse, kEntropy };
 
+/// In which type the factor input scale * weight scale / output scale is formed, and how it
+/// multiplies.
+enum class ScaleProduct {
+  kByLayer,      ///< TFLite: of dense layers with one scale kProductFp32, of all others kAllFp64
+  kAllFp64,
+  kProductFp32,  ///< the product of the scales in fp32, the rest in fp64
+  kAllFp32,
+};
+
 /// The number formats of one layer. What the machine does follows from them
 /// (docs/configuration.md).
 struct Precision {

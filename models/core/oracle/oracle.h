@@ -109,6 +109,6 @@ class Oracle {
 
 /// What an integer output of scale `output_scale` should be, by the rules of the named mode.
 std::int32_t oracle_requantize(Requantize mode, std::int64_t sum, double multiplier,
-                               std::int32_t lo, std::int32_t hi);
+                               std::int32_t lo, std::int32_t hi, bool wide_sums = false);
 
 }  // namespace bitjoule

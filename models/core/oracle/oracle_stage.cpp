@@ -32,7 +32,7 @@ std::int64_t rounded_shift(std::int64_t numerator, int shift) {
 }  // namespace
 
 std::int32_t oracle_requantize(Requantize mode, std::int64_t sum, double multiplier,
-                               std::int32_t lo, std::int32_t hi) {
+                               std::int32_t lo, std::int32_t hi, bool wide_sums) {
   double code = 0;
   if (mode == Requantize::kOnnxHalfEven) {
     code = std::nearbyint(static_cast<double>(sum) * multiplier);
@@ -45,7 +45,11 @@ std::int32_t oracle_requantize(Requantize mode, std::int64_t sum, double multipl
     auto m0 = static_cast<std::int64_t>(std::llround(mantissa * 2147483648.0));
     if (m0 == std::int64_t{1} << 31) m0 /= 2, ++exponent;
     if (exponent < -31) m0 = 0, exponent = 0;
-    if (mode == Requantize::kTfliteSingleRounding) {
+    if (wide_sums) {
+      // The factor to 15 bits, halves up; the product to the nearest, halves up.
+      const double factor = std::min<std::int64_t>((m0 + 32768) / 65536, 32767);
+      code = std::floor(std::ldexp(static_cast<double>(sum) * factor, exponent - 15) + 0.5);
+    } else if (mode == Requantize::kTfliteSingleRounding) {
       const int shift = 31 - exponent;
       code = static_cast<double>((sum * m0 + (std::int64_t{1} << (shift - 1))) >> shift);
     } else {

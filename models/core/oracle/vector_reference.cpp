@@ -67,6 +67,30 @@ double of_one(VectorKind kind, double x, double alpha, double beta) {
       return std::exp(x);
     case VectorKind::kSqrt:
       return std::sqrt(x);
+    case VectorKind::kAbs:
+      return std::abs(x);
+    case VectorKind::kSign:
+      return x == 0 ? 0 : std::copysign(1.0, x);
+    case VectorKind::kLog:
+      return std::log(x);
+    case VectorKind::kFloor:
+      return std::floor(x);
+    case VectorKind::kCeil:
+      return std::ceil(x);
+    case VectorKind::kRound:
+      return std::rint(x);
+    case VectorKind::kSin:
+      return std::sin(x);
+    case VectorKind::kCos:
+      return std::cos(x);
+    case VectorKind::kElu:
+      return beta * (x > 0 ? x : alpha * std::expm1(x));
+    case VectorKind::kMish:
+      return x * std::tanh(std::fmax(x, 0) + std::log1p(std::exp(-std::abs(x))));
+    case VectorKind::kSoftplus:
+      return std::fmax(x, 0) + std::log1p(std::exp(-std::abs(x)));
+    case VectorKind::kReciprocal:
+      return 1 / x;
     default:  // the same elements
       return x;
   }
@@ -89,6 +113,16 @@ double of_two(const VectorOp& op, double a, double b) {
       return a / b;
     case VectorKind::kPow:
       return std::pow(a, b);
+    case VectorKind::kPrelu:
+      return a < 0 ? a * b : a;
+    case VectorKind::kSquaredDifference:
+      return std::pow(a - b, 2);
+    case VectorKind::kEqual:
+      return a == b ? 1 : 0;
+    case VectorKind::kLess:
+      return a < b ? 1 : 0;
+    case VectorKind::kLessEqual:
+      return a <= b ? 1 : 0;
     case VectorKind::kMax:
       return std::fmax(a, b);
     default:
@@ -105,6 +139,108 @@ double broadcast(const Values& x, const Shape& from, const Shape& index) {
   return x[at(flat)];
 }
 
+/// The place of an element in the operand, by its definition.
+double place_of(const VectorOp& op, std::size_t axis, std::int64_t o) {
+  using C = Resize::Coordinates;
+  const Resize& r = *op.resize;
+  const auto in = static_cast<double>(op.operand_shapes[0][axis]);
+  const auto out = static_cast<double>(op.shape[axis]);
+  const double growth = r.scales.empty() ? out / in : r.scales[axis];
+  if (r.coordinates == C::kAlignCorners)
+    return out == 1 ? 0 : static_cast<double>(o) * (in - 1) / (growth * in - 1);
+  if (r.coordinates == C::kPytorchHalfPixel && out == 1) return 0;
+  const double half = r.coordinates == C::kAsymmetric ? 0 : 0.5;
+  const double place = (static_cast<double>(o) + half) / growth;
+  return r.coordinates == C::kFromHalf ? place : place - half;
+}
+
+/// Keys' cubic convolution with coefficient a, of a distance.
+double keys(double d, double a) {
+  d = std::abs(d);
+  if (d <= 1) return (a + 2) * d * d * d - (a + 3) * d * d + 1;
+  return d < 2 ? a * d * d * d - 5 * a * d * d + 8 * a * d - 4 * a : 0;
+}
+
+/// All elements along each axis by their weights, most of which are 0.
+Values cubic(const VectorOp& op, const Values& x) {
+  const Shape& from = op.operand_shapes[0];
+  const bool skips = vector_beta(op) != 0;
+  Values y(at(op.elements()), 0.0);
+  Shape index, source;
+  // Of each axis and output index, the weight of each element.
+  std::vector<std::vector<Values>> weights(from.size());
+  for (std::size_t d = 0; d < from.size(); ++d)
+    for (std::int64_t o = 0; o < op.shape[d]; ++o) {
+      Values& w = weights[d].emplace_back(at(from[d]), 0.0);
+      if (from[d] == op.shape[d]) {
+        w[at(o)] = 1;
+        continue;
+      }
+      const double place = place_of(op, d, o);
+      double sum = 0;
+      for (double j = std::floor(place) - 1; j <= std::floor(place) + 2; ++j) {
+        const bool inside = j >= 0 && j < static_cast<double>(from[d]);
+        if (!inside && skips) continue;
+        const double weight = keys(place - j, vector_alpha(op));
+        w[at(std::clamp<std::int64_t>(static_cast<std::int64_t>(j), 0, from[d] - 1))] += weight;
+        sum += weight;
+      }
+      for (double& weight : w) weight /= sum;
+    }
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    unflatten(static_cast<std::int64_t>(i), op.shape, index);
+    for (std::size_t j = 0; j < x.size(); ++j) {
+      check_interrupt_after(8);
+      unflatten(static_cast<std::int64_t>(j), from, source);
+      double weight = 1;
+      for (std::size_t d = 0; d < from.size() && weight != 0; ++d)
+        weight *= weights[d][at(index[d])][at(source[d])];
+      if (weight != 0) y[i] += weight * x[j];
+    }
+  }
+  return y;
+}
+
+/// A weighted sum of the corners around each place.
+Values resized(const VectorOp& op, const Values& x) {
+  if (vector_alpha(op) != 0) return cubic(op, x);
+  const Shape& from = op.operand_shapes[0];
+  Values y(at(op.elements()), 0.0);
+  Shape index, corner(from.size());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    check_interrupt_after(64);
+    unflatten(static_cast<std::int64_t>(i), op.shape, index);
+    for (std::size_t mask = 0; mask < std::size_t{1} << from.size(); ++mask) {
+      double weight = 1;
+      for (std::size_t d = 0; d < from.size() && weight != 0; ++d) {
+        const double last = static_cast<double>(from[d]) - 1;
+        const bool same = from[d] == op.shape[d];
+        const double place =
+            same ? static_cast<double>(index[d]) : between(place_of(op, d, index[d]), 0, last);
+        const double low = std::floor(place), share = place - low;
+        const bool upper = (mask >> d & 1) != 0;
+        corner[d] = static_cast<std::int64_t>(std::fmin(low + (upper ? 1 : 0), last));
+        weight *= upper ? share : 1 - share;
+      }
+      if (weight != 0) y[i] += weight * x[at(flatten(corner, from))];
+    }
+  }
+  return y;
+}
+
+std::int64_t nearest(const VectorOp& op, std::size_t axis, std::int64_t o) {
+  using R = Resize::Rounding;
+  const std::int64_t size = op.operand_shapes[0][axis];
+  if (size == op.shape[axis]) return o;
+  // Places that are halves in real numbers may lie beside them in any arithmetic.
+  const double place = std::round(place_of(op, axis, o) * 65536) / 65536;
+  const R rounding = op.resize->rounding;
+  double whole = rounding == R::kFloor ? std::floor(place) : std::ceil(place);
+  if (rounding == R::kPreferFloor) whole = std::ceil(place - 0.5);
+  if (rounding == R::kPreferCeil) whole = std::floor(place + 0.5);
+  return std::clamp<std::int64_t>(static_cast<std::int64_t>(whole), 0, size - 1);
+}
+
 Values elementwise(const VectorOp& op, const ReferenceOperands& o) {
   const bool two = vector_row(op.kind).operands == 2;
   const double alpha = vector_alpha(op), beta = vector_beta(op);
@@ -119,6 +255,11 @@ Values elementwise(const VectorOp& op, const ReferenceOperands& o) {
     }
     unflatten(static_cast<std::int64_t>(i), op.shape, index);
     const double a = broadcast(o.inputs[0], op.operand_shapes[0], index);
+    if (op.kind == VectorKind::kSelect) {
+      const std::size_t taken = a != 0 ? 1 : 2;
+      y[i] = broadcast(o.inputs[taken], op.operand_shapes[taken], index);
+      continue;
+    }
     y[i] = two ? of_two(op, a, broadcast(o.inputs[1], op.operand_shapes[1], index))
                : of_one(op.kind, a, alpha, beta);
   }
@@ -316,12 +457,63 @@ void rotate(const VectorOp& op, const std::vector<std::pair<double, double>>& tu
   }
 }
 
+double reduced(const VectorOp& op, Values x) {
+  switch (op.kind) {
+    case VectorKind::kReduceMax:
+      return *std::max_element(x.begin(), x.end());
+    case VectorKind::kReduceMin:
+      return *std::min_element(x.begin(), x.end());
+    case VectorKind::kReduceProd:
+      return std::accumulate(x.begin(), x.end(), 1.0, std::multiplies<>());
+    case VectorKind::kArgMax:
+      return vector_alpha(op) == 0
+                 ? static_cast<double>(std::max_element(x.begin(), x.end()) - x.begin())
+                 : static_cast<double>(x.rend() - std::max_element(x.rbegin(), x.rend()) - 1);
+    default:
+      return std::accumulate(x.begin(), x.end(), 0.0);
+  }
+}
+
+/// LSTM and GRU as their papers have them, one element of the state after the other.
+Values recurrent(const VectorOp& op, const ReferenceOperands& o) {
+  Values y(at(op.elements()));
+  const std::size_t cols = at(op.cols), gates = op.axes.size();
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const std::size_t first = i / cols * gates * cols + i % cols;
+    Values in(gates), back(gates), sum(gates);
+    for (std::size_t g = 0; g < gates; ++g) {
+      in[g] = o.inputs[0][first + at(op.axes[g]) * cols];
+      back[g] = o.inputs[1][first + at(op.axes[g]) * cols];
+      sum[g] = in[g] + back[g];
+    }
+    const double state = o.inputs[2][i], bound = vector_alpha(op);
+    if (op.kind == VectorKind::kLstmCell) {
+      y[i] = logistic(sum[1]) * state + logistic(sum[0]) * std::tanh(sum[2]);
+      if (bound > 0) y[i] = between(y[i], -bound, bound);
+    } else if (op.kind == VectorKind::kLstmHidden) {
+      y[i] = logistic(sum[3]) * std::tanh(state);
+    } else if (op.kind == VectorKind::kGruReset) {
+      y[i] = logistic(sum[1]) * state;
+    } else {
+      const double reset = bound == 0 ? 1 : logistic(sum[1]);
+      const double fresh = std::tanh(in[2] + reset * back[2]);
+      y[i] = fresh + logistic(sum[0]) * (state - fresh);
+    }
+  }
+  return y;
+}
+
 Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
   const Values& x = o.inputs[0];
   Values y(at(op.elements()), 0.0);
-  if (op.kind == VectorKind::kReduceMean) {
+  if (recurrent_gates(op.kind) != 0) return recurrent(op, o);
+  if (reduces(op.kind)) {
     for (std::size_t i = 0; i < y.size(); ++i) {
       const double* first = &x[i * at(op.reduced)];
+      if (op.kind != VectorKind::kReduceMean) {
+        y[i] = reduced(op, Values(first, first + op.reduced));
+        continue;
+      }
       y[i] = std::accumulate(first, first + op.reduced, 0.0) / static_cast<double>(op.reduced);
     }
     return y;
@@ -402,6 +594,11 @@ Values concatenated(const VectorOp& op, const ReferenceOperands& o) {
   return y;
 }
 
+/// Of a pad: the element that lies there; -1 for what lies between or outside.
+std::int64_t spread_index(std::int64_t place, std::int64_t step) {
+  return place < 0 || place % step != 0 ? -1 : place / step;
+}
+
 Values moved(const VectorOp& op, const ReferenceOperands& o) {
   if (op.kind == VectorKind::kConcat) return concatenated(op, o);
   if (op.kind == VectorKind::kDispatch) return dispatched(op, o);
@@ -409,6 +606,15 @@ Values moved(const VectorOp& op, const ReferenceOperands& o) {
   if (op.kind == VectorKind::kEmbedding) {
     for (std::int64_t i = 0; i < op.elements(); ++i)
       y[at(i)] = o.table[at(o.indices[at(i / op.cols)] * op.cols + i % op.cols)];
+    return y;
+  }
+  if (op.kind == VectorKind::kShiftIn) {
+    const std::size_t n = at(op.shape.back());
+    for (std::size_t first = 0; first < y.size(); first += n) {
+      std::copy_n(o.inputs[0].begin() + static_cast<std::ptrdiff_t>(first) + 1, n - 1,
+                  y.begin() + static_cast<std::ptrdiff_t>(first));
+      y[first + n - 1] = o.inputs[1][first / n];
+    }
     return y;
   }
   if (op.kind == VectorKind::kReshape || op.operand_shapes.empty()) return o.inputs[0];
@@ -421,8 +627,12 @@ Values moved(const VectorOp& op, const ReferenceOperands& o) {
       const std::int64_t start = d < op.starts.size() ? op.starts[d] : 0;
       if (op.kind == VectorKind::kTranspose)
         source[at(op.axes[d])] = index[d];
+      else if (op.kind == VectorKind::kExpand)
+        source[d] = std::min(index[d], from[d] - 1);
+      else if (op.kind == VectorKind::kResizeNearest)
+        source[d] = nearest(op, d, index[d]);
       else if (op.kind == VectorKind::kPad)
-        source[d] = index[d] - start;
+        source[d] = spread_index(index[d] - start, d < op.steps.size() ? op.steps[d] : 1);
       else
         source[d] = start + index[d] * (d < op.steps.size() ? op.steps[d] : 1);
     }
@@ -440,6 +650,7 @@ std::vector<double> vector_reference(const VectorOp& op, const ReferenceOperands
   if (op.kind == VectorKind::kBatchNorm || op.kind == VectorKind::kLrn) return channelwise(op, o);
   if (op.kind == VectorKind::kQuantizeLinear || op.kind == VectorKind::kDequantizeLinear)
     return affine_codes(op, o);
+  if (op.kind == VectorKind::kResize) return resized(op, o.inputs[0]);
   if (op.kind <= VectorKind::kDequantizeLinear) return elementwise(op, o);
   if (op.kind <= VectorKind::kGlobalMaxPool) return pooled(op, o.inputs[0]);
   return moved(op, o);

@@ -51,7 +51,7 @@ struct GemmExtents {
 /// What the output unit does beside converting the format.
 struct OutputStage {
   bool bias = false;       ///< adds one value per output channel
-  std::string activation;  ///< then clamps: "", "relu" or "relu6"
+  std::string activation;  ///< then clamps: "", "relu", "relu6" or "relu_n1_to_1"
 };
 
 /// A layer and its operands. Shapes as in Lowered: inputs NHWC or [group][m][k], weights n rows of
@@ -64,7 +64,7 @@ struct Layer {
   std::optional<TensorSource> bias = {};  ///< values of the stage's bias, where it has one
 };
 
-/// What an activation lets through: [0, infinity), [0, 6] or everything. Throws an input Error for
+/// What an activation lets through: [0, infinity), [0, 6], [-1, 1] or everything. Throws an input Error for
 /// an unknown name.
 struct ActivationBounds {
   double lo, hi;

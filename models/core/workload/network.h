@@ -41,6 +41,12 @@ struct Experts {
   std::vector<std::int64_t> loads;
 };
 
+/// How the sums of a quantized layer become codes, beside the run's requantization.
+struct SumForm {
+  ScaleProduct product = ScaleProduct::kByLayer;
+  bool wide_sums = false;  ///< as SumRequantization::wide_sums
+};
+
 struct NetworkLayer {
   std::string name;  ///< unique within the network
   std::string kind;  ///< what reports group by: "conv", "depthwise", "linear", "attention", ...
@@ -57,9 +63,10 @@ struct NetworkLayer {
   PrecisionOverride precision;
   TilePins mapping;                ///< of a layer with MACs: takes the place of the run's
   bool bias = false;               ///< the output unit adds one value per output channel
-  std::string activation;          ///< fused into the output unit: "", "relu" or "relu6"
+  std::string activation;          ///< fused into the output unit: "", "relu", "relu6" or "relu_n1_to_1"
   std::optional<Experts> experts;  ///< gemm
   bool accumulators = false;       ///< the output is the 32-bit sums themselves (ONNX ConvInteger)
+  SumForm sums;
   /// Above 0: gamma, beta, mean and variance of `tensors` are folded into weights and bias, with
   /// this epsilon, when the layer is loaded.
   double batch_norm_epsilon = 0;
@@ -77,6 +84,10 @@ struct NetworkInput {
   std::vector<std::int64_t> shape;
   std::string type;
   TensorSource source;  ///< a file, or a generator
+  /// A state: in the next pass it is what this layer produces in this one; before the first,
+  /// `initial`, where `source` is no file.
+  std::string next;
+  double initial = 0;
 };
 
 /// A tensor that leaves the network: what `layer` produces, under a name, shape and type of its

@@ -15,6 +15,12 @@ namespace {
 /// Elements read per output element (windows and reductions), before padding is left out.
 std::int64_t window_elements(const VectorOp& op) {
   if (op.window) return op.window->kernel_h * op.window->kernel_w;
+  if (op.kind == VectorKind::kResize) {
+    std::int64_t taps = 1;
+    for (std::size_t i = 0; i < op.shape.size(); ++i)
+      taps *= op.shape[i] == op.operand_shapes[0][i] ? 1 : vector_alpha(op) == 0 ? 2 : 4;
+    return taps;
+  }
   if (op.routing) return op.routing->chosen;
   return op.reduced;
 }
@@ -66,10 +72,11 @@ void check_shapes(const VectorRow& row, const VectorOp& op) {
   for (const auto& shape : op.operand_shapes) checked_volume("operand_shapes", shape);
   if (op.routing && !op.operand_shapes.empty())
     throw input_error(fmt::format("{}: operand_shapes: there is no use for them", row.name));
-  if (row.operands == 2 && !op.operand_shapes.empty() && op.operand_shapes.size() != 2)
-    throw input_error(
-        fmt::format("{}: operand_shapes: expected 2, got {}", row.name, op.operand_shapes.size()));
-  if (row.operands == 2)
+  const auto operands = static_cast<std::size_t>(row.operands);
+  if (operands >= 2 && !op.operand_shapes.empty() && op.operand_shapes.size() != operands)
+    throw input_error(fmt::format("{}: operand_shapes: expected {}, got {}", row.name, operands,
+                                  op.operand_shapes.size()));
+  if (broadcasts(op))
     for (const auto& shape : op.operand_shapes) {
       bool fits = shape.size() <= op.shape.size();
       for (std::size_t i = 0; fits && i < shape.size(); ++i)
@@ -79,6 +86,47 @@ void check_shapes(const VectorRow& row, const VectorOp& op) {
         throw input_error(fmt::format("{}: [{}] does not broadcast to [{}]", row.name,
                                       fmt::join(shape, ", "), fmt::join(op.shape, ", ")));
     }
+}
+
+/// Shapes of what has one operand of another shape, or of a state and what enters it.
+template <class Refuse>
+void check_reshaped(const VectorOp& op, const Refuse& refuse) {
+  const bool resizes = op.kind == VectorKind::kResize || op.kind == VectorKind::kResizeNearest;
+  if (resizes != op.resize.has_value()) refuse(resizes ? "resize: missing" : "resize: no use");
+  const bool shifts = op.kind == VectorKind::kShiftIn;
+  if (!resizes && !shifts && op.kind != VectorKind::kExpand) return;
+  const std::size_t rank = op.shape.size();
+  if (op.operand_shapes.size() != (shifts ? 2 : 1) || op.operand_shapes[0].size() != rank ||
+      rank == 0)
+    refuse("operand_shapes: expected as many axes as the output has");
+  for (std::size_t i = 0; i < rank; ++i) {
+    const std::int64_t size = op.operand_shapes[0][i];
+    if ((shifts && size != op.shape[i]) ||
+        (op.kind == VectorKind::kExpand && size != 1 && size != op.shape[i]))
+      refuse("operand_shapes: do not fit the output");
+  }
+  if (shifts) {
+    std::vector<std::int64_t> column = op.shape;
+    column.back() = 1;
+    if (op.operand_shapes[1] != column) refuse("operand_shapes: expected a column of the state");
+  }
+  if (!resizes || op.resize->scales.empty()) return;
+  if (op.resize->scales.size() != rank) refuse("resize.scales: expected one for each axis");
+  for (const double scale : op.resize->scales)
+    if (!(scale > 0) || !std::isfinite(scale)) refuse("resize.scales: expected positive numbers");
+}
+
+/// Places of the gates.
+template <class Refuse>
+void check_gates(const VectorOp& op, const Refuse& refuse) {
+  const std::int64_t gates = recurrent_gates(op.kind);
+  if (gates == 0) return;
+  std::vector<std::int64_t> sorted = op.axes;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::int64_t i = 0; i < gates; ++i)
+    if (static_cast<std::int64_t>(sorted.size()) != gates ||
+        sorted[static_cast<std::size_t>(i)] != i)
+      refuse("axes: expected the place of each gate");
 }
 
 template <class Refuse>
@@ -184,13 +232,29 @@ std::vector<std::int64_t> operand_elements(const VectorOp& op) {
     for (const auto& shape : op.operand_shapes) elements.push_back(volume(shape));
     return elements;
   }
-  if (op.kind == VectorKind::kReduceMean) return {op.elements() * op.reduced};
+  if (reduces(op.kind)) return {op.elements() * op.reduced};
+  if (const std::int64_t gates = recurrent_gates(op.kind); gates != 0)
+    return {op.elements() * gates, op.elements() * gates, op.elements()};
   if (op.kind == VectorKind::kCombine)
     return {op.elements() * op.routing->chosen, op.rows * op.routing->experts};
   if (op.kind == VectorKind::kDispatch)
     return {op.elements() / op.routing->chosen, op.rows / op.routing->chosen * op.routing->experts};
   if (op.kind == VectorKind::kConcat) throw internal_error("concat: operand_shapes are missing");
   return std::vector<std::int64_t>(static_cast<std::size_t>(row.operands), op.elements());
+}
+
+bool broadcasts(const VectorOp& op) {
+  return op.kind > VectorKind::kRope && op.kind <= VectorKind::kDequantizeLinear &&
+         vector_row(op.kind).operands >= 2;
+}
+
+std::int64_t recurrent_gates(VectorKind kind) {
+  if (kind == VectorKind::kLstmCell || kind == VectorKind::kLstmHidden) return 4;
+  return kind == VectorKind::kGruReset || kind == VectorKind::kGruHidden ? 3 : 0;
+}
+
+bool reduces(VectorKind kind) {
+  return kind >= VectorKind::kReduceMean && kind <= VectorKind::kArgMax;
 }
 
 std::int64_t parameter_elements(const VectorOp& op) {
@@ -236,6 +300,8 @@ void check_vector_op(const VectorOp& op) {
     if (op.tokens < 0 || op.position < 0) refuse("tokens and position: expected at least 0");
   }
   check_routing(op, refuse);
+  check_reshaped(op, refuse);
+  check_gates(op, refuse);
   const bool by_head = op.alibi != 0 || op.sinks;
   if (by_head && op.kind != VectorKind::kSoftmax) refuse("alibi and sinks: no use");
   if (op.alibi < 0) refuse("alibi: expected at least 0");

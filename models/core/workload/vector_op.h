@@ -20,9 +20,19 @@ enum class VectorKind {
   kRmsNorm,
   kLayerNorm,
   kReduceMean,
+  kReduceSum,
+  kReduceMax,
+  kReduceMin,
+  kReduceProd,
+  kArgMax,  ///< the index of the largest, the first of equal ones
   kQuantize,  ///< dynamic: one scale per row (token)
   kRoute,     ///< a mixture's router: weights of the experts chosen for a row, else 0
   kCombine,   ///< the chosen experts' results of a row, weighted
+  // Of recurrent layers; a row is one sequence, its gates lie one after the other.
+  kLstmCell,
+  kLstmHidden,
+  kGruReset,
+  kGruHidden,
   kRope,
   // Element by element.
   kRelu,
@@ -40,8 +50,21 @@ enum class VectorKind {
   kErf,
   kExp,
   kSqrt,
+  kAbs,
+  kSign,
+  kLog,
+  kFloor,
+  kCeil,
+  kRound,
+  kSin,
+  kCos,
+  kElu,
+  kMish,
+  kSoftplus,
+  kReciprocal,
   kBatchNorm,
   kLrn,
+  kResize,  ///< linear between the elements of the operand
   kAdd,
   kSub,
   kMul,
@@ -49,6 +72,12 @@ enum class VectorKind {
   kPow,
   kMax,
   kMin,
+  kPrelu,
+  kSquaredDifference,
+  kEqual,
+  kLess,
+  kLessEqual,
+  kSelect,
   kClampedSwiglu,
   kQuantizeLinear,
   kDequantizeLinear,
@@ -62,6 +91,9 @@ enum class VectorKind {
   kConcat,
   kSlice,
   kPad,
+  kExpand,
+  kResizeNearest,
+  kShiftIn,  ///< into a state: the oldest column leaves it
   kReshape,
   kTranspose,
   kDispatch,  ///< rows once for each expert chosen for them, expert by expert
@@ -103,6 +135,22 @@ struct Routing {
   std::int64_t groups = 1, kept_groups = 1, group_best = 1;
 };
 
+/// Which place of the operand an element of a resized tensor comes from: with scale = input size /
+/// output size (or what `scales` says) along an axis, and o the output's index.
+struct Resize {
+  enum class Coordinates {
+    kHalfPixel,         ///< (o + 0.5) * scale - 0.5
+    kPytorchHalfPixel,  ///< the same, 0 where the output has one element
+    kAlignCorners,      ///< o * (input - 1) / (output - 1)
+    kAsymmetric,        ///< o * scale
+    kFromHalf,          ///< (o + 0.5) * scale
+  };
+  enum class Rounding { kPreferFloor, kPreferCeil, kFloor, kCeil };  ///< resize_nearest
+  Coordinates coordinates = Coordinates::kHalfPixel;
+  Rounding rounding = Rounding::kPreferFloor;
+  std::vector<double> scales;  ///< output size / input size of each axis; empty: of the sizes
+};
+
 /// What integers of a quantized tensor stand for: scale * (code - zero_point).
 struct CodeScale {
   double scale = 1;  ///< a float
@@ -113,16 +161,16 @@ struct CodeScale {
 struct VectorCodes {
   std::vector<CodeScale> operands;
   CodeScale output;
-  std::string activation;  ///< then clamps: "", "relu" or "relu6"
+  std::string activation;  ///< then clamps: "", "relu", "relu6" or "relu_n1_to_1"
 };
 
 /// One operator of the vector unit. Its output is `rows` x `cols`; a row is what is normalised,
 /// reduced, quantized or looked up as one. A row operator reads as many elements per row as `cols`,
-/// except reduce_mean, which reads `reduced`.
+/// except reductions, which read `reduced`, and recurrent ones, whose gates have `cols` each.
 struct VectorOp {
   VectorKind kind = VectorKind::kRelu;
   std::int64_t rows = 1, cols = 1;
-  std::int64_t reduced = 1;   ///< reduce_mean: elements per output; lrn: channels in the window
+  std::int64_t reduced = 1;   ///< reductions: elements per output; lrn: channels in the window
   std::int64_t operands = 2;  ///< concat, add, ...: tensors read
   std::optional<PoolWindow> window;  ///< pools
   bool count_padding = false;        ///< avg_pool: padded places count in the mean
@@ -151,9 +199,11 @@ struct VectorOp {
   /// operand has the output's rows x cols.
   std::vector<std::int64_t> shape;                        ///< of the output
   std::vector<std::vector<std::int64_t>> operand_shapes;  ///< of the operands
-  std::vector<std::int64_t> axes;                         ///< transpose: permutation; concat: axis
+  /// transpose: permutation; concat: axis; lstm: places of the gates i, f, c, o; gru: of z, r, n
+  std::vector<std::int64_t> axes;
   std::vector<std::int64_t> starts;                       ///< slice: first index; pad: leading pad
-  std::vector<std::int64_t> steps;                        ///< slice
+  std::vector<std::int64_t> steps;                          ///< slice; pad
+  std::optional<Resize> resize;
   std::optional<VectorCodes> codes;                       ///< of a quantized network
 
   std::int64_t elements() const { return rows * cols; }
@@ -204,6 +254,13 @@ std::vector<std::vector<VectorWork>> vector_work(const VectorOp& op);
 /// Each primitive of a pass takes ceil(count / lanes) cycles, each pass `latency` more. Operators
 /// without arithmetic take ceil(elements / lanes) + latency, and none when they move nothing.
 Cycles vector_cycles(const VectorOp& op, const VectorUnitConfig& unit);
+
+/// Smaller operands are repeated along the larger ones, as numpy does.
+bool broadcasts(const VectorOp& op);
+/// Gates of a recurrent operator; 0 of others.
+std::int64_t recurrent_gates(VectorKind kind);
+/// Whether it makes one result of `reduced` elements.
+bool reduces(VectorKind kind);
 
 /// Elements of each operand read, in order. An embedding reads `rows` rows of its table.
 std::vector<std::int64_t> operand_elements(const VectorOp& op);

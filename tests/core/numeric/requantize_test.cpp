@@ -68,12 +68,14 @@ TEST_CASE("requantize: factors of layers by the type of their products") {
   REQUIRE(static_cast<double>(product) != static_cast<double>(x) * static_cast<double>(w));
   constexpr auto kDouble = Requantize::kTfliteDoubleRounding;
   const auto wide = static_cast<double>(y);
-  CHECK(SumRequantization{kDouble, false}.multiplier(x, w, y) ==
+  CHECK(SumRequantization{kDouble, ScaleProduct::kAllFp64, false}.multiplier(x, w, y) ==
         static_cast<double>(x) * static_cast<double>(w) / wide);
-  CHECK(SumRequantization{kDouble, true}.multiplier(x, w, y) ==
+  CHECK(SumRequantization{kDouble, ScaleProduct::kProductFp32, false}.multiplier(x, w, y) ==
         static_cast<double>(product) / wide);
-  CHECK(SumRequantization{Requantize::kTfliteXnnpack, false}.multiplier(x, w, y) ==
-        static_cast<double>(product / y));
+  const auto ratio = static_cast<double>(product / y);
+  CHECK(SumRequantization{kDouble, ScaleProduct::kAllFp32, false}.multiplier(x, w, y) == ratio);
+  CHECK(SumRequantization{Requantize::kTfliteXnnpack, ScaleProduct::kAllFp64, false}.multiplier(
+            x, w, y) == ratio);
 }
 
 TEST_CASE("requantize: decomposition of random factors is right to 31 bits") {

@@ -53,7 +53,10 @@ VectorOp example(K kind) {
     }
     return op;
   }
-  if (kind == K::kReduceMean) op.reduced = 5;
+  if (reduces(kind)) op.reduced = 5;
+  for (std::int64_t gate = 0; gate < recurrent_gates(kind); ++gate)
+    op.axes.push_back(recurrent_gates(kind) - 1 - gate);
+  if (kind == K::kLstmCell) op.alpha = 0.5;
   if (kind == K::kLrn) op.reduced = 4;
   if (kind == K::kRope) {
     op.heads = 2;
@@ -66,9 +69,23 @@ VectorOp example(K kind) {
     op.alpha = 0.5;
     op.beta = 3;
   }
-  if (vector_row(kind).operands == 2) {
+  if (broadcasts(op)) {
     op.shape = {2, 3, 8};
     op.operand_shapes = {{2, 1, 8}, {3, 1}};
+    if (vector_row(kind).operands == 3) op.operand_shapes.push_back({8});
+  }
+  if (kind == K::kResize || kind == K::kResizeNearest) {
+    op.shape = {2, 3, 8};
+    op.operand_shapes = {{2, 2, 5}};
+    op.resize = Resize();
+  }
+  if (kind == K::kExpand) {
+    op.shape = {2, 3, 8};
+    op.operand_shapes = {{2, 1, 8}};
+  }
+  if (kind == K::kShiftIn) {
+    op.shape = {2, 3, 8};
+    op.operand_shapes = {{2, 3, 8}, {2, 3, 1}};
   }
   if (kind >= K::kMaxPool && kind <= K::kGlobalMaxPool) {
     PoolWindow w;
@@ -136,7 +153,10 @@ TEST_CASE("references: every vector operator is near its fp32 arithmetic") {
         o.table = random_values(random, 4 * 8, -1, 1);
         o.indices = {3, 0, 1, 1, 2, 3};
       } else {
-        const float low = row.kind == K::kSqrt || row.kind == K::kPow ? 0.1f : -3.0f;
+        const float low = row.kind == K::kSqrt || row.kind == K::kPow || row.kind == K::kLog ||
+                                  row.kind == K::kReciprocal
+                              ? 0.1f
+                              : -3.0f;
         for (const std::int64_t count : operand_elements(op))
           o.inputs.push_back(random_values(random, count, low, 3));
       }

@@ -1,0 +1,180 @@
+"""Networks that keep a state, step by step, against the kernels' integer arithmetic written down in
+numpy: SVDF with states of int8 and LSTM, in both roundings."""
+
+import json
+import math
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import numpy as np
+
+from tflite_golden_test import DATA, REFERENCE, RUN, SINGLE, Network
+from tflite_reader import TfliteFile
+
+SIM = os.environ["BITJOULE_SIM"]
+TABLE = np.load(DATA / "golden" / "sigmoid_table_uint16.npy").astype(np.int64)
+QUANTIZE, SVDF, DENSE, SOFTMAX, LSTM, RESHAPE = 114, 27, 9, 25, 44, 22
+
+
+class Arithmetic:
+    """x times a real factor, as TensorFlow Lite multiplies integers by it."""
+
+    def __init__(self, single):
+        self.single = single
+
+    def multiplier(self, real):
+        mantissa, exponent = math.frexp(float(real))
+        m0 = math.floor(mantissa * 2**31 + 0.5)
+        return (m0 // 2, exponent + 1) if m0 == 2**31 else (m0, exponent)
+
+    def times(self, x, real):
+        m0, exponent = self.multiplier(real)
+        result = []
+        for value in np.asarray(x).reshape(-1).tolist():
+            if self.single:
+                result.append((value * m0 + (1 << (30 - exponent))) >> (31 - exponent))
+                continue
+            product = (value << max(exponent, 0)) * m0
+            nudged = product + (2**30 if product >= 0 else 1 - 2**30)
+            high = nudged // 2**31 if nudged >= 0 else -(-nudged // 2**31)
+            right = max(-exponent, 0)
+            half = (1 << right) >> 1
+            result.append((high + half) >> right if high >= 0 else -((-high + half) >> right))
+        return np.array(result, np.int64).reshape(np.shape(x))
+
+
+def sat(x, dtype):
+    return np.clip(x, np.iinfo(dtype).min, np.iinfo(dtype).max)
+
+
+def wide(tensor):
+    return tensor.data.astype(np.int64)
+
+
+def svdf(a, t, inputs, option, x, states):
+    features, times, bias, state, rank = t[inputs[1]], t[inputs[2]], t[inputs[3]], inputs[4], option(0, "i")
+    out = t["out"]
+    dtype = np.int16 if t[state].dtype == np.int16 else np.int8
+    kept = states.setdefault(state, np.full((features.shape[0], times.shape[1]), t[state].zero))
+    kept[:, :-1] = kept[:, 1:].copy()
+    scale = np.float32(np.float32(t[inputs[0]].scale * features.scale) / t[state].scale)
+    new = sat(a.times(wide(features) @ (x - t[inputs[0]].zero), scale), dtype) + t[state].zero
+    kept[:, -1] = new.astype(dtype)
+    sums = (wide(times) * (kept - t[state].zero)).sum(1).reshape(-1, rank).sum(1) + wide(bias)
+    scale = np.float32(np.float32(t[state].scale * times.scale) / out.scale)
+    return sat(a.times(sums, scale) + out.zero, np.int8)
+
+
+def curve(v, bits):
+    magnitude = np.abs(v)
+    index = np.minimum(magnitude >> bits, 254)
+    between = (TABLE[index] << bits) + (magnitude & ((1 << bits) - 1)) * (TABLE[index + 1] - TABLE[index])
+    most = 0x7FFF << 10 if bits == 9 else 0xFFFF << 8
+    return np.where(magnitude >> bits >= 255, most, between)
+
+
+def sigmoid(x):
+    v = 3 * x
+    y = curve(v, 9)
+    return np.where(v >= 0, y + 512, 2**25 - y + 511) >> 10
+
+
+def tanh(x, shift=0):
+    v = (3 << shift) * x if shift >= 0 else (3 * x + (1 << (-shift - 1))) >> -shift
+    y = curve(v, 8)
+    return np.where(v >= 0, y - 2**23 + 128, -y + 2**23 + 127) >> 8
+
+
+def lstm(a, t, inputs, option, x, states):
+    hidden, cell = inputs[18], inputs[19]
+    h = states.setdefault(hidden, np.full(t[hidden].shape[-1], t[hidden].zero))
+    c = states.setdefault(cell, np.zeros(t[cell].shape[-1], np.int64))
+    clip = option(1, "f") / float(t[cell].scale)
+    shift = 12 + int(math.log2(t[cell].scale))
+    outputs = []
+    for row in x.reshape(t[inputs[0]].shape[1], -1):
+        def gate(i, row=row, h=h):
+            w, r, bias = t[inputs[1 + i]], t[inputs[5 + i]], t[inputs[12 + i]]
+            first = a.times(wide(w) @ (row - t[inputs[0]].zero) + wide(bias),
+                            float(np.float32(t[inputs[0]].scale * w.scale)) * 4096)  # fmt: skip
+            second = a.times(wide(r) @ (h - t[hidden].zero), float(np.float32(t[hidden].scale * r.scale)) * 4096)
+            return sat(sat(first, np.int16) + sat(second, np.int16), np.int16)
+        i, f, g, o = sigmoid(gate(0)), sigmoid(gate(1)), tanh(gate(2)), sigmoid(gate(3))
+        kept = sat(a.times(f * c, 2.0**-15), np.int16)
+        c = sat(kept + sat(a.times(i * g, 2.0**-30 / float(t[cell].scale)), np.int16), np.int16)
+        if clip > 0:
+            c = np.clip(c, -int(min(clip, 32767)), int(min(clip, 32767)))
+        h = sat(a.times(o * tanh(c, shift), 2.0**-30 / float(t[hidden].scale)) + t[hidden].zero, np.int8)
+        outputs.append(h)
+    states[hidden], states[cell] = h, c
+    return np.array(outputs)
+
+
+class View(dict):
+    """Tensors by index; "out" is the operator's."""
+
+
+class StateTest(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = pathlib.Path(holder.name)
+
+    def expected(self, model, samples, single):
+        """The network up to its softmax, whose input is compared."""
+        a, states, results = Arithmetic(single), {}, []
+        for sample in samples:
+            values = {int(model.inputs[0]): sample.astype(np.int64).reshape(-1)}
+            for code, inputs, outputs, option in model.operators:
+                t = View(enumerate(model.tensors))
+                t["out"] = model.tensors[outputs[0]]
+                x = values[int(inputs[0])]
+                if code == SOFTMAX:
+                    break
+                if code == QUANTIZE:
+                    real = float(t[inputs[0]].scale) / float(t["out"].scale)
+                    y = sat(a.times(x - t[inputs[0]].zero, real) + t["out"].zero, np.int8)
+                elif code == SVDF:
+                    y = svdf(a, t, inputs, option, x, states)
+                elif code == LSTM:
+                    y = lstm(a, t, inputs, option, x, states).reshape(-1)
+                elif code == DENSE:
+                    w = t[inputs[1]]
+                    real = float(np.float32(t[inputs[0]].scale * w.scale)) / float(t["out"].scale)
+                    y = a.times(wide(w) @ (x - t[inputs[0]].zero) + wide(t[inputs[2]]), real) + t["out"].zero
+                    y = np.clip(y, max(-128, t["out"].zero) if option(0, "b") == 1 else -128, 127)
+                else:
+                    self.assertEqual(code, RESHAPE)
+                    y = x
+                values[int(outputs[0])] = y
+            results.append(values[int(inputs[0])])
+        return np.array(results)
+
+    def test_states_are_kept_from_step_to_step(self):
+        for name, layer in (("keyword_scrambled", -3), ("mnist_lstm", -2)):
+            path = DATA / "models_tflm" / f"{name}_int8.tflite"
+            samples = np.load(DATA / "models_tflm" / f"{name}_input.npy")[:4]
+            model = TfliteFile(path)
+            network = Network(path, self.folder / name, layers=True)
+            for single, mode in ((False, REFERENCE), (True, SINGLE)):
+                got = network.run(mode, [samples], mode, steps=len(samples))[layer]
+                expected = self.expected(model, samples, single)
+                self.assertEqual(np.count_nonzero(got.reshape(expected.shape) != expected), 0, f"{name} {mode}")
+
+    def test_without_values_all_steps_cost_the_same(self):
+        path = DATA / "models_tflm" / "keyword_scrambled_int8.tflite"
+        (self.folder / "run.yaml").write_text(RUN)
+        cycles = []
+        for steps in (1, 5):
+            subprocess.run([SIM, "run", self.folder / "run.yaml", "--network", path, "--set", f"steps={steps}",
+                            "--set", "values=off", "-q", "-o", self.folder / f"s{steps}"], check=True)  # fmt: skip
+            result = json.loads((self.folder / f"s{steps}" / "result.json").read_text())
+            cycles.append(result["cycles"])
+        self.assertEqual(cycles[1], 5 * cycles[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
