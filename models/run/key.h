@@ -71,15 +71,16 @@ inline auto members(const VectorOp& s) {
                alpha, beta, bias, shape, operand_shapes, axes, starts, steps, resize, codes] = s;
   return std::tie(kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
                   reach, heads, position, tokens, alibi, sinks, routing, interleaved, rotated,
-                  scaling, alpha, beta, bias, shape, operand_shapes, axes, starts, steps, resize, codes);
+                  scaling, alpha, beta, bias, shape, operand_shapes, axes, starts, steps, resize,
+                  codes);
 }
 inline auto members(const TensorFormat& s) {
   const auto& [format, granularity, group_size, symmetric, scale, zero_point] = s;
   return std::tie(format, granularity, group_size, symmetric, scale, zero_point);
 }
 inline auto members(const Precision& s) {
-  const auto& [weights, activations, output, mac, requantize, quantizer, static_scales] = s;
-  return std::tie(weights, activations, output, mac, requantize, quantizer, static_scales);
+  const auto& [weights, activations, output, mac, requantize, quantizer, static_scales, recipe] = s;
+  return std::tie(weights, activations, output, mac, requantize, quantizer, static_scales, recipe);
 }
 inline auto members(const ObjectiveWeights& s) {
   const auto& [energy, cycles, traffic] = s;

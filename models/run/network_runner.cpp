@@ -11,6 +11,7 @@
 #include "run/network_layers.h"
 #include "run/outcome_store.h"
 #include "run/quantize_passes.h"
+#include "run/recipe_layers.h"
 #include "run/workers.h"
 
 namespace bitjoule {
@@ -70,7 +71,7 @@ std::int64_t parameter(const Network& network, const char* name, std::int64_t ot
 }
 
 /// Outputs of a step behind those of the steps before it: steps are their first axis.
-void add_step(std::vector<NetworkOutputValues> step, std::vector<NetworkOutputValues>& all) {
+void append_step(std::vector<NetworkOutputValues> step, std::vector<NetworkOutputValues>& all) {
   if (all.empty()) {
     for (NetworkOutputValues& output : step) output.shape.insert(output.shape.begin(), 1);
     all = std::move(step);
@@ -404,15 +405,19 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
   if (values_) {
     move_values(due, layers.data() + layers.size());
     std::vector<NetworkOutputValues> outputs = values_->end();
-    if (run_.steps > 1) add_step(std::move(outputs), result_.outputs);
-    else result_.outputs = std::move(outputs);
+    if (run_.steps > 1)
+      append_step(std::move(outputs), result_.outputs);
+    else
+      result_.outputs = std::move(outputs);
   }
   return pass;
 }
 
 /// A phase with the passes that find dynamic scales, and the arithmetic of its layers.
 NetworkPhase NetworkRunner::complete(const NetworkPhase& phase) const {
-  Network network = completed(phase.network, run_.precision);
+  Network named = phase.network;
+  if (!run_.precision.recipe.empty()) apply_recipe(run_.precision.recipe, named);
+  Network network = completed(named, run_.precision);
   if (!values_) network = with_expert_layers(network);
   return {phase.name, phase.context, phase.weight, std::move(network)};
 }

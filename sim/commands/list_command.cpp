@@ -5,6 +5,7 @@
 
 #include "core/dram/engine.h"
 #include "core/error.h"
+#include "core/numeric/recipe.h"
 #include "sim/commands/command.h"
 #include "sim/commands/kinds.h"
 #include "sim/commands/shells.h"
@@ -145,6 +146,13 @@ Rows mac_types_rows() {
   return rows;
 }
 
+Rows recipe_rows() {
+  Rows rows;
+  for (const std::string& name : recipe_names())
+    rows.emplace_back(name, "llama.cpp's mix of formats for a language model");
+  return rows;
+}
+
 Rows onnx_operators() {
   Rows rows;
   const OnnxModule& onnx = onnx_module("onnx_operators");
@@ -181,6 +189,7 @@ const std::vector<ListRow>& lists() {
       {"formats", "precision.weights.format, with bits per weight of a 4096 x 4096 tensor",
        number_formats},
       {"macs", "precision.mac", mac_types_rows},
+      {"recipes", "precision.recipe", recipe_rows},
       {"dataflows", "accelerator.array.dataflow, mapping.dataflow", names_of<Dataflow>},
       {"overlaps", "accelerator.array.overlap", names_of<Overlap>},
       {"edge_folds", "accelerator.array.edge_folds", names_of<EdgeFolds>},

@@ -152,6 +152,8 @@ void describe(V& v, RunFile& c) {
     require_calibration(c, is_layer);
     if (c.evaluation && !std::holds_alternative<NetworkFile>(c.workload))
       throw input_error("evaluation: needs a network");
+    if (is_layer && !c.precision.recipe.empty())
+      throw input_error("precision.recipe: needs a network");
     if (is_layer && c.mix) throw input_error("mix: needs a network");
     if (is_layer && !c.phase.empty()) throw input_error("phase: needs a network");
     if (c.steps > 1 && (c.generation || !std::holds_alternative<NetworkFile>(c.workload)))

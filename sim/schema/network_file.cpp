@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "run/recipe_layers.h"
 #include "sim/config/reader.h"
 #include "sim/config/suggest.h"
 #include "sim/schema/describe_network.h"
@@ -334,8 +335,8 @@ Network build_network(const NetworkFile& written, const NetworkOptions& options,
       read_value(node, "", network.inputs.emplace_back(), {}, problems);
     used = inputs.used;
   }
-  ExpandedLayers expanded =
-      expand_layers(file.layers, parameters, options.unroll || file.unroll, problems);
+  ExpandedLayers expanded = expand_layers(
+      file.layers, parameters, options.unroll || file.unroll || !options.recipe.empty(), problems);
   used.insert(expanded.used.begin(), expanded.used.end());
   for (Node& node : expanded.layers) {
     LayerFile layer;
@@ -350,6 +351,10 @@ Network build_network(const NetworkFile& written, const NetworkOptions& options,
   apply_cache_format(file, network, notes);
   apply_expert_loads(file, network, notes);
   apply_rules(file, expanded, network);
+  if (!options.recipe.empty() && !apply_recipe(options.recipe, network))
+    tell(network,
+         "precision.recipe: no effect: the network brings the format of every layer's weights",
+         notes);
   check_use(written, network, std::move(used), dependencies, notes);
   check_network(network);
   return network;

@@ -61,6 +61,7 @@ struct NetworkOptions {
   /// One pass of a generation: the network must have the phase, which sets its parameters whatever
   /// they are otherwise.
   bool generates = false;
+  std::string recipe;  ///< Precision::recipe: of layers whose formats the file does not say
 };
 
 /// Throws one input Error with a line per problem. What is set and has no effect goes to `notes`;

@@ -136,7 +136,7 @@ void note_precision(RunConfig& run) {
       run.notes.push_back(
           fmt::format("precision.{}: no effect: the network brings {}", key, whose));
   };
-  note(use.weights, "weights",
+  note(use.weights || !run.precision.recipe.empty(), "weights",
        use.has_weights ? "the format of every layer's weights" : "no layer with weights");
   note(use.activations, "activations", "the format of every layer's activations");
   note(use.mac, "mac", "the arithmetic of every layer with MACs");
@@ -155,6 +155,7 @@ void check_values(const NetworkFile& network, bool values) {
 void set_phases(const RunFile& file, RunConfig& run) {
   NetworkOptions options;
   options.unroll = file.overlap == LayerOverlapMode::kLayers || run.options.values;
+  options.recipe = file.precision.recipe;
   if (const auto* passes = std::get_if<std::vector<PassFile>>(&file.workload)) {
     for (const PassFile& pass : *passes) {
       check_values(pass.network, run.options.values);
@@ -178,11 +179,13 @@ void set_phases(const RunFile& file, RunConfig& run) {
 }
 
 /// The prefill of one sequence of so many tokens.
-std::function<Network(std::int64_t)> prefills_of(const NetworkFile& network) {
-  return [file = network](std::int64_t tokens) mutable {
+std::function<Network(std::int64_t)> prefills_of(const NetworkFile& network,
+                                                 const std::string& recipe) {
+  return [file = network, recipe](std::int64_t tokens) mutable {
     file.phase = "prefill";
     NetworkOptions options;
     options.unroll = true;
+    options.recipe = recipe;
     options.generates = true;
     options.parameters = {{"batch", 1}, {"prompt", tokens}};
     return build_network(file, options);
@@ -195,15 +198,17 @@ std::optional<Evaluation> evaluation_of(const RunFile& file) {
   const EvaluationFile& written = *file.evaluation;
   const auto& network = std::get<NetworkFile>(file.workload);
   check_values(network, true);
-  Evaluation evaluation{written.config, "", prefills_of(network), {}, {}};
-  evaluation.as_it_is = [network] {
+  const std::string& recipe = file.precision.recipe;
+  Evaluation evaluation{written.config, "", prefills_of(network, recipe), {}, {}};
+  evaluation.as_it_is = [network, recipe] {
     NetworkOptions options;
     options.unroll = true;
+    options.recipe = recipe;
     return build_network(network, options);
   };
   if (written.reference) {
     check_values(*written.reference, true);
-    evaluation.reference = prefills_of(*written.reference);
+    evaluation.reference = prefills_of(*written.reference, "");
     evaluation.reference_name = written.reference->name;
   }
   return evaluation;

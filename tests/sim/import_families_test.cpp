@@ -4,13 +4,17 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
 
+#include "core/numeric/recipe.h"
 #include "run/network_layers.h"
 #include "run/network_memory.h"
+#include "sim/config/files.h"
 #include "support/gguf_builder.h"
 #include "support/import_text.h"
 #include "support/shell.h"
@@ -20,8 +24,8 @@ namespace {
 
 using Row = std::map<std::string, std::string>;
 
-std::vector<Row> shapes() {
-  std::istringstream lines(text_of(source_dir() + "/../shared/reference/models_shapes.csv"));
+std::vector<Row> rows_of(const char* file) {
+  std::istringstream lines(text_of(source_dir() + "/../shared/reference/" + file));
   const auto cells = [](const std::string& line) {
     std::vector<std::string> parts;
     std::istringstream stream(line.substr(0, line.find('\r')));
@@ -42,6 +46,8 @@ std::vector<Row> shapes() {
   }
   return rows;
 }
+
+std::vector<Row> shapes() { return rows_of("models_shapes.csv"); }
 
 std::int64_t count(const Row& row, const std::string& column) { return std::stoll(row.at(column)); }
 
@@ -400,6 +406,37 @@ TEST_CASE("import: a step reads the experts that its tokens reach, memory holds 
   // for four.
   CHECK(experts_read(1) == 48 * 3 * 8);
   CHECK(experts_read(4) == 48 * 3 * 29);
+}
+
+TEST_CASE("recipes: mixes of all models have the sizes that llama.cpp's files have") {
+  std::map<std::string, Row> models;
+  for (const Row& row : shapes()) models[row.at("model")] = row;
+  int checked = 0;
+  for (const Row& row : rows_of("models_gguf_sizes.csv")) {
+    std::string recipe = row.at("ftype");
+    for (char& c : recipe) c = static_cast<char>(std::tolower(c));
+    const std::vector<std::string> known = recipe_names();
+    if (std::find(known.begin(), known.end(), recipe) == known.end()) continue;
+    const Row& model = models.at(row.at("model"));
+    CAPTURE(row.at("model"));
+    CAPTURE(recipe);
+    ImportOptions import;
+    const Imported imported = import_text("config.json", config(model), import);
+    TransformerFile file = std::get<TransformerFile>(imported.what);
+    // gpt-oss' own file says that its experts are MXFP4.
+    file.overrides.clear();
+    NetworkOptions options;
+    options.recipe = recipe;
+    const Network network =
+        read_network(node_source("config.json", file.node("config.json")), {}, options);
+    Precision fp32;
+    fp32.weights.format = fp32.activations.format = "fp32";
+    // Llama 3's files have the divisors of its rotations, too.
+    const std::int64_t beside = count(row, "elements") - count(model, "params");
+    CHECK(network_memory(network, fp32).weights + 4 * beside == count(row, "tensor_bytes"));
+    ++checked;
+  }
+  CHECK(checked == 32 * 9);
 }
 
 TEST_CASE("import: experts of one tensor lie as experts x outputs x inputs") {

@@ -7,6 +7,7 @@
 #include "core/enums.h"
 #include "core/numeric/format.h"
 #include "core/numeric/mac.h"
+#include "core/numeric/recipe.h"
 #include "core/numeric/storage.h"
 #include "core/numeric/tensor_format.h"
 #include "core/rule.h"
@@ -22,6 +23,13 @@ inline Rule format_names() {
 inline Rule mac_names() {
   Rule rule = one_of({"auto"});
   for (const MacType& row : mac_types()) rule.choices.push_back(row.name);
+  return rule;
+}
+
+/// None, or one of `sim list recipes`.
+inline Rule recipe_choices() {
+  Rule rule = one_of({""});
+  for (const std::string& name : recipe_names()) rule.choices.push_back(name);
   return rule;
 }
 
@@ -48,6 +56,10 @@ void describe(V& v, Precision& c) {
   v.field("quantizer", c.quantizer, "how weights become codes when they are loaded");
   v.field("static_scales", c.static_scales,
           "where the scales of integer activations per tensor come from");
+  v.field("recipe", c.recipe,
+          "of a language model, in the place of `weights`: each matrix in a format of its own, as "
+          "llama.cpp's mixes have it",
+          recipe_choices());
 }
 
 }  // namespace bitjoule

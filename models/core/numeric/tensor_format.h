@@ -44,7 +44,7 @@ enum class ScaleRule { kOracle, kAbsMax, kPercentile, kMse, kEntropy };
 /// In which type the factor input scale * weight scale / output scale is formed, and how it
 /// multiplies.
 enum class ScaleProduct {
-  kByLayer,      ///< TFLite: of dense layers with one scale kProductFp32, of all others kAllFp64
+  kByLayer,  ///< TFLite: of dense layers with one scale kProductFp32, of all others kAllFp64
   kAllFp64,
   kProductFp32,  ///< the product of the scales in fp32, the rest in fp64
   kAllFp32,
@@ -63,6 +63,8 @@ struct Precision {
   std::optional<WeightQuantizer> quantizer;
   /// Of integer activations with a scale per tensor; default: oracle.
   std::optional<ScaleRule> static_scales;
+  /// Of a language model, in the place of `weights`: llama.cpp's mixes (core/numeric/recipe.h).
+  std::string recipe;
 };
 
 inline Requantize requantization(const Precision& precision) {
