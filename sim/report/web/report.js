@@ -59,6 +59,7 @@ const note = (text) => el('p', {class: 'note'}, text);
 // Marks of a drawn chart know their row; `rowOf` takes what Plot binds to an element. `stops`: they
 // can be reached by Tab, with the text that a pointer gets.
 function tie(svg, selector, rowOf, stops) {
+  svg.setAttribute('role', stops ? 'group' : 'img'); // an image's parts are nobody's stops
   for (const mark of svg.querySelectorAll(selector)) {
     const row = rowOf(mark.__data__);
     if (row === undefined) continue;
