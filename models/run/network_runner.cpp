@@ -283,7 +283,7 @@ void NetworkRunner::run_experts(const NetworkLayer& layer, const NetworkPhase& p
     const Known known = simulate_macs(step, nullptr, {}, first_row, valued, result);
     valued.network_error = quality_of(result);
     add(known, layer, 1, pass);
-    add_step(known, layer.name, phase.weight);
+    record(known, layer.name, phase.weight);
     NetworkLayer row = layer;  // its name and kind, for the report
     if (!alike) row.name += fmt::format(".{}rows", loads[e]);
     add_layer({known.key, &valued}, row, phase.weight, phase);
@@ -337,7 +337,7 @@ void NetworkRunner::name_rows() {
   }
 }
 
-void NetworkRunner::add_step(const Known& known, const std::string& name, std::int64_t repeat) {
+void NetworkRunner::record(const Known& known, const std::string& name, std::int64_t repeat) {
   if (timeline_ != nullptr) timeline_->steps.push_back({name, repeat, traced_.at(known.key)});
 }
 
@@ -396,16 +396,18 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
       before_it = known.key;
       ahead = known.result->outcome.ahead;
       add(known, layer, count, pass);
-      add_step(known, phases_.size() > 1 ? phase.name + "/" + layer.name : layer.name,
-               count * phase.weight);
+      record(known, phases_.size() > 1 ? phase.name + "/" + layer.name : layer.name,
+             count * phase.weight);
       add_layer({known.key, computes ? &valued : known.result}, layer, count * phase.weight, phase);
     }
   }
   if (values_) {
     move_values(due, layers.data() + layers.size());
     std::vector<NetworkOutputValues> outputs = values_->end();
-    if (run_.steps > 1) add_step(std::move(outputs), result_.outputs);
-    else result_.outputs = std::move(outputs);
+    if (run_.steps > 1)
+      add_step(std::move(outputs), result_.outputs);
+    else
+      result_.outputs = std::move(outputs);
   }
   return pass;
 }
