@@ -71,7 +71,7 @@ std::int64_t parameter(const Network& network, const char* name, std::int64_t ot
 }
 
 /// Outputs of a step behind those of the steps before it: steps are their first axis.
-void append_step(std::vector<NetworkOutputValues> step, std::vector<NetworkOutputValues>& all) {
+void add_step(std::vector<NetworkOutputValues> step, std::vector<NetworkOutputValues>& all) {
   if (all.empty()) {
     for (NetworkOutputValues& output : step) output.shape.insert(output.shape.begin(), 1);
     all = std::move(step);
@@ -284,7 +284,7 @@ void NetworkRunner::run_experts(const NetworkLayer& layer, const NetworkPhase& p
     const Known known = simulate_macs(step, nullptr, {}, first_row, valued, result);
     valued.network_error = quality_of(result);
     add(known, layer, 1, pass);
-    add_step(known, layer.name, phase.weight);
+    record(known, layer.name, phase.weight);
     NetworkLayer row = layer;  // its name and kind, for the report
     if (!alike) row.name += fmt::format(".{}rows", loads[e]);
     add_layer({known.key, &valued}, row, phase.weight, phase);
@@ -338,7 +338,7 @@ void NetworkRunner::name_rows() {
   }
 }
 
-void NetworkRunner::add_step(const Known& known, const std::string& name, std::int64_t repeat) {
+void NetworkRunner::record(const Known& known, const std::string& name, std::int64_t repeat) {
   if (timeline_ != nullptr) timeline_->steps.push_back({name, repeat, traced_.at(known.key)});
 }
 
@@ -397,8 +397,8 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
       before_it = known.key;
       ahead = known.result->outcome.ahead;
       add(known, layer, count, pass);
-      add_step(known, phases_.size() > 1 ? phase.name + "/" + layer.name : layer.name,
-               count * phase.weight);
+      record(known, phases_.size() > 1 ? phase.name + "/" + layer.name : layer.name,
+             count * phase.weight);
       add_layer({known.key, computes ? &valued : known.result}, layer, count * phase.weight, phase);
     }
   }
@@ -406,7 +406,7 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
     move_values(due, layers.data() + layers.size());
     std::vector<NetworkOutputValues> outputs = values_->end();
     if (run_.steps > 1)
-      append_step(std::move(outputs), result_.outputs);
+      add_step(std::move(outputs), result_.outputs);
     else
       result_.outputs = std::move(outputs);
   }

@@ -65,7 +65,8 @@ class NetworkRunner {
   void add(const Known& known, const NetworkLayer& layer, std::int64_t count, PassResult& pass);
   void add_layer(const Known& known, const NetworkLayer& layer, std::int64_t count,
                  const NetworkPhase& phase);
-  void add_step(const Known& known, const std::string& name, std::int64_t repeat);
+  /// In the timeline, where there is one.
+  void record(const Known& known, const std::string& name, std::int64_t repeat);
   void name_rows();
 
   const RunConfig& run_;

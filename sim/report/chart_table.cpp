@@ -1,5 +1,9 @@
 #include "sim/report/chart_table.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include "core/mapping/components.h"
 #include "sim/report/html/page.h"
 
@@ -127,17 +131,26 @@ const std::vector<PartRow>& part_looks() {
   return kRows;
 }
 
-std::size_t part_rank(const std::string& name) {
-  std::size_t rank = 0;
-  const auto find = [&](const auto& rows) {
-    for (const auto& row : rows) {
-      if (name == row.name) return true;
-      ++rank;
-    }
-    return false;
+std::vector<std::string> in_order(std::vector<std::string> names) {
+  const auto among = [](const auto& rows, const std::string& name) {
+    return static_cast<std::size_t>(
+        std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return name == row.name; }) -
+        rows.begin());
   };
-  if (!find(machine_components()) && !find(dram_parts())) find(part_looks());
-  return rank;
+  const auto& looks = part_looks();
+  const bool are_plain = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    return among(looks, name) < looks.size();
+  });
+  const auto rank = [&](const std::string& name) {
+    if (are_plain) return std::make_pair(among(looks, name), name);
+    const std::size_t component = among(machine_components(), name);
+    return std::make_pair(
+        component < machine_components().size() ? component : component + among(dram_parts(), name),
+        name);
+  };
+  std::sort(names.begin(), names.end(),
+            [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
+  return names;
 }
 
 std::string part_colour(const std::string& name) {

@@ -2,7 +2,6 @@
 // which the tests write it out (python/bitjoule/plotting/charts.py).
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -54,9 +53,9 @@ struct PartRow {
 };
 const std::vector<PartRow>& part_looks();
 
-/// The place of a part in every chart: components as operands pass them, parts of the DRAM, causes,
-/// tensors; others behind them.
-std::size_t part_rank(const std::string& name);
+/// Names of one chart's parts in its order: components as operands pass them, parts of the DRAM;
+/// causes and tensors as part_looks() has them; others behind them by name.
+std::vector<std::string> in_order(std::vector<std::string> names);
 /// The colour of a part in every chart: a component, a part of the DRAM, a cause, a tensor.
 std::string part_colour(const std::string& name);
 /// Its name as prose: a component by its title.

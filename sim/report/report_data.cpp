@@ -55,22 +55,25 @@ std::vector<std::pair<std::string, double>> parts_of(const json::object& metrics
   return parts;
 }
 
-/// One column of numbers per part that is not nothing in every row, by part_rank().
+/// One column of numbers per part that is not nothing in every row, in the order of charts.
 json::array part_columns(const ReportRows& rows, const StackRow& stack,
                          const std::vector<char>& is_in, double scale) {
-  std::map<std::pair<std::size_t, std::string>, std::vector<double>> columns;
+  std::map<std::string, std::vector<double>> columns;
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     if (is_in[i] == 0) continue;
     for (const auto& [name, size] : parts_of(rows.rows[i]->metrics, stack)) {
-      std::vector<double>& column = columns[{part_rank(name), name}];
+      std::vector<double>& column = columns[name];
       column.resize(rows.rows.size());
       column[i] = size;
     }
   }
+  std::vector<std::string> names;
+  for (const auto& [name, column] : columns)
+    if (std::any_of(column.begin(), column.end(), [](double size) { return size > 0; }))
+      names.push_back(name);
   json::array parts;
-  for (const auto& [key, column] : columns) {
-    if (std::none_of(column.begin(), column.end(), [](double size) { return size > 0; })) continue;
-    const std::string& name = key.second;
+  for (const std::string& name : in_order(std::move(names))) {
+    const std::vector<double>& column = columns[name];
     json::array values;
     for (std::size_t i = 0; i < column.size(); ++i)
       values.push_back(is_in[i] == 0 ? json::value(nullptr) : rounded(column[i], scale));

@@ -330,7 +330,8 @@ class Package(unittest.TestCase):
     def test_what_is_in_them(self):
         for package, names in {
                 "bitjoule": ["bin/sim", "bin/bitjoule", "share/man/man1/sim.1",
-                             "share/bitjoule/configs/runs/quickstart.yaml"],
+                             "share/bitjoule/configs/runs/quickstart.yaml",
+                             "share/bitjoule/report/report.js", "share/bitjoule/report/charts.js"],
                 "libbitjoule-dev": ["include/bitjoule/run/machine.h"]}.items():
             listed = run("dpkg-deb", "-c", self.packages[package], cwd=self.top).stdout
             for name in names:

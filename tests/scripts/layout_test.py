@@ -1,5 +1,6 @@
 """How the figures of scripts/plot.py look: no text is cut off at the edge, none covers another."""
 
+import json
 import sys
 import tempfile
 import unittest
@@ -114,6 +115,22 @@ class LayoutTest(unittest.TestCase):
             )
             with self.subTest(axes=count):
                 self.assertEqual(self.check(SWEEP_FIGURES, directory), 6)
+
+    def test_lines_questions_and_baselines(self):
+        points = [
+            (
+                {"format": name, "buffers.input.capacity": size, "layer": layer},
+                make_layer(m, n, 64, width, width == 1),
+            )
+            for size, n in (("32 KiB", 256), ("128 KiB", 128), ("1 MiB", 64))
+            for name, width in (("fp32", 4), ("int8", 1))
+            for layer, m in ((f"layers/{LONG}.yaml", 8), ("conv.yaml", 400))
+        ]
+        write_sweep(self.dir, points)
+        question = "How much buffer does a bit replace, and what does the next kilobyte bring?"
+        said = {"name": "sizes", "question": question, "baseline": {"format": ["fp32"]}}
+        (self.dir / "results.json").write_text(json.dumps(said), encoding="utf-8")
+        self.assertEqual(self.check(SWEEP_FIGURES, self.dir), 7)
 
     def test_three_runs_with_long_names(self):
         directories = [self.dir / name for name in "abc"]

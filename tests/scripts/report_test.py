@@ -254,6 +254,13 @@ class ReportTest(unittest.TestCase):
         dark = self.page.run(ground), self.page.run(ink)
         self.assertEqual(light[0], "rgb(255, 255, 255)")
         self.assertEqual(dark[0], "rgb(23, 24, 27)")
+        self.assertEqual(  # behind what a pointer is told
+            self.page.run(
+                "getComputedStyle(document.querySelector('figure.chart svg'))"
+                ".getPropertyValue('--plot-background').trim()"
+            ),
+            "#17181b",
+        )
         self.assertNotEqual(light[1], dark[1])
         # On paper it is light again, and nothing is folded away.
         self.page.window(800, dark=True, media="print")
@@ -297,6 +304,35 @@ class ReportTest(unittest.TestCase):
             r"^quickstart on edge-32x32 takes .* ms and .* mJ: DRAM is 98 % of the energy, and in "
             r"\d+ % of the time the array waits for data from DRAM\. The error of the output was not",
         )
+
+    def test_who_read_the_article_finds_its_answers_in_the_first_screen(self):
+        sim("sweep", "article-machines.yaml", "-o", self.dir / "article", "--quiet")
+        points = json.loads((self.dir / "article/results.json").read_text())["points"]
+        decode = {
+            p["labels"]["machine"]: p["metrics"]
+            for p in points
+            if p["labels"]["layer"] == "llama2-7b-attention-decode.yaml"
+        }
+        energy = {name: m["energy.total_pj"] for name, m in decode.items()}
+        a, b, c = energy["A: fp32"], energy["B: int8 to fp32"], energy["C: int8"]
+        dram = decode["C: int8"]["energy.components.dram"] / c
+        waits = decode["C: int8"]["stalls.dram_read"] / decode["C: int8"]["cycles"]
+        self.opened("article")
+        shown = self.page.run(
+            "[...document.querySelectorAll('.verdict')].filter(e =>"
+            " e.getBoundingClientRect().bottom < 900).map(e => e.innerText).join('\\n')"
+        )
+        (line,) = [line for line in shown.splitlines() if "attention-decode" in line]
+        for question, answer in (
+            ("Which machine is best for decode?", "decode: C: int8 takes"),
+            ("By how much?", f"{a / c:.2f} times less energy"),
+            ("How much of that is from computing in 8 bits?", f"Next: B: int8 to fp32, {b / c:.2f} times more energy"),
+            ("Why: what is left to pay for?", f"DRAM is {100 * dram:.0f} % of the energy"),
+            ("What does the array do?", f"in {100 * waits:.0f} % of the time the array waits for data from DRAM"),
+        ):
+            with self.subTest(question):
+                self.assertIn(answer, line)
+        self.assertIn("the error of the output was not computed", shown)
 
     def test_a_saving_stands_beside_what_it_costs(self):
         (section,) = [s for s in self.report("sweep").split("<section>") if "At best" in s]

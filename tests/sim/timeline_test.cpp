@@ -98,7 +98,8 @@ TEST_CASE("timeline: a layer is the parent of its tiles, and every cycle has a c
   }
   CHECK(covered == doctest::Approx(all));
   for (const auto& [track, slices] : t.read.tracks) {
-    CAPTURE(track);
+    const std::string unit = track;
+    CAPTURE(unit);
     if (track == "layers" || track == "cause") continue;
     CHECK(slices[0].name == "conv");
     double free = 0;  // behind the parent, one after the other

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/report/chart_table.h"
 #include "sim/report/report_data.h"
 
 namespace bitjoule::verdict_test {
@@ -98,6 +99,13 @@ TEST_CASE("verdict: constraints are kept") {
   results.baseline["format"] = {"fp32"};
   results.constraints = {"time_s <= 0.002"};
   CHECK(sweep_verdict(results).headline.rfind("int8 takes 2.00 times less energy", 0) == 0);
+}
+
+TEST_CASE("report data: causes in their own order, a cause that is called as a component too") {
+  CHECK(in_order({"idle", "dequantizer", "dram_read", "array_busy"}) ==
+        std::vector<std::string>{"array_busy", "dram_read", "dequantizer", "idle"});
+  CHECK(in_order({"x", "dram_refresh", "dequantizer", "dram", "array"}) ==
+        std::vector<std::string>{"array", "dequantizer", "dram", "dram_refresh", "x"});
 }
 
 TEST_CASE("report data: parts in the order of the machine, axes with units are numbers") {

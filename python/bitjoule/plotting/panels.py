@@ -50,7 +50,7 @@ def traffic(node):
 
 def columns(stacks):
     """[{part: value}] per bar -> {part: [value per bar]}."""
-    names = sorted({name for stack in stacks for name in stack}, key=style.rank)
+    names = style.in_order({name for stack in stacks for name in stack})
     return {name: [stack.get(name, 0) for stack in stacks] for name in names}
 
 

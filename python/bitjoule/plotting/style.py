@@ -38,7 +38,6 @@ LOOKS = {
     **DRAM_PARTS,  # the DRAM's energy by a table that prices its commands apart
     **{name: (colour, hatch) for name, (_, colour, hatch) in COMPONENTS.items()},
 }
-ORDER = {name: i for i, name in enumerate([*COMPONENTS, *DRAM_PARTS, *PARTS])}
 SPARE = [
     (PURPLE, "..."),
     (GREY, ""),
@@ -88,10 +87,11 @@ def look(name):
     return SPARE[sum(name.encode()) % len(SPARE)]
 
 
-def rank(name):
-    """The place of a part in every figure: components as operands pass them, parts of the DRAM,
-    causes, tensors; others behind them by name."""
-    return ORDER.get(name, len(ORDER)), name
+def in_order(names):
+    """Names of one figure's parts in its order: components as operands pass them, parts of the DRAM;
+    causes and tensors as PARTS has them; others behind them by name."""
+    known = list(PARTS) if set(names) <= set(PARTS) else [*COMPONENTS, *DRAM_PARTS]
+    return sorted(names, key=lambda n: (known.index(n) if n in known else len(known), n))
 
 
 def readable(name):

@@ -143,7 +143,8 @@ std::string page(const std::string& title, const std::string& body,
         "missing or had no network): all numbers are in the tables.</p>\n";
   else
     out += fmt::format(
-        "<details class=\"screen\"><summary>Licences of the library that draws the charts</summary>\n"
+        "<details class=\"screen\"><summary>Licences of the library that draws the "
+        "charts</summary>\n"
         "<pre>{}</pre></details>\n",
         escape(part_of_page("charts.licence")));
   out +=

@@ -59,6 +59,7 @@ const note = (text) => el('p', {class: 'note'}, text);
 // Marks of a drawn chart know their row; `rowOf` takes what Plot binds to an element. `stops`: they
 // can be reached by Tab, with the text that a pointer gets.
 function tie(svg, selector, rowOf, stops) {
+  svg.setAttribute('role', stops ? 'group' : 'img'); // an image's parts are nobody's stops
   for (const mark of svg.querySelectorAll(selector)) {
     const row = rowOf(mark.__data__);
     if (row === undefined) continue;
@@ -126,7 +127,7 @@ function addNames(svg, rows, x, y, nameOf, width) {
     const [px, py] = place(i), name = nameOf(i), length = 6.7 * name.length;
     for (const [dx, dy, anchor, share] of [[9, 4, 'start', 0], [-9, 4, 'end', 1], [0, 17, 'middle', 0.5], [0, -10, 'middle', 0.5]]) {
       const left = px + dx - share * length, box = [left, py + dy - 10, left + length, py + dy + 3];
-      if (box[0] < 4 || box[2] > width - 4) continue;
+      if (box[0] < svg.scale('x').range[0] + 2 || box[2] > width - 4) continue;
       if (taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
       taken.push(box);
       const text = document.createElementNS('http://www.w3.org/2000/svg', 'text');
@@ -181,7 +182,7 @@ function drawRoofline(chart, figure, width) {
         Plot.dot(rows, {x, y, r: 5, fill: (i) => roof(i) < chart.peaks[i] ? '#D55E00' : '#E69F00', stroke: 'currentColor', strokeWidth: 0.7}),
         Plot.tip(rows, Plot.pointer({x, y, title: (i) => text(i).replace(/[:;] /g, '\n')})),
       ]});
-    if (rows.length < 25) addNames(svg, {all: rows, named: rows}, x, y, (i) => labels.get(i), width);
+    if (rows.length < 25 && width > 500) addNames(svg, {all: rows, named: rows}, x, y, (i) => labels.get(i), width);
     figure.append(legend([['#D55E00', 'below the memory’s roof'], ['#E69F00', 'below the array’s roof']]), tie(svg, 'g[aria-label=dot] circle', (d) => rows[d], text));
   }
   figure.append(numbers(['', 'intensity', 'achieved', 'at most', 'share'], rows.map((i) => [labels.get(i), si(x(i), 'MAC/B'), si(y(i), 'MAC/s'), si(roof(i), 'MAC/s'), percent(y(i) / roof(i))])));
