@@ -124,10 +124,16 @@ std::string tune_summary(const TuneSettings& settings, const TuneResult& result)
                        m.is_front ? "front" : "", m.is_best ? ", the best within the budget" : "");
     if (m.is_best) best = &m;
   }
-  out += fmt::format("\n{} with the least {}:\n", settings.budget.text, settings.objective);
-  for (std::size_t g = 0; g < result.groups.size(); ++g)
-    out += fmt::format("  {:<24} {:>10} weights  {}\n", result.groups[g].name,
-                       with_commas(result.groups[g].weights), choice_name(settings, best->mix[g]));
+  out +=
+      fmt::format("\n{} with the least {}; why: KL of each group alone in the formats, as given:\n",
+                  settings.budget.text, settings.objective);
+  for (std::size_t g = 0; g < result.groups.size(); ++g) {
+    std::string alone;
+    for (const Accuracy& a : result.accuracy[g]) alone += fmt::format(" {:<8.2g}", a.kl.value);
+    out += fmt::format("  {:<20} {:>12} weights {} {}\n", result.groups[g].name,
+                       with_commas(result.groups[g].weights), alone,
+                       choice_name(settings, best->mix[g]));
+  }
   return out;
 }
 
