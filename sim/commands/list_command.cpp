@@ -201,6 +201,8 @@ const std::vector<ListRow>& lists() {
       {"placements", "accelerator.dequantizer.placement", names_of<DequantizerPlacement>},
       {"granularities", "precision.weights.granularity", names_of<Granularity>},
       {"requantize", "precision.requantize", names_of<Requantize>},
+      {"quantizers", "precision.quantizer", names_of<WeightQuantizer>},
+      {"static_scales", "precision.static_scales", names_of<ScaleRule>},
       {"loop_orders", "mapping.order", names_of<LoopOrder>},
       {"fold_orders", "mapping.fold_order", names_of<FoldOrder>},
       {"layouts", "mapping.weight_layout, mapping.activation_layout", names_of<DramLayout>},

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
-#include <cmath>
 
 #include "sim/config/units.h"
 #include "sim/output/csv.h"
@@ -115,19 +115,25 @@ std::string mixes_csv(const TuneSettings& settings, const TuneResult& result) {
 std::string tune_summary(const TuneSettings& settings, const TuneResult& result) {
   std::string out = fmt::format("{:<40} {:>12} {:>8} {:>12} {:>10} {:>9}\n", "mix", "objective",
                                 "bits", metric_name(settings), "predicted", "kl");
-  const MeasuredMix* best = nullptr;
+  const auto best = std::find_if(result.mixes.begin(), result.mixes.end(),
+                                 [](const MeasuredMix& m) { return m.is_best; });
   for (const MeasuredMix& m : result.mixes) {
     out += fmt::format("{:<40} {:>12.6g} {:>8.3f} {:>12.6g} {:>10} {:>9.3g} {}{}\n",
                        shortened(m.name, 40), m.objective, m.bits_per_weight,
                        metric_of(settings, m.accuracy),
                        m.predicted ? fmt::format("{:.6g}", *m.predicted) : "", m.accuracy.kl.value,
                        m.is_front ? "front" : "", m.is_best ? ", the best within the budget" : "");
-    if (m.is_best) best = &m;
   }
-  out += fmt::format("\n{} with the least {}:\n", settings.budget.text, settings.objective);
-  for (std::size_t g = 0; g < result.groups.size(); ++g)
-    out += fmt::format("  {:<24} {:>10} weights  {}\n", result.groups[g].name,
-                       with_commas(result.groups[g].weights), choice_name(settings, best->mix[g]));
+  out +=
+      fmt::format("\n{} with the least {}; why: KL of each group alone in the formats, as given:\n",
+                  settings.budget.text, settings.objective);
+  for (std::size_t g = 0; g < result.groups.size(); ++g) {
+    std::string alone;
+    for (const Accuracy& a : result.accuracy[g]) alone += fmt::format(" {:<8.2g}", a.kl.value);
+    out += fmt::format("  {:<20} {:>12} weights {} {}\n", result.groups[g].name,
+                       with_commas(result.groups[g].weights), alone,
+                       choice_name(settings, best->mix[g]));
+  }
   return out;
 }
 

@@ -164,7 +164,7 @@ class Tuner {
         options_.progress((static_cast<double>(done_) + share) / static_cast<double>(expected_),
                           fmt::format("{}: {}", what, of));
     };
-    const Accuracy found = *evaluated(run, options);
+    Accuracy found = *evaluated(run, options);
     ++done_;
     return found;
   }

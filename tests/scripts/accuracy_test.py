@@ -177,6 +177,36 @@ class QuantizerTest(AccuracyTest):
         self.assertLess(lost["oracle"], lost["abs_max"])
 
 
+class TuneTest(AccuracyTest):
+    """A format for each kind of layer, on the first four texts."""
+
+    INT8 = "{format: int8, granularity: per_channel}"
+    INT4 = "{format: int4, granularity: per_group, group_size: 32, scale: fp16}"
+
+    def test_a_mix_beats_uniform_formats_and_is_foreseen(self):
+        self.write_run({})
+        self.sim("tune", "run.yaml", "--network", F32, "--requantize", "--data", TOKENS, "--limit", 1024,
+                 "--formats", self.INT8, self.INT4, "--budget", "accuracy.kl <= 0.05", "-o", "tuned")
+        with open(self.folder / "tuned/mixes.csv", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        best = next(row for row in rows if row["best"] == "true")
+        uniform = {row["mix"]: row for row in rows if row["mix"] in (self.INT8, self.INT4)}
+        self.assertLessEqual(float(best["kl"]), 0.05)
+        self.assertGreater(float(uniform[self.INT4]["kl"]), 0.05)
+        saved = [float(uniform[self.INT8]["energy.total_pj"]) - float(row["energy.total_pj"])
+                 for row in (best, uniform[self.INT4])]
+        self.assertGreater(saved[0], saved[1] / 3)
+        for row in rows:
+            if row["kl predicted"]:
+                with self.subTest(row["mix"]):
+                    self.assertLess(abs(float(row["kl predicted"]) / float(row["kl"]) - 1), 0.1)
+        with open(self.folder / "tuned/sensitivity.csv", encoding="utf-8") as file:
+            lost = {(row["group"], row["format"]): float(row["kl"]) for row in csv.DictReader(file)}
+        for kind in ("q", "k", "v", "o", "gate", "up", "down"):
+            group = f"blk.*.{kind}"
+            self.assertGreater(lost[group, self.INT4], 30 * lost[group, self.INT8], kind)
+
+
 class CacheTest(AccuracyTest):
     def cached(self, format):
         return self.evaluate({}, network=self.network_with(kv_cache=format))

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).resolve().parent)]
 
 from plot import main  # noqa: E402
-from plotting import run, sweep  # noqa: E402
+from plotting import run, sweep, tune  # noqa: E402
 from plotting.load import Sweep, load_result  # noqa: E402
 from plotting.style import against, per_cent, si, use  # noqa: E402
 from plotting.sweep import pareto_front  # noqa: E402
@@ -123,6 +123,37 @@ class PlotTest(unittest.TestCase):
         table = Sweep.load(self.dir)
         shown = [row["precision.weights.format"] for row in table.rows]
         self.assertEqual(shown, ["$a", "_b", "=c", "$d$", "-x", "e"])
+
+    def test_accuracy_of_a_sweep(self):
+        layer = make_layer(1, 256, 256, 1, False)
+        write_sweep(self.dir, [({"precision.weights.format": name}, layer) for name in ("a", "b")])
+        table = (self.dir / "results.csv").read_text(encoding="utf-8").splitlines()
+        lines = [f"{line},{more}" for line, more in zip(table, ("accuracy.kl", "0.5", "0.01"))]
+        (self.dir / "results.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.assertIn("accuracy.svg", self.draw(self.dir))
+
+    def test_mixes(self):
+        int8, int4 = "{format: int8, granularity: per_channel}", "{format: int4}"
+        (self.dir / "mixes.csv").write_text(
+            "mix,energy.total_pj,bits per weight,kl,best\n"
+            f'as it is,9e6,32,0,false\n"{int8}",3e6,8,0.001,false\n{int4},2e6,4,0.5,false\n'
+            "mix 1,2.5e6,6,0.02,true\n", encoding="utf-8")
+        (self.dir / "sensitivity.csv").write_text(
+            f'group,format,kl\nq,"{int8}",0.001\nq,{int4},0.1\nk,"{int8}",0\nk,{int4},0.2\n',
+            encoding="utf-8")
+        self.assertEqual(self.draw(self.dir), ["mixes.svg", "sensitivity.svg"])
+        first = (self.dir / "out/mixes.svg").read_bytes()
+        self.draw(self.dir)
+        self.assertEqual(first, (self.dir / "out/mixes.svg").read_bytes())
+        figure = tune.mixes(tune.Tune(self.dir))
+        left, right = figure.axes
+        self.assertEqual([t.get_text() for t in left.texts], ["int8", "int4"])
+        self.assertEqual(len(left.collections), 3)  # what loses nothing has no place
+        self.assertEqual(right.get_xlabel(), "bits per weight")
+        (self.dir / "mixes.csv").write_text("mix\n", encoding="utf-8")
+        done = plot(self.dir, "-o", self.dir / "again")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("mixes.csv: no rows", done.stderr)
 
     def test_pipes_are_not_read(self):
         os.mkfifo(self.dir / "result.json")
@@ -306,7 +337,7 @@ class PlotTest(unittest.TestCase):
     def test_input_that_is_missing(self):
         self.refused("nowhere: no such directory", self.dir / "nowhere")
         self.assertEqual(plot_process(self.dir).returncode, 2)
-        self.refused("holds neither result.json (a run) nor results.csv (a sweep)")
+        self.refused("holds neither result.json (a run) nor results.csv (a sweep) nor mixes.csv (sim tune)")
 
     def test_json_that_is_broken(self):
         for text, message in (

@@ -1,7 +1,7 @@
 """Draws the figures of a run, of a sweep, or of several runs side by side.
 
   scripts/plot.py DIR          DIR holds result.json (of `sim run` or `sim dram`) or results.csv
-                               (of `sim sweep`)
+                               (of `sim sweep`), or mixes.csv (of `sim tune`)
   scripts/plot.py A B [C...]   runs side by side; ratios refer to A
 """
 
@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import compare, network, run, sweep
+from . import compare, network, run, sweep, tune
 from .load import InputError, Sweep, load_result
 from .style import METADATA, save, use
 
@@ -38,6 +38,11 @@ SWEEP_FIGURES = [
     ("time", sweep.time),
     ("lines", sweep.lines),
     ("pareto", sweep.pareto),
+    ("accuracy", sweep.accuracy),
+]
+TUNE_FIGURES = [
+    ("mixes", tune.mixes),
+    ("sensitivity", tune.sensitivity),
 ]
 COMPARE_FIGURES = [
     ("compare_energy_time", compare.energy_and_time),
@@ -59,7 +64,12 @@ def figures_for(directories):
     if (directory / "result.json").exists():
         result = load_result(directory)
         return (DRAM_FIGURES if result.has("latency") else RUN_FIGURES), result
-    raise InputError(f"{directory}: holds neither result.json (a run) nor results.csv (a sweep)")
+    if (directory / "mixes.csv").exists():
+        return TUNE_FIGURES, tune.Tune(directory)
+    raise InputError(
+        f"{directory}: holds neither result.json (a run) nor results.csv (a sweep) nor mixes.csv "
+        "(sim tune)"
+    )
 
 
 def main(words=None):

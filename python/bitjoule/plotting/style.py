@@ -197,6 +197,14 @@ def log_axes(ax):
         axis.set_minor_formatter(NullFormatter())
 
 
+def log_losses(ax):
+    """A logarithmic axis upwards of what is lost, its powers of ten as they are read."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(FuncFormatter(_power))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_ylabel("KL from the float network (nats)")
+
+
 def log_axis_unit(ax, unit):
     """A logarithmic x axis with a few labelled ticks."""
     ax.set_xscale("log")

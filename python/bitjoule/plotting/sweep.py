@@ -341,3 +341,36 @@ def pareto(sweep):
     return _grid(
         sweep, title, draw, x_label=f"{chart.x.axis} ({chart.x.hint})", handles=handles
     )
+
+
+def accuracy(sweep):
+    """Energy against KL from the float network, and the front of the points that no other beats in
+    both; one panel per combination of the axes that are not the bit-width."""
+    if not (sweep.has("energy.total_pj") and sweep.has("accuracy.kl")):
+        return None
+    sweep, unit, size, without = _in_one_unit(sweep)
+
+    def draw(ax, names, rows):
+        points = []
+        for name, row in zip(names, rows):
+            x, y = sweep.number(row, "energy.total_pj") * size, sweep.number(row, "accuracy.kl")
+            # What rounds nothing loses some 1e-12 nats to fp32, which would stretch the axis.
+            if math.isfinite(x) and y > 1e-9:
+                points.append((x, -y))
+                ax.scatter(x, y, s=30, color=style.LINES[0], edgecolor="black", linewidth=0.5)
+                ax.annotate(
+                    name, (x, y), textcoords="offset points", xytext=(4, 3), fontsize=7
+                )
+        if points:
+            front = pareto_front(points)
+            ax.step(
+                [x for x, _ in front], [-y for _, y in front], where="post", color="black",
+                linewidth=1, linestyle="--",
+            )
+        style.log_losses(ax)
+        style.axis_unit(ax.xaxis, unit)
+        ax.margins(x=0.15, y=0.1)
+        ax.grid()
+
+    title = "Energy against accuracy (dashed: Pareto front, less of both)" + without
+    return _grid(sweep, title, draw, x_label="energy")
