@@ -62,7 +62,7 @@ struct Duel {
 bool counts(const SweepResults& results, const PointResult& point, const std::string& metric) {
   const std::optional<double> value = whole_metric_of(point, metric);
   return point.status == PointStatus::kDone && value && *value > 0 &&
-         broken_constraint(results, point).empty();
+         broken_constraints(results, point).empty();
 }
 
 bool is_compared(const SweepResults& results, std::size_t column) {
