@@ -70,7 +70,7 @@ std::int64_t parameter(const Network& network, const char* name, std::int64_t ot
 }
 
 /// Outputs of a step behind those of the steps before it: steps are their first axis.
-void add_step(std::vector<NetworkOutputValues> step, std::vector<NetworkOutputValues>& all) {
+void append_step(std::vector<NetworkOutputValues> step, std::vector<NetworkOutputValues>& all) {
   if (all.empty()) {
     for (NetworkOutputValues& output : step) output.shape.insert(output.shape.begin(), 1);
     all = std::move(step);
@@ -404,8 +404,10 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
   if (values_) {
     move_values(due, layers.data() + layers.size());
     std::vector<NetworkOutputValues> outputs = values_->end();
-    if (run_.steps > 1) add_step(std::move(outputs), result_.outputs);
-    else result_.outputs = std::move(outputs);
+    if (run_.steps > 1)
+      append_step(std::move(outputs), result_.outputs);
+    else
+      result_.outputs = std::move(outputs);
   }
   return pass;
 }

@@ -21,11 +21,12 @@ constexpr int kOldestOpset = 7, kNewestOpset = 23;
 /// Operands that say what the node does, which must be known before anything runs.
 bool is_setting(const std::string& op_type, int operand) {
   static const std::map<std::string, std::set<int>> kOperands = {
-      {"Clip", {1, 2}},        {"ConstantOfShape", {0}}, {"Dropout", {1, 2}}, {"Expand", {1}},
-      {"Pad", {1, 2, 3}},      {"Range", {0, 1, 2}},     {"ReduceMean", {1}}, {"Reshape", {1}},
-      {"Slice", {1, 2, 3, 4}}, {"Split", {1}},           {"Squeeze", {1}},    {"Unsqueeze", {1}},
-      {"Resize", {1, 2, 3}},   {"Upsample", {1}},        {"Tile", {1}},       {"ReduceSum", {1}},
-      {"ReduceMax", {1}},      {"ReduceMin", {1}},       {"ReduceProd", {1}}};
+      {"Clip", {1, 2}},        {"ConstantOfShape", {0}}, {"Dropout", {1, 2}},   {"Expand", {1}},
+      {"Pad", {1, 2, 3}},      {"Range", {0, 1, 2}},     {"ReduceMean", {1}},   {"Reshape", {1}},
+      {"Slice", {1, 2, 3, 4}}, {"Split", {1}},           {"Squeeze", {1}},      {"Unsqueeze", {1}},
+      {"Trilu", {1}},          {"CumSum", {1}},          {"Resize", {1, 2, 3}}, {"Upsample", {1}},
+      {"Tile", {1}},           {"ReduceSum", {1}},       {"ReduceMax", {1}},    {"ReduceMin", {1}},
+      {"ReduceProd", {1}}};
   const auto found = kOperands.find(op_type);
   return found != kOperands.end() && found->second.count(operand) != 0;
 }
@@ -239,12 +240,12 @@ void OnnxGraph::infer() {
 }
 
 void OnnxGraph::infer(const onnx::NodeProto& proto_node) {
-    const OnnxNode node(proto_node, file_, opset_);
-    if (is_left_out(proto_node) && find_onnx_rule(node) == nullptr)
-      leave_out(node);
-    else
-      values_.add_node(proto_node);
-    if (!is_left_out(proto_node) && !is_constant(node.output())) refuse_empty(node);
+  const OnnxNode node(proto_node, file_, opset_);
+  if (is_left_out(proto_node) && find_onnx_rule(node) == nullptr)
+    leave_out(node);
+  else
+    values_.add_node(proto_node);
+  if (!is_left_out(proto_node) && !is_constant(node.output())) refuse_empty(node);
 }
 
 void OnnxGraph::compare_declared() {
