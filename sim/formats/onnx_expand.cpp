@@ -559,7 +559,7 @@ class Recurrent {
   const std::string& recurrent_bias() const { return recurrent_bias_; }
 
   std::string initial(int operand, const char* what) {
-    if (!w_.has(operand)) return "";
+    if (!w_.has(operand) || w_.is_zero(operand)) return "";
     if (!by_batch_) return own(operand, what);
     const std::string row =
         w_.add("Slice", {w_.node.input(operand)}, part(fmt::format("{}.slice", what)));
@@ -740,7 +740,7 @@ void recurrent(OnnxWriter& w) {
 }  // namespace
 
 Shape OnnxWriter::shape(int operand) const {
-  const Shape* found = shapes_(node.input(operand));
+  const Shape* found = known_.shape(node.input(operand));
   return found == nullptr ? Shape() : *found;
 }
 
@@ -858,15 +858,15 @@ const OnnxExpansion* find_onnx_expansion(const OnnxNode& node) {
 }
 
 std::deque<onnx::NodeProto> expanded_onnx(const onnx::NodeProto& proto, const std::string& file,
-                                          int opset, const OnnxWriter::Shapes& shapes) {
+                                          int opset, const OnnxWriter::Known& known) {
   const OnnxNode node(proto, file, opset);
   const OnnxExpansion* row = find_onnx_expansion(node);
   if (row == nullptr) return {proto};
-  OnnxWriter writer(node, shapes);
+  OnnxWriter writer(node, known);
   row->expand(writer);
   std::deque<onnx::NodeProto> all;
   for (const onnx::NodeProto& part : writer.nodes)
-    for (onnx::NodeProto& one : expanded_onnx(part, file, opset, shapes))
+    for (onnx::NodeProto& one : expanded_onnx(part, file, opset, known))
       all.push_back(std::move(one));
   return all;
 }

@@ -217,7 +217,11 @@ void OnnxGraph::infer() {
   auto& nodes = *model_.mutable_graph()->mutable_node();
   std::vector<onnx::NodeProto*> stated(static_cast<std::size_t>(nodes.size()));
   nodes.ExtractSubrange(0, nodes.size(), stated.data());
-  const auto shapes = [this](const std::string& name) { return shape(name); };
+  OnnxWriter::Known known;
+  known.shape = [this](const std::string& name) { return shape(name); };
+  known.is_zero = [this](const std::string& name) {
+    return is_constant(name) && is_zero(values_.value(name));
+  };
   for (onnx::NodeProto* one : stated) {
     const OnnxNode node(*one, file_, opset_);
     if (find_onnx_expansion(node) == nullptr || is_left_out(*one)) {
@@ -226,7 +230,7 @@ void OnnxGraph::infer() {
       continue;
     }
     const std::unique_ptr<onnx::NodeProto> replaced(one);
-    for (const onnx::NodeProto& part : expanded_onnx(*one, file_, opset_, shapes)) {
+    for (const onnx::NodeProto& part : expanded_onnx(*one, file_, opset_, known)) {
       onnx::NodeProto& added = *nodes.Add();
       added = part;
       infer(added);

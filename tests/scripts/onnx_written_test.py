@@ -179,7 +179,7 @@ class WrittenTest(OnnxTest):
         a = self.random.integers(0, 256, (2, 3, 4, 4)).astype(np.uint8)
         b = self.random.integers(0, 256, (2, 3, 4, 4)).astype(np.uint8)
         sa, za, sb, zb = np.float32(0.02), np.uint8(120), np.float32(0.03), np.uint8(7)
-        sy, zy = np.float32(0.05), np.uint8(99)
+        sy, zy = np.float32(0.0531), np.uint8(99)
         x, w = dequantized(a, sa, 0, za), dequantized(b, sb, 0, zb)
         constants = {"sa": sa, "za": za, "sb": sb, "zb": zb, "sy": sy, "zy": zy}
         one, two = ["a", "sa", "za"], ["a", "sa", "za", "b", "sb", "zb"]
@@ -260,14 +260,15 @@ class WrittenTest(OnnxTest):
             h0, c0 = (self.normal(2, batch, hidden) if given else np.zeros((2, batch, hidden)) for _ in range(2))
             ahead, last, _ = lstm(*(v[0] for v in constants.values()), x, h0[0], c0[0])
             back, _, cell = lstm(*(v[1] for v in constants.values()), x[::-1], h0[1], c0[1])
-            operands = ["x", "w", "r", "b", "", "h0", "c0"] if given else ["x", "w", "r", "b"]
-            states = {"h0": h0.astype(np.float32), "c0": c0.astype(np.float32)} if given else {}
+            operands = ["x", "w", "r", "b", "", "h0", "c0"]
+            states = {"h0": h0.astype(np.float32), "c0": c0.astype(np.float32)}
+            data, stored = (states, {}) if given else ({}, states)  # zeros as exporters store them
             both = np.stack([np.stack(ahead), np.stack(back[::-1])], 1)
             build = [node("LSTM", operands, ["y"], hidden_size=hidden, direction="bidirectional")]
-            models.append(Model(f"lstm {given}", build, {"x": x}, {**constants, **states}, both))
+            models.append(Model(f"lstm {given}", build, {"x": x, **data}, {**constants, **stored}, both))
             build = [node("LSTM", operands, ["", "", "y"], hidden_size=hidden, direction="bidirectional")]
             expected = np.stack([lstm(*(v[0] for v in constants.values()), x, h0[0], c0[0])[2], cell])
-            models.append(Model(f"lstm cells {given}", build, {"x": x, **states}, constants, expected))
+            models.append(Model(f"lstm cells {given}", build, {"x": x, **data}, {**constants, **stored}, expected))
             for before in (0, 1):
                 constants = self.gates(3, inputs, hidden, 1)
                 states, last = gru(*(v[0] for v in constants.values()), x[::-1], h0[0], before)
@@ -275,7 +276,7 @@ class WrittenTest(OnnxTest):
                 first = {"h0": h0[:1].astype(np.float32)} if given else {}
                 build = [node("GRU", operands, ["y"], hidden_size=hidden, direction="reverse",
                               linear_before_reset=before)]  # fmt: skip
-                models.append(Model(f"gru {given} {before}", build, {"x": x}, {**constants, **first},
+                models.append(Model(f"gru {given} {before}", build, {"x": x, **first}, constants,
                                     np.stack(states[::-1])[:, None]))  # fmt: skip
         self.check(models)
 
