@@ -236,8 +236,9 @@ class Einsum {
   explicit Einsum(OnnxWriter& w) : w_(w) {
     std::string equation = w.node.text("equation", "");
     equation.erase(std::remove(equation.begin(), equation.end(), ' '), equation.end());
+    if (equation.find("->") == std::string::npos) equation += "->" + implied(equation);
     const std::size_t arrow = equation.find("->"), comma = equation.find(',');
-    if (arrow == std::string::npos || equation.find('.') != std::string::npos) refuse(equation);
+    if (equation.find('.') != std::string::npos) refuse(equation);
     a_ = equation.substr(0, std::min(comma, arrow));
     if (comma < arrow) b_ = equation.substr(comma + 1, arrow - comma - 1);
     out_ = equation.substr(arrow + 2);
@@ -246,9 +247,9 @@ class Einsum {
         if (std::count(term->begin(), term->end(), letter) != 1) refuse(equation);
     if (w.node.inputs() != (comma < arrow ? 2 : 1) || b_.find(',') != std::string::npos)
       refuse(equation);
-    for (const char letter : a_) sort_letter(letter, in(b_, letter), own_a_, equation);
+    for (const char letter : a_) sort_letter(letter, in(b_, letter), own_a_);
     for (const char letter : b_)
-      if (!in(a_, letter)) sort_letter(letter, false, own_b_, equation);
+      if (!in(a_, letter)) sort_letter(letter, false, own_b_);
     for (const char letter : out_)
       if (!in(a_ + b_, letter)) refuse(equation);
     learn(a_, 0);
@@ -257,8 +258,9 @@ class Einsum {
 
   void write() {
     if (b_.empty()) {
-      w_.add("Transpose", {w_.node.input(0)});
-      w_.with("perm", order(a_, out_));
+      const auto [x, term] = summed_over(0, a_, "sum");
+      w_.add("Transpose", {x});
+      w_.with("perm", order(term, out_));
       return;
     }
     const std::string a = matrices(0, a_, own_a_, summed_, "a");
@@ -280,10 +282,33 @@ class Einsum {
   [[noreturn]] void refuse(const std::string& equation) const {
     w_.node.fail(fmt::format("equation \"{}\" is not supported", equation));
   }
-  void sort_letter(char letter, bool is_shared, std::string& own, const std::string& equation) {
+  /// Without an arrow: the letters that occur once, in alphabetical order.
+  static std::string implied(const std::string& terms) {
+    std::string out;
+    for (const char letter : terms)
+      if (letter != ',' && std::count(terms.begin(), terms.end(), letter) == 1) out += letter;
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  /// Letters of one operand that the result has not are summed first.
+  void sort_letter(char letter, bool is_shared, std::string& own) {
     const bool stays = in(out_, letter);
-    if (!is_shared && !stays) refuse(equation);  // a sum over one operand
-    (!is_shared ? own : stays ? shared_ : summed_) += letter;
+    if (is_shared || stays) (!is_shared ? own : stays ? shared_ : summed_) += letter;
+  }
+  std::pair<std::string, std::string> summed_over(int operand, const std::string& term,
+                                                  const std::string& part) {
+    const std::string& other = operand == 0 ? b_ : a_;
+    Shape axes;
+    std::string left;
+    for (std::size_t i = 0; i < term.size(); ++i)
+      if (in(out_, term[i]) || in(other, term[i]))
+        left += term[i];
+      else
+        axes.push_back(static_cast<std::int64_t>(i));
+    if (axes.empty()) return {w_.node.input(operand), left};
+    const std::string sum = w_.add("ReduceSum", {w_.node.input(operand)}, part);
+    w_.with("axes", axes).with("keepdims", std::int64_t{0});
+    return {sum, left};
   }
   void learn(const std::string& term, int operand) {
     const Shape shape = w_.shape(operand);
@@ -306,8 +331,9 @@ class Einsum {
   /// [shared, rows, columns], or [rows, columns] where nothing is shared.
   std::string matrices(int operand, const std::string& term, const std::string& rows,
                        const std::string& columns, const std::string& part) {
-    const std::string moved = w_.add("Transpose", {w_.node.input(operand)}, part);
-    w_.with("perm", order(term, shared_ + rows + columns));
+    const auto [x, left] = summed_over(operand, term, part + "_sum");
+    const std::string moved = w_.add("Transpose", {x}, part);
+    w_.with("perm", order(left, shared_ + rows + columns));
     Shape sizes(shared_.empty() ? 2 : 3, 1);
     for (const char letter : shared_) sizes[0] *= size(letter);
     for (const char letter : rows) sizes[sizes.size() - 2] *= size(letter);

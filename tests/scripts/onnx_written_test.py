@@ -117,6 +117,8 @@ class WrittenTest(OnnxTest):
             ("bhqd, qde -> bhe", {"a": q}, {"b": w}),
             ("bhqd,qde->ebh", {"a": q}, {"b": w}),
             ("bhqd->qdbh", {"a": q}, {}),
+            ("bhqd->hd", {"a": q}, {}),
+            ("bhqd,qde->he", {"a": q}, {"b": w}),
         ]
         self.check([
             Model(equation, [node("Einsum", ["a", "b"][: len(data) + len(constants)], ["y"], equation=equation)], data,
