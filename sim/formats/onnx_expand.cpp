@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace bitjoule {
 namespace {
@@ -157,9 +158,7 @@ void reduce_with(OnnxWriter& w, const std::string& of, const std::string& part) 
   w.with("keepdims", w.node.integer("keepdims", 1));
   if (w.node.has("axes")) w.with("axes", w.node.integers("axes"));
 }
-void reduce_l1(OnnxWriter& w) {
-  reduce_with(w, w.add("Abs", {w.node.input(0)}, "magnitudes"), "");
-}
+void reduce_l1(OnnxWriter& w) { reduce_with(w, w.add("Abs", {w.node.input(0)}, "magnitudes"), ""); }
 void reduce_sum_square(OnnxWriter& w) {
   reduce_with(w, w.add("Mul", {w.node.input(0), w.node.input(0)}, "squares"), "");
 }
@@ -218,8 +217,7 @@ void fused_conv(OnnxWriter& w) {
     const char* const names[] = {"alpha", "beta"};
     if (activation == "Clip" || p->floats_size() > 2)
       w.node.fail("its activation's parameters are not supported");
-    for (int i = 0; i < p->floats_size(); ++i)
-      w.with(names[i], static_cast<double>(p->floats(i)));
+    for (int i = 0; i < p->floats_size(); ++i) w.with(names[i], static_cast<double>(p->floats(i)));
   }
 }
 
@@ -230,6 +228,165 @@ void fused_gemm(OnnxWriter& w) {
   const std::string y = w.add("Gemm", inputs, activation.empty() ? "" : "gemm");
   copy_attributes(w, {"activation", "activation_alpha", "activation_beta", "activation_gamma"});
   if (!activation.empty()) w.add(activation, {y});
+}
+
+/// Of two operands (or one), each letter once in each: a product of matrices between transposes.
+class Einsum {
+ public:
+  explicit Einsum(OnnxWriter& w) : w_(w) {
+    std::string equation = w.node.text("equation", "");
+    equation.erase(std::remove(equation.begin(), equation.end(), ' '), equation.end());
+    if (equation.find("->") == std::string::npos) equation += "->" + implied(equation);
+    const std::size_t arrow = equation.find("->"), comma = equation.find(',');
+    if (equation.find('.') != std::string::npos) refuse(equation);
+    a_ = equation.substr(0, std::min(comma, arrow));
+    if (comma < arrow) b_ = equation.substr(comma + 1, arrow - comma - 1);
+    out_ = equation.substr(arrow + 2);
+    for (const std::string* term : {&a_, &b_, &out_})
+      for (const char letter : *term)
+        if (std::count(term->begin(), term->end(), letter) != 1) refuse(equation);
+    if (w.node.inputs() != (comma < arrow ? 2 : 1) || b_.find(',') != std::string::npos)
+      refuse(equation);
+    for (const char letter : a_) sort_letter(letter, in(b_, letter), own_a_);
+    for (const char letter : b_)
+      if (!in(a_, letter)) sort_letter(letter, false, own_b_);
+    for (const char letter : out_)
+      if (!in(a_ + b_, letter)) refuse(equation);
+    learn(a_, 0);
+    if (!b_.empty()) learn(b_, 1);
+  }
+
+  void write() {
+    if (b_.empty()) {
+      const auto [x, term] = summed_over(0, a_, "sum");
+      w_.add("Transpose", {x});
+      w_.with("perm", order(term, out_));
+      return;
+    }
+    const std::string a = matrices(0, a_, own_a_, summed_, "a");
+    const std::string b = matrices(1, b_, summed_, own_b_, "b");
+    const std::string product = w_.add("MatMul", {a, b}, "product");
+    const std::string letters = shared_ + own_a_ + own_b_;
+    Shape sizes;
+    for (const char letter : letters) sizes.push_back(size(letter));
+    const std::string whole =
+        w_.add("Reshape", {product, w_.integers("product_shape", sizes)}, "whole");
+    w_.add("Transpose", {whole});
+    w_.with("perm", order(letters, out_));
+  }
+
+ private:
+  static bool in(const std::string& term, char letter) {
+    return term.find(letter) != std::string::npos;
+  }
+  [[noreturn]] void refuse(const std::string& equation) const {
+    w_.node.fail(fmt::format("equation \"{}\" is not supported", equation));
+  }
+  /// Without an arrow: the letters that occur once, in alphabetical order.
+  static std::string implied(const std::string& terms) {
+    std::string out;
+    for (const char letter : terms)
+      if (letter != ',' && std::count(terms.begin(), terms.end(), letter) == 1) out += letter;
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  /// Letters of one operand that the result has not are summed first.
+  void sort_letter(char letter, bool is_shared, std::string& own) {
+    const bool stays = in(out_, letter);
+    if (is_shared || stays) (!is_shared ? own : stays ? shared_ : summed_) += letter;
+  }
+  std::pair<std::string, std::string> summed_over(int operand, const std::string& term,
+                                                  const std::string& part) {
+    const std::string& other = operand == 0 ? b_ : a_;
+    Shape axes;
+    std::string left;
+    for (std::size_t i = 0; i < term.size(); ++i)
+      if (in(out_, term[i]) || in(other, term[i]))
+        left += term[i];
+      else
+        axes.push_back(static_cast<std::int64_t>(i));
+    if (axes.empty()) return {w_.node.input(operand), left};
+    const std::string sum = w_.add("ReduceSum", {w_.node.input(operand)}, part);
+    w_.with("axes", axes).with("keepdims", std::int64_t{0});
+    return {sum, left};
+  }
+  void learn(const std::string& term, int operand) {
+    const Shape shape = w_.shape(operand);
+    if (shape.empty()) return;
+    if (shape.size() != term.size()) w_.node.fail("its equation has other axes than its operands");
+    for (std::size_t i = 0; i < term.size(); ++i) {
+      const auto known = sizes_.insert({term[i], shape[i]}).first;
+      if (known->second != shape[i]) w_.node.fail("its operands' sizes do not fit");
+    }
+  }
+  std::int64_t size(char letter) const {
+    const auto found = sizes_.find(letter);
+    return found == sizes_.end() ? 1 : found->second;
+  }
+  static Shape order(const std::string& from, const std::string& to) {
+    Shape perm;
+    for (const char letter : to) perm.push_back(static_cast<std::int64_t>(from.find(letter)));
+    return perm;
+  }
+  /// [shared, rows, columns], or [rows, columns] where nothing is shared.
+  std::string matrices(int operand, const std::string& term, const std::string& rows,
+                       const std::string& columns, const std::string& part) {
+    const auto [x, left] = summed_over(operand, term, part + "_sum");
+    const std::string moved = w_.add("Transpose", {x}, part);
+    w_.with("perm", order(left, shared_ + rows + columns));
+    Shape sizes(shared_.empty() ? 2 : 3, 1);
+    for (const char letter : shared_) sizes[0] *= size(letter);
+    for (const char letter : rows) sizes[sizes.size() - 2] *= size(letter);
+    for (const char letter : columns) sizes.back() *= size(letter);
+    return w_.add("Reshape", {moved, w_.integers(part + "_shape", sizes)}, part + "_matrices");
+  }
+
+  OnnxWriter& w_;
+  std::string a_, b_, out_, shared_, summed_, own_a_, own_b_;
+  std::map<char, std::int64_t> sizes_;
+};
+void einsum(OnnxWriter& w) { Einsum(w).write(); }
+
+/// acc32 * (sA * sB) + bias, with A quantized by the row's extremes (DynamicQuantizeMatMul) or
+/// before.
+void integer_product(OnnxWriter& w, const Names& codes, const std::string& scale, int bias) {
+  const std::string sums = w.add("MatMulInteger", codes, "sums");
+  const std::string real = w.add("Cast", {sums}, "real");
+  w.with("to", std::int64_t{onnx::TensorProto::FLOAT});
+  const std::string scaled = w.add("Mul", {real, scale}, w.has(bias) ? "scaled" : "");
+  if (w.has(bias)) w.add("Add", {scaled, w.node.input(bias)});
+}
+
+void dynamic_quantize_matmul(OnnxWriter& w) {
+  const std::string codes = w.add("DynamicQuantizeLinear", {w.node.input(0)}, "codes");
+  w.nodes.back().add_output(w.name("scale"));
+  w.nodes.back().add_output(w.name("zero"));
+  Names operands = {codes, w.node.input(1), w.name("zero")};
+  if (w.has(3)) operands.push_back(w.node.input(3));
+  const std::string scale = w.add("Mul", {w.name("scale"), w.node.input(2)}, "scales");
+  integer_product(w, operands, scale, 4);
+}
+
+void matmul_integer_to_float(OnnxWriter& w) {
+  Names operands = {w.node.input(0), w.node.input(1), w.node.input(4), w.node.input(5)};
+  while (operands.back().empty()) operands.pop_back();
+  const std::string scale = w.add("Mul", {w.node.input(2), w.node.input(3)}, "scales");
+  integer_product(w, operands, scale, 6);
+}
+
+/// Packed weights of 2, 4 or 8 bits with a scale for each block of a row.
+void matmul_nbits(OnnxWriter& w) {
+  if (w.has(4)) w.node.fail("g_idx is not supported");
+  if (w.node.integer("weight_prepacked", 0) != 0)
+    w.node.fail("prepacked weights are not supported");
+  Names stored = {w.node.input(1), w.node.input(2)};
+  if (w.has(3)) stored.push_back(w.node.input(3));
+  const std::string weights = w.add("DequantizeBits", stored, "weights");
+  for (const char* name : {"K", "N", "block_size"}) w.with(name, w.node.integer(name, 0));
+  w.with("bits", w.node.integer("bits", 4)).in_domain(kOwnDomain);
+  const std::string product =
+      w.add("MatMul", {w.node.input(0), weights}, w.has(5) ? "product" : "");
+  if (w.has(5)) w.add("Add", {product, w.node.input(5)});
 }
 
 // Quantized operators of com.microsoft, as their definitions say: dequantized, computed in floats,
@@ -273,8 +430,8 @@ const char* const kOfGlobalAveragePool = "GlobalAveragePool";
 const char* const kOfAveragePool = "AveragePool";
 const char* const kOfSoftmax = "Softmax";
 
-// Transposed convolutions: zeros between the pixels and around them, then a convolution by the turned
-// kernel.
+// Transposed convolutions: zeros between the pixels and around them, then a convolution by the
+// turned kernel.
 
 void conv_transpose(OnnxWriter& w) {
   const Shape x = w.shape(0), k = w.shape(1);
@@ -386,15 +543,14 @@ class Recurrent {
       in_order = w_.add("Transpose", {in_order}, part("by_step"));
       w_.with("perm", Shape{1, 0, 2});
     }
-    const std::string rows = w_.add(
-        "Reshape", {in_order, w_.integers(part("rows_shape"), {steps_ * batch_, inputs})},
-        part("rows"));
+    const std::string rows =
+        w_.add("Reshape", {in_order, w_.integers(part("rows_shape"), {steps_ * batch_, inputs})},
+               part("rows"));
     Names product = {rows, weights_};
     if (!input_bias_.empty()) product.push_back(input_bias_);
     const std::string gates = w_.add("Gemm", product, part("gates"));
     w_.with("transB", std::int64_t{1});
-    gates_of_ = w_.add("Reshape",
-                       {gates, w_.integers(part("gates_shape"), {steps_, batch_, n})},
+    gates_of_ = w_.add("Reshape", {gates, w_.integers(part("gates_shape"), {steps_, batch_, n})},
                        part("sequence"));
   }
 
@@ -429,9 +585,10 @@ class Recurrent {
   const std::string& recurrent_bias() const { return recurrent_bias_; }
 
   std::string initial(int operand, const char* what) {
-    if (!w_.has(operand)) return "";
+    if (!w_.has(operand) || w_.is_zero(operand)) return "";
     if (!by_batch_) return own(operand, what);
-    const std::string row = w_.add("Slice", {w_.node.input(operand)}, part(fmt::format("{}.slice", what)));
+    const std::string row =
+        w_.add("Slice", {w_.node.input(operand)}, part(fmt::format("{}.slice", what)));
     w_.with("starts", Shape{direction_}).with("ends", Shape{direction_ + 1}).with("axes", Shape{1});
     const std::string name = w_.add("Squeeze", {row}, part(what));
     w_.with("axes", Shape{1});
@@ -491,10 +648,10 @@ States lstm_states(OnnxWriter& w, Recurrent& r) {
         const std::string part = r.columns(sum, at * h, h, 1, fmt::format("{}.{}", turn, what));
         return w.add(op, {part}, r.part(turn, fmt::format("{}_gate", what).c_str()));
       };
-      states.cell = w.add("Mul", {gate(0, "Sigmoid", "i"), gate(3, "Tanh", "c")},
-                          r.part(turn, "cell"));
-      hidden = w.add("Mul", {gate(1, "Sigmoid", "o"),
-                             w.add("Tanh", {states.cell}, r.part(turn, "tanh"))},
+      states.cell =
+          w.add("Mul", {gate(0, "Sigmoid", "i"), gate(3, "Tanh", "c")}, r.part(turn, "cell"));
+      hidden = w.add("Mul",
+                     {gate(1, "Sigmoid", "o"), w.add("Tanh", {states.cell}, r.part(turn, "tanh"))},
                      r.part(turn, "hidden"));
     } else {
       const std::string back = r.product(turn, hidden, 0, 4 * h, "recurrent");
@@ -525,8 +682,7 @@ States gru_states(OnnxWriter& w, Recurrent& r) {
       const std::string z = w.add("Sigmoid", {part(sum, 0, 1, "z")}, r.part(turn, "z_gate"));
       std::string fresh = part(sum, 2, 1, "n");
       if (before && !r.recurrent_bias().empty()) {
-        const std::string reset =
-            w.add("Sigmoid", {part(sum, 1, 1, "r")}, r.part(turn, "r_gate"));
+        const std::string reset = w.add("Sigmoid", {part(sum, 1, 1, "r")}, r.part(turn, "r_gate"));
         const std::string kept =
             w.add("Mul", {reset, part(r.recurrent_bias(), 2, 0, "n_bias")}, r.part(turn, "kept"));
         fresh = w.add("Add", {part(in, 2, 1, "n_in"), kept}, r.part(turn, "n_sum"));
@@ -560,10 +716,9 @@ States rnn_states(OnnxWriter& w, Recurrent& r) {
   for (std::int64_t turn = 0; turn < r.steps(); ++turn) {
     const std::string in = r.input_gates(turn);
     const std::string sum =
-        hidden.empty()
-            ? r.without_state(turn, in)
-            : w.add("Add", {in, r.product(turn, hidden, 0, r.hidden(), "recurrent")},
-                    r.part(turn, "sum"));
+        hidden.empty() ? r.without_state(turn, in)
+                       : w.add("Add", {in, r.product(turn, hidden, 0, r.hidden(), "recurrent")},
+                               r.part(turn, "sum"));
     hidden = w.add("Tanh", {sum}, r.part(turn, "hidden"));
     states.hidden.push_back(hidden);
   }
@@ -611,7 +766,7 @@ void recurrent(OnnxWriter& w) {
 }  // namespace
 
 Shape OnnxWriter::shape(int operand) const {
-  const Shape* found = shapes_(node.input(operand));
+  const Shape* found = known_.shape(node.input(operand));
   return found == nullptr ? Shape() : *found;
 }
 
@@ -692,6 +847,7 @@ const std::vector<OnnxExpansion>& onnx_expansions() {
       {"", "ReduceL2", reduce_l2},
       {"", "ReduceSumSquare", reduce_sum_square},
       {"", "ConvTranspose", conv_transpose},
+      {"", "Einsum", einsum},
       {"", "LSTM", recurrent<lstm_states, 4>},
       {"", "GRU", recurrent<gru_states, 3>},
       {"", "RNN", recurrent<rnn_states, 1>},
@@ -699,6 +855,9 @@ const std::vector<OnnxExpansion>& onnx_expansions() {
       {kMs, "BiasGelu", erf_gelu},
       {kMs, "FastGelu", fast_gelu},
       {kMs, "QuickGelu", quick_gelu},
+      {kMs, "DynamicQuantizeMatMul", dynamic_quantize_matmul},
+      {kMs, "MatMulIntegerToFloat", matmul_integer_to_float},
+      {kMs, "MatMulNBits", matmul_nbits},
       {kMs, "FusedMatMul", fused_matmul},
       {kMs, "FusedConv", fused_conv},
       {kMs, "FusedGemm", fused_gemm},
@@ -725,15 +884,16 @@ const OnnxExpansion* find_onnx_expansion(const OnnxNode& node) {
 }
 
 std::deque<onnx::NodeProto> expanded_onnx(const onnx::NodeProto& proto, const std::string& file,
-                                          int opset, const OnnxWriter::Shapes& shapes) {
+                                          int opset, const OnnxWriter::Known& known) {
   const OnnxNode node(proto, file, opset);
   const OnnxExpansion* row = find_onnx_expansion(node);
   if (row == nullptr) return {proto};
-  OnnxWriter writer(node, shapes);
+  OnnxWriter writer(node, known);
   row->expand(writer);
   std::deque<onnx::NodeProto> all;
   for (const onnx::NodeProto& part : writer.nodes)
-    for (onnx::NodeProto& one : expanded_onnx(part, file, opset, shapes)) all.push_back(std::move(one));
+    for (onnx::NodeProto& one : expanded_onnx(part, file, opset, known))
+      all.push_back(std::move(one));
   return all;
 }
 

@@ -15,14 +15,18 @@ namespace bitjoule {
 /// Writes the nodes that stand for one.
 class OnnxWriter {
  public:
-  /// Sizes of a value; nullptr where they are not known.
-  using Shapes = std::function<const Shape*(const std::string&)>;
-  OnnxWriter(const OnnxNode& of, Shapes shapes) : node(of), shapes_(std::move(shapes)) {}
+  /// What is known of values.
+  struct Known {
+    std::function<const Shape*(const std::string&)> shape;  ///< nullptr where it is not known
+    std::function<bool(const std::string&)> is_zero;        ///< a constant of zeros alone
+  };
+  OnnxWriter(const OnnxNode& of, Known known) : node(of), known_(std::move(known)) {}
 
   const OnnxNode& node;
   /// Of an operand; empty where it is not known.
   Shape shape(int operand) const;
   bool has(int operand) const { return !node.input(operand).empty(); }
+  bool is_zero(int operand) const { return known_.is_zero(node.input(operand)); }
 
   /// Appends a node; its output is `part` of this one, or this one's output itself where `part` is
   /// empty. Returns the output's name.
@@ -45,7 +49,7 @@ class OnnxWriter {
   std::deque<onnx::NodeProto> nodes;
 
  private:
-  Shapes shapes_;
+  Known known_;
 };
 
 struct OnnxExpansion {
@@ -60,6 +64,6 @@ const OnnxExpansion* find_onnx_expansion(const OnnxNode& node);
 
 /// The node as others, until none of them can be expanded; the node itself where it cannot.
 std::deque<onnx::NodeProto> expanded_onnx(const onnx::NodeProto& proto, const std::string& file,
-                                          int opset, const OnnxWriter::Shapes& shapes);
+                                          int opset, const OnnxWriter::Known& known);
 
 }  // namespace bitjoule

@@ -139,8 +139,7 @@ Infos resize(const OnnxOperands& in) {
   for (std::size_t i = 0; i < x.size(); ++i) {
     if (!(scales[i] > 0 && scales[i] < 65536))
       node.fail(fmt::format("scales: expected positive numbers, got {}", scales[i]));
-    out.push_back(static_cast<std::int64_t>(
-        std::floor(static_cast<float>(x[i]) * scales[i])));
+    out.push_back(static_cast<std::int64_t>(std::floor(static_cast<float>(x[i]) * scales[i])));
   }
   return {{in.type(0), out}};
 }
@@ -186,6 +185,103 @@ Folded fold_turned(const OnnxOperands& in, const Infos& out) {
   return {computed_tensor(in.node, out[0], std::move(bytes))};
 }
 
+/// MatMulNBits' weights: codes [N, blocks, bytes], low bits first; scales and zero-points of blocks
+/// along K, zero-points packed a row like codes, or of the scales' type. Without, half the range.
+Infos bits(const OnnxOperands& in) {
+  require_own(in.node);
+  const OnnxNode& node = in.node;
+  const std::int64_t k = node.integer("K", 0), n = node.integer("N", 0);
+  const std::int64_t block = node.integer("block_size", 0), width = node.integer("bits", 4);
+  if (k < 1 || n < 1 || k > kMaxTensorElements / n || block < 16 || block > k * 2 + 256 ||
+      (block & (block - 1)) != 0 || (width != 2 && width != 4 && width != 8))
+    node.fail(fmt::format("K {}, N {}, blocks of {}, {} bits", k, n, block, width));
+  const std::int64_t blocks = (k + block - 1) / block;
+  if (in.type(0) != P::UINT8 || volume_of(in.shape(0)) != n * blocks * block * width / 8 ||
+      volume_of(in.shape(1)) != n * blocks)
+    node.fail("its weights or scales have another size");
+  const std::int64_t packed = (blocks * width + 7) / 8;
+  if (in.has(2) && volume_of(in.shape(2)) != n * (in.type(2) == P::UINT8 ? packed : blocks))
+    node.fail("its zero-points have another size");
+  return {{in.type(1), {k, n}}};
+}
+
+Folded fold_bits(const OnnxOperands& in, const Infos& out) {
+  const OnnxNode& node = in.node;
+  const std::int64_t k = out[0].shape[0], n = out[0].shape[1];
+  const std::int64_t block = node.integer("block_size", 0), width = node.integer("bits", 4);
+  const std::int64_t blocks = (k + block - 1) / block, packed = (blocks * width + 7) / 8;
+  const StoredTensor codes = in.value(0);
+  const OnnxNumbers scales = numbers_of(in.value(1));
+  const bool has_zeros = in.has(2), are_packed = has_zeros && in.type(2) == P::UINT8;
+  const StoredTensor zero_codes = has_zeros ? in.value(2) : StoredTensor();
+  const OnnxNumbers zeros = has_zeros && !are_packed ? numbers_of(zero_codes) : OnnxNumbers();
+  const auto code = [width](const std::uint8_t* row, std::int64_t i) {
+    return row[i * width / 8] >> (i * width % 8) & ((1 << width) - 1);
+  };
+  OnnxNumbers y;
+  y.real.resize(static_cast<std::size_t>(k * n));
+  for (std::int64_t r = 0; r < n; ++r)
+    for (std::int64_t i = 0; i < k; ++i) {
+      const std::int64_t b = r * blocks + i / block;
+      double zero = static_cast<double>(1 << (width - 1));
+      if (are_packed) zero = code(zero_codes.data + r * packed, i / block);
+      if (has_zeros && !are_packed) zero = zeros.real[static_cast<std::size_t>(b)];
+      const int q = code(codes.data + b * block * width / 8, i % block);
+      y.real[static_cast<std::size_t>(i * n + r)] =
+          (q - zero) * scales.real[static_cast<std::size_t>(b)];
+    }
+  return {tensor_of(node, out[0], y)};
+}
+
+/// The upper or lower triangle of the last two axes; zeros elsewhere.
+Infos triangle(const OnnxOperands& in) {
+  if (in.shape(0).size() < 2) in.node.fail("expected 2 axes or more");
+  return {in.info(0)};
+}
+
+Folded fold_triangle(const OnnxOperands& in, const Infos& out) {
+  const StoredTensor from = in.value(0);
+  const bool upper = in.node.integer("upper", 1) != 0;
+  const std::int64_t k = in.has(1) ? in.integers(1).at(0) : 0;
+  const std::int64_t rows = out[0].shape[out[0].shape.size() - 2], columns = out[0].shape.back();
+  const auto width = static_cast<std::size_t>(from.type->block_bytes);
+  std::string bytes(reinterpret_cast<const char*>(from.data), from.bytes);
+  for (std::int64_t i = 0; i < volume_of(out[0].shape); ++i) {
+    const std::int64_t distance = i % columns - i / columns % rows;
+    if (upper ? distance < k : distance > k)
+      std::memset(&bytes[static_cast<std::size_t>(i) * width], 0, width);
+  }
+  return {computed_tensor(in.node, out[0], std::move(bytes))};
+}
+
+/// Sums up to each place of an axis, or up to the one before; from behind.
+Infos sums(const OnnxOperands& in) { return {in.info(0)}; }
+
+Folded fold_sums(const OnnxOperands& in, const Infos& out) {
+  const Shape& shape = out[0].shape;
+  const auto axis =
+      static_cast<std::size_t>(in.node.settled_axis(in.integers(1).at(0), shape.size()));
+  const bool back = in.node.integer("reverse", 0) != 0,
+             excludes = in.node.integer("exclusive", 0) != 0;
+  OnnxNumbers x = numbers_of(in.value(0));
+  const auto stride = static_cast<std::size_t>(strides_of(shape)[axis]);
+  const auto n = static_cast<std::size_t>(shape[axis]);
+  const auto add_up = [&](auto& values) {
+    for (std::size_t first = 0; first < values.size(); first += n * stride)
+      for (std::size_t i = first; i < first + stride; ++i) {
+        auto sum = values[i] - values[i];
+        for (std::size_t j = 0; j < n; ++j) {
+          auto& value = values[i + (back ? n - 1 - j : j) * stride];
+          const auto before = sum;
+          sum += value;
+          value = excludes ? before : sum;
+        }
+      }
+  };
+  x.integer ? add_up(x.whole) : add_up(x.real);
+  return {tensor_of(in.node, out[0], x)};
+}
+
 Infos tile(const OnnxOperands& in) {
   const Shape times = in.integers(1);
   Shape out = in.shape(0);
@@ -214,6 +310,11 @@ const std::vector<OnnxRule>& onnx_source_rules() {
        resize, nullptr},
       {"Upsample", 1, 2, 1, "mode:s scales:F", resize, nullptr},
       {"Tile", 2, 2, 1, "", tile, nullptr},
+      // On constants only.
+      {"Trilu", 1, 2, 1, "upper:i", triangle, fold_triangle},
+      {"CumSum", 2, 2, 1, "exclusive:i reverse:i", sums, fold_sums},
+      // The weights of com.microsoft's MatMulNBits.
+      {"DequantizeBits", 2, 3, 1, "K:i N:i bits:i block_size:i", bits, fold_bits},
       // Parts of a transposed convolution.
       {"SpreadImage", 1, 1, 1, "sizes:I starts:I steps:I", spread, nullptr},
       {"TurnKernel", 1, 1, 1, "group:i", turned, fold_turned},

@@ -212,6 +212,11 @@ onnx::TensorProto constant_tensor(const OnnxNode& node) {
   return tensor;
 }
 
+bool is_zero(const StoredTensor& tensor) {
+  return std::all_of(tensor.data, tensor.data + tensor.bytes,
+                     [](std::uint8_t byte) { return byte == 0; });
+}
+
 std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
   const onnx::ModelProto model = parse_onnx_model(blob);
   const onnx::GraphProto& graph = model.graph();
@@ -224,10 +229,10 @@ std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
   const int opset = onnx_opset(model);
   const auto visit = [&](const onnx::NodeProto& proto) {
     const OnnxNode node(proto, blob.name(), opset);
-    const auto known = [&](const std::string& name) { return name.empty() || values.has(name); };
+    const auto is_known = [&](const std::string& name) { return name.empty() || values.has(name); };
     const bool fresh = std::none_of(proto.output().begin(), proto.output().end(),
                                     [&](const std::string& name) { return values.has(name); });
-    if (fresh && std::all_of(proto.input().begin(), proto.input().end(), known) &&
+    if (fresh && std::all_of(proto.input().begin(), proto.input().end(), is_known) &&
         is_computed(node, true)) {
       try {
         values.add_node(proto);
@@ -239,8 +244,13 @@ std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
     }
     read.insert(proto.input().begin(), proto.input().end());
   };
-  const auto shapes = [&values](const std::string& name) -> const Shape* {
+  OnnxWriter::Known known;
+  known.shape = [&values](const std::string& name) {
     return values.has(name) ? &values.info(name).shape : nullptr;
+  };
+  known.is_zero = [&values](const std::string& name) {
+    return values.has(name) && values.kind(name) != OnnxValues::Kind::kData &&
+           is_zero(values.value(name));
   };
   std::deque<onnx::NodeProto> parts;  // which the values point at
   for (const onnx::NodeProto& proto : graph.node()) {
@@ -249,7 +259,7 @@ std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
       continue;
     }
     try {
-      for (onnx::NodeProto& part : expanded_onnx(proto, blob.name(), opset, shapes))
+      for (onnx::NodeProto& part : expanded_onnx(proto, blob.name(), opset, known))
         visit(parts.emplace_back(std::move(part)));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kInput) throw;

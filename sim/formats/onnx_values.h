@@ -71,6 +71,9 @@ bool is_computed(const OnnxNode& node, bool constants);
 /// What a Constant node holds where that is no `value`; throws an input Error for strings.
 onnx::TensorProto constant_tensor(const OnnxNode& node);
 
+/// Whether all bytes of a tensor are 0.
+bool is_zero(const StoredTensor& tensor);
+
 /// All constants of a model by name: initializers, Constants, and what layers read that is computed
 /// from those. Such as cannot be read or computed are left out.
 std::vector<StoredTensor> onnx_tensors(const Blob& blob);

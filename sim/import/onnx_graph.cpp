@@ -21,11 +21,12 @@ constexpr int kOldestOpset = 7, kNewestOpset = 23;
 /// Operands that say what the node does, which must be known before anything runs.
 bool is_setting(const std::string& op_type, int operand) {
   static const std::map<std::string, std::set<int>> kOperands = {
-      {"Clip", {1, 2}},        {"ConstantOfShape", {0}}, {"Dropout", {1, 2}}, {"Expand", {1}},
-      {"Pad", {1, 2, 3}},      {"Range", {0, 1, 2}},     {"ReduceMean", {1}}, {"Reshape", {1}},
-      {"Slice", {1, 2, 3, 4}}, {"Split", {1}},           {"Squeeze", {1}},    {"Unsqueeze", {1}},
-      {"Resize", {1, 2, 3}},   {"Upsample", {1}},        {"Tile", {1}},       {"ReduceSum", {1}},
-      {"ReduceMax", {1}},      {"ReduceMin", {1}},       {"ReduceProd", {1}}};
+      {"Clip", {1, 2}},        {"ConstantOfShape", {0}}, {"Dropout", {1, 2}},   {"Expand", {1}},
+      {"Pad", {1, 2, 3}},      {"Range", {0, 1, 2}},     {"ReduceMean", {1}},   {"Reshape", {1}},
+      {"Slice", {1, 2, 3, 4}}, {"Split", {1}},           {"Squeeze", {1}},      {"Unsqueeze", {1}},
+      {"Trilu", {1}},          {"CumSum", {1}},          {"Resize", {1, 2, 3}}, {"Upsample", {1}},
+      {"Tile", {1}},           {"ReduceSum", {1}},       {"ReduceMax", {1}},    {"ReduceMin", {1}},
+      {"ReduceProd", {1}}};
   const auto found = kOperands.find(op_type);
   return found != kOperands.end() && found->second.count(operand) != 0;
 }
@@ -216,7 +217,11 @@ void OnnxGraph::infer() {
   auto& nodes = *model_.mutable_graph()->mutable_node();
   std::vector<onnx::NodeProto*> stated(static_cast<std::size_t>(nodes.size()));
   nodes.ExtractSubrange(0, nodes.size(), stated.data());
-  const auto shapes = [this](const std::string& name) { return shape(name); };
+  OnnxWriter::Known known;
+  known.shape = [this](const std::string& name) { return shape(name); };
+  known.is_zero = [this](const std::string& name) {
+    return is_constant(name) && is_zero(values_.value(name));
+  };
   for (onnx::NodeProto* one : stated) {
     const OnnxNode node(*one, file_, opset_);
     if (find_onnx_expansion(node) == nullptr || is_left_out(*one)) {
@@ -225,7 +230,7 @@ void OnnxGraph::infer() {
       continue;
     }
     const std::unique_ptr<onnx::NodeProto> replaced(one);
-    for (const onnx::NodeProto& part : expanded_onnx(*one, file_, opset_, shapes)) {
+    for (const onnx::NodeProto& part : expanded_onnx(*one, file_, opset_, known)) {
       onnx::NodeProto& added = *nodes.Add();
       added = part;
       infer(added);
@@ -239,12 +244,12 @@ void OnnxGraph::infer() {
 }
 
 void OnnxGraph::infer(const onnx::NodeProto& proto_node) {
-    const OnnxNode node(proto_node, file_, opset_);
-    if (is_left_out(proto_node) && find_onnx_rule(node) == nullptr)
-      leave_out(node);
-    else
-      values_.add_node(proto_node);
-    if (!is_left_out(proto_node) && !is_constant(node.output())) refuse_empty(node);
+  const OnnxNode node(proto_node, file_, opset_);
+  if (is_left_out(proto_node) && find_onnx_rule(node) == nullptr)
+    leave_out(node);
+  else
+    values_.add_node(proto_node);
+  if (!is_left_out(proto_node) && !is_constant(node.output())) refuse_empty(node);
 }
 
 void OnnxGraph::compare_declared() {

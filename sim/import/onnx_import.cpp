@@ -36,7 +36,8 @@ const OnnxOperator* operator_of(const OnnxNode& node) {
 /// Parts of recurrent layers and transposed convolutions, which stand in no file.
 bool is_own(const std::string& op_type) {
   return op_type == "LstmCell" || op_type == "LstmHidden" || op_type == "GruReset" ||
-         op_type == "GruHidden" || op_type == "SpreadImage";
+         op_type == "GruHidden" || op_type == "SpreadImage" || op_type == "DequantizeBits" ||
+         op_type == "TurnKernel";
 }
 
 /// What an operator that is left out would produce becomes an input of the network.
@@ -48,7 +49,9 @@ void skip_node(OnnxBuilder& builder, const OnnxGraph& graph, const OnnxNode& nod
 void add_node(OnnxBuilder& builder, const OnnxGraph& graph, const OnnxNode& node) {
   if (graph.is_constant(node.output())) return;
   if (graph.is_left_out(node.proto())) return skip_node(builder, graph, node);
-  operator_of(node)->add(builder, node);
+  const OnnxOperator* row = operator_of(node);
+  if (row == nullptr) node.fail("of data it is not supported");
+  row->add(builder, node);
   for (int i = 1; i < node.outputs(); ++i)
     if (graph.readers(node.output(i)) > 0 && !builder.has(node.output(i)))
       node.fail(fmt::format("its output {} (\"{}\") is read, but only the first is supported",
@@ -62,7 +65,8 @@ std::vector<std::string> onnx_operator_names() {
   for (const OnnxOperator* row : all_operators())
     if (!is_own(row->op_type)) names.emplace_back(row->op_type);
   for (const OnnxExpansion& row : onnx_expansions())
-    names.push_back(*row.domain == '\0' ? row.op_type : fmt::format("{}.{}", row.domain, row.op_type));
+    names.push_back(*row.domain == '\0' ? row.op_type
+                                        : fmt::format("{}.{}", row.domain, row.op_type));
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -70,8 +74,7 @@ std::vector<std::string> onnx_operator_names() {
 std::vector<std::string> onnx_computed_operator_names() {
   std::vector<std::string> names = {"Constant"};
   for (const OnnxRule* rule : onnx_rules())
-    if (rule->fold != nullptr && find_operator(rule->op_type) == nullptr &&
-        std::string(rule->op_type) != "TurnKernel")
+    if (rule->fold != nullptr && find_operator(rule->op_type) == nullptr && !is_own(rule->op_type))
       names.emplace_back(rule->op_type);
   std::sort(names.begin(), names.end());
   return names;

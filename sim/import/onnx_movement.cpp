@@ -66,8 +66,6 @@ void concat(OnnxBuilder& builder, const OnnxNode& node) {
 
 void slice(OnnxBuilder& builder, const OnnxNode& node) {
   const OnnxSlice kept = onnx_slice(builder.graph().operands(node));
-  for (const std::int64_t step : kept.steps)
-    if (step < 0) node.fail("steps: slices that reverse the order are not supported");
   const std::string input = builder.plain(node.input(0));
   builder.add(node,
               slice_of(builder.shape(node, node.input(0)), kept.shape, kept.starts, kept.steps),
@@ -316,6 +314,25 @@ void resize(OnnxBuilder& builder, const OnnxNode& node) {
   builder.add(node, op, {input}, last);
 }
 
+/// Kernels that are computed, by groups: [inputs, outputs / group, ...] as [outputs, inputs /
+/// group,
+/// ...], each turned by half a turn.
+void turn(OnnxBuilder& builder, const OnnxNode& node) {
+  const Shape from = builder.shape(node, node.input(0)), to = builder.shape(node, node.output());
+  const std::int64_t group = node.integer("group", 1);
+  Shape grouped = {group, from[0] / group, from[1]}, axes = {0, 2, 1};
+  Shape starts = {0, 0}, steps = {1, 1};
+  for (std::size_t i = 2; i < from.size(); ++i) {
+    grouped.push_back(from[i]);
+    axes.push_back(static_cast<std::int64_t>(i) + 1);
+    starts.push_back(from[i] - 1);
+    steps.push_back(-1);
+  }
+  const std::string exchanged =
+      builder.transposed(node, builder.plain(node.input(0)), grouped, axes);
+  builder.add(node, slice_of(to, to, starts, steps), {exchanged}, false);
+}
+
 /// The pixels of an image `steps` apart, from `starts` on, with zeros around: what a transposed
 /// convolution works on.
 void spread(OnnxBuilder& builder, const OnnxNode& node) {
@@ -340,13 +357,24 @@ void spread(OnnxBuilder& builder, const OnnxNode& node) {
 
 const std::vector<OnnxOperator>& onnx_movement_operators() {
   static const std::vector<OnnxOperator> kRows = {
-      {"Reshape", reshape},   {"Flatten", reshape},     {"Squeeze", reshape},
-      {"Unsqueeze", reshape}, {"Transpose", transpose}, {"Concat", concat},
-      {"Slice", slice},       {"Split", split},         {"Pad", pad},
-      {"Gather", gather},     {"Expand", expand},
-      {"Tile", tile}, {"SpaceToDepth", move_blocks}, {"DepthToSpace", move_blocks},
-      {"Resize", resize}, {"Upsample", resize},
+      {"Reshape", reshape},
+      {"Flatten", reshape},
+      {"Squeeze", reshape},
+      {"Unsqueeze", reshape},
+      {"Transpose", transpose},
+      {"Concat", concat},
+      {"Slice", slice},
+      {"Split", split},
+      {"Pad", pad},
+      {"Gather", gather},
+      {"Expand", expand},
+      {"Tile", tile},
+      {"SpaceToDepth", move_blocks},
+      {"DepthToSpace", move_blocks},
+      {"Resize", resize},
+      {"Upsample", resize},
       {"SpreadImage", spread},
+      {"TurnKernel", turn},
   };
   return kRows;
 }

@@ -249,8 +249,9 @@ void gather(TfliteBuilder& builder, const TfliteNode& node) {
   for (std::size_t i = 1; i < order.size(); ++i)
     found.push_back(x.shape[static_cast<std::size_t>(order[i])]);
   for (std::size_t i = 0; i < found.size(); ++i)
-    back.push_back(i < axis ? static_cast<std::int64_t>(i) + 1
-                   : i == axis ? 0 : static_cast<std::int64_t>(i));
+    back.push_back(i < axis    ? static_cast<std::int64_t>(i) + 1
+                   : i == axis ? 0
+                               : static_cast<std::int64_t>(i));
   builder.add(node, transpose_of(found, back), {y.name + ".rows"});
 }
 
@@ -285,8 +286,10 @@ void split_v(TfliteBuilder& builder, const TfliteNode& node) {
 }
 
 /// Positions as Python's slices have them: counted from behind where negative, then clamped.
-std::int64_t position(std::int64_t stated, std::int64_t size) {
-  return std::clamp<std::int64_t>(stated < 0 ? stated + size : stated, 0, size);
+std::int64_t position(std::int64_t stated, std::int64_t size, bool back) {
+  const std::int64_t place = stated < 0 ? stated + size : stated;
+  return back ? std::clamp<std::int64_t>(place, -1, size - 1)
+              : std::clamp<std::int64_t>(place, 0, size);
 }
 
 void strided_slice(TfliteBuilder& builder, const TfliteNode& node) {
@@ -309,12 +312,18 @@ void strided_slice(TfliteBuilder& builder, const TfliteNode& node) {
   Shape starts(axes, 0), steps(axes, 1), to = x.shape;
   for (std::size_t i = 0; i < begin.size(); ++i) {
     const std::int64_t size = x.shape[i];
-    if (strides[i] < 1) node.fail(fmt::format("strides: {} is not supported", strides[i]));
-    starts[i] = mask(0, i) ? 0 : position(begin[i], size);
-    steps[i] = std::min(strides[i], std::max<std::int64_t>(size, 1));
-    std::int64_t stop = mask(1, i) ? size : position(end[i], size);
-    if (mask(4, i)) stop = starts[i] + 1;  // the axis goes: one index of it
-    to[i] = stop <= starts[i] ? 0 : (stop - starts[i] - 1) / steps[i] + 1;
+    const bool back = strides[i] < 0;
+    if (strides[i] == 0) node.fail("strides: expected no 0");
+    const std::int64_t most = std::max<std::int64_t>(size, 1);
+    starts[i] = mask(0, i) ? (back ? size - 1 : 0) : position(begin[i], size, back);
+    steps[i] = std::clamp<std::int64_t>(strides[i], -most, most);
+    std::int64_t stop = mask(1, i) ? (back ? -1 : size) : position(end[i], size, back);
+    if (mask(4, i)) {  // the axis goes: one index of it
+      stop = starts[i] + 1;
+      steps[i] = 1;
+    }
+    const std::int64_t distance = steps[i] < 0 ? starts[i] - stop : stop - starts[i];
+    to[i] = distance <= 0 ? 0 : (distance - 1) / std::abs(steps[i]) + 1;
     if (stop > size) node.fail(fmt::format("index {} of an axis of {}", begin[i], size));
   }
   builder.add(node, slice_of(x.shape, to, starts, steps), {builder.layer_of(node, x)});

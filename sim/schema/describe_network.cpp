@@ -132,7 +132,8 @@ void describe(V& v, VectorOp& c) {
   v.field("axes", c.axes, "transpose: permutation; concat: the axis; lstm, gru: places of gates",
           range(0, 63));
   v.field("starts", c.starts, "slice: first index; pad: leading padding", at_least(0));
-  v.field("steps", c.steps, "slice; pad: from one element to the next", at_least(1));
+  v.field("steps", c.steps, "slice; pad: from one element to the next; of a slice below 0: back",
+          range(-kMaxVectorElements, kMaxVectorElements));
   v.field("resize", c.resize, "resize, resize_nearest: where elements come from");
   v.field("codes", c.codes, "of a quantized network: operands and result are integer codes");
 }

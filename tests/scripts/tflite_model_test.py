@@ -10,6 +10,7 @@ import unittest
 
 import numpy as np
 
+from tflite_state_test import Arithmetic, sigmoid, tanh
 from tflite_models import (
     ADD_N,
     CUSTOM,
@@ -93,6 +94,8 @@ class TfliteModelTest(unittest.TestCase):
             (STRIDED_SLICE, ([0, 1, -4], [2, 5, 6], [1, 2, 3]), (0, 0, 0), x[0:2, 1:5:2, -4:6:3]),
             (STRIDED_SLICE, ([1, 3, 2], [9, -1, 1], [1, 1, 1]), (2, 4, 0), x[1:9, :-1, 2:]),
             (STRIDED_SLICE, ([-1, 2], [0, 4], [1, 1]), (0, 0, 1), x[-1, 2:4]),
+            (STRIDED_SLICE, ([1, 4, -1], [-3, 0, 1], [-1, -2, -3]), (0, 0, 0), x[1:-3:-1, 4:0:-2, -1:1:-3]),
+            (STRIDED_SLICE, ([0, 0, 0], [0, 0, 0], [1, -1, 1]), (7, 7, 0), x[:, ::-1]),
             (SLICE, ([0, 2, 1], [1, -1, 4]), None, x[0:1, 2:, 1:5]),
         ]
         for i, (code, operands, masks, expected) in enumerate(cases):
@@ -111,10 +114,10 @@ class TfliteModelTest(unittest.TestCase):
             np.testing.assert_array_equal(got, expected)
         model = Model()
         x = model.tensor("x", (1, 4), scales=(1,), zeros=(0,))
-        operands = [model.tensor(f"c{j}", (2,), "int32", ints(v)) for j, v in enumerate(([0, 3], [1, 0], [1, -1]))]
+        operands = [model.tensor(f"c{j}", (2,), "int32", ints(v)) for j, v in enumerate(([0, 3], [1, 0], [1, 0]))]
         y = model.tensor("y", (1, 3), scales=(1,), zeros=(0,))
         model.add(STRIDED_SLICE, [x, *operands], [y], STRIDED_SLICE_OPTIONS, Table())
-        self.refused(model.bytes([x], [y]), 'node "y" (STRIDED_SLICE): strides: -1 is not supported')
+        self.refused(model.bytes([x], [y]), 'node "y" (STRIDED_SLICE): strides: expected no 0')
 
     def test_every_unsupported_operator_is_told_at_once(self):
         model = Model()
@@ -273,6 +276,61 @@ class TfliteModelTest(unittest.TestCase):
             away = np.sign(half) * ((np.abs(half) + np.array([1, 2])) >> np.array([1, 2]))
             expected = np.clip(away - 3, -128, 127)
             np.testing.assert_array_equal(got[0], expected)
+
+    def test_two_operands_by_the_kernels_integers(self):
+        rng = np.random.default_rng(10)
+        a_scale, b_scale, y_scale = np.float32(0.021), np.float32(0.013), np.float32(0.03)
+
+        def run(code, dtype, options_type=0, options=None, scales=(a_scale, b_scale, y_scale), zeros=(3, -5, 7)):
+            zeros = zeros if dtype == np.int8 else (0, 0, 0)
+            model = Model()
+            name = np.dtype(dtype).name
+            a = model.tensor("a", (4, 9), name, scales=(scales[0],), zeros=(zeros[0],))
+            b = model.tensor("b", (1, 9), name, scales=(scales[1],), zeros=(zeros[1],))
+            y = model.tensor("y", (4, 9), name, scales=(scales[2],), zeros=(zeros[2],))
+            model.add(code, [a, b], [y], options_type, options)
+            info = np.iinfo(dtype)
+            x = rng.integers(info.min, info.max + 1, (4, 9)).astype(dtype)
+            w = rng.integers(info.min, info.max + 1, (1, 9)).astype(dtype)
+            w[w == zeros[1]] += 1
+            got = self.run_one(model, [a, b], [y], [x, w])[0].astype(np.int64)
+            return got - zeros[2], x.astype(np.int64) - zeros[0], w.astype(np.int64) - zeros[1]
+
+        times = Arithmetic(False).times
+        wide = [float(s) for s in (a_scale, b_scale, y_scale)]
+        lo, hi = -128 - 7, 127 - 7
+        got, a, b = run(54, np.int8)  # PRELU
+        below = times(a * b, wide[0] * wide[1] / wide[2])
+        np.testing.assert_array_equal(got, np.clip(np.where(a >= 0, times(a, wide[0] / wide[2]), below), lo, hi))
+        got, a, b = run(99, np.int8)  # SQUARED_DIFFERENCE: 7 more bits, at half the larger scale
+        d = times(a * 128, 0.5) - times(b * 128, wide[1] / (2 * wide[0]))
+        last = (2 * wide[0]) ** 2 / float(np.float32(2**14) * y_scale)
+        np.testing.assert_array_equal(got, np.clip(times(d * d, last), lo, hi))
+        got, a, b = run(42, np.int8, 29, Table())  # DIV, by a reciprocal of 31 bits
+        quotient = np.clip(a * wide[0] / (b * wide[1]) / wide[2], lo, hi)
+        self.assertLess(np.abs(got - quotient).max(), 0.5001)
+        got, a, b = run(0, np.int16, 11, Table(s1=("b", 0)))  # ADD of int16: 15 more bits
+        first, second = times(a << 15, 0.5), times(b << 15, wide[1] / (2 * wide[0]))
+        sums = times(first + second, 2 * wide[0] / (2**15 * wide[2]))
+        np.testing.assert_array_equal(got, np.clip(sums, -32768, 32767))
+        same = (a_scale, a_scale, a_scale)
+        for code, function in ((55, np.maximum), (57, np.minimum)):
+            got, a, b = run(code, np.int8, scales=same, zeros=(3, 3, 3))
+            np.testing.assert_array_equal(got, function(a, b))
+
+    def test_curves_of_int16(self):
+        x = np.arange(-32768, 32768, 7, dtype=np.int16).reshape(1, -1)
+        for code, curve, exact in ((14, sigmoid, lambda v: 1 / (1 + np.exp(-v))), (28, tanh, np.tanh)):
+            for scale in (2.0**-12, 0.00031):
+                model = Model()
+                a = model.tensor("a", x.shape, "int16", scales=(scale,), zeros=(0,))
+                y = model.tensor("y", x.shape, "int16", scales=(2.0**-15,), zeros=(0,))
+                model.add(code, [a], [y])
+                got = self.run_one(model, [a], [y], [x])[0].astype(np.int64)
+                if scale == 2.0**-12:
+                    np.testing.assert_array_equal(got, curve(x.astype(np.int64)))
+                real = exact(x * float(np.float32(scale))) * 32768
+                self.assertLess(np.abs(got - real).max(), 20)
 
     def test_movement_as_numpy_has_it(self):
         x = np.arange(2 * 3 * 4, dtype=np.int8).reshape(1, 2, 3, 4)

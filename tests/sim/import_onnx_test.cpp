@@ -203,21 +203,21 @@ TEST_CASE("onnx: sizes that contradict each other, or that nothing can be divide
 TEST_CASE("onnx: faults name the node or the input") {
   OnnxModel unknown;
   unknown.input("x", {4}).output("y");
-  unknown.node("Softsign", {"x"}, "a");
-  unknown.node("Mish", {"a"}, "b");
-  unknown.node("Softsign", {"b"}, "c");
-  unknown.node("Abs", {"c"}, "y");  // known, but of constants alone
+  unknown.node("Hardmax", {"x"}, "a");
+  unknown.node("Det", {"a"}, "b");
+  unknown.node("Hardmax", {"b"}, "c");
+  unknown.node("Mod", {"c"}, "y");  // known, but of constants alone
   const std::string what_then =
       "; --skip-unknown leaves them out, and what they would produce becomes an input of the "
       "network";
   CHECK(message_of(unknown) ==
-        "m.onnx: operators that are not supported (opset 13): 2 x Softsign (first: node "
-        "\"Softsign_a\"), 1 x Mish (node \"Mish_b\"), 1 x Abs (node \"Abs_y\")" +
+        "m.onnx: operators that are not supported (opset 13): 2 x Hardmax (first: node "
+        "\"Hardmax_a\"), 1 x Det (node \"Det_b\"), 1 x Mod (node \"Mod_y\")" +
             what_then);
 
   OnnxModel partly;
   partly.input("x", {4}).output("y");
-  partly.node("Softsign", {"x"}, "a");
+  partly.node("Hardmax", {"x"}, "a");
   partly.node("Relu", {"a"}, "y");
   ImportOptions skip;
   skip.skip_unknown = true;

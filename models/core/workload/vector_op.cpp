@@ -299,6 +299,9 @@ void check_vector_op(const VectorOp& op) {
     checked_volume("embedding table", {op.table_rows, op.cols});
     if (op.tokens < 0 || op.position < 0) refuse("tokens and position: expected at least 0");
   }
+  for (const std::int64_t step : op.steps)
+    if (step == 0 || (step < 0 && op.kind != VectorKind::kSlice))
+      refuse("steps: expected positive numbers, or of a slice negative ones");
   check_routing(op, refuse);
   check_reshaped(op, refuse);
   check_gates(op, refuse);

@@ -1,0 +1,324 @@
+"""ONNX operators that are written as others before they are built (norms, recurrent layers, transposed
+convolutions, fused and quantized operators of com.microsoft), against numpy."""
+
+import math
+import pathlib
+import tempfile
+import unittest
+
+import numpy as np
+from onnx import helper
+
+from onnx_models import Model, OnnxTest, dequantized, floats, ints
+
+MS = "com.microsoft"
+node = helper.make_node
+
+
+def logistic(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def gelu(x):
+    return 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+
+
+def quantized(x, scale, zero, dtype=np.uint8):
+    info = np.iinfo(dtype)
+    return np.clip(np.rint(x / scale) + zero, info.min, info.max)
+
+
+class WrittenTest(OnnxTest):
+    def test_norms(self):
+        x, gamma, beta = self.normal(2, 6, 3, 4), self.normal(6), self.normal(6)
+        wide = x.astype(np.float64)
+
+        def normed(v, axes, epsilon):
+            return (v - v.mean(axes, keepdims=True)) / np.sqrt(v.var(axes, keepdims=True) + epsilon)
+
+        def channels(v):
+            return v * gamma.reshape(6, 1, 1) + beta.reshape(6, 1, 1)
+
+        constants = {"g": gamma, "b": beta}
+        groups = normed(wide.reshape(2, 3, -1), 2, 1e-3).reshape(wide.shape)
+        rows, scale, bias = self.normal(3, 8), self.normal(8), self.normal(8)
+        skip = self.normal(3, 8)
+        total = (rows + skip + bias).astype(np.float64)
+        root = np.sqrt((rows.astype(np.float64) ** 2).mean(-1, keepdims=True) + 1e-4)
+        skip_root = np.sqrt(((rows + skip).astype(np.float64) ** 2).mean(-1, keepdims=True) + 1e-5)
+        self.check([
+            Model("instance", [node("InstanceNormalization", ["x", "g", "b"], ["y"], epsilon=1e-3)], {"x": x},
+                  constants, channels(normed(wide, (2, 3), 1e-3))),
+            Model("instance of sequences", [node("InstanceNormalization", ["x", "g", "b"], ["y"])],
+                  {"x": x[:, :, 0]}, constants,
+                  normed(wide[:, :, 0], 2, 1e-5) * gamma[:, None] + beta[:, None]),
+            Model("group", [node("GroupNormalization", ["x", "g", "b"], ["y"], epsilon=1e-3, num_groups=3)],
+                  {"x": x}, constants, channels(groups), opset=21),
+            Model("rms", [node("RMSNormalization", ["x", "g"], ["y"], epsilon=1e-4)], {"x": rows}, {"g": scale},
+                  rows / root * scale, opset=23),
+            Model("simplified", [node("SimplifiedLayerNormalization", ["x", "g"], ["y"], epsilon=1e-4)],
+                  {"x": rows}, {"g": scale}, rows / root * scale),
+            Model("skip", [node("SkipLayerNormalization", ["x", "s", "g", "c", "b"], ["y"], domain=MS,
+                                epsilon=1e-5)], {"x": rows, "s": skip}, {"g": scale, "c": bias[::-1].copy(), "b": bias},
+                  normed(total, 1, 1e-5) * scale + bias[::-1]),
+            Model("skip, and its sum", [node("SkipSimplifiedLayerNormalization", ["x", "s", "g"],
+                                             ["n", "", "", "t"], domain=MS, epsilon=1e-5),
+                                        node("Add", ["n", "t"], ["y"])], {"x": rows, "s": skip}, {"g": scale},
+                  (rows + skip) / skip_root * scale + rows + skip),
+        ])  # fmt: skip
+
+    def test_activations_and_reductions(self):
+        x, bias = self.normal(3, 5), self.normal(5)
+        wide = x.astype(np.float64)
+        biased = wide + bias
+        exps = np.exp(wide - wide.max(1, keepdims=True))
+        inner = math.sqrt(2 / math.pi) * (biased + 0.044715 * biased**3)
+        rows = [
+            ("Softsign", "", ["x"], {}, wide / (1 + abs(wide))),
+            ("Gelu", MS, ["x"], {}, gelu(wide)),
+            ("BiasGelu", MS, ["x", "b"], {}, gelu(biased)),
+            ("FastGelu", MS, ["x", "b"], {}, 0.5 * biased * (1 + np.tanh(inner))),
+            ("QuickGelu", MS, ["x"], {"alpha": 1.5}, wide * logistic(1.5 * wide)),
+            ("LogSoftmax", "", ["x"], {"axis": 1}, np.log(exps / exps.sum(1, keepdims=True))),
+            ("ReduceL1", "", ["x"], {"axes": [1]}, abs(wide).sum(1, keepdims=True)),
+            ("ReduceL2", "", ["x"], {"axes": [0], "keepdims": 0}, np.sqrt((wide**2).sum(0))),
+            ("ReduceSumSquare", "", ["x"], {"axes": [-1]}, (wide**2).sum(1, keepdims=True)),
+        ]
+        self.check([
+            Model(op, [node(op, inputs, ["y"], domain=domain, **attributes)], {"x": x},
+                  {"b": bias} if "b" in inputs else {}, expected)
+            for op, domain, inputs, attributes, expected in rows
+        ])  # fmt: skip
+
+    def test_fused_products(self):
+        a, b = self.normal(2, 4, 3), self.normal(4, 5)
+        image, kernel, bias, more = self.normal(1, 2, 5, 5), self.normal(3, 2, 3, 3), self.normal(3), self.normal(1, 3, 3, 3)
+        conv = np.zeros((1, 3, 3, 3))
+        for f, r, c in np.ndindex(3, 3, 3):
+            conv[0, f, r, c] = (image[0, :, r : r + 3, c : c + 3] * kernel[f]).sum() + bias[f]
+        flat, w, c = self.normal(2, 4), self.normal(3, 4), self.normal(3)
+        self.check([
+            Model("matmul", [node("FusedMatMul", ["a", "b"], ["y"], domain=MS, transA=1, alpha=0.5)], {"a": a},
+                  {"b": b}, 0.5 * np.swapaxes(a, 1, 2) @ b),
+            Model("conv", [node("FusedConv", ["x", "k", "b", "z"], ["y"], domain=MS, activation="Relu")],
+                  {"x": image, "z": more}, {"k": kernel, "b": bias}, np.maximum(conv + more, 0)),
+            Model("conv and slope", [node("FusedConv", ["x", "k", "b"], ["y"], domain=MS, activation="LeakyRelu",
+                                          activation_params=[0.25])],
+                  {"x": image}, {"k": kernel, "b": bias}, np.where(conv < 0, 0.25 * conv, conv)),
+            Model("gemm", [node("FusedGemm", ["a", "w", "c"], ["y"], domain=MS, transB=1, activation="Tanh")],
+                  {"a": flat}, {"w": w, "c": c}, np.tanh(flat @ w.T + c)),
+        ])  # fmt: skip
+
+    def test_einsum(self):
+        q, k, w = self.normal(2, 3, 4, 5), self.normal(2, 3, 6, 5), self.normal(4, 5, 7)
+        rows = [
+            ("bhqd,bhkd->bhqk", {"a": q, "b": k}, {}),
+            ("bhqd,bhkd->bkqh", {"a": q, "b": k}, {}),
+            ("bhqd, qde -> bhe", {"a": q}, {"b": w}),
+            ("bhqd,qde->ebh", {"a": q}, {"b": w}),
+            ("bhqd->qdbh", {"a": q}, {}),
+            ("bhqd->hd", {"a": q}, {}),
+            ("bhqd,qde->he", {"a": q}, {"b": w}),
+        ]
+        self.check([
+            Model(equation, [node("Einsum", ["a", "b"][: len(data) + len(constants)], ["y"], equation=equation)], data,
+                  constants, np.einsum(equation.replace(" ", ""), *data.values(), *constants.values()))
+            for equation, data, constants in rows
+        ])  # fmt: skip
+
+    def test_products_of_codes(self):
+        models = []
+        x = self.normal(3, 40)
+        for bits in (2, 4, 8):
+            n, k, block = 5, 40, 32
+            blocks, per_byte = 2, 8 // bits
+            codes = self.random.integers(0, 2**bits, (n, blocks * block)).astype(np.uint8)
+            packed = np.zeros((n, blocks * block // per_byte), np.uint8)
+            for i in range(per_byte):
+                packed |= codes[:, i::per_byte] << (bits * i)
+            scales = self.normal(n, blocks)
+            zeros = self.random.integers(0, 2**bits, (n, blocks)).astype(np.uint8)
+            row = np.zeros((n, -(-blocks // per_byte)), np.uint8)
+            for i in range(blocks):
+                row[:, i // per_byte] |= zeros[:, i] << (bits * (i % per_byte))
+            for packs in (False, True):
+                zero = zeros if packs else np.full((n, blocks), 2 ** (bits - 1))
+                real = (codes.astype(float) - zero.repeat(block, 1)) * scales.repeat(block, 1)
+                inputs = ["x", "w", "s", "z"] if packs else ["x", "w", "s"]
+                constants = {"w": packed.reshape(n, blocks, -1), "s": scales, "z": row}
+                build = [node("MatMulNBits", inputs, ["y"], domain=MS, K=k, N=n, bits=bits, block_size=block)]
+                models.append(Model(f"{bits} bits {packs}", build, {"x": x}, {c: constants[c] for c in inputs[1:]},
+                                    x @ real[:, :k].T))  # fmt: skip
+        a = self.normal(1, 6)
+        w = self.codes(6, 4)
+        bias = self.normal(4)
+        low, high = min(0, float(a.min())), max(0, float(a.max()))
+        scale = np.float32((high - low) / 255)
+        zero = np.clip(np.rint(-low / scale), 0, 255)
+        codes = np.clip(np.rint(a / scale) + zero, 0, 255)
+        expected = (codes - zero) @ w.astype(float) * float(scale) * 0.02 + bias
+        build = [node("DynamicQuantizeMatMul", ["a", "w", "s", "", "b"], ["y"], domain=MS)]
+        models.append(Model("dynamic", build, {"a": a}, {"w": w, "s": np.float32(0.02), "b": bias}, expected))
+        x8 = self.random.integers(0, 256, (3, 6)).astype(np.uint8)
+        constants = {"w": w, "sa": np.float32(0.5), "sb": np.float32(0.25), "z": np.uint8(9), "b": bias}
+        build = [node("MatMulIntegerToFloat", ["x", "w", "sa", "sb", "z", "", "b"], ["y"], domain=MS)]
+        expected = (x8.astype(float) - 9) @ w.astype(float) * 0.125 + bias
+        models.append(Model("integers", build, {"x": x8}, constants, expected))
+        self.check(models)
+
+    def test_constants_of_masks(self):
+        x = self.normal(2, 3, 3)
+        ones = np.ones((3, 3), np.float32)
+        counted = np.cumsum(np.arange(9.0).reshape(3, 3), 1).astype(np.float32)
+        self.check([
+            Model("triangle", [node("Trilu", ["o", "k"], ["m"], upper=0), node("Mul", ["x", "m"], ["y"])], {"x": x},
+                  {"o": ones, "k": np.int64(-1)}, x * np.tril(ones, -1)),
+            Model("sums", [node("CumSum", ["c", "a"], ["m"]), node("Add", ["x", "m"], ["y"])], {"x": x},
+                  {"c": np.arange(9, dtype=np.float32).reshape(3, 3), "a": np.int64(1)}, x + counted),
+        ])  # fmt: skip
+
+    def test_quantized_operators(self):
+        a = self.random.integers(0, 256, (2, 3, 4, 4)).astype(np.uint8)
+        b = self.random.integers(0, 256, (2, 3, 4, 4)).astype(np.uint8)
+        sa, za, sb, zb = np.float32(0.02), np.uint8(120), np.float32(0.03), np.uint8(7)
+        sy, zy = np.float32(0.0531), np.uint8(99)
+        x, w = dequantized(a, sa, 0, za), dequantized(b, sb, 0, zb)
+        constants = {"sa": sa, "za": za, "sb": sb, "zb": zb, "sy": sy, "zy": zy}
+        one, two = ["a", "sa", "za"], ["a", "sa", "za", "b", "sb", "zb"]
+        exps = np.exp(x - x.max(-1, keepdims=True))
+        rows = [
+            ("QLinearAdd", [*two, "sy", "zy"], {}, x + w),
+            ("QLinearMul", [*two, "sy", "zy"], {}, x * w),
+            ("QLinearSigmoid", [*one, "sy", "zy"], {}, logistic(x)),
+            ("QLinearLeakyRelu", [*one, "sy", "zy"], {"alpha": 0.1}, np.where(x < 0, 0.1 * x, x)),
+            ("QLinearGlobalAveragePool", [*one, "sy", "zy"], {}, x.mean((2, 3), keepdims=True)),
+            ("QLinearAveragePool", [*one, "sy", "zy"], {"kernel_shape": [2, 2], "strides": [2, 2]},
+             x.reshape(2, 3, 2, 2, 2, 2).mean((3, 5))),
+            ("QLinearSoftmax", [*one, "sy", "zy"], {"axis": -1}, exps / exps.sum(-1, keepdims=True)),
+            ("QLinearConcat", ["sy", "zy", *two], {"axis": 1}, np.concatenate([x, w], 1)),
+        ]  # fmt: skip
+        self.check([
+            Model(op, [node(op, inputs, ["y"], domain=MS, **attributes)],
+                  {"a": a, **({"b": b} if "b" in inputs else {})},
+                  {k: v for k, v in constants.items() if k in inputs}, quantized(expected, sy, int(zy)))
+            for op, inputs, attributes, expected in rows
+        ])  # fmt: skip
+
+    def test_transposed_convolutions(self):
+        models = []
+        for groups, stride, dilation, pads, extra in ((1, 2, 1, (0, 0), 0), (2, 3, 1, (1, 0), 1), (1, 2, 2, (2, 1), 0)):
+            x, w, bias = self.normal(1, 4, 5), self.normal(4, 3, 3), self.normal(3 * groups)
+            whole = np.zeros((1, 3 * groups, 4 * stride + 2 * dilation + 1 + extra))
+            for g, i, o, t, k in np.ndindex(groups, 4 // groups, 3, 5, 3):
+                c = g * (4 // groups) + i
+                whole[0, g * 3 + o, t * stride + k * dilation] += float(x[0, c, t]) * float(w[c, o, k])
+            expected = whole[:, :, pads[0] : whole.shape[2] - pads[1]] + bias.reshape(-1, 1)
+            attributes = {"strides": [stride], "dilations": [dilation], "pads": pads, "group": groups,
+                          "output_padding": [extra]}  # fmt: skip
+            name = f"groups {groups} stride {stride} dilation {dilation}"
+            models.append(Model(name, [node("ConvTranspose", ["x", "w", "b"], ["y"], **attributes)], {"x": x},
+                                {"w": w, "b": bias}, expected))  # fmt: skip
+            image = [node("ConvTranspose", ["x", "w", "b"], ["y"], strides=[1, stride], group=groups,
+                          dilations=[1, dilation], pads=[0, pads[0], 0, pads[1]], output_padding=[0, extra])]  # fmt: skip
+            models.append(Model(name + " of an image", image, {"x": x[:, :, None]}, {"w": w[:, :, None], "b": bias},
+                                expected[:, :, None]))  # fmt: skip
+        self.check(models)
+
+    def gates(self, count, inputs, hidden, directions):
+        w, r = self.normal(directions, count * hidden, inputs), self.normal(directions, count * hidden, hidden)
+        return {"w": 0.5 * w, "r": 0.5 * r, "b": self.normal(directions, 2 * count * hidden)}
+
+    def test_recurrent_layers(self):
+        steps, batch, inputs, hidden = 3, 2, 4, 3
+        x = self.normal(steps, batch, inputs)
+        models = []
+
+        def lstm(w, r, b, sequence, h, c):
+            states = []
+            for row in sequence:
+                g = row @ w.T + h @ r.T + b[: 4 * hidden] + b[4 * hidden :]
+                i, o, f, n = np.split(g, 4, 1)
+                c = logistic(f) * c + logistic(i) * np.tanh(n)
+                h = logistic(o) * np.tanh(c)
+                states.append(h)
+            return states, h, c
+
+        def gru(w, r, b, sequence, h, before):
+            states = []
+            for row in sequence:
+                zi, ri, ni = np.split(row @ w.T + b[: 3 * hidden], 3, 1)
+                zh, rh, nh = np.split(h @ r.T + b[3 * hidden :], 3, 1)
+                z, reset = logistic(zi + zh), logistic(ri + rh)
+                if not before:
+                    nh = (reset * h) @ r[2 * hidden :].T + b[5 * hidden :]
+                    reset = 1
+                n = np.tanh(ni + reset * nh)
+                h = (1 - z) * n + z * h
+                states.append(h)
+            return states, h
+
+        for given in (False, True):
+            constants = self.gates(4, inputs, hidden, 2)
+            h0, c0 = (self.normal(2, batch, hidden) if given else np.zeros((2, batch, hidden)) for _ in range(2))
+            ahead, last, _ = lstm(*(v[0] for v in constants.values()), x, h0[0], c0[0])
+            back, _, cell = lstm(*(v[1] for v in constants.values()), x[::-1], h0[1], c0[1])
+            operands = ["x", "w", "r", "b", "", "h0", "c0"]
+            states = {"h0": h0.astype(np.float32), "c0": c0.astype(np.float32)}
+            data, stored = (states, {}) if given else ({}, states)  # zeros as exporters store them
+            both = np.stack([np.stack(ahead), np.stack(back[::-1])], 1)
+            build = [node("LSTM", operands, ["y"], hidden_size=hidden, direction="bidirectional")]
+            models.append(Model(f"lstm {given}", build, {"x": x, **data}, {**constants, **stored}, both))
+            build = [node("LSTM", operands, ["", "", "y"], hidden_size=hidden, direction="bidirectional")]
+            expected = np.stack([lstm(*(v[0] for v in constants.values()), x, h0[0], c0[0])[2], cell])
+            models.append(Model(f"lstm cells {given}", build, {"x": x, **data}, {**constants, **stored}, expected))
+            for before in (0, 1):
+                constants = self.gates(3, inputs, hidden, 1)
+                states, last = gru(*(v[0] for v in constants.values()), x[::-1], h0[0], before)
+                operands = ["x", "w", "r", "b", "", "h0"] if given else ["x", "w", "r", "b"]
+                first = {"h0": h0[:1].astype(np.float32)} if given else {}
+                build = [node("GRU", operands, ["y"], hidden_size=hidden, direction="reverse",
+                              linear_before_reset=before)]  # fmt: skip
+                models.append(Model(f"gru {given} {before}", build, {"x": x, **first}, constants,
+                                    np.stack(states[::-1])[:, None]))  # fmt: skip
+        self.check(models)
+
+    def test_resize_and_where(self):
+        x = self.normal(1, 2, 3, 4)
+        doubled = x.repeat(2, 2).repeat(2, 3)
+        mask = self.random.integers(0, 2, (3, 4)).astype(bool)
+        self.check([
+            Model("upsample", [node("Upsample", ["x", "s"], ["y"])], {"x": x}, {"s": floats(1, 1, 2, 2)}, doubled,
+                  opset=9),
+            Model("resize", [node("Resize", ["x", "", "", "n"], ["y"], mode="nearest",
+                                  coordinate_transformation_mode="asymmetric", nearest_mode="floor")],
+                  {"x": x}, {"n": ints(1, 2, 6, 8)}, doubled),
+            Model("where", [node("Less", ["x", "t"], ["c"]), node("Where", ["c", "t", "x"], ["y"])], {"x": x},
+                  {"t": np.float32(0.25)}, np.maximum(x, 0.25)),
+            Model("mask", [node("Where", ["m", "x", "t"], ["y"])], {"x": x, "m": mask}, {"t": np.float32(-9)},
+                  np.where(mask, x, np.float32(-9))),
+            Model("tile", [node("Tile", ["x", "n"], ["y"])], {"x": x}, {"n": ints(2, 1, 3, 1)},
+                  np.tile(x, (2, 1, 3, 1))),
+        ])  # fmt: skip
+
+    def test_what_does_not_fit_is_refused(self):
+        x = self.normal(3, 2, 4)
+        constants = self.gates(4, 4, 3, 1)
+        peephole = {"p": self.normal(1, 9)}
+        rows = [
+            ("peepholes are not supported", node("LSTM", ["x", "w", "r", "b", "", "", "", "p"], ["y"], hidden_size=3)),
+            ("its activation Relu is not supported",
+             node("LSTM", ["x", "w", "r", "b"], ["y"], hidden_size=3, activations=["Relu", "Tanh", "Tanh"])),
+            ("clip is not supported", node("LSTM", ["x", "w", "r", "b"], ["y"], hidden_size=3, clip=1.0)),
+            ('direction "sideways" is unknown',
+             node("LSTM", ["x", "w", "r", "b"], ["y"], hidden_size=3, direction="sideways")),
+        ]  # fmt: skip
+        for said, build in rows:
+            model = Model("m", [build], {"x": x}, {**constants, **peephole}, np.zeros(1))
+            with self.subTest(said):
+                with tempfile.TemporaryDirectory() as directory:
+                    problem = model.run(pathlib.Path(directory) / "m")
+                self.assertIn(said, problem)
+
+
+if __name__ == "__main__":
+    unittest.main()
