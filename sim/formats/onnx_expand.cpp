@@ -41,7 +41,7 @@ void scale_channels(OnnxWriter& w, const std::string& x) {
   Shape axes;
   for (std::size_t i = 1; i + 1 < rank; ++i) axes.push_back(static_cast<std::int64_t>(i));
   const auto per_channel = [&](int operand, const char* part) {
-    const std::string name = w.add("Unsqueeze", {w.node.input(operand)}, part);
+    std::string name = w.add("Unsqueeze", {w.node.input(operand)}, part);
     w.with("axes", axes);
     return name;
   };
@@ -184,7 +184,7 @@ void fused_matmul(OnnxWriter& w) {
     const std::size_t rank = w.shape(i).size();
     for (std::size_t a = 0; a < rank; ++a) perm.push_back(static_cast<std::int64_t>(a));
     if (rank > 1) std::swap(perm[rank - 1], perm[rank - 2]);
-    const std::string moved = w.add("Transpose", {w.node.input(i)}, part);
+    std::string moved = w.add("Transpose", {w.node.input(i)}, part);
     w.with("perm", perm);
     return moved;
   };
@@ -448,7 +448,7 @@ void conv_transpose(OnnxWriter& w) {
   if (x.size() < 3 || x.size() > 4 || k.size() != x.size())
     w.node.fail("expected a 1-D or 2-D image and its kernels");
   const auto values = [&](const char* name, std::int64_t otherwise, std::size_t count) {
-    const Shape given = w.node.integers(name, Shape(count, otherwise));
+    Shape given = w.node.integers(name, Shape(count, otherwise));
     if (given.size() != count) w.node.fail(fmt::format("{}: expected {} values", name, count));
     return given;
   };
@@ -515,13 +515,13 @@ class Recurrent {
   std::string own(int operand, const std::string& what) {
     const std::string row = w_.add("Slice", {w_.node.input(operand)}, part(what + ".slice"));
     w_.with("starts", Shape{direction_}).with("ends", Shape{direction_ + 1}).with("axes", Shape{0});
-    const std::string name = w_.add("Squeeze", {row}, part(what));
+    std::string name = w_.add("Squeeze", {row}, part(what));
     w_.with("axes", Shape{0});
     return name;
   }
   std::string columns(const std::string& of, std::int64_t first, std::int64_t count,
                       std::int64_t axis, const std::string& what) {
-    const std::string name = w_.add("Slice", {of}, part(what));
+    std::string name = w_.add("Slice", {of}, part(what));
     w_.with("starts", Shape{first}).with("ends", Shape{first + count}).with("axes", Shape{axis});
     return name;
   }
@@ -558,7 +558,7 @@ class Recurrent {
     const std::int64_t t = step(turn);
     const std::string one = w_.add("Slice", {gates_of_}, part(turn, "slice"));
     w_.with("starts", Shape{t}).with("ends", Shape{t + 1}).with("axes", Shape{0});
-    const std::string name = w_.add("Squeeze", {one}, part(turn, "input"));
+    std::string name = w_.add("Squeeze", {one}, part(turn, "input"));
     w_.with("axes", Shape{0});
     return name;
   }
@@ -573,7 +573,7 @@ class Recurrent {
     };
     Names inputs = {h, rows(recurrent_, "weights")};
     if (!recurrent_bias_.empty()) inputs.push_back(rows(recurrent_bias_, "bias"));
-    const std::string y = w_.add("Gemm", inputs, part(turn, what));
+    std::string y = w_.add("Gemm", inputs, part(turn, what));
     w_.with("transB", std::int64_t{1});
     return y;
   }
@@ -590,7 +590,7 @@ class Recurrent {
     const std::string row =
         w_.add("Slice", {w_.node.input(operand)}, part(fmt::format("{}.slice", what)));
     w_.with("starts", Shape{direction_}).with("ends", Shape{direction_ + 1}).with("axes", Shape{1});
-    const std::string name = w_.add("Squeeze", {row}, part(what));
+    std::string name = w_.add("Squeeze", {row}, part(what));
     w_.with("axes", Shape{1});
     return name;
   }
@@ -604,7 +604,7 @@ class Recurrent {
       w_.with("axes", Shape{0, 1});
       parts[static_cast<std::size_t>(step(t))] = one;
     }
-    const std::string y = w_.add("Concat", parts, part("states"));
+    std::string y = w_.add("Concat", parts, part("states"));
     w_.with("axis", std::int64_t{0});
     return y;  // [steps, 1, batch, hidden]
   }
@@ -741,7 +741,7 @@ void recurrent(OnnxWriter& w) {
     const States states = Run(w, r);
     sequences.push_back(r.sequence(states.hidden));
     const auto row = [&](const std::string& of, const char* what) {
-      const std::string name = w.add("Unsqueeze", {of}, r.part(what));
+      std::string name = w.add("Unsqueeze", {of}, r.part(what));
       w.with("axes", Shape{0});
       return name;
     };
@@ -782,7 +782,7 @@ std::string OnnxWriter::add(const std::string& op, const std::vector<std::string
   added.set_op_type(op);
   added.set_name(node.label());
   for (const std::string& input : inputs) added.add_input(input);
-  const std::string output = part.empty() ? node.output() : name(part);
+  std::string output = part.empty() ? node.output() : name(part);
   added.add_output(output);
   return output;
 }

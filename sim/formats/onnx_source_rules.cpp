@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "sim/formats/onnx_fold.h"
 #include "sim/formats/onnx_model.h"
@@ -269,7 +270,7 @@ Folded fold_sums(const OnnxOperands& in, const Infos& out) {
   const auto add_up = [&](auto& values) {
     for (std::size_t first = 0; first < values.size(); first += n * stride)
       for (std::size_t i = first; i < first + stride; ++i) {
-        auto sum = values[i] - values[i];
+        std::decay_t<decltype(values[i])> sum = 0;
         for (std::size_t j = 0; j < n; ++j) {
           auto& value = values[i + (back ? n - 1 - j : j) * stride];
           const auto before = sum;

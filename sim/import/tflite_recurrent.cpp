@@ -21,8 +21,8 @@ TensorFormat format_of(const TfliteTensor& tensor) {
   return code_format(tensor.type, false, is_symmetric(tensor));
 }
 
-void set_bias(TfliteBuilder& builder, const TfliteNode& node, const TfliteTensor& bias,
-              bool real, NetworkLayer& layer) {
+void set_bias(TfliteBuilder& builder, const TfliteNode& node, const TfliteTensor& bias, bool real,
+              NetworkLayer& layer) {
   const char* const type = real ? "fp32" : "int32";
   if (!bias.is_constant() || bias.type != type)
     node.fail(fmt::format("bias \"{}\": expected a constant of {}", bias.name, type));
@@ -55,7 +55,8 @@ void svdf(TfliteBuilder& builder, const TfliteNode& node) {
   const std::int64_t batch = x.shape[0], filters = features.shape[0], memory = times.shape[1];
   if (volume_of(state.shape) != batch * filters * memory)
     node.fail(fmt::format("the state \"{}\" has another size", state.name));
-  if (real ? state.type != "fp32" : !is_code(state) || (state.type != "int8" && state.type != "int16"))
+  if (real ? state.type != "fp32"
+           : !is_code(state) || (state.type != "int8" && state.type != "int16"))
     node.fail(fmt::format("the state \"{}\" is {}", state.name, state.type));
   const std::string column = y.name + ".features", kept = y.name + ".state";
   builder.add_state(node, state, kept);
@@ -120,8 +121,7 @@ class Lstm {
   void build() {
     builder_.add_state(node_, hidden_, part(steps_ - 1, "hidden"));
     builder_.add_state(node_, cell_, part(steps_ - 1, "cell"));
-    add_gates(name_ + ".gates", batch_ * steps_, x_, "input_weights",
-              builder_.layer_of(node_, x_));
+    add_gates(name_ + ".gates", batch_ * steps_, x_, "input_weights", builder_.layer_of(node_, x_));
     builder_.last().tensors["bias"] = builder_.source(node_.output(), ".bias");
     std::string hidden = hidden_.name, cell = cell_.name;
     for (std::int64_t t = 0; t < steps_; ++t) {
@@ -162,7 +162,8 @@ class Lstm {
                                   : hidden_.type == "int8" && is_code(hidden_) &&
                                         cell_.type == "int16" && is_code(cell_);
     if (!states_fit) node_.fail("its states are neither fp32 nor int8 (hidden) with int16 (cell)");
-    if (!real_ && !same_scale(hidden_, y)) node_.fail("its result has another scale than its state");
+    if (!real_ && !same_scale(hidden_, y))
+      node_.fail("its result has another scale than its state");
     for (int i = 1; i < 9; ++i)
       if (!is_symmetric(node_.input(i))) node_.fail("weights with zero-points are not supported");
     weights_ = node_.input(1).type;
@@ -195,16 +196,17 @@ class Lstm {
 
   /// The rows of one step, which all sequences have.
   std::string input_gates(std::int64_t t) {
-    const std::string gates = name_ + ".gates";
+    std::string gates = name_ + ".gates";
     if (steps_ == 1) return gates;
-    const Shape from = time_major_ ? Shape{steps_, batch_, 4 * cells_}
-                                   : Shape{batch_, steps_, 4 * cells_};
+    const Shape from =
+        time_major_ ? Shape{steps_, batch_, 4 * cells_} : Shape{batch_, steps_, 4 * cells_};
     Shape to = from, starts(3, 0);
     to[time_major_ ? 0 : 1] = 1;
     starts[time_major_ ? 0 : 1] = t;
-    NetworkLayer& layer = builder_.add_step(part(t, "input"),
-                                               slice_of(from, to, starts, {1, 1, 1}), {gates});
-    if (!real_) layer.precision.activations = layer.precision.output = code_format("int16", false, true);
+    NetworkLayer& layer =
+        builder_.add_step(part(t, "input"), slice_of(from, to, starts, {1, 1, 1}), {gates});
+    if (!real_)
+      layer.precision.activations = layer.precision.output = code_format("int16", false, true);
     return layer.name;
   }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/error.h"
 #include "core/exec/coded_values.h"
@@ -36,7 +37,8 @@ struct Neighbours {
 template <class Place, class Sum>
 Codes resized(const CodedJob& job, Place place, Sum sum) {
   job.require_one_scale();
-  const auto [down, across] = image_axes(job);
+  const std::pair<Axis, Axis> axes = image_axes(job);
+  const Axis &down = axes.first, &across = axes.second;
   std::vector<Neighbours> columns;
   for (std::int64_t x = 0; x < across.to; ++x) columns.push_back(place(x, across));
   const std::int64_t channels = across.stride;
@@ -103,8 +105,8 @@ Codes larger_or_smaller(const CodedJob& job) {
 /// The second operand is the slope.
 Codes fixed_prelu(const CodedJob& job) {
   const auto above = fixed_point_multiplier(wide(job.scale(0)) / wide(job.output_scale()));
-  const auto below = fixed_point_multiplier(wide(job.scale(0)) * wide(job.scale(1)) /
-                                            wide(job.output_scale()));
+  const auto below =
+      fixed_point_multiplier(wide(job.scale(0)) * wide(job.scale(1)) / wide(job.output_scale()));
   return each_result(job, [&](std::size_t i) {
     const std::int32_t d = job.distance(0, i);
     return d >= 0 ? fixed_point_product(job.mode, d, above)
@@ -119,16 +121,15 @@ Codes fixed_squared_difference(const CodedJob& job) {
   const float last = static_cast<float>(1 << (2 * bits)) * job.output_scale();
   const auto out = fixed_point_multiplier(twice * twice / wide(last));
   return each_result(job, [&](std::size_t i) {
-    const std::int32_t d =
-        fixed_point_product(job.mode, job.distance(0, i) * (1 << bits), first) -
-        fixed_point_product(job.mode, job.distance(1, i) * (1 << bits), second);
+    const std::int32_t d = fixed_point_product(job.mode, job.distance(0, i) * (1 << bits), first) -
+                           fixed_point_product(job.mode, job.distance(1, i) * (1 << bits), second);
     return fixed_point_product(job.mode, d * d, out);
   });
 }
 
 Codes fixed_div(const CodedJob& job) {
-  const FixedPointMultiplier m = fixed_point_multiplier(
-      wide(job.scale(0)) / (wide(job.scale(1)) * wide(job.output_scale())));
+  const FixedPointMultiplier m =
+      fixed_point_multiplier(wide(job.scale(0)) / (wide(job.scale(1)) * wide(job.output_scale())));
   return each_result(job, [&](std::size_t i) {
     std::int32_t a = job.distance(0, i), b = job.distance(1, i);
     if (b == 0) throw input_error("div: a divisor is 0");
@@ -137,8 +138,7 @@ Codes fixed_div(const CodedJob& job) {
     const FixedPointMultiplier inverse = fixed_reciprocal(b);
     // As many leading bits as are free, but for the sign.
     const int headroom = __builtin_clrsb(a);
-    const std::int32_t quotient =
-        fixed_point_product(job.mode, a, {inverse.m0, headroom});
+    const std::int32_t quotient = fixed_point_product(job.mode, a, {inverse.m0, headroom});
     const int shift = m.shift - inverse.shift - headroom;
     return shift < -31 ? 0 : fixed_point_product(job.mode, quotient, {m.m0, shift});
   });
@@ -172,8 +172,7 @@ Codes xnnpack_resize(const CodedJob& job) {
     const auto in = static_cast<float>(axis.from), out = static_cast<float>(axis.to);
     const float scale = aligns(job) && axis.to > 1 ? (in - 1) / (out - 1) : in / out;
     float p = static_cast<float>(o) * scale;
-    if (halves(job))
-      p = std::clamp((static_cast<float>(o) + 0.5f) * scale - 0.5f, 0.0f, in - 1);
+    if (halves(job)) p = std::clamp((static_cast<float>(o) + 0.5f) * scale - 0.5f, 0.0f, in - 1);
     const auto low = static_cast<std::int64_t>(p);
     return Neighbours{
         low, std::min(low + 1, axis.from - 1),
