@@ -33,7 +33,7 @@ LONG = {
     },
     "oracle": {"layer": {"gemm": {"m": 512, "n": 4096, "k": 4096}}, "verify": "full"},
     "tiles": {
-        "layer": {"gemm": {"m": 2048, "n": 4096, "k": 4096}},
+        "layer": {"gemm": {"m": 16384, "n": 4096, "k": 4096}},
         "verify": "off",
         "precision.weights.format": "fp32",
         "precision.activations.format": "fp32",
@@ -50,7 +50,7 @@ LONG = {
         "precision.weights.format": "fp32",
         "precision.activations.format": "fp32",
     },
-    "bursts": {**ONE_TILE, "layer": {"gemm": {"m": 8192, "n": 32768, "k": 8192}}, "values": "off"},
+    "bursts": {**ONE_TILE, "layer": {"gemm": {"m": 8192, "n": 131072, "k": 8192}}, "values": "off"},
 }
 AUTO = {"precision.mac": "auto"}
 SMALL = {"layer": {"gemm": {"m": 1, "n": 64, "k": 64}}}

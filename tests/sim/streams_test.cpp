@@ -46,6 +46,12 @@ const std::vector<Row>& rows() {
        "{out} "
        "--json --quiet",
        {"/result.json", "/layers.csv", "/inputs.csv"}},
+      {"{sim} calibrate {in}/run.yaml --network {in}/net.yaml --data {in}/priced/outputs.npy -o "
+       "{out}",
+       {""}},
+      {"{sim} tune {in}/run.yaml --network {in}/net.yaml --data {in}/priced/outputs.npy --labels "
+       "{in}/labels.npy --formats int4 --budget 'accuracy.kl <= 100' -o {out}",
+       {"/mix.yaml", "/sensitivity.csv", "/mixes.csv"}},
       {"{sim} sweep {in}/sweep.yaml -o {out} --pareto cycles",
        {"/results.json", "/results.csv", "/pareto.csv"}},
       {"{sim} sweep {in}/sweep.yaml --dry-run", {}},
@@ -108,6 +114,11 @@ void prepare(const TemporaryDirectory& dir) {
   write_file(dir, "in/run.yaml", kRun);
   write_file(dir, "in/sweep.yaml", kSweep);
   write_file(dir, "in/net.yaml", kNetwork);
+  std::string labels = "{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }";
+  labels.resize(117, ' ');
+  write_file(dir, "in/labels.npy",
+             std::string("\x93NUMPY\x01\x00\x76\x00", 10) + labels + '\n' +
+                 std::string("\x00\x01\x02\x03", 4));
   write_file(dir, "in/topology.csv", "name,M,N,K,\nfc1,4,5,6,\nfc2,7,8,9,\n");
   REQUIRE(
       shell(filled("{sim} run {in}/run.yaml --quiet --save-outputs -o {in}/priced", dir)).code ==

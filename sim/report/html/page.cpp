@@ -28,6 +28,17 @@ std::string needed_part(const char* name) {
   return text;
 }
 
+/// The same with texts as the page shows them (printable_line()).
+boost::json::value visible(boost::json::value value) {
+  if (const auto* text = value.if_string())
+    return boost::json::value(printable_line(std::string(*text)));
+  if (auto* array = value.if_array())
+    for (boost::json::value& item : *array) item = visible(std::move(item));
+  if (auto* object = value.if_object())
+    for (auto& entry : *object) entry.value() = visible(std::move(entry.value()));
+  return value;
+}
+
 /// Text in a script that ends no element: every "<" is written as an escape of JSON.
 std::string in_script(std::string json) {
   for (std::size_t at = 0; (at = json.find('<', at)) != std::string::npos;)
@@ -121,7 +132,7 @@ std::string chart(const std::string& id, const std::string& title, const std::st
 
 std::string page(const std::string& title, const std::string& body,
                  const boost::json::object& data) {
-  const std::string drawn = boost::json::serialize(data);
+  const std::string drawn = boost::json::serialize(visible(data));
   // What is allowed to run is told by a word that only this page has.
   const std::string nonce = content_hash(boost::json::string(title + body + drawn));
   std::string out = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n";

@@ -158,7 +158,7 @@ TEST_CASE("coded values: what is not known is refused") {
   CHECK_THROWS_AS(one(op_of(VectorKind::kErf, 1, {{1, 0}}, {1, 0}), {1}, kDouble), Error);
   // Kernels that do not change the scale, or know one alone.
   CHECK_THROWS_WITH_AS(one(op_of(VectorKind::kClip, 1, {{1, 0}}, {2, 0}), {1}, kDouble),
-                       "clip: expected one scale and zero-point of operand and result", Error);
+                       "clip: expected one scale and zero-point of operands and result", Error);
   CHECK_THROWS_WITH_AS(one(op_of(VectorKind::kTanh, 1, {{1, 0}}, {1, 0}), {1}, kDouble),
                        "tanh: expected an output of scale 0.0078125 and zero-point 0", Error);
   // An output of so small a scale that sums would have to be shifted to the left.

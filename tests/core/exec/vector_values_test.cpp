@@ -336,6 +336,7 @@ TEST_CASE("vector values: data movement") {
   op.kind = K::kPad;
   op.operand_shapes = {{1, 2}};
   op.starts = {1, 0};
+  op.steps.clear();
   op.alpha = 9;
   CHECK(run(op, {{1, 2}}) == Values{9, 9, 9, 1, 2, 9});
   op.kind = K::kTranspose;
