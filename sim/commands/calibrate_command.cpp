@@ -28,6 +28,10 @@ int calibrate_file(const CalibrateArguments& a, const std::vector<Override>& ove
   OutputFiles files;
   files.add(a.output, bytes);
   take_places(files);
+  const bool is_text = plan.kind == DataKind::kTokens;
+  print_summary(fmt::format("calibration  of {} by {} {}\n", run.name,
+                            is_text ? static_cast<std::int64_t>(plan.windows.size()) : plan.inputs,
+                            is_text ? "windows of tokens" : "inputs"));
   return 0;
 }
 
