@@ -122,8 +122,8 @@ Box buffer_box(const boost::json::value& config, const boost::json::object& metr
   if (!is_own) at = "/accelerator/buffers/unified";
   const std::string capacity = text_at(config, at + "/capacity");
   Box box{x, y, 200, 58, name, title(name), {}};
-  box.lines = {fmt::format("{}{}, {}", is_own ? "" : "of the unified ", capacity,
-                           text_at(config, at + "/banks"))};
+  box.lines = {fmt::format("{}{}, {}{}", is_own ? "" : "of the unified ", capacity,
+                           text_at(config, at + "/banks"), is_own ? "" : " banks")};
   if (is_own) {
     box.lines[0] += " x " + text_at(config, at + "/port_width") + " bit";
     if (const auto bytes = parse_quantity(capacity, units_of(Bytes())))
