@@ -47,7 +47,8 @@ std::string tensor_of_expert(const TensorSource& source, std::int64_t expert) {
   return name;
 }
 
-std::shared_ptr<const StoredTensor> first_axis_slice(const StoredTensor& whole, std::int64_t index) {
+std::shared_ptr<const StoredTensor> first_axis_slice(const StoredTensor& whole,
+                                                     std::int64_t index) {
   const std::int64_t count = whole.shape.empty() ? 0 : whole.shape.front();
   if (index >= count || whole.bytes % static_cast<std::uint64_t>(count) != 0)
     throw input_error(fmt::format("tensor \"{}\" has no slice {} along its first axis of {}",
@@ -64,7 +65,8 @@ LayerTensor LayerTensors::from_file(const std::string& where, const TensorSource
   const std::string name = tensor_of_expert(source, source.expert);
   const StoredTensor& whole = files_.get(source.file, name);
   LayerTensor tensor;
-  if (source.expert >= 0 && name == source.tensor) tensor.slice = first_axis_slice(whole, source.expert);
+  if (source.expert >= 0 && name == source.tensor)
+    tensor.slice = first_axis_slice(whole, source.expert);
   const StoredTensor& stored = tensor.slice ? *tensor.slice : whole;
   const std::string place =
       where + source.file +

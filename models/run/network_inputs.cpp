@@ -61,8 +61,7 @@ NetworkTensor initial_state(const NetworkInput& input) {
   const auto count = static_cast<std::size_t>(value_count(input.name, input.shape));
   if (!is_integer_type(input.type))
     return raw_tensor(std::vector<float>(count, static_cast<float>(input.initial)));
-  return number_tensor(
-      std::vector<std::int32_t>(count, static_cast<std::int32_t>(input.initial)));
+  return number_tensor(std::vector<std::int32_t>(count, static_cast<std::int32_t>(input.initial)));
 }
 
 NetworkTensor generated(const Network& network, const NetworkInput& input,

@@ -84,8 +84,8 @@ class NetworkValues {
   std::string before_;                      ///< the layer that ran last
   std::vector<NetworkTensor> temporaries_;  ///< operands of the layer that runs, not in the store
   std::map<std::string, NetworkTensor> states_;  ///< of inputs with `next`, for the next pass
-  std::int64_t step_ = 0;                   ///< passes that have ended
-  std::vector<std::int32_t> next_tokens_;   ///< what the pass before yielded, one per sequence
+  std::int64_t step_ = 0;                        ///< passes that have ended
+  std::vector<std::int32_t> next_tokens_;        ///< what the pass before yielded, one per sequence
   std::int64_t sampled_macs_ = 0;
 };
 

@@ -20,7 +20,7 @@ struct GivenOperands {
   Operands operands;
   float output_scale = 1;  ///< of an integer output
   std::int32_t output_zero_point = 0;
-  bool yields_sums = false;       ///< the output is the 32-bit sums
+  bool yields_sums = false;  ///< the output is the 32-bit sums
   SumForm form = {};
   std::int64_t sampled_macs = 0;  ///< that the oracle may do for a sample
 };

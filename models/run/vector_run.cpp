@@ -106,9 +106,8 @@ class Run {
         own.push_back((static_cast<double>(x) - zero) * scale.scale);
     }
     // fp32 stands for 32 bits.
-    const ClampRange range = formats_.output.format == "fp32"
-                                 ? ClampRange{INT32_MIN, INT32_MAX}
-                                 : clamp_range(formats_.output.format);
+    const ClampRange range = formats_.output.format == "fp32" ? ClampRange{INT32_MIN, INT32_MAX}
+                                                              : clamp_range(formats_.output.format);
     const Requantize mode = layer_.precision.requantize.value_or(Requantize::kOnnxHalfEven);
     NetworkTensor tensor =
         number_tensor(quantizes ? quantized_codes(op_, inputs_.at(0)->values, range, mode)

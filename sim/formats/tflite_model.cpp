@@ -191,9 +191,7 @@ StoredTensor made(const TfliteModel& model, const std::string& name, const char*
 /// of every row.
 void join_gates(const TfliteModel& model, const TfliteOperator& op, std::size_t first,
                 const std::string& name, std::vector<StoredTensor>& joined) {
-  const auto refuse = [&](const std::string& what) {
-    throw input_error(what);
-  };
+  const auto refuse = [&](const std::string& what) { throw input_error(what); };
   std::string bytes;
   std::vector<float> scales;
   const TfliteTensor* like = nullptr;
@@ -208,9 +206,10 @@ void join_gates(const TfliteModel& model, const TfliteOperator& op, std::size_t 
                       (is_bias || gate.scales.count == (gate.type == "int8" ? 1 : 0)) &&
                       find_stored_type(gate.type) != nullptr;
     if (!fits)
-      refuse(fmt::format("\"{}\": expected a constant of the shape and type of the other gates, of "
-                         "int8 with one scale or of fp32",
-                         gate.name));
+      refuse(
+          fmt::format("\"{}\": expected a constant of the shape and type of the other gates, of "
+                      "int8 with one scale or of fp32",
+                      gate.name));
     bytes.append(reinterpret_cast<const char*>(gate.data), gate.bytes);
     if (gate.scales.count == 1)
       scales.insert(scales.end(), static_cast<std::size_t>(gate.shape[0]), gate.scales[0]);
@@ -241,7 +240,8 @@ StoredTensor by_unit(const TfliteModel& model, const TfliteOperator& op) {
   StoredTensor tensor = stored_tflite(model, stored_operand(model, op, 2, 2));
   const std::int64_t rank = op.options ? op.options->scalar<std::int32_t>(0, 0) : 0;
   if (rank < 1 || tensor.shape[0] % rank != 0)
-    throw input_error(fmt::format("a rank of {} does not divide {} filters", rank, tensor.shape[0]));
+    throw input_error(
+        fmt::format("a rank of {} does not divide {} filters", rank, tensor.shape[0]));
   tensor.name += ".by_unit";
   tensor.shape = {tensor.shape[0] / rank, tensor.shape[1] * rank};
   return tensor;
@@ -278,7 +278,8 @@ std::vector<StoredTensor> derived_tensors(const TfliteModel& model, const Tflite
   for (const StoredTensor& tensor : joined)
     for (const TfliteTensor& other : model.tensors)
       if (other.name == tensor.name)
-        throw input_error(fmt::format("tensor \"{}\": its name is that of gates of \"{}\"", other.name, name));
+        throw input_error(
+            fmt::format("tensor \"{}\": its name is that of gates of \"{}\"", other.name, name));
   return joined;
 }
 

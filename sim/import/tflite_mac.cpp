@@ -33,13 +33,13 @@ bool multiplies_codes(const TfliteNode& node, const TfliteTensor& x, const Tflit
   const bool codes = computes_codes(node, {&x, &node.output()});
   const bool is_code_weight = is_weight_type(w.type) && w.scales.count > 0;
   if (!w.complication.empty() || (codes ? !is_code_weight : !is_code_weight && w.type != "fp32"))
-    node.fail(fmt::format("weights \"{}\" are {}{}: expected codes of int8, uint8, int16 or int4 "
-                          "with scales{}",
-                          w.name, w.type, w.complication.empty() ? "" : ", " + w.complication,
-                          codes ? "" : ", or fp32"));
+    node.fail(
+        fmt::format("weights \"{}\" are {}{}: expected codes of int8, uint8, int16 or int4 "
+                    "with scales{}",
+                    w.name, w.type, w.complication.empty() ? "" : ", " + w.complication,
+                    codes ? "" : ", or fp32"));
   return codes;
 }
-
 
 /// Weights may be codes where activations are real.
 void set_weights(TfliteBuilder& builder, const TfliteTensor& w, NetworkLayer& layer) {

@@ -272,9 +272,7 @@ void resize(TfliteBuilder& builder, const TfliteNode& node, bool nearest) {
     set_codes(node, {&x}, "", op);
   builder.add(node, op, {builder.layer_of(node, x)});
 }
-void resize_nearest(TfliteBuilder& builder, const TfliteNode& node) {
-  resize(builder, node, true);
-}
+void resize_nearest(TfliteBuilder& builder, const TfliteNode& node) { resize(builder, node, true); }
 void resize_bilinear(TfliteBuilder& builder, const TfliteNode& node) {
   resize(builder, node, false);
 }
@@ -351,8 +349,7 @@ void cast(TfliteBuilder& builder, const TfliteNode& node) {
   const bool from = is_integer_type(x.type), to = is_integer_type(y.type);
   if ((!from && x.type != "fp32") || (!to && y.type != "fp32") || (!from && to))
     node.fail(fmt::format("from {} to {} is not supported", x.type, y.type));
-  VectorOp op =
-      whole(from && !to ? VectorKind::kDequantizeLinear : VectorKind::kReshape, x);
+  VectorOp op = whole(from && !to ? VectorKind::kDequantizeLinear : VectorKind::kReshape, x);
   NetworkLayer& layer = builder.add(node, op, {builder.layer_of(node, x)});
   if (!from || to) return;
   layer.precision.output = TensorFormat{};

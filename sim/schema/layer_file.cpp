@@ -45,7 +45,8 @@ const std::vector<EnumRow<Resize::Coordinates>>& enum_rows() {
   using C = Resize::Coordinates;
   static const std::vector<EnumRow<C>> rows = {
       {C::kHalfPixel, "half_pixel", "(o + 0.5) * scale - 0.5"},
-      {C::kPytorchHalfPixel, "pytorch_half_pixel", "half_pixel; 0 where the output has one element"},
+      {C::kPytorchHalfPixel, "pytorch_half_pixel",
+       "half_pixel; 0 where the output has one element"},
       {C::kAlignCorners, "align_corners", "o * (input - 1) / (output - 1)"},
       {C::kAsymmetric, "asymmetric", "o * scale"},
       {C::kFromHalf, "from_half", "(o + 0.5) * scale"}};

@@ -187,8 +187,8 @@ Codes fixed_softmax(const CodedJob& job) {
   const double scale = is_wide ? 1.0 / 65536 : 1.0 / 256;
   const CodeScale& output = job.op.codes->output;
   if (std::fabs(output.scale / scale - 1) > 0.001 || output.zero_point != job.range.lo)
-    throw input_error(fmt::format("softmax: expected an output of scale {} and zero-point {}", scale,
-                                  job.range.lo));
+    throw input_error(fmt::format("softmax: expected an output of scale {} and zero-point {}",
+                                  scale, job.range.lo));
   Codes y(job.inputs[0].size());
   SoftmaxRow row(job);
   for (std::int64_t r = 0; r < job.op.rows; ++r) {

@@ -16,28 +16,26 @@ namespace {
 /// 65536 * sigmoid(i / 24), as TensorFlow Lite has it (sigmoid_table_uint16 of internal/common.h):
 /// no closed formula gives every last bit.
 constexpr std::uint16_t kSigmoid[256] = {
-    32768, 33451, 34133, 34813, 35493, 36169, 36843, 37513, 38180, 38841, 39498, 40149,
-    40794, 41432, 42064, 42688, 43304, 43912, 44511, 45102, 45683, 46255, 46817, 47369,
-    47911, 48443, 48964, 49475, 49975, 50464, 50942, 51409, 51865, 52311, 52745, 53169,
-    53581, 53983, 54374, 54755, 55125, 55485, 55834, 56174, 56503, 56823, 57133, 57433,
-    57724, 58007, 58280, 58544, 58800, 59048, 59288, 59519, 59743, 59959, 60168, 60370,
-    60565, 60753, 60935, 61110, 61279, 61441, 61599, 61750, 61896, 62036, 62172, 62302,
-    62428, 62549, 62666, 62778, 62886, 62990, 63090, 63186, 63279, 63368, 63454, 63536,
-    63615, 63691, 63765, 63835, 63903, 63968, 64030, 64090, 64148, 64204, 64257, 64308,
-    64357, 64405, 64450, 64494, 64536, 64576, 64614, 64652, 64687, 64721, 64754, 64786,
-    64816, 64845, 64873, 64900, 64926, 64950, 64974, 64997, 65019, 65039, 65060, 65079,
-    65097, 65115, 65132, 65149, 65164, 65179, 65194, 65208, 65221, 65234, 65246, 65258,
-    65269, 65280, 65291, 65301, 65310, 65319, 65328, 65337, 65345, 65352, 65360, 65367,
-    65374, 65381, 65387, 65393, 65399, 65404, 65410, 65415, 65420, 65425, 65429, 65433,
-    65438, 65442, 65445, 65449, 65453, 65456, 65459, 65462, 65465, 65468, 65471, 65474,
-    65476, 65479, 65481, 65483, 65485, 65488, 65489, 65491, 65493, 65495, 65497, 65498,
-    65500, 65501, 65503, 65504, 65505, 65507, 65508, 65509, 65510, 65511, 65512, 65513,
-    65514, 65515, 65516, 65517, 65517, 65518, 65519, 65520, 65520, 65521, 65522, 65522,
-    65523, 65523, 65524, 65524, 65525, 65525, 65526, 65526, 65526, 65527, 65527, 65528,
-    65528, 65528, 65529, 65529, 65529, 65529, 65530, 65530, 65530, 65530, 65531, 65531,
-    65531, 65531, 65531, 65532, 65532, 65532, 65532, 65532, 65532, 65533, 65533, 65533,
-    65533, 65533, 65533, 65533, 65533, 65534, 65534, 65534, 65534, 65534, 65534, 65534,
-    65534, 65534, 65534, 65535,
+    32768, 33451, 34133, 34813, 35493, 36169, 36843, 37513, 38180, 38841, 39498, 40149, 40794,
+    41432, 42064, 42688, 43304, 43912, 44511, 45102, 45683, 46255, 46817, 47369, 47911, 48443,
+    48964, 49475, 49975, 50464, 50942, 51409, 51865, 52311, 52745, 53169, 53581, 53983, 54374,
+    54755, 55125, 55485, 55834, 56174, 56503, 56823, 57133, 57433, 57724, 58007, 58280, 58544,
+    58800, 59048, 59288, 59519, 59743, 59959, 60168, 60370, 60565, 60753, 60935, 61110, 61279,
+    61441, 61599, 61750, 61896, 62036, 62172, 62302, 62428, 62549, 62666, 62778, 62886, 62990,
+    63090, 63186, 63279, 63368, 63454, 63536, 63615, 63691, 63765, 63835, 63903, 63968, 64030,
+    64090, 64148, 64204, 64257, 64308, 64357, 64405, 64450, 64494, 64536, 64576, 64614, 64652,
+    64687, 64721, 64754, 64786, 64816, 64845, 64873, 64900, 64926, 64950, 64974, 64997, 65019,
+    65039, 65060, 65079, 65097, 65115, 65132, 65149, 65164, 65179, 65194, 65208, 65221, 65234,
+    65246, 65258, 65269, 65280, 65291, 65301, 65310, 65319, 65328, 65337, 65345, 65352, 65360,
+    65367, 65374, 65381, 65387, 65393, 65399, 65404, 65410, 65415, 65420, 65425, 65429, 65433,
+    65438, 65442, 65445, 65449, 65453, 65456, 65459, 65462, 65465, 65468, 65471, 65474, 65476,
+    65479, 65481, 65483, 65485, 65488, 65489, 65491, 65493, 65495, 65497, 65498, 65500, 65501,
+    65503, 65504, 65505, 65507, 65508, 65509, 65510, 65511, 65512, 65513, 65514, 65515, 65516,
+    65517, 65517, 65518, 65519, 65520, 65520, 65521, 65522, 65522, 65523, 65523, 65524, 65524,
+    65525, 65525, 65526, 65526, 65526, 65527, 65527, 65528, 65528, 65528, 65529, 65529, 65529,
+    65529, 65530, 65530, 65530, 65530, 65531, 65531, 65531, 65531, 65531, 65532, 65532, 65532,
+    65532, 65532, 65532, 65533, 65533, 65533, 65533, 65533, 65533, 65533, 65533, 65534, 65534,
+    65534, 65534, 65534, 65534, 65534, 65534, 65534, 65534, 65535,
 };
 
 /// What 16-bit curves make of a scale: to 3 * 4096 steps for 1.
@@ -70,8 +68,7 @@ CurveScale curve_scale(float scale, int most_shift) {
     ++result.shift;
     multiplier *= 2;
   }
-  if (multiplier > 32767)
-    throw input_error("the operand's scale is outside what the kernels take");
+  if (multiplier > 32767) throw input_error("the operand's scale is outside what the kernels take");
   result.multiplier = static_cast<std::int32_t>(multiplier);
   return result;
 }
@@ -99,9 +96,10 @@ std::int32_t tanh_16(std::int32_t x, CurveScale scale = {}) {
 template <class F>
 Codes curve_16(const CodedJob& job, F curve) {
   if (job.zero(0) != 0 || job.output_zero() != 0 || job.output_scale() != 1.0f / 32768)
-    throw input_error(fmt::format("{}: expected int16 without zero-points, and a result of scale "
-                                  "2^-15",
-                                  vector_row(job.op.kind).name));
+    throw input_error(
+        fmt::format("{}: expected int16 without zero-points, and a result of scale "
+                    "2^-15",
+                    vector_row(job.op.kind).name));
   Codes y;
   y.reserve(job.inputs[0].size());
   for (const std::int32_t q : job.inputs[0]) {
@@ -155,21 +153,21 @@ Codes fixed_lstm_cell(const CodedJob& job) {
   require_lstm(job);
   if (job.op.codes->output.scale != job.op.codes->operands[2].scale || job.output_zero() != 0)
     throw input_error("lstm: expected one scale of the cell");
-  const FixedPointMultiplier kept = fixed_point_multiplier(kGate * wide(job.scale(2)) /
-                                                           wide(job.output_scale()));
+  const FixedPointMultiplier kept =
+      fixed_point_multiplier(kGate * wide(job.scale(2)) / wide(job.output_scale()));
   const FixedPointMultiplier fresh =
       fixed_point_multiplier(kGate * kGate / wide(job.output_scale()));
   const double clip = vector_alpha(job.op);
-  const auto bound = static_cast<std::int32_t>(
-      std::clamp(clip / wide(job.output_scale()), -32768.0, 32767.0));
+  const auto bound =
+      static_cast<std::int32_t>(std::clamp(clip / wide(job.output_scale()), -32768.0, 32767.0));
   Codes y(at(job.op.elements()));
   for (std::size_t i = 0; i < y.size(); ++i) {
     check_interrupt_after(32);
     const Gates gates(job, static_cast<std::int64_t>(i));
     const std::int32_t old = saturated_16(
         fixed_point_product(job.mode, sigmoid_16(gates.sum(1)) * job.inputs[2][i], kept));
-    const std::int32_t added = saturated_16(fixed_point_product(
-        job.mode, sigmoid_16(gates.sum(0)) * tanh_16(gates.sum(2)), fresh));
+    const std::int32_t added = saturated_16(
+        fixed_point_product(job.mode, sigmoid_16(gates.sum(0)) * tanh_16(gates.sum(2)), fresh));
     y[i] = saturated_16(std::int64_t{old} + added);
     if (clip > 0) y[i] = std::clamp(y[i], -bound, bound);
   }
@@ -184,8 +182,7 @@ Codes fixed_lstm_hidden(const CodedJob& job) {
   if (shift < -30 || shift > 13)
     throw input_error("lstm: the cell's scale is outside what the kernels take");
   const CurveScale cell = shift < 0 ? CurveScale{3, -shift} : CurveScale{3 << shift, 0};
-  const FixedPointMultiplier out =
-      fixed_point_multiplier(kGate * kGate / wide(job.output_scale()));
+  const FixedPointMultiplier out = fixed_point_multiplier(kGate * kGate / wide(job.output_scale()));
   Codes y(at(job.op.elements()));
   for (std::size_t i = 0; i < y.size(); ++i) {
     check_interrupt_after(32);

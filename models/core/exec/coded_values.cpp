@@ -60,7 +60,8 @@ Codes fixed_sum(const CodedJob& job, const double (&factors)[3], int sign) {
 
 Codes fixed_add(const CodedJob& job) {
   const double a = wide(job.scale(0)), b = wide(job.scale(1)), twice = 2 * std::max(a, b);
-  return fixed_sum(job, {a / twice, b / twice, twice / ((1 << sum_bits(job)) * wide(job.output_scale()))}, 1);
+  return fixed_sum(
+      job, {a / twice, b / twice, twice / ((1 << sum_bits(job)) * wide(job.output_scale()))}, 1);
 }
 
 /// TensorFlow Lite Micro forms these ratios in fp32.

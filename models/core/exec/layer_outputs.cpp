@@ -107,8 +107,8 @@ void LayerValues::finish_integers(const Tile& tile, std::int64_t g, std::int64_t
     output_codes_[index] =
         requantizer_
             ? (*requantizer_)(sum, row)
-            : requantize(mode_.mode, static_cast<std::int32_t>(sum), mode_.multiplier(scale_a, scale_w, output_scale_),
-                         output_zero_, range_);
+            : requantize(mode_.mode, static_cast<std::int32_t>(sum),
+                         mode_.multiplier(scale_a, scale_w, output_scale_), output_zero_, range_);
     outputs_[index] = static_cast<float>(output_codes_[index] - output_zero_) * output_scale_;
   }
 }

@@ -244,8 +244,7 @@ std::vector<float> resize(const VectorOp& op, const std::vector<float>& x) {
     const auto outer = static_cast<std::int64_t>(from.size()) / (inner * size);
     std::vector<float> to(at(outer * wanted * inner));
     for (std::int64_t o = 0; o < wanted; ++o) {
-      const std::vector<Tap> taps =
-          taps_of(op, place_of(*op.resize, axis, o, size, wanted), size);
+      const std::vector<Tap> taps = taps_of(op, place_of(*op.resize, axis, o, size, wanted), size);
       for (std::int64_t i = 0; i < outer * inner; ++i) {
         check_interrupt_after(8);
         const std::int64_t block = i / inner, rest = i % inner;
@@ -360,9 +359,8 @@ std::vector<float> moved_values(const VectorOp& op, const VectorOperands& o) {
         return start(i) + (i < op.steps.size() ? op.steps[i] : 1) * index[i];
       });
     case VectorKind::kExpand:
-      return gather(op, x, from, 0, [&](const Shape& index, std::size_t i) {
-        return from[i] == 1 ? 0 : index[i];
-      });
+      return gather(op, x, from, 0,
+                    [&](const Shape& index, std::size_t i) { return from[i] == 1 ? 0 : index[i]; });
     case VectorKind::kResizeNearest:
       return gather(op, x, from, 0, [&](const Shape& index, std::size_t i) {
         return nearest_index(op, i, index[i]);

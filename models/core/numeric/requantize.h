@@ -33,7 +33,7 @@ std::int32_t fixed_point_product(Requantize mode, std::int32_t x, FixedPointMult
 
 /// How the sums of one layer are requantized.
 struct SumRequantization {
-  Requantize mode = Requantize::kOnnxHalfEven;  ///< not tflite_builtin, which is two modes
+  Requantize mode = Requantize::kOnnxHalfEven;    ///< not tflite_builtin, which is two modes
   ScaleProduct product = ScaleProduct::kAllFp64;  ///< not kByLayer
   /// TFLite's kernels of int16 activations with sums of 64 bits multiply them by the upper 15 bits
   /// of the factor and round once, half up.

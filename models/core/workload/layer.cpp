@@ -77,7 +77,8 @@ ActivationBounds activation_bounds(const std::string& activation) {
   if (activation == "relu") return {0, kInfinity};
   if (activation == "relu6") return {0, 6};
   if (activation == "relu_n1_to_1") return {-1, 1};
-  throw input_error(fmt::format("activation: expected relu, relu6 or relu_n1_to_1, got \"{}\"", activation));
+  throw input_error(
+      fmt::format("activation: expected relu, relu6 or relu_n1_to_1, got \"{}\"", activation));
 }
 
 GemmExtents gemm_extents(const LayerOp& op) {

@@ -64,8 +64,8 @@ struct Layer {
   std::optional<TensorSource> bias = {};  ///< values of the stage's bias, where it has one
 };
 
-/// What an activation lets through: [0, infinity), [0, 6], [-1, 1] or everything. Throws an input Error for
-/// an unknown name.
+/// What an activation lets through: [0, infinity), [0, 6], [-1, 1] or everything. Throws an input
+/// Error for an unknown name.
 struct ActivationBounds {
   double lo, hi;
 };

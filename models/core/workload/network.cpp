@@ -182,15 +182,14 @@ void check_network(const Network& network) {
   }
   for (const NetworkInput& input : network.inputs) {
     if (input.next.empty()) continue;
-    const auto layer =
-        std::find_if(network.layers.begin(), network.layers.end(),
-                     [&](const NetworkLayer& l) { return l.name == input.next; });
+    const auto layer = std::find_if(network.layers.begin(), network.layers.end(),
+                                    [&](const NetworkLayer& l) { return l.name == input.next; });
     std::int64_t elements = 1;
     for (const std::int64_t size : input.shape) elements *= size;
     if (layer == network.layers.end() || output_elements(*layer) != elements)
-      throw input_error(
-          fmt::format("{}: input \"{}\": next: expected a layer that yields {} elements, got \"{}\"",
-                      network.name, input.name, elements, input.next));
+      throw input_error(fmt::format(
+          "{}: input \"{}\": next: expected a layer that yields {} elements, got \"{}\"",
+          network.name, input.name, elements, input.next));
   }
   for (const NetworkOutput& output : network.outputs)
     if (output.layer.empty() || known.count(output.layer) == 0)

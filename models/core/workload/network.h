@@ -61,9 +61,9 @@ struct NetworkLayer {
   /// "output_scale", "output_zero_point". A role that is absent uses its default.
   std::map<std::string, TensorSource> tensors;
   PrecisionOverride precision;
-  TilePins mapping;                ///< of a layer with MACs: takes the place of the run's
-  bool bias = false;               ///< the output unit adds one value per output channel
-  std::string activation;          ///< fused into the output unit: "", "relu", "relu6" or "relu_n1_to_1"
+  TilePins mapping;        ///< of a layer with MACs: takes the place of the run's
+  bool bias = false;       ///< the output unit adds one value per output channel
+  std::string activation;  ///< fused into the output unit: "", "relu", "relu6" or "relu_n1_to_1"
   std::optional<Experts> experts;  ///< gemm
   bool accumulators = false;       ///< the output is the 32-bit sums themselves (ONNX ConvInteger)
   SumForm sums;

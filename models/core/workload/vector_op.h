@@ -24,7 +24,7 @@ enum class VectorKind {
   kReduceMax,
   kReduceMin,
   kReduceProd,
-  kArgMax,  ///< the index of the largest, the first of equal ones
+  kArgMax,    ///< the index of the largest, the first of equal ones
   kQuantize,  ///< dynamic: one scale per row (token)
   kRoute,     ///< a mixture's router: weights of the experts chosen for a row, else 0
   kCombine,   ///< the chosen experts' results of a row, weighted
@@ -201,10 +201,10 @@ struct VectorOp {
   std::vector<std::vector<std::int64_t>> operand_shapes;  ///< of the operands
   /// transpose: permutation; concat: axis; lstm: places of the gates i, f, c, o; gru: of z, r, n
   std::vector<std::int64_t> axes;
-  std::vector<std::int64_t> starts;                       ///< slice: first index; pad: leading pad
-  std::vector<std::int64_t> steps;                          ///< slice; pad
+  std::vector<std::int64_t> starts;  ///< slice: first index; pad: leading pad
+  std::vector<std::int64_t> steps;   ///< slice; pad
   std::optional<Resize> resize;
-  std::optional<VectorCodes> codes;                       ///< of a quantized network
+  std::optional<VectorCodes> codes;  ///< of a quantized network
 
   std::int64_t elements() const { return rows * cols; }
 };
