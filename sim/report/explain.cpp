@@ -181,7 +181,7 @@ std::string explain_text(const RunConfig& run, const MappingProblem& unset, cons
                    m.gap > 0 ? gap_text(m.gap) : std::string("nothing is better, by bounds")));
   for (const std::string& note : m.notes) line("pins", note);
   for (const MappingAlternative& a : alternatives(unset, run.mapping, m))
-    out += fmt::format("  lost: {}\n        {}; {}\n",
+    out += fmt::format("  {}: {}\n        {}; {}\n", a.close ? "close" : "lost",
                        mapping_text(run.accelerator, a.setting, a.tiling), cost_text(a.estimate),
                        loss_text(a.estimate, c));
   return out;

@@ -123,7 +123,8 @@ TEST_CASE(
 TEST_CASE("sim price: the area of the run's machine by another table, and what follows from it") {
   const TemporaryDirectory dir;
   const std::string run =
-      "{sim} run quickstart.yaml --values off --set mapping.objective=traffic -q -o ";
+      "{sim} run quickstart.yaml --values off --set 'mapping.tile={m: 1, n: 96, k: 128}' --set "
+      "mapping.order=mnk -q -o ";
   REQUIRE(shell(run + dir.at("old")).code == 0);
   REQUIRE(shell(run + dir.at("new") + " --set energy=chip-45nm.yaml").code == 0);
   const Outcome priced = shell("{sim} price " + dir.at("old") + " --energy chip-45nm.yaml -o " +

@@ -186,24 +186,38 @@ std::optional<BuffersConfig> divide(const MappingProblem& p, const Tiling& t,
   return d ? std::optional<BuffersConfig>(d->buffers) : std::nullopt;
 }
 
-std::vector<Buffering> bufferings(const MappingProblem& p, const Tiling& tiling,
-                                  const TileFootprint& f) {
+namespace {
+
+/// Roles that may have one tile or two, beside those that have no room for two.
+struct OpenRoles {
+  BufferRoles single;
+  std::vector<BufferRole> open;
+};
+OpenRoles open_roles(const MappingProblem& p, const Tiling& tiling, const TileFootprint& f) {
   const BuffersConfig& b = p.machine.buffers;
   Tiling t = tiling;
   t.single = {};
   const bool many = live_output_tiles(t, trip_counts(p.layer, t)) > 1;
-  std::vector<BufferRole> open;  // of the unified buffer, of one or two tiles each
+  OpenRoles roles;
   for (const BufferRole role : kBufferRoles) {
     if (role == BufferRole::kAccumulator && many) continue;  // halves change nothing
     if (!b.unifies(role)) {
       if (b.of(role).either_buffering && Bytes(f.of(role).value * 2) > b.of(role).capacity)
-        t.single.add(role);
+        roles.single.add(role);
     } else if (b.unified->sram.either_buffering) {
-      open.push_back(role);
+      roles.open.push_back(role);
     }
   }
+  return roles;
+}
+
+}  // namespace
+
+std::vector<Buffering> bufferings(const MappingProblem& p, const Tiling& tiling,
+                                  const TileFootprint& f) {
+  const auto [fixed, open] = open_roles(p, tiling, f);
+  Tiling t = tiling;
   std::vector<Buffering> all;
-  const BufferRoles fixed = t.single;
   for (std::uint32_t chosen = 0; chosen < 1U << open.size(); ++chosen) {
     t.single = fixed;
     for (std::size_t i = 0; i < open.size(); ++i)
@@ -214,6 +228,16 @@ std::vector<Buffering> bufferings(const MappingProblem& p, const Tiling& tiling,
     if (chosen == 0 && d->ports_are_free) break;
   }
   return all;
+}
+
+bool can_be_divided(const MappingProblem& p, const Tiling& tiling, const TileFootprint& f) {
+  const OpenRoles roles = open_roles(p, tiling, f);
+  Tiling t = tiling;
+  t.single = roles.single;
+  for (const BufferRole role : roles.open) t.single.add(role);
+  BuffersConfig buffers = p.machine.buffers;
+  return settle_fixed(p, t, f, buffers) &&
+         (!buffers.unified || sum(filled_banks(p, t, f)) <= buffers.unified->sram.banks);
 }
 
 MappingProblem divided(MappingProblem p, const Tiling& tiling) {

@@ -29,6 +29,10 @@ struct Buffering {
 std::vector<Buffering> bufferings(const MappingProblem& problem, const Tiling& tiling,
                                   const TileFootprint& footprint);
 
+/// Whether there is one.
+bool can_be_divided(const MappingProblem& problem, const Tiling& tiling,
+                    const TileFootprint& footprint);
+
 /// The problem with its buffers divided for a tiling, which must fit.
 MappingProblem divided(MappingProblem problem, const Tiling& tiling);
 

@@ -156,21 +156,26 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   settle(cycles, walked, e);
 }
 
-void Estimator::rank(const Tiling& tiling, MappingEstimate& e) const { retime(tiling, kRanked, e); }
-
-void Estimator::rank_longer(const Tiling& tiling, MappingEstimate& e) const {
-  retime(tiling, kRankedLonger, e);
+bool Estimator::rank(const Tiling& tiling, MappingEstimate& e) const {
+  return retime(tiling, kRanked, e);
 }
 
-void Estimator::walk(const Tiling& tiling, MappingEstimate& e) const { retime(tiling, kWalked, e); }
+bool Estimator::rank_longer(const Tiling& tiling, MappingEstimate& e) const {
+  return retime(tiling, kRankedLonger, e);
+}
 
-void Estimator::retime(const Tiling& tiling, const WalkBudget& budget, MappingEstimate& e) const {
-  if (!p_.memory.sampled) return;
+bool Estimator::walk(const Tiling& tiling, MappingEstimate& e) const {
+  return retime(tiling, kWalked, e);
+}
+
+bool Estimator::retime(const Tiling& tiling, const WalkBudget& budget, MappingEstimate& e) const {
+  if (!p_.memory.sampled) return false;
   const TileLayout layout(p_, tiling);
   PeakRates rates(p_.memory);
   const WalkedTime walked =
       walked_time(p_, tiling, layout, e.traffic.total().bursts, budget, rates);
   settle(walked.whole ? walked.cycles : static_cast<double>(e.cycles) * walked.share, walked, e);
+  return walked.whole;
 }
 
 /// Takes the time, and what the walk has seen of rows, for what depends on them.

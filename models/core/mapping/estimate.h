@@ -65,13 +65,13 @@ class Estimator {
   /// time.
   void refine(const Tiling& tiling, MappingEstimate& e) const;
 
-  /// The same from fewer of its requests, to choose among some.
-  void rank(const Tiling& tiling, MappingEstimate& e) const;
-  /// By a longer part, to choose among few.
-  void rank_longer(const Tiling& tiling, MappingEstimate& e) const;
+  /// The same from fewer of its requests, to choose among some, by a shorter part or a longer one.
+  /// Whether that was all of them.
+  bool rank(const Tiling& tiling, MappingEstimate& e) const;
+  bool rank_longer(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The same from all of its requests: the time that a run without overlap takes.
-  void walk(const Tiling& tiling, MappingEstimate& e) const;
+  bool walk(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The estimate but for time, which is one that estimate() is not below, and energy at that time:
   /// the array's with the first tile ahead of it and the last result behind it, and every burst at
@@ -85,7 +85,7 @@ class Estimator {
   void add_time(const Tiling& tiling, MappingEstimate& e) const;
 
  private:
-  void retime(const Tiling& tiling, const WalkBudget& budget, MappingEstimate& e) const;
+  bool retime(const Tiling& tiling, const WalkBudget& budget, MappingEstimate& e) const;
   void settle(double cycles, const WalkedTime& walked, MappingEstimate& e) const;
   void add_traffic(const Tiling& tiling, const TileCounts& counts, MappingEstimate& e) const;
   std::int64_t least_cycles(const Tiling& tiling, const TileCounts& counts,

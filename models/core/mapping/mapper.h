@@ -21,6 +21,8 @@ struct MappingAlternative {
   MachineSetting setting;
   Tiling tiling;
   MappingEstimate estimate;
+  /// By the objective not above what was taken, as far as an estimate can tell: see alternatives().
+  bool close = false;
 };
 
 struct Mapping {
@@ -41,9 +43,8 @@ Mapping map_layer(const MappingProblem& problem, const MappingPins& pins = {});
 MappingProblem configured(MappingProblem problem, const Mapping& mapping);
 
 /// What may be the best if it is simulated (MappingPins::finalists), as many as are asked for:
-/// first what map_layer() yields, or, where others follow, what more of the memory's model has as
-/// the best; then the best by other objectives, those that are close, and those of other loop
-/// orders.
+/// first what map_layer() yields, then the best of each other setting of the machine and by each
+/// other objective, and then what lost the last choice, the best first.
 std::vector<Mapping> map_finalists(const MappingProblem& problem, const MappingPins& pins);
 
 /// What a mapping costs by the pins' objective if it takes `cycles`; less is better.
@@ -51,7 +52,8 @@ double cost_with_cycles(const MappingProblem& problem, const Mapping& mapping,
                         const MappingPins& pins, std::int64_t cycles);
 
 /// The best tiling under every other loop order, and every other setting of the machine, the
-/// cheapest first.
+/// cheapest first. Times are refined, and as little as those of what was taken can they be trusted
+/// to the last per cent: what is `close` may be as good.
 std::vector<MappingAlternative> alternatives(const MappingProblem& problem, const MappingPins& pins,
                                              const Mapping& chosen);
 

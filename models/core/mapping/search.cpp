@@ -26,56 +26,140 @@ struct Patience {
   double close;
 };
 constexpr Patience kPatience[] = {
-    {200, 8, 0.001}, {1000, 12, 0.0025}, {2000, 16, 0.005}, {3000, 20, 0.01}};
-constexpr std::int64_t kFewBoxes = 250, kMostBoxes = 4000, kMostEstimated = 32;
+    {200, 8, 0.001}, {500, 12, 0.0025}, {1000, 16, 0.005}, {1500, 20, 0.01}};
+constexpr std::int64_t kFewBoxes = 250, kMostBoxes = 2000, kMostEstimated = 32;
 // Tilings all over the space, and around the best of each scheme, whose bounds are asked for.
-constexpr std::int64_t kRandom = 3000, kMostDescended = 300;
-constexpr std::size_t kMostDescents = 12;
-constexpr int kMostCuts = 80;  // of a dive, until a tiling fits
+constexpr std::int64_t kRandom = 1500, kMostDescended = 300;
+constexpr std::size_t kMostDescents = 6;  // by each goal
+constexpr int kMostCuts = 80;             // of a dive, until a tiling fits
 // Around the best, before and after, tilings that are tried, and of them estimated.
 constexpr std::int64_t kMostTried = 1500, kMostClimbed = 48;
 // Of the peak's cost: by as much may the memory's own model have another order.
 constexpr double kClose = 0.01, kCloseInTime = 0.03;
 constexpr std::int64_t kLongMoves = 50'000;  // bursts: of less the memory's model is asked for all
+// Of the finalists, and of the best by each goal among them, as many at most.
+constexpr std::size_t kMostFinalists = 12, kOfEachGoal = 6;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
 constexpr double kWorthAll = 4'000, kLeastEffort = 0.25, kFlexibleEffort = 2;
 
 class BestFirst {
  public:
-  BestFirst(const MappingProblem& problem, const MappingSpace& space, const Objective& objective,
+  BestFirst(const MappingProblem& problem, const MappingSpace& space,
+            const std::vector<Objective>& goals, std::size_t own,
             const std::shared_ptr<EnergyModel>& energy)
       : p_(problem),
         space_(space),
-        objective_(objective),
-        trials_(problem, space, objective, energy),
-        found_(trials_.found()),
+        trials_(problem, space, goals, energy),
+        own_(trials_.goals()[own]),
+        own_number_(own),
         points_(problem, space),
-        neighbours_(problem, space, points_, trials_) {
+        neighbours_(problem, space, points_, trials_),
+        climbed_(goals.size()) {
     double tilings = 1;
     for (const auto& sizes : space.sizes) tilings *= static_cast<double>(sizes.size());
+    trials_.set_goal(own);
     small_ = tilings <= kSmallSpace && problem.layer.extents.macs() <= kSmallMacs;
   }
 
   SearchResult run() {
     set_effort();
-    dive_all(objective_);
-    climb();
-    for (std::size_t s = 0; s < space_.schemes.size(); ++s) push(whole_box(space_, s));
-    // What bounds soon prove needs no more tries.
-    if (!open_boxes(as_worth(kFewBoxes))) {
-      if (effort_ >= 1)
-        for (const Objective& by : {Objective({1, 1, 0}), Objective({0, 0, 1})}) dive_all(by);
-      try_all_over();
-      climb();
-      open_boxes(std::numeric_limits<std::int64_t>::max());
-      climb();
+    if (p_.memory.sampled) {
+      // Whatever the search is for, the same finalists.
+      explore();
+      trials_.set_goal(0);
+      prove();
+      find_finalists();
+      trials_.set_goal(own_number_);
+      if (own_number_ != 0) prove();
+      return result();
     }
-    if (found_.best && p_.memory.sampled) note_close();
-    found_.boxes = dived_ + opened_;
-    return found_;
+    dive_all(trials_.goal().objective());
+    climb();
+    push_all();
+    // What bounds soon prove needs no more tries.
+    if (open_boxes(as_worth(kFewBoxes))) return result();
+    if (effort_ >= 1)
+      for (const SearchGoal& goal : trials_.goals()) dive_all(goal.objective());
+    explore();
+    open_boxes(std::numeric_limits<std::int64_t>::max());
+    climb();
+    return result();
   }
 
  private:
+  void push_all() {
+    boxes_ = {};
+    all_opened_ += opened_;
+    opened_ = estimated_ = 0;
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s) push(whole_box(space_, s));
+  }
+
+  /// That nothing is better by the current goal, or hardly anything.
+  void prove() {
+    push_all();
+    open_boxes(std::numeric_limits<std::int64_t>::max());
+    climb();
+  }
+
+  /// Good tilings by the search's goal, or, where the memory's own model has the last word, by all
+  /// goals.
+  void explore() {
+    const auto each_goal = [&](auto f) {
+      for (std::size_t goal = 0; goal < trials_.goals().size(); ++goal) {
+        if (!p_.memory.sampled && goal != own_number_) continue;
+        trials_.set_goal(goal);
+        f();
+      }
+      trials_.set_goal(own_number_);
+    };
+    each_goal([&] { dive_all(trials_.goal().objective()); });
+    sample();
+    each_goal([&] {
+      descend_all();
+      climb();
+    });
+    // Once more, as what one goal has found may be where another goes on.
+    each_goal([&] {
+      climb();
+      if (p_.memory.sampled && trials_.goal().any()) note_close();
+    });
+  }
+
+  SearchResult result() const {
+    SearchResult r;
+    r.closest = own_.closest();
+    if (own_.any()) r.best = r.closest.front().second;
+    r.finalists = finalists_;
+    r.bests = bests_;
+    r.cost = own_.cost();
+    r.bound = bound_;
+    r.boxes = dived_ + all_opened_ + opened_;
+    r.estimated = trials_.estimated;
+    r.misfits = trials_.misfits;
+    return r;
+  }
+
+  /// The best by each goal; the best of tiles that are all equal, whose streams keep their
+  /// distance; then the next by each goal in turn.
+  void find_finalists() {
+    for (const SearchGoal& goal : trials_.goals())
+      if (goal.any()) add_finalist(goal.closest().front());
+    bests_ = finalists_.size();
+    for (const SearchGoal& goal : trials_.goals())
+      for (const CostedTiling& one : goal.even()) add_finalist(one);
+    for (std::size_t i = 1; i < kOfEachGoal; ++i)
+      for (const SearchGoal& goal : trials_.goals())
+        if (i < goal.closest().size()) add_finalist(goal.closest()[i]);
+  }
+
+  void add_finalist(const CostedTiling& one) {
+    if (finalists_.size() < kMostFinalists &&
+        std::none_of(finalists_.begin(), finalists_.end(), [&](const MappingAlternative& known) {
+          return ask_the_same(known.tiling, one.second.tiling);
+        }))
+      finalists_.push_back(one.second);
+  }
+
   /// By the least time of any tiling.
   void set_effort() {
     double cycles = std::numeric_limits<double>::infinity();
@@ -88,6 +172,9 @@ class BestFirst {
   std::int64_t as_worth(std::int64_t most) const {
     return std::max<std::int64_t>(1, std::llround(effort_ * static_cast<double>(most)));
   }
+
+  /// A search for one goal does twice as much as each for several, which share what they find.
+  std::int64_t each_worth() const { return p_.memory.sampled ? 1 : 2; }
 
   void dive_all(const Objective& by) {
     for (std::size_t s = 0; s < space_.schemes.size(); ++s) dive(whole_box(space_, s), by);
@@ -102,9 +189,9 @@ class BestFirst {
       const Box box = boxes.back();
       boxes.pop_back();
       if (box.is_point()) {
-        const std::int64_t before = found_.misfits;
+        const std::int64_t before = trials_.misfits;
         trials_.attempt(box);
-        if (found_.misfits == before) return;
+        if (trials_.misfits == before) return;
         continue;
       }
       ++dived_;
@@ -117,27 +204,42 @@ class BestFirst {
     }
   }
 
-  /// Of the largest tilings, and of others all over the space, the best of each scheme by their
-  /// bounds, and what is better beside them.
-  void try_all_over() {
-    std::map<std::uint16_t, std::pair<MappingCost, Box>> best;
+  /// The largest tilings, and others all over the space: of each scheme that with the least bound,
+  /// by each goal.
+  void sample() {
+    starts_.assign(trials_.goals().size(), std::vector<Start>(space_.schemes.size()));
     const auto note = [&](const Box& box) {
-      const std::optional<MappingCost> cost = trials_.point_bound(box);
-      if (!cost) return;
-      const auto known = best.find(box.scheme);
-      if (known == best.end() || *cost < known->second.first) best[box.scheme] = {*cost, box};
+      const std::optional<CostBound> b = trials_.point_limits(box);
+      if (!b) return;
+      for (std::size_t goal = 0; goal < starts_.size(); ++goal) {
+        const MappingCost cost =
+            trials_.goals()[goal].objective().cost(b->energy_pj, b->cycles, b->bursts);
+        Start& best = starts_[goal][box.scheme];
+        if (!best || cost < best->first) best = {cost, box};
+      }
     };
     for (Box box : neighbours_.filled(0))
       for (std::size_t s = 0; s < space_.schemes.size(); ++s) {
         box.scheme = static_cast<std::uint16_t>(s);
         note(box);
       }
-    for (std::int64_t i = as_worth(kRandom); i > 0; --i) note(points_.random());
+    // Where sums of many tiles live at once, others are the largest.
+    for (std::size_t s = 0; s < space_.schemes.size(); ++s)
+      if (space_.schemes[s].order[2] != LoopDim::kK && !space_.schemes[s].input_full_k)
+        for (const Box& box : neighbours_.filled(static_cast<std::uint16_t>(s))) note(box);
+    for (std::int64_t i = as_worth(kRandom * each_worth()); i > 0; --i) note(points_.random());
+  }
+
+  /// From the best of them by the current goal.
+  void descend_all() {
+    const std::vector<Start>& found = starts_[trials_.number()];
     std::vector<std::pair<MappingCost, Box>> starts;
-    for (const auto& [scheme, start] : best) starts.push_back(start);
+    for (const Start& start : found)
+      if (start) starts.push_back(*start);
     std::stable_sort(starts.begin(), starts.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
-    if (starts.size() > kMostDescents) starts.resize(kMostDescents);
+    const std::size_t most = kMostDescents * static_cast<std::size_t>(each_worth());
+    if (starts.size() > most) starts.resize(most);
     for (const auto& [cost, start] : starts) descend(start, cost);
   }
 
@@ -160,27 +262,28 @@ class BestFirst {
 
   /// Tilings beside the best, as long as one is better.
   void climb() {
-    const std::int64_t most = found_.estimated + as_worth(kMostClimbed);
+    const std::int64_t most = trials_.estimated + as_worth(kMostClimbed);
     const std::int64_t most_tried = as_worth(kMostTried);
     std::int64_t tried = 0;
-    bool better = found_.best.has_value();
+    bool better = trials_.goal().any();
     const auto is_better = [&](const Box& box) {
-      if (found_.estimated >= most || ++tried > most_tried) return false;
+      if (trials_.estimated >= most || ++tried > most_tried) return false;
       return trials_.attempt(box);
     };
     while (better) {
       better = false;
-      const std::vector<Box> starts = trials_.best_boxes();
+      const std::vector<Box> starts = trials_.goal().best_boxes();
       for (std::size_t i = 0; i < starts.size() && !better; ++i) {
-        const auto known = climbed_.find(PointKey(starts[i]));
-        if (known != climbed_.end()) {
+        auto& climbed = climbed_[trials_.number()];
+        const auto known = climbed.find(PointKey(starts[i]));
+        if (known != climbed.end()) {
           tried += known->second;
           continue;
         }
         const std::int64_t before = tried;
         better = neighbours_.any(starts[i], is_better);
-        if (!better && found_.estimated < most && tried <= most_tried)
-          climbed_.emplace(starts[i], tried - before);
+        if (!better && trials_.estimated < most && tried <= most_tried)
+          climbed.emplace(starts[i], tried - before);
       }
     }
   }
@@ -189,8 +292,8 @@ class BestFirst {
   /// better: tilings without shorter tiles at the end of axes, and, where cycles alone count, with
   /// one other size.
   void note_close() {
-    const double most = found_.cost.first * (1 + kClose);
-    const std::vector<Box> best = trials_.best_boxes();
+    const double most = trials_.goal().cost().first * (1 + kClose);
+    const std::vector<Box> best = trials_.goal().best_boxes();
     for (const Box& from : best) {
       Box all = from;
       for (std::size_t a = 0; a < kAxes; ++a) {
@@ -203,14 +306,16 @@ class BestFirst {
       }
       trials_.estimate_close(all, most);
     }
-    if (!objective_.is_cycles_alone() &&
-        !(objective_.weighs_cycles() && moved_bursts() >= kLongMoves))
+    if (!trials_.goal().objective().is_cycles_alone() &&
+        !(trials_.goal().objective().weighs_cycles() && moved_bursts() >= kLongMoves))
       return;
     for (std::size_t a = 0; a < kAxes; ++a)
-      note_along(best.front(), a, found_.cost.first * (1 + kCloseInTime));
+      note_along(best.front(), a, trials_.goal().cost().first * (1 + kCloseInTime));
   }
 
-  std::int64_t moved_bursts() const { return found_.best->estimate.traffic.total().bursts; }
+  std::int64_t moved_bursts() const {
+    return trials_.goal().closest().front().second.estimate.traffic.total().bursts;
+  }
 
   /// With sizes of an axis from a quarter to 16 times its own, of each quarter of a doubling the
   /// one with the least bound.
@@ -253,25 +358,25 @@ class BestFirst {
       }
       for (const Box& half : halves(space_, node.box)) push(half);
     }
-    found_.bound = found_.cost;
+    bound_ = trials_.goal().cost();
     return true;
   }
 
   void push(const Box& box) {
     const std::optional<MappingCost> bound = trials_.bound(box);
-    if (bound && trials_.may_win(*bound)) boxes_.push({*bound, box});
+    if (bound && trials_.goal().may_win(*bound)) boxes_.push({*bound, box});
   }
 
   /// Once with its traffic counted, and once more, if that may still win, with its time modelled.
   void open_tiling(SearchNode node) {
     if (node.counted) {
-      const std::int64_t before = found_.estimated;
+      const std::int64_t before = trials_.estimated;
       trials_.estimate(node.box);
-      estimated_ += found_.estimated - before;
+      estimated_ += trials_.estimated - before;
       return;
     }
     const std::optional<MappingCost> bound = trials_.counted_bound(node.box);
-    if (!bound || !trials_.may_win(*bound)) return;
+    if (!bound || !trials_.goal().may_win(*bound)) return;
     node.bound = *bound;
     node.counted = true;
     boxes_.push(node);
@@ -279,40 +384,48 @@ class BestFirst {
 
   /// Whether what has this bound, and all behind it, need not be opened.
   bool done(const MappingCost& bound) {
-    if (!found_.best) return false;
-    found_.bound = bound < found_.cost ? bound : found_.cost;
-    if (!(bound < found_.cost)) return true;
+    if (!trials_.goal().any()) return false;
+    bound_ = bound < trials_.goal().cost() ? bound : trials_.goal().cost();
+    if (!(bound < trials_.goal().cost())) return true;
     if (small_) return false;
-    if (opened_ >= as_worth(kMostBoxes) || estimated_ >= kMostEstimated) return true;
+    if (opened_ >= as_worth(kMostBoxes * each_worth()) || estimated_ >= kMostEstimated) return true;
     double close = 0;
     for (const Patience& p : kPatience)
-      if (opened_ >= as_worth(p.boxes) || estimated_ >= p.estimated) close = p.close;
+      if (opened_ >= as_worth(p.boxes * each_worth()) || estimated_ >= p.estimated) close = p.close;
     if (close == 0) return false;
     // Between equals it is what breaks the tie that has to be close.
-    if (bound.first == found_.cost.first) return found_.cost.then <= bound.then * (1 + close);
-    return found_.cost.first <= bound.first * (1 + close);
+    if (bound.first == trials_.goal().cost().first)
+      return trials_.goal().cost().then <= bound.then * (1 + close);
+    return trials_.goal().cost().first <= bound.first * (1 + close);
   }
 
   const MappingProblem& p_;
   const MappingSpace& space_;
-  const Objective& objective_;
   SearchTrials trials_;
-  SearchResult& found_;
+  const SearchGoal& own_;  // the goal searched for
+  std::size_t own_number_;
+  MappingCost bound_;  // of everything that was not opened
   SearchPoints points_;
   SearchNeighbours neighbours_;
   SearchBoxes boxes_;
   // Tilings beside which none was better, which none becomes, and how many were tried there.
-  std::unordered_map<PointKey, std::int64_t, PointKey::Hash> climbed_;
+  std::vector<std::unordered_map<PointKey, std::int64_t, PointKey::Hash>> climbed_;  // by goal
   bool small_ = false;
+  std::vector<MappingAlternative> finalists_;
+  std::size_t bests_ = 0;  // of them
+  using Start = std::optional<std::pair<MappingCost, Box>>;
+  std::vector<std::vector<Start>> starts_;  // by goal and scheme
   double effort_ = 1;
-  std::int64_t dived_ = 0, opened_ = 0, estimated_ = 0;  // boxes, and tilings of those opened
+  std::int64_t dived_ = 0, all_opened_ = 0;  // boxes
+  std::int64_t opened_ = 0, estimated_ = 0;  // of them in this proof, and tilings of those
 };
 
 }  // namespace
 
 SearchResult search(const MappingProblem& problem, const MappingSpace& space,
-                    const Objective& objective, const std::shared_ptr<EnergyModel>& energy) {
-  return BestFirst(problem, space, objective, energy).run();
+                    const std::vector<Objective>& goals, std::size_t own,
+                    const std::shared_ptr<EnergyModel>& energy) {
+  return BestFirst(problem, space, goals, own, energy).run();
 }
 
 }  // namespace bitjoule

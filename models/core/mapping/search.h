@@ -6,21 +6,24 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "core/mapping/bounds.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/objective.h"
+#include "core/mapping/search_goal.h"
 
 namespace bitjoule {
 
 struct SearchResult {
   std::optional<MappingAlternative> best;  ///< empty: no tile fits
-  /// The best that was estimated of each scheme, where any was.
-  std::vector<std::pair<MappingCost, MappingAlternative>> of_schemes;
   /// The few best that were estimated, the best first: peaks of the memory told them apart.
-  std::vector<std::pair<MappingCost, MappingAlternative>> closest;
+  std::vector<CostedTiling> closest;
+  /// What may be the best by any of the goals if the memory's own model is asked: `bests`, each the
+  /// best by a goal, then the next by each in turn. The same whatever the search was for; empty of
+  /// a memory without such a model.
+  std::vector<MappingAlternative> finalists;
+  std::size_t bests = 0;
   MappingCost cost, bound;  ///< of the best, and of everything that was not opened
   std::int64_t boxes = 0, estimated = 0, misfits = 0;
   /// The best is within this share of the optimum, as is proven: 0 but where the search gave up.
@@ -29,9 +32,11 @@ struct SearchResult {
   }
 };
 
-/// The best tiling of a space; of equal ones always the same.
+/// The best tiling of a space by the goal with the number `own`; of equal ones always the same. Of
+/// the others good ones are found on the way.
 SearchResult search(const MappingProblem& problem, const MappingSpace& space,
-                    const Objective& objective, const std::shared_ptr<EnergyModel>& energy);
+                    const std::vector<Objective>& goals, std::size_t own,
+                    const std::shared_ptr<EnergyModel>& energy);
 
 /// What an estimate costs by an objective.
 MappingCost cost_of(const Objective& objective, const MappingEstimate& estimate);

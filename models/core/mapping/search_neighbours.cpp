@@ -1,7 +1,7 @@
 #include "core/mapping/search_neighbours.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 
 namespace bitjoule {
 
@@ -17,9 +17,12 @@ Box SearchNeighbours::largest(Box box, std::size_t axis) const {
 }
 
 std::vector<Box> SearchNeighbours::filled(std::uint16_t scheme) const {
-  const std::array<std::vector<std::size_t>, 4> kinds = {
-      {{kAxisC, kAxisR, kAxisB}, {kAxisN}, {kAxisK}, {kAxisG}}};
-  std::array<std::size_t, 4> order = {0, 1, 2, 3};
+  const std::vector<std::size_t> kinds[] = {{kAxisC, kAxisR, kAxisB}, {kAxisN}, {kAxisK}, {kAxisG}};
+  std::vector<std::size_t> order;  // of those that have a choice
+  for (std::size_t kind = 0; kind < std::size(kinds); ++kind)
+    if (std::any_of(kinds[kind].begin(), kinds[kind].end(),
+                    [this](std::size_t axis) { return space_.sizes[axis].size() > 1; }))
+      order.push_back(kind);
   std::vector<Box> all;
   do {
     Box box;

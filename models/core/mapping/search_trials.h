@@ -13,21 +13,23 @@
 #include "core/mapping/bounds.h"
 #include "core/mapping/search.h"
 #include "core/mapping/search_boxes.h"
+#include "core/mapping/search_goal.h"
 
 namespace bitjoule {
 
 class SearchTrials {
  public:
   /// All outlive it.
-  SearchTrials(const MappingProblem& problem, const MappingSpace& space, const Objective& objective,
-               const std::shared_ptr<EnergyModel>& energy);
+  SearchTrials(const MappingProblem& problem, const MappingSpace& space,
+               const std::vector<Objective>& goals, const std::shared_ptr<EnergyModel>& energy);
 
-  /// What nothing in the box is cheaper than by `objective`, or by the search's own; nothing where
+  /// What nothing in the box is cheaper than by `objective`, or by the goal's; nothing where
   /// it holds no tiling that may fit.
   std::optional<MappingCost> bound(const Box& box, const Objective& objective) const;
-  std::optional<MappingCost> bound(const Box& box) const { return bound(box, objective_); }
-  /// The same of a single tiling, whose buffers can be divided for it.
+  std::optional<MappingCost> bound(const Box& box) const { return bound(box, goal_->objective()); }
+  /// The same of a single tiling, whose buffers can be divided for it; and what it is made of.
   std::optional<MappingCost> point_bound(const Box& box) const;
+  std::optional<CostBound> point_limits(const Box& box) const;
   bool may_fit(const Box& point) const { return bounds_.feasible(point) && divides(point); }
   /// Cycles alone.
   double least_cycles(const Box& box) const;
@@ -35,6 +37,9 @@ class SearchTrials {
   /// Estimates a tiling at once if its bound allows it, and if that was not done before. Whether it
   /// is better than the best.
   bool attempt(Box box);
+  /// From now on by another objective of `goals`: of all that is estimated each knows.
+  void set_goal(std::size_t goal) { goal_ = &goals_[goal]; }
+
   /// The bound of a tiling with its exact traffic; nothing where it does not fit, or was
   /// estimated before.
   std::optional<MappingCost> counted_bound(const Box& box);
@@ -45,11 +50,12 @@ class SearchTrials {
   /// may be among the closest.
   void estimate_close(const Box& box, double most);
 
-  /// Whether something with this bound may be better than the best.
-  bool may_win(const MappingCost& bound) const { return !found_.best || bound < found_.cost; }
-  SearchResult& found() { return found_; }
-  /// Where the best are: of all, then of each scheme.
-  std::vector<Box> best_boxes() const;
+  const SearchGoal& goal() const { return *goal_; }
+  std::size_t number() const { return static_cast<std::size_t>(goal_ - goals_.data()); }
+  const std::vector<SearchGoal>& goals() const { return goals_; }
+
+  // Tilings that were estimated, and those that did not fit.
+  std::int64_t estimated = 0, misfits = 0;
 
  private:
   /// A tiling but for the ways to buffer its tiles and the orders of its folds.
@@ -58,7 +64,6 @@ class SearchTrials {
     TileCounts counts;
     MappingEstimate least;  ///< with the array's time only where that is `timed`
     bool timed = false;
-    MappingCost bound;
   };
 
   Tiling tiling_of(const Box& box) const;
@@ -67,13 +72,14 @@ class SearchTrials {
   std::vector<Choice>* counted(const Box& box, double least_cycles);
   std::optional<MappingCost> counted_bound(const Box& box, double least_cycles);
   void add_array(Choice& choice) const;
+  bool is_even(const Tiling& tiling) const;
   void estimate_choice(const Box& box, const Choice& choice);
-  void consider(const Box& box, const Tiling& tiling, const MappingEstimate& estimate);
-  void keep(const MappingCost& cost, const MappingAlternative& one);
+  MappingCost bound_of(const Choice& choice) const {
+    return cost_of(goal_->objective(), choice.least);
+  }
 
   const MappingProblem& p_;
   const MappingSpace& space_;
-  const Objective& objective_;
   MachineSetting setting_ = settings(p_.machine).front();
   // With the largest buffers that a tiling may have, and with those that one has.
   MappingProblem roomiest_, divided_;
@@ -82,12 +88,9 @@ class SearchTrials {
   Estimator limits_, estimator_;
   TileCounter counter_;
   std::unordered_set<PointKey, PointKey::Hash> tried_;
-  std::unordered_set<PointKey, PointKey::Hash> beaten_;  // by bounds alone, when attempted
   std::unordered_map<PointKey, std::vector<Choice>, PointKey::Hash> counted_;  // not yet estimated
-  std::vector<std::optional<std::size_t>> entries_;  // of each scheme, in of_schemes
-  std::vector<std::optional<Box>> best_boxes_;       // of each scheme
-  Box best_box_;
-  SearchResult found_;
+  std::vector<SearchGoal> goals_;
+  SearchGoal* goal_;
 };
 
 }  // namespace bitjoule

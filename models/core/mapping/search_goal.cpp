@@ -1,0 +1,66 @@
+#include "core/mapping/search_goal.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "core/mapping/search.h"
+
+namespace bitjoule {
+namespace {
+
+// As many of the best are told: their costs lie close together.
+constexpr std::size_t kMostClosest = 24, kMostEven = 3;
+
+/// Among the `most` best, the best first; one of those that ask the memory for the same.
+void keep(const CostedTiling& one, std::size_t most, std::vector<CostedTiling>& best) {
+  const auto same = std::find_if(best.begin(), best.end(), [&](const CostedTiling& known) {
+    return ask_the_same(known.second.tiling, one.second.tiling);
+  });
+  if (same != best.end()) {
+    if (!(one.first < same->first)) return;
+    best.erase(same);
+  }
+  if (best.size() == most && !(one.first < best.back().first)) return;
+  const auto at = std::upper_bound(
+      best.begin(), best.end(), one,
+      [](const CostedTiling& a, const CostedTiling& b) { return a.first < b.first; });
+  best.insert(at, one);
+  if (best.size() > most) best.pop_back();
+}
+
+}  // namespace
+
+bool ask_the_same(const Tiling& a, const Tiling& b) {
+  const auto asks = [](const Tiling& t) {
+    return std::tie(t.groups, t.batch, t.out_rows, t.out_cols, t.n, t.k, t.input_full_k, t.order);
+  };
+  return asks(a) == asks(b);
+}
+
+void SearchGoal::note(const Box& box, const MappingAlternative& one, bool even) {
+  const MappingCost cost = cost_of(objective_, one.estimate);
+  std::optional<std::size_t>& entry = entries_[box.scheme];
+  if (!entry) {
+    entry = of_schemes_.size();
+    of_schemes_.emplace_back(cost, one);
+    best_boxes_[box.scheme] = box;
+  } else if (cost < of_schemes_[*entry].first) {
+    of_schemes_[*entry] = {cost, one};
+    best_boxes_[box.scheme] = box;
+  }
+  if (may_win(cost)) {
+    best_box_ = box;
+    cost_ = cost;
+  }
+  keep({cost, one}, kMostClosest, closest_);
+  if (even) keep({cost, one}, kMostEven, even_);
+}
+
+std::vector<Box> SearchGoal::best_boxes() const {
+  std::vector<Box> boxes = {best_box_};
+  for (const std::optional<Box>& box : best_boxes_)
+    if (box) boxes.push_back(*box);
+  return boxes;
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,53 @@
+// What a search knows of the best by one objective.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "core/mapping/mapper.h"
+#include "core/mapping/objective.h"
+#include "core/mapping/search_boxes.h"
+
+namespace bitjoule {
+
+/// A tiling and what it costs by an objective, at the memory's peak where nothing else is said.
+using CostedTiling = std::pair<MappingCost, MappingAlternative>;
+
+class SearchGoal {
+ public:
+  SearchGoal(const Objective& objective, std::size_t schemes)
+      : objective_(objective), entries_(schemes), best_boxes_(schemes) {}
+
+  const Objective& objective() const { return objective_; }
+  /// Whether something with this bound may be better than the best.
+  bool may_win(const MappingCost& bound) const { return !any() || bound < cost_; }
+  bool any() const { return !closest_.empty(); }
+  const MappingCost& cost() const { return cost_; }
+
+  /// `even`: its tiles are all equal.
+  void note(const Box& box, const MappingAlternative& one, bool even);
+
+  /// The few best of all, the best first.
+  const std::vector<CostedTiling>& closest() const { return closest_; }
+  /// The few best whose tiles are all equal.
+  const std::vector<CostedTiling>& even() const { return even_; }
+  /// Where the best are: of all, then of each scheme.
+  std::vector<Box> best_boxes() const;
+
+  std::unordered_set<PointKey, PointKey::Hash> beaten;  ///< by bounds alone, when attempted
+
+  Objective objective_;
+  MappingCost cost_;
+  Box best_box_;
+  std::vector<std::optional<std::size_t>> entries_;  // of each scheme, in of_schemes_
+  std::vector<std::optional<Box>> best_boxes_;       // of each scheme
+  std::vector<CostedTiling> of_schemes_, closest_, even_;
+};
+
+/// Whether two tilings ask the memory for the same: equal tiles and loops.
+bool ask_the_same(const Tiling& a, const Tiling& b);
+
+}  // namespace bitjoule
