@@ -50,7 +50,12 @@ LONG = {
         "precision.weights.format": "fp32",
         "precision.activations.format": "fp32",
     },
-    "bursts": {**ONE_TILE, "layer": {"gemm": {"m": 8192, "n": 131072, "k": 8192}}, "values": "off"},
+    "bursts": {
+        **ONE_TILE,
+        "accelerator.buffers.weight.capacity": "4 GiB",
+        "layer": {"gemm": {"m": 4096, "n": 131072, "k": 16384}},
+        "values": "off",
+    },
 }
 AUTO = {"precision.mac": "auto"}
 SMALL = {"layer": {"gemm": {"m": 1, "n": 64, "k": 64}}}
