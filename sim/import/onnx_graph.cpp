@@ -215,21 +215,22 @@ void OnnxGraph::refuse_empty(const OnnxNode& node) const {
 /// operands become known.
 void OnnxGraph::infer() {
   auto& nodes = *model_.mutable_graph()->mutable_node();
-  std::vector<onnx::NodeProto*> stated(static_cast<std::size_t>(nodes.size()));
-  nodes.ExtractSubrange(0, nodes.size(), stated.data());
+  std::vector<onnx::NodeProto*> extracted(static_cast<std::size_t>(nodes.size()));
+  nodes.ExtractSubrange(0, nodes.size(), extracted.data());
+  // Whoever throws below leaves nodes that nobody has taken.
+  std::vector<std::unique_ptr<onnx::NodeProto>> stated(extracted.begin(), extracted.end());
   OnnxWriter::Known known;
   known.shape = [this](const std::string& name) { return shape(name); };
   known.is_zero = [this](const std::string& name) {
     return is_constant(name) && is_zero(values_.value(name));
   };
-  for (onnx::NodeProto* one : stated) {
+  for (std::unique_ptr<onnx::NodeProto>& one : stated) {
     const OnnxNode node(*one, file_, opset_);
     if (find_onnx_expansion(node) == nullptr || is_left_out(*one)) {
-      nodes.AddAllocated(one);
-      infer(*one);
+      nodes.AddAllocated(one.release());
+      infer(*nodes.rbegin());
       continue;
     }
-    const std::unique_ptr<onnx::NodeProto> replaced(one);
     for (const onnx::NodeProto& part : expanded_onnx(*one, file_, opset_, known)) {
       onnx::NodeProto& added = *nodes.Add();
       added = part;
