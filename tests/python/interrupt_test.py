@@ -27,11 +27,11 @@ ONE_TILE = {
 LONG = {
     "pe": {"layer": {"gemm": {"m": 4096, "n": 4096, "k": 4096}}, "fidelity": "pe", "values": "off"},
     "operands": {
-        "layer": {"gemm": {"m": 1, "n": 1 << 13, "k": 1 << 14}},
+        "layer": {"gemm": {"m": 1, "n": 1 << 14, "k": 1 << 14}},
         "precision.weights.format": "q4_k",
         "precision.activations.format": "fp16",
     },
-    "oracle": {"layer": {"gemm": {"m": 512, "n": 4096, "k": 4096}}, "verify": "full"},
+    "oracle": {"layer": {"gemm": {"m": 4096, "n": 4096, "k": 4096}}, "verify": "full"},
     "tiles": {
         "layer": {"gemm": {"m": 16384, "n": 4096, "k": 4096}},
         "verify": "off",
@@ -45,7 +45,7 @@ LONG = {
     # One tile: its values, and the requests to the DRAM that fill the buffers for it.
     "tile": {
         **ONE_TILE,
-        "layer": {"gemm": {"m": 12288, "n": 2048, "k": 4096}},
+        "layer": {"gemm": {"m": 32768, "n": 2048, "k": 4096}},
         "verify": "off",
         "precision.weights.format": "fp32",
         "precision.activations.format": "fp32",
@@ -53,6 +53,7 @@ LONG = {
     "bursts": {
         **ONE_TILE,
         "accelerator.buffers.weight.capacity": "4 GiB",
+        "dram": "lpddr5-6400-x64.yaml",
         "layer": {"gemm": {"m": 4096, "n": 131072, "k": 16384}},
         "values": "off",
     },
