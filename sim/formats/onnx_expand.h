@@ -58,6 +58,10 @@ struct OnnxExpansion {
   void (*expand)(OnnxWriter& writer);
 };
 
+/// The rows, by what they are of; together they are onnx_expansions().
+std::vector<OnnxExpansion> onnx_norm_expansions();
+std::vector<OnnxExpansion> onnx_product_expansions();
+std::vector<OnnxExpansion> onnx_recurrent_expansions();
 const std::vector<OnnxExpansion>& onnx_expansions();
 /// nullptr for operators that are what they are.
 const OnnxExpansion* find_onnx_expansion(const OnnxNode& node);

@@ -38,8 +38,8 @@ LEFT_OUT = {
 
 
 def block_commands(block):
-    """Its lines, without comments."""
-    for line in block.splitlines():
+    """Its lines, without comments; a backslash at the end joins the next one."""
+    for line in re.sub(r"\\\n\s*", "", block).splitlines():
         command = re.sub(r"\s+#.*", "", line).strip()
         if command and not command.startswith("#"):
             yield command

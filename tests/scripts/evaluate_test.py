@@ -1,19 +1,11 @@
 """`sim evaluate` and runs with an evaluation, against numpy on small networks."""
 
-import csv
 import json
-import os
-import pathlib
-import subprocess
-import tempfile
 import unittest
 
 import numpy as np
-import yaml
 
-SIM = os.environ["BITJOULE_SIM"]
-FLOAT = {"weights": "fp32", "activations": "fp32", "mac": "fp32"}
-ACCELERATOR = {"accelerator": "accelerators/edge-16x16.yaml", "fidelity": "estimate"}
+from simulator import ACCELERATOR, FLOAT, Simulator
 
 
 def log_softmax(x):
@@ -21,25 +13,8 @@ def log_softmax(x):
     return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
 
 
-class EvaluateTest(unittest.TestCase):
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.folder = pathlib.Path(directory.name)
-        self.random = np.random.default_rng(17)
-
-    def sim(self, *arguments, code=0):
-        done = subprocess.run(
-            [SIM, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True)
-        self.assertEqual(done.returncode, code, done.stderr)
-        return done
-
-    def write(self, name, content):
-        (self.folder / name).write_text(yaml.safe_dump(content))
-
-    def rows(self, name):
-        with open(self.folder / name, encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+class EvaluateTest(Simulator):
+    SEED = 17
 
     def accuracy(self, name="out"):
         return json.loads((self.folder / name / "result.json").read_text())["accuracy"]

@@ -1,21 +1,14 @@
 """`sim calibrate`, quantizers and static scales against numpy, and `sim tune` on a small network."""
 
-import csv
 import json
 import math
-import os
-import pathlib
 import struct
-import subprocess
-import tempfile
 import unittest
 
 import numpy as np
 import yaml
 
-SIM = os.environ["BITJOULE_SIM"]
-ACCELERATOR = {"accelerator": "accelerators/edge-16x16.yaml", "fidelity": "estimate"}
-FLOAT = {"weights": "fp32", "activations": "fp32", "mac": "fp32"}
+from simulator import ACCELERATOR, FLOAT, Simulator
 
 
 def read_safetensors(path):
@@ -56,28 +49,11 @@ def gptq(weights, moments, most):
     return result
 
 
-class Simulator(unittest.TestCase):
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.folder = pathlib.Path(directory.name)
-        self.random = np.random.default_rng(23)
-
-    def sim(self, *arguments, code=0):
-        done = subprocess.run(
-            [SIM, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True)
-        self.assertEqual(done.returncode, code, done.stderr)
-        return done
-
-    def write(self, name, content):
-        (self.folder / name).write_text(yaml.safe_dump(content))
-
-    def rows(self, name):
-        with open(self.folder / name, encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+class TuneCase(Simulator):
+    SEED = 23
 
 
-class LinearTest(Simulator):
+class LinearTest(TuneCase):
     """One linear layer on inputs of 24 features, four at a time."""
 
     def setUp(self):
@@ -181,7 +157,7 @@ class LinearTest(Simulator):
         self.assertNotIn("no effect", done.stderr)
 
 
-class TuneTest(Simulator):
+class TuneTest(TuneCase):
     """A Llama of random weights: two blocks, whose layers lose more in fewer bits."""
 
     INT8 = "{format: int8, granularity: per_channel}"

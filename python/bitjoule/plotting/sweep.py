@@ -292,6 +292,15 @@ def pareto_front(points):
     return front
 
 
+def draw_front(ax, points):
+    """The front of points (x, -y) as a dashed step: less of x and of y."""
+    front = pareto_front(points)
+    ax.step(
+        [x for x, _ in front], [-y for _, y in front], where="post", color="black", linewidth=1,
+        linestyle="--",
+    )
+
+
 def _pareto_panel(ax, points, looks, unit):
     """Points (energy, sqnr, label, workload) with their looks, and of each workload the front of
     those that no other beats."""
@@ -361,12 +370,7 @@ def accuracy(sweep):
                 ax.annotate(
                     name, (x, y), textcoords="offset points", xytext=(4, 3), fontsize=7
                 )
-        if points:
-            front = pareto_front(points)
-            ax.step(
-                [x for x, _ in front], [-y for _, y in front], where="post", color="black",
-                linewidth=1, linestyle="--",
-            )
+        draw_front(ax, points)
         style.log_losses(ax)
         style.axis_unit(ax.xaxis, unit)
         ax.margins(x=0.15, y=0.1)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 
 from . import style
 from .load import InputError, cell_text, require_file
-from .sweep import pareto_front
+from .sweep import draw_front
 
 # Nats per prediction below which nothing is lost: a logarithm has no place for it.
 NOTHING = 1e-9
@@ -72,12 +72,7 @@ def mixes(tune):
                     _short(row["mix"], names), (x, y), textcoords="offset points", xytext=(5, 4),
                     fontsize=8,
                 )
-        if points:
-            front = pareto_front(points)
-            ax.step(
-                [x for x, _ in front], [-y for _, y in front], where="post", color="black",
-                linewidth=1, linestyle="--",
-            )
+        draw_front(ax, points)
         style.log_losses(ax)
         if size != 1:
             style.axis_unit(ax.xaxis, "J")

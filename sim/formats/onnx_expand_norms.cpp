@@ -1,0 +1,192 @@
+// Norms, activations and reductions as other operators.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "sim/formats/onnx_expand.h"
+
+namespace bitjoule {
+namespace {
+
+using Names = std::vector<std::string>;
+
+// Norms.
+
+/// (x - mean) / sqrt(variance + epsilon) over the last axis.
+std::string normalized(OnnxWriter& w, const std::string& x, double epsilon) {
+  const std::string mean = w.add("ReduceMean", {x}, "mean");
+  w.with("axes", Shape{-1});
+  const std::string centred = w.add("Sub", {x, mean}, "centred");
+  const std::string squares = w.add("Mul", {centred, centred}, "squares");
+  const std::string variance = w.add("ReduceMean", {squares}, "variance");
+  w.with("axes", Shape{-1});
+  const std::string shifted = w.add("Add", {variance, w.number("epsilon", epsilon)}, "shifted");
+  return w.add("Div", {centred, w.add("Sqrt", {shifted}, "deviation")}, "normalized");
+}
+
+/// Back to the operand's shape, and a scale and a bias for each channel.
+void scale_channels(OnnxWriter& w, const std::string& x) {
+  const std::string shape = w.add("Shape", {w.node.input(0)}, "shape");
+  const std::string back = w.add("Reshape", {x, shape}, "image");
+  const std::size_t rank = w.shape(0).size();
+  Shape axes;
+  for (std::size_t i = 1; i + 1 < rank; ++i) axes.push_back(static_cast<std::int64_t>(i));
+  const auto per_channel = [&](int operand, const char* part) {
+    std::string name = w.add("Unsqueeze", {w.node.input(operand)}, part);
+    w.with("axes", axes);
+    return name;
+  };
+  const std::string scaled = w.add("Mul", {back, per_channel(1, "scale")}, "scaled");
+  w.add("Add", {scaled, per_channel(2, "bias")});
+}
+
+void instance_norm(OnnxWriter& w) {
+  const std::string rows =
+      w.add("Reshape", {w.node.input(0), w.integers("rows_shape", {0, 0, -1})}, "rows");
+  scale_channels(w, normalized(w, rows, w.node.real("epsilon", 1e-5)));
+}
+
+void group_norm(OnnxWriter& w) {
+  const std::int64_t groups = w.node.integer("num_groups", 0);
+  const Shape scale = w.shape(1), x = w.shape(0);
+  if (groups < 1) w.node.fail(fmt::format("num_groups: {}", groups));
+  if (scale.size() == 1 && x.size() > 1 && scale[0] != x[1])
+    w.node.fail("a scale for each group, as until opset 20, is not supported");
+  const std::string rows =
+      w.add("Reshape", {w.node.input(0), w.integers("rows_shape", {0, groups, -1})}, "rows");
+  scale_channels(w, normalized(w, rows, w.node.real("epsilon", 1e-5)));
+}
+
+/// x / sqrt(mean x^2 + epsilon) * scale over the last axis.
+void rms_norm(OnnxWriter& w) {
+  const auto rank = static_cast<std::int64_t>(w.shape(0).size());
+  const std::int64_t axis = w.node.integer("axis", -1);
+  if (rank > 0 && axis != -1 && axis != rank - 1)
+    w.node.fail(fmt::format("axis {}: only the last is supported", axis));
+  const std::string& x = w.node.input(0);
+  const std::string squares = w.add("Mul", {x, x}, "squares");
+  const std::string mean = w.add("ReduceMean", {squares}, "mean");
+  w.with("axes", Shape{-1});
+  const std::string shifted =
+      w.add("Add", {mean, w.number("epsilon", w.node.real("epsilon", 1e-5))}, "shifted");
+  const std::string root = w.add("Sqrt", {shifted}, "root");
+  w.add("Mul", {w.add("Div", {x, root}, "normalized"), w.node.input(1)});
+}
+
+void require_one_output(const OnnxWriter& w, int most) {
+  for (int i = most; i < w.node.outputs(); ++i)
+    if (!w.node.output(i).empty())
+      w.node.fail(fmt::format("its output {} is not supported", i + 1));
+}
+
+/// (input + skip) + bias, then a norm; the fourth output is that sum.
+std::string skipped(OnnxWriter& w, int bias) {
+  for (int i = 1; i < std::min(3, w.node.outputs()); ++i)
+    if (!w.node.output(i).empty())
+      w.node.fail(fmt::format("its output {} is not supported", i + 1));
+  std::string sum = w.add("Add", {w.node.input(0), w.node.input(1)}, "sum");
+  if (w.has(bias)) sum = w.add("Add", {sum, w.node.input(bias)}, "sum_and_bias");
+  const bool yields_sum = w.node.outputs() > 3 && !w.node.output(3).empty();
+  return yields_sum ? w.to_output(3) : sum;
+}
+
+void skip_layer_norm(OnnxWriter& w) {
+  Names inputs = {skipped(w, 4), w.node.input(2)};
+  if (w.has(3)) inputs.push_back(w.node.input(3));
+  w.add("LayerNormalization", inputs);
+  w.with("epsilon", w.node.real("epsilon", 1e-12));
+}
+
+void skip_rms_norm(OnnxWriter& w) {
+  const std::string sum = skipped(w, 3);
+  w.add("RMSNormalization", {sum, w.node.input(2)});
+  w.with("epsilon", w.node.real("epsilon", 1e-12));
+}
+
+void simplified_layer_norm(OnnxWriter& w) {
+  require_one_output(w, 1);
+  w.add("RMSNormalization", {w.node.input(0), w.node.input(1)});
+  w.with("epsilon", w.node.real("epsilon", 1e-5)).with("axis", w.node.integer("axis", -1));
+}
+
+// Activations.
+
+void softsign(OnnxWriter& w) {
+  const std::string& x = w.node.input(0);
+  const std::string one = w.number("one", 1);
+  w.add("Div", {x, w.add("Add", {w.add("Abs", {x}, "magnitude"), one}, "divisor")});
+}
+
+void gelu_of(OnnxWriter& w, const char* approximate) {
+  std::string x = w.node.input(0);
+  if (w.has(1)) x = w.add("Add", {x, w.node.input(1)}, "biased");
+  w.add("Gelu", {x});
+  w.with("approximate", std::string(approximate));
+}
+void erf_gelu(OnnxWriter& w) { gelu_of(w, "none"); }
+void fast_gelu(OnnxWriter& w) { gelu_of(w, "tanh"); }
+
+void quick_gelu(OnnxWriter& w) {
+  const std::string& x = w.node.input(0);
+  const std::string alpha = w.number("alpha", w.node.real("alpha", 1.702));
+  w.add("Mul", {x, w.add("Sigmoid", {w.add("Mul", {x, alpha}, "scaled")}, "gate")});
+}
+
+void swish(OnnxWriter& w) {
+  const std::string& x = w.node.input(0);
+  const double alpha = w.node.real("alpha", 1);
+  std::string scaled = x;
+  if (alpha != 1) scaled = w.add("Mul", {x, w.number("alpha", alpha)}, "scaled");
+  w.add("Mul", {x, w.add("Sigmoid", {scaled}, "gate")});
+}
+
+// Reductions.
+
+void reduce_with(OnnxWriter& w, const std::string& of, const std::string& part) {
+  Names inputs = {of};
+  if (w.has(1)) inputs.push_back(w.node.input(1));
+  w.add("ReduceSum", inputs, part);
+  w.with("keepdims", w.node.integer("keepdims", 1));
+  if (w.node.has("axes")) w.with("axes", w.node.integers("axes"));
+}
+void reduce_l1(OnnxWriter& w) { reduce_with(w, w.add("Abs", {w.node.input(0)}, "magnitudes"), ""); }
+void reduce_sum_square(OnnxWriter& w) {
+  reduce_with(w, w.add("Mul", {w.node.input(0), w.node.input(0)}, "squares"), "");
+}
+void reduce_l2(OnnxWriter& w) {
+  reduce_with(w, w.add("Mul", {w.node.input(0), w.node.input(0)}, "squares"), "sum");
+  w.add("Sqrt", {w.name("sum")});
+}
+void log_softmax(OnnxWriter& w) {
+  const std::string shares = w.add("Softmax", {w.node.input(0)}, "shares");
+  w.with("axis", w.node.integer("axis", w.node.opset() >= 13 ? -1 : 1));
+  w.add("Log", {shares});
+}
+
+}  // namespace
+
+std::vector<OnnxExpansion> onnx_norm_expansions() {
+  static const char* const kMs = "com.microsoft";
+  return {
+      {"", "InstanceNormalization", instance_norm},
+      {"", "GroupNormalization", group_norm},
+      {"", "RMSNormalization", rms_norm},
+      {"", "SimplifiedLayerNormalization", simplified_layer_norm},
+      {"", "Softsign", softsign},
+      {"", "Swish", swish},
+      {"", "LogSoftmax", log_softmax},
+      {"", "ReduceL1", reduce_l1},
+      {"", "ReduceL2", reduce_l2},
+      {"", "ReduceSumSquare", reduce_sum_square},
+      {kMs, "Gelu", erf_gelu},
+      {kMs, "BiasGelu", erf_gelu},
+      {kMs, "FastGelu", fast_gelu},
+      {kMs, "QuickGelu", quick_gelu},
+      {kMs, "SkipLayerNormalization", skip_layer_norm},
+      {kMs, "SkipSimplifiedLayerNormalization", skip_rms_norm},
+  };
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,38 @@
+"""What tests of the program on small files share."""
+
+import csv
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import numpy as np
+import yaml
+
+SIM = os.environ["BITJOULE_SIM"]
+FLOAT = {"weights": "fp32", "activations": "fp32", "mac": "fp32"}
+ACCELERATOR = {"accelerator": "accelerators/edge-16x16.yaml", "fidelity": "estimate"}
+
+
+class Simulator(unittest.TestCase):
+    """Each test has a folder of its own, and random numbers of one seed."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.folder = pathlib.Path(directory.name)
+        self.random = np.random.default_rng(self.SEED)
+
+    def sim(self, *arguments, code=0):
+        done = subprocess.run(
+            [SIM, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+    def write(self, name, content):
+        (self.folder / name).write_text(yaml.safe_dump(content))
+
+    def rows(self, name):
+        with open(self.folder / name, encoding="utf-8") as file:
+            return list(csv.DictReader(file))
