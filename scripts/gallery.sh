@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the pictures and pages of docs/gallery.md, which `mkdocs build` takes into the site.
+# Makes the pictures and pages of docs/gallery.md and the tutorial, which `mkdocs build` takes into
+# the site.
 # Usage: scripts/gallery.sh [SIM] [DIR]     default: build/release/sim/sim build/gallery
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -22,6 +23,8 @@ show() {
 
 "$sim" sweep configs/sweeps/article-machines.yaml -o "$work/machines" --quiet
 show machines energy stalls
+"$sim" sweep configs/sweeps/llama2-7b-bits-decode.yaml -o "$work/bits" --quiet
+show bits pareto
 "$sim" sweep configs/sweeps/llama2-7b-token-bits.yaml -o "$work/tokens" --quiet
 show tokens energy
 "$sim" sweep configs/sweeps/buffers-bits.yaml -o "$work/buffers" --quiet

@@ -237,6 +237,17 @@ json::array columns_of(const ReportRows& rows, json::array& cells) {
   return columns;
 }
 
+/// The place of each row's baseline among the rows; null where it has none.
+json::array baseline_places(const ReportRows& rows) {
+  json::array places;
+  for (const PointResult* base : rows.baselines) {
+    const auto at = std::find(rows.rows.begin(), rows.rows.end(), base);
+    places.push_back(at == rows.rows.end() ? json::value(nullptr)
+                                           : json::value(at - rows.rows.begin()));
+  }
+  return places;
+}
+
 /// Along axes of numbers with three values at least; the page chooses axis and measure.
 void add_lines(const ReportRows& rows, const json::array& columns, const EnergyUnit* unit,
                json::array& charts) {
@@ -280,10 +291,9 @@ json::object report_data(const ReportRows& rows, const std::vector<const PointRe
   for (std::size_t u = 0; u < units.size(); ++u)
     if (rows.what == "points")
       add_pareto(rows, front, &units[u], units.size() < 2 ? 0 : u + 1, charts);
-  return {{"what", rows.what},
-          {"columns", std::move(columns)},
-          {"labels", std::move(labels)},
-          {"cells", std::move(cells)},
+  return {{"what", rows.what},           {"columns", std::move(columns)},
+          {"labels", std::move(labels)}, {"cells", std::move(cells)},
+          {"baseline", rows.baseline},   {"baselines", baseline_places(rows)},
           {"charts", std::move(charts)}};
 }
 

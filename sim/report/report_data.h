@@ -14,12 +14,15 @@ struct ReportRows {
   std::string what;                  ///< "points", "layers"
   std::vector<std::string> columns;  ///< of their labels
   std::vector<const PointResult*> rows;
+  std::string baseline = {};                       ///< what all are compared with; "": nothing
+  std::vector<const PointResult*> baselines = {};  ///< of each row, of `rows`; nullptr: none
 };
 
-/// {what, columns: [{title, values, numbers}], labels, cells, charts}. A column's `values` are its
-/// labels, each once, in order; `numbers` what they are worth where all are numbers, else null;
-/// `cells` has the place in `values` of each row and column. `front`: of `rows`, those that no
-/// other beats in the Pareto chart.
+/// {what, columns: [{title, values, numbers}], labels, cells, baseline, baselines, charts}. A
+/// column's `values` are its labels, each once, in order; `numbers` what they are worth where all
+/// are numbers, else null; `cells` has the place in `values` of each row and column; `baselines`
+/// the place of each row's baseline, or null. `front`: of `rows`, those that no other beats in the
+/// Pareto chart.
 boost::json::object report_data(const ReportRows& rows,
                                 const std::vector<const PointResult*>& front);
 

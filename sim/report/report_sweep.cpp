@@ -158,9 +158,15 @@ std::string sweep_report(const std::string& file) {
     all.push_back(&point);
     if (point.status == PointStatus::kDone) done.push_back(&point);
   }
+  std::string base;
+  for (const auto& [column, labels] : results.baseline)
+    base += fmt::format("{}{}: {}", base.empty() ? "" : ", ", column_title(column),
+                        fmt::join(labels, " or "));
+  std::vector<const PointResult*> baselines;
+  for (const PointResult* point : all) baselines.push_back(baseline_of(results, *point));
   const std::vector<std::string> trade = {pareto_chart().x.metric, pareto_chart().y.metric};
-  const json::object data =
-      report_data({"points", results.columns, all}, pareto_front(results, trade));
+  const json::object data = report_data(
+      {"points", results.columns, all, base, std::move(baselines)}, pareto_front(results, trade));
   const Verdict verdict = sweep_verdict(results);
   std::string body = fmt::format(
       "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"verdict\">{}</p>\n",
@@ -172,10 +178,6 @@ std::string sweep_report(const std::string& file) {
   const auto result =
       verdict.best == nullptr ? std::nullopt : stored_result(results, *verdict.best, file);
   if (const auto cards = headline_cards(results, metrics); !cards.empty()) {
-    std::string base;
-    for (const auto& [column, labels] : results.baseline)
-      base += fmt::format("{}{}: {}", base.empty() ? "" : ", ", column_title(column),
-                          fmt::join(labels, " or "));
     body +=
         html::section("At best, against the baseline",
                       fmt::format("<p class=\"note\">{}, all else equal.</p>", html::escape(base)) +

@@ -245,6 +245,38 @@ class ReportTest(unittest.TestCase):
                 width / widths[longest], energy[row] / energy[longest], delta=1.5 / widths[longest] * 9
             )
 
+    def test_each_bar_stands_beside_its_baseline(self):
+        """Bars with one baseline stand together, and a dashed tick is as far from zero as the
+        baseline's bar is long; in the Pareto chart baselines are ringed."""
+        points = json.loads((self.dir / "sweep/results.json").read_text())["points"]
+        energy = {tuple(p["labels"].values()): p["metrics"]["energy.total_pj"] for p in points}
+        labels = {str(p["index"]): tuple(p["labels"].values()) for p in points}
+        self.opened("sweep", width=1000)
+        bars = self.page.run(
+            "[...document.querySelectorAll('#chart-energy rect[data-i]')].map(e => {"
+            "const b = e.getBoundingClientRect(); return [e.dataset.i, b.left, b.right, b.top]; })"
+        )
+        ticks = self.page.run(
+            "[...document.querySelectorAll('#chart-energy g[aria-label=tick] line')].map(e => {"
+            "const b = e.getBoundingClientRect(); return [(b.left + b.right) / 2, b.top]; })"
+        )
+        zero = min(left for _, left, _, _ in bars)
+        ends = {i: max(right for j, _, right, _ in bars if j == i) for i in labels}
+        tops = {i: min(top for j, _, _, top in bars if j == i) for i in labels}
+        down = sorted(labels, key=lambda i: tops[i])
+        self.assertEqual([labels[i][1] for i in down], ["16"] * 3 + ["8"] * 3 + ["128"] * 3)
+        self.assertEqual(len(ticks), 9)
+        per_picojoule = max((ends[i] - zero) / energy[labels[i]] for i in labels)
+        for i, (x, _) in zip(down, sorted(ticks, key=lambda tick: tick[1])):
+            expected = energy["int8", labels[i][1]] * per_picojoule
+            self.assertAlmostEqual(x - zero, expected, delta=3, msg=labels[i])
+        self.assertEqual(
+            self.page.run(
+                "document.querySelectorAll('#chart-pareto g.ring circle').length"
+            ),
+            3,
+        )
+
     def test_light_dark_and_paper(self):
         ground = "getComputedStyle(document.body).backgroundColor"
         ink = "getComputedStyle(document.querySelector('figure.chart svg')).color"

@@ -56,11 +56,12 @@ def _title(sweep, what, shown, groups):
 
 
 def _columns(keys):
-    """Of the grid of panels: a row per value of the axes before the last, where that fits."""
+    """Of the grid of panels: a row per value of the axes before the last, where that fits. Up to
+    four panels stand in two columns, which a page's width leaves legible."""
     last = len({key.split("\n")[-1] for key in keys})
-    if last in (3, 4) and len(keys) % last == 0:
+    if len(keys) > 4 and last in (3, 4) and len(keys) % last == 0:
         return last
-    return 2 if len(keys) == 4 else min(3 if len(keys) <= 9 else 4, len(keys))
+    return min(2 if len(keys) <= 4 else 3 if len(keys) <= 9 else 4, len(keys))
 
 
 def _share_axis(axes):
@@ -71,6 +72,18 @@ def _share_axis(axes):
     for ax in axes:
         ax.set_ylim(0, max(tops))
     return ""
+
+
+def _legend(axes, shown, handles):
+    """The common legend: in the place of a panel that the grid leaves free, or beside the grid."""
+    for ax in axes.flat[shown:]:
+        ax.set_axis_off()
+    if not handles:
+        return
+    if shown < axes.size:
+        axes.flat[shown].legend(handles=handles, loc="center left")
+    else:
+        axes[0][-1].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _grid(sweep, what, draw, x_label=None, handles=None, shared=False):
@@ -84,8 +97,6 @@ def _grid(sweep, what, draw, x_label=None, handles=None, shared=False):
     panel = min(6.4, max(3.8, 1.0 + 0.5 * max(len(group) for group in shown.values())))
     size = (min(16.0, panel * cols + 1.6), 0.8 + 3.2 * rows)
     figure, axes = plt.subplots(rows, cols, squeeze=False, figsize=size)
-    for ax in axes.flat[len(shown) :]:
-        ax.set_visible(False)
     parts = {}  # in order, once each
     for ax, (key, group) in zip(axes.flat, shown.items()):
         parts.update(dict.fromkeys(draw(ax, [_label(row[along]) for row in group], group) or []))
@@ -94,9 +105,7 @@ def _grid(sweep, what, draw, x_label=None, handles=None, shared=False):
             ax.set_title(style.wrapped(key, 0.85 * size[0] / cols, 9, bold=True), fontsize=9)
     if shared:
         what += _share_axis(list(axes.flat)[: len(shown)])
-    handles = handles or style.legend_for(reversed(parts))
-    if handles:
-        axes[0][-1].legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
+    _legend(axes, len(shown), handles or style.legend_for(reversed(parts)))
     style.title(figure, _title(sweep, what, len(shown), len(groups)))
     return figure
 
@@ -242,7 +251,10 @@ def lines(sweep):
         key = ", ".join(_label(row[a]) for a in sweep.axes if a not in twins)
         groups.setdefault(key, []).append(row)
     kept = dict(list(groups.items())[:MOST_LINES])
-    figure, axes = plt.subplots(1, len(shown), squeeze=False, figsize=(3.6 * len(shown) + 1.6, 3.6))
+    cols = _columns([measure.metric for measure in shown])
+    down = math.ceil(len(shown) / cols)
+    inches = (3.6 * cols + 1.6, 0.4 + 3.2 * down)
+    figure, axes = plt.subplots(down, cols, squeeze=False, figsize=inches)
     repeat = -(-len(kept) // len(style.LINES))
     looks = list(zip(style.MARKERS * repeat, style.LINES * repeat))
     for ax, measure in zip(axes.flat, shown):
@@ -270,8 +282,7 @@ def lines(sweep):
         ax.set_xlabel(title)
         ax.set_ylabel(f"{measure.axis} ({measure.hint})")
         ax.grid()
-    if len(kept) > 1:
-        axes[0][-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    _legend(axes, len(shown), axes[0][0].get_legend_handles_labels()[0] if len(kept) > 1 else [])
     style.title(figure, _title(sweep, f"Along {title}{without}", len(kept), len(groups)))
     return figure
 

@@ -71,22 +71,34 @@ function tie(svg, selector, rowOf, stops) {
   }
   return svg;
 }
+// The row that a row is compared with, where a baseline is declared, or undefined.
+const baselineOf = (i) => data.baselines[i] ?? undefined;
+const times = (first, value) => {
+  const ratio = Math.max(first / value, value / first);
+  return ratio < 1.005 ? 'nearly equal' : `${ratio < 100 ? ratio.toPrecision(3) : Math.round(ratio)} times ${value < first ? 'less' : 'more'}`;
+};
 const base = (width, label) => ({width, className: 'plot', style: {fontSize: '12px', background: 'none', color: 'inherit'}, ariaLabel: label});
 
 function drawStack(chart, figure, width) {
   const sizes = data.labels.map((_, i) => chart.parts.reduce((sum, part) => sum + (part.values[i] ?? 0), 0));
+  const against = (i) => !chart.shares && baselineOf(i) !== undefined && sizes[baselineOf(i)] > 0 ? sizes[baselineOf(i)] : undefined;
+  const ratio = (i) => against(i) && sizes[i] > 0 && baselineOf(i) !== i ? times(against(i), sizes[i]) : '';
   const known = (i) => chart.parts.some((part) => part.values[i] !== null);
-  let rows = shown().filter(known);
+  // What has one baseline stands together.
+  let rows = shown().filter(known).sort((a, b) => (baselineOf(a) ?? a) - (baselineOf(b) ?? b) || a - b);
   const all = rows.length;
   if (all > kMostBars) {
     // Layers: the largest; points: the first.
     const kept = data.what === 'layers' ? [...rows].sort((a, b) => sizes[b] - sizes[a]) : rows;
-    rows = kept.slice(0, kMostBars).sort((a, b) => a - b);
+    rows = kept.slice(0, kMostBars);
+    if (data.what === 'layers') rows.sort((a, b) => a - b);
     figure.append(note(`The ${data.what === 'layers' ? 'largest' : 'first'} ${kMostBars} of ${all} ${data.what}, in their order.`));
   }
   const labels = shortLabels(rows);
   const parts = chart.parts.filter((part) => rows.some((i) => part.values[i] > 0));
   figure.append(legend(parts.map((part) => [part.colour, part.title])));
+  const compared = rows.filter(against);
+  if (compared.length) figure.append(note(`Dashed: the baseline, ${data.baseline}.`));
   if (hasPlot && rows.length) {
     const pieces = parts.flatMap((part) => rows.filter((i) => part.values[i] > 0).map((i) => ({i, part, size: chart.shares ? part.values[i] / sizes[i] : part.values[i]})));
     const text = (i) => `${labels.get(i)}: ${chart.texts[i]}`;
@@ -102,14 +114,15 @@ function drawStack(chart, figure, width) {
       marks: [
         ...above ? [Plot.text(rows, {x: () => 0, y: (i) => i, text: (i) => cut(labels.get(i)), textAnchor: 'start', dy: -9})] : [],
         Plot.barX(pieces, {x: 'size', y: 'i', fill: (d) => d.part.colour, stroke: 'currentColor', strokeOpacity: 0.4, strokeWidth: 0.5, insetTop: above ? 16 : 2, insetBottom: 2,
-          title: (d) => `${labels.get(d.i)}\n${d.part.title}: ${chart.shares ? '' : si(d.part.values[d.i], chart.unit) + ', '}${percent(d.part.values[d.i] / sizes[d.i])}\nall: ${chart.texts[d.i]}`, tip: true}),
+          title: (d) => `${labels.get(d.i)}\n${d.part.title}: ${chart.shares ? '' : si(d.part.values[d.i], chart.unit) + ', '}${percent(d.part.values[d.i] / sizes[d.i])}\nall: ${chart.texts[d.i]}${ratio(d.i) ? `\nagainst the baseline: ${ratio(d.i)}` : ''}`, tip: true}),
+        Plot.tickX(compared, {x: against, y: (i) => i, stroke: 'currentColor', strokeDasharray: '3 3', insetTop: -2, insetBottom: -2}),
         Plot.text(rows, {x: (i) => chart.shares ? 1 : sizes[i], y: (i) => i, text: (i) => chart.texts[i], textAnchor: 'start', dx: 5, dy: above ? 7 : 0}),
       ]});
     figure.append(tie(svg, 'g[aria-label=bar] rect', (d) => pieces[d]?.i));
     for (const bar of svg.querySelectorAll('g[aria-label=bar] rect')) bar.setAttribute('aria-label', text(Number(bar.dataset.i)));
   }
-  figure.append(numbers(['', ...parts.map((part) => part.title), 'all'],
-    rows.map((i) => [labels.get(i), ...parts.map((part) => chart.shares ? percent((part.values[i] ?? 0) / (sizes[i] || 1)) : si(part.values[i] ?? 0, chart.unit)), chart.texts[i]])));
+  figure.append(numbers(['', ...parts.map((part) => part.title), 'all', ...compared.length ? ['against the baseline'] : []],
+    rows.map((i) => [labels.get(i), ...parts.map((part) => chart.shares ? percent((part.values[i] ?? 0) / (sizes[i] || 1)) : si(part.values[i] ?? 0, chart.unit)), chart.texts[i], ...compared.length ? [ratio(i)] : []])));
 }
 
 const spread = (values) => Math.max(...values) / Math.min(...values);
@@ -144,6 +157,7 @@ function drawPoints(chart, figure, width) {
   const labels = shortLabels(rows), onFront = new Set(chart.front);
   const text = (i) => `${labels.get(i)}: ${chart.x.axis} ${si(chart.x.values[i], chart.x.unit)}, ${chart.y.axis} ${si(chart.y.values[i], chart.y.unit)}`;
   if (hasPlot && rows.length) {
+    const bases = rows.filter((i) => baselineOf(i) === i);
     const front = rows.filter((i) => onFront.has(i)).sort((a, b) => chart.x.values[a] - chart.x.values[b]);
     const x = (i) => chart.x.values[i], y = (i) => chart.y.values[i];
     const svg = Plot.plot({...base(width, `${chart.title}: ${rows.length} ${data.what}`), height: Math.min(460, 0.62 * width + 80), marginLeft: 62, marginRight: 30, marginTop: 28, marginBottom: 44,
@@ -151,12 +165,14 @@ function drawPoints(chart, figure, width) {
       marks: [
         Plot.line(front, {x, y, z: (i) => chart.workloads[i], curve: 'step-after', stroke: 'currentColor', strokeDasharray: '4 3', strokeOpacity: 0.7}),
         Plot.dot(rows, {x, y, r: 5, fill: (i) => onFront.has(i) ? '#0072B2' : 'none', stroke: '#0072B2', strokeWidth: 1.5}),
+        Plot.dot(bases, {x, y, r: 9, stroke: 'currentColor', strokeDasharray: '3 3', className: 'ring'}),
         Plot.tip(rows, Plot.pointer({x, y, title: text})),
       ]});
     addNames(svg, {all: rows, named: front}, x, y, (i) => labels.get(i), width);
-    figure.append(tie(svg, 'g[aria-label=dot] circle', (d) => rows[d], text));
+    figure.append(tie(svg, 'g[aria-label=dot]:not(.ring) circle', (d) => rows[d], text));
   }
-  figure.append(note('Filled: the Pareto front, which no point beats in both.'),
+  const ringed = rows.some((i) => baselineOf(i) === i) ? ` Ringed: the baseline, ${data.baseline}.` : '';
+  figure.append(note(`Filled: the Pareto front, which no point beats in both.${ringed}`),
     numbers(['', chart.x.axis, chart.y.axis, 'on the front'], rows.map((i) => [labels.get(i), si(chart.x.values[i], chart.x.unit), si(chart.y.values[i], chart.y.unit), onFront.has(i) ? 'yes' : ''])));
 }
 
