@@ -54,6 +54,7 @@ void Dma::start(const LayerRun& run, DramTraffic& traffic, std::int64_t burst_by
   begin(streams_[kWeightStream], "dma.weight_bursts_in_flight");
   begin(streams_[kStoreStream], "dma.output_bursts_in_flight");
   streams_[kAheadStream] = {};
+  if (run.next != nullptr) begin(streams_[kAheadStream], "dma.ahead_bursts_in_flight");
   stores_ = 0;
   bursts_before_ = 0;
   ahead_ = {};

@@ -312,7 +312,7 @@ LayerOutcome LayerRunner::outcome_of(const LayerProgram& p, LayerValues* values,
     const auto expected = alone && trace == nullptr ? expected_.find(p.key) : expected_.end();
     if (expected == expected_.end()) {
       LayerOutcome outcome = machine_->run(p, values, trace, neighbours_of(overlap), told);
-      if (trace != nullptr) tell_tiles(p.problem, p.program, *trace);
+      if (trace != nullptr) tell_tiles(p.problem, p.program, overlap.ahead.usable.size(), *trace);
       return outcome;
     }
     if (values != nullptr) compute_values(p.program, *values);

@@ -457,8 +457,6 @@ std::size_t NetworkRunner::simulate_beside(std::size_t phase, const ProgressSink
 }
 
 NetworkResult NetworkRunner::run(const ProgressSink& progress, Timeline* timeline) {
-  if (timeline != nullptr && run_.overlap == LayerOverlapMode::kLayers)
-    throw input_error("a timeline: of layers one after the other, not of overlap: layers");
   timeline_ = timeline;
   traced_.clear();
   result_ = {};

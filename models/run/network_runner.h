@@ -24,7 +24,7 @@ class NetworkRunner {
                 std::shared_ptr<Simulation> machine);
 
   /// `progress` is told before each layer.
-  /// `timeline`, which may be null, gets what the layers did when: of layers that do not overlap.
+  /// `timeline`, which may be null, gets what the layers did when.
   NetworkResult run(const ProgressSink& progress = {}, Timeline* timeline = nullptr);
 
  private:

@@ -17,9 +17,9 @@ constexpr std::size_t kLeastSlices = 200;  ///< of a layer in detail
 constexpr std::int64_t kSamples = 128;     ///< of a counter in a layer
 
 /// In the order of the work; units that are not listed follow.
-constexpr const char* kTracks[] = {"layers",      "cause",       "DMA inputs",
-                                   "DMA weights", "dequantizer", "array",
-                                   "output unit", "vector unit", "DMA results"};
+constexpr const char* kTracks[] = {"layers",      "cause",       "DMA inputs", "DMA weights",
+                                   "DMA ahead",   "dequantizer", "array",      "output unit",
+                                   "vector unit", "DMA results"};
 
 std::string json_quoted(const std::string& text) {
   return boost::json::serialize(boost::json::string(text));

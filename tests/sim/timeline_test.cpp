@@ -176,6 +176,53 @@ TEST_CASE("timeline: of a network each distinct layer in detail once, and a boun
   CHECK(t.read.detail.find("distinct and in detail once") != std::string::npos);
 }
 
+TEST_CASE("timeline: of layers that overlap, weights come once, some while the layer before runs") {
+  // A memory of a burst a cycle is idle while 64 rows are computed: the next weights come then.
+  const Traced t = traced(
+      "name: net\nvalues: off\noverlap: layers\n"
+      "accelerator:\n  clock: 1 GHz\n  array: {rows: 32, cols: 32, dataflow: ws, overlap: full}\n"
+      "  buffers:\n    input: {capacity: 64 KiB, banks: 4, port_width: 256 bit}\n"
+      "    weight: {capacity: 64 KiB, banks: 4, port_width: 256 bit}\n"
+      "    scale: {capacity: 4 KiB, banks: 1, port_width: 64 bit}\n"
+      "    accumulator: {capacity: 64 KiB, banks: 4, port_width: 256 bit}\n"
+      "    output: {capacity: 64 KiB, banks: 4, port_width: 256 bit}\n"
+      "  output_unit: {lanes: 32, latency: 4}\n"
+      "  dma: {request: 32 B, outstanding: 64, requests_per_cycle: 1}\n"
+      "dram: {name: line, model: ideal, bandwidth: 32 GB/s, latency: 20 ns, burst: 32 B, "
+      "capacity: 1 GiB}\n"
+      "network: {layers: [{name: a, gemm: {m: 64, n: 32, k: 64}}, "
+      "{name: b, gemm: {m: 64, n: 32, k: 32}}, {name: c, gemm: {m: 64, n: 40, k: 32}}]}\n"
+      "precision: {weights: int8, activations: int8, mac: int8}\n");
+  const auto bytes = [&](const char* track) {
+    std::map<std::string, std::int64_t> sums;  // by layer; its own slice precedes its loads
+    std::string layer;
+    const auto found = t.read.tracks.find(track);
+    REQUIRE(found != t.read.tracks.end());
+    for (const Slice& slice : found->second)
+      if (slice.name.rfind("weights, ", 0) == 0)
+        sums[layer] += std::stoll(slice.name.substr(9));
+      else if (slice.name.size() == 1)
+        layer = slice.name;
+    return sums;
+  };
+  std::map<std::string, std::int64_t> here = bytes("DMA weights"), ahead = bytes("DMA ahead");
+  CHECK(here["a"] == 32 * 64);
+  CHECK(ahead["a"] == 32 * 32);
+  CHECK(ahead["a"] + here["b"] == 32 * 32);
+  CHECK(ahead["b"] + here["c"] == 40 * 32);
+  CHECK(ahead["c"] == 0);
+  double free = 0, covered = 0;
+  for (const Slice& layer : t.read.tracks.at("layers")) {
+    CHECK(layer.begin == doctest::Approx(free));
+    free = layer.end;
+  }
+  for (const Slice& cause : t.read.tracks.at("cause")) {
+    CHECK(cause.begin == doctest::Approx(covered));
+    covered = cause.end;
+  }
+  CHECK(covered == doctest::Approx(free));
+}
+
 TEST_CASE("timeline: more tiles than fit are drawn several to a slice, and it says so") {
   Timeline timeline;
   timeline.layers.push_back(std::make_shared<Timeline::Layer>());

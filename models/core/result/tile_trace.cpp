@@ -28,14 +28,16 @@ std::size_t first_user(const std::vector<Operation>& operations, std::int64_t Op
 /// Activities by unit, in the order of the trace.
 using Units = std::map<std::string, std::vector<std::size_t>>;
 
-/// Names a queue's loads by the first work that waits for each, and links them to it.
+/// Names a queue's loads by the first work that waits for each, and links them to it; `ahead` of
+/// the program's came before the layer began.
 template <class Operation>
-void tell_loads(const std::vector<std::size_t>& loads, const std::vector<Operation>& operations,
-                std::int64_t Operation::*needed, const std::vector<std::size_t>& works,
-                const std::vector<std::string>& names, Trace& trace) {
+void tell_loads(const std::vector<std::size_t>& loads, std::size_t ahead,
+                const std::vector<Operation>& operations, std::int64_t Operation::*needed,
+                const std::vector<std::size_t>& works, const std::vector<std::string>& names,
+                Trace& trace) {
   std::size_t user = 0;
   for (std::size_t i = 0; i < loads.size() && !operations.empty(); ++i) {
-    user = first_user(operations, needed, i, user);
+    user = first_user(operations, needed, ahead + i, user);
     trace.rename(loads[i],
                  fmt::format("{} for {}", trace.activities()[loads[i]].name, names[user]));
     if (user < works.size()) trace.link(loads[i], works[user]);
@@ -59,16 +61,19 @@ void tell_stores(const Program& program, const std::vector<std::size_t>& stores,
 
 std::string tile_text(const MappingProblem& problem, const Tile& t) {
   const Lowered& l = problem.layer;
-  const bool is_convolution = l.kernel_h * l.kernel_w > 1 || l.out_width > 1;
-  const std::string text =
-      range("group", t.g0, t.g1, l.extents.groups) + range("image", t.b0, t.b1, l.batch) +
-      range("row", t.r0, t.r1, l.out_height) + range("column", t.c0, t.c1, l.out_width) +
-      range(is_convolution ? "filter" : "output", t.n0, t.n1, l.extents.n) +
-      range("term", t.k0, t.k1, l.extents.k);
+  // The rows of a product lie along the width.
+  const bool is_convolution = l.kernel_h * l.kernel_w > 1 || l.out_height > 1;
+  const std::string text = range("group", t.g0, t.g1, l.extents.groups) +
+                           range("image", t.b0, t.b1, l.batch) +
+                           range("row", t.r0, t.r1, l.out_height) +
+                           range(is_convolution ? "column" : "row", t.c0, t.c1, l.out_width) +
+                           range(is_convolution ? "filter" : "output", t.n0, t.n1, l.extents.n) +
+                           range("term", t.k0, t.k1, l.extents.k);
   return text.empty() ? "all" : text.substr(2);
 }
 
-void tell_tiles(const MappingProblem& problem, const Program& program, Trace& trace) {
+void tell_tiles(const MappingProblem& problem, const Program& program, std::size_t ahead,
+                Trace& trace) {
   Units units;
   for (std::size_t i = 0; i < trace.activities().size(); ++i)
     units[trace.activities()[i].unit].push_back(i);
@@ -80,8 +85,8 @@ void tell_tiles(const MappingProblem& problem, const Program& program, Trace& tr
     for (std::size_t i = 0; i < program.vectors.size(); ++i)
       names.push_back(fmt::format("piece {} of {}", i + 1, program.vectors.size()));
     for (std::size_t i = 0; i < works.size(); ++i) trace.rename(works[i], names[i]);
-    tell_loads(inputs, program.vectors, &VectorJob::inputs_needed, works, names, trace);
-    tell_loads(weights, program.vectors, &VectorJob::weights_needed, works, names, trace);
+    tell_loads(inputs, 0, program.vectors, &VectorJob::inputs_needed, works, names, trace);
+    tell_loads(weights, ahead, program.vectors, &VectorJob::weights_needed, works, names, trace);
     tell_stores(program, stores, works, names, trace);
     return;
   }
@@ -89,8 +94,8 @@ void tell_tiles(const MappingProblem& problem, const Program& program, Trace& tr
   for (const ComputeOp& op : program.computes) names.push_back(tile_text(problem, op.tile));
   for (std::size_t i = 0; i < works.size() && i < names.size(); ++i)
     trace.rename(works[i], names[i]);
-  tell_loads(inputs, program.computes, &ComputeOp::inputs_needed, works, names, trace);
-  tell_loads(weights, program.computes, &ComputeOp::weights_needed, works, names, trace);
+  tell_loads(inputs, 0, program.computes, &ComputeOp::inputs_needed, works, names, trace);
+  tell_loads(weights, ahead, program.computes, &ComputeOp::weights_needed, works, names, trace);
   std::vector<std::string> results;
   for (std::size_t i = 0; i < program.outputs.size(); ++i) {
     const auto compute = static_cast<std::size_t>(program.outputs[i].compute);
