@@ -55,13 +55,25 @@ class Events {
     return track;
   }
 
-  /// `args`: members of JSON, or nothing.
+  /// `args`: members of JSON, or nothing. Its end is an event of its own: a viewer that adds a
+  /// duration to a begin may get more than the next one's, and would nest the two.
   void slice(const std::string& unit, const std::string& name, Cycles begin, Cycles end,
              const std::string& args = "") {
-    add("X", track_of(unit),
-        fmt::format("\"name\":{},\"ts\":{},\"dur\":{}{}", json_quoted(name), text_of(at(begin)),
-                    text_of(at(end) - at(begin)), args.empty() ? "" : ",\"args\":{" + args + "}"));
+    open(unit, name, begin, args);
+    close(unit, name, end);
+  }
+  /// A slice around those that follow on its track.
+  void open(const std::string& unit, const std::string& name, Cycles begin,
+            const std::string& args = "") {
+    add("B", track_of(unit),
+        fmt::format("\"name\":{},\"ts\":{}{}", json_quoted(name), text_of(at(begin)),
+                    args.empty() ? "" : ",\"args\":{" + args + "}"));
     ++slices_;
+  }
+  /// Its name once more, as some viewers find the slice by it.
+  void close(const std::string& unit, const std::string& name, Cycles end) {
+    add("E", track_of(unit),
+        fmt::format("\"name\":{},\"ts\":{}", json_quoted(name), text_of(at(end))));
   }
   void counter(const char* name, double microseconds, const std::string& values) {
     add("C", 0,
@@ -114,7 +126,7 @@ void draw_work(Events& events, const Timeline::Layer& layer, const std::string& 
   for (std::size_t i = 0; i < all.size(); ++i) units[all[i].unit].push_back(i);
   std::vector<Drawn> drawn(all.size());
   for (const auto& [unit, places] : units) {
-    events.slice(unit, name, from, from + last);
+    events.open(unit, name, from);
     Cycles free(0);
     for (std::size_t i = 0; i < places.size(); i += group) {
       const std::size_t end_place = std::min(i + group, places.size());
@@ -130,6 +142,7 @@ void draw_work(Events& events, const Timeline::Layer& layer, const std::string& 
           from + begin, from + free,
           fmt::format("\"begin_cycle\":{},\"end_cycle\":{}", first.begin.value, end.value));
     }
+    events.close(unit, name, from + last);
   }
   if (group > 1) return;
   for (const Trace::Link& link : layer.trace.links())
