@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the packages that are missing; does nothing, and needs no network, when none is. The names
 # are Debian 12's; where Debian 13 or Ubuntu 24.04 has another, it stands behind a bar, and the first
-# that is installed, or else that apt knows, is taken. The linters are of one version everywhere.
+# that is installed, or else that apt knows, is taken; "command:x" is installed where x can be called,
+# whoever brought it. The linters are of one version everywhere.
 # Usage: scripts/setup.sh [GROUP...]     default: build test browser plot python
 set -euo pipefail
 
@@ -10,7 +11,7 @@ declare -A groups=(
            libboost1.81-dev|libboost1.88-dev|libboost1.83-dev|libboost-dev
            libboost-json1.81-dev|libboost-json1.88-dev|libboost-json1.83-dev|libboost-json-dev
            libfmt-dev libyaml-dev libcli11-dev libonnx-dev libprotobuf-dev
-           libflatbuffers-dev nodejs npm|nodejs"
+           libflatbuffers-dev nodejs npm|command:npm"
   [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh
           dpkg-dev file mkdocs mkdocs-material codespell"
   [browser]="chromium|chromium-browser python3-pil"
@@ -28,6 +29,7 @@ if (($# == 0)); then
 fi
 
 is_installed() {
+  [[ $1 == command:* ]] && { command -v "${1#command:}" >/dev/null; return; }
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 

@@ -64,6 +64,12 @@ class SetupTest(unittest.TestCase):
         self.missing("libboost1.81-dev", "libboost1.83-dev", "libboost-dev")
         self.assertIn("every package of [build] is installed", self.setup("build").stdout)
 
+    def test_a_command_of_another_package_will_do(self):
+        """npm comes with nodejs of some archives, whose package Debian's npm conflicts with."""
+        self.missing("npm")
+        self.stand_in("npm", "exit 0")
+        self.assertIn("every package of [build] is installed", self.setup("build").stdout)
+
     def test_what_apt_does_not_know(self):
         self.missing("chromium", "chromium-browser")
         self.stand_in("apt-cache", "exit 100")
