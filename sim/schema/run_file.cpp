@@ -204,7 +204,8 @@ std::optional<Evaluation> evaluation_of(const RunFile& file) {
     NetworkOptions options;
     options.unroll = true;
     options.recipe = recipe;
-    return build_network(network, options);
+    std::vector<std::string> told;  // of the run's network already
+    return build_network(network, options, &told);
   };
   if (written.reference) {
     check_values(*written.reference, true);

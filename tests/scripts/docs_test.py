@@ -10,11 +10,16 @@ import subprocess
 import tempfile
 import unittest
 
+from browser import Page
+from page_files import make_files
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIM = pathlib.Path(os.environ["BITJOULE_SIM"])
 
 PAGES = ["README.md", "docs/index.md", "docs/tutorial.md", "docs/first-machine.md", "docs/own-model.md",
-         "docs/reading-a-report.md", "docs/gallery.md", "docs/cli.md", "docs/install.md", "docs/library.md", "docs/python.md"]
+         "docs/reading-a-report.md", "docs/gallery.md", "docs/cli.md", "docs/install.md", "docs/library.md", "docs/python.md",
+         "docs/accuracy.md", "docs/configuration.md", "docs/dram.md", "docs/energy-dram.md", "docs/energy.md",
+         "docs/networks.md", "docs/sweeps.md", "docs/validation.md"]
 PROSE = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 UPDATE = bool(os.environ.get("BITJOULE_UPDATE_DOCS"))
 # Beginnings of commands that are tested elsewhere or need what a test has not.
@@ -33,6 +38,9 @@ LEFT_OUT = {
     "build/release/sim/sim run configs/runs/resnet50.yaml --network my-model": "yours",
     "build/release/sim/sim run configs/runs/llama2-7b-decode.yaml --network my-model": "yours",
     "build/release/sim/sim evaluate configs/runs/llama2-7b-decode.yaml --network my-model": "yours",
+    "sbatch": "Slurm; scripts.report_test runs the script without it",
+    "sim merge parts": "needs the Slurm tasks' results",
+    "mpirun": "the MPI tests",
     "sim man > sim.1 && man": "a pager",
 }
 
@@ -89,7 +97,10 @@ class Documentation(unittest.TestCase):
             (place / name).symlink_to(ROOT / name)
         (place / "build/release").mkdir(parents=True)
         (place / "build/release/sim").symlink_to(SIM.parent)
-        environment = {**os.environ, "PATH": f"{SIM.parent}:{os.environ['PATH']}"}
+        make_files(page, place)
+        # Of the loops of docs/validation.md one turn.
+        environment = {**os.environ, "PATH": f"{SIM.parent}:{os.environ['PATH']}", "N": "128",
+                       "W": "int8", "A": "int8"}
         count = 0
         printed = ""
 
@@ -140,6 +151,12 @@ class Documentation(unittest.TestCase):
         for start in LEFT_OUT:
             self.assertTrue(any(command.startswith(start) for command in shown), start)
 
+    def test_all_pages_with_commands_run(self):
+        for page in PROSE:
+            name = str(page.relative_to(ROOT))
+            if list(commands(page.read_text(encoding="utf-8"))):
+                self.assertIn(name, [*PAGES, "CONTRIBUTING.md"])
+
     def test_links_lead_somewhere(self):
         count = 0
         for page in PROSE:
@@ -167,6 +184,20 @@ class Documentation(unittest.TestCase):
                      if page.parent.name != "gallery"}  # reports
             self.assertEqual({str(page).replace("README", "index") for page in pages},
                              {str(page) for page in built} - {"404.html"})
+            self.check_looks(pathlib.Path(directory), built)
+
+    def check_looks(self, site, built):
+        """Nothing is wider than a phone, and the pictures are there."""
+        with tempfile.TemporaryDirectory() as profile:
+            page = Page(profile)
+            self.addCleanup(page.close)
+            page.window(360, 740)
+            for file in sorted(built):
+                page.open(site / file)
+                with self.subTest(page=str(file)):
+                    self.assertEqual(page.run("document.documentElement.scrollWidth"), 360)
+                    self.assertEqual(page.run(
+                        "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"), [])
 
     def test_every_page_is_in_the_navigation(self):
         navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
