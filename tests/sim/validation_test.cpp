@@ -177,6 +177,38 @@ TEST_CASE("validation: Llama-2-7B on a laptop's memory") {
   }
 }
 
+TEST_CASE("validation: language models on boards") {
+  // llm-awq @d6e797a, Jetson Orin, Llama-2-7B: ms per token in fp16, and in int4 with groups of 128
+  // (the head in fp16).
+  const std::string board =
+      "--set accelerator=accelerators/board-205gbs.yaml --set network.parameters.context=64 ";
+  const std::string int4 =
+      "--set 'precision.weights={format: int4, granularity: per_group, group_size: 128, symmetric: "
+      "false}' --set 'network.overrides=[{layers: [head], precision: {weights: fp16}}]'";
+  for (const auto& [weights, ms] : std::initializer_list<std::pair<std::string, double>>{
+           {"--set precision.weights=fp16", 83.95}, {int4, 25.94}}) {
+    const json::value pass = run("llama2-7b-laptop", board + weights).at("network").at("pass");
+    const double tokens_per_s = real(pass.at("tokens_per_s"));
+    MESSAGE(weights, ": ", 1e3 / tokens_per_s, " ms");
+    CHECK(1e3 / tokens_per_s == doctest::Approx(ms).epsilon(0.10));
+  }
+  // llama.cpp, issue 26484, Raspberry Pi 5: bytes of the file times tokens/s, 9.8 to 10.6 GB/s over
+  // three formats of a model.
+  for (const char* const format : {"q2_k", "q4_k", "q8_0"}) {
+    const json::value network =
+        run("llama2-7b-laptop",
+            std::string("--set accelerator=accelerators/cpu-17gbs.yaml --set "
+                        "network=tinyllama-1.1b.yaml --set network.parameters.context=64 "
+                        "--set precision.weights=") +
+                format)
+            .at("network");
+    const double bandwidth = real(network.at("pass").at("tokens_per_s")) *
+                             real(network.at("memory").at("weights_bytes"));
+    MESSAGE(std::string(format), ": ", bandwidth * 1e-9, " GB/s");
+    CHECK(bandwidth == doctest::Approx(10.2e9).epsilon(0.10));
+  }
+}
+
 TEST_CASE("validation: the DRAM's share of Llama-2-7B's energy per token") {
   const json::value energy = run("llama2-7b-decode").at("energy");
   const double dram = real(energy.at("components").at("dram"));
