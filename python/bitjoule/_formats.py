@@ -31,6 +31,7 @@ class Format(typing.NamedTuple):
     name: str
     bits: int  #: of one element's code
     summary: str
+    has_values: bool  #: false: sizes and costs are known, the table of its values is not
 
 
 class Quantized(typing.NamedTuple):

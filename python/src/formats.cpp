@@ -94,7 +94,7 @@ py::tuple quantize(const Floats& array, const Given& given) {
 py::list all_formats() {
   py::list rows;
   for (const Format& format : formats())
-    rows.append(py::make_tuple(format.name, format.bits, format.summary));
+    rows.append(py::make_tuple(format.name, format.bits, format.summary, format.has_values));
   return rows;
 }
 

@@ -51,7 +51,8 @@ TensorFormat chosen(const QuantizeOptions& o, const std::string& name) {
 std::vector<std::string> format_names(const QuantizeOptions& o) {
   if (o.formats != std::vector<std::string>{"all"}) return o.formats;
   std::vector<std::string> names;
-  for (const Format& format : formats()) names.push_back(format.name);
+  for (const Format& format : formats())
+    if (format.has_values) names.push_back(format.name);
   return names;
 }
 

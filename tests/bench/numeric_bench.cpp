@@ -65,6 +65,7 @@ void register_format(const std::string& label, const TensorFormat& f) {
 
 const bool kRegistered = [] {
   for (const Format& row : formats()) {
+    if (!row.has_values) continue;
     TensorFormat f;
     f.format = row.name;
     f.granularity = Granularity::kPerChannel;

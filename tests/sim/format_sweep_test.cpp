@@ -35,7 +35,8 @@ TensorFormat grouped(const std::string& name, const std::string& scale, const st
 /// The table's formats, and the storages of scales and zero-points that a user may choose.
 std::vector<TensorFormat> all_formats() {
   std::vector<TensorFormat> all;
-  for (const Format& f : formats()) all.push_back(format_of(f.name));
+  for (const Format& f : formats())
+    if (f.has_values) all.push_back(format_of(f.name));
   for (const char* scale : {"fp32", "fp16", "bf16", "e8m0"})
     all.push_back(grouped("int4", scale, ""));
   all.push_back(grouped("uint4", "fp16", "packed"));      // as GPTQ

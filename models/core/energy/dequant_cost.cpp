@@ -9,7 +9,8 @@ namespace {
 
 class OperationList {
  public:
-  void add(Primitive primitive, const char* type, const char* purpose, std::int64_t elements = 1) {
+  void add(Primitive primitive, const std::string& type, const char* purpose,
+           std::int64_t elements = 1) {
     operations_.push_back({primitive, type, purpose, 1, elements});
   }
   std::vector<DequantOperation> take() { return std::move(operations_); }
@@ -26,6 +27,10 @@ void add_scale_conversion(const StorageLayout& layout, OperationList& list) {
   if (layout.scale_format == ScaleFormat::kFloat16 ||
       layout.scale_format == ScaleFormat::kBfloat16) {
     list.add(Primitive::kConvert, "fp32", "convert_scale", group);
+  }
+  if (layout.scale_format == ScaleFormat::kTwoLevel) {
+    list.add(Primitive::kConvert, "fp32", "convert_scale", group);
+    list.add(Primitive::kMultiply, "fp32", "scale_scale", group);
   }
   if (layout.scale_format == ScaleFormat::kDynamic8) {
     list.add(Primitive::kLookup, "lut256", "lookup_scale", group);
@@ -46,7 +51,17 @@ void add_block_scales(const Format& f, bool has_min, OperationList& list) {
   list.add(Primitive::kMultiply, "fp32", "sub_min", f.group);
 }
 
+void add_lookup(const Format& f, OperationList& list) {
+  if (!f.lookup.empty()) list.add(Primitive::kLookup, f.lookup, "lookup", f.lookup_elements);
+}
+
 }  // namespace
+
+std::vector<DequantOperation> lookup_cost(const TensorFormat& format) {
+  OperationList list;
+  add_lookup(find_format(format.format), list);
+  return list.take();
+}
 
 std::vector<DequantOperation> dequant_cost(const TensorFormat& format) {
   const StorageLayout layout = storage_layout(format);
@@ -63,7 +78,7 @@ std::vector<DequantOperation> dequant_cost(const TensorFormat& format) {
     add_scale_conversion(layout, list);
   }
   if (f.cls == FormatClass::kCodebook) {
-    list.add(Primitive::kLookup, "lut16", "lookup");
+    add_lookup(f, list);
     list.add(Primitive::kMultiply, "fp32", "scale");
     return list.take();
   }
@@ -71,7 +86,9 @@ std::vector<DequantOperation> dequant_cost(const TensorFormat& format) {
     // A difference of n-bit codes has n + 1 bits: an 8-bit adder below 8 bits.
     list.add(Primitive::kAdd, f.bits < 8 ? "int8" : f.bits < 16 ? "int16" : "int32", "zero_point");
   }
-  list.add(Primitive::kConvert, "fp32", "convert");
+  // Tables of single elements hold floats; those of several, integers.
+  add_lookup(f, list);
+  if (f.lookup.empty() || f.lookup_elements > 1) list.add(Primitive::kConvert, "fp32", "convert");
   if (layout.scale_format == ScaleFormat::kE8m0) {
     // A power of two: the scale is added to the exponent.
     list.add(Primitive::kAdd, "int8", "scale");

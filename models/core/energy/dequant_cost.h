@@ -25,4 +25,8 @@ struct DequantOperation {
 /// more convert per element, which is the caller's to count.
 std::vector<DequantOperation> dequant_cost(const TensorFormat& format);
 
+/// What it does to give an integer MAC its operands: the lookups of codes that stand for integers
+/// of a table, else nothing.
+std::vector<DequantOperation> lookup_cost(const TensorFormat& format);
+
 }  // namespace bitjoule

@@ -9,7 +9,7 @@ namespace bitjoule {
 namespace {
 
 std::uint32_t mask_of(const OperandPath& operand) {
-  return static_cast<std::uint32_t>((std::uint64_t{1} << operand.code_bits) - 1);
+  return static_cast<std::uint32_t>((std::uint64_t{1} << operand.operand_bits) - 1);
 }
 OperandCode input_code(const DataPath& path) {
   return {mask_of(path.activations), path.mac.fp, OperandCount::kInputZeros,

@@ -53,10 +53,10 @@ void Bounds::note_limits() {
   };
   const bool floats = p_.path.weights.dequantized &&
                       p_.machine.dequantizer.placement == DequantizerPlacement::kDramSide;
-  most_.inputs = held(usable(b.input), p_.path.activations.layout.codes.bits);
-  most_.weights =
-      held(usable(b.weight), floats ? p_.path.mac.operand_bits : p_.path.weights.layout.codes.bits);
-  most_.results = held(usable(b.output), p_.path.output.layout.codes.bits);
+  most_.inputs = held(usable(b.input), p_.path.activations.layout.least_code_bits());
+  most_.weights = held(usable(b.weight), floats ? p_.path.mac.operand_bits
+                                                : p_.path.weights.layout.least_code_bits());
+  most_.results = held(usable(b.output), p_.path.output.layout.least_code_bits());
   most_.sums = held(usable(b.accumulator), 32);
   most_.live_sums = held(b.accumulator.capacity, 32);
 }

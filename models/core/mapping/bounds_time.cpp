@@ -128,9 +128,10 @@ double Bounds::behind_operands(const View& v) const {
   const double steps = (streamed == LoopDim::kM ? m : folds_of(m, quanta_.m)) *
                        (streamed == LoopDim::kN ? n : folds_of(n, quanta_.n)) *
                        (streamed == LoopDim::kK ? whole(k / macs) : folds_of(k, quanta_.k));
-  const double stored = outputs_ > 0 ? whole(results * real(p_.path.output.layout.codes.bits) /
-                                             (real(p_.memory.burst_bytes) * 8))
-                                     : 0;
+  const double stored = outputs_ > 0
+                            ? whole(results * real(p_.path.output.layout.least_code_bits()) /
+                                    (real(p_.memory.burst_bytes) * 8))
+                            : 0;
   return least_time_.around_array(0, steps * real(rates_.stream_interval),
                                   whole(results / real(p_.machine.output_unit.lanes)), stored);
 }

@@ -52,13 +52,14 @@ double Bounds::output_bursts(const View& v) const {
 double Bounds::first_bursts(const View& v) const {
   const Lowered& l = p_.layer;
   const double burst = real(p_.memory.burst_bytes) * 8, groups = real(v.lo[kAxisG]);
-  const double weights = real(v.lo[kAxisN] * v.lo[kAxisK] * p_.path.weights.layout.codes.bits);
+  const double weights =
+      real(v.lo[kAxisN] * v.lo[kAxisK] * p_.path.weights.layout.least_code_bits());
   double inputs = 0;
   if (p_.activations == ActivationMemory::kDram && l.kernel_h * l.kernel_w == 1 && l.pad_top == 0 &&
       l.pad_left == 0 && (l.out_height - 1) * l.stride_h < l.height &&
       (l.out_width - 1) * l.stride_w < l.width)
     inputs = real(v.m() * (v.apart ? std::min(v.lo[kAxisK], l.channels) : l.channels) *
-                  p_.path.activations.layout.codes.bits);
+                  p_.path.activations.layout.least_code_bits());
   return whole(groups * weights / burst) + whole(groups * inputs / burst);
 }
 

@@ -18,10 +18,10 @@ bool is_float_mac(const std::string& name) {
 }
 
 /// Minima of activations would need the sums of the weights of every group; nobody's hardware does
-/// that, and neither does this one.
+/// that, and neither does this one. Nor is a table read for each activation.
 NativeInteger native_activation(const TensorFormat& format) {
   NativeInteger native = native_integer(format);
-  if (native.has_min) native.available = false;
+  if (native.has_min || native.has_lookup) native.available = false;
   return native;
 }
 
@@ -66,12 +66,18 @@ OperandPath stored_operand(const TensorFormat& format) {
   OperandPath path;
   path.format = format;
   path.layout = storage_layout(format);
-  path.code_bits = path.layout.codes.bits;
+  path.code_bits = path.operand_bits = path.layout.codes.bits;
   return path;
 }
 
 void require_native(const char* operand, const TensorFormat& format, const NativeInteger& native,
                     const MacType& mac) {
+  if (native.has_lookup && !native.available)
+    throw input_error(fmt::format(
+        "precision.mac: {} takes scaled integers, but the codes of {} in precision.{} stand for "
+        "those of a table, which only weights go through; choose another format there, a float "
+        "MAC, or auto",
+        mac.name, format.format, operand));
   if (native.has_min && !native.available)
     throw input_error(fmt::format(
         "precision.mac: {} takes scaled integers, but {} adds a minimum to each value, which an "
@@ -134,6 +140,8 @@ DataPath resolve_data_path(const Precision& p, const PeConfig& pe) {
     path.scale_group = common_group(p);
     path.weights.zero_points = w.has_zero_point || w.has_min;
     path.activations.zero_points = a.has_zero_point;
+    path.weights.dequantized = w.has_lookup;
+    if (w.has_lookup) path.weights.operand_bits = w.operand_bits;
   } else {
     path.weights.dequantized = p.weights.format != path.mac.name;
     path.activations.dequantized = p.activations.format != path.mac.name;

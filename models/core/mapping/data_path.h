@@ -15,9 +15,11 @@ namespace bitjoule {
 struct OperandPath {
   TensorFormat format;
   StorageLayout layout;
-  bool dequantized = false;     ///< becomes a float of the MAC's format on the way
-  std::int64_t code_bits = 32;  ///< per element as stored, without scales
-  bool zero_points = false;     ///< integer MAC: needs the other operand's sum as a correction
+  /// Becomes a float of the MAC's format on the way; with an integer MAC, an integer of a table.
+  bool dequantized = false;
+  std::int64_t code_bits = 32;     ///< per element as stored, without scales
+  std::int64_t operand_bits = 32;  ///< per integer in the array
+  bool zero_points = false;        ///< integer MAC: needs the other operand's sum as a correction
 };
 
 struct DataPath {

@@ -63,10 +63,12 @@ template <class F>
 void dequantizer_rows(Rows& rows, const DataPath& path, const OperandPath& operand,
                       const char* suffix, std::int64_t elements, F scales) {
   if (elements == 0) return;
-  for (const DequantOperation& op : dequant_cost(operand.format))
+  const std::vector<DequantOperation> operations =
+      path.mac.is_integer ? lookup_cost(operand.format) : dequant_cost(operand.format);
+  for (const DequantOperation& op : operations)
     rows.add(op.purpose + suffix, op.primitive, op.type,
              op.count * (op.elements == 1 ? elements : scales(op.elements)));
-  if (path.mac.name != "fp32")
+  if (!path.mac.is_integer && path.mac.name != "fp32")
     rows.add(std::string("round") + suffix, Primitive::kConvert, path.mac.name, elements);
 }
 
@@ -74,7 +76,7 @@ void dequantizer_rows(Rows& rows, const DataPath& path, const OperandPath& opera
 std::string operand_type(const MappingProblem& p) {
   const DataPath& path = p.path;
   if (!path.mac.is_integer) return path.mac.name;
-  const auto bits = [](const OperandPath& o) { return "int" + std::to_string(o.code_bits); };
+  const auto bits = [](const OperandPath& o) { return "int" + std::to_string(o.operand_bits); };
   const std::string w = bits(path.weights), a = bits(path.activations);
   const std::string type = w == a ? w : w + "x" + a;
   return p.machine.array.pe.packing == Packing::kProduct ? type + " in " + path.mac.name : type;
@@ -82,7 +84,7 @@ std::string operand_type(const MappingProblem& p) {
 
 /// Bits of an operand in the array: of integers the code, of floats the MAC's format.
 std::int64_t operand_bits(const DataPath& path, const OperandPath& operand) {
-  return path.mac.is_integer ? operand.code_bits : path.mac.operand_bits;
+  return path.mac.is_integer ? operand.operand_bits : path.mac.operand_bits;
 }
 
 /// The words of a layer in the array, in bits.
@@ -116,15 +118,15 @@ void multiply_rows(Rows& rows, const MappingProblem& p, const MachineCounts& c) 
 /// Additions of products, which are as wide as both operands together: two of them a bit more.
 void add_rows(Rows& rows, const DataPath& path, const PeAdds& adds, std::int64_t macs) {
   for (std::size_t level = 0; level < kTreeLevels; ++level) {
-    const std::int64_t bits =
-        path.weights.code_bits + path.activations.code_bits + static_cast<std::int64_t>(level) + 1;
+    const std::int64_t bits = path.weights.operand_bits + path.activations.operand_bits +
+                              static_cast<std::int64_t>(level) + 1;
     rows.add("sum_products_" + std::to_string(level + 1), Primitive::kAdd,
              "int" + std::to_string(std::min(bits, WordBits::kSum)), adds.tree[level]);
   }
   // The parts of a product that takes passes, after the first: as wide as it.
   rows.add("sum_passes", Primitive::kAdd,
-           "int" + std::to_string(std::min(path.weights.code_bits + path.activations.code_bits,
-                                           WordBits::kSum)),
+           "int" + std::to_string(std::min(
+                       path.weights.operand_bits + path.activations.operand_bits, WordBits::kSum)),
            path.mac.is_integer ? macs * (path.mac_passes - 1) : 0);
   rows.add("accumulate", Primitive::kAdd, path.mac.accumulator, adds.wide);
 }

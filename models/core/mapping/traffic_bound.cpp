@@ -39,8 +39,8 @@ TrafficBound traffic_bound(const MappingProblem& p) {
   };
   bound.reuse = shared(l.kernel_h, l.stride_h) * shared(l.kernel_w, l.stride_w);
   const double element =
-      static_cast<double>(std::min({p.path.activations.layout.codes.bits,
-                                    p.path.weights.layout.codes.bits, std::int64_t{32}})) /
+      static_cast<double>(std::min({p.path.activations.layout.least_code_bits(),
+                                    p.path.weights.layout.least_code_bits(), std::int64_t{32}})) /
       8;
   const BuffersConfig& b = p.machine.buffers;
   std::int64_t bytes = b.unified ? b.unified->sram.capacity.value : 0;

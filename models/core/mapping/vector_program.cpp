@@ -178,7 +178,7 @@ OperandPath stored(const TensorFormat& format) {
   OperandPath path;
   path.format = format;
   path.layout = storage_layout(format);
-  path.code_bits = path.layout.codes.bits;
+  path.code_bits = path.operand_bits = path.layout.codes.bits;
   return path;
 }
 

@@ -9,7 +9,7 @@
 namespace bitjoule {
 namespace {
 
-// Scales of MX are powers of two: dividing by one is exact.
+// Scales of MX are powers of two: dividing by one is exact. Those of nvfp4 are not.
 void encode_mx_floats(const FloatSpec& fp, float scale, const float* x, std::int64_t n,
                       std::uint16_t* codes) {
   constexpr std::int64_t kChunk = 256;
@@ -31,6 +31,7 @@ GroupParameters group_parameters(const StorageLayout& layout, const GroupStatist
       if (layout.scale_format == ScaleFormat::kDynamic8) return {s.abs_max, 0};
       return {decode_scale(layout.scale_format, encode_scale(layout.scale_format, s.abs_max)), 0};
     case FormatClass::kBlock:
+      if (layout.scale_format == ScaleFormat::kTwoLevel) return {s.abs_max, 0};
       return {decode_scale(ScaleFormat::kE8m0, mx_shared_exponent(*layout.format, s.abs_max)), 0};
     default:
       return {};

@@ -51,6 +51,7 @@ Format codebook_row(const char* name, const char* summary, int bits, std::int64_
   f.cls = FormatClass::kCodebook;
   f.bits = bits;
   f.group = group;
+  f.lookup = "lut16";
   return f;
 }
 
@@ -60,6 +61,14 @@ Format mx_row(const char* name, const char* summary, FloatSpec fp) {
   Format f = float_row(name, summary, fp);
   f.cls = FormatClass::kBlock;
   f.group = kMxBlock;
+  return f;
+}
+
+Format nvfp4_row() {
+  Format f = mx_row("nvfp4", "NVIDIA: E2M1 elements, E4M3 scale per 16, an fp32 scale per tensor",
+                    kFp4E2m1);
+  f.group = 16;
+  f.two_level = true;
   return f;
 }
 
@@ -79,6 +88,10 @@ struct GgmlRow {
   int bits, min_code, max_code;
   std::int64_t group, block_elements, block_bytes;
   int scale_bits, min_bits;
+  const char* lookup = "";
+  std::int64_t lookup_elements = 1;
+  int operand_bits = 0;
+  bool has_values = true;
 };
 constexpr GgmlRow kGgmlRows[] = {
     {"q4_0", "GGML: d * (q - 8), fp16 d per 32", 4, -8, 7, 32, 32, 18, 16, 0},
@@ -94,6 +107,30 @@ constexpr GgmlRow kGgmlRows[] = {
     {"q5_k", "GGML: 6-bit scales and minima per 32, fp16 d and dmin per 256", 5, 0, 31, 32, 256,
      176, 64, 64},
     {"q6_k", "GGML: 8-bit scales per 16, fp16 d per 256", 6, -32, 31, 16, 256, 210, 144, 0},
+    {"q1_0", "GGML: d or -d, fp16 d per 128", 1, -1, 1, 128, 128, 18, 16, 0},
+    {"q2_0", "GGML: d * (q - 1), fp16 d per 64", 2, -1, 2, 64, 64, 18, 16, 0},
+    {"tq1_0", "GGML: ternary, five to a byte, fp16 d per 256", 2, -1, 1, 256, 256, 54, 16, 0,
+     "lut256", 5},
+    {"tq2_0", "GGML: d * (q - 1), fp16 d per 256", 2, -1, 2, 256, 256, 66, 16, 0},
+    {"iq4_nl", "GGML: d * table[q] of 16 integers, fp16 d per 32", 4, -127, 113, 32, 32, 18, 16, 0,
+     "lut16", 1, 8},
+    {"iq4_xs", "GGML: the same, 6-bit scales per 32, fp16 d per 256", 4, -127, 113, 32, 256, 136,
+     64, 0, "lut16", 1, 8},
+    // Eight elements (iq3: four) by an index and signs; those of iq1 are 8 * trit +- 1.
+    {"iq1_s", "GGML: 2048 x 8 trits and a shift, 3-bit scales per 32; no values", 2, -9, 9, 32, 256,
+     50, 40, 0, "lut2048", 8, 5, false},
+    {"iq1_m", "GGML: 2048 x 8 trits and a shift, 3-bit scales per 16; no values", 2, -9, 9, 16, 256,
+     56, 64, 0, "lut2048", 8, 5, false},
+    {"iq2_xxs", "GGML: 256 x 8 integers, 4-bit scales per 32; no values", 2, -43, 43, 32, 256, 66,
+     48, 0, "lut256", 8, 7, false},
+    {"iq2_xs", "GGML: 512 x 8 integers, 4-bit scales per 16; no values", 2, -43, 43, 16, 256, 74,
+     80, 0, "lut512", 8, 7, false},
+    {"iq2_s", "GGML: 1024 x 8 integers, 4-bit scales per 16; no values", 3, -43, 43, 16, 256, 82,
+     80, 0, "lut1024", 8, 7, false},
+    {"iq3_xxs", "GGML: 256 x 4 integers, 4-bit scales per 32; no values", 3, -62, 62, 32, 256, 98,
+     48, 0, "lut256", 4, 7, false},
+    {"iq3_s", "GGML: 512 x 4 integers, 4-bit scales per 32; no values", 4, -15, 15, 32, 256, 110,
+     48, 0, "lut512", 4, 5, false},
 };
 
 Format ggml_row(const GgmlRow& row) {
@@ -110,6 +147,10 @@ Format ggml_row(const GgmlRow& row) {
   f.block_bytes = row.block_bytes;
   f.scale_bits = row.scale_bits;
   f.min_bits = row.min_bits;
+  f.lookup = row.lookup;
+  f.lookup_elements = row.lookup_elements;
+  f.operand_bits = row.operand_bits;
+  f.has_values = row.has_values;
   return f;
 }
 
@@ -141,6 +182,7 @@ std::vector<Format> make_formats() {
           mx_row("mxfp6_e2m3", "OCP MX: E2M3 elements, E8M0 scale per 32", kFp6E2m3),
           mx_row("mxfp4", "OCP MX: E2M1 elements, E8M0 scale per 32", kFp4E2m1),
           mxint8_row(),
+          nvfp4_row(),
       });
   for (const GgmlRow& row : kGgmlRows) rows.push_back(ggml_row(row));
   return rows;

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/numeric/float_codec.h"
+#include "core/numeric/format.h"
 #include "core/numeric/vectorize.h"
 
 namespace bitjoule {
@@ -279,12 +280,18 @@ const BlockCodec kClassicBlocks[5] = {
 };
 
 const BlockCodec& find_block_codec(const std::string& format) {
-  for (const BlockCodec& row : kClassicBlocks) {
-    if (format == row.format) return row;
-  }
-  for (const BlockCodec& row : kSuperBlocks) {
-    if (format == row.format) return row;
-  }
+  const auto find = [&format](const auto& rows) -> const BlockCodec* {
+    for (const BlockCodec& row : rows)
+      if (format == row.format) return &row;
+    return nullptr;
+  };
+  for (const BlockCodec* row :
+       {find(kClassicBlocks), find(kSuperBlocks), find(kTernaryBlocks), find(kTableBlocks)})
+    if (row != nullptr) return *row;
+  if (!find_format(format).has_values)
+    throw input_error(format +
+                      " is timed and its bytes are counted, but its tables of values are not "
+                      "known here: choose values: off, or another format");
   throw internal_error("no block codec for " + format);
 }
 

@@ -21,7 +21,8 @@ struct BlockCodec {
   float (*min)(const std::uint8_t* block, int group);
 };
 
-/// The row of an interleaved format; an internal Error for other names.
+/// The row of an interleaved format. Throws an input Error for one whose values are not known, an
+/// internal one for other names.
 const BlockCodec& find_block_codec(const std::string& format);
 
 /// GGML's MXFP4 blocks (E8M0 exponent, then 16 bytes: element j in the low nibble of byte j, j + 16
@@ -29,6 +30,12 @@ const BlockCodec& find_block_codec(const std::string& format);
 /// Error where k is not a multiple of 32 or the number of bytes differs.
 std::vector<std::uint8_t> mxfp4_from_ggml(const std::vector<std::uint8_t>& blocks,
                                           std::int64_t rows, std::int64_t k);
+
+/// Likewise of NVFP4: four UE4M3 scales, then 8 bytes for each 16 elements. `tensor_scale` is what
+/// all values are multiplied with, which GGUF keeps as a tensor of its own.
+std::vector<std::uint8_t> nvfp4_from_ggml(const std::vector<std::uint8_t>& blocks,
+                                          std::int64_t rows, std::int64_t k,
+                                          float tensor_scale = 1);
 
 /// A block's 16-bit field, little-endian.
 BITJOULE_INLINE std::uint16_t load16(const std::uint8_t* bytes) {
@@ -39,8 +46,10 @@ BITJOULE_INLINE void store16(std::uint8_t* bytes, std::uint16_t value) {
   bytes[1] = static_cast<std::uint8_t>(value >> 8);
 }
 
-/// Rows of the two families.
+/// Rows of the families.
 extern const BlockCodec kClassicBlocks[5];  // q4_0, q4_1, q5_0, q5_1, q8_0
 extern const BlockCodec kSuperBlocks[5];    // q2_k, q3_k, q4_k, q5_k, q6_k
+extern const BlockCodec kTernaryBlocks[4];  // q1_0, q2_0, tq1_0, tq2_0
+extern const BlockCodec kTableBlocks[2];    // iq4_nl, iq4_xs
 
 }  // namespace bitjoule

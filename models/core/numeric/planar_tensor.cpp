@@ -31,6 +31,12 @@ void for_each_group(const StorageLayout& layout, std::int64_t first, std::int64_
   }
 }
 
+/// Whether what is stored of a group depends on all groups.
+bool scales_follow(const StorageLayout& layout) {
+  return layout.scale_format == ScaleFormat::kDynamic8 ||
+         layout.scale_format == ScaleFormat::kTwoLevel;
+}
+
 // Whole bytes, least significant first.
 void put_fields(std::uint8_t* bytes, int bits, const std::vector<std::uint32_t>& fields) {
   for (const std::uint32_t field : fields)
@@ -42,6 +48,8 @@ void put_fields(std::uint8_t* bytes, int bits, const std::vector<std::uint32_t>&
 float QuantizedTensor::stored_scale(std::int64_t index) const {
   const int bits = static_cast<int>(layout_.scales.bits);
   const std::uint32_t stored = get_bits(&bytes_[at(scales_at_)], index * bits, bits);
+  if (layout_.scale_format == ScaleFormat::kTwoLevel)
+    return decode_two_level(decode_float(kFp32, get_bits(&bytes_[at(tables_at_)], 0, 32)), stored);
   if (layout_.scale_format != ScaleFormat::kDynamic8) {
     return decode_scale(layout_.scale_format, stored);
   }
@@ -112,12 +120,13 @@ std::vector<GroupParameters> QuantizedTensor::store_scales(const float* data) {
   } else {
     for (std::size_t i = 0; i < all.size(); ++i) {
       groups[i] = group_parameters(layout_, all[i]);
-      if (layout_.scale_format != ScaleFormat::kDynamic8)
-        stored[i] = encode_scale(layout_.scale_format, groups[i].scale);
+      if (!scales_follow(layout_)) stored[i] = encode_scale(layout_.scale_format, groups[i].scale);
     }
   }
   if (layout_.scale_format == ScaleFormat::kDynamic8)
     store_double_quantized(groups);
+  else if (layout_.scale_format == ScaleFormat::kTwoLevel)
+    store_two_level(groups);
   else
     put_scales(groups, stored);
   return groups;
@@ -157,6 +166,17 @@ void QuantizedTensor::store_double_quantized(const std::vector<GroupParameters>&
   std::memcpy(&bytes_[at(tables_at_)], quantized.block_scales.data(),
               4 * quantized.block_scales.size());
   std::memcpy(bytes_.data() + bytes_.size() - 4, &quantized.mean, 4);
+}
+
+void QuantizedTensor::store_two_level(std::vector<GroupParameters>& groups) {
+  std::vector<float> scales;
+  for (const GroupParameters& g : groups) scales.push_back(g.scale);
+  std::vector<std::uint32_t> stored(scales.size());
+  const float tensor_scale =
+      two_level_scales(scales.data(), static_cast<std::int64_t>(scales.size()), stored.data());
+  for (std::size_t i = 0; i < groups.size(); ++i) groups[i].scale = scales[i];
+  put_fields(&bytes_[at(scales_at_)], 8, stored);
+  std::memcpy(&bytes_[at(tables_at_)], &tensor_scale, 4);
 }
 
 void QuantizedTensor::encode_planar_row(const float* x, std::int64_t row,

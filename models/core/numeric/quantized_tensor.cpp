@@ -21,7 +21,8 @@ NativeInteger native_integer(const TensorFormat& format) {
   native.is_signed = f.min_code < 0;
   native.min_code = f.min_code;
   native.max_code = f.max_code;
-  native.operand_bits = std::max(f.bits, 2);
+  native.operand_bits = std::max(f.operand_bits != 0 ? f.operand_bits : f.bits, 2);
+  native.has_lookup = !f.lookup.empty();
   native.has_zero_point = layout.zero_points.present();
   native.has_min = layout.mins.present();
   return native;

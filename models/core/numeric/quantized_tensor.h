@@ -20,6 +20,7 @@ struct NativeInteger {
   int min_code = 0, max_code = 0;
   bool has_zero_point = false;  ///< costs a correction by the sum of the other operand
   bool has_min = false;         ///< likewise (q4_1, K-quants)
+  bool has_lookup = false;      ///< the dequantizer makes the integers of the codes (iq4_nl)
 };
 
 NativeInteger native_integer(const TensorFormat& format);
@@ -35,7 +36,7 @@ class QuantizedTensor {
   static QuantizedTensor quantize(const TensorFormat& format, const float* data, std::int64_t rows,
                                   std::int64_t k);
   /// The same with scales and zero-points that were chosen before, as storage will return them: one
-  /// for each group in the order of group_index. For planar formats but nf4_dq.
+  /// for each group in the order of group_index. For planar formats but nf4_dq and nvfp4.
   static QuantizedTensor quantize(const TensorFormat& format, const float* data, std::int64_t rows,
                                   std::int64_t k, const std::vector<GroupParameters>& groups);
 
@@ -74,6 +75,7 @@ class QuantizedTensor {
   std::vector<GroupStatistics> statistics(const float* data) const;
   std::vector<GroupStatistics> whole_statistics(const float* data) const;
   void store_double_quantized(const std::vector<GroupParameters>& groups);
+  void store_two_level(std::vector<GroupParameters>& groups);
   void encode_planar_row(const float* x, std::int64_t row,
                          const std::vector<GroupParameters>& groups);
   void decode_planar_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;

@@ -81,6 +81,12 @@ const std::vector<Recipe>& recipes() {
     q4_k_m.falcon_down = {{kFirstShare, 16, "q6_k"}, {kMoreBits, 0, "q5_k"}, {kAlways, 0, "q4_k"}};
     q4_k_m.eight_output = "q5_k";
     add("q5_k_s", "q5_k");
+    for (const char* iq4 : {"iq4_nl", "iq4_xs"}) {
+      Recipe& row = add(iq4, iq4);
+      row.values = {{kSharedHeads, 4, "q5_k"}};
+      row.down = {{kFirstShare, 8, "q5_k"}};
+      row.eight_output = "q5_k";
+    }
     Recipe& q5_k_m = add("q5_k_m", "q5_k");
     q5_k_m.values = q5_k_m.down = {{kMoreBits, 0, "q6_k"}};
     return rows;
@@ -155,7 +161,8 @@ std::string wanted(const Recipe& recipe, const RecipeModel& model, const RecipeM
 /// Blocks of 256 that do not fill a row become such of 32.
 const char* smaller(const std::string& format) {
   constexpr std::pair<const char*, const char*> kSmaller[] = {
-      {"q2_k", "q4_0"}, {"q3_k", "q4_0"}, {"q4_k", "q5_0"}, {"q5_k", "q5_1"}, {"q6_k", "q8_0"}};
+      {"q2_k", "q4_0"}, {"q3_k", "q4_0"}, {"q4_k", "q5_0"},
+      {"q5_k", "q5_1"}, {"q6_k", "q8_0"}, {"iq4_xs", "iq4_nl"}};
   for (const auto& [large, small] : kSmaller)
     if (format == large) return small;
   return "fp16";

@@ -83,6 +83,23 @@ float decode_scale(ScaleFormat format, std::uint32_t stored) {
   return format == ScaleFormat::kFloat32 ? float_of(stored) : decode_one(constants(format), stored);
 }
 
+float decode_two_level(float tensor_scale, std::uint32_t stored) {
+  return decode_float(kFp8E4m3, stored) * tensor_scale;
+}
+
+float two_level_scales(float* largest, std::int64_t n, std::uint32_t* stored) {
+  const float most = n > 0 ? *std::max_element(largest, largest + n) : 0.0f;
+  const float tensor_scale = most > 0 ? most / (kFp4E2m1.max_value() * kFp8E4m3.max_value()) : 1;
+  constexpr std::uint32_t kOne = 0x38;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float scale = largest[i] / (kFp4E2m1.max_value() * tensor_scale);
+    stored[i] = encode_float(kFp8E4m3, std::isfinite(scale) ? scale : 0.0f);
+    if (stored[i] == 0) stored[i] = kOne;
+    largest[i] = decode_two_level(tensor_scale, stored[i]);
+  }
+  return tensor_scale;
+}
+
 std::uint32_t mx_shared_exponent(const Format& format, float abs_max) {
   if (abs_max == 0) return 0;
   // mxint8's largest value is 127/64: exponent 0.

@@ -8,7 +8,7 @@
 namespace bitjoule {
 
 /// The stored form of a scale (fp32, fp16, bf16: nearest; e8m0: up to a power of two), and back. A
-/// positive scale stays positive and finite. Not for kDynamic8 (nf4.h).
+/// positive scale stays positive and finite. Not for kDynamic8 (nf4.h) and kTwoLevel.
 std::uint32_t encode_scale(ScaleFormat format, float scale);
 float decode_scale(ScaleFormat format, std::uint32_t stored);
 
@@ -18,6 +18,12 @@ void store_scales(ScaleFormat format, const float* scales, std::int64_t n, std::
 
 /// The values of n scales stored one after the other in whole bytes. Not for kDynamic8.
 void load_scales(ScaleFormat format, const std::uint8_t* bytes, std::int64_t n, float* scales);
+
+/// nvfp4: from the largest magnitude of each group the E4M3 codes of the scales and the values they
+/// have, and the tensor's own scale, largest / (6 * 448). As TensorRT Model Optimizer has it: a
+/// scale that would be 0 is 1.
+float two_level_scales(float* largest, std::int64_t n, std::uint32_t* stored);
+float decode_two_level(float tensor_scale, std::uint32_t stored);
 
 /// MX: 2^(floor(log2(abs_max)) - exponent of the element's largest value), as its E8M0 code;
 /// microxcaling's rule. 0 for abs_max = 0.

@@ -129,8 +129,9 @@ void codebook_fields(const TensorFormat& format, StorageLayout& layout) {
 void block_fields(StorageLayout& layout) {
   const Format& f = *layout.format;
   if (!f.is_interleaved()) {
-    layout.scale_format = ScaleFormat::kE8m0;
+    layout.scale_format = f.two_level ? ScaleFormat::kTwoLevel : ScaleFormat::kE8m0;
     layout.scales = {8, f.group};
+    layout.constant_bytes = f.two_level ? 4 : 0;
     return;
   }
   layout.block_elements = f.block_elements;
@@ -229,7 +230,9 @@ RegionBytes region_bytes(const StorageLayout& layout, std::int64_t rows, std::in
     throw input_error("a tensor of " + std::to_string(rows) + " x " + std::to_string(k) +
                       " elements is out of range");
   }
-  bytes.codes = rows * ceil_div(k * layout.codes.bits, 8);
+  bytes.codes = layout.interleaved()
+                    ? rows * (k / layout.block_elements) * layout.format->block_code_bits() / 8
+                    : rows * ceil_div(k * layout.codes.bits, 8);
   bytes.scales = field_bytes(layout.scales, rows, k);
   bytes.zero_points = zero_point_bytes(layout, rows, k);
   bytes.mins = field_bytes(layout.mins, rows, k);

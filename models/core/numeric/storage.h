@@ -24,7 +24,7 @@ struct StorageField {
   bool present() const { return bits != 0; }
 };
 
-enum class ScaleFormat { kNone, kFloat32, kFloat16, kBfloat16, kE8m0, kDynamic8 };
+enum class ScaleFormat { kNone, kFloat32, kFloat16, kBfloat16, kE8m0, kDynamic8, kTwoLevel };
 
 /// As numbers of their own, or as wide as the codes: GPTQ stores zero - 1 in the order of the
 /// scales; AWQ the zero itself, interleaved (zero_point_bit).
@@ -50,11 +50,16 @@ struct StorageLayout {
   StorageField zero_points;
   StorageField mins;
   StorageField tables;  ///< nf4_dq: fp32 scale of 256 consecutive scales (group counts scales)
-  std::int64_t constant_bytes = 0;  ///< once per tensor, beside kWholeTensor fields (nf4_dq: mean)
+  std::int64_t constant_bytes = 0;  ///< once per tensor, beside kWholeTensor fields: nf4_dq's
+                                    ///< mean, nvfp4's scale
   ScaleFormat scale_format = ScaleFormat::kNone;
   ZeroPointFormat zero_format;
 
   bool interleaved() const { return block_bytes != 0; }
+  /// What an element's code takes at least, in whole bits.
+  std::int64_t least_code_bits() const {
+    return interleaved() ? format->block_code_bits() / block_elements : codes.bits;
+  }
 };
 
 /// Bytes of each field of one region.

@@ -56,6 +56,9 @@ const std::vector<StoredType> kTypes = {
     {"tq1_0", 256, 54, nullptr, nullptr, -1, 34},
     {"tq2_0", 256, 66, nullptr, nullptr, -1, 35},
     {"mxfp4", 32, 17, nullptr, nullptr, -1, 39},
+    {"nvfp4", 64, 36, nullptr, nullptr, -1, 40},
+    {"q1_0", 128, 18, nullptr, nullptr, -1, 41},
+    {"q2_0", 64, 18, nullptr, nullptr, -1, 42},
 };
 
 template <class Matches>

@@ -22,7 +22,9 @@ void require_data(const StoredTensor& t) {
 
 std::vector<std::uint8_t> block_bytes(const StoredTensor& t, std::int64_t rows, std::int64_t k) {
   std::vector<std::uint8_t> bytes(t.data, t.data + t.bytes);
-  return t.type->format == std::string("mxfp4") ? mxfp4_from_ggml(bytes, rows, k) : bytes;
+  if (t.type->format == std::string("mxfp4")) return mxfp4_from_ggml(bytes, rows, k);
+  if (t.type->format == std::string("nvfp4")) return nvfp4_from_ggml(bytes, rows, k);
+  return bytes;
 }
 
 const Format* format_of(const StoredTensor& t) {
@@ -37,9 +39,11 @@ const Format* format_of(const StoredTensor& t) {
 std::vector<float> tensor_values(const StoredTensor& t) {
   require_data(t);
   if (t.type->block_elements == 1) return to_floats(t);
-  if (format_of(t) == nullptr)
-    throw input_error(fmt::format("{}: tensor \"{}\": {} blocks cannot be decoded", t.blob.name(),
-                                  t.name, t.type->format));
+  const Format* stored = format_of(t);
+  if (stored == nullptr || !stored->has_values)
+    throw input_error(fmt::format("{}: tensor \"{}\": {} blocks cannot be decoded{}", t.blob.name(),
+                                  t.name, t.type->format,
+                                  stored == nullptr ? "" : ": choose values: off"));
   std::vector<float> values(static_cast<std::size_t>(t.elements()));
   if (values.empty()) return values;
   const std::int64_t k = row_length(t), rows = t.elements() / k;

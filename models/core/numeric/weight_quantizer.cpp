@@ -122,7 +122,8 @@ class Gptq {
 };
 
 void require_choice(const StorageLayout& layout, WeightQuantizer quantizer) {
-  if (layout.interleaved() || layout.scale_format == ScaleFormat::kDynamic8)
+  if (layout.interleaved() || layout.scale_format == ScaleFormat::kDynamic8 ||
+      layout.scale_format == ScaleFormat::kTwoLevel)
     throw input_error("quantizer: " + enum_name(quantizer) + ": " + layout.format->name +
                       " brings a rule of its own; expected nearest");
 }

@@ -133,7 +133,67 @@ std::vector<float> oracle_classic(const std::string& name, const Block& b) {
   return y;
 }
 
+const int kTable[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+std::vector<float> oracle_iq4(const std::string& name, const Block& b) {
+  std::vector<float> y;
+  const bool xs = name == "iq4_xs";
+  for (std::size_t g = 0; g < (xs ? 8 : 1); ++g) {
+    float scale = half(b, 0);
+    if (xs) {
+      const int low = (b[4 + g / 2] >> (4 * (g % 2))) & 15;
+      const int high = ((b[2] | (b[3] << 8)) >> (2 * g)) & 3;
+      scale *= static_cast<float>(low + 16 * high - 32);
+    }
+    const std::size_t codes = (xs ? 8 : 2) + 16 * g;
+    for (std::size_t i = 0; i < 32; ++i) {
+      const int byte = b[codes + i % 16];
+      y.push_back(scale * static_cast<float>(kTable[i < 16 ? byte & 15 : byte >> 4]));
+    }
+  }
+  return y;
+}
+
+// A byte's digits from the top: those of byte * 3^n modulo 256, times 3 / 256.
+std::vector<float> oracle_tq1_0(const Block& b) {
+  std::vector<float> y(256);
+  const std::size_t bytes[3] = {32, 16, 4}, digits[3] = {5, 5, 4};
+  std::size_t from = 0, to = 0;
+  for (int part = 0; part < 3; ++part) {
+    for (std::size_t m = 0; m < bytes[part]; ++m) {
+      unsigned power = 1;
+      for (std::size_t n = 0; n < digits[part]; ++n, power *= 3) {
+        const unsigned trit = ((b[from + m] * power % 256) * 3) / 256;
+        y[to + m + n * bytes[part]] = half(b, 52) * (static_cast<float>(trit) - 1);
+      }
+    }
+    from += bytes[part];
+    to += bytes[part] * digits[part];
+  }
+  return y;
+}
+
+std::vector<float> oracle_few_bits(const std::string& name, const Block& b) {
+  std::vector<float> y;
+  if (name == "q1_0") {
+    for (std::size_t i = 0; i < 128; ++i)
+      y.push_back(((b[2 + i / 8] >> (i % 8)) & 1) != 0 ? half(b, 0) : -half(b, 0));
+  } else if (name == "q2_0") {
+    for (std::size_t i = 0; i < 64; ++i)
+      y.push_back(half(b, 0) * static_cast<float>(((b[2 + i / 4] >> (2 * (i % 4))) & 3) - 1));
+  } else {
+    for (std::size_t part = 0; part < 2; ++part)
+      for (int shift = 0; shift < 8; shift += 2)
+        for (std::size_t m = 0; m < 32; ++m)
+          y.push_back(half(b, 64) * static_cast<float>(((b[32 * part + m] >> shift) & 3) - 1));
+  }
+  return y;
+}
+
 std::vector<float> oracle(const std::string& name, const Block& b) {
+  if (name.rfind("iq4", 0) == 0) return oracle_iq4(name, b);
+  if (name == "tq1_0") return oracle_tq1_0(b);
+  if (name == "tq2_0" || name == "q1_0" || name == "q2_0") return oracle_few_bits(name, b);
   if (name == "q2_k") return oracle_q2_k(b);
   if (name == "q3_k") return oracle_q3_k(b);
   if (name == "q4_k") return oracle_q45_k(b, 0, 16);
@@ -150,7 +210,7 @@ std::vector<float> oracle(const std::string& name, const Block& b) {
 std::vector<std::string> ggml_names() {
   std::vector<std::string> names;
   for (const Format& f : formats()) {
-    if (f.is_interleaved()) names.push_back(f.name);
+    if (f.is_interleaved() && f.has_values) names.push_back(f.name);
   }
   return names;
 }
@@ -160,8 +220,10 @@ std::vector<std::size_t> halves(const std::string& name) {
   if (name == "q2_k") return {80, 82};
   if (name == "q3_k") return {108};
   if (name == "q6_k") return {208};
-  if (name == "q4_0" || name == "q5_0" || name == "q8_0") return {0};
-  return {0, 2};
+  if (name == "tq1_0") return {52};
+  if (name == "tq2_0") return {64};
+  if (name.back() == '1' || name == "q4_k" || name == "q5_k") return {0, 2};
+  return {0};
 }
 
 }  // namespace
@@ -306,8 +368,9 @@ TEST_CASE("ggml: errors stay within the step of each format") {
   const struct {
     const char* name;
     double floor_db;
-  } rows[] = {{"q2_k", 9},  {"q3_k", 14}, {"q4_k", 21}, {"q5_k", 27}, {"q6_k", 32},
-              {"q4_0", 19}, {"q4_1", 20}, {"q5_0", 25}, {"q5_1", 26}, {"q8_0", 43}};
+  } rows[] = {{"q2_k", 9},    {"q3_k", 14},   {"q4_k", 21}, {"q5_k", 27}, {"q6_k", 32},
+              {"q4_0", 19},   {"q4_1", 20},   {"q5_0", 25}, {"q5_1", 26}, {"q8_0", 43},
+              {"iq4_nl", 21}, {"iq4_xs", 22}, {"q1_0", 4},  {"nvfp4", 20}};
   for (const auto& row : rows) {
     CAPTURE(row.name);
     QuantizedTensor::quantize(named(row.name), x.data(), 16, 256).decode(y.data());
@@ -361,6 +424,25 @@ TEST_CASE("ggml: parts of rows, aligned to blocks or not") {
       CHECK(wrong == 0);
     }
   }
+}
+
+TEST_CASE("ggml: blocks without tables of values have sizes, and refuse to be coded") {
+  const std::vector<float> x(256);
+  int refused = 0;
+  for (const Format& f : formats()) {
+    if (f.has_values) continue;
+    CAPTURE(f.name);
+    CHECK_THROWS_WITH_AS(
+        QuantizedTensor::quantize(named(f.name), x.data(), 1, 256),
+        (f.name + " is timed and its bytes are counted, but its tables of values are not known "
+                  "here: choose values: off, or another format")
+            .c_str(),
+        Error);
+    const Block block(static_cast<std::size_t>(f.block_bytes));
+    CHECK_THROWS_AS(QuantizedTensor::from_stored(named(f.name), block, 1, 256), Error);
+    ++refused;
+  }
+  CHECK(refused == 7);
 }
 
 }  // namespace bitjoule::ggml_test

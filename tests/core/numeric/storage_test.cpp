@@ -63,6 +63,20 @@ TEST_CASE("effective bits per weight of the published formats") {
   CHECK(bits("mxfp4") == 4.25);
   CHECK(bits("q3_k") == 3.4375);
   CHECK(bits("q2_k") == 2.625);
+  CHECK(bits("q1_0") == 1.125);
+  CHECK(bits("q2_0") == 2.25);
+  CHECK(bits("tq1_0") == 1.6875);
+  CHECK(bits("tq2_0") == 2.0625);
+  CHECK(bits("iq4_nl") == 4.5);
+  CHECK(bits("iq4_xs") == 4.25);
+  CHECK(bits("iq1_s") == 1.5625);
+  CHECK(bits("iq1_m") == 1.75);
+  CHECK(bits("iq2_xxs") == 2.0625);
+  CHECK(bits("iq2_xs") == 2.3125);
+  CHECK(bits("iq2_s") == 2.5625);
+  CHECK(bits("iq3_xxs") == 3.0625);
+  CHECK(bits("iq3_s") == 3.4375);
+  CHECK(bits("nvfp4") == 4.5 + 32.0 / (4096.0 * 4096.0));
   // 4 bits, 8 per 64, 32 per 64 * 256; and one mean.
   CHECK(bits("nf4_dq") == 4 + 8.0 / 64 + 32.0 / (64 * 256) + 32.0 / (4096.0 * 4096.0));
   CHECK(bits("ternary") == 2 + 32.0 / 4096);
@@ -73,10 +87,13 @@ TEST_CASE("block formats: fields add up to the block") {
   for (const Format& f : formats()) {
     CAPTURE(f.name);
     if (!f.is_interleaved()) continue;
-    CHECK(f.bits * f.block_elements + f.scale_bits + f.min_bits == 8 * f.block_bytes);
+    // Where elements share bits, one takes less than its code.
+    const std::int64_t codes = 8 * f.block_bytes - f.scale_bits - f.min_bits;
+    CHECK(f.bits == (codes + f.block_elements - 1) / f.block_elements);
+    CHECK((codes % f.block_elements == 0 || f.lookup_elements > 1));
     const RegionBytes r = region_bytes(storage_layout(named(f.name)), 3, 2 * f.block_elements);
     CHECK(r.total() == 3 * 2 * f.block_bytes);
-    CHECK(r.codes == 3 * 2 * f.block_elements * f.bits / 8);
+    CHECK(r.codes == 3 * 2 * codes / 8);
     CHECK(region_alignment(storage_layout(named(f.name))) == f.block_elements);
     CHECK_THROWS_AS(region_bytes(storage_layout(named(f.name)), 1, f.block_elements + 1), Error);
   }
@@ -93,6 +110,7 @@ TEST_CASE("regions of aligned parts add up to the tensor") {
     CHECK(2 * region_bytes(layout, kRows, kK / 2).codes == whole.codes);
     CHECK(2 * region_bytes(layout, kRows / 2, kK).codes == whole.codes);
     CHECK(2 * region_bytes(layout, kRows / 2, kK).scales == whole.scales);
+    if (!f.has_values) continue;
     CHECK(QuantizedTensor::quantize(named(f.name), std::vector<float>(kRows * kK).data(), kRows, kK)
               .bytes()
               .size() == static_cast<std::size_t>(tensor_bytes(layout, kRows, kK).total()));
@@ -111,7 +129,12 @@ TEST_CASE("native integer path: which formats, operand widths, groups") {
               {"q2_k", 2, 0, 3, true, 16},         {"q3_k", 3, -4, 3, false, 16},
               {"q4_k", 4, 0, 15, true, 32},        {"q6_k", 6, -32, 31, false, 16},
               {"mxint8", 8, -128, 127, false, 32}, {"ternary", 2, -1, 1, false, 0},
-              {"binary", 2, -1, 1, false, 0},      {"int16", 16, -32768, 32767, false, 0}};
+              {"binary", 2, -1, 1, false, 0},      {"int16", 16, -32768, 32767, false, 0},
+              {"iq4_nl", 8, -127, 113, false, 32}, {"iq4_xs", 8, -127, 113, false, 32},
+              {"tq1_0", 2, -1, 1, false, 256},     {"tq2_0", 2, -1, 2, false, 256},
+              {"q1_0", 2, -1, 1, false, 128},      {"q2_0", 2, -1, 2, false, 64},
+              {"iq2_xs", 7, -43, 43, false, 16},   {"iq3_s", 5, -15, 15, false, 32},
+              {"iq1_s", 5, -9, 9, false, 32}};
   for (const auto& row : rows) {
     CAPTURE(row.name);
     const NativeInteger native = native_integer(named(row.name));
@@ -122,7 +145,8 @@ TEST_CASE("native integer path: which formats, operand widths, groups") {
     CHECK(native.has_min == row.has_min);
     CHECK(native_group(named(row.name)) == row.group);
   }
-  for (const char* name : {"fp32", "fp16", "fp8_e4m3", "nf4", "mxfp4", "mxfp8_e4m3", "uint16"}) {
+  for (const char* name :
+       {"fp32", "fp16", "fp8_e4m3", "nf4", "mxfp4", "nvfp4", "mxfp8_e4m3", "uint16"}) {
     CHECK_FALSE(native_integer(named(name)).available);
   }
   TensorFormat awq = named("uint4");
@@ -157,6 +181,21 @@ TEST_CASE("dequantizer: operations per 256 elements") {
         Ops{{"convert fp32", 256 + 2 + 16}, {"multiply fp32", 256 + 16}, {"add fp32", 256}});
   CHECK(operations(named("q6_k")) ==
         Ops{{"convert fp32", 256 + 1 + 16}, {"multiply fp32", 256 + 16}});
+  // A table of floats; of sub-scales a conversion and a multiplication for each of 8 groups.
+  CHECK(operations(named("iq4_nl")) ==
+        Ops{{"lookup lut16", 256}, {"convert fp32", 8}, {"multiply fp32", 256}});
+  CHECK(operations(named("iq4_xs")) ==
+        Ops{{"lookup lut16", 256}, {"convert fp32", 1 + 8}, {"multiply fp32", 256 + 8}});
+  CHECK(operations(named("tq1_0")) ==
+        Ops{{"lookup lut256", 256 / 5}, {"convert fp32", 256 + 1}, {"multiply fp32", 256}});
+  CHECK(operations(named("iq2_xs")) ==
+        Ops{{"lookup lut512", 32}, {"convert fp32", 256 + 1 + 16}, {"multiply fp32", 256 + 16}});
+  // E4M3 to fp32, times the tensor's scale, for each of 16 groups.
+  CHECK(operations(named("nvfp4")) == Ops{{"convert fp32", 256 + 16}, {"multiply fp32", 256 + 16}});
+  // Before an integer MAC the table's integers alone.
+  REQUIRE(lookup_cost(named("iq4_nl")).size() == 1);
+  CHECK(lookup_cost(named("iq4_nl"))[0].type == "lut16");
+  CHECK(lookup_cost(named("q4_0")).empty());
   for (const Format& f : formats()) CHECK_NOTHROW(dequant_cost(named(f.name)));
 }
 

@@ -86,6 +86,7 @@ bool has_choice(const TensorFormat& format) {
 std::vector<TensorFormat> all_formats() {
   std::vector<TensorFormat> all;
   for (const Format& f : formats()) {
+    if (!f.has_values) continue;
     const bool integer = f.cls == FormatClass::kInteger;
     all.push_back(grouped(f.name, Granularity::kPerTensor));
     if (!integer) continue;
