@@ -149,6 +149,8 @@ const std::vector<EnumRow<Granularity>>& enum_rows() {
       {Granularity::kPerTensor, "per_tensor", "one scale for the tensor"},
       {Granularity::kPerChannel, "per_channel", "one scale per output channel"},
       {Granularity::kPerGroup, "per_group", "one scale per group_size elements along k"},
+      {Granularity::kPerBlock, "per_block",
+       "one scale per group_size output channels x group_size elements along k"},
       {Granularity::kPerToken, "per_token",
        "one scale per row of activations, found by the vector unit when the values are there"}};
   return kRows;

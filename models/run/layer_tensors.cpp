@@ -73,7 +73,7 @@ LayerTensor LayerTensors::from_file(const std::string& where, const TensorSource
       (stored.name.empty() ? "" : fmt::format(": tensor \"{}\"", stored.name));
   const NativeOrder order(place, source.layout, native, stored.shape);
   tensor.origin = {source, stored.type->format, false};
-  if (is_integer_type(stored.type->format)) {
+  if (stored.packed == nullptr && is_integer_type(stored.type->format)) {
     tensor.codes = order.apply(small_integers(place, stored));
     tensor.values.assign(tensor.codes.begin(), tensor.codes.end());
     return tensor;
@@ -131,7 +131,7 @@ LayerTensor LayerTensors::unshaped(const NetworkLayer& layer, const std::string&
   if (!source.input.empty()) return from_layer(role + ": ", as_it_lies, {count});
   LayerTensor tensor;
   const StoredTensor& stored = files_.get(source.file, source.tensor);
-  if (is_integer_type(stored.type->format))
+  if (stored.packed == nullptr && is_integer_type(stored.type->format))
     tensor.codes = small_integers(role + ": " + source.file, stored);
   else
     tensor.values = tensor_values(stored);

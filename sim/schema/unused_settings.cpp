@@ -24,7 +24,7 @@ bool is_format_key(const std::string& key) {
   return key == "weights" || key == "activations" || key == "output" || key == "kv_cache";
 }
 
-auto fields(const StorageField& f) { return std::tuple(f.bits, f.group); }
+auto fields(const StorageField& f) { return std::tuple(f.bits, f.group, f.rows); }
 
 /// Whether both store the same.
 bool is_equal(const StorageLayout& a, const StorageLayout& b) {
@@ -32,6 +32,7 @@ bool is_equal(const StorageLayout& a, const StorageLayout& b) {
   return fields(a.codes) == fields(b.codes) && fields(a.scales) == fields(b.scales) &&
          fields(a.zero_points) == fields(b.zero_points) && fields(a.mins) == fields(b.mins) &&
          fields(a.tables) == fields(b.tables) && a.scale_format == b.scale_format &&
+         a.min_format == b.min_format && a.inverse_scale == b.inverse_scale &&
          a.dynamic == b.dynamic && a.symmetric == b.symmetric &&
          std::tuple(x.bits, x.lo, x.hi, x.packing) == std::tuple(y.bits, y.lo, y.hi, y.packing);
 }
@@ -51,8 +52,9 @@ bool differs(const TensorFormat& format, const TensorFormat& other) {
 bool has_effect(const TensorFormat& format, const std::string& key) {
   TensorFormat other = format;
   if (key == "granularity") {
-    for (const Granularity g : {Granularity::kPerTensor, Granularity::kPerChannel,
-                                Granularity::kPerGroup, Granularity::kPerToken}) {
+    for (const Granularity g :
+         {Granularity::kPerTensor, Granularity::kPerChannel, Granularity::kPerGroup,
+          Granularity::kPerToken, Granularity::kPerBlock}) {
       other.granularity = g;
       if (differs(format, other)) return true;
     }
@@ -60,7 +62,8 @@ bool has_effect(const TensorFormat& format, const std::string& key) {
   }
   if (key == "group_size") other.group_size *= 2;
   if (key == "symmetric") other.symmetric = !other.symmetric;
-  if (key == "scale") other.scale = format.scale == "fp16" ? "bf16" : "fp16";
+  if (key == "scale")
+    other.scale = format.scale == "fp16" ? "bf16" : format.scale == "fp32" ? "fp16" : "fp32";
   if (key == "zero_point") other.zero_point = format.zero_point == "fp32" ? "int16" : "fp32";
   return differs(format, other);
 }

@@ -28,6 +28,8 @@ void add_scale_conversion(const StorageLayout& layout, OperationList& list) {
       layout.scale_format == ScaleFormat::kBfloat16) {
     list.add(Primitive::kConvert, "fp32", "convert_scale", group);
   }
+  if (layout.min_format == ScaleFormat::kFloat16 || layout.min_format == ScaleFormat::kBfloat16)
+    list.add(Primitive::kConvert, "fp32", "convert_min", group);
   if (layout.scale_format == ScaleFormat::kTwoLevel) {
     list.add(Primitive::kConvert, "fp32", "convert_scale", group);
     list.add(Primitive::kMultiply, "fp32", "scale_scale", group);

@@ -1,10 +1,15 @@
 #include "core/exec/scale_table.h"
 
+#include "core/error.h"
 #include "core/units.h"
 
 namespace bitjoule {
 
 ScaleTable::ScaleTable(const QuantizedTensor& t) : group_(native_group(t.format())) {
+  if (t.has_own_groups())
+    throw input_error(
+        "the inputs of a group of these weights lie apart (GPTQ's act order), and integer sums end "
+        "with a group: choose a float MAC");
   const bool whole_tensor = !t.layout().scales.present() || t.layout().scales.group == kWholeTensor;
   per_row_ = whole_tensor ? 0 : group_ == 0 ? 1 : ceil_div(t.k(), group_);
   const std::int64_t rows = whole_tensor ? 1 : t.rows(), groups = whole_tensor ? 1 : per_row_;

@@ -130,6 +130,9 @@ DataPath resolve_data_path(const Precision& p, const PeConfig& pe) {
   path.output = stored_operand(output_format(p));
   path.quantizer = p.quantizer.value_or(WeightQuantizer::kNearest);
   path.static_scales = p.static_scales.value_or(ScaleRule::kOracle);
+  for (const OperandPath* operand : {&path.activations, &path.output})
+    if (operand->layout.scales.rows > 1)
+      throw input_error("granularity per_block is of weights, whose rows lie beside each other");
   path.mac = p.mac == "auto" ? choose_mac(p, pe) : find_mac_type(p.mac);
   if (path.mac.is_integer) {
     const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);

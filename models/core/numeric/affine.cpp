@@ -105,6 +105,10 @@ std::int32_t zero_point(const Format& f, const GroupStatistics& s, float scale) 
          rounded_code(s.min / scale, static_cast<float>(f.min_code - f.max_code), 0.0f);
 }
 
+float rounded_offset(const StorageLayout& layout, float offset) {
+  return decode_offset(layout, encode_offset(layout, offset));
+}
+
 int least_code(const StorageLayout& layout) {
   const Format& f = *layout.format;
   return layout.symmetric && f.is_signed ? -f.max_code : f.min_code;
@@ -123,7 +127,11 @@ void affine_parameters(const StorageLayout& layout, const GroupStatistics* group
     for (std::int64_t i = 0; i < m; ++i) {
       GroupParameters& p = parameters[start + i];
       p.scale = rounded[i];
-      p.zero_point = layout.symmetric ? 0 : zero_point(*layout.format, groups[start + i], p.scale);
+      if (layout.symmetric) continue;
+      if (layout.mins.present())
+        p.offset = rounded_offset(layout, groups[start + i].min);
+      else
+        p.zero_point = zero_point(*layout.format, groups[start + i], p.scale);
     }
   }
 }
@@ -148,6 +156,13 @@ void encode_affine(const StorageLayout& layout, GroupParameters p, const float* 
                   static_cast<float>(f.max_code), codes);
     return;
   }
+  if (layout.mins.present()) {
+    for (std::int64_t i = 0; i < n; ++i)
+      codes[i] = static_cast<std::uint16_t>(
+          f.min_code + rounded_code((x[i] - p.offset) / p.scale, 0.0f,
+                                    static_cast<float>(f.max_code - f.min_code)));
+    return;
+  }
   encode_loop(x, n, p.scale, static_cast<float>(min_code - p.zero_point),
               static_cast<float>(f.max_code - p.zero_point), p.zero_point, codes);
 }
@@ -166,6 +181,8 @@ void decode_affine(const StorageLayout& layout, GroupParameters p, const std::ui
   }
   const std::int32_t sign = sign_bit(layout);
   decode_loop(codes, n, sign, sign + p.zero_point, p.scale, values);
+  if (layout.mins.present())
+    for (std::int64_t i = 0; i < n; ++i) values[i] += p.offset;
 }
 
 void decode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,

@@ -12,12 +12,14 @@ namespace bitjoule {
 struct GroupParameters {
   float scale = 1;
   std::int32_t zero_point = 0;
+  float offset = 0;  ///< in the place of a zero-point: value = scale * code + offset
 };
 
 /// Symmetric: abs_max / max_code (for unsigned codes max / max_code). Asymmetric, as AWQ and GPTQ:
 /// scale = max(max - min, 1e-5) / (2^bits - 1), zero_point = clamp(min_code - round(min / scale)).
-/// Ternary and binary: mean |x|. Dynamic: abs_max * (1 / max_code), as the vector unit multiplies.
-/// The scale is rounded to its storage first (e8m0: up), so encoding and decoding use the same one.
+/// With an offset: that is min, rounded to its storage. Ternary and binary: mean |x|. Dynamic:
+/// abs_max * (1 / max_code), as the vector unit multiplies. The scale is rounded to its storage
+/// first (e8m0: up), so encoding and decoding use the same one.
 GroupParameters affine_parameters(const StorageLayout& layout, const GroupStatistics& statistics);
 /// Of n groups, with the scales as they are stored.
 void affine_parameters(const StorageLayout& layout, const GroupStatistics* groups, std::int64_t n,
@@ -30,7 +32,7 @@ void encode_affine(const StorageLayout& layout, GroupParameters parameters, cons
                    std::int64_t n, std::uint16_t* codes);
 
 /// The same for consecutive groups of `group` elements, the last of which may be shorter; not for
-/// binary and dynamic scales.
+/// binary, dynamic scales and offsets.
 void encode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
                           const float* x, std::int64_t n, std::int64_t group, std::uint16_t* codes);
 
@@ -38,7 +40,8 @@ void encode_affine_groups(const StorageLayout& layout, const GroupParameters* pa
 void decode_affine(const StorageLayout& layout, GroupParameters parameters,
                    const std::uint16_t* codes, std::int64_t n, float* values);
 
-/// The same for consecutive groups, from behind `skipped` elements of the first; not for binary.
+/// The same for consecutive groups, from behind `skipped` elements of the first; not for binary and
+/// offsets.
 void decode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
                           const std::uint16_t* codes, std::int64_t n, std::int64_t skipped,
                           std::int64_t group, float* values);

@@ -27,12 +27,18 @@ GroupParameters group_parameters(const StorageLayout& layout, const GroupStatist
   switch (layout.format->cls) {
     case FormatClass::kInteger:
       return affine_parameters(layout, s);
+    case FormatClass::kScaledFloat: {
+      const float scale = s.abs_max > 0 ? s.abs_max / layout.format->fp.max_value() : 1.0f;
+      return {decode_scale(layout.scale_format, encode_scale(layout.scale_format, scale)), 0, 0};
+    }
     case FormatClass::kCodebook:
-      if (layout.scale_format == ScaleFormat::kDynamic8) return {s.abs_max, 0};
-      return {decode_scale(layout.scale_format, encode_scale(layout.scale_format, s.abs_max)), 0};
+      if (layout.scale_format == ScaleFormat::kDynamic8) return {s.abs_max, 0, 0};
+      return {decode_scale(layout.scale_format, encode_scale(layout.scale_format, s.abs_max)), 0,
+              0};
     case FormatClass::kBlock:
-      if (layout.scale_format == ScaleFormat::kTwoLevel) return {s.abs_max, 0};
-      return {decode_scale(ScaleFormat::kE8m0, mx_shared_exponent(*layout.format, s.abs_max)), 0};
+      if (layout.scale_format == ScaleFormat::kTwoLevel) return {s.abs_max, 0, 0};
+      return {decode_scale(ScaleFormat::kE8m0, mx_shared_exponent(*layout.format, s.abs_max)), 0,
+              0};
     default:
       return {};
   }
@@ -52,11 +58,11 @@ void encode_elements(const StorageLayout& layout, GroupParameters p, const float
   } else if (f.cls == FormatClass::kInteger) {
     encode_affine(layout, p, x, n, codes);
   } else if (f.cls == FormatClass::kCodebook) {
-    encode_nf4(p.scale, x, n, codes);
+    encode_codebook(codebook_of(f.name), p.scale, x, n, codes);
   } else if (f.is_float_element()) {
     encode_mx_floats(f.fp, p.scale, x, n, codes);
   } else {
-    encode_affine(layout, {p.scale * code_unit(layout), 0}, x, n, codes);
+    encode_affine(layout, {p.scale * code_unit(layout), 0, 0}, x, n, codes);
   }
 }
 
@@ -66,14 +72,14 @@ void decode_elements(const StorageLayout& layout, GroupParameters p, const std::
   if (f.cls == FormatClass::kInteger) {
     decode_affine(layout, p, codes, n, values);
   } else if (f.cls == FormatClass::kCodebook) {
-    decode_nf4(p.scale, codes, n, values);
+    decode_codebook(codebook_of(f.name), p.scale, codes, n, values);
   } else if (f.is_float_element()) {
     decode_floats(f.fp, codes, n, values);
-    if (f.cls == FormatClass::kBlock) {
+    if (f.cls != FormatClass::kFloat) {
       for (std::int64_t i = 0; i < n; ++i) values[i] *= p.scale;
     }
   } else {
-    decode_affine(layout, {p.scale * code_unit(layout), 0}, codes, n, values);
+    decode_affine(layout, {p.scale * code_unit(layout), 0, 0}, codes, n, values);
   }
 }
 

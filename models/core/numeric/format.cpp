@@ -55,6 +55,17 @@ Format codebook_row(const char* name, const char* summary, int bits, std::int64_
   return f;
 }
 
+Format double_quantized(Format f) {
+  f.double_quantized = true;
+  return f;
+}
+
+Format scaled_float_row(const char* name, const char* summary, FloatSpec fp) {
+  Format f = float_row(name, summary, fp);
+  f.cls = FormatClass::kScaledFloat;
+  return f;
+}
+
 constexpr std::int64_t kMxBlock = 32;  // OCP MX 1.0: k = 32, one E8M0 scale
 
 Format mx_row(const char* name, const char* summary, FloatSpec fp) {
@@ -175,7 +186,11 @@ std::vector<Format> make_formats() {
           sign_row("ternary", "-1, 0, 1 in 2 bits, scale = mean |x| (BitNet b1.58)", 2),
           sign_row("binary", "-1, 1 in 1 bit, scale = mean |x| (XNOR-Net)", 1),
           codebook_row("nf4", "bitsandbytes NormalFloat4: absmax * table[q], block 64", 4, 64),
-          codebook_row("nf4_dq", "nf4 with 8-bit absmax, fp32 per 256 of them (QLoRA)", 4, 64),
+          double_quantized(
+              codebook_row("nf4_dq", "nf4 with 8-bit absmax, fp32 per 256 of them (QLoRA)", 4, 64)),
+          codebook_row("fp4_bnb", "bitsandbytes fp4: absmax * table[q], block 64", 4, 64),
+          double_quantized(codebook_row("fp4_bnb_dq", "fp4_bnb with 8-bit absmax", 4, 64)),
+          scaled_float_row("fp8_e4m3_scaled", "scale * E4M3 element (FP8 checkpoints)", kFp8E4m3),
           mx_row("mxfp8_e4m3", "OCP MX: E4M3 elements, E8M0 scale per 32", kFp8E4m3),
           mx_row("mxfp8_e5m2", "OCP MX: E5M2 elements, E8M0 scale per 32", kFp8E5m2),
           mx_row("mxfp6_e3m2", "OCP MX: E3M2 elements, E8M0 scale per 32", kFp6E3m2),

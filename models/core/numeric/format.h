@@ -11,10 +11,11 @@
 namespace bitjoule {
 
 enum class FormatClass {
-  kFloat,     ///< each element stands for itself, no scale
-  kInteger,   ///< scale * (code - zero_point); the user chooses granularity and storage of scales
-  kCodebook,  ///< scale * table[code]
-  kBlock,     ///< scales (and minima) are part of the format
+  kFloat,    ///< each element stands for itself, no scale
+  kInteger,  ///< scale * (code - zero_point); the user chooses granularity and storage of scales
+  kScaledFloat,  ///< scale * element; the user chooses granularity and storage of scales
+  kCodebook,     ///< scale * table[code]
+  kBlock,        ///< scales (and minima) are part of the format
 };
 
 struct Format {
@@ -31,6 +32,7 @@ struct Format {
   std::int64_t block_bytes = 0;     ///< interleaved blocks: bytes of one block, scales included
   int scale_bits = 0;               ///< interleaved: bits of all scales in one block
   int min_bits = 0;                 ///< interleaved: bits of all minima in one block
+  bool double_quantized = false;    ///< scales in 8 bits, whose own scale is one per 256 of them
   bool two_level = false;           ///< nvfp4: E4M3 scales, and one in fp32 for the tensor
   bool mean_scale = false;          ///< ternary, binary: the scale is mean |x|
   /// Codes that stand for integers of a table (iq4_nl: -127..113): its type ("lut16"), which the

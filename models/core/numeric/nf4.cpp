@@ -36,16 +36,29 @@ constexpr float kThresholds[15] = {
     0.1202552504837513f,   0.2035212516784668f,   0.2920137718319893f,    0.3893125355243683f,
     0.5016634166240692f,   0.6427869200706482f,   0.8614784181118011f};
 
-BITJOULE_VECTORIZE void encode_loop(float scale, const float* x, std::int64_t n,
-                                    std::uint16_t* codes) {
+constexpr std::uint16_t kNf4Order[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+// Sign and three bits: 0, 0.0625, 8, 12, 4, 6, 2, 3, each divided by 12.
+constexpr float kFp4[16] = {0.0f,       0.0625f / 12, 8.0f / 12,  1.0f,          4.0f / 12,  0.5f,
+                            2.0f / 12,  0.25f,        0.0f,       -0.0625f / 12, -8.0f / 12, -1.0f,
+                            -4.0f / 12, -0.5f,        -2.0f / 12, -0.25f};
+// 0 is code 0; code 8, a negative 0, is not written.
+constexpr std::uint16_t kFp4Order[16] = {11, 10, 13, 12, 15, 14, 9, 0, 0, 1, 6, 7, 4, 5, 2, 3};
+constexpr float middle(int i) { return (kFp4[kFp4Order[i]] + kFp4[kFp4Order[i + 1]]) / 2; }
+constexpr float kFp4Thresholds[15] = {middle(0),  middle(1),  middle(2),  middle(3),  middle(4),
+                                      middle(5),  middle(6),  0.0f,       middle(8),  middle(9),
+                                      middle(10), middle(11), middle(12), middle(13), middle(14)};
+
+BITJOULE_VECTORIZE void find_loop(const Codebook& book, float scale, const float* x, std::int64_t n,
+                                  std::uint16_t* places) {
   float thresholds[15];  // a copy: else the compiler vectorises the wrong loop
-  for (int j = 0; j < 15; ++j) thresholds[j] = kThresholds[j];
+  for (int j = 0; j < 15; ++j) thresholds[j] = book.thresholds[j];
   for (std::int64_t i = 0; i < n; ++i) {
     float t = x[i] / scale;
     t = t == t ? t : 0.0f;
-    int code = 0;
-    for (int j = 0; j < 15; ++j) code += t > thresholds[j] ? 1 : 0;
-    codes[i] = static_cast<std::uint16_t>(code);
+    int place = 0;
+    for (int j = 0; j < 15; ++j) place += t > thresholds[j] ? 1 : 0;
+    places[i] = static_cast<std::uint16_t>(place);
   }
 }
 
@@ -78,14 +91,21 @@ std::uint8_t nearest_dynamic8(float value) {
 
 }  // namespace
 
-const float* nf4_table() { return kNf4; }
-
-void encode_nf4(float scale, const float* x, std::int64_t n, std::uint16_t* codes) {
-  encode_loop(scale, x, n, codes);
+const Codebook& codebook_of(const std::string& format) {
+  static const Codebook kNormal = {kNf4, kThresholds, kNf4Order};
+  static const Codebook kFloat = {kFp4, kFp4Thresholds, kFp4Order};
+  return format.rfind("nf4", 0) == 0 ? kNormal : kFloat;
 }
 
-void decode_nf4(float scale, const std::uint16_t* codes, std::int64_t n, float* values) {
-  for (std::int64_t i = 0; i < n; ++i) values[i] = scale * kNf4[codes[i]];
+void encode_codebook(const Codebook& book, float scale, const float* x, std::int64_t n,
+                     std::uint16_t* codes) {
+  find_loop(book, scale, x, n, codes);
+  for (std::int64_t i = 0; i < n; ++i) codes[i] = book.order[codes[i]];
+}
+
+void decode_codebook(const Codebook& book, float scale, const std::uint16_t* codes, std::int64_t n,
+                     float* values) {
+  for (std::int64_t i = 0; i < n; ++i) values[i] = scale * book.values[codes[i]];
 }
 
 const float* dynamic8_table() {

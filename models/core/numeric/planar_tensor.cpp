@@ -49,7 +49,8 @@ float QuantizedTensor::stored_scale(std::int64_t index) const {
   const int bits = static_cast<int>(layout_.scales.bits);
   const std::uint32_t stored = get_bits(&bytes_[at(scales_at_)], index * bits, bits);
   if (layout_.scale_format == ScaleFormat::kTwoLevel)
-    return decode_two_level(decode_float(kFp32, get_bits(&bytes_[at(tables_at_)], 0, 32)), stored);
+    return decode_two_level(layout_.inverse_scale,
+                            decode_float(kFp32, get_bits(&bytes_[at(tables_at_)], 0, 32)), stored);
   if (layout_.scale_format != ScaleFormat::kDynamic8) {
     return decode_scale(layout_.scale_format, stored);
   }
@@ -68,7 +69,26 @@ std::int32_t QuantizedTensor::stored_zero_point(std::int64_t index) const {
       layout_, get_bits(&bytes_[at(zeros_at_)], zero_point_bit(layout_, index, rows_, k_), bits));
 }
 
+float QuantizedTensor::stored_offset(std::int64_t index) const {
+  if (!layout_.mins.present()) return 0;
+  const int bits = static_cast<int>(layout_.mins.bits);
+  return decode_offset(layout_, get_bits(&bytes_[at(mins_at_)], index * bits, bits));
+}
+
+std::vector<GroupStatistics> QuantizedTensor::block_statistics(const float* data) const {
+  const std::int64_t group = layout_.scales.group, per_row = groups_per_row(layout_.scales, k_);
+  std::vector<GroupStatistics> groups(at(ceil_div(rows_, layout_.scales.rows) * per_row));
+  for (std::int64_t row = 0; row < rows_; ++row) {
+    check_interrupt_after(k_);
+    for (std::int64_t k = 0; k < k_; k += group)
+      groups[at(group_index(layout_, row, k, k_))].add(layout_, data + row * k_ + k,
+                                                       std::min(group, k_ - k));
+  }
+  return groups;
+}
+
 std::vector<GroupStatistics> QuantizedTensor::statistics(const float* data) const {
+  if (layout_.scales.rows > 1) return block_statistics(data);
   const std::int64_t group = layout_.scales.group;
   if (group == kWholeTensor || layout_.format->mean_scale) return whole_statistics(data);
   const std::int64_t length = group > 0 ? group : k_, per_row = ceil_div(k_, length);
@@ -140,6 +160,11 @@ void QuantizedTensor::put_scales(const std::vector<GroupParameters>& groups,
   for (std::int64_t i = 0; zero_bits != 0 && i < count; ++i)
     put_bits(&bytes_[at(zeros_at_)], zero_point_bit(layout_, i, rows_, k_), zero_bits,
              encode_zero_point(layout_, groups[at(i)].zero_point));
+  if (!layout_.mins.present()) return;
+  std::vector<std::uint32_t> offsets;
+  for (const GroupParameters& group : groups)
+    offsets.push_back(encode_offset(layout_, group.offset));
+  put_fields(&bytes_[at(mins_at_)], static_cast<int>(layout_.mins.bits), offsets);
 }
 
 QuantizedTensor QuantizedTensor::quantize(const TensorFormat& format, const float* data,
@@ -173,7 +198,8 @@ void QuantizedTensor::store_two_level(std::vector<GroupParameters>& groups) {
   for (const GroupParameters& g : groups) scales.push_back(g.scale);
   std::vector<std::uint32_t> stored(scales.size());
   const float tensor_scale =
-      two_level_scales(scales.data(), static_cast<std::int64_t>(scales.size()), stored.data());
+      two_level_scales(layout_.inverse_scale, scales.data(),
+                       static_cast<std::int64_t>(scales.size()), stored.data());
   for (std::size_t i = 0; i < groups.size(); ++i) groups[i].scale = scales[i];
   put_fields(&bytes_[at(scales_at_)], 8, stored);
   std::memcpy(&bytes_[at(tables_at_)], &tensor_scale, 4);
@@ -189,7 +215,7 @@ void QuantizedTensor::encode_planar_row(const float* x, std::int64_t row,
   // Whole groups, and whole bytes.
   const std::int64_t unit = group > 0 && group <= kChunk ? std::lcm(group, std::int64_t{8}) : 0;
   const bool by_groups = f.cls == FormatClass::kInteger && f.bits > 1 && !layout_.dynamic &&
-                         unit > 0 && unit <= kChunk;
+                         !layout_.mins.present() && unit > 0 && unit <= kChunk;
   const std::int64_t chunk = by_groups ? kChunk / unit * unit : kChunk;
   for (std::int64_t start = 0; start < k_; start += chunk) {
     const std::int64_t n = std::min(chunk, k_ - start);
@@ -217,7 +243,8 @@ void QuantizedTensor::decode_planar_row(std::int64_t row, std::int64_t k0, std::
                                         float* values) const {
   const Format& f = *layout_.format;
   const std::uint8_t* bytes = &bytes_[at(row * row_bytes_)];
-  if (f.cls == FormatClass::kInteger && f.bits > 1 && layout_.scales.group > 0) {
+  if (f.cls == FormatClass::kInteger && f.bits > 1 && layout_.scales.group > 0 &&
+      !layout_.mins.present()) {
     decode_grouped_row(row, k0, k1, values);
     return;
   }
@@ -233,10 +260,21 @@ void QuantizedTensor::decode_planar_row(std::int64_t row, std::int64_t k0, std::
       GroupParameters p;
       if (layout_.scales.present()) {
         const std::int64_t index = group_index(layout_, row, k, k_);
-        p = {stored_scale(index), stored_zero_point(index)};
+        p = {stored_scale(index), stored_zero_point(index), stored_offset(index)};
       }
       decode_elements(layout_, p, codes + i, count, values + (start - k0) + i);
     });
+  }
+}
+
+void QuantizedTensor::decode_ordered_row(std::int64_t row, std::int64_t k0, std::int64_t k1,
+                                         float* values) const {
+  for (std::int64_t k = k0; k < k1; ++k) {
+    std::uint16_t code = 0;
+    unpack_codes(&bytes_[at(row * row_bytes_)], layout_.format->bits, k, 1, &code);
+    const std::int64_t index = group_index(layout_, row, groups_[at(k)] * layout_.scales.group, k_);
+    decode_elements(layout_, {stored_scale(index), stored_zero_point(index), stored_offset(index)},
+                    &code, 1, values + (k - k0));
   }
 }
 
@@ -254,7 +292,7 @@ void QuantizedTensor::decode_grouped_row(std::int64_t row, std::int64_t k0, std:
     load_scales(layout_.scale_format, &bytes_[at(scales_at_ + first * scale_bytes)], groups,
                 scales);
     for (std::int64_t g = 0; g < groups; ++g)
-      parameters[g] = {scales[g], stored_zero_point(first + g)};
+      parameters[g] = {scales[g], stored_zero_point(first + g), 0};
     decode_affine_groups(layout_, parameters, codes, n, start % group, group,
                          values + (start - k0));
   }

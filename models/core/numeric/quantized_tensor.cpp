@@ -45,7 +45,8 @@ QuantizedTensor::QuantizedTensor(const TensorFormat& format, std::int64_t rows, 
   row_bytes_ = (layout_.interleaved() ? fields.total() : fields.codes) / rows;
   scales_at_ = fields.codes;
   zeros_at_ = scales_at_ + fields.scales;
-  tables_at_ = zeros_at_ + fields.zero_points;
+  mins_at_ = zeros_at_ + fields.zero_points;
+  tables_at_ = mins_at_ + fields.mins;
 }
 
 QuantizedTensor QuantizedTensor::quantize(const TensorFormat& format, const float* data,
@@ -82,12 +83,28 @@ QuantizedTensor QuantizedTensor::from_stored(const TensorFormat& format,
   return tensor;
 }
 
+void QuantizedTensor::set_groups(std::vector<std::int32_t> groups) {
+  const std::int64_t count = groups_per_row(layout_.scales, k_);
+  if (layout_.interleaved() || layout_.scales.group < 1)
+    throw internal_error("an order of groups, but " + format_.format + " has none");
+  if (static_cast<std::int64_t>(groups.size()) != k_)
+    throw input_error("expected the group of each of " + std::to_string(k_) + " inputs, got " +
+                      std::to_string(groups.size()));
+  for (const std::int32_t group : groups)
+    if (group < 0 || group >= count)
+      throw input_error("expected groups of 0.." + std::to_string(count - 1) + ", got " +
+                        std::to_string(group));
+  groups_ = std::move(groups);
+}
+
 void QuantizedTensor::decode_rows(std::int64_t row0, std::int64_t row1, std::int64_t k0,
                                   std::int64_t k1, float* values) const {
   for (std::int64_t row = row0; row < row1; ++row, values += k1 - k0) {
     check_interrupt();
     if (layout_.interleaved()) {
       decode_blocks_row(row, k0, k1, values);
+    } else if (has_own_groups()) {
+      decode_ordered_row(row, k0, k1, values);
     } else {
       decode_planar_row(row, k0, k1, values);
     }
@@ -153,6 +170,7 @@ std::int32_t QuantizedTensor::zero_point(std::int64_t row, std::int64_t k) const
 
 float QuantizedTensor::min(std::int64_t row, std::int64_t k) const {
   if (!layout_.mins.present()) return 0.0f;
+  if (!layout_.interleaved()) return stored_offset(group_index(layout_, row, k, k_));
   const auto group = static_cast<int>(k % layout_.block_elements / layout_.format->group);
   return codec_->min(block(row, k), group);
 }

@@ -41,9 +41,15 @@ class QuantizedTensor {
                                   std::int64_t k, const std::vector<GroupParameters>& groups);
 
   /// Takes stored bytes as they are: interleaved blocks, or the planar fields in the order codes,
-  /// scales, zero-points, tables. Throws an input Error where their number is not tensor_bytes.
+  /// scales, zero-points, offsets, tables. Throws an input Error where their number is not
+  /// tensor_bytes.
   static QuantizedTensor from_stored(const TensorFormat& format, std::vector<std::uint8_t> bytes,
                                      std::int64_t rows, std::int64_t k);
+
+  /// Which group each element along k belongs to, where that does not follow from its place (GPTQ's
+  /// act order). Of planar formats with groups.
+  void set_groups(std::vector<std::int32_t> groups);
+  bool has_own_groups() const { return !groups_.empty(); }
 
   const TensorFormat& format() const { return format_; }
   const StorageLayout& layout() const { return layout_; }
@@ -74,24 +80,29 @@ class QuantizedTensor {
   /// Of every group, in the order of group_index.
   std::vector<GroupStatistics> statistics(const float* data) const;
   std::vector<GroupStatistics> whole_statistics(const float* data) const;
+  std::vector<GroupStatistics> block_statistics(const float* data) const;
   void store_double_quantized(const std::vector<GroupParameters>& groups);
   void store_two_level(std::vector<GroupParameters>& groups);
   void encode_planar_row(const float* x, std::int64_t row,
                          const std::vector<GroupParameters>& groups);
   void decode_planar_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
   void decode_grouped_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
+  void decode_ordered_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
   void decode_blocks_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
   /// Interleaved formats: the block that holds element k.
   const std::uint8_t* block(std::int64_t row, std::int64_t k) const;
   float stored_scale(std::int64_t index) const;
   std::int32_t stored_zero_point(std::int64_t index) const;
+  float stored_offset(std::int64_t index) const;
 
   TensorFormat format_;
   StorageLayout layout_;
   const BlockCodec* codec_ = nullptr;  // of interleaved formats
   std::int64_t rows_, k_;
-  std::int64_t row_bytes_ = 0;                                 // of the codes, or of the blocks
-  std::int64_t scales_at_ = 0, zeros_at_ = 0, tables_at_ = 0;  // planar: where fields start
+  std::int64_t row_bytes_ = 0;  // of the codes, or of the blocks
+  // planar: where fields start
+  std::int64_t scales_at_ = 0, zeros_at_ = 0, mins_at_ = 0, tables_at_ = 0;
+  std::vector<std::int32_t> groups_;  // of each k; empty: by its place
   std::vector<std::uint8_t> bytes_;
 };
 

@@ -40,9 +40,11 @@ void describe(V& v, TensorFormat& c) {
   v.field("granularity", c.granularity, "which elements share a scale");
   v.field("group_size", c.group_size, "elements along k per group", range(1, 1 << 20));
   v.field("symmetric", c.symmetric, "false: a zero-point beside each scale");
-  v.field("scale", c.scale, "storage of the scales", one_of({"fp32", "fp16", "bf16", "e8m0"}));
+  v.field("scale", c.scale, "storage of the scales",
+          one_of({"fp32", "fp16", "bf16", "e8m0", "fp32_inverse"}));
   v.field("zero_point", c.zero_point,
-          "storage of zero-points: packed (GPTQ), packed_awq, or a format's name");
+          "storage of zero-points: packed (GPTQ), packed_plain, packed_awq, a format's name; or of "
+          "offsets in their place: offset_fp32, offset_fp16, offset_bf16");
   v.check([&] { storage_layout(c); });
 }
 

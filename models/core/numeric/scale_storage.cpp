@@ -83,19 +83,23 @@ float decode_scale(ScaleFormat format, std::uint32_t stored) {
   return format == ScaleFormat::kFloat32 ? float_of(stored) : decode_one(constants(format), stored);
 }
 
-float decode_two_level(float tensor_scale, std::uint32_t stored) {
-  return decode_float(kFp8E4m3, stored) * tensor_scale;
+float decode_two_level(bool inverse, float tensor_scale, std::uint32_t stored) {
+  const float scale = decode_float(kFp8E4m3, stored);
+  return inverse ? scale / tensor_scale : scale * tensor_scale;
 }
 
-float two_level_scales(float* largest, std::int64_t n, std::uint32_t* stored) {
+float two_level_scales(bool inverse, float* largest, std::int64_t n, std::uint32_t* stored) {
   const float most = n > 0 ? *std::max_element(largest, largest + n) : 0.0f;
-  const float tensor_scale = most > 0 ? most / (kFp4E2m1.max_value() * kFp8E4m3.max_value()) : 1;
+  const float whole = kFp4E2m1.max_value() * kFp8E4m3.max_value();
+  float tensor_scale = most > 0 ? inverse ? whole / most : most / whole : 1;
+  if (!(tensor_scale > 0) || !std::isfinite(tensor_scale)) tensor_scale = 1;
   constexpr std::uint32_t kOne = 0x38;
   for (std::int64_t i = 0; i < n; ++i) {
-    const float scale = largest[i] / (kFp4E2m1.max_value() * tensor_scale);
+    const float scale = inverse ? largest[i] * tensor_scale / kFp4E2m1.max_value()
+                                : largest[i] / (kFp4E2m1.max_value() * tensor_scale);
     stored[i] = encode_float(kFp8E4m3, std::isfinite(scale) ? scale : 0.0f);
     if (stored[i] == 0) stored[i] = kOne;
-    largest[i] = decode_two_level(tensor_scale, stored[i]);
+    largest[i] = decode_two_level(inverse, tensor_scale, stored[i]);
   }
   return tensor_scale;
 }
@@ -105,6 +109,24 @@ std::uint32_t mx_shared_exponent(const Format& format, float abs_max) {
   // mxint8's largest value is 127/64: exponent 0.
   const int element = format.is_float_element() ? format.fp.max_exponent() : 0;
   return static_cast<std::uint32_t>(std::clamp(std::ilogb(abs_max) - element + 127, 0, 254));
+}
+
+namespace {
+const FloatSpec& offset_spec(const StorageLayout& layout) {
+  return layout.min_format == ScaleFormat::kFloat16    ? kFp16
+         : layout.min_format == ScaleFormat::kBfloat16 ? kBf16
+                                                       : kFp32;
+}
+}  // namespace
+
+std::uint32_t encode_offset(const StorageLayout& layout, float offset) {
+  const FloatSpec& spec = offset_spec(layout);
+  const float most = spec.max_value();
+  return encode_float(spec, std::clamp(offset, -most, most));
+}
+
+float decode_offset(const StorageLayout& layout, std::uint32_t stored) {
+  return decode_float(offset_spec(layout), stored);
 }
 
 std::uint32_t encode_zero_point(const StorageLayout& layout, std::int32_t zero_point) {

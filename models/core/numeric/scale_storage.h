@@ -22,15 +22,20 @@ void load_scales(ScaleFormat format, const std::uint8_t* bytes, std::int64_t n, 
 /// nvfp4: from the largest magnitude of each group the E4M3 codes of the scales and the values they
 /// have, and the tensor's own scale, largest / (6 * 448). As TensorRT Model Optimizer has it: a
 /// scale that would be 0 is 1.
-float two_level_scales(float* largest, std::int64_t n, std::uint32_t* stored);
-float decode_two_level(float tensor_scale, std::uint32_t stored);
+/// `inverse`: the tensor's is its reciprocal, and divides.
+float two_level_scales(bool inverse, float* largest, std::int64_t n, std::uint32_t* stored);
+float decode_two_level(bool inverse, float tensor_scale, std::uint32_t stored);
 
 /// MX: 2^(floor(log2(abs_max)) - exponent of the element's largest value), as its E8M0 code;
 /// microxcaling's rule. 0 for abs_max = 0.
 std::uint32_t mx_shared_exponent(const Format& format, float abs_max);
 
+/// The stored form of an offset, whose storage is a float, and back.
+std::uint32_t encode_offset(const StorageLayout& layout, float offset);
+float decode_offset(const StorageLayout& layout, std::uint32_t stored);
+
 /// The stored form of a zero-point, and back; packed is (zero - min_code - 1) mod 2^bits
-/// (GPTQ), or without the 1 (AWQ).
+/// (GPTQ), or without the 1 (plain, AWQ).
 std::uint32_t encode_zero_point(const StorageLayout& layout, std::int32_t zero_point);
 std::int32_t decode_zero_point(const StorageLayout& layout, std::uint32_t stored);
 

@@ -1,6 +1,7 @@
 #include "core/numeric/storage.h"
 
 #include <numeric>
+#include <utility>
 
 #include "core/units.h"
 
@@ -19,13 +20,25 @@ constexpr ScaleRow kScales[] = {
     {"e8m0", ScaleFormat::kE8m0, 8},
 };
 
+const char* const kInverse = "fp32_inverse";
+
 const ScaleRow& find_scale(const std::string& name) {
+  if (name == kInverse)
+    throw input_error("scale: fp32_inverse is of nvfp4's scale of the tensor alone");
   std::vector<std::string> valid;
   for (const ScaleRow& row : kScales) {
     if (name == row.name) return row;
     valid.push_back(row.name);
   }
   throw unknown_name_error("storage of scales", name, valid);
+}
+
+/// "offset_fp16": the floats that stand in the place of zero-points; nullptr: it is none.
+const ScaleRow* find_offset(const std::string& name) {
+  static const std::string kPrefix = "offset_";
+  for (const ScaleRow& row : kScales)
+    if (row.format != ScaleFormat::kE8m0 && name == kPrefix + row.name) return &row;
+  return nullptr;
 }
 
 // Floats hold every integer up to 2^(mantissa + 1) exactly.
@@ -43,18 +56,20 @@ const struct ZeroPointRow {
 };
 
 ZeroPointFormat find_zero_point(const std::string& name, const Format& element) {
-  if (name == "packed" || name == "packed_awq") {
-    const bool awq = name == "packed_awq";
+  static const std::pair<const char*, ZeroPacking> kPackings[] = {
+      {"packed", ZeroPacking::kGptq},
+      {"packed_plain", ZeroPacking::kPlain},
+      {"packed_awq", ZeroPacking::kAwq}};
+  std::vector<std::string> valid = {"offset_fp32", "offset_fp16", "offset_bf16"};
+  for (const auto& [packing_name, packing] : kPackings) {
+    valid.emplace_back(packing_name);
+    if (name != packing_name) continue;
+    const bool awq = packing == ZeroPacking::kAwq;
     if (awq && (element.bits != 4 || element.is_signed))
       throw input_error("zero-points in packed_awq are AWQ's words of eight uint4, the format is " +
                         element.name + "; choose packed, or uint4");
-    return {element.bits,
-            element.min_code,
-            element.max_code,
-            awq ? ZeroPacking::kAwq : ZeroPacking::kGptq,
-            {}};
+    return {element.bits, element.min_code, element.max_code, packing, {}};
   }
-  std::vector<std::string> valid = {"packed", "packed_awq"};
   for (const ZeroPointRow& row : kZeroPoints) {
     if (name == row.name) {
       if (row.format.lo > element.min_code || row.format.hi < element.max_code) {
@@ -78,6 +93,7 @@ std::int64_t group_of(const TensorFormat& format) {
     case Granularity::kPerToken:
       return kWholeRow;
     case Granularity::kPerGroup:
+    case Granularity::kPerBlock:
       break;
   }
   if (format.group_size < 1) {
@@ -86,11 +102,15 @@ std::int64_t group_of(const TensorFormat& format) {
   return format.group_size;
 }
 
+std::int64_t rows_of(const TensorFormat& format) {
+  return format.granularity == Granularity::kPerBlock ? format.group_size : 1;
+}
+
 void integer_fields(const TensorFormat& format, StorageLayout& layout) {
   const ScaleRow& scale = find_scale(format.scale);
   const std::int64_t group = group_of(format);
   layout.scale_format = scale.format;
-  layout.scales = {scale.bits, group};
+  layout.scales = {scale.bits, group, rows_of(format)};
   layout.symmetric = format.symmetric || layout.format->mean_scale;
   layout.dynamic = has_dynamic_scales(format);
   if (layout.dynamic && layout.format->mean_scale)
@@ -101,7 +121,18 @@ void integer_fields(const TensorFormat& format, StorageLayout& layout) {
     throw input_error(
         "granularity per_token is symmetric: the vector unit finds the largest value "
         "of a row, not a zero-point");
-  if (!layout.symmetric) {
+  if (layout.symmetric) return;
+  if (layout.scales.rows != 1)
+    throw input_error(
+        "granularity per_block is symmetric: nobody stores a zero-point for each block");
+  if (const ScaleRow* offset = find_offset(format.zero_point)) {
+    if (group == kWholeTensor)
+      throw input_error(
+          "zero_point: offsets belong to channels or groups; choose granularity per_group or "
+          "per_channel");
+    layout.min_format = offset->format;
+    layout.mins = {offset->bits, group};
+  } else {
     layout.zero_format = find_zero_point(format.zero_point, *layout.format);
     layout.zero_points = {layout.zero_format.bits, group};
     if (layout.zero_format.packing == ZeroPacking::kAwq && group == kWholeTensor)
@@ -114,7 +145,7 @@ void integer_fields(const TensorFormat& format, StorageLayout& layout) {
 void codebook_fields(const TensorFormat& format, StorageLayout& layout) {
   const std::int64_t group =
       format.granularity == Granularity::kPerGroup ? group_of(format) : layout.format->group;
-  if (layout.format->name == "nf4_dq") {
+  if (layout.format->double_quantized) {
     layout.scale_format = ScaleFormat::kDynamic8;
     layout.scales = {8, group};
     layout.tables = {32, 256};
@@ -126,12 +157,22 @@ void codebook_fields(const TensorFormat& format, StorageLayout& layout) {
   layout.scales = {scale.bits, group};
 }
 
-void block_fields(StorageLayout& layout) {
+void scaled_float_fields(const TensorFormat& format, StorageLayout& layout) {
+  const ScaleRow& scale = find_scale(format.scale);
+  if (format.granularity == Granularity::kPerToken)
+    throw input_error("granularity per_token is of integers; " + format.format +
+                      " has scales per tensor, channel, group or block");
+  layout.scale_format = scale.format;
+  layout.scales = {scale.bits, group_of(format), rows_of(format)};
+}
+
+void block_fields(const TensorFormat& format, StorageLayout& layout) {
   const Format& f = *layout.format;
   if (!f.is_interleaved()) {
     layout.scale_format = f.two_level ? ScaleFormat::kTwoLevel : ScaleFormat::kE8m0;
     layout.scales = {8, f.group};
     layout.constant_bytes = f.two_level ? 4 : 0;
+    layout.inverse_scale = f.two_level && format.scale == kInverse;
     return;
   }
   layout.block_elements = f.block_elements;
@@ -142,7 +183,7 @@ void block_fields(StorageLayout& layout) {
 
 std::int64_t field_bytes(const StorageField& field, std::int64_t rows, std::int64_t k) {
   if (!field.present() || field.group == kWholeTensor) return 0;
-  return ceil_div(rows * groups_per_row(field, k) * field.bits, 8);
+  return ceil_div(ceil_div(rows, field.rows) * groups_per_row(field, k) * field.bits, 8);
 }
 
 // AWQ: a 32-bit word holds the zero-points of one group of eight rows.
@@ -176,11 +217,14 @@ StorageLayout storage_layout(const TensorFormat& format) {
     case FormatClass::kInteger:
       integer_fields(format, layout);
       break;
+    case FormatClass::kScaledFloat:
+      scaled_float_fields(format, layout);
+      break;
     case FormatClass::kCodebook:
       codebook_fields(format, layout);
       break;
     case FormatClass::kBlock:
-      block_fields(layout);
+      block_fields(format, layout);
       break;
   }
   return layout;
@@ -194,7 +238,8 @@ std::int64_t group_index(const StorageLayout& layout, std::int64_t row, std::int
                          std::int64_t row_length) {
   const std::int64_t group = layout.scales.group;
   if (group == kWholeTensor) return 0;
-  return group == kWholeRow ? row : row * groups_per_row(layout.scales, row_length) + k / group;
+  if (group == kWholeRow) return row;
+  return row / layout.scales.rows * groups_per_row(layout.scales, row_length) + k / group;
 }
 
 std::int64_t zero_point_bit(const StorageLayout& layout, std::int64_t index, std::int64_t rows,

@@ -21,14 +21,15 @@ inline constexpr std::int64_t kWholeTensor = -1;
 struct StorageField {
   std::int64_t bits = 0;
   std::int64_t group = 1;
+  std::int64_t rows = 1;  ///< that share it
   bool present() const { return bits != 0; }
 };
 
 enum class ScaleFormat { kNone, kFloat32, kFloat16, kBfloat16, kE8m0, kDynamic8, kTwoLevel };
 
 /// As numbers of their own, or as wide as the codes: GPTQ stores zero - 1 in the order of the
-/// scales; AWQ the zero itself, interleaved (zero_point_bit).
-enum class ZeroPacking { kNone, kGptq, kAwq };
+/// scales, plain the zero itself; AWQ that, interleaved (zero_point_bit).
+enum class ZeroPacking { kNone, kGptq, kPlain, kAwq };
 
 /// How zero-points are stored: `bits` wide, holding lo..hi.
 struct ZeroPointFormat {
@@ -53,6 +54,8 @@ struct StorageLayout {
   std::int64_t constant_bytes = 0;  ///< once per tensor, beside kWholeTensor fields: nf4_dq's
                                     ///< mean, nvfp4's scale
   ScaleFormat scale_format = ScaleFormat::kNone;
+  ScaleFormat min_format = ScaleFormat::kNone;  ///< of offsets, in planar formats
+  bool inverse_scale = false;                   ///< nvfp4's scale of the tensor divides
   ZeroPointFormat zero_format;
 
   bool interleaved() const { return block_bytes != 0; }

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/blob.h"
+#include "core/numeric/tensor_format.h"
 
 namespace bitjoule {
 
@@ -31,6 +33,15 @@ const StoredType* find_safetensors_type(const std::string& name);
 const StoredType* find_onnx_type(int number);
 const StoredType* find_ggml_type(std::uint32_t number);
 
+/// Values in a format of core/numeric, made of several tensors of a file: rows of the last
+/// dimension, as QuantizedTensor::from_stored takes them.
+struct PackedValues {
+  StoredType type;  ///< names the format
+  TensorFormat format;
+  std::vector<std::uint8_t> bytes;
+  std::vector<std::int32_t> groups;  ///< of each k, as QuantizedTensor::set_groups; or none
+};
+
 /// Elements in C order, little-endian. `bytes` stays valid as long as `blob` lives.
 struct StoredTensor {
   std::string name;
@@ -39,6 +50,7 @@ struct StoredTensor {
   Blob blob;
   const std::uint8_t* data = nullptr;
   std::uint64_t bytes = 0;
+  std::shared_ptr<const PackedValues> packed;  ///< in the place of `data`
 
   std::int64_t elements() const;
 };

@@ -11,17 +11,22 @@ namespace bitjoule {
 /// Which elements share one scale (and zero-point): all; one output channel; `group_size`
 /// consecutive elements along k of one output channel. Block formats (q4_0, mxfp4, ...) bring their
 /// own. Per token: one row of activations, whose scale is dynamic: the vector unit finds it when
-/// the values are there (VectorKind::kQuantize).
-enum class Granularity { kPerTensor, kPerChannel, kPerGroup, kPerToken };
+/// the values are there (VectorKind::kQuantize). Per block: squares of `group_size` output channels
+/// and elements along k, of weights.
+enum class Granularity { kPerTensor, kPerChannel, kPerGroup, kPerToken, kPerBlock };
 
 struct TensorFormat {
   std::string format = "int8";  ///< a name of formats() in format.h
   Granularity granularity = Granularity::kPerTensor;
   std::int64_t group_size = 128;  ///< elements along k, where granularity is per group
   bool symmetric = true;          ///< false: a zero-point per scale
-  std::string scale = "fp32";     ///< storage of the scales: fp32, fp16, bf16, e8m0
-  /// Storage of zero-points where not symmetric: "packed" (GPTQ: as wide as the element),
-  /// "packed_awq" (AutoAWQ, uint4) or a format name such as "fp16" (llm-awq) or "int8".
+  /// Storage of the scales: fp32, fp16, bf16, e8m0; of nvfp4's scale of the tensor: fp32, or
+  /// fp32_inverse (compressed-tensors: values are divided by it).
+  std::string scale = "fp32";
+  /// Storage of zero-points where not symmetric: "packed" (GPTQ: as wide as the element, less one),
+  /// "packed_plain" (compressed-tensors: the number itself), "packed_awq" (AutoAWQ, uint4) or a
+  /// format name such as "fp16" or "int8". Or, in their place, "offset_fp32", "offset_fp16" or
+  /// "offset_bf16" (MLX, llm-awq): value = scale * code + offset.
   std::string zero_point = "packed";
 };
 

@@ -27,6 +27,17 @@ std::vector<std::uint8_t> block_bytes(const StoredTensor& t, std::int64_t rows, 
   return bytes;
 }
 
+QuantizedTensor packed_tensor(const StoredTensor& t, std::int64_t rows, std::int64_t k) {
+  QuantizedTensor tensor = QuantizedTensor::from_stored(t.packed->format, t.packed->bytes, rows, k);
+  if (!t.packed->groups.empty()) tensor.set_groups(t.packed->groups);
+  return tensor;
+}
+
+bool same(const TensorFormat& a, const TensorFormat& b) {
+  return a.format == b.format && a.granularity == b.granularity && a.group_size == b.group_size &&
+         a.symmetric == b.symmetric && a.scale == b.scale && a.zero_point == b.zero_point;
+}
+
 const Format* format_of(const StoredTensor& t) {
   const std::vector<Format>& all = formats();
   const auto same = [&](const Format& f) { return f.name == t.type->format; };
@@ -37,6 +48,12 @@ const Format* format_of(const StoredTensor& t) {
 }  // namespace
 
 std::vector<float> tensor_values(const StoredTensor& t) {
+  if (t.packed != nullptr) {
+    std::vector<float> values(static_cast<std::size_t>(t.elements()));
+    const std::int64_t k = row_length(t);
+    if (!values.empty()) packed_tensor(t, t.elements() / k, k).decode(values.data());
+    return values;
+  }
   require_data(t);
   if (t.type->block_elements == 1) return to_floats(t);
   const Format* stored = format_of(t);
@@ -55,6 +72,10 @@ std::vector<float> tensor_values(const StoredTensor& t) {
 
 std::optional<QuantizedTensor> as_stored(const StoredTensor& t, const TensorFormat& format,
                                          std::int64_t rows, std::int64_t k) {
+  if (t.packed != nullptr) {
+    if (!same(t.packed->format, format) || k != row_length(t)) return {};
+    return packed_tensor(t, rows, k);
+  }
   const Format* stored = format_of(t);
   const bool whole = stored != nullptr &&
                      (stored->cls == FormatClass::kFloat || stored->cls == FormatClass::kBlock);

@@ -122,8 +122,9 @@ class Gptq {
 };
 
 void require_choice(const StorageLayout& layout, WeightQuantizer quantizer) {
-  if (layout.interleaved() || layout.scale_format == ScaleFormat::kDynamic8 ||
-      layout.scale_format == ScaleFormat::kTwoLevel)
+  const bool whole = layout.scale_format == ScaleFormat::kDynamic8 ||
+                     layout.scale_format == ScaleFormat::kTwoLevel;
+  if (layout.interleaved() || whole || layout.mins.present())
     throw input_error("quantizer: " + enum_name(quantizer) + ": " + layout.format->name +
                       " brings a rule of its own; expected nearest");
 }

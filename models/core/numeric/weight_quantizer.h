@@ -29,8 +29,8 @@ bool needs_moments(WeightQuantizer quantizer);
 /// (with 1 % of their mean diagonal added to it). A group chooses its scale when its turn comes, as
 /// kMse, each square over that deviation's.
 ///
-/// Throws an input Error where the format brings a rule of its own (blocks of GGML, nf4_dq, nvfp4),
-/// and where moments are missing or of another k.
+/// Throws an input Error where the format brings a rule of its own (blocks of GGML, nf4_dq, nvfp4,
+/// offsets), and where moments are missing or of another k.
 QuantizedTensor quantize_weights(const TensorFormat& format, WeightQuantizer quantizer,
                                  const float* data, std::int64_t rows, std::int64_t k,
                                  const InputMoments* moments = nullptr);
