@@ -47,6 +47,8 @@ install(DIRECTORY ${written}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT 
 install(DIRECTORY ${written}/schemas DESTINATION ${data_dir} COMPONENT program)
 install(DIRECTORY ${written}/bash/
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT program)
+install(DIRECTORY ${written}/fish/
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program)
 foreach(folder site-functions vendor-completions) # zsh's, and where Debian's looks
   install(DIRECTORY ${written}/zsh/
     DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/${folder} COMPONENT program)

@@ -12,7 +12,7 @@ declare -A groups=(
            libboost-json1.81-dev|libboost-json1.88-dev|libboost-json1.83-dev|libboost-json-dev
            libfmt-dev libyaml-dev libcli11-dev libonnx-dev libprotobuf-dev
            libflatbuffers-dev nodejs npm|command:npm"
-  [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base zsh
+  [test]="doctest-dev git python3-jsonschema python3-yaml python3-onnx python3-numpy gtkwave groff-base fish zsh
           dpkg-dev file mkdocs mkdocs-material codespell"
   [browser]="chromium|chromium-browser python3-pil"
   [python]="pybind11-dev python3-dev python3-numpy python3-pandas python3-matplotlib python3-pip

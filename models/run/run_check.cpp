@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <utility>
 
 #include "core/dram/actions.h"
 #include "core/energy/price.h"
@@ -22,6 +23,22 @@
 
 namespace bitjoule {
 namespace {
+
+/// What a run's DRAM offers. To resolve a standard is most of a small run's check, and points of a
+/// sweep mostly have the last one's.
+const MemoryPort& port_of(const RunConfig& run) {
+  struct Last {
+    std::string key;
+    MemoryPort port;
+  };
+  thread_local Last last;
+  std::string key = fmt::format("{} {}", run.accelerator.clock.value, key_text(run.dram));
+  if (key != last.key) {
+    last.port = memory_port(run.dram, run.accelerator.clock);
+    last.key = std::move(key);
+  }
+  return last.port;
+}
 
 /// What is asked of a layer with MACs, and of a vector operator.
 struct Checks {
@@ -53,7 +70,7 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
 }
 
 void check_layers(const RunConfig& run, const Checks& checks) {
-  const MemoryPort memory = memory_port(run.dram, run.accelerator.clock);
+  const MemoryPort& memory = port_of(run);
   if (run.phases.empty()) {
     checks.mac(make_problem(run.accelerator, memory, run.layer.op, run.precision, run.mapping,
                             run.layer.stage),
@@ -124,9 +141,8 @@ void check_values(const NetworkPhase& phase, TensorReader& files) {
 void check_values(const RunConfig& run) {
   for (const NetworkPhase& phase : run.phases) check_values(phase, *run.options.tensors);
   if (!run.phases.empty()) return;
-  const MappingProblem p =
-      make_problem(run.accelerator, memory_port(run.dram, run.accelerator.clock), run.layer.op,
-                   run.precision, run.mapping, run.layer.stage);
+  const MappingProblem p = make_problem(run.accelerator, port_of(run), run.layer.op, run.precision,
+                                        run.mapping, run.layer.stage);
   require_memory(p, run.options.verify);
   check_operand_files(p, run.layer, *run.options.tensors);
 }

@@ -132,10 +132,32 @@ if [ "${{funcstack[1]}}" = _{0} ]; then _bitjoule; else compdef _bitjoule {0} bi
                      kProgram);
 }
 
+/// fish itself puts no space behind a word that ends with = or a dot.
+std::string fish_completion() {
+  return fmt::format(R"script(# Completion of bitjoule's {0}.
+function _bitjoule
+    set -l words (commandline -opc)
+    set -l word (string trim -l -c '\'"' -- (commandline -ct))
+    for one in ($words[1] completion --of (commandline -cp | string collect) 2>/dev/null)
+        if test $one = :files
+            set -l kept (string match -r -- '^.*=' $word)
+            string replace -r -- '^' "$kept" (__fish_complete_path (string replace -- "$kept" '' $word))
+        else
+            echo $one
+        end
+    end
+end
+complete -c {0} -f -a '(_bitjoule)'
+complete -c bitjoule -f -a '(_bitjoule)'
+)script",
+                     kProgram);
+}
+
 }  // namespace
 
 const std::vector<ShellRow>& shells() {
   static const std::vector<ShellRow> kRows = {{"bash", "of bash, 4 or later", bash_completion},
+                                              {"fish", "of fish, 3 or later", fish_completion},
                                               {"zsh", "of zsh, 5 or later", zsh_completion}};
   return kRows;
 }

@@ -94,8 +94,9 @@ int list_points(const SweepPlan& plan, const SweepArguments& a, const SweepOptio
 
 /// Writes the results, prints the summary; the exit code.
 int finish(const SweepPlan& plan, const SweepArguments& a, const SweepOptions& options,
-           const ResultStore& store, bool is_complete, const PassingFailures& failures) {
-  SweepResults results = collect(plan, options.shard, store, failures);
+           const ResultStore& store, bool is_complete, const PassingFailures& failures,
+           NewMetrics metrics) {
+  SweepResults results = collect(plan, options.shard, store, failures, std::move(metrics));
   results.store = a.store.empty() ? "points" : std::filesystem::absolute(a.store).string();
   if (!is_complete) {
     const auto known =
@@ -128,13 +129,14 @@ int sweep(const SweepArguments& a, const std::vector<Override>& overrides) {
   if (a.directory.empty()) throw input_error("-o: missing: where the results go");
 
   const ResultStore store = ResultStore::create(store_directory(a));
+  NewMetrics metrics;
   const auto run = [&](const Shard& shard, PassingFailures& failures) {
     SweepOptions mine = options;
     mine.shard = shard;
-    return execute(plan, mine, store, failures);
+    return execute(plan, mine, store, failures, metrics);
   };
   const auto end = [&](bool is_complete, const PassingFailures& failures) {
-    return finish(plan, a, options, store, is_complete, failures);
+    return finish(plan, a, options, store, is_complete, failures, std::move(metrics));
   };
   if (a.mpi) return mpi_module().run_on_ranks(run, end);
   PassingFailures failures;

@@ -101,4 +101,12 @@ json::value parse_json(const std::string& text, error_code& error, json::storage
   return error ? json::value() : parser.handler().stack.release();
 }
 
+std::optional<json::object> parse_object(const std::string& text, JsonLists lists) {
+  error_code error;
+  json::value value = parse_json(
+      text, error, json::make_shared_resource<json::monotonic_resource>(text.size()), lists);
+  if (error || !value.is_object()) return std::nullopt;
+  return std::move(value.as_object());
+}
+
 }  // namespace bitjoule

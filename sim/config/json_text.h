@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <optional>
 #include <string>
 
 namespace bitjoule {
@@ -15,5 +16,9 @@ enum class JsonLists { kKept, kEmptied };
 boost::json::value parse_json(const std::string& text, boost::system::error_code& error,
                               boost::json::storage_ptr storage = {},
                               JsonLists lists = JsonLists::kKept);
+
+/// A whole JSON object, or nothing. Its parts share one piece of memory, which goes as a whole.
+std::optional<boost::json::object> parse_object(const std::string& text,
+                                                JsonLists lists = JsonLists::kKept);
 
 }  // namespace bitjoule

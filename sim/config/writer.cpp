@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/uuid/name_generator_sha1.hpp>
 #include <boost/uuid/uuid.hpp>
 #include <boost/uuid/uuid_io.hpp>
 #include <cstdint>
-#include <iterator>
+#include <cstring>
+#include <string_view>
+#include <utility>
 
 #include "core/error.h"
 #include "sim/version.h"
@@ -29,101 +32,137 @@ bool is_flat(const boost::json::object& object) {
                      [](const auto& row) { return is_flat(row.value()); });
 }
 
-/// Quoted; printable ASCII, which nearly all text is, needs no serializer.
-void put_string(std::string& out, boost::json::string_view text) {
-  const auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
-  if (std::all_of(text.begin(), text.end(), is_plain)) {
-    out += '"';
-    out.append(text.data(), text.size());
-    out += '"';
-  } else {
-    out += boost::json::serialize(boost::json::string(text));
-  }
+/// Characters that stand for themselves between quotes: printable ASCII, but for two.
+constexpr std::array<bool, 256> plain_characters() {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = ' '; c <= '~'; ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
 }
 
-void put(std::string& out, const boost::json::value& value, std::size_t indent);
+/// JSON as text. Room is asked for by the piece: a result has thousands of small ones.
+class JsonWriter {
+ public:
+  void put(const boost::json::value& value, std::size_t indent) {
+    if (const auto* object = value.if_object()) {
+      put_object(*object, indent);
+    } else if (const auto* array = value.if_array()) {
+      put_array(*array, indent);
+    } else if (const double* real = value.if_double()) {
+      if (!(*real - *real == 0)) throw internal_error("JSON has no number for NaN or infinity");
+      constexpr std::size_t kMostDigits = 32;
+      char* const begin = room(kMostDigits);
+      size_ += static_cast<std::size_t>(fmt::format_to(begin, "{}", *real) - begin);
+    } else if (const auto* text = value.if_string()) {
+      put_string(*text);
+    } else if (const std::int64_t* integer = value.if_int64()) {
+      const fmt::format_int digits(*integer);
+      add({digits.data(), digits.size()});
+    } else {
+      add(boost::json::serialize(value));
+    }
+  }
+  void add(std::string_view text) {
+    std::memcpy(room(text.size()), text.data(), text.size());
+    size_ += text.size();
+  }
+  std::string take() {
+    text_.resize(size_);
+    return std::move(text_);
+  }
 
-/// `items` of a list or map, one per line.
-template <class Items, class Put>
-void put_lines(std::string& out, const Items& items, char open, char close, std::size_t indent,
-               Put put_item) {
-  out += open;
-  bool first = true;
-  for (const auto& item : items) {
-    out += first ? "\n" : ",\n";
-    out.append(indent + 2, ' ');
-    put_item(item);
-    first = false;
+ private:
+  /// Where so many more characters may be put.
+  char* room(std::size_t more) {
+    constexpr std::size_t kFirst = 1024;
+    if (text_.size() - size_ < more)
+      text_.resize(std::max({kFirst, 2 * text_.size(), size_ + more}));
+    return text_.data() + size_;
   }
-  if (!first) {
-    out += '\n';
-    out.append(indent, ' ');
+  /// `text`, then the end of the line and so many spaces.
+  void add_line(std::string_view text, std::size_t indent) {
+    char* at = room(text.size() + 1 + indent);
+    std::memcpy(at, text.data(), text.size());
+    at[text.size()] = '\n';
+    std::memset(at + text.size() + 1, ' ', indent);
+    size_ += text.size() + 1 + indent;
   }
-  out += close;
-}
+  /// Quoted; what is plain, which nearly all text is, needs no serializer.
+  void put_string(boost::json::string_view text) {
+    static constexpr std::array<bool, 256> kPlain = plain_characters();
+    char* const at = room(text.size() + 2);
+    bool is_plain = true;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      at[i + 1] = text[i];
+      is_plain &= kPlain[static_cast<unsigned char>(text[i])];
+    }
+    if (!is_plain) return add(boost::json::serialize(boost::json::string(text)));
+    at[0] = at[text.size() + 1] = '"';
+    size_ += text.size() + 2;
+  }
+  void put_row(const boost::json::key_value_pair& row, std::size_t indent) {
+    put_string(row.key());
+    add(": ");
+    put(row.value(), indent);
+  }
+  /// `items` of a list or map, one per line.
+  template <class Items, class Put>
+  void put_lines(const Items& items, std::string_view open, std::string_view close,
+                 std::size_t indent, Put put_item) {
+    bool first = true;
+    for (const auto& item : items) {
+      add_line(first ? open : ",", indent + 2);
+      put_item(item);
+      first = false;
+    }
+    if (first)
+      add(open);
+    else
+      add_line("", indent);
+    add(close);
+  }
+  void put_array(const boost::json::array& array, std::size_t indent) {
+    if (!is_flat(array))
+      return put_lines(array, "[", "]", indent,
+                       [&](const boost::json::value& item) { put(item, indent + 2); });
+    add("[");
+    for (const boost::json::value& item : array) {
+      if (&item != array.begin()) add(", ");
+      put(item, indent);
+    }
+    add("]");
+  }
+  void put_object(const boost::json::object& object, std::size_t indent) {
+    if (put_on_line(object, indent)) return;
+    put_lines(object, "{", "}", indent,
+              [&](const boost::json::key_value_pair& row) { put_row(row, indent + 2); });
+  }
+  /// A map of scalars on the present line, if it fits there; whether it did.
+  bool put_on_line(const boost::json::object& object, std::size_t indent) {
+    constexpr std::size_t kLeast = 8;  // of a key, its quotes and separators and a value
+    if (object.empty() || object.size() * kLeast > kLineLength || !is_flat(object)) return false;
+    const std::size_t before = size_;
+    for (const boost::json::key_value_pair& row : object) {
+      add(size_ == before ? "{" : ", ");
+      put_row(row, indent);
+    }
+    add("}");
+    const std::size_t line = text_.rfind('\n', before) + 1;  // 0 where there is none
+    if (size_ - line < kLineLength) return true;             // and a comma
+    size_ = before;
+    return false;
+  }
 
-void put_array(std::string& out, const boost::json::array& array, std::size_t indent) {
-  if (!is_flat(array)) {
-    put_lines(out, array, '[', ']', indent,
-              [&](const boost::json::value& item) { put(out, item, indent + 2); });
-    return;
-  }
-  out += '[';
-  for (const boost::json::value& item : array) {
-    if (&item != array.begin()) out += ", ";
-    put(out, item, indent);
-  }
-  out += ']';
-}
-
-/// A map of scalars on the present line, if it fits there; whether it did.
-bool put_on_line(std::string& out, const boost::json::object& object, std::size_t indent) {
-  constexpr std::size_t kLeast = 8;  // of a key, its quotes and separators and a value
-  if (object.empty() || object.size() * kLeast > kLineLength || !is_flat(object)) return false;
-  const std::size_t before = out.size();
-  for (const boost::json::key_value_pair& row : object) {
-    out += out.size() == before ? "{" : ", ";
-    put_string(out, row.key());
-    out += ": ";
-    put(out, row.value(), indent);
-  }
-  out += '}';
-  const std::size_t line = out.rfind('\n', before) + 1;  // 0 where there is none
-  if (out.size() - line < kLineLength) return true;      // and a comma
-  out.resize(before);
-  return false;
-}
-
-void put(std::string& out, const boost::json::value& value, std::size_t indent) {
-  if (const auto* object = value.if_object()) {
-    if (put_on_line(out, *object, indent)) return;
-    put_lines(out, *object, '{', '}', indent, [&](const boost::json::key_value_pair& row) {
-      put_string(out, row.key());
-      out += ": ";
-      put(out, row.value(), indent + 2);
-    });
-  } else if (const auto* array = value.if_array()) {
-    put_array(out, *array, indent);
-  } else if (const double* real = value.if_double()) {
-    if (!(*real - *real == 0)) throw internal_error("JSON has no number for NaN or infinity");
-    fmt::format_to(std::back_inserter(out), "{}", *real);
-  } else if (const auto* text = value.if_string()) {
-    put_string(out, *text);
-  } else if (const std::int64_t* integer = value.if_int64()) {
-    const fmt::format_int digits(*integer);
-    out.append(digits.data(), digits.size());
-  } else {
-    out += boost::json::serialize(value);
-  }
-}
+  std::string text_;  ///< `size_` of it, and room
+  std::size_t size_ = 0;
+};
 
 }  // namespace
 
 std::string json_text(const boost::json::value& value) {
-  std::string out;
-  put(out, value, 0);
-  out += '\n';
-  return out;
+  JsonWriter writer;
+  writer.put(value, 0);
+  writer.add("\n");
+  return writer.take();
 }
 
 std::string text_hash(const std::string& text) {

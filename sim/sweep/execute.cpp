@@ -16,6 +16,7 @@
 #include "run/network_runner.h"
 #include "run/output_check.h"
 #include "run/simulation.h"
+#include "sim/config/json_text.h"
 #include "sim/config/writer.h"
 #include "sim/evaluate/evaluate.h"
 #include "sim/output/progress.h"
@@ -33,24 +34,27 @@ namespace {
 // What a worker's exit code says, beside 0: the result is in the store.
 constexpr int kStoredFailure = 75, kNotStored = 74, kStaged = 73;
 
-std::string simulate(RunConfig config, const std::string& hash, Machines& machines,
-                     const std::shared_ptr<OutcomeStore>& outcomes) {
+boost::json::value simulate(RunConfig config, const std::string& hash, Machines& machines,
+                            const std::shared_ptr<OutcomeStore>& outcomes) {
   config.options.outcomes = outcomes;
   Machine& machine = machines.of(std::move(config));
   Result result = machine.run();
   require_verified(result);
   const RunConfig& run = machine.config();
   result.accuracy = evaluated(run);
-  return json_text(result_json(run, result, hashes_tensors(run) ? run_hash(run) : hash));
+  return result_json(run, result, hashes_tensors(run) ? run_hash(run) : hash);
 }
 
 /// A point in a worker: a result or a failure for the store.
-int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore& store,
-              Machines& machines, const std::shared_ptr<OutcomeStore>& outcomes) {
+JobAnswer run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore& store,
+                    Machines& machines, const std::shared_ptr<OutcomeStore>& outcomes) {
   if (store.has(point.hash)) return 0;  // another sweep was faster
+  JobAnswer answer = kStaged;
   std::string text, failure;
   try {
-    text = simulate(plan.config(point), point.hash, machines, outcomes);
+    const boost::json::value result = simulate(plan.config(point), point.hash, machines, outcomes);
+    text = json_text(result);
+    answer.text = json_text(flatten(result.get_object()));
   } catch (const std::bad_alloc&) {
     return kAgainAlone;  // the parent stores it, where it was alone
   } catch (const std::exception& e) {
@@ -66,7 +70,7 @@ int run_point(const SweepPlan& plan, const SweepPoint& point, const ResultStore&
     std::fprintf(stderr, "%s\n", e.what());
     return kNotStored;
   }
-  return kStaged;
+  return answer;
 }
 
 /// One line on a terminal: points done, failed, running, time left.
@@ -168,7 +172,7 @@ std::string death(const JobOutcome& outcome, const WorkerLimits& limits) {
 }  // namespace
 
 bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultStore& store,
-             PassingFailures& failures) {
+             PassingFailures& failures, NewMetrics& metrics) {
   std::vector<const SweepPoint*> asked, jobs;
   std::unordered_set<std::string> seen;
   for (std::size_t i = 0; i < plan.points.size(); ++i)
@@ -195,6 +199,8 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
     }
     if (outcome.end == JobEnd::kExited && outcome.code == kStaged) {
       staged.add(outcome);
+      if (std::optional<boost::json::object> told = parse_object(outcome.text))
+        metrics.emplace(hash, std::move(*told));
       return true;
     }
     const bool is_good = outcome.end == JobEnd::kExited && outcome.code == 0;
@@ -228,7 +234,7 @@ bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultSto
 }
 
 SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStore& store,
-                     const PassingFailures& failures) {
+                     const PassingFailures& failures, NewMetrics metrics) {
   SweepResults results;
   results.program = program_json();
   results.name = plan.sweep.name;
@@ -245,10 +251,15 @@ SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStor
     point.index = i;
     point.labels = plan.points[i].labels;
     point.hash = plan.points[i].hash;
+    if (auto known = metrics.extract(point.hash)) {
+      point.status = PointStatus::kDone;
+      point.metrics = std::move(known.mapped());
+    }
     results.points.push_back(std::move(point));
   }
   for_each_index(results.points.size(), [&](std::size_t i) {
     PointResult& point = results.points[i];
+    if (point.status == PointStatus::kDone) return;
     if (std::optional<StoredPoint> stored = store.find(point.hash, JsonLists::kEmptied)) {
       point.status = stored->failure.empty() ? PointStatus::kDone : PointStatus::kFailed;
       point.message = stored->failure;

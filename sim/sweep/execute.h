@@ -1,11 +1,13 @@
 // Runs the points of a plan that the store does not have yet.
 #pragma once
 
+#include <boost/json.hpp>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "sim/sweep/plan.h"
@@ -33,15 +35,18 @@ struct SweepOptions {
 /// Why points failed that may succeed when run again, and are therefore not in the store, by hash.
 using PassingFailures = std::map<std::string, std::string>;
 
+/// Metrics of points that ran just now and are in the store, by hash: as flatten() of what is there.
+using NewMetrics = std::unordered_map<std::string, boost::json::object>;
+
 /// Computes what is missing, one process per point. Failures that follow from a point itself are
 /// stored; a worker killed from outside is not. Throws an input Error if the store cannot be
 /// written; returns false if interrupted.
 bool execute(const SweepPlan& plan, const SweepOptions& options, const ResultStore& store,
-             PassingFailures& failures);
+             PassingFailures& failures, NewMetrics& metrics);
 
-/// What the store knows about the shard's points.
+/// What the store knows about the shard's points; those whose metrics are given are not read again.
 SweepResults collect(const SweepPlan& plan, const Shard& shard, const ResultStore& store,
-                     const PassingFailures& failures);
+                     const PassingFailures& failures, NewMetrics metrics);
 
 /// How long the rest of a sweep takes, told from the points that have run: by how much each took
 /// longer than was expected.

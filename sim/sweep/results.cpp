@@ -77,9 +77,16 @@ std::string cell_text(const json::value& value) {
 std::vector<std::string> metric_columns(const SweepResults& results) {
   std::vector<std::string> all;
   std::set<std::string> known;
+  const json::object* last = nullptr;
+  const auto same_key = [](const auto& a, const auto& b) { return a.key() == b.key(); };
   for (const PointResult& point : results.points) {
+    const json::object& metrics = point.metrics;
+    const bool has_same = last != nullptr && std::equal(last->begin(), last->end(), metrics.begin(),
+                                                        metrics.end(), same_key);
+    last = &metrics;
+    if (has_same) continue;
     std::string before;
-    for (const auto& row : point.metrics) {
+    for (const auto& row : metrics) {
       const std::string name(row.key());
       if (known.insert(name).second) {
         const auto at = std::find(all.begin(), all.end(), before);

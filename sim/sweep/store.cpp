@@ -32,16 +32,6 @@ void remove_stale_partials(const std::string& directory) {
       fs::remove(entry.path(), error);
 }
 
-/// A whole JSON object, or nothing. Its parts share one piece of memory, which goes as a whole.
-std::optional<boost::json::object> parse_object(const std::string& text, JsonLists lists) {
-  namespace json = boost::json;
-  boost::system::error_code error;
-  json::value value = parse_json(
-      text, error, json::make_shared_resource<json::monotonic_resource>(text.size()), lists);
-  if (error || !value.is_object()) return std::nullopt;
-  return std::move(value.as_object());
-}
-
 /// The object in a file that says itself that it is of this layout and for this hash.
 std::optional<boost::json::object> read_own(const std::string& path, const std::string& hash,
                                             JsonLists lists) {

@@ -33,7 +33,7 @@ constexpr std::size_t kMostJobs = 1000;
 
 struct Worker {
   pid_t pid = 0;
-  int channel = -1;                // to it: a job's number; from it: an Answer
+  int channel = -1;                // to it: a job's number; from it: a message
   std::FILE* words = nullptr;      // its standard error
   std::optional<std::size_t> job;  // that it runs
   SteadyClock::time_point start;   // of the job
@@ -42,10 +42,13 @@ struct Worker {
   bool is_leaving = false;         // gets no more
 };
 
-struct Answer {
+// What a worker says of a job: this, its last words and its text.
+struct MessageHead {
   int code = 0;
-  char words[kMostWords] = {};  // as many as the message has
+  std::uint32_t words = 0;
 };
+constexpr std::size_t kMostText = 64 << 10;  // a socket takes a message of three times that
+constexpr std::size_t kMostMessage = sizeof(MessageHead) + kMostWords + kMostText;
 
 /// SIGINT and SIGTERM arrive in a file while this lives; how they were taken comes back after it.
 class SignalFile {
@@ -91,7 +94,8 @@ std::string last_words(std::FILE* words) {
 
 class Pool {
  public:
-  Pool(std::size_t jobs, const WorkerLimits& limits, const std::function<int(std::size_t)>& work)
+  Pool(std::size_t jobs, const WorkerLimits& limits,
+       const std::function<JobAnswer(std::size_t)>& work)
       : jobs_(jobs), limits_(limits), work_(work), parent_(getpid()) {}
   ~Pool() {
     for (const Worker& worker : workers_) ::kill(worker.pid, SIGKILL);
@@ -196,14 +200,18 @@ class Pool {
 
   /// What a worker says, or how it ended; false if it is gone.
   bool hear(Worker& worker, std::vector<JobOutcome>& outcomes) {
-    Answer answer;
-    const ssize_t size = recv(worker.channel, &answer, sizeof answer, 0);
+    message_.resize(kMostMessage);
+    const ssize_t size = recv(worker.channel, message_.data(), message_.size(), 0);
     if (size < 0 && errno == EINTR) return true;
-    const bool has_answer = size >= static_cast<ssize_t>(sizeof answer.code);
+    const bool has_answer = size >= static_cast<ssize_t>(sizeof(MessageHead));
     JobOutcome end;
     if (has_answer) {
-      end.code = answer.code;
-      end.last_words.assign(answer.words, static_cast<std::size_t>(size) - sizeof answer.code);
+      MessageHead head;
+      std::memcpy(&head, message_.data(), sizeof head);
+      message_.resize(static_cast<std::size_t>(size));
+      end.code = head.code;
+      end.last_words = message_.substr(sizeof head, head.words);
+      end.text = message_.substr(sizeof head + head.words);
     } else {
       end.last_words = last_words(worker.words);
       const int status = end_of(worker);
@@ -251,9 +259,9 @@ class Pool {
     }
     std::size_t job = 0;
     while (recv(channel, &job, sizeof job, 0) == static_cast<ssize_t>(sizeof job)) {
-      Answer answer;
+      JobAnswer answer;
       try {
-        answer.code = work_(job);
+        answer = work_(job);
       } catch (const std::exception& e) {
         std::fprintf(stderr, "%s\n", e.what());
         std::fflush(stderr);
@@ -261,8 +269,13 @@ class Pool {
       }
       std::fflush(stderr);
       const std::string words = take_words(worker.words);
-      words.copy(answer.words, sizeof answer.words);
-      send(channel, &answer, sizeof answer.code + words.size(), MSG_NOSIGNAL);
+      if (answer.text.size() > kMostText) answer.text.clear();
+      const MessageHead head{answer.code, static_cast<std::uint32_t>(words.size())};
+      std::string message(sizeof head, '\0');
+      std::memcpy(message.data(), &head, sizeof head);
+      message += words;
+      message += answer.text;
+      send(channel, message.data(), message.size(), MSG_NOSIGNAL);
     }
     _exit(0);
   }
@@ -278,11 +291,12 @@ class Pool {
   std::size_t jobs_, next_ = 0;    // `next_`: that nobody was given yet
   std::deque<std::size_t> alone_;  // to run again, each as the first of a process
   const WorkerLimits& limits_;
-  const std::function<int(std::size_t)>& work_;
+  const std::function<JobAnswer(std::size_t)>& work_;
   const pid_t parent_;
   SignalFile signals_;
   std::vector<Worker> workers_;
   std::vector<pollfd> files_;  // that wait() looks at: signals, then one per worker
+  std::string message_;        // that hear() reads
 };
 
 }  // namespace
@@ -293,7 +307,7 @@ bool is_crash(int signal) {
 }
 
 bool run_forked(std::size_t jobs, const WorkerLimits& limits,
-                const std::function<int(std::size_t)>& work,
+                const std::function<JobAnswer(std::size_t)>& work,
                 const std::function<bool(const JobOutcome&)>& ended,
                 const std::function<void(std::size_t)>& tick) {
   constexpr std::chrono::milliseconds kTick{200};

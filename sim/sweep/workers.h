@@ -21,12 +21,20 @@ enum class JobEnd {
   kTimedOut,  ///< killed at the limit
 };
 
+/// What a job hands to the process that asked for it.
+struct JobAnswer {
+  JobAnswer(int returned = 0) : code(returned) {}  // NOLINT(google-explicit-constructor): of most
+  int code;
+  std::string text;  ///< not handed on where it is longer than a message
+};
+
 struct JobOutcome {
   std::size_t job = 0;
   JobEnd end = JobEnd::kExited;
   int code = 0;
   double seconds = 0;      ///< that it took
   std::string last_words;  ///< end of what it wrote to standard error
+  std::string text;        ///< of its answer
 };
 
 /// What a job returns that may have failed for what is left of the jobs before it: memory. Where
@@ -43,7 +51,7 @@ bool is_crash(int signal);
 /// the number of running jobs several times a second. Returns false if SIGINT or SIGTERM stopped
 /// it: the processes are then gone. Call it before the first thread or SystemC object.
 bool run_forked(std::size_t jobs, const WorkerLimits& limits,
-                const std::function<int(std::size_t)>& work,
+                const std::function<JobAnswer(std::size_t)>& work,
                 const std::function<bool(const JobOutcome&)>& ended,
                 const std::function<void(std::size_t)>& tick);
 

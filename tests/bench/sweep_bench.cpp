@@ -92,8 +92,9 @@ void sweep_into(const std::string& directory, const SweepPlan& all) {
   options.limits.workers = kWorkers;
   options.is_quiet = true;
   PassingFailures failures;
-  execute(all, options, store, failures);
-  write_results(collect(all, {}, store, failures), directory, {});
+  NewMetrics metrics;
+  execute(all, options, store, failures, metrics);
+  write_results(collect(all, {}, store, failures, std::move(metrics)), directory, {});
 }
 
 /// Milliseconds of a simulation, over all points; in processes, as SystemC elaborates once.

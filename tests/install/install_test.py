@@ -103,6 +103,7 @@ class Installed(unittest.TestCase):
         share = self.prefix / "share"
         for place, words in [("man/man1/sim.1", ["man"]), ("man/man1/bitjoule.1", ["man"]),
                              ("bash-completion/completions/bitjoule", ["completion", "bash"]),
+                             ("fish/vendor_completions.d/bitjoule.fish", ["completion", "fish"]),
                              ("zsh/site-functions/_sim", ["completion", "zsh"]),
                              ("bitjoule/schemas/run.schema.json", ["schema", "run"])]:
             text = (share / place).read_text(encoding="utf-8")

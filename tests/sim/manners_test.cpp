@@ -217,7 +217,7 @@ TEST_CASE("manners: too few words are told what is missing, in this program's wo
   CHECK(first_line("{sim} run quickstart.yaml -o") == "error: --output: expected DIR");
   CHECK(first_line("{sim} diff one") == "error: runs: expected 2 of RUN");
   CHECK(first_line("{sim} completion powershell") ==
-        "error: completion: expected one of bash, zsh, got \"powershell\"");
+        "error: completion: expected one of bash, fish, zsh, got \"powershell\"");
 }
 
 TEST_CASE("manners: a reader that leaves, as head does, is no error that is told") {
@@ -377,6 +377,8 @@ TEST_CASE("manners: completion in every shell") {
             "1))\n"
             "_bitjoule\nprintf \"%s$open\\n\" \"${{COMPREPLY[@]}}\"\n",
             line, line.size(), words);
+      } else if (row.name == "fish") {
+        script += fmt::format("complete -C '{}' | string replace -r '=$' '=+'\n", line);
       } else {
         script.insert(0, "compdef() { : }\n");
         script += fmt::format(
@@ -389,7 +391,10 @@ TEST_CASE("manners: completion in every shell") {
       write_file(dir, "typed", script);
       const Outcome outcome =
           shell("cd " + dir.at("") + " && PATH=\"$PWD/bin:$PATH\" HOME=$PWD " + row.name +
-                (row.name == "zsh" ? " -f" : "") + " typed < /dev/null");
+                (row.name == "zsh"    ? " -f"
+                 : row.name == "fish" ? " --no-config"
+                                      : "") +
+                " typed < /dev/null");
       CAPTURE(outcome.text);
       CHECK(outcome.code == 0);
       std::istringstream lines(outcome.text);
