@@ -99,6 +99,25 @@ LayerTensor LayerTensors::from_layer(const std::string& where, const TensorSourc
   return tensor;
 }
 
+namespace {
+
+/// Numbers that the network itself holds.
+LayerTensor given_values(const TensorSource& source, const NativeOrder& order) {
+  LayerTensor tensor;
+  tensor.origin = {source, source.integers ? "int32" : "fp32", false};
+  for (const double value : source.values) {
+    if (!(value >= INT32_MIN && value <= INT32_MAX) && source.integers)
+      throw input_error(fmt::format("values: {} is no integer of 32 bits", value));
+    tensor.values.push_back(static_cast<float>(value));
+    if (source.integers) tensor.codes.push_back(static_cast<std::int32_t>(value));
+  }
+  tensor.values = order.apply(tensor.values);
+  if (source.integers) tensor.codes = order.apply(tensor.codes);
+  return tensor;
+}
+
+}  // namespace
+
 LayerTensor LayerTensors::get(const NetworkLayer& layer, const std::string& role,
                               const std::vector<std::int64_t>& native, double deviation,
                               double mean) const {
@@ -108,6 +127,12 @@ LayerTensor LayerTensors::get(const NetworkLayer& layer, const std::string& role
   if (!source.input.empty()) return from_layer(where, source, native);
   if (source.from_file()) return from_file(where, source, native);
   const std::int64_t count = value_count(where, native);
+  if (!source.values.empty()) {
+    if (static_cast<std::int64_t>(source.values.size()) != count)
+      throw input_error(fmt::format("{}expected {} elements, got {} values", where, count,
+                                    source.values.size()));
+    return given_values(source, NativeOrder(source.layout, native));
+  }
   const std::int64_t k = native.empty() ? 1 : native.back();
   LayerTensor tensor;
   tensor.origin = {source, "", false};
@@ -119,13 +144,16 @@ LayerTensor LayerTensors::get(const NetworkLayer& layer, const std::string& role
 /// As many values as there are.
 LayerTensor LayerTensors::unshaped(const NetworkLayer& layer, const std::string& role) const {
   const TensorSource& source = layer.tensors.at(role);
+  if (!source.values.empty())
+    return given_values(source, NativeOrder(TensorLayout::kNative,
+                                            {static_cast<std::int64_t>(source.values.size())}));
   std::int64_t count = 0;
   if (!source.input.empty())
     count = static_cast<std::int64_t>(store_.get(source.input).values.size());
   else if (source.from_file())
     count = files_.get(source.file, source.tensor).elements();
   else
-    throw input_error(role + ": expected a file or a layer");
+    throw input_error(role + ": expected a file, values or a layer");
   TensorSource as_it_lies = source;
   as_it_lies.layout = TensorLayout::kNative;
   if (!source.input.empty()) return from_layer(role + ": ", as_it_lies, {count});

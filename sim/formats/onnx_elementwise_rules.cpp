@@ -62,7 +62,7 @@ std::uint64_t positive_whole(std::int64_t x) { return x < 0 ? 0 : bits(x); }
 std::uint64_t sign_whole(std::int64_t x) { return bits(x > 0 ? 1 : x < 0 ? -1 : 0); }
 std::uint64_t inverted(std::int64_t x) { return x == 0 ? 1 : 0; }
 
-enum class Binary { kAdd, kSub, kMul, kDiv, kMod, kPow, kMax, kMin, kAnd, kOr, kEqual, kLess };
+enum class Binary { kAdd, kSub, kMul, kDiv, kMod, kPow, kMax, kMin, kAnd, kOr, kXor, kEqual, kLess };
 
 /// Of C's `/` and `%`, which the machine may trap on.
 void check_divisor(const OnnxNode& node, std::int64_t a, std::int64_t b) {
@@ -106,6 +106,8 @@ std::uint64_t whole_result(const OnnxNode& node, Binary op, std::int64_t a, std:
       return a != 0 && b != 0 ? 1 : 0;
     case Binary::kOr:
       return a != 0 || b != 0 ? 1 : 0;
+    case Binary::kXor:
+      return (a != 0) != (b != 0) ? 1 : 0;
     case Binary::kEqual:
       return a == b ? 1 : 0;
     default:
@@ -275,6 +277,13 @@ Infos softmax(const OnnxOperands& in) {
   return {in.info(0)};
 }
 
+/// Of attention: along the last axis of at least two.
+Infos causal_softmax(const OnnxOperands& in) {
+  if (in.node.proto().domain() != kOwnDomain) in.node.fail("the operator is not known");
+  if (in.shape(0).size() < 2) in.node.fail("expected scores");
+  return {in.info(0)};
+}
+
 /// The slope broadcasts to the operand, never the other way.
 Infos prelu(const OnnxOperands& in) {
   if (onnx_broadcast(in.node, in.shape(0), in.shape(1)) != in.shape(0))
@@ -418,6 +427,7 @@ const std::vector<OnnxRule>& onnx_elementwise_rules() {
       {"Max", 1, kMany, 1, "", broadcast, fold_binary<B::kMax>},
       {"Min", 1, kMany, 1, "", broadcast, fold_binary<B::kMin>},
       {"Softmax", 1, 1, 1, "axis:i", softmax, fold_softmax},
+      {"CausalSoftmax", 1, 1, 1, "causal:i reach:i", causal_softmax, nullptr},
       {"ReduceMean", 1, 2, 1, kAxes, reduced, fold_mean},
       {"PRelu", 2, 2, 1, "", prelu, nullptr},
       {"Elu", 1, 1, 1, "alpha:f", onnx_same, nullptr},
@@ -438,6 +448,7 @@ const std::vector<OnnxRule>& onnx_elementwise_rules() {
       {"Mod", 2, 2, 1, "fmod:i", broadcast, fold_binary<B::kMod>},
       {"And", 2, 2, 1, "", broadcast, fold_binary<B::kAnd>},
       {"Or", 2, 2, 1, "", broadcast, fold_binary<B::kOr>},
+      {"Xor", 2, 2, 1, "", broadcast, fold_binary<B::kXor>},
       {"Equal", 2, 2, 1, "", comparison, fold_comparison<B::kEqual, false, false>},
       {"Less", 2, 2, 1, "", comparison, fold_comparison<B::kLess, false, false>},
       {"Greater", 2, 2, 1, "", comparison, fold_comparison<B::kLess, true, false>},

@@ -6,6 +6,9 @@
 #include <cmath>
 #include <map>
 
+#include "core/numeric/float_formats.h"
+#include "sim/formats/onnx_values.h"
+
 namespace bitjoule {
 namespace {
 
@@ -15,6 +18,31 @@ onnx::AttributeProto& new_attribute(onnx::NodeProto& node, const char* name,
   attribute.set_name(name);
   attribute.set_type(type);
   return attribute;
+}
+
+/// Elements in the field that onnx.proto has for their type.
+onnx::TensorProto tensor_with(int type, const std::vector<double>& values, const Shape& shape) {
+  using Proto = onnx::TensorProto;
+  Proto tensor;
+  tensor.set_data_type(type);
+  for (const std::int64_t size : shape) tensor.add_dims(size);
+  for (const double value : values) {
+    const auto narrow = static_cast<float>(value);
+    if (type == Proto::FLOAT)
+      tensor.add_float_data(narrow);
+    else if (type == Proto::DOUBLE)
+      tensor.add_double_data(value);
+    else if (type == Proto::FLOAT16 || type == Proto::BFLOAT16)
+      tensor.add_int32_data(
+          static_cast<std::int32_t>(encode_float(type == Proto::FLOAT16 ? kFp16 : kBf16, narrow)));
+    else if (type == Proto::INT64)
+      tensor.add_int64_data(static_cast<std::int64_t>(value));
+    else if (type == Proto::UINT32 || type == Proto::UINT64)
+      tensor.add_uint64_data(static_cast<std::uint64_t>(value));
+    else
+      tensor.add_int32_data(static_cast<std::int32_t>(value));
+  }
+  return tensor;
 }
 
 }  // namespace
@@ -68,11 +96,46 @@ std::string OnnxWriter::to_output(int output) {
   return node.output(output);
 }
 
-std::string OnnxWriter::number(const std::string& part, double value) {
+std::string OnnxWriter::constant(const std::string& part, onnx::TensorProto value, bool is_sized) {
   if (knows(part)) return name(part);
   add("Constant", {}, part);
-  with("value_float", value);
+  *new_attribute(nodes.back(), "value", onnx::AttributeProto::TENSOR).mutable_t() =
+      std::move(value);
+  if (is_sized) in_domain(kOwnDomain);
   return name(part);
+}
+
+std::string OnnxWriter::number(const std::string& part, double value) {
+  const int type = this->type(0);
+  const bool is_float = type == onnx::TensorProto::DOUBLE || type == onnx::TensorProto::FLOAT16 ||
+                        type == onnx::TensorProto::BFLOAT16;
+  return constant(part, tensor_with(is_float ? type : int{onnx::TensorProto::FLOAT}, {value}, {}),
+                  false);
+}
+
+std::string OnnxWriter::sized(const std::string& part, const Shape& values, bool narrow) {
+  return sized_of(narrow ? onnx::TensorProto::INT32 : onnx::TensorProto::INT64, part, values,
+                  {static_cast<std::int64_t>(values.size())});
+}
+
+std::string OnnxWriter::sized_of(int type, const std::string& part, const Shape& values,
+                                 const Shape& shape) {
+  return constant(part, tensor_with(type, {values.begin(), values.end()}, shape), true);
+}
+
+std::string OnnxWriter::sized_reals(const std::string& part, const std::vector<double>& values,
+                                    const Shape& shape) {
+  return constant(part, tensor_with(onnx::TensorProto::FLOAT, values, shape), true);
+}
+
+std::string OnnxWriter::scalar(const std::string& part, double value, int type) {
+  return constant(part, tensor_with(type == 0 ? int{onnx::TensorProto::FLOAT} : type, {value}, {}),
+                  true);
+}
+
+std::string OnnxWriter::reshaped(const std::string& x, const Shape& shape,
+                                 const std::string& part) {
+  return add("Reshape", {x, sized(part + "_shape", shape)}, part);
 }
 
 bool OnnxWriter::knows(const std::string& part) const {
@@ -89,8 +152,11 @@ std::string OnnxWriter::integers(const std::string& part, const Shape& values) {
 
 const std::vector<OnnxExpansion>& onnx_expansions() {
   static const std::vector<OnnxExpansion> kRows = [] {
-    std::vector<OnnxExpansion> all = onnx_norm_expansions();
-    for (const auto& rows : {onnx_product_expansions(), onnx_recurrent_expansions()})
+    std::vector<OnnxExpansion> all;
+    for (const auto& rows :
+         {onnx_attention_expansions(), onnx_logic_expansions(), onnx_norm_expansions(),
+          onnx_place_expansions(), onnx_product_expansions(), onnx_recurrent_expansions(),
+          onnx_volume_expansions()})
       all.insert(all.end(), rows.begin(), rows.end());
     return all;
   }();
@@ -105,18 +171,21 @@ const OnnxExpansion* find_onnx_expansion(const OnnxNode& node) {
   return nullptr;
 }
 
-std::deque<onnx::NodeProto> expanded_onnx(const onnx::NodeProto& proto, const std::string& file,
-                                          int opset, const OnnxWriter::Known& known) {
+void expand_onnx(onnx::NodeProto proto, const std::string& file, int opset,
+                 const OnnxWriter::Known& known,
+                 const std::function<void(onnx::NodeProto&&)>& visit) {
   const OnnxNode node(proto, file, opset);
   const OnnxExpansion* row = find_onnx_expansion(node);
-  if (row == nullptr) return {proto};
+  const auto is_constant = [&](const std::string& name) {
+    return name.empty() || known.is_constant(name);
+  };
+  const bool constants = std::all_of(proto.input().begin(), proto.input().end(), is_constant);
+  if (row == nullptr || is_computed(node, constants)) return visit(std::move(proto));
   OnnxWriter writer(node, known);
   row->expand(writer);
-  std::deque<onnx::NodeProto> all;
-  for (const onnx::NodeProto& part : writer.nodes)
-    for (onnx::NodeProto& one : expanded_onnx(part, file, opset, known))
-      all.push_back(std::move(one));
-  return all;
+  if (writer.nodes.empty()) return visit(std::move(proto));
+  for (onnx::NodeProto& part : writer.nodes)
+    expand_onnx(std::move(part), file, opset, known, visit);
 }
 
 }  // namespace bitjoule

@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ class OnnxWriter {
   struct Known {
     std::function<const Shape*(const std::string&)> shape;  ///< nullptr where it is not known
     std::function<bool(const std::string&)> is_zero;        ///< a constant of zeros alone
+    std::function<bool(const std::string&)> is_constant;
+    std::function<int(const std::string&)> type;  ///< TensorProto.DataType or 0
+    /// The elements of a constant of integers or bools; nothing where it is none.
+    std::function<std::optional<Shape>(const std::string&)> whole;
+    bool reads_constants = false;  ///< of constants alone; of data no sizes are known
   };
   OnnxWriter(const OnnxNode& of, Known known) : node(of), known_(std::move(known)) {}
 
@@ -27,6 +33,11 @@ class OnnxWriter {
   Shape shape(int operand) const;
   bool has(int operand) const { return !node.input(operand).empty(); }
   bool is_zero(int operand) const { return known_.is_zero(node.input(operand)); }
+  bool knows_shape(int operand) const { return known_.shape(node.input(operand)) != nullptr; }
+  int type(int operand) const { return known_.type(node.input(operand)); }
+  bool is_bool(int operand) const { return type(operand) == onnx::TensorProto::BOOL; }
+  std::optional<Shape> whole(int operand) const { return known_.whole(node.input(operand)); }
+  bool reads_constants() const { return known_.reads_constants; }
 
   /// Appends a node; its output is `part` of this one, or this one's output itself where `part` is
   /// empty. Returns the output's name.
@@ -40,34 +51,61 @@ class OnnxWriter {
   OnnxWriter& in_domain(const char* domain);
   /// Renames the output that was appended last.
   std::string to_output(int output);
-  /// Constants.
+  /// Constants that follow from the node and from other constants alone; the float has the type of
+  /// the first operand.
   std::string number(const std::string& part, double value);
   std::string integers(const std::string& part, const Shape& values);
+  /// Constants that follow from the sizes of data as well: one axis of int64 (or int32), or
+  /// elements of that type and shape.
+  std::string sized(const std::string& part, const Shape& values, bool narrow = false);
+  std::string sized_of(int type, const std::string& part, const Shape& values, const Shape& shape);
+  std::string sized_reals(const std::string& part, const std::vector<double>& values,
+                          const Shape& shape);
+  std::string scalar(const std::string& part, double value, int type);
+  /// The elements in another shape that follows from sizes of data.
+  std::string reshaped(const std::string& x, const Shape& shape, const std::string& part);
   std::string name(const std::string& part) const;
   bool knows(const std::string& part) const;  ///< it was appended already
 
   std::deque<onnx::NodeProto> nodes;
 
  private:
+  std::string constant(const std::string& part, onnx::TensorProto value, bool is_sized);
+
   Known known_;
 };
+
+/// [first, end).
+inline Shape counted(std::int64_t first, std::int64_t end) {
+  Shape all;
+  for (std::int64_t i = first; i < end; ++i) all.push_back(i);
+  return all;
+}
 
 struct OnnxExpansion {
   const char* domain;  ///< "" is ONNX's own
   const char* op_type;
+  /// Where it adds nothing, the node stays as it is.
   void (*expand)(OnnxWriter& writer);
 };
 
 /// The rows, by what they are of; together they are onnx_expansions().
+std::vector<OnnxExpansion> onnx_attention_expansions();
+std::vector<OnnxExpansion> onnx_logic_expansions();
 std::vector<OnnxExpansion> onnx_norm_expansions();
+std::vector<OnnxExpansion> onnx_place_expansions();
 std::vector<OnnxExpansion> onnx_product_expansions();
 std::vector<OnnxExpansion> onnx_recurrent_expansions();
+std::vector<OnnxExpansion> onnx_volume_expansions();
 const std::vector<OnnxExpansion>& onnx_expansions();
 /// nullptr for operators that are what they are.
 const OnnxExpansion* find_onnx_expansion(const OnnxNode& node);
 
-/// The node as others, until none of them can be expanded; the node itself where it cannot.
-std::deque<onnx::NodeProto> expanded_onnx(const onnx::NodeProto& proto, const std::string& file,
-                                          int opset, const OnnxWriter::Known& known);
+/// Visits the nodes that stand for this one, none of which can be expanded; each is visited before
+/// those behind it are expanded, which need its sizes. Of a node that is computed from constants
+/// alone, itself.
+void expand_onnx(onnx::NodeProto proto, const std::string& file, int opset,
+                 const OnnxWriter::Known& known,
+                 const std::function<void(onnx::NodeProto&&)>& visit);
 
 }  // namespace bitjoule

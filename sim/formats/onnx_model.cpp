@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "sim/formats/blob.h"
+#include "sim/formats/onnx_flatten.h"
 #include "sim/formats/onnx_node.h"
 
 namespace bitjoule {
@@ -102,6 +103,7 @@ onnx::ModelProto parse_onnx_model(const Blob& blob) {
   parse(blob, model, "model");
   if (!model.has_graph() || model.opset_import_size() == 0)
     throw input_error(fmt::format("{}: no ONNX model: graph or opset is missing", blob.name()));
+  flatten_onnx(model, blob.name());
   return model;
 }
 

@@ -9,7 +9,8 @@
 
 namespace bitjoule {
 
-/// Throws an input Error for anything that is no ONNX model with a graph.
+/// Its functions inlined and its nodes in order (onnx_flatten.h). Throws an input Error for anything
+/// that is no ONNX model with a graph.
 onnx::ModelProto parse_onnx_model(const Blob& blob);
 
 /// A tensor's data, also where it lies in a file of its own beside the model. Throws an input Error

@@ -234,6 +234,16 @@ Folded fold_bits(const OnnxOperands& in, const Infos& out) {
   return {tensor_of(node, out[0], y)};
 }
 
+/// Rows of [n, c] at indices [m] give way to those of [m, c].
+Infos scattered(const OnnxOperands& in) {
+  require_own(in.node);
+  const Shape &x = in.shape(0), &places = in.shape(1), &fresh = in.shape(2);
+  if (x.size() != 2 || places.size() != 1 || fresh != Shape{places[0], x[1]} ||
+      in.type(2) != in.type(0))
+    in.node.fail("its updates do not fit its indices and its data");
+  return {in.info(0)};
+}
+
 /// The upper or lower triangle of the last two axes; zeros elsewhere.
 Infos triangle(const OnnxOperands& in) {
   if (in.shape(0).size() < 2) in.node.fail("expected 2 axes or more");
@@ -316,6 +326,8 @@ const std::vector<OnnxRule>& onnx_source_rules() {
       {"CumSum", 2, 2, 1, "exclusive:i reverse:i", sums, fold_sums},
       // The weights of com.microsoft's MatMulNBits.
       {"DequantizeBits", 2, 3, 1, "K:i N:i bits:i block_size:i", bits, fold_bits},
+      // Of ScatterND and its kin.
+      {"ScatterRows", 3, 3, 1, "adds:i", scattered, nullptr},
       // Parts of a transposed convolution.
       {"SpreadImage", 1, 1, 1, "sizes:I starts:I steps:I", spread, nullptr},
       {"TurnKernel", 1, 1, 1, "group:i", turned, fold_turned},

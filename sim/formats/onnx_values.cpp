@@ -90,8 +90,9 @@ void OnnxValues::add_node(const onnx::NodeProto& proto) {
     if (node.output().empty()) node.fail("its output has no name");
     const onnx::AttributeProto* value = node.find("value");
     const bool plain = value != nullptr && proto.attribute_size() == 1;
-    return add_constant(node.output(),
-                        plain ? value->t() : own_.emplace_back(constant_tensor(node)));
+    add_constant(node.output(), plain ? value->t() : own_.emplace_back(constant_tensor(node)));
+    if (proto.domain() == kOwnDomain) entries_[node.output()].kind = Kind::kSized;
+    return;
   }
   const OnnxRule* rule = find_onnx_rule(node);
   if (rule == nullptr) node.fail("the operator is not known");
@@ -217,6 +218,30 @@ bool is_zero(const StoredTensor& tensor) {
                      [](std::uint8_t byte) { return byte == 0; });
 }
 
+OnnxWriter::Known known_of(const OnnxValues& values) {
+  OnnxWriter::Known known;
+  const auto is_constant = [&values](const std::string& name) {
+    return values.has(name) && values.kind(name) != OnnxValues::Kind::kData;
+  };
+  known.is_constant = is_constant;
+  known.shape = [&values](const std::string& name) {
+    return values.has(name) ? &values.info(name).shape : nullptr;
+  };
+  known.type = [&values](const std::string& name) {
+    return values.has(name) ? values.info(name).type : 0;
+  };
+  known.is_zero = [&values, is_constant](const std::string& name) {
+    return is_constant(name) && is_zero(values.value(name));
+  };
+  known.whole = [&values, is_constant](const std::string& name) -> std::optional<Shape> {
+    if (!is_constant(name)) return std::nullopt;
+    const StoredTensor tensor = values.value(name);
+    if (!is_integer_type(tensor.type->format)) return std::nullopt;
+    return to_integers(tensor);
+  };
+  return known;
+}
+
 std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
   const onnx::ModelProto model = parse_onnx_model(blob);
   const onnx::GraphProto& graph = model.graph();
@@ -239,28 +264,18 @@ std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::kInput) throw;
       }
-      if (node.op() == "Constant") names.insert(node.output());
+      if (node.op() == "Constant" && proto.domain() != kOwnDomain) names.insert(node.output());
       return;
     }
     read.insert(proto.input().begin(), proto.input().end());
   };
-  OnnxWriter::Known known;
-  known.shape = [&values](const std::string& name) {
-    return values.has(name) ? &values.info(name).shape : nullptr;
-  };
-  known.is_zero = [&values](const std::string& name) {
-    return values.has(name) && values.kind(name) != OnnxValues::Kind::kData &&
-           is_zero(values.value(name));
-  };
+  OnnxWriter::Known known = known_of(values);
+  known.reads_constants = true;
   std::deque<onnx::NodeProto> parts;  // which the values point at
   for (const onnx::NodeProto& proto : graph.node()) {
-    if (find_onnx_expansion(OnnxNode(proto, blob.name(), opset)) == nullptr) {
-      visit(proto);
-      continue;
-    }
     try {
-      for (onnx::NodeProto& part : expanded_onnx(proto, blob.name(), opset, known))
-        visit(parts.emplace_back(std::move(part)));
+      expand_onnx(proto, blob.name(), opset, known,
+                  [&](onnx::NodeProto&& part) { visit(parts.emplace_back(std::move(part))); });
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kInput) throw;
     }

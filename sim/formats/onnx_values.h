@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/formats/onnx_expand.h"
 #include "sim/formats/onnx_rules.h"
 
 namespace bitjoule {
@@ -67,6 +68,9 @@ class OnnxValues {
 /// Whether a constant's node is computed rather than executed: its operator has arithmetic for
 /// constants. `constants`: all its operands are.
 bool is_computed(const OnnxNode& node, bool constants);
+
+/// What expansions ask for; `values` must outlive it.
+OnnxWriter::Known known_of(const OnnxValues& values);
 
 /// What a Constant node holds where that is no `value`; throws an input Error for strings.
 onnx::TensorProto constant_tensor(const OnnxNode& node);

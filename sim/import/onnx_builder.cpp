@@ -128,12 +128,22 @@ std::string OnnxBuilder::plain(const std::string& name) {
 }
 
 std::string OnnxBuilder::in_any_order(const std::string& name) {
-  if (!is_data(name))
-    throw input_error(fmt::format(
-        "operand \"{}\" is a constant, of which this operator is not computed; fold constants "
-        "before the import (an exporter's constant folding, a simplifier)",
-        name));
+  if (!is_data(name)) load(name);
   return carry_out(name);
+}
+
+void OnnxBuilder::load(const std::string& name) {
+  const Shape* shape = graph_.shape(name);
+  if (shape == nullptr) throw input_error(fmt::format("the shape of \"{}\" is not known", name));
+  const TensorSource values = source(name);
+  OnnxValue value;
+  value.shape = *shape;
+  value.layer = name + ".stored";
+  VectorOp op;
+  op.kind = VectorKind::kReshape;
+  op.cols = volume_of(*shape);
+  add_step(value.layer, op, {kOperandInput}).tensors["operand"] = values;
+  values_[name] = std::move(value);
 }
 
 StoredTensor OnnxBuilder::constant(const OnnxNode& node, const std::string& name) const {
@@ -162,16 +172,36 @@ TensorSource OnnxBuilder::source(const std::string& name, TensorLayout layout) {
   if (is_data(name)) {
     source.input = plain(name);
   } else {
-    if (graph_.is_sized(name))
-      throw input_error(fmt::format(
-          "\"{}\" is computed from the sizes of inputs, and no file holds it; export the model "
-          "with fixed sizes and constants folded",
-          name));
+    if (graph_.is_sized(name)) return given(name, layout);
     source.file = graph_.file_of(name);
     if (source.file.empty()) {
       source.file = reference_;
       source.tensor = name;
     }
+  }
+  return source;
+}
+
+/// What follows from the sizes of inputs is in no file: the network holds it.
+TensorSource OnnxBuilder::given(const std::string& name, TensorLayout layout) const {
+  constexpr std::int64_t kMost = std::int64_t{1} << 20;
+  const StoredTensor tensor = graph_.value(name);
+  if (tensor.elements() > kMost)
+    throw input_error(fmt::format(
+        "\"{}\" is computed from the sizes of inputs and has more than {} elements; export the "
+        "model with fixed sizes and constants folded",
+        name, kMost));
+  TensorSource source;
+  source.layout = layout;
+  source.integers = is_integer_type(tensor.type->format);
+  if (source.integers) {
+    // What stands for "to the end" is beyond the machine's integers.
+    for (const std::int64_t value : to_integers(tensor))
+      source.values.push_back(
+          static_cast<double>(std::clamp<std::int64_t>(value, INT32_MIN, INT32_MAX)));
+  } else {
+    const std::vector<float> values = to_floats(tensor);
+    source.values.assign(values.begin(), values.end());
   }
   return source;
 }
@@ -208,13 +238,10 @@ NetworkLayer* OnnxBuilder::fusable(const std::string& name) {
 Network OnnxBuilder::take() {
   for (const auto& proto : graph_.proto().output()) {
     const std::string& name = proto.name();
-    if (graph_.is_constant(name))
-      throw input_error(fmt::format(
-          "{}: output \"{}\" is computed from constants or shapes alone: nothing for a machine",
-          graph_.file(), name));
     const Shape* shape = graph_.shape(name);
-    add_output(is_data(name) ? plain(name) : name, name, shape == nullptr ? Shape() : *shape,
-               type_of(name));
+    if (shape == nullptr || volume_of(*shape) == 0)
+      throw input_error(fmt::format("{}: output \"{}\" has no elements", graph_.file(), name));
+    add_output(plain(name), name, *shape, type_of(name));
   }
   return NetworkBuilder::take();
 }

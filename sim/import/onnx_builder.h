@@ -47,7 +47,7 @@ class OnnxBuilder : public NetworkBuilder {
   const Shape& shape(const OnnxNode& node, const std::string& name) const;
   std::string channels_last(const std::string& name);
   std::string plain(const std::string& name);
-  std::string in_any_order(const std::string& name);
+  std::string in_any_order(const std::string& name);  ///< a constant becomes a layer, too
   StoredTensor constant(const OnnxNode& node, const std::string& name) const;
   /// The integers of a constant operand (axes, pads, shapes).
   Shape integers(const OnnxNode& node, const std::string& name) const;
@@ -76,6 +76,8 @@ class OnnxBuilder : public NetworkBuilder {
   NetworkLayer* fusable(const std::string& name);
 
  private:
+  void load(const std::string& name);
+  TensorSource given(const std::string& name, TensorLayout layout) const;
   std::string type_of(const std::string& name) const;
   std::string carry_out(const std::string& name);
   std::string reordered(const std::string& name);

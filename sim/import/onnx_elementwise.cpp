@@ -93,6 +93,50 @@ void rename(OnnxBuilder& builder, const OnnxNode& node) {
   add_whole(builder, node, whole(builder, node, VectorKind::kReshape));
 }
 
+VectorOp affine(const VectorOp& whole, double alpha, double beta) {
+  VectorOp op = whole;
+  op.kind = VectorKind::kAffine;
+  op.alpha = alpha;
+  op.beta = beta;
+  return op;
+}
+
+/// Whether an element is not 0: 0 < |x|.
+void is_not_zero(OnnxBuilder& builder, const OnnxNode& node) {
+  VectorOp op = whole(builder, node, VectorKind::kAbs);
+  const std::string x = builder.plain(node.input(0));
+  const std::string size = builder.add_step(node.output() + ".magnitude", op, {x}).name;
+  const std::string zero = builder.add_step(node.output() + ".zero", affine(op, 0, 0), {size}).name;
+  op.kind = VectorKind::kLess;
+  op.shape = {op.cols};
+  op.operand_shapes = {op.shape, op.shape};
+  builder.add(node, op, {zero, size}, false);
+}
+
+/// Real values lose their fractions, which a step of scale 1 stores as integers.
+void to_integers(OnnxBuilder& builder, const OnnxNode& node) {
+  if (builder.graph().type(node.output()) == onnx::TensorProto::BOOL)
+    return is_not_zero(builder, node);
+  const std::string& name = node.output();
+  VectorOp op = whole(builder, node, VectorKind::kAbs);
+  const std::string x = builder.plain(node.input(0));
+  const std::string size = builder.add_step(name + ".magnitude", op, {x}).name;
+  op.kind = VectorKind::kFloor;
+  const std::string floor = builder.add_step(name + ".floor", op, {size}).name;
+  op.kind = VectorKind::kSign;
+  const std::string sign = builder.add_step(name + ".sign", op, {x}).name;
+  op.kind = VectorKind::kMul;
+  op.shape = {op.cols};
+  op.operand_shapes = {op.shape, op.shape};
+  const std::string towards_zero = builder.add_step(name + ".towards_zero", op, {floor, sign}).name;
+  VectorOp store;
+  store.kind = VectorKind::kQuantizeLinear;
+  store.cols = op.cols;
+  store.alpha = -0x1p31;
+  store.beta = 0x1p31 - 128;
+  builder.add(node, store, {towards_zero}, false);
+}
+
 /// Between floats, or between integers, nothing happens: the run's formats decide what is stored.
 void cast(OnnxBuilder& builder, const OnnxNode& node) {
   const auto is_integer = [&](const std::string& name) {
@@ -100,7 +144,10 @@ void cast(OnnxBuilder& builder, const OnnxNode& node) {
     return type != nullptr && is_integer_type(type->format);
   };
   const bool from = is_integer(node.input(0)), to = is_integer(node.output());
-  if (!from && to) node.fail("a cast of real values to integers is not supported");
+  if (!from && to) return to_integers(builder, node);
+  if (from && to && builder.graph().type(node.output()) == onnx::TensorProto::BOOL &&
+      builder.graph().type(node.input(0)) != onnx::TensorProto::BOOL)
+    return is_not_zero(builder, node);
   // Integers become real values: with a scale of 1.
   if (from && !to)
     add_whole(builder, node, whole(builder, node, VectorKind::kDequantizeLinear));
@@ -181,9 +228,11 @@ void broadcast(OnnxBuilder& builder, const OnnxNode& node) {
   };
   Operand sum = operand(0);
   for (int i = 1; i < node.inputs(); ++i) {
-    const Operand next = operand(i);
-    if (sum.stored && next.stored)
-      node.fail("both operands are constants; simplify the model first");
+    Operand next = operand(i);
+    if (sum.stored && next.stored) {
+      next.stored = false;
+      next.layer = builder.plain(next.name);
+    }
     op.operand_shapes = {sum.shape, next.shape};
     const bool last = i + 1 == node.inputs();
     NetworkLayer& layer = last ? builder.add(node, op, {sum.layer, next.layer}, channels_last)
@@ -210,7 +259,10 @@ void where(OnnxBuilder& builder, const OnnxNode& node) {
       inputs.push_back(builder.plain(name));
       continue;
     }
-    if (!stored.empty() && stored != name) node.fail("more than one operand is a constant");
+    if (!stored.empty() && stored != name) {
+      inputs.push_back(builder.plain(name));
+      continue;
+    }
     stored = name;
     inputs.emplace_back(kOperandInput);
   }
@@ -265,6 +317,15 @@ void softmax(OnnxBuilder& builder, const OnnxNode& node) {
   builder.add(node, op, {input}, false);
 }
 
+/// Of attention: row r of `causal` sees the columns up to its own, of those the last `reach`.
+void causal_softmax(OnnxBuilder& builder, const OnnxNode& node) {
+  VectorOp op;
+  op.kind = VectorKind::kSoftmax;
+  op.causal = node.integer("causal", 0);
+  op.reach = node.integer("reach", 0);
+  add_rows(builder, node, op, -1);
+}
+
 }  // namespace
 
 const std::vector<OnnxOperator>& onnx_elementwise_operators() {
@@ -293,6 +354,7 @@ const std::vector<OnnxOperator>& onnx_elementwise_operators() {
       {"Max", broadcast<K::kMax>},
       {"Min", broadcast<K::kMin>},
       {"Softmax", softmax},
+      {"CausalSoftmax", causal_softmax},
       {"Abs", unary<K::kAbs>},
       {"Ceil", unary<K::kCeil>},
       {"Cos", unary<K::kCos>},

@@ -219,23 +219,19 @@ void OnnxGraph::infer() {
   nodes.ExtractSubrange(0, nodes.size(), extracted.data());
   // Whoever throws below leaves nodes that nobody has taken.
   std::vector<std::unique_ptr<onnx::NodeProto>> stated(extracted.begin(), extracted.end());
-  OnnxWriter::Known known;
-  known.shape = [this](const std::string& name) { return shape(name); };
-  known.is_zero = [this](const std::string& name) {
-    return is_constant(name) && is_zero(values_.value(name));
-  };
+  const OnnxWriter::Known known = known_of(values_);
   for (std::unique_ptr<onnx::NodeProto>& one : stated) {
-    const OnnxNode node(*one, file_, opset_);
-    if (find_onnx_expansion(node) == nullptr || is_left_out(*one)) {
+    if (is_left_out(*one)) {
       nodes.AddAllocated(one.release());
       infer(*nodes.rbegin());
       continue;
     }
-    for (const onnx::NodeProto& part : expanded_onnx(*one, file_, opset_, known)) {
+    const auto add = [&](onnx::NodeProto&& part) {
       onnx::NodeProto& added = *nodes.Add();
-      added = part;
+      added = std::move(part);
       infer(added);
-    }
+    };
+    expand_onnx(std::move(*one), file_, opset_, known, add);
   }
   for (const onnx::NodeProto& node : nodes)
     if (node.output_size() == 0 || !is_constant(node.output(0)))

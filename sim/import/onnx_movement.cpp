@@ -56,7 +56,10 @@ void concat(OnnxBuilder& builder, const OnnxNode& node) {
       inputs.push_back(channels_last ? builder.channels_last(name) : builder.plain(name));
       continue;
     }
-    if (!stored.empty()) node.fail("more than one operand is a constant");
+    if (!stored.empty()) {
+      inputs.push_back(builder.plain(name));
+      continue;
+    }
     stored = name;
     inputs.emplace_back(kOperandInput);
   }
@@ -132,7 +135,6 @@ void look_up(OnnxBuilder& builder, const OnnxNode& node, const Shape& from, std:
     builder.add(node, op, {input}, false).tensors["table"] = rows;
     return;
   }
-  if (!builder.is_data(table)) node.fail("a stored table is supported on axis 0 only");
   Shape order = {static_cast<std::int64_t>(axis)};
   for (std::size_t i = 0; i < from.size(); ++i)
     if (i != axis) order.push_back(static_cast<std::int64_t>(i));
@@ -165,12 +167,12 @@ void gather(OnnxBuilder& builder, const OnnxNode& node) {
   const std::string& indices = node.input(1);
   const Shape from = builder.shape(node, table);
   const std::int64_t axis = node.settled_axis(node.integer("axis", 0), from.size());
-  if (builder.is_data(indices)) {
+  const bool stored = !builder.is_data(indices);
+  if (!stored || !builder.is_data(table) || volume_of(builder.shape(node, indices)) != 1) {
     look_up(builder, node, from, static_cast<std::size_t>(axis));
     return;
   }
   const Shape index = builder.integers(node, indices);
-  if (index.size() != 1) node.fail(fmt::format("expected one stored index, got {}", index.size()));
   const auto a = static_cast<std::size_t>(axis);
   Shape first(from.size(), 0), to = from;
   first[a] = index[0] < 0 ? index[0] + from[a] : index[0];
@@ -353,6 +355,22 @@ void spread(OnnxBuilder& builder, const OnnxNode& node) {
   builder.add(node, op, {input}, last);
 }
 
+/// Rows in the place of those that indices name, or added to them.
+void scatter(OnnxBuilder& builder, const OnnxNode& node) {
+  VectorOp op;
+  op.kind = VectorKind::kScatter;
+  op.shape = builder.shape(node, node.input(0));
+  op.rows = op.shape[0];
+  op.cols = op.shape[1];
+  if (node.integer("adds", 0) != 0) op.beta = 1;
+  std::vector<std::string> inputs;
+  for (int i = 0; i < 3; ++i) {
+    op.operand_shapes.push_back(builder.shape(node, node.input(i)));
+    inputs.push_back(builder.plain(node.input(i)));
+  }
+  builder.add(node, op, inputs, false);
+}
+
 }  // namespace
 
 const std::vector<OnnxOperator>& onnx_movement_operators() {
@@ -375,6 +393,7 @@ const std::vector<OnnxOperator>& onnx_movement_operators() {
       {"Upsample", resize},
       {"SpreadImage", spread},
       {"TurnKernel", turn},
+      {"ScatterRows", scatter},
   };
   return kRows;
 }

@@ -38,6 +38,9 @@ void describe(V& v, Layer& c) {
     if (c.stage.bias && std::holds_alternative<Matmul>(c.op))
       throw input_error("bias: a product of two activations has none");
     for (const auto* source : {&c.inputs, &c.weights, &c.bias})
+      if (*source && !(*source)->values.empty())
+        throw input_error("values: only layers of a network hold them");
+    for (const auto* source : {&c.inputs, &c.weights, &c.bias})
       if (*source && !(*source)->input.empty())
         throw input_error("input: only a network has other layers to take values from");
   });

@@ -38,11 +38,14 @@ void describe_source(V& v, TensorSource& c) {
   });
   v.field("file", c.file, ".npy, .safetensors, .gguf or .onnx, beside the file that names it",
           file_name());
+  v.field("values", c.values, "instead, in a network: the elements themselves");
   v.field("input", c.input, "instead: the input or layer of the network that provides it");
-  v.when(c.from_file() || !c.input.empty(), "file or input", [&] {
-    v.field("tensor", c.tensor, "its name, where the file has several");
-    v.field("layout", c.layout, "order of its elements");
-  });
+  v.when(!c.values.empty(), "values",
+         [&] { v.field("integers", c.integers, "the elements are integers, not reals"); });
+  v.when(c.from_file() || !c.input.empty(), "file or input",
+         [&] { v.field("tensor", c.tensor, "its name, where the file has several"); });
+  v.when(c.from_file() || !c.input.empty() || !c.values.empty(), "file, values or input",
+         [&] { v.field("layout", c.layout, "order of its elements"); });
 }
 
 template <class V>

@@ -333,6 +333,31 @@ std::vector<float> element_values(const VectorOp& op, const VectorOperands& o) {
   return y;
 }
 
+namespace {
+
+/// Later rows replace earlier ones of the same index; a negative one counts from behind.
+std::vector<float> scattered(const VectorOp& op, const VectorOperands& o) {
+  std::vector<float> y = o.inputs[0];
+  const std::int64_t rows = op.shape[0], cols = op.shape[1];
+  const bool adds = vector_beta(op) != 0;
+  for (std::size_t i = 0; i < o.inputs[1].size(); ++i) {
+    check_interrupt_after(cols);
+    auto row = static_cast<std::int64_t>(o.inputs[1][i]);
+    if (row < 0) row += rows;
+    if (row < 0 || row >= rows)
+      throw input_error("scatter: index " + std::to_string(row) + " is outside of 0.." +
+                        std::to_string(rows - 1));
+    for (std::int64_t c = 0; c < cols; ++c) {
+      const float update = o.inputs[2][i * at(cols) + at(c)];
+      float& place = y[at(row * cols + c)];
+      place = adds ? place + update : update;
+    }
+  }
+  return y;
+}
+
+}  // namespace
+
 std::vector<float> moved_values(const VectorOp& op, const VectorOperands& o) {
   if (op.kind == VectorKind::kEmbedding) {
     std::vector<float> y;
@@ -342,6 +367,7 @@ std::vector<float> moved_values(const VectorOp& op, const VectorOperands& o) {
   }
   if (op.kind == VectorKind::kConcat) return concat(op, o);
   if (op.kind == VectorKind::kDispatch) return dispatched_values(op, o);
+  if (op.kind == VectorKind::kScatter) return scattered(op, o);
   if (op.kind == VectorKind::kShiftIn) {
     std::vector<float> y(at(op.elements()));
     const std::int64_t n = op.shape.back();

@@ -70,7 +70,9 @@ void check_operands(const VectorOp& op, const VectorOperands& o) {
   if (op.kind == VectorKind::kRoute && op.routing->biased)
     require_size(op, "bias", o.bias.size(), op.cols);
   if (op.sinks) require_size(op, "sinks", o.sinks.size(), op.heads);
-  if (op.kind >= VectorKind::kConcat && op.kind != VectorKind::kReshape) check_movement(op);
+  if (op.kind >= VectorKind::kConcat && op.kind != VectorKind::kReshape &&
+      op.kind != VectorKind::kScatter)
+    check_movement(op);
   if (!o.axis_scales.empty()) check_axis(op, o);
   if (op.kind == VectorKind::kRope && !o.factors.empty())
     require_size(op, "factors", o.factors.size(), rotated_cols(op) / 2);

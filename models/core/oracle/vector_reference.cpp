@@ -617,6 +617,19 @@ Values moved(const VectorOp& op, const ReferenceOperands& o) {
     }
     return y;
   }
+  if (op.kind == VectorKind::kScatter) {
+    y = o.inputs[0];
+    const std::size_t n = at(op.shape[0]), m = o.inputs[1].size(), cols = y.size() / n;
+    for (std::size_t to = 0; to < n; ++to)
+      for (std::size_t i = 0; i < m; ++i) {
+        const auto index = static_cast<std::int64_t>(o.inputs[1][i]);
+        if (at(index < 0 ? index + op.shape[0] : index) != to) continue;
+        for (std::size_t c = 0; c < cols; ++c)
+          y[to * cols + c] =
+              o.inputs[2][i * cols + c] + (vector_beta(op) == 0 ? 0 : y[to * cols + c]);
+      }
+    return y;
+  }
   if (op.kind == VectorKind::kReshape || op.operand_shapes.empty()) return o.inputs[0];
   const Shape& from = op.operand_shapes[0];
   Shape index(op.shape.size(), 0), source(from.size());

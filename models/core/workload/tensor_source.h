@@ -1,7 +1,9 @@
 // Where the values of a tensor come from.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace bitjoule {
 
@@ -12,7 +14,7 @@ enum class TensorLayout { kNative, kTransposed, kChannelsFirst };
 inline const char* const kExpertPlace = "{expert}";
 
 /// A seeded generator, a tensor of a file (.npy, .safetensors, .gguf, .onnx; `tensor` is empty for
-/// .npy), or at run time an input or layer of the network.
+/// .npy), numbers that the network itself holds, or at run time an input or layer of it.
 struct TensorSource {
   enum class Generator { kNormal, kUniform, kOutliers };
   Generator generator = Generator::kNormal;
@@ -25,6 +27,9 @@ struct TensorSource {
   std::string tensor;
   std::string input;  ///< name of a network input or layer, where it is computed
   TensorLayout layout = TensorLayout::kNative;
+  /// Of a network's layer: the elements themselves.
+  std::vector<double> values;
+  bool integers = false;  ///< of `values`: integers, not reals
   /// At run time, of a mixture: at least 0, the expert whose tensor it is. Its number stands for
   /// kExpertPlace in the name of the tensor, or is an index of the tensor's first axis.
   std::int64_t expert = -1;

@@ -116,6 +116,16 @@ void check_reshaped(const VectorOp& op, const Refuse& refuse) {
     if (!(scale > 0) || !std::isfinite(scale)) refuse("resize.scales: expected positive numbers");
 }
 
+/// Rows of [n, c] by the indices of [m] and what takes their place, [m, c].
+template <class Refuse>
+void check_scattered(const VectorOp& op, const Refuse& refuse) {
+  if (op.kind != VectorKind::kScatter) return;
+  const auto& shapes = op.operand_shapes;
+  if (op.shape.size() != 2 || shapes.size() != 3 || shapes[0] != op.shape ||
+      shapes[1].size() != 1 || shapes[2] != std::vector<std::int64_t>{shapes[1][0], op.shape[1]})
+    refuse("operand_shapes: expected [n, c] as the output, [m] and [m, c]");
+}
+
 /// Places of the gates.
 template <class Refuse>
 void check_gates(const VectorOp& op, const Refuse& refuse) {
@@ -304,6 +314,7 @@ void check_vector_op(const VectorOp& op) {
       refuse("steps: expected positive numbers, or of a slice negative ones");
   check_routing(op, refuse);
   check_reshaped(op, refuse);
+  check_scattered(op, refuse);
   check_gates(op, refuse);
   const bool by_head = op.alibi != 0 || op.sinks;
   if (by_head && op.kind != VectorKind::kSoftmax) refuse("alibi and sinks: no use");

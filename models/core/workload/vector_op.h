@@ -94,6 +94,7 @@ enum class VectorKind {
   kExpand,
   kResizeNearest,
   kShiftIn,  ///< into a state: the oldest column leaves it
+  kScatter,  ///< rows into those that indices name
   kReshape,
   kTranspose,
   kDispatch,  ///< rows once for each expert chosen for them, expert by expert

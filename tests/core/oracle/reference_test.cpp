@@ -87,6 +87,10 @@ VectorOp example(K kind) {
     op.shape = {2, 3, 8};
     op.operand_shapes = {{2, 3, 8}, {2, 3, 1}};
   }
+  if (kind == K::kScatter) {
+    op.shape = {6, 8};
+    op.operand_shapes = {{6, 8}, {4}, {4, 8}};
+  }
   if (kind >= K::kMaxPool && kind <= K::kGlobalMaxPool) {
     PoolWindow w;
     w.batch = 2;
@@ -159,6 +163,10 @@ TEST_CASE("references: every vector operator is near its fp32 arithmetic") {
                               : -3.0f;
         for (const std::int64_t count : operand_elements(op))
           o.inputs.push_back(random_values(random, count, low, 3));
+      }
+      if (row.kind == K::kScatter) {
+        o.inputs[1] = {3, 0, -1, 3};
+        op.beta = other ? 1 : 0;
       }
       o.sinks = random_values(random, op.heads, -1, 1);
       if (row.kind == K::kRoute && other) o.bias = random_values(random, op.cols, -1, 1);

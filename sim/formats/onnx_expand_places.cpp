@@ -1,0 +1,309 @@
+// Elements by their places: the largest ones, those that indices name, and around the borders.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "sim/formats/onnx_expand.h"
+
+namespace bitjoule {
+namespace {
+
+using Names = std::vector<std::string>;
+using P = onnx::TensorProto;
+
+std::int64_t product(const Shape& shape, std::size_t first, std::size_t end) {
+  return volume_of(Shape(shape.begin() + static_cast<std::ptrdiff_t>(first),
+                         shape.begin() + static_cast<std::ptrdiff_t>(end)));
+}
+std::size_t axis_of(const OnnxWriter& w, std::int64_t otherwise, std::size_t rank) {
+  return static_cast<std::size_t>(w.node.settled_axis(w.node.integer("axis", otherwise), rank));
+}
+
+// The largest, one after the other: a machine without a sorter.
+
+void top_k(OnnxWriter& w) {
+  constexpr std::int64_t kMost = 256;
+  const Shape x = w.shape(0);
+  if (x.empty()) return;
+  const std::size_t axis = axis_of(w, -1, x.size());
+  std::int64_t count = w.node.integer("k", 0);
+  if (w.has(1)) {
+    const std::optional<Shape> k = w.whole(1);
+    if (!k || k->size() != 1) w.node.fail("k must be a constant");
+    count = k->front();
+  }
+  if (count < 1 || count > x[axis] || count > kMost)
+    w.node.fail(fmt::format("the {} largest of {}: expected 1..{}", count, x[axis], kMost));
+  const bool smallest = w.node.integer("largest", 1) == 0;
+  const auto at = static_cast<std::int64_t>(axis);
+  std::string left = w.node.input(0);
+  if (smallest) left = w.add("Neg", {left}, "negated");
+  Shape along(x.size(), 1);
+  along[axis] = x[axis];
+  const std::string places = w.sized_of(P::INT64, "places", counted(0, x[axis]), along);
+  const std::string least = w.scalar("least", -3e38, w.type(0));
+  Names values, indices;
+  for (std::int64_t i = 0; i < count; ++i) {
+    indices.push_back(w.add("ArgMax", {left}, fmt::format("{}.index", i)));
+    w.with("axis", at).with("keepdims", std::int64_t{1});
+    values.push_back(w.add("ReduceMax", {left}, fmt::format("{}.value", i)));
+    w.with("axes", Shape{at}).with("keepdims", std::int64_t{1});
+    if (i + 1 == count) break;
+    const std::string taken = w.add("Equal", {places, indices.back()}, fmt::format("{}.taken", i));
+    left = w.add("Where", {taken, least, left}, fmt::format("{}.left", i));
+  }
+  const auto yield = [&](int output, const Names& parts, bool negates) {
+    if (w.node.output(output).empty()) return;
+    const std::string part = output == 0 ? "values" : "indices";
+    const std::string all = w.add("Concat", parts, part);
+    w.with("axis", at);
+    if (negates) w.add("Neg", {all}, part + "_negated");
+    w.to_output(output);
+  };
+  yield(0, values, smallest);
+  yield(1, indices, false);
+}
+
+/// Of the first largest element a one, zeros elsewhere. Until opset 13 all axes from `axis` on are
+/// one.
+void hardmax(OnnxWriter& w) {
+  const Shape x = w.shape(0);
+  if (x.empty()) return;
+  const bool one_axis = w.node.opset() >= 13;
+  std::size_t axis = axis_of(w, one_axis ? -1 : 1, x.size());
+  std::string rows = w.node.input(0);
+  Shape shape = x;
+  if (!one_axis) {
+    shape = {product(x, 0, axis), product(x, axis, x.size())};
+    axis = 1;
+    rows = w.reshaped(rows, shape, "rows");
+  }
+  Shape along(shape.size(), 1);
+  along[axis] = shape[axis];
+  const std::string best = w.add("ArgMax", {rows}, "best");
+  w.with("axis", static_cast<std::int64_t>(axis)).with("keepdims", std::int64_t{1});
+  const std::string places = w.sized_of(P::INT64, "places", counted(0, shape[axis]), along);
+  const std::string is_best = w.add("Equal", {places, best}, "is_best");
+  const std::string ones = w.add("Cast", {is_best}, "ones");
+  w.with("to", std::int64_t{w.type(0)});
+  w.add("Reshape", {ones, w.sized("output_shape", x)});
+}
+
+void one_hot(OnnxWriter& w) {
+  const Shape x = w.shape(0);
+  const std::optional<Shape> depth = w.whole(1);
+  if (!w.knows_shape(0)) return;
+  if (!depth || depth->size() != 1) w.node.fail("depth must be a constant");
+  const std::int64_t n = depth->front();
+  const auto axis =
+      static_cast<std::size_t>(w.node.settled_axis(w.node.integer("axis", -1), x.size() + 1));
+  Shape along(x.size() + 1, 1);
+  along[axis] = n;
+  const auto at = static_cast<std::int64_t>(axis);
+  const std::string wide =
+      w.add("Unsqueeze", {w.node.input(0), w.sized("wide_axes", {at})}, "wide");
+  const std::string zero = w.scalar("zero", 0, w.type(0)), size = w.scalar("size", n, w.type(0));
+  const std::string behind = w.add("Add", {wide, size}, "from_behind");
+  const std::string below = w.add("Less", {wide, zero}, "is_negative");
+  const std::string index = w.add("Where", {below, behind, wide}, "index");
+  const std::string hit =
+      w.add("Equal", {w.sized_of(w.type(0), "places", counted(0, n), along), index}, "hit");
+  const auto value = [&](std::int64_t i, const char* part) {
+    std::string name = w.add("Slice", {w.node.input(2)}, part);
+    w.with("starts", Shape{i}).with("ends", Shape{i + 1}).with("axes", Shape{0});
+    return name;
+  };
+  w.add("Where", {hit, value(1, "on"), value(0, "off")});
+}
+
+// Elements by indices. A place in rows of a flat table is the sum of index * stride.
+
+/// The index from the front where it counts from behind.
+std::string settled(OnnxWriter& w, const std::string& index, std::int64_t size, int type,
+                    const std::string& part) {
+  const std::string behind =
+      w.add("Add", {index, w.scalar(part + "_size", static_cast<double>(size), type)},
+            part + "_from_behind");
+  const std::string below =
+      w.add("Less", {index, w.scalar(part + "_zero", 0, type)}, part + "_is_negative");
+  return w.add("Where", {below, behind, index}, part + "_settled");
+}
+
+/// Flat places of indices[..] along `axis` of a tensor of `sizes`.
+std::string flat_places(OnnxWriter& w, const Shape& sizes, std::size_t axis) {
+  const Shape shape = w.shape(1);
+  const int type = w.type(1);
+  if (shape.size() != sizes.size()) w.node.fail("indices: expected as many axes as the data have");
+  const std::int64_t stride = product(sizes, axis + 1, sizes.size());
+  Shape bases;
+  for (std::int64_t i = 0; i < volume_of(shape); ++i) {
+    std::int64_t rest = i, base = 0, own = 1;
+    for (std::size_t d = shape.size(); d-- > 0; rest /= shape[d]) {
+      if (d != axis) base += rest % shape[d] * own;
+      own *= sizes[d];
+    }
+    bases.push_back(base);
+  }
+  std::string place = settled(w, w.node.input(1), sizes[axis], type, "index");
+  place = w.add("Mul", {place, w.scalar("stride", static_cast<double>(stride), type)}, "strided");
+  return w.add("Add", {place, w.sized_of(type, "bases", bases, shape)}, "places");
+}
+
+void gather_elements(OnnxWriter& w) {
+  const Shape x = w.shape(0);
+  if (x.empty() || w.shape(1).empty()) return;
+  const std::string places = flat_places(w, x, axis_of(w, 0, x.size()));
+  w.add("Gather", {w.reshaped(w.node.input(0), {volume_of(x)}, "flat"), places});
+}
+
+/// Rows of [n, c] replaced, or added to, at indices; back to the data's shape.
+void scatter_rows(OnnxWriter& w, const std::string& places, const Shape& rows, std::int64_t count) {
+  const std::string mode = w.node.text("reduction", "none");
+  if (mode != "none" && mode != "add")
+    w.node.fail(fmt::format("reduction \"{}\" is not supported", mode));
+  const std::string flat = w.reshaped(w.node.input(0), rows, "flat");
+  const std::string fresh = w.reshaped(w.node.input(2), {count, rows[1]}, "updates");
+  const std::string y =
+      w.add("ScatterRows", {flat, w.reshaped(places, {count}, "flat_places"), fresh}, "scattered");
+  w.with("adds", std::int64_t{mode == "add" ? 1 : 0}).in_domain(kOwnDomain);
+  w.add("Reshape", {y, w.sized("output_shape", w.shape(0))});
+}
+
+void scatter_elements(OnnxWriter& w) {
+  const Shape x = w.shape(0), indices = w.shape(1);
+  if (x.empty() || indices.empty()) return;
+  scatter_rows(w, flat_places(w, x, axis_of(w, 0, x.size())), {volume_of(x), 1},
+               volume_of(indices));
+}
+
+/// Places of rows that tuples along the last axis of the indices name, from axis `batch` on.
+std::string tuple_places(OnnxWriter& w, const Shape& x, const Shape& indices, std::size_t batch) {
+  const auto length = static_cast<std::size_t>(indices.back());
+  if (length < 1 || batch + length > x.size())
+    w.node.fail(fmt::format("indices name {} axes, the data have {}", length, x.size()));
+  const int type = w.type(1);
+  const auto last = static_cast<std::int64_t>(indices.size()) - 1;
+  std::string sum;
+  for (std::size_t i = 0; i < length; ++i) {
+    const auto at = static_cast<std::int64_t>(i);
+    const std::string part = fmt::format("axis{}", i);
+    std::string index = w.add("Slice",
+                              {w.node.input(1), w.sized(part + "_from", {at}),
+                               w.sized(part + "_to", {at + 1}), w.sized(part + "_axis", {last})},
+                              part);
+    index = settled(w, index, x[batch + i], type, part);
+    const auto stride = static_cast<double>(product(x, batch + i + 1, batch + length));
+    index = w.add("Mul", {index, w.scalar(part + "_stride", stride, type)}, part + "_strided");
+    sum = sum.empty() ? index : w.add("Add", {sum, index}, part + "_sum");
+  }
+  if (batch == 0) return sum;
+  const std::int64_t rows = product(x, batch, batch + length);
+  Shape bases, wide(indices.size(), 1);
+  for (std::size_t i = 0; i < batch; ++i) wide[i] = indices[i];
+  for (std::int64_t i = 0; i < product(x, 0, batch); ++i) bases.push_back(i * rows);
+  return w.add("Add", {sum, w.sized_of(type, "bases", bases, wide)}, "places");
+}
+
+void gather_nd(OnnxWriter& w) {
+  const Shape x = w.shape(0), indices = w.shape(1);
+  if (x.empty() || indices.empty()) return;
+  const auto batch =
+      static_cast<std::size_t>(std::max<std::int64_t>(0, w.node.integer("batch_dims", 0)));
+  const std::string places = tuple_places(w, x, indices, batch);
+  const std::size_t named = batch + static_cast<std::size_t>(indices.back());
+  const Shape rows = {product(x, 0, named), product(x, named, x.size())};
+  const std::string found =
+      w.add("Gather", {w.reshaped(w.node.input(0), rows, "flat"), places}, "rows");
+  Shape out(indices.begin(), indices.end() - 1);
+  out.insert(out.end(), x.begin() + static_cast<std::ptrdiff_t>(named), x.end());
+  w.add("Reshape", {found, w.sized("output_shape", out)});
+}
+
+void scatter_nd(OnnxWriter& w) {
+  const Shape x = w.shape(0), indices = w.shape(1);
+  if (x.empty() || indices.empty()) return;
+  const std::string places = tuple_places(w, x, indices, 0);
+  const auto named = static_cast<std::size_t>(indices.back());
+  scatter_rows(w, places, {product(x, 0, named), product(x, named, x.size())},
+               volume_of(indices) / indices.back());
+}
+
+// Borders.
+
+/// The element of `size` that stands at a place before or behind them.
+std::int64_t border(const std::string& mode, std::int64_t place, std::int64_t size) {
+  if (mode == "edge") return std::clamp<std::int64_t>(place, 0, size - 1);
+  if (mode == "wrap") return (place % size + size) % size;
+  const std::int64_t period = std::max<std::int64_t>(1, 2 * (size - 1));
+  const std::int64_t turned = (place % period + period) % period;
+  return turned < size ? turned : period - turned;
+}
+
+/// Elements of the operand around it, and negative pads, which cut; zeros and constants stay pads.
+void pad(OnnxWriter& w) {
+  const Shape x = w.shape(0);
+  const std::string mode = w.node.text("mode", "constant");
+  std::optional<Shape> pads = w.node.integers(w.node.has("paddings") ? "paddings" : "pads");
+  if (w.has(1)) pads = w.whole(1);
+  std::optional<Shape> axes = counted(0, static_cast<std::int64_t>(x.size()));
+  if (w.has(3)) axes = w.whole(3);
+  if (x.empty() || !pads || !axes || pads->size() != 2 * axes->size()) return;
+  const bool cuts = std::any_of(pads->begin(), pads->end(), [](std::int64_t p) { return p < 0; });
+  if (mode == "constant" && !cuts) return;
+  if (mode != "constant" && mode != "edge" && mode != "wrap" && mode != "reflect")
+    w.node.fail(fmt::format("mode \"{}\" is unknown", mode));
+  std::string y = w.node.input(0);
+  Shape rest(2 * axes->size(), 0);
+  for (std::size_t i = 0; i < axes->size(); ++i) {
+    const auto axis = static_cast<std::size_t>(w.node.settled_axis((*axes)[i], x.size()));
+    const std::int64_t before = (*pads)[i], after = (*pads)[axes->size() + i], size = x[axis];
+    const auto at = static_cast<std::int64_t>(axis);
+    constexpr std::int64_t kMost = std::int64_t{1} << 20;
+    if (before == 0 && after == 0) continue;
+    if (size + before + after < 1 || before > kMost || after > kMost)
+      w.node.fail(fmt::format("pads {} and {} of {}", before, after, size));
+    if (mode == "constant") {
+      if (before < 0 || after < 0) {
+        y = w.add("Slice", {y}, fmt::format("axis{}", axis));
+        w.with("starts", Shape{std::max<std::int64_t>(0, -before)})
+            .with("ends", Shape{size + std::min<std::int64_t>(0, after)})
+            .with("axes", Shape{at});
+      }
+      rest[i] = std::max<std::int64_t>(0, before);
+      rest[axes->size() + i] = std::max<std::int64_t>(0, after);
+      continue;
+    }
+    Shape places;
+    for (std::int64_t p = -before; p < size + after; ++p) places.push_back(border(mode, p, size));
+    y = w.add("Gather", {y, w.sized(fmt::format("places{}", axis), places)},
+              fmt::format("axis{}", axis));
+    w.with("axis", at);
+  }
+  if (mode != "constant" ||
+      std::all_of(rest.begin(), rest.end(), [](std::int64_t p) { return p == 0; })) {
+    w.add("Identity", {y});
+    return;
+  }
+  Names inputs = {y, w.sized("pads", rest), w.node.input(2), w.node.input(3)};
+  while (inputs.back().empty()) inputs.pop_back();
+  w.add("Pad", inputs);
+  if (w.node.has("value")) w.with("value", w.node.real("value", 0));
+}
+
+}  // namespace
+
+std::vector<OnnxExpansion> onnx_place_expansions() {
+  return {
+      {"", "GatherElements", gather_elements},
+      {"", "GatherND", gather_nd},
+      {"", "Hardmax", hardmax},
+      {"", "OneHot", one_hot},
+      {"", "Pad", pad},
+      {"", "ScatterElements", scatter_elements},
+      {"", "ScatterND", scatter_nd},
+      {"", "TopK", top_k},
+  };
+}
+
+}  // namespace bitjoule
