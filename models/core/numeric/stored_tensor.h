@@ -50,7 +50,7 @@ struct StoredTensor {
   Blob blob;
   const std::uint8_t* data = nullptr;
   std::uint64_t bytes = 0;
-  std::shared_ptr<const PackedValues> packed;  ///< in the place of `data`
+  std::shared_ptr<const PackedValues> packed = nullptr;  ///< in the place of `data`
 
   std::int64_t elements() const;
 };
