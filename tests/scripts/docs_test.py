@@ -38,6 +38,7 @@ LEFT_OUT = {
     "build/release/sim/sim run configs/runs/resnet50.yaml --network my-model": "yours",
     "build/release/sim/sim run configs/runs/llama2-7b-decode.yaml --network my-model": "yours",
     "build/release/sim/sim evaluate configs/runs/llama2-7b-decode.yaml --network my-model": "yours",
+    "sim completion fish": "fish; the manners test",
     "sbatch": "Slurm; scripts.report_test runs the script without it",
     "sim merge parts": "needs the Slurm tasks' results",
     "mpirun": "the MPI tests",
