@@ -18,6 +18,7 @@ Costs costs_of(const LayerResult& r, std::int64_t times) {
   costs.time_s = r.time_s * n;
   costs.energy_pj = r.energy.total.value * n;
   costs.array_macs = r.time_s * n * r.peak_macs_per_s;
+  if (!r.op.empty()) costs.vector_s = costs.time_s;
   costs.peak_macs_per_s = r.peak_macs_per_s;
   costs.peak_bytes_per_s = r.peak_bytes_per_s;
   costs.moved_bytes = r.moved_bytes() * times;

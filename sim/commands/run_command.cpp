@@ -131,8 +131,9 @@ Timeline timeline_of(const LayerResult& result, Trace trace) {
 /// Adds the timeline to the files, and says what it leaves out.
 void add_timeline(const std::string& file, const Timeline& timeline, const RunConfig& run,
                   OutputFiles& files) {
-  const TimelineFile made =
-      timeline_file(timeline, Clock::from_frequency(run.accelerator.clock), "bitjoule " + run.name);
+  const TimelineFile made = timeline_file(
+      timeline, Clock::from_frequency(run.accelerator.clock),
+      "bitjoule " + (run.phases.empty() ? run.name : run.phases.front().network.name));
   print_done("timeline: " + made.detail + "\n");
   files.add(file, made.text);
 }

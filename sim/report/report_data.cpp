@@ -93,11 +93,14 @@ std::string total_text(const PointResult& row, const StackRow& stack) {
   return sum > 0 ? "in part; the total is not known" : "";
 }
 
-/// Rows whose energies are in one unit; all of them for what is no energy.
+/// Rows with a result whose energies are in one unit; all of these for what is no energy.
 std::vector<char> rows_in(const ReportRows& rows, const EnergyUnit* unit) {
   std::vector<char> is_in;
   for (const PointResult* row : rows.rows)
-    is_in.push_back(unit == nullptr || energies_of(row->metrics) == *unit ? 1 : 0);
+    is_in.push_back(row->status == PointStatus::kDone &&
+                            (unit == nullptr || energies_of(row->metrics) == *unit)
+                        ? 1
+                        : 0);
   return is_in;
 }
 

@@ -41,6 +41,11 @@ std::string heading_of(const std::string& metric) {
   static const std::vector<std::string> kUnits = {"_bytes_per_s", "_macs_per_s", "_pj", "_bytes",
                                                   "_db",          "_s",          "_hz"};
   std::string text = metric;
+  for (const char* const of : {"tokens", "images"})  // rates of what has no unit
+    if (const std::string rate = std::string(of) + "_per_s";
+        text.size() > rate.size() &&
+        text.compare(text.size() - rate.size(), rate.size(), rate) == 0)
+      text += "econd";
   for (const std::string& unit : kUnits)
     if (text.size() > unit.size() &&
         text.compare(text.size() - unit.size(), unit.size(), unit) == 0) {

@@ -82,7 +82,8 @@ std::string prices_table(const json::object& result) {
          {text("type"), {}},
          {metric_text("energy.prices[].count", number("count")), number("count")},
          cost(fmt::format("{:.4g} {}", number("unit_pj"), enum_name(unit)), "unit_pj"),
-         cost(metric_text("energy.prices[].energy_pj", number("energy_pj"), unit), "energy_pj"),
+         cost(with_micro(metric_text("energy.prices[].energy_pj", number("energy_pj"), unit)),
+              "energy_pj"),
          {text("price"), {}},
          {text("why"), {}}});
   }
@@ -217,8 +218,10 @@ std::string layers_table(const std::vector<PointResult>& layers) {
 std::string run_report(const std::string& file) {
   const json::object result = load_result(file);
   PointResult run;
-  run.labels = {std::string(result.at("name").as_string())};
   run.metrics = flatten(result);
+  // A network that took the place of the run file's own is what was run.
+  const std::string network = metric_cell(run, "network.name").text;
+  run.labels = {network.empty() ? std::string(result.at("name").as_string()) : network};
   const std::vector<PointResult> layers = layers_of(result);
   std::vector<const PointResult*> all;
   for (const PointResult& layer : layers) all.push_back(&layer);

@@ -203,6 +203,26 @@ void draw_levels(Events& events, const Timeline::Layer& layer, Cycles from) {
                      fmt::format("\"bytes\":{}", level));
 }
 
+const char* power_name(const Timeline::Layer& layer) {
+  return layer.result.energy.unit == PriceUnit::kMac ? "power, TMAC/s" : "power, W";
+}
+
+/// The means of a layer, where it is not shown in detail.
+void draw_means(Events& events, const Timeline::Layer& layer, Cycles from) {
+  std::int64_t read = 0, written = 0;
+  const DramStats& dram = layer.result.outcome.dram;
+  for (const std::int64_t bytes : dram.timeline.read_bytes()) read += bytes;
+  for (const std::int64_t bytes : dram.timeline.write_bytes()) written += bytes;
+  const double s = layer.result.time_s;
+  if (!(s > 0)) return;
+  events.counter(
+      "DRAM bandwidth, GB/s", events.at(from),
+      fmt::format("\"read\":{:.4g},\"write\":{:.4g}", static_cast<double>(read) / s * 1e-9,
+                  static_cast<double>(written) / s * 1e-9));
+  events.counter(power_name(layer), events.at(from),
+                 fmt::format("\"mean\":{:.4g}", layer.result.energy.total.value / s * 1e-12));
+}
+
 /// Bytes per second and watts over the layer, at most kSamples of each.
 void draw_rates(Events& events, const Timeline::Layer& layer, Cycles from) {
   const DramStats& dram = layer.result.outcome.dram;
@@ -221,14 +241,23 @@ void draw_rates(Events& events, const Timeline::Layer& layer, Cycles from) {
                    fmt::format("\"read\":{:.4g},\"write\":{:.4g}", static_cast<double>(in) * rate,
                                static_cast<double>(out) * rate));
   }
-  const PowerTimeline power = power_of(layer.result);
+  PowerTimeline power = power_of(layer.result);
+  // The last bin ends with the layer. What a few clocks got in one piece is no peak.
+  if (const std::size_t n = power.watts.size(); n > 1) {
+    const double rest = layer.result.time_s - static_cast<double>(n - 1) * power.bin_s;
+    if (rest < power.bin_s / 2) {
+      const double last = std::max(rest, 0.0);
+      power.watts[n - 2] =
+          (power.watts[n - 2] * power.bin_s + power.watts[n - 1] * last) / (power.bin_s + last);
+      power.watts.pop_back();
+    }
+  }
   const std::size_t step = power.watts.size() / static_cast<std::size_t>(kSamples) + 1;
   for (std::size_t i = 0; i < power.watts.size(); i += step) {
     const std::size_t end = std::min(i + step, power.watts.size());
     double sum = 0;
     for (std::size_t j = i; j < end; ++j) sum += power.watts[j];
-    events.counter(layer.result.energy.unit == PriceUnit::kMac ? "power, TMAC/s" : "power, W",
-                   start + static_cast<double>(i) * power.bin_s * 1e6,
+    events.counter(power_name(layer), start + static_cast<double>(i) * power.bin_s * 1e6,
                    fmt::format("\"mean\":{:.4g}", sum / static_cast<double>(end - i)));
   }
 }
@@ -267,8 +296,15 @@ TimelineFile timeline_file(const Timeline& timeline, const Clock& clock, const s
       draw_rates(events, layer, from);
       draw_end(events, layer, from + one);
     }
+    if (!is_new) draw_means(events, layer, from);
+    if (is_new && step.repeat > 1) draw_means(events, layer, from + one);
     if (!is_new || step.repeat > 1) ++repeated;
     from = from + all;
+  }
+  if (!timeline.steps.empty()) {
+    events.counter("DRAM bandwidth, GB/s", events.at(from), "\"read\":0,\"write\":0");
+    events.counter(power_name(*timeline.layers[timeline.steps.back().layer]), events.at(from),
+                   "\"mean\":0");
   }
   std::string detail =
       fmt::format("{} layer{}, {} of them distinct and in detail once", timeline.steps.size(),

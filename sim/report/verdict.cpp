@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include "sim/output/text.h"
 #include "sim/report/chart_table.h"
@@ -18,22 +19,31 @@ namespace {
 /// More combinations than these are summed up in the headline alone.
 constexpr std::size_t kMostLines = 8;
 
-/// The largest of the metrics prefix + name, and its share of them all; empty where all are zero.
+/// The component that a part of the energy belongs to: "dram_read_burst" is of the DRAM.
+std::string component_of(const std::string& part) {
+  for (const char* const component : {"dram", "array"})
+    if (part.rfind(std::string(component) + "_", 0) == 0) return component;
+  return part;
+}
+
+/// The largest of the metrics prefix + name, those of one component summed where they are energies,
+/// and its share of them all; empty where all are zero.
 std::optional<std::pair<std::string, double>> largest_share(const PointResult& point,
                                                             const std::string& prefix) {
-  std::string name;
-  double most = 0, sum = 0;
+  std::map<std::string, double> sizes;
+  double sum = 0;
   for (const auto& row : point.metrics) {
     const std::string key(row.key());
     if (key.rfind(prefix, 0) != 0 || !row.value().is_number()) continue;
     const auto size = row.value().to_number<double>();
+    const std::string name = key.substr(prefix.size());
     sum += size;
-    if (size <= most) continue;
-    most = size;
-    name = key.substr(prefix.size());
+    sizes[prefix == "stalls." ? name : component_of(name)] += size;
   }
-  if (name.empty()) return std::nullopt;
-  return std::make_pair(name, most / sum);
+  const auto largest = std::max_element(
+      sizes.begin(), sizes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (largest == sizes.end() || !(largest->second > 0)) return std::nullopt;
+  return std::make_pair(largest->first, largest->second / sum);
 }
 
 /// "98 %": whole where that is enough.
@@ -53,6 +63,7 @@ struct Duel {
   const PointResult* other = nullptr;  ///< the baseline, or the worst
   std::string group;                   ///< the labels that both have
   bool is_baseline = true;
+  const PointResult* spoiled = nullptr;  ///< takes less than the best, with an error too large
 
   double gain(const std::string& metric) const {
     return *metric_of(*other, metric) / *metric_of(*best, metric);
@@ -63,6 +74,22 @@ bool counts(const SweepResults& results, const PointResult& point, const std::st
   const std::optional<double> value = whole_metric_of(point, metric);
   return point.status == PointStatus::kDone && value && *value > 0 &&
          broken_constraints(results, point).empty();
+}
+
+/// Why nobody would use a point's output; empty where nothing speaks against it.
+std::string spoiled_text(const PointResult& point, const PointResult& base) {
+  const auto perplexity = metric_of(point, "accuracy.perplexity"),
+             before = metric_of(base, "accuracy.perplexity");
+  if (perplexity && before && *perplexity > 2 * *before) return "more than twice the perplexity";
+  if (metric_of(point, "error.sqnr_db").value_or(0) < 0) return "more error than signal";
+  return "";
+}
+
+/// Takes a point into account, as the best or, with an error too large, as what would be.
+void consider(const PointResult& point, const std::string& metric, Duel& duel) {
+  const PointResult*& place =
+      spoiled_text(point, *duel.other).empty() || &point == duel.other ? duel.best : duel.spoiled;
+  if (place == nullptr || *metric_of(point, metric) < *metric_of(*place, metric)) place = &point;
 }
 
 bool is_compared(const SweepResults& results, std::size_t column) {
@@ -94,9 +121,8 @@ std::vector<Duel> against_baseline(const SweepResults& results, const std::strin
         !is_comparable(metric, *base, point))
       continue;
     const auto [place, is_new] = places.insert({base, duels.size()});
-    if (is_new) duels.push_back({&point, base, labels_of(results, point, false), true});
-    Duel& duel = duels[place->second];
-    if (*metric_of(point, metric) < *metric_of(*duel.best, metric)) duel.best = &point;
+    if (is_new) duels.push_back({base, base, labels_of(results, point, false), true, nullptr});
+    consider(point, metric, duels[place->second]);
   }
   return duels;
 }
@@ -114,7 +140,7 @@ std::vector<Duel> least_and_most(const SweepResults& results, const std::string&
     if (at == keys.size()) {
       keys.push_back(key);
       const std::string name = key.first.substr(0, key.first.find(':'));
-      duels.push_back({&point, &point, name, false});
+      duels.push_back({&point, &point, name, false, nullptr});
     }
     Duel& duel = duels[at];
     if (*metric_of(point, metric) < *metric_of(*duel.best, metric)) duel.best = &point;
@@ -123,24 +149,26 @@ std::vector<Duel> least_and_most(const SweepResults& results, const std::string&
   return duels;
 }
 
-/// "perplexity 5.61 against 5.58": what it costs in error; empty where nothing was computed.
-std::string error_text(const Duel& duel) {
-  const struct {
-    const char *metric, *name;
-  } kErrors[] = {{"accuracy.perplexity", "perplexity"},
-                 {"accuracy.correct.top1", "right predictions"},
-                 {"error.sqnr_db", "SQNR of the output"}};
-  for (const auto& error : kErrors) {
-    const std::string own = metric_cell(*duel.best, error.metric).text;
-    const std::string other = metric_cell(*duel.other, error.metric).text;
-    if (!own.empty() && own != "null" && !other.empty() && other != "null")
-      return fmt::format(
-          "{} {}{} against {}", error.name, own,
-          metric_of(*duel.best, "error.sqnr_db").value_or(0) < 0 ? ", more error than signal," : "",
-          other);
-  }
+const struct {
+  const char *metric, *name;
+} kErrors[] = {{"accuracy.perplexity", "perplexity"},
+               {"accuracy.correct.top1", "right predictions"},
+               {"error.sqnr_db", "SQNR of the output"}};
+
+std::string error_cell(const PointResult& point, const char* metric) {
+  std::string text = metric_cell(point, metric).text;
+  return text == "null" ? "" : text;
+}
+
+/// "SQNR of the output 37.1 dB"; empty where nothing was computed.
+std::string error_of(const PointResult& point) {
+  for (const auto& error : kErrors)
+    if (const std::string own = error_cell(point, error.metric); !own.empty())
+      return fmt::format("{} {}", error.name, own);
   return "";
 }
+
+std::string error_text(const Duel& duel) { return error_against(*duel.best, *duel.other); }
 
 /// How bad an error of error_text() is: more is worse; empty where there is none.
 std::optional<double> badness(const PointResult& point) {
@@ -156,7 +184,7 @@ const char* quantity_of(const std::string& metric) {
   return metric == "energy.total_pj" ? "energy" : "time";
 }
 
-/// "6.40 times less energy", "as much energy" (to half a hundredth).
+/// "6.40 times less energy", "as much energy" (to half a hundredth); empty where it is unknown.
 std::string less_text(const Duel& duel, const char* metric, const char* name) {
   const std::optional<double> best = metric_of(*duel.best, metric),
                               other = metric_of(*duel.other, metric);
@@ -172,18 +200,33 @@ std::string name_of(const SweepResults& results, const Duel& duel, const PointRe
   return duel.is_baseline ? labels_of(results, point, true) : point_label(point);
 }
 
-/// " Next: B, 1.05 times more energy.": the second of those that the baseline is compared with.
+/// " Next: B, 1.05 times more energy (SQNR of the output 37.1 dB).": the second of those that the
+/// baseline is compared with, itself among them.
 std::string next_text(const SweepResults& results, const Duel& duel, const std::string& metric) {
   const PointResult* next = nullptr;
   for (const PointResult& point : results.points)
     if (duel.is_baseline && &point != duel.best && &point != duel.other &&
         counts(results, point, metric) && baseline_of(results, point) == duel.other &&
-        is_comparable(metric, *duel.best, point) &&
+        is_comparable(metric, *duel.best, point) && spoiled_text(point, *duel.other).empty() &&
         (next == nullptr || *metric_of(point, metric) < *metric_of(*next, metric)))
       next = &point;
   if (next == nullptr) return "";
-  return fmt::format(" Next: {}, {}.", name_of(results, duel, *next),
-                     less_text({next, duel.best, "", true}, metric.c_str(), quantity_of(metric)));
+  const std::string error = error_of(*next);
+  return fmt::format(
+      " Next: {}, {}{}.", name_of(results, duel, *next),
+      less_text({next, duel.best, "", true, nullptr}, metric.c_str(), quantity_of(metric)),
+      error.empty() ? "" : " (" + error + ")");
+}
+
+/// " Less yet: int2, 1.48 times less energy, with more error than signal."
+std::string spoiled_text(const SweepResults& results, const Duel& duel, const std::string& metric) {
+  if (duel.spoiled == nullptr ||
+      *metric_of(*duel.spoiled, metric) >= *metric_of(*duel.best, metric))
+    return "";
+  return fmt::format(
+      " Less yet: {}, {}, with {}.", name_of(results, duel, *duel.spoiled),
+      less_text({duel.spoiled, duel.best, "", true, nullptr}, metric.c_str(), quantity_of(metric)),
+      spoiled_text(*duel.spoiled, *duel.other));
 }
 
 /// `says_error`: also that no error is known.
@@ -192,18 +235,30 @@ std::string line_of(const SweepResults& results, const Duel& duel, const std::st
   const std::string group = duel.group.empty() ? "" : duel.group + ": ";
   const std::string best = name_of(results, duel, *duel.best);
   if (duel.best == duel.other)
-    return fmt::format("{}{} is not beaten; {}.", group, best, why_text(*duel.best));
-  std::string out = fmt::format("{}{} takes {}", group, best,
-                                less_text(duel, metric.c_str(), quantity_of(metric)));
-  const std::string time = metric == "time_s" ? "" : less_text(duel, "time_s", "time"),
-                    read = less_text(duel, "dram.read_bytes", "from DRAM"),
-                    error = error_text(duel);
-  if (!time.empty()) out += fmt::format("{}{}", read.empty() ? " and " : ", ", time);
-  if (!read.empty()) out += " and reads " + read;
-  out += " than " + name_of(results, duel, *duel.other);
+    return fmt::format("{}nothing takes less {} than {}; {}.{}{}", group, quantity_of(metric), best,
+                       why_text(*duel.best), next_text(results, duel, metric),
+                       spoiled_text(results, duel, metric));
+  std::vector<std::string> parts, equal;
+  for (const auto& [name, verb, of] : {std::tuple{metric.c_str(), "", quantity_of(metric)},
+                                       std::tuple{metric == "time_s" ? "" : "time_s", "", "time"},
+                                       std::tuple{"dram.read_bytes", "reads ", "from DRAM"}}) {
+    const std::string text = less_text(duel, name, of);
+    if (text.rfind("as much", 0) == 0)
+      equal.push_back(verb + text);
+    else if (!text.empty())
+      parts.push_back(verb + text);
+  }
+  const std::string other = name_of(results, duel, *duel.other), error = error_text(duel);
+  std::string out = fmt::format("{}{} takes ", group, best);
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    out += (i == 0 ? "" : i + 1 < parts.size() ? ", " : " and ") + parts[i];
+  if (!parts.empty()) out += " than " + other;
+  for (std::size_t i = 0; i < equal.size(); ++i)
+    out += (i > 0 || !parts.empty() ? " and " : "") + equal[i];
+  if (!equal.empty()) out += " as " + (parts.empty() ? other : std::string("it"));
   if (!error.empty() || says_error) out += "; " + (error.empty() ? kNoError : error);
-  return fmt::format("{}. Of what remains {}.{}", out, why_text(*duel.best),
-                     next_text(results, duel, metric));
+  return fmt::format("{}. Of what remains {}.{}{}", out, why_text(*duel.best),
+                     next_text(results, duel, metric), spoiled_text(results, duel, metric));
 }
 
 /// "int4 in 3 of 4": who is best how often, the most frequent first.
@@ -256,12 +311,53 @@ std::string headline_of(const SweepResults& results, const std::vector<Duel>& du
   if (!duels[0].is_baseline)
     return fmt::format("The least {} is {} than the most, for each of {} workloads{}.",
                        quantity_of(metric), range, duels.size(), error);
-  return fmt::format("Least {}: {}. It is {} than with {}{}.", quantity_of(metric),
-                     winners_text(results, duels), range, labels_of(results, *duels[0].other, true),
-                     error);
+  const std::string base = labels_of(results, *duels[0].other, true);
+  const std::string against =
+      !(most->gain(metric) > 1) ? fmt::format("Nothing takes less than {}", base)
+      : least->gain(metric) > 1 ? fmt::format("It is {} than with {}", range, base)
+                                : fmt::format("It is up to {} than with {}", high, base);
+  return fmt::format("Least {}: {}. {}{}.", quantity_of(metric), winners_text(results, duels),
+                     against, error);
+}
+
+/// " 4 of 6 points have no result: layer.gemm.n: ..."; empty where all have one.
+std::string failed_text(const SweepResults& results) {
+  const PointResult* first = nullptr;
+  std::size_t failed = 0;
+  for (const PointResult& point : results.points) {
+    if (point.status == PointStatus::kDone) continue;
+    ++failed;
+    if (first == nullptr) first = &point;
+  }
+  if (failed == 0) return "";
+  return fmt::format("{} of {} points {} no result{}", failed, results.points.size(),
+                     failed == 1 ? "has" : "have",
+                     first->message.empty() ? "." : ": " + first->message);
+}
+
+/// What of the points is in no answer.
+std::vector<std::string> left_out(const SweepResults& results) {
+  std::vector<std::string> lines;
+  if (const std::string failed = failed_text(results); !failed.empty()) lines.push_back(failed);
+  const auto broken =
+      std::count_if(results.points.begin(), results.points.end(), [&](const PointResult& point) {
+        return point.status == PointStatus::kDone && !broken_constraints(results, point).empty();
+      });
+  if (broken > 0)
+    lines.push_back(fmt::format("{} of {} points break a constraint and are not counted.", broken,
+                                results.points.size()));
+  return lines;
 }
 
 }  // namespace
+
+std::string error_against(const PointResult& point, const PointResult& other) {
+  for (const auto& error : kErrors) {
+    const std::string own = error_cell(point, error.metric), its = error_cell(other, error.metric);
+    if (!own.empty() && !its.empty()) return fmt::format("{} {} against {}", error.name, own, its);
+  }
+  return "";
+}
 
 std::string why_text(const PointResult& point) {
   std::string text;
@@ -279,11 +375,15 @@ Verdict sweep_verdict(const SweepResults& results) {
     if (duels.empty()) duels = least_and_most(results, metric);
     if (duels.empty()) continue;
     Verdict verdict{headline_of(results, duels, metric), {}, duels[0].best};
-    if (duels.size() > 1 && duels.size() <= kMostLines)
-      for (const Duel& duel : duels) verdict.lines.push_back(line_of(results, duel, metric, false));
+    for (std::size_t i = 0; duels.size() > 1 && i < std::min(duels.size(), kMostLines); ++i)
+      verdict.lines.push_back(line_of(results, duels[i], metric, false));
+    if (duels.size() > kMostLines)
+      verdict.lines.push_back(
+          fmt::format("And {} more, in the tables below.", duels.size() - kMostLines));
+    for (std::string& line : left_out(results)) verdict.lines.push_back(std::move(line));
     return verdict;
   }
-  return {"No point of this sweep has an energy or a time.", {}, nullptr};
+  return {"No point of this sweep has an energy or a time.", left_out(results), nullptr};
 }
 
 std::string run_verdict(const PointResult& run, const std::string& machine) {

@@ -18,9 +18,13 @@ struct Verdict {
 /// a run's energy and time go.
 std::string why_text(const PointResult& point);
 
+/// "perplexity 5.61 against 5.58": what a point loses in error; empty where nothing was computed.
+std::string error_against(const PointResult& point, const PointResult& other);
+
 /// Of a sweep: which point takes least energy (time, where no two energies compare) against its
 /// baseline, or, without one, against the one that takes most; for each workload or combination of
-/// the other columns, and what the saving costs in error.
+/// the other columns, and what the saving costs in error. What has more error than signal, or more
+/// than twice the baseline's perplexity, is told, but is no answer.
 Verdict sweep_verdict(const SweepResults& results);
 
 /// Of a run: time, energy, where they go, and the error of its output. `machine` may be empty.

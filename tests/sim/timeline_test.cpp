@@ -185,6 +185,35 @@ TEST_CASE("timeline: of a network each distinct layer in detail once, and a boun
   CHECK(t.read.detail.find("distinct and in detail once") != std::string::npos);
 }
 
+TEST_CASE(
+    "timeline: what repeats has its mean in the counters, and a layer's last clocks no peak") {
+  const Traced t = traced(
+      "name: net\naccelerator: edge-16x16.yaml\nvalues: off\n"
+      "network: {layers: [{name: a, repeat: 9, gemm: {m: 64, n: 256, k: 256}}, "
+      "{name: b, gemm: {m: 1, n: 64, k: 512}}, {name: c, gemm: {m: 64, n: 256, k: 256}}]}\n"
+      "precision: {weights: int8, activations: int8, mac: int8}\n");
+  const auto integral = [&](const char* counter, const char* value) {
+    const auto& samples = t.read.counters.at(counter);
+    double sum = 0;  // in microseconds
+    for (std::size_t i = 0; i + 1 < samples.size(); ++i)
+      sum += samples[i].second.at(value).to_number<double>() *
+             (samples[i + 1].first - samples[i].first);
+    return sum;
+  };
+  double read = 0, energy = 0, seconds = 0, highest = 0;
+  for (const LayerResult& layer : t.result.layers()) {
+    const auto times = static_cast<double>(layer.repeat);
+    read += static_cast<double>(layer.outcome.traffic.total().read_bytes) * times;
+    energy += layer.energy.total.value * times;
+    seconds += layer.time_s * times;
+  }
+  CHECK(integral("DRAM bandwidth, GB/s", "read") * 1e3 == doctest::Approx(read).epsilon(0.02));
+  CHECK(integral("power, W", "mean") * 1e6 == doctest::Approx(energy).epsilon(0.02));
+  for (const auto& [at, values] : t.read.counters.at("power, W"))
+    highest = std::max(highest, values.at("mean").to_number<double>());
+  CHECK(highest < 4 * energy * 1e-12 / seconds);
+}
+
 TEST_CASE("timeline: of layers that overlap, weights come once, some while the layer before runs") {
   // A memory of a burst a cycle is idle while 64 rows are computed: the next weights come then.
   const Traced t = traced(

@@ -50,7 +50,8 @@ TEST_CASE("verdict: against the baseline, with what it costs, why, and what come
   CHECK(verdict.headline ==
         "int4 takes 4.00 times less energy and 2.00 times less time than fp32; SQNR of the output "
         "20.0 dB against 140.0 dB. Of what remains DRAM is 75 % of the energy, and in 90 % of the "
-        "time the array waits for data from DRAM. Next: int8, 1.10 times more energy.");
+        "time the array waits for data from DRAM. Next: int8, 1.10 times more energy (SQNR of the "
+        "output 40.0 dB).");
   CHECK(verdict.lines.empty());
   CHECK(verdict.best == &results.points[2]);
 }
@@ -65,9 +66,14 @@ TEST_CASE("verdict: several cases have a sentence each, many are counted") {
   SweepResults many = sweep({"format", "layer"}, points);
   many.baseline["format"] = {"fp32"};
   CHECK(sweep_verdict(many).headline ==
-        "Least energy: int8 in 8 of 9 cases, fp32 in 1 of 9. It is equal to 8.00 times less than "
+        "Least energy: int8 in 8 of 9 cases, fp32 in 1 of 9. It is up to 8.00 times less than "
         "with fp32; the error of the output was not computed.");
-  CHECK(sweep_verdict(many).lines.empty());
+  REQUIRE(sweep_verdict(many).lines.size() == 9);
+  CHECK(sweep_verdict(many).lines[0].rfind("layer0: nothing takes less energy than fp32; DRAM is",
+                                           0) == 0);
+  CHECK(sweep_verdict(many).lines[0].find("Next: int8, 1.12 times more energy.") !=
+        std::string::npos);
+  CHECK(sweep_verdict(many).lines[8] == "And 1 more, in the tables below.");
   SweepResults two = sweep({"format", "layer"}, {points.begin() + 2, points.begin() + 6});
   two.baseline["format"] = {"fp32"};
   CHECK(sweep_verdict(two).headline ==
@@ -80,7 +86,7 @@ TEST_CASE("verdict: several cases have a sentence each, many are counted") {
 TEST_CASE("verdict: without a baseline the least stands against the most") {
   const SweepResults results = sweep({"rows"}, {point({"8"}, 6e9, 1e-3), point({"16"}, 2e9, 1e-3)});
   CHECK(sweep_verdict(results).headline.rfind(
-            "16 takes 3.00 times less energy and as much time than 8; the error", 0) == 0);
+            "16 takes 3.00 times less energy than 8 and as much time as it; the error", 0) == 0);
 }
 
 TEST_CASE("verdict: energies of two units are not compared, and nothing is no answer") {
@@ -99,6 +105,50 @@ TEST_CASE("verdict: constraints are kept") {
   results.baseline["format"] = {"fp32"};
   results.constraints = {"time_s <= 0.002"};
   CHECK(sweep_verdict(results).headline.rfind("int8 takes 2.00 times less energy", 0) == 0);
+  REQUIRE(sweep_verdict(results).lines.size() == 1);
+  CHECK(sweep_verdict(results).lines[0] == "1 of 3 points break a constraint and are not counted.");
+}
+
+TEST_CASE("verdict: what nobody would use is told, but is no answer") {
+  SweepResults results = sweep({"format"}, {point({"fp32"}, 8e9, 2e-3, {{"error.sqnr_db", 140.0}}),
+                                            point({"int4"}, 2e9, 1e-3, {{"error.sqnr_db", 20.0}}),
+                                            point({"int2"}, 1e9, 1e-3, {{"error.sqnr_db", -2.0}})});
+  results.baseline["format"] = {"fp32"};
+  Verdict verdict = sweep_verdict(results);
+  CHECK(verdict.best == &results.points[1]);
+  CHECK(verdict.headline.rfind("int4 takes 4.00 times less energy", 0) == 0);
+  CHECK(verdict.headline.find(
+            " Less yet: int2, 2.00 times less energy, with more error than signal.") !=
+        std::string::npos);
+  for (std::size_t i = 0; i < 3; ++i)
+    results.points[i].metrics["accuracy.perplexity"] = 5.0 + 4.0 * static_cast<double>(i);
+  verdict = sweep_verdict(results);  // 5, 9, 13
+  CHECK(verdict.best == &results.points[1]);
+  CHECK(verdict.headline.find("; perplexity 9 against 5.") != std::string::npos);
+  CHECK(verdict.headline.find("with more than twice the perplexity.") != std::string::npos);
+}
+
+TEST_CASE("verdict: points without a result are counted, and the first says why") {
+  SweepResults results = sweep({"n"}, {point({"8"}, 6e9, 1e-3), point({"16"}, 2e9, 1e-3)});
+  results.points[1].status = PointStatus::kFailed;
+  results.points[1].message = "no tile fits";
+  results.points[1].metrics = {};
+  CHECK(sweep_verdict(results).lines ==
+        std::vector<std::string>{"1 of 2 points has no result: no tile fits"});
+  results.points[0] = results.points[1];
+  CHECK(sweep_verdict(results).lines[0].rfind("2 of 2 points have no result: no tile fits", 0) ==
+        0);
+}
+
+TEST_CASE("verdict: parts of the DRAM's energy count as one") {
+  SweepResults results = sweep({"n"}, {point({"8"}, 10e9, 1e-3)});
+  json::object& metrics = results.points[0].metrics;
+  metrics.erase("energy.components.dram");
+  metrics["energy.components.array"] = 3e9;
+  metrics["energy.components.array_clock"] = 1e9;
+  metrics["energy.components.dram_activate"] = 2.5e9;
+  metrics["energy.components.dram_read_burst"] = 3.5e9;
+  CHECK(sweep_verdict(results).headline.find("DRAM is 60 % of the energy") != std::string::npos);
 }
 
 TEST_CASE("report data: causes in their own order, a cause that is called as a component too") {

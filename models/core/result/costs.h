@@ -16,6 +16,7 @@ struct Costs {
   double time_s = 0;
   double energy_pj = 0;
   double array_macs = 0;                                 ///< that the array could have done
+  double vector_s = 0;                                   ///< without work for the array
   double peak_macs_per_s = 0, peak_bytes_per_s = 0;      ///< of the fastest; of the last
   std::int64_t moved_bytes = 0;                          ///< through the DRAM, padding included
   std::int64_t ahead_bytes = 0;                          ///< of these, while the layer ahead ran
@@ -26,6 +27,9 @@ struct Costs {
   DramTraffic traffic;
 
   Costs& operator+=(const Costs& other);
+  /// MACs of those that the array could have done, also in the time of vector operators, at the
+  /// fastest pace of the rest.
+  double utilization() const;
 };
 
 /// The costs of `n` of them, one after the other. Peaks stay.

@@ -217,7 +217,7 @@ void describe_costs(const Costs& t, const DramStats* dram, const std::string* mo
           t.counts.mac_slots - t.counts.macs);
   v.value(
       {"utilization", "share", "MACs / (cycles x MACs of the array per cycle)", kDerived, kMore},
-      ratio(static_cast<double>(t.counts.macs), t.array_macs));
+      t.utilization());
   v.value({"bound", "",
            "what one would have to enlarge: `compute`, `dram`, `dma_window`, `dma_rate`, or a "
            "cause of `stalls`",

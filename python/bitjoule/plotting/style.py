@@ -47,7 +47,7 @@ SPARE = [
     (PURPLE, ""),
 ]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">"]
-LINES = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK]
+LINES = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, "#7A5195", "#999999"]  # as pages have them
 
 RC = {
     "figure.constrained_layout.use": True,

@@ -259,11 +259,14 @@ def lines(sweep):
     looks = list(zip(style.MARKERS * repeat, style.LINES * repeat))
     for ax, measure in zip(axes.flat, shown):
         scale = size if measure.metric.startswith("energy.") else measure.scale
-        for (name, rows), (marker, colour) in zip(kept.items(), looks):
+        for place, ((name, rows), (marker, colour)) in enumerate(zip(kept.items(), looks)):
             points = [(amounts[axis][r[axis]], sweep.number(r, measure.metric) * scale) for r in rows]
             points = sorted(p for p in points if math.isfinite(p[1]))
             if points:
-                ax.plot(*zip(*points), marker=marker, color=colour, label=style.legend_name(name))
+                ax.plot(
+                    *zip(*points), marker=marker, color=colour, label=style.legend_name(name),
+                    linestyle="-" if place < len(style.LINES) else "--",
+                )
         if ticks[0][1] > 0 and ticks[-1][1] > 8 * ticks[0][1]:
             ax.set_xscale("log")
         ax.set_xticks([x for _, x in ticks], [text for text, _ in ticks], fontsize=8)

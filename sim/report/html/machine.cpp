@@ -220,12 +220,16 @@ std::string machine_svg(const boost::json::value& config, const boost::json::obj
          arrow("M510 279H480") + arrow("M280 279H230V180", share("outputs")) +
          arrow("M575 325V308", 0, true);
   for (const Box& box : boxes) out += draw(box, energy_share(metrics, box.part), largest);
+  const bool are_levels_known = std::any_of(metrics.begin(), metrics.end(), [](const auto& row) {
+    return std::string(row.key()).find(".peak_bytes") != std::string::npos;
+  });
+  out += fmt::format(
+      "</svg></div>\n<p class=\"note\"><span class=\"drawing\">Squares: buffers (capacity, banks x "
+      "port), to scale, {}. ",
+      are_levels_known ? "filled as far as they were used" : "how full they were is not known");
   out +=
-      "</svg></div>\n<p class=\"note\">Squares: buffers (capacity, banks x port), to scale, filled "
-      "as far as they were "
-      "used. "
       "Bars: shares of the energy. Lines between DRAM, DMA and buffers: as wide as what they "
-      "carried.</p>\n<dl class=\"parts\">\n";  // the same for narrow screens
+      "carried.</span></p>\n<dl class=\"parts\">\n";  // the same for narrow screens
   for (const Box& box : boxes) {
     std::vector<std::string> lines = box.lines;
     if (const std::string words = share_words(energy_share(metrics, box.part)); !words.empty())

@@ -144,7 +144,7 @@ std::string page(const std::string& title, const std::string& body,
   out +=
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<link rel=\"icon\" href=\"data:,\">\n";
-  out += fmt::format("<title>{}</title>\n<style>{}</style></head>\n<body>\n", escape(title),
+  out += fmt::format("<title>{}</title>\n<style>{}</style></head>\n<body><main>\n", escape(title),
                      needed_part("report.css"));
   const std::string charts = part_of_page("charts.js");
   out += body;
@@ -162,7 +162,7 @@ std::string page(const std::string& title, const std::string& body,
       fmt::format("<script type=\"application/json\" id=\"data\">{}</script>\n", in_script(drawn));
   for (const std::string& script : {charts, needed_part("report.js")})
     if (!script.empty()) out += fmt::format("<script nonce=\"{}\">{}</script>\n", nonce, script);
-  return out + "</body></html>\n";
+  return out + "</main></body></html>\n";
 }
 
 }  // namespace bitjoule::html

@@ -5,6 +5,7 @@
 const data = JSON.parse(document.getElementById('data').textContent);
 const hasPlot = typeof Plot !== 'undefined';
 const kMostBars = 60, kMostLines = 12;
+// As the figures' lines; beyond them the colours come again, in dashes.
 const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#7A5195', '#999999'];
 
 function el(tag, attributes = {}, ...children) {
@@ -19,7 +20,7 @@ function el(tag, attributes = {}, ...children) {
 // Three digits with an SI prefix: "2.73 mJ".
 function si(value, unit) {
   if (value === null || value === undefined) return '';
-  if (!unit || unit === 'dB' || unit === 'mm2') return `${+value.toPrecision(4)}${unit ? ' ' + unit : ''}`;
+  if (!unit || unit === 'dB' || unit === 'mm2' || (unit === 'MAC/B' && value < 1000)) return `${+value.toPrecision(4)}${unit ? ' ' + unit : ''}`;
   if (value === 0) return `0 ${unit}`;
   const prefixes = ['f', 'p', 'n', 'µ', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
   let power = Math.max(-5, Math.min(6, Math.floor(Math.log10(Math.abs(value)) / 3)));
@@ -181,7 +182,8 @@ function drawRoofline(chart, figure, width) {
   const labels = shortLabels(rows);
   const x = (i) => chart.x.values[i], y = (i) => chart.y.values[i];
   const roof = (i) => Math.min(chart.peaks[i], x(i) * chart.bandwidths[i]);
-  const text = (i) => `${labels.get(i)}: ${si(x(i), 'MAC/B')}, ${si(y(i), 'MAC/s')} of ${si(roof(i), 'MAC/s')} (${percent(y(i) / roof(i))}); limit: ${roof(i) < chart.peaks[i] ? 'memory' : 'array'}`;
+  const lines = (i) => [`${si(x(i), 'MAC/B')}, ${si(y(i), 'MAC/s')} of ${si(roof(i), 'MAC/s')} (${percent(y(i) / roof(i))})`, `limit: ${roof(i) < chart.peaks[i] ? 'memory' : 'array'}`];
+  const text = (i) => `${labels.get(i)}: ${lines(i).join('; ')}`;
   if (hasPlot && rows.length) {
     // A roof for each pair of array and memory among them.
     const pairs = [...new Map(rows.filter((i) => chart.peaks[i] && chart.bandwidths[i]).map((i) => [`${chart.peaks[i]} ${chart.bandwidths[i]}`, [chart.peaks[i], chart.bandwidths[i]]])).values()].slice(0, kMostLines);
@@ -196,7 +198,7 @@ function drawRoofline(chart, figure, width) {
         Plot.text([...new Map(pairs.map((pair) => [pair[1], pair])).values()], {x: ([peak, bandwidth]) => Math.sqrt(low * peak / bandwidth), y: ([peak, bandwidth]) => Math.sqrt(low * peak / bandwidth) * bandwidth, text: ([, bandwidth]) => si(bandwidth, 'B/s'), textAnchor: 'end', dx: -10, dy: -4, fill: 'currentColor'}),
         Plot.link(rows, {x1: x, x2: x, y1: y, y2: roof, stroke: '#D55E00', strokeOpacity: rows.length > 40 ? 0.15 : 0.5}),
         Plot.dot(rows, {x, y, r: 5, fill: (i) => roof(i) < chart.peaks[i] ? '#D55E00' : '#E69F00', stroke: 'currentColor', strokeWidth: 0.7}),
-        Plot.tip(rows, Plot.pointer({x, y, title: (i) => text(i).replace(/[:;] /g, '\n')})),
+        Plot.tip(rows, Plot.pointer({x, y, title: (i) => [labels.get(i), ...lines(i)].join('\n')})),
       ]});
     if (rows.length < 25 && width > 500) addNames(svg, {all: rows, named: rows}, x, y, (i) => labels.get(i), width);
     figure.append(legend([['#D55E00', 'below the memory’s roof'], ['#E69F00', 'below the array’s roof']]), tie(svg, 'g[aria-label=dot] circle', (d) => rows[d], text));
@@ -221,7 +223,8 @@ function drawLines(chart, figure, width) {
   names = names.slice(0, kMostLines);
   const kept = rows.filter((i) => names.includes(nameOf(i)));
   const colour = (name) => palette[names.indexOf(name) % palette.length];
-  if (names.length > 1) figure.append(legend(names.map((name) => [colour(name), name])));
+  const again = (name) => names.indexOf(name) >= palette.length;
+  if (names.length > 1) figure.append(legend(names.map((name) => [colour(name), again(name) ? `${name} (dashed)` : name])));
   const titles = new Map(column.numbers.map((number, i) => [number, column.values[i]]));
   if (hasPlot && kept.length) {
     const isLog = Math.min(...column.numbers) > 0 && spread(column.numbers) > 8;
@@ -230,7 +233,7 @@ function drawLines(chart, figure, width) {
       y: measure.unit !== 'dB' && Math.min(...kept.map(y)) > 0 && spread(kept.map(y)) > 30 ? axisOf(measure, kept.map(y), 600)
         : {label: `${measure.axis} (${measure.hint})`, tickFormat: (v) => si(v, measure.unit), grid: true, zero: measure.unit !== 'dB', nice: true},
       marks: [
-        Plot.line(kept, {x, y, z: nameOf, stroke: (i) => colour(nameOf(i)), strokeWidth: 2}),
+        ...[false, true].map((dashed) => Plot.line(kept.filter((i) => again(nameOf(i)) === dashed), {x, y, z: nameOf, stroke: (i) => colour(nameOf(i)), strokeWidth: 2, strokeDasharray: dashed ? '5 3' : undefined})),
         Plot.dot(kept, {x, y, r: 3.5, fill: (i) => colour(nameOf(i))}),
         Plot.tip(kept, Plot.pointer({x, y, title: (i) => `${data.labels[i]}\n${measure.axis}: ${si(y(i), measure.unit)}`})),
       ]});
