@@ -75,6 +75,16 @@ const PointsRow& pareto_chart() {
   return kRow;
 }
 
+const PointsRow& accuracy_chart() {
+  static const PointsRow kRow = {
+      "accuracy",
+      "Energy against accuracy",
+      "What does a saving cost the model?",
+      {"energy.total_pj", "energy", "J", 1e-12, "less is better"},
+      {"accuracy.kl", "KL from the float network, nats", "", 1, "less is better"}};
+  return kRow;
+}
+
 const PointsRow& roofline_chart() {
   static const PointsRow kRow = {
       "roofline",

@@ -163,12 +163,19 @@ json::array numbered(const json::array& texts) {
   return numbers;
 }
 
+/// What rounds nothing loses some 1e-12 nats to fp32, which would stretch an axis of divergences.
+constexpr double kNoLoss = 1e-9;
+
 /// Of the points that have both; those of the front by their places.
-void add_pareto(const ReportRows& rows, const std::vector<const PointResult*>& front,
-                const EnergyUnit* unit, std::size_t number, json::array& charts) {
-  const PointsRow& chart = pareto_chart();
+void add_pareto(const ReportRows& rows, const PointsFront& wanted, const EnergyUnit* unit,
+                std::size_t number, json::array& charts) {
+  const PointsRow& chart = *wanted.chart;
+  const std::vector<const PointResult*>& front = wanted.points;
   const std::vector<char> is_in = rows_in(rows, unit);
   json::object x = measure(rows, chart.x, unit, is_in), y = measure(rows, chart.y, unit, is_in);
+  if (chart.y.metric == accuracy_chart().y.metric)
+    for (json::value& loss : y["values"].as_array())
+      if (loss.is_number() && loss.to_number<double>() < kNoLoss) loss = nullptr;
   json::array places, workloads;  // a front each
   std::size_t both = 0;
   for (const PointResult* row : rows.rows) {
@@ -276,7 +283,7 @@ void add_lines(const ReportRows& rows, const json::array& columns, const EnergyU
 
 }  // namespace
 
-json::object report_data(const ReportRows& rows, const std::vector<const PointResult*>& front) {
+json::object report_data(const ReportRows& rows, const std::vector<PointsFront>& fronts) {
   json::array cells, labels, charts;
   json::array columns = columns_of(rows, cells);
   for (const PointResult* row : rows.rows) labels.emplace_back(point_label(*row));
@@ -292,7 +299,7 @@ json::object report_data(const ReportRows& rows, const std::vector<const PointRe
   }
   add_roofline(rows, charts);
   for (std::size_t u = 0; u < units.size(); ++u)
-    if (rows.what == "points")
+    for (const PointsFront& front : fronts)
       add_pareto(rows, front, &units[u], units.size() < 2 ? 0 : u + 1, charts);
   return {{"what", rows.what},           {"columns", std::move(columns)},
           {"labels", std::move(labels)}, {"cells", std::move(cells)},

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/report/chart_table.h"
 #include "sim/sweep/results.h"
 
 namespace bitjoule {
@@ -18,13 +19,18 @@ struct ReportRows {
   std::vector<const PointResult*> baselines = {};  ///< of each row, of `rows`; nullptr: none
 };
 
+/// A chart of energy against error, and the points that no other beats in both.
+struct PointsFront {
+  const PointsRow* chart;
+  std::vector<const PointResult*> points;
+};
+
 /// {what, columns: [{title, values, numbers}], labels, cells, baseline, baselines, charts}. A
 /// column's `values` are its labels, each once, in order; `numbers` what they are worth where all
 /// are numbers, else null; `cells` has the place in `values` of each row and column; `baselines`
-/// the place of each row's baseline, or null. `front`: of `rows`, those that no other beats in the
-/// Pareto chart.
-boost::json::object report_data(const ReportRows& rows,
-                                const std::vector<const PointResult*>& front);
+/// the place of each row's baseline, or null. `fronts`: of `rows`, those that no other beats in
+/// both of a chart.
+boost::json::object report_data(const ReportRows& rows, const std::vector<PointsFront>& fronts);
 
 /// Its charts' names and titles with the questions, for the page around them.
 struct ChartPlace {

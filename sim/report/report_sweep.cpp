@@ -163,9 +163,18 @@ std::string sweep_report(const std::string& file) {
                         fmt::join(labels, " or "));
   std::vector<const PointResult*> baselines;
   for (const PointResult* point : all) baselines.push_back(baseline_of(results, *point));
-  const std::vector<std::string> trade = {pareto_chart().x.metric, pareto_chart().y.metric};
-  const json::object data = report_data(
-      {"points", results.columns, all, base, std::move(baselines)}, pareto_front(results, trade));
+  std::vector<PointsFront> fronts;
+  std::vector<std::string> notes;
+  for (const PointsRow* chart : {&pareto_chart(), &accuracy_chart()}) {
+    const std::vector<std::string> trade = {chart->x.metric, chart->y.metric};
+    fronts.push_back({chart, pareto_front(results, trade)});
+    if (fronts.back().points.empty()) continue;  // and so is the chart
+    for (std::string& note : pareto_notes(results, trade))
+      if (std::find(notes.begin(), notes.end(), note) == notes.end())
+        notes.push_back(std::move(note));
+  }
+  const json::object data =
+      report_data({"points", results.columns, all, base, std::move(baselines)}, fronts);
   const Verdict verdict = sweep_verdict(results);
   std::string body = fmt::format(
       "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"verdict\">{}</p>\n",
@@ -185,8 +194,9 @@ std::string sweep_report(const std::string& file) {
   const std::string best = verdict.best == nullptr ? "" : point_label(*verdict.best);
   if (result) body += machine_section(*result, verdict.best->metrics, best);
   body += "<div id=\"choices\"></div>\n" + chart_sections(data);
-  if (body.find("data-chart=\"pareto") != std::string::npos)
-    body += notes_below(pareto_notes(results, trade));
+  if (body.find("data-chart=\"pareto") != std::string::npos ||
+      body.find("data-chart=\"accuracy") != std::string::npos)
+    body += notes_below(notes);
   body += html::section(fmt::format("{} points", results.points.size()),
                         notes_below(notes_of(results)) + notes_below(unpriced_notes(results)) +
                             lost_note(results, done, file) + points_table(results, metrics, true));

@@ -67,6 +67,12 @@ POINTS = {
         Measure("energy.total_pj", "energy", "J", 1e-12, "less is better"),
         Measure("error.sqnr_db", "SQNR of the output", "dB", 1, "more is better"),
     ),
+    "accuracy": Points(
+        "Energy against accuracy",
+        "What does a saving cost the model?",
+        Measure("energy.total_pj", "energy", "J", 1e-12, "less is better"),
+        Measure("accuracy.kl", "KL from the float network, nats", "", 1, "less is better"),
+    ),
     "roofline": Points(
         "Roofline",
         "Is it the array or the memory that limits?",

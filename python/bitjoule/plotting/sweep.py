@@ -390,5 +390,6 @@ def accuracy(sweep):
         ax.margins(x=0.15, y=0.1)
         ax.grid()
 
-    title = "Energy against accuracy (dashed: Pareto front, less of both)" + without
-    return _grid(sweep, title, draw, x_label="energy")
+    chart = POINTS["accuracy"]
+    title = f"{chart.title} (dashed: Pareto front, less of both){without}"
+    return _grid(sweep, title, draw, x_label=f"{chart.x.axis} ({chart.x.hint})")
