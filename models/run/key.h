@@ -28,8 +28,8 @@ inline auto members(const Gemm& s) {
   return std::tie(m, n, k);
 }
 inline auto members(const Matmul& s) {
-  const auto& [batch, m, n, k, shared] = s;
-  return std::tie(batch, m, n, k, shared);
+  const auto& [batch, m, n, k, shared, k_rows] = s;
+  return std::tie(batch, m, n, k, shared, k_rows);
 }
 inline auto members(const Conv2d& s) {
   const auto& [batch, height, width, channels, filters, kernel_h, kernel_w, stride_h, stride_w,

@@ -24,8 +24,20 @@ struct Cut {
   }
 };
 
+Error misfit(const Matmul& p, std::int64_t groups, std::int64_t elements) {
+  return input_error(
+      fmt::format("the second operand has {} elements, which are no tokens of {} x {} x {}",
+                  elements, groups, p.n, p.k));
+}
+
 Cut cut_of(const Matmul& p, std::int64_t elements, KvCache::Along along) {
   const std::int64_t groups = p.batch / p.shared;
+  if (p.k_rows) {
+    const std::int64_t tokens = elements / (groups * p.n);
+    if (elements == groups * p.n * tokens && tokens >= 1 && tokens <= p.k)
+      return Cut{groups, tokens, p.n, false};
+    throw misfit(p, groups, elements);
+  }
   const std::int64_t keys = elements / (groups * p.k), values = elements / (groups * p.n);
   const bool as_keys = elements == groups * p.k * keys && keys >= 1 && keys <= p.n;
   const bool as_values = elements == groups * p.n * values && values >= 1 && values <= p.k;
@@ -34,11 +46,7 @@ Cut cut_of(const Matmul& p, std::int64_t elements, KvCache::Along along) {
     along = as_values && (!as_keys || (values == p.m && keys != p.m)) ? KvCache::Along::kK
                                                                       : KvCache::Along::kN;
   const bool along_cols = along == KvCache::Along::kK;
-  if (along_cols ? !as_values : !as_keys)
-    throw input_error(
-        fmt::format("the second operand has {} elements, which are no tokens of {} x "
-                    "{} x {}",
-                    elements, groups, p.n, p.k));
+  if (along_cols ? !as_values : !as_keys) throw misfit(p, groups, elements);
   return along_cols ? Cut{groups, p.n, values, true} : Cut{groups, keys, p.k, false};
 }
 
@@ -68,7 +76,7 @@ NetworkTensor KvCache::append(const std::string& reader, const Matmul& p,
                               std::uint64_t seed) {
   const Cut cut = cut_of(p, static_cast<std::int64_t>(fresh.values.size()), along);
   Tokens& cache = caches_[reader];
-  const std::int64_t seen = cut.along_cols ? p.k : p.n;
+  const std::int64_t seen = cut.along_cols || p.k_rows ? p.k : p.n;
   const std::int64_t past = seen - cut.tokens();
   const std::int64_t before = std::max(context, seen) - cut.tokens();
   cache.values.resize(std::min(cache.values.size(), at(before)));

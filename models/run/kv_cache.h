@@ -12,7 +12,8 @@
 namespace bitjoule {
 
 /// One cache for each product that reads its second operand from it. A cache grows along the
-/// tokens: along n for keys ([group][tokens][k]), along k for values ([group][n][tokens]).
+/// tokens: along n for keys ([group][tokens][k]), along k for values ([group][tokens][n], or
+/// [group][n][tokens] without `k_rows`).
 class KvCache {
  public:
   enum class Along { kN, kK, kUnknown };

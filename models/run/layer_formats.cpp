@@ -1,14 +1,19 @@
 #include "run/layer_formats.h"
 
 #include "core/mapping/data_path.h"
+#include "core/numeric/mac.h"
 #include "core/numeric/storage.h"
 
 namespace bitjoule {
 
 Precision layer_precision(const NetworkLayer& layer, const Precision& run) {
   Precision precision = layer.precision.apply(run);
-  if (std::holds_alternative<Matmul>(layer.op) && !layer.precision.weights)
-    precision.weights = precision.activations;
+  const auto* product = std::get_if<Matmul>(&layer.op);
+  if (product == nullptr) return precision;
+  if (!layer.precision.weights) precision.weights = precision.activations;
+  if (!layer.precision.mac && precision.mac != "auto" && find_mac_type(precision.mac).is_integer &&
+      scales_differ_in_sums(precision.weights, product->k_rows))
+    precision.mac = "auto";
   return precision;
 }
 

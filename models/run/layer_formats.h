@@ -6,7 +6,8 @@
 
 namespace bitjoule {
 
-/// Of a layer with MACs. The second operand of a product of activations is stored as they are.
+/// Of a layer with MACs. The second operand of a product of activations is stored as they are. A
+/// run's integer MAC does not count for a product in whose sums scales differ: it is `auto` there.
 Precision layer_precision(const NetworkLayer& layer, const Precision& run);
 
 /// Of a vector operator. An embedding's table is stored as weights are, by the quantizer `mse`

@@ -136,7 +136,7 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
   MappingProblem p;
   p.layer = lower(op);
   p.stage = stage;
-  p.path = resolve_data_path(precision, machine.array.pe);
+  p.path = resolve_data_path(precision, machine.array.pe, op);
   p.machine = machine;
   p.memory = memory;
   p.weight_layout = pins.weight_layout;

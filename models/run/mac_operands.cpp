@@ -159,8 +159,7 @@ class Builder {
   }
 
   CodedOperand second_operand(const NetworkTensor& tensor) const {
-    const std::int64_t k = p_.layer.extents.k;
-    const std::int64_t rows = p_.layer.weight_rows();
+    const auto [rows, k] = p_.layer.stored_rows();
     require_elements(tensor, rows, k, "second");
     if (weights_coded()) return coded_weights({codes_of(tensor), tensor.reference, rows, k});
     require_representable("the second operand", p_.path.weights.format.format, tensor.values);

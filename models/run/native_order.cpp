@@ -60,7 +60,7 @@ Shape weight_shape(const LayerOp& op) {
     return {c->filters, c->kernel_h, c->kernel_w, c->channels / c->groups};
   if (const auto* g = std::get_if<Gemm>(&op)) return {g->n, g->k};
   const auto& p = std::get<Matmul>(op);
-  return {p.batch / p.shared, p.n, p.k};
+  return p.k_rows ? Shape{p.batch / p.shared, p.k, p.n} : Shape{p.batch / p.shared, p.n, p.k};
 }
 
 Shape output_shape(const LayerOp& op) {

@@ -8,12 +8,7 @@
 namespace bitjoule {
 
 Layer mac_layer(const NetworkLayer& layer) {
-  Layer mac{layer.name, {}};
-  std::visit(
-      [&mac](const auto& op) {
-        if constexpr (!std::is_same_v<std::decay_t<decltype(op)>, VectorOp>) mac.op = op;
-      },
-      layer.op);
+  Layer mac{layer.name, mac_op(layer.op).value_or(LayerOp())};
   mac.stage = {layer.bias, layer.activation};
   return mac;
 }

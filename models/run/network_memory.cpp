@@ -34,7 +34,9 @@ std::int64_t second_operand_bytes(const NetworkLayer& layer, const Precision& ru
   const auto* product = std::get_if<Matmul>(&op);
   const std::int64_t groups = product != nullptr ? e.groups / product->shared : e.groups;
   const std::int64_t copies = layer.experts ? layer.experts->count : 1;
-  return bytes_of(layer_precision(layer, run).weights, groups * e.n * copies, e.k);
+  const TensorFormat format = layer_precision(layer, run).weights;
+  return product != nullptr && product->k_rows ? bytes_of(format, groups * e.k, e.n)
+                                               : bytes_of(format, groups * e.n * copies, e.k);
 }
 
 std::int64_t weight_bytes(const NetworkLayer& layer, const Precision& run) {

@@ -90,12 +90,13 @@ Operands make_operands(const MappingProblem& p, const Layer& layer, std::int64_t
                        TensorReader& tensors) {
   const Lowered& l = p.layer;
   const std::int64_t row = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
+  const RowExtent stored = l.stored_rows();
   const auto base = static_cast<std::uint64_t>(seed) * 2;
   Operand inputs = make("inputs", layer.inputs, input_shape(layer.op), p.path.activations.format,
                         l.input_elements() / row, row, 1.0, base, tensors);
   Operand weights =
-      make("weights", layer.weights, weight_shape(layer.op), p.path.weights.format, l.weight_rows(),
-           l.extents.k, 1.0 / std::sqrt(static_cast<double>(l.extents.k)), base + 1, tensors,
+      make("weights", layer.weights, weight_shape(layer.op), p.path.weights.format, stored.rows,
+           stored.length, 1.0 / std::sqrt(static_cast<double>(l.extents.k)), base + 1, tensors,
            p.path.quantizer);
   Operands all{std::move(inputs.floats),
                std::move(weights.floats),
@@ -127,8 +128,8 @@ void check_operand_files(const MappingProblem& p, const Layer& layer, TensorRead
     load("inputs", *layer.inputs, input_shape(layer.op), p.path.activations.format,
          l.input_elements() / row, row, tensors);
   if (layer.weights && layer.weights->from_file())
-    load("weights", *layer.weights, weight_shape(layer.op), p.path.weights.format, l.weight_rows(),
-         l.extents.k, tensors);
+    load("weights", *layer.weights, weight_shape(layer.op), p.path.weights.format,
+         l.stored_rows().rows, l.stored_rows().length, tensors);
   if (p.stage.bias && layer.bias && layer.bias->from_file()) {
     TensorFormat fp32;
     fp32.format = "fp32";

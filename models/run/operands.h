@@ -22,7 +22,7 @@ struct OperandOrigin {
 struct Operands {
   std::vector<float> float_inputs, float_weights;  ///< before quantization, or decoded
   QuantizedTensor inputs;                          ///< rows of channels (NHWC, or [group][m][k])
-  QuantizedTensor weights;                         ///< weight_rows x k
+  QuantizedTensor weights;                         ///< rows as they are stored
   std::vector<float> float_bias;  ///< one per weight row; empty where the layer has none
   BiasValues bias;                ///< as the output unit adds it
   OperandOrigin input_origin, weight_origin, bias_origin;

@@ -1,8 +1,12 @@
 #include "run/quantize_passes.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <map>
 #include <utility>
 
+#include "core/error.h"
 #include "core/mapping/data_path.h"
 #include "core/numeric/storage.h"
 #include "run/key.h"
@@ -24,7 +28,10 @@ Rows first_operand(const LayerOp& op) {
   return {p.batch * p.m, p.k};
 }
 
-Rows second_operand(const Matmul& p) { return {p.batch / p.shared * p.n, p.k}; }
+Rows second_operand(const Matmul& p) {
+  const std::int64_t matrices = p.batch / p.shared;
+  return p.k_rows ? Rows{matrices * p.k, p.n} : Rows{matrices * p.n, p.k};
+}
 
 Rows result(const LayerOp& op) {
   if (const auto* c = std::get_if<Conv2d>(&op))
@@ -35,24 +42,73 @@ Rows result(const LayerOp& op) {
 }
 
 VectorOp quantize_op(Rows rows, const TensorFormat& format) {
-  const Format& f = find_format(format.format);
+  const StorageLayout layout = storage_layout(format);
+  const Format& f = *layout.format;
+  // A scale is that of a row, or of a group that fills it evenly.
+  if (const std::int64_t group = layout.scales.group; group > 0 && rows.cols % group == 0)
+    rows = {rows.rows * (rows.cols / group), group};
   VectorOp op;
   op.kind = VectorKind::kQuantize;
   op.rows = rows.rows;
   op.cols = rows.cols;
-  op.alpha = f.max_code;
-  if (!f.is_signed) op.beta = 1;
+  op.alpha = std::max({1, f.max_code, -f.min_code - (layout.dynamic ? 1 : 0)});
+  if (layout.zero_points.present() || layout.mins.present())
+    op.beta = 2;
+  else if (!f.is_signed)
+    op.beta = 1;
   return op;
 }
 
-std::optional<LayerOp> mac_op(const NetworkOp& op) {
-  std::optional<LayerOp> mac;
-  std::visit(
-      [&mac](const auto& o) {
-        if constexpr (!std::is_same_v<std::decay_t<decltype(o)>, VectorOp>) mac = o;
-      },
-      op);
-  return mac;
+bool is_product(const NetworkLayer& layer) { return std::holds_alternative<Matmul>(layer.op); }
+
+/// Whether what is appended to a cache in this format gets scales that are found in its values.
+bool is_scaled_when_appended(const TensorFormat& format) {
+  const StorageLayout layout = storage_layout(format);
+  if (layout.constant_bytes > 0 || layout.scales.rows > 1 ||
+      layout.zero_format.packing == ZeroPacking::kAwq)
+    throw input_error(fmt::format(
+        "kv_cache: {} as chosen stores fields of several rows together, and a cache is appended to "
+        "row by row; choose another format, granularity or zero_point",
+        format.format));
+  return layout.scales.present() && layout.scales.group != kWholeTensor;
+}
+
+void check_rows(const std::string& layer, const std::optional<TensorFormat>& format,
+                std::int64_t cols) {
+  const std::int64_t block = format ? storage_layout(*format).block_elements : 0;
+  if (block > 0 && cols % block != 0)
+    throw input_error(fmt::format(
+        "layer \"{}\": kv_cache: {} stores blocks of {} elements, a row of a head has {}", layer,
+        format->format, block, cols));
+}
+
+/// By layer that appends to a cache: the elements of one row there, as its reader has them.
+std::map<std::string, std::int64_t> cache_rows(const Network& network) {
+  std::map<std::string, std::int64_t> lengths;
+  std::map<std::string, std::size_t> index;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const NetworkLayer& layer = network.layers[i];
+    index[layer.name] = i;
+    const auto* product = std::get_if<Matmul>(&layer.op);
+    if (product == nullptr || !layer.kv_cache || layer.inputs.size() < 2) continue;
+    std::string name = layer.inputs[1];
+    std::size_t before = i;
+    for (;;) {
+      const auto found = name.empty() ? index.end() : index.find(name);
+      if (!name.empty() && found == index.end()) break;  // an input of the network
+      if (name.empty() && before == 0) break;
+      before = name.empty() ? before - 1 : found->second;
+      const NetworkLayer& source = network.layers[before];
+      if (source.kv_cache && !is_product(source)) {
+        lengths[source.name] = second_operand(*product).cols;
+        break;
+      }
+      const auto* op = std::get_if<VectorOp>(&source.op);
+      if (op == nullptr || !vector_row(op->kind).moves_nothing) break;
+      name = source.inputs.empty() ? "" : source.inputs.front();
+    }
+  }
+  return lengths;
 }
 
 bool is_quantize(const NetworkLayer& layer) {
@@ -63,7 +119,8 @@ bool is_quantize(const NetworkLayer& layer) {
 /// Walks the layers in order and puts passes between them.
 class Expansion {
  public:
-  Expansion(const Network& network, const Precision& run) : run_(run), result_(network) {
+  Expansion(const Network& network, const Precision& run)
+      : run_(run), result_(network), cache_rows_(cache_rows(network)) {
     result_.layers.clear();
     for (const NetworkLayer& layer : network.layers) {
       NetworkLayer copy = layer;
@@ -116,15 +173,29 @@ class Expansion {
 
   /// The layer, and a pass over its output where that has dynamic scales.
   void place(NetworkLayer layer) {
-    const std::optional<TensorFormat> format = layer.precision.output;
     const std::string name = layer.name;
-    wide_[name] = {output_format(layer, run_), is_quantize(layer)};
-    const bool pass = format && has_dynamic_scales(*format) && !is_quantize(layer);
-    const bool cached = layer.kv_cache && !std::holds_alternative<Matmul>(layer.op);
+    const bool cached = layer.kv_cache && !is_product(layer);
+    std::optional<TensorFormat> format = layer.precision.output;
+    // A cache is stored as activations are, where nobody says otherwise.
+    const TensorFormat activations = layer.precision.apply(run_).activations;
+    if (cached && !format && has_dynamic_scales(activations)) format = activations;
+    const bool is_pass = is_quantize(layer);
+    const bool appends = format && cached && !is_pass && is_scaled_when_appended(*format);
+    const bool pass = format && !is_pass && (appends || has_dynamic_scales(*format));
+    if (appends) {
+      PrecisionOverride rest = layer.precision;
+      rest.output.reset();
+      layer.precision.output = wide_format(rest.apply(run_));
+    }
+    wide_[name] = {output_format(layer, run_), is_pass};
     const std::int64_t repeat = layer.repeat;
     const auto* vector = std::get_if<VectorOp>(&layer.op);
-    const Rows rows =
+    Rows rows =
         vector != nullptr ? Rows{vector->rows, vector->cols} : bitjoule::result(*mac_op(layer.op));
+    if (const auto found = cache_rows_.find(name); cached && found != cache_rows_.end()) {
+      rows = {output_elements(layer) / found->second, found->second};
+      check_rows(name, format, rows.cols);
+    }
     if (pass && cached) layer.kv_cache = false;  // what is appended are the codes
     result_.layers.push_back(std::move(layer));
     if (!pass) return;
@@ -164,6 +235,7 @@ class Expansion {
   };
   const Precision& run_;
   Network result_;
+  const std::map<std::string, std::int64_t> cache_rows_;
   std::string before_;
   std::map<std::string, Produced> wide_;       ///< by layer
   std::map<std::string, std::string> passes_;  ///< by producer and format

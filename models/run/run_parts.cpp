@@ -13,11 +13,11 @@ namespace bitjoule {
 std::vector<MachinePart> parts_of(const RunConfig& run) {
   const PeConfig& pe = run.accelerator.array.pe;
   std::vector<DataPath> paths;
-  if (run.phases.empty()) paths.push_back(resolve_data_path(run.precision, pe));
+  if (run.phases.empty()) paths.push_back(resolve_data_path(run.precision, pe, run.layer.op));
   for (const NetworkPhase& phase : run.phases)
     for (const NetworkLayer& layer : phase.network.layers)
-      if (!std::holds_alternative<VectorOp>(layer.op))
-        paths.push_back(resolve_data_path(layer_precision(layer, run.precision), pe));
+      if (const std::optional<LayerOp> op = mac_op(layer.op))
+        paths.push_back(resolve_data_path(layer_precision(layer, run.precision), pe, *op));
   return machine_parts(run.accelerator, paths);
 }
 

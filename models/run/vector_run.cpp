@@ -75,8 +75,11 @@ class Run {
       result.values[i] *= result.row_scales[i / static_cast<std::size_t>(op_.cols)];
     std::vector<double> reference = vector_reference(op_, references_);
     VectorOutcome outcome;
-    if (measures) outcome.error = arithmetic_error(result.values);
+    // Of `quantize` the format is the arithmetic.
+    const bool is_quantize = op_.kind == VectorKind::kQuantize;
+    if (measures && !is_quantize) outcome.error = arithmetic_error(result.values);
     outcome.tensor = stored(std::move(result.values), std::move(reference));
+    if (measures && is_quantize) outcome.error = arithmetic_error(outcome.tensor.values);
     return outcome;
   }
 
@@ -275,10 +278,8 @@ class Run {
     if (op_.kind == VectorKind::kQuantizeLinear || is_number_)
       return as_number(values, std::move(reference));
     if (keeps_elements(op_) && keeps_codes()) return with_codes(std::move(values), reference);
-    // Storing with a scale per row is what `quantize` does.
-    if (op_.kind == VectorKind::kQuantize &&
-        storage_layout(formats_.output).scales.group == kWholeRow)
-      values = operands_.inputs[0];
+    // Storing with scales that are found in the values is what `quantize` does.
+    if (op_.kind == VectorKind::kQuantize) values = operands_.inputs[0];
     return stored_tensor(
         formats_.output, std::move(values), std::move(reference), op_.rows, op_.cols,
         tensors_.static_scale(layer_.name, formats_.output, formats_.static_scales));

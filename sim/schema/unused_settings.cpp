@@ -10,7 +10,9 @@
 #include "core/energy/pe_pitch.h"
 #include "core/error.h"
 #include "core/mapping/data_path.h"
+#include "core/numeric/mac.h"
 #include "core/numeric/storage.h"
+#include "run/layer_formats.h"
 #include "run/run_parts.h"
 #include "sim/config/reader.h"
 #include "sim/schema/describe_layer.h"
@@ -138,7 +140,7 @@ class UnusedSearch {
 /// Whether sums of integers of the run's layer become integers again.
 bool requantizes(const RunConfig& run) {
   const TensorFormat& output = run.precision.output.value_or(run.precision.activations);
-  return resolve_data_path(run.precision, run.accelerator.array.pe).mac.is_integer &&
+  return resolve_data_path(run.precision, run.accelerator.array.pe, run.layer.op).mac.is_integer &&
          find_format(output.format).cls == FormatClass::kInteger;
 }
 
@@ -169,6 +171,22 @@ void check_pe_pitch(const Node& root, const RunConfig& run, std::vector<std::str
   if (!decides.empty())
     notes.push_back(fmt::format("energy.pe_pitch ({}): no effect: wires are over {}",
                                 pitch->value.place.str(), decides));
+}
+
+/// Of products that a run's integer MAC does not count for (layer_formats.h).
+void check_mac(const RunConfig& run, std::vector<std::string>& notes) {
+  if (run.precision.mac == "auto" || !find_mac_type(run.precision.mac).is_integer) return;
+  for (const NetworkPhase& phase : run.phases)
+    for (const NetworkLayer& layer : phase.network.layers) {
+      if (!std::holds_alternative<Matmul>(layer.op) || layer.precision.mac ||
+          layer_precision(layer, run.precision).mac == run.precision.mac)
+        continue;
+      notes.push_back(fmt::format(
+          "precision.mac: {}: no effect on \"{}\" and its like, whose second operand has scales "
+          "that differ inside a sum: multiplied as floats",
+          run.precision.mac, layer.name));
+      return;
+    }
 }
 
 /// Keys of the run itself.
@@ -220,6 +238,7 @@ std::vector<std::string> unused_settings(const Node& root, const RunConfig& run)
   UnusedSearch search;
   search.visit(root, {nullptr, ""});
   check_run(root, run, search.notes);
+  check_mac(run, search.notes);
   check_pe_pitch(root, run, search.notes);
   return std::move(search.notes);
 }

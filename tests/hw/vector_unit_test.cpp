@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <memory>
 #include <numeric>
 #include <vector>
@@ -254,6 +255,38 @@ TEST_CASE("vector unit: both fidelities agree, and every byte and operation is c
       CHECK(a.dram.read_bytes + a.dram.write_bytes ==
             a.traffic.total().bursts * a.traffic.burst_bytes);
     }
+}
+
+// Three passes over a row of 1,500 bytes in halves of 1 KiB: two pieces in each.
+TEST_CASE("vector unit: scores that no buffer holds come piece by piece in each pass") {
+  const AcceleratorConfig m = small_machine();
+  for (const std::int64_t cols : {std::int64_t{1024}, std::int64_t{1500}}) {
+    CAPTURE(cols);
+    const VectorOp op = rows_of(VectorKind::kSoftmax, 3, cols);
+    const MappingProblem p = divided(problem_of(m, "int8"), op);
+    const Program program = make_vector_program(p, op);
+    const DramTraffic traffic = traffic_of(program, 1);
+    const bool whole = cols == 1024;
+    CHECK(program.vectors.size() == (whole ? 3 : 3 * 3 * 2));
+    CHECK(traffic[Tensor::kInputs].read_bytes == (whole ? 1 : 3) * 3 * cols);
+    // What the second pass computes is stored over the scores, the third yields the results.
+    CHECK(traffic[Tensor::kOutputs].write_bytes == (whole ? 1 : 2) * 3 * cols);
+    std::array<std::int64_t, kVectorPrimitives> work{}, expected{};
+    for (const VectorJob& job : program.vectors)
+      for (std::size_t i = 0; i < work.size(); ++i) work[i] += job.work[i];
+    for (const auto& pass : vector_work(op))
+      for (const VectorWork& step : pass)
+        expected[static_cast<std::size_t>(step.primitive)] += step.count;
+    CHECK(work == expected);
+  }
+  // A piece of 1,024 in the first pass: a comparison each, eight lanes, three cycles deep.
+  const VectorOp op = rows_of(VectorKind::kSoftmax, 1, 1500);
+  const Program program = make_vector_program(divided(problem_of(m, "int8"), op), op);
+  CHECK(program.vectors[0].cycles == Cycles(1024 / 8 + 3));
+  CHECK(program.vectors[1].cycles == Cycles((1500 - 1024 + 7) / 8 + 3));
+  // The division of the row, in the first piece of the last pass; then a multiplication each.
+  CHECK(program.vectors[4].cycles == Cycles(1 + 1024 / 8 + 3));
+  CHECK(program.vectors[5].cycles == Cycles((1500 - 1024 + 7) / 8 + 3));
 }
 
 }  // namespace bitjoule::vector_unit_test

@@ -15,6 +15,7 @@
 #include "run/output_check.h"
 #include "support/dram_configs.h"
 #include "support/machine_pair.h"
+#include "support/tile_units.h"
 
 namespace bitjoule::fidelity_test {
 namespace {
@@ -108,8 +109,8 @@ LayerOp random_layer(Random& r) {
     case 0:
       return Gemm{r.between(1, 20), r.between(1, 20), 32 * r.between(1, 3)};
     case 1:
-      return Matmul{2 * r.between(1, 2), r.between(1, 9), r.between(1, 9), 32 * r.between(1, 2),
-                    r.one_of<std::int64_t>({1, 2})};
+      return test::some_of_k_rows({2 * r.between(1, 2), r.between(1, 9), r.between(1, 9),
+                                   32 * r.between(1, 2), r.one_of<std::int64_t>({1, 2})});
     default: {
       Conv2d c;
       c.batch = r.between(1, 2);
@@ -134,8 +135,8 @@ LayerOp random_layer(Random& r) {
 /// Of small groups, several of which fit an array of some PEs at once.
 LayerOp random_grouped_layer(Random& r) {
   if (r.between(0, 2) == 0)
-    return Matmul{2 * r.between(1, 5), r.between(1, 3), r.between(1, 3), 32,
-                  r.one_of<std::int64_t>({1, 2})};
+    return test::some_of_k_rows({2 * r.between(1, 5), r.between(1, 3), r.between(1, 3), 32,
+                                 r.one_of<std::int64_t>({1, 2})});
   Conv2d c;
   c.height = r.between(1, 4);
   c.width = r.between(1, 4);

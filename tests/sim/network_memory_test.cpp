@@ -3,6 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <map>
+#include <string>
+
 #include "core/error.h"
 #include "run/run_config.h"
 #include "sim/schema/network_file.h"
@@ -40,6 +44,37 @@ layers:
 )"));
   // While c runs: a waits for d, b is read through its view; nobody reads the input any more.
   CHECK(network_memory(residual, precision_of("int8")).activations == 100 + 300 + 100);
+}
+
+// What llama.cpp's logs tell of its caches, to the two digits they have.
+TEST_CASE("network memory: caches in blocks are as large as llama.cpp's") {
+  using Parameters = std::map<std::string, std::int64_t>;
+  const Parameters qwen3 = {{"layers", 94}, {"heads", 64}, {"kv_heads", 4}, {"head_dim", 128}};
+  const Parameters deepseek = {{"layers", 61},   {"kv_lora", 512},  {"q_lora", 1536},
+                               {"rope_dim", 64}, {"nope_dim", 128}, {"value_dim", 128}};
+  const struct {
+    Parameters model;
+    const char* format;
+    std::int64_t context;
+    double mib;
+  } rows[] = {{qwen3, "fp16", 32768, 6016.00},    {qwen3, "q8_0", 32768, 3196.00},
+              {deepseek, "q8_0", 32768, 1166.62}, {deepseek, "q8_0", 2048, 72.91},
+              {deepseek, "fp16", 16384, 1098.00}, {deepseek, "fp16", 2048, 137.25}};
+  for (const auto& row : rows) {
+    CAPTURE(row.format);
+    CAPTURE(row.context);
+    NetworkOptions options;
+    options.parameters = row.model;
+    options.parameters["context"] = row.context;
+    Source source = file_source("llama2-7b.yaml");
+    Network network = read_network(source, {}, options);
+    for (NetworkLayer& layer : network.layers)
+      if (layer.kv_cache && std::holds_alternative<Matmul>(layer.op))
+        layer.precision.weights = precision_of(row.format).weights;
+    const double bytes =
+        static_cast<double>(network_memory(network, precision_of("fp16")).kv_cache);
+    CHECK(std::abs(bytes / (1 << 20) - row.mib) < 0.00501);
+  }
 }
 
 TEST_CASE("network memory: activations on chip must fit together, not layer by layer") {

@@ -17,6 +17,26 @@ TEST_CASE("network run: products with shared keys and values read the cache once
   CHECK(integer(network.at("memory").at("kv_cache_bytes")) == 5 * 2 * 4 * 8 * 24);
 }
 
+TEST_CASE("network run: tokens verified at once, and a prompt behind a cached prefix") {
+  const auto step = [](std::int64_t tokens, std::int64_t context) {
+    return run("--fidelity estimate --set network.parameters.tokens=" + std::to_string(tokens) +
+               " --set network.parameters.context=" + std::to_string(context));
+  };
+  const auto of = [](const json::value& result, const char* key) {
+    return integer(result.at("network").at("pass").at(key));
+  };
+  const json::value one = step(1, 24), four = step(4, 24), prompt = step(16, 24);
+  const std::int64_t token = 5 * 2 * 4 * 8;  // layers, keys and values, heads, numbers of a byte
+  for (const json::value* result : {&one, &four, &prompt}) {
+    const std::int64_t tokens = of(*result, "tokens");
+    CHECK(of(*result, "kv_read_bytes") == token * 24);
+    CHECK(of(*result, "kv_written_bytes") == token * tokens);
+    CHECK(integer(result->at("macs")) == tokens * integer(one.at("macs")));
+  }
+  CHECK(of(four, "tokens") == 4);
+  CHECK(of(prompt, "tokens") == 16);
+}
+
 TEST_CASE("network run: equal layers simulated once or every time: the same result") {
   const json::value once = run("--set network.parameters.context=24");
   const json::value all =

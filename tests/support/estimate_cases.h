@@ -12,6 +12,7 @@
 #include "core/mapping/tiling.h"
 #include "core/numeric/tensor_format.h"
 #include "core/workload/layer.h"
+#include "support/tile_units.h"
 
 namespace bitjoule::test {
 
@@ -66,8 +67,8 @@ inline LayerOp random_layer_op(Dice& d, std::int64_t size) {
     case 0:
       return Gemm{d.to(1, 24 * size), d.to(1, 12 * size), 32 * d.to(1, 3 * size)};
     case 1:
-      return Matmul{2 * d.to(1, 2), d.to(1, 9 * size), d.to(1, 9 * size), 32 * d.to(1, 2 * size),
-                    d.of<std::int64_t>({1, 2})};
+      return some_of_k_rows({2 * d.to(1, 2), d.to(1, 9 * size), d.to(1, 9 * size),
+                             32 * d.to(1, 2 * size), d.of<std::int64_t>({1, 2})});
     default: {
       Conv2d c;
       c.batch = d.to(1, 2);
@@ -138,10 +139,8 @@ inline Tiling random_tiling(Dice& d, const MappingProblem& p) {
   t.batch = size(l.batch, 1);
   t.out_rows = size(l.out_height, 1);
   t.out_cols = size(l.out_width, 1);
-  t.n = size(l.extents.n, std::max<std::int64_t>(1, p.path.output.layout.block_elements));
-  t.k = size(l.extents.k, std::lcm(std::max<std::int64_t>(1, p.path.scale_group),
-                                   std::lcm(region_alignment(p.path.weights.layout),
-                                            region_alignment(p.path.activations.layout))));
+  t.n = size(l.extents.n, n_unit(p));
+  t.k = size(l.extents.k, k_unit(p));
   t.input_full_k = d.one_in(2);
   t.fold_order = d.of({FoldOrder::kKInnermost, FoldOrder::kColumnsInnermost});
   std::shuffle(t.order.begin(), t.order.end(), std::mt19937(static_cast<unsigned>(d.to(0, 99))));

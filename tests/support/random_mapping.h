@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/region.h"
+#include "support/tile_units.h"
 
 namespace bitjoule::test {
 
@@ -86,7 +87,7 @@ inline LayerOp random_layer(MappingRandom& random, std::int64_t most, std::int64
       m.m = random.size(most);
       m.n = blocks();
       m.k = blocks();
-      return m;
+      return some_of_k_rows(m);
     }
     default: {
       Conv2d c;
@@ -135,9 +136,10 @@ inline MappingProblem random_mapping_problem(MappingRandom& random, std::int64_t
   const bool blocks = precision.weights.format[0] == 'm' || precision.weights.format[0] == 'q' ||
                       precision.activations.format[0] == 'm' ||
                       precision.activations.format[0] == 'q';
-  p.layer = lower(random_layer(random, extent, blocks ? 32 : 1));
+  const LayerOp op = random_layer(random, extent, blocks ? 32 : 1);
+  p.layer = lower(op);
   p.stage.bias = random.one_in(3);
-  p.path = resolve_data_path(precision, a.pe);
+  p.path = resolve_data_path(precision, a.pe, op);
   p.memory.burst_bytes = random.of({16, 32, 64});
   p.memory.bytes_per_cycle = random.of({2.0, 12.8, 64.0});
   if (a.weight_tiles == WeightTiles::kExact && random.one_in(3))

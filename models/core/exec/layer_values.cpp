@@ -34,6 +34,21 @@ std::vector<float> all_values(const QuantizedTensor& t, const MacType& mac) {
   return values;
 }
 
+/// Rows of n as the array takes them: of each group k x n elements as n x k.
+template <class T>
+std::vector<T> along_k(const Lowered& l, std::vector<T> tensor) {
+  if (!l.k_rows) return tensor;
+  const GemmExtents& e = l.extents;
+  std::vector<T> rows(tensor.size());
+  for (std::int64_t g = 0; g < e.groups; ++g)
+    for (std::int64_t k = 0; k < e.k; ++k) {
+      check_interrupt_after(e.n);
+      const T* from = &tensor[at((g * e.k + k) * e.n)];
+      for (std::int64_t n = 0; n < e.n; ++n) rows[at(l.weight_row(g, n) * e.k + k)] = from[n];
+    }
+  return rows;
+}
+
 /// Whether two tiles have the same inputs, or the same weights.
 bool same_inputs(const Tile& a, const Tile& b) {
   return a.g0 == b.g0 && a.g1 == b.g1 && a.b0 == b.b0 && a.b1 == b.b1 && a.r0 == b.r0 &&
@@ -99,12 +114,12 @@ LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& i
   const std::size_t results = at(problem.layer.output_elements());
   if (is_integer()) {
     xi_ = all_codes(inputs);
-    wi_ = all_codes(weights);
+    wi_ = along_k(problem.layer, all_codes(weights));
     input_scales_.emplace(inputs);
     weight_scales_.emplace(weights);
   } else {
     xf_ = all_values(inputs, problem.path.mac);
-    wf_ = all_values(weights, problem.path.mac);
+    wf_ = along_k(problem.layer, all_values(weights, problem.path.mac));
   }
   if (is_integer() && problem.path.scale_group == 0)
     resize(acc_i_, results);

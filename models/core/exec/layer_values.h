@@ -37,7 +37,8 @@ std::int64_t output_pixel(const Lowered& layer, const Tile& tile, std::int64_t m
 class LayerValues {
  public:
   /// `inputs` is the first operand in the order of its tensor (NHWC or [group][m][k]), rows of
-  /// `channels`; `weights` has weight_rows x k. `output_scale` is the scale of integer outputs.
+  /// `channels`; `weights` has the layer's stored_rows(). `output_scale` is the scale of integer
+  /// outputs.
   LayerValues(const MappingProblem& problem, const QuantizedTensor& inputs,
               const QuantizedTensor& weights, SumRequantization mode);
 

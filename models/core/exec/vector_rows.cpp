@@ -232,7 +232,7 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
         layernorm(x, n, alpha, o, y);
         break;
       case VectorKind::kQuantize:
-        result.row_scales.push_back(quantize(x, n, alpha, vector_beta(op) != 0, y));
+        result.row_scales.push_back(quantize(x, n, alpha, vector_beta(op) == 1, y));
         break;
       default:
         rope->turn(r, x, y);

@@ -55,6 +55,7 @@ BoundTables::BoundTables(const MappingProblem& problem, const MappingSpace& spac
   tabulate_groups();
   tabulate_pixels();
   tabulate_k();
+  tabulate_weight_rows();
 }
 
 void BoundTables::tabulate_axes() {
@@ -168,16 +169,13 @@ void BoundTables::tabulate_k() {
   const bool row_major = p_.activation_layout == DramLayout::kRowMajor;
   const MapAxis rows{l.out_height, l.stride_h, l.pad_top, l.dilation_h, l.height};
   const MapAxis cols{l.out_width, l.stride_w, l.pad_left, l.dilation_w, l.width};
-  const StorageLayout& weights = p_.path.weights.layout;
   const BuffersConfig& b = p_.machine.buffers;
   const std::int64_t input_bits = p_.path.macs_per_pe * p_.path.activations.code_bits;
   const std::int64_t weight_bits = p_.path.macs_per_pe * weight_read_bits(p_);
-  std::vector<double> runs, weight_runs, folds, fold_rows, inputs_read, weights_read;
+  std::vector<double> runs, folds, fold_rows, inputs_read, weights_read;
   for (const std::int64_t size : space_.sizes[kAxisK]) {
-    double bursts = 0, weight_bursts = 0, all = 0, lengths = 0, input_words = 0, weight_words = 0;
+    double bursts = 0, all = 0, lengths = 0, input_words = 0, weight_words = 0;
     each_tile(e.k, size, [&](std::int64_t k, std::int64_t count) {
-      const std::int64_t bytes = main_bytes(weights, region_bytes(weights, 1, k));
-      weight_bursts += real(count) * whole(real(bytes) * 8 / burst);
       each_tile(k, fold_k(p_, k), [&](std::int64_t chunk, std::int64_t chunks) {
         all += real(count * chunks);
         const std::int64_t length = ceil_div(chunk, p_.path.macs_per_pe);
@@ -198,7 +196,6 @@ void BoundTables::tabulate_k() {
       bursts += real(range.count * rows.touched(h0, h1) * cols.touched(w0, w1)) * pixel;
     }
     runs.push_back(bursts * groups * real(l.batch));
-    weight_runs.push_back(weight_bursts);
     folds.push_back(all);
     fold_rows.push_back(lengths);
     inputs_read.push_back(input_words);
@@ -207,9 +204,23 @@ void BoundTables::tabulate_k() {
   k_input_words = RangeMin(std::move(inputs_read));
   k_weight_words = RangeMin(std::move(weights_read));
   k_input_bursts = RangeMin(std::move(runs));
-  k_weight_bursts = RangeMin(std::move(weight_runs));
   k_folds = RangeMin(std::move(folds));
   k_fold_rows = RangeMin(std::move(fold_rows));
+}
+
+void BoundTables::tabulate_weight_rows() {
+  const StorageLayout& weights = p_.path.weights.layout;
+  const double burst = real(p_.memory.burst_bytes);
+  std::vector<double> runs;
+  for (const std::int64_t size : space_.sizes[p_.layer.k_rows ? kAxisN : kAxisK]) {
+    double bursts = 0;
+    each_tile(p_.layer.stored_rows().length, size, [&](std::int64_t length, std::int64_t count) {
+      const std::int64_t bytes = main_bytes(weights, region_bytes(weights, 1, length));
+      bursts += real(count) * whole(real(bytes) / burst);
+    });
+    runs.push_back(bursts);
+  }
+  weight_row_bursts = RangeMin(std::move(runs));
 }
 
 }  // namespace bitjoule

@@ -24,9 +24,9 @@ class BoundTables {
   /// Rows and columns that all tiles fetch, with all taps of the kernel; and of one tile, those per
   /// output, with one tap and with all.
   RangeMin rows_fetched, cols_fetched, rows_per_output[2], cols_per_output[2];
-  RangeMin n_output_bursts;  ///< that a pixel's outputs take, cut into tiles of n
-  /// Of the inputs, and of a row of weights, where tiles of k are apart.
-  RangeMin k_input_bursts, k_weight_bursts;
+  RangeMin n_output_bursts;                ///< that a pixel's outputs take, cut into tiles of n
+  RangeMin k_input_bursts;                 ///< where tiles of k are apart
+  RangeMin weight_row_bursts;              ///< of a row of weights, by the sizes along it
   RangeMin n_folds, k_folds, k_fold_rows;  ///< of folds along k also the rows of what lies there
   /// Buffer accesses of all folds along n and k: rows of weights and of sums; columns of both
   /// operands.
@@ -38,6 +38,7 @@ class BoundTables {
   void tabulate_groups();
   void tabulate_pixels();
   void tabulate_k();
+  void tabulate_weight_rows();
   double packed(std::int64_t bits, const BufferConfig& buffer) const;
 
   const MappingProblem& p_;

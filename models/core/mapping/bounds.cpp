@@ -28,9 +28,8 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space, const E
   const double burst = real(p_.memory.burst_bytes);
   const StorageLayout& weights = p_.path.weights.layout;
   const WeightExtent stored = stored_weights(p_, e.n, e.k);
-  weights_ =
-      real(main_bytes(weights, region_bytes(weights, e.groups * stored.n, stored.k))) / burst;
-  weight_scales_ = real(side_bytes(weights, region_bytes(weights, l.weight_rows(), e.k))) / burst;
+  weights_ = real(main_bytes(weights, weight_bytes(p_, e.groups, stored.n, stored.k))) / burst;
+  weight_scales_ = real(side_bytes(weights, weight_bytes(p_, e.groups, e.n, e.k))) / burst;
   biases_ = real(l.weight_rows() * p_.bias_bits()) / 8 / burst;
   outputs_ = p_.activations == ActivationMemory::kOnChip
                  ? 0
@@ -40,7 +39,7 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space, const E
   const auto last = [](std::int64_t extent, std::int64_t step) { return (extent - 1) % step + 1; };
   const FoldExtents fold = fold_extents(p_, {e.m, e.n, e.k});
   last_fold_ = {last(e.m, fold.m), last(e.n, fold.n), last(e.k, fold.k)};
-  weight_words_ = real(weight_buffer_bytes(p_, e.n, e.k)) * 8 /
+  weight_words_ = real(weight_buffer_bytes(p_, 1, e.n, e.k)) * 8 /
                   real(p_.machine.buffers.weight.port_width.value);
   note_limits();
   note_schemes();
@@ -156,7 +155,7 @@ bool Bounds::feasible(const Box& box, CostBound& bound) const {
   if (!least_fits(box)) return false;
   View v = view(box);
   if (!may_fit(v)) return false;
-  const bool by_row = p_.path.weights.layout.scales.group == kWholeRow;
+  const bool by_row = p_.path.weights.layout.scales.group == kWholeRow && !p_.layer.k_rows;
   const double outputs = output_bursts(v);
   const double reads = input_bursts(v) + weight_bursts(v) * v.repetitions(false, true, true) +
                        weight_scales_ * v.repetitions(false, true, !by_row) +

@@ -33,8 +33,10 @@ double Bounds::input_bursts(const View& v) const {
 double Bounds::weight_bursts(const View& v) const {
   if (p_.weight_layout == DramLayout::kTiled)
     return std::max(weights_, real(v.least[kAxisG] * v.loops[1] * v.loops[2]));
-  if (v.least[kAxisK] == 1) return weights_;
-  return std::max(weights_, v.least_of(t_.k_weight_bursts, kAxisK) * real(p_.layer.weight_rows()));
+  const std::size_t along = p_.layer.k_rows ? kAxisN : kAxisK;
+  if (v.least[along] == 1) return weights_;
+  return std::max(weights_,
+                  v.least_of(t_.weight_row_bursts, along) * real(p_.layer.stored_rows().rows));
 }
 
 double Bounds::output_bursts(const View& v) const {

@@ -46,10 +46,17 @@ const MacType& fastest_integer_mac(int weight_bits, int activation_bits, const P
   return *best;
 }
 
+/// The second operand's integers, as sums along k can take them.
+NativeInteger native_weight(const TensorFormat& format, bool k_rows) {
+  NativeInteger native = native_integer(format);
+  if (scales_differ_in_sums(format, k_rows)) native.available = false;
+  return native;
+}
+
 /// `auto`: integers meet in the fastest integer MAC; otherwise floats in the wider operand's, and
 /// quantized weights in the activations'.
-const MacType& choose_mac(const Precision& p, const PeConfig& pe) {
-  const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);
+const MacType& choose_mac(const Precision& p, const PeConfig& pe, bool k_rows) {
+  const NativeInteger w = native_weight(p.weights, k_rows), a = native_activation(p.activations);
   if (w.available && a.available) return fastest_integer_mac(w.operand_bits, a.operand_bits, pe);
   const std::string activation_mac = float_mac_of(p.activations);
   if (!is_float_mac(p.weights.format)) return find_mac_type(activation_mac);
@@ -110,6 +117,11 @@ std::int64_t common_group(const Precision& p) {
 
 }  // namespace
 
+bool scales_differ_in_sums(const TensorFormat& weights, bool k_rows) {
+  const StorageField scales = storage_layout(weights).scales;
+  return k_rows && scales.present() && scales.group != kWholeTensor;
+}
+
 TensorFormat wide_format(const Precision& p) {
   if (p.output && !has_dynamic_scales(*p.output)) return *p.output;
   if (find_format(p.activations.format).cls == FormatClass::kFloat) return p.activations;
@@ -123,7 +135,12 @@ TensorFormat output_format(const Precision& p) {
   return has_dynamic_scales(chosen) ? wide_format(p) : chosen;
 }
 
-DataPath resolve_data_path(const Precision& p, const PeConfig& pe) {
+DataPath resolve_data_path(const Precision& p, const PeConfig& pe, const LayerOp& op) {
+  const auto* product = std::get_if<Matmul>(&op);
+  return resolve_data_path(p, pe, product != nullptr && product->k_rows);
+}
+
+DataPath resolve_data_path(const Precision& p, const PeConfig& pe, bool k_rows) {
   DataPath path;
   path.weights = stored_operand(p.weights);
   path.activations = stored_operand(p.activations);
@@ -133,10 +150,15 @@ DataPath resolve_data_path(const Precision& p, const PeConfig& pe) {
   for (const OperandPath* operand : {&path.activations, &path.output})
     if (operand->layout.scales.rows > 1)
       throw input_error("granularity per_block is of weights, whose rows lie beside each other");
-  path.mac = p.mac == "auto" ? choose_mac(p, pe) : find_mac_type(p.mac);
+  path.mac = p.mac == "auto" ? choose_mac(p, pe, k_rows) : find_mac_type(p.mac);
   if (path.mac.is_integer) {
     const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);
     require_native("weights", p.weights, w, path.mac);
+    if (!native_weight(p.weights, k_rows).available)
+      throw input_error(fmt::format(
+          "precision.mac: {} sums integers along k, and the second operand lies as k rows of n, "
+          "each with scales of its own; choose a float MAC or auto, or one scale per tensor",
+          path.mac.name));
     require_native("activations", p.activations, a, path.mac);
     path.macs_per_pe = macs_per_pe(pe.width, pe.packing, path.mac, w.operand_bits, a.operand_bits);
     path.mac_passes = mac_passes(pe.width, pe.packing, w.operand_bits, a.operand_bits);

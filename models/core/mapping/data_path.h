@@ -8,6 +8,7 @@
 #include "core/numeric/mac.h"
 #include "core/numeric/storage.h"
 #include "core/numeric/tensor_format.h"
+#include "core/workload/layer.h"
 
 namespace bitjoule {
 
@@ -41,8 +42,16 @@ TensorFormat wide_format(const Precision& precision);
 /// dynamic, which are known only when whole rows are there.
 TensorFormat output_format(const Precision& precision);
 
-/// Resolves the formats for a machine. Throws an input Error with the reason where they do not fit.
-DataPath resolve_data_path(const Precision& precision, const PeConfig& pe);
+/// Whether scales differ between the terms of a sum along k: where the second operand lies as k
+/// rows of n (`k_rows`) that have scales of their own. Sums of codes mean nothing then.
+bool scales_differ_in_sums(const TensorFormat& weights, bool k_rows);
+
+/// Resolves the formats for a machine. With `k_rows` the second operand lies as k rows of n, and
+/// a MAC of floats is needed where scales_differ_in_sums(). Throws an input Error with the
+/// reason where they do not fit.
+DataPath resolve_data_path(const Precision& precision, const PeConfig& pe, bool k_rows = false);
+/// As a layer's operation has it.
+DataPath resolve_data_path(const Precision& precision, const PeConfig& pe, const LayerOp& op);
 
 /// Bits of `elements` consecutive elements in the main stream of a tensor: blocks with all their
 /// fields where interleaved (whole blocks only), else codes alone.

@@ -48,10 +48,11 @@ bool EnergyModel::agrees(const std::vector<Asked>& asked) {
 
 double EnergyModel::rate_of(std::size_t i) {
   if (known_[i]) return rates_[i];
-  // Of whole rows of k of every group, so that each has its scales. Shares that are assumed to be
-  // zero are rounded.
+  // Of whole rows of k (and of n, where weights lie so) of every group, so that each has its
+  // scales. Shares that are assumed to be zero are rounded.
+  const GemmExtents& e = p_.layer.extents;
   const std::int64_t unit =
-      p_.layer.extents.groups * p_.layer.extents.k * (p_.data.density ? 1 << 20 : 1);
+      e.groups * e.k * (p_.layer.k_rows ? e.n : 1) * (p_.data.density ? 1 << 20 : 1);
   Counts one;
   if (i < kMachineCounts) {
     MachineCounts counts;

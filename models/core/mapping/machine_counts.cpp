@@ -57,17 +57,24 @@ std::int64_t begun_scale_bits(const StorageLayout& layout, std::int64_t length, 
 ScaleBits fold_scale_bits(const MappingProblem& p, std::int64_t k0, std::int64_t k1) {
   const bool by_group = p.path.scale_group != 0;
   ScaleBits bits;
-  if (by_group || dequantizes_at_edge(p))
+  if (!p.layer.k_rows && (by_group || dequantizes_at_edge(p)))
     bits.weights = begun_scale_bits(p.path.weights.layout, p.layer.extents.k, k0, k1);
   if (by_group || p.path.activations.dequantized)
     bits.inputs = begun_scale_bits(p.path.activations.layout, p.layer.channels, k0, k1);
   return bits;
 }
 
+std::int64_t column_scale_bits(const MappingProblem& p, std::int64_t n0, std::int64_t n1) {
+  if (!p.layer.k_rows || !dequantizes_at_edge(p)) return 0;
+  return begun_scale_bits(p.path.weights.layout, p.layer.extents.n, n0, n1);
+}
+
 std::int64_t fold_scale_reads(const MappingProblem& p, const FoldJob& job) {
   const ScaleBits bits = fold_scale_bits(p, job.k0, job.k1);
-  return accesses(job.groups() * (job.n() * bits.weights + job.m() * bits.inputs),
-                  p.machine.buffers.scale);
+  const std::int64_t columns = column_scale_bits(p, job.n0, job.n1);
+  return accesses(
+      job.groups() * (job.n() * bits.weights + job.k() * columns + job.m() * bits.inputs),
+      p.machine.buffers.scale);
 }
 
 namespace {

@@ -88,11 +88,14 @@ MachineCounts& operator+=(MachineCounts& a, const MachineCounts& b);
 /// So many times, one after the other; peaks stay.
 MachineCounts& operator*=(MachineCounts& a, std::int64_t n);
 
-/// Bits of the scales whose first element is one of k0..k1: read per row of either operand.
+/// Bits of the scales whose first element is one of k0..k1: read per row of either operand that
+/// lies along k.
 struct ScaleBits {
   std::int64_t weights = 0, inputs = 0;
 };
 ScaleBits fold_scale_bits(const MappingProblem& problem, std::int64_t k0, std::int64_t k1);
+/// The same of n0..n1, where weights lie as rows of n; else 0.
+std::int64_t column_scale_bits(const MappingProblem& problem, std::int64_t n0, std::int64_t n1);
 
 /// Accesses to the scale buffer for one fold: a scale is read with the first of its elements in a
 /// row of k; a short last group has a whole one.

@@ -41,11 +41,12 @@ class Rows {
   Counts& counts_;
 };
 
-/// Scales that go with the elements of a row of the products' k, a short last one of `group`
-/// counted whole: of the second operand, and, by the mean over the layer's groups, of the first,
-/// whose rows take some channels of each kernel position.
+/// Scales that go with the elements of a row, of the products' k (or n), a short last one of
+/// `group` counted whole: of the second operand, and, by the mean over the layer's groups, of the
+/// first, whose rows take some channels of each kernel position.
 std::int64_t weight_scales(const Lowered& l, std::int64_t passed, std::int64_t group) {
-  return passed / l.extents.k * ceil_div(l.extents.k, group);
+  const std::int64_t length = l.stored_rows().length;
+  return passed / length * ceil_div(length, group);
 }
 std::int64_t input_scales(const Lowered& l, std::int64_t passed, std::int64_t group) {
   const std::int64_t positions = l.kernel_h * l.kernel_w;

@@ -31,7 +31,7 @@ bool Reuse::depends(Stream stream, LoopDim dim) const {
     case Stream::kWeights:
       return n || k;
     case Stream::kWeightScales:
-      return n || (k && !by_row(p_.path.weights));
+      return n || (k && !(by_row(p_.path.weights) && !p_.layer.k_rows));
     case Stream::kBiases:
       return n;
     case Stream::kOutputs:

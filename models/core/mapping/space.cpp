@@ -196,6 +196,7 @@ Tiling MappingSpace::tiling(std::size_t scheme, const std::array<std::int64_t, k
 
 AxisExtent axis_extent(const MappingProblem& p, TileAxis axis) {
   const Lowered& l = p.layer;
+  const std::int64_t whole_weights = region_alignment(p.path.weights.layout);
   switch (axis) {
     case TileAxis::kGroups:
       return {l.extents.groups, 1};
@@ -206,10 +207,11 @@ AxisExtent axis_extent(const MappingProblem& p, TileAxis axis) {
     case TileAxis::kCols:
       return {l.out_width, 1};
     case TileAxis::kN:
-      return {l.extents.n, std::max<std::int64_t>(1, p.path.output.layout.block_elements)};
+      return {l.extents.n, std::lcm(std::max<std::int64_t>(1, p.path.output.layout.block_elements),
+                                    l.k_rows ? whole_weights : 1)};
     case TileAxis::kK:
       return {l.extents.k, std::lcm(std::max<std::int64_t>(1, p.path.scale_group),
-                                    std::lcm(region_alignment(p.path.weights.layout),
+                                    std::lcm(l.k_rows ? 1 : whole_weights,
                                              region_alignment(p.path.activations.layout)))};
   }
   throw internal_error("axis_extent: not an axis");

@@ -95,6 +95,31 @@ std::vector<DepthClass> depths_of(const MappingProblem& p, const Tiling& t) {
   return classes;
 }
 
+/// Parts of n that folds have, `count` times in all tiles.
+struct ColumnClass {
+  std::int64_t n0, n1, count;
+};
+
+/// Where weights lie as rows of n, scales begin with some of them; else only lengths matter.
+std::vector<ColumnClass> columns_of(const MappingProblem& p, const Tiling& t) {
+  const std::int64_t all = p.layer.extents.n;
+  std::vector<ColumnClass> classes;
+  if (column_scale_bits(p, 0, all) == 0) {
+    const Lengths lengths = split_further(lengths_of(all, t.n), [&](std::int64_t size) {
+      return fold_extents(p, {t.m(), size, t.k}).n;
+    });
+    for (const auto& [n, count] : lengths) classes.push_back({0, n, count});
+    return classes;
+  }
+  for (std::int64_t n = 0; n < all; n += t.n) {
+    const std::int64_t end = std::min(n + t.n, all),
+                       step = fold_extents(p, {t.m(), end - n, t.k}).n;
+    for (std::int64_t n0 = n; n0 < end; n0 += step)
+      classes.push_back({n0, std::min(n0 + step, end), 1});
+  }
+  return classes;
+}
+
 }  // namespace
 
 std::size_t TileCounter::Hash::operator()(const Key& key) const {
@@ -199,15 +224,13 @@ TileCounter::Work TileCounter::work(const Tiling& t) const {
   const Lengths ms = split_further(pixels, [&](std::int64_t size) {
     return fold_extents(p_, {size, t.n, t.k}).m;
   });
-  const Lengths ns = split_further(filters, [&](std::int64_t size) {
-    return fold_extents(p_, {t.m(), size, t.k}).n;
-  });
+  const std::vector<ColumnClass> ns = columns_of(p_, t);
   for (const DepthClass& k : depths_of(p_, t))
     for (const auto& [m, m_count] : ms)
-      for (const auto& [n, n_count] : ns)
+      for (const auto& [n0, n1, n_count] : ns)
         for (const auto& [g, g_count] : groups) {
           FoldJob job;
-          job.g1 = g, job.m1 = m, job.n1 = n, job.k0 = k.k0, job.k1 = k.k1;
+          job.g1 = g, job.m1 = m, job.n0 = n0, job.n1 = n1, job.k0 = k.k0, job.k1 = k.k1;
           shape_fold(p_, job);
           MachineCounts some;
           count_fold(p_, job, some);

@@ -40,13 +40,14 @@ TileFit::TileFit(const MappingProblem& problem, const MappingSpace& space)
   for (const std::int64_t n : sizes_n) stored_n_.push_back(stored_weights(p_, n, 1).n);
   const std::int64_t rows = l.extents.groups * std::max(l.extents.n, stored_n_.back());
   for (const std::int64_t k : space.sizes[kAxisK]) {
+    looks_.push_back(looks_of(k, false));
+    if (l.k_rows) continue;
     const std::int64_t stored_k = stored_weights(p_, 1, k).k;
     weight_rows_.push_back(most_within(usable(b.weight), rows, [&](std::int64_t n) {
-      return weight_buffer_bytes(p_, n, stored_k);
+      return weight_buffer_bytes(p_, 1, n, stored_k);
     }));
     parameter_rows_.push_back(most_within(
-        usable(b.scale), rows, [&](std::int64_t n) { return parameter_bytes(p_, n, k); }));
-    looks_.push_back(looks_of(k, false));
+        usable(b.scale), rows, [&](std::int64_t n) { return parameter_bytes(p_, 1, n, k); }));
   }
   whole_ = looks_of(l.extents.k, true);
   has_input_scales_ = scale_entry_bits(p_.path.activations.layout) > 0 ||
@@ -73,7 +74,8 @@ bool TileFit::operator()(std::size_t scheme, const std::array<std::uint16_t, kAx
                          bool inputs) const {
   const auto size = [&](std::size_t axis) { return space_.sizes[axis][entries[axis]]; };
   const std::int64_t groups = size(kAxisG);
-  return groups * stored_n_[entries[kAxisN]] <= weight_rows_[entries[kAxisK]] &&
+  return (p_.layer.k_rows ||
+          groups * stored_n_[entries[kAxisN]] <= weight_rows_[entries[kAxisK]]) &&
          groups * size(kAxisB) * size(kAxisR) * size(kAxisC) * size(kAxisN) <= results_ &&
          scales_fit(scheme, entries) && (!inputs || inputs_fit(scheme, entries));
 }
@@ -87,15 +89,18 @@ bool TileFit::inputs_fit(std::size_t scheme,
          inputs_;
 }
 
-/// Scales of inputs depend on pixels too.
+/// Scales of inputs depend on pixels too; and rows of n, whose bytes and groups are rounded up, are
+/// asked for tile by tile.
 bool TileFit::scales_fit(std::size_t scheme,
                          const std::array<std::uint16_t, kAxes>& entries) const {
-  if (!has_input_scales_)
+  if (!has_input_scales_ && !p_.layer.k_rows)
     return space_.sizes[kAxisG][entries[kAxisG]] * space_.sizes[kAxisN][entries[kAxisN]] <=
            parameter_rows_[entries[kAxisK]];
   std::array<std::int64_t, kAxes> tile{};
   for (std::size_t a = 0; a < kAxes; ++a) tile[a] = space_.sizes[a][entries[a]];
-  return tile_footprint(p_, space_.tiling(scheme, tile)).scale <= usable(p_.machine.buffers.scale);
+  const TileFootprint f = tile_footprint(p_, space_.tiling(scheme, tile));
+  return f.scale <= usable(p_.machine.buffers.scale) &&
+         (!p_.layer.k_rows || f.weight <= usable(p_.machine.buffers.weight));
 }
 
 }  // namespace bitjoule

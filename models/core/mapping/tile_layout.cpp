@@ -115,16 +115,14 @@ void TileLayout::place_tensors() {
   bytes[at(Stream::kInputScales)] = l.batch * l.height * l.width *
                                     (l.extents.groups / groups_in_pixel(l)) *
                                     input_scale_record_bits(p_) / 8;
-  const RegionBytes whole = region_bytes(weights, l.weight_rows(), l.extents.k);
+  const RegionBytes whole = weight_bytes(p_, l.extents.groups, l.extents.n, l.extents.k);
+  const std::int64_t groups = std::min(t_.groups, l.extents.groups);
   const RegionBytes tile =
-      region_bytes(weights, std::min(t_.groups, l.extents.groups) * std::min(t_.n, l.extents.n),
-                   std::min(t_.k, l.extents.k));
+      weight_bytes(p_, groups, std::min(t_.n, l.extents.n), std::min(t_.k, l.extents.k));
   const WeightExtent stored =
       stored_weights(p_, std::min(t_.n, l.extents.n), std::min(t_.k, l.extents.k));
-  tile_bytes_[at(Stream::kWeights)] = align(
-      main_bytes(weights,
-                 region_bytes(weights, std::min(t_.groups, l.extents.groups) * stored.n, stored.k)),
-      burst);
+  tile_bytes_[at(Stream::kWeights)] =
+      align(main_bytes(weights, weight_bytes(p_, groups, stored.n, stored.k)), burst);
   tile_bytes_[at(Stream::kWeightScales)] = align(side_bytes(weights, tile), burst);
   const std::int64_t tiles = trips_.groups * trips_.n * trips_.k;
   bytes[at(Stream::kWeights)] = p_.weight_layout == DramLayout::kTiled
@@ -165,7 +163,6 @@ Transfer TileLayout::transfer(Stream stream, const TileIndex& i) const {
   if (!moves(stream)) return {};
   const Tile tile = this->tile(i);
   const StorageLayout& weights = p_.path.weights.layout;
-  const std::int64_t rows = tile.groups() * tile.n();
   const std::int64_t filters = i.g * trips_.n + i.n, pixels = i.g * trips_.m() + pixel_tile(i);
   const auto whole = [](const Region& region) { return Transfer{region, region.bits(), 0}; };
   switch (stream) {
@@ -176,23 +173,23 @@ Transfer TileLayout::transfer(Stream stream, const TileIndex& i) const {
       return whole(input_scales(tile));
     case Stream::kWeights: {
       const WeightExtent stored = stored_weights(p_, tile.n(), tile.k());
-      const std::int64_t stored_rows = tile.groups() * stored.n;
+      const std::int64_t groups = tile.groups();
       Transfer t;
       t.region = p_.weight_layout == DramLayout::kTiled
                      ? Region::contiguous(
                            tile_begin(stream, filters * trips_.k + i.k),
-                           main_bytes(weights, region_bytes(weights, stored_rows, stored.k)))
+                           main_bytes(weights, weight_bytes(p_, groups, stored.n, stored.k)))
                      : weight_rows(tile);
-      t.sram_bits = weight_buffer_bytes(p_, stored_rows, stored.k) * 8;
+      t.sram_bits = weight_buffer_bytes(p_, groups, stored.n, stored.k) * 8;
       if (p_.path.weights.dequantized && !dequantizes_at_edge(p_))
-        t.dequantize = stored_rows * stored.k;
+        t.dequantize = groups * stored.n * stored.k;
       return t;
     }
     case Stream::kWeightScales:
       return whole(Region::contiguous(
           tile_begin(stream,
                      reuse_.depends(stream, LoopDim::kK) ? filters * trips_.k + i.k : filters),
-          side_bytes(weights, region_bytes(weights, rows, tile.k()))));
+          side_bytes(weights, weight_bytes(p_, tile.groups(), tile.n(), tile.k()))));
     case Stream::kBiases:
       return whole(bias_rows(tile));
     case Stream::kOutputs:
@@ -259,13 +256,19 @@ Region TileLayout::input_scales(const Tile& tile) const {
 Region TileLayout::weight_rows(const Tile& tile) const {
   const Lowered& l = p_.layer;
   const StorageLayout& layout = p_.path.weights.layout;
-  const std::int64_t row = main_bytes(layout, region_bytes(layout, 1, l.extents.k)) * 8;
+  const RowExtent all = l.stored_rows(1, l.extents.n, l.extents.k);
+  const RowExtent part = l.stored_rows(1, tile.n(), tile.k());
+  const RowExtent first = l.stored_rows(1, tile.n0, tile.k0);
+  const auto row_bits = [&](std::int64_t length) {
+    return main_bytes(layout, region_bytes(layout, 1, length)) * 8;
+  };
+  const std::int64_t row = row_bits(all.length);
   Region r;
-  r.base_bits = ranges_[at(Stream::kWeights)].begin * 8 + l.weight_row(tile.g0, tile.n0) * row +
-                main_bits(layout, tile.k0);
-  r.run_bits = main_bytes(layout, region_bytes(layout, 1, tile.k())) * 8;
-  r.strides[2] = {tile.groups(), l.extents.n * row};
-  r.strides[3] = {tile.n(), row};
+  r.base_bits = ranges_[at(Stream::kWeights)].begin * 8 + (tile.g0 * all.rows + first.rows) * row +
+                main_bits(layout, first.length);
+  r.run_bits = row_bits(part.length);
+  r.strides[2] = {tile.groups(), all.rows * row};
+  r.strides[3] = {part.rows, row};
   r.merge();
   return r;
 }

@@ -35,26 +35,33 @@ std::int64_t buffer_bytes(const StorageLayout& layout, std::int64_t elements) {
                               : bits_to_bytes(elements * layout.codes.bits);
 }
 
-std::int64_t parameter_bytes(const MappingProblem& p, std::int64_t rows, std::int64_t k) {
-  return region_bytes(p.path.weights.layout, rows, k).parameters() +
-         bits_to_bytes(rows * p.bias_bits());
+RegionBytes weight_bytes(const MappingProblem& p, std::int64_t groups, std::int64_t n,
+                         std::int64_t k) {
+  const RowExtent rows = p.layer.stored_rows(groups, n, k);
+  return region_bytes(p.path.weights.layout, rows.rows, rows.length);
+}
+
+std::int64_t parameter_bytes(const MappingProblem& p, std::int64_t groups, std::int64_t n,
+                             std::int64_t k) {
+  return weight_bytes(p, groups, n, k).parameters() + bits_to_bytes(groups * n * p.bias_bits());
 }
 
 WeightExtent stored_weights(const MappingProblem& p, std::int64_t n, std::int64_t k) {
   if (p.machine.array.weight_tiles == WeightTiles::kExact) return {n, k};
   const ArrayDataflow& dataflow = dataflow_of(p);
   const FoldExtents quanta = dataflow.quanta(p.machine.array, p.path.macs_per_pe);
-  if (!dataflow.inputs_stay()) n = align(n, quanta.n);
-  if (!dataflow.outputs_stay())
-    k = align(k, std::lcm(quanta.k, region_alignment(p.path.weights.layout)));
+  const std::int64_t whole = region_alignment(p.path.weights.layout);
+  if (!dataflow.inputs_stay()) n = align(n, std::lcm(quanta.n, p.layer.k_rows ? whole : 1));
+  if (!dataflow.outputs_stay()) k = align(k, std::lcm(quanta.k, p.layer.k_rows ? 1 : whole));
   return {n, k};
 }
 
-std::int64_t weight_buffer_bytes(const MappingProblem& p, std::int64_t rows, std::int64_t k) {
+std::int64_t weight_buffer_bytes(const MappingProblem& p, std::int64_t groups, std::int64_t n,
+                                 std::int64_t k) {
   if (p.path.weights.dequantized &&
       p.machine.dequantizer.placement == DequantizerPlacement::kDramSide)
-    return bits_to_bytes(rows * k * p.path.mac.operand_bits);
-  return region_bytes(p.path.weights.layout, rows, k).codes;
+    return bits_to_bytes(groups * n * k * p.path.mac.operand_bits);
+  return weight_bytes(p, groups, n, k).codes;
 }
 
 bool integer_bias(const DataPath& path) {
@@ -87,8 +94,8 @@ void check_layer_formats(const MappingProblem& p) {
   const auto check_rows = [](const char* what, const StorageLayout& layout, std::int64_t k) {
     if (layout.interleaved() && k % layout.block_elements != 0)
       throw input_error(
-          fmt::format("precision.{}: {} stores blocks of {} elements along k, a row has {}", what,
-                      layout.format->name, layout.block_elements, k));
+          fmt::format("precision.{}: {} stores blocks of {} elements along a row, which has {}",
+                      what, layout.format->name, layout.block_elements, k));
   };
   // A tile may hold some of the groups: a block may not lie across two.
   const auto check_groups = [&l](const char* what, const StorageLayout& layout,
@@ -101,7 +108,7 @@ void check_layer_formats(const MappingProblem& p) {
   };
   check_groups("activations", p.path.activations.layout, l.channels);
   check_groups("output", p.path.output.layout, l.extents.n);
-  check_rows("weights", p.path.weights.layout, l.extents.k);
+  check_rows("weights", p.path.weights.layout, l.stored_rows().length);
   check_rows("activations", p.path.activations.layout,
              l.channels * (l.interleaved_groups ? l.extents.groups : 1));
   check_rows("output", p.path.output.layout,
@@ -145,8 +152,8 @@ TileFootprint tile_footprint(const MappingProblem& p, const Tiling& t) {
   f.input =
       Bytes(buffer_bytes(p.path.activations.layout, t.groups * t.batch * h * w * taps.channels));
   const WeightExtent weights = stored_weights(p, t.n, t.k);
-  f.weight = Bytes(weight_buffer_bytes(p, t.groups * weights.n, weights.k));
-  f.scale = Bytes(parameter_bytes(p, t.groups * t.n, t.k) + input_scale_sram_bytes(p, t));
+  f.weight = Bytes(weight_buffer_bytes(p, t.groups, weights.n, weights.k));
+  f.scale = Bytes(parameter_bytes(p, t.groups, t.n, t.k) + input_scale_sram_bytes(p, t));
   f.accumulator = Bytes(t.groups * t.m() * t.n * 4);
   f.output = Bytes(buffer_bytes(p.path.output.layout, t.groups * t.m() * t.n));
   return f;

@@ -166,9 +166,14 @@ struct WeightExtent {
 };
 WeightExtent stored_weights(const MappingProblem& problem, std::int64_t n, std::int64_t k);
 
-/// Bytes of the weight buffer that n rows x k codes take: packed as stored, or floats of the MAC's
+/// Bytes of so many groups of n x k weights, as they are stored.
+RegionBytes weight_bytes(const MappingProblem& problem, std::int64_t groups, std::int64_t n,
+                         std::int64_t k);
+
+/// Bytes of the weight buffer that their codes take: packed as stored, or floats of the MAC's
 /// format where the dequantizer stands on the DRAM side.
-std::int64_t weight_buffer_bytes(const MappingProblem& problem, std::int64_t rows, std::int64_t k);
+std::int64_t weight_buffer_bytes(const MappingProblem& problem, std::int64_t groups, std::int64_t n,
+                                 std::int64_t k);
 
 /// Whether weights become floats between the weight buffer and the array.
 bool dequantizes_at_edge(const MappingProblem& problem);

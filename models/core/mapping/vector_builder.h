@@ -79,6 +79,7 @@ class VectorBuilder {
   std::int64_t place(std::int64_t bytes);
   void keep(std::int64_t base, std::int64_t bytes, std::int64_t bits_per_result);
   void stream();
+  void stream_pieces();
   void pool();
   void concatenate();
   void concatenate(const VectorOperand& operand, std::int64_t outer, std::int64_t inner,
@@ -89,7 +90,10 @@ class VectorBuilder {
   std::int64_t streamed_bits(std::int64_t elements) const;
   void load(const Region& region, std::int64_t elements, VectorChunk& chunk);
   void finish(const VectorChunk& chunk);
-  void set_time(const VectorOp& part, VectorJob& job) const;
+  void finish_piece(const VectorChunk& piece, const std::vector<VectorWork>& work, bool is_last);
+  VectorJob next_job() const;
+  void store(const VectorChunk& chunk);
+  std::int64_t port_cycles(const VectorJob& job) const;
 
   /// The largest multiple of `step`, at most `limit`, that fits both buffers; 0 if none does.
   template <class Bits>
@@ -117,7 +121,8 @@ class VectorBuilder {
   }
   /// Of the scales that rows of results get; `elements` are whole rows.
   std::int64_t scale_bits(std::int64_t elements) const {
-    return has_dynamic_scales(p_.path.output.format) ? elements / op_.cols * out_.scales.bits : 0;
+    if (op_.kind != VectorKind::kQuantize) return 0;
+    return side_bytes(out_, region_bytes(out_, elements / op_.cols, op_.cols)) * 8;
   }
   std::int64_t alignment() const { return std::max(region_alignment(in_), region_alignment(out_)); }
   Region output_region(std::int64_t first, std::int64_t elements) const {

@@ -35,6 +35,7 @@ void VectorBuilder::stream() {
   const std::int64_t all = op_.elements();
   const std::int64_t step = takes_rows(op_) ? op_.cols : std::min(all, alignment());
   const std::int64_t size = largest(step, all, [this](std::int64_t n) { return streamed_bits(n); });
+  if (size == 0 && op_.kind == VectorKind::kSoftmax && !on_chip()) return stream_pieces();
   if (size == 0)
     refuse(fmt::format("a row of {} results", step), streamed_bits(step), stored_bits(out_, step));
   for (std::int64_t begin = 0; begin < all; begin += size) {
@@ -53,6 +54,42 @@ void VectorBuilder::stream() {
     }
     finish(chunk);
   }
+}
+
+/// Rows of scores that no buffer holds: a row comes piece by piece, again in each pass.
+void VectorBuilder::stream_pieces() {
+  VectorOp row = op_;
+  row.rows = 1;
+  const auto work_of = [&](std::int64_t cols) {
+    row.cols = cols;
+    return vector_work(row);
+  };
+  const std::int64_t cols = op_.cols, passes = static_cast<std::int64_t>(work_of(1).size());
+  const auto one = work_of(1), two = work_of(2);
+  const std::int64_t step = std::min(cols, alignment());
+  const std::int64_t size =
+      largest(step, cols, [this](std::int64_t n) { return stored_bits(in_, n); });
+  if (size == 0)
+    refuse(fmt::format("a piece of {} results", step), stored_bits(in_, step),
+           stored_bits(out_, step));
+  for (std::int64_t first = 0; first < op_.elements(); first += cols)
+    for (std::int64_t pass = 0; pass < passes; ++pass)
+      for (std::int64_t begin = 0; begin < cols; begin += size) {
+        const auto p = static_cast<std::size_t>(pass);
+        VectorChunk piece;
+        piece.elements = std::min(size, cols - begin);
+        Region r;
+        r.base_bits = operands_[0].base * 8 + stored_bits(in_, first + begin);
+        r.run_bits = stored_bits(in_, piece.elements);
+        load(r, piece.elements, piece);
+        if (pass > 0) piece.output = r;
+        if (pass == passes - 1) piece.output = output_region(first + begin, piece.elements);
+        // Counts are those of elements and of the row, which the first piece has.
+        std::vector<VectorWork> work = work_of(piece.elements)[p];
+        for (std::size_t i = 0; i < work.size() && begin > 0; ++i)
+          work[i].count -= 2 * one[p][i].count - two[p][i].count;
+        finish_piece(piece, work, pass == passes - 1);
+      }
 }
 
 /// Rows of results of all channels where they fit, else one row of some channels.

@@ -104,6 +104,26 @@ void VectorBuilder::load(const Region& region, std::int64_t elements, VectorChun
   program_.input_loads.push_back(op);
 }
 
+/// What the next chunk waits for.
+VectorJob VectorBuilder::next_job() const {
+  VectorJob job;
+  job.inputs_needed = static_cast<std::int64_t>(program_.input_loads.size());
+  job.weights_needed = static_cast<std::int64_t>(program_.weight_loads.size());
+  job.stores_needed = reused(chunks(), p_.machine.buffers.output) * program_.stores_per_output;
+  return job;
+}
+
+/// What leaves after the chunk that was put into the program last.
+void VectorBuilder::store(const VectorChunk& chunk) {
+  StoreOp store;
+  store.region = chunk.output;
+  store.region.merge();
+  store.outputs_needed = chunks();
+  store.sram_bits = chunk.output.bits();
+  if (on_chip()) store.region = {}, store.sram_bits = 0;
+  program_.stores.push_back(store);
+}
+
 /// What the unit does for a chunk and the operations that it and its store wait for.
 void VectorBuilder::finish(const VectorChunk& chunk) {
   check_interrupt_after(kChunkSteps);
@@ -111,11 +131,8 @@ void VectorBuilder::finish(const VectorChunk& chunk) {
   part.rows = takes_rows(op_) ? chunk.elements / op_.cols : 1;
   part.cols = takes_rows(op_) ? op_.cols : chunk.elements;
   const bool table = op_.kind == VectorKind::kEmbedding;
-  VectorJob job;
-  job.inputs_needed = static_cast<std::int64_t>(program_.input_loads.size());
-  job.weights_needed = static_cast<std::int64_t>(program_.weight_loads.size());
+  VectorJob job = next_job();
   job.weights_done = table ? job.weights_needed : 0;
-  job.stores_needed = reused(chunks(), p_.machine.buffers.output) * program_.stores_per_output;
   const auto passes = vector_work(part);
   for (const auto& pass : passes)
     for (const VectorWork& step : pass)
@@ -130,46 +147,64 @@ void VectorBuilder::finish(const VectorChunk& chunk) {
   job.input_write_bits = chunk.streamed_bits * std::max<std::int64_t>(0, streams - 2);
   job.weight_read_bits = chunk.elements * resident_bits_;
   if (table) std::swap(job.input_read_bits, job.weight_read_bits);
-  const std::int64_t result_bits = chunk.output.runs() * chunk.output.run_bits;
   const std::int64_t row_scale_bits = scale_bits(chunk.elements);
-  job.output_write_bits = result_bits + row_scale_bits;
+  job.output_write_bits = chunk.output.bits() + row_scale_bits;
   const StorageLayout& source = table ? parameters_ : in_;
   const bool copies = passes.empty() && source.format == out_.format;
   if (!copies && source.format->name != "fp32") job.widened = chunk.streamed;
   // The conversion of `quantize` is one of its primitives.
   if (!copies && out_.format->name != "fp32" && op_.kind != VectorKind::kQuantize)
     job.narrowed = chunk.elements;
-  set_time(part, job);
+  const VectorUnitConfig& unit = p_.machine.vector_unit;
+  const auto depth =
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(vector_row(op_.kind).passes.size()));
+  job.cycles = std::max(vector_cycles(part, unit), Cycles(port_cycles(job)) + depth * unit.latency);
   program_.vectors.push_back(job);
-  StoreOp store;
-  store.region = chunk.output;
-  store.region.merge();
-  store.outputs_needed = chunks();
-  store.sram_bits = result_bits;
-  if (on_chip()) store.region = {}, store.sram_bits = 0;
-  program_.stores.push_back(store);
+  store(chunk);
   if (program_.stores_per_output == 1) return;
-  store.tensor = Tensor::kScales;
-  store.region = Region::contiguous(scales_ + scale_bits(results_begun_) / 8, row_scale_bits / 8);
-  store.sram_bits = row_scale_bits;
-  if (on_chip()) store.region = {}, store.sram_bits = 0;
-  program_.stores.push_back(store);
+  StoreOp scales;
+  scales.tensor = Tensor::kScales;
+  scales.outputs_needed = chunks();
+  if (!on_chip()) {
+    scales.region =
+        Region::contiguous(scales_ + scale_bits(results_begun_) / 8, row_scale_bits / 8);
+    scales.sram_bits = row_scale_bits;
+  }
+  program_.stores.push_back(scales);
   results_begun_ += chunk.elements;
 }
 
-/// The lanes' time, or the ports' where they are slower.
-void VectorBuilder::set_time(const VectorOp& part, VectorJob& job) const {
+/// A piece of a row in one pass. What a pass between the first and the last computes is stored
+/// over what it has read.
+void VectorBuilder::finish_piece(const VectorChunk& piece, const std::vector<VectorWork>& work,
+                                 bool is_last) {
+  check_interrupt_after(kChunkSteps);
+  const VectorUnitConfig& unit = p_.machine.vector_unit;
+  VectorJob job = next_job();
+  std::int64_t cycles = 0;
+  for (const VectorWork& step : work) {
+    job.work[static_cast<std::size_t>(step.primitive)] += step.count;
+    cycles += ceil_div(step.count, unit.lanes);
+  }
+  job.input_read_bits = piece.streamed_bits;
+  job.weight_read_bits = is_last ? piece.elements * resident_bits_ : 0;
+  job.output_write_bits = piece.output.bits();
+  if (in_.format->name != "fp32") job.widened = piece.streamed;
+  const StorageLayout& written = is_last ? out_ : in_;
+  if (!piece.output.empty() && written.format->name != "fp32") job.narrowed = piece.elements;
+  job.cycles = Cycles(std::max(cycles, port_cycles(job))) + unit.latency;
+  program_.vectors.push_back(job);
+  store(piece);
+}
+
+/// What the slowest port takes to move a chunk.
+std::int64_t VectorBuilder::port_cycles(const VectorJob& job) const {
   const BuffersConfig& b = p_.machine.buffers;
   const auto port = [](std::int64_t bits, const BufferConfig& buffer) {
     return ceil_div(bits, buffer.banks * buffer.port_width.value);
   };
-  const std::int64_t ports =
-      std::max({port(job.input_read_bits, b.input), port(job.input_write_bits, b.input),
-                port(job.weight_read_bits, b.weight), port(job.output_write_bits, b.output)});
-  const auto passes =
-      std::max<std::int64_t>(1, static_cast<std::int64_t>(vector_row(op_.kind).passes.size()));
-  const VectorUnitConfig& unit = p_.machine.vector_unit;
-  job.cycles = std::max(vector_cycles(part, unit), Cycles(ports) + passes * unit.latency);
+  return std::max({port(job.input_read_bits, b.input), port(job.input_write_bits, b.input),
+                   port(job.weight_read_bits, b.weight), port(job.output_write_bits, b.output)});
 }
 
 namespace {

@@ -105,6 +105,17 @@ template <class W>
 std::vector<double> multiply(const Matmul& p, const std::vector<double>& x,
                              const std::vector<W>& w) {
   std::vector<double> y(at(p.batch * p.m * p.n));
+  if (p.k_rows) {
+    for (std::int64_t row = 0; row < p.batch * p.m; ++row) {
+      check_interrupt_after(p.n * p.k);
+      const std::int64_t matrix = row / p.m / p.shared * p.k;
+      for (std::int64_t k = 0; k < p.k; ++k)
+        for (std::int64_t n = 0; n < p.n; ++n)
+          y[at(row * p.n + n)] +=
+              x[at(row * p.k + k)] * static_cast<double>(w[at((matrix + k) * p.n + n)]);
+    }
+    return y;
+  }
   for (std::int64_t b = 0; b < p.batch; b += p.shared)
     multiply_rows(&x[at(b * p.m * p.k)], std::min(p.shared, p.batch - b) * p.m,
                   &w[at(b / p.shared * p.n * p.k)], p.n, p.k, &y[at(b * p.m * p.n)], p.n);
@@ -118,7 +129,7 @@ std::vector<double> evaluate(const LayerOp& op, const std::vector<double>& x,
   if (const auto* conv = std::get_if<Conv2d>(&op))
     y = convolve(*conv, x, w);
   else if (const auto* gemm = std::get_if<Gemm>(&op))
-    y = multiply(Matmul{1, gemm->m, gemm->n, gemm->k, 1}, x, w);
+    y = multiply(Matmul{1, gemm->m, gemm->n, gemm->k}, x, w);
   else
     y = multiply(std::get<Matmul>(op), x, w);
   const std::size_t channels = stage.bias.size();

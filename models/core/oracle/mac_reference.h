@@ -16,7 +16,7 @@ struct ReferenceStage {
 };
 
 /// All results in the order of the output tensor. `inputs` NHWC or [group][m][k]; `weights` rows of
-/// k (filters x kernel x channels, or [group][n][k]).
+/// k (filters x kernel x channels, or [group][n][k]), or k rows of n where the operation says so.
 std::vector<double> mac_reference(const LayerOp& op, const std::vector<double>& inputs,
                                   const std::vector<float>& weights, const ReferenceStage& stage);
 std::vector<double> mac_reference(const LayerOp& op, const std::vector<double>& inputs,

@@ -73,25 +73,48 @@ Oracle::Oracle(const LayerOp& op, const MacType& mac, const QuantizedTensor& inp
       float_weights_(float_weights),
       chunks_(std::move(chunks)),
       grouped_(grouped),
-      outputs_(count_outputs(op)) {
+      outputs_(count_outputs(op)),
+      weight_rows_(weights.rows()),
+      depth_(weights.k()) {
+  if (const auto* p = std::get_if<Matmul>(&op); p != nullptr && p->k_rows) {
+    weight_rows_ = weights.rows() / p->k * p->n;
+    depth_ = p->k;
+    turned_weights_ = by_column(float_weights);
+  }
   const StorageLayout& layout = inputs.layout();
   const bool whole_inputs = !layout.scales.present() || layout.scales.group == kWholeTensor;
   const bool is_conv = std::holds_alternative<Conv2d>(op);
   // Exact sums under the same scales need no parts.
   if (mac.is_integer && !grouped && (whole_inputs || !is_conv) &&
       native_group(inputs.format()) == 0 && native_group(weights.format()) == 0)
-    chunks_ = {weights.k()};
+    chunks_ = {depth_};
   if (mac.is_integer) {
     input_codes_ = coded(inputs);
-    weight_codes_ = coded(weights);
+    weight_codes_ = by_column(coded(weights));
     safe_products_ = std::max<std::int64_t>(
         1, INT32_MAX / (largest_code(inputs.format()) * largest_code(weights.format())));
   } else {
     input_values_ = decoded(inputs, mac);
-    weight_values_ = decoded(weights, mac);
+    weight_values_ = by_column(decoded(weights, mac));
   }
   is_finite_ = std::all_of(float_weights.begin(), float_weights.end(),
                            [](float w) { return std::isfinite(w); });
+}
+
+/// A second operand of k rows of n: its columns, one after the other.
+template <class T>
+std::vector<T> Oracle::by_column(std::vector<T> values) const {
+  const auto* p = std::get_if<Matmul>(&op_);
+  if (p == nullptr || !p->k_rows) return values;
+  std::vector<T> columns;
+  columns.reserve(values.size());
+  for (std::size_t matrix = 0; matrix < values.size(); matrix += at_index(p->k * p->n))
+    for (std::int64_t column = 0; column < p->n; ++column) {
+      check_interrupt_after(p->k);
+      for (std::int64_t row = 0; row < p->k; ++row)
+        columns.push_back(values[matrix + at_index(row * p->n + column)]);
+    }
+  return columns;
 }
 
 Oracle::Place Oracle::place(std::int64_t index) const {
@@ -135,7 +158,7 @@ struct Oracle::Windows {
 };
 
 void Oracle::gather(std::int64_t window, Windows& to) const {
-  check_interrupt_after(4 * weights_.k());
+  check_interrupt_after(4 * depth_);
   to.last = window;
   ++to.count;
   std::int64_t done = 0, zero = 0;
@@ -180,9 +203,9 @@ void Oracle::gather(std::int64_t window, Windows& to) const {
 std::vector<Oracle::Chunk> Oracle::weight_chunks(std::int64_t row) const {
   std::vector<Chunk> chunks;
   std::int64_t begin = 0;
-  check_interrupt_after(weights_.k());
+  check_interrupt_after(depth_);
   for (std::int64_t end : chunks_) {
-    const auto codes = weight_codes_.begin() + row * weights_.k();
+    const auto codes = weight_codes_.begin() + row * depth_;
     chunks.push_back({weights_.scale(row, begin), weights_.min(row, begin),
                       weights_.zero_point(row, begin),
                       std::accumulate(codes + begin, codes + end, std::int64_t{0})});
@@ -194,7 +217,7 @@ std::vector<Oracle::Chunk> Oracle::weight_chunks(std::int64_t row) const {
 /// As many results as share a number of windows that the cache holds; returns the end of them.
 std::size_t Oracle::gather_block(const std::vector<std::int64_t>& indices, std::size_t begin,
                                  Windows& to) const {
-  const std::int64_t most = std::max(kLeastWindows, kWindowElements / weights_.k());
+  const std::int64_t most = std::max(kLeastWindows, kWindowElements / depth_);
   for (; begin < indices.size(); ++begin) {
     const Place p = place(indices[begin]);
     if (p.window != to.last) {
@@ -216,7 +239,7 @@ void Oracle::sum(const Windows& windows, const std::vector<T>& x, const std::vec
     std::int64_t window;
     std::size_t result;  ///< the first of up to kSumLanes
   };
-  const std::int64_t k = weights_.k();
+  const std::int64_t k = depth_;
   const std::vector<Place>& places = windows.places;
   std::map<std::vector<std::int64_t>, std::vector<Job>> by_rows;
   for (std::size_t i = 0, end = 0; i < places.size(); i = end) {
@@ -282,7 +305,7 @@ void Oracle::set_integers(const Windows& windows, OracleResult* results,
     check_interrupt();
     std::vector<Chunk>& row = weights[at_index(p.weight_row)];
     if (row.empty()) row = weight_chunks(p.weight_row);
-    set_integers(&windows.codes[at_index(p.window * weights_.k())],
+    set_integers(&windows.codes[at_index(p.window * depth_)],
                  &windows.chunks[at_index(p.window) * chunks_.size()], p.weight_row, row,
                  *results++);
   }
@@ -291,14 +314,14 @@ void Oracle::set_integers(const Windows& windows, OracleResult* results,
 std::vector<OracleResult> Oracle::at(const std::vector<std::int64_t>& indices,
                                      const Progress& progress) const {
   std::vector<OracleResult> results(indices.size());
-  std::vector<std::vector<Chunk>> weights(at_index(weights_.rows()));
-  const std::vector<std::int64_t> whole = {weights_.k()};
+  std::vector<std::vector<Chunk>> weights(at_index(weight_rows_));
+  const std::vector<std::int64_t> whole = {depth_};
   for (std::size_t begin = 0; begin < indices.size();) {
     Windows windows;
     const std::size_t end = gather_block(indices, begin, windows);
     OracleResult* block = &results[begin];
     if (is_finite_)
-      sum(windows, windows.reference, float_weights_, whole,
+      sum(windows, windows.reference, real_weights(), whole,
           [&](std::size_t result, const double* total, std::size_t) {
             block[result].reference = *total;
           });
@@ -319,7 +342,7 @@ std::vector<OracleResult> Oracle::at(const std::vector<std::int64_t>& indices,
 /// Where weights are infinite, terms in the padding must be left out, not be 0 times infinity.
 double Oracle::reference_inside(std::int64_t window, std::int64_t weight_row) const {
   double sum = 0;
-  const float* w = &float_weights_[at_index(weight_row * weights_.k())];
+  const float* w = &real_weights()[at_index(weight_row * depth_)];
   for (const Run& run : runs(window)) {
     if (run.input_row >= 0) {
       const float* x = &float_inputs_[at_index(run.input_row * inputs_.k() + run.input_k)];
@@ -335,7 +358,7 @@ double Oracle::reference_inside(std::int64_t window, std::int64_t weight_row) co
 /// sum (qa - za)(qw - zw) = sum qa qw - zw sum qa - za sum qw + n za zw.
 void Oracle::set_integers(const std::int16_t* codes, const Chunk* inputs, std::int64_t weight_row,
                           const std::vector<Chunk>& weights, OracleResult& result) const {
-  const std::int16_t* weight_codes = &weight_codes_[at_index(weight_row * weights_.k())];
+  const std::int16_t* weight_codes = &weight_codes_[at_index(weight_row * depth_)];
   std::int64_t begin = 0;
   float total = 0;
   for (std::size_t c = 0; c < chunks_.size(); ++c) {

@@ -73,6 +73,11 @@ class Oracle {
   };
   struct Windows;
 
+  template <class T>
+  std::vector<T> by_column(std::vector<T> values) const;
+  const std::vector<float>& real_weights() const {
+    return turned_weights_.empty() ? float_weights_ : turned_weights_;
+  }
   Place place(std::int64_t index) const;
   std::vector<Run> runs(std::int64_t window) const;
   void gather(std::int64_t window, Windows& to) const;
@@ -100,8 +105,10 @@ class Oracle {
   bool grouped_;
   OracleStage stage_;
   std::int64_t outputs_;
-  std::int64_t safe_products_ = 1;  // codes' products, any so many of which add up within int32
-  bool is_finite_ = true;           // all of float_weights_
+  std::int64_t weight_rows_, depth_;   // of the second operand, its rows lying along k
+  std::vector<float> turned_weights_;  // float_weights_ so, where they do not lie so
+  std::int64_t safe_products_ = 1;     // codes' products, any so many of which add up within int32
+  bool is_finite_ = true;              // all of float_weights_
   // Decoded once: rows x k.
   std::vector<std::int16_t> input_codes_, weight_codes_;
   std::vector<float> input_values_, weight_values_;

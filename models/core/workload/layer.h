@@ -34,10 +34,12 @@ struct Gemm {
 };
 
 /// `batch` independent products; both operands are activations (attention). `shared` consecutive
-/// products have one second operand (grouped-query attention).
+/// products have one second operand (grouped-query attention). With `k_rows` that operand lies as k
+/// rows of n, not as n rows of k: values of a cache, a row for each token.
 struct Matmul {
   std::int64_t batch = 1, m = 1, n = 1, k = 1;
   std::int64_t shared = 1;
+  bool k_rows = false;
 };
 
 using LayerOp = std::variant<Conv2d, Gemm, Matmul>;

@@ -35,6 +35,7 @@ Lowered shape(const Matmul& g) {
   Lowered l = row_of_pixels(g.shared * g.m, g.k);
   l.interleaved_groups = false;
   l.activations_only = true;
+  l.k_rows = g.k_rows;
   return l;
 }
 

@@ -9,6 +9,11 @@
 
 namespace bitjoule {
 
+/// Rows of consecutive elements.
+struct RowExtent {
+  std::int64_t rows, length;
+};
+
 /// Output pixels (batch, oh, ow) are the m of the products, filters of a group the n, and
 /// k = (kh * kernel_w + kw) * channels + c. A matrix is a 1 x 1 convolution over a row of m pixels.
 struct Lowered {
@@ -22,9 +27,15 @@ struct Lowered {
   /// operand and result is a matrix of its own.
   bool interleaved_groups = true;
   bool activations_only = false;  ///< the second operand is computed by other layers too
+  bool k_rows = false;            ///< the second operand lies as k rows of n, not as n rows of k
 
   std::int64_t input_elements() const { return extents.groups * batch * height * width * channels; }
   std::int64_t weight_rows() const { return extents.groups * extents.n; }
+  /// So many groups of n x k of the second operand as they are stored.
+  RowExtent stored_rows(std::int64_t groups, std::int64_t n, std::int64_t k) const {
+    return k_rows ? RowExtent{groups * k, n} : RowExtent{groups * n, k};
+  }
+  RowExtent stored_rows() const { return stored_rows(extents.groups, extents.n, extents.k); }
   std::int64_t output_elements() const { return extents.groups * extents.m * extents.n; }
 
   /// Index of the first operand's element (g, m, k) in its tensor (NHWC, or [group][m][k]), or -1

@@ -75,6 +75,16 @@ Precision PrecisionOverride::apply(Precision base) const {
   return base;
 }
 
+std::optional<LayerOp> mac_op(const NetworkOp& op) {
+  std::optional<LayerOp> mac;
+  std::visit(
+      [&mac](const auto& o) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(o)>, VectorOp>) mac = o;
+      },
+      op);
+  return mac;
+}
+
 std::int64_t layer_macs(const NetworkLayer& layer) {
   const auto e = extents(layer);
   return e ? e->macs() : 0;

@@ -110,6 +110,9 @@ struct Network {
   std::optional<Requantize> requantize;
 };
 
+/// The operation of a layer with MACs; none of a vector operator.
+std::optional<LayerOp> mac_op(const NetworkOp& op);
+
 /// MACs of one of the `repeat` layers; 0 for vector operators. Checks the sizes.
 std::int64_t layer_macs(const NetworkLayer& layer);
 /// Stationary weights of one of the `repeat` layers (groups x n x k of a conv or linear layer; 0

@@ -39,6 +39,7 @@ void describe(V& v, Matmul& c) {
   v.required("n", c.n, "columns of the second operand", extent());
   v.required("k", c.k, "length of the sums", extent());
   v.field("shared", c.shared, "consecutive products with the same second operand", extent());
+  v.field("k_rows", c.k_rows, "the second operand lies as k rows of n; default: n rows of k");
 }
 
 template <class V>

@@ -216,6 +216,10 @@ std::vector<std::vector<VectorWork>> vector_work(const VectorOp& op) {
     work.push_back(std::move(steps));
   }
   if (op.kind == VectorKind::kSoftmax) add_to_scores(op, work);
+  if (op.kind == VectorKind::kQuantize && vector_beta(op) == 2) {
+    work.front().push_back({Primitive::kCompare, op.elements()});  // for the smallest too,
+    work.back().push_back({Primitive::kAdd, op.elements()});       // which is taken off
+  }
   return work;
 }
 

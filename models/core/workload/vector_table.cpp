@@ -93,7 +93,8 @@ const std::vector<VectorRow>& vector_rows() {
        {{{kCompare, kWindow, 1}}}},
       {K::kQuantize,
        "quantize",
-       "s = max |x| / alpha per row, y = round(x * (1 / s)); beta 1: max x, unsigned",
+       "s = max |x| / alpha per row, y = round(x * (1 / s)); beta 1: max x, unsigned; beta 2: max "
+       "x - min x",
        1,
        0,
        false,

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "support/random_mapping.h"
+#include "support/tile_units.h"
 
 namespace bitjoule::optimal_test {
 namespace {
@@ -24,14 +25,8 @@ constexpr int kSmall = 320, kOfEachDataflow = 53, kLarge = 100, kPins = 2000;
 #endif
 constexpr std::int64_t kTilings = 1500;  // of a small problem, before the orders of its loops
 
-std::int64_t k_unit(const MappingProblem& p) {
-  return std::lcm(std::max<std::int64_t>(1, p.path.scale_group),
-                  std::lcm(region_alignment(p.path.weights.layout),
-                           region_alignment(p.path.activations.layout)));
-}
-std::int64_t n_unit(const MappingProblem& p) {
-  return std::max<std::int64_t>(1, p.path.output.layout.block_elements);
-}
+using test::k_unit;
+using test::n_unit;
 
 std::int64_t tilings(const MappingProblem& p) {
   const Lowered& l = p.layer;

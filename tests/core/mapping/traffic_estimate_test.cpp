@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/program.h"
+#include "support/tile_units.h"
 
 namespace bitjoule::traffic_estimate_test {
 namespace {
@@ -82,7 +83,7 @@ LayerOp layer(Random& random) {
       m.m = random.to(1, 9);
       m.n = random.to(1, 6) * block;
       m.k = random.to(1, 6) * block;
-      return m;
+      return test::some_of_k_rows(m);
     }
     default:
       return convolution(random);
@@ -101,10 +102,8 @@ Tiling tiling(Random& random, const MappingProblem& p) {
   t.batch = size(l.batch, 1);
   t.out_rows = size(l.out_height, 1);
   t.out_cols = size(l.out_width, 1);
-  t.n = size(l.extents.n, std::max<std::int64_t>(1, p.path.output.layout.block_elements));
-  t.k = size(l.extents.k, std::lcm(std::max<std::int64_t>(1, p.path.scale_group),
-                                   std::lcm(region_alignment(p.path.weights.layout),
-                                            region_alignment(p.path.activations.layout))));
+  t.n = size(l.extents.n, test::n_unit(p));
+  t.k = size(l.extents.k, test::k_unit(p));
   t.input_full_k = random.one_in(2);
   std::shuffle(t.order.begin(), t.order.end(),
                std::mt19937(static_cast<unsigned>(random.to(0, 99))));
@@ -174,7 +173,7 @@ void check_each_element_once(const MappingProblem& p, const Program& program) {
     if (p.activation_layout == DramLayout::kRowMajor) CHECK(bits == exact);
   }
   const StorageLayout& layout = p.path.weights.layout;
-  const RegionBytes rows = region_bytes(layout, l.weight_rows(), l.extents.k);
+  const RegionBytes rows = region_bytes(layout, l.stored_rows().rows, l.stored_rows().length);
   CHECK(disjoint_bits(weights) == 8 * main_bytes(layout, rows));
 }
 
@@ -194,9 +193,10 @@ MappingProblem random_problem(Random& random) {
   p.machine.array.dataflow = random.of(
       {Dataflow::kWeightStationary, Dataflow::kOutputStationary, Dataflow::kInputStationary});
   if (random.one_in(3)) p.machine.dequantizer.placement = DequantizerPlacement::kDramSide;
-  p.layer = lower(layer(random));
+  const LayerOp op = layer(random);
+  p.layer = lower(op);
   p.stage.bias = random.one_in(3);
-  p.path = resolve_data_path(precision, p.machine.array.pe);
+  p.path = resolve_data_path(precision, p.machine.array.pe, op);
   p.memory.burst_bytes = random.of({16, 32, 64, 64, 128, 24});
   p.weight_layout = random.of({DramLayout::kTiled, DramLayout::kRowMajor});
   p.activation_layout = random.of({DramLayout::kTiled, DramLayout::kRowMajor});

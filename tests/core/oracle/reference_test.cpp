@@ -9,6 +9,7 @@
 #include "core/oracle/mac_reference.h"
 #include "core/oracle/oracle.h"
 #include "core/oracle/vector_reference.h"
+#include "core/workload/lowering.h"
 
 namespace bitjoule::reference_test {
 namespace {
@@ -238,7 +239,8 @@ TEST_CASE("references: layers with MACs are what the oracle says of single outpu
   conv.pad_top = conv.pad_right = 1;
   TensorFormat fp32;
   fp32.format = "fp32";
-  const std::vector<LayerOp> ops = {conv, Gemm{3, 7, 5}, Matmul{6, 2, 5, 3, 3}};
+  const std::vector<LayerOp> ops = {conv, Gemm{3, 7, 5}, Matmul{6, 2, 5, 3, 3},
+                                    Matmul{6, 2, 5, 3, 3, true}};
   for (const LayerOp& op : ops) {
     CAPTURE(op.index());
     const GemmExtents e = gemm_extents(op);
@@ -253,7 +255,9 @@ TEST_CASE("references: layers with MACs are what the oracle says of single outpu
     const std::vector<float> bias =
         product != nullptr ? std::vector<float>{} : random_values(random, rows, -1, 1);
     const QuantizedTensor stored_x = QuantizedTensor::quantize(fp32, x.data(), input_rows, input_k);
-    const QuantizedTensor stored_w = QuantizedTensor::quantize(fp32, w.data(), rows, e.k);
+    const RowExtent lie = lower(op).stored_rows();
+    const QuantizedTensor stored_w =
+        QuantizedTensor::quantize(fp32, w.data(), lie.rows, lie.length);
     Oracle oracle(op, find_mac_type("fp32"), stored_x, stored_w, x, w, {e.k}, false);
     oracle.set_stage({{}, bias, bias, -0.5, 0.75});
     const std::vector<double> got = mac_reference(op, widened(x), w, {widened(bias), -0.5, 0.75});

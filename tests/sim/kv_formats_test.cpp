@@ -1,0 +1,139 @@
+// A KV cache in every format: a row of a head is a row of the cache, for keys and for values.
+#include <doctest/doctest.h>
+
+#include <array>
+
+#include "support/network_run.h"
+
+namespace bitjoule::test::kv_formats_test {
+namespace {
+
+// Two blocks of 4 heads of 32 numbers, on 2 heads of keys and of values.
+constexpr std::int64_t kLayers = 2, kKvHeads = 2;
+constexpr const char* kNetwork = R"(
+name: heads-of-32
+base: base/llama.yaml
+parameters: {hidden: 128, layers: 2, heads: 4, kv_heads: 2, ffn: 64, vocab: 64, tied: 1, context: 19, prompt: 5}
+)";
+constexpr const char* kCacheRun = R"(
+accelerator: accelerators/edge-16x16.yaml
+dram: {model: ideal, bandwidth: 12.8 GB/s}
+network: heads-of-32.yaml
+phase: decode
+precision: {weights: fp16, activations: fp16}
+)";
+
+json::value run_cache(const std::string& cache, const std::string& arguments) {
+  const TemporaryDirectory directory;
+  write_file(directory, "heads-of-32.yaml", kNetwork);
+  const std::string file = write_file(directory, "run.yaml", kCacheRun);
+  const Outcome outcome = shell("{sim} run " + file + " --quiet -o " + directory.at("out") +
+                                " --set 'network.kv_cache=" + cache + "' " + arguments);
+  CAPTURE(outcome.text);
+  REQUIRE(outcome.code == 0);
+  return json::parse(text_of(directory.at("out/result.json")));
+}
+
+/// What 32 numbers of a head take.
+struct Row {
+  const char* cache;
+  std::int64_t bytes;
+};
+constexpr Row kRows[] = {
+    {"fp32", 32 * 4},
+    {"fp16", 32 * 2},
+    {"bf16", 32 * 2},
+    {"q8_0", 2 + 32},
+    {"q4_0", 2 + 16},
+    {"q4_1", 2 + 2 + 16},
+    {"q5_0", 2 + 4 + 16},
+    {"q5_1", 2 + 2 + 4 + 16},
+    {"iq4_nl", 2 + 16},
+    {"{format: int8, granularity: per_token}", 32 + 4},
+    {"{format: int4, granularity: per_token, scale: fp16}", 16 + 2},
+    {"{format: int4, granularity: per_group, group_size: 8, scale: fp16}", 16 + 4 * 2},
+    {"{format: int8, granularity: per_group, group_size: 16, symmetric: false}", 32 + 2 * (4 + 1)},
+    {"fp8_e4m3", 32},
+    {"fp8_e5m2", 32},
+    {"mxfp8_e4m3", 32 + 1},
+};
+
+}  // namespace
+
+TEST_CASE("KV formats: appended and read with exact bytes at every context length") {
+  for (const Row& row : kRows)
+    for (const std::int64_t context : {std::int64_t{1}, std::int64_t{19}, std::int64_t{64}}) {
+      CAPTURE(row.cache);
+      CAPTURE(context);
+      const json::value result =
+          run_cache(row.cache, "--fidelity estimate --set network.parameters.context=" +
+                                   std::to_string(context));
+      const std::int64_t token = kLayers * 2 * kKvHeads * row.bytes;  // keys and values
+      const json::value& network = result.at("network");
+      CHECK(integer(network.at("pass").at("kv_read_bytes")) == token * context);
+      CHECK(integer(network.at("pass").at("kv_written_bytes")) == token);
+      CHECK(integer(network.at("memory").at("kv_cache_bytes")) == token * context);
+    }
+}
+
+TEST_CASE("KV formats: every fidelity counts alike, and values are those of the oracle") {
+  for (const Row& row : kRows) {
+    CAPTURE(row.cache);
+    const json::value fast = run_cache(row.cache, "--values on --set verify=full");
+    const json::value pe = run_cache(row.cache, "--fidelity pe --values on --set verify=off");
+    const json::value estimate = run_cache(row.cache, "--fidelity estimate");
+    for (const char* key : {"macs", "padded_macs", "counts", "compute_cycles"}) {
+      CAPTURE(key);
+      CHECK(fast.at(key) == pe.at(key));
+      CHECK(fast.at(key) == estimate.at(key));
+    }
+    CHECK(fast.at("cycles") == pe.at("cycles"));
+    CHECK(fast.at("stalls") == pe.at("stalls"));
+    CHECK(fast.at("dram").at("per_tensor") == estimate.at("dram").at("per_tensor"));
+    CHECK(fast.at("energy").at("total_pj") == estimate.at("energy").at("total_pj"));
+    const json::value& values = fast.at("network").at("values");
+    CHECK(integer(values.at("wrong")) == 0);
+    CHECK(integer(values.at("checked")) == integer(values.at("computed")));
+  }
+}
+
+TEST_CASE("KV formats: scales that are found when a token is appended cost the vector unit") {
+  // One token: of each of 2 heads a block of 32, for keys and for values.
+  const json::value result = run_cache("q4_1", "--fidelity estimate");
+  std::int64_t passes = 0;
+  for (const json::value& layer : result.at("layers").as_array()) {
+    if (layer.at("kind") != "quantize") continue;
+    passes += integer(layer.at("repeat"));
+    std::int64_t compares = 0, divisions = 0;
+    for (const json::value& count : layer.at("counts").as_array()) {
+      if (count.at("component") != "vector_unit") continue;
+      if (count.at("activity") == "compare") compares += integer(count.at("count"));
+      if (count.at("activity") == "divide") divisions += integer(count.at("count"));
+    }
+    CHECK(compares == 4 * kKvHeads * 32);  // largest, smallest, and a clamp at both ends
+    CHECK(divisions == kKvHeads);
+    const json::value& written = layer.at("dram").at("per_tensor").at("outputs");
+    CHECK(integer(written.at("write_bytes")) + integer(written.at("scale_write_bytes")) == 2 * 20);
+  }
+  CHECK(passes == kLayers * 2);
+}
+
+TEST_CASE("KV formats: what cannot be appended row by row, and rows that are no blocks") {
+  const auto refusal = [](const std::string& cache) {
+    const TemporaryDirectory directory;
+    write_file(directory, "heads-of-32.yaml", kNetwork);
+    const Outcome outcome =
+        shell("{sim} run " + write_file(directory, "run.yaml", kCacheRun) + " --quiet -o " +
+              directory.at("out") + " --set 'network.kv_cache=" + cache + "'");
+    CHECK(outcome.code == 1);
+    return outcome.text;
+  };
+  CHECK(
+      refusal("nf4_dq").find("kv_cache: nf4_dq as chosen stores fields of several rows together") !=
+      std::string::npos);
+  CHECK(refusal("q4_k").find(
+            "kv_cache: q4_k stores blocks of 256 elements, a row of a head has 32") !=
+        std::string::npos);
+}
+
+}  // namespace bitjoule::test::kv_formats_test
