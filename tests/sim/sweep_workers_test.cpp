@@ -27,6 +27,7 @@ namespace bitjoule::sweep_workers_test {
 namespace {
 
 using namespace test;
+using namespace std::string_literals;
 
 constexpr std::int64_t kGiB = std::int64_t{1} << 30;
 
@@ -136,6 +137,29 @@ TEST_CASE("workers: every end of a job is told apart, and the others go on") {
   CHECK(outcomes[2].code == SIGABRT);
   CHECK(outcomes[3].end == JobEnd::kSignal);
   CHECK(outcomes[3].code == SIGKILL);
+}
+
+TEST_CASE("workers: a job hands over a text, beside its last words; none where it is too long") {
+  std::vector<JobOutcome> outcomes(3);
+  const std::vector<std::string> texts = {"one\0two"s, "", std::string(70'000, 'x')};
+  CHECK(run_forked(
+      outcomes.size(), {},
+      [&](std::size_t i) {
+        std::fprintf(stderr, "words of %zu\n", i);
+        JobAnswer answer = static_cast<int>(i);
+        answer.text = texts[i];
+        return answer;
+      },
+      [&](const JobOutcome& outcome) {
+        outcomes[outcome.job] = outcome;
+        return true;
+      },
+      [](std::size_t) {}));
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    CHECK(outcomes[i].code == static_cast<int>(i));
+    CHECK(outcomes[i].last_words == "words of " + std::to_string(i));
+    CHECK(outcomes[i].text == (i == 2 ? "" : texts[i]));
+  }
 }
 
 TEST_CASE("workers: a job that does not end is killed at its limit") {

@@ -58,14 +58,19 @@ class DramChannel {
     if (!decided_ || is_late(choice_.cycle)) decide();
     return choice_.cycle;
   }
+  /// Whether nothing has to be decided for it: then it is at train_cycle().
+  bool in_train() const { return in_train_; }
+  std::int64_t train_cycle() const { return train_.cycle(); }
   /// A burst that a command has moved.
   struct Served {
     std::uint32_t request = 0;  ///< the engine's
     bool write = false;
     std::int64_t accepted = 0, end = 0;  ///< cycles: as it came, and of its last data beat
   };
+  /// Issues that command, a train's.
+  void serve_train(Served* served);
   /// Issues that command; true if it moves a burst.
-  bool step(Served* served) {
+  [[gnu::always_inline]] bool step(Served* served) {
     if (!in_train_) return step_any(served);
     serve_train(served);
     return true;
@@ -126,7 +131,6 @@ class DramChannel {
     return !arrivals_.empty() && arrivals_.front().accepted < cycle;
   }
   bool step_any(Served* served);
-  void serve_train(Served* served);
   bool allows_trains(DramCommand command) const;
   bool may_begin_train();
   void begin_train();

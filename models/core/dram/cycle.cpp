@@ -104,10 +104,32 @@ std::int64_t CycleDram::next() {
   return std::min({earliest_command(), accepted_at_, completions_first_});
 }
 
+/// What advance() does while the only channel's train goes on and there is nothing to report.
+/// Bursts of one request end in the order of their commands.
+[[gnu::always_inline]] inline void CycleDram::follow_train(std::int64_t limit) {
+  DramChannel& channel = channels_.front();
+  if (!channel.in_train()) return;
+  change(0);
+  while (channel.in_train()) {
+    const std::int64_t cycle = channel.train_cycle();
+    if (cycle >= std::min({limit, accepted_at_, completions_first_})) return;
+    DramChannel::Served served;
+    channel.serve_train(&served);
+    totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
+    if (--requests_[served.request].bursts_left == 0)
+      add_completion({served.end, 0, served.request});
+    if (!offer_is_blocked()) continue;
+    port_cycle_ = std::max(port_cycle_, cycle);
+    if (push_offered()) accepted_at_ = entered_;
+  }
+}
+
 /// In the order of time; at one time acceptance first, then channel by channel the end of its data
 /// before its command.
 bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
+  const bool is_alone = channels_.size() == 1;
   for (;;) {
+    if (is_alone) follow_train(limit);
     const std::int64_t command = earliest_command();
     const bool done =
         completions_first_ < command || (completions_first_ == command && command != kNever &&
@@ -123,11 +145,7 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
       return true;
     }
     if (const DramChannel::Served* served = issue(first_)) {
-      if (const Completion* end = count_served(*served, first_)) {
-        completions_.insert(
-            *end, [](const Completion& a, const Completion& b) { return a.goes_before(b); });
-        completions_first_ = completions_.front().cycle;
-      }
+      if (const Completion* end = count_served(*served, first_)) add_completion(*end);
     }
     if (!offer_is_blocked()) continue;
     port_cycle_ = std::max(port_cycle_, cycle);  // the slot is taken again in the same clock
@@ -154,6 +172,12 @@ inline const CycleDram::Completion* CycleDram::count_served(const DramChannel::S
   const Completion end{served.end, channel, served.request};
   if (request.end.goes_before(end)) request.end = end;
   return --request.bursts_left > 0 ? nullptr : &request.end;
+}
+
+inline void CycleDram::add_completion(const Completion& end) {
+  completions_.insert(end,
+                      [](const Completion& a, const Completion& b) { return a.goes_before(b); });
+  completions_first_ = completions_.front().cycle;
 }
 
 inline void CycleDram::report_acceptance(DramEvent* event) {

@@ -84,6 +84,8 @@ class CycleDram final : public DramEngine {
   void find_earliest();
   const DramChannel::Served* issue(std::size_t channel);
   const Completion* count_served(const DramChannel::Served& served, std::size_t channel);
+  void add_completion(const Completion& end);
+  void follow_train(std::int64_t limit);
   void issue_alone(std::size_t channel, std::int64_t* end);
   void report_acceptance(DramEvent* event);
   void report_completion(DramEvent* event);
