@@ -81,15 +81,19 @@ inline void CycleDram::begin_offer(const DramRequest& request, std::uint32_t ind
   }
 }
 
-[[gnu::always_inline]] inline void CycleDram::find_earliest() {
-  DramChannel* const channels = channels_.data();
-  std::int64_t* const due = due_.data();
-  const std::size_t n = due_.size();
+[[gnu::noinline]] void CycleDram::ask_changed() {
   for (; changes_ > 0; --changes_) {
     const std::size_t c = changed_[changes_ - 1];
     is_changed_[c] = 0;
-    due[c] = channels[c].next();
+    due_[c] = channels_[c].next();
   }
+}
+
+[[gnu::always_inline]] inline void CycleDram::find_earliest() {
+  if (changes_ > 0) ask_changed();
+  is_stale_ = false;
+  const std::int64_t* const due = due_.data();
+  const std::size_t n = due_.size();
   std::int64_t earliest = due[0];
   std::size_t first = 0;
   for (std::size_t c = 1; c < n; ++c) {
@@ -109,10 +113,9 @@ std::int64_t CycleDram::next() {
 [[gnu::always_inline]] inline void CycleDram::follow_train(std::int64_t limit) {
   DramChannel& channel = channels_.front();
   if (!channel.in_train()) return;
-  change(0);
   while (channel.in_train()) {
     const std::int64_t cycle = channel.train_cycle();
-    if (cycle >= std::min({limit, accepted_at_, completions_first_})) return;
+    if (cycle >= std::min({limit, accepted_at_, completions_first_})) break;
     DramChannel::Served served;
     channel.serve_train(&served);
     totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
@@ -122,6 +125,7 @@ std::int64_t CycleDram::next() {
     port_cycle_ = std::max(port_cycle_, cycle);
     if (push_offered()) accepted_at_ = entered_;
   }
+  change(0);
 }
 
 /// In the order of time; at one time acceptance first, then channel by channel the end of its data
@@ -159,8 +163,9 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
 
 /// A command; what it moves, if it does.
 [[gnu::always_inline]] inline const DramChannel::Served* CycleDram::issue(std::size_t channel) {
+  const bool has_moved = channels_[channel].step(&served_);
   change(channel);
-  if (!channels_[channel].step(&served_)) return nullptr;
+  if (!has_moved) return nullptr;
   totals_.timeline.add(served_.end, standard_.burst_bytes, served_.write);
   return &served_;
 }

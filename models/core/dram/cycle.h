@@ -72,16 +72,22 @@ class CycleDram final : public DramEngine {
   bool push_request(const DramRequest& request, std::int64_t cycle, std::int64_t* end);
   bool push_burst(const DramRequest& request, std::int64_t cycle, std::int64_t* end);
   bool offer_is_blocked() const { return offered_bytes_ > 0; }
+  /// A channel has done or taken something: a train knows at once what follows.
   void change(std::size_t channel) {
-    if (is_changed_[channel] != 0) return;
-    is_changed_[channel] = 1;
-    changed_[changes_++] = channel;
+    is_stale_ = true;
+    if (channels_[channel].in_train()) {
+      due_[channel] = channels_[channel].train_cycle();
+    } else if (is_changed_[channel] == 0) {
+      is_changed_[channel] = 1;
+      changed_[changes_++] = channel;
+    }
   }
-  std::int64_t earliest_command() {
-    if (changes_ > 0) find_earliest();
+  [[gnu::always_inline]] std::int64_t earliest_command() {
+    if (is_stale_) find_earliest();
     return earliest_;
   }
   void find_earliest();
+  void ask_changed();
   const DramChannel::Served* issue(std::size_t channel);
   const Completion* count_served(const DramChannel::Served& served, std::size_t channel);
   void add_completion(const Completion& end);
@@ -99,7 +105,8 @@ class CycleDram final : public DramEngine {
   std::vector<unsigned char> is_changed_;    // ... and whether one is among them, ...
   std::size_t changes_ = 0;                  // ... how many
   std::int64_t earliest_ = kNever;           // the smallest due of all channels, ...
-  std::size_t first_ = 0;                    // ... and the first of them that has it
+  std::size_t first_ = 0;                    // ... the first of them that has it, ...
+  bool is_stale_ = false;                    // ... and whether both are to be found again
   Fifo<Completion> completions_;             // of requests that have had all their commands, ...
   std::int64_t completions_first_ = kNever;  // ... and the cycle of the first
   std::vector<Request> requests_;
