@@ -378,7 +378,7 @@ TEST_CASE("manners: completion in every shell") {
             "_bitjoule\nprintf \"%s$open\\n\" \"${{COMPREPLY[@]}}\"\n",
             line, line.size(), words);
       } else if (row.name == "fish") {
-        script += fmt::format("complete -C '{}' | string replace -r '=$' '=+'\ntrue\n", line);
+        script += fmt::format("complete -C '{}' | sed 's/=$/=+/'\n", line);
       } else {
         script.insert(0, "compdef() { : }\n");
         script += fmt::format(
