@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
-#include <unordered_map>
 #include <vector>
 
 #include "core/interrupt.h"
@@ -274,16 +272,15 @@ class BestFirst {
       better = false;
       const std::vector<Box> starts = trials_.goal().best_boxes();
       for (std::size_t i = 0; i < starts.size() && !better; ++i) {
-        auto& climbed = climbed_[trials_.number()];
-        const auto known = climbed.find(PointKey(starts[i]));
-        if (known != climbed.end()) {
-          tried += known->second;
+        std::int64_t& climbed = climbed_[trials_.number()][PointKey(starts[i])];
+        if (climbed > 0) {
+          tried += climbed - 1;
           continue;
         }
         const std::int64_t before = tried;
         better = neighbours_.any(starts[i], is_better);
         if (!better && trials_.estimated < most && tried <= most_tried)
-          climbed.emplace(starts[i], tried - before);
+          climbed = tried - before + 1;
       }
     }
   }
@@ -408,8 +405,8 @@ class BestFirst {
   SearchPoints points_;
   SearchNeighbours neighbours_;
   SearchBoxes boxes_;
-  // Tilings beside which none was better, which none becomes, and how many were tried there.
-  std::vector<std::unordered_map<PointKey, std::int64_t, PointKey::Hash>> climbed_;  // by goal
+  // Of tilings beside which none was better, which none becomes: how many were tried there, and 1.
+  std::vector<PointTable<std::int64_t>> climbed_;  // by goal
   bool small_ = false;
   std::vector<MappingAlternative> finalists_;
   std::size_t bests_ = 0;  // of them

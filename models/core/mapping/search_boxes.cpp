@@ -14,12 +14,6 @@ bool later(const SearchNode& a, const SearchNode& b) {
 
 }  // namespace
 
-std::size_t PointKey::Hash::operator()(const PointKey& key) const {
-  std::uint64_t hash = key.scheme;
-  for (const std::uint16_t size : key.sizes) hash = (hash ^ size) * 0x9E3779B97F4A7C15U;
-  return static_cast<std::size_t>(hash ^ hash >> 32U);
-}
-
 void SearchBoxes::push(SearchNode node) {
   node.number = ++pushed_;
   heap_.push_back(node);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/mapping/bounds.h"
@@ -28,8 +29,53 @@ struct PointKey {
     return a.scheme == b.scheme && a.sizes == b.sizes;
   }
   struct Hash {
-    std::size_t operator()(const PointKey& key) const;
+    std::size_t operator()(const PointKey& key) const {
+      std::uint64_t hash = key.scheme;
+      for (const std::uint16_t size : key.sizes) hash = (hash ^ size) * 0x9E3779B97F4A7C15U;
+      return static_cast<std::size_t>(hash ^ hash >> 32U);
+    }
   };
+};
+
+/// What is known of single tilings.
+template <class T>
+class PointTable {
+ public:
+  PointTable() : slots_(kLeastSlots) {}
+
+  /// Valid until another tiling is asked for. One that is new has a T{}.
+  T& operator[](const PointKey& key) {
+    std::size_t slot = slot_of(key);
+    if (slots_[slot] == 0) {
+      if (2 * (entries_.size() + 1) > slots_.size()) {
+        grow();
+        slot = slot_of(key);
+      }
+      entries_.emplace_back(key, T{});
+      slots_[slot] = static_cast<std::uint32_t>(entries_.size());
+    }
+    return entries_[slots_[slot] - 1].second;
+  }
+
+ private:
+  static constexpr std::size_t kLeastSlots = 1024;
+
+  /// Where the key is, or would be.
+  std::size_t slot_of(const PointKey& key) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t slot = PointKey::Hash()(key) & mask;
+    while (slots_[slot] != 0 && !(entries_[slots_[slot] - 1].first == key))
+      slot = (slot + 1) & mask;
+    return slot;
+  }
+  void grow() {
+    slots_.assign(2 * slots_.size(), 0);
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      slots_[slot_of(entries_[i].first)] = static_cast<std::uint32_t>(i + 1);
+  }
+
+  std::vector<std::uint32_t> slots_;  // entries, numbered from 1; 0: none
+  std::vector<std::pair<PointKey, T>> entries_;
 };
 
 /// The lowest bound first; of equal ones the newest, down to a single tiling.

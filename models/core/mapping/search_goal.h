@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <optional>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -37,8 +36,7 @@ class SearchGoal {
   /// Where the best are: of all, then of each scheme.
   std::vector<Box> best_boxes() const;
 
-  std::unordered_set<PointKey, PointKey::Hash> beaten;  ///< by bounds alone, when attempted
-
+ private:
   Objective objective_;
   MappingCost cost_;
   Box best_box_;

@@ -12,8 +12,8 @@ namespace bitjoule {
 class SearchNeighbours {
  public:
   /// All outlive it.
-  SearchNeighbours(const MappingProblem& problem, const MappingSpace& space,
-                   const SearchPoints& points, const SearchTrials& trials)
+  SearchNeighbours(const MappingProblem& problem, const MappingSpace& space, SearchPoints& points,
+                   const SearchTrials& trials)
       : p_(problem), space_(space), points_(points), trials_(trials) {}
 
   /// Whether `f` is true for any neighbour, tried one after the other.
@@ -25,10 +25,11 @@ class SearchNeighbours {
       if (f(other)) return true;
     }
     for (std::size_t a = 0; a < kAxes; ++a) {
-      std::vector<std::uint16_t> sizes = points_.beside(a, from.lo[a]);
-      sizes.push_back(largest(from, a).lo[a]);
-      for (const std::uint16_t size : sizes)
-        if (size != from.lo[a] && any_with(from, a, size, f)) return true;
+      if (space_.sizes[a].size() == 1) continue;
+      for (const std::uint16_t size : points_.beside(a, from.lo[a]))
+        if (any_with(from, a, size, f)) return true;
+      const std::uint16_t most = largest(from, a).lo[a];
+      if (most != from.lo[a] && any_with(from, a, most, f)) return true;
     }
     return false;
   }
@@ -66,9 +67,10 @@ class SearchNeighbours {
   /// With the largest size along an axis that may fit.
   Box largest(Box box, std::size_t axis) const;
 
+  mutable PointTable<std::uint16_t> largest_;  // with any size along the axis: its entry, and 1
   const MappingProblem& p_;
   const MappingSpace& space_;
-  const SearchPoints& points_;
+  SearchPoints& points_;
   const SearchTrials& trials_;
 };
 

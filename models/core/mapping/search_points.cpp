@@ -15,6 +15,7 @@ SearchPoints::SearchPoints(const MappingProblem& p, const MappingSpace& space) :
   whole_[at(TileAxis::kK)] = quanta.k;
   for (std::size_t a = 0; a < kAxes; ++a)
     totals_[a] = axis_extent(p, static_cast<TileAxis>(a)).total;
+  for (std::size_t a = 0; a < kAxes; ++a) beside_[a].resize(space.sizes[a].size());
 }
 
 /// The smallest entry of at least that size.
@@ -52,12 +53,13 @@ Box SearchPoints::without_rest(Box box, std::size_t axis) const {
   return box;
 }
 
-std::vector<std::uint16_t> SearchPoints::beside(std::size_t axis, std::uint16_t from) const {
+const std::vector<std::uint16_t>& SearchPoints::beside(std::size_t axis, std::uint16_t from) {
+  std::vector<std::uint16_t>& all = beside_[axis][from];
+  if (!all.empty()) return all;
   const std::vector<std::int64_t>& sizes = space_.sizes[axis];
   const std::int64_t size = sizes[from], total = totals_[axis], whole = whole_[axis];
   const std::int64_t tiles = ceil_div(total, size);
   const auto last = static_cast<std::uint16_t>(sizes.size() - 1);
-  std::vector<std::uint16_t> all;
   const auto add = [&](std::uint16_t to) {
     if (to != from && std::find(all.begin(), all.end(), to) == all.end()) all.push_back(to);
   };

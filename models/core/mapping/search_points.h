@@ -1,6 +1,7 @@
 // Single tilings that a search tries beside its boxes: all over the space, and around a good one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -19,7 +20,7 @@ class SearchPoints {
 
   /// Entries of an axis around one: the next two, half and double, whole ones of the array, those
   /// that make as many tiles or a few more or less, and the first and the last.
-  std::vector<std::uint16_t> beside(std::size_t axis, std::uint16_t from) const;
+  const std::vector<std::uint16_t>& beside(std::size_t axis, std::uint16_t from);
 
   /// With the least size along an axis that makes no more tiles.
   Box even(Box box, std::size_t axis) const;
@@ -35,6 +36,7 @@ class SearchPoints {
 
   const MappingSpace& space_;
   std::array<std::int64_t, kAxes> totals_{}, whole_{};  // of the layer; that the array holds
+  std::array<std::vector<std::vector<std::uint16_t>>, kAxes> beside_;  // empty: not yet asked for
   std::mt19937 engine_{1};
 };
 

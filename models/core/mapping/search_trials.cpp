@@ -37,13 +37,22 @@ std::optional<MappingCost> SearchTrials::bound(const Box& box, const Objective& 
   return objective.cost(b.energy_pj, b.cycles, b.bursts);
 }
 
-std::optional<CostBound> SearchTrials::point_limits(const Box& box) const {
-  CostBound b;
-  if (!bounds_.feasible(box, b) || !divides(box)) return std::nullopt;
-  return b;
+/// With what its bound says.
+SearchTrials::Point& SearchTrials::bounded(const Box& box) {
+  Point& point = points_[PointKey(box)];
+  if (!point.fits) point.fits = bounds_.feasible(box, point.bound);
+  return point;
 }
 
-std::optional<MappingCost> SearchTrials::point_bound(const Box& box) const {
+std::optional<CostBound> SearchTrials::point_limits(const Box& box) {
+  Point& point = bounded(box);
+  if (!*point.fits) return std::nullopt;
+  if (!point.divides) point.divides = divides(box);
+  if (!*point.divides) return std::nullopt;
+  return point.bound;
+}
+
+std::optional<MappingCost> SearchTrials::point_bound(const Box& box) {
   const std::optional<CostBound> b = point_limits(box);
   if (!b) return std::nullopt;
   return goal_->objective().cost(b->energy_pj, b->cycles, b->bursts);
@@ -80,13 +89,14 @@ bool SearchTrials::attempt(Box box) {
   if (space_.sizes[kAxisK][box.lo[kAxisK]] == p_.layer.extents.k)
     box.scheme = without_full_k(box.scheme);
   // The best becomes only better: what was beaten once stays so.
-  const PointKey key(box);
-  if (goal_->beaten.count(key) > 0) return false;
-  if (tried_.count(key) > 0 && counted_.count(key) == 0) return false;
-  CostBound least;
-  if (!bounds_.feasible(box, least) ||
+  Point& point = points_[PointKey(box)];
+  const std::uint32_t bit = std::uint32_t{1} << number();
+  if ((point.beaten & bit) != 0) return false;
+  if (point.tried && point.choices.empty()) return false;
+  const CostBound& least = bounded(box).bound;
+  if (!*point.fits ||
       !goal_->may_win(goal_->objective().cost(least.energy_pj, least.cycles, least.bursts))) {
-    goal_->beaten.insert(key);
+    point.beaten |= bit;
     return false;
   }
   const MappingCost before = goal_->cost();
@@ -101,23 +111,23 @@ bool SearchTrials::attempt(Box box) {
 /// does not fit, or was estimated before.
 std::vector<SearchTrials::Choice>* SearchTrials::counted(const Box& box, double least_cycles) {
   check_interrupt();
-  const PointKey key(box);
-  const auto known = counted_.find(key);
-  if (known != counted_.end()) return &known->second;
-  if (!tried_.insert(key).second) return nullptr;
+  Point& point = points_[PointKey(box)];
+  if (!point.choices.empty()) return &point.choices;
+  if (point.tried) return nullptr;
+  point.tried = true;
   Tiling tiling = tiling_of(box);
   if (!can_be_divided(p_, tiling, tile_footprint(p_, tiling))) {
     ++misfits;
     return nullptr;
   }
-  std::vector<Choice>& choices = counted_[key];
+  std::vector<Choice>& choices = point.choices;
   const auto add = [&] {
     Choice& choice = choices.emplace_back();
     choice.tiling = tiling;
     choice.counts = counter_.count(tiling);
     choice.least = limits_.counted(tiling, choice.counts, least_cycles);
   };
-  choices.reserve(2);
+  choices.reserve(tiling.groups_at_once > 1 ? 2 : 1);
   add();
   if (tiling.groups_at_once > 1) {
     tiling.groups_at_once = 1;
@@ -134,7 +144,9 @@ void SearchTrials::add_array(Choice& choice) const {
 }
 
 std::optional<MappingCost> SearchTrials::counted_bound(const Box& box) {
-  return counted_bound(box, least_cycles(box));
+  const Point& point = bounded(box);
+  return counted_bound(box,
+                       *point.fits ? point.bound.cycles : std::numeric_limits<double>::infinity());
 }
 
 std::optional<MappingCost> SearchTrials::counted_bound(const Box& box, double least_cycles) {
@@ -150,27 +162,25 @@ std::optional<MappingCost> SearchTrials::counted_bound(const Box& box, double le
 }
 
 void SearchTrials::estimate(const Box& box) {
-  const auto known = counted_.find(PointKey(box));
-  if (known == counted_.end()) return;
-  for (Choice& choice : known->second) {
+  std::vector<Choice> choices;
+  choices.swap(points_[PointKey(box)].choices);
+  for (Choice& choice : choices) {
     if (goal_->may_win(bound_of(choice))) add_array(choice);
     if (goal_->may_win(bound_of(choice))) estimate_choice(box, choice);
   }
-  counted_.erase(known);
 }
 
 void SearchTrials::estimate_close(const Box& box, double most) {
-  CostBound b;
-  if (!bounds_.feasible(box, b) ||
-      goal_->objective().cost(b.energy_pj, b.cycles, b.bursts).first > most)
-    return;
-  std::vector<Choice>* choices = counted(box, b.cycles);
-  if (choices == nullptr) return;
-  for (Choice& choice : *choices) {
+  const Point& point = bounded(box);
+  const CostBound& b = point.bound;
+  if (!*point.fits || goal_->objective().cost(b.energy_pj, b.cycles, b.bursts).first > most) return;
+  if (counted(box, b.cycles) == nullptr) return;
+  std::vector<Choice> choices;
+  choices.swap(points_[PointKey(box)].choices);
+  for (Choice& choice : choices) {
     if (bound_of(choice).first <= most) add_array(choice);
     if (bound_of(choice).first <= most) estimate_choice(box, choice);
   }
-  counted_.erase(PointKey(box));
 }
 
 bool SearchTrials::is_even(const Tiling& t) const {

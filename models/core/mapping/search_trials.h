@@ -5,8 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -28,8 +26,8 @@ class SearchTrials {
   std::optional<MappingCost> bound(const Box& box, const Objective& objective) const;
   std::optional<MappingCost> bound(const Box& box) const { return bound(box, goal_->objective()); }
   /// The same of a single tiling, whose buffers can be divided for it; and what it is made of.
-  std::optional<MappingCost> point_bound(const Box& box) const;
-  std::optional<CostBound> point_limits(const Box& box) const;
+  std::optional<MappingCost> point_bound(const Box& box);
+  std::optional<CostBound> point_limits(const Box& box);
   bool may_fit(const Box& point) const { return bounds_.feasible(point) && divides(point); }
   /// Cycles alone.
   double least_cycles(const Box& box) const;
@@ -66,6 +64,16 @@ class SearchTrials {
     bool timed = false;
   };
 
+  /// What is known of a tiling.
+  struct Point {
+    std::optional<bool> fits, divides;  ///< by its bound; the buffers, where they are left open
+    CostBound bound;                    ///< where it fits
+    bool tried = false;
+    std::uint32_t beaten = 0;     ///< by bounds alone, when attempted: a bit for each goal
+    std::vector<Choice> choices;  ///< counted, not yet estimated
+  };
+
+  Point& bounded(const Box& box);
   Tiling tiling_of(const Box& box) const;
   bool divides(const Box& box) const;
   std::uint16_t without_full_k(std::uint16_t scheme) const;
@@ -87,8 +95,7 @@ class SearchTrials {
   Bounds bounds_;
   Estimator limits_, estimator_;
   TileCounter counter_;
-  std::unordered_set<PointKey, PointKey::Hash> tried_;
-  std::unordered_map<PointKey, std::vector<Choice>, PointKey::Hash> counted_;  // not yet estimated
+  PointTable<Point> points_;
   std::vector<SearchGoal> goals_;
   SearchGoal* goal_;
 };
