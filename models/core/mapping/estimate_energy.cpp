@@ -62,13 +62,13 @@ double EnergyModel::rate_of(std::size_t i) {
   }
   if (i == kClocked) append_array_clock(p_, Cycles(unit), &one);
   if (i == kNanosecond) append_leakage(p_.prices->parts, unit, &one);
-  if (p_.memory.ranks > 0) {  // commands of a DRAM that has some
+  if (i >= kMachineCounts && i < kClocked && p_.memory.ranks > 0) {  // commands of a DRAM
     DramStats stats;
     stats.ranks = 1;
     stats.rank_refreshes = p_.memory.rank_refreshes;
     append_dram_commands(stats, &one);
     const std::size_t first = one.size() - kDramCounts;
-    if (i >= kMachineCounts && i < kClocked) one[first + i - kMachineCounts].count = unit;
+    one[first + i - kMachineCounts].count = unit;
   }
   const Prices& prices = *p_.prices;
   const EnergyTable& table = prices.counted == DramPricing::kDevice ? *prices.device : prices.table;

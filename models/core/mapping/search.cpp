@@ -14,7 +14,7 @@
 namespace bitjoule {
 namespace {
 
-// Of a layer so small, whatever its loops, the very best is found.
+// Of a layer so small, whatever its loops, the very best is found, where the memory's peak decides.
 constexpr double kSmallSpace = 1500;
 constexpr std::int64_t kSmallMacs = std::int64_t{1} << 20;
 // Elsewhere a search that takes long is content with what is proven to be this close to the best,
@@ -38,7 +38,8 @@ constexpr std::int64_t kLongMoves = 50'000;  // bursts: of less the memory's mod
 // Of the finalists, and of the best by each goal among them, as many at most.
 constexpr std::size_t kMostFinalists = 12, kOfEachGoal = 6;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
-constexpr double kWorthAll = 4'000, kLeastEffort = 0.25, kFlexibleEffort = 2;
+constexpr double kWorthAll = 4'000, kLeastEffort = 0.1, kFlexibleEffort = 2;
+constexpr double kWorthAllGoals = 0.125;  // of that: with less, by two objectives, not by all
 
 class BestFirst {
  public:
@@ -56,7 +57,8 @@ class BestFirst {
     double tilings = 1;
     for (const auto& sizes : space.sizes) tilings *= static_cast<double>(sizes.size());
     trials_.set_goal(own);
-    small_ = tilings <= kSmallSpace && problem.layer.extents.macs() <= kSmallMacs;
+    small_ = !problem.memory.sampled && tilings <= kSmallSpace &&
+             problem.layer.extents.macs() <= kSmallMacs;
   }
 
   SearchResult run() {
@@ -100,11 +102,12 @@ class BestFirst {
   }
 
   /// Good tilings by the search's goal, or, where the memory's own model has the last word, by all
-  /// goals.
+  /// goals; of a layer that is soon done by the first beside its own.
   void explore() {
     const auto each_goal = [&](auto f) {
       for (std::size_t goal = 0; goal < trials_.goals().size(); ++goal) {
-        if (!p_.memory.sampled && goal != own_number_) continue;
+        if (goal != own_number_ && (!p_.memory.sampled || (goal != 0 && effort_ < kWorthAllGoals)))
+          continue;
         trials_.set_goal(goal);
         f();
       }
