@@ -139,7 +139,7 @@ TEST_CASE("workers: every end of a job is told apart, and the others go on") {
   CHECK(outcomes[3].code == SIGKILL);
 }
 
-TEST_CASE("workers: a job hands over a text, beside its last words; none where it is too long") {
+TEST_CASE("workers: a job hands over a text beside its last words, and none where it is too long") {
   std::vector<JobOutcome> outcomes(3);
   const std::vector<std::string> texts = {"one\0two"s, "", std::string(70'000, 'x')};
   CHECK(run_forked(
