@@ -168,6 +168,7 @@ void with_joined_past(OnnxWriter& w, int past, Attention& a) {
 }
 
 void finish_microsoft(OnnxWriter& w, Attention& a, int mask, int past, int bias) {
+  a.key_heads = a.heads;
   with_joined_past(w, past, a);
   a.scale = w.node.real("scale", 0);
   a.causal = w.node.integer("unidirectional", 0) != 0;
@@ -231,7 +232,7 @@ void multi_head_attention(OnnxWriter& w) {
   refuse_operands(w, {{8, "past_sequence_length"}, {9, "cache_indirection"}});
   refuse_outputs(w, 3);
   Attention a;
-  a.heads = w.node.integer("num_heads", 0);
+  a.heads = a.key_heads = w.node.integer("num_heads", 0);
   if (q.size() < 3 || a.heads < 1) w.node.fail("expected queries and num_heads");
   a.batch = q[0];
   a.rows = a.columns = q[1];

@@ -38,11 +38,11 @@ void is_nan(OnnxWriter& w) {
   w.add("Equal", {same, w.scalar("false", 0, P::BOOL)});
 }
 void is_infinite(OnnxWriter& w) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
   const bool up = w.node.integer("detect_positive", 1) != 0,
              down = w.node.integer("detect_negative", 1) != 0;
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const std::string x = up && down ? step(w, "Abs", {x_of(w)}, "magnitude") : x_of(w);
-  w.add("Equal", {x, w.scalar("infinity", up ? kInfinity : -kInfinity, w.type(0))});
+  w.add(up ? "Greater" : "Less", {x, w.scalar("largest", up ? kLargest : -kLargest, w.type(0))});
 }
 
 // Functions of one operand.
@@ -111,8 +111,8 @@ void modulo(OnnxWriter& w) {
   if (w.node.integer("fmod", 0) == 0) {
     whole = step(w, "Floor", {quotient}, "whole");
   } else {
-    const std::string down = step(w, "Floor", {step(w, "Abs", {quotient}, "magnitude")}, "down");
-    whole = step(w, "Mul", {down, step(w, "Sign", {quotient}, "sign")}, "whole");
+    const std::string down = step(w, "Floor", {step(w, "Abs", {quotient}, "size")}, "down");
+    whole = step(w, "Mul", {down, step(w, "Sign", {quotient}, "quotient_sign")}, "whole");
   }
   const std::string rest =
       w.add("Sub", {a, step(w, "Mul", {whole, b}, "multiple")}, is_float ? "" : "rest");

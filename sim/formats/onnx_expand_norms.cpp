@@ -142,6 +142,18 @@ void swish(OnnxWriter& w) {
   w.add("Mul", {x, w.add("Sigmoid", {scaled}, "gate")});
 }
 
+/// A slope for each channel, as until opset 6.
+void prelu_by_channel(OnnxWriter& w) {
+  const Shape x = w.shape(0), slope = w.shape(1);
+  const bool by_channel = x.size() > 2 && slope.size() == 1 && slope[0] == x[1];
+  if (!by_channel || (w.node.opset() > 6 && (slope[0] == x.back() || slope[0] == 1))) return;
+  Shape axes;
+  for (std::size_t i = 1; i + 1 < x.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
+  const std::string wide = w.add("Unsqueeze", {w.node.input(1)}, "slopes");
+  w.with("axes", axes);
+  w.add("PRelu", {w.node.input(0), wide});
+}
+
 // Reductions.
 
 void reduce_with(OnnxWriter& w, const std::string& of, const std::string& part) {
@@ -174,6 +186,7 @@ std::vector<OnnxExpansion> onnx_norm_expansions() {
       {"", "GroupNormalization", group_norm},
       {"", "RMSNormalization", rms_norm},
       {"", "SimplifiedLayerNormalization", simplified_layer_norm},
+      {"", "PRelu", prelu_by_channel},
       {"", "Softsign", softsign},
       {"", "Swish", swish},
       {"", "LogSoftmax", log_softmax},

@@ -160,13 +160,15 @@ void gather_elements(OnnxWriter& w) {
 /// Rows of [n, c] replaced, or added to, at indices; back to the data's shape.
 void scatter_rows(OnnxWriter& w, const std::string& places, const Shape& rows, std::int64_t count) {
   const std::string mode = w.node.text("reduction", "none");
-  if (mode != "none" && mode != "add")
-    w.node.fail(fmt::format("reduction \"{}\" is not supported", mode));
+  static const Names kModes = {"none", "add", "mul", "max", "min"};
+  const auto way = std::find(kModes.begin(), kModes.end(), mode) - kModes.begin();
+  if (way == static_cast<std::ptrdiff_t>(kModes.size()))
+    w.node.fail(fmt::format("reduction \"{}\" is unknown", mode));
   const std::string flat = w.reshaped(w.node.input(0), rows, "flat");
   const std::string fresh = w.reshaped(w.node.input(2), {count, rows[1]}, "updates");
   const std::string y =
       w.add("ScatterRows", {flat, w.reshaped(places, {count}, "flat_places"), fresh}, "scattered");
-  w.with("adds", std::int64_t{mode == "add" ? 1 : 0}).in_domain(kOwnDomain);
+  w.with("way", std::int64_t{way}).in_domain(kOwnDomain);
   w.add("Reshape", {y, w.sized("output_shape", w.shape(0))});
 }
 

@@ -262,6 +262,33 @@ void qlinear_concat(OnnxWriter& w) {
   w.with("axis", w.node.integer("axis", 0));
   code_of(w, y, 0);
 }
+/// The same operators in ONNX's own domain.
+void standard(OnnxWriter& w) {
+  const Names all(w.node.proto().input().begin(), w.node.proto().input().end());
+  w.add(w.node.op(), all);
+  copy_attributes(w, {});
+}
+/// C has the products of the operands' scales.
+void qgemm(OnnxWriter& w) {
+  Names inputs = {real_of(w, 0, "a"), real_of(w, 3, "b")};
+  const double alpha = w.node.real("alpha", 1);
+  if (w.has(6)) {
+    const std::string scale = w.add("Mul", {w.node.input(1), w.node.input(4)}, "bias_scale");
+    inputs.push_back(w.add("DequantizeLinear", {w.node.input(6), scale}, "bias"));
+    w.with("axis", std::int64_t{0});
+    if (alpha != 1)
+      inputs.back() = w.add("Mul", {inputs.back(), w.number("alpha", alpha)}, "bias_scaled");
+  }
+  const std::string y = w.add("Gemm", inputs, w.has(7) ? "real" : "");
+  copy_attributes(w, {});
+  if (w.has(7)) code_of(w, y, 7);
+}
+void gemm_fast_gelu(OnnxWriter& w) {
+  std::string y = w.add("MatMul", {w.node.input(0), w.node.input(1)}, "product");
+  if (w.has(2)) y = w.add("Add", {y, w.node.input(2)}, "biased");
+  w.add("Gelu", {y});
+  w.with("approximate", std::string("tanh"));
+}
 const char* const kOfAdd = "Add";
 const char* const kOfMul = "Mul";
 const char* const kOfSigmoid = "Sigmoid";
@@ -335,6 +362,10 @@ std::vector<OnnxExpansion> onnx_product_expansions() {
       {kMs, "FusedMatMul", fused_matmul},
       {kMs, "FusedConv", fused_conv},
       {kMs, "FusedGemm", fused_gemm},
+      {kMs, "DequantizeLinear", standard},
+      {kMs, "GemmFastGelu", gemm_fast_gelu},
+      {kMs, "QGemm", qgemm},
+      {kMs, "QuantizeLinear", standard},
       {kMs, "QLinearAdd", qlinear_binary<kOfAdd>},
       {kMs, "QLinearMul", qlinear_binary<kOfMul>},
       {kMs, "QLinearSigmoid", qlinear_unary<kOfSigmoid>},

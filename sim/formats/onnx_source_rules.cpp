@@ -327,7 +327,7 @@ const std::vector<OnnxRule>& onnx_source_rules() {
       // The weights of com.microsoft's MatMulNBits.
       {"DequantizeBits", 2, 3, 1, "K:i N:i bits:i block_size:i", bits, fold_bits},
       // Of ScatterND and its kin.
-      {"ScatterRows", 3, 3, 1, "adds:i", scattered, nullptr},
+      {"ScatterRows", 3, 3, 1, "way:i", scattered, nullptr},
       // Parts of a transposed convolution.
       {"SpreadImage", 1, 1, 1, "sizes:I starts:I steps:I", spread, nullptr},
       {"TurnKernel", 1, 1, 1, "group:i", turned, fold_turned},

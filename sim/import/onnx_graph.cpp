@@ -21,12 +21,18 @@ constexpr int kOldestOpset = 7, kNewestOpset = 23;
 /// Operands that say what the node does, which must be known before anything runs.
 bool is_setting(const std::string& op_type, int operand) {
   static const std::map<std::string, std::set<int>> kOperands = {
-      {"Clip", {1, 2}},        {"ConstantOfShape", {0}}, {"Dropout", {1, 2}},   {"Expand", {1}},
-      {"Pad", {1, 2, 3}},      {"Range", {0, 1, 2}},     {"ReduceMean", {1}},   {"Reshape", {1}},
-      {"Slice", {1, 2, 3, 4}}, {"Split", {1}},           {"Squeeze", {1}},      {"Unsqueeze", {1}},
-      {"Trilu", {1}},          {"CumSum", {1}},          {"Resize", {1, 2, 3}}, {"Upsample", {1}},
-      {"Tile", {1}},           {"ReduceSum", {1}},       {"ReduceMax", {1}},    {"ReduceMin", {1}},
-      {"ReduceProd", {1}}};
+      {"Clip", {1, 2}},        {"ConstantOfShape", {0}},
+      {"Dropout", {1, 2}},     {"Expand", {1}},
+      {"Pad", {1, 2, 3}},      {"Range", {0, 1, 2}},
+      {"ReduceMean", {1}},     {"Reshape", {1}},
+      {"Slice", {1, 2, 3, 4}}, {"Split", {1}},
+      {"Squeeze", {1}},        {"Unsqueeze", {1}},
+      {"Trilu", {1}},          {"CumSum", {1}},
+      {"Resize", {1, 2, 3}},   {"Upsample", {1}},
+      {"Tile", {1}},           {"ReduceSum", {1}},
+      {"ReduceMax", {1}},      {"ReduceMin", {1}},
+      {"ReduceProd", {1}},     {"TopK", {1}},
+      {"OneHot", {1}},         {"If", {0}}};
   const auto found = kOperands.find(op_type);
   return found != kOperands.end() && found->second.count(operand) != 0;
 }

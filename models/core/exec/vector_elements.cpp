@@ -339,7 +339,13 @@ namespace {
 std::vector<float> scattered(const VectorOp& op, const VectorOperands& o) {
   std::vector<float> y = o.inputs[0];
   const std::int64_t rows = op.shape[0], cols = op.shape[1];
-  const bool adds = vector_beta(op) != 0;
+  const auto way = static_cast<int>(vector_beta(op));
+  const auto put = [way](float old, float fresh) {
+    if (way == 1) return old + fresh;
+    if (way == 2) return old * fresh;
+    if (way == 3) return std::max(old, fresh);
+    return way == 4 ? std::min(old, fresh) : fresh;
+  };
   for (std::size_t i = 0; i < o.inputs[1].size(); ++i) {
     check_interrupt_after(cols);
     auto row = static_cast<std::int64_t>(o.inputs[1][i]);
@@ -348,9 +354,8 @@ std::vector<float> scattered(const VectorOp& op, const VectorOperands& o) {
       throw input_error("scatter: index " + std::to_string(row) + " is outside of 0.." +
                         std::to_string(rows - 1));
     for (std::int64_t c = 0; c < cols; ++c) {
-      const float update = o.inputs[2][i * at(cols) + at(c)];
       float& place = y[at(row * cols + c)];
-      place = adds ? place + update : update;
+      place = put(place, o.inputs[2][i * at(cols) + at(c)]);
     }
   }
   return y;

@@ -624,9 +624,12 @@ Values moved(const VectorOp& op, const ReferenceOperands& o) {
       for (std::size_t i = 0; i < m; ++i) {
         const auto index = static_cast<std::int64_t>(o.inputs[1][i]);
         if (at(index < 0 ? index + op.shape[0] : index) != to) continue;
-        for (std::size_t c = 0; c < cols; ++c)
-          y[to * cols + c] =
-              o.inputs[2][i * cols + c] + (vector_beta(op) == 0 ? 0 : y[to * cols + c]);
+        for (std::size_t c = 0; c < cols; ++c) {
+          const double old = y[to * cols + c], fresh = o.inputs[2][i * cols + c];
+          const double results[] = {fresh, old + fresh, old * fresh, std::fmax(old, fresh),
+                                    std::fmin(old, fresh)};
+          y[to * cols + c] = results[static_cast<int>(vector_beta(op))];
+        }
       }
     return y;
   }

@@ -124,6 +124,8 @@ void check_scattered(const VectorOp& op, const Refuse& refuse) {
   if (op.shape.size() != 2 || shapes.size() != 3 || shapes[0] != op.shape ||
       shapes[1].size() != 1 || shapes[2] != std::vector<std::int64_t>{shapes[1][0], op.shape[1]})
     refuse("operand_shapes: expected [n, c] as the output, [m] and [m, c]");
+  const double way = vector_beta(op);
+  if (way != std::floor(way) || way < 0 || way > 4) refuse("beta: expected 0, 1, 2, 3 or 4");
 }
 
 /// Places of the gates.

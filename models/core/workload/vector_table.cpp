@@ -480,7 +480,8 @@ const std::vector<VectorRow>& vector_rows() {
        {}},
       {K::kScatter,
        "scatter",
-       "a, but c's rows where b, a row's index for each, says; beta 1: added to them",
+       "a, but c's rows where b, an index for each, says; beta 1: added, 2: multiplied, 3: the "
+       "larger, 4: the smaller",
        3,
        0,
        false,

@@ -167,7 +167,7 @@ TEST_CASE("references: every vector operator is near its fp32 arithmetic") {
       }
       if (row.kind == K::kScatter) {
         o.inputs[1] = {3, 0, -1, 3};
-        op.beta = other ? 1 : 0;
+        op.beta = other ? 1 + static_cast<int>(random() % 4) : 0;
       }
       o.sinks = random_values(random, op.heads, -1, 1);
       if (row.kind == K::kRoute && other) o.bias = random_values(random, op.cols, -1, 1);
