@@ -62,7 +62,21 @@ std::uint64_t positive_whole(std::int64_t x) { return x < 0 ? 0 : bits(x); }
 std::uint64_t sign_whole(std::int64_t x) { return bits(x > 0 ? 1 : x < 0 ? -1 : 0); }
 std::uint64_t inverted(std::int64_t x) { return x == 0 ? 1 : 0; }
 
-enum class Binary { kAdd, kSub, kMul, kDiv, kMod, kPow, kMax, kMin, kAnd, kOr, kXor, kEqual, kLess };
+enum class Binary {
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMod,
+  kPow,
+  kMax,
+  kMin,
+  kAnd,
+  kOr,
+  kXor,
+  kEqual,
+  kLess
+};
 
 /// Of C's `/` and `%`, which the machine may trap on.
 void check_divisor(const OnnxNode& node, std::int64_t a, std::int64_t b) {

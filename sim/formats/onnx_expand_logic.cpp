@@ -246,6 +246,8 @@ void branch(OnnxWriter& w) {
       const std::string& inner = graph.output(i).name();
       w.add("Identity", {names.count(inner) != 0 ? names.at(inner) : inner}, fmt::format("{}", i));
       w.to_output(i);
+      w.in_domain(
+          kOwnDomain);  // where only constants are asked for, nothing says which branch it is
     }
   }
 }

@@ -142,6 +142,56 @@ void swish(OnnxWriter& w) {
   w.add("Mul", {x, w.add("Sigmoid", {scaled}, "gate")});
 }
 
+/// The second operand lies along the axes from `axis` on, as until opset 6.
+void broadcast_by_axis(OnnxWriter& w) {
+  if (w.node.integer("broadcast", 0) == 0) return;
+  const Shape a = w.shape(0), b = w.shape(1);
+  if (!w.knows_shape(0) || !w.knows_shape(1)) return;
+  const auto own = static_cast<std::int64_t>(b.size()), all = static_cast<std::int64_t>(a.size());
+  const std::int64_t axis =
+      w.node.has("axis") ? w.node.settled_axis(w.node.integer("axis", 0), a.size()) : all - own;
+  if (axis < 0 || axis + own > all) w.node.fail("its second operand has too many axes");
+  std::string wide = w.node.input(1);
+  if (axis + own < all)
+    wide = w.add("Unsqueeze", {wide, w.sized("wide_axes", counted(own, all - axis))}, "wide");
+  w.add(w.node.op(), {w.node.input(0), wide});
+}
+
+// Steps of opset 1 that style transfer networks have.
+
+void affine(OnnxWriter& w) {
+  const std::string scaled =
+      w.add("Mul", {w.node.input(0), w.number("alpha", w.node.real("alpha", 1))}, "scaled");
+  w.add("Add", {scaled, w.number("beta", w.node.real("beta", 0))});
+}
+void image_scaler(OnnxWriter& w) {
+  const std::string scaled =
+      w.add("Mul", {w.node.input(0), w.number("scale", w.node.real("scale", 1))}, "scaled");
+  const auto* bias = w.node.find("bias");
+  if (bias == nullptr || bias->floats_size() == 0) {
+    w.add("Identity", {scaled});
+    return;
+  }
+  const std::vector<double> values(bias->floats().begin(), bias->floats().end());
+  w.add("Add", {scaled, w.sized_reals("bias", values, {bias->floats_size(), 1, 1})});
+}
+void crop(OnnxWriter& w) {
+  const Shape x = w.shape(0), border = w.node.integers("border"), size = w.node.integers("scale");
+  if (x.empty()) return;
+  if (x.size() != 4 || border.size() != 4 || (!size.empty() && size.size() != 2))
+    w.node.fail("expected an image and its borders");
+  const Shape ends = size.empty() ? Shape{x[2] - border[3], x[3] - border[2]}
+                                  : Shape{border[1] + size[0], border[0] + size[1]};
+  w.add("Slice", {w.node.input(0)});
+  w.with("starts", Shape{border[1], border[0]}).with("ends", ends).with("axes", Shape{2, 3});
+}
+
+void cast_like(OnnxWriter& w) {
+  if (w.type(1) == 0) return;
+  w.add("Cast", {w.node.input(0)});
+  w.with("to", std::int64_t{w.type(1)});
+}
+
 /// A slope for each channel, as until opset 6.
 void prelu_by_channel(OnnxWriter& w) {
   const Shape x = w.shape(0), slope = w.shape(1);
@@ -149,8 +199,7 @@ void prelu_by_channel(OnnxWriter& w) {
   if (!by_channel || (w.node.opset() > 6 && (slope[0] == x.back() || slope[0] == 1))) return;
   Shape axes;
   for (std::size_t i = 1; i + 1 < x.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
-  const std::string wide = w.add("Unsqueeze", {w.node.input(1)}, "slopes");
-  w.with("axes", axes);
+  const std::string wide = w.add("Unsqueeze", {w.node.input(1), w.sized("axes", axes)}, "slopes");
   w.add("PRelu", {w.node.input(0), wide});
 }
 
@@ -186,7 +235,16 @@ std::vector<OnnxExpansion> onnx_norm_expansions() {
       {"", "GroupNormalization", group_norm},
       {"", "RMSNormalization", rms_norm},
       {"", "SimplifiedLayerNormalization", simplified_layer_norm},
+      {"", "Add", broadcast_by_axis},
+      {"", "Affine", affine},
+      {"", "CastLike", cast_like},
+      {"", "Crop", crop},
+      {"", "Div", broadcast_by_axis},
+      {"", "ImageScaler", image_scaler},
+      {"", "Mul", broadcast_by_axis},
       {"", "PRelu", prelu_by_channel},
+      {"", "Pow", broadcast_by_axis},
+      {"", "Sub", broadcast_by_axis},
       {"", "Softsign", softsign},
       {"", "Swish", swish},
       {"", "LogSoftmax", log_softmax},

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "sim/formats/onnx_expand.h"
+#include "sim/formats/onnx_model.h"
 
 namespace bitjoule {
 namespace {
@@ -262,6 +263,17 @@ void qlinear_concat(OnnxWriter& w) {
   w.with("axis", w.node.integer("axis", 0));
   code_of(w, y, 0);
 }
+/// Constants with a scale for each block along an axis, or of floats of 8 or 4 bits: computed when
+/// they are loaded.
+void dequantize_blocks(OnnxWriter& w) {
+  const int type = w.type(0);
+  const bool is_float = type == kOnnxFloat8E4m3 || type == kOnnxFloat8E5m2 || type == kOnnxFloat4;
+  if (w.node.integer("block_size", 0) == 0 && !is_float) return;
+  const Names all(w.node.proto().input().begin(), w.node.proto().input().end());
+  w.add("DequantizeCodes", all);
+  copy_attributes(w, {});
+  w.in_domain(kOwnDomain);
+}
 /// The same operators in ONNX's own domain.
 void standard(OnnxWriter& w) {
   const Names all(w.node.proto().input().begin(), w.node.proto().input().end());
@@ -355,6 +367,7 @@ std::vector<OnnxExpansion> onnx_product_expansions() {
   static const char* const kMs = "com.microsoft";
   return {
       {"", "ConvTranspose", conv_transpose},
+      {"", "DequantizeLinear", dequantize_blocks},
       {"", "Einsum", einsum},
       {kMs, "DynamicQuantizeMatMul", dynamic_quantize_matmul},
       {kMs, "MatMulIntegerToFloat", matmul_integer_to_float},

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <tuple>
 
 #include "sim/formats/onnx_expand.h"
 
@@ -32,6 +32,13 @@ class Recurrent {
 
   std::int64_t steps() const { return steps_; }
   std::int64_t hidden() const { return hidden_; }
+  std::int64_t direction() const { return direction_; }
+  /// A state that begins with nothing.
+  std::string zeros() {
+    return w_.sized_reals(part("zeros"),
+                          std::vector<double>(static_cast<std::size_t>(batch_ * hidden_)),
+                          {batch_, hidden_});
+  }
   /// The step that runs at a turn.
   std::int64_t step(std::int64_t turn) const { return reversed_ ? steps_ - 1 - turn : turn; }
   std::string part(const std::string& what) const {
@@ -152,14 +159,73 @@ struct States {
 };
 
 /// What all three refuse.
-void check_recurrent(const OnnxWriter& w, const Names& activations) {
-  if (w.has(4)) w.node.fail("sequence_lens are not supported");
-  if (w.node.has("clip")) w.node.fail("clip is not supported");
-  if (w.node.integer("input_forget", 0) != 0) w.node.fail("input_forget is not supported");
+void check_recurrent(const OnnxWriter& w, std::int64_t steps) {
+  if (!w.has(4)) return;
+  const std::optional<Shape> lengths = w.whole(4);
+  if (!lengths || std::any_of(lengths->begin(), lengths->end(),
+                              [steps](std::int64_t length) { return length != steps; }))
+    w.node.fail("sequence_lens of less than all steps are not supported");
+}
+
+/// The activations of one direction; ONNX's own where none are stated.
+Names activations_of(const OnnxWriter& w, std::int64_t direction, const Names& otherwise) {
   const auto* stated = w.node.find("activations");
-  for (int i = 0; stated != nullptr && i < stated->strings_size(); ++i)
-    if (stated->strings(i) != activations[static_cast<std::size_t>(i) % activations.size()])
-      w.node.fail(fmt::format("its activation {} is not supported", stated->strings(i)));
+  if (stated == nullptr || stated->strings_size() == 0) return otherwise;
+  if (w.node.has("activation_alpha") || w.node.has("activation_beta"))
+    w.node.fail("constants of its activations are not supported");
+  Names names;
+  const auto first = static_cast<int>(direction) * static_cast<int>(otherwise.size());
+  for (std::size_t i = 0; i < otherwise.size(); ++i) {
+    const int at = first + static_cast<int>(i);
+    if (at >= stated->strings_size()) w.node.fail("activations: there are too few");
+    static const Names kKnown = {"Sigmoid", "Tanh", "Relu", "Softplus", "Softsign"};
+    if (std::find(kKnown.begin(), kKnown.end(), stated->strings(at)) == kKnown.end())
+      w.node.fail(fmt::format("its activation {} is not supported", stated->strings(at)));
+    names.push_back(stated->strings(at));
+  }
+  return names;
+}
+
+/// Of an LSTM with peepholes, a clip, coupled gates or other activations: element by element.
+/// Gates i, o, f, c lie in `sum`; `cell` may be empty.
+std::pair<std::string, std::string> plain_step(OnnxWriter& w, Recurrent& r, std::int64_t turn,
+                                               const std::string& sum, const std::string& cell,
+                                               const Names& functions,
+                                               const std::string& peepholes) {
+  const std::int64_t h = r.hidden();
+  const double bound = w.node.real("clip", 0);
+  const auto part = [&](const std::string& what) { return r.part(turn, what.c_str()); };
+  const auto gate = [&](std::int64_t at, std::int64_t peephole, const std::string& state,
+                        const std::string& function, const std::string& what) {
+    std::string x = r.columns(sum, at * h, h, 1, fmt::format("{}.{}", turn, what));
+    if (peephole >= 0 && !peepholes.empty() && !state.empty()) {
+      const std::string name = what + "_peephole";
+      const std::string weight = w.knows(r.part(name))
+                                     ? w.name(r.part(name))
+                                     : r.columns(peepholes, peephole * h, h, 0, name);
+      x = w.add("Add", {x, w.add("Mul", {weight, state}, part(what + "_seen"))},
+                part(what + "_sum"));
+    }
+    if (bound > 0) {
+      x = w.add("Clip", {x}, part(what + "_clipped"));
+      w.with("min", -bound).with("max", bound);
+    }
+    return w.add(function, {x}, part(what + "_gate"));
+  };
+  const std::string input = gate(0, 0, cell, functions[0], "i");
+  const std::string fresh =
+      w.add("Mul", {input, gate(3, -1, "", functions[1], "c")}, part("fresh"));
+  std::string state = fresh;
+  if (!cell.empty()) {
+    const std::string forget =
+        w.node.integer("input_forget", 0) != 0
+            ? w.add("Sub", {w.number(r.part("one"), 1), input}, part("f_gate"))
+            : gate(2, 2, cell, functions[0], "f");
+    state = w.add("Add", {w.add("Mul", {forget, cell}, part("kept")), fresh}, part("cell"));
+  }
+  const std::string output = gate(1, 1, state, functions[0], "o");
+  return {w.add("Mul", {output, w.add(functions[2], {state}, part("curved"))}, part("hidden")),
+          state};
 }
 
 States lstm_states(OnnxWriter& w, Recurrent& r) {
@@ -168,11 +234,23 @@ States lstm_states(OnnxWriter& w, Recurrent& r) {
   const std::int64_t h = r.hidden();
   std::string hidden = r.initial(5, "initial_h");
   states.cell = r.initial(6, "initial_c");
+  if (hidden.empty() != states.cell.empty())  // the other one is zeros
+    (hidden.empty() ? hidden : states.cell) = r.zeros();
+  const Names usual = {"Sigmoid", "Tanh", "Tanh"};
+  const Names functions = activations_of(w, r.direction(), usual);
+  const std::string peepholes = w.has(7) ? r.own(7, "peepholes") : "";
+  const bool is_plain = functions != usual || w.has(7) || w.node.real("clip", 0) > 0 ||
+                        w.node.integer("input_forget", 0) != 0;
   for (std::int64_t turn = 0; turn < r.steps(); ++turn) {
     const std::string in = r.input_gates(turn);
-    if (hidden.empty() != states.cell.empty())
-      w.node.fail("expected both or none of initial_h and initial_c");
-    if (hidden.empty()) {  // i, o, f, c; the forget gate has nothing to forget
+    if (is_plain) {
+      const std::string sum =
+          hidden.empty() ? r.without_state(turn, in)
+                         : w.add("Add", {in, r.product(turn, hidden, 0, 4 * h, "recurrent")},
+                                 r.part(turn, "sum"));
+      std::tie(hidden, states.cell) =
+          plain_step(w, r, turn, sum, states.cell, functions, peepholes);
+    } else if (hidden.empty()) {  // i, o, f, c; the forget gate has nothing to forget
       const std::string sum = r.without_state(turn, in);
       const auto gate = [&](std::int64_t at, const char* op, const char* what) {
         const std::string part = r.columns(sum, at * h, h, 1, fmt::format("{}.{}", turn, what));
@@ -197,6 +275,10 @@ States lstm_states(OnnxWriter& w, Recurrent& r) {
 
 States gru_states(OnnxWriter& w, Recurrent& r) {
   r.begin();
+  if (w.node.has("clip")) w.node.fail("clip is not supported");
+  const Names usual = {"Sigmoid", "Tanh"};
+  if (activations_of(w, r.direction(), usual) != usual)
+    w.node.fail("its activations are not supported");
   States states;
   const std::int64_t h = r.hidden();
   const bool before = w.node.integer("linear_before_reset", 0) != 0;
@@ -241,6 +323,8 @@ States gru_states(OnnxWriter& w, Recurrent& r) {
 
 States rnn_states(OnnxWriter& w, Recurrent& r) {
   r.begin();
+  if (w.node.has("clip")) w.node.fail("clip is not supported");
+  const std::string function = activations_of(w, r.direction(), {"Tanh"})[0];
   States states;
   std::string hidden = r.initial(5, "initial_h");
   for (std::int64_t turn = 0; turn < r.steps(); ++turn) {
@@ -249,7 +333,7 @@ States rnn_states(OnnxWriter& w, Recurrent& r) {
         hidden.empty() ? r.without_state(turn, in)
                        : w.add("Add", {in, r.product(turn, hidden, 0, r.hidden(), "recurrent")},
                                r.part(turn, "sum"));
-    hidden = w.add("Tanh", {sum}, r.part(turn, "hidden"));
+    hidden = w.add(function, {sum}, r.part(turn, "hidden"));
     states.hidden.push_back(hidden);
   }
   return states;
@@ -257,10 +341,6 @@ States rnn_states(OnnxWriter& w, Recurrent& r) {
 
 template <States (*Run)(OnnxWriter&, Recurrent&), int Gates>
 void recurrent(OnnxWriter& w) {
-  check_recurrent(w, Gates == 4   ? Names{"Sigmoid", "Tanh", "Tanh"}
-                     : Gates == 3 ? Names{"Sigmoid", "Tanh"}
-                                  : Names{"Tanh"});
-  if (Gates == 4 && w.has(7)) w.node.fail("peepholes are not supported");
   const std::string direction = w.node.text("direction", "forward");
   if (direction != "forward" && direction != "reverse" && direction != "bidirectional")
     w.node.fail(fmt::format("direction \"{}\" is unknown", direction));
@@ -268,6 +348,7 @@ void recurrent(OnnxWriter& w) {
   Names sequences, last, cells;
   for (std::int64_t d = 0; d < count; ++d) {
     Recurrent r(w, Gates, d, direction == "reverse" || d == 1);
+    if (w.knows_shape(0)) check_recurrent(w, r.steps());
     const States states = Run(w, r);
     sequences.push_back(r.sequence(states.hidden));
     const auto row = [&](const std::string& of, const char* what) {

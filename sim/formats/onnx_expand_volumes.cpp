@@ -24,7 +24,11 @@ void volume_convolution(OnnxWriter& w) {
     planes.push_back(w.add("Squeeze", {cut}, part));
     w.with("axes", Shape{2});
   }
-  if (x.size() != 5) return;  // only constants are asked for
+  if (x.size() != 5) {  // only constants are asked for
+    for (const std::string& plane : planes)
+      w.add("Conv", {w.node.input(0), plane}, plane + ".conv");
+    return;
+  }
   const std::vector<OnnxWindow> windows = onnx_windows(w.node, x, Shape(k.begin() + 2, k.end()));
   const OnnxWindow &deep = windows[0], &down = windows[1], &across = windows[2];
   std::string volume = w.node.input(0);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "sim/formats/onnx_fold.h"
+#include "sim/formats/onnx_model.h"
 
 namespace bitjoule {
 namespace {
@@ -273,14 +274,15 @@ Infos quantize(const OnnxOperands& in) {
   const int type = in.has(2) ? in.type(2) : named != 0 ? named : int{P::UINT8};
   if (in.has(2) && named != 0 && named != type)
     in.node.fail("output_dtype differs from the zero-point's type");
-  if (type != P::INT8 && type != P::UINT8)
-    in.node.fail("it yields neither int8 nor uint8, which alone are supported");
+  if (type != P::INT8 && type != P::UINT8 && type != P::INT16 && type != P::UINT16)
+    in.node.fail("it yields no integers of 8 or 16 bits, which alone are supported");
   return {{type, in.shape(0)}};
 }
 
 Infos dequantize(const OnnxOperands& in) {
   check_affine(in);
-  require_type(in, 0, {P::INT8, P::UINT8, P::INT32}, "int8, uint8 or int32");
+  require_type(in, 0, {P::INT8, P::UINT8, P::INT16, P::UINT16, P::INT32, kOnnxInt4, kOnnxUint4},
+               "integers of 4, 8, 16 or 32 bits");
   if (in.has(2) && in.type(2) != in.type(0)) in.node.fail("codes and zero-point differ in type");
   const auto named = static_cast<int>(in.node.integer("output_dtype", 0));
   return {{named != 0 ? named : in.type(1), in.shape(0)}};

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <climits>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 
 #include "core/error.h"
+#include "core/numeric/float_formats.h"
 #include "sim/formats/blob.h"
 #include "sim/formats/onnx_flatten.h"
 #include "sim/formats/onnx_node.h"
@@ -96,6 +98,76 @@ void use_external(const onnx::TensorProto& tensor, const std::string& model_file
   stored.data = stored.blob.data() + offset;
 }
 
+/// Types that are unpacked where they are read.
+struct NarrowType {
+  int number;
+  int bits;
+  const char* wide;
+  double (*value)(std::uint32_t code);
+};
+
+double as_unsigned(std::uint32_t code) { return code; }
+double as_signed(std::uint32_t code) { return code < 8 ? code : static_cast<double>(code) - 16; }
+template <const FloatSpec& Spec>
+double as_float(std::uint32_t code) {
+  return static_cast<double>(decode_float(Spec, code));
+}
+double as_power(std::uint32_t code) { return std::ldexp(1.0, static_cast<int>(code) - 127); }
+
+const NarrowType* find_narrow(int type) {
+  static const NarrowType kRows[] = {{kOnnxUint4, 4, "uint8", as_unsigned},
+                                     {kOnnxInt4, 4, "int8", as_signed},
+                                     {kOnnxFloat8E4m3, 8, "fp32", as_float<kFp8E4m3>},
+                                     {kOnnxFloat8E5m2, 8, "fp32", as_float<kFp8E5m2>},
+                                     {kOnnxFloat4, 4, "fp32", as_float<kFp4E2m1>},
+                                     {kOnnxScale8, 8, "fp32", as_power}};
+  for (const NarrowType& row : kRows)
+    if (row.number == type) return &row;
+  return nullptr;
+}
+
+StoredTensor widened(const onnx::TensorProto& tensor, const std::string& model_file,
+                     const std::string& where, const NarrowType& narrow) {
+  StoredTensor wide;
+  wide.name = tensor.name();
+  wide.type = find_stored_type(narrow.wide);
+  wide.shape.assign(tensor.dims().begin(), tensor.dims().end());
+  const std::uint64_t bytes = stored_bytes(*wide.type, wide.shape, where);
+  const auto count = static_cast<std::size_t>(wide.elements());
+  StoredTensor packed;
+  packed.bytes = (count * static_cast<std::size_t>(narrow.bits) + 7) / 8;
+  std::string own;
+  if (tensor.data_location() == onnx::TensorProto::EXTERNAL) {
+    use_external(tensor, model_file, where, packed);
+  } else {
+    own = tensor.has_raw_data() ? tensor.raw_data() : narrowed<std::uint8_t>(tensor.int32_data());
+    if (own.size() != packed.bytes)
+      throw input_error(fmt::format("{}: the shape needs {} bytes, the file has {}", where,
+                                    packed.bytes, own.size()));
+    packed.data = reinterpret_cast<const std::uint8_t*>(own.data());
+  }
+  std::string data;
+  data.reserve(bytes);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t bit = i * static_cast<std::size_t>(narrow.bits);
+    const std::uint32_t code =
+        static_cast<std::uint32_t>(packed.data[bit / 8] >> bit % 8) & ((1U << narrow.bits) - 1);
+    const double value = narrow.value(code);
+    if (wide.type->block_bytes == 1) {
+      data.push_back(static_cast<char>(static_cast<int>(value)));
+    } else {
+      const auto real = static_cast<float>(value);
+      char raw[sizeof(real)];
+      std::memcpy(raw, &real, sizeof(real));
+      data.append(raw, sizeof(real));
+    }
+  }
+  wide.bytes = bytes;
+  wide.blob = Blob::from_memory(model_file, std::move(data));
+  wide.data = wide.blob.data();
+  return wide;
+}
+
 }  // namespace
 
 onnx::ModelProto parse_onnx_model(const Blob& blob) {
@@ -112,6 +184,8 @@ StoredTensor to_stored(const onnx::TensorProto& tensor, const std::string& model
   StoredTensor stored;
   stored.name = tensor.name();
   stored.type = find_onnx_type(tensor.data_type());
+  if (const NarrowType* narrow = find_narrow(tensor.data_type()))
+    return widened(tensor, model_file, where, *narrow);
   if (stored.type == nullptr)
     throw input_error(fmt::format("{}: data type {} is not read", where, tensor.data_type()));
   stored.shape.assign(tensor.dims().begin(), tensor.dims().end());

@@ -9,8 +9,13 @@
 
 namespace bitjoule {
 
-/// Its functions inlined and its nodes in order (onnx_flatten.h). Throws an input Error for anything
-/// that is no ONNX model with a graph.
+/// TensorProto.DataType of later versions of ONNX than the library's. Codes of 4 bits are read as
+/// int8 and uint8, floats of 8 and 4 bits as fp32.
+constexpr int kOnnxFloat8E4m3 = 17, kOnnxFloat8E5m2 = 19;
+constexpr int kOnnxUint4 = 21, kOnnxInt4 = 22, kOnnxFloat4 = 23, kOnnxScale8 = 24;
+
+/// Its functions inlined and its nodes in order (onnx_flatten.h). Throws an input Error for
+/// anything that is no ONNX model with a graph.
 onnx::ModelProto parse_onnx_model(const Blob& blob);
 
 /// A tensor's data, also where it lies in a file of its own beside the model. Throws an input Error

@@ -234,6 +234,62 @@ Folded fold_bits(const OnnxOperands& in, const Infos& out) {
   return {tensor_of(node, out[0], y)};
 }
 
+/// Constants by one scale, one for each index of an axis, or one for each block along it.
+Infos dequantized_codes(const OnnxOperands& in) {
+  require_own(in.node);
+  const Shape &x = in.shape(0), &scale = in.shape(1);
+  if (in.has(2) && in.shape(2) != scale) in.node.fail("scale and zero-point differ in shape");
+  const auto named = static_cast<int>(in.node.integer("output_dtype", 0));
+  const OnnxInfo out = {named != 0                  ? named
+                        : in.type(1) == kOnnxScale8 ? int{P::FLOAT}
+                                                    : in.type(1),
+                        x};
+  if (volume_of(scale) == 1) return {out};
+  const auto axis =
+      static_cast<std::size_t>(in.node.settled_axis(in.node.integer("axis", 1), x.size()));
+  const std::int64_t block = in.node.integer("block_size", 0);
+  if (block < 0 || block > kMaxTensorElements) in.node.fail(fmt::format("block_size {}", block));
+  Shape expected = {x[axis]};
+  if (block > 0) {
+    expected = x;
+    expected[axis] = (x[axis] + block - 1) / block;
+  }
+  if (scale != expected) in.node.fail("its scales do not fit its blocks");
+  return {out};
+}
+
+Folded fold_dequantized(const OnnxOperands& in, const Infos& out) {
+  const Shape& x = in.shape(0);
+  const bool one = volume_of(in.shape(1)) == 1;
+  const auto axis =
+      one ? 0
+          : static_cast<std::size_t>(in.node.settled_axis(in.node.integer("axis", 1), x.size()));
+  const std::int64_t block = in.node.integer("block_size", 0);
+  const auto reals = [&](int operand) {
+    OnnxNumbers numbers = numbers_of(in.value(operand));
+    numbers.real.insert(numbers.real.end(), numbers.whole.begin(), numbers.whole.end());
+    return numbers.real;
+  };
+  const std::vector<double> codes = reals(0), scales = reals(1);
+  const std::vector<double> zeros = in.has(2) ? reals(2) : std::vector<double>(scales.size(), 0);
+  const Shape strides = strides_of(x),
+              places = block > 0 ? strides_of(in.shape(1)) : Shape(x.size(), 0);
+  OnnxNumbers y;
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    std::int64_t rest = static_cast<std::int64_t>(i), place = 0;
+    for (std::size_t d = 0; !one && d < x.size(); rest %= strides[d], ++d) {
+      const std::int64_t index = rest / strides[d];
+      if (block > 0)
+        place += (d == axis ? index / block : index) * places[d];
+      else if (d == axis)
+        place = index;
+    }
+    const auto p = static_cast<std::size_t>(place);
+    y.real.push_back((codes[i] - zeros[p]) * scales[p]);
+  }
+  return {tensor_of(in.node, out[0], y)};
+}
+
 /// Rows of [n, c] at indices [m] give way to those of [m, c].
 Infos scattered(const OnnxOperands& in) {
   require_own(in.node);
@@ -326,6 +382,9 @@ const std::vector<OnnxRule>& onnx_source_rules() {
       {"CumSum", 2, 2, 1, "exclusive:i reverse:i", sums, fold_sums},
       // The weights of com.microsoft's MatMulNBits.
       {"DequantizeBits", 2, 3, 1, "K:i N:i bits:i block_size:i", bits, fold_bits},
+      // Constants of blocks, or of floats of 8 or 4 bits.
+      {"DequantizeCodes", 2, 3, 1, "axis:i block_size:i output_dtype:i", dequantized_codes,
+       fold_dequantized},
       // Of ScatterND and its kin.
       {"ScatterRows", 3, 3, 1, "way:i", scattered, nullptr},
       // Parts of a transposed convolution.

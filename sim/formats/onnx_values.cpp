@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "core/error.h"
@@ -97,7 +98,8 @@ void OnnxValues::add_node(const onnx::NodeProto& proto) {
   const OnnxRule* rule = find_onnx_rule(node);
   if (rule == nullptr) node.fail("the operator is not known");
   bool constants = true;
-  Kind kind = computes_from_shapes(node) ? Kind::kSized : Kind::kStored;
+  const bool is_own = proto.domain() == kOwnDomain && node.op() == "Identity";
+  Kind kind = computes_from_shapes(node) || is_own ? Kind::kSized : Kind::kStored;
   for (const std::string& input : proto.input()) {
     if (input.empty() || !has(input)) continue;
     constants = constants && this->kind(input) != Kind::kData;
@@ -236,8 +238,13 @@ OnnxWriter::Known known_of(const OnnxValues& values) {
   known.whole = [&values, is_constant](const std::string& name) -> std::optional<Shape> {
     if (!is_constant(name)) return std::nullopt;
     const StoredTensor tensor = values.value(name);
-    if (!is_integer_type(tensor.type->format)) return std::nullopt;
-    return to_integers(tensor);
+    if (is_integer_type(tensor.type->format)) return to_integers(tensor);
+    Shape whole;
+    for (const double value : numbers_of(tensor).real) {
+      if (!(std::fabs(value) < 0x1p53) || value != std::floor(value)) return std::nullopt;
+      whole.push_back(static_cast<std::int64_t>(value));
+    }
+    return whole;
   };
   return known;
 }

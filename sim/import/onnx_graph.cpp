@@ -37,6 +37,16 @@ bool is_setting(const std::string& op_type, int operand) {
   return found != kOperands.end() && found->second.count(operand) != 0;
 }
 
+/// The sizes of the data that are given for an input, where they have as many axes.
+Shape sizes_of_data(const ImportOptions& options, const std::string& input, int axes) {
+  const auto given = options.inputs.find(input);
+  if (given == options.inputs.end() || given->second.empty()) return {};
+  const Shape shape = load_tensor(given->second, "").shape;
+  const bool fits = shape.size() == static_cast<std::size_t>(axes) &&
+                    std::all_of(shape.begin(), shape.end(), [](std::int64_t s) { return s > 0; });
+  return fits ? shape : Shape();
+}
+
 onnx::TensorProto to_proto(const StoredTensor& tensor, const std::string& name) {
   onnx::TensorProto proto;
   proto.set_name(name);
@@ -99,15 +109,21 @@ void OnnxGraph::settle_sizes(const ImportOptions& options) {
       throw input_error(
           fmt::format("{}: input \"{}\" is no tensor or has no shape", file_, input.name()));
     onnx::TensorShapeProto& shape = *input.mutable_type()->mutable_tensor_type()->mutable_shape();
+    const Shape data = sizes_of_data(options, input.name(), shape.dim_size());
     for (int d = 0; d < shape.dim_size(); ++d) {
       onnx::TensorShapeProto::Dimension& dim = *shape.mutable_dim(d);
       if (dim.has_dim_value() && dim.dim_value() > 0) continue;
-      const std::string name = dim.dim_param();
+      const std::string name =
+          dim.dim_param().empty() ? fmt::format("{}.{}", input.name(), d) : dim.dim_param();
       const auto given = options.sizes.find(name);
+      if (given == options.sizes.end() && !data.empty()) {
+        dim.set_dim_value(data[static_cast<std::size_t>(d)]);
+        continue;
+      }
       if (given == options.sizes.end() && d != 0)
         throw input_error(
             fmt::format("{}: input \"{}\": dimension {} (\"{}\") is open: give --size {}=N", file_,
-                        input.name(), d, name, name.empty() ? "NAME" : name));
+                        input.name(), d, dim.dim_param(), name));
       has_open_batch = has_open_batch || given == options.sizes.end();
       dim.set_dim_value(given != options.sizes.end() ? given->second : options.batch);
       used.insert(name);

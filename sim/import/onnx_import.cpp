@@ -37,7 +37,8 @@ const OnnxOperator* operator_of(const OnnxNode& node) {
 bool is_own(const std::string& op_type) {
   return op_type == "LstmCell" || op_type == "LstmHidden" || op_type == "GruReset" ||
          op_type == "GruHidden" || op_type == "SpreadImage" || op_type == "DequantizeBits" ||
-         op_type == "TurnKernel" || op_type == "CausalSoftmax" || op_type == "ScatterRows";
+         op_type == "TurnKernel" || op_type == "CausalSoftmax" || op_type == "DequantizeCodes" ||
+         op_type == "ScatterRows";
 }
 
 /// What an operator that is left out would produce becomes an input of the network.

@@ -22,15 +22,23 @@ struct MacOperands {
   bool integers = false;  ///< codes are multiplied
 };
 
-/// The codes of int8 or uint8 behind a pending DequantizeLinear that a layer takes with one scale
-/// for the tensor, or one for each index of `axis`; nullptr if there are none. Scales along another
-/// axis are applied by the vector unit before.
+/// Of codes that are multiplied; of 4 bits only constants are.
+const char* code_name(int type) {
+  if (type == onnx::TensorProto::INT8) return "int8";
+  if (type == onnx::TensorProto::UINT8) return "uint8";
+  if (type == kOnnxInt4) return "int4";
+  return type == kOnnxUint4 ? "uint4" : nullptr;
+}
+
+/// The codes of int8 or uint8 (of constants, of 4 bits as well) behind a pending DequantizeLinear
+/// that a layer takes with one scale for the tensor, or one for each index of `axis`; nullptr if
+/// there are none. Scales along another axis are applied by the vector unit before.
 const OnnxDequantized* dequantized(const OnnxBuilder& builder, const std::string& name,
                                    std::optional<std::size_t> axis) {
   const OnnxValue& value = builder.value(name);
   if (!value.dequantized) return nullptr;
   const int type = builder.graph().type(value.dequantized->codes);
-  if (type != onnx::TensorProto::INT8 && type != onnx::TensorProto::UINT8) return nullptr;
+  if (code_name(type) == nullptr) return nullptr;
   const bool whole = volume_of(*builder.graph().shape(value.dequantized->scale)) == 1;
   const bool fits = axis && value.dequantized->axis == static_cast<std::int64_t>(*axis);
   return whole || fits ? &*value.dequantized : nullptr;
@@ -66,8 +74,8 @@ TensorFormat integer_format(const OnnxBuilder& builder, const OnnxNode& node,
                             const std::string& codes, const std::string& scale,
                             const std::string& zero_point) {
   const int type = builder.graph().type(codes);
-  if (type != onnx::TensorProto::INT8 && type != onnx::TensorProto::UINT8)
-    node.fail(fmt::format("\"{}\": expected int8 or uint8", codes));
+  const char* format = code_name(type);
+  if (format == nullptr) node.fail(fmt::format("\"{}\": expected int8 or uint8", codes));
   bool per_channel = false, symmetric = zero_point.empty();
   for (const std::string* values : {&scale, &zero_point})
     if (const Shape* shape = builder.graph().shape(*values); shape && volume_of(*shape) > 1)
@@ -76,7 +84,7 @@ TensorFormat integer_format(const OnnxBuilder& builder, const OnnxNode& node,
     const Shape zeros = builder.integers(node, zero_point);
     symmetric = std::all_of(zeros.begin(), zeros.end(), [](std::int64_t z) { return z == 0; });
   }
-  return code_format(type == onnx::TensorProto::INT8 ? "int8" : "uint8", per_channel, symmetric);
+  return code_format(format, per_channel, symmetric);
 }
 
 /// Scale and zero-point of one of the layer's tensors: "input", "weight" or "output".
@@ -184,31 +192,56 @@ std::string swapped(OnnxBuilder& builder, const OnnxNode& node, const std::strin
                             axes_moved_last(shape.size(), {rank - 1, rank - 2}));
 }
 
-/// Products of many matrices by as many: both operands are activations.
+/// A layer's matrices repeated to as many as the result has.
+std::string repeated(OnnxBuilder& builder, const std::string& name, const std::string& layer,
+                     const Shape& from, const Shape& to) {
+  VectorOp op;
+  op.kind = VectorKind::kExpand;
+  op.operand_shapes = {from};
+  op.shape = to;
+  op.cols = volume_of(to);
+  return builder.add_step(name, op, {layer}).name;
+}
+
+/// Products of many matrices by as many: both operands are activations, or become layers.
 void add_batched(OnnxBuilder& builder, const OnnxNode& node, const MacOperands& o) {
   const std::string &a_name = o.input, &b_name = o.weights;
   settle_sources(builder, o);
-  const Shape a = builder.shape(node, a_name), b = builder.shape(node, b_name);
-  const Shape a_batch(a.begin(), a.end() - 2);
-  Shape b_batch(b.begin(), b.end() - 2);
-  b_batch.insert(b_batch.begin(),
-                 a_batch.size() > b_batch.size() ? a_batch.size() - b_batch.size() : 0, 1);
+  Shape a = builder.shape(node, a_name), b = builder.shape(node, b_name);
+  if (a.size() == 1) a.insert(a.begin(), 1);
+  const bool is_column = b.size() == 1;
+  if (is_column) b.push_back(1);
+  Shape a_batch(a.begin(), a.end() - 2), b_batch(b.begin(), b.end() - 2);
+  const Shape batch = onnx_broadcast(node, a_batch, b_batch);
+  a_batch.insert(a_batch.begin(), batch.size() - a_batch.size(), 1);
+  b_batch.insert(b_batch.begin(), batch.size() - b_batch.size(), 1);
   std::int64_t shared = 1;
-  std::size_t i = b_batch.size();
-  while (i > 0 && b_batch[i - 1] == 1 && a_batch.size() == b_batch.size()) shared *= a_batch[--i];
-  if (a_batch.size() != b_batch.size() ||
-      !std::equal(a_batch.begin(), a_batch.begin() + static_cast<std::ptrdiff_t>(i),
-                  b_batch.begin()))
-    node.fail("this broadcast of the first operand is not supported");
+  std::size_t i = batch.size();
+  while (i > 0 && b_batch[i - 1] == 1) shared *= batch[--i];
+  const bool repeats_b =
+      !std::equal(batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(i), b_batch.begin());
+  if (repeats_b) shared = 1;
   Matmul matmul;
-  matmul.batch = volume_of(a_batch);
+  matmul.batch = volume_of(batch);
   matmul.m = a[a.size() - 2];
   matmul.k = a.back();
   matmul.n = b.back();
   matmul.shared = shared;
-  const bool stored = !builder.is_data(a_name);
-  const std::string first = stored ? std::string(kOperandInput) : builder.plain(a_name);
-  const std::string second = swapped(builder, node, b_name);
+  const bool repeats_a = a_batch != batch;
+  const bool stored = !builder.is_data(a_name) && !repeats_a;
+  std::string first = stored ? std::string(kOperandInput) : builder.plain(a_name);
+  const auto matrices = [](Shape of, std::int64_t rows, std::int64_t columns) {
+    of.push_back(rows);
+    of.push_back(columns);
+    return of;
+  };
+  if (repeats_a)
+    first = repeated(builder, node.output() + ".first", first,
+                     matrices(a_batch, matmul.m, matmul.k), matrices(batch, matmul.m, matmul.k));
+  std::string second = is_column ? builder.plain(b_name) : swapped(builder, node, b_name);
+  if (repeats_b)
+    second = repeated(builder, node.output() + ".second", second,
+                      matrices(b_batch, matmul.n, matmul.k), matrices(batch, matmul.n, matmul.k));
   NetworkLayer& layer = builder.add(node, matmul, {first, second}, false);
   if (stored) layer.tensors["operand"] = builder.source(a_name);
   set_formats(builder, node, o, layer);
@@ -240,20 +273,11 @@ void add_product(OnnxBuilder& builder, const OnnxNode& node, const MacOperands& 
                  : dequantized(builder, o.weights, last > 0 ? std::optional(last) : std::nullopt);
   const bool stored = !builder.is_data(pending != nullptr ? pending->codes : o.weights);
   const bool one_matrix = b.size() <= 2 || volume_of(b) == b[b.size() - 1] * b[b.size() - 2];
-  if (builder.is_data(o.input) && (stored ? one_matrix : a.size() < 2 || b.size() < 2)) {
+  const bool is_linear = stored ? one_matrix : one_matrix && (a.size() < 2 || b.size() < 2);
+  if (builder.is_data(o.input) && is_linear)
     add_linear(builder, node, o);
-  } else if (stored || a.size() < 2 || b.size() < 2) {
-    node.fail(
-        !builder.is_data(o.input) && stored
-            ? "both operands are constants, which are not multiplied here; fold constants before "
-              "the import"
-        : stored ? "a batch of stored matrices is not supported; split it into products with one "
-                   "matrix each"
-                 : "a stored first operand and a vector, or the reverse, are not supported; give "
-                   "the vector a second axis (Unsqueeze)");
-  } else {
+  else
     add_batched(builder, node, o);
-  }
 }
 
 void conv(OnnxBuilder& builder, const OnnxNode& node) {

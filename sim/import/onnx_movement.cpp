@@ -362,8 +362,7 @@ void scatter(OnnxBuilder& builder, const OnnxNode& node) {
   op.shape = builder.shape(node, node.input(0));
   op.rows = op.shape[0];
   op.cols = op.shape[1];
-  if (const std::int64_t way = node.integer("way", 0); way != 0)
-    op.beta = static_cast<double>(way);
+  if (const std::int64_t way = node.integer("way", 0); way != 0) op.beta = static_cast<double>(way);
   std::vector<std::string> inputs;
   for (int i = 0; i < 3; ++i) {
     op.operand_shapes.push_back(builder.shape(node, node.input(i)));

@@ -15,7 +15,9 @@ struct IntegerRange {
 IntegerRange range_of(const OnnxNode& node, int type) {
   if (type == onnx::TensorProto::INT8) return {"int8", -128, 127};
   if (type == onnx::TensorProto::UINT8) return {"uint8", 0, 255};
-  node.fail("expected int8 or uint8");
+  if (type == onnx::TensorProto::INT16) return {"int16", -32768, 32767};
+  if (type == onnx::TensorProto::UINT16) return {"uint16", 0, 65535};
+  node.fail("expected integers of 8 or 16 bits");
 }
 
 /// The axis that a node's scales lie along; 0 where it has one scale.
@@ -33,7 +35,8 @@ void quantize(OnnxBuilder& builder, const OnnxNode& node) {
   const IntegerRange range = range_of(node, type);
   const bool per_tensor = volume_of(*builder.graph().shape(scale)) == 1;
   const bool constants = !builder.is_data(scale) && (zero.empty() || !builder.is_data(zero));
-  NetworkLayer* producer = builder.fusable(x);
+  const bool is_byte = range.high < 256;
+  NetworkLayer* producer = is_byte ? builder.fusable(x) : nullptr;
   if (producer != nullptr && per_tensor && constants) {
     TensorFormat format;
     format.format = range.format;
