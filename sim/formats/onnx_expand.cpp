@@ -110,7 +110,7 @@ std::string OnnxWriter::number(const std::string& part, double value) {
   const bool is_float = type == onnx::TensorProto::DOUBLE || type == onnx::TensorProto::FLOAT16 ||
                         type == onnx::TensorProto::BFLOAT16;
   return constant(part, tensor_with(is_float ? type : int{onnx::TensorProto::FLOAT}, {value}, {}),
-                  false);
+                  true);
 }
 
 std::string OnnxWriter::sized(const std::string& part, const Shape& values, bool narrow) {

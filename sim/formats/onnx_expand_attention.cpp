@@ -204,7 +204,11 @@ void ms_attention(OnnxWriter& w) {
 /// The projection alone is of integers.
 void qattention(OnnxWriter& w) {
   const Shape x = w.shape(0), weights = w.shape(1);
-  if (x.empty() || weights.empty()) return;
+  const std::string scale = w.add("Mul", {w.node.input(3), w.node.input(4)}, "scales");
+  if (x.empty() || weights.empty()) {  // only constants are asked for
+    w.add("Mul", {w.node.input(0), scale}, "projected");
+    return;
+  }
   if (x.size() != 3 || weights.size() != 2) w.node.fail("expected rows [batch, rows, inputs]");
   Attention a;
   a.batch = x[0];
@@ -218,7 +222,6 @@ void qattention(OnnxWriter& w) {
   const std::string sums = w.add("MatMulInteger", codes, "sums");
   const std::string real = w.add("Cast", {sums}, "real");
   w.with("to", std::int64_t{onnx::TensorProto::FLOAT});
-  const std::string scale = w.add("Mul", {w.node.input(3), w.node.input(4)}, "scales");
   const std::string scaled = w.add("Mul", {real, scale}, "projected");
   const std::string all = w.add("Add", {scaled, w.node.input(2)}, "projected_and_bias");
   from_joined(w, all, a, a.depth, a.values);

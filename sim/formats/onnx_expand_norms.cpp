@@ -186,6 +186,16 @@ void crop(OnnxWriter& w) {
   w.with("starts", Shape{border[1], border[0]}).with("ends", ends).with("axes", Shape{2, 3});
 }
 
+/// The mask of a dropout that drops nothing.
+void dropout(OnnxWriter& w) {
+  const Shape x = w.shape(0);
+  if (w.node.output(1).empty() || x.empty()) return;
+  const Names all(w.node.proto().input().begin(), w.node.proto().input().end());
+  w.add("Dropout", all);
+  w.sized_of(onnx::TensorProto::BOOL, "mask", Shape(static_cast<std::size_t>(volume_of(x)), 1), x);
+  w.to_output(1);
+}
+
 void cast_like(OnnxWriter& w) {
   if (w.type(1) == 0) return;
   w.add("Cast", {w.node.input(0)});
@@ -240,6 +250,7 @@ std::vector<OnnxExpansion> onnx_norm_expansions() {
       {"", "CastLike", cast_like},
       {"", "Crop", crop},
       {"", "Div", broadcast_by_axis},
+      {"", "Dropout", dropout},
       {"", "ImageScaler", image_scaler},
       {"", "Mul", broadcast_by_axis},
       {"", "PRelu", prelu_by_channel},

@@ -324,8 +324,8 @@ void conv_transpose(OnnxWriter& w) {
     return;
   }
   const std::size_t axes = x.size() - 2;
-  if (x.size() < 3 || x.size() > 4 || k.size() != x.size())
-    w.node.fail("expected a 1-D or 2-D image and its kernels");
+  if (x.size() < 3 || x.size() > 5 || k.size() != x.size())
+    w.node.fail("expected an image of 1 to 3 axes and its kernels");
   const auto values = [&](const char* name, std::int64_t otherwise, std::size_t count) {
     Shape given = w.node.integers(name, Shape(count, otherwise));
     if (given.size() != count) w.node.fail(fmt::format("{}: expected {} values", name, count));

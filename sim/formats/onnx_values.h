@@ -31,6 +31,9 @@ class OnnxValues {
   /// Checks the node and adds its outputs; throws an input Error that names it.
   void add_node(const onnx::NodeProto& proto);
 
+  /// What a run gives rather than the file.
+  void mark_sized(const std::string& name) { entries_.at(name).kind = Kind::kSized; }
+
   bool has(const std::string& name) const { return entries_.count(name) != 0; }
   Kind kind(const std::string& name) const { return entries_.at(name).kind; }
   const OnnxInfo& info(const std::string& name) const { return entries_.at(name).info; }

@@ -172,8 +172,8 @@ TensorSource OnnxBuilder::source(const std::string& name, TensorLayout layout) {
   if (is_data(name)) {
     source.input = plain(name);
   } else {
-    if (graph_.is_sized(name)) return given(name, layout);
     source.file = graph_.file_of(name);
+    if (source.file.empty() && graph_.is_sized(name)) return given(name, layout);
     if (source.file.empty()) {
       source.file = reference_;
       source.tensor = name;

@@ -20,19 +20,33 @@ constexpr int kOldestOpset = 7, kNewestOpset = 23;
 
 /// Operands that say what the node does, which must be known before anything runs.
 bool is_setting(const std::string& op_type, int operand) {
-  static const std::map<std::string, std::set<int>> kOperands = {
-      {"Clip", {1, 2}},        {"ConstantOfShape", {0}},
-      {"Dropout", {1, 2}},     {"Expand", {1}},
-      {"Pad", {1, 2, 3}},      {"Range", {0, 1, 2}},
-      {"ReduceMean", {1}},     {"Reshape", {1}},
-      {"Slice", {1, 2, 3, 4}}, {"Split", {1}},
-      {"Squeeze", {1}},        {"Unsqueeze", {1}},
-      {"Trilu", {1}},          {"CumSum", {1}},
-      {"Resize", {1, 2, 3}},   {"Upsample", {1}},
-      {"Tile", {1}},           {"ReduceSum", {1}},
-      {"ReduceMax", {1}},      {"ReduceMin", {1}},
-      {"ReduceProd", {1}},     {"TopK", {1}},
-      {"OneHot", {1}},         {"If", {0}}};
+  static const std::map<std::string, std::set<int>> kOperands = {{"Clip", {1, 2}},
+                                                                 {"ConstantOfShape", {0}},
+                                                                 {"Dropout", {1, 2}},
+                                                                 {"Expand", {1}},
+                                                                 {"Pad", {1, 2, 3}},
+                                                                 {"Range", {0, 1, 2}},
+                                                                 {"ReduceMean", {1}},
+                                                                 {"Reshape", {1}},
+                                                                 {"Slice", {1, 2, 3, 4}},
+                                                                 {"Split", {1}},
+                                                                 {"Squeeze", {1}},
+                                                                 {"Unsqueeze", {1}},
+                                                                 {"Trilu", {1}},
+                                                                 {"CumSum", {1}},
+                                                                 {"Resize", {1, 2, 3}},
+                                                                 {"Upsample", {1}},
+                                                                 {"Tile", {1}},
+                                                                 {"ReduceSum", {1}},
+                                                                 {"ReduceMax", {1}},
+                                                                 {"ReduceMin", {1}},
+                                                                 {"ReduceProd", {1}},
+                                                                 {"TopK", {1}},
+                                                                 {"OneHot", {1}},
+                                                                 {"If", {0}},
+                                                                 {"LSTM", {4}},
+                                                                 {"GRU", {4}},
+                                                                 {"RNN", {4}}};
   const auto found = kOperands.find(op_type);
   return found != kOperands.end() && found->second.count(operand) != 0;
 }
@@ -68,6 +82,7 @@ OnnxGraph::OnnxGraph(const Blob& blob, const ImportOptions& options, Supported s
         fmt::format("opset {}: operators are read as those of opset {}", opset_, read));
   bind_constants(options);
   values_.add_initializers(proto());
+  for (const auto& [name, file] : bound_) values_.mark_sized(name);
   for (const auto& info : proto().value_info()) declared_[info.name()] = &info;
   for (const auto& info : proto().output()) declared_[info.name()] = &info;
   check_order();
