@@ -129,8 +129,8 @@ LayerTensor LayerTensors::get(const NetworkLayer& layer, const std::string& role
   const std::int64_t count = value_count(where, native);
   if (!source.values.empty()) {
     if (static_cast<std::int64_t>(source.values.size()) != count)
-      throw input_error(fmt::format("{}expected {} elements, got {} values", where, count,
-                                    source.values.size()));
+      throw input_error(
+          fmt::format("{}expected {} elements, got {} values", where, count, source.values.size()));
     return given_values(source, NativeOrder(source.layout, native));
   }
   const std::int64_t k = native.empty() ? 1 : native.back();

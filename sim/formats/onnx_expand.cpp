@@ -138,6 +138,25 @@ std::string OnnxWriter::reshaped(const std::string& x, const Shape& shape,
   return add("Reshape", {x, sized(part + "_shape", shape)}, part);
 }
 
+void OnnxWriter::check_made(const Shape& shape) const {
+  if (volume_of(shape) > kMostMade)
+    node.fail(fmt::format("it needs a constant of more than {} elements", kMostMade));
+}
+
+std::int64_t OnnxWriter::count(const char* attribute) const {
+  constexpr std::int64_t kMost = 65536;
+  const std::int64_t value = node.integer(attribute, 0);
+  if (value < 1 || value > kMost)
+    node.fail(fmt::format("{}: expected 1..{}, got {}", attribute, kMost, value));
+  return value;
+}
+
+std::int64_t OnnxWriter::size(int operand, std::size_t axis) const {
+  const Shape shape = this->shape(operand);
+  if (axis >= shape.size()) node.fail(fmt::format("operand {} has too few axes", operand + 1));
+  return shape[axis];
+}
+
 bool OnnxWriter::knows(const std::string& part) const {
   return std::any_of(nodes.begin(), nodes.end(), [output = name(part)](const onnx::NodeProto& n) {
     return n.output(0) == output;
@@ -182,7 +201,13 @@ void expand_onnx(onnx::NodeProto proto, const std::string& file, int opset,
   const bool constants = std::all_of(proto.input().begin(), proto.input().end(), is_constant);
   if (row == nullptr || is_computed(node, constants)) return visit(std::move(proto));
   OnnxWriter writer(node, known);
-  row->expand(writer);
+  try {
+    row->expand(writer);
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    if (error.kind() != ErrorKind::kInput || message.rfind(file, 0) == 0) throw;
+    node.fail(message);
+  }
   if (writer.nodes.empty()) return visit(std::move(proto));
   for (onnx::NodeProto& part : writer.nodes)
     expand_onnx(std::move(part), file, opset, known, visit);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "sim/formats/onnx_node.h"
 
 namespace bitjoule {
@@ -62,6 +63,12 @@ class OnnxWriter {
   std::string sized_reals(const std::string& part, const std::vector<double>& values,
                           const Shape& shape);
   std::string scalar(const std::string& part, double value, int type);
+  /// Fails where a constant of that shape would be larger than kMostMade.
+  void check_made(const Shape& shape) const;
+  /// An attribute of 1..65536; fails for others.
+  std::int64_t count(const char* attribute) const;
+  /// The size of an operand's axis; fails where it has none.
+  std::int64_t size(int operand, std::size_t axis) const;
   /// The elements in another shape that follows from sizes of data.
   std::string reshaped(const std::string& x, const Shape& shape, const std::string& part);
   std::string name(const std::string& part) const;
@@ -75,8 +82,13 @@ class OnnxWriter {
   Known known_;
 };
 
-/// [first, end).
+/// Elements of a constant that an expansion makes.
+constexpr std::int64_t kMostMade = std::int64_t{1} << 20;
+
+/// [first, end); fails for more than kMostMade.
 inline Shape counted(std::int64_t first, std::int64_t end) {
+  if (end - first > kMostMade)
+    throw input_error("an axis is too long for a constant of its places");
   Shape all;
   for (std::int64_t i = first; i < end; ++i) all.push_back(i);
   return all;

@@ -187,7 +187,7 @@ void ms_attention(OnnxWriter& w) {
   Attention a;
   a.batch = x[0];
   a.rows = x[1];
-  a.heads = w.node.integer("num_heads", 0);
+  a.heads = w.count("num_heads");
   Shape sizes = w.node.integers("qkv_hidden_sizes");
   if (sizes.empty()) sizes = Shape(3, weights[1] / 3);
   if (a.heads < 1 || sizes.size() != 3 || sizes[0] != sizes[1] || sizes[0] % a.heads != 0 ||
@@ -213,7 +213,7 @@ void qattention(OnnxWriter& w) {
   Attention a;
   a.batch = x[0];
   a.rows = x[1];
-  a.heads = w.node.integer("num_heads", 0);
+  a.heads = w.count("num_heads");
   if (a.heads < 1 || weights[1] % (3 * a.heads) != 0)
     w.node.fail("its weights do not fit its heads");
   a.depth = a.values = weights[1] / 3 / a.heads;
@@ -235,7 +235,7 @@ void multi_head_attention(OnnxWriter& w) {
   refuse_operands(w, {{8, "past_sequence_length"}, {9, "cache_indirection"}});
   refuse_outputs(w, 3);
   Attention a;
-  a.heads = a.key_heads = w.node.integer("num_heads", 0);
+  a.heads = a.key_heads = w.count("num_heads");
   if (q.size() < 3 || a.heads < 1) w.node.fail("expected queries and num_heads");
   a.batch = q[0];
   a.rows = a.columns = q[1];
@@ -252,7 +252,7 @@ void multi_head_attention(OnnxWriter& w) {
     w.node.fail("this packing of its operands is not supported");
   } else {
     a.depth = a.values = q[2] / a.heads;
-    a.columns = k[k.size() == 3 ? 1 : 2];
+    a.columns = w.size(1, k.size() == 3 ? 1 : 2);
     if (k.size() == 5) {  // [batch, columns, heads, 2, depth]
       a.columns = k[1];
       const char* const parts[] = {"k", "v"};
@@ -284,7 +284,7 @@ void multi_head_attention(OnnxWriter& w) {
   a.q = by_head(w, rows[0], a.batch, a.rows, a.heads, a.depth, "q");
   a.k = k.size() == 4 ? rows[1] : by_head(w, rows[1], a.batch, a.columns, a.heads, a.depth, "k");
   a.v = v.size() == 4 ? rows[2] : by_head(w, rows[2], a.batch, a.columns, a.heads, a.values, "v");
-  if (w.has(6)) a.columns += w.shape(6).at(2);
+  if (w.has(6)) a.columns += w.size(6, 2);
   a.k = with_past(w, 6, a.k, 1, "k");
   a.v = with_past(w, 7, a.v, 2, "v");
   a.scale = w.node.real("scale", 0);
@@ -348,6 +348,7 @@ void rotary_embedding(OnnxWriter& w) {
   r.rotated = w.node.integer("rotary_embedding_dim", 0);
   if (r.rotated == 0) r.rotated = 2 * cache.back();
   std::int64_t heads = by_head ? x[1] : w.node.integer("num_heads", 0);
+  if (r.rotated < 2 || heads < 0 || heads > 65536) w.node.fail("its caches do not fit its heads");
   if (heads == 0) heads = x[2] / r.rotated;
   const std::int64_t batch = x[0], rows = by_head ? x[2] : x[1];
   r.depth = by_head ? x[3] : x[2] / std::max<std::int64_t>(1, heads);
@@ -384,8 +385,8 @@ void group_query_attention(OnnxWriter& w) {
   refuse_operands(w, {{11, "head_sink"}, {12, "k_scale"}, {13, "v_scale"}});
   refuse_outputs(w, 3);
   Attention a;
-  a.heads = w.node.integer("num_heads", 0);
-  a.key_heads = w.node.integer("kv_num_heads", 0);
+  a.heads = w.count("num_heads");
+  a.key_heads = w.count("kv_num_heads");
   if (q.size() != 3 || a.heads < 1 || a.key_heads < 1)
     w.node.fail("expected rows, num_heads and kv_num_heads");
   if (w.node.integer("smooth_softmax", 0) != 0) w.node.fail("smooth_softmax is not supported");
@@ -402,11 +403,11 @@ void group_query_attention(OnnxWriter& w) {
   a.q = by_head(w, rows[0], a.batch, a.rows, a.heads, a.depth, "q");
   a.k = by_head(w, rows[1], a.batch, a.rows, a.key_heads, a.depth, "k");
   a.v = by_head(w, rows[2], a.batch, a.rows, a.key_heads, a.depth, "v");
-  const std::int64_t past = w.has(3) ? w.shape(3).at(2) : 0;
+  const std::int64_t past = w.has(3) ? w.size(3, 2) : 0;
   if (w.node.integer("do_rotary", 0) != 0) {
     Rotation r;
     r.depth = a.depth;
-    r.rotated = 2 * w.shape(7).back();
+    r.rotated = 2 * w.size(7, 1);
     r.interleaved = w.node.integer("rotary_interleaved", 0) != 0;
     const auto angles = [&](int cache_at, const std::string& part) {
       if (w.has(9)) {
@@ -447,8 +448,8 @@ void attention(OnnxWriter& w) {
     w.node.fail("expected three operands of 3 or 4 axes");
   Attention a;
   a.batch = q[0];
-  a.heads = flat ? w.node.integer("q_num_heads", 0) : q[1];
-  a.key_heads = flat ? w.node.integer("kv_num_heads", 0) : k[1];
+  a.heads = flat ? w.count("q_num_heads") : q[1];
+  a.key_heads = flat ? w.count("kv_num_heads") : k[1];
   if (a.heads < 1 || a.key_heads < 1) w.node.fail("q_num_heads and kv_num_heads: expected both");
   a.rows = q[flat ? 1 : 2];
   a.columns = k[flat ? 1 : 2];
@@ -462,7 +463,7 @@ void attention(OnnxWriter& w) {
   a.q = split(0, a.rows, a.heads, a.depth, "q");
   a.k = split(1, a.columns, a.key_heads, a.depth, "k");
   a.v = split(2, a.columns, a.key_heads, a.values, "v");
-  const std::int64_t past = w.has(4) ? w.shape(4).at(2) : 0, fresh = a.columns;
+  const std::int64_t past = w.has(4) ? w.size(4, 2) : 0, fresh = a.columns;
   a.columns += past;
   a.k = with_past(w, 4, a.k, 1, "k");
   a.v = with_past(w, 5, a.v, 2, "v");
@@ -480,6 +481,7 @@ void attention(OnnxWriter& w) {
       a.added = w.node.input(3);
   }
   if (a.causal && !aligned) {
+    w.check_made({a.rows, a.columns});
     std::vector<double> seen;
     for (std::int64_t i = 0; i < a.rows; ++i)
       for (std::int64_t j = 0; j < a.columns; ++j) seen.push_back(j <= i + past ? 0 : -1e30);

@@ -200,6 +200,7 @@ void triangle(OnnxWriter& w) {
   if (x.size() < 2 || !k || k->size() != 1) return;
   const bool upper = w.node.integer("upper", 1) != 0;
   Shape kept;
+  w.check_made({x[x.size() - 2], x.back()});
   const std::int64_t rows = x[x.size() - 2], columns = x.back();
   for (std::int64_t i = 0; i < rows; ++i)
     for (std::int64_t j = 0; j < columns; ++j)

@@ -180,6 +180,9 @@ void crop(OnnxWriter& w) {
   if (x.empty()) return;
   if (x.size() != 4 || border.size() != 4 || (!size.empty() && size.size() != 2))
     w.node.fail("expected an image and its borders");
+  for (const Shape* given : {&border, &size})
+    for (const std::int64_t value : *given)
+      if (value < 0 || value > kMostMade) w.node.fail(fmt::format("its border: {}", value));
   const Shape ends = size.empty() ? Shape{x[2] - border[3], x[3] - border[2]}
                                   : Shape{border[1] + size[0], border[0] + size[1]};
   w.add("Slice", {w.node.input(0)});
@@ -191,6 +194,7 @@ void dropout(OnnxWriter& w) {
   const Shape x = w.shape(0);
   if (w.node.output(1).empty() || x.empty()) return;
   const Names all(w.node.proto().input().begin(), w.node.proto().input().end());
+  w.check_made(x);
   w.add("Dropout", all);
   w.sized_of(onnx::TensorProto::BOOL, "mask", Shape(static_cast<std::size_t>(volume_of(x)), 1), x);
   w.to_output(1);

@@ -135,6 +135,7 @@ std::string flat_places(OnnxWriter& w, const Shape& sizes, std::size_t axis) {
   const Shape shape = w.shape(1);
   const int type = w.type(1);
   if (shape.size() != sizes.size()) w.node.fail("indices: expected as many axes as the data have");
+  w.check_made(shape);
   const std::int64_t stride = product(sizes, axis + 1, sizes.size());
   Shape bases;
   for (std::int64_t i = 0; i < volume_of(shape); ++i) {
@@ -182,7 +183,8 @@ void scatter_elements(OnnxWriter& w) {
 /// Places of rows that tuples along the last axis of the indices name, from axis `batch` on.
 std::string tuple_places(OnnxWriter& w, const Shape& x, const Shape& indices, std::size_t batch) {
   const auto length = static_cast<std::size_t>(indices.back());
-  if (length < 1 || batch + length > x.size())
+  if (indices.back() < 1 || batch >= indices.size() || length > x.size() ||
+      batch + length > x.size())
     w.node.fail(fmt::format("indices name {} axes, the data have {}", length, x.size()));
   const int type = w.type(1);
   const auto last = static_cast<std::int64_t>(indices.size()) - 1;
@@ -201,6 +203,7 @@ std::string tuple_places(OnnxWriter& w, const Shape& x, const Shape& indices, st
   }
   if (batch == 0) return sum;
   const std::int64_t rows = product(x, batch, batch + length);
+  w.check_made(Shape(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(batch)));
   Shape bases, wide(indices.size(), 1);
   for (std::size_t i = 0; i < batch; ++i) wide[i] = indices[i];
   for (std::int64_t i = 0; i < product(x, 0, batch); ++i) bases.push_back(i * rows);
@@ -263,7 +266,8 @@ void pad(OnnxWriter& w) {
     const auto at = static_cast<std::int64_t>(axis);
     constexpr std::int64_t kMost = std::int64_t{1} << 20;
     if (before == 0 && after == 0) continue;
-    if (size + before + after < 1 || before > kMost || after > kMost)
+    if (std::max(before, after) > kMost || std::min(before, after) < -size ||
+        size + before + after < 1)
       w.node.fail(fmt::format("pads {} and {} of {}", before, after, size));
     if (mode == "constant") {
       if (before < 0 || after < 0) {

@@ -35,6 +35,7 @@ class Recurrent {
   std::int64_t direction() const { return direction_; }
   /// A state that begins with nothing.
   std::string zeros() {
+    w_.check_made({batch_, hidden_});
     return w_.sized_reals(part("zeros"),
                           std::vector<double>(static_cast<std::size_t>(batch_ * hidden_)),
                           {batch_, hidden_});

@@ -16,6 +16,7 @@ using Names = std::vector<std::string>;
 void volume_convolution(OnnxWriter& w) {
   const Shape x = w.shape(0), k = w.shape(1);
   if (k.size() != 5) return;
+  if (k[2] > 4096) w.node.fail("a kernel of more than 4096 planes");
   Names planes;
   for (std::int64_t i = 0; i < k[2]; ++i) {
     const std::string part = fmt::format("plane{}", i);

@@ -15,6 +15,7 @@ namespace {
 using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
 
 constexpr int kMostNodes = 1 << 20;
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;
 constexpr int kDeepest = 64;  // functions that call functions
 
 void rename(onnx::NodeProto& node, const OnnxNames& names) {
@@ -64,9 +65,9 @@ class Functions {
     for (const onnx::NodeProto& node : from) {
       const auto function = by_name_.find({node.domain(), node.op_type()});
       if (function == by_name_.end()) {
-        if (nodes.size() >= kMostNodes)
-          throw input_error(
-              fmt::format("{}: its functions make more than {} nodes", file_, kMostNodes));
+        bytes_ += node.ByteSizeLong();
+        if (nodes.size() >= kMostNodes || bytes_ > kMostBytes)
+          throw input_error(fmt::format("{}: its functions make too large a graph", file_));
         *nodes.Add() = node;
         continue;
       }
@@ -78,6 +79,7 @@ class Functions {
 
  private:
   Nodes body_of(const onnx::FunctionProto& function, const onnx::NodeProto& call) {
+    if (calls_ >= kMostNodes) throw input_error(fmt::format("{}: too many calls", file_));
     const std::string prefix =
         fmt::format("{}.{}",
                     call.name().empty() ? call.output_size() > 0 ? call.output(0) : call.op_type()
@@ -122,6 +124,7 @@ class Functions {
   std::string file_;
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto*> by_name_;
   int calls_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 /// What a node reads, graphs of its attributes included.

@@ -69,13 +69,17 @@ std::vector<std::string> onnx_operator_names() {
     names.push_back(*row.domain == '\0' ? row.op_type
                                         : fmt::format("{}.{}", row.domain, row.op_type));
   std::sort(names.begin(), names.end());
+  // Of some, only those of certain sizes or attributes are written as others.
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
 std::vector<std::string> onnx_computed_operator_names() {
   std::vector<std::string> names = {"Constant"};
+  const std::vector<std::string> all = onnx_operator_names();
   for (const OnnxRule* rule : onnx_rules())
-    if (rule->fold != nullptr && find_operator(rule->op_type) == nullptr && !is_own(rule->op_type))
+    if (rule->fold != nullptr && !std::binary_search(all.begin(), all.end(), rule->op_type) &&
+        !is_own(rule->op_type))
       names.emplace_back(rule->op_type);
   std::sort(names.begin(), names.end());
   return names;

@@ -125,8 +125,7 @@ class OnnxScalesTest(OnnxTest):
                 node("DequantizeLinear", ["q", "s1"], ["y"])]  # fmt: skip
         one, four = np.float32(1), np.ones(4, np.float32)
         cases = {
-            "block_size 2: blocked scales are not read": (dq(axis=0, block_size=2), 21,
-                                                          {"s": np.ones((2, 6), np.float32)}),
+            "its scales do not fit its blocks": (dq(axis=0, block_size=2), 21, {"s": np.ones((3, 6), np.float32)}),
             "the scale has several values, which came with opset 13": (dq(), 10, {"s": four}),
             "4 scales meet an axis of 6": (dq(axis=1), 13, {"s": four}),
             "axis -3 is out of range: there are 2 axes": (dq(axis=-3), 13, {"s": four}),

@@ -303,12 +303,12 @@ class WrittenTest(OnnxTest):
     def test_what_does_not_fit_is_refused(self):
         x = self.normal(3, 2, 4)
         constants = self.gates(4, 4, 3, 1)
-        peephole = {"p": self.normal(1, 9)}
+        peephole = {"p": self.normal(1, 9), "l": np.array([3, 2], np.int32)}
         rows = [
-            ("peepholes are not supported", node("LSTM", ["x", "w", "r", "b", "", "", "", "p"], ["y"], hidden_size=3)),
-            ("its activation Relu is not supported",
-             node("LSTM", ["x", "w", "r", "b"], ["y"], hidden_size=3, activations=["Relu", "Tanh", "Tanh"])),
-            ("clip is not supported", node("LSTM", ["x", "w", "r", "b"], ["y"], hidden_size=3, clip=1.0)),
+            ("its activation Affine is not supported",
+             node("LSTM", ["x", "w", "r", "b"], ["y"], hidden_size=3, activations=["Affine", "Tanh", "Tanh"])),
+            ("sequence_lens of less than all steps are not supported",
+             node("LSTM", ["x", "w", "r", "b", "l", "", "", "p"], ["y"], hidden_size=3)),
             ('direction "sideways" is unknown',
              node("LSTM", ["x", "w", "r", "b"], ["y"], hidden_size=3, direction="sideways")),
         ]  # fmt: skip

@@ -72,6 +72,7 @@ class OnnxModel {
     attribute.set_i(value);
   }
 
+  onnx::ModelProto& proto() { return model_; }
   onnx::GraphProto& graph() { return *model_.mutable_graph(); }
   std::string bytes() const { return model_.SerializeAsString(); }
 
