@@ -211,8 +211,9 @@ TEST_CASE("dynamic scales: a language model pays for its passes and reads its sc
   // In each of 5 blocks: before q, k and v; qk; pv; o; gate and up; down; and keys and values on
   // their way to the cache. One before the head.
   CHECK(passes == 5 * 8 + 1);
-  // 8 heads of one token have a scale each for qk and pv, 4 key heads too; else one per token.
-  CHECK(scales == 4 * (5 * (1 + 8 + 8 + 1 + 1 + 1 + 4 + 1) + 1));
+  // 8 heads of one token have a scale each for qk and pv, 4 heads of keys and of values too; else
+  // one per token.
+  CHECK(scales == 4 * (5 * (1 + 8 + 8 + 1 + 1 + 1 + 4 + 4) + 1));
 }
 
 TEST_CASE("dynamic scales: a language model runs with values on, each layer equal to the oracle") {
