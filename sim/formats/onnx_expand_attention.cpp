@@ -1,48 +1,13 @@
 // Attention of ONNX and of com.microsoft as products, a softmax and moves of elements.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
-#include "sim/formats/onnx_expand.h"
+#include "sim/formats/onnx_attention_parts.h"
 
 namespace bitjoule {
 namespace {
 
 using Names = std::vector<std::string>;
-
-std::string moved(OnnxWriter& w, const std::string& x, const Shape& perm, const std::string& part) {
-  std::string y = w.add("Transpose", {x}, part);
-  w.with("perm", perm);
-  return y;
-}
-std::string cut(OnnxWriter& w, const std::string& x, std::int64_t axis, std::int64_t first,
-                std::int64_t end, const std::string& part, std::int64_t step = 1) {
-  return w.add("Slice",
-               {x, w.sized(part + "_from", {first}), w.sized(part + "_to", {end}),
-                w.sized(part + "_axis", {axis}), w.sized(part + "_step", {step})},
-               part);
-}
-std::string joined(OnnxWriter& w, const Names& parts, std::int64_t axis, const std::string& part) {
-  std::string y = w.add("Concat", parts, part);
-  w.with("axis", axis);
-  return y;
-}
-/// An axis of one element at that place.
-std::string unsqueezed(OnnxWriter& w, const std::string& x, const Shape& axes,
-                       const std::string& part) {
-  return w.add("Unsqueeze", {x, w.sized(part + "_axes", axes)}, part);
-}
-bool wants(const OnnxWriter& w, int output) { return !w.node.output(output).empty(); }
-void refuse_outputs(const OnnxWriter& w, int first) {
-  for (int i = first; i < w.node.outputs(); ++i)
-    if (wants(w, i)) w.node.fail(fmt::format("its output {} is not supported", i + 1));
-}
-void refuse_operands(const OnnxWriter& w,
-                     std::initializer_list<std::pair<int, const char*>> those) {
-  for (const auto& [operand, name] : those)
-    if (w.has(operand)) w.node.fail(fmt::format("operand {} is not supported", name));
-}
 
 /// Queries [batch, heads, rows, depth] meet keys and values [batch, key heads, columns, depth].
 struct Attention {
@@ -293,89 +258,6 @@ void multi_head_attention(OnnxWriter& w) {
   if (w.has(4)) a.kept = kept_by(w, 4, a);
   if (w.has(5)) a.added = w.node.input(5);
   yield_rows(w, attended(w, a), a);
-}
-
-// Rotary embedding.
-
-struct Rotation {
-  std::string cos, sin;  ///< that broadcast to half of what is rotated
-  std::int64_t depth = 1, rotated = 1, axis = 3;
-  bool interleaved = false;
-};
-
-/// Pairs of the last axis of `x`, whose other sizes are `lead`, turned by their angles.
-std::string rotated(OnnxWriter& w, const std::string& x, const Shape& lead, const Rotation& r,
-                    const std::string& part) {
-  const std::int64_t half = r.rotated / 2, last = r.axis;
-  const std::string first = r.interleaved ? cut(w, x, last, 0, r.rotated, part + "_even", 2)
-                                          : cut(w, x, last, 0, half, part + "_first");
-  const std::string second = r.interleaved ? cut(w, x, last, 1, r.rotated, part + "_odd", 2)
-                                           : cut(w, x, last, half, r.rotated, part + "_second");
-  const auto product = [&](const std::string& a, const std::string& b, const char* name) {
-    return w.add("Mul", {a, b}, part + name);
-  };
-  const std::string real =
-      w.add("Sub", {product(first, r.cos, "_fc"), product(second, r.sin, "_ss")}, part + "_real");
-  const std::string imaginary = w.add(
-      "Add", {product(first, r.sin, "_fs"), product(second, r.cos, "_sc")}, part + "_imaginary");
-  std::string y;
-  if (r.interleaved) {
-    const std::string pairs = joined(w,
-                                     {unsqueezed(w, real, {last + 1}, part + "_real_wide"),
-                                      unsqueezed(w, imaginary, {last + 1}, part + "_imag_wide")},
-                                     last + 1, part + "_pairs");
-    Shape flat = lead;
-    flat.push_back(r.rotated);
-    y = w.reshaped(pairs, flat, part + "_turned");
-  } else {
-    y = joined(w, {real, imaginary}, last, part + "_turned");
-  }
-  if (r.rotated == r.depth) return y;
-  return joined(w, {y, cut(w, x, last, r.rotated, r.depth, part + "_rest")}, last, part + "_whole");
-}
-
-void rotary_embedding(OnnxWriter& w) {
-  const bool microsoft = w.node.proto().domain() == "com.microsoft";
-  const Shape x = w.shape(0);
-  const int cos_at = microsoft ? 2 : 1, ids_at = microsoft ? 1 : 3;
-  const Shape cache = w.shape(cos_at);
-  if (x.empty() || cache.empty()) return;
-  if (x.size() != 3 && x.size() != 4) w.node.fail("expected 3 or 4 axes");
-  if (w.node.real("scale", 1) != 1) w.node.fail("scale is not supported");
-  const bool by_head = x.size() == 4;
-  Rotation r;
-  r.interleaved = w.node.integer("interleaved", 0) != 0;
-  r.rotated = w.node.integer("rotary_embedding_dim", 0);
-  if (r.rotated == 0) r.rotated = 2 * cache.back();
-  std::int64_t heads = by_head ? x[1] : w.node.integer("num_heads", 0);
-  if (r.rotated < 2 || heads < 0 || heads > 65536) w.node.fail("its caches do not fit its heads");
-  if (heads == 0) heads = x[2] / r.rotated;
-  const std::int64_t batch = x[0], rows = by_head ? x[2] : x[1];
-  r.depth = by_head ? x[3] : x[2] / std::max<std::int64_t>(1, heads);
-  if (heads < 1 || r.rotated % 2 != 0 || r.rotated > r.depth || cache.back() != r.rotated / 2)
-    w.node.fail("its caches do not fit its heads");
-  const auto angles = [&](int cache_at, const char* part) {
-    std::string found = w.node.input(cache_at);
-    const std::string name = part;
-    if (w.has(ids_at)) {
-      std::string ids = w.node.input(ids_at);
-      if (volume_of(w.shape(ids_at)) == 1 && batch * rows != 1)
-        ids = w.add("Add", {ids, w.sized("row_places", counted(0, rows))}, name + "_places");
-      const std::string taken = w.add("Gather", {found, ids}, name + "_taken");
-      const bool one = volume_of(w.shape(ids_at)) == 1 && batch * rows != 1;
-      found = w.reshaped(taken, {one ? 1 : batch, rows, r.rotated / 2}, name + "_rows");
-    }
-    return unsqueezed(w, found, {by_head ? 1 : 2}, name);
-  };
-  r.cos = angles(cos_at, "cos");
-  r.sin = angles(cos_at + 1, "sin");
-  if (by_head) {
-    w.add("Identity", {rotated(w, w.node.input(0), {batch, heads, rows}, r, "x")});
-    return;
-  }
-  const std::string apart = w.reshaped(w.node.input(0), {batch, rows, heads, r.depth}, "apart");
-  const std::string y = rotated(w, apart, {batch, rows, heads}, r, "x");
-  w.add("Reshape", {y, w.sized("output_shape", x)});
 }
 
 /// Keys and values of fewer heads, with a cache, rotary embedding and a window.

@@ -216,6 +216,7 @@ void triangle(OnnxWriter& w) {
 void branch(OnnxWriter& w) {
   const std::optional<Shape> condition = w.whole(0);
   if (!condition && !w.reads_constants()) w.node.fail("its condition depends on data");
+  if (condition && condition->size() != 1) w.node.fail("its condition is no scalar");
   for (const bool is_then : {true, false}) {
     if (condition && (condition->at(0) != 0) != is_then) continue;
     const onnx::AttributeProto* body = w.node.find(is_then ? "then_branch" : "else_branch");

@@ -300,6 +300,13 @@ Infos scattered(const OnnxOperands& in) {
   return {in.info(0)};
 }
 
+std::int64_t only_integer(const OnnxOperands& in, int operand) {
+  const Shape values = in.integers(operand);
+  if (values.size() != 1)
+    in.node.fail(fmt::format("operand {}: expected one integer", operand + 1));
+  return values.front();
+}
+
 /// The upper or lower triangle of the last two axes; zeros elsewhere.
 Infos triangle(const OnnxOperands& in) {
   if (in.shape(0).size() < 2) in.node.fail("expected 2 axes or more");
@@ -309,7 +316,7 @@ Infos triangle(const OnnxOperands& in) {
 Folded fold_triangle(const OnnxOperands& in, const Infos& out) {
   const StoredTensor from = in.value(0);
   const bool upper = in.node.integer("upper", 1) != 0;
-  const std::int64_t k = in.has(1) ? in.integers(1).at(0) : 0;
+  const std::int64_t k = in.has(1) ? only_integer(in, 1) : 0;
   const std::int64_t rows = out[0].shape[out[0].shape.size() - 2], columns = out[0].shape.back();
   const auto width = static_cast<std::size_t>(from.type->block_bytes);
   std::string bytes(reinterpret_cast<const char*>(from.data), from.bytes);
@@ -327,7 +334,7 @@ Infos sums(const OnnxOperands& in) { return {in.info(0)}; }
 Folded fold_sums(const OnnxOperands& in, const Infos& out) {
   const Shape& shape = out[0].shape;
   const auto axis =
-      static_cast<std::size_t>(in.node.settled_axis(in.integers(1).at(0), shape.size()));
+      static_cast<std::size_t>(in.node.settled_axis(only_integer(in, 1), shape.size()));
   const bool back = in.node.integer("reverse", 0) != 0,
              excludes = in.node.integer("exclusive", 0) != 0;
   OnnxNumbers x = numbers_of(in.value(0));

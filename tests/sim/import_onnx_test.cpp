@@ -204,21 +204,21 @@ TEST_CASE("onnx: sizes that contradict each other, or that nothing can be divide
 TEST_CASE("onnx: faults name the node or the input") {
   OnnxModel unknown;
   unknown.input("x", {4}).output("y");
-  unknown.node("Hardmax", {"x"}, "a");
+  unknown.node("Unique", {"x"}, "a");
   unknown.node("Det", {"a"}, "b");
-  unknown.node("Hardmax", {"b"}, "c");
-  unknown.node("Mod", {"c"}, "y");  // known, but of constants alone
+  unknown.node("Unique", {"b"}, "c");
+  unknown.node("NonZero", {"c"}, "y");
   const std::string what_then =
       "; --skip-unknown leaves them out, and what they would produce becomes an input of the "
       "network";
   CHECK(message_of(unknown) ==
-        "m.onnx: operators that are not supported (opset 13): 2 x Hardmax (first: node "
-        "\"Hardmax_a\"), 1 x Det (node \"Det_b\"), 1 x Mod (node \"Mod_y\")" +
+        "m.onnx: operators that are not supported (opset 13): 2 x Unique (first: node "
+        "\"Unique_a\"), 1 x Det (node \"Det_b\"), 1 x NonZero (node \"NonZero_y\")" +
             what_then);
 
   OnnxModel partly;
   partly.input("x", {4}).output("y");
-  partly.node("Hardmax", {"x"}, "a");
+  partly.node("Unique", {"x"}, "a");
   partly.node("Relu", {"a"}, "y");
   ImportOptions skip;
   skip.skip_unknown = true;
@@ -278,12 +278,13 @@ TEST_CASE("onnx: what follows from the sizes of inputs is held by the network") 
   m.node("Gather", {"table", "places"}, "rows");
   m.node("MatMul", {"x", "rows"}, "y");
   const Network network = read_network(text_source("m.yaml", imported_yaml(import_model(m))));
-  const auto stored = std::find_if(network.layers.begin(), network.layers.end(),
-                                   [](const auto& l) { return l.name == "places.stored"; });
-  REQUIRE(stored != network.layers.end());
-  const TensorSource& places = stored->tensors.at("operand");
-  CHECK(places.values == std::vector<double>{0, 1, 2});
-  CHECK(places.integers);
+  const auto product = std::find_if(network.layers.begin(), network.layers.end(),
+                                    [](const auto& layer) { return layer.name == "y"; });
+  REQUIRE(product != network.layers.end());
+  const TensorSource& rows = product->tensors.at("weights");
+  CHECK(rows.values == std::vector<double>{1, 2, 3, 4, 5, 6});
+  CHECK(rows.layout == TensorLayout::kTransposed);
+  CHECK(!rows.integers);
 }
 
 TEST_CASE("onnx: functions that call themselves are refused") {
