@@ -20,10 +20,11 @@ int run(const ImportCommand& command) {
   // The network names the file as seen from where the network will lie.
   const fs::path folder =
       command.output.empty() ? fs::path(".") : fs::absolute(command.output).parent_path();
-  options.reference = fs::absolute(command.file)
+  const std::string path = network_path(command.file);
+  options.reference = fs::absolute(path)
                           .lexically_relative(fs::absolute(folder).lexically_normal())
                           .generic_string();
-  const Blob file = map_file(command.file);
+  const Blob file = map_file(path);
   const Imported imported = import_file(command.from, file, options);
   print_notes(imported.notes);
   write_output(command.output, imported_yaml(imported));
@@ -37,7 +38,7 @@ CommandAction add_import_command(CLI::App& app) {
   std::string summary = "the file:";
   for (const ImporterRow& row : importers())
     summary += fmt::format(" {} ({}),", row.extension, row.summary);
-  summary.pop_back();
+  summary += " or the directory of a config.json";
   app.add_option("file", command->file, summary)->required()->type_name("FILE");
   app.add_option("-o,--output", command->output, "write here instead of to standard output")
       ->type_name("FILE");

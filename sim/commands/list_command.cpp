@@ -11,9 +11,11 @@
 #include "sim/commands/shells.h"
 #include "sim/config/reader.h"
 #include "sim/config/suggest.h"
+#include "sim/formats/checkpoint_schemes.h"
 #include "sim/formats/onnx_module.h"
 #include "sim/formats/tflite_module.h"
 #include "sim/import/import.h"
+#include "sim/import/models.h"
 #include "sim/output/terminal.h"
 #include "sim/output/text.h"
 #include "sim/result/result_fields.h"
@@ -178,6 +180,27 @@ Rows results() {
   return rows;
 }
 
+/// Families of language models: where each may come from, and what is particular.
+Rows models() {
+  Rows rows;
+  for (const ModelFamily& family : model_families())
+    rows.emplace_back(family.name,
+                      fmt::format("config.json: {}; directory: {}; GGUF: {}; {}", family.config,
+                                  family.directory, family.gguf, family.particular));
+  return rows;
+}
+
+/// How weights in a checkpoint's directory may be stored.
+Rows checkpoint_forms() {
+  Rows rows;
+  for (const CheckpointScheme& scheme : checkpoint_schemes()) {
+    std::string parts = scheme.weight;
+    for (const char* part : scheme.beside) parts += fmt::format(", {}", part);
+    if (rows.empty() || rows.back().first != scheme.name) rows.emplace_back(scheme.name, parts);
+  }
+  return rows;
+}
+
 struct ListRow {
   const char* name;
   const char* summary;
@@ -190,6 +213,9 @@ const std::vector<ListRow>& lists() {
        number_formats},
       {"macs", "precision.mac", mac_types_rows},
       {"recipes", "precision.recipe", recipe_rows},
+      {"models", "families of language models that --network and `sim import` know", models},
+      {"checkpoints", "how quantized weights of a directory may be stored: parts of a module",
+       checkpoint_forms},
       {"dataflows", "accelerator.array.dataflow, mapping.dataflow", names_of<Dataflow>},
       {"overlaps", "accelerator.array.overlap", names_of<Overlap>},
       {"edge_folds", "accelerator.array.edge_folds", names_of<EdgeFolds>},

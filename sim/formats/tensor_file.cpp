@@ -75,6 +75,12 @@ StoredTensor load_tensor(const std::string& path, const std::string& name) {
 }
 
 const StoredTensor& TensorFiles::get(const std::string& path, const std::string& name) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    std::unique_ptr<Checkpoint>& checkpoint = checkpoints_[path];
+    if (checkpoint == nullptr) checkpoint = std::make_unique<Checkpoint>(path);
+    return checkpoint->get(name);
+  }
   auto found = files_.find(path);
   if (found == files_.end()) found = files_.emplace(path, read_tensor_file(path)).first;
   return find_tensor(found->second, path, name);

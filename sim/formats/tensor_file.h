@@ -1,12 +1,15 @@
-// Any file that holds tensors, by its name's ending: .npy, .safetensors, .gguf, .onnx, .pb.
+// Any file that holds tensors, by its name's ending: .npy, .safetensors, .gguf, .onnx, .pb; or the
+// directory of a checkpoint.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "run/tensor_reader.h"
 #include "sim/formats/blob.h"
+#include "sim/formats/checkpoint.h"
 
 namespace bitjoule {
 
@@ -26,6 +29,7 @@ class TensorFiles : public TensorReader {
 
  private:
   std::map<std::string, std::vector<StoredTensor>> files_;
+  std::map<std::string, std::unique_ptr<Checkpoint>> checkpoints_;
 };
 
 }  // namespace bitjoule

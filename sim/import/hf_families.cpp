@@ -226,7 +226,11 @@ const std::vector<HfFamily>& hf_families() {
                                                   deepseek("deepseek_v3", true),
                                                   gpt_oss(),
                                                   gpt2(),
-                                                  bert()};
+                                                  bert(),
+                                                  roberta("roberta"),
+                                                  roberta("xlm-roberta"),
+                                                  distilbert(),
+                                                  electra()};
   return kFamilies;
 }
 

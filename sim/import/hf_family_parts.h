@@ -28,6 +28,12 @@ std::vector<ModelTensorRow> joined(const std::vector<ModelTensorRow>& first,
 /// A family with Llama's keys; `head_dim`: of a head where its key is missing.
 HfFamily llama_like(const char* model_type, const char* head_dim = "");
 
+/// Its sizes.
+std::vector<SizeRow> llama_sizes(const char* head_dim);
+
+// hf_families.cpp
+HfFamily qwen2();
+HfFamily qwen3();
 // hf_layernorm_families.cpp
 HfFamily falcon();
 HfFamily gpt_neox();
@@ -35,6 +41,9 @@ HfFamily opt();
 HfFamily bloom();
 HfFamily gpt2();
 HfFamily bert();
+HfFamily roberta(const char* model_type);
+HfFamily distilbert();
+HfFamily electra();
 // hf_mixture_families.cpp
 HfFamily mixtral();
 HfFamily qwen2_moe();

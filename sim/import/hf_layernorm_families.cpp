@@ -200,4 +200,45 @@ HfFamily bert() {
   return family;
 }
 
+/// Positions begin behind the row of the padding token, 1.
+HfFamily roberta(const char* model_type) {
+  HfFamily family = bert();
+  family.model_type = model_type;
+  family.fixed = {{"first_position", "2"}};
+  family.block = "roberta.encoder.layer.";
+  family.embedding_module = "roberta.embeddings.word_embeddings";
+  return family;
+}
+
+/// Without types of tokens, and without a layer for the first token.
+HfFamily distilbert() {
+  HfFamily family = bert();
+  family.model_type = "distilbert";
+  family.fixed = {{"types", "0"}, {"pooler", "0"}};
+  family.sizes = {
+      {"hidden", "dim", nullptr},       {"layers", "n_layers", nullptr},
+      {"heads", "n_heads", nullptr},    {"ffn", "hidden_dim", nullptr},
+      {"vocab", "vocab_size", nullptr}, {"positions", "max_position_embeddings", nullptr}};
+  family.activation_keys = {"activation"};
+  family.block = "distilbert.transformer.layer.";
+  family.linears = {{"q", "attention.q_lin"},   {"k", "attention.k_lin"}, {"v", "attention.v_lin"},
+                    {"o", "attention.out_lin"}, {"up", "ffn.lin1"},       {"down", "ffn.lin2"}};
+  family.embeddings = {"word", "position"};
+  family.embedding_module = "distilbert.embeddings.word_embeddings";
+  family.head = nullptr;
+  return family;
+}
+
+/// Embeddings may be narrower than the layers.
+HfFamily electra() {
+  HfFamily family = bert();
+  family.model_type = "electra";
+  family.fixed = {{"pooler", "0"}};
+  family.sizes.push_back({"embed", "embedding_size", "128"});
+  family.block = "electra.encoder.layer.";
+  family.embedding_module = "electra.embeddings.word_embeddings";
+  family.head = nullptr;
+  return family;
+}
+
 }  // namespace bitjoule::hf

@@ -6,15 +6,19 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <memory>
+#include <set>
 
 #include "core/error.h"
+#include "sim/config/writer.h"
+#include "sim/formats/checkpoint.h"
 #include "sim/import/hf_attention.h"
 #include "sim/import/hf_families.h"
 #include "sim/import/hf_keys.h"
 #include "sim/import/hf_quantization.h"
-#include "sim/import/hf_weights.h"
 #include "sim/import/import.h"
 #include "sim/import/transformer.h"
+#include "sim/schema/describe_layer.h"
 #include "sim/schema/network_file.h"
 
 namespace bitjoule {
@@ -91,7 +95,7 @@ class HfImport {
     network_.parameters.assign(parameters_.begin(), parameters_.end());
     network_.check_heads(blob_.name());
     config_.account(hf_harmless_keys(), hf_unsupported_keys(), result_.notes);
-    add_quantization();
+    if (!takes_formats_) add_quantization();
     const Network built = network_.build(blob_.name());
     if (!values_.empty()) check_tensors(weights_path(), built, *family_.tensors, values_, "");
     result_.what = std::move(network_);
@@ -250,7 +254,8 @@ class HfImport {
     const bool embeds = q.embeddings && q.covers(family_.embedding_module, "");
     for (const char* layer : family_.embeddings) add_rule(layer, format(embeds));
     const bool tied = is_tied();
-    add_rule(family_.head, format(tied ? embeds : q.head && q.covers("lm_head", "lm_head")));
+    if (family_.head != nullptr)
+      add_rule(family_.head, format(tied ? embeds : q.head && q.covers("lm_head", "lm_head")));
     const std::int64_t count = blocks();
     std::vector<std::vector<bool>> quantized;
     const std::vector<LinearRow> linears = linears_here();
@@ -303,71 +308,88 @@ class HfImport {
   }
 
   std::string weights_path() const {
-    return (fs::path(blob_.name()).parent_path() / weights_.source).string();
+    return (fs::path(blob_.name()).parent_path() / checkpoint_->source()).string();
   }
+  bool is_quantized() const { return quantization_ && !quantization_->format.is_null(); }
 
   /// Weights beside the file; or a note that values are generated.
   void find_values() {
-    weights_ = find_weights(fs::path(blob_.name()).parent_path().string());
-    if (!weights_.unread.empty())
-      note(fmt::format("{}: is not read: values of weights are generated", weights_.unread));
-    if (weights_.source.empty()) return;
-    if (quantization_ && !quantization_->format.is_null()) {
-      note(fmt::format("{}: quantized weights ({}) are not read: their values are generated",
-                       weights_.source, quantization_->method));
-      return;
-    }
+    const fs::path folder = fs::path(blob_.name()).parent_path();
+    checkpoint_ = std::make_unique<Checkpoint>(folder.empty() ? "." : folder.string());
+    if (!checkpoint_->unread().empty())
+      note(fmt::format("{}: is not read: values of weights are generated", checkpoint_->unread()));
+    if (checkpoint_->source().empty()) return;
     if (family_.tensors == nullptr || is_part_) {
       note(fmt::format("{}: weights of {} are not read: their values are generated",
-                       weights_.source, is_part_ ? "a part of a model" : family_.model_type));
+                       checkpoint_->source(), is_part_ ? "a part of a model" : family_.model_type));
       return;
     }
     add_values();
   }
 
+  /// The file that a run reads a tensor from: its own, or the directory where it is made of
+  /// several, or where those of a layer's experts lie in several files.
+  std::string file_of(const Checkpoint::Entry& entry, const std::string& layer, bool of_expert) {
+    const fs::path folder = fs::path(options_.reference).parent_path();
+    const bool apart = of_expert && expert_files_.at(layer).size() > 1;
+    if (!entry.file.empty() && !apart) return (folder / entry.file).generic_string();
+    return folder.empty() ? "." : folder.generic_string();
+  }
+
+  /// The format in which a layer's weights are stored, where config.json says that some are
+  /// quantized; those that it does not name stay as they are.
+  json::value stored_format(const Checkpoint::Entry& entry) const {
+    if (entry.scheme != nullptr) return to_json(entry.form.format);
+    return json::string(entry.tensor.type->format);
+  }
+
   void add_values() {
     const bool tied = is_tied();
-    const fs::path folder = fs::path(options_.reference).parent_path();
     std::vector<std::string> unknown;
     network_.unroll = true;
-    for (const HfWeights::Entry& entry : weights_.tensors) {
+    std::string layer;
+    for (const Checkpoint::Entry& entry : checkpoint_->entries())
+      if (const ModelTensorRow* row = family_.tensors->find(entry.tensor.name, layer))
+        if (row->is_of_expert()) expert_files_[layer].insert(entry.file);
+    std::set<std::string> seen;  // layers of experts
+    for (const Checkpoint::Entry& entry : checkpoint_->entries()) {
       const std::string& name = entry.tensor.name;
       if (name.size() > 9 && name.rfind(".inv_freq") == name.size() - 9) continue;  // of RoPE
-      std::string layer;
       const ModelTensorRow* row = family_.tensors->find(name, layer);
       if (row == nullptr) {
         unknown.push_back(name);
         continue;
       }
       const std::string type = entry.tensor.type->format;
-      if (is_integer_type(type))
+      if (entry.scheme == nullptr && is_integer_type(type))
         throw input_error(
             fmt::format("{}: tensor \"{}\" is {}: expected real numbers, as the file "
                         "says of no quantization",
                         weights_path(), name, type));
-      const bool head = layer == std::string("head");
-      if (head && tied) continue;  // the embedding stands in its place
+      if (layer == "head" && tied) continue;  // the embedding stands in its place
       values_.push_back(&entry.tensor);
-      if (row->is_of_expert()) {
-        const auto [file, is_first] = expert_files_.emplace(layer, entry.file);
-        if (file->second != entry.file)
-          throw input_error(
-              fmt::format("{}: experts of layer \"{}\" lie in {} and {}: expected one file; "
-                          "without the weights beside it, config.json is timed with "
-                          "generated values",
-                          weights_path(), layer, file->second, entry.file));
-        if (!is_first) continue;
-      }
-      const std::string stored =
-          row->is_of_expert() ? family_.tensors->stored_name(*row, layer) : name;
-      const json::object source{{"file", (folder / entry.file).generic_string()},
-                                {"tensor", stored}};
-      network_.overrides.push_back({{"layers", {layer}}, {"tensors", {{row->role, source}}}});
+      if (row->is_of_expert() && !seen.insert(layer).second) continue;
+      add_value(entry, *row, layer);
       if (layer == "embed" && tied)
-        network_.overrides.push_back({{"layers", {"head"}}, {"tensors", {{"weights", source}}}});
+        add_value(entry, {row->stored, "head", "weights", false}, "head");
     }
     if (!unknown.empty() && !options_.skip_unknown) refuse_unknown(unknown);
     for (const std::string& name : unknown) note("left out: tensor " + name);
+    takes_formats_ = is_quantized();
+  }
+
+  void add_value(const Checkpoint::Entry& entry, const ModelTensorRow& row,
+                 const std::string& layer) {
+    const bool of_expert = row.is_of_expert();
+    const std::string stored =
+        of_expert ? family_.tensors->stored_name(row, layer) : entry.tensor.name;
+    json::object rule{{"layers", {layer}}};
+    const std::string role = row.role;
+    const bool has_format = is_quantized() || entry.scheme != nullptr;
+    if (has_format && (role == "weights" || role == "table"))
+      rule["precision"] = weights_in(stored_format(entry));
+    rule["tensors"] = {{role, {{"file", file_of(entry, layer, of_expert)}, {"tensor", stored}}}};
+    network_.overrides.push_back(std::move(rule));
   }
 
   [[noreturn]] void refuse_unknown(const std::vector<std::string>& unknown) const {
@@ -393,9 +415,10 @@ class HfImport {
   std::map<std::string, std::string> parameters_;
   std::string dtype_;
   std::optional<HfQuantization> quantization_;
-  HfWeights weights_;
-  std::map<std::string, std::string> expert_files_;  ///< by layer: the file of its experts
-  std::vector<const StoredTensor*> values_;          ///< of weights_, that the network takes
+  std::unique_ptr<Checkpoint> checkpoint_;
+  std::map<std::string, std::set<std::string>> expert_files_;  ///< by layer
+  std::vector<const StoredTensor*> values_;  ///< of the checkpoint, that the network takes
+  bool takes_formats_ = false;               ///< each tensor has said its own
   Imported result_;
 };
 

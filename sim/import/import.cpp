@@ -111,7 +111,19 @@ Network network_of(const Imported& imported) {
   throw input_error("a machine, not a network");
 }
 
-NetworkValue network_value(const std::string& path, const ImportOptions& options) {
+std::string network_path(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return path;
+  const fs::path config = fs::path(path) / "config.json";
+  if (fs::is_regular_file(config, error)) return config.string();
+  throw input_error(fmt::format(
+      "{}: a directory without a config.json: expected a checkpoint of Hugging Face, or a file",
+      path));
+}
+
+NetworkValue network_value(const std::string& given, const ImportOptions& options) {
+  const std::string path = network_path(given);
   const std::string extension = std::filesystem::path(path).extension();
   if (extension == ".yaml" || extension == ".yml") {
     if (options.batch != 1 || options.skip_unknown || options.requantize || !options.sizes.empty())

@@ -59,6 +59,10 @@ std::string imported_yaml(const Imported& imported);
 /// The network as it is when that file is read. Throws an input Error for a machine.
 Network network_of(const Imported& imported);
 
+/// The file of a network: the config.json of a directory, else the path as it is. Throws an input
+/// Error for a directory without one.
+std::string network_path(const std::string& path);
+
 /// What `--network FILE` puts in the place of a run's `network`.
 struct NetworkValue {
   Override override;  ///< the name of a network file, or the network that another's file holds

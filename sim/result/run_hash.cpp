@@ -20,8 +20,11 @@ std::string digest(const TensorSource& source, TensorReader& tensors) {
   try {
     const StoredTensor& tensor = tensors.get(source.file, source.tensor);
     const boost::uuids::name_generator_sha1 generate(boost::uuids::ns::oid());
+    const bool packed = tensor.packed != nullptr;
     return fmt::format("{} {} {}", tensor.type->format, shape_text(tensor.shape),
-                       boost::uuids::to_string(generate(tensor.data, tensor.bytes)));
+                       boost::uuids::to_string(packed ? generate(tensor.packed->bytes.data(),
+                                                                 tensor.packed->bytes.size())
+                                                      : generate(tensor.data, tensor.bytes)));
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::kInput) throw;
     return "unreadable";

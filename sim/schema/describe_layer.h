@@ -36,7 +36,9 @@ void describe_source(V& v, TensorSource& c) {
     v.field("outlier_share", c.outlier_share, "of the channels, at least one", range(0, 1));
     v.field("outlier_factor", c.outlier_factor, "how much larger they are", at_least(0));
   });
-  v.field("file", c.file, ".npy, .safetensors, .gguf or .onnx, beside the file that names it",
+  v.field("file", c.file,
+          ".npy, .safetensors, .gguf, .onnx, or a checkpoint's directory, beside the file that "
+          "names it",
           file_name());
   v.field("values", c.values, "instead, in a network: the elements themselves");
   v.field("input", c.input, "instead: the input or layer of the network that provides it");

@@ -289,4 +289,31 @@ TEST_CASE("vector unit: scores that no buffer holds come piece by piece in each 
   CHECK(program.vectors[5].cycles == Cycles((1500 - 1024 + 7) / 8 + 3));
 }
 
+TEST_CASE("combine: a row whose experts do not fit is cut into columns") {
+  // Halves of 1 KiB: 4 results of 300 fp32 take 4,800 B, of 60 columns 960 B and 8 weights 32 B.
+  VectorOp op = rows_of(VectorKind::kCombine, 2, 300);
+  op.routing = Routing();
+  op.routing->experts = 8;
+  op.routing->chosen = 4;
+  const MappingProblem p = problem_of(small_machine(), "fp32");
+  const Program program = make_vector_program(p, op);
+  std::int64_t results = 0, read = 0, written = 0, products = 0;
+  for (const VectorJob& job : program.vectors)
+    products += job.work[static_cast<std::size_t>(Primitive::kMultiply)];
+  for (const LoadOp& load : program.input_loads) {
+    CHECK(load.sram_bits <= 1024 * 8);
+    read += load.region.runs() * load.region.run_bits;
+  }
+  for (const StoreOp& store : program.stores)
+    written += store.region.runs() * store.region.run_bits;
+  results = static_cast<std::int64_t>(program.vectors.size());
+  CHECK(results == 2 * 5);  // 62 columns at most fit
+  CHECK(written == 2 * 300 * 32);
+  CHECK(products == 2 * 300 * 4);
+  CHECK(read == (2 * 300 * 4 + results * 8) * 32);
+  // Where a row fits, all its columns are read at once.
+  op.cols = 50;
+  CHECK(make_vector_program(p, op).vectors.size() == 2);
+}
+
 }  // namespace bitjoule::vector_unit_test

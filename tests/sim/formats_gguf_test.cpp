@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/numeric/format.h"
+#include "core/numeric/tensor_values.h"
 #include "sim/formats/gguf.h"
 #include "support/gguf_builder.h"
 
@@ -95,6 +98,46 @@ TEST_CASE("gguf: faults are named") {
         "m.gguf: byte 58: metadata key \"k\" occurs twice");
   CHECK(message_of(GgufBuilder().number("general.alignment", 3).bytes()) ==
         "m.gguf: general.alignment: expected a power of two, got 3");
+}
+
+TEST_CASE("gguf: types have ggml's numbers and block sizes") {
+  const struct {
+    const char* format;
+    std::uint32_t number;
+    std::int64_t elements, bytes;
+  } rows[] = {{"iq2_xxs", 16, 256, 66}, {"iq2_xs", 17, 256, 74},  {"iq3_xxs", 18, 256, 98},
+              {"iq1_s", 19, 256, 50},   {"iq4_nl", 20, 32, 18},   {"iq3_s", 21, 256, 110},
+              {"iq2_s", 22, 256, 82},   {"iq4_xs", 23, 256, 136}, {"iq1_m", 29, 256, 56},
+              {"tq1_0", 34, 256, 54},   {"tq2_0", 35, 256, 66},   {"mxfp4", 39, 32, 17},
+              {"nvfp4", 40, 64, 36},    {"q1_0", 41, 128, 18},    {"q2_0", 42, 64, 18}};
+  for (const auto& row : rows) {
+    CAPTURE(row.format);
+    const StoredType* type = find_ggml_type(row.number);
+    REQUIRE(type != nullptr);
+    CHECK(type->format == std::string(row.format));
+    CHECK(type->block_elements == row.elements);
+    CHECK(type->block_bytes == row.bytes);
+    // Two rows of one block: ones, 0.5 where scales are halves, whatever else they are.
+    const GgufFile file =
+        parse(GgufBuilder()
+                  .tensor("w", {static_cast<std::uint64_t>(row.elements), 2}, row.number,
+                          std::string(static_cast<std::size_t>(2 * row.bytes), 0x38))
+                  .bytes());
+    if (find_format(row.format).has_values)
+      CHECK(tensor_values(file.tensors[0]).size() == static_cast<std::size_t>(2 * row.elements));
+    else
+      CHECK_THROWS_WITH_AS(tensor_values(file.tensors[0]),
+                           fmt::format("m.gguf: tensor \"w\": {} blocks cannot be decoded: choose "
+                                       "values: off",
+                                       row.format)
+                               .c_str(),
+                           Error);
+  }
+  // 0x38 is 1 as a scale of NVFP4, and the codes 8 (-0) and 3 (1.5).
+  const GgufFile file = parse(GgufBuilder().tensor("w", {64}, 40, std::string(36, 0x38)).bytes());
+  const std::vector<float> values = tensor_values(file.tensors[0]);
+  CHECK(values[0] == 0);
+  CHECK(values[8] == 1.5f);
 }
 
 }  // namespace bitjoule::test::formats_gguf_test

@@ -385,6 +385,33 @@ TEST_CASE(
     CHECK(docs.substr(from, to - from) == table);
 }
 
+TEST_CASE("import: kin of BERT have the parameters that their layers add up to") {
+  const auto parameters = [](const std::string& text) {
+    return total_parameters(network_of(import_text("config.json", text)));
+  };
+  // Four matrices of attention, two of the MLP, all with biases, and two norms.
+  const auto block = [](std::int64_t d, std::int64_t f) {
+    return 4 * (d * d + d) + d * f + f + f * d + d + 4 * d;
+  };
+  const std::string sizes = R"("num_hidden_layers":12,"num_attention_heads":12,"hidden_size":768,
+    "intermediate_size":3072,)";
+  // Published: 124,645,632.
+  const std::int64_t roberta = (50265 + 514 + 1 + 2) * 768 + 12 * block(768, 3072) + 768 * 769;
+  CHECK(roberta == 124645632);
+  for (const char* type : {"roberta", "xlm-roberta"})
+    CHECK(parameters(R"({"model_type":")" + std::string(type) + "\"," + sizes +
+                     R"("vocab_size":50265,"max_position_embeddings":514,"type_vocab_size":1,
+                     "layer_norm_eps":1e-05})") == roberta);
+  // Published: 66,362,880.
+  CHECK(parameters(R"({"model_type":"distilbert","dim":768,"n_layers":6,"n_heads":12,
+    "hidden_dim":3072,"vocab_size":30522,"max_position_embeddings":512,"activation":"gelu"})") ==
+        (30522 + 512 + 2) * 768 + 6 * block(768, 3072));
+  CHECK(parameters(R"({"model_type":"electra","embedding_size":128,"hidden_size":256,
+    "num_hidden_layers":12,"num_attention_heads":4,"intermediate_size":1024,"vocab_size":30522,
+    "max_position_embeddings":512,"type_vocab_size":2,"hidden_act":"gelu"})") ==
+        (30522 + 512 + 2 + 2) * 128 + 256 * 129 + 12 * block(256, 1024));
+}
+
 TEST_CASE("import: a step reads the experts that its tokens reach, memory holds all") {
   const auto experts_read = [](std::int64_t batch) {
     for (const Row& row : shapes()) {

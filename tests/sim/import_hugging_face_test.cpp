@@ -60,9 +60,16 @@ TEST_CASE("import: keys of config.json that change shapes, bytes or values are u
            {R"("layer_types":["linear_attention"])", "layer_types"},
            {R"("rope_theta":10000.0,"rope_parameters":{"rope_theta":5e5})",
             "rope_parameters.rope_theta"},
-           {R"("quantization_config":{"quant_method":"fp8","weight_block_size":[128,128]})",
-            "quantization_config.weight_block_size: [128,128] is not supported: it changes the "
-            "bytes"},
+           {R"("quantization_config":{"quant_method":"fp8","weight_block_size":[128,64]})",
+            "quantization_config.weight_block_size: expected two equal sizes"},
+           {R"("quantization_config":{"quant_method":"compressed-tensors","format":"marlin-24",
+            "config_groups":{"g":{"weights":{"num_bits":4}}}})",
+            "format: expected pack-quantized"},
+           {R"("quantization_config":{"quant_method":"compressed-tensors","format":"pack-quantized",
+            "ignore":["re:.*(q|k)_proj"],"config_groups":{"g":{"weights":{"num_bits":4}}}})",
+            "ignore: expected names of modules, got \"re:.*(q|k)_proj\""},
+           {R"("quantization_config":{"quant_method":"modelopt","quant_algo":"INT9"})",
+            "quant_algo: expected NVFP4"},
            {R"("quantization_config":{"quant_method":"gptq","bits":4,"dynamic":{"-:.*q_proj":{}}})",
             "quantization_config.dynamic"},
            {R"("quantization_config":{"quant_method":"awq"},"num_hidden_layers":0.5)",
@@ -70,7 +77,7 @@ TEST_CASE("import: keys of config.json that change shapes, bytes or values are u
            {R"("quantization_config":{"quant_method":"awq"},"num_hidden_layers":100000)",
             "100000 quantized layers with 0 modules"},
            {R"("quantization_config":{"quant_method":"hqq"})", "quant_method: expected gptq, awq"},
-           {R"("quantization":{"group_size":16,"bits":4,"mode":"nvfp4"})", "quantization.mode"},
+           {R"("quantization":{"group_size":16,"bits":4,"mode":"mxfp6"})", "quantization.mode"},
            {R"("quantization":{"group_size":64,"bits":4,"model.layers.0.mlp.up_proj":{"bits":8}})",
             "bits and groups of single modules"}}) {
     CAPTURE(r.keys);
@@ -324,7 +331,7 @@ TEST_CASE("import: MLX checkpoints") {
     CHECK(format.group_size == 64);
     CHECK(!format.symmetric);
     CHECK(format.scale == "bf16");
-    CHECK(format.zero_point == "bf16");
+    CHECK(format.zero_point == "offset_bf16");
   }
   // 4 bits, and a scale and a bias of 16 bits for each 64: 4.5 bits for every weight of embedding,
   // head and two blocks (kv: 2 of 4 heads); norms in fp32.
@@ -362,6 +369,25 @@ TEST_CASE("import: AWQ and GPTQ in every spelling, and which modules they leave 
   CHECK(layers["blk.*.q"].precision.weights->format == "int4");
   CHECK(layers["blk.*.down"].precision.weights->format == "int4");
   CHECK(layers["blk.*.up"].precision.weights->format == "bf16");
+  layers = with(R"({"quant_method":"fp8","activation_scheme":"dynamic","fmt":"e4m3",
+    "weight_block_size":[128,128]})");
+  CHECK(layers["blk.*.q"].precision.weights->format == "fp8_e4m3_scaled");
+  CHECK(layers["blk.*.q"].precision.weights->granularity == Granularity::kPerBlock);
+  CHECK(layers["blk.*.q"].precision.weights->scale == "fp32");
+  layers = with(R"({"quant_method":"compressed-tensors","format":"pack-quantized",
+    "quantization_status":"compressed","ignore":["lm_head","re:.*\\.v_proj$"],"config_groups":
+    {"group_0":{"targets":["Linear"],"input_activations":null,"weights":{"num_bits":4,"type":"int",
+    "symmetric":false,"strategy":"group","group_size":64}}}})");
+  CHECK(layers["blk.*.q"].precision.weights->format == "int4");
+  CHECK(layers["blk.*.q"].precision.weights->group_size == 64);
+  CHECK(layers["blk.*.q"].precision.weights->zero_point == "packed_plain");
+  CHECK(layers["blk.*.q"].precision.weights->scale == "bf16");
+  CHECK(layers["blk.*.v"].precision.weights->format == "bf16");
+  CHECK(layers["head"].precision.weights->format == "bf16");
+  layers = with(R"({"quant_method":"modelopt","quant_algo":"NVFP4","ignore":["lm_head",
+    "model.layers.0*"]})");
+  CHECK(layers["blk.1.q"].precision.weights->format == "nvfp4");
+  CHECK(layers["blk.0.q"].precision.weights->format == "bf16");
   layers = with(R"({"quant_method":"awq","bits":4,"group_size":32,
     "modules_to_not_convert":["v_proj","model.layers.2.mlp"]})");
   CHECK(layers["blk.0.v"].precision.weights->format == "bf16");
@@ -431,8 +457,8 @@ TEST_CASE("import: weights beside a config.json, and what is wrong with them") {
   CHECK(import().find("1 missing tensor: model.layers.0.mlp.up_proj.weight") != std::string::npos);
   // Scales beside FP8: the codes alone are other weights.
   safetensors("model.layers.0.mlp.up_proj.weight_scale", "F8_E4M3");
-  CHECK(import().find("unknown tensors (--skip-unknown leaves them out): "
-                      "model.layers.0.mlp.up_proj.weight_scale; scales multiply the weights") !=
+  CHECK(import().find(R"({"layers":["blk.0.up"],"precision":{"weights":{)"
+                      R"("format":"fp8_e4m3_scaled","granularity":"per_channel")") !=
         std::string::npos);
   safetensors("", "I8");
   CHECK(import().find("is int8: expected real numbers") != std::string::npos);

@@ -239,7 +239,7 @@ TEST_CASE("import: quantization_config becomes formats") {
   CHECK(!layers["blk.*.down"].precision.weights->symmetric);
   CHECK(layers["blk.*.down"].precision.weights->zero_point == "packed_awq");
   layers = with(R"({"quant_method":"awq","bits":4,"group_size":64,"version":"gemv_fast"})");
-  CHECK(layers["blk.*.down"].precision.weights->zero_point == "fp16");
+  CHECK(layers["blk.*.down"].precision.weights->zero_point == "offset_fp16");
 
   layers = with(R"({"load_in_4bit":true,"bnb_4bit_quant_type":"nf4",
                     "bnb_4bit_use_double_quant":true})");
@@ -276,7 +276,8 @@ TEST_CASE("import: faults in config.json") {
         "config.json: model_type: expected one of llama, mistral, qwen2, qwen3, gemma, gemma2, "
         "gemma3_text, phi3, smollm3, granite, olmo2, falcon, gpt_neox, opt, bloom, mixtral, "
         "qwen2_moe, "
-        "qwen3_moe, deepseek_v2, deepseek_v3, gpt_oss, gpt2, bert, got \"mamba\"");
+        "qwen3_moe, deepseek_v2, deepseek_v3, gpt_oss, gpt2, bert, "
+        "roberta, xlm-roberta, distilbert, electra, got \"mamba\"");
   CHECK(message_of("config.json", R"({"model_type":"llama"})") ==
         "config.json: hidden_size: expected a positive number, it is missing");
   CHECK(message_of("config.json", R"({"model_type":"gpt2","n_embd":-1})") ==

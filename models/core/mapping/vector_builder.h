@@ -80,6 +80,7 @@ class VectorBuilder {
   void keep(std::int64_t base, std::int64_t bytes, std::int64_t bits_per_result);
   void stream();
   void stream_pieces();
+  void combine_columns();
   void pool();
   void concatenate();
   void concatenate(const VectorOperand& operand, std::int64_t outer, std::int64_t inner,

@@ -36,6 +36,10 @@ void VectorBuilder::stream() {
   const std::int64_t step = takes_rows(op_) ? op_.cols : std::min(all, alignment());
   const std::int64_t size = largest(step, all, [this](std::int64_t n) { return streamed_bits(n); });
   if (size == 0 && op_.kind == VectorKind::kSoftmax && !on_chip()) return stream_pieces();
+  if (size == 0 && op_.kind == VectorKind::kCombine && scale_bits(op_.cols) == 0) {
+    combine_columns();
+    return;
+  }
   if (size == 0)
     refuse(fmt::format("a row of {} results", step), streamed_bits(step), stored_bits(out_, step));
   for (std::int64_t begin = 0; begin < all; begin += size) {
@@ -90,6 +94,35 @@ void VectorBuilder::stream_pieces() {
           work[i].count -= 2 * one[p][i].count - two[p][i].count;
         finish_piece(piece, work, pass == passes - 1);
       }
+}
+
+/// Some columns of one row: the same columns of the results of all its experts, and its weights.
+void VectorBuilder::combine_columns() {
+  const std::int64_t chosen = op_.routing->chosen, experts = op_.routing->experts;
+  const auto input_bits = [&](std::int64_t n) {
+    return chosen * stored_bits(in_, n) + stored_bits(in_, experts);
+  };
+  const std::int64_t width = largest(alignment(), op_.cols, input_bits);
+  if (width == 0)
+    refuse(fmt::format("a part of a row, {} results", alignment()), input_bits(alignment()),
+           stored_bits(out_, alignment()));
+  for (std::int64_t row = 0; row < op_.rows; ++row)
+    for (std::int64_t column = 0; column < op_.cols; column += width) {
+      VectorChunk chunk;
+      chunk.elements = std::min(width, op_.cols - column);
+      chunk.output = output_region(row * op_.cols + column, chunk.elements);
+      Region results;
+      results.base_bits =
+          operands_[0].base * 8 + stored_bits(in_, row * chosen * op_.cols + column);
+      results.run_bits = stored_bits(in_, chunk.elements);
+      results.strides[2] = {chosen, stored_bits(in_, op_.cols)};
+      load(results, chosen * chunk.elements, chunk);
+      Region weights;
+      weights.base_bits = operands_[1].base * 8 + stored_bits(in_, row * experts);
+      weights.run_bits = stored_bits(in_, experts);
+      load(weights, experts, chunk);
+      finish(chunk);
+    }
 }
 
 /// Rows of results of all channels where they fit, else one row of some channels.

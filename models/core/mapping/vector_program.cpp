@@ -128,8 +128,9 @@ void VectorBuilder::store(const VectorChunk& chunk) {
 void VectorBuilder::finish(const VectorChunk& chunk) {
   check_interrupt_after(kChunkSteps);
   VectorOp part = op_;
-  part.rows = takes_rows(op_) ? chunk.elements / op_.cols : 1;
-  part.cols = takes_rows(op_) ? op_.cols : chunk.elements;
+  const bool rows = takes_rows(op_) && chunk.elements >= op_.cols;
+  part.rows = rows ? chunk.elements / op_.cols : 1;
+  part.cols = rows ? op_.cols : chunk.elements;
   const bool table = op_.kind == VectorKind::kEmbedding;
   VectorJob job = next_job();
   job.weights_done = table ? job.weights_needed : 0;

@@ -32,6 +32,7 @@ const std::vector<StoredType> kTypes = {
     {"bool", 1, 1, "b1", "BOOL", 9, -1},
     {"fp8_e4m3", 1, 1, nullptr, "F8_E4M3", 17, -1},
     {"fp8_e5m2", 1, 1, nullptr, "F8_E5M2", 19, -1},
+    {"e8m0", 1, 1, nullptr, "F8_E8M0", 24, -1},
     {"q4_0", 32, 18, nullptr, nullptr, -1, 2},
     {"q4_1", 32, 20, nullptr, nullptr, -1, 3},
     {"q5_0", 32, 22, nullptr, nullptr, -1, 6},

@@ -9,7 +9,7 @@
 namespace bitjoule {
 
 /// The tensors beside a config.json. Only headers are read.
-struct HfWeights {
+struct CheckpointFiles {
   struct Entry {
     StoredTensor tensor;
     std::string file;  ///< its name within the directory
@@ -20,6 +20,6 @@ struct HfWeights {
 };
 
 /// Those of `directory`, if there are any. Throws an input Error for damaged files.
-HfWeights find_weights(const std::string& directory);
+CheckpointFiles find_weights(const std::string& directory);
 
 }  // namespace bitjoule

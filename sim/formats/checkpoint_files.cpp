@@ -1,4 +1,4 @@
-#include "sim/import/hf_weights.h"
+#include "sim/formats/checkpoint_files.h"
 
 #include <fmt/format.h>
 
@@ -21,7 +21,7 @@ constexpr std::size_t kMaxIndexBytes = 64 << 20;
 const char* const kSingle = "model.safetensors";
 const char* const kIndex = "model.safetensors.index.json";
 
-void add_file(const fs::path& directory, const std::string& file, HfWeights& weights) {
+void add_file(const fs::path& directory, const std::string& file, CheckpointFiles& weights) {
   for (StoredTensor& tensor : parse_safetensors(map_file((directory / file).string())))
     weights.tensors.push_back({std::move(tensor), file});
 }
@@ -51,9 +51,9 @@ std::map<std::string, std::string> read_index(const std::string& path) {
 
 }  // namespace
 
-HfWeights find_weights(const std::string& directory) {
+CheckpointFiles find_weights(const std::string& directory) {
   const fs::path folder = directory.empty() ? fs::path(".") : fs::path(directory);
-  HfWeights weights;
+  CheckpointFiles weights;
   std::error_code error;
   if (fs::is_regular_file(folder / kIndex, error)) {
     weights.source = kIndex;
@@ -61,7 +61,7 @@ HfWeights find_weights(const std::string& directory) {
     std::set<std::string> files;
     for (const auto& [tensor, file] : index) files.insert(file);
     for (const std::string& file : files) add_file(folder, file, weights);
-    for (const HfWeights::Entry& entry : weights.tensors) {
+    for (const CheckpointFiles::Entry& entry : weights.tensors) {
       const auto found = index.find(entry.tensor.name);
       if (found == index.end() || found->second != entry.file)
         throw input_error(fmt::format("{}: tensor \"{}\" lies in {}, which the index does not say",
