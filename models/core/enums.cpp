@@ -197,6 +197,19 @@ const std::vector<EnumRow<WeightQuantizer>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<TransformKind>>& enum_rows() {
+  static const std::vector<EnumRow<TransformKind>> kRows = {
+      {TransformKind::kNone, "none", "as they are"},
+      {TransformKind::kAwq, "awq",
+       "weights of inputs that are large become larger before they are rounded, as far as that "
+       "lessens the layers' error"},
+      {TransformKind::kSmooth, "smooth", "inputs give a part of their range to the weights"},
+      {TransformKind::kHadamard, "hadamard",
+       "both are rotated, so that no element is much larger than others"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<Primitive>>& enum_rows() {
   static const std::vector<EnumRow<Primitive>> kRows = [] {
     std::vector<EnumRow<Primitive>> rows;

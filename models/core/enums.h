@@ -51,6 +51,8 @@ const std::vector<EnumRow<Requantize>>& enum_rows();
 template <>
 const std::vector<EnumRow<WeightQuantizer>>& enum_rows();
 template <>
+const std::vector<EnumRow<TransformKind>>& enum_rows();
+template <>
 const std::vector<EnumRow<ScaleRule>>& enum_rows();
 
 template <>

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/numeric/operand_transform.h"
 #include "core/numeric/value_histogram.h"
 #include "core/numeric/weight_quantizer.h"
 #include "run/tensor_reader.h"
@@ -16,10 +17,13 @@
 namespace bitjoule {
 
 /// Names of a calibration's tensors: LAYER.input_moments [k, k], mean of x_i * x_j over the rows
-/// that a linear layer reads; TENSOR.histogram [4096], counts as ValueHistogram has them, and
-/// TENSOR.range [2], the smallest and largest value rounded away from zero, of each layer's output
-/// and each input.
+/// that a linear layer reads; LAYER.input_magnitudes [2, k], the largest |x_i| and the mean of
+/// them; TENSOR.histogram [4096], counts as ValueHistogram has them, and TENSOR.range [2], the
+/// smallest and largest value rounded away from zero, of each layer's output and each input. Of a
+/// network whose operands are transformed the latter two are named TENSOR.SIGNATURE.histogram and
+/// so on, with its transform_signature().
 inline const char* const kMomentsSuffix = ".input_moments";
+inline const char* const kMagnitudesSuffix = ".input_magnitudes";
 inline const char* const kHistogramSuffix = ".histogram";
 inline const char* const kRangeSuffix = ".range";
 
@@ -30,11 +34,14 @@ class Calibration {
 
   /// Throws an input Error where there is no calibration, or it is of another network.
   InputMoments moments(const std::string& layer, std::int64_t k) const;
-  GroupParameters scale(const std::string& tensor, const TensorFormat& format,
-                        ScaleRule rule) const;
+  InputMagnitudes magnitudes(const std::string& layer, std::int64_t k) const;
+  /// In a network of that transform_signature().
+  GroupParameters scale(const std::string& tensor, const std::string& signature,
+                        const TensorFormat& format, ScaleRule rule) const;
 
  private:
   const StoredTensor& get(const std::string& name) const;
+  std::vector<float> of_inputs(const std::string& name, std::int64_t k, std::int64_t rows) const;
 
   TensorReader& files_;
   std::string file_;
@@ -49,6 +56,8 @@ class TensorObserver {
   TensorObserver(const TensorObserver&) = delete;
   TensorObserver& operator=(const TensorObserver&) = delete;
 
+  /// Whether the network's operands are not transformed.
+  virtual bool sees_original() const { return true; }
   /// Rows of k elements that a linear layer multiplies by its weights.
   virtual void first_operand(const std::string& layer, const std::vector<double>& x,
                              std::int64_t k) = 0;
@@ -56,22 +65,29 @@ class TensorObserver {
   virtual void tensor(const std::string& name, const std::vector<double>& x) = 0;
 };
 
-/// Gathers what Calibration reads.
+/// Gathers what Calibration reads: of a network as it is, or only the histograms of one whose
+/// operands are transformed.
 class Calibrator : public TensorObserver {
  public:
+  explicit Calibrator(bool of_original = true) : of_original_(of_original) {}
+
+  bool sees_original() const override { return of_original_; }
   void first_operand(const std::string& layer, const std::vector<double>& x,
                      std::int64_t k) override;
   void tensor(const std::string& name, const std::vector<double>& x) override;
 
   /// By the names of layers, and of tensors.
   std::map<std::string, InputMoments> moments() const;
+  std::map<std::string, InputMagnitudes> magnitudes() const;
   const std::map<std::string, ValueHistogram>& histograms() const { return histograms_; }
 
  private:
   struct Sums {
     std::int64_t rows = 0, k = 0;
     std::vector<double> products;  ///< [k, k], of i <= j
+    std::vector<double> magnitudes, largest;
   };
+  bool of_original_;
   std::map<std::string, Sums> sums_;
   std::map<std::string, ValueHistogram> histograms_;
 };

@@ -78,9 +78,15 @@ inline auto members(const TensorFormat& s) {
   const auto& [format, granularity, group_size, symmetric, scale, zero_point] = s;
   return std::tie(format, granularity, group_size, symmetric, scale, zero_point);
 }
+inline auto members(const OperandTransform& s) {
+  const auto& [kind, strength] = s;
+  return std::tie(kind, strength);
+}
 inline auto members(const Precision& s) {
-  const auto& [weights, activations, output, mac, requantize, quantizer, static_scales, recipe] = s;
-  return std::tie(weights, activations, output, mac, requantize, quantizer, static_scales, recipe);
+  const auto& [weights, activations, output, mac, requantize, quantizer, transform, static_scales,
+               recipe] = s;
+  return std::tie(weights, activations, output, mac, requantize, quantizer, transform,
+                  static_scales, recipe);
 }
 inline auto members(const ObjectiveWeights& s) {
   const auto& [energy, cycles, traffic] = s;

@@ -9,6 +9,7 @@
 #include "core/numeric/tensor_values.h"
 #include "run/generators.h"
 #include "run/native_order.h"
+#include "run/transforms.h"
 
 namespace bitjoule {
 namespace {
@@ -184,6 +185,13 @@ std::vector<std::int32_t> LayerTensors::zero_points(const NetworkLayer& layer,
   return zeros;
 }
 
+LayerTensor own_weights(const NetworkLayer& layer, const LayerOp& op, const LayerTensors& tensors) {
+  const std::vector<std::int64_t> shape = weight_shape(op);
+  double k = 1;
+  for (std::size_t i = 1; i < shape.size(); ++i) k *= static_cast<double>(shape[i]);
+  return tensors.get(layer, "weights", shape, 1 / std::sqrt(k));
+}
+
 InputMoments LayerTensors::moments(const NetworkLayer& layer, std::int64_t k) const {
   return calibration_->moments(layer.name, k);
 }
@@ -195,7 +203,7 @@ std::optional<GroupParameters> LayerTensors::static_scale(const std::string& ten
   if (calibrates() || rule == ScaleRule::kOracle || tensor.empty() ||
       layout.format->cls != FormatClass::kInteger || layout.scales.group != kWholeTensor)
     return std::nullopt;
-  return calibration_->scale(tensor, format, rule);
+  return calibration_->scale(tensor, transform_signature(network_), format, rule);
 }
 
 std::uint64_t LayerTensors::seed_of(const std::string& layer, const std::string& role) const {

@@ -10,6 +10,7 @@
 #include "core/numeric/weight_quantizer.h"
 #include "core/workload/network.h"
 #include "run/calibration.h"
+#include "run/operand_factors.h"
 #include "run/operands.h"
 #include "run/tensor_reader.h"
 #include "run/tensor_store.h"
@@ -33,10 +34,16 @@ std::string tensor_of_expert(const TensorSource& source, std::int64_t expert);
 class LayerTensors {
  public:
   /// `calibration` is nullptr while one is made: weights then are the nearest codes, scales those
-  /// of the very values.
+  /// of the very values. `factors` are those of transformations in `network`, whose tensors these
+  /// are.
   LayerTensors(TensorReader& files, const TensorStore& store, std::int64_t seed,
-               const Calibration* calibration)
-      : files_(files), store_(store), seed_(seed), calibration_(calibration) {}
+               const Calibration* calibration, const Network& network, OperandFactors& factors)
+      : files_(files),
+        store_(store),
+        seed_(seed),
+        calibration_(calibration),
+        network_(network),
+        factors_(factors) {}
 
   static bool has(const NetworkLayer& layer, const std::string& role) {
     return layer.tensors.count(role) != 0;
@@ -56,6 +63,10 @@ class LayerTensors {
   /// Of the inputs of the layer's weights, whose rows have `k` elements. Throws an input Error
   /// where the run has no calibration, or that has none of the layer.
   InputMoments moments(const NetworkLayer& layer, std::int64_t k) const;
+  /// Of a group of layers (TransformRole).
+  const std::vector<float>& factors(const std::string& group) const {
+    return factors_.get(group, network_, *this);
+  }
   /// Of the tensor that a layer, or an input of the network, has by that name; nothing where it is
   /// the tensor itself that says. Throws as moments().
   std::optional<GroupParameters> static_scale(const std::string& tensor, const TensorFormat& format,
@@ -75,7 +86,12 @@ class LayerTensors {
   const TensorStore& store_;
   std::int64_t seed_;
   const Calibration* calibration_;
+  const Network& network_;
+  OperandFactors& factors_;
 };
+
+/// A linear layer's own weights: [n, k].
+LayerTensor own_weights(const NetworkLayer& layer, const LayerOp& op, const LayerTensors& tensors);
 
 /// Integers that fit 32 bits, exactly. Throws an input Error starting with `where` for others.
 std::vector<std::int32_t> small_integers(const std::string& where, const StoredTensor& tensor);

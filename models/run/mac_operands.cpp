@@ -194,8 +194,7 @@ class Builder {
 
   CodedOperand weights() {
     const std::int64_t rows = p_.layer.weight_rows(), k = p_.layer.extents.k;
-    LayerTensor tensor =
-        tensors_.get(layer_, "weights", weight_shape(op_), 1 / std::sqrt(static_cast<double>(k)));
+    LayerTensor tensor = bitjoule::own_weights(layer_, op_, tensors_);
     weight_origin_ = tensor.origin;
     const TensorFormat& format = p_.path.weights.format;
     if (weights_coded()) {
@@ -206,16 +205,40 @@ class Builder {
       coded.stored = quantized(coded.reals, rows, k);
       return coded;
     }
-    if (tensor.file != nullptr && norm_.factor.empty())
+    if (tensor.file != nullptr && norm_.factor.empty() && !is_transformed())
       if (auto stored = as_stored(*tensor.file, format, rows, k)) {
         weight_origin_.as_stored = true;
         return {std::move(*stored), std::move(tensor.values), {}};
       }
     scale_rows(tensor.values, k);
     scale_rows(tensor.reference, k);
+    if (is_transformed()) transform(tensor, k);
     require_representable("weights", format.format, tensor.values);
     QuantizedTensor stored = quantized(tensor.values, rows, k);
     return {std::move(stored), std::move(tensor.values), std::move(tensor.reference)};
+  }
+
+  bool is_transformed() const {
+    const TransformRole& role = layer_.transform;
+    return role.rotation > 0 || !role.input_factors.empty() || !role.output_factors.empty();
+  }
+
+  /// Real weights as they meet transformed inputs, in rows that yield transformed results.
+  void transform(LayerTensor& weights, std::int64_t k) const {
+    const TransformRole& role = layer_.transform;
+    std::vector<double>& w = weights.reference;
+    if (w.empty()) w.assign(weights.values.begin(), weights.values.end());
+    if (!role.input_factors.empty()) {
+      const std::vector<float>& factors = tensors_.factors(role.input_factors);
+      for (std::size_t i = 0; i < w.size(); ++i) w[i] /= static_cast<double>(factors[i % at(k)]);
+    }
+    for (std::size_t row = 0; role.rotation > 0 && row < w.size(); row += at(k))
+      hadamard(&w[row], k, role.rotation);
+    if (!role.output_factors.empty()) {
+      const std::vector<float>& factors = tensors_.factors(role.output_factors);
+      for (std::size_t i = 0; i < w.size(); ++i) w[i] *= static_cast<double>(factors[i / at(k)]);
+    }
+    for (std::size_t i = 0; i < w.size(); ++i) weights.values[i] = static_cast<float>(w[i]);
   }
 
   /// Real weights, by the quantizer that the layer's precision says.
@@ -226,7 +249,11 @@ class Builder {
         tensors_.calibrates() ? WeightQuantizer::kNearest : p_.path.quantizer;
     if (!needs_moments(quantizer))
       return quantize_weights(format, quantizer, values.data(), rows, k);
-    const InputMoments moments = tensors_.moments(layer_, k);
+    const TransformRole& role = layer_.transform;
+    InputMoments moments = tensors_.moments(layer_, k);
+    if (role.rotation > 0) moments = rotated(std::move(moments), role.rotation);
+    if (!role.input_factors.empty())
+      moments = scaled(std::move(moments), tensors_.factors(role.input_factors));
     return quantize_weights(format, quantizer, values.data(), rows, k, &moments);
   }
 
@@ -258,6 +285,8 @@ class Builder {
             bias.codes[at(row)] * double{o.inputs.scale(0, 0)} * double{o.weights.scale(row, 0)};
       if (!norm_.factor.empty())
         value = (value - norm_.mean[at(row)]) * norm_.factor[at(row)] + norm_.beta[at(row)];
+      if (!layer_.transform.output_factors.empty())
+        value *= static_cast<double>(tensors_.factors(layer_.transform.output_factors)[at(row)]);
       stage.bias.push_back(value);
       o.float_bias.push_back(static_cast<float>(value));
     }

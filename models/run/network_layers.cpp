@@ -7,6 +7,19 @@
 
 namespace bitjoule {
 
+std::string kind_of(const std::string& name) {
+  std::string kind;
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('.', begin), name.size());
+    const std::string part = name.substr(begin, end - begin);
+    const bool number = !part.empty() && std::all_of(part.begin(), part.end(),
+                                                     [](char c) { return c >= '0' && c <= '9'; });
+    kind += (begin == 0 ? "" : ".") + (number ? "*" : part);
+    begin = end + 1;
+  }
+  return kind;
+}
+
 Layer mac_layer(const NetworkLayer& layer) {
   Layer mac{layer.name, mac_op(layer.op).value_or(LayerOp())};
   mac.stage = {layer.bias, layer.activation};

@@ -9,6 +9,9 @@
 
 namespace bitjoule {
 
+/// "blk.3.q" as "blk.*.q": the name of its repetitions.
+std::string kind_of(const std::string& name);
+
 /// A layer with MACs by itself.
 Layer mac_layer(const NetworkLayer& layer);
 

@@ -100,7 +100,7 @@ NetworkRunner::NetworkRunner(const RunConfig& run, const std::vector<NetworkPhas
       phases_(phases) {
   if (run.mapping.activations == ActivationMemory::kOnChip)
     for (const NetworkPhase& phase : phases_)
-      check_on_chip(with_quantize_passes(phase.network, run.precision), run.precision,
+      check_on_chip(with_passes(phase.network, run.precision), run.precision,
                     run.accelerator.buffers);
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
   if (!values_ || run.overlap == LayerOverlapMode::kNone) return;

@@ -34,7 +34,8 @@ class NetworkValues {
       : run_(run),
         wanted_(wanted),
         observer_(observer),
-        calibration_(*run.options.tensors, run.calibration) {}
+        calibration_(*run.options.tensors, run.calibration),
+        factors_(calibration_, run.precision) {}
 
   /// Before the layers of a pass: its inputs, which are `given`, from files, from the pass before
   /// (the tokens that it yielded), or generated. The network must outlive the pass; of kOutputs,
@@ -66,8 +67,12 @@ class NetworkValues {
   NetworkTensor constant(const NetworkLayer& layer, std::size_t index);
   void choose_tokens(const std::vector<NetworkOutputValues>& outputs);
   LayerTensors tensors() {
-    return {*run_.options.tensors, *store_, run_.options.seed,
-            observer_ == nullptr ? &calibration_ : nullptr};
+    return {*run_.options.tensors,
+            *store_,
+            run_.options.seed,
+            observer_ == nullptr ? &calibration_ : nullptr,
+            *network_,
+            factors_};
   }
   bool is_fresh(const Matmul& product, const NetworkTensor& second) const;
   const NetworkTensor& cached(const NetworkLayer& layer, const Matmul& product,
@@ -77,6 +82,7 @@ class NetworkValues {
   Wanted wanted_;
   TensorObserver* observer_;
   Calibration calibration_;
+  OperandFactors factors_;
   WeightCache weights_;  ///< kOutputs
   KvCache cache_;
   const Network* network_ = nullptr;

@@ -11,6 +11,7 @@
 #include "core/numeric/storage.h"
 #include "run/key.h"
 #include "run/layer_formats.h"
+#include "run/transforms.h"
 
 namespace bitjoule {
 namespace {
@@ -267,8 +268,12 @@ Network with_quantize_passes(const Network& network, const Precision& run) {
   return Expansion(network, run).take();
 }
 
+Network with_passes(const Network& network, const Precision& run) {
+  return with_quantize_passes(with_transforms(network, run), run);
+}
+
 Network completed(const Network& network, const Precision& run) {
-  Network complete = with_quantize_passes(network, run);
+  Network complete = with_passes(network, run);
   const std::optional<Requantize> otherwise = run.requantize ? run.requantize : network.requantize;
   for (NetworkLayer& layer : complete.layers)
     if (!layer.precision.requantize) layer.precision.requantize = otherwise;

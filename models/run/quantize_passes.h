@@ -28,7 +28,10 @@ LayerPasses quantize_passes(const Layer& layer, const Precision& precision);
 /// cache.
 Network with_quantize_passes(const Network& network, const Precision& run);
 
-/// The network as it is computed: with those passes, and with the arithmetic of every layer that
+/// The network with those passes, and those that operands are transformed by (run/transforms.h).
+Network with_passes(const Network& network, const Precision& run);
+
+/// The network as it is computed: with all of them, and with the arithmetic of every layer that
 /// names none: the run's, else the network's.
 Network completed(const Network& network, const Precision& run);
 

@@ -84,7 +84,7 @@ void check_layers(const RunConfig& run, const Checks& checks) {
       }
   }
   for (const NetworkPhase& phase : run.phases) {
-    const Network network = with_quantize_passes(phase.network, run.precision);
+    const Network network = with_passes(phase.network, run.precision);
     for (const NetworkLayer& layer : with_expert_layers(network).layers)
       check_layer(run, memory, layer, checks);
     if (run.mapping.activations == ActivationMemory::kOnChip)

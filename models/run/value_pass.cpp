@@ -8,6 +8,7 @@
 #include "run/layer_runner.h"
 #include "run/network_layers.h"
 #include "run/quantize_passes.h"
+#include "run/transforms.h"
 
 namespace bitjoule {
 namespace {
@@ -23,7 +24,9 @@ RunOptions mapping_alone(RunOptions options) {
 
 ValuePass::ValuePass(const RunConfig& run, const Network& network, TensorObserver* observer)
     : run_(run),
-      network_(completed(network, run.precision)),
+      network_(completed(
+          observer != nullptr && observer->sees_original() ? without_transforms(network) : network,
+          run.precision)),
       values_(run, NetworkValues::Wanted::kOutputs, observer) {
   const LayerRunner runner(make_machine(run.accelerator, run.dram, Fidelity::kEstimate),
                            prices_of(run), mapping_alone(run.options));

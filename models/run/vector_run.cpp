@@ -194,16 +194,39 @@ class Run {
     quantize_weights(format, quantizer, values.data(), rows, op_.cols).decode(values.data());
   }
 
+  /// A norm's parameter times the factors that are folded into it, `offset` being what is added to
+  /// it before it multiplies.
+  void fold(std::vector<float>& values, std::vector<double>& reference, double offset) const {
+    const std::vector<float>& factors = tensors_.factors(layer_.transform.output_factors);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      reference[i] = (reference[i] + offset) * static_cast<double>(factors.at(i)) - offset;
+      values[i] = static_cast<float>(reference[i]);
+    }
+  }
+
   void read_parameters() {
     constexpr double kSpread = 0.1;
+    const bool folds = !layer_.transform.output_factors.empty();
     const auto read = [&](const char* role, double mean, std::vector<float>& values,
                           std::vector<double>& reference) {
-      const LayerTensor tensor = tensors_.get(layer_, role, per_column(op_), kSpread, mean);
+      LayerTensor tensor = tensors_.get(layer_, role, per_column(op_), kSpread, mean);
       values = tensor.values;
       reference.assign(values.begin(), values.end());
+      if (folds) {
+        fold(values, reference, op_.kind == VectorKind::kRmsNorm ? vector_beta(op_) : 0);
+        tensor.file = nullptr;  // which stores other ones
+      }
       store(tensor, 1, values);
     };
     const VectorKind kind = op_.kind;
+    if (kind == VectorKind::kChannelScale) {
+      if (folds) {
+        operands_.gamma = tensors_.factors(layer_.transform.output_factors);
+        references_.gamma.assign(operands_.gamma.begin(), operands_.gamma.end());
+      } else {
+        read("gamma", 1, operands_.gamma, references_.gamma);
+      }
+    }
     const bool centred = kind == VectorKind::kLayerNorm || kind == VectorKind::kBatchNorm;
     if (kind == VectorKind::kRmsNorm) {
       const double offset = vector_beta(op_);

@@ -14,7 +14,9 @@ struct CalibrateArguments {
   std::string output = "calibration.safetensors";
 };
 
-int calibrate_file(const CalibrateArguments& a, const std::vector<Override>& overrides) {
+int calibrate_file(const CalibrateArguments& a, std::vector<Override> overrides) {
+  // The run that asks for a calibration may be the one that makes it.
+  overrides.push_back(parse_overrides({"calibration=" + a.output}).front());
   const RunConfig run = a.data.read(overrides);
   require_writable_file(a.output);
   print_notes(run.notes);

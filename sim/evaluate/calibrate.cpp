@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 #include <limits>
@@ -12,6 +13,7 @@
 #include "core/error.h"
 #include "core/index.h"
 #include "run/calibration.h"
+#include "run/transforms.h"
 #include "run/value_pass.h"
 #include "sim/formats/safetensors.h"
 
@@ -58,9 +60,31 @@ class TensorList {
   std::vector<StoredTensor> tensors_;
 };
 
-void observe_windows(const RunConfig& run, const EvaluationPlan& plan, Calibrator& calibrator,
-                     const ProgressSink& progress) {
+/// A run's tensors, and those of a calibration that is under way under the name of its file.
+class WithCalibration : public TensorReader {
+ public:
+  WithCalibration(std::shared_ptr<TensorReader> files, std::string file,
+                  const std::vector<StoredTensor>& tensors)
+      : files_(std::move(files)), file_(std::move(file)), tensors_(tensors) {}
+
+  const StoredTensor& get(const std::string& file, const std::string& name) override {
+    if (file != file_) return files_->get(file, name);
+    for (const StoredTensor& tensor : tensors_)
+      if (tensor.name == name) return tensor;
+    throw input_error(fmt::format("no tensor \"{}\" is calibrated", name));
+  }
+
+ private:
+  std::shared_ptr<TensorReader> files_;
+  std::string file_;
+  const std::vector<StoredTensor>& tensors_;
+};
+
+/// Returns the signature of the transformations in what it has observed.
+std::string observe_windows(const RunConfig& run, const EvaluationPlan& plan,
+                            Calibrator& calibrator, const ProgressSink& progress) {
   std::map<std::int64_t, std::unique_ptr<ValuePass>> passes;  // by the tokens of a window
+  std::string signature;
   std::size_t done = 0;
   for (const DataWindow& w : plan.windows) {
     std::unique_ptr<ValuePass>& pass = passes[w.window.size];
@@ -70,15 +94,17 @@ void observe_windows(const RunConfig& run, const EvaluationPlan& plan, Calibrato
     std::map<std::string, NetworkTensor> inputs;
     inputs.emplace("tokens", number_tensor({first, first + w.window.size}));
     pass->run(std::move(inputs));
+    signature = transform_signature(pass->network());
     ++done;
     if (progress)
       progress(static_cast<double>(done) / static_cast<double>(plan.windows.size()),
                fmt::format("calibration, {} of {}", done, plan.windows.size()));
   }
+  return signature;
 }
 
-void observe_inputs(const RunConfig& run, const EvaluationPlan& plan, Calibrator& calibrator,
-                    const ProgressSink& progress) {
+std::string observe_inputs(const RunConfig& run, const EvaluationPlan& plan, Calibrator& calibrator,
+                           const ProgressSink& progress) {
   const Network network = run.evaluation->as_it_is();
   ValuePass pass(run, network, &calibrator);
   for (std::int64_t first = 0; first < plan.inputs; first += plan.batch) {
@@ -89,6 +115,22 @@ void observe_inputs(const RunConfig& run, const EvaluationPlan& plan, Calibrator
       progress(static_cast<double>(first) / static_cast<double>(plan.inputs),
                fmt::format("calibration, {} of {}", first, plan.inputs));
   }
+  return transform_signature(pass.network());
+}
+
+std::string observe(const RunConfig& run, const EvaluationPlan& plan, Calibrator& calibrator,
+                    const ProgressSink& progress) {
+  return plan.kind == DataKind::kTokens ? observe_windows(run, plan, calibrator, progress)
+                                        : observe_inputs(run, plan, calibrator, progress);
+}
+
+void add_histograms(const Calibrator& calibrator, const std::string& signature, TensorList& list) {
+  for (const auto& [name, histogram] : calibrator.histograms()) {
+    const std::string tensor = signature.empty() ? name : fmt::format("{}.{}", name, signature);
+    list.add(tensor + kHistogramSuffix, histogram.counts());
+    list.add(tensor + kRangeSuffix, {2},
+             {away_from_zero(histogram.min()), away_from_zero(histogram.max())});
+  }
 }
 
 }  // namespace
@@ -96,19 +138,32 @@ void observe_inputs(const RunConfig& run, const EvaluationPlan& plan, Calibrator
 std::string calibration_bytes(const RunConfig& run, const EvaluationPlan& plan,
                               const ProgressSink& progress) {
   Calibrator calibrator;
-  if (plan.kind == DataKind::kTokens)
-    observe_windows(run, plan, calibrator, progress);
-  else
-    observe_inputs(run, plan, calibrator, progress);
+  observe(run, plan, calibrator, progress);
   TensorList list;
   for (const auto& [layer, moments] : calibrator.moments())
     list.add(layer + kMomentsSuffix, {moments.k, moments.k},
              {moments.mean.begin(), moments.mean.end()});
-  for (const auto& [name, histogram] : calibrator.histograms()) {
-    list.add(name + kHistogramSuffix, histogram.counts());
-    list.add(name + kRangeSuffix, {2},
-             {away_from_zero(histogram.min()), away_from_zero(histogram.max())});
+  for (const auto& [layer, m] : calibrator.magnitudes()) {
+    std::vector<float> both(m.largest.begin(), m.largest.end());
+    both.insert(both.end(), m.mean.begin(), m.mean.end());
+    list.add(layer + kMagnitudesSuffix, {2, static_cast<std::int64_t>(m.mean.size())},
+             std::move(both));
   }
+  add_histograms(calibrator, "", list);
+  const bool transforms =
+      std::any_of(run.phases.begin(), run.phases.end(), [&](const NetworkPhase& phase) {
+        return !transform_notes(phase.network, run.precision).empty();
+      });
+  if (!transforms) return safetensors_bytes(list.tensors());
+  // Once more, as the transformations that follow from these statistics make them.
+  RunConfig again = run;
+  again.calibration = "the calibration";
+  const std::vector<StoredTensor> known = list.tensors();
+  again.options.tensors =
+      std::make_shared<WithCalibration>(run.options.tensors, again.calibration, known);
+  Calibrator transformed(false);
+  const std::string signature = observe(again, plan, transformed, progress);
+  add_histograms(transformed, signature, list);
   return safetensors_bytes(list.tensors());
 }
 

@@ -83,7 +83,7 @@ std::string explain_network_text(const RunConfig& run) {
   std::vector<Row> rows;
   for (const NetworkPhase& phase : run.phases) {
     std::map<std::string, std::size_t> known;  // of this phase, in rows
-    const Network timed = with_expert_layers(with_quantize_passes(phase.network, run.precision));
+    const Network timed = with_expert_layers(with_passes(phase.network, run.precision));
     for (const NetworkLayer& layer : timed.layers) {
       const std::optional<Layer> mac = mac_layer_of(layer);
       if (!mac) continue;

@@ -53,6 +53,7 @@ BITJOULE_DESCRIBED(TensorSource)
 BITJOULE_DESCRIBED(BiasFile)
 BITJOULE_DESCRIBED(Layer)
 BITJOULE_DESCRIBED(TensorFormat)
+BITJOULE_DESCRIBED(OperandTransform)
 BITJOULE_DESCRIBED(Precision)
 
 }  // namespace bitjoule

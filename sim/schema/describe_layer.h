@@ -67,6 +67,8 @@ void describe(V& v, Layer& c);
 template <class V>
 void describe(V& v, TensorFormat& c);
 template <class V>
+void describe(V& v, OperandTransform& c);
+template <class V>
 void describe(V& v, Precision& c);
 
 }  // namespace bitjoule

@@ -24,6 +24,8 @@ void describe(V& v, PrecisionOverride& c) {
   v.field("mac", c.mac, "arithmetic");
   v.field("requantize", c.requantize, "how accumulators become integers again");
   v.field("quantizer", c.quantizer, "how weights become codes when they are loaded");
+  v.field("transform", c.transform,
+          "what becomes of inputs and weights of linear layers before they are quantized");
   v.field("static_scales", c.static_scales,
           "where the scales of integer activations per tensor come from");
 }

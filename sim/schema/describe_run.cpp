@@ -77,7 +77,12 @@ void require_calibration(const RunFile& c, bool is_layer) {
   const WeightQuantizer quantizer = c.precision.quantizer.value_or(WeightQuantizer::kNearest);
   const ScaleRule scales = c.precision.static_scales.value_or(ScaleRule::kOracle);
   if (is_layer && !c.calibration.empty()) throw input_error("calibration: needs a network");
+  const TransformKind transform = c.precision.transform.value_or(OperandTransform{}).kind;
   std::string asks;
+  if (is_layer && transform != TransformKind::kNone)
+    throw input_error("precision.transform: needs a network");
+  if (transform == TransformKind::kAwq || transform == TransformKind::kSmooth)
+    asks = "precision.transform: " + enum_name(transform);
   if (needs_moments(quantizer)) asks = "precision.quantizer: " + enum_name(quantizer);
   if (scales != ScaleRule::kOracle) asks = "precision.static_scales: " + enum_name(scales);
   if (asks.empty()) return;

@@ -198,6 +198,7 @@ void replace(PrecisionOverride& precision, const PrecisionOverride& over) {
   if (over.mac) precision.mac = over.mac;
   if (over.requantize) precision.requantize = over.requantize;
   if (over.quantizer) precision.quantizer = over.quantizer;
+  if (over.transform) precision.transform = over.transform;
   if (over.static_scales) precision.static_scales = over.static_scales;
 }
 

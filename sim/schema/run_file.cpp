@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "run/run_check.h"
+#include "run/transforms.h"
 #include "sim/config/digest.h"
 #include "sim/config/naming.h"
 #include "sim/config/reader.h"
@@ -264,6 +265,11 @@ RunConfig to_run(const RunFile& written, const Node& root) {
     run.name = run.phases.empty() ? run.layer.name : run.phases.front().network.name;
   const std::vector<std::string> unused = unused_settings(root, run);
   run.notes.insert(run.notes.end(), unused.begin(), unused.end());
+  if (!run.phases.empty()) {
+    const std::vector<std::string> transforms =
+        transform_notes(run.phases.front().network, run.precision);
+    run.notes.insert(run.notes.end(), transforms.begin(), transforms.end());
+  }
   return run;
 }
 

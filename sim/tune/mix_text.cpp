@@ -5,17 +5,26 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "sim/config/reader.h"
 #include "sim/config/units.h"
+#include "sim/config/writer.h"
 #include "sim/output/csv.h"
 #include "sim/output/text.h"
+#include "sim/schema/describe_network.h"
 
 namespace bitjoule {
 namespace {
 
-/// Keys of `precision` as they are, else the format of the weights.
-std::string precision_of(const std::string& format) {
-  const bool has_keys = format.find("weights:") != std::string::npos;
-  return has_keys ? format : fmt::format("{{weights: {}}}", format);
+/// Keys of `precision` as they are, else the format of the weights; of a product of activations,
+/// whose second operand is stored as its producer says, without weights.
+std::string precision_of(const std::string& format, const TuneGroup& group) {
+  const bool has_keys = has_activations(format) || format.find("weights:") != std::string::npos;
+  if (!has_keys) return fmt::format("{{weights: {}}}", format);
+  if (group.weights > 0) return format;
+  PrecisionOverride precision =
+      read_document<PrecisionOverride>(text_source("--formats", format), {});
+  precision.weights.reset();
+  return boost::json::serialize(to_json(precision));
 }
 
 std::string layers_of(const TuneGroup& group) {
@@ -58,12 +67,21 @@ std::optional<double> budget_number(const std::string& text) {
   return parse_real(text.substr(first, text.find_last_not_of(' ') + 1 - first));
 }
 
+bool has_activations(const std::string& format) {
+  return format.find("activations:") != std::string::npos;
+}
+
+bool is_choice_of(const std::string& format, const TuneGroup& group) {
+  return group.weights > 0 || has_activations(format);
+}
+
 std::string mix_flow(const TuneSettings& settings, const TuneResult& result, const Mix& mix) {
   std::string rules;
   for (std::size_t g = 0; g < mix.size(); ++g)
     if (mix[g] != kAsItIs)
       rules += fmt::format("{}{{layers: {}, precision: {}}}", rules.empty() ? "" : ", ",
-                           layers_of(result.groups[g]), precision_of(settings.formats[mix[g] - 1]));
+                           layers_of(result.groups[g]),
+                           precision_of(settings.formats[mix[g] - 1], result.groups[g]));
   return fmt::format("{{unroll: true, overrides: [{}]}}", rules);
 }
 
@@ -74,7 +92,7 @@ std::string mix_yaml(const TuneSettings& settings, const TuneResult& result, con
     if (mix[g] == kAsItIs) continue;
     any = true;
     out += fmt::format("  - layers: {}\n    precision: {}\n", layers_of(result.groups[g]),
-                       precision_of(settings.formats[mix[g] - 1]));
+                       precision_of(settings.formats[mix[g] - 1], result.groups[g]));
   }
   return any ? out : "unroll: true\noverrides: []\n";
 }
@@ -85,6 +103,7 @@ std::string sensitivity_csv(const TuneSettings& settings, const TuneResult& resu
       settings.objective, metric_name(settings));
   for (std::size_t g = 0; g < result.groups.size(); ++g)
     for (std::size_t f = 0; f < settings.formats.size(); ++f) {
+      if (!is_choice_of(settings.formats[f], result.groups[g])) continue;
       const Accuracy& a = result.accuracy[g][f];
       const double objective = result.objective[g][f];
       out += csv_cell(result.groups[g].name) + fmt::format(",{},", result.groups[g].weights) +
@@ -99,15 +118,15 @@ std::string sensitivity_csv(const TuneSettings& settings, const TuneResult& resu
 std::string mixes_csv(const TuneSettings& settings, const TuneResult& result) {
   std::string out = fmt::format(
       "mix,{},bits per weight,{} predicted,{},nll,nll error,kl,kl error,agreement,"
-      "within,front,best,formats\n",
+      "told,within,front,best,formats\n",
       settings.objective, metric_name(settings), metric_name(settings));
   for (const MeasuredMix& m : result.mixes)
     out += csv_cell(m.name) +
-           fmt::format(",{},{},{},{},{},{},{},{},{},{},{},{},", m.objective, m.bits_per_weight,
+           fmt::format(",{},{},{},{},{},{},{},{},{},{},{},{},{},", m.objective, m.bits_per_weight,
                        m.predicted ? fmt::format("{}", *m.predicted) : "",
                        metric_of(settings, m.accuracy), m.accuracy.nll.value, m.accuracy.nll.error,
-                       m.accuracy.kl.value, m.accuracy.kl.error, m.accuracy.agrees.value, m.within,
-                       m.is_front, m.is_best) +
+                       m.accuracy.kl.value, m.accuracy.kl.error, m.accuracy.agrees.value, m.is_told,
+                       m.within, m.is_front, m.is_best) +
            csv_cell(mix_words(settings, result, m.mix)) + "\n";
   return out;
 }
@@ -118,18 +137,24 @@ std::string tune_summary(const TuneSettings& settings, const TuneResult& result)
   const auto best = std::find_if(result.mixes.begin(), result.mixes.end(),
                                  [](const MeasuredMix& m) { return m.is_best; });
   for (const MeasuredMix& m : result.mixes) {
-    out += fmt::format("{:<40} {:>12.6g} {:>8.3f} {:>12.6g} {:>10} {:>9.3g} {}{}\n",
+    out += fmt::format("{:<40} {:>12.6g} {:>8.3f} {:>12.6g} {:>10} {:>9.3g} {}{}{}\n",
                        shortened(m.name, 40), m.objective, m.bits_per_weight,
                        metric_of(settings, m.accuracy),
                        m.predicted ? fmt::format("{:.6g}", *m.predicted) : "", m.accuracy.kl.value,
-                       m.is_front ? "front" : "", m.is_best ? ", the best within the budget" : "");
+                       m.is_front ? "front" : "", m.is_best ? ", the best within the budget" : "",
+                       m.is_told || m.mix == result.mixes.front().mix
+                           ? ""
+                           : ", what it loses is below its standard error");
   }
   out +=
       fmt::format("\n{} with the least {}; why: KL of each group alone in the formats, as given:\n",
                   settings.budget.text, settings.objective);
   for (std::size_t g = 0; g < result.groups.size(); ++g) {
     std::string alone;
-    for (const Accuracy& a : result.accuracy[g]) alone += fmt::format(" {:<8.2g}", a.kl.value);
+    for (std::size_t f = 0; f < settings.formats.size(); ++f)
+      alone += is_choice_of(settings.formats[f], result.groups[g])
+                   ? fmt::format(" {:<8.2g}", result.accuracy[g][f].kl.value)
+                   : fmt::format(" {:<8}", "-");
     out += fmt::format("  {:<20} {:>12} weights {} {}\n", result.groups[g].name,
                        with_commas(result.groups[g].weights), alone,
                        choice_name(settings, best->mix[g]));

@@ -15,6 +15,7 @@
 #include "run/layer_formats.h"
 #include "run/machine.h"
 #include "run/native_order.h"
+#include "run/network_layers.h"
 #include "sim/result/result_json.h"
 #include "sim/sweep/outcome_files.h"
 #include "sim/sweep/results.h"
@@ -47,20 +48,6 @@ WeightShape weights_of(const NetworkLayer& layer) {
   return {shape.front(), shape[1] * (shape.size() == 4 ? shape[2] * shape[3] : 1)};
 }
 
-/// "blk.3.q" as "blk.*.q".
-std::string kind_of(const std::string& name) {
-  std::string kind;
-  for (std::size_t begin = 0; begin <= name.size();) {
-    const std::size_t end = std::min(name.find('.', begin), name.size());
-    const std::string part = name.substr(begin, end - begin);
-    const bool number = !part.empty() && std::all_of(part.begin(), part.end(),
-                                                     [](char c) { return c >= '0' && c <= '9'; });
-    kind += (begin == 0 ? "" : ".") + (number ? "*" : part);
-    begin = end + 1;
-  }
-  return kind;
-}
-
 /// What tells stored tensors apart; empty: generated, a tensor of its own.
 std::string tensor_of(const NetworkLayer& layer) {
   for (const char* role : {"weights", "table"}) {
@@ -71,12 +58,13 @@ std::string tensor_of(const NetworkLayer& layer) {
   return "";
 }
 
-std::vector<TuneGroup> groups_of(const Network& network, TuneGroups by) {
+std::vector<TuneGroup> groups_of(const Network& network, TuneGroups by, bool with_products) {
   std::vector<TuneGroup> groups;
   std::map<std::string, std::size_t> of_name, of_tensor;
   for (const NetworkLayer& layer : network.layers) {
     const WeightShape shape = weights_of(layer);
-    if (shape.rows == 0) continue;
+    const bool is_product = with_products && std::holds_alternative<Matmul>(layer.op);
+    if (shape.rows == 0 && !is_product) continue;
     const std::string name = by == TuneGroups::kKinds ? kind_of(layer.name) : layer.name;
     const std::string tensor = tensor_of(layer);
     const auto tied = of_tensor.find(tensor);
@@ -117,7 +105,9 @@ class Tuner {
   TuneResult run() {
     const RunConfig as_it_is = config({});
     network_ = as_it_is.phases.front().network;
-    result_.groups = groups_of(network_, settings_.groups);
+    result_.groups =
+        groups_of(network_, settings_.groups,
+                  std::any_of(settings_.formats.begin(), settings_.formats.end(), has_activations));
     if (result_.groups.empty())
       throw input_error(fmt::format("{}: no layer has weights of its own", as_it_is.name));
     const Mix none(result_.groups.size(), kAsItIs);
@@ -128,7 +118,7 @@ class Tuner {
     result_.objective_as_it_is = result_.mixes.front().objective;
     bound_ = settings_.budget.loss_bound(result_.as_it_is);
     for (std::size_t f = 1; f <= settings_.formats.size(); ++f)
-      add(settings_.formats[f - 1], Mix(none.size(), f), std::nullopt);
+      add(settings_.formats[f - 1], uniform(f), std::nullopt);
     measure_groups(none);
     search();
     finish();
@@ -184,6 +174,17 @@ class Tuner {
     return result_.mixes.back();
   }
 
+  bool is_choice(std::size_t group, std::size_t format) const {
+    return is_choice_of(settings_.formats[format - 1], result_.groups[group]);
+  }
+
+  Mix uniform(std::size_t format) const {
+    Mix mix;
+    for (std::size_t g = 0; g < result_.groups.size(); ++g)
+      mix.push_back(is_choice(g, format) ? format : kAsItIs);
+    return mix;
+  }
+
   /// Every group alone in every format.
   void measure_groups(const Mix& none) {
     for (std::size_t g = 0; g < none.size(); ++g) {
@@ -191,6 +192,12 @@ class Tuner {
       std::vector<Accuracy>& accuracies = result_.accuracy.emplace_back();
       std::vector<Choice>& choices = choices_.emplace_back(1);
       for (std::size_t f = 1; f <= settings_.formats.size(); ++f) {
+        if (!is_choice(g, f)) {
+          objectives.push_back(result_.objective_as_it_is);
+          accuracies.push_back(result_.as_it_is);
+          choices.push_back({0, 0});  // as it is, which comes first
+          continue;
+        }
         Mix alone = none;
         alone[g] = f;
         const RunConfig run = config(alone);
@@ -241,6 +248,8 @@ class Tuner {
     MeasuredMix* best = nullptr;
     for (MeasuredMix& m : result_.mixes) {
       m.within = loss(m.accuracy) <= bound_;
+      m.is_told =
+          std::fabs(loss(m.accuracy) - loss(result_.as_it_is)) > settings_.budget.error(m.accuracy);
       m.is_front = std::none_of(result_.mixes.begin(), result_.mixes.end(), [&](const auto& o) {
         const bool as_good = o.objective <= m.objective && loss(o.accuracy) <= loss(m.accuracy);
         return as_good && (o.objective < m.objective || loss(o.accuracy) < loss(m.accuracy));

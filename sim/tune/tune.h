@@ -24,6 +24,10 @@ struct AccuracyBudget {
 
   /// Of what adds up over layers: the loss in nats, or KL.
   double loss(const Accuracy& a) const { return metric == Metric::kKl ? a.kl.value : a.nll.value; }
+  /// Its standard error, of the change from the float network.
+  double error(const Accuracy& a) const {
+    return metric == Metric::kKl ? a.kl.error : a.nll_change.error;
+  }
   double loss_bound(const Accuracy& a) const;
   /// Of such a loss: the metric's own value.
   double value(double loss) const;
@@ -33,7 +37,8 @@ AccuracyBudget parse_budget(const std::string& text);
 
 struct TuneSettings {
   /// As --set takes the weights of a layer, or with keys of `precision`: "int4",
-  /// "{format: int4, granularity: per_channel}", "{weights: int8, activations: int8}".
+  /// "{format: int4, granularity: per_channel}", "{weights: int8, activations: int8}". Products of
+  /// activations take part where a format has activations, and in those alone.
   std::vector<std::string> formats;
   AccuracyBudget budget;
   std::string objective = "energy.total_pj";  ///< of result.json; the less the better
@@ -45,8 +50,11 @@ struct TuneSettings {
 struct TuneGroup {
   std::string name;
   std::vector<std::string> layers;
-  std::int64_t weights = 0;  ///< elements, tied ones once
+  std::int64_t weights = 0;  ///< elements, tied ones once; 0: products of activations
 };
+
+/// Whether a format of the settings says something of that group's operands.
+bool is_choice_of(const std::string& format, const TuneGroup& group);
 
 /// A format for each group; kAsItIs leaves it what the run says.
 constexpr std::size_t kAsItIs = 0;  ///< format i of the settings is choice i + 1
@@ -59,6 +67,9 @@ struct MeasuredMix {
   double objective = 0, bits_per_weight = 0;
   std::optional<double> predicted;  ///< the metric, before it was measured
   Accuracy accuracy;
+  /// Whether it loses more than the run as it is by more than that loss's standard error: a
+  /// prediction of less than that is one of chance.
+  bool is_told = false;
   bool within = false;    ///< the budget
   bool is_best = false;   ///< the one that was asked for
   bool is_front = false;  ///< no other is as good in both and better in one
@@ -68,7 +79,8 @@ struct TuneResult {
   std::vector<TuneGroup> groups;
   Accuracy as_it_is;
   double objective_as_it_is = 0;
-  /// [group][choice - 1]: what the run costs and loses with this group alone in that format.
+  /// [group][choice - 1]: what the run costs and loses with this group alone in that format; as it
+  /// is where the format is none of its choices.
   std::vector<std::vector<double>> objective;
   std::vector<std::vector<Accuracy>> accuracy;
   std::vector<MeasuredMix> mixes;  ///< as it is and uniform ones first

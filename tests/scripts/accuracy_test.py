@@ -16,6 +16,10 @@ import unittest
 import numpy as np
 import yaml
 
+from llama_numpy import Llama
+from quantizers import Groups
+from simulator import read_safetensors
+
 SIM = os.environ["BITJOULE_SIM"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = pathlib.Path(os.environ.get("BITJOULE_SHARED", ROOT.parent / "shared")) / "data/llama"
@@ -137,8 +141,16 @@ class WeightTest(AccuracyTest):
             self.check(name, got, rows["linear", name])
 
 
+def shared_model():
+    return Llama(read_safetensors(DATA / "hf/model.safetensors"), 5, 8, 4)
+
+
 class QuantizerTest(AccuracyTest):
     """Calibrated on ten rows of the stories, judged on eight others."""
+
+    # Layers that read one tensor.
+    TOGETHER = [[f"{i}.{name}" for name in names] for i in range(5)
+                for names in ("qkv", "o", ("gate", "up"), ("down",))] + [["head"]]
 
     def setUp(self):
         super().setUp()
@@ -162,6 +174,49 @@ class QuantizerTest(AccuracyTest):
                 with self.subTest(bits, quantizer=name):
                     self.assertLess(lost[-1], share * nearest)
             self.assertEqual(lost, sorted(lost, reverse=True))
+
+    def numpy_kl(self, bits):
+        """Of the nearest codes, of GPTQ and of AWQ, in numpy from the calibration to the logits."""
+        codes = Groups(2 ** (bits - 1) - 1, 32, np.float16)
+        tokens, model = np.load(TOKENS), shared_model()
+        reference, original = model.logits(tokens[:8]), dict(model.weights)
+        moments, mean = {}, {}
+
+        def seen(name, x):
+            moments[name], mean[name] = x.T @ x / len(x), np.abs(x).mean(axis=0)
+
+        model.logits(tokens[20:], seen=seen)
+        lost = {}
+        for quantizer in ("nearest", "gptq", "awq"):
+            model.weights = dict(original)
+            model.weights["embed"] = codes.quantized(original["embed"], 1 if quantizer == "gptq" else None)
+            factors = {}
+            for names in self.TOGETHER:
+                rows = np.concatenate([original[name] for name in names])
+                awq = quantizer == "awq"
+                t = codes.awq(moments[names[0]], mean[names[0]], rows) if awq else np.ones(rows.shape[1])
+                factors.update((name, t) for name in names)
+            for name, t in factors.items():
+                # The factors of a down projection are those of the rows of up.
+                to = factors[name.replace("up", "down")] if name.endswith("up") else None
+                rows = 1 if to is None else to[:, None]
+                w = (original[name] / t * rows).astype(np.float32).astype(np.float64)
+                w = codes.gptq(w, moments[name]) if quantizer == "gptq" else codes.quantized(w)
+                model.weights[name] = w * t / rows
+            lost[quantizer] = model.kl(reference, tokens[:8]).mean()
+        return lost
+
+    def test_gptq_and_awq_lose_less_than_the_nearest_codes(self):
+        for bits in (4, 3):
+            weights, expected = grouped(f"int{bits}"), self.numpy_kl(bits)
+            got = {"nearest": self.kl({"weights": weights}),
+                   "gptq": self.kl({"weights": weights, "quantizer": "gptq"}),
+                   "awq": self.kl({"weights": weights, "transform": "awq"})}
+            for name, value in got.items():
+                with self.subTest(bits, quantizer=name):
+                    self.assertLess(abs(value / expected[name] - 1), 0.01, (got, expected))
+            self.assertLess(got["gptq"], 0.6 * got["nearest"])
+            self.assertLess(got["awq"], 0.9 * got["nearest"])
 
     def test_static_scales(self):
         """8-bit activations with one scale for all tokens: clipping some pays, a scale for each token
@@ -213,10 +268,15 @@ class CacheTest(AccuracyTest):
 
     def test_formats_without_scales(self):
         rows = numbers("reference.csv", lambda row: (row["group"], row["name"]))
-        # At 1e-6 nats KL is a matter of the few values that fp32 and float64 round to different
-        # neighbours: 3 % here.
-        for name, share in (("fp16", 0.05), ("bf16", 0.005), ("fp8_e4m3", 0.005), ("fp8_e5m2", 0.005)):
-            self.check(name, self.cached(name), rows["kv", f"KV {name}"], share)
+        for name in ("bf16", "fp8_e4m3", "fp8_e5m2"):
+            self.check(name, self.cached(name), rows["kv", f"KV {name}"])
+        # The KL of an fp16 cache has a standard error of 3 % on this text, and that much is between
+        # equal rules: keys that lie between two neighbours are rounded to this or that one with the
+        # last bit of the sums. numpy in float64 has 1.620e-6, in fp32 1.567e-6, the table 1.578e-6.
+        got, row = self.cached("fp16"), rows["kv", "KV fp16"]
+        self.assertLessEqual(abs(got["perplexity"] / float(row["ppl"]) - 1), 1e-5)
+        self.assertLessEqual(abs(got["agreement"]["top1"] - float(row["top1"])), 0.0005)
+        self.assertLessEqual(abs(got["kl"] - float(row["kl"])), 2 * got["kl_error"])
 
     def test_scales_per_token(self):
         """The table has a scale per token and head for both. The machine's values have one per head

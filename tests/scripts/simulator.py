@@ -1,8 +1,10 @@
 """What tests of the program on small files share."""
 
 import csv
+import json
 import os
 import pathlib
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -13,6 +15,18 @@ import yaml
 SIM = os.environ["BITJOULE_SIM"]
 FLOAT = {"weights": "fp32", "activations": "fp32", "mac": "fp32"}
 ACCELERATOR = {"accelerator": "accelerators/edge-16x16.yaml", "fidelity": "estimate"}
+
+
+def read_safetensors(path):
+    data = path.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    types = {"F32": np.float32, "I64": np.int64}
+    tensors = {}
+    for name, entry in json.loads(data[8:8 + size]).items():
+        begin, end = entry["data_offsets"]
+        raw = data[8 + size + begin:8 + size + end]
+        tensors[name] = np.frombuffer(raw, types[entry["dtype"]]).reshape(entry["shape"])
+    return tensors
 
 
 class Simulator(unittest.TestCase):

@@ -2,51 +2,20 @@
 
 import json
 import math
-import struct
 import unittest
 
 import numpy as np
 import yaml
 
-from simulator import ACCELERATOR, FLOAT, Simulator
+from quantizers import Groups, hadamard, smooth
+from simulator import ACCELERATOR, FLOAT, Simulator, read_safetensors
 
 
-def read_safetensors(path):
-    data = path.read_bytes()
-    size = struct.unpack("<Q", data[:8])[0]
-    types = {"F32": np.float32, "I64": np.int64}
-    tensors = {}
-    for name, entry in json.loads(data[8:8 + size]).items():
-        begin, end = entry["data_offsets"]
-        raw = data[8 + size + begin:8 + size + end]
-        tensors[name] = np.frombuffer(raw, types[entry["dtype"]]).reshape(entry["shape"])
-    return tensors
+INT4, INT8 = Groups(7), Groups(127)
 
 
-def rounded(x, scale, most):
-    return np.clip(np.round(x / scale), -most, most) * scale
-
-
-def best_scale(x, weights, most):
-    """Least squares among the largest times 0.3, 0.325, ... 1.2, and 1."""
-    scales = [np.abs(x).max() * part / 40 / most for part in (40, *range(12, 49))]
-    errors = [(weights * np.square(x - rounded(x, s, most))).sum() for s in scales]
-    return scales[int(np.argmin(errors))]
-
-
-def gptq(weights, moments, most):
-    """Frantar et al., algorithm 1, per row; scales weighted by the conditional variances."""
-    k = weights.shape[1]
-    damped = moments + 0.01 * np.trace(moments) / k * np.eye(k)
-    factor = np.linalg.cholesky(np.linalg.inv(damped)).T
-    result = np.empty_like(weights)
-    for row, original in enumerate(weights):
-        x = original.copy()
-        scale = best_scale(x, 1 / np.square(np.diag(factor)), most)
-        for i in range(k):
-            result[row, i] = rounded(x[i], scale, most)
-            x[i:] -= (x[i] - result[row, i]) / factor[i, i] * factor[i, i:]
-    return result
+def nearest(weights):
+    return INT4.quantized(weights)
 
 
 class TuneCase(Simulator):
@@ -92,8 +61,11 @@ class LinearTest(TuneCase):
 
     def test_statistics(self):
         found = read_safetensors(self.folder / "c.safetensors")
-        self.assertEqual(sorted(found), ["fc.histogram", "fc.input_moments", "fc.range",
-                                         "x.histogram", "x.range"])
+        self.assertEqual(sorted(found), ["fc.histogram", "fc.input_magnitudes", "fc.input_moments",
+                                         "fc.range", "x.histogram", "x.range"])
+        np.testing.assert_allclose(
+            found["fc.input_magnitudes"],
+            [np.abs(self.seen).max(axis=0), np.abs(self.seen).mean(axis=0)], rtol=1e-6)
         np.testing.assert_allclose(
             found["fc.input_moments"], self.seen.T @ self.seen / 204, rtol=1e-5, atol=1e-5)
         outputs = self.seen @ self.weights.T
@@ -107,24 +79,72 @@ class LinearTest(TuneCase):
     def test_quantizers(self):
         moments = self.seen.T @ self.seen / 204
         by_row = {
-            "nearest": [rounded(w, np.abs(w).max() / 7, 7) for w in self.weights],
-            "mse": [rounded(w, best_scale(w, np.ones(24), 7), 7) for w in self.weights],
-            "importance": [rounded(w, best_scale(w, np.diag(moments), 7), 7) for w in self.weights],
-            "gptq": gptq(self.weights, moments, 7),
+            "nearest": nearest(self.weights),
+            "mse": INT4.quantized(self.weights, 1),
+            "importance": INT4.quantized(self.weights, np.diag(moments)),
+            "gptq": INT4.gptq(self.weights, moments),
         }
         for name, weights in by_row.items():
             with self.subTest(name):
                 self.assertAlmostEqual(
-                    self.sqnr(f"precision.quantizer={name}"), self.expected(np.array(weights)), 3)
+                    self.sqnr(f"precision.quantizer={name}"), self.expected(weights), 3)
         self.assertGreater(self.sqnr("precision.quantizer=gptq"), self.sqnr() + 2)
 
+    def transformed(self):
+        """By what inputs are multiplied, for each transformation."""
+        return {
+            "awq": np.diag(INT4.awq(self.seen.T @ self.seen, np.abs(self.seen).mean(axis=0), self.weights)),
+            "smooth": np.diag(smooth(self.seen, self.weights, 0.5)),
+            "{kind: smooth, strength: 0.8}": np.diag(smooth(self.seen, self.weights, 0.8)),
+            "hadamard": hadamard(24),
+        }
+
+    def test_transformations(self):
+        """A pass of the vector unit before the layer, whose input nothing of the network produces."""
+        moments = self.seen.T @ self.seen / 204
+        for name, matrix in self.transformed().items():
+            inverse = np.linalg.inv(matrix)
+            weights = self.weights @ inverse.T
+            inputs = self.others @ matrix
+            for quantizer, expected in (
+                ("nearest", nearest(weights)),
+                ("gptq", INT4.gptq(weights, matrix.T @ moments @ matrix)),
+            ):
+                with self.subTest(name, quantizer=quantizer):
+                    got = self.sqnr(f"precision.transform={name}", f"precision.quantizer={quantizer}")
+                    self.assertAlmostEqual(got, self.expected(expected, inputs), 3)
+        self.assertGreater(self.sqnr("precision.transform=awq"), self.sqnr() + 0.3)
+
+    def test_static_scales_of_transformed_inputs(self):
+        """The histograms of a calibration are those of the network as it is transformed. With strength
+        1 every channel has a scale of its own, which its weights take over."""
+        for transform in ("{kind: smooth, strength: 1}", "hadamard"):
+            settings = [f"precision.transform={transform}", "precision.activations=int8",
+                        "precision.output=fp32", "precision.mac=int8", "precision.static_scales=abs_max"]
+            self.sim("calibrate", "run.yaml", "--data", "x.npy", "-o", "c.safetensors",
+                     *(x for s in settings for x in ("--set", s)))
+            matrix = (hadamard(24) if transform == "hadamard"
+                      else np.diag(1 / np.abs(self.seen).max(axis=0).astype(np.float32)))
+            weights = nearest(self.weights @ np.linalg.inv(matrix).T)
+            raw = INT8.rounded(self.others, np.abs(self.seen).max() / 127)  # as the pass reads them
+            inputs = raw @ matrix
+            scale = np.abs(self.seen @ matrix).max() / 127
+            with self.subTest(transform):
+                self.assertAlmostEqual(
+                    self.sqnr(*settings), self.expected(weights, INT8.rounded(inputs, scale)), 2)
+        done = self.sim("evaluate", "run.yaml", "--data", "y.npy", "--set", "calibration=c.safetensors",
+                        "--set", "precision.transform=awq", "--set", "precision.activations=int8",
+                        "--set", "precision.output=fp32", "--set", "precision.static_scales=abs_max",
+                        code=2)
+        self.assertIn("other transformations", done.stderr)
+
     def test_static_scales(self):
-        weights = np.array([rounded(w, np.abs(w).max() / 7, 7) for w in self.weights])
+        weights = nearest(self.weights)
         for rule, most in (("abs_max", np.abs(self.seen).max()), ("oracle", None)):
             # Of the very values: a scale for each batch of four.
             mosts = [np.abs(y).max() for y in self.others.reshape(2, 4, 24)] if most is None else [most] * 2
             inputs = np.concatenate([
-                rounded(y.astype(np.float64), m / 127, 127)
+                INT8.rounded(y.astype(np.float64), m / 127)
                 for y, m in zip(self.others.reshape(2, 4, 24), mosts)])
             with self.subTest(rule):
                 self.assertAlmostEqual(
@@ -139,11 +159,16 @@ class LinearTest(TuneCase):
             (["--set", "precision.static_scales=mse"], "needs `calibration`"),
             (["--set", "precision.quantizer=gptq", "--set", "calibration=w.npy"], "fc.input_moments"),
             (["--set", "precision.quantizer=gptq", *layer], "needs a network"),
+            (["--set", "precision.transform=awq"], "needs `calibration`"),
+            (["--set", "precision.transform=hadamard", *layer], "needs a network"),
+            (["--set", "precision.transform={kind: awq, strength: 1}"], "only smooth has one"),
+            (["--set", "precision.transform=hadamard", "--set", "network.layers.0.gemm.k=25",
+              "--set", "network.inputs.0.shape=[4, 25]"], "odd number of elements"),
             (["--set", "calibration=c.safetensors", *layer], "calibration: needs a network"),
             (["--set", "mix={overrides: []}", *layer], "mix: needs a network"),
             (["--set", "precision.quantizer=mse", "--set", "precision.weights=q4_0",
               "--set", "network.layers.0.gemm.k=32", "--set", "network.layers.0.tensors={}",
-              "--set", "network.inputs.0.shape=[4, 32]"], "brings a rule of its own"),
+              "--set", "network.inputs.0.shape=[4, 32]"], "expected nearest or importance"),
         ):
             with self.subTest(message):
                 done = self.sim("run", "run.yaml", "--set", "values=on", "--set", "fidelity=fast",
@@ -155,6 +180,109 @@ class LinearTest(TuneCase):
         self.assertIn("precision.quantizer: no effect: values are off", done.stderr)
         done = self.sim("evaluate", "run.yaml", "--data", "y.npy", "--set", "precision.quantizer=mse")
         self.assertNotIn("no effect", done.stderr)
+
+
+class FoldTest(TuneCase):
+    """A norm whose output two layers read, one of which is multiplied by what the other gates, and a
+    third layer on that: n (16) -> gate, up (24) -> relu(gate) * up -> down (8)."""
+
+    def setUp(self):
+        super().setUp()
+        self.random_arrays()
+        self.write("run.yaml", {
+            **ACCELERATOR, "values": "on", "fidelity": "fast",
+            "precision": {**FLOAT, "weights": {"format": "int4", "granularity": "per_channel"}},
+            "network": {
+                "name": "mlp",
+                "inputs": [{"name": "x", "shape": [4, 16], "file": "y.npy"}],
+                "layers": [
+                    {"name": "norm", "vector": {"op": "rmsnorm", "rows": 4, "cols": 16},
+                     "inputs": ["x"], "tensors": {"gamma": {"file": "gamma.npy"}}},
+                    self.linear("gate", 24, 16, "norm"),
+                    {"name": "relu", "vector": {"op": "relu", "rows": 4, "cols": 24}},
+                    self.linear("up", 24, 16, "norm"),
+                    {"name": "mul", "vector": {"op": "mul", "rows": 4, "cols": 24},
+                     "inputs": ["relu", "up"]},
+                    self.linear("down", 8, 24, "mul"),
+                ],
+            },
+        })
+
+    @staticmethod
+    def linear(name, n, k, reads):
+        return {"name": name, "gemm": {"m": 4, "n": n, "k": k}, "inputs": [reads],
+                "tensors": {"weights": {"file": f"{name}.npy"}}}
+
+    def random_arrays(self):
+        self.arrays = {}
+        for name, shape in (("gate", (24, 16)), ("up", (24, 16)), ("down", (8, 24)),
+                            ("gamma", 16), ("y", (4, 16)), ("x", (40, 16))):
+            self.arrays[name] = self.random.standard_normal(shape).astype(np.float32)
+        self.arrays["gamma"] *= np.logspace(-1, 1, 16).astype(np.float32)
+        for name, array in self.arrays.items():
+            np.save(self.folder / f"{name}.npy", array)
+
+    def normed(self, x, gamma):
+        x = x.astype(np.float64)
+        return x / np.sqrt(np.square(x).mean(axis=1, keepdims=True) + 1e-5) * gamma
+
+    def middle(self, x, gate, up):
+        return np.maximum(x @ gate.T, 0) * (x @ up.T)
+
+    def run_it(self, *settings):
+        self.sim("run", "run.yaml", "-o", "out", "--save-outputs", "--quiet",
+                 *(x for s in settings for x in ("--set", s)))
+        return (np.load(self.folder / "out/outputs/down.npy").astype(np.float64),
+                json.loads((self.folder / "out/result.json").read_text()))
+
+    def test_folded_factors_cost_nothing(self):
+        self.sim("calibrate", "run.yaml", "--data", "x.npy", "-o", "c.safetensors")
+        a = {name: array.astype(np.float64) for name, array in self.arrays.items()}
+        seen = self.normed(a["x"], a["gamma"])
+        plain, before = self.run_it()
+        got, after = self.run_it("precision.transform=smooth", "calibration=c.safetensors")
+        first = smooth(seen, np.concatenate([a["gate"], a["up"]]), 0.5)
+        second = smooth(self.middle(seen, a["gate"], a["up"]), a["down"], 0.5)
+        x = self.normed(a["y"], (a["gamma"] * first).astype(np.float32))
+        gate, up = nearest(a["gate"] / first), nearest(a["up"] / first * second[:, None])
+        expected = self.middle(x, gate, up) @ nearest(a["down"] / second).T
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+        self.assertGreater(np.abs(got - plain).max(), 1e-3 * np.abs(expected).max())
+        for key in ("cycles", "energy", "traffic"):
+            self.assertEqual(before[key], after[key])
+
+    def test_passes_are_vector_work(self):
+        """A rotation of rows of 16 is 4 stages of additions and a multiplication; of 24, 3 stages."""
+        _, before = self.run_it()
+        got, after = self.run_it("precision.transform=hadamard")
+        a = {name: array.astype(np.float64) for name, array in self.arrays.items()}
+        first, second = hadamard(16), hadamard(24)
+        x = self.normed(a["y"], a["gamma"])
+        gate, up = (nearest(a[name] @ first) for name in ("gate", "up"))
+        expected = self.middle(x @ first, gate, up) @ second @ nearest(a["down"] @ second).T
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+        added = {layer["name"]: layer for layer in after["layers"]
+                 if layer["name"] not in {old["name"] for old in before["layers"]}}
+        self.assertEqual(sorted(added), ["down.rotate", "gate.rotate"])
+        self.assertGreater(after["cycles"], before["cycles"])
+        self.assertGreater(after["energy"]["total_pj"], before["energy"]["total_pj"])
+        adds, multiplies = (after["vector"][key] - before["vector"][key] for key in ("add", "multiply"))
+        self.assertEqual(adds, 4 * (16 * 4 + 24 * 3))
+        self.assertEqual(multiplies, 4 * (16 + 24))
+        estimate = self.run_it("precision.transform=hadamard", "fidelity=estimate", "values=off")[1]
+        for key in ("vector", "traffic"):
+            self.assertEqual(estimate[key], after[key])
+
+    def test_a_tensor_with_other_readers_needs_a_pass(self):
+        """Only `gate` is transformed: its factors cannot be those of the norm, which `up` reads too."""
+        self.sim("calibrate", "run.yaml", "--data", "x.npy", "-o", "c.safetensors")
+        overrides = "[{layers: [up, down], precision: {transform: none}}]"
+        done = self.sim("run", "run.yaml", "--set", "precision.transform=awq", "--set",
+                        "calibration=c.safetensors", "--set", f"network.overrides={overrides}",
+                        "-o", "out")
+        self.assertIn("transform awq of gate: a pass of the vector unit, gate.scale", done.stderr)
+        self.assertIn("gate.scale", [layer["name"] for layer in json.loads(
+            (self.folder / "out/result.json").read_text())["layers"]])
 
 
 class TuneTest(TuneCase):

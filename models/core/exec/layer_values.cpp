@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/exec/depthwise.h"
 #include "core/index.h"
 #include "core/interrupt.h"
 #include "core/numeric/mac.h"
@@ -186,6 +187,9 @@ bool LayerValues::group_sums_fit() const {
 }
 
 void LayerValues::compute_tile(const Tile& tile) {
+  if (is_integer() && problem_.path.scale_group == 0 && is_depthwise(problem_.layer) && sums_fit())
+    return add_depthwise(problem_.layer, tile, xi_, wi_,
+                         static_cast<std::int16_t>(input_scales_->at(0, 0).zero), acc_i_);
   load_inputs(tile);
   if (!is_integer())
     compute_float(tile);

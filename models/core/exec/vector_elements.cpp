@@ -137,6 +137,12 @@ std::vector<float> per_axis(const VectorOp& op, float alpha, float beta, const V
   return y;
 }
 
+std::vector<float> channel_scale(const VectorOp& op, const VectorOperands& o) {
+  std::vector<float> y = o.inputs[0];
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] *= o.gamma[i % at(op.cols)];
+  return y;
+}
+
 std::vector<float> batch_norm(const VectorOp& op, const VectorOperands& o, float epsilon) {
   std::vector<float> y = o.inputs[0];
   for (std::size_t i = 0; i < y.size(); ++i) {
@@ -313,6 +319,7 @@ std::int64_t nearest_index(const VectorOp& op, std::size_t axis, std::int64_t o)
 
 std::vector<float> element_values(const VectorOp& op, const VectorOperands& o) {
   const float alpha = rounded(vector_alpha(op)), beta = rounded(vector_beta(op));
+  if (op.kind == VectorKind::kChannelScale) return channel_scale(op, o);
   if (op.kind == VectorKind::kBatchNorm) return batch_norm(op, o, alpha);
   if (op.kind == VectorKind::kLrn) return local_response(op, o.inputs[0]);
   if (op.kind == VectorKind::kResize) return resize(op, o.inputs[0]);

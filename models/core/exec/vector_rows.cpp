@@ -6,6 +6,7 @@
 #include "core/exec/vector_values.h"
 #include "core/index.h"
 #include "core/interrupt.h"
+#include "core/numeric/operand_transform.h"
 
 namespace bitjoule {
 namespace {
@@ -230,6 +231,10 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
         break;
       case VectorKind::kLayerNorm:
         layernorm(x, n, alpha, o, y);
+        break;
+      case VectorKind::kHadamard:
+        std::copy_n(x, n, y);
+        hadamard(y, n, op.reduced);
         break;
       case VectorKind::kQuantize:
         result.row_scales.push_back(quantize(x, n, alpha, vector_beta(op) == 1, y));

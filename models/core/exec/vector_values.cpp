@@ -76,7 +76,8 @@ void check_operands(const VectorOp& op, const VectorOperands& o) {
   if (!o.axis_scales.empty()) check_axis(op, o);
   if (op.kind == VectorKind::kRope && !o.factors.empty())
     require_size(op, "factors", o.factors.size(), rotated_cols(op) / 2);
-  if (op.kind == VectorKind::kRmsNorm) require_size(op, "gamma", o.gamma.size(), op.cols);
+  if (op.kind == VectorKind::kRmsNorm || op.kind == VectorKind::kChannelScale)
+    require_size(op, "gamma", o.gamma.size(), op.cols);
   if (op.kind != VectorKind::kLayerNorm && op.kind != VectorKind::kBatchNorm) return;
   require_size(op, "gamma", o.gamma.size(), op.cols);
   require_size(op, "beta", o.beta.size(), op.cols);

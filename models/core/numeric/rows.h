@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "core/enums.h"
+#include "core/error.h"
 #include "core/numeric/format.h"
 #include "core/numeric/mac.h"
 #include "core/numeric/recipe.h"
@@ -49,6 +50,20 @@ void describe(V& v, TensorFormat& c) {
 }
 
 template <class V>
+void describe(V& v, OperandTransform& c) {
+  v.shorthand("kind");
+  v.required("kind", c.kind, "which");
+  v.field("strength", c.strength,
+          "of smooth: how much of their range inputs give to weights, 1: each input has its own "
+          "scale; default: 0.5",
+          range(0, 1));
+  v.check([&] {
+    if (c.strength && c.kind != TransformKind::kSmooth)
+      throw input_error("strength: only smooth has one");
+  });
+}
+
+template <class V>
 void describe(V& v, Precision& c) {
   v.required("weights", c.weights, "storage of the weights");
   v.required("activations", c.activations, "storage of the activations");
@@ -56,6 +71,8 @@ void describe(V& v, Precision& c) {
   v.field("mac", c.mac, "arithmetic, or auto: from the formats", mac_names());
   v.field("requantize", c.requantize, "how accumulators become integers again");
   v.field("quantizer", c.quantizer, "how weights become codes when they are loaded");
+  v.field("transform", c.transform,
+          "what becomes of inputs and weights of linear layers before they are quantized");
   v.field("static_scales", c.static_scales,
           "where the scales of integer activations per tensor come from");
   v.field("recipe", c.recipe,

@@ -42,6 +42,16 @@ enum class Requantize {
 /// How real weights become codes, where the format leaves a choice. See weight_quantizer.h.
 enum class WeightQuantizer { kNearest, kMse, kImportance, kGptq };
 
+/// What becomes of both operands of a linear layer before they are quantized, their product staying
+/// what it is. See operand_transform.h.
+enum class TransformKind { kNone, kAwq, kSmooth, kHadamard };
+
+inline constexpr double kSmoothStrength = 0.5;  ///< where kSmooth says none
+struct OperandTransform {
+  TransformKind kind = TransformKind::kNone;
+  std::optional<double> strength;  ///< of kSmooth alone
+};
+
 /// Where the one scale of an integer tensor of activations comes from: from the very values that
 /// are stored, or from the values of a calibration. See value_histogram.h.
 enum class ScaleRule { kOracle, kAbsMax, kPercentile, kMse, kEntropy };
@@ -66,6 +76,8 @@ struct Precision {
   std::optional<Requantize> requantize;
   /// Of weights that are quantized when they are loaded; default: nearest.
   std::optional<WeightQuantizer> quantizer;
+  /// Of linear layers whose weights are quantized when they are loaded; default: none.
+  std::optional<OperandTransform> transform;
   /// Of integer activations with a scale per tensor; default: oracle.
   std::optional<ScaleRule> static_scales;
   /// Of a language model, in the place of `weights`: llama.cpp's mixes (core/numeric/recipe.h).

@@ -8,6 +8,7 @@
 #include "core/index.h"
 #include "core/interrupt.h"
 #include "core/numeric/elements.h"
+#include "core/numeric/ggml_importance.h"
 #include "core/numeric/scale_search.h"
 
 namespace bitjoule {
@@ -121,12 +122,19 @@ class Gptq {
   std::vector<float> rounded_;
 };
 
+/// Blocks of 32 whose scales llama.cpp chooses by importance too, or has no choice of.
+bool takes_importance(const StorageLayout& layout) {
+  return has_importance_blocks(layout.format->name) || layout.format->name == "q8_0";
+}
+
 void require_choice(const StorageLayout& layout, WeightQuantizer quantizer) {
   const bool whole = layout.scale_format == ScaleFormat::kDynamic8 ||
                      layout.scale_format == ScaleFormat::kTwoLevel;
-  if (layout.interleaved() || whole || layout.mins.present())
+  const bool may_weigh = quantizer == WeightQuantizer::kImportance && takes_importance(layout);
+  if ((layout.interleaved() || whole || layout.mins.present()) && !may_weigh)
     throw input_error("quantizer: " + enum_name(quantizer) + ": " + layout.format->name +
-                      " brings a rule of its own; expected nearest");
+                      " brings a rule of its own; expected nearest" +
+                      (takes_importance(layout) ? " or importance" : ""));
 }
 
 }  // namespace
@@ -153,7 +161,12 @@ QuantizedTensor quantize_weights(const TensorFormat& format, WeightQuantizer qua
       return Gptq(layout, *moments).quantize(format, data, rows);
     for (std::int64_t i = 0; i < k; ++i) importance.push_back(moments->mean[at(i * k + i)]);
   }
-  if (!layout.scales.present()) return QuantizedTensor::quantize(format, data, rows, k);
+  if (layout.interleaved() && has_importance_blocks(layout.format->name) &&
+      k % layout.block_elements == 0)
+    return QuantizedTensor::from_stored(
+        format, importance_blocks(layout.format->name, data, rows, k, importance), rows, k);
+  if (layout.interleaved() || !layout.scales.present())
+    return QuantizedTensor::quantize(format, data, rows, k);
   return QuantizedTensor::quantize(
       format, data, rows, k,
       searched(layout, data, rows, k, importance.empty() ? nullptr : importance.data()));

@@ -23,7 +23,7 @@ bool needs_moments(WeightQuantizer quantizer);
 /// Rows x k weights in a format.
 ///
 /// kMse: each group's scale by ScaleSearch. Formats without scales have nothing to choose.
-/// kImportance: each square counts times moments.mean[i, i], as with llama.cpp's importance matrix.
+/// kImportance: each square counts times moments.mean[i, i]; blocks of GGML by ggml_importance.h.
 /// kGptq (arXiv 2210.17323): columns in their order; the error of one, over its conditional
 /// deviation, is taken from those that follow, by the Cholesky factor of the inverse of the moments
 /// (with 1 % of their mean diagonal added to it). A group chooses its scale when its turn comes, as

@@ -5,6 +5,7 @@
 
 #include "core/index.h"
 #include "core/interrupt.h"
+#include "core/numeric/vectorize.h"
 #include "core/oracle/side_by_side.h"
 
 namespace bitjoule {
@@ -64,43 +65,6 @@ void multiply_rows(const double* x, std::int64_t rows, const W* w, std::int64_t 
     }
 }
 
-/// The window of an output pixel over the channels of one group; zeros in the padding.
-void gather_window(const Conv2d& c, const std::vector<double>& x, std::int64_t pixel,
-                   std::int64_t group, double* to) {
-  const std::int64_t depth = c.channels / c.groups;
-  const std::int64_t ow = pixel % c.out_width(), oh = pixel / c.out_width() % c.out_height();
-  const std::int64_t b = pixel / c.out_width() / c.out_height();
-  for (std::int64_t kh = 0; kh < c.kernel_h; ++kh)
-    for (std::int64_t kw = 0; kw < c.kernel_w; ++kw, to += depth) {
-      const std::int64_t h = oh * c.stride_h + kh * c.dilation_h - c.pad_top;
-      const std::int64_t v = ow * c.stride_w + kw * c.dilation_w - c.pad_left;
-      if (h < 0 || h >= c.height || v < 0 || v >= c.width)
-        std::fill_n(to, depth, 0.0);
-      else
-        std::copy_n(&x[at(((b * c.height + h) * c.width + v) * c.channels + group * depth)], depth,
-                    to);
-    }
-}
-
-template <class W>
-std::vector<double> convolve(const Conv2d& c, const std::vector<double>& x,
-                             const std::vector<W>& w) {
-  const std::int64_t pixels = c.batch * c.out_height() * c.out_width();
-  const std::int64_t k = c.kernel_h * c.kernel_w * (c.channels / c.groups);
-  const std::int64_t filters = c.filters / c.groups;
-  const std::int64_t block = std::min(pixels, std::max(kSumRows, kInputsAtOnce / k));
-  std::vector<double> y(at(pixels * c.filters)), windows(at(block * k));
-  for (std::int64_t g = 0; g < c.groups; ++g)
-    for (std::int64_t first = 0; first < pixels; first += block) {
-      const std::int64_t count = std::min(block, pixels - first);
-      for (std::int64_t i = 0; i < count; ++i)
-        gather_window(c, x, first + i, g, &windows[at(i * k)]);
-      multiply_rows(windows.data(), count, &w[at(g * filters * k)], filters, k,
-                    &y[at(first * c.filters + g * filters)], c.filters);
-    }
-  return y;
-}
-
 template <class W>
 std::vector<double> multiply(const Matmul& p, const std::vector<double>& x,
                              const std::vector<W>& w) {
@@ -119,6 +83,80 @@ std::vector<double> multiply(const Matmul& p, const std::vector<double>& x,
   for (std::int64_t b = 0; b < p.batch; b += p.shared)
     multiply_rows(&x[at(b * p.m * p.k)], std::min(p.shared, p.batch - b) * p.m,
                   &w[at(b / p.shared * p.n * p.k)], p.n, p.k, &y[at(b * p.m * p.n)], p.n);
+  return y;
+}
+
+/// sums[i] += x[i] * w[i].
+BITJOULE_VECTORIZE void add_products(const double* x, const double* w, std::int64_t n,
+                                     double* sums) {
+  for (std::int64_t i = 0; i < n; ++i) sums[i] += x[i] * w[i];
+}
+
+/// The window of an output pixel over the channels of one group; zeros in the padding.
+void gather_window(const Conv2d& c, const std::vector<double>& x, std::int64_t pixel,
+                   std::int64_t group, double* to) {
+  const std::int64_t depth = c.channels / c.groups;
+  const std::int64_t ow = pixel % c.out_width(), oh = pixel / c.out_width() % c.out_height();
+  const std::int64_t b = pixel / c.out_width() / c.out_height();
+  for (std::int64_t kh = 0; kh < c.kernel_h; ++kh)
+    for (std::int64_t kw = 0; kw < c.kernel_w; ++kw, to += depth) {
+      const std::int64_t h = oh * c.stride_h + kh * c.dilation_h - c.pad_top;
+      const std::int64_t v = ow * c.stride_w + kw * c.dilation_w - c.pad_left;
+      if (h < 0 || h >= c.height || v < 0 || v >= c.width)
+        std::fill_n(to, depth, 0.0);
+      else
+        std::copy_n(&x[at(((b * c.height + h) * c.width + v) * c.channels + group * depth)], depth,
+                    to);
+    }
+}
+
+/// Channels that are groups of their own, side by side; every sum as multiply_rows has it.
+template <class W>
+std::vector<double> convolve_depthwise(const Conv2d& c, const std::vector<double>& x,
+                                       const std::vector<W>& w) {
+  const std::int64_t k = c.kernel_h * c.kernel_w, n = c.channels;
+  std::vector<double> by_position(at(k * n)), y(at(c.batch * c.out_height() * c.out_width() * n));
+  for (std::int64_t g = 0; g < n; ++g)
+    for (std::int64_t i = 0; i < k; ++i)
+      by_position[at(i * n + g)] = static_cast<double>(w[at(g * k + i)]);
+  for (std::int64_t pixel = 0; pixel < c.batch * c.out_height() * c.out_width(); ++pixel) {
+    check_interrupt_after(k * n / 4);
+    const std::int64_t ow = pixel % c.out_width(), oh = pixel / c.out_width() % c.out_height();
+    const std::int64_t b = pixel / c.out_width() / c.out_height();
+    for (std::int64_t i = 0; i < k; ++i) {
+      const std::int64_t h = oh * c.stride_h + i / c.kernel_w * c.dilation_h - c.pad_top;
+      const std::int64_t v = ow * c.stride_w + i % c.kernel_w * c.dilation_w - c.pad_left;
+      if (h < 0 || h >= c.height || v < 0 || v >= c.width) continue;
+      add_products(&x[at(((b * c.height + h) * c.width + v) * n)], &by_position[at(i * n)], n,
+                   &y[at(pixel * n)]);
+    }
+  }
+  return y;
+}
+
+template <class W>
+std::vector<double> convolve(const Conv2d& c, const std::vector<double>& x,
+                             const std::vector<W>& w) {
+  if (c.groups == c.channels && c.filters == c.groups && c.groups > 1)
+    return convolve_depthwise(c, x, w);
+  const bool is_product = c.kernel_h == 1 && c.kernel_w == 1 && c.stride_h == 1 &&
+                          c.stride_w == 1 && c.groups == 1 && c.out_height() == c.height &&
+                          c.out_width() == c.width && c.pad_top == 0 && c.pad_left == 0;
+  if (is_product)
+    return multiply(Matmul{1, c.batch * c.height * c.width, c.filters, c.channels, 1}, x, w);
+  const std::int64_t pixels = c.batch * c.out_height() * c.out_width();
+  const std::int64_t k = c.kernel_h * c.kernel_w * (c.channels / c.groups);
+  const std::int64_t filters = c.filters / c.groups;
+  const std::int64_t block = std::min(pixels, std::max(kSumRows, kInputsAtOnce / k));
+  std::vector<double> y(at(pixels * c.filters)), windows(at(block * k));
+  for (std::int64_t g = 0; g < c.groups; ++g)
+    for (std::int64_t first = 0; first < pixels; first += block) {
+      const std::int64_t count = std::min(block, pixels - first);
+      for (std::int64_t i = 0; i < count; ++i)
+        gather_window(c, x, first + i, g, &windows[at(i * k)]);
+      multiply_rows(windows.data(), count, &w[at(g * filters * k)], filters, k,
+                    &y[at(first * c.filters + g * filters)], c.filters);
+    }
   return y;
 }
 

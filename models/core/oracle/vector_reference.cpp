@@ -285,6 +285,10 @@ Values channelwise(const VectorOp& op, const ReferenceOperands& o) {
   Values y = o.inputs[0];
   for (std::int64_t i = 0; i < op.elements(); ++i) {
     const std::int64_t c = i % op.cols;
+    if (op.kind == VectorKind::kChannelScale) {
+      y[at(i)] *= o.gamma[at(c)];
+      continue;
+    }
     if (op.kind == VectorKind::kBatchNorm) {
       y[at(i)] = (y[at(i)] - o.mean[at(c)]) / std::sqrt(o.variance[at(c)] + vector_alpha(op)) *
                      o.gamma[at(c)] +
@@ -503,6 +507,22 @@ Values recurrent(const VectorOp& op, const ReferenceOperands& o) {
   return y;
 }
 
+/// The sign at (i, j) is that of the number of bits that i and j share.
+void rotate_block(const VectorOp& op, const double* x, double* y) {
+  const std::int64_t n = std::int64_t{1} << op.reduced;
+  for (std::int64_t i = 0; i < op.cols; ++i) {
+    const std::int64_t block = i / n * n;
+    double sum = 0;
+    for (std::int64_t j = 0; j < n; ++j) {
+      bool is_negative = false;
+      for (std::int64_t common = (i - block) & j; common != 0; common &= common - 1)
+        is_negative = !is_negative;
+      sum += is_negative ? -x[block + j] : x[block + j];
+    }
+    y[i] = sum / std::sqrt(static_cast<double>(n));
+  }
+}
+
 Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
   const Values& x = o.inputs[0];
   Values y(at(op.elements()), 0.0);
@@ -536,6 +556,8 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
     } else if (op.kind == VectorKind::kRope) {
       if (r % op.heads == 0) turns = turns_of(op, o.factors, r);  // of all heads of a token
       rotate(op, turns, from, to);
+    } else if (op.kind == VectorKind::kHadamard) {
+      rotate_block(op, from, to);
     } else if (op.kind == VectorKind::kQuantize) {
       std::copy_n(from, op.cols, to);
     } else {
@@ -663,7 +685,9 @@ Values moved(const VectorOp& op, const ReferenceOperands& o) {
 
 std::vector<double> vector_reference(const VectorOp& op, const ReferenceOperands& o) {
   if (op.kind <= VectorKind::kRope) return rowwise(op, o);
-  if (op.kind == VectorKind::kBatchNorm || op.kind == VectorKind::kLrn) return channelwise(op, o);
+  if (op.kind == VectorKind::kChannelScale || op.kind == VectorKind::kBatchNorm ||
+      op.kind == VectorKind::kLrn)
+    return channelwise(op, o);
   if (op.kind == VectorKind::kQuantizeLinear || op.kind == VectorKind::kDequantizeLinear)
     return affine_codes(op, o);
   if (op.kind == VectorKind::kResize) return resized(op, o.inputs[0]);

@@ -71,6 +71,7 @@ Precision PrecisionOverride::apply(Precision base) const {
   if (mac) base.mac = *mac;
   if (requantize) base.requantize = *requantize;
   if (quantizer) base.quantizer = *quantizer;
+  if (transform) base.transform = *transform;
   if (static_scales) base.static_scales = *static_scales;
   return base;
 }

@@ -24,6 +24,7 @@ struct PrecisionOverride {
   std::optional<std::string> mac;
   std::optional<Requantize> requantize;
   std::optional<WeightQuantizer> quantizer;
+  std::optional<OperandTransform> transform;
   std::optional<ScaleRule> static_scales;
 
   Precision apply(Precision base) const;
@@ -47,6 +48,14 @@ struct SumForm {
   bool wide_sums = false;  ///< as SumRequantization::wide_sums
 };
 
+/// How a layer takes part in transformations of operands (run/transforms.h). A group is the linear
+/// layers that read one tensor, named after the first of them.
+struct TransformRole {
+  std::string input_factors;   ///< its input comes times the factors of that group
+  std::string output_factors;  ///< its output channels leave times them
+  std::int64_t rotation = 0;   ///< above 0: its input comes rotated, by so many stages
+};
+
 struct NetworkLayer {
   std::string name;  ///< unique within the network
   std::string kind;  ///< what reports group by: "conv", "depthwise", "linear", "attention", ...
@@ -61,6 +70,7 @@ struct NetworkLayer {
   /// "output_scale", "output_zero_point". A role that is absent uses its default.
   std::map<std::string, TensorSource> tensors;
   PrecisionOverride precision;
+  TransformRole transform;
   TilePins mapping;        ///< of a layer with MACs: takes the place of the run's
   bool bias = false;       ///< the output unit adds one value per output channel
   std::string activation;  ///< fused into the output unit: "", "relu", "relu6" or "relu_n1_to_1"

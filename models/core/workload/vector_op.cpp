@@ -336,6 +336,10 @@ void check_vector_op(const VectorOp& op) {
   if (op.kind == VectorKind::kSoftmax && op.causal != 0 &&
       (op.causal < 0 || op.causal > op.cols || op.rows % op.causal != 0))
     refuse("causal: expected a divisor of rows, at most cols");
+  constexpr std::int64_t kMostStages = 30;
+  if (op.kind == VectorKind::kHadamard && (op.reduced < 1 || op.reduced > kMostStages ||
+                                           op.cols % (std::int64_t{1} << op.reduced) != 0))
+    refuse("reduced: expected at least 1, and cols a multiple of 2^reduced");
   if (op.reach < 0) refuse("reach: expected at least 0");
   if (op.kind == VectorKind::kConcat && op.operand_shapes.empty())
     refuse("operand_shapes: missing");

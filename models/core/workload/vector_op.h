@@ -25,6 +25,7 @@ enum class VectorKind {
   kReduceMin,
   kReduceProd,
   kArgMax,    ///< the index of the largest, the first of equal ones
+  kHadamard,  ///< blocks of 2^reduced columns times an orthogonal matrix of signs
   kQuantize,  ///< dynamic: one scale per row (token)
   kRoute,     ///< a mixture's router: weights of the experts chosen for a row, else 0
   kCombine,   ///< the chosen experts' results of a row, weighted
@@ -62,6 +63,7 @@ enum class VectorKind {
   kMish,
   kSoftplus,
   kReciprocal,
+  kChannelScale,
   kBatchNorm,
   kLrn,
   kResize,  ///< linear between the elements of the operand
@@ -171,8 +173,10 @@ struct VectorCodes {
 struct VectorOp {
   VectorKind kind = VectorKind::kRelu;
   std::int64_t rows = 1, cols = 1;
-  std::int64_t reduced = 1;   ///< reductions: elements per output; lrn: channels in the window
-  std::int64_t operands = 2;  ///< concat, add, ...: tensors read
+  /// Reductions: elements per output; lrn: channels in the window; hadamard: stages of 2^reduced
+  /// columns.
+  std::int64_t reduced = 1;
+  std::int64_t operands = 2;         ///< concat, add, ...: tensors read
   std::optional<PoolWindow> window;  ///< pools
   bool count_padding = false;        ///< avg_pool: padded places count in the mean
   std::int64_t table_rows = 0;       ///< embedding: rows of the table

@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "core/enums.h"
 #include "core/error.h"
@@ -127,6 +129,50 @@ TEST_CASE("weight quantizers: none loses more than the nearest codes by its own 
   CHECK(better >= 10);
 }
 
+TEST_CASE("weight quantizers: blocks of GGML by importance") {
+  // What llama.cpp's rule makes least: errors weighted with importance * sqrt(mean + w^2).
+  const std::vector<float> w = weights();
+  InputMoments moments = only_diagonal(correlated());
+  std::vector<double> squares(at(kRows));
+  for (std::int64_t i = 0; i < kRows * kColumns; ++i)
+    squares[at(i / kColumns)] += std::pow(static_cast<double>(w[at(i)]), 2) / kColumns;
+  const auto weighted = [&](const QuantizedTensor& tensor) {
+    const std::vector<float> q = decoded(tensor);
+    double sum = 0;
+    for (std::int64_t i = 0; i < kRows * kColumns; ++i) {
+      const double x = static_cast<double>(w[at(i)]);
+      const std::int64_t column = i % kColumns;
+      sum += moments.mean[at(column * kColumns + column)] *
+             std::sqrt(squares[at(i / kColumns)] + x * x) *
+             std::pow(x - static_cast<double>(q[at(i)]), 2);
+    }
+    return sum;
+  };
+  for (const auto& [name, left] : std::vector<std::pair<const char*, double>>{
+           {"q4_0", 0.9}, {"q4_1", 0.85}, {"q5_0", 0.9}, {"q5_1", 0.85}, {"q8_0", 1}}) {
+    CAPTURE(name);
+    TensorFormat format;
+    format.format = name;
+    const QuantizedTensor nearest =
+        quantize_weights(format, WeightQuantizer::kNearest, w.data(), kRows, kColumns);
+    const QuantizedTensor chosen =
+        quantize_weights(format, WeightQuantizer::kImportance, w.data(), kRows, kColumns, &moments);
+    CHECK(weighted(chosen) <= left * weighted(nearest));
+    CHECK(chosen.bytes().size() == nearest.bytes().size());
+  }
+  // By hand: where all inputs but one are nothing, that weight is met as well as fp16 can: 0.7 is
+  // one of the multiples of the scale that least squares of this one element gives.
+  std::vector<float> row(32, 1.0f);
+  row[3] = -0.7f;
+  InputMoments one{32, std::vector<double>(32 * 32)};
+  one.mean[3 * 32 + 3] = 1;
+  TensorFormat q4_0;
+  q4_0.format = "q4_0";
+  const std::vector<float> met =
+      decoded(quantize_weights(q4_0, WeightQuantizer::kImportance, row.data(), 1, 32, &one));
+  CHECK(met[3] == doctest::Approx(-0.7).epsilon(0.0005));
+}
+
 TEST_CASE("weight quantizers: a clip by hand") {
   // int2 holds -1, 0, 1. With a scale of 10 all but the last are 0: 7 squares of 1. Of 10 times
   // 0.3, 0.325, ... the least, 3: ones become 0 still (1/3 of it).
@@ -196,7 +242,7 @@ TEST_CASE("weight quantizers: refusals") {
     return "";
   };
   CHECK(message("q4_0", WeightQuantizer::kMse, nullptr) ==
-        "quantizer: mse: q4_0 brings a rule of its own; expected nearest");
+        "quantizer: mse: q4_0 brings a rule of its own; expected nearest or importance");
   CHECK(message("nf4_dq", WeightQuantizer::kGptq, nullptr) ==
         "quantizer: gptq: nf4_dq brings a rule of its own; expected nearest");
   CHECK(message("int4", WeightQuantizer::kGptq, nullptr) ==

@@ -59,6 +59,7 @@ VectorOp example(K kind) {
     op.axes.push_back(recurrent_gates(kind) - 1 - gate);
   if (kind == K::kLstmCell) op.alpha = 0.5;
   if (kind == K::kLrn) op.reduced = 4;
+  if (kind == K::kHadamard) op.reduced = 2;
   if (kind == K::kRope) {
     op.heads = 2;
     op.position = 7;

@@ -1,0 +1,43 @@
+#include "core/exec/depthwise.h"
+
+#include <algorithm>
+
+#include "core/exec/layer_values.h"
+#include "core/index.h"
+#include "core/interrupt.h"
+#include "core/numeric/vectorize.h"
+
+namespace bitjoule {
+namespace {
+
+BITJOULE_VECTORIZE void add_products(const std::int16_t* x, const std::int16_t* w, std::int64_t n,
+                                     std::int32_t* sums) {
+  for (std::int64_t i = 0; i < n; ++i) sums[i] += std::int32_t{x[i]} * std::int32_t{w[i]};
+}
+
+}  // namespace
+
+void add_depthwise(const Lowered& l, const Tile& tile, const std::vector<std::int16_t>& inputs,
+                   const std::vector<std::int16_t>& weights, std::int16_t zero,
+                   std::vector<std::int32_t>& accumulators) {
+  const std::int64_t channels = tile.groups(), k = tile.k();
+  std::vector<std::int16_t> by_position(at(k * channels));
+  for (std::int64_t g = 0; g < channels; ++g)
+    for (std::int64_t i = 0; i < k; ++i)
+      by_position[at(i * channels + g)] =
+          weights[at(l.weight_row(tile.g0 + g, 0) * l.extents.k + tile.k0 + i)];
+  const std::vector<std::int16_t> padding(at(channels), zero);
+  for (std::int64_t m = 0; m < tile.m(); ++m) {
+    check_interrupt_after(k * channels / 8);
+    const std::int64_t pixel = output_pixel(l, tile, m);
+    std::int32_t* sums = &accumulators[at(l.output_index(tile.g0, pixel, 0))];
+    if (tile.k0 == 0) std::fill_n(sums, channels, 0);
+    for (std::int64_t i = 0; i < k; ++i) {
+      const std::int64_t from = l.input_index(tile.g0, pixel, tile.k0 + i);
+      add_products(from < 0 ? padding.data() : &inputs[at(from)], &by_position[at(i * channels)],
+                   channels, sums);
+    }
+  }
+}
+
+}  // namespace bitjoule

@@ -1,0 +1,44 @@
+#include "run/operand_factors.h"
+
+#include <cmath>
+
+#include "run/key.h"
+#include "run/layer_formats.h"
+#include "run/layer_tensors.h"
+#include "run/network_layers.h"
+
+namespace bitjoule {
+
+const std::vector<float>& OperandFactors::get(const std::string& group, const Network& network,
+                                              const LayerTensors& tensors) {
+  std::vector<const NetworkLayer*> layers;
+  std::string key = network.name + "/" + group;
+  for (const NetworkLayer& layer : network.layers) {
+    if (layer.transform.input_factors != group) continue;
+    layers.push_back(&layer);
+    key += key_text(layer_precision(layer, run_));
+    const auto source = layer.tensors.find("weights");
+    if (source != layer.tensors.end()) key += source->second.file + " " + source->second.tensor;
+  }
+  const auto known = known_.find(key);
+  if (known != known_.end()) return known->second;
+  std::vector<ReaderWeights> readers;
+  OperandTransform transform;
+  std::int64_t k = 0;
+  for (const NetworkLayer* layer : layers) {
+    const Gemm& gemm = std::get<Gemm>(layer->op);
+    transform = layer->precision.transform.value_or(OperandTransform{});
+    k = gemm.k;
+    with_name(*layer, [&] {
+      readers.push_back(
+          {own_weights(*layer, gemm, tensors).values, layer_precision(*layer, run_).weights});
+    });
+  }
+  const InputMagnitudes inputs = calibration_.magnitudes(group, k);
+  return known_[key] =
+             transform.kind == TransformKind::kSmooth
+                 ? smooth_factors(inputs, readers, transform.strength.value_or(kSmoothStrength))
+                 : awq_factors(inputs, calibration_.moments(group, k), readers);
+}
+
+}  // namespace bitjoule
