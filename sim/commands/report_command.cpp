@@ -5,8 +5,9 @@ namespace bitjoule {
 
 CommandAction add_report_command(CLI::App& app) {
   auto results = std::make_shared<std::string>();
-  app.add_option("results", *results,
-                 "a run or a sweep: the directory of its results, or their file")
+  app.add_option(
+         "results", *results,
+         "a run, a sweep or what sim tune found: the directory of its results, or their file")
       ->required()
       ->type_name("RESULTS");
   auto output = std::make_shared<std::string>();

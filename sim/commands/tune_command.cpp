@@ -52,6 +52,7 @@ int tune_file(const TuneArguments& a, const std::vector<Override>& overrides) {
   OutputFiles files;
   files.add(a.directory + "/sensitivity.csv", sensitivity_csv(settings, result));
   files.add(a.directory + "/mixes.csv", mixes_csv(settings, result));
+  files.add(a.directory + "/tune.json", tune_json(settings, result));
   for (const MeasuredMix& mix : result.mixes)
     if (mix.is_best) files.add(a.directory + "/mix.yaml", mix_yaml(settings, result, mix.mix));
   take_places(files);
@@ -80,7 +81,8 @@ CommandAction add_tune_command(CLI::App& app) {
       ->check(CLI::IsMember({"kind", "layer"}))
       ->type_name("WHAT");
   app.add_option("-o,--output", a->directory,
-                 "write mix.yaml, which a run takes as `mix`, sensitivity.csv and mixes.csv there")
+                 "write mix.yaml, which a run takes as `mix`, sensitivity.csv, mixes.csv and "
+                 "tune.json there")
       ->required()
       ->type_name("DIR");
   app.add_option("--store", a->store,

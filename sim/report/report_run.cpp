@@ -3,6 +3,7 @@
 
 #include "core/enums.h"
 #include "sim/report/dram_text.h"
+#include "sim/report/report_accuracy.h"
 #include "sim/report/report_data.h"
 #include "sim/report/report_parts.h"
 #include "sim/report/verdict.h"
@@ -230,7 +231,7 @@ std::string run_report(const std::string& file) {
       fmt::format("<h1>{}</h1>\n<p class=\"verdict\">{}</p>\n", html::escape(run.labels[0]),
                   html::escape(run_verdict(run, machine_name(result))));
   body += html::cards(run_cards(run)) + machine_section(result, run.metrics, "") +
-          energy_words(result, run);
+          energy_words(result, run) + accuracy_section(run);
   body += chart_sections(data) + html::section("Layers", layers_table(layers));
   body += figures(file);
   body += html::section("Energy, action by action", prices_table(result));

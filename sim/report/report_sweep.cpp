@@ -7,6 +7,7 @@
 
 #include "sim/output/text.h"
 #include "sim/report/chart_table.h"
+#include "sim/report/report_accuracy.h"
 #include "sim/report/report_data.h"
 #include "sim/report/report_parts.h"
 #include "sim/report/verdict.h"
@@ -173,8 +174,9 @@ std::string sweep_report(const std::string& file) {
       if (std::find(notes.begin(), notes.end(), note) == notes.end())
         notes.push_back(std::move(note));
   }
-  const json::object data =
+  json::object data =
       report_data({"points", results.columns, all, base, std::move(baselines)}, fronts);
+  add_weights_chart(results, all, data);
   const Verdict verdict = sweep_verdict(results);
   std::string body = fmt::format(
       "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"verdict\">{}</p>\n",
@@ -200,7 +202,7 @@ std::string sweep_report(const std::string& file) {
   body += html::section(fmt::format("{} points", results.points.size()),
                         notes_below(notes_of(results)) + notes_below(unpriced_notes(results)) +
                             lost_note(results, done, file) + points_table(results, metrics, true));
-  body += trade_section(results) + figures(file);
+  body += accuracy_section(results) + trade_section(results) + figures(file);
   if (result)
     body += html::section(
         "Reproduce",

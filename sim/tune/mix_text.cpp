@@ -131,6 +131,49 @@ std::string mixes_csv(const TuneSettings& settings, const TuneResult& result) {
   return out;
 }
 
+std::string tune_json(const TuneSettings& settings, const TuneResult& result) {
+  namespace json = boost::json;
+  json::array groups, mixes;
+  const auto best = std::find_if(result.mixes.begin(), result.mixes.end(),
+                                 [](const MeasuredMix& m) { return m.is_best; });
+  for (std::size_t g = 0; g < result.groups.size(); ++g) {
+    const TuneGroup& group = result.groups[g];
+    json::array choices = {{{"format", choice_name(settings, kAsItIs)},
+                            {"change", 0},
+                            {"loss", 0},
+                            {"kl", result.as_it_is.kl.value},
+                            {"kl_error", result.as_it_is.kl.error}}};
+    for (std::size_t f = 0; f < settings.formats.size(); ++f) {
+      if (!is_choice_of(settings.formats[f], group)) continue;
+      const Accuracy& a = result.accuracy[g][f];
+      choices.push_back({{"format", settings.formats[f]},
+                         {"change", result.objective[g][f] - result.objective_as_it_is},
+                         {"loss", settings.budget.loss(a) - settings.budget.loss(result.as_it_is)},
+                         {"kl", a.kl.value},
+                         {"kl_error", a.kl.error}});
+    }
+    groups.push_back({{"name", group.name},
+                      {"weights", group.weights},
+                      {"chosen", choice_name(settings, best->mix[g])},
+                      {"choices", std::move(choices)}});
+  }
+  for (const MeasuredMix& m : result.mixes)
+    mixes.push_back({{"name", m.name},
+                     {"objective", m.objective},
+                     {"bits_per_weight", m.bits_per_weight},
+                     {"value", metric_of(settings, m.accuracy)},
+                     {"predicted", m.predicted ? json::value(*m.predicted) : nullptr},
+                     {"kl", m.accuracy.kl.value},
+                     {"kl_error", m.accuracy.kl.error},
+                     {"told", m.is_told},
+                     {"front", m.is_front},
+                     {"best", m.is_best}});
+  const json::object all = {{"budget", settings.budget.text},  {"objective", settings.objective},
+                            {"metric", metric_name(settings)}, {"allowed", result.allowed},
+                            {"groups", std::move(groups)},     {"mixes", std::move(mixes)}};
+  return json::serialize(all) + "\n";
+}
+
 std::string tune_summary(const TuneSettings& settings, const TuneResult& result) {
   std::string out = fmt::format("{:<40} {:>12} {:>8} {:>12} {:>10} {:>9}\n", "mix", "objective",
                                 "bits", metric_name(settings), "predicted", "kl");

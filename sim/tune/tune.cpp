@@ -230,7 +230,7 @@ class Tuner {
   }
 
   void search() {
-    const double allowed = bound_ - loss(result_.as_it_is);
+    const double allowed = result_.allowed = bound_ - loss(result_.as_it_is);
     if (!(allowed >= 0)) return;  // told by finish()
     double aim = allowed;
     for (int i = 0; i < kTries; ++i) {

@@ -79,6 +79,7 @@ struct TuneResult {
   std::vector<TuneGroup> groups;
   Accuracy as_it_is;
   double objective_as_it_is = 0;
+  double allowed = 0;  ///< loss that the budget leaves beside that of the run as it is
   /// [group][choice - 1]: what the run costs and loses with this group alone in that format; as it
   /// is where the format is none of its choices.
   std::vector<std::vector<double>> objective;
@@ -97,6 +98,8 @@ std::string mix_yaml(const TuneSettings& settings, const TuneResult& result, con
 std::string sensitivity_csv(const TuneSettings& settings, const TuneResult& result);
 /// A row per measured mix.
 std::string mixes_csv(const TuneSettings& settings, const TuneResult& result);
+/// All of it, for a page (sim/report).
+std::string tune_json(const TuneSettings& settings, const TuneResult& result);
 /// For the terminal.
 std::string tune_summary(const TuneSettings& settings, const TuneResult& result);
 

@@ -198,7 +198,8 @@ class LanguageTest(EvaluateTest):
             "base": "run.yaml",
             "set": {"evaluation": {"data": "t.npy", "window": 16}},
             "axes": [{"path": "precision.weights", "values": ["fp32", "mxfp4"]}],
-            "metrics": ["accuracy.perplexity", "accuracy.kl", "energy.total_pj"]})
+            "metrics": ["accuracy.perplexity", "accuracy.kl", "energy.total_pj"],
+            "constraints": ["accuracy.kl <= 1e-6"]})
         done = self.sim("sweep", "sweep.yaml", "-o", "sweep", "--pareto",
                         "accuracy.kl,energy.total_pj")
         rows = self.rows("sweep/results.csv")
@@ -206,6 +207,15 @@ class LanguageTest(EvaluateTest):
         self.assertLess(float(rows[0]["accuracy.kl"]), 1e-9)
         self.assertGreater(float(rows[1]["accuracy.kl"]), 1e-4)
         self.assertGreater(float(rows[0]["energy.total_pj"]), float(rows[1]["energy.total_pj"]))
+        self.assertEqual([row["breaks"] for row in rows], ["", "accuracy.kl <= 1e-06"])
+        self.sim("report", "sweep", "-o", "sweep.html")
+        page = (self.folder / "sweep.html").read_text()
+        self.assertIn("Energy against accuracy", page)
+        self.assertIn("Bytes of the weights against accuracy", page)
+        change, error = (float(rows[1][f"accuracy.change.{key}"]) for key in ("nll", "nll_error"))
+        told = (": smaller than its error" if abs(change) < error else
+                ": less than twice its error, not told from none" if abs(change) < 2 * error else "")
+        self.assertIn(f">{change:+.4f} ± {error:.4f}{told}<", page)
 
     def test_another_network_as_reference(self):
         self.write("other.yaml", {"name": "other", "base": "base/llama.yaml",

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import unittest
 
 import numpy as np
@@ -333,6 +334,51 @@ class TuneTest(TuneCase):
             beaten = any(float(f["kl"]) <= float(r["kl"]) and float(f["nll"]) != float(r["nll"])
                          and float(f["energy.total_pj"]) <= float(r["energy.total_pj"]) for f in front)
             self.assertEqual(r in front, not beaten, r["mix"])
+
+    def test_page_of_a_search(self):
+        budget = 0.001
+        rows = self.tune(f"accuracy.kl <= {budget}")
+        self.sim("report", "tuned", "-o", "tuned.html")
+        page = (self.folder / "tuned.html").read_text()
+        data = json.loads(re.search(r'id="data"[^>]*>(.*?)</script>', page, re.S).group(1))
+        self.assertEqual([c["title"] for c in data["charts"]],
+                         ["Accuracy against energy.total_pj", "Accuracy against bits per weight"])
+        for chart, column in zip(data["charts"], ("energy.total_pj", "bits per weight")):
+            self.assertEqual(chart["x"]["values"], [float(r[column]) for r in rows])
+            self.assertEqual(chart["y"]["values"], [float(r["kl"]) for r in rows])
+            self.assertEqual(chart["front"], [i for i, r in enumerate(rows) if r["front"] == "true"])
+        self.assertEqual(data["labels"], [r["mix"] for r in rows])
+        # Why a layer has what it has: what the next cheaper format would save and lose.
+        lost = {(r["group"], r["format"]): float(r["kl"]) for r in self.rows("tuned/sensitivity.csv")}
+        tune = json.loads((self.folder / "tuned/tune.json").read_text())
+        for group in tune["groups"]:
+            self.assertIn(f"<td>{group['name']}</td>", page)
+            for choice in group["choices"][1:]:
+                self.assertEqual(choice["kl"], lost[group["name"], choice["format"]])
+        self.assertIn("% of the budget", page)
+
+    def test_formats_of_activations(self):
+        """Products of activations take part, and in the formats that say something of activations."""
+        both = "{weights: {format: int8, granularity: per_channel}, activations: int8, mac: int8}"
+        self.sim("tune", "run.yaml", "--data", "t.npy", "--formats", self.INT8, both, "--budget",
+                 "accuracy.kl <= 10", "-o", "tuned")
+        rows = self.rows("tuned/sensitivity.csv")
+        products = {r["group"] for r in rows if r["weights"] == "0"}
+        self.assertEqual(products, {"blk.*.qk", "blk.*.pv"})
+        self.assertEqual({r["format"] for r in rows if r["group"] in products}, {both})
+        mixes = self.rows("tuned/mixes.csv")
+        self.assertEqual([r["mix"] for r in mixes[:3]], ["as it is", self.INT8, both])
+        for r in mixes:
+            alone = {"false": "<=", "true": ">"}[r["told"]]
+            gained = float(r["kl"]) - float(mixes[0]["kl"])
+            self.assertTrue(gained > float(r["kl error"]) if alone == ">" else
+                            gained <= float(r["kl error"]))
+        row = next(r for r in rows if r["group"] == "blk.*.qk")
+        self.write("mix.yaml", {"overrides": [
+            {"layers": ["blk.*.qk"], "precision": {"activations": "int8", "mac": "int8"}}]})
+        accuracy, energy = self.measured("--set", "mix=mix.yaml")
+        self.assertAlmostEqual(float(row["kl"]) / accuracy["kl"], 1, 12)
+        self.assertAlmostEqual(float(row["energy.total_pj"]) / energy, 1, 12)
 
     def test_sensitivity_is_that_of_a_layer_alone(self):
         self.tune("accuracy.kl <= 1")

@@ -149,7 +149,7 @@ TEST_CASE("weight quantizers: blocks of GGML by importance") {
     return sum;
   };
   for (const auto& [name, left] : std::vector<std::pair<const char*, double>>{
-           {"q4_0", 0.9}, {"q4_1", 0.85}, {"q5_0", 0.9}, {"q5_1", 0.85}, {"q8_0", 1}}) {
+           {"q4_0", 0.95}, {"q4_1", 0.95}, {"q5_0", 0.95}, {"q5_1", 0.95}, {"q8_0", 1}}) {
     CAPTURE(name);
     TensorFormat format;
     format.format = name;
