@@ -207,7 +207,7 @@ class LanguageTest(EvaluateTest):
         self.assertLess(float(rows[0]["accuracy.kl"]), 1e-9)
         self.assertGreater(float(rows[1]["accuracy.kl"]), 1e-4)
         self.assertGreater(float(rows[0]["energy.total_pj"]), float(rows[1]["energy.total_pj"]))
-        self.assertEqual([row["breaks"] for row in rows], ["", "accuracy.kl <= 1e-06"])
+        self.assertEqual([row["breaks"] for row in rows], ["", "accuracy.kl <= 1e-6"])
         self.sim("report", "sweep", "-o", "sweep.html")
         page = (self.folder / "sweep.html").read_text()
         self.assertIn("Energy against accuracy", page)
