@@ -22,7 +22,9 @@ def read_safetensors(path):
     size = struct.unpack("<Q", data[:8])[0]
     types = {"F32": np.float32, "I64": np.int64}
     tensors = {}
-    for name, entry in json.loads(data[8:8 + size]).items():
+    entries = json.loads(data[8:8 + size])
+    entries.pop("__metadata__", None)
+    for name, entry in entries.items():
         begin, end = entry["data_offsets"]
         raw = data[8 + size + begin:8 + size + end]
         tensors[name] = np.frombuffer(raw, types[entry["dtype"]]).reshape(entry["shape"])
