@@ -85,6 +85,16 @@ const PointsRow& accuracy_chart() {
   return kRow;
 }
 
+const PointsRow& weights_chart() {
+  static const PointsRow kRow = {
+      "accuracy-weights",
+      "Bytes of the weights against accuracy",
+      "How many bits do the weights need?",
+      {"network.memory.weights_bytes", "weights", "B", 1, "less is better"},
+      {"accuracy.kl", "KL from the float network, nats", "", 1, "less is better"}};
+  return kRow;
+}
+
 const PointsRow& roofline_chart() {
   static const PointsRow kRow = {
       "roofline",

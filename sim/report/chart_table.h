@@ -42,6 +42,7 @@ struct PointsRow {
 const PointsRow& pareto_chart();
 /// As pareto_chart(), by what the errors do to a model.
 const PointsRow& accuracy_chart();
+const PointsRow& weights_chart();
 const PointsRow& roofline_chart();
 /// What is drawn as lines along an axis of numbers.
 const std::vector<MeasureRow>& line_charts();

@@ -58,8 +58,6 @@ std::vector<std::string> alike(const std::vector<const PointResult*>& front) {
 
 constexpr const char* kEnergy = "energy.total_pj";
 constexpr const char* kWeights = "network.memory.weights_bytes";
-/// As in the chart of energy: what rounds nothing has a KL of some 1e-12 nats, by fp32.
-constexpr double kNoLoss = 1e-9;
 
 }  // namespace
 
@@ -104,37 +102,6 @@ std::string accuracy_section(const SweepResults& results) {
       notes + html::table({"", "energy", "weights", "perplexity", "KL from float64, nats",
                            "same likeliest prediction, share", "change of the loss, nats"},
                           rows));
-}
-
-void add_weights_chart(const SweepResults& results, const std::vector<const PointResult*>& rows,
-                       json::object& data) {
-  json::array x, y, workloads, front;
-  std::size_t both = 0;
-  const std::vector<const PointResult*> best = pareto_front(results, {kKl, kWeights});
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::optional<double> bytes = metric_of(*rows[i], kWeights),
-                                kl = metric_of(*rows[i], kKl);
-    const bool is_drawn = bytes && kl && *kl >= kNoLoss;
-    x.push_back(is_drawn ? json::value(*bytes) : json::value(nullptr));
-    y.push_back(is_drawn ? json::value(*kl) : json::value(nullptr));
-    workloads.emplace_back(0);
-    both += is_drawn ? 1 : 0;
-    if (std::find(best.begin(), best.end(), rows[i]) != best.end()) front.emplace_back(i);
-  }
-  if (both == 0) return;
-  const auto measure = [](const char* axis, const char* unit, json::array values) {
-    return json::object{
-        {"axis", axis}, {"unit", unit}, {"hint", "less is better"}, {"values", std::move(values)}};
-  };
-  data["charts"].as_array().push_back(
-      {{"id", "accuracy-weights"},
-       {"kind", "points"},
-       {"title", "Bytes of the weights against accuracy"},
-       {"asks", "How many bits do the weights need?"},
-       {"x", measure("weights", "B", std::move(x))},
-       {"y", measure("KL from the float network, nats", "", std::move(y))},
-       {"workloads", std::move(workloads)},
-       {"front", std::move(front)}});
 }
 
 }  // namespace bitjoule

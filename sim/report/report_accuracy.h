@@ -1,9 +1,7 @@
 // The parts of pages that are about accuracy, of results that have it; empty without.
 #pragma once
 
-#include <boost/json.hpp>
 #include <string>
-#include <vector>
 
 #include "sim/sweep/results.h"
 
@@ -13,9 +11,6 @@ namespace bitjoule {
 std::string accuracy_section(const PointResult& run);
 /// Of a sweep: every point's, and which of the front nobody can tell apart.
 std::string accuracy_section(const SweepResults& results);
-/// KL against the bytes of the weights, behind the charts of report_data() of those rows.
-void add_weights_chart(const SweepResults& results, const std::vector<const PointResult*>& rows,
-                       boost::json::object& data);
 
 /// The page about a search of formats (tune.json of `sim tune`).
 std::string tune_report(const std::string& file);

@@ -173,7 +173,7 @@ void add_pareto(const ReportRows& rows, const PointsFront& wanted, const EnergyU
   const std::vector<const PointResult*>& front = wanted.points;
   const std::vector<char> is_in = rows_in(rows, unit);
   json::object x = measure(rows, chart.x, unit, is_in), y = measure(rows, chart.y, unit, is_in);
-  if (chart.y.metric == accuracy_chart().y.metric)
+  if (chart.y.metric == std::string(accuracy_chart().y.metric))
     for (json::value& loss : y["values"].as_array())
       if (loss.is_number() && loss.to_number<double>() < kNoLoss) loss = nullptr;
   json::array places, workloads;  // a front each

@@ -166,7 +166,7 @@ std::string sweep_report(const std::string& file) {
   for (const PointResult* point : all) baselines.push_back(baseline_of(results, *point));
   std::vector<PointsFront> fronts;
   std::vector<std::string> notes;
-  for (const PointsRow* chart : {&pareto_chart(), &accuracy_chart()}) {
+  for (const PointsRow* chart : {&pareto_chart(), &accuracy_chart(), &weights_chart()}) {
     const std::vector<std::string> trade = {chart->x.metric, chart->y.metric};
     fronts.push_back({chart, pareto_front(results, trade)});
     if (fronts.back().points.empty()) continue;  // and so is the chart
@@ -174,9 +174,8 @@ std::string sweep_report(const std::string& file) {
       if (std::find(notes.begin(), notes.end(), note) == notes.end())
         notes.push_back(std::move(note));
   }
-  json::object data =
+  const json::object data =
       report_data({"points", results.columns, all, base, std::move(baselines)}, fronts);
-  add_weights_chart(results, all, data);
   const Verdict verdict = sweep_verdict(results);
   std::string body = fmt::format(
       "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"verdict\">{}</p>\n",

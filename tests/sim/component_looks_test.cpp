@@ -77,7 +77,8 @@ std::string charts_text() {
         row.total);
   }
   text += "}\nPOINTS = {\n";
-  for (const PointsRow* row : {&pareto_chart(), &accuracy_chart(), &roofline_chart()})
+  for (const PointsRow* row :
+       {&pareto_chart(), &accuracy_chart(), &weights_chart(), &roofline_chart()})
     text += fmt::format(
         "    \"{}\": Points(\n        \"{}\",\n        \"{}\",\n        Measure{},\n        "
         "Measure{},\n    ),\n",

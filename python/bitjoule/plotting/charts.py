@@ -73,6 +73,12 @@ POINTS = {
         Measure("energy.total_pj", "energy", "J", 1e-12, "less is better"),
         Measure("accuracy.kl", "KL from the float network, nats", "", 1, "less is better"),
     ),
+    "accuracy-weights": Points(
+        "Bytes of the weights against accuracy",
+        "How many bits do the weights need?",
+        Measure("network.memory.weights_bytes", "weights", "B", 1, "less is better"),
+        Measure("accuracy.kl", "KL from the float network, nats", "", 1, "less is better"),
+    ),
     "roofline": Points(
         "Roofline",
         "Is it the array or the memory that limits?",
