@@ -204,7 +204,7 @@ TEST_CASE("vector program: chunks fill half a buffer, every element is moved onc
 
 TEST_CASE("vector program: what does not fit is refused with its size") {
   const MappingProblem p = problem_of(small_machine(), "fp32");
-  CHECK_THROWS_WITH_AS(make_vector_program(p, rows_of(VectorKind::kSoftmax, 1, 300)),
+  CHECK_THROWS_WITH_AS(make_vector_program(p, rows_of(VectorKind::kRmsNorm, 1, 300)),
                        doctest::Contains("a row of 300 results"), Error);
   CHECK_THROWS_WITH_AS(make_vector_program(p, rows_of(VectorKind::kLayerNorm, 1, 300)),
                        doctest::Contains("parameters of 2400 B exceed 2048 B"), Error);

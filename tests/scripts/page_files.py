@@ -50,6 +50,9 @@ def make_networks(place, random):
     x = random.normal(size=(1, 4, 16)).astype(np.float32)
     np.save(place / "x.npy", x)
     (place / "input_0.pb").write_bytes(numpy_helper.from_array(x, "x").SerializeToString())
+    (place / "run.yaml").write_text(
+        "name: page\naccelerator: edge-32x32-x64.yaml\nfidelity: estimate\nphase: decode\n"
+        "network: stories15m.yaml\n" + FLOATS, "utf-8")
     (place / "fp32.yaml").write_text(
         "name: page\naccelerator: edge-32x32.yaml\nlayer: {gemm: {m: 1, n: 1, k: 1}}\n" + FLOATS,
         "utf-8")

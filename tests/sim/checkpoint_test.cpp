@@ -357,7 +357,7 @@ TEST_CASE("checkpoints: compressed-tensors, packed along the inputs, zero-points
   });
 }
 
-TEST_CASE("checkpoints: FP8 with scales of tensor, outputs and blocks; int8") {
+TEST_CASE("checkpoints: FP8 with scales of tensor, outputs and blocks, and int8") {
   const auto q = random_codes<std::uint8_t>(200 * 300, 6);  // positive, no NaN
   const auto value = [&](std::size_t n, std::size_t i) {
     return decode_float(kFp8E4m3, q[n * 300 + i]);

@@ -253,7 +253,8 @@ TEST_CASE("config errors: buffers, energy tables and DRAM that contradict themse
         "--set energy.unpriced: [0].primitive: missing\n"
         "--set energy.unpriced: [0].reason: missing");
   CHECK(files.error({"precision.weights={format: int8, scale: fp8}"}) ==
-        "--set precision.weights: scale: expected one of fp32, fp16, bf16, e8m0, fp32_inverse, got \"fp8\"");
+        "--set precision.weights: scale: expected one of fp32, fp16, bf16, e8m0, fp32_inverse, got "
+        "\"fp8\"");
 }
 
 TEST_CASE("config errors: formats and layers that the machine cannot take") {
