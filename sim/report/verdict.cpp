@@ -97,12 +97,20 @@ bool is_compared(const SweepResults& results, std::size_t column) {
                      [&](const auto& row) { return row.first == results.columns[column]; });
 }
 
+/// A label as a sentence has it: a number says of what, "array rows 32".
+std::string label_of(const SweepResults& results, const PointResult& point, std::size_t column) {
+  const std::string label = short_label(point.labels[column]);
+  return number_of(point.labels[column])
+             ? fmt::format("{} {}", column_title(results.columns[column]), label)
+             : label;
+}
+
 /// The labels of the columns that are (not) those of the baseline.
 std::string labels_of(const SweepResults& results, const PointResult& point, bool compared) {
   std::string text;
   for (std::size_t c = 0; c < results.columns.size(); ++c)
     if (is_compared(results, c) == compared)
-      text += (text.empty() ? "" : ", ") + short_label(point.labels[c]);
+      text += (text.empty() ? "" : ", ") + label_of(results, point, c);
   return text;
 }
 
@@ -197,7 +205,11 @@ std::string less_text(const Duel& duel, const char* metric, const char* name) {
 }
 
 std::string name_of(const SweepResults& results, const Duel& duel, const PointResult& point) {
-  return duel.is_baseline ? labels_of(results, point, true) : point_label(point);
+  if (duel.is_baseline) return labels_of(results, point, true);
+  std::string text;
+  for (std::size_t c = 0; c < results.columns.size(); ++c)
+    text += (text.empty() ? "" : ", ") + label_of(results, point, c);
+  return text;
 }
 
 /// " Next: B, 1.05 times more energy (SQNR of the output 37.1 dB).": the second of those that the

@@ -35,7 +35,8 @@ struct SweepOptions {
 /// Why points failed that may succeed when run again, and are therefore not in the store, by hash.
 using PassingFailures = std::map<std::string, std::string>;
 
-/// Metrics of points that ran just now and are in the store, by hash: as flatten() of what is there.
+/// Metrics of points that ran just now and are in the store, by hash: as flatten() of what is
+/// there.
 using NewMetrics = std::unordered_map<std::string, boost::json::object>;
 
 /// Computes what is missing, one process per point. Failures that follow from a point itself are

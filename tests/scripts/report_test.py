@@ -328,7 +328,7 @@ class ReportTest(unittest.TestCase):
             # What has more error than signal is no answer.
             of = [w for w in ("int8", "int4", "int2") if sqnr[w, n] >= 0]
             best = min(of, key=lambda w: energy[w, n])
-            (line,) = re.findall(rf"^{n}: .*$", shown, re.M)
+            (line,) = re.findall(rf"^gemm n {n}: .*$", shown, re.M)
             ratio = energy["int8", n] / energy[best, n]
             self.assertIn(f"{best} takes {ratio:.2f} times less energy", line)
             self.assertRegex(line, r"than int8; SQNR of the output [\d.]+ dB against [\d.]+ dB\.")

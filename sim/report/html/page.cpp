@@ -124,10 +124,10 @@ std::string details(const std::string& summary, const std::string& body) {
 }
 
 std::string chart(const std::string& id, const std::string& title, const std::string& asks) {
-  return section(title,
-                 fmt::format("<p class=\"note\">{}</p>\n<figure class=\"chart\" id=\"chart-{}\" "
-                             "data-chart=\"{}\"></figure>\n",
-                             escape(asks), id, id));
+  return fmt::format(
+      "<section class=\"drawn\"><h2>{}</h2>\n<p class=\"note\">{}</p>\n<figure class=\"chart\" "
+      "id=\"chart-{}\" data-chart=\"{}\"></figure>\n</section>\n",
+      escape(title), escape(asks), id, id);
 }
 
 std::string page(const std::string& title, const std::string& body,

@@ -95,6 +95,7 @@ function drawStack(chart, figure, width) {
     if (data.what === 'layers') rows.sort((a, b) => a - b);
     figure.append(note(`The ${data.what === 'layers' ? 'largest' : 'first'} ${kMostBars} of ${all} ${data.what}, in their order.`));
   }
+  figure.closest('section').classList.toggle('tall', rows.length > 25); // on paper on a page of its own
   const labels = shortLabels(rows);
   const parts = chart.parts.filter((part) => rows.some((i) => part.values[i] > 0));
   figure.append(legend(parts.map((part) => [part.colour, part.title])));
@@ -116,7 +117,7 @@ function drawStack(chart, figure, width) {
         ...above ? [Plot.text(rows, {x: () => 0, y: (i) => i, text: (i) => cut(labels.get(i)), textAnchor: 'start', dy: -9})] : [],
         Plot.barX(pieces, {x: 'size', y: 'i', fill: (d) => d.part.colour, stroke: 'currentColor', strokeOpacity: 0.4, strokeWidth: 0.5, insetTop: above ? 16 : 2, insetBottom: 2,
           title: (d) => `${labels.get(d.i)}\n${d.part.title}: ${chart.shares ? '' : si(d.part.values[d.i], chart.unit) + ', '}${percent(d.part.values[d.i] / sizes[d.i])}\nall: ${chart.texts[d.i]}${ratio(d.i) ? `\nagainst the baseline: ${ratio(d.i)}` : ''}`, tip: true}),
-        Plot.tickX(compared, {x: against, y: (i) => i, stroke: 'currentColor', strokeDasharray: '3 3', insetTop: -2, insetBottom: -2}),
+        Plot.tickX(compared, {x: against, y: (i) => i, stroke: 'currentColor', strokeDasharray: '3 3', insetTop: above ? 16 : -2, insetBottom: above ? 0 : -2}),
         Plot.text(rows, {x: (i) => chart.shares ? 1 : sizes[i], y: (i) => i, text: (i) => chart.texts[i], textAnchor: 'start', dx: 5, dy: above ? 7 : 0}),
       ]});
     figure.append(tie(svg, 'g[aria-label=bar] rect', (d) => pieces[d]?.i));
