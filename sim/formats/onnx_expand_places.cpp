@@ -193,13 +193,15 @@ std::string tuple_places(OnnxWriter& w, const Shape& x, const Shape& indices, st
     const auto at = static_cast<std::int64_t>(i);
     const std::string part = fmt::format("axis{}", i);
     std::string index = w.add("Slice",
-                              {w.node.input(1), w.sized(part + "_from", {at}),
-                               w.sized(part + "_to", {at + 1}), w.sized(part + "_axis", {last})},
+                              {w.node.input(1), w.sized(fmt::format("{}_from", part), {at}),
+                               w.sized(fmt::format("{}_to", part), {at + 1}),
+                               w.sized(fmt::format("{}_axis", part), {last})},
                               part);
     index = settled(w, index, x[batch + i], type, part);
     const auto stride = static_cast<double>(product(x, batch + i + 1, batch + length));
-    index = w.add("Mul", {index, w.scalar(part + "_stride", stride, type)}, part + "_strided");
-    sum = sum.empty() ? index : w.add("Add", {sum, index}, part + "_sum");
+    index = w.add("Mul", {index, w.scalar(fmt::format("{}_stride", part), stride, type)},
+                  fmt::format("{}_strided", part));
+    sum = sum.empty() ? index : w.add("Add", {sum, index}, fmt::format("{}_sum", part));
   }
   if (batch == 0) return sum;
   const std::int64_t rows = product(x, batch, batch + length);

@@ -20,7 +20,7 @@ void volume_convolution(OnnxWriter& w) {
   Names planes;
   for (std::int64_t i = 0; i < k[2]; ++i) {
     const std::string part = fmt::format("plane{}", i);
-    const std::string cut = w.add("Slice", {w.node.input(1)}, part + ".slice");
+    const std::string cut = w.add("Slice", {w.node.input(1)}, fmt::format("{}.slice", part));
     w.with("starts", Shape{i}).with("ends", Shape{i + 1}).with("axes", Shape{2});
     planes.push_back(w.add("Squeeze", {cut}, part));
     w.with("axes", Shape{2});
@@ -44,20 +44,22 @@ void volume_convolution(OnnxWriter& w) {
   for (std::int64_t i = 0; i < k[2]; ++i) {
     const std::string part = fmt::format("depth{}", i);
     const std::int64_t first = i * deep.dilation, reach = (deep.out - 1) * deep.stride + 1;
-    std::string images =
-        w.add("Slice",
-              {volume, w.sized(part + "_from", {first}), w.sized(part + "_to", {first + reach}),
-               w.sized(part + "_axis", {1}), w.sized(part + "_step", {deep.stride})},
-              part);
-    images = w.reshaped(images, {x[0] * deep.out, x[1], x[3], x[4]}, part + ".images");
+    std::string images = w.add("Slice",
+                               {volume, w.sized(fmt::format("{}_from", part), {first}),
+                                w.sized(fmt::format("{}_to", part), {first + reach}),
+                                w.sized(fmt::format("{}_axis", part), {1}),
+                                w.sized(fmt::format("{}_step", part), {deep.stride})},
+                               part);
+    images =
+        w.reshaped(images, {x[0] * deep.out, x[1], x[3], x[4]}, fmt::format("{}.images", part));
     Names inputs = {images, planes[static_cast<std::size_t>(i)]};
     if (i == 0 && w.has(2)) inputs.push_back(w.node.input(2));
-    const std::string y = w.add("Conv", inputs, part + ".conv");
+    const std::string y = w.add("Conv", inputs, fmt::format("{}.conv", part));
     w.with("group", w.node.integer("group", 1))
         .with("strides", Shape{down.stride, across.stride})
         .with("dilations", Shape{down.dilation, across.dilation})
         .with("pads", Shape{down.before, across.before, down.after, across.after});
-    sum = sum.empty() ? y : w.add("Add", {sum, y}, part + ".sum");
+    sum = sum.empty() ? y : w.add("Add", {sum, y}, fmt::format("{}.sum", part));
   }
   const std::string apart = w.reshaped(sum, {x[0], deep.out, k[0], down.out, across.out}, "planes");
   w.add("Transpose", {apart});
