@@ -235,7 +235,8 @@ void Checkpoint::add_modules() {
     module.module = name;
     module.parts[part] = &tensor;
   }
-  for (auto& [name, module] : modules) {
+  for (auto& entry : modules) {
+    ModuleTensors& module = entry.second;
     const auto& schemes = checkpoint_schemes();
     const auto scheme =
         std::find_if(schemes.begin(), schemes.end(), [&](const CheckpointScheme& s) {

@@ -102,7 +102,7 @@ float float_at(const StoredTensor& tensor, std::int64_t index) {
 }
 
 std::string scale_format(const ModuleTensors& module, const StoredTensor& scales) {
-  const std::string type = scales.type->format;
+  std::string type = scales.type->format;
   if (type != "fp32" && type != "fp16" && type != "bf16")
     module.refuse(
         fmt::format("expected scales of fp32, fp16 or bf16, \"{}\" is {}", scales.name, type));
