@@ -235,8 +235,9 @@ void Checkpoint::add_modules() {
     module.module = name;
     module.parts[part] = &tensor;
   }
-  for (auto& entry : modules) {
-    ModuleTensors& module = entry.second;
+  for (auto& row : modules) {
+    const std::string& name = row.first;
+    ModuleTensors& module = row.second;
     const auto& schemes = checkpoint_schemes();
     const auto scheme =
         std::find_if(schemes.begin(), schemes.end(), [&](const CheckpointScheme& s) {

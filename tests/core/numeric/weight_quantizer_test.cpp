@@ -148,16 +148,16 @@ TEST_CASE("weight quantizers: blocks of GGML by importance") {
     }
     return sum;
   };
-  for (const auto& [name, left] : std::vector<std::pair<const char*, double>>{
+  for (const auto& row : std::vector<std::pair<std::string, double>>{
            {"q4_0", 0.95}, {"q4_1", 0.95}, {"q5_0", 0.95}, {"q5_1", 0.95}, {"q8_0", 1}}) {
-    CAPTURE(name);
+    CAPTURE(row.first);
     TensorFormat format;
-    format.format = name;
+    format.format = row.first;
     const QuantizedTensor nearest =
         quantize_weights(format, WeightQuantizer::kNearest, w.data(), kRows, kColumns);
     const QuantizedTensor chosen =
         quantize_weights(format, WeightQuantizer::kImportance, w.data(), kRows, kColumns, &moments);
-    CHECK(weighted(chosen) <= left * weighted(nearest));
+    CHECK(weighted(chosen) <= row.second * weighted(nearest));
     CHECK(chosen.bytes().size() == nearest.bytes().size());
   }
   // By hand: where all inputs but one are nothing, that weight is met as well as fp16 can: 0.7 is
