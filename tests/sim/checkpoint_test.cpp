@@ -458,7 +458,7 @@ TEST_CASE("checkpoints: bitsandbytes, nested and not, the first code in the high
       const std::string state = fmt::format(
           R"({{"quant_type":"{}","blocksize":64,"dtype":"bfloat16","shape":[16,64]{}}})", type,
           nested ? R"(,"nested_blocksize":256,"nested_dtype":"float32","nested_offset":0.25)" : "");
-      d.add(w + ".quant_state.bitsandbytes__" + type, "uint8",
+      d.add(fmt::format("{}.quant_state.bitsandbytes__{}", w, type), "uint8",
             {static_cast<std::int64_t>(state.size())},
             std::vector<std::uint8_t>(state.begin(), state.end()));
       if (nested) {
