@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <limits>
 #include <set>
 
 #include "core/error.h"
@@ -233,6 +234,10 @@ void Checkpoint::add_modules() {
     }
     ModuleTensors& module = modules[name];
     module.module = name;
+    // So that no product of two extents is too large.
+    for (const std::int64_t extent : tensor.shape)
+      if (extent > std::numeric_limits<std::int32_t>::max())
+        module.refuse(fmt::format("\"{}\": an extent of {}", tensor.name, extent));
     module.parts[part] = &tensor;
   }
   for (auto& row : modules) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <limits>
 
 #include "core/error.h"
 #include "core/numeric/nf4.h"
@@ -49,7 +50,8 @@ State read_state(const Module& m) {
   const json::value* shape = state.text.if_contains("shape");
   const json::value* block = state.text.if_contains("blocksize");
   const auto positive = [](const json::value& v) {
-    return v.is_int64() && v.get_int64() > 0 && v.get_int64() < (std::int64_t{1} << 32);
+    return v.is_int64() && v.get_int64() > 0 &&
+           v.get_int64() <= std::numeric_limits<std::int32_t>::max();
   };
   if (shape == nullptr || !shape->is_array() || shape->get_array().size() != 2 ||
       !positive(shape->get_array()[0]) || !positive(shape->get_array()[1]) || block == nullptr ||
