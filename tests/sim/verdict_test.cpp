@@ -86,7 +86,8 @@ TEST_CASE("verdict: several cases have a sentence each, many are counted") {
 TEST_CASE("verdict: without a baseline the least stands against the most") {
   const SweepResults results = sweep({"rows"}, {point({"8"}, 6e9, 1e-3), point({"16"}, 2e9, 1e-3)});
   CHECK(sweep_verdict(results).headline.rfind(
-            "rows 16 takes 3.00 times less energy than rows 8 and as much time as it; the error", 0) == 0);
+            "rows 16 takes 3.00 times less energy than rows 8 and as much time as it; the error",
+            0) == 0);
 }
 
 TEST_CASE("verdict: energies of two units are not compared, and nothing is no answer") {
