@@ -58,17 +58,18 @@ const legend = (entries) => el('div', {class: 'legend'}, ...entries.map(([colour
 const note = (text) => el('p', {class: 'note'}, text);
 
 // Marks of a drawn chart know their row; `rowOf` takes what Plot binds to an element. `stops`: they
-// can be reached by Tab, with the text that a pointer gets.
+// can be reached by Tab, with the text that a pointer gets, but for those without one.
 function tie(svg, selector, rowOf, stops) {
   svg.setAttribute('role', stops ? 'group' : 'img'); // an image's parts are nobody's stops
   for (const mark of svg.querySelectorAll(selector)) {
     const row = rowOf(mark.__data__);
     if (row === undefined) continue;
     mark.dataset.i = row;
-    if (!stops) continue;
+    const told = stops?.(row);
+    if (!told) continue;
     mark.setAttribute('tabindex', 0);
     mark.setAttribute('role', 'img');
-    mark.setAttribute('aria-label', stops(row));
+    mark.setAttribute('aria-label', told);
   }
   return svg;
 }
@@ -171,7 +172,7 @@ function drawPoints(chart, figure, width) {
         Plot.tip(rows, Plot.pointer({x, y, title: text})),
       ]});
     addNames(svg, {all: rows, named: front}, x, y, (i) => labels.get(i), width);
-    figure.append(tie(svg, 'g[aria-label=dot]:not(.ring) circle', (d) => rows[d], text));
+    figure.append(tie(svg, 'g[aria-label=dot]:not(.ring) circle', (d) => rows[d], (i) => rows.length <= kMostBars || (front.length <= kMostBars && onFront.has(i)) ? text(i) : undefined));
   }
   const ringed = rows.some((i) => baselineOf(i) === i) ? ` Ringed: the baseline, ${data.baseline}.` : '';
   figure.append(note(`Filled: the Pareto front, which no point beats in both.${ringed}`),
@@ -202,7 +203,7 @@ function drawRoofline(chart, figure, width) {
         Plot.tip(rows, Plot.pointer({x, y, title: (i) => [labels.get(i), ...lines(i)].join('\n')})),
       ]});
     if (rows.length < 25 && width > 500) addNames(svg, {all: rows, named: rows}, x, y, (i) => labels.get(i), width);
-    figure.append(legend([['#D55E00', 'below the memory’s roof'], ['#E69F00', 'below the array’s roof']]), tie(svg, 'g[aria-label=dot] circle', (d) => rows[d], text));
+    figure.append(legend([['#D55E00', 'below the memory’s roof'], ['#E69F00', 'below the array’s roof']]), tie(svg, 'g[aria-label=dot] circle', (d) => rows[d], (i) => rows.length <= kMostBars ? text(i) : undefined));
   }
   figure.append(numbers(['', 'intensity', 'achieved', 'at most', 'share'], rows.map((i) => [labels.get(i), si(x(i), 'MAC/B'), si(y(i), 'MAC/s'), si(roof(i), 'MAC/s'), percent(y(i) / roof(i))])));
 }
@@ -317,6 +318,9 @@ const rowAt = (target) => target instanceof Element ? target.closest('[data-i]')
 for (const event of ['pointerover', 'focusin']) document.addEventListener(event, (e) => mark(rowAt(e.target)));
 
 document.querySelectorAll('table').forEach(sortable);
+// Nobody goes through hundreds of stops: of many rows the filter finds the few.
+for (const table of document.querySelectorAll('table.linked'))
+  if (table.tBodies[0].rows.length > kMostBars) for (const row of table.tBodies[0].rows) row.removeAttribute('tabindex');
 choices();
 drawAll();
 let drawnAt = document.body.clientWidth;
