@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
-#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -15,6 +13,7 @@
 #include "run/network_layers.h"
 #include "run/network_memory.h"
 #include "sim/config/files.h"
+#include "support/docs_table.h"
 #include "support/gguf_builder.h"
 #include "support/import_text.h"
 #include "support/shell.h"
@@ -373,16 +372,7 @@ TEST_CASE(
                     with_commas(at_8192.attention), with_commas(at_8192.cache));
   }
   CHECK(supported == 34);
-  const std::string file = source_dir() + "/docs/networks.md";
-  std::string docs = text_of(file);
-  const std::size_t at = docs.find(kBegin);
-  REQUIRE(at != std::string::npos);
-  const std::size_t from = at + std::string(kBegin).size(), to = docs.find("<!-- end -->", from);
-  REQUIRE(to != std::string::npos);
-  if (std::getenv("BITJOULE_UPDATE_DOCS") != nullptr)
-    std::ofstream(file) << docs.replace(from, to - from, table);
-  else
-    CHECK(docs.substr(from, to - from) == table);
+  check_docs_table("networks.md", kBegin, table);
 }
 
 TEST_CASE("import: kin of BERT have the parameters that their layers add up to") {

@@ -2,12 +2,11 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <set>
 
 #include "sim/import/hf_families.h"
 #include "sim/import/models.h"
+#include "support/docs_table.h"
 #include "support/paths.h"
 #include "support/shell.h"
 
@@ -32,16 +31,7 @@ TEST_CASE(
     CHECK_MESSAGE(listed.find(f.name + " ") != std::string::npos, f.name);
   }
   CHECK(names.size() == hf_families().size());
-  const std::string file = source_dir() + "/docs/networks.md";
-  std::string docs = text_of(file);
-  const std::size_t at = docs.find(kBegin);
-  REQUIRE(at != std::string::npos);
-  const std::size_t from = at + std::string(kBegin).size(), to = docs.find("<!-- end -->", from);
-  REQUIRE(to != std::string::npos);
-  if (std::getenv("BITJOULE_UPDATE_DOCS") != nullptr)
-    std::ofstream(file) << docs.replace(from, to - from, table);
-  else
-    CHECK(docs.substr(from, to - from) == table);
+  check_docs_table("networks.md", kBegin, table);
 }
 
 }  // namespace bitjoule::test::models_list_test
