@@ -42,7 +42,8 @@ first_of() {
   return 1
 }
 
-apt_knows() { apt-cache show "$1" >/dev/null 2>&1; }
+# A name that others only mention is shown as nothing, and no error.
+apt_knows() { [[ -n $(apt-cache show "$1" 2>/dev/null) ]]; }
 
 missing=()
 for group in "$@"; do
