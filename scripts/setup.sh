@@ -2,7 +2,8 @@
 # Installs the packages that are missing; does nothing, and needs no network, when none is. The names
 # are Debian 12's; where Debian 13 or Ubuntu 24.04 has another, it stands behind a bar, and the first
 # that is installed, or else that apt knows, is taken; "command:x" is installed where x can be called,
-# whoever brought it. The linters are of one version everywhere.
+# whoever brought it. The linters are of one version everywhere. Debian 13's CMake files of Boost.MPI
+# ask for Boost.Graph, which its package does not bring.
 # Usage: scripts/setup.sh [GROUP...]     default: build test browser plot python
 set -euo pipefail
 
@@ -19,7 +20,8 @@ declare -A groups=(
             python3-setuptools python3-wheel python3-venv jupyter-nbconvert python3-ipykernel mypy"
   [plot]="python3 python3-matplotlib"
   [ci]="clang-format-14 clang-tidy-14"
-  [mpi]="libboost-mpi1.81-dev|libboost-mpi1.88-dev|libboost-mpi1.83-dev|libboost-mpi-dev openmpi-bin libopenmpi-dev"
+  [mpi]="libboost-graph1.88-dev|libboost1.81-dev|libboost1.83-dev
+         libboost-mpi1.81-dev|libboost-mpi1.88-dev|libboost-mpi1.83-dev|libboost-mpi-dev openmpi-bin libopenmpi-dev"
   [bench]="libbenchmark-dev"
   [coverage]="gcovr"
 )

@@ -455,7 +455,7 @@ Imported import_hugging_face(const Blob& blob, const ImportOptions& options) {
   const std::string& file = blob.name();
   if (blob.size() > kMaxBytes)
     throw input_error(fmt::format("{}: {} bytes are too many", file, blob.size()));
-  json::error_code error;
+  boost::system::error_code error;
   const json::value parsed =
       json::parse({reinterpret_cast<const char*>(blob.data()), blob.size()}, error);
   if (error || !parsed.is_object())
