@@ -8,6 +8,9 @@ find_package(CLI11 REQUIRED)
 if(BITJOULE_ONNX)
   find_package(Protobuf REQUIRED) # what ONNX models are stored in
   find_package(ONNX REQUIRED)     # the classes of their messages
+  if(NOT TARGET onnx_proto)       # as ONNX 1.17 and later name it
+    add_library(onnx_proto ALIAS ONNX::onnx_proto)
+  endif()
 endif()
 if(BITJOULE_TFLITE)
   # Headers alone: the verifier of what TensorFlow Lite models are stored in.

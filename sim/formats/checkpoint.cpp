@@ -26,7 +26,7 @@ json::object read_config(const std::string& path) {
   const Blob blob = map_file(path);
   if (blob.size() > kMaxConfigBytes)
     throw input_error(fmt::format("{}: {} bytes are too many", path, blob.size()));
-  json::error_code error;
+  boost::system::error_code error;
   const json::value parsed =
       json::parse({reinterpret_cast<const char*>(blob.data()), blob.size()}, error);
   if (error || !parsed.is_object())

@@ -40,7 +40,7 @@ struct State {
 
 State read_state(const Module& m) {
   const StoredTensor& stored = *state_of(m);
-  json::error_code error;
+  boost::system::error_code error;
   const json::value parsed =
       json::parse({reinterpret_cast<const char*>(stored.data), stored.bytes}, error);
   if (error || !parsed.is_object())

@@ -31,7 +31,7 @@ std::map<std::string, std::string> read_index(const std::string& path) {
   const Blob blob = map_file(path);
   if (blob.size() > kMaxIndexBytes)
     throw input_error(fmt::format("{}: {} bytes are too many", path, blob.size()));
-  json::error_code error;
+  boost::system::error_code error;
   const json::value parsed =
       json::parse({reinterpret_cast<const char*>(blob.data()), blob.size()}, error);
   const json::object* root = error ? nullptr : parsed.if_object();

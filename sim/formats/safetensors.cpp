@@ -62,7 +62,7 @@ StoredTensor parse_entry(const Blob& blob, const json::key_value_pair& entry,
 std::vector<StoredTensor> parse_safetensors(const Blob& blob) {
   ByteCursor cursor(blob);
   const std::string text = cursor.read_string("the header", kMaxSafetensorsHeader);
-  json::error_code error;
+  boost::system::error_code error;
   const json::value header = json::parse(text, error);
   if (error || !header.is_object())
     throw input_error(fmt::format("{}: header: {}", blob.name(),

@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint8_t* split = std::find(data, data + size, std::uint8_t{0});
   if (split == data + size) return 0;
   const auto length = static_cast<std::size_t>(split - data);
-  boost::json::error_code error;
+  boost::system::error_code error;
   const boost::json::value config = boost::json::parse(fuzz::text_of(data, length), error);
   if (error || !config.is_object()) return 0;
   return fuzz::accept_or_refuse([&] {
