@@ -3,8 +3,9 @@
 
 namespace bitjoule {
 
-/// The forms in which a kernel is written; all of them give the same bits.
-enum class Simd { kPortable, kAvx2 };
+/// The forms in which a kernel is written; all of them give the same bits. Few have the third: most
+/// have nothing to gain from it.
+enum class Simd { kPortable, kAvx2, kAvx512 };
 
 inline Simd best_simd() {
 #if defined(__x86_64__)
@@ -12,6 +13,15 @@ inline Simd best_simd() {
   if (has_avx2) return Simd::kAvx2;
 #endif
   return Simd::kPortable;
+}
+
+/// For kernels that have all forms.
+inline Simd widest_simd() {
+#if defined(__x86_64__)
+  static const bool has_avx512 = __builtin_cpu_supports("avx512f") != 0;
+  if (has_avx512) return Simd::kAvx512;
+#endif
+  return best_simd();
 }
 
 }  // namespace bitjoule

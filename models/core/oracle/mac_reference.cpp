@@ -11,8 +11,9 @@
 namespace bitjoule {
 namespace {
 
-/// Inputs that stay in the second-level cache while all weights pass by, in elements.
-constexpr std::int64_t kInputsAtOnce = 1 << 17;
+/// Inputs that stay in the second and third level of caches while all weights pass by, in elements:
+/// the more, the less often weights are arranged.
+constexpr std::int64_t kInputsAtOnce = 1 << 18;
 
 /// y[n] = sum over k of x[k] * w[n][k], four rows of w at once as they lie in memory: for one row
 /// of x, arranging the weights would cost more than it saves.

@@ -6,69 +6,105 @@
 namespace bitjoule {
 namespace {
 
-/// The body of every form, with vectors of `Bytes`. Two of them at a time times four rows, with
-/// what they are multiplied by, fit sixteen registers.
+/// The body of every form, with vectors of `Bytes`: one or two of them at a time times some rows.
+/// What belongs to a part begins `sums_stride` after the part before.
 template <class T, int Rows, std::int64_t Bytes>
 inline __attribute__((always_inline)) void panel_block(const T* x, std::int64_t stride,
                                                        const T* panel,
                                                        const std::vector<std::int64_t>& ends,
-                                                       T* sums) {
+                                                       T* sums, std::int64_t sums_stride) {
   typedef T Vector __attribute__((vector_size(Bytes)));
   constexpr std::int64_t kElements = Bytes / sizeof(T);
   constexpr std::int64_t kTogether = kSumLanes / kElements < 2 ? 1 : 2;
   std::int64_t begin = 0;
   for (const std::int64_t end : ends) {
     for (std::int64_t lane = 0; lane < kSumLanes; lane += kTogether * kElements) {
-      Vector chains[kTogether][Rows] = {};
+      Vector chains[Rows][kTogether] = {};
       for (std::int64_t i = begin; i < end; ++i) {
+        Vector factors[kTogether];
 #pragma GCC unroll 2
-        for (int v = 0; v < kTogether; ++v) {
-          Vector factor;
-          std::memcpy(&factor, panel + i * kSumLanes + lane + v * kElements, Bytes);
-#pragma GCC unroll 4
-          for (int r = 0; r < Rows; ++r) chains[v][r] += factor * x[r * stride + i];
-        }
-      }
-#pragma GCC unroll 2
-      for (int v = 0; v < kTogether; ++v)
-#pragma GCC unroll 4
+        for (int v = 0; v < kTogether; ++v)
+          std::memcpy(&factors[v], panel + i * kSumLanes + lane + v * kElements, Bytes);
+#pragma GCC unroll 12
         for (int r = 0; r < Rows; ++r)
-          std::memcpy(sums + r * kSumLanes + lane + v * kElements, &chains[v][r], Bytes);
+#pragma GCC unroll 2
+          for (int v = 0; v < kTogether; ++v) chains[r][v] += factors[v] * x[r * stride + i];
+      }
+#pragma GCC unroll 12
+      for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < kTogether; ++v)
+          std::memcpy(sums + r * kSumLanes + lane + v * kElements, &chains[r][v], Bytes);
     }
     begin = end;
-    sums += Rows * kSumLanes;
+    sums += sums_stride;
   }
 }
 
+template <class T>
+using Form = void (*)(const T*, std::int64_t, const T*, const std::vector<std::int64_t>&, T*,
+                      std::int64_t);
+
 template <class T, int Rows>
 void panel_portable(const T* x, std::int64_t stride, const T* panel,
-                    const std::vector<std::int64_t>& ends, T* sums) {
-  panel_block<T, Rows, 16>(x, stride, panel, ends, sums);
+                    const std::vector<std::int64_t>& ends, T* sums, std::int64_t sums_stride) {
+  panel_block<T, Rows, 16>(x, stride, panel, ends, sums, sums_stride);
 }
 
 #if defined(__x86_64__)
 template <class T, int Rows>
 __attribute__((target("avx2"))) void panel_avx2(const T* x, std::int64_t stride, const T* panel,
-                                                const std::vector<std::int64_t>& ends, T* sums) {
-  panel_block<T, Rows, 32>(x, stride, panel, ends, sums);
+                                                const std::vector<std::int64_t>& ends, T* sums,
+                                                std::int64_t sums_stride) {
+  panel_block<T, Rows, 32>(x, stride, panel, ends, sums, sums_stride);
   __builtin_ia32_vzeroupper();  // compilers add it from -O2 on; without it libm is slow
+}
+
+/// The eight lanes of a panel are one vector of doubles.
+template <int Rows>
+__attribute__((target("avx512f"))) void panel_avx512(const double* x, std::int64_t stride,
+                                                     const double* panel,
+                                                     const std::vector<std::int64_t>& ends,
+                                                     double* sums, std::int64_t sums_stride) {
+  panel_block<double, Rows, 64>(x, stride, panel, ends, sums, sums_stride);
+  __builtin_ia32_vzeroupper();
 }
 #endif
 
+/// As many rows at once as there are forms, one for each number of rows.
+template <class T, std::size_t N>
+void in_blocks(const std::array<Form<T>, N>& forms, const T* x, std::int64_t stride,
+               std::int64_t rows, const T* panel, const std::vector<std::int64_t>& ends, T* sums) {
+  constexpr auto kAtOnce = static_cast<std::int64_t>(N);
+  for (std::int64_t row = 0; row < rows; row += kAtOnce) {
+    const auto form = static_cast<std::size_t>(std::min(kAtOnce, rows - row) - 1);
+    forms[form](x + row * stride, stride, panel, ends, sums + row * kSumLanes, rows * kSumLanes);
+  }
+}
+
+/// Six rows of two vectors, with what they are multiplied by, fit sixteen registers.
 template <class T>
 void panel_sums(const T* x, std::int64_t stride, std::int64_t rows, const T* panel,
                 const std::vector<std::int64_t>& ends, T* sums, Simd simd) {
-  using Form = void (*)(const T*, std::int64_t, const T*, const std::vector<std::int64_t>&, T*);
-  static_assert(kSumRows == 4, "a form for each number of rows");
-  static constexpr Form kPortable[] = {panel_portable<T, 1>, panel_portable<T, 2>,
-                                       panel_portable<T, 3>, panel_portable<T, 4>};
+  static constexpr std::array<Form<T>, 6> kPortable = {panel_portable<T, 1>, panel_portable<T, 2>,
+                                                       panel_portable<T, 3>, panel_portable<T, 4>,
+                                                       panel_portable<T, 5>, panel_portable<T, 6>};
 #if defined(__x86_64__)
-  static constexpr Form kAvx2[] = {panel_avx2<T, 1>, panel_avx2<T, 2>, panel_avx2<T, 3>,
-                                   panel_avx2<T, 4>};
-  if (simd == Simd::kAvx2) return kAvx2[rows - 1](x, stride, panel, ends, sums);
+  static constexpr std::array<Form<T>, 6> kAvx2 = {panel_avx2<T, 1>, panel_avx2<T, 2>,
+                                                   panel_avx2<T, 3>, panel_avx2<T, 4>,
+                                                   panel_avx2<T, 5>, panel_avx2<T, 6>};
+  if (simd != Simd::kPortable) return in_blocks(kAvx2, x, stride, rows, panel, ends, sums);
 #endif
-  kPortable[rows - 1](x, stride, panel, ends, sums);
+  in_blocks(kPortable, x, stride, rows, panel, ends, sums);
 }
+
+#if defined(__x86_64__)
+/// Twelve chains keep the adders busy; there are thirty-two registers.
+constexpr std::array<Form<double>, kSumRows> kAvx512 = {
+    panel_avx512<1>, panel_avx512<2>,  panel_avx512<3>,  panel_avx512<4>,
+    panel_avx512<5>, panel_avx512<6>,  panel_avx512<7>,  panel_avx512<8>,
+    panel_avx512<9>, panel_avx512<10>, panel_avx512<11>, panel_avx512<12>};
+#endif
 
 template <class X, class W>
 void chains_of_pairs(const std::array<const X*, kSumLanes>& x,
@@ -116,6 +152,9 @@ __attribute__((target("avx2"))) std::int64_t int_products_avx2(const std::int16_
 
 void side_by_side(const double* x, std::int64_t stride, std::int64_t rows, const double* panel,
                   const std::vector<std::int64_t>& ends, double* sums, Simd simd) {
+#if defined(__x86_64__)
+  if (simd == Simd::kAvx512) return in_blocks(kAvx512, x, stride, rows, panel, ends, sums);
+#endif
   panel_sums(x, stride, rows, panel, ends, sums, simd);
 }
 
@@ -139,7 +178,7 @@ void sum_pairs(const std::array<const float*, kSumLanes>& x,
 std::int64_t sum_products(const std::int16_t* x, const std::int16_t* w, std::int64_t n,
                           std::int64_t safe, Simd simd) {
 #if defined(__x86_64__)
-  if (simd == Simd::kAvx2) return int_products_avx2(x, w, n, safe);
+  if (simd != Simd::kPortable) return int_products_avx2(x, w, n, safe);
 #endif
   return int_products(x, w, n, safe);
 }

@@ -1,5 +1,5 @@
 // Many sums at once for the oracle and the float64 reference. A single sum is one chain of
-// additions that wait for each other; here eight rows of weights and up to four of inputs make
+// additions that wait for each other; here eight rows of weights and some of inputs make
 // chains of their own, in registers.
 #pragma once
 
@@ -12,7 +12,7 @@
 namespace bitjoule {
 
 constexpr std::int64_t kSumLanes = 8;  ///< rows of a panel
-constexpr std::int64_t kSumRows = 4;   ///< rows of inputs in one pass
+constexpr std::int64_t kSumRows = 12;  ///< rows of inputs in one call
 
 /// kSumLanes rows of k elements side by side: panel[i][lane] = rows[lane][i].
 template <class From, class T>
@@ -30,9 +30,9 @@ void fill_panel(const std::array<const From*, kSumLanes>& rows, std::int64_t k,
 /// Invariant, in every form: a sum starts at +0, a product is rounded, then added with one
 /// rounding, i ascending. So a sum's bits do not depend on what is computed beside it.
 void side_by_side(const double* x, std::int64_t stride, std::int64_t rows, const double* panel,
-                  const std::vector<std::int64_t>& ends, double* sums, Simd simd = best_simd());
+                  const std::vector<std::int64_t>& ends, double* sums, Simd simd = widest_simd());
 void side_by_side(const float* x, std::int64_t stride, std::int64_t rows, const float* panel,
-                  const std::vector<std::int64_t>& ends, float* sums, Simd simd = best_simd());
+                  const std::vector<std::int64_t>& ends, float* sums, Simd simd = widest_simd());
 
 /// sums[part][pair] = sum over the elements i of a part of x[pair][i] * w[pair][i], for pairs of
 /// rows that share nothing. The same invariant.

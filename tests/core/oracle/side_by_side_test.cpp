@@ -14,7 +14,8 @@ std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::vector<Simd> forms() {
   std::vector<Simd> all = {Simd::kPortable};
-  if (best_simd() != Simd::kPortable) all.push_back(best_simd());
+  for (const Simd form : {Simd::kAvx2, Simd::kAvx512})
+    if (form <= widest_simd()) all.push_back(form);
   return all;
 }
 
