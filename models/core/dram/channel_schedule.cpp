@@ -104,10 +104,10 @@ void DramChannel::pick(std::size_t queue, Choice* best) {
     consider_only(queue, q.oldest(), best);
     return;
   }
-  consider_owners(best);
   if (!pick_unblocked(queue, best)) {
     q.bids().for_each([&](const Bid& bid) { consider(bid, queue, best); });
   }
+  consider_owners(best);  // after the others: few of them are ready as early as one of those
 }
 
 /// Considers all bids of a queue at once; false, with nothing decided, where a refresh may hold

@@ -15,7 +15,8 @@ constexpr std::int64_t kBurstSteps = 64;  // of check_interrupt_after()
 CycleDram::CycleDram(const CycleDramConfig& config)
     : standard_(resolve_standard(config)),
       map_(config.organization, config.mapping),
-      decoder_(map_, standard_.burst_bytes) {
+      decoder_(map_, standard_.burst_bytes),
+      is_alone_(config.organization.channels == 1) {
   for (std::int64_t c = 0; c < config.organization.channels; ++c) {
     channels_.emplace_back(standard_, config.controller);
   }
@@ -125,15 +126,13 @@ std::int64_t CycleDram::next() {
     port_cycle_ = std::max(port_cycle_, cycle);
     if (push_offered()) accepted_at_ = entered_;
   }
-  change(0);
 }
 
 /// In the order of time; at one time acceptance first, then channel by channel the end of its data
 /// before its command.
 bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
-  const bool is_alone = channels_.size() == 1;
   for (;;) {
-    if (is_alone) follow_train(limit);
+    if (is_alone_) follow_train(limit);
     const std::int64_t command = earliest_command();
     const bool done =
         completions_first_ < command || (completions_first_ == command && command != kNever &&

@@ -74,6 +74,7 @@ class CycleDram final : public DramEngine {
   bool offer_is_blocked() const { return offered_bytes_ > 0; }
   /// A channel has done or taken something: a train knows at once what follows.
   void change(std::size_t channel) {
+    if (is_alone_) return;  // earliest_command() asks it
     is_stale_ = true;
     if (channels_[channel].in_train()) {
       due_[channel] = channels_[channel].train_cycle();
@@ -83,6 +84,7 @@ class CycleDram final : public DramEngine {
     }
   }
   [[gnu::always_inline]] std::int64_t earliest_command() {
+    if (is_alone_) return channels_.front().next();
     if (is_stale_) find_earliest();
     return earliest_;
   }
@@ -100,6 +102,7 @@ class CycleDram final : public DramEngine {
   const AddressMap map_;
   AddressDecoder decoder_;
   std::vector<DramChannel> channels_;
+  const bool is_alone_;                      // the only channel: asked each time, else
   std::vector<std::int64_t> due_;            // by channel: its next command as last seen, ...
   std::vector<std::size_t> changed_;         // ... those that have changed since, ...
   std::vector<unsigned char> is_changed_;    // ... and whether one is among them, ...
