@@ -213,6 +213,8 @@ def main():
     parser.add_argument("--only", default="", help="words with commas: rows that have one of them")
     parser.add_argument("-o", "--output", help="write the figures as JSON there")
     options = parser.parse_args()
+    options.sim = str(Path(options.sim).resolve())  # every run has a directory of its own
+    options.before = options.before and str(Path(options.before).resolve())
     for program in filter(None, (options.sim, options.before)):
         if not os.access(program, os.X_OK):
             parser.error(f"{program}: no program")

@@ -7,6 +7,10 @@
 #include <sstream>
 #include <string>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "core/error.h"
 #include "sim/commands/command_line.h"
 #include "sim/output/terminal.h"
@@ -34,6 +38,17 @@ int exit_code(bitjoule::ErrorKind kind) {
   }
 }
 
+/// Layers and points allocate and free a few megabytes each. The C library would give them back to
+/// the system every time, which then clears them anew: a tenth of the time of a sweep.
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  constexpr int kKept = 64 << 20, kStep = 4 << 20;  // bytes
+  mallopt(M_TRIM_THRESHOLD, kKept);
+  mallopt(M_MMAP_THRESHOLD, kKept);
+  mallopt(M_TOP_PAD, kStep);
+#endif
+}
+
 /// The exit code of what the command line asks for.
 int guarded_run(int argc, char** argv) {
   try {
@@ -50,6 +65,7 @@ int guarded_run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_freed_memory();
   bitjoule::prepare_streams(argc > 0 ? argv[0] : "");
   const int code = guarded_run(argc, argv);
   const std::string lost = bitjoule::lost_output();
