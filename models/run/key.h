@@ -58,8 +58,8 @@ inline auto members(const CodeScale& s) {
   return std::tie(scale, zero_point);
 }
 inline auto members(const VectorCodes& s) {
-  const auto& [operands, output, activation] = s;
-  return std::tie(operands, output, activation);
+  const auto& [operands, output, activation, delegated, keeps_axes] = s;
+  return std::tie(operands, output, activation, delegated, keeps_axes);
 }
 inline auto members(const Resize& s) {
   const auto& [coordinates, rounding, scales] = s;

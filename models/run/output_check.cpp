@@ -43,12 +43,15 @@ SumRequantization requantization_of(Requantize mode, const LayerOp& op,
   SumRequantization r{mode, form.product, form.wide_sums};
   const auto* conv = std::get_if<Conv2d>(&op);
   const bool is_depthwise = conv != nullptr && conv->groups > 1 && conv->groups == conv->channels;
-  if (mode == Requantize::kTfliteBuiltin)
-    r.mode = is_depthwise ? Requantize::kTfliteDoubleRounding : Requantize::kTfliteSingleRounding;
-  // Those that only the reference kernels compute.
-  const bool is_reference = form.wide_sums || form.product == ScaleProduct::kAllFp32;
-  if (is_reference && (mode == Requantize::kTfliteBuiltin || mode == Requantize::kTfliteXnnpack))
-    r.mode = Requantize::kTfliteDoubleRounding;
+  const bool is_state = form.product == ScaleProduct::kAllFp32;  // SVDF's
+  const bool is_delegated = form.delegated && !is_state && !form.wide_sums;
+  if (mode == Requantize::kTfliteBuiltin || (mode == Requantize::kTfliteXnnpack && !is_delegated)) {
+    // Without a bias of 64 bits, sums of int16 have 32 there.
+    const bool may_be_short = std::holds_alternative<Gemm>(op) || form.rounds_twice;
+    if (may_be_short && !problem.stage.bias) r.wide_sums = false;
+    const bool twice = is_depthwise || is_state || form.rounds_twice || r.wide_sums;
+    r.mode = twice ? Requantize::kTfliteDoubleRounding : Requantize::kTfliteSingleRounding;
+  }
   const StorageField& scales = problem.path.weights.layout.scales;
   const bool is_dense = conv == nullptr && (!scales.present() || scales.group == kWholeTensor);
   if (mode == Requantize::kOnnxHalfEven)

@@ -72,14 +72,27 @@ TfliteBuilder::TfliteBuilder(const TfliteModel& model, std::string reference)
   network_.requantize = Requantize::kTfliteDoubleRounding;
 }
 
-std::string TfliteBuilder::layer_of(const TfliteNode& node, const TfliteTensor& tensor) const {
-  if (tensor.is_constant())
-    node.fail(fmt::format("operand \"{}\" is a constant, of which this operator is not computed",
-                          tensor.name));
+std::string TfliteBuilder::layer_of(const TfliteNode& node, const TfliteTensor& tensor) {
   const auto found = layers_.find(tensor.name);
-  if (found == layers_.end())
+  if (found != layers_.end()) return found->second;
+  if (!tensor.is_constant())
     node.fail(fmt::format("reads \"{}\" before it is produced", tensor.name));
-  return found->second;
+  return load(node, tensor);
+}
+
+std::string TfliteBuilder::load(const TfliteNode& node, const TfliteTensor& tensor) {
+  if (!tensor.complication.empty() || (tensor.type != "fp32" && !is_integer_type(tensor.type)))
+    node.fail(fmt::format("operand \"{}\" is a constant of {}, which is not supported", tensor.name,
+                          tensor.complication.empty() ? tensor.type : tensor.complication));
+  VectorOp op;
+  op.kind = VectorKind::kReshape;
+  op.cols = volume_of(tensor.shape);
+  op.shape = tensor.shape;
+  op.operand_shapes = {tensor.shape};
+  NetworkLayer& layer = add_step(tensor.name + ".stored", op, {kOperandInput});
+  layer.tensors["operand"] = source(tensor);
+  set_formats(tensor, layer);
+  return layers_[tensor.name] = layer.name;
 }
 
 TensorSource TfliteBuilder::source(const TfliteTensor& tensor, const char* part,

@@ -54,8 +54,8 @@ class TfliteBuilder : public NetworkBuilder {
   TfliteBuilder(const TfliteModel& model, std::string reference);
 
   const TfliteModel& model() const { return model_; }
-  /// The layer that computes a tensor; fails for constants.
-  std::string layer_of(const TfliteNode& node, const TfliteTensor& tensor) const;
+  /// The layer that computes a tensor; of a constant one that loads it.
+  std::string layer_of(const TfliteNode& node, const TfliteTensor& tensor);
   /// Where a layer gets a constant, and a tensor's scales and zero-points.
   TensorSource source(const TfliteTensor& tensor, const char* part = "",
                       TensorLayout layout = TensorLayout::kNative) const;
@@ -78,6 +78,7 @@ class TfliteBuilder : public NetworkBuilder {
 
  private:
   void set_formats(const TfliteTensor& like, NetworkLayer& layer) const;
+  std::string load(const TfliteNode& node, const TfliteTensor& tensor);
 
   const TfliteModel& model_;
   std::string reference_;

@@ -65,8 +65,10 @@ struct Stored {
   TensorLayout layout = TensorLayout::kNative;
   std::string activation;
   bool has_short_bias = false;  ///< 32 bits, also where there is none
-  int input = 0;                ///< the operand that is not stored
-  const char* part = "";        ///< behind the name of the weights
+  /// The built-in kernels round twice; XNNPACK takes no weights with several scales, or no uint8.
+  bool rounds_twice = false, delegates_one_scale = false, delegates_int8 = false;
+  int input = 0;          ///< the operand that is not stored
+  const char* part = "";  ///< behind the name of the weights
 };
 
 constexpr std::int8_t kInt32 = 2;  // TensorType
@@ -93,6 +95,10 @@ void finish(TfliteBuilder& builder, const TfliteNode& node, const Stored& stored
   }
   codes ? set_codes(builder, node, x, w, layer) : set_weights(builder, w, layer);
   if (x.type == "uint8") layer.sums.product = ScaleProduct::kProductFp32;
+  if (!codes) return;
+  layer.sums.rounds_twice = stored.rounds_twice || x.type == "uint8";
+  layer.sums.delegated = x.type != "int16" && !(stored.delegates_one_scale && w.scales.count > 1) &&
+                         !(stored.delegates_int8 && x.type == "uint8");
 }
 
 const TfliteTensor& stored_weights(const TfliteNode& node, std::size_t axes) {
@@ -132,6 +138,7 @@ void depthwise(TfliteBuilder& builder, const TfliteNode& node) {
     node.fail(fmt::format("weights \"{}\" do not fit {} channels", w.name, conv.channels));
   Stored stored;
   stored.layout = TensorLayout::kTransposed;
+  stored.delegates_int8 = true;
   stored.activation = node.activation(kDepthwise, 4);
   NetworkLayer& layer = builder.add(node, conv, {builder.layer_of(node, x)});
   finish(builder, node, stored, layer);
@@ -151,6 +158,7 @@ void dense(TfliteBuilder& builder, const TfliteNode& node) {
   gemm.m = elements / gemm.k;
   Stored stored;
   stored.activation = node.activation(kDense, 0);
+  stored.delegates_one_scale = true;
   stored.has_short_bias = node.option<std::int8_t>(kDense, 4, 0) == kInt32;
   NetworkLayer& layer = builder.add(node, gemm, {builder.layer_of(node, x)});
   finish(builder, node, stored, layer);
@@ -197,6 +205,7 @@ void transpose_conv(TfliteBuilder& builder, const TfliteNode& node) {
   stored.activation = node.activation(kTransposed, 3);
   stored.input = 2;
   stored.part = ".turned";
+  stored.rounds_twice = stored.delegates_one_scale = true;
   const std::string name = y.name + ".spread";
   builder.add_coded_part(name, spread, {builder.layer_of(node, x)}, x);
   NetworkLayer& layer = builder.add(node, conv, {name});
@@ -220,29 +229,63 @@ std::string rows_of_k(TfliteBuilder& builder, const TfliteNode& node, const Tfli
   return moved;
 }
 
+/// An operand with the batches of the result: repeated along axes of one element, or that it has
+/// not.
+std::string with_batches(TfliteBuilder& builder, const TfliteNode& node, const TfliteTensor& tensor,
+                         const std::string& layer, const Shape& matrix, const Shape& batches,
+                         const char* which) {
+  Shape from(tensor.shape.begin(), tensor.shape.end() - 2);
+  if (from == batches) return layer;
+  from.insert(from.begin(), batches.size() - from.size(), 1);
+  VectorOp op;
+  op.kind = VectorKind::kExpand;
+  op.shape = batches;
+  for (Shape* shape : {&from, &op.shape}) shape->insert(shape->end(), matrix.begin(), matrix.end());
+  op.operand_shapes = {from};
+  op.cols = volume_of(op.shape);
+  const std::string name = fmt::format("{}.{}", node.output().name, which);
+  return builder.add_coded_part(name, op, {layer}, tensor).name;
+}
+
+/// The batches of both operands, axes of one element and missing ones being those of the other.
+Shape common_batches(const TfliteNode& node, const Shape& a, const Shape& b) {
+  const std::size_t rank = std::max(a.size(), b.size());
+  Shape batches;
+  for (std::size_t i = rank; i > 2; --i) {
+    const std::int64_t x = i > a.size() ? 1 : a[a.size() - i];
+    const std::int64_t y = i > b.size() ? 1 : b[b.size() - i];
+    if (x != y && x != 1 && y != 1) node.fail("the operands' batches do not fit together");
+    batches.push_back(std::max(x, y));
+  }
+  return batches;
+}
+
 void batch_matmul(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &a = node.input(0), &b = node.input(1);
   const bool codes = multiplies_codes(node, a, b);
   const bool adj_a = node.option<std::uint8_t>(kBatchMatmul, 0, 0) != 0;
   const bool adj_b = node.option<std::uint8_t>(kBatchMatmul, 1, 0) != 0;
-  const std::size_t rank = a.shape.size();
-  if (rank < 2 || b.shape.size() != rank ||
-      !std::equal(a.shape.begin(), a.shape.end() - 2, b.shape.begin()))
-    node.fail("expected operands with as many axes and equal batches");
+  if (a.shape.size() < 2 || b.shape.size() < 2)
+    node.fail("expected operands with two axes or more");
+  const Shape batches = common_batches(node, a.shape, b.shape);
+  const auto back = [](const TfliteTensor& t, int i) { return t.shape.end()[-i]; };
   Matmul product;
-  product.batch = volume_of(Shape(a.shape.begin(), a.shape.end() - 2));
-  product.m = a.shape[rank - (adj_a ? 1 : 2)];
-  product.k = a.shape[rank - (adj_a ? 2 : 1)];
-  product.n = b.shape[rank - (adj_b ? 2 : 1)];
-  if (b.shape[rank - (adj_b ? 1 : 2)] != product.k) node.fail("the operands' sizes do not fit");
-  const std::string first = rows_of_k(builder, node, a, !adj_a);
-  const std::string second = rows_of_k(builder, node, b, adj_b);
+  product.batch = volume_of(batches);
+  product.m = back(a, adj_a ? 1 : 2);
+  product.k = back(a, adj_a ? 2 : 1);
+  product.n = back(b, adj_b ? 2 : 1);
+  if (back(b, adj_b ? 1 : 2) != product.k) node.fail("the operands' sizes do not fit");
+  const std::string first = with_batches(builder, node, a, rows_of_k(builder, node, a, !adj_a),
+                                         {product.m, product.k}, batches, "first");
+  const std::string second = with_batches(builder, node, b, rows_of_k(builder, node, b, adj_b),
+                                          {product.n, product.k}, batches, "second");
   NetworkLayer& layer = builder.add(node, product, {first, second});
   if (!codes) return;
   if (b.type != a.type) node.fail("expected operands of one type");
   scale_of(node, b);
   set_codes(builder, node, a, b, layer);
   layer.sums.wide_sums = a.type == "int16";
+  layer.sums.delegated = false;
 }
 
 }  // namespace

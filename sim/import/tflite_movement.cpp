@@ -73,6 +73,76 @@ void pad(TfliteBuilder& builder, const TfliteNode& node) {
   builder.add(node, op, {builder.layer_of(node, x)});
 }
 
+/// Along an axis with paddings, the axis between parts of itself backwards: without its border
+/// (REFLECT) or with it (SYMMETRIC).
+void mirror_pad(TfliteBuilder& builder, const TfliteNode& node) {
+  constexpr int kMirrorPad = 77;
+  const TfliteTensor& x = node.input(0);
+  require_copy(node, x, node.output());
+  const std::int64_t border = node.option<std::uint8_t>(kMirrorPad, 0, 0) == 0 ? 1 : 0;
+  const Shape paddings = node.integers(1);
+  const std::size_t axes = x.shape.size();
+  if (paddings.size() != 2 * axes) node.fail("expected two paddings for each axis");
+  Shape from = x.shape;
+  std::string layer = builder.layer_of(node, x);
+  std::vector<std::size_t> padded;
+  for (std::size_t i = 0; i < axes; ++i) {
+    for (const std::int64_t more : {paddings[2 * i], paddings[2 * i + 1]})
+      if (more < 0 || more > from[i] - border)
+        node.fail(fmt::format("a padding of {} beside an axis of {}", more, from[i]));
+    if (paddings[2 * i] + paddings[2 * i + 1] > 0) padded.push_back(i);
+  }
+  if (padded.empty()) {
+    VectorOp op;
+    op.kind = VectorKind::kReshape;
+    op.cols = volume_of(x.shape);
+    builder.add(node, op, {layer});
+    return;
+  }
+  for (const std::size_t i : padded) {
+    VectorOp join;
+    join.kind = VectorKind::kConcat;
+    join.axes = {static_cast<std::int64_t>(i)};
+    join.shape = from;
+    std::vector<std::string> parts;
+    const auto add_mirrored = [&](const char* side, std::int64_t size, std::int64_t start) {
+      if (size == 0) return;
+      Shape to = from, starts(axes, 0), steps(axes, 1);
+      to[i] = size;
+      starts[i] = start;
+      steps[i] = -1;
+      parts.push_back(fmt::format("{}.{}.{}", node.output().name, i, side));
+      builder.add_part(node, parts.back(), slice_of(from, to, starts, steps), {layer});
+      join.operand_shapes.push_back(to);
+      join.shape[i] += size;
+    };
+    add_mirrored("before", paddings[2 * i], paddings[2 * i] - 1 + border);
+    parts.push_back(layer);
+    join.operand_shapes.push_back(from);
+    add_mirrored("after", paddings[2 * i + 1], from[i] - 1 - border);
+    join.cols = volume_of(join.shape);
+    from = join.shape;
+    layer = fmt::format("{}.{}", node.output().name, i);
+    if (i == padded.back())
+      builder.add(node, join, parts);
+    else
+      builder.add_part(node, layer, join, parts);
+  }
+}
+
+/// The axes that `operand` names, backwards.
+void reverse(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor& x = node.input(0);
+  require_copy(node, x, node.output());
+  Shape starts(x.shape.size(), 0), steps(x.shape.size(), 1);
+  for (const std::int64_t named : node.integers(1)) {
+    const auto axis = static_cast<std::size_t>(node.settled_axis(named, x.shape.size()));
+    starts[axis] = x.shape[axis] - 1;
+    steps[axis] = -1;
+  }
+  builder.add(node, slice_of(x.shape, x.shape, starts, steps), {builder.layer_of(node, x)});
+}
+
 void concatenation(TfliteBuilder& builder, const TfliteNode& node) {
   constexpr int kConcatenation = 10;
   if (!node.activation(kConcatenation, 1).empty()) node.fail("an activation is not supported");
@@ -292,39 +362,63 @@ std::int64_t position(std::int64_t stated, std::int64_t size, bool back) {
               : std::clamp<std::int64_t>(place, 0, size);
 }
 
-void strided_slice(TfliteBuilder& builder, const TfliteNode& node) {
+/// STRIDED_SLICE axis by axis of its operand: what its masks say, ellipsis and new axes resolved.
+struct SliceAxis {
+  std::int64_t begin = 0, end = 0, stride = 1;
+  bool from_start = true, to_end = true, goes = false;
+};
+
+std::vector<SliceAxis> slice_axes(const TfliteNode& node, std::size_t axes) {
   constexpr int kStridedSlice = 32;
+  const Shape begin = node.integers(1), end = node.integers(2), strides = node.integers(3);
+  if (begin.size() > 31 || end.size() != begin.size() || strides.size() != begin.size())
+    node.fail("begin, end and strides: expected as many of each");
+  const auto mask = [&](int slot, std::size_t i) {
+    return (node.option<std::int32_t>(kStridedSlice, slot, 0) >> i & 1) != 0;
+  };
+  const bool is_relative = node.option<std::uint8_t>(kStridedSlice, 5, 0) != 0;
+  std::size_t named = 0, ellipses = 0;
+  for (std::size_t i = 0; i < begin.size(); ++i) {
+    ellipses += mask(2, i) ? 1 : 0;
+    named += mask(2, i) || mask(3, i) ? 0 : 1;
+  }
+  if (ellipses > 1) node.fail("expected one ellipsis at most");
+  if (named > axes) node.fail("begin, end and strides: more than the operand's axes");
+  std::vector<SliceAxis> found;
+  for (std::size_t i = 0; i < begin.size(); ++i) {
+    if (mask(2, i)) {
+      found.resize(found.size() + axes - named);
+    } else if (!mask(3, i)) {
+      const std::int64_t stop = is_relative ? begin[i] + end[i] : end[i];
+      found.push_back({begin[i], stop, strides[i], mask(0, i), mask(1, i), mask(4, i)});
+    }
+  }
+  found.resize(axes);
+  return found;
+}
+
+void strided_slice(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor& x = node.input(0);
   require_copy(node, x, node.output());
-  const Shape begin = node.integers(1), end = node.integers(2), strides = node.integers(3);
-  const auto mask = [&](int slot, std::size_t axis) {
-    return (node.option<std::int32_t>(kStridedSlice, slot, 0) >> axis & 1) != 0;
-  };
-  for (const int slot : {2, 3})
-    if (node.option<std::int32_t>(kStridedSlice, slot, 0) != 0)
-      node.fail("an ellipsis or a new axis is not supported");
-  if (node.option<std::uint8_t>(kStridedSlice, 5, 0) != 0)
-    node.fail("ends that count from the begin are not supported");
   const std::size_t axes = x.shape.size();
-  if (begin.size() > axes || begin.size() > 31 || end.size() != begin.size() ||
-      strides.size() != begin.size())
-    node.fail("begin, end and strides: expected as many of each, at most the operand's axes");
+  const std::vector<SliceAxis> along = slice_axes(node, axes);
   Shape starts(axes, 0), steps(axes, 1), to = x.shape;
-  for (std::size_t i = 0; i < begin.size(); ++i) {
+  for (std::size_t i = 0; i < axes; ++i) {
+    const SliceAxis& axis = along[i];
     const std::int64_t size = x.shape[i];
-    const bool back = strides[i] < 0;
-    if (strides[i] == 0) node.fail("strides: expected no 0");
+    const bool back = axis.stride < 0;
+    if (axis.stride == 0) node.fail("strides: expected no 0");
     const std::int64_t most = std::max<std::int64_t>(size, 1);
-    starts[i] = mask(0, i) ? (back ? size - 1 : 0) : position(begin[i], size, back);
-    steps[i] = std::clamp<std::int64_t>(strides[i], -most, most);
-    std::int64_t stop = mask(1, i) ? (back ? -1 : size) : position(end[i], size, back);
-    if (mask(4, i)) {  // the axis goes: one index of it
+    starts[i] = axis.from_start ? (back ? size - 1 : 0) : position(axis.begin, size, back);
+    steps[i] = std::clamp<std::int64_t>(axis.stride, -most, most);
+    std::int64_t stop = axis.to_end ? (back ? -1 : size) : position(axis.end, size, back);
+    if (axis.goes) {  // one index of it
       stop = starts[i] + 1;
       steps[i] = 1;
     }
     const std::int64_t distance = steps[i] < 0 ? starts[i] - stop : stop - starts[i];
     to[i] = distance <= 0 ? 0 : (distance - 1) / std::abs(steps[i]) + 1;
-    if (stop > size) node.fail(fmt::format("index {} of an axis of {}", begin[i], size));
+    if (stop > size) node.fail(fmt::format("index {} of an axis of {}", axis.begin, size));
   }
   builder.add(node, slice_of(x.shape, to, starts, steps), {builder.layer_of(node, x)});
 }
@@ -358,6 +452,8 @@ const std::vector<TfliteLayerRow>& tflite_movement_operators() {
       {"TRANSPOSE", 2, transpose},
       {"PAD", 2, pad},
       {"PADV2", 3, pad},
+      {"MIRROR_PAD", 2, mirror_pad},
+      {"REVERSE_V2", 2, reverse},
       {"CONCATENATION", kAnyOperands, concatenation},
       {"SPLIT", 2, split},
       {"SPLIT_V", 3, split_v},

@@ -13,7 +13,7 @@ namespace {
 
 // BuiltinOptions of the schema.
 constexpr int kPool = 5, kSoftmax = 9, kResizeBilinear = 15, kResizeNearest = 74, kLeakyRelu = 75,
-              kGelu = 116;
+              kGelu = 116, kReducer = 27;
 
 /// An operator over all elements of its operands.
 VectorOp whole(VectorKind kind, const TfliteTensor& tensor) {
@@ -34,6 +34,7 @@ bool set_codes(const TfliteNode& node, const std::vector<const TfliteTensor*>& o
     op.codes->operands.push_back(scale_of(node, *operand));
   op.codes->output = scale_of(node, node.output());
   op.codes->activation = activation;
+  op.codes->delegated = node.output().type != "int16";
   return true;
 }
 
@@ -101,9 +102,8 @@ void inverse_root(TfliteBuilder& builder, const TfliteNode& node) {
 }
 
 void gelu(TfliteBuilder& builder, const TfliteNode& node) {
-  require_reals(node);
   const bool approximate = node.option<std::uint8_t>(kGelu, 0, 0) != 0;
-  builder.add(node, whole(approximate ? VectorKind::kGeluTanh : VectorKind::kGelu, node.input(0)),
+  builder.add(node, unary_op(node, approximate ? VectorKind::kGeluTanh : VectorKind::kGelu),
               {builder.layer_of(node, node.input(0))});
 }
 
@@ -134,7 +134,6 @@ void require_same_scale(const TfliteNode& node) {
 }
 
 void clip(TfliteBuilder& builder, const TfliteNode& node, double low, double high) {
-  require_same_scale(node);
   VectorOp op = unary_op(node, VectorKind::kClip);
   op.alpha = low;
   op.beta = high;
@@ -164,12 +163,14 @@ void softmax(TfliteBuilder& builder, const TfliteNode& node) {
   } else {
     if (is_code(node.output())) {
       const CodeScale output = scale_of(node, node.output());
-      const std::int64_t zero = node.output().type == "uint8" ? 0 : -128;
-      if (std::fabs(output.scale * 256 - 1) > 0.001 || output.zero_point != zero)
-        node.fail("expected an output of scale 2^-8 whose smallest code is 0");
+      const bool is_wide = node.output().type == "int16";
+      const std::int64_t zero = is_wide || node.output().type == "uint8" ? 0 : -128;
+      if (std::fabs(output.scale * (is_wide ? 32768 : 256) - 1) > 0.001 ||
+          output.zero_point != zero)
+        node.fail(is_wide ? "expected an output of scale 2^-15 without zero-point"
+                          : "expected an output of scale 2^-8 whose smallest code is 0");
     }
-    if (set_codes(node, {&x}, "", op) && x.type == "int16")
-      node.fail("of int16 it is not supported");
+    set_codes(node, {&x}, "", op);
   }
   const float beta = node.option<float>(kSoftmax, 0, 0);
   if (!(beta > 0) || !std::isfinite(beta)) node.fail(fmt::format("beta: {}", beta));
@@ -227,8 +228,10 @@ void reduce_over(TfliteBuilder& builder, const TfliteNode& node, VectorKind kind
     if (!std::is_sorted(order.begin(), order.end()))
       input = builder.transposed(node.output().name, input, x.shape, order);
   }
-  if (!is_index && set_codes(node, {&x}, "", op) && kind == VectorKind::kReduceProd)
-    node.fail("of codes it is not supported");
+  if (!is_index && set_codes(node, {&x}, "", op)) {
+    if (kind == VectorKind::kReduceProd) node.fail("of codes it is not supported");
+    op.codes->keeps_axes = op.window && node.option<std::uint8_t>(kReducer, 0, 0) != 0;
+  }
   builder.add(node, op, {input});
 }
 
@@ -334,6 +337,8 @@ void quantize(TfliteBuilder& builder, const TfliteNode& node) {
   op.codes.emplace();
   if (x.type != "fp32") op.codes->operands.push_back(scale_of(node, x));
   op.codes->output = scale_of(node, y);
+  op.codes->delegated =
+      (y.type == "int8" || y.type == "uint8") && (x.type == "fp32" || x.type == y.type);
   NetworkLayer& layer = builder.add(node, op, {builder.layer_of(node, x)});
   if (x.type == "fp32") {
     layer.precision.activations = TensorFormat{};
@@ -393,10 +398,10 @@ const std::vector<TfliteLayerRow>& tflite_vector_operators() {
       {"ARG_MAX", 2, arg_max},
       {"RESIZE_BILINEAR", 2, resize_bilinear},
       {"RESIZE_NEAREST_NEIGHBOR", 2, resize_nearest},
-      {"ABS", 1, real_unary<K::kAbs>},
+      {"ABS", 1, unary<K::kAbs>},
       {"CEIL", 1, real_unary<K::kCeil>},
       {"COS", 1, real_unary<K::kCos>},
-      {"ELU", 1, real_unary<K::kElu>},
+      {"ELU", 1, unary<K::kElu>},
       {"EXP", 1, real_unary<K::kExp>},
       {"FLOOR", 1, real_unary<K::kFloor>},
       {"GELU", 1, gelu},

@@ -97,6 +97,9 @@ void describe(V& v, VectorCodes& c) {
   v.field("operands", c.operands, "what the operands' codes stand for");
   v.required("output", c.output, "what the result's codes stand for");
   v.field("activation", c.activation, "clamps the result", activation_names());
+  v.field("delegated", c.delegated,
+          "TFLite's XNNPACK takes the operator, else its built-in kernels");
+  v.field("keeps_axes", c.keeps_axes, "TFLite: a mean of images that keeps its four axes");
 }
 
 template <class V>
@@ -144,6 +147,9 @@ template <class V>
 void describe(V& v, SumForm& c) {
   v.field("scale_product", c.product, "the type of input scale * weight scale / output scale");
   v.field("wide", c.wide_sums, "TFLite's sums of 64 bits: times the factor's upper 15 bits");
+  v.field("delegated", c.delegated, "TFLite's XNNPACK takes the layer, else its built-in kernels");
+  v.field("rounds_twice", c.rounds_twice,
+          "TFLite's built-in kernels requantize in two steps, as in depthwise layers");
 }
 
 template <class V>

@@ -42,8 +42,6 @@ TOTALS = {
     "str_ww": (826368, 46883, 46040 + 3372, 6656),
 }
 
-# Where the runtime's arithmetic beside that of the reference kernels is not known.
-UNKNOWN_RULES = {"softmax_int16_out", "sum_hw"}
 # Networks and operators that keep a state: their samples are steps, one after the other.
 STATEFUL = {"svdf_i16"}
 
@@ -165,7 +163,7 @@ class TfliteGoldenTest(unittest.TestCase):
         for path in sorted((DATA / "ops").glob("*.tflite")):
             golden = np.load(path.with_suffix(".npz"))
             network = Network(path, self.folder / path.stem)
-            known = "default0" in golden.files and path.stem not in UNKNOWN_RULES
+            known = "default0" in golden.files
             for mode, kind in ((None, "out"), (XNNPACK, "default")) if known else ((None, "out"),):
                 if path.stem in STATEFUL:
                     def steps(network=network, golden=golden, mode=mode, kind=kind):

@@ -186,6 +186,7 @@ Codes fixed_softmax(const CodedJob& job) {
   // Exporters write 1 / 65535 as well.
   const double scale = is_wide ? 1.0 / 65536 : 1.0 / 256;
   const CodeScale& output = job.op.codes->output;
+  if (is_wide && output.zero_point == 0) return softmax_16(job);
   if (std::fabs(output.scale / scale - 1) > 0.001 || output.zero_point != job.range.lo)
     throw input_error(fmt::format("softmax: expected an output of scale {} and zero-point {}",
                                   scale, job.range.lo));
@@ -200,8 +201,7 @@ Codes fixed_softmax(const CodedJob& job) {
 
 /// In fp32 by a table of exponentials, summed in order.
 Codes table_softmax(const CodedJob& job) {
-  if (job.range.hi > 255)
-    throw input_error("softmax: the rule of this requantization for int16 results is not known");
+  if (job.range.hi > 255 && job.output_zero() == 0) return softmax_16(job);
   const auto beta = static_cast<float>(vector_alpha(job.op));
   const std::int64_t n = job.op.cols;
   Codes y(job.inputs[0].size());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/enums.h"
@@ -41,7 +42,7 @@ std::int32_t distance(const CodedJob& job, std::size_t operand, std::size_t i) {
 int sum_bits(const CodedJob& job) { return job.range.hi > 255 ? 15 : 20; }
 
 /// Add and subtract in fixed point, at half the larger scale.
-Codes fixed_sum(const CodedJob& job, const double (&factors)[3], int sign) {
+Codes fixed_sum(const CodedJob& job, const std::array<double, 3>& factors, int sign) {
   const std::int32_t fraction = 1 << sum_bits(job);
   FixedPointMultiplier m[3];
   for (std::size_t i = 0; i < 3; ++i) {
@@ -58,11 +59,12 @@ Codes fixed_sum(const CodedJob& job, const double (&factors)[3], int sign) {
   });
 }
 
-Codes fixed_add(const CodedJob& job) {
+std::array<double, 3> sum_factors(const CodedJob& job) {
   const double a = wide(job.scale(0)), b = wide(job.scale(1)), twice = 2 * std::max(a, b);
-  return fixed_sum(
-      job, {a / twice, b / twice, twice / ((1 << sum_bits(job)) * wide(job.output_scale()))}, 1);
+  return {a / twice, b / twice, twice / ((1 << sum_bits(job)) * wide(job.output_scale()))};
 }
+
+Codes fixed_add(const CodedJob& job) { return fixed_sum(job, sum_factors(job), 1); }
 
 /// TensorFlow Lite Micro forms these ratios in fp32.
 Codes fixed_sub(const CodedJob& job) {
@@ -71,15 +73,20 @@ Codes fixed_sub(const CodedJob& job) {
   return fixed_sum(job, {wide(a / twice), wide(b / twice), wide(last)}, -1);
 }
 
-Codes builtin_add(const CodedJob& job) {
-  return fixed_add({job.op, job.inputs, job.range, Requantize::kTfliteDoubleRounding});
+Codes builtin_sub(const CodedJob& job) { return fixed_sum(job, sum_factors(job), -1); }
+
+/// The delegate leaves an operator whose factors are outside of its bounds to the built-in kernels.
+CodedJob left_to_builtin(const CodedJob& job) {
+  CodedJob left = job;
+  left.mode = Requantize::kTfliteDoubleRounding;
+  return left;
 }
 
 Codes xnnpack_sum(const CodedJob& job, int sign) {
   const float a = job.scale(0) / job.output_scale(), b = job.scale(1) / job.output_scale();
+  if (std::min(a, b) < 1.0f / 1024 || std::max(a, b) >= 256)
+    return sign > 0 ? fixed_add(left_to_builtin(job)) : builtin_sub(left_to_builtin(job));
   const int shift = 20 - std::ilogb(std::max(a, b));
-  if (shift < 1 || shift > 31)
-    throw input_error("the operands' scales are too far from the output's for tflite_xnnpack");
   const std::int64_t ma = nearest(std::ldexp(a, shift)), mb = sign * nearest(std::ldexp(b, shift));
   const std::int64_t half = std::int64_t{1} << (shift - 1);
   return each_result(job, [&](std::size_t i) {
@@ -99,6 +106,7 @@ Codes fixed_mul(const CodedJob& job) {
 
 Codes xnnpack_mul(const CodedJob& job) {
   const float factor = job.scale(0) * job.scale(1) / job.output_scale();
+  if (factor < 1.0f / 65536 || factor >= 256) return fixed_mul(left_to_builtin(job));
   return each_result(job, [&](std::size_t i) {
     return nearest(static_cast<float>(distance(job, 0, i) * distance(job, 1, i)) * factor);
   });
@@ -132,41 +140,6 @@ Codes pool(const CodedJob& job) {
   });
 }
 
-/// Elements that one result is the mean of, and their sum relative to the zero-point.
-struct Mean {
-  explicit Mean(const CodedJob& of) : job(of) {
-    count = of.op.window ? of.op.window->height * of.op.window->width : of.op.reduced;
-  }
-  std::int64_t sum(std::size_t result) const {
-    const auto i = static_cast<std::int64_t>(result);
-    const std::int64_t channels = job.op.window ? job.op.window->channels : 1;
-    const std::int64_t first = i / channels * channels * count + i % channels;
-    std::int64_t sum = 0;
-    for (std::int64_t j = 0; j < count; ++j) sum += job.inputs[0][at(first + j * channels)];
-    return sum - count * job.zero(0);
-  }
-  const CodedJob& job;
-  std::int64_t count;
-};
-
-Codes fixed_mean(const CodedJob& job) {
-  const Mean mean(job);
-  FixedPointMultiplier m = fixed_point_multiplier(wide(job.scale(0)) / wide(job.output_scale()));
-  const int more = std::min({std::ilogb(static_cast<double>(mean.count)), 32, 31 + m.shift});
-  m.m0 = static_cast<std::int32_t>((static_cast<std::int64_t>(m.m0) << more) / mean.count);
-  m.shift -= more;
-  return each_result(job, [&](std::size_t i) {
-    return fixed_point_product(job.mode, static_cast<std::int32_t>(mean.sum(i)), m);
-  });
-}
-
-Codes xnnpack_mean(const CodedJob& job) {
-  const Mean mean(job);
-  const float factor = job.scale(0) / job.output_scale() / static_cast<float>(mean.count);
-  return each_result(
-      job, [&](std::size_t i) { return nearest(static_cast<float>(mean.sum(i)) * factor); });
-}
-
 /// Another scale for the same numbers; relu clamps as well. `ratio` as the kernel forms it.
 Codes rescaled(const CodedJob& job, double ratio) {
   const FixedPointMultiplier m = fixed_point_multiplier(ratio);
@@ -184,6 +157,13 @@ CodedJob with_range(const CodedJob& job, double lo, double hi) {
   return narrowed;
 }
 
+Codes fixed_abs(const CodedJob& job) {
+  const FixedPointMultiplier m = fixed_point_multiplier(wide(job.scale(0) / job.output_scale()));
+  return each_result(job, [&](std::size_t i) {
+    return fixed_point_product(job.mode, std::abs(distance(job, 0, i)), m);
+  });
+}
+
 Codes fixed_relu(const CodedJob& job) {
   return rescaled(with_range(job, 0, INFINITY), wide(job.scale(0) / job.output_scale()));
 }
@@ -198,22 +178,41 @@ Codes xnnpack_rescale(const CodedJob& job) {
   return each_result(job, [&](std::size_t i) { return by_256ths(distance(job, 0, i), m); });
 }
 
-Codes clip(const CodedJob& job) {
-  job.require_one_scale();
-  const CodedJob narrowed = with_range(job, vector_alpha(job.op), vector_beta(job.op));
-  return each_result(narrowed, [&](std::size_t i) { return distance(job, 0, i); });
+/// TensorFlow Lite Micro clamps the codes of the operand, whatever the result's scale.
+Codes fixed_clip(const CodedJob& job) {
+  const ClampRange bounds = activation_range(job.range, job.scale(0), job.zero(0),
+                                             vector_alpha(job.op), vector_beta(job.op));
+  return each_result(job, [&](std::size_t i) {
+    return std::clamp(job.inputs[0][i], bounds.lo, bounds.hi) - job.output_zero();
+  });
 }
 
-Codes fixed_leaky_relu(const CodedJob& job) {
-  const auto alpha = static_cast<float>(vector_alpha(job.op));
-  const auto above = fixed_point_multiplier(wide(job.scale(0) / job.output_scale()));
-  const auto below =
-      fixed_point_multiplier(wide(job.scale(0) * std::fabs(alpha) / job.output_scale()));
+Codes builtin_clip(const CodedJob& job) {
+  return rescaled(with_range(job, vector_alpha(job.op), vector_beta(job.op)),
+                  wide(job.scale(0) / job.output_scale()));
+}
+
+/// Both factors as the kernel forms them.
+Codes leaky_relu(const CodedJob& job, double ratio, double slope) {
+  const auto above = fixed_point_multiplier(ratio), below = fixed_point_multiplier(slope);
+  const double alpha = vector_alpha(job.op);
   return each_result(job, [&](std::size_t i) -> std::int64_t {
     const std::int32_t d = distance(job, 0, i);
     if (d >= 0) return fixed_point_product(job.mode, d, above);
     return fixed_point_product(job.mode, d, below) * (alpha < 0 ? -1 : 1);
   });
+}
+
+Codes fixed_leaky_relu(const CodedJob& job) {
+  const float alpha = std::fabs(static_cast<float>(vector_alpha(job.op)));
+  return leaky_relu(job, wide(job.scale(0) / job.output_scale()),
+                    wide(job.scale(0) * alpha / job.output_scale()));
+}
+
+Codes builtin_leaky_relu(const CodedJob& job) {
+  const double alpha = wide(std::fabs(static_cast<float>(vector_alpha(job.op))));
+  return leaky_relu(job, wide(job.scale(0)) / wide(job.output_scale()),
+                    wide(job.scale(0)) * alpha / wide(job.output_scale()));
 }
 
 Codes xnnpack_leaky_relu(const CodedJob& job) {
@@ -228,8 +227,9 @@ Codes xnnpack_leaky_relu(const CodedJob& job) {
 
 using Rounding = Codes (*)(const CodedJob&);
 
-/// The rules of an operator: with fixed point, of TensorFlow Lite's built-in kernels, and of
-/// XNNPACK. Where one is missing the runtime's arithmetic is not known, or it has none.
+/// The rules of an operator: of the reference kernels, of TensorFlow Lite's built-in kernels, and
+/// of XNNPACK. Where the last is missing the delegate leaves the operator to the built-in kernels;
+/// where that is missing, its arithmetic is not known.
 struct RuleRow {
   VectorKind kind;
   Rounding fixed, builtin, xnnpack;
@@ -237,33 +237,37 @@ struct RuleRow {
 
 using K = VectorKind;
 constexpr RuleRow kRules[] = {
-    {K::kAdd, fixed_add, builtin_add, xnnpack_add},
-    {K::kSub, fixed_sub, nullptr, xnnpack_sub},
-    {K::kMul, fixed_mul, nullptr, xnnpack_mul},
-    {K::kAvgPool, pool, pool, pool},
-    {K::kMaxPool, pool, pool, pool},
-    {K::kGlobalAvgPool, fixed_mean, nullptr, xnnpack_mean},
-    {K::kReduceMean, fixed_mean, nullptr, nullptr},
-    {K::kReduceSum, fixed_reduce_sum, nullptr, nullptr},
-    {K::kReduceMax, extreme, extreme, extreme},
-    {K::kReduceMin, extreme, extreme, extreme},
-    {K::kMax, larger_or_smaller, larger_or_smaller, larger_or_smaller},
-    {K::kMin, larger_or_smaller, larger_or_smaller, larger_or_smaller},
-    {K::kDiv, fixed_div, nullptr, nullptr},
-    {K::kPrelu, fixed_prelu, nullptr, nullptr},
-    {K::kSquaredDifference, fixed_squared_difference, nullptr, nullptr},
-    {K::kResize, fixed_resize, nullptr, xnnpack_resize},
-    {K::kShiftIn, shift_in, shift_in, shift_in},
+    {K::kAdd, fixed_add, fixed_add, xnnpack_add},
+    {K::kSub, fixed_sub, builtin_sub, xnnpack_sub},
+    {K::kMul, fixed_mul, fixed_mul, xnnpack_mul},
+    {K::kAvgPool, pool, pool, nullptr},
+    {K::kMaxPool, pool, pool, nullptr},
+    {K::kGlobalAvgPool, fixed_mean, builtin_mean, xnnpack_mean},
+    {K::kReduceMean, fixed_mean, builtin_mean, nullptr},
+    {K::kReduceSum, fixed_reduce_sum, builtin_sum, nullptr},
+    {K::kReduceMax, extreme, extreme, nullptr},
+    {K::kReduceMin, extreme, extreme, nullptr},
+    {K::kMax, larger_or_smaller, larger_or_smaller, nullptr},
+    {K::kMin, larger_or_smaller, larger_or_smaller, nullptr},
+    {K::kDiv, fixed_div, fixed_div, nullptr},
+    {K::kPrelu, fixed_prelu, fixed_prelu, nullptr},
+    {K::kSquaredDifference, fixed_squared_difference, fixed_squared_difference, nullptr},
+    {K::kResize, fixed_resize, builtin_resize, xnnpack_resize},
+    {K::kShiftIn, shift_in, shift_in, nullptr},
     {K::kLstmCell, fixed_lstm_cell, nullptr, nullptr},
     {K::kLstmHidden, fixed_lstm_hidden, nullptr, nullptr},
-    {K::kQuantizeLinear, fixed_rescale, nullptr, xnnpack_rescale},
-    {K::kRelu, fixed_relu, nullptr, fixed_relu},
-    {K::kClip, clip, clip, clip},
-    {K::kLeakyRelu, fixed_leaky_relu, nullptr, xnnpack_leaky_relu},
-    {K::kSoftmax, fixed_softmax, table_softmax, table_softmax},
-    {K::kSigmoid, fixed_logistic, nullptr, fixed_logistic},
-    {K::kTanh, fixed_tanh, nullptr, fixed_tanh},
-    {K::kHardSwish, fixed_hard_swish, nullptr, fixed_hard_swish},
+    {K::kQuantizeLinear, fixed_rescale, fixed_rescale, xnnpack_rescale},
+    {K::kAbs, fixed_abs, fixed_abs, nullptr},
+    {K::kRelu, fixed_relu, fixed_relu, nullptr},
+    {K::kClip, fixed_clip, builtin_clip, nullptr},
+    {K::kLeakyRelu, fixed_leaky_relu, builtin_leaky_relu, xnnpack_leaky_relu},
+    {K::kSoftmax, fixed_softmax, table_softmax, nullptr},
+    {K::kSigmoid, fixed_logistic, tabulated_reals, tabulated_half_even},
+    {K::kTanh, fixed_tanh, tabulated_reals, nullptr},
+    {K::kElu, tabulated_reals, tabulated_reals, tabulated_half_even},
+    {K::kGelu, tabulated_reals, tabulated_reals, nullptr},
+    {K::kGeluTanh, tabulated_reals, tabulated_reals, nullptr},
+    {K::kHardSwish, fixed_hard_swish, fixed_hard_swish, nullptr},
 };
 
 /// As ONNX composes it: dequantized, computed in fp32, quantized.
@@ -283,9 +287,10 @@ Codes by_real_values(const CodedJob& job) {
                          Requantize::kOnnxHalfEven);
 }
 
-Rounding rule_of(const RuleRow& row, Requantize mode) {
-  if (mode == Requantize::kTfliteBuiltin) return row.builtin;
-  return mode == Requantize::kTfliteXnnpack ? row.xnnpack : row.fixed;
+/// Whose arithmetic a requantization of the run is for this operator.
+Requantize kernels_of(const RuleRow& row, const VectorCodes& codes, Requantize mode) {
+  const bool is_left = mode == Requantize::kTfliteXnnpack && (!codes.delegated || !row.xnnpack);
+  return is_left ? Requantize::kTfliteBuiltin : mode;
 }
 
 ClampRange narrowed(const VectorCodes& codes, ClampRange range) {
@@ -314,20 +319,24 @@ std::vector<std::int32_t> coded_values(const VectorOp& op,
                                     inputs[i].size()));
     same_shape.push_back(broadcasts(op) ? broadcast(op, inputs[i], i) : inputs[i]);
   }
-  const CodedJob job{op, same_shape, narrowed(*op.codes, range), mode};
+  CodedJob job{op, same_shape, narrowed(*op.codes, range), mode};
   if (mode == Requantize::kOnnxHalfEven) return by_real_values(job);
-  const Rounding rule = rule_of(*row, mode);
-  if (rule == nullptr)
+  const Requantize kernels = kernels_of(*row, *op.codes, mode);
+  if (kernels == Requantize::kTfliteXnnpack) return row->xnnpack(job);
+  if (kernels != Requantize::kTfliteBuiltin) return row->fixed(job);
+  if (row->builtin == nullptr)
     throw input_error(
         fmt::format("{}: {} has no known rule for it; tflite_double_rounding and "
                     "tflite_single_rounding have",
                     name, enum_name(mode)));
-  return rule(job);
+  job.mode = Requantize::kTfliteDoubleRounding;  // what they multiply in fixed point
+  return row->builtin(job);
 }
 
 std::vector<std::int32_t> quantized_codes(const VectorOp& op, const std::vector<float>& values,
                                           ClampRange range, Requantize mode) {
-  const bool half_even = mode == Requantize::kOnnxHalfEven || mode == Requantize::kTfliteXnnpack;
+  const bool half_even = mode == Requantize::kOnnxHalfEven ||
+                         (mode == Requantize::kTfliteXnnpack && op.codes->delegated);
   const auto scale = static_cast<float>(op.codes->output.scale);
   const auto zero = static_cast<double>(op.codes->output.zero_point);
   const ClampRange limits = narrowed(*op.codes, range);

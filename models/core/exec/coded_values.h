@@ -72,6 +72,7 @@ Codes each_result(const CodedJob& job, F relative) {
 // Rules, by family.
 Codes fixed_softmax(const CodedJob& job);
 Codes table_softmax(const CodedJob& job);
+Codes softmax_16(const CodedJob& job);  ///< of int16
 Codes fixed_logistic(const CodedJob& job);
 Codes fixed_tanh(const CodedJob& job);
 Codes fixed_hard_swish(const CodedJob& job);
@@ -86,11 +87,19 @@ Codes fixed_lstm_hidden(const CodedJob& job);
 Codes fixed_reduce_sum(const CodedJob& job);
 Codes extreme(const CodedJob& job);
 Codes fixed_resize(const CodedJob& job);
+Codes builtin_resize(const CodedJob& job);
 Codes xnnpack_resize(const CodedJob& job);
 Codes shift_in(const CodedJob& job);
 Codes fixed_prelu(const CodedJob& job);
 Codes fixed_squared_difference(const CodedJob& job);
 Codes fixed_div(const CodedJob& job);
 Codes larger_or_smaller(const CodedJob& job);
+Codes fixed_mean(const CodedJob& job);
+Codes xnnpack_mean(const CodedJob& job);
+/// Of the built-in kernels: means and sums as floats, curves as tables of every code.
+Codes builtin_mean(const CodedJob& job);
+Codes builtin_sum(const CodedJob& job);
+Codes tabulated_reals(const CodedJob& job);
+Codes tabulated_half_even(const CodedJob& job);
 
 }  // namespace bitjoule

@@ -34,12 +34,13 @@ struct Neighbours {
   std::int64_t low = 0, high = 0, share = 0;
 };
 
-template <class Place, class Sum>
+/// Sums are taken of codes and shares in the type of the shares.
+template <class At = Neighbours, class Place, class Sum>
 Codes resized(const CodedJob& job, Place place, Sum sum) {
   job.require_one_scale();
   const std::pair<Axis, Axis> axes = image_axes(job);
   const Axis &down = axes.first, &across = axes.second;
-  std::vector<Neighbours> columns;
+  std::vector<At> columns;
   for (std::int64_t x = 0; x < across.to; ++x) columns.push_back(place(x, across));
   const std::int64_t channels = across.stride;
   const Codes& from = job.inputs[0];
@@ -47,12 +48,13 @@ Codes resized(const CodedJob& job, Place place, Sum sum) {
   y.reserve(at(job.op.elements()));
   for (std::int64_t image = 0; image < job.op.shape[0]; ++image)
     for (std::int64_t row = 0; row < down.to; ++row) {
-      const Neighbours v = place(row, down);
-      for (const Neighbours& h : columns)
+      const At v = place(row, down);
+      for (const At& h : columns)
         for (std::int64_t c = 0; c < channels; ++c) {
           check_interrupt_after(16);
-          const auto code = [&](std::int64_t r, std::int64_t column) -> std::int64_t {
-            return from[at((image * down.from + r) * down.stride + column * channels + c)];
+          const auto code = [&](std::int64_t r, std::int64_t column) {
+            return static_cast<decltype(v.share)>(
+                from[at((image * down.from + r) * down.stride + column * channels + c)]);
           };
           y.push_back(job.code(sum(code(v.low, h.low), code(v.low, h.high), code(v.high, h.low),
                                    code(v.high, h.high), v.share, h.share) -
@@ -164,6 +166,29 @@ Codes fixed_resize(const CodedJob& job) {
                    if (single) return (sum + kHalf) >> 20;
                    return (sum + (sum > 0 ? kHalf : -kHalf)) / (1 << 20);
                  });
+}
+
+/// Of uint8 the built-in kernels weigh in fp32, and cut off what a half was added to.
+Codes builtin_resize(const CodedJob& job) {
+  if (job.range.hi != UINT8_MAX) return fixed_resize(job);
+  struct Place {
+    std::int64_t low, high;
+    float share;
+  };
+  const auto place = [&](std::int64_t o, const Axis& axis) {
+    const auto in = static_cast<float>(axis.from), out = static_cast<float>(axis.to);
+    const float scale = aligns(job) && axis.to > 1 ? (in - 1) / (out - 1) : in / out;
+    const auto at = static_cast<float>(o);
+    const float p = halves(job) ? (at + 0.5f) * scale - 0.5f : at * scale;
+    const auto low = std::max<std::int64_t>(static_cast<std::int64_t>(std::floor(p)), 0);
+    return Place{low, std::min(static_cast<std::int64_t>(std::ceil(p)), axis.from - 1),
+                 p - static_cast<float>(low)};
+  };
+  const auto sum = [](float a, float b, float c, float d, float v, float h) {
+    const float y = a * ((1 - v) * (1 - h)) + b * ((1 - v) * h) + c * (v * (1 - h)) + d * (v * h);
+    return static_cast<std::int64_t>(y + 0.5f);
+  };
+  return resized<Place>(job, place, sum);
 }
 
 /// In 2048ths, placed in fp32.

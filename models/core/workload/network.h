@@ -46,6 +46,10 @@ struct Experts {
 struct SumForm {
   ScaleProduct product = ScaleProduct::kByLayer;
   bool wide_sums = false;  ///< as SumRequantization::wide_sums
+  /// TensorFlow Lite's XNNPACK delegate takes the layer; else its built-in kernels compute it.
+  bool delegated = true;
+  /// The built-in kernels requantize by two roundings, as they always do in depthwise layers.
+  bool rounds_twice = false;
 };
 
 /// How a layer takes part in transformations of operands (run/transforms.h). A group is the linear

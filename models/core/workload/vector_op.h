@@ -165,6 +165,11 @@ struct VectorCodes {
   std::vector<CodeScale> operands;
   CodeScale output;
   std::string activation;  ///< then clamps: "", "relu", "relu6" or "relu_n1_to_1"
+  /// TensorFlow Lite's XNNPACK delegate takes the operator; else its built-in kernels compute it.
+  bool delegated = true;
+  /// A mean over height and width whose result has four axes: the built-in kernels round it as
+  /// fixed point, all other means as floats.
+  bool keeps_axes = false;
 };
 
 /// One operator of the vector unit. Its output is `rows` x `cols`; a row is what is normalised,
