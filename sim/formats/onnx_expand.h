@@ -25,6 +25,7 @@ class OnnxWriter {
     std::function<int(const std::string&)> type;  ///< TensorProto.DataType or 0
     /// The elements of a constant of integers or bools; nothing where it is none.
     std::function<std::optional<Shape>(const std::string&)> whole;
+    std::function<std::optional<std::vector<double>>(const std::string&)> reals;  ///< of any type
     bool reads_constants = false;  ///< of constants alone; of data no sizes are known
   };
   OnnxWriter(const OnnxNode& of, Known known) : node(of), known_(std::move(known)) {}
@@ -38,6 +39,10 @@ class OnnxWriter {
   int type(int operand) const { return known_.type(node.input(operand)); }
   bool is_bool(int operand) const { return type(operand) == onnx::TensorProto::BOOL; }
   std::optional<Shape> whole(int operand) const { return known_.whole(node.input(operand)); }
+  std::optional<std::vector<double>> reals(int operand) const {
+    return known_.reals(node.input(operand));
+  }
+  bool is_constant(const std::string& value) const { return known_.is_constant(value); }
   bool reads_constants() const { return known_.reads_constants; }
 
   /// Appends a node; its output is `part` of this one, or this one's output itself where `part` is
@@ -108,7 +113,12 @@ std::vector<OnnxExpansion> onnx_norm_expansions();
 std::vector<OnnxExpansion> onnx_place_expansions();
 std::vector<OnnxExpansion> onnx_product_expansions();
 std::vector<OnnxExpansion> onnx_recurrent_expansions();
+std::vector<OnnxExpansion> onnx_loop_expansions();
+std::vector<OnnxExpansion> onnx_loss_expansions();
+std::vector<OnnxExpansion> onnx_resample_expansions();
 std::vector<OnnxExpansion> onnx_volume_expansions();
+std::vector<OnnxExpansion> onnx_window_expansions();
+void expand_volume_max_pool(OnnxWriter& writer);  ///< without places
 const std::vector<OnnxExpansion>& onnx_expansions();
 /// nullptr for operators that are what they are.
 const OnnxExpansion* find_onnx_expansion(const OnnxNode& node);

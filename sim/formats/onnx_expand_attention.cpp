@@ -32,9 +32,13 @@ std::string with_past(OnnxWriter& w, int past, const std::string& fresh, int pre
   return w.to_output(present);
 }
 
-/// [batch, heads, rows, values]; `scores` and `shares` are the names of what was made on the way.
-std::string attended(OnnxWriter& w, const Attention& a, std::string* scores = nullptr,
-                     std::string* shares = nullptr) {
+/// Names of what was made between scores and results.
+struct OnTheWay {
+  std::string scores, capped, masked, shares;
+};
+
+/// [batch, heads, rows, values].
+std::string attended(OnnxWriter& w, const Attention& a, OnTheWay* seen = nullptr) {
   if (a.heads < 1 || a.key_heads < 1 || a.heads % a.key_heads != 0)
     w.node.fail(fmt::format("{} heads meet {} of keys", a.heads, a.key_heads));
   const std::int64_t group = a.heads / a.key_heads;
@@ -44,19 +48,23 @@ std::string attended(OnnxWriter& w, const Attention& a, std::string* scores = nu
   const std::string keys = moved(w, a.k, {0, 1, 3, 2}, "turned");
   std::string s = w.add("MatMul", {q, keys}, "scores");
   if (group > 1) s = w.reshaped(s, {a.batch, a.heads, a.rows, a.columns}, "scores_by_head");
-  if (scores != nullptr) *scores = s;
+  OnTheWay found;
+  found.scores = s;
   if (a.softcap != 0) {
     const std::string cap = w.number("softcap", a.softcap);
     const std::string within = w.add("Tanh", {w.add("Div", {s, cap}, "capped_in")}, "capped_tanh");
     s = w.add("Mul", {within, cap}, "capped");
   }
+  found.capped = s;
   if (!a.added.empty()) s = w.add("Add", {s, a.added}, "biased");
   if (!a.kept.empty()) s = w.add("Where", {a.kept, s, w.number("hidden", a.hidden)}, "masked");
+  found.masked = s;
   std::string p = w.add("CausalSoftmax", {s}, "shares");
   w.with("causal", a.causal ? a.rows : std::int64_t{0})
       .with("reach", a.reach)
       .in_domain(kOwnDomain);
-  if (shares != nullptr) *shares = p;
+  found.shares = p;
+  if (seen != nullptr) *seen = found;
   if (group > 1) p = w.reshaped(p, {a.batch, a.key_heads, group * a.rows, a.columns}, "rows");
   std::string y = w.add("MatMul", {p, a.v}, "attended");
   if (group > 1) y = w.reshaped(y, {a.batch, a.heads, a.rows, a.values}, "by_head");
@@ -362,7 +370,9 @@ void attention(OnnxWriter& w) {
     else
       a.added = w.node.input(3);
   }
-  if (a.causal && !aligned) {
+  const std::int64_t yielded = w.node.integer("qk_matmul_output_mode", 0);
+  // A mask that is yielded has to be there.
+  if (a.causal && (!aligned || (wants(w, 3) && yielded == 2))) {
     w.check_made({a.rows, a.columns});
     std::vector<double> seen;
     for (std::int64_t i = 0; i < a.rows; ++i)
@@ -371,13 +381,13 @@ void attention(OnnxWriter& w) {
     a.added = a.added.empty() ? triangle : w.add("Add", {a.added, triangle}, "mask_and_causal");
     a.causal = false;
   }
-  std::string scores, shares;
-  const std::string y = attended(w, a, &scores, &shares);
+  OnTheWay seen;
+  const std::string y = attended(w, a, &seen);
   if (wants(w, 3)) {
-    const std::int64_t mode = w.node.integer("qk_matmul_output_mode", 0);
-    if (mode != 0 && mode != 3)
-      w.node.fail(fmt::format("qk_matmul_output_mode {} is not supported", mode));
-    w.add("Identity", {mode == 0 ? scores : shares}, "qk");
+    const std::string* const stages[] = {&seen.scores, &seen.capped, &seen.masked, &seen.shares};
+    if (yielded < 0 || yielded > 3)
+      w.node.fail(fmt::format("qk_matmul_output_mode {} is not known", yielded));
+    w.add("Identity", {*stages[yielded]}, "qk");
     w.to_output(3);
   }
   if (flat)

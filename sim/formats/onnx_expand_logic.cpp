@@ -165,28 +165,57 @@ void mean_variance(OnnxWriter& w) {
   w.add("Div", {centred, deviation});
 }
 
-/// Sums up to each place: a product with a triangle of ones.
-void cumulative_sum(OnnxWriter& w) {
-  const Shape x = w.shape(0);
-  const std::optional<Shape> at = w.whole(1);
-  if (x.empty() || !at || at->size() != 1) return;
-  const auto axis = static_cast<std::size_t>(w.node.settled_axis(at->front(), x.size()));
-  const std::int64_t n = x[axis];
-  if (n > 1024) w.node.fail(fmt::format("sums along {} elements: more than 1024", n));
-  const bool back = w.node.integer("reverse", 0) != 0,
-             excludes = w.node.integer("exclusive", 0) != 0;
+/// [n, n]: ones where a column's sum counts a row.
+std::vector<double> sum_triangle(std::int64_t n, bool back, bool excludes) {
   std::vector<double> ones;
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t j = 0; j < n; ++j)
       ones.push_back((back ? i > j : i < j) || (i == j && !excludes) ? 1 : 0);
+  return ones;
+}
+
+/// Sums up to each place: a product with a triangle of ones; of a long axis one
+/// in each of its blocks, to which the sums of the blocks before are added.
+void cumulative_sum(OnnxWriter& w) {
+  constexpr std::int64_t kBlock = 1024;
+  const Shape x = w.shape(0);
+  const std::optional<Shape> at = w.whole(1);
+  if (x.empty() || !at || at->size() != 1) return;
+  const auto axis = static_cast<std::size_t>(w.node.settled_axis(at->front(), x.size()));
+  const std::int64_t n = x[axis], blocks = (n + kBlock - 1) / kBlock;
+  if (blocks > kBlock) w.node.fail(fmt::format("sums along {} elements: more than 2^20", n));
+  const bool back = w.node.integer("reverse", 0) != 0,
+             excludes = w.node.integer("exclusive", 0) != 0;
   const int type = w.type(0);
   const bool is_float = type == P::FLOAT;
   std::string rows = is_float ? x_of(w) : cast(w, x_of(w), P::FLOAT, "real");
   const Shape order = axes_moved_last(x.size(), {static_cast<std::int64_t>(axis)});
   rows = step(w, "Transpose", {rows}, "rows");
   w.with("perm", order);
-  const std::string sums =
-      step(w, "MatMul", {rows, w.sized_reals("triangle", ones, {n, n})}, "sums");
+  const Shape moved = permuted(x, order);
+  const std::int64_t size = std::min(n, kBlock);
+  if (blocks > 1) {
+    const std::int64_t count = volume_of(x) / n;
+    rows = w.reshaped(rows, {count, n}, "flat");
+    rows = step(w, "Pad", {rows, w.sized("pads", {0, 0, 0, blocks * kBlock - n})}, "padded");
+    rows = w.reshaped(rows, {count, blocks, kBlock}, "blocks");
+  }
+  const std::string ones =
+      w.sized_reals("triangle", sum_triangle(size, back, excludes), {size, size});
+  std::string sums = step(w, "MatMul", {rows, ones}, "sums");
+  if (blocks > 1) {
+    const std::string totals = step(w, "ReduceSum", {rows, w.sized("block_axis", {2})}, "totals");
+    w.with("keepdims", std::int64_t{0});
+    const std::string before =
+        w.sized_reals("block_triangle", sum_triangle(blocks, back, true), {blocks, blocks});
+    const std::string carried = step(w, "MatMul", {totals, before}, "carried");
+    const std::string wide = w.reshaped(carried, {volume_of(x) / n, blocks, 1}, "carried_by_block");
+    sums = step(w, "Add", {sums, wide}, "carried_sums");
+    sums = w.reshaped(sums, {volume_of(x) / n, blocks * kBlock}, "flat_sums");
+    sums = step(w, "Slice", {sums}, "cut_sums");
+    w.with("starts", Shape{0}).with("ends", Shape{n}).with("axes", Shape{1});
+    sums = w.reshaped(sums, moved, "moved_sums");
+  }
   const std::string y = w.add("Transpose", {sums}, is_float ? "" : "in_order");
   w.with("perm", inverse(order));
   if (is_float) return;
@@ -248,8 +277,8 @@ void branch(OnnxWriter& w) {
       const std::string& inner = graph.output(i).name();
       w.add("Identity", {names.count(inner) != 0 ? names.at(inner) : inner}, fmt::format("{}", i));
       w.to_output(i);
-      w.in_domain(
-          kOwnDomain);  // where only constants are asked for, nothing says which branch it is
+      w.in_domain(kOwnDomain);  // where only constants are asked for, nothing
+                                // says which branch it is
     }
   }
 }

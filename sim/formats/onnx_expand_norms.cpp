@@ -52,23 +52,31 @@ void group_norm(OnnxWriter& w) {
   const std::int64_t groups = w.node.integer("num_groups", 0);
   const Shape scale = w.shape(1), x = w.shape(0);
   if (groups < 1) w.node.fail(fmt::format("num_groups: {}", groups));
-  if (scale.size() == 1 && x.size() > 1 && scale[0] != x[1])
-    w.node.fail("a scale for each group, as until opset 20, is not supported");
   const std::string rows =
       w.add("Reshape", {w.node.input(0), w.integers("rows_shape", {0, groups, -1})}, "rows");
-  scale_channels(w, normalized(w, rows, w.node.real("epsilon", 1e-5)));
+  const std::string y = normalized(w, rows, w.node.real("epsilon", 1e-5));
+  const bool by_group = scale.size() == 1 && x.size() > 1 && scale[0] == groups && groups != x[1];
+  if (!by_group) return scale_channels(w, y);
+  // Until opset 20 each group has a scale and a bias.
+  const auto per_group = [&](int operand, const char* part) {
+    return w.reshaped(w.node.input(operand), {groups, 1}, part);
+  };
+  const std::string scaled = w.add("Mul", {y, per_group(1, "scale")}, "scaled");
+  const std::string biased = w.add("Add", {scaled, per_group(2, "bias")}, "biased");
+  w.add("Reshape", {biased, w.sized("output_shape", x)});
 }
 
-/// x / sqrt(mean x^2 + epsilon) * scale over the last axis.
+/// x / sqrt(mean x^2 + epsilon) * scale over the axes from `axis` on.
 void rms_norm(OnnxWriter& w) {
-  const auto rank = static_cast<std::int64_t>(w.shape(0).size());
-  const std::int64_t axis = w.node.integer("axis", -1);
-  if (rank > 0 && axis != -1 && axis != rank - 1)
-    w.node.fail(fmt::format("axis {}: only the last is supported", axis));
+  const std::size_t rank = w.shape(0).size();
+  Shape axes = {-1};
+  if (rank > 0)
+    axes = counted(w.node.settled_axis(w.node.integer("axis", -1), rank),
+                   static_cast<std::int64_t>(rank));
   const std::string& x = w.node.input(0);
   const std::string squares = w.add("Mul", {x, x}, "squares");
   const std::string mean = w.add("ReduceMean", {squares}, "mean");
-  w.with("axes", Shape{-1});
+  w.with("axes", axes);
   const std::string shifted =
       w.add("Add", {mean, w.number("epsilon", w.node.real("epsilon", 1e-5))}, "shifted");
   const std::string root = w.add("Sqrt", {shifted}, "root");
@@ -234,10 +242,21 @@ void reduce_l2(OnnxWriter& w) {
   reduce_with(w, w.add("Mul", {w.node.input(0), w.node.input(0)}, "squares"), "sum");
   w.add("Sqrt", {w.name("sum")});
 }
+/// c - log(sum e^c) of c = x - max x. Until opset 13 all axes from `axis` on
+/// are one.
 void log_softmax(OnnxWriter& w) {
-  const std::string shares = w.add("Softmax", {w.node.input(0)}, "shares");
-  w.with("axis", w.node.integer("axis", w.node.opset() >= 13 ? -1 : 1));
-  w.add("Log", {shares});
+  const Shape x = w.shape(0);
+  if (x.empty()) return;
+  const bool one_axis = w.node.opset() >= 13;
+  const std::int64_t axis =
+      w.node.settled_axis(w.node.integer("axis", one_axis ? -1 : 1), x.size());
+  const Shape axes = one_axis ? Shape{axis} : counted(axis, static_cast<std::int64_t>(x.size()));
+  const std::string most = w.add("ReduceMax", {w.node.input(0)}, "most");
+  w.with("axes", axes);
+  const std::string centred = w.add("Sub", {w.node.input(0), most}, "centred");
+  const std::string sum =
+      w.add("ReduceSum", {w.add("Exp", {centred}, "powers"), w.sized("axes", axes)}, "sum");
+  w.add("Sub", {centred, w.add("Log", {sum}, "log_of_sum")});
 }
 
 }  // namespace

@@ -23,9 +23,13 @@ std::size_t axis_of(const OnnxWriter& w, std::int64_t otherwise, std::size_t ran
 // The largest, one after the other: a machine without a sorter.
 
 void top_k(OnnxWriter& w) {
-  constexpr std::int64_t kMost = 256;
+  constexpr std::int64_t kMost = 1024;
   const Shape x = w.shape(0);
   if (x.empty()) return;
+  const int type = w.type(0);
+  const bool is_float = type == P::FLOAT || type == P::FLOAT16 || type == P::DOUBLE;
+  const bool is_unsigned = type == P::UINT8 || type == P::UINT16 || type == P::UINT32 ||
+                           type == P::UINT64;  // below which nothing lies
   const std::size_t axis = axis_of(w, -1, x.size());
   std::int64_t count = w.node.integer("k", 0);
   if (w.has(1)) {
@@ -38,11 +42,16 @@ void top_k(OnnxWriter& w) {
   const bool smallest = w.node.integer("largest", 1) == 0;
   const auto at = static_cast<std::int64_t>(axis);
   std::string left = w.node.input(0);
+  if (is_unsigned) {
+    left = w.add("Cast", {left}, "signed");
+    w.with("to", std::int64_t{P::INT64});
+  }
   if (smallest) left = w.add("Neg", {left}, "negated");
   Shape along(x.size(), 1);
   along[axis] = x[axis];
   const std::string places = w.sized_of(P::INT64, "places", counted(0, x[axis]), along);
-  const std::string least = w.scalar("least", -3e38, w.type(0));
+  const std::string least =
+      w.scalar("least", is_float ? -3e38 : double{INT32_MIN}, is_unsigned ? int{P::INT64} : type);
   Names values, indices;
   for (std::int64_t i = 0; i < count; ++i) {
     indices.push_back(w.add("ArgMax", {left}, fmt::format("{}.index", i)));
@@ -53,16 +62,20 @@ void top_k(OnnxWriter& w) {
     const std::string taken = w.add("Equal", {places, indices.back()}, fmt::format("{}.taken", i));
     left = w.add("Where", {taken, least, left}, fmt::format("{}.left", i));
   }
-  const auto yield = [&](int output, const Names& parts, bool negates) {
+  const auto yield = [&](int output, const Names& parts) {
     if (w.node.output(output).empty()) return;
     const std::string part = output == 0 ? "values" : "indices";
     const std::string all = w.add("Concat", parts, part);
     w.with("axis", at);
-    if (negates) w.add("Neg", {all}, part + "_negated");
+    if (output == 0 && smallest) w.add("Neg", {all}, part + "_negated");
+    if (output == 0 && is_unsigned) {
+      w.add("Cast", {w.name(smallest ? part + "_negated" : part)}, part + "_unsigned");
+      w.with("to", std::int64_t{type});
+    }
     w.to_output(output);
   };
-  yield(0, values, smallest);
-  yield(1, indices, false);
+  yield(0, values);
+  yield(1, indices);
 }
 
 /// Of the first largest element a one, zeros elsewhere. Until opset 13 all axes from `axis` on are
@@ -103,7 +116,8 @@ void one_hot(OnnxWriter& w) {
   const auto at = static_cast<std::int64_t>(axis);
   const std::string wide =
       w.add("Unsqueeze", {w.node.input(0), w.sized("wide_axes", {at})}, "wide");
-  const std::string zero = w.scalar("zero", 0, w.type(0)), size = w.scalar("size", n, w.type(0));
+  const std::string zero = w.scalar("zero", 0, w.type(0)),
+                    size = w.scalar("size", static_cast<double>(n), w.type(0));
   const std::string behind = w.add("Add", {wide, size}, "from_behind");
   const std::string below = w.add("Less", {wide, zero}, "is_negative");
   const std::string index = w.add("Where", {below, behind, wide}, "index");

@@ -71,9 +71,6 @@ template <const char* const& Op>
 void volume_pool(OnnxWriter& w) {
   const Shape x = w.shape(0), kernel = w.node.integers("kernel_shape");
   if (x.size() != 5 || kernel.size() != 3) return;
-  for (int i = 1; i < w.node.outputs(); ++i)
-    if (!w.node.output(i).empty())
-      w.node.fail("the places of the maxima of a volume are not supported");
   const std::vector<OnnxWindow> windows = onnx_windows(w.node, x, kernel);
   const auto setting = [&](const char* name, std::size_t first, std::size_t count, bool one) {
     const Shape given = w.node.integers(name);
@@ -117,13 +114,14 @@ const char* const kVolumeGlobalAverage = "GlobalAveragePool";
 
 }  // namespace
 
+void expand_volume_max_pool(OnnxWriter& w) { volume_pool<kVolumeMax>(w); }
+
 std::vector<OnnxExpansion> onnx_volume_expansions() {
   return {
       {"", "AveragePool", volume_pool<kVolumeAverage>},
       {"", "Conv", volume_convolution},
       {"", "GlobalAveragePool", volume_global_pool<kVolumeGlobalAverage>},
       {"", "GlobalMaxPool", volume_global_pool<kVolumeGlobalMax>},
-      {"", "MaxPool", volume_pool<kVolumeMax>},
   };
 }
 

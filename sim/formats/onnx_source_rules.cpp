@@ -61,7 +61,9 @@ Folded fold_constant_of_shape(const OnnxOperands& in, const Infos& out) {
   if (value == nullptr) return {computed_tensor(in.node, out[0], std::string(4 * count, '\0'))};
   const StoredTensor one = to_stored(value->t(), in.node.file());
   std::string bytes;
-  for (std::size_t i = 0; i < count; ++i) bytes.insert(bytes.end(), one.data, one.data + one.bytes);
+  bytes.reserve(count * one.bytes);
+  for (std::size_t i = 0; i < count; ++i)
+    bytes.append(reinterpret_cast<const char*>(one.data), one.bytes);
   return {computed_tensor(in.node, out[0], std::move(bytes))};
 }
 

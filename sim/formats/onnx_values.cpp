@@ -19,8 +19,8 @@ using P = onnx::TensorProto;
 /// Results up to this size are kept: shapes, axes, bounds.
 constexpr std::int64_t kSmall = 4096;
 
-/// Elements that may be computed from nothing.
-constexpr std::int64_t kComputed = std::int64_t{1} << 24;
+/// Elements that may be computed from nothing: the largest layer of VGG-19 is 2^26.6 of them.
+constexpr std::int64_t kComputed = std::int64_t{1} << 27;
 
 /// Bytes that a tensor has in its file: what may be computed from it is in proportion.
 std::int64_t stored_size(const P& tensor) {
@@ -245,6 +245,14 @@ OnnxWriter::Known known_of(const OnnxValues& values) {
       whole.push_back(static_cast<std::int64_t>(value));
     }
     return whole;
+  };
+  known.reals = [&values, is_constant](const std::string& name) {
+    std::optional<std::vector<double>> reals;
+    if (!is_constant(name)) return reals;
+    const OnnxNumbers numbers = numbers_of(values.value(name));
+    reals = numbers.integer ? std::vector<double>(numbers.whole.begin(), numbers.whole.end())
+                            : numbers.real;
+    return reals;
   };
   return known;
 }

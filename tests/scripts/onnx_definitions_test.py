@@ -1,0 +1,231 @@
+"""ONNX operators that are written as nodes of others, against their definitions in numpy: loops, places of
+maxima, long sums, filters that widen as an image shrinks, norms by groups, losses."""
+
+import itertools
+import math
+import unittest
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from onnx_models import Model, OnnxTest, floats, ints, pooled
+
+node = helper.make_node
+
+
+def value(name, kind, shape):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def resized(x, out, place, scale, kernel, radius, antialias, excludes=False):
+    """Along the last axis, by the sum over every element of a kernel at its distance."""
+    narrow = min(1, scale) if antialias else 1
+    y = np.zeros((*x.shape[:-1], out))
+    reach = math.ceil(radius / narrow) + 1
+    for o in range(out):
+        p = place(o)
+        around = range(math.floor(p) - reach, math.ceil(p) + reach + 1)
+        around = [i for i in around if not excludes or 0 <= i < x.shape[-1]]
+        weights = np.array([kernel((i - p) * narrow) for i in around])
+        for i, weight in zip(around, weights / weights.sum()):
+            y[..., o] += weight * x[..., min(max(i, 0), x.shape[-1] - 1)]
+    return y
+
+
+def triangle(d):
+    return max(0.0, 1 - abs(d))
+
+
+def cubic(d, a=-0.75):
+    d = abs(d)
+    if d < 1:
+        return (a + 2) * d**3 - (a + 3) * d**2 + 1
+    return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a if d < 2 else 0
+
+
+class LoopTest(OnnxTest):
+    def loop_body(self, weights):
+        """h = tanh(h * w + turn), and h * h of every turn."""
+        nodes = [
+            node("Identity", ["go_in"], ["go_out"]),
+            node("Cast", ["turn"], ["real"], to=TensorProto.FLOAT),
+            node("Transpose", ["w"], ["turned"], perm=[1, 0]),
+            node("MatMul", ["h_in", "turned"], ["product"]),
+            node("Add", ["product", "real"], ["sum"]),
+            node("Tanh", ["sum"], ["h_out"]),
+            node("Mul", ["h_out", "h_out"], ["square"]),
+        ]
+        return helper.make_graph(
+            nodes, "body",
+            [value("turn", TensorProto.INT64, []), value("go_in", TensorProto.BOOL, []),
+             value("h_in", TensorProto.FLOAT, [2, 3])],
+            [value("go_out", TensorProto.BOOL, []), value("h_out", TensorProto.FLOAT, [2, 3]),
+             value("square", TensorProto.FLOAT, [2, 3])],
+            [numpy_helper.from_array(weights, "w")],
+        )  # fmt: skip
+
+    def test_a_loop_with_a_known_number_of_turns(self):
+        x, w = self.normal(2, 3), self.normal(3, 3)
+        h, squares = x.astype(np.float64), []
+        for turn in range(4):
+            h = np.tanh(h @ w.T + turn)
+            squares.append(h * h)
+        body = self.loop_body(w)
+        constants = {"count": np.array(4, np.int64), "go": np.array(True)}
+        self.check([
+            Model("state", [node("Loop", ["count", "go", "x"], ["y", "all"], body=body)], {"x": x}, constants, h),
+            Model("scan", [node("Loop", ["count", "", "x"], ["h", "y"], body=body)], {"x": x}, constants, squares),
+        ])  # fmt: skip
+
+    def test_a_scan(self):
+        x, start, w = self.normal(5, 2, 3), self.normal(2, 3), self.normal(3)
+        body = helper.make_graph(
+            [node("Mul", ["s_in", "w"], ["scaled"]), node("Add", ["scaled", "part"], ["s_out"]),
+             node("Neg", ["s_out"], ["negated"])], "body",
+            [value("s_in", TensorProto.FLOAT, [2, 3]), value("part", TensorProto.FLOAT, [2, 3])],
+            [value("s_out", TensorProto.FLOAT, [2, 3]), value("negated", TensorProto.FLOAT, [2, 3])],
+            [numpy_helper.from_array(w, "w")],
+        )  # fmt: skip
+        for backward in (0, 1):
+            state, all_ = start.astype(np.float64), []
+            for part in x[::-1] if backward else x:
+                state = state * w + part
+                all_.append(-state)
+            options = {"num_scan_inputs": 1, "body": body, "scan_input_directions": [backward]}
+            self.check([
+                Model("state", [node("Scan", ["s", "x"], ["y", "all"], **options)], {"s": start, "x": x}, {}, state),
+                Model("all", [node("Scan", ["s", "x"], ["t", "y"], **options, scan_output_axes=[1])],
+                      {"s": start, "x": x}, {}, np.stack(all_, 1)),
+            ])  # fmt: skip
+
+
+class PlaceTest(OnnxTest):
+    def test_places_of_maxima_and_back(self):
+        x = self.normal(2, 3, 5, 6)
+        kernel, strides, pads = (3, 2), (2, 2), (1, 0, 1, 0)
+        largest = pooled(x, kernel, strides, pads, (1, 1), False, False, False)
+        options = {"kernel_shape": kernel, "strides": strides, "pads": pads}
+        flat = x.reshape(-1)
+        where = np.array([np.nonzero(flat == m)[0][0] for m in largest.astype(np.float32).reshape(-1)])
+        where = where.reshape(largest.shape)
+        columns = np.array([i * 30 + p % 6 * 5 + p // 6 for i, p in ((w // 30, w % 30) for w in where.reshape(-1))])
+        back = np.zeros(x.size)
+        back[where.reshape(-1)] = largest.reshape(-1)
+        self.check([
+            Model("maxima", [node("MaxPool", ["x"], ["y", "at"], **options)], {"x": x}, {}, largest),
+            Model("places", [node("MaxPool", ["x"], ["t", "y"], **options)], {"x": x}, {}, where),
+            Model("by columns", [node("MaxPool", ["x"], ["t", "y"], **options, storage_order=1)], {"x": x}, {},
+                  columns.reshape(where.shape)),
+            Model("back", [node("MaxPool", ["x"], ["t", "at"], **options),
+                           node("MaxUnpool", ["t", "at", "s"], ["y"], **options)], {"x": x},
+                  {"s": ints(2, 3, 5, 6)}, back.reshape(x.shape)),
+        ])  # fmt: skip
+
+    def test_sequences_backwards_middles_and_windows(self):
+        x, lengths = self.normal(4, 3, 2), ints(1, 4, 2)
+        turned = x.copy()
+        for i, n in enumerate(lengths):
+            turned[:n, i] = x[:n, i][::-1]
+        image = self.normal(1, 7, 4)
+        framed = np.zeros((1, 4, 9), np.float32)
+        framed[:, :, 2:6] = image[:, 1:5]
+        periodic = 0.5 - 0.5 * np.cos(2 * math.pi * np.arange(8) / 8)
+        self.check([
+            Model("backwards", [node("ReverseSequence", ["x", "n"], ["y"])], {"x": x}, {"n": lengths}, turned),
+            Model("middle", [node("CenterCropPad", ["x", "s"], ["y"], axes=[1, -1])], {"x": image},
+                  {"s": ints(4, 9)}, framed, opset=18),
+            Model("window", [node("HannWindow", ["n"], ["w"]), node("Add", ["x", "w"], ["y"])],
+                  {"x": np.zeros(8, np.float32)}, {"n": np.array(8, np.int64)}, periodic, opset=17),
+        ])  # fmt: skip
+
+    def test_long_sums(self):
+        x = self.random.uniform(-1, 1, (2, 1100)).astype(np.float32)
+        sums = x.astype(np.float64).cumsum(1)
+        back = x.astype(np.float64)[:, ::-1].cumsum(1)[:, ::-1] - x
+        axis = {"a": np.array(1, np.int64)}
+        self.check([
+            Model("sums", [node("CumSum", ["x", "a"], ["y"])], {"x": x}, axis, sums),
+            Model("from behind, without itself", [node("CumSum", ["x", "a"], ["y"], reverse=1, exclusive=1)],
+                  {"x": x}, axis, back),
+        ])  # fmt: skip
+
+
+class ResampleTest(OnnxTest):
+    def test_images_that_shrink(self):
+        x = self.normal(1, 2, 9, 8)
+        half = lambda scale: lambda o: (o + 0.5) / scale - 0.5
+        models = []
+        for mode, kernel, radius in (("linear", triangle, 1), ("cubic", cubic, 2)):
+            for excludes in (0, 1):
+                y = resized(x, 4, half(0.5), 0.5, kernel, radius, True, excludes)
+                y = resized(y.swapaxes(2, 3), 3, half(3 / 9), 3 / 9, kernel, radius, True, excludes).swapaxes(2, 3)
+                models.append(Model(f"{mode} {excludes}", [node("Resize", ["x", "", "", "s"], ["y"], mode=mode,
+                                                                antialias=1, exclude_outside=excludes)],
+                                    {"x": x}, {"s": ints(1, 2, 3, 4)}, y, opset=18))  # fmt: skip
+        self.check(models)
+
+    def test_some_axes_and_their_ratio(self):
+        x = self.normal(1, 2, 4, 6)
+        scale = min(7 / 4, 8 / 6)
+        place = lambda o: (o + 0.5) / scale - 0.5
+        larger = resized(x, 8, place, scale, triangle, 1, False)
+        larger = resized(larger.swapaxes(2, 3), 5, place, scale, triangle, 1, False).swapaxes(2, 3)
+        one = resized(x.swapaxes(2, 3), 8, lambda o: (o + 0.5) / 2 - 0.5, 2, triangle, 1, False).swapaxes(2, 3)
+        start, end = 0.25, 0.9
+        cut = lambda o: start * 5 + o * (end - start) * 5 / 4
+        part = resized(x, 5, cut, 1, triangle, 1, False)
+        self.check([
+            Model("ratio", [node("Resize", ["x", "", "", "s"], ["y"], mode="linear", axes=[2, 3],
+                                 keep_aspect_ratio_policy="not_larger")], {"x": x}, {"s": ints(7, 8)}, larger, 18),
+            Model("one axis", [node("Resize", ["x", "", "s"], ["y"], mode="linear", axes=[-2])], {"x": x},
+                  {"s": floats(2)}, one, 18),
+            Model("a part", [node("Resize", ["x", "r", "", "s"], ["y"], mode="linear", axes=[3],
+                                  coordinate_transformation_mode="tf_crop_and_resize")], {"x": x},
+                  {"r": floats(start, end), "s": ints(5)}, part, 18),
+        ])  # fmt: skip
+
+
+class NormTest(OnnxTest):
+    def test_norms_of_several_axes_and_of_groups(self):
+        x, scale = self.normal(2, 3, 4, 5), self.normal(4, 5)
+        rms = np.sqrt((x.astype(np.float64) ** 2).mean((2, 3), keepdims=True) + 1e-5)
+        channels, gamma, beta = self.normal(2, 6, 3, 2), self.normal(3), self.normal(3)
+        groups = channels.astype(np.float64).reshape(2, 3, -1)
+        normal = (groups - groups.mean(-1, keepdims=True)) / np.sqrt(groups.var(-1, keepdims=True) + 1e-5)
+        by_group = (normal * gamma[:, None] + beta[:, None]).reshape(channels.shape)
+        large = self.normal(3, 4, 5) * 60
+        logs = large - np.log(np.exp(large.astype(np.float64) - large.max(1, keepdims=True)).sum(1, keepdims=True))
+        logs -= large.max(1, keepdims=True)
+        box = np.zeros((1, 2, 4, 5))
+        padded = np.abs(np.pad(self.normal(1, 2, 5, 6), ((0, 0), (0, 0), (1, 0), (0, 0))))
+        for i, j in itertools.product(range(4), range(5)):
+            box[:, :, i, j] = (padded[:, :, i : i + 3, j : j + 2].astype(np.float64) ** 3).sum((2, 3)) ** (1 / 3)
+        self.check([
+            Model("rms", [node("RMSNormalization", ["x", "s"], ["y"], axis=2)], {"x": x}, {"s": scale}, x / rms * scale,
+                  opset=23),
+            Model("groups", [node("GroupNormalization", ["x", "g", "b"], ["y"], num_groups=3)], {"x": channels},
+                  {"g": gamma, "b": beta}, by_group, opset=18),
+            Model("logarithms", [node("LogSoftmax", ["x"], ["y"], axis=1)], {"x": large}, {}, logs),
+            Model("windows", [node("LpPool", ["x"], ["y"], p=3, kernel_shape=[3, 2], pads=[1, 0, 0, 0])],
+                  {"x": padded[:, :, 1:].astype(np.float32)}, {}, box, opset=18),
+        ])  # fmt: skip
+
+    def test_losses(self):
+        x, weights = self.normal(4, 3, 5), floats(0.5, 2, 1)
+        target = self.random.integers(0, 3, (4, 5)).astype(np.int64)
+        logs = x - np.log(np.exp(x.astype(np.float64)).sum(1, keepdims=True))
+        chosen = -np.take_along_axis(logs, target[:, None], 1)[:, 0]
+        counts = np.where(target == 1, 0, weights[target])
+        loss = "SoftmaxCrossEntropyLoss"
+        self.check([
+            Model("none", [node(loss, ["x", "t"], ["y"], reduction="none")], {"x": x}, {"t": target}, chosen),
+            Model("mean", [node(loss, ["x", "t", "w"], ["y"], ignore_index=1)], {"x": x},
+                  {"t": target, "w": weights}, (chosen * counts).sum() / counts.sum()),
+            Model("sum", [node("NegativeLogLikelihoodLoss", ["x", "t", "w"], ["y"], reduction="sum")], {"x": x},
+                  {"t": target, "w": weights}, -(np.take_along_axis(x, target[:, None], 1)[:, 0]
+                                                 * weights[target]).sum()),
+        ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    unittest.main()
