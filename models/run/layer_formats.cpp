@@ -3,6 +3,7 @@
 #include "core/mapping/data_path.h"
 #include "core/numeric/mac.h"
 #include "core/numeric/storage.h"
+#include "core/numeric/weight_quantizer.h"
 
 namespace bitjoule {
 
@@ -28,7 +29,8 @@ VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run) {
   if (std::get<VectorOp>(layer.op).kind == VectorKind::kEmbedding) {
     formats.parameters = precision.weights;
     // Its rows are looked up, not summed: no input weighs them, no error makes up for another.
-    if (precision.quantizer.value_or(WeightQuantizer::kNearest) != WeightQuantizer::kNearest)
+    if (precision.quantizer.value_or(WeightQuantizer::kNearest) != WeightQuantizer::kNearest &&
+        takes_quantizer(precision.weights, WeightQuantizer::kMse))
       formats.quantizer = WeightQuantizer::kMse;
   } else if (layer.precision.weights) {
     formats.parameters = *layer.precision.weights;

@@ -25,6 +25,14 @@ struct BlockCodec {
 /// internal one for other names.
 const BlockCodec& find_block_codec(const std::string& format);
 
+/// Whether it is one of q2_k to q6_k.
+bool is_k_quant(const std::string& format);
+
+/// Appends the super-blocks of a row of k weights, a multiple of 256, whose scales are chosen by
+/// the importance of each (ggml_importance.h).
+void add_k_quant_row(const std::string& format, const float* x, std::int64_t k,
+                     const float* importance, std::vector<std::uint8_t>& bytes);
+
 /// GGML's MXFP4 blocks (E8M0 exponent, then 16 bytes: element j in the low nibble of byte j, j + 16
 /// in its high one) of rows of `k` elements as the planar bytes of format mxfp4. Throws an input
 /// Error where k is not a multiple of 32 or the number of bytes differs.

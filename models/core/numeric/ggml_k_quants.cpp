@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/error.h"
 #include "core/numeric/float_codec.h"
 #include "core/numeric/ggml_blocks.h"
+#include "core/numeric/ggml_importance.h"
 #include "core/numeric/ggml_k_search.h"
 #include "core/numeric/statistics.h"
 #include "core/numeric/vectorize.h"
@@ -251,23 +253,68 @@ void round_codes(const KQuant& f, const float* x, Super& s) {
   }
 }
 
-void encode_super(const KQuant& f, const float* x, std::uint8_t* bytes) {
-  float finite[kSuper];
-  copy_finite(x, finite);
+/// What the error of each element counts, as llama.cpp weighs it.
+void weigh(const KQuant& f, const float* x, const float* importance, float* weights) {
+  float squares = 0;
+  for (int e = 0; e < kSuper; ++e) squares += x[e] * x[e];
+  const float mean = (f.bits == 2 ? squares : 2 * squares) / static_cast<float>(kSuper);
+  for (int e = 0; e < kSuper; ++e)
+    weights[e] = f.bits == 6 ? importance[e] : importance[e] * std::sqrt(mean + x[e] * x[e]);
+}
+
+/// Scales, minima and first codes where errors have weights, and the scales' and minima's integers,
+/// for which a group counts as much as its elements together.
+void search_weighted(const KQuant& f, const float* x, const float* importance, float* scales,
+                     Super& s) {
+  float weights[kSuper], mins[16] = {}, sums[16] = {};
+  weigh(f, x, importance, weights);
   const int groups = kSuper / f.group;
-  float scales[16] = {}, mins[16] = {};
-  Super s;
-  search_groups(f, finite, scales, mins, s.q);
-  std::fill(bytes, bytes + f.bytes, std::uint8_t{0});
+  for (int g = 0; g < groups; ++g) {
+    const float *part = x + g * f.group, *w = weights + g * f.group;
+    const WeightedFit fit =
+        f.has_min ? fit_range(part, w, f.group, f.top()) : fit_scale(part, w, f.group, f.zero());
+    scales[g] = fit.scale;
+    mins[g] = -fit.min;
+    for (int i = 0; i < f.group; ++i) sums[g] += w[i];
+    std::copy_n(fit.codes.begin(), f.group, s.q + g * f.group);
+  }
+  if (f.has_min) {
+    s.d = encode_fp16_scale(fit_positive(scales, sums, groups, f.scale_top, s.scales));
+    s.dmin = encode_fp16_scale(fit_positive(mins, sums, groups, f.scale_top, s.mins));
+  } else if (f.bits == 3) {
+    const WeightedFit fit = fit_scale(scales, sums, groups, f.scale_top + 1);
+    s.d = encode_fp16_scale(fit.scale);
+    for (int g = 0; g < groups; ++g) s.scales[g] = fit.codes[g] - f.scale_top - 1;
+  } else {
+    store_signed(scales, groups, f.scale_top, s.d, s.scales);
+  }
+}
+
+void search_unweighted(const KQuant& f, const float* x, float* scales, Super& s) {
+  const int groups = kSuper / f.group;
+  float mins[16] = {};
+  search_groups(f, x, scales, mins, s.q);
   if (f.has_min) {
     store_positive(scales, groups, f.scale_top, s.d, s.scales);
     store_positive(mins, groups, f.scale_top, s.dmin, s.mins);
   } else {
-    // Scales below 1e-15 leave all bytes of q6_k zero, as in GGML.
-    const auto is_zero = [](float scale) { return std::fabs(scale) < 1e-15f; };
-    if (f.bits == 6 && std::all_of(scales, scales + groups, is_zero)) return;
     store_signed(scales, groups, f.scale_top, s.d, s.scales);
   }
+}
+
+/// By importance where there is one.
+void encode_super(const KQuant& f, const float* x, const float* importance, std::uint8_t* bytes) {
+  float finite[kSuper], scales[16] = {};
+  copy_finite(x, finite);
+  Super s;
+  if (importance != nullptr)
+    search_weighted(f, finite, importance, scales, s);
+  else
+    search_unweighted(f, finite, scales, s);
+  std::fill(bytes, bytes + f.bytes, std::uint8_t{0});
+  // Scales below 1e-15 leave all bytes of q6_k zero, as in GGML.
+  const auto is_zero = [](float scale) { return std::fabs(scale) < 1e-15f; };
+  if (f.bits == 6 && std::all_of(scales, scales + kSuper / f.group, is_zero)) return;
   round_codes(f, finite, s);
   f.write(s, bytes);
 }
@@ -275,7 +322,7 @@ void encode_super(const KQuant& f, const float* x, std::uint8_t* bytes) {
 template <const KQuant& Quant>
 void encode(const float* x, std::int64_t blocks, std::uint8_t* bytes) {
   for (std::int64_t b = 0; b < blocks; ++b) {
-    encode_super(Quant, x + b * kSuper, bytes + b * Quant.bytes);
+    encode_super(Quant, x + b * kSuper, nullptr, bytes + b * Quant.bytes);
   }
 }
 
@@ -337,7 +384,29 @@ float min(const std::uint8_t* block, int group) {
   return group_min(s, group);
 }
 
+// As the rows of kSuperBlocks.
+const KQuant* const kQuants[5] = {&kQ2, &kQ3, &kQ4, &kQ5, &kQ6};
+
+const KQuant* find_k_quant(const std::string& format) {
+  for (int i = 0; i < 5; ++i)
+    if (format == kSuperBlocks[i].format) return kQuants[i];
+  return nullptr;
+}
+
 }  // namespace
+
+bool is_k_quant(const std::string& format) { return find_k_quant(format) != nullptr; }
+
+void add_k_quant_row(const std::string& format, const float* x, std::int64_t k,
+                     const float* importance, std::vector<std::uint8_t>& bytes) {
+  const KQuant* f = find_k_quant(format);
+  if (f == nullptr || k % kSuper != 0) throw internal_error(format + ": no super-blocks of 256");
+  std::uint8_t block[256];
+  for (std::int64_t first = 0; first < k; first += kSuper) {
+    encode_super(*f, x + first, importance + first, block);
+    bytes.insert(bytes.end(), block, block + f->bytes);
+  }
+}
 
 const BlockCodec kSuperBlocks[5] = {
     {"q2_k", encode<kQ2>, decode<kQ2>, codes<kQ2>, scale<kQ2>, min<kQ2>},

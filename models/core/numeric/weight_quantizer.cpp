@@ -122,22 +122,30 @@ class Gptq {
   std::vector<float> rounded_;
 };
 
-/// Blocks of 32 whose scales llama.cpp chooses by importance too, or has no choice of.
+/// Blocks whose scales llama.cpp chooses by importance too, or has no choice of.
 bool takes_importance(const StorageLayout& layout) {
   return has_importance_blocks(layout.format->name) || layout.format->name == "q8_0";
 }
 
-void require_choice(const StorageLayout& layout, WeightQuantizer quantizer) {
+bool has_choice(const StorageLayout& layout, WeightQuantizer quantizer) {
   const bool whole = layout.scale_format == ScaleFormat::kDynamic8 ||
                      layout.scale_format == ScaleFormat::kTwoLevel;
-  const bool may_weigh = quantizer == WeightQuantizer::kImportance && takes_importance(layout);
-  if ((layout.interleaved() || whole || layout.mins.present()) && !may_weigh)
+  if (quantizer == WeightQuantizer::kImportance && takes_importance(layout)) return true;
+  return !layout.interleaved() && !whole && !layout.mins.present();
+}
+
+void require_choice(const StorageLayout& layout, WeightQuantizer quantizer) {
+  if (!has_choice(layout, quantizer))
     throw input_error("quantizer: " + enum_name(quantizer) + ": " + layout.format->name +
                       " brings a rule of its own; expected nearest" +
                       (takes_importance(layout) ? " or importance" : ""));
 }
 
 }  // namespace
+
+bool takes_quantizer(const TensorFormat& format, WeightQuantizer quantizer) {
+  return quantizer == WeightQuantizer::kNearest || has_choice(storage_layout(format), quantizer);
+}
 
 bool needs_moments(WeightQuantizer quantizer) {
   return quantizer == WeightQuantizer::kImportance || quantizer == WeightQuantizer::kGptq;

@@ -17,6 +17,9 @@ struct InputMoments {
   std::vector<double> mean;
 };
 
+/// Whether a format leaves a quantizer a choice; quantize_weights() refuses the others.
+bool takes_quantizer(const TensorFormat& format, WeightQuantizer quantizer);
+
 /// Whether a quantizer asks for moments.
 bool needs_moments(WeightQuantizer quantizer);
 

@@ -173,6 +173,73 @@ TEST_CASE("weight quantizers: blocks of GGML by importance") {
   CHECK(met[3] == doctest::Approx(-0.7).epsilon(0.0005));
 }
 
+// llama.cpp's own blocks of these weights and this importance (ggml_quantize_chunk of libggml 0.5.0
+// as node-llama-cpp ships it), as the 64-bit FNV-1a of their bytes.
+TEST_CASE("weight quantizers: blocks by importance are llama.cpp's, byte by byte") {
+  struct Expected {
+    const char* format;
+    std::size_t bytes;
+    std::uint64_t hash;
+  };
+  const Expected expected[] = {
+      {"q4_0", 1152, 0x2ec84ba23115f62},  {"q4_1", 1280, 0xf5f24e0002449f57},
+      {"q5_0", 1408, 0x83331fe85aed2a68}, {"q5_1", 1536, 0x6639d68a45d4716d},
+      {"q2_k", 672, 0x9db631acc9dab958},  {"q3_k", 880, 0xb2eaddca10fd207f},
+      {"q4_k", 1152, 0x2ac25a743df3d526}, {"q5_k", 1408, 0xf07a3b44b1c1c9e4},
+      {"q6_k", 1680, 0xc1340085b178cbf0},
+  };
+  constexpr int kLong = 512, kFew = 4;
+  std::vector<float> w;
+  for (int i = 0; i < kFew * kLong; ++i)
+    w.push_back(static_cast<float>(i * 7919 % 2003 - 900) * static_cast<float>(1 + i / 64 % 5) /
+                4096);
+  InputMoments moments{kLong, std::vector<double>(at(kLong * kLong))};
+  for (int i = 0; i < kLong; ++i) moments.mean[at(i * kLong + i)] = (i * i % 17) / 8.0;
+  for (const Expected& row : expected) {
+    CAPTURE(row.format);
+    TensorFormat format;
+    format.format = row.format;
+    const std::vector<std::uint8_t> bytes =
+        quantize_weights(format, WeightQuantizer::kImportance, w.data(), kFew, kLong, &moments)
+            .bytes();
+    CHECK(bytes.size() == row.bytes);
+    std::uint64_t hash = 14695981039346656037u;
+    for (const std::uint8_t byte : bytes) hash = (hash ^ byte) * 1099511628211u;
+    CHECK(hash == row.hash);
+  }
+}
+
+TEST_CASE("weight quantizers: K-quants by importance lose less of what counts") {
+  // One input of sixteen counts a hundredfold: its weights are met better, at the same bytes.
+  constexpr std::int64_t kLong = 256;
+  std::mt19937 random(11);
+  std::normal_distribution<float> normal;
+  std::vector<float> w(at(kRows * kLong));
+  for (float& x : w) x = normal(random);
+  InputMoments moments{kLong, std::vector<double>(at(kLong * kLong))};
+  for (std::int64_t i = 0; i < kLong; ++i) moments.mean[at(i * kLong + i)] = i % 16 == 3 ? 100 : 1;
+  for (const char* name : {"q2_k", "q3_k", "q4_k", "q5_k", "q6_k"}) {
+    CAPTURE(name);
+    TensorFormat format;
+    format.format = name;
+    const QuantizedTensor nearest =
+        quantize_weights(format, WeightQuantizer::kNearest, w.data(), kRows, kLong);
+    const QuantizedTensor chosen =
+        quantize_weights(format, WeightQuantizer::kImportance, w.data(), kRows, kLong, &moments);
+    CHECK(loss(w, chosen, moments) < 0.8 * loss(w, nearest, moments));
+    CHECK(chosen.bytes().size() == nearest.bytes().size());
+  }
+  // Inputs that are all nothing: nothing counts, and all that is stored is finite.
+  const InputMoments none{kLong, std::vector<double>(at(kLong * kLong))};
+  for (const char* name : {"q2_k", "q3_k", "q4_k", "q5_k", "q6_k"}) {
+    TensorFormat format;
+    format.format = name;
+    for (const float value : decoded(
+             quantize_weights(format, WeightQuantizer::kImportance, w.data(), kRows, kLong, &none)))
+      CHECK(std::isfinite(value));
+  }
+}
+
 TEST_CASE("weight quantizers: a clip by hand") {
   // int2 holds -1, 0, 1. With a scale of 10 all but the last are 0: 7 squares of 1. Of 10 times
   // 0.3, 0.325, ... the least, 3: ones become 0 still (1/3 of it).
