@@ -5,6 +5,7 @@
 
 #include "core/numeric/affine.h"
 #include "core/numeric/coded_tensor.h"
+#include "core/numeric/float_formats.h"
 
 namespace bitjoule {
 namespace {
@@ -16,6 +17,13 @@ bool is_integer_per_tensor(const StorageLayout& layout) {
 bool same_format(const TensorFormat& a, const TensorFormat& b) {
   return a.format == b.format && a.granularity == b.granularity && a.group_size == b.group_size &&
          a.symmetric == b.symmetric && a.scale == b.scale && a.zero_point == b.zero_point;
+}
+
+/// The scale that holds these values.
+GroupParameters scale_of(const StorageLayout& layout, const std::vector<float>& values) {
+  GroupStatistics statistics;
+  statistics.add(layout, values.data(), static_cast<std::int64_t>(values.size()));
+  return affine_parameters(layout, statistics);
 }
 
 }  // namespace
@@ -50,11 +58,7 @@ NetworkTensor number_tensor(std::vector<std::int32_t> codes) {
 }
 
 GroupParameters calibrated(const TensorFormat& format, const std::vector<double>& reference) {
-  const StorageLayout layout = storage_layout(format);
-  const std::vector<float> values(reference.begin(), reference.end());
-  GroupStatistics statistics;
-  statistics.add(layout, values.data(), static_cast<std::int64_t>(values.size()));
-  return affine_parameters(layout, statistics);
+  return scale_of(storage_layout(format), {reference.begin(), reference.end()});
 }
 
 NetworkTensor stored_tensor(const TensorFormat& format, std::vector<float> values,
@@ -65,7 +69,9 @@ NetworkTensor stored_tensor(const TensorFormat& format, std::vector<float> value
   tensor.reference = std::move(reference);
   const StorageLayout layout = storage_layout(format);
   if (is_integer_per_tensor(layout)) {
-    const GroupParameters p = scale ? *scale : calibrated(format, tensor.reference);
+    const GroupParameters p = scale            ? *scale
+                              : layout.dynamic ? scale_of(layout, values)
+                                               : calibrated(format, tensor.reference);
     const auto n = static_cast<std::int64_t>(values.size());
     std::vector<std::uint16_t> coded(values.size());
     encode_affine(layout, p, values.data(), n, coded.data());
@@ -79,7 +85,10 @@ NetworkTensor stored_tensor(const TensorFormat& format, std::vector<float> value
       sign_extend(layout, coded.data(), n, extended.data());
       tensor.codes.assign(extended.begin(), extended.end());
     }
-  } else if (format.format != "fp32") {
+  } else if (layout.format->cls == FormatClass::kFloat) {
+    round_to(layout.format->fp, values.data(), static_cast<std::int64_t>(values.size()),
+             values.data());
+  } else {
     auto stored = std::make_shared<QuantizedTensor>(
         QuantizedTensor::quantize(format, values.data(), rows, cols));
     stored->decode(values.data());

@@ -67,16 +67,15 @@ class Run {
     if (op_.kind == VectorKind::kCombine || op_.kind == VectorKind::kDispatch)
       operands_.indices = references_.indices =
           chosen_experts(*op_.routing, operands_.inputs.at(1));
-    VectorResult result = vector_values(op_, operands_);
+    // Of `quantize` the format is the arithmetic: what it yields is how its operand is stored.
+    const bool is_quantize = op_.kind == VectorKind::kQuantize;
+    VectorResult result;
+    if (!is_quantize) result = vector_values(op_, operands_);
     // The network in float64 follows the choice that was made, else its rows would be others.
     if (op_.kind == VectorKind::kRoute)
       references_.indices = chosen_experts(*op_.routing, result.values);
-    for (std::size_t i = 0; i < result.values.size() && !result.row_scales.empty(); ++i)
-      result.values[i] *= result.row_scales[i / static_cast<std::size_t>(op_.cols)];
     std::vector<double> reference = vector_reference(op_, references_);
     VectorOutcome outcome;
-    // Of `quantize` the format is the arithmetic.
-    const bool is_quantize = op_.kind == VectorKind::kQuantize;
     if (measures && !is_quantize) outcome.error = arithmetic_error(result.values);
     outcome.tensor = stored(std::move(result.values), std::move(reference));
     if (measures && is_quantize) outcome.error = arithmetic_error(outcome.tensor.values);
@@ -101,9 +100,9 @@ class Run {
           quantizes || i >= codes.operands.size() ? CodeScale() : codes.operands[i];
       const auto zero = static_cast<double>(scale.zero_point);
       inputs.push_back(input.codes);
-      std::vector<double>& whole = exact.inputs.emplace_back(input.reference);
+      std::vector<double>& whole = exact.inputs.emplace_back(input.reference).own();
       for (double& x : whole) x = (x - zero) * scale.scale;
-      std::vector<double>& own = same.inputs.emplace_back();
+      std::vector<double>& own = same.inputs.emplace_back().own();
       own.reserve(input.values.size());
       for (const float x : input.values)
         own.push_back((static_cast<double>(x) - zero) * scale.scale);
@@ -133,15 +132,14 @@ class Run {
   }
 
   /// The operand as the vector unit reads it: what has not been stored yet is stored first.
-  const std::vector<float>& as_read(const NetworkTensor& tensor) {
-    if (!tensor.is_raw) return tensor.values;
+  Borrowed<float> as_read(const NetworkTensor& tensor) const {
+    if (!tensor.is_raw) return Borrowed<float>::of(tensor.values);
     const auto count = static_cast<std::int64_t>(tensor.values.size());
     const std::int64_t cols = count % op_.cols == 0 ? op_.cols : count;
-    read_ =
-        stored_tensor(formats_.inputs, tensor.values, tensor.reference, count / cols, cols,
-                      tensors_.static_scale(tensor.input, formats_.inputs, formats_.static_scales))
-            .values;
-    return read_;
+    return stored_tensor(
+               formats_.inputs, tensor.values, tensor.reference, count / cols, cols,
+               tensors_.static_scale(tensor.input, formats_.inputs, formats_.static_scales))
+        .values;
   }
 
   void read_inputs() {
@@ -155,7 +153,7 @@ class Run {
                                       vector_row(op_.kind).name, elements[i], i,
                                       inputs_[i]->values.size()));
       operands_.inputs.push_back(as_read(*inputs_[i]));
-      references_.inputs.push_back(inputs_[i]->reference);
+      references_.inputs.push_back(Borrowed<double>::of(inputs_[i]->reference));
     }
     const NetworkTensor& moved = *inputs_[op_.kind == VectorKind::kSelect ? 1 : 0];
     is_number_ = (keeps_integers(op_) && moved.is_number) || makes_integers(op_.kind);
@@ -283,7 +281,7 @@ class Run {
   Quality arithmetic_error(const std::vector<float>& values) const {
     ReferenceOperands same = references_;
     for (std::size_t i = 0; i < same.inputs.size(); ++i)
-      same.inputs[i].assign(operands_.inputs[i].begin(), operands_.inputs[i].end());
+      same.inputs[i] = std::vector<double>(operands_.inputs[i].begin(), operands_.inputs[i].end());
     same.table.assign(operands_.table.begin(), operands_.table.end());
     same.gamma.assign(operands_.gamma.begin(), operands_.gamma.end());
     same.bias.assign(operands_.bias.begin(), operands_.bias.end());
@@ -302,7 +300,7 @@ class Run {
       return as_number(values, std::move(reference));
     if (keeps_elements(op_) && keeps_codes()) return with_codes(std::move(values), reference);
     // Storing with scales that are found in the values is what `quantize` does.
-    if (op_.kind == VectorKind::kQuantize) values = operands_.inputs[0];
+    if (op_.kind == VectorKind::kQuantize) values = operands_.inputs[0].get();
     return stored_tensor(
         formats_.output, std::move(values), std::move(reference), op_.rows, op_.cols,
         tensors_.static_scale(layer_.name, formats_.output, formats_.static_scales));
@@ -339,8 +337,8 @@ class Run {
     VectorOperands high = operands_, low = operands_;
     const std::vector<std::int32_t>& codes = inputs_[0]->codes;
     for (std::size_t i = 0; i < codes.size(); ++i) {
-      high.inputs[0][i] = static_cast<float>(codes[i] >> 16);
-      low.inputs[0][i] = static_cast<float>(codes[i] & 0xFFFF);
+      high.inputs[0].own()[i] = static_cast<float>(codes[i] >> 16);
+      low.inputs[0].own()[i] = static_cast<float>(codes[i] & 0xFFFF);
     }
     VectorOp op = op_;
     const auto outside = static_cast<std::int32_t>(vector_alpha(op_));
@@ -389,7 +387,6 @@ class Run {
   const std::vector<const NetworkTensor*>& inputs_;
   VectorOperands operands_;
   ReferenceOperands references_;
-  std::vector<float> read_;
   bool is_number_ = false;
 };
 

@@ -277,7 +277,7 @@ Codes by_real_values(const CodedJob& job) {
   if (op.kind == K::kQuantizeLinear) op.kind = K::kReshape;
   VectorOperands operands;
   for (std::size_t i = 0; i < job.inputs.size(); ++i) {
-    std::vector<float>& values = operands.inputs.emplace_back();
+    std::vector<float>& values = operands.inputs.emplace_back().own();
     values.reserve(job.inputs[i].size());
     for (const std::int32_t code : job.inputs[i])
       values.push_back(static_cast<float>(code - job.zero(i)) * job.scale(i));

@@ -5,9 +5,38 @@
 #include "core/exec/layer_values.h"
 #include "core/index.h"
 #include "core/interrupt.h"
+#include "core/numeric/float_formats.h"
 #include "core/numeric/requantize.h"
+#include "core/numeric/vectorize.h"
 
 namespace bitjoule {
+namespace {
+
+BITJOULE_VECTORIZE void multiply_sums(const std::int32_t* sums, const float* row_scales,
+                                      float input_scale, std::int64_t n, float* results) {
+  for (std::int64_t i = 0; i < n; ++i)
+    results[i] = static_cast<float>(sums[i]) * row_scales[i] * input_scale;
+}
+
+/// Sums with what is added to them, in 32 bits; returns how many those do not hold.
+BITJOULE_VECTORIZE std::int64_t add_offsets(const std::int32_t* sums, const std::int64_t* offsets,
+                                            std::int64_t n, std::int32_t* adjusted) {
+  std::int64_t overflows = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t sum = sums[i] + offsets[i];
+    adjusted[i] = static_cast<std::int32_t>(sum);
+    overflows += sum > INT32_MAX || sum < INT32_MIN ? 1 : 0;
+  }
+  return overflows;
+}
+
+BITJOULE_VECTORIZE void decode_codes(const std::int32_t* codes, std::int64_t n, std::int32_t zero,
+                                     float scale, float* values) {
+  for (std::int64_t i = 0; i < n; ++i) values[i] = static_cast<float>(codes[i] - zero) * scale;
+}
+
+}  // namespace
+
 void LayerValues::set_output_scale(float scale, std::int32_t zero_point) {
   output_scale_ = scale;
   output_zero_ = zero_point;
@@ -22,6 +51,7 @@ void LayerValues::prepare_output() {
   bounds_ = activation_bounds(problem_.stage.activation);
   requantizer_.reset();
   weight_sums_.clear();
+  sum_offsets_.clear();
   if (integer_output())
     range_ = activation_range(clamp_range(problem_.path.output.format.format), output_scale_,
                               output_zero_, bounds_.lo, bounds_.hi);
@@ -37,16 +67,20 @@ void LayerValues::prepare_output() {
     multipliers.push_back(mode_.multiplier(input_scales_->at(0, 0).scale,
                                            weight_scales_->at(row, 0).scale, output_scale_));
   requantizer_.emplace(mode_.mode, std::move(multipliers), output_zero_, range_, mode_.wide_sums);
+  if (weight_scales_->has_zero() || mode_.wide_sums) return;
+  const bool int_bias = bias_ != nullptr && integer_bias(problem_.path);
+  for (std::int64_t row = 0; row < l.weight_rows(); ++row) {
+    const std::int64_t bias = int_bias ? bias_->codes[at(row)] : 0;
+    sum_offsets_.push_back(bias - correction(row, input_scales_->at(0, 0).zero, 0));
+  }
 }
 
 /// What zero-points add to an accumulator, to be subtracted:
 /// sum (qa - za)(qw - zw) = sum qa qw - (zw sum qa + za sum qw - k za zw). `inputs` is sum qa.
-std::int64_t LayerValues::correction(std::int64_t g, std::int64_t pixel, std::int64_t n,
-                                     std::int64_t inputs) const {
-  const std::int64_t row = problem_.layer.weight_row(g, n), k = problem_.layer.extents.k;
+std::int64_t LayerValues::correction(std::int64_t row, std::int64_t za, std::int64_t inputs) const {
   const std::int64_t zw = weight_scales_->at(row, 0).zero;
-  const std::int64_t za = input_scale(g, pixel, 0).zero;
-  return zw * inputs + (za != 0 ? za * weight_sums_[at(row)] : 0) - k * za * zw;
+  return zw * inputs + (za != 0 ? za * weight_sums_[at(row)] : 0) -
+         problem_.layer.extents.k * za * zw;
 }
 
 float LayerValues::with_bias(std::int64_t row, float value) const {
@@ -80,18 +114,38 @@ void LayerValues::finish_floats(std::int64_t row, std::int64_t count, std::size_
   }
 }
 
-/// One pixel's sums of whole rows.
-void LayerValues::finish_integers(const Tile& tile, std::int64_t g, std::int64_t pixel) {
-  const Lowered& l = problem_.layer;
+/// Sums as reals, where nothing is to be added to them or cut off.
+void LayerValues::scale_sums(const ResultRun& run) {
+  if (row_scales_.empty())
+    for (std::int64_t i = 0; i < problem_.layer.weight_rows(); ++i)
+      row_scales_.push_back(weight_scales_->at(i, 0).scale);
+  multiply_sums(&acc_i_[run.index], &row_scales_[at(run.row)],
+                input_scale(run.g, run.pixel, 0).scale, run.count, &outputs_[run.index]);
+}
+
+/// Sums as codes by one factor for each row of the weights, whatever is added being known before.
+void LayerValues::requantize_sums(const ResultRun& run) {
+  adjusted_.resize(at(run.count));
+  overflows_ +=
+      add_offsets(&acc_i_[run.index], &sum_offsets_[at(run.row)], run.count, adjusted_.data());
+  requantizer_->codes(adjusted_.data(), run.count, run.row, &output_codes_[run.index]);
+  decode_codes(&output_codes_[run.index], run.count, output_zero_, output_scale_,
+               &outputs_[run.index]);
+}
+
+void LayerValues::finish_integers(const ResultRun& run) {
   const bool int_bias = bias_ != nullptr && integer_bias(problem_.path);
   const bool corrects = weight_scales_->has_zero() || input_scales_->has_zero();
-  const std::int64_t inputs = weight_scales_->has_zero() ? input_sum(g, pixel, 0, l.extents.k) : 0;
-  const float scale_a = input_scale(g, pixel, 0).scale;
-  std::size_t index = at(l.output_index(g, pixel, tile.n0));
-  for (std::int64_t n = tile.n0; n < tile.n1; ++n, ++index) {
-    const std::int64_t row = l.weight_row(g, n);
+  if (!corrects && bias_ == nullptr && !yields_sums_ && !integer_output() && !is_bounded_)
+    return scale_sums(run);
+  if (!sum_offsets_.empty()) return requantize_sums(run);
+  const std::int64_t inputs =
+      weight_scales_->has_zero() ? input_sum(run.g, run.pixel, 0, problem_.layer.extents.k) : 0;
+  const float scale_a = input_scale(run.g, run.pixel, 0).scale;
+  std::size_t index = run.index;
+  for (std::int64_t row = run.row; row < run.row + run.count; ++row, ++index) {
     std::int64_t sum = acc_i_[index];
-    if (corrects) sum -= correction(g, pixel, n, inputs);
+    if (corrects) sum -= correction(row, input_scale(run.g, run.pixel, 0).zero, inputs);
     if (int_bias) sum += bias_->codes[at(row)];
     if (sum > INT32_MAX || sum < INT32_MIN) ++overflows_;
     if (yields_sums_) {
@@ -116,20 +170,32 @@ void LayerValues::finish_integers(const Tile& tile, std::int64_t g, std::int64_t
 void LayerValues::finish(const Tile& tile) {
   if (!output_ready_) prepare_output();
   const Lowered& l = problem_.layer;
-  for (std::int64_t g = tile.g0; g < tile.g1; ++g)
+  const bool is_integer = !acc_i_.empty();
+  // Results of groups whose channels lie side by side, with one scale, are as those of one group.
+  const bool is_joined = l.interleaved_groups && tile.n() == l.extents.n &&
+                         (!is_integer || (input_scales_->is_one() && !weight_scales_->has_zero()));
+  const std::int64_t groups = is_joined ? tile.groups() : 1;
+  for (std::int64_t g = tile.g0; g < tile.g1; g += groups)
     for (std::int64_t m = 0; m < tile.m(); ++m) {
-      check_interrupt_after(8 * tile.n() + (weight_scales_ ? l.extents.k : 0));
+      check_interrupt_after(8 * groups * tile.n() + (weight_scales_ ? l.extents.k : 0));
       const std::int64_t pixel = output_pixel(l, tile, m);
-      if (!acc_i_.empty())
-        finish_integers(tile, g, pixel);
+      const ResultRun run{g, pixel, l.weight_row(g, tile.n0), groups * tile.n(),
+                          at(l.output_index(g, pixel, tile.n0))};
+      if (is_integer)
+        finish_integers(run);
       else
-        finish_floats(l.weight_row(g, tile.n0), tile.n(), at(l.output_index(g, pixel, tile.n0)));
+        finish_floats(run.row, run.count, run.index);
     }
 }
 
 void LayerValues::finalize() {
   const StorageLayout& layout = problem_.path.output.layout;
-  if (integer_output() || yields_sums_ || layout.format->name == "fp32") return;
+  if (integer_output() || yields_sums_) return;
+  if (layout.format->cls == FormatClass::kFloat) {
+    round_to(layout.format->fp, outputs_.data(), static_cast<std::int64_t>(outputs_.size()),
+             outputs_.data());
+    return;
+  }
   const std::int64_t rows = problem_.layer.output_elements() / problem_.layer.extents.n;
   const QuantizedTensor stored = QuantizedTensor::quantize(
       problem_.path.output.format, outputs_.data(), rows, problem_.layer.extents.n);

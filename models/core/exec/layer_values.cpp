@@ -7,6 +7,7 @@
 #include "core/index.h"
 #include "core/interrupt.h"
 #include "core/numeric/mac.h"
+#include "core/numeric/vectorize.h"
 #include "core/resize.h"
 
 namespace bitjoule {
@@ -152,6 +153,27 @@ void LayerValues::load_panels(const Tile& tile) {
   }
 }
 
+/// Whether the inputs of a tile are rows of its tensor, one after the other.
+bool LayerValues::lies_in_rows(const Tile& tile) const {
+  const Lowered& l = problem_.layer;
+  const bool is_pointwise = l.kernel_h == 1 && l.kernel_w == 1 && l.stride_h == 1 &&
+                            l.stride_w == 1 && l.pad_top == 0 && l.pad_left == 0 &&
+                            l.out_height == l.height && l.out_width == l.width;
+  // Pixels of a tile ascend.
+  const std::int64_t last = tile.m() - 1;
+  return is_pointwise && output_pixel(l, tile, last) == output_pixel(l, tile, 0) + last;
+}
+
+/// The inputs of a group of a tile: where they lie, or as load_inputs() has gathered them.
+template <class T>
+RowView<T> LayerValues::inputs(const std::vector<T>& all, const Panel<T>& panel, const Tile& tile,
+                               std::int64_t g) const {
+  if (!lies_in_rows(tile)) return panel.rows((g - tile.g0) * tile.m());
+  const Lowered& l = problem_.layer;
+  return {&all[at(l.input_index(g, output_pixel(l, tile, 0), tile.k0))],
+          l.channels * (l.interleaved_groups ? l.extents.groups : 1)};
+}
+
 void LayerValues::load_inputs(const Tile& tile) {
   if (!inputs_of_ || !same_inputs(*inputs_of_, tile)) {
     // Padding stands for zero: its code is the zero-point.
@@ -190,13 +212,15 @@ void LayerValues::compute_tile(const Tile& tile) {
   if (is_integer() && problem_.path.scale_group == 0 && is_depthwise(problem_.layer) && sums_fit())
     return add_depthwise(problem_.layer, tile, xi_, wi_,
                          static_cast<std::int16_t>(input_scales_->at(0, 0).zero), acc_i_);
-  load_inputs(tile);
+  const bool grouped = problem_.path.scale_group != 0;
+  const bool in_folds = is_integer() && !(grouped ? group_sums_fit() : sums_fit());
+  if (in_folds || !lies_in_rows(tile)) load_inputs(tile);
   if (!is_integer())
     compute_float(tile);
-  else if (problem_.path.scale_group != 0 && group_sums_fit())
-    compute_groups(tile);
-  else if (problem_.path.scale_group != 0 || !sums_fit())
+  else if (in_folds)
     for_each_fold(problem_, tile, [&](const FoldJob& job) { compute_integer_fold(tile, job); });
+  else if (grouped)
+    compute_groups(tile);
   else
     compute_integer(tile);
 }
@@ -204,9 +228,8 @@ void LayerValues::compute_tile(const Tile& tile) {
 void LayerValues::compute_integer(const Tile& tile) {
   std::vector<std::int32_t> sums(at(tile.m() * tile.n()));
   for (std::int64_t g = tile.g0; g < tile.g1; ++g) {
-    const std::int64_t i = g - tile.g0;
-    multiply_integers(ai_.rows(i * tile.m()), weights(wi_, tile, g), tile.m(), tile.n(), tile.k(),
-                      sums.data());
+    multiply_integers(inputs(xi_, ai_, tile, g), weights(wi_, tile, g), tile.m(), tile.n(),
+                      tile.k(), sums.data());
     for (std::int64_t m = 0; m < tile.m(); ++m) {
       check_interrupt_after(tile.n());
       const std::int64_t pixel = output_pixel(problem_.layer, tile, m);
@@ -220,31 +243,51 @@ void LayerValues::compute_integer(const Tile& tile) {
   }
 }
 
+namespace {
+
+/// Sums of one group of k with the scales of theirs, added to what there is.
+BITJOULE_VECTORIZE void add_scaled(const std::int32_t* sums, const float* scales, float input_scale,
+                                   bool is_first, std::int64_t n, float* results) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float term = static_cast<float>(sums[i]) * scales[i] * input_scale;
+    results[i] = is_first ? term : results[i] + term;
+  }
+}
+
+}  // namespace
+
 /// Sums of one group of k at a time, which become floats with the scales of that group.
 void LayerValues::compute_groups(const Tile& tile) {
   const Lowered& l = problem_.layer;
   const std::int64_t step = fold_k(problem_, tile.k());
   std::vector<std::int32_t> sums(at(tile.m() * tile.n()));
   std::vector<ScaleEntry> scales(at(tile.n()));
+  std::vector<float> factors(at(tile.n()));
   std::vector<std::int64_t> weight_sums(at(tile.n()), 0);
   const bool needs_inputs = weight_scales_->has_zero() || weight_scales_->has_min();
   for (std::int64_t g = tile.g0; g < tile.g1; ++g)
     for (std::int64_t k0 = tile.k0; k0 < tile.k1; k0 += step) {
       const std::int64_t k1 = std::min(k0 + step, tile.k1), k = k1 - k0;
       const std::int64_t skipped = k0 - tile.k0;
-      const RowView<std::int16_t> b = weights(wi_, tile, g);
-      multiply_integers({ai_.row((g - tile.g0) * tile.m()) + skipped, tile.k()},
-                        {b.first + skipped, b.stride}, tile.m(), tile.n(), k, sums.data());
+      const RowView<std::int16_t> a_rows = inputs(xi_, ai_, tile, g), b = weights(wi_, tile, g);
+      multiply_integers({a_rows.first + skipped, a_rows.stride}, {b.first + skipped, b.stride},
+                        tile.m(), tile.n(), k, sums.data());
       for (std::int64_t n = 0; n < tile.n(); ++n) {
         check_interrupt_after(k);
         const std::int64_t row = l.weight_row(g, tile.n0 + n);
         scales[at(n)] = weight_scales_->at(row, k0);
+        factors[at(n)] = scales[at(n)].scale;
         if (input_scales_->has_zero()) weight_sums[at(n)] = weight_sum(row, k0, k1);
       }
       for (std::int64_t m = 0; m < tile.m(); ++m) {
         check_interrupt_after(k + 4 * tile.n());
         const std::int64_t pixel = output_pixel(l, tile, m);
         const ScaleEntry& a = input_scale(g, pixel, k0);
+        if (!needs_inputs && !input_scales_->has_zero()) {
+          add_scaled(&sums[at(m * tile.n())], factors.data(), a.scale, k0 == 0, tile.n(),
+                     &acc_f_[at(l.output_index(g, pixel, tile.n0))]);
+          continue;
+        }
         const std::int64_t inputs = needs_inputs ? input_sum(g, pixel, k0, k1) : 0;
         const auto rest = static_cast<float>(inputs - k * a.zero);
         float* acc = &acc_f_[at(l.output_index(g, pixel, tile.n0))];
@@ -296,14 +339,14 @@ void LayerValues::compute_float(const Tile& tile) {
     };
     if (accumulate)
       each_row([&](float* sum, const float* acc) { std::copy_n(acc, tile.n(), sum); });
-    const std::int64_t i = g - tile.g0;
+    const RowView<float> a = inputs(xf_, af_, tile, g);
     const std::int64_t chunk = fold_k(problem_, tile.k());
     if (packs)
-      multiply_floats(af_.rows(i * tile.m()), packed_, l.weight_row(g, tile.n0), tile.k0, tile.m(),
-                      tile.n(), tile.k(), chunk, accumulate, sums.data());
-    else
-      multiply_floats(af_.rows(i * tile.m()), weights(wf_, tile, g), tile.m(), tile.n(), tile.k(),
+      multiply_floats(a, packed_, l.weight_row(g, tile.n0), tile.k0, tile.m(), tile.n(), tile.k(),
                       chunk, accumulate, sums.data());
+    else
+      multiply_floats(a, weights(wf_, tile, g), tile.m(), tile.n(), tile.k(), chunk, accumulate,
+                      sums.data());
     each_row([&](const float* sum, float* acc) { std::copy_n(sum, tile.n(), acc); });
   }
 }

@@ -54,7 +54,10 @@ class LayerValues {
   }
   /// One bias per row of the weights: codes of input scale x weight scale where integer sums become
   /// an integer output, else real values.
-  void set_bias(const BiasValues& bias) { bias_ = &bias; }
+  void set_bias(const BiasValues& bias) {
+    bias_ = &bias;
+    output_ready_ = false;
+  }
 
   /// All folds of a tile, in the order and with the roundings of the array.
   void compute_tile(const Tile& tile);
@@ -91,8 +94,17 @@ class LayerValues {
   void report_overflow() { ++overflows_; }
 
  private:
+  /// Results of one pixel that lie one after the other, as their rows of the weights do.
+  struct ResultRun {
+    std::int64_t g, pixel, row, count;
+    std::size_t index;  ///< of the first
+  };
   bool integer_output() const;
   void load_inputs(const Tile& tile);
+  bool lies_in_rows(const Tile& tile) const;
+  template <class T>
+  RowView<T> inputs(const std::vector<T>& all, const Panel<T>& panel, const Tile& tile,
+                    std::int64_t g) const;
   template <class T>
   RowView<T> weights(const std::vector<T>& all, const Tile& tile, std::int64_t g) const;
   bool sums_fit() const;
@@ -108,12 +120,13 @@ class LayerValues {
   float scaled(std::int64_t g, std::int64_t pixel, std::int64_t n, std::int64_t k0, std::int64_t k1,
                std::int32_t sum) const;
   void prepare_output();
-  std::int64_t correction(std::int64_t g, std::int64_t pixel, std::int64_t n,
-                          std::int64_t inputs) const;
+  std::int64_t correction(std::int64_t row, std::int64_t za, std::int64_t inputs) const;
   float activated(float value) const;
   float with_bias(std::int64_t row, float value) const;
   void finish_floats(std::int64_t row, std::int64_t count, std::size_t index);
-  void finish_integers(const Tile& tile, std::int64_t g, std::int64_t pixel);
+  void finish_integers(const ResultRun& run);
+  void scale_sums(const ResultRun& run);
+  void requantize_sums(const ResultRun& run);
 
   const MappingProblem& problem_;
   const QuantizedTensor& inputs_;
@@ -142,6 +155,11 @@ class LayerValues {
   ClampRange range_;
   std::optional<Requantizer> requantizer_;  // one factor per row of the weights
   std::vector<std::int64_t> weight_sums_;   // of codes along k, where inputs have zero-points
+  /// Of each row of the weights: what is added to a sum before it becomes a code, bias and
+  /// zero-points; empty where that is not known before.
+  std::vector<std::int64_t> sum_offsets_;
+  std::vector<std::int32_t> adjusted_;
+  std::vector<float> row_scales_;  // of the weights, where sums become reals by them alone
 };
 
 }  // namespace bitjoule

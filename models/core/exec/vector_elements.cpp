@@ -267,9 +267,9 @@ std::vector<float> resize(const VectorOp& op, const std::vector<float>& x) {
 }
 
 std::vector<float> select(const VectorOp& op, const VectorOperands& o) {
-  std::vector<float> y = broadcast(op, o.inputs[1], 1);
-  const std::vector<float> where = broadcast(op, o.inputs[0], 0);
-  const std::vector<float> otherwise = broadcast(op, o.inputs[2], 2);
+  std::vector<float> y = broadcast(op, o.inputs[1].get(), 1);
+  const std::vector<float> where = broadcast(op, o.inputs[0].get(), 0);
+  const std::vector<float> otherwise = broadcast(op, o.inputs[2].get(), 2);
   for (std::size_t i = 0; i < y.size(); ++i)
     if (where[i] == 0) y[i] = otherwise[i];
   return y;
@@ -325,9 +325,9 @@ std::vector<float> element_values(const VectorOp& op, const VectorOperands& o) {
   if (op.kind == VectorKind::kResize) return resize(op, o.inputs[0]);
   if (op.kind == VectorKind::kSelect) return select(op, o);
   if (!o.axis_scales.empty()) return per_axis(op, alpha, beta, o);
-  std::vector<float> y = broadcast(op, o.inputs[0], 0);
+  std::vector<float> y = broadcast(op, o.inputs[0].get(), 0);
   if (vector_row(op.kind).operands == 2) {
-    const std::vector<float> b = broadcast(op, o.inputs[1], 1);
+    const std::vector<float> b = broadcast(op, o.inputs[1].get(), 1);
     const bool gates = op.kind == VectorKind::kClampedSwiglu;
     for (std::size_t i = 0; i < y.size(); ++i)
       y[i] = gates ? clamped_swiglu(alpha, beta, y[i], b[i]) : binary(op.kind, y[i], b[i]);

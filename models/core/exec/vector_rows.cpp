@@ -17,12 +17,27 @@ struct HeadScores {
   const float* sink = nullptr;  ///< one more score
 };
 
+/// The largest of at least one element; four at a time, since one would wait for the other.
+float largest_of(const float* x, std::int64_t n) {
+  constexpr std::int64_t kAtOnce = 4;
+  float largest[kAtOnce] = {x[0], x[0], x[0], x[0]};
+  std::int64_t i = 0;
+  for (; i + kAtOnce <= n; i += kAtOnce)
+    for (std::int64_t j = 0; j < kAtOnce; ++j)
+      largest[j] = largest[j] < x[i + j] ? x[i + j] : largest[j];
+  for (; i < n; ++i) largest[0] = largest[0] < x[i] ? x[i] : largest[0];
+  return std::max(std::max(largest[0], largest[1]), std::max(largest[2], largest[3]));
+}
+
 /// Of `cols` columns, first..visible count.
 void softmax(const float* x, std::int64_t first, std::int64_t visible, std::int64_t cols,
              float alpha, const HeadScores& head, float* y) {
-  for (std::int64_t i = first; i < visible; ++i)
-    y[i] = head.slope == 0 ? x[i] : x[i] + head.slope * static_cast<float>(i - visible + 1);
-  float max = *std::max_element(y + first, y + visible);
+  if (head.slope == 0)
+    std::copy(x + first, x + visible, y + first);
+  else
+    for (std::int64_t i = first; i < visible; ++i)
+      y[i] = x[i] + head.slope * static_cast<float>(i - visible + 1);
+  float max = largest_of(y + first, visible - first);
   // The sink is no product of query and key: it is not scaled.
   if (head.sink != nullptr) max = std::max(max, *head.sink / alpha);
   float sum = 0;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/borrowed.h"
 #include "core/workload/vector_op.h"
 
 namespace bitjoule {
@@ -13,7 +14,7 @@ namespace bitjoule {
 /// What an operator reads, in C order; parameters have one value per column. Those that an operator
 /// does not use are empty.
 struct VectorOperands {
-  std::vector<std::vector<float>> inputs;  ///< operand_elements() values each
+  std::vector<Borrowed<float>> inputs;  ///< operand_elements() values each
   std::vector<float> gamma, beta, mean, variance;
   std::vector<float> factors;         ///< rope: divisors of the frequencies; empty: 1
   std::vector<float> bias;            ///< route: of the choice, one per column

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/numeric/format.h"
+#include "core/numeric/vectorize.h"
 
 namespace bitjoule {
 namespace {
@@ -154,6 +155,42 @@ Requantizer::Requantizer(Requantize mode, std::vector<double> multipliers, std::
     require_factor(m);
     if (is_fixed_point(mode_)) fixed_.push_back(fixed_point_multiplier(m));
   }
+}
+
+namespace {
+
+/// kOnnxHalfEven. Clamped first, to integers, which changes no result and keeps the sum with 1.5 *
+/// 2^52 where doubles are integers, so that adding it rounds half to even.
+BITJOULE_VECTORIZE void codes_half_even(const std::int32_t* sums, const double* multipliers,
+                                        std::int64_t n, double lo, double hi, double zero,
+                                        std::int32_t* codes) {
+  constexpr double kRound = 6755399441055744.0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    double scaled = static_cast<double>(sums[i]) * multipliers[i];
+    scaled = scaled < lo ? lo : scaled;
+    scaled = scaled > hi ? hi : scaled;
+    codes[i] = static_cast<std::int32_t>(((scaled + kRound) - kRound) + zero);
+  }
+}
+
+}  // namespace
+
+void Requantizer::codes(const std::int32_t* accumulators, std::int64_t n, std::int64_t first,
+                        std::int32_t* codes) const {
+  if (mode_ != Requantize::kOnnxHalfEven) {
+    for (std::int64_t i = 0; i < n; ++i) codes[i] = (*this)(accumulators[i], first + i);
+    return;
+  }
+  const auto zero = static_cast<double>(zero_point_);
+  const double lo = range_.lo - zero, hi = range_.hi - zero;
+  if (multipliers_.size() > 1)
+    return codes_half_even(accumulators, &multipliers_[static_cast<std::size_t>(first)], n, lo, hi,
+                           zero, codes);
+  constexpr std::int64_t kChunk = 64;
+  double same[kChunk];
+  std::fill_n(same, kChunk, multipliers_[0]);
+  for (std::int64_t i = 0; i < n; i += kChunk)
+    codes_half_even(accumulators + i, same, std::min(kChunk, n - i), lo, hi, zero, codes + i);
 }
 
 std::int32_t Requantizer::operator()(std::int64_t sum, std::int64_t channel) const {

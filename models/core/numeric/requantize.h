@@ -77,6 +77,9 @@ class Requantizer {
 
   /// The code of an accumulator (bias already added), which wraps to 32 bits unless sums are wide.
   std::int32_t operator()(std::int64_t accumulator, std::int64_t channel) const;
+  /// Those of n accumulators of consecutive channels, `first` and up.
+  void codes(const std::int32_t* accumulators, std::int64_t n, std::int64_t first,
+             std::int32_t* codes) const;
 
  private:
   Requantize mode_;

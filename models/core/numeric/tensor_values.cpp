@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/numeric/ggml_blocks.h"
+#include "core/numeric/vectorize.h"
 
 namespace bitjoule {
 namespace {
@@ -88,6 +89,20 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return shape.empty() ? "one number" : fmt::format("{}", fmt::join(shape, " x "));
 }
 
+namespace {
+
+/// Whether no exponent is that of NaN and infinities.
+BITJOULE_VECTORIZE bool are_finite(const float* values, std::int64_t n) {
+  std::uint32_t largest = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::uint32_t magnitude = bits_of(values[i]) & 0x7fffffffu;
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  return largest < 0x7f800000u;
+}
+
+}  // namespace
+
 void require_representable(const std::string& where, const std::string& format,
                            const std::vector<float>& values) {
   const Format& f = find_format(format);
@@ -95,6 +110,7 @@ void require_representable(const std::string& where, const std::string& format,
   const bool nans = plain && f.fp.specials != FloatSpecials::kNone;
   const bool infinities = nans && f.fp.specials == FloatSpecials::kIeee;
   const auto lost = [&](float v) { return std::isnan(v) ? !nans : std::isinf(v) && !infinities; };
+  if (are_finite(values.data(), static_cast<std::int64_t>(values.size()))) return;
   const auto first = std::find_if(values.begin(), values.end(), lost);
   if (first == values.end()) return;
   throw input_error(fmt::format("{}: element {} is {}, which {} cannot hold", where,

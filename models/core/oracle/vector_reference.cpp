@@ -558,8 +558,6 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
       rotate(op, turns, from, to);
     } else if (op.kind == VectorKind::kHadamard) {
       rotate_block(op, from, to);
-    } else if (op.kind == VectorKind::kQuantize) {
-      std::copy_n(from, op.cols, to);
     } else {
       normalize(op, o, from, to);
     }
@@ -684,6 +682,7 @@ Values moved(const VectorOp& op, const ReferenceOperands& o) {
 }  // namespace
 
 std::vector<double> vector_reference(const VectorOp& op, const ReferenceOperands& o) {
+  if (op.kind == VectorKind::kQuantize) return o.inputs[0];
   if (op.kind <= VectorKind::kRope) return rowwise(op, o);
   if (op.kind == VectorKind::kChannelScale || op.kind == VectorKind::kBatchNorm ||
       op.kind == VectorKind::kLrn)

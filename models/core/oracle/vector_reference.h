@@ -5,13 +5,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/borrowed.h"
 #include "core/workload/vector_op.h"
 
 namespace bitjoule {
 
 /// As VectorOperands; scales and zero-points hold one value, or one per index of axes[0].
 struct ReferenceOperands {
-  std::vector<std::vector<double>> inputs;
+  std::vector<Borrowed<double>> inputs;
   std::vector<double> gamma, beta, mean, variance, factors;
   std::vector<double> table;
   std::vector<double> bias, sinks;

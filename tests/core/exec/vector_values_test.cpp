@@ -24,7 +24,7 @@ VectorOp op_of(K kind, std::int64_t rows, std::int64_t cols) {
 
 Values run(const VectorOp& op, const std::vector<Values>& inputs) {
   VectorOperands o;
-  o.inputs = inputs;
+  o.inputs.assign(inputs.begin(), inputs.end());
   return vector_values(op, o).values;
 }
 
