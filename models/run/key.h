@@ -65,14 +65,19 @@ inline auto members(const Resize& s) {
   const auto& [coordinates, rounding, scales] = s;
   return std::tie(coordinates, rounding, scales);
 }
+inline auto members(const Distances& s) {
+  const auto& [buckets, farthest] = s;
+  return std::tie(buckets, farthest);
+}
 inline auto members(const VectorOp& s) {
   const auto& [kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
-               reach, heads, position, tokens, alibi, sinks, routing, interleaved, rotated, scaling,
-               alpha, beta, bias, shape, operand_shapes, axes, starts, steps, resize, codes] = s;
+               reach, heads, position, tokens, alibi, sinks, distances, routing, interleaved,
+               rotated, scaling, alpha, beta, bias, shape, operand_shapes, axes, starts, steps,
+               resize, codes] = s;
   return std::tie(kind, rows, cols, reduced, operands, window, count_padding, table_rows, causal,
-                  reach, heads, position, tokens, alibi, sinks, routing, interleaved, rotated,
-                  scaling, alpha, beta, bias, shape, operand_shapes, axes, starts, steps, resize,
-                  codes);
+                  reach, heads, position, tokens, alibi, sinks, distances, routing, interleaved,
+                  rotated, scaling, alpha, beta, bias, shape, operand_shapes, axes, starts, steps,
+                  resize, codes);
 }
 inline auto members(const TensorFormat& s) {
   const auto& [format, granularity, group_size, symmetric, scale, zero_point] = s;

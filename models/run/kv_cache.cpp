@@ -71,6 +71,29 @@ std::vector<T> put_tokens(const Cut& cut, const std::vector<std::vector<T>>& tok
 
 }  // namespace
 
+void KvCache::Tokens::resize(std::int64_t count, std::int64_t per_token, std::uint64_t seed) {
+  values.resize(std::min(values.size(), at(count)));
+  reference.resize(values.size());
+  for (auto t = static_cast<std::int64_t>(values.size()); t < count; ++t) {
+    std::vector<float> token =
+        generate_values({}, 1, per_token, 1.0, seed + static_cast<std::uint64_t>(t));
+    reference.emplace_back(token.begin(), token.end());
+    values.push_back(std::move(token));
+  }
+}
+
+NetworkTensor KvCache::whole(const std::string& reader, const Matmul& p, std::uint64_t seed) {
+  const std::int64_t groups = p.batch / p.shared;
+  const Cut cut = p.k_rows ? Cut{groups, p.k, p.n, false} : Cut{groups, p.n, p.k, false};
+  Tokens& cache = caches_[reader];
+  cache.resize(cut.tokens(), cut.per_token(), seed);
+  NetworkTensor all;
+  all.values = put_tokens(cut, cache.values, 0);
+  all.reference = put_tokens(cut, cache.reference, 0);
+  all.is_raw = true;
+  return all;
+}
+
 NetworkTensor KvCache::append(const std::string& reader, const Matmul& p,
                               const NetworkTensor& fresh, Along along, std::int64_t context,
                               std::uint64_t seed) {
@@ -78,15 +101,10 @@ NetworkTensor KvCache::append(const std::string& reader, const Matmul& p,
   Tokens& cache = caches_[reader];
   const std::int64_t seen = cut.along_cols || p.k_rows ? p.k : p.n;
   const std::int64_t past = seen - cut.tokens();
-  const std::int64_t before = std::max(context, seen) - cut.tokens();
-  cache.values.resize(std::min(cache.values.size(), at(before)));
-  cache.reference.resize(cache.values.size());
-  for (auto t = static_cast<std::int64_t>(cache.values.size()); t < before; ++t) {
-    std::vector<float> token =
-        generate_values({}, 1, cut.per_token(), 1.0, seed + static_cast<std::uint64_t>(t));
-    cache.reference.emplace_back(token.begin(), token.end());
-    cache.values.push_back(std::move(token));
-  }
+  // What sees the new tokens alone sees no older ones later either: those of an encoder, say, whose
+  // number has nothing to do with the context.
+  const std::int64_t before = past == 0 ? 0 : std::max(context, seen) - cut.tokens();
+  cache.resize(before, cut.per_token(), seed);
   take_tokens(cut, fresh.values, cache.values);
   take_tokens(cut, fresh.reference, cache.reference);
   if (past == 0) return fresh;

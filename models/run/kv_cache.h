@@ -25,12 +25,17 @@ class KvCache {
   /// sizes tell. Throws an input Error where the elements do not fit.
   NetworkTensor append(const std::string& reader, const Matmul& product, const NetworkTensor& fresh,
                        Along along, std::int64_t context, std::uint64_t seed);
+  bool knows(const std::string& reader) const { return caches_.count(reader) != 0; }
+  /// The second operand of a product that reads what is cached under `reader` and appends nothing.
+  NetworkTensor whole(const std::string& reader, const Matmul& product, std::uint64_t seed);
 
  private:
   /// By token: the elements of all groups.
   struct Tokens {
     std::vector<std::vector<float>> values;
     std::vector<std::vector<double>> reference;
+    /// The first `count`; those that nobody has computed are made up.
+    void resize(std::int64_t count, std::int64_t per_token, std::uint64_t seed);
   };
   std::map<std::string, Tokens> caches_;
 };

@@ -124,6 +124,7 @@ std::vector<const NetworkTensor*> NetworkValues::inputs_of(const NetworkLayer& l
   temporaries_.reserve(names.size() + 1);  // pointers into it stay
   std::vector<const NetworkTensor*> inputs;
   for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == kCacheInput) continue;
     if (!names[i].empty() && names[i] != kOperandInput) {
       inputs.push_back(&store_->get(names[i]));
     } else if (!embeds || LayerTensors::has(layer, "operand")) {
@@ -143,6 +144,10 @@ bool NetworkValues::is_fresh(const Matmul& product, const NetworkTensor& second)
 const NetworkTensor& NetworkValues::cached(const NetworkLayer& layer, const Matmul& product,
                                            const NetworkTensor& fresh) {
   const std::string producer = named_inputs(layer, before_).at(1);
+  if (step_ > 0 && !cache_.knows(layer.name))
+    throw input_error(
+        "no pass before has put together what it reads of the cache: keys and values were made for "
+        "every head there (absorbed: 0)");
   const auto context = network_->parameters.find("context");
   temporaries_.push_back(cache_.append(layer.name, product, fresh, tokens_axis(*network_, producer),
                                        context == network_->parameters.end() ? 0 : context->second,
@@ -157,11 +162,16 @@ MacOperands NetworkValues::operands(const NetworkLayer& layer, const LayerOp& op
   value_count("outputs", output_shape(op));
   const std::vector<const NetworkTensor*> inputs = inputs_of(layer);
   const auto* product = std::get_if<Matmul>(&op);
-  const std::size_t reads = product != nullptr ? 2 : 1;
+  const bool is_cached = product != nullptr && named_inputs(layer, before_).back() == kCacheInput;
+  const std::size_t reads = product != nullptr && !is_cached ? 2 : 1;
   if (inputs.size() != reads)
     throw input_error(fmt::format("expected {} inputs, got {}", reads, inputs.size()));
-  const NetworkTensor* second = product != nullptr ? inputs[1] : nullptr;
-  if (product != nullptr && layer.kv_cache && !is_fresh(*product, *second))
+  const NetworkTensor* second = reads == 2 ? inputs[1] : nullptr;
+  if (is_cached) {
+    temporaries_.push_back(
+        cache_.whole(layer.name, *product, tensors().seed_of(layer.name, "kv_cache")));
+    second = &temporaries_.back();
+  } else if (product != nullptr && layer.kv_cache && !is_fresh(*product, *second))
     second = &cached(layer, *product, *second);
   const NetworkTensor* first = inputs[0];
   if (first_row != kAllRows) {

@@ -83,13 +83,20 @@ void check_rows(const std::string& layer, const std::optional<TensorFormat>& for
         format->format, block, cols));
 }
 
-/// By layer that appends to a cache: the elements of one row there, as its reader has them.
+/// By layer that appends to a cache: the elements of one row there, as its reader has them, or as
+/// it is laid out for a reader of another phase.
 std::map<std::string, std::int64_t> cache_rows(const Network& network) {
   std::map<std::string, std::int64_t> lengths;
   std::map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const NetworkLayer& layer = network.layers[i];
     index[layer.name] = i;
+    if (const auto* op = std::get_if<VectorOp>(&layer.op);
+        op != nullptr && op->kind == VectorKind::kTranspose && layer.inputs.size() == 1) {
+      const auto found = index.find(layer.inputs.front());
+      if (found != index.end() && network.layers[found->second].kv_cache)
+        lengths.emplace(layer.inputs.front(), op->shape.back());
+    }
     const auto* product = std::get_if<Matmul>(&layer.op);
     if (product == nullptr || !layer.kv_cache || layer.inputs.size() < 2) continue;
     std::string name = layer.inputs[1];

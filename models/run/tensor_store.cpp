@@ -11,7 +11,7 @@ namespace {
 std::vector<std::string> reads(const NetworkLayer& layer, const std::string& before) {
   std::vector<std::string> names;
   for (const std::string& name : named_inputs(layer, before))
-    if (!name.empty() && name != kOperandInput) names.push_back(name);
+    if (!name.empty() && name != kOperandInput && name != kCacheInput) names.push_back(name);
   for (const auto& [role, source] : layer.tensors)
     if (!source.input.empty()) names.push_back(source.input);
   return names;

@@ -247,6 +247,9 @@ class Run {
     if (kind == VectorKind::kRoute && op_.routing->biased)
       read_all("bias", op_.cols, operands_.bias, references_.bias);
     if (op_.sinks) read_all("sinks", op_.heads, operands_.sinks, references_.sinks);
+    if (op_.distances)
+      read_all("distances", op_.distances->buckets * op_.heads, operands_.distances,
+               references_.distances);
     if (centred) read("gamma", 1, operands_.gamma, references_.gamma);
     if (centred && kind == VectorKind::kLayerNorm && !LayerTensors::has(layer_, "beta") &&
         LayerTensors::has(layer_, "gamma")) {
@@ -286,6 +289,7 @@ class Run {
     same.gamma.assign(operands_.gamma.begin(), operands_.gamma.end());
     same.bias.assign(operands_.bias.begin(), operands_.bias.end());
     same.sinks.assign(operands_.sinks.begin(), operands_.sinks.end());
+    same.distances.assign(operands_.distances.begin(), operands_.distances.end());
     same.beta.assign(operands_.beta.begin(), operands_.beta.end());
     same.mean.assign(operands_.mean.begin(), operands_.mean.end());
     same.variance.assign(operands_.variance.begin(), operands_.variance.end());

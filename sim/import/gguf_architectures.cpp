@@ -4,7 +4,7 @@ namespace bitjoule {
 namespace {
 
 const ModelTensors& common_tensors() {
-  static const ModelTensors kTensors = {"blk.",
+  static const ModelTensors kTensors = {{{"blk."}},
                                         {{"token_embd.weight", "embed", "table", false},
                                          {"output_norm.weight", "norm", "gamma", false},
                                          {"output.weight", "head", "weights", false},
@@ -235,10 +235,51 @@ GgufArchitecture gguf_bloom() {
   return row;
 }
 
+GgufArchitecture gguf_t5() {
+  constexpr std::size_t kDecoder = 1;
+  GgufArchitecture row{"t5",
+                       false,
+                       {},
+                       {},
+                       {},
+                       {{"token_embd.weight", "embed", "table", false},
+                        {"enc.output_norm.weight", "enc.norm", "gamma", false},
+                        {"dec.output_norm.weight", "norm", "gamma", false},
+                        {"output.weight", "head", "weights", false},
+                        {"cross_attn_norm.weight", "cross_norm", "gamma", true, kDecoder},
+                        {"cross_attn_q.weight", "cross_q", "weights", true, kDecoder},
+                        {"cross_attn_k.weight", "cross_k", "weights", true, kDecoder},
+                        {"cross_attn_v.weight", "cross_v", "weights", true, kDecoder},
+                        {"cross_attn_o.weight", "cross_o", "weights", true, kDecoder}}};
+  for (const std::size_t stack : {std::size_t{0}, kDecoder})
+    for (const ModelTensorRow& tensor : std::initializer_list<ModelTensorRow>{
+             {"attn_norm.weight", "attn_norm", "gamma", true, stack},
+             {"attn_q.weight", "q", "weights", true, stack},
+             {"attn_k.weight", "k", "weights", true, stack},
+             {"attn_v.weight", "v", "weights", true, stack},
+             {"attn_o.weight", "o", "weights", true, stack},
+             {"attn_rel_b.weight", "softmax", "distances", true, stack, true},
+             {"ffn_norm.weight", "ffn_norm", "gamma", true, stack},
+             {"ffn_gate.weight", "gate", "weights", true, stack},
+             {"ffn_up.weight", "up", "weights", true, stack},
+             {"ffn_down.weight", "down", "weights", true, stack}})
+      row.tensors.push_back(tensor);
+  row.base = "base/encoder_decoder.yaml";
+  row.is_t5 = true;
+  return row;
+}
+
 }  // namespace
 
 ModelTensors GgufArchitecture::names() const {
-  ModelTensors names{common_tensors().block, {}};
+  if (is_t5) {
+    // Cross-attention has no scores of distances; old files have the tensor all the same.
+    return {{{"enc.blk.", "enc.blk."}, {"dec.blk.", "dec.blk."}},
+            tensors,
+            "",
+            {"dec.blk.0.cross_attn_rel_b.weight"}};
+  }
+  ModelTensors names{common_tensors().stacks, {}};
   for (const ModelTensorRow& row : common_tensors().rows)
     if (other_layers.count(row.layer) == 0) names.rows.push_back(row);
   names.rows.insert(names.rows.end(), tensors.begin(), tensors.end());
@@ -264,7 +305,8 @@ const std::vector<GgufArchitecture>& gguf_architectures() {
       gguf_qwen2moe(),
       gguf_qwen3moe(),
       gguf_deepseek2(),
-      gguf_gpt_oss()};
+      gguf_gpt_oss(),
+      gguf_t5()};
   return kRows;
 }
 

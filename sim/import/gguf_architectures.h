@@ -18,8 +18,6 @@ struct GgufKey {
   const char* parameter;
 };
 
-/// An architecture whose layers are those of base/llama.yaml. Norms are stored as they multiply,
-/// also Gemma's (1 is added by the converter).
 /// How an architecture with expert_count is a mixture of experts.
 struct GgufMixture {
   bool exists = false;
@@ -29,6 +27,7 @@ struct GgufMixture {
   bool is_deepseek = false;      ///< keys of its routers, and an MLP beside the experts
 };
 
+/// An architecture. Norms are stored as they multiply, also Gemma's (1 is added by the converter).
 struct GgufArchitecture {
   const char* name;
   bool interleaved_rope;  ///< as llama.cpp's rope types: NORM, else NEOX
@@ -46,6 +45,9 @@ struct GgufArchitecture {
   /// Of a model with so many layers, scores are divided by the root of hidden / heads, not of a
   /// head's size; 0: of none.
   std::int64_t other_scale_layers = 0;
+
+  const char* base = "base/llama.yaml";
+  bool is_t5 = false;  ///< an encoder and a decoder, whose tensors are all of `tensors`
 
   /// Names of the files' tensors.
   ModelTensors names() const;

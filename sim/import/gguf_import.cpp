@@ -13,6 +13,8 @@
 #include "core/numeric/format.h"
 #include "sim/formats/gguf.h"
 #include "sim/import/gguf_architectures.h"
+#include "sim/import/gguf_metadata.h"
+#include "sim/import/hf_families.h"
 #include "sim/import/import.h"
 #include "sim/import/transformer.h"
 #include "sim/schema/network_file.h"
@@ -63,40 +65,12 @@ const GgufArchitecture& architecture_of(const GgufFile& file) {
                                 file.name, fmt::join(names, ", "), name));
 }
 
-const StoredTensor* find_tensor(const GgufFile& file, const std::string& name) {
-  for (const StoredTensor& tensor : file.tensors)
-    if (tensor.name == name) return &tensor;
-  return nullptr;
-}
-
 bool is_rope_factors(const std::string& name) {
   return name == kRopeFactors || std::find(std::begin(kLongFactors), std::end(kLongFactors),
                                            name) != std::end(kLongFactors);
 }
 
-/// A number or flag of the metadata; nothing where it is of another kind.
-std::optional<double> number_of(const GgufValue& value) {
-  if (const auto* u = std::get_if<std::uint64_t>(&value)) return static_cast<double>(*u);
-  if (const auto* i = std::get_if<std::int64_t>(&value)) return static_cast<double>(*i);
-  if (const auto* d = std::get_if<double>(&value)) return *d;
-  if (const auto* b = std::get_if<bool>(&value)) return *b ? 1.0 : 0.0;
-  return {};
-}
-
-double number_at(const GgufFile& file, const std::string& key, double otherwise) {
-  const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) return otherwise;
-  const std::optional<double> value = number_of(found->second);
-  if (!value)
-    throw input_error(fmt::format("{}: metadata \"{}\": expected a number", file.name, key));
-  return *value;
-}
-
-[[noreturn]] void refuse(const GgufFile& file, const std::string& key, const std::string& what) {
-  throw input_error(fmt::format("{}: metadata \"{}\": {}", file.name, key, what));
-}
-
-using Values = std::map<std::string, std::string>;
+using Values = GgufParameters;
 
 /// Rotations scaled otherwise than linearly cost what others cost, and yield other values.
 void add_rope(const GgufFile& file, const GgufArchitecture& architecture, const std::string& prefix,
@@ -288,14 +262,11 @@ void account_keys(const GgufFile& file, const GgufArchitecture& architecture,
   }
 }
 
-std::string real_text(const GgufFile& file, const std::string& key, const std::string& otherwise) {
-  const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) return otherwise;
-  const double* value = std::get_if<double>(&found->second);
-  if (value == nullptr || !(*value > 0 && *value < 1e12))
-    throw input_error(
-        fmt::format("{}: metadata \"{}\": expected a positive number", file.name, key));
-  return fmt::format("{}", *value);
+void finish_parameters(const GgufFile& file, const ImportOptions& options, Values& values,
+                       TransformerFile& network) {
+  for (const auto& [name, size] : options.sizes) values[name] = std::to_string(size);
+  network.parameters.assign(values.begin(), values.end());
+  network.check_heads(file.name);
 }
 
 void add_parameters(const GgufFile& file, const GgufArchitecture& architecture,
@@ -344,9 +315,7 @@ void add_parameters(const GgufFile& file, const GgufArchitecture& architecture,
   add_mixture(file, architecture, prefix, values);
   add_latent(file, architecture, prefix, values, network);
   account_keys(file, architecture, prefix, head_dim, notes);
-  for (const auto& [name, size] : options.sizes) values[name] = std::to_string(size);
-  network.parameters.assign(values.begin(), values.end());
-  network.check_heads(file.name);
+  finish_parameters(file, options, values, network);
 }
 
 /// The rule that gives one layer its tensor and, for weights, the format it is stored in, unless
@@ -354,11 +323,28 @@ void add_parameters(const GgufFile& file, const GgufArchitecture& architecture,
 boost::json::object rule_of(const StoredTensor& tensor, const ModelTensorRow& row,
                             const std::string& layer, const std::string& reference,
                             bool requantize) {
+  const std::size_t end = layer.rfind('.');
   boost::json::object rule{{"layers", {layer}}};
-  if (row.role != std::string("bias") && row.role != std::string("sinks") && !requantize)
+  if (row.of_all)
+    rule["layers"] = {
+        fmt::format("{}*.{}", layer.substr(0, layer.rfind('.', end - 1) + 1), row.layer)};
+  static const std::set<std::string> kOfVectors = {"bias", "sinks", "distances"};
+  if (kOfVectors.count(row.role) == 0 && !requantize)
     rule["precision"] = weights_in(tensor.type->format);
   if (tensor.data != nullptr)
     rule["tensors"] = {{row.role, {{"file", reference}, {"tensor", tensor.name}}}};
+  return rule;
+}
+
+/// Where both matrices behind the latent are wanted as one, this file has no tensor: reading it
+/// says so.
+boost::json::object whole_latent(const StoredTensor& tensor, const std::string& layer,
+                                 const std::string& reference) {
+  const std::string block = layer.substr(0, layer.rfind('.') + 1);
+  boost::json::object rule{{"layers", {block + kLatentMatrices}}, {"optional", true}};
+  rule["precision"] = weights_in(tensor.type->format);
+  if (tensor.data != nullptr)
+    rule["tensors"] = {{"weights", {{"file", reference}, {"tensor", block + kOldLatent}}}};
   return rule;
 }
 
@@ -386,15 +372,21 @@ ModelTensors names_of(const GgufFile& file, const GgufArchitecture& architecture
 Imported import_gguf(const Blob& blob, const ImportOptions& options) {
   const GgufFile file = parse_gguf(blob);
   TransformerFile network;
-  network.base = "base/llama.yaml";
   network.unroll = true;
   network.name = file.has("general.name") ? file.string("general.name")
                                           : std::filesystem::path(file.name).stem().string();
   Imported result;
   result.parameters = given_parameters(options);
   const GgufArchitecture& architecture = architecture_of(file);
+  network.base = architecture.base;
   const ModelTensors names = names_of(file, architecture);
-  add_parameters(file, architecture, options, network, result.notes);
+  if (architecture.is_t5) {
+    network.whole = "prefill";
+    Values values = t5_parameters(file, options, result.notes);
+    finish_parameters(file, options, values, network);
+  } else {
+    add_parameters(file, architecture, options, network, result.notes);
+  }
   const std::string reference = options.reference.empty()
                                     ? std::filesystem::path(file.name).filename().string()
                                     : options.reference;
@@ -422,6 +414,8 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
         if (!options.requantize)
           network.overrides.push_back(
               {{"layers", {block + part}}, {"precision", weights_in(tensor.type->format)}});
+    } else if (names.is_unread(tensor.name)) {
+      continue;
     } else if (row == nullptr) {
       unknown.push_back(tensor.name);
     } else if (std::none_of(formats().begin(), formats().end(), is_format)) {
@@ -429,18 +423,23 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
                                     file.name, tensor.name, tensor.type->format));
     } else {
       network.overrides.push_back(rule_of(tensor, *row, layer, reference, options.requantize));
+      if (row->layer == std::string("k_b"))
+        network.overrides.push_back(whole_latent(tensor, layer, reference));
     }
   }
-  // The tied head reads the embedding's rows as they are stored.
-  if (const StoredTensor* embedding = find_tensor(file, "token_embd.weight");
-      find_tensor(file, "output.weight") == nullptr)
+  // The tied head and an encoder read the embedding's rows as they are stored.
+  const StoredTensor* embedding = find_tensor(file, "token_embd.weight");
+  if (find_tensor(file, "output.weight") == nullptr)
     network.overrides.push_back(
         rule_of(*embedding, {"", "head", "weights", false}, "head", reference, options.requantize));
+  if (architecture.is_t5)
+    network.overrides.push_back(rule_of(*embedding, {"", "enc.embed", "table", false}, "enc.embed",
+                                        reference, options.requantize));
   if (!unknown.empty() && !options.skip_unknown)
     throw input_error(fmt::format("{}: unknown tensors (--skip-unknown leaves them out): {}",
                                   file.name, fmt::join(unknown, ", ")));
   for (const std::string& name : unknown) result.notes.push_back("left out: tensor " + name);
-  const Network built = network.build(file.name);
+  const Network built = network.build(file.name, network.whole);
   check_tensors(file.name, built, names, tensors,
                 file.has("split.count") ? "; the model is split: merge its files "
                                           "(llama-gguf-split --merge)"

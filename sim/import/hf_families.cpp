@@ -7,7 +7,7 @@ namespace hf {
 
 const ModelTensors& llama_tensors() {
   static const ModelTensors kLlamaTensors = {
-      "model.layers.",
+      {{"model.layers."}},
       {{"model.embed_tokens.weight", "embed", "table", false},
        {"model.norm.weight", "norm", "gamma", false},
        {"lm_head.weight", "head", "weights", false},
@@ -33,7 +33,7 @@ const ModelTensors& llama_tensors() {
 /// Those of Llama, but for the rows of some layers, and with others.
 ModelTensors llama_tensors_but(const std::set<std::string>& without,
                                const std::vector<ModelTensorRow>& more) {
-  ModelTensors tensors{llama_tensors().block, {}};
+  ModelTensors tensors{llama_tensors().stacks, {}};
   for (const ModelTensorRow& row : llama_tensors().rows)
     if (without.count(row.layer) == 0) tensors.rows.push_back(row);
   tensors.rows.insert(tensors.rows.end(), more.begin(), more.end());
@@ -230,7 +230,11 @@ const std::vector<HfFamily>& hf_families() {
                                                   roberta("roberta"),
                                                   roberta("xlm-roberta"),
                                                   distilbert(),
-                                                  electra()};
+                                                  electra(),
+                                                  albert(),
+                                                  t5("t5"),
+                                                  t5("mt5"),
+                                                  whisper()};
   return kFamilies;
 }
 

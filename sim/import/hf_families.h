@@ -1,6 +1,7 @@
 // The model types of Hugging Face that are imported, one row each.
 #pragma once
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,7 @@ struct LinearRow {
 struct ActivationRow {
   const char* name;
   const char* parameter;
+  const char* gated = nullptr;  ///< of the base's parameter `gated`, where the name says it too
 };
 
 /// How a family reads sliding_window.
@@ -93,8 +95,18 @@ struct HfFamily {
   bool latent = false;  ///< attention of latent keys and values: kv_lora_rank and others
   /// Sizes that must be the hidden size where they are there.
   std::vector<const char*> as_wide;
-  std::int64_t unrotated = 0;  ///< no_rope_layer_interval where it is missing; 0: all rotate
+  /// Of an encoder and a decoder: layers that look up the table of `embed`, and what multiplies
+  /// that which a tied head reads.
+  std::vector<const char*> same_table;
+  const char* tied_head_scale = nullptr;
+  std::vector<const char*> one;    ///< sizes that must be 1 where they are there
+  std::set<std::string> harmless;  ///< keys beside those of all families
+  std::int64_t unrotated = 0;      ///< no_rope_layer_interval where it is missing; 0: all rotate
 };
+
+/// Of latent attention: the layer of both matrices where keys and values are made of the cache, and
+/// the name of their tensor. Absorbed, they are layers of their own, k_b and v_b.
+constexpr const char* kLatentMatrices = "kv_b";
 
 const std::vector<HfFamily>& hf_families();
 

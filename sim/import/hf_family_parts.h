@@ -40,10 +40,14 @@ HfFamily gpt_neox();
 HfFamily opt();
 HfFamily bloom();
 HfFamily gpt2();
+// hf_encoder_families.cpp
 HfFamily bert();
 HfFamily roberta(const char* model_type);
 HfFamily distilbert();
 HfFamily electra();
+HfFamily albert();
+HfFamily t5(const char* model_type);
+HfFamily whisper();
 // hf_mixture_families.cpp
 HfFamily mixtral();
 HfFamily qwen2_moe();

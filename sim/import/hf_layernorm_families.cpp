@@ -1,4 +1,4 @@
-// Families whose norms subtract the mean, and encoders.
+// Decoders whose norms subtract the mean.
 #include "sim/import/hf_family_parts.h"
 
 namespace bitjoule::hf {
@@ -6,7 +6,7 @@ namespace bitjoule::hf {
 /// Without the blocks of the 40B model, whose norms are two.
 HfFamily falcon() {
   static const ModelTensors kTensors = {
-      "transformer.h.",
+      {{"transformer.h."}},
       {{"transformer.word_embeddings.weight", "embed", "table", false},
        {"transformer.ln_f.weight", "norm", "gamma", false},
        {"transformer.ln_f.bias", "norm", "beta", false},
@@ -72,7 +72,7 @@ HfFamily gpt_neox() {
 /// The 350m models have norms behind attention and MLP, and embeddings of another width.
 HfFamily opt() {
   static const ModelTensors kTensors = {
-      "model.decoder.layers.",
+      {{"model.decoder.layers."}},
       {{"model.decoder.embed_tokens.weight", "embed", "table", false},
        {"model.decoder.embed_positions.weight", "position", "table", false},
        {"model.decoder.final_layer_norm.weight", "norm", "gamma", false},
@@ -174,70 +174,6 @@ HfFamily gpt2() {
                     {"o", "attn.c_proj"}, {"up", "mlp.c_fc"},   {"down", "mlp.c_proj"}};
   family.embeddings = {"embed", "position"};
   family.embedding_module = "transformer.wte";
-  return family;
-}
-
-HfFamily bert() {
-  HfFamily family;
-  family.model_type = "bert";
-  family.base = "base/bert.yaml";
-  family.sizes = {
-      {"hidden", "hidden_size", nullptr},        {"layers", "num_hidden_layers", nullptr},
-      {"heads", "num_attention_heads", nullptr}, {"ffn", "intermediate_size", nullptr},
-      {"vocab", "vocab_size", nullptr},          {"positions", "max_position_embeddings", nullptr},
-      {"types", "type_vocab_size", ""},          {"epsilon", "layer_norm_eps", ""}};
-  family.tied = true;
-  family.activation_keys = {"hidden_act"};
-  family.activation = "gelu";
-  family.activations = {{"gelu", ""}};
-  family.block = "bert.encoder.layer.";
-  family.linears = {{"q", "attention.self.query"}, {"k", "attention.self.key"},
-                    {"v", "attention.self.value"}, {"o", "attention.output.dense"},
-                    {"up", "intermediate.dense"},  {"down", "output.dense"}};
-  family.embeddings = {"word", "position", "type"};
-  family.embedding_module = "bert.embeddings.word_embeddings";
-  family.head = "pooler";
-  return family;
-}
-
-/// Positions begin behind the row of the padding token, 1.
-HfFamily roberta(const char* model_type) {
-  HfFamily family = bert();
-  family.model_type = model_type;
-  family.fixed = {{"first_position", "2"}};
-  family.block = "roberta.encoder.layer.";
-  family.embedding_module = "roberta.embeddings.word_embeddings";
-  return family;
-}
-
-/// Without types of tokens, and without a layer for the first token.
-HfFamily distilbert() {
-  HfFamily family = bert();
-  family.model_type = "distilbert";
-  family.fixed = {{"types", "0"}, {"pooler", "0"}};
-  family.sizes = {
-      {"hidden", "dim", nullptr},       {"layers", "n_layers", nullptr},
-      {"heads", "n_heads", nullptr},    {"ffn", "hidden_dim", nullptr},
-      {"vocab", "vocab_size", nullptr}, {"positions", "max_position_embeddings", nullptr}};
-  family.activation_keys = {"activation"};
-  family.block = "distilbert.transformer.layer.";
-  family.linears = {{"q", "attention.q_lin"},   {"k", "attention.k_lin"}, {"v", "attention.v_lin"},
-                    {"o", "attention.out_lin"}, {"up", "ffn.lin1"},       {"down", "ffn.lin2"}};
-  family.embeddings = {"word", "position"};
-  family.embedding_module = "distilbert.embeddings.word_embeddings";
-  family.head = nullptr;
-  return family;
-}
-
-/// Embeddings may be narrower than the layers.
-HfFamily electra() {
-  HfFamily family = bert();
-  family.model_type = "electra";
-  family.fixed = {{"pooler", "0"}};
-  family.sizes.push_back({"embed", "embedding_size", "128"});
-  family.block = "electra.encoder.layer.";
-  family.embedding_module = "electra.embeddings.word_embeddings";
-  family.head = nullptr;
   return family;
 }
 

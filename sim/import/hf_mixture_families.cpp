@@ -102,15 +102,32 @@ HfFamily qwen2_moe() {
   return family;
 }
 
-/// Of the checkpoints' matrices two are one, row by row, so weights are not read.
+/// kv_b_proj holds two matrices of each head, one behind the other; k_b and v_b are its parts.
 HfFamily deepseek(const char* model_type, bool is_v3) {
+  static const ModelTensors kTensors = llama_tensors_but(
+      {"q", "k", "v"},
+      joined(expert_tensors("mlp.gate.weight", "mlp.experts.{expert}.gate_proj.weight",
+                            "mlp.experts.{expert}.up_proj.weight",
+                            "mlp.experts.{expert}.down_proj.weight"),
+             std::vector<ModelTensorRow>{
+                 {"mlp.gate.e_score_correction_bias", "route", "bias", true},
+                 {"mlp.shared_experts.gate_proj.weight", "gate_shexp", "weights", true},
+                 {"mlp.shared_experts.up_proj.weight", "up_shexp", "weights", true},
+                 {"mlp.shared_experts.down_proj.weight", "down_shexp", "weights", true},
+                 {"self_attn.q_proj.weight", "q", "weights", true},
+                 {"self_attn.q_a_proj.weight", "q_a", "weights", true},
+                 {"self_attn.q_a_layernorm.weight", "q_a_norm", "gamma", true},
+                 {"self_attn.q_b_proj.weight", "q", "weights", true},
+                 {"self_attn.kv_a_proj_with_mqa.weight", "kv_a", "weights", true},
+                 {"self_attn.kv_a_layernorm.weight", "kv_a_norm", "gamma", true},
+                 {"self_attn.kv_b_proj.weight", kLatentMatrices, "weights", true}}));
   HfFamily family = llama_like(model_type);
   family.fixed = {{"interleaved_rope", "1"}};
   family.sizes = {
       {"hidden", "hidden_size", nullptr},        {"layers", "num_hidden_layers", nullptr},
       {"heads", "num_attention_heads", nullptr}, {"ffn", "intermediate_size", nullptr},
       {"vocab", "vocab_size", nullptr},          {"epsilon", "rms_norm_eps", "0.000001"}};
-  family.tensors = nullptr;
+  family.tensors = &kTensors;
   family.linears = {{"q", "self_attn.q_proj"},
                     {"q_a", "self_attn.q_a_proj"},
                     {"kv_a", "self_attn.kv_a_proj_with_mqa"},

@@ -385,6 +385,16 @@ void read_mxfp4(const ConfigObject& q, HfQuantization& result) {
   result.only = std::vector<std::string>{"mlp.experts"};
 }
 
+/// Modules that stay as they are.
+void keep_modules(const ConfigObject& q, HfQuantization& result) {
+  for (const char* key : {"modules_to_not_convert", "llm_int8_skip_modules", "ignored_layers",
+                          "ignore", "exclude_modules"})
+    for (const std::string& module : q.texts(key)) {
+      if (result.method == "mxfp4") break;  // what is no expert
+      result.kept.push_back(kept_name(q, key, module));
+    }
+}
+
 }  // namespace
 
 std::optional<HfQuantization> read_quantization(const ConfigObject& config,
@@ -427,13 +437,21 @@ std::optional<HfQuantization> read_quantization(const ConfigObject& config,
              fmt::format("expected gptq, awq, auto-round, bitsandbytes, fp8, fbgemm_fp8, "
                          "compressed-tensors, modelopt or mxfp4, got \"{}\"",
                          result.method));
-  for (const char* key : {"modules_to_not_convert", "llm_int8_skip_modules", "ignored_layers",
-                          "ignore", "exclude_modules"})
-    for (const std::string& module : q.texts(key)) {
-      if (result.method == "mxfp4") break;  // what is no expert
-      result.kept.push_back(kept_name(q, key, module));
-    }
+  keep_modules(q, result);
   q.account(kHarmless, unsupported(), notes);
+  return result;
+}
+
+std::optional<HfQuantization> read_modelopt_file(const ConfigObject& file,
+                                                 std::vector<std::string>& notes) {
+  if (file.find("quantization") == nullptr) file.refuse("quantization", "missing");
+  const ConfigObject q = file.object("quantization");
+  HfQuantization result;
+  result.method = "modelopt";
+  read_modelopt(q, result);
+  keep_modules(q, result);
+  q.account(kHarmless, unsupported(), notes);
+  file.account({"producer"}, {}, notes);
   return result;
 }
 

@@ -35,4 +35,8 @@ std::optional<HfQuantization> read_quantization(const ConfigObject& config,
                                                 const std::string& dtype,
                                                 std::vector<std::string>& notes);
 
+/// The same of an hf_quant_config.json, which NVIDIA's Model Optimizer writes beside config.json.
+std::optional<HfQuantization> read_modelopt_file(const ConfigObject& file,
+                                                 std::vector<std::string>& notes);
+
 }  // namespace bitjoule

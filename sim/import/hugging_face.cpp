@@ -61,6 +61,19 @@ std::string number_at(const ConfigObject& config, const SizeRow& row) {
                              (value == nullptr ? ", it is missing" : ""));
 }
 
+/// Throws an input Error where it is none.
+json::object parse_object(const Blob& blob) {
+  if (blob.size() > kMaxBytes)
+    throw input_error(fmt::format("{}: {} bytes are too many", blob.name(), blob.size()));
+  boost::system::error_code error;
+  const json::value parsed =
+      json::parse({reinterpret_cast<const char*>(blob.data()), blob.size()}, error);
+  if (error || !parsed.is_object())
+    throw input_error(
+        fmt::format("{}: {}", blob.name(), error ? error.message() : "expected an object"));
+  return parsed.get_object();
+}
+
 /// A config.json on its way to a network file.
 class HfImport {
  public:
@@ -74,6 +87,7 @@ class HfImport {
 
   Imported run() {
     network_.base = family_.base;
+    if (has_decoder()) network_.whole = "prefill";
     network_.name = config_.text("_name_or_path");
     if (network_.name.empty())
       network_.name = fs::absolute(blob_.name()).parent_path().filename().string();
@@ -94,9 +108,11 @@ class HfImport {
     result_.parameters = given_parameters(options_);
     network_.parameters.assign(parameters_.begin(), parameters_.end());
     network_.check_heads(blob_.name());
-    config_.account(hf_harmless_keys(), hf_unsupported_keys(), result_.notes);
+    std::set<std::string> harmless = hf_harmless_keys();
+    harmless.insert(family_.harmless.begin(), family_.harmless.end());
+    config_.account(harmless, hf_unsupported_keys(), result_.notes);
     if (!takes_formats_) add_quantization();
-    const Network built = network_.build(blob_.name());
+    const Network built = network_.build(blob_.name(), network_.whole);
     if (!values_.empty()) check_tensors(weights_path(), built, *family_.tensors, values_, "");
     result_.what = std::move(network_);
     return std::move(result_);
@@ -139,16 +155,22 @@ class HfImport {
       if (!value.empty()) parameters_[row.parameter] = value;
     }
     const bool tied = config_.flag("tie_word_embeddings", family_.tied);
-    if (!is_llama()) {
-      if (!tied && is_named("gpt2"))
-        config_.refuse("tie_word_embeddings", "false is not supported: it changes the parameters");
-      return;
-    }
-    parameters_["tied"] = tied ? "1" : "0";
     for (const HfFlag& flag : family_.required)
       if (config_.flag(flag.key, flag.otherwise) != flag.expected)
         config_.refuse(flag.key, fmt::format("{} is not supported for {}: it changes the layers",
                                              !flag.expected, family_.model_type));
+    for (const char* key : family_.one)
+      if (config_.integer(key, 1) != 1)
+        config_.refuse(key,
+                       fmt::format("other numbers than 1 are not supported for {}: they change "
+                                   "which layers share weights",
+                                   family_.model_type));
+    if (is_llama() || has_decoder()) parameters_["tied"] = tied ? "1" : "0";
+    if (tied && family_.tied_head_scale != nullptr)
+      parameters_["head_scale"] = family_.tied_head_scale;
+    if (!tied && is_named("gpt2"))
+      config_.refuse("tie_word_embeddings", "false is not supported: it changes the parameters");
+    if (!is_llama()) return;
     for (const char* key : family_.as_wide)
       if (const std::int64_t hidden = std::strtoll(parameters_.at("hidden").c_str(), nullptr, 10);
           config_.integer(key, hidden) != hidden)
@@ -193,6 +215,7 @@ class HfImport {
       names.emplace_back(row.name);
       if (name != row.name) continue;
       if (*row.parameter != '\0') parameters_["activation"] = row.parameter;
+      if (row.gated != nullptr) parameters_["gated"] = row.gated;
       return;
     }
     config_.refuse(key, fmt::format("expected one of {}, got \"{}\"; it changes the values and the "
@@ -215,7 +238,15 @@ class HfImport {
     }
   }
 
-  void set_quantization() { quantization_ = read_quantization(config_, dtype_, result_.notes); }
+  void set_quantization() {
+    quantization_ = read_quantization(config_, dtype_, result_.notes);
+    // NVIDIA's Model Optimizer says it in a file of its own.
+    const fs::path file = fs::path(blob_.name()).parent_path() / "hf_quant_config.json";
+    std::error_code error;
+    if (quantization_ || !fs::is_regular_file(file, error)) return;
+    const json::object whole = parse_object(map_file(file.string()));
+    quantization_ = read_modelopt_file(ConfigObject(whole, file.string() + ": "), result_.notes);
+  }
 
   bool is_named(const char* model_type) const {
     return family_.model_type == std::string(model_type);
@@ -240,6 +271,8 @@ class HfImport {
     return count;
   }
   bool is_llama() const { return family_.base == std::string("base/llama.yaml"); }
+  /// Beside an encoder.
+  bool has_decoder() const { return family_.base == std::string("base/encoder_decoder.yaml"); }
 
   void add_rule(const std::string& layer, const json::value& format) {
     network_.overrides.push_back({{"layers", {layer}}, {"precision", weights_in(format)}});
@@ -248,6 +281,11 @@ class HfImport {
   /// Formats of quantized and unquantized layers. Where blocks differ, all are layers of their own.
   void add_quantization() {
     if (!quantization_ || quantization_->format.is_null()) return;
+    if (family_.linears.empty())
+      config_.refuse("quantization_config",
+                     fmt::format("is not supported for {} without the weights beside it, which say "
+                                 "what is stored how",
+                                 family_.model_type));
     const HfQuantization& q = *quantization_;
     const json::value plain = json::string(dtype_);
     const auto format = [&](bool quantized) { return quantized ? q.format : plain; };
@@ -279,7 +317,7 @@ class HfImport {
   /// The linear layers that this model has: a mixture may have no dense ones.
   std::vector<LinearRow> linears_here() const {
     if (family_.mixture.count == nullptr) return family_.linears;
-    const Network network = network_.build(blob_.name());
+    const Network network = network_.build(blob_.name(), network_.whole);
     std::vector<LinearRow> rows;
     for (const LinearRow& row : family_.linears)
       if (std::any_of(network.layers.begin(), network.layers.end(), [&](const NetworkLayer& layer) {
@@ -352,9 +390,11 @@ class HfImport {
       if (const ModelTensorRow* row = family_.tensors->find(entry.tensor.name, layer))
         if (row->is_of_expert()) expert_files_[layer].insert(entry.file);
     std::set<std::string> seen;  // layers of experts
+    bool has_pooler = false;
     for (const Checkpoint::Entry& entry : checkpoint_->entries()) {
       const std::string& name = entry.tensor.name;
       if (name.size() > 9 && name.rfind(".inv_freq") == name.size() - 9) continue;  // of RoPE
+      if (family_.tensors->is_unread(name) || is_beyond(name)) continue;
       const ModelTensorRow* row = family_.tensors->find(name, layer);
       if (row == nullptr) {
         unknown.push_back(name);
@@ -367,15 +407,70 @@ class HfImport {
                         "says of no quantization",
                         weights_path(), name, type));
       if (layer == "head" && tied) continue;  // the embedding stands in its place
+      if (row->layer == std::string(kLatentMatrices)) {
+        add_latent_matrices(entry, *row, layer);
+        continue;
+      }
       values_.push_back(&entry.tensor);
       if (row->is_of_expert() && !seen.insert(layer).second) continue;
       add_value(entry, *row, layer);
       if (layer == "embed" && tied)
         add_value(entry, {row->stored, "head", "weights", false}, "head");
+      if (layer == "embed")
+        for (const char* same : family_.same_table) add_value(entry, *row, same);
+      has_pooler |= layer == "pooler";
+    }
+    const std::string head = family_.head != nullptr ? family_.head : "";
+    if (!has_pooler && head == "pooler") {
+      parameters_["pooler"] = "0";
+      note("pooler: left out: the file has no weights of it");
     }
     if (!unknown.empty() && !options_.skip_unknown) refuse_unknown(unknown);
     for (const std::string& name : unknown) note("left out: tensor " + name);
     takes_formats_ = is_quantized();
+  }
+
+  std::int64_t size(const char* parameter) const {
+    const auto given = options_.sizes.find(parameter);
+    if (given != options_.sizes.end()) return given->second;
+    const auto found = parameters_.find(parameter);
+    return found == parameters_.end() ? 0 : std::strtoll(found->second.c_str(), nullptr, 10);
+  }
+
+  /// Layers of DeepSeek V3's files that predict later tokens.
+  bool is_beyond(const std::string& tensor) const {
+    const std::string before = family_.block;
+    return family_.latent && tensor.rfind(before, 0) == 0 &&
+           std::strtoll(tensor.c_str() + before.size(), nullptr, 10) >= size("layers");
+  }
+
+  /// Rows of each head: those that make keys of a latent row, then those that make values.
+  void add_latent_matrices(const Checkpoint::Entry& entry, const ModelTensorRow& row,
+                           const std::string& layer) {
+    const std::int64_t of_keys = size("nope_dim"), of_head = of_keys + size("value_dim");
+    const std::vector<std::int64_t> expected = {size("heads") * of_head, size("kv_lora")};
+    if (entry.tensor.shape != expected)
+      throw input_error(fmt::format(
+          "{}: tensor \"{}\" has the shape {}, expected {}", weights_path(), entry.tensor.name,
+          fmt::join(entry.tensor.shape, " x "), fmt::join(expected, " x ")));
+    const std::string block = layer.substr(0, layer.rfind('.') + 1);
+    const fs::path folder = fs::path(options_.reference).parent_path();
+    const std::string directory = folder.empty() ? "." : folder.generic_string();
+    const std::string name = entry.tensor.name;
+    for (const auto& [part, tensor] :
+         {std::pair("k_b", fmt::format("{}[0:{}/{}]T", name, of_keys, of_head)),
+          std::pair("v_b", fmt::format("{}[{}:{}/{}]", name, of_keys, of_head, of_head))}) {
+      json::object rule{{"layers", {block + part}}};
+      if (is_quantized()) rule["precision"] = weights_in(json::string(dtype_));
+      rule["tensors"] = {{"weights", {{"file", directory}, {"tensor", tensor}}}};
+      network_.overrides.push_back(std::move(rule));
+    }
+    add_value(entry, row, layer);
+    network_.overrides.back().get_object()["optional"] = true;  // of the form that is not absorbed
+    if (entry.scheme != nullptr && !told_latent_)
+      note(fmt::format("{}: k_b and v_b are parts of it, in {}, as engines absorb them", row.stored,
+                       dtype_));
+    told_latent_ |= entry.scheme != nullptr;
   }
 
   void add_value(const Checkpoint::Entry& entry, const ModelTensorRow& row,
@@ -383,12 +478,15 @@ class HfImport {
     const bool of_expert = row.is_of_expert();
     const std::string stored =
         of_expert ? family_.tensors->stored_name(row, layer) : entry.tensor.name;
-    json::object rule{{"layers", {layer}}};
+    const std::string stack = row.of_all ? family_.tensors->stacks[row.stack].layer : "";
+    json::object rule{{"layers", {row.of_all ? fmt::format("{}*.{}", stack, row.layer) : layer}}};
     const std::string role = row.role;
     const bool has_format = is_quantized() || entry.scheme != nullptr;
     if (has_format && (role == "weights" || role == "table"))
       rule["precision"] = weights_in(stored_format(entry));
-    rule["tensors"] = {{role, {{"file", file_of(entry, layer, of_expert)}, {"tensor", stored}}}};
+    json::object source{{"file", file_of(entry, layer, of_expert)}, {"tensor", stored}};
+    if (row.layout != TensorLayout::kNative) source["layout"] = enum_name(row.layout);
+    rule["tensors"] = {{role, std::move(source)}};
     network_.overrides.push_back(std::move(rule));
   }
 
@@ -418,7 +516,8 @@ class HfImport {
   std::unique_ptr<Checkpoint> checkpoint_;
   std::map<std::string, std::set<std::string>> expert_files_;  ///< by layer
   std::vector<const StoredTensor*> values_;  ///< of the checkpoint, that the network takes
-  bool takes_formats_ = false;               ///< each tensor has said its own
+  bool told_latent_ = false;
+  bool takes_formats_ = false;  ///< each tensor has said its own
   Imported result_;
 };
 
@@ -453,14 +552,7 @@ json::object text_part(const json::object& whole, const std::string& file) {
 
 Imported import_hugging_face(const Blob& blob, const ImportOptions& options) {
   const std::string& file = blob.name();
-  if (blob.size() > kMaxBytes)
-    throw input_error(fmt::format("{}: {} bytes are too many", file, blob.size()));
-  boost::system::error_code error;
-  const json::value parsed =
-      json::parse({reinterpret_cast<const char*>(blob.data()), blob.size()}, error);
-  if (error || !parsed.is_object())
-    throw input_error(fmt::format("{}: {}", file, error ? error.message() : "expected an object"));
-  const json::object& whole = parsed.get_object();
+  const json::object whole = parse_object(blob);
   if (!is_gemma3(whole)) {
     const ConfigObject config(whole, file + ": ");
     return HfImport(blob, config, options, false).run();

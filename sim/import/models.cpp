@@ -67,6 +67,13 @@ constexpr FamilyText kTexts[] = {
     {"xlm-roberta", "", "the same"},
     {"distilbert", "", "the same without types of tokens and pooler"},
     {"electra", "", "the same without pooler; embeddings may be narrower than the layers"},
+    {"albert", "", "the same with one layer's weights for all, and narrow embeddings"},
+    {"t5", "t5",
+     "an encoder and a decoder; trained scores of distances, scores not scaled; a gate since "
+     "version 1.1"},
+    {"mt5", "t5", "the same; gated, with a head of its own"},
+    {"whisper", "",
+     "an encoder of sound behind two convolutions, and a decoder; learned positions"},
 };
 
 const FamilyText& text_of(const std::string& family) {

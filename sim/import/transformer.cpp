@@ -59,9 +59,11 @@ std::string TransformerFile::yaml() const {
   return out;
 }
 
-Network TransformerFile::build(const std::string& file) const {
+Network TransformerFile::build(const std::string& file, const std::string& phase) const {
   try {
-    return read_network(node_source(file, node(file)));
+    Node root = node(file);
+    if (!phase.empty()) root.entries.push_back({"phase", root.place, plain_node(phase, file)});
+    return read_network(node_source(file, std::move(root)));
   } catch (const Error& error) {
     std::string text;
     std::istringstream lines(error.what());
@@ -117,18 +119,36 @@ bool is_like(const std::string& text, const std::string& pattern) {
 
 }  // namespace
 
+namespace {
+
+std::string without(const std::string& part, const std::string& name) {
+  return !part.empty() && name.rfind(part, 0) == 0 ? name.substr(part.size()) : name;
+}
+
+}  // namespace
+
+bool ModelTensors::is_unread(const std::string& name) const {
+  return unread.count(without(part, name)) != 0;
+}
+
 const ModelTensorRow* ModelTensors::find(const std::string& name, std::string& layer) const {
-  const std::string prefix = block;
-  std::string rest = name, number;
-  if (name.rfind(prefix, 0) == 0) {
-    const std::size_t dot = name.find('.', prefix.size());
-    if (dot == std::string::npos) return nullptr;
-    number = name.substr(prefix.size(), dot - prefix.size());
-    rest = name.substr(dot + 1);
+  std::string rest = without(part, name);
+  std::string number;
+  std::size_t stack = 0;
+  for (std::size_t i = 0; i < stacks.size() && number.empty(); ++i) {
+    const std::string prefix = stacks[i].stored;
+    if (rest.rfind(prefix, 0) != 0) continue;
+    const std::size_t dot = rest.find('.', prefix.size());
+    if (dot == std::string::npos || dot == prefix.size()) continue;
+    if (rest.find_first_not_of("0123456789", prefix.size()) != dot) continue;
+    number = rest.substr(prefix.size(), dot - prefix.size());
+    rest.erase(0, dot + 1);
+    stack = i;
   }
   for (const ModelTensorRow& row : rows)
-    if (row.in_block == !number.empty() && is_like(rest, row.stored)) {
-      layer = row.in_block ? fmt::format("blk.{}.{}", number, row.layer) : row.layer;
+    if (row.in_block == !number.empty() && row.stack == stack && is_like(rest, row.stored)) {
+      layer =
+          row.in_block ? fmt::format("{}{}.{}", stacks[stack].layer, number, row.layer) : row.layer;
       return &row;
     }
   return nullptr;
@@ -136,14 +156,21 @@ const ModelTensorRow* ModelTensors::find(const std::string& name, std::string& l
 
 std::string ModelTensors::stored_name(const ModelTensorRow& row, const std::string& layer) const {
   if (!row.in_block) return row.stored;
-  const std::size_t end = layer.rfind('.');  // "blk.3.q"
-  return block + layer.substr(4, end - 4) + "." + row.stored;
+  const BlockStack& stack = stacks[row.stack];
+  const std::size_t begin = std::string(stack.layer).size(), end = layer.rfind('.');  // "blk.3.q"
+  return fmt::format("{}{}.{}", stack.stored, layer.substr(begin, end - begin), row.stored);
 }
 
 namespace {
 
 std::int64_t experts_of(const NetworkLayer& layer) {
   return layer.experts ? layer.experts->count : 1;
+}
+
+/// Outputs of a linear layer or a convolution.
+std::int64_t channels_of(const NetworkLayer& layer) {
+  const auto* conv = std::get_if<Conv2d>(&layer.op);
+  return conv != nullptr ? conv->filters : std::get<Gemm>(layer.op).n;
 }
 
 /// What the file's tensor must measure: the layer's weights, or its norm or bias; of all experts,
@@ -153,7 +180,7 @@ std::int64_t expected_elements(const NetworkLayer& layer, const ModelTensorRow& 
   if (const auto* op = std::get_if<VectorOp>(&layer.op))
     return role == "gamma" || role == "beta" ? op->cols : parameter_elements(*op);
   const std::int64_t elements =
-      role == "bias" ? std::get<Gemm>(layer.op).n * experts_of(layer) : layer_weights(layer);
+      role == "bias" ? channels_of(layer) * experts_of(layer) : layer_weights(layer);
   return row.is_of_expert() ? elements / experts_of(layer) : elements;
 }
 
@@ -196,6 +223,19 @@ void check_shapes(const std::string& file, const Network& network, const ModelTe
 
 }  // namespace
 
+namespace {
+
+/// Whether the row's tensor is one of the layer's, whatever its block.
+bool is_of_layer(const ModelTensors& names, const ModelTensorRow& row, const std::string& layer) {
+  if (!row.in_block) return layer == row.layer;
+  const std::string before = names.stacks[row.stack].layer;
+  const std::size_t dot = layer.rfind('.');
+  return layer.rfind(before, 0) == 0 && dot >= before.size() && dot != std::string::npos &&
+         layer.substr(dot + 1) == row.layer;
+}
+
+}  // namespace
+
 void check_tensors(const std::string& file, const Network& network, const ModelTensors& names,
                    const std::vector<const StoredTensor*>& tensors, const std::string& hint) {
   std::map<std::pair<std::string, std::string>, std::int64_t> stored;
@@ -205,19 +245,16 @@ void check_tensors(const std::string& file, const Network& network, const ModelT
   }
   std::vector<std::string> missing;
   for (const NetworkLayer& layer : network.layers) {
-    const std::size_t dot = layer.name.rfind('.');
-    const bool in_block = dot != std::string::npos;
-    const std::string prefix = in_block ? layer.name.substr(0, dot + 1) : "";
     for (const ModelTensorRow& row : names.rows) {
+      if (!is_of_layer(names, row, layer.name)) continue;
       const bool is_bias = row.role == std::string("bias");
-      const bool is_tied_head = row.layer == std::string("head") && layer.parameters == 0;
+      const bool is_tied = layer.parameters == 0;  // to one that has the tensor
       const std::int64_t wanted = row.is_of_expert() ? experts_of(layer) : 1;
       const auto* vector = std::get_if<VectorOp>(&layer.op);
       const bool has_it =
           !is_bias || layer.bias || (vector != nullptr && parameter_elements(*vector) > 0);
-      if (row.in_block == in_block && prefix + row.layer == layer.name && has_it && !is_tied_head &&
-          stored[{layer.name, row.role}] < wanted)
-        missing.push_back(in_block ? names.block + prefix.substr(4) + row.stored : row.stored);
+      if (has_it && !is_tied && stored[{layer.name, row.role}] < wanted)
+        missing.push_back(names.stored_name(row, layer.name));
     }
   }
   if (!missing.empty()) {

@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct TransformerFile {
   std::string base;                                             ///< "base/llama.yaml"
   std::vector<std::pair<std::string, std::string>> parameters;  ///< in order, as texts
   bool unroll = false;
+  std::string whole;  ///< the phase that has all layers; empty: the base's own
   boost::json::array overrides;
   std::vector<std::string> timing_only;  ///< as in network files
 
@@ -27,9 +29,9 @@ struct TransformerFile {
   Node node(const std::string& origin) const;
   /// node() as text.
   std::string yaml() const;
-  /// The network of that file: sizes that do not fit are refused, by the name of the
-  /// file that they come from.
-  Network build(const std::string& file) const;
+  /// The network of that file, in the base's own phase or another: sizes that do not fit are
+  /// refused, by the name of the file that they come from.
+  Network build(const std::string& file, const std::string& phase = "") const;
   /// Throws an input Error where heads do not divide the hidden size, or key heads the heads.
   void check_heads(const std::string& file) const;
 };
@@ -47,19 +49,31 @@ struct ModelTensorRow {
   const char* layer;
   const char* role;
   bool in_block;
+  std::size_t stack = 0;  ///< in a block: of ModelTensors::stacks
+  bool of_all = false;    ///< in a block: those of all blocks of the stack are this one
+  TensorLayout layout = TensorLayout::kNative;
 
   bool is_of_expert() const;
 };
 
+/// What stands before a block's number: in files "model.layers.", in layers' names "blk.".
+struct BlockStack {
+  const char* stored;
+  const char* layer = "blk.";
+};
+
 /// The names of one kind of file.
 struct ModelTensors {
-  const char* block;  ///< before a block's number: "blk.", "model.layers."
+  std::vector<BlockStack> stacks;  ///< one, or an encoder's and a decoder's
   std::vector<ModelTensorRow> rows;
+  std::string part = {};              ///< stands before all names in some files: "bert."
+  std::set<std::string> unread = {};  ///< tensors that are others once more, or that nothing reads
 
   /// The row of a tensor and the layer it belongs to, "blk.3.q" for "blk.3.attn_q.weight"; nullptr
   /// where the name is not known.
   const ModelTensorRow* find(const std::string& name, std::string& layer) const;
-  /// The other way: the name that the tensor of a row has for a layer.
+  bool is_unread(const std::string& name) const;
+  /// The other way: the name that the tensor of a row has for a layer, without `part`.
   std::string stored_name(const ModelTensorRow& row, const std::string& layer) const;
 };
 

@@ -93,6 +93,12 @@ void describe(V& v, CodeScale& c) {
 }
 
 template <class V>
+void describe(V& v, Distances& c) {
+  v.field("buckets", c.buckets, "of distances, each with a score for each head", range(4, 1 << 20));
+  v.field("farthest", c.farthest, "distances from here on are one bucket", range(1, 1 << 30));
+}
+
+template <class V>
 void describe(V& v, VectorCodes& c) {
   v.field("operands", c.operands, "what the operands' codes stand for");
   v.required("output", c.output, "what the result's codes stand for");
@@ -125,6 +131,8 @@ void describe(V& v, VectorOp& c) {
           "softmax: scores less slope * distance, slopes 2^(-alibi * (head + 1) / heads)",
           at_least(0));
   v.field("sinks", c.sinks, "softmax: one more score for each head, of no column");
+  v.field("distances", c.distances,
+          "softmax: a trained score for each head and bucket of distances");
   v.field("routing", c.routing, "route, combine, dispatch: how experts are chosen");
   v.field("interleaved", c.interleaved, "rope: pairs are neighbours");
   v.field("rotated", c.rotated, "rope: leading columns that are rotated; 0: all", at_least(0));
@@ -203,6 +211,7 @@ void describe(V& v, NetworkOutput& c) {
 template <class V>
 void describe(V& v, LayerRule& c) {
   v.required("layers", c.layers, "names of layers; * is any text");
+  v.field("optional", c.optional, "the network need not have such layers");
   v.field("precision", c.precision, "number formats that differ from the run's");
   v.field("mapping", c.mapping, "pinned parts of the tiling that differ from the run's");
   TensorsFile tensors(c.tensors);
@@ -227,6 +236,9 @@ void describe(V& v, NetworkFile& c) {
   v.field("layers", c.layers, "layers and blocks, in the order they run");
   v.field("outputs", c.outputs, "layers whose outputs leave; default: the last");
   v.field("kv_cache", c.kv_cache, "storage of cached keys and values; default: as activations");
+  v.field("contexts", c.contexts,
+          "tokens of each sequence of the batch, where they differ; default: context, of all",
+          extent());
   v.field("expert_loads", c.expert_loads,
           "tokens of each expert that has any, in all layers; default: as expected", extent());
   v.field("requantize", c.requantize,

@@ -65,14 +65,23 @@ const std::vector<EnumRow<Resize::Rounding>>& enum_rows() {
 }
 
 const std::vector<std::string>& tensor_roles() {
-  static const std::vector<std::string> kRoles = {"weights",      "bias",
-                                                  "table",        "gamma",
-                                                  "beta",         "mean",
-                                                  "variance",     "operand",
-                                                  "factors",      "sinks",
-                                                  "input_scale",  "input_zero_point",
-                                                  "weight_scale", "weight_zero_point",
-                                                  "output_scale", "output_zero_point"};
+  static const std::vector<std::string> kRoles = {"weights",
+                                                  "bias",
+                                                  "table",
+                                                  "gamma",
+                                                  "beta",
+                                                  "mean",
+                                                  "variance",
+                                                  "operand",
+                                                  "factors",
+                                                  "sinks",
+                                                  "distances",
+                                                  "input_scale",
+                                                  "input_zero_point",
+                                                  "weight_scale",
+                                                  "weight_zero_point",
+                                                  "output_scale",
+                                                  "output_zero_point"};
   return kRoles;
 }
 

@@ -6,11 +6,13 @@
 #include <cctype>
 #include <filesystem>
 #include <set>
+#include <utility>
 
 #include "core/error.h"
 #include "run/recipe_layers.h"
 #include "sim/config/reader.h"
 #include "sim/config/suggest.h"
+#include "sim/schema/contexts.h"
 #include "sim/schema/describe_network.h"
 #include "sim/schema/expand.h"
 
@@ -88,6 +90,7 @@ NetworkFile with_base(const NetworkFile& file, int depth, bool phases_first, Nam
   if (file.kv_cache) merged.kv_cache = file.kv_cache;
   if (file.requantize) merged.requantize = file.requantize;
   if (!file.expert_loads.empty()) merged.expert_loads = file.expert_loads;
+  if (!file.contexts.empty()) merged.contexts = file.contexts;
   merged.overrides.insert(merged.overrides.end(), file.overrides.begin(), file.overrides.end());
   merged.timing_only.insert(merged.timing_only.end(), file.timing_only.begin(),
                             file.timing_only.end());
@@ -263,7 +266,42 @@ void check_use(const NetworkFile& written, const Network& network, std::set<std:
            notes);
 }
 
-void apply_rules(const NetworkFile& file, const ExpandedLayers& expanded, Network& network) {
+/// Names of the layers of the network's other phases, for rules that are theirs.
+class OtherPhases {
+ public:
+  OtherPhases(const NetworkFile& file, const NetworkOptions& options)
+      : file_(file), options_(options) {}
+  bool have(const std::string& pattern) {
+    if (!names_) gather();
+    return std::any_of(names_->begin(), names_->end(),
+                       [&](const std::string& name) { return matches(pattern, name); });
+  }
+
+ private:
+  void gather() {
+    names_.emplace();
+    for (const NodeEntry& phase : file_.phases.entries) {
+      if (phase.key == file_.phase) continue;
+      NetworkFile other = file_;
+      other.phase = phase.key;
+      Problems problems;  // are told where that phase runs
+      Dependencies dependencies;
+      const Scope parameters = resolve_parameters(other, options_, problems, dependencies);
+      const ExpandedLayers layers =
+          expand_layers(other.layers, parameters, options_.unroll || file_.unroll, problems);
+      for (const Node& layer : layers.layers)
+        if (const Node* name = layer.find("name")) names_->insert(name->text);
+      names_->insert(layers.common_names.begin(), layers.common_names.end());
+    }
+  }
+
+  const NetworkFile& file_;
+  const NetworkOptions& options_;
+  std::optional<std::set<std::string>> names_;
+};
+
+void apply_rules(const NetworkFile& file, const ExpandedLayers& expanded, OtherPhases others,
+                 Network& network) {
   for (const LayerRule& rule : file.overrides) {
     for (const std::string& pattern : rule.layers) {
       bool used = false;
@@ -275,7 +313,7 @@ void apply_rules(const NetworkFile& file, const ExpandedLayers& expanded, Networ
         for (const auto& [role, source] : rule.tensors) layer.tensors[role] = source;
         used = true;
       }
-      if (!used)
+      if (!used && !rule.optional && !others.have(pattern))
         throw input_error(fmt::format("{}: overrides: no layer is named \"{}\"{}", network.name,
                                       pattern, unroll_hint(pattern, network)));
     }
@@ -292,13 +330,18 @@ bool is_overridden(const NetworkFile& file, const std::string& parameter) {
 
 std::vector<std::string> timing_only(const NetworkFile& file) {
   Names declared;
-  return with_base(file, 0, false, declared).timing_only;
+  const NetworkFile whole = with_base(file, 0, false, declared);
+  std::vector<std::string> reasons = whole.timing_only;
+  if (!whole.contexts.empty())
+    reasons.emplace_back("contexts: what sequences of several lengths yield is not put together");
+  return reasons;
 }
 
-Network build_network(const NetworkFile& written, const NetworkOptions& options,
-                      std::vector<std::string>* notes) {
-  Names declared;
-  NetworkFile file = with_base(written, 0, options.generates, declared);
+namespace {
+
+/// `file`: with_base() of `written`.
+Network build_plain(const NetworkFile& written, NetworkFile file, const Names& declared,
+                    const NetworkOptions& options, std::vector<std::string>* notes) {
   Problems problems;
   check_names(written, file, declared, problems);
   if (!options.generates) {
@@ -351,7 +394,7 @@ Network build_network(const NetworkFile& written, const NetworkOptions& options,
       output.layer = latest->second;
   apply_cache_format(file, network, notes);
   apply_expert_loads(file, network, notes);
-  apply_rules(file, expanded, network);
+  apply_rules(file, expanded, OtherPhases(file, options), network);
   if (!options.recipe.empty() && !apply_recipe(options.recipe, network))
     tell(network,
          "precision.recipe: no effect: the network brings the format of every layer's weights",
@@ -359,6 +402,29 @@ Network build_network(const NetworkFile& written, const NetworkOptions& options,
   check_use(written, network, std::move(used), dependencies, notes);
   check_network(network);
   return network;
+}
+
+}  // namespace
+
+Network build_network(const NetworkFile& written, const NetworkOptions& options,
+                      std::vector<std::string>* notes) {
+  Names declared;
+  const NetworkFile file = with_base(written, 0, options.generates, declared);
+  if (file.contexts.empty()) return build_plain(written, file, declared, options, notes);
+  if (options.generates)
+    throw input_error(fmt::format(
+        "{}: contexts: of one step, not beside generate, which sets the context", file.name));
+  for (const char* name : {"batch", "context"})
+    if (options.parameters.count(name) != 0 || is_overridden(written, name))
+      throw input_error(
+          fmt::format("{}: parameters.{}: not beside contexts, which say it", file.name, name));
+  std::vector<std::string> told;  // by the first build already
+  return network_of_contexts(file.contexts, [&](std::int64_t batch, std::int64_t context) {
+    NetworkOptions own = options;
+    own.parameters["batch"] = batch;
+    own.parameters["context"] = context;
+    return build_plain(written, file, declared, own, std::exchange(notes, &told));
+  });
 }
 
 Network read_network(const Source& source, const std::vector<Override>& overrides,

@@ -21,6 +21,7 @@ namespace bitjoule {
 /// text).
 struct LayerRule {
   std::vector<std::string> layers;
+  bool optional = false;  ///< the network need not have such layers
   PrecisionOverride precision;
   TilePins mapping;
   std::map<std::string, TensorSource> tensors;  ///< by role
@@ -42,7 +43,9 @@ struct NetworkFile {
   Node inputs;      ///< names and shapes
   Node layers;
   std::vector<NetworkOutput> outputs;
-  std::optional<TensorFormat> kv_cache;    ///< stored format of keys and values
+  std::optional<TensorFormat> kv_cache;  ///< stored format of keys and values
+  /// Of each sequence of the batch, where they differ; empty: the parameter's, of all.
+  std::vector<std::int64_t> contexts;
   std::vector<std::int64_t> expert_loads;  ///< of all layers, as Experts::loads
   std::optional<Requantize> requantize;    ///< as Network::requantize
   bool unroll = false;                     ///< as NetworkOptions::unroll

@@ -396,6 +396,13 @@ TEST_CASE("import: kin of BERT have the parameters that their layers add up to")
   CHECK(parameters(R"({"model_type":"distilbert","dim":768,"n_layers":6,"n_heads":12,
     "hidden_dim":3072,"vocab_size":30522,"max_position_embeddings":512,"activation":"gelu"})") ==
         (30522 + 512 + 2) * 768 + 6 * block(768, 3072));
+  // Published: 11,683,584.
+  const std::int64_t albert =
+      (30000 + 512 + 2 + 2) * 128 + 768 * 129 + block(768, 3072) + 768 * 769;
+  CHECK(albert == 11683584);
+  CHECK(parameters(R"({"model_type":"albert","embedding_size":128,)" + sizes +
+                   R"("vocab_size":30000,"max_position_embeddings":512,"type_vocab_size":2,
+                   "hidden_act":"gelu_new","num_hidden_groups":1,"inner_group_num":1})") == albert);
   CHECK(parameters(R"({"model_type":"electra","embedding_size":128,"hidden_size":256,
     "num_hidden_layers":12,"num_attention_heads":4,"intermediate_size":1024,"vocab_size":30522,
     "max_position_embeddings":512,"type_vocab_size":2,"hidden_act":"gelu"})") ==

@@ -13,8 +13,30 @@ namespace {
 
 /// What a row of softmax has beside its columns.
 struct HeadScores {
-  float slope = 0;              ///< ALiBi, of scores before alpha multiplies them
-  const float* sink = nullptr;  ///< one more score
+  float slope = 0;               ///< ALiBi, of scores before alpha multiplies them
+  const float* sink = nullptr;   ///< one more score
+  std::vector<float> distances;  ///< of each column, added to scores before alpha multiplies them
+};
+
+/// Of one head and one place of its query: what is added to each column.
+class DistanceScores {
+ public:
+  DistanceScores(const VectorOp& op, const std::vector<float>& table) : op_(op), table_(table) {
+    for (std::int64_t d = 1 - op.cols; d < op.cols; ++d) buckets_.push_back(distance_bucket(op, d));
+  }
+  std::vector<float> of_row(std::int64_t row, std::int64_t head, float alpha) const {
+    const std::int64_t rows = rows_of_head(op_);
+    const std::int64_t query = op_.cols - rows + row % rows;
+    std::vector<float> scores(at(op_.cols));
+    for (std::int64_t i = 0; i < op_.cols; ++i)
+      scores[at(i)] = table_[at(buckets_[at(query - i + op_.cols - 1)] * op_.heads + head)] / alpha;
+    return scores;
+  }
+
+ private:
+  const VectorOp& op_;
+  const std::vector<float>& table_;
+  std::vector<std::int64_t> buckets_;  ///< of distances 1 - cols ... cols - 1
 };
 
 /// The largest of at least one element; four at a time, since one would wait for the other.
@@ -37,6 +59,8 @@ void softmax(const float* x, std::int64_t first, std::int64_t visible, std::int6
   else
     for (std::int64_t i = first; i < visible; ++i)
       y[i] = x[i] + head.slope * static_cast<float>(i - visible + 1);
+  if (!head.distances.empty())
+    for (std::int64_t i = first; i < visible; ++i) y[i] += head.distances[at(i)];
   float max = largest_of(y + first, visible - first);
   // The sink is no product of query and key: it is not scaled.
   if (head.sink != nullptr) max = std::max(max, *head.sink / alpha);
@@ -226,6 +250,8 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
   if (op.kind == VectorKind::kCombine) return {combined_values(op, o), {}};
   std::optional<Rope> rope;
   if (op.kind == VectorKind::kRope) rope.emplace(op, o.factors);
+  std::optional<DistanceScores> distances;
+  if (op.distances) distances.emplace(op, o.distances);
   for (std::int64_t r = 0; r < op.rows; ++r) {
     check_interrupt_after(16 * n);
     const float* x = &o.inputs[0][at(r * n)];
@@ -234,10 +260,11 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
       case VectorKind::kSoftmax: {
         const std::int64_t visible = op.causal > 0 ? n - op.causal + r % op.causal + 1 : n;
         const std::int64_t first = op.reach > 0 ? std::max<std::int64_t>(0, visible - op.reach) : 0;
-        const std::int64_t head = r / std::max<std::int64_t>(1, op.causal) % op.heads;
+        const std::int64_t head = r / rows_of_head(op) % op.heads;
         HeadScores scores;
         if (op.alibi > 0) scores.slope = rounded(alibi_slope(op, head) / vector_alpha(op));
         if (op.sinks) scores.sink = &o.sinks[at(head)];
+        if (distances) scores.distances = distances->of_row(r, head, alpha);
         softmax(x, first, visible, n, alpha, scores, y);
         break;
       }

@@ -70,6 +70,8 @@ void check_operands(const VectorOp& op, const VectorOperands& o) {
   if (op.kind == VectorKind::kRoute && op.routing->biased)
     require_size(op, "bias", o.bias.size(), op.cols);
   if (op.sinks) require_size(op, "sinks", o.sinks.size(), op.heads);
+  if (op.distances)
+    require_size(op, "distances", o.distances.size(), op.distances->buckets * op.heads);
   if (op.kind >= VectorKind::kConcat && op.kind != VectorKind::kReshape &&
       op.kind != VectorKind::kScatter)
     check_movement(op);

@@ -19,6 +19,7 @@ struct VectorOperands {
   std::vector<float> factors;         ///< rope: divisors of the frequencies; empty: 1
   std::vector<float> bias;            ///< route: of the choice, one per column
   std::vector<float> sinks;           ///< softmax: one per head
+  std::vector<float> distances;       ///< softmax: buckets x heads
   std::vector<float> table;           ///< embedding: table_rows x cols
   std::vector<std::int64_t> indices;  ///< embedding: one per row; combine, dispatch: chosen_experts
   float scale = 1, zero_point = 0;    ///< quantize_linear, dequantize_linear: of the tensor

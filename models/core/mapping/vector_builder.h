@@ -26,7 +26,7 @@ inline bool takes_rows(const VectorOp& op) {
 
 /// Parameters that are read for each result; one for a whole row (a sink) is not counted.
 inline std::int64_t parameter_reads_per_result(const VectorOp& op) {
-  return op.kind == VectorKind::kRoute ? 1 : vector_row(op.kind).parameters_per_col;
+  return op.kind == VectorKind::kRoute || op.distances ? 1 : vector_row(op.kind).parameters_per_col;
 }
 
 /// One activation that the operator reads.

@@ -305,11 +305,13 @@ Values channelwise(const VectorOp& op, const ReferenceOperands& o) {
 }
 
 /// Of columns begin..end; the others stay 0. `slope`: of ALiBi; `sinks`: none or one more score.
+/// `of_distances`: none, or what is added to each column.
 void softmax(const double* x, std::int64_t begin, std::int64_t end, double alpha, double slope,
-             const Values& sinks, double* y) {
+             const Values& sinks, const Values& of_distances, double* y) {
   double largest = sinks.empty() ? -std::numeric_limits<double>::infinity() : sinks[0];
   for (std::int64_t i = begin; i < end; ++i) {
     y[i] = alpha * x[i] - slope * static_cast<double>(end - 1 - i);
+    if (!of_distances.empty()) y[i] += of_distances[at(i)];
     if (y[i] > largest) largest = y[i];
   }
   double sum = 0;
@@ -327,6 +329,31 @@ double slope_of(const VectorOp& op, std::int64_t head) {
   const double root = std::pow(2, -op.alibi / static_cast<double>(n));
   if (head < n) return std::pow(root, static_cast<double>(head + 1));
   return std::pow(std::sqrt(root), static_cast<double>(2 * (head - n) + 1));
+}
+
+/// By Raffel et al. (2020): of n buckets for one direction the first n / 2 are distances 0, 1, ...;
+/// the others begin at n / 2 * (farthest / (n / 2))^(j / (n / 2)), j = 0, 1, ... Where all keys are
+/// seen, those behind the query have buckets of their own, after the others.
+Values scores_of_distances(const VectorOp& op, const Values& table, std::int64_t row,
+                           std::int64_t head) {
+  Values scores;
+  if (!op.distances) return scores;
+  const bool both = op.causal == 0;
+  const std::int64_t n = op.distances->buckets / (both ? 2 : 1), half = n / 2;
+  const std::int64_t rows = both ? op.cols : op.causal;
+  const double base = static_cast<double>(half),
+               ratio = static_cast<double>(op.distances->farthest) / base;
+  for (std::int64_t column = 0; column < op.cols; ++column) {
+    const std::int64_t ahead = column - (op.cols - rows + row % rows);
+    std::int64_t distance = ahead <= 0 ? -ahead : both ? ahead : 0, bucket = distance;
+    for (std::int64_t j = 0; distance >= half && j < half; ++j)
+      if (static_cast<double>(distance) >
+          (1 - 1e-7) * base * std::pow(ratio, static_cast<double>(j) / base))
+        bucket = half + j;
+    if (both && ahead > 0) bucket += n;
+    scores.push_back(table[at(bucket * op.heads + head)]);
+  }
+  return scores;
 }
 
 /// One expert after the other: the best that is left.
@@ -548,9 +575,11 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
       const std::int64_t hidden = op.causal > 0 ? op.causal - 1 - r % op.causal : 0;
       const std::int64_t end = op.cols - hidden;
       const std::int64_t passed = op.reach == 0 || op.reach > end ? 0 : end - op.reach;
-      const std::int64_t head = r / (op.causal > 0 ? op.causal : 1) % op.heads;
+      const std::int64_t of_head = op.causal > 0 ? op.causal : op.distances ? op.cols : 1;
+      const std::int64_t head = r / of_head % op.heads;
       const Values sinks = op.sinks ? Values{o.sinks[at(head)]} : Values();
-      softmax(from, passed, end, vector_alpha(op), slope_of(op, head), sinks, to);
+      softmax(from, passed, end, vector_alpha(op), slope_of(op, head), sinks,
+              scores_of_distances(op, o.distances, r, head), to);
     } else if (op.kind == VectorKind::kRoute) {
       route(op, o, r, from, to);
     } else if (op.kind == VectorKind::kRope) {

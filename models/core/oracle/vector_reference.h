@@ -15,7 +15,7 @@ struct ReferenceOperands {
   std::vector<Borrowed<double>> inputs;
   std::vector<double> gamma, beta, mean, variance, factors;
   std::vector<double> table;
-  std::vector<double> bias, sinks;
+  std::vector<double> bias, sinks, distances;
   /// Of route: the experts of each row, where the choice is made already; empty: its own.
   std::vector<std::int64_t> indices;
   std::vector<double> scales = {1}, zero_points = {0};

@@ -53,6 +53,15 @@ void check_experts(const NetworkLayer& layer) {
         e.count, tokens, product->m, tokens, e.chosen, fmt::join(e.loads, ", ")));
 }
 
+void check_cache_input(const NetworkLayer& layer) {
+  const auto found = std::find(layer.inputs.begin(), layer.inputs.end(), kCacheInput);
+  if (found == layer.inputs.end()) return;
+  const bool reads = layer.kv_cache && std::holds_alternative<Matmul>(layer.op);
+  if (!reads || layer.inputs.size() != 2 || found == layer.inputs.begin())
+    throw input_error(fmt::format(
+        "inputs: {} stands for the second operand of a matmul with kv_cache", kCacheInput));
+}
+
 constexpr std::int64_t kMaxTotal = std::int64_t{1} << 62;
 
 /// total += count * repeat, refused beyond 62 bits.
@@ -155,7 +164,7 @@ std::int64_t kv_elements_written(const Network& network) {
 
 void check_network(const Network& network) {
   if (network.layers.empty()) throw input_error(network.name + ": a network needs a layer");
-  std::set<std::string> known = {"", kOperandInput};
+  std::set<std::string> known = {"", kOperandInput, kCacheInput};
   for (const NetworkInput& input : network.inputs)
     if (!known.insert(input.name).second)
       throw input_error(fmt::format("{}: two inputs are named \"{}\"", network.name, input.name));
@@ -187,6 +196,7 @@ void check_network(const Network& network) {
       check_experts(layer);
       if (layer.kv_view && (!layer.kv_cache || !std::holds_alternative<Matmul>(layer.op)))
         throw input_error("kv_view: expected a matmul with kv_cache");
+      check_cache_input(layer);
     } catch (const Error& error) {
       throw input_error(where + error.what());
     }

@@ -33,6 +33,10 @@ struct PrecisionOverride {
 /// As an input's name: the layer's tensor of role "operand" (a constant) stands there.
 inline const char* const kOperandInput = "$operand";
 
+/// As the second input of a product with `kv_cache`: all of it lies in the cache already, from a
+/// pass in which the product had an input there.
+inline const char* const kCacheInput = "$cache";
+
 /// A product whose rows are those of a mixture's experts, one after the other: `chosen` rows for
 /// each token. Each expert has weights of its own. The first input has the rows in the order of
 /// experts (dispatch), the second says which they chose (route).

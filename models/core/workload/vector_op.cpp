@@ -157,10 +157,25 @@ void add_to_scores(const VectorOp& op, std::vector<std::vector<VectorWork>>& wor
       work[pass].push_back({Primitive::kMultiply, op.elements()});
       work[pass].push_back({Primitive::kAdd, op.elements()});
     }
+  if (op.distances)
+    for (std::size_t pass : {0, 1}) work[pass].push_back({Primitive::kAdd, op.elements()});
   if (!op.sinks) return;
   work[0].push_back({Primitive::kCompare, op.rows});
   work[1].push_back({Primitive::kAdd, 2 * op.rows});
   work[1].push_back({Primitive::kExp, op.rows});
+}
+
+template <class Refuse>
+void check_distances(const VectorOp& op, const Refuse& refuse) {
+  const Distances& d = *op.distances;
+  if (op.kind != VectorKind::kSoftmax || op.sinks || op.alibi != 0)
+    refuse("distances: of a softmax, without alibi and sinks");
+  const std::int64_t exact = d.buckets / (op.causal == 0 ? 4 : 2);
+  if (d.buckets % 4 != 0 || exact < 1 || d.farthest <= exact)
+    refuse(
+        "distances: expected buckets, a multiple of 4, and farthest beyond those of one distance");
+  if (op.heads < 1 || op.rows % (op.heads * rows_of_head(op)) != 0)
+    refuse("heads: expected so many heads of `causal` rows each, or of as many as columns");
 }
 
 template <class Refuse>
@@ -276,12 +291,39 @@ bool reduces(VectorKind kind) {
 std::int64_t parameter_elements(const VectorOp& op) {
   if (op.kind == VectorKind::kEmbedding)
     return checked_volume("embedding table", {op.table_rows, op.cols}, 0);
-  if (op.kind == VectorKind::kSoftmax) return op.sinks ? op.heads : 0;
+  if (op.kind == VectorKind::kSoftmax) {
+    const std::int64_t of_distances =
+        op.distances ? checked_volume("distances", {op.distances->buckets, op.heads}) : 0;
+    return of_distances + (op.sinks ? op.heads : 0);
+  }
   if (op.kind == VectorKind::kRoute) return op.routing->biased ? op.cols : 0;
   return checked_volume("parameters", {vector_row(op.kind).parameters_per_col, op.cols}, 0);
 }
 
 std::int64_t rotated_cols(const VectorOp& op) { return op.rotated > 0 ? op.rotated : op.cols; }
+
+std::int64_t rows_of_head(const VectorOp& op) {
+  if (op.causal > 0) return op.causal;
+  return op.distances ? op.cols : 1;
+}
+
+std::int64_t distance_bucket(const VectorOp& op, std::int64_t distance) {
+  std::int64_t buckets = op.distances->buckets, first = 0;
+  if (op.causal == 0) {
+    buckets /= 2;
+    if (distance < 0) first = buckets;
+    distance = std::abs(distance);
+  }
+  distance = std::max<std::int64_t>(0, distance);
+  const std::int64_t exact = buckets / 2;
+  if (distance < exact) return first + distance;
+  // In floats, as T5 was trained: of distances where a bucket begins, rounding decides.
+  const auto times = static_cast<float>(distance) / static_cast<float>(exact);
+  const auto farthest = static_cast<double>(op.distances->farthest) / static_cast<double>(exact);
+  const float share = std::log(times) / static_cast<float>(std::log(farthest));
+  const auto further = static_cast<std::int64_t>(share * static_cast<float>(buckets - exact));
+  return first + std::min(exact + further, buckets - 1);
+}
 
 double alibi_slope(const VectorOp& op, std::int64_t head) {
   std::int64_t heads = 1;
@@ -325,6 +367,7 @@ void check_vector_op(const VectorOp& op) {
   const bool by_head = op.alibi != 0 || op.sinks;
   if (by_head && op.kind != VectorKind::kSoftmax) refuse("alibi and sinks: no use");
   if (op.alibi < 0) refuse("alibi: expected at least 0");
+  if (op.distances) check_distances(op, refuse);
   if (by_head && (op.heads < 1 || op.rows % (op.heads * std::max<std::int64_t>(1, op.causal)) != 0))
     refuse("heads: expected so many heads of `causal` rows each");
   if (op.kind == VectorKind::kRope && rotated_cols(op) % 2 != 0)

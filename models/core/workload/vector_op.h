@@ -138,6 +138,14 @@ struct Routing {
   std::int64_t groups = 1, kept_groups = 1, group_best = 1;
 };
 
+/// T5's relative positions: a trained score for each head and bucket of distances, of key and
+/// query. Half of the buckets hold one distance each, the others grow until those at `farthest` and
+/// beyond are one. Without `causal` keys behind the query have half of all buckets.
+struct Distances {
+  std::int64_t buckets = 32;
+  std::int64_t farthest = 128;
+};
+
 /// Which place of the operand an element of a resized tensor comes from: with scale = input size /
 /// output size (or what `scales` says) along an axis, and o the output's index.
 struct Resize {
@@ -197,8 +205,9 @@ struct VectorOp {
   /// softmax: above 0, scores get slope * (key - query), with slopes 2^(-alibi * (h + 1) / heads)
   /// where heads are a power of two (ALiBi).
   double alibi = 0;
-  bool sinks = false;              ///< softmax: a trained score for each head, of no column
-  std::optional<Routing> routing;  ///< route, combine, dispatch
+  bool sinks = false;                  ///< softmax: a trained score for each head, of no column
+  std::optional<Distances> distances;  ///< softmax of scores times alpha, to which theirs are added
+  std::optional<Routing> routing;      ///< route, combine, dispatch
   /// rope: pairs (2i, 2i+1) as Llama; else (i, i + rotated/2) as NeoX
   bool interleaved = false;
   std::int64_t rotated = 0;            ///< rope: leading columns that are rotated; 0: all
@@ -278,6 +287,13 @@ std::int64_t parameter_elements(const VectorOp& op);
 
 /// Columns of a row that rope rotates.
 std::int64_t rotated_cols(const VectorOp& op);
+
+/// softmax: rows of one head and sequence: as many as `causal`, or with distances as columns; else
+/// one.
+std::int64_t rows_of_head(const VectorOp& op);
+
+/// softmax with distances: the bucket of a key that is so many columns before the query.
+std::int64_t distance_bucket(const VectorOp& op, std::int64_t distance);
 
 /// ALiBi's slope of a head; of heads that are no power of two, those of the next smaller one come
 /// first, then every other one of twice as many.

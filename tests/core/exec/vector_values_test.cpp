@@ -127,6 +127,48 @@ TEST_CASE("vector values: softmax with ALiBi and with sinks, head by head") {
   CHECK_THROWS_AS(vector_values(op, o), Error);
 }
 
+TEST_CASE("vector: buckets of distances are T5's") {
+  VectorOp op = op_of(K::kSoftmax, 1, 200);
+  op.distances = Distances{32, 128};
+  op.causal = 1;  // 16 of one distance each, then 16 * 8^(j / 16), j = 0, 1, ...
+  const std::pair<std::int64_t, std::int64_t> before[] = {
+      {-5, 0},  {0, 0},   {1, 1},   {15, 15},  {16, 16},  {18, 16},  {19, 17},
+      {21, 18}, {45, 23}, {46, 24}, {112, 30}, {113, 31}, {128, 31}, {1000, 31}};
+  for (const auto& [distance, bucket] : before) {
+    CAPTURE(distance);
+    CHECK(distance_bucket(op, distance) == bucket);
+  }
+  op.causal = 0;  // 8 of one distance, then 8 * 16^(j / 8) = 8, 11.3, 16, 22.6, 32, 45.3, 64, 90.5
+  const std::pair<std::int64_t, std::int64_t> both[] = {
+      {0, 0},   {7, 7},   {8, 8},   {11, 8},  {12, 9},  {15, 9},  {16, 10},  {32, 12},  {63, 13},
+      {64, 14}, {90, 14}, {91, 15}, {-1, 17}, {-7, 23}, {-8, 24}, {-64, 30}, {-500, 31}};
+  for (const auto& [distance, bucket] : both) {
+    CAPTURE(distance);
+    CHECK(distance_bucket(op, distance) == bucket);
+  }
+}
+
+TEST_CASE("vector values: softmax with trained scores of distances") {
+  VectorOp op = op_of(K::kSoftmax, 4, 2);  // two heads, each of two queries
+  op.heads = 2;
+  op.alpha = 0.5;
+  op.distances =
+      Distances{4, 4};  // of distance 0, of 1 and more; the same of keys behind the query
+  VectorOperands o;
+  o.inputs = {{2, 2, 2, 2, 2, 2, 2, 2}};
+  o.distances = {0, 1, 2, 3, 0, 0, 4, 5};  // bucket by bucket, both heads
+  const auto share = [](double a, double b) { return std::exp(a) / (std::exp(a) + std::exp(b)); };
+  check_close(vector_values(op, o).values, {share(0, 4), share(4, 0), share(2, 0), share(0, 2),
+                                            share(1, 5), share(5, 1), share(3, 1), share(1, 3)});
+  op.causal = 2;
+  check_close(vector_values(op, o).values,
+              {1, 0, share(2, 0), share(0, 2), 1, 0, share(3, 1), share(1, 3)});
+  o.distances.pop_back();
+  CHECK_THROWS_AS(vector_values(op, o), Error);
+  op.distances->buckets = 6;
+  CHECK_THROWS_AS(check_vector_op(op), Error);
+}
+
 TEST_CASE("vector: slopes of ALiBi where heads are no power of two") {
   VectorOp op = op_of(K::kSoftmax, 6, 1);
   op.heads = 6;

@@ -153,6 +153,11 @@ TEST_CASE("references: every vector operator is near its fp32 arithmetic") {
         op.routing->normalized = op.routing->biased = other;
         op.routing->scores = other ? Routing::Scores::kSigmoid : Routing::Scores::kSoftmax;
       }
+      if (row.kind == K::kSoftmax && other) {
+        op.alibi = 0;
+        op.sinks = false;
+        op.distances = Distances{8, 6};
+      }
       VectorOperands o;
       ReferenceOperands r;
       if (row.kind == K::kEmbedding) {
@@ -171,6 +176,7 @@ TEST_CASE("references: every vector operator is near its fp32 arithmetic") {
         op.beta = other ? 1 + static_cast<int>(random() % 4) : 0;
       }
       o.sinks = random_values(random, op.heads, -1, 1);
+      if (op.distances) o.distances = random_values(random, 8 * op.heads, -1, 1);
       if (row.kind == K::kRoute && other) o.bias = random_values(random, op.cols, -1, 1);
       if (row.kind == K::kCombine || row.kind == K::kDispatch)
         o.indices = chosen_experts(*op.routing, o.inputs[1]);
@@ -192,6 +198,7 @@ TEST_CASE("references: every vector operator is near its fp32 arithmetic") {
       r.table = widened(o.table);
       r.bias = widened(o.bias);
       r.sinks = widened(o.sinks);
+      r.distances = widened(o.distances);
       r.indices = o.indices;
       VectorResult got = vector_values(op, o);
       // Rounding to codes is what the reference leaves out.

@@ -76,6 +76,12 @@ TEST_CASE("vector: ALiBi costs a product and a sum in each pass over the scores,
   CHECK(count(Primitive::kExp) == 40 + 4);
   CHECK(count(Primitive::kCompare) == 40 + 4);
   CHECK(parameter_elements(op) == 4);
+  op.alibi = 0;
+  op.sinks = false;
+  op.distances = Distances{32, 128};
+  CHECK(count(Primitive::kAdd) == adds + 2 * 40);
+  CHECK(count(Primitive::kMultiply) == products);
+  CHECK(parameter_elements(op) == 32 * 4);
 }
 
 TEST_CASE("vector: a mixture's results are weighted and added for each of the chosen experts") {
