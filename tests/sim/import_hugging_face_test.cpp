@@ -395,6 +395,34 @@ TEST_CASE("import: AWQ and GPTQ in every spelling, and which modules they leave 
   CHECK(layers["blk.2.up"].precision.weights->format == "bf16");
 }
 
+TEST_CASE("import: what Model Optimizer says in a file of its own") {
+  const TemporaryDirectory directory;
+  const std::string config = write_file(directory, "config.json", small_config("", "llama"));
+  const auto import = [&](const std::string& text) {
+    write_file(directory, "hf_quant_config.json", text);
+    return import_file("", map_file(config), {});
+  };
+  const Imported imported = import(R"({"producer":{"name":"modelopt","version":"0.29.0"},
+    "quantization":{"quant_algo":"NVFP4","kv_cache_quant_algo":null,"group_size":16,
+    "exclude_modules":["lm_head"]}})");
+  auto layers = by_name(network_of(imported));
+  CHECK(layers["blk.*.q"].precision.weights->format == "nvfp4");
+  CHECK(layers["head"].precision.weights->format == "fp16");
+  const auto fault = [&](const std::string& text) -> std::string {
+    try {
+      import(text);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(fault(R"({"quantization":{"quant_algo":"W4A8_AWQ"}})")
+            .find("hf_quant_config.json: quantization.quant_algo: expected NVFP4") !=
+        std::string::npos);
+  CHECK(fault("{}").find("hf_quant_config.json: quantization: missing") != std::string::npos);
+  CHECK(fault("[1]").find("hf_quant_config.json: expected an object") != std::string::npos);
+}
+
 TEST_CASE("import: Gemma's defaults, scales and norms") {
   const std::string text = small_config("", "gemma");
   const Network network = network_of(import_text("config.json", text));

@@ -134,17 +134,17 @@ TEST_CASE("vector: buckets of distances are T5's") {
   const std::pair<std::int64_t, std::int64_t> before[] = {
       {-5, 0},  {0, 0},   {1, 1},   {15, 15},  {16, 16},  {18, 16},  {19, 17},
       {21, 18}, {45, 23}, {46, 24}, {112, 30}, {113, 31}, {128, 31}, {1000, 31}};
-  for (const auto& [distance, bucket] : before) {
-    CAPTURE(distance);
-    CHECK(distance_bucket(op, distance) == bucket);
+  for (const auto& row : before) {
+    CAPTURE(row.first);
+    CHECK(distance_bucket(op, row.first) == row.second);
   }
   op.causal = 0;  // 8 of one distance, then 8 * 16^(j / 8) = 8, 11.3, 16, 22.6, 32, 45.3, 64, 90.5
   const std::pair<std::int64_t, std::int64_t> both[] = {
       {0, 0},   {7, 7},   {8, 8},   {11, 8},  {12, 9},  {15, 9},  {16, 10},  {32, 12},  {63, 13},
       {64, 14}, {90, 14}, {91, 15}, {-1, 17}, {-7, 23}, {-8, 24}, {-64, 30}, {-500, 31}};
-  for (const auto& [distance, bucket] : both) {
-    CAPTURE(distance);
-    CHECK(distance_bucket(op, distance) == bucket);
+  for (const auto& row : both) {
+    CAPTURE(row.first);
+    CHECK(distance_bucket(op, row.first) == row.second);
   }
 }
 
