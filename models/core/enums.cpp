@@ -144,6 +144,14 @@ const std::vector<EnumRow<ActivationMemory>>& enum_rows() {
 }
 
 template <>
+const std::vector<EnumRow<AttentionExecution>>& enum_rows() {
+  static const std::vector<EnumRow<AttentionExecution>> kRows = {
+      {AttentionExecution::kUnfused, "unfused", "scores, softmax and context are layers"},
+      {AttentionExecution::kFused, "fused", "one layer, tile by tile of the keys"}};
+  return kRows;
+}
+
+template <>
 const std::vector<EnumRow<Granularity>>& enum_rows() {
   static const std::vector<EnumRow<Granularity>> kRows = {
       {Granularity::kPerTensor, "per_tensor", "one scale for the tensor"},

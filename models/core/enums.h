@@ -45,6 +45,8 @@ const std::vector<EnumRow<DramLayout>>& enum_rows();
 template <>
 const std::vector<EnumRow<ActivationMemory>>& enum_rows();
 template <>
+const std::vector<EnumRow<AttentionExecution>>& enum_rows();
+template <>
 const std::vector<EnumRow<Granularity>>& enum_rows();
 template <>
 const std::vector<EnumRow<Requantize>>& enum_rows();

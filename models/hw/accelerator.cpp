@@ -62,6 +62,8 @@ Accelerator::Accelerator(sc_core::sc_module_name name, const AcceleratorConfig& 
   vector_unit_.to_input_buffer(input_buffer_.port);
   vector_unit_.to_weight_buffer(weight_buffer_.port);
   vector_unit_.to_output_buffer(output_buffer_.port);
+  vector_unit_.to_accumulator_buffer(accumulator_buffer_.port);
+  vector_unit_.to_scale_buffer(scale_buffer_.port);
   if (fidelity == Fidelity::kFast) {
     array_fast_ = std::make_unique<ArrayFast>("array");
     sequencer_.to_array(array_fast_->from_sequencer);

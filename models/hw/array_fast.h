@@ -25,7 +25,11 @@ class ArrayFast : public sc_core::sc_module, public ArrayIf {
   void finish() { timeline_->drain(*run_.attribution); }
 
  private:
+  void set_up(const MappingProblem& problem);
+  void begin_anew(const MappingProblem& problem, Cycles& usable);
+
   LayerRun run_;
+  Cycles free_{0};  ///< the last result of the operations so far is in the accumulators
   std::int32_t active_pes_ = 0;  ///< signal of the trace
   std::unique_ptr<ArrayTimeline> timeline_;
   std::optional<OperandActivity> activity_;  ///< where operands are counted

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "core/interrupt.h"
 
 namespace bitjoule {
@@ -31,22 +32,35 @@ ArrayPe::~ArrayPe() {
   float_grid_.reset();  // the one built last
 }
 
+void ArrayPe::set_up(const MappingProblem& problem) {
+  problem_ = &problem;
+  rates_ = array_rates(problem, run_.program->groups_at_once);
+  grid_ = grid_of(problem);
+  dataflow_ = &pe_dataflow(problem.machine.array.dataflow);
+  grid_->begin(*dataflow_,
+               PeRules{adds_in_tree(problem), counts_operands(run_), west_code(problem),
+                       north_code(problem)},
+               problem.path.macs_per_pe, run_.values != nullptr);
+  stream_end_ = stream_rows_ = 0;
+}
+
 void ArrayPe::start(const LayerRun& run) {
   run_ = run;
-  rates_ = array_rates(*run.problem, run.program->groups_at_once);
-  grid_ = run.problem->path.mac.is_integer ? integer_grid_.get() : float_grid_.get();
-  dataflow_ = &pe_dataflow(run.problem->machine.array.dataflow);
-  const MappingProblem& p = *run.problem;
-  grid_->begin(*dataflow_,
-               PeRules{adds_in_tree(p), counts_operands(run), west_code(p), north_code(p)},
-               p.path.macs_per_pe, run.values != nullptr);
+  set_up(*run.problem);
   if (run.trace != nullptr) {
     active_pes_ = run.trace->add_signal("array.active_pes", 32);
-    if (run.trace->has_signals()) grid_->begin_trace(*run.trace);
+    if (run.trace->has_signals()) {
+      for (const auto& product : run.program->products)
+        if (grid_of(*product) != grid_)
+          throw input_error(
+              "trace: signals of PEs are of one kind, and the products of this layer meet integers "
+              "and floats");
+      grid_->begin_trace(*run.trace);
+    }
   }
   queue_.clear();
   folds_ = 0;
-  stream_end_ = stream_rows_ = last_shifted_ = 0;
+  last_shifted_ = 0;
   tail_end_ = last_out_ = Cycles(0);
 }
 
@@ -64,7 +78,9 @@ void ArrayPe::issue(const ComputeOp& op, Cycles usable) {
   Waiting waiting;
   waiting.tile = tile;
   waiting.usable = usable;
-  for_each_fold(*run_.problem, op.tile, [&](const FoldJob& job) { waiting.folds.push_back(job); });
+  waiting.problem = &problem_of(*run_.problem, *run_.program, op);
+  for_each_fold(*waiting.problem, op.tile,
+                [&](const FoldJob& job) { waiting.folds.push_back(job); });
   queue_.push_back(std::move(waiting));
   tick_event_.notify(clock_.until(usable));
 }
@@ -73,8 +89,20 @@ bool ArrayPe::tails_done() const {
   return std::all_of(tails_.begin(), tails_.end(), [](const auto& t) { return t->tail_left == 0; });
 }
 
+/// An operation of a fused layer finds the array empty: the one before has drained.
+bool ArrayPe::begin_anew(Cycles now) {
+  Waiting& waiting = queue_.front();
+  if (!run_.program->fused() || waiting.next > 0) return true;
+  if (streaming_ != nullptr || !tails_.empty()) return false;
+  finish();
+  set_up(*waiting.problem);
+  waiting.usable = now;
+  return true;
+}
+
 bool ArrayPe::begin_load(Cycles now) {
   if (loading_ != nullptr || queue_.empty() || queue_.front().usable > now) return false;
+  if (!begin_anew(now)) return false;
   const bool beside_stream =
       config_.overlap == Overlap::kWeights || config_.overlap == Overlap::kFull;
   if (!beside_stream && streaming_ != nullptr) return false;
@@ -86,7 +114,7 @@ bool ArrayPe::begin_load(Cycles now) {
   Active& a = *loading_;
   a.fold.job = waiting.folds[waiting.next];
   a.fold.tile = waiting.tile;
-  a.fold.macs_per_pe = run_.problem->path.macs_per_pe;
+  a.fold.macs_per_pe = problem_->path.macs_per_pe;
   a.fold.interval = rates_.stream_interval;
   a.fold.drain_interval = rates_.drain_interval;
   a.fold.number = ++folds_;
@@ -105,7 +133,7 @@ bool ArrayPe::begin_load(Cycles now) {
       0, rates_.stream_latency - waited - a.latency_left - timing.load_rows * rates_.load_interval);
   if (a.first) to_sequencer->give(Token::kAccepted, now);
   if (a.last) queue_.pop_front();  // `waiting` is gone
-  operands.to_scale_buffer->read(fold_scale_reads(*run_.problem, a.fold.job));
+  operands.to_scale_buffer->read(fold_scale_reads(*problem_, a.fold.job));
   return true;
 }
 
@@ -242,7 +270,7 @@ void ArrayPe::tick() {
 /// Words that enter side by side at an edge in one cycle, `at(i)` the i-th, if there is one.
 template <class F>
 void ArrayPe::entered(const FoldJob& job, std::int64_t width, F at) {
-  const MappingProblem& p = *run_.problem;
+  const MappingProblem& p = *problem_;
   const std::int64_t macs = p.path.macs_per_pe;
   bool inputs = false;
   std::int64_t words = 0, elements = 0;
@@ -273,14 +301,14 @@ void ArrayPe::step_entered(const FoldJob& job, std::int64_t step) {
           [&](std::int64_t r) { return std::optional(dataflow_->west(job, r, step)); });
   if (dataflow_->outputs_stay())
     entered(job, job.shape.cols, [&](std::int64_t c) { return dataflow_->north(job, c, step); });
-  run_.counts->mac_slots += config_.rows * config_.cols * run_.problem->path.macs_per_pe;
+  run_.counts->mac_slots += config_.rows * config_.cols * problem_->path.macs_per_pe;
 }
 
 template <class Sum>
 void ArrayPe::deliver(const FoldInFlight& fold, std::int64_t column, std::int64_t index, Sum sum,
                       bool overflow) {
   const FoldJob& job = fold.job;
-  const MappingProblem& p = *run_.problem;
+  const MappingProblem& p = *problem_;
   MachineCounts& counts = *run_.counts;
   const std::optional<ResultPlace> place = dataflow_->result(job, column, index);
   if (!place) return;

@@ -46,9 +46,16 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
     Cycles usable{0};
     std::vector<FoldJob> folds;
     std::size_t next = 0;
+    const MappingProblem* problem = nullptr;
   };
 
   void tick();
+  /// Readies the empty array for a layer, or for a product of a fused one.
+  void set_up(const MappingProblem& problem);
+  PeGrid* grid_of(const MappingProblem& problem) const {
+    return problem.path.mac.is_integer ? integer_grid_.get() : float_grid_.get();
+  }
+  bool begin_anew(Cycles now);
   bool begin_load(Cycles now);
   /// How many cycles behind the streams ahead the results of the loaded fold would come out.
   std::int64_t results_lead(Cycles now) const;
@@ -85,6 +92,7 @@ class ArrayPe : public sc_core::sc_module, public ArrayIf, private ResultSink {
   const CoreClock& clock_;
   const ArrayConfig config_;
   LayerRun run_;
+  const MappingProblem* problem_ = nullptr;  ///< of the operation that runs
   ArrayRates rates_;
   std::unique_ptr<PeGrid> integer_grid_, float_grid_;
   PeGrid* grid_ = nullptr;

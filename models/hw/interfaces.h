@@ -24,8 +24,11 @@ enum class Token {
   kOutput,
   kStored,
   kFetchedAhead,  ///< a load of the next layer's weights
+  // Of a fused layer, whose array gives kAccepted and kReleased:
+  kVectorBegun,  ///< the vector unit has begun the job at the head of its queue
+  kVectorDone,   ///< ... has written its last result
 };
-inline constexpr std::size_t kTokenKinds = 9;
+inline constexpr std::size_t kTokenKinds = 11;
 
 /// What the modules share while they run one layer.
 struct LayerRun {

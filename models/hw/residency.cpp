@@ -32,6 +32,10 @@ void depart(const LoadOp& op, Cycles at, BufferPorts& buffers) {
   if (scales.value > 0) buffers.scale->vacate(at, scales);
 }
 
+void vacate(Bits bits, Cycles at, sc_core::sc_port<BufferIf>& buffer) {
+  if (bits > Bits(0)) buffer->vacate(at, bits);
+}
+
 Bits partial_sums(const ComputeOp& op) {
   return Bits(op.tile.groups() * op.tile.m() * op.tile.n() * 32);
 }
@@ -67,16 +71,17 @@ void Residency::on_token(Token token, std::int64_t index, Cycles at, BufferPorts
     case Token::kWeightLoaded:
       arrive(p.weight_loads[i], at, buffers);
       break;
-    case Token::kAccepted:
+    case Token::kAccepted:  // of a vector operator there are no partial sums
       if (!p.computes.empty() && p.computes[i].first_k)
         buffers.accumulator->occupy(at, partial_sums(p.computes[i]));
       break;
     case Token::kReleased: {
-      if (!p.vectors.empty()) {
+      if (p.computes.empty()) {
         leave(p.input_loads, inputs_left_, p.vectors[i].inputs_needed, at, buffers);
         leave(p.weight_loads, weights_left_, p.vectors[i].weights_done, at, buffers);
         break;
       }
+      vacate(p.computes[i].freed_inputs, at, buffers.input);
       const bool last = i + 1 == p.computes.size();
       leave(p.input_loads, input_queue_, last ? -1 : p.computes[i + 1].inputs_needed, at, buffers);
       leave(p.weight_loads, weight_queue_, last ? -1 : p.computes[i + 1].weights_needed, at,
@@ -99,8 +104,13 @@ void Residency::on_token(Token token, std::int64_t index, Cycles at, BufferPorts
     case Token::kFetchedAhead:
       arrive(next_->weight_loads[i], at, buffers);
       break;
+    case Token::kVectorDone:
+      vacate(p.vectors[i].freed_sums, at, buffers.accumulator);
+      if (p.vectors[i].held_inputs > Bits(0)) buffers.input->occupy(at, p.vectors[i].held_inputs);
+      break;
     case Token::kWeightArrived:
     case Token::kComputed:
+    case Token::kVectorBegun:
       break;
   }
 }

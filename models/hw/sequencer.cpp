@@ -36,10 +36,16 @@ void Sequencer::start(const LayerRun& run) {
                                                         "accumulator_buffer.tiles_computed",
                                                         "output_buffer.tiles_ready",
                                                         "output_buffer.tiles_stored",
-                                                        nullptr};  // traces are of single layers
+                                                        nullptr,  // traces are of single layers
+                                                        nullptr,
+                                                        "vector_unit.jobs_done"};
+  const auto signals = [&](std::size_t i) {
+    const bool has_jobs = run.program->fused() || static_cast<Token>(i) != Token::kVectorDone;
+    return kSignals[i] != nullptr && has_jobs;
+  };
   if (run.trace != nullptr)
     for (std::size_t i = 0; i < kTokenKinds; ++i)
-      if (kSignals[i] != nullptr) token_signals_[i] = run.trace->add_signal(kSignals[i], 32);
+      if (signals(i)) token_signals_[i] = run.trace->add_signal(kSignals[i], 32);
   run_.attribution->wait(Cycles(0), Cause::kDramRead);
   if (run.ahead != nullptr) take_over(*run.ahead);
   evaluate_event_.notify(sc_core::SC_ZERO_TIME);
@@ -61,7 +67,8 @@ void Sequencer::take_over(const WeightsAhead& ahead) {
 }
 
 void Sequencer::give(Token token, Cycles at) {
-  if (run_.trace != nullptr && token != Token::kFetchedAhead) trace_token(token, at);
+  if (run_.trace != nullptr && token != Token::kFetchedAhead && token != Token::kVectorBegun)
+    trace_token(token, at);
   given_.push({at, token});
   // The earliest notification wins: a later token never delays an earlier one.
   evaluate_event_.notify(clock_.until(at + Cycles(1)));
@@ -111,7 +118,7 @@ void Sequencer::resolve_wait(Token token) {
     return seen(token) < (token == Token::kInputLoaded ? op.inputs_needed : op.weights_needed);
   };
   const Program& p = *run_.program;
-  if (token != Token::kStored && vector_head_ < p.vectors.size()) {
+  if (token != Token::kStored && !p.fused() && vector_head_ < p.vectors.size()) {
     if (!needs(p.vectors[vector_head_])) return;
   } else if (token != Token::kStored && compute_head_ < p.computes.size()) {
     if (!needs(p.computes[compute_head_])) return;
@@ -145,13 +152,15 @@ void Sequencer::issue_ahead(Cycles now) {
 bool Sequencer::ready(const ComputeOp& op) const {
   return seen(Token::kInputLoaded) >= op.inputs_needed &&
          seen(Token::kWeightLoaded) >= op.weights_needed &&
-         seen(Token::kOutput) >= op.outputs_needed;
+         seen(Token::kOutput) >= op.outputs_needed && seen(Token::kVectorDone) >= op.vectors_needed;
 }
 
 bool Sequencer::ready(const VectorJob& job) const {
   return seen(Token::kInputLoaded) >= job.inputs_needed &&
          seen(Token::kWeightLoaded) >= job.weights_needed &&
-         seen(Token::kStored) >= job.stores_needed;
+         seen(Token::kStored) >= job.stores_needed &&
+         seen(Token::kComputed) >= job.computes_needed &&
+         seen(Token::kReleased) >= job.releases_needed;
 }
 
 void Sequencer::issue(Cycles now) {
@@ -164,7 +173,8 @@ void Sequencer::issue(Cycles now) {
          static_cast<std::int64_t>(compute_head_) <= seen(Token::kAccepted))
     to_array->issue(p.computes[compute_head_++], usable);
   while (vector_head_ < p.vectors.size() && ready(p.vectors[vector_head_]) &&
-         static_cast<std::int64_t>(vector_head_) <= seen(Token::kAccepted))
+         static_cast<std::int64_t>(vector_head_) <=
+             seen(p.fused() ? Token::kVectorBegun : Token::kAccepted))
     to_vector_unit->issue(p.vectors[vector_head_++], usable);
   while (output_head_ < p.outputs.size() &&
          p.outputs[output_head_].computes_needed <= seen(Token::kComputed) &&
@@ -188,7 +198,7 @@ Cause Sequencer::waiting_for(const ComputeOp& op) const {
     const OutputOp& head = run_.program->outputs[static_cast<std::size_t>(seen(Token::kOutput))];
     return head.stores_needed > seen(Token::kStored) ? Cause::kDramWrite : Cause::kOutput;
   }
-  return Cause::kIdle;
+  return seen(Token::kVectorDone) < op.vectors_needed ? Cause::kVector : Cause::kIdle;
 }
 
 Cause Sequencer::waiting_for(const VectorJob& job) const {
@@ -200,8 +210,10 @@ Cause Sequencer::waiting_for(const VectorJob& job) const {
 
 Cause Sequencer::present_cause() const {
   const Program& p = *run_.program;
-  if (vector_head_ < p.vectors.size()) return waiting_for(p.vectors[vector_head_]);
+  if (!p.fused() && vector_head_ < p.vectors.size()) return waiting_for(p.vectors[vector_head_]);
   if (compute_head_ < p.computes.size()) return waiting_for(p.computes[compute_head_]);
+  if (p.fused() && seen(Token::kVectorDone) < static_cast<std::int64_t>(p.vectors.size()))
+    return Cause::kVector;
   if (seen(Token::kOutput) < static_cast<std::int64_t>(p.outputs.size())) return Cause::kOutput;
   // Behind the last result only bursts for the next layer are still on their way.
   return seen(Token::kStored) < static_cast<std::int64_t>(p.stores.size()) ? Cause::kDramWrite

@@ -1,5 +1,6 @@
 // The operators that are not MACs: reads chunks from the input and weight buffers and writes the
-// output buffer.
+// output buffer. Of a fused layer, what lies between two products: there it reads and writes the
+// accumulators, and writes the array's next inputs.
 #pragma once
 
 #include <systemc>
@@ -13,7 +14,8 @@ class VectorUnit : public sc_core::sc_module, public VectorUnitIf {
  public:
   sc_core::sc_export<VectorUnitIf> from_sequencer;
   sc_core::sc_port<TokenIf> to_sequencer;
-  sc_core::sc_port<BufferIf> to_input_buffer, to_weight_buffer, to_output_buffer;
+  sc_core::sc_port<BufferIf> to_input_buffer, to_weight_buffer, to_output_buffer,
+      to_accumulator_buffer, to_scale_buffer;
 
   explicit VectorUnit(sc_core::sc_module_name name);
 

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/fused_time.h"
 #include "core/mapping/machine_parts.h"
 #include "core/mapping/tile_layout.h"
 #include "core/result/tile_trace.h"
@@ -23,11 +24,23 @@ void require_conserved(bool holds, const std::string& what) {
   if (!holds) throw Error(ErrorKind::kVerification, "conservation check failed: " + what);
 }
 
+void check_macs(const LayerResult& r, std::int64_t macs) {
+  const std::int64_t executed = r.outcome.counts.macs;
+  require_conserved(executed == macs,
+                    fmt::format("{} MACs executed, the layer has {}", executed, macs));
+}
+
+/// Of the tiles of keys that the queries see, whole.
+std::int64_t executed_macs(const AttentionPlan& plan) {
+  const Attention& op = plan.problem.op;
+  std::int64_t pairs = 0;
+  for (const QueryTile& tile : query_tiles(op, plan.tiling))
+    pairs += tile.rows() * tile.keys.count();
+  return op.groups() * pairs * (op.key_dim() + op.value_dim());
+}
+
 void check_conservation(const LayerResult& r, const DramTraffic& planned) {
   const LayerOutcome& o = r.outcome;
-  require_conserved(
-      o.counts.macs == r.extents.macs(),
-      fmt::format("{} MACs executed, the layer has {}", o.counts.macs, r.extents.macs()));
   require_conserved(o.stalls.total() == o.cycles.value,
                     fmt::format("causes sum to {} cycles of {}", o.stalls.total(), o.cycles.value));
   require_conserved(o.evidence.held.total() == o.cycles.value,
@@ -213,6 +226,31 @@ LayerProgram LayerRunner::prepare(const VectorOp& op, const VectorFormats& forma
   return p;
 }
 
+LayerProgram LayerRunner::prepare(const AttentionProblem& problem, const std::string& key,
+                                  const MappingPins& pins) const {
+  AttentionProblem priced = problem;
+  for (MappingProblem* product : {&priced.scores, &priced.context}) {
+    product->prices = prices_;
+    product->data = options_.data;
+  }
+  const AttentionMapping mapping = map_attention(priced, pins);
+  LayerProgram p;
+  p.attention = std::make_shared<const AttentionPlan>(
+      AttentionPlan{configured(std::move(priced), mapping), mapping.tiling});
+  p.problem = p.attention->problem.context;
+  p.program = make_attention_program(p.attention->problem, mapping.tiling);
+  p.mapping.setting = mapping.setting;
+  p.mapping.notes = mapping.notes;
+  p.mapping.tiling.out_cols = mapping.tiling.rows();
+  p.mapping.tiling.n = p.attention->problem.op.value_dim();
+  p.mapping.tiling.k = mapping.tiling.keys;
+  p.mapping.estimate.traffic = traffic_of(p.program, memory().burst_bytes);
+  add_block_scales(p.problem.path, p.mapping.estimate.traffic);
+  p.key = key + pins_key(p.problem) + key_text(mapping.setting.dataflow) +
+          key_text(p.mapping.tiling) + key_text(mapping.tiling.heads);
+  return p;
+}
+
 LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
                              const MappingPins& pins, Trace* trace) {
   return run(layer, precision, prepare(layer, precision, pins), trace);
@@ -260,11 +298,9 @@ LayerResult LayerRunner::run(const Layer& layer, const Precision& precision,
 
   result.compute_cycles = program.computes.empty() ? result.mapping.estimate.array_cycles
                                                    : compute_cycles(problem, program);
-  const ArrayConfig& array = machine_->config().array;
-  result.peak_macs_per_s = static_cast<double>(array.rows * array.cols * problem.path.macs_per_pe) *
-                           static_cast<double>(machine_->config().clock.value) /
-                           static_cast<double>(problem.path.mac_passes);
+  result.peak_macs_per_s = peak_macs_per_s(problem);
   complete(problem, program, result);
+  check_macs(result, result.extents.macs());
   return result;
 }
 
@@ -297,8 +333,34 @@ LayerResult LayerRunner::run(const std::string& name, const VectorOp& op,
     result.outcome = outcome_of(prepared, nullptr, trace, overlap, nullptr);
   for (const VectorJob& job : program.vectors) result.compute_cycles += job.cycles.value;
   complete(problem, program, result);
+  check_macs(result, 0);
   check_vector_work(op, result.outcome.counts);
   return result;
+}
+
+LayerResult LayerRunner::run_attention(const std::string& name, const LayerProgram& prepared,
+                                       Trace* trace, const LayerOverlap& overlap) {
+  const MappingProblem& problem = prepared.problem;
+  LayerResult result;
+  result.name = name;
+  result.kind = "attention";
+  const Attention& op = prepared.attention->problem.op;
+  result.extents = {op.scores.batch, op.queries(), op.keys(), op.key_dim() + op.value_dim()};
+  result.mac = problem.path.mac.name;
+  result.mapping = prepared.mapping;
+  result.outcome = outcome_of(prepared, nullptr, trace, overlap, nullptr);
+  result.compute_cycles = compute_cycles(problem, prepared.program);
+  result.peak_macs_per_s = peak_macs_per_s(problem);
+  complete(problem, prepared.program, result);
+  check_macs(result, executed_macs(*prepared.attention));
+  return result;
+}
+
+double LayerRunner::peak_macs_per_s(const MappingProblem& problem) const {
+  const ArrayConfig& array = machine_->config().array;
+  return static_cast<double>(array.rows * array.cols * problem.path.macs_per_pe) *
+         static_cast<double>(machine_->config().clock.value) /
+         static_cast<double>(problem.path.mac_passes);
 }
 
 LayerOutcome LayerRunner::outcome_of(const LayerProgram& p, LayerValues* values, Trace* trace,
@@ -358,6 +420,18 @@ std::string ahead_key(const WeightsAhead& ahead) {
   return text + " ";
 }
 
+Counts actions_of(const MappingProblem& problem, const Program& program,
+                  const MachineCounts& counts) {
+  if (!program.fused()) return priced_actions(problem, counts);
+  const MachineCounts first = first_product_counts(program);
+  MachineCounts rest = counts;
+  each_count([](std::int64_t& all, const std::int64_t& part) { all -= part; }, rest, first);
+  Counts actions = priced_actions(problem, rest);
+  const Counts own = priced_actions(*program.products[0], first);
+  actions.insert(actions.end(), own.begin(), own.end());
+  return actions;
+}
+
 void LayerRunner::complete(const MappingProblem& problem, const Program& program,
                            LayerResult& result) const {
   if (result.op.empty()) result.weight_format = problem.path.weights.format.format;
@@ -367,7 +441,7 @@ void LayerRunner::complete(const MappingProblem& problem, const Program& program
   result.time_s = machine_->seconds(result.outcome.cycles);
   result.peak_bytes_per_s =
       memory().bytes_per_cycle * static_cast<double>(machine_->config().clock.value);
-  result.counts = priced_actions(problem, result.outcome.counts);
+  result.counts = actions_of(problem, program, result.outcome.counts);
   if (result.op.empty()) append_array_clock(problem, result.outcome.cycles, &result.counts);
   append_dram_commands(result.outcome.dram, &result.counts);
   append_leakage(prices_->parts, whole_nanoseconds(result.outcome.cycles, machine_->config().clock),

@@ -39,6 +39,10 @@ void require_memory(const MappingProblem& problem, Verify verify);
 LayerOutputs compute_outputs(const LayerProgram& program, const LayerOp& op, Requantize mode,
                              GivenOperands given);
 
+/// What is priced of a layer. Of a fused one each product by its own numbers.
+Counts actions_of(const MappingProblem& problem, const Program& program,
+                  const MachineCounts& counts);
+
 class LayerRunner {
  public:
   /// Builds the machine.
@@ -72,6 +76,10 @@ class LayerRunner {
   LayerResult run(const std::string& name, const VectorOp& op, const LayerProgram& prepared,
                   Trace* trace = nullptr, const LayerOverlap& overlap = {});
 
+  /// A fused attention, without values.
+  LayerResult run_attention(const std::string& name, const LayerProgram& prepared,
+                            Trace* trace = nullptr, const LayerOverlap& overlap = {});
+
   /// Whether simulating a layer takes long enough to do it elsewhere, and was not done before.
   bool is_work(const LayerProgram& prepared) const;
   /// A layer alone, without values: what the machine does.
@@ -82,6 +90,9 @@ class LayerRunner {
   LayerProgram prepare(const Layer& layer, const Precision& precision,
                        const MappingPins& pins) const;
   LayerProgram prepare(const VectorOp& op, const VectorFormats& formats,
+                       const MappingPins& pins) const;
+  /// Of a fused attention; `key` says what its cost depends on but for machine and pins.
+  LayerProgram prepare(const AttentionProblem& problem, const std::string& key,
                        const MappingPins& pins) const;
 
   const MemoryPort& memory() const { return machine_->memory(); }
@@ -96,6 +107,7 @@ class LayerRunner {
                           const LayerOverlap& overlap, const LayerProgress* progress);
   bool is_worth_keeping(const LayerProgram& prepared) const;
   void complete(const MappingProblem& problem, const Program& program, LayerResult& result) const;
+  double peak_macs_per_s(const MappingProblem& problem) const;
 
   std::shared_ptr<Simulation> machine_;
   std::shared_ptr<const Prices> prices_;

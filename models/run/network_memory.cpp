@@ -168,14 +168,26 @@ std::int64_t peak_activations(const Network& network, const Precision& run) {
   return peak;
 }
 
+std::vector<const NetworkLayer*> parts_of(const FusedLayers& parts) {
+  return {&parts.scores, &parts.softmax, &parts.context};
+}
+
+void add(const NetworkLayer& layer, const Precision& run, NetworkMemory& memory) {
+  memory.weights += weight_bytes(layer, run) * layer.repeat;
+  if (layer.kv_cache && !layer.kv_view && std::holds_alternative<Matmul>(layer.op))
+    memory.kv_cache += second_operand_bytes(layer, run) * layer.repeat;
+}
+
 }  // namespace
 
 NetworkMemory network_memory(const Network& network, const Precision& run) {
   NetworkMemory memory;
   for (const NetworkLayer& layer : network.layers) {
-    memory.weights += weight_bytes(layer, run) * layer.repeat;
-    if (layer.kv_cache && !layer.kv_view && std::holds_alternative<Matmul>(layer.op))
-      memory.kv_cache += second_operand_bytes(layer, run) * layer.repeat;
+    if (layer.fused) {
+      for (const NetworkLayer* part : parts_of(*layer.fused)) add(*part, run, memory);
+    } else {
+      add(layer, run, memory);
+    }
   }
   memory.activations = peak_activations(network, run);
   return memory;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "run/fused_attention.h"
 #include "run/key.h"
 #include "run/layer_formats.h"
 #include "run/network_layers.h"
@@ -23,6 +24,7 @@ NetworkOp without_values(NetworkOp op) {
 }
 
 std::string key_of(const NetworkLayer& layer, const Precision& run) {
+  if (layer.fused) return attention_key(layer, run) + key_text(layer.mapping);
   const NetworkOp op = without_values(layer.op);
   const std::string key = key_text(op) + key_text(layer.bias) + key_text(layer.activation);
   if (std::holds_alternative<VectorOp>(op)) return key + key_text(vector_formats(layer, run));
@@ -100,8 +102,9 @@ NetworkRunner::NetworkRunner(const RunConfig& run, const std::vector<NetworkPhas
       phases_(phases) {
   if (run.mapping.activations == ActivationMemory::kOnChip)
     for (const NetworkPhase& phase : phases_)
-      check_on_chip(with_passes(phase.network, run.precision), run.precision,
-                    run.accelerator.buffers);
+      check_on_chip(
+          with_fused_attention(with_passes(phase.network, run.precision), run.mapping.attention),
+          run.precision, run.accelerator.buffers);
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
   if (!values_ || run.overlap == LayerOverlapMode::kNone) return;
   for (const NetworkPhase& phase : phases_)
@@ -118,9 +121,17 @@ LayerProgram NetworkRunner::prepare(const Step& step) const {
   return with_name(layer, [&] {
     if (const auto* op = std::get_if<VectorOp>(&layer.op))
       return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
+    if (layer.fused) return prepare_attention(layer);
     return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
                            with(layer.mapping, run_.mapping));
   });
+}
+
+LayerProgram NetworkRunner::prepare_attention(const NetworkLayer& layer) const {
+  const MappingPins pins = with(layer.mapping, run_.mapping);
+  return runner_.prepare(
+      attention_problem(run_.accelerator, runner_.memory(), layer, run_.precision, pins),
+      attention_key(layer, run_.precision), pins);
 }
 
 const LayerProgram& NetworkRunner::prepared(const Step& step) {
@@ -183,6 +194,7 @@ LayerResult NetworkRunner::simulate_anew(const Step& step, const Step* next,
   return with_name(layer, [&] {
     if (const auto* op = std::get_if<VectorOp>(&layer.op))
       return runner_.run(layer.name, *op, program, trace, overlap);
+    if (layer.fused) return runner_.run_attention(layer.name, program, trace, overlap);
     return runner_.run(mac_layer(layer), layer_precision(layer, run_.precision), program, trace,
                        overlap, given);
   });
@@ -222,6 +234,7 @@ NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step
                                                     const WeightsAhead& ahead,
                                                     LayerResult& valued) {
   const NetworkLayer& layer = *step.layer;
+  if (layer.fused) return simulate_attention(step, next, ahead, valued);
   const auto* op = std::get_if<VectorOp>(&layer.op);
   if (op == nullptr) {
     NetworkTensor result;
@@ -235,6 +248,22 @@ NetworkRunner::Known NetworkRunner::simulate_values(const Step& step, const Step
   valued = *known.result;
   valued.check = OutputCheck{op->elements(), 0, 0, "", 0, error.arithmetic};
   valued.network_error = error.whole;
+  return known;
+}
+
+/// Its values are of tiles: of the layer as it is mapped.
+NetworkRunner::Known NetworkRunner::simulate_attention(const Step& step, const Step* next,
+                                                       const WeightsAhead& ahead,
+                                                       LayerResult& valued) {
+  const NetworkLayer& layer = *step.layer;
+  std::shared_ptr<const AttentionPlan>& plan = plans_[step.key];
+  if (plan == nullptr) plan = prepared(step).attention;
+  Known known = simulate(step, next, ahead);
+  valued = *known.result;
+  AttentionOutcome outcome =
+      with_name(layer, [&] { return values_->attention(layer, *plan, run_.options.verify); });
+  valued.check = outcome.check;
+  valued.network_error = values_->finish(layer, std::move(outcome.tensor));
   return known;
 }
 
@@ -347,7 +376,8 @@ void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int6
   const LayerResult& r = *known.result;
   pass += costs_of(r, count);
   const DramTraffic& t = r.outcome.traffic;
-  if (layer.kv_cache && std::holds_alternative<Matmul>(layer.op))
+  if ((layer.kv_cache || (layer.fused && layer.fused->scores.kv_cache)) &&
+      std::holds_alternative<Matmul>(layer.op))
     pass.kv_read_bytes += (t[Tensor::kWeights].read_bytes + t[Tensor::kScales].read_bytes) * count;
   else if (layer.kv_cache)
     pass.kv_written_bytes +=
@@ -417,7 +447,7 @@ PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink
 NetworkPhase NetworkRunner::complete(const NetworkPhase& phase) const {
   Network named = phase.network;
   if (!run_.precision.recipe.empty()) apply_recipe(run_.precision.recipe, named);
-  Network network = completed(named, run_.precision);
+  Network network = with_fused_attention(completed(named, run_.precision), run_.mapping.attention);
   if (!values_) network = with_expert_layers(network);
   return {phase.name, phase.context, phase.weight, std::move(network)};
 }
@@ -485,8 +515,9 @@ NetworkResult NetworkRunner::run(const ProgressSink& progress, Timeline* timelin
     const NetworkPhase phase = complete(phases_[i]);
     for (std::int64_t step = 0; step < run_.steps; ++step)
       result_.passes.push_back(run_pass(phase, progress));
-    const NetworkMemory memory =
-        network_memory(completed(phases_[i].network, run_.precision), run_.precision);
+    const NetworkMemory memory = network_memory(
+        with_fused_attention(completed(phases_[i].network, run_.precision), run_.mapping.attention),
+        run_.precision);
     if (memory.total() > result_.memory.total()) result_.memory = memory;
     for (auto known = known_.begin(); known != known_.end();)
       known = is_last(known->second.step, i) ? known_.erase(known) : std::next(known);

@@ -47,6 +47,8 @@ class NetworkRunner {
                  GivenOperands* given = nullptr);
   LayerResult simulate_anew(const Step& step, const Step* next, const WeightsAhead& ahead,
                             GivenOperands* given, Trace* trace);
+  Known simulate_attention(const Step& step, const Step* next, const WeightsAhead& ahead,
+                           LayerResult& valued);
   Known simulate_values(const Step& step, const Step* next, const WeightsAhead& ahead,
                         LayerResult& valued);
   /// Of a layer with MACs; `result` is what it yields, `first_row` as NetworkValues::operands.
@@ -56,6 +58,7 @@ class NetworkRunner {
   void move_values(const NetworkLayer* from, const NetworkLayer* to);
   const LayerProgram& prepared(const Step& step);
   LayerProgram prepare(const Step& step) const;
+  LayerProgram prepare_attention(const NetworkLayer& layer) const;
   std::vector<Step> steps_of(const NetworkPhase& phase) const;
   void simulate_beside(const std::vector<Step>& steps, const ProgressSink& progress);
   std::size_t simulate_beside(std::size_t phase, const ProgressSink& progress);
@@ -77,13 +80,14 @@ class NetworkRunner {
   std::map<std::string, KnownLayer> known_;       ///< by what the cost of a layer depends on
   std::map<std::string, LayerProgram> programs_;  ///< of this pass, by Step::key
   std::map<std::string, LayerProgram> waiting_;   ///< prepared for simulate_beside()
-  std::set<std::string> beside_;                  ///< what workers have simulated, by Step::key
-  std::map<std::string, std::size_t> rows_;       ///< in result_.layers
-  std::set<std::string> phases_begun_;            ///< by name
-  bool begins_phase_ = false;                     ///< the pass is the first of its phase
-  Timeline* timeline_ = nullptr;                  ///< of this run; may be null
-  std::map<std::string, std::size_t> traced_;     ///< in timeline_->layers, by Known::key
-  double work_ = 0, done_ = 0;                    ///< for the progress
+  std::map<std::string, std::shared_ptr<const AttentionPlan>> plans_;  ///< by Step::key
+  std::set<std::string> beside_;               ///< what workers have simulated, by Step::key
+  std::map<std::string, std::size_t> rows_;    ///< in result_.layers
+  std::set<std::string> phases_begun_;         ///< by name
+  bool begins_phase_ = false;                  ///< the pass is the first of its phase
+  Timeline* timeline_ = nullptr;               ///< of this run; may be null
+  std::map<std::string, std::size_t> traced_;  ///< in timeline_->layers, by Known::key
+  double work_ = 0, done_ = 0;                 ///< for the progress
 };
 
 }  // namespace bitjoule

@@ -121,7 +121,7 @@ std::vector<const NetworkTensor*> NetworkValues::inputs_of(const NetworkLayer& l
   const auto* op = std::get_if<VectorOp>(&layer.op);
   const bool embeds = op != nullptr && op->kind == VectorKind::kEmbedding;
   temporaries_.clear();
-  temporaries_.reserve(names.size() + 1);  // pointers into it stay
+  temporaries_.reserve(names.size() + 2);  // pointers into it stay
   std::vector<const NetworkTensor*> inputs;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] == kCacheInput) continue;

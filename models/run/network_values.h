@@ -10,9 +10,11 @@
 
 #include "core/mapping/vector_program.h"
 #include "run/kv_cache.h"
+#include "run/layer_result.h"
 #include "run/mac_operands.h"
 #include "run/network_result.h"
 #include "run/run_config.h"
+#include "run/simulation.h"
 #include "run/tensor_store.h"
 
 namespace bitjoule {
@@ -20,6 +22,11 @@ namespace bitjoule {
 /// Errors of a vector operator: of its arithmetic alone, and against the whole network in float64.
 struct VectorQuality {
   Quality arithmetic, whole;
+};
+
+struct AttentionOutcome {
+  NetworkTensor tensor;
+  OutputCheck check;
 };
 
 class NetworkValues {
@@ -54,6 +61,8 @@ class NetworkValues {
   std::vector<std::int64_t> loads(const NetworkLayer& layer) const;
   /// Runs a vector operator.
   VectorQuality run(const NetworkLayer& layer, const VectorFormats& formats);
+  /// What a fused attention yields, and how it compares with the oracle.
+  AttentionOutcome attention(const NetworkLayer& layer, const AttentionPlan& plan, Verify verify);
   /// Stores a layer's result; returns its error against the whole network in float64.
   Quality finish(const NetworkLayer& layer, NetworkTensor result);
 
@@ -75,6 +84,8 @@ class NetworkValues {
             factors_};
   }
   bool is_fresh(const Matmul& product, const NetworkTensor& second) const;
+  QuantizedTensor queries_of(const NetworkTensor& tensor, const AttentionPlan& plan);
+  const NetworkTensor& cache_operand(const NetworkLayer& product, const NetworkTensor& fresh);
   const NetworkTensor& cached(const NetworkLayer& layer, const Matmul& product,
                               const NetworkTensor& fresh);
 

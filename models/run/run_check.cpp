@@ -10,8 +10,10 @@
 #include "core/error.h"
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/fused_time.h"
 #include "core/mapping/machine_counts.h"
 #include "core/mapping/mapper.h"
+#include "run/fused_attention.h"
 #include "run/key.h"
 #include "run/layer_formats.h"
 #include "run/layer_runner.h"
@@ -45,6 +47,8 @@ struct Checks {
   std::function<void(const MappingProblem&, const MappingPins&, const LayerOp&, const Precision&)>
       mac;
   std::function<void(const MappingProblem&, const VectorOp&)> vector;
+  std::function<void(const AttentionProblem&, const MappingPins&, const std::string& key)>
+      attention;
 };
 
 void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLayer& layer,
@@ -63,6 +67,12 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
     }
   };
   try {
+    if (layer.fused) {
+      const MappingPins pins = with(layer.mapping, run.mapping);
+      checks.attention(attention_problem(run.accelerator, memory, layer, run.precision, pins), pins,
+                       attention_key(layer, run.precision));
+      return;
+    }
     std::visit(check, layer.op);
   } catch (const Error& e) {
     throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
@@ -84,7 +94,8 @@ void check_layers(const RunConfig& run, const Checks& checks) {
       }
   }
   for (const NetworkPhase& phase : run.phases) {
-    const Network network = with_passes(phase.network, run.precision);
+    const Network network =
+        with_fused_attention(with_passes(phase.network, run.precision), run.mapping.attention);
     for (const NetworkLayer& layer : with_expert_layers(network).layers)
       check_layer(run, memory, layer, checks);
     if (run.mapping.activations == ActivationMemory::kOnChip)
@@ -164,17 +175,26 @@ std::vector<LayerSize> check_formats(const RunConfig& run) {
   std::vector<LayerSize> sizes;
   const std::string machine =
       key_text(run.accelerator) + key_text(run.dram) + key_text(run.options.fidelity);
-  check_layers(run,
-               {[&](const MappingProblem& p, const MappingPins& pins, const LayerOp& op,
-                    const Precision& precision) {
-                  const GemmExtents& e = p.layer.extents;
-                  const std::string key = machine + key_text(op) + key_text(p.stage) +
-                                          key_text(precision) +
-                                          key_text(static_cast<const TilePins&>(pins));
-                  sizes.push_back({std::hash<std::string>()(key), static_cast<double>(e.macs()),
-                                   static_cast<double>(e.groups * e.n * e.k)});
-                },
-                [](const MappingProblem&, const VectorOp&) {}});
+  check_layers(
+      run, {[&](const MappingProblem& p, const MappingPins& pins, const LayerOp& op,
+                const Precision& precision) {
+              const GemmExtents& e = p.layer.extents;
+              const std::string key = machine + key_text(op) + key_text(p.stage) +
+                                      key_text(precision) +
+                                      key_text(static_cast<const TilePins&>(pins));
+              sizes.push_back({std::hash<std::string>()(key), static_cast<double>(e.macs()),
+                               static_cast<double>(e.groups * e.n * e.k)});
+            },
+            [](const MappingProblem&, const VectorOp&) {},
+            [&](const AttentionProblem& p, const MappingPins& pins, const std::string& key) {
+              const double pairs = static_cast<double>(p.op.scores.batch * p.op.queries()) *
+                                   static_cast<double>(p.op.keys());
+              const double rows = static_cast<double>(p.op.groups() * p.op.keys());
+              const auto length = static_cast<double>(p.op.key_dim() + p.op.value_dim());
+              sizes.push_back({std::hash<std::string>()(
+                                   machine + key + key_text(static_cast<const TilePins&>(pins))),
+                               pairs * length, rows * length});
+            }});
   return sizes;
 }
 
@@ -193,6 +213,13 @@ void check_ready(const RunConfig& run) {
        [&](const MappingProblem& p, const VectorOp& op) {
          const MappingProblem with = divided(p, op);
          check_prices(run, *prices, with, certain_counts(make_vector_program(with, op)));
+       },
+       [&](const AttentionProblem& p, const MappingPins& pins, const std::string&) {
+         const AttentionMapping mapping = map_attention(p, pins);
+         const AttentionProblem with = configured(p, mapping);
+         const Program program = make_attention_program(with, mapping.tiling);
+         check_prices(run, *prices, with.scores, first_product_counts(program));
+         check_prices(run, *prices, with.context, certain_counts(program));
        }});
   if (run.options.values) check_values(run);
 }

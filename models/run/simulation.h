@@ -11,6 +11,7 @@
 #include "core/exec/layer_values.h"
 #include "core/interrupt.h"
 #include "core/machine/checked.h"
+#include "core/mapping/attention.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/memory_port.h"
 #include "core/mapping/neighbours.h"
@@ -21,6 +22,12 @@
 
 namespace bitjoule {
 
+/// Fused attention on the machine.
+struct AttentionPlan {
+  AttentionProblem problem;  ///< configured
+  AttentionTiling tiling;
+};
+
 /// A layer as the machine runs it.
 struct LayerProgram {
   MappingProblem problem;
@@ -28,6 +35,7 @@ struct LayerProgram {
   Program program;  ///< of such a layer none where nothing but an estimate is asked for
   /// What its cycles depend on but for the machine, as a text (key.h); empty: not known.
   std::string key = {};
+  std::shared_ptr<const AttentionPlan> attention = {};  ///< of a fused one
 };
 
 /// Any number of them may exist in a process; they run one after the other, on one thread.

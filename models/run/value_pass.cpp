@@ -4,6 +4,7 @@
 
 #include "core/interrupt.h"
 #include "core/mapping/program.h"
+#include "run/fused_attention.h"
 #include "run/layer_formats.h"
 #include "run/layer_runner.h"
 #include "run/network_layers.h"
@@ -24,9 +25,11 @@ RunOptions mapping_alone(RunOptions options) {
 
 ValuePass::ValuePass(const RunConfig& run, const Network& network, TensorObserver* observer)
     : run_(run),
-      network_(completed(
-          observer != nullptr && observer->sees_original() ? without_transforms(network) : network,
-          run.precision)),
+      network_(with_fused_attention(
+          completed(observer != nullptr && observer->sees_original() ? without_transforms(network)
+                                                                     : network,
+                    run.precision),
+          run.mapping.attention)),
       values_(run, NetworkValues::Wanted::kOutputs, observer) {
   const LayerRunner runner(make_machine(run.accelerator, run.dram, Fidelity::kEstimate),
                            prices_of(run), mapping_alone(run.options));
@@ -43,6 +46,12 @@ void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner) {
   step.layer = &layer;
   if (std::holds_alternative<VectorOp>(layer.op)) {
     step.formats = vector_formats(layer, run_.precision);
+  } else if (layer.fused) {
+    const MappingPins pins = with(layer.mapping, run_.mapping);
+    step.program = runner.prepare(
+        attention_problem(run_.accelerator, runner.memory(), layer, run_.precision, pins),
+        attention_key(layer, run_.precision), pins);
+    step.program.program = {};
   } else {
     const Precision precision = layer_precision(layer, run_.precision);
     step.mac = mac_layer(layer);
@@ -57,6 +66,10 @@ void ValuePass::run_step(const Step& step) {
   const NetworkLayer& layer = *step.layer;
   if (std::holds_alternative<VectorOp>(layer.op)) {
     values_.run(layer, step.formats);
+    return;
+  }
+  if (layer.fused) {
+    values_.finish(layer, values_.attention(layer, *step.program.attention, Verify::kOff).tensor);
     return;
   }
   const MappingProblem& problem = step.program.problem;

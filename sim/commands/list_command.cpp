@@ -233,6 +233,7 @@ const std::vector<ListRow>& lists() {
       {"fold_orders", "mapping.fold_order", names_of<FoldOrder>},
       {"layouts", "mapping.weight_layout, mapping.activation_layout", names_of<DramLayout>},
       {"activation_memories", "mapping.activations", names_of<ActivationMemory>},
+      {"attention_executions", "mapping.attention", names_of<AttentionExecution>},
       {"overlaps_of_layers", "overlap", names_of<LayerOverlapMode>},
       {"mapping_objectives", "mapping.objective", names_of<MappingObjective>},
       {"fidelities", "fidelity", names_of<Fidelity>},

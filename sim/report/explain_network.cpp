@@ -6,8 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "core/energy/price.h"
 #include "core/error.h"
 #include "core/mapping/traffic_bound.h"
+#include "core/result/estimated_outcome.h"
+#include "run/fused_attention.h"
 #include "run/key.h"
 #include "run/layer_formats.h"
 #include "run/layer_runner.h"
@@ -61,6 +64,23 @@ Row row_of(const RunConfig& run, const std::string& name, const MappingPins& pin
   return row;
 }
 
+/// Of a fused attention.
+Row row_of(const RunConfig& run, const std::string& name, const LayerProgram& p) {
+  const LayerOutcome outcome = estimated_outcome(p.problem, p.program);
+  const AttentionTiling& t = p.attention->tiling;
+  const DramTraffic& traffic = p.mapping.estimate.traffic;
+  const Counts actions = actions_of(p.problem, p.program, outcome.counts);
+  Row row;
+  row.name = printable_line(name);
+  row.text = fmt::format(
+      "attention, tiles of {} x {} queries and {} keys; {} of traffic; about {} cycles, {}",
+      t.heads, t.queries, t.keys, bytes_text(traffic.total().bursts * traffic.burst_bytes),
+      with_commas(outcome.cycles.value),
+      joules_text(price(actions, *p.problem.prices).total.value, run.energy.unit));
+  for (const std::string& note : p.mapping.notes) row.text += "; " + note;
+  return row;
+}
+
 /// A line for each, and below it why it moves much, if it does.
 std::string rows_text(const std::vector<Row>& rows) {
   std::size_t width = 0;
@@ -83,13 +103,15 @@ std::string explain_network_text(const RunConfig& run) {
   std::vector<Row> rows;
   for (const NetworkPhase& phase : run.phases) {
     std::map<std::string, std::size_t> known;  // of this phase, in rows
-    const Network timed = with_expert_layers(with_passes(phase.network, run.precision));
+    const Network timed = with_expert_layers(
+        with_fused_attention(with_passes(phase.network, run.precision), run.mapping.attention));
     for (const NetworkLayer& layer : timed.layers) {
       const std::optional<Layer> mac = mac_layer_of(layer);
       if (!mac) continue;
       const Precision precision = layer_precision(layer, run.precision);
-      const std::string key =
-          key_text(layer.op) + key_text(precision) + key_text(layer.mapping) + key_text(layer.bias);
+      const std::string key = (layer.fused ? attention_key(layer, run.precision) : "") +
+                              key_text(layer.op) + key_text(precision) + key_text(layer.mapping) +
+                              key_text(layer.bias);
       const auto [at, is_new] = known.emplace(key, rows.size());
       if (!is_new) {
         ++rows[at->second].times;
@@ -97,10 +119,17 @@ std::string explain_network_text(const RunConfig& run) {
       }
       try {
         const MappingPins pins = with(layer.mapping, run.mapping);
+        const std::string shown = phase.name.empty() ? layer.name : phase.name + "/" + layer.name;
+        if (layer.fused) {
+          rows.push_back(row_of(run, shown,
+                                runner.prepare(attention_problem(run.accelerator, runner.memory(),
+                                                                 layer, run.precision, pins),
+                                               attention_key(layer, run.precision), pins)));
+          continue;
+        }
         const MappingProblem unset =
             make_problem(run.accelerator, runner.memory(), mac->op, precision, pins, mac->stage);
-        rows.push_back(row_of(run, phase.name.empty() ? layer.name : phase.name + "/" + layer.name,
-                              pins, unset, runner.prepare(*mac, precision, pins)));
+        rows.push_back(row_of(run, shown, pins, unset, runner.prepare(*mac, precision, pins)));
       } catch (const Error& e) {
         throw Error(e.kind(), fmt::format("layer \"{}\": {}", layer.name, e.what()));
       }

@@ -24,6 +24,8 @@ def softmax(x):
 
 
 class NetworkTest(unittest.TestCase):
+    MAPPING = {}
+
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
@@ -43,6 +45,7 @@ class NetworkTest(unittest.TestCase):
             "accelerator": "accelerators/edge-16x16.yaml",
             "dram": {"model": "ideal", "bandwidth": "12.8 GB/s"},
             "verify": "full",
+            "mapping": self.MAPPING,
             **run,
         }
         (self.folder / "run.yaml").write_text(yaml.safe_dump(run))
@@ -62,6 +65,7 @@ class LlamaTest(NetworkTest):
 
     HIDDEN, LAYERS, HEADS, KV_HEADS, FFN, VOCABULARY = 16, 2, 4, 2, 24, 40
     EPSILON, THETA = 1e-5, 10000.0
+    TILES = []
 
     def make_weights(self):
         h, kv = self.HIDDEN, self.HIDDEN // self.HEADS * self.KV_HEADS
@@ -125,6 +129,7 @@ class LlamaTest(NetworkTest):
             overrides.append(
                 {"layers": [layer], "tensors": {role: {"file": self.write(name + ".npy", value)}}}
             )
+        overrides += self.TILES
         network = {
             "name": "small",
             "base": "base/llama.yaml",
@@ -268,6 +273,18 @@ class CacheTest(LlamaTest):
 
     test_values_change_nothing_else = None
     test_a_cache_of_narrow_integers = None
+
+
+class FusedTest(LlamaTest):
+    """Attention by tiles of three queries and three keys, as one layer."""
+
+    MAPPING = {"attention": "fused"}
+    TILES = [{"layers": ["*.pv"], "mapping": {"tile": {"m": 3, "n": 3}}}]
+
+
+class FusedCacheTest(CacheTest):
+    MAPPING = FusedTest.MAPPING
+    TILES = FusedTest.TILES
 
 
 class ShippedTest(NetworkTest):

@@ -61,13 +61,19 @@ constexpr Row kRows[] = {
 }  // namespace
 
 TEST_CASE("KV formats: appended and read with exact bytes at every context length") {
+  struct Step {
+    std::int64_t context;
+    const char* attention;
+  };
   for (const Row& row : kRows)
-    for (const std::int64_t context : {std::int64_t{1}, std::int64_t{19}}) {
+    for (const Step& step : {Step{1, "unfused"}, {19, "unfused"}, {19, "fused"}}) {
+      const std::int64_t context = step.context;
       CAPTURE(row.cache);
       CAPTURE(context);
-      const json::value result =
-          run_cache(row.cache, "--fidelity estimate --set network.parameters.context=" +
-                                   std::to_string(context));
+      CAPTURE(step.attention);
+      const json::value result = run_cache(
+          row.cache, "--fidelity estimate --set network.parameters.context=" +
+                         std::to_string(context) + " --set mapping.attention=" + step.attention);
       const std::int64_t token = kLayers * 2 * kKvHeads * row.bytes;  // keys and values
       const json::value& network = result.at("network");
       CHECK(integer(network.at("pass").at("kv_read_bytes")) == token * context);

@@ -41,6 +41,17 @@ class MachinePair {
 
   const AcceleratorConfig& machine() const { return machine_; }
 
+  const MemoryPort& memory() const { return fast_->memory(); }
+
+  /// Runs a program on both, without values, and checks that they agree: what came of it.
+  LayerOutcome run(const MappingProblem& problem, const Program& program) {
+    const LayerOutcome fast = fast_->run(problem, program, nullptr);
+    compare(fast, pe_->run(problem, program, nullptr));
+    check_occupancy(problem.machine.buffers, fast.counts);
+    CHECK(fast.stalls.total() == fast.cycles.value);
+    return fast;
+  }
+
   /// Runs one layer on both and checks that they agree with each other and with the oracle. Returns
   /// why the layer does not fit the machine; empty where it ran, with `mapped`.
   std::string run(const Layer& layer, const Precision& precision, const MappingPins& pins = {},
@@ -136,7 +147,6 @@ class MachinePair {
     return bursts;
   }
 
- private:
   /// What an estimate knows.
   static MachineCounts without_peaks(MachineCounts counts) {
     for (BufferCounts* buffer :
@@ -147,6 +157,7 @@ class MachinePair {
     return counts;
   }
 
+ private:
   /// The roles of a unified buffer together hold no more than each at its fullest, and no less than
   /// any.
   static void check_occupancy(const BuffersConfig& buffers, const MachineCounts& counts) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
 #include "core/exec/element_order.h"
 #include "core/exec/vector_values.h"
 #include "core/index.h"

@@ -217,6 +217,9 @@ void count_vector(const MappingProblem& p, const VectorJob& job, MachineCounts& 
   counts.input.writes += accesses(job.input_write_bits, buffers.input);
   counts.weight.reads += accesses(job.weight_read_bits, buffers.weight);
   counts.output.writes += accesses(job.output_write_bits, buffers.output);
+  counts.accumulator.reads += accesses(job.accumulator_read_bits, buffers.accumulator);
+  counts.accumulator.writes += accesses(job.accumulator_write_bits, buffers.accumulator);
+  counts.scale.reads += accesses(job.scale_read_bits, buffers.scale);
   for (std::size_t i = 0; i < kVectorPrimitives; ++i) counts.vector[i] += job.work[i];
   counts.vector_widened += job.widened;
   counts.vector_narrowed += job.narrowed;

@@ -10,6 +10,7 @@
 #include "core/machine/setting.h"
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/fused_time.h"
 #include "core/mapping/tile_layout.h"
 
 namespace bitjoule {
@@ -173,6 +174,7 @@ Bits block_scale_bits(const LoadOp& op) {
 }
 
 std::int64_t compute_cycles(const MappingProblem& problem, const Program& program) {
+  if (program.fused()) return fused_compute_cycles(program);
   ArrayTimeline timeline(problem.machine.array.overlap,
                          array_rates(problem, program.groups_at_once));
   for (const ComputeOp& op : program.computes)

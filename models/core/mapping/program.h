@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/energy/action.h"
@@ -38,6 +39,10 @@ struct ComputeOp {
   std::int64_t inputs_needed = 0, weights_needed = 0;  ///< loads of each queue that must be done
   std::int64_t outputs_needed = 0;  ///< output operations that must have freed an accumulator slot
   bool first_k = true, last_k = true;
+  // Of a fused layer.
+  std::size_t product = 0;          ///< of Program::products
+  std::int64_t vectors_needed = 0;  ///< vector jobs that must be done
+  Bits freed_inputs{0};             ///< of the input buffer, that the vector unit had written there
 };
 
 /// Converts the finished accumulators of one output tile.
@@ -71,23 +76,42 @@ struct VectorJob {
   std::int64_t narrowed = 0;                           ///< results that leave fp32
   std::int64_t input_read_bits = 0, input_write_bits = 0;  ///< of the input buffer
   std::int64_t weight_read_bits = 0, output_write_bits = 0;
+  // Of a fused layer, whose vector unit works on what the array yields and next takes.
+  std::int64_t computes_needed = 0;  ///< whose results must be in the accumulator buffer
+  std::int64_t releases_needed = 0;  ///< computes that must have read what this one writes over
+  bool yields = true;                ///< writes an output tile, which a store follows
+  std::int64_t accumulator_read_bits = 0, accumulator_write_bits = 0, scale_read_bits = 0;
+  Bits freed_sums{0};   ///< of the accumulator buffer, that nothing reads afterwards
+  Bits held_inputs{0};  ///< of the input buffer, for the array
 };
 
 /// Either computes and outputs, of a layer with MACs, or vectors have entries; `stores_per_output`
-/// stores follow each output or vector.
+/// stores follow each output or vector. A fused layer has computes and vectors: its array and its
+/// vector unit work at the same time, on tiles that wait for one another.
 struct Program {
   std::vector<LoadOp> input_loads, weight_loads;
   std::vector<ComputeOp> computes;
   std::vector<OutputOp> outputs;
   std::vector<VectorJob> vectors;
   std::vector<StoreOp> stores;
+  /// Of a fused layer, what ComputeOp::product counts; the array finishes every operation before it
+  /// begins the next. Empty: all computes are the layer's.
+  std::vector<std::shared_ptr<const MappingProblem>> products;
   std::int64_t stores_per_output = 1;  ///< 2: results, then their scales
   /// Computes (or vectors) that must be released until one slot of the weight buffer is free for
   /// another layer, until two are, ...
   std::vector<std::int64_t> weight_slots_free;
   std::int64_t groups_at_once = 1;  ///< on the array: Tiling::groups_at_once
   Bytes dram_footprint;             ///< end of the last tensor
+
+  bool fused() const { return !products.empty(); }
 };
+
+/// What the array sees of an operation: the layer's problem, or that of one of its products.
+inline const MappingProblem& problem_of(const MappingProblem& layer, const Program& program,
+                                        const ComputeOp& op) {
+  return program.fused() ? *program.products[op.product] : layer;
+}
 
 /// Weights of a layer that were fetched while the one ahead of it ran: its first loads.
 struct WeightsAhead {

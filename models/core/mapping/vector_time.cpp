@@ -8,13 +8,11 @@
 #include "core/mapping/dma_fluid.h"
 #include "core/mapping/dma_requests.h"
 #include "core/mapping/memory_rates.h"
+#include "core/mapping/program_transfers.h"
 
 namespace bitjoule {
 namespace {
 
-enum : std::size_t { kIn = 0, kWeight = 1, kStore = 2 };
-// From a token to the operation that it starts (docs/timing.md, "Tokens").
-constexpr double kHandover = 2;
 // Put to the memory at most, but for so many chunks.
 constexpr std::int64_t kMostBursts = 40'000;
 constexpr std::size_t kLeastChunks = 8;
@@ -22,21 +20,6 @@ constexpr std::size_t kLeastChunks = 8;
 constexpr double VectorTime::*kTimes[] = {&VectorTime::cycles, &VectorTime::busy,
                                           &VectorTime::reads,  &VectorTime::writes,
                                           &VectorTime::idle,   &VectorTime::activates};
-
-/// Which operation a transfer is, and back.
-TileTransfer transfer_of(std::size_t stream, std::size_t operation) {
-  constexpr Stream kMoved[] = {Stream::kInputs, Stream::kWeights, Stream::kOutputs};
-  TileTransfer t;
-  t.tensor = kMoved[stream];
-  t.tile.n = static_cast<std::int64_t>(operation);
-  return t;
-}
-const Region& region_of(const Program& program, const TileTransfer& t) {
-  const auto operation = static_cast<std::size_t>(t.tile.n);
-  if (t.tensor == Stream::kOutputs) return program.stores[operation].region;
-  return (t.tensor == Stream::kInputs ? program.input_loads : program.weight_loads)[operation]
-      .region;
-}
 
 /// The operations of the first chunks of a program in time, each when what it waits for is done.
 class VectorClock {
@@ -58,15 +41,16 @@ class VectorClock {
       }
     }
     if (released_ < chunks_) throw internal_error("vector_time: the chunks wait for one another");
-    time_.cycles = done_[kStore].empty() ? free_ : std::max(free_, done_[kStore].back());
+    time_.cycles =
+        done_[kStoreStream].empty() ? free_ : std::max(free_, done_[kStoreStream].back());
     time_.writes += time_.cycles - free_;
     return time_;
   }
 
  private:
   void load(double usable) {
-    load(kIn, program_.input_loads, usable);
-    load(kWeight, program_.weight_loads, usable);
+    load(kInputStream, program_.input_loads, usable);
+    load(kWeightStream, program_.weight_loads, usable);
   }
   void load(std::size_t stream, const std::vector<LoadOp>& ops, double usable) {
     std::size_t& next = pushed_[stream];
@@ -75,17 +59,7 @@ class VectorClock {
       push(stream, next++, usable);
   }
   void push(std::size_t stream, std::size_t operation, double usable) {
-    TileTransfer t = transfer_of(stream, operation);
-    const Region& region = region_of(program_, t);
-    const std::int64_t burst = p_.memory.burst_bytes;
-    const std::int64_t many = p_.machine.dma.bursts_per_request(burst);
-    if (!region.empty()) {
-      const auto bursts = static_cast<double>(bursts_of(region, burst));
-      t.requests = many == 1 ? bursts : static_cast<double>(bursts_of(region, burst * many));
-      t.bursts = bursts / t.requests;
-    }
-    t.usable = usable;
-    dma_.push(stream, t);
+    dma_.push(stream, transfer_of(p_, program_, stream, operation, usable));
   }
   /// When so many operations of a stream were done; false: they are not.
   bool when(std::size_t stream, std::int64_t needed, double* at) const {
@@ -97,11 +71,12 @@ class VectorClock {
     if (released_ == chunks_) return false;
     const VectorJob& job = program_.vectors[released_];
     double inputs = 0, weights = 0, stores = 0;
-    if (!when(kIn, job.inputs_needed, &inputs) || !when(kWeight, job.weights_needed, &weights) ||
-        !when(kStore, job.stores_needed, &stores))
+    if (!when(kInputStream, job.inputs_needed, &inputs) ||
+        !when(kWeightStream, job.weights_needed, &weights) ||
+        !when(kStoreStream, job.stores_needed, &stores))
       return false;
     const double operands = std::max(inputs, weights), ready = std::max(operands, stores);
-    const double begin = std::max(std::max(ready, begun_) + kHandover, free_);
+    const double begin = std::max(std::max(ready, begun_) + kTokenHandover, free_);
     const double waited = std::max(0.0, ready - free_), read = std::max(0.0, operands - free_);
     time_.reads += read;
     time_.writes += waited - read;
@@ -111,8 +86,8 @@ class VectorClock {
     time_.busy += static_cast<double>(job.cycles.value);
     ++released_;
     for (std::int64_t i = 0; i < program_.stores_per_output; ++i)
-      push(kStore, stored_++, free_ + kHandover);
-    load(free_ + kHandover);
+      push(kStoreStream, stored_++, free_ + kTokenHandover);
+    load(free_ + kTokenHandover);
     return true;
   }
 

@@ -8,6 +8,7 @@
 #include "core/mapping/array_timing.h"
 #include "core/mapping/estimate.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/fused_time.h"
 #include "core/mapping/machine_counts.h"
 #include "core/mapping/memory_port.h"
 #include "core/mapping/tile_layout.h"
@@ -163,6 +164,59 @@ void add_waits(const MappingProblem& p, const MappingEstimate& e, std::int64_t w
          o.evidence.dma);
 }
 
+/// What all operations of a program do, but for those of the array.
+void add_transfers_and_jobs(const MappingProblem& p, const Program& program, LayerOutcome& o) {
+  o.traffic = traffic_of(program, p.memory.burst_bytes);
+  for (const auto* loads : {&program.input_loads, &program.weight_loads})
+    for (const LoadOp& op : *loads) count_load(p, op, o.counts);
+  for (const VectorJob& job : program.vectors) count_vector(p, job, o.counts);
+  for (const StoreOp& op : program.stores) count_store(p, op, o.counts);
+  for (std::size_t i = 0; i < kTensors; ++i) {
+    const auto tensor = static_cast<Tensor>(i);
+    (tensor == Tensor::kOutputs ? o.counts.dram_write_bits : o.counts.dram_read_bits) +=
+        o.traffic[tensor].bursts * p.memory.burst_bytes * 8;
+  }
+}
+
+void add_dram(const MappingProblem& p, const Program& program, double activates, LayerOutcome& o) {
+  std::int64_t written = 0;
+  for (const StoreOp& op : program.stores) written += bursts_of(op.region, p.memory.burst_bytes);
+  const DramWork work{o.traffic.total().bursts - written, written, std::llround(activates), {}};
+  o.dram = estimated_dram(p.memory, work, o.cycles.value);
+}
+
+/// Of a fused layer: the array's operations one after the other, and what it waits for.
+LayerOutcome fused_outcome(const MappingProblem& p, const Program& program) {
+  LayerOutcome o;
+  add_transfers_and_jobs(p, program, o);
+  ArrayOperations operations(program);
+  for (const ComputeOp& op : program.computes) {
+    const ArrayOperation& one = operations.of(op);
+    o.counts += one.counts;
+    o.stalls += one.stalls;
+    o.evidence.held += one.held;
+  }
+  const std::int64_t array = o.stalls.total();
+  const FusedTime time = fused_time(p, program);
+  o.cycles = Cycles(std::max<std::int64_t>(array, std::llround(time.cycles)));
+  add_dram(p, program, time.activates, o);
+  const std::int64_t waits = o.cycles.value - array;
+  const DmaDemand dma = dma_demand(p, o.traffic);
+  const bool served = dma.cycles >= kServed * time.reads;
+  StallBreakdown like;
+  like[Cause::kVector] = std::llround(time.vector);
+  like[served ? Cause::kDramRead : Cause::kDramLatency] = std::llround(time.reads);
+  like[served ? Cause::kDramWrite : Cause::kDramLatency] += std::llround(time.writes);
+  spread(waits, like, Cause::kIdle, o.stalls);
+  spread(waits, like, Cause::kIdle, o.evidence.held);
+  spread(std::min<std::int64_t>(o.cycles.value, std::llround(dma.cycles / kServed)), dma.causes,
+         Cause::kIdle, o.evidence.dma);
+  o.evidence.macs = o.counts.macs;
+  o.evidence.mac_slots = o.counts.mac_slots;
+  add_array_limits(p, o.evidence);
+  return o;
+}
+
 }  // namespace
 
 LayerOutcome estimated_outcome(const MappingProblem& p, const Mapping& mapping) {
@@ -184,25 +238,13 @@ LayerOutcome estimated_outcome(const MappingProblem& p, const Mapping& mapping) 
 }
 
 LayerOutcome estimated_outcome(const MappingProblem& p, const Program& program) {
+  if (program.fused()) return fused_outcome(p, program);
   LayerOutcome o;
-  o.traffic = traffic_of(program, p.memory.burst_bytes);
-  for (const auto* loads : {&program.input_loads, &program.weight_loads})
-    for (const LoadOp& op : *loads) count_load(p, op, o.counts);
-  for (const VectorJob& job : program.vectors) count_vector(p, job, o.counts);
-  for (const StoreOp& op : program.stores) count_store(p, op, o.counts);
-  for (std::size_t i = 0; i < kTensors; ++i) {
-    const auto tensor = static_cast<Tensor>(i);
-    (tensor == Tensor::kOutputs ? o.counts.dram_write_bits : o.counts.dram_read_bits) +=
-        o.traffic[tensor].bursts * p.memory.burst_bytes * 8;
-  }
+  add_transfers_and_jobs(p, program, o);
   const VectorTime time = vector_time(p, program);
   const std::int64_t cycles = std::llround(time.cycles);
   o.cycles = Cycles(cycles);
-  std::int64_t written = 0;
-  for (const StoreOp& op : program.stores) written += bursts_of(op.region, p.memory.burst_bytes);
-  const DramWork work{
-      o.traffic.total().bursts - written, written, std::llround(time.activates), {}};
-  o.dram = estimated_dram(p.memory, work, cycles);
+  add_dram(p, program, time.activates, o);
   const DmaDemand dma = dma_demand(p, o.traffic);
   StallBreakdown& s = o.stalls;
   s[Cause::kVector] = std::llround(time.busy);

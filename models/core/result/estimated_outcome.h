@@ -12,7 +12,7 @@ namespace bitjoule {
 /// is told by a rule.
 LayerOutcome estimated_outcome(const MappingProblem& problem, const Mapping& mapping);
 
-/// Likewise of a vector operator's program, which has chunks.
+/// Likewise of the program of a vector operator, which has chunks, or of a fused layer.
 LayerOutcome estimated_outcome(const MappingProblem& problem, const Program& program);
 
 /// Whether an estimate's counts of a primitive follow from its time: those are not exact.

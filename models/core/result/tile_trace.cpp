@@ -80,6 +80,17 @@ void tell_tiles(const MappingProblem& problem, const Program& program, std::size
   const std::vector<std::size_t>&inputs = units[kDmaTracks[0]], &weights = units[kDmaTracks[1]],
         &stores = units[kDmaTracks[2]];
   std::vector<std::string> names;
+  if (program.fused()) {
+    const std::vector<std::size_t>& works = units["array"];
+    for (const ComputeOp& op : program.computes)
+      names.push_back(fmt::format("{}: {}", op.product == 0 ? "scores" : "context",
+                                  tile_text(*program.products[op.product], op.tile)));
+    for (std::size_t i = 0; i < works.size() && i < names.size(); ++i)
+      trace.rename(works[i], names[i]);
+    tell_loads(inputs, 0, program.computes, &ComputeOp::inputs_needed, works, names, trace);
+    tell_loads(weights, ahead, program.computes, &ComputeOp::weights_needed, works, names, trace);
+    return;
+  }
   if (!program.vectors.empty()) {
     const std::vector<std::size_t>& works = units["vector unit"];
     for (std::size_t i = 0; i < program.vectors.size(); ++i)

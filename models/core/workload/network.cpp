@@ -97,7 +97,8 @@ std::optional<LayerOp> mac_op(const NetworkOp& op) {
 
 std::int64_t layer_macs(const NetworkLayer& layer) {
   const auto e = extents(layer);
-  return e ? e->macs() : 0;
+  const std::int64_t scores = layer.fused ? layer_macs(layer.fused->scores) : 0;
+  return (e ? e->macs() : 0) + scores;
 }
 
 std::int64_t layer_weights(const NetworkLayer& layer) {

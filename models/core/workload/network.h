@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -64,6 +65,8 @@ struct TransformRole {
   std::int64_t rotation = 0;   ///< above 0: its input comes rotated, by so many stages
 };
 
+struct FusedLayers;
+
 struct NetworkLayer {
   std::string name;  ///< unique within the network
   std::string kind;  ///< what reports group by: "conv", "depthwise", "linear", "attention", ...
@@ -92,6 +95,15 @@ struct NetworkLayer {
                                 ///< otherwise: the output is appended to it
   bool kv_view = false;         ///< matmul: the cached operand is a part of what another one reads
   std::int64_t parameters = 0;  ///< trained parameters of one of the `repeat` layers; 0 when tied
+  /// Set: fused attention, whose inputs are queries, keys and values, in the place of its context.
+  /// Only runs have such layers (run/fused_attention.h).
+  std::shared_ptr<const FusedLayers> fused;
+};
+
+/// The layers that a fused attention takes the place of.
+struct FusedLayers {
+  NetworkLayer scores, softmax, context;
+  std::optional<NetworkLayer> softcap;  ///< between scores and softmax
 };
 
 /// A tensor that enters the network. `type` names what its elements are: real values ("", "fp32",

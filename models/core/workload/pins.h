@@ -28,6 +28,10 @@ enum class DramLayout { kRowMajor, kTiled };
 /// machines with one buffer for all activations. There nothing of them is moved, and they must fit.
 enum class ActivationMemory { kDram, kOnChip };
 
+/// Whether scores, softmax and context of an attention are layers of their own, or one: tile by
+/// tile of the keys, so that no score leaves the chip (docs/attention.md).
+enum class AttentionExecution { kUnfused, kFused };
+
 /// What the mapper minimises. One number alone buys a little of itself at any price: the default is
 /// the product of energy and delay.
 enum class MappingObjective { kEdp, kEnergy, kCycles, kTraffic };
@@ -60,6 +64,7 @@ struct MappingPins : TilePins {
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
   ActivationMemory activations = ActivationMemory::kDram;
+  AttentionExecution attention = AttentionExecution::kUnfused;
 };
 
 /// A layer's pins where it has any, the run's elsewhere.

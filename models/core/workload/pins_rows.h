@@ -96,6 +96,8 @@ void describe(V& v, MappingPins& c) {
   v.field("weight_layout", c.weight_layout, "where weights stand in DRAM");
   v.field("activation_layout", c.activation_layout, "where inputs and outputs stand in DRAM");
   v.field("activations", c.activations, "where inputs and outputs are between layers");
+  v.field("attention", c.attention,
+          "scores, softmax and context as layers of their own, or as one");
 }
 
 }  // namespace bitjoule

@@ -1,0 +1,165 @@
+#include "run/fused_attention.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "core/error.h"
+#include "run/key.h"
+#include "run/layer_formats.h"
+#include "run/layer_runner.h"
+#include "run/network_layers.h"
+#include "run/tensor_store.h"
+
+namespace bitjoule {
+namespace {
+
+/// Finds the layers of each attention, and puts one in their place.
+class Fusion {
+ public:
+  explicit Fusion(const Network& network) : network_(network) {
+    std::string before;
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      NetworkLayer layer = network.layers[i];
+      layer.inputs = named_inputs(layer, before);
+      for (const std::string& input : layer.inputs) ++readers_[input];
+      index_[layer.name] = i;
+      before = layer.name;
+      layers_.push_back(std::move(layer));
+    }
+    for (const NetworkOutput& output : network.outputs) ++readers_[output.layer];
+  }
+
+  Network take() {
+    std::set<std::size_t> gone;
+    std::map<std::size_t, NetworkLayer> fused;
+    for (std::size_t i = 0; i < layers_.size(); ++i)
+      if (is_product(layers_[i])) with_name(layers_[i], [&] { find(i, gone, fused); });
+    if (fused.empty())
+      throw input_error(fmt::format(
+          "mapping.attention: fused: {} has no softmax between two products", network_.name));
+    Network result = network_;
+    result.layers.clear();
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (gone.count(i) != 0) continue;
+      const auto found = fused.find(i);
+      result.layers.push_back(found != fused.end() ? std::move(found->second)
+                                                   : std::move(layers_[i]));
+    }
+    return result;
+  }
+
+ private:
+  static bool is_product(const NetworkLayer& layer) {
+    return std::holds_alternative<Matmul>(layer.op);
+  }
+  static bool is_vector(const NetworkLayer& layer, VectorKind kind) {
+    const auto* op = std::get_if<VectorOp>(&layer.op);
+    return op != nullptr && op->kind == kind;
+  }
+  /// The producer of a layer's first operand; null: none.
+  const NetworkLayer* source(const NetworkLayer& layer) const {
+    const auto found = layer.inputs.empty() ? index_.end() : index_.find(layer.inputs[0]);
+    return found == index_.end() ? nullptr : &layers_[found->second];
+  }
+
+  /// Whether a product multiplies probabilities with values, and what stands before it.
+  void find(std::size_t place, std::set<std::size_t>& gone,
+            std::map<std::size_t, NetworkLayer>& fused) const {
+    const NetworkLayer& context = layers_[place];
+    std::vector<const NetworkLayer*> between;
+    const NetworkLayer* at = source(context);
+    for (; at != nullptr && is_vector(*at, VectorKind::kQuantize); at = source(*at))
+      between.push_back(at);
+    if (at == nullptr || !is_vector(*at, VectorKind::kSoftmax)) return;
+    auto parts = std::make_shared<FusedLayers>();
+    parts->context = context;
+    parts->softmax = *at;
+    between.push_back(at);
+    at = source(*at);
+    if (at != nullptr && is_vector(*at, VectorKind::kSoftcap)) {
+      parts->softcap = *at;
+      between.push_back(at);
+      at = source(*at);
+    }
+    if (at == nullptr || !is_product(*at)) return;
+    parts->scores = *at;
+    between.push_back(at);
+    check(*parts, between);
+    for (const NetworkLayer* part : between) gone.insert(index_.at(part->name));
+    NetworkLayer layer = context;
+    layer.inputs = {parts->scores.inputs.at(0), parts->scores.inputs.at(1), context.inputs.at(1)};
+    layer.parameters += parts->softmax.parameters;
+    layer.fused = std::move(parts);
+    check_attention(attention_of(layer));
+    fused[place] = std::move(layer);
+  }
+
+  void check(const FusedLayers& parts, const std::vector<const NetworkLayer*>& between) const {
+    for (const NetworkLayer* part : between) {
+      if (readers_.at(part->name) != 1)
+        throw input_error(fmt::format(
+            "mapping.attention: fused: \"{}\" is read by others than the attention", part->name));
+      if (part->repeat != parts.context.repeat)
+        throw input_error("mapping.attention: fused: the parts of the attention repeat otherwise");
+    }
+    for (const NetworkLayer* part : {&parts.scores, &parts.softmax, &parts.context}) {
+      const auto* op = std::get_if<VectorOp>(&part->op);
+      if (part->accumulators || part->tensors.count("input_scale") != 0 ||
+          (op != nullptr && op->codes))
+        throw input_error(fmt::format(
+            "mapping.attention: fused: \"{}\" is of codes of a quantized network, whose scales "
+            "between the products are its own",
+            part->name));
+    }
+  }
+
+  const Network& network_;
+  std::vector<NetworkLayer> layers_;  ///< their inputs named
+  std::map<std::string, std::size_t> index_;
+  std::map<std::string, int> readers_;
+};
+
+Precision context_precision(const NetworkLayer& layer, const Precision& run) {
+  Precision precision = layer_precision(layer, run);
+  precision.activations = probability_format(precision.activations);
+  return precision;
+}
+
+}  // namespace
+
+Network with_fused_attention(const Network& network, AttentionExecution attention) {
+  return attention == AttentionExecution::kFused ? Fusion(network).take() : network;
+}
+
+Attention attention_of(const NetworkLayer& layer) {
+  const FusedLayers& parts = *layer.fused;
+  Attention op{std::get<Matmul>(parts.scores.op),
+               {},
+               std::get<VectorOp>(parts.softmax.op),
+               std::get<Matmul>(parts.context.op)};
+  if (parts.softcap) op.softcap = std::get<VectorOp>(parts.softcap->op);
+  return op;
+}
+
+AttentionProblem attention_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
+                                   const NetworkLayer& layer, const Precision& run,
+                                   const MappingPins& pins) {
+  const Attention op = attention_of(layer);
+  return attention_problem(
+      op, make_problem(machine, memory, op.scores, layer_precision(layer.fused->scores, run), pins),
+      make_problem(machine, memory, op.context, context_precision(layer, run), pins));
+}
+
+std::string attention_key(const NetworkLayer& layer, const Precision& run) {
+  const Attention op = attention_of(layer);
+  return "a" + key_text(op.scores) + key_text(op.context) + key_text(without_values(op.softmax)) +
+         (op.softcap ? key_text(without_values(*op.softcap)) : "") +
+         key_text(layer_precision(layer.fused->scores, run)) +
+         key_text(context_precision(layer, run));
+}
+
+}  // namespace bitjoule
