@@ -282,6 +282,33 @@ class FusedTest(LlamaTest):
     TILES = [{"layers": ["*.pv"], "mapping": {"tile": {"m": 3, "n": 3}}}]
 
 
+    def test_variants_are_as_three_layers(self):
+        """Caps, sinks, slopes, windows, shared and latent keys: by tiles as in one piece."""
+        small = {"hidden": 32, "layers": 1, "heads": 4, "kv_heads": 2, "ffn": 32, "vocab": 32,
+                 "context": 20, "prompt": 9}  # fmt: skip
+        latent = {"kv_lora": 16, "nope_dim": 8, "rope_dim": 4, "value_dim": 8, "rotated": 4}
+        for variant in (
+            {"score_cap": 2, "window": 7},
+            {"sinks": 1, "kv_heads": 1},
+            {"alibi": 8, "rotary": 0, "kv_heads": 4},
+            latent,
+        ):
+            for phase in ("prefill", "decode"):
+                with self.subTest(variant=variant, phase=phase):
+                    network = {"name": "small", "base": "base/llama.yaml", "unroll": True,
+                               "parameters": {**small, **variant}, "overrides": self.TILES}  # fmt: skip
+                    (self.folder / "small.yaml").write_text(yaml.safe_dump(network))
+                    run = {"network": "small.yaml", "phase": phase, "precision": FP32}
+                    fused, by_tiles = self.run_sim(run)
+                    _, at_once = self.run_sim({**run, "mapping": {"attention": "unfused"}})
+                    np.testing.assert_allclose(
+                        by_tiles["head"], at_once["head"], rtol=1e-4, atol=1e-4
+                    )
+                    self.assertEqual(fused["network"]["values"]["wrong"], 0)
+                    names = [layer["name"] for layer in fused["layers"]]
+                    self.assertFalse([n for n in names if n.endswith((".qk", ".softmax"))])
+
+
 class FusedCacheTest(CacheTest):
     MAPPING = FusedTest.MAPPING
     TILES = FusedTest.TILES

@@ -69,8 +69,10 @@ class OnlineSoftmax {
     std::fill_n(probabilities, keys.count(), 0.0f);
     if (first >= end) return 1.0f;
     float* y = probabilities - keys.first;
+    // ALiBi is no product of query and key: it is not scaled.
     const float slope = op_.softmax.alibi > 0
-                            ? static_cast<float>(alibi_slope(op_.softmax, head % op_.softmax.heads))
+                            ? rounded(alibi_slope(op_.softmax, head % op_.softmax.heads) /
+                                      vector_alpha(op_.softmax))
                             : 0.0f;
     float max = row.max;
     for (std::int64_t i = first; i < end; ++i) {

@@ -250,6 +250,8 @@ std::vector<std::string> pin_notes(const MappingPins& pins) {
   add(pins.tile_k.has_value(), "tile.k");
   add(pins.tile_batch || pins.tile_rows || pins.tile_cols, "tile.batch, rows or cols");
   add(pins.tile_groups.has_value(), "tile.groups");
+  add(pins.finalists.has_value(), "finalists");
+  add(pins.activation_layout == DramLayout::kTiled, "activation_layout");
   if (names.empty()) return {};
   return {fmt::format("mapping: no effect on fused attention: {}", fmt::join(names, ", "))};
 }

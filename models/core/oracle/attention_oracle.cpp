@@ -118,7 +118,7 @@ std::vector<float> AttentionOracle::at(std::int64_t head, std::int64_t query) co
       }
       float s = score(head, query, key);
       if (op.softmax.alibi > 0)
-        s += static_cast<float>(slope_of_head(op.softmax, own_head)) *
+        s += static_cast<float>(slope_of_head(op.softmax, own_head) / vector_alpha(op.softmax)) *
              static_cast<float>(key - own.end + 1);
       p.push_back(s);
       now = std::max(now, s);
@@ -183,9 +183,10 @@ std::vector<double> attention_reference(const Attention& op, const std::vector<d
         for (std::int64_t i = 0; i < depth; ++i)
           s += queries[at(q + i)] * keys[at((row + key) * depth + i)];
         s = capped(op.softcap, s);
+        s *= vector_alpha(op.softmax);
         if (op.softmax.alibi > 0)
           s += slope_of_head(op.softmax, own_head) * static_cast<double>(key - own.end + 1);
-        p.push_back(vector_alpha(op.softmax) * s);
+        p.push_back(s);
         largest = std::max(largest, p.back());
       }
       if (!sinks.empty()) largest = std::max(largest, sinks[at(own_head)]);
