@@ -277,7 +277,7 @@ TEST_CASE("import: faults in config.json") {
         "gemma3_text, phi3, smollm3, granite, olmo2, falcon, gpt_neox, opt, bloom, mixtral, "
         "qwen2_moe, "
         "qwen3_moe, deepseek_v2, deepseek_v3, gpt_oss, gpt2, bert, "
-        "roberta, xlm-roberta, distilbert, electra, got \"mamba\"");
+        "roberta, xlm-roberta, distilbert, electra, albert, t5, mt5, whisper, got \"mamba\"");
   CHECK(message_of("config.json", R"({"model_type":"llama"})") ==
         "config.json: hidden_size: expected a positive number, it is missing");
   CHECK(message_of("config.json", R"({"model_type":"gpt2","n_embd":-1})") ==
@@ -397,7 +397,7 @@ TEST_CASE("import: GGUF faults") {
   CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "mamba").bytes())
             .find("expected one of llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3, phi3, "
                   "smollm3, granite, "
-                  "olmo2, falcon, gptneox, bloom, qwen2moe, qwen3moe, deepseek2, gpt-oss, got "
+                  "olmo2, falcon, gptneox, bloom, qwen2moe, qwen3moe, deepseek2, gpt-oss, t5, got "
                   "\"mamba\"") != std::string::npos);
   CHECK(message_of("t.gguf", GgufBuilder().text("general.architecture", "lama").bytes())
             .find("did you mean") == std::string::npos);
