@@ -146,7 +146,7 @@ int quantize_file(const QuantizeOptions& o) {
 
 CommandAction add_quantize_command(CLI::App& app) {
   auto o = std::make_shared<QuantizeOptions>();
-  app.add_option("tensor", o->file, ".npy, .safetensors, .gguf, .onnx or .tflite")
+  app.add_option("file", o->file, ".npy, .safetensors, .gguf, .onnx or .tflite")
       ->required()
       ->type_name("FILE");
   app.add_option("--tensor", o->tensor, "its name, where the file has several");
