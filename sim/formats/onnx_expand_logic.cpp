@@ -177,13 +177,14 @@ std::vector<double> sum_triangle(std::int64_t n, bool back, bool excludes) {
 /// Sums up to each place: a product with a triangle of ones; of a long axis one
 /// in each of its blocks, to which the sums of the blocks before are added.
 void cumulative_sum(OnnxWriter& w) {
-  constexpr std::int64_t kBlock = 1024;
+  constexpr std::int64_t kShort = 256, kLong = 1024;
   const Shape x = w.shape(0);
   const std::optional<Shape> at = w.whole(1);
   if (x.empty() || !at || at->size() != 1) return;
   const auto axis = static_cast<std::size_t>(w.node.settled_axis(at->front(), x.size()));
-  const std::int64_t n = x[axis], blocks = (n + kBlock - 1) / kBlock;
-  if (blocks > kBlock) w.node.fail(fmt::format("sums along {} elements: more than 2^20", n));
+  const std::int64_t n = x[axis], block = n <= kShort * kShort ? kShort : kLong;
+  const std::int64_t blocks = (n + block - 1) / block;
+  if (blocks > kLong) w.node.fail(fmt::format("sums along {} elements: more than 2^20", n));
   const bool back = w.node.integer("reverse", 0) != 0,
              excludes = w.node.integer("exclusive", 0) != 0;
   const int type = w.type(0);
@@ -193,12 +194,12 @@ void cumulative_sum(OnnxWriter& w) {
   rows = step(w, "Transpose", {rows}, "rows");
   w.with("perm", order);
   const Shape moved = permuted(x, order);
-  const std::int64_t size = std::min(n, kBlock);
+  const std::int64_t size = std::min(n, block);
   if (blocks > 1) {
     const std::int64_t count = volume_of(x) / n;
     rows = w.reshaped(rows, {count, n}, "flat");
-    rows = step(w, "Pad", {rows, w.sized("pads", {0, 0, 0, blocks * kBlock - n})}, "padded");
-    rows = w.reshaped(rows, {count, blocks, kBlock}, "blocks");
+    rows = step(w, "Pad", {rows, w.sized("pads", {0, 0, 0, blocks * block - n})}, "padded");
+    rows = w.reshaped(rows, {count, blocks, block}, "blocks");
   }
   const std::string ones =
       w.sized_reals("triangle", sum_triangle(size, back, excludes), {size, size});
@@ -211,7 +212,7 @@ void cumulative_sum(OnnxWriter& w) {
     const std::string carried = step(w, "MatMul", {totals, before}, "carried");
     const std::string wide = w.reshaped(carried, {volume_of(x) / n, blocks, 1}, "carried_by_block");
     sums = step(w, "Add", {sums, wide}, "carried_sums");
-    sums = w.reshaped(sums, {volume_of(x) / n, blocks * kBlock}, "flat_sums");
+    sums = w.reshaped(sums, {volume_of(x) / n, blocks * block}, "flat_sums");
     sums = step(w, "Slice", {sums}, "cut_sums");
     w.with("starts", Shape{0}).with("ends", Shape{n}).with("axes", Shape{1});
     sums = w.reshaped(sums, moved, "moved_sums");

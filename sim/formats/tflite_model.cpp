@@ -187,17 +187,19 @@ StoredTensor made(const TfliteModel& model, const std::string& name, const char*
   return tensor;
 }
 
-/// Four matrices or vectors of one shape and type, one below the other; with one scale each those
-/// of every row.
+/// Matrices or vectors of one shape and type, one below the other; with one scale each those of
+/// every row. Where an LSTM has no input gate, of the three others.
 void join_gates(const TfliteModel& model, const TfliteOperator& op, std::size_t first,
                 const std::string& name, std::vector<StoredTensor>& joined) {
   const auto refuse = [&](const std::string& what) { throw input_error(what); };
   std::string bytes;
   std::vector<float> scales;
   const TfliteTensor* like = nullptr;
-  for (std::size_t i = first; i < first + 4; ++i) {
+  const bool is_coupled = op.inputs.size() > 1 && op.inputs[1] < 0;
+  const std::size_t gates = is_coupled ? 3 : 4;
+  for (std::size_t i = first + 4 - gates; i < first + 4; ++i) {
     if (i >= op.inputs.size() || op.inputs[i] < 0)
-      refuse(fmt::format("operand {} of an LSTM with four gates is missing", i));
+      refuse(fmt::format("operand {} of an LSTM with {} gates is missing", i, gates));
     const TfliteTensor& gate = model.tensors[static_cast<std::size_t>(op.inputs[i])];
     if (like == nullptr) like = &gate;
     const bool is_bias = first == 12;
@@ -215,7 +217,7 @@ void join_gates(const TfliteModel& model, const TfliteOperator& op, std::size_t 
       scales.insert(scales.end(), static_cast<std::size_t>(gate.shape[0]), gate.scales[0]);
   }
   Shape shape = like->shape;
-  shape[0] *= 4;
+  shape[0] *= static_cast<std::int64_t>(gates);
   const std::uint64_t size = bytes.size();
   StoredTensor tensor = plain(model, name, like->type.c_str(), shape, nullptr, size);
   tensor.blob = Blob::from_memory(model.blob.name(), std::move(bytes));

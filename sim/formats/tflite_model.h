@@ -57,7 +57,8 @@ std::vector<StoredTensor> tflite_tensors(const Blob& blob);
 /// SVDF: WEIGHTS.by_unit, the time weights of each unit's filters in a row.
 /// TRANSPOSE_CONV: WEIGHTS.turned, kernels turned by half a turn.
 /// UNIDIRECTIONAL_SEQUENCE_LSTM, after the result's name: NAME.input_weights and
-/// .recurrent_weights, rows of the gates i, f, c, o, with a .scale for each row; .bias; and
+/// .recurrent_weights, rows of the gates i, f, c, o (f, c, o where i is what f
+/// leaves), with a .scale for each row; .bias; and
 /// .gate_scale, of their sums where they are codes: 2^-12.
 /// Throws an input Error where the operands do not fit together.
 std::vector<StoredTensor> derived_tensors(const TfliteModel& model, const TfliteOperator& op);

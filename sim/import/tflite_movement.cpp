@@ -248,6 +248,48 @@ void space_to_depth(TfliteBuilder& builder, const TfliteNode& node) {
   move_blocks(builder, node, 19, false);
 }
 
+/// Blocks of pixels become images, or the other way round: [by, bx, n, h, w, c] is [n, h, by, w,
+/// bx, c], before or behind the paddings or cuts of height and width.
+void batch_blocks(TfliteBuilder& builder, const TfliteNode& node, bool to_batch) {
+  const TfliteTensor &x = node.input(0), &y = node.output();
+  require_copy(node, x, y);
+  const Shape block = node.integers(1), edges = node.integers(2);
+  const Shape& image = to_batch ? x.shape : y.shape;
+  const Shape& parts = to_batch ? y.shape : x.shape;
+  if (block.size() != 2 || edges.size() != 4 || image.size() != 4 || parts.size() != 4)
+    node.fail("expected images, and blocks and paddings of height and width");
+  Shape padded = image, before(4, 0);
+  for (std::size_t i = 0; i < 2; ++i) {
+    for (const std::int64_t edge : {edges[2 * i], edges[2 * i + 1]})
+      if (edge < 0 || edge > INT32_MAX) node.fail(fmt::format("a padding of {}", edge));
+    before[1 + i] = edges[2 * i];
+    padded[1 + i] += edges[2 * i] + edges[2 * i + 1];
+    if (block[i] < 1 || padded[1 + i] != parts[1 + i] * block[i])
+      node.fail(fmt::format("blocks of {} do not fit {}", block[i], padded[1 + i]));
+  }
+  if (parts[0] != image[0] * block[0] * block[1] || parts[3] != image[3])
+    node.fail("its operand and result do not fit together");
+  const Shape whole = {image[0], parts[1], block[0], parts[2], block[1], image[3]};
+  const Shape axes = {2, 4, 0, 1, 3, 5}, back = {2, 3, 0, 4, 1, 5};
+  const std::string layer = builder.layer_of(node, x), name = y.name + ".blocks";
+  if (to_batch) {
+    VectorOp pad = slice_of(image, padded, before, {});
+    pad.kind = VectorKind::kPad;
+    pad.alpha = is_code(x) ? static_cast<double>(scale_of(node, x).zero_point) : 0;
+    builder.add_part(node, name, pad, {layer});
+    builder.add(node, transpose_of(whole, axes), {name});
+    return;
+  }
+  builder.add_part(node, name, transpose_of(permuted(whole, axes), back), {layer});
+  builder.add(node, slice_of(padded, image, before, {1, 1, 1, 1}), {name});
+}
+void space_to_batch(TfliteBuilder& builder, const TfliteNode& node) {
+  batch_blocks(builder, node, true);
+}
+void batch_to_space(TfliteBuilder& builder, const TfliteNode& node) {
+  batch_blocks(builder, node, false);
+}
+
 /// An operand repeated along axes of one element, after it got as many axes as `to`.
 void expand_to(TfliteBuilder& builder, const TfliteNode& node, Shape from, const Shape& to) {
   VectorOp op;
@@ -463,6 +505,8 @@ const std::vector<TfliteLayerRow>& tflite_movement_operators() {
       {"UNPACK", 1, unpack},
       {"DEPTH_TO_SPACE", 1, depth_to_space},
       {"SPACE_TO_DEPTH", 1, space_to_depth},
+      {"SPACE_TO_BATCH_ND", 3, space_to_batch},
+      {"BATCH_TO_SPACE_ND", 3, batch_to_space},
       {"BROADCAST_TO", 2, broadcast_to},
       {"TILE", 2, tile},
       {"GATHER", 2, gather},

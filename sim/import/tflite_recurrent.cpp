@@ -139,6 +139,10 @@ class Lstm {
     const TfliteTensor& y = node_.output();
     real_ = is_real(node_, x_);
     if (!real_ && x_.type != "int8") node_.fail("codes of " + x_.type + " are not supported");
+    is_coupled_ = !node_.has(1);
+    gates_ = is_coupled_ ? 3 : 4;
+    if (is_coupled_ && (node_.has(5) || node_.has(12)))
+      node_.fail("operands 5 and 12 are those of an input gate, which it has not");
     for (const int absent : {9, 10, 11, 16, 17, 20, 21, 22, 23})
       if (node_.has(absent))
         node_.fail(
@@ -147,14 +151,14 @@ class Lstm {
       node_.fail(fmt::format("its activation {}: only TANH (4) is supported", kind));
     time_major_ = node_.option<std::uint8_t>(kLstmOptions, 3, 0) != 0;
     if (x_.shape.size() != 3 || y.shape.size() != 3) node_.fail("expected sequences with 3 axes");
-    const TfliteTensor& recurrent = node_.input(5);
+    const TfliteTensor& recurrent = node_.input(6);
     batch_ = x_.shape[time_major_ ? 1 : 0];
     steps_ = x_.shape[time_major_ ? 0 : 1];
     if (recurrent.shape.size() != 2) node_.fail("expected recurrent weights with 2 axes");
     cells_ = recurrent.shape[1];
     const Shape expected = {x_.shape[0], x_.shape[1], cells_};
     if (steps_ < 1 || steps_ > 4096) node_.fail(fmt::format("a sequence of {} steps", steps_));
-    if (node_.input(1).shape != Shape{cells_, x_.shape[2]} ||
+    if (node_.input(2).shape != Shape{cells_, x_.shape[2]} ||
         recurrent.shape != Shape{cells_, cells_} || y.shape != expected ||
         volume_of(hidden_.shape) != batch_ * cells_ || volume_of(cell_.shape) != batch_ * cells_)
       node_.fail("its operands do not fit together");
@@ -165,8 +169,9 @@ class Lstm {
     if (!real_ && !same_scale(hidden_, y))
       node_.fail("its result has another scale than its state");
     for (int i = 1; i < 9; ++i)
-      if (!is_symmetric(node_.input(i))) node_.fail("weights with zero-points are not supported");
-    weights_ = node_.input(1).type;
+      if (node_.has(i) && !is_symmetric(node_.input(i)))
+        node_.fail("weights with zero-points are not supported");
+    weights_ = node_.input(2).type;
     derived_tensors(builder_.model(), node_.raw());  // fails where gates do not fit together
     clip_ = static_cast<double>(node_.option<float>(kLstmOptions, 1, 0));
   }
@@ -178,7 +183,7 @@ class Lstm {
   void add_gates(const std::string& name, std::int64_t rows, const TfliteTensor& from,
                  const std::string& weights, const std::string& input) {
     const std::int64_t k = &from == &x_ ? x_.shape[2] : cells_;
-    NetworkLayer& layer = builder_.add_step(name, Gemm{rows, 4 * cells_, k}, {input});
+    NetworkLayer& layer = builder_.add_step(name, Gemm{rows, gates_ * cells_, k}, {input});
     layer.tensors["weights"] = builder_.source(node_.output(), ("." + weights).c_str());
     if (weights_ != "fp32") {
       layer.tensors["weight_scale"] =
@@ -198,8 +203,8 @@ class Lstm {
   std::string input_gates(std::int64_t t) {
     std::string gates = name_ + ".gates";
     if (steps_ == 1) return gates;
-    const Shape from =
-        time_major_ ? Shape{steps_, batch_, 4 * cells_} : Shape{batch_, steps_, 4 * cells_};
+    const Shape from = time_major_ ? Shape{steps_, batch_, gates_ * cells_}
+                                   : Shape{batch_, steps_, gates_ * cells_};
     Shape to = from, starts(3, 0);
     to[time_major_ ? 0 : 1] = 1;
     starts[time_major_ ? 0 : 1] = t;
@@ -216,7 +221,7 @@ class Lstm {
     op.kind = kind;
     op.rows = batch_;
     op.cols = cells_;
-    op.axes = {0, 1, 2, 3};
+    op.axes = is_coupled_ ? Shape{0, 1, 2} : Shape{0, 1, 2, 3};
     if (kind == VectorKind::kLstmCell && clip_ > 0) op.alpha = clip_;
     if (!real_) {
       op.codes.emplace();
@@ -247,7 +252,8 @@ class Lstm {
   const TfliteTensor &x_, &hidden_, &cell_;
   std::string name_, weights_;
   bool real_ = false, time_major_ = false;
-  std::int64_t batch_ = 0, steps_ = 0, cells_ = 0;
+  bool is_coupled_ = false;  ///< the input gate is what the forget gate leaves (CIFG)
+  std::int64_t batch_ = 0, steps_ = 0, cells_ = 0, gates_ = 4;
   double clip_ = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #include "sim/import/tflite_builder.h"
@@ -99,6 +100,63 @@ void inverse_root(TfliteBuilder& builder, const TfliteNode& node) {
   builder.add_part(node, root, whole(VectorKind::kSqrt, node.input(0)),
                    {builder.layer_of(node, node.input(0))});
   builder.add(node, whole(VectorKind::kReciprocal, node.input(0)), {root});
+}
+
+/// Rows of the last axis reduced to one number each.
+VectorOp row_reduction(const TfliteNode& node, VectorKind kind) {
+  const Shape& shape = node.input(0).shape;
+  if (shape.empty() || shape.back() < 1) node.fail("expected a tensor with axes");
+  VectorOp op;
+  op.kind = kind;
+  op.reduced = shape.back();
+  op.rows = volume_of(shape) / op.reduced;
+  return op;
+}
+
+/// Of rows and one number for each.
+VectorOp with_rows(const TfliteNode& node, VectorKind kind) {
+  const Shape& shape = node.input(0).shape;
+  VectorOp op = whole(kind, node.input(0));
+  Shape one = shape;
+  one.back() = 1;
+  op.shape = shape;
+  op.operand_shapes = {shape, one};
+  return op;
+}
+
+/// x / sqrt(sum x^2), that root being 1e-6 at least.
+void l2_normalization(TfliteBuilder& builder, const TfliteNode& node) {
+  require_reals(node);
+  const std::string x = builder.layer_of(node, node.input(0)), name = node.output().name;
+  VectorOp sum = row_reduction(node, VectorKind::kReduceSum);
+  builder.add_part(node, name + ".squares", whole(VectorKind::kMul, node.input(0)), {x, x});
+  builder.add_part(node, name + ".sums", sum, {name + ".squares"});
+  VectorOp root;
+  root.kind = VectorKind::kSqrt;
+  root.cols = sum.rows;
+  builder.add_part(node, name + ".roots", root, {name + ".sums"});
+  root.kind = VectorKind::kClip;
+  root.alpha = 1e-6;
+  root.beta = std::numeric_limits<float>::max();
+  builder.add_part(node, name + ".norms", root, {name + ".roots"});
+  builder.add(node, with_rows(node, VectorKind::kDiv), {x, name + ".norms"});
+}
+
+/// c - log(sum e^c) of c = x - max x.
+void log_softmax(TfliteBuilder& builder, const TfliteNode& node) {
+  require_reals(node);
+  const std::string x = builder.layer_of(node, node.input(0)), name = node.output().name;
+  const VectorOp sum = row_reduction(node, VectorKind::kReduceSum);
+  builder.add_part(node, name + ".most", row_reduction(node, VectorKind::kReduceMax), {x});
+  const std::string centred = name + ".centred";
+  builder.add_part(node, centred, with_rows(node, VectorKind::kSub), {x, name + ".most"});
+  builder.add_part(node, name + ".powers", whole(VectorKind::kExp, node.input(0)), {centred});
+  builder.add_part(node, name + ".sums", sum, {name + ".powers"});
+  VectorOp log;
+  log.kind = VectorKind::kLog;
+  log.cols = sum.rows;
+  builder.add_part(node, name + ".logs", log, {name + ".sums"});
+  builder.add(node, with_rows(node, VectorKind::kSub), {centred, name + ".logs"});
 }
 
 void gelu(TfliteBuilder& builder, const TfliteNode& node) {
@@ -405,7 +463,9 @@ const std::vector<TfliteLayerRow>& tflite_vector_operators() {
       {"EXP", 1, real_unary<K::kExp>},
       {"FLOOR", 1, real_unary<K::kFloor>},
       {"GELU", 1, gelu},
+      {"L2_NORMALIZATION", 1, l2_normalization},
       {"LOG", 1, real_unary<K::kLog>},
+      {"LOG_SOFTMAX", 1, log_softmax},
       {"NEG", 1, negate},
       {"ROUND", 1, real_unary<K::kRound>},
       {"RSQRT", 1, inverse_root},

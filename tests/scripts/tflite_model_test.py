@@ -382,7 +382,8 @@ class TfliteModelTest(unittest.TestCase):
         states = [model.tensor(f"s{i}", (1, 2), "float32", variable=True) for i in range(2)]
         operands = [x, *parts, -1, -1, -1, *biases, -1, -1, *states, -1, -1, -1, -1]
         for change, said in (({9: biases[0]}, "peepholes, projections and norms are not supported"),
-                             ({1: -1}, "operand 1 is missing"), ({2: biases[0]}, '"b0": expected a constant of'),
+                             ({1: -1}, "operands 5 and 12 are those of an input gate"),
+                             ({2: -1}, "operand 2 is missing"), ({3: biases[0]}, '"b0": expected a constant of'),
                              ({18: x}, "its operands do not fit together")):  # fmt: skip
             changed = [change.get(i, operand) for i, operand in enumerate(operands)]
             broken = Model()

@@ -211,6 +211,19 @@ class TfliteModesTest(unittest.TestCase):
         for mode, (x,), got in self.one(14, [a], y, modes=(BUILTIN,)):
             self.same(got, tabulated(x, a, y, lambda v: f4(1) / (f4(1) + np.exp(-v)), away), mode)
 
+    def test_blocks_of_pixels_as_images(self):
+        a, images = Scaled("int8", 0.05, -5, (2, 3, 4, 3)), Scaled("int8", 0.05, -5, (8, 2, 2, 3))
+        block, edges = np.array([2, 2], np.int32), np.array([[1, 0], [0, 0]], np.int32)
+        for mode, (x,), got in self.one(38, [a], images, modes=(REFERENCE,), constants=[block, edges]):
+            whole = np.pad(x, ((0, 0), (1, 0), (0, 0), (0, 0)), constant_values=-5)
+            parts = [whole[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+            self.same(got, np.concatenate(parts), mode)
+        for mode, (x,), got in self.one(37, [images], a, modes=(REFERENCE,), constants=[block, edges]):
+            whole = np.zeros((2, 4, 4, 3), np.int8)
+            for k, part in enumerate(np.split(x, 4)):
+                whole[:, k // 2 :: 2, k % 2 :: 2] = part
+            self.same(got, whole[:, 1:], mode)
+
     def test_softmax_of_16_bits(self):
         a, y = Scaled("int16", 0.0003, 0, (6, 11)), Scaled("int16", 1 / 32768, 0, (6, 11))
         for mode, (x,), got in self.one(25, [a], y, 9, Table(s0=("f", 0.7)), (REFERENCE, BUILTIN, XNNPACK)):

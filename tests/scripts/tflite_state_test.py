@@ -12,6 +12,7 @@ import unittest
 import numpy as np
 
 from tflite_golden_test import DATA, REFERENCE, RUN, SINGLE, Network
+from tflite_models import Model, Table
 from tflite_reader import TfliteFile
 
 SIM = os.environ["BITJOULE_SIM"]
@@ -163,6 +164,46 @@ class StateTest(unittest.TestCase):
                 got = network.run(mode, [samples], mode, steps=len(samples))[layer]
                 expected = self.expected(model, samples, single)
                 self.assertEqual(np.count_nonzero(got.reshape(expected.shape) != expected), 0, f"{name} {mode}")
+
+    def test_an_input_gate_that_is_what_the_forget_gate_leaves(self):
+        """CIFG: three gates of weights, in both roundings."""
+        random = np.random.default_rng(3)
+        cells, inputs, steps = 4, 6, 5
+        model = Model()
+        x = model.tensor("x", (1, steps, inputs), scales=(0.05,), zeros=(3,))
+        weights, scales = [], np.array([0.004, 0.006, 0.005, 0.007, 0.003, 0.008], np.float32)
+        for i in range(6):
+            shape = (cells, inputs if i < 3 else cells)
+            data = random.integers(-127, 128, shape).astype(np.int8)
+            weights.append((model.tensor(f"w{i}", shape, "int8", data, (scales[i],), (0,)), data.astype(np.int64)))
+        biases = [random.integers(-2000, 2000, cells).astype(np.int32) for _ in range(3)]
+        stored = [model.tensor(f"b{i}", (cells,), "int32", b) for i, b in enumerate(biases)]
+        h_scale, c_scale = np.float32(1 / 100), 2.0**-11
+        hidden = model.tensor("h", (1, cells), scales=(h_scale,), zeros=(-4,), variable=True)
+        cell = model.tensor("c", (1, cells), "int16", scales=(c_scale,), zeros=(0,), variable=True)
+        y = model.tensor("y", (1, steps, cells), scales=(h_scale,), zeros=(-4,))
+        w = [place for place, _ in weights]
+        operands = [x, -1, *w[:3], -1, *w[3:], -1, -1, -1, -1, *stored, -1, -1, hidden, cell, -1, -1, -1, -1]
+        model.add(LSTM, operands, [y], 71, Table(s0=("b", 4)))
+        path = self.folder / "cifg.tflite"
+        path.write_bytes(model.bytes([x], [y]))
+        network = Network(path, self.folder / "cifg")
+        codes = random.integers(-128, 128, (1, steps, inputs)).astype(np.int8)
+        for single, mode in ((False, REFERENCE), (True, SINGLE)):
+            a, h, c, expected = Arithmetic(single), np.full(cells, -4), np.zeros(cells, np.int64), []
+            for row in codes[0].astype(np.int64):
+                gates = []
+                for i in range(3):
+                    first = a.times(weights[i][1] @ (row - 3) + biases[i], float(np.float32(0.05) * scales[i]) * 4096)
+                    second = a.times(weights[3 + i][1] @ (h + 4), float(h_scale * scales[3 + i]) * 4096)
+                    gates.append(sat(sat(first, np.int16) + sat(second, np.int16), np.int16))
+                f, g, o = sigmoid(gates[0]), tanh(gates[1]), sigmoid(gates[2])
+                fresh = sat(a.times((32767 - f) * g, 2.0**-30 / c_scale), np.int16)
+                c = sat(sat(a.times(f * c, 2.0**-15), np.int16) + fresh, np.int16)
+                h = sat(a.times(o * tanh(c, 1), 2.0**-30 / float(h_scale)) - 4, np.int8)
+                expected.append(h)
+            got = network.run(mode, [codes], mode)[0]
+            self.assertEqual(np.count_nonzero(got.reshape(steps, cells) != expected), 0, mode)
 
     def test_without_values_all_steps_cost_the_same(self):
         path = DATA / "models_tflm" / "keyword_scrambled_int8.tflite"

@@ -113,15 +113,24 @@ Codes curve_16(const CodedJob& job, F curve) {
 class Gates {
  public:
   Gates(const CodedJob& job, std::int64_t i) : job_(job) {
-    const std::int64_t cols = job.op.cols;
-    first_ = i / cols * 4 * cols + i % cols;
+    const std::int64_t cols = job.op.cols, gates = static_cast<std::int64_t>(job.op.axes.size());
+    first_ = i / cols * gates * cols + i % cols;
   }
+  std::int32_t forget() const { return sigmoid_16(sum(from_last(3))); }
+  /// What the forget gate leaves of 1 where there are three gates.
+  std::int32_t input() const {
+    return job_.op.axes.size() == 4 ? sigmoid_16(sum(0)) : INT16_MAX - forget();
+  }
+  std::int32_t fresh() const { return tanh_16(sum(from_last(2))); }
+  std::int32_t output() const { return sigmoid_16(sum(from_last(1))); }
+
+ private:
+  std::size_t from_last(std::size_t i) const { return job_.op.axes.size() - i; }
   std::int32_t sum(std::size_t gate) const {
     const std::size_t place = at(first_ + job_.op.axes[gate] * job_.op.cols);
     return saturated_16(std::int64_t{job_.inputs[0][place]} + job_.inputs[1][place]);
   }
 
- private:
   const CodedJob& job_;
   std::int64_t first_;
 };
@@ -164,10 +173,10 @@ Codes fixed_lstm_cell(const CodedJob& job) {
   for (std::size_t i = 0; i < y.size(); ++i) {
     check_interrupt_after(32);
     const Gates gates(job, static_cast<std::int64_t>(i));
-    const std::int32_t old = saturated_16(
-        fixed_point_product(job.mode, sigmoid_16(gates.sum(1)) * job.inputs[2][i], kept));
-    const std::int32_t added = saturated_16(
-        fixed_point_product(job.mode, sigmoid_16(gates.sum(0)) * tanh_16(gates.sum(2)), fresh));
+    const std::int32_t old =
+        saturated_16(fixed_point_product(job.mode, gates.forget() * job.inputs[2][i], kept));
+    const std::int32_t added =
+        saturated_16(fixed_point_product(job.mode, gates.input() * gates.fresh(), fresh));
     y[i] = saturated_16(std::int64_t{old} + added);
     if (clip > 0) y[i] = std::clamp(y[i], -bound, bound);
   }
@@ -187,7 +196,7 @@ Codes fixed_lstm_hidden(const CodedJob& job) {
   for (std::size_t i = 0; i < y.size(); ++i) {
     check_interrupt_after(32);
     const Gates gates(job, static_cast<std::int64_t>(i));
-    const std::int32_t product = tanh_16(job.inputs[2][i], cell) * sigmoid_16(gates.sum(3));
+    const std::int32_t product = tanh_16(job.inputs[2][i], cell) * gates.output();
     y[i] = job.code(fixed_point_product(job.mode, product, out));
   }
   return y;

@@ -213,12 +213,15 @@ std::vector<float> recurrent_values(const VectorOp& op, const VectorOperands& o)
     const float state = o.inputs[2][at(i)];
     switch (op.kind) {
       case VectorKind::kLstmCell: {
-        const float cell = gate_of(sum(1)) * state + gate_of(sum(0)) * curved(sum(2));
+        const bool is_coupled = gates == 3;  // f, c, o
+        const float forget = gate_of(sum(is_coupled ? 0 : 1));
+        const float input = is_coupled ? 1.0f - forget : gate_of(sum(0));
+        const float cell = forget * state + input * curved(sum(is_coupled ? 1 : 2));
         y[at(i)] = bound > 0 ? std::clamp(cell, -bound, bound) : cell;
         break;
       }
       case VectorKind::kLstmHidden:
-        y[at(i)] = gate_of(sum(3)) * curved(state);
+        y[at(i)] = gate_of(sum(at(gates - 1))) * curved(state);
         break;
       case VectorKind::kGruReset:
         y[at(i)] = gate_of(sum(1)) * state;

@@ -519,10 +519,12 @@ Values recurrent(const VectorOp& op, const ReferenceOperands& o) {
     }
     const double state = o.inputs[2][i], bound = vector_alpha(op);
     if (op.kind == VectorKind::kLstmCell) {
-      y[i] = logistic(sum[1]) * state + logistic(sum[0]) * std::tanh(sum[2]);
+      const double kept = logistic(sum[gates - 3]);
+      const double entering = gates == 4 ? logistic(sum[0]) : 1 - kept;
+      y[i] = kept * state + entering * std::tanh(sum[gates - 2]);
       if (bound > 0) y[i] = between(y[i], -bound, bound);
     } else if (op.kind == VectorKind::kLstmHidden) {
-      y[i] = logistic(sum[3]) * std::tanh(state);
+      y[i] = logistic(sum[gates - 1]) * std::tanh(state);
     } else if (op.kind == VectorKind::kGruReset) {
       y[i] = logistic(sum[1]) * state;
     } else {

@@ -128,10 +128,16 @@ void check_scattered(const VectorOp& op, const Refuse& refuse) {
   if (way != std::floor(way) || way < 0 || way > 4) refuse("beta: expected 0, 1, 2, 3 or 4");
 }
 
+/// Gates of a row; an LSTM whose input gate is what its forget gate leaves has three.
+std::int64_t gates_of(const VectorOp& op) {
+  const std::int64_t gates = recurrent_gates(op.kind);
+  return gates == 4 && op.axes.size() == 3 ? 3 : gates;
+}
+
 /// Places of the gates.
 template <class Refuse>
 void check_gates(const VectorOp& op, const Refuse& refuse) {
-  const std::int64_t gates = recurrent_gates(op.kind);
+  const std::int64_t gates = gates_of(op);
   if (gates == 0) return;
   std::vector<std::int64_t> sorted = op.axes;
   std::sort(sorted.begin(), sorted.end());
@@ -264,7 +270,7 @@ std::vector<std::int64_t> operand_elements(const VectorOp& op) {
     return elements;
   }
   if (reduces(op.kind)) return {op.elements() * op.reduced};
-  if (const std::int64_t gates = recurrent_gates(op.kind); gates != 0)
+  if (const std::int64_t gates = gates_of(op); gates != 0)
     return {op.elements() * gates, op.elements() * gates, op.elements()};
   if (op.kind == VectorKind::kCombine)
     return {op.elements() * op.routing->chosen, op.rows * op.routing->experts};

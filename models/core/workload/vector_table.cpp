@@ -141,8 +141,8 @@ const std::vector<VectorRow>& vector_rows() {
        {{{kMultiply, kWindow, 1}, {kAdd, kWindow, 1}}}},
       {K::kLstmCell,
        "lstm_cell",
-       "c' = sigmoid(f) * c + sigmoid(i) * tanh(g), gates a + b of (a, b, c); alpha > 0: within "
-       "+-alpha",
+       "c' = sigmoid(f) * c + sigmoid(i) * tanh(g), gates a + b of (a, b, c); of three gates 1 - "
+       "sigmoid(f) in the place of sigmoid(i); alpha > 0: within +-alpha",
        3,
        0,
        false,
