@@ -99,6 +99,11 @@ TEST_CASE("coded values: relu and leaky relu change the scale, clip does not") {
   VectorOp clip = op_of(VectorKind::kClip, 4, {{0.5, -3}}, {0.5, -3});
   for (const Requantize mode : {kDouble, kBuiltin, kXnnpack, kHalfEven})
     CHECK(one(clip, {-100, -3, 5, 100}, mode) == Codes{-3, -3, 5, 9});  // 6 is 12 steps
+  // To another scale the built-in kernels move the codes, the reference kernels leave them.
+  VectorOp moved = op_of(VectorKind::kClip, 3, {{1, 0}}, {2, 10});
+  CHECK(one(moved, {-4, 4, 100}, kDouble) == Codes{0, 4, 6});
+  for (const Requantize mode : {kBuiltin, kXnnpack})
+    CHECK(one(moved, {-4, 4, 100}, mode) == Codes{10, 12, 13});
 }
 
 TEST_CASE("coded values: curves are within a step of the real ones") {
@@ -149,16 +154,25 @@ TEST_CASE("coded values: real values become codes") {
 
 TEST_CASE("coded values: what is not known is refused") {
   const VectorOp mul = op_of(VectorKind::kMul, 1, {{1, 0}, {1, 0}}, {1, 0});
-  CHECK_THROWS_WITH_AS(coded_values(mul, {{1}, {1}}, kInt8, kBuiltin),
-                       "mul: tflite_builtin has no known rule for it; tflite_double_rounding and "
-                       "tflite_single_rounding have",
+  VectorOp cell =
+      op_of(VectorKind::kLstmCell, 1, {{1.0 / 4096, 0}, {1.0 / 4096, 0}, {0.5, 0}}, {0.5, 0});
+  cell.axes = {0, 1, 2, 3};
+  const std::vector<Codes> gates = {{1, 1, 1, 1}, {1, 1, 1, 1}, {1}};
+  CHECK_THROWS_WITH_AS(coded_values(cell, gates, kInt8, kBuiltin),
+                       "lstm_cell: tflite_builtin has no known rule for it; tflite_double_rounding "
+                       "and tflite_single_rounding have",
+                       Error);
+  CHECK_THROWS_WITH_AS(coded_values(cell, gates, kInt8, kXnnpack),
+                       "lstm_cell: tflite_xnnpack has no known rule for it; tflite_double_rounding "
+                       "and tflite_single_rounding have",
                        Error);
   CHECK_THROWS_AS(coded_values(mul, {{1}}, kInt8, kDouble), Error);
   CHECK_THROWS_AS(coded_values(mul, {{1}, {1, 2}}, kInt8, kDouble), Error);
   CHECK_THROWS_AS(one(op_of(VectorKind::kErf, 1, {{1, 0}}, {1, 0}), {1}, kDouble), Error);
   // Kernels that do not change the scale, or know one alone.
-  CHECK_THROWS_WITH_AS(one(op_of(VectorKind::kClip, 1, {{1, 0}}, {2, 0}), {1}, kDouble),
-                       "clip: expected one scale and zero-point of operands and result", Error);
+  CHECK_THROWS_WITH_AS(coded_values(op_of(VectorKind::kMin, 1, {{1, 0}, {1, 0}}, {2, 0}),
+                                    {{1}, {1}}, kInt8, kDouble),
+                       "min: expected one scale and zero-point of operands and result", Error);
   CHECK_THROWS_WITH_AS(one(op_of(VectorKind::kTanh, 1, {{1, 0}}, {1, 0}), {1}, kDouble),
                        "tanh: expected an output of scale 0.0078125 and zero-point 0", Error);
   // An output of so small a scale that sums would have to be shifted to the left.
