@@ -159,7 +159,7 @@ std::int64_t OnnxWriter::size(int operand, std::size_t axis) const {
 
 bool OnnxWriter::knows(const std::string& part) const {
   return std::any_of(nodes.begin(), nodes.end(), [output = name(part)](const onnx::NodeProto& n) {
-    return n.output(0) == output;
+    return n.output_size() > 0 && n.output(0) == output;
   });
 }
 
