@@ -29,7 +29,7 @@ from onnx.backend.test.case.node import collect_testcases
 
 SIM = os.environ["BITJOULE_SIM"]
 RTOL, ATOL = 1e-3, 1e-7  # onnx.backend.test.runner
-LEAST = 660  # tests that must run
+LEAST = 770  # tests that must run
 
 RUN = """
 accelerator: accelerators/edge-16x16.yaml
