@@ -6,10 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/energy/price.h"
 #include "core/error.h"
 #include "core/mapping/traffic_bound.h"
-#include "core/result/estimated_outcome.h"
 #include "run/fused_attention.h"
 #include "run/key.h"
 #include "run/layer_formats.h"
@@ -64,19 +62,17 @@ Row row_of(const RunConfig& run, const std::string& name, const MappingPins& pin
   return row;
 }
 
-/// Of a fused attention.
-Row row_of(const RunConfig& run, const std::string& name, const LayerProgram& p) {
-  const LayerOutcome outcome = estimated_outcome(p.problem, p.program);
+/// Of a fused attention, by a machine that estimates.
+Row row_of(const RunConfig& run, const std::string& name, const LayerProgram& p,
+           LayerRunner& estimates) {
+  const LayerResult e = estimates.run_attention(name, p);
   const AttentionTiling& t = p.attention->tiling;
-  const DramTraffic& traffic = p.mapping.estimate.traffic;
-  const Counts actions = actions_of(p.problem, p.program, outcome.counts);
   Row row;
   row.name = printable_line(name);
   row.text = fmt::format(
       "attention, tiles of {} x {} queries and {} keys; {} of traffic; about {} cycles, {}",
-      t.heads, t.queries, t.keys, bytes_text(traffic.total().bursts * traffic.burst_bytes),
-      with_commas(outcome.cycles.value),
-      joules_text(price(actions, *p.problem.prices).total.value, run.energy.unit));
+      t.heads, t.queries, t.keys, bytes_text(e.moved_bytes()), with_commas(e.outcome.cycles.value),
+      joules_text(e.energy.total.value, run.energy.unit));
   for (const std::string& note : p.mapping.notes) row.text += "; " + note;
   return row;
 }
@@ -100,6 +96,8 @@ std::string explain_network_text(const RunConfig& run) {
   options.values = false;
   options.fidelity = Fidelity::kFast;
   const LayerRunner runner(run.accelerator, run.dram, run.energy, options);
+  options.fidelity = Fidelity::kEstimate;
+  LayerRunner estimates(run.accelerator, run.dram, run.energy, options);
   std::vector<Row> rows;
   for (const NetworkPhase& phase : run.phases) {
     std::map<std::string, std::size_t> known;  // of this phase, in rows
@@ -121,10 +119,11 @@ std::string explain_network_text(const RunConfig& run) {
         const MappingPins pins = with(layer.mapping, run.mapping);
         const std::string shown = phase.name.empty() ? layer.name : phase.name + "/" + layer.name;
         if (layer.fused) {
+          const AttentionProblem problem =
+              attention_problem(run.accelerator, runner.memory(), layer, run.precision, pins);
           rows.push_back(row_of(run, shown,
-                                runner.prepare(attention_problem(run.accelerator, runner.memory(),
-                                                                 layer, run.precision, pins),
-                                               attention_key(layer, run.precision), pins)));
+                                runner.prepare(problem, attention_key(layer, run.precision), pins),
+                                estimates));
           continue;
         }
         const MappingProblem unset =

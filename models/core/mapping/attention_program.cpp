@@ -179,6 +179,8 @@ void AttentionBuilder::load_cache(const CacheTensor& cache, const Step& s) {
 
 void AttentionBuilder::push(ComputeOp op, const CacheTensor& cache, const Step& s) {
   load_cache(cache, s);
+  op.tile.g0 = s.group;
+  op.tile.g1 = s.group + 1;
   op.inputs_needed = static_cast<std::int64_t>(program_.input_loads.size());
   op.weights_needed = static_cast<std::int64_t>(program_.weight_loads.size());
   program_.computes.push_back(op);

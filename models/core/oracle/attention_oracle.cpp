@@ -90,69 +90,78 @@ float AttentionOracle::score(std::int64_t head, std::int64_t query, std::int64_t
          static_cast<float>(std::tanh(static_cast<double>(inside)));
 }
 
-std::vector<float> AttentionOracle::at(std::int64_t head, std::int64_t query) const {
-  const std::int64_t dim = op.context.n, group = head / op.scores.shared;
-  const std::int64_t q0 = query / order.queries * order.queries;
-  const Seen tile = seen(op, q0, std::min(q0 + order.queries, op.scores.m));
+/// Of keys begin..end; minus infinity where the query does not see them.
+std::vector<float> AttentionOracle::tile_scores(std::int64_t head, std::int64_t query,
+                                                std::int64_t begin, std::int64_t end) const {
   const Seen own = seen(op, query, query + 1);
-  const auto alpha = static_cast<float>(vector_alpha(op.softmax));
-  const std::int64_t own_head = head % op.softmax.heads;
+  float slope = 0;
+  if (op.softmax.alibi > 0)
+    slope = static_cast<float>(slope_of_head(op.softmax, head % op.softmax.heads) /
+                               vector_alpha(op.softmax));
+  std::vector<float> scores(static_cast<std::size_t>(end - begin),
+                            -std::numeric_limits<float>::infinity());
+  for (std::int64_t key = std::max(begin, own.first); key < std::min(end, own.end); ++key) {
+    float& s = scores[static_cast<std::size_t>(key - begin)];
+    s = score(head, query, key);
+    if (op.softmax.alibi > 0) s += slope * static_cast<float>(key - own.end + 1);
+  }
+  return scores;
+}
+
+/// What `count` keys add to number n, from row `row` of the values on.
+float AttentionOracle::context(const float* p, std::int64_t row, std::int64_t count,
+                               std::int64_t n) const {
   const Format& stored = find_format(probabilities.format);
   const bool codes = stored.cls == FormatClass::kInteger;
   const auto largest = static_cast<float>(stored.max_code);
+  float term = 0;
+  std::int64_t integers = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (context_mac.is_integer) {
+      integers += static_cast<std::int64_t>(std::nearbyint(p[i] * largest)) *
+                  (code(values, row + i, n) - values.zero_point(row + i, n));
+      continue;
+    }
+    const float a = codes ? std::nearbyint(p[i] * largest) * (1.0f / largest)
+                          : round_to(find_mac_type(stored.name).fp, p[i]);
+    term = mac_float(term, round_to(context_mac.fp, a), operand(values, row + i, n, context_mac));
+  }
+  return context_mac.is_integer
+             ? static_cast<float>(integers) * values.scale(0, 0) * (1.0f / largest)
+             : term;
+}
+
+std::vector<float> AttentionOracle::at(std::int64_t head, std::int64_t query) const {
+  const std::int64_t dim = op.context.n, first_row = head / op.scores.shared * op.scores.n;
+  const std::int64_t q0 = query / order.queries * order.queries;
+  const Seen tile = seen(op, q0, std::min(q0 + order.queries, op.scores.m));
+  const auto alpha = static_cast<float>(vector_alpha(op.softmax));
   float max = -std::numeric_limits<float>::infinity(), sum = 0;
   if (!sinks.empty()) {
-    max = sinks[static_cast<std::size_t>(own_head)] / alpha;
+    max = sinks[static_cast<std::size_t>(head % op.softmax.heads)] / alpha;
     sum = 1;
   }
   std::vector<float> y(static_cast<std::size_t>(dim), 0.0f);
   for (std::int64_t begin = tile.first; begin < tile.end; begin += order.keys) {
     check_interrupt_after(order.keys * (op.scores.k + dim));
     const std::int64_t end = std::min(begin + order.keys, tile.end);
-    std::vector<float> p;
-    float now = max, tile_sum = 0;
-    for (std::int64_t key = begin; key < end; ++key) {
-      if (key < own.first || key >= own.end) {
-        p.push_back(-std::numeric_limits<float>::infinity());
-        continue;
-      }
-      float s = score(head, query, key);
-      if (op.softmax.alibi > 0)
-        s += static_cast<float>(slope_of_head(op.softmax, own_head) / vector_alpha(op.softmax)) *
-             static_cast<float>(key - own.end + 1);
-      p.push_back(s);
-      now = std::max(now, s);
-    }
+    std::vector<float> p = tile_scores(head, query, begin, end);
+    const float largest = std::max(max, *std::max_element(p.begin(), p.end()));
     const bool any = std::any_of(p.begin(), p.end(), [](float s) { return std::isfinite(s); });
+    float tile_sum = 0;
     for (float& s : p) {
-      s = std::isfinite(s) ? exponential(alpha * (s - now)) : 0.0f;
+      s = std::isfinite(s) ? exponential(alpha * (s - largest)) : 0.0f;
       tile_sum += s;
     }
-    const float factor = any ? exponential(alpha * (max - now)) : 1.0f;
+    const float factor = any ? exponential(alpha * (max - largest)) : 1.0f;
     if (any) sum = sum * factor + tile_sum;
-    max = now;
+    max = largest;
     for (std::int64_t n = 0; n < dim; ++n) {
       float& acc = y[static_cast<std::size_t>(n)];
       if (begin > tile.first) acc *= factor;
       for (std::int64_t part = begin; part < end; part += order.context_k) {
-        const std::int64_t stop = std::min(part + order.context_k, end);
-        float term = 0;
-        std::int64_t integers = 0;
-        for (std::int64_t key = part; key < stop; ++key) {
-          const float probability = p[static_cast<std::size_t>(key - begin)];
-          const std::int64_t row = group * op.scores.n + key;
-          if (context_mac.is_integer) {
-            integers += static_cast<std::int64_t>(std::nearbyint(probability * largest)) *
-                        (code(values, row, n) - values.zero_point(row, n));
-            continue;
-          }
-          float a = codes ? std::nearbyint(probability * largest) * (1.0f / largest)
-                          : round_to(find_mac_type(stored.name).fp, probability);
-          a = round_to(context_mac.fp, a);
-          term = mac_float(term, a, operand(values, row, n, context_mac));
-        }
-        if (context_mac.is_integer)
-          term = static_cast<float>(integers) * values.scale(0, 0) * (1.0f / largest);
+        const float term = context(&p[static_cast<std::size_t>(part - begin)], first_row + part,
+                                   std::min(order.context_k, end - part), n);
         acc = begin == tile.first && part == begin ? term : acc + term;
       }
     }

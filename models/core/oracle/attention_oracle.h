@@ -33,6 +33,9 @@ struct AttentionOracle {
 
  private:
   float score(std::int64_t head, std::int64_t query, std::int64_t key) const;
+  std::vector<float> tile_scores(std::int64_t head, std::int64_t query, std::int64_t begin,
+                                 std::int64_t end) const;
+  float context(const float* p, std::int64_t row, std::int64_t count, std::int64_t n) const;
 };
 
 /// In float64 from real numbers, with one softmax over all keys.
