@@ -109,19 +109,26 @@ TEST_CASE("vector unit: one chunk after the other, the next waits until N-1 and 
   Tokens tokens("tokens");
   const AcceleratorConfig m = small_machine();
   Buffer input("input"), weight("weight"), output("output");
+  Buffer accumulator("accumulator"), scale("scale");
   input.start(m.buffers.input);
   weight.start(m.buffers.weight);
   output.start(m.buffers.output);
+  accumulator.start(m.buffers.accumulator);
+  scale.start(m.buffers.scale);
   unit.to_sequencer(tokens.out);
   unit.to_input_buffer(input.port);
   unit.to_weight_buffer(weight.port);
   unit.to_output_buffer(output.port);
+  unit.to_accumulator_buffer(accumulator.port);
+  unit.to_scale_buffer(scale.port);
   sc_core::sc_start(sc_core::SC_ZERO_TIME);
   MachineCounts counts;
   Attribution attribution;
   const MappingProblem problem = problem_of(m, "fp32");
+  Program program;
   LayerRun run;
   run.problem = &problem;
+  run.program = &program;
   run.counts = &counts;
   run.attribution = &attribution;
   unit.start(run);
@@ -140,6 +147,32 @@ TEST_CASE("vector unit: one chunk after the other, the next waits until N-1 and 
   }
   CHECK(counts.vector[0] == 4 * 5);
   CHECK(input.finish(nullptr).reads == 4 * 3);
+  CHECK(attribution.breakdown()[Cause::kVector] == 4 * 7);
+  // Of a fused layer the array's tokens are its own, and cycles are not the unit's to tell.
+  program.products = {std::make_shared<const MappingProblem>(problem)};
+  unit.start(run);
+  input.start(m.buffers.input);
+  accumulator.start(m.buffers.accumulator);
+  job = {};
+  job.cycles = Cycles(7);
+  job.accumulator_read_bits = 130;
+  job.accumulator_write_bits = 64;
+  job.input_write_bits = 65;
+  job.yields = false;
+  tokens.given.clear();
+  unit.issue(job, Cycles(40));
+  job.yields = true;
+  unit.issue(job, Cycles(41));
+  const std::vector<std::pair<Token, std::int64_t>> expected = {{Token::kVectorBegun, 40},
+                                                                {Token::kVectorDone, 47},
+                                                                {Token::kVectorBegun, 47},
+                                                                {Token::kVectorDone, 54},
+                                                                {Token::kOutput, 54}};
+  CHECK(tokens.given == expected);
+  const BufferCounts sums = accumulator.finish(nullptr);
+  CHECK(sums.reads == 2 * 3);
+  CHECK(sums.writes == 2);
+  CHECK(input.finish(nullptr).writes == 2 * 2);
   CHECK(attribution.breakdown()[Cause::kVector] == 4 * 7);
 }
 
