@@ -85,6 +85,7 @@ std::int64_t demand(const AttentionProblem& p, const AttentionTiling& t, BufferR
 std::optional<BuffersConfig> shared_out(const AttentionProblem& p, const AttentionTiling& t,
                                         BuffersConfig b) {
   const UnifiedBufferConfig& unified = *b.unified;
+  const std::int64_t bank = unified.bank().value;
   std::int64_t left = unified.sram.banks;
   std::vector<BufferRole> roles;
   for (const BufferRole role : kBufferRoles) {
@@ -92,14 +93,13 @@ std::optional<BuffersConfig> shared_out(const AttentionProblem& p, const Attenti
     roles.push_back(role);
     BufferConfig& share = b.of(role);
     share = unified.sram;
-    share.banks = std::max<std::int64_t>(
-        1, ceil_div(demand(p, t, role, share.double_buffered), unified.bank().value));
+    share.banks =
+        std::max<std::int64_t>(1, ceil_div(demand(p, t, role, share.double_buffered), bank));
     left -= share.banks;
   }
   if (left < 0) return {};
   for (std::size_t i = 0; left > 0; ++i, --left) ++b.of(roles[i % roles.size()]).banks;
-  for (const BufferRole role : roles)
-    b.of(role).capacity = Bytes(b.of(role).banks * unified.bank().value);
+  for (const BufferRole role : roles) b.of(role).capacity = Bytes(b.of(role).banks * bank);
   b.divided = true;
   return b;
 }
