@@ -15,6 +15,9 @@ namespace {
 /// the more, the less often weights are arranged.
 constexpr std::int64_t kInputsAtOnce = 1 << 18;
 
+/// Rows of inputs for which it pays to turn a matrix that lies as k rows of n.
+constexpr std::int64_t kRowsToTurn = 4;
+
 /// y[n] = sum over k of x[k] * w[n][k], four rows of w at once as they lie in memory: for one row
 /// of x, arranging the weights would cost more than it saves.
 template <class W>
@@ -66,10 +69,29 @@ void multiply_rows(const double* x, std::int64_t rows, const W* w, std::int64_t 
     }
 }
 
+/// A matrix of k x n as n x k.
+template <class W>
+void turn(const W* from, std::int64_t k, std::int64_t n, std::vector<W>& to) {
+  to.resize(at(n * k));
+  for (std::int64_t i = 0; i < k; ++i)
+    for (std::int64_t j = 0; j < n; ++j) to[at(j * k + i)] = from[i * n + j];
+}
+
 template <class W>
 std::vector<double> multiply(const Matmul& p, const std::vector<double>& x,
                              const std::vector<W>& w) {
   std::vector<double> y(at(p.batch * p.m * p.n));
+  const auto rows_of = [&](std::int64_t b) { return std::min(p.shared, p.batch - b) * p.m; };
+  if (p.k_rows && p.shared * p.m >= kRowsToTurn) {
+    std::vector<W> turned;
+    for (std::int64_t b = 0; b < p.batch; b += p.shared) {
+      check_interrupt_after(p.n * p.k);
+      turn(&w[at(b / p.shared * p.n * p.k)], p.k, p.n, turned);
+      multiply_rows(&x[at(b * p.m * p.k)], rows_of(b), turned.data(), p.n, p.k,
+                    &y[at(b * p.m * p.n)], p.n);
+    }
+    return y;
+  }
   if (p.k_rows) {
     for (std::int64_t row = 0; row < p.batch * p.m; ++row) {
       check_interrupt_after(p.n * p.k);
@@ -82,15 +104,28 @@ std::vector<double> multiply(const Matmul& p, const std::vector<double>& x,
     return y;
   }
   for (std::int64_t b = 0; b < p.batch; b += p.shared)
-    multiply_rows(&x[at(b * p.m * p.k)], std::min(p.shared, p.batch - b) * p.m,
-                  &w[at(b / p.shared * p.n * p.k)], p.n, p.k, &y[at(b * p.m * p.n)], p.n);
+    multiply_rows(&x[at(b * p.m * p.k)], rows_of(b), &w[at(b / p.shared * p.n * p.k)], p.n, p.k,
+                  &y[at(b * p.m * p.n)], p.n);
   return y;
 }
 
-/// sums[i] += x[i] * w[i].
-BITJOULE_VECTORIZE void add_products(const double* x, const double* w, std::int64_t n,
-                                     double* sums) {
-  for (std::int64_t i = 0; i < n; ++i) sums[i] += x[i] * w[i];
+/// sums[c] = the sum over `count` rows of x[i][c] * w[i][c], i ascending; sixteen sums at a time
+/// stay in registers.
+BITJOULE_VECTORIZE void sum_positions(const double* const* x, const double* const* w,
+                                      std::int64_t count, std::int64_t n, double* sums) {
+  constexpr std::int64_t kTogether = 16;
+  std::int64_t c = 0;
+  for (; c + kTogether <= n; c += kTogether) {
+    double chains[kTogether] = {};
+    for (std::int64_t i = 0; i < count; ++i)
+      for (std::int64_t j = 0; j < kTogether; ++j) chains[j] += x[i][c + j] * w[i][c + j];
+    for (std::int64_t j = 0; j < kTogether; ++j) sums[c + j] = chains[j];
+  }
+  for (; c < n; ++c) {
+    double chain = 0;
+    for (std::int64_t i = 0; i < count; ++i) chain += x[i][c] * w[i][c];
+    sums[c] = chain;
+  }
 }
 
 /// The window of an output pixel over the channels of one group; zeros in the padding.
@@ -120,17 +155,20 @@ std::vector<double> convolve_depthwise(const Conv2d& c, const std::vector<double
   for (std::int64_t g = 0; g < n; ++g)
     for (std::int64_t i = 0; i < k; ++i)
       by_position[at(i * n + g)] = static_cast<double>(w[at(g * k + i)]);
+  std::vector<const double*> inside(at(k)), weights(at(k));
   for (std::int64_t pixel = 0; pixel < c.batch * c.out_height() * c.out_width(); ++pixel) {
     check_interrupt_after(k * n / 4);
     const std::int64_t ow = pixel % c.out_width(), oh = pixel / c.out_width() % c.out_height();
     const std::int64_t b = pixel / c.out_width() / c.out_height();
+    std::int64_t count = 0;
     for (std::int64_t i = 0; i < k; ++i) {
       const std::int64_t h = oh * c.stride_h + i / c.kernel_w * c.dilation_h - c.pad_top;
       const std::int64_t v = ow * c.stride_w + i % c.kernel_w * c.dilation_w - c.pad_left;
       if (h < 0 || h >= c.height || v < 0 || v >= c.width) continue;
-      add_products(&x[at(((b * c.height + h) * c.width + v) * n)], &by_position[at(i * n)], n,
-                   &y[at(pixel * n)]);
+      inside[at(count)] = &x[at(((b * c.height + h) * c.width + v) * n)];
+      weights[at(count++)] = &by_position[at(i * n)];
     }
+    sum_positions(inside.data(), weights.data(), count, n, &y[at(pixel * n)]);
   }
   return y;
 }
@@ -161,6 +199,17 @@ std::vector<double> convolve(const Conv2d& c, const std::vector<double>& x,
   return y;
 }
 
+BITJOULE_VECTORIZE void add_bias(const double* bias, std::int64_t n, double* y) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] += bias[i];
+}
+
+BITJOULE_VECTORIZE void bound_results(double lo, double hi, std::int64_t n, double* y) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double raised = y[i] < lo ? lo : y[i];
+    y[i] = hi < raised ? hi : raised;
+  }
+}
+
 template <class W>
 std::vector<double> evaluate(const LayerOp& op, const std::vector<double>& x,
                              const std::vector<W>& w, const ReferenceStage& stage) {
@@ -171,11 +220,16 @@ std::vector<double> evaluate(const LayerOp& op, const std::vector<double>& x,
     y = multiply(Matmul{1, gemm->m, gemm->n, gemm->k}, x, w);
   else
     y = multiply(std::get<Matmul>(op), x, w);
-  const std::size_t channels = stage.bias.size();
-  for (std::size_t row = 0; channels > 0 && row < y.size(); row += channels)
-    for (std::size_t c = 0; c < channels; ++c) y[row + c] += stage.bias[c];
-  if (std::isfinite(stage.lo) || std::isfinite(stage.hi))
-    for (double& value : y) value = std::min(std::max(value, stage.lo), stage.hi);
+  const auto channels = static_cast<std::int64_t>(stage.bias.size());
+  const auto all = static_cast<std::int64_t>(y.size());
+  const bool is_bounded = std::isfinite(stage.lo) || std::isfinite(stage.hi);
+  // Row by row, so that bounds find them in the cache.
+  const std::int64_t row = channels > 0 ? channels : std::min(all, kInputsAtOnce);
+  for (std::int64_t first = 0; first < all; first += row) {
+    const std::int64_t n = std::min(row, all - first);
+    if (channels > 0) add_bias(stage.bias.data(), n, &y[at(first)]);
+    if (is_bounded) bound_results(stage.lo, stage.hi, n, &y[at(first)]);
+  }
   return y;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <random>
+#include <vector>
 
 #include "core/error.h"
 
@@ -145,6 +146,32 @@ TEST_CASE("requantize: zero-point, per-channel factors and clamps") {
   const ClampRange relu = activation_range(clamp_range("int8"), 0.1f, 5, 0.0, INFINITY);
   CHECK(relu.lo == 5);
   CHECK(relu.hi == 127);
+}
+
+TEST_CASE("requantize: many accumulators at once are those one by one") {
+  // Ties, both ends of the accumulators and of the codes; enough of them for every way a loop ends.
+  std::mt19937 random(13);
+  std::vector<std::int32_t> sums = {INT32_MIN, INT32_MAX, 0, 1, -1, 2, 3, 5, -5, 7, 254, 255, 256};
+  while (sums.size() < 150) sums.push_back(static_cast<std::int32_t>(random()) >> (random() % 31));
+  std::vector<double> factors(sums.size());
+  for (double& factor : factors)
+    factor = std::ldexp(0.5 + static_cast<double>(random() % 3) / 8, -3);
+  for (const auto mode : {Requantize::kOnnxHalfEven, Requantize::kTfliteXnnpack,
+                          Requantize::kTfliteDoubleRounding, Requantize::kTfliteSingleRounding})
+    for (const ClampRange range : {ClampRange{-128, 127}, ClampRange{0, 255}, ClampRange{-7, 7}})
+      for (const bool is_one : {true, false}) {
+        const std::vector<double> used = is_one ? std::vector<double>{0.125} : factors;
+        const Requantizer requantizer(mode, used, 3, range);
+        constexpr std::size_t kFirst = 5;
+        const auto n = static_cast<std::int64_t>(sums.size() - kFirst);
+        std::vector<std::int32_t> codes(sums.size(), -1000);
+        requantizer.codes(&sums[kFirst], n, kFirst, &codes[kFirst]);
+        std::int64_t wrong = 0;
+        for (std::size_t i = 0; i < sums.size(); ++i)
+          wrong +=
+              codes[i] != (i < kFirst ? -1000 : requantizer(sums[i], static_cast<std::int64_t>(i)));
+        CHECK(wrong == 0);
+      }
 }
 
 }  // namespace bitjoule::requantize_test
