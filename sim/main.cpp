@@ -39,7 +39,7 @@ int exit_code(bitjoule::ErrorKind kind) {
 }
 
 /// Layers and points allocate and free a few megabytes each. The C library would give them back to
-/// the system every time, which then clears them anew: a tenth of the time of a sweep.
+/// the system every time, which then clears them anew.
 void keep_freed_memory() {
 #if defined(__GLIBC__)
   constexpr int kKept = 64 << 20, kStep = 4 << 20;  // bytes

@@ -39,6 +39,10 @@ class BenchTest(unittest.TestCase):
         self.assertGreater(row["ratio"], 0)
         self.assertIn("start", done.stdout)
 
+    def test_programs_beside_the_present_directory(self):
+        done = bench("--sim", os.path.relpath(SIM), "--times", "1", "--only", "start")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_ratio_says_how_much_better(self):
         seconds = {"name": "a", "unit": "s", "goal": 2}
         self.assertEqual(of_row(seconds, [1, 2, 4], [2, 4, 8])["ratio"], 2)
