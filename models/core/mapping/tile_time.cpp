@@ -136,6 +136,7 @@ TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout&
       output_interval_(output_interval(p)),
       likeness_(likeness) {
   const BuffersConfig& b = p.machine.buffers;
+  sizes_.reserve(kStreams.size());
   for (const Stream stream : kStreams) sizes_.emplace_back(p, layout, stream);
   fills_[kIn].streams = {Stream::kInputs};
   if (layout.moves(Stream::kInputScales)) fills_[kIn].streams.push_back(Stream::kInputScales);
@@ -359,7 +360,9 @@ void TileClock::skip(std::size_t l, std::int64_t iterations, double cycles) {
   const std::int64_t finished = inside_k && k != last_k_ ? 0 : all;
   converted_.shift(finished);
   stored_.shift(finished);
-  for (Mark& m : marks_) m.step = -1;
+  // Loops outside go on: what was skipped is in their iterations' times, and their states are as if
+  // it had been walked.
+  for (std::size_t inside = l; inside < StepOrder::kLoops; ++inside) marks_[inside].step = -1;
 }
 
 }  // namespace
