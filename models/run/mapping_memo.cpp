@@ -24,7 +24,7 @@ std::string memory_text(const MemoryPort& m) {
   add(burst_bytes, bytes_per_cycle, latency_cycles, row_cycles, ranks, hit_latency, write_latency,
       open_latency, refresh_lost, refresh_cycles, refresh_busy, bank_refresh_cycles,
       bank_refresh_busy, banks_per_rank, rank_refreshes, row_open_cycles, core_period, capacity);
-  return key + (sampled ? key_text(*sampled) : "");
+  return key + (sampled ? key_text(sampled->config()) : "");
 }
 
 }  // namespace

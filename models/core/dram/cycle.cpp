@@ -1,6 +1,7 @@
 #include "core/dram/cycle.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "core/interrupt.h"
@@ -12,8 +13,10 @@ constexpr std::int64_t kBurstSteps = 64;  // of check_interrupt_after()
 
 }  // namespace
 
-CycleDram::CycleDram(const CycleDramConfig& config)
-    : standard_(resolve_standard(config)),
+CycleDram::CycleDram(const CycleDramConfig& config) : CycleDram(config, resolve_standard(config)) {}
+
+CycleDram::CycleDram(const CycleDramConfig& config, DramStandard standard)
+    : standard_(std::move(standard)),
       map_(config.organization, config.mapping),
       decoder_(map_, standard_.burst_bytes),
       is_alone_(config.organization.channels == 1) {

@@ -18,6 +18,8 @@ namespace bitjoule {
 class CycleDram final : public DramEngine {
  public:
   explicit CycleDram(const CycleDramConfig& config);
+  /// With what resolve_standard() makes of it.
+  CycleDram(const CycleDramConfig& config, DramStandard standard);
 
   std::int64_t offer(const DramRequest& request, std::int64_t cycle) override;
   bool advance(std::int64_t limit, DramEvent* event) override;

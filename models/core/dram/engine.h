@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "core/clock.h"
 #include "core/dram/config.h"
+#include "core/dram/standard.h"
 #include "core/dram/stats.h"
 
 namespace bitjoule {
@@ -62,5 +64,21 @@ class DramEngine {
 
 /// Throws an input Error naming the key of `config` that is missing or contradictory.
 std::unique_ptr<DramEngine> make_dram_engine(const DramConfig& config);
+
+/// A DRAM of which engines are made again and again: its formulas are resolved once, which takes as
+/// long as some hundreds of bursts.
+class ResolvedDram {
+ public:
+  /// Throws as make_dram_engine().
+  explicit ResolvedDram(DramConfig config);
+  const DramConfig& config() const { return config_; }
+  /// Null of a DRAM without commands.
+  const DramStandard* standard() const { return standard_ ? &*standard_ : nullptr; }
+  std::unique_ptr<DramEngine> engine() const;
+
+ private:
+  DramConfig config_;
+  std::optional<DramStandard> standard_;
+};
 
 }  // namespace bitjoule

@@ -7,16 +7,16 @@
 namespace bitjoule {
 
 DmaRequests::DmaRequests(const MappingProblem& problem, const TileLayout& layout,
-                         const DramConfig& memory)
+                         const ResolvedDram& memory)
     : DmaRequests(
           problem,
           [&layout](const TileTransfer& t) { return layout.transfer(t.tensor, t.tile).region; },
           memory) {}
 
-DmaRequests::DmaRequests(const MappingProblem& problem, Regions regions, const DramConfig& memory)
+DmaRequests::DmaRequests(const MappingProblem& problem, Regions regions, const ResolvedDram& memory)
     : p_(problem),
       regions_(std::move(regions)),
-      engine_(make_dram_engine(memory)),
+      engine_(memory.engine()),
       core_(Clock::from_frequency(problem.machine.clock)),
       dram_(engine_->clock()),
       size_{problem.memory.burst_bytes,

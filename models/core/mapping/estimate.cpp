@@ -110,7 +110,8 @@ MappingEstimate Estimator::counted(const Tiling& tiling, const TileCounts& count
   e.output_cycles = ceil_div(p_.layer.output_elements(), p_.machine.output_unit.lanes);
   e.cycles =
       std::llround(std::max(least_cycles, least_time_.memory(real(e.traffic.total().bursts))));
-  e.energy_pj = energy_->price(e);
+  e.counts_pj = energy_->price(e.counts);
+  e.energy_pj = energy_->price(e, e.counts_pj);
   return e;
 }
 
@@ -118,14 +119,14 @@ void Estimator::add_array(const Tiling& tiling, const TileCounts& counts,
                           MappingEstimate& e) const {
   e.array_cycles = array_cycles(p_, tiling);
   e.cycles = least_cycles(tiling, counts, e);
-  e.energy_pj = energy_->price(e);
+  e.energy_pj = energy_->price(e, e.counts_pj);
 }
 
 void Estimator::add_time(const Tiling& tiling, MappingEstimate& e) const {
   PeakRates rates(p_.memory);
   const double cycles = layer_cycles(p_, tiling, rates, static_cast<double>(e.cycles));
   e.cycles = std::max<std::int64_t>({e.cycles, std::llround(cycles), e.array_cycles + 1});
-  e.energy_pj = energy_->price(e);
+  e.energy_pj = energy_->price(e, e.counts_pj);
 }
 
 MappingEstimate Estimator::lower_bound(const Tiling& tiling, const TileCounts& counts) const {
@@ -142,9 +143,11 @@ MappingEstimate Estimator::estimate(const Tiling& tiling, const TileCounts& coun
 
 void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   if (!p_.memory.sampled) return;
+  const std::int64_t bursts = e.traffic.total().bursts;
+  // What the last choice walked from end to end is not walked once more.
+  if (e.walked && kRefined.takes_whole(trip_counts(p_.layer, tiling).total(), bursts)) return;
   const TileLayout layout(p_, tiling);
   SampledRates rates(p_, tiling, layout);
-  const std::int64_t bursts = e.traffic.total().bursts;
   const WalkedTime walked = walked_time(p_, tiling, layout, bursts, kRefined, rates);
   double cycles = walked.cycles;
   if (!walked.whole) {
@@ -181,6 +184,7 @@ bool Estimator::retime(const Tiling& tiling, const WalkBudget& budget, MappingEs
 /// Takes the time, and what the walk has seen of rows, for what depends on them.
 void Estimator::settle(double cycles, const WalkedTime& walked, MappingEstimate& e) const {
   e.cycles = std::max<std::int64_t>(std::llround(cycles), e.array_cycles + 1);
+  e.walked = walked.whole;
   e.activates = std::llround(static_cast<double>(e.traffic.total().bursts) * walked.activates);
   e.open = walked.open;
   e.energy_pj = energy_->price(e);

@@ -31,11 +31,13 @@ struct MappingEstimate {
   std::int64_t dram_cycles = 0;    ///< of all bursts, at the memory's peak
   std::int64_t output_cycles = 0;  ///< of the output unit
   std::int64_t cycles = 0;         ///< of the layer: the model of time
+  bool walked = false;             ///< ... in which each request was put to the memory's own model
   std::int64_t activates = 0;      ///< of DRAM rows, about
   OpenRows open{};                 ///< of the DRAM, about
   /// By the problem's prices, 0 without any. Exact but for DRAM that is priced by commands: its
   /// activates, refreshes and background follow from `cycles`.
   double energy_pj = 0;
+  double counts_pj = 0;  ///< of it, that of `counts`
 
   /// Whole bursts.
   std::int64_t moved_bytes() const { return traffic.total().bursts * traffic.burst_bytes; }

@@ -9,27 +9,27 @@ namespace bitjoule {
 
 EnergyModel::EnergyModel(const MappingProblem& problem) : p_(problem) {}
 
-EnergyModel::PricedCounts EnergyModel::counted(const MappingEstimate& e) const {
-  PricedCounts counts{};
+double EnergyModel::price(const MachineCounts& counts) {
+  if (!p_.prices) return 0;
+  double energy = 0;
   std::size_t i = 0;
-  each_count([&](std::int64_t count) { counts[i++] = count; }, e.counts);
-  counts[kClocked] = e.cycles;
-  counts[kNanosecond] = whole_nanoseconds(Cycles(e.cycles), p_.machine.clock);
-  const MemoryPort& m = p_.memory;
-  if (m.ranks == 0) return counts;
-  const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
-  for (const std::int64_t count : dram_counts(estimated_dram(
-           m, {e.traffic.total().bursts - writes, writes, e.activates, e.open}, e.cycles)))
-    counts[i++] = count;
-  return counts;
+  each_count([&](std::int64_t count) { add(count, i++, energy); }, counts);
+  return energy;
 }
 
-double EnergyModel::price(const MappingEstimate& e) {
+double EnergyModel::price(const MappingEstimate& e, double of_counts) {
   if (!p_.prices) return 0;
-  const PricedCounts counts = counted(e);
-  double energy = 0;
-  for (std::size_t i = 0; i < kPriced; ++i)
-    if (counts[i] != 0) energy += static_cast<double>(counts[i]) * rate_of(i);
+  double energy = of_counts;
+  const MemoryPort& m = p_.memory;
+  if (m.ranks > 0) {
+    const std::int64_t writes = e.traffic[Tensor::kOutputs].bursts;
+    std::size_t i = kMachineCounts;
+    for (const std::int64_t count : dram_counts(estimated_dram(
+             m, {e.traffic.total().bursts - writes, writes, e.activates, e.open}, e.cycles)))
+      add(count, i++, energy);
+  }
+  add(e.cycles, kClocked, energy);
+  add(whole_nanoseconds(Cycles(e.cycles), p_.machine.clock), kNanosecond, energy);
   return energy;
 }
 

@@ -19,7 +19,11 @@ class EnergyModel {
   explicit EnergyModel(const MappingProblem& problem);
 
   /// Picojoules; 0 where the problem has no prices.
-  double price(const MappingEstimate& estimate);
+  double price(const MappingEstimate& estimate) { return price(estimate, price(estimate.counts)); }
+  /// Of the machine's counts alone, which do not depend on time; and with the rest, to the same
+  /// bit.
+  double price(const MachineCounts& counts);
+  double price(const MappingEstimate& estimate, double of_counts);
 
   /// A price that was asked for: what one of a count costs.
   struct Asked {
@@ -35,9 +39,10 @@ class EnergyModel {
   /// of leakage.
   static constexpr std::size_t kClocked = kMachineCounts + kDramCounts, kNanosecond = kClocked + 1,
                                kPriced = kNanosecond + 1;
-  using PricedCounts = std::array<std::int64_t, kPriced>;
-  PricedCounts counted(const MappingEstimate& estimate) const;
   double rate_of(std::size_t count);
+  void add(std::int64_t count, std::size_t kind, double& energy) {
+    if (count != 0) energy += static_cast<double>(count) * rate_of(kind);
+  }
 
   const MappingProblem& p_;
   std::array<double, kPriced> rates_{};

@@ -81,10 +81,13 @@ class LastChoice {
   /// Those that may be the best come first then.
   void ask_parts() {
     MappingCost least;
+    std::int64_t bursts = 0;
     for (; asked_ < candidates_.size(); ++asked_) {
       Candidate& c = candidates_[asked_];
-      // A real memory is slower than its peak: what is worse at that is worse.
-      if (asked_ > 0 && !(c.tiling.first < least)) break;
+      // A real memory is slower than its peak: what is worse at that is worse. But the peak's model
+      // opens a row whenever the memory had nothing to do, which counts in a short layer.
+      if (asked_ > 0 && !(c.tiling.first < least) && bursts > kAlwaysAsked) break;
+      bursts += part_of(c.tiling.second);
       const bool longer = part_of(c.tiling.second) <= kMostOfPart;
       retime(c, longer ? &Estimator::rank_longer : &Estimator::rank);
       least = asked_ == 0 ? c.tiling.first : std::min(least, c.tiling.first);

@@ -24,8 +24,8 @@ ObjectiveWeights weights_of(const MappingPins& pins) {
 }
 
 /// Where nothing has a price, DRAM traffic stands for energy.
-Objective objective_of(const MappingProblem& p, ObjectiveWeights weights, EnergyModel& energy) {
-  if (energy_rates(p, energy).fixed == 0) {
+Objective objective_of(ObjectiveWeights weights, const EnergyRates& rates) {
+  if (rates.fixed == 0) {
     weights.traffic += weights.energy;
     weights.energy = 0;
   }
@@ -69,10 +69,10 @@ struct Goals {
   std::vector<Objective> objectives;
   std::size_t own = 0;
 };
-Goals goals_of(const MappingProblem& p, const ObjectiveWeights& weights, EnergyModel& energy) {
+Goals goals_of(const ObjectiveWeights& weights, const EnergyRates& rates) {
   Goals goals;
   const auto add = [&](const ObjectiveWeights& some) {
-    goals.objectives.push_back(objective_of(p, some, energy));
+    goals.objectives.push_back(objective_of(some, rates));
     return goals.objectives.size() - 1;
   };
   std::optional<std::size_t> own;
@@ -93,8 +93,9 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
   const MappingSpace space = mapping_space(p, pins);
   const MappingProblem undivided = roomiest(p);
   const auto energy = std::make_shared<EnergyModel>(undivided);
-  const Goals goals = goals_of(undivided, weights_of(pins), *energy);
-  const SearchResult found = search(p, space, goals.objectives, goals.own, energy);
+  const EnergyRates rates = energy_rates(undivided, *energy);
+  const Goals goals = goals_of(weights_of(pins), rates);
+  const SearchResult found = search(p, space, goals.objectives, goals.own, energy, rates);
   if (found.closest.empty()) refuse_layer(p, space);
   Searched s;
   s.ranked = last_choice(p, goals.objectives[goals.own], energy, found);
@@ -203,7 +204,7 @@ double cost_with_cycles(const MappingProblem& problem, const Mapping& mapping,
   e.cycles = cycles;
   const MappingProblem undivided = roomiest(problem);
   EnergyModel energy(undivided);
-  return cost_of(objective_of(undivided, weights_of(pins), energy), e).first;
+  return cost_of(objective_of(weights_of(pins), energy_rates(undivided, energy)), e).first;
 }
 
 std::vector<MappingAlternative> alternatives(const MappingProblem& problem, const MappingPins& pins,

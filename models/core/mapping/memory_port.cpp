@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <variant>
 
 #include "core/clock.h"
@@ -43,7 +44,8 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
     set_rate(ideal->burst.value, ideal->bandwidth, ideal->capacity);
   } else {
     const auto& cycle = std::get<CycleDramConfig>(dram.model);
-    const DramStandard standard = resolve_standard(cycle);
+    port.sampled = std::make_shared<const ResolvedDram>(dram);
+    const DramStandard& standard = *port.sampled->standard();
     set_rate(standard.burst_bytes, peak_bandwidth(standard), Bytes(standard.capacity));
     const double burst = static_cast<double>(port.burst_bytes) / port.bytes_per_cycle;
     const DramOrganization& o = cycle.organization;
@@ -75,7 +77,6 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock) {
     port.rank_refreshes = standard.banks_per_rank / standard.banks_per_refresh;
     if (cycle.controller.page_policy == PagePolicy::kClosed)
       port.row_open_cycles = cycles({"tRAS"});
-    port.sampled = std::make_shared<const DramConfig>(dram);
   }
   return port;
 }
@@ -125,11 +126,11 @@ DramStats estimated_dram(const MemoryPort& m, const DramWork& work, std::int64_t
   return s;
 }
 
-DramConfig without_stops(DramConfig dram) {
+ResolvedDram without_stops(DramConfig dram) {
   if (auto* cycle = std::get_if<CycleDramConfig>(&dram.model))
     if (cycle->controller.refresh == RefreshPolicy::kAllBank)
       cycle->controller.refresh = RefreshPolicy::kNone;
-  return dram;
+  return ResolvedDram(std::move(dram));
 }
 
 }  // namespace bitjoule

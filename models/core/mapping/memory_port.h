@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/dram/config.h"
+#include "core/dram/engine.h"
 #include "core/dram/stats.h"
 #include "core/mapping/tiling.h"
 
@@ -12,7 +13,7 @@ MemoryPort memory_port(const DramConfig& dram, Hertz clock);
 
 /// The same DRAM without refreshes of all its banks, which samples are too short to meet as often
 /// as a layer does.
-DramConfig without_stops(DramConfig dram);
+ResolvedDram without_stops(DramConfig dram);
 
 /// How long rows are open, of the clocks of ranks in which no refresh of all banks is under way.
 struct OpenRows {

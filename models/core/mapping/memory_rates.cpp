@@ -74,7 +74,7 @@ const SampledRates::Rate& SampledRates::rate(unsigned streams) {
 }
 
 SampledRates::Rate SampledRates::sample(unsigned streams) const {
-  const std::unique_ptr<DramEngine> engine = make_dram_engine(without_stops(*p_.memory.sampled));
+  const std::unique_ptr<DramEngine> engine = without_stops(p_.memory.sampled->config()).engine();
   const DmaConfig& dma = p_.machine.dma;
   const RequestSize size{p_.memory.burst_bytes, dma.bursts_per_request(p_.memory.burst_bytes)};
   const double core = static_cast<double>(p_.memory.core_period.value) /

@@ -35,20 +35,20 @@ constexpr std::int64_t kMostTried = 1500, kMostClimbed = 48;
 // Of the peak's cost: by as much may the memory's own model have another order.
 constexpr double kClose = 0.01, kCloseInTime = 0.03;
 constexpr std::int64_t kLongMoves = 50'000;  // bursts: of less the memory's model is asked for all
-// Of the finalists, and of the best by each goal among them, as many at most.
-constexpr std::size_t kMostFinalists = 12, kOfEachGoal = 6;
+// Of the finalists, and of the best by each goal among them, as many at most; of a layer so short
+// that all can be walked, more.
+constexpr std::size_t kMostFinalists = 12, kMostOfShort = 16, kOfEachGoal = 6;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
 constexpr double kWorthAll = 4'000, kLeastEffort = 0.1, kFlexibleEffort = 2;
-constexpr double kWorthAllGoals = 0.125;  // of that: with less, by two objectives, not by all
 
 class BestFirst {
  public:
   BestFirst(const MappingProblem& problem, const MappingSpace& space,
             const std::vector<Objective>& goals, std::size_t own,
-            const std::shared_ptr<EnergyModel>& energy)
+            const std::shared_ptr<EnergyModel>& energy, const EnergyRates& rates)
       : p_(problem),
         space_(space),
-        trials_(problem, space, goals, energy),
+        trials_(problem, space, goals, energy, rates),
         own_(trials_.goals()[own]),
         own_number_(own),
         points_(problem, space),
@@ -102,12 +102,11 @@ class BestFirst {
   }
 
   /// Good tilings by the search's goal, or, where the memory's own model has the last word, by all
-  /// goals; of a layer that is soon done by the first beside its own.
+  /// goals.
   void explore() {
     const auto each_goal = [&](auto f) {
       for (std::size_t goal = 0; goal < trials_.goals().size(); ++goal) {
-        if (goal != own_number_ && (!p_.memory.sampled || (goal != 0 && effort_ < kWorthAllGoals)))
-          continue;
+        if (goal != own_number_ && !p_.memory.sampled) continue;
         trials_.set_goal(goal);
         f();
       }
@@ -146,15 +145,19 @@ class BestFirst {
     for (const SearchGoal& goal : trials_.goals())
       if (goal.any()) add_finalist(goal.closest().front());
     bests_ = finalists_.size();
+    const bool is_short = bests_ > 0 && finalists_.front().estimate.traffic.total().bursts *
+                                                static_cast<std::int64_t>(kMostOfShort) <=
+                                            kAlwaysAsked;
+    if (is_short) most_finalists_ = kMostOfShort;
     for (const SearchGoal& goal : trials_.goals())
       for (const CostedTiling& one : goal.even()) add_finalist(one);
-    for (std::size_t i = 1; i < kOfEachGoal; ++i)
+    for (std::size_t i = 1; i < (is_short ? kMostOfShort : kOfEachGoal); ++i)
       for (const SearchGoal& goal : trials_.goals())
         if (i < goal.closest().size()) add_finalist(goal.closest()[i]);
   }
 
   void add_finalist(const CostedTiling& one) {
-    if (finalists_.size() < kMostFinalists &&
+    if (finalists_.size() < most_finalists_ &&
         std::none_of(finalists_.begin(), finalists_.end(), [&](const MappingAlternative& known) {
           return ask_the_same(known.tiling, one.second.tiling);
         }))
@@ -297,6 +300,7 @@ class BestFirst {
     for (const Box& from : best) {
       Box all = from;
       for (std::size_t a = 0; a < kAxes; ++a) {
+        if (space_.sizes[a].size() == 1) continue;
         all = points_.without_rest(all, a);
         Box one = points_.without_rest(from, a);
         trials_.estimate_close(one, most);
@@ -412,7 +416,7 @@ class BestFirst {
   std::vector<PointTable<std::int64_t>> climbed_;  // by goal
   bool small_ = false;
   std::vector<MappingAlternative> finalists_;
-  std::size_t bests_ = 0;  // of them
+  std::size_t bests_ = 0, most_finalists_ = kMostFinalists;  // of them
   using Start = std::optional<std::pair<MappingCost, Box>>;
   std::vector<std::vector<Start>> starts_;  // by goal and scheme
   double effort_ = 1;
@@ -424,8 +428,8 @@ class BestFirst {
 
 SearchResult search(const MappingProblem& problem, const MappingSpace& space,
                     const std::vector<Objective>& goals, std::size_t own,
-                    const std::shared_ptr<EnergyModel>& energy) {
-  return BestFirst(problem, space, goals, own, energy).run();
+                    const std::shared_ptr<EnergyModel>& energy, const EnergyRates& rates) {
+  return BestFirst(problem, space, goals, own, energy, rates).run();
 }
 
 }  // namespace bitjoule

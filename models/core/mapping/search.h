@@ -15,6 +15,9 @@
 
 namespace bitjoule {
 
+/// The memory's own model is asked for so many bursts of finalists, whatever the peak says of them.
+inline constexpr std::int64_t kAlwaysAsked = 4'000;
+
 struct SearchResult {
   std::optional<MappingAlternative> best;  ///< empty: no tile fits
   /// The few best that were estimated, the best first: peaks of the memory told them apart.
@@ -33,10 +36,10 @@ struct SearchResult {
 };
 
 /// The best tiling of a space by the goal with the number `own`; of equal ones always the same. Of
-/// the others good ones are found on the way.
+/// the others good ones are found on the way. `rates`: of that energy.
 SearchResult search(const MappingProblem& problem, const MappingSpace& space,
                     const std::vector<Objective>& goals, std::size_t own,
-                    const std::shared_ptr<EnergyModel>& energy);
+                    const std::shared_ptr<EnergyModel>& energy, const EnergyRates& rates);
 
 /// What an estimate costs by an objective.
 MappingCost cost_of(const Objective& objective, const MappingEstimate& estimate);

@@ -37,14 +37,33 @@ struct PointKey {
   };
 };
 
-/// What is known of single tilings.
-template <class T>
+/// The same of a box.
+struct BoxKey {
+  std::uint16_t scheme = 0;
+  std::array<std::uint16_t, kAxes> lo{}, hi{};
+
+  explicit BoxKey(const Box& box) : scheme(box.scheme), lo(box.lo), hi(box.hi) {}
+  friend bool operator==(const BoxKey& a, const BoxKey& b) {
+    return a.scheme == b.scheme && a.lo == b.lo && a.hi == b.hi;
+  }
+  struct Hash {
+    std::size_t operator()(const BoxKey& key) const {
+      std::uint64_t hash = key.scheme;
+      for (std::size_t a = 0; a < kAxes; ++a)
+        hash = (hash ^ (std::uint64_t{key.lo[a]} << 16U | key.hi[a])) * 0x9E3779B97F4A7C15U;
+      return static_cast<std::size_t>(hash ^ hash >> 32U);
+    }
+  };
+};
+
+/// What is known of single tilings, or of boxes.
+template <class T, class Key = PointKey>
 class PointTable {
  public:
   PointTable() : slots_(kLeastSlots) {}
 
   /// Valid until another tiling is asked for. One that is new has a T{}.
-  T& operator[](const PointKey& key) {
+  T& operator[](const Key& key) {
     std::size_t slot = slot_of(key);
     if (slots_[slot] == 0) {
       if (2 * (entries_.size() + 1) > slots_.size()) {
@@ -61,9 +80,9 @@ class PointTable {
   static constexpr std::size_t kLeastSlots = 1024;
 
   /// Where the key is, or would be.
-  std::size_t slot_of(const PointKey& key) const {
+  std::size_t slot_of(const Key& key) const {
     const std::size_t mask = slots_.size() - 1;
-    std::size_t slot = PointKey::Hash()(key) & mask;
+    std::size_t slot = typename Key::Hash()(key) & mask;
     while (slots_[slot] != 0 && !(entries_[slots_[slot] - 1].first == key))
       slot = (slot + 1) & mask;
     return slot;
@@ -75,7 +94,7 @@ class PointTable {
   }
 
   std::vector<std::uint32_t> slots_;  // entries, numbered from 1; 0: none
-  std::vector<std::pair<PointKey, T>> entries_;
+  std::vector<std::pair<Key, T>> entries_;
 };
 
 /// The lowest bound first; of equal ones the newest, down to a single tiling.

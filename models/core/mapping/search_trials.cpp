@@ -17,12 +17,12 @@ MappingCost cost_of(const Objective& objective, const MappingEstimate& e) {
 
 SearchTrials::SearchTrials(const MappingProblem& problem, const MappingSpace& space,
                            const std::vector<Objective>& goals,
-                           const std::shared_ptr<EnergyModel>& energy)
+                           const std::shared_ptr<EnergyModel>& energy, const EnergyRates& rates)
     : p_(problem),
       space_(space),
       roomiest_(roomiest(problem)),
       divided_(roomiest_),
-      energy_(energy_rates(roomiest_, *energy)),
+      energy_(rates),
       bounds_(roomiest_, space, energy_),
       limits_(roomiest_, energy),
       estimator_(divided_, energy),
@@ -32,8 +32,10 @@ SearchTrials::SearchTrials(const MappingProblem& problem, const MappingSpace& sp
 }
 
 std::optional<MappingCost> SearchTrials::bound(const Box& box, const Objective& objective) const {
-  CostBound b;
-  if (!bounds_.feasible(box, b)) return std::nullopt;
+  BoxBound& known = boxes_[BoxKey(box)];
+  if (!known.fits) known.fits = bounds_.feasible(box, known.bound);
+  if (!*known.fits) return std::nullopt;
+  const CostBound& b = known.bound;
   return objective.cost(b.energy_pj, b.cycles, b.bursts);
 }
 

@@ -19,7 +19,8 @@ class SearchTrials {
  public:
   /// All outlive it.
   SearchTrials(const MappingProblem& problem, const MappingSpace& space,
-               const std::vector<Objective>& goals, const std::shared_ptr<EnergyModel>& energy);
+               const std::vector<Objective>& goals, const std::shared_ptr<EnergyModel>& energy,
+               const EnergyRates& rates);
 
   /// What nothing in the box is cheaper than by `objective`, or by the goal's; nothing where
   /// it holds no tiling that may fit.
@@ -64,6 +65,11 @@ class SearchTrials {
     bool timed = false;
   };
 
+  struct BoxBound {
+    std::optional<bool> fits;
+    CostBound bound;  ///< where it fits
+  };
+
   /// What is known of a tiling.
   struct Point {
     std::optional<bool> fits, divides;  ///< by its bound; the buffers, where they are left open
@@ -96,6 +102,7 @@ class SearchTrials {
   Estimator limits_, estimator_;
   TileCounter counter_;
   PointTable<Point> points_;
+  mutable PointTable<BoxBound, BoxKey> boxes_;  // every goal asks for those of the dives
   std::vector<SearchGoal> goals_;
   SearchGoal* goal_;
 };

@@ -44,14 +44,14 @@ std::int64_t TileLayout::pixel_tile(const TileIndex& i) const {
   return (i.b * trips_.out_rows + i.r) * trips_.out_cols + i.c;
 }
 
-std::vector<TileRange> TileLayout::group_ranges(Stream stream) const {
+TileRanges TileLayout::group_ranges(Stream stream) const {
   const Lowered& l = p_.layer;
   const std::int64_t scale_group = p_.path.activations.layout.scales.group;
   if (stream != Stream::kInputScales || scale_group <= 0 || !l.interleaved_groups ||
       t_.groups * l.channels % scale_group == 0)
     return equal_tiles(l.extents.groups, t_.groups);
   // Groups of channels that share their scales with others: those with the same scales.
-  std::vector<TileRange> ranges;
+  TileRanges ranges;
   ScaleRange last;
   for (std::int64_t g = 0; g < trips_.groups; ++g) {
     const ScaleRange scales = scale_range(p_, tile({g, 0, 0, 0, 0, 0}), 0, l.channels);
@@ -66,19 +66,20 @@ std::vector<TileRange> TileLayout::group_ranges(Stream stream) const {
 
 std::vector<TileBox> TileLayout::boxes(Stream stream) const {
   const Lowered& l = p_.layer;
-  const std::vector<TileRange> one = {{0, 1}};
+  const TileRanges one{TileRange{}};
   const bool windows = stream == Stream::kInputs || stream == Stream::kInputScales;
   const auto axis = [&](LoopDim dim, std::int64_t total, std::int64_t size) {
     return reuse_.depends(stream, dim) ? equal_tiles(total, size) : one;
   };
-  const std::vector<TileRange> groups = group_ranges(stream);
-  const std::vector<TileRange> maps = axis(LoopDim::kM, l.batch, t_.batch);
-  const std::vector<TileRange> filters = axis(LoopDim::kN, l.extents.n, t_.n);
-  std::vector<TileRange> ks = axis(LoopDim::kK, l.extents.k, t_.k);
+  const TileRanges groups = group_ranges(stream);
+  const TileRanges maps = axis(LoopDim::kM, l.batch, t_.batch);
+  const TileRanges filters = axis(LoopDim::kN, l.extents.n, t_.n);
+  TileRanges ks = axis(LoopDim::kK, l.extents.k, t_.k);
   if (windows && reuse_.depends(stream, LoopDim::kK)) ks = equal_channels(l, t_.k);
-  std::vector<TileRange> rows = axis(LoopDim::kM, l.out_height, t_.out_rows);
-  std::vector<TileRange> cols = axis(LoopDim::kM, l.out_width, t_.out_cols);
+  TileRanges rows = axis(LoopDim::kM, l.out_height, t_.out_rows);
+  TileRanges cols = axis(LoopDim::kM, l.out_width, t_.out_cols);
   std::vector<TileBox> all;
+  all.reserve(ks.size() * groups.size() * maps.size() * rows.size() * cols.size() * filters.size());
   for (const TileRange& k : ks) {
     if (windows) {
       const bool whole_k = !reuse_.depends(stream, LoopDim::kK);

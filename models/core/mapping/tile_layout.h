@@ -73,7 +73,7 @@ class TileLayout {
   std::int64_t tile_begin(Stream stream, std::int64_t index) const {
     return range(stream).begin + index * tile_bytes_[at(stream)];
   }
-  std::vector<TileRange> group_ranges(Stream stream) const;
+  TileRanges group_ranges(Stream stream) const;
 
   const MappingProblem& p_;
   const Tiling& t_;

@@ -18,7 +18,10 @@ TileSizes::TileSizes(const MappingProblem& p, const TileLayout& layout, Stream s
   boxes_ = layout.boxes(stream);
   const std::int64_t burst = p.memory.burst_bytes;
   const std::int64_t request = burst * p.machine.dma.bursts_per_request(burst);
-  for (const TileBox& box : boxes_) sizes_.push_back(size_of(p, layout, stream, box, request));
+  sizes_.resize(boxes_.size());
+  if (!layout.moves(stream)) return;
+  for (std::size_t i = 0; i < boxes_.size(); ++i)
+    sizes_[i] = size_of(p, layout, stream, boxes_[i], request);
 }
 
 const TileSizes::Size& TileSizes::of(TileIndex i) const {

@@ -19,6 +19,8 @@
 
 namespace bitjoule {
 
+class ResolvedDram;
+
 /// What mapping needs to know about the memory: sizes, and its peak rate in bytes per core cycle.
 struct MemoryPort {
   std::int64_t burst_bytes = 64;
@@ -26,7 +28,7 @@ struct MemoryPort {
   std::int64_t latency_cycles = 100;  ///< of a single access, for estimates
   std::int64_t row_cycles = 0;        ///< opening a row, which a tile may have to, for estimates
   std::int64_t ranks = 0;             ///< of all channels; 0: the DRAM has no commands
-  std::shared_ptr<const DramConfig> sampled;  ///< the memory without refreshes, to be asked
+  std::shared_ptr<const ResolvedDram> sampled;  ///< the memory itself, to be asked
   double hit_latency = 100;        ///< core cycles, acceptance to the data of an open row
   double write_latency = 100;      ///< the same of a write
   double open_latency = 0;         ///< more where the row is closed

@@ -57,7 +57,7 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
   const MemoryPort& m = problem.memory;
   std::int64_t opened = 0, moved = 0;
   DramStates states;
-  const auto walk = [&](const DramConfig& memory, const StepSpan& span) {
+  const auto walk = [&](const ResolvedDram& memory, const StepSpan& span) {
     DmaRequests dma(problem, layout, memory);
     const SpanTime time = span_time(problem, tiling, layout, dma, span);
     const DramStats stats = dma.stats();
@@ -76,7 +76,7 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
     const std::int64_t warm = std::max(budget.least_warm, length / 4);
     if (!budget.refreshes) length = std::min(steps, warm + whole_iterations(order, length - warm));
     const std::int64_t places = std::clamp<std::int64_t>(affordable / length, 1, budget.places);
-    const DramConfig without = without_stops(*m.sampled);
+    const ResolvedDram without = without_stops(m.sampled->config());
     double real = 0, fluid = 0, lost = 0, refreshes = 0;
     RefreshedRates refreshed(m, rates);
     for (std::int64_t place = 0; place < places; ++place) {

@@ -54,7 +54,7 @@ std::int64_t first_not_below(std::int64_t bound, std::int64_t at, std::int64_t s
 }
 
 /// A tile at the border of the map is a range of its own, those away from it are one.
-std::vector<TileRange> equal_spans(const Axis& axis, std::int64_t outputs, std::int64_t tile) {
+TileRanges equal_spans(const Axis& axis, std::int64_t outputs, std::int64_t tile) {
   const std::int64_t tiles = ceil_div(outputs, tile), step = tile * axis.stride;
   const std::int64_t tile_end = (tile - 1) * axis.stride + axis.end;  // of the first tile
   const std::int64_t begin = std::min(tiles, first_not_below(1, tile_end, step));
@@ -62,7 +62,7 @@ std::vector<TileRange> equal_spans(const Axis& axis, std::int64_t outputs, std::
   const std::int64_t whole =
       std::min({end, outputs / tile, first_not_below(axis.limit + 1, tile_end, step)});
   const std::int64_t inside = std::max(begin, first_not_below(0, axis.begin, step));
-  std::vector<TileRange> ranges;
+  TileRanges ranges;
   std::int64_t i = begin;
   for (; i < std::min(inside, end); ++i) ranges.push_back({i, 1});
   if (i < whole) ranges.push_back({i, whole - i}), i = whole;
@@ -88,15 +88,15 @@ InputWindow input_window(const MappingProblem& p, const Tile& tile, std::int64_t
   return {rows.begin, rows.count, rows.step, cols.begin, cols.count, cols.step, taps.c0, taps.c1};
 }
 
-std::vector<TileRange> equal_tiles(std::int64_t total, std::int64_t tile) {
-  std::vector<TileRange> ranges;
+TileRanges equal_tiles(std::int64_t total, std::int64_t tile) {
+  TileRanges ranges;
   if (total >= tile) ranges.push_back({0, total / tile});
   if (total % tile != 0) ranges.push_back({total / tile, 1});
   return ranges;
 }
 
-std::vector<TileRange> equal_channels(const Lowered& l, std::int64_t tile_k) {
-  std::vector<TileRange> ranges;
+TileRanges equal_channels(const Lowered& l, std::int64_t tile_k) {
+  TileRanges ranges;
   const std::int64_t tiles = ceil_div(l.extents.k, tile_k);
   for (std::int64_t i = 0; i < tiles; i += ranges.back().count) {
     const std::int64_t k0 = i * tile_k, position_end = (k0 / l.channels + 1) * l.channels;
@@ -105,13 +105,11 @@ std::vector<TileRange> equal_channels(const Lowered& l, std::int64_t tile_k) {
   return ranges;
 }
 
-std::vector<TileRange> equal_rows(const Lowered& l, std::int64_t tile, std::int64_t k0,
-                                  std::int64_t k1) {
+TileRanges equal_rows(const Lowered& l, std::int64_t tile, std::int64_t k0, std::int64_t k1) {
   return equal_spans(rows_of(l, taps_of(l, k0, k1)), l.out_height, tile);
 }
 
-std::vector<TileRange> equal_cols(const Lowered& l, std::int64_t tile, std::int64_t k0,
-                                  std::int64_t k1) {
+TileRanges equal_cols(const Lowered& l, std::int64_t tile, std::int64_t k0, std::int64_t k1) {
   return equal_spans(cols_of(l, taps_of(l, k0, k1)), l.out_width, tile);
 }
 

@@ -1,6 +1,8 @@
 // The part of the feature map that the windows of a tile look at.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -30,17 +32,42 @@ struct TileRange {
   std::int64_t first = 0, count = 1;
 };
 
+/// Some of them, mostly one or two, which take no memory of their own: a search asks for them tens
+/// of thousands of times.
+class TileRanges {
+ public:
+  TileRanges() = default;
+  explicit TileRanges(const TileRange& one) { push_back(one); }
+  void push_back(const TileRange& range) {
+    if (size_ < kFew) {
+      few_[size_++] = range;
+      return;
+    }
+    if (size_ == kFew) many_.assign(few_.begin(), few_.end());
+    many_.push_back(range);
+    ++size_;
+  }
+  const TileRange* begin() const { return size_ <= kFew ? few_.data() : many_.data(); }
+  const TileRange* end() const { return begin() + size_; }
+  std::size_t size() const { return size_; }
+  TileRange& back() { return size_ <= kFew ? few_[size_ - 1] : many_.back(); }
+
+ private:
+  static constexpr std::size_t kFew = 4;
+  std::array<TileRange, kFew> few_{};
+  std::vector<TileRange> many_;  // all of them, where they are more
+  std::size_t size_ = 0;
+};
+
 /// The tiles of an axis as ranges of equal size: `total` in tiles of `tile`.
-std::vector<TileRange> equal_tiles(std::int64_t total, std::int64_t tile);
+TileRanges equal_tiles(std::int64_t total, std::int64_t tile);
 
 /// Tiles along k as ranges whose windows have equal taps, and channels at equal distances.
-std::vector<TileRange> equal_channels(const Lowered& layer, std::int64_t tile_k);
+TileRanges equal_channels(const Lowered& layer, std::int64_t tile_k);
 
 /// Tiles of `tile` output rows (columns) as ranges whose windows, for the taps of k0..k1, have
 /// equally many rows (columns) at equal distances. Tiles with none are left out.
-std::vector<TileRange> equal_rows(const Lowered& layer, std::int64_t tile, std::int64_t k0,
-                                  std::int64_t k1);
-std::vector<TileRange> equal_cols(const Lowered& layer, std::int64_t tile, std::int64_t k0,
-                                  std::int64_t k1);
+TileRanges equal_rows(const Lowered& layer, std::int64_t tile, std::int64_t k0, std::int64_t k1);
+TileRanges equal_cols(const Lowered& layer, std::int64_t tile, std::int64_t k0, std::int64_t k1);
 
 }  // namespace bitjoule
