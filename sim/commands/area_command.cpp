@@ -25,7 +25,7 @@ struct AreaOptions {
   std::vector<std::string> macs;
 };
 
-struct Machine {
+struct PricedMachine {
   std::string name;
   std::vector<MachinePart> parts;
   EnergyTable table;
@@ -40,7 +40,7 @@ DataPath path_of(const std::string& mac, const PeConfig& pe) {
   return path;
 }
 
-Machine of_accelerator(const Source& source, const std::vector<Override>& overrides,
+PricedMachine of_accelerator(const Source& source, const std::vector<Override>& overrides,
                        const std::vector<std::string>& macs) {
   // A machine that names no table has the default one, of which --set changes parts.
   std::vector<Override> all = overrides;
@@ -52,7 +52,7 @@ Machine of_accelerator(const Source& source, const std::vector<Override>& overri
   return {file.machine.name, machine_parts(file.machine, paths), *file.energy};
 }
 
-Machine read_machine(const AreaOptions& options, const std::vector<Override>& overrides) {
+PricedMachine read_machine(const AreaOptions& options, const std::vector<Override>& overrides) {
   const Source source = given_source(options.file);
   const std::string kind = guess_file_kind(source).name;
   if (kind == "accelerator")
@@ -73,7 +73,7 @@ std::string bar(double part, double most) {
   return std::string(static_cast<std::size_t>(length), '#');
 }
 
-std::string area_text(const Machine& machine, const AreaReport& area) {
+std::string area_text(const PricedMachine& machine, const AreaReport& area) {
   std::string out = fmt::format("{}: ", machine.name.empty() ? "machine" : machine.name);
   out += area.table.empty()
              ? fmt::format(
@@ -114,7 +114,7 @@ int print_area(const AreaOptions& options, const std::vector<Override>& override
   if (!options.energy.empty()) all.push_back({"energy", options.energy});
   if (!options.area.empty()) all.push_back({"energy.area", options.area});
   all.insert(all.end(), overrides.begin(), overrides.end());
-  const Machine machine = read_machine(options, all);
+  const PricedMachine machine = read_machine(options, all);
   const AreaReport area = area_of(machine.parts, machine.table);
   if (!options.output.empty())
     write_output(options.output, json_text({{"program", program_json()},

@@ -18,7 +18,7 @@ SIM = pathlib.Path(os.environ["BITJOULE_SIM"])
 
 PAGES = ["README.md", "docs/index.md", "docs/tutorial.md", "docs/first-machine.md", "docs/own-model.md",
          "docs/reading-a-report.md", "docs/gallery.md", "docs/cli.md", "docs/install.md", "docs/library.md", "docs/python.md",
-         "docs/accuracy.md", "docs/configuration.md", "docs/dram.md", "docs/energy-dram.md", "docs/energy.md",
+         "docs/accuracy.md", "docs/attention.md", "docs/configuration.md", "docs/dram.md", "docs/energy-dram.md", "docs/energy.md",
          "docs/networks.md", "docs/sweeps.md", "docs/validation.md"]
 PROSE = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 UPDATE = bool(os.environ.get("BITJOULE_UPDATE_DOCS"))

@@ -10,7 +10,7 @@
 namespace bitjoule {
 namespace {
 
-constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr double kImpossible = std::numeric_limits<double>::infinity();
 constexpr std::int64_t kStepsPerGroup = 1000;
 
 }  // namespace
@@ -30,7 +30,7 @@ std::vector<std::size_t> cheapest_assignment(const std::vector<std::vector<Choic
   std::vector<std::vector<std::size_t>> chosen;
   for (const std::vector<Choice>& choices : groups) {
     check_interrupt_after(steps * static_cast<std::int64_t>(choices.size()));
-    std::vector<double> next(least.size(), kNever);
+    std::vector<double> next(least.size(), kImpossible);
     std::vector<std::size_t>& choice = chosen.emplace_back(least.size(), choices.size());
     for (std::size_t c = 0; c < choices.size(); ++c) {
       const std::int64_t takes = steps_of(choices[c].loss);
@@ -44,7 +44,7 @@ std::vector<std::size_t> cheapest_assignment(const std::vector<std::vector<Choic
     }
     least = std::move(next);
   }
-  if (least.back() == kNever) return {};
+  if (least.back() == kImpossible) return {};
   std::vector<std::size_t> assignment(groups.size());
   std::int64_t left = steps;
   for (std::size_t g = groups.size(); g-- > 0;) {

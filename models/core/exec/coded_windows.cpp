@@ -186,7 +186,8 @@ Codes builtin_resize(const CodedJob& job) {
   };
   const auto sum = [](float a, float b, float c, float d, float v, float h) {
     const float y = a * ((1 - v) * (1 - h)) + b * ((1 - v) * h) + c * (v * (1 - h)) + d * (v * h);
-    return static_cast<std::int64_t>(y + 0.5f);
+    constexpr float kHalf = 0.5f;  // cut towards zero behind it, also where y is below
+    return static_cast<std::int64_t>(y + kHalf);
   };
   return resized<Place>(job, place, sum);
 }
