@@ -182,12 +182,12 @@ void resize(OnnxWriter& w) {
     w.check_made({a.in, a.out});
     const auto at = static_cast<std::int64_t>(a.axis);
     const Shape order = axes_moved_last(x.size(), {at});
-    const std::string part = fmt::format("axis{}", a.axis);
-    y = w.add("Transpose", {y}, part + "_last");
+    const auto part = [&](const char* what) { return fmt::format("axis{}{}", a.axis, what); };
+    y = w.add("Transpose", {y}, part("_last"));
     w.with("perm", order);
-    const std::string matrix = w.sized_reals(part + "_weights", weights_of(a, rule), {a.in, a.out});
-    y = w.add("MatMul", {y, matrix}, part + "_resized");
-    y = w.add("Transpose", {y}, part);
+    const std::string matrix = w.sized_reals(part("_weights"), weights_of(a, rule), {a.in, a.out});
+    y = w.add("MatMul", {y, matrix}, part("_resized"));
+    y = w.add("Transpose", {y}, part(""));
     w.with("perm", inverse(order));
   }
   const double fill = w.node.real("extrapolation_value", 0);

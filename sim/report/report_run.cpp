@@ -146,7 +146,7 @@ std::string energy_words(const json::object& result, const PointResult& run) {
 }
 
 /// "m 1 x n 4096 x k 4096", "8 x (m 1 x n 512 x k 64)", or "rows x cols" of a vector operator.
-std::string shape_text(const json::object& layer) {
+std::string layer_shape(const json::object& layer) {
   const json::object& shape = layer.at("shape").as_object();
   const auto size = [&](const char* key) { return json::serialize(shape.at(key)); };
   if (shape.contains("rows")) return size("rows") + " x " + size("cols");
@@ -192,7 +192,7 @@ std::vector<PointResult> layers_of(const json::object& result) {
     repeat_metrics(layer.metrics, static_cast<double>(repeat));
     layer.metrics["energy.unit"] = enum_name(energies.unit);
     layer.metrics["energy.table"] = energies.mac_of;
-    layer.metrics["shape"] = shape_text(from);
+    layer.metrics["shape"] = layer_shape(from);
     layer.metrics["formats"] = formats_text(from);
     layers.push_back(std::move(layer));
   }

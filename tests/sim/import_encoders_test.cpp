@@ -80,7 +80,8 @@ std::string gguf(const Model& m) {
   for (const std::string part : {"enc", "dec"}) {
     b.tensor(part + ".output_norm.weight", {d}, kF32, "");
     for (std::int64_t i = 0; i < (part == "enc" ? m.encoder_layers : m.layers); ++i) {
-      const auto add = [&](const char* name, std::vector<std::uint64_t> sizes, std::uint32_t type) {
+      const auto add = [&](const char* name, const std::vector<std::uint64_t>& sizes,
+                           std::uint32_t type) {
         b.tensor(fmt::format("{}.blk.{}.{}.weight", part, i, name), sizes, type, "");
       };
       const auto attention = [&](const std::string& before) {

@@ -45,7 +45,7 @@ class MachinePair {
 
   /// Runs a program on both, without values, and checks that they agree: what came of it.
   LayerOutcome run(const MappingProblem& problem, const Program& program) {
-    const LayerOutcome fast = fast_->run(problem, program, nullptr);
+    LayerOutcome fast = fast_->run(problem, program, nullptr);
     compare(fast, pe_->run(problem, program, nullptr));
     check_occupancy(problem.machine.buffers, fast.counts);
     CHECK(fast.stalls.total() == fast.cycles.value);
