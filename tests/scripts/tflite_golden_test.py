@@ -42,6 +42,23 @@ TOTALS = {
     "str_ww": (826368, 46883, 46040 + 3372, 6656),
 }
 
+# Of each operator with weights, in order: MACs, weights, biases.
+ROWS = {
+    "ad01": [(81920, 81920, 128), *[(16384, 16384, 128)] * 3, (1024, 1024, 8), (1024, 1024, 128),
+             *[(16384, 16384, 128)] * 3, (81920, 81920, 640)],
+    "kws_dscnn": [(320000, 2560, 64), *[(72000, 576, 64), (512000, 4096, 64)] * 4, (768, 768, 12)],
+    "ic01_resnet8": [(442368, 432, 16), (2359296, 2304, 16), (2359296, 2304, 16), (1179648, 4608, 32),
+                     (2359296, 9216, 32), (131072, 512, 32), (1179648, 18432, 64), (2359296, 36864, 64),
+                     (131072, 2048, 64), (640, 640, 10)],
+    "vww_96": [(497664, 216, 8), (165888, 72, 8), (294912, 128, 16), (82944, 144, 16), (294912, 512, 32),
+               (165888, 288, 32), (589824, 1024, 32), (41472, 288, 32), (294912, 2048, 64), (82944, 576, 64),
+               (589824, 4096, 64), (20736, 576, 64), (294912, 8192, 128),
+               *[(41472, 1152, 128), (589824, 16384, 128)] * 5, (10368, 1152, 128), (294912, 32768, 256),
+               (20736, 2304, 256), (589824, 65536, 256), (512, 512, 2)],
+    "str_ww": [(3360, 120, 40), (143360, 5120, 128), (15360, 640, 128), (393216, 16384, 128),
+               (19200, 1280, 128), (245760, 16384, 128), (1920, 1920, 128), (4096, 4096, 32), (96, 96, 3)],
+}  # fmt: skip
+
 # Networks and operators that keep a state: their samples are steps, one after the other.
 STATEFUL = {"svdf_i16"}
 
@@ -217,6 +234,10 @@ class TfliteGoldenTest(unittest.TestCase):
             result = json.loads((self.folder / model / "result.json").read_text())
             memory = result["network"]["memory"]
             self.assertEqual(sum(kind["macs"] for kind in result["network"]["kinds"]), macs, model)
+            executed = [layer["macs"] for layer in result["layers"] if layer["macs"] > 0]
+            rows = list(zip(executed, map(weights_of, stored), map(channels_of, stored)))
+            self.assertEqual(rows, ROWS[model], model)
+            self.assertEqual(sum(biases for _, _, biases in rows) * 4 + sum(w for _, w, _ in rows), weights)
             self.assertEqual(memory["weights_bytes"], weights + scales, model)
             self.assertEqual(memory["activations_bytes"], activations, model)
 
