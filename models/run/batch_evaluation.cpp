@@ -33,7 +33,8 @@ void take_logarithms(T* values, std::int64_t count) {
 
 }  // namespace
 
-BatchEvaluation::BatchEvaluation(const RunConfig& run) : network_(run.evaluation->as_it_is()) {
+BatchEvaluation::BatchEvaluation(const RunConfig& run)
+    : network_(run.evaluation->as_it_is()), labels_file_(run.evaluation->config.labels) {
   if (network_.inputs.size() != 1 || network_.inputs.front().shape.empty())
     throw input_error(
         fmt::format("{}: an evaluation needs a network with one input, this one has {}",
@@ -44,7 +45,7 @@ BatchEvaluation::BatchEvaluation(const RunConfig& run) : network_(run.evaluation
 
 std::vector<InputScore> BatchEvaluation::score(NetworkTensor batch,
                                                const std::vector<std::int64_t>& labels,
-                                               bool has_labels) {
+                                               bool has_labels, std::int64_t first) {
   std::map<std::string, NetworkTensor> inputs;
   inputs.emplace(input().name, std::move(batch));
   NetworkOutputValues output = std::move(pass_->run(std::move(inputs)).front());
@@ -60,8 +61,9 @@ std::vector<InputScore> BatchEvaluation::score(NetworkTensor batch,
     scores[i].error.add(values, reference, each);
     if (!has_labels) continue;
     if (labels[i] < 0 || labels[i] >= each)
-      throw input_error(fmt::format("label {} is none of the {} classes of output \"{}\"",
-                                    labels[i], each, output.name));
+      throw input_error(fmt::format("{}: element {}: {} is none of the {} classes of output \"{}\"",
+                                    labels_file_, first + static_cast<std::int64_t>(i), labels[i],
+                                    each, output.name));
     if (yields_probabilities_) {
       take_logarithms(values, each);
       take_logarithms(reference, each);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "run/accuracy.h"
@@ -21,13 +22,14 @@ class BatchEvaluation {
   const NetworkInput& input() const { return network_.inputs.front(); }
   std::int64_t batch() const { return input().shape.front(); }
 
-  /// `batch` holds all elements of the network's input; its first labels.size() inputs are scored,
-  /// by their labels where `has_labels`.
+  /// `batch` holds all elements of the network's input, the data's from input `first` on; its first
+  /// labels.size() inputs are scored, by their labels where `has_labels`.
   std::vector<InputScore> score(NetworkTensor batch, const std::vector<std::int64_t>& labels,
-                                bool has_labels);
+                                bool has_labels, std::int64_t first);
 
  private:
   Network network_;
+  std::string labels_file_;
   bool yields_probabilities_ = false;  ///< the output is a softmax's
   std::unique_ptr<ValuePass> pass_;
 };

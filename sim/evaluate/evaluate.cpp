@@ -65,7 +65,7 @@ class BatchJobs : public EvaluationJobs {
   std::vector<InputScore> score(std::size_t job) override {
     const bool has_labels = !plan_.data.labels.empty();
     return evaluation_.score(plan_.data.tensor(first(job), plan_.batch),
-                             has_labels ? labels_of(job) : unlabelled(job), has_labels);
+                             has_labels ? labels_of(job) : unlabelled(job), has_labels, first(job));
   }
   std::string key(std::size_t job) override {
     if (digest_.empty()) digest_ = text_hash(evaluation_digest(run_));
@@ -91,6 +91,21 @@ class BatchJobs : public EvaluationJobs {
   std::string digest_;
 };
 
+/// Fails with the place of the first token that the model's embedding has no row for.
+void require_known_tokens(const RunConfig& run, const EvaluationPlan& plan) {
+  std::int64_t known = std::int64_t{1} << 31;
+  for (const NetworkLayer& layer : run.phases.front().network.layers)
+    if (const auto* op = std::get_if<VectorOp>(&layer.op))
+      if (op->kind == VectorKind::kEmbedding && layer.inputs == std::vector<std::string>{"tokens"})
+        known = std::min(known, op->table_rows);
+  for (std::size_t s = 0; s < plan.sequences.size(); ++s)
+    for (std::size_t i = 0; i < plan.sequences[s].size(); ++i)
+      if (plan.sequences[s][i] >= known)
+        throw input_error(fmt::format("{}: text {}, element {}: token {} is none of the model's {}",
+                                      run.evaluation->config.data, s, i, plan.sequences[s][i],
+                                      known));
+}
+
 void plan_tokens(const RunConfig& run, EvaluationPlan& plan) {
   const EvaluationConfig& config = run.evaluation->config;
   for (const auto& [is_set, key] :
@@ -101,6 +116,7 @@ void plan_tokens(const RunConfig& run, EvaluationPlan& plan) {
       throw input_error(fmt::format("evaluation.{}: of inputs, but the network reads tokens", key));
   plan.sequences = read_tokens(config.data, config.tokenizer);
   keep_first(config.limit, plan.sequences);
+  require_known_tokens(run, plan);
   std::map<std::int64_t, double> macs;
   for (std::size_t s = 0; s < plan.sequences.size(); ++s)
     for (const TokenWindow& w :

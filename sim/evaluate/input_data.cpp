@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 #include "core/index.h"
@@ -148,7 +149,12 @@ InputData read_inputs(const EvaluationConfig& config, const NetworkInput& input)
       values = tensor_values(stored);
     }
     normalise(config, stored.shape, axes.channels, values);
-    for (std::int64_t i = 0; i < all; ++i) data.values.push_back(values[from(i)]);
+    for (std::int64_t i = 0; i < all; ++i) {
+      data.values.push_back(values[from(i)]);
+      if (!std::isfinite(data.values.back()))
+        throw input_error(fmt::format("{}: input {}: {} is no value to compute with", config.data,
+                                      i / data.elements, data.values.back()));
+    }
   }
   if (!config.labels.empty()) data.labels = read_labels(config.labels, data.count);
   return data;

@@ -18,7 +18,9 @@ namespace {
 
 std::vector<std::vector<std::int32_t>> rows_of_npy(const Blob& blob) {
   const StoredTensor tensor = parse_npy(blob);
-  if (!is_integer_type(tensor.type->format) || tensor.shape.empty() || tensor.shape.size() > 2)
+  const bool holds_ids =
+      is_integer_type(tensor.type->format) && tensor.type->format != std::string("bool");
+  if (!holds_ids || tensor.shape.empty() || tensor.shape.size() > 2)
     throw input_error(fmt::format("{}: expected integers in one dimension or two, got {} {}",
                                   blob.name(), tensor.type->format, shape_text(tensor.shape)));
   const std::vector<std::int64_t> all = to_integers(tensor);

@@ -298,7 +298,8 @@ AccuracyBudget parse_budget(const std::string& text) {
   std::string plain = text;
   AccuracyBudget budget;
   budget.text = text;
-  budget.is_ratio = !plain.empty() && plain.back() == 'x';
+  const bool is_share = !plain.empty() && plain.back() == '%';
+  budget.is_ratio = is_share || (!plain.empty() && plain.back() == 'x');
   if (budget.is_ratio) plain.pop_back();
   const std::size_t at = plain.find("<=");
   const std::map<std::string, AccuracyBudget::Metric> metrics = {
@@ -314,11 +315,11 @@ AccuracyBudget parse_budget(const std::string& text) {
       (budget.is_ratio && metric->second == AccuracyBudget::Metric::kKl))
     throw input_error(fmt::format(
         "budget: expected accuracy.perplexity, accuracy.nll or accuracy.kl, <= and a number above "
-        "0, of the first two also times the float network's, such as "
-        "\"accuracy.perplexity <= 1.01x\", got \"{}\"",
+        "0, of the first two also times the float network's or per cent more than it, such as "
+        "\"accuracy.perplexity <= 1.01x\" or \"accuracy.perplexity <= 1 %\", got \"{}\"",
         text));
   budget.metric = metric->second;
-  budget.bound = *bound;
+  budget.bound = is_share ? 1 + *bound / 100 : *bound;
   return budget;
 }
 

@@ -14,7 +14,8 @@ namespace bitjoule {
 /// Which layers take a format together.
 enum class TuneGroups { kKinds, kLayers };
 
-/// What accuracy may fall to: "accuracy.perplexity <= 1.01x", x being the float network's.
+/// What accuracy may fall to: "accuracy.perplexity <= 1.01x", x being the float network's, which is
+/// "accuracy.perplexity <= 1 %".
 struct AccuracyBudget {
   enum class Metric { kPerplexity, kNll, kKl };
   std::string text;

@@ -108,9 +108,11 @@ class ClassifierTest(EvaluateTest):
             (self.images, ["--set", "evaluation.mean=[1, 2, 3]"], "for 2 channels"),
             (self.images, ["--set", "evaluation.deviation=[0]"], "expected positive numbers"),
             (self.images, ["--labels", "few.npy"], "expected 10 labels"),
-            (self.images, ["--labels", "wrong.npy"], "label 7 is none of the 7 classes"),
+            (self.images, ["--labels", "wrong.npy"], "wrong.npy: element 0: 7 is none of the 7 classes"),
+            (np.where(self.images == self.images.max(), np.nan, self.images), [], "nan is no value"),
         ):
-            np.save(self.folder / "images.npy", images.astype(np.uint8))
+            real = np.isnan(images).any()
+            np.save(self.folder / "images.npy", images.astype(np.float32 if real else np.uint8))
             np.save(self.folder / "few.npy", self.labels[:9])
             np.save(self.folder / "wrong.npy", np.full(10, 7))
             with self.subTest(message):
@@ -229,13 +231,15 @@ class LanguageTest(EvaluateTest):
     def test_refusals(self):
         np.save(self.folder / "large.npy", np.full((1, 8), 32))
         np.save(self.folder / "real.npy", np.zeros((1, 8), np.float32))
+        np.save(self.folder / "flags.npy", np.zeros((1, 8), bool))
         np.save(self.folder / "one.npy", np.zeros((3, 1), np.int32))
         (self.folder / "odd.bin").write_bytes(b"abc")
         (self.folder / "text.txt").write_text("Once")
         for arguments, message in (
             ([], "no data to evaluate on"),
             (["--data", "none.npy"], "none.npy"),
-            (["--data", "large.npy"], "outside of 0..31"),
+            (["--data", "large.npy"], "large.npy: text 0, element 0: token 32 is none of the model's 32"),
+            (["--data", "flags.npy"], "expected integers"),
             (["--data", "real.npy"], "expected integers"),
             (["--data", "one.npy"], "nothing to predict"),
             (["--data", "odd.bin"], "3 bytes are no 16-bit token ids"),

@@ -342,6 +342,12 @@ class TuneTest(TuneCase):
                          and float(f["energy.total_pj"]) <= float(r["energy.total_pj"]) for f in front)
             self.assertEqual(r in front, not beaten, r["mix"])
 
+    def test_a_budget_in_per_cent_is_one_in_times(self):
+        rows = [self.tune(budget, "--store", "store", out=out) for budget, out in (
+            ("accuracy.perplexity <= 1.02x", "a"), ("accuracy.perplexity <= 2 %", "b"))]
+        self.assertEqual(*rows)
+        self.assertTrue(any(row["best"] == "true" for row in rows[0]))
+
     def test_page_of_a_search(self):
         budget = 0.001
         rows = self.tune(f"accuracy.kl <= {budget}")
