@@ -160,7 +160,9 @@ const std::vector<EnumRow<Granularity>>& enum_rows() {
       {Granularity::kPerBlock, "per_block",
        "one scale per group_size output channels x group_size elements along k"},
       {Granularity::kPerToken, "per_token",
-       "one scale per row of activations, found by the vector unit when the values are there"}};
+       "one scale per row of activations, found by the vector unit when the values are there"},
+      {Granularity::kDynamicTensor, "dynamic_tensor",
+       "one scale for all activations of a tensor, found by the vector unit when they are there"}};
   return kRows;
 }
 

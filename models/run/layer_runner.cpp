@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/dram/actions.h"
+#include "core/enums.h"
 #include "core/error.h"
 #include "core/mapping/division.h"
 #include "core/mapping/folds.h"
@@ -144,8 +145,9 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
                             const OutputStage& stage) {
   if (!std::holds_alternative<Matmul>(op) && has_dynamic_scales(precision.weights))
     throw input_error(
-        "precision.weights: granularity per_token is for values that come while the machine runs; "
-        "weights are known before: use per_channel");
+        fmt::format("precision.weights: granularity {} is for values that come while the machine "
+                    "runs; weights are known before: use per_channel",
+                    enum_name(precision.weights.granularity)));
   MappingProblem p;
   p.layer = lower(op);
   p.stage = stage;

@@ -201,7 +201,8 @@ std::optional<GroupParameters> LayerTensors::static_scale(const std::string& ten
                                                           ScaleRule rule) const {
   const StorageLayout layout = storage_layout(format);
   if (calibrates() || rule == ScaleRule::kOracle || tensor.empty() ||
-      layout.format->cls != FormatClass::kInteger || layout.scales.group != kWholeTensor)
+      layout.format->cls != FormatClass::kInteger || layout.scales.group != kWholeTensor ||
+      layout.dynamic)
     return std::nullopt;
   return calibration_->scale(tensor, transform_signature(network_), format, rule);
 }

@@ -45,7 +45,8 @@ Rows result(const LayerOp& op) {
 VectorOp quantize_op(Rows rows, const TensorFormat& format) {
   const StorageLayout layout = storage_layout(format);
   const Format& f = *layout.format;
-  // A scale is that of a row, or of a group that fills it evenly.
+  // A scale is that of the tensor, of a row, or of a group that fills it evenly.
+  if (layout.scales.group == kWholeTensor) rows = {1, rows.rows * rows.cols};
   if (const std::int64_t group = layout.scales.group; group > 0 && rows.cols % group == 0)
     rows = {rows.rows * (rows.cols / group), group};
   VectorOp op;
@@ -71,6 +72,10 @@ bool is_scaled_when_appended(const TensorFormat& format) {
         "kv_cache: {} as chosen stores fields of several rows together, and a cache is appended to "
         "row by row; choose another format, granularity or zero_point",
         format.format));
+  if (format.granularity == Granularity::kDynamicTensor)
+    throw input_error(
+        "kv_cache: a cache is appended to token by token, and a scale of all its values would "
+        "change with each; choose granularity per_token, or a float");
   return layout.scales.present() && layout.scales.group != kWholeTensor;
 }
 

@@ -56,7 +56,7 @@ bool has_effect(const TensorFormat& format, const std::string& key) {
   if (key == "granularity") {
     for (const Granularity g :
          {Granularity::kPerTensor, Granularity::kPerChannel, Granularity::kPerGroup,
-          Granularity::kPerToken, Granularity::kPerBlock}) {
+          Granularity::kPerToken, Granularity::kPerBlock, Granularity::kDynamicTensor}) {
       other.granularity = g;
       if (differs(format, other)) return true;
     }

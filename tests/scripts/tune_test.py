@@ -152,6 +152,14 @@ class LinearTest(TuneCase):
                     self.sqnr("precision.activations=int8", "precision.output=fp32",
                               "precision.mac=int8", f"precision.static_scales={rule}"),
                     self.expected(weights, inputs), 2)
+        # Found when the values are there: the scale is a multiple of 1 / 127 in fp32, of the fp16 that
+        # the pass reads.
+        halves = self.others.astype(np.float16).astype(np.float64).reshape(2, 4, 24)
+        inputs = np.concatenate([INT8.rounded(y, np.abs(y).max() / 127) for y in halves])
+        self.assertAlmostEqual(
+            self.sqnr("precision.activations={format: int8, granularity: dynamic_tensor}",
+                      "precision.mac=int8"),
+            self.expected(weights, inputs), 1)
 
     def test_refusals(self):
         layer = ["--set", "layer={gemm: {m: 4, n: 4, k: 32}}"]

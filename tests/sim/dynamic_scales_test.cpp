@@ -133,6 +133,33 @@ TEST_CASE(
   CHECK(traffic(layer, Tensor::kOutputs).write_bytes == 6 * 40 * 2);
 }
 
+// 6 tokens of 96 elements, as above, with one scale: the pass takes 96 times as long a row.
+TEST_CASE("dynamic scales: of a whole tensor, one multiplication and one division in all") {
+  const std::string one = "{format: int8, granularity: dynamic_tensor}";
+  const RunConfig run = config_of("{gemm: {m: 6, n: 40, k: 96}}", {{"precision.activations", one}});
+  LayerRunner runner(run.accelerator, run.dram, run.energy, run.options);
+  const std::vector<LayerResult> results = runner.run_all(run.layer, run.precision, run.mapping);
+  REQUIRE(results.size() == 2);
+  const LayerResult &pass = results[0], &layer = layer_of(results);
+  CHECK(count_of(pass, "vector_unit", "compare") == 3 * 6 * 96);
+  CHECK(count_of(pass, "vector_unit", "multiply") == 6 * 96 + 1);
+  CHECK(count_of(pass, "vector_unit", "divide") == 1);
+  CHECK(traffic(pass, Tensor::kInputs).read_bytes == 6 * 96 * 2);
+  CHECK(traffic(pass, Tensor::kOutputs).write_bytes == 6 * 96);
+  CHECK(layer.check->wrong == 0);
+  CHECK(layer.check->checked == 6 * 40);
+  CHECK(traffic(layer, Tensor::kOutputs).write_bytes == 6 * 40 * 2);
+
+  // 4,096 tokens: 786,432 bytes of fp16 that no buffer holds are read for the largest, then again.
+  const RunConfig large = config_of("{gemm: {m: 4096, n: 8, k: 96}}",
+                                    {{"precision.activations", one}, {"verify", "off"}});
+  LayerRunner another(large.accelerator, large.dram, large.energy, large.options);
+  const LayerResult twice = another.run_all(large.layer, large.precision, large.mapping).front();
+  CHECK(traffic(twice, Tensor::kInputs).read_bytes == 2 * 4096 * 96 * 2);
+  CHECK(traffic(twice, Tensor::kOutputs).write_bytes == 4096 * 96);
+  CHECK(count_of(twice, "vector_unit", "divide") == 1);
+}
+
 TEST_CASE("dynamic scales: an output that has them is quantized after the layer") {
   const RunConfig run = config_of("{matmul: {batch: 2, m: 6, n: 40, k: 64}}",
                                   {{"precision.weights", "{format: int8, granularity: per_token}"},

@@ -35,7 +35,9 @@ void VectorBuilder::stream() {
   const std::int64_t all = op_.elements();
   const std::int64_t step = takes_rows(op_) ? op_.cols : std::min(all, alignment());
   const std::int64_t size = largest(step, all, [this](std::int64_t n) { return streamed_bits(n); });
-  if (size == 0 && op_.kind == VectorKind::kSoftmax && !on_chip()) return stream_pieces();
+  const bool one_scale = op_.kind == VectorKind::kQuantize && scale_bits(op_.elements()) == 0;
+  if (size == 0 && (op_.kind == VectorKind::kSoftmax || one_scale) && !on_chip())
+    return stream_pieces();
   if (size == 0 && op_.kind == VectorKind::kCombine && scale_bits(op_.cols) == 0) {
     combine_columns();
     return;
@@ -60,7 +62,8 @@ void VectorBuilder::stream() {
   }
 }
 
-/// Rows of scores that no buffer holds: a row comes piece by piece, again in each pass.
+/// Rows of scores, or tensors with one scale, that no buffer holds: they come piece by piece, again
+/// in each pass.
 void VectorBuilder::stream_pieces() {
   VectorOp row = op_;
   row.rows = 1;

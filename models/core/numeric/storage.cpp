@@ -3,6 +3,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/enums.h"
 #include "core/units.h"
 
 namespace bitjoule {
@@ -85,9 +86,14 @@ ZeroPointFormat find_zero_point(const std::string& name, const Format& element) 
   throw unknown_name_error("storage of zero-points", name, valid);
 }
 
+bool is_dynamic(Granularity granularity) {
+  return granularity == Granularity::kPerToken || granularity == Granularity::kDynamicTensor;
+}
+
 std::int64_t group_of(const TensorFormat& format) {
   switch (format.granularity) {
     case Granularity::kPerTensor:
+    case Granularity::kDynamicTensor:
       return kWholeTensor;
     case Granularity::kPerChannel:
     case Granularity::kPerToken:
@@ -114,13 +120,14 @@ void integer_fields(const TensorFormat& format, StorageLayout& layout) {
   layout.symmetric = format.symmetric || layout.format->mean_scale;
   layout.dynamic = has_dynamic_scales(format);
   if (layout.dynamic && layout.format->mean_scale)
-    throw input_error(format.format +
-                      " takes the mean of its values as scale; granularity per_token is for a "
-                      "scale of the largest value: choose an integer format, or per_channel");
+    throw input_error(format.format + " takes the mean of its values as scale; granularity " +
+                      enum_name(format.granularity) +
+                      " is for a scale of the largest value: choose an integer format, or "
+                      "per_channel");
   if (layout.dynamic && !layout.symmetric)
-    throw input_error(
-        "granularity per_token is symmetric: the vector unit finds the largest value "
-        "of a row, not a zero-point");
+    throw input_error("granularity " + enum_name(format.granularity) +
+                      " is symmetric: the vector unit finds the largest value of a " +
+                      (group == kWholeTensor ? "tensor" : "row") + ", not a zero-point");
   if (layout.symmetric) return;
   if (layout.scales.rows != 1)
     throw input_error(
@@ -159,9 +166,9 @@ void codebook_fields(const TensorFormat& format, StorageLayout& layout) {
 
 void scaled_float_fields(const TensorFormat& format, StorageLayout& layout) {
   const ScaleRow& scale = find_scale(format.scale);
-  if (format.granularity == Granularity::kPerToken)
-    throw input_error("granularity per_token is of integers; " + format.format +
-                      " has scales per tensor, channel, group or block");
+  if (is_dynamic(format.granularity))
+    throw input_error("granularity " + enum_name(format.granularity) + " is of integers; " +
+                      format.format + " has scales per tensor, channel, group or block");
   layout.scale_format = scale.format;
   layout.scales = {scale.bits, group_of(format), rows_of(format)};
 }
@@ -202,8 +209,7 @@ std::int64_t constant_bytes(const StorageField& field) {
 }  // namespace
 
 bool has_dynamic_scales(const TensorFormat& format) {
-  return format.granularity == Granularity::kPerToken &&
-         find_format(format.format).cls == FormatClass::kInteger;
+  return is_dynamic(format.granularity) && find_format(format.format).cls == FormatClass::kInteger;
 }
 
 StorageLayout storage_layout(const TensorFormat& format) {

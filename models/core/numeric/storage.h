@@ -76,7 +76,8 @@ struct RegionBytes {
 /// Throws an input Error for unknown names and combinations that cannot be stored.
 StorageLayout storage_layout(const TensorFormat& format);
 
-/// Whether the vector unit has to find the scales when the values are there: integers per token.
+/// Whether the vector unit has to find the scales when the values are there: integers per token, or
+/// of a dynamic tensor.
 bool has_dynamic_scales(const TensorFormat& format);
 
 /// A k at which a region may start so that no byte, group or block is fetched twice (1, 2, 32,

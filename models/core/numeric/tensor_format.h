@@ -12,8 +12,9 @@ namespace bitjoule {
 /// consecutive elements along k of one output channel. Block formats (q4_0, mxfp4, ...) bring their
 /// own. Per token: one row of activations, whose scale is dynamic: the vector unit finds it when
 /// the values are there (VectorKind::kQuantize). Per block: squares of `group_size` output channels
-/// and elements along k, of weights.
-enum class Granularity { kPerTensor, kPerChannel, kPerGroup, kPerToken, kPerBlock };
+/// and elements along k, of weights. Dynamic tensor: one scale for all activations, found as those
+/// per token are.
+enum class Granularity { kPerTensor, kPerChannel, kPerGroup, kPerToken, kPerBlock, kDynamicTensor };
 
 struct TensorFormat {
   std::string format = "int8";  ///< a name of formats() in format.h
