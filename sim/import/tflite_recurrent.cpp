@@ -197,6 +197,9 @@ class Lstm {
     layer.precision.output = code_format("int16", false, true);
     layer.precision.mac = "int8";
     layer.sums.product = ScaleProduct::kProductFp32;
+    // XNNPACK takes no LSTM, and the built-in kernel rounds its sums twice.
+    layer.sums.delegated = false;
+    layer.sums.rounds_twice = true;
   }
 
   /// The rows of one step, which all sequences have.

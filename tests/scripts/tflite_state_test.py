@@ -1,5 +1,6 @@
 """Networks that keep a state, step by step, against the kernels' integer arithmetic written down in
-numpy: SVDF with states of int8 and LSTM, in both roundings."""
+numpy: SVDF with states of int8 and LSTM, in both roundings, and the LSTM of the built-in kernels, whose
+outputs by the runtime itself have a known checksum."""
 
 import json
 import math
@@ -8,15 +9,19 @@ import pathlib
 import subprocess
 import tempfile
 import unittest
+import zlib
 
 import numpy as np
 
-from tflite_golden_test import DATA, REFERENCE, RUN, SINGLE, Network
+from tflite_golden_test import BUILTIN, DATA, REFERENCE, RUN, SINGLE, XNNPACK, Network
 from tflite_models import Model, Table
 from tflite_reader import TfliteFile
 
 SIM = os.environ["BITJOULE_SIM"]
 TABLE = np.load(DATA / "golden" / "sigmoid_table_uint16.npy").astype(np.int64)
+# Of the outputs of mnist_lstm's LSTM for its first four samples, one after the other, by the runtime of
+# TensorFlow Lite (@tensorflow/tfjs-tflite 0.0.1-alpha.10, WebAssembly), which keeps its states.
+RUNTIME_LSTM = 0xB603D057
 QUANTIZE, SVDF, DENSE, SOFTMAX, LSTM, RESHAPE = 114, 27, 9, 25, 44, 22
 
 
@@ -87,6 +92,88 @@ def tanh(x, shift=0):
     v = (3 << shift) * x if shift >= 0 else (3 * x + (1 << (-shift - 1))) >> -shift
     y = curve(v, 8)
     return np.where(v >= 0, y - 2**23 + 128, -y + 2**23 + 127) >> 8
+
+
+class FixedPoint:
+    """gemmlowp's functions of int16: a code with b integer bits is code * 2^(b - 15)."""
+
+    @staticmethod
+    def wrap(x):
+        return ((x + 32768) & 65535) - 32768
+
+    @staticmethod
+    def mul(a, b):
+        return sat((a * b + 2**14) >> 15, np.int16)
+
+    @staticmethod
+    def halved(x, times):
+        """Half away from zero."""
+        return np.sign(x) * ((np.abs(x) + (1 << times >> 1)) >> times)
+
+    @classmethod
+    def constant(cls, value, bits=0):
+        return int(cls.halved(np.int64(math.floor(value * 2 ** (31 - bits) + 0.5)), 16))
+
+    @classmethod
+    def exp(cls, a, bits):
+        """Of a <= 0: a Taylor series for what is left of a quarter, a product for each power of two."""
+        fraction = 15 - bits
+        rest = a % 2 ** (fraction - 2) - 2 ** (fraction - 2)
+        x = sat(rest << bits, np.int16) + 2**12
+        x2 = cls.mul(x, x)
+        x3, x4 = cls.mul(x2, x), cls.mul(x2, x2)
+        higher = cls.mul(cls.halved(x4, 2) + x3, cls.constant(1 / 3)) + x2
+        middle = cls.constant(math.exp(-1 / 8))
+        y = sat(middle + cls.mul(np.int64(middle), x + cls.halved(higher, 1)), np.int16)
+        quarters = (rest - a) >> (fraction - 2)
+        for i in range(min(7, bits + 2)):
+            y = np.where(quarters >> i & 1, cls.mul(y, cls.constant(math.exp(-(2.0 ** (i - 2))))), y)
+        y = np.where((bits > 5) & (a < -(2 ** (fraction + 5))), 0, y)
+        return np.where(a == 0, 32767, y)
+
+    @classmethod
+    def inverse(cls, e):
+        """2 / (1 + e) with two integer bits."""
+        half = (e + 32768) >> 1
+        x = cls.constant(48 / 17, 2) + cls.mul(half, cls.constant(-32 / 17, 2))
+        for _ in range(3):
+            x = cls.wrap(x + sat(cls.mul(x, cls.wrap(8192 - cls.mul(half, x))) << 2, np.int16))
+        return x
+
+    @classmethod
+    def sigmoid(cls, x):
+        y = sat(cls.inverse(cls.exp(-np.abs(x), 3)) << 1, np.int16)
+        return np.where(x == 0, 16384, np.where(x > 0, y, 32767 - y))
+
+    @classmethod
+    def tanh(cls, x, bits):
+        y = sat((cls.inverse(cls.exp(-np.abs(x), bits + 1)) - 8192) << 2, np.int16)
+        return np.where(x == 0, 0, np.where(x > 0, y, -y))
+
+
+def builtin_lstm(t, inputs, x, states):
+    """The built-in kernel: gates without tables, one rounding by powers of two."""
+    a, f = Arithmetic(False), FixedPoint
+    hidden, cell = inputs[18], inputs[19]
+    h = states.setdefault(hidden, np.full(t[hidden].shape[-1], t[hidden].zero))
+    c = states.setdefault(cell, np.zeros(t[cell].shape[-1], np.int64))
+    exponent, outputs = int(math.log2(t[cell].scale)), []
+    for row in x.reshape(t[inputs[0]].shape[1], -1):
+        gates = []
+        for i in range(4):
+            w, r, bias = t[inputs[1 + i]], t[inputs[5 + i]], t[inputs[12 + i]]
+            first = a.times(wide(w) @ (row - t[inputs[0]].zero) + wide(bias),
+                            float(np.float32(t[inputs[0]].scale * w.scale)) * 4096)  # fmt: skip
+            second = a.times(wide(r) @ (h - t[hidden].zero), float(np.float32(t[hidden].scale * r.scale)) * 4096)
+            gates.append(sat(sat(first, np.int16) + sat(second, np.int16), np.int16))
+        kept = f.halved(f.sigmoid(gates[1]) * c, 15)
+        fresh = f.halved(f.sigmoid(gates[0]) * f.tanh(gates[2], 3), 30 + exponent)
+        c = sat(kept + fresh, np.int16)
+        product = f.sigmoid(gates[3]) * f.tanh(c, 15 + exponent)
+        h = sat(a.times(product, 2.0**-30 / float(t[hidden].scale)) + t[hidden].zero, np.int8)
+        outputs.append(h)
+    states[hidden], states[cell] = h, c
+    return np.array(outputs)
 
 
 def lstm(a, t, inputs, option, x, states):
@@ -164,6 +251,19 @@ class StateTest(unittest.TestCase):
                 got = network.run(mode, [samples], mode, steps=len(samples))[layer]
                 expected = self.expected(model, samples, single)
                 self.assertEqual(np.count_nonzero(got.reshape(expected.shape) != expected), 0, f"{name} {mode}")
+
+    def test_the_lstm_of_the_builtin_kernels(self):
+        path = DATA / "models_tflm" / "mnist_lstm_int8.tflite"
+        samples = np.load(DATA / "models_tflm" / "mnist_lstm_input.npy")[:4]
+        model, states = TfliteFile(path), {}
+        _, inputs, _, _ = model.operators[0]
+        t = View(enumerate(model.tensors))
+        expected = np.array([builtin_lstm(t, inputs, x.astype(np.int64), states) for x in samples], np.int8)
+        self.assertEqual(zlib.crc32(expected.tobytes()), RUNTIME_LSTM)
+        network = Network(path, self.folder / "mnist_lstm", layers=True)
+        for mode in (BUILTIN, XNNPACK):
+            got = network.run(mode, [samples], mode, steps=len(samples))[-4]
+            self.assertEqual(np.count_nonzero(got.reshape(expected.shape) != expected), 0, mode)
 
     def test_an_input_gate_that_is_what_the_forget_gate_leaves(self):
         """CIFG: three gates of weights, in both roundings."""

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/error.h"
@@ -109,20 +110,112 @@ Codes curve_16(const CodedJob& job, F curve) {
   return y;
 }
 
+// Sigmoid and tanh in fixed point, by products alone: what gemmlowp's fixedpoint.h defines and the
+// LSTM of the built-in kernels takes for its gates.
+
+// A number with b integer bits is code * 2^(b - 15); 1 without integer bits is the largest code.
+constexpr std::int32_t kOne = INT16_MAX;
+constexpr int kFractionBits = 15;
+
+std::int32_t wrapped_16(std::int32_t x) { return static_cast<std::int16_t>(x); }
+std::int32_t product_16(std::int32_t a, std::int32_t b) {
+  return saturated_16((std::int64_t{a} * b + (1 << 14)) >> kFractionBits);
+}
+/// The same number with so many integer bits fewer.
+std::int32_t with_fewer(std::int32_t x, int bits) {
+  return saturated_16(std::int64_t{x} * (std::int64_t{1} << bits));
+}
+/// A constant, rounded to 32 bits and those to 16.
+std::int32_t constant_16(double value, int integer_bits) {
+  const double wide_code = std::floor(std::ldexp(value, 31 - integer_bits) + 0.5);
+  return rounding_divide_by_pot(static_cast<std::int32_t>(wide_code), 16);
+}
+
+/// e^a of -1/4 <= a < 0: the Taylor series around -1/8, up to the fourth power.
+std::int32_t exp_of_quarter_16(std::int32_t a) {
+  static const std::int32_t kMiddle = constant_16(std::exp(-0.125), 0),
+                            kThird = constant_16(1.0 / 3, 0);
+  const std::int32_t x = wrapped_16(a + (1 << (kFractionBits - 3)));
+  const std::int32_t x2 = product_16(x, x), x3 = product_16(x2, x), x4 = product_16(x2, x2);
+  const std::int32_t cubic = product_16(rounding_divide_by_pot(x4, 2) + x3, kThird);
+  const std::int32_t higher = rounding_divide_by_pot(wrapped_16(cubic + x2), 1);
+  return saturated_16(std::int64_t{kMiddle} + product_16(kMiddle, wrapped_16(x + higher)));
+}
+
+/// e^a of a <= 0: that of a's rest of a quarter times e^(-2^i) of each power of two in it.
+std::int32_t exp_of_negative_16(std::int32_t a, int integer_bits) {
+  constexpr int kLeast = -2, kMost = 4;
+  static const auto kPowers = [] {
+    std::array<std::int32_t, kMost - kLeast + 1> powers{};
+    for (int i = kLeast; i <= kMost; ++i)
+      powers[at(i - kLeast)] = constant_16(std::exp(-std::ldexp(1.0, i)), 0);
+    return powers;
+  }();
+  if (a == 0) return kOne;
+  const int fraction = kFractionBits - integer_bits;
+  const std::int32_t quarter = 1 << (fraction - 2);
+  const std::int32_t rest = (a & (quarter - 1)) - quarter;
+  const std::int32_t quarters = wrapped_16(rest - a);
+  std::int32_t y = exp_of_quarter_16(with_fewer(rest, integer_bits));
+  for (int i = kLeast; i <= kMost && i < integer_bits; ++i)
+    if ((quarters & (1 << (fraction + i))) != 0) y = product_16(y, kPowers[at(i - kLeast)]);
+  constexpr int kFive = 5;  // beyond -2^5 there is nothing left
+  return integer_bits > kFive && a < -(1 << (fraction + kFive)) ? 0 : y;
+}
+
+/// 2 / (1 + a) of 0 <= a <= 1, with two integer bits: three steps of Newton's from 48/17 - 32/17 d.
+std::int32_t twice_reciprocal_16(std::int32_t a) {
+  constexpr std::int32_t kOneOfTwo = 1 << (kFractionBits - 2);
+  static const std::int32_t kStart = constant_16(48.0 / 17, 2), kSlope = constant_16(-32.0 / 17, 2);
+  const std::int32_t half = (a + kOne + 1) / 2;
+  std::int32_t x = wrapped_16(kStart + product_16(half, kSlope));
+  for (int step = 0; step < 3; ++step)
+    x = wrapped_16(x + with_fewer(product_16(x, wrapped_16(kOneOfTwo - product_16(half, x))), 2));
+  return x;
+}
+
+std::int32_t gate_sigmoid(std::int32_t x) {
+  constexpr int kIntegerBits = 3;
+  if (x == 0) return 1 << (kFractionBits - 1);
+  // Its negation is not, where x is the least of all.
+  const std::int32_t below = x > 0 ? -x : x;
+  const std::int32_t y =
+      with_fewer(twice_reciprocal_16(exp_of_negative_16(below, kIntegerBits)), 1);
+  return x > 0 ? y : kOne - y;
+}
+
+std::int32_t gate_tanh(std::int32_t x, int integer_bits) {
+  if (x == 0) return 0;
+  const std::int32_t below = x > 0 ? -x : x;
+  const std::int32_t twice = twice_reciprocal_16(exp_of_negative_16(below, integer_bits + 1));
+  const std::int32_t y = with_fewer(twice - (1 << (kFractionBits - 2)), 2);
+  return x > 0 ? y : -y;
+}
+
+/// How kernels compute gates whose scale is 2^-12.
+struct GateCurves {
+  std::int32_t (*sigmoid)(std::int32_t x);
+  std::int32_t (*hyperbolic)(std::int32_t x);
+};
+constexpr GateCurves kByTable = {[](std::int32_t x) { return sigmoid_16(x); },
+                                 [](std::int32_t x) { return tanh_16(x); }};
+constexpr GateCurves kByProducts = {gate_sigmoid, [](std::int32_t x) { return gate_tanh(x, 3); }};
+
 /// The gates of one element of an LSTM's state, each a sum of two numbers of scale 2^-12.
 class Gates {
  public:
-  Gates(const CodedJob& job, std::int64_t i) : job_(job) {
+  Gates(const CodedJob& job, const GateCurves& curves, std::int64_t i)
+      : job_(job), curves_(curves) {
     const std::int64_t cols = job.op.cols, gates = static_cast<std::int64_t>(job.op.axes.size());
     first_ = i / cols * gates * cols + i % cols;
   }
-  std::int32_t forget() const { return sigmoid_16(sum(from_last(3))); }
+  std::int32_t forget() const { return curves_.sigmoid(sum(from_last(3))); }
   /// What the forget gate leaves of 1 where there are three gates.
   std::int32_t input() const {
-    return job_.op.axes.size() == 4 ? sigmoid_16(sum(0)) : INT16_MAX - forget();
+    return job_.op.axes.size() == 4 ? curves_.sigmoid(sum(0)) : INT16_MAX - forget();
   }
-  std::int32_t fresh() const { return tanh_16(sum(from_last(2))); }
-  std::int32_t output() const { return sigmoid_16(sum(from_last(1))); }
+  std::int32_t fresh() const { return curves_.hyperbolic(sum(from_last(2))); }
+  std::int32_t output() const { return curves_.sigmoid(sum(from_last(1))); }
 
  private:
   std::size_t from_last(std::size_t i) const { return job_.op.axes.size() - i; }
@@ -132,16 +225,38 @@ class Gates {
   }
 
   const CodedJob& job_;
+  const GateCurves& curves_;
   std::int64_t first_;
 };
 
-void require_lstm(const CodedJob& job) {
+/// The exponent of the cell's scale.
+int require_lstm(const CodedJob& job) {
   for (std::size_t i = 0; i < 2; ++i)
     if (job.scale(i) != 1.0f / 4096 || job.zero(i) != 0)
       throw input_error("lstm: expected gates of scale 2^-12");
   int exponent = 0;
   if (job.zero(2) != 0 || !is_power_of_two(job.scale(2), exponent))
     throw input_error("lstm: expected a cell without zero-point whose scale is a power of two");
+  return exponent;
+}
+
+void require_one_cell_scale(const CodedJob& job) {
+  if (job.op.codes->output.scale != job.op.codes->operands[2].scale || job.output_zero() != 0)
+    throw input_error("lstm: expected one scale of the cell");
+}
+
+/// The exponent of the cell's scale where the built-in kernels have a tanh of it.
+int require_builtin_lstm(const CodedJob& job) {
+  const int exponent = require_lstm(job);
+  if (exponent < -15 || exponent > -9)
+    throw input_error("lstm: expected a scale of the cell between 2^-15 and 2^-9");
+  return exponent;
+}
+
+/// What a cell's code is clipped to; 0: nothing.
+std::int32_t cell_bound(const CodedJob& job) {
+  return static_cast<std::int32_t>(
+      std::clamp(vector_alpha(job.op) / wide(job.output_scale()), -32768.0, 32767.0));
 }
 
 constexpr double kGate = 1.0 / 32768;  // the scale of what gates let through
@@ -160,34 +275,28 @@ Codes hyperbolic_16(const CodedJob& job) {
 
 Codes fixed_lstm_cell(const CodedJob& job) {
   require_lstm(job);
-  if (job.op.codes->output.scale != job.op.codes->operands[2].scale || job.output_zero() != 0)
-    throw input_error("lstm: expected one scale of the cell");
+  require_one_cell_scale(job);
   const FixedPointMultiplier kept =
       fixed_point_multiplier(kGate * wide(job.scale(2)) / wide(job.output_scale()));
   const FixedPointMultiplier fresh =
       fixed_point_multiplier(kGate * kGate / wide(job.output_scale()));
-  const double clip = vector_alpha(job.op);
-  const auto bound =
-      static_cast<std::int32_t>(std::clamp(clip / wide(job.output_scale()), -32768.0, 32767.0));
+  const std::int32_t bound = cell_bound(job);
   Codes y(at(job.op.elements()));
   for (std::size_t i = 0; i < y.size(); ++i) {
     check_interrupt_after(32);
-    const Gates gates(job, static_cast<std::int64_t>(i));
+    const Gates gates(job, kByTable, static_cast<std::int64_t>(i));
     const std::int32_t old =
         saturated_16(fixed_point_product(job.mode, gates.forget() * job.inputs[2][i], kept));
     const std::int32_t added =
         saturated_16(fixed_point_product(job.mode, gates.input() * gates.fresh(), fresh));
     y[i] = saturated_16(std::int64_t{old} + added);
-    if (clip > 0) y[i] = std::clamp(y[i], -bound, bound);
+    if (bound > 0) y[i] = std::clamp(y[i], -bound, bound);
   }
   return y;
 }
 
 Codes fixed_lstm_hidden(const CodedJob& job) {
-  require_lstm(job);
-  int exponent = 0;
-  is_power_of_two(job.scale(2), exponent);
-  const int shift = exponent + 12;
+  const int shift = require_lstm(job) + 12;
   if (shift < -30 || shift > 13)
     throw input_error("lstm: the cell's scale is outside what the kernels take");
   const CurveScale cell = shift < 0 ? CurveScale{3, -shift} : CurveScale{3 << shift, 0};
@@ -195,8 +304,37 @@ Codes fixed_lstm_hidden(const CodedJob& job) {
   Codes y(at(job.op.elements()));
   for (std::size_t i = 0; i < y.size(); ++i) {
     check_interrupt_after(32);
-    const Gates gates(job, static_cast<std::int64_t>(i));
+    const Gates gates(job, kByTable, static_cast<std::int64_t>(i));
     const std::int32_t product = tanh_16(job.inputs[2][i], cell) * gates.output();
+    y[i] = job.code(fixed_point_product(job.mode, product, out));
+  }
+  return y;
+}
+
+Codes builtin_lstm_cell(const CodedJob& job) {
+  const int exponent = require_builtin_lstm(job);
+  require_one_cell_scale(job);
+  const std::int32_t bound = cell_bound(job);
+  Codes y(at(job.op.elements()));
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    check_interrupt_after(64);
+    const Gates gates(job, kByProducts, static_cast<std::int64_t>(i));
+    const std::int32_t old = rounding_divide_by_pot(gates.forget() * job.inputs[2][i], 15);
+    const std::int32_t added = rounding_divide_by_pot(gates.input() * gates.fresh(), 30 + exponent);
+    y[i] = saturated_16(std::int64_t{old} + added);
+    if (bound > 0) y[i] = std::clamp(y[i], -bound, bound);
+  }
+  return y;
+}
+
+Codes builtin_lstm_hidden(const CodedJob& job) {
+  const int integer_bits = require_builtin_lstm(job) + 15;
+  const FixedPointMultiplier out = fixed_point_multiplier(kGate * kGate / wide(job.output_scale()));
+  Codes y(at(job.op.elements()));
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    check_interrupt_after(64);
+    const Gates gates(job, kByProducts, static_cast<std::int64_t>(i));
+    const std::int32_t product = gate_tanh(job.inputs[2][i], integer_bits) * gates.output();
     y[i] = job.code(fixed_point_product(job.mode, product, out));
   }
   return y;

@@ -83,6 +83,8 @@ Codes logistic_16(const CodedJob& job);
 Codes hyperbolic_16(const CodedJob& job);
 Codes fixed_lstm_cell(const CodedJob& job);
 Codes fixed_lstm_hidden(const CodedJob& job);
+Codes builtin_lstm_cell(const CodedJob& job);
+Codes builtin_lstm_hidden(const CodedJob& job);
 /// Sums, extremes and resized tensors, and what enters a state.
 Codes fixed_reduce_sum(const CodedJob& job);
 Codes extreme(const CodedJob& job);
