@@ -57,6 +57,40 @@ struct Rotation {
 std::string rotated(OnnxWriter& w, const std::string& x, const Shape& lead, const Rotation& r,
                     const std::string& part);
 
+/// Queries [batch, heads, rows, depth] meet keys and values [batch, key heads,
+/// columns, depth].
+struct Attention {
+  std::string q, k, v;
+  std::int64_t batch = 1, heads = 1, key_heads = 1, rows = 1, columns = 1, depth = 1, values = 1;
+  double scale = 0;  ///< 0: 1 / sqrt(depth)
+  double softcap = 0;
+  bool causal = false;     ///< row i of `rows` sees columns - rows + i + 1 columns
+  std::int64_t reach = 0;  ///< of those, the last so many; 0: all
+  std::string kept;        ///< bool: columns that are seen; others get `hidden`
+  double hidden = -1e30;
+  bool yields_hidden = false;     ///< what is not seen is a result: minus infinity
+  bool zero_where_blind = false;  ///< rows that see no column yield zeros
+  bool may_be_infinite = false;   ///< what is added hides columns by minus infinity
+  std::string added;              ///< to the scores
+};
+
+/// Names of what was made between scores and results.
+struct OnTheWay {
+  std::string scores, capped, masked, shares;
+};
+
+/// With past keys and values in front; they become outputs.
+std::string with_past(OnnxWriter& w, int past, const std::string& fresh, int present,
+                      const std::string& part);
+/// [batch, heads, rows, values].
+std::string attended(OnnxWriter& w, const Attention& a, OnTheWay* seen = nullptr);
+/// [batch, rows, heads * depth] of [batch, heads, rows, depth], as the node's
+/// output.
+void yield_rows(OnnxWriter& w, const std::string& y, const Attention& a);
+std::string by_head(OnnxWriter& w, const std::string& x, std::int64_t batch, std::int64_t rows,
+                    std::int64_t heads, std::int64_t depth, const std::string& part);
+
 void rotary_embedding(OnnxWriter& writer);
+void onnx_attention(OnnxWriter& writer);  ///< ONNX's own
 
 }  // namespace bitjoule

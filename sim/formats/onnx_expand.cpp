@@ -191,6 +191,18 @@ const OnnxExpansion* find_onnx_expansion(const OnnxNode& node) {
   return nullptr;
 }
 
+namespace {
+
+/// Before the node is written as others, which know nothing of its attributes.
+void check_attributes(const OnnxNode& node, const OnnxExpansion& row) {
+  std::string known = row.attributes;
+  if (const OnnxRule* rule = find_onnx_rule(node)) known += std::string(" ") + rule->attributes;
+  std::vector<std::string> notes;  // the rules of what stays give them
+  check_onnx_attributes(node, known, notes);
+}
+
+}  // namespace
+
 void expand_onnx(onnx::NodeProto proto, const std::string& file, int opset,
                  const OnnxWriter::Known& known,
                  const std::function<void(onnx::NodeProto&&)>& visit) {
@@ -201,6 +213,7 @@ void expand_onnx(onnx::NodeProto proto, const std::string& file, int opset,
   };
   const bool constants = std::all_of(proto.input().begin(), proto.input().end(), is_constant);
   if (row == nullptr || is_computed(node, constants)) return visit(std::move(proto));
+  check_attributes(node, *row);
   OnnxWriter writer(node, known);
   try {
     row->expand(writer);

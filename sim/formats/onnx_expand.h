@@ -102,6 +102,7 @@ inline Shape counted(std::int64_t first, std::int64_t end) {
 struct OnnxExpansion {
   const char* domain;  ///< "" is ONNX's own
   const char* op_type;
+  const char* attributes;  ///< as those of an OnnxRule, which it may have beside these
   /// Where it adds nothing, the node stays as it is.
   void (*expand)(OnnxWriter& writer);
 };

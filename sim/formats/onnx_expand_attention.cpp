@@ -5,24 +5,9 @@
 #include "sim/formats/onnx_attention_parts.h"
 
 namespace bitjoule {
-namespace {
 
 using Names = std::vector<std::string>;
 
-/// Queries [batch, heads, rows, depth] meet keys and values [batch, key heads, columns, depth].
-struct Attention {
-  std::string q, k, v;
-  std::int64_t batch = 1, heads = 1, key_heads = 1, rows = 1, columns = 1, depth = 1, values = 1;
-  double scale = 0;  ///< 0: 1 / sqrt(depth)
-  double softcap = 0;
-  bool causal = false;     ///< row i of `rows` sees columns - rows + i + 1 columns
-  std::int64_t reach = 0;  ///< of those, the last so many; 0: all
-  std::string kept;        ///< bool: columns that are seen; others get `hidden`
-  double hidden = -1e30;
-  std::string added;  ///< to the scores
-};
-
-/// With past keys and values in front; they become outputs.
 std::string with_past(OnnxWriter& w, int past, const std::string& fresh, int present,
                       const std::string& part) {
   std::string all = fresh;
@@ -32,13 +17,49 @@ std::string with_past(OnnxWriter& w, int past, const std::string& fresh, int pre
   return w.to_output(present);
 }
 
-/// Names of what was made between scores and results.
-struct OnTheWay {
-  std::string scores, capped, masked, shares;
-};
+namespace {
 
-/// [batch, heads, rows, values].
-std::string attended(OnnxWriter& w, const Attention& a, OnTheWay* seen = nullptr) {
+/// What a score that is not seen becomes: a finite one, as constants have to
+/// be, or the logarithm of 0.
+std::string hidden_score(OnnxWriter& w, const Attention& a, const std::string& scores) {
+  if (a.yields_hidden) {
+    const std::string noughts = w.add("Mul", {scores, w.number("nought", 0)}, "noughts");
+    return w.add("Log", {noughts}, "never");
+  }
+  constexpr double kLowestHalf = -65504;
+  const bool half = w.type(0) == onnx::TensorProto::FLOAT16;
+  return w.number("hidden", half ? std::max(a.hidden, kLowestHalf) : a.hidden);
+}
+
+/// Which scores are not minus infinity, as far as a mask that is added makes
+/// them so.
+std::string finite_scores(OnnxWriter& w, const std::string& scores) {
+  constexpr double kLowest = -3.4028234663852886e38;
+  if (w.type(0) == onnx::TensorProto::FLOAT)
+    return w.add("GreaterOrEqual", {scores, w.number("lowest", kLowest)}, "finite");
+  // Sums below the lowest number of a narrower type are finite here, and far
+  // above four times it.
+  const std::string quarter = w.add("Mul", {scores, w.number("quarter", 0.25)}, "quarters");
+  const bool half = w.type(0) == onnx::TensorProto::FLOAT16;
+  return w.add("GreaterOrEqual", {quarter, w.number("lowest", half ? -65504 : -3e38)}, "finite");
+}
+
+/// The shares of a row that sees nothing, which are equal or no numbers, become
+/// zeros.
+std::string without_blind(OnnxWriter& w, const Attention& a, const std::string& scores,
+                          const std::string& shares) {
+  std::string seen = a.kept;
+  if (a.may_be_infinite) {
+    const std::string finite = finite_scores(w, scores);
+    seen = seen.empty() ? finite : w.add("And", {seen, finite}, "seen");
+  }
+  if (seen.empty()) return shares;
+  return w.add("Where", {seen, shares, w.number("share_of_blind", 0)}, "shares_or_zero");
+}
+
+}  // namespace
+
+std::string attended(OnnxWriter& w, const Attention& a, OnTheWay* seen) {
   if (a.heads < 1 || a.key_heads < 1 || a.heads % a.key_heads != 0)
     w.node.fail(fmt::format("{} heads meet {} of keys", a.heads, a.key_heads));
   const std::int64_t group = a.heads / a.key_heads;
@@ -57,12 +78,13 @@ std::string attended(OnnxWriter& w, const Attention& a, OnTheWay* seen = nullptr
   }
   found.capped = s;
   if (!a.added.empty()) s = w.add("Add", {s, a.added}, "biased");
-  if (!a.kept.empty()) s = w.add("Where", {a.kept, s, w.number("hidden", a.hidden)}, "masked");
+  if (!a.kept.empty()) s = w.add("Where", {a.kept, s, hidden_score(w, a, s)}, "masked");
   found.masked = s;
   std::string p = w.add("CausalSoftmax", {s}, "shares");
   w.with("causal", a.causal ? a.rows : std::int64_t{0})
       .with("reach", a.reach)
       .in_domain(kOwnDomain);
+  if (a.zero_where_blind) p = without_blind(w, a, s, p);
   found.shares = p;
   if (seen != nullptr) *seen = found;
   if (group > 1) p = w.reshaped(p, {a.batch, a.key_heads, group * a.rows, a.columns}, "rows");
@@ -71,7 +93,6 @@ std::string attended(OnnxWriter& w, const Attention& a, OnTheWay* seen = nullptr
   return y;
 }
 
-/// [batch, rows, heads * depth] of [batch, heads, rows, depth], as the node's output.
 void yield_rows(OnnxWriter& w, const std::string& y, const Attention& a) {
   const std::string by_row = moved(w, y, {0, 2, 1, 3}, "by_row");
   w.add("Reshape", {by_row, w.sized("output_shape", {a.batch, a.rows, a.heads * a.values})});
@@ -81,6 +102,8 @@ std::string by_head(OnnxWriter& w, const std::string& x, std::int64_t batch, std
   return moved(w, w.reshaped(x, {batch, rows, heads, depth}, part + "_rows"), {0, 2, 1, 3},
                part + "_heads");
 }
+
+namespace {
 
 // com.microsoft's masks.
 
@@ -328,74 +351,6 @@ void group_query_attention(OnnxWriter& w) {
   yield_rows(w, attended(w, a), a);
 }
 
-/// ONNX's own, of opset 23.
-void attention(OnnxWriter& w) {
-  const Shape q = w.shape(0), k = w.shape(1), v = w.shape(2);
-  if (q.empty() || k.empty() || v.empty()) return;
-  refuse_operands(w, {{6, "nonpad_kv_seqlen"}});
-  const bool flat = q.size() == 3;
-  if (q.size() != k.size() || k.size() != v.size() || (!flat && q.size() != 4))
-    w.node.fail("expected three operands of 3 or 4 axes");
-  Attention a;
-  a.batch = q[0];
-  a.heads = flat ? w.count("q_num_heads") : q[1];
-  a.key_heads = flat ? w.count("kv_num_heads") : k[1];
-  if (a.heads < 1 || a.key_heads < 1) w.node.fail("q_num_heads and kv_num_heads: expected both");
-  a.rows = q[flat ? 1 : 2];
-  a.columns = k[flat ? 1 : 2];
-  a.depth = flat ? q[2] / a.heads : q[3];
-  a.values = flat ? v[2] / a.key_heads : v[3];
-  const auto split = [&](int operand, std::int64_t rows, std::int64_t heads, std::int64_t depth,
-                         const char* part) {
-    const std::string& x = w.node.input(operand);
-    return flat ? by_head(w, x, a.batch, rows, heads, depth, part) : x;
-  };
-  a.q = split(0, a.rows, a.heads, a.depth, "q");
-  a.k = split(1, a.columns, a.key_heads, a.depth, "k");
-  a.v = split(2, a.columns, a.key_heads, a.values, "v");
-  const std::int64_t past = w.has(4) ? w.size(4, 2) : 0, fresh = a.columns;
-  a.columns += past;
-  a.k = with_past(w, 4, a.k, 1, "k");
-  a.v = with_past(w, 5, a.v, 2, "v");
-  a.scale = w.node.real("scale", 0);
-  a.softcap = w.node.real("softcap", 0);
-  a.causal = w.node.integer("is_causal", 0) != 0;
-  const bool aligned = fresh == a.rows;  // a causal softmax ends with the last column
-  if (w.has(3)) {
-    const Shape mask = w.shape(3);
-    if (mask.empty() || mask.back() != a.columns)
-      w.node.fail("a mask of fewer columns than keys is not supported");
-    if (w.is_bool(3))
-      a.kept = w.node.input(3);
-    else
-      a.added = w.node.input(3);
-  }
-  const std::int64_t yielded = w.node.integer("qk_matmul_output_mode", 0);
-  // A mask that is yielded has to be there.
-  if (a.causal && (!aligned || (wants(w, 3) && yielded == 2))) {
-    w.check_made({a.rows, a.columns});
-    std::vector<double> seen;
-    for (std::int64_t i = 0; i < a.rows; ++i)
-      for (std::int64_t j = 0; j < a.columns; ++j) seen.push_back(j <= i + past ? 0 : -1e30);
-    const std::string triangle = w.sized_reals("causal", seen, {a.rows, a.columns});
-    a.added = a.added.empty() ? triangle : w.add("Add", {a.added, triangle}, "mask_and_causal");
-    a.causal = false;
-  }
-  OnTheWay seen;
-  const std::string y = attended(w, a, &seen);
-  if (wants(w, 3)) {
-    const std::string* const stages[] = {&seen.scores, &seen.capped, &seen.masked, &seen.shares};
-    if (yielded < 0 || yielded > 3)
-      w.node.fail(fmt::format("qk_matmul_output_mode {} is not known", yielded));
-    w.add("Identity", {*stages[yielded]}, "qk");
-    w.to_output(3);
-  }
-  if (flat)
-    yield_rows(w, y, a);
-  else
-    w.add("Identity", {y});
-}
-
 /// Words, places and segments, added and normalized.
 void embed_layer_norm(OnnxWriter& w) {
   const Shape ids = w.shape(0);
@@ -430,14 +385,33 @@ void embed_layer_norm(OnnxWriter& w) {
 std::vector<OnnxExpansion> onnx_attention_expansions() {
   static const char* const kMs = "com.microsoft";
   return {
-      {"", "Attention", attention},
-      {"", "RotaryEmbedding", rotary_embedding},
-      {kMs, "Attention", ms_attention},
-      {kMs, "EmbedLayerNormalization", embed_layer_norm},
-      {kMs, "GroupQueryAttention", group_query_attention},
-      {kMs, "MultiHeadAttention", multi_head_attention},
-      {kMs, "QAttention", qattention},
-      {kMs, "RotaryEmbedding", rotary_embedding},
+      {"", "Attention",
+       "is_causal:i kv_num_heads:i left_window_size:i q_num_heads:i "
+       "qk_matmul_output_mode:i right_window_size:i scale:f softcap:f "
+       "softmax_precision:i",
+       onnx_attention},
+      {"", "RotaryEmbedding", "interleaved:i num_heads:i rotary_embedding_dim:i", rotary_embedding},
+      {kMs, "Attention",
+       "do_rotary:i mask_filter_value:f num_heads:i "
+       "past_present_share_buffer:i=0 qkv_hidden_sizes:I "
+       "rotary_embedding_dim:i=0 scale:f unidirectional:i",
+       ms_attention},
+      {kMs, "EmbedLayerNormalization", "epsilon:f mask_index_type:i=0", embed_layer_norm},
+      {kMs, "GroupQueryAttention",
+       "do_rotary:i k_quant_type:s=NONE kv_cache_bit_width:i=0 kv_num_heads:i "
+       "local_window_size:i num_heads:i qk_output:i=0 rotary_interleaved:i "
+       "scale:f smooth_softmax:i softcap:f v_quant_type:s=NONE",
+       group_query_attention},
+      {kMs, "MultiHeadAttention", "mask_filter_value:f num_heads:i scale:f unidirectional:i",
+       multi_head_attention},
+      {kMs, "QAttention",
+       "do_rotary:i mask_filter_value:f num_heads:i "
+       "past_present_share_buffer:i=0 scale:f unidirectional:i",
+       qattention},
+      {kMs, "RotaryEmbedding",
+       "interleaved:i is_packed_batching:i=0 num_heads:i "
+       "rotary_embedding_dim:i scale:f",
+       rotary_embedding},
   };
 }
 

@@ -38,11 +38,13 @@ void is_nan(OnnxWriter& w) {
   w.add("Equal", {same, w.scalar("false", 0, P::BOOL)});
 }
 void is_infinite(OnnxWriter& w) {
-  constexpr double kLargest = std::numeric_limits<float>::max();
+  const double largest = w.type(0) == P::FLOAT16    ? 65504
+                         : w.type(0) == P::BFLOAT16 ? 0x1.fep127
+                                                    : std::numeric_limits<float>::max();
   const bool up = w.node.integer("detect_positive", 1) != 0,
              down = w.node.integer("detect_negative", 1) != 0;
   const std::string x = up && down ? step(w, "Abs", {x_of(w)}, "magnitude") : x_of(w);
-  w.add(up ? "Greater" : "Less", {x, w.scalar("largest", up ? kLargest : -kLargest, w.type(0))});
+  w.add(up ? "Greater" : "Less", {x, w.scalar("largest", up ? largest : -largest, w.type(0))});
 }
 
 // Functions of one operand.
@@ -150,7 +152,9 @@ void lp_normalization(OnnxWriter& w) {
   const bool sum = w.node.integer("p", 2) == 1;
   const std::string norm = w.add(sum ? "ReduceL1" : "ReduceL2", {x_of(w)}, "norm");
   w.with("axes", Shape{w.node.integer("axis", -1)});
-  w.add("Div", {x_of(w), norm});
+  const std::string zero = w.number("zero", 0);
+  const std::string is_zero = step(w, "Equal", {norm, zero}, "is_zero");
+  w.add("Where", {is_zero, zero, step(w, "Div", {x_of(w), norm}, "divided")});
 }
 void mean_variance(OnnxWriter& w) {
   const Shape axes = w.node.integers("axes", {0, 2, 3});
@@ -288,31 +292,31 @@ void branch(OnnxWriter& w) {
 
 std::vector<OnnxExpansion> onnx_logic_expansions() {
   return {
-      {"", "Acosh", inverse_hyperbolic<false>},
-      {"", "And", both},
-      {"", "ArgMin", arg_min},
-      {"", "Asinh", inverse_hyperbolic<true>},
-      {"", "Atanh", inverse_tangent},
-      {"", "Celu", celu},
-      {"", "Cosh", hyperbolic_of<true>},
-      {"", "CumSum", cumulative_sum},
-      {"", "If", branch},
-      {"", "IsInf", is_infinite},
-      {"", "IsNaN", is_nan},
-      {"", "LpNormalization", lp_normalization},
-      {"", "Mean", mean},
-      {"", "MeanVarianceNormalization", mean_variance},
-      {"", "Mod", modulo},
-      {"", "Not", not_of},
-      {"", "Or", either},
-      {"", "ReduceLogSum", reduce_log_sum},
-      {"", "ReduceLogSumExp", reduce_log_sum_exp},
-      {"", "Shrink", shrink},
-      {"", "Sinh", hyperbolic_of<false>},
-      {"", "Tan", tangent},
-      {"", "ThresholdedRelu", thresholded_relu},
-      {"", "Trilu", triangle},
-      {"", "Xor", differ},
+      {"", "Acosh", "", inverse_hyperbolic<false>},
+      {"", "And", "", both},
+      {"", "ArgMin", "axis:i keepdims:i select_last_index:i", arg_min},
+      {"", "Asinh", "", inverse_hyperbolic<true>},
+      {"", "Atanh", "", inverse_tangent},
+      {"", "Celu", "alpha:f", celu},
+      {"", "Cosh", "", hyperbolic_of<true>},
+      {"", "CumSum", "exclusive:i reverse:i", cumulative_sum},
+      {"", "If", "else_branch:g then_branch:g", branch},
+      {"", "IsInf", "detect_negative:i detect_positive:i", is_infinite},
+      {"", "IsNaN", "", is_nan},
+      {"", "LpNormalization", "axis:i p:i", lp_normalization},
+      {"", "Mean", "", mean},
+      {"", "MeanVarianceNormalization", "axes:I", mean_variance},
+      {"", "Mod", "fmod:i", modulo},
+      {"", "Not", "", not_of},
+      {"", "Or", "", either},
+      {"", "ReduceLogSum", "axes:I keepdims:i noop_with_empty_axes:i", reduce_log_sum},
+      {"", "ReduceLogSumExp", "axes:I keepdims:i noop_with_empty_axes:i", reduce_log_sum_exp},
+      {"", "Shrink", "bias:f lambd:f", shrink},
+      {"", "Sinh", "", hyperbolic_of<false>},
+      {"", "Tan", "", tangent},
+      {"", "ThresholdedRelu", "alpha:f", thresholded_relu},
+      {"", "Trilu", "upper:i", triangle},
+      {"", "Xor", "", differ},
   };
 }
 

@@ -235,8 +235,11 @@ void scan(OnnxWriter& w) {
 
 std::vector<OnnxExpansion> onnx_loop_expansions() {
   return {
-      {"", "Loop", loop},
-      {"", "Scan", scan},
+      {"", "Loop", "body:g", loop},
+      {"", "Scan",
+       "body:g num_scan_inputs:i scan_input_axes:I scan_input_directions:I "
+       "scan_output_axes:I scan_output_directions:I",
+       scan},
   };
 }
 

@@ -74,8 +74,8 @@ void softmax_cross_entropy(OnnxWriter& w) {
 
 std::vector<OnnxExpansion> onnx_loss_expansions() {
   return {
-      {"", "NegativeLogLikelihoodLoss", negative_log_likelihood},
-      {"", "SoftmaxCrossEntropyLoss", softmax_cross_entropy},
+      {"", "NegativeLogLikelihoodLoss", "ignore_index:i reduction:s", negative_log_likelihood},
+      {"", "SoftmaxCrossEntropyLoss", "ignore_index:i reduction:s", softmax_cross_entropy},
   };
 }
 

@@ -317,14 +317,14 @@ void pad(OnnxWriter& w) {
 
 std::vector<OnnxExpansion> onnx_place_expansions() {
   return {
-      {"", "GatherElements", gather_elements},
-      {"", "GatherND", gather_nd},
-      {"", "Hardmax", hardmax},
-      {"", "OneHot", one_hot},
-      {"", "Pad", pad},
-      {"", "ScatterElements", scatter_elements},
-      {"", "ScatterND", scatter_nd},
-      {"", "TopK", top_k},
+      {"", "GatherElements", "axis:i", gather_elements},
+      {"", "GatherND", "batch_dims:i", gather_nd},
+      {"", "Hardmax", "axis:i", hardmax},
+      {"", "OneHot", "axis:i", one_hot},
+      {"", "Pad", "mode:s paddings:I pads:I value:f", pad},
+      {"", "ScatterElements", "axis:i reduction:s", scatter_elements},
+      {"", "ScatterND", "reduction:s", scatter_nd},
+      {"", "TopK", "axis:i k:i largest:i sorted:i", top_k},
   };
 }
 

@@ -68,7 +68,11 @@ void fused_gemm(OnnxWriter& w) {
   if (w.has(2)) inputs.push_back(w.node.input(2));
   const std::string y = w.add("Gemm", inputs, activation.empty() ? "" : "gemm");
   copy_attributes(w, {"activation", "activation_alpha", "activation_beta", "activation_gamma"});
-  if (!activation.empty()) w.add(activation, {y});
+  if (activation.empty()) return;
+  w.add(activation, {y});
+  for (const char* const name : {"alpha", "beta", "gamma"})
+    if (const std::string given = std::string("activation_") + name; w.node.has(given.c_str()))
+      w.with(name, w.node.real(given.c_str(), 0));
 }
 
 /// Of two operands (or one), each letter once in each: a product of matrices between transposes.
@@ -251,7 +255,11 @@ void qlinear_binary(OnnxWriter& w) {
 template <const char* const& Op>
 void qlinear_unary(OnnxWriter& w) {
   const std::string y = w.add(Op, {real_of(w, 0, "x")}, "real");
-  copy_attributes(w, {"channels_last"});
+  copy_attributes(w, {"channels_last", "opset"});
+  // Softmax of an opset before 13 works on another row.
+  if ((w.node.integer("opset", w.node.opset()) < 13) != (w.node.opset() < 13))
+    w.node.fail(fmt::format("opset {} in a graph of opset {} is not supported",
+                            w.node.integer("opset", 0), w.node.opset()));
   if (w.node.integer("channels_last", 0) != 0) w.node.fail("channels_last is not supported");
   code_of(w, y, 3);
 }
@@ -366,27 +374,40 @@ void conv_transpose(OnnxWriter& w) {
 std::vector<OnnxExpansion> onnx_product_expansions() {
   static const char* const kMs = "com.microsoft";
   return {
-      {"", "ConvTranspose", conv_transpose},
-      {"", "DequantizeLinear", dequantize_blocks},
-      {"", "Einsum", einsum},
-      {kMs, "DynamicQuantizeMatMul", dynamic_quantize_matmul},
-      {kMs, "MatMulIntegerToFloat", matmul_integer_to_float},
-      {kMs, "MatMulNBits", matmul_nbits},
-      {kMs, "FusedMatMul", fused_matmul},
-      {kMs, "FusedConv", fused_conv},
-      {kMs, "FusedGemm", fused_gemm},
-      {kMs, "DequantizeLinear", standard},
-      {kMs, "GemmFastGelu", gemm_fast_gelu},
-      {kMs, "QGemm", qgemm},
-      {kMs, "QuantizeLinear", standard},
-      {kMs, "QLinearAdd", qlinear_binary<kOfAdd>},
-      {kMs, "QLinearMul", qlinear_binary<kOfMul>},
-      {kMs, "QLinearSigmoid", qlinear_unary<kOfSigmoid>},
-      {kMs, "QLinearLeakyRelu", qlinear_unary<kOfLeakyRelu>},
-      {kMs, "QLinearGlobalAveragePool", qlinear_unary<kOfGlobalAveragePool>},
-      {kMs, "QLinearAveragePool", qlinear_unary<kOfAveragePool>},
-      {kMs, "QLinearSoftmax", qlinear_unary<kOfSoftmax>},
-      {kMs, "QLinearConcat", qlinear_concat},
+      {"", "ConvTranspose",
+       "auto_pad:s dilations:I kernel_shape:I pads:I strides:I group:i "
+       "output_padding:I output_shape:I",
+       conv_transpose},
+      {"", "DequantizeLinear", "axis:i block_size:i output_dtype:i", dequantize_blocks},
+      {"", "Einsum", "equation:s", einsum},
+      {kMs, "DynamicQuantizeMatMul", "", dynamic_quantize_matmul},
+      {kMs, "MatMulIntegerToFloat", "", matmul_integer_to_float},
+      {kMs, "MatMulNBits", "K:i N:i accuracy_level:i bits:i block_size:i weight_prepacked:i",
+       matmul_nbits},
+      {kMs, "FusedMatMul", "alpha:f transA:i transB:i transBatchA:i transBatchB:i", fused_matmul},
+      {kMs, "FusedConv",
+       "auto_pad:s dilations:I kernel_shape:I pads:I strides:I group:i "
+       "activation:s activation_params:F",
+       fused_conv},
+      {kMs, "FusedGemm",
+       "activation:s activation_alpha:f activation_beta:f activation_gamma:f "
+       "alpha:f beta:f transA:i transB:i",
+       fused_gemm},
+      {kMs, "DequantizeLinear", "axis:i block_size:i", standard},
+      {kMs, "GemmFastGelu", "", gemm_fast_gelu},
+      {kMs, "QGemm", "alpha:f transA:i transB:i", qgemm},
+      {kMs, "QuantizeLinear", "axis:i block_size:i saturate:i", standard},
+      {kMs, "QLinearAdd", "", qlinear_binary<kOfAdd>},
+      {kMs, "QLinearMul", "", qlinear_binary<kOfMul>},
+      {kMs, "QLinearSigmoid", "", qlinear_unary<kOfSigmoid>},
+      {kMs, "QLinearLeakyRelu", "alpha:f", qlinear_unary<kOfLeakyRelu>},
+      {kMs, "QLinearGlobalAveragePool", "channels_last:i", qlinear_unary<kOfGlobalAveragePool>},
+      {kMs, "QLinearAveragePool",
+       "auto_pad:s dilations:I kernel_shape:I pads:I strides:I ceil_mode:i "
+       "channels_last:i count_include_pad:i",
+       qlinear_unary<kOfAveragePool>},
+      {kMs, "QLinearSoftmax", "axis:i opset:i", qlinear_unary<kOfSoftmax>},
+      {kMs, "QLinearConcat", "axis:i", qlinear_concat},
   };
 }
 

@@ -379,9 +379,18 @@ void recurrent(OnnxWriter& w) {
 
 std::vector<OnnxExpansion> onnx_recurrent_expansions() {
   return {
-      {"", "LSTM", recurrent<lstm_states, 4>},
-      {"", "GRU", recurrent<gru_states, 3>},
-      {"", "RNN", recurrent<rnn_states, 1>},
+      {"", "LSTM",
+       "activation_alpha:F activation_beta:F activations:S clip:f direction:s "
+       "hidden_size:i layout:i input_forget:i",
+       recurrent<lstm_states, 4>},
+      {"", "GRU",
+       "activation_alpha:F activation_beta:F activations:S clip:f direction:s "
+       "hidden_size:i layout:i linear_before_reset:i",
+       recurrent<gru_states, 3>},
+      {"", "RNN",
+       "activation_alpha:F activation_beta:F activations:S clip:f direction:s "
+       "hidden_size:i layout:i",
+       recurrent<rnn_states, 1>},
   };
 }
 

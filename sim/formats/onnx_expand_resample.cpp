@@ -209,7 +209,11 @@ void resize(OnnxWriter& w) {
 
 std::vector<OnnxExpansion> onnx_resample_expansions() {
   return {
-      {"", "Resize", resize},
+      {"", "Resize",
+       "antialias:i axes:I coordinate_transformation_mode:s cubic_coeff_a:f "
+       "exclude_outside:i extrapolation_value:f keep_aspect_ratio_policy:s "
+       "mode:s nearest_mode:s",
+       resize},
   };
 }
 

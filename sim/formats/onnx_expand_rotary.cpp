@@ -1,5 +1,6 @@
-// Rotary embedding as products and moves of elements.
+// ONNX's own operators of attention: RotaryEmbedding, and Attention by what its queries see.
 #include <algorithm>
+#include <cmath>
 
 #include "sim/formats/onnx_attention_parts.h"
 
@@ -77,6 +78,166 @@ void rotary_embedding(OnnxWriter& w) {
   const std::string apart = w.reshaped(w.node.input(0), {batch, rows, heads, r.depth}, "apart");
   const std::string y = rotated(w, apart, {batch, rows, heads}, r, "x");
   w.add("Reshape", {y, w.sized("output_shape", x)});
+}
+
+namespace {
+
+// ONNX's own Attention (opsets 23 and up): what each query sees of the keys, by masks, causality,
+// windows and lengths.
+
+/// A query of row i stands at the place i + `first` and sees the keys from
+/// `left` places before it to `right` behind it; -1: all of that side.
+struct Sight {
+  std::int64_t rows = 1, columns = 1;
+  std::int64_t first = 0;
+  std::int64_t left = -1, right = -1;
+
+  bool is_all() const { return left < 0 && right < 0; }
+  bool sees(std::int64_t row, std::int64_t column) const {
+    const std::int64_t ahead = column - row - first;
+    return (left < 0 || -ahead <= left) && (right < 0 || ahead <= right);
+  }
+  bool has_blind_row() const {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      bool any = false;
+      for (std::int64_t j = 0; j < columns && !any; ++j) any = sees(i, j);
+      if (!any) return true;
+    }
+    return false;
+  }
+};
+
+void keep_also(OnnxWriter& w, Attention& a, const std::string& seen, const std::string& part) {
+  a.kept = a.kept.empty() ? seen : w.add("And", {a.kept, seen}, part);
+}
+
+/// Constant bools of what is seen.
+void keep_in_sight(OnnxWriter& w, Attention& a, const Sight& sight) {
+  w.check_made({sight.rows, sight.columns});
+  Shape seen;
+  for (std::int64_t i = 0; i < sight.rows; ++i)
+    for (std::int64_t j = 0; j < sight.columns; ++j) seen.push_back(sight.sees(i, j) ? 1 : 0);
+  a.zero_where_blind = a.zero_where_blind || sight.has_blind_row();
+  keep_also(w, a,
+            w.sized_of(onnx::TensorProto::BOOL, "in_sight", seen, {sight.rows, sight.columns}),
+            "kept_in_sight");
+}
+
+/// The keys of a sequence are the first so many of its columns, and its queries
+/// stand at their end: what is seen follows from comparisons of lengths with
+/// constants.
+void keep_by_lengths(OnnxWriter& w, Attention& a, const Sight& sight) {
+  const std::string lengths = w.reshaped(w.node.input(6), {a.batch, 1, 1, 1}, "lengths");
+  keep_also(w, a, w.add("Less", {w.sized("places", counted(0, a.columns)), lengths}, "filled"),
+            "kept_filled");
+  w.check_made({a.rows, a.columns});
+  // A length n puts row i at i + n - rows: j - i - n + rows <= right, and >=
+  // -left.
+  const auto bounds = [&](std::int64_t by, const std::string& part) {
+    Shape all;
+    for (std::int64_t i = 0; i < a.rows; ++i)
+      for (std::int64_t j = 0; j < a.columns; ++j) all.push_back(j - i + a.rows + by);
+    return w.sized_of(onnx::TensorProto::INT64, part, all, {a.rows, a.columns});
+  };
+  if (sight.right >= 0)
+    keep_also(w, a,
+              w.add("LessOrEqual", {bounds(-sight.right, "least_length"), lengths}, "not_ahead"),
+              "kept_not_ahead");
+  if (sight.left >= 0)
+    keep_also(w, a,
+              w.add("GreaterOrEqual", {bounds(sight.left, "most_length"), lengths}, "not_behind"),
+              "kept_not_behind");
+  a.zero_where_blind = true;
+}
+
+/// The operands by head, with the past in front of keys and values; how many of
+/// these that is.
+std::int64_t take_operands(OnnxWriter& w, Attention& a) {
+  const Shape q = w.shape(0), k = w.shape(1), v = w.shape(2);
+  const bool flat = q.size() == 3;
+  if (q.size() != k.size() || k.size() != v.size() || (!flat && q.size() != 4))
+    w.node.fail("expected three operands of 3 or 4 axes");
+  a.batch = q[0];
+  a.heads = flat ? w.count("q_num_heads") : q[1];
+  a.key_heads = flat ? w.count("kv_num_heads") : k[1];
+  if (a.heads < 1 || a.key_heads < 1) w.node.fail("q_num_heads and kv_num_heads: expected both");
+  a.rows = q[flat ? 1 : 2];
+  a.columns = k[flat ? 1 : 2];
+  a.depth = flat ? q[2] / a.heads : q[3];
+  a.values = flat ? v[2] / a.key_heads : v[3];
+  const auto split = [&](int operand, std::int64_t rows, std::int64_t heads, std::int64_t depth,
+                         const char* part) {
+    const std::string& x = w.node.input(operand);
+    return flat ? by_head(w, x, a.batch, rows, heads, depth, part) : x;
+  };
+  a.q = split(0, a.rows, a.heads, a.depth, "q");
+  a.k = split(1, a.columns, a.key_heads, a.depth, "k");
+  a.v = split(2, a.columns, a.key_heads, a.values, "v");
+  const std::int64_t past = w.has(4) ? w.size(4, 2) : 0;
+  a.columns += past;
+  a.k = with_past(w, 4, a.k, 1, "k");
+  a.v = with_past(w, 5, a.v, 2, "v");
+  return past;
+}
+
+void take_mask(OnnxWriter& w, Attention& a) {
+  if (!w.has(3)) return;
+  const Shape mask = w.shape(3);
+  if (mask.empty() || mask.back() != a.columns)
+    w.node.fail("a mask of fewer columns than keys is not supported");
+  a.zero_where_blind = true;
+  if (w.is_bool(3)) {
+    a.kept = w.node.input(3);
+    return;
+  }
+  a.added = w.node.input(3);
+  const std::optional<std::vector<double>> values = w.reals(3);
+  a.may_be_infinite = !values || std::any_of(values->begin(), values->end(),
+                                             [](double x) { return std::isinf(x); });
+}
+
+std::int64_t window(const OnnxWriter& w, const char* attribute) {
+  const std::int64_t size = w.node.integer(attribute, -1);
+  if (size < -1) w.node.fail(fmt::format("{}: expected -1 or more, got {}", attribute, size));
+  return size;
+}
+
+}  // namespace
+
+void onnx_attention(OnnxWriter& w) {
+  if (w.shape(0).empty() || w.shape(1).empty() || w.shape(2).empty()) return;
+  Attention a;
+  const std::int64_t past = take_operands(w, a);
+  a.scale = w.node.real("scale", 0);
+  a.softcap = w.node.real("softcap", 0);
+  take_mask(w, a);
+  const std::int64_t yielded = w.node.integer("qk_matmul_output_mode", 0);
+  if (yielded < 0 || yielded > 3)
+    w.node.fail(fmt::format("qk_matmul_output_mode {} is not known", yielded));
+  a.yields_hidden = wants(w, 3) && yielded == 2;
+  Sight sight{a.rows, a.columns, past, window(w, "left_window_size"),
+              window(w, "right_window_size")};
+  if (w.node.integer("is_causal", 0) != 0) sight.right = 0;
+  if (w.has(6)) {
+    if (w.has(4) || w.has(5)) w.node.fail("nonpad_kv_seqlen does not go with past keys");
+    keep_by_lengths(w, a, sight);
+  } else if (sight.right == 0 && past + a.rows == a.columns && !a.yields_hidden) {
+    a.causal = true;  // such a softmax ends with the last column
+    a.reach = sight.left + 1;
+  } else if (!sight.is_all()) {
+    keep_in_sight(w, a, sight);
+  }
+  OnTheWay seen;
+  const std::string y = attended(w, a, &seen);
+  if (wants(w, 3)) {
+    const std::string* const stages[] = {&seen.scores, &seen.capped, &seen.masked, &seen.shares};
+    w.add("Identity", {*stages[yielded]}, "qk");
+    w.to_output(3);
+  }
+  if (w.shape(0).size() == 3)
+    yield_rows(w, y, a);
+  else
+    w.add("Identity", {y});
 }
 
 }  // namespace bitjoule

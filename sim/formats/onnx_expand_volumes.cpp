@@ -118,10 +118,14 @@ void expand_volume_max_pool(OnnxWriter& w) { volume_pool<kVolumeMax>(w); }
 
 std::vector<OnnxExpansion> onnx_volume_expansions() {
   return {
-      {"", "AveragePool", volume_pool<kVolumeAverage>},
-      {"", "Conv", volume_convolution},
-      {"", "GlobalAveragePool", volume_global_pool<kVolumeGlobalAverage>},
-      {"", "GlobalMaxPool", volume_global_pool<kVolumeGlobalMax>},
+      {"", "AveragePool",
+       "auto_pad:s dilations:I kernel_shape:I pads:I strides:I ceil_mode:i "
+       "count_include_pad:i",
+       volume_pool<kVolumeAverage>},
+      {"", "Conv", "auto_pad:s dilations:I kernel_shape:I pads:I strides:I group:i",
+       volume_convolution},
+      {"", "GlobalAveragePool", "", volume_global_pool<kVolumeGlobalAverage>},
+      {"", "GlobalMaxPool", "", volume_global_pool<kVolumeGlobalMax>},
   };
 }
 

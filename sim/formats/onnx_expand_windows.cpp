@@ -270,16 +270,20 @@ void eye_like(OnnxWriter& w) {
 
 std::vector<OnnxExpansion> onnx_window_expansions() {
   return {
-      {"", "BlackmanWindow", blackman_window},
-      {"", "CenterCropPad", center_crop_pad},
-      {"", "EyeLike", eye_like},
-      {"", "GlobalLpPool", global_lp_pool},
-      {"", "HammingWindow", hamming_window},
-      {"", "HannWindow", hann_window},
-      {"", "LpPool", lp_pool},
-      {"", "MaxPool", max_pool_places},
-      {"", "MaxUnpool", max_unpool},
-      {"", "ReverseSequence", reverse_sequence},
+      {"", "BlackmanWindow", "output_datatype:i=1 periodic:i", blackman_window},
+      {"", "CenterCropPad", "axes:I", center_crop_pad},
+      {"", "EyeLike", "dtype:i k:i", eye_like},
+      {"", "GlobalLpPool", "p:i", global_lp_pool},
+      {"", "HammingWindow", "output_datatype:i=1 periodic:i", hamming_window},
+      {"", "HannWindow", "output_datatype:i=1 periodic:i", hann_window},
+      {"", "LpPool", "auto_pad:s dilations:I kernel_shape:I pads:I strides:I ceil_mode:i p:i",
+       lp_pool},
+      {"", "MaxPool",
+       "auto_pad:s dilations:I kernel_shape:I pads:I strides:I ceil_mode:i "
+       "storage_order:i",
+       max_pool_places},
+      {"", "MaxUnpool", "kernel_shape:I pads:I strides:I", max_unpool},
+      {"", "ReverseSequence", "batch_axis:i time_axis:i", reverse_sequence},
   };
 }
 

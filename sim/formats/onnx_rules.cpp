@@ -21,34 +21,74 @@ const AttributeKind kKinds[] = {
     {'f', Attribute::FLOAT, "a float"},   {'F', Attribute::FLOATS, "floats"},
     {'s', Attribute::STRING, "a string"}, {'S', Attribute::STRINGS, "strings"},
     {'t', Attribute::TENSOR, "a tensor"}, {'p', Attribute::SPARSE_TENSOR, "a sparse tensor"},
+    {'g', Attribute::GRAPH, "a graph"},
 };
 
-/// The kind that the rule has for an attribute; nullptr where it has none of that name.
-const AttributeKind* kind_of(const OnnxRule& rule, const std::string& attribute) {
-  std::istringstream words(rule.attributes);
-  for (std::string word; words >> word;)
-    if (word.substr(0, word.size() - 2) == attribute)
-      for (const AttributeKind& kind : kKinds)
-        if (kind.letter == word.back()) return &kind;
-  return nullptr;
+/// What is known of an attribute.
+struct KnownAttribute {
+  std::string name;
+  const AttributeKind* kind = nullptr;
+  std::string only;  ///< the value that it has to have; empty: any
+};
+
+KnownAttribute parsed(const std::string& word) {
+  const std::size_t colon = word.find(':');
+  KnownAttribute known;
+  known.name = word.substr(0, colon);
+  for (const AttributeKind& kind : kKinds)
+    if (kind.letter == word[colon + 1]) known.kind = &kind;
+  if (colon + 3 < word.size()) known.only = word.substr(colon + 3);
+  return known;
 }
 
-void check_attributes(const OnnxRule& rule, const OnnxNode& node, std::vector<std::string>& notes) {
+std::vector<KnownAttribute> parsed_all(const std::string& attributes) {
+  std::vector<KnownAttribute> all;
+  std::istringstream words(attributes);
+  for (std::string word; words >> word;) all.push_back(parsed(word));
+  return all;
+}
+
+std::string text_of(const Attribute& attribute) {
+  return attribute.type() == Attribute::STRING ? attribute.s() : fmt::format("{}", attribute.i());
+}
+
+/// A hint of opsets before 6 that inputs may be overwritten.
+bool means_nothing(const std::string& attribute) { return attribute == "consumed_inputs"; }
+
+void check_attribute(const OnnxNode& node, const Attribute& attribute,
+                     const std::vector<KnownAttribute>& known, std::vector<std::string>& notes) {
+  const auto found = std::find_if(known.begin(), known.end(), [&](const KnownAttribute& one) {
+    return one.name == attribute.name();
+  });
+  if (found == known.end()) {
+    if (!means_nothing(attribute.name()))
+      node.fail(
+          fmt::format("attribute {} is not known, nor what it would change", attribute.name()));
+    notes.push_back(fmt::format("node \"{}\": {} has no attribute {}; it is not used", node.label(),
+                                node.op(), attribute.name()));
+    return;
+  }
+  if (!attribute.ref_attr_name().empty() || attribute.type() != found->kind->type)
+    node.fail(fmt::format("attribute {}: expected {}", attribute.name(), found->kind->name));
+  if (!found->only.empty() && text_of(attribute) != found->only)
+    node.fail(fmt::format("attribute {}: only {} is supported, got {}", attribute.name(),
+                          found->only, text_of(attribute)));
+}
+
+}  // namespace
+
+void check_onnx_attributes(const OnnxNode& node, const std::string& known,
+                           std::vector<std::string>& notes) {
+  if (node.proto().attribute_size() == 0) return;
+  const std::vector<KnownAttribute> all = parsed_all(known);
   std::vector<std::string> seen;
   for (const Attribute& attribute : node.proto().attribute()) {
     if (std::find(seen.begin(), seen.end(), attribute.name()) != seen.end())
       node.fail(fmt::format("attribute {} is given twice", attribute.name()));
     seen.push_back(attribute.name());
-    const AttributeKind* kind = kind_of(rule, attribute.name());
-    if (kind == nullptr)
-      notes.push_back(fmt::format("node \"{}\": {} has no attribute {}; it is not used",
-                                  node.label(), node.op(), attribute.name()));
-    else if (!attribute.ref_attr_name().empty() || attribute.type() != kind->type)
-      node.fail(fmt::format("attribute {}: expected {}", attribute.name(), kind->name));
+    check_attribute(node, attribute, all, notes);
   }
 }
-
-}  // namespace
 
 const OnnxInfo& OnnxOperands::info(int operand) const {
   if (!has(operand)) node.fail(fmt::format("operand {} is missing", operand + 1));
@@ -91,7 +131,7 @@ std::vector<OnnxInfo> infer_onnx(const OnnxRule& rule, const OnnxOperands& in,
   if (node.outputs() < 1 || node.outputs() > rule.most_outputs)
     node.fail(fmt::format("expected 1..{} outputs, got {}", rule.most_outputs, node.outputs()));
   if (node.output().empty()) node.fail("its output has no name");
-  check_attributes(rule, node, notes);
+  check_onnx_attributes(node, rule.attributes, notes);
   std::vector<OnnxInfo> out = rule.infer(in);
   out.resize(static_cast<std::size_t>(node.outputs()));
   for (const OnnxInfo& info : out) volume_of(info.shape);

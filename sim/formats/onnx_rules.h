@@ -48,7 +48,9 @@ struct OnnxRule {
   const char* op_type;
   int least_inputs, most_inputs;
   int most_outputs;
-  /// Names with a letter of their type: i(nteger), f(loat), s(tring), t(ensor); capitals are lists.
+  /// Names with a letter of their type: i(nteger), f(loat), s(tring), t(ensor),
+  /// g(raph); capitals are lists. Behind a '=' stands the only value that is
+  /// supported.
   const char* attributes;
   std::vector<OnnxInfo> (*infer)(const OnnxOperands& in);
   OnnxFold fold;  ///< nullptr: constants are not computed, it becomes a layer
@@ -59,11 +61,17 @@ const std::vector<const OnnxRule*>& onnx_rules();
 /// nullptr for operators that are not known.
 const OnnxRule* find_onnx_rule(const OnnxNode& node);
 
-/// Checks operands and attributes against the rule and infers the outputs: as many as the node has.
-/// Throws an input Error that names the node. Attributes that the operator does not have go to
-/// `notes`.
+/// Checks operands and attributes against the rule and infers the outputs: as
+/// many as the node has. Throws an input Error that names the node. Attributes
+/// that mean nothing go to `notes`.
 std::vector<OnnxInfo> infer_onnx(const OnnxRule& rule, const OnnxOperands& in,
                                  std::vector<std::string>& notes);
+
+/// Throws an input Error for attributes of another name, kind or value than
+/// `known` says, which has the form of OnnxRule::attributes: what an unknown
+/// one would change is not known.
+void check_onnx_attributes(const OnnxNode& node, const std::string& known,
+                           std::vector<std::string>& notes);
 
 /// The tables of rules, by subject.
 const std::vector<OnnxRule>& onnx_mac_rules();

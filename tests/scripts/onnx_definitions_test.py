@@ -3,6 +3,8 @@ maxima, long sums, filters that widen as an image shrinks, norms by groups, loss
 
 import itertools
 import math
+import pathlib
+import tempfile
 import unittest
 
 import numpy as np
@@ -210,6 +212,16 @@ class NormTest(OnnxTest):
                   {"x": padded[:, :, 1:].astype(np.float32)}, {}, box, opset=18),
         ])  # fmt: skip
 
+    def test_vectors_without_a_length(self):
+        x = self.normal(3, 4, 2)
+        x[1] = 0
+        x[0, :, 1] = 0
+        models = []
+        for p, norm in ((1, np.abs(x).sum(1, keepdims=True)), (2, np.sqrt((x * x).sum(1, keepdims=True)))):
+            y = np.divide(x, norm, out=np.zeros_like(x), where=norm != 0)
+            models.append(Model(str(p), [node("LpNormalization", ["x"], ["y"], axis=1, p=p)], {"x": x}, {}, y))
+        self.check(models)
+
     def test_losses(self):
         x, weights = self.normal(4, 3, 5), floats(0.5, 2, 1)
         target = self.random.integers(0, 3, (4, 5)).astype(np.int64)
@@ -225,6 +237,105 @@ class NormTest(OnnxTest):
                   {"t": target, "w": weights}, -(np.take_along_axis(x, target[:, None], 1)[:, 0]
                                                  * weights[target]).sum()),
         ])  # fmt: skip
+
+
+def attended(q, k, v, seen, bias=0):
+    """Scores that are not seen are minus infinity; a query that sees nothing yields zeros. Also the scores
+    and shares."""
+    scores = q.astype(np.float64) @ k.swapaxes(2, 3) / math.sqrt(q.shape[-1]) + bias
+    scores = np.where(seen, scores, -np.inf)
+    most = scores.max(-1, keepdims=True)
+    powers = np.exp(scores - np.where(np.isinf(most), 0, most))
+    total = powers.sum(-1, keepdims=True)
+    shares = np.divide(powers, total, out=np.zeros_like(powers), where=total > 0)
+    return shares @ v, scores, shares
+
+
+class SightTest(OnnxTest):
+    """What a query of ONNX's own Attention sees."""
+
+    def setUp(self):
+        super().setUp()
+        self.q, self.k, self.v = self.normal(2, 2, 4, 3), self.normal(2, 2, 6, 3), self.normal(2, 2, 6, 5)
+        self.data = {"q": self.q, "k": self.k, "v": self.v}
+        self.ahead = np.arange(6) - np.arange(4)[:, None]
+
+    def model(self, name, expected, operands=(), results=("y",), data=None, constants=None, **options):
+        attention = node("Attention", ["q", "k", "v", *operands], list(results), **options)
+        return Model(name, [attention], {**self.data, **(data or {})}, constants or {}, expected, opset=23)
+
+    def test_windows(self):
+        models = []
+        for causal, left, right in ((1, -1, -1), (1, 2, -1), (0, 1, 2), (0, 0, -1), (1, 0, 3)):
+            seen = (left < 0) | (-self.ahead <= left)
+            seen &= ((right < 0) | (self.ahead <= right)) & (not causal or self.ahead <= 0)
+            models.append(self.model(f"{causal} {left} {right}", attended(*self.data.values(), seen)[0],
+                                     is_causal=causal, left_window_size=left, right_window_size=right))  # fmt: skip
+        past = {"pk": self.k[:, :, :2], "pv": self.v[:, :, :2]}
+        fresh = {"k": self.k[:, :, 2:], "v": self.v[:, :, 2:]}
+        ahead = self.ahead - 2
+        seen = (ahead <= 0) & (ahead >= -1)
+        models.append(self.model("past", attended(*self.data.values(), seen)[0], ("", "pk", "pv"), ("y", "a", "b"),
+                                 {**past, **fresh}, is_causal=1, left_window_size=1))  # fmt: skip
+        self.check(models)
+
+    def test_queries_that_see_nothing(self):
+        kept = self.random.integers(0, 2, (2, 1, 4, 6)).astype(bool)
+        kept[0, 0, 1] = False
+        bias = np.where(kept, self.normal(2, 1, 4, 6), -np.inf).astype(np.float32)
+        triangle = np.where(self.ahead <= 0, 0, -np.inf)
+        models = []
+        for name, mask, seen, added, causal in (
+            ("bools", kept, kept, 0, 0), ("bools, causal", kept, kept & (self.ahead <= 0), 0, 1),
+            ("reals", bias, True, bias, 0), ("reals, causal", bias, True, bias + triangle, 1),
+        ):  # fmt: skip
+            y, _, shares = attended(*self.data.values(), seen, added)
+            models.append(self.model(name, y, ["m"], data={"m": mask}, is_causal=causal))
+            models.append(self.model(f"{name}, constant", y, ["m"], constants={"m": mask}, is_causal=causal))
+            models.append(self.model(f"{name}, shares", shares, ["m"], ("t", "", "", "y"), {"m": mask},
+                                     is_causal=causal, qk_matmul_output_mode=3))  # fmt: skip
+        self.check(models)
+
+    def test_masked_scores(self):
+        bias = self.normal(4, 6)
+        scores = attended(*self.data.values(), self.ahead <= 0, bias)[1]
+        self.check([self.model("scores", scores, ["m"], ("t", "", "", "y"), {"m": bias}, is_causal=1,
+                               qk_matmul_output_mode=2)])  # fmt: skip
+
+    def test_lengths(self):
+        lengths = ints(6, 3)
+        place = self.ahead - (lengths[:, None, None, None] - 4)
+        filled = np.arange(6) < lengths[:, None, None, None]
+        operands, data = ["", "", "", "n"], {"n": lengths}
+        causal, near = filled & (place <= 0), filled & (place <= 0) & (place >= -1)
+        self.check([
+            self.model("all", attended(*self.data.values(), filled)[0], operands, data=data),
+            self.model("causal", attended(*self.data.values(), causal)[0], operands, data=data, is_causal=1),
+            self.model("window", attended(*self.data.values(), near)[0], operands, data=data, is_causal=1,
+                       left_window_size=1),
+        ])  # fmt: skip
+
+
+class AttributeTest(OnnxTest):
+    def test_what_is_not_known_is_refused(self):
+        x = self.normal(1, 1, 4, 4)
+        attention = ["x", "x", "x"]
+        cases = [
+            ("Relu", ["x"], {"colour": 3}, "attribute colour is not known"),
+            ("Attention", attention, {"colour": 3}, "attribute colour is not known"),
+            ("Attention", attention, {"left_window_size": -2}, "expected -1 or more, got -2"),
+            ("LSTM", ["x", "x", "x"], {"hidden": 3}, "attribute hidden is not known"),
+            ("com.microsoft.FastGelu", ["x"], {"way": 1}, "attribute way is not known"),
+            ("com.microsoft.GroupQueryAttention", attention, {"qk_output": 1}, "only 0 is supported, got 1"),
+            ("com.microsoft.GroupQueryAttention", attention, {"k_quant_type": "PER_TENSOR"},
+             "only NONE is supported, got PER_TENSOR"),
+            ("ThresholdedRelu", ["x"], {"alpha": 1}, "attribute alpha: expected a float"),
+        ]  # fmt: skip
+        for name, operands, options, message in cases:
+            domain, _, op = name.rpartition(".")
+            one = Model(name, [node(op, operands, ["y"], domain=domain, **options)], {"x": x}, {}, x, opset=23)
+            with self.subTest(name), tempfile.TemporaryDirectory() as directory:
+                self.assertIn(message, one.run(pathlib.Path(directory) / "m") or "")
 
 
 if __name__ == "__main__":

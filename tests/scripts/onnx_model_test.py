@@ -290,8 +290,8 @@ class OnnxModelTest(OnnxTest):
 
     def test_what_is_not_used_is_said(self):
         x = self.normal(2, 3)
-        node = helper.make_node("Relu", ["x"], ["y"], name="r", colour=3)
-        note = 'node "r": Relu has no attribute colour; it is not used'
+        node = helper.make_node("Relu", ["x"], ["y"], name="r", consumed_inputs=[1])
+        note = 'node "r": Relu has no attribute consumed_inputs; it is not used'
         self.check([Model("attribute", [node], {"x": x}, {}, np.maximum(x, 0), note=note)])
 
     def test_cases(self):
