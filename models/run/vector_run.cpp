@@ -38,8 +38,12 @@ bool keeps_elements(const VectorOp& op) {
 
 /// Results are integers where operands are.
 bool keeps_integers(const VectorOp& op) {
-  return op.kind > VectorKind::kRope && op.kind != VectorKind::kQuantizeLinear &&
-         op.kind != VectorKind::kDequantizeLinear && op.kind != VectorKind::kEmbedding;
+  const bool reduces = op.kind == VectorKind::kReduceSum || op.kind == VectorKind::kReduceProd ||
+                       op.kind == VectorKind::kReduceMax || op.kind == VectorKind::kReduceMin;
+  const bool computes = op.kind > VectorKind::kRope && op.kind != VectorKind::kQuantizeLinear &&
+                        op.kind != VectorKind::kDequantizeLinear &&
+                        op.kind != VectorKind::kEmbedding;
+  return reduces || computes;
 }
 
 /// Results are integers whatever the operands are: indices, and what holds or not.
@@ -157,6 +161,22 @@ class Run {
     }
     const NetworkTensor& moved = *inputs_[op_.kind == VectorKind::kSelect ? 1 : 0];
     is_number_ = (keeps_integers(op_) && moved.is_number) || makes_integers(op_.kind);
+    for (const NetworkTensor* input : inputs_)
+      if (is_number_ && input->is_number && !moves())
+        for (const std::int32_t code : input->codes)
+          check_exact(static_cast<double>(code), 0x1p24 + 1);
+  }
+
+  /// Integers that are not computed with.
+  bool moves() const { return op_.kind >= VectorKind::kConcat && inputs_.size() == 1; }
+
+  /// Integers are computed in floats, which hold all of them up to 2^24; a result of just that may
+  /// have been rounded to it.
+  static void check_exact(double integer, double limit) {
+    if (std::fabs(integer) >= limit)
+      throw input_error(fmt::format(
+          "{:.0f} is beyond 2^24, up to which the vector unit's floats hold every integer",
+          integer));
   }
 
   /// Indices from an operand of integers, else those that the traffic has.
@@ -312,11 +332,14 @@ class Run {
 
   NetworkTensor as_number(const std::vector<float>& values, std::vector<double> reference) {
     std::vector<std::int32_t> codes(values.size());
-    const bool moves = op_.kind >= VectorKind::kConcat && inputs_.size() == 1;
-    if (moves) {
+    if (moves()) {
       codes = moved_codes();
     } else {
-      for (std::size_t i = 0; i < values.size(); ++i) codes[i] = to_integer(values[i]);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (op_.kind != VectorKind::kQuantizeLinear)
+          check_exact(static_cast<double>(values[i]), 0x1p24);
+        codes[i] = to_integer(values[i]);
+      }
     }
     NetworkTensor tensor = number_tensor(std::move(codes));
     tensor.reference = std::move(reference);

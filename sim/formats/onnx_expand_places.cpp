@@ -322,6 +322,7 @@ std::vector<OnnxExpansion> onnx_place_expansions() {
       {"", "Hardmax", "axis:i", hardmax},
       {"", "OneHot", "axis:i", one_hot},
       {"", "Pad", "mode:s paddings:I pads:I value:f", pad},
+      {"", "Scatter", "axis:i", scatter_elements},  // its name until opset 11
       {"", "ScatterElements", "axis:i reduction:s", scatter_elements},
       {"", "ScatterND", "reduction:s", scatter_nd},
       {"", "TopK", "axis:i k:i largest:i sorted:i", top_k},

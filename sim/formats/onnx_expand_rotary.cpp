@@ -180,17 +180,33 @@ std::int64_t take_operands(OnnxWriter& w, Attention& a) {
   return past;
 }
 
+/// A mask of fewer columns than there are keys: those behind it are not seen.
+std::string padded_mask(OnnxWriter& w, Attention& a, Shape mask) {
+  const std::int64_t missing = a.columns - mask.back();
+  if (missing == 0) return w.node.input(3);
+  Shape seen = counted(0, a.columns);
+  for (std::int64_t& place : seen) place = place < mask.back() ? 1 : 0;
+  a.kept = w.sized_of(onnx::TensorProto::BOOL, "has_mask", seen, {a.columns});
+  const auto axis = static_cast<std::int64_t>(mask.size()) - 1;
+  mask.back() = missing;
+  w.check_made(mask);
+  const std::string rest =
+      w.sized_of(w.type(3), "no_mask", Shape(static_cast<std::size_t>(volume_of(mask)), 0), mask);
+  return joined(w, {w.node.input(3), rest}, axis, "whole_mask");
+}
+
 void take_mask(OnnxWriter& w, Attention& a) {
   if (!w.has(3)) return;
   const Shape mask = w.shape(3);
-  if (mask.empty() || mask.back() != a.columns)
-    w.node.fail("a mask of fewer columns than keys is not supported");
+  if (mask.empty() || mask.back() > a.columns)
+    w.node.fail(fmt::format("a mask of more columns than there are keys ({})", a.columns));
   a.zero_where_blind = true;
+  const std::string whole = padded_mask(w, a, mask);
   if (w.is_bool(3)) {
-    a.kept = w.node.input(3);
+    a.kept = whole;  // nothing is seen where it was padded
     return;
   }
-  a.added = w.node.input(3);
+  a.added = whole;
   const std::optional<std::vector<double>> values = w.reals(3);
   a.may_be_infinite = !values || std::any_of(values->begin(), values->end(),
                                              [](double x) { return std::isinf(x); });

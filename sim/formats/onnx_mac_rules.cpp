@@ -304,7 +304,7 @@ const std::vector<OnnxRule>& onnx_mac_rules() {
       {"Conv", 2, 3, 1, kConv.c_str(), conv, nullptr},
       {"ConvInteger", 2, 4, 1, kConv.c_str(), conv_integer, nullptr},
       {"QLinearConv", 8, 9, 1, kConv.c_str(), qlinear_conv, nullptr},
-      {"Gemm", 2, 3, 1, "alpha:f beta:f transA:i transB:i", gemm, nullptr},
+      {"Gemm", 2, 3, 1, "alpha:f beta:f broadcast:i transA:i transB:i", gemm, nullptr},
       {"MatMul", 2, 2, 1, "", matmul, fold_matmul},
       {"MatMulInteger", 2, 4, 1, "", matmul_integer, nullptr},
       {"QLinearMatMul", 8, 8, 1, "", qlinear_matmul, nullptr},

@@ -296,6 +296,15 @@ class SightTest(OnnxTest):
                                      is_causal=causal, qk_matmul_output_mode=3))  # fmt: skip
         self.check(models)
 
+    def test_masks_of_fewer_columns(self):
+        seen = np.arange(6) < 4
+        kept, bias = self.random.integers(0, 2, (4, 4)).astype(bool), self.normal(2, 1, 4, 4)
+        padded, added = np.pad(kept, ((0, 0), (0, 2))), np.pad(bias, ((0, 0), (0, 0), (0, 0), (0, 2)))
+        self.check([
+            self.model("bools", attended(*self.data.values(), padded)[0], ["m"], data={"m": kept}),
+            self.model("reals", attended(*self.data.values(), seen, added)[0], ["m"], data={"m": bias}),
+        ])  # fmt: skip
+
     def test_masked_scores(self):
         bias = self.normal(4, 6)
         scores = attended(*self.data.values(), self.ahead <= 0, bias)[1]
@@ -314,6 +323,33 @@ class SightTest(OnnxTest):
             self.model("window", attended(*self.data.values(), near)[0], operands, data=data, is_causal=1,
                        left_window_size=1),
         ])  # fmt: skip
+
+
+class IntegerTest(OnnxTest):
+    def test_reductions_keep_them(self):
+        bools, numbers = self.random.integers(0, 2, (3, 4)).astype(bool), self.codes(3, 4).astype(np.int32)
+        cases = [("ReduceMax", bools, bools.any(1), TensorProto.BOOL), ("ReduceMin", bools, bools.all(1), TensorProto.BOOL),
+                 ("ReduceMax", numbers, numbers.max(1), TensorProto.INT32),
+                 ("ReduceSum", numbers, numbers.sum(1, dtype=np.int32), TensorProto.INT32)]  # fmt: skip
+        for op, x, expected, kind in cases:
+            one = Model(op, [node(op, ["x", "a"], ["y"], keepdims=0)], {"x": x}, {"a": ints(1)}, expected, opset=20)
+            one.proto.graph.output[0].type.tensor_type.elem_type = kind
+            with self.subTest(f"{op} {x.dtype}"), tempfile.TemporaryDirectory() as directory:
+                folder = pathlib.Path(directory) / "m"
+                self.assertIsNone(one.run(folder))
+                self.assertEqual(np.load(folder / "out" / "outputs" / "y.npy").dtype, expected.dtype)
+
+    def test_what_floats_do_not_hold_is_refused(self):
+        x = np.array([[2**24, 3]], np.int32)
+        for op, other, is_refused in (("Add", 1, True), ("Sub", 1, False), ("Mul", 2, True)):
+            y = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply}[op](x, other)
+            one = Model(op, [node(op, ["x", "c"], ["y"])], {"x": x}, {"c": np.array(other, np.int32)}, y)
+            with self.subTest(op), tempfile.TemporaryDirectory() as directory:
+                problem = one.run(pathlib.Path(directory) / "m")
+                if is_refused:
+                    self.assertIn("is beyond 2^24", problem or "")
+                else:
+                    self.assertIsNone(problem)
 
 
 class AttributeTest(OnnxTest):
