@@ -113,6 +113,7 @@ struct TfliteLayerRow {
 };
 const std::vector<TfliteLayerRow>& tflite_mac_operators();
 const std::vector<TfliteLayerRow>& tflite_vector_operators();
+const std::vector<TfliteLayerRow>& tflite_logic_operators();
 const std::vector<TfliteLayerRow>& tflite_movement_operators();
 const std::vector<TfliteLayerRow>& tflite_recurrent_operators();
 

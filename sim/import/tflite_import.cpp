@@ -14,8 +14,9 @@ namespace {
 
 std::vector<const TfliteLayerRow*> all_operators() {
   std::vector<const TfliteLayerRow*> rows;
-  for (const auto* table : {&tflite_mac_operators(), &tflite_recurrent_operators(),
-                            &tflite_vector_operators(), &tflite_movement_operators()})
+  for (const auto* table :
+       {&tflite_mac_operators(), &tflite_recurrent_operators(), &tflite_vector_operators(),
+        &tflite_logic_operators(), &tflite_movement_operators()})
     for (const TfliteLayerRow& row : *table) rows.push_back(&row);
   return rows;
 }

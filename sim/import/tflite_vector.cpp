@@ -258,14 +258,14 @@ void pool(TfliteBuilder& builder, const TfliteNode& node) {
 
 /// Over consecutive elements, which a transpose makes; a mean over height and width is a global
 /// pool.
-void reduce_over(TfliteBuilder& builder, const TfliteNode& node, VectorKind kind, Shape axes) {
+void reduce_over(TfliteBuilder& builder, const TfliteNode& node, VectorKind kind, Shape axes,
+                 std::string input) {
   const TfliteTensor& x = node.input(0);
   for (std::int64_t& axis : axes) axis = node.settled_axis(axis, x.shape.size());
   std::sort(axes.begin(), axes.end());
   axes.erase(std::unique(axes.begin(), axes.end()), axes.end());
   if (axes.empty()) node.fail("no axes");
   VectorOp op;
-  std::string input = builder.layer_of(node, x);
   const bool is_index = kind == VectorKind::kArgMax;
   if (kind == VectorKind::kReduceMean && x.shape.size() == 4 && axes == Shape{1, 2}) {
     PoolWindow window;
@@ -295,16 +295,26 @@ void reduce_over(TfliteBuilder& builder, const TfliteNode& node, VectorKind kind
 
 template <VectorKind Kind>
 void reduce(TfliteBuilder& builder, const TfliteNode& node) {
-  reduce_over(builder, node, Kind, node.integers(1));
+  reduce_over(builder, node, Kind, node.integers(1), builder.layer_of(node, node.input(0)));
 }
 
+/// The first of the largest, or of the smallest: the largest of their negations.
+template <bool Smallest>
 void arg_max(TfliteBuilder& builder, const TfliteNode& node) {
   computes_codes(node, {&node.input(0)});
   if (node.output().type != "int32" && node.output().type != "int64")
     node.fail(fmt::format("a result of {} is not supported", node.output().type));
   const Shape axis = node.integers(1);
   if (axis.size() != 1) node.fail("expected one axis");
-  reduce_over(builder, node, VectorKind::kArgMax, axis);
+  std::string input = builder.layer_of(node, node.input(0));
+  if (Smallest) {
+    VectorOp negation = whole(VectorKind::kAffine, node.input(0));
+    negation.alpha = -1;
+    const std::string name = node.output().name + ".negated";
+    builder.add_part(node, name, negation, {input});
+    input = name;
+  }
+  reduce_over(builder, node, VectorKind::kArgMax, axis, std::move(input));
 }
 
 /// Height and width change, by the result's shape.
@@ -453,7 +463,8 @@ const std::vector<TfliteLayerRow>& tflite_vector_operators() {
       {"REDUCE_MAX", 2, reduce<K::kReduceMax>},
       {"REDUCE_MIN", 2, reduce<K::kReduceMin>},
       {"REDUCE_PROD", 2, reduce<K::kReduceProd>},
-      {"ARG_MAX", 2, arg_max},
+      {"ARG_MAX", 2, arg_max<false>},
+      {"ARG_MIN", 2, arg_max<true>},
       {"RESIZE_BILINEAR", 2, resize_bilinear},
       {"RESIZE_NEAREST_NEIGHBOR", 2, resize_nearest},
       {"ABS", 1, unary<K::kAbs>},

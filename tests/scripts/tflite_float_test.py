@@ -1,4 +1,5 @@
-"""TensorFlow Lite models of real numbers, layer by layer within 100 dB of the same in float64."""
+"""TensorFlow Lite models of real numbers, layer by layer within 100 dB of the same in float64; comparisons,
+choices and other operators of reals, bools and plain integers against numpy."""
 
 import pathlib
 import tempfile
@@ -7,7 +8,8 @@ import unittest
 import numpy as np
 import yaml
 
-from tflite_golden_test import DATA, Network
+from tflite_golden_test import DATA, Network, sim
+from tflite_models import Model, Table
 from tflite_reader import TfliteFile
 
 ADD, POOL, CONV, DEPTHWISE, DENSE, RESHAPE, SOFTMAX = 0, 1, 3, 4, 9, 22, 25
@@ -91,6 +93,84 @@ class TfliteFloatTest(unittest.TestCase):
                 y = values[int(outputs[0])] = computed(code, operands, t, inputs, option, shape)
                 noise = np.sum((got[i].reshape(shape).astype(np.float64) - y) ** 2)
                 self.assertLessEqual(noise, 1e-10 * np.sum(y**2), f"{name}: layer {i}")
+
+
+class OperatorTest(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = pathlib.Path(holder.name)
+        (self.folder / "run.yaml").write_text(RUN)
+        self.random = np.random.default_rng(8)
+
+    def computed(self, code, operands, result, options_type=0, options=None, codes=()):
+        """The operator's result; `result` says its type and shape. `codes`: scale and zero-point of int8."""
+        model, given = Model(), []
+        scale = {"scales": codes[:1], "zeros": codes[1:]} if codes else {}
+        places = []
+        for i, x in enumerate(operands):
+            places.append(model.tensor(f"x{i}", x.shape, str(x.dtype), **(scale if x.dtype == np.int8 else {})))
+            np.save(self.folder / f"x{i}.npy", x)
+            given += ["--input", f"x{i}={self.folder / f'x{i}.npy'}"]
+        y = model.tensor("y", result.shape, str(result.dtype), **(scale if result.dtype == np.int8 else {}))
+        model.add(code, places, [y], options_type, options)
+        (self.folder / "m.tflite").write_bytes(model.bytes(places, [y]))
+        sim("run", self.folder / "run.yaml", "--network", self.folder / "m.tflite", *given, "--save-outputs", "-q",
+            "-o", self.folder / "out")  # fmt: skip
+        return np.load(self.folder / "out" / "outputs" / "y.npy")
+
+    def arg_min(self, x):
+        """Along the third axis, whose index is a constant."""
+        model = Model()
+        a = model.tensor("x", x.shape, "float32")
+        axis = model.tensor("axis", (1,), "int32", np.array([2], np.int32))
+        y = model.tensor("y", (*x.shape[:2], x.shape[3]), "int32")
+        model.add(79, [a, axis], [y], 57, Table(s0=("b", 2)))
+        (self.folder / "m.tflite").write_bytes(model.bytes([a], [y]))
+        np.save(self.folder / "x.npy", np.round(x))
+        sim("run", self.folder / "run.yaml", "--network", self.folder / "m.tflite", "--input",
+            f"x={self.folder / 'x.npy'}", "--save-outputs", "-q", "-o", self.folder / "out")  # fmt: skip
+        return np.load(self.folder / "out" / "outputs" / "y.npy")
+
+    def test_comparisons(self):
+        kinds = {71: np.equal, 72: np.not_equal, 61: np.greater, 62: np.greater_equal, 58: np.less, 63: np.less_equal}
+        reals = [self.random.integers(-2, 3, s).astype(np.float32) / 2 for s in ((3, 4), (4,))]
+        numbers = [self.random.integers(-2, 3, s).astype(np.int32) for s in ((3, 1), (3, 4))]
+        codes = [self.random.integers(-2, 3, (3, 4)).astype(np.int8) for _ in range(2)]
+        for code, function in kinds.items():
+            for operands in (reals, numbers, codes):
+                want = function(*operands)
+                got = self.computed(code, operands, want, codes=(0.5, 1))
+                self.assertEqual(got.dtype, bool)
+                np.testing.assert_array_equal(got, want, f"{code} {operands[0].dtype}")
+
+    def test_bools_and_choices(self):
+        a, b = (self.random.integers(0, 2, (3, 4)).astype(bool) for _ in range(2))
+        for code, operands, want in ((86, (a, b), a & b), (84, (a, b), a | b), (87, (a,), ~a)):
+            np.testing.assert_array_equal(self.computed(code, operands, want), want, str(code))
+        rows = np.array([True, False, True])
+        for dtype in (np.float32, np.int32, np.int8):
+            x, y = (self.random.integers(-100, 100, (3, 4)).astype(dtype) for _ in range(2))
+            for code, choice, want in ((64, a, np.where(a, x, y)), (64, rows, np.where(rows[:, None], x, y)),
+                                       (123, a[:, :1], np.where(a[:, :1], x, y))):  # fmt: skip
+                got = self.computed(code, (choice, x, y), want, codes=(0.5, 1))
+                np.testing.assert_array_equal(got, want, f"{code} {dtype}")
+
+    def test_of_reals(self):
+        x = self.random.standard_normal((1, 6, 5, 8)).astype(np.float32)
+        y = self.random.standard_normal(8).astype(np.float32)
+        squares = np.pad(x.astype(np.float64) ** 2, ((0, 0), (0, 0), (0, 0), (2, 2)))
+        sums = sum(squares[..., i : i + 8] for i in range(5))
+        window = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64) ** 2, (3, 2), (1, 2))
+        pool = Table(s0=("b", 1), s1=("i", 1), s2=("i", 1), s3=("i", 2), s4=("i", 3))
+        response = Table(s0=("i", 2), s1=("f", 1.5), s2=("f", 0.25), s3=("f", 0.75))
+        for what, got, want in (
+            ("arg_min", self.arg_min(x), np.round(x).argmin(2)),
+            ("floor_div", self.computed(90, (x, y), x), np.floor(x / y)),
+            ("response", self.computed(13, (x,), x, 13, response), x / (1.5 + 0.25 * sums) ** 0.75),
+            ("l2 pool", self.computed(12, (x,), x[:, :4, :4], 5, pool), np.sqrt(window.mean((-2, -1)))),
+        ):
+            np.testing.assert_allclose(got, want, 1e-5, 1e-6, err_msg=what)
 
 
 if __name__ == "__main__":

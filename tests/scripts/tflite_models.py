@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-TYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int8": 9, "int4": 17}
+TYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "bool": 6, "int16": 7, "int8": 9, "int4": 17}
 SAME, VALID = 0, 1
 CONV_2D, FULLY_CONNECTED, RELU, SOFTMAX, RESHAPE, CUSTOM, FLOOR_MOD, ADD_N = 3, 9, 19, 25, 22, 32, 95, 106
 STRIDED_SLICE, SLICE, TRANSPOSE_CONV = 45, 65, 67
