@@ -149,9 +149,20 @@ AttentionProblem attention_problem(const AcceleratorConfig& machine, const Memor
                                    const NetworkLayer& layer, const Precision& run,
                                    const MappingPins& pins) {
   const Attention op = attention_of(layer);
-  return attention_problem(
-      op, make_problem(machine, memory, op.scores, layer_precision(layer.fused->scores, run), pins),
-      make_problem(machine, memory, op.context, context_precision(layer, run), pins));
+  const auto problem = [&](const Matmul& product, Precision precision) {
+    MappingProblem p = make_problem(machine, memory, product, precision, pins);
+    if (!p.path.scaled_elements) return p;
+    // Its tiles scale sums of integers only: elements of a cache pass the dequantizer.
+    if (precision.mac != "auto")
+      throw input_error(fmt::format(
+          "mapping.attention: fused: {} MACs would take elements of {} without their scales, which "
+          "tiles of keys do not do; choose a wider float MAC or auto, or unfused",
+          p.path.mac.name, precision.weights.format));
+    precision.mac = "fp16";
+    return make_problem(machine, memory, product, precision, pins);
+  };
+  return attention_problem(op, problem(op.scores, layer_precision(layer.fused->scores, run)),
+                           problem(op.context, context_precision(layer, run)));
 }
 
 std::string attention_key(const NetworkLayer& layer, const Precision& run) {

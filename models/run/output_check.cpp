@@ -120,7 +120,7 @@ void LayerCheck::expect(const Tiling& tiling, const LayerOp& op, const LayerProg
   if (checked_.empty()) return;
   Oracle oracle(op, problem_.path.mac, operands_.inputs, operands_.weights, operands_.float_inputs,
                 operands_.float_weights, partial_sum_ends(problem_, tiling),
-                problem_.path.scale_group != 0);
+                problem_.path.scale_group != 0, problem_.path.scaled_elements);
   const ActivationBounds bounds = activation_bounds(problem_.stage.activation);
   oracle.set_stage({operands_.bias.codes, operands_.bias.values, operands_.float_bias, bounds.lo,
                     bounds.hi, !integer_output()});

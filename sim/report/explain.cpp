@@ -20,8 +20,10 @@ std::string path_text(const MappingProblem& p) {
   std::string text = operand("weights", d.weights) + ", " + operand("activations", d.activations) +
                      fmt::format("; {} MACs, {} per PE", d.mac.name, d.macs_per_pe);
   if (d.mac_passes > 1) text += fmt::format(", {} cycles each", d.mac_passes);
+  if (d.scaled_elements) text += " of elements, whose scales multiply their sums";
   if (d.scale_group != 0)
-    text += fmt::format("; integer sums end every {} elements of k", d.scale_group);
+    text += fmt::format("; {}sums end every {} elements of k", d.mac.is_integer ? "integer " : "",
+                        d.scale_group);
   return text;
 }
 

@@ -92,6 +92,18 @@ float LayerValues::activated(float value) const {
   return static_cast<float>(std::clamp(static_cast<double>(value), bounds_.lo, bounds_.hi));
 }
 
+/// Sums of elements that have one scale along k, and what tensors of two levels have beside it.
+void LayerValues::scale_float_sums(const ResultRun& run) {
+  float* sums = &acc_f_[run.index];
+  if (problem_.path.scale_group == 0) {
+    const float input = input_scale(run.g, run.pixel, 0).scale;
+    for (std::int64_t i = 0; i < run.count; ++i)
+      sums[i] = scaled_sum(sums[i], sum_factor(weight_scales_->at(run.row + i, 0).scale, input));
+  }
+  if (tensor_factor_ == 1.0f) return;
+  for (std::int64_t i = 0; i < run.count; ++i) sums[i] *= tensor_factor_;
+}
+
 /// Scaled groups or float MACs: `count` results of rows `row` and up.
 void LayerValues::finish_floats(std::int64_t row, std::int64_t count, std::size_t index) {
   if (!integer_output()) {
@@ -181,10 +193,12 @@ void LayerValues::finish(const Tile& tile) {
       const std::int64_t pixel = output_pixel(l, tile, m);
       const ResultRun run{g, pixel, l.weight_row(g, tile.n0), groups * tile.n(),
                           at(l.output_index(g, pixel, tile.n0))};
-      if (is_integer)
+      if (is_integer) {
         finish_integers(run);
-      else
-        finish_floats(run.row, run.count, run.index);
+        continue;
+      }
+      if (problem_.path.scaled_elements) scale_float_sums(run);
+      finish_floats(run.row, run.count, run.index);
     }
 }
 

@@ -36,6 +36,16 @@ std::vector<float> all_values(const QuantizedTensor& t, const MacType& mac) {
   return values;
 }
 
+/// All elements of a tensor without their scales.
+std::vector<float> all_elements(const QuantizedTensor& t) {
+  std::vector<float> values(at(t.rows() * t.k()));
+  for (std::int64_t r = 0; r < t.rows(); ++r) {
+    check_interrupt_after(t.k());
+    t.elements(r, 0, t.k(), &values[at(r * t.k())]);
+  }
+  return values;
+}
+
 /// Rows of n as the array takes them: of each group k x n elements as n x k.
 template <class T>
 std::vector<T> along_k(const Lowered& l, std::vector<T> tensor) {
@@ -114,11 +124,18 @@ LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& i
                          const QuantizedTensor& weights, SumRequantization mode)
     : problem_(problem), inputs_(inputs), weights_(weights), mode_(mode) {
   const std::size_t results = at(problem.layer.output_elements());
+  if (problem.path.scales_sums()) {
+    input_scales_.emplace(inputs);
+    weight_scales_.emplace(weights);
+  }
   if (is_integer()) {
     xi_ = all_codes(inputs);
     wi_ = along_k(problem.layer, all_codes(weights));
-    input_scales_.emplace(inputs);
-    weight_scales_.emplace(weights);
+  } else if (problem.path.scaled_elements) {
+    xf_ = all_elements(inputs);
+    wf_ = along_k(problem.layer, all_elements(weights));
+    exact_scales_ = scales_exactly(problem.path);
+    tensor_factor_ = static_cast<float>(inputs.tensor_factor() * weights.tensor_factor());
   } else {
     xf_ = all_values(inputs, problem.path.mac);
     wf_ = along_k(problem.layer, all_values(weights, problem.path.mac));
@@ -215,7 +232,9 @@ void LayerValues::compute_tile(const Tile& tile) {
   const bool grouped = problem_.path.scale_group != 0;
   const bool in_folds = is_integer() && !(grouped ? group_sums_fit() : sums_fit());
   if (in_folds || !lies_in_rows(tile)) load_inputs(tile);
-  if (!is_integer())
+  if (!is_integer() && grouped)
+    compute_float_groups(tile);
+  else if (!is_integer())
     compute_float(tile);
   else if (in_folds)
     for_each_fold(problem_, tile, [&](const FoldJob& job) { compute_integer_fold(tile, job); });
@@ -351,9 +370,48 @@ void LayerValues::compute_float(const Tile& tile) {
   }
 }
 
+/// Sums of one group of k at a time, times the product of its scales.
+void LayerValues::compute_float_groups(const Tile& tile) {
+  const Lowered& l = problem_.layer;
+  const std::int64_t step = fold_k(problem_, tile.k());
+  const bool packs = l.extents.m >= kRowsToPack;
+  if (packs && packed_.empty()) packed_ = {wf_.data(), l.weight_rows(), l.extents.k};
+  std::vector<float> sums(at(tile.m() * tile.n())), scales(at(tile.n()));
+  for (std::int64_t g = tile.g0; g < tile.g1; ++g)
+    for (std::int64_t k0 = tile.k0; k0 < tile.k1; k0 += step) {
+      const std::int64_t k = std::min(step, tile.k1 - k0), skipped = k0 - tile.k0;
+      const RowView<float> rows = inputs(xf_, af_, tile, g), b = weights(wf_, tile, g);
+      const RowView<float> a = {rows.first + skipped, rows.stride};
+      if (packs)
+        multiply_floats(a, packed_, l.weight_row(g, tile.n0), k0, tile.m(), tile.n(), k, k, false,
+                        sums.data());
+      else
+        multiply_floats(a, {b.first + skipped, b.stride}, tile.m(), tile.n(), k, k, false,
+                        sums.data());
+      for (std::int64_t n = 0; n < tile.n(); ++n)
+        scales[at(n)] = weight_scales_->at(l.weight_row(g, tile.n0 + n), k0).scale;
+      for (std::int64_t m = 0; m < tile.m(); ++m) {
+        check_interrupt_after(4 * tile.n());
+        const std::int64_t pixel = output_pixel(l, tile, m);
+        const float input = input_scale(g, pixel, k0).scale;
+        float* acc = &acc_f_[at(l.output_index(g, pixel, tile.n0))];
+        const float* sum = &sums[at(m * tile.n())];
+        for (std::int64_t n = 0; n < tile.n(); ++n) {
+          const float term = scaled_sum(sum[n], sum_factor(scales[at(n)], input));
+          acc[n] = k0 == 0 ? term : acc[n] + term;
+        }
+      }
+    }
+}
+
 void LayerValues::add_result(const Tile& tile, const FoldJob& job, const ResultPlace& place,
                              float sum) {
   const std::int64_t pixel = output_pixel(problem_.layer, tile, place.m);
+  if (problem_.path.scale_group != 0) {
+    const std::int64_t row = problem_.layer.weight_row(place.g, place.n);
+    sum = scaled_sum(sum, sum_factor(weight_scales_->at(row, job.k0).scale,
+                                     input_scale(place.g, pixel, job.k0).scale));
+  }
   float& acc = acc_f_[at(problem_.layer.output_index(place.g, pixel, place.n))];
   acc = job.k0 == 0 ? sum : acc + sum;
 }

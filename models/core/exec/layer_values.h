@@ -10,6 +10,7 @@
 #include "core/exec/kernels.h"
 #include "core/exec/scale_table.h"
 #include "core/mapping/folds.h"
+#include "core/numeric/mac.h"
 #include "core/numeric/quantized_tensor.h"
 #include "core/numeric/requantize.h"
 
@@ -113,17 +114,22 @@ class LayerValues {
   void compute_groups(const Tile& tile);
   void compute_integer_fold(const Tile& tile, const FoldJob& job);
   void compute_float(const Tile& tile);
+  void compute_float_groups(const Tile& tile);
   std::int64_t input_sum(std::int64_t g, std::int64_t pixel, std::int64_t k0,
                          std::int64_t k1) const;
   std::int64_t weight_sum(std::int64_t row, std::int64_t k0, std::int64_t k1) const;
   const ScaleEntry& input_scale(std::int64_t g, std::int64_t pixel, std::int64_t k) const;
   float scaled(std::int64_t g, std::int64_t pixel, std::int64_t n, std::int64_t k0, std::int64_t k1,
                std::int32_t sum) const;
+  double sum_factor(float weight_scale, float input_scale) const {
+    return bitjoule::sum_factor(weight_scale, input_scale, exact_scales_);
+  }
   void prepare_output();
   std::int64_t correction(std::int64_t row, std::int64_t za, std::int64_t inputs) const;
   float activated(float value) const;
   float with_bias(std::int64_t row, float value) const;
   void finish_floats(std::int64_t row, std::int64_t count, std::size_t index);
+  void scale_float_sums(const ResultRun& run);
   void finish_integers(const ResultRun& run);
   void scale_sums(const ResultRun& run);
   void requantize_sums(const ResultRun& run);
@@ -139,7 +145,9 @@ class LayerValues {
   std::vector<std::int16_t> xi_, wi_;                       // operands as codes ...
   std::vector<float> xf_, wf_;                              // ... or as values of the MAC's format
   PackedRows packed_;                                       // wf_, where enough inputs meet it
-  std::optional<ScaleTable> input_scales_, weight_scales_;  // of codes
+  std::optional<ScaleTable> input_scales_, weight_scales_;  // of codes and elements
+  bool exact_scales_ = false;                               // their products
+  float tensor_factor_ = 1;                                 // that all sums of elements have
   std::vector<std::int32_t> acc_i_;
   std::vector<float> acc_f_;
   Panel<std::int16_t> ai_, bi_;

@@ -17,7 +17,7 @@ ScaleTable::ScaleTable(const QuantizedTensor& t) : group_(native_group(t.format(
   for (std::int64_t row = 0; row < rows; ++row)
     for (std::int64_t g = 0; g < groups; ++g) {
       const std::int64_t k = g * group_;
-      entries_.push_back({t.scale(row, k), t.zero_point(row, k), t.min(row, k)});
+      entries_.push_back({t.group_scale(row, k), t.zero_point(row, k), t.min(row, k)});
       has_zero_ = has_zero_ || entries_.back().zero != 0;
       has_min_ = has_min_ || entries_.back().min != 0.0f;
     }

@@ -8,7 +8,7 @@
 
 namespace bitjoule {
 
-/// value = scale * (code - zero) + min.
+/// value = scale * (code - zero) + min; of formats of two levels without that of the tensor.
 struct ScaleEntry {
   float scale = 1;
   std::int32_t zero = 0;
@@ -17,7 +17,7 @@ struct ScaleEntry {
 
 class ScaleTable {
  public:
-  /// Of a tensor whose codes integer MACs take.
+  /// Of a tensor whose codes, or elements, MACs take without their scales.
   explicit ScaleTable(const QuantizedTensor& tensor);
 
   /// Of the group that holds element k of a row.

@@ -47,8 +47,9 @@ enum class DequantizerPlacement { kArrayEdge, kDramSide };
 /// give the same numbers (docs/timing.md).
 enum class Fidelity { kFast, kPe, kEstimate };
 
-/// How the integer products of a PE that holds several MACs become one sum: in a tree of narrow
-/// adders, whose result one wide adder adds to the partial sum; or each by a wide adder of its own.
+/// How the products of a PE that holds several MACs become one sum, where their sums are exact (of
+/// integers, and of fp4 and fp6 elements in groups): in a tree of narrow adders, whose result one
+/// wide adder adds to the partial sum; or each by a wide adder of its own.
 enum class PeAdders { kTree, kChain };
 
 struct PeConfig {

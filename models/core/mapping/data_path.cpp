@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 #include "core/numeric/format.h"
@@ -53,11 +54,45 @@ NativeInteger native_weight(const TensorFormat& format, bool k_rows) {
   return native;
 }
 
-/// `auto`: integers meet in the fastest integer MAC; otherwise floats in the wider operand's, and
-/// quantized weights in the activations'.
-const MacType& choose_mac(const Precision& p, const PeConfig& pe, bool k_rows) {
-  const NativeInteger w = native_weight(p.weights, k_rows), a = native_activation(p.activations);
+/// The elements that a MAC of 8 bits or fewer might take as they are; nullptr: none.
+const FloatSpec* narrow_element(const TensorFormat& format) {
+  const Format& f = find_format(format.format);
+  return f.is_float_element() && f.bits <= 8 ? &f.fp : nullptr;
+}
+
+bool takes_elements(const MacType& mac, const Precision& p) {
+  const FloatSpec *w = narrow_element(p.weights), *a = narrow_element(p.activations);
+  return !mac.is_integer && mac.operand_bits <= 8 && w != nullptr && a != nullptr &&
+         mac.fp.holds(*w) && mac.fp.holds(*a);
+}
+
+/// The narrowest MAC that takes the elements of both operands; nullptr: none does.
+const MacType* element_mac(const Precision& p) {
+  const MacType* best = nullptr;
+  for (const MacType& mac : mac_types())
+    if (takes_elements(mac, p) && (best == nullptr || mac.fp.bits() < best->fp.bits())) best = &mac;
+  return best;
+}
+
+/// Whether scales can multiply sums: all terms of one must have the same.
+bool scales_meet_sums(const Precision& p, const SumTerms& terms) {
+  if (scales_differ_in_sums(p.weights, terms.k_rows)) return false;
+  const StorageField scales = storage_layout(p.activations).scales;
+  const std::int64_t a = native_group(p.activations), w = native_group(p.weights);
+  if (w != 0 && a != 0 && w % a != 0 && a % w != 0) return false;
+  if (terms.run == 0 || !scales.present() || scales.group == kWholeTensor) return true;
+  return a != 0 && terms.run % a == 0;
+}
+
+/// `auto`: integers meet in the fastest integer MAC, elements of 8 bits or fewer in the narrowest
+/// that takes both; otherwise floats in the wider operand's, and quantized weights in the
+/// activations'.
+const MacType& choose_mac(const Precision& p, const PeConfig& pe, const SumTerms& terms) {
+  const NativeInteger w = native_weight(p.weights, terms.k_rows);
+  const NativeInteger a = native_activation(p.activations);
   if (w.available && a.available) return fastest_integer_mac(w.operand_bits, a.operand_bits, pe);
+  if (const MacType* mac = element_mac(p); mac != nullptr && scales_meet_sums(p, terms))
+    return *mac;
   const std::string activation_mac = float_mac_of(p.activations);
   if (!is_float_mac(p.weights.format)) return find_mac_type(activation_mac);
   const MacType& weight = find_mac_type(p.weights.format);
@@ -136,11 +171,26 @@ TensorFormat output_format(const Precision& p) {
 }
 
 DataPath resolve_data_path(const Precision& p, const PeConfig& pe, const LayerOp& op) {
-  const auto* product = std::get_if<Matmul>(&op);
-  return resolve_data_path(p, pe, product != nullptr && product->k_rows);
+  SumTerms terms;
+  if (const auto* product = std::get_if<Matmul>(&op)) terms.k_rows = product->k_rows;
+  if (const auto* conv = std::get_if<Conv2d>(&op))
+    if (conv->kernel_h * conv->kernel_w * conv->groups > 1)
+      terms.run = conv->channels / conv->groups;
+  return resolve_data_path(p, pe, terms);
 }
 
-DataPath resolve_data_path(const Precision& p, const PeConfig& pe, bool k_rows) {
+namespace {
+
+/// The scales of elements multiply the sums of a MAC that takes those.
+bool has_scaled_elements(const Precision& p, const MacType& mac, const SumTerms& terms) {
+  const bool scales =
+      storage_layout(p.weights).scales.present() || storage_layout(p.activations).scales.present();
+  return scales && takes_elements(mac, p) && scales_meet_sums(p, terms);
+}
+
+}  // namespace
+
+DataPath resolve_data_path(const Precision& p, const PeConfig& pe, SumTerms terms) {
   DataPath path;
   path.weights = stored_operand(p.weights);
   path.activations = stored_operand(p.activations);
@@ -150,11 +200,11 @@ DataPath resolve_data_path(const Precision& p, const PeConfig& pe, bool k_rows) 
   for (const OperandPath* operand : {&path.activations, &path.output})
     if (operand->layout.scales.rows > 1)
       throw input_error("granularity per_block is of weights, whose rows lie beside each other");
-  path.mac = p.mac == "auto" ? choose_mac(p, pe, k_rows) : find_mac_type(p.mac);
+  path.mac = p.mac == "auto" ? choose_mac(p, pe, terms) : find_mac_type(p.mac);
   if (path.mac.is_integer) {
     const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);
     require_native("weights", p.weights, w, path.mac);
-    if (!native_weight(p.weights, k_rows).available)
+    if (!native_weight(p.weights, terms.k_rows).available)
       throw input_error(fmt::format(
           "precision.mac: {} sums integers along k, and the second operand lies as k rows of n, "
           "each with scales of its own; choose a float MAC or auto, or one scale per tensor",
@@ -168,12 +218,34 @@ DataPath resolve_data_path(const Precision& p, const PeConfig& pe, bool k_rows) 
     path.weights.dequantized = w.has_lookup;
     if (w.has_lookup) path.weights.operand_bits = w.operand_bits;
   } else {
-    path.weights.dequantized = p.weights.format != path.mac.name;
-    path.activations.dequantized = p.activations.format != path.mac.name;
+    path.scaled_elements = has_scaled_elements(p, path.mac, terms);
+    if (path.scaled_elements) path.scale_group = common_group(p);
+    path.weights.dequantized = !path.scaled_elements && p.weights.format != path.mac.name;
+    path.activations.dequantized = !path.scaled_elements && p.activations.format != path.mac.name;
     path.macs_per_pe =
         macs_per_pe(pe.width, pe.packing, path.mac, path.mac.operand_bits, path.mac.operand_bits);
   }
   return path;
+}
+
+bool scales_exactly(const DataPath& path) {
+  const auto exact = [](const OperandPath& operand) {
+    const StorageLayout& layout = operand.layout;
+    return !layout.scales.present() || layout.scale_format == ScaleFormat::kE8m0 ||
+           layout.scale_format == ScaleFormat::kTwoLevel;
+  };
+  return exact(path.weights) && exact(path.activations);
+}
+
+bool sums_exactly(const DataPath& path) {
+  if (!path.scaled_elements || path.scale_group == 0) return false;
+  const double largest = std::ldexp(1.0, 2 * (path.mac.fp.fixed_point_bits() - 1));
+  return static_cast<double>(path.scale_group) * largest <= std::ldexp(1.0, 24);
+}
+
+std::int64_t product_bits(const DataPath& path) {
+  return path.mac.is_integer ? path.weights.operand_bits + path.activations.operand_bits
+                             : 2 * path.mac.fp.fixed_point_bits();
 }
 
 std::int64_t main_bits(const StorageLayout& layout, std::int64_t elements) {

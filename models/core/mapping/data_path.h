@@ -30,10 +30,24 @@ struct DataPath {
   MacType mac;
   std::int64_t macs_per_pe = 1;  ///< consecutive k in one PE
   std::int64_t mac_passes = 1;   ///< cycles that each takes
-  /// Elements along k whose integer partial sums share one scale; 0: all of k. Where it is not 0, a
-  /// fold never crosses a group, and the output unit scales and accumulates each group in float.
+  /// The MAC of floats takes elements of formats with scales without those: they multiply its sums,
+  /// as they do integers' (MX, nvfp4, fp8_e4m3_scaled).
+  bool scaled_elements = false;
+  /// Elements along k whose partial sums share one scale; 0: all of k. Where it is not 0, a fold
+  /// never crosses a group, and the output unit scales and accumulates each group in float.
   std::int64_t scale_group = 0;
+
+  /// Whether sums are of codes or elements, to be multiplied by scales.
+  bool scales_sums() const { return mac.is_integer || scaled_elements; }
 };
+
+/// Whether both operands' scales multiply exactly: powers of two, and E4M3.
+bool scales_exactly(const DataPath& path);
+/// Whether sums of a group's products are exact in fp32, whatever their order: those of fp4 and
+/// fp6 elements.
+bool sums_exactly(const DataPath& path);
+/// Bits of a product as an adder tree takes it, in fixed point where floats are summed exactly.
+std::int64_t product_bits(const DataPath& path);
 
 /// How values lie in memory before they get dynamic scales: in the output format, where that has
 /// none itself, else as float activations do, else in fp16.
@@ -46,10 +60,17 @@ TensorFormat output_format(const Precision& precision);
 /// rows of n (`k_rows`) that have scales of their own. Sums of codes mean nothing then.
 bool scales_differ_in_sums(const TensorFormat& weights, bool k_rows);
 
-/// Resolves the formats for a machine. With `k_rows` the second operand lies as k rows of n, and
-/// a MAC of floats is needed where scales_differ_in_sums(). Throws an input Error with the
-/// reason where they do not fit.
-DataPath resolve_data_path(const Precision& precision, const PeConfig& pe, bool k_rows = false);
+/// What a layer's operation says of its sums along k.
+struct SumTerms {
+  bool k_rows = false;  ///< the second operand lies as k rows of n
+  /// Terms of the first operand lie side by side for so many of k; 0: for all of it. Between them
+  /// they may have other scales.
+  std::int64_t run = 0;
+};
+
+/// Resolves the formats for a machine. With `k_rows` a MAC of floats is needed where
+/// scales_differ_in_sums(). Throws an input Error with the reason where they do not fit.
+DataPath resolve_data_path(const Precision& precision, const PeConfig& pe, SumTerms terms = {});
 /// As a layer's operation has it.
 DataPath resolve_data_path(const Precision& precision, const PeConfig& pe, const LayerOp& op);
 

@@ -155,9 +155,9 @@ void count_output(const MappingProblem& p, const Tile& tile, MachineCounts& coun
   counts.outputs += elements;
   counts.accumulator.reads += accesses(elements * 32, buffers.accumulator);
   counts.output.writes += accesses(elements * p.path.output.code_bits, buffers.output);
-  // Integer results are scaled per channel: a scale for each of them, and one for each token, where
-  // tokens have their own.
-  const bool scaled = p.path.mac.is_integer && p.path.scale_group == 0;
+  // Sums of codes or elements are scaled per channel: a scale for each of them, and one for each
+  // token, where tokens have their own.
+  const bool scaled = p.path.scales_sums() && p.path.scale_group == 0;
   const StorageField& weights = p.path.weights.layout.scales;
   const StorageField& inputs = p.path.activations.layout.scales;
   if (scaled && weights.group == kWholeRow)
@@ -226,7 +226,8 @@ void count_vector(const MappingProblem& p, const VectorJob& job, MachineCounts& 
 }
 
 bool adds_in_tree(const MappingProblem& p) {
-  return p.path.mac.is_integer && p.machine.array.pe.adders == PeAdders::kTree;
+  return (p.path.mac.is_integer || sums_exactly(p.path)) &&
+         p.machine.array.pe.adders == PeAdders::kTree;
 }
 
 }  // namespace bitjoule

@@ -119,17 +119,40 @@ void multiply_rows(Rows& rows, const MappingProblem& p, const MachineCounts& c) 
 /// Additions of products, which are as wide as both operands together: two of them a bit more.
 void add_rows(Rows& rows, const DataPath& path, const PeAdds& adds, std::int64_t macs) {
   for (std::size_t level = 0; level < kTreeLevels; ++level) {
-    const std::int64_t bits = path.weights.operand_bits + path.activations.operand_bits +
-                              static_cast<std::int64_t>(level) + 1;
+    const std::int64_t bits = product_bits(path) + static_cast<std::int64_t>(level) + 1;
     rows.add("sum_products_" + std::to_string(level + 1), Primitive::kAdd,
              "int" + std::to_string(std::min(bits, WordBits::kSum)), adds.tree[level]);
   }
   // The parts of a product that takes passes, after the first: as wide as it.
   rows.add("sum_passes", Primitive::kAdd,
-           "int" + std::to_string(std::min(
-                       path.weights.operand_bits + path.activations.operand_bits, WordBits::kSum)),
+           "int" + std::to_string(std::min(product_bits(path), WordBits::kSum)),
            path.mac.is_integer ? macs * (path.mac_passes - 1) : 0);
   rows.add("accumulate", Primitive::kAdd, path.mac.accumulator, adds.wide);
+}
+
+/// Sums of elements times the product of their scales. Powers of two add exponents: one of both
+/// scales, and that to the sum's. E4M3 scales meet in a multiplier of their own.
+void scaled_element_rows(Rows& rows, const DataPath& path, const MachineCounts& c) {
+  const StorageLayout &w = path.weights.layout, &a = path.activations.layout;
+  const auto is_each = [&](ScaleFormat format) {
+    return (!w.scales.present() || w.scale_format == format) &&
+           (!a.scales.present() || a.scale_format == format);
+  };
+  const bool both = w.scales.present() && a.scales.present();
+  // One factor of whole tensors is known before.
+  const bool varies = w.scales.group != kWholeTensor && a.scales.group != kWholeTensor;
+  const std::int64_t sums = path.scale_group != 0 ? c.group_results : c.outputs;
+  const std::int64_t products = both && varies ? sums : 0;
+  if (is_each(ScaleFormat::kE8m0)) {
+    rows.add("multiply_scales", Primitive::kAdd, "int8", products);
+    rows.add("scale_sums", Primitive::kAdd, "int8", sums);
+  } else {
+    const bool narrow = is_each(ScaleFormat::kTwoLevel);
+    rows.add("multiply_scales", Primitive::kMultiply, narrow ? "fp8_e4m3" : "fp32", products);
+    rows.add("scale_sums", Primitive::kMultiply, "fp32", sums);
+  }
+  if (w.scale_format == ScaleFormat::kTwoLevel || a.scale_format == ScaleFormat::kTwoLevel)
+    rows.add("scale_tensors", Primitive::kMultiply, "fp32", c.outputs);
 }
 
 }  // namespace
@@ -212,15 +235,19 @@ void of_output_unit(const ComponentRow& row, const MappingProblem& p, const Mach
                     Counts* actions) {
   Rows rows(row, actions);
   const DataPath& path = p.path;
-  // Group boundaries: int32 to float, times the weight's scale, and the activation's where it has
-  // one.
-  rows.add("convert_groups", Primitive::kConvert, "fp32", c.group_results);
   const StorageField& input_scales = path.activations.layout.scales;
   const bool both = input_scales.present() && input_scales.group != kWholeTensor;
-  rows.add("scale_groups", Primitive::kMultiply, "fp32", c.group_results * (both ? 2 : 1));
-  // A scale for each token, beside that of the channel.
-  rows.add("scale_tokens", Primitive::kMultiply, "fp32",
-           path.mac.is_integer && path.scale_group == 0 && both ? c.outputs : 0);
+  if (path.scaled_elements) {
+    scaled_element_rows(rows, path, c);
+  } else {
+    // Group boundaries: int32 to float, times the weight's scale, and the activation's where it has
+    // one.
+    rows.add("convert_groups", Primitive::kConvert, "fp32", c.group_results);
+    rows.add("scale_groups", Primitive::kMultiply, "fp32", c.group_results * (both ? 2 : 1));
+    // A scale for each token, beside that of the channel.
+    rows.add("scale_tokens", Primitive::kMultiply, "fp32",
+             path.mac.is_integer && path.scale_group == 0 && both ? c.outputs : 0);
+  }
   rows.add("correct_multiply", Primitive::kMultiply, "int32", c.corrections);
   rows.add("correct_add", Primitive::kAdd, "int32", c.corrections);
   const bool integer_output = path.output.layout.format->cls == FormatClass::kInteger;

@@ -1,5 +1,7 @@
 #include "core/numeric/float_formats.h"
 
+#include <cmath>
+
 #include "core/numeric/float_codec.h"
 #include "core/numeric/vectorize.h"
 
@@ -30,6 +32,17 @@ bool is_fp32(const FloatSpec& spec) { return spec.mantissa_bits == 23; }
 }  // namespace
 
 float FloatSpec::max_value() const { return decode_float(*this, max_code()); }
+
+bool FloatSpec::holds(const FloatSpec& narrow) const {
+  const auto least = [](const FloatSpec& f) { return 1 - f.bias() - f.mantissa_bits; };
+  return mantissa_bits >= narrow.mantissa_bits && least(*this) <= least(narrow) &&
+         max_value() >= narrow.max_value();
+}
+
+int FloatSpec::fixed_point_bits() const {
+  const double units = std::ldexp(double{max_value()}, bias() + mantissa_bits - 1);
+  return 2 + std::ilogb(units);  // a sign, and units is no power of two less than 2^(ilogb + 1)
+}
 
 void encode_floats(const FloatSpec& spec, const float* values, std::int64_t n,
                    std::uint16_t* codes) {

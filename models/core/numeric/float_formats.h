@@ -35,6 +35,10 @@ struct FloatSpec {
     return static_cast<int>(max_code() >> mantissa_bits) - bias();
   }
   float max_value() const;
+  /// Whether every finite value of `narrow` is one of these.
+  bool holds(const FloatSpec& narrow) const;
+  /// Bits of a two's complement integer that holds every finite value, in units of the smallest.
+  int fixed_point_bits() const;
 };
 
 inline constexpr FloatSpec kFp32{8, 23, FloatSpecials::kIeee};

@@ -18,8 +18,10 @@ const std::vector<MacType>& mac_types() {
       {"fp32", 32, false, "fp32", kFp32},       {"tf32", 32, false, "fp32", kTf32},
       {"bf16", 16, false, "fp32", kBf16},       {"fp16", 16, false, "fp32", kFp16},
       {"fp8_e4m3", 8, false, "fp32", kFp8E4m3}, {"fp8_e5m2", 8, false, "fp32", kFp8E5m2},
-      {"int16", 16, true, "int32", {}},         {"int8", 8, true, "int32", {}},
-      {"int4", 4, true, "int32", {}},           {"int2", 2, true, "int32", {}},
+      {"fp6_e3m2", 8, false, "fp32", kFp6E3m2}, {"fp6_e2m3", 8, false, "fp32", kFp6E2m3},
+      {"fp4_e2m1", 4, false, "fp32", kFp4E2m1}, {"int16", 16, true, "int32", {}},
+      {"int8", 8, true, "int32", {}},           {"int4", 4, true, "int32", {}},
+      {"int2", 2, true, "int32", {}},
   };
   return rows;
 }

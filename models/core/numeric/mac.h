@@ -3,7 +3,8 @@
 // Floats: operands are values of the MAC's format, held exactly in fp32; the product is exact, then
 // rounded once to fp32; each addition into the fp32 accumulator rounds once; the order is the
 // hardware's. Integers: exact products, 32-bit two's complement accumulation; leaving the range of
-// int32 is reported.
+// int32 is reported. Elements of formats with scales are multiplied without them: the scales of
+// both operands multiply the sum (OCP Microscaling 1.0, section 6.1).
 #pragma once
 
 #include <cstdint>
@@ -17,13 +18,16 @@ namespace bitjoule {
 
 struct MacType {
   std::string name;
-  int operand_bits = 32;    ///< as the operand occupies a PE: tf32 is moved as 32 bits
+  /// As the operand occupies a PE: tf32 is moved as 32 bits, fp6 as 8, at whose rate tensor cores
+  /// take it (NVIDIA Blackwell).
+  int operand_bits = 32;
   bool is_integer = false;  ///< each operand signed or unsigned, as its format is
   std::string accumulator;  ///< "fp32" or "int32"
   FloatSpec fp;             ///< of the operands, where they are floats
 };
 
-/// fp32, tf32, bf16, fp16, fp8_e4m3, fp8_e5m2, int16, int8, int4, int2.
+/// fp32, tf32, bf16, fp16, fp8_e4m3, fp8_e5m2, fp6_e3m2, fp6_e2m3, fp4_e2m1, int16, int8, int4,
+/// int2.
 const std::vector<MacType>& mac_types();
 
 /// The width of operands composed of 2-bit multipliers: 2, 4, 8, 16.
@@ -59,6 +63,16 @@ std::int64_t mac_passes(std::int64_t pe_width, Packing packing, int weight_bits,
 inline float mac_float(float acc, float a, float b) {
   const float product = a * b;
   return acc + product;
+}
+
+/// What multiplies a sum of products of elements whose scales are `w` and `a`: their product, exact
+/// where both are powers of two or E4M3 (`exact`), else rounded to fp32.
+inline double sum_factor(float w, float a, bool exact) {
+  return exact ? double{w} * double{a} : double{w * a};
+}
+/// The product of a sum and its factor, rounded once.
+inline float scaled_sum(float sum, double factor) {
+  return static_cast<float>(double{sum} * factor);
 }
 
 /// Adds to a 32-bit accumulator; true if the exact sum left int32. The value then wraps.

@@ -62,6 +62,30 @@ float QuantizedTensor::stored_scale(std::int64_t index) const {
   return decode_float(kFp32, get_bits(mean, 0, 32)) + block_scale * dynamic8_table()[stored];
 }
 
+void QuantizedTensor::elements(std::int64_t row, std::int64_t k0, std::int64_t k1,
+                               float* values) const {
+  const Format& f = *layout_.format;
+  std::uint16_t codes[kChunk];
+  for (std::int64_t k = k0; k < k1; k += kChunk) {
+    const std::int64_t n = std::min(kChunk, k1 - k);
+    unpack_codes(&bytes_[at(row * row_bytes_)], f.bits, k, n, codes);
+    decode_floats(f.fp, codes, n, values + (k - k0));
+  }
+}
+
+float QuantizedTensor::group_scale(std::int64_t row, std::int64_t k) const {
+  if (layout_.scale_format != ScaleFormat::kTwoLevel) return scale(row, k);
+  const std::int64_t bits = layout_.scales.bits, index = group_index(layout_, row, k, k_);
+  return decode_float(kFp8E4m3,
+                      get_bits(&bytes_[at(scales_at_)], index * bits, static_cast<int>(bits)));
+}
+
+double QuantizedTensor::tensor_factor() const {
+  if (layout_.scale_format != ScaleFormat::kTwoLevel) return 1.0;
+  const double stored = decode_float(kFp32, get_bits(&bytes_[at(tables_at_)], 0, 32));
+  return layout_.inverse_scale ? 1.0 / stored : stored;
+}
+
 std::int32_t QuantizedTensor::stored_zero_point(std::int64_t index) const {
   if (!layout_.zero_points.present()) return 0;
   const int bits = static_cast<int>(layout_.zero_points.bits);

@@ -31,7 +31,7 @@ NativeInteger native_integer(const TensorFormat& format) {
 std::int64_t native_group(const TensorFormat& format) {
   const StorageLayout layout = storage_layout(format);
   if (layout.interleaved()) return layout.format->group;
-  return std::max<std::int64_t>(layout.scales.group, 0);
+  return layout.scales.present() ? std::max<std::int64_t>(layout.scales.group, 0) : 0;
 }
 
 QuantizedTensor::QuantizedTensor(const TensorFormat& format, std::int64_t rows, std::int64_t k)

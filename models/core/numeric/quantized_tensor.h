@@ -63,6 +63,13 @@ class QuantizedTensor {
   void decode_rows(std::int64_t row0, std::int64_t row1, std::int64_t k0, std::int64_t k1,
                    float* values) const;
 
+  /// Elements of one row without their scales; only where they are floats (is_float_element()).
+  void elements(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
+  /// What multiplies a sum over the group that holds element k of the row: scale(), but of formats
+  /// of two levels that of the group alone, beside which all sums have the tensor_factor().
+  float group_scale(std::int64_t row, std::int64_t k) const;
+  double tensor_factor() const;
+
   /// Integer codes of one row; only where native_integer(format).available.
   void codes(std::int64_t row, std::int64_t k0, std::int64_t k1, std::int16_t* integers) const;
   /// Of the group that holds element k of the row; value = scale * (code - zero_point) + min.

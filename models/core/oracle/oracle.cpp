@@ -50,6 +50,16 @@ std::vector<float> decoded(const QuantizedTensor& t, const MacType& mac) {
   return values;
 }
 
+/// What is stored of elements, their scales left out.
+std::vector<float> bare_elements(const QuantizedTensor& t) {
+  std::vector<float> values(at_index(t.rows() * t.k()));
+  for (std::int64_t r = 0; r < t.rows(); ++r) {
+    check_interrupt_after(t.k());
+    t.elements(r, 0, t.k(), &values[at_index(r * t.k())]);
+  }
+  return values;
+}
+
 std::vector<std::int16_t> coded(const QuantizedTensor& t) {
   std::vector<std::int16_t> codes(at_index(t.rows() * t.k()));
   for (std::int64_t r = 0; r < t.rows(); ++r) {
@@ -64,7 +74,7 @@ std::vector<std::int16_t> coded(const QuantizedTensor& t) {
 Oracle::Oracle(const LayerOp& op, const MacType& mac, const QuantizedTensor& inputs,
                const QuantizedTensor& weights, const std::vector<float>& float_inputs,
                const std::vector<float>& float_weights, std::vector<std::int64_t> chunks,
-               bool grouped)
+               bool grouped, bool scaled_elements)
     : op_(op),
       mac_(mac),
       inputs_(inputs),
@@ -73,6 +83,7 @@ Oracle::Oracle(const LayerOp& op, const MacType& mac, const QuantizedTensor& inp
       float_weights_(float_weights),
       chunks_(std::move(chunks)),
       grouped_(grouped),
+      scaled_elements_(scaled_elements),
       outputs_(count_outputs(op)),
       weight_rows_(weights.rows()),
       depth_(weights.k()) {
@@ -93,6 +104,9 @@ Oracle::Oracle(const LayerOp& op, const MacType& mac, const QuantizedTensor& inp
     weight_codes_ = by_column(coded(weights));
     safe_products_ = std::max<std::int64_t>(
         1, INT32_MAX / (largest_code(inputs.format()) * largest_code(weights.format())));
+  } else if (scaled_elements) {
+    input_values_ = bare_elements(inputs);
+    weight_values_ = by_column(bare_elements(weights));
   } else {
     input_values_ = decoded(inputs, mac);
     weight_values_ = by_column(decoded(weights, mac));
@@ -224,7 +238,7 @@ std::size_t Oracle::gather_block(const std::vector<std::int64_t>& indices, std::
       if (to.count == most) break;
       gather(p.window, to);
     }
-    to.places.push_back({to.count - 1, p.weight_row});
+    to.places.push_back({to.count - 1, p.weight_row, p.window});
   }
   return begin;
 }
@@ -289,13 +303,47 @@ void Oracle::sum(const Windows& windows, const std::vector<T>& x, const std::vec
   }
 }
 
+/// X(A) X(B) of the group that holds element k, of either operand: exact where scales are E8M0 or
+/// E4M3, else a product of floats.
+double Oracle::elements_factor(std::int64_t window, std::int64_t weight_row, std::int64_t k) const {
+  std::int64_t begin = 0, input_row = 0, input_k = 0;
+  for (const Run& run : runs(window)) {
+    if (k < begin + run.length) {
+      if (run.input_row >= 0) input_row = run.input_row, input_k = run.input_k + (k - begin);
+      break;
+    }
+    begin += run.length;
+  }
+  const bool turned = weight_rows_ != weights_.rows();  // those have one scale for all
+  const double x = inputs_.group_scale(input_row, input_k);
+  const double w = turned ? weights_.group_scale(0, 0) : weights_.group_scale(weight_row, k);
+  const auto is_narrow = [](const QuantizedTensor& t) {
+    const ScaleFormat scales = t.layout().scale_format;
+    return !t.layout().scales.present() || scales == ScaleFormat::kE8m0 ||
+           scales == ScaleFormat::kTwoLevel;
+  };
+  const double product = x * w;
+  return is_narrow(inputs_) && is_narrow(weights_) ? product : static_cast<float>(product);
+}
+
 /// A sum of each chunk, then of the chunks.
 void Oracle::set_floats(const Windows& windows, OracleResult* results) const {
+  const auto beside = static_cast<float>(inputs_.tensor_factor() * weights_.tensor_factor());
   sum(windows, windows.values, weight_values_, chunks_,
       [&](std::size_t result, const float* part, std::size_t stride) {
-        float total = *part;
-        for (std::size_t c = 1; c < chunks_.size(); ++c) total = total + part[c * stride];
-        results[result].value = total;
+        const Place& p = windows.places[result];
+        float total = 0;
+        std::int64_t begin = 0;
+        for (std::size_t c = 0; c < chunks_.size(); ++c) {
+          float term = part[c * stride];
+          if (scaled_elements_ && grouped_)
+            term = static_cast<float>(term * elements_factor(p.input_window, p.weight_row, begin));
+          total = c == 0 ? term : total + term;
+          begin = chunks_[c];
+        }
+        if (scaled_elements_ && !grouped_)
+          total = static_cast<float>(total * elements_factor(p.input_window, p.weight_row, 0));
+        results[result].value = scaled_elements_ ? total * beside : total;
       });
 }
 

@@ -39,10 +39,11 @@ class Oracle {
   /// `inputs` rows of channels (NHWC pixels, or [batch][m] rows of k), `weights` rows of k.
   /// `chunks` are the ends of the partial sums along k, ascending to k: the array adds inside a
   /// chunk first. `grouped`: each chunk is scaled by itself. Floats: of the values before
-  /// quantization.
+  /// quantization. `scaled_elements`: a MAC of floats multiplies elements without their scales.
   Oracle(const LayerOp& op, const MacType& mac, const QuantizedTensor& inputs,
          const QuantizedTensor& weights, const std::vector<float>& float_inputs,
-         const std::vector<float>& float_weights, std::vector<std::int64_t> chunks, bool grouped);
+         const std::vector<float>& float_weights, std::vector<std::int64_t> chunks, bool grouped,
+         bool scaled_elements = false);
 
   void set_stage(OracleStage stage) { stage_ = std::move(stage); }
 
@@ -60,6 +61,7 @@ class Oracle {
   struct Place {
     std::int64_t window;  ///< of the inputs: (pixel, group), or a row
     std::int64_t weight_row;
+    std::int64_t input_window = 0;  ///< the same, where `window` counts those at hand
   };
   /// Consecutive terms of a sum, side by side in a row of the inputs and in the weights.
   struct Run {
@@ -88,6 +90,7 @@ class Oracle {
   void sum(const Windows& windows, const std::vector<T>& x, const std::vector<float>& weights,
            const std::vector<std::int64_t>& ends, Take take) const;
   void set_floats(const Windows& windows, OracleResult* results) const;
+  double elements_factor(std::int64_t window, std::int64_t weight_row, std::int64_t k) const;
   double reference_inside(std::int64_t window, std::int64_t weight_row) const;
   void set_integers(const std::int16_t* codes, const Chunk* inputs, std::int64_t weight_row,
                     const std::vector<Chunk>& weights, OracleResult& result) const;
@@ -102,7 +105,7 @@ class Oracle {
   const std::vector<float>& float_inputs_;
   const std::vector<float>& float_weights_;
   std::vector<std::int64_t> chunks_;
-  bool grouped_;
+  bool grouped_, scaled_elements_;
   OracleStage stage_;
   std::int64_t outputs_;
   std::int64_t weight_rows_, depth_;   // of the second operand, its rows lying along k
