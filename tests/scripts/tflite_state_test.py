@@ -304,6 +304,9 @@ class StateTest(unittest.TestCase):
                 expected.append(h)
             got = network.run(mode, [codes], mode)[0]
             self.assertEqual(np.count_nonzero(got.reshape(steps, cells) != expected), 0, mode)
+        # The built-in kernel subtracts another tensor's zero-point from the hidden state.
+        with self.assertRaisesRegex(AssertionError, "hidden states without a zero-point alone"):
+            network.run(BUILTIN, [codes], BUILTIN)
 
     def test_without_values_all_steps_cost_the_same(self):
         path = DATA / "models_tflm" / "keyword_scrambled_int8.tflite"

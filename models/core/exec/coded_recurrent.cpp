@@ -177,7 +177,7 @@ std::int32_t twice_reciprocal_16(std::int32_t a) {
 std::int32_t gate_sigmoid(std::int32_t x) {
   constexpr int kIntegerBits = 3;
   if (x == 0) return 1 << (kFractionBits - 1);
-  // Its negation is not, where x is the least of all.
+  // The least number has no negation, so that all are taken below 0.
   const std::int32_t below = x > 0 ? -x : x;
   const std::int32_t y =
       with_fewer(twice_reciprocal_16(exp_of_negative_16(below, kIntegerBits)), 1);
@@ -329,6 +329,10 @@ Codes builtin_lstm_cell(const CodedJob& job) {
 
 Codes builtin_lstm_hidden(const CodedJob& job) {
   const int integer_bits = require_builtin_lstm(job) + 15;
+  // It subtracts that of an intermediate tensor, which is of the file alone.
+  if (job.output_zero() != 0)
+    throw input_error(
+        "lstm: the built-in kernels' rule is known for hidden states without a zero-point alone");
   const FixedPointMultiplier out = fixed_point_multiplier(kGate * kGate / wide(job.output_scale()));
   Codes y(at(job.op.elements()));
   for (std::size_t i = 0; i < y.size(); ++i) {
