@@ -6,10 +6,10 @@
   scripts/mappings.py hand           tilings that an engineer would write against the mapper's
 
   --sim FILE     default: build/release/sim/sim
-  --only WORDS   with commas: networks@machines (networks of `bound`, cases of `hand`) whose name has
-                 one of them
+  --only WORDS   with commas: networks@machines (networks of `bound`, cases of `hand`) whose name
+                 has one of them
   --sample N     of `objectives`, so many cases at random, as --seed has it; default: all
-  --seconds S    what has not begun by then is left out, and what runs longer is ended: both are told
+  --seconds S    what has not begun by then is left out, what runs longer is ended: both are told
   -j N           processes; default: those of the machine
   -o FILE        all figures as JSON
 
