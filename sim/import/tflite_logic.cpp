@@ -8,7 +8,7 @@ namespace bitjoule {
 namespace {
 
 // BuiltinOptions of the schema.
-constexpr int kPool = 5, kLocalResponse = 13;
+constexpr int kPoolOptions = 5, kLocalResponse = 13;
 
 /// Element by element, by broadcast.
 VectorOp broadcast(VectorKind kind, const TfliteTensor& result,
@@ -41,7 +41,7 @@ void require_bool(const TfliteNode& node, const TfliteTensor& tensor) {
     node.fail(fmt::format("\"{}\": expected bools, got {}", tensor.name, tensor.type));
 }
 
-void require_reals(const TfliteNode& node) {
+void require_fp32(const TfliteNode& node) {
   for (int i = 0; i < node.inputs(); ++i)
     if (node.input(i).type != "fp32" || node.output().type != "fp32")
       node.fail(fmt::format("of {} it is not supported", node.input(i).type));
@@ -103,7 +103,7 @@ void select(TfliteBuilder& builder, const TfliteNode& node) {
 
 /// The largest whole number that is no more than a / b.
 void floor_div(TfliteBuilder& builder, const TfliteNode& node) {
-  require_reals(node);
+  require_fp32(node);
   const TfliteTensor &a = node.input(0), &b = node.input(1);
   const std::string quotient = node.output().name + ".quotient";
   builder.add_part(node, quotient, broadcast(VectorKind::kDiv, node.output(), {&a, &b}),
@@ -113,7 +113,7 @@ void floor_div(TfliteBuilder& builder, const TfliteNode& node) {
 
 /// x / (bias + alpha * sum of squares of the channels up to `radius` away)^beta.
 void local_response(TfliteBuilder& builder, const TfliteNode& node) {
-  require_reals(node);
+  require_fp32(node);
   const TfliteTensor& x = node.input(0);
   const std::int64_t radius = node.option<std::int32_t>(kLocalResponse, 0, 0);
   if (x.shape.empty() || x.shape.back() < 1 || radius < 0 || radius > x.shape.back())
@@ -133,12 +133,13 @@ void local_response(TfliteBuilder& builder, const TfliteNode& node) {
 
 /// The root of the mean square.
 void l2_pool(TfliteBuilder& builder, const TfliteNode& node) {
-  require_reals(node);
+  require_fp32(node);
   const TfliteTensor &x = node.input(0), &y = node.output();
-  if (!node.activation(kPool, 5).empty()) node.fail("with an activation it is not supported");
+  if (!node.activation(kPoolOptions, 5).empty())
+    node.fail("with an activation it is not supported");
   PoolWindow window;
-  set_windows(node, kPool, x, node.option<std::int32_t>(kPool, 4, 0),
-              node.option<std::int32_t>(kPool, 3, 0), window);
+  set_windows(node, kPoolOptions, x, node.option<std::int32_t>(kPoolOptions, 4, 0),
+              node.option<std::int32_t>(kPoolOptions, 3, 0), window);
   window.filters = window.groups = window.channels;
   VectorOp mean;
   mean.kind = VectorKind::kAvgPool;
