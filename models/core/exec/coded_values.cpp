@@ -324,11 +324,6 @@ std::vector<std::int32_t> coded_values(const VectorOp& op,
   const Requantize kernels = kernels_of(*row, *op.codes, mode);
   if (kernels == Requantize::kTfliteXnnpack) return row->xnnpack(job);
   if (kernels != Requantize::kTfliteBuiltin) return row->fixed(job);
-  if (row->builtin == nullptr)
-    throw input_error(
-        fmt::format("{}: {} has no known rule for it; tflite_double_rounding and "
-                    "tflite_single_rounding have",
-                    name, enum_name(mode)));
   job.mode = Requantize::kTfliteDoubleRounding;  // what they multiply in fixed point
   return row->builtin(job);
 }

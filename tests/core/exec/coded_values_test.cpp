@@ -158,14 +158,9 @@ TEST_CASE("coded values: what is not known is refused") {
       op_of(VectorKind::kLstmCell, 1, {{1.0 / 4096, 0}, {1.0 / 4096, 0}, {0.5, 0}}, {0.5, 0});
   cell.axes = {0, 1, 2, 3};
   const std::vector<Codes> gates = {{1, 1, 1, 1}, {1, 1, 1, 1}, {1}};
-  CHECK_THROWS_WITH_AS(coded_values(cell, gates, kInt8, kBuiltin),
-                       "lstm_cell: tflite_builtin has no known rule for it; tflite_double_rounding "
-                       "and tflite_single_rounding have",
-                       Error);
-  CHECK_THROWS_WITH_AS(coded_values(cell, gates, kInt8, kXnnpack),
-                       "lstm_cell: tflite_xnnpack has no known rule for it; tflite_double_rounding "
-                       "and tflite_single_rounding have",
-                       Error);
+  for (const Requantize mode : {kBuiltin, kXnnpack})
+    CHECK_THROWS_WITH_AS(coded_values(cell, gates, kInt8, mode),
+                         "lstm: expected a scale of the cell between 2^-15 and 2^-9", Error);
   CHECK_THROWS_AS(coded_values(mul, {{1}}, kInt8, kDouble), Error);
   CHECK_THROWS_AS(coded_values(mul, {{1}, {1, 2}}, kInt8, kDouble), Error);
   CHECK_THROWS_AS(one(op_of(VectorKind::kErf, 1, {{1, 0}}, {1, 0}), {1}, kDouble), Error);
