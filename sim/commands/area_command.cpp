@@ -41,7 +41,7 @@ DataPath path_of(const std::string& mac, const PeConfig& pe) {
 }
 
 PricedMachine of_accelerator(const Source& source, const std::vector<Override>& overrides,
-                       const std::vector<std::string>& macs) {
+                             const std::vector<std::string>& macs) {
   // A machine that names no table has the default one, of which --set changes parts.
   std::vector<Override> all = overrides;
   if (!read_document<AcceleratorFile>(source).energy)
