@@ -244,8 +244,9 @@ bool sums_exactly(const DataPath& path) {
 }
 
 std::int64_t product_bits(const DataPath& path) {
-  return path.mac.is_integer ? path.weights.operand_bits + path.activations.operand_bits
-                             : 2 * path.mac.fp.fixed_point_bits();
+  const bool is_float = !path.mac.is_integer && path.mac.fp.exponent_bits > 0;  // else no MAC
+  return is_float ? 2 * path.mac.fp.fixed_point_bits()
+                  : path.weights.operand_bits + path.activations.operand_bits;
 }
 
 std::int64_t main_bits(const StorageLayout& layout, std::int64_t elements) {
