@@ -173,9 +173,11 @@ TensorFormat output_format(const Precision& p) {
 DataPath resolve_data_path(const Precision& p, const PeConfig& pe, const LayerOp& op) {
   SumTerms terms;
   if (const auto* product = std::get_if<Matmul>(&op)) terms.k_rows = product->k_rows;
-  if (const auto* conv = std::get_if<Conv2d>(&op))
-    if (conv->kernel_h * conv->kernel_w * conv->groups > 1)
-      terms.run = conv->channels / conv->groups;
+  if (const auto* conv = std::get_if<Conv2d>(&op)) {
+    const bool is_run = conv->kernel_h == 1 && conv->kernel_w == 1 && conv->groups == 1;
+    // Layers are checked after their machine: no group at all is refused there.
+    if (!is_run && conv->groups > 0) terms.run = conv->channels / conv->groups;
+  }
   return resolve_data_path(p, pe, terms);
 }
 
