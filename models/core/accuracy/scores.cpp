@@ -4,20 +4,30 @@
 #include <cmath>
 
 #include "core/index.h"
+#include "core/numeric/exponential.h"
 
 namespace bitjoule {
 namespace {
 
 constexpr std::int64_t kTop = 5;
+constexpr std::int64_t kPiece = 256;  // classes at once
+
+template <class F>
+void in_pieces(std::int64_t n, F f) {
+  for (std::int64_t first = 0; first < n; first += kPiece) f(first, std::min(kPiece, n - first));
+}
 
 /// `p_sum` and `q_sum` are the rows' log_sum_exp.
 double divergence(const double* p_logits, double p_sum, const double* q_logits, double q_sum,
                   std::int64_t n) {
   double kl = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double log_p = p_logits[i] - p_sum;
-    if (const double p = std::exp(log_p); p > 0) kl += p * (log_p - (q_logits[i] - q_sum));
-  }
+  in_pieces(n, [&](std::int64_t first, std::int64_t count) {
+    double p[kPiece];
+    for (std::int64_t i = 0; i < count; ++i) p[i] = p_logits[first + i] - p_sum;
+    exponentiate(p, count);
+    for (std::int64_t i = 0; i < count; ++i)
+      if (p[i] > 0) kl += p[i] * (p_logits[first + i] - p_sum - (q_logits[first + i] - q_sum));
+  });
   return kl;
 }
 
@@ -27,16 +37,22 @@ double log_sum_exp(const double* x, std::int64_t n) {
   const double largest = *std::max_element(x, x + n);
   if (!std::isfinite(largest)) return largest;
   double sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += std::exp(x[i] - largest);
+  in_pieces(n, [&](std::int64_t first, std::int64_t count) {
+    double powers[kPiece];
+    for (std::int64_t i = 0; i < count; ++i) powers[i] = x[first + i] - largest;
+    exponentiate(powers, count);
+    for (std::int64_t i = 0; i < count; ++i) sum += powers[i];
+  });
   return largest + std::log(sum);
 }
 
 std::int64_t likeliest(const double* x, std::int64_t n) { return std::max_element(x, x + n) - x; }
 
 std::int64_t rank_of(const double* x, std::int64_t n, std::int64_t index) {
+  const double own = x[index];
   std::int64_t rank = 0;
-  for (std::int64_t i = 0; i < n; ++i)
-    rank += x[i] > x[index] || (x[i] == x[index] && i < index) ? 1 : 0;
+  for (std::int64_t i = 0; i < index; ++i) rank += x[i] >= own ? 1 : 0;
+  for (std::int64_t i = index + 1; i < n; ++i) rank += x[i] > own ? 1 : 0;
   return rank;
 }
 

@@ -10,6 +10,7 @@
 #include "core/exec/vector_values.h"
 #include "core/index.h"
 #include "core/interrupt.h"
+#include "core/numeric/exponential.h"
 
 namespace bitjoule {
 namespace {
@@ -81,18 +82,17 @@ class OnlineSoftmax {
       max = std::max(max, y[i]);
     }
     float sum = 0;
-    for (std::int64_t i = first; i < end; ++i) sum += y[i] = exponential(y[i] - max);
-    const float factor = exponential(row.max - max);
+    for (std::int64_t i = first; i < end; ++i) y[i] = alpha_ * (y[i] - max);
+    exponentiate(y + first, end - first);
+    for (std::int64_t i = first; i < end; ++i) sum += y[i];
+    float factor = alpha_ * (row.max - max);
+    exponentiate(&factor, 1);
     row.sum = row.sum * factor + sum;
     row.max = max;
     return factor;
   }
 
  private:
-  float exponential(float difference) const {
-    return rounded(std::exp(static_cast<double>(alpha_ * difference)));
-  }
-
   const Attention& op_;
   const std::vector<float>& sinks_;
   float alpha_;

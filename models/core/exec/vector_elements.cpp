@@ -1,12 +1,14 @@
 // Operators element by element, and data movement: families of vector_values.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/error.h"
 #include "core/exec/element_order.h"
 #include "core/exec/vector_values.h"
 #include "core/index.h"
 #include "core/interrupt.h"
+#include "core/numeric/exponential.h"
 
 namespace bitjoule {
 namespace {
@@ -67,10 +69,6 @@ float unary(const VectorOp& op, float alpha, float beta, const VectorOperands& o
       return limited(x, alpha, beta);
     case VectorKind::kLeakyRelu:
       return x < 0 ? alpha * x : x;
-    case VectorKind::kSigmoid:
-      return 1.0f / (1.0f + exponential(-x));
-    case VectorKind::kSilu:
-      return x / (1.0f + exponential(-x));
     case VectorKind::kHardSigmoid:
       return limited(alpha * x + beta, 0, 1);
     case VectorKind::kHardSwish:
@@ -121,6 +119,22 @@ float unary(const VectorOp& op, float alpha, float beta, const VectorOperands& o
     default:  // dequantize_linear
       return (x - o.zero_point) * o.scale;
   }
+}
+
+/// x times its logistic function, or that alone; a piece at a time, which stays in the cache.
+std::vector<float> gated(VectorKind kind, std::vector<float> y) {
+  constexpr std::size_t kPiece = 1024;
+  float powers[kPiece];
+  for (std::size_t first = 0; first < y.size(); first += kPiece) {
+    check_interrupt_after(8 * kPiece);
+    const std::size_t n = std::min(kPiece, y.size() - first);
+    float* x = &y[first];
+    for (std::size_t i = 0; i < n; ++i) powers[i] = -x[i];
+    exponentiate(powers, static_cast<std::int64_t>(n));
+    for (std::size_t i = 0; i < n; ++i)
+      x[i] = (kind == VectorKind::kSilu ? x[i] : 1.0f) / (1.0f + powers[i]);
+  }
+  return y;
 }
 
 /// quantize_linear and dequantize_linear with a scale for each index of an axis.
@@ -333,6 +347,8 @@ std::vector<float> element_values(const VectorOp& op, const VectorOperands& o) {
     for (std::size_t i = 0; i < y.size(); ++i)
       y[i] = gates ? clamped_swiglu(alpha, beta, y[i], b[i]) : binary(op.kind, y[i], b[i]);
   } else {
+    if (op.kind == VectorKind::kSigmoid || op.kind == VectorKind::kSilu)
+      return gated(op.kind, std::move(y));
     for (float& v : y) {
       check_interrupt_after(16);
       v = unary(op, alpha, beta, o, v);

@@ -6,6 +6,7 @@
 #include "core/exec/vector_values.h"
 #include "core/index.h"
 #include "core/interrupt.h"
+#include "core/numeric/exponential.h"
 #include "core/numeric/operand_transform.h"
 
 namespace bitjoule {
@@ -66,10 +67,9 @@ void softmax(const float* x, std::int64_t first, std::int64_t visible, std::int6
   if (head.sink != nullptr) max = std::max(max, *head.sink / alpha);
   float sum = 0;
   if (head.sink != nullptr) sum = rounded(std::exp(static_cast<double>(*head.sink - alpha * max)));
-  for (std::int64_t i = first; i < visible; ++i) {
-    y[i] = rounded(std::exp(static_cast<double>(alpha * (y[i] - max))));
-    sum += y[i];
-  }
+  for (std::int64_t i = first; i < visible; ++i) y[i] = alpha * (y[i] - max);
+  exponentiate(y + first, visible - first);
+  for (std::int64_t i = first; i < visible; ++i) sum += y[i];
   const float inverse = 1.0f / sum;
   for (std::int64_t i = first; i < visible; ++i) y[i] *= inverse;
   std::fill(y, y + first, 0.0f);

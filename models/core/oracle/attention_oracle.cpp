@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/interrupt.h"
+#include "core/numeric/exponential.h"
 #include "core/numeric/format.h"
 
 namespace bitjoule {
@@ -200,7 +201,9 @@ std::vector<double> attention_reference(const Attention& op, const std::vector<d
       }
       if (!sinks.empty()) largest = std::max(largest, sinks[at(own_head)]);
       if (!sinks.empty()) sum = std::exp(sinks[at(own_head)] - largest);
-      for (double& s : p) sum += s = std::exp(s - largest);
+      for (double& s : p) s -= largest;
+      exponentiate(p.data(), static_cast<std::int64_t>(p.size()));
+      for (const double s : p) sum += s;
       double* y = &result[at((head * op.scores.m + query) * dim)];
       for (std::int64_t key = own.first; key < own.end; ++key)
         for (std::int64_t n = 0; n < dim; ++n)

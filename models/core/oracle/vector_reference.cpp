@@ -8,6 +8,7 @@
 
 #include "core/index.h"
 #include "core/interrupt.h"
+#include "core/numeric/exponential.h"
 
 namespace bitjoule {
 namespace {
@@ -19,11 +20,6 @@ using Shape = std::vector<std::int64_t>;
 void unflatten(std::int64_t flat, const Shape& shape, Shape& index) {
   index.resize(shape.size());
   for (std::size_t d = shape.size(); d-- > 0; flat /= shape[d]) index[d] = flat % shape[d];
-}
-
-/// The index of the element that follows.
-void advance(const Shape& shape, Shape& index) {
-  for (std::size_t d = shape.size(); d-- > 0 && ++index[d] == shape[d];) index[d] = 0;
 }
 
 std::int64_t flatten(const Shape& index, const Shape& shape) {
@@ -45,10 +41,6 @@ double of_one(VectorKind kind, double x, double alpha, double beta) {
       return between(x, alpha, beta);
     case VectorKind::kLeakyRelu:
       return x < 0 ? alpha * x : x;
-    case VectorKind::kSigmoid:
-      return logistic(x);
-    case VectorKind::kSilu:
-      return x * logistic(x);
     case VectorKind::kHardSigmoid:
       return between(alpha * x + beta, 0, 1);
     case VectorKind::kHardSwish:
@@ -241,7 +233,24 @@ std::int64_t nearest(const VectorOp& op, std::size_t axis, std::int64_t o) {
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(whole), 0, size - 1);
 }
 
+/// The logistic function, or the numbers times it.
+Values gated(VectorKind kind, const Values& x) {
+  Values y(x.size());
+  constexpr std::size_t kPiece = 1024;  // stays in the cache
+  for (std::size_t first = 0; first < x.size(); first += kPiece) {
+    check_interrupt_after(8 * kPiece);
+    const std::size_t end = std::min(first + kPiece, x.size());
+    for (std::size_t i = first; i < end; ++i) y[i] = -x[i];
+    exponentiate(&y[first], static_cast<std::int64_t>(end - first));
+    for (std::size_t i = first; i < end; ++i)
+      y[i] = (kind == VectorKind::kSilu ? x[i] : 1) * (1 / (1 + y[i]));
+  }
+  return y;
+}
+
 Values elementwise(const VectorOp& op, const ReferenceOperands& o) {
+  const bool gates = op.kind == VectorKind::kSigmoid || op.kind == VectorKind::kSilu;
+  if (gates && op.operand_shapes.empty()) return gated(op.kind, o.inputs[0]);
   const bool two = vector_row(op.kind).operands == 2;
   const double alpha = vector_alpha(op), beta = vector_beta(op);
   Values y(at(op.elements()));
@@ -263,7 +272,7 @@ Values elementwise(const VectorOp& op, const ReferenceOperands& o) {
     y[i] = two ? of_two(op, a, broadcast(o.inputs[1], op.operand_shapes[1], index))
                : of_one(op.kind, a, alpha, beta);
   }
-  return y;
+  return gates ? gated(op.kind, y) : y;
 }
 
 Values affine_codes(const VectorOp& op, const ReferenceOperands& o) {
@@ -304,19 +313,34 @@ Values channelwise(const VectorOp& op, const ReferenceOperands& o) {
   return y;
 }
 
+/// Of any number of elements; four at a time, since one would wait for the other.
+double largest_of(const double* x, std::int64_t n) {
+  constexpr std::int64_t kAtOnce = 4;
+  double largest[kAtOnce];
+  std::fill_n(largest, kAtOnce, -std::numeric_limits<double>::infinity());
+  std::int64_t i = 0;
+  for (; i + kAtOnce <= n; i += kAtOnce)
+    for (std::int64_t j = 0; j < kAtOnce; ++j)
+      largest[j] = x[i + j] > largest[j] ? x[i + j] : largest[j];
+  for (; i < n; ++i) largest[0] = x[i] > largest[0] ? x[i] : largest[0];
+  return *std::max_element(largest, largest + kAtOnce);
+}
+
 /// Of columns begin..end; the others stay 0. `slope`: of ALiBi; `sinks`: none or one more score.
 /// `of_distances`: none, or what is added to each column.
 void softmax(const double* x, std::int64_t begin, std::int64_t end, double alpha, double slope,
              const Values& sinks, const Values& of_distances, double* y) {
-  double largest = sinks.empty() ? -std::numeric_limits<double>::infinity() : sinks[0];
   for (std::int64_t i = begin; i < end; ++i) {
     y[i] = alpha * x[i] - slope * static_cast<double>(end - 1 - i);
     if (!of_distances.empty()) y[i] += of_distances[at(i)];
-    if (y[i] > largest) largest = y[i];
   }
+  double largest = largest_of(y + begin, end - begin);
+  for (const double sink : sinks) largest = std::fmax(largest, sink);
+  for (std::int64_t i = begin; i < end; ++i) y[i] -= largest;
+  exponentiate(y + begin, end - begin);
   double sum = 0;
   for (const double sink : sinks) sum += std::exp(sink - largest);
-  for (std::int64_t i = begin; i < end; ++i) sum += y[i] = std::exp(y[i] - largest);
+  for (std::int64_t i = begin; i < end; ++i) sum += y[i];
   for (std::int64_t i = begin; i < end; ++i) y[i] /= sum;
 }
 
@@ -536,20 +560,25 @@ Values recurrent(const VectorOp& op, const ReferenceOperands& o) {
   return y;
 }
 
-/// The sign at (i, j) is that of the number of bits that i and j share.
-void rotate_block(const VectorOp& op, const double* x, double* y) {
-  const std::int64_t n = std::int64_t{1} << op.reduced;
-  for (std::int64_t i = 0; i < op.cols; ++i) {
-    const std::int64_t block = i / n * n;
-    double sum = 0;
-    for (std::int64_t j = 0; j < n; ++j) {
-      bool is_negative = false;
-      for (std::int64_t common = (i - block) & j; common != 0; common &= common - 1)
-        is_negative = !is_negative;
-      sum += is_negative ? -x[block + j] : x[block + j];
-    }
-    y[i] = sum / std::sqrt(static_cast<double>(n));
+/// The sign at (i, j) is that of the number of bits that i and j share: both halves of a result are
+/// such sums of half as many, of x's halves added and subtracted.
+void add_with_signs(double* x, std::int64_t n) {
+  if (n == 1) return;
+  const std::int64_t half = n / 2;
+  for (std::int64_t i = 0; i < half; ++i) {
+    const double first = x[i], second = x[half + i];
+    x[i] = first + second;
+    x[half + i] = first - second;
   }
+  add_with_signs(x, half);
+  add_with_signs(x + half, half);
+}
+
+void rotate_blocks(const VectorOp& op, const double* x, double* y) {
+  const std::int64_t n = std::int64_t{1} << op.reduced;
+  std::copy_n(x, op.cols, y);
+  for (std::int64_t block = 0; block < op.cols; block += n) add_with_signs(y + block, n);
+  for (std::int64_t i = 0; i < op.cols; ++i) y[i] /= std::sqrt(static_cast<double>(n));
 }
 
 Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
@@ -588,7 +617,7 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
       if (r % op.heads == 0) turns = turns_of(op, o.factors, r);  // of all heads of a token
       rotate(op, turns, from, to);
     } else if (op.kind == VectorKind::kHadamard) {
-      rotate_block(op, from, to);
+      rotate_blocks(op, from, to);
     } else {
       normalize(op, o, from, to);
     }
@@ -650,6 +679,27 @@ std::int64_t spread_index(std::int64_t place, std::int64_t step) {
   return place < 0 || place % step != 0 ? -1 : place / step;
 }
 
+/// What each index along a dimension adds to the place of an element in the operand; -1: it comes
+/// from nowhere.
+Shape places_along(const VectorOp& op, std::size_t d) {
+  const Shape& from = op.operand_shapes[0];
+  const std::size_t axis = op.kind == VectorKind::kTranspose ? at(op.axes[d]) : d;
+  const std::int64_t start = d < op.starts.size() ? op.starts[d] : 0;
+  const std::int64_t step = d < op.steps.size() ? op.steps[d] : 1;
+  std::int64_t stride = 1;
+  for (std::size_t inner = axis + 1; inner < from.size(); ++inner) stride *= from[inner];
+  Shape places;
+  for (std::int64_t index = 0; index < op.shape[d]; ++index) {
+    std::int64_t source = start + index * step;
+    if (op.kind == VectorKind::kTranspose) source = index;
+    if (op.kind == VectorKind::kExpand) source = std::min(index, from[d] - 1);
+    if (op.kind == VectorKind::kResizeNearest) source = nearest(op, d, index);
+    if (op.kind == VectorKind::kPad) source = spread_index(index - start, step);
+    places.push_back(source < 0 || source >= from[axis] ? -1 : source * stride);
+  }
+  return places;
+}
+
 Values moved(const VectorOp& op, const ReferenceOperands& o) {
   if (op.kind == VectorKind::kConcat) return concatenated(op, o);
   if (op.kind == VectorKind::kDispatch) return dispatched(op, o);
@@ -685,27 +735,23 @@ Values moved(const VectorOp& op, const ReferenceOperands& o) {
     return y;
   }
   if (op.kind == VectorKind::kReshape || op.operand_shapes.empty()) return o.inputs[0];
-  const Shape& from = op.operand_shapes[0];
-  Shape index(op.shape.size(), 0), source(from.size());
-  for (std::size_t i = 0; i < y.size(); ++i, advance(op.shape, index)) {
-    check_interrupt_after(16);
-    bool inside = true;
-    for (std::size_t d = 0; d < index.size(); ++d) {
-      const std::int64_t start = d < op.starts.size() ? op.starts[d] : 0;
-      if (op.kind == VectorKind::kTranspose)
-        source[at(op.axes[d])] = index[d];
-      else if (op.kind == VectorKind::kExpand)
-        source[d] = std::min(index[d], from[d] - 1);
-      else if (op.kind == VectorKind::kResizeNearest)
-        source[d] = nearest(op, d, index[d]);
-      else if (op.kind == VectorKind::kPad)
-        source[d] = spread_index(index[d] - start, d < op.steps.size() ? op.steps[d] : 1);
-      else
-        source[d] = start + index[d] * (d < op.steps.size() ? op.steps[d] : 1);
+  std::vector<Shape> places;
+  for (std::size_t d = 0; d < op.shape.size(); ++d) places.push_back(places_along(op, d));
+  const std::size_t n = places.empty() ? 1 : places.back().size();
+  Shape index(op.shape.size(), 0);
+  for (std::size_t first = 0; first < y.size(); first += n) {
+    check_interrupt_after(static_cast<std::int64_t>(n));
+    std::int64_t row = 0;
+    for (std::size_t d = 0; d + 1 < index.size(); ++d) {
+      const std::int64_t place = places[d][at(index[d])];
+      row = row < 0 || place < 0 ? -1 : row + place;
     }
-    for (std::size_t d = 0; d < from.size(); ++d)
-      inside = inside && source[d] >= 0 && source[d] < from[d];
-    if (inside) y[i] = o.inputs[0][at(flatten(source, from))];
+    for (std::size_t i = 0; row >= 0 && i < n; ++i) {
+      const std::int64_t place = places.empty() ? 0 : places.back()[i];
+      if (place >= 0) y[first + i] = o.inputs[0][at(row + place)];
+    }
+    for (std::size_t d = index.size(); d-- > 1 && ++index[d - 1] == op.shape[d - 1];)
+      index[d - 1] = 0;
   }
   return y;
 }
