@@ -8,6 +8,7 @@
 #include "core/numeric/float_formats.h"
 #include "core/numeric/requantize.h"
 #include "core/numeric/vectorize.h"
+#include "core/resize.h"
 
 namespace bitjoule {
 namespace {
@@ -37,6 +38,12 @@ BITJOULE_VECTORIZE void decode_codes(const std::int32_t* codes, std::int64_t n, 
 
 }  // namespace
 
+/// Results are the sums of floats as they are, which stay where they were summed.
+bool LayerValues::yields_float_sums() const {
+  return !acc_f_.empty() && !integer_output() && bias_ == nullptr &&
+         problem_.stage.activation.empty();
+}
+
 void LayerValues::set_output_scale(float scale, std::int32_t zero_point) {
   output_scale_ = scale;
   output_zero_ = zero_point;
@@ -47,6 +54,7 @@ void LayerValues::set_output_scale(float scale, std::int32_t zero_point) {
 void LayerValues::prepare_output() {
   const Lowered& l = problem_.layer;
   output_ready_ = true;
+  if (!yields_float_sums()) resize(outputs_, at(l.output_elements()));
   is_bounded_ = !problem_.stage.activation.empty();
   bounds_ = activation_bounds(problem_.stage.activation);
   requantizer_.reset();
@@ -107,12 +115,9 @@ void LayerValues::scale_float_sums(const ResultRun& run) {
 /// Scaled groups or float MACs: `count` results of rows `row` and up.
 void LayerValues::finish_floats(std::int64_t row, std::int64_t count, std::size_t index) {
   if (!integer_output()) {
+    if (yields_float_sums()) return;
     const float* sums = &acc_f_[index];
     float* outputs = &outputs_[index];
-    if (bias_ == nullptr && !is_bounded_) {
-      std::copy_n(sums, count, outputs);
-      return;
-    }
     for (std::int64_t i = 0; i < count; ++i) outputs[i] = activated(with_bias(row + i, sums[i]));
     return;
   }
@@ -181,6 +186,7 @@ void LayerValues::finish_integers(const ResultRun& run) {
 
 void LayerValues::finish(const Tile& tile) {
   if (!output_ready_) prepare_output();
+  if (yields_float_sums() && !problem_.path.scaled_elements) return;
   const Lowered& l = problem_.layer;
   const bool is_integer = !acc_i_.empty();
   // Results of groups whose channels lie side by side, with one scale, are as those of one group.
@@ -205,6 +211,7 @@ void LayerValues::finish(const Tile& tile) {
 void LayerValues::finalize() {
   const StorageLayout& layout = problem_.path.output.layout;
   if (integer_output() || yields_sums_) return;
+  if (yields_float_sums()) outputs_ = std::move(acc_f_);
   if (layout.format->cls == FormatClass::kFloat) {
     round_to(layout.format->fp, outputs_.data(), static_cast<std::int64_t>(outputs_.size()),
              outputs_.data());

@@ -144,7 +144,6 @@ LayerValues::LayerValues(const MappingProblem& problem, const QuantizedTensor& i
     resize(acc_i_, results);
   else
     resize(acc_f_, results);
-  resize(outputs_, results);
   if (integer_output()) output_codes_.resize(results);
 }
 
@@ -170,15 +169,25 @@ void LayerValues::load_panels(const Tile& tile) {
   }
 }
 
+bool LayerValues::has_pixels_in_order(const Tile& tile) const {
+  // They ascend.
+  const std::int64_t last = tile.m() - 1;
+  return output_pixel(problem_.layer, tile, last) == output_pixel(problem_.layer, tile, 0) + last;
+}
+
+/// Whether the results of a tile are whole rows of the output, one after the other.
+bool LayerValues::yields_rows(const Tile& tile) const {
+  const Lowered& l = problem_.layer;
+  return tile.n() == l.output_index(0, 1, 0) - l.output_index(0, 0, 0) && has_pixels_in_order(tile);
+}
+
 /// Whether the inputs of a tile are rows of its tensor, one after the other.
 bool LayerValues::lies_in_rows(const Tile& tile) const {
   const Lowered& l = problem_.layer;
   const bool is_pointwise = l.kernel_h == 1 && l.kernel_w == 1 && l.stride_h == 1 &&
                             l.stride_w == 1 && l.pad_top == 0 && l.pad_left == 0 &&
                             l.out_height == l.height && l.out_width == l.width;
-  // Pixels of a tile ascend.
-  const std::int64_t last = tile.m() - 1;
-  return is_pointwise && output_pixel(l, tile, last) == output_pixel(l, tile, 0) + last;
+  return is_pointwise && has_pixels_in_order(tile);
 }
 
 /// The inputs of a group of a tile: where they lie, or as load_inputs() has gathered them.
@@ -245,10 +254,15 @@ void LayerValues::compute_tile(const Tile& tile) {
 }
 
 void LayerValues::compute_integer(const Tile& tile) {
-  std::vector<std::int32_t> sums(at(tile.m() * tile.n()));
+  const Lowered& l = problem_.layer;
+  const bool in_place = tile.k0 == 0 && yields_rows(tile);
+  std::vector<std::int32_t> sums(in_place ? 0 : at(tile.m() * tile.n()));
   for (std::int64_t g = tile.g0; g < tile.g1; ++g) {
+    std::int32_t* to =
+        in_place ? &acc_i_[at(l.output_index(g, output_pixel(l, tile, 0), 0))] : sums.data();
     multiply_integers(inputs(xi_, ai_, tile, g), weights(wi_, tile, g), tile.m(), tile.n(),
-                      tile.k(), sums.data());
+                      tile.k(), to);
+    if (in_place) continue;
     for (std::int64_t m = 0; m < tile.m(); ++m) {
       check_interrupt_after(tile.n());
       const std::int64_t pixel = output_pixel(problem_.layer, tile, m);
@@ -347,8 +361,11 @@ void LayerValues::compute_float(const Tile& tile) {
   const Lowered& l = problem_.layer;
   const bool accumulate = tile.k0 != 0, packs = l.extents.m >= kRowsToPack;
   if (packs && packed_.empty()) packed_ = {wf_.data(), l.weight_rows(), l.extents.k};
-  std::vector<float> sums(at(tile.m() * tile.n()));
+  const bool in_place = yields_rows(tile);
+  std::vector<float> sums(in_place ? 0 : at(tile.m() * tile.n()));
   for (std::int64_t g = tile.g0; g < tile.g1; ++g) {
+    float* to =
+        in_place ? &acc_f_[at(l.output_index(g, output_pixel(l, tile, 0), 0))] : sums.data();
     const auto each_row = [&](auto f) {
       for (std::int64_t m = 0; m < tile.m(); ++m) {
         check_interrupt_after(tile.n());
@@ -356,17 +373,17 @@ void LayerValues::compute_float(const Tile& tile) {
           &acc_f_[at(l.output_index(g, output_pixel(l, tile, m), tile.n0))]);
       }
     };
-    if (accumulate)
+    if (accumulate && !in_place)
       each_row([&](float* sum, const float* acc) { std::copy_n(acc, tile.n(), sum); });
     const RowView<float> a = inputs(xf_, af_, tile, g);
     const std::int64_t chunk = fold_k(problem_, tile.k());
     if (packs)
       multiply_floats(a, packed_, l.weight_row(g, tile.n0), tile.k0, tile.m(), tile.n(), tile.k(),
-                      chunk, accumulate, sums.data());
+                      chunk, accumulate, to);
     else
       multiply_floats(a, weights(wf_, tile, g), tile.m(), tile.n(), tile.k(), chunk, accumulate,
-                      sums.data());
-    each_row([&](const float* sum, float* acc) { std::copy_n(sum, tile.n(), acc); });
+                      to);
+    if (!in_place) each_row([&](const float* sum, float* acc) { std::copy_n(sum, tile.n(), acc); });
   }
 }
 

@@ -51,7 +51,7 @@ class LayerValues {
   /// The codes of an integer layer are its 32-bit sums as they are (ONNX ConvInteger).
   void yield_sums() {
     yields_sums_ = true;
-    output_codes_.resize(outputs_.size());
+    output_codes_.resize(acc_i_.size());
   }
   /// One bias per row of the weights: codes of input scale x weight scale where integer sums become
   /// an integer output, else real values.
@@ -83,7 +83,7 @@ class LayerValues {
 
   /// Results in the order of the output tensor: real values, and integer codes where the output is
   /// an integer format.
-  const std::vector<float>& outputs() const { return outputs_; }
+  const std::vector<float>& outputs() const { return outputs_.empty() ? acc_f_ : outputs_; }
   const std::vector<std::int32_t>& output_codes() const { return output_codes_; }
   /// outputs() and output_codes(), which are gone then.
   void take_outputs(std::vector<float>& values, std::vector<std::int32_t>& codes) {
@@ -101,8 +101,11 @@ class LayerValues {
     std::size_t index;  ///< of the first
   };
   bool integer_output() const;
+  bool yields_float_sums() const;
   void load_inputs(const Tile& tile);
+  bool has_pixels_in_order(const Tile& tile) const;
   bool lies_in_rows(const Tile& tile) const;
+  bool yields_rows(const Tile& tile) const;
   template <class T>
   RowView<T> inputs(const std::vector<T>& all, const Panel<T>& panel, const Tile& tile,
                     std::int64_t g) const;

@@ -45,6 +45,17 @@ BITJOULE_VECTORIZE void multiply_loop(const float* x, std::int64_t n, float inve
     codes[i] = static_cast<std::uint16_t>(rounded_code(x[i] * inverse, lo, hi));
 }
 
+BITJOULE_VECTORIZE void multiply_groups_loop(const float* x, std::int64_t n, std::int64_t group,
+                                             const GroupParameters* parameters, float lo, float hi,
+                                             std::uint16_t* codes) {
+  for (std::int64_t start = 0; start < n; start += group, ++parameters) {
+    const std::int64_t end = n - start < group ? n : start + group;
+    const float inverse = 1.0f / parameters->scale;
+    for (std::int64_t i = start; i < end; ++i)
+      codes[i] = static_cast<std::uint16_t>(rounded_code(x[i] * inverse, lo, hi));
+  }
+}
+
 BITJOULE_VECTORIZE void decode_loop(const std::uint16_t* codes, std::int64_t n,
                                     std::int32_t sign_bit, std::int32_t offset, float scale,
                                     float* values) {
@@ -170,7 +181,12 @@ void encode_affine(const StorageLayout& layout, GroupParameters p, const float* 
 void encode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
                           const float* x, std::int64_t n, std::int64_t group,
                           std::uint16_t* codes) {
-  encode_groups_loop(x, n, group, parameters, least_code(layout), layout.format->max_code, codes);
+  const int least = least_code(layout), most = layout.format->max_code;
+  if (layout.dynamic)
+    multiply_groups_loop(x, n, group, parameters, static_cast<float>(least),
+                         static_cast<float>(most), codes);
+  else
+    encode_groups_loop(x, n, group, parameters, least, most, codes);
 }
 
 void decode_affine(const StorageLayout& layout, GroupParameters p, const std::uint16_t* codes,

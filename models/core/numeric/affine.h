@@ -32,7 +32,7 @@ void encode_affine(const StorageLayout& layout, GroupParameters parameters, cons
                    std::int64_t n, std::uint16_t* codes);
 
 /// The same for consecutive groups of `group` elements, the last of which may be shorter; not for
-/// binary, dynamic scales and offsets.
+/// binary and offsets.
 void encode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
                           const float* x, std::int64_t n, std::int64_t group, std::uint16_t* codes);
 

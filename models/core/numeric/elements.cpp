@@ -5,23 +5,51 @@
 #include "core/numeric/float_formats.h"
 #include "core/numeric/nf4.h"
 #include "core/numeric/scale_storage.h"
+#include "core/numeric/vectorize.h"
 
 namespace bitjoule {
 namespace {
 
 // Scales of MX are powers of two: dividing by one is exact. Those of nvfp4 are not.
-void encode_mx_floats(const FloatSpec& fp, float scale, const float* x, std::int64_t n,
-                      std::uint16_t* codes) {
-  constexpr std::int64_t kChunk = 256;
-  float scaled[kChunk];
-  for (std::int64_t start = 0; start < n; start += kChunk) {
-    const std::int64_t m = std::min(kChunk, n - start);
-    for (std::int64_t i = 0; i < m; ++i) scaled[i] = x[start + i] / scale;
-    encode_floats(fp, scaled, m, codes + start);
+BITJOULE_VECTORIZE void divide_groups(const float* x, std::int64_t n, std::int64_t group,
+                                      const GroupParameters* parameters, float* scaled) {
+  for (std::int64_t start = 0; start < n; start += group, ++parameters) {
+    const std::int64_t end = n - start < group ? n : start + group;
+    const float scale = parameters->scale;
+    for (std::int64_t i = start; i < end; ++i) scaled[i] = x[i] / scale;
+  }
+}
+
+BITJOULE_VECTORIZE void multiply_groups(const GroupParameters* parameters, std::int64_t n,
+                                        std::int64_t skipped, std::int64_t group, float* values) {
+  for (std::int64_t start = 0, end = group - skipped; start < n; start = end, end += group) {
+    end = end < n ? end : n;
+    const float scale = parameters->scale;
+    ++parameters;
+    for (std::int64_t i = start; i < end; ++i) values[i] *= scale;
   }
 }
 
 }  // namespace
+
+void decode_float_groups(const StorageLayout& layout, const GroupParameters* parameters,
+                         const std::uint16_t* codes, std::int64_t n, std::int64_t skipped,
+                         std::int64_t group, float* values) {
+  decode_floats(layout.format->fp, codes, n, values);
+  multiply_groups(parameters, n, skipped, group, values);
+}
+
+void encode_float_groups(const StorageLayout& layout, const GroupParameters* parameters,
+                         const float* x, std::int64_t n, std::int64_t group, std::uint16_t* codes) {
+  constexpr std::int64_t kMost = 512;
+  float scaled[kMost];
+  const std::int64_t step = group < kMost ? kMost / group * group : kMost;
+  for (std::int64_t start = 0; start < n; start += step) {
+    const std::int64_t count = std::min(step, n - start);
+    divide_groups(x + start, count, std::min(group, step), parameters + start / group, scaled);
+    encode_floats(layout.format->fp, scaled, count, codes + start);
+  }
+}
 
 GroupParameters group_parameters(const StorageLayout& layout, const GroupStatistics& s) {
   switch (layout.format->cls) {
@@ -60,7 +88,7 @@ void encode_elements(const StorageLayout& layout, GroupParameters p, const float
   } else if (f.cls == FormatClass::kCodebook) {
     encode_codebook(codebook_of(f.name), p.scale, x, n, codes);
   } else if (f.is_float_element()) {
-    encode_mx_floats(f.fp, p.scale, x, n, codes);
+    encode_float_groups(layout, &p, x, n, std::max<std::int64_t>(1, n), codes);
   } else {
     encode_affine(layout, {p.scale * code_unit(layout), 0, 0}, x, n, codes);
   }

@@ -19,7 +19,16 @@ float code_unit(const StorageLayout& layout);
 void encode_elements(const StorageLayout& layout, GroupParameters parameters, const float* x,
                      std::int64_t n, std::uint16_t* codes);
 
-/// The values of such codes.
+/// The same of groups of `group` elements of an MX or scaled float format, one after the other.
+void encode_float_groups(const StorageLayout& layout, const GroupParameters* parameters,
+                         const float* x, std::int64_t n, std::int64_t group, std::uint16_t* codes);
+
+/// The values of codes of such groups, `skipped` elements of the first being left out.
+void decode_float_groups(const StorageLayout& layout, const GroupParameters* parameters,
+                         const std::uint16_t* codes, std::int64_t n, std::int64_t skipped,
+                         std::int64_t group, float* values);
+
+/// The values of codes that encode_elements() has made.
 void decode_elements(const StorageLayout& layout, GroupParameters parameters,
                      const std::uint16_t* codes, std::int64_t n, float* values);
 

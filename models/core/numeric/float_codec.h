@@ -38,6 +38,9 @@ struct FloatConstants {
     nan_sign = nan_code == 0 ? 0 : 1;
     rebias_decoded = static_cast<std::uint32_t>(127 - spec.bias()) << 23;
     min_normal_code = 1u << m;
+    max_bits = (max_code << shift) + rebias_decoded;
+    overflow_bits = overflow_code == max_code ? max_bits : kInfinityBits;
+    nan_bits = nan_code == 0 ? 0 : kNanBits;
     // The smallest subnormal, 2^(min_exponent - m): itself subnormal in fp32 where the biases
     // agree.
     const int quantum_exponent = min_exponent - m;
@@ -50,6 +53,7 @@ struct FloatConstants {
   std::uint32_t max_code = 0, infinity_code = 0, overflow_code = 0, nan_code = 0;
   std::uint32_t min_normal = 0, magic = 0, nan_sign = 0;
   std::uint32_t rebias_decoded = 0, min_normal_code = 0, quantum = 0;
+  std::uint32_t max_bits = 0, overflow_bits = 0, nan_bits = 0;  ///< of values that codes have
 };
 
 BITJOULE_INLINE std::uint32_t encode_one(const FloatConstants& c, float value) {
@@ -78,6 +82,21 @@ BITJOULE_INLINE float decode_one(const FloatConstants& c, std::uint32_t code) {
   bits = select(magnitude > c.max_code, kNanBits, bits);
   bits = select(magnitude == c.infinity_code, kInfinityBits, bits);
   return float_of(bits | ((code >> c.sign_shift) << 31));
+}
+
+/// decode_one(encode_one(value)) without the code.
+BITJOULE_INLINE float round_one(const FloatConstants& c, float value) {
+  const std::uint32_t magnitude = bits_of(value) & 0x7fffffff;
+  const std::uint32_t normal =
+      (magnitude + c.half_minus_one + ((magnitude >> c.shift) & c.odd_mask)) >> c.shift << c.shift;
+  const std::uint32_t subnormal =
+      bits_of((float_of(magnitude) + float_of(c.magic)) - float_of(c.magic));
+  std::uint32_t bits = select(magnitude < c.min_normal, subnormal, normal);
+  bits = select(bits > c.max_bits, c.overflow_bits, bits);
+  bits = select(magnitude > kInfinityBits, c.nan_bits, bits);
+  const std::uint32_t sign =
+      (bits_of(value) >> 31) & select(magnitude > kInfinityBits, c.nan_sign, 1);
+  return float_of(bits | (sign << 31));
 }
 
 inline constexpr FloatConstants kFp16Constants{kFp16};

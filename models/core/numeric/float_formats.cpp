@@ -24,7 +24,7 @@ BITJOULE_VECTORIZE void decode_loop(const FloatConstants& constants, const std::
 BITJOULE_VECTORIZE void round_loop(const FloatConstants& constants, const float* values,
                                    std::int64_t n, float* rounded) {
   const FloatConstants c = constants;
-  for (std::int64_t i = 0; i < n; ++i) rounded[i] = decode_one(c, encode_one(c, values[i]));
+  for (std::int64_t i = 0; i < n; ++i) rounded[i] = round_one(c, values[i]);
 }
 
 bool is_fp32(const FloatSpec& spec) { return spec.mantissa_bits == 23; }

@@ -18,14 +18,13 @@ namespace {
 
 constexpr std::int64_t kChunk = 512;  // elements worked on at once; a multiple of 8, fits the L1
 
-// Calls body(offset, count, k) for the parts of row elements first..first + n - 1 that lie in one
+// Calls body(offset, count, k) for the parts of elements first..first + n - 1 that lie in one
 // group.
 template <class Body>
-void for_each_group(const StorageLayout& layout, std::int64_t first, std::int64_t n, Body body) {
-  const std::int64_t group = layout.scales.present() ? layout.scales.group : kWholeRow;
+void for_each_group(std::int64_t group, std::int64_t first, std::int64_t n, Body body) {
   for (std::int64_t i = 0; i < n;) {
     const std::int64_t k = first + i;
-    const std::int64_t count = group > 0 ? std::min(n - i, group - k % group) : n;
+    const std::int64_t count = std::min(n - i, group - k % group);
     body(i, count, k);
     i += count;
   }
@@ -35,6 +34,16 @@ void for_each_group(const StorageLayout& layout, std::int64_t first, std::int64_
 bool scales_follow(const StorageLayout& layout) {
   return layout.scale_format == ScaleFormat::kDynamic8 ||
          layout.scale_format == ScaleFormat::kTwoLevel;
+}
+
+/// Integers whose codes are rounded multiples of a scale.
+bool is_affine(const StorageLayout& layout) {
+  return layout.format->cls == FormatClass::kInteger && layout.format->bits > 1 &&
+         !layout.mins.present();
+}
+
+bool is_scaled_float(const Format& f) {
+  return f.cls != FormatClass::kFloat && f.is_float_element();
 }
 
 // Whole bytes, least significant first.
@@ -200,10 +209,7 @@ QuantizedTensor QuantizedTensor::quantize(const TensorFormat& format, const floa
   for (const GroupParameters& group : groups)
     stored.push_back(encode_scale(tensor.layout_.scale_format, group.scale));
   if (tensor.layout_.scales.present()) tensor.put_scales(groups, stored);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    check_interrupt();
-    tensor.encode_planar_row(data + row * k, row, groups);
-  }
+  tensor.encode_planar(data, groups);
   return tensor;
 }
 
@@ -229,66 +235,114 @@ void QuantizedTensor::store_two_level(std::vector<GroupParameters>& groups) {
   std::memcpy(&bytes_[at(tables_at_)], &tensor_scale, 4);
 }
 
-void QuantizedTensor::encode_planar_row(const float* x, std::int64_t row,
-                                        const std::vector<GroupParameters>& groups) {
+std::int64_t QuantizedTensor::row_group() const {
+  return layout_.scales.present() && layout_.scales.group > 0 ? layout_.scales.group : k_;
+}
+
+/// Rows that adjoin, and whose groups are whole, are as one row: many a tensor has short ones.
+QuantizedTensor::Run QuantizedTensor::whole_run() const {
+  const std::int64_t group = std::min(row_group(), k_);
+  const bool has_whole_groups = k_ % group == 0 && layout_.scales.rows == 1;
+  if (k_ * layout_.format->bits % 8 != 0 || !has_whole_groups) return {};
+  const bool one_group = !layout_.scales.present() || layout_.scales.group == kWholeTensor;
+  return {0, 0, one_group ? rows_ * k_ : group};
+}
+
+QuantizedTensor::Run QuantizedTensor::run_of_row(std::int64_t row) const {
+  const std::int64_t index = layout_.scales.present() ? group_index(layout_, row, 0, k_) : 0;
+  return {row * row_bytes_, index, row_group()};
+}
+
+void QuantizedTensor::encode_run(const Run& run, const float* x, std::int64_t n,
+                                 const std::vector<GroupParameters>& groups) {
   const Format& f = *layout_.format;
-  std::uint8_t* bytes = &bytes_[at(row * row_bytes_)];
+  std::uint8_t* bytes = &bytes_[at(run.byte)];
+  const GroupParameters* parameters = groups.empty() ? nullptr : &groups[at(run.index)];
   std::uint16_t codes[kChunk];
   float rounded[kChunk];
-  const std::int64_t group = layout_.scales.group;
   // Whole groups, and whole bytes.
-  const std::int64_t unit = group > 0 && group <= kChunk ? std::lcm(group, std::int64_t{8}) : 0;
-  const bool by_groups = f.cls == FormatClass::kInteger && f.bits > 1 && !layout_.dynamic &&
-                         !layout_.mins.present() && unit > 0 && unit <= kChunk;
+  const std::int64_t unit = run.group <= kChunk ? std::lcm(run.group, std::int64_t{8}) : kChunk + 1;
+  const bool by_groups = (is_affine(layout_) || is_scaled_float(f)) && unit <= kChunk;
   const std::int64_t chunk = by_groups ? kChunk / unit * unit : kChunk;
-  for (std::int64_t start = 0; start < k_; start += chunk) {
-    const std::int64_t n = std::min(chunk, k_ - start);
-    if (by_groups) {
-      encode_affine_groups(layout_, &groups[at(group_index(layout_, row, start, k_))], x + start, n,
-                           group, codes);
-      pack_codes(codes, n, f.bits, bytes + start * f.bits / 8);
-      continue;
-    }
+  for (std::int64_t start = 0; start < n; start += chunk) {
+    check_interrupt_after(kChunk);
+    const std::int64_t count = std::min(chunk, n - start);
     if (f.bits == 32) {  // fp32, and tf32 in fp32's clothes
-      round_to(f.fp, x + start, n, rounded);
-      std::memcpy(bytes + 4 * start, rounded, at(4 * n));
+      round_to(f.fp, x + start, count, rounded);
+      std::memcpy(bytes + 4 * start, rounded, at(4 * count));
       continue;
     }
-    for_each_group(layout_, start, n, [&](std::int64_t i, std::int64_t count, std::int64_t k) {
-      const GroupParameters p =
-          groups.empty() ? GroupParameters{} : groups[at(group_index(layout_, row, k, k_))];
-      encode_elements(layout_, p, x + k, count, codes + i);
-    });
-    pack_codes(codes, n, f.bits, bytes + start * f.bits / 8);
+    if (by_groups)
+      (is_scaled_float(f) ? encode_float_groups : encode_affine_groups)(
+          layout_, parameters + start / run.group, x + start, count, run.group, codes);
+    else
+      for_each_group(run.group, start, count, [&](std::int64_t i, std::int64_t m, std::int64_t k) {
+        encode_elements(layout_,
+                        parameters == nullptr ? GroupParameters{} : parameters[k / run.group],
+                        x + k, m, codes + i);
+      });
+    pack_codes(codes, count, f.bits, bytes + start * f.bits / 8);
   }
 }
 
-void QuantizedTensor::decode_planar_row(std::int64_t row, std::int64_t k0, std::int64_t k1,
-                                        float* values) const {
+void QuantizedTensor::encode_planar(const float* x, const std::vector<GroupParameters>& groups) {
+  if (const Run run = whole_run(); run.group > 0) return encode_run(run, x, rows_ * k_, groups);
+  for (std::int64_t row = 0; row < rows_; ++row)
+    encode_run(run_of_row(row), x + row * k_, k_, groups);
+}
+
+void QuantizedTensor::decode_run(const Run& run, std::int64_t k0, std::int64_t k1,
+                                 float* values) const {
   const Format& f = *layout_.format;
-  const std::uint8_t* bytes = &bytes_[at(row * row_bytes_)];
-  if (f.cls == FormatClass::kInteger && f.bits > 1 && layout_.scales.group > 0 &&
-      !layout_.mins.present()) {
-    decode_grouped_row(row, k0, k1, values);
-    return;
-  }
+  const std::uint8_t* bytes = &bytes_[at(run.byte)];
   if (f.bits == 32) {
     if (k1 > k0) std::memcpy(values, bytes + 4 * k0, at(4 * (k1 - k0)));
     return;
   }
+  const bool by_groups = (is_affine(layout_) || is_scaled_float(f)) && layout_.scales.present() &&
+                         !scales_follow(layout_);
+  std::vector<GroupParameters> parameters;
   std::uint16_t codes[kChunk];
   for (std::int64_t start = k0; start < k1; start += kChunk) {
+    check_interrupt_after(kChunk);
     const std::int64_t n = std::min(kChunk, k1 - start);
+    float* to = values + (start - k0);
     unpack_codes(bytes, f.bits, start, n, codes);
-    for_each_group(layout_, start, n, [&](std::int64_t i, std::int64_t count, std::int64_t k) {
+    if (by_groups) {
+      load_parameters(run.index + start / run.group, run.index + (start + n - 1) / run.group,
+                      parameters);
+      (is_scaled_float(f) ? decode_float_groups : decode_affine_groups)(
+          layout_, parameters.data(), codes, n, start % run.group, run.group, to);
+      continue;
+    }
+    for_each_group(run.group, start, n, [&](std::int64_t i, std::int64_t count, std::int64_t k) {
       GroupParameters p;
       if (layout_.scales.present()) {
-        const std::int64_t index = group_index(layout_, row, k, k_);
+        const std::int64_t index = run.index + k / run.group;
         p = {stored_scale(index), stored_zero_point(index), stored_offset(index)};
       }
-      decode_elements(layout_, p, codes + i, count, values + (start - k0) + i);
+      decode_elements(layout_, p, codes + i, count, to + i);
     });
   }
+}
+
+void QuantizedTensor::decode_planar(std::int64_t row0, std::int64_t row1, std::int64_t k0,
+                                    std::int64_t k1, float* values) const {
+  if (const Run run = whole_run(); run.group > 0 && k0 == 0 && k1 == k_)
+    return decode_run(run, row0 * k_, row1 * k_, values);
+  for (std::int64_t row = row0; row < row1; ++row, values += k1 - k0)
+    decode_run(run_of_row(row), k0, k1, values);
+}
+
+/// Of groups first..last, whose scales lie in whole bytes.
+void QuantizedTensor::load_parameters(std::int64_t first, std::int64_t last,
+                                      std::vector<GroupParameters>& parameters) const {
+  float scales[kChunk];
+  const std::int64_t count = last - first + 1, scale_bytes = layout_.scales.bits / 8;
+  load_scales(layout_.scale_format, &bytes_[at(scales_at_ + first * scale_bytes)], count, scales);
+  parameters.resize(at(count));
+  for (std::int64_t g = 0; g < count; ++g)
+    parameters[at(g)] = {scales[g], stored_zero_point(first + g), 0};
 }
 
 void QuantizedTensor::decode_ordered_row(std::int64_t row, std::int64_t k0, std::int64_t k1,
@@ -299,26 +353,6 @@ void QuantizedTensor::decode_ordered_row(std::int64_t row, std::int64_t k0, std:
     const std::int64_t index = group_index(layout_, row, groups_[at(k)] * layout_.scales.group, k_);
     decode_elements(layout_, {stored_scale(index), stored_zero_point(index), stored_offset(index)},
                     &code, 1, values + (k - k0));
-  }
-}
-
-void QuantizedTensor::decode_grouped_row(std::int64_t row, std::int64_t k0, std::int64_t k1,
-                                         float* values) const {
-  const std::int64_t group = layout_.scales.group, scale_bytes = layout_.scales.bits / 8;
-  std::uint16_t codes[kChunk];
-  float scales[kChunk];
-  GroupParameters parameters[kChunk];
-  for (std::int64_t start = k0; start < k1; start += kChunk) {
-    const std::int64_t n = std::min(kChunk, k1 - start);
-    unpack_codes(&bytes_[at(row * row_bytes_)], layout_.format->bits, start, n, codes);
-    const std::int64_t first = group_index(layout_, row, start, k_);
-    const std::int64_t groups = group_index(layout_, row, start + n - 1, k_) - first + 1;
-    load_scales(layout_.scale_format, &bytes_[at(scales_at_ + first * scale_bytes)], groups,
-                scales);
-    for (std::int64_t g = 0; g < groups; ++g)
-      parameters[g] = {scales[g], stored_zero_point(first + g), 0};
-    decode_affine_groups(layout_, parameters, codes, n, start % group, group,
-                         values + (start - k0));
   }
 }
 

@@ -61,11 +61,7 @@ QuantizedTensor QuantizedTensor::quantize(const TensorFormat& format, const floa
     }
     return tensor;
   }
-  const std::vector<GroupParameters> groups = tensor.store_scales(data);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    check_interrupt();
-    tensor.encode_planar_row(data + row * k, row, groups);
-  }
+  tensor.encode_planar(data, tensor.store_scales(data));
   return tensor;
 }
 
@@ -99,15 +95,13 @@ void QuantizedTensor::set_groups(std::vector<std::int32_t> groups) {
 
 void QuantizedTensor::decode_rows(std::int64_t row0, std::int64_t row1, std::int64_t k0,
                                   std::int64_t k1, float* values) const {
+  if (!layout_.interleaved() && !has_own_groups()) return decode_planar(row0, row1, k0, k1, values);
   for (std::int64_t row = row0; row < row1; ++row, values += k1 - k0) {
     check_interrupt();
-    if (layout_.interleaved()) {
+    if (layout_.interleaved())
       decode_blocks_row(row, k0, k1, values);
-    } else if (has_own_groups()) {
+    else
       decode_ordered_row(row, k0, k1, values);
-    } else {
-      decode_planar_row(row, k0, k1, values);
-    }
   }
 }
 

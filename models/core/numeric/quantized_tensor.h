@@ -90,10 +90,22 @@ class QuantizedTensor {
   std::vector<GroupStatistics> block_statistics(const float* data) const;
   void store_double_quantized(const std::vector<GroupParameters>& groups);
   void store_two_level(std::vector<GroupParameters>& groups);
-  void encode_planar_row(const float* x, std::int64_t row,
-                         const std::vector<GroupParameters>& groups);
-  void decode_planar_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
-  void decode_grouped_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
+  /// Elements whose codes lie side by side, in groups whose parameters do.
+  struct Run {
+    std::int64_t byte = 0, index = 0;  ///< of the first element; of the first group
+    std::int64_t group = 0;            ///< elements; 0: it is none
+  };
+  std::int64_t row_group() const;
+  Run whole_run() const;
+  Run run_of_row(std::int64_t row) const;
+  void encode_run(const Run& run, const float* x, std::int64_t n,
+                  const std::vector<GroupParameters>& groups);
+  void encode_planar(const float* x, const std::vector<GroupParameters>& groups);
+  void decode_run(const Run& run, std::int64_t k0, std::int64_t k1, float* values) const;
+  void decode_planar(std::int64_t row0, std::int64_t row1, std::int64_t k0, std::int64_t k1,
+                     float* values) const;
+  void load_parameters(std::int64_t first, std::int64_t last,
+                       std::vector<GroupParameters>& parameters) const;
   void decode_ordered_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
   void decode_blocks_row(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
   /// Interleaved formats: the block that holds element k.

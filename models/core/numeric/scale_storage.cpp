@@ -77,8 +77,9 @@ std::uint32_t encode_scale(ScaleFormat format, float scale) {
 
 float decode_scale(ScaleFormat format, std::uint32_t stored) {
   if (format == ScaleFormat::kE8m0) {
+    // 2^-127 is subnormal.
     return stored == 255 ? std::numeric_limits<float>::quiet_NaN()
-                         : std::ldexp(1.0f, static_cast<int>(stored) - 127);
+                         : float_of(stored == 0 ? 0x00400000 : stored << 23);
   }
   return format == ScaleFormat::kFloat32 ? float_of(stored) : decode_one(constants(format), stored);
 }

@@ -330,10 +330,10 @@ double largest_of(const double* x, std::int64_t n) {
 /// `of_distances`: none, or what is added to each column.
 void softmax(const double* x, std::int64_t begin, std::int64_t end, double alpha, double slope,
              const Values& sinks, const Values& of_distances, double* y) {
-  for (std::int64_t i = begin; i < end; ++i) {
-    y[i] = alpha * x[i] - slope * static_cast<double>(end - 1 - i);
-    if (!of_distances.empty()) y[i] += of_distances[at(i)];
-  }
+  for (std::int64_t i = begin; i < end; ++i) y[i] = alpha * x[i];
+  for (std::int64_t i = begin; slope != 0 && i < end; ++i)
+    y[i] -= slope * static_cast<double>(end - 1 - i);
+  for (std::int64_t i = begin; !of_distances.empty() && i < end; ++i) y[i] += of_distances[at(i)];
   double largest = largest_of(y + begin, end - begin);
   for (const double sink : sinks) largest = std::fmax(largest, sink);
   for (std::int64_t i = begin; i < end; ++i) y[i] -= largest;
