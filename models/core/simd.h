@@ -24,4 +24,14 @@ inline Simd widest_simd() {
   return best_simd();
 }
 
+/// For sums of products of integers: the third form has AVX-512's dot products.
+inline Simd integer_simd() {
+#if defined(__x86_64__)
+  static const bool has_dots =
+      __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vnni") != 0;
+  if (has_dots) return Simd::kAvx512;
+#endif
+  return best_simd();
+}
+
 }  // namespace bitjoule

@@ -99,8 +99,10 @@ class Builder {
     CodedOperand x = input(first);
     CodedOperand w = second != nullptr ? second_operand(*second) : own_weights();
     const std::vector<double>& inputs = x.reference.empty() ? first.reference : x.reference;
-    const std::vector<double>& weights =
-        w.reference.empty() && second != nullptr ? second->reference : w.reference;
+    const std::vector<double>& weights = kept_ != nullptr ? kept_->reference
+                                         : w.reference.empty() && second != nullptr
+                                             ? second->reference
+                                             : w.reference;
     Operands operands{std::move(x.reals),
                       std::move(w.reals),
                       std::move(x.stored),
@@ -116,9 +118,10 @@ class Builder {
     stage.lo = bounds.lo;
     stage.hi = bounds.hi;
     MacOperands result{{std::move(operands)}, {}};
-    result.reference = weights.empty()
-                           ? mac_reference(op_, inputs, result.given.operands.float_weights, stage)
-                           : mac_reference(op_, inputs, weights, stage);
+    const std::vector<float>& reals =
+        kept_ != nullptr ? kept_->reals : result.given.operands.float_weights;
+    result.reference = weights.empty() ? mac_reference(op_, inputs, reals, stage)
+                                       : mac_reference(op_, inputs, weights, stage);
     set_output(result);
     return result;
   }
@@ -187,9 +190,9 @@ class Builder {
                                                       std::move(w.reference), weight_origin_})
                   .first;
     }
-    const KnownWeights& w = found->second;
-    weight_origin_ = w.origin;
-    return {w.stored, w.reals, w.reference};
+    kept_ = &found->second;
+    weight_origin_ = kept_->origin;
+    return {kept_->stored, {}, {}};
   }
 
   CodedOperand weights() {
@@ -330,6 +333,7 @@ class Builder {
   const MappingProblem& p_;
   const LayerTensors& tensors_;
   WeightCache* known_;
+  const KnownWeights* kept_ = nullptr;  ///< there, of the layer; read where they lie
   bool coded_;
   FoldedNorm norm_;
   OperandOrigin weight_origin_;

@@ -47,8 +47,9 @@ void add_depthwise(const Lowered& l, const Tile& tile, const std::vector<std::in
     const std::int64_t pixel = output_pixel(l, tile, m);
     std::int32_t* sums = &accumulators[at(l.output_index(tile.g0, pixel, 0))];
     if (tile.k0 == 0) std::fill_n(sums, channels, 0);
+    const Lowered::Window begin = l.window(pixel);
     for (std::int64_t i = 0; i < k; ++i) {
-      const std::int64_t from = l.input_index(tile.g0, pixel, tile.k0 + i);
+      const std::int64_t from = l.input_index(tile.g0, begin, tile.k0 + i);
       window[at(i)] = from < 0 ? padding.data() : &inputs[at(from)];
     }
     add_products(window.data(), by_position.data(), k, channels, sums);

@@ -1,6 +1,7 @@
 #include "core/exec/kernels.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -62,60 +63,108 @@ void multiply_by_dots(RowView<std::int16_t> a, RowView<std::int16_t> b, std::int
 void pack_pairs(RowView<std::int16_t> b, std::int64_t n, std::int64_t k,
                 std::vector<std::int16_t>& pairs) {
   pairs.assign(size((k + 1) / 2 * 2 * kColumns), 0);
-  for (std::int64_t c = 0; c < n; ++c) {
-    const std::int16_t* row = b.row(c);
-    std::int16_t* out = pairs.data() + 2 * c;
-    for (std::int64_t i = 0; i + 1 < k; i += 2) std::memcpy(out + i * kColumns, row + i, 4);
-    if (k % 2 != 0) out[(k - 1) * kColumns] = row[k - 1];
-  }
+  std::int16_t* out = pairs.data();
+  for (std::int64_t i = 0; i + 1 < k; i += 2, out += 2 * kColumns)
+    for (std::int64_t c = 0; c < n; ++c) std::memcpy(out + 2 * c, b.row(c) + i, 4);
+  for (std::int64_t c = 0; k % 2 != 0 && c < n; ++c) out[2 * c] = b.row(c)[k - 1];
 }
 
-/// Rows of a against kColumns columns: each multiply-add takes eight columns and two of k.
+/// Elements i and i + 1 of rows, of which an odd last one has 0 as its partner.
 template <int Rows>
-__attribute__((target("avx2"))) void pair_block(const std::int16_t* a, std::int64_t stride,
-                                                const std::int16_t* pairs, std::int64_t k,
-                                                std::int32_t* out) {
-  std::int16_t last[Rows][2] = {};  // an odd last element and its partner
-  if (k % 2 != 0)
-    for (int r = 0; r < Rows; ++r) last[r][0] = a[r * stride + k - 1];
+class PairsOfRows {
+ public:
+  PairsOfRows(RowView<std::int16_t> a, std::int64_t k) : a_(a), k_(k) {
+    for (int r = 0; k % 2 != 0 && r < Rows; ++r) last_[r][0] = a.row(r)[k - 1];
+  }
+  BITJOULE_INLINE std::int32_t at(int r, std::int64_t i) const {
+    std::int32_t both;
+    std::memcpy(&both, i + 1 < k_ ? a_.row(r) + i : last_[r], sizeof both);
+    return both;
+  }
+
+ private:
+  RowView<std::int16_t> a_;
+  std::int64_t k_;
+  std::int16_t last_[Rows][2] = {};
+};
+
+/// Rows of a against kColumns columns, the results `out_stride` apart.
+using PairBlock = void (*)(RowView<std::int16_t> a, const std::int16_t* pairs, std::int64_t k,
+                           std::int32_t* out, std::int64_t out_stride);
+
+/// Each multiply-add takes eight columns and two of k.
+template <int Rows>
+__attribute__((target("avx2"))) void pair_block(RowView<std::int16_t> a, const std::int16_t* pairs,
+                                                std::int64_t k, std::int32_t* out,
+                                                std::int64_t out_stride) {
+  const PairsOfRows<Rows> x(a, k);
   __m256i sums[Rows][2];
   for (auto& row : sums) row[0] = row[1] = _mm256_setzero_si256();
   for (std::int64_t i = 0; i < k; i += 2, pairs += 2 * kColumns) {
     const __m256i b0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(pairs));
     const __m256i b1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(pairs + kColumns));
     for (int r = 0; r < Rows; ++r) {
-      std::int32_t both;
-      std::memcpy(&both, i + 1 < k ? a + r * stride + i : last[r], 4);
-      const __m256i x = _mm256_set1_epi32(both);
-      sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(x, b0));
-      sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(x, b1));
+      const __m256i both = _mm256_set1_epi32(x.at(r, i));
+      sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(both, b0));
+      sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(both, b1));
     }
   }
   for (int r = 0; r < Rows; ++r)
     for (int v = 0; v < 2; ++v)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * kColumns + 8 * v), sums[r][v]);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * out_stride + 8 * v), sums[r][v]);
   _mm256_zeroupper();
 }
 
-void multiply_by_pairs(RowView<std::int16_t> a, RowView<std::int16_t> b, std::int64_t m,
-                       std::int64_t n, std::int64_t k, std::int32_t* sums) {
-  static constexpr decltype(&pair_block<1>) kBlocks[] = {pair_block<1>, pair_block<2>,
-                                                         pair_block<3>, pair_block<4>};
-  static_assert(kRows == 4, "a kernel for each number of rows");
+/// All kColumns and two of k at once.
+template <int Rows>
+__attribute__((target("avx512f,avx512bw,avx512vnni"))) void dot_block(RowView<std::int16_t> a,
+                                                                      const std::int16_t* pairs,
+                                                                      std::int64_t k,
+                                                                      std::int32_t* out,
+                                                                      std::int64_t out_stride) {
+  const PairsOfRows<Rows> x(a, k);
+  __m512i sums[Rows];
+  for (__m512i& row : sums) row = _mm512_setzero_si512();
+  for (std::int64_t i = 0; i < k; i += 2, pairs += 2 * kColumns) {
+    const __m512i b = _mm512_loadu_si512(pairs);
+    for (int r = 0; r < Rows; ++r)
+      sums[r] = _mm512_dpwssd_epi32(sums[r], _mm512_set1_epi32(x.at(r, i)), b);
+  }
+  for (int r = 0; r < Rows; ++r) _mm512_storeu_si512(out + r * out_stride, sums[r]);
+  _mm256_zeroupper();
+}
+
+/// As many rows of a at once as there are blocks, one for each number of rows.
+template <std::size_t N>
+void multiply_by_pairs(const std::array<PairBlock, N>& blocks, RowView<std::int16_t> a,
+                       RowView<std::int16_t> b, std::int64_t m, std::int64_t n, std::int64_t k,
+                       std::int32_t* sums) {
+  constexpr auto kAtOnce = static_cast<std::int64_t>(N);
   std::vector<std::int16_t> pairs;
-  std::int32_t out[kRows * kColumns];
+  std::int32_t out[kAtOnce * kColumns];
   for (std::int64_t n0 = 0; n0 < n; n0 += kColumns) {
     const std::int64_t width = std::min(kColumns, n - n0);
     pack_pairs({b.row(n0), b.stride}, width, k, pairs);
-    for (std::int64_t i = 0; i < m; i += kRows) {
+    for (std::int64_t i = 0; i < m; i += kAtOnce) {
       check_interrupt();
-      const std::int64_t rows = std::min(kRows, m - i);
-      kBlocks[rows - 1](a.row(i), a.stride, pairs.data(), k, out);
-      for (std::int64_t r = 0; r < rows; ++r)
-        std::copy_n(out + r * kColumns, width, sums + (i + r) * n + n0);
+      const std::int64_t rows = std::min(kAtOnce, m - i);
+      const PairBlock block = blocks[size(rows - 1)];
+      std::int32_t* to = sums + i * n + n0;
+      if (width == kColumns) {
+        block({a.row(i), a.stride}, pairs.data(), k, to, n);
+        continue;
+      }
+      block({a.row(i), a.stride}, pairs.data(), k, out, kColumns);
+      for (std::int64_t r = 0; r < rows; ++r) std::copy_n(out + r * kColumns, width, to + r * n);
     }
   }
 }
+
+constexpr std::array<PairBlock, 4> kPairs = {pair_block<1>, pair_block<2>, pair_block<3>,
+                                             pair_block<4>};
+/// Eight chains of sums keep the multipliers busy.
+constexpr std::array<PairBlock, 8> kDots = {dot_block<1>, dot_block<2>, dot_block<3>, dot_block<4>,
+                                            dot_block<5>, dot_block<6>, dot_block<7>, dot_block<8>};
 
 #endif
 
@@ -204,7 +253,8 @@ void float_dots(const float* a, RowView<float> b, std::int64_t k, std::int64_t c
 void multiply_integers(RowView<std::int16_t> a, RowView<std::int16_t> b, std::int64_t m,
                        std::int64_t n, std::int64_t k, std::int32_t* sums, Simd simd) {
 #if defined(__x86_64__)
-  if (simd == Simd::kAvx2 && m >= kFewRows) return multiply_by_pairs(a, b, m, n, k, sums);
+  if (simd == Simd::kAvx512 && m >= kFewRows) return multiply_by_pairs(kDots, a, b, m, n, k, sums);
+  if (simd == Simd::kAvx2 && m >= kFewRows) return multiply_by_pairs(kPairs, a, b, m, n, k, sums);
 #endif
   multiply_by_dots(a, b, m, n, k, sums);
 }

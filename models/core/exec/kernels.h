@@ -18,7 +18,8 @@ struct RowView {
 
 /// sums[m x n] = a * b^T over k elements; exact as long as no sum leaves int32.
 void multiply_integers(RowView<std::int16_t> a, RowView<std::int16_t> b, std::int64_t m,
-                       std::int64_t n, std::int64_t k, std::int32_t* sums, Simd simd = best_simd());
+                       std::int64_t n, std::int64_t k, std::int32_t* sums,
+                       Simd simd = integer_simd());
 
 /// Rows of k elements with sixteen of them side by side: blocks [k][kColumns], missing rows 0.
 /// Arranged once, it serves every tile.

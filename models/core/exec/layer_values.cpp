@@ -82,11 +82,11 @@ void fill_inputs(const MappingProblem& p, const Tile& tile, const std::vector<T>
   for (std::int64_t g = tile.g0; g < tile.g1; ++g)
     for (std::int64_t m = 0; m < tile.m(); ++m) {
       check_interrupt_after(tile.k());
-      const std::int64_t pixel = output_pixel(l, tile, m);
+      const Lowered::Window window = l.window(output_pixel(l, tile, m));
       // One run of channels per kernel position.
       for (std::int64_t k = tile.k0; k < tile.k1;) {
         const std::int64_t run = std::min(l.channels - k % l.channels, tile.k1 - k);
-        const std::int64_t from = l.input_index(g, pixel, k);
+        const std::int64_t from = l.input_index(g, window, k);
         if (from < 0)
           std::fill_n(out, run, padding);
         else

@@ -6,12 +6,25 @@
 #include "core/index.h"
 #include "core/numeric/pack.h"
 #include "core/numeric/scale_storage.h"
+#include "core/numeric/vectorize.h"
 
 namespace bitjoule {
 namespace {
 
 void require(bool holds, const std::string& what) {
   if (!holds) throw input_error(what);
+}
+
+/// Whether all of them are lo..hi, without which the narrow ones are wrong.
+BITJOULE_VECTORIZE bool narrow_codes(const std::int32_t* codes, std::int64_t n, std::int32_t lo,
+                                     std::int32_t hi, std::uint16_t* narrow) {
+  std::int32_t least = hi, most = lo;
+  for (std::int64_t i = 0; i < n; ++i) {
+    least = codes[i] < least ? codes[i] : least;
+    most = codes[i] > most ? codes[i] : most;
+    narrow[i] = static_cast<std::uint16_t>(codes[i]);
+  }
+  return least >= lo && most <= hi;
 }
 
 template <class T>
@@ -41,12 +54,11 @@ QuantizedTensor coded_tensor(const TensorFormat& format, const std::vector<std::
   std::vector<std::uint8_t> bytes(at(fields.total()));
   std::vector<std::uint16_t> row(at(k));
   for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t i = 0; i < k; ++i) {
-      const std::int32_t code = codes[at(r * k + i)];
-      if (code < f.min_code || code > f.max_code)
-        throw input_error(f.name + " does not hold " + std::to_string(code));
-      row[at(i)] = static_cast<std::uint16_t>(code);
-    }
+    const std::int32_t* from = &codes[at(r * k)];
+    if (!narrow_codes(from, k, f.min_code, f.max_code, row.data()))
+      for (std::int64_t i = 0; i < k; ++i)
+        require(from[i] >= f.min_code && from[i] <= f.max_code,
+                f.name + " does not hold " + std::to_string(from[i]));
     pack_codes(row.data(), k, f.bits, &bytes[at(fields.codes / rows * r)]);
   }
   const int scale_bits = static_cast<int>(layout.scales.bits);

@@ -41,14 +41,12 @@ Lowered shape(const Matmul& g) {
 
 }  // namespace
 
-std::int64_t Lowered::input_index(std::int64_t g, std::int64_t m, std::int64_t k) const {
+std::int64_t Lowered::input_index(std::int64_t g, const Window& window, std::int64_t k) const {
   const std::int64_t c = k % channels, position = k / channels;
-  const std::int64_t ow = m % out_width, row = m / out_width;
-  const std::int64_t b = row / out_height;
-  const std::int64_t ih = row % out_height * stride_h - pad_top + position / kernel_w * dilation_h;
-  const std::int64_t iw = ow * stride_w - pad_left + position % kernel_w * dilation_w;
+  const std::int64_t ih = window.row + position / kernel_w * dilation_h;
+  const std::int64_t iw = window.column + position % kernel_w * dilation_w;
   if (ih < 0 || ih >= height || iw < 0 || iw >= width) return -1;
-  const std::int64_t pixel = (b * height + ih) * width + iw;
+  const std::int64_t pixel = (window.batch * height + ih) * width + iw;
   return interleaved_groups ? (pixel * extents.groups + g) * channels + c
                             : (g * batch * height * width + pixel) * channels + c;
 }

@@ -40,7 +40,18 @@ struct Lowered {
 
   /// Index of the first operand's element (g, m, k) in its tensor (NHWC, or [group][m][k]), or -1
   /// where it lies in the padding.
-  std::int64_t input_index(std::int64_t g, std::int64_t m, std::int64_t k) const;
+  std::int64_t input_index(std::int64_t g, std::int64_t m, std::int64_t k) const {
+    return input_index(g, window(m), k);
+  }
+  /// Where the window of an output pixel begins, in the padding or not.
+  struct Window {
+    std::int64_t batch, row, column;
+  };
+  Window window(std::int64_t m) const {
+    const std::int64_t ow = m % out_width, row = m / out_width;
+    return {row / out_height, row % out_height * stride_h - pad_top, ow * stride_w - pad_left};
+  }
+  std::int64_t input_index(std::int64_t g, const Window& window, std::int64_t k) const;
   /// Row (output channel) of the weight tensor [rows][k] for (g, n).
   std::int64_t weight_row(std::int64_t g, std::int64_t n) const { return g * extents.n + n; }
   /// Index of the result (g, m, n) in its tensor (NHWC, or [group][m][n]).
