@@ -265,7 +265,7 @@ void QuantizedTensor::encode_run(const Run& run, const float* x, std::int64_t n,
   const bool by_groups = (is_affine(layout_) || is_scaled_float(f)) && unit <= kChunk;
   const std::int64_t chunk = by_groups ? kChunk / unit * unit : kChunk;
   for (std::int64_t start = 0; start < n; start += chunk) {
-    check_interrupt_after(kChunk);
+    check_interrupt();
     const std::int64_t count = std::min(chunk, n - start);
     if (f.bits == 32) {  // fp32, and tf32 in fp32's clothes
       round_to(f.fp, x + start, count, rounded);
@@ -304,7 +304,7 @@ void QuantizedTensor::decode_run(const Run& run, std::int64_t k0, std::int64_t k
   std::vector<GroupParameters> parameters;
   std::uint16_t codes[kChunk];
   for (std::int64_t start = k0; start < k1; start += kChunk) {
-    check_interrupt_after(kChunk);
+    check_interrupt();
     const std::int64_t n = std::min(kChunk, k1 - start);
     float* to = values + (start - k0);
     unpack_codes(bytes, f.bits, start, n, codes);
