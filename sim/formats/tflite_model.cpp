@@ -49,6 +49,7 @@ class Parser {
     for (const TfliteTable& op : graphs[0].tables(3)) add_operator(op, codes);
     model_.inputs = indices(graphs[0].numbers<std::int32_t>(1), "input", 0);
     model_.outputs = indices(graphs[0].numbers<std::int32_t>(2), "output", 0);
+    settle_constants(model_);
     return std::move(model_);
   }
 
@@ -104,9 +105,10 @@ class Parser {
     const auto buffer = table.scalar<std::uint32_t>(2, 0);
     if (buffer >= buffers_.size() && buffer != 0)
       refuse(fmt::format("expected one of {} buffers, got {}", buffers_.size(), buffer));
+    tensor.sparsity = table.table(6);
+    if (tensor.sparsity) tensor.complication = "sparse";
     if (buffer != 0) set_data(tensor, buffers_[buffer]);
     tensor.is_variable = table.scalar<std::uint8_t>(5, 0) != 0;
-    if (table.table(6)) tensor.complication = "sparse";
     if (const auto quantization = table.table(4)) set_scales(tensor, *quantization);
     model_.tensors.push_back(std::move(tensor));
   }
@@ -124,7 +126,7 @@ class Parser {
       tensor.data = model_.blob.data() + offset;
       tensor.bytes = size;
     }
-    if (tensor.data == nullptr) return;
+    if (tensor.data == nullptr || tensor.sparsity) return;
     const StoredType* type = find_stored_type(tensor.type);
     std::uint64_t expected = tensor.bytes;
     if (type != nullptr) expected = stored_bytes(*type, tensor.shape, tensor.name);
@@ -169,6 +171,10 @@ class Parser {
   std::set<std::string> names_;
 };
 
+const std::string& stored_type(const TfliteTensor& tensor) {
+  return tensor.stored.empty() ? tensor.type : tensor.stored;
+}
+
 StoredTensor plain(const TfliteModel& model, const std::string& name, const char* type, Shape shape,
                    const std::uint8_t* data, std::uint64_t bytes) {
   return {name, find_stored_type(type), std::move(shape), model.blob, data, bytes};
@@ -204,7 +210,8 @@ void join_gates(const TfliteModel& model, const TfliteOperator& op, std::size_t 
     if (like == nullptr) like = &gate;
     const bool is_bias = first == 12;
     const bool fits = gate.is_constant() && gate.shape == like->shape && gate.type == like->type &&
-                      gate.complication.empty() && gate.shape.size() == (is_bias ? 1 : 2) &&
+                      gate.stored == like->stored && gate.complication.empty() &&
+                      gate.shape.size() == (is_bias ? 1 : 2) &&
                       (is_bias || gate.scales.count == (gate.type == "int8" ? 1 : 0)) &&
                       find_stored_type(gate.type) != nullptr;
     if (!fits)
@@ -219,7 +226,7 @@ void join_gates(const TfliteModel& model, const TfliteOperator& op, std::size_t 
   Shape shape = like->shape;
   shape[0] *= static_cast<std::int64_t>(gates);
   const std::uint64_t size = bytes.size();
-  StoredTensor tensor = plain(model, name, like->type.c_str(), shape, nullptr, size);
+  StoredTensor tensor = plain(model, name, stored_type(*like).c_str(), shape, nullptr, size);
   tensor.blob = Blob::from_memory(model.blob.name(), std::move(bytes));
   tensor.data = tensor.blob.data();
   joined.push_back(std::move(tensor));
@@ -303,7 +310,10 @@ StoredTensor stored_tflite(const TfliteModel& model, const TfliteTensor& tensor)
   if (find_stored_type(tensor.type) == nullptr)
     throw input_error(fmt::format("{}: tensor \"{}\": {} is not read", model.blob.name(),
                                   tensor.name, tensor.type));
-  return plain(model, tensor.name, tensor.type.c_str(), tensor.shape, tensor.data, tensor.bytes);
+  StoredTensor stored = plain(model, tensor.name, stored_type(tensor).c_str(), tensor.shape,
+                              tensor.data, tensor.bytes);
+  if (tensor.own.data() != nullptr) stored.blob = tensor.own;
+  return stored;
 }
 
 std::vector<StoredTensor> tflite_tensors(const Blob& blob) {

@@ -18,11 +18,14 @@ struct TfliteTensor {
       type;  ///< "int8", "fp32", ..., or what the schema calls it where nothing here reads it
   const std::uint8_t* data = nullptr;  ///< nullptr: computed by the network
   std::uint64_t bytes = 0;
+  std::string stored;  ///< what the data are, where not of `type`: fp16 of a constant of fp32
+  Blob own;            ///< holds data that are no part of the file
   TfliteNumbers<float> scales;  ///< none: not quantized
   TfliteNumbers<std::int64_t> zero_points;
   std::int64_t axis = 0;     ///< of several scales
   bool is_variable = false;  ///< a state, kept from one pass to the next
   std::string complication;  ///< what of it nothing here reads ("sparse", ...); else empty
+  std::optional<TfliteTable> sparsity;  ///< the data are those of the elements that it names
 
   bool is_constant() const { return data != nullptr; }
 };
@@ -42,7 +45,9 @@ struct TfliteModel {
   std::vector<std::int32_t> inputs, outputs;
 };
 
-/// The main graph. Throws an input Error for damaged files: offsets, indices and sizes are checked.
+/// The main graph. Constants that are sparse, or that operators make of others (DENSIFY,
+/// DEQUANTIZE), are constants without these. Throws an input Error for damaged files: offsets,
+/// indices and sizes are checked.
 TfliteModel parse_tflite(const Blob& blob);
 
 /// A constant tensor's elements; int4 unpacked to int8. Throws an input Error for types that are
@@ -62,6 +67,9 @@ std::vector<StoredTensor> tflite_tensors(const Blob& blob);
 /// .gate_scale, of their sums where they are codes: 2^-12.
 /// Throws an input Error where the operands do not fit together.
 std::vector<StoredTensor> derived_tensors(const TfliteModel& model, const TfliteOperator& op);
+
+/// What parse_tflite() says of constants.
+void settle_constants(TfliteModel& model);
 
 /// The schema's name of a builtin operator; "BUILTIN n" for those that it does not need to know.
 std::string tflite_operator_name(int code);

@@ -60,7 +60,7 @@ void TfliteNode::fail(const std::string& what) const {
       fmt::format("{}: node \"{}\" ({}): {}", model_.blob.name(), label(), op_.name, what));
 }
 
-TfliteBuilder::TfliteBuilder(const TfliteModel& model, std::string reference)
+TfliteBuilder::TfliteBuilder(TfliteModel& model, std::string reference)
     : NetworkBuilder(model.blob.name()), model_(model), reference_(std::move(reference)) {
   for (const std::int32_t input : model.inputs) {
     const TfliteTensor& tensor = model.tensors[static_cast<std::size_t>(input)];
@@ -77,13 +77,13 @@ std::string TfliteBuilder::layer_of(const TfliteNode& node, const TfliteTensor& 
   if (found != layers_.end()) return found->second;
   if (!tensor.is_constant())
     node.fail(fmt::format("reads \"{}\" before it is produced", tensor.name));
-  return load(node, tensor);
+  return load(tensor);
 }
 
-std::string TfliteBuilder::load(const TfliteNode& node, const TfliteTensor& tensor) {
+std::string TfliteBuilder::load(const TfliteTensor& tensor) {
   if (!tensor.complication.empty() || (tensor.type != "fp32" && !is_integer_type(tensor.type)))
-    node.fail(fmt::format("operand \"{}\" is a constant of {}, which is not supported", tensor.name,
-                          tensor.complication.empty() ? tensor.type : tensor.complication));
+    throw input_error(fmt::format("\"{}\" is a constant of {}, which is not supported", tensor.name,
+                                  tensor.complication.empty() ? tensor.type : tensor.complication));
   VectorOp op;
   op.kind = VectorKind::kReshape;
   op.cols = volume_of(tensor.shape);
@@ -92,15 +92,26 @@ std::string TfliteBuilder::load(const TfliteNode& node, const TfliteTensor& tens
   NetworkLayer& layer = add_step(tensor.name + ".stored", op, {kOperandInput});
   layer.tensors["operand"] = source(tensor);
   set_formats(tensor, layer);
+  loaded_[layer.name] = &tensor;
   return layers_[tensor.name] = layer.name;
 }
 
 TensorSource TfliteBuilder::source(const TfliteTensor& tensor, const char* part,
                                    TensorLayout layout) const {
   TensorSource source;
-  source.file = reference_;
-  source.tensor = tensor.name + part;
   source.layout = layout;
+  const std::string name = part;
+  if (computed_.count(tensor.name) == 0 || name == ".scale" || name == ".zero_point") {
+    source.file = reference_;
+    source.tensor = tensor.name + name;
+    return source;
+  }
+  if (!name.empty())
+    throw input_error(
+        fmt::format("\"{}\" is computed of constants, which is not supported here", tensor.name));
+  const StoredTensor stored = stored_tflite(model_, tensor);
+  source.integers = is_integer_type(tensor.type);
+  for (const float value : to_floats(stored)) source.values.push_back(static_cast<double>(value));
   return source;
 }
 
@@ -156,6 +167,11 @@ void TfliteBuilder::add_state(const TfliteNode& node, const TfliteTensor& tensor
   input.initial = is_code(tensor) ? static_cast<double>(scale_of(node, tensor).zero_point) : 0;
 }
 
+bool TfliteBuilder::has_layer(const std::string& name) const {
+  return std::any_of(network_.layers.begin(), network_.layers.end(),
+                     [&](const NetworkLayer& layer) { return layer.name == name; });
+}
+
 void TfliteBuilder::name_output(const TfliteNode& node, const std::string& layer) {
   if (!layers_.emplace(node.output().name, layer).second)
     node.fail(fmt::format("produces \"{}\", which exists already", node.output().name));
@@ -173,11 +189,36 @@ void TfliteBuilder::add_outputs() {
   for (const std::int32_t index : model_.outputs) {
     const TfliteTensor& tensor = model_.tensors[static_cast<std::size_t>(index)];
     const auto found = layers_.find(tensor.name);
-    if (found == layers_.end())
+    if (found == layers_.end() && !tensor.is_constant())
       throw input_error(
           fmt::format("{}: output \"{}\" is never produced", model_.blob.name(), tensor.name));
-    add_output(found->second, tensor.name, tensor.shape, tensor.type);
+    add_output(found == layers_.end() ? load(tensor) : found->second, tensor.name, tensor.shape,
+               tensor.type);
   }
+}
+
+bool are_integers(const std::vector<const TfliteTensor*>& tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [&](const TfliteTensor* tensor) {
+    const bool is_plain =
+        tensor->type == "int32" || tensor->type == "int64" || tensor->type == "bool";
+    return is_plain && tensor->scales.count == 0 && tensor->complication.empty() &&
+           tensor->type == tensors.front()->type;
+  });
+}
+
+VectorOp whole_op(VectorKind kind, const TfliteTensor& tensor) {
+  VectorOp op;
+  op.kind = kind;
+  op.cols = volume_of(tensor.shape);
+  return op;
+}
+
+VectorOp broadcast_op(VectorKind kind, const TfliteTensor& result,
+                      const std::vector<const TfliteTensor*>& operands) {
+  VectorOp op = whole_op(kind, result);
+  op.shape = result.shape;
+  for (const TfliteTensor* operand : operands) op.operand_shapes.push_back(operand->shape);
+  return op;
 }
 
 bool is_code(const TfliteTensor& tensor) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,8 @@ class TfliteNode {
 
 class TfliteBuilder : public NetworkBuilder {
  public:
-  TfliteBuilder(const TfliteModel& model, std::string reference);
+  /// Results that follow from constants become constants of `model`.
+  TfliteBuilder(TfliteModel& model, std::string reference);
 
   const TfliteModel& model() const { return model_; }
   /// The layer that computes a tensor; of a constant one that loads it.
@@ -70,6 +72,12 @@ class TfliteBuilder : public NetworkBuilder {
                                std::vector<std::string> inputs, const TfliteTensor& like);
   /// A variable: in the next pass what `next` yields in this one, at first its zero-point.
   void add_state(const TfliteNode& node, const TfliteTensor& tensor, const std::string& next);
+  /// The node's output is that constant.
+  void define(const TfliteNode& node, const std::vector<double>& values, int output = 0);
+  bool has_layer(const std::string& name) const;
+  std::size_t layer_count() const { return network_.layers.size(); }
+  /// Computes the node's layers, those from `first` on, where all that they read is constant.
+  void fold(const TfliteNode& node, std::size_t first);
   /// The node's output is what a layer yields under its own name.
   void name_output(const TfliteNode& node, const std::string& layer);
   /// The node's output is an input of the network.
@@ -78,11 +86,15 @@ class TfliteBuilder : public NetworkBuilder {
 
  private:
   void set_formats(const TfliteTensor& like, NetworkLayer& layer) const;
-  std::string load(const TfliteNode& node, const TfliteTensor& tensor);
+  std::string load(const TfliteTensor& tensor);
+  bool fold_layer(const NetworkLayer& layer,
+                  std::map<std::string, std::vector<float>>& known) const;
 
-  const TfliteModel& model_;
+  TfliteModel& model_;
   std::string reference_;
-  std::map<std::string, std::string> layers_;  ///< by tensor
+  std::map<std::string, std::string> layers_;          ///< by tensor
+  std::map<std::string, const TfliteTensor*> loaded_;  ///< by the layer that loads it
+  std::set<std::string> computed_;                     ///< constants that are in no file
 };
 
 bool is_code(const TfliteTensor& tensor);  ///< of an integer type, with one scale or several
@@ -94,10 +106,21 @@ bool is_symmetric(const TfliteTensor& tensor);  ///< all zero-points are 0
 /// Scales and zero-points of a layer's tensor: "input", "weight" or "output".
 void set_affine(TfliteBuilder& builder, NetworkLayer& layer, const std::string& role,
                 const TfliteTensor& tensor);
+/// Integers that stand for themselves, of 32 or 64 bits, all of one type.
+bool are_integers(const std::vector<const TfliteTensor*>& tensors);
 bool same_scale(const TfliteTensor& a, const TfliteTensor& b);
 /// Codes of int8, uint8 or int16, or reals. Fails for operands and results of other types, or mixed
 /// ones.
 bool computes_codes(const TfliteNode& node, const std::vector<const TfliteTensor*>& tensors);
+
+/// Element by element, by broadcast.
+VectorOp broadcast_op(VectorKind kind, const TfliteTensor& result,
+                      const std::vector<const TfliteTensor*>& operands);
+/// An operator over all elements of its operands, which have the tensor's.
+VectorOp whole_op(VectorKind kind, const TfliteTensor& tensor);
+
+/// The node's result: the whole numbers from x towards 0.
+void add_truncated(TfliteBuilder& builder, const TfliteNode& node, const std::string& x);
 
 /// Geometry of a convolution or pool of that kernel over the node's first operand: strides and
 /// padding from the options.
@@ -114,6 +137,7 @@ struct TfliteLayerRow {
 const std::vector<TfliteLayerRow>& tflite_mac_operators();
 const std::vector<TfliteLayerRow>& tflite_vector_operators();
 const std::vector<TfliteLayerRow>& tflite_logic_operators();
+const std::vector<TfliteLayerRow>& tflite_number_operators();
 const std::vector<TfliteLayerRow>& tflite_movement_operators();
 const std::vector<TfliteLayerRow>& tflite_recurrent_operators();
 

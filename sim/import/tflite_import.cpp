@@ -16,7 +16,7 @@ std::vector<const TfliteLayerRow*> all_operators() {
   std::vector<const TfliteLayerRow*> rows;
   for (const auto* table :
        {&tflite_mac_operators(), &tflite_recurrent_operators(), &tflite_vector_operators(),
-        &tflite_logic_operators(), &tflite_movement_operators()})
+        &tflite_logic_operators(), &tflite_number_operators(), &tflite_movement_operators()})
     for (const TfliteLayerRow& row : *table) rows.push_back(&row);
   return rows;
 }
@@ -37,7 +37,11 @@ void add_nodes(TfliteBuilder& builder, const TfliteModel& model) {
           fmt::format("{} operands, of which {} are known", node.inputs(), row->most_operands));
     within_file(
         model.blob.name(), [&](const std::string& what) { node.fail(what); },
-        [&] { row == nullptr ? builder.leave_out(node) : row->add(builder, node); });
+        [&] {
+          const std::size_t before = builder.layer_count();
+          row == nullptr ? builder.leave_out(node) : row->add(builder, node);
+          builder.fold(node, before);
+        });
   }
 }
 
@@ -55,7 +59,7 @@ Imported import_tflite(const Blob& file, const ImportOptions& options) {
     throw input_error(file.name() +
                       ": --batch and --size: the sizes of a TensorFlow Lite model are fixed; "
                       "convert it anew for others");
-  const TfliteModel model = parse_tflite(file);
+  TfliteModel model = parse_tflite(file);
   UnsupportedOperators unsupported;
   for (const TfliteOperator& op : model.operators)
     if (find_operator(op.name) == nullptr) unsupported.add(op.name, TfliteNode(model, op).label());

@@ -10,24 +10,6 @@ namespace {
 // BuiltinOptions of the schema.
 constexpr int kPoolOptions = 5, kLocalResponse = 13;
 
-/// Element by element, by broadcast.
-VectorOp broadcast(VectorKind kind, const TfliteTensor& result,
-                   const std::vector<const TfliteTensor*>& operands) {
-  VectorOp op;
-  op.kind = kind;
-  op.shape = result.shape;
-  op.cols = volume_of(result.shape);
-  for (const TfliteTensor* operand : operands) op.operand_shapes.push_back(operand->shape);
-  return op;
-}
-
-VectorOp elementwise(VectorKind kind, const TfliteTensor& result) {
-  VectorOp op;
-  op.kind = kind;
-  op.cols = volume_of(result.shape);
-  return op;
-}
-
 /// Reals, integers that stand for themselves, or codes of one scale.
 void require_alike(const TfliteNode& node, const TfliteTensor& a, const TfliteTensor& b) {
   if (a.type != b.type || !(a.type == "fp32" || is_integer_type(a.type)))
@@ -49,7 +31,7 @@ void require_fp32(const TfliteNode& node) {
 
 /// 1 - x of bools.
 VectorOp contrary(const TfliteTensor& result) {
-  VectorOp op = elementwise(VectorKind::kAffine, result);
+  VectorOp op = whole_op(VectorKind::kAffine, result);
   op.alpha = -1;
   op.beta = 1;
   return op;
@@ -59,7 +41,7 @@ template <VectorKind Kind, bool Exchanged>
 void compare(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &a = node.input(Exchanged ? 1 : 0), &b = node.input(Exchanged ? 0 : 1);
   require_alike(node, a, b);
-  builder.add(node, broadcast(Kind, node.output(), {&a, &b}),
+  builder.add(node, broadcast_op(Kind, node.output(), {&a, &b}),
               {builder.layer_of(node, a), builder.layer_of(node, b)});
 }
 
@@ -67,7 +49,7 @@ void differ(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &a = node.input(0), &b = node.input(1);
   require_alike(node, a, b);
   const std::string same = node.output().name + ".same";
-  builder.add_part(node, same, broadcast(VectorKind::kEqual, node.output(), {&a, &b}),
+  builder.add_part(node, same, broadcast_op(VectorKind::kEqual, node.output(), {&a, &b}),
                    {builder.layer_of(node, a), builder.layer_of(node, b)});
   builder.add(node, contrary(node.output()), {same});
 }
@@ -77,7 +59,7 @@ void join_bools(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &a = node.input(0), &b = node.input(1);
   require_bool(node, a);
   require_bool(node, b);
-  builder.add(node, broadcast(Kind, node.output(), {&a, &b}),
+  builder.add(node, broadcast_op(Kind, node.output(), {&a, &b}),
               {builder.layer_of(node, a), builder.layer_of(node, b)});
 }
 
@@ -93,22 +75,12 @@ void select(TfliteBuilder& builder, const TfliteNode& node) {
   require_bool(node, choice);
   require_alike(node, a, b);
   require_alike(node, a, node.output());
-  VectorOp op = broadcast(VectorKind::kSelect, node.output(), {&choice, &a, &b});
+  VectorOp op = broadcast_op(VectorKind::kSelect, node.output(), {&choice, &a, &b});
   if (FirstVersion && choice.shape.size() == 1 && a.shape.size() > 1)
     op.operand_shapes[0].resize(a.shape.size(), 1);
   builder.add(
       node, op,
       {builder.layer_of(node, choice), builder.layer_of(node, a), builder.layer_of(node, b)});
-}
-
-/// The largest whole number that is no more than a / b.
-void floor_div(TfliteBuilder& builder, const TfliteNode& node) {
-  require_fp32(node);
-  const TfliteTensor &a = node.input(0), &b = node.input(1);
-  const std::string quotient = node.output().name + ".quotient";
-  builder.add_part(node, quotient, broadcast(VectorKind::kDiv, node.output(), {&a, &b}),
-                   {builder.layer_of(node, a), builder.layer_of(node, b)});
-  builder.add(node, elementwise(VectorKind::kFloor, node.output()), {quotient});
 }
 
 /// x / (bias + alpha * sum of squares of the channels up to `radius` away)^beta.
@@ -148,9 +120,9 @@ void l2_pool(TfliteBuilder& builder, const TfliteNode& node) {
   mean.rows = volume_of(y.shape) / mean.cols;
   const std::string in = builder.layer_of(node, x), squares = y.name + ".squares",
                     means = y.name + ".means";
-  builder.add_part(node, squares, elementwise(VectorKind::kMul, x), {in, in});
+  builder.add_part(node, squares, whole_op(VectorKind::kMul, x), {in, in});
   builder.add_part(node, means, mean, {squares});
-  builder.add(node, elementwise(VectorKind::kSqrt, y), {means});
+  builder.add(node, whole_op(VectorKind::kSqrt, y), {means});
 }
 
 }  // namespace
@@ -169,7 +141,6 @@ const std::vector<TfliteLayerRow>& tflite_logic_operators() {
       {"LOGICAL_NOT", 1, negate_bools},
       {"SELECT", 3, select<true>},
       {"SELECT_V2", 3, select<false>},
-      {"FLOOR_DIV", 2, floor_div},
       {"LOCAL_RESPONSE_NORMALIZATION", 1, local_response},
       {"L2_POOL_2D", 1, l2_pool},
   };

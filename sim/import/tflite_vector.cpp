@@ -16,12 +16,13 @@ namespace {
 constexpr int kPool = 5, kSoftmax = 9, kResizeBilinear = 15, kResizeNearest = 74, kLeakyRelu = 75,
               kGelu = 116, kReducer = 27;
 
-/// An operator over all elements of its operands.
-VectorOp whole(VectorKind kind, const TfliteTensor& tensor) {
-  VectorOp op;
-  op.kind = kind;
-  op.cols = volume_of(tensor.shape);
-  return op;
+/// Of integers that stand for themselves.
+bool takes_integers(VectorKind kind) {
+  using K = VectorKind;
+  for (const K known : {K::kAdd, K::kSub, K::kMul, K::kMax, K::kMin, K::kSquaredDifference, K::kAbs,
+                        K::kReduceSum, K::kReduceMax, K::kReduceMin, K::kReduceProd, K::kPow})
+    if (kind == known) return true;
+  return false;
 }
 
 /// Scales of operands and result, where they are codes.
@@ -29,6 +30,7 @@ bool set_codes(const TfliteNode& node, const std::vector<const TfliteTensor*>& o
                const std::string& activation, VectorOp& op) {
   std::vector<const TfliteTensor*> all = operands;
   all.push_back(&node.output());
+  if (takes_integers(op.kind) && are_integers(all)) return false;
   if (!computes_codes(node, all)) return false;
   op.codes.emplace();
   for (const TfliteTensor* operand : operands)
@@ -57,7 +59,7 @@ void add(TfliteBuilder& builder, const TfliteNode& node, const VectorOp& op,
 }
 
 VectorOp unary_op(const TfliteNode& node, VectorKind kind) {
-  VectorOp op = whole(kind, node.input(0));
+  VectorOp op = whole_op(kind, node.input(0));
   set_codes(node, {&node.input(0)}, "", op);
   return op;
 }
@@ -80,26 +82,26 @@ void real_unary(TfliteBuilder& builder, const TfliteNode& node) {
 }
 
 void negate(TfliteBuilder& builder, const TfliteNode& node) {
-  require_reals(node);
-  VectorOp op = whole(VectorKind::kAffine, node.input(0));
+  if (!are_integers({&node.input(0), &node.output()})) require_reals(node);
+  VectorOp op = whole_op(VectorKind::kAffine, node.input(0));
   op.alpha = -1;
   builder.add(node, op, {builder.layer_of(node, node.input(0))});
 }
 
 /// x * x.
 void square(TfliteBuilder& builder, const TfliteNode& node) {
-  require_reals(node);
+  if (!are_integers({&node.input(0), &node.output()})) require_reals(node);
   const std::string x = builder.layer_of(node, node.input(0));
-  builder.add(node, whole(VectorKind::kMul, node.input(0)), {x, x});
+  builder.add(node, whole_op(VectorKind::kMul, node.input(0)), {x, x});
 }
 
 /// 1 / sqrt(x).
 void inverse_root(TfliteBuilder& builder, const TfliteNode& node) {
   require_reals(node);
   const std::string root = node.output().name + ".root";
-  builder.add_part(node, root, whole(VectorKind::kSqrt, node.input(0)),
+  builder.add_part(node, root, whole_op(VectorKind::kSqrt, node.input(0)),
                    {builder.layer_of(node, node.input(0))});
-  builder.add(node, whole(VectorKind::kReciprocal, node.input(0)), {root});
+  builder.add(node, whole_op(VectorKind::kReciprocal, node.input(0)), {root});
 }
 
 /// Rows of the last axis reduced to one number each.
@@ -116,7 +118,7 @@ VectorOp row_reduction(const TfliteNode& node, VectorKind kind) {
 /// Of rows and one number for each.
 VectorOp with_rows(const TfliteNode& node, VectorKind kind) {
   const Shape& shape = node.input(0).shape;
-  VectorOp op = whole(kind, node.input(0));
+  VectorOp op = whole_op(kind, node.input(0));
   Shape one = shape;
   one.back() = 1;
   op.shape = shape;
@@ -129,7 +131,7 @@ void l2_normalization(TfliteBuilder& builder, const TfliteNode& node) {
   require_reals(node);
   const std::string x = builder.layer_of(node, node.input(0)), name = node.output().name;
   VectorOp sum = row_reduction(node, VectorKind::kReduceSum);
-  builder.add_part(node, name + ".squares", whole(VectorKind::kMul, node.input(0)), {x, x});
+  builder.add_part(node, name + ".squares", whole_op(VectorKind::kMul, node.input(0)), {x, x});
   builder.add_part(node, name + ".sums", sum, {name + ".squares"});
   VectorOp root;
   root.kind = VectorKind::kSqrt;
@@ -150,7 +152,7 @@ void log_softmax(TfliteBuilder& builder, const TfliteNode& node) {
   builder.add_part(node, name + ".most", row_reduction(node, VectorKind::kReduceMax), {x});
   const std::string centred = name + ".centred";
   builder.add_part(node, centred, with_rows(node, VectorKind::kSub), {x, name + ".most"});
-  builder.add_part(node, name + ".powers", whole(VectorKind::kExp, node.input(0)), {centred});
+  builder.add_part(node, name + ".powers", whole_op(VectorKind::kExp, node.input(0)), {centred});
   builder.add_part(node, name + ".sums", sum, {name + ".powers"});
   VectorOp log;
   log.kind = VectorKind::kLog;
@@ -199,6 +201,7 @@ void clip(TfliteBuilder& builder, const TfliteNode& node, double low, double hig
 }
 void relu6(TfliteBuilder& builder, const TfliteNode& node) { clip(builder, node, 0, 6); }
 void relu_n1_to_1(TfliteBuilder& builder, const TfliteNode& node) { clip(builder, node, -1, 1); }
+void relu_0_to_1(TfliteBuilder& builder, const TfliteNode& node) { clip(builder, node, 0, 1); }
 
 void leaky_relu(TfliteBuilder& builder, const TfliteNode& node) {
   VectorOp op = unary_op(node, VectorKind::kLeakyRelu);
@@ -209,7 +212,7 @@ void leaky_relu(TfliteBuilder& builder, const TfliteNode& node) {
 void softmax(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor& x = node.input(0);
   if (x.shape.empty() || x.shape.back() < 1) node.fail("expected a tensor with axes");
-  VectorOp op = whole(VectorKind::kSoftmax, x);
+  VectorOp op = whole_op(VectorKind::kSoftmax, x);
   if (node.output().type == "int16" && x.type == "int8") {
     computes_codes(node, {&x});
     const CodeScale output = scale_of(node, node.output());
@@ -308,7 +311,7 @@ void arg_max(TfliteBuilder& builder, const TfliteNode& node) {
   if (axis.size() != 1) node.fail("expected one axis");
   std::string input = builder.layer_of(node, node.input(0));
   if (Smallest) {
-    VectorOp negation = whole(VectorKind::kAffine, node.input(0));
+    VectorOp negation = whole_op(VectorKind::kAffine, node.input(0));
     negation.alpha = -1;
     const std::string name = node.output().name + ".negated";
     builder.add_part(node, name, negation, {input});
@@ -353,18 +356,17 @@ constexpr int kNoOptions = -1;
 /// Element by element, one operand possibly a constant. `options` begin with the activation.
 void binary(TfliteBuilder& builder, const TfliteNode& node, VectorKind kind, int options,
             bool codes_known = true) {
-  VectorOp op = whole(kind, node.output());
+  VectorOp op = whole_op(kind, node.output());
   op.shape = node.output().shape;
   std::vector<std::string> inputs;
   const TfliteTensor* constant = nullptr;
   for (int i = 0; i < 2; ++i) {
     const TfliteTensor& operand = node.input(i);
     op.operand_shapes.push_back(operand.shape);
-    if (!operand.is_constant()) {
+    if (!operand.is_constant() || constant != nullptr) {
       inputs.push_back(builder.layer_of(node, operand));
       continue;
     }
-    if (constant != nullptr) node.fail("both operands are constants");
     constant = &operand;
     inputs.emplace_back(kOperandInput);
   }
@@ -386,6 +388,14 @@ void multiply(TfliteBuilder& builder, const TfliteNode& node) {
   binary(builder, node, VectorKind::kMul, 21);
 }
 void divide(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor &a = node.input(0), &b = node.input(1), &y = node.output();
+  if (are_integers({&a, &b, &y})) {
+    const std::string quotient = y.name + ".quotient";
+    builder.add_part(node, quotient, broadcast_op(VectorKind::kDiv, y, {&a, &b}),
+                     {builder.layer_of(node, a), builder.layer_of(node, b)});
+    add_truncated(builder, node, quotient);
+    return;
+  }
   binary(builder, node, VectorKind::kDiv, 29);
 }
 template <VectorKind Kind, bool CodesKnown>
@@ -401,7 +411,7 @@ void quantize(TfliteBuilder& builder, const TfliteNode& node) {
   };
   if ((x.type != "fp32" && !is_stored(x)) || !is_stored(y))
     node.fail(fmt::format("from {} to {} is not supported", x.type, y.type));
-  VectorOp op = whole(VectorKind::kQuantizeLinear, x);
+  VectorOp op = whole_op(VectorKind::kQuantizeLinear, x);
   op.codes.emplace();
   if (x.type != "fp32") op.codes->operands.push_back(scale_of(node, x));
   op.codes->output = scale_of(node, y);
@@ -416,25 +426,12 @@ void quantize(TfliteBuilder& builder, const TfliteNode& node) {
   }
 }
 
-/// Integers as real values; between numbers of one class nothing happens.
-void cast(TfliteBuilder& builder, const TfliteNode& node) {
-  const TfliteTensor &x = node.input(0), &y = node.output();
-  const bool from = is_integer_type(x.type), to = is_integer_type(y.type);
-  if ((!from && x.type != "fp32") || (!to && y.type != "fp32") || (!from && to))
-    node.fail(fmt::format("from {} to {} is not supported", x.type, y.type));
-  VectorOp op = whole(from && !to ? VectorKind::kDequantizeLinear : VectorKind::kReshape, x);
-  NetworkLayer& layer = builder.add(node, op, {builder.layer_of(node, x)});
-  if (!from || to) return;
-  layer.precision.output = TensorFormat{};
-  layer.precision.output->format = "fp32";
-}
-
 void dequantize(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &x = node.input(0), &y = node.output();
   if (!is_code(x) || y.type != "fp32")
     node.fail(fmt::format("from {} to {} is not supported", x.type, y.type));
   scale_of(node, x);
-  VectorOp op = whole(VectorKind::kDequantizeLinear, x);
+  VectorOp op = whole_op(VectorKind::kDequantizeLinear, x);
   NetworkLayer& layer = builder.add(node, op, {builder.layer_of(node, x)});
   layer.tensors["input_scale"] = builder.source(x, ".scale");
   if (x.zero_points.count > 0) layer.tensors["input_zero_point"] = builder.source(x, ".zero_point");
@@ -462,6 +459,8 @@ const std::vector<TfliteLayerRow>& tflite_vector_operators() {
       {"SUM", 2, reduce<K::kReduceSum>},
       {"REDUCE_MAX", 2, reduce<K::kReduceMax>},
       {"REDUCE_MIN", 2, reduce<K::kReduceMin>},
+      {"REDUCE_ANY", 2, reduce<K::kReduceMax>},
+      {"REDUCE_ALL", 2, reduce<K::kReduceMin>},
       {"REDUCE_PROD", 2, reduce<K::kReduceProd>},
       {"ARG_MAX", 2, arg_max<false>},
       {"ARG_MIN", 2, arg_max<true>},
@@ -484,7 +483,6 @@ const std::vector<TfliteLayerRow>& tflite_vector_operators() {
       {"SIN", 1, real_unary<K::kSin>},
       {"SQRT", 1, real_unary<K::kSqrt>},
       {"SQUARE", 1, square},
-      {"CAST", 1, cast},
       {"SOFTMAX", 1, softmax},
       {"LOGISTIC", 1, logistic},
       {"TANH", 1, tanh},
@@ -492,6 +490,7 @@ const std::vector<TfliteLayerRow>& tflite_vector_operators() {
       {"RELU", 1, unary<K::kRelu>},
       {"RELU6", 1, relu6},
       {"RELU_N1_TO_1", 1, relu_n1_to_1},
+      {"RELU_0_TO_1", 1, relu_0_to_1},
       {"LEAKY_RELU", 1, leaky_relu},
       {"QUANTIZE", 1, quantize},
       {"DEQUANTIZE", 1, dequantize},
