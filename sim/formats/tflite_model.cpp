@@ -105,6 +105,9 @@ class Parser {
     const auto buffer = table.scalar<std::uint32_t>(2, 0);
     if (buffer >= buffers_.size() && buffer != 0)
       refuse(fmt::format("expected one of {} buffers, got {}", buffers_.size(), buffer));
+    for (const std::int32_t size : table.numbers<std::int32_t>(7).all())
+      tensor.signature.push_back(size);
+    tensor.is_open = std::count(tensor.signature.begin(), tensor.signature.end(), -1) != 0;
     tensor.sparsity = table.table(6);
     if (tensor.sparsity) tensor.complication = "sparse";
     if (buffer != 0) set_data(tensor, buffers_[buffer]);
@@ -163,6 +166,7 @@ class Parser {
     op.outputs = indices(table.numbers<std::int32_t>(2), "result", 0);
     op.options_type = table.scalar<std::uint8_t>(3, 0);
     op.options = table.table(4);
+    op.custom = table.numbers<std::uint8_t>(5);
     model_.operators.push_back(std::move(op));
   }
 
@@ -277,7 +281,7 @@ std::vector<StoredTensor> derived_tensors(const TfliteModel& model, const Tflite
   std::vector<StoredTensor> joined;
   if (op.outputs.empty()) return joined;
   if (op.name == kSvdf) return {by_unit(model, op)};
-  if (op.name == kTransposeConv) return {turned(model, op)};
+  if (op.name == kTransposeConv || op.name == kTransposeConvBias) return {turned(model, op)};
   if (op.name != kLstm) return joined;
   const std::string& name = model.tensors[static_cast<std::size_t>(op.outputs[0])].name;
   join_gates(model, op, 1, name + ".input_weights", joined);

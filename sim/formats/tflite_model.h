@@ -23,6 +23,8 @@ struct TfliteTensor {
   TfliteNumbers<float> scales;  ///< none: not quantized
   TfliteNumbers<std::int64_t> zero_points;
   std::int64_t axis = 0;     ///< of several scales
+  Shape signature;           ///< the shape with -1 where a size is open; or empty
+  bool is_open = false;      ///< a size is
   bool is_variable = false;  ///< a state, kept from one pass to the next
   std::string complication;  ///< what of it nothing here reads ("sparse", ...); else empty
   std::optional<TfliteTable> sparsity;  ///< the data are those of the elements that it names
@@ -36,6 +38,7 @@ struct TfliteOperator {
   std::vector<std::int32_t> outputs;
   int options_type = 0;  ///< which options table it is
   std::optional<TfliteTable> options;
+  TfliteNumbers<std::uint8_t> custom;  ///< options of a CUSTOM operator
 };
 
 struct TfliteModel {
@@ -60,8 +63,8 @@ std::vector<StoredTensor> tflite_tensors(const Blob& blob);
 
 /// Stored operands as layers read them, by operator.
 /// SVDF: WEIGHTS.by_unit, the time weights of each unit's filters in a row.
-/// TRANSPOSE_CONV: WEIGHTS.turned, kernels turned by half a turn.
-/// UNIDIRECTIONAL_SEQUENCE_LSTM, after the result's name: NAME.input_weights and
+/// TRANSPOSE_CONV, CUSTOM Convolution2DTransposeBias: WEIGHTS.turned, kernels turned by half a
+/// turn. UNIDIRECTIONAL_SEQUENCE_LSTM, after the result's name: NAME.input_weights and
 /// .recurrent_weights, rows of the gates i, f, c, o (f, c, o where i is what f
 /// leaves), with a .scale for each row; .bias; and
 /// .gate_scale, of their sums where they are codes: 2^-12.
@@ -70,6 +73,9 @@ std::vector<StoredTensor> derived_tensors(const TfliteModel& model, const Tflite
 
 /// What parse_tflite() says of constants.
 void settle_constants(TfliteModel& model);
+
+/// MediaPipe's transposed convolution: image, weights and bias.
+inline const char* const kTransposeConvBias = "CUSTOM Convolution2DTransposeBias";
 
 /// The schema's name of a builtin operator; "BUILTIN n" for those that it does not need to know.
 std::string tflite_operator_name(int code);

@@ -167,6 +167,20 @@ void TfliteBuilder::add_state(const TfliteNode& node, const TfliteTensor& tensor
   input.initial = is_code(tensor) ? static_cast<double>(scale_of(node, tensor).zero_point) : 0;
 }
 
+void TfliteBuilder::settle_shapes(const TfliteNode& node) {
+  for (int i = 0; i < node.outputs(); ++i) {
+    TfliteTensor& tensor = model_.tensors[static_cast<std::size_t>(node.raw().outputs[i])];
+    for (int k = 0; k < node.inputs(); ++k)
+      if (node.has(k) && (node.input(k).is_open || computed_.count(node.input(k).name) != 0))
+        tensor.is_open = true;
+    if (!tensor.is_open || tensor.is_constant()) continue;
+    std::optional<Shape> shape = tflite_shape(node, i);
+    if (!shape) continue;
+    volume_of(*shape);  // fails for sizes below 0, and too large ones
+    tensor.shape = std::move(*shape);
+  }
+}
+
 bool TfliteBuilder::has_layer(const std::string& name) const {
   return std::any_of(network_.layers.begin(), network_.layers.end(),
                      [&](const NetworkLayer& layer) { return layer.name == name; });

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,6 +32,13 @@ class TfliteNode {
   T option(int type, int slot, T otherwise) const {
     const TfliteTable* options = checked_options(type);
     return options == nullptr ? otherwise : options->scalar<T>(slot, otherwise);
+  }
+  /// A field of integers; none where there are no options.
+  Shape option_numbers(int type, int slot) const {
+    const TfliteTable* options = checked_options(type);
+    if (options == nullptr) return {};
+    const std::vector<std::int32_t> numbers = options->numbers<std::int32_t>(slot).all();
+    return {numbers.begin(), numbers.end()};
   }
   /// Constant integers (axes, paddings, sizes).
   Shape integers(int input) const;
@@ -72,6 +80,8 @@ class TfliteBuilder : public NetworkBuilder {
                                std::vector<std::string> inputs, const TfliteTensor& like);
   /// A variable: in the next pass what `next` yields in this one, at first its zero-point.
   void add_state(const TfliteNode& node, const TfliteTensor& tensor, const std::string& next);
+  /// Results whose sizes the file leaves open get those of the operands.
+  void settle_shapes(const TfliteNode& node);
   /// The node's output is that constant.
   void define(const TfliteNode& node, const std::vector<double>& values, int output = 0);
   bool has_layer(const std::string& name) const;
@@ -118,6 +128,11 @@ VectorOp broadcast_op(VectorKind kind, const TfliteTensor& result,
                       const std::vector<const TfliteTensor*>& operands);
 /// An operator over all elements of its operands, which have the tensor's.
 VectorOp whole_op(VectorKind kind, const TfliteTensor& tensor);
+
+/// The shape of a result by those of its operands, and by constants; nothing where that is not
+/// known.
+std::optional<Shape> tflite_shape(const TfliteNode& node, int output);
+std::optional<Shape> strided_slice_shape(const TfliteNode& node, int output);
 
 /// The node's result: the whole numbers from x towards 0.
 void add_truncated(TfliteBuilder& builder, const TfliteNode& node, const std::string& x);

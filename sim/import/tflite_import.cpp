@@ -39,10 +39,36 @@ void add_nodes(TfliteBuilder& builder, const TfliteModel& model) {
         model.blob.name(), [&](const std::string& what) { node.fail(what); },
         [&] {
           const std::size_t before = builder.layer_count();
+          if (row != nullptr) builder.settle_shapes(node);
           row == nullptr ? builder.leave_out(node) : row->add(builder, node);
           builder.fold(node, before);
         });
   }
+}
+
+/// Sizes of inputs that the file leaves open: the first axis is the batch.
+void set_open_sizes(TfliteModel& model, const ImportOptions& options) {
+  bool has_batch = false;
+  std::size_t used = 0;
+  for (const std::int32_t index : model.inputs) {
+    TfliteTensor& input = model.tensors[static_cast<std::size_t>(index)];
+    for (std::size_t i = 0; i < std::min(input.signature.size(), input.shape.size()); ++i) {
+      if (input.signature[i] != -1) continue;
+      const auto given = options.sizes.find(fmt::format("{}.{}", input.name, i));
+      if (given != options.sizes.end()) {
+        input.shape[i] = given->second;
+        ++used;
+      } else if (i == 0 && options.batch != 1) {
+        input.shape[i] = options.batch;
+      }
+      has_batch = has_batch || i == 0;
+    }
+  }
+  if ((options.batch != 1 && !has_batch) || used != options.sizes.size() ||
+      !options.constants.empty())
+    throw input_error(model.blob.name() +
+                      ": --batch and --size: the model's inputs have no such open size "
+                      "(--size INPUT.AXIS=N); convert it anew for others");
 }
 
 }  // namespace
@@ -55,11 +81,8 @@ std::vector<std::string> tflite_operator_names() {
 }
 
 Imported import_tflite(const Blob& file, const ImportOptions& options) {
-  if (options.batch != 1 || !options.sizes.empty() || !options.constants.empty())
-    throw input_error(file.name() +
-                      ": --batch and --size: the sizes of a TensorFlow Lite model are fixed; "
-                      "convert it anew for others");
   TfliteModel model = parse_tflite(file);
+  set_open_sizes(model, options);
   UnsupportedOperators unsupported;
   for (const TfliteOperator& op : model.operators)
     if (find_operator(op.name) == nullptr) unsupported.add(op.name, TfliteNode(model, op).label());

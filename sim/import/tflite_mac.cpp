@@ -1,7 +1,9 @@
 // TensorFlow Lite operators with MACs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "core/error.h"
 #include "sim/import/tflite_builder.h"
@@ -68,6 +70,7 @@ struct Stored {
   /// The built-in kernels round twice; XNNPACK takes no weights with several scales, or no uint8.
   bool rounds_twice = false, delegates_one_scale = false, delegates_int8 = false;
   int input = 0;          ///< the operand that is not stored
+  int bias = 2;           ///< and the one with the bias
   const char* part = "";  ///< behind the name of the weights
 };
 
@@ -78,7 +81,7 @@ void finish(TfliteBuilder& builder, const TfliteNode& node, const Stored& stored
             NetworkLayer& layer) {
   const TfliteTensor &x = node.input(stored.input), &w = node.input(1);
   const bool codes = multiplies_codes(node, x, w);
-  const int bias_operand = stored.input == 0 ? 2 : 3;
+  const int bias_operand = stored.bias;
   layer.activation = stored.activation;
   layer.tensors["weights"] = builder.source(w, stored.part, stored.layout);
   // Sums of int16 have 64 bits unless the bias has 32, or its stated type.
@@ -164,28 +167,31 @@ void dense(TfliteBuilder& builder, const TfliteNode& node) {
   finish(builder, node, stored, layer);
 }
 
-/// The image with zeros between its pixels and around it, and then a convolution of stride 1 by the
-/// kernel that is turned by half a turn.
-void transpose_conv(TfliteBuilder& builder, const TfliteNode& node) {
-  const TfliteTensor &w = stored_weights(node, 4), &x = node.input(2), &y = node.output();
-  check_weight_scales(node, w, 0);
-  if (x.shape.size() != 4 || y.shape.size() != 4 || x.shape[0] != y.shape[0] ||
-      w.shape[3] != x.shape[3] || w.shape[0] != y.shape[3])
-    node.fail("image, weights and result do not fit together");
-  const int padding = node.option<std::uint8_t>(kTransposed, 0, 0);
+/// Strides of height and width, padding (0: SAME, 1: VALID) and operands of a transposed
+/// convolution.
+struct Transposed {
+  std::int64_t strides[2];
+  int padding;
+  Stored stored;
+};
+
+/// The image with zeros between its pixels and around it, as a convolution of stride 1 reads it.
+VectorOp spread_image(const TfliteNode& node, const Transposed& form) {
+  const TfliteTensor &w = node.input(1), &x = node.input(form.stored.input), &y = node.output();
   VectorOp spread;
   spread.kind = VectorKind::kPad;
   spread.operand_shapes = {x.shape};
   spread.shape = x.shape;
   spread.starts = {0, 0, 0, 0};
   spread.steps = {1, 1, 1, 1};
-  for (const int axis : {1, 2}) {
-    const auto a = static_cast<std::size_t>(axis);
-    const std::int64_t stride = node.option<std::int32_t>(kTransposed, 3 - axis, 0);
+  for (const std::size_t a : {1, 2}) {
+    const std::int64_t stride = form.strides[a - 1];
     const std::int64_t kernel = w.shape[a], size = y.shape[a];
-    if (stride < 1 || padding > 1) node.fail("expected positive strides, and padding 0 or 1");
+    if (stride < 1 || form.padding < 0 || form.padding > 1)
+      node.fail("expected positive strides, and padding 0 or 1");
     const std::int64_t covered = ((size + stride - 1) / stride - 1) * stride + kernel;
-    const std::int64_t before = padding == 0 ? std::max<std::int64_t>(covered - size, 0) / 2 : 0;
+    const std::int64_t before =
+        form.padding == 0 ? std::max<std::int64_t>(covered - size, 0) / 2 : 0;
     if (before >= kernel) node.fail("the padding exceeds the kernel");
     spread.starts[a] = kernel - 1 - before;
     spread.steps[a] = stride;
@@ -193,6 +199,18 @@ void transpose_conv(TfliteBuilder& builder, const TfliteNode& node) {
   }
   spread.cols = volume_of(spread.shape);
   spread.alpha = is_code(x) ? static_cast<double>(scale_of(node, x).zero_point) : 0;
+  return spread;
+}
+
+/// The kernel is turned by half a turn.
+void add_transposed(TfliteBuilder& builder, const TfliteNode& node, Transposed form) {
+  const TfliteTensor &w = stored_weights(node, 4), &x = node.input(form.stored.input),
+                     &y = node.output();
+  check_weight_scales(node, w, 0);
+  if (x.shape.size() != 4 || y.shape.size() != 4 || x.shape[0] != y.shape[0] ||
+      w.shape[3] != x.shape[3] || w.shape[0] != y.shape[3])
+    node.fail("image, weights and result do not fit together");
+  const VectorOp spread = spread_image(node, form);
   Conv2d conv;
   conv.batch = x.shape[0];
   conv.height = spread.shape[1];
@@ -201,15 +219,34 @@ void transpose_conv(TfliteBuilder& builder, const TfliteNode& node) {
   conv.filters = w.shape[0];
   conv.kernel_h = w.shape[1];
   conv.kernel_w = w.shape[2];
-  Stored stored;
-  stored.activation = node.activation(kTransposed, 3);
-  stored.input = 2;
-  stored.part = ".turned";
-  stored.rounds_twice = stored.delegates_one_scale = true;
+  form.stored.part = ".turned";
+  form.stored.rounds_twice = form.stored.delegates_one_scale = true;
   const std::string name = y.name + ".spread";
   builder.add_coded_part(name, spread, {builder.layer_of(node, x)}, x);
   NetworkLayer& layer = builder.add(node, conv, {name});
-  finish(builder, node, stored, layer);
+  finish(builder, node, form.stored, layer);
+}
+
+void transpose_conv(TfliteBuilder& builder, const TfliteNode& node) {
+  Transposed form = {
+      {node.option<std::int32_t>(kTransposed, 2, 0), node.option<std::int32_t>(kTransposed, 1, 0)},
+      node.option<std::uint8_t>(kTransposed, 0, 0),
+      {}};
+  form.stored.activation = node.activation(kTransposed, 3);
+  form.stored.input = 2;
+  form.stored.bias = 3;
+  add_transposed(builder, node, form);
+}
+
+/// MediaPipe's: image, weights, bias. Its options are integers: padding (1: SAME, 2: VALID), and
+/// the strides of width and height.
+void transpose_conv_bias(TfliteBuilder& builder, const TfliteNode& node) {
+  const std::vector<std::uint8_t> bytes = node.raw().custom.all();
+  std::int32_t options[3] = {};
+  if (bytes.size() < sizeof(options)) node.fail("its options are missing");
+  std::memcpy(options, bytes.data(), sizeof(options));
+  if (node.input(0).type != "fp32") node.fail("of codes it is not supported");
+  add_transposed(builder, node, {{options[2], options[1]}, options[0] - 1, {}});
 }
 
 /// An operand as rows of k (the first), or as n rows of k (the second): transposed where it lies
@@ -296,6 +333,7 @@ const std::vector<TfliteLayerRow>& tflite_mac_operators() {
       {"DEPTHWISE_CONV_2D", 3, depthwise},
       {"FULLY_CONNECTED", 3, dense},
       {"TRANSPOSE_CONV", 4, transpose_conv},
+      {kTransposeConvBias, 3, transpose_conv_bias},
       {"BATCH_MATMUL", 2, batch_matmul},
   };
   return kRows;

@@ -22,7 +22,18 @@ void require_copy(const TfliteNode& node, const TfliteTensor& from, const Tflite
                           from.name, to.name));
 }
 
+/// Of what RFFT2D yields.
+void reshape_parts(TfliteBuilder& builder, const TfliteNode& node) {
+  for (const char* part : {".real", ".imaginary"}) {
+    const std::string from = node.input(0).name + part;
+    if (!builder.has_layer(from)) node.fail("of complex numbers it is not supported");
+    builder.add_step(node.output().name + part, whole_op(VectorKind::kReshape, node.output()),
+                     {from});
+  }
+}
+
 void reshape(TfliteBuilder& builder, const TfliteNode& node) {
+  if (node.input(0).type == "COMPLEX64") return reshape_parts(builder, node);
   require_copy(node, node.input(0), node.output());
   VectorOp op;
   op.kind = VectorKind::kReshape;
@@ -404,6 +415,8 @@ std::int64_t position(std::int64_t stated, std::int64_t size, bool back) {
               : std::clamp<std::int64_t>(place, 0, size);
 }
 
+constexpr int kStridedSlice = 32;
+
 /// STRIDED_SLICE axis by axis of its operand: what its masks say, ellipsis and new axes resolved.
 struct SliceAxis {
   std::int64_t begin = 0, end = 0, stride = 1;
@@ -411,7 +424,6 @@ struct SliceAxis {
 };
 
 std::vector<SliceAxis> slice_axes(const TfliteNode& node, std::size_t axes) {
-  constexpr int kStridedSlice = 32;
   const Shape begin = node.integers(1), end = node.integers(2), strides = node.integers(3);
   if (begin.size() > 31 || end.size() != begin.size() || strides.size() != begin.size())
     node.fail("begin, end and strides: expected as many of each");
@@ -439,30 +451,41 @@ std::vector<SliceAxis> slice_axes(const TfliteNode& node, std::size_t axes) {
   return found;
 }
 
-void strided_slice(TfliteBuilder& builder, const TfliteNode& node) {
-  const TfliteTensor& x = node.input(0);
-  require_copy(node, x, node.output());
-  const std::size_t axes = x.shape.size();
-  const std::vector<SliceAxis> along = slice_axes(node, axes);
-  Shape starts(axes, 0), steps(axes, 1), to = x.shape;
+struct StridedRange {
+  Shape starts, steps, to;
+};
+
+StridedRange strided_range(const TfliteNode& node, const std::vector<SliceAxis>& along) {
+  const Shape& x = node.input(0).shape;
+  const std::size_t axes = x.size();
+  StridedRange range{Shape(axes, 0), Shape(axes, 1), x};
   for (std::size_t i = 0; i < axes; ++i) {
     const SliceAxis& axis = along[i];
-    const std::int64_t size = x.shape[i];
+    const std::int64_t size = x[i];
     const bool back = axis.stride < 0;
     if (axis.stride == 0) node.fail("strides: expected no 0");
     const std::int64_t most = std::max<std::int64_t>(size, 1);
-    starts[i] = axis.from_start ? (back ? size - 1 : 0) : position(axis.begin, size, back);
-    steps[i] = std::clamp<std::int64_t>(axis.stride, -most, most);
+    std::int64_t &start = range.starts[i], &step = range.steps[i];
+    start = axis.from_start ? (back ? size - 1 : 0) : position(axis.begin, size, back);
+    step = std::clamp<std::int64_t>(axis.stride, -most, most);
     std::int64_t stop = axis.to_end ? (back ? -1 : size) : position(axis.end, size, back);
     if (axis.goes) {  // one index of it
-      stop = starts[i] + 1;
-      steps[i] = 1;
+      stop = start + 1;
+      step = 1;
     }
-    const std::int64_t distance = steps[i] < 0 ? starts[i] - stop : stop - starts[i];
-    to[i] = distance <= 0 ? 0 : (distance - 1) / std::abs(steps[i]) + 1;
+    const std::int64_t distance = step < 0 ? start - stop : stop - start;
+    range.to[i] = distance <= 0 ? 0 : (distance - 1) / std::abs(step) + 1;
     if (stop > size) node.fail(fmt::format("index {} of an axis of {}", axis.begin, size));
   }
-  builder.add(node, slice_of(x.shape, to, starts, steps), {builder.layer_of(node, x)});
+  return range;
+}
+
+void strided_slice(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor& x = node.input(0);
+  require_copy(node, x, node.output());
+  const StridedRange range = strided_range(node, slice_axes(node, x.shape.size()));
+  builder.add(node, slice_of(x.shape, range.to, range.starts, range.steps),
+              {builder.layer_of(node, x)});
 }
 
 /// From `begin`, `size` elements along every axis; -1: up to the end.
@@ -485,6 +508,18 @@ void slice(TfliteBuilder& builder, const TfliteNode& node) {
 }
 
 }  // namespace
+
+std::optional<Shape> strided_slice_shape(const TfliteNode& node, int) {
+  for (const int operand : {1, 2, 3})
+    if (!node.input(operand).is_constant()) return {};
+  if (node.option<std::int32_t>(kStridedSlice, 3, 0) != 0) return {};  // new axes
+  const std::vector<SliceAxis> along = slice_axes(node, node.input(0).shape.size());
+  const StridedRange range = strided_range(node, along);
+  Shape shape;
+  for (std::size_t i = 0; i < along.size(); ++i)
+    if (!along[i].goes) shape.push_back(range.to[i]);
+  return shape;
+}
 
 const std::vector<TfliteLayerRow>& tflite_movement_operators() {
   static const std::vector<TfliteLayerRow> kRows = {
