@@ -216,10 +216,14 @@ void settle_constants(TfliteModel& model) {
             SparseReader(tensor).dense(static_cast<std::size_t>(type->block_bytes)));
     if (tensor.complication == "sparse") tensor.complication.clear();
   }
-  std::vector<TfliteOperator> left;
-  for (TfliteOperator& op : model.operators)
-    if (!becomes_constant(model, op, budget)) left.push_back(std::move(op));
-  model.operators = std::move(left);
+  const auto settle = [&](TfliteGraph& graph) {
+    std::vector<TfliteOperator> left;
+    for (TfliteOperator& op : graph.operators)
+      if (!becomes_constant(model, op, budget)) left.push_back(std::move(op));
+    graph.operators = std::move(left);
+  };
+  settle(model);
+  for (TfliteGraph& graph : model.others) settle(graph);
 }
 
 }  // namespace bitjoule

@@ -35,7 +35,7 @@ constexpr TypeRow kTypes[] = {
 
 class Parser {
  public:
-  explicit Parser(const Blob& blob) : model_{blob, {}, {}, {}, {}} {}
+  explicit Parser(const Blob& blob) { model_.blob = blob; }
 
   TfliteModel parse() {
     const TfliteTable root = TfliteTable::root(model_.blob, "TFL3");
@@ -44,11 +44,9 @@ class Parser {
     const std::vector<TfliteTable> graphs = root.tables(2);
     if (graphs.empty()) fail("no graph");
     buffers_ = root.tables(4);
-    for (const TfliteTable& tensor : graphs[0].tables(0)) add_tensor(tensor);
     const std::vector<TfliteTable> codes = root.tables(1);
-    for (const TfliteTable& op : graphs[0].tables(3)) add_operator(op, codes);
-    model_.inputs = indices(graphs[0].numbers<std::int32_t>(1), "input", 0);
-    model_.outputs = indices(graphs[0].numbers<std::int32_t>(2), "output", 0);
+    for (std::size_t i = 0; i < graphs.size(); ++i)
+      add_graph(graphs[i], codes, i == 0 ? model_ : model_.others.emplace_back());
     settle_constants(model_);
     return std::move(model_);
   }
@@ -58,15 +56,27 @@ class Parser {
     throw input_error(fmt::format("{}: {}", model_.blob.name(), what));
   }
 
+  void add_graph(const TfliteTable& table, const std::vector<TfliteTable>& codes,
+                 TfliteGraph& graph) {
+    first_ = model_.tensors.size();
+    for (const TfliteTable& tensor : table.tables(0)) add_tensor(tensor);
+    for (const TfliteTable& op : table.tables(3)) add_operator(op, codes, graph);
+    graph.inputs = indices(table.numbers<std::int32_t>(1), "input", 0);
+    graph.outputs = indices(table.numbers<std::int32_t>(2), "output", 0);
+  }
+
   std::vector<std::int32_t> indices(TfliteNumbers<std::int32_t> numbers, const char* what,
                                     std::int32_t least) const {
-    const auto tensors = static_cast<std::int64_t>(model_.tensors.size());
+    const auto tensors = static_cast<std::int64_t>(model_.tensors.size() - first_);
     if (numbers.count > (std::size_t{1} << 20)) fail(fmt::format("{}s: too many", what));
     for (std::size_t i = 0; i < numbers.count; ++i)
       if (numbers[i] < least || numbers[i] >= tensors)
         fail(
             fmt::format("{} {}: expected one of {} tensors, got {}", what, i, tensors, numbers[i]));
-    return numbers.all();
+    std::vector<std::int32_t> all = numbers.all();
+    for (std::int32_t& index : all)
+      if (index >= 0) index += static_cast<std::int32_t>(first_);
+    return all;
   }
 
   /// Readers know a tensor, its scales and its zero-points by name.
@@ -151,11 +161,12 @@ class Parser {
       fail(fmt::format("tensor \"{}\": {} scales, {} zero-points", tensor.name, scales, zeros));
   }
 
-  void add_operator(const TfliteTable& table, const std::vector<TfliteTable>& codes) {
+  void add_operator(const TfliteTable& table, const std::vector<TfliteTable>& codes,
+                    TfliteGraph& graph) {
     const auto index = table.scalar<std::uint32_t>(0, 0);
     if (index >= codes.size())
       fail(fmt::format("operator {}: expected one of {} operator codes, got {}",
-                       model_.operators.size(), codes.size(), index));
+                       graph.operators.size(), codes.size(), index));
     // Older writers know the first field alone, which ends at 127.
     const int code = std::max<int>(codes[index].scalar<std::int8_t>(0, 0),
                                    codes[index].scalar<std::int32_t>(3, 0));
@@ -167,10 +178,11 @@ class Parser {
     op.options_type = table.scalar<std::uint8_t>(3, 0);
     op.options = table.table(4);
     op.custom = table.numbers<std::uint8_t>(5);
-    model_.operators.push_back(std::move(op));
+    graph.operators.push_back(std::move(op));
   }
 
   TfliteModel model_;
+  std::size_t first_ = 0;  ///< tensor of the graph that is read
   std::vector<TfliteTable> buffers_;
   std::set<std::string> names_;
 };
@@ -283,7 +295,8 @@ std::vector<StoredTensor> derived_tensors(const TfliteModel& model, const Tflite
   if (op.name == kSvdf) return {by_unit(model, op)};
   if (op.name == kTransposeConv || op.name == kTransposeConvBias) return {turned(model, op)};
   if (op.name != kLstm) return joined;
-  const std::string& name = model.tensors[static_cast<std::size_t>(op.outputs[0])].name;
+  const TfliteTensor& output = model.tensors[static_cast<std::size_t>(op.outputs[0])];
+  const std::string& name = output.origin.empty() ? output.name : output.origin;
   join_gates(model, op, 1, name + ".input_weights", joined);
   join_gates(model, op, 5, name + ".recurrent_weights", joined);
   join_gates(model, op, 12, name + ".bias", joined);
@@ -337,8 +350,13 @@ std::vector<StoredTensor> tflite_tensors(const Blob& blob) {
                               tensor.zero_points.data, tensor.zero_points.count * 8));
   }
   try {
-    for (const TfliteOperator& op : model.operators)
-      for (StoredTensor& tensor : derived_tensors(model, op)) tensors.push_back(std::move(tensor));
+    const auto add = [&](const TfliteGraph& graph) {
+      for (const TfliteOperator& op : graph.operators)
+        for (StoredTensor& tensor : derived_tensors(model, op))
+          tensors.push_back(std::move(tensor));
+    };
+    add(model);
+    for (const TfliteGraph& graph : model.others) add(graph);
   } catch (const Error& error) {
     throw Error(error.kind(), fmt::format("{}: {}", blob.name(), error.what()));
   }

@@ -2,6 +2,7 @@
 // numbers and defaults: tensorflow/compiler/mlir/lite/schema/schema.fbs.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,8 @@
 namespace bitjoule {
 
 struct TfliteTensor {
-  std::string name;  ///< the file's, made unique
+  std::string name;    ///< the file's, made unique
+  std::string origin;  ///< of a copy: the name of the tensor that the file has
   Shape shape;
   std::string
       type;  ///< "int8", "fp32", ..., or what the schema calls it where nothing here reads it
@@ -41,11 +43,16 @@ struct TfliteOperator {
   TfliteNumbers<std::uint8_t> custom;  ///< options of a CUSTOM operator
 };
 
-struct TfliteModel {
-  Blob blob;
-  std::vector<TfliteTensor> tensors;
+struct TfliteGraph {
   std::vector<TfliteOperator> operators;  ///< in the order they run
   std::vector<std::int32_t> inputs, outputs;
+};
+
+/// The main graph, and others that operators of it name.
+struct TfliteModel : TfliteGraph {
+  Blob blob;
+  std::deque<TfliteTensor> tensors;  ///< of all graphs
+  std::vector<TfliteGraph> others;   ///< graph 1 and so on
 };
 
 /// The main graph. Constants that are sparse, or that operators make of others (DENSIFY,

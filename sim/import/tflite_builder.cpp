@@ -103,7 +103,7 @@ TensorSource TfliteBuilder::source(const TfliteTensor& tensor, const char* part,
   const std::string name = part;
   if (computed_.count(tensor.name) == 0 || name == ".scale" || name == ".zero_point") {
     source.file = reference_;
-    source.tensor = tensor.name + name;
+    source.tensor = (tensor.origin.empty() ? tensor.name : tensor.origin) + name;
     return source;
   }
   if (!name.empty())
@@ -169,7 +169,8 @@ void TfliteBuilder::add_state(const TfliteNode& node, const TfliteTensor& tensor
 
 void TfliteBuilder::settle_shapes(const TfliteNode& node) {
   for (int i = 0; i < node.outputs(); ++i) {
-    TfliteTensor& tensor = model_.tensors[static_cast<std::size_t>(node.raw().outputs[i])];
+    TfliteTensor& tensor =
+        model_.tensors[static_cast<std::size_t>(node.raw().outputs[static_cast<std::size_t>(i)])];
     for (int k = 0; k < node.inputs(); ++k)
       if (node.has(k) && (node.input(k).is_open || computed_.count(node.input(k).name) != 0))
         tensor.is_open = true;
@@ -200,6 +201,7 @@ void TfliteBuilder::leave_out(const TfliteNode& node) {
 }
 
 void TfliteBuilder::add_outputs() {
+  settle_variables();
   for (const std::int32_t index : model_.outputs) {
     const TfliteTensor& tensor = model_.tensors[static_cast<std::size_t>(index)];
     const auto found = layers_.find(tensor.name);

@@ -40,6 +40,10 @@ class TfliteNode {
     const std::vector<std::int32_t> numbers = options->numbers<std::int32_t>(slot).all();
     return {numbers.begin(), numbers.end()};
   }
+  std::string option_text(int type, int slot) const {
+    const TfliteTable* options = checked_options(type);
+    return options == nullptr ? "" : options->text(slot);
+  }
   /// Constant integers (axes, paddings, sizes).
   Shape integers(int input) const;
   std::int64_t settled_axis(std::int64_t axis, std::size_t rank) const;
@@ -82,6 +86,19 @@ class TfliteBuilder : public NetworkBuilder {
   void add_state(const TfliteNode& node, const TfliteTensor& tensor, const std::string& next);
   /// Results whose sizes the file leaves open get those of the operands.
   void settle_shapes(const TfliteNode& node);
+  /// The operators of a graph with the node's operands in the place of its own; returns where its
+  /// results are. Tensors are new ones each time.
+  std::vector<std::int32_t> run_graph(const TfliteNode& node, const TfliteGraph& graph,
+                                      const std::vector<std::int32_t>& operands);
+  /// A tensor is what another one is.
+  void alias(const TfliteNode& node, std::int32_t to, std::int32_t from);
+  /// Variables, by the names that handles stand for: inputs that keep what is assigned last.
+  void name_variable(const TfliteNode& node, const std::string& name);
+  void read_variable(const TfliteNode& node);
+  void assign_variable(const TfliteNode& node);
+  void initialize(const TfliteNode& node, const TfliteGraph& graph);
+  /// After all operators.
+  void settle_variables();
   /// The node's output is that constant.
   void define(const TfliteNode& node, const std::vector<double>& values, int output = 0);
   bool has_layer(const std::string& name) const;
@@ -97,6 +114,12 @@ class TfliteBuilder : public NetworkBuilder {
  private:
   void set_formats(const TfliteTensor& like, NetworkLayer& layer) const;
   std::string load(const TfliteTensor& tensor);
+  struct Variable {
+    const TfliteTensor* initial = nullptr;
+    std::string input;  ///< of the network, where a pass reads it before it assigns it
+    std::string value;  ///< the layer, or that input
+  };
+  Variable& variable_of(const TfliteNode& node);
   bool fold_layer(const NetworkLayer& layer,
                   std::map<std::string, std::vector<float>>& known) const;
 
@@ -105,6 +128,10 @@ class TfliteBuilder : public NetworkBuilder {
   std::map<std::string, std::string> layers_;          ///< by tensor
   std::map<std::string, const TfliteTensor*> loaded_;  ///< by the layer that loads it
   std::set<std::string> computed_;                     ///< constants that are in no file
+  std::map<std::string, std::string> handles_;         ///< names of variables, by tensor
+  std::map<std::string, Variable> variables_;          ///< by name
+  bool initializes_ = false;                           ///< what is assigned comes before all passes
+  int depth_ = 0, copies_ = 0, copied_nodes_ = 0;      ///< of graphs in graphs
 };
 
 bool is_code(const TfliteTensor& tensor);  ///< of an integer type, with one scale or several
@@ -149,7 +176,10 @@ struct TfliteLayerRow {
   int most_operands;
   void (*add)(TfliteBuilder& builder, const TfliteNode& node);
 };
+/// Adds what the operator of that name computes, or an input in its place.
+void add_tflite_node(TfliteBuilder& builder, const TfliteOperator& op);
 const std::vector<TfliteLayerRow>& tflite_mac_operators();
+const std::vector<TfliteLayerRow>& tflite_control_operators();
 const std::vector<TfliteLayerRow>& tflite_vector_operators();
 const std::vector<TfliteLayerRow>& tflite_logic_operators();
 const std::vector<TfliteLayerRow>& tflite_number_operators();

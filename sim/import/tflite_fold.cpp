@@ -53,8 +53,8 @@ std::vector<float> small_values(const TfliteModel& model, const TfliteTensor& te
 }  // namespace
 
 void TfliteBuilder::define(const TfliteNode& node, const std::vector<double>& values, int index) {
-  const TfliteTensor& output = node.output(index);
-  TfliteTensor& tensor = model_.tensors[static_cast<std::size_t>(&output - model_.tensors.data())];
+  TfliteTensor& tensor = model_.tensors.at(
+      static_cast<std::size_t>(node.raw().outputs.at(static_cast<std::size_t>(index))));
   if (tensor.is_constant() || layers_.count(tensor.name) != 0)
     node.fail(fmt::format("produces \"{}\", which exists already", tensor.name));
   if (static_cast<std::int64_t>(values.size()) != volume_of(tensor.shape))
@@ -75,7 +75,8 @@ bool TfliteBuilder::fold_layer(const NetworkLayer& layer,
   const auto value_of = [&](const TensorSource& source) -> std::vector<float> {
     if (!source.values.empty()) return {source.values.begin(), source.values.end()};
     for (const TfliteTensor& tensor : model_.tensors)
-      if (tensor.is_constant() && tensor.name == source.tensor) return small_values(model_, tensor);
+      if (tensor.is_constant() && tensor.origin.empty() && tensor.name == source.tensor)
+        return small_values(model_, tensor);
     return {};
   };
   for (const auto& entry : layer.tensors)

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "core/error.h"
 #include "sim/import/tflite_builder.h"
@@ -15,8 +16,9 @@ namespace {
 std::vector<const TfliteLayerRow*> all_operators() {
   std::vector<const TfliteLayerRow*> rows;
   for (const auto* table :
-       {&tflite_mac_operators(), &tflite_recurrent_operators(), &tflite_vector_operators(),
-        &tflite_logic_operators(), &tflite_number_operators(), &tflite_movement_operators()})
+       {&tflite_mac_operators(), &tflite_control_operators(), &tflite_recurrent_operators(),
+        &tflite_vector_operators(), &tflite_logic_operators(), &tflite_number_operators(),
+        &tflite_movement_operators()})
     for (const TfliteLayerRow& row : *table) rows.push_back(&row);
   return rows;
 }
@@ -27,22 +29,23 @@ const TfliteLayerRow* find_operator(const std::string& name) {
   return nullptr;
 }
 
-void add_nodes(TfliteBuilder& builder, const TfliteModel& model) {
-  for (const TfliteOperator& op : model.operators) {
+/// Operators of the main graph, and of those that it runs, that have no layers.
+void find_unsupported(const TfliteModel& model, const TfliteGraph& graph,
+                      std::set<std::int32_t>& seen, UnsupportedOperators& unsupported) {
+  constexpr int kIf = 92, kWhile = 93, kCallOnce = 103;  // BuiltinOptions
+  for (const TfliteOperator& op : graph.operators) {
     const TfliteNode node(model, op);
-    if (op.outputs.empty()) node.fail("it has no result");
-    const TfliteLayerRow* row = find_operator(op.name);
-    if (row != nullptr && node.inputs() > row->most_operands)
-      node.fail(
-          fmt::format("{} operands, of which {} are known", node.inputs(), row->most_operands));
-    within_file(
-        model.blob.name(), [&](const std::string& what) { node.fail(what); },
-        [&] {
-          const std::size_t before = builder.layer_count();
-          if (row != nullptr) builder.settle_shapes(node);
-          row == nullptr ? builder.leave_out(node) : row->add(builder, node);
-          builder.fold(node, before);
-        });
+    if (find_operator(op.name) == nullptr) unsupported.add(op.name, node.label());
+    const bool has_two = op.options_type == kIf || op.options_type == kWhile;
+    if (!op.options || (!has_two && op.options_type != kCallOnce)) continue;
+    for (const int slot : {0, 1}) {
+      if (slot == 1 && !has_two) continue;
+      const auto index = op.options->scalar<std::int32_t>(slot, 0);
+      if (index < 1 || index > static_cast<std::int64_t>(model.others.size())) continue;
+      if (seen.insert(index).second)
+        find_unsupported(model, model.others[static_cast<std::size_t>(index - 1)], seen,
+                         unsupported);
+    }
   }
 }
 
@@ -73,6 +76,24 @@ void set_open_sizes(TfliteModel& model, const ImportOptions& options) {
 
 }  // namespace
 
+void add_tflite_node(TfliteBuilder& builder, const TfliteOperator& op) {
+  const TfliteModel& model = builder.model();
+  const TfliteNode node(model, op);
+  const TfliteLayerRow* row = find_operator(op.name);
+  if (op.outputs.empty() && (row == nullptr || row->most_operands == kAnyOperands))
+    node.fail("it has no result");
+  if (row != nullptr && node.inputs() > row->most_operands)
+    node.fail(fmt::format("{} operands, of which {} are known", node.inputs(), row->most_operands));
+  within_file(
+      model.blob.name(), [&](const std::string& what) { node.fail(what); },
+      [&] {
+        const std::size_t before = builder.layer_count();
+        if (row != nullptr) builder.settle_shapes(node);
+        row == nullptr ? builder.leave_out(node) : row->add(builder, node);
+        builder.fold(node, before);
+      });
+}
+
 std::vector<std::string> tflite_operator_names() {
   std::vector<std::string> names;
   for (const TfliteLayerRow* row : all_operators()) names.emplace_back(row->name);
@@ -84,14 +105,14 @@ Imported import_tflite(const Blob& file, const ImportOptions& options) {
   TfliteModel model = parse_tflite(file);
   set_open_sizes(model, options);
   UnsupportedOperators unsupported;
-  for (const TfliteOperator& op : model.operators)
-    if (find_operator(op.name) == nullptr) unsupported.add(op.name, TfliteNode(model, op).label());
+  std::set<std::int32_t> seen;
+  find_unsupported(model, model, seen, unsupported);
   Imported result;
   result.notes = unsupported.settle(file.name(), "TensorFlow Lite", options.skip_unknown);
   TfliteBuilder builder(model, options.reference.empty()
                                    ? std::filesystem::path(file.name()).filename().string()
                                    : options.reference);
-  add_nodes(builder, model);
+  for (const TfliteOperator& op : model.operators) add_tflite_node(builder, op);
   within_file(
       file.name(),
       [&](const std::string& what) { throw input_error(fmt::format("{}: {}", file.name(), what)); },
