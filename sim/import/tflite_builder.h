@@ -161,8 +161,8 @@ VectorOp whole_op(VectorKind kind, const TfliteTensor& tensor);
 std::optional<Shape> tflite_shape(const TfliteNode& node, int output);
 std::optional<Shape> strided_slice_shape(const TfliteNode& node, int output);
 
-/// The node's result: the whole numbers from x towards 0.
-void add_truncated(TfliteBuilder& builder, const TfliteNode& node, const std::string& x);
+/// DIV of integers, towards 0.
+void divide_integers(TfliteBuilder& builder, const TfliteNode& node);
 
 /// Geometry of a convolution or pool of that kernel over the node's first operand: strides and
 /// padding from the options.

@@ -154,6 +154,16 @@ void reverse(TfliteBuilder& builder, const TfliteNode& node) {
   builder.add(node, slice_of(x.shape, x.shape, starts, steps), {builder.layer_of(node, x)});
 }
 
+/// Of codes of uint8, which the kernels bring to one scale; of other types they refuse that, too.
+bool has_other_scales(const TfliteNode& node) {
+  bool differ = false;
+  for (int i = 0; i < node.inputs(); ++i) {
+    if (node.input(i).type != "uint8" || !is_code(node.input(i))) return false;
+    differ = differ || !same_scale(node.input(i), node.output());
+  }
+  return differ && node.output().type == "uint8";
+}
+
 void concatenation(TfliteBuilder& builder, const TfliteNode& node) {
   constexpr int kConcatenation = 10;
   if (!node.activation(kConcatenation, 1).empty()) node.fail("an activation is not supported");
@@ -166,19 +176,27 @@ void concatenation(TfliteBuilder& builder, const TfliteNode& node) {
   std::vector<std::string> inputs;
   const TfliteTensor* constant = nullptr;
   std::int64_t size = 0;
+  const bool rescales = has_other_scales(node);
+  if (rescales) {
+    op.codes.emplace();
+    op.codes->output = scale_of(node, node.output());
+    op.codes->delegated = false;
+  }
   for (int i = 0; i < node.inputs(); ++i) {
     const TfliteTensor& operand = node.input(i);
-    require_copy(node, operand, node.output());
+    if (rescales)
+      op.codes->operands.push_back(scale_of(node, operand));
+    else
+      require_copy(node, operand, node.output());
     Shape expected = op.shape;
     if (operand.shape.size() == expected.size()) expected[axis] = operand.shape[axis];
     if (operand.shape != expected) node.fail(fmt::format("\"{}\" does not fit", operand.name));
     size += operand.shape[axis];
     op.operand_shapes.push_back(operand.shape);
-    if (!operand.is_constant()) {
+    if (!operand.is_constant() || constant != nullptr) {
       inputs.push_back(builder.layer_of(node, operand));
       continue;
     }
-    if (constant != nullptr) node.fail("more than one operand is a constant");
     constant = &operand;
     inputs.emplace_back(kOperandInput);
   }

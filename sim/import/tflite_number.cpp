@@ -56,6 +56,36 @@ VectorOp elementwise_of(VectorKind kind, std::int64_t elements) {
   return op;
 }
 
+/// Whole numbers as the node's result of integers: a step of scale 1 stores them.
+void add_stored(TfliteBuilder& builder, const TfliteNode& node, const std::string& whole) {
+  VectorOp store = whole_op(VectorKind::kQuantizeLinear, node.output());
+  store.alpha = -0x1p31;
+  store.beta = 0x1p31 - 128;
+  builder.add(node, store, {whole});
+}
+
+/// Integers divide to integers; as reals they do not.
+std::string as_reals(TfliteBuilder& builder, const TfliteNode& node, const TfliteTensor& tensor) {
+  const std::string layer = builder.layer_of(node, tensor);
+  if (tensor.type == "fp32") return layer;
+  const std::string name = node.output().name + ".real." + tensor.name;
+  if (!builder.has_layer(name))
+    builder.add_part(node, name, whole_op(VectorKind::kDequantizeLinear, tensor), {layer});
+  return name;
+}
+
+/// The whole numbers towards 0: |x| rounded down, with the sign of x.
+void add_truncated(TfliteBuilder& builder, const TfliteNode& node, const std::string& x) {
+  const TfliteTensor& y = node.output();
+  const auto step = [&](const char* part, VectorKind kind, const std::vector<std::string>& of) {
+    return builder.add_part(node, y.name + part, whole_op(kind, y), of).name;
+  };
+  const std::string size = step(".magnitude", VectorKind::kAbs, {x});
+  const std::string whole = step(".whole", VectorKind::kFloor, {size});
+  const std::string sign = step(".sign", VectorKind::kSign, {x});
+  add_stored(builder, node, step(".towards_zero", VectorKind::kMul, {whole, sign}));
+}
+
 void shape_of(TfliteBuilder& builder, const TfliteNode& node) {
   const Shape& shape = node.input(0).shape;
   builder.define(node, {shape.begin(), shape.end()});
@@ -147,18 +177,26 @@ template <bool Rest>
 void floor_div(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &a = node.input(0), &b = node.input(1), &y = node.output();
   require_numbers(node, {&y, &a, &b});
-  const std::string first = builder.layer_of(node, a), second = builder.layer_of(node, b);
+  const bool real = y.type == "fp32";
+  const std::string first = as_reals(builder, node, a), second = as_reals(builder, node, b);
   const std::string quotient = y.name + ".quotient", whole = y.name + ".whole";
   builder.add_part(node, quotient, broadcast_op(VectorKind::kDiv, y, {&a, &b}), {first, second});
   const VectorOp down = whole_op(VectorKind::kFloor, y);
-  if (!Rest) {
+  if (!Rest && real) {
     builder.add(node, down, {quotient});
     return;
   }
   builder.add_part(node, whole, down, {quotient});
-  const std::string product = y.name + ".product";
+  if (!Rest) return add_stored(builder, node, whole);
+  const std::string product = y.name + ".product", rest = y.name + ".rest";
   builder.add_part(node, product, broadcast_op(VectorKind::kMul, y, {&y, &b}), {whole, second});
-  builder.add(node, broadcast_op(VectorKind::kSub, y, {&a, &y}), {first, product});
+  const VectorOp less = broadcast_op(VectorKind::kSub, y, {&a, &y});
+  if (real) {
+    builder.add(node, less, {first, product});
+    return;
+  }
+  builder.add_part(node, rest, less, {first, product});
+  add_stored(builder, node, rest);
 }
 
 /// Sums of all elements so far along an axis: what is 1, 2, 4, ... places before is added.
@@ -283,7 +321,12 @@ void one_hot(TfliteBuilder& builder, const TfliteNode& node) {
   VectorOp choice = whole_op(VectorKind::kAffine, y);
   choice.alpha = on - off;
   choice.beta = off;
-  builder.add(node, choice, {y.name + ".found"});
+  std::string found = y.name + ".found";
+  if (y.type == "fp32") {
+    const VectorOp real = whole_op(VectorKind::kDequantizeLinear, y);
+    found = builder.add_part(node, y.name + ".real", real, {found}).name;
+  }
+  builder.add(node, choice, {found});
 }
 
 /// The largest of each row one after the other, each of which then leaves it.
@@ -317,8 +360,11 @@ void top_k(TfliteBuilder& builder, const TfliteNode& node) {
     VectorOp left = same;
     left.kind = VectorKind::kSelect;
     left.operand_shapes = {same.shape, {1}, same.shape};
+    const bool real = x.type == "fp32";
+    const double least =
+        real ? static_cast<double>(std::numeric_limits<float>::lowest()) : 1 - 0x1p24;
     rest = add_with(builder, node, part("rest"), left, {part("found"), kOperandInput, rest},
-                    {static_cast<double>(std::numeric_limits<float>::lowest())}, false)
+                    {least}, !real)
                .name;
   }
   VectorOp join = elementwise_of(VectorKind::kConcat, most.rows * k);
@@ -415,15 +461,12 @@ void complex_abs(TfliteBuilder& builder, const TfliteNode& node) {
 
 }  // namespace
 
-void add_truncated(TfliteBuilder& builder, const TfliteNode& node, const std::string& x) {
-  const std::string name = node.output().name;
-  const auto step = [&](const char* part, VectorKind kind, const std::string& of) {
-    return builder.add_part(node, name + part, whole_op(kind, node.output()), {of}).name;
-  };
-  const std::string whole =
-      step(".whole", VectorKind::kFloor, step(".magnitude", VectorKind::kAbs, x));
-  builder.add(node, whole_op(VectorKind::kMul, node.output()),
-              {step(".sign", VectorKind::kSign, x), whole});
+void divide_integers(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor &a = node.input(0), &b = node.input(1), &y = node.output();
+  const std::string quotient = y.name + ".quotient";
+  builder.add_part(node, quotient, broadcast_op(VectorKind::kDiv, y, {&a, &b}),
+                   {as_reals(builder, node, a), as_reals(builder, node, b)});
+  add_truncated(builder, node, quotient);
 }
 
 const std::vector<TfliteLayerRow>& tflite_number_operators() {

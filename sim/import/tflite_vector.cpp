@@ -69,6 +69,17 @@ void unary(TfliteBuilder& builder, const TfliteNode& node) {
   builder.add(node, unary_op(node, Kind), {builder.layer_of(node, node.input(0))});
 }
 
+/// What the kernels write in a fixed scale: for int8; uint8 begins 128 later, int16 is finer.
+void require_output(const TfliteNode& node, double scale, std::int64_t zero_point) {
+  if (!is_code(node.output())) return;
+  const CodeScale output = scale_of(node, node.output());
+  if (node.output().type == "uint8") zero_point += 128;
+  if (node.output().type == "int16") scale = 1.0 / 32768, zero_point = 0;
+  if (output.scale != scale || output.zero_point != zero_point)
+    node.fail(fmt::format("expected an output of scale {} and zero-point {}, got {} and {}", scale,
+                          zero_point, output.scale, output.zero_point));
+}
+
 void require_reals(const TfliteNode& node) {
   if (computes_codes(node, {&node.input(0), &node.output()}))
     node.fail("of codes it is not supported");
@@ -95,15 +106,6 @@ void square(TfliteBuilder& builder, const TfliteNode& node) {
   builder.add(node, whole_op(VectorKind::kMul, node.input(0)), {x, x});
 }
 
-/// 1 / sqrt(x).
-void inverse_root(TfliteBuilder& builder, const TfliteNode& node) {
-  require_reals(node);
-  const std::string root = node.output().name + ".root";
-  builder.add_part(node, root, whole_op(VectorKind::kSqrt, node.input(0)),
-                   {builder.layer_of(node, node.input(0))});
-  builder.add(node, whole_op(VectorKind::kReciprocal, node.input(0)), {root});
-}
-
 /// Rows of the last axis reduced to one number each.
 VectorOp row_reduction(const TfliteNode& node, VectorKind kind) {
   const Shape& shape = node.input(0).shape;
@@ -128,20 +130,14 @@ VectorOp with_rows(const TfliteNode& node, VectorKind kind) {
 
 /// x / sqrt(sum x^2), that root being 1e-6 at least.
 void l2_normalization(TfliteBuilder& builder, const TfliteNode& node) {
-  require_reals(node);
-  const std::string x = builder.layer_of(node, node.input(0)), name = node.output().name;
-  VectorOp sum = row_reduction(node, VectorKind::kReduceSum);
-  builder.add_part(node, name + ".squares", whole_op(VectorKind::kMul, node.input(0)), {x, x});
-  builder.add_part(node, name + ".sums", sum, {name + ".squares"});
-  VectorOp root;
-  root.kind = VectorKind::kSqrt;
-  root.cols = sum.rows;
-  builder.add_part(node, name + ".roots", root, {name + ".sums"});
-  root.kind = VectorKind::kClip;
-  root.alpha = 1e-6;
-  root.beta = std::numeric_limits<float>::max();
-  builder.add_part(node, name + ".norms", root, {name + ".roots"});
-  builder.add(node, with_rows(node, VectorKind::kDiv), {x, name + ".norms"});
+  const Shape& shape = node.input(0).shape;
+  if (shape.empty() || shape.back() < 1) node.fail("expected a tensor with axes");
+  require_output(node, 1.0 / 128, 0);
+  if (node.output().type == "int16") node.fail("codes of int16 are not supported");
+  VectorOp op = unary_op(node, VectorKind::kL2Norm);
+  op.cols = shape.back();
+  op.rows = volume_of(shape) / op.cols;
+  builder.add(node, op, {builder.layer_of(node, node.input(0))});
 }
 
 /// c - log(sum e^c) of c = x - max x.
@@ -165,17 +161,6 @@ void gelu(TfliteBuilder& builder, const TfliteNode& node) {
   const bool approximate = node.option<std::uint8_t>(kGelu, 0, 0) != 0;
   builder.add(node, unary_op(node, approximate ? VectorKind::kGeluTanh : VectorKind::kGelu),
               {builder.layer_of(node, node.input(0))});
-}
-
-/// What the kernels write in a fixed scale: for int8; uint8 begins 128 later, int16 is finer.
-void require_output(const TfliteNode& node, double scale, std::int64_t zero_point) {
-  if (!is_code(node.output())) return;
-  const CodeScale output = scale_of(node, node.output());
-  if (node.output().type == "uint8") zero_point += 128;
-  if (node.output().type == "int16") scale = 1.0 / 32768, zero_point = 0;
-  if (output.scale != scale || output.zero_point != zero_point)
-    node.fail(fmt::format("expected an output of scale {} and zero-point {}, got {} and {}", scale,
-                          zero_point, output.scale, output.zero_point));
 }
 
 void logistic(TfliteBuilder& builder, const TfliteNode& node) {
@@ -388,14 +373,8 @@ void multiply(TfliteBuilder& builder, const TfliteNode& node) {
   binary(builder, node, VectorKind::kMul, 21);
 }
 void divide(TfliteBuilder& builder, const TfliteNode& node) {
-  const TfliteTensor &a = node.input(0), &b = node.input(1), &y = node.output();
-  if (are_integers({&a, &b, &y})) {
-    const std::string quotient = y.name + ".quotient";
-    builder.add_part(node, quotient, broadcast_op(VectorKind::kDiv, y, {&a, &b}),
-                     {builder.layer_of(node, a), builder.layer_of(node, b)});
-    add_truncated(builder, node, quotient);
-    return;
-  }
+  if (are_integers({&node.input(0), &node.input(1), &node.output()}))
+    return divide_integers(builder, node);
   binary(builder, node, VectorKind::kDiv, 29);
 }
 template <VectorKind Kind, bool CodesKnown>
@@ -470,15 +449,15 @@ const std::vector<TfliteLayerRow>& tflite_vector_operators() {
       {"CEIL", 1, real_unary<K::kCeil>},
       {"COS", 1, real_unary<K::kCos>},
       {"ELU", 1, unary<K::kElu>},
-      {"EXP", 1, real_unary<K::kExp>},
+      {"EXP", 1, unary<K::kExp>},
       {"FLOOR", 1, real_unary<K::kFloor>},
       {"GELU", 1, gelu},
       {"L2_NORMALIZATION", 1, l2_normalization},
-      {"LOG", 1, real_unary<K::kLog>},
+      {"LOG", 1, unary<K::kLog>},
       {"LOG_SOFTMAX", 1, log_softmax},
       {"NEG", 1, negate},
       {"ROUND", 1, real_unary<K::kRound>},
-      {"RSQRT", 1, inverse_root},
+      {"RSQRT", 1, unary<K::kRsqrt>},
       {"SIGN", 1, real_unary<K::kSign>},
       {"SIN", 1, real_unary<K::kSin>},
       {"SQRT", 1, real_unary<K::kSqrt>},

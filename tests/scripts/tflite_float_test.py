@@ -12,6 +12,7 @@ from tflite_golden_test import DATA, Network, sim
 from tflite_models import Model, Table
 from tflite_reader import TfliteFile
 
+f4 = np.float32
 ADD, POOL, CONV, DEPTHWISE, DENSE, RESHAPE, SOFTMAX = 0, 1, 3, 4, 9, 22, 25
 RUN = """
 accelerator: accelerators/edge-16x16.yaml
@@ -171,6 +172,164 @@ class OperatorTest(unittest.TestCase):
             ("l2 pool", self.computed(12, (x,), x[:, :4, :4], 5, pool), np.sqrt(window.mean((-2, -1)))),
         ):
             np.testing.assert_allclose(got, want, 1e-5, 1e-6, err_msg=what)
+
+    def test_of_integers_and_indices(self):
+        x = self.random.integers(-9, 10, (3, 5)).astype(np.int32)
+        y = self.random.choice([-4, -3, 2, 5], 5).astype(np.int32)
+        r = self.random.standard_normal((2, 6, 3)).astype(np.float32)
+        at = np.array([[1, 4], [0, 5], [1, 0]], np.int32)
+        sums = np.cumsum(r[:, ::-1], 1)[:, ::-1]
+        hot = np.where(x[..., None] == np.arange(4), np.float32(5), np.float32(-1))
+        for what, got, want in (
+            ("add", self.computed(0, (x, y), x, 11, Table()), x + y),
+            ("mul", self.computed(18, (x, y), x, 21, Table()), x * y),
+            ("div", self.computed(42, (x, y), x, 29, Table()), np.trunc(x / y).astype(np.int32)),
+            ("floor_div", self.computed(90, (x, y), x), x // y),
+            ("floor_mod", self.computed(95, (x, y), x), x % y),
+            ("cast", self.computed(53, (r * 9,), r.astype(np.int32)), (r * 9).astype(np.int32)),
+            ("to bool", self.computed(53, (x,), x.astype(bool)), x != 0),
+            ("neg", self.computed(59, (x,), x), -x),
+            ("gather_nd", self.computed(107, (r, at), r[0, :3]), r[at[:, 0], at[:, 1]]),
+            ("rsqrt", self.computed(76, (abs(r) + 0.1,), r), 1 / np.sqrt(abs(r) + np.float32(0.1))),
+            ("l2", self.computed(11, (r,), r), r / np.sqrt((r.astype(float) ** 2).sum(-1, keepdims=True))),
+            ("cumsum", self.with_constants(128, r, [np.array([1], np.int32)], r, 102, Table(s1=("B", 1))), sums),
+            ("exclusive", self.with_constants(128, r, [np.array([-2], np.int32)], r, 102, Table(s0=("B", 1))),
+             np.cumsum(r, 1) - r),
+            ("one_hot", self.with_constants(85, x, [np.array(v) for v in (np.int32(4), f4(5), f4(-1))], hot, 61), hot),
+        ):  # fmt: skip
+            self.assertEqual(got.dtype, want.dtype if want.dtype != np.float64 else np.float32, what)
+            np.testing.assert_allclose(got, want, 1e-5, 1e-5, err_msg=what)
+
+    def with_constants(self, code, x, constants, result, options_type=0, options=None):
+        model = Model()
+        places = [model.tensor("x", x.shape, str(x.dtype))]
+        places += [model.tensor(f"c{i}", c.shape, str(c.dtype), c) for i, c in enumerate(constants)]
+        y = model.tensor("y", result.shape, str(result.dtype))
+        model.add(code, places, [y], options_type, options or Table())
+        return self.run_model(model, places[:1], [y], [x])[0]
+
+    def run_model(self, model, inputs, outputs, values, *words):
+        (self.folder / "m.tflite").write_bytes(model.bytes(inputs, outputs))
+        given = []
+        for place, x in zip(inputs, values):
+            np.save(self.folder / f"{place}.npy", x)
+            given += ["--input", f"{model.names[place]}={self.folder / f'{place}.npy'}"]
+        sim("run", self.folder / "run.yaml", "--network", self.folder / "m.tflite", *given, *words,
+            "--save-outputs", "-q", "-o", self.folder / "out")  # fmt: skip
+        return [np.load(self.folder / "out" / "outputs" / f"{model.names[y]}.npy") for y in outputs]
+
+    def test_largest_and_transforms(self):
+        x = self.random.standard_normal((3, 16)).astype(np.float32)
+        model = Model()
+        a = model.tensor("x", x.shape, "float32")
+        k = model.tensor("k", (), "int32", np.array(3, np.int32))
+        values, places = model.tensor("v", (3, 3), "float32"), model.tensor("p", (3, 3), "int32")
+        model.add(48, [a, k], [values, places], 34, Table())
+        got = self.run_model(model, [a], [values, places], [x])
+        order = np.argsort(-x, -1)[:, :3]
+        np.testing.assert_array_equal(got[1], order)
+        np.testing.assert_array_equal(got[0], np.take_along_axis(x, order, -1))
+        model = Model()
+        a = model.tensor("x", (3, 1, 16), "float32")
+        size = model.tensor("n", (2,), "int32", np.array([1, 16], np.int32))
+        bins, flat = model.tensor("bins", (3, 1, 9), "complex64"), model.tensor("flat", (3, 9), "complex64")
+        shape = model.tensor("shape", (2,), "int32", np.array([3, 9], np.int32))
+        y = model.tensor("y", (3, 9), "float32")
+        model.add(131, [a, size], [bins], 105, Table())
+        model.add(22, [bins, shape], [flat])
+        model.add(135, [flat], [y])
+        got = self.run_model(model, [a], [y], [x[:, None]])[0]
+        np.testing.assert_allclose(got, abs(np.fft.rfft(x)), 1e-4, 1e-4)
+
+    def test_weights_in_fp16_and_sparse_ones(self):
+        """Dense weights of a layer that are fp16, of blocks with elements that are not 0, and codes."""
+        dense = np.zeros((4, 8), np.float16)
+        dense[0, 4:], dense[1, :4], dense[3] = 0.5 + np.arange(4), -1.5, np.arange(8) / 4 + 1
+        blocks, segments, indices = dense.reshape(4, 2, 4), [0, 1, 2, 2, 4], [1, 0, 0, 1]
+        kept = np.concatenate([blocks[0, 1], blocks[1, 0], blocks[3].reshape(-1)])
+        level = lambda size: Table(s1=("i", size))
+        vector = lambda v: Table(s0=np.array(v, np.uint8))
+        sparsity = Table(s0=np.array([0, 1, 2], np.int32), s1=np.array([1], np.int32), s2=[
+            level(4), Table(s0=("b", 1), s2=("B", 3), s3=vector(segments), s4=("B", 3), s5=vector(indices)), level(4)])  # fmt: skip
+        codes = self.random.integers(-99, 99, (4, 4)).astype(np.int8)
+        model = Model()
+        x = model.tensor("x", (2, 8), "float32")
+        stored = model.tensor("stored", (4, 8), "float16", kept, sparsity=sparsity)
+        whole, w = model.tensor("whole", (4, 8), "float16"), model.tensor("w", (4, 8), "float32")
+        c = model.tensor("c", (4, 4), "int8", codes, [0.5, 0.25, 0.125, 2], [0] * 4)
+        second = model.tensor("second", (4, 4), "float32")
+        between, y = model.tensor("between", (2, 4), "float32"), model.tensor("y", (2, 4), "float32")
+        model.add(124, [stored], [whole], 99)
+        model.add(6, [whole], [w])
+        model.add(6, [c], [second])
+        model.add(DENSE, [x, w, -1], [between], 8, Table())
+        model.add(DENSE, [between, second, -1], [y], 8, Table())
+        given = self.random.standard_normal((2, 8)).astype(np.float32)
+        got = self.run_model(model, [x], [y], [given])[0]
+        scales = np.array([[0.5], [0.25], [0.125], [2]])
+        np.testing.assert_allclose(got, given @ dense.astype(float).T @ (codes * scales).T, 1e-5, 1e-4)
+
+    def test_sizes_that_are_computed(self):
+        """[batch, 4] as [batch, 2, 2], with a batch that the file leaves open."""
+        model = Model()
+        x = model.tensor("x", (1, 4), "float32", signature=(-1, 4))
+        shape, batch = model.tensor("shape", (2,), "int32"), model.tensor("batch", (), "int32")
+        ends = [model.tensor(f"e{i}", (1,), "int32", np.array([v], np.int32)) for i, v in enumerate((0, 1, 1))]
+        two = model.tensor("two", (), "int32", np.array(2, np.int32))
+        sizes, y = model.tensor("sizes", (3,), "int32"), model.tensor("y", (1, 2, 2), "float32", signature=(-1, 2, 2))
+        z = model.tensor("z", (1, 2), "float32", signature=(-1, 2))
+        axis = model.tensor("axis", (1,), "int32", np.array([2], np.int32))
+        model.add(77, [x], [shape])
+        model.add(45, [shape, *ends], [batch], 32, Table(s4=("i", 1)))
+        model.add(83, [batch, two, two], [sizes], 59, Table(s0=("i", 3)))
+        model.add(22, [x, sizes], [y])
+        model.add(74, [y, axis], [z], 27, Table())
+        for n in (1, 3):
+            given = self.random.standard_normal((n, 4)).astype(np.float32)
+            got = self.run_model(model, [x], [z], [given], "--batch", n)[0]
+            np.testing.assert_allclose(got, given.reshape(n, 2, 2).sum(2), 1e-6)
+
+    def test_graphs_in_graphs_and_variables(self):
+        """Three turns of y = 2 y + 1, and then, as a constant says, y plus what all passes before were."""
+        model = Model()
+        x = model.tensor("x", (2,), "float32")
+        zero = model.tensor("zero", (), "int32", np.array(0, np.int32))
+        turns, doubled, total = model.tensor("turns", (), "int32"), model.tensor("doubled", (2,), "float32"), model.tensor("y", (2,), "float32")  # fmt: skip
+        handle, kept = model.tensor("handle", (1,), "resource"), model.tensor("kept", (2,), "float32")
+        truth, chosen = model.tensor("truth", (), "bool", np.array(True)), model.tensor("chosen", (2,), "float32")
+        first = model.graph()
+        a, b = first.tensor("i", (), "int32"), first.tensor("v", (2,), "float32")
+        most, goes = first.tensor("three", (), "int32", np.array(3, np.int32)), first.tensor("goes", (), "bool")
+        first.add(58, [a, most], [goes])
+        first.ends = [a, b], [goes]
+        body = model.graph()
+        a, b = body.tensor("i2", (), "int32"), body.tensor("v2", (2,), "float32")
+        one, unit = body.tensor("one", (), "int32", np.array(1, np.int32)), body.tensor("unit", (1,), "float32", np.ones(1, np.float32))  # fmt: skip
+        up, twice, more = body.tensor("up", (), "int32"), body.tensor("twice", (2,), "float32"), body.tensor("more", (2,), "float32")  # fmt: skip
+        body.add(0, [a, one], [up], 11, Table())
+        body.add(0, [b, b], [twice], 11, Table())
+        body.add(0, [twice, unit], [more], 11, Table())
+        body.ends = [a, b], [up, more]
+        sums, less = model.graph(), model.graph()
+        for graph, code, kind in ((sums, 0, 11), (less, 41, 28)):
+            a, b, c = (graph.tensor(f"{code}{name}", (2,), "float32") for name in "abc")
+            graph.add(code, [a, b], [c], kind, Table())
+            graph.ends = [a, b], [c]
+        start = model.graph()
+        own = start.tensor("handle2", (1,), "resource")
+        begin = start.tensor("begin", (2,), "float32", np.full(2, 0.5, np.float32))
+        start.add(142, [], [own], 111, Table(s1="state"))
+        start.add(144, [own, begin], [], 113, Table())
+        start.ends = [], []
+        model.add(129, [], [], 103, Table(s0=("i", 5)))
+        model.add(142, [], [handle], 111, Table(s1="state"))
+        model.add(143, [handle], [kept], 112, Table())
+        model.add(119, [zero, x], [turns, doubled], 93, Table(s0=("i", 1), s1=("i", 2)))
+        model.add(118, [truth, doubled, kept], [total], 92, Table(s0=("i", 3), s1=("i", 4)))
+        model.add(144, [handle, total], [], 113, Table())
+        steps = self.random.standard_normal((4, 2)).astype(np.float32)
+        got = self.run_model(model, [x], [total], [steps], "--set", "steps=4")[0]
+        np.testing.assert_allclose(got, 0.5 + np.cumsum(8 * steps.astype(float) + 7, 0), 1e-5)
 
 
 if __name__ == "__main__":

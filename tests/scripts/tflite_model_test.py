@@ -12,9 +12,7 @@ import numpy as np
 
 from tflite_state_test import Arithmetic, sigmoid, tanh
 from tflite_models import (
-    ADD_N,
     CUSTOM,
-    FLOOR_MOD,
     FULLY_CONNECTED,
     FULLY_CONNECTED_OPTIONS,
     RELU,
@@ -25,7 +23,9 @@ from tflite_models import (
     STRIDED_SLICE_OPTIONS,
     TRANSPOSE_CONV,
     TRANSPOSE_CONV_OPTIONS,
+    UNIQUE,
     VALID,
+    WHERE,
     Model,
     Table,
     file_of,
@@ -123,17 +123,17 @@ class TfliteModelTest(unittest.TestCase):
         model = Model()
         x = model.tensor("x", (1, 4), scales=(1,), zeros=(0,))
         before = x
-        for i, (code, custom) in enumerate(((ADD_N, None), (FLOOR_MOD, None), (RELU, None),
-                                            (ADD_N, None), (CUSTOM, "Detect"), (200, None))):  # fmt: skip
+        for i, (code, custom) in enumerate(((UNIQUE, None), (WHERE, None), (RELU, None),
+                                            (UNIQUE, None), (CUSTOM, "Detect"), (200, None))):  # fmt: skip
             after = model.tensor(f"t{i}", (1, 4), scales=(1,), zeros=(0,))
             model.add(code, [before], [after], custom=custom)
             before = after
         data = model.bytes([x], [before])
-        self.refused(data, 'm.tflite: operators that are not supported (TensorFlow Lite): 2 x ADD_N (first: node '
-                           '"t0"), 1 x FLOOR_MOD (node "t1"), 1 x CUSTOM Detect (node "t4"), 1 x BUILTIN '
+        self.refused(data, 'm.tflite: operators that are not supported (TensorFlow Lite): 2 x UNIQUE (first: node '
+                           '"t0"), 1 x WHERE (node "t1"), 1 x CUSTOM Detect (node "t4"), 1 x BUILTIN '
                            '200 (node "t5"); --skip-unknown leaves them out')  # fmt: skip
         said = self.sim("import", "m.tflite", "-o", "m.yaml", "--skip-unknown")
-        self.assertIn('left out: 2 x ADD_N (first: node "t0")', said)
+        self.assertIn('left out: 2 x UNIQUE (first: node "t0")', said)
         self.assertIn("name: t1, ", (self.folder / "m.yaml").read_text().replace('"', ""))
 
     def test_what_does_not_fit_is_refused(self):
@@ -147,8 +147,9 @@ class TfliteModelTest(unittest.TestCase):
         self.refused(file_of(Table(s0=("I", 3))), "m.tflite: no graph")
         self.refused(model.bytes([99], outputs), "input 0: expected one of 4 tensors, got 99")
         self.refused(model.bytes([], outputs), 'node "y" (CONV_2D): reads "x" before it is produced')
-        self.refused(model.bytes(inputs, [1]), 'output "w" is never produced')
-        self.refused(good, "the sizes of a TensorFlow Lite model are fixed", words=("--batch", 2))
+        loose = model.tensor("loose", (1, 4))
+        self.refused(model.bytes(inputs, [loose]), 'output "loose" is never produced')
+        self.refused(good, "the model's inputs have no such open size", words=("--batch", 2))
         self.refused(small_conv((0.5, 0.0))[0].bytes(inputs, outputs), 'node "y" (CONV_2D): "w": expected '
                      "positive scales, got 0")  # fmt: skip
         self.refused(small_conv((0.5, 0.5, 0.5))[0].bytes(inputs, outputs), 'node "y" (CONV_2D): "w": 3 scales '

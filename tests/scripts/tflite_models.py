@@ -4,9 +4,9 @@ import struct
 
 import numpy as np
 
-TYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "bool": 6, "int16": 7, "int8": 9, "int4": 17}
+TYPES = {"float32": 0, "float16": 1, "complex64": 8, "resource": 13, "int32": 2, "uint8": 3, "int64": 4, "bool": 6, "int16": 7, "int8": 9, "int4": 17}
 SAME, VALID = 0, 1
-CONV_2D, FULLY_CONNECTED, RELU, SOFTMAX, RESHAPE, CUSTOM, FLOOR_MOD, ADD_N = 3, 9, 19, 25, 22, 32, 95, 106
+CONV_2D, FULLY_CONNECTED, RELU, SOFTMAX, RESHAPE, CUSTOM, WHERE, UNIQUE = 3, 9, 19, 25, 22, 32, 109, 103
 STRIDED_SLICE, SLICE, TRANSPOSE_CONV = 45, 65, 67
 CONV_OPTIONS, FULLY_CONNECTED_OPTIONS, STRIDED_SLICE_OPTIONS, TRANSPOSE_CONV_OPTIONS = 1, 8, 32, 49
 
@@ -79,9 +79,17 @@ def file_of(root, identifier=b"TFL3"):
 class Model:
     def __init__(self):
         self.tensors, self.buffers, self.operators, self.codes = [], [Table()], [], []
-        self.names = []
+        self.names, self.others = [], []
 
-    def tensor(self, name, shape, dtype="int8", data=None, scales=(), zeros=(), axis=0, variable=False):
+    def graph(self):
+        """Another graph of the same file; `ends` are its inputs and outputs."""
+        other = Model()
+        other.buffers, other.codes = self.buffers, self.codes
+        self.others.append(other)
+        return other
+
+    def tensor(self, name, shape, dtype="int8", data=None, scales=(), zeros=(), axis=0, variable=False,
+               sparsity=None, signature=None):  # fmt: skip
         self.names.append(name)
         self.buffers.append(Table(s0=np.frombuffer(data.tobytes(), np.uint8)) if data is not None else Table())
         quantization = None
@@ -90,7 +98,8 @@ class Model:
                                  s6=("i", axis))  # fmt: skip
         self.tensors.append(Table(s0=np.array(shape, np.int32), s1=("b", TYPES[dtype]),
                                   s2=("I", len(self.buffers) - 1), s3=name, s4=quantization,
-                                  s5=("B", 1) if variable else None))  # fmt: skip
+                                  s5=("B", 1) if variable else None, s6=sparsity,
+                                  s7=None if signature is None else np.array(signature, np.int32)))  # fmt: skip
         return len(self.tensors) - 1
 
     def add(self, code, inputs, outputs, options_type=0, options=None, custom=None):
@@ -100,9 +109,12 @@ class Model:
                                     s3=("B", options_type), s4=options))  # fmt: skip
 
     def bytes(self, inputs, outputs, version=3):
-        graph = Table(s0=self.tensors, s1=np.array(inputs, np.int32), s2=np.array(outputs, np.int32),
-                      s3=self.operators)  # fmt: skip
-        return file_of(Table(s0=("I", version), s1=self.codes, s2=[graph], s4=self.buffers))
+        graphs = [self.table(inputs, outputs), *(other.table(*other.ends) for other in self.others)]
+        return file_of(Table(s0=("I", version), s1=self.codes, s2=graphs, s4=self.buffers))
+
+    def table(self, inputs, outputs):
+        return Table(s0=self.tensors, s1=np.array(inputs, np.int32), s2=np.array(outputs, np.int32),
+                     s3=self.operators)  # fmt: skip
 
 
 def small_conv(weight_scales=(0.5, 0.25), hybrid=False, bias=(7, -9), bias_type=None):

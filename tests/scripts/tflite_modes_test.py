@@ -8,7 +8,7 @@ import unittest
 
 import numpy as np
 
-from tflite_golden_test import BUILTIN, REFERENCE, XNNPACK, RUN, sim
+from tflite_golden_test import BUILTIN, REFERENCE, SINGLE, XNNPACK, RUN, sim
 from tflite_models import Model, Table
 
 f4 = np.float32
@@ -223,6 +223,32 @@ class TfliteModesTest(unittest.TestCase):
             for k, part in enumerate(np.split(x, 4)):
                 whole[:, k // 2 :: 2, k % 2 :: 2] = part
             self.same(got, whole[:, 1:], mode)
+
+    def test_inverse_roots(self):
+        """Within what their fixed point loses: two units of the last place of the result's own rounding."""
+        a, y = Scaled("int8", 0.05, -128, (40, 8)), Scaled("int8", 0.025, -128, (40, 8))
+        modes = (REFERENCE, SINGLE, BUILTIN, XNNPACK)
+        for mode, (x,), got in self.one(76, [a], y, modes=modes):
+            d = x.astype(np.int64) + 128
+            real = np.where(d == 0, np.inf, 1 / np.sqrt(np.maximum(d, 1) * float(a.scale)))
+            self.assertLessEqual(abs(got - y.clamp(away(real / y.scale) + y.zero)).max(), 0, mode)
+        a, y = Scaled("int8", 0.05, -5, (40, 8)), Scaled("int8", 1 / 128, 0, (40, 8))
+        for mode, (x,), got in self.one(11, [a], y, modes=modes):
+            d = x.astype(np.float64) - a.zero
+            exact = 128 * d / np.sqrt((d * d).sum(-1, keepdims=True))
+            sure = abs(abs(exact - np.round(exact)) - 0.5) > 0.002  # of a fixed point of 28 bits
+            self.same(got[sure], y.clamp(away(exact))[sure], mode)
+
+    def test_codes_of_other_scales_side_by_side(self):
+        """Of uint8, as the kernels bring them to one scale in fp32; exponentials by tables."""
+        a, b, y = Scaled("uint8", 0.05, 9), Scaled("uint8", 0.085, 130), Scaled("uint8", 0.05, 9, (1, 5, 6, 16))
+        for mode, (p, q), got in self.one(2, [a, b], y, 10, Table(s0=("i", 3)), (REFERENCE, BUILTIN)):
+            ratio = f4(b.scale * f4(f4(1) / y.scale))
+            moved = away(f4(f4(q) * ratio + f4(f4(-b.zero) * ratio))) + y.zero
+            self.same(got, np.concatenate([p, y.clamp(moved)], 3), mode)
+        a, y = Scaled("int8", 0.02, 30), Scaled("int8", 0.05, -128)
+        for mode, (x,), got in self.one(47, [a], y, modes=(REFERENCE, XNNPACK)):
+            self.same(got, tabulated(x, a, y, np.exp, away), mode)
 
     def test_softmax_of_16_bits(self):
         a, y = Scaled("int16", 0.0003, 0, (6, 11)), Scaled("int16", 1 / 32768, 0, (6, 11))

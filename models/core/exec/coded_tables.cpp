@@ -24,6 +24,10 @@ float curve(VectorKind kind, float x) {
       return 0.5f * x * (1 + std::erf(x * kRootOfHalf));
     case VectorKind::kGeluTanh:
       return 0.5f * x * (1 + std::tanh(kRootOfTwoByPi * (x + 0.044715f * x * x * x)));
+    case VectorKind::kExp:
+      return std::exp(x);
+    case VectorKind::kLog:
+      return std::log(x);
     case VectorKind::kSigmoid:
       return 1 / (1 + std::exp(-x));
     case VectorKind::kTanh:
@@ -48,7 +52,8 @@ Codes by_table(const CodedJob& job, Round round) {
   for (std::int32_t i = 0; i < kEntries; ++i) {
     const float x = job.scale(0) * static_cast<float>(i + kLeast - job.zero(0));
     const float steps = round(curve(kind, x) * inverse);
-    table[at(i)] = job.code(static_cast<std::int64_t>(std::clamp(steps, -1e6f, 1e6f)));
+    const float nearest = std::isnan(steps) ? 0 : std::clamp(steps, -1e6f, 1e6f);
+    table[at(i)] = job.code(static_cast<std::int64_t>(nearest));
   }
   Codes y;
   y.reserve(job.inputs[0].size());

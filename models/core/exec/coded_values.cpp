@@ -225,6 +225,30 @@ Codes xnnpack_leaky_relu(const CodedJob& job) {
   });
 }
 
+/// One after the other; codes of other scales become those of the result in fp32, as the kernels do
+/// for uint8.
+Codes joined_codes(const CodedJob& job) {
+  const float inverse = 1 / job.output_scale();
+  VectorOperands operands;
+  for (std::size_t k = 0; k < job.inputs.size(); ++k) {
+    const float ratio = job.scale(k) * inverse;
+    const float bias = static_cast<float>(-job.zero(k)) * ratio;
+    const bool is_same = job.scale(k) == job.output_scale() && job.zero(k) == job.output_zero();
+    std::vector<float>& codes = operands.inputs.emplace_back().own();
+    codes.reserve(job.inputs[k].size());
+    for (const std::int32_t q : job.inputs[k]) {
+      const auto code = static_cast<float>(q);
+      const float moved = std::round(code * ratio + bias);
+      codes.push_back(is_same ? code
+                              : static_cast<float>(job.code(static_cast<std::int64_t>(moved))));
+    }
+  }
+  VectorOp op = job.op;
+  op.codes.reset();
+  const std::vector<float> joined = vector_values(op, operands).values;
+  return {joined.begin(), joined.end()};
+}
+
 using Rounding = Codes (*)(const CodedJob&);
 
 /// The rules of an operator: of the reference kernels, of TensorFlow Lite's built-in kernels, and
@@ -258,6 +282,11 @@ constexpr RuleRow kRules[] = {
     {K::kLstmHidden, fixed_lstm_hidden, builtin_lstm_hidden, nullptr},
     {K::kQuantizeLinear, fixed_rescale, fixed_rescale, xnnpack_rescale},
     {K::kAbs, fixed_abs, fixed_abs, nullptr},
+    {K::kRsqrt, fixed_inverse_root, fixed_inverse_root, nullptr},
+    {K::kL2Norm, fixed_l2_norm, fixed_l2_norm, nullptr},
+    {K::kExp, tabulated_reals, tabulated_reals, nullptr},
+    {K::kLog, tabulated_reals, tabulated_reals, nullptr},
+    {K::kConcat, joined_codes, joined_codes, nullptr},
     {K::kRelu, fixed_relu, fixed_relu, nullptr},
     {K::kClip, fixed_clip, builtin_clip, nullptr},
     {K::kLeakyRelu, fixed_leaky_relu, builtin_leaky_relu, xnnpack_leaky_relu},

@@ -72,7 +72,9 @@ Codes each_result(const CodedJob& job, F relative) {
 // Rules, by family.
 Codes fixed_softmax(const CodedJob& job);
 Codes table_softmax(const CodedJob& job);
-Codes softmax_16(const CodedJob& job);  ///< of int16
+Codes softmax_16(const CodedJob& job);          ///< of int16
+Codes fixed_inverse_root(const CodedJob& job);  ///< 1 / sqrt(x)
+Codes fixed_l2_norm(const CodedJob& job);
 Codes fixed_logistic(const CodedJob& job);
 Codes fixed_tanh(const CodedJob& job);
 Codes fixed_hard_swish(const CodedJob& job);

@@ -90,6 +90,8 @@ float unary(const VectorOp& op, float alpha, float beta, const VectorOperands& o
       return exponential(x);
     case VectorKind::kSqrt:
       return rounded(std::sqrt(wide));
+    case VectorKind::kRsqrt:
+      return 1.0f / rounded(std::sqrt(wide));
     case VectorKind::kAbs:
       return std::fabs(x);
     case VectorKind::kSign:

@@ -277,6 +277,14 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
       case VectorKind::kLayerNorm:
         layernorm(x, n, alpha, o, y);
         break;
+      case VectorKind::kL2Norm: {
+        float squares = 0;
+        for (std::int64_t i = 0; i < n; ++i) squares += x[i] * x[i];
+        const float root = rounded(std::sqrt(static_cast<double>(squares)));
+        const float inverse = 1.0f / std::max(root, alpha);
+        for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] * inverse;
+        break;
+      }
       case VectorKind::kHadamard:
         std::copy_n(x, n, y);
         hadamard(y, n, op.reduced);

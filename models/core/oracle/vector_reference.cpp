@@ -59,6 +59,8 @@ double of_one(VectorKind kind, double x, double alpha, double beta) {
       return std::exp(x);
     case VectorKind::kSqrt:
       return std::sqrt(x);
+    case VectorKind::kRsqrt:
+      return 1 / std::sqrt(x);
     case VectorKind::kAbs:
       return std::abs(x);
     case VectorKind::kSign:
@@ -618,6 +620,10 @@ Values rowwise(const VectorOp& op, const ReferenceOperands& o) {
       rotate(op, turns, from, to);
     } else if (op.kind == VectorKind::kHadamard) {
       rotate_blocks(op, from, to);
+    } else if (op.kind == VectorKind::kL2Norm) {
+      const double squares = std::inner_product(from, from + op.cols, from, 0.0);
+      const double norm = std::max(std::sqrt(squares), vector_alpha(op));
+      for (std::int64_t i = 0; i < op.cols; ++i) to[i] = from[i] / norm;
     } else {
       normalize(op, o, from, to);
     }

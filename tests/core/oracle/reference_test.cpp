@@ -164,8 +164,8 @@ TEST_CASE("references: every vector operator is near its fp32 arithmetic") {
         o.table = random_values(random, 4 * 8, -1, 1);
         o.indices = {3, 0, 1, 1, 2, 3};
       } else {
-        const float low = row.kind == K::kSqrt || row.kind == K::kPow || row.kind == K::kLog ||
-                                  row.kind == K::kReciprocal
+        const float low = row.kind == K::kSqrt || row.kind == K::kRsqrt || row.kind == K::kPow ||
+                                  row.kind == K::kLog || row.kind == K::kReciprocal
                               ? 0.1f
                               : -3.0f;
         for (const std::int64_t count : operand_elements(op))
