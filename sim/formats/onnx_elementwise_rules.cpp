@@ -52,6 +52,7 @@ double negative(double x) { return -x; }
 double magnitude(double x) { return std::fabs(x); }
 double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 double sine(double x) { return std::sin(x); }
+double arc(double x) { return std::atan(x); }
 double cosine(double x) { return std::cos(x); }
 double soft(double x) { return std::log1p(std::exp(x)); }
 double positive(double x) { return x < 0 ? 0 : x; }
@@ -450,6 +451,7 @@ const std::vector<OnnxRule>& onnx_elementwise_rules() {
       {"Softplus", 1, 1, 1, "", onnx_same, fold_real<soft>},
       {"Sign", 1, 1, 1, "", onnx_same, fold_number<sign_whole, sign>},
       {"Sin", 1, 1, 1, "", onnx_same, fold_real<sine>},
+      {"Atan", 1, 1, 1, "", onnx_same, fold_real<arc>},
       {"Cos", 1, 1, 1, "", onnx_same, fold_real<cosine>},
       {"Gelu", 1, 1, 1, "approximate:s", onnx_same, nullptr},
       {"ArgMax", 1, 1, 1, "axis:i keepdims:i select_last_index:i", arg_max, nullptr},

@@ -176,7 +176,8 @@ const std::vector<OnnxExpansion>& onnx_expansions() {
          {onnx_attention_expansions(), onnx_logic_expansions(), onnx_norm_expansions(),
           onnx_place_expansions(), onnx_product_expansions(), onnx_recurrent_expansions(),
           onnx_loop_expansions(), onnx_loss_expansions(), onnx_resample_expansions(),
-          onnx_volume_expansions(), onnx_window_expansions()})
+          onnx_sequence_expansions(), onnx_signal_expansions(), onnx_volume_expansions(),
+          onnx_window_expansions()})
       all.insert(all.end(), rows.begin(), rows.end());
     return all;
   }();
@@ -222,7 +223,7 @@ void expand_onnx(onnx::NodeProto proto, const std::string& file, int opset,
     if (error.kind() != ErrorKind::kInput || message.rfind(file, 0) == 0) throw;
     node.fail(message);
   }
-  if (writer.nodes.empty()) return visit(std::move(proto));
+  if (writer.nodes.empty() && !writer.is_sequence) return visit(std::move(proto));
   for (onnx::NodeProto& part : writer.nodes)
     expand_onnx(std::move(part), file, opset, known, visit);
 }

@@ -5,6 +5,8 @@
 
 #include <deque>
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +28,9 @@ class OnnxWriter {
     /// The elements of a constant of integers or bools; nothing where it is none.
     std::function<std::optional<Shape>(const std::string&)> whole;
     std::function<std::optional<std::vector<double>>(const std::string&)> reals;  ///< of any type
+    /// Elements of sequences by name, as far as they are known.
+    std::shared_ptr<std::map<std::string, std::vector<std::string>>> sequences =
+        std::make_shared<std::map<std::string, std::vector<std::string>>>();
     bool reads_constants = false;  ///< of constants alone; of data no sizes are known
   };
   OnnxWriter(const OnnxNode& of, Known known) : node(of), known_(std::move(known)) {}
@@ -44,6 +49,17 @@ class OnnxWriter {
   }
   bool is_constant(const std::string& value) const { return known_.is_constant(value); }
   bool reads_constants() const { return known_.reads_constants; }
+
+  /// The elements of a sequence; nullptr where it is none.
+  const std::vector<std::string>* sequence(int operand) const {
+    const auto found = known_.sequences->find(node.input(operand));
+    return found == known_.sequences->end() ? nullptr : &found->second;
+  }
+  /// The node's output is a sequence of these, and the node nothing else.
+  void yield_sequence(std::vector<std::string> elements) {
+    (*known_.sequences)[node.output()] = std::move(elements);
+    is_sequence = true;
+  }
 
   /// Appends a node; its output is `part` of this one, or this one's output itself where `part` is
   /// empty. Returns the output's name.
@@ -80,6 +96,7 @@ class OnnxWriter {
   bool knows(const std::string& part) const;  ///< it was appended already
 
   std::deque<onnx::NodeProto> nodes;
+  bool is_sequence = false;  ///< yield_sequence()
 
  private:
   std::string constant(const std::string& part, onnx::TensorProto value, bool is_sized);
@@ -117,6 +134,8 @@ std::vector<OnnxExpansion> onnx_recurrent_expansions();
 std::vector<OnnxExpansion> onnx_loop_expansions();
 std::vector<OnnxExpansion> onnx_loss_expansions();
 std::vector<OnnxExpansion> onnx_resample_expansions();
+std::vector<OnnxExpansion> onnx_sequence_expansions();
+std::vector<OnnxExpansion> onnx_signal_expansions();
 std::vector<OnnxExpansion> onnx_volume_expansions();
 std::vector<OnnxExpansion> onnx_window_expansions();
 void expand_volume_max_pool(OnnxWriter& writer);  ///< without places

@@ -70,6 +70,20 @@ void shrink(OnnxWriter& w) {
 void tangent(OnnxWriter& w) {
   w.add("Div", {step(w, "Sin", {x_of(w)}, "sine"), step(w, "Cos", {x_of(w)}, "cosine")});
 }
+/// The arc whose sine, or cosine, is x: that of the tangent x / sqrt(1 - x^2).
+template <bool Cosine>
+void arc_of(OnnxWriter& w) {
+  const std::string square = step(w, "Mul", {x_of(w), x_of(w)}, "square");
+  const std::string rest = step(w, "Sub", {w.number("one", 1), square}, "rest");
+  const std::string other = step(w, "Sqrt", {rest}, "other");
+  const std::string tangent = step(w, "Div", {x_of(w), other}, "tangent");
+  if (!Cosine) {
+    w.add("Atan", {tangent});
+    return;
+  }
+  const std::string arc = step(w, "Atan", {tangent}, "arc");
+  w.add("Sub", {w.number("quarter", std::acos(0.0)), arc});
+}
 /// (e^x - e^-x) / 2, or their sum.
 template <bool Sum>
 void hyperbolic_of(OnnxWriter& w) {
@@ -292,9 +306,11 @@ void branch(OnnxWriter& w) {
 
 std::vector<OnnxExpansion> onnx_logic_expansions() {
   return {
+      {"", "Acos", "", arc_of<true>},
       {"", "Acosh", "", inverse_hyperbolic<false>},
       {"", "And", "", both},
       {"", "ArgMin", "axis:i keepdims:i select_last_index:i", arg_min},
+      {"", "Asin", "", arc_of<false>},
       {"", "Asinh", "", inverse_hyperbolic<true>},
       {"", "Atanh", "", inverse_tangent},
       {"", "Celu", "alpha:f", celu},

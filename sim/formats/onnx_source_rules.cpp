@@ -102,6 +102,33 @@ Folded fold_range(const OnnxOperands& in, const Infos& out) {
   return {tensor_of(in.node, out[0], y)};
 }
 
+/// Indices of what is not 0, axis by axis: how many there are is in no shape.
+Shape places_not_zero(const OnnxOperands& in) {
+  const StoredTensor x = in.value(0);
+  const OnnxNumbers numbers = numbers_of(x);
+  Shape places;
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    if (numbers.integer ? numbers.whole[i] != 0 : numbers.real[i] != 0)
+      places.push_back(static_cast<std::int64_t>(i));
+  return places;
+}
+
+Infos not_zero(const OnnxOperands& in) {
+  const auto found = static_cast<std::int64_t>(places_not_zero(in).size());
+  return {{onnx::TensorProto::INT64,
+           {std::max<std::int64_t>(1, static_cast<std::int64_t>(in.shape(0).size())), found}}};
+}
+
+Folded fold_not_zero(const OnnxOperands& in, const Infos& out) {
+  Shape shape = in.shape(0);
+  if (shape.empty()) shape = {1};
+  const Shape strides = strides_of(shape), places = places_not_zero(in);
+  OnnxNumbers y{true, {}, {}};
+  for (std::size_t axis = 0; axis < shape.size(); ++axis)
+    for (const std::int64_t place : places) y.whole.push_back(place / strides[axis] % shape[axis]);
+  return {tensor_of(in.node, out[0], y)};
+}
+
 /// SpaceToDepth and DepthToSpace.
 Infos blocks(const OnnxOperands& in) {
   const std::int64_t b = in.node.integer("blocksize", 0);
@@ -377,6 +404,7 @@ const std::vector<OnnxRule>& onnx_source_rules() {
       {"Shape", 1, 1, 1, "start:i end:i", shape_of, fold_shape},
       {"Size", 1, 1, 1, "", size_of, fold_size},
       {"ConstantOfShape", 1, 1, 1, "value:t", constant_of_shape, fold_constant_of_shape},
+      {"NonZero", 1, 1, 1, "", not_zero, fold_not_zero},
       {"Range", 3, 3, 1, "", range, fold_range},
       {"SpaceToDepth", 1, 1, 1, "blocksize:i", blocks, nullptr},
       {"DepthToSpace", 1, 1, 1, "blocksize:i mode:s", blocks, nullptr},

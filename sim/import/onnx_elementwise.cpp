@@ -357,6 +357,7 @@ const std::vector<OnnxOperator>& onnx_elementwise_operators() {
       {"CausalSoftmax", causal_softmax},
       {"Abs", unary<K::kAbs>},
       {"Ceil", unary<K::kCeil>},
+      {"Atan", unary<K::kAtan>},
       {"Cos", unary<K::kCos>},
       {"Elu", elu},
       {"Equal", broadcast<K::kEqual>},

@@ -29,7 +29,7 @@ from onnx.backend.test.case.node import collect_testcases
 
 SIM = os.environ["BITJOULE_SIM"]
 RTOL, ATOL = 1e-3, 1e-7  # onnx.backend.test.runner
-LEAST = 770  # tests that must run
+LEAST = 800  # tests that must run
 
 RUN = """
 accelerator: accelerators/edge-16x16.yaml
@@ -42,6 +42,8 @@ verify: full
 # Pattern of names: why such a test does not run.
 EXCLUDED = {
     "test_identity_(opt|sequence)|test_if_(opt|seq)|test_loop1[36]_seq(_none)?": "optional and sequence types are no tensors",
+    "test_sequence_(insert_at_.*|map_.*_expanded)": "sequences that enter or leave the network",
+    "test_gridsample_bicubic": "cubic between the places of a grid",
     "test_(cast|castlike)_(.*_to_STRING|STRING_to_.*)(_expanded)?": "strings are no numbers",
     "test_(cast|castlike)_(.*_to_BFLOAT16|BFLOAT16_to_.*)(_expanded)?": "numpy has no bfloat16: the test data are uint16",
     "test_batchnorm_.*_training_mode": "training",

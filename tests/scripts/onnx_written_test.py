@@ -319,6 +319,48 @@ class WrittenTest(OnnxTest):
                     problem = model.run(pathlib.Path(directory) / "m")
                 self.assertIn(said, problem)
 
+    def test_transforms_of_signals(self):
+        x, c = self.normal(2, 20, 3, 1), self.normal(2, 3, 12, 2)
+        signal, window = self.normal(2, 64), abs(self.normal(16))
+        spectrum = np.fft.fft(x[..., 0].astype(float), 24, axis=1)
+        back = np.fft.ifft(c[..., 0] + 1j * c[..., 1].astype(float), axis=-1)
+        frames = np.stack([np.fft.rfft(signal[:, i : i + 16].astype(float) * window) for i in range(0, 49, 8)], 1)
+        parts = lambda z: np.stack([z.real, z.imag], -1)
+        self.check([
+            Model("padded", [node("DFT", ["x", "n", "a"], ["y"])], {"x": x}, {"n": ints(24), "a": ints(1)},
+                  parts(spectrum), opset=20),
+            Model("one side", [node("DFT", ["x", "n"], ["y"], axis=1, onesided=1)], {"x": x}, {"n": ints(24)},
+                  parts(spectrum[:, :13]), opset=17),
+            Model("back", [node("DFT", ["x"], ["y"], inverse=1)], {"x": c}, {}, parts(back), opset=20),
+            Model("frames", [node("STFT", ["x", "s", "w"], ["y"])], {"x": signal}, {"s": ints(8), "w": window},
+                  parts(frames), opset=17),
+        ])  # fmt: skip
+
+    def test_sequences_are_lists_of_names(self):
+        x, z = self.normal(2, 6), self.normal(2, 2)
+        halves = [node("SplitToSequence", ["x", "two"], ["s"], axis=1), node("SequenceAt", ["s", "last"], ["l"]),
+                  node("SequenceInsert", ["s", "z", "last"], ["t"]), node("SequenceErase", ["t", "first"], ["u"]),
+                  node("ConcatFromSequence", ["u"], ["c"], axis=1), node("Concat", ["c", "l"], ["y"], axis=1)]  # fmt: skip
+        stacked = [node("SequenceEmpty", [], ["e"]), node("SequenceInsert", ["e", "z"], ["f"]),
+                   node("SequenceConstruct", ["z", "z", "z"], ["g"]), node("SequenceLength", ["g"], ["n"]),
+                   node("ConcatFromSequence", ["f"], ["h"], axis=0, new_axis=1), node("Cast", ["n"], ["r"], to=1),
+                   node("Add", ["h", "r"], ["y"])]  # fmt: skip
+        self.check([
+            Model("parts", halves, {"x": x, "z": z}, {"two": np.array(2), "last": np.array(-1), "first": np.array(0)},
+                  np.concatenate([x[:, 2:4], z, x[:, 4:], x[:, 4:]], 1)),
+            Model("lists", stacked, {"z": z}, {}, z[None] + 3),
+        ])  # fmt: skip
+
+    def test_arcs_and_places(self):
+        x = self.random.uniform(-1, 1, (3, 5)).astype(np.float32)
+        mask = self.random.integers(0, 2, (3, 5))
+        self.check([
+            *(Model(op, [node(op, ["x"], ["y"])], {"x": x}, {}, function(x.astype(float)))
+              for op, function in (("Atan", np.arctan), ("Asin", np.arcsin), ("Acos", np.arccos))),
+            Model("chosen", [node("NonZero", ["m"], ["n"]), node("Transpose", ["n"], ["i"]),
+                             node("GatherND", ["x", "i"], ["y"])], {"x": x}, {"m": mask}, x[mask != 0]),
+        ])  # fmt: skip
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -106,6 +106,8 @@ float unary(const VectorOp& op, float alpha, float beta, const VectorOperands& o
       return std::nearbyint(x);
     case VectorKind::kSin:
       return rounded(std::sin(wide));
+    case VectorKind::kAtan:
+      return rounded(std::atan(wide));
     case VectorKind::kCos:
       return rounded(std::cos(wide));
     case VectorKind::kElu:

@@ -75,6 +75,8 @@ double of_one(VectorKind kind, double x, double alpha, double beta) {
       return std::rint(x);
     case VectorKind::kSin:
       return std::sin(x);
+    case VectorKind::kAtan:
+      return std::atan(x);
     case VectorKind::kCos:
       return std::cos(x);
     case VectorKind::kElu:

@@ -61,6 +61,7 @@ enum class VectorKind {
   kRound,
   kSin,
   kCos,
+  kAtan,
   kElu,
   kMish,
   kSoftplus,

@@ -320,6 +320,7 @@ const std::vector<VectorRow>& vector_rows() {
        {{{kConvert, kElement, 1}}}},
       {K::kSin, "sin", "y = sin(x)", 1, 0, false, 0, 0, {{{kExp, kElement, 1}}}},
       {K::kCos, "cos", "y = cos(x)", 1, 0, false, 0, 0, {{{kExp, kElement, 1}}}},
+      {K::kAtan, "atan", "y = atan(x)", 1, 0, false, 0, 0, {{{kExp, kElement, 1}}}},
       {K::kElu,
        "elu",
        "y = beta * (x > 0 ? x : alpha * (exp(x) - 1))",
