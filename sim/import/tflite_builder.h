@@ -164,6 +164,9 @@ std::optional<Shape> strided_slice_shape(const TfliteNode& node, int output);
 /// DIV of integers, towards 0.
 void divide_integers(TfliteBuilder& builder, const TfliteNode& node);
 
+/// Operand and result hold the same numbers in the same type.
+void require_copy(const TfliteNode& node, const TfliteTensor& from, const TfliteTensor& to);
+
 /// Geometry of a convolution or pool of that kernel over the node's first operand: strides and
 /// padding from the options.
 void set_windows(const TfliteNode& node, int options, const TfliteTensor& image,
@@ -184,6 +187,7 @@ const std::vector<TfliteLayerRow>& tflite_vector_operators();
 const std::vector<TfliteLayerRow>& tflite_logic_operators();
 const std::vector<TfliteLayerRow>& tflite_number_operators();
 const std::vector<TfliteLayerRow>& tflite_movement_operators();
+const std::vector<TfliteLayerRow>& tflite_slice_operators();
 const std::vector<TfliteLayerRow>& tflite_recurrent_operators();
 
 }  // namespace bitjoule

@@ -147,7 +147,31 @@ void depthwise(TfliteBuilder& builder, const TfliteNode& node) {
   finish(builder, node, stored, layer);
 }
 
+/// Weights that the network computes: a product of two operands.
+void dense_of_data(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor &x = node.input(0), &w = node.input(1);
+  const bool codes = multiplies_codes(node, x, w);
+  if (w.shape.size() != 2 || w.shape[1] < 1 || volume_of(x.shape) % w.shape[1] != 0)
+    node.fail("the operands' sizes do not fit");
+  if (node.has(2) || !node.activation(kDense, 0).empty() || (codes && w.type != x.type))
+    node.fail(
+        "weights that are computed are not supported with a bias, an activation or codes of "
+        "another type");
+  Matmul product;
+  product.n = w.shape[0];
+  product.k = w.shape[1];
+  product.m = volume_of(x.shape) / product.k;
+  NetworkLayer& layer =
+      builder.add(node, product, {builder.layer_of(node, x), builder.layer_of(node, w)});
+  if (!codes) return;
+  scale_of(node, w);
+  set_codes(builder, node, x, w, layer);
+  layer.sums.wide_sums = x.type == "int16";
+  layer.sums.delegated = false;
+}
+
 void dense(TfliteBuilder& builder, const TfliteNode& node) {
+  if (!node.input(1).is_constant()) return dense_of_data(builder, node);
   const TfliteTensor &x = node.input(0), &w = stored_weights(node, 2);
   check_weight_scales(node, w, 0);
   if (const int order = node.option<std::uint8_t>(kDense, 1, 0); order != 0)

@@ -269,6 +269,19 @@ class OperatorTest(unittest.TestCase):
         scales = np.array([[0.5], [0.25], [0.125], [2]])
         np.testing.assert_allclose(got, given @ dense.astype(float).T @ (codes * scales).T, 1e-5, 1e-4)
 
+    def test_operands_that_are_not_where_they_are_mostly(self):
+        """Weights that the network computes; a constant taken apart along its second axis."""
+        x, w = (self.random.standard_normal(s).astype(np.float32) for s in ((3, 4), (5, 4)))
+        got = self.computed(DENSE, (x, w), np.zeros((3, 5), np.float32), 8, Table())
+        np.testing.assert_allclose(got, x.astype(float) @ w.T, 1e-5, 1e-5)
+        model = Model()
+        table = model.tensor("table", w.shape, "float32", w)
+        at = model.tensor("at", (3,), "int32")
+        y = model.tensor("y", (5, 3), "float32")
+        model.add(36, [table, at], [y], 23, Table(s0=("i", 1)))
+        given = np.array([3, 0, 3], np.int32)
+        np.testing.assert_array_equal(self.run_model(model, [at], [y], [given])[0], w[:, given])
+
     def test_sizes_that_are_computed(self):
         """[batch, 4] as [batch, 2, 2], with a batch that the file leaves open."""
         model = Model()
