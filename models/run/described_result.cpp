@@ -217,7 +217,7 @@ void describe_layer(const LayerResult& r, std::optional<std::int64_t> timeline,
   v.value({"repeat", "", "layers that this one stands for"}, r.repeat);
   if (!r.phase.empty()) v.value({"phase", "", "of a generation"}, r.phase);
   describe_kind(r, v);
-  describe_costs(costs_of(r, 1), timeline ? &r.outcome.dram : nullptr, nullptr,
+  describe_costs(costs_of(r, 1), timeline ? &*r.outcome.dram : nullptr, nullptr,
                  timeline.value_or(0), v);
   std::vector<std::int64_t> counts(actions.size());
   for (const Action& a : r.counts) counts[row_of(a, actions)] += a.count;

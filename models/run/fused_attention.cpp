@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "core/error.h"
@@ -77,6 +78,10 @@ class Fusion {
     if (at == nullptr || !is_vector(*at, VectorKind::kSoftmax)) return;
     auto parts = std::make_shared<FusedLayers>();
     parts->context = context;
+    if (const std::optional<NetworkLayer> rows = values_by_rows(context)) {
+      std::get<Matmul>(parts->context.op).k_rows = true;
+      fused[index_.at(rows->name)] = *rows;
+    }
     parts->softmax = *at;
     between.push_back(at);
     at = source(*at);
@@ -90,12 +95,30 @@ class Fusion {
     between.push_back(at);
     check(*parts, between);
     for (const NetworkLayer* part : between) gone.insert(index_.at(part->name));
-    NetworkLayer layer = context;
+    NetworkLayer layer = parts->context;
     layer.inputs = {parts->scores.inputs.at(0), parts->scores.inputs.at(1), context.inputs.at(1)};
     layer.parameters += parts->softmax.parameters;
     layer.fused = std::move(parts);
     check_attention(attention_of(layer));
     fused[place] = std::move(layer);
+  }
+
+  /// Where values are columns because a layer that reads them for this product alone turns them
+  /// round, that layer without the turn; tiles of keys go by rows.
+  std::optional<NetworkLayer> values_by_rows(const NetworkLayer& context) const {
+    const auto& product = std::get<Matmul>(context.op);
+    const auto found = context.inputs.size() < 2 ? index_.end() : index_.find(context.inputs[1]);
+    if (product.k_rows || found == index_.end()) return std::nullopt;
+    NetworkLayer layer = layers_[found->second];
+    auto* op = std::get_if<VectorOp>(&layer.op);
+    if (op == nullptr || op->kind != VectorKind::kTranspose || op->codes ||
+        readers_.at(layer.name) != 1 || op->shape.size() < 2 || op->shape.back() != product.k ||
+        *(op->shape.end() - 2) != product.n)
+      return std::nullopt;
+    std::iter_swap(op->shape.end() - 1, op->shape.end() - 2);
+    std::iter_swap(op->axes.end() - 1, op->axes.end() - 2);
+    std::tie(op->rows, op->cols) = std::pair{op->elements() / product.n, product.n};
+    return layer;
   }
 
   void check(const FusedLayers& parts, const std::vector<const NetworkLayer*>& between) const {

@@ -18,11 +18,16 @@ Precision layer_precision(const NetworkLayer& layer, const Precision& run) {
   return precision;
 }
 
+TensorFormat between_layers(const Precision& layer, const Precision& run) {
+  if (has_dynamic_scales(layer.activations)) return wide_format(layer);
+  return run.output && makes_blocks(layer.activations, *run.output) ? *run.output
+                                                                    : layer.activations;
+}
+
 VectorFormats vector_formats(const NetworkLayer& layer, const Precision& run) {
   const Precision precision = layer.precision.apply(run);
   VectorFormats formats;
-  formats.inputs =
-      has_dynamic_scales(precision.activations) ? wide_format(precision) : precision.activations;
+  formats.inputs = between_layers(precision, run);
   formats.output = output_format(layer, run);
   formats.static_scales = precision.static_scales.value_or(ScaleRule::kOracle);
   formats.parameters.format = "fp32";

@@ -10,6 +10,9 @@ namespace bitjoule {
 /// run's integer MAC does not count for a product in whose sums scales differ: it is `auto` there.
 Precision layer_precision(const NetworkLayer& layer, const Precision& run);
 
+/// How activations of a layer lie in memory ahead of the passes that quantize them.
+TensorFormat between_layers(const Precision& layer, const Precision& run);
+
 /// Of a vector operator. An embedding's table is stored as weights are, by the quantizer `mse`
 /// where they have another than `nearest`; norm parameters as fp32 where the layer says nothing
 /// else.

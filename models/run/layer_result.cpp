@@ -46,7 +46,7 @@ OutputCheck& OutputCheck::operator+=(const OutputCheck& more) {
 DramStats dram_of_layers(const std::vector<LayerResult>& layers) {
   if (layers.size() == 1 && layers[0].repeat == 1) return layers[0].outcome.dram;
   std::vector<DramEpochs> epochs;
-  for (const LayerResult& r : layers) epochs.push_back({&r.outcome.dram, r.repeat});
+  for (const LayerResult& r : layers) epochs.push_back({&*r.outcome.dram, r.repeat});
   return sum_of_epochs(epochs);
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <numeric>
+
 #include "core/dram/actions.h"
 #include "core/enums.h"
 #include "core/error.h"
@@ -57,7 +59,7 @@ void check_conservation(const LayerResult& r, const DramTraffic& planned) {
                     tensor_name(static_cast<Tensor>(i)), did.read_bytes, did.write_bytes,
                     did.bursts, plan.read_bytes, plan.write_bytes, plan.bursts));
   }
-  const std::int64_t bytes = o.dram.read_bytes + o.dram.write_bytes;
+  const std::int64_t bytes = o.dram->read_bytes + o.dram->write_bytes;
   const std::int64_t moved =
       r.moved_bytes() + (o.ahead.all_bursts - o.handed_on) * o.traffic.burst_bytes;
   require_conserved(bytes == moved, fmt::format("the DRAM moved {} B, the DMA {} B", bytes, moved));
@@ -98,7 +100,24 @@ void compute_values(const Program& program, LayerValues& values) {
 
 std::string pins_key(const MappingProblem& problem) {
   return key_text(problem.weight_layout) + key_text(problem.activation_layout) +
-         key_text(problem.activations);
+         key_text(problem.activations) + key_text(problem.kv_page);
+}
+
+/// The second operand's rows.
+void put_into_pages(std::int64_t rows, MappingProblem& p) {
+  const StorageLayout& layout = p.path.weights.layout;
+  const GemmExtents& e = p.layer.extents;
+  const std::int64_t length = p.layer.stored_rows(1, e.n, e.k).length;
+  const std::int64_t bytes = main_bytes(layout, region_bytes(layout, rows, length));
+  const std::int64_t burst = p.memory.burst_bytes;
+  if (bytes % burst != 0)
+    throw input_error(fmt::format(
+        "mapping.kv_page: {} tokens of {} numbers in {} take {} B, which are no whole bursts of {} "
+        "B; {} tokens are",
+        rows, length, p.path.weights.format.format, bytes, burst,
+        rows * burst / std::gcd(bytes, burst)));
+  p.kv_page = rows;
+  p.weight_layout = DramLayout::kRowMajor;
 }
 
 /// What became of the values of a layer that has run.
@@ -158,6 +177,7 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
   p.activation_layout = pins.activation_layout;
   p.activations = pins.activations;
   check_layer_formats(p);
+  if (pins.kv_page > 0 && std::holds_alternative<Matmul>(op)) put_into_pages(pins.kv_page, p);
   return p;
 }
 

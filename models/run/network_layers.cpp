@@ -20,6 +20,12 @@ std::string kind_of(const std::string& name) {
   return kind;
 }
 
+MappingPins pins_of(const NetworkLayer& layer, const MappingPins& run) {
+  MappingPins pins = with(layer.mapping, run);
+  if (!layer.kv_cache || !std::holds_alternative<Matmul>(layer.op)) pins.kv_page = 0;
+  return pins;
+}
+
 Layer mac_layer(const NetworkLayer& layer) {
   Layer mac{layer.name, mac_op(layer.op).value_or(LayerOp())};
   mac.stage = {layer.bias, layer.activation};

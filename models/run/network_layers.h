@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/workload/layer.h"
 #include "core/workload/network.h"
+#include "core/workload/pins.h"
 
 namespace bitjoule {
 
@@ -14,6 +15,9 @@ std::string kind_of(const std::string& name);
 
 /// A layer with MACs by itself.
 Layer mac_layer(const NetworkLayer& layer);
+
+/// The run's pins with the layer's own; pages are of layers that read a cache.
+MappingPins pins_of(const NetworkLayer& layer, const MappingPins& run);
 
 /// What one expert of a layer does, on so many rows.
 NetworkLayer expert_layer(const NetworkLayer& layer, std::int64_t expert, std::int64_t rows);

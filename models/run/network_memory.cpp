@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/mapping/region.h"
 #include "core/numeric/storage.h"
 #include "core/numeric/stored_tensor.h"
 #include "run/layer_formats.h"
@@ -21,7 +22,8 @@ std::int64_t bytes_of(const TensorFormat& format, std::int64_t rows, std::int64_
   return region_bytes(layout, rows, cols).total();
 }
 
-std::int64_t second_operand_bytes(const NetworkLayer& layer, const Precision& run) {
+std::int64_t second_operand_bytes(const NetworkLayer& layer, const Precision& run,
+                                  std::int64_t kv_page = 0) {
   const LayerOp op = std::visit(
       [](const auto& o) -> LayerOp {
         if constexpr (std::is_same_v<std::decay_t<decltype(o)>, VectorOp>)
@@ -35,8 +37,10 @@ std::int64_t second_operand_bytes(const NetworkLayer& layer, const Precision& ru
   const std::int64_t groups = product != nullptr ? e.groups / product->shared : e.groups;
   const std::int64_t copies = layer.experts ? layer.experts->count : 1;
   const TensorFormat format = layer_precision(layer, run).weights;
-  return product != nullptr && product->k_rows ? bytes_of(format, groups * e.k, e.n)
-                                               : bytes_of(format, groups * e.n * copies, e.k);
+  const std::int64_t page = std::max<std::int64_t>(1, kv_page);
+  return product != nullptr && product->k_rows
+             ? bytes_of(format, groups * align(e.k, page), e.n)
+             : bytes_of(format, groups * align(e.n, page) * copies, e.k);
 }
 
 std::int64_t weight_bytes(const NetworkLayer& layer, const Precision& run) {
@@ -172,21 +176,22 @@ std::vector<const NetworkLayer*> parts_of(const FusedLayers& parts) {
   return {&parts.scores, &parts.softmax, &parts.context};
 }
 
-void add(const NetworkLayer& layer, const Precision& run, NetworkMemory& memory) {
+void add(const NetworkLayer& layer, const Precision& run, std::int64_t kv_page,
+         NetworkMemory& memory) {
   memory.weights += weight_bytes(layer, run) * layer.repeat;
   if (layer.kv_cache && !layer.kv_view && std::holds_alternative<Matmul>(layer.op))
-    memory.kv_cache += second_operand_bytes(layer, run) * layer.repeat;
+    memory.kv_cache += second_operand_bytes(layer, run, kv_page) * layer.repeat;
 }
 
 }  // namespace
 
-NetworkMemory network_memory(const Network& network, const Precision& run) {
+NetworkMemory network_memory(const Network& network, const Precision& run, std::int64_t kv_page) {
   NetworkMemory memory;
   for (const NetworkLayer& layer : network.layers) {
     if (layer.fused) {
-      for (const NetworkLayer* part : parts_of(*layer.fused)) add(*part, run, memory);
+      for (const NetworkLayer* part : parts_of(*layer.fused)) add(*part, run, kv_page, memory);
     } else {
-      add(layer, run, memory);
+      add(layer, run, kv_page, memory);
     }
   }
   memory.activations = peak_activations(network, run);
@@ -196,9 +201,10 @@ NetworkMemory network_memory(const Network& network, const Precision& run) {
 namespace {
 
 /// Everything that has to be somewhere.
-std::vector<Resident> residents(const Network& network, const Precision& run) {
+std::vector<Resident> residents(const Network& network, const Precision& run,
+                                std::int64_t kv_page) {
   std::vector<Resident> all = activations(network, run);
-  const std::int64_t cache = network_memory(network, run).kv_cache;
+  const std::int64_t cache = network_memory(network, run, kv_page).kv_cache;
   if (cache > 0) all.insert(all.begin(), {"the KV cache", cache, 0, network.layers.size() - 1});
   return all;
 }
@@ -218,9 +224,10 @@ std::int64_t capacity_for_activations(const BuffersConfig& buffers) {
 
 }  // namespace
 
-void check_on_chip(const Network& network, const Precision& run, const BuffersConfig& buffers) {
+void check_on_chip(const Network& network, const Precision& run, const BuffersConfig& buffers,
+                   std::int64_t kv_page) {
   const std::int64_t capacity = capacity_for_activations(buffers);
-  const std::vector<Resident> all = residents(network, run);
+  const std::vector<Resident> all = residents(network, run, kv_page);
   std::vector<std::int64_t> change(network.layers.size() + 1, 0);
   for (const Resident& tensor : all) {
     change[tensor.first] += tensor.bytes;

@@ -15,14 +15,15 @@ struct NetworkMemory {
 
 /// A tensor is alive from the layer that writes it to the last that reads it. Layers that only
 /// change the addressing share their input's memory; what is appended to the KV cache is counted
-/// there.
-NetworkMemory network_memory(const Network& network, const Precision& precision);
+/// there; with `kv_page` each head of a sequence takes whole pages of so many tokens.
+NetworkMemory network_memory(const Network& network, const Precision& precision,
+                             std::int64_t kv_page = 0);
 
 /// Of a machine that keeps activations in its input and output buffers from layer to layer: throws
 /// an input Error that names the first layer at which they do not hold all that is alive (operands,
 /// the result, what later layers still read, the network's inputs and outputs, and the KV cache),
 /// and the largest of it.
-void check_on_chip(const Network& network, const Precision& precision,
-                   const BuffersConfig& buffers);
+void check_on_chip(const Network& network, const Precision& precision, const BuffersConfig& buffers,
+                   std::int64_t kv_page);
 
 }  // namespace bitjoule

@@ -23,12 +23,14 @@ NetworkOp without_values(NetworkOp op) {
   return op;
 }
 
-std::string key_of(const NetworkLayer& layer, const Precision& run) {
-  if (layer.fused) return attention_key(layer, run) + key_text(layer.mapping);
+std::string key_of(const NetworkLayer& layer, const RunConfig& run) {
+  const Precision& formats = run.precision;
+  const std::string pages = pins_of(layer, run.mapping).kv_page > 0 ? "p" : "";
+  if (layer.fused) return attention_key(layer, formats) + key_text(layer.mapping) + pages;
   const NetworkOp op = without_values(layer.op);
   const std::string key = key_text(op) + key_text(layer.bias) + key_text(layer.activation);
-  if (std::holds_alternative<VectorOp>(op)) return key + key_text(vector_formats(layer, run));
-  return key + key_text(layer_precision(layer, run)) + key_text(layer.mapping);
+  if (std::holds_alternative<VectorOp>(op)) return key + key_text(vector_formats(layer, formats));
+  return key + key_text(layer_precision(layer, formats)) + key_text(layer.mapping) + pages;
 }
 
 /// Roughly what a layer takes to simulate: the elements that move.
@@ -104,7 +106,7 @@ NetworkRunner::NetworkRunner(const RunConfig& run, const std::vector<NetworkPhas
     for (const NetworkPhase& phase : phases_)
       check_on_chip(
           with_fused_attention(with_passes(phase.network, run.precision), run.mapping.attention),
-          run.precision, run.accelerator.buffers);
+          run.precision, run.accelerator.buffers, run.mapping.kv_page);
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
   if (!values_ || run.overlap == LayerOverlapMode::kNone) return;
   for (const NetworkPhase& phase : phases_)
@@ -123,12 +125,12 @@ LayerProgram NetworkRunner::prepare(const Step& step) const {
       return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
     if (layer.fused) return prepare_attention(layer);
     return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
-                           with(layer.mapping, run_.mapping));
+                           pins_of(layer, run_.mapping));
   });
 }
 
 LayerProgram NetworkRunner::prepare_attention(const NetworkLayer& layer) const {
-  const MappingPins pins = with(layer.mapping, run_.mapping);
+  const MappingPins pins = pins_of(layer, run_.mapping);
   return runner_.prepare(
       attention_problem(run_.accelerator, runner_.memory(), layer, run_.precision, pins),
       attention_key(layer, run_.precision), pins);
@@ -146,7 +148,7 @@ const LayerProgram& NetworkRunner::prepared(const Step& step) {
 std::vector<NetworkRunner::Step> NetworkRunner::steps_of(const NetworkPhase& phase) const {
   std::vector<Step> steps;
   for (const NetworkLayer& layer : phase.network.layers)
-    if (!moves_nothing(layer)) steps.push_back({&layer, key_of(layer, run_.precision)});
+    if (!moves_nothing(layer)) steps.push_back({&layer, key_of(layer, run_)});
   return steps;
 }
 
@@ -274,8 +276,8 @@ NetworkRunner::Known NetworkRunner::simulate_macs(const Step& step, const Step* 
   const Layer mac = mac_layer(layer);
   const Precision precision = layer_precision(layer, run_.precision);
   const MappingProblem problem = with_name(layer, [&] {
-    return make_problem(run_.accelerator, runner_.memory(), mac.op, precision, run_.mapping,
-                        mac.stage);
+    return make_problem(run_.accelerator, runner_.memory(), mac.op, precision,
+                        pins_of(layer, run_.mapping), mac.stage);
   });
   MacOperands operands =
       with_name(layer, [&] { return values_->operands(layer, mac.op, problem, first_row); });
@@ -307,7 +309,7 @@ void NetworkRunner::run_experts(const NetworkLayer& layer, const NetworkPhase& p
   for (std::size_t e = 0; e < loads.size(); ++e) {
     if (loads[e] == 0) continue;
     const NetworkLayer expert = expert_layer(layer, static_cast<std::int64_t>(e), loads[e]);
-    const Step step{&expert, key_of(expert, run_.precision)};
+    const Step step{&expert, key_of(expert, run_)};
     LayerResult valued;
     NetworkTensor result;
     const Known known = simulate_macs(step, nullptr, {}, first_row, valued, result);
@@ -386,6 +388,8 @@ void NetworkRunner::add(const Known& known, const NetworkLayer& layer, std::int6
 
 PassResult NetworkRunner::run_pass(const NetworkPhase& phase, const ProgressSink& progress) {
   begins_phase_ = phases_begun_.insert(phase.name).second;
+  // Later passes add few rows; growing would copy these.
+  if (begins_phase_) result_.layers.reserve(result_.layers.size() + phase.network.layers.size());
   PassResult pass;
   pass.phase = phase.name;
   pass.context = phase.context;
@@ -459,7 +463,7 @@ std::map<std::string, std::size_t> NetworkRunner::survey() {
   for (std::size_t i = 0; i < phases_.size(); ++i) {
     const NetworkPhase phase = complete(phases_[i]);
     for (const NetworkLayer& layer : phase.network.layers) {
-      const auto [known, is_new] = last.insert_or_assign(key_of(layer, run_.precision), i);
+      const auto [known, is_new] = last.insert_or_assign(key_of(layer, run_), i);
       if (is_new || !run_.options.share_equal) work_ += work_of(layer);
     }
   }
@@ -517,7 +521,7 @@ NetworkResult NetworkRunner::run(const ProgressSink& progress, Timeline* timelin
       result_.passes.push_back(run_pass(phase, progress));
     const NetworkMemory memory = network_memory(
         with_fused_attention(completed(phases_[i].network, run_.precision), run_.mapping.attention),
-        run_.precision);
+        run_.precision, run_.mapping.kv_page);
     if (memory.total() > result_.memory.total()) result_.memory = memory;
     for (auto known = known_.begin(); known != known_.end();)
       known = is_last(known->second.step, i) ? known_.erase(known) : std::next(known);

@@ -103,6 +103,11 @@ template <class T>
 struct IsList<std::vector<T>> : std::true_type {};
 
 template <class T>
+struct IsShared : std::false_type {};
+template <class T>
+struct IsShared<Shared<T>> : std::true_type {};
+
+template <class T>
 void write(const T& value, std::string& text) {
   if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {
     put(static_cast<std::int64_t>(value), text);
@@ -111,6 +116,8 @@ void write(const T& value, std::string& text) {
   } else if constexpr (IsArray<T>::value || IsList<T>::value) {
     if (IsList<T>::value) put(static_cast<std::int64_t>(value.size()), text);
     for (const auto& item : value) write(item, text);
+  } else if constexpr (IsShared<T>::value) {
+    write(*value, text);
   } else {
     std::apply([&text](const auto&... part) { (write(part, text), ...); }, parts(value));
   }
@@ -125,6 +132,8 @@ bool read(Numbers& numbers, T& value) {
     return true;
   } else if constexpr (IsQuantity<T>::value) {
     return numbers.take(value.value);
+  } else if constexpr (IsShared<T>::value) {
+    return read(numbers, value.edit());
   } else if constexpr (IsList<T>::value) {
     constexpr std::int64_t kMost = 1 << 20;  // of a histogram there are 65537
     std::int64_t size = 0;

@@ -68,7 +68,7 @@ std::vector<double> powers(std::vector<double> energy, double width, double end,
 
 PowerTimeline power_of(const std::vector<Stretch>& stretches) {
   std::vector<DramEpochs> epochs;
-  for (const Stretch& s : stretches) epochs.push_back({&s.layer->outcome.dram, s.times});
+  for (const Stretch& s : stretches) epochs.push_back({&*s.layer->outcome.dram, s.times});
   const DramStats sum = sum_of_epochs(epochs);
   const std::vector<std::int64_t>&reads = sum.timeline.read_bytes(),
         &writes = sum.timeline.write_bytes();

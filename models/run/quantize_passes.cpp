@@ -158,11 +158,17 @@ class Expansion {
     const std::optional<LayerOp> op = mac_op(layer.op);
     if (!op) return;
     const Precision precision = layer_precision(layer, run_);
-    if (has_dynamic_scales(precision.activations))
+    if (needs_pass(layer, 0, precision.activations))
       read_quantized(layer, 0, first_operand(*op), precision.activations);
     const auto* product = std::get_if<Matmul>(&*op);
-    if (product != nullptr && !layer.kv_cache && has_dynamic_scales(precision.weights))
+    if (product != nullptr && !layer.kv_cache && needs_pass(layer, 1, precision.weights))
       read_quantized(layer, 1, second_operand(*product), precision.weights);
+  }
+
+  bool needs_pass(const NetworkLayer& layer, std::size_t index, const TensorFormat& format) const {
+    if (has_dynamic_scales(format)) return true;
+    const auto from = index < layer.inputs.size() ? wide_.find(layer.inputs[index]) : wide_.end();
+    return from != wide_.end() && makes_blocks(format, from->second.format);
   }
 
   /// Lets operand `index` come from a pass, a new one unless there is one already.
@@ -191,7 +197,10 @@ class Expansion {
     std::optional<TensorFormat> format = layer.precision.output;
     // A cache is stored as activations are, where nobody says otherwise.
     const TensorFormat activations = layer.precision.apply(run_).activations;
-    if (cached && !format && has_dynamic_scales(activations)) format = activations;
+    if (cached && !format &&
+        (has_dynamic_scales(activations) ||
+         (run_.output && makes_blocks(activations, *run_.output))))
+      format = activations;
     const bool is_pass = is_quantize(layer);
     const bool appends = format && cached && !is_pass && is_scaled_when_appended(*format);
     const bool pass = format && !is_pass && (appends || has_dynamic_scales(*format));

@@ -97,8 +97,9 @@ LayerResult full_layer() {
   layer.buffers.unified.emplace();
   layer.outcome.counts.unified_peak_bytes = 1;
   layer.outcome.counts.operands.counts.fill(1);
-  layer.outcome.dram.row_hits = layer.outcome.dram.ranks = 1;
-  layer.outcome.dram.commands.fill(1);
+  DramStats& dram = layer.outcome.dram.edit();
+  dram.row_hits = dram.ranks = 1;
+  dram.commands.fill(1);
   return layer;
 }
 
@@ -166,8 +167,8 @@ std::vector<ExampleResult> example_results() {
   full.run.dram.energy.emplace();
   ExampleResult rows = least;  // of which no command is there always, and no part of the energy
   rows.run.dram.energy.emplace();
-  rows.result.layer_passes.front().outcome.dram.row_hits = 1;
-  rows.result.layer_passes.front().outcome.dram.ranks = 1;
+  DramStats& dram = rows.result.layer_passes.front().outcome.dram.edit();
+  dram.row_hits = dram.ranks = 1;
   ExampleResult estimated = least;
   estimated.run.options.fidelity = Fidelity::kEstimate;
   ExampleResult priced = estimated;  // with all that tables and DRAM files may tell

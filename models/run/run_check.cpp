@@ -61,14 +61,15 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
       checks.vector(problem, op);
     } else {
       const Precision precision = layer_precision(layer, run.precision);
-      checks.mac(make_problem(run.accelerator, memory, op, precision, run.mapping,
+      const MappingPins pins = pins_of(layer, run.mapping);
+      checks.mac(make_problem(run.accelerator, memory, op, precision, pins,
                               {layer.bias, layer.activation}),
-                 with(layer.mapping, run.mapping), op, precision);
+                 pins, op, precision);
     }
   };
   try {
     if (layer.fused) {
-      const MappingPins pins = with(layer.mapping, run.mapping);
+      const MappingPins pins = pins_of(layer, run.mapping);
       checks.attention(attention_problem(run.accelerator, memory, layer, run.precision, pins), pins,
                        attention_key(layer, run.precision));
       return;
@@ -99,7 +100,7 @@ void check_layers(const RunConfig& run, const Checks& checks) {
     for (const NetworkLayer& layer : with_expert_layers(network).layers)
       check_layer(run, memory, layer, checks);
     if (run.mapping.activations == ActivationMemory::kOnChip)
-      check_on_chip(network, run.precision, run.accelerator.buffers);
+      check_on_chip(network, run.precision, run.accelerator.buffers, run.mapping.kv_page);
   }
 }
 

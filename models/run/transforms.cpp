@@ -206,8 +206,7 @@ class Plan {
     if (!group.producer.empty()) pass.inputs = {group.producer};
     const Precision precision = layer_precision(reader, run_);
     const auto from = places_.find(group.producer);
-    pass.precision.activations =
-        has_dynamic_scales(precision.activations) ? wide_format(precision) : precision.activations;
+    pass.precision.activations = between_layers(precision, run_);
     pass.precision.output = pass.precision.activations;
     if (from != places_.end())
       pass.precision.activations = output_format(network_.layers[from->second], run_);

@@ -47,7 +47,7 @@ void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner) {
   if (std::holds_alternative<VectorOp>(layer.op)) {
     step.formats = vector_formats(layer, run_.precision);
   } else if (layer.fused) {
-    const MappingPins pins = with(layer.mapping, run_.mapping);
+    const MappingPins pins = pins_of(layer, run_.mapping);
     step.program = runner.prepare(
         attention_problem(run_.accelerator, runner.memory(), layer, run_.precision, pins),
         attention_key(layer, run_.precision), pins);
@@ -56,7 +56,7 @@ void ValuePass::add_step(const NetworkLayer& layer, const LayerRunner& runner) {
     const Precision precision = layer_precision(layer, run_.precision);
     step.mac = mac_layer(layer);
     step.requantize = requantization(precision);
-    step.program = runner.prepare(step.mac, precision, with(layer.mapping, run_.mapping));
+    step.program = runner.prepare(step.mac, precision, pins_of(layer, run_.mapping));
     step.program.program = make_program(step.program.problem, step.program.mapping.tiling);
   }
   steps_.push_back(std::move(step));

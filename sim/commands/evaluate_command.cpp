@@ -76,7 +76,8 @@ int evaluate_file(const EvaluateArguments& a, const std::vector<Override>& overr
     for (const auto& [name, text] : accuracy_files(plan, evaluated.scores))
       files.add(a.directory + "/" + name, text);
     files.add(a.directory + "/layers.csv", layers_csv(result.network->layers));
-    files.add(a.directory + "/result.json", json_text(result_json(run, result)));
+    files.add(a.directory + "/result.json",
+              [&](const TextSink& sink) { write_result(run, result, sink); });
     take_places(files);
   }
   if (a.json)

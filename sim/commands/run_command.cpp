@@ -184,7 +184,8 @@ int run_network(const RunArguments& a, RunConfig config) {
     make_directory(a.directory);
     if (a.save_outputs) add_outputs(a.directory, result.outputs, files);
     files.add(a.directory + "/layers.csv", layers_csv(result.layers));
-    files.add(a.directory + "/result.json", json_text(result_json(run, all)));
+    files.add(a.directory + "/result.json",
+              [&](const TextSink& sink) { write_result(run, all, sink); });
   }
   take_places(files);
   if (a.json)
@@ -257,7 +258,8 @@ int run_layer(const RunArguments& a, const std::vector<Override>& overrides) {
     make_directory(a.directory);
     if (result.outputs) add_outputs(a.directory, *result.outputs, files);
     files.add(a.directory + "/layers.csv", layers_csv(results));
-    files.add(a.directory + "/result.json", json_text(result_json(run, outcome)));
+    files.add(a.directory + "/result.json",
+              [&](const TextSink& sink) { write_result(run, outcome, sink); });
   }
   take_places(files);
   if (a.json)

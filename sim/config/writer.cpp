@@ -39,6 +39,8 @@ constexpr std::array<bool, 256> plain_characters() {
   return plain;
 }
 
+}  // namespace
+
 /// JSON as text. Room is asked for by the piece: a result has thousands of small ones.
 class JsonWriter {
  public:
@@ -69,6 +71,25 @@ class JsonWriter {
     text_.resize(size_);
     return std::move(text_);
   }
+  /// `text`, then the end of the line and so many spaces.
+  void add_line(std::string_view text, std::size_t indent) {
+    char* at = room(text.size() + 1 + indent);
+    std::memcpy(at, text.data(), text.size());
+    at[text.size()] = '\n';
+    std::memset(at + text.size() + 1, ' ', indent);
+    size_ += text.size() + 1 + indent;
+  }
+  /// All lines but the present one go to `sink`.
+  void send_lines(const TextSink& sink) {
+    const std::size_t line = std::string_view(text_.data(), size_).rfind('\n') + 1;
+    sink({text_.data(), line});
+    std::memmove(text_.data(), text_.data() + line, size_ - line);
+    size_ -= line;
+  }
+  void put_key(boost::json::string_view key) {
+    put_string(key);
+    add(": ");
+  }
 
  private:
   /// Where so many more characters may be put.
@@ -77,14 +98,6 @@ class JsonWriter {
     if (text_.size() - size_ < more)
       text_.resize(std::max({kFirst, 2 * text_.size(), size_ + more}));
     return text_.data() + size_;
-  }
-  /// `text`, then the end of the line and so many spaces.
-  void add_line(std::string_view text, std::size_t indent) {
-    char* at = room(text.size() + 1 + indent);
-    std::memcpy(at, text.data(), text.size());
-    at[text.size()] = '\n';
-    std::memset(at + text.size() + 1, ' ', indent);
-    size_ += text.size() + 1 + indent;
   }
   /// Quoted; what is plain, which nearly all text is, needs no serializer.
   void put_string(boost::json::string_view text) {
@@ -100,8 +113,7 @@ class JsonWriter {
     size_ += text.size() + 2;
   }
   void put_row(const boost::json::key_value_pair& row, std::size_t indent) {
-    put_string(row.key());
-    add(": ");
+    put_key(row.key());
     put(row.value(), indent);
   }
   /// `items` of a list or map, one per line.
@@ -156,13 +168,52 @@ class JsonWriter {
   std::size_t size_ = 0;
 };
 
-}  // namespace
-
 std::string json_text(const boost::json::value& value) {
   JsonWriter writer;
   writer.put(value, 0);
   writer.add("\n");
   return writer.take();
+}
+
+JsonObjectText::JsonObjectText(TextSink sink)
+    : sink_(std::move(sink)), writer_(std::make_unique<JsonWriter>()) {}
+JsonObjectText::~JsonObjectText() = default;
+
+void JsonObjectText::begin_line(std::string_view open, std::size_t indent, bool& is_first) {
+  writer_->add_line(is_first ? open : ",", indent);
+  is_first = false;
+}
+
+void JsonObjectText::send() { writer_->send_lines(sink_); }
+
+void JsonObjectText::put(std::string_view key, const boost::json::value& value) {
+  begin_line("{", 2, is_first_);
+  writer_->put_key({key.data(), key.size()});
+  writer_->put(value, 2);
+  send();
+}
+
+void JsonObjectText::begin_list(std::string_view key) {
+  begin_line("{", 2, is_first_);
+  writer_->put_key({key.data(), key.size()});
+  is_first_item_ = true;
+}
+
+void JsonObjectText::put_item(const boost::json::value& item) {
+  begin_line("[", 4, is_first_item_);
+  writer_->put(item, 4);
+  send();
+}
+
+void JsonObjectText::end_list() {
+  writer_->add_line("", 2);
+  writer_->add("]");
+}
+
+void JsonObjectText::finish() {
+  writer_->add_line("", 0);
+  writer_->add("}\n");
+  send();
 }
 
 std::string text_hash(const std::string& text) {

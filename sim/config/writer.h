@@ -2,7 +2,9 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <variant>
 
@@ -102,6 +104,37 @@ boost::json::value to_json(const T& value) {
 /// always; real numbers in the fewest digits that read back exactly.
 /// Equal values give equal bytes.
 std::string json_text(const boost::json::value& value);
+
+/// Takes a text piece by piece.
+using TextSink = std::function<void(std::string_view)>;
+
+class JsonWriter;
+
+/// The same text of an object, some of whose parts are no scalars, to a sink: its parts come one
+/// after the other, those of long lists too, so that the whole is never in memory.
+class JsonObjectText {
+ public:
+  explicit JsonObjectText(TextSink sink);
+  ~JsonObjectText();
+  JsonObjectText(const JsonObjectText&) = delete;
+  JsonObjectText& operator=(const JsonObjectText&) = delete;
+
+  void put(std::string_view key, const boost::json::value& value);
+  /// A list that has objects.
+  void begin_list(std::string_view key);
+  void put_item(const boost::json::value& item);
+  void end_list();
+  /// Behind the last part.
+  void finish();
+
+ private:
+  void begin_line(std::string_view open, std::size_t indent, bool& is_first);
+  void send();
+
+  TextSink sink_;
+  std::unique_ptr<JsonWriter> writer_;
+  bool is_first_ = true, is_first_item_ = true;
+};
 
 /// 32 hexadecimal digits over a text and build_key() of the program (a version 5 UUID: SHA-1).
 std::string text_hash(const std::string& text);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "core/error.h"
 
@@ -23,7 +24,7 @@ Error not_written(const std::string& path, int reason) {
 }
 
 /// 0, or the system's error.
-int write_all(int file, const std::string& text) {
+int write_all(int file, std::string_view text) {
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t n = ::write(file, text.data() + done, text.size() - done);
     if (n < 0 && errno != EINTR) return errno;
@@ -38,23 +39,51 @@ int sync_file(int file) {
   return ::fsync(file) == 0 || errno == EINVAL || errno == EROFS ? 0 : errno;
 }
 
+/// A file that is closed whatever happens. What fails first is kept.
+class OpenFile {
+ public:
+  explicit OpenFile(int file) : file_(file), failure_(file < 0 ? errno : 0) {}
+  ~OpenFile() {
+    if (file_ >= 0) ::close(file_);
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  void write(std::string_view text) {
+    if (failure_ == 0) failure_ = write_all(file_, text);
+  }
+  void sync() {
+    if (failure_ == 0) failure_ = sync_file(file_);
+  }
+  /// 0, or the system's error.
+  int close() {
+    if (file_ >= 0 && ::close(std::exchange(file_, -1)) != 0 && failure_ == 0) failure_ = errno;
+    return failure_;
+  }
+
+ private:
+  int file_, failure_;
+};
+
+TextWriter writer_of(const std::string& text) {
+  return [&text](const std::function<void(std::string_view)>& sink) { sink(text); };
+}
+
 /// Writes to a device or a pipe; 0, or the system's error.
-int write_special(const std::string& path, const std::string& text) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (file < 0) return errno;
-  const int failure = write_all(file, text);
-  return ::close(file) != 0 && failure == 0 ? errno : failure;
+int write_special(const std::string& path, const TextWriter& write) {
+  OpenFile file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  write([&file](std::string_view text) { file.write(text); });
+  return file.close();
 }
 
 /// Makes a file of this process's own and waits until it is on the disk, where asked to; 0, or the
 /// system's error.
-int write_partial(const std::string& path, const std::string& text, bool is_synced = true) {
+int write_partial(const std::string& path, const TextWriter& write, bool is_synced = true) {
   ::unlink(path.c_str());  // of a process with this number that was killed
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (file < 0) return errno;
-  int failure = write_all(file, text);
-  if (failure == 0 && is_synced) failure = sync_file(file);
-  return ::close(file) != 0 && failure == 0 ? errno : failure;
+  OpenFile file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  write([&file](std::string_view text) { file.write(text); });
+  if (is_synced) file.sync();
+  return file.close();
 }
 
 std::string directory_of(const std::string& path) {
@@ -71,7 +100,7 @@ std::string partial_name(const std::string& path, int process) {
 }
 
 void write_partial_file(const std::string& partial, const std::string& text) {
-  const int failure = write_partial(partial, text, false);
+  const int failure = write_partial(partial, writer_of(text), false);
   if (failure == 0) return;
   ::unlink(partial.c_str());
   throw not_written(partial, failure);
@@ -115,7 +144,7 @@ namespace {
 
 void put_in_place(const std::string& path, const std::string& text, bool is_synced) {
   const std::string partial = partial_name(path, ::getpid());
-  int failure = write_partial(partial, text, is_synced);
+  int failure = write_partial(partial, writer_of(text), is_synced);
   if (failure == 0 && std::rename(partial.c_str(), path.c_str()) != 0) failure = errno;
   if (failure == 0) return;
   ::unlink(partial.c_str());
@@ -138,14 +167,18 @@ OutputFiles::~OutputFiles() {
 }
 
 void OutputFiles::add(const std::string& path, const std::string& text) {
+  add(path, writer_of(text));
+}
+
+void OutputFiles::add(const std::string& path, const TextWriter& write) {
   const std::string target = behind_links(path);
   if (is_special_file(target)) {
-    if (const int failure = write_special(target, text)) throw not_written(path, failure);
+    if (const int failure = write_special(target, write)) throw not_written(path, failure);
     return;
   }
   if (fs::is_directory(target)) throw input_error(path + ": is a directory");
   staged_.push_back({path, target, partial_name(target, ::getpid())});
-  if (const int failure = write_partial(staged_.back().partial, text))
+  if (const int failure = write_partial(staged_.back().partial, write))
     throw not_written(path, failure);
 }
 

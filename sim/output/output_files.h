@@ -1,10 +1,15 @@
 // Files that the program writes: whole or not at all, whatever kills it or fills the disk.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bitjoule {
+
+/// Gives a text to what it is called with, piece by piece.
+using TextWriter = std::function<void(const std::function<void(std::string_view)>&)>;
 
 /// Writes beside `path`, renames, and returns when both have reached the disk. Throws an input
 /// Error with the system's reason; then `path` is as it was. The name in between ends in .partial
@@ -43,6 +48,8 @@ class OutputFiles {
 
   /// Links are followed; devices and pipes are written to at once. Throws as write_atomically().
   void add(const std::string& path, const std::string& text);
+  /// The same of a text that `write` gives piece by piece.
+  void add(const std::string& path, const TextWriter& write);
   void take_places();
   /// As they were asked for, of those that wait for their places.
   std::vector<std::string> names() const;

@@ -109,14 +109,14 @@ std::string explain_network_text(const RunConfig& run) {
       const Precision precision = layer_precision(layer, run.precision);
       const std::string key = (layer.fused ? attention_key(layer, run.precision) : "") +
                               key_text(layer.op) + key_text(precision) + key_text(layer.mapping) +
-                              key_text(layer.bias);
+                              key_text(pins_of(layer, run.mapping).kv_page) + key_text(layer.bias);
       const auto [at, is_new] = known.emplace(key, rows.size());
       if (!is_new) {
         ++rows[at->second].times;
         continue;
       }
       try {
-        const MappingPins pins = with(layer.mapping, run.mapping);
+        const MappingPins pins = pins_of(layer, run.mapping);
         const std::string shown = phase.name.empty() ? layer.name : phase.name + "/" + layer.name;
         if (layer.fused) {
           const AttentionProblem problem =

@@ -260,7 +260,7 @@ std::string run_summary(const RunConfig& run, const std::vector<LayerResult>& re
   const std::string rows = dram_rows_text(r.outcome.dram);
   if (!rows.empty()) {
     line("DRAM", rows);
-    line("data bus", dram_bus_text(r.outcome.dram.bus));
+    line("data bus", dram_bus_text(r.outcome.dram->bus));
   }
   line("roofline",
        fmt::format("{} MAC/B: at most {} by {}, achieved {} ({})", digits_text(intensity),

@@ -1,5 +1,8 @@
 #include "sim/result/result_json.h"
 
+#include <optional>
+#include <utility>
+
 #include "run/run_parts.h"
 #include "sim/config/writer.h"
 #include "sim/result/run_hash.h"
@@ -100,6 +103,71 @@ class JsonVisitor : public ResultVisitor {
   std::vector<Level> open_;
 };
 
+/// What it visits, to a text: a tree for one part of the object, or of a list in it, at a time.
+class JsonTextVisitor : public ResultVisitor {
+ public:
+  explicit JsonTextVisitor(const TextSink& sink) : text_(sink) {}
+
+  void value(const Field& field, const Value& value) override {
+    if (depth_ > 0) return tree().value(field, value);
+    JsonVisitor one;
+    one.value(field, value);
+    text_.put(field.key, one.take().begin()->value());
+  }
+  void begin_object(const Field& field) override {
+    const bool is_item = depth_ == 1 && part_ != Part::kObject;
+    if (depth_ == 0) begin_part(field, Part::kObject);
+    if (is_item && std::exchange(part_, Part::kItems) == Part::kList) text_.begin_list(key_);
+    if (depth_ == 0 || is_item)
+      tree_.emplace();
+    else
+      tree().begin_object(field);
+    ++depth_;
+  }
+  void begin_map(const Field& field) override { begin_object(field); }
+  void begin_list(const Field& field) override {
+    if (depth_ == 0)
+      begin_part(field, Part::kList);
+    else
+      tree().begin_list(field);
+    ++depth_;
+  }
+  void end() override {
+    --depth_;
+    if (depth_ == 0) return end_part();
+    if (depth_ > 1 || part_ != Part::kItems) return tree().end();
+    text_.put_item(tree_->take());
+  }
+  void add(const Field& field, const json::value& value) { text_.put(field.key, value); }
+  void finish() { text_.finish(); }
+
+ private:
+  enum class Part { kObject, kList, kItems };  ///< a list of scalars, of objects
+
+  void begin_part(const Field& field, Part part) {
+    key_ = field.key;
+    part_ = part;
+    tree_.reset();
+  }
+  void end_part() {
+    if (part_ == Part::kItems) return text_.end_list();
+    if (part_ == Part::kList) tree().end();
+    json::object whole = tree_->take();
+    text_.put(key_, part_ == Part::kList ? whole.begin()->value() : json::value(std::move(whole)));
+  }
+  /// Of the part, or of an item of its list.
+  JsonVisitor& tree() {
+    if (!tree_) tree_.emplace().begin_list({key_});
+    return *tree_;
+  }
+
+  JsonObjectText text_;
+  std::optional<JsonVisitor> tree_;
+  std::string key_;  ///< of the part
+  Part part_ = Part::kObject;
+  int depth_ = 0;
+};
+
 template <class F>
 json::object json_of(F describe) {
   JsonVisitor v;
@@ -124,6 +192,15 @@ void describe_program(ResultVisitor& v) {
            });
 }
 
+template <class Visitor>
+void describe_run(const RunConfig& run, const Result& result, const std::string& hash, Visitor& v) {
+  describe_head(run, hash, v);
+  describe_layers(run, result.layers(), v);
+  v.add(kConfigField, to_json(run));
+  if (result.network) describe_network(*result.network, v);
+  if (result.accuracy) describe_accuracy(*result.accuracy, v);
+}
+
 }  // namespace
 
 void describe_head(const RunConfig& run, const std::string& hash, ResultVisitor& v) {
@@ -141,13 +218,14 @@ void describe_head(const RunConfig& run, const std::string& hash, ResultVisitor&
 }
 
 json::object result_json(const RunConfig& run, const Result& result, const std::string& hash) {
-  return json_of([&](JsonVisitor& v) {
-    describe_head(run, hash.empty() ? run_hash(run) : hash, v);
-    describe_layers(run, result.layers(), v);
-    v.add(kConfigField, to_json(run));
-    if (result.network) describe_network(*result.network, v);
-    if (result.accuracy) describe_accuracy(*result.accuracy, v);
-  });
+  return json_of(
+      [&](JsonVisitor& v) { describe_run(run, result, hash.empty() ? run_hash(run) : hash, v); });
+}
+
+void write_result(const RunConfig& run, const Result& result, const TextSink& sink) {
+  JsonTextVisitor v(sink);
+  describe_run(run, result, run_hash(run), v);
+  v.finish();
 }
 
 json::array kinds_json(const Result& result) {

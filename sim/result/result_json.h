@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "run/described_result.h"
+#include "sim/config/writer.h"
 
 namespace bitjoule {
 
@@ -24,6 +25,9 @@ void describe_result(const ExampleResult& example, ResultVisitor& v);
 /// known already.
 boost::json::object result_json(const RunConfig& run, const Result& result,
                                 const std::string& hash = "");
+
+/// The text of the same, as json_text() has it; of a network layer by layer.
+void write_result(const RunConfig& run, const Result& result, const TextSink& sink);
 
 /// The elements of `network.kinds`, of a run with one layer too.
 boost::json::array kinds_json(const Result& result);

@@ -13,6 +13,7 @@
 #include "core/numeric/mac.h"
 #include "core/numeric/storage.h"
 #include "run/layer_formats.h"
+#include "run/network_layers.h"
 #include "run/run_parts.h"
 #include "sim/config/reader.h"
 #include "sim/schema/describe_layer.h"
@@ -189,6 +190,16 @@ void check_mac(const RunConfig& run, std::vector<std::string>& notes) {
     }
 }
 
+/// Pages of a cache that nobody reads.
+void check_pages(const RunConfig& run, std::vector<std::string>& notes) {
+  if (run.mapping.kv_page == 0) return;
+  bool is_read = run.phases.empty() && std::holds_alternative<Matmul>(run.layer.op);
+  for (const NetworkPhase& phase : run.phases)
+    for (const NetworkLayer& layer : phase.network.layers)
+      is_read = is_read || pins_of(layer, run.mapping).kv_page > 0;
+  if (!is_read) notes.emplace_back("mapping.kv_page: no effect: no layer reads a cache");
+}
+
 /// Keys of the run itself.
 void check_run(const Node& root, const RunConfig& run, std::vector<std::string>& notes) {
   // A resolved configuration says all of them, whatever they mean.
@@ -239,6 +250,7 @@ std::vector<std::string> unused_settings(const Node& root, const RunConfig& run)
   search.visit(root, {nullptr, ""});
   check_run(root, run, search.notes);
   check_mac(run, search.notes);
+  check_pages(run, search.notes);
   check_pe_pitch(root, run, search.notes);
   return std::move(search.notes);
 }

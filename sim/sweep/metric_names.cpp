@@ -27,7 +27,7 @@ LayerResult full_layer(const RunConfig& run) {
     layer.check.emplace();
     layer.check->checked = 1;  // without it there is no verdict
   }
-  DramStats& dram = layer.outcome.dram;
+  DramStats& dram = layer.outcome.dram.edit();
   dram.read_bytes = dram.write_bytes = 1;
   if (const auto* cycle = std::get_if<CycleDramConfig>(&run.dram.model)) {
     const RefreshPolicy refresh = cycle->controller.refresh;

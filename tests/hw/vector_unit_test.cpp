@@ -285,7 +285,7 @@ TEST_CASE("vector unit: both fidelities agree, and every byte and operation is c
       CHECK(a.counts.vector == work);
       CHECK(a.traffic[Tensor::kOutputs].write_bytes == written_bytes(program));
       CHECK(a.traffic[Tensor::kInputs].read_bytes == read_bytes(program.input_loads));
-      CHECK(a.dram.read_bytes + a.dram.write_bytes ==
+      CHECK(a.dram->read_bytes + a.dram->write_bytes ==
             a.traffic.total().bursts * a.traffic.burst_bytes);
     }
 }

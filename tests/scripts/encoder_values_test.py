@@ -246,15 +246,20 @@ class EncoderTest(checkpoint.CheckpointTest):
                              "max_position_embeddings": 20, "activation": "gelu"}  # fmt: skip
                 config = {"model_type": family, "vocab_size": VOCABULARY, **sizes, **(f["config"] or {})}
                 file = self.write(config, weights, f["part"])
-                run = {"network": "networks/bert-base.yaml", "precision": FP32}
-                stderr, _, saved = self.simulate(
-                    run, "--network", file, "--size", "tokens=8", "--save-outputs",
-                    *self.save("tokens", tokens[None].astype(np.int32)),
-                )  # fmt: skip
-                (got,) = saved.values()
-                self.assertGreater(sqnr_db(expected, got), 120)
-                left_out = family == "xlm-roberta"
-                self.assertEqual("pooler: left out" in stderr, left_out)
+                # BERT itself also with its attention in tiles of three keys.
+                for attention in ["unfused", "fused"] if family == "bert" else ["unfused"]:
+                    run = {"network": "networks/bert-base.yaml", "precision": FP32}
+                    run["mapping"] = {"attention": attention}
+                    if attention == "fused":
+                        run["mapping"]["tile"] = {"n": 3}
+                    stderr, _, saved = self.simulate(
+                        run, "--network", file, "--size", "tokens=8", "--save-outputs",
+                        *self.save("tokens", tokens[None].astype(np.int32)),
+                    )  # fmt: skip
+                    (got,) = saved.values()
+                    self.assertGreater(sqnr_db(expected, got), 120)
+                    left_out = family == "xlm-roberta"
+                    self.assertEqual("pooler: left out" in stderr, left_out)
 
     def check_t5(self, file, f, weights, *arguments):
         source = self.random.integers(0, VOCABULARY, 14)

@@ -119,7 +119,7 @@ Deviations compare(std::uint64_t seed, const std::string& set) {
       CAPTURE(activity);
       CHECK(std::abs(static_cast<double>(count(said, activity)) -
                      time * static_cast<double>(count(did, activity))) <=
-            1.01 * static_cast<double>(did.outcome.dram.ranks));
+            1.01 * static_cast<double>(did.outcome.dram->ranks));
     }
     const auto add = [&](const std::string& what, double a, double b) {
       if (b > 0) deviations[what].push_back(100 * (a / b - 1));

@@ -39,6 +39,25 @@ TEST_CASE("json text: real numbers are read as they were written, to the last bi
   }
 }
 
+TEST_CASE("json text: an object part by part is the text of the whole") {
+  boost::json::array items;
+  for (int i = 0; i < 40; ++i)
+    items.push_back({{"i", i}, {"deep", {{"a", {1, 2}}, {"b", {i, "x"}}}}});
+  const boost::json::object whole{
+      {"n", 1}, {"flat", {1, 2}}, {"items", items}, {"last", {{"a", 1}}}};
+  std::string text;
+  JsonObjectText parts([&text](std::string_view piece) { text += piece; });
+  parts.put("n", whole.at("n"));
+  parts.put("flat", whole.at("flat"));
+  parts.begin_list("items");
+  for (const boost::json::value& item : items) parts.put_item(item);
+  CHECK(text.size() > 1000);  // it does not wait for the end
+  parts.end_list();
+  parts.put("last", whole.at("last"));
+  parts.finish();
+  CHECK(text == json_text(whole));
+}
+
 TEST_CASE("json text: what is no JSON, or more than that, is an error") {
   for (const char* bad : {"", "{", "[1,]", "{} x", "{}{}", "nul", "1e", "\"\\q\"", "[1] 2"}) {
     boost::system::error_code error;

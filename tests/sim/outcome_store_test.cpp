@@ -96,7 +96,7 @@ TEST_CASE("outcomes: text and back, and nothing of a text that is cut off or cha
   CHECK(outcome_text(*outcome) == text);
   CHECK(outcome->counts.macs == 2 * 1024 * 1024);
   CHECK(outcome->traffic[Tensor::kWeights].read_bytes == 1024 * 1024);
-  CHECK(outcome->dram.latency.count() > 0);
+  CHECK(outcome->dram->latency.count() > 0);
   for (std::size_t size = 0; size < text.size(); size += 7)
     CHECK(!read_outcome(text.substr(0, size)));
   CHECK(!read_outcome(text + "1 "));

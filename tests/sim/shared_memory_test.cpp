@@ -124,16 +124,16 @@ void compare_memories(const DramConfig& dram) {
   for (const LayerOp& op : {LayerOp(Gemm{1, 256, 512}), LayerOp(Gemm{64, 64, 64}),
                             LayerOp(Conv2d{1, 14, 14, 16, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1})}) {
     const LayerOutcome expected = run(own, op);
-    CHECK(expected.dram.read_bytes > 0);
+    CHECK(expected.dram->read_bytes > 0);
     first.begin_epoch();  // in phase with its clock, as one's own is
     compare(run(straight, op), expected);
-    CHECK(first.stats().read_bytes == expected.dram.read_bytes);
-    CHECK(first.stats().row_hits == expected.dram.row_hits);
+    CHECK(first.stats().read_bytes == expected.dram->read_bytes);
+    CHECK(first.stats().row_hits == expected.dram->row_hits);
     second.begin_epoch();
     const LayerOutcome outcome = run(arbitrated, op);
     compare(outcome, expected);
-    CHECK(second.stats().read_bytes == expected.dram.read_bytes);
-    CHECK(outcome.dram.read_bytes == 0);  // its owner knows
+    CHECK(second.stats().read_bytes == expected.dram->read_bytes);
+    CHECK(outcome.dram->read_bytes == 0);  // its owner knows
   }
 }
 

@@ -189,7 +189,7 @@ class MachinePair {
       CHECK(beside.traffic.tensors[i].read_bytes == alone.traffic.tensors[i].read_bytes);
       CHECK(beside.traffic.tensors[i].write_bytes == alone.traffic.tensors[i].write_bytes);
     }
-    CHECK(beside.dram.read_bytes + beside.dram.write_bytes ==
+    CHECK(beside.dram->read_bytes + beside.dram->write_bytes ==
           beside.traffic.total().bursts * beside.traffic.burst_bytes +
               (beside.ahead.all_bursts - beside.handed_on) * beside.traffic.burst_bytes);
   }

@@ -18,8 +18,9 @@ constexpr std::int64_t kTileSteps = 512;  // of check_interrupt_after()
 /// The rows of keys, or of values, of all groups: each group's one after the other.
 struct CacheTensor {
   const MappingProblem* problem = nullptr;
-  std::int64_t rows = 1, length = 1;       ///< of a group; numbers of a row
+  std::int64_t rows = 1, length = 1;       ///< of a group, whole pages of them; numbers of a row
   std::int64_t base = 0, scales_base = 0;  ///< byte addresses
+  Pages pages{};
   const StorageLayout& layout() const { return problem->path.weights.layout; }
   std::int64_t bytes(std::int64_t count) const {
     return main_bytes(layout(), region_bytes(layout(), count, length));
@@ -97,11 +98,16 @@ void AttentionBuilder::place_tensors() {
   check_activation_memory(p_.context, in, out);
   queries_ = place(in);
   query_scales_ = place(rows * input_scale_record_bits(p_.scores) / 8);
-  keys_ = {&p_.scores, op.keys(), op.key_dim()};
-  values_ = {&p_.context, op.keys(), op.value_dim()};
+  const std::int64_t page = p_.context.kv_page;
+  const std::int64_t rows_of_group = align(op.keys(), std::max<std::int64_t>(1, page));
+  keys_ = {&p_.scores, rows_of_group, op.key_dim()};
+  values_ = {&p_.context, rows_of_group, op.value_dim()};
   for (CacheTensor* cache : {&keys_, &values_}) {
-    cache->base = place(op.groups() * cache->bytes(op.keys()));
-    cache->scales_base = place(op.groups() * cache->side(op.keys()));
+    cache->base = place(op.groups() * cache->bytes(cache->rows));
+    cache->scales_base = place(op.groups() * cache->side(cache->rows));
+    if (page > 0)
+      cache->pages =
+          Pages::scattered(cache->base, cache->bytes(page), cache->rows / page, op.groups());
   }
   sinks_ = place(sink_bytes(op));
   output_ = place(out);
@@ -169,6 +175,7 @@ void AttentionBuilder::load_cache(const CacheTensor& cache, const Step& s) {
   LoadOp op;
   op.tensor = Tensor::kWeights;
   op.region = Region::contiguous(cache.base + cache.bytes(first), cache.bytes(count));
+  op.region.pages = cache.pages;
   const bool is_keys = &cache == &keys_;
   const std::int64_t n = is_keys ? count : cache.length, k = is_keys ? cache.length : count;
   op.sram_bits = weight_buffer_bytes(p, 1, n, k) * 8;

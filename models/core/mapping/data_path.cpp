@@ -170,6 +170,12 @@ TensorFormat output_format(const Precision& p) {
   return has_dynamic_scales(chosen) ? wide_format(p) : chosen;
 }
 
+bool makes_blocks(const TensorFormat& activations, const TensorFormat& stored) {
+  const StorageLayout layout = storage_layout(activations);
+  return (layout.interleaved() || (layout.scales.present() && layout.scales.group > 0)) &&
+         find_format(stored.format).cls == FormatClass::kFloat;
+}
+
 DataPath resolve_data_path(const Precision& p, const PeConfig& pe, const LayerOp& op) {
   SumTerms terms;
   if (const auto* product = std::get_if<Matmul>(&op)) terms.k_rows = product->k_rows;

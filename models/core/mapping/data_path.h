@@ -56,6 +56,10 @@ TensorFormat wide_format(const Precision& precision);
 /// dynamic, which are known only when whole rows are there.
 TensorFormat output_format(const Precision& precision);
 
+/// Whether a pass of the vector unit makes `activations` of what lies in memory as `stored`: blocks
+/// or groups with scales of their own (MX, nvfp4, GGML's) of floats.
+bool makes_blocks(const TensorFormat& activations, const TensorFormat& stored);
+
 /// Whether scales differ between the terms of a sum along k: where the second operand lies as k
 /// rows of n (`k_rows`) that have scales of their own. Sums of codes mean nothing then.
 bool scales_differ_in_sums(const TensorFormat& weights, bool k_rows);

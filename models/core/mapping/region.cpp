@@ -90,6 +90,21 @@ Moved moved(const Region& r, const Copies& copies, std::int64_t burst_bytes) {
   return all;
 }
 
+Pages Pages::scattered(std::int64_t begin_bytes, std::int64_t page_bytes, std::int64_t pages,
+                       std::int64_t parts) {
+  // 0.618 of them, to the nearest.
+  std::int64_t step = std::max<std::int64_t>(1, (pages * 618 + 500) / 1000);
+  while (std::gcd(step, pages) != 1) ++step;
+  return {begin_bytes, page_bytes, pages, parts, step};
+}
+
+std::int64_t Pages::place(std::int64_t address) const {
+  if (page_bytes == 0) return address;
+  const std::int64_t offset = address - begin_bytes, page = offset / page_bytes;
+  const std::int64_t at = page % pages * step % pages * parts + page / pages;
+  return begin_bytes + at * page_bytes + offset % page_bytes;
+}
+
 std::int64_t Region::bytes() const { return moved(*this, {}, 1).bytes; }
 
 std::int64_t bursts_of(const Region& region, std::int64_t burst_bytes) {
@@ -126,9 +141,14 @@ void RequestCursor::start_run() {
   cut();
 }
 
-/// What is left of the run, up to the next multiple of a whole request.
+/// What is left of the run, up to the next multiple of a whole request, or the end of the page.
 void RequestCursor::cut() {
   bursts_ = std::min(last_burst_ + 1 - burst_, size_.bursts - burst_ % size_.bursts);
+  const Pages& pages = region_.pages;
+  if (pages.page_bytes == 0) return;
+  const std::int64_t size = pages.page_bytes / size_.burst_bytes;
+  const std::int64_t first = pages.begin_bytes / size_.burst_bytes;
+  bursts_ = std::min(bursts_, size - (burst_ - first) % size);
 }
 
 void RequestCursor::next() {

@@ -9,6 +9,20 @@
 
 namespace bitjoule {
 
+/// Pieces of equal size of a tensor that do not lie in order: `parts` tensors of `pages` pages each
+/// have a region's addresses one after the other, but page j of every part lies with page j of the
+/// others, part after part, at place (j * step) % pages. Pages begin with a burst.
+struct Pages {
+  std::int64_t begin_bytes = 0, page_bytes = 0;  ///< 0: there are none
+  std::int64_t pages = 1, parts = 1, step = 1;
+
+  /// Scattered: `step` is the first from the golden section of `pages` on that reaches all.
+  static Pages scattered(std::int64_t begin_bytes, std::int64_t page_bytes, std::int64_t pages,
+                         std::int64_t parts);
+  /// Where the byte of a region's address lies.
+  std::int64_t place(std::int64_t address) const;
+};
+
 /// Runs of `run_bits` consecutive bits, repeated by nested strides (outermost first).
 /// Addresses are in bits because elements may be narrower than a byte; a transfer moves whole
 /// bursts.
@@ -20,6 +34,7 @@ struct Region {
   std::int64_t base_bits = 0;
   std::int64_t run_bits = 0;
   std::array<Stride, 4> strides{};
+  Pages pages{};  ///< that its addresses go by; costs in bursts are those without
 
   static Region contiguous(std::int64_t base_bytes, std::int64_t bytes) {
     Region r;
@@ -79,8 +94,8 @@ class RequestCursor {
   RequestCursor(const Region& region, RequestSize size);
 
   bool done() const { return bursts_ == 0; }
-  /// Byte address of the current request, aligned to a burst.
-  std::int64_t address() const { return burst_ * size_.burst_bytes; }
+  /// Byte address of the current request, aligned to a burst; it lies in one page.
+  std::int64_t address() const { return region_.pages.place(burst_ * size_.burst_bytes); }
   /// Bursts of the current request; 0: none is left.
   std::int64_t bursts() const { return bursts_; }
   void next();

@@ -128,7 +128,8 @@ void TileLayout::place_tensors() {
   const std::int64_t tiles = trips_.groups * trips_.n * trips_.k;
   bytes[at(Stream::kWeights)] = p_.weight_layout == DramLayout::kTiled
                                     ? tiles * tile_bytes_[at(Stream::kWeights)]
-                                    : main_bytes(weights, whole);
+                                : p_.kv_page > 0 ? l.extents.groups * group_rows() * row_bytes()
+                                                 : main_bytes(weights, whole);
   bytes[at(Stream::kWeightScales)] =
       (reuse_.depends(Stream::kWeightScales, LoopDim::kK) ? tiles : trips_.groups * trips_.n) *
       tile_bytes_[at(Stream::kWeightScales)];
@@ -146,6 +147,9 @@ void TileLayout::place_tensors() {
     begin = align(range.end, tensor_alignment(burst));
     const bool activations =
         stream == Stream::kInputs || stream == Stream::kInputScales || stream == Stream::kOutputs;
+    if (stream == Stream::kWeights && p_.kv_page > 0)
+      pages_ = Pages::scattered(range.begin, p_.kv_page * row_bytes(), group_rows() / p_.kv_page,
+                                l.extents.groups);
     moves_[at(stream)] =
         bytes[at(stream)] > 0 && !(activations && p_.activations == ActivationMemory::kOnChip);
   }
@@ -254,22 +258,33 @@ Region TileLayout::input_scales(const Tile& tile) const {
   return r;
 }
 
+/// Rows of weights of a group, whole pages of them.
+std::int64_t TileLayout::group_rows() const {
+  const Lowered& l = p_.layer;
+  return align(l.stored_rows(1, l.extents.n, l.extents.k).rows,
+               std::max<std::int64_t>(1, p_.kv_page));
+}
+
+std::int64_t TileLayout::row_bytes() const {
+  const Lowered& l = p_.layer;
+  const StorageLayout& layout = p_.path.weights.layout;
+  return main_bytes(layout,
+                    region_bytes(layout, 1, l.stored_rows(1, l.extents.n, l.extents.k).length));
+}
+
 Region TileLayout::weight_rows(const Tile& tile) const {
   const Lowered& l = p_.layer;
   const StorageLayout& layout = p_.path.weights.layout;
-  const RowExtent all = l.stored_rows(1, l.extents.n, l.extents.k);
   const RowExtent part = l.stored_rows(1, tile.n(), tile.k());
   const RowExtent first = l.stored_rows(1, tile.n0, tile.k0);
-  const auto row_bits = [&](std::int64_t length) {
-    return main_bytes(layout, region_bytes(layout, 1, length)) * 8;
-  };
-  const std::int64_t row = row_bits(all.length);
+  const std::int64_t row = row_bytes() * 8, group = group_rows() * row;
   Region r;
-  r.base_bits = ranges_[at(Stream::kWeights)].begin * 8 + (tile.g0 * all.rows + first.rows) * row +
+  r.base_bits = ranges_[at(Stream::kWeights)].begin * 8 + tile.g0 * group + first.rows * row +
                 main_bits(layout, first.length);
-  r.run_bits = row_bits(part.length);
-  r.strides[2] = {tile.groups(), all.rows * row};
+  r.run_bits = main_bytes(layout, region_bytes(layout, 1, part.length)) * 8;
+  r.strides[2] = {tile.groups(), group};
   r.strides[3] = {part.rows, row};
+  r.pages = pages_;
   r.merge();
   return r;
 }

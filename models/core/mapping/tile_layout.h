@@ -68,6 +68,8 @@ class TileLayout {
   Region output_rows(const Tile& tile) const;
   Region input_scales(const Tile& tile) const;
   Region weight_rows(const Tile& tile) const;
+  std::int64_t group_rows() const;
+  std::int64_t row_bytes() const;
   Region bias_rows(const Tile& tile) const;
   Transfer activations(Stream stream, const Region& rows, std::int64_t index) const;
   std::int64_t tile_begin(Stream stream, std::int64_t index) const {
@@ -83,6 +85,7 @@ class TileLayout {
   std::array<AddressRange, kStreams.size()> ranges_{};
   std::array<std::int64_t, kStreams.size()>
       tile_bytes_{};  // from tile to tile where they are contiguous
+  Pages pages_;       ///< of the weights
   Bytes footprint_{0};
 };
 

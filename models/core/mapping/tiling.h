@@ -71,6 +71,8 @@ struct MappingProblem {
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
   ActivationMemory activations = ActivationMemory::kDram;
+  /// Of a product whose second operand is cached: its rows lie in pages of so many; 0: they do not.
+  std::int64_t kv_page = 0;
   std::shared_ptr<const Prices> prices;  ///< what estimates are priced by; null: by nothing
   DataEnergy data;
   std::int64_t bias_bits() const { return stage.bias ? 32 : 0; }  ///< of one output channel

@@ -9,6 +9,7 @@
 #include "core/mapping/machine_counts.h"
 #include "core/mapping/program.h"
 #include "core/mapping/traffic.h"
+#include "core/shared.h"
 
 namespace bitjoule {
 
@@ -19,7 +20,7 @@ struct LayerOutcome {
   BoundEvidence evidence;  ///< what its bound is told from
   MachineCounts counts;
   DramTraffic traffic;         ///< of the layer's tensors, also what came before cycle 0
-  DramStats dram;              ///< from cycle 0 on, also what came for the next layer
+  Shared<DramStats> dram;      ///< from cycle 0 on, also what came for the next layer
   WeightsAhead ahead;          ///< for the next layer
   std::int64_t handed_on = 0;  ///< bursts of this layer's weights that came before cycle 0
 };

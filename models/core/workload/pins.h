@@ -65,6 +65,9 @@ struct MappingPins : TilePins {
   DramLayout activation_layout = DramLayout::kRowMajor;
   ActivationMemory activations = ActivationMemory::kDram;
   AttentionExecution attention = AttentionExecution::kUnfused;
+  /// Keys and values of a cache lie in pages of so many tokens, scattered (docs/attention.md,
+  /// "Pages"); 0: token after token.
+  std::int64_t kv_page = 0;
 };
 
 /// A layer's pins where it has any, the run's elsewhere.

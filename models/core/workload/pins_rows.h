@@ -98,6 +98,9 @@ void describe(V& v, MappingPins& c) {
   v.field("activations", c.activations, "where inputs and outputs are between layers");
   v.field("attention", c.attention,
           "scores, softmax and context as layers of their own, or as one");
+  v.field("kv_page", c.kv_page,
+          "tokens of a page of cached keys and values; 0: token after token, without pages",
+          range(0, 1 << 16));
 }
 
 }  // namespace bitjoule
