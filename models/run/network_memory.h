@@ -24,6 +24,6 @@ NetworkMemory network_memory(const Network& network, const Precision& precision,
 /// the result, what later layers still read, the network's inputs and outputs, and the KV cache),
 /// and the largest of it.
 void check_on_chip(const Network& network, const Precision& precision, const BuffersConfig& buffers,
-                   std::int64_t kv_page);
+                   std::int64_t kv_page = 0);
 
 }  // namespace bitjoule

@@ -1,5 +1,6 @@
 """Layers on operands with scales of blocks (MX, nvfp4), against numpy that knows formats and sums from their standards alone."""
 
+import json
 import unittest
 
 import numpy as np
@@ -67,6 +68,25 @@ class BlockValues(Simulator):
         self.sim("run", "run.yaml", "-o", "out", "--values", "on", "--save-outputs")
         (output,) = (self.folder / "out" / "outputs").glob("*.npy")
         return np.load(output)
+
+    def test_blocks_made_between_layers(self):
+        """What a layer yields as fp32 becomes blocks by a pass of the vector unit, before the layer that reads it."""
+        x, w, v = (self.random.standard_normal(shape) for shape in [(5, 64), (96, 64), (7, 96)])
+        for name in ["mxfp8_e4m3", "mxfp8_e5m2", "mxfp4", "nvfp4"]:
+            with self.subTest(name):
+                got = self.run_layers(x, [w, v], {"activations": name, "weights": name, "output": "fp32", "mac": "auto"})
+                between = product(encoded(F32(x), name), encoded(F32(w), name))
+                expected = product(encoded(between, name), encoded(F32(v), name))
+                # The scale of nvfp4's tensor is found again in what its codes stand for.
+                np.testing.assert_allclose(got.reshape(expected.shape), expected, 1e-6 if name == "nvfp4" else 0)
+                layers = json.loads((self.folder / "out" / "result.json").read_text())["layers"]
+                self.assertEqual([row["name"] for row in layers], ["l0", "l0.quantize", "l1"])
+                moved = layers[1]["dram"]["per_tensor"]
+                codes = 5 * 96 * (1 if "fp8" in name else 0.5)
+                scales = 5 * 96 / (16 if name == "nvfp4" else 32)
+                self.assertEqual(moved["inputs"]["read_bytes"], 5 * 96 * 4)
+                self.assertEqual(moved["outputs"]["write_bytes"], codes)
+                self.assertEqual(moved["scales"]["write_bytes"], scales)
 
     def test_products_of_elements(self):
         x, w = self.random.standard_normal((5, 128)), self.random.standard_normal((7, 128))

@@ -533,6 +533,28 @@ TEST_CASE("checkpoints: tensors that nothing reads are refused, with what is rea
   unknown.add("m.qweight", "int32", {4, 8}, std::vector<std::int32_t>(32));
   CHECK(message(unknown).find("module \"m\": nothing reads its tensors (qweight of int32) as aqlm "
                               "stores them; what is read: GPTQ, AWQ") != std::string::npos);
+  // A module of 8 outputs and 64 inputs as others store it.
+  Directory torchao(R"({"quantization_config":{"quant_method":"torchao"}})");
+  torchao.add("m._weight_qdata", "int8", {8, 64}, std::vector<std::int8_t>(512));
+  torchao.add_fp16("m._weight_scale", {8, 1}, std::vector<float>(8, 1.0f));
+  CHECK(message(torchao).find("module \"m\": nothing reads its tensors (_weight_qdata of int8, "
+                              "_weight_scale of fp16) as torchao stores them") !=
+        std::string::npos);
+  Directory quark(R"({"quantization_config":{"quant_method":"quark"}})");
+  quark.add("m.weight", "int32", {64, 1}, std::vector<std::int32_t>(64));
+  quark.add_fp16("m.weight_scale", {2, 8}, std::vector<float>(16, 1.0f));
+  CHECK(message(quark).find("module \"m\": nothing reads its tensors (weight of int32, "
+                            "weight_scale of fp16) as quark stores them") != std::string::npos);
+  for (const char* config :
+       {R"({"quantization_config":{"quant_method":"gptq","bits":4,"group_size":32,
+           "checkpoint_format":"marlin"}})",
+        R"({"quantization_config":{"quant_method":"awq","bits":4,"group_size":32,
+           "version":"marlin","zero_point":false}})"}) {
+    Directory marlin(config);
+    marlin.add("m.qweight", "int32", {4, 16}, std::vector<std::int32_t>(64));
+    marlin.add_fp16("m.scales", {2, 8}, std::vector<float>(16, 1.0f));
+    CHECK(message(marlin).find("Marlin's tiles") != std::string::npos);
+  }
   Directory shape(gptq_config(4, 32, false, "gptq"));
   shape.add("m.qweight", "int32", {4, 8}, std::vector<std::int32_t>(32));
   shape.add("m.qzeros", "int32", {1, 1}, std::vector<std::int32_t>(1));

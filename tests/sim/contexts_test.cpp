@@ -67,6 +67,9 @@ TEST_CASE("contexts: a batch of several lengths is the sum of its sequences") {
   CHECK(work.linear == 3 * kWeights);
   CHECK(work.attention == attention_of({9, 5, 9}));
   CHECK(work.cache == kLayers * 2 * kKvWidth * (9 + 5 + 9) * 2);
+  Precision fp16;
+  fp16.weights.format = fp16.activations.format = "fp16";
+  CHECK(network_memory(network, fp16, 8).kv_cache == kLayers * 2 * kKvWidth * (16 + 8 + 16) * 2);
   CHECK(kv_elements_written(network) == 3 * kLayers * 2 * kKvWidth);
   CHECK(total_parameters(network) == total_parameters(read("")));
   std::map<std::string, NetworkLayer> layers;

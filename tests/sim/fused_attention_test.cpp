@@ -16,7 +16,7 @@ namespace {
 struct Case {
   const char *activations, *cache;
   Granularity granularity = Granularity::kPerTensor;
-  std::int64_t heads = 4, shared = 2, queries = 1, keys = 40, reach = 0;
+  std::int64_t heads = 4, shared = 2, queries = 1, keys = 40, reach = 0, page = 0;
 };
 
 constexpr std::int64_t kDim = 32;
@@ -60,13 +60,15 @@ AcceleratorConfig machine_of(Dataflow dataflow, Overlap overlap, bool double_buf
 }
 
 MappingProblem product_of(const AcceleratorConfig& machine, const MemoryPort& memory,
-                          const LayerOp& op, const TensorFormat& first,
-                          const TensorFormat& second) {
+                          const LayerOp& op, const TensorFormat& first, const TensorFormat& second,
+                          std::int64_t page) {
   Precision precision;
   precision.weights = second;
   precision.activations = first;
   precision.output = format_of("fp16");
-  return make_problem(machine, memory, op, precision, {});
+  MappingPins pins;
+  pins.kv_page = page;
+  return make_problem(machine, memory, op, precision, pins);
 }
 
 /// Runs on both fidelities, and by estimate.
@@ -77,8 +79,9 @@ void check(test::MachinePair& pair, const Case& c, const MappingPins& pins) {
   const TensorFormat activations = format_of(c.activations);
   const TensorFormat cache = format_of(c.cache, c.granularity);
   const AttentionProblem problem = attention_problem(
-      a, product_of(pair.machine(), pair.memory(), a.scores, activations, cache),
-      product_of(pair.machine(), pair.memory(), a.context, probability_format(activations), cache));
+      a, product_of(pair.machine(), pair.memory(), a.scores, activations, cache, c.page),
+      product_of(pair.machine(), pair.memory(), a.context, probability_format(activations), cache,
+                 c.page));
   const AttentionMapping mapping = map_attention(problem, pins);
   const AttentionProblem p = configured(problem, mapping);
   const Program program = make_attention_program(p, mapping.tiling);
@@ -131,6 +134,10 @@ TEST_CASE("fused attention: PE by PE takes the cycles of the closed form, and co
     integers.granularity = Granularity::kPerToken;  // scores of integers, context of floats
     check(pair, integers, tiles(3, 9));
     check(pair, {"fp16", "q4_0"}, tiles(1, 9));
+    Case pages{"fp16", "fp16"};
+    pages.page = 16;  // the last one half full
+    check(pair, pages, tiles(1, 7));
+    check(pair, pages, tiles(1, 32));
   }
 }
 

@@ -60,6 +60,44 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
+TEST_CASE("KV pages: the bytes of a cache without, in whole pages, at other addresses") {
+  const std::string dram = "--set dram=ddr4-2400-x8.yaml --set network.parameters.context=1000 ";
+  for (const std::string attention : {"unfused", "fused"}) {
+    CAPTURE(attention);
+    const std::string how = dram + "--set mapping.attention=" + attention + " ";
+    const json::value plain = run_cache("fp16", how + "--set mapping.weight_layout=row_major");
+    const std::string pages =
+        how + "--set mapping.weight_layout=row_major --set mapping.kv_page=16 ";
+    const json::value paged = run_cache("fp16", pages);
+    const json::value pe = run_cache("fp16", pages + "--fidelity pe");
+    const json::value estimate = run_cache("fp16", pages + "--fidelity estimate");
+    CHECK(paged.at("dram").at("per_tensor") == plain.at("dram").at("per_tensor"));
+    CHECK(paged.at("dram").at("per_tensor") == estimate.at("dram").at("per_tensor"));
+    CHECK(paged.at("counts") != plain.at("counts"));  // activations of rows
+    for (const char* key : {"cycles", "dram", "counts", "stalls"})
+      CHECK(paged.at(key) == pe.at(key));
+    const std::int64_t token = kLayers * 2 * kKvHeads * 32 * 2;
+    const auto cache = [](const json::value& run) {
+      return integer(run.at("network").at("memory").at("kv_cache_bytes"));
+    };
+    CHECK(cache(plain) == token * 1000);
+    CHECK(cache(paged) == token * 1008);
+    CHECK(integer(paged.at("network").at("pass").at("kv_read_bytes")) == token * 1000);
+    CHECK(integer(paged.at("network").at("pass").at("kv_written_bytes")) == token);
+  }
+  const TemporaryDirectory directory;
+  write_file(directory, "heads-of-32.yaml", kNetwork);
+  const std::string file = write_file(directory, "run.yaml", kCacheRun);
+  const auto text = [&](const std::string& arguments) {
+    return shell("{sim} run " + file + " --fidelity estimate " + arguments).text;
+  };
+  CHECK(text("--set network.kv_cache=q8_0 --set mapping.kv_page=16")
+            .find("mapping.kv_page: 16 tokens of 32 numbers in q8_0 take 544 B, which are no whole "
+                  "bursts of 64 B; 32 tokens are") != std::string::npos);
+  CHECK(text("--set network=resnet18.yaml --set mapping.kv_page=16")
+            .find("mapping.kv_page: no effect: no layer reads a cache") != std::string::npos);
+}
+
 TEST_CASE("KV formats: appended and read with exact bytes at every context length") {
   struct Step {
     std::int64_t context;

@@ -1,9 +1,12 @@
 // Bytes and bursts of the layouts in DRAM, worked by hand. Bursts are 64 bytes, elements one.
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "core/error.h"
 #include "core/mapping/mapper.h"
 #include "core/mapping/program.h"
+#include "core/mapping/tile_layout.h"
 
 namespace bitjoule::layout_test {
 namespace {
@@ -67,6 +70,68 @@ TEST_CASE("regions: requests of several bursts end at multiples of their size an
   CHECK(requests_of(region, {16, 1}).size() == 12);
   CHECK(requests_of(region, {16, 100}) == Requests{{16, 6}, {208, 6}});
   CHECK(requests_of(Region::contiguous(20, 0), {16, 4}).empty());
+}
+
+TEST_CASE("regions: pages are scattered, and requests end with them") {
+  // Two parts of 5 pages of 64 bytes, from 128 on: page j lies at place 3 j % 5 of both parts.
+  const Pages pages = Pages::scattered(128, 64, 5, 2);
+  CHECK(pages.step == 3);  // 0.618 * 5
+  const auto at = [](std::int64_t place, std::int64_t part) {
+    return 128 + (place * 2 + part) * 64;
+  };
+  Region region = Region::contiguous(128 + 32, 3 * 64);  // half of page 0 to half of page 3
+  region.pages = pages;
+  CHECK(requests_of(region, {16, 8}) ==
+        Requests{{at(0, 0) + 32, 2}, {at(3, 0), 4}, {at(1, 0), 4}, {at(4, 0), 2}});
+  region.base_bits += 5 * 64 * 8;
+  // Requests of 3 bursts begin at multiples of 3 of the region's own addresses: bursts 30 to 41.
+  CHECK(requests_of(region, {16, 3}) == Requests{{at(0, 1) + 32, 2},
+                                                 {at(3, 1), 1},
+                                                 {at(3, 1) + 16, 3},
+                                                 {at(1, 1), 3},
+                                                 {at(1, 1) + 48, 1},
+                                                 {at(4, 1), 2}});
+  for (std::int64_t n = 1; n < 70; ++n) {  // each place once
+    const Pages some = Pages::scattered(0, 16, n, 3);
+    std::set<std::int64_t> places;
+    for (std::int64_t page = 0; page < 3 * n; ++page) places.insert(some.place(page * 16) / 16);
+    CHECK(static_cast<std::int64_t>(places.size()) == 3 * n);
+    CHECK(*places.rbegin() == 3 * n - 1);
+  }
+}
+
+TEST_CASE("layout: a cache in pages moves what it moves without, from the pages") {
+  // 2 heads of 10 keys of 32 bytes in pages of 4: 3 pages a head, the last of 2 keys.
+  MappingProblem p = problem_of(Matmul{2, 1, 10, 32, 1, false}, DramLayout::kRowMajor);
+  Tiling t;
+  t.groups = 1;
+  t.out_cols = 1;
+  t.n = 6;
+  t.k = 32;
+  const Program plain = make_program(p, t);
+  p.kv_page = 4;
+  const Program paged = make_program(p, t);
+  CHECK(paged.dram_footprint.value >= plain.dram_footprint.value);
+  REQUIRE(paged.weight_loads.size() == plain.weight_loads.size());
+  const TileLayout layout(p, t);
+  const std::int64_t base = layout.range(Stream::kWeights).begin;
+  CHECK(layout.range(Stream::kWeights).end - base == 2 * 12 * 32);
+  std::set<std::int64_t> keys;
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < paged.weight_loads.size(); ++i) {
+    const Region& region = paged.weight_loads[i].region;
+    bytes += region.bytes();
+    for (RequestCursor c(region, {32, 64}); !c.done(); c.next())
+      for (std::int64_t b = 0; b < c.bursts(); ++b) keys.insert((c.address() - base) / 32 + b);
+  }
+  CHECK(bytes == 2 * 10 * 32);
+  // Places of pages 0, 1, 2: 0, 2, 1 (step 2); of each, the pages of both heads.
+  std::set<std::int64_t> expected;
+  for (std::int64_t head = 0; head < 2; ++head)
+    for (std::int64_t key = 0; key < 10; ++key)
+      expected.insert((key / 4 * 2 % 3 * 2 + head) * 4 + key % 4);
+  CHECK(keys == expected);
+  CHECK(bursts(paged.weight_loads, Tensor::kWeights) == 2 * 10 / 2);
 }
 
 TEST_CASE("layout: row-major tiles fetch the bursts that their rows touch") {
