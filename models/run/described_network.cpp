@@ -123,8 +123,10 @@ void describe_passes(const NetworkResult& network, ResultVisitor& v) {
   const auto like = [](const char* key, const char* meaning) {
     return Field{key, "", meaning, OverLayers::kOwn, false, "network.pass"};
   };
-  if (network.passes.size() == 1) pass({"pass", "", "one inference"}, network.passes.front());
-  if (network.passes.size() <= 1) return;
+  if (!is_generation(network)) {
+    pass({"pass", "", "one inference, or the sum of its steps"}, whole_pass(network));
+    return;
+  }
   const PassResult prefill = phase_total(network, "prefill");
   v.value({"time_to_first_token_s", "s", "of a generation: of its prefill"}, prefill.time_s);
   pass(like("prefill", "of a generation: its sum, with the keys of `pass`"), prefill);

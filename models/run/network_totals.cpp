@@ -41,7 +41,12 @@ std::vector<KindTotals> kind_totals(const std::vector<LayerResult>& layers, bool
 }
 
 std::vector<KindTotals> kind_totals(const NetworkResult& network) {
-  return kind_totals(network.layers, network.passes.size() > 1);
+  return kind_totals(network.layers, is_generation(network));
+}
+
+bool is_generation(const NetworkResult& network) {
+  return !network.passes.empty() &&
+         network.passes.front().phase != network.passes.back().phase;
 }
 
 PassResult phase_total(const NetworkResult& network, const std::string& phase) {
@@ -49,6 +54,11 @@ PassResult phase_total(const NetworkResult& network, const std::string& phase) {
   for (const PassResult& pass : network.passes)
     if (pass.phase == phase) add(pass, sum);
   return sum;
+}
+
+PassResult whole_pass(const NetworkResult& network) {
+  if (network.passes.size() == 1) return network.passes.front();
+  return network.passes.empty() ? PassResult() : phase_total(network, network.passes.front().phase);
 }
 
 OutputCheck check_total(const NetworkResult& network) {

@@ -18,8 +18,15 @@ struct KindTotals : Costs {
 std::vector<KindTotals> kind_totals(const std::vector<LayerResult>& layers, bool by_phase);
 std::vector<KindTotals> kind_totals(const NetworkResult& network);
 
-/// All passes of one phase, weighted; prefill or decode of a generation, or the only pass.
+/// Whether its passes are of several phases: a prefill and decode steps. Else they are one inference
+/// or the steps of a network with state.
+bool is_generation(const NetworkResult& network);
+
+/// All passes of one phase, weighted; prefill or decode of a generation.
 PassResult phase_total(const NetworkResult& network, const std::string& phase);
+
+/// All passes, weighted, of a network that is no generation.
+PassResult whole_pass(const NetworkResult& network);
 
 /// Over all layers with MACs: how many outputs were computed, checked with the oracle, and wrong.
 OutputCheck check_total(const NetworkResult& network);

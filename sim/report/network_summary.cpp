@@ -109,13 +109,13 @@ std::string network_summary(const RunConfig& run, const NetworkResult& network) 
     line("not priced", unpriced);
   line("memory", memory_text(network));
   if (!network.outputs.empty()) line("values", values_text(network));
-  if (network.passes.size() > 1) {
+  if (is_generation(network)) {
     const PassResult prefill = phase_total(network, "prefill");
     line("prefill", fmt::format("first token after {}", si(prefill.time_s, "s")) +
                         fmt::format("\n{:13}", "") + pass_text(network, prefill));
     line("decode", pass_text(network, phase_total(network, "decode")));
   } else {
-    const PassResult& pass = network.passes.front();
+    const PassResult pass = whole_pass(network);
     line(pass.phase.empty() ? "inference" : pass.phase, pass_text(network, pass));
   }
   const DramStats dram = estimated ? DramStats() : dram_of_layers(network.layers);

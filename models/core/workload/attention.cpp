@@ -36,6 +36,8 @@ void check_attention(const Attention& a) {
           "the softmax is not of rows of the scores");
   require(a.softmax.causal == 0 || a.softmax.causal == a.scores.m,
           "softmax.causal: expected the queries of a head");
+  require(!a.softmax.distances,
+          "scores of distances (softmax.distances) are not added to tiles of keys; choose unfused");
   require(vector_alpha(a.softmax) > 0, "softmax.alpha: expected a positive number");
   require(!a.softcap || a.softcap->elements() == a.softmax.elements(),
           "the cap is not of the scores");
