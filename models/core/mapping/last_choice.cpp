@@ -1,24 +1,28 @@
 #include "core/mapping/last_choice.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <tuple>
 
 #include "core/mapping/division.h"
+#include "core/mapping/real.h"
 #include "core/mapping/walked_time.h"
 
 namespace bitjoule {
 namespace {
 
-// The best by each goal are always asked about, others until all parts have half as many bursts as
-// the layer, but no fewer and no more than these.
-constexpr std::int64_t kLeastBursts = 45'000, kMostBursts = 120'000;
-// A long part of more bursts than this gives way to a shorter one.
-constexpr std::int64_t kMostOfPart = 60'000;
+// So many bursts of finalists are asked about; more where the memory has a say: where the best so
+// far takes longer by this share than at the memory's peak.
+constexpr std::int64_t kLeastBursts = 45'000, kMostBursts = 160'000;
+constexpr double kHasSay = 0.03;
+// A long part gives way to a shorter one where parts of so many finalists would exceed that.
+constexpr std::int64_t kParts = 8;
 // What is better than all finalists by this share at the memory's peak is one, too.
 constexpr double kBetter = 0.01;
-// What is the best by a part of it, and the next where it is so close, is asked about as a whole if
-// it has no more bursts than this: so many at most, as the best may become others.
-constexpr double kPartError = 0.04;
+// What is the best by a part of it, and others that are so close, are asked about as a whole if
+// they have no more bursts than this: so many at most.
+constexpr double kPartError = 0.04, kShortPartError = 0.1;
 constexpr std::int64_t kMostOfWhole = 60'000;
 constexpr std::size_t kMostWalks = 3;
 
@@ -55,58 +59,82 @@ class LastChoice {
  private:
   struct Candidate {
     CostedTiling tiling;
-    bool whole = false;  // the memory's model was asked for all of it
+    double peak = 0, share = 0;  // cycles at the memory's peak; by its model, of those: 0 not asked
+    bool whole = false;          // the model was asked for all of it
   };
 
-  /// About how many bursts the memory's model is asked for to rank it.
-  std::int64_t part_of(const MappingAlternative& one) const {
-    const std::int64_t bursts = bursts_of(one), steps = trip_counts(p_.layer, one.tiling).total();
-    return std::min(bursts, std::max(kRankedAtLeast, bursts / steps * kLongerSteps));
+  bool longer(const MappingAlternative& one) const {
+    const std::int64_t steps = trip_counts(p_.layer, one.tiling).total();
+    return part_of(one, std::min(kLongerSteps, steps)) * kParts <= kMostBursts;
+  }
+  /// About how many bursts the memory's model is asked for to rank it by so many steps.
+  std::int64_t part_of(const MappingAlternative& one, std::int64_t steps) const {
+    const std::int64_t bursts = bursts_of(one), all = trip_counts(p_.layer, one.tiling).total();
+    return std::min(bursts, std::max(kRankedAtLeast, bursts / all * steps));
   }
 
   void take_finalists(const SearchResult& found) {
-    const std::vector<MappingAlternative>& finalists = found.finalists;
-    std::int64_t left = std::clamp(bursts_of(finalists.front()) / 2, kLeastBursts, kMostBursts);
-    for (const MappingAlternative& one : finalists) {
-      left -= part_of(one);
-      if (candidates_.size() >= found.bests && left < 0) break;
-      candidates_.push_back({{cost_of(objective_, one.estimate), one}});
-    }
-    sort(candidates_.size());
+    for (const MappingAlternative& one : found.finalists)
+      candidates_.push_back({{cost_of(objective_, one.estimate), one}, real(one.estimate.cycles)});
+    sort(candidates_.begin(), candidates_.end());
     const MappingCost& least = candidates_.front().tiling.first;
-    if (found.cost.first * (1 + kBetter) < least.first)
-      candidates_.insert(candidates_.begin(), {found.closest.front()});
+    if (found.cost.first * (1 + kBetter) < least.first) {
+      const CostedTiling& best = found.closest.front();
+      candidates_.insert(candidates_.begin(), {best, real(best.second.estimate.cycles)});
+    }
+  }
+
+  /// The memory takes to streams of the same runs alike: as the best of those asked about.
+  double predicted(const Candidate& c) const {
+    const auto runs = [this](const Candidate& one) {
+      const Tiling& t = one.tiling.second.tiling;
+      return std::tuple(t.groups, t.n, t.k, t.out_cols == p_.layer.out_width);
+    };
+    double share = 0;
+    for (std::size_t i = 0; i < asked_; ++i)
+      if (runs(candidates_[i]) == runs(c) && (share == 0 || candidates_[i].share < share))
+        share = candidates_[i].share;
+    MappingEstimate e = c.tiling.second.estimate;
+    if (share > 0) e.cycles = std::llround(c.peak * share);
+    return cost_of(objective_, e).first;
   }
 
   /// Those that may be the best come first then.
   void ask_parts() {
-    MappingCost least;
     std::int64_t bursts = 0;
     for (; asked_ < candidates_.size(); ++asked_) {
-      Candidate& c = candidates_[asked_];
+      const auto begin = candidates_.begin() + std::ptrdiff_t(asked_);
+      const auto next = std::min_element(
+          begin, candidates_.end(),
+          [&](const auto& a, const auto& b) { return predicted(a) < predicted(b); });
+      std::rotate(begin, next, std::next(next));
+      Candidate& c = *begin;
       // A real memory is slower than its peak: what is worse at that is worse. But the peak's model
       // opens a row whenever the memory had nothing to do, which counts in a short layer.
-      if (asked_ > 0 && !(c.tiling.first < least) && bursts > kAlwaysAsked) break;
-      bursts += part_of(c.tiling.second);
-      const bool longer = part_of(c.tiling.second) <= kMostOfPart;
-      retime(c, longer ? &Estimator::rank_longer : &Estimator::rank);
-      least = asked_ == 0 ? c.tiling.first : std::min(least, c.tiling.first);
+      if (asked_ > 0 && bursts > kAlwaysAsked) {
+        const Candidate& best = *std::min_element(candidates_.begin(), begin, is_better);
+        if (bursts > (best.share > 1 + kHasSay ? kMostBursts : kLeastBursts)) break;
+        if (!(c.tiling.first < best.tiling.first)) continue;
+      }
+      const bool by_longer = longer(c.tiling.second);
+      bursts += part_of(c.tiling.second, by_longer ? kLongerSteps : kRankedSteps);
+      retime(c, by_longer ? &Estimator::rank_longer : &Estimator::rank);
     }
-    sort(asked_);
+    sort(candidates_.begin(), candidates_.begin() + std::ptrdiff_t(asked_));
   }
-
   /// All of what is the best by a part of it, and of what is close behind.
   void ask_all() {
     for (std::size_t walks = 0; walks < kMostWalks; ++walks) {
-      const double close = candidates_.front().tiling.first.first * (1 + kPartError);
-      std::size_t next = 0;
-      while (next < std::min<std::size_t>(asked_, 2) &&
-             (candidates_[next].whole || candidates_[next].tiling.first.first > close ||
-              bursts_of(candidates_[next].tiling.second) > kMostOfWhole))
-        ++next;
-      if (next == std::min<std::size_t>(asked_, 2)) return;
-      retime(candidates_[next], &Estimator::walk);
-      sort(asked_);
+      const double least = candidates_.front().tiling.first.first;
+      const auto end = candidates_.begin() + std::ptrdiff_t(asked_);
+      const auto next = std::find_if(candidates_.begin(), end, [&](const Candidate& c) {
+        const double error = longer(c.tiling.second) ? kPartError : kShortPartError;
+        return !c.whole && c.share > 0 && c.tiling.first.first <= least * (1 + error) &&
+               bursts_of(c.tiling.second) <= kMostOfWhole;
+      });
+      if (next == end) return;
+      retime(*next, &Estimator::walk);
+      sort(candidates_.begin(), end);
     }
   }
 
@@ -114,19 +142,22 @@ class LastChoice {
     auto& [cost, one] = c.tiling;
     const MappingProblem set = divided(p_, one.tiling);
     c.whole = (Estimator(set, energy_).*by)(one.tiling, one.estimate);
+    c.share = real(one.estimate.cycles) / c.peak;
     cost = cost_of(objective_, one.estimate);
   }
 
-  void sort(std::size_t first) {
-    std::stable_sort(
-        candidates_.begin(), std::next(candidates_.begin(), std::ptrdiff_t(first)),
-        [](const Candidate& a, const Candidate& b) { return a.tiling.first < b.tiling.first; });
+  using Candidates = std::vector<Candidate>;
+  static bool is_better(const Candidate& a, const Candidate& b) {
+    return a.tiling.first < b.tiling.first;
+  }
+  static void sort(Candidates::iterator begin, Candidates::iterator end) {
+    std::stable_sort(begin, end, is_better);
   }
 
   const MappingProblem& p_;
   const Objective& objective_;
   const std::shared_ptr<EnergyModel>& energy_;
-  std::vector<Candidate> candidates_;
+  Candidates candidates_;
   std::size_t asked_ = 0;  // of them
 };
 
