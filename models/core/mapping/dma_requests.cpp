@@ -7,16 +7,17 @@
 namespace bitjoule {
 
 DmaRequests::DmaRequests(const MappingProblem& problem, const TileLayout& layout,
-                         const ResolvedDram& memory)
+                         std::unique_ptr<DramEngine> memory)
     : DmaRequests(
           problem,
           [&layout](const TileTransfer& t) { return layout.transfer(t.tensor, t.tile).region; },
-          memory) {}
+          std::move(memory)) {}
 
-DmaRequests::DmaRequests(const MappingProblem& problem, Regions regions, const ResolvedDram& memory)
+DmaRequests::DmaRequests(const MappingProblem& problem, Regions regions,
+                         std::unique_ptr<DramEngine> memory)
     : p_(problem),
       regions_(std::move(regions)),
-      engine_(memory.engine()),
+      engine_(std::move(memory)),
       core_(Clock::from_frequency(problem.machine.clock)),
       dram_(engine_->clock()),
       size_{problem.memory.burst_bytes,

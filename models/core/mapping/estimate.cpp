@@ -19,6 +19,7 @@ namespace {
 constexpr WalkBudget kRefined{40'000, 4, true, kRefinedSteps};
 constexpr WalkBudget kRanked{kRankedAtLeast, 1, false, kRankedSteps, kRankedWarm};
 constexpr WalkBudget kRankedLonger{kRankedAtLeast, 1, false, kLongerSteps, kRankedWarm};
+constexpr WalkBudget kRankedQuickly{kRankedAtLeast, 1, false, kLongerSteps, kRankedWarm, true};
 // End to end.
 constexpr WalkBudget kWalked{std::numeric_limits<std::int64_t>::max(), 1, true};
 
@@ -167,6 +168,10 @@ bool Estimator::rank_longer(const Tiling& tiling, MappingEstimate& e) const {
   return retime(tiling, kRankedLonger, e);
 }
 
+bool Estimator::rank_quickly(const Tiling& tiling, MappingEstimate& e) const {
+  return retime(tiling, kRankedQuickly, e);
+}
+
 bool Estimator::walk(const Tiling& tiling, MappingEstimate& e) const {
   return retime(tiling, kWalked, e);
 }
@@ -178,7 +183,8 @@ bool Estimator::retime(const Tiling& tiling, const WalkBudget& budget, MappingEs
   const WalkedTime walked =
       walked_time(p_, tiling, layout, e.traffic.total().bursts, budget, rates);
   settle(walked.whole ? walked.cycles : static_cast<double>(e.cycles) * walked.share, walked, e);
-  return walked.whole;
+  e.walked = walked.whole && !budget.quick;
+  return e.walked;
 }
 
 /// Takes the time, and what the walk has seen of rows, for what depends on them.

@@ -71,6 +71,8 @@ class Estimator {
   /// Whether that was all of them.
   bool rank(const Tiling& tiling, MappingEstimate& e) const;
   bool rank_longer(const Tiling& tiling, MappingEstimate& e) const;
+  /// By a quicker model of the memory, never more than about right.
+  bool rank_quickly(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The same from all of its requests: the time that a run without overlap takes.
   bool walk(const Tiling& tiling, MappingEstimate& e) const;

@@ -12,19 +12,16 @@
 namespace bitjoule {
 namespace {
 
-// So many bursts of finalists are asked about; more where the memory has a say: where the best so
-// far takes longer by this share than at the memory's peak.
-constexpr std::int64_t kLeastBursts = 45'000, kMostBursts = 160'000;
+// So many bursts of finalists are put to the quick model; more where the memory has a say: where
+// the best so far takes longer by this share than at the memory's peak.
+constexpr std::int64_t kLeastBursts = 60'000, kMostBursts = 150'000;
 constexpr double kHasSay = 0.03;
-// A long part gives way to a shorter one where parts of so many finalists would exceed that.
-constexpr std::int64_t kParts = 8;
 // What is better than all finalists by this share at the memory's peak is one, too.
 constexpr double kBetter = 0.01;
-// What is the best by a part of it, and others that are so close, are asked about as a whole if
-// they have no more bursts than this: so many at most.
-constexpr double kPartError = 0.04, kShortPartError = 0.1;
-constexpr std::int64_t kMostOfWhole = 60'000;
-constexpr std::size_t kMostWalks = 3;
+// The best by the quick model, and others that are close, are put to the memory's own: so many at
+// most, as a whole if they have no more bursts than this, a part of so many at most.
+constexpr std::int64_t kMostOfWhole = 60'000, kMostOfPart = 60'000;
+constexpr std::ptrdiff_t kMostWalks = 3;
 
 std::int64_t bursts_of(const MappingAlternative& one) {
   return one.estimate.traffic.total().bursts;
@@ -39,8 +36,8 @@ class LastChoice {
   std::vector<CostedTiling> run(const SearchResult& found) {
     if (p_.memory.sampled) {
       take_finalists(found);
-      ask_parts();
-      ask_all();
+      ask_quickly();
+      ask_closely();
     }
     std::vector<CostedTiling> all;
     for (const Candidate& c : candidates_) all.push_back(c.tiling);
@@ -59,106 +56,106 @@ class LastChoice {
  private:
   struct Candidate {
     CostedTiling tiling;
-    double peak = 0, share = 0;  // cycles at the memory's peak; by its model, of those: 0 not asked
-    bool whole = false;          // the model was asked for all of it
+    double peak = 0, quick = 0;  // cycles at the memory's peak; by the quick model, 0: not asked
   };
+  using Candidates = std::vector<Candidate>;
 
-  bool longer(const MappingAlternative& one) const {
-    const std::int64_t steps = trip_counts(p_.layer, one.tiling).total();
-    return part_of(one, std::min(kLongerSteps, steps)) * kParts <= kMostBursts;
-  }
-  /// About how many bursts the memory's model is asked for to rank it by so many steps.
-  std::int64_t part_of(const MappingAlternative& one, std::int64_t steps) const {
-    const std::int64_t bursts = bursts_of(one), all = trip_counts(p_.layer, one.tiling).total();
-    return std::min(bursts, std::max(kRankedAtLeast, bursts / all * steps));
+  /// About how many bursts of it are walked to rank it.
+  std::int64_t part_of(const MappingAlternative& one) const {
+    const std::int64_t bursts = bursts_of(one), steps = trip_counts(p_.layer, one.tiling).total();
+    return std::min(bursts, std::max(kRankedAtLeast, bursts / steps * kLongerSteps));
   }
 
   void take_finalists(const SearchResult& found) {
+    const auto add = [this](const CostedTiling& one) {
+      candidates_.push_back({one, real(one.second.estimate.cycles)});
+    };
     for (const MappingAlternative& one : found.finalists)
-      candidates_.push_back({{cost_of(objective_, one.estimate), one}, real(one.estimate.cycles)});
-    sort(candidates_.begin(), candidates_.end());
-    const MappingCost& least = candidates_.front().tiling.first;
-    if (found.cost.first * (1 + kBetter) < least.first) {
-      const CostedTiling& best = found.closest.front();
-      candidates_.insert(candidates_.begin(), {best, real(best.second.estimate.cycles)});
-    }
+      add({cost_of(objective_, one.estimate), one});
+    if (found.cost.first * (1 + kBetter) <
+        std::min_element(candidates_.begin(), candidates_.end(), is_better)->tiling.first.first)
+      add(found.closest.front());
   }
 
-  /// The memory takes to streams of the same runs alike: as the best of those asked about.
+  /// The memory takes to streams of the same runs alike: as long as to those asked about.
   double predicted(const Candidate& c) const {
     const auto runs = [this](const Candidate& one) {
       const Tiling& t = one.tiling.second.tiling;
       return std::tuple(t.groups, t.n, t.k, t.out_cols == p_.layer.out_width);
     };
     double share = 0;
-    for (std::size_t i = 0; i < asked_; ++i)
-      if (runs(candidates_[i]) == runs(c) && (share == 0 || candidates_[i].share < share))
-        share = candidates_[i].share;
+    for (const Candidate& other : candidates_)
+      if (other.quick > 0 && runs(other) == runs(c) &&
+          (share == 0 || other.quick < share * other.peak))
+        share = other.quick / other.peak;
     MappingEstimate e = c.tiling.second.estimate;
     if (share > 0) e.cycles = std::llround(c.peak * share);
     return cost_of(objective_, e).first;
   }
 
   /// Those that may be the best come first then.
-  void ask_parts() {
+  void ask_quickly() {
     std::int64_t bursts = 0;
-    for (; asked_ < candidates_.size(); ++asked_) {
-      const auto begin = candidates_.begin() + std::ptrdiff_t(asked_);
-      const auto next = std::min_element(
-          begin, candidates_.end(),
-          [&](const auto& a, const auto& b) { return predicted(a) < predicted(b); });
-      std::rotate(begin, next, std::next(next));
-      Candidate& c = *begin;
+    for (auto next = candidates_.begin(); next != candidates_.end(); ++next) {
+      std::iter_swap(next, std::min_element(next, candidates_.end(),
+                                            [&](const Candidate& a, const Candidate& b) {
+                                              return predicted(a) < predicted(b);
+                                            }));
       // A real memory is slower than its peak: what is worse at that is worse. But the peak's model
       // opens a row whenever the memory had nothing to do, which counts in a short layer.
-      if (asked_ > 0 && bursts > kAlwaysAsked) {
-        const Candidate& best = *std::min_element(candidates_.begin(), begin, is_better);
-        if (bursts > (best.share > 1 + kHasSay ? kMostBursts : kLeastBursts)) break;
-        if (!(c.tiling.first < best.tiling.first)) continue;
+      if (bursts > kAlwaysAsked) {
+        const Candidate& best = *std::min_element(candidates_.begin(), next, is_better);
+        const bool has_say = best.quick > best.peak * (1 + kHasSay);
+        if (bursts > (has_say ? kMostBursts : kLeastBursts)) break;
+        if (!(next->tiling.first < best.tiling.first)) continue;
       }
-      const bool by_longer = longer(c.tiling.second);
-      bursts += part_of(c.tiling.second, by_longer ? kLongerSteps : kRankedSteps);
-      retime(c, by_longer ? &Estimator::rank_longer : &Estimator::rank);
+      bursts += part_of(next->tiling.second);
+      retime(*next, &Estimator::rank_quickly);
+      next->quick = real(next->tiling.second.estimate.cycles);
     }
-    sort(candidates_.begin(), candidates_.begin() + std::ptrdiff_t(asked_));
+    std::stable_sort(candidates_.begin(), candidates_.end(), is_better);
   }
-  /// All of what is the best by a part of it, and of what is close behind.
-  void ask_all() {
-    for (std::size_t walks = 0; walks < kMostWalks; ++walks) {
-      const double least = candidates_.front().tiling.first.first;
-      const auto end = candidates_.begin() + std::ptrdiff_t(asked_);
-      const auto next = std::find_if(candidates_.begin(), end, [&](const Candidate& c) {
-        const double error = longer(c.tiling.second) ? kPartError : kShortPartError;
-        return !c.whole && c.share > 0 && c.tiling.first.first <= least * (1 + error) &&
-               bursts_of(c.tiling.second) <= kMostOfWhole;
-      });
-      if (next == end) return;
-      retime(*next, &Estimator::walk);
-      sort(candidates_.begin(), end);
+
+  /// The best, and what by the quick model, which rather says less, still is better. Those that
+  /// were not asked about come behind.
+  void ask_closely() {
+    auto end = candidates_.begin();
+    for (; end != candidates_.end() && end - candidates_.begin() < kMostWalks; ++end) {
+      if (end != candidates_.begin() && !is_better(*end, candidates_.front())) break;
+      const std::int64_t bursts = bursts_of(end->tiling.second);
+      retime(*end, bursts <= kMostOfWhole                       ? &Estimator::walk
+                   : part_of(end->tiling.second) <= kMostOfPart ? &Estimator::rank_longer
+                                                                : &Estimator::rank);
+      std::rotate(std::upper_bound(candidates_.begin(), end, *end, is_better), end, std::next(end));
     }
+    for (auto other = end; other != candidates_.end(); ++other)
+      other->tiling.first = corrected(*other);
+  }
+
+  MappingCost corrected(const Candidate& c) const {
+    const Candidate& best = candidates_.front();
+    MappingEstimate e = c.tiling.second.estimate;
+    if (c.quick > 0 && best.quick > 0)
+      e.cycles = std::llround(c.quick * real(best.tiling.second.estimate.cycles) / best.quick);
+    return cost_of(objective_, e);
   }
 
   void retime(Candidate& c, bool (Estimator::*by)(const Tiling&, MappingEstimate&) const) const {
     auto& [cost, one] = c.tiling;
+    one.estimate.cycles = std::llround(c.peak);
     const MappingProblem set = divided(p_, one.tiling);
-    c.whole = (Estimator(set, energy_).*by)(one.tiling, one.estimate);
-    c.share = real(one.estimate.cycles) / c.peak;
+    (Estimator(set, energy_).*by)(one.tiling, one.estimate);
     cost = cost_of(objective_, one.estimate);
   }
 
-  using Candidates = std::vector<Candidate>;
   static bool is_better(const Candidate& a, const Candidate& b) {
     return a.tiling.first < b.tiling.first;
-  }
-  static void sort(Candidates::iterator begin, Candidates::iterator end) {
-    std::stable_sort(begin, end, is_better);
   }
 
   const MappingProblem& p_;
   const Objective& objective_;
   const std::shared_ptr<EnergyModel>& energy_;
   Candidates candidates_;
-  std::size_t asked_ = 0;  // of them
 };
 
 }  // namespace

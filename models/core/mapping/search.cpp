@@ -37,7 +37,7 @@ constexpr double kClose = 0.01, kCloseInTime = 0.03;
 constexpr std::int64_t kLongMoves = 50'000;  // bursts: of less the memory's model is asked for all
 // Of the finalists, and of the best by each goal among them, as many at most; of a layer so short
 // that all can be walked, more.
-constexpr std::size_t kMostFinalists = 12, kMostOfShort = 16, kOfEachGoal = 6;
+constexpr std::size_t kMostFinalists = 24, kMostOfShort = 16, kOfEachGoal = 10;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
 constexpr double kWorthAll = 4'000, kLeastEffort = 0.1, kFlexibleEffort = 2;
 

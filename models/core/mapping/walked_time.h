@@ -26,6 +26,7 @@ struct WalkBudget {
                                  ///< else once, with them where it lasts for some of them
   std::int64_t least_steps = 6;  ///< of a part: until the machine is as always, and then measured
   std::int64_t least_warm = 2;   ///< of these, ahead of what is measured
+  bool quick = false;            ///< by QuickDram, which knows no refreshes
 
   /// Of a layer with so many steps and bursts.
   bool takes_whole(std::int64_t steps, std::int64_t all_bursts) const;
