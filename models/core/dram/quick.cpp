@@ -155,9 +155,10 @@ void QuickDram::choose(Channel& c) {
   if (bursts.empty()) return;
   if (queue != c.served) {
     c.served = queue;
+    c.draining = queue == kWrites;
     for (const Burst& burst : bursts)
       if (c.banks[static_cast<std::size_t>(burst.bank)].hits[queue] == 0)
-        open_row(c, queue, burst, burst.accepted + 1);
+        open_row(c, queue, burst, std::max(c.now, burst.accepted) + 1);
   }
   c.least = kNever;
   for (std::size_t group = 0; group < c.waiting[queue].size(); ++group)
@@ -176,7 +177,7 @@ void QuickDram::issue(Channel& c) {
   --c.waiting[queue][group_of(burst)];
   c.chosen = false;
   c.draining = queue == kWrites;
-  const std::int64_t now = c.cycle;
+  const std::int64_t now = c.now = c.cycle;
   const std::size_t rank = rank_of(burst);
   const std::size_t group = group_of(burst);
   for (const std::size_t next : {kReads, kWrites}) {

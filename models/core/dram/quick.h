@@ -49,6 +49,7 @@ class QuickDram : public DramEngine {
     std::vector<std::int64_t> activate_free;                         // by rank
     bool draining = false;
     std::size_t served = kReads;
+    std::int64_t now = 0;  // of the last burst
     // What is moved next, if nothing comes before it.
     bool chosen = false;
     std::size_t entry = 0;

@@ -113,14 +113,19 @@ class LastChoice {
       retime(*next, &Estimator::rank_quickly);
       next->quick = real(next->tiling.second.estimate.cycles);
     }
-    std::stable_sort(candidates_.begin(), candidates_.end(), is_better);
+    std::stable_sort(candidates_.begin(), candidates_.end(),
+                     [](const Candidate& a, const Candidate& b) {
+                       if ((a.quick > 0) != (b.quick > 0)) return a.quick > 0;
+                       return is_better(a, b);
+                     });
   }
 
   /// The best, and what by the quick model, which rather says less, still is better. Those that
   /// were not asked about come behind.
   void ask_closely() {
     auto end = candidates_.begin();
-    for (; end != candidates_.end() && end - candidates_.begin() < kMostWalks; ++end) {
+    for (; end != candidates_.end() && end->quick > 0 && end - candidates_.begin() < kMostWalks;
+         ++end) {
       if (end != candidates_.begin() && !is_better(*end, candidates_.front())) break;
       const std::int64_t bursts = bursts_of(end->tiling.second);
       retime(*end, bursts <= kMostOfWhole                       ? &Estimator::walk
