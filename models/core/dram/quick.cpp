@@ -18,6 +18,13 @@ std::int64_t gap(const DramStandard& standard, DramCommand preceding, DramComman
   return most;
 }
 
+/// Of a power of two.
+int exponent_of(std::int64_t size) {
+  int log2 = 0;
+  while (size >> (log2 + 1) > 0) ++log2;
+  return log2;
+}
+
 }  // namespace
 
 QuickDram::QuickDram(const CycleDramConfig& config, const DramStandard& standard)
@@ -25,7 +32,10 @@ QuickDram::QuickDram(const CycleDramConfig& config, const DramStandard& standard
       controller_(config.controller),
       map_(config.organization, config.mapping),
       decoder_(map_, standard.burst_bytes),
-      banks_per_group_(config.organization.banks_per_group),
+      log2_group_(exponent_of(config.organization.banks_per_group)),
+      log2_rank_(exponent_of(standard.banks_per_rank)),
+      high_(config.controller.watermarks.high * static_cast<double>(config.controller.write_queue)),
+      low_(config.controller.watermarks.low * static_cast<double>(config.controller.write_queue)),
       channels_(static_cast<std::size_t>(config.organization.channels)) {
   const auto between = [&](DramCommand a, DramCommand b, TimingLevel level) {
     return gap(standard, a, b, level);
@@ -137,13 +147,10 @@ void QuickDram::open_next(Channel& c, std::size_t queue, std::int64_t bank, std:
 }
 
 std::size_t QuickDram::queue_to_serve(const Channel& c) const {
-  const std::size_t reads = c.queues[kReads].size(), writes = c.queues[kWrites].size();
+  const auto reads = static_cast<std::int64_t>(c.queues[kReads].size());
+  const auto writes = static_cast<std::int64_t>(c.queues[kWrites].size());
   if (writes == 0 || reads == 0) return writes == 0 ? kReads : kWrites;
-  const WatermarksConfig& marks = controller_.watermarks;
-  return static_cast<double>(writes) > (c.draining ? marks.low : marks.high) *
-                                           static_cast<double>(controller_.write_queue)
-             ? kWrites
-             : kReads;
+  return static_cast<double>(writes) > (c.draining ? low_ : high_) ? kWrites : kReads;
 }
 
 /// The burst that can be moved first; of several the oldest.

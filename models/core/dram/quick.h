@@ -61,10 +61,10 @@ class QuickDram : public DramEngine {
   };
 
   std::size_t rank_of(const Burst& burst) const {
-    return static_cast<std::size_t>(burst.bank / standard_.banks_per_rank);
+    return static_cast<std::size_t>(burst.bank >> log2_rank_);
   }
   std::size_t group_of(const Burst& burst) const {
-    return static_cast<std::size_t>(burst.bank / banks_per_group_);
+    return static_cast<std::size_t>(burst.bank >> log2_group_);
   }
   bool push_offered();
   void admit(Channel& c, std::size_t queue, const Burst& burst);
@@ -79,7 +79,8 @@ class QuickDram : public DramEngine {
   DramControllerConfig controller_;
   AddressMap map_;
   AddressDecoder decoder_;
-  std::int64_t banks_per_group_;
+  int log2_group_, log2_rank_;  // of their banks
+  double high_, low_;           // bursts in the queue of writes
   std::array<std::int64_t, 2> to_column_{}, to_precharge_{}, capacity_{};  // by queue
   std::int64_t row_active_ = 0, row_precharge_ = 0, between_activates_ = 0;
   std::array<std::array<Gaps, 2>, 2> gaps_;  // by queue of the one and of the other

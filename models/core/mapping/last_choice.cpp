@@ -14,12 +14,13 @@ namespace {
 
 // So many bursts of finalists are put to the quick model; more where the memory has a say: where
 // the best so far takes longer by this share than at the memory's peak.
-constexpr std::int64_t kLeastBursts = 60'000, kMostBursts = 150'000;
+constexpr std::int64_t kLeastBursts = 60'000, kMostBursts = 120'000;
 constexpr double kHasSay = 0.03;
 // What is better than all finalists by this share at the memory's peak is one, too.
 constexpr double kBetter = 0.01;
 // The best by the quick model, and others that are close, are put to the memory's own: so many at
 // most, as a whole if they have no more bursts than this, a part of so many at most.
+constexpr double kQuickError = 0.05;
 constexpr std::int64_t kMostOfWhole = 60'000, kMostOfPart = 60'000;
 constexpr std::ptrdiff_t kMostWalks = 3;
 
@@ -107,7 +108,7 @@ class LastChoice {
         const Candidate& best = *std::min_element(candidates_.begin(), next, is_better);
         const bool has_say = best.quick > best.peak * (1 + kHasSay);
         if (bursts > (has_say ? kMostBursts : kLeastBursts)) break;
-        if (!(next->tiling.first < best.tiling.first)) continue;
+        if (next->tiling.first.first >= best.tiling.first.first * (1 + kQuickError)) continue;
       }
       bursts += part_of(next->tiling.second);
       retime(*next, &Estimator::rank_quickly);
