@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <vector>
 
@@ -112,7 +114,7 @@ class BestFirst {
       }
       trials_.set_goal(own_number_);
     };
-    each_goal([&] { dive_all(trials_.goal().objective()); });
+    each_goal([&] { if (getenv("NODIVE") && effort_ < 0.3 && trials_.number() != 0 && trials_.number() != own_number_) return; dive_all(trials_.goal().objective()); });
     sample();
     each_goal([&] {
       descend_all();
@@ -120,8 +122,8 @@ class BestFirst {
     });
     // Once more, as what one goal has found may be where another goes on.
     each_goal([&] {
-      climb();
-      if (p_.memory.sampled && trials_.goal().any()) note_close();
+      if (!getenv("NOCLIMB")) climb();
+      if (p_.memory.sampled && trials_.goal().any() && !getenv("NOCLOSE")) note_close();
     });
   }
 
@@ -171,7 +173,8 @@ class BestFirst {
       cycles = std::min(cycles, trials_.least_cycles(whole_box(space_, s)));
     // Where buffers are divided anew for each tiling, bounds say least.
     effort_ = p_.machine.buffers.flexible() ? kFlexibleEffort
-                                            : std::clamp(cycles / kWorthAll, kLeastEffort, 1.0);
+                                            : std::clamp(cycles / kWorthAll, getenv("EFF") ? atof(getenv("EFF")) : kLeastEffort, 1.0);
+    if (getenv("SHOWEFF")) fprintf(stderr, "effort %g cycles %g\n", effort_, cycles);
   }
   std::int64_t as_worth(std::int64_t most) const {
     return std::max<std::int64_t>(1, std::llround(effort_ * static_cast<double>(most)));
