@@ -80,6 +80,9 @@ class BankBids {
   Bid bid_of(std::int64_t key) const {
     return bid_at(lane_of(at(key) >> kBankBits & 3U, key & (kMostBanks - 1)));
   }
+  static constexpr std::int64_t key_of(std::int64_t clocks, std::int64_t rank) {
+    return std::min(clocks, kFar) << kRankBits | rank;
+  }
   static std::int64_t clocks_of(std::int64_t key) { return key >> kRankBits; }
   static constexpr int kRankBits = 47;
   static constexpr std::int64_t kFar = (std::int64_t{1} << 15) - 1;  ///< clocks: this many or more
@@ -126,7 +129,7 @@ class BankBids {
     return gates.activates ? commands_ : commands_ & ~(1U << position_of(DramCommand::kAct));
   }
   std::int64_t key_at(std::size_t lane, std::int64_t gate, std::int64_t now) const {
-    return std::min(std::max(ready_[lane], gate) - now, kFar) << kRankBits | rank_[lane];
+    return key_of(std::max(ready_[lane], gate) - now, rank_[lane]);
   }
   std::int64_t first_portable(const Gates& gates) const;
   std::int64_t first_avx2(const Gates& gates) const;

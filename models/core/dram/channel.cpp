@@ -20,7 +20,9 @@ DramChannel::DramChannel(const DramStandard& standard, const DramControllerConfi
       data_clock_until_(static_cast<std::size_t>(standard.organization.ranks), -1),
       owned_(static_cast<std::size_t>(standard.banks)),
       allows_trains_{allows_trains(DramCommand::kRead), allows_trains(DramCommand::kWrite)},
-      train_(standard, std::max(controller.read_queue, controller.write_queue)) {}
+      train_(standard, std::max(controller.read_queue, controller.write_queue)),
+      allows_stretches_(allows_stretches()),
+      stretch_(standard) {}
 
 DramChannel::Arrival DramChannel::admit_arrival() {
   const Arrival arrival = arrivals_.front();
@@ -52,7 +54,11 @@ bool DramChannel::step_any(Served* served) {
   occupy_bus(choice_);
   if (is_column(choice_.command)) {
     issue_column(served);
-    if (oldest_first_ && may_begin_train()) begin_train();
+    if (oldest_first_ && may_begin_train()) {
+      begin_train();
+    } else if (may_begin_stretch()) {
+      begin_stretch();
+    }
     return true;
   }
   issue_row_command(choice_);

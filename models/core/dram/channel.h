@@ -12,6 +12,7 @@
 #include "core/dram/refresh.h"
 #include "core/dram/standard.h"
 #include "core/dram/stats.h"
+#include "core/dram/stretch.h"
 #include "core/dram/train.h"
 #include "core/fifo.h"
 
@@ -54,6 +55,7 @@ class DramChannel {
   /// left until someone looks.
   std::int64_t next() {
     if (in_train_) return train_.cycle();
+    if (in_stretch_ && (knows_stretch() || decide_stretch())) return stretch_choice_.cycle;
     if (held_[0] + held_[1] == 0) return kNever;
     if (!decided_ || is_late(choice_.cycle)) decide();
     return choice_.cycle;
@@ -71,9 +73,12 @@ class DramChannel {
   void serve_train(Served* served);
   /// Issues that command; true if it moves a burst.
   [[gnu::always_inline]] bool step(Served* served) {
-    if (!in_train_) return step_any(served);
-    serve_train(served);
-    return true;
+    if (in_train_) {
+      serve_train(served);
+      return true;
+    }
+    if (in_stretch_ && (knows_stretch() || decide_stretch())) return step_stretch(served);
+    return step_any(served);
   }
   /// An idle channel does the refreshes due by `cycle`, and powers down.
   void catch_up(std::int64_t cycle);
@@ -89,7 +94,7 @@ class DramChannel {
   void record(std::vector<DramCommandRecord>* trace) { trace_ = trace; }
   /// From now on every decision asks every bank in turn: the same commands, more slowly.
   void take_no_shortcuts() { shortcuts_ = false; }
-  /// So many bursts went in trains that are over.
+  /// So many bursts went in trains and stretches that are over.
   std::int64_t bursts_in_trains() const { return bursts_in_trains_; }
   /// As if so many bursts had been accepted before.
   void skip_orders(std::int64_t bursts) { order_ = bursts; }
@@ -132,6 +137,17 @@ class DramChannel {
   }
   bool step_any(Served* served);
   bool allows_trains(DramCommand command) const;
+  bool allows_stretches() const;
+  bool may_begin_stretch();
+  void begin_stretch();
+  void begin_stretch_with(const Arrival& arrival);
+  bool stays_in_stretch() const;
+  bool knows_stretch() const { return decided_ && !stretch_.is_late(stretch_choice_.cycle); }
+  bool decide_stretch();
+  bool step_stretch(Served* served);
+  void serve_stretch(Served* served);
+  void end_stretch();
+  void take_back(const Stretch::Burst& burst, bool owner);
   bool may_begin_train();
   void begin_train();
   bool keeps_queue() const;
@@ -233,6 +249,18 @@ class DramChannel {
   int train_rest_ = 32;             // ... and after one that was too short to pay
   std::int64_t bursts_in_trains_ = 0;
 
+  // While a stretch is under way, all bursts of its queue are in it, and those that come for the
+  // other queue are among the arrivals. It ends before any command that it may not decide alone.
+  bool in_stretch_ = false;
+  const bool allows_stretches_;
+  Stretch stretch_;
+  Stretch::Choice stretch_choice_;  // stands if decided_
+  std::size_t stretch_queue_ = 0;
+  std::int64_t stretch_limit_ = 0;           // no command starts from here on
+  std::int64_t stretch_bursts_ = 0;          // served
+  int stretch_hits_ = 0;                     // of them since the last row command
+  int stretch_wait_ = 0, stretch_rest_ = 8;  // as of trains
+
   ChannelCounts counts_;
   std::int64_t waiting_since_ = 0;  // when the queues were last empty before this
   std::int64_t refresh_end_ = -1;
@@ -275,7 +303,20 @@ inline bool DramChannel::keeps_queue() const {
     }
     if (q == train_queue_) end_train();
   }
+  if (in_stretch_ && q == stretch_queue_) {
+    if (burst.write == (stretch_.command() == DramCommand::kWrite)) {
+      if (!decided_ && burst.accepted < bus_free_[0] && stretch_.knows_all())
+        return stretch_.push_known(burst.accepted, burst.row, burst.bank, burst.request);
+      return stretch_.push(burst.accepted, burst.row, burst.bank, burst.request);
+    }
+    end_stretch();
+  }
   const Arrival arrival{queues_[q].put(burst), q, burst.accepted};
+  if (in_stretch_) {
+    arrivals_.push(arrival);
+    if (!stays_in_stretch()) end_stretch();
+    return;
+  }
   if (in_train_) {
     arrivals_.push(arrival);
     if (!keeps_queue()) end_train();

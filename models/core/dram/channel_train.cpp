@@ -60,6 +60,7 @@ void DramChannel::end_train() {
   bursts_in_trains_ += train_bursts_;
   const bool pays = train_bursts_ >= kShort;
   if (!pays) train_wait_ = train_rest_;
+  if (pays) stretch_wait_ = 64;  // a new train is likely
   train_rest_ = pays ? kLeastRest : std::min(2 * train_rest_, kMostRest);
   BurstQueue& queue = queues_[train_queue_];
   const std::int64_t seen = train_.last_start();

@@ -34,6 +34,12 @@ void DramDevice::add_rule(DramCommand preceding, const TimingRule& rule) {
   const auto following = static_cast<std::uint32_t>(index_of(rule.following));
   Consequences& all = rules_[index_of(preceding)];
   all.far = all.far || rule.window > 1 || rule.level == TimingLevel::kOtherRanks;
+  if (rule.level != TimingLevel::kBank) {
+    if (rule.following == DramCommand::kAct) all.reaches |= 2;
+    if (rule.following == DramCommand::kPre) all.reaches |= 4;
+    if (is_column(rule.following) && (rule.following == preceding || !is_column(preceding)))
+      all.reaches |= 1;
+  }
   if (rule.window > 1) {
     all.windows.push_back(windows_.size());
     const std::size_t nodes = ready_.size() / kDramCommands, size = at(rule.window);
@@ -42,8 +48,12 @@ void DramDevice::add_rule(DramCommand preceding, const TimingRule& rule) {
                         std::vector<std::size_t>(nodes, 0)});
     return;
   }
-  (rule.level == TimingLevel::kOtherRanks ? all.other_ranks : all.own)
-      .push_back({level, following, rule.latency});
+  const Consequence consequence{level, following, rule.latency};
+  if (rule.level == TimingLevel::kOtherRanks) return all.other_ranks.push_back(consequence);
+  all.own.push_back(consequence);
+  if (rule.following == DramCommand::kAct || rule.following == DramCommand::kPre ||
+      rule.following == preceding)
+    all.soon.push_back(consequence);
 }
 
 std::int64_t DramDevice::earliest_of_rank(DramCommand command, std::int64_t rank) const {

@@ -94,6 +94,13 @@ class DramDevice {
   /// Whether what `command` brings about concerns its own rank alone and not the number of
   /// commands.
   bool is_local(DramCommand command) const { return !rules_[index_of(command)].far; }
+  /// Kinds of commands to other banks that `command` makes wait, as bits: 1 column commands (of its
+  /// own kind, if it is one), 2 ACT, 4 PRE.
+  unsigned reaches(DramCommand command) const { return rules_[index_of(command)].reaches; }
+  bool has_no_rules(DramCommand command) const {
+    const Consequences& rules = rules_[index_of(command)];
+    return rules.own.empty() && !rules.far;
+  }
   /// The same for PREA and REF, which must suit every bank of the rank.
   std::int64_t earliest_of_rank(DramCommand command, std::int64_t rank) const;
 
@@ -101,6 +108,12 @@ class DramDevice {
   void issue(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle);
   /// The same for RD and WR.
   void issue_column(DramCommand command, std::int64_t bank, std::int64_t cycle);
+  /// Of a column command that is_local(), only what ACT, PRE and its own kind wait for; the rest is
+  /// left for issue_column(), which may come after others' and then says the same.
+  void issue_column_now(DramCommand command, std::int64_t bank, std::int64_t cycle) {
+    const Bank& b = banks_[at(bank)];
+    for (const Consequence& r : rules_[index_of(command)].soon) apply(r, b, cycle);
+  }
   /// The same for PREA and REF.
   void issue_to_rank(DramCommand command, std::int64_t rank, std::int64_t cycle);
   /// Precharges by itself as soon as the bank allows it; returns when.
@@ -132,9 +145,11 @@ class DramDevice {
   /// What one command causes.
   struct Consequences {
     std::vector<Consequence> own;          // for the nodes of its bank
+    std::vector<Consequence> soon;         // of these, for ACT, PRE and the command itself
     std::vector<Consequence> other_ranks;  // for the other ranks
     std::vector<std::size_t> windows;
     bool far = false;  // it has any of the latter two
+    unsigned reaches = 0;
   };
 
   static std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }

@@ -47,6 +47,11 @@ class BurstQueue {
   }
   void link(std::int32_t entry, std::int64_t order);
   void remove(std::int32_t entry);
+  /// Takes out one that is not linked.
+  void release(std::int32_t index) {
+    entry(index).next = free_;
+    free_ = index;
+  }
   /// Takes all out, the oldest first, with a call of visit(entry) for each.
   template <class Visit>
   void take_all(Visit visit) {
