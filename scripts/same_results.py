@@ -213,8 +213,9 @@ def outcome(sim, words, config, directory, environment):
     hashes = re.findall(r'"hash": "(\w+)"', table.read_text(encoding="utf-8")) if table.exists() else []
     for path in sorted(out.rglob("*")) if out.is_dir() else []:
         name = path.relative_to(out).as_posix()
-        if path.stem in hashes:
-            name = name.replace(path.stem, f"point {hashes.index(path.stem)}")
+        point = path.name.split(".")[0]  # also of "HASH.failed.json"
+        if point in hashes:
+            name = name.replace(point, f"point {hashes.index(point)}")
         if path.suffix in (".json", ".csv"):
             came[name] = without_version(name, path.read_text(encoding="utf-8"))
     return came

@@ -55,12 +55,13 @@ void DramChannel::begin_train() {
 /// acceptance; later ones are arrivals as they would be without it.
 void DramChannel::end_train() {
   constexpr int kShort = 8, kLeastRest = 32, kMostRest = 512;  // bursts
+  constexpr int kLikely = 320;  // within these another train is, which costs less than a stretch
   in_train_ = false;
   count_train(&counts_);
   bursts_in_trains_ += train_bursts_;
   const bool pays = train_bursts_ >= kShort;
   if (!pays) train_wait_ = train_rest_;
-  if (pays) stretch_wait_ = 64;  // a new train is likely
+  if (pays) stretch_wait_ = kLikely;
   train_rest_ = pays ? kLeastRest : std::min(2 * train_rest_, kMostRest);
   BurstQueue& queue = queues_[train_queue_];
   const std::int64_t seen = train_.last_start();

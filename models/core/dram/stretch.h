@@ -35,8 +35,8 @@ class Stretch {
   /// The next command: of `entry`, or, of none, the second half of the activate under way.
   struct Choice {
     std::int64_t key = BankBids::kNoKey;
-    std::int64_t bid =
-        0;  ///< cycle of the bid that goes first, behind the second half if that does
+    /// Cycle of the bid that goes first, behind the second half if that does.
+    std::int64_t bid = 0;
     std::int64_t cycle = 0, start = 0;
     std::int32_t entry = kNone;
     std::int32_t bank = 0;
