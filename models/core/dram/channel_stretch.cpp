@@ -7,7 +7,7 @@ namespace bitjoule {
 namespace {
 
 constexpr int kManyHits = 48;  // one after the other: then they may be better off as a train
-constexpr std::int64_t kOrdersLeft = 1 << 20;  // at its end there must be some for all bursts
+constexpr std::int64_t kStretchOrders = 1 << 20;  // at its end there must be some for all bursts
 
 }  // namespace
 
@@ -27,7 +27,8 @@ bool DramChannel::may_begin_stretch() {
   const std::size_t q = choice_.queue;
   const bool write = choice_.command == DramCommand::kWrite;
   if (!allows_stretches_ || !shortcuts_ || opening_ != kNoBank) return false;
-  if (refresh_end_ > counts_.data_end || order_ > BankBids::kOrders - 2 * kOrdersLeft) return false;
+  if (refresh_end_ > counts_.data_end || order_ > BankBids::kOrders - 2 * kStretchOrders)
+    return false;
   if (!unified_ && draining_ != (q == 1)) return false;
   const BurstQueue& queue = queues_[q];
   if (queue.size() < kCommandsBetween || queue_to_serve() != q) return false;
@@ -80,7 +81,7 @@ void DramChannel::begin_stretch_with(const Arrival& arrival) {
 /// Whether the stretch's queue is served next, whichever of the latest arrivals for the other one
 /// the scheduler sees: of the other's bursts all count, of its own those that it sees in any case.
 bool DramChannel::stays_in_stretch() const {
-  if (stretch_.next_order() > BankBids::kOrders - kOrdersLeft) return false;
+  if (stretch_.next_order() > BankBids::kOrders - kStretchOrders) return false;
   if (unified_) return stretch_.size() > 0;
   const std::int64_t own =
       stretch_.size() - (controller_.release_on_activate ? stretch_.owners() : 0);
