@@ -117,17 +117,21 @@ void plan_tokens(const RunConfig& run, EvaluationPlan& plan) {
   plan.sequences = read_tokens(config.data, config.tokenizer);
   keep_first(config.limit, plan.sequences);
   require_known_tokens(run, plan);
-  std::map<std::int64_t, double> macs;
+  std::map<std::int64_t, std::pair<double, double>> work;
   for (std::size_t s = 0; s < plan.sequences.size(); ++s)
     for (const TokenWindow& w :
          token_windows(static_cast<std::int64_t>(plan.sequences[s].size()), config.window,
                        config.stride.value_or(config.window))) {
-      if (macs.count(w.size) == 0)
-        macs[w.size] = static_cast<double>(total_macs(run.evaluation->network(w.size)));
+      if (work.count(w.size) == 0) {
+        const Network network = run.evaluation->network(w.size);
+        work[w.size] = {static_cast<double>(total_macs(network)),
+                        static_cast<double>(total_outputs(network))};
+      }
       plan.windows.push_back({static_cast<std::int64_t>(s), w});
       plan.tokens += w.size;
       plan.predictions += w.predictions();
-      plan.macs += macs[w.size];
+      plan.macs += work[w.size].first;
+      plan.elements += work[w.size].second;
     }
   plan.inputs = static_cast<std::int64_t>(plan.windows.size());
   if (plan.windows.empty())
@@ -151,6 +155,7 @@ void plan_inputs(const RunConfig& run, EvaluationPlan& plan) {
   const double batches =
       std::ceil(static_cast<double>(plan.inputs) / static_cast<double>(plan.batch));
   plan.macs = batches * static_cast<double>(total_macs(network));
+  plan.elements = batches * static_cast<double>(total_outputs(network));
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ struct EvaluationPlan {
   std::int64_t inputs = 0;                           ///< windows, or inputs
   std::int64_t tokens = 0;                           ///< read, those of several windows as often
   std::int64_t predictions = 0;                      ///< of tokens or labels
-  double macs = 0;  ///< of the network's values; as many again for the reference
+  double macs = 0;      ///< of the network's values; as many again for the reference
+  double elements = 0;  ///< of the outputs of its layers; as many again, too
 };
 /// A network with an input "tokens" of integers is a language model; any other takes inputs as they
 /// are. Throws an input Error where the data cannot be read, do not fit, or have nothing to judge.

@@ -155,6 +155,13 @@ std::int64_t total_parameters(const Network& network) {
   return total;
 }
 
+std::int64_t total_outputs(const Network& network) {
+  std::int64_t total = 0;
+  for (const NetworkLayer& layer : network.layers)
+    accumulate(total, output_elements(layer), layer.repeat);
+  return total;
+}
+
 std::int64_t kv_elements_written(const Network& network) {
   std::int64_t total = 0;
   for (const NetworkLayer& layer : network.layers)

@@ -161,6 +161,7 @@ std::int64_t output_elements(const NetworkLayer& layer);
 /// Sums over all layers and repeats.
 std::int64_t total_macs(const Network& network);
 std::int64_t total_parameters(const Network& network);
+std::int64_t total_outputs(const Network& network);  ///< elements
 
 /// Bytes per token are this many KV elements: keys and values appended per token and sequence.
 std::int64_t kv_elements_written(const Network& network);
