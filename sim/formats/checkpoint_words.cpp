@@ -150,6 +150,10 @@ bool is_awq(const Module& m, const Rules& r) { return r.method == "awq" && m.fin
 StoredForm awq_form(const Module& m, const Rules& r) {
   StoredForm form;
   if (r.bits != 4) m.refuse(fmt::format("AWQ of {} bits: expected 4", r.bits));
+  if (r.version == "marlin")
+    m.refuse(
+        "AWQ's version marlin stores Marlin's tiles, which are not read: expected gemm, gemv "
+        "or gemv_fast");
   const std::string zeros =
       r.version == "gemv_fast" && m.find("scaled_zeros") ? "scaled_zeros" : "qzeros";
   if (r.version == "gemm") {

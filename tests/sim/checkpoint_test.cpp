@@ -534,27 +534,22 @@ TEST_CASE("checkpoints: tensors that nothing reads are refused, with what is rea
   CHECK(message(unknown).find("module \"m\": nothing reads its tensors (qweight of int32) as aqlm "
                               "stores them; what is read: GPTQ, AWQ") != std::string::npos);
   // A module of 8 outputs and 64 inputs as others store it.
-  Directory torchao(R"({"quantization_config":{"quant_method":"torchao"}})");
-  torchao.add("m._weight_qdata", "int8", {8, 64}, std::vector<std::int8_t>(512));
-  torchao.add_fp16("m._weight_scale", {8, 1}, std::vector<float>(8, 1.0f));
-  CHECK(message(torchao).find("module \"m\": nothing reads its tensors (_weight_qdata of int8, "
-                              "_weight_scale of fp16) as torchao stores them") !=
-        std::string::npos);
   Directory quark(R"({"quantization_config":{"quant_method":"quark"}})");
   quark.add("m.weight", "int32", {64, 1}, std::vector<std::int32_t>(64));
   quark.add_fp16("m.weight_scale", {2, 8}, std::vector<float>(16, 1.0f));
   CHECK(message(quark).find("module \"m\": nothing reads its tensors (weight of int32, "
                             "weight_scale of fp16) as quark stores them") != std::string::npos);
-  for (const char* config :
-       {R"({"quantization_config":{"quant_method":"gptq","bits":4,"group_size":32,
-           "checkpoint_format":"marlin"}})",
-        R"({"quantization_config":{"quant_method":"awq","bits":4,"group_size":32,
-           "version":"marlin","zero_point":false}})"}) {
-    Directory marlin(config);
-    marlin.add("m.qweight", "int32", {4, 16}, std::vector<std::int32_t>(64));
-    marlin.add_fp16("m.scales", {2, 8}, std::vector<float>(16, 1.0f));
-    CHECK(message(marlin).find("Marlin's tiles") != std::string::npos);
-  }
+  const auto marlin = [&](const std::string& config) {
+    Directory tiles(config);
+    tiles.add("m.qweight", "int32", {4, 16}, std::vector<std::int32_t>(64));
+    tiles.add_fp16("m.scales", {2, 8}, std::vector<float>(16, 1.0f));
+    return message(tiles);
+  };
+  CHECK(marlin(R"({"quantization_config":{"quant_method":"awq","bits":4,"group_size":32,
+                   "version":"marlin","zero_point":false}})")
+            .find("AWQ's version marlin stores Marlin's tiles") != std::string::npos);
+  CHECK(marlin("{}").find("nothing reads its tensors (qweight of int32, scales of fp16)") !=
+        std::string::npos);
   Directory shape(gptq_config(4, 32, false, "gptq"));
   shape.add("m.qweight", "int32", {4, 8}, std::vector<std::int32_t>(32));
   shape.add("m.qzeros", "int32", {1, 1}, std::vector<std::int32_t>(1));
@@ -629,6 +624,20 @@ TEST_CASE("checkpoints: a directory as a network, weights as they are stored") {
         2 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 128 * 64) + 2 * 96 * 64 * 2 + 5 * 64 * 4);
   CHECK(values.at("checked").as_int64() > 0);
   CHECK(values.at("wrong").as_int64() == 0);
+}
+
+TEST_CASE("checkpoints: torchao's tensors are refused by name") {
+  Directory d(llama("", 1));
+  d.add("model.layers.0.self_attn.q_proj._weight_qdata", "int8", {64, 64},
+        std::vector<std::int8_t>(4096));
+  d.open();
+  try {
+    import_file("", map_file(network_path(d.path())),
+                ImportOptions{{}, {}, {}, 1, false, false, d.path() + "config.json"});
+    FAIL("read");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()).find("_weight_qdata") != std::string::npos);
+  }
 }
 
 TEST_CASE("checkpoints: the headers of 100 GB are read within a second") {

@@ -1,5 +1,6 @@
 // A KV cache in every format: a row of a head is a row of the cache, for keys and for values.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <array>
 
@@ -64,10 +65,10 @@ TEST_CASE("KV pages: the bytes of a cache without, in whole pages, at other addr
   const std::string dram = "--set dram=ddr4-2400-x8.yaml --set network.parameters.context=1000 ";
   for (const std::string attention : {"unfused", "fused"}) {
     CAPTURE(attention);
-    const std::string how = dram + "--set mapping.attention=" + attention + " ";
-    const json::value plain = run_cache("fp16", how + "--set mapping.weight_layout=row_major");
-    const std::string pages =
-        how + "--set mapping.weight_layout=row_major --set mapping.kv_page=16 ";
+    const std::string rows = fmt::format(
+        "{}--set mapping.weight_layout=row_major --set mapping.attention={} ", dram, attention);
+    const json::value plain = run_cache("fp16", rows);
+    const std::string pages = rows + "--set mapping.kv_page=16 ";
     const json::value paged = run_cache("fp16", pages);
     const json::value pe = run_cache("fp16", pages + "--fidelity pe");
     const json::value estimate = run_cache("fp16", pages + "--fidelity estimate");
