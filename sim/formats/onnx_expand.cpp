@@ -173,11 +173,11 @@ const std::vector<OnnxExpansion>& onnx_expansions() {
   static const std::vector<OnnxExpansion> kRows = [] {
     std::vector<OnnxExpansion> all;
     for (const auto& rows :
-         {onnx_attention_expansions(), onnx_logic_expansions(), onnx_norm_expansions(),
-          onnx_place_expansions(), onnx_product_expansions(), onnx_recurrent_expansions(),
-          onnx_loop_expansions(), onnx_loss_expansions(), onnx_resample_expansions(),
-          onnx_sequence_expansions(), onnx_signal_expansions(), onnx_volume_expansions(),
-          onnx_window_expansions()})
+         {onnx_attention_expansions(), onnx_bit_expansions(), onnx_logic_expansions(),
+          onnx_norm_expansions(), onnx_place_expansions(), onnx_product_expansions(),
+          onnx_recurrent_expansions(), onnx_loop_expansions(), onnx_loss_expansions(),
+          onnx_resample_expansions(), onnx_sequence_expansions(), onnx_signal_expansions(),
+          onnx_volume_expansions(), onnx_window_expansions()})
       all.insert(all.end(), rows.begin(), rows.end());
     return all;
   }();

@@ -126,6 +126,7 @@ struct OnnxExpansion {
 
 /// The rows, by what they are of; together they are onnx_expansions().
 std::vector<OnnxExpansion> onnx_attention_expansions();
+std::vector<OnnxExpansion> onnx_bit_expansions();
 std::vector<OnnxExpansion> onnx_logic_expansions();
 std::vector<OnnxExpansion> onnx_norm_expansions();
 std::vector<OnnxExpansion> onnx_place_expansions();

@@ -1,4 +1,4 @@
-// Transforms of signals, images that are sampled at places of a grid, and shifted bits.
+// Transforms of signals, and images that are sampled at places of a grid.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -274,54 +274,12 @@ class GridSample {
 
 void grid_sample(OnnxWriter& w) { GridSample(w).expand(); }
 
-/// Bits of a type of integers; fails for others.
-int bits_of(const OnnxWriter& w, bool signed_too) {
-  const int type = w.type(0);
-  if (type == P::UINT8) return 8;
-  if (type == P::UINT16) return 16;
-  if (type == P::UINT32 || type == P::UINT64) return signed_too ? 24 : 32;
-  if (signed_too && (type == P::INT8 || type == P::INT16 || type == P::INT32 || type == P::INT64))
-    return 0;
-  w.node.fail("supported are integers, to be shifted unsigned ones");
-}
-
-/// Times a power of 2, of which the bits stay that the type has; or divided by it.
-void shift(OnnxWriter& w) {
-  const bool left = w.node.text("direction", "") == "LEFT";
-  const int type = w.type(0), bits = bits_of(w, false);
-  const std::string power = w.add("Pow", {w.scalar("two", 2, type), w.node.input(1)}, "power");
-  if (!left) {
-    w.add("Div", {w.node.input(0), power});
-    return;
-  }
-  const std::string wide = w.add("Cast", {w.node.input(0)}, "wide");
-  w.with("to", std::int64_t{P::INT64});
-  const std::string factor = w.add("Cast", {power}, "factor");
-  w.with("to", std::int64_t{P::INT64});
-  const std::string product = w.add("Mul", {wide, factor}, "product");
-  // Beyond the integers that floats hold results are refused.
-  std::string rest = product;
-  if (bits < 24)
-    rest = w.add("Mod", {product, w.scalar("range", std::ldexp(1, bits), P::INT64)}, "rest");
-  w.add("Cast", {rest});
-  w.with("to", std::int64_t{type});
-}
-
-/// The largest number of the type less this one; of signed types -1.
-void invert(OnnxWriter& w) {
-  const int bits = bits_of(w, true);
-  const double ones = bits == 0 ? -1 : std::ldexp(1, bits) - 1;
-  w.add("Sub", {w.scalar("ones", ones, w.type(0)), w.node.input(0)});
-}
-
 }  // namespace
 
 std::vector<OnnxExpansion> onnx_signal_expansions() {
   return {{"", "DFT", "axis:i inverse:i onesided:i", dft},
           {"", "STFT", "onesided:i", stft},
-          {"", "GridSample", "align_corners:i mode:s padding_mode:s", grid_sample},
-          {"", "BitShift", "direction:s", shift},
-          {"", "BitwiseNot", "", invert}};
+          {"", "GridSample", "align_corners:i mode:s padding_mode:s", grid_sample}};
 }
 
 }  // namespace bitjoule

@@ -77,6 +77,8 @@ def run_file(path, folder, inputs, expected, note=None):
     got = np.load(folder / "out" / "outputs" / "y.npy")
     if got.shape != expected.shape:
         return f"shape {got.shape}, expected {expected.shape}"
+    if expected.dtype.kind in "iu" and not np.array_equal(got, expected):
+        return f"{np.count_nonzero(got != expected)} of {got.size} integers differ"
     if not np.allclose(got, expected, rtol=1e-4, atol=1e-5):
         return f"off by {np.abs(got - expected).max()}"
     return None

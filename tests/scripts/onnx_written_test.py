@@ -351,6 +351,22 @@ class WrittenTest(OnnxTest):
             Model("lists", stacked, {"z": z}, {}, z[None] + 3),
         ])  # fmt: skip
 
+    def test_bits_of_integers(self):
+        for dtype, low, high in ((np.int32, -(2**23) + 1, 2**23), (np.uint8, 0, 256)):
+            a, b = (self.random.integers(low, high, s).astype(dtype) for s in ((3, 4), (4,)))
+            by = self.random.integers(0, 4, 4).astype(dtype)
+            small = a if dtype == np.uint8 else a // 16
+            functions = {"BitwiseAnd": a & b, "BitwiseOr": a | b, "BitwiseXor": a ^ b}
+            self.check([
+                *(Model(op, [node(op, ["a", "b"], ["y"])], {"a": a, "b": b}, {}, y, opset=18)
+                  for op, y in functions.items()),
+                Model("not", [node("BitwiseNot", ["a"], ["y"])], {"a": a}, {}, ~a, opset=18),
+                Model("left", [node("BitShift", ["a", "n"], ["y"], direction="LEFT")], {"a": small, "n": by}, {},
+                      small << by, opset=18),
+                Model("right", [node("BitShift", ["a", "n"], ["y"], direction="RIGHT")], {"a": a, "n": by}, {}, a >> by,
+                      opset=18),
+            ])  # fmt: skip
+
     def test_arcs_and_places(self):
         x = self.random.uniform(-1, 1, (3, 5)).astype(np.float32)
         mask = self.random.integers(0, 2, (3, 5))
