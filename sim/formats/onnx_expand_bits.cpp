@@ -57,7 +57,7 @@ void shift(OnnxWriter& w) {
     return;
   }
   const auto cast = [&](const std::string& from, const char* part, int to) {
-    const std::string name = w.add("Cast", {from}, part);
+    std::string name = w.add("Cast", {from}, part);
     w.with("to", std::int64_t{to});
     return name;
   };

@@ -198,7 +198,7 @@ class GridSample {
     w_.with("axis", std::int64_t{3});
     const std::string wide =
         w_.add("Mul", {own, real(part + "_scale", (aligns_ ? n - 1 : n) / 2)}, part + "_wide");
-    const std::string at = w_.add("Add", {wide, real(part + "_middle", (n - 1) / 2)}, part + "_at");
+    std::string at = w_.add("Add", {wide, real(part + "_middle", (n - 1) / 2)}, part + "_at");
     if (!border_) return at;
     return clamped(part + "_inside", reflects_ ? reflected(part, at, size) : at, size);
   }
@@ -239,15 +239,20 @@ class GridSample {
 
   /// What lies there times its weight; beyond the image nothing.
   std::string sample(const std::string& part, const std::string& column, const std::string& row,
-                     std::string weight) {
+                     const std::string& stated) {
     const std::string x = clamped(part + "x", column, x_[3]), y = clamped(part + "y", row, x_[2]);
-    if (!border_)
-      for (const auto& [inside, stated, name] : {std::tuple{x, column, "x"}, {y, row, "y"}}) {
-        const std::string same = w_.add("Equal", {inside, stated}, part + name + "_is_inside");
-        const std::string share = w_.add("Cast", {same}, part + name + "_share");
-        w_.with("to", std::int64_t{P::FLOAT});
-        weight = weight.empty() ? share : w_.add("Mul", {weight, share}, part + name + "_weight");
-      }
+    std::string weight = stated;
+    const auto inside_alone = [&](const std::string& along, const std::string& clamped_place,
+                                  const std::string& place) {
+      const std::string same = w_.add("Equal", {clamped_place, place}, along + "_is_inside");
+      const std::string share = w_.add("Cast", {same}, along + "_share");
+      w_.with("to", std::int64_t{P::FLOAT});
+      weight = weight.empty() ? share : w_.add("Mul", {weight, share}, along + "_weight");
+    };
+    if (!border_) {
+      inside_alone(part + "x", x, column);
+      inside_alone(part + "y", y, row);
+    }
     std::vector<double> images;
     for (std::int64_t i = 0; i < x_[0]; ++i)
       images.push_back(static_cast<double>(i * x_[2] * x_[3]));
@@ -258,7 +263,7 @@ class GridSample {
     const std::string all = w_.add("Add", {place, first}, part + "all");
     const std::string index = w_.add("Cast", {all}, part + "index");
     w_.with("to", std::int64_t{P::INT64});
-    const std::string found = w_.add("Gather", {rows_, index}, part + "found");
+    std::string found = w_.add("Gather", {rows_, index}, part + "found");
     w_.with("axis", std::int64_t{0});
     if (weight.empty()) return found;
     const std::string wide =

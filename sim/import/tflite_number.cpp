@@ -66,9 +66,9 @@ void add_stored(TfliteBuilder& builder, const TfliteNode& node, const std::strin
 
 /// Integers divide to integers; as reals they do not.
 std::string as_reals(TfliteBuilder& builder, const TfliteNode& node, const TfliteTensor& tensor) {
-  const std::string layer = builder.layer_of(node, tensor);
+  std::string layer = builder.layer_of(node, tensor);
   if (tensor.type == "fp32") return layer;
-  const std::string name = node.output().name + ".real." + tensor.name;
+  std::string name = node.output().name + ".real." + tensor.name;
   if (!builder.has_layer(name))
     builder.add_part(node, name, whole_op(VectorKind::kDequantizeLinear, tensor), {layer});
   return name;
@@ -223,7 +223,10 @@ void cumulative(TfliteBuilder& builder, const TfliteNode& node) {
   };
   for (std::int64_t by = 1; by < size; by *= 2) {
     const std::string name = fmt::format("{}.{}", y.name, by), before = moved(by, name);
-    sum = builder.add_part(node, name + ".sum", whole_op(VectorKind::kAdd, y), {sum, before}).name;
+    sum = builder
+              .add_part(node, fmt::format("{}.sum", name), whole_op(VectorKind::kAdd, y),
+                        {sum, before})
+              .name;
   }
   if (exclusive && size > 1) sum = moved(1, y.name + ".kept");
   VectorOp last = whole_op(VectorKind::kReshape, y);

@@ -28,7 +28,7 @@ FixedPointMultiplier inverse_root(std::int32_t x) {
   }
   int zeros = 0;
   while ((static_cast<std::uint32_t>(x) << zeros & 0x80000000u) == 0) ++zeros;
-  const int pairs = (zeros - 1) / 2 - 1;
+  const int pairs = std::max(0, (zeros - 1) / 2 - 1);
   right -= pairs;
   x *= 1 << (2 * pairs);
   constexpr std::int32_t kOne = 1 << 28, kHalfThree = (1 << 28) + (1 << 27);
@@ -67,7 +67,7 @@ Codes fixed_inverse_root(const CodedJob& job) {
 
 Codes fixed_l2_norm(const CodedJob& job) {
   constexpr int kOutputBits = 7;  // its scale is 1 / 128
-  const auto cols = at(job.op.cols);
+  const std::size_t cols = std::max<std::size_t>(1, at(job.op.cols));
   std::vector<FixedPointMultiplier> roots;
   for (std::size_t r = 0; r < at(job.op.rows); ++r) {
     std::int64_t squares = 0;
