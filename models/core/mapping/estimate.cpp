@@ -15,11 +15,8 @@
 namespace bitjoule {
 namespace {
 
-// Of a layer whose estimate is shown, and of those among which a search chooses.
+// Of a layer whose estimate is shown.
 constexpr WalkBudget kRefined{40'000, 4, true, kRefinedSteps};
-constexpr WalkBudget kRanked{kRankedAtLeast, 1, false, kRankedSteps, kRankedWarm};
-constexpr WalkBudget kRankedLonger{kRankedAtLeast, 1, false, kLongerSteps, kRankedWarm};
-constexpr WalkBudget kRankedQuickly{kRankedAtLeast, 1, false, kLongerSteps, kRankedWarm, true};
 // End to end.
 constexpr WalkBudget kWalked{std::numeric_limits<std::int64_t>::max(), 1, true};
 
@@ -160,16 +157,9 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   settle(cycles, walked, e);
 }
 
-bool Estimator::rank(const Tiling& tiling, MappingEstimate& e) const {
-  return retime(tiling, kRanked, e);
-}
-
-bool Estimator::rank_longer(const Tiling& tiling, MappingEstimate& e) const {
-  return retime(tiling, kRankedLonger, e);
-}
-
-bool Estimator::rank_quickly(const Tiling& tiling, MappingEstimate& e) const {
-  return retime(tiling, kRankedQuickly, e);
+bool Estimator::rank(const Tiling& tiling, std::int64_t steps, bool quick,
+                     MappingEstimate& e) const {
+  return retime(tiling, {kRankedAtLeast, 1, false, steps, kRankedWarm, quick}, e);
 }
 
 bool Estimator::walk(const Tiling& tiling, MappingEstimate& e) const {

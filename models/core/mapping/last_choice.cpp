@@ -21,7 +21,7 @@ constexpr double kBetter = 0.01;
 // The best by the quick model, and others that are close, are put to the memory's own: so many at
 // most, as a whole if they have no more bursts than this, a part of so many at most.
 constexpr double kQuickError = 0.05;
-constexpr std::int64_t kMostOfWhole = 60'000, kMostOfPart = 60'000;
+constexpr std::int64_t kMostOfWhole = 60'000, kMostOfPart = 60'000, kMostOfQuickPart = 40'000;
 constexpr std::ptrdiff_t kMostWalks = 3;
 
 std::int64_t bursts_of(const MappingAlternative& one) {
@@ -61,10 +61,18 @@ class LastChoice {
   };
   using Candidates = std::vector<Candidate>;
 
-  /// About how many bursts of it are walked to rank it.
-  std::int64_t part_of(const MappingAlternative& one) const {
-    const std::int64_t bursts = bursts_of(one), steps = trip_counts(p_.layer, one.tiling).total();
-    return std::min(bursts, std::max(kRankedAtLeast, bursts / steps * kLongerSteps));
+  /// About how many bursts of it so many steps have.
+  static std::int64_t part_of(const MappingAlternative& one, std::int64_t steps,
+                              std::int64_t all_steps) {
+    return std::min(bursts_of(one), std::max(kRankedAtLeast, bursts_of(one) / all_steps * steps));
+  }
+  /// The steps of a part, shorter where it were long, and its bursts.
+  std::pair<std::int64_t, std::int64_t> part(const MappingAlternative& one,
+                                             std::int64_t most) const {
+    const std::int64_t all = trip_counts(p_.layer, one.tiling).total();
+    const std::int64_t bursts = part_of(one, kLongerSteps, all);
+    if (bursts <= most) return {kLongerSteps, bursts};
+    return {kRankedSteps, part_of(one, kRankedSteps, all)};
   }
 
   void take_finalists(const SearchResult& found) {
@@ -98,10 +106,10 @@ class LastChoice {
   void ask_quickly() {
     std::int64_t bursts = 0;
     for (auto next = candidates_.begin(); next != candidates_.end(); ++next) {
-      std::iter_swap(next, std::min_element(next, candidates_.end(),
-                                            [&](const Candidate& a, const Candidate& b) {
-                                              return predicted(a) < predicted(b);
-                                            }));
+      const auto first = std::min_element(
+          next, candidates_.end(),
+          [&](const auto& a, const auto& b) { return predicted(a) < predicted(b); });
+      std::rotate(next, first, std::next(first));
       // A real memory is slower than its peak: what is worse at that is worse. But the peak's model
       // opens a row whenever the memory had nothing to do, which counts in a short layer.
       if (bursts > kAlwaysAsked) {
@@ -110,14 +118,15 @@ class LastChoice {
         if (bursts > (has_say ? kMostBursts : kLeastBursts)) break;
         if (next->tiling.first.first >= best.tiling.first.first * (1 + kQuickError)) continue;
       }
-      bursts += part_of(next->tiling.second);
-      retime(*next, &Estimator::rank_quickly);
+      const auto [steps, moved] = part(next->tiling.second, kMostOfQuickPart);
+      bursts += moved;
+      rank(*next, steps, true);
       next->quick = real(next->tiling.second.estimate.cycles);
     }
     std::stable_sort(candidates_.begin(), candidates_.end(),
                      [](const Candidate& a, const Candidate& b) {
-                       if ((a.quick > 0) != (b.quick > 0)) return a.quick > 0;
-                       return is_better(a, b);
+                       if (a.quick > 0 && b.quick > 0) return is_better(a, b);
+                       return a.quick > b.quick;
                      });
   }
 
@@ -128,10 +137,12 @@ class LastChoice {
     for (; end != candidates_.end() && end->quick > 0 && end - candidates_.begin() < kMostWalks;
          ++end) {
       if (end != candidates_.begin() && !is_better(*end, candidates_.front())) break;
-      const std::int64_t bursts = bursts_of(end->tiling.second);
-      retime(*end, bursts <= kMostOfWhole                       ? &Estimator::walk
-                   : part_of(end->tiling.second) <= kMostOfPart ? &Estimator::rank_longer
-                                                                : &Estimator::rank);
+      if (bursts_of(end->tiling.second) <= kMostOfWhole)
+        retime(*end, [](const Estimator& estimator, MappingAlternative& one) {
+          estimator.walk(one.tiling, one.estimate);
+        });
+      else
+        rank(*end, part(end->tiling.second, kMostOfPart).first, false);
       std::rotate(std::upper_bound(candidates_.begin(), end, *end, is_better), end, std::next(end));
     }
     for (auto other = end; other != candidates_.end(); ++other)
@@ -146,11 +157,18 @@ class LastChoice {
     return cost_of(objective_, e);
   }
 
-  void retime(Candidate& c, bool (Estimator::*by)(const Tiling&, MappingEstimate&) const) const {
+  void rank(Candidate& c, std::int64_t steps, bool quick) const {
+    retime(c, [&](const Estimator& estimator, MappingAlternative& one) {
+      estimator.rank(one.tiling, steps, quick, one.estimate);
+    });
+  }
+
+  template <class F>
+  void retime(Candidate& c, F by) const {
     auto& [cost, one] = c.tiling;
     one.estimate.cycles = std::llround(c.peak);
     const MappingProblem set = divided(p_, one.tiling);
-    (Estimator(set, energy_).*by)(one.tiling, one.estimate);
+    by(Estimator(set, energy_), one);
     cost = cost_of(objective_, one.estimate);
   }
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <limits>
 #include <vector>
 
@@ -42,6 +40,9 @@ constexpr std::int64_t kLongMoves = 50'000;  // bursts: of less the memory's mod
 constexpr std::size_t kMostFinalists = 24, kMostOfShort = 16, kOfEachGoal = 10;
 // Less of all where the layer is soon done: so many cycles are worth all of it.
 constexpr double kWorthAll = 4'000, kLeastEffort = 0.1, kFlexibleEffort = 2;
+// Where the memory decides in the end, what is worth less than this is found by the first goal and
+// what climbs from there.
+constexpr double kWorthAllGoals = 0.1, kLeastBeforeMemory = 0.05;
 
 class BestFirst {
  public:
@@ -114,16 +115,19 @@ class BestFirst {
       }
       trials_.set_goal(own_number_);
     };
-    each_goal([&] { if (getenv("NODIVE") && effort_ < 0.3 && trials_.number() != 0 && trials_.number() != own_number_) return; dive_all(trials_.goal().objective()); });
+    each_goal([&] {
+      if (thorough_ || trials_.number() == 0) dive_all(trials_.goal().objective());
+    });
     sample();
     each_goal([&] {
       descend_all();
       climb();
     });
+    if (!thorough_) return;
     // Once more, as what one goal has found may be where another goes on.
     each_goal([&] {
-      if (!getenv("NOCLIMB")) climb();
-      if (p_.memory.sampled && trials_.goal().any() && !getenv("NOCLOSE")) note_close();
+      climb();
+      if (p_.memory.sampled && trials_.goal().any()) note_close();
     });
   }
 
@@ -171,10 +175,11 @@ class BestFirst {
     double cycles = std::numeric_limits<double>::infinity();
     for (std::size_t s = 0; s < space_.schemes.size(); ++s)
       cycles = std::min(cycles, trials_.least_cycles(whole_box(space_, s)));
+    const double least = p_.memory.sampled ? kLeastBeforeMemory : kLeastEffort;
     // Where buffers are divided anew for each tiling, bounds say least.
     effort_ = p_.machine.buffers.flexible() ? kFlexibleEffort
-                                            : std::clamp(cycles / kWorthAll, getenv("EFF") ? atof(getenv("EFF")) : kLeastEffort, 1.0);
-    if (getenv("SHOWEFF")) fprintf(stderr, "effort %g cycles %g\n", effort_, cycles);
+                                            : std::clamp(cycles / kWorthAll, least, 1.0);
+    thorough_ = !p_.memory.sampled || effort_ >= kWorthAllGoals;
   }
   std::int64_t as_worth(std::int64_t most) const {
     return std::max<std::int64_t>(1, std::llround(effort_ * static_cast<double>(most)));
@@ -423,6 +428,7 @@ class BestFirst {
   using Start = std::optional<std::pair<MappingCost, Box>>;
   std::vector<std::vector<Start>> starts_;  // by goal and scheme
   double effort_ = 1;
+  bool thorough_ = true;                     // not a tiny layer
   std::int64_t dived_ = 0, all_opened_ = 0;  // boxes
   std::int64_t opened_ = 0, estimated_ = 0;  // of them in this proof, and tilings of those
 };
