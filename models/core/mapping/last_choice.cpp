@@ -18,6 +18,8 @@ constexpr std::int64_t kLeastBursts = 60'000, kMostBursts = 120'000;
 constexpr double kHasSay = 0.03;
 // What is better than all finalists by this share at the memory's peak is one, too.
 constexpr double kBetter = 0.01;
+// What may be as good as the best but for this share is asked about in the order of the finalists.
+constexpr double kEqual = 0.001;
 // The best by the quick model, and others that are close, are put to the memory's own: so many at
 // most, as a whole if they have no more bursts than this, a part of so many at most.
 constexpr double kQuickError = 0.05;
@@ -106,9 +108,11 @@ class LastChoice {
   void ask_quickly() {
     std::int64_t bursts = 0;
     for (auto next = candidates_.begin(); next != candidates_.end(); ++next) {
-      const auto first = std::min_element(
-          next, candidates_.end(),
-          [&](const auto& a, const auto& b) { return predicted(a) < predicted(b); });
+      double least = predicted(*next);
+      for (auto c = next; c != candidates_.end(); ++c) least = std::min(least, predicted(*c));
+      const auto first = std::find_if(next, candidates_.end(), [&](const Candidate& c) {
+        return predicted(c) <= least * (1 + kEqual);
+      });
       std::rotate(next, first, std::next(first));
       // A real memory is slower than its peak: what is worse at that is worse. But the peak's model
       // opens a row whenever the memory had nothing to do, which counts in a short layer.
