@@ -90,7 +90,8 @@ class SparseReader {
   }
 
   void visit(std::size_t depth, std::int64_t place) {
-    if (steps_-- == 0) refuse();  // levels that repeat each other
+    // Levels that repeat each other, or places beyond all data.
+    if (steps_-- == 0 || place < 0 || place > UINT32_MAX) refuse();
     if (depth == levels_.size()) return put(place);
     const Level& level = levels_[depth];
     if (!level.is_sparse) {

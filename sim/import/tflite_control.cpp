@@ -126,7 +126,10 @@ std::vector<std::int32_t> TfliteBuilder::run_graph(const TfliteNode& node, const
     add_tflite_node(*this, placed);
   }
   std::vector<std::int32_t> results;
-  for (const std::int32_t index : graph.outputs) results.push_back(place_of(index));
+  for (const std::int32_t index : graph.outputs) {
+    results.push_back(place_of(index));
+    if (results.back() < 0) node.fail("a result of its graph is an operand that is absent");
+  }
   --depth_;
   return results;
 }

@@ -53,6 +53,7 @@ std::vector<float> small_values(const TfliteModel& model, const TfliteTensor& te
 }  // namespace
 
 void TfliteBuilder::define(const TfliteNode& node, const std::vector<double>& values, int index) {
+  node.output(index);  // fails where there is none
   TfliteTensor& tensor = model_.tensors.at(
       static_cast<std::size_t>(node.raw().outputs.at(static_cast<std::size_t>(index))));
   if (tensor.is_constant() || layers_.count(tensor.name) != 0)

@@ -330,10 +330,11 @@ void tile(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &x = node.input(0), &y = node.output();
   require_copy(node, x, y);
   const Shape times = node.integers(1);
-  if (times.size() != x.shape.size()) node.fail("expected a number for each axis");
+  if (times.size() != x.shape.size() || times.size() != y.shape.size())
+    node.fail("expected a number for each axis");
   Shape from, to;
   for (std::size_t i = 0; i < times.size(); ++i) {
-    if (times[i] < 1 || times[i] * x.shape[i] != y.shape.at(i))
+    if (times[i] < 1 || times[i] > INT32_MAX || times[i] * x.shape[i] != y.shape[i])
       node.fail(fmt::format("{} repetitions do not fit", times[i]));
     from.insert(from.end(), {1, x.shape[i]});
     to.insert(to.end(), {times[i], x.shape[i]});

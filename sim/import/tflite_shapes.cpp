@@ -10,6 +10,9 @@ namespace {
 
 using Known = std::optional<Shape>;
 
+constexpr std::int64_t kMostKnown = std::int64_t{1} << 31;
+constexpr std::int64_t kLargestBlock = 1024;
+
 Known of_first(const TfliteNode& node, int) { return node.input(0).shape; }
 
 Known broadcast_all(const TfliteNode& node, int) {
@@ -29,7 +32,10 @@ Known broadcast_all(const TfliteNode& node, int) {
 
 Known stated(const TfliteNode& node, int operand) {
   if (!node.has(operand) || !node.input(operand).is_constant()) return {};
-  return node.integers(operand);
+  Shape numbers = node.integers(operand);
+  for (std::int64_t& number : numbers)  // no size is beyond, and sums of them are none then
+    number = std::clamp<std::int64_t>(number, INT32_MIN, INT32_MAX);
+  return numbers;
 }
 
 Known windows(const TfliteNode& node, int options, std::int64_t kernel_h, std::int64_t kernel_w,
@@ -83,7 +89,7 @@ Known reshape_shape(const TfliteNode& node, int) {
   if (!shape) return {};
   std::int64_t known = 1;
   for (const std::int64_t size : *shape)
-    if (size >= 0) known *= size;
+    if (size >= 0) known = std::min(known * size, kMostKnown);
   for (std::int64_t& size : *shape)
     if (size < 0) size = known > 0 ? volume_of(node.input(0).shape) / known : 0;
   return shape;
@@ -252,7 +258,7 @@ Known blocked_shape(const TfliteNode& node, bool to_batch) {
   if (!block || !edges || block->size() != 2 || edges->size() != 4 || shape.size() != 4) return {};
   for (std::size_t i = 0; i < 2; ++i) {
     const std::int64_t by = (*block)[i], edge = (*edges)[2 * i] + (*edges)[2 * i + 1];
-    if (by < 1) return {};
+    if (by < 1 || by > kLargestBlock) return {};
     shape[1 + i] = to_batch ? (shape[1 + i] + edge) / by : shape[1 + i] * by - edge;
     shape[0] = to_batch ? shape[0] * by : shape[0] / by;
   }
@@ -264,7 +270,7 @@ Known to_space_shape(const TfliteNode& node, int) { return blocked_shape(node, f
 Known moved_shape(const TfliteNode& node, int options, bool to_space) {
   const std::int64_t by = node.option<std::int32_t>(options, 0, 1);
   const Shape& x = node.input(0).shape;
-  if (by < 1 || x.size() != 4) return {};
+  if (by < 1 || by > kLargestBlock || x.size() != 4) return {};
   if (to_space) return Shape{x[0], x[1] * by, x[2] * by, x[3] / (by * by)};
   return Shape{x[0], x[1] / by, x[2] / by, x[3] * by * by};
 }
