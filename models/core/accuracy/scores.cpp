@@ -10,11 +10,12 @@ namespace bitjoule {
 namespace {
 
 constexpr std::int64_t kTop = 5;
-constexpr std::int64_t kPiece = 256;  // classes at once
+constexpr std::int64_t kClassesAtOnce = 256;  // classes at once
 
 template <class F>
 void in_pieces(std::int64_t n, F f) {
-  for (std::int64_t first = 0; first < n; first += kPiece) f(first, std::min(kPiece, n - first));
+  for (std::int64_t first = 0; first < n; first += kClassesAtOnce)
+    f(first, std::min(kClassesAtOnce, n - first));
 }
 
 /// `p_sum` and `q_sum` are the rows' log_sum_exp.
@@ -22,7 +23,7 @@ double divergence(const double* p_logits, double p_sum, const double* q_logits, 
                   std::int64_t n) {
   double kl = 0;
   in_pieces(n, [&](std::int64_t first, std::int64_t count) {
-    double p[kPiece];
+    double p[kClassesAtOnce];
     for (std::int64_t i = 0; i < count; ++i) p[i] = p_logits[first + i] - p_sum;
     exponentiate(p, count);
     for (std::int64_t i = 0; i < count; ++i)
@@ -38,7 +39,7 @@ double log_sum_exp(const double* x, std::int64_t n) {
   if (!std::isfinite(largest)) return largest;
   double sum = 0;
   in_pieces(n, [&](std::int64_t first, std::int64_t count) {
-    double powers[kPiece];
+    double powers[kClassesAtOnce];
     for (std::int64_t i = 0; i < count; ++i) powers[i] = x[first + i] - largest;
     exponentiate(powers, count);
     for (std::int64_t i = 0; i < count; ++i) sum += powers[i];

@@ -6,14 +6,14 @@ namespace bitjoule {
 namespace {
 
 /// Added to a double below 2^51 it leaves an integer, rounded half to even, in the last bits.
-constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52
-constexpr double kLog2E = 0x1.71547652b82fep+0;
+constexpr double kExponentRound = 6755399441055744.0;  // 1.5 * 2^52
+constexpr double kLog2OfE = 0x1.71547652b82fep+0;
 // ln 2 as a number of 32 bits, whose products with exponents are exact, and the rest.
 constexpr double kLn2 = 0x1.62e42feep-1, kLn2Rest = 0x1.a39ef35793c76p-33;
 // Beyond, results are 0 and infinity.
-constexpr double kLeast = -746, kMost = 710;
+constexpr double kLeastPower = -746, kMostPower = 710;
 
-BITJOULE_INLINE std::uint64_t bits_of(double value) {
+BITJOULE_INLINE std::uint64_t double_bits(double value) {
   std::uint64_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   return bits;
@@ -26,22 +26,22 @@ BITJOULE_INLINE double double_of(std::uint64_t bits) {
 }
 
 /// condition ? a : b, as `select` of 32 bits.
-BITJOULE_INLINE double choose(bool condition, double a, double b) {
+BITJOULE_INLINE double chosen_double(bool condition, double a, double b) {
   const std::uint64_t mask = std::uint64_t{0} - static_cast<std::uint64_t>(condition);
-  return double_of((bits_of(a) & mask) | (bits_of(b) & ~mask));
+  return double_of((double_bits(a) & mask) | (double_bits(b) & ~mask));
 }
 
-/// 2^n of an n that kRound has been added to.
-BITJOULE_INLINE double power_of_two(double shifted) {
-  return double_of((bits_of(shifted) << 52) + bits_of(1.0));
+/// 2^n of an n that kExponentRound has been added to.
+BITJOULE_INLINE double two_to(double shifted) {
+  return double_of((double_bits(shifted) << 52) + double_bits(1.0));
 }
 
 /// x = n ln 2 + r with |r| <= ln 2 / 2; e^r is its Taylor series up to r^13, the rest of which is
 /// below 2^-57. Two powers of two, since 2^n alone may be beyond the range.
 BITJOULE_INLINE double exponential_of(double x) {
-  x = choose(x < kLeast, kLeast, x);
-  x = choose(x > kMost, kMost, x);
-  const double n = (x * kLog2E + kRound) - kRound;
+  x = chosen_double(x < kLeastPower, kLeastPower, x);
+  x = chosen_double(x > kMostPower, kMostPower, x);
+  const double n = (x * kLog2OfE + kExponentRound) - kExponentRound;
   const double r = (x - n * kLn2) - n * kLn2Rest;
   const double r2 = r * r, r4 = r2 * r2;
   const double low = (1.0 / 2 + r * (1.0 / 6)) + r2 * (1.0 / 24 + r * (1.0 / 120));
@@ -49,8 +49,8 @@ BITJOULE_INLINE double exponential_of(double x) {
   const double high =
       (1.0 / 3628800 + r * (1.0 / 39916800)) + r2 * (1.0 / 479001600 + r * (1.0 / 6227020800));
   const double y = 1.0 + (r + r2 * (low + r4 * (middle + r4 * high)));
-  const double half = n * 0.5 + kRound;
-  return y * power_of_two(half) * power_of_two((n - (half - kRound)) + kRound);
+  const double half = n * 0.5 + kExponentRound;
+  return y * two_to(half) * two_to((n - (half - kExponentRound)) + kExponentRound);
 }
 
 }  // namespace

@@ -164,12 +164,12 @@ namespace {
 BITJOULE_VECTORIZE void codes_half_even(const std::int32_t* sums, const double* multipliers,
                                         std::int64_t n, double lo, double hi, double zero,
                                         std::int32_t* codes) {
-  constexpr double kRound = 6755399441055744.0;
+  constexpr double kHalfEven = 6755399441055744.0;
   for (std::int64_t i = 0; i < n; ++i) {
     double scaled = static_cast<double>(sums[i]) * multipliers[i];
     scaled = scaled < lo ? lo : scaled;
     scaled = scaled > hi ? hi : scaled;
-    codes[i] = static_cast<std::int32_t>(((scaled + kRound) - kRound) + zero);
+    codes[i] = static_cast<std::int32_t>(((scaled + kHalfEven) - kHalfEven) + zero);
   }
 }
 

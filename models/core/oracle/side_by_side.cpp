@@ -14,17 +14,17 @@ inline __attribute__((always_inline)) void panel_block(const T* x, std::int64_t 
                                                        const std::vector<std::int64_t>& ends,
                                                        T* sums, std::int64_t sums_stride) {
   typedef T Vector __attribute__((vector_size(Bytes)));
-  constexpr std::int64_t kElements = Bytes / sizeof(T);
-  constexpr std::int64_t kTogether = kSumLanes / kElements < 2 ? 1 : 2;
+  constexpr std::int64_t kVectorElements = Bytes / sizeof(T);
+  constexpr std::int64_t kTogether = kSumLanes / kVectorElements < 2 ? 1 : 2;
   std::int64_t begin = 0;
   for (const std::int64_t end : ends) {
-    for (std::int64_t lane = 0; lane < kSumLanes; lane += kTogether * kElements) {
+    for (std::int64_t lane = 0; lane < kSumLanes; lane += kTogether * kVectorElements) {
       Vector chains[Rows][kTogether] = {};
       for (std::int64_t i = begin; i < end; ++i) {
         Vector factors[kTogether];
 #pragma GCC unroll 2
         for (int v = 0; v < kTogether; ++v)
-          std::memcpy(&factors[v], panel + i * kSumLanes + lane + v * kElements, Bytes);
+          std::memcpy(&factors[v], panel + i * kSumLanes + lane + v * kVectorElements, Bytes);
 #pragma GCC unroll 12
         for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
@@ -34,7 +34,7 @@ inline __attribute__((always_inline)) void panel_block(const T* x, std::int64_t 
       for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
         for (int v = 0; v < kTogether; ++v)
-          std::memcpy(sums + r * kSumLanes + lane + v * kElements, &chains[r][v], Bytes);
+          std::memcpy(sums + r * kSumLanes + lane + v * kVectorElements, &chains[r][v], Bytes);
     }
     begin = end;
     sums += sums_stride;
