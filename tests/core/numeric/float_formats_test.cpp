@@ -123,7 +123,8 @@ TEST_CASE("floats: overflow, infinity and NaN as each format says") {
 TEST_CASE("floats: arrays agree with single values") {
   std::vector<float> x;
   for (std::uint32_t i = 0; i < 4001; ++i) {
-    x.push_back(std::ldexp(1.0f + 0.00037f * static_cast<float>(i), static_cast<int>(i % 278) - 149));
+    x.push_back(
+        std::ldexp(1.0f + 0.00037f * static_cast<float>(i), static_cast<int>(i % 278) - 149));
     x.push_back(-x.back());
   }
   for (const float special : {0.0f, -0.0f, std::numeric_limits<float>::infinity(), std::nanf("")})
