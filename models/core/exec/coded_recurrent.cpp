@@ -114,7 +114,7 @@ Codes curve_16(const CodedJob& job, F curve) {
 // LSTM of the built-in kernels takes for its gates.
 
 // A number with b integer bits is code * 2^(b - 15); 1 without integer bits is the largest code.
-constexpr std::int32_t kOne = INT16_MAX;
+constexpr std::int32_t kUnity16 = INT16_MAX;
 constexpr int kFractionBits = 15;
 
 std::int32_t wrapped_16(std::int32_t x) { return static_cast<std::int16_t>(x); }
@@ -151,7 +151,7 @@ std::int32_t exp_of_negative_16(std::int32_t a, int integer_bits) {
       powers[at(i - kLeast)] = constant_16(std::exp(-std::ldexp(1.0, i)), 0);
     return powers;
   }();
-  if (a == 0) return kOne;
+  if (a == 0) return kUnity16;
   const int fraction = kFractionBits - integer_bits;
   const std::int32_t quarter = 1 << (fraction - 2);
   const std::int32_t rest = (a & (quarter - 1)) - quarter;
@@ -167,7 +167,7 @@ std::int32_t exp_of_negative_16(std::int32_t a, int integer_bits) {
 std::int32_t twice_reciprocal_16(std::int32_t a) {
   constexpr std::int32_t kOneOfTwo = 1 << (kFractionBits - 2);
   static const std::int32_t kStart = constant_16(48.0 / 17, 2), kSlope = constant_16(-32.0 / 17, 2);
-  const std::int32_t half = (a + kOne + 1) / 2;
+  const std::int32_t half = (a + kUnity16 + 1) / 2;
   std::int32_t x = wrapped_16(kStart + product_16(half, kSlope));
   for (int step = 0; step < 3; ++step)
     x = wrapped_16(x + with_fewer(product_16(x, wrapped_16(kOneOfTwo - product_16(half, x))), 2));
@@ -181,7 +181,7 @@ std::int32_t gate_sigmoid(std::int32_t x) {
   const std::int32_t below = x > 0 ? -x : x;
   const std::int32_t y =
       with_fewer(twice_reciprocal_16(exp_of_negative_16(below, kIntegerBits)), 1);
-  return x > 0 ? y : kOne - y;
+  return x > 0 ? y : kUnity16 - y;
 }
 
 std::int32_t gate_tanh(std::int32_t x, int integer_bits) {
