@@ -71,7 +71,7 @@ QuickDram::QuickDram(const CycleDramConfig& config, const DramStandard& standard
 
 std::int64_t QuickDram::offer(const DramRequest& request, std::int64_t cycle) {
   offered_ = request;
-  entered_ = std::max(entered_, cycle - 1);
+  entered_ = port_ = std::max(port_, cycle);
   if (waiting_.size() <= request.tag) waiting_.resize(request.tag + 1);
   waiting_[request.tag] = {request.bytes / standard_.burst_bytes, 0};
   return push_offered() ? entered_ : kNever;
@@ -84,9 +84,10 @@ bool QuickDram::push_offered() {
     const DramAddress at = decoder_.decode(offered_.address);
     Channel& c = channels_[static_cast<std::size_t>(at.channel)];
     if (static_cast<std::int64_t>(c.queues[queue].size()) >= capacity_[queue]) return false;
-    ++entered_;
+    const std::int64_t entry = c.entered = std::max(port_, c.entered + 1);
+    entered_ = std::max(entered_, entry);
     admit(c, queue,
-          {entered_, static_cast<std::int32_t>(at.row), static_cast<std::int32_t>(at.bank),
+          {entry, static_cast<std::int32_t>(at.row), static_cast<std::int32_t>(at.bank),
            static_cast<std::uint32_t>(offered_.tag)});
     offered_.address += standard_.burst_bytes;
     offered_.bytes -= standard_.burst_bytes;
@@ -205,7 +206,7 @@ void QuickDram::issue(Channel& c) {
   last = std::max(last, end);
   if (--left == 0) done_.push({last, burst.tag});
   if (offered_.bytes == 0) return;
-  entered_ = std::max(entered_, now);
+  port_ = std::max(port_, now);
   if (push_offered()) accepted_at_ = entered_;
 }
 

@@ -51,7 +51,7 @@ class QuickDram : public DramEngine {
     std::vector<std::int64_t> activate_free;                         // by rank
     bool draining = false;
     std::size_t served = kReads;
-    std::int64_t now = 0;  // of the last burst
+    std::int64_t now = 0, entered = -1;  // of the last burst that left, that came
     // What is moved next, if nothing comes before it.
     bool chosen = false;
     std::size_t entry = 0;
@@ -88,7 +88,7 @@ class QuickDram : public DramEngine {
   std::array<std::array<Gaps, 2>, 2> gaps_;  // by queue of the one and of the other
   std::vector<Channel> channels_;
   DramRequest offered_;  // what of it is not yet in queues
-  std::int64_t entered_ = -1, accepted_at_ = kNever;
+  std::int64_t port_ = 0, entered_ = 0, accepted_at_ = kNever;
   using Done = std::pair<std::int64_t, std::uint64_t>;  // cycle, tag
   std::priority_queue<Done, std::vector<Done>, std::greater<>> done_;
   std::vector<std::pair<std::int64_t, std::int64_t>> waiting_;  // by tag: bursts left, last end

@@ -159,7 +159,8 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
 
 bool Estimator::rank(const Tiling& tiling, std::int64_t steps, bool quick,
                      MappingEstimate& e) const {
-  return retime(tiling, {kRankedAtLeast, 1, false, steps, kRankedWarm, quick}, e);
+  const std::int64_t bursts = quick ? kRankedAtLeast : kRankedCloselyAtLeast;
+  return retime(tiling, {bursts, 1, false, steps, kRankedWarm, quick}, e);
 }
 
 bool Estimator::walk(const Tiling& tiling, MappingEstimate& e) const {

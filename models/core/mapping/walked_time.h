@@ -34,7 +34,7 @@ struct WalkBudget {
 
 // Of a layer whose estimate is shown, and of tilings among which a search chooses.
 inline constexpr std::int64_t kRefinedSteps = 6, kRankedSteps = 12, kRankedWarm = 4,
-                              kRankedAtLeast = 2'000, kLongerSteps = 28;
+                              kRankedAtLeast = 2'000, kRankedCloselyAtLeast = 12'000, kLongerSteps = 28;
 
 /// Of a memory that has a model to be asked (MemoryPort::sampled). `bursts`: all that the layer
 /// moves. `rates`: those of the fluid that the parts are compared with.

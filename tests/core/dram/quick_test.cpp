@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -16,8 +17,10 @@ namespace {
 constexpr std::int64_t kBurst = 32, kGroup = 8 * kBurst, kRow = 4 * kGroup;
 constexpr std::int64_t kRcd = 9, kRp = 7, kRas = 20, kCl = 10, kData = 4, kCcd = 4, kCcdGroup = 6;
 
-CycleDramConfig config() {
+CycleDramConfig config(std::int64_t channels) {
   CycleDramConfig c = test::small_dram();
+  c.organization.channels = channels;
+  if (channels > 1) c.mapping = {"row", "bank", "bank_group", "column", "channel"};
   c.controller.refresh = RefreshPolicy::kNone;
   return c;
 }
@@ -43,9 +46,10 @@ std::vector<DramRequest> reads(const std::vector<std::int64_t>& addresses) {
 }
 
 /// Clocks until the last data, by the quick model and by commands.
-std::pair<std::int64_t, std::int64_t> both(const std::vector<DramRequest>& requests) {
+std::pair<std::int64_t, std::int64_t> both(const std::vector<DramRequest>& requests,
+                                           std::int64_t channels = 1) {
   DramConfig dram;
-  dram.model = config();
+  dram.model = config(channels);
   const ResolvedDram resolved(dram);
   const auto clocks = [&](std::unique_ptr<DramEngine> engine) {
     Listed source(requests);
@@ -89,6 +93,16 @@ TEST_CASE("quick dram: streams take about what they take by commands") {
       CHECK(static_cast<double>(quick) <= 1.3 * static_cast<double>(exact));
       CHECK(static_cast<double>(quick) >= 0.8 * static_cast<double>(exact));
     }
+}
+
+TEST_CASE("quick dram: each channel takes a burst in a clock") {
+  constexpr std::int64_t kChannels = 8, kRequest = kChannels * kBurst;  // two bursts a clock leave
+  std::vector<DramRequest> all;
+  for (std::int64_t i = 0; i < 100; ++i)
+    all.push_back({i * kRequest, kRequest, false, static_cast<std::uint64_t>(i)});
+  const auto [quick, exact] = both(all, kChannels);
+  CHECK(exact < 100 * kChannels);  // more than one of all channels
+  CHECK(std::abs(quick - exact) <= exact / 50);
 }
 
 }  // namespace bitjoule::quick_test
