@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "core/interrupt.h"
+
 namespace bitjoule {
 namespace {
 
+constexpr std::int64_t kBurstSteps = 64;  // of check_interrupt_after()
 constexpr DramCommand kColumn[] = {DramCommand::kRead, DramCommand::kWrite};
 
 /// Clocks that `following` waits after `preceding` at a level, 0 where it does not. Of a rule for
@@ -70,6 +73,7 @@ QuickDram::QuickDram(const CycleDramConfig& config, const DramStandard& standard
 }
 
 std::int64_t QuickDram::offer(const DramRequest& request, std::int64_t cycle) {
+  check_interrupt_after(kBurstSteps * (request.bytes / standard_.burst_bytes));
   offered_ = request;
   entered_ = port_ = std::max(port_, cycle);
   if (waiting_.size() <= request.tag) waiting_.resize(request.tag + 1);

@@ -25,6 +25,8 @@ constexpr double kEqual = 0.001;
 constexpr double kQuickError = 0.05;
 constexpr std::int64_t kMostOfWhole = 60'000, kMostOfPart = 60'000, kMostOfQuickPart = 40'000;
 constexpr std::ptrdiff_t kMostWalks = 3;
+// What has to be walked further than this to tell is not asked about: it were a simulation.
+constexpr std::int64_t kMostAsked = 500'000;
 
 std::int64_t bursts_of(const MappingAlternative& one) {
   return one.estimate.traffic.total().bursts;
@@ -123,6 +125,7 @@ class LastChoice {
         if (next->tiling.first.first >= best.tiling.first.first * (1 + kQuickError)) continue;
       }
       const auto [steps, moved] = part(next->tiling.second, kMostOfQuickPart);
+      if (moved > kMostAsked) continue;
       bursts += moved;
       rank(*next, steps, true);
       next->quick = real(next->tiling.second.estimate.cycles);
