@@ -20,11 +20,13 @@ constexpr double kHasSay = 0.03;
 constexpr double kBetter = 0.01;
 // What may be as good as the best but for this share is asked about in the order of the finalists.
 constexpr double kEqual = 0.001;
-// The best by the quick model, and others that are close, are put to the memory's own: so many at
-// most, as a whole if they have no more bursts than this, a part of so many at most.
+// The best by the quick model, and others that are close, are put to the memory's own: so many, and
+// more of a short layer while all have no more bursts than this; as a whole if they have no more
+// bursts than this, a part of so many at most.
 constexpr double kQuickError = 0.05;
 constexpr std::int64_t kMostOfWhole = 60'000, kMostOfPart = 60'000, kMostOfQuickPart = 40'000;
-constexpr std::ptrdiff_t kMostWalks = 3;
+constexpr std::ptrdiff_t kWalks = 3;
+constexpr std::int64_t kMostWalked = 25'000;
 // What has to be walked further than this to tell is not asked about: it were a simulation.
 constexpr std::int64_t kMostAsked = 500'000;
 
@@ -141,10 +143,13 @@ class LastChoice {
   /// were not asked about come behind.
   void ask_closely() {
     auto end = candidates_.begin();
-    for (; end != candidates_.end() && end->quick > 0 && end - candidates_.begin() < kMostWalks;
-         ++end) {
+    std::int64_t walked = 0;
+    for (; end != candidates_.end() && end->quick > 0; ++end) {
       if (end != candidates_.begin() && !is_better(*end, candidates_.front())) break;
-      if (bursts_of(end->tiling.second) <= kMostOfWhole)
+      const std::int64_t bursts = bursts_of(end->tiling.second);
+      walked += bursts;
+      if (end - candidates_.begin() >= kWalks && walked > kMostWalked) break;
+      if (bursts <= kMostOfWhole)
         retime(*end, [](const Estimator& estimator, MappingAlternative& one) {
           estimator.walk(one.tiling, one.estimate);
         });
