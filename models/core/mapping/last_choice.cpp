@@ -20,13 +20,13 @@ constexpr double kHasSay = 0.03;
 constexpr double kBetter = 0.01;
 // What may be as good as the best but for this share is asked about in the order of the finalists.
 constexpr double kEqual = 0.001;
-// The best by the quick model, and others that are close, are put to the memory's own: so many, and
-// more of a short layer while all have no more bursts than this; as a whole if they have no more
-// bursts than this, a part of so many at most.
+// Finalists of no more bursts in all are put to the memory's own model at once.
+constexpr std::int64_t kMostOfAll = 60'000;
+// Of others the best by the quick model, and what is close, are put to the memory's own: so many at
+// most, as a whole if they have no more bursts than this, a part of so many at most.
 constexpr double kQuickError = 0.05;
 constexpr std::int64_t kMostOfWhole = 60'000, kMostOfPart = 60'000, kMostOfQuickPart = 40'000;
-constexpr std::ptrdiff_t kWalks = 3;
-constexpr std::int64_t kMostWalked = 25'000;
+constexpr std::ptrdiff_t kMostWalks = 3;
 // What has to be walked further than this to tell is not asked about: it were a simulation.
 constexpr std::int64_t kMostAsked = 500'000;
 
@@ -43,8 +43,12 @@ class LastChoice {
   std::vector<CostedTiling> run(const SearchResult& found) {
     if (p_.memory.sampled) {
       take_finalists(found);
-      ask_quickly();
-      ask_closely();
+      if (are_short()) {
+        ask_all();
+      } else {
+        ask_quickly();
+        ask_closely();
+      }
     }
     std::vector<CostedTiling> all;
     for (const Candidate& c : candidates_) all.push_back(c.tiling);
@@ -90,6 +94,17 @@ class LastChoice {
     if (found.cost.first * (1 + kBetter) <
         std::min_element(candidates_.begin(), candidates_.end(), is_better)->tiling.first.first)
       add(found.closest.front());
+  }
+
+  bool are_short() const {
+    std::int64_t bursts = 0;
+    for (const Candidate& c : candidates_) bursts += bursts_of(c.tiling.second);
+    return bursts <= kMostOfAll;
+  }
+
+  void ask_all() {
+    for (Candidate& c : candidates_) walk(c);
+    std::stable_sort(candidates_.begin(), candidates_.end(), is_better);
   }
 
   /// The memory takes to streams of the same runs alike: as long as to those asked about.
@@ -143,16 +158,11 @@ class LastChoice {
   /// were not asked about come behind.
   void ask_closely() {
     auto end = candidates_.begin();
-    std::int64_t walked = 0;
-    for (; end != candidates_.end() && end->quick > 0; ++end) {
+    for (; end != candidates_.end() && end->quick > 0 && end - candidates_.begin() < kMostWalks;
+         ++end) {
       if (end != candidates_.begin() && !is_better(*end, candidates_.front())) break;
-      const std::int64_t bursts = bursts_of(end->tiling.second);
-      walked += bursts;
-      if (end - candidates_.begin() >= kWalks && walked > kMostWalked) break;
-      if (bursts <= kMostOfWhole)
-        retime(*end, [](const Estimator& estimator, MappingAlternative& one) {
-          estimator.walk(one.tiling, one.estimate);
-        });
+      if (bursts_of(end->tiling.second) <= kMostOfWhole)
+        walk(*end);
       else
         rank(*end, part(end->tiling.second, kMostOfPart).first, false);
       std::rotate(std::upper_bound(candidates_.begin(), end, *end, is_better), end, std::next(end));
@@ -167,6 +177,12 @@ class LastChoice {
     if (c.quick > 0 && best.quick > 0)
       e.cycles = std::llround(c.quick * real(best.tiling.second.estimate.cycles) / best.quick);
     return cost_of(objective_, e);
+  }
+
+  void walk(Candidate& c) const {
+    retime(c, [](const Estimator& estimator, MappingAlternative& one) {
+      estimator.walk(one.tiling, one.estimate);
+    });
   }
 
   void rank(Candidate& c, std::int64_t steps, bool quick) const {
