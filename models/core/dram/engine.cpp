@@ -4,7 +4,6 @@
 
 #include "core/dram/cycle.h"
 #include "core/dram/ideal.h"
-#include "core/dram/quick.h"
 
 namespace bitjoule {
 
@@ -23,16 +22,6 @@ ResolvedDram::ResolvedDram(DramConfig config) : config_(std::move(config)) {
 std::unique_ptr<DramEngine> ResolvedDram::engine() const {
   if (!standard_) return make_dram_engine(config_);
   return std::make_unique<CycleDram>(std::get<CycleDramConfig>(config_.model), *standard_);
-}
-
-std::unique_ptr<DramEngine> ResolvedDram::quick_engine() const {
-  if (!standard_) return engine();
-  const auto& config = std::get<CycleDramConfig>(config_.model);
-  const bool is_alike = config.controller.scheduler == DramScheduler::kFrFcfs &&
-                        config.controller.page_policy == PagePolicy::kOpen &&
-                        !config.controller.unified_queue;
-  if (!is_alike) return engine();
-  return std::make_unique<QuickDram>(config, *standard_);
 }
 
 }  // namespace bitjoule

@@ -75,8 +75,6 @@ class ResolvedDram {
   /// Null of a DRAM without commands.
   const DramStandard* standard() const { return standard_ ? &*standard_ : nullptr; }
   std::unique_ptr<DramEngine> engine() const;
-  /// Several times faster and only about right, where there is such a model: QuickDram.
-  std::unique_ptr<DramEngine> quick_engine() const;
 
  private:
   DramConfig config_;

@@ -7,17 +7,16 @@
 namespace bitjoule {
 
 DmaRequests::DmaRequests(const MappingProblem& problem, const TileLayout& layout,
-                         std::unique_ptr<DramEngine> memory)
+                         const ResolvedDram& memory)
     : DmaRequests(
           problem,
           [&layout](const TileTransfer& t) { return layout.transfer(t.tensor, t.tile).region; },
-          std::move(memory)) {}
+          memory) {}
 
-DmaRequests::DmaRequests(const MappingProblem& problem, Regions regions,
-                         std::unique_ptr<DramEngine> memory)
+DmaRequests::DmaRequests(const MappingProblem& problem, Regions regions, const ResolvedDram& memory)
     : p_(problem),
       regions_(std::move(regions)),
-      engine_(std::move(memory)),
+      engine_(memory.engine()),
       core_(Clock::from_frequency(problem.machine.clock)),
       dram_(engine_->clock()),
       size_{problem.memory.burst_bytes,

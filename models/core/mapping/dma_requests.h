@@ -20,9 +20,8 @@ class DmaRequests : public TileDma {
   /// What a transfer moves.
   using Regions = std::function<Region(const TileTransfer&)>;
   /// All outlive it.
-  DmaRequests(const MappingProblem& problem, const TileLayout& layout,
-              std::unique_ptr<DramEngine> memory);
-  DmaRequests(const MappingProblem& problem, Regions regions, std::unique_ptr<DramEngine> memory);
+  DmaRequests(const MappingProblem& problem, const TileLayout& layout, const ResolvedDram& memory);
+  DmaRequests(const MappingProblem& problem, Regions regions, const ResolvedDram& memory);
 
   void push(std::size_t stream, const TileTransfer& transfer) override;
   bool next(Done* done) override;

@@ -157,10 +157,8 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   settle(cycles, walked, e);
 }
 
-bool Estimator::rank(const Tiling& tiling, std::int64_t steps, bool quick,
-                     MappingEstimate& e) const {
-  const std::int64_t bursts = quick ? kRankedAtLeast : kRankedCloselyAtLeast;
-  return retime(tiling, {bursts, 1, false, steps, kRankedWarm, quick}, e);
+bool Estimator::rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e) const {
+  return retime(tiling, {kRankedAtLeast, 1, false, steps, kRankedWarm}, e);
 }
 
 bool Estimator::walk(const Tiling& tiling, MappingEstimate& e) const {
@@ -174,8 +172,7 @@ bool Estimator::retime(const Tiling& tiling, const WalkBudget& budget, MappingEs
   const WalkedTime walked =
       walked_time(p_, tiling, layout, e.traffic.total().bursts, budget, rates);
   settle(walked.whole ? walked.cycles : static_cast<double>(e.cycles) * walked.share, walked, e);
-  e.walked = walked.whole && !budget.quick;
-  return e.walked;
+  return walked.whole;
 }
 
 /// Takes the time, and what the walk has seen of rows, for what depends on them.

@@ -68,9 +68,8 @@ class Estimator {
   void refine(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The same from fewer of its requests, of a part of about so many steps, to choose among some.
-  /// `quick`: by a model of the memory that is only about right (QuickDram). Whether that was all
-  /// of them, put to the memory's own model.
-  bool rank(const Tiling& tiling, std::int64_t steps, bool quick, MappingEstimate& e) const;
+  /// Whether that was all of them.
+  bool rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e) const;
 
   /// The same from all of its requests: the time that a run without overlap takes.
   bool walk(const Tiling& tiling, MappingEstimate& e) const;

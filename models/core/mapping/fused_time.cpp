@@ -199,8 +199,7 @@ FusedTime walk_fused(const MappingProblem& p, const Program& program, std::size_
     return FusedClock(p, program, computes, dma).run();
   }
   DmaRequests dma(
-      p, [&program](const TileTransfer& t) { return region_of(program, t); },
-      p.memory.sampled->engine());
+      p, [&program](const TileTransfer& t) { return region_of(program, t); }, *p.memory.sampled);
   FusedTime time = FusedClock(p, program, computes, dma).run();
   time.activates =
       static_cast<double>(dma.stats().commands[static_cast<std::size_t>(DramCommand::kAct)]);

@@ -12,20 +12,22 @@
 namespace bitjoule {
 namespace {
 
-// So many bursts of finalists are put to the quick model; more where the memory has a say: where
-// the best so far takes longer by this share than at the memory's peak.
+// Finalists of no more bursts in all are walked, each of them.
+constexpr std::int64_t kMostOfAll = 150'000;
+// Of others parts of so many bursts; more where the memory has a say: where the best so far takes
+// longer by this share than at the memory's peak.
 constexpr std::int64_t kLeastBursts = 60'000, kMostBursts = 120'000;
 constexpr double kHasSay = 0.03;
 // What is better than all finalists by this share at the memory's peak is one, too.
 constexpr double kBetter = 0.01;
 // What may be as good as the best but for this share is asked about in the order of the finalists.
 constexpr double kEqual = 0.001;
-// Finalists of no more bursts in all are put to the memory's own model at once.
-constexpr std::int64_t kMostOfAll = 60'000;
-// Of others the best by the quick model, and what is close, are put to the memory's own: so many at
-// most, as a whole if they have no more bursts than this, a part of so many at most.
-constexpr double kQuickError = 0.05;
-constexpr std::int64_t kMostOfWhole = 60'000, kMostOfPart = 60'000, kMostOfQuickPart = 40'000;
+// A part tells the time but for this share.
+constexpr double kPartError = 0.05;
+// A part of many steps, if it has no more bursts than this.
+constexpr std::int64_t kMostOfPart = 40'000;
+// The best by parts are walked: so many at most, those of no more bursts than this.
+constexpr std::int64_t kMostOfWhole = 60'000;
 constexpr std::ptrdiff_t kMostWalks = 3;
 // What has to be walked further than this to tell is not asked about: it were a simulation.
 constexpr std::int64_t kMostAsked = 500'000;
@@ -46,8 +48,8 @@ class LastChoice {
       if (are_short()) {
         ask_all();
       } else {
-        ask_quickly();
-        ask_closely();
+        ask_parts();
+        ask_best();
       }
     }
     std::vector<CostedTiling> all;
@@ -67,7 +69,7 @@ class LastChoice {
  private:
   struct Candidate {
     CostedTiling tiling;
-    double peak = 0, quick = 0;  // cycles at the memory's peak; by the quick model, 0: not asked
+    double peak = 0, part = 0;  // cycles at the memory's peak; as a part has it, 0: not asked
   };
   using Candidates = std::vector<Candidate>;
 
@@ -77,11 +79,10 @@ class LastChoice {
     return std::min(bursts_of(one), std::max(kRankedAtLeast, bursts_of(one) / all_steps * steps));
   }
   /// The steps of a part, shorter where it were long, and its bursts.
-  std::pair<std::int64_t, std::int64_t> part(const MappingAlternative& one,
-                                             std::int64_t most) const {
+  std::pair<std::int64_t, std::int64_t> part(const MappingAlternative& one) const {
     const std::int64_t all = trip_counts(p_.layer, one.tiling).total();
     const std::int64_t bursts = part_of(one, kLongerSteps, all);
-    if (bursts <= most) return {kLongerSteps, bursts};
+    if (bursts <= kMostOfPart) return {kLongerSteps, bursts};
     return {kRankedSteps, part_of(one, kRankedSteps, all)};
   }
 
@@ -115,16 +116,16 @@ class LastChoice {
     };
     double share = 0;
     for (const Candidate& other : candidates_)
-      if (other.quick > 0 && runs(other) == runs(c) &&
-          (share == 0 || other.quick < share * other.peak))
-        share = other.quick / other.peak;
+      if (other.part > 0 && runs(other) == runs(c) &&
+          (share == 0 || other.part < share * other.peak))
+        share = other.part / other.peak;
     MappingEstimate e = c.tiling.second.estimate;
     if (share > 0) e.cycles = std::llround(c.peak * share);
     return cost_of(objective_, e).first;
   }
 
   /// Those that may be the best come first then.
-  void ask_quickly() {
+  void ask_parts() {
     std::int64_t bursts = 0;
     for (auto next = candidates_.begin(); next != candidates_.end(); ++next) {
       double least = predicted(*next);
@@ -137,34 +138,30 @@ class LastChoice {
       // opens a row whenever the memory had nothing to do, which counts in a short layer.
       if (bursts > kAlwaysAsked) {
         const Candidate& best = *std::min_element(candidates_.begin(), next, is_better);
-        const bool has_say = best.quick > best.peak * (1 + kHasSay);
+        const bool has_say = best.part > best.peak * (1 + kHasSay);
         if (bursts > (has_say ? kMostBursts : kLeastBursts)) break;
-        if (next->tiling.first.first >= best.tiling.first.first * (1 + kQuickError)) continue;
+        if (next->tiling.first.first >= best.tiling.first.first * (1 + kPartError)) continue;
       }
-      const auto [steps, moved] = part(next->tiling.second, kMostOfQuickPart);
+      const auto [steps, moved] = part(next->tiling.second);
       if (moved > kMostAsked) continue;
       bursts += moved;
-      rank(*next, steps, true);
-      next->quick = real(next->tiling.second.estimate.cycles);
+      rank(*next, steps);
+      next->part = real(next->tiling.second.estimate.cycles);
     }
     std::stable_sort(candidates_.begin(), candidates_.end(),
                      [](const Candidate& a, const Candidate& b) {
-                       if (a.quick > 0 && b.quick > 0) return is_better(a, b);
-                       return a.quick > b.quick;
+                       if (a.part > 0 && b.part > 0) return is_better(a, b);
+                       return a.part > b.part;
                      });
   }
 
-  /// The best, and what by the quick model, which rather says less, still is better. Those that
-  /// were not asked about come behind.
-  void ask_closely() {
+  /// The best, and what by a part of it still is better. Others come behind.
+  void ask_best() {
     auto end = candidates_.begin();
-    for (; end != candidates_.end() && end->quick > 0 && end - candidates_.begin() < kMostWalks;
+    for (; end != candidates_.end() && end->part > 0 && end - candidates_.begin() < kMostWalks;
          ++end) {
       if (end != candidates_.begin() && !is_better(*end, candidates_.front())) break;
-      if (bursts_of(end->tiling.second) <= kMostOfWhole)
-        walk(*end);
-      else
-        rank(*end, part(end->tiling.second, kMostOfPart).first, false);
+      if (bursts_of(end->tiling.second) <= kMostOfWhole) walk(*end);
       std::rotate(std::upper_bound(candidates_.begin(), end, *end, is_better), end, std::next(end));
     }
     for (auto other = end; other != candidates_.end(); ++other)
@@ -174,8 +171,8 @@ class LastChoice {
   MappingCost corrected(const Candidate& c) const {
     const Candidate& best = candidates_.front();
     MappingEstimate e = c.tiling.second.estimate;
-    if (c.quick > 0 && best.quick > 0)
-      e.cycles = std::llround(c.quick * real(best.tiling.second.estimate.cycles) / best.quick);
+    if (c.part > 0 && best.part > 0)
+      e.cycles = std::llround(c.part * real(best.tiling.second.estimate.cycles) / best.part);
     return cost_of(objective_, e);
   }
 
@@ -185,9 +182,9 @@ class LastChoice {
     });
   }
 
-  void rank(Candidate& c, std::int64_t steps, bool quick) const {
-    retime(c, [&](const Estimator& estimator, MappingAlternative& one) {
-      estimator.rank(one.tiling, steps, quick, one.estimate);
+  void rank(Candidate& c, std::int64_t steps) const {
+    retime(c, [steps](const Estimator& estimator, MappingAlternative& one) {
+      estimator.rank(one.tiling, steps, one.estimate);
     });
   }
 

@@ -110,8 +110,7 @@ VectorTime walk(const MappingProblem& p, const Program& program, std::size_t chu
     return VectorClock(p, program, chunks, dma).run();
   }
   DmaRequests dma(
-      p, [&program](const TileTransfer& t) { return region_of(program, t); },
-      p.memory.sampled->engine());
+      p, [&program](const TileTransfer& t) { return region_of(program, t); }, *p.memory.sampled);
   VectorTime time = VectorClock(p, program, chunks, dma).run();
   time.activates =
       static_cast<double>(dma.stats().commands[static_cast<std::size_t>(DramCommand::kAct)]);

@@ -58,7 +58,7 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
   std::int64_t opened = 0, moved = 0;
   DramStates states;
   const auto walk = [&](const ResolvedDram& memory, const StepSpan& span) {
-    DmaRequests dma(problem, layout, budget.quick ? memory.quick_engine() : memory.engine());
+    DmaRequests dma(problem, layout, memory);
     const SpanTime time = span_time(problem, tiling, layout, dma, span);
     const DramStats stats = dma.stats();
     opened += stats.commands[static_cast<std::size_t>(DramCommand::kAct)];
@@ -89,7 +89,7 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
         return span_time(problem, tiling, layout, dma, span);
       };
       const SpanTime flowing = flow(rates);
-      if (!budget.refreshes && !budget.quick && m.refresh_cycles > 0 &&
+      if (!budget.refreshes && m.refresh_cycles > 0 &&
           flowing.end >= kRefreshesOfPart * m.refresh_cycles) {
         const SpanTime time = walk(*m.sampled, span), with = flow(refreshed);
         real += time.end - time.warm + lucky(m, time);

@@ -26,7 +26,6 @@ struct WalkBudget {
                                  ///< else once, with them where it lasts for some of them
   std::int64_t least_steps = 6;  ///< of a part: until the machine is as always, and then measured
   std::int64_t least_warm = 2;   ///< of these, ahead of what is measured
-  bool quick = false;            ///< by QuickDram, which knows no refreshes
 
   /// Of a layer with so many steps and bursts.
   bool takes_whole(std::int64_t steps, std::int64_t all_bursts) const;
@@ -34,7 +33,7 @@ struct WalkBudget {
 
 // Of a layer whose estimate is shown, and of tilings among which a search chooses.
 inline constexpr std::int64_t kRefinedSteps = 6, kRankedSteps = 12, kRankedWarm = 4,
-                              kRankedAtLeast = 2'000, kRankedCloselyAtLeast = 12'000, kLongerSteps = 28;
+                              kRankedAtLeast = 4'000, kLongerSteps = 28;
 
 /// Of a memory that has a model to be asked (MemoryPort::sampled). `bursts`: all that the layer
 /// moves. `rates`: those of the fluid that the parts are compared with.
