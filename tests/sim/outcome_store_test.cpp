@@ -25,7 +25,7 @@ using namespace test;
 const char* const kRun = R"(accelerator: edge-16x16.yaml
 layer: {gemm: {m: 2, n: 1024, k: 1024}}
 precision: {weights: int8, activations: int8}
-mapping: {objective: traffic}  # whatever prices say
+mapping: {tile: {m: 2, n: 32, k: 1024}, order: mnk}  # whatever prices say
 values: off
 )";
 

@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kMostOfAll = 150'000;
 // Of others parts of so many bursts; more where the memory has a say: where the best so far takes
 // longer by this share than at the memory's peak.
-constexpr std::int64_t kLeastBursts = 60'000, kMostBursts = 120'000;
+constexpr std::int64_t kLeastBursts = 60'000, kMostBursts = 180'000;
 constexpr double kHasSay = 0.03;
 // What is better than all finalists by this share at the memory's peak is one, too.
 constexpr double kBetter = 0.01;
@@ -24,10 +24,11 @@ constexpr double kBetter = 0.01;
 constexpr double kEqual = 0.001;
 // A part tells the time but for this share.
 constexpr double kPartError = 0.05;
-// A part of many steps, if it has no more bursts than this.
-constexpr std::int64_t kMostOfPart = 40'000;
-// The best by parts are walked: so many at most, those of no more bursts than this.
-constexpr std::int64_t kMostOfWhole = 60'000;
+// A part has many steps if it has no more bursts than this then, else few.
+constexpr std::int64_t kMostOfPart = 15'000;
+// The best by parts are asked about once more: so many at most, as a whole or by a part of many
+// steps, if those have no more bursts than this.
+constexpr std::int64_t kMostOfBest = 60'000;
 constexpr std::ptrdiff_t kMostWalks = 3;
 // What has to be walked further than this to tell is not asked about: it were a simulation.
 constexpr std::int64_t kMostAsked = 500'000;
@@ -78,11 +79,12 @@ class LastChoice {
                               std::int64_t all_steps) {
     return std::min(bursts_of(one), std::max(kRankedAtLeast, bursts_of(one) / all_steps * steps));
   }
-  /// The steps of a part, shorter where it were long, and its bursts.
-  std::pair<std::int64_t, std::int64_t> part(const MappingAlternative& one) const {
+  /// The steps of a part that has no more bursts if it can be helped, and its bursts.
+  std::pair<std::int64_t, std::int64_t> part(const MappingAlternative& one,
+                                             std::int64_t most) const {
     const std::int64_t all = trip_counts(p_.layer, one.tiling).total();
     const std::int64_t bursts = part_of(one, kLongerSteps, all);
-    if (bursts <= kMostOfPart) return {kLongerSteps, bursts};
+    if (bursts <= most) return {kLongerSteps, bursts};
     return {kRankedSteps, part_of(one, kRankedSteps, all)};
   }
 
@@ -142,7 +144,7 @@ class LastChoice {
         if (bursts > (has_say ? kMostBursts : kLeastBursts)) break;
         if (next->tiling.first.first >= best.tiling.first.first * (1 + kPartError)) continue;
       }
-      const auto [steps, moved] = part(next->tiling.second);
+      const auto [steps, moved] = part(next->tiling.second, kMostOfPart);
       if (moved > kMostAsked) continue;
       bursts += moved;
       rank(*next, steps);
@@ -161,7 +163,10 @@ class LastChoice {
     for (; end != candidates_.end() && end->part > 0 && end - candidates_.begin() < kMostWalks;
          ++end) {
       if (end != candidates_.begin() && !is_better(*end, candidates_.front())) break;
-      if (bursts_of(end->tiling.second) <= kMostOfWhole) walk(*end);
+      if (bursts_of(end->tiling.second) <= kMostOfBest)
+        walk(*end);
+      else
+        rank(*end, part(end->tiling.second, kMostOfBest).first);
       std::rotate(std::upper_bound(candidates_.begin(), end, *end, is_better), end, std::next(end));
     }
     for (auto other = end; other != candidates_.end(); ++other)
