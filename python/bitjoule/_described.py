@@ -948,7 +948,7 @@ class NetworkValues(Record):
 
 
 class NetworkPass(Record):
-    """``network.pass``: one inference"""
+    """``network.pass``: one inference, or the sum of its steps"""
 
     #: empty: a network without phases
     phase: str
@@ -970,16 +970,6 @@ class NetworkPass(Record):
     kv_read_bytes: int
     #: [B] of keys and values, asked for
     kv_written_bytes: int
-    #: [images] of a network without tokens: the batch
-    images: float
-    #: [1/s] over its time
-    images_per_s: float
-    #: [J] its energy over them
-    joules_per_image: float
-    #: [B] its DRAM bytes over them
-    bytes_per_image: float
-    #: [1/s] what the DRAM's peak feeds
-    limit_images_per_s: float
     #: [tokens] that it yields or reads, all sequences
     tokens: float
     #: [1/s] over its time
@@ -990,6 +980,16 @@ class NetworkPass(Record):
     bytes_per_token: float
     #: [1/s] what the DRAM's peak feeds
     limit_tokens_per_s: float
+    #: [images] of a network without tokens: the batch
+    images: float
+    #: [1/s] over its time
+    images_per_s: float
+    #: [J] its energy over them
+    joules_per_image: float
+    #: [B] its DRAM bytes over them
+    bytes_per_image: float
+    #: [1/s] what the DRAM's peak feeds
+    limit_images_per_s: float
     #: as of a run
     bound: str
     #: [core cycles] by cause; they sum to `cycles` (timing.md)
