@@ -33,7 +33,7 @@ bool keeps_scale(const CodedJob& job) {
 }
 
 /// Half away from zero.
-std::int64_t rounded(float x) { return static_cast<std::int64_t>(std::round(x)); }
+std::int64_t nearest_of(float x) { return static_cast<std::int64_t>(std::round(x)); }
 
 /// What a store of that many bits keeps.
 std::int64_t wrapped(std::int64_t x, ClampRange range) {
@@ -50,7 +50,7 @@ Codes mean_of_image(const CodedJob& job, const Reduced& reduced) {
       wide(job.scale(0) / (static_cast<float>(reduced.count) * job.output_scale())));
   return each_result(job, [&](std::size_t i) {
     const auto codes = static_cast<std::int32_t>(reduced.codes(i));
-    return fixed_point_product(job.mode, codes, m) - rounded(offset);
+    return fixed_point_product(job.mode, codes, m) - nearest_of(offset);
   });
 }
 
@@ -87,7 +87,7 @@ Codes builtin_mean(const CodedJob& job) {
   const float bias = static_cast<float>(-job.zero(0)) * scale;
   return each_result(job, [&](std::size_t i) {
     const float value = static_cast<float>(mean.codes(i)) / static_cast<float>(mean.count);
-    return rounded(value * scale + bias);
+    return nearest_of(value * scale + bias);
   });
 }
 
@@ -100,7 +100,7 @@ Codes builtin_sum(const CodedJob& job) {
     const std::int64_t codes = sums.codes(i);
     const std::int64_t code =
         keeps_scale(job) ? codes
-                         : rounded(static_cast<float>(codes) * scale + bias) + job.output_zero();
+                         : nearest_of(static_cast<float>(codes) * scale + bias) + job.output_zero();
     return wrapped(code, job.range) - job.output_zero();
   });
 }
