@@ -45,8 +45,7 @@ std::vector<KindTotals> kind_totals(const NetworkResult& network) {
 }
 
 bool is_generation(const NetworkResult& network) {
-  return !network.passes.empty() &&
-         network.passes.front().phase != network.passes.back().phase;
+  return !network.passes.empty() && network.passes.front().phase != network.passes.back().phase;
 }
 
 PassResult phase_total(const NetworkResult& network, const std::string& phase) {
@@ -57,7 +56,8 @@ PassResult phase_total(const NetworkResult& network, const std::string& phase) {
 }
 
 PassResult whole_pass(const NetworkResult& network) {
-  if (network.passes.size() == 1) return network.passes.front();
+  if (network.passes.size() == 1 && network.passes.front().weight == 1)
+    return network.passes.front();
   return network.passes.empty() ? PassResult() : phase_total(network, network.passes.front().phase);
 }
 

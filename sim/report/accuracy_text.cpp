@@ -26,6 +26,7 @@ std::string told_text(const Mean& change) {
 }
 
 std::string sqnr_text(double db) {
+  if (std::isnan(db)) return "none: outputs are NaN or infinite";
   return std::isfinite(db) ? fmt::format("{:.1f} dB", db) : "infinite: nothing differs";
 }
 

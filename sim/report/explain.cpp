@@ -96,8 +96,15 @@ std::string constraints_text(const std::vector<TrafficConstraint>& constraints) 
 }
 
 std::string gap_text(double gap) {
-  return gap < 0.0001 ? "within 0.01 % of the best"
-                      : fmt::format("within {:.2f} % of the best", gap * 100);
+  return gap < 0.0001 ? "within 0.01 % of the best at the memory's peak"
+                      : fmt::format("within {:.2f} % of the best at the memory's peak", gap * 100);
+}
+
+/// What the estimate has to say of an alternative: its own error is about this share.
+const char* verdict(const MappingAlternative& other) {
+  constexpr double kError = 0.03;
+  if (other.cost_ratio < 1 - kError) return "better (estimated; pin it to try)";
+  return other.cost_ratio < 1 ? "close" : "lost";
 }
 
 std::string explain_text(const RunConfig& run, const MappingProblem& unset, const Mapping& m,
@@ -180,10 +187,11 @@ std::string explain_text(const RunConfig& run, const MappingProblem& unset, cons
   line("search",
        fmt::format("{} boxes opened, {} tilings estimated: {}", with_commas(m.boxes),
                    with_commas(m.estimated),
-                   m.gap > 0 ? gap_text(m.gap) : std::string("nothing is better, by bounds")));
+                   m.gap > 0 ? gap_text(m.gap)
+                             : std::string("nothing is better at the memory's peak, by bounds")));
   for (const std::string& note : m.notes) line("pins", note);
   for (const MappingAlternative& a : alternatives(unset, run.mapping, m))
-    out += fmt::format("  {}: {}\n        {}; {}\n", a.close ? "close" : "lost",
+    out += fmt::format("  {}: {}\n        {}; {}\n", verdict(a),
                        mapping_text(run.accelerator, a.setting, a.tiling), cost_text(a.estimate),
                        loss_text(a.estimate, c));
   return out;

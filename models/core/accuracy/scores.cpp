@@ -50,6 +50,7 @@ double log_sum_exp(const double* x, std::int64_t n) {
 std::int64_t likeliest(const double* x, std::int64_t n) { return std::max_element(x, x + n) - x; }
 
 std::int64_t rank_of(const double* x, std::int64_t n, std::int64_t index) {
+  if (std::any_of(x, x + n, [](double logit) { return std::isnan(logit); })) return n;
   const double own = x[index];
   std::int64_t rank = 0;
   for (std::int64_t i = 0; i < index; ++i) rank += x[i] >= own ? 1 : 0;
@@ -75,7 +76,7 @@ Prediction score_prediction(const float* logits, const double* reference, std::i
   p.nll = sum - x[at(target)];
   p.reference_nll = reference_sum - reference[target];
   p.kl = divergence(reference, reference_sum, x.data(), sum, classes);
-  p.agrees = p.predicted == p.reference_predicted;
+  p.agrees = rank_of(x.data(), classes, p.reference_predicted) == 0;
   p.agrees5 = rank_of(x.data(), classes, p.reference_predicted) < kTop;
   return p;
 }

@@ -13,7 +13,8 @@ double log_sum_exp(const double* x, std::int64_t n);
 
 /// The index of the largest; of equal ones the first.
 std::int64_t likeliest(const double* x, std::int64_t n);
-/// How many are larger than element `index`, or equal and before it: 0 of the likeliest.
+/// How many are larger than element `index`, or equal and before it: 0 of the likeliest; all of
+/// them where one is NaN, as nothing is likely then.
 std::int64_t rank_of(const double* x, std::int64_t n, std::int64_t index);
 
 /// KL(p || q) in nats, of the softmax of two rows of logits.

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "core/enums.h"
 #include "core/error.h"
@@ -169,23 +171,51 @@ struct TilingCost {
   double busy = 0;  ///< cycles of the array and of the vector unit, together
 };
 
+/// Cycles of the units for so many rows and keys, behind the first tile of them, whose sums are
+/// added.
+struct StepCost {
+  double array = 0, vector = 0;
+};
+StepCost step_cost(const AttentionProblem& p, std::int64_t rows, std::int64_t keys) {
+  const ComputeOp scores = scores_operation(p, rows, {0, keys});
+  const ComputeOp context = context_operation(p, rows, {0, keys});
+  return {
+      static_cast<double>(array_operation(p.scores, scores.tile).computed +
+                          array_operation(p.context, context.tile).computed),
+      static_cast<double>((scores_job(p, rows, keys).cycles + rescale_job(p, rows).cycles).value)};
+}
+
+/// Of the steps of a group.
+struct StepSums {
+  double units = 0, busy = 0, steps = 0, results = 0, seen = 0;
+};
+StepSums sums_of_steps(const AttentionProblem& p, const AttentionTiling& t) {
+  std::map<std::pair<std::int64_t, std::int64_t>, StepCost> known;
+  StepSums sum;
+  const auto add = [&](std::int64_t rows, std::int64_t keys, std::int64_t times) {
+    if (keys == 0 || times == 0) return;
+    const auto [found, is_new] = known.try_emplace({rows, keys});
+    if (is_new) found->second = step_cost(p, rows, keys);
+    const StepCost& cost = found->second;
+    const auto n = static_cast<double>(times);
+    sum.units += n * std::max(cost.array, cost.vector);
+    sum.busy += n * (cost.array + cost.vector);
+    sum.steps += n;
+  };
+  for (const QueryTile& tile : query_tiles(p.op, t)) {
+    const std::int64_t rows = tile.rows(), count = tile.keys.count();
+    add(rows, t.keys, count / t.keys);
+    add(rows, count % t.keys, 1);
+    sum.results += static_cast<double>(results_job(p, rows).cycles.value);
+    sum.seen += static_cast<double>(count);
+  }
+  return sum;
+}
+
 TilingCost cost_of(const AttentionProblem& p, const AttentionTiling& t) {
   const Attention& op = p.op;
-  const std::int64_t rows = t.rows();
-  const KeyRange keys{0, t.keys};
-  // A tile of keys behind the first, whose sums are added.
-  const ComputeOp scores = scores_operation(p, rows, keys);
-  const ComputeOp context = context_operation(p, rows, keys);
-  const auto array = static_cast<double>(array_operation(p.scores, scores.tile).computed +
-                                         array_operation(p.context, context.tile).computed);
-  const auto vector =
-      static_cast<double>((scores_job(p, rows, t.keys).cycles + rescale_job(p, rows).cycles).value);
-  std::int64_t steps = 0, seen = 0, tiles = 0;
-  for (const QueryTile& tile : query_tiles(op, t)) {
-    steps += ceil_div(tile.keys.count(), t.keys);
-    seen += tile.keys.count();
-    ++tiles;
-  }
+  const StepSums sum = sums_of_steps(p, t);
+  const StepCost one = step_cost(p, t.rows(), t.keys);
   const auto row_bytes = [](const MappingProblem& q, std::int64_t length) {
     return static_cast<double>(region_bytes(q.path.weights.layout, 1, length).total());
   };
@@ -196,16 +226,13 @@ TilingCost cost_of(const AttentionProblem& p, const AttentionTiling& t) {
                        8;
   TilingCost cost;
   cost.bytes =
-      fixed + groups * static_cast<double>(seen) *
+      fixed + groups * sum.seen *
                   (row_bytes(p.scores, op.key_dim()) + row_bytes(p.context, op.value_dim()));
   const double rate = p.context.memory.bytes_per_cycle;
-  const auto per_tile = static_cast<double>(results_job(p, rows).cycles.value);
-  const double first = cost.bytes / (rate * std::max(1.0, groups * static_cast<double>(steps)));
-  const double all_steps = groups * static_cast<double>(steps);
-  const double all_results = groups * static_cast<double>(tiles) * per_tile;
-  cost.busy = all_steps * (array + vector) + all_results;
-  cost.cycles = std::max(all_steps * std::max(array, vector) + all_results, cost.bytes / rate) +
-                first + std::min(array, vector);
+  const double first = cost.bytes / (rate * std::max(1.0, groups * sum.steps));
+  cost.busy = groups * (sum.busy + sum.results);
+  cost.cycles = std::max(groups * (sum.units + sum.results), cost.bytes / rate) + first +
+                std::min(one.array, one.vector);
   return cost;
 }
 
@@ -214,20 +241,25 @@ struct Candidate {
   TilingCost cost;
 };
 
-/// The one with least traffic, of equal ones the fastest; or, of those that are all but the
-/// fastest, the one whose units work least, which is what energy goes by.
-const Candidate& choice(const std::vector<Candidate>& all, bool by_traffic) {
+/// By the objective: the one with least traffic (energy goes by it and by what the units do), the
+/// fastest, or, for both, of those that are all but the fastest the one with least traffic.
+const Candidate& choice(const std::vector<Candidate>& all, const ObjectiveWeights& weights) {
   constexpr double kAsFast = 1.02;
   const auto least = [&all](auto key) {
     return std::min_element(all.begin(), all.end(), [&](const Candidate& a, const Candidate& b) {
       return key(a.cost) < key(b.cost);
     });
   };
-  using Key = std::array<double, 2>;
-  if (by_traffic) return *least([](const TilingCost& c) { return Key{c.bytes, c.cycles}; });
+  if (weights.cycles == 0 && weights.energy == 0)
+    return *least([](const TilingCost& c) { return std::array{c.bytes, c.cycles}; });
+  if (weights.cycles == 0)
+    return *least([](const TilingCost& c) { return std::array{c.bytes, c.busy}; });
+  if (weights.energy == 0 && weights.traffic == 0)
+    return *least([](const TilingCost& c) { return std::array{c.cycles, c.bytes}; });
   const double fastest = least([](const TilingCost& c) { return c.cycles; })->cost.cycles;
   return *least([&](const TilingCost& c) {
-    return c.cycles <= kAsFast * fastest ? Key{0, c.busy} : Key{1, c.cycles};
+    return c.cycles <= kAsFast * fastest ? std::array{0.0, c.bytes, c.busy}
+                                         : std::array{1.0, c.cycles, 0.0};
   });
 }
 
@@ -270,8 +302,8 @@ AttentionProblem configured(AttentionProblem p, const AttentionMapping& mapping)
 AttentionMapping map_attention(const AttentionProblem& problem, const MappingPins& pins) {
   const Attention& op = problem.op;
   const KeyRange all = visible_keys(op, 0, op.queries());
-  const bool by_traffic = pins.objective == MappingObjective::kTraffic ||
-                          (pins.weights && pins.weights->energy == 0 && pins.weights->cycles == 0);
+  const ObjectiveWeights weights =
+      pins.weights.value_or(weights_of(pins.objective.value_or(MappingObjective::kEdp)));
   const std::set<std::int64_t> keys = sizes(all.count(), pins.tile_n);
   const std::set<std::int64_t> queries = sizes(op.queries(), pins.tile_m);
   std::vector<Candidate> candidates;
@@ -288,8 +320,16 @@ AttentionMapping map_attention(const AttentionProblem& problem, const MappingPin
       }
   }
   if (candidates.empty()) refuse(problem, {1, *queries.begin(), *keys.begin()});
-  AttentionMapping best = choice(candidates, by_traffic).mapping;
+  AttentionMapping best = choice(candidates, weights).mapping;
   best.notes = pin_notes(pins);
+  const auto clipped = [&](const char* name, const std::optional<std::int64_t>& pin,
+                           std::int64_t most) {
+    if (pin && *pin > most)
+      best.notes.push_back(
+          fmt::format("mapping.tile.{}: {} pinned, the layer has {}", name, *pin, most));
+  };
+  clipped("m", pins.tile_m, op.queries());
+  clipped("n", pins.tile_n, all.count());
   return best;
 }
 

@@ -251,7 +251,7 @@ std::vector<MappingAlternative> alternatives(const MappingProblem& problem, cons
   for (const auto& [cost, m] : mappings) {
     if (same_cost(m, *ahead)) continue;
     ahead = &m;
-    all.push_back({m.setting, m.tiling, m.estimate, cost < least});
+    all.push_back({m.setting, m.tiling, m.estimate, least > 0 ? cost / least : 1});
   }
   return all;
 }

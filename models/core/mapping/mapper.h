@@ -21,8 +21,8 @@ struct MappingAlternative {
   MachineSetting setting;
   Tiling tiling;
   MappingEstimate estimate;
-  /// By the objective not above what was taken, as far as an estimate can tell: see alternatives().
-  bool close = false;
+  /// By the objective, over what was taken, as far as an estimate can tell: see alternatives().
+  double cost_ratio = 1;
 };
 
 struct Mapping {

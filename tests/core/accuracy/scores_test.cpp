@@ -27,6 +27,8 @@ TEST_CASE("scores: the likeliest and ranks - equal ones in their order") {
   CHECK(rank_of(x, 5, 3) == 1);
   CHECK(rank_of(x, 5, 2) == 2);
   CHECK(rank_of(x, 5, 4) == 4);
+  const double nan[] = {1, std::numeric_limits<double>::quiet_NaN(), 2};  // nothing is likely
+  for (std::int64_t i = 0; i < 3; ++i) CHECK(rank_of(nan, 3, i) == 3);
 }
 
 TEST_CASE("scores: KL divergence by hand") {
