@@ -100,6 +100,7 @@ void check_equal(const LayerResult& said, const LayerResult& did) {
   }
   CHECK(said.energy.total.value == did.energy.total.value);
   CHECK(said.outcome.stalls.total() == said.outcome.cycles.value);
+  for (const std::int64_t cycles : said.outcome.stalls.cycles) CHECK(cycles >= 0);
   CHECK(said.outcome.evidence.held.total() == said.outcome.cycles.value);
 }
 

@@ -94,6 +94,7 @@ void check(test::MachinePair& pair, const Case& c, const MappingPins& pins) {
     CHECK(estimate.traffic.tensors[i].write_bytes == run.traffic.tensors[i].write_bytes);
   }
   CHECK(estimate.stalls.total() == estimate.cycles.value);
+  for (const std::int64_t cycles : estimate.stalls.cycles) CHECK(cycles >= 0);
   CHECK(static_cast<double>(estimate.cycles.value) ==
         doctest::Approx(static_cast<double>(run.cycles.value)).epsilon(0.05));
 }

@@ -9,6 +9,7 @@
 #include "core/mapping/dma_fluid.h"
 #include "core/mapping/dma_requests.h"
 #include "core/mapping/folds.h"
+#include "core/mapping/memory_port.h"
 #include "core/mapping/memory_rates.h"
 #include "core/mapping/program_transfers.h"
 
@@ -68,23 +69,43 @@ namespace {
 
 // Put to the memory at most, but for so many operations.
 constexpr std::int64_t kMostFusedBursts = 40'000;
-constexpr std::size_t kLeastOperations = 16;
+// Parts of a long program that are walked, and where in its share of the program each of them
+// begins: groups are alike, so the same place in each would tell less.
+constexpr std::int64_t kFusedParts = 11;
+constexpr double kGolden = 0.6180339887498949;
+constexpr double kLeastMet = 4;                // refreshes, to tell what one costs
+constexpr std::int64_t kLeastOperations = 16;  // of a part
+constexpr std::int64_t kLeastWarm = 6;         // of these not counted
 
 constexpr double FusedTime::*kFusedTimes[] = {&FusedTime::cycles, &FusedTime::vector,
-                                              &FusedTime::reads, &FusedTime::writes,
-                                              &FusedTime::activates};
+                                              &FusedTime::reads, &FusedTime::writes};
 
-/// The first operations of a program in time, each when what it waits for is done.
+/// Operations of a program: time counts from the end of `warm`, or from the begin of the layer.
+struct FusedSpan {
+  std::size_t begin = 0, warm = 0, end = 0;
+};
+
+/// The operations of a span in time, each when what it waits for is done. All ahead of it is done
+/// when it begins.
 class FusedClock {
  public:
-  FusedClock(const MappingProblem& problem, const Program& program, std::size_t computes,
+  FusedClock(const MappingProblem& problem, const Program& program, const FusedSpan& span,
              TileDma& dma)
-      : p_(problem), program_(program), operations_(program), dma_(dma), computes_(computes) {
-    const ComputeOp& last = program.computes[computes - 1];
+      : p_(problem), program_(program), operations_(program), dma_(dma), span_(span) {
+    const ComputeOp& last = program.computes[span.end - 1];
     loads_ = {at(last.inputs_needed), at(last.weights_needed)};
-    while (vectors_ < program.vectors.size() &&
-           program.vectors[vectors_].computes_needed <= static_cast<std::int64_t>(computes))
-      ++vectors_;
+    vectors_ = vectors_behind(span.end);
+    if (span.begin == 0) return;
+    const ComputeOp& ahead = program.computes[span.begin - 1];
+    pushed_ = {at(ahead.inputs_needed), at(ahead.weights_needed)};
+    released_.resize(span.begin);
+    computed_.resize(span.begin);
+    vector_done_.resize(vectors_behind(span.begin));
+    for (std::size_t i = 0; i < vector_done_.size(); ++i)
+      if (program.vectors[i].yields) ++stored_;
+    done_[kInputStream].resize(pushed_[kInputStream]);
+    done_[kWeightStream].resize(pushed_[kWeightStream]);
+    done_[kStoreStream].resize(stored_);
   }
 
   FusedTime run() {
@@ -95,16 +116,29 @@ class FusedClock {
       done_[done.stream].push_back(dequantized(done));
       go_on();
     }
-    if (computed_.size() < computes_)
+    if (computed_.size() < span_.end)
       throw internal_error("fused_time: the operations wait for one another");
+    if (span_.end < program_.computes.size() || span_.warm > 0) {
+      for (const auto part : kFusedTimes) time_.*part -= warm_.*part;
+      return time_;
+    }
     const double end = std::max(computed_.back(), vector_free_);
     time_.vector += end - computed_.back();
     time_.cycles = done_[kStoreStream].empty() ? end : std::max(end, done_[kStoreStream].back());
     time_.writes += time_.cycles - end;
     return time_;
   }
+  /// From the begin of the span.
+  double elapsed() const { return array_free_; }
 
  private:
+  std::size_t vectors_behind(std::size_t computes) const {
+    std::size_t vectors = 0;
+    while (vectors < program_.vectors.size() &&
+           program_.vectors[vectors].computes_needed <= static_cast<std::int64_t>(computes))
+      ++vectors;
+    return vectors;
+  }
   void go_on() {
     while (compute() || vector()) {
     }
@@ -143,7 +177,7 @@ class FusedClock {
   }
 
   bool compute() {
-    if (computed_.size() == computes_) return false;
+    if (computed_.size() == span_.end) return false;
     const ComputeOp& op = program_.computes[computed_.size()];
     double reads = 0, vectors = 0;
     if (!when(done_[kInputStream], op.inputs_needed, &reads) ||
@@ -158,6 +192,8 @@ class FusedClock {
     released_.push_back(begin + static_cast<double>(one.released));
     array_free_ = begin + static_cast<double>(one.computed);
     computed_.push_back(array_free_);
+    time_.cycles = array_free_;
+    if (computed_.size() == span_.warm) warm_ = time_;
     load(released_.back() + kTokenHandover);
     return true;
   }
@@ -182,27 +218,98 @@ class FusedClock {
   const Program& program_;
   ArrayOperations operations_;
   TileDma& dma_;
-  std::size_t computes_, vectors_ = 0;
+  FusedSpan span_;
+  std::size_t vectors_ = 0;
   std::array<std::size_t, 2> loads_{}, pushed_{};
   std::array<std::vector<double>, TileDma::kDmaStreams> done_;
   std::vector<double> released_, computed_, vector_done_;
   std::size_t stored_ = 0;
   double dequantizer_free_ = 0, accepted_ = 0, array_free_ = 0, vector_begun_ = 0, vector_free_ = 0;
-  FusedTime time_;
+  FusedTime time_, warm_;
 };
 
-/// The first operations alone.
-FusedTime walk_fused(const MappingProblem& p, const Program& program, std::size_t computes) {
-  if (!p.memory.sampled) {
-    PeakRates rates(p.memory);
-    DmaFluid dma(p, rates);
-    return FusedClock(p, program, computes, dma).run();
-  }
+FusedTime flow_fused(const MappingProblem& p, const Program& program, const FusedSpan& span,
+                     MemoryRates& rates) {
+  DmaFluid dma(p, rates);
+  return FusedClock(p, program, span, dma).run();
+}
+
+/// Parts that were put to the memory's own model.
+struct FusedParts {
+  FusedTime time;
+  double elapsed = 0;               ///< with what is ahead of FusedSpan::warm
+  double met = 0;                   ///< refreshes
+  double activates = 0, moved = 0;  ///< rows and bursts
+};
+
+void add_fused(const FusedTime& time, FusedTime& sum) {
+  for (const auto part : kFusedTimes) sum.*part += time.*part;
+}
+
+void walk_fused(const MappingProblem& p, const Program& program, const FusedSpan& span,
+                const ResolvedDram& memory, FusedParts& parts) {
   DmaRequests dma(
-      p, [&program](const TileTransfer& t) { return region_of(program, t); }, *p.memory.sampled);
-  FusedTime time = FusedClock(p, program, computes, dma).run();
-  time.activates =
-      static_cast<double>(dma.stats().commands[static_cast<std::size_t>(DramCommand::kAct)]);
+      p, [&program](const TileTransfer& t) { return region_of(program, t); }, memory);
+  FusedClock clock(p, program, span, dma);
+  add_fused(clock.run(), parts.time);
+  parts.elapsed += clock.elapsed();
+  if (p.memory.refresh_cycles > 0)
+    parts.met += std::floor(clock.elapsed() / p.memory.refresh_cycles);
+  const DramStats stats = dma.stats();
+  parts.activates +=
+      static_cast<double>(stats.commands[static_cast<std::size_t>(DramCommand::kAct)]);
+  parts.moved += static_cast<double>(stats.reads + stats.writes);
+}
+
+FusedSpan part_of(std::int64_t steps, std::int64_t length, std::int64_t part) {
+  double whole = 0;
+  const double place =
+      static_cast<double>(part) + std::modf((static_cast<double>(part) + 0.5) * kGolden, &whole);
+  const auto begin = static_cast<std::int64_t>(static_cast<double>(steps - length) * place /
+                                               static_cast<double>(kFusedParts));
+  return {at(begin), at(begin + std::max(kLeastWarm, length / 4)), at(begin + length)};
+}
+
+/// A part seldom sees as many refreshes as there are on average: they are told apart.
+double refreshed_cycles(const MappingProblem& p, double without, const FusedParts& real,
+                        const FusedParts& refreshed, double fluid_share) {
+  const double interval = p.memory.refresh_cycles;
+  if (!p.memory.refreshes(without)) return without;
+  if (refreshed.met < kLeastMet) return without * fluid_share;
+  const double each =
+      std::clamp((refreshed.elapsed - real.elapsed) / refreshed.met, 0.0, interval / 2);
+  return without + std::floor(without / (interval - each)) * each;
+}
+
+/// Of a long program: some parts of `length` are put to the memory's own model. The fluid knows the
+/// work of all.
+FusedTime sampled_time(const MappingProblem& p, const Program& program, std::int64_t length,
+                       std::int64_t bursts) {
+  const std::size_t all = program.computes.size();
+  PeakRates peak(p.memory);
+  const ResolvedDram without = without_stops(p.memory.sampled->config());
+  const bool refreshes = p.memory.refresh_cycles > 0;
+  FusedTime fluid;
+  FusedParts real, refreshed;
+  for (std::int64_t part = 0; part < kFusedParts; ++part) {
+    const FusedSpan span = part_of(static_cast<std::int64_t>(all), length, part);
+    add_fused(flow_fused(p, program, span, peak), fluid);
+    walk_fused(p, program, span, without, real);
+    if (refreshes) walk_fused(p, program, span, *p.memory.sampled, refreshed);
+  }
+  FusedTime time = flow_fused(p, program, {0, 0, all}, peak);
+  const double more = time.cycles / fluid.cycles;
+  double share = 1;
+  if (refreshes) {
+    RefreshedRates rates(p.memory, peak);
+    share = flow_fused(p, program, {0, 0, all}, rates).cycles / time.cycles;
+  }
+  for (const auto part : kFusedTimes)
+    time.*part = std::max(0.0, time.*part + more * (real.time.*part - fluid.*part));
+  const double refreshed_time = refreshed_cycles(p, time.cycles, real, refreshed, share);
+  time.reads += refreshed_time - time.cycles;
+  time.cycles = refreshed_time;
+  time.activates = real.activates / real.moved * static_cast<double>(bursts);
   return time;
 }
 
@@ -210,18 +317,22 @@ FusedTime walk_fused(const MappingProblem& p, const Program& program, std::size_
 
 FusedTime fused_time(const MappingProblem& problem, const Program& program) {
   const std::size_t all = program.computes.size();
+  const auto steps = static_cast<std::int64_t>(all);
+  if (!problem.memory.sampled) {
+    PeakRates peak(problem.memory);
+    return flow_fused(problem, program, {0, 0, all}, peak);
+  }
   const std::int64_t bursts = traffic_of(program, problem.memory.burst_bytes).total().bursts;
-  const auto affordable =
-      static_cast<std::size_t>(static_cast<double>(all) * static_cast<double>(kMostFusedBursts) /
-                               static_cast<double>(std::max<std::int64_t>(1, bursts)));
-  const std::size_t computes = std::min(all, std::max(affordable, kLeastOperations));
-  FusedTime time = walk_fused(problem, program, computes);
-  if (computes == all) return time;
-  const std::size_t fewer = computes / 2;
-  const FusedTime half = walk_fused(problem, program, fewer);
-  const double more = static_cast<double>(all - computes) / static_cast<double>(computes - fewer);
-  for (const auto part : kFusedTimes) time.*part += more * (time.*part - half.*part);
-  return time;
+  if (bursts > kMostFusedBursts && steps > kFusedParts * kLeastOperations) {
+    const double affordable = static_cast<double>(steps) * static_cast<double>(kMostFusedBursts) /
+                              static_cast<double>(bursts);
+    const std::int64_t length = static_cast<std::int64_t>(affordable) / kFusedParts;
+    return sampled_time(problem, program, std::max(length, kLeastOperations), bursts);
+  }
+  FusedParts whole;
+  walk_fused(problem, program, {0, 0, all}, *problem.memory.sampled, whole);
+  whole.time.activates = whole.activates;
+  return whole.time;
 }
 
 }  // namespace bitjoule

@@ -48,7 +48,8 @@ struct FusedTime {
   double activates = 0;                      ///< of DRAM rows
 };
 
-/// Of a long program the first operations are walked; the others are like the later half of these.
+/// Of a long program some parts are put to the memory's own model. The fluid walks these parts and
+/// the whole, which is longer by the same share.
 FusedTime fused_time(const MappingProblem& problem, const Program& program);
 
 }  // namespace bitjoule

@@ -117,6 +117,16 @@ VectorTime walk(const MappingProblem& p, const Program& program, std::size_t chu
   return time;
 }
 
+/// What waits at the end of the two walks differs, so that a part of the extrapolated time may be
+/// less than nothing: reads get the rest.
+void balance(VectorTime& time) {
+  time.cycles = std::max(time.cycles, time.busy);
+  const double waits = time.cycles - time.busy;
+  time.idle = std::clamp(time.idle, 0.0, waits);
+  time.writes = std::clamp(time.writes, 0.0, waits - time.idle);
+  time.reads = waits - time.idle - time.writes;
+}
+
 }  // namespace
 
 VectorTime vector_time(const MappingProblem& problem, const Program& program) {
@@ -132,6 +142,7 @@ VectorTime vector_time(const MappingProblem& problem, const Program& program) {
   const VectorTime half = walk(problem, program, fewer);
   const double more = static_cast<double>(all - chunks) / static_cast<double>(chunks - fewer);
   for (const auto part : kTimes) time.*part += more * (time.*part - half.*part);
+  balance(time);
   return time;
 }
 
