@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -68,10 +69,13 @@ MachineCounts first_product_counts(const Program& program) {
 namespace {
 
 // Put to the memory at most, but for so many operations.
-constexpr std::int64_t kMostFusedBursts = 40'000;
+constexpr std::int64_t kMostFusedBursts = 100'000;
 // Parts of a long program that are walked, and where in its share of the program each of them
 // begins: groups are alike, so the same place in each would tell less.
-constexpr std::int64_t kFusedParts = 11;
+constexpr std::int64_t kLeastParts = 3, kMostParts = 21;
+// A part that meets the begin of a group is one of few, but weighs as many: so many of each side
+// are left out.
+constexpr std::size_t kOddShare = 8;
 constexpr double kGolden = 0.6180339887498949;
 constexpr double kLeastMet = 4;                // refreshes, to tell what one costs
 constexpr std::int64_t kLeastOperations = 16;  // of a part
@@ -236,7 +240,6 @@ FusedTime flow_fused(const MappingProblem& p, const Program& program, const Fuse
 
 /// Parts that were put to the memory's own model.
 struct FusedParts {
-  FusedTime time;
   double elapsed = 0;               ///< with what is ahead of FusedSpan::warm
   double met = 0;                   ///< refreshes
   double activates = 0, moved = 0;  ///< rows and bursts
@@ -246,12 +249,12 @@ void add_fused(const FusedTime& time, FusedTime& sum) {
   for (const auto part : kFusedTimes) sum.*part += time.*part;
 }
 
-void walk_fused(const MappingProblem& p, const Program& program, const FusedSpan& span,
-                const ResolvedDram& memory, FusedParts& parts) {
+FusedTime walk_fused(const MappingProblem& p, const Program& program, const FusedSpan& span,
+                     const ResolvedDram& memory, FusedParts& parts) {
   DmaRequests dma(
       p, [&program](const TileTransfer& t) { return region_of(program, t); }, memory);
   FusedClock clock(p, program, span, dma);
-  add_fused(clock.run(), parts.time);
+  const FusedTime time = clock.run();
   parts.elapsed += clock.elapsed();
   if (p.memory.refresh_cycles > 0)
     parts.met += std::floor(clock.elapsed() / p.memory.refresh_cycles);
@@ -259,15 +262,37 @@ void walk_fused(const MappingProblem& p, const Program& program, const FusedSpan
   parts.activates +=
       static_cast<double>(stats.commands[static_cast<std::size_t>(DramCommand::kAct)]);
   parts.moved += static_cast<double>(stats.reads + stats.writes);
+  return time;
 }
 
-FusedSpan part_of(std::int64_t steps, std::int64_t length, std::int64_t part) {
-  double whole = 0;
-  const double place =
-      static_cast<double>(part) + std::modf((static_cast<double>(part) + 0.5) * kGolden, &whole);
-  const auto begin = static_cast<std::int64_t>(static_cast<double>(steps - length) * place /
-                                               static_cast<double>(kFusedParts));
-  return {at(begin), at(begin + std::max(kLeastWarm, length / 4)), at(begin + length)};
+struct PartPlan {
+  std::int64_t steps, parts, length;
+
+  FusedSpan span(std::int64_t part) const {
+    const double number = static_cast<double>(part);
+    const double place = number + std::fmod((number + 0.5) * kGolden, 1.0);
+    const auto begin = static_cast<std::int64_t>(static_cast<double>(steps - length) * place /
+                                                 static_cast<double>(parts));
+    return {at(begin), at(begin + std::max(kLeastWarm, length / 4)), at(begin + length)};
+  }
+};
+
+/// A part as the memory's own model and as the fluid have it.
+struct FusedPair {
+  FusedTime real, fluid;
+  double ratio() const { return real.cycles / fluid.cycles; }
+};
+
+FusedPair sum_of(std::vector<FusedPair> pairs) {
+  std::sort(pairs.begin(), pairs.end(),
+            [](const FusedPair& a, const FusedPair& b) { return a.ratio() < b.ratio(); });
+  const std::size_t odd = pairs.size() / kOddShare;
+  FusedPair sum;
+  for (std::size_t i = odd; i < pairs.size() - odd; ++i) {
+    add_fused(pairs[i].real, sum.real);
+    add_fused(pairs[i].fluid, sum.fluid);
+  }
+  return sum;
 }
 
 /// A part seldom sees as many refreshes as there are on average: they are told apart.
@@ -281,31 +306,32 @@ double refreshed_cycles(const MappingProblem& p, double without, const FusedPart
   return without + std::floor(without / (interval - each)) * each;
 }
 
-/// Of a long program: some parts of `length` are put to the memory's own model. The fluid knows the
-/// work of all.
-FusedTime sampled_time(const MappingProblem& p, const Program& program, std::int64_t length,
+/// Of a long program: some parts are put to the memory's own model. The fluid knows the work of
+/// all.
+FusedTime sampled_time(const MappingProblem& p, const Program& program, const PartPlan& plan,
                        std::int64_t bursts) {
   const std::size_t all = program.computes.size();
   PeakRates peak(p.memory);
   const ResolvedDram without = without_stops(p.memory.sampled->config());
   const bool refreshes = p.memory.refresh_cycles > 0;
-  FusedTime fluid;
+  std::vector<FusedPair> pairs;
   FusedParts real, refreshed;
-  for (std::int64_t part = 0; part < kFusedParts; ++part) {
-    const FusedSpan span = part_of(static_cast<std::int64_t>(all), length, part);
-    add_fused(flow_fused(p, program, span, peak), fluid);
-    walk_fused(p, program, span, without, real);
+  for (std::int64_t part = 0; part < plan.parts; ++part) {
+    const FusedSpan span = plan.span(part);
+    pairs.push_back(
+        {walk_fused(p, program, span, without, real), flow_fused(p, program, span, peak)});
     if (refreshes) walk_fused(p, program, span, *p.memory.sampled, refreshed);
   }
+  const FusedPair sum = sum_of(std::move(pairs));
   FusedTime time = flow_fused(p, program, {0, 0, all}, peak);
-  const double more = time.cycles / fluid.cycles;
+  const double more = time.cycles / sum.fluid.cycles;
   double share = 1;
   if (refreshes) {
     RefreshedRates rates(p.memory, peak);
     share = flow_fused(p, program, {0, 0, all}, rates).cycles / time.cycles;
   }
   for (const auto part : kFusedTimes)
-    time.*part = std::max(0.0, time.*part + more * (real.time.*part - fluid.*part));
+    time.*part = std::max(0.0, time.*part + more * (sum.real.*part - sum.fluid.*part));
   const double refreshed_time = refreshed_cycles(p, time.cycles, real, refreshed, share);
   time.reads += refreshed_time - time.cycles;
   time.cycles = refreshed_time;
@@ -323,16 +349,16 @@ FusedTime fused_time(const MappingProblem& problem, const Program& program) {
     return flow_fused(problem, program, {0, 0, all}, peak);
   }
   const std::int64_t bursts = traffic_of(program, problem.memory.burst_bytes).total().bursts;
-  if (bursts > kMostFusedBursts && steps > kFusedParts * kLeastOperations) {
-    const double affordable = static_cast<double>(steps) * static_cast<double>(kMostFusedBursts) /
-                              static_cast<double>(bursts);
-    const std::int64_t length = static_cast<std::int64_t>(affordable) / kFusedParts;
-    return sampled_time(problem, program, std::max(length, kLeastOperations), bursts);
-  }
+  const auto affordable =
+      static_cast<std::int64_t>(static_cast<double>(steps) * static_cast<double>(kMostFusedBursts) /
+                                static_cast<double>(std::max<std::int64_t>(1, bursts)));
+  const std::int64_t parts = std::clamp(affordable / kLeastOperations, kLeastParts, kMostParts);
+  const std::int64_t length = std::max(affordable / parts, kLeastOperations);
+  if (parts * length < steps) return sampled_time(problem, program, {steps, parts, length}, bursts);
   FusedParts whole;
-  walk_fused(problem, program, {0, 0, all}, *problem.memory.sampled, whole);
-  whole.time.activates = whole.activates;
-  return whole.time;
+  FusedTime time = walk_fused(problem, program, {0, 0, all}, *problem.memory.sampled, whole);
+  time.activates = whole.activates;
+  return time;
 }
 
 }  // namespace bitjoule
