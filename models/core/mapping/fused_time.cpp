@@ -69,7 +69,7 @@ MachineCounts first_product_counts(const Program& program) {
 namespace {
 
 // Put to the memory at most, but for so many operations.
-constexpr std::int64_t kMostFusedBursts = 100'000;
+constexpr std::int64_t kMostFusedBursts = 150'000;
 // Parts of a long program that are walked, and where in its share of the program each of them
 // begins: groups are alike, so the same place in each would tell less.
 constexpr std::int64_t kLeastParts = 3, kMostParts = 21;
@@ -77,16 +77,17 @@ constexpr std::int64_t kLeastParts = 3, kMostParts = 21;
 // are left out.
 constexpr std::size_t kOddShare = 8;
 constexpr double kGolden = 0.6180339887498949;
-constexpr double kLeastMet = 4;                // refreshes, to tell what one costs
-constexpr std::int64_t kLeastOperations = 16;  // of a part
-constexpr std::int64_t kLeastWarm = 6;         // of these not counted
+constexpr double kLeastMet = 4;                     // refreshes, to tell what one costs
+constexpr std::int64_t kLeastOperations = 32;       // of a part
+constexpr std::int64_t kLeastWarm = 12, kAhead = 4;  // of these not counted
 
 constexpr double FusedTime::*kFusedTimes[] = {&FusedTime::cycles, &FusedTime::vector,
                                               &FusedTime::reads, &FusedTime::writes};
 
-/// Operations of a program: time counts from the end of `warm`, or from the begin of the layer.
+/// Operations of a program. Of a part, time counts behind the first `warm` until `last` are done:
+/// behind these, transfers for the next ones are under way.
 struct FusedSpan {
-  std::size_t begin = 0, warm = 0, end = 0;
+  std::size_t begin = 0, warm = 0, last = 0, end = 0;
 };
 
 /// The operations of a span in time, each when what it waits for is done. All ahead of it is done
@@ -122,9 +123,9 @@ class FusedClock {
     }
     if (computed_.size() < span_.end)
       throw internal_error("fused_time: the operations wait for one another");
-    if (span_.end < program_.computes.size() || span_.warm > 0) {
-      for (const auto part : kFusedTimes) time_.*part -= warm_.*part;
-      return time_;
+    if (span_.warm > 0) {
+      for (const auto part : kFusedTimes) last_.*part -= warm_.*part;
+      return last_;
     }
     const double end = std::max(computed_.back(), vector_free_);
     time_.vector += end - computed_.back();
@@ -198,6 +199,7 @@ class FusedClock {
     computed_.push_back(array_free_);
     time_.cycles = array_free_;
     if (computed_.size() == span_.warm) warm_ = time_;
+    if (computed_.size() == span_.last) last_ = time_;
     load(released_.back() + kTokenHandover);
     return true;
   }
@@ -229,7 +231,7 @@ class FusedClock {
   std::vector<double> released_, computed_, vector_done_;
   std::size_t stored_ = 0;
   double dequantizer_free_ = 0, accepted_ = 0, array_free_ = 0, vector_begun_ = 0, vector_free_ = 0;
-  FusedTime time_, warm_;
+  FusedTime time_, warm_, last_;
 };
 
 FusedTime flow_fused(const MappingProblem& p, const Program& program, const FusedSpan& span,
@@ -273,7 +275,8 @@ struct PartPlan {
     const double place = number + std::fmod((number + 0.5) * kGolden, 1.0);
     const auto begin = static_cast<std::int64_t>(static_cast<double>(steps - length) * place /
                                                  static_cast<double>(parts));
-    return {at(begin), at(begin + std::max(kLeastWarm, length / 4)), at(begin + length)};
+    return {at(begin), at(begin + std::max(kLeastWarm, length / 4)), at(begin + length - kAhead),
+            at(begin + length)};
   }
 };
 
@@ -323,12 +326,12 @@ FusedTime sampled_time(const MappingProblem& p, const Program& program, const Pa
     if (refreshes) walk_fused(p, program, span, *p.memory.sampled, refreshed);
   }
   const FusedPair sum = sum_of(std::move(pairs));
-  FusedTime time = flow_fused(p, program, {0, 0, all}, peak);
+  FusedTime time = flow_fused(p, program, {0, 0, all, all}, peak);
   const double more = time.cycles / sum.fluid.cycles;
   double share = 1;
   if (refreshes) {
     RefreshedRates rates(p.memory, peak);
-    share = flow_fused(p, program, {0, 0, all}, rates).cycles / time.cycles;
+    share = flow_fused(p, program, {0, 0, all, all}, rates).cycles / time.cycles;
   }
   for (const auto part : kFusedTimes)
     time.*part = std::max(0.0, time.*part + more * (sum.real.*part - sum.fluid.*part));
@@ -346,7 +349,7 @@ FusedTime fused_time(const MappingProblem& problem, const Program& program) {
   const auto steps = static_cast<std::int64_t>(all);
   if (!problem.memory.sampled) {
     PeakRates peak(problem.memory);
-    return flow_fused(problem, program, {0, 0, all}, peak);
+    return flow_fused(problem, program, {0, 0, all, all}, peak);
   }
   const std::int64_t bursts = traffic_of(program, problem.memory.burst_bytes).total().bursts;
   const auto affordable =
@@ -356,7 +359,7 @@ FusedTime fused_time(const MappingProblem& problem, const Program& program) {
   const std::int64_t length = std::max(affordable / parts, kLeastOperations);
   if (parts * length < steps) return sampled_time(problem, program, {steps, parts, length}, bursts);
   FusedParts whole;
-  FusedTime time = walk_fused(problem, program, {0, 0, all}, *problem.memory.sampled, whole);
+  FusedTime time = walk_fused(problem, program, {0, 0, all, all}, *problem.memory.sampled, whole);
   time.activates = whole.activates;
   return time;
 }
