@@ -39,6 +39,18 @@ phase: decode
 precision: {weights: fp16, activations: fp16}
 )";
 
+// Of far more bursts than an estimate puts to the memory.
+constexpr const char* kLongRun = R"(
+accelerator: accelerators/edge-32x32-x64.yaml
+network:
+  name: one-head-of-keys
+  base: base/llama.yaml
+  parameters: {hidden: 512, heads: 8, kv_heads: 1, ffn: 64, layers: 1, vocab: 64, context: 1536, prompt: 1024}
+phase: prefill
+precision: {weights: {format: int8, granularity: per_channel}, activations: int8, mac: auto}
+mapping: {attention: fused}
+)";
+
 Outcome run_text(const std::string& arguments, const TemporaryDirectory& directory) {
   write_file(directory, "heads-of-32.yaml", kNetwork);
   write_file(directory, "columns.yaml", kColumns);
@@ -105,6 +117,34 @@ TEST_CASE("attention: an estimate counts and prices what a run does") {
                                 "output_buffer", "vector_unit"})
     CHECK(ran.at("energy").at("components").at(component) ==
           said.at("energy").at("components").at(component));
+}
+
+TEST_CASE("attention: the estimate of a long prompt, whose first queries see few keys") {
+  const TemporaryDirectory directory;
+  const std::string file = write_file(directory, "run.yaml", kLongRun);
+  for (const std::string window : {"1024", "256"}) {
+    CAPTURE(window);
+    const auto run = [&](const std::string& fidelity) {
+      const Outcome outcome =
+          shell("{sim} run " + file + " --quiet -o " + directory.at("out") +
+                " --set network.parameters.window=" + window + " --fidelity " + fidelity);
+      CAPTURE(outcome.text);
+      REQUIRE(outcome.code == 0);
+      return json::parse(text_of(directory.at("out/result.json")));
+    };
+    const json::value did = run("fast"), said = run("estimate");
+    CHECK(real(layer(said, "blk.*.pv").at("cycles")) ==
+          doctest::Approx(real(layer(did, "blk.*.pv").at("cycles"))).epsilon(0.03));
+    for (const json::value& one : said.at("layers").as_array()) {
+      CAPTURE(one.at("name").as_string());
+      std::int64_t sum = 0;
+      for (const auto& stall : one.at("stalls").as_object()) {
+        CHECK(integer(stall.value()) >= 0);
+        sum += integer(stall.value());
+      }
+      CHECK(sum == integer(one.at("cycles")));
+    }
+  }
 }
 
 TEST_CASE("attention: encoders, whose values a turn of their own makes columns, go by rows") {
