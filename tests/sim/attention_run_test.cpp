@@ -51,6 +51,14 @@ precision: {weights: {format: int8, granularity: per_channel}, activations: int8
 mapping: {attention: fused}
 )";
 
+constexpr const char* kLongVectors = R"(
+accelerator: accelerators/edge-16x16.yaml
+network: {name: long-rows, base: tinyllama-1.1b.yaml, parameters: {layers: 1, vocab: 64}}
+phase: prefill
+precision: {weights: {format: int8, granularity: per_channel}, activations: int8, mac: auto}
+fidelity: estimate
+)";
+
 Outcome run_text(const std::string& arguments, const TemporaryDirectory& directory) {
   write_file(directory, "heads-of-32.yaml", kNetwork);
   write_file(directory, "columns.yaml", kColumns);
@@ -77,6 +85,18 @@ bool has_layer(const json::value& result, const std::string& name) {
   for (const json::value& one : result.at("layers").as_array())
     if (one.at("name").as_string() == name) return true;
   return false;
+}
+
+void check_stalls(const json::value& result) {
+  for (const json::value& one : result.at("layers").as_array()) {
+    CAPTURE(one.at("name").as_string());
+    std::int64_t sum = 0;
+    for (const auto& stall : one.at("stalls").as_object()) {
+      CHECK(integer(stall.value()) >= 0);
+      sum += integer(stall.value());
+    }
+    CHECK(sum == integer(one.at("cycles")));
+  }
 }
 
 const std::string kFused = "--set mapping.attention=fused ";
@@ -135,16 +155,14 @@ TEST_CASE("attention: the estimate of a long prompt, whose first queries see few
     const json::value did = run("fast"), said = run("estimate");
     CHECK(real(layer(said, "blk.*.pv").at("cycles")) ==
           doctest::Approx(real(layer(did, "blk.*.pv").at("cycles"))).epsilon(0.03));
-    for (const json::value& one : said.at("layers").as_array()) {
-      CAPTURE(one.at("name").as_string());
-      std::int64_t sum = 0;
-      for (const auto& stall : one.at("stalls").as_object()) {
-        CHECK(integer(stall.value()) >= 0);
-        sum += integer(stall.value());
-      }
-      CHECK(sum == integer(one.at("cycles")));
-    }
+    check_stalls(said);
   }
+  // Vector operators of many chunks: results of the last ones are stored behind all.
+  const std::string vectors = write_file(directory, "vectors.yaml", kLongVectors);
+  const Outcome outcome = shell("{sim} run " + vectors + " --quiet -o " + directory.at("out"));
+  CAPTURE(outcome.text);
+  REQUIRE(outcome.code == 0);
+  check_stalls(json::parse(text_of(directory.at("out/result.json"))));
 }
 
 TEST_CASE("attention: encoders, whose values a turn of their own makes columns, go by rows") {

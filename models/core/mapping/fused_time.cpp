@@ -77,8 +77,8 @@ constexpr std::int64_t kLeastParts = 3, kMostParts = 21;
 // are left out.
 constexpr std::size_t kOddShare = 8;
 constexpr double kGolden = 0.6180339887498949;
-constexpr double kLeastMet = 4;                     // refreshes, to tell what one costs
-constexpr std::int64_t kLeastOperations = 32;       // of a part
+constexpr double kLeastMet = 4;                      // refreshes, to tell what one costs
+constexpr std::int64_t kLeastOperations = 32;        // of a part
 constexpr std::int64_t kLeastWarm = 12, kAhead = 4;  // of these not counted
 
 constexpr double FusedTime::*kFusedTimes[] = {&FusedTime::cycles, &FusedTime::vector,
