@@ -20,16 +20,13 @@ std::size_t axis_of(const OnnxWriter& w, std::int64_t otherwise, std::size_t ran
   return static_cast<std::size_t>(w.node.settled_axis(w.node.integer("axis", otherwise), rank));
 }
 
-// The largest, one after the other: a machine without a sorter.
-
+/// The largest (or smallest), one after the other: a machine without a sorter. In the place of what
+/// was taken stands the row's worst, which is right for every type; of equal ones the first that
+/// is still open is next.
 void top_k(OnnxWriter& w) {
-  constexpr std::int64_t kMost = 1024;
+  constexpr std::int64_t kMost = 1024, kMostPlaces = std::int64_t{1} << 24;
   const Shape x = w.shape(0);
   if (x.empty()) return;
-  const int type = w.type(0);
-  const bool is_float = type == P::FLOAT || type == P::FLOAT16 || type == P::DOUBLE;
-  const bool is_unsigned = type == P::UINT8 || type == P::UINT16 || type == P::UINT32 ||
-                           type == P::UINT64;  // below which nothing lies
   const std::size_t axis = axis_of(w, -1, x.size());
   std::int64_t count = w.node.integer("k", 0);
   if (w.has(1)) {
@@ -37,41 +34,39 @@ void top_k(OnnxWriter& w) {
     if (!k || k->size() != 1) w.node.fail("k must be a constant");
     count = k->front();
   }
-  if (count < 1 || count > x[axis] || count > kMost)
-    w.node.fail(fmt::format("the {} largest of {}: expected 1..{}", count, x[axis], kMost));
+  if (count < 1 || count > x[axis] || count > kMost || x[axis] > kMostPlaces / count)
+    w.node.fail(fmt::format("the {} largest of {}: expected 1..{}, together at most {} places",
+                            count, x[axis], std::min(kMost, x[axis]), kMostPlaces));
   const bool smallest = w.node.integer("largest", 1) == 0;
   const auto at = static_cast<std::int64_t>(axis);
-  std::string left = w.node.input(0);
-  if (is_unsigned) {
-    left = w.add("Cast", {left}, "signed");
-    w.with("to", std::int64_t{P::INT64});
-  }
-  if (smallest) left = w.add("Neg", {left}, "negated");
+  const auto reduced = [&](bool least, const std::string& of, const std::string& part) {
+    std::string y = w.add(least ? "ReduceMin" : "ReduceMax", {of}, part);
+    w.with("axes", Shape{at}).with("keepdims", std::int64_t{1});
+    return y;
+  };
   Shape along(x.size(), 1);
   along[axis] = x[axis];
   const std::string places = w.sized_of(P::INT64, "places", counted(0, x[axis]), along);
-  const std::string least =
-      w.scalar("least", is_float ? -3e38 : double{INT32_MIN}, is_unsigned ? int{P::INT64} : type);
+  const std::string zero = w.scalar("zero", 0, P::FLOAT);
+  std::string left = w.node.input(0), open = w.scalar("one", 1, P::FLOAT), worst;
+  if (count > 1) worst = reduced(!smallest, left, "worst");
   Names values, indices;
   for (std::int64_t i = 0; i < count; ++i) {
-    indices.push_back(w.add("ArgMax", {left}, fmt::format("{}.index", i)));
+    const auto part = [&](const char* what) { return fmt::format("{}.{}", i, what); };
+    values.push_back(reduced(smallest, left, part("value")));
+    const std::string equal = w.add("Equal", {left, values.back()}, part("equal"));
+    indices.push_back(
+        w.add("ArgMax", {w.add("Where", {equal, open, zero}, part("free"))}, part("index")));
     w.with("axis", at).with("keepdims", std::int64_t{1});
-    values.push_back(w.add("ReduceMax", {left}, fmt::format("{}.value", i)));
-    w.with("axes", Shape{at}).with("keepdims", std::int64_t{1});
     if (i + 1 == count) break;
-    const std::string taken = w.add("Equal", {places, indices.back()}, fmt::format("{}.taken", i));
-    left = w.add("Where", {taken, least, left}, fmt::format("{}.left", i));
+    const std::string taken = w.add("Equal", {places, indices.back()}, part("taken"));
+    left = w.add("Where", {taken, worst, left}, part("left"));
+    open = w.add("Where", {taken, zero, open}, part("open"));
   }
   const auto yield = [&](int output, const Names& parts) {
     if (w.node.output(output).empty()) return;
-    const std::string part = output == 0 ? "values" : "indices";
-    const std::string all = w.add("Concat", parts, part);
+    w.add("Concat", parts, output == 0 ? "values" : "indices");
     w.with("axis", at);
-    if (output == 0 && smallest) w.add("Neg", {all}, part + "_negated");
-    if (output == 0 && is_unsigned) {
-      w.add("Cast", {w.name(smallest ? part + "_negated" : part)}, part + "_unsigned");
-      w.with("to", std::int64_t{type});
-    }
     w.to_output(output);
   };
   yield(0, values);
@@ -123,7 +118,10 @@ void one_hot(OnnxWriter& w) {
   const std::string index = w.add("Where", {below, behind, wide}, "index");
   const std::string hit =
       w.add("Equal", {w.sized_of(w.type(0), "places", counted(0, n), along), index}, "hit");
+  const std::optional<std::vector<double>> stored = w.reals(2);
   const auto value = [&](std::int64_t i, const char* part) {
+    if (stored && stored->size() == 2)
+      return w.scalar(part, (*stored)[static_cast<std::size_t>(i)], w.type(2));
     std::string name = w.add("Slice", {w.node.input(2)}, part);
     w.with("starts", Shape{i}).with("ends", Shape{i + 1}).with("axes", Shape{0});
     return name;

@@ -176,6 +176,12 @@ void TfliteBuilder::assign_variable(const TfliteNode& node) {
     variable.initial = &value;
     return;
   }
+  if (!variable.input.empty())
+    for (const NetworkInput& input : network_.inputs)
+      if (input.name == variable.input &&
+          (input.type != value.type || volume_of(input.shape) != volume_of(value.shape)))
+        node.fail(fmt::format("\"{}\" is {}: the variable is read as {} of another type or size",
+                              value.name, value.type, input.type));
   std::string layer = layer_of(node, value);
   if (!has_layer(layer)) {  // an input
     add_coded_part(value.name + ".assigned", whole_op(VectorKind::kReshape, value), {layer}, value);

@@ -31,7 +31,9 @@ const TfliteLayerRow* find_operator(const std::string& name) {
 
 /// Operators of the main graph, and of those that it runs, that have no layers.
 void find_unsupported(const TfliteModel& model, const TfliteGraph& graph,
-                      std::set<std::int32_t>& seen, UnsupportedOperators& unsupported) {
+                      std::set<std::int32_t>& seen, UnsupportedOperators& unsupported,
+                      int depth = 0) {
+  constexpr int kDeepest = 64;
   constexpr int kIf = 92, kWhile = 93, kCallOnce = 103;  // BuiltinOptions
   for (const TfliteOperator& op : graph.operators) {
     const TfliteNode node(model, op);
@@ -42,9 +44,11 @@ void find_unsupported(const TfliteModel& model, const TfliteGraph& graph,
       if (slot == 1 && !has_two) continue;
       const auto index = op.options->scalar<std::int32_t>(slot, 0);
       if (index < 1 || index > static_cast<std::int64_t>(model.others.size())) continue;
+      if (depth == kDeepest)
+        node.fail(fmt::format("graphs in graphs, more than {} deep, are not supported", kDeepest));
       if (seen.insert(index).second)
         find_unsupported(model, model.others[static_cast<std::size_t>(index - 1)], seen,
-                         unsupported);
+                         unsupported, depth + 1);
     }
   }
 }

@@ -321,25 +321,32 @@ void one_hot(TfliteBuilder& builder, const TfliteNode& node) {
   same.operand_shapes[1][axis] = y.shape[axis];
   add_with(builder, node, y.name + ".found", same, {builder.layer_of(node, index), kOperandInput},
            counted(y.shape[axis]), true);
-  VectorOp choice = whole_op(VectorKind::kAffine, y);
-  choice.alpha = on - off;
-  choice.beta = off;
-  std::string found = y.name + ".found";
+  // Chosen, not computed of on - off: both stay as they are stored.
+  std::string found = y.name + ".found", all_off = found;
   if (y.type == "fp32") {
     const VectorOp real = whole_op(VectorKind::kDequantizeLinear, y);
-    found = builder.add_part(node, y.name + ".real", real, {found}).name;
+    all_off = builder.add_part(node, y.name + ".real", real, {found}).name;
   }
-  builder.add(node, choice, {found});
+  VectorOp no_hit = whole_op(VectorKind::kAffine, y), choice = whole_op(VectorKind::kSelect, y);
+  no_hit.alpha = 0;
+  no_hit.beta = off;
+  choice.shape = {choice.cols};
+  choice.operand_shapes = {choice.shape, {1}, choice.shape};
+  all_off = builder.add_part(node, y.name + ".off", no_hit, {all_off}).name;
+  NetworkLayer& layer = builder.add(node, choice, {found, kOperandInput, all_off});
+  layer.tensors["operand"].values = {on};
+  layer.tensors["operand"].integers = y.type != "fp32";
 }
 
-/// The largest of each row one after the other, each of which then leaves it.
+/// The largest of each row one after the other. In the place of what was taken stands the row's
+/// least, which is right for every type; of equal ones the first that is still open is next.
 void top_k(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor& x = node.input(0);
   require_numbers(node, {&x, &node.output()});
   const Shape count = node.integers(1);
   const std::int64_t k = count.size() == 1 ? count[0] : 0;
   const std::int64_t size = x.shape.empty() ? 0 : x.shape.back();
-  if (k < 1 || k > size || k > 1024 || node.outputs() != 2)
+  if (k < 1 || k > size || k > 1024 || size > 16 * kMostNumbers / k || node.outputs() != 2)
     node.fail(fmt::format("the {} largest of {} are not supported", k, size));
   const std::string name = node.output().name;
   VectorOp most, place;
@@ -348,26 +355,49 @@ void top_k(TfliteBuilder& builder, const TfliteNode& node) {
   most.rows = volume_of(x.shape) / size;
   place = most;
   place.kind = VectorKind::kArgMax;
-  std::string rest = builder.layer_of(node, x);
+  VectorOp of_rows = elementwise_of(VectorKind::kEqual, volume_of(x.shape));
+  of_rows.shape = {most.rows, size};
+  of_rows.operand_shapes = {of_rows.shape, {most.rows, 1}};
+  const auto select = [&](std::vector<Shape> shapes) {
+    VectorOp op = of_rows;
+    op.kind = VectorKind::kSelect;
+    op.operand_shapes = std::move(shapes);
+    return op;
+  };
+  std::string rest = builder.layer_of(node, x), open;
   std::vector<std::string> values, places;
   for (std::int64_t i = 0; i < k; ++i) {
     const auto part = [&](const char* what) { return fmt::format("{}.{}.{}", name, i, what); };
     values.push_back(builder.add_part(node, part("value"), most, {rest}).name);
-    places.push_back(builder.add_part(node, part("place"), place, {rest}).name);
+    std::string free = builder.add_part(node, part("same"), of_rows, {rest, values[i]}).name;
+    if (i > 0) {
+      const VectorOp both = select({of_rows.shape, of_rows.shape, {1}});
+      free =
+          add_with(builder, node, part("free"), both, {free, open, kOperandInput}, {0}, true).name;
+    }
+    places.push_back(builder.add_part(node, part("place"), place, {free}).name);
     if (i + 1 == k) break;
-    VectorOp same = elementwise_of(VectorKind::kEqual, volume_of(x.shape));
-    same.shape = {most.rows, size};
-    same.operand_shapes = {{most.rows, 1}, {size}};
-    add_with(builder, node, part("found"), same, {places.back(), kOperandInput}, counted(size),
-             true);
-    VectorOp left = same;
-    left.kind = VectorKind::kSelect;
-    left.operand_shapes = {same.shape, {1}, same.shape};
-    const bool real = x.type == "fp32";
-    const double least =
-        real ? static_cast<double>(std::numeric_limits<float>::lowest()) : 1 - 0x1p24;
-    rest = add_with(builder, node, part("rest"), left, {part("found"), kOperandInput, rest},
-                    {least}, !real)
+    VectorOp at = of_rows;
+    at.operand_shapes = {{most.rows, 1}, {size}};
+    add_with(builder, node, part("found"), at, {places.back(), kOperandInput}, counted(size), true);
+    if (i == 0) {
+      VectorOp least = most;
+      least.kind = VectorKind::kReduceMin;
+      builder.add_part(node, name + ".least", least, {rest});
+    }
+    if (i == 0) {
+      at.operand_shapes = {of_rows.shape, {1}};
+      add_with(builder, node, part("open"), at, {part("found"), kOperandInput}, {0}, true);
+    } else {
+      VectorOp less = of_rows;  // what is 0 and was 1
+      less.kind = VectorKind::kLess;
+      less.operand_shapes = {of_rows.shape, of_rows.shape};
+      builder.add_part(node, part("open"), less, {part("found"), open});
+    }
+    open = part("open");
+    rest = builder
+               .add_part(node, part("rest"), select({of_rows.shape, {most.rows, 1}, of_rows.shape}),
+                         {part("found"), name + ".least", rest})
                .name;
   }
   VectorOp join = elementwise_of(VectorKind::kConcat, most.rows * k);

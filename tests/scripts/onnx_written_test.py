@@ -377,6 +377,38 @@ class WrittenTest(OnnxTest):
                              node("GatherND", ["x", "i"], ["y"])], {"x": x}, {"m": mask}, x[mask != 0]),
         ])  # fmt: skip
 
+    def test_largest_of_all_types(self):
+        """Each place once, whatever the values are: the types' ends, infinities, equal ones."""
+        models = []
+        for dtype in map(np.dtype, ("int8", "int16", "int32", "int64", "uint8", "uint16", "float16", "float32")):
+            if dtype.kind == "f":
+                ends = -np.inf, np.inf, np.finfo(dtype).min, np.finfo(dtype).max
+            else:
+                most = 2**24 - 1
+                ends = max(np.iinfo(dtype).min, -most), min(np.iinfo(dtype).max, most), 3, 4
+            low, high = np.array(ends[:2], dtype)
+            x = np.array([[low] * 4 + [5, low], [high] * 5 + [5], [7, *ends, 2], [5, 1, 4, 4, 3, 1]], dtype)
+            for largest in (0, 1):
+                wide = x.astype(np.float64)
+                order = np.argsort(-wide if largest else wide, -1, kind="stable")[:, :4]
+                name, picked = f"{dtype} {largest}", [node("TopK", ["x", "k"], ["v", "i"], largest=largest)]
+                values, places = node("Identity", ["v"], ["y"]), node("Identity", ["i"], ["y"])
+                models += [Model(f"{name} places", [*picked, places], {"x": x}, {"k": ints(4)}, order),
+                           Model(name, [*picked, values], {"x": x}, {"k": ints(4)}, np.take_along_axis(x, order, -1))]  # fmt: skip
+        self.check(models)
+
+    def test_one_hot_of_stored_values(self):
+        """The values are as they are stored: 1e-8 is not lost beside 1."""
+        x = np.array([[1, -1, 3], [0, 2, 9]])
+        hit = (np.where(x < 0, x + 4, x)[..., None] == np.arange(4)).astype(np.float32)
+        y = np.where(hit, np.float32(1), np.float32(1e-8)) * np.float32(1e8)
+        self.check([
+            Model("values", [node("OneHot", ["x", "d", "v"], ["o"]), node("Mul", ["o", "m"], ["y"])], {"x": x},
+                  {"d": ints(4), "v": floats(1e-8, 1), "m": np.float32(1e8)}, y),
+            Model("integers", [node("OneHot", ["x", "d", "v"], ["y"])], {"x": x}, {"d": ints(4), "v": ints(-2, 7)},
+                  np.where(hit, 7, -2)),
+        ])  # fmt: skip
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -195,6 +195,8 @@ class OperatorTest(unittest.TestCase):
             ("cumsum", self.with_constants(128, r, [np.array([1], np.int32)], r, 102, Table(s1=("B", 1))), sums),
             ("exclusive", self.with_constants(128, r, [np.array([-2], np.int32)], r, 102, Table(s0=("B", 1))),
              np.cumsum(r, 1) - r),
+            ("one_hot", 1e8 * self.with_constants(85, x, [np.array(v) for v in (np.int32(4), f4(1), f4(1e-8))], hot, 61),
+             np.where(hot == 5, 1e8, 1).astype(np.float32)),
             ("one_hot", self.with_constants(85, x, [np.array(v) for v in (np.int32(4), f4(5), f4(-1))], hot, 61), hot),
         ):  # fmt: skip
             self.assertEqual(got.dtype, want.dtype if want.dtype != np.float64 else np.float32, what)
@@ -219,16 +221,22 @@ class OperatorTest(unittest.TestCase):
         return [np.load(self.folder / "out" / "outputs" / f"{model.names[y]}.npy") for y in outputs]
 
     def test_largest_and_transforms(self):
-        x = self.random.standard_normal((3, 16)).astype(np.float32)
-        model = Model()
-        a = model.tensor("x", x.shape, "float32")
-        k = model.tensor("k", (), "int32", np.array(3, np.int32))
-        values, places = model.tensor("v", (3, 3), "float32"), model.tensor("p", (3, 3), "int32")
-        model.add(48, [a, k], [values, places], 34, Table())
-        got = self.run_model(model, [a], [values, places], [x])
-        order = np.argsort(-x, -1)[:, :3]
-        np.testing.assert_array_equal(got[1], order)
-        np.testing.assert_array_equal(got[0], np.take_along_axis(x, order, -1))
+        x = self.random.standard_normal((5, 16)).astype(np.float32)
+        x[3], x[4, 2:] = -np.inf, -np.inf
+        x[4, 5:7] = np.finfo(np.float32).min, np.inf
+        whole = self.random.integers(-9, 9, (5, 16)).astype(np.int32)
+        whole[4, :4] = 1 - 2**24, 2**24 - 1, 1 - 2**24, 5
+        for x in (whole, x):
+            model = Model()
+            a = model.tensor("x", x.shape, str(x.dtype))
+            k = model.tensor("k", (), "int32", np.array(6, np.int32))
+            values, places = model.tensor("v", (5, 6), str(x.dtype)), model.tensor("p", (5, 6), "int32")
+            model.add(48, [a, k], [values, places], 34, Table())
+            got = self.run_model(model, [a], [values, places], [x])
+            order = np.argsort(-x, -1, kind="stable")[:, :6]
+            np.testing.assert_array_equal(got[1], order)
+            np.testing.assert_array_equal(got[0], np.take_along_axis(x, order, -1))
+        x = x[:3]
         model = Model()
         a = model.tensor("x", (3, 1, 16), "float32")
         size = model.tensor("n", (2,), "int32", np.array([1, 16], np.int32))

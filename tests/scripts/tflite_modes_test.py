@@ -238,6 +238,11 @@ class TfliteModesTest(unittest.TestCase):
             exact = 128 * d / np.sqrt((d * d).sum(-1, keepdims=True))
             sure = abs(abs(exact - np.round(exact)) - 0.5) > 0.002  # of a fixed point of 28 bits
             self.same(got[sure], y.clamp(away(exact))[sure], mode)
+        # Of uint8 the kernel's integers: 128 times a distance that the root's shift then rounds away.
+        a, y = Scaled("uint8", 0.05, 117, (200, 9)), Scaled("uint8", 1 / 128, 128, (200, 9))
+        for mode, (x,), got in self.one(11, [a], y, modes=(REFERENCE,)):
+            d = x.astype(np.int64) - a.zero
+            self.same(got, y.clamp(times(128 * d, 1 / np.sqrt((d * d).sum(-1, keepdims=True))) + 128), mode)
 
     def test_codes_of_other_scales_side_by_side(self):
         """Of uint8, as the kernels bring them to one scale in fp32; exponentials by tables."""

@@ -66,7 +66,8 @@ Codes fixed_inverse_root(const CodedJob& job) {
 }
 
 Codes fixed_l2_norm(const CodedJob& job) {
-  constexpr int kOutputBits = 7;  // its scale is 1 / 128
+  constexpr int kOutputBits = 7;                  // its scale is 1 / 128
+  const bool is_signed = job.output_zero() == 0;  // 128 of unsigned codes
   const std::size_t cols = std::max<std::size_t>(1, at(job.op.cols));
   std::vector<FixedPointMultiplier> roots;
   for (std::size_t r = 0; r < at(job.op.rows); ++r) {
@@ -75,10 +76,12 @@ Codes fixed_l2_norm(const CodedJob& job) {
       squares += static_cast<std::int64_t>(job.distance(0, i)) * job.distance(0, i);
     if (squares > INT32_MAX) throw input_error("l2norm: the sum of squares leaves 32 bits");
     roots.push_back(inverse_root(static_cast<std::int32_t>(squares)));
-    roots.back().shift += kOutputBits;
+    if (is_signed) roots.back().shift += kOutputBits;
   }
+  // Of unsigned codes the distance is shifted, of signed ones the root: they round unlike.
+  const std::int32_t factor = is_signed ? 1 : 1 << kOutputBits;
   return each_result(job, [&](std::size_t i) {
-    return fixed_point_product(job.mode, job.distance(0, i), roots[i / cols]);
+    return fixed_point_product(job.mode, factor * job.distance(0, i), roots[i / cols]);
   });
 }
 
