@@ -132,6 +132,7 @@ class TfliteBuilder : public NetworkBuilder {
   std::map<std::string, Variable> variables_;          ///< by name
   bool initializes_ = false;                           ///< what is assigned comes before all passes
   int depth_ = 0, copies_ = 0, copied_nodes_ = 0;      ///< of graphs in graphs
+  std::int64_t folded_elements_ = 0;                   ///< of results that fold() made constants
 };
 
 bool is_code(const TfliteTensor& tensor);  ///< of an integer type, with one scale or several

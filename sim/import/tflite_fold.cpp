@@ -106,7 +106,7 @@ bool TfliteBuilder::fold_layer(const NetworkLayer& layer,
 
 void TfliteBuilder::fold(const TfliteNode& node, std::size_t first) {
   std::map<std::string, std::vector<float>> known;
-  if (first == network_.layers.size()) return;
+  if (first == network_.layers.size() || node.outputs() == 0) return;
   for (auto layer = network_.layers.begin() + static_cast<std::ptrdiff_t>(first);
        layer != network_.layers.end(); ++layer) {
     for (const std::string& input : layer->inputs) {
@@ -133,6 +133,13 @@ void TfliteBuilder::fold(const TfliteNode& node, std::size_t first) {
   }
   for (auto entry = layers_.begin(); entry != layers_.end();)
     entry = gone.count(entry->second) != 0 ? layers_.erase(entry) : std::next(entry);
+  // Of all nodes together: a file of few bytes may name many.
+  constexpr std::int64_t kMostFoldedInAll = std::int64_t{1} << 26;
+  for (const std::vector<double>& values : results)
+    folded_elements_ += static_cast<std::int64_t>(values.size());
+  if (folded_elements_ > kMostFoldedInAll)
+    node.fail(fmt::format("what follows from constants has more than {} elements in all",
+                          kMostFoldedInAll));
   network_.layers.resize(first);
   for (int i = 0; i < node.outputs(); ++i) define(node, results[static_cast<std::size_t>(i)], i);
 }

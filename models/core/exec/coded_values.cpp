@@ -311,7 +311,7 @@ Codes by_real_values(const CodedJob& job) {
     for (const std::int32_t code : job.inputs[i])
       values.push_back(static_cast<float>(code - job.zero(i)) * job.scale(i));
   }
-  op.operand_shapes.clear();
+  if (op.kind != K::kConcat) op.operand_shapes.clear();  // the inputs are broadcast
   return quantized_codes(job.op, vector_values(op, operands).values, job.range,
                          Requantize::kOnnxHalfEven);
 }
