@@ -90,6 +90,10 @@ void split(OnnxWriter& w) {
   const std::int64_t stated = w.node.integer("axis", 0), axis = stated < 0 ? stated + axes : stated;
   if (axis < 0 || axis >= axes) w.node.fail(fmt::format("axis {}", stated));
   const std::int64_t size = x[static_cast<std::size_t>(axis)];
+  constexpr std::int64_t kMostParts = 4096;
+  const auto check_count = [&](std::int64_t parts) {
+    if (parts > kMostParts) w.node.fail(fmt::format("{} parts", parts));
+  };
   Shape sizes;
   if (w.has(1)) {
     const std::optional<Shape> given = w.whole(1);
@@ -98,13 +102,15 @@ void split(OnnxWriter& w) {
     if (sizes.size() == 1 && w.shape(1).empty()) {
       const std::int64_t part = sizes[0];
       if (part < 1) w.node.fail(fmt::format("parts of {}", part));
+      check_count(size / part);
       sizes.assign(static_cast<std::size_t>(size / part), part);
       if (size % part != 0) sizes.push_back(size % part);
     }
   } else {
+    check_count(size);
     sizes.assign(static_cast<std::size_t>(size), 1);
   }
-  if (sizes.size() > 4096) w.node.fail(fmt::format("{} parts", sizes.size()));
+  check_count(static_cast<std::int64_t>(sizes.size()));
   const bool goes = !w.has(1) && w.node.integer("keepdims", 1) == 0;
   Names parts;
   std::int64_t from = 0;
