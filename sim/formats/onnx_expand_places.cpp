@@ -142,6 +142,30 @@ std::string settled(OnnxWriter& w, const std::string& index, std::int64_t size, 
   return w.add("Where", {below, behind, index}, part + "_settled");
 }
 
+/// index * stride of an axis of `size`; where the index is none of the axis, -2 * `places`, which
+/// no sum with others makes a place, also not one from behind. Constants are looked at when the
+/// model is read.
+std::string strided(OnnxWriter& w, std::string index, std::int64_t size, std::int64_t stride,
+                    std::int64_t places, const std::string& part) {
+  const int type = w.type(1);
+  index = settled(w, index, size, type, part);
+  std::string y =
+      w.add("Mul", {index, w.scalar(part + "_stride", static_cast<double>(stride), type)},
+            part + "_strided");
+  if (w.whole(1)) return y;
+  const std::string none = w.scalar(part + "_none", -2.0 * static_cast<double>(places), type);
+  const std::string low =
+      w.add("Less", {index, w.scalar(part + "_first", 0, type)}, part + "_is_low");
+  const std::string fits = w.add(
+      "Less", {index, w.scalar(part + "_end", static_cast<double>(size), type)}, part + "_fits");
+  y = w.add("Where", {low, none, y}, part + "_not_low");
+  return w.add("Where", {fits, y, none}, part + "_within");
+}
+void check_stored(const OnnxWriter& w, std::int64_t index, std::int64_t size) {
+  if (index < -size || index >= size)
+    w.node.fail(fmt::format("index {} of an axis of {}", index, size));
+}
+
 /// Flat places of indices[..] along `axis` of a tensor of `sizes`.
 std::string flat_places(OnnxWriter& w, const Shape& sizes, std::size_t axis) {
   const Shape shape = w.shape(1);
@@ -158,8 +182,10 @@ std::string flat_places(OnnxWriter& w, const Shape& sizes, std::size_t axis) {
     }
     bases.push_back(base);
   }
-  std::string place = settled(w, w.node.input(1), sizes[axis], type, "index");
-  place = w.add("Mul", {place, w.scalar("stride", static_cast<double>(stride), type)}, "strided");
+  if (const std::optional<Shape> stored = w.whole(1))
+    for (const std::int64_t index : *stored) check_stored(w, index, sizes[axis]);
+  const std::string place =
+      strided(w, w.node.input(1), sizes[axis], stride, volume_of(sizes), "index");
   return w.add("Add", {place, w.sized_of(type, "bases", bases, shape)}, "places");
 }
 
@@ -201,6 +227,9 @@ std::string tuple_places(OnnxWriter& w, const Shape& x, const Shape& indices, st
   const int type = w.type(1);
   const auto last = static_cast<std::int64_t>(indices.size()) - 1;
   std::string sum;
+  if (const std::optional<Shape> stored = w.whole(1))
+    for (std::size_t i = 0; i < stored->size(); ++i)
+      check_stored(w, (*stored)[i], x[batch + i % length]);
   for (std::size_t i = 0; i < length; ++i) {
     const auto at = static_cast<std::int64_t>(i);
     const std::string part = fmt::format("axis{}", i);
@@ -209,10 +238,8 @@ std::string tuple_places(OnnxWriter& w, const Shape& x, const Shape& indices, st
                                w.sized(fmt::format("{}_to", part), {at + 1}),
                                w.sized(fmt::format("{}_axis", part), {last})},
                               part);
-    index = settled(w, index, x[batch + i], type, part);
-    const auto stride = static_cast<double>(product(x, batch + i + 1, batch + length));
-    index = w.add("Mul", {index, w.scalar(fmt::format("{}_stride", part), stride, type)},
-                  fmt::format("{}_strided", part));
+    index = strided(w, index, x[batch + i], product(x, batch + i + 1, batch + length),
+                    product(x, 0, batch + length), part);
     sum = sum.empty() ? index : w.add("Add", {sum, index}, fmt::format("{}_sum", part));
   }
   if (batch == 0) return sum;

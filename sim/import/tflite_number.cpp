@@ -248,6 +248,14 @@ void gather_nd(TfliteBuilder& builder, const TfliteNode& node) {
     node.fail("the indices do not fit the operand");
   const Shape indexed(x.shape.begin(), x.shape.begin() + depth);
   const Shape row(x.shape.begin() + depth, x.shape.end());
+  if (index.is_constant()) {
+    const Shape stored = node.integers(1);
+    for (std::size_t i = 0; i < stored.size(); ++i) {
+      const std::int64_t size = indexed[i % indexed.size()];
+      if (stored[i] < 0 || stored[i] >= size)
+        node.fail(fmt::format("index {} of an axis of {}", stored[i], size));
+    }
+  }
   VectorOp op;
   op.kind = VectorKind::kEmbedding;
   op.table_rows = volume_of(indexed);
@@ -271,11 +279,31 @@ void gather_nd(TfliteBuilder& builder, const TfliteNode& node) {
     products.tensors["operand"].values = strides;
     products.tensors["operand"].integers = true;
     integers(products);
+    // Of an index that is none of its axis, what no sum with others makes a row, also
+    // not one from behind.
+    const double none = -2.0 * static_cast<double>(op.table_rows);
+    VectorOp below = scaled, choice = scaled;
+    below.kind = VectorKind::kLess;
+    choice.kind = VectorKind::kSelect;
+    const auto add_check = [&](const char* name, const VectorOp& what,
+                               const std::vector<std::string>& inputs, std::vector<double> with) {
+      NetworkLayer& layer = builder.add_step(y.name + name, what, inputs);
+      layer.tensors["operand"].values = std::move(with);
+      layer.tensors["operand"].integers = true;
+      integers(layer);
+    };
+    add_check(".fits", below, {rows, kOperandInput}, {indexed.begin(), indexed.end()});
+    below.operand_shapes = {scaled.shape, {1}};
+    add_check(".low", below, {rows, kOperandInput}, {0});
+    choice.operand_shapes = {scaled.shape, scaled.shape, {1}};
+    add_check(".below", choice, {y.name + ".fits", y.name + ".places", kOperandInput}, {none});
+    choice.operand_shapes = {scaled.shape, {1}, scaled.shape};
+    add_check(".within", choice, {y.name + ".low", kOperandInput, y.name + ".below"}, {none});
     VectorOp sum;
     sum.kind = VectorKind::kReduceSum;
     sum.reduced = depth;
     sum.rows = op.rows;
-    integers(builder.add_step(y.name + ".place", sum, {y.name + ".places"}));
+    integers(builder.add_step(y.name + ".place", sum, {y.name + ".within"}));
     rows = y.name + ".place";
   }
   TensorSource table = x.is_constant() ? builder.source(x) : TensorSource();

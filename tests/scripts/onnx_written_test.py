@@ -409,6 +409,24 @@ class WrittenTest(OnnxTest):
                   np.where(hit, 7, -2)),
         ])  # fmt: skip
 
+    def test_indices_beyond_their_axis_are_refused(self):
+        """Each component is looked at, not only the place in the flat table."""
+        x, u = self.normal(4, 6), self.normal(2)
+        gather, scatter = node("GatherND", ["x", "i"], ["y"]), node("ScatterND", ["x", "i", "u"], ["y"])
+        for i, what in ((np.array([[1, 2], [0, 6]]), 6), (np.array([[1, 2], [1, -7]]), 6),
+                        (np.array([[3, 0], [-5, 5]]), 4)):  # fmt: skip
+            for step, given in ((gather, {}), (scatter, {"u": u})):
+                for inputs, constants, said in (({"x": x, "i": i}, given, "is outside of 0..23"),
+                                                ({"x": x}, {**given, "i": i}, f"of an axis of {what}")):  # fmt: skip
+                    with tempfile.TemporaryDirectory() as folder:
+                        model = Model("refused", [step], inputs, constants, u)
+                        self.assertIn(said, model.run(pathlib.Path(folder) / "m"))
+        i = np.array([[1, 2], [-4, -1]])
+        written = x.copy()
+        written[i[:, 0], i[:, 1]] = u
+        self.check([Model("read", [gather], {"x": x, "i": i}, {}, x[i[:, 0], i[:, 1]]),
+                    Model("written", [scatter], {"x": x, "i": i}, {"u": u}, written)])  # fmt: skip
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -352,6 +352,46 @@ class OperatorTest(unittest.TestCase):
         got = self.run_model(model, [x], [total], [steps], "--set", "steps=4")[0]
         np.testing.assert_allclose(got, 0.5 + np.cumsum(8 * steps.astype(float) + 7, 0), 1e-5)
 
+    def test_variables_of_constants(self):
+        """A constant that is assigned is what the next pass reads; of another type it is refused."""
+        for stored in (np.array([5, -2], np.float32), np.array([5, -2], np.int32)):
+            model = Model()
+            x, y = model.tensor("x", (2,), "float32"), model.tensor("y", (2,), "float32")
+            reset = model.tensor("reset", (2,), str(stored.dtype), stored)
+            handle, kept = model.tensor("handle", (1,), "resource"), model.tensor("kept", (2,), "float32")
+            model.add(142, [], [handle], 111, Table(s1="state"))
+            model.add(143, [handle], [kept], 112, Table())
+            model.add(0, [x, kept], [y], 11, Table())
+            model.add(144, [handle, reset], [], 113, Table())
+            steps = self.random.standard_normal((3, 2)).astype(np.float32)
+            if stored.dtype == np.float32:
+                got = self.run_model(model, [x], [y], [steps], "--set", "steps=3")[0]
+                np.testing.assert_array_equal(got, steps + np.array([[0, 0], [5, -2], [5, -2]], np.float32))
+                continue
+            with self.assertRaisesRegex(AssertionError, '"reset" is int32: the variable is read as fp32'):
+                self.run_model(model, [x], [y], [steps], "--set", "steps=3")
+
+    def test_hostile_numbers_are_refused(self):
+        """Graphs in graphs without an end, and indices of one axis that lie in the flat table."""
+        model = Model()
+        x, y, truth = model.tensor("x", (2,), "float32"), model.tensor("y", (2,), "float32"), np.array(True)
+        model.add(118, [model.tensor("t", (), "bool", truth), x], [y], 92, Table(s0=("i", 1), s1=("i", 1)))
+        for i in range(1, 100):
+            graph = model.graph()
+            a, b = graph.tensor(f"a{i}", (2,), "float32"), graph.tensor(f"b{i}", (2,), "float32")
+            graph.add(118, [graph.tensor(f"t{i}", (), "bool", truth), a], [b], 92,
+                      Table(s0=("i", min(i + 1, 99)), s1=("i", min(i + 1, 99))))  # fmt: skip
+            graph.ends = [a], [b]
+        with self.assertRaisesRegex(AssertionError, "graphs in graphs, more than 64 deep"):
+            self.run_model(model, [x], [y], [np.zeros(2, np.float32)])
+        table = np.arange(24, dtype=np.float32).reshape(4, 6)
+        for wrong in ([0, 6], [1, -1], [-1, 5]):
+            at = np.array([[1, 2], wrong], np.int32)
+            with self.assertRaisesRegex(AssertionError, "embedding: index -[0-9]* is outside of 0..23"):
+                self.computed(107, (table, at), table[0, :2])
+            with self.assertRaisesRegex(AssertionError, "index -?[0-9] of an axis of [46]"):
+                self.with_constants(107, table, [at], table[0, :2])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -273,6 +273,11 @@ class TfliteModesTest(unittest.TestCase):
             ratio = f4(b.scale * f4(f4(1) / y.scale))
             moved = away(f4(f4(q) * ratio + f4(f4(-b.zero) * ratio))) + y.zero
             self.same(got, np.concatenate([p, y.clamp(moved)], 3), mode)
+        for mode, (p, q), got in self.one(2, [a, b], y, 10, Table(s0=("i", 3)), ("onnx_half_even",)):
+            moved = np.rint((q.astype(float) - b.zero) * 1.7) + y.zero
+            sure = (q.astype(int) - b.zero) % 5 != 0  # else 1.7 times it may end in a half
+            self.same(got[..., :8], p, mode)
+            self.same(got[..., 8:][sure], y.clamp(moved)[sure], mode)
         a, y = Scaled("int8", 0.02, 30), Scaled("int8", 0.05, -128)
         for mode, (x,), got in self.one(47, [a], y, modes=(REFERENCE, XNNPACK)):
             self.same(got, tabulated(x, a, y, np.exp, away), mode)
