@@ -237,6 +237,63 @@ void cumulative(TfliteBuilder& builder, const TfliteNode& node) {
   builder.add(node, last, {sum});
 }
 
+/// Whole numbers, which the floats of the vector unit hold.
+void set_whole(NetworkLayer& layer) {
+  layer.precision.output = TensorFormat{};
+  layer.precision.output->format = "fp32";
+  layer.precision.activations = layer.precision.output;
+}
+
+/// The products NAME.places of indices and strides, as `scaled` forms them; where an index is none
+/// of its axis, what no sum with others makes a row, also not one from behind.
+std::string within_axes(TfliteBuilder& builder, const std::string& name, const VectorOp& scaled,
+                        const VectorOp& gather, const Shape& indexed, const std::string& indices) {
+  const double none = -2.0 * static_cast<double>(gather.table_rows);
+  VectorOp below = scaled, choice = scaled;
+  below.kind = VectorKind::kLess;
+  choice.kind = VectorKind::kSelect;
+  const auto add_check = [&](const char* part, const VectorOp& what,
+                             const std::vector<std::string>& inputs, std::vector<double> with) {
+    NetworkLayer& layer = builder.add_step(name + part, what, inputs);
+    layer.tensors["operand"].values = std::move(with);
+    layer.tensors["operand"].integers = true;
+    set_whole(layer);
+  };
+  add_check(".fits", below, {indices, kOperandInput}, {indexed.begin(), indexed.end()});
+  below.operand_shapes = {scaled.shape, {1}};
+  add_check(".low", below, {indices, kOperandInput}, {0});
+  choice.operand_shapes = {scaled.shape, scaled.shape, {1}};
+  add_check(".below", choice, {name + ".fits", name + ".places", kOperandInput}, {none});
+  choice.operand_shapes = {scaled.shape, {1}, scaled.shape};
+  add_check(".within", choice, {name + ".low", kOperandInput, name + ".below"}, {none});
+  return name + ".within";
+}
+
+/// The row of the table that each tuple names.
+std::string rows_of_tuples(TfliteBuilder& builder, const TfliteNode& node, const VectorOp& op,
+                           const Shape& indexed, const std::string& rows) {
+  const TfliteTensor &index = node.input(1), &y = node.output();
+  const auto depth = static_cast<std::int64_t>(indexed.size());
+  std::vector<double> strides(static_cast<std::size_t>(depth), 1);
+  for (std::size_t i = strides.size() - 1; i-- > 0;)
+    strides[i] = strides[i + 1] * static_cast<double>(indexed[i + 1]);
+  VectorOp scaled = elementwise_of(VectorKind::kMul, volume_of(index.shape));
+  scaled.shape = {op.rows, depth};
+  scaled.operand_shapes = {scaled.shape, {depth}};
+  NetworkLayer& products = builder.add_step(y.name + ".places", scaled, {rows, kOperandInput});
+  products.tensors["operand"].values = strides;
+  products.tensors["operand"].integers = true;
+  set_whole(products);
+  std::string parts = y.name + ".places";
+  if (!node.input(1).is_constant()) parts = within_axes(builder, y.name, scaled, op, indexed, rows);
+  VectorOp sum;
+  sum.kind = VectorKind::kReduceSum;
+  sum.reduced = depth;
+  sum.rows = op.rows;
+  set_whole(builder.add_step(y.name + ".place", sum, {parts}));
+  return y.name + ".place";
+}
+
 /// Elements or rows of the first operand by tuples of indices, which become one index each.
 void gather_nd(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &x = node.input(0), &index = node.input(1), &y = node.output();
@@ -263,49 +320,7 @@ void gather_nd(TfliteBuilder& builder, const TfliteNode& node) {
   op.rows = volume_of(index.shape) / depth;
   op.operand_shapes = {{op.rows}};
   std::string rows = builder.layer_of(node, index);
-  const auto integers = [](NetworkLayer& layer) {
-    layer.precision.output = TensorFormat{};
-    layer.precision.output->format = "fp32";
-    layer.precision.activations = layer.precision.output;
-  };
-  if (depth > 1) {
-    std::vector<double> strides(static_cast<std::size_t>(depth), 1);
-    for (std::size_t i = strides.size() - 1; i-- > 0;)
-      strides[i] = strides[i + 1] * static_cast<double>(indexed[i + 1]);
-    VectorOp scaled = elementwise_of(VectorKind::kMul, volume_of(index.shape));
-    scaled.shape = {op.rows, depth};
-    scaled.operand_shapes = {scaled.shape, {depth}};
-    NetworkLayer& products = builder.add_step(y.name + ".places", scaled, {rows, kOperandInput});
-    products.tensors["operand"].values = strides;
-    products.tensors["operand"].integers = true;
-    integers(products);
-    // Of an index that is none of its axis, what no sum with others makes a row, also
-    // not one from behind.
-    const double none = -2.0 * static_cast<double>(op.table_rows);
-    VectorOp below = scaled, choice = scaled;
-    below.kind = VectorKind::kLess;
-    choice.kind = VectorKind::kSelect;
-    const auto add_check = [&](const char* name, const VectorOp& what,
-                               const std::vector<std::string>& inputs, std::vector<double> with) {
-      NetworkLayer& layer = builder.add_step(y.name + name, what, inputs);
-      layer.tensors["operand"].values = std::move(with);
-      layer.tensors["operand"].integers = true;
-      integers(layer);
-    };
-    add_check(".fits", below, {rows, kOperandInput}, {indexed.begin(), indexed.end()});
-    below.operand_shapes = {scaled.shape, {1}};
-    add_check(".low", below, {rows, kOperandInput}, {0});
-    choice.operand_shapes = {scaled.shape, scaled.shape, {1}};
-    add_check(".below", choice, {y.name + ".fits", y.name + ".places", kOperandInput}, {none});
-    choice.operand_shapes = {scaled.shape, {1}, scaled.shape};
-    add_check(".within", choice, {y.name + ".low", kOperandInput, y.name + ".below"}, {none});
-    VectorOp sum;
-    sum.kind = VectorKind::kReduceSum;
-    sum.reduced = depth;
-    sum.rows = op.rows;
-    integers(builder.add_step(y.name + ".place", sum, {y.name + ".within"}));
-    rows = y.name + ".place";
-  }
+  if (depth > 1) rows = rows_of_tuples(builder, node, op, indexed, rows);
   TensorSource table = x.is_constant() ? builder.source(x) : TensorSource();
   if (!x.is_constant()) table.input = builder.layer_of(node, x);
   NetworkLayer& layer = builder.add(node, op, {rows});
@@ -408,19 +423,17 @@ void top_k(TfliteBuilder& builder, const TfliteNode& node) {
     VectorOp at = of_rows;
     at.operand_shapes = {{most.rows, 1}, {size}};
     add_with(builder, node, part("found"), at, {places.back(), kOperandInput}, counted(size), true);
+    VectorOp still = of_rows;  // open: what was and is not found; both are 0 or 1
     if (i == 0) {
       VectorOp least = most;
       least.kind = VectorKind::kReduceMin;
       builder.add_part(node, name + ".least", least, {rest});
-    }
-    if (i == 0) {
-      at.operand_shapes = {of_rows.shape, {1}};
-      add_with(builder, node, part("open"), at, {part("found"), kOperandInput}, {0}, true);
+      still.operand_shapes = {of_rows.shape, {1}};
+      add_with(builder, node, part("open"), still, {part("found"), kOperandInput}, {0}, true);
     } else {
-      VectorOp less = of_rows;  // what is 0 and was 1
-      less.kind = VectorKind::kLess;
-      less.operand_shapes = {of_rows.shape, of_rows.shape};
-      builder.add_part(node, part("open"), less, {part("found"), open});
+      still.kind = VectorKind::kLess;
+      still.operand_shapes = {of_rows.shape, of_rows.shape};
+      builder.add_part(node, part("open"), still, {part("found"), open});
     }
     open = part("open");
     rest = builder

@@ -427,6 +427,16 @@ class WrittenTest(OnnxTest):
         self.check([Model("read", [gather], {"x": x, "i": i}, {}, x[i[:, 0], i[:, 1]]),
                     Model("written", [scatter], {"x": x, "i": i}, {"u": u}, written)])  # fmt: skip
 
+    def test_counts_beyond_memory_are_refused(self):
+        split = [node("ConstantOfShape", ["s"], ["c"]), node("SplitToSequence", ["c"], ["q"]),
+                 node("SequenceAt", ["q", "z"], ["e"]), node("Add", ["x", "e"], ["y"])]  # fmt: skip
+        x = self.normal(1, 20000)
+        for nodes, constants, said in ((split, {"s": ints(2**40), "z": np.array(0)}, f"{2**40} parts"),
+                                       ([node("TopK", ["x", "k"], ["y", "i"])], {"k": ints(1024)},
+                                        "the 1024 largest of 20000")):  # fmt: skip
+            with tempfile.TemporaryDirectory() as folder:
+                self.assertIn(said, Model("refused", nodes, {"x": x}, constants, x).run(pathlib.Path(folder) / "m"))
+
 
 if __name__ == "__main__":
     unittest.main()
