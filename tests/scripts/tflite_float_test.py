@@ -384,6 +384,17 @@ class OperatorTest(unittest.TestCase):
             graph.ends = [a], [b]
         with self.assertRaisesRegex(AssertionError, "graphs in graphs, more than 64 deep"):
             self.run_model(model, [x], [y], [np.zeros(2, np.float32)])
+        model = Model()
+        x, y = model.tensor("x", (2,), "float32"), model.tensor("y", (2,), "float32")
+        size, value = model.tensor("n", (1,), "int32", np.array([2**20], np.int32)), model.tensor("c", (), "float32", f4(3))
+        last = model.tensor("f", (2**20,), "float32")
+        model.add(94, [size, value], [last], 0, Table())
+        for i in range(65):
+            before, last = last, model.tensor(f"f{i}", (2**20,), "float32")
+            model.add(0, [before, value], [last], 11, Table())
+        model.add(0, [x, x], [y], 11, Table())
+        with self.assertRaisesRegex(AssertionError, "what follows from constants has more than 67108864 elements"):
+            self.run_model(model, [x], [y], [np.zeros(2, np.float32)])
         table = np.arange(24, dtype=np.float32).reshape(4, 6)
         for wrong in ([0, 6], [1, -1], [-1, 5]):
             at = np.array([[1, 2], wrong], np.int32)
