@@ -18,8 +18,8 @@ struct KindTotals : Costs {
 std::vector<KindTotals> kind_totals(const std::vector<LayerResult>& layers, bool by_phase);
 std::vector<KindTotals> kind_totals(const NetworkResult& network);
 
-/// Whether its passes are of several phases: a prefill and decode steps. Else they are one inference
-/// or the steps of a network with state.
+/// Whether its passes are of several phases: a prefill and decode steps. Else they are one
+/// inference or the steps of a network with state.
 bool is_generation(const NetworkResult& network);
 
 /// All passes of one phase, weighted; prefill or decode of a generation.
