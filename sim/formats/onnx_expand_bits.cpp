@@ -109,9 +109,9 @@ void bitwise(OnnxWriter& w) {
     const std::string part = fmt::format("bit{}", b);
     const char* const op = Op == Bitwise::kAnd ? "Mul" : Op == Bitwise::kOr ? "Max" : "Add";
     std::string both = step(op, bits[0], bits[1], part + ".both");
-    if (Op == Bitwise::kXor) both = step("Mod", both, number(2), part + ".other");
+    if (Op == Bitwise::kXor) both = step("Mod", both, number(2), fmt::format("{}.other", part));
     const std::string worth = step("Mul", both, number(std::ldexp(1, b)), part + ".worth");
-    sum = sum.empty() ? worth : step("Add", sum, worth, part + ".sum");
+    sum = sum.empty() ? worth : step("Add", sum, worth, fmt::format("{}.sum", part));
   }
   // The last one is the sign: 1 where a number is below 0.
   std::string signs[2];

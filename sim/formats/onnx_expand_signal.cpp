@@ -154,7 +154,7 @@ class GridSample {
               part + "weight");
           const std::string one = sample(part, right ? columns.next : columns.first,
                                          lower ? rows.next : rows.first, weight);
-          sum = sum.empty() ? one : w_.add("Add", {sum, one}, part + "sum");
+          sum = sum.empty() ? one : w_.add("Add", {sum, one}, fmt::format("{}sum", part));
         }
     }
     w_.add("Transpose", {sum});

@@ -438,7 +438,7 @@ void top_k(TfliteBuilder& builder, const TfliteNode& node) {
     open = part("open");
     rest = builder
                .add_part(node, part("rest"), select({of_rows.shape, {most.rows, 1}, of_rows.shape}),
-                         {part("found"), name + ".least", rest})
+                         {part("found"), fmt::format("{}.least", name), rest})
                .name;
   }
   VectorOp join = elementwise_of(VectorKind::kConcat, most.rows * k);

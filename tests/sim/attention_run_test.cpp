@@ -1,5 +1,6 @@
 // Fused attention in runs of networks.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 
@@ -146,8 +147,9 @@ TEST_CASE("attention: the estimate of a long prompt, whose first queries see few
     CAPTURE(window);
     const auto run = [&](const std::string& fidelity) {
       const Outcome outcome =
-          shell("{sim} run " + file + " --quiet -o " + directory.at("out") +
-                " --set network.parameters.window=" + window + " --fidelity " + fidelity);
+          shell(fmt::format("{{sim}} run {} --quiet -o {} --set network.parameters.window={} "
+                            "--fidelity {}",
+                            file, directory.at("out"), window, fidelity));
       CAPTURE(outcome.text);
       REQUIRE(outcome.code == 0);
       return json::parse(text_of(directory.at("out/result.json")));
@@ -175,7 +177,8 @@ TEST_CASE("attention: encoders, whose values a turn of their own makes columns, 
                               "--set network.parameters.layers=1 --set "
                               "network.parameters.hidden=64 --set network.parameters.heads=2 ";
     const std::int64_t tokens = network == "bert-base" ? 40 : 37, hidden = 64;
-    const json::value result = run_fused(kFused + file + sizes + "--values on");  // by the oracle
+    const json::value result =
+        run_fused(fmt::format("{}{}{}--values on", kFused, file, sizes));  // by the oracle
     const json::value& attention = layer(result, "blk.0.pv");
     CHECK(attention.at("verified").as_bool());
     const json::value& bytes = attention.at("dram").at("per_tensor");
