@@ -187,6 +187,7 @@ const std::vector<TfliteLayerRow>& tflite_control_operators();
 const std::vector<TfliteLayerRow>& tflite_vector_operators();
 const std::vector<TfliteLayerRow>& tflite_logic_operators();
 const std::vector<TfliteLayerRow>& tflite_number_operators();
+const std::vector<TfliteLayerRow>& tflite_place_operators();
 const std::vector<TfliteLayerRow>& tflite_movement_operators();
 const std::vector<TfliteLayerRow>& tflite_slice_operators();
 const std::vector<TfliteLayerRow>& tflite_recurrent_operators();

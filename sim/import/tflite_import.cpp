@@ -18,7 +18,7 @@ std::vector<const TfliteLayerRow*> all_operators() {
   for (const auto* table :
        {&tflite_mac_operators(), &tflite_control_operators(), &tflite_recurrent_operators(),
         &tflite_vector_operators(), &tflite_logic_operators(), &tflite_number_operators(),
-        &tflite_movement_operators(), &tflite_slice_operators()})
+        &tflite_place_operators(), &tflite_movement_operators(), &tflite_slice_operators()})
     for (const TfliteLayerRow& row : *table) rows.push_back(&row);
   return rows;
 }

@@ -157,8 +157,8 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   settle(cycles, walked, e);
 }
 
-bool Estimator::rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e) const {
-  return retime(tiling, {kRankedAtLeast, 1, false, steps, kRankedWarm}, e);
+void Estimator::rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e) const {
+  retime(tiling, {kRankedAtLeast, 1, false, steps, kRankedWarm}, e);
 }
 
 bool Estimator::walk(const Tiling& tiling, MappingEstimate& e) const {

@@ -68,10 +68,10 @@ class Estimator {
   void refine(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The same from fewer of its requests, of a part of about so many steps, to choose among some.
-  /// Whether that was all of them.
-  bool rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e) const;
+  void rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e) const;
 
-  /// The same from all of its requests: the time that a run without overlap takes.
+  /// The same from all of its requests: the time that a run without overlap takes. Whether the
+  /// memory has a model to be asked.
   bool walk(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The estimate but for time, which is one that estimate() is not below, and energy at that time:

@@ -72,7 +72,6 @@ class LastChoice {
     CostedTiling tiling;
     double peak = 0, part = 0;  // cycles at the memory's peak; as a part has it, 0: not asked
   };
-  using Candidates = std::vector<Candidate>;
 
   /// About how many bursts of it so many steps have.
   static std::int64_t part_of(const MappingAlternative& one, std::int64_t steps,
@@ -139,7 +138,7 @@ class LastChoice {
       // A real memory is slower than its peak: what is worse at that is worse. But the peak's model
       // opens a row whenever the memory had nothing to do, which counts in a short layer.
       if (bursts > kAlwaysAsked) {
-        const Candidate& best = *std::min_element(candidates_.begin(), next, is_better);
+        const Candidate& best = *std::min_element(candidates_.begin(), next, comes_first);
         const bool has_say = best.part > best.peak * (1 + kHasSay);
         if (bursts > (has_say ? kMostBursts : kLeastBursts)) break;
         if (next->tiling.first.first >= best.tiling.first.first * (1 + kPartError)) continue;
@@ -150,11 +149,7 @@ class LastChoice {
       rank(*next, steps);
       next->part = real(next->tiling.second.estimate.cycles);
     }
-    std::stable_sort(candidates_.begin(), candidates_.end(),
-                     [](const Candidate& a, const Candidate& b) {
-                       if (a.part > 0 && b.part > 0) return is_better(a, b);
-                       return a.part > b.part;
-                     });
+    std::stable_sort(candidates_.begin(), candidates_.end(), comes_first);
   }
 
   /// The best, and what by a part of it still is better. Others come behind.
@@ -163,10 +158,12 @@ class LastChoice {
     for (; end != candidates_.end() && end->part > 0 && end - candidates_.begin() < kMostWalks;
          ++end) {
       if (end != candidates_.begin() && !is_better(*end, candidates_.front())) break;
-      if (bursts_of(end->tiling.second) <= kMostOfBest)
+      const MappingAlternative& one = end->tiling.second;
+      const std::int64_t steps = part(one, kMostOfBest).first;
+      if (bursts_of(one) <= kMostOfBest)
         walk(*end);
-      else
-        rank(*end, part(end->tiling.second, kMostOfBest).first);
+      else if (steps != part(one, kMostOfPart).first)
+        rank(*end, steps);
       std::rotate(std::upper_bound(candidates_.begin(), end, *end, is_better), end, std::next(end));
     }
     for (auto other = end; other != candidates_.end(); ++other)
@@ -205,11 +202,15 @@ class LastChoice {
   static bool is_better(const Candidate& a, const Candidate& b) {
     return a.tiling.first < b.tiling.first;
   }
+  /// The better one of those asked about, which come before others.
+  static bool comes_first(const Candidate& a, const Candidate& b) {
+    return a.part > 0 && b.part > 0 ? is_better(a, b) : a.part > b.part;
+  }
 
   const MappingProblem& p_;
   const Objective& objective_;
   const std::shared_ptr<EnergyModel>& energy_;
-  Candidates candidates_;
+  std::vector<Candidate> candidates_;
 };
 
 }  // namespace

@@ -13,34 +13,16 @@ constexpr double kLn2 = 0x1.62e42feep-1, kLn2Rest = 0x1.a39ef35793c76p-33;
 // Beyond, results are 0 and infinity.
 constexpr double kLeastPower = -746, kMostPower = 710;
 
-BITJOULE_INLINE std::uint64_t double_bits(double value) {
-  std::uint64_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-
-BITJOULE_INLINE double double_of(std::uint64_t bits) {
-  double value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-/// condition ? a : b, as `select` of 32 bits.
-BITJOULE_INLINE double chosen_double(bool condition, double a, double b) {
-  const std::uint64_t mask = std::uint64_t{0} - static_cast<std::uint64_t>(condition);
-  return double_of((double_bits(a) & mask) | (double_bits(b) & ~mask));
-}
-
 /// 2^n of an n that kExponentRound has been added to.
 BITJOULE_INLINE double two_to(double shifted) {
-  return double_of((double_bits(shifted) << 52) + double_bits(1.0));
+  return double_of((bits_of(shifted) << 52) + bits_of(1.0));
 }
 
 /// x = n ln 2 + r with |r| <= ln 2 / 2; e^r is its Taylor series up to r^13, the rest of which is
 /// below 2^-57. Two powers of two, since 2^n alone may be beyond the range.
 BITJOULE_INLINE double exponential_of(double x) {
-  x = chosen_double(x < kLeastPower, kLeastPower, x);
-  x = chosen_double(x > kMostPower, kMostPower, x);
+  x = select(x < kLeastPower, kLeastPower, x);
+  x = select(x > kMostPower, kMostPower, x);
   const double n = (x * kLog2OfE + kExponentRound) - kExponentRound;
   const double r = (x - n * kLn2) - n * kLn2Rest;
   const double r2 = r * r, r4 = r2 * r2;

@@ -18,22 +18,27 @@
 
 namespace bitjoule {
 
-/// The same 32 bits, seen as the other type.
-BITJOULE_INLINE std::uint32_t bits_of(float value) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
+/// The same bits, seen as the other type.
+template <class To, class From>
+BITJOULE_INLINE To same_bits(From from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof to);
+  return to;
 }
-BITJOULE_INLINE float float_of(std::uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
+BITJOULE_INLINE std::uint32_t bits_of(float value) { return same_bits<std::uint32_t>(value); }
+BITJOULE_INLINE std::uint64_t bits_of(double value) { return same_bits<std::uint64_t>(value); }
+BITJOULE_INLINE float float_of(std::uint32_t bits) { return same_bits<float>(bits); }
+BITJOULE_INLINE double double_of(std::uint64_t bits) { return same_bits<double>(bits); }
 
 /// condition ? a : b without a branch, which would keep a loop from being vectorised.
 BITJOULE_INLINE std::uint32_t select(bool condition, std::uint32_t a, std::uint32_t b) {
   const std::uint32_t mask = 0u - static_cast<std::uint32_t>(condition);
   return (a & mask) | (b & ~mask);
+}
+BITJOULE_INLINE double select(bool condition, double a, double b) {
+  const std::uint64_t mask = std::uint64_t{0} - static_cast<std::uint64_t>(condition);
+  return double_of((bits_of(a) & mask) | (bits_of(b) & ~mask));
 }
 
 }  // namespace bitjoule

@@ -1,5 +1,6 @@
 // The operators that are not MACs in float64, from their definitions: what their results would be
-// without any rounding. Shares no code with exec.
+// without any rounding. Shares no code with exec but for the exponential, which a test holds
+// against the C library's.
 #pragma once
 
 #include <cstdint>
