@@ -35,16 +35,10 @@ EMBED_Q8 = {"layers": TIED, "precision": {"weights": "q8_0"}}
 COLUMNS = (("ppl", "perplexity"), ("kl", "kl"), ("top1", "top1"))
 SHARE = 0.005
 
-SHORT_BLOCK = "rows of 172 end in a short block there; blocks are whole here"
 WHOLE_TOKEN = "a scale for all heads of a token there; for each head here"
 HEAD_BLOCK = "blocks over the heads of a token there; a head has 8 numbers here"
-FLAT = "blocks run on over the ends of rows there; they end with the row here"
-NO_SCALE = "a scale per channel there; here of E4M3 alone"
 # Why measured rows of a group may be further apart.
-OTHER_RULES = {
-    "base": "what two orders of fp32 sums leave",
-    "file, llama.cpp": "activations are rounded as well there, to fp16 or to blocks of 8 bits; fp32 here",
-}
+OTHER_RULES = {"base": "what two orders of fp32 sums leave"}
 
 
 def per_channel(name):
@@ -57,15 +51,10 @@ def grouped(name, size):
 
 
 def weights(name):
-    """The format of a row's weights; a text: why there is none."""
+    """The format of a row's weights."""
     words = name.split()
-    if words[0] in ("q8_0", "q5_0", "q5_1", "q4_0", "q4_1"):
-        return SHORT_BLOCK
-    if name == "nf4 flat":
-        return FLAT
     if words[-1] == "scale":
-        scaled = {"format": "fp8_e4m3_scaled", "granularity": "per_channel"}
-        return scaled if words[0] == "fp8_e4m3" else NO_SCALE
+        return {"format": f"{words[0]}_scaled", "granularity": "per_channel"}
     if words[0] in ("ternary", "binary"):
         return per_channel(name)
     if "per_channel" in words:
@@ -76,28 +65,25 @@ def weights(name):
 
 
 class Setting:
-    """What a row asks of the program."""
+    """What a row asks of the program; `model`: as it is, with rows of whole blocks, with nf4's blocks
+    over the ends of rows, or a file that llama.cpp has quantized."""
 
-    def __init__(self, precision=None, overrides=(), cache=None):
+    def __init__(self, precision=None, overrides=(), cache=None, model="float"):
         self.precision = {**FLOAT, **(precision or {})}
         self.overrides = list(overrides)
         self.cache = cache
+        self.model = model
 
 
 def activations(text):
     """Of linear layers alone, as the tables have them: "int8 per_token" or a format."""
     words = text.split()
-    if words[0] == "q8_0":
-        return None
     per_token = words[-1] == "per_token"
     return {"format": words[0], "granularity": "per_token"} if per_token else words[0]
 
 
 def linear_inputs(text, of_weights=None):
-    chosen = activations(text)
-    if chosen is None:
-        return SHORT_BLOCK
-    formats = {"activations": chosen, "output": "fp32"}
+    formats = {"activations": activations(text), "output": "fp32"}
     if of_weights is not None:
         formats["weights"] = of_weights
     return [{"layers": LINEAR, "precision": formats}]
@@ -117,17 +103,19 @@ def setting_of(group, name):
     if group == "base":
         return Setting() if name == "fp32" else "the reference itself"
     if group in ("linear", "linear+emb"):
-        chosen = weights(name)
-        if isinstance(chosen, str) and " " in chosen:
-            return chosen
         wide = [{"layers": TIED, "precision": {"weights": "fp32"}}] if group == "linear" else []
-        return Setting({"weights": chosen}, wide)
+        if name == "nf4 flat":
+            decoded = {"layers": ["blk.*.down"], "precision": {"weights": "fp32"}}
+            return Setting({"weights": "nf4"}, [*wide, decoded], model="flat")
+        # A short block is one that zeros fill.
+        model = "whole" if name[0] == "q" else "float"
+        return Setting({"weights": weights(name)}, wide, model=model)
     if group.startswith("llama.cpp"):
         rules = [DOWN_FP16] + ([EMBED_Q8] if "emb q8_0" in name else [])
         return Setting({"weights": name.split()[0]}, rules)
     if group == "act":
-        rules = linear_inputs(name.split(", A ")[1])
-        return rules if isinstance(rules, str) else Setting({}, rules)
+        chosen = name.split(", A ")[1]
+        return Setting({}, linear_inputs(chosen), model="whole" if chosen[0] == "q" else "float")
     if group in ("WxAy", "all"):
         parts = name.split(", ")
         chosen = weights(parts[0][2:].replace(" (emb too)", ""))
@@ -140,11 +128,94 @@ def setting_of(group, name):
     return Setting({}, [{"layers": KINDS[kind], "precision": {"weights": weights(chosen)}}])
 
 
+def as_in_llama_cpp(name):
+    """Activations as its products take them: blocks of 8 bits where the weights have blocks."""
+    of_floats = {"f16-0": "fp16", "bf16-0": "bf16"}.get(name)
+    whole = of_floats or "q8_0"
+    return [{"layers": [layer], "precision": {"activations": kind, "output": "fp32", "mac": "fp32"}}
+            for layer in LINEAR for kind in [(of_floats or "fp16") if layer == "blk.*.down" else whole]]
+
+
+def file_setting(group, name, data):
+    """The file itself where it is there; else the same formats at load, which are equal bit by bit."""
+    rules = as_in_llama_cpp(name) if group == "file, llama.cpp" else []
+    path = data / f"stories260K-{FILES.get(name, '')}.gguf"
+    if path.is_file():
+        return Setting(overrides=rules, model=path)
+    kind, mix = name.rsplit("-", 1)
+    if kind in ("bf16", "q4_k_m"):
+        chosen = {"weights": "bf16"} if kind == "bf16" else {"recipe": kind}
+        return Setting(chosen, rules)
+    mixed = [DOWN_FP16] + ([EMBED_Q8] if mix == "0" else [])
+    return Setting({"weights": kind}, mixed + rules)
+
+
+class Safetensors:
+    """fp32 matrices of a Hugging Face checkpoint, as bytes."""
+
+    def __init__(self, path):
+        raw = path.read_bytes()
+        length = int.from_bytes(raw[:8], "little")
+        self.tensors = {}
+        for name, entry in json.loads(raw[8:8 + length]).items():
+            if name != "__metadata__":
+                begin, end = (8 + length + offset for offset in entry["data_offsets"])
+                self.tensors[name] = (entry["shape"], raw[begin:end])
+
+    def write(self, path):
+        header, place = {}, 0
+        for name, (shape, data) in self.tensors.items():
+            header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [place, place + len(data)]}
+            place += len(data)
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(d for _, d in self.tensors.values()))
+
+
 class Measure:
     def __init__(self, sim, data, folder):
         self.sim, self.data, self.folder = sim, data, folder
-        self.network = folder / "network.yaml"
-        self.call("import", data / MODEL, "--requantize", "-o", self.network)
+        self.networks = {"float": folder / "float.yaml"}
+        self.call("import", data / MODEL, "--requantize", "-o", self.networks["float"])
+        self.whole_rows()
+        self.flat_blocks()
+        for path in data.glob("*.gguf"):
+            self.networks[path] = folder / f"{path.stem}.yaml"
+            self.call("import", path, "-o", self.networks[path])
+
+    def checkpoint(self, name, tensors, **sizes):
+        place = self.folder / name
+        place.mkdir()
+        config = json.loads((self.data / "hf/config.json").read_text())
+        (place / "config.json").write_text(json.dumps({**config, **sizes}))
+        tensors.write(place / "model.safetensors")
+        self.networks[name] = self.folder / f"{name}.yaml"
+        self.call("import", place / "config.json", "-o", self.networks[name])
+
+    def whole_rows(self):
+        """The same model with 192 features between up and down, of which 20 are zero."""
+        file = Safetensors(self.data / "hf/model.safetensors")
+        for name, (shape, data) in file.tensors.items():
+            if name.endswith(("gate_proj.weight", "up_proj.weight")):
+                file.tensors[name] = ([192, shape[1]], data + bytes(4 * (192 - shape[0]) * shape[1]))
+            if name.endswith("down_proj.weight"):
+                rows = [data[at:at + 4 * shape[1]] for at in range(0, len(data), 4 * shape[1])]
+                fill = bytes(4 * (192 - shape[1]))
+                file.tensors[name] = ([shape[0], 192], b"".join(row + fill for row in rows))
+        self.checkpoint("whole", file, intermediate_size=192)
+
+    def flat_blocks(self):
+        """Rows of 172 one after the other in blocks of 64; other rows have whole blocks."""
+        file, one = Safetensors(self.data / "hf/model.safetensors"), Safetensors(self.data / "hf/model.safetensors")
+        for name, (shape, data) in file.tensors.items():
+            if not name.endswith("down_proj.weight"):
+                continue
+            one.tensors = {"flat": ([1, shape[0] * shape[1]], data)}
+            one.write(self.folder / "flat.safetensors")
+            self.call("quantize", self.folder / "flat.safetensors", "--format", "nf4", "--decoded",
+                      self.folder / "decoded.npy")
+            file.tensors[name] = (shape, (self.folder / "decoded.npy").read_bytes()[-len(data):])
+        self.checkpoint("flat", file)
 
     def call(self, *arguments):
         done = subprocess.run(
@@ -163,19 +234,15 @@ class Measure:
 
     def of_setting(self, number, setting):
         network = self.folder / f"network{number}.yaml"
-        text = self.network.read_text()
+        text = self.networks[setting.model].read_text()
         head, rules = text.split("\noverrides:\n", 1) if "\noverrides:\n" in text else (text, "")
         own = "".join(f"- {json.dumps(rule)}\n" for rule in setting.overrides)
         if setting.cache is not None:
             head += f"\nkv_cache: {json.dumps(setting.cache)}"
         network.write_text(f"{head}\noverrides:\n{rules.rstrip()}\n{own}" if rules or own else head + "\n")
         run = self.run_file(number, setting.precision, network)
-        return self.accuracy("evaluate", run, "--data", self.data / TOKENS)
-
-    def of_file(self, number, path):
-        run = self.run_file(number, FLOAT, "networks/stories260k.yaml")
-        return self.accuracy(
-            "evaluate", run, "--network", path, "--reference", self.data / MODEL, "--data", self.data / TOKENS)
+        other = [] if setting.model == "float" else ["--reference", self.data / MODEL]
+        return self.accuracy("evaluate", run, "--data", self.data / TOKENS, *other)
 
     def accuracy(self, *arguments):
         found = json.loads(self.call(*arguments, "--quiet", "--json"))["accuracy"]
@@ -194,7 +261,7 @@ FILES = {"f16-0": "f16", "q8_0-0": "q8_0", "q5_0-0": "q5_0", "q4_0-0": "q4_0", "
 
 
 def jobs_of(data):
-    """(group, name, expected, how): `how` a Setting, a path, or why there is none."""
+    """(group, name, expected, how): `how` a Setting, or why there is none."""
     for row in rows_of(data / "reference.csv"):
         expected = {key: float(row[key]) for key, _ in COLUMNS}
         yield row["group"], row["name"], expected, setting_of(row["group"], row["name"])
@@ -203,8 +270,7 @@ def jobs_of(data):
             expected = {"ppl": float(row[f"ppl_{column}"]), "kl": float(row[f"kl_{column}"])}
             if column == "llamacpp":
                 expected["top1"] = float(row["top1_llamacpp"])
-            path = data / f"stories260K-{FILES.get(row['file'], '')}.gguf"
-            yield group, row["file"], expected, path if path.is_file() else "no such file is there"
+            yield group, row["file"], expected, file_setting(group, row["file"], data)
 
 
 def deviation(got, expected):
@@ -281,7 +347,7 @@ def main():
             if isinstance(how, str):
                 return result
             try:
-                got = measure.of_file(number, how) if isinstance(how, Path) else measure.of_setting(number, how)
+                got = measure.of_setting(number, how)
             except RuntimeError as error:
                 result["how"] = f"refused: {error}"
                 print(f"{group}: {name}: {error}", file=sys.stderr)

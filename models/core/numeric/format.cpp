@@ -191,6 +191,8 @@ std::vector<Format> make_formats() {
           codebook_row("fp4_bnb", "bitsandbytes fp4: absmax * table[q], block 64", 4, 64),
           double_quantized(codebook_row("fp4_bnb_dq", "fp4_bnb with 8-bit absmax", 4, 64)),
           scaled_float_row("fp8_e4m3_scaled", "scale * E4M3 element (FP8 checkpoints)", kFp8E4m3),
+          scaled_float_row("fp8_e5m2_scaled", "scale * E5M2 element", kFp8E5m2),
+          scaled_float_row("fp4_e2m1_scaled", "scale * E2M1 element", kFp4E2m1),
           mx_row("mxfp8_e4m3", "OCP MX: E4M3 elements, E8M0 scale per 32", kFp8E4m3),
           mx_row("mxfp8_e5m2", "OCP MX: E5M2 elements, E8M0 scale per 32", kFp8E5m2),
           mx_row("mxfp6_e3m2", "OCP MX: E3M2 elements, E8M0 scale per 32", kFp6E3m2),

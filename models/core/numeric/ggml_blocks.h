@@ -25,6 +25,11 @@ struct BlockCodec {
 /// internal one for other names.
 const BlockCodec& find_block_codec(const std::string& format);
 
+/// How llama.cpp's quantizer encodes weights, where that is not what find_block_codec() does (which
+/// is how its programs convert activations): of iq4_nl. nullptr: it is.
+using BlockEncoder = void (*)(const float* x, std::int64_t blocks, std::uint8_t* bytes);
+BlockEncoder weight_encoder(const std::string& format);
+
 /// Whether it is one of q2_k to q6_k.
 bool is_k_quant(const std::string& format);
 

@@ -1,5 +1,6 @@
 // iq4_nl and iq4_xs: codes stand for 16 integers that lie closer around 0. Encoding is that of
-// quantize_row_iq4_nl_ref and quantize_row_iq4_xs_ref, sums in GGML's order in fp32.
+// quantize_row_iq4_nl_ref and quantize_row_iq4_xs_ref, of weights quantize_iq4_nl, sums in GGML's
+// order in fp32.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -13,6 +14,7 @@ namespace bitjoule {
 namespace iq4 {
 namespace {
 
+constexpr int kTries = 7;
 constexpr int kBlock = 32, kSuper = 256, kGroups = kSuper / kBlock;
 constexpr int kNlBytes = 18, kXsBytes = 136, kXsCodes = 8;
 constexpr std::int16_t kTable[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
@@ -104,8 +106,21 @@ void encode_nl(const float* x, std::int64_t blocks, std::uint8_t* bytes) {
   }
 }
 
+/// The best of candidates, and the codes that are nearest then.
+void encode_nl_weights(const float* x, std::int64_t blocks, std::uint8_t* bytes) {
+  for (std::int64_t b = 0; b < blocks; ++b, x += kBlock, bytes += kNlBytes) {
+    float tamed[kBlock];
+    std::uint8_t codes[kBlock];
+    const float factor = tame(x, kBlock, tamed);
+    const float scale = search(tamed, kTries, codes), back = scale != 0 ? 1 / scale : 0;
+    store16(bytes, encode_fp16_scale(scale * factor));
+    for (int i = 0; i < kBlock; ++i)
+      codes[i] = static_cast<std::uint8_t>(nearest_entry(back * tamed[i]));
+    pack(codes, bytes + 2);
+  }
+}
+
 void encode_xs(const float* x, std::int64_t blocks, std::uint8_t* bytes) {
-  constexpr int kTries = 7;
   for (std::int64_t b = 0; b < blocks; ++b, x += kSuper, bytes += kXsBytes) {
     float tamed[kSuper], scales[kGroups];
     std::uint8_t codes[kBlock];
@@ -167,6 +182,10 @@ void codes_xs(const std::uint8_t* block, std::int16_t* integers) {
 
 }  // namespace
 }  // namespace iq4
+
+BlockEncoder weight_encoder(const std::string& format) {
+  return format == kTableBlocks[0].format ? iq4::encode_nl_weights : nullptr;
+}
 
 const BlockCodec kTableBlocks[2] = {
     {"iq4_nl", iq4::encode_nl, iq4::decode_nl, iq4::codes_nl, iq4::scale_nl, nullptr},

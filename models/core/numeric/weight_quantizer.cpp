@@ -8,6 +8,7 @@
 #include "core/index.h"
 #include "core/interrupt.h"
 #include "core/numeric/elements.h"
+#include "core/numeric/ggml_blocks.h"
 #include "core/numeric/ggml_importance.h"
 #include "core/numeric/scale_search.h"
 
@@ -141,6 +142,15 @@ void require_choice(const StorageLayout& layout, WeightQuantizer quantizer) {
                       (takes_importance(layout) ? " or importance" : ""));
 }
 
+QuantizedTensor nearest_codes(const StorageLayout& layout, const TensorFormat& format,
+                              const float* data, std::int64_t rows, std::int64_t k) {
+  const BlockEncoder encode = layout.interleaved() ? weight_encoder(layout.format->name) : nullptr;
+  if (encode == nullptr) return QuantizedTensor::quantize(format, data, rows, k);
+  std::vector<std::uint8_t> bytes(at(tensor_bytes(layout, rows, k).total()));
+  encode(data, rows * k / layout.block_elements, bytes.data());
+  return QuantizedTensor::from_stored(format, std::move(bytes), rows, k);
+}
+
 }  // namespace
 
 bool takes_quantizer(const TensorFormat& format, WeightQuantizer quantizer) {
@@ -155,8 +165,7 @@ QuantizedTensor quantize_weights(const TensorFormat& format, WeightQuantizer qua
                                  const float* data, std::int64_t rows, std::int64_t k,
                                  const InputMoments* moments) {
   const StorageLayout layout = storage_layout(format);
-  if (quantizer == WeightQuantizer::kNearest)
-    return QuantizedTensor::quantize(format, data, rows, k);
+  if (quantizer == WeightQuantizer::kNearest) return nearest_codes(layout, format, data, rows, k);
   require_choice(layout, quantizer);
   // Nothing to choose, and no error worth a thought.
   if (layout.format->bits == 32) return QuantizedTensor::quantize(format, data, rows, k);
