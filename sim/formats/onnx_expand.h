@@ -140,6 +140,7 @@ std::vector<OnnxExpansion> onnx_signal_expansions();
 std::vector<OnnxExpansion> onnx_volume_expansions();
 std::vector<OnnxExpansion> onnx_window_expansions();
 void expand_volume_max_pool(OnnxWriter& writer);  ///< without places
+void expand_einsum(OnnxWriter& writer);
 const std::vector<OnnxExpansion>& onnx_expansions();
 /// nullptr for operators that are what they are.
 const OnnxExpansion* find_onnx_expansion(const OnnxNode& node);

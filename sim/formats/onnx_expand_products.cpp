@@ -75,123 +75,6 @@ void fused_gemm(OnnxWriter& w) {
       w.with(name, w.node.real(given.c_str(), 0));
 }
 
-/// Of two operands (or one), each letter once in each: a product of matrices between transposes.
-class Einsum {
- public:
-  explicit Einsum(OnnxWriter& w) : w_(w) {
-    std::string equation = w.node.text("equation", "");
-    equation.erase(std::remove(equation.begin(), equation.end(), ' '), equation.end());
-    if (equation.find("->") == std::string::npos) equation += "->" + implied(equation);
-    const std::size_t arrow = equation.find("->"), comma = equation.find(',');
-    if (equation.find('.') != std::string::npos) refuse(equation);
-    a_ = equation.substr(0, std::min(comma, arrow));
-    if (comma < arrow) b_ = equation.substr(comma + 1, arrow - comma - 1);
-    out_ = equation.substr(arrow + 2);
-    for (const std::string* term : {&a_, &b_, &out_})
-      for (const char letter : *term)
-        if (std::count(term->begin(), term->end(), letter) != 1) refuse(equation);
-    if (w.node.inputs() != (comma < arrow ? 2 : 1) || b_.find(',') != std::string::npos)
-      refuse(equation);
-    for (const char letter : a_) sort_letter(letter, in(b_, letter), own_a_);
-    for (const char letter : b_)
-      if (!in(a_, letter)) sort_letter(letter, false, own_b_);
-    for (const char letter : out_)
-      if (!in(a_ + b_, letter)) refuse(equation);
-    learn(a_, 0);
-    if (!b_.empty()) learn(b_, 1);
-  }
-
-  void write() {
-    if (b_.empty()) {
-      const auto [x, term] = summed_over(0, a_, "sum");
-      w_.add("Transpose", {x});
-      w_.with("perm", order(term, out_));
-      return;
-    }
-    const std::string a = matrices(0, a_, own_a_, summed_, "a");
-    const std::string b = matrices(1, b_, summed_, own_b_, "b");
-    const std::string product = w_.add("MatMul", {a, b}, "product");
-    const std::string letters = shared_ + own_a_ + own_b_;
-    Shape sizes;
-    for (const char letter : letters) sizes.push_back(size(letter));
-    const std::string whole =
-        w_.add("Reshape", {product, w_.integers("product_shape", sizes)}, "whole");
-    w_.add("Transpose", {whole});
-    w_.with("perm", order(letters, out_));
-  }
-
- private:
-  static bool in(const std::string& term, char letter) {
-    return term.find(letter) != std::string::npos;
-  }
-  [[noreturn]] void refuse(const std::string& equation) const {
-    w_.node.fail(fmt::format("equation \"{}\" is not supported", equation));
-  }
-  /// Without an arrow: the letters that occur once, in alphabetical order.
-  static std::string implied(const std::string& terms) {
-    std::string out;
-    for (const char letter : terms)
-      if (letter != ',' && std::count(terms.begin(), terms.end(), letter) == 1) out += letter;
-    std::sort(out.begin(), out.end());
-    return out;
-  }
-  /// Letters of one operand that the result has not are summed first.
-  void sort_letter(char letter, bool is_shared, std::string& own) {
-    const bool stays = in(out_, letter);
-    if (is_shared || stays) (!is_shared ? own : stays ? shared_ : summed_) += letter;
-  }
-  std::pair<std::string, std::string> summed_over(int operand, const std::string& term,
-                                                  const std::string& part) {
-    const std::string& other = operand == 0 ? b_ : a_;
-    Shape axes;
-    std::string left;
-    for (std::size_t i = 0; i < term.size(); ++i)
-      if (in(out_, term[i]) || in(other, term[i]))
-        left += term[i];
-      else
-        axes.push_back(static_cast<std::int64_t>(i));
-    if (axes.empty()) return {w_.node.input(operand), left};
-    const std::string sum = w_.add("ReduceSum", {w_.node.input(operand)}, part);
-    w_.with("axes", axes).with("keepdims", std::int64_t{0});
-    return {sum, left};
-  }
-  void learn(const std::string& term, int operand) {
-    const Shape shape = w_.shape(operand);
-    if (shape.empty()) return;
-    if (shape.size() != term.size()) w_.node.fail("its equation has other axes than its operands");
-    for (std::size_t i = 0; i < term.size(); ++i) {
-      const auto known = sizes_.insert({term[i], shape[i]}).first;
-      if (known->second != shape[i]) w_.node.fail("its operands' sizes do not fit");
-    }
-  }
-  std::int64_t size(char letter) const {
-    const auto found = sizes_.find(letter);
-    return found == sizes_.end() ? 1 : found->second;
-  }
-  static Shape order(const std::string& from, const std::string& to) {
-    Shape perm;
-    for (const char letter : to) perm.push_back(static_cast<std::int64_t>(from.find(letter)));
-    return perm;
-  }
-  /// [shared, rows, columns], or [rows, columns] where nothing is shared.
-  std::string matrices(int operand, const std::string& term, const std::string& rows,
-                       const std::string& columns, const std::string& part) {
-    const auto [x, left] = summed_over(operand, term, part + "_sum");
-    const std::string moved = w_.add("Transpose", {x}, part);
-    w_.with("perm", order(left, shared_ + rows + columns));
-    Shape sizes(shared_.empty() ? 2 : 3, 1);
-    for (const char letter : shared_) sizes[0] *= size(letter);
-    for (const char letter : rows) sizes[sizes.size() - 2] *= size(letter);
-    for (const char letter : columns) sizes.back() *= size(letter);
-    return w_.add("Reshape", {moved, w_.integers(part + "_shape", sizes)}, part + "_matrices");
-  }
-
-  OnnxWriter& w_;
-  std::string a_, b_, out_, shared_, summed_, own_a_, own_b_;
-  std::map<char, std::int64_t> sizes_;
-};
-void einsum(OnnxWriter& w) { Einsum(w).write(); }
-
 /// acc32 * (sA * sB) + bias, with A quantized by the row's extremes (DynamicQuantizeMatMul) or
 /// before.
 void integer_product(OnnxWriter& w, const Names& codes, const std::string& scale, int bias) {
@@ -379,7 +262,7 @@ std::vector<OnnxExpansion> onnx_product_expansions() {
        "output_padding:I output_shape:I",
        conv_transpose},
       {"", "DequantizeLinear", "axis:i block_size:i output_dtype:i", dequantize_blocks},
-      {"", "Einsum", "equation:s", einsum},
+      {"", "Einsum", "equation:s", expand_einsum},
       {kMs, "DynamicQuantizeMatMul", "", dynamic_quantize_matmul},
       {kMs, "MatMulIntegerToFloat", "", matmul_integer_to_float},
       {kMs, "MatMulNBits", "K:i N:i accuracy_level:i bits:i block_size:i weight_prepacked:i",

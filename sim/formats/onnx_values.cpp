@@ -263,6 +263,7 @@ std::vector<StoredTensor> onnx_tensors(const Blob& blob) {
   OnnxValues values(blob.name(), onnx_opset(model));
   values.add_initializers(graph);
   std::set<std::string> names, read;
+  for (const auto& output : graph.output()) read.insert(output.name());
   for (const onnx::TensorProto& tensor : graph.initializer()) names.insert(tensor.name());
   for (const onnx::SparseTensorProto& sparse : graph.sparse_initializer())
     names.insert(sparse.values().name());

@@ -6,9 +6,21 @@
 #include <set>
 
 #include "core/error.h"
+#include "sim/config/writer.h"
 #include "sim/formats/npy.h"
 
 namespace bitjoule {
+namespace {
+
+/// File systems take names of 255 bytes. For what is cut off stands a hash, so that the name is the
+/// same in every run.
+std::string fitting(const std::string& stem) {
+  constexpr std::size_t kMost = 200;
+  if (stem.size() <= kMost) return stem;
+  return fmt::format("{}_{}", stem.substr(0, kMost), text_hash(stem).substr(0, 16));
+}
+
+}  // namespace
 
 std::vector<std::string> output_files(const std::vector<NetworkOutputValues>& outputs) {
   std::vector<std::string> files;
@@ -19,6 +31,7 @@ std::vector<std::string> output_files(const std::vector<NetworkOutputValues>& ou
       if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_' && c != '.')
         c = '_';
     if (stem.empty() || stem.front() == '.') stem.insert(0, "_");
+    stem = fitting(stem);
     std::string name = stem;
     for (int i = 2; !taken.insert(name).second; ++i) name = fmt::format("{}_{}", stem, i);
     files.push_back(name + ".npy");
