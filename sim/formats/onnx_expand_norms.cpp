@@ -91,9 +91,6 @@ void require_one_output(const OnnxWriter& w, int most) {
 
 /// (input + skip) + bias, then a norm; the fourth output is that sum.
 std::string skipped(OnnxWriter& w, int bias) {
-  for (int i = 1; i < std::min(3, w.node.outputs()); ++i)
-    if (!w.node.output(i).empty())
-      w.node.fail(fmt::format("its output {} is not supported", i + 1));
   std::string sum = w.add("Add", {w.node.input(0), w.node.input(1)}, "sum");
   if (w.has(bias)) sum = w.add("Add", {sum, w.node.input(bias)}, "sum_and_bias");
   const bool yields_sum = w.node.outputs() > 3 && !w.node.output(3).empty();
@@ -104,10 +101,15 @@ void skip_layer_norm(OnnxWriter& w) {
   Names inputs = {skipped(w, 4), w.node.input(2)};
   if (w.has(3)) inputs.push_back(w.node.input(3));
   w.add("LayerNormalization", inputs);
+  for (int i = 1; i < std::min(3, w.node.outputs()); ++i)
+    w.nodes.back().add_output(w.node.output(i));
   w.with("epsilon", w.node.real("epsilon", 1e-12));
 }
 
 void skip_rms_norm(OnnxWriter& w) {
+  for (int i = 1; i < std::min(3, w.node.outputs()); ++i)
+    if (!w.node.output(i).empty())
+      w.node.fail(fmt::format("its output {} is not supported", i + 1));
   const std::string sum = skipped(w, 3);
   w.add("RMSNormalization", {sum, w.node.input(2)});
   w.with("epsilon", w.node.real("epsilon", 1e-12));

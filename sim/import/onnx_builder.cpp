@@ -142,6 +142,7 @@ void OnnxBuilder::load(const std::string& name) {
   VectorOp op;
   op.kind = VectorKind::kReshape;
   op.cols = volume_of(*shape);
+  op.operand_shapes = {*shape};
   add_step(value.layer, op, {kOperandInput}).tensors["operand"] = values;
   values_[name] = std::move(value);
 }
@@ -236,12 +237,20 @@ NetworkLayer* OnnxBuilder::fusable(const std::string& name) {
 }
 
 Network OnnxBuilder::take() {
+  const bool only_names = network_.layers.empty();  // results are operands: copies of them
   for (const auto& proto : graph_.proto().output()) {
     const std::string& name = proto.name();
     const Shape* shape = graph_.shape(name);
     if (shape == nullptr || volume_of(*shape) == 0)
       throw input_error(fmt::format("{}: output \"{}\" has no elements", graph_.file(), name));
-    add_output(plain(name), name, *shape, type_of(name));
+    std::string layer = plain(name);
+    if (only_names && is_data(name)) {
+      VectorOp copy;
+      copy.kind = VectorKind::kReshape;
+      copy.cols = volume_of(*shape);
+      layer = add_step(layer + ".copy", copy, {layer}).name;
+    }
+    add_output(layer, name, *shape, type_of(name));
   }
   return NetworkBuilder::take();
 }

@@ -45,6 +45,7 @@ bool is_setting(const std::string& op_type, int operand) {
                                                                  {"ReduceSumSquare", {1}},
                                                                  {"CenterCropPad", {1}},
                                                                  {"MaxUnpool", {2}},
+                                                                 {"NonZero", {0}},
                                                                  {"ReverseSequence", {1}},
                                                                  {"HannWindow", {0}},
                                                                  {"HammingWindow", {0}},
