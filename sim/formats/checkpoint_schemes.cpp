@@ -68,6 +68,11 @@ void FieldWriter::offset(std::int64_t index, std::uint32_t stored) {
   put_bits(bytes_.data(), mins_at_ + index * bits, bits, stored);
 }
 
+void FieldWriter::row_scale(std::int64_t row, std::uint32_t stored) {
+  const auto bits = static_cast<int>(layout_.tables.bits);
+  put_bits(bytes_.data(), tables_at_ + row * bits, bits, stored);
+}
+
 void FieldWriter::table(std::int64_t index, float value) {
   put_bits(bytes_.data(), tables_at_ + index * 32, 32, encode_float(kFp32, value));
 }
@@ -137,7 +142,7 @@ TensorFormat integer_storage(std::int64_t bits, bool is_signed, std::int64_t gro
 const std::vector<CheckpointScheme>& checkpoint_schemes() {
   static const std::vector<CheckpointScheme> kSchemes = [] {
     std::vector<CheckpointScheme> all;
-    for (const auto& part : {word_schemes(), byte_schemes(), block_schemes()})
+    for (const auto& part : {tile_schemes(), word_schemes(), byte_schemes(), block_schemes()})
       all.insert(all.end(), part.begin(), part.end());
     return all;
   }();

@@ -56,6 +56,8 @@ class FieldWriter {
   void real_scale(std::int64_t index, float value);
   void zero_point(std::int64_t index, std::int32_t zero);
   void offset(std::int64_t index, std::uint32_t stored);
+  /// qoq4's scale of a row, as it is stored.
+  void row_scale(std::int64_t row, std::uint32_t stored);
   /// 32-bit words of the last field: nf4_dq's scales of scales and mean, nvfp4's scale.
   void table(std::int64_t index, float value);
   std::vector<std::int32_t> groups;  ///< of each k, where they lie apart
@@ -102,5 +104,6 @@ TensorFormat integer_storage(std::int64_t bits, bool is_signed, std::int64_t gro
 std::vector<CheckpointScheme> word_schemes();   // GPTQ, AWQ, packed integers, MLX
 std::vector<CheckpointScheme> byte_schemes();   // FP8, int8, NVFP4, MX
 std::vector<CheckpointScheme> block_schemes();  // bitsandbytes
+std::vector<CheckpointScheme> tile_schemes();   // QServe
 
 }  // namespace bitjoule

@@ -4,7 +4,7 @@ import json
 import unittest
 
 import numpy as np
-from simulator import Simulator
+from simulator import Simulator, safetensors_bytes
 
 F32 = np.float32
 # Exponent bits, mantissa bits, bias, largest number of OCP's elements.
@@ -96,6 +96,81 @@ class BlockValues(Simulator):
                 got = self.run_layers(x, [w], {"activations": a, "weights": b, "output": "fp32", "mac": "auto"})
                 expected = product(encoded(F32(x), a), encoded(F32(w), b))
                 np.testing.assert_array_equal(got.reshape(expected.shape), expected)
+
+    def test_two_levels_of_scales(self):
+        """W4A8 as QServe has it: 4-bit codes become int8 by integers of their group, and those meet int8 activations in one sum
+        along all of k, which the scales of both rows multiply."""
+        x, w = self.random.standard_normal((5, 300)).astype(F32), self.random.standard_normal((7, 300)).astype(F32)
+        w[3] = 0
+        w[4, 128:] = np.abs(w[4, 128:]) + 1  # a group without negative numbers
+        groups = [slice(0, 128), slice(128, 256), slice(256, 300)]
+        largest = np.abs(w).max(axis=1)
+        scales = np.where(largest > 0, largest / F32(119), F32(1)).astype(np.float16).astype(F32)
+        whole = np.clip(np.rint(w / scales[:, None]), -119, 119)
+        integers = np.zeros(w.shape, np.int64)
+        for part in groups:
+            low, high = np.minimum(whole[:, part].min(1), 0), np.maximum(whole[:, part].max(1), 0)
+            factor = np.maximum(np.rint((high - low) / 15), 1)[:, None]
+            zero = np.rint(-low[:, None] / factor)
+            codes = np.clip(np.rint(whole[:, part] / factor) + zero, 0, 15)
+            integers[:, part] = codes * factor - zero * factor
+        self.assertTrue(np.all(np.abs(integers) <= 127))
+        step = np.abs(x).max(axis=1) * F32(1 / 127)
+        tokens = np.rint(x * (F32(1) / step)[:, None]).astype(np.int64)
+        sums = (tokens @ integers.T).astype(F32)
+        int8 = {"format": "int8", "granularity": "per_token"}
+        got = self.run_layers(x, [w], {"activations": int8, "weights": "qoq4", "output": "fp32", "mac": "int8"})
+        np.testing.assert_array_equal(got.reshape(sums.shape), sums * scales * step[:, None])
+        result = json.loads((self.folder / "out" / "result.json").read_text())
+        layer = result["layers"][-1]
+        moved = layer["dram"]["per_tensor"]
+        self.assertEqual(moved["weights"]["read_bytes"], 7 * 150)
+        parts = -(-300 // layer["mapping"]["tile"]["k"])  # each tile brings its rows' scales
+        self.assertEqual(moved["scales"]["read_bytes"], 7 * (3 * 2 + parts * 2) + 5 * 4)
+        # The same numbers dequantized: each product and sum in fp32.
+        fp32 = self.run_layers(x, [w], {"activations": "fp32", "weights": "qoq4", "output": "fp32", "mac": "fp32"})
+        expected = x.astype(np.float64) @ (integers * scales[:, None].astype(np.float64)).T
+        np.testing.assert_allclose(fp32.reshape(expected.shape), expected, 1e-4, 1e-4)
+
+    def test_qserve_directory(self):
+        """Tiles as QServe's kernel takes them, with two levels and with one scale and zero-point for each output."""
+        n, k = 64, 256
+        q = self.random.integers(0, 16, (n, k))
+        # [32 x 32 tiles][r, kq, kh, c, ki]: output 16 h + 8 c + r, input 16 kh + 4 kq + ki; h is the half of the byte.
+        tiles = q.reshape(n // 32, 2, 2, 8, k // 32, 2, 4, 4).transpose(0, 4, 3, 6, 5, 2, 7, 1)
+        packed = (tiles[..., 0] | tiles[..., 1] << 4).astype(np.uint8)
+        row = (self.random.integers(1, 255, n) / 4096).astype(np.float16)
+        factor, zero = self.random.integers(1, 9, (n, 2)), self.random.integers(0, 16, (n, 2))
+        offset = np.maximum(-zero * factor, -128)
+
+        def by_group(a):
+            return a.T.reshape(2, n // 32, 4, 8).transpose(0, 1, 3, 2).astype(np.int8)
+
+        szeros = (zero[:, 0] * row.astype(F32)).astype(np.float16)
+        files = {"two": ({"s1_scales": row, "s2_scales": by_group(factor), "s2_zeros": by_group(offset)},
+                         (q.reshape(n, 2, 128) * factor[..., None] + offset[..., None]).reshape(n, k) * row[:, None].astype(F32)),
+                 "one": ({"s1_scales": row, "s1_szeros": szeros}, q * row[:, None].astype(F32) - szeros[:, None].astype(F32))}
+        identity = np.eye(k, dtype=F32)
+        for name, (beside, expected) in files.items():
+            with self.subTest(name):
+                folder = self.folder / name
+                folder.mkdir()
+                (folder / "config.json").write_text("{}")
+                shapes = {"qweight": (n, k // 2), "s1_scales": (n,), "s1_szeros": (n,), "s2_scales": (2, n), "s2_zeros": (2, n)}
+                tensors = {f"m.{part}": ("F16" if part.startswith("s1") else "I8", shapes[part], a.tobytes())
+                           for part, a in {"qweight": packed, **beside}.items()}
+                (folder / "model.safetensors").write_bytes(safetensors_bytes(tensors))
+                format = {"format": "qoq4", "granularity": "per_group", "group_size": 128} if name == "two" else {
+                    "format": "uint4", "granularity": "per_channel", "symmetric": False, "scale": "fp16", "zero_point": "offset_fp16"}
+                layer = {"name": "l", "inputs": ["x"], "gemm": {"m": k, "n": n, "k": k},
+                         "tensors": {"weights": {"file": name, "tensor": "m.weight"}}}
+                self.write("n.yaml", {"name": "n", "inputs": [{"name": "x", "shape": [k, k], **self.save("x", identity)}],
+                                      "layers": [layer]})
+                self.write("run.yaml", {"accelerator": "accelerators/edge-16x16.yaml", "network": "n.yaml",
+                                        "precision": {"activations": "fp32", "weights": format, "output": "fp32", "mac": "fp32"}})
+                self.sim("run", "run.yaml", "-o", "out", "--values", "on", "--save-outputs")
+                (output,) = (self.folder / "out" / "outputs").glob("*.npy")
+                np.testing.assert_array_equal(np.load(output).reshape(k, n).T, expected)
 
 
 if __name__ == "__main__":

@@ -26,16 +26,6 @@ def sqnr_db(expected, got):
     return math.inf if noise == 0 else 10 * math.log10(np.sum(expected**2) / noise)
 
 
-def safetensors_bytes(tensors):
-    """name -> (dtype, shape, bytes)"""
-    header, data = {}, b""
-    for name, (dtype, shape, raw) in tensors.items():
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + data
-
-
 def gguf_bytes(metadata, tensors):
     """metadata: name -> text, int or float; tensors: name -> (ggml type, shape in C order, bytes)."""
 

@@ -31,6 +31,16 @@ def read_safetensors(path):
     return tensors
 
 
+def safetensors_bytes(tensors):
+    """name -> (dtype, shape, bytes)"""
+    header, data = {}, b""
+    for name, (dtype, shape, raw) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
 class Simulator(unittest.TestCase):
     """Each test has a folder of its own, and random numbers of one seed."""
 

@@ -140,6 +140,12 @@ TEST_CASE("formats: every one as activations") {
   std::vector<MachinePair> pairs = machines();
   for (const TensorFormat& format : all_formats())
     for (const Layer& layer : layers_for_activations()) {
+      if (find_format(format.format).progressive) {
+        CHECK(pairs[0]
+                  .run(layer, precision_of(format_of("int8"), format, "auto"))
+                  .find("qoq4 is a format of weights") != std::string::npos);
+        continue;
+      }
       if (layer.name == "depthwise" && find_format(format.format).is_interleaved()) {
         CHECK(pairs[0]
                   .run(layer, precision_of(format_of("int8"), format, "fp32"))
@@ -157,7 +163,8 @@ TEST_CASE("formats: both operands of a product, as a quantized KV cache has them
   std::vector<MachinePair> pairs = machines();
   const Layer layer{"matmul", Matmul{4, 3, 5, kBlock, 2}};
   for (const TensorFormat& format : all_formats())
-    run_everywhere(pairs, layer, precision_of(format, format, "auto"));
+    if (!find_format(format.format).progressive)
+      run_everywhere(pairs, layer, precision_of(format, format, "auto"));
 }
 
 }  // namespace bitjoule::format_sweep_test

@@ -57,11 +57,19 @@ void add_lookup(const Format& f, OperationList& list) {
   if (!f.lookup.empty()) list.add(Primitive::kLookup, f.lookup, "lookup", f.lookup_elements);
 }
 
+/// The integers that codes stand for: from a table, or by those of their group.
+void add_integers(const Format& f, OperationList& list) {
+  add_lookup(f, list);
+  if (!f.progressive) return;
+  list.add(Primitive::kMultiply, "int4xint8", "group_scale");
+  list.add(Primitive::kAdd, "int8", "group_offset");
+}
+
 }  // namespace
 
 std::vector<DequantOperation> lookup_cost(const TensorFormat& format) {
   OperationList list;
-  add_lookup(find_format(format.format), list);
+  add_integers(find_format(format.format), list);
   return list.take();
 }
 
@@ -89,7 +97,7 @@ std::vector<DequantOperation> dequant_cost(const TensorFormat& format) {
     list.add(Primitive::kAdd, f.bits < 8 ? "int8" : f.bits < 16 ? "int16" : "int32", "zero_point");
   }
   // Tables of single elements hold floats; those of several, integers.
-  add_lookup(f, list);
+  add_integers(f, list);
   if (f.lookup.empty() || f.lookup_elements > 1) list.add(Primitive::kConvert, "fp32", "convert");
   if (layout.scale_format == ScaleFormat::kE8m0) {
     // A power of two: the scale is added to the exponent.

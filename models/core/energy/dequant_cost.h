@@ -26,7 +26,7 @@ struct DequantOperation {
 std::vector<DequantOperation> dequant_cost(const TensorFormat& format);
 
 /// What it does to give an integer MAC its operands: the lookups of codes that stand for integers
-/// of a table, else nothing.
+/// of a table, or the integer arithmetic of their groups (qoq4), else nothing.
 std::vector<DequantOperation> lookup_cost(const TensorFormat& format);
 
 }  // namespace bitjoule

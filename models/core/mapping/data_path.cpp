@@ -117,8 +117,8 @@ void require_native(const char* operand, const TensorFormat& format, const Nativ
   if (native.has_lookup && !native.available)
     throw input_error(fmt::format(
         "precision.mac: {} takes scaled integers, but the codes of {} in precision.{} stand for "
-        "those of a table, which only weights go through; choose another format there, a float "
-        "MAC, or auto",
+        "others, which the dequantizer makes of weights alone; choose another format there, a "
+        "float MAC, or auto",
         mac.name, format.format, operand));
   if (native.has_min && !native.available)
     throw input_error(fmt::format(
@@ -205,9 +205,15 @@ DataPath resolve_data_path(const Precision& p, const PeConfig& pe, SumTerms term
   path.output = stored_operand(output_format(p));
   path.quantizer = p.quantizer.value_or(WeightQuantizer::kNearest);
   path.static_scales = p.static_scales.value_or(ScaleRule::kOracle);
-  for (const OperandPath* operand : {&path.activations, &path.output})
+  for (const OperandPath* operand : {&path.activations, &path.output}) {
     if (operand->layout.scales.rows > 1)
       throw input_error("granularity per_block is of weights, whose rows lie beside each other");
+    if (operand->layout.progressive())
+      throw input_error(
+          fmt::format("{} is a format of weights, whose scales of both levels are "
+                      "chosen when they are stored; choose another for activations",
+                      operand->format.format));
+  }
   path.mac = p.mac == "auto" ? choose_mac(p, pe, terms) : find_mac_type(p.mac);
   if (path.mac.is_integer) {
     const NativeInteger w = native_integer(p.weights), a = native_activation(p.activations);

@@ -46,7 +46,9 @@ std::int64_t begun_scale_bits(const StorageLayout& layout, std::int64_t length, 
   const std::int64_t first = before(k0), end = before(k1);
   std::int64_t bits =
       (end - first) * (layout.scales.bits + layout.zero_points.bits + layout.mins.bits);
-  if (layout.tables.present())
+  if (layout.progressive())
+    bits += (ceil_div(k1, length) - ceil_div(k0, length)) * layout.tables.bits;
+  else if (layout.tables.present())
     bits += (ceil_div(end, layout.tables.group) - ceil_div(first, layout.tables.group)) *
             layout.tables.bits;
   return bits;

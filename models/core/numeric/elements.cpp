@@ -74,7 +74,8 @@ GroupParameters group_parameters(const StorageLayout& layout, const GroupStatist
 
 float code_unit(const StorageLayout& layout) {
   const Format& f = *layout.format;
-  const bool mxint8 = f.cls == FormatClass::kBlock && !f.is_interleaved() && !f.is_float_element();
+  const bool mxint8 = f.cls == FormatClass::kBlock && !f.is_interleaved() &&
+                      !f.is_float_element() && !f.progressive;
   return mxint8 ? 1.0f / 64 : 1.0f;
 }
 

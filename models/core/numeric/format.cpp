@@ -83,6 +83,19 @@ Format nvfp4_row() {
   return f;
 }
 
+// Codes become int8 by integers of their group, which have one scale for each row.
+Format qoq4_row() {
+  Format f = integer_row(8, true);
+  f.name = "qoq4";
+  f.summary = "QServe (QoQ): int8 = s * q + z by integers per 128, fp16 scale per row; weights";
+  f.cls = FormatClass::kBlock;
+  f.bits = 4;
+  f.operand_bits = 8;
+  f.group = 128;
+  f.progressive = true;
+  return f;
+}
+
 Format mxint8_row() {
   Format f = integer_row(8, true);
   f.name = "mxint8";
@@ -200,6 +213,7 @@ std::vector<Format> make_formats() {
           mx_row("mxfp4", "OCP MX: E2M1 elements, E8M0 scale per 32", kFp4E2m1),
           mxint8_row(),
           nvfp4_row(),
+          qoq4_row(),
       });
   for (const GgmlRow& row : kGgmlRows) rows.push_back(ggml_row(row));
   return rows;

@@ -34,6 +34,7 @@ struct Format {
   int min_bits = 0;                 ///< interleaved: bits of all minima in one block
   bool double_quantized = false;    ///< scales in 8 bits, whose own scale is one per 256 of them
   bool two_level = false;           ///< nvfp4: E4M3 scales, and one in fp32 for the tensor
+  bool progressive = false;         ///< qoq4: codes stand for int8 by integers of their group
   bool mean_scale = false;          ///< ternary, binary: the scale is mean |x|
   /// Codes that stand for integers of a table (iq4_nl: -127..113): its type ("lut16"), which the
   /// dequantizer reads once for `lookup_elements`, also on the way to an integer MAC.

@@ -22,7 +22,7 @@ NativeInteger native_integer(const TensorFormat& format) {
   native.min_code = f.min_code;
   native.max_code = f.max_code;
   native.operand_bits = std::max(f.operand_bits != 0 ? f.operand_bits : f.bits, 2);
-  native.has_lookup = !f.lookup.empty();
+  native.has_lookup = !f.lookup.empty() || f.progressive;
   native.has_zero_point = layout.zero_points.present();
   native.has_min = layout.mins.present();
   return native;
@@ -31,6 +31,7 @@ NativeInteger native_integer(const TensorFormat& format) {
 std::int64_t native_group(const TensorFormat& format) {
   const StorageLayout layout = storage_layout(format);
   if (layout.interleaved()) return layout.format->group;
+  if (layout.progressive()) return 0;  // what groups have are integers, and part of the sum
   return layout.scales.present() ? std::max<std::int64_t>(layout.scales.group, 0) : 0;
 }
 
@@ -61,7 +62,10 @@ QuantizedTensor QuantizedTensor::quantize(const TensorFormat& format, const floa
     }
     return tensor;
   }
-  tensor.encode_planar(data, tensor.store_scales(data));
+  if (tensor.layout_.progressive())
+    tensor.encode_progressive(data);
+  else
+    tensor.encode_planar(data, tensor.store_scales(data));
   return tensor;
 }
 
@@ -76,12 +80,13 @@ QuantizedTensor QuantizedTensor::from_stored(const TensorFormat& format,
                       std::to_string(bytes.size()));
   }
   tensor.bytes_ = std::move(bytes);
+  if (tensor.layout_.progressive()) tensor.check_progressive();
   return tensor;
 }
 
 void QuantizedTensor::set_groups(std::vector<std::int32_t> groups) {
   const std::int64_t count = groups_per_row(layout_.scales, k_);
-  if (layout_.interleaved() || layout_.scales.group < 1)
+  if (layout_.interleaved() || layout_.progressive() || layout_.scales.group < 1)
     throw internal_error("an order of groups, but " + format_.format + " has none");
   if (static_cast<std::int64_t>(groups.size()) != k_)
     throw input_error("expected the group of each of " + std::to_string(k_) + " inputs, got " +
@@ -95,10 +100,13 @@ void QuantizedTensor::set_groups(std::vector<std::int32_t> groups) {
 
 void QuantizedTensor::decode_rows(std::int64_t row0, std::int64_t row1, std::int64_t k0,
                                   std::int64_t k1, float* values) const {
-  if (!layout_.interleaved() && !has_own_groups()) return decode_planar(row0, row1, k0, k1, values);
+  const bool in_order = !layout_.interleaved() && !layout_.progressive() && !has_own_groups();
+  if (in_order) return decode_planar(row0, row1, k0, k1, values);
   for (std::int64_t row = row0; row < row1; ++row, values += k1 - k0) {
     check_interrupt();
-    if (layout_.interleaved())
+    if (layout_.progressive())
+      decode_progressive_row(row, k0, k1, values);
+    else if (layout_.interleaved())
       decode_blocks_row(row, k0, k1, values);
     else
       decode_ordered_row(row, k0, k1, values);
@@ -129,6 +137,7 @@ void QuantizedTensor::decode_blocks_row(std::int64_t row, std::int64_t k0, std::
 
 void QuantizedTensor::codes(std::int64_t row, std::int64_t k0, std::int64_t k1,
                             std::int16_t* integers) const {
+  if (layout_.progressive()) return progressive_codes(row, k0, k1, integers);
   const std::int64_t chunk = layout_.interleaved() ? layout_.block_elements : 512;
   std::int16_t part[256];
   std::uint16_t stored[512];
@@ -154,6 +163,7 @@ float QuantizedTensor::scale(std::int64_t row, std::int64_t k) const {
     return codec_->scale(block(row, k), group);
   }
   if (!layout_.scales.present()) return 1.0f;
+  if (layout_.progressive()) return row_scale(row);
   return stored_scale(group_index(layout_, row, k, k_)) * code_unit(layout_);
 }
 

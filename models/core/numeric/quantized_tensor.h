@@ -20,7 +20,7 @@ struct NativeInteger {
   int min_code = 0, max_code = 0;
   bool has_zero_point = false;  ///< costs a correction by the sum of the other operand
   bool has_min = false;         ///< likewise (q4_1, K-quants)
-  bool has_lookup = false;      ///< the dequantizer makes the integers of the codes (iq4_nl)
+  bool has_lookup = false;      ///< the dequantizer makes the integers of codes (iq4_nl, qoq4)
 };
 
 NativeInteger native_integer(const TensorFormat& format);
@@ -36,7 +36,7 @@ class QuantizedTensor {
   static QuantizedTensor quantize(const TensorFormat& format, const float* data, std::int64_t rows,
                                   std::int64_t k);
   /// The same with scales and zero-points that were chosen before, as storage will return them: one
-  /// for each group in the order of group_index. For planar formats but nf4_dq and nvfp4.
+  /// for each group in the order of group_index. For planar formats but nf4_dq, nvfp4 and qoq4.
   static QuantizedTensor quantize(const TensorFormat& format, const float* data, std::int64_t rows,
                                   std::int64_t k, const std::vector<GroupParameters>& groups);
 
@@ -88,6 +88,13 @@ class QuantizedTensor {
   std::vector<GroupStatistics> statistics(const float* data) const;
   std::vector<GroupStatistics> whole_statistics(const float* data) const;
   std::vector<GroupStatistics> block_statistics(const float* data) const;
+  void encode_progressive(const float* data);
+  void check_progressive() const;
+  void progressive_codes(std::int64_t row, std::int64_t k0, std::int64_t k1,
+                         std::int16_t* integers) const;
+  void decode_progressive_row(std::int64_t row, std::int64_t k0, std::int64_t k1,
+                              float* values) const;
+  float row_scale(std::int64_t row) const;
   void store_double_quantized(const std::vector<GroupParameters>& groups);
   void store_two_level(std::vector<GroupParameters>& groups);
   /// Elements whose codes lie side by side, in groups whose parameters do.

@@ -173,8 +173,16 @@ void scaled_float_fields(const TensorFormat& format, StorageLayout& layout) {
   layout.scales = {scale.bits, group_of(format), rows_of(format)};
 }
 
+void progressive_fields(const TensorFormat& format, StorageLayout& layout) {
+  const bool grouped = format.granularity == Granularity::kPerGroup;
+  layout.scale_format = ScaleFormat::kProgressive;
+  layout.scales = {16, grouped ? group_of(format) : layout.format->group};
+  layout.tables = {16, kWholeRow};
+}
+
 void block_fields(const TensorFormat& format, StorageLayout& layout) {
   const Format& f = *layout.format;
+  if (f.progressive) return progressive_fields(format, layout);
   if (!f.is_interleaved()) {
     layout.scale_format = f.two_level ? ScaleFormat::kTwoLevel : ScaleFormat::kE8m0;
     layout.scales = {8, f.group};
@@ -287,7 +295,8 @@ RegionBytes region_bytes(const StorageLayout& layout, std::int64_t rows, std::in
   bytes.scales = field_bytes(layout.scales, rows, k);
   bytes.zero_points = zero_point_bytes(layout, rows, k);
   bytes.mins = field_bytes(layout.mins, rows, k);
-  if (layout.tables.present()) {
+  if (layout.tables.group == kWholeRow) bytes.tables = rows * layout.tables.bits / 8;
+  if (layout.tables.present() && layout.tables.group > 0) {
     const std::int64_t scales = rows * groups_per_row(layout.scales, k);
     bytes.tables = ceil_div(scales, layout.tables.group) * layout.tables.bits / 8;
   }

@@ -25,7 +25,16 @@ struct StorageField {
   bool present() const { return bits != 0; }
 };
 
-enum class ScaleFormat { kNone, kFloat32, kFloat16, kBfloat16, kE8m0, kDynamic8, kTwoLevel };
+enum class ScaleFormat {
+  kNone,
+  kFloat32,
+  kFloat16,
+  kBfloat16,
+  kE8m0,
+  kDynamic8,
+  kTwoLevel,
+  kProgressive  ///< an int8 factor, then an int8 offset
+};
 
 /// As numbers of their own, or as wide as the codes: GPTQ stores zero - 1 in the order of the
 /// scales, plain the zero itself; AWQ that, interleaved (zero_point_bit).
@@ -50,7 +59,8 @@ struct StorageLayout {
   StorageField scales;
   StorageField zero_points;
   StorageField mins;
-  StorageField tables;  ///< nf4_dq: fp32 scale of 256 consecutive scales (group counts scales)
+  /// nf4_dq: fp32 scale of 256 consecutive scales (group counts scales). qoq4: the row's scale.
+  StorageField tables;
   std::int64_t constant_bytes = 0;  ///< once per tensor, beside kWholeTensor fields: nf4_dq's
                                     ///< mean, nvfp4's scale
   ScaleFormat scale_format = ScaleFormat::kNone;
@@ -59,6 +69,7 @@ struct StorageLayout {
   ZeroPointFormat zero_format;
 
   bool interleaved() const { return block_bytes != 0; }
+  bool progressive() const { return scale_format == ScaleFormat::kProgressive; }
   /// What an element's code takes at least, in whole bits.
   std::int64_t least_code_bits() const {
     return interleaved() ? format->block_code_bits() / block_elements : codes.bits;

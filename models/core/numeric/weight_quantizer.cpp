@@ -130,7 +130,7 @@ bool takes_importance(const StorageLayout& layout) {
 
 bool has_choice(const StorageLayout& layout, WeightQuantizer quantizer) {
   const bool whole = layout.scale_format == ScaleFormat::kDynamic8 ||
-                     layout.scale_format == ScaleFormat::kTwoLevel;
+                     layout.scale_format == ScaleFormat::kTwoLevel || layout.progressive();
   if (quantizer == WeightQuantizer::kImportance && takes_importance(layout)) return true;
   return !layout.interleaved() && !whole && !layout.mins.present();
 }

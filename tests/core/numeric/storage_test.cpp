@@ -77,6 +77,8 @@ TEST_CASE("effective bits per weight of the published formats") {
   CHECK(bits("iq3_xxs") == 3.0625);
   CHECK(bits("iq3_s") == 3.4375);
   CHECK(bits("nvfp4") == 4.5 + 32.0 / (4096.0 * 4096.0));
+  // 4 bits, a factor and an offset of 8 per 128, and fp16 per row.
+  CHECK(bits("qoq4") == 4 + 16.0 / 128 + 16.0 / 4096);
   // 4 bits, 8 per 64, 32 per 64 * 256; and one mean.
   CHECK(bits("nf4_dq") == 4 + 8.0 / 64 + 32.0 / (64 * 256) + 32.0 / (4096.0 * 4096.0));
   CHECK(bits("ternary") == 2 + 32.0 / 4096);
@@ -123,17 +125,29 @@ TEST_CASE("native integer path: which formats, operand widths, groups") {
     int operand_bits, min_code, max_code;
     bool has_min;
     std::int64_t group;
-  } rows[] = {{"int8", 8, -128, 127, false, 0},    {"uint4", 4, 0, 15, false, 0},
-              {"q4_0", 4, -8, 7, false, 32},       {"q4_1", 4, 0, 15, true, 32},
-              {"q5_0", 5, -16, 15, false, 32},     {"q8_0", 8, -128, 127, false, 32},
-              {"q2_k", 2, 0, 3, true, 16},         {"q3_k", 3, -4, 3, false, 16},
-              {"q4_k", 4, 0, 15, true, 32},        {"q6_k", 6, -32, 31, false, 16},
-              {"mxint8", 8, -128, 127, false, 32}, {"ternary", 2, -1, 1, false, 0},
-              {"binary", 2, -1, 1, false, 0},      {"int16", 16, -32768, 32767, false, 0},
-              {"iq4_nl", 8, -127, 113, false, 32}, {"iq4_xs", 8, -127, 113, false, 32},
-              {"tq1_0", 2, -1, 1, false, 256},     {"tq2_0", 2, -1, 2, false, 256},
-              {"q1_0", 2, -1, 1, false, 128},      {"q2_0", 2, -1, 2, false, 64},
-              {"iq2_xs", 7, -43, 43, false, 16},   {"iq3_s", 5, -15, 15, false, 32},
+  } rows[] = {{"int8", 8, -128, 127, false, 0},
+              {"uint4", 4, 0, 15, false, 0},
+              {"q4_0", 4, -8, 7, false, 32},
+              {"q4_1", 4, 0, 15, true, 32},
+              {"q5_0", 5, -16, 15, false, 32},
+              {"q8_0", 8, -128, 127, false, 32},
+              {"q2_k", 2, 0, 3, true, 16},
+              {"q3_k", 3, -4, 3, false, 16},
+              {"q4_k", 4, 0, 15, true, 32},
+              {"q6_k", 6, -32, 31, false, 16},
+              {"qoq4", 8, -128, 127, false, 0},
+              {"mxint8", 8, -128, 127, false, 32},
+              {"ternary", 2, -1, 1, false, 0},
+              {"binary", 2, -1, 1, false, 0},
+              {"int16", 16, -32768, 32767, false, 0},
+              {"iq4_nl", 8, -127, 113, false, 32},
+              {"iq4_xs", 8, -127, 113, false, 32},
+              {"tq1_0", 2, -1, 1, false, 256},
+              {"tq2_0", 2, -1, 2, false, 256},
+              {"q1_0", 2, -1, 1, false, 128},
+              {"q2_0", 2, -1, 2, false, 64},
+              {"iq2_xs", 7, -43, 43, false, 16},
+              {"iq3_s", 5, -15, 15, false, 32},
               {"iq1_s", 5, -9, 9, false, 32}};
   for (const auto& row : rows) {
     CAPTURE(row.name);
@@ -192,6 +206,12 @@ TEST_CASE("dequantizer: operations per 256 elements") {
         Ops{{"lookup lut512", 32}, {"convert fp32", 256 + 1 + 16}, {"multiply fp32", 256 + 16}});
   // E4M3 to fp32, times the tensor's scale, for each of 16 groups.
   CHECK(operations(named("nvfp4")) == Ops{{"convert fp32", 256 + 16}, {"multiply fp32", 256 + 16}});
+  // Both levels, integers first.
+  const Ops to_int8 = {{"multiply int4xint8", 256}, {"add int8", 256}};
+  Ops to_fp32 = to_int8;
+  to_fp32["convert fp32"] = to_fp32["multiply fp32"] = 256;
+  CHECK(operations(named("qoq4")) == to_fp32);
+  CHECK(lookup_cost(named("qoq4")).size() == to_int8.size());
   // Before an integer MAC the table's integers alone.
   REQUIRE(lookup_cost(named("iq4_nl")).size() == 1);
   CHECK(lookup_cost(named("iq4_nl"))[0].type == "lut16");
