@@ -226,6 +226,7 @@ class DramChannel {
   std::vector<unsigned char> owned_;  // by bank: it has an owner
   std::int64_t opening_ = kNoBank;    // has had its ACT and waits for its ACT2
   bool decided_ = false;              // choice_ stands for the bursts in the queues
+  std::size_t served_queue_ = 0;      // choice_ was made for it and for owners
   bool aged_ = false;                 // choice_ was made by the age limit
   std::int64_t aged_after_ = -1;      // no command until this cycle is: see apply_age_limit()
   Choice choice_;

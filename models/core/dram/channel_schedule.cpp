@@ -6,14 +6,15 @@
 namespace bitjoule {
 
 /// Brings choice_ up to date after a burst was admitted, without asking every bank again where only
-/// one more bid has come.
+/// one more bid has come: not where that burst makes the controller turn. What choice_ is of says
+/// nothing of that: owners of the queue that is not served may go, too.
 void DramChannel::reconsider(const Arrival& arrival) {
   BurstQueue& q = queues_[arrival.queue];
   const std::int64_t bank = q.entry(arrival.entry).burst.bank;
   if (choice_.entry == BurstQueue::kNone || aged_ || bank == choice_.bank ||
-      queue_to_serve() != choice_.queue || controller_.scheduler == DramScheduler::kFcfs) {
+      queue_to_serve() != served_queue_ || controller_.scheduler == DramScheduler::kFcfs) {
     choose();
-  } else if (arrival.queue == choice_.queue) {
+  } else if (arrival.queue == served_queue_) {
     q.find_bids(bank, [&](std::int64_t b) { return find_bids(arrival.queue, b); });
     q.bids().for_each_of(bank, [&](const Bid& bid) { consider(bid, arrival.queue, &choice_); });
   }
@@ -36,7 +37,7 @@ void DramChannel::decide() {
 }
 
 void DramChannel::choose() {
-  const std::size_t queue = queue_to_serve();
+  const std::size_t queue = served_queue_ = queue_to_serve();
   oldest_first_ = take_oldest(queue);
   if (!oldest_first_) {
     queues_[queue].find_bids([&](std::int64_t bank) { return find_bids(queue, bank); });
@@ -79,7 +80,7 @@ inline bool DramChannel::take_oldest(std::size_t queue) {
   return true;
 }
 
-inline std::size_t DramChannel::queue_to_serve() const {
+std::size_t DramChannel::queue_to_serve() const {
   if (unified_) return 0;
   std::int64_t reads = queues_[0].size(), writes = queues_[1].size();
   if (controller_.release_on_activate)
@@ -141,8 +142,8 @@ void DramChannel::consider_owners(Choice* best) const {
 }
 
 /// With the rank's data clock stopped, CAS takes the clock in which the burst could have started.
-inline std::int64_t DramChannel::start_of(DramCommand command, std::int64_t bank,
-                                          std::int64_t cycle) const {
+std::int64_t DramChannel::start_of(DramCommand command, std::int64_t bank,
+                                   std::int64_t cycle) const {
   if (standard_.data_clock_after_read == 0 || !is_column(command)) return cycle;
   const auto rank = static_cast<std::size_t>(device_.rank_of(bank));
   return cycle + (cycle > data_clock_until_[rank] ? 1 : 0);
