@@ -17,7 +17,8 @@ namespace {
 
 /// One to four streams, each reads or writes a place of its own, in requests of one to sixteen
 /// bursts; they take turns after runs of random length. Now and then there is a pause, or a stream
-/// goes on elsewhere, in some cases after most of its runs.
+/// goes on elsewhere, in some cases after most of its runs. Requests of four, eight, ... bursts
+/// begin with one for channel 0 of four.
 class RandomStreams : public RequestSource {
  public:
   RandomStreams(const CycleDram& dram, std::int64_t bursts, unsigned seed)
@@ -28,9 +29,10 @@ class RandomStreams : public RequestSource {
     pauses_ = below(3) == 0;
     mixed_ = below(3) == 0;
     stays_ = below(3) == 0 ? 2 : 40;
+    unit_ = bursts_ % 4 == 0 ? 4 : 1;
     for (Stream& s : streams_) {
       s.write = below(5) < 2;
-      s.at = below(capacity_ / burst_);
+      s.at = place();
     }
   }
   bool next(TimedRequest* r) override {
@@ -39,7 +41,7 @@ class RandomStreams : public RequestSource {
       run_ = below(longest_);
       current_ = static_cast<std::size_t>(below(static_cast<std::int64_t>(streams_.size())));
       if (pauses_ && below(4) == 0) cycle_ += below(5000);
-      if (below(stays_) == 0) streams_[current_].at = below(capacity_ / burst_);
+      if (below(stays_) == 0) streams_[current_].at = place();
     }
     if (mixed_)
       current_ = static_cast<std::size_t>(below(static_cast<std::int64_t>(streams_.size())));
@@ -60,7 +62,8 @@ class RandomStreams : public RequestSource {
   std::int64_t below(std::int64_t n) {
     return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(n));
   }
-  std::int64_t left_, burst_, capacity_;
+  std::int64_t place() { return below(capacity_ / burst_ / unit_) * unit_; }
+  std::int64_t left_, burst_, capacity_, unit_ = 1;
   std::mt19937_64 random_;
   std::vector<Stream> streams_;
   std::size_t current_ = 0;
@@ -119,8 +122,10 @@ struct Windowed {
   std::vector<std::int64_t> ends;  // cycle and tag of every event
 };
 
-/// Requests of a random kind to one of a few rows, so many at most in flight.
-Windowed windowed(CycleDram* dram, unsigned seed) {
+/// Requests of a random kind to one of a few rows, so many at most in flight: the first `sets` of
+/// them of one or two bursts for each of `channels`, the others of as many in all.
+Windowed windowed(CycleDram* dram, unsigned seed, std::uint64_t sets = 0,
+                  std::int64_t channels = 1) {
   std::mt19937_64 random(seed);
   const auto below = [&](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
   const std::int64_t window = 1 + below(24), burst = dram->burst().value;
@@ -130,8 +135,9 @@ Windowed windowed(CycleDram* dram, unsigned seed) {
   bool waits = false;
   for (std::uint64_t i = 0; i < 1500 || in_flight > 0;) {
     if (i < 1500 && !waits && in_flight < window) {
-      const std::int64_t address = below(48) * 32768 + below(64) * burst;
-      waits = dram->offer({address, (1 + below(2)) * burst, below(3) == 0, i++}, now) == kNever;
+      const std::int64_t unit = i < sets ? channels * burst : burst;
+      const std::int64_t address = below(48) * 32768 + below(64) * unit;
+      waits = dram->offer({address, (1 + below(2)) * unit, below(3) == 0, i++}, now) == kNever;
       ++in_flight;
     } else if (dram->advance(kNever, &event)) {
       now = event.cycle;
@@ -211,6 +217,49 @@ TEST_CASE("dram trains: half an activate beside bursts of the other queue") {
       CHECK((parts_of(a.stats) == parts_of(b.stats)));
     }
   }
+}
+
+/// Channels in step (core/dram/cycle.h), which the first request for some of them alone ends.
+TEST_CASE("dram trains: channels in step do what each would do for itself") {
+  const char* const in_turn = "[row, bank, column, bank_group, channel]";
+  const std::vector<std::vector<Override>> machines = {
+      {},
+      {{"timing.tREFI", "900"}},
+      {{"controller.unified_queue", "true"}},
+      {{"controller.page_policy", "closed"}},
+      {{"controller.power_down", "20"}},
+      {{"controller.read_queue", "6"}, {"controller.write_queue", "5"}},
+      {{"controller.age_limit", "150"}, {"controller.release_on_activate", "false"}},
+      {{"organization.channels", "2"}}};
+  unsigned seed = 1;
+  std::int64_t in_step = 0, bursts = 0;
+  for (const char* file : {"lpddr5-6400-x64.yaml", "ddr4-2400-x8.yaml"}) {
+    for (std::vector<Override> overrides : machines) {
+      CAPTURE(file);
+      CAPTURE((overrides.empty() ? "" : overrides[0].path + "=" + overrides[0].value));
+      overrides.insert(overrides.begin(), {"mapping", in_turn});
+      if (overrides.back().path != "organization.channels")
+        overrides.push_back({"organization.channels", "4"});
+      const auto config =
+          std::get<CycleDramConfig>(read_document<DramConfig>(file_source(file), overrides).model);
+      for (int i = 0; i < 8; ++i, ++seed) {
+        CAPTURE(seed);
+        CycleDram fast(config), slow(config);
+        slow.take_no_shortcuts();
+        const std::uint64_t sets = i % 3 == 0 ? 1500 : 100 * seed % 701;
+        const std::int64_t channels = config.organization.channels;
+        const Windowed a = windowed(&fast, seed, sets, channels);
+        const Windowed b = windowed(&slow, seed, sets, channels);
+        CHECK(a.ends == b.ends);
+        CHECK((parts_of(a.stats) == parts_of(b.stats)));
+        CHECK(slow.bursts_in_step() == 0);
+        in_step += fast.bursts_in_step();
+        bursts += a.stats.reads + a.stats.writes;
+      }
+    }
+  }
+  MESSAGE(in_step << " of " << bursts << " bursts went in step, seeds 1 to " << seed - 1);
+  CHECK(in_step > bursts / 2);
 }
 
 }  // namespace bitjoule::test::dram_train_test

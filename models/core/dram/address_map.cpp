@@ -109,6 +109,16 @@ AddressDecoder::AddressDecoder(const AddressMap& map, std::int64_t burst_bytes) 
     low_[static_cast<std::size_t>(i)] = map.decode(i << shift_);
 }
 
+bool AddressDecoder::takes_turns(std::int64_t channels) const {
+  if (channels > kLow) return false;
+  for (std::int64_t i = 0; i < kLow; ++i) {
+    const DramAddress& a = low_[static_cast<std::size_t>(i)];
+    const DramAddress& first = low_[static_cast<std::size_t>(i - i % channels)];
+    if (a.channel != i % channels || a.bank != first.bank || a.row != first.row) return false;
+  }
+  return true;
+}
+
 std::int64_t burst_bytes(const DramOrganization& organization) {
   return organization.channel_width * organization.burst_length / 8;
 }

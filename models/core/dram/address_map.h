@@ -59,6 +59,9 @@ class AddressDecoder {
     return {high_.channel | low.channel, high_.bank | low.bank, high_.row | low.row, 0};
   }
 
+  /// Whether neighbouring bursts go to so many channels in turn, otherwise to the same place.
+  bool takes_turns(std::int64_t channels) const;
+
  private:
   static constexpr int kLowBits = 6;
   static constexpr std::int64_t kLow = std::int64_t{1} << kLowBits;

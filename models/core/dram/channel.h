@@ -90,6 +90,11 @@ class DramChannel {
     if (in_train_) count_train(&all);
     return all;
   }
+  /// Ends a train or a stretch: then it may be copied.
+  void end_runs() {
+    if (in_train_) end_train();
+    if (in_stretch_) end_stretch();
+  }
   /// Every command from now on is appended to `trace`; none is skipped then.
   void record(std::vector<DramCommandRecord>* trace) { trace_ = trace; }
   /// From now on every decision asks every bank in turn: the same commands, more slowly.

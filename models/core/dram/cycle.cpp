@@ -18,18 +18,49 @@ CycleDram::CycleDram(const CycleDramConfig& config) : CycleDram(config, resolve_
 CycleDram::CycleDram(const CycleDramConfig& config, DramStandard standard)
     : standard_(std::move(standard)),
       map_(config.organization, config.mapping),
-      decoder_(map_, standard_.burst_bytes),
-      is_alone_(config.organization.channels == 1) {
-  for (std::int64_t c = 0; c < config.organization.channels; ++c) {
+      decoder_(map_, standard_.burst_bytes) {
+  const std::int64_t channels = config.organization.channels;
+  if (decoder_.takes_turns(channels) && !standard_.split_bus) alike_ = channels;
+  set_bytes_ = alike_ * standard_.burst_bytes;
+  for (std::int64_t c = 0; c < channels / alike_; ++c)
     channels_.emplace_back(standard_, config.controller);
-  }
-  due_.resize(channels_.size(), kNever);
-  changed_.resize(channels_.size());
-  is_changed_.resize(channels_.size());
+  is_alone_ = channels_.size() == 1;
+  const auto all = static_cast<std::size_t>(channels);
+  due_.resize(all, kNever);
+  changed_.resize(all);
+  is_changed_.resize(all);
   totals_.period = standard_.tCK;
   totals_.ranks = config.organization.channels * config.organization.ranks;
   totals_.rank_refreshes = standard_.banks_per_rank / standard_.banks_per_refresh;
   totals_.latency_unit = standard_.tCK;
+}
+
+/// The channels that are in step become such as go their own ways. A completion is reported when
+/// all channels before the last have issued the commands of its cycle.
+[[gnu::noinline]] void CycleDram::leave_step() {
+  if (alike_ == 1) return;
+  const auto last = static_cast<std::size_t>(alike_ - 1);
+  channels_.front().end_runs();
+  channels_.reserve(last + 1);
+  while (channels_.size() <= last) {
+    channels_.push_back(channels_.front());
+    channels_.back().record(nullptr);
+  }
+  for (std::size_t n = completions_.size(); n > 0; --n) {
+    Completion c = completions_.front();
+    completions_.pop();
+    c.channel = last;
+    completions_.push(c);
+  }
+  for (Request& r : requests_) r.end.channel = last;
+  alike_ = 1;
+  set_bytes_ = standard_.burst_bytes;
+  is_alone_ = false;
+  for (std::size_t c = 0; c <= last; ++c) change(c);
+  for (std::size_t c = 0; c < last; ++c)
+    while (channels_[c].next() <= completed_)
+      if (const DramChannel::Served* served = issue(c))
+        if (const Completion* end = count_served(*served, c)) add_completion(*end);
 }
 
 std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
@@ -39,6 +70,7 @@ std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
   const bool single = request.bytes == standard_.burst_bytes;  // spares a division
   const std::int64_t bursts = single ? 1 : request.bytes / standard_.burst_bytes;
   check_interrupt_after(kBurstSteps * bursts);
+  if (alike_ > 1 && !is_for_all_alike(request)) leave_step();
   begin_offer(request, new_request(request, bursts), cycle);
   if (!push_offered()) return kNever;
   return entered_;
@@ -52,6 +84,7 @@ inline std::uint32_t CycleDram::new_request(const DramRequest& request, std::int
   const std::uint32_t index = free_requests_.back();
   free_requests_.pop_back();
   requests_[index] = {request.tag, bursts, -1, {-1, 0, index}};
+  if (alike_ > 1) bursts_in_step_ += bursts;
   return index;
 }
 
@@ -78,9 +111,9 @@ inline void CycleDram::begin_offer(const DramRequest& request, std::uint32_t ind
     entered_ = std::max(entered_, entry);
     Request& request = requests_[offered_request_];
     if (request.accepted < 0) request.accepted = entry;
-    offered_bytes_ -= standard_.burst_bytes;
+    offered_bytes_ -= set_bytes_;
     if (offered_bytes_ == 0) return true;
-    offered_.address += standard_.burst_bytes;
+    offered_.address += set_bytes_;
     place_ = decoder_.decode(offered_.address);
   }
 }
@@ -122,8 +155,8 @@ std::int64_t CycleDram::next() {
     if (cycle >= std::min({limit, accepted_at_, completions_first_})) break;
     DramChannel::Served served;
     channel.serve_train(&served);
-    totals_.timeline.add(served.end, standard_.burst_bytes, served.write);
-    if (--requests_[served.request].bursts_left == 0)
+    totals_.timeline.add(served.end, set_bytes_, served.write);
+    if ((requests_[served.request].bursts_left -= alike_) == 0)
       add_completion({served.end, 0, served.request});
     if (!offer_is_blocked()) continue;
     port_cycle_ = std::max(port_cycle_, cycle);
@@ -168,7 +201,7 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
   const bool has_moved = channels_[channel].step(&served_);
   change(channel);
   if (!has_moved) return nullptr;
-  totals_.timeline.add(served_.end, standard_.burst_bytes, served_.write);
+  totals_.timeline.add(served_.end, set_bytes_, served_.write);
   return &served_;
 }
 
@@ -178,7 +211,8 @@ inline const CycleDram::Completion* CycleDram::count_served(const DramChannel::S
   Request& request = requests_[served.request];
   const Completion end{served.end, channel, served.request};
   if (request.end.goes_before(end)) request.end = end;
-  return --request.bursts_left > 0 ? nullptr : &request.end;
+  request.bursts_left -= alike_;
+  return request.bursts_left > 0 ? nullptr : &request.end;
 }
 
 inline void CycleDram::add_completion(const Completion& end) {
@@ -196,6 +230,7 @@ inline void CycleDram::report_acceptance(DramEvent* event) {
 
 inline void CycleDram::report_completion(DramEvent* event) {
   const Completion done = completions_.front();
+  completed_ = done.cycle;
   completions_.pop();
   completions_first_ = completions_.empty() ? kNever : completions_.front().cycle;
   const Request& request = requests_[done.request];
@@ -229,6 +264,7 @@ DramStats CycleDram::drive(RequestSource* source) {
 bool CycleDram::push_request(const DramRequest& request, std::int64_t cycle, std::int64_t* end) {
   const std::int64_t bursts = request.bytes / standard_.burst_bytes;
   check_interrupt_after(kBurstSteps * bursts);
+  if (alike_ > 1 && !is_for_all_alike(request)) leave_step();
   begin_offer(request, new_request(request, bursts), cycle);
   if (push_offered()) return false;
   do {
@@ -242,6 +278,7 @@ bool CycleDram::push_request(const DramRequest& request, std::int64_t cycle, std
 inline bool CycleDram::push_burst(const DramRequest& request, std::int64_t cycle,
                                   std::int64_t* end) {
   check_interrupt_after(kBurstSteps);
+  if (alike_ > 1) leave_step();
   const DramAddress place = decoder_.decode(request.address);
   const auto index = static_cast<std::size_t>(place.channel);
   DramChannel& channel = channels_[index];
@@ -276,22 +313,22 @@ DramStats CycleDram::stats(std::int64_t cycle) {
   for (DramChannel& channel : channels_) {
     if (channel.next() == kNever) channel.catch_up(cycle);
     const ChannelCounts c = channel.counts();
-    s.reads += c.reads;
-    s.writes += c.writes;
-    s.row_hits += c.row_hits;
-    s.row_misses += c.row_misses;
-    s.row_conflicts += c.row_conflicts;
-    for (std::size_t i = 0; i < s.commands.size(); ++i) s.commands[i] += c.commands[i];
-    s.states.add(channel.states(cycle), 1);
-    s.data_clock_syncs += c.data_clock_syncs;
-    s.queued_cycles += c.queued_cycles;
+    s.reads += alike_ * c.reads;
+    s.writes += alike_ * c.writes;
+    s.row_hits += alike_ * c.row_hits;
+    s.row_misses += alike_ * c.row_misses;
+    s.row_conflicts += alike_ * c.row_conflicts;
+    for (std::size_t i = 0; i < s.commands.size(); ++i) s.commands[i] += alike_ * c.commands[i];
+    s.states.add(channel.states(cycle), alike_);
+    s.data_clock_syncs += alike_ * c.data_clock_syncs;
+    s.queued_cycles += alike_ * c.queued_cycles;
     s.max_queued = std::max(s.max_queued, c.max_queued);
-    s.bus.busy += c.bus.busy;
-    s.bus.idle += c.bus.idle + std::max<std::int64_t>(0, cycle - c.data_end);
-    s.bus.refresh += c.bus.refresh;
-    s.bus.activate += c.bus.activate;
-    s.bus.turnaround += c.bus.turnaround;
-    s.bus.column += c.bus.column;
+    s.bus.busy += alike_ * c.bus.busy;
+    s.bus.idle += alike_ * (c.bus.idle + std::max<std::int64_t>(0, cycle - c.data_end));
+    s.bus.refresh += alike_ * c.bus.refresh;
+    s.bus.activate += alike_ * c.bus.activate;
+    s.bus.turnaround += alike_ * c.bus.turnaround;
+    s.bus.column += alike_ * c.bus.column;
   }
   s.read_bytes = s.reads * standard_.burst_bytes;
   s.write_bytes = s.writes * standard_.burst_bytes;

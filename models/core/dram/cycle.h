@@ -36,14 +36,17 @@ class CycleDram final : public DramEngine {
   void record(std::vector<DramCommandRecord>* trace) { channels_[0].record(trace); }
   /// As DramChannel says, for all channels (for checkers). Before the first request.
   void take_no_shortcuts() {
+    leave_step();
     for (DramChannel& channel : channels_) channel.take_no_shortcuts();
   }
   /// Over all channels (for checkers).
   std::int64_t bursts_in_trains() const {
     std::int64_t sum = 0;
     for (const DramChannel& channel : channels_) sum += channel.bursts_in_trains();
-    return sum;
+    return sum * alike_;
   }
+  /// Over all channels, of requests that none of them had for itself (for checkers).
+  std::int64_t bursts_in_step() const { return bursts_in_step_; }
   /// The same: as if each channel had accepted so many bursts before.
   void skip_orders(std::int64_t bursts) {
     for (DramChannel& channel : channels_) channel.skip_orders(bursts);
@@ -73,6 +76,10 @@ class CycleDram final : public DramEngine {
   bool push_offered();
   bool push_request(const DramRequest& request, std::int64_t cycle, std::int64_t* end);
   bool push_burst(const DramRequest& request, std::int64_t cycle, std::int64_t* end);
+  bool is_for_all_alike(const DramRequest& request) const {
+    return ((request.address | request.bytes) & (set_bytes_ - 1)) == 0;
+  }
+  void leave_step();
   bool offer_is_blocked() const { return offered_bytes_ > 0; }
   /// A channel has done or taken something: a train knows at once what follows.
   void change(std::size_t channel) {
@@ -104,7 +111,15 @@ class CycleDram final : public DramEngine {
   const AddressMap map_;
   AddressDecoder decoder_;
   std::vector<DramChannel> channels_;
-  const bool is_alone_;                      // the only channel: asked each time, else
+  // As long as every request has whole sets of bursts, one for each channel in turn, the channels
+  // are in step: all accept and do the same in the same clocks. Then channels_ holds one, the last
+  // of them, which stands for `alike_`: of several, events wait for what the last one does. The
+  // first other request makes the rest of them, copies, as they would be without it.
+  std::int64_t alike_ = 1;
+  std::int64_t set_bytes_ = 0;  // of a burst for each of these
+  std::int64_t bursts_in_step_ = 0;
+  std::int64_t completed_ = -1;              // cycle of the last completion that was reported
+  bool is_alone_ = false;                    // the only channel: asked each time, else
   std::vector<std::int64_t> due_;            // by channel: its next command as last seen, ...
   std::vector<std::size_t> changed_;         // ... those that have changed since, ...
   std::vector<unsigned char> is_changed_;    // ... and whether one is among them, ...
