@@ -13,6 +13,8 @@ import unittest
 import numpy as np
 import yaml
 
+from simulator import safetensors_bytes
+
 SIM = os.environ["BITJOULE_SIM"]
 LLAMA = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "data" / "llama"
 
