@@ -7,7 +7,6 @@
 #include <charconv>
 #include <filesystem>
 #include <limits>
-#include <optional>
 #include <set>
 
 #include "core/error.h"
@@ -15,6 +14,7 @@
 #include "core/numeric/tensor_values.h"
 #include "sim/config/suggest.h"
 #include "sim/formats/blob.h"
+#include "sim/formats/checkpoint_parts.h"
 
 namespace bitjoule {
 namespace {
@@ -298,67 +298,10 @@ StoredTensor Checkpoint::packed(const Entry& entry, std::int64_t expert) const {
   return tensor;
 }
 
-namespace {
-
-/// "[first:end/of]" at the end of a name, with a T where heads are transposed.
-struct HeadRows {
-  std::int64_t first = 0, end = 0, of = 0;
-  bool transposed = false;
-};
-
-std::optional<HeadRows> head_rows(const std::string& name) {
-  HeadRows rows;
-  const std::size_t open = name.rfind('[');
-  rows.transposed = !name.empty() && name.back() == 'T';
-  const std::size_t close = name.size() - (rows.transposed ? 2 : 1);
-  if (open == std::string::npos || close <= open || name[close] != ']') return {};
-  const char* at = name.data() + open + 1;
-  const char* const end = name.data() + close;
-  for (const auto& [value, behind] :
-       {std::pair(&rows.first, ':'), std::pair(&rows.end, '/'), std::pair(&rows.of, ']')}) {
-    const auto [rest, error] = std::from_chars(at, end, *value);
-    if (error != std::errc() || *rest != behind) return {};
-    at = rest + 1;
-  }
-  return rows;
-}
-
-}  // namespace
-
-StoredTensor Checkpoint::part_of_heads(const std::string& name, const StoredTensor& whole) const {
-  const HeadRows rows = *head_rows(name);
-  const bool fits = whole.shape.size() == 2 && rows.first >= 0 && rows.first < rows.end &&
-                    rows.end <= rows.of && whole.shape[0] % rows.of == 0;
-  if (!fits)
-    throw input_error(fmt::format("{}: no such rows: {} of a tensor of {}", directory_, name,
-                                  shape_text(whole.shape)));
-  const std::vector<float> values = tensor_values(whole);
-  const std::int64_t heads = whole.shape[0] / rows.of, k = whole.shape[1];
-  const std::int64_t count = rows.end - rows.first;
-  auto part = std::make_shared<std::vector<float>>();
-  part->reserve(static_cast<std::size_t>(heads * count * k));
-  for (std::int64_t i = 0; i < heads * count * k; ++i) {
-    const std::int64_t inner = i % (count * k);
-    const std::int64_t row = rows.transposed ? inner % count : inner / k;
-    const std::int64_t column = rows.transposed ? inner / count : inner % k;
-    const std::int64_t from = i / (count * k) * rows.of + rows.first + row;
-    part->push_back(values[static_cast<std::size_t>(from * k + column)]);
-  }
-  StoredTensor tensor;
-  tensor.name = name;
-  tensor.type = find_stored_type("fp32");
-  tensor.shape = {heads, rows.transposed ? k : count, rows.transposed ? count : k};
-  tensor.bytes = part->size() * sizeof(float);
-  tensor.blob = Blob(whole.blob.name(), part, part->data(), tensor.bytes);
-  tensor.data = tensor.blob.data();
-  return tensor;
-}
-
 const StoredTensor& Checkpoint::get(const std::string& name) {
   if (const auto found = known_.find(name); found != known_.end()) return found->second;
-  if (head_rows(name))
-    return known_.emplace(name, part_of_heads(name, get(name.substr(0, name.rfind('[')))))
-        .first->second;
+  if (const auto part = tensor_part(name))
+    return known_.emplace(name, part_of(directory_, name, *part, get(part->whole))).first->second;
   std::string base = name;
   std::int64_t expert = 0;
   const std::size_t open = name.rfind('[');

@@ -38,16 +38,14 @@ class Checkpoint {
   const std::string& source() const { return source_; }  ///< the file, or the index of them
   const std::string& unread() const { return unread_; }  ///< "pytorch_model.bin"; empty: none
 
-  /// A tensor with its values; "NAME[3]" is the third of its first axis, of experts, and
-  /// "NAME[0:2/5]" the rows 0 and 1 of each five, of heads, "NAME[0:2/5]T" with each head's matrix
-  /// transposed: in fp32. It stays as long as the checkpoint. Throws an input Error where there is
-  /// none.
+  /// A tensor with its values; "NAME[3]" is the third of its first axis, of experts, and other
+  /// brackets are those of tensor_part(). It stays as long as the checkpoint. Throws an input Error
+  /// where there is none.
   const StoredTensor& get(const std::string& name);
 
  private:
   void add_modules();
   StoredTensor packed(const Entry& entry, std::int64_t expert) const;
-  StoredTensor part_of_heads(const std::string& name, const StoredTensor& whole) const;
 
   std::string directory_, source_, unread_;
   CheckpointRules rules_;

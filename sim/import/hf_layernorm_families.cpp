@@ -46,8 +46,28 @@ HfFamily falcon() {
   return family;
 }
 
-/// Its files' rows of q, k and v alternate from head to head, so weights are not read.
+/// Its files' rows of q, k and v alternate from head to head.
 HfFamily gpt_neox() {
+  static const ModelTensors kTensors = {
+      {{"gpt_neox.layers."}},
+      {{"gpt_neox.embed_in.weight", "embed", "table", false},
+       {"embed_out.weight", "head", "weights", false},
+       {"gpt_neox.final_layer_norm.weight", "norm", "gamma", false},
+       {"gpt_neox.final_layer_norm.bias", "norm", "beta", false},
+       {"input_layernorm.weight", "attn_norm", "gamma", true},
+       {"input_layernorm.bias", "attn_norm", "beta", true},
+       {"post_attention_layernorm.weight", "ffn_norm", "gamma", true},
+       {"post_attention_layernorm.bias", "ffn_norm", "beta", true},
+       {"attention.query_key_value.weight", "qkv", "weights", true, 0, false, TensorLayout::kNative,
+        true},
+       {"attention.query_key_value.bias", "qkv", "bias", true, 0, false, TensorLayout::kNative,
+        true},
+       {"attention.dense.weight", "o", "weights", true},
+       {"attention.dense.bias", "o", "bias", true},
+       {"mlp.dense_h_to_4h.weight", "up", "weights", true},
+       {"mlp.dense_h_to_4h.bias", "up", "bias", true},
+       {"mlp.dense_4h_to_h.weight", "down", "weights", true},
+       {"mlp.dense_4h_to_h.bias", "down", "bias", true}}};
   HfFamily family = llama_like("gpt_neox");
   for (const auto& [parameter, value] :
        {std::pair("layernorm", "1"), std::pair("gated", "0"), std::pair("parallel", "1"),
@@ -62,7 +82,7 @@ HfFamily gpt_neox() {
                     {"up", "mlp.dense_h_to_4h"},
                     {"down", "mlp.dense_4h_to_h"}};
   family.embedding_module = "gpt_neox.embed_in";
-  family.tensors = nullptr;
+  family.tensors = &kTensors;
   family.theta_key = "rotary_emb_base";
   family.rotates_partly = true;
   family.required = {{"use_parallel_residual", true, true}, {"attention_bias", true, true}};
@@ -126,9 +146,32 @@ HfFamily opt() {
   return family;
 }
 
-/// Its files' rows of q, k and v alternate from head to head, so weights are not read. Its GELU is
-/// the approximation by tanh, which no key says.
+/// Its files' rows of q, k and v alternate from head to head. Its GELU is the approximation by
+/// tanh, which no key says.
 HfFamily bloom() {
+  static const ModelTensors kTensors = {
+      {{"h."}},
+      {{"word_embeddings.weight", "embed", "table", false},
+       {"lm_head.weight", "head", "weights", false},
+       {"word_embeddings_layernorm.weight", "embed_norm", "gamma", false},
+       {"word_embeddings_layernorm.bias", "embed_norm", "beta", false},
+       {"ln_f.weight", "norm", "gamma", false},
+       {"ln_f.bias", "norm", "beta", false},
+       {"input_layernorm.weight", "attn_norm", "gamma", true},
+       {"input_layernorm.bias", "attn_norm", "beta", true},
+       {"post_attention_layernorm.weight", "ffn_norm", "gamma", true},
+       {"post_attention_layernorm.bias", "ffn_norm", "beta", true},
+       {"self_attention.query_key_value.weight", "qkv", "weights", true, 0, false,
+        TensorLayout::kNative, true},
+       {"self_attention.query_key_value.bias", "qkv", "bias", true, 0, false, TensorLayout::kNative,
+        true},
+       {"self_attention.dense.weight", "o", "weights", true},
+       {"self_attention.dense.bias", "o", "bias", true},
+       {"mlp.dense_h_to_4h.weight", "up", "weights", true},
+       {"mlp.dense_h_to_4h.bias", "up", "bias", true},
+       {"mlp.dense_4h_to_h.weight", "down", "weights", true},
+       {"mlp.dense_4h_to_h.bias", "down", "bias", true}},
+      "transformer."};
   HfFamily family = llama_like("bloom");
   for (const auto& [parameter, value] :
        {std::pair("layernorm", "1"), std::pair("gated", "0"), std::pair("fused", "2"),
@@ -151,13 +194,35 @@ HfFamily bloom() {
                     {"up", "mlp.dense_h_to_4h"},
                     {"down", "mlp.dense_4h_to_h"}};
   family.embedding_module = "transformer.word_embeddings";
-  family.tensors = nullptr;
+  family.tensors = &kTensors;
   family.biases = "biases of all products";
   family.required = {{"apply_residual_connection_post_layernorm", false, false}};
   return family;
 }
 
 HfFamily gpt2() {
+  // Its linear layers are stored as k rows of n.
+  constexpr TensorLayout kTurned = TensorLayout::kTransposed;
+  static const ModelTensors kTensors = {
+      {{"h."}},
+      {{"wte.weight", "embed", "table", false},
+       {"wpe.weight", "position", "table", false},
+       {"lm_head.weight", "head", "weights", false},
+       {"ln_f.weight", "norm", "gamma", false},
+       {"ln_f.bias", "norm", "beta", false},
+       {"ln_1.weight", "attn_norm", "gamma", true},
+       {"ln_1.bias", "attn_norm", "beta", true},
+       {"ln_2.weight", "ffn_norm", "gamma", true},
+       {"ln_2.bias", "ffn_norm", "beta", true},
+       {"attn.c_attn.weight", kFusedColumns, "weights", true, 0, false, kTurned},
+       {"attn.c_attn.bias", kFusedColumns, "bias", true},
+       {"attn.c_proj.weight", "o", "weights", true, 0, false, kTurned},
+       {"attn.c_proj.bias", "o", "bias", true},
+       {"mlp.c_fc.weight", "up", "weights", true, 0, false, kTurned},
+       {"mlp.c_fc.bias", "up", "bias", true},
+       {"mlp.c_proj.weight", "down", "weights", true, 0, false, kTurned},
+       {"mlp.c_proj.bias", "down", "bias", true}},
+      "transformer."};
   HfFamily family;
   family.model_type = "gpt2";
   family.base = "base/gpt2.yaml";
@@ -174,6 +239,7 @@ HfFamily gpt2() {
                     {"o", "attn.c_proj"}, {"up", "mlp.c_fc"},   {"down", "mlp.c_proj"}};
   family.embeddings = {"embed", "position"};
   family.embedding_module = "transformer.wte";
+  family.tensors = &kTensors;
   return family;
 }
 

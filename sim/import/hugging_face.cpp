@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -14,6 +13,7 @@
 #include "sim/formats/checkpoint.h"
 #include "sim/import/hf_attention.h"
 #include "sim/import/hf_families.h"
+#include "sim/import/hf_formats.h"
 #include "sim/import/hf_keys.h"
 #include "sim/import/hf_quantization.h"
 #include "sim/import/import.h"
@@ -28,8 +28,6 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr std::size_t kMaxBytes = 4 << 20;
-// Quantized models: blocks, and blocks times modules that stay as they were.
-constexpr std::int64_t kMaxBlocks = 1 << 12, kMaxComparisons = 1 << 19;
 
 const HfFamily& family_of(const ConfigObject& config) {
   const std::string type = config.text("model_type");
@@ -111,7 +109,9 @@ class HfImport {
     std::set<std::string> harmless = hf_harmless_keys();
     harmless.insert(family_.harmless.begin(), family_.harmless.end());
     config_.account(harmless, hf_unsupported_keys(), result_.notes);
-    if (!takes_formats_) add_quantization();
+    if (!takes_formats_ && is_quantized())
+      add_formats({config_, family_, parameters_, network_, result_.notes}, *quantization_, dtype_,
+                  blob_.name());
     const Network built = network_.build(blob_.name(), network_.whole);
     if (!values_.empty()) check_tensors(weights_path(), built, *family_.tensors, values_, "");
     result_.what = std::move(network_);
@@ -255,95 +255,9 @@ class HfImport {
     const auto found = parameters_.find("tied");
     return found != parameters_.end() && found->second == "1";
   }
-  /// Throws an input Error where there are too many to look at one by one.
-  std::int64_t blocks() const {
-    const std::string& text = parameters_.at("layers");
-    std::int64_t count = 0;
-    const char* end = text.data() + text.size();
-    if (std::from_chars(text.data(), end, count).ptr != end || count < 1)
-      throw input_error(
-          fmt::format("{}: expected a positive number of layers, got {}", blob_.name(), text));
-    const std::int64_t kept = 1 + static_cast<std::int64_t>(quantization_->kept.size());
-    if (count > kMaxBlocks || kept * count > kMaxComparisons)
-      throw input_error(
-          fmt::format("{}: {} quantized layers with {} modules that stay as they are are too many",
-                      blob_.name(), count, kept - 1));
-    return count;
-  }
   bool is_llama() const { return family_.base == std::string("base/llama.yaml"); }
   /// Beside an encoder.
   bool has_decoder() const { return family_.base == std::string("base/encoder_decoder.yaml"); }
-
-  void add_rule(const std::string& layer, const json::value& format) {
-    network_.overrides.push_back({{"layers", {layer}}, {"precision", weights_in(format)}});
-  }
-
-  /// Formats of quantized and unquantized layers. Where blocks differ, all are layers of their own.
-  void add_quantization() {
-    if (!quantization_ || quantization_->format.is_null()) return;
-    if (family_.linears.empty())
-      config_.refuse("quantization_config",
-                     fmt::format("is not supported for {} without the weights beside it, which say "
-                                 "what is stored how",
-                                 family_.model_type));
-    const HfQuantization& q = *quantization_;
-    const json::value plain = json::string(dtype_);
-    const auto format = [&](bool quantized) { return quantized ? q.format : plain; };
-    const bool embeds = q.embeddings && q.covers(family_.embedding_module, "");
-    for (const char* layer : family_.embeddings) add_rule(layer, format(embeds));
-    const bool tied = is_tied();
-    if (family_.head != nullptr)
-      add_rule(family_.head, format(tied ? embeds : q.head && q.covers("lm_head", "lm_head")));
-    const std::int64_t count = blocks();
-    std::vector<std::vector<bool>> quantized;
-    const std::vector<LinearRow> linears = linears_here();
-    for (const LinearRow& row : linears) {
-      std::vector<bool>& covered = quantized.emplace_back();
-      for (std::int64_t i = 0; i < count; ++i)
-        covered.push_back(
-            q.covers(fmt::format("{}{}.{}", family_.block, i, row.module), row.module));
-      if (std::count(covered.begin(), covered.end(), covered[0]) != count) network_.unroll = true;
-    }
-    for (std::size_t l = 0; l < linears.size(); ++l) {
-      const std::vector<bool>& covered = quantized[l];
-      const bool same = std::count(covered.begin(), covered.end(), covered[0]) == count;
-      for (std::int64_t i = 0; i < (same ? 1 : count); ++i)
-        add_rule(fmt::format("blk.{}.{}", same ? "*" : std::to_string(i), linears[l].layer),
-                 format(covered[static_cast<std::size_t>(i)]));
-    }
-    note_unmatched();
-  }
-
-  /// The linear layers that this model has: a mixture may have no dense ones.
-  std::vector<LinearRow> linears_here() const {
-    if (family_.mixture.count == nullptr) return family_.linears;
-    const Network network = network_.build(blob_.name(), network_.whole);
-    std::vector<LinearRow> rows;
-    for (const LinearRow& row : family_.linears)
-      if (std::any_of(network.layers.begin(), network.layers.end(), [&](const NetworkLayer& layer) {
-            return layer.name.substr(layer.name.rfind('.') + 1) == row.layer;
-          }))
-        rows.push_back(row);
-    return rows;
-  }
-
-  /// Names of modules that no layer here has.
-  void note_unmatched() {
-    const std::int64_t count = blocks();
-    for (const std::string& module : quantization_->kept) {
-      HfQuantization one;
-      one.format = "fp16";
-      one.kept = {module};
-      bool known = !one.covers("lm_head", "") || !one.covers(family_.embedding_module, "") ||
-                   !one.covers("model.norm", "");
-      for (std::int64_t i = 0; i < count && !known; ++i)
-        for (const LinearRow& row : family_.linears)
-          known |= !one.covers(fmt::format("{}{}.{}", family_.block, i, row.module), "");
-      if (!known)
-        note(
-            fmt::format("quantization: no layer is a module \"{}\", which stays as it is", module));
-    }
-  }
 
   std::string weights_path() const {
     return (fs::path(blob_.name()).parent_path() / checkpoint_->source()).string();
@@ -357,7 +271,7 @@ class HfImport {
     if (!checkpoint_->unread().empty())
       note(fmt::format("{}: is not read: values of weights are generated", checkpoint_->unread()));
     if (checkpoint_->source().empty()) return;
-    if (family_.tensors == nullptr || is_part_) {
+    if (family_.tensors == nullptr || is_part_ || (is_quantized() && has_fused_tensors())) {
       note(fmt::format("{}: weights of {} are not read: their values are generated",
                        checkpoint_->source(), is_part_ ? "a part of a model" : family_.model_type));
       return;
@@ -371,7 +285,7 @@ class HfImport {
     const fs::path folder = fs::path(options_.reference).parent_path();
     const bool apart = of_expert && expert_files_.at(layer).size() > 1;
     if (!entry.file.empty() && !apart) return (folder / entry.file).generic_string();
-    return folder.empty() ? "." : folder.generic_string();
+    return directory();
   }
 
   /// The format in which a layer's weights are stored, where config.json says that some are
@@ -382,7 +296,7 @@ class HfImport {
   }
 
   void add_values() {
-    const bool tied = is_tied();
+    const bool tied = is_tied() || is_named("gpt2");
     std::vector<std::string> unknown;
     network_.unroll = true;
     std::string layer;
@@ -393,7 +307,7 @@ class HfImport {
     bool has_pooler = false;
     for (const Checkpoint::Entry& entry : checkpoint_->entries()) {
       const std::string& name = entry.tensor.name;
-      if (name.size() > 9 && name.rfind(".inv_freq") == name.size() - 9) continue;  // of RoPE
+      if (is_buffer(name)) continue;
       if (family_.tensors->is_unread(name) || is_beyond(name)) continue;
       const ModelTensorRow* row = family_.tensors->find(name, layer);
       if (row == nullptr) {
@@ -409,6 +323,10 @@ class HfImport {
       if (layer == "head" && tied) continue;  // the embedding stands in its place
       if (row->layer == std::string(kLatentMatrices)) {
         add_latent_matrices(entry, *row, layer);
+        continue;
+      }
+      if (row->layer == std::string(kFusedColumns)) {
+        add_fused_columns(entry, *row, layer);
         continue;
       }
       values_.push_back(&entry.tensor);
@@ -427,6 +345,7 @@ class HfImport {
     }
     if (!unknown.empty() && !options_.skip_unknown) refuse_unknown(unknown);
     for (const std::string& name : unknown) note("left out: tensor " + name);
+    check_fused_columns();
     takes_formats_ = is_quantized();
   }
 
@@ -454,15 +373,13 @@ class HfImport {
           "{}: tensor \"{}\" has the shape {}, expected {}", weights_path(), entry.tensor.name,
           fmt::join(entry.tensor.shape, " x "), fmt::join(expected, " x ")));
     const std::string block = layer.substr(0, layer.rfind('.') + 1);
-    const fs::path folder = fs::path(options_.reference).parent_path();
-    const std::string directory = folder.empty() ? "." : folder.generic_string();
     const std::string name = entry.tensor.name;
     for (const auto& [part, tensor] :
          {std::pair("k_b", fmt::format("{}[0:{}/{}]T", name, of_keys, of_head)),
           std::pair("v_b", fmt::format("{}[{}:{}/{}]", name, of_keys, of_head, of_head))}) {
       json::object rule{{"layers", {block + part}}};
       if (is_quantized()) rule["precision"] = weights_in(json::string(dtype_));
-      rule["tensors"] = {{"weights", {{"file", directory}, {"tensor", tensor}}}};
+      rule["tensors"] = {{"weights", {{"file", directory()}, {"tensor", tensor}}}};
       network_.overrides.push_back(std::move(rule));
     }
     add_value(entry, row, layer);
@@ -473,18 +390,78 @@ class HfImport {
     told_latent_ |= entry.scheme != nullptr;
   }
 
+  /// Masks and frequencies, which are no parameters.
+  static bool is_buffer(const std::string& name) {
+    static const char* const kEnds[] = {".inv_freq", ".attn.bias", ".attention.bias",
+                                        ".masked_bias"};
+    return std::any_of(std::begin(kEnds), std::end(kEnds), [&](const std::string& end) {
+      return name.size() > end.size() && name.rfind(end) == name.size() - end.size();
+    });
+  }
+
+  /// Whether q, k and v are one tensor, of which parts are put together anew.
+  bool has_fused_tensors() const {
+    const auto& rows = family_.tensors->rows;
+    return std::any_of(rows.begin(), rows.end(), [](const ModelTensorRow& row) {
+      return row.by_head || row.layer == std::string(kFusedColumns);
+    });
+  }
+
+  std::string directory() const {
+    const fs::path folder = fs::path(options_.reference).parent_path();
+    return folder.empty() ? "." : folder.generic_string();
+  }
+
+  void add_fused_columns(const Checkpoint::Entry& entry, const ModelTensorRow& row,
+                         const std::string& layer) {
+    const std::int64_t hidden = size("hidden");
+    std::vector<std::int64_t> expected = {hidden, 3 * hidden};
+    if (row.role == std::string("bias")) expected.erase(expected.begin());
+    if (entry.tensor.shape != expected)
+      throw input_error(fmt::format(
+          "{}: tensor \"{}\" has the shape {}, expected {}", weights_path(), entry.tensor.name,
+          fmt::join(entry.tensor.shape, " x "), fmt::join(expected, " x ")));
+    const std::string block = layer.substr(0, layer.rfind('.') + 1);
+    std::int64_t first = 0;
+    for (const char* part : {"q", "k", "v"}) {
+      json::object source{
+          {"file", directory()},
+          {"tensor", fmt::format("{}[:{}:{}]", entry.tensor.name, first, first + hidden)}};
+      if (row.layout != TensorLayout::kNative) source["layout"] = enum_name(row.layout);
+      network_.overrides.push_back(
+          json::object{{"layers", {block + part}}, {"tensors", {{row.role, std::move(source)}}}});
+      first += hidden;
+    }
+    fused_columns_.insert(row.role + layer);
+  }
+
+  void check_fused_columns() const {
+    if (!is_named("gpt2")) return;
+    const auto needed = static_cast<std::size_t>(2 * size("layers"));
+    if (fused_columns_.size() != needed)
+      throw input_error(
+          fmt::format("{}: {} of the weights and biases \"attn.c_attn\" of {} layers: expected {}",
+                      weights_path(), fused_columns_.size(), size("layers"), needed));
+  }
+
+  std::int64_t head_size() const {
+    return size("head_dim") > 0 ? size("head_dim")
+                                : size("hidden") / std::max<std::int64_t>(1, size("heads"));
+  }
+
   void add_value(const Checkpoint::Entry& entry, const ModelTensorRow& row,
                  const std::string& layer) {
     const bool of_expert = row.is_of_expert();
-    const std::string stored =
-        of_expert ? family_.tensors->stored_name(row, layer) : entry.tensor.name;
+    std::string stored = of_expert ? family_.tensors->stored_name(row, layer) : entry.tensor.name;
+    if (row.by_head) stored += fmt::format("[3x{}]", head_size());
     const std::string stack = row.of_all ? family_.tensors->stacks[row.stack].layer : "";
     json::object rule{{"layers", {row.of_all ? fmt::format("{}*.{}", stack, row.layer) : layer}}};
     const std::string role = row.role;
     const bool has_format = is_quantized() || entry.scheme != nullptr;
     if (has_format && (role == "weights" || role == "table"))
       rule["precision"] = weights_in(stored_format(entry));
-    json::object source{{"file", file_of(entry, layer, of_expert)}, {"tensor", stored}};
+    json::object source{{"file", row.by_head ? directory() : file_of(entry, layer, of_expert)},
+                        {"tensor", stored}};
     if (row.layout != TensorLayout::kNative) source["layout"] = enum_name(row.layout);
     rule["tensors"] = {{role, std::move(source)}};
     network_.overrides.push_back(std::move(rule));
@@ -516,6 +493,7 @@ class HfImport {
   std::unique_ptr<Checkpoint> checkpoint_;
   std::map<std::string, std::set<std::string>> expert_files_;  ///< by layer
   std::vector<const StoredTensor*> values_;  ///< of the checkpoint, that the network takes
+  std::set<std::string> fused_columns_;      ///< roles and layers
   bool told_latent_ = false;
   bool takes_formats_ = false;  ///< each tensor has said its own
   Imported result_;

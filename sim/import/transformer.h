@@ -52,6 +52,7 @@ struct ModelTensorRow {
   std::size_t stack = 0;  ///< in a block: of ModelTensors::stacks
   bool of_all = false;    ///< in a block: those of all blocks of the stack are this one
   TensorLayout layout = TensorLayout::kNative;
+  bool by_head = false;  ///< rows of q, k and v alternate from head to head
 
   bool is_of_expert() const;
 };

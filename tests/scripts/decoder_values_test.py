@@ -81,7 +81,12 @@ FAMILIES = {
     },
     "gpt_neox": {
         "gguf": "gptneox", "fused": "qkv", "centred": True, "parallel": 1, "heads": 2, "kv_heads": 2, "bias": True,
-        "rotated": WIDTH // 4, "config": None,
+        "rotated": WIDTH // 4, "fused_by_head": True, "blocks": "gpt_neox.layers",
+        "config": {"intermediate_size": FFN, "rotary_pct": 0.25, "hidden_act": "gelu", "layer_norm_eps": EPSILON,
+                   "use_parallel_residual": True, "tie_word_embeddings": False},
+        "modules": {"qkv": "attention.query_key_value", "o": "attention.dense", "up": "mlp.dense_h_to_4h",
+                    "down": "mlp.dense_4h_to_h", "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+                    "embed": "gpt_neox.embed_in", "norm": "gpt_neox.final_layer_norm", "head": "embed_out"},
         "metadata": {"attention.layer_norm_epsilon": EPSILON, "use_parallel_residual": 1,
                      "rope.dimension_count": WIDTH // 4},
     },
@@ -101,6 +106,26 @@ FAMILIES = {
         "heads": 6, "kv_heads": 6, "rotates": lambda i: False, "hidden_act": "tanh", "embed_norm": True,
         "slopes": [2**-2, 2**-4, 2**-6, 2**-8, 2**-1, 2**-3],
         "metadata": {"attention.layer_norm_epsilon": EPSILON},
+    },
+    "bloom of 4 heads": {
+        "type": "bloom", "gguf": None, "tied": True, "fused": "qkv", "fused_by_head": True, "centred": True, "parallel": 0,
+        "bias": True, "heads": 4, "kv_heads": 4, "width": HIDDEN // 4, "rotates": lambda i: False, "hidden_act": "tanh",
+        "embed_norm": True, "slopes": [2**-2, 2**-4, 2**-6, 2**-8],
+        "config": {"n_inner": FFN, "layer_norm_epsilon": EPSILON},
+        "modules": {"qkv": "self_attention.query_key_value", "o": "self_attention.dense", "up": "mlp.dense_h_to_4h",
+                    "down": "mlp.dense_4h_to_h", "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+                    "embed": "transformer.word_embeddings", "embed_norm": "transformer.word_embeddings_layernorm",
+                    "norm": "transformer.ln_f"},
+    },
+    "gpt2": {
+        "gguf": None, "tied": True, "fused": "qkv", "turned": True, "centred": True, "parallel": 0, "bias": True,
+        "heads": HEADS, "kv_heads": HEADS, "width": HIDDEN // HEADS, "positions": 12, "offset": 0,
+        "rotates": lambda i: False, "hidden_act": "tanh",
+        "config": {"n_embd": HIDDEN, "n_layer": 2, "n_head": HEADS, "n_inner": FFN, "n_positions": 12,
+                   "layer_norm_epsilon": EPSILON},
+        "modules": {"qkv": "attn.c_attn", "o": "attn.c_proj", "up": "mlp.c_fc", "down": "mlp.c_proj", "attn_norm": "ln_1",
+                    "ffn_norm": "ln_2", "embed": "wte", "position": "wpe", "norm": "ln_f"},
+        "blocks": "h",
     },
     "mixtral": {
         "gguf": "llama", "interleaved": True, "experts": 5, "chosen": 2, "expert_ffn": FFN, "normalized": True,
@@ -165,7 +190,7 @@ def weights_of(f, random):
     q, kv = f.get("heads", HEADS) * width, f.get("kv_heads", KV_HEADS) * width
     w = {"embed": normal(VOCABULARY, HIDDEN), "norm": norm(HIDDEN)}
     if "positions" in f:
-        w["position"] = normal(f["positions"] + 2, HIDDEN)
+        w["position"] = normal(f["positions"] + f.get("offset", 2), HIDDEN)
     if f.get("embed_norm"):
         w["embed_norm"] = norm(HIDDEN)
     if not f.get("tied"):
@@ -352,7 +377,7 @@ def logits(f, weights, tokens):
     scale = f.get("embed_scale", math.sqrt(HIDDEN) if f.get("gemma") else 1)
     x = w["embed"][tokens] * scale
     if "positions" in f:
-        x = x + w["position"][np.arange(n) + 2]
+        x = x + w["position"][np.arange(n) + f.get("offset", 2)]
     if f.get("embed_norm"):
         x = norm(x, "embed_norm")
     for i in range(f.get("layers", 2)):
@@ -407,13 +432,24 @@ def fuse(weights, layers, parts):
     return w
 
 
+def by_head(weights, layers, width):
+    """Rows of q, k and v as GPT-NeoX and BLOOM store them: those of one head after the other's."""
+    w = dict(weights)
+    for name in [f"{i}.qkv{role}" for i in range(layers) for role in ("", ".bias")]:
+        rows = w[name].reshape(3, -1, width, *w[name].shape[1:])
+        w[name] = np.ascontiguousarray(np.swapaxes(rows, 0, 1)).reshape(w[name].shape)
+    return w
+
+
 class DecoderTest(checkpoint.CheckpointTest):
     def write_hugging_face(self, family, f, weights):
         config = {
-            "model_type": family, "hidden_size": HIDDEN, "num_hidden_layers": f.get("layers", 2),
+            "model_type": f.get("type", family), "hidden_size": HIDDEN, "num_hidden_layers": f.get("layers", 2),
             "num_attention_heads": f.get("heads", HEADS), "vocab_size": VOCABULARY, **f["config"],
         }  # fmt: skip
-        if family not in ("falcon", "opt"):
+        if family == "gpt2":
+            config = {"model_type": family, "vocab_size": VOCABULARY, **f["config"]}
+        elif not f.get("centred"):
             config |= {"num_key_value_heads": KV_HEADS, "head_dim": WIDTH, "intermediate_size": FFN}
         (self.folder / "config.json").write_text(json.dumps(config))
         names = {"embed": "model.embed_tokens", "norm": "model.norm", "head": "lm_head"}
@@ -435,9 +471,15 @@ class DecoderTest(checkpoint.CheckpointTest):
             **{f"{part}_shexp": f"mlp.shared_expert.{part}_proj" for part in ("gate", "up", "down")},
             **f.get("experts_modules", {}),
         }  # fmt: skip
+        if f.get("fused"):
+            weights = fuse(weights, f.get("layers", 2), f["fused"])
+        if f.get("fused_by_head"):
+            weights = by_head(weights, f.get("layers", 2), f.get("width", WIDTH))
         tensors = {}
-        for name, value in (fuse(weights, f.get("layers", 2), f["fused"]) if f.get("fused") else weights).items():
+        for name, value in weights.items():
             parts = name.split(".")
+            if f.get("turned") and parts[-1] in ("qkv", "o", "up", "down"):
+                value = np.ascontiguousarray(value.T)  # k rows of n
             inner = parts[0].isdigit()
             stored = f"{blocks}.{parts[0]}.{modules[parts[1]]}" if inner else names[parts[0]]
             if name.endswith("_exps"):  # a tensor for each expert
