@@ -133,6 +133,13 @@ void describe_kind(const LayerResult& r, ResultVisitor& v) {
     v.value({"activations", "", "stored"}, r.activation_format);
     v.value({"output", "", "stored"}, r.output_format);
   });
+  if (!r.scores) return;
+  v.object({"scores", "", "fused attention: its first product; mac and formats are the second's"},
+           [&] {
+             v.value({"mac", "", "the MAC type"}, r.scores->mac);
+             v.value({"weights", "", "format of the keys"}, r.scores->weight_format);
+             v.value({"activations", "", "format of the queries"}, r.scores->activation_format);
+           });
 }
 
 bool is_same(const Action& a, const Action& b) {

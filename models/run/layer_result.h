@@ -35,6 +35,11 @@ struct LayerOutputs {
   std::int32_t zero_point = 0;
 };
 
+/// What a product of a layer is made of.
+struct ProductFormats {
+  std::string mac, weight_format, activation_format;
+};
+
 struct LayerResult {
   std::string name;
   std::string kind;
@@ -45,6 +50,8 @@ struct LayerResult {
   std::string mac;            ///< MAC type; empty for vector operators
   std::string weight_format;  ///< empty for vector operators
   std::string activation_format, output_format;
+  /// Fused attention: of queries and keys; the MAC and formats above are those of the context.
+  std::optional<ProductFormats> scores;
   Mapping mapping;
   BuffersConfig buffers;  ///< as the layer has them
   LayerOutcome outcome;

@@ -100,7 +100,8 @@ void compute_values(const Program& program, LayerValues& values) {
 
 std::string pins_key(const MappingProblem& problem) {
   return key_text(problem.weight_layout) + key_text(problem.activation_layout) +
-         key_text(problem.activations) + key_text(problem.kv_page);
+         key_text(problem.activations) + key_text(problem.stores_outputs) +
+         key_text(problem.kv_page);
 }
 
 /// The second operand's rows.
@@ -176,6 +177,7 @@ MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& 
   p.weight_layout = pins.weight_layout;
   p.activation_layout = pins.activation_layout;
   p.activations = pins.activations;
+  p.stores_outputs = pins.stores_outputs;
   check_layer_formats(p);
   if (pins.kv_page > 0 && std::holds_alternative<Matmul>(op)) put_into_pages(pins.kv_page, p);
   return p;
@@ -242,6 +244,7 @@ LayerProgram LayerRunner::prepare(const VectorOp& op, const VectorFormats& forma
   LayerProgram p;
   p.problem = make_vector_problem(machine_->config(), memory(), formats);
   p.problem.activations = pins.activations;
+  p.problem.stores_outputs = pins.stores_outputs;
   p.problem = divided(std::move(p.problem), op);
   p.program = make_vector_program(p.problem, op);
   p.key = "v" + key_text(without_values(op)) + key_text(formats) + pins_key(p.problem);
@@ -369,6 +372,8 @@ LayerResult LayerRunner::run_attention(const std::string& name, const LayerProgr
   const Attention& op = prepared.attention->problem.op;
   result.extents = {op.scores.batch, op.queries(), op.keys(), op.key_dim() + op.value_dim()};
   result.mac = problem.path.mac.name;
+  const DataPath& scores = prepared.attention->problem.scores.path;
+  result.scores = {scores.mac.name, scores.weights.format.format, scores.activations.format.format};
   result.mapping = prepared.mapping;
   result.outcome = outcome_of(prepared, nullptr, trace, overlap, nullptr);
   result.compute_cycles = compute_cycles(problem, prepared.program);

@@ -32,8 +32,9 @@ std::string memory_text(const MemoryPort& m) {
 std::string mapping_key(const MappingProblem& p, const std::string& layer,
                         const MappingPins& pins) {
   return machine_text(p.machine) + memory_text(p.memory) + layer + key_text(p.weight_layout) +
-         key_text(p.activation_layout) + key_text(p.activations) + key_text(p.kv_page) +
-         key_text(static_cast<const TilePins&>(pins)) + key_text(pins.finalists);
+         key_text(p.activation_layout) + key_text(p.activations) + key_text(p.stores_outputs) +
+         key_text(p.kv_page) + key_text(static_cast<const TilePins&>(pins)) +
+         key_text(pins.finalists);
 }
 
 MappingMemo& MappingMemo::instance() {

@@ -23,6 +23,7 @@ std::string kind_of(const std::string& name) {
 MappingPins pins_of(const NetworkLayer& layer, const MappingPins& run) {
   MappingPins pins = with(layer.mapping, run);
   if (!layer.kv_cache || !std::holds_alternative<Matmul>(layer.op)) pins.kv_page = 0;
+  pins.stores_outputs = layer.to_memory && run.activations == ActivationMemory::kOnChip;
   return pins;
 }
 

@@ -200,15 +200,6 @@ NetworkMemory network_memory(const Network& network, const Precision& run, std::
 
 namespace {
 
-/// Everything that has to be somewhere.
-std::vector<Resident> residents(const Network& network, const Precision& run,
-                                std::int64_t kv_page) {
-  std::vector<Resident> all = activations(network, run);
-  const std::int64_t cache = network_memory(network, run, kv_page).kv_cache;
-  if (cache > 0) all.insert(all.begin(), {"the KV cache", cache, 0, network.layers.size() - 1});
-  return all;
-}
-
 /// Where a layer's inputs and outputs are not all that is alive, the rest needs a place that no
 /// other role is given.
 std::int64_t capacity_for_activations(const BuffersConfig& buffers) {
@@ -224,10 +215,9 @@ std::int64_t capacity_for_activations(const BuffersConfig& buffers) {
 
 }  // namespace
 
-void check_on_chip(const Network& network, const Precision& run, const BuffersConfig& buffers,
-                   std::int64_t kv_page) {
+void check_on_chip(const Network& network, const Precision& run, const BuffersConfig& buffers) {
   const std::int64_t capacity = capacity_for_activations(buffers);
-  const std::vector<Resident> all = residents(network, run, kv_page);
+  const std::vector<Resident> all = activations(network, run);
   std::vector<std::int64_t> change(network.layers.size() + 1, 0);
   for (const Resident& tensor : all) {
     change[tensor.first] += tensor.bytes;

@@ -21,9 +21,9 @@ NetworkMemory network_memory(const Network& network, const Precision& precision,
 
 /// Of a machine that keeps activations in its input and output buffers from layer to layer: throws
 /// an input Error that names the first layer at which they do not hold all that is alive (operands,
-/// the result, what later layers still read, the network's inputs and outputs, and the KV cache),
+/// the result, what later layers still read, the network's inputs and outputs; no KV cache),
 /// and the largest of it.
-void check_on_chip(const Network& network, const Precision& precision, const BuffersConfig& buffers,
-                   std::int64_t kv_page = 0);
+void check_on_chip(const Network& network, const Precision& precision,
+                   const BuffersConfig& buffers);
 
 }  // namespace bitjoule

@@ -25,12 +25,15 @@ NetworkOp without_values(NetworkOp op) {
 
 std::string key_of(const NetworkLayer& layer, const RunConfig& run) {
   const Precision& formats = run.precision;
-  const std::string pages = pins_of(layer, run.mapping).kv_page > 0 ? "p" : "";
-  if (layer.fused) return attention_key(layer, formats) + key_text(layer.mapping) + pages;
+  const MappingPins pins = pins_of(layer, run.mapping);
+  const std::string places =
+      (pins.kv_page > 0 ? "p" : "") + std::string(pins.stores_outputs ? "s" : "");
+  if (layer.fused) return attention_key(layer, formats) + key_text(layer.mapping) + places;
   const NetworkOp op = without_values(layer.op);
   const std::string key = key_text(op) + key_text(layer.bias) + key_text(layer.activation);
-  if (std::holds_alternative<VectorOp>(op)) return key + key_text(vector_formats(layer, formats));
-  return key + key_text(layer_precision(layer, formats)) + key_text(layer.mapping) + pages;
+  if (std::holds_alternative<VectorOp>(op))
+    return key + key_text(vector_formats(layer, formats)) + places;
+  return key + key_text(layer_precision(layer, formats)) + key_text(layer.mapping) + places;
 }
 
 /// Roughly what a layer takes to simulate: the elements that move.
@@ -106,7 +109,7 @@ NetworkRunner::NetworkRunner(const RunConfig& run, const std::vector<NetworkPhas
     for (const NetworkPhase& phase : phases_)
       check_on_chip(
           with_fused_attention(with_passes(phase.network, run.precision), run.mapping.attention),
-          run.precision, run.accelerator.buffers, run.mapping.kv_page);
+          run.precision, run.accelerator.buffers);
   if (run.options.values) values_ = std::make_unique<NetworkValues>(run);
   if (!values_ || run.overlap == LayerOverlapMode::kNone) return;
   for (const NetworkPhase& phase : phases_)
@@ -122,7 +125,8 @@ LayerProgram NetworkRunner::prepare(const Step& step) const {
   const NetworkLayer& layer = *step.layer;
   return with_name(layer, [&] {
     if (const auto* op = std::get_if<VectorOp>(&layer.op))
-      return runner_.prepare(*op, vector_formats(layer, run_.precision), run_.mapping);
+      return runner_.prepare(*op, vector_formats(layer, run_.precision),
+                             pins_of(layer, run_.mapping));
     if (layer.fused) return prepare_attention(layer);
     return runner_.prepare(mac_layer(layer), layer_precision(layer, run_.precision),
                            pins_of(layer, run_.mapping));

@@ -45,11 +45,16 @@ Rows result(const LayerOp& op) {
 VectorOp quantize_op(Rows rows, const TensorFormat& format) {
   const StorageLayout layout = storage_layout(format);
   const Format& f = *layout.format;
-  // A scale is that of the tensor, of a row, or of a group that fills it evenly.
+  // A scale is that of the tensor, of a row, or of a group, of which a row may hold a part at its
+  // end.
   if (layout.scales.group == kWholeTensor) rows = {1, rows.rows * rows.cols};
-  if (const std::int64_t group = layout.scales.group; group > 0 && rows.cols % group == 0)
-    rows = {rows.rows * (rows.cols / group), group};
   VectorOp op;
+  if (const std::int64_t group = layout.scales.group; group > 0) {
+    if (rows.cols % group == 0)
+      rows = {rows.rows * (rows.cols / group), group};
+    else
+      op.reduced = groups_per_row(layout.scales, rows.cols);
+  }
   op.kind = VectorKind::kQuantize;
   op.rows = rows.rows;
   op.cols = rows.cols;
@@ -71,6 +76,11 @@ bool is_scaled_when_appended(const TensorFormat& format) {
     throw input_error(fmt::format(
         "kv_cache: {} as chosen stores fields of several rows together, and a cache is appended to "
         "row by row; choose another format, granularity or zero_point",
+        format.format));
+  if (layout.progressive())
+    throw input_error(fmt::format(
+        "kv_cache: {} is a format of weights, whose scales of both levels are chosen when they are "
+        "stored; choose another",
         format.format));
   if (format.granularity == Granularity::kDynamicTensor)
     throw input_error(
@@ -124,6 +134,12 @@ std::map<std::string, std::int64_t> cache_rows(const Network& network) {
   return lengths;
 }
 
+/// Whether its output is its input's, by other addresses.
+bool only_addresses(const NetworkLayer& layer) {
+  const auto* op = std::get_if<VectorOp>(&layer.op);
+  return op != nullptr && vector_row(op->kind).moves_nothing && !layer.inputs.empty();
+}
+
 bool is_quantize(const NetworkLayer& layer) {
   const auto* op = std::get_if<VectorOp>(&layer.op);
   return op != nullptr && op->kind == VectorKind::kQuantize;
@@ -144,7 +160,10 @@ class Expansion {
     }
   }
 
-  Network take() { return std::move(result_); }
+  Network take() {
+    mark_stored();
+    return std::move(result_);
+  }
 
  private:
   /// "The layer before" is one of the network as written.
@@ -152,6 +171,20 @@ class Expansion {
     if (layer.inputs.empty() && !before_.empty()) layer.inputs = {before_};
     for (std::string& input : layer.inputs)
       if (input.empty()) input = before_;
+  }
+
+  /// What a cache keeps, and what a product without one reads by the port of weights.
+  void mark_stored() {
+    std::map<std::string, NetworkLayer*> layers;
+    for (NetworkLayer& layer : result_.layers) {
+      layers[layer.name] = &layer;
+      layer.to_memory = layer.kv_cache && !is_product(layer);
+      if (!is_product(layer) || layer.kv_cache || layer.inputs.size() < 2) continue;
+      auto from = layers.find(layer.inputs[1]);
+      while (from != layers.end() && only_addresses(*from->second))
+        from = layers.find(from->second->inputs.at(0));
+      if (from != layers.end()) from->second->to_memory = true;
+    }
   }
 
   void quantize_operands(NetworkLayer& layer) {

@@ -87,6 +87,7 @@ LayerResult full_layer() {
   LayerResult layer;
   layer.phase = "prefill";
   layer.weight_format = "int8";
+  layer.scores.emplace();
   layer.check.emplace().checked = 1;
   layer.network_error.emplace();
   layer.input_origin.source.input = "before";

@@ -58,6 +58,7 @@ void check_layer(const RunConfig& run, const MemoryPort& memory, const NetworkLa
       MappingProblem problem =
           make_vector_problem(run.accelerator, memory, vector_formats(layer, run.precision));
       problem.activations = run.mapping.activations;
+      problem.stores_outputs = layer.to_memory;
       checks.vector(problem, op);
     } else {
       const Precision precision = layer_precision(layer, run.precision);
@@ -100,7 +101,7 @@ void check_layers(const RunConfig& run, const Checks& checks) {
     for (const NetworkLayer& layer : with_expert_layers(network).layers)
       check_layer(run, memory, layer, checks);
     if (run.mapping.activations == ActivationMemory::kOnChip)
-      check_on_chip(network, run.precision, run.accelerator.buffers, run.mapping.kv_page);
+      check_on_chip(network, run.precision, run.accelerator.buffers);
   }
 }
 

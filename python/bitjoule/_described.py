@@ -540,6 +540,17 @@ class LayerFormats(Record):
     output: str
 
 
+class LayerScores(Record):
+    """``layers[].scores``: fused attention: its first product; mac and formats are the second's"""
+
+    #: the MAC type
+    mac: str
+    #: format of the keys
+    weights: str
+    #: format of the queries
+    activations: str
+
+
 class LayerDram(Record):
     """``layers[].dram``: the memory"""
 
@@ -665,6 +676,8 @@ class Layer(Record):
     buffers: Named[LayerBuffers]
     #: number formats
     formats: LayerFormats
+    #: fused attention: its first product; mac and formats are the second's
+    scores: LayerScores
     #: [core cycles] start of the first load to the last byte written back
     cycles: int
     #: [core cycles] what the array needs if memory never makes it wait (timing.md)

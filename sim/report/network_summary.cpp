@@ -29,9 +29,10 @@ std::string pass_text(const NetworkResult& network, const PassResult& pass) {
     text += fmt::format("\n{:13}{} of weights per {} fetched while the layer ahead ran", "",
                         bytes_text(pass.ahead_bytes / static_cast<std::int64_t>(c.count)), c.unit);
   if (pass.kv_read_bytes + pass.kv_written_bytes > 0)
-    text += fmt::format("\n{:13}KV cache: {} read, {} written per token", "",
-                        bytes_text(pass.kv_read_bytes / pass.tokens),
-                        bytes_text(pass.kv_written_bytes / pass.tokens));
+    text +=
+        fmt::format("\n{:13}KV cache: {} read, {} written per {}", "",
+                    bytes_text(pass.kv_read_bytes / static_cast<std::int64_t>(c.count)),
+                    bytes_text(pass.kv_written_bytes / static_cast<std::int64_t>(c.count)), c.unit);
   return text;
 }
 

@@ -101,6 +101,31 @@ TEST_CASE("dynamic scales: both fidelities and the oracle agree, on one operand 
           }
 }
 
+// Rows of 40 are a block of 32 and one of 8: two scales each, as many as are stored.
+TEST_CASE("quantize passes: a scale for the part of a block at the end of a row") {
+  Network network;
+  network.layers = {gemm("a", {"x"}), gemm("b", {"a"})};
+  network.layers[0].op = Gemm{6, 40, 16};
+  network.layers[1].op = Gemm{6, 8, 40};
+  network.layers[0].precision.activations = format_of("fp32", Granularity::kPerTensor);
+  Precision run;
+  run.activations = format_of("mxfp8_e4m3", Granularity::kPerTensor);
+  run.weights = format_of("fp32", Granularity::kPerTensor);
+  run.output = run.weights;
+  run.mac = "fp32";
+  const auto divisions = [&](const char* format) {
+    run.activations.format = format;
+    const Network passes = with_quantize_passes(network, run);
+    std::int64_t count = 0;
+    for (const auto& pass : vector_work(std::get<VectorOp>(layer_named(passes, "a.quantize").op)))
+      for (const VectorWork& work : pass)
+        if (work.primitive == Primitive::kDivide) count += work.count;
+    return count;
+  };
+  CHECK(divisions("mxfp8_e4m3") == 6 * 2);  // blocks of 32
+  CHECK(divisions("nvfp4") == 6 * 3);       // of 16
+}
+
 // 6 tokens of 96 elements: fp16 in, codes and an fp32 scale for each token out.
 TEST_CASE(
     "dynamic scales: the pass before a layer is timed, counted and priced, so are the scales") {

@@ -61,7 +61,7 @@ class AttentionBuilder {
   std::int64_t vectors() const { return static_cast<std::int64_t>(program_.vectors.size()); }
   static std::int64_t slots(const BufferConfig& buffer) { return buffer.double_buffered ? 2 : 1; }
   const BuffersConfig& buffers() const { return p_.context.machine.buffers; }
-  bool on_chip() const { return p_.context.activations == ActivationMemory::kOnChip; }
+  bool on_chip() const { return inputs_on_chip(p_.context); }
   std::int64_t cache_slots() const {
     const bool beside = keys_.side(1) > 0 || values_.side(1) > 0;
     return beside ? std::min(slots(buffers().weight), slots(buffers().scale))
@@ -214,7 +214,7 @@ void AttentionBuilder::results(const Step& s) {
   store.region =
       query_rows(s, output_, main_bytes(layout, region_bytes(layout, 1, p_.op.value_dim())) * 8);
   store.sram_bits = store.region.bits();
-  if (on_chip()) store.region = {}, store.sram_bits = 0;
+  if (outputs_on_chip(p_.context)) store.region = {}, store.sram_bits = 0;
   store.outputs_needed = ++results_;
   program_.stores.push_back(store);
 }

@@ -31,7 +31,7 @@ Bounds::Bounds(const MappingProblem& problem, const MappingSpace& space, const E
   weights_ = real(main_bytes(weights, weight_bytes(p_, e.groups, stored.n, stored.k))) / burst;
   weight_scales_ = real(side_bytes(weights, weight_bytes(p_, e.groups, e.n, e.k))) / burst;
   biases_ = real(l.weight_rows() * p_.bias_bits()) / 8 / burst;
-  outputs_ = p_.activations == ActivationMemory::kOnChip
+  outputs_ = outputs_on_chip(p_)
                  ? 0
                  : real(main_bits(p_.path.output.layout, e.n)) * real(e.m * e.groups) / 8 / burst;
   // Packing more groups makes no row of what stays wider, nor one of sums that stayed.

@@ -8,7 +8,7 @@
 namespace bitjoule {
 
 double Bounds::input_bursts(const View& v) const {
-  if (p_.activations == ActivationMemory::kOnChip) return 0;
+  if (inputs_on_chip(p_)) return 0;
   const Lowered& l = p_.layer;
   const double burst = real(p_.memory.burst_bytes) * 8, groups = real(l.extents.groups);
   double once = std::numeric_limits<double>::infinity();

@@ -145,13 +145,14 @@ void TileLayout::place_tensors() {
     AddressRange& range = ranges_[at(stream)];
     range = {begin, begin + bytes[at(stream)]};
     begin = align(range.end, tensor_alignment(burst));
-    const bool activations =
-        stream == Stream::kInputs || stream == Stream::kInputScales || stream == Stream::kOutputs;
+    const bool is_input = stream == Stream::kInputs || stream == Stream::kInputScales;
+    const bool stays = is_input                     ? inputs_on_chip(p_)
+                       : stream == Stream::kOutputs ? outputs_on_chip(p_)
+                                                    : false;
     if (stream == Stream::kWeights && p_.kv_page > 0)
       pages_ = Pages::scattered(range.begin, p_.kv_page * row_bytes(), group_rows() / p_.kv_page,
                                 l.extents.groups);
-    moves_[at(stream)] =
-        bytes[at(stream)] > 0 && !(activations && p_.activations == ActivationMemory::kOnChip);
+    moves_[at(stream)] = bytes[at(stream)] > 0 && !stays;
   }
   footprint_ = Bytes(begin);
 }

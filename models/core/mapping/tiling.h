@@ -71,12 +71,20 @@ struct MappingProblem {
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
   ActivationMemory activations = ActivationMemory::kDram;
+  bool stores_outputs = false;  ///< as MappingPins::stores_outputs
   /// Of a product whose second operand is cached: its rows lie in pages of so many; 0: they do not.
   std::int64_t kv_page = 0;
   std::shared_ptr<const Prices> prices;  ///< what estimates are priced by; null: by nothing
   DataEnergy data;
   std::int64_t bias_bits() const { return stage.bias ? 32 : 0; }  ///< of one output channel
 };
+
+inline bool inputs_on_chip(const MappingProblem& p) {
+  return p.activations == ActivationMemory::kOnChip;
+}
+inline bool outputs_on_chip(const MappingProblem& p) {
+  return inputs_on_chip(p) && !p.stores_outputs;
+}
 
 inline const ArrayDataflow& dataflow_of(const MappingProblem& problem) {
   return array_dataflow(problem.machine.array.dataflow);

@@ -33,7 +33,7 @@ TrafficBound traffic_bound(const MappingProblem& p) {
   const Lowered& l = p.layer;
   TrafficBound bound;
   bound.compulsory = compulsory_bytes(p);
-  if (p.activations == ActivationMemory::kOnChip) return bound;
+  if (inputs_on_chip(p)) return bound;
   const auto shared = [](std::int64_t kernel, std::int64_t stride) {
     return std::max(1.0, static_cast<double>(kernel) / static_cast<double>(stride));
   };

@@ -52,7 +52,7 @@ void free_results(const Lowered& layer, BuffersConfig& buffers) {
 std::vector<TrafficConstraint> traffic_constraints(const MappingProblem& problem,
                                                    const MappingPins& pins, const Mapping& chosen) {
   std::vector<TrafficConstraint> constraints;
-  if (problem.activations == ActivationMemory::kOnChip) return constraints;
+  if (inputs_on_chip(problem)) return constraints;
   MappingProblem p = problem;
   MappingPins left = pins;
   auto moved = static_cast<double>(chosen.estimate.moved_bytes());

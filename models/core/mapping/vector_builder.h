@@ -132,7 +132,7 @@ class VectorBuilder {
     r.run_bits = stored_bits(out_, elements);
     return r;
   }
-  bool on_chip() const { return p_.activations == ActivationMemory::kOnChip; }
+  bool on_chip() const { return inputs_on_chip(p_); }
   std::int64_t weight_slots() const { return p_.machine.buffers.weight.double_buffered ? 2 : 1; }
   std::int64_t chunks() const { return static_cast<std::int64_t>(program_.vectors.size()); }
   static std::int64_t reused(std::int64_t index, const BufferConfig& buffer) {

@@ -120,7 +120,7 @@ void VectorBuilder::store(const VectorChunk& chunk) {
   store.region.merge();
   store.outputs_needed = chunks();
   store.sram_bits = chunk.output.bits();
-  if (on_chip()) store.region = {}, store.sram_bits = 0;
+  if (outputs_on_chip(p_)) store.region = {}, store.sram_bits = 0;
   program_.stores.push_back(store);
 }
 
@@ -166,7 +166,7 @@ void VectorBuilder::finish(const VectorChunk& chunk) {
   StoreOp scales;
   scales.tensor = Tensor::kScales;
   scales.outputs_needed = chunks();
-  if (!on_chip()) {
+  if (!outputs_on_chip(p_)) {
     scales.region =
         Region::contiguous(scales_ + scale_bits(results_begun_) / 8, row_scale_bits / 8);
     scales.sram_bits = row_scale_bits;

@@ -91,9 +91,12 @@ struct NetworkLayer {
   /// Above 0: gamma, beta, mean and variance of `tensors` are folded into weights and bias, with
   /// this epsilon, when the layer is loaded.
   double batch_norm_epsilon = 0;
-  bool kv_cache = false;        ///< matmul: the second operand is read from the KV cache;
-                                ///< otherwise: the output is appended to it
-  bool kv_view = false;         ///< matmul: the cached operand is a part of what another one reads
+  bool kv_cache = false;  ///< matmul: the second operand is read from the KV cache;
+                          ///< otherwise: the output is appended to it
+  bool kv_view = false;   ///< matmul: the cached operand is a part of what another one reads
+  /// Its output goes to DRAM whatever the mapping says: it is appended to a cache, or a product
+  /// reads it as it reads weights. Only runs have such layers (run/quantize_passes.h).
+  bool to_memory = false;
   std::int64_t parameters = 0;  ///< trained parameters of one of the `repeat` layers; 0 when tied
   /// Set: fused attention, whose inputs are queries, keys and values, in the place of its context.
   /// Only runs have such layers (run/fused_attention.h).

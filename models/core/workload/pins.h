@@ -25,7 +25,8 @@ enum class FoldOrder { kKInnermost, kColumnsInnermost };
 enum class DramLayout { kRowMajor, kTiled };
 
 /// Where inputs and outputs are between layers: in DRAM, or in the input and output buffers, as in
-/// machines with one buffer for all activations. There nothing of them is moved, and they must fit.
+/// machines with one buffer for all activations. There nothing of them is moved, and they must fit;
+/// but for what products read by the port of weights: keys, values and their cache.
 enum class ActivationMemory { kDram, kOnChip };
 
 /// Whether scores, softmax and context of an attention are layers of their own, or one: tile by
@@ -64,6 +65,8 @@ struct MappingPins : TilePins {
   DramLayout weight_layout = DramLayout::kTiled;
   DramLayout activation_layout = DramLayout::kRowMajor;
   ActivationMemory activations = ActivationMemory::kDram;
+  /// What leaves goes to DRAM even where activations stay on chip (NetworkLayer::to_memory).
+  bool stores_outputs = false;
   AttentionExecution attention = AttentionExecution::kUnfused;
   /// Keys and values of a cache lie in pages of so many tokens, scattered (docs/attention.md,
   /// "Pages"); 0: token after token.

@@ -206,6 +206,10 @@ void check_routing(const VectorOp& op, const Refuse& refuse) {
     refuse("routing: the groups have too few experts for group_best or chosen");
 }
 
+std::int64_t scales_of_row(const VectorOp& op) {
+  return op.kind == VectorKind::kQuantize ? op.reduced : 1;
+}
+
 }  // namespace
 
 const VectorRow& vector_row(VectorKind kind) {
@@ -231,7 +235,7 @@ std::vector<std::vector<VectorWork>> vector_work(const VectorOp& op) {
       if (scales && step.primitive == Primitive::kAdd) continue;  // nothing is added
       std::int64_t times = op.elements();
       if (op.kind == VectorKind::kRope) times = op.rows * rotated_cols(op);
-      if (step.per == Per::kRow) times = op.rows;
+      if (step.per == Per::kRow) times = op.rows * scales_of_row(op);
       if (step.per == Per::kWindow) times *= window_elements(op);
       if (combines && step.primitive == Primitive::kAdd) times -= op.elements();
       steps.push_back({step.primitive, step.count * times});

@@ -190,7 +190,7 @@ struct VectorOp {
   VectorKind kind = VectorKind::kRelu;
   std::int64_t rows = 1, cols = 1;
   /// Reductions: elements per output; lrn: channels in the window; hadamard: stages of 2^reduced
-  /// columns.
+  /// columns; quantize: scales of a row, whose last one may be of fewer elements.
   std::int64_t reduced = 1;
   std::int64_t operands = 2;         ///< concat, add, ...: tensors read
   std::optional<PoolWindow> window;  ///< pools
