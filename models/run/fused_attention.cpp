@@ -40,8 +40,9 @@ class Fusion {
     for (std::size_t i = 0; i < layers_.size(); ++i)
       if (is_product(layers_[i])) with_name(layers_[i], [&] { find(i, gone, fused); });
     if (fused.empty())
-      throw input_error(fmt::format(
-          "mapping.attention: fused: {} has no softmax between two products", network_.name));
+      throw input_error(
+          fmt::format("mapping.attention: fused: {} has no softmax between two products{}",
+                      network_.name, obstacle_));
     Network result = network_;
     result.layers.clear();
     for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -69,13 +70,16 @@ class Fusion {
 
   /// Whether a product multiplies probabilities with values, and what stands before it.
   void find(std::size_t place, std::set<std::size_t>& gone,
-            std::map<std::size_t, NetworkLayer>& fused) const {
+            std::map<std::size_t, NetworkLayer>& fused) {
     const NetworkLayer& context = layers_[place];
     std::vector<const NetworkLayer*> between;
     const NetworkLayer* at = source(context);
     for (; at != nullptr && is_vector(*at, VectorKind::kQuantize); at = source(*at))
       between.push_back(at);
+    const NetworkLayer* const coded = at;
+    while (at != nullptr && is_of_codes(*at)) at = source(*at);
     if (at == nullptr || !is_vector(*at, VectorKind::kSoftmax)) return;
+    if (at != coded) refuse_codes(*coded);
     auto parts = std::make_shared<FusedLayers>();
     parts->context = context;
     if (const std::optional<NetworkLayer> rows = values_by_rows(context)) {
@@ -90,7 +94,14 @@ class Fusion {
       between.push_back(at);
       at = source(*at);
     }
-    if (at == nullptr || !is_product(*at)) return;
+    if (at != nullptr && is_of_codes(*at)) refuse_codes(*at);
+    if (at == nullptr || !is_product(*at)) {
+      if (at != nullptr && obstacle_.empty())
+        obstacle_ = fmt::format(
+            ": \"{}\" stands between scores and \"{}\", which only a cap of the scores may",
+            at->name, parts->softmax.name);
+      return;
+    }
     parts->scores = *at;
     between.push_back(at);
     check(*parts, between);
@@ -133,17 +144,28 @@ class Fusion {
       const auto* op = std::get_if<VectorOp>(&part->op);
       if (part->accumulators || part->tensors.count("input_scale") != 0 ||
           (op != nullptr && op->codes))
-        throw input_error(fmt::format(
-            "mapping.attention: fused: \"{}\" is of codes of a quantized network, whose scales "
-            "between the products are its own",
-            part->name));
+        refuse_codes(*part);
     }
+  }
+
+  /// A step of a quantized graph between real numbers and its codes.
+  static bool is_of_codes(const NetworkLayer& layer) {
+    return is_vector(layer, VectorKind::kQuantizeLinear) ||
+           is_vector(layer, VectorKind::kDequantizeLinear);
+  }
+  [[noreturn]] static void refuse_codes(const NetworkLayer& layer) {
+    throw input_error(fmt::format(
+        "mapping.attention: fused: \"{}\" is of codes of a quantized network, which rounds scores "
+        "and probabilities by scales of its own: tiles of keys would have to round otherwise; "
+        "choose unfused",
+        layer.name));
   }
 
   const Network& network_;
   std::vector<NetworkLayer> layers_;  ///< their inputs named
   std::map<std::string, std::size_t> index_;
   std::map<std::string, int> readers_;
+  std::string obstacle_;  ///< to what could have been the first attention
 };
 
 Precision context_precision(const NetworkLayer& layer, const Precision& run) {

@@ -1,6 +1,7 @@
 #include "sim/schema/network_file.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -15,6 +16,7 @@
 #include "sim/schema/contexts.h"
 #include "sim/schema/describe_network.h"
 #include "sim/schema/expand.h"
+#include "sim/schema/rule_keys.h"
 
 namespace bitjoule {
 namespace {
@@ -301,10 +303,11 @@ class OtherPhases {
 };
 
 void apply_rules(const NetworkFile& file, const ExpandedLayers& expanded, OtherPhases others,
-                 Network& network) {
+                 Network& network, std::vector<std::string>* notes) {
   for (const LayerRule& rule : file.overrides) {
     for (const std::string& pattern : rule.layers) {
       bool used = false;
+      std::vector<const NetworkLayer*> matched;
       for (std::size_t i = 0; i < network.layers.size(); ++i) {
         NetworkLayer& layer = network.layers[i];
         if (!matches(pattern, layer.name) && pattern != expanded.common_names[i]) continue;
@@ -312,7 +315,10 @@ void apply_rules(const NetworkFile& file, const ExpandedLayers& expanded, OtherP
         layer.mapping = with(rule.mapping, layer.mapping);
         for (const auto& [role, source] : rule.tensors) layer.tensors[role] = source;
         used = true;
+        matched.push_back(&layer);
       }
+      for (const std::string& key : keys_without_effect(rule, matched))
+        tell(network, fmt::format("overrides: {}: {}", pattern, key), notes);
       if (!used && !rule.optional && !others.have(pattern))
         throw input_error(fmt::format("{}: overrides: no layer is named \"{}\"{}", network.name,
                                       pattern, unroll_hint(pattern, network)));
@@ -394,7 +400,7 @@ Network build_plain(const NetworkFile& written, NetworkFile file, const Names& d
       output.layer = latest->second;
   apply_cache_format(file, network, notes);
   apply_expert_loads(file, network, notes);
-  apply_rules(file, expanded, OtherPhases(file, options), network);
+  apply_rules(file, expanded, OtherPhases(file, options), network, notes);
   if (!options.recipe.empty() && !apply_recipe(options.recipe, network))
     tell(network,
          "precision.recipe: no effect: the network brings the format of every layer's weights",
@@ -402,6 +408,19 @@ Network build_plain(const NetworkFile& written, NetworkFile file, const Names& d
   check_use(written, network, std::move(used), dependencies, notes);
   check_network(network);
   return network;
+}
+
+/// A sequence is no shorter than what a step adds to it.
+void check_context(const NetworkFile& file, const NetworkOptions& options, std::int64_t context) {
+  Problems problems;  // are told where the network is built
+  Dependencies dependencies;
+  const Scope scope = resolve_parameters(file, options, problems, dependencies);
+  const auto tokens = scope.find("tokens");
+  if (tokens == scope.end() || std::stod(tokens->second) <= static_cast<double>(context)) return;
+  throw input_error(fmt::format(
+      "{}: contexts: [{}]: a sequence of {} tokens, of which the step alone has {} "
+      "(parameters.tokens); expected contexts of at least {}",
+      file.name, fmt::join(file.contexts, ", "), context, tokens->second, tokens->second));
 }
 
 }  // namespace
@@ -423,6 +442,7 @@ Network build_network(const NetworkFile& written, const NetworkOptions& options,
     NetworkOptions own = options;
     own.parameters["batch"] = batch;
     own.parameters["context"] = context;
+    check_context(file, own, context);
     return build_plain(written, file, declared, own, std::exchange(notes, &told));
   });
 }

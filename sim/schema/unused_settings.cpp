@@ -12,8 +12,11 @@
 #include "core/mapping/data_path.h"
 #include "core/numeric/mac.h"
 #include "core/numeric/storage.h"
+#include "run/fused_attention.h"
+#include "run/key.h"
 #include "run/layer_formats.h"
 #include "run/network_layers.h"
+#include "run/quantize_passes.h"
 #include "run/run_parts.h"
 #include "sim/config/reader.h"
 #include "sim/schema/describe_layer.h"
@@ -200,6 +203,44 @@ void check_pages(const RunConfig& run, std::vector<std::string>& notes) {
   if (!is_read) notes.emplace_back("mapping.kv_page: no effect: no layer reads a cache");
 }
 
+/// What the parts of a fused attention say that it does not do; the first layer of each kind.
+void check_fused_parts(const FusedLayers& parts, std::vector<std::string>& notes) {
+  const auto tell = [&](const NetworkLayer& part, const char* key, const std::string& why) {
+    const std::string start = fmt::format("mapping.attention: fused: {} of \"", key);
+    const auto is_told = [&](const std::string& note) { return note.rfind(start, 0) == 0; };
+    if (std::none_of(notes.begin(), notes.end(), is_told))
+      notes.push_back(fmt::format("{}{}\": no effect: {}", start, part.name, why));
+  };
+  const std::string pins = key_text(parts.scores.mapping);
+  if (pins != key_text(TilePins()) && pins != key_text(parts.context.mapping))
+    tell(parts.scores, "mapping",
+         fmt::format("that of \"{}\" counts for both products", parts.context.name));
+  if (parts.scores.precision.output)
+    tell(parts.scores, "precision.output", "scores stay in the accumulators");
+  const PrecisionOverride& own = parts.softmax.precision;
+  for (const auto& [key, is_set] : {std::pair("precision.activations", own.activations.has_value()),
+                                    std::pair("precision.output", own.output.has_value())})
+    if (is_set)
+      tell(parts.softmax, key,
+           fmt::format("probabilities are stored as the activations of \"{}\" are",
+                       parts.context.name));
+}
+
+/// Attention as one layer, where nothing is left to be that.
+void check_fusion(const RunConfig& run, std::vector<std::string>& notes) {
+  if (run.mapping.attention != AttentionExecution::kFused) return;
+  if (run.phases.empty()) {
+    notes.emplace_back(
+        "mapping.attention: no effect: a single layer is no softmax between two products");
+    return;
+  }
+  for (const NetworkPhase& phase : run.phases)
+    for (const NetworkLayer& layer :
+         with_fused_attention(with_passes(phase.network, run.precision), run.mapping.attention)
+             .layers)
+      if (layer.fused) check_fused_parts(*layer.fused, notes);
+}
+
 /// Keys of the run itself.
 void check_run(const Node& root, const RunConfig& run, std::vector<std::string>& notes) {
   // A resolved configuration says all of them, whatever they mean.
@@ -251,6 +292,7 @@ std::vector<std::string> unused_settings(const Node& root, const RunConfig& run)
   check_run(root, run, search.notes);
   check_mac(run, search.notes);
   check_pages(run, search.notes);
+  check_fusion(run, search.notes);
   check_pe_pitch(root, run, search.notes);
   return std::move(search.notes);
 }
