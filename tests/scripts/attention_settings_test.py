@@ -95,6 +95,22 @@ class AttentionSettings(Simulator):
         stderr = self.sim("run", "one.yaml", *fused).stderr
         self.assertIn("mapping.attention: no effect: a single layer is no softmax between two products", stderr)
 
+    def test_the_estimate_of_a_prompt_with_a_narrow_window(self):
+        """Each query tile sees few keys, so that loads of queries are much of all that is moved."""
+        heads, tokens, width, window = 8, 1024, 64, 128
+        shape = {"rows": heads * tokens, "cols": tokens}
+        product = {"batch": heads, "m": tokens}
+        inputs = [{"name": name, "shape": [heads * tokens, width]} for name in "xkv"]
+        layers = [{"name": "q", "vector": {"op": "relu", "rows": heads * tokens, "cols": width}, "inputs": ["x"]},
+                  {"name": "qk", "matmul": {**product, "n": tokens, "k": width}, "inputs": ["q", "k"]},
+                  {"name": "softmax", "vector": {"op": "softmax", **shape, "causal": tokens, "reach": window, "heads": heads}},
+                  {"name": "pv", "matmul": {**product, "n": width, "k": tokens, "k_rows": True}, "inputs": ["softmax", "v"]}]  # fmt: skip
+        cycles = []
+        for fidelity in ["fast", "estimate"]:
+            result = self.run_network(layers, "--set", "mapping.attention=fused", "--fidelity", fidelity, inputs=inputs)
+            cycles += [layer["cycles"] for layer in result["layers"] if layer["name"] == "pv"]
+        self.assertLess(abs(cycles[1] / cycles[0] - 1), 0.01)
+
     def test_quantized_graphs_do_not_fuse(self):
         layers = attention(1, True)
         between = {"name": "codes", "vector": {"op": "quantize_linear", "rows": 2, "cols": TOKENS}, "inputs": ["softmax"]}

@@ -69,17 +69,17 @@ MachineCounts first_product_counts(const Program& program) {
 namespace {
 
 // Put to the memory at most, but for so many operations.
-constexpr std::int64_t kMostFusedBursts = 150'000;
+constexpr std::int64_t kMostFusedBursts = 500'000;
 // Parts of a long program that are walked, and where in its share of the program each of them
 // begins: groups are alike, so the same place in each would tell less.
 constexpr std::int64_t kLeastParts = 3, kMostParts = 21;
-// A part that meets the begin of a group is one of few, but weighs as many: so many of each side
-// are left out.
+// Where a part that meets the begin of a group is one of few, it weighs as many: so many of each
+// side are left out.
 constexpr std::size_t kOddShare = 8;
 constexpr double kGolden = 0.6180339887498949;
 constexpr double kLeastMet = 4;                      // refreshes, to tell what one costs
-constexpr std::int64_t kLeastOperations = 32;        // of a part
-constexpr std::int64_t kLeastWarm = 12, kAhead = 4;  // of these not counted
+constexpr std::int64_t kLeastOperations = 40;        // of a part
+constexpr std::int64_t kLeastWarm = 16, kAhead = 4;  // of these not counted
 
 constexpr double FusedTime::*kFusedTimes[] = {&FusedTime::cycles, &FusedTime::vector,
                                               &FusedTime::reads, &FusedTime::writes};
@@ -97,8 +97,9 @@ class FusedClock {
   FusedClock(const MappingProblem& problem, const Program& program, const FusedSpan& span,
              TileDma& dma)
       : p_(problem), program_(program), operations_(program), dma_(dma), span_(span) {
-    const ComputeOp& last = program.computes[span.end - 1];
-    loads_ = {at(last.inputs_needed), at(last.weights_needed)};
+    // Also of operations behind the span: their loads are in the way of the last ones' as soon as
+    // there is room for them, queries a whole tile ahead.
+    loads_ = {program.input_loads.size(), program.weight_loads.size()};
     vectors_ = vectors_behind(span.end);
     if (span.begin == 0) return;
     const ComputeOp& ahead = program.computes[span.begin - 1];
@@ -286,10 +287,12 @@ struct FusedPair {
   double ratio() const { return real.cycles / fluid.cycles; }
 };
 
-FusedPair sum_of(std::vector<FusedPair> pairs) {
+/// `share` of the parts meet what is odd.
+FusedPair sum_of(std::vector<FusedPair> pairs, double share) {
   std::sort(pairs.begin(), pairs.end(),
             [](const FusedPair& a, const FusedPair& b) { return a.ratio() < b.ratio(); });
-  const std::size_t odd = pairs.size() / kOddShare;
+  const bool few = share * static_cast<double>(kOddShare) < 1;
+  const std::size_t odd = few ? pairs.size() / kOddShare : 0;
   FusedPair sum;
   for (std::size_t i = odd; i < pairs.size() - odd; ++i) {
     add_fused(pairs[i].real, sum.real);
@@ -309,6 +312,15 @@ double refreshed_cycles(const MappingProblem& p, double without, const FusedPart
   return without + std::floor(without / (interval - each)) * each;
 }
 
+std::int64_t group_begins(const Program& program) {
+  std::int64_t begins = 0, group = -1;
+  for (const ComputeOp& op : program.computes) {
+    begins += op.tile.g0 != group ? 1 : 0;
+    group = op.tile.g0;
+  }
+  return begins;
+}
+
 /// Of a long program: some parts are put to the memory's own model. The fluid knows the work of
 /// all.
 FusedTime sampled_time(const MappingProblem& p, const Program& program, const PartPlan& plan,
@@ -325,7 +337,9 @@ FusedTime sampled_time(const MappingProblem& p, const Program& program, const Pa
         {walk_fused(p, program, span, without, real), flow_fused(p, program, span, peak)});
     if (refreshes) walk_fused(p, program, span, *p.memory.sampled, refreshed);
   }
-  const FusedPair sum = sum_of(std::move(pairs));
+  const double share_of_begins =
+      static_cast<double>(group_begins(program) * plan.length) / static_cast<double>(plan.steps);
+  const FusedPair sum = sum_of(std::move(pairs), share_of_begins);
   FusedTime time = flow_fused(p, program, {0, 0, all, all}, peak);
   const double more = time.cycles / sum.fluid.cycles;
   double share = 1;
@@ -357,7 +371,10 @@ FusedTime fused_time(const MappingProblem& problem, const Program& program) {
                                 static_cast<double>(std::max<std::int64_t>(1, bursts)));
   const std::int64_t parts = std::clamp(affordable / kLeastOperations, kLeastParts, kMostParts);
   const std::int64_t length = std::max(affordable / parts, kLeastOperations);
-  if (parts * length < steps) return sampled_time(problem, program, {steps, parts, length}, bursts);
+  // Parts are walked twice, with refreshes and without: up to so many bursts the whole costs no
+  // more.
+  if (bursts > 2 * kMostFusedBursts && parts * length < steps)
+    return sampled_time(problem, program, {steps, parts, length}, bursts);
   FusedParts whole;
   FusedTime time = walk_fused(problem, program, {0, 0, all, all}, *problem.memory.sampled, whole);
   time.activates = whole.activates;
