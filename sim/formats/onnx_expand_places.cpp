@@ -338,10 +338,26 @@ void pad(OnnxWriter& w) {
   if (w.node.has("value")) w.with("value", w.node.real("value", 0));
 }
 
+/// The places whose condition is true; how many that are must be known.
+void compress(OnnxWriter& w) {
+  const std::optional<Shape> chosen = w.whole(1);
+  if (!chosen) w.node.fail("its condition depends on data");
+  Shape places;
+  for (std::size_t i = 0; i < chosen->size(); ++i)
+    if ((*chosen)[i] != 0) places.push_back(static_cast<std::int64_t>(i));
+  if (places.empty()) w.node.fail("its result has no elements, which is not supported");
+  std::string x = w.node.input(0);
+  const bool flat = !w.node.has("axis");
+  if (flat) x = w.reshaped(x, {-1}, "flat");
+  w.add("Gather", {x, w.sized("places", places)});
+  w.with("axis", flat ? 0 : w.node.integer("axis", 0));
+}
+
 }  // namespace
 
 std::vector<OnnxExpansion> onnx_place_expansions() {
   return {
+      {"", "Compress", "axis:i", compress},
       {"", "GatherElements", "axis:i", gather_elements},
       {"", "GatherND", "batch_dims:i", gather_nd},
       {"", "Hardmax", "axis:i", hardmax},

@@ -246,11 +246,15 @@ void cast(TfliteBuilder& builder, const TfliteNode& node) {
   const bool to_reals = x.type != "fp32" && y.type == "fp32";
   const bool widens = is_code_type(x.type) && x.type != y.type;
   const VectorKind kind = to_reals || widens ? VectorKind::kDequantizeLinear : VectorKind::kReshape;
-  NetworkLayer& layer = builder.add(node, whole_op(kind, x), {in});
+  const bool is_stored = widens && !to_reals;  // codes as integers of 32 or 64 bits
+  const std::string real = y.name + ".real";
+  NetworkLayer& layer = is_stored ? builder.add_part(node, real, whole_op(kind, x), {in})
+                                  : builder.add(node, whole_op(kind, x), {in});
   if (!to_reals && !widens) return;
   layer.precision.output = TensorFormat{};
   layer.precision.output->format = "fp32";
   if (widens) layer.precision.activations = code_format(x.type, false, true);
+  if (is_stored) add_stored(builder, node, real);
 }
 
 /// The real and imaginary parts of a transform of each row, as products with a matrix of cosines
