@@ -276,6 +276,10 @@ void reduce_over(TfliteBuilder& builder, const TfliteNode& node, VectorKind kind
   }
   if (!is_index && set_codes(node, {&x}, "", op)) {
     if (kind == VectorKind::kReduceProd) node.fail("of codes it is not supported");
+    // The delegate takes means of images, over their width alone, too.
+    const bool is_mean = kind == VectorKind::kReduceMean;
+    if (is_mean && !op.window && (x.shape.size() != 4 || axes != Shape{2}))
+      op.codes->delegated = false;
     op.codes->keeps_axes = op.window && node.option<std::uint8_t>(kReducer, 0, 0) != 0;
   }
   builder.add(node, op, {input});

@@ -267,7 +267,7 @@ constexpr RuleRow kRules[] = {
     {K::kAvgPool, pool, pool, nullptr},
     {K::kMaxPool, pool, pool, nullptr},
     {K::kGlobalAvgPool, fixed_mean, builtin_mean, xnnpack_mean},
-    {K::kReduceMean, fixed_mean, builtin_mean, nullptr},
+    {K::kReduceMean, fixed_mean, builtin_mean, xnnpack_mean},
     {K::kReduceSum, fixed_reduce_sum, builtin_sum, nullptr},
     {K::kReduceMax, extreme, extreme, nullptr},
     {K::kReduceMin, extreme, extreme, nullptr},
