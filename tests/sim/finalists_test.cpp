@@ -57,6 +57,15 @@ TEST_CASE("finalists: a tiling walked from end to end takes the time of its run"
       MappingEstimate e = estimator.estimate(result.mapping.tiling);
       estimator.walk(result.mapping.tiling, e);
       CHECK(e.cycles == result.outcome.cycles.value);
+      // It is not broken off where it may be in time, and else does not say that it was.
+      const auto cycles = static_cast<double>(e.cycles);
+      MappingEstimate other = estimator.estimate(result.mapping.tiling);
+      CHECK(estimator.walk(result.mapping.tiling, other, 1.2 * cycles));
+      CHECK(other.cycles == e.cycles);
+      other = estimator.estimate(result.mapping.tiling);
+      CHECK_FALSE(estimator.walk(result.mapping.tiling, other, 0.5 * cycles));
+      CHECK_FALSE(other.walked);
+      CHECK(static_cast<double>(other.cycles) >= 0.5 * cycles);
     }
 }
 

@@ -27,6 +27,7 @@ DmaRequests::DmaRequests(const MappingProblem& problem, Regions regions, const R
 
 void DmaRequests::push(std::size_t stream, const TileTransfer& transfer) {
   streams_[stream].queued.push_back(transfer);
+  note_wake();
 }
 
 /// A stream holds `dma.queue` transfers: the next is issued when one is complete.
@@ -34,6 +35,11 @@ std::int64_t DmaRequests::wakes(const DmaStream& s) const {
   if (s.queued.empty() || static_cast<std::int64_t>(s.issued.size()) >= p_.machine.dma.queue)
     return kNever;
   return std::max(s.queued_until, static_cast<std::int64_t>(std::ceil(s.queued.front().usable)));
+}
+
+void DmaRequests::note_wake() {
+  wake_ = kNever;
+  for (const DmaStream& s : streams_) wake_ = std::min(wake_, wakes(s));
 }
 
 bool DmaRequests::next(Done* done) {
@@ -46,10 +52,8 @@ bool DmaRequests::next(Done* done) {
     issue();
     fill_window();
     if (!done_.empty()) continue;
-    std::int64_t wake = kNever;
-    for (const DmaStream& s : streams_) wake = std::min(wake, wakes(s));
     DramEvent event;
-    if (engine_->advance(wake == kNever ? kNever : dram_cycle(wake), &event)) {
+    if (engine_->advance(wake_ == kNever ? kNever : dram_cycle(wake_), &event)) {
       last_cycle_ = event.cycle;
       now_ = std::max(now_, core_cycle(event.cycle));
       if (event.kind == DramEvent::Kind::kAccepted) {
@@ -58,10 +62,10 @@ bool DmaRequests::next(Done* done) {
       } else {
         complete(event.tag);
       }
-    } else if (wake == kNever) {
+    } else if (wake_ == kNever) {
       return false;
     } else {
-      now_ = std::max(now_, wake);
+      now_ = std::max(now_, wake_);
     }
   }
 }
@@ -69,6 +73,7 @@ bool DmaRequests::next(Done* done) {
 /// What is usable by now. A transfer without bytes (a tile that lies in the padding) is done at
 /// once.
 void DmaRequests::issue() {
+  if (wake_ > now_) return;
   for (std::size_t i = 0; i < kDmaStreams; ++i) {
     DmaStream& s = streams_[i];
     while (wakes(s) <= now_) {
@@ -81,6 +86,7 @@ void DmaRequests::issue() {
       retire(i);
     }
   }
+  note_wake();
 }
 
 void DmaRequests::fill_window() {
@@ -103,6 +109,7 @@ bool DmaRequests::take() {
     r.stream = stream;
     r.transfer = current;
     r.request.address = current->requests.address();
+    taken_ += current->requests.bursts();
     r.request.bytes = current->requests.bursts() * size_.burst_bytes;
     r.request.write = current->transfer.tensor == Stream::kOutputs;
     r.request.tag = tag;
@@ -145,7 +152,7 @@ void DmaRequests::retire(std::size_t stream) {
   DmaStream& s = streams_[stream];
   while (!s.issued.empty()) {
     Issued& t = s.issued.front();
-    if (t.waiting != 0 || !t.requests.done()) return;
+    if (t.waiting != 0 || !t.requests.done()) break;
     s.retired = std::max(
         {s.retired, t.last_arrival, static_cast<std::int64_t>(std::ceil(t.transfer.usable))});
     s.queued_until = s.retired + 2;
@@ -158,6 +165,7 @@ void DmaRequests::retire(std::size_t stream) {
     if (s.taking > 0) --s.taking;
     done_.push_back(done);
   }
+  note_wake();
 }
 
 }  // namespace bitjoule

@@ -28,6 +28,10 @@ class DmaRequests : public TileDma {
   bool idle(std::size_t stream) const override { return streams_[stream].current() == nullptr; }
   bool append_state(double, std::vector<double>*) const override { return false; }
 
+  /// When it is, and bursts that were taken by then.
+  std::int64_t now() const { return now_; }
+  std::int64_t taken() const { return taken_; }
+
   /// Up to the last event.
   DramStats stats() { return engine_->stats(last_cycle_); }
 
@@ -53,6 +57,7 @@ class DmaRequests : public TileDma {
   };
 
   std::int64_t wakes(const DmaStream& stream) const;
+  void note_wake();
   void issue();
   void fill_window();
   bool take();
@@ -79,6 +84,8 @@ class DmaRequests : public TileDma {
   bool awaiting_ = false;            // the last one sent is not yet accepted
   std::int64_t now_ = 0, last_sent_ = -1, sent_in_cycle_ = 0;
   std::int64_t last_cycle_ = 0;  // of the memory's events
+  std::int64_t taken_ = 0;       // bursts
+  std::int64_t wake_ = kNever;   // the first stream that issues a transfer
   std::deque<Done> done_;
 };
 

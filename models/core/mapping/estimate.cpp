@@ -157,22 +157,25 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   settle(cycles, walked, e);
 }
 
-void Estimator::rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e) const {
-  retime(tiling, {kRankedAtLeast, 1, false, steps, kRankedWarm}, e);
+bool Estimator::rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e,
+                     double most) const {
+  return retime(tiling, {kRankedAtLeast, 1, false, steps, kRankedWarm}, e, most);
 }
 
-bool Estimator::walk(const Tiling& tiling, MappingEstimate& e) const {
-  return retime(tiling, kWalked, e);
+bool Estimator::walk(const Tiling& tiling, MappingEstimate& e, double most) const {
+  return retime(tiling, kWalked, e, most);
 }
 
-bool Estimator::retime(const Tiling& tiling, const WalkBudget& budget, MappingEstimate& e) const {
-  if (!p_.memory.sampled) return false;
+bool Estimator::retime(const Tiling& tiling, WalkBudget budget, MappingEstimate& e,
+                       double most) const {
+  budget.peak = static_cast<double>(e.cycles);
+  budget.most = most;
   const TileLayout layout(p_, tiling);
   PeakRates rates(p_.memory);
   const WalkedTime walked =
       walked_time(p_, tiling, layout, e.traffic.total().bursts, budget, rates);
   settle(walked.whole ? walked.cycles : static_cast<double>(e.cycles) * walked.share, walked, e);
-  return walked.whole;
+  return !walked.broken_off;
 }
 
 /// Takes the time, and what the walk has seen of rows, for what depends on them.

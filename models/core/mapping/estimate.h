@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -68,11 +69,13 @@ class Estimator {
   void refine(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The same from fewer of its requests, of a part of about so many steps, to choose among some.
-  void rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e) const;
+  /// What is sure to take more than `most` cycles is broken off: then false, with the time that is
+  /// expected from what was walked.
+  bool rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e, double most) const;
 
-  /// The same from all of its requests: the time that a run without overlap takes. Whether the
-  /// memory has a model to be asked.
-  bool walk(const Tiling& tiling, MappingEstimate& e) const;
+  /// The same from all of its requests: the time that a run without overlap takes.
+  bool walk(const Tiling& tiling, MappingEstimate& e,
+            double most = std::numeric_limits<double>::infinity()) const;
 
   /// The estimate but for time, which is one that estimate() is not below, and energy at that time:
   /// the array's with the first tile ahead of it and the last result behind it, and every burst at
@@ -86,7 +89,7 @@ class Estimator {
   void add_time(const Tiling& tiling, MappingEstimate& e) const;
 
  private:
-  bool retime(const Tiling& tiling, const WalkBudget& budget, MappingEstimate& e) const;
+  bool retime(const Tiling& tiling, WalkBudget budget, MappingEstimate& e, double most) const;
   void settle(double cycles, const WalkedTime& walked, MappingEstimate& e) const;
   void add_traffic(const Tiling& tiling, const TileCounts& counts, MappingEstimate& e) const;
   std::int64_t least_cycles(const Tiling& tiling, const TileCounts& counts,

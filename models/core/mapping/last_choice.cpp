@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <tuple>
 
 #include "core/mapping/division.h"
+#include "core/mapping/estimate_energy.h"
 #include "core/mapping/real.h"
 #include "core/mapping/walked_time.h"
 
@@ -71,6 +73,7 @@ class LastChoice {
   struct Candidate {
     CostedTiling tiling;
     double peak = 0, part = 0;  // cycles at the memory's peak; as a part has it, 0: not asked
+    bool broken_off = false;    // the part, as it was sure to be beaten
   };
 
   /// About how many bursts of it so many steps have.
@@ -104,8 +107,17 @@ class LastChoice {
     return bursts <= kMostOfAll;
   }
 
+  /// What is best at the memory's peak comes first: the others have to beat it.
   void ask_all() {
-    for (Candidate& c : candidates_) walk(c);
+    std::vector<Candidate*> order;
+    for (Candidate& c : candidates_) order.push_back(&c);
+    std::stable_sort(order.begin(), order.end(),
+                     [](const Candidate* a, const Candidate* b) { return is_better(*a, *b); });
+    const Candidate* best = nullptr;
+    for (Candidate* c : order) {
+      walk(*c, best);
+      if (best == nullptr || is_better(*c, *best)) best = c;
+    }
     std::stable_sort(candidates_.begin(), candidates_.end(), is_better);
   }
 
@@ -146,7 +158,8 @@ class LastChoice {
       const auto [steps, moved] = part(next->tiling.second, kMostOfPart);
       if (moved > kMostAsked) continue;
       bursts += moved;
-      rank(*next, steps);
+      const Candidate& best = *std::min_element(candidates_.begin(), next, comes_first);
+      rank(*next, steps, next != candidates_.begin() && best.part > 0 ? &best : nullptr);
       next->part = real(next->tiling.second.estimate.cycles);
     }
     std::stable_sort(candidates_.begin(), candidates_.end(), comes_first);
@@ -160,10 +173,11 @@ class LastChoice {
       if (end != candidates_.begin() && !is_better(*end, candidates_.front())) break;
       const MappingAlternative& one = end->tiling.second;
       const std::int64_t steps = part(one, kMostOfBest).first;
+      const Candidate* best = end != candidates_.begin() ? &candidates_.front() : nullptr;
       if (bursts_of(one) <= kMostOfBest)
-        walk(*end);
-      else if (steps != part(one, kMostOfPart).first)
-        rank(*end, steps);
+        walk(*end, best);
+      else if (end->broken_off || steps != part(one, kMostOfPart).first)
+        rank(*end, steps, best);
       std::rotate(std::upper_bound(candidates_.begin(), end, *end, is_better), end, std::next(end));
     }
     for (auto other = end; other != candidates_.end(); ++other)
@@ -178,24 +192,47 @@ class LastChoice {
     return cost_of(objective_, e);
   }
 
-  void walk(Candidate& c) const {
-    retime(c, [](const Estimator& estimator, MappingAlternative& one) {
-      estimator.walk(one.tiling, one.estimate);
+  /// In how many cycles it costs more than the best so far, whatever the memory does meanwhile.
+  double most_cycles(const Candidate& c, const Candidate* best) const {
+    constexpr double kNone = std::numeric_limits<double>::infinity(), kFar = 8, kClose = 1.002;
+    if (best == nullptr) return kNone;
+    const auto loses = [&](double cycles) {
+      MappingEstimate e = c.tiling.second.estimate;
+      e.activates = 0;
+      e.open = {0, 0};
+      e.cycles = std::llround(cycles);
+      e.energy_pj = energy_->price(e, e.counts_pj);
+      return cost_of(objective_, e).first > best->tiling.first.first;
+    };
+    double below = c.peak, above = kFar * c.peak;
+    if (!loses(above)) return kNone;
+    while (above > kClose * below) {
+      const double middle = std::sqrt(below * above);
+      (loses(middle) ? above : below) = middle;
+    }
+    return above;
+  }
+
+  /// As far as it may still beat `best`, if there is one.
+  void walk(Candidate& c, const Candidate* best) const {
+    retime(c, best, [](const Estimator& estimator, double most, MappingAlternative& one) {
+      return estimator.walk(one.tiling, one.estimate, most);
     });
   }
 
-  void rank(Candidate& c, std::int64_t steps) const {
-    retime(c, [steps](const Estimator& estimator, MappingAlternative& one) {
-      estimator.rank(one.tiling, steps, one.estimate);
+  void rank(Candidate& c, std::int64_t steps, const Candidate* best) const {
+    retime(c, best, [steps](const Estimator& estimator, double most, MappingAlternative& one) {
+      return estimator.rank(one.tiling, steps, one.estimate, most);
     });
   }
 
   template <class F>
-  void retime(Candidate& c, F by) const {
+  void retime(Candidate& c, const Candidate* best, F by) const {
+    const double most = most_cycles(c, best);
     auto& [cost, one] = c.tiling;
     one.estimate.cycles = std::llround(c.peak);
     const MappingProblem set = divided(p_, one.tiling);
-    by(Estimator(set, energy_), one);
+    c.broken_off = !by(Estimator(set, energy_), most, one);
     cost = cost_of(objective_, one.estimate);
   }
 

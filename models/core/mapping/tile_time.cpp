@@ -39,7 +39,8 @@ class TileClock {
     return time;
   }
 
-  SpanTime run(const StepSpan& span) {
+  SpanTime run(const StepSpan& span, const StepWatch& watch) {
+    watch_ = &watch;
     step_ = span.begin;
     mark_ = span.warm;
     skips_ = false;
@@ -48,7 +49,7 @@ class TileClock {
       fills.done.shift(fills.created);
     }
     walk(span.end);
-    return {marked_, span.end < order_.total() ? released_ : end_};
+    return {marked_, stopped_ || span.end < order_.total() ? released_ : end_};
   }
 
  private:
@@ -77,7 +78,7 @@ class TileClock {
     for (const std::size_t queue : {kIn, kWeight})
       for (std::int64_t slot = 0; slot < fills_[queue].slots; ++slot) load(queue, 1);
     TileDma::Done done;
-    while ((step_ < end || end == order_.total()) && dma_.next(&done)) {
+    while (!stopped_ && (step_ < end || end == order_.total()) && dma_.next(&done)) {
       finish(done);
       plan();
     }
@@ -119,6 +120,8 @@ class TileClock {
   DoneTimes converted_, stored_;
   double end_ = 0, skipped_ = 0;
   bool skips_ = true;
+  const StepWatch* watch_ = nullptr;
+  bool stopped_ = false;
   std::vector<double> reached_;       // the state at the end of an iteration
   std::int64_t mark_ = 0;             // a step, ...
   double marked_ = 0, released_ = 0;  // ... when the array had read its tiles, and the last one's
@@ -216,7 +219,7 @@ void TileClock::plan() {
 }
 
 bool TileClock::plan_compute() {
-  if (step_ >= order_.total()) return false;
+  if (stopped_ || step_ >= order_.total()) return false;
   double ready = accepted_;
   for (const Fills& fills : fills_) {
     const std::int64_t fill = step_ / fills.steps;
@@ -243,6 +246,7 @@ bool TileClock::plan_compute() {
   ++walked_;
   released_ = released;
   if (step_ == mark_) marked_ = released;
+  stopped_ = watch_ != nullptr && *watch_ && !(*watch_)(step_, released);
   for (const std::size_t queue : {kIn, kWeight})
     if (step_ % fills_[queue].steps == 0) load(queue, released + kHandover);
   while (plan_output()) {
@@ -375,8 +379,8 @@ TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const Ti
 }
 
 SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   TileDma& dma, const StepSpan& span) {
-  return TileClock(problem, tiling, layout, dma, kExactly).run(span);
+                   TileDma& dma, const StepSpan& span, const StepWatch& watch) {
+  return TileClock(problem, tiling, layout, dma, kExactly).run(span, watch);
 }
 
 }  // namespace bitjoule

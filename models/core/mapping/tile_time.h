@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 
 #include "core/mapping/tile_dma.h"
 #include "core/mapping/tile_layout.h"
@@ -52,9 +53,12 @@ struct SpanTime {
   double warm = 0, end = 0;
 };
 
-/// Each step walked, with a DMA of the caller's.
+/// Told when the array had read the tiles ahead of a step: whether the walk goes on.
+using StepWatch = std::function<bool(std::int64_t step, double at)>;
+
+/// Each step walked, with a DMA of the caller's, until the watch, if there is one, ends it.
 SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   TileDma& dma, const StepSpan& span);
+                   TileDma& dma, const StepSpan& span, const StepWatch& watch = {});
 
 /// The tile operations of a program in their order, numbered from 0: the odometer of its loops.
 class StepOrder {

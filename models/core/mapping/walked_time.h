@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "core/mapping/memory_port.h"
 #include "core/mapping/tile_time.h"
@@ -15,7 +16,7 @@ struct WalkedTime {
   double refresh = -1;      ///< and what each refresh of all banks cost; < 0: too few were met
   double activates = 0;     ///< of rows, for a burst
   OpenRows open;            ///< where the memory was walked as it is: with its refreshes
-  std::int64_t bursts = 0;  ///< that were walked
+  bool broken_off = false;  ///< ... or by the share so far takes more than the budget's `most`
 };
 
 /// How much of a layer is walked.
@@ -26,6 +27,9 @@ struct WalkBudget {
                                  ///< else once, with them where it lasts for some of them
   std::int64_t least_steps = 6;  ///< of a part: until the machine is as always, and then measured
   std::int64_t least_warm = 2;   ///< of these, ahead of what is measured
+  /// Cycles of the layer at the memory's peak, and those beyond which it does not count how many it
+  /// takes: a walk that is sure to get there is broken off.
+  double peak = 0, most = std::numeric_limits<double>::infinity();
 
   /// Of a layer with so many steps and bursts.
   bool takes_whole(std::int64_t steps, std::int64_t all_bursts) const;
