@@ -82,7 +82,7 @@ TensorFormat grouped(const std::string& name, Granularity granularity) {
 bool has_choice(const TensorFormat& format) {
   const StorageLayout layout = storage_layout(format);
   return !layout.interleaved() && layout.scale_format != ScaleFormat::kDynamic8 &&
-         layout.scale_format != ScaleFormat::kTwoLevel;
+         layout.scale_format != ScaleFormat::kTwoLevel && !layout.progressive();
 }
 
 /// All formats, those of integers in each granularity that weights have.
