@@ -162,7 +162,9 @@ const std::vector<EnumRow<Granularity>>& enum_rows() {
       {Granularity::kPerToken, "per_token",
        "one scale per row of activations, found by the vector unit when the values are there"},
       {Granularity::kDynamicTensor, "dynamic_tensor",
-       "one scale for all activations of a tensor, found by the vector unit when they are there"}};
+       "one scale for all activations of a tensor, found by the vector unit when they are there"},
+      {Granularity::kPerInputChannel, "per_input_channel",
+       "one scale per element of k of activations, from a calibration; weights take it over"}};
   return kRows;
 }
 

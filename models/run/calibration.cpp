@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/index.h"
 #include "core/interrupt.h"
+#include "core/numeric/format.h"
 
 namespace bitjoule {
 
@@ -35,6 +36,40 @@ InputMoments Calibration::moments(const std::string& layer, std::int64_t k) cons
 InputMagnitudes Calibration::magnitudes(const std::string& layer, std::int64_t k) const {
   const std::vector<float> both = of_inputs(layer + kMagnitudesSuffix, k, 2);
   return {{both.begin(), both.begin() + k}, {both.begin() + k, both.end()}};
+}
+
+std::vector<double> Calibration::input_clips(const std::string& layer, std::int64_t k,
+                                             const TensorFormat& format, ScaleRule rule) const {
+  if (rule == ScaleRule::kOracle)
+    throw input_error(
+        "precision.static_scales: oracle: scales per input channel come from a calibration; choose "
+        "abs_max, percentile, mse or entropy");
+  if (rule == ScaleRule::kAbsMax) return magnitudes(layer, k).largest;
+  std::vector<float> ranges;
+  std::vector<std::int64_t> counts;
+  try {
+    ranges = of_inputs(layer + kInputRangesSuffix, k, 2);
+    counts = to_integers(get(layer + kInputHistogramsSuffix));
+  } catch (const Error& e) {
+    if (file_.empty()) throw;
+    throw input_error(fmt::format(
+        "{}; the calibration has no values of each input: sim calibrate this very run", e.what()));
+  }
+  constexpr std::int64_t kCounts = 2 * ValueHistogram::kBins;
+  if (static_cast<std::int64_t>(counts.size()) != k * kCounts)
+    throw input_error(fmt::format("{}: \"{}{}\": expected {} x {} counts", file_, layer,
+                                  kInputHistogramsSuffix, k, kCounts));
+  const double codes = find_format(format.format).max_code;
+  std::vector<double> clips;
+  for (std::int64_t i = 0; i < k; ++i) {
+    const ValueHistogram histogram(
+        {counts.begin() + i * kCounts, counts.begin() + (i + 1) * kCounts},
+        static_cast<double>(ranges[at(2 * i)]), static_cast<double>(ranges[at(2 * i + 1)]));
+    clips.push_back(histogram.range() > 0
+                        ? codes * static_cast<double>(static_scale(format, histogram, rule).scale)
+                        : 0);
+  }
+  return clips;
 }
 
 GroupParameters Calibration::scale(const std::string& name, const std::string& signature,
@@ -85,6 +120,14 @@ void Calibrator::first_operand(const std::string& layer, const std::vector<doubl
     }
   }
   sums.rows += rows;
+  if (by_input_.count(layer) != 0) count_inputs(layer, x, k);
+}
+
+void Calibrator::count_inputs(const std::string& layer, const std::vector<double>& x,
+                              std::int64_t k) {
+  std::vector<ValueHistogram>& histograms = input_histograms_[layer];
+  histograms.resize(at(k));
+  for (std::size_t i = 0; i < x.size(); ++i) histograms[i % at(k)].add(&x[i], 1);
 }
 
 void Calibrator::tensor(const std::string& name, const std::vector<double>& x) {

@@ -51,14 +51,17 @@ DataKind data_kind(const RunConfig& run) {
 LanguageEvaluation::Passes& LanguageEvaluation::passes_of(std::int64_t tokens) {
   Passes& passes = passes_[tokens];
   const Evaluation& evaluation = *run_.evaluation;
-  const auto make = [&](const std::function<Network(std::int64_t)>& network) {
+  const auto make = [&](const std::function<Network(std::int64_t)>& network, Side side) {
     const Network built = network(tokens);
     require_language_model(built, tokens);
-    return std::make_unique<ValuePass>(run_, built);
+    return std::make_unique<ValuePass>(run_, built, nullptr, side);
   };
-  if (passes.network == nullptr) passes.network = make(evaluation.network);
-  if (passes.reference == nullptr && evaluation.reference)
-    passes.reference = make(evaluation.reference);
+  // Of two networks each has its side.
+  const bool has_other = static_cast<bool>(evaluation.reference);
+  if (passes.network == nullptr)
+    passes.network = make(evaluation.network, has_other ? Side::kMachine : Side::kBoth);
+  if (passes.reference == nullptr && has_other)
+    passes.reference = make(evaluation.reference, Side::kExact);
   return passes;
 }
 

@@ -11,6 +11,11 @@ Precision layer_precision(const NetworkLayer& layer, const Precision& run) {
   Precision precision = layer.precision.apply(run);
   const auto* product = std::get_if<Matmul>(&layer.op);
   if (product == nullptr) return precision;
+  // No weights of its own would take scales over.
+  if (has_channel_scales(precision.activations)) {
+    precision.activations = wide_format(precision);
+    if (!layer.precision.mac) precision.mac = "auto";
+  }
   if (!layer.precision.weights) precision.weights = precision.activations;
   if (!layer.precision.mac && precision.mac != "auto" && find_mac_type(precision.mac).is_integer &&
       scales_differ_in_sums(precision.weights, product->k_rows))
@@ -19,7 +24,8 @@ Precision layer_precision(const NetworkLayer& layer, const Precision& run) {
 }
 
 TensorFormat between_layers(const Precision& layer, const Precision& run) {
-  if (has_dynamic_scales(layer.activations)) return wide_format(layer);
+  if (has_dynamic_scales(layer.activations) || has_channel_scales(layer.activations))
+    return wide_format(layer);
   return run.output && makes_blocks(layer.activations, *run.output) ? *run.output
                                                                     : layer.activations;
 }

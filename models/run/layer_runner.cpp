@@ -163,6 +163,10 @@ LayerOutputs compute_outputs(const LayerProgram& program, const LayerOp& op, Req
 MappingProblem make_problem(const AcceleratorConfig& machine, const MemoryPort& memory,
                             const LayerOp& op, const Precision& precision, const MappingPins& pins,
                             const OutputStage& stage) {
+  if (has_channel_scales(precision.weights))
+    throw input_error(
+        "precision.weights: granularity per_input_channel is of activations, as linear layers read "
+        "them; use per_channel");
   if (!std::holds_alternative<Matmul>(op) && has_dynamic_scales(precision.weights))
     throw input_error(
         fmt::format("precision.weights: granularity {} is for values that come while the machine "

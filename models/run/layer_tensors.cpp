@@ -200,6 +200,8 @@ std::optional<GroupParameters> LayerTensors::static_scale(const std::string& ten
                                                           const TensorFormat& format,
                                                           ScaleRule rule) const {
   const StorageLayout layout = storage_layout(format);
+  if (layout.by_input)  // what channel_factors() has brought to -1..1
+    return GroupParameters{1.0f / static_cast<float>(layout.format->max_code), 0, 0};
   if (calibrates() || rule == ScaleRule::kOracle || tensor.empty() ||
       layout.format->cls != FormatClass::kInteger || layout.scales.group != kWholeTensor ||
       layout.dynamic)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/error.h"
 #include "core/index.h"
@@ -94,7 +95,23 @@ class Builder {
         known_(known),
         coded_(layer.accumulators || LayerTensors::has(layer, "input_scale")) {}
 
-  MacOperands build(const NetworkTensor& first, const NetworkTensor* second) {
+  std::optional<std::vector<double>> exact(const NetworkTensor& first,
+                                           const NetworkTensor* second) {
+    if (coded_ || weights_coded() || p_.stage.bias || layer_.batch_norm_epsilon > 0) return {};
+    require_first(first);
+    const ActivationBounds bounds = activation_bounds(p_.stage.activation);
+    const ReferenceStage stage{{}, bounds.lo, bounds.hi};
+    if (second != nullptr) {
+      require_second(*second);
+      return mac_reference(op_, first.reference, second->reference, stage);
+    }
+    own_weights();
+    if (kept_ == nullptr) return {};
+    return kept_->reference.empty() ? mac_reference(op_, first.reference, kept_->reals, stage)
+                                    : mac_reference(op_, first.reference, kept_->reference, stage);
+  }
+
+  MacOperands build(const NetworkTensor& first, const NetworkTensor* second, Side side) {
     set_norm();
     CodedOperand x = input(first);
     CodedOperand w = second != nullptr ? second_operand(*second) : own_weights();
@@ -120,8 +137,9 @@ class Builder {
     MacOperands result{{std::move(operands)}, {}};
     const std::vector<float>& reals =
         kept_ != nullptr ? kept_->reals : result.given.operands.float_weights;
-    result.reference = weights.empty() ? mac_reference(op_, inputs, reals, stage)
-                                       : mac_reference(op_, inputs, weights, stage);
+    if (side != Side::kMachine)
+      result.reference = weights.empty() ? mac_reference(op_, inputs, reals, stage)
+                                         : mac_reference(op_, inputs, weights, stage);
     set_output(result);
     return result;
   }
@@ -132,11 +150,23 @@ class Builder {
       norm_ = folded_norm(layer_, tensors_, p_.layer.weight_rows());
   }
 
-  CodedOperand input(const NetworkTensor& tensor) const {
+  /// Rows and elements of a row.
+  std::pair<std::int64_t, std::int64_t> require_first(const NetworkTensor& tensor) const {
     const Lowered& l = p_.layer;
     const std::int64_t k = l.channels * (l.interleaved_groups ? l.extents.groups : 1);
     const std::int64_t rows = l.input_elements() / k;
     require_elements(tensor, rows, k, "first");
+    return {rows, k};
+  }
+
+  std::pair<std::int64_t, std::int64_t> require_second(const NetworkTensor& tensor) const {
+    const auto [rows, k] = p_.layer.stored_rows();
+    require_elements(tensor, rows, k, "second");
+    return {rows, k};
+  }
+
+  CodedOperand input(const NetworkTensor& tensor) const {
+    const auto [rows, k] = require_first(tensor);
     const TensorFormat& format = p_.path.activations.format;
     if (coded_)
       return coded_operand({codes_of(tensor), tensor.reference, rows, k}, format,
@@ -162,8 +192,7 @@ class Builder {
   }
 
   CodedOperand second_operand(const NetworkTensor& tensor) const {
-    const auto [rows, k] = p_.layer.stored_rows();
-    require_elements(tensor, rows, k, "second");
+    const auto [rows, k] = require_second(tensor);
     if (weights_coded()) return coded_weights({codes_of(tensor), tensor.reference, rows, k});
     require_representable("the second operand", p_.path.weights.format.format, tensor.values);
     return {as_operand(tensor, p_.path.weights.format, rows, k), reals_of(tensor), {}};
@@ -223,7 +252,8 @@ class Builder {
 
   bool is_transformed() const {
     const TransformRole& role = layer_.transform;
-    return role.rotation > 0 || !role.input_factors.empty() || !role.output_factors.empty();
+    return role.rotation > 0 || role.output_rotation > 0 || !role.input_factors.empty() ||
+           !role.output_factors.empty();
   }
 
   /// Real weights as they meet transformed inputs, in rows that yield transformed results.
@@ -237,11 +267,21 @@ class Builder {
     }
     for (std::size_t row = 0; role.rotation > 0 && row < w.size(); row += at(k))
       hadamard(&w[row], k, role.rotation);
-    if (!role.output_factors.empty()) {
-      const std::vector<float>& factors = tensors_.factors(role.output_factors);
-      for (std::size_t i = 0; i < w.size(); ++i) w[i] *= static_cast<double>(factors[i / at(k)]);
-    }
+    const std::vector<double> factors = output_factors(static_cast<std::int64_t>(w.size()) / k);
+    for (std::size_t i = 0; i < w.size(); ++i) w[i] *= factors[i / at(k)];
+    if (role.output_rotation > 0) hadamard_rows(w, k, role.output_rotation);
     for (std::size_t i = 0; i < w.size(); ++i) weights.values[i] = static_cast<float>(w[i]);
+  }
+
+  /// Of each output channel.
+  std::vector<double> output_factors(std::int64_t rows) const {
+    const TransformRole& role = layer_.transform;
+    std::vector<double> factors(at(rows), 1);
+    if (role.output_factors.empty()) return factors;
+    const std::vector<float>& inputs = tensors_.factors(role.output_factors);
+    for (std::int64_t row = 0; row < rows; ++row)
+      factors[at(row)] = static_cast<double>(inputs.at(at(role.output_heads.input(row))));
+    return factors;
   }
 
   /// Real weights, by the quantizer that the layer's precision says.
@@ -281,6 +321,7 @@ class Builder {
       bias.values.assign(at(rows), 0.0f);
     }
     const bool codes = coded_ && !bias.codes.empty();
+    const std::vector<double> factors = output_factors(rows);
     for (std::int64_t row = 0; row < rows; ++row) {
       double value = bias.values[at(row)];
       if (codes)
@@ -288,11 +329,11 @@ class Builder {
             bias.codes[at(row)] * double{o.inputs.scale(0, 0)} * double{o.weights.scale(row, 0)};
       if (!norm_.factor.empty())
         value = (value - norm_.mean[at(row)]) * norm_.factor[at(row)] + norm_.beta[at(row)];
-      if (!layer_.transform.output_factors.empty())
-        value *= static_cast<double>(tensors_.factors(layer_.transform.output_factors)[at(row)]);
-      stage.bias.push_back(value);
-      o.float_bias.push_back(static_cast<float>(value));
+      stage.bias.push_back(value * factors[at(row)]);
     }
+    if (layer_.transform.output_rotation > 0)
+      hadamard_rows(stage.bias, 1, layer_.transform.output_rotation);
+    o.float_bias.assign(stage.bias.begin(), stage.bias.end());
     if (codes && integer_bias(p_.path) && norm_.factor.empty())
       o.bias.codes = bias.codes;
     else
@@ -344,8 +385,16 @@ class Builder {
 MacOperands mac_operands(const NetworkLayer& layer, const LayerOp& op,
                          const MappingProblem& problem, const LayerTensors& tensors,
                          const NetworkTensor& first, const NetworkTensor* second,
-                         WeightCache* known) {
-  return Builder(layer, op, problem, tensors, known).build(first, second);
+                         WeightCache* known, Side side) {
+  return Builder(layer, op, problem, tensors, known).build(first, second, side);
+}
+
+std::optional<std::vector<double>> exact_outputs(const NetworkLayer& layer, const LayerOp& op,
+                                                 const MappingProblem& problem,
+                                                 const LayerTensors& tensors,
+                                                 const NetworkTensor& first,
+                                                 const NetworkTensor* second, WeightCache& known) {
+  return Builder(layer, op, problem, tensors, &known).exact(first, second);
 }
 
 NetworkTensor mac_result(MacOperands operands, LayerOutputs outputs,

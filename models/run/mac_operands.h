@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,11 +30,19 @@ using WeightCache = std::map<std::string, KnownWeights>;  ///< by layer
 
 /// `first` and `second` are the operands that other layers produce; `second` is nullptr where the
 /// layer has weights of its own, which are taken from `known` and left there, unless it is
-/// nullptr. Throws an input Error where shapes, types or formats do not fit.
+/// nullptr. Without the reference where the machine's side alone is wanted. Throws an input Error
+/// where shapes, types or formats do not fit.
 MacOperands mac_operands(const NetworkLayer& layer, const LayerOp& op,
                          const MappingProblem& problem, const LayerTensors& tensors,
                          const NetworkTensor& first, const NetworkTensor* second,
-                         WeightCache* known = nullptr);
+                         WeightCache* known = nullptr, Side side = Side::kBoth);
+
+/// The reference alone, of real operands without a bias; nothing: it takes mac_operands().
+std::optional<std::vector<double>> exact_outputs(const NetworkLayer& layer, const LayerOp& op,
+                                                 const MappingProblem& problem,
+                                                 const LayerTensors& tensors,
+                                                 const NetworkTensor& first,
+                                                 const NetworkTensor* second, WeightCache& known);
 
 /// The layer's output as its readers find it.
 NetworkTensor mac_result(MacOperands operands, LayerOutputs outputs, const MappingProblem& problem);

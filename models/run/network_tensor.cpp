@@ -48,6 +48,14 @@ NetworkTensor raw_tensor(std::vector<float> values) {
   return tensor;
 }
 
+NetworkTensor exact_tensor(std::vector<double> reference) {
+  NetworkTensor tensor;
+  tensor.format.format = "fp32";
+  tensor.values.assign(reference.begin(), reference.end());
+  tensor.reference = std::move(reference);
+  return tensor;
+}
+
 NetworkTensor number_tensor(std::vector<std::int32_t> codes) {
   NetworkTensor tensor;
   tensor.values.assign(codes.begin(), codes.end());

@@ -34,11 +34,17 @@ struct NetworkTensor {
   double unit = 1, origin = 0;
 };
 
+/// Which numbers of a network somebody wants: the machine's, and those without any rounding. What
+/// is not wanted is what the other one is.
+enum class Side { kBoth, kMachine, kExact };
+
 /// How far the machine's values are from those without any rounding.
 Quality quality_of(const NetworkTensor& tensor);
 
 /// Real values before they are stored.
 NetworkTensor raw_tensor(std::vector<float> values);
+/// Of Side::kExact.
+NetworkTensor exact_tensor(std::vector<double> reference);
 /// Integers that stand for themselves.
 NetworkTensor number_tensor(std::vector<std::int32_t> codes);
 

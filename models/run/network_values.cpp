@@ -155,8 +155,7 @@ const NetworkTensor& NetworkValues::cached(const NetworkLayer& layer, const Matm
   return temporaries_.back();
 }
 
-MacOperands NetworkValues::operands(const NetworkLayer& layer, const LayerOp& op,
-                                    const MappingProblem& problem, std::int64_t first_row) {
+NetworkValues::Sources NetworkValues::sources_of(const NetworkLayer& layer, const LayerOp& op) {
   value_count("inputs", input_shape(op));
   value_count("weights", weight_shape(op));
   value_count("outputs", output_shape(op));
@@ -173,17 +172,32 @@ MacOperands NetworkValues::operands(const NetworkLayer& layer, const LayerOp& op
     second = &temporaries_.back();
   } else if (product != nullptr && layer.kv_cache && !is_fresh(*product, *second))
     second = &cached(layer, *product, *second);
-  const NetworkTensor* first = inputs[0];
+  return {inputs[0], second};
+}
+
+bool NetworkValues::finish_exactly(const NetworkLayer& layer, const LayerOp& op,
+                                   const MappingProblem& problem) {
+  if (side_ != Side::kExact) return false;
+  const Sources from = sources_of(layer, op);
+  auto outputs = exact_outputs(layer, op, problem, tensors(), *from.first, from.second, weights_);
+  if (!outputs) return false;
+  finish(layer, exact_tensor(std::move(*outputs)));
+  return true;
+}
+
+MacOperands NetworkValues::operands(const NetworkLayer& layer, const LayerOp& op,
+                                    const MappingProblem& problem, std::int64_t first_row) {
+  auto [first, second] = sources_of(layer, op);
   if (first_row != kAllRows) {
     const auto& rows = std::get<Gemm>(op);
     temporaries_.push_back(rows_of(*first, first_row * rows.k, rows.m * rows.k));
     first = &temporaries_.back();
   }
-  if (observer_ != nullptr && product == nullptr && !first->is_number)
+  if (observer_ != nullptr && !first->is_number)
     if (const auto* gemm = std::get_if<Gemm>(&op))
       observer_->first_operand(layer.name, first->reference, gemm->k);
   MacOperands result = mac_operands(layer, op, problem, tensors(), *first, second,
-                                    wanted_ == Wanted::kOutputs ? &weights_ : nullptr);
+                                    wanted_ == Wanted::kOutputs ? &weights_ : nullptr, side_);
   result.given.sampled_macs = sampled_macs_;
   result.given.operands.input_origin.source.input = named_inputs(layer, before_).at(0);
   return result;
@@ -207,11 +221,13 @@ VectorQuality NetworkValues::run(const NetworkLayer& layer, const VectorFormats&
   for (const std::int64_t elements : operand_elements(op)) value_count("inputs", {elements});
   if (op.kind == VectorKind::kEmbedding) value_count("table", {op.table_rows, op.cols});
   VectorOutcome outcome =
-      run_vector_op(layer, formats, tensors(), inputs_of(layer), wanted_ == Wanted::kErrors);
+      run_vector_op(layer, formats, tensors(), inputs_of(layer), wanted_ == Wanted::kErrors, side_);
   return {outcome.error, finish(layer, std::move(outcome.tensor))};
 }
 
 Quality NetworkValues::finish(const NetworkLayer& layer, NetworkTensor result) {
+  if (side_ == Side::kMachine && !result.is_number)
+    result.reference.assign(result.values.begin(), result.values.end());
   const Quality error = wanted_ == Wanted::kErrors ? quality_of(result) : Quality();
   if (observer_ != nullptr && !result.is_number) observer_->tensor(layer.name, result.reference);
   store_->put(layer.name, std::move(result));

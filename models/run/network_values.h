@@ -37,9 +37,10 @@ class NetworkValues {
   static constexpr std::int64_t kAllRows = -1;
   /// `observer` sees what goes by, for a calibration: nullptr where nobody does.
   explicit NetworkValues(const RunConfig& run, Wanted wanted = Wanted::kErrors,
-                         TensorObserver* observer = nullptr)
+                         TensorObserver* observer = nullptr, Side side = Side::kBoth)
       : run_(run),
         wanted_(wanted),
+        side_(side),
         observer_(observer),
         calibration_(*run.options.tensors, run.calibration),
         factors_(calibration_, run.precision) {}
@@ -57,6 +58,8 @@ class NetworkValues {
   /// Of one expert: its rows of the first input begin at `first_row`.
   MacOperands operands(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem,
                        std::int64_t first_row);
+  /// Finishes a layer with MACs by its reference alone, where that is wanted and can be.
+  bool finish_exactly(const NetworkLayer& layer, const LayerOp& op, const MappingProblem& problem);
   /// Rows of each expert of a layer, by the routing.
   std::vector<std::int64_t> loads(const NetworkLayer& layer) const;
   /// Runs a vector operator.
@@ -71,6 +74,10 @@ class NetworkValues {
 
  private:
   std::vector<const NetworkTensor*> inputs_of(const NetworkLayer& layer);
+  struct Sources {
+    const NetworkTensor *first, *second;  ///< nullptr: the layer has weights of its own
+  };
+  Sources sources_of(const NetworkLayer& layer, const LayerOp& op);
   NetworkTensor input(const NetworkInput& input);
   void keep_states();
   NetworkTensor constant(const NetworkLayer& layer, std::size_t index);
@@ -91,6 +98,7 @@ class NetworkValues {
 
   const RunConfig& run_;
   Wanted wanted_;
+  Side side_;  ///< of kOutputs
   TensorObserver* observer_;
   Calibration calibration_;
   OperandFactors factors_;

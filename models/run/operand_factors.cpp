@@ -1,7 +1,8 @@
 #include "run/operand_factors.h"
 
-#include <cmath>
+#include <algorithm>
 
+#include "core/numeric/storage.h"
 #include "run/key.h"
 #include "run/layer_formats.h"
 #include "run/layer_tensors.h"
@@ -34,11 +35,23 @@ const std::vector<float>& OperandFactors::get(const std::string& group, const Ne
           {own_weights(*layer, gemm, tensors).values, layer_precision(*layer, run_).weights});
     });
   }
-  const InputMagnitudes inputs = calibration_.magnitudes(group, k);
-  return known_[key] =
-             transform.kind == TransformKind::kSmooth
-                 ? smooth_factors(inputs, readers, transform.strength.value_or(kSmoothStrength))
-                 : awq_factors(inputs, calibration_.moments(group, k), readers);
+  const auto larger = [](double a, double b) { return std::max(a, b); };
+  const NetworkLayer& first = *layers.front();
+  const Precision precision = layer_precision(first, run_);
+  const SharedHeads& heads = first.transform.heads;
+  if (has_channel_scales(precision.activations)) {
+    std::vector<double> clips = calibration_.input_clips(
+        group, k, precision.activations, precision.static_scales.value_or(ScaleRule::kOracle));
+    heads.share(clips, larger);
+    return known_[key] = channel_factors(clips);
+  }
+  InputMagnitudes inputs = calibration_.magnitudes(group, k);
+  heads.share(inputs.largest, larger);
+  heads.share(inputs.mean, [](double a, double b) { return a + b; });  // their ratios count alone
+  return known_[key] = transform.kind == TransformKind::kSmooth
+                           ? smooth_factors(inputs, readers,
+                                            transform.strength.value_or(kSmoothStrength), heads)
+                           : awq_factors(inputs, calibration_.moments(group, k), readers);
 }
 
 }  // namespace bitjoule

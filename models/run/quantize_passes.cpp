@@ -82,6 +82,9 @@ bool is_scaled_when_appended(const TensorFormat& format) {
         "kv_cache: {} is a format of weights, whose scales of both levels are chosen when they are "
         "stored; choose another",
         format.format));
+  if (has_channel_scales(format))
+    throw input_error(
+        "kv_cache: granularity per_input_channel is of activations that linear layers read");
   if (format.granularity == Granularity::kDynamicTensor)
     throw input_error(
         "kv_cache: a cache is appended to token by token, and a scale of all its values would "

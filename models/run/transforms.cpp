@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "core/enums.h"
 #include "core/error.h"
 #include "core/index.h"
+#include "core/mapping/data_path.h"
 #include "core/numeric/operand_transform.h"
+#include "core/numeric/storage.h"
+#include "run/key.h"
 #include "run/layer_formats.h"
 #include "run/network_layers.h"
 
@@ -18,8 +22,40 @@ namespace {
 
 constexpr std::size_t kNoLayer = static_cast<std::size_t>(-1);
 
-OperandTransform transform_of(const NetworkLayer& layer, const Precision& run) {
-  return layer.precision.apply(run).transform.value_or(OperandTransform{});
+/// What a layer's precision asks for: a transformation, or scales of its inputs that the weights
+/// take over, which are one too.
+struct Wanted {
+  OperandTransform transform;
+  std::optional<TensorFormat> codes;  ///< with a scale for each input, by `scales`
+  ScaleRule scales = ScaleRule::kOracle;
+
+  explicit operator bool() const { return codes || transform.kind != TransformKind::kNone; }
+  bool rotates() const { return transform.kind == TransformKind::kHadamard; }
+  std::string name() const {
+    return codes ? "precision.activations: per_input_channel"
+                 : "precision.transform: " + enum_name(transform.kind);
+  }
+  std::string text() const {
+    return codes
+               ? fmt::format("scales per input channel ({}, {})", codes->format, enum_name(scales))
+               : "transform " + enum_name(transform.kind);
+  }
+  /// Two that are the same have one.
+  std::string key() const {
+    return codes ? fmt::format("{} {}", key_text(*codes), enum_name(scales))
+                 : fmt::format("{} {}", enum_name(transform.kind),
+                               transform.strength.value_or(kSmoothStrength));
+  }
+};
+
+Wanted wanted_of(const NetworkLayer& layer, const Precision& run) {
+  const Precision precision = layer.precision.apply(run);
+  Wanted wanted;
+  wanted.transform = precision.transform.value_or(OperandTransform{});
+  if (!has_channel_scales(precision.activations)) return wanted;
+  wanted.codes = precision.activations;
+  wanted.scales = precision.static_scales.value_or(ScaleRule::kOracle);
+  return wanted;
 }
 
 bool has_codes(const NetworkLayer& layer) {
@@ -42,9 +78,16 @@ const VectorOp* vector_op(const NetworkLayer& layer, VectorKind kind) {
 /// Layers that read one tensor and transform it alike.
 struct Group {
   std::string producer;
-  OperandTransform transform;
+  Wanted wanted;
   std::vector<std::size_t> readers;
   std::size_t folded = kNoLayer;  ///< into that layer
+  SharedHeads heads;              ///< where attention lies between
+};
+
+/// The layer whose output channels may be transformed, and which inputs they become.
+struct Place {
+  std::size_t layer = kNoLayer;
+  SharedHeads heads;
 };
 
 class Plan {
@@ -54,8 +97,7 @@ class Plan {
     count_readers();
     for (std::size_t i = 0; i < network_.layers.size(); ++i)
       with_name(network_.layers[i], [&] { add(i); });
-    for (Group& group : groups_)
-      if (group.transform.kind != TransformKind::kHadamard) group.folded = folded(group);
+    for (Group& group : groups_) fold(group);
   }
 
   const std::vector<Group>& groups() const { return groups_; }
@@ -63,8 +105,7 @@ class Plan {
 
   /// What the pass is called that stands before the group's first reader.
   std::string pass_name(const Group& group) const {
-    const bool rotates = group.transform.kind == TransformKind::kHadamard;
-    return layer(group.readers.front()).name + (rotates ? ".rotate" : ".scale");
+    return layer(group.readers.front()).name + (group.wanted.rotates() ? ".rotate" : ".scale");
   }
 
   Network apply() {
@@ -75,12 +116,17 @@ class Plan {
       NetworkLayer pass;
       const bool needs_pass = group.folded == kNoLayer;
       if (needs_pass) pass = pass_of(group, result.layers[group.readers.front()]);
-      if (!needs_pass) result.layers[group.folded].transform.output_factors = name;
+      if (!needs_pass) transform_outputs(group, name, result);
       for (const std::size_t reader : group.readers) {
         NetworkLayer& layer = result.layers[reader];
-        layer.precision.transform = group.transform;
-        if (group.transform.kind == TransformKind::kHadamard)
-          layer.transform.rotation = hadamard_stages(std::get<Gemm>(layer.op).k);
+        layer.precision.transform = group.wanted.transform;
+        if (group.wanted.codes) {
+          layer.precision.activations = group.wanted.codes;
+          layer.precision.static_scales = group.wanted.scales;
+        }
+        layer.transform.heads = group.heads;
+        if (group.wanted.rotates())
+          layer.transform.rotation = stages_of(group);
         else
           layer.transform.input_factors = name;
         if (!needs_pass) continue;
@@ -100,6 +146,24 @@ class Plan {
   }
 
  private:
+  /// Blocks lie within heads where the values are rotated.
+  std::int64_t stages_of(const Group& group) const {
+    const std::int64_t k = std::get<Gemm>(layer(group.readers.front()).op).k;
+    return hadamard_stages(group.heads.size > 0 ? group.heads.size : k);
+  }
+
+  void transform_outputs(const Group& group, const std::string& name, Network& result) const {
+    NetworkLayer& layer = result.layers[group.folded];
+    if (group.wanted.rotates()) {
+      layer.transform.output_rotation = stages_of(group);
+    } else {
+      layer.transform.output_factors = name;
+      layer.transform.output_heads = group.heads;
+    }
+    if (group.wanted.codes)
+      result.layers[places_.at(group.producer)].precision.output = group.wanted.codes;
+  }
+
   /// "The layer before" is one of the network as written: passes come between.
   void name_inputs() {
     std::string before;
@@ -127,37 +191,100 @@ class Plan {
 
   void add(std::size_t index) {
     const NetworkLayer& layer = network_.layers[index];
-    const OperandTransform transform = transform_of(layer, run_);
-    if (transform.kind == TransformKind::kNone || std::holds_alternative<VectorOp>(layer.op) ||
+    const Wanted wanted = wanted_of(layer, run_);
+    const auto refuse = [&](const char* why) {
+      throw input_error(fmt::format(
+          "{}: {}; {}", wanted.name(), why,
+          wanted.codes ? "another granularity there, or a float" : "`none` leaves it as it is"));
+    };
+    const auto& output = layer.precision.apply(run_).output;
+    if (output && has_channel_scales(*output))
+      throw input_error(
+          "precision.output: granularity per_input_channel is of activations, as "
+          "linear layers read them");
+    if (!wanted || std::holds_alternative<VectorOp>(layer.op) ||
         std::holds_alternative<Matmul>(layer.op))
       return;
-    const auto refuse = [&](const char* why) {
-      throw input_error(fmt::format("precision.transform: {}: {}; `none` leaves it as it is",
-                                    enum_name(transform.kind), why));
-    };
+    if (wanted.codes && wanted.transform.kind != TransformKind::kNone)
+      refuse("its scales take the place of precision.transform");
     const Gemm* op = linear(layer);
     if (op == nullptr) refuse("linear layers with weights of their own are transformed");
     if (layer.experts) refuse("a mixture's experts are not transformed");
     if (has_codes(layer)) refuse("its operands are codes of a quantized network");
-    if (transform.kind == TransformKind::kHadamard && op->k % 2 != 0)
+    if (wanted.rotates() && op->k % 2 != 0)
       refuse("rows of an odd number of elements are not rotated");
     const std::string producer = layer.inputs.empty() ? "" : layer.inputs.front();
     if (producer == kOperandInput) refuse("its input is a constant");
     const auto same = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) {
-      return g.producer == producer && g.transform.kind == transform.kind &&
-             g.transform.strength == transform.strength &&
+      return g.producer == producer && g.wanted.key() == wanted.key() &&
              network_.layers[g.readers.front()].repeat == layer.repeat;
     });
     if (same != groups_.end() && !producer.empty())
       same->readers.push_back(index);
     else
-      groups_.push_back({producer, transform, {index}});
+      groups_.push_back({producer, wanted, {index}, kNoLayer, {}});
   }
 
-  std::size_t folded(const Group& group) const {
+  void fold(Group& group) const {
     const NetworkLayer& reader = network_.layers[group.readers.front()];
-    return place_for(group.producer, std::get<Gemm>(reader.op).k, reader.repeat,
-                     group.readers.size());
+    const std::int64_t k = std::get<Gemm>(reader.op).k;
+    // Codes are stored by whoever yields the tensor, unless it is told otherwise.
+    const auto producer = places_.find(group.producer);
+    if (group.wanted.codes && producer != places_.end() &&
+        network_.layers[producer->second].precision.output)
+      return;
+    Place place = values_for(group.producer, k, reader.repeat, group.readers.size());
+    if (group.wanted.rotates() && place.heads.size % 2 != 0) place = {};
+    if (place.layer == kNoLayer && !group.wanted.rotates())
+      place.layer = place_for(group.producer, k, reader.repeat, group.readers.size());
+    group.folded = place.layer;
+    group.heads = place.heads;
+  }
+
+  /// The layer of that name, if all who read it are of the group.
+  const NetworkLayer* read_by(const std::string& name, std::size_t readers) const {
+    const auto place = places_.find(name);
+    if (place == places_.end() || readers_.at(name) != readers) return nullptr;
+    return &network_.layers[place->second];
+  }
+
+  /// Heads and tokens change places: [batch, a, b, size] to [batch, b, a, size].
+  const VectorOp* swaps_heads(const NetworkLayer* layer) const {
+    const VectorOp* op = layer == nullptr ? nullptr : vector_op(*layer, VectorKind::kTranspose);
+    const bool swaps = op != nullptr && layer->inputs.size() == 1 && !layer->kv_cache &&
+                       op->shape.size() == 4 && op->axes == std::vector<std::int64_t>{0, 2, 1, 3};
+    return swaps ? op : nullptr;
+  }
+
+  /// The layer that yields the values of an attention whose results are read by that name: what its
+  /// channels are multiplied by, or rotated with, the results are, as probabilities weigh tokens.
+  Place values_for(const std::string& name, std::int64_t k, std::int64_t repeat,
+                   std::size_t readers) const {
+    const NetworkLayer* merge = read_by(name, readers);
+    const VectorOp* merged = swaps_heads(merge);
+    if (merged == nullptr) return {};
+    const NetworkLayer* context = read_by(merge->inputs.front(), 1);
+    const auto* product = context == nullptr ? nullptr : std::get_if<Matmul>(&context->op);
+    if (product == nullptr || !product->k_rows || context->inputs.size() != 2) return {};
+    const NetworkLayer* heads = read_by(context->inputs[1], 1);
+    const VectorOp* split = swaps_heads(heads);
+    if (split == nullptr) return {};
+    const NetworkLayer* values = read_by(heads->inputs.front(), 1);
+    const Gemm* op = values == nullptr ? nullptr : linear(*values);
+    const std::int64_t size = merged->shape[3], count = merged->shape[2];
+    const bool fits = op != nullptr && product->n == size && split->shape[3] == size &&
+                      product->batch == merged->shape[0] * count && count * size == k &&
+                      split->shape[1] * product->shared == count && op->n * product->shared == k;
+    if (!fits || !scales_outputs(*values, *op)) return {};
+    for (const NetworkLayer* layer : {merge, context, heads, values})
+      if (layer->repeat != repeat) return {};
+    return {places_.at(values->name), {product->shared, size}};
+  }
+
+  /// Whether its output channels may be multiplied: nothing but a bias follows the sums.
+  static bool scales_outputs(const NetworkLayer& layer, const Gemm& /*op*/) {
+    const bool is_linear = layer.activation.empty();
+    return is_linear && !layer.experts && layer.batch_norm_epsilon == 0 && !has_codes(layer);
   }
 
   /// The layer whose output channels may be multiplied, so that those of `name` are.
@@ -195,7 +322,7 @@ class Plan {
     VectorOp op;
     op.rows = gemm.m;
     op.cols = gemm.k;
-    if (group.transform.kind == TransformKind::kHadamard) {
+    if (group.wanted.rotates()) {
       op.kind = VectorKind::kHadamard;
       op.reduced = hadamard_stages(gemm.k);
     } else {
@@ -207,7 +334,7 @@ class Plan {
     const Precision precision = layer_precision(reader, run_);
     const auto from = places_.find(group.producer);
     pass.precision.activations = between_layers(precision, run_);
-    pass.precision.output = pass.precision.activations;
+    pass.precision.output = group.wanted.codes ? *group.wanted.codes : pass.precision.activations;
     if (from != places_.end())
       pass.precision.activations = output_format(network_.layers[from->second], run_);
     return pass;
@@ -222,7 +349,7 @@ class Plan {
 
 bool has_transforms(const Network& network, const Precision& run) {
   return std::any_of(network.layers.begin(), network.layers.end(), [&](const NetworkLayer& layer) {
-    return transform_of(layer, run).kind != TransformKind::kNone;
+    return static_cast<bool>(wanted_of(layer, run));
   });
 }
 
@@ -233,26 +360,52 @@ Network with_transforms(const Network& network, const Precision& run) {
   return Plan(network, run).apply();
 }
 
-Network without_transforms(Network network) {
-  for (NetworkLayer& layer : network.layers) layer.precision.transform = OperandTransform{};
+Network without_transforms(Network network, const Precision& run) {
+  for (NetworkLayer& layer : network.layers) {
+    layer.precision.transform = OperandTransform{};
+    const Precision precision = layer.precision.apply(run);
+    if (!has_channel_scales(precision.activations)) continue;
+    layer.precision.activations = wide_format(precision);
+    layer.precision.mac = "auto";
+  }
   return network;
+}
+
+std::set<std::string> counted_inputs(const Network& network, const Precision& run) {
+  std::set<std::string> layers;
+  for (const NetworkLayer& layer : with_transforms(network, run).layers) {
+    const Wanted wanted = wanted_of(layer, run);
+    if (wanted.codes && wanted.scales != ScaleRule::kAbsMax &&
+        !layer.transform.input_factors.empty())
+      layers.insert(layer.transform.input_factors);
+  }
+  return layers;
 }
 
 std::vector<std::string> transform_notes(const Network& network, const Precision& run) {
   std::vector<std::string> notes;
   if (!has_transforms(network, run)) return notes;
   const Plan plan(network, run);
+  const auto add = [&](std::string note) {
+    if (std::find(notes.begin(), notes.end(), note) == notes.end())
+      notes.push_back(std::move(note));
+  };
+  for (const NetworkLayer& layer : network.layers)
+    if (std::holds_alternative<Matmul>(layer.op) && wanted_of(layer, run).codes)
+      add(
+          fmt::format("scales per input channel of {}: none, a product of two activations has no "
+                      "weights to take them over; its operands stay as they are stored",
+                      kind_of(layer.name)));
   for (const Group& group : plan.groups()) {
     std::vector<std::string> readers;
     for (const std::size_t reader : group.readers)
       readers.push_back(kind_of(plan.layer(reader).name));
     std::string note = fmt::format(
-        "transform {} of {}: {}", enum_name(group.transform.kind), fmt::join(readers, ", "),
+        "{} of {}: {}", group.wanted.text(), fmt::join(readers, ", "),
         group.folded == kNoLayer
             ? fmt::format("a pass of the vector unit, {}", kind_of(plan.pass_name(group)))
             : fmt::format("free, folded into {}", kind_of(plan.layer(group.folded).name)));
-    if (std::find(notes.begin(), notes.end(), note) == notes.end())
-      notes.push_back(std::move(note));
+    add(std::move(note));
   }
   return notes;
 }
@@ -263,9 +416,8 @@ std::string transform_signature(const Network& network) {
   for (const NetworkLayer& layer : network.layers) {
     if (layer.transform.input_factors.empty() && layer.transform.rotation == 0) continue;
     any = true;
-    const OperandTransform transform = layer.precision.transform.value_or(OperandTransform{});
-    for (const char c : fmt::format("{} {} {}\n", layer.name, enum_name(transform.kind),
-                                    transform.strength.value_or(kSmoothStrength)))
+    const Wanted wanted = wanted_of(layer, {});  // with_transforms() has written down the run's
+    for (const char c : fmt::format("{} {}\n", layer.name, wanted.key()))
       hash = (hash ^ static_cast<unsigned char>(c)) * 0x01000193;
   }
   return any ? fmt::format("{:08x}", hash) : "";

@@ -2,6 +2,7 @@
 // the factors, and the passes of the vector unit where nobody can.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,10 @@ namespace bitjoule {
 Network with_transforms(const Network& network, const Precision& run);
 
 /// The network with no transformation in any of its layers.
-Network without_transforms(Network network);
+Network without_transforms(Network network, const Precision& run);
+
+/// Groups of layers whose factors ask for the values of each input, counted (Calibration).
+std::set<std::string> counted_inputs(const Network& network, const Precision& run);
 
 /// A line for each group of layers, repetitions together: where its factors go, or which pass
 /// stands for them.

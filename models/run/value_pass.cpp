@@ -1,9 +1,12 @@
 #include "run/value_pass.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/interrupt.h"
 #include "core/mapping/program.h"
+#include "core/numeric/format.h"
+#include "core/numeric/storage.h"
 #include "run/fused_attention.h"
 #include "run/layer_formats.h"
 #include "run/layer_runner.h"
@@ -21,16 +24,41 @@ RunOptions mapping_alone(RunOptions options) {
   return options;
 }
 
+/// Integers with one scale, that of their own values without any rounding.
+bool is_of_oracle(const TensorFormat& format, ScaleRule rule) {
+  const StorageLayout layout = storage_layout(format);
+  return rule == ScaleRule::kOracle && layout.format->cls == FormatClass::kInteger &&
+         layout.scales.group == kWholeTensor && !layout.dynamic && !layout.by_input;
+}
+
+bool asks_reference(const Network& network, const Precision& run) {
+  return std::any_of(network.layers.begin(), network.layers.end(), [&](const NetworkLayer& layer) {
+    if (std::holds_alternative<VectorOp>(layer.op)) {
+      const VectorFormats formats = vector_formats(layer, run);
+      return is_of_oracle(formats.inputs, formats.static_scales) ||
+             is_of_oracle(formats.output, formats.static_scales);
+    }
+    const Precision p = layer_precision(layer, run);
+    const ScaleRule rule = p.static_scales.value_or(ScaleRule::kOracle);
+    const bool is_product = std::holds_alternative<Matmul>(layer.op);
+    return is_of_oracle(p.activations, rule) || is_of_oracle(output_format(layer, run), rule) ||
+           (is_product && is_of_oracle(p.weights, rule));
+  });
+}
+
 }  // namespace
 
-ValuePass::ValuePass(const RunConfig& run, const Network& network, TensorObserver* observer)
+ValuePass::ValuePass(const RunConfig& run, const Network& network, TensorObserver* observer,
+                     Side side)
     : run_(run),
-      network_(with_fused_attention(
-          completed(observer != nullptr && observer->sees_original() ? without_transforms(network)
-                                                                     : network,
-                    run.precision),
-          run.mapping.attention)),
-      values_(run, NetworkValues::Wanted::kOutputs, observer) {
+      network_(with_fused_attention(completed(observer != nullptr && observer->sees_original()
+                                                  ? without_transforms(network, run.precision)
+                                                  : network,
+                                              run.precision),
+                                    run.mapping.attention)),
+      values_(
+          run, NetworkValues::Wanted::kOutputs, observer,
+          side == Side::kMachine && asks_reference(network_, run.precision) ? Side::kBoth : side) {
   const LayerRunner runner(make_machine(run.accelerator, run.dram, Fidelity::kEstimate),
                            prices_of(run), mapping_alone(run.options));
   for (const NetworkLayer& layer : network_.layers)
@@ -73,6 +101,7 @@ void ValuePass::run_step(const Step& step) {
     return;
   }
   const MappingProblem& problem = step.program.problem;
+  if (values_.finish_exactly(layer, step.mac.op, problem)) return;
   MacOperands operands = values_.operands(layer, step.mac.op, problem);
   LayerOutputs outputs =
       compute_outputs(step.program, step.mac.op, step.requantize, std::move(operands.given));

@@ -17,10 +17,12 @@ namespace bitjoule {
 /// same code; each output comes with what it would be in float64 without any rounding.
 class ValuePass {
  public:
-  /// Maps the layers; `run` must outlive it. Throws an input Error where the network does not fit
-  /// the machine. `observer` sees the tensors, for a calibration: quantizers and scales that ask
-  /// for one are nearest and oracle then.
-  ValuePass(const RunConfig& run, const Network& network, TensorObserver* observer = nullptr);
+  /// Maps the layers; `run` must outlive it. The machine's side alone comes with the other where
+  /// scales are those of its values (static_scales: oracle). Throws an input Error where the
+  /// network does not fit the machine. `observer` sees the tensors, for a calibration: quantizers
+  /// and scales that ask for one are nearest and oracle then.
+  ValuePass(const RunConfig& run, const Network& network, TensorObserver* observer = nullptr,
+            Side side = Side::kBoth);
   ValuePass(const ValuePass&) = delete;
   ValuePass& operator=(const ValuePass&) = delete;
 

@@ -64,7 +64,7 @@ class Run {
         tensors_(tensors),
         inputs_(inputs) {}
 
-  VectorOutcome run(bool measures) {
+  VectorOutcome run(bool measures, Side side) {
     if (op_.codes) return run_codes();
     op_.kind == VectorKind::kEmbedding ? read_table() : read_inputs();
     read_parameters();
@@ -73,12 +73,16 @@ class Run {
           chosen_experts(*op_.routing, operands_.inputs.at(1));
     // Of `quantize` the format is the arithmetic: what it yields is how its operand is stored.
     const bool is_quantize = op_.kind == VectorKind::kQuantize;
+    const bool is_choice = is_number_ || op_.kind == VectorKind::kRoute;  // which both sides make
+    if (side == Side::kExact && !is_choice)
+      return {exact_tensor(vector_reference(op_, references_)), {}};
     VectorResult result;
     if (!is_quantize) result = vector_values(op_, operands_);
     // The network in float64 follows the choice that was made, else its rows would be others.
     if (op_.kind == VectorKind::kRoute)
       references_.indices = chosen_experts(*op_.routing, result.values);
-    std::vector<double> reference = vector_reference(op_, references_);
+    std::vector<double> reference;
+    if (side != Side::kMachine || is_choice) reference = vector_reference(op_, references_);
     VectorOutcome outcome;
     if (measures && !is_quantize) outcome.error = arithmetic_error(result.values);
     outcome.tensor = stored(std::move(result.values), std::move(reference));
@@ -428,8 +432,9 @@ std::vector<std::int32_t> default_indices(const VectorOp& op) {
 
 VectorOutcome run_vector_op(const NetworkLayer& layer, const VectorFormats& formats,
                             const LayerTensors& tensors,
-                            const std::vector<const NetworkTensor*>& inputs, bool measures) {
-  return Run(layer, formats, tensors, inputs).run(measures);
+                            const std::vector<const NetworkTensor*>& inputs, bool measures,
+                            Side side) {
+  return Run(layer, formats, tensors, inputs).run(measures, side);
 }
 
 }  // namespace bitjoule

@@ -15,11 +15,12 @@ struct VectorOutcome {
   Quality error;
 };
 
-/// `inputs` are the operands in order; `measures` the error. Throws an input Error where they are
-/// not what the operator reads.
+/// `inputs` are the operands in order; `measures` the error, of both sides. Throws an input Error
+/// where they are not what the operator reads.
 VectorOutcome run_vector_op(const NetworkLayer& layer, const VectorFormats& formats,
                             const LayerTensors& tensors,
-                            const std::vector<const NetworkTensor*>& inputs, bool measures = true);
+                            const std::vector<const NetworkTensor*>& inputs, bool measures = true,
+                            Side side = Side::kBoth);
 
 /// Rows of a table that are looked up where nothing says which: those whose addresses the traffic
 /// has (docs/networks.md).

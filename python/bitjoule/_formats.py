@@ -72,7 +72,8 @@ def encode(array: ArrayLike, format: FormatLike, **options: Any) -> np.ndarray:
 
     A row is everything along the last dimension, along which blocks and groups of a scale run.
     Values are taken as float32. ``options`` are further keys of the format: ``granularity``
-    ("per_tensor", "per_channel", "per_group", "per_block", "per_token", "dynamic_tensor"),
+    ("per_tensor", "per_channel", "per_group", "per_block", "per_token", "dynamic_tensor",
+     "per_input_channel"),
     ``group_size``, ``symmetric``, ``scale``, ``zero_point``. Raises InputError for unknown names and
     shapes without whole blocks, and for NaN and infinities unless the format is a plain float that
     has them (docs/formats.md).

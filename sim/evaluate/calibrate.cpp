@@ -8,6 +8,8 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "core/error.h"
@@ -133,11 +135,27 @@ void add_histograms(const Calibrator& calibrator, const std::string& signature, 
   }
 }
 
+void add_inputs(const std::string& layer, const std::vector<ValueHistogram>& histograms,
+                TensorList& list) {
+  std::vector<std::int64_t> counts;
+  std::vector<float> ranges;
+  for (const ValueHistogram& histogram : histograms) {
+    counts.insert(counts.end(), histogram.counts().begin(), histogram.counts().end());
+    ranges.push_back(away_from_zero(histogram.min()));
+    ranges.push_back(away_from_zero(histogram.max()));
+  }
+  const auto inputs = static_cast<std::int64_t>(histograms.size());
+  list.add(layer + kInputHistogramsSuffix, std::move(counts));
+  list.add(layer + kInputRangesSuffix, {inputs, 2}, std::move(ranges));
+}
+
 }  // namespace
 
 std::string calibration_bytes(const RunConfig& run, const EvaluationPlan& plan,
                               const ProgressSink& progress) {
-  Calibrator calibrator;
+  std::set<std::string> counted;
+  for (const NetworkPhase& phase : run.phases) counted.merge(counted_inputs(phase.network, run.precision));
+  Calibrator calibrator(std::move(counted));
   observe(run, plan, calibrator, progress);
   TensorList list;
   for (const auto& [layer, moments] : calibrator.moments())
@@ -149,6 +167,8 @@ std::string calibration_bytes(const RunConfig& run, const EvaluationPlan& plan,
     list.add(layer + kMagnitudesSuffix, {2, static_cast<std::int64_t>(m.mean.size())},
              std::move(both));
   }
+  for (const auto& [layer, histograms] : calibrator.input_histograms())
+    add_inputs(layer, histograms, list);
   add_histograms(calibrator, "", list);
   const bool transforms =
       std::any_of(run.phases.begin(), run.phases.end(), [&](const NetworkPhase& phase) {

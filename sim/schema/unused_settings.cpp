@@ -39,7 +39,7 @@ bool is_equal(const StorageLayout& a, const StorageLayout& b) {
          fields(a.zero_points) == fields(b.zero_points) && fields(a.mins) == fields(b.mins) &&
          fields(a.tables) == fields(b.tables) && a.scale_format == b.scale_format &&
          a.min_format == b.min_format && a.inverse_scale == b.inverse_scale &&
-         a.dynamic == b.dynamic && a.symmetric == b.symmetric &&
+         a.dynamic == b.dynamic && a.by_input == b.by_input && a.symmetric == b.symmetric &&
          std::tuple(x.bits, x.lo, x.hi, x.packing) == std::tuple(y.bits, y.lo, y.hi, y.packing);
 }
 
@@ -60,7 +60,8 @@ bool has_effect(const TensorFormat& format, const std::string& key) {
   if (key == "granularity") {
     for (const Granularity g :
          {Granularity::kPerTensor, Granularity::kPerChannel, Granularity::kPerGroup,
-          Granularity::kPerToken, Granularity::kPerBlock, Granularity::kDynamicTensor}) {
+          Granularity::kPerToken, Granularity::kPerBlock, Granularity::kDynamicTensor,
+          Granularity::kPerInputChannel}) {
       other.granularity = g;
       if (differs(format, other)) return true;
     }

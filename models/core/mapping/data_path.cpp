@@ -158,7 +158,8 @@ bool scales_differ_in_sums(const TensorFormat& weights, bool k_rows) {
 }
 
 TensorFormat wide_format(const Precision& p) {
-  if (p.output && !has_dynamic_scales(*p.output)) return *p.output;
+  if (p.output && !has_dynamic_scales(*p.output) && !has_channel_scales(*p.output))
+    return *p.output;
   if (find_format(p.activations.format).cls == FormatClass::kFloat) return p.activations;
   TensorFormat wide;
   wide.format = "fp16";
@@ -166,6 +167,7 @@ TensorFormat wide_format(const Precision& p) {
 }
 
 TensorFormat output_format(const Precision& p) {
+  if (!p.output && has_channel_scales(p.activations)) return wide_format(p);
   const TensorFormat& chosen = p.output ? *p.output : p.activations;
   return has_dynamic_scales(chosen) ? wide_format(p) : chosen;
 }

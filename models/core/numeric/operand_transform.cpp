@@ -57,13 +57,21 @@ std::vector<float> awq_candidate(const InputMagnitudes& inputs, double power) {
 
 }  // namespace
 
+std::vector<float> channel_factors(const std::vector<double>& clips) {
+  std::vector<float> t;
+  for (const double clip : clips) t.push_back(clip > 0 ? static_cast<float>(1 / clip) : 1.0f);
+  return t;
+}
+
 std::vector<float> smooth_factors(const InputMagnitudes& inputs,
-                                  const std::vector<ReaderWeights>& readers, double strength) {
+                                  const std::vector<ReaderWeights>& readers, double strength,
+                                  const SharedHeads& heads) {
   const std::size_t k = inputs.largest.size();
   std::vector<double> weights(k);
   for (const ReaderWeights& reader : readers)
     for (std::size_t i = 0; i < reader.values.size(); ++i)
       weights[i % k] = std::max(weights[i % k], std::fabs(static_cast<double>(reader.values[i])));
+  heads.share(weights, [](double a, double b) { return std::max(a, b); });
   std::vector<float> t;
   for (std::size_t i = 0; i < k; ++i) {
     const bool is_empty = inputs.largest[i] == 0 || weights[i] == 0;
@@ -94,6 +102,16 @@ std::int64_t hadamard_stages(std::int64_t k) {
   std::int64_t stages = 0;
   for (; k > 0 && k % 2 == 0; k /= 2) ++stages;
   return stages;
+}
+
+void hadamard_rows(std::vector<double>& x, std::int64_t k, std::int64_t stages) {
+  const auto rows = static_cast<std::int64_t>(x.size()) / k;
+  std::vector<double> column(at(rows));
+  for (std::int64_t j = 0; j < k; ++j) {
+    for (std::int64_t i = 0; i < rows; ++i) column[at(i)] = x[at(i * k + j)];
+    hadamard(column.data(), rows, stages);
+    for (std::int64_t i = 0; i < rows; ++i) x[at(i * k + j)] = column[at(i)];
+  }
 }
 
 InputMoments scaled(InputMoments moments, const std::vector<float>& factors) {

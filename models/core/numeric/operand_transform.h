@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/numeric/shared_heads.h"
 #include "core/numeric/tensor_format.h"
 #include "core/numeric/weight_quantizer.h"
 
@@ -22,11 +23,16 @@ struct ReaderWeights {
   TensorFormat format;
 };
 
+/// Where weights take over a static scale for each input: its reciprocal times the largest code, so
+/// that inputs lie within -1..1. `clips`: what the codes reach; 0: 1.
+std::vector<float> channel_factors(const std::vector<double>& clips);
+
 /// SmoothQuant (arXiv 2211.10438): t_i = max |w_i|^(1 - strength) / max |x_i|^strength, the largest
 /// weight of all readers. Of strength 1 every input is divided by its own largest value. An input
 /// or weights that are all zero: 1.
 std::vector<float> smooth_factors(const InputMagnitudes& inputs,
-                                  const std::vector<ReaderWeights>& readers, double strength);
+                                  const std::vector<ReaderWeights>& readers, double strength,
+                                  const SharedHeads& heads = {});
 
 /// AWQ (arXiv 2306.00978): t_i = 1 / s_i, s_i = mean |x_i|^a over the root of the largest times the
 /// smallest of them, with that a of 0, 0.05, ... 0.95 that makes the squared error of all readers'
@@ -53,6 +59,9 @@ void hadamard(T* x, std::int64_t k, std::int64_t stages) {
   const T factor = static_cast<T>(std::exp2(-0.5 * static_cast<double>(stages)));
   for (std::int64_t i = 0; i < k; ++i) x[i] *= factor;
 }
+
+/// The same of columns: rows of k elements, mixed in blocks of 2^stages rows.
+void hadamard_rows(std::vector<double>& x, std::int64_t k, std::int64_t stages);
 
 /// The moments of inputs after that.
 InputMoments scaled(InputMoments moments, const std::vector<float>& factors);

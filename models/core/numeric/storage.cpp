@@ -94,6 +94,7 @@ std::int64_t group_of(const TensorFormat& format) {
   switch (format.granularity) {
     case Granularity::kPerTensor:
     case Granularity::kDynamicTensor:
+    case Granularity::kPerInputChannel:
       return kWholeTensor;
     case Granularity::kPerChannel:
     case Granularity::kPerToken:
@@ -119,6 +120,13 @@ void integer_fields(const TensorFormat& format, StorageLayout& layout) {
   layout.scales = {scale.bits, group, rows_of(format)};
   layout.symmetric = format.symmetric || layout.format->mean_scale;
   layout.dynamic = has_dynamic_scales(format);
+  layout.by_input = has_channel_scales(format);
+  const bool is_plain = layout.symmetric && layout.format->is_signed && !layout.format->mean_scale;
+  if (layout.by_input && !is_plain)
+    throw input_error(
+        "granularity per_input_channel is of signed integers around zero, whose scale a "
+        "calibration "
+        "finds");
   if (layout.dynamic && layout.format->mean_scale)
     throw input_error(format.format + " takes the mean of its values as scale; granularity " +
                       enum_name(format.granularity) +
@@ -166,7 +174,7 @@ void codebook_fields(const TensorFormat& format, StorageLayout& layout) {
 
 void scaled_float_fields(const TensorFormat& format, StorageLayout& layout) {
   const ScaleRow& scale = find_scale(format.scale);
-  if (is_dynamic(format.granularity))
+  if (is_dynamic(format.granularity) || format.granularity == Granularity::kPerInputChannel)
     throw input_error("granularity " + enum_name(format.granularity) + " is of integers; " +
                       format.format + " has scales per tensor, channel, group or block");
   layout.scale_format = scale.format;
@@ -215,6 +223,11 @@ std::int64_t constant_bytes(const StorageField& field) {
 }
 
 }  // namespace
+
+bool has_channel_scales(const TensorFormat& format) {
+  return format.granularity == Granularity::kPerInputChannel &&
+         find_format(format.format).cls == FormatClass::kInteger;
+}
 
 bool has_dynamic_scales(const TensorFormat& format) {
   return is_dynamic(format.granularity) && find_format(format.format).cls == FormatClass::kInteger;

@@ -54,6 +54,7 @@ struct StorageLayout {
   bool symmetric = true;
   /// Scales as the vector unit computes them: elements are multiplied by 1 / scale, not divided.
   bool dynamic = false;
+  bool by_input = false;  ///< the weights have taken over a scale for each input
   std::int64_t block_elements = 0, block_bytes = 0;  ///< interleaved formats, else 0
   StorageField codes;
   StorageField scales;
@@ -90,6 +91,8 @@ StorageLayout storage_layout(const TensorFormat& format);
 /// Whether the vector unit has to find the scales when the values are there: integers per token, or
 /// of a dynamic tensor.
 bool has_dynamic_scales(const TensorFormat& format);
+/// Whether what linear layers read in it has a static scale for each of their inputs.
+bool has_channel_scales(const TensorFormat& format);
 
 /// A k at which a region may start so that no byte, group or block is fetched twice (1, 2, 32,
 /// ...).

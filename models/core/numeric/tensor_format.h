@@ -13,8 +13,17 @@ namespace bitjoule {
 /// own. Per token: one row of activations, whose scale is dynamic: the vector unit finds it when
 /// the values are there (VectorKind::kQuantize). Per block: squares of `group_size` output channels
 /// and elements along k, of weights. Dynamic tensor: one scale for all activations, found as those
-/// per token are.
-enum class Granularity { kPerTensor, kPerChannel, kPerGroup, kPerToken, kPerBlock, kDynamicTensor };
+/// per token are. Per input channel: of what linear layers read, a static scale for each element of
+/// k, which the weights take over (run/transforms.h); the tensor itself then has one scale.
+enum class Granularity {
+  kPerTensor,
+  kPerChannel,
+  kPerGroup,
+  kPerToken,
+  kPerBlock,
+  kDynamicTensor,
+  kPerInputChannel
+};
 
 struct TensorFormat {
   std::string format = "int8";  ///< a name of formats() in format.h

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/numeric/shared_heads.h"
 #include "core/numeric/tensor_format.h"
 #include "core/workload/layer.h"
 #include "core/workload/pins.h"
@@ -60,9 +61,12 @@ struct SumForm {
 /// How a layer takes part in transformations of operands (run/transforms.h). A group is the linear
 /// layers that read one tensor, named after the first of them.
 struct TransformRole {
-  std::string input_factors;   ///< its input comes times the factors of that group
-  std::string output_factors;  ///< its output channels leave times them
-  std::int64_t rotation = 0;   ///< above 0: its input comes rotated, by so many stages
+  std::string input_factors;         ///< its input comes times the factors of that group
+  std::string output_factors;        ///< its output channels leave times them
+  std::int64_t rotation = 0;         ///< above 0: its input comes rotated, by so many stages
+  std::int64_t output_rotation = 0;  ///< likewise its output channels
+  SharedHeads heads;                 ///< of the inputs of its own group
+  SharedHeads output_heads;          ///< of the inputs of the group of its output_factors
 };
 
 struct FusedLayers;
