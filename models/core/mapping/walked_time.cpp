@@ -24,7 +24,7 @@ constexpr double kRefreshesOfPart = 2.5;
 // Of a walk that may be broken off so much has to be behind it. What is left is no faster than the
 // memory's peak; of a part's steps, some of whose results may have left ahead of time, at least so
 // much of that is left, and of the share that what is behind has taken.
-constexpr double kTelling = 0.3, kOfPeak = 0.85, kOfShare = 0.9;
+constexpr double kTelling = 0.3, kOfPeak = 0.85, kOfShare = 0.85;
 
 /// A part beside the fluid's, step by step.
 class Pace {
