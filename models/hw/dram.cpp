@@ -10,8 +10,8 @@ namespace bitjoule {
 Dram::Dram(sc_core::sc_module_name name, const DramConfig& config)
     : sc_module(name),
       socket("socket"),
-      config_(config),
-      engine_(make_dram_engine(config)),
+      memory_model_(config),
+      engine_(memory_model_.engine()),
       burst_(static_cast<std::uint64_t>(engine_->burst().value)),
       capacity_(static_cast<std::uint64_t>(engine_->capacity().value)),
       clock_(engine_->clock()),
@@ -31,7 +31,7 @@ void Dram::begin_epoch() {
     throw internal_error(std::string(name()) + ": a new epoch while " + std::to_string(count_) +
                          " transactions are in flight");
   }
-  engine_ = make_dram_engine(config_);
+  engine_ = memory_model_.engine();
   epoch_ = now();
   last_cycle_ = 0;
 }

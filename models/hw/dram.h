@@ -71,7 +71,7 @@ class Dram : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
   Femtoseconds time_of(std::int64_t cycle) const { return epoch_ + clock_.edge(Cycles(cycle)); }
   std::int64_t cycle_at_or_after(Femtoseconds t) const;
 
-  const DramConfig config_;
+  const ResolvedDram memory_model_;
   std::unique_ptr<DramEngine> engine_;
   const std::uint64_t burst_, capacity_;  // bytes
   mutable ClockCursor clock_;             // where requests come in

@@ -2,13 +2,12 @@
 #pragma once
 
 #include <boost/json.hpp>
-#include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <variant>
 
 #include "sim/config/describe.h"
+#include "sim/config/json_sink.h"
 
 namespace bitjoule {
 
@@ -19,17 +18,25 @@ boost::json::value to_json(const T& value);
 
 /// The same of a value that describe() may take by reference, for the reader's sake; it stays.
 template <class T>
-boost::json::value describe_json(T& value);
+void write_json(T& value, JsonSink& sink);
 
-/// The visitor behind to_json.
+/// The visitor behind to_json, within an object.
 class Writer {
  public:
-  boost::json::object take() { return std::move(object_); }
+  explicit Writer(JsonSink& sink) : sink_(sink) {}
 
   template <class T>
   void field(const char* key, T& member, const char*, const Rule& = {}) {
-    boost::json::value value = describe_json(member);
-    if (active_ && !value.is_null()) object_[key] = std::move(value);
+    if (!active_) return;
+    if constexpr (IsOptional<T>::value) {
+      if (member) field(key, *member, "");
+    } else if constexpr (IsLeaf<T>::value) {
+      const boost::json::value value = leaf::write(member);
+      if (!value.is_null()) put(key, value);
+    } else {
+      sink_.item(key);
+      write_json(member, sink_);
+    }
   }
   template <class T>
   void required(const char* key, T& member, const char* doc, const Rule& = {}) {
@@ -37,14 +44,15 @@ class Writer {
   }
   void spread(const char* key, std::initializer_list<std::int64_t*> members, const char*,
               const Rule& = {}) {
-    boost::json::array values;
-    for (const std::int64_t* member : members) values.emplace_back(*member);
-    if (active_) object_[key] = std::move(values);
+    if (!active_) return;
+    sink_.item(key);
+    sink_.begin_list();
+    for (const std::int64_t* member : members) put("", *member);
+    sink_.end();
   }
   template <class E>
   void one_or_more(const char* key, std::vector<E>& members, const char*) {
-    if (active_)
-      object_[key] = members.size() == 1 ? leaf::write(members.front()) : describe_json(members);
+    members.size() == 1 ? field(key, members.front(), "") : field(key, members, "");
   }
   template <class V, class... Ts>
   void variant(V& member, Alternative<Ts>... alternatives) {
@@ -72,69 +80,43 @@ class Writer {
   void shorthand(const char*) {}
 
  private:
-  boost::json::object object_;
+  void put(const char* key, const boost::json::value& value) {
+    sink_.item(key);
+    sink_.put(value);
+  }
+
+  JsonSink& sink_;
   bool active_ = true;
 };
 
 template <class T>
-boost::json::value describe_json(T& value) {
+void write_json(T& value, JsonSink& sink) {
   if constexpr (IsOptional<T>::value) {
-    if (!value) return nullptr;
-    return describe_json(*value);
+    value ? write_json(*value, sink) : sink.put(JsonScalar(nullptr));
   } else if constexpr (IsVector<T>::value) {
-    boost::json::array items;
-    for (auto&& item : value) items.push_back(describe_json(item));
-    return items;
+    sink.begin_list();
+    for (auto&& item : value) {
+      sink.item("");
+      write_json(item, sink);
+    }
+    sink.end();
   } else if constexpr (IsLeaf<T>::value) {
-    return leaf::write(value);
+    sink.put(leaf::write(value));
   } else {
-    Writer writer;
+    sink.begin_object();
+    Writer writer(sink);
     describe(writer, value);
-    return writer.take();
+    sink.end();
   }
 }
 
 template <class T>
 boost::json::value to_json(const T& value) {
   T copy = value;
-  return describe_json(copy);
+  JsonTree tree;
+  write_json(copy, tree);
+  return tree.take();
 }
-
-/// Indented JSON with a final newline; maps of scalars on one line where they fit it, lists of them
-/// always; real numbers in the fewest digits that read back exactly.
-/// Equal values give equal bytes.
-std::string json_text(const boost::json::value& value);
-
-/// Takes a text piece by piece.
-using TextSink = std::function<void(std::string_view)>;
-
-class JsonWriter;
-
-/// The same text of an object, some of whose parts are no scalars, to a sink: its parts come one
-/// after the other, those of long lists too, so that the whole is never in memory.
-class JsonObjectText {
- public:
-  explicit JsonObjectText(TextSink sink);
-  ~JsonObjectText();
-  JsonObjectText(const JsonObjectText&) = delete;
-  JsonObjectText& operator=(const JsonObjectText&) = delete;
-
-  void put(std::string_view key, const boost::json::value& value);
-  /// A list that has objects.
-  void begin_list(std::string_view key);
-  void put_item(const boost::json::value& item);
-  void end_list();
-  /// Behind the last part.
-  void finish();
-
- private:
-  void begin_line(std::string_view open, std::size_t indent, bool& is_first);
-  void send();
-
-  TextSink sink_;
-  std::unique_ptr<JsonWriter> writer_;
-  bool is_first_ = true, is_first_item_ = true;
-};
 
 /// 32 hexadecimal digits over a text and build_key() of the program (a version 5 UUID: SHA-1).
 std::string text_hash(const std::string& text);

@@ -79,8 +79,15 @@ int write_special(const std::string& path, const TextWriter& write) {
 /// Makes a file of this process's own and waits until it is on the disk, where asked to; 0, or the
 /// system's error.
 int write_partial(const std::string& path, const TextWriter& write, bool is_synced = true) {
-  ::unlink(path.c_str());  // of a process with this number that was killed
-  OpenFile file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  const auto create = [&] {
+    return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  };
+  int created = create();
+  if (created < 0 && errno == EEXIST) {  // of a process with this number that was killed
+    ::unlink(path.c_str());
+    created = create();
+  }
+  OpenFile file(created);
   write([&file](std::string_view text) { file.write(text); });
   if (is_synced) file.sync();
   return file.close();
@@ -94,8 +101,11 @@ std::string directory_of(const std::string& path) {
 }  // namespace
 
 std::string partial_name(const std::string& path, int process) {
-  char host[64] = "";
-  ::gethostname(host, sizeof host - 1);
+  static const std::string host = [] {
+    char name[64] = "";
+    ::gethostname(name, sizeof name - 1);
+    return std::string(name);
+  }();
   return fmt::format("{}.{}.{}.partial", path, host, process);
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "run/run_check.h"
@@ -234,15 +235,15 @@ RunFile with_mix(RunFile file) {
   return file;
 }
 
-RunConfig to_run(const RunFile& written, const Node& root) {
-  const RunFile file = with_mix(written);
+RunConfig to_run(RunFile written, const Node& root) {
+  RunFile file = with_mix(std::move(written));
   if (!file.accelerator.energy)
     throw input_error("energy: missing, here and in the accelerator");  // erased by an override
   RunConfig run;
   run.name = file.name;
-  run.accelerator = file.accelerator.machine;
-  run.dram = *file.accelerator.dram;  // there, as describe() checks
-  run.energy = *file.accelerator.energy;
+  run.accelerator = std::move(file.accelerator.machine);
+  run.dram = std::move(*file.accelerator.dram);  // there, as describe() checks
+  run.energy = std::move(*file.accelerator.energy);
   run.precision = file.precision;
   run.options = file.options;
   run.options.tensors = std::make_shared<TensorFiles>();
@@ -281,7 +282,7 @@ RunConfig read_run(const Source& source, const std::vector<Override>& overrides)
   RunFile file;
   read_value(root, "", file, {}, problems);
   problems.throw_if_any();
-  return to_run(file, root);
+  return to_run(std::move(file), root);
 }
 
 RunTemplate::RunTemplate(const Source& source, const std::vector<Override>& overrides) {
@@ -301,18 +302,15 @@ RunConfig RunTemplate::with(const std::vector<Override>& overrides) const {
   RunFile file;
   read_value(root, "", file, {}, problems);
   problems.throw_if_any();
-  return to_run(file, root);
+  return to_run(std::move(file), root);
 }
 
 namespace {
 
-/// The file that a run was read from; its passes are another matter.
-RunFile to_file(const RunConfig& run) {
+/// The file that a run was read from, without its large parts; its passes are another matter.
+RunFile small_parts(const RunConfig& run) {
   RunFile file;
   file.name = run.name;
-  file.accelerator.machine = run.accelerator;
-  file.dram = run.dram;
-  file.energy = run.energy;
   file.workload = run.layer;
   file.overlap = run.overlap;
   file.precision = run.precision;
@@ -323,13 +321,25 @@ RunFile to_file(const RunConfig& run) {
   return file;
 }
 
+/// Appends what describe() takes by reference for the reader's sake; here it stays.
+template <class T>
+void append_part(const T& part, std::string& text) {
+  append_digest(const_cast<T&>(part), text);
+}
+
+void append_machine(const RunConfig& run, std::string& text) {
+  append_part(run.accelerator, text);
+  append_part(run.dram, text);
+}
+
 }  // namespace
 
 std::string run_digest(const RunConfig& run) {
-  RunFile file = to_file(run);
   std::string text;
-  text.reserve(1 << 13);
-  append_digest(file, text);
+  text.reserve(1 << 14);
+  append_part(small_parts(run), text);
+  append_machine(run, text);
+  append_part(run.energy, text);
   for (const NetworkPhase& p : run.phases)
     text += fmt::format("{}:{} {} {} {}", p.name.size(), p.name, p.context, p.weight,
                         boost::json::serialize(to_json(p.network)));
@@ -337,20 +347,29 @@ std::string run_digest(const RunConfig& run) {
 }
 
 std::string machine_digest(const RunConfig& run) {
-  RunFile file;
-  file.accelerator.machine = run.accelerator;
-  file.dram = run.dram;
-  file.options.fidelity = run.options.fidelity;
   std::string text;
-  append_digest(file.accelerator, text);
-  append_digest(file.dram, text);
-  append_digest(file.options.fidelity, text);
+  text.reserve(1 << 13);
+  append_machine(run, text);
+  append_part(run.options.fidelity, text);
   return text;
 }
 
 boost::json::value to_json(const RunConfig& run) {
-  boost::json::object json = to_json(to_file(run)).as_object();
-  if (run.phases.empty()) return json;
+  JsonTree tree;
+  write_json(run, tree);
+  return tree.take();
+}
+
+void write_json(const RunConfig& run, JsonSink& sink) {
+  RunFile file = small_parts(run);
+  file.accelerator.machine = run.accelerator;
+  file.dram = run.dram;
+  file.energy = run.energy;
+  if (run.phases.empty()) return write_json(file, sink);
+  JsonTree tree;
+  write_json(file, tree);
+  boost::json::value value = tree.take();
+  boost::json::object& json = value.as_object();
   json.erase("layer");
   boost::json::array passes;
   for (const NetworkPhase& p : run.phases)
@@ -359,7 +378,7 @@ boost::json::value to_json(const RunConfig& run) {
                       {"weight", p.weight},
                       {"network", to_json(p.network)}});
   json["passes"] = std::move(passes);
-  return json;
+  sink.put(value);
 }
 
 }  // namespace bitjoule

@@ -7,6 +7,7 @@
 
 #include "run/run_config.h"
 #include "sim/config/document.h"
+#include "sim/config/json_sink.h"
 
 namespace bitjoule {
 
@@ -29,6 +30,7 @@ class RunTemplate {
 
 /// The resolved configuration: reads back as a run file that means the same.
 boost::json::value to_json(const RunConfig& run);
+void write_json(const RunConfig& run, JsonSink& sink);
 
 /// A text that is equal exactly where the resolved configurations are, and is quicker made.
 std::string run_digest(const RunConfig& run);

@@ -34,15 +34,16 @@ namespace {
 // What a worker's exit code says, beside 0: the result is in the store.
 constexpr int kStoredFailure = 75, kNotStored = 74, kStaged = 73;
 
-boost::json::value simulate(RunConfig config, const std::string& hash, Machines& machines,
-                            const std::shared_ptr<OutcomeStore>& outcomes) {
+/// The text of a point's result, and its metrics.
+ResultTexts simulate(RunConfig config, const std::string& hash, Machines& machines,
+                     const std::shared_ptr<OutcomeStore>& outcomes) {
   config.options.outcomes = outcomes;
   Machine& machine = machines.of(std::move(config));
   Result result = machine.run();
   require_verified(result);
   const RunConfig& run = machine.config();
   result.accuracy = evaluated(run);
-  return result_json(run, result, hashes_tensors(run) ? run_hash(run) : hash);
+  return result_texts(run, result, hashes_tensors(run) ? run_hash(run) : hash);
 }
 
 /// A point in a worker: a result or a failure for the store.
@@ -52,9 +53,9 @@ JobAnswer run_point(const SweepPlan& plan, const SweepPoint& point, const Result
   JobAnswer answer = kStaged;
   std::string text, failure;
   try {
-    const boost::json::value result = simulate(plan.config(point), point.hash, machines, outcomes);
-    text = json_text(result);
-    answer.text = json_text(flatten(result.get_object()));
+    ResultTexts told = simulate(plan.config(point), point.hash, machines, outcomes);
+    text = std::move(told.result);
+    answer.text = std::move(told.metrics);
   } catch (const std::bad_alloc&) {
     return kAgainAlone;  // the parent stores it, where it was alone
   } catch (const std::exception& e) {

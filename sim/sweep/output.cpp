@@ -59,7 +59,9 @@ std::vector<std::string> result_files(const std::string& directory, const Shard&
 void write_results(const SweepResults& results, const std::string& directory, const Shard& shard) {
   make_directory(directory);
   const std::vector<std::string> files = result_files(directory, shard);
-  write_atomically(files[0], json_text(to_json(results)));
+  JsonText text;
+  write_json(results, text);
+  write_atomically(files[0], text.take());
   write_atomically(files[1], results_csv(results));
 }
 

@@ -39,32 +39,12 @@ const char* status_name(PointStatus status) {
   return "";
 }
 
-/// What flatten() leaves out, by dotted path.
-const std::set<std::string>& left_out() {
-  static const std::set<std::string> kPaths = {"schema_version", "program",       "name",
-                                               "config_hash",    "counts",        "layers",
-                                               "config",         "energy.prices", "energy.unpriced",
-                                               "dram.timeline",  "power.timeline"};
-  return kPaths;
-}
-
 json::array strings(const std::vector<std::string>& texts) {
   return json::array(texts.begin(), texts.end());
 }
 
 std::vector<std::string> strings(const json::value& value) {
   return json::value_to<std::vector<std::string>>(value);
-}
-
-void flatten_into(const json::object& object, const std::string& prefix, json::object& out) {
-  for (const auto& [key, value] : object) {
-    const std::string path = prefix + std::string(key);
-    if (left_out().count(path) != 0 || value.is_array()) continue;
-    if (const json::object* inner = value.if_object())
-      flatten_into(*inner, path + ".", out);
-    else if (!value.is_null())
-      out[path] = value;
-  }
 }
 
 std::string cell_text(const json::value& value) {
@@ -114,12 +94,6 @@ PointResult read_point(const json::object& row, const std::vector<std::string>& 
 }
 
 }  // namespace
-
-json::object flatten(const json::object& result) {
-  json::object out;
-  flatten_into(result, "", out);
-  return out;
-}
 
 std::optional<double> metric_of(const PointResult& point, const std::string& metric) {
   const json::value* value = point.metrics.if_contains(metric);
@@ -249,33 +223,48 @@ std::string results_csv(const SweepResults& results) {
   return out;
 }
 
-json::object to_json(const SweepResults& results) {
+void write_json(const SweepResults& results, JsonSink& sink) {
+  const auto add = [&](std::string_view key, const auto& value) {
+    sink.item(key);
+    sink.put(value);
+  };
   json::object baseline;
   for (const auto& [column, labels] : results.baseline) baseline[column] = strings(labels);
-  json::array points;
+  sink.begin_object();
+  add("schema_version", JsonScalar(std::int64_t{kSweepSchemaVersion}));
+  add("program", json::value(results.program));
+  add("name", JsonScalar(results.name));
+  add("question", JsonScalar(results.question));
+  add("store", JsonScalar(results.store));
+  add("columns", json::value(strings(results.columns)));
+  add("metrics", json::value(strings(results.metrics)));
+  add("constraints", json::value(strings(results.constraints)));
+  add("baseline", json::value(std::move(baseline)));
+  add("points_in_sweep", JsonScalar(static_cast<std::int64_t>(results.points_in_sweep)));
+  sink.item("points");
+  sink.begin_list();
   for (const PointResult& point : results.points) {
-    json::object labels;
+    sink.item("");
+    sink.begin_object();
+    add("index", JsonScalar(static_cast<std::int64_t>(point.index)));
+    sink.item("labels");
+    sink.begin_object();
     for (std::size_t i = 0; i < results.columns.size(); ++i)
-      labels[results.columns[i]] = point.labels[i];
-    json::object row{{"index", point.index},
-                     {"labels", std::move(labels)},
-                     {"status", status_name(point.status)},
-                     {"hash", point.hash}};
-    if (!point.message.empty()) row["message"] = point.message;
-    if (!point.metrics.empty()) row["metrics"] = point.metrics;
-    points.push_back(std::move(row));
+      add(results.columns[i], JsonScalar(point.labels[i]));
+    sink.end();
+    add("status", JsonScalar(std::string_view(status_name(point.status))));
+    add("hash", JsonScalar(point.hash));
+    if (!point.message.empty()) add("message", JsonScalar(point.message));
+    if (!point.metrics.empty()) {
+      sink.item("metrics");
+      sink.begin_object();
+      for (const auto& row : point.metrics) add({row.key().data(), row.key().size()}, row.value());
+      sink.end();
+    }
+    sink.end();
   }
-  return {{"schema_version", kSweepSchemaVersion},
-          {"program", results.program},
-          {"name", results.name},
-          {"question", results.question},
-          {"store", results.store},
-          {"columns", strings(results.columns)},
-          {"metrics", strings(results.metrics)},
-          {"constraints", strings(results.constraints)},
-          {"baseline", std::move(baseline)},
-          {"points_in_sweep", results.points_in_sweep},
-          {"points", std::move(points)}};
+  sink.end();
+  sink.end();
 }
 
 SweepResults load_results(const std::string& file) {

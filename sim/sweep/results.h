@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "core/energy/provenance.h"
+#include "sim/config/json_sink.h"
+#include "sim/sweep/flatten.h"
 #include "sim/sweep/sweep_file.h"
 
 namespace bitjoule {
@@ -37,10 +39,6 @@ struct SweepResults {
   std::size_t points_in_sweep = 0;
   std::vector<PointResult> points;  ///< by index
 };
-
-/// The scalars of a result.json by dotted path, without its configuration, its counts and what
-/// belongs to single layers or actions.
-boost::json::object flatten(const boost::json::object& result);
 
 /// A metric of a point; infinite for the SQNR of exact outputs, empty where it does not apply.
 std::optional<double> metric_of(const PointResult& point, const std::string& metric);
@@ -88,7 +86,7 @@ std::vector<std::string> table_metrics(const SweepResults& results);
 /// does not keep), metrics, `hash`, `message`; a row per point.
 std::string results_csv(const SweepResults& results);
 
-boost::json::object to_json(const SweepResults& results);
+void write_json(const SweepResults& results, JsonSink& sink);
 /// Throws an input Error that names `file` where the text is not what to_json() makes.
 SweepResults read_results(const std::string& file, const std::string& text);
 /// The same of the file itself, which must be a regular one.

@@ -41,21 +41,48 @@ TEST_CASE("json text: real numbers are read as they were written, to the last bi
 
 TEST_CASE("json text: an object part by part is the text of the whole") {
   boost::json::array items;
-  for (int i = 0; i < 40; ++i)
+  for (int i = 0; i < 4000; ++i)
     items.push_back({{"i", i}, {"deep", {{"a", {1, 2}}, {"b", {i, "x"}}}}});
   const boost::json::object whole{
       {"n", 1}, {"flat", {1, 2}}, {"items", items}, {"last", {{"a", 1}}}};
   std::string text;
-  JsonObjectText parts([&text](std::string_view piece) { text += piece; });
-  parts.put("n", whole.at("n"));
-  parts.put("flat", whole.at("flat"));
-  parts.begin_list("items");
-  for (const boost::json::value& item : items) parts.put_item(item);
+  JsonText parts([&text](std::string_view piece) { text += piece; });
+  parts.begin_object();
+  for (const auto& row : whole) {
+    parts.item({row.key().data(), row.key().size()});
+    parts.put(row.value());
+  }
   CHECK(text.size() > 1000);  // it does not wait for the end
-  parts.end_list();
-  parts.put("last", whole.at("last"));
-  parts.finish();
+  parts.end();
+  CHECK(parts.take().empty());
   CHECK(text == json_text(whole));
+}
+
+TEST_CASE("json text: maps of scalars stand on a line below 100 characters, other lists never") {
+  constexpr std::size_t kFrame = 9;  // {"a": ""}
+  const std::string fits(99 - kFrame, 'x'), exceeds = fits + "x";
+  CHECK(json_text({{"a", fits}}) == "{\"a\": \"" + fits + "\"}\n");
+  CHECK(json_text({{"a", exceeds}}) == "{\n  \"a\": \"" + exceeds + "\"\n}\n");
+  CHECK(json_text({{"n", nullptr}, {"l", {1, {2, 0.5}, boost::json::object{{"k", true}}}}}) ==
+        "{\n  \"n\": null,\n  \"l\": [\n    1,\n    [2, 0.5],\n    {\"k\": true}\n  ]\n}\n");
+  CHECK(json_text({{"o", boost::json::object()}, {"l", boost::json::array()}}) ==
+        "{\n  \"o\": {},\n  \"l\": []\n}\n");
+  // Twelve short members fit a line, one more never does.
+  boost::json::object many;
+  for (char c = 'a'; c < 'm'; ++c) many[std::string(1, c)] = 1;
+  CHECK(json_text(many).find('\n') == json_text(many).size() - 1);
+  many["m"] = 1;
+  CHECK(json_text(many).rfind("{\n  \"a\": 1,\n  \"b\": 1,", 0) == 0);
+}
+
+TEST_CASE("json text: a character that needs an escape is found wherever it stands") {
+  for (const char* special : {"\"", "\\", "\n", "\x01", "\xc3\xa9"})
+    for (std::size_t size = 0; size < 20; ++size)
+      for (std::size_t at = 0; at <= size; ++at) {
+        const std::string text = std::string(size, '~').insert(at, special);
+        REQUIRE(json_text(boost::json::string(text)) ==
+                boost::json::serialize(boost::json::string(text)) + "\n");
+      }
 }
 
 TEST_CASE("json text: what is no JSON, or more than that, is an error") {

@@ -1,0 +1,233 @@
+#include "sim/config/json_sink.h"
+
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/error.h"
+
+namespace bitjoule {
+namespace {
+
+constexpr std::size_t kLineLength = 100;
+constexpr std::size_t kLeast = 8;  // of a key, its quotes and separators and a value
+
+boost::json::string_view boost_view(std::string_view text) { return {text.data(), text.size()}; }
+std::string_view view(boost::json::string_view text) { return {text.data(), text.size()}; }
+
+/// Whether all eight bytes stand for themselves between quotes: printable ASCII but for two. False
+/// of some that do.
+bool is_plain(std::uint64_t bytes) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x80 * kOnes;
+  const auto below = [](std::uint64_t x, std::uint64_t limit) { return (x - limit * kOnes) & ~x; };
+  const std::uint64_t other = bytes | (bytes + kOnes) | below(bytes, ' ') |
+                              below(bytes ^ ('"' * kOnes), 1) | below(bytes ^ ('\\' * kOnes), 1);
+  return (other & kHigh) == 0;
+}
+
+bool is_plain(std::string_view text) {
+  std::size_t i = 0;
+  std::uint64_t bytes = 0;
+  for (; i + sizeof bytes <= text.size(); i += sizeof bytes) {
+    std::memcpy(&bytes, text.data() + i, sizeof bytes);
+    if (!is_plain(bytes)) return false;
+  }
+  std::memset(&bytes, 'x', sizeof bytes);
+  if (i < text.size()) std::memcpy(&bytes, text.data() + i, text.size() - i);
+  return is_plain(bytes);
+}
+
+}  // namespace
+
+void JsonSink::put(const boost::json::value& value) {
+  switch (value.kind()) {
+    case boost::json::kind::null:
+      return put(JsonScalar(nullptr));
+    case boost::json::kind::bool_:
+      return put(JsonScalar(value.get_bool()));
+    case boost::json::kind::int64:
+      return put(JsonScalar(value.get_int64()));
+    case boost::json::kind::uint64:  // of what others wrote: ours are below 2^63
+      return put(JsonScalar(static_cast<double>(value.get_uint64())));
+    case boost::json::kind::double_:
+      return put(JsonScalar(value.get_double()));
+    case boost::json::kind::string:
+      return put(JsonScalar(view(value.get_string())));
+    case boost::json::kind::array:
+      begin_list();
+      for (const boost::json::value& element : value.get_array()) item(""), put(element);
+      return end();
+    case boost::json::kind::object:
+      begin_object();
+      for (const auto& row : value.get_object()) item(view(row.key())), put(row.value());
+      return end();
+  }
+}
+
+void JsonTree::item(std::string_view key) {
+  ++open_.back().size;
+  if (open_.back().is_object) stack_.push_key(boost_view(key));
+}
+
+void JsonTree::put(const JsonScalar& scalar) {
+  switch (scalar.index()) {
+    case 0:
+      return stack_.push_null();
+    case 1:
+      return stack_.push_bool(std::get<bool>(scalar));
+    case 2:
+      return stack_.push_int64(std::get<std::int64_t>(scalar));
+    case 3:
+      return stack_.push_double(std::get<double>(scalar));
+    default:
+      return stack_.push_string(boost_view(std::get<std::string_view>(scalar)));
+  }
+}
+
+void JsonTree::end() {
+  const Level level = open_.back();
+  open_.pop_back();
+  level.is_object ? stack_.push_object(level.size) : stack_.push_array(level.size);
+}
+
+char* JsonText::room(std::size_t more) {
+  constexpr std::size_t kFirst = 1024;
+  if (text_.size() - size_ < more) text_.resize(std::max({kFirst, 2 * text_.size(), size_ + more}));
+  return text_.data() + size_;
+}
+
+void JsonText::add(std::string_view text) {
+  std::memcpy(room(text.size()), text.data(), text.size());
+  size_ += text.size();
+}
+
+/// `text`, then the end of the line and so many spaces.
+void JsonText::add_line(std::string_view text, std::size_t indent) {
+  char* at = room(text.size() + 1 + indent);
+  std::memcpy(at, text.data(), text.size());
+  at[text.size()] = '\n';
+  std::memset(at + text.size() + 1, ' ', indent);
+  line_ = size_ + text.size() + 1;
+  size_ = line_ + indent;
+}
+
+/// Quoted; what is plain, which nearly all text is, needs no serializer.
+void JsonText::add_string(std::string_view text) {
+  if (!is_plain(text)) return add(boost::json::serialize(boost::json::string(boost_view(text))));
+  char* const at = room(text.size() + 2);
+  at[0] = at[text.size() + 1] = '"';
+  std::memcpy(at + 1, text.data(), text.size());
+  size_ += text.size() + 2;
+}
+
+void JsonText::add_real(double value) {
+  if (!(value - value == 0)) throw internal_error("JSON has no number for NaN or infinity");
+  constexpr std::size_t kMostDigits = 32;
+  char* const begin = room(kMostDigits);
+  size_ += static_cast<std::size_t>(fmt::format_to(begin, FMT_COMPILE("{}"), value) - begin);
+}
+
+void JsonText::put(const JsonScalar& scalar) {
+  switch (scalar.index()) {
+    case 0:
+      return add("null");
+    case 1:
+      return add(std::get<bool>(scalar) ? "true" : "false");
+    case 2: {
+      const fmt::format_int digits(std::get<std::int64_t>(scalar));
+      return add({digits.data(), digits.size()});
+    }
+    case 3:
+      return add_real(std::get<double>(scalar));
+    default:
+      return add_string(std::get<std::string_view>(scalar));
+  }
+}
+
+/// Whether an object on the present line has too much for it, whatever comes.
+bool JsonText::is_full_line() const {
+  const Level& level = open_.back();
+  return level.is_object && level.is_on_line &&
+         (level.size * kLeast > kLineLength || size_ - line_ >= kLineLength);
+}
+
+void JsonText::item(std::string_view key) {
+  constexpr std::size_t kMostHeld = 64 << 10;
+  Level& level = open_.back();
+  if (level.is_on_line && is_full_line()) expand();
+  if (level.is_on_line) {
+    if (level.size > 0) add(", ");
+    items_.push_back(size_);
+  } else {
+    add_line(level.size > 0 ? "," : level.is_object ? "{" : "[", indent());
+    if (sink_ && size_ > kMostHeld) send_lines();
+  }
+  ++level.size;
+  if (!level.is_object) return;
+  add_string(key);
+  add(": ");
+}
+
+void JsonText::begin(bool is_object) {
+  if (!open_.empty() && open_.back().is_on_line) expand();
+  open_.push_back({is_object, true, size_, 0});
+  items_.clear();
+  add(is_object ? '{' : '[');
+}
+
+/// Of the innermost level, whose items stand on one line, each gets its own.
+void JsonText::expand() {
+  Level& level = open_.back();
+  const std::string on_line(text_.data() + level.begin + 1, size_ - level.begin - 1);
+  const std::size_t first = level.begin + 1;
+  size_ = level.begin;
+  level.is_on_line = false;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    const std::size_t begin = items_[i] - first;
+    const bool is_last = i + 1 == items_.size();
+    const std::size_t end = is_last ? on_line.size() : items_[i + 1] - first - 2;  // ", "
+    add_line(i > 0 ? "," : level.is_object ? "{" : "[", indent());
+    add({on_line.data() + begin, end - begin});
+  }
+}
+
+void JsonText::end() {
+  const auto exceeds = [this] { return size_ + 1 - line_ >= kLineLength; };
+  if (open_.back().is_object && open_.back().size > 0 && open_.back().is_on_line &&
+      (is_full_line() || exceeds()))
+    expand();
+  const Level level = open_.back();
+  open_.pop_back();
+  if (!level.is_on_line) add_line("", indent());
+  add(level.is_object ? '}' : ']');
+}
+
+/// All lines but the present one, which no open level on a line has begun before.
+void JsonText::send_lines() {
+  sink_({text_.data(), line_});
+  std::memmove(text_.data(), text_.data() + line_, size_ - line_);
+  size_ -= line_;
+  line_ = 0;
+}
+
+std::string JsonText::take() {
+  add('\n');
+  if (sink_) {
+    line_ = size_;
+    send_lines();
+    return "";
+  }
+  text_.resize(size_);
+  return std::move(text_);
+}
+
+std::string json_text(const boost::json::value& value) {
+  JsonText text;
+  text.put(value);
+  return text.take();
+}
+
+}  // namespace bitjoule
