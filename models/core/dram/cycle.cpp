@@ -58,9 +58,13 @@ CycleDram::CycleDram(const CycleDramConfig& config, DramStandard standard)
   is_alone_ = false;
   for (std::size_t c = 0; c <= last; ++c) change(c);
   for (std::size_t c = 0; c < last; ++c)
-    while (channels_[c].next() <= completed_)
+    for (std::int64_t cycle = 0; (cycle = channels_[c].next()) <= completed_;) {
       if (const DramChannel::Served* served = issue(c))
         if (const Completion* end = count_served(*served, c)) add_completion(*end);
+      if (!offer_is_blocked()) continue;
+      port_cycle_ = std::max(port_cycle_, cycle);
+      if (push_offered()) accepted_at_ = entered_;
+    }
 }
 
 std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
@@ -308,6 +312,8 @@ inline void CycleDram::issue_alone(std::size_t channel, std::int64_t* end) {
 }
 
 DramStats CycleDram::stats(std::int64_t cycle) {
+  // Midway, those before the last may have issued more, see leave_step().
+  if (alike_ > 1 && channels_.front().next() <= completed_) leave_step();
   DramStats s = totals_;
   s.cycles = cycle;
   for (DramChannel& channel : channels_) {
