@@ -139,6 +139,47 @@ class LinearTest(TuneCase):
                         code=2)
         self.assertIn("other transformations", done.stderr)
 
+    def per_input_channel(self, rule):
+        """The settings, and what codes of each input reach."""
+        settings = ["precision.activations={format: int8, granularity: per_input_channel}",
+                    "precision.output=fp32", "precision.mac=int8", f"precision.static_scales={rule}"]
+        self.sim("calibrate", "run.yaml", "--data", "x.npy", "-o", "c.safetensors",
+                 *(x for s in settings for x in ("--set", s)))
+        most = np.abs(self.seen).max(axis=0)
+        if rule == "mse":
+            # Of the middles of the bins, each as often as its bin has values.
+            for i, x in enumerate(self.seen.T):
+                bound = 2 ** math.ceil(math.log2(most[i]))
+                counts, edges = np.histogram(x, np.linspace(-bound, bound, 4097))
+                middles = ((edges[1:] + edges[:-1]) / 2)[None, counts > 0]
+                most[i] = 127 * INT8.best_scale(middles, counts[counts > 0])[0, 0]
+        return settings, most
+
+    def test_a_static_scale_for_each_input(self):
+        """x_i / s_i in 8 bits meets s_i * w_i in 4: the weights take the scales over before they are
+        quantized, and nothing but a multiplication of each input is left of them."""
+        for rule in ("abs_max", "mse"):
+            settings, most = self.per_input_channel(rule)
+            t = (1 / most).astype(np.float32)
+            inputs = INT8.rounded(self.others * t, np.float64(np.float32(1) / np.float32(127)))
+            with self.subTest(rule):
+                self.assertAlmostEqual(
+                    self.sqnr(*settings), self.expected(nearest(self.weights / t), inputs), 2)
+        for settings, message in (
+            (["static_scales=oracle"], "needs precision.static_scales: abs_max, percentile"),
+            (["static_scales=mse", "transform=hadamard"], "take the place of precision.transform"),
+            (["static_scales=mse", "weights={format: int8, granularity: per_input_channel}"],
+             "precision.weights: granularity per_input_channel is of activations"),
+            (["static_scales=mse", "output={format: int8, granularity: per_input_channel}"],
+             "precision.output: granularity per_input_channel is of activations"),
+        ):
+            with self.subTest(message):
+                done = self.sim("evaluate", "run.yaml", "--data", "y.npy", "--set",
+                                "calibration=c.safetensors", "--set",
+                                "precision.activations={format: int8, granularity: per_input_channel}",
+                                *(x for s in settings for x in ("--set", f"precision.{s}")), code=2)
+                self.assertIn(message, done.stderr)
+
     def test_static_scales(self):
         weights = nearest(self.weights)
         for rule, most in (("abs_max", np.abs(self.seen).max()), ("oracle", None)):
@@ -264,6 +305,25 @@ class FoldTest(TuneCase):
         self.assertGreater(np.abs(got - plain).max(), 1e-3 * np.abs(expected).max())
         for key in ("cycles", "energy", "dram"):
             self.assertEqual(before[key], after[key])
+
+    def test_scales_of_inputs_are_folded(self):
+        """The norm stores 8 bits for `gate` and `up`, the product for `down`; scales are the norm's gamma,
+        and the rows of `up`."""
+        settings = ["precision.activations={format: int8, granularity: per_input_channel}",
+                    "precision.output=fp32", "precision.mac=int8", "precision.static_scales=abs_max"]
+        self.sim("calibrate", "run.yaml", "--data", "x.npy", "-o", "c.safetensors",
+                 *(x for s in settings for x in ("--set", s)))
+        a = {name: array.astype(np.float64) for name, array in self.arrays.items()}
+        got, result = self.run_it(*settings, "calibration=c.safetensors")
+        seen = self.normed(a["x"], a["gamma"])
+        first = 1 / np.abs(seen).max(axis=0)
+        second = 1 / np.abs(self.middle(seen, a["gate"], a["up"])).max(axis=0)
+        x = INT8.rounded(self.normed(a["y"], a["gamma"] * first), 1 / 127)
+        gate, up = nearest(a["gate"] / first), nearest(a["up"] / first * second[:, None])
+        expected = INT8.rounded(self.middle(x, gate, up), 1 / 127) @ nearest(a["down"] / second).T
+        self.assertGreater(np.square(expected).sum() / np.square(got - expected).sum(), 1e5)
+        layers = {layer["name"]: layer for layer in result["layers"]}
+        self.assertEqual(set(layers), {"norm", "gate", "relu", "up", "mul", "down"})
 
     def test_passes_are_vector_work(self):
         """A rotation of rows of 16 is 4 stages of additions and a multiplication; of 24, 3 stages."""
