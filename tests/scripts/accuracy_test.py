@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from llama_numpy import Llama
-from quantizers import Groups
+from quantizers import Groups, hadamard
 from simulator import read_safetensors
 
 SIM = os.environ["BITJOULE_SIM"]
@@ -221,6 +221,40 @@ class QuantizerTest(AccuracyTest):
             clipped = self.kl({"weights": weights, "quantizer": "mse"})
             both = self.kl({"weights": weights, "quantizer": "mse", "transform": "awq"})
             self.assertLess(both, 0.92 * clipped)
+
+    def test_transformations_go_through_attention(self):
+        """Of o alone: rotations within heads, and factors that the two heads of queries which share
+        values have in common, become part of v, and cost nothing."""
+        codes, weights = Groups(7, 32, np.float16), grouped("int4")
+        tokens, model = np.load(TOKENS), shared_model()
+        reference, original, most = model.logits(tokens[:8]), dict(model.weights), {}
+        model.logits(tokens[20:], seen=lambda name, x: most.setdefault(name, np.abs(x).max(axis=0)))
+        self.write_run({"weights": weights})
+        plain = json.loads(self.sim("run", "run.yaml", "--network", self.network_with(), "--json").stdout)
+        for transform in ("hadamard", "smooth"):
+            network = self.network_with({"layers": ["blk.*.o"], "precision": {"transform": transform}})
+            model.weights = dict(original)
+            for i in range(5):
+                v, o = original[f"{i}.v"], original[f"{i}.o"]
+                if transform == "hadamard":
+                    model.weights[f"{i}.v"] = np.kron(np.eye(4), hadamard(8)) @ v
+                    model.weights[f"{i}.o"] = o @ np.kron(np.eye(8), hadamard(8))
+                    continue
+                of_values = [m.reshape(4, 2, 8).max(axis=1) for m in (np.abs(o).max(axis=0), most[f"{i}.o"])]
+                t = np.sqrt(of_values[0] / of_values[1])
+                model.weights[f"{i}.v"] = v * t.reshape(-1, 1)
+                model.weights[f"{i}.o"] = o / np.repeat(t, 2, axis=0).reshape(-1)
+            for name in model.weights:
+                if "norm" not in name:
+                    model.weights[name] = codes.quantized(model.weights[name])
+            expected = model.kl(reference, tokens[:8]).mean()
+            calibrated = {"calibration": "calibration.safetensors"}
+            got = self.evaluate({"weights": weights}, network=network, data="others.npy", **calibrated)["kl"]
+            with self.subTest(transform):
+                self.assertLess(abs(got / expected - 1), 0.005)
+                done = self.sim("run", "run.yaml", "--network", network, "--json")
+                self.assertIn(f"transform {transform} of blk.*.o: free, folded into blk.*.v", done.stderr)
+                self.assertEqual(json.loads(done.stdout)["energy"], plain["energy"])
 
     def test_static_scales(self):
         """8-bit activations with one scale for all tokens: clipping some pays, a scale for each token
