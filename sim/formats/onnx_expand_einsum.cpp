@@ -32,8 +32,7 @@ class Einsum {
 
  private:
   [[noreturn]] void refuse() const {
-    w_.node.fail(
-        fmt::format("equation \"{}\" is not supported", w_.node.text("equation", "")));
+    w_.node.fail(fmt::format("equation \"{}\" is not supported", w_.node.text("equation", "")));
   }
 
   void parse() {
@@ -91,7 +90,8 @@ class Einsum {
     if (!w_.knows_shape(operand)) return;
     const Shape shape = w_.shape(operand);
     const std::string& letters = terms_[static_cast<std::size_t>(operand)].letters;
-    if (shape.size() != letters.size()) w_.node.fail("its equation has other axes than its operands");
+    if (shape.size() != letters.size())
+      w_.node.fail("its equation has other axes than its operands");
     for (std::size_t i = 0; i < letters.size(); ++i) {
       std::int64_t& size = sizes_.insert({letters[i], shape[i]}).first->second;
       if (size == 1) size = shape[i];
@@ -123,8 +123,7 @@ class Einsum {
         kept += term.letters[i];
         sizes.push_back(shape[i]);
       }
-      if (kept != term.letters)
-        term = {w_.reshaped(term.value, sizes, part + "_squeezed"), kept};
+      if (kept != term.letters) term = {w_.reshaped(term.value, sizes, part + "_squeezed"), kept};
     }
     for (int i = 0;; ++i) {
       const auto twice = std::find_if(term.letters.begin(), term.letters.end(), [&](char letter) {
@@ -156,8 +155,8 @@ class Einsum {
       return w_.sized(part + what, {value});
     };
     const std::string axes = w_.integers(part + "_axes", axis);
-    term.value = w_.add("Slice", {rows, of("_start", 0), of("_end", n * n), axes, of("_step", n + 1)},
-                        part);
+    term.value =
+        w_.add("Slice", {rows, of("_start", 0), of("_end", n * n), axes, of("_step", n + 1)}, part);
     term.letters = rest + letter;
   }
 

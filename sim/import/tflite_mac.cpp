@@ -68,7 +68,7 @@ struct Stored {
   std::string activation;
   bool has_short_bias = false;  ///< 32 bits, also where there is none
   /// The built-in kernels round twice; XNNPACK takes no weights with several scales, or no uint8.
-  bool rounds_twice = false, delegates_one_scale = false, delegates_int8 = false;
+  bool rounds_twice = false, delegates_one_scale = false;
   int input = 0;          ///< the operand that is not stored
   int bias = 2;           ///< and the one with the bias
   const char* part = "";  ///< behind the name of the weights
@@ -100,8 +100,7 @@ void finish(TfliteBuilder& builder, const TfliteNode& node, const Stored& stored
   if (x.type == "uint8") layer.sums.product = ScaleProduct::kProductFp32;
   if (!codes) return;
   layer.sums.rounds_twice = stored.rounds_twice || x.type == "uint8";
-  layer.sums.delegated = x.type != "int16" && !(stored.delegates_one_scale && w.scales.count > 1) &&
-                         !(stored.delegates_int8 && x.type == "uint8");
+  layer.sums.delegated = x.type != "int16" && !(stored.delegates_one_scale && w.scales.count > 1);
 }
 
 const TfliteTensor& stored_weights(const TfliteNode& node, std::size_t axes) {
@@ -141,7 +140,6 @@ void depthwise(TfliteBuilder& builder, const TfliteNode& node) {
     node.fail(fmt::format("weights \"{}\" do not fit {} channels", w.name, conv.channels));
   Stored stored;
   stored.layout = TensorLayout::kTransposed;
-  stored.delegates_int8 = true;
   stored.activation = node.activation(kDepthwise, 4);
   NetworkLayer& layer = builder.add(node, conv, {builder.layer_of(node, x)});
   finish(builder, node, stored, layer);

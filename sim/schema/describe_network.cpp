@@ -191,9 +191,10 @@ void describe(V& v, LayerFile& c) {
 template <class V>
 void describe(V& v, NetworkInput& c) {
   v.required("name", c.name, "as layers name it");
-  v.field("shape", c.shape,
-          "sizes, the last varies fastest; 0 only where no layer reads it (axes that an importer took)",
-          range(0, kMaxVectorElements));
+  v.field(
+      "shape", c.shape,
+      "sizes, the last varies fastest; 0 only where no layer reads it (axes that an importer took)",
+      range(0, kMaxVectorElements));
   v.field("type", c.type, "of its elements: real values, or integers that stand for themselves",
           element_types());
   v.field("next", c.next, "a state: the layer whose result it is in the next pass");

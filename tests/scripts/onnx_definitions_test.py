@@ -4,13 +4,14 @@ maxima, long sums, filters that widen as an image shrinks, norms by groups, loss
 import itertools
 import math
 import pathlib
+import subprocess
 import tempfile
 import unittest
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_models import Model, OnnxTest, floats, ints, pooled
+from onnx_models import RUN, SIM, Model, OnnxTest, floats, ints, pooled
 
 node = helper.make_node
 
@@ -140,6 +141,41 @@ class PlaceTest(OnnxTest):
                   {"x": np.zeros(8, np.float32)}, {"n": np.array(8, np.int64)}, periodic, opset=17),
         ])  # fmt: skip
 
+    def test_places_that_a_condition_or_numbers_name(self):
+        x, chosen = self.normal(3, 4), np.array([True, False, True])
+        found = np.array([[0, 3], [5, 0]], np.int64)
+        self.check([
+            Model("rows", [node("Compress", ["x", "c"], ["y"], axis=0)], {"x": x, "c": chosen}, {}, x[[0, 2]]),
+            Model("elements", [node("Compress", ["x", "c"], ["y"])], {"x": x}, {"c": chosen}, x.reshape(-1)[[0, 2]]),
+            Model("not zero", [node("NonZero", ["x"], ["y"])], {"x": found}, {}, np.stack(np.nonzero(found))),
+        ])  # fmt: skip
+
+    def test_results_that_nothing_computes(self):
+        x, c = self.normal(2, 3), self.normal(4, 2, 3)
+        self.check([
+            Model("an operand", [node("Identity", ["x"], ["y"])], {"x": x}, {}, x),
+            Model("a constant", [node("Relu", ["x"], ["z"]), node("Neg", ["c"], ["y"])], {"x": x}, {"c": c}, -c),
+            Model("axes without elements", [node("ReduceSum", ["x", "a"], ["y"])],
+                  {"x": x, "a": np.zeros(0, np.int64)}, {}, x.sum(keepdims=True)),
+        ])  # fmt: skip
+
+    def test_names_that_no_file_may_have(self):
+        x, name = self.normal(2, 3), "n" * 300
+        graph = Model("", [node("Neg", ["x"], [name])], {"x": x}, {}, -x).proto
+        graph.graph.output[0].name = name
+        with tempfile.TemporaryDirectory() as directory:
+            folder = pathlib.Path(directory)
+            (folder / "long.onnx").write_bytes(graph.SerializeToString())
+            np.save(folder / "x.npy", x)
+            (folder / "run.yaml").write_text(RUN)
+            command = [SIM, "run", folder / "run.yaml", "--network", folder / "long.onnx", "--save-outputs"]
+            command += ["--input", f"x={folder / 'x.npy'}", "-o", folder / "out"]
+            done = subprocess.run(command, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            (file,) = (folder / "out" / "outputs").iterdir()
+            self.assertTrue(file.name.startswith("n" * 200 + "_"))
+            np.testing.assert_array_equal(np.load(file), -x)
+
     def test_long_sums(self):
         x = self.random.uniform(-1, 1, (1, 1030)).astype(np.float32)
         sums = x.astype(np.float64).cumsum(1)
@@ -150,6 +186,24 @@ class PlaceTest(OnnxTest):
             Model("from behind, without itself", [node("CumSum", ["x", "a"], ["y"], reverse=1, exclusive=1)],
                   {"x": x}, axis, back),
         ])  # fmt: skip
+
+
+class EinsumTest(OnnxTest):
+    def test_every_form(self):
+        equations = {
+            "ii->i": [(4, 4)], "ii": [(4, 4)], "...ii->...i": [(3, 4, 4)], "iijj->ij": [(2, 2, 3, 3)],
+            "iii->i": [(3, 3, 3)], "...qhd,...khd->...hqk": [(2, 3, 2, 4), (2, 5, 2, 4)], "...j->...": [(2, 3, 4)],
+            "i...k,k...j->i...j": [(2, 5, 3), (3, 5, 4)], "...ik,kj...->ij...": [(2, 3, 4), (4, 3, 2)],
+            "bac,cd,def->ebc": [(2, 3, 4), (4, 5), (5, 2, 3)], "ik,jkl,il->ij": [(2, 3), (4, 3, 5), (2, 5)],
+            "ij,jk,kl": [(2, 3), (3, 4), (4, 2)], "bij,bjk->bik": [(1, 2, 3), (4, 3, 2)],
+        }  # fmt: skip
+        models = []
+        for equation, shapes in equations.items():
+            operands = {f"x{i}": np.asarray(self.normal(*shape), np.float32) for i, shape in enumerate(shapes)}
+            expected = np.einsum(equation, *(x.astype(np.float64) for x in operands.values()))
+            models.append(Model(equation, [node("Einsum", list(operands), ["y"], equation=equation)], operands, {},
+                                expected))  # fmt: skip
+        self.check(models)
 
 
 class ResampleTest(OnnxTest):

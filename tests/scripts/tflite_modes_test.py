@@ -77,7 +77,7 @@ def mean(mode, x, a, y, axes, keeps):
     count = int(np.prod([x.shape[axis] for axis in axes]))
     sums = x.astype(np.int64).sum(axis=axes)
     is_image = axes == (1, 2)
-    if mode == XNNPACK and is_image and a.dtype != "int16":
+    if mode == XNNPACK and axes in ((1, 2), (2,)) and a.dtype != "int16":
         factor = a.scale / f4(y.scale * f4(count))
         return y.clamp(np.rint(f4(sums - count * a.zero) * factor) + y.zero)
     if is_image and keeps and a.dtype != "int16":
@@ -175,7 +175,7 @@ class TfliteModesTest(unittest.TestCase):
 
     def test_means_and_sums(self):
         cases = [((1, 2), True, 0.02), ((1, 2), False, 0.02), ((1, 2), True, 0.05), ((3,), False, 0.02),
-                 ((3,), False, 0.05), ((1,), True, 0.02)]  # fmt: skip
+                 ((3,), False, 0.05), ((1,), True, 0.02), ((2,), True, 0.02), ((2,), False, 0.05)]  # fmt: skip
         for dtype, zero in (("int8", -5), ("uint8", 99), ("int16", 0)):
             for axes, keeps, scale in cases:
                 shape = tuple(1 if i in axes else n for i, n in enumerate(SHAPE) if keeps or i not in axes)
@@ -286,6 +286,26 @@ class TfliteModesTest(unittest.TestCase):
         a, y = Scaled("int16", 0.0003, 0, (6, 11)), Scaled("int16", 1 / 32768, 0, (6, 11))
         for mode, (x,), got in self.one(25, [a], y, 9, Table(s0=("f", 0.7)), (REFERENCE, BUILTIN, XNNPACK)):
             self.same(got, softmax_16(x, a, 0.7), mode)
+
+    def test_depthwise_layers_of_uint8(self):
+        """The delegate takes them as those of int8; the built-in kernels round twice."""
+        a, y = Scaled("uint8", 0.05, 9, (1, 7, 6, 8)), Scaled("uint8", 0.115, 120, (1, 7, 6, 8))
+        weights, scale, zero = self.random.integers(0, 256, (1, 3, 3, 8)).astype(np.uint8), f4(0.021), 140
+        model = Model()
+        x = a.place(model, "x")
+        stored = model.tensor("w", weights.shape, "uint8", weights, (scale,), [zero])
+        output = y.place(model, "y")
+        model.add(4, [x, stored], [output], 2, Table(s1=("i", 1), s2=("i", 1), s3=("i", 1)))
+        codes = self.codes(a)
+        around = np.pad(codes.astype(np.int64) - a.zero, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        taps = weights[0].astype(np.int64) - zero
+        sums = sum(around[:, i:i + 7, j:j + 6] * taps[i, j] for i in range(3) for j in range(3))
+        product = f4(a.scale * scale)
+        expected = {XNNPACK: np.rint(f4(sums) * f4(product / y.scale)),
+                    BUILTIN: times(sums, float(product) / float(y.scale))}  # fmt: skip
+        self.assertTrue((expected[XNNPACK] != expected[BUILTIN]).any())
+        for mode, distances in expected.items():
+            self.same(self.run_model(model, [x], output, [codes], mode), y.clamp(distances + y.zero), mode)
 
     def test_products_of_layers(self):
         """Dense layers, transposed convolutions and products of two activations: who rounds how often."""
