@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 
 #include "sim/formats/onnx_expand.h"
@@ -38,6 +39,10 @@ class Einsum {
   void parse() {
     std::string equation = w_.node.text("equation", "");
     equation.erase(std::remove(equation.begin(), equation.end(), ' '), equation.end());
+    for (const char c : equation)  // ellipses get letters of other codes
+      if (std::isalpha(static_cast<unsigned char>(c)) == 0 && c != ',' && c != '.' && c != '-' &&
+          c != '>')
+        refuse();
     const std::size_t arrow = equation.find("->");
     std::string terms = equation.substr(0, arrow) + ",";
     for (std::size_t comma = 0; !terms.empty(); terms.erase(0, comma + 1)) {
