@@ -154,7 +154,8 @@ void add_inputs(const std::string& layer, const std::vector<ValueHistogram>& his
 std::string calibration_bytes(const RunConfig& run, const EvaluationPlan& plan,
                               const ProgressSink& progress) {
   std::set<std::string> counted;
-  for (const NetworkPhase& phase : run.phases) counted.merge(counted_inputs(phase.network, run.precision));
+  for (const NetworkPhase& phase : run.phases)
+    counted.merge(counted_inputs(phase.network, run.precision));
   Calibrator calibrator(std::move(counted));
   observe(run, plan, calibrator, progress);
   TensorList list;

@@ -87,9 +87,11 @@ void require_calibration(const RunFile& c, bool is_layer) {
   if (has_channel_scales(c.precision.activations)) {
     asks = "precision.activations: granularity per_input_channel";
     if (!is_layer && scales == ScaleRule::kOracle)
-      throw input_error(asks + ": needs precision.static_scales: abs_max, percentile, mse or entropy");
+      throw input_error(asks +
+                        ": needs precision.static_scales: abs_max, percentile, mse or entropy");
   }
-  if (scales != ScaleRule::kOracle && asks.empty()) asks = "precision.static_scales: " + enum_name(scales);
+  if (scales != ScaleRule::kOracle && asks.empty())
+    asks = "precision.static_scales: " + enum_name(scales);
   if (asks.empty()) return;
   if (is_layer) throw input_error(asks + ": needs a network, and its calibration");
   if (c.calibration.empty())

@@ -532,7 +532,8 @@ TEST_CASE("checkpoints: tensors that nothing reads are refused, with what is rea
   Directory unknown(R"({"quantization_config":{"quant_method":"aqlm"}})");
   unknown.add("m.qweight", "int32", {4, 8}, std::vector<std::int32_t>(32));
   CHECK(message(unknown).find("module \"m\": nothing reads its tensors (qweight of int32) as aqlm "
-                              "stores them; what is read: GPTQ, AWQ") != std::string::npos);
+                              "stores them; what is read: QServe W4A8, GPTQ, AWQ") !=
+        std::string::npos);
   // A module of 8 outputs and 64 inputs as others store it.
   Directory quark(R"({"quantization_config":{"quant_method":"quark"}})");
   quark.add("m.weight", "int32", {64, 1}, std::vector<std::int32_t>(64));
