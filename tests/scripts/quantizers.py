@@ -82,3 +82,23 @@ def hadamard(k):
     while k % (2 * len(block)) == 0:
         block = np.block([[block, block], [block, -block]])
     return np.kron(np.eye(k // len(block)), block / math.sqrt(len(block)))
+
+
+def entropy_clips(counts, steps):
+    """TensorRT's calibration (Migacz 2017), for each row of counts of magnitudes: of how many bins the
+    distribution, what is beyond in the last one, is least far in KL from that of `steps` equal parts,
+    each spread over its bins with values. The bin at zero counts as the next, an empty part as 1e-4."""
+    counts = counts.astype(np.float64)
+    counts[:, 0] = counts[:, 1]
+    best, least = np.zeros(len(counts)), np.full(len(counts), np.inf)
+    for bins in range(steps, counts.shape[1] + 1):
+        p = counts[:, :bins].copy()
+        p[:, -1] += counts[:, bins:].sum(axis=1)
+        edges = np.arange(steps + 1) * bins // steps
+        sums = np.add.reduceat(counts[:, :bins], edges[:-1], axis=1)
+        parts = np.maximum(sums, 1e-4) / np.maximum(np.add.reduceat(p > 0, edges[:-1], axis=1, dtype=int), 1)
+        q = np.repeat(parts, np.diff(edges), axis=1)
+        p, q = p / p.sum(axis=1, keepdims=True), q / sums.sum(axis=1, keepdims=True)
+        kl = (p * np.log(np.where(p > 0, p, 1) / q)).sum(axis=1)
+        best, least = np.where(kl < least, bins, best), np.minimum(kl, least)
+    return best

@@ -8,7 +8,7 @@ import unittest
 import numpy as np
 import yaml
 
-from quantizers import Groups, hadamard, smooth
+from quantizers import Groups, entropy_clips, hadamard, smooth
 from simulator import ACCELERATOR, FLOAT, Simulator, read_safetensors
 
 
@@ -139,32 +139,55 @@ class LinearTest(TuneCase):
                         code=2)
         self.assertIn("other transformations", done.stderr)
 
-    def per_input_channel(self, rule):
+    def per_input_channel(self, rule, data="x.npy"):
         """The settings, and what codes of each input reach."""
         settings = ["precision.activations={format: int8, granularity: per_input_channel}",
                     "precision.output=fp32", "precision.mac=int8", f"precision.static_scales={rule}"]
-        self.sim("calibrate", "run.yaml", "--data", "x.npy", "-o", "c.safetensors",
-                 *(x for s in settings for x in ("--set", s)))
-        most = np.abs(self.seen).max(axis=0)
+        rows = 4 if data == "x.npy" else 1000  # at once
+        batch = [f"network.inputs.0.shape=[{rows}, 24]", f"network.layers.0.gemm.m={rows}"]
+        self.sim("calibrate", "run.yaml", "--data", data, "-o", "c.safetensors",
+                 *(x for s in settings + batch for x in ("--set", s)))
+        seen = self.seen if data == "x.npy" else np.load(self.folder / data).astype(np.float64)
+        most = np.abs(seen).max(axis=0)
+        # Each value stands for the bin that it is in.
+        bins = 2.0 ** np.ceil(np.log2(most)) / 2048
         if rule == "mse":
-            # Of the middles of the bins, each as often as its bin has values.
-            for i, x in enumerate(self.seen.T):
-                bound = 2 ** math.ceil(math.log2(most[i]))
-                counts, edges = np.histogram(x, np.linspace(-bound, bound, 4097))
+            for i, x in enumerate(seen.T):
+                counts, edges = np.histogram(x, np.arange(-2048, 2049) * bins[i])
                 middles = ((edges[1:] + edges[:-1]) / 2)[None, counts > 0]
                 most[i] = 127 * INT8.best_scale(middles, counts[counts > 0])[0, 0]
+        upper = np.ceil(np.abs(seen) / bins)  # as bins of magnitudes are numbered, from 1
+        if rule == "percentile":
+            kept = np.sort(upper, axis=0)[math.ceil(0.9999 * len(seen)) - 1]
+            most = np.minimum(most, kept * bins)
+        if rule == "entropy":
+            counts = np.stack([np.bincount(x, minlength=2049)[1:] for x in upper.T[:6].astype(int)])
+            most = np.minimum(most, np.tile(entropy_clips(counts, 128), 4) * bins)
         return settings, most
 
     def test_a_static_scale_for_each_input(self):
         """x_i / s_i in 8 bits meets s_i * w_i in 4: the weights take the scales over before they are
         quantized, and nothing but a multiplication of each input is left of them."""
-        for rule in ("abs_max", "mse"):
-            settings, most = self.per_input_channel(rule)
+        # Enough values that one of them is less than 1 in 10,000, some of them far from the others; six
+        # distributions, each in four sizes.
+        wide = (self.random.standard_normal((12000, 6)) ** 3 * np.logspace(-1, 1, 6)).astype(np.float32)
+        np.save(self.folder / "wide.npy", np.concatenate([wide, wide / 4, wide * 2, wide * 8], axis=1))
+        reached = {}
+        for rule, data in (("abs_max", "x.npy"), ("mse", "x.npy"), ("percentile", "wide.npy"),
+                           ("entropy", "wide.npy")):
+            settings, reached[rule] = self.per_input_channel(rule, data)
+            most = reached[rule]
             t = (1 / most).astype(np.float32)
             inputs = INT8.rounded(self.others * t, np.float64(np.float32(1) / np.float32(127)))
             with self.subTest(rule):
                 self.assertAlmostEqual(
                     self.sqnr(*settings), self.expected(nearest(self.weights / t), inputs), 2)
+        largest = np.abs(np.load(self.folder / "wide.npy")).max(axis=0)
+        self.assertTrue((reached["percentile"] < largest).all())
+        self.assertTrue((reached["entropy"] < reached["percentile"]).all())
+        self.refused_for_inputs()
+
+    def refused_for_inputs(self):
         for settings, message in (
             (["static_scales=oracle"], "needs precision.static_scales: abs_max, percentile"),
             (["static_scales=mse", "transform=hadamard"], "take the place of precision.transform"),
