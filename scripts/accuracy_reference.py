@@ -39,6 +39,7 @@ WHOLE_TOKEN = "a scale for all heads of a token there; for each head here"
 HEAD_BLOCK = "blocks over the heads of a token there; a head has 8 numbers here"
 # Why measured rows of a group may be further apart.
 OTHER_RULES = {"base": "what two orders of fp32 sums leave"}
+CODES_TURN = "KL within two standard errors: the last bit of a sum turns codes over, which later layers carry on"
 
 
 def per_channel(name):
@@ -321,7 +322,7 @@ def remark_of(result, share):
         return OTHER_RULES[result["group"]]
     got, expected = result["got"], result["expected"]
     if abs(got["kl"] - expected["kl"]) <= 2 * got["kl_error"]:
-        return "KL within two standard errors"
+        return CODES_TURN
     return ""
 
 
