@@ -119,13 +119,20 @@ bool same(const std::vector<DramCommandRecord>& a, const std::vector<DramCommand
 
 struct Windowed {
   DramStats stats;
-  std::vector<std::int64_t> ends;  // cycle and tag of every event
+  std::vector<std::int64_t> ends;                 // cycle and tag of every event
+  std::vector<decltype(parts_of(stats))> midway;  // in the cycles of some of them
 };
 
-/// Requests of a random kind to one of a few rows, so many at most in flight: the first `sets` of
-/// them of one or two bursts for each of `channels`, the others of as many in all.
-Windowed windowed(CycleDram* dram, unsigned seed, std::uint64_t sets = 0,
-                  std::int64_t channels = 1) {
+/// Of requests for several channels: each of the first `sets` has one or two bursts for each of
+/// `channels`, but for one of `odd`, which has them for some neighbours, as all the others do.
+struct Sets {
+  std::uint64_t sets = 0;
+  std::int64_t channels = 1, odd = 1 << 30;
+  std::size_t looks = 1 << 30;  // statistics after every so many events
+};
+
+/// Requests of a random kind to one of a few rows, so many at most in flight.
+Windowed windowed(CycleDram* dram, unsigned seed, const Sets& sets = {}) {
   std::mt19937_64 random(seed);
   const auto below = [&](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
   const std::int64_t window = 1 + below(24), burst = dram->burst().value;
@@ -135,13 +142,15 @@ Windowed windowed(CycleDram* dram, unsigned seed, std::uint64_t sets = 0,
   bool waits = false;
   for (std::uint64_t i = 0; i < 1500 || in_flight > 0;) {
     if (i < 1500 && !waits && in_flight < window) {
-      const std::int64_t unit = i < sets ? channels * burst : burst;
+      const bool whole = i < sets.sets && below(static_cast<std::uint64_t>(sets.odd)) > 0;
+      const std::int64_t unit = whole ? sets.channels * burst : burst;
       const std::int64_t address = below(48) * 32768 + below(64) * unit;
       waits = dram->offer({address, (1 + below(2)) * unit, below(3) == 0, i++}, now) == kNever;
       ++in_flight;
     } else if (dram->advance(kNever, &event)) {
       now = event.cycle;
       w.ends.insert(w.ends.end(), {event.cycle, static_cast<std::int64_t>(event.tag)});
+      if (w.ends.size() / 2 % sets.looks == 0) w.midway.push_back(parts_of(dram->stats(now)));
       if (event.kind == DramEvent::Kind::kAccepted) {
         waits = false;
       } else {
@@ -219,7 +228,7 @@ TEST_CASE("dram trains: half an activate beside bursts of the other queue") {
   }
 }
 
-/// Channels in step (core/dram/cycle.h), which the first request for some of them alone ends.
+/// Channels in step (core/dram/cycle.h), which requests for some of them part, and their joining.
 TEST_CASE("dram trains: channels in step do what each would do for itself") {
   const char* const in_turn = "[row, bank, column, bank_group, channel]";
   const std::vector<std::vector<Override>> machines = {
@@ -232,7 +241,7 @@ TEST_CASE("dram trains: channels in step do what each would do for itself") {
       {{"controller.age_limit", "150"}, {"controller.release_on_activate", "false"}},
       {{"organization.channels", "2"}}};
   unsigned seed = 1;
-  std::int64_t in_step = 0, bursts = 0;
+  std::int64_t in_step = 0, bursts = 0, joined = 0, parted = 0;
   for (const char* file : {"lpddr5-6400-x64.yaml", "ddr4-2400-x8.yaml"}) {
     for (std::vector<Override> overrides : machines) {
       CAPTURE(file);
@@ -245,21 +254,30 @@ TEST_CASE("dram trains: channels in step do what each would do for itself") {
       for (int i = 0; i < 8; ++i, ++seed) {
         CAPTURE(seed);
         CycleDram fast(config), slow(config);
+        std::vector<DramCommandRecord> mine, theirs;
+        fast.record(&mine);
+        slow.record(&theirs);
         slow.take_no_shortcuts();
-        const std::uint64_t sets = i % 3 == 0 ? 1500 : 100 * seed % 701;
-        const std::int64_t channels = config.organization.channels;
-        const Windowed a = windowed(&fast, seed, sets, channels);
-        const Windowed b = windowed(&slow, seed, sets, channels);
+        Sets sets{1500, config.organization.channels};
+        if (i % 4 == 1) sets.sets = 100 * seed % 701;
+        if (i % 4 >= 2) sets.odd = 60;
+        if (i >= 4) sets.looks = 31;
+        const Windowed a = windowed(&fast, seed, sets);
+        const Windowed b = windowed(&slow, seed, sets);
         CHECK(a.ends == b.ends);
+        CHECK((a.midway == b.midway));
         CHECK((parts_of(a.stats) == parts_of(b.stats)));
+        CHECK(same(mine, theirs));
         CHECK(slow.bursts_in_step() == 0);
-        in_step += fast.bursts_in_step();
-        bursts += a.stats.reads + a.stats.writes;
+        (sets.odd == 60 ? joined : in_step) += fast.bursts_in_step();
+        (sets.odd == 60 ? parted : bursts) += a.stats.reads + a.stats.writes;
       }
     }
   }
-  MESSAGE(in_step << " of " << bursts << " bursts went in step, seeds 1 to " << seed - 1);
+  MESSAGE(in_step << " of " << bursts << " bursts went in step, beside requests for some channels "
+                  << joined << " of " << parted << ", seeds 1 to " << seed - 1);
   CHECK(in_step > bursts / 2);
+  CHECK(joined > parted / 4);
 }
 
 }  // namespace bitjoule::test::dram_train_test

@@ -95,8 +95,18 @@ class DramChannel {
     if (in_train_) end_train();
     if (in_stretch_) end_stretch();
   }
+  /// A first look at whether is_like() may be true, which ends no train and no stretch.
+  bool may_be_like(const DramChannel& o) const {
+    return held_[0] == o.held_[0] && held_[1] == o.held_[1] &&
+           counts_.data_end == o.counts_.data_end;
+  }
+  /// Whether both do the same from `cycle` on if they accept the same, at `port` or later: no
+  /// command of either is to come before `cycle`, and no burst before `port`. What is over does not
+  /// count, nor what has been counted. After end_runs().
+  bool is_like(const DramChannel& o, std::int64_t cycle, std::int64_t port) const;
   /// Every command from now on is appended to `trace`; none is skipped then.
   void record(std::vector<DramCommandRecord>* trace) { trace_ = trace; }
+  std::vector<DramCommandRecord>* trace() const { return trace_; }
   /// From now on every decision asks every bank in turn: the same commands, more slowly.
   void take_no_shortcuts() { shortcuts_ = false; }
   /// So many bursts went in trains and stretches that are over.
@@ -142,6 +152,7 @@ class DramChannel {
   }
   bool step_any(Served* served);
   bool allows_trains(DramCommand command) const;
+  bool waits_like(const DramChannel& o) const;
   bool allows_stretches() const;
   bool may_begin_stretch();
   void begin_stretch();

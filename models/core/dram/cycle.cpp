@@ -20,51 +20,19 @@ CycleDram::CycleDram(const CycleDramConfig& config, DramStandard standard)
       map_(config.organization, config.mapping),
       decoder_(map_, standard_.burst_bytes) {
   const std::int64_t channels = config.organization.channels;
-  if (decoder_.takes_turns(channels) && !standard_.split_bus) alike_ = channels;
-  set_bytes_ = alike_ * standard_.burst_bytes;
-  for (std::int64_t c = 0; c < channels / alike_; ++c)
-    channels_.emplace_back(standard_, config.controller);
-  is_alone_ = channels_.size() == 1;
+  if (decoder_.takes_turns(channels) && !standard_.split_bus) most_alike_ = channels;
   const auto all = static_cast<std::size_t>(channels);
-  due_.resize(all, kNever);
+  due_.resize(all);
   changed_.resize(all);
   is_changed_.resize(all);
+  std::vector<DramChannel> first;
+  for (std::int64_t c = 0; c < channels / most_alike_; ++c)
+    first.emplace_back(standard_, config.controller);
+  replace_channels(&first, most_alike_);
   totals_.period = standard_.tCK;
   totals_.ranks = config.organization.channels * config.organization.ranks;
   totals_.rank_refreshes = standard_.banks_per_rank / standard_.banks_per_refresh;
   totals_.latency_unit = standard_.tCK;
-}
-
-/// The channels that are in step become such as go their own ways. A completion is reported when
-/// all channels before the last have issued the commands of its cycle.
-[[gnu::noinline]] void CycleDram::leave_step() {
-  if (alike_ == 1) return;
-  const auto last = static_cast<std::size_t>(alike_ - 1);
-  channels_.front().end_runs();
-  channels_.reserve(last + 1);
-  while (channels_.size() <= last) {
-    channels_.push_back(channels_.front());
-    channels_.back().record(nullptr);
-  }
-  for (std::size_t n = completions_.size(); n > 0; --n) {
-    Completion c = completions_.front();
-    completions_.pop();
-    c.channel = last;
-    completions_.push(c);
-  }
-  for (Request& r : requests_) r.end.channel = last;
-  alike_ = 1;
-  set_bytes_ = standard_.burst_bytes;
-  is_alone_ = false;
-  for (std::size_t c = 0; c <= last; ++c) change(c);
-  for (std::size_t c = 0; c < last; ++c)
-    for (std::int64_t cycle = 0; (cycle = channels_[c].next()) <= completed_;) {
-      if (const DramChannel::Served* served = issue(c))
-        if (const Completion* end = count_served(*served, c)) add_completion(*end);
-      if (!offer_is_blocked()) continue;
-      port_cycle_ = std::max(port_cycle_, cycle);
-      if (push_offered()) accepted_at_ = entered_;
-    }
 }
 
 std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
@@ -74,7 +42,7 @@ std::int64_t CycleDram::offer(const DramRequest& request, std::int64_t cycle) {
   const bool single = request.bytes == standard_.burst_bytes;  // spares a division
   const std::int64_t bursts = single ? 1 : request.bytes / standard_.burst_bytes;
   check_interrupt_after(kBurstSteps * bursts);
-  if (alike_ > 1 && !is_for_all_alike(request)) leave_step();
+  suit(request, cycle);
   begin_offer(request, new_request(request, bursts), cycle);
   if (!push_offered()) return kNever;
   return entered_;
@@ -105,7 +73,7 @@ inline void CycleDram::begin_offer(const DramRequest& request, std::uint32_t ind
 /// Moves bursts of the offered request into queues while there is room; true when all are in.
 [[gnu::always_inline]] inline bool CycleDram::push_offered() {
   for (;;) {
-    const auto index = static_cast<std::size_t>(place_.channel);
+    const auto index = static_cast<std::size_t>(place_.channel >> log2_alike_);
     DramChannel& channel = channels_[index];
     if (!channel.has_room(offered_.write)) return false;
     const std::int64_t entry = std::max(port_cycle_, channel.last_accepted() + 1);
@@ -161,7 +129,7 @@ std::int64_t CycleDram::next() {
     channel.serve_train(&served);
     totals_.timeline.add(served.end, set_bytes_, served.write);
     if ((requests_[served.request].bursts_left -= alike_) == 0)
-      add_completion({served.end, 0, served.request});
+      add_completion({served.end, last_of(0), served.request});
     if (!offer_is_blocked()) continue;
     port_cycle_ = std::max(port_cycle_, cycle);
     if (push_offered()) accepted_at_ = entered_;
@@ -176,7 +144,7 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
     const std::int64_t command = earliest_command();
     const bool done =
         completions_first_ < command || (completions_first_ == command && command != kNever &&
-                                         completions_.front().channel <= first_);
+                                         completions_.front().channel <= last_of(first_));
     const std::int64_t cycle = done ? completions_first_ : command;
     if (std::min(cycle, accepted_at_) >= limit) return false;
     if (accepted_at_ <= cycle) {
@@ -213,7 +181,7 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
 inline const CycleDram::Completion* CycleDram::count_served(const DramChannel::Served& served,
                                                             std::size_t channel) {
   Request& request = requests_[served.request];
-  const Completion end{served.end, channel, served.request};
+  const Completion end{served.end, last_of(channel), served.request};
   if (request.end.goes_before(end)) request.end = end;
   request.bursts_left -= alike_;
   return request.bursts_left > 0 ? nullptr : &request.end;
@@ -235,6 +203,7 @@ inline void CycleDram::report_acceptance(DramEvent* event) {
 inline void CycleDram::report_completion(DramEvent* event) {
   const Completion done = completions_.front();
   completed_ = done.cycle;
+  completed_channel_ = done.channel;
   completions_.pop();
   completions_first_ = completions_.empty() ? kNever : completions_.front().cycle;
   const Request& request = requests_[done.request];
@@ -268,7 +237,7 @@ DramStats CycleDram::drive(RequestSource* source) {
 bool CycleDram::push_request(const DramRequest& request, std::int64_t cycle, std::int64_t* end) {
   const std::int64_t bursts = request.bytes / standard_.burst_bytes;
   check_interrupt_after(kBurstSteps * bursts);
-  if (alike_ > 1 && !is_for_all_alike(request)) leave_step();
+  suit(request, cycle);
   begin_offer(request, new_request(request, bursts), cycle);
   if (push_offered()) return false;
   do {
@@ -282,7 +251,7 @@ bool CycleDram::push_request(const DramRequest& request, std::int64_t cycle, std
 inline bool CycleDram::push_burst(const DramRequest& request, std::int64_t cycle,
                                   std::int64_t* end) {
   check_interrupt_after(kBurstSteps);
-  if (alike_ > 1) leave_step();
+  if (alike_ > 1) part(1);
   const DramAddress place = decoder_.decode(request.address);
   const auto index = static_cast<std::size_t>(place.channel);
   DramChannel& channel = channels_[index];
@@ -293,8 +262,8 @@ inline bool CycleDram::push_burst(const DramRequest& request, std::int64_t cycle
     issue_alone(first_, end);
   }
   entered_ = std::max(port_cycle_, channel.last_accepted() + 1);
-  channel.accept(
-      {place.row, entered_, static_cast<std::int32_t>(place.bank), kSingle, request.write});
+  channel.accept({place.row, entered_, static_cast<std::int32_t>(place.bank), DramBurst::kAlone,
+                  request.write});
   change(index);
   return waits;
 }
@@ -303,7 +272,7 @@ inline void CycleDram::issue_alone(std::size_t channel, std::int64_t* end) {
   const DramChannel::Served* const served = issue(channel);
   if (served == nullptr) return;
   *end = std::max(*end, served->end);
-  if (served->request == kSingle) {
+  if (served->request == DramBurst::kAlone) {
     totals_.latency.add(served->end - served->accepted);
   } else if (const Completion* done = count_served(*served, channel)) {
     totals_.latency.add(done->cycle - requests_[done->request].accepted);
@@ -311,34 +280,51 @@ inline void CycleDram::issue_alone(std::size_t channel, std::int64_t* end) {
   }
 }
 
+/// Issues the commands of one channel that are due by `cycle`, and what they bring about.
+void CycleDram::issue_up_to(std::int64_t cycle, std::size_t channel) {
+  for (std::int64_t next = 0; (next = channels_[channel].next()) <= cycle;) {
+    if (const DramChannel::Served* served = issue(channel))
+      if (const Completion* end = count_served(*served, channel)) add_completion(*end);
+    if (!offer_is_blocked()) continue;
+    port_cycle_ = std::max(port_cycle_, next);
+    if (push_offered()) accepted_at_ = entered_;
+  }
+}
+
 DramStats CycleDram::stats(std::int64_t cycle) {
-  // Midway, those before the last may have issued more, see leave_step().
-  if (alike_ > 1 && channels_.front().next() <= completed_) leave_step();
+  // Midway, those before the one whose completion was reported may have issued more, see part().
+  if (alike_ > 1 && channels_[completed_channel_ >> log2_alike_].next() <= completed_) part(1);
   DramStats s = totals_;
   s.cycles = cycle;
   for (DramChannel& channel : channels_) {
     if (channel.next() == kNever) channel.catch_up(cycle);
-    const ChannelCounts c = channel.counts();
-    s.reads += alike_ * c.reads;
-    s.writes += alike_ * c.writes;
-    s.row_hits += alike_ * c.row_hits;
-    s.row_misses += alike_ * c.row_misses;
-    s.row_conflicts += alike_ * c.row_conflicts;
-    for (std::size_t i = 0; i < s.commands.size(); ++i) s.commands[i] += alike_ * c.commands[i];
-    s.states.add(channel.states(cycle), alike_);
-    s.data_clock_syncs += alike_ * c.data_clock_syncs;
-    s.queued_cycles += alike_ * c.queued_cycles;
-    s.max_queued = std::max(s.max_queued, c.max_queued);
-    s.bus.busy += alike_ * c.bus.busy;
-    s.bus.idle += alike_ * (c.bus.idle + std::max<std::int64_t>(0, cycle - c.data_end));
-    s.bus.refresh += alike_ * c.bus.refresh;
-    s.bus.activate += alike_ * c.bus.activate;
-    s.bus.turnaround += alike_ * c.bus.turnaround;
-    s.bus.column += alike_ * c.bus.column;
+    add_counts(channel, cycle, alike_, &s);
   }
   s.read_bytes = s.reads * standard_.burst_bytes;
   s.write_bytes = s.writes * standard_.burst_bytes;
   return s;
+}
+
+/// What a channel has counted up to `cycle`, for so many.
+void CycleDram::add_counts(const DramChannel& channel, std::int64_t cycle, std::int64_t times,
+                           DramStats* s) {
+  const ChannelCounts c = channel.counts();
+  s->reads += times * c.reads;
+  s->writes += times * c.writes;
+  s->row_hits += times * c.row_hits;
+  s->row_misses += times * c.row_misses;
+  s->row_conflicts += times * c.row_conflicts;
+  for (std::size_t i = 0; i < s->commands.size(); ++i) s->commands[i] += times * c.commands[i];
+  s->states.add(channel.states(cycle), times);
+  s->data_clock_syncs += times * c.data_clock_syncs;
+  s->queued_cycles += times * c.queued_cycles;
+  s->max_queued = std::max(s->max_queued, c.max_queued);
+  s->bus.busy += times * c.bus.busy;
+  s->bus.idle += times * (c.bus.idle + std::max<std::int64_t>(0, cycle - c.data_end));
+  s->bus.refresh += times * c.bus.refresh;
+  s->bus.activate += times * c.bus.activate;
+  s->bus.turnaround += times * c.bus.turnaround;
+  s->bus.column += times * c.bus.column;
 }
 
 }  // namespace bitjoule

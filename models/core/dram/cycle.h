@@ -36,16 +36,17 @@ class CycleDram final : public DramEngine {
   void record(std::vector<DramCommandRecord>* trace) { channels_[0].record(trace); }
   /// As DramChannel says, for all channels (for checkers). Before the first request.
   void take_no_shortcuts() {
-    leave_step();
+    most_alike_ = 1;
+    part(1);
     for (DramChannel& channel : channels_) channel.take_no_shortcuts();
   }
   /// Over all channels (for checkers).
   std::int64_t bursts_in_trains() const {
     std::int64_t sum = 0;
     for (const DramChannel& channel : channels_) sum += channel.bursts_in_trains();
-    return sum * alike_;
+    return sum * alike_ + bursts_in_trains_;
   }
-  /// Over all channels, of requests that none of them had for itself (for checkers).
+  /// Of requests that were simulated once for several channels (for checkers).
   std::int64_t bursts_in_step() const { return bursts_in_step_; }
   /// The same: as if each channel had accepted so many bursts before.
   void skip_orders(std::int64_t bursts) {
@@ -70,16 +71,32 @@ class CycleDram final : public DramEngine {
     Completion end;                ///< by the commands so far
   };
 
-  static constexpr std::uint32_t kSingle = 0xffffffff;  // the request of a burst that is all of it
   std::uint32_t new_request(const DramRequest& request, std::int64_t bursts);
   void begin_offer(const DramRequest& request, std::uint32_t index, std::int64_t cycle);
   bool push_offered();
   bool push_request(const DramRequest& request, std::int64_t cycle, std::int64_t* end);
   bool push_burst(const DramRequest& request, std::int64_t cycle, std::int64_t* end);
-  bool is_for_all_alike(const DramRequest& request) const {
-    return ((request.address | request.bytes) & (set_bytes_ - 1)) == 0;
+  /// Parts channels or joins them, as `request` needs and allows that comes at `cycle`.
+  void suit(const DramRequest& request, std::int64_t cycle) {
+    if (most_alike_ == 1) return;
+    const std::int64_t bits = request.address | request.bytes;
+    if (alike_ > 1 && (bits & (set_bytes_ - 1)) != 0) {
+      part((bits & -bits) / standard_.burst_bytes);
+    } else if (alike_ < most_alike_ && (bits & (2 * set_bytes_ - 1)) == 0 && --join_wait_ <= 0) {
+      join((bits & -bits) / standard_.burst_bytes, std::max(port_cycle_, cycle));
+    }
   }
-  void leave_step();
+  void part(std::int64_t alike);
+  void join(std::int64_t alike, std::int64_t port);
+  bool join_pairs(std::int64_t port);
+  void replace_channels(std::vector<DramChannel>* channels, std::int64_t alike);
+  void issue_up_to(std::int64_t cycle, std::size_t channel);
+  static void add_counts(const DramChannel& channel, std::int64_t cycle, std::int64_t times,
+                         DramStats* s);
+  /// Of all channels, the last for which the one at `index` stands.
+  std::size_t last_of(std::size_t index) const {
+    return (index + 1) * static_cast<std::size_t>(alike_) - 1;
+  }
   bool offer_is_blocked() const { return offered_bytes_ > 0; }
   /// A channel has done or taken something: a train knows at once what follows.
   void change(std::size_t channel) {
@@ -111,14 +128,22 @@ class CycleDram final : public DramEngine {
   const AddressMap map_;
   AddressDecoder decoder_;
   std::vector<DramChannel> channels_;
-  // As long as every request has whole sets of bursts, one for each channel in turn, the channels
-  // are in step: all accept and do the same in the same clocks. Then channels_ holds one, the last
-  // of them, which stands for `alike_`: of several, events wait for what the last one does. The
-  // first other request makes the rest of them, copies, as they would be without it.
-  std::int64_t alike_ = 1;
-  std::int64_t set_bytes_ = 0;  // of a burst for each of these
+  // As long as every request has whole sets of bursts, one for each of `alike_` neighbouring
+  // channels in turn, these are in step: all accept and do the same in the same clocks. channels_
+  // holds one of each so many, the last, which stands for them: of several, events wait for what
+  // the last one does. The first request of other sets makes the rest of them, copies, as they
+  // would be without it; where they are all in the same state again, they are joined. What they
+  // have counted apart is in totals_ from then on.
+  std::int64_t alike_ = 1, most_alike_ = 1;  // powers of two
+  int log2_alike_ = 0;
+  std::int64_t set_bytes_ = 0;  // of a burst for each of them
   std::int64_t bursts_in_step_ = 0;
-  std::int64_t completed_ = -1;              // cycle of the last completion that was reported
+  std::int64_t joined_ = 0;                  // that, as they were joined last
+  std::int64_t join_wait_ = 0;               // requests before the next look whether they may be
+  std::int64_t join_rest_ = 4;               // so many after they were parted
+  std::int64_t bursts_in_trains_ = 0;        // of those that were joined, beyond the others'
+  std::int64_t completed_ = -1;              // cycle of the last completion that was reported, ...
+  std::size_t completed_channel_ = 0;        // ... and its channel
   bool is_alone_ = false;                    // the only channel: asked each time, else
   std::vector<std::int64_t> due_;            // by channel: its next command as last seen, ...
   std::vector<std::size_t> changed_;         // ... those that have changed since, ...
@@ -139,7 +164,7 @@ class CycleDram final : public DramEngine {
   std::int64_t entered_ = 0;           // the latest entry of its bursts so far
   std::int64_t accepted_at_ = kNever;  // the offered request's last burst, event not yet reported
   DramChannel::Served served_;         // what the last column command moved
-  DramStats totals_;                   // latency and timeline; the rest is in the channels
+  DramStats totals_;                   // latency and timeline; most of the rest is in the channels
 };
 
 }  // namespace bitjoule

@@ -74,6 +74,26 @@ DramDevice::ColumnGap DramDevice::column_gap(DramCommand command) const {
   return gap;
 }
 
+bool DramDevice::is_like(const DramDevice& o, std::int64_t cycle) const {
+  const auto same_from = [](std::int64_t from) {
+    return
+        [from](std::int64_t a, std::int64_t b) { return std::max(a, from) == std::max(b, from); };
+  };
+  const auto same_row = [](const Bank& a, const Bank& b) { return a.open_row == b.open_row; };
+  if (!std::equal(banks_.begin(), banks_.end(), o.banks_.begin(), same_row)) return false;
+  if (!std::equal(ready_.begin(), ready_.end(), o.ready_.begin(), same_from(cycle))) return false;
+  for (std::size_t w = 0; w < windows_.size(); ++w) {
+    const Window &a = windows_[w], &b = o.windows_[w];
+    const auto same = same_from(cycle - a.latency);
+    for (std::size_t n = 0; n < a.next.size(); ++n)
+      for (std::size_t i = 0; i < a.size; ++i)  // the oldest first
+        if (!same(a.history[n * a.size + (a.next[n] + i) % a.size],
+                  b.history[n * a.size + (b.next[n] + i) % a.size]))
+          return false;
+  }
+  return true;
+}
+
 void DramDevice::apply_window(Window* window, const Bank& bank, std::int64_t cycle) {
   const std::size_t n = bank.node[window->level] / kDramCommands;
   std::size_t& next = window->next[n];

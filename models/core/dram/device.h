@@ -104,6 +104,9 @@ class DramDevice {
   /// The same for PREA and REF, which must suit every bank of the rank.
   std::int64_t earliest_of_rank(DramCommand command, std::int64_t rank) const;
 
+  /// Whether both allow the same from `cycle` on: constraints that are over do not count.
+  bool is_like(const DramDevice& o, std::int64_t cycle) const;
+
   /// Applies the constraints that `command` causes and opens or closes the row.
   void issue(DramCommand command, std::int64_t bank, std::int64_t row, std::int64_t cycle);
   /// The same for RD and WR.

@@ -11,6 +11,7 @@ namespace bitjoule {
 
 /// One column access, decoded when it was accepted.
 struct DramBurst {
+  static constexpr std::uint32_t kAlone = 0xffffffff;  ///< request of a burst that is all of it
   std::int64_t row = 0;
   std::int64_t accepted = 0;  ///< cycle; commands may follow from the next one on
   std::int32_t bank = 0;

@@ -68,6 +68,16 @@ class RankStates {
     return copy.sum_;
   }
 
+  /// Whether both count the same from `cycle` on, which is no earlier than either's last command.
+  bool is_like(const RankStates& o, std::int64_t cycle) const {
+    RankStates a = *this, b = o;
+    a.pass_to(cycle);
+    b.pass_to(cycle);
+    return a.now_ == b.now_ && a.open_ == b.open_ && a.closing_ == b.closing_ &&
+           std::max(a.refreshing_until_, cycle) == std::max(b.refreshing_until_, cycle) &&
+           a.is_down_ == b.is_down_ && (!a.is_down_ || a.down_since_ == b.down_since_);
+  }
+
  private:
   void pass_to(std::int64_t cycle) {
     while (!closing_.empty() && closing_.front() <= cycle) {

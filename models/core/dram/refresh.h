@@ -45,6 +45,11 @@ class RefreshTimer {
   bool includes(std::int64_t rank, std::int64_t bank) const {
     return !per_bank_ || (bank - rank * banks_per_rank_) % sets_ == at(rank).set;
   }
+  bool is_like(const RefreshTimer& o) const {
+    return std::equal(
+        ranks_.begin(), ranks_.end(), o.ranks_.begin(),
+        [](const Rank& a, const Rank& b) { return a.due == b.due && a.set == b.set; });
+  }
   /// `n` refreshes of `rank` are done.
   void done(std::int64_t rank, std::int64_t n) {
     Rank& r = ranks_[static_cast<std::size_t>(rank)];
