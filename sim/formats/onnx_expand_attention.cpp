@@ -107,16 +107,27 @@ namespace {
 
 // com.microsoft's masks.
 
-/// Bools [batch, 1, 1 or rows, columns] of a mask by column, by row and column, or of lengths.
+/// Bools [batch, 1, 1 or rows, columns] of a mask by column, by row and column, of ends, or of ends
+/// and then starts of what is seen; none where it masks nothing.
 std::string kept_by(OnnxWriter& w, int operand, const Attention& a) {
   const Shape mask = w.shape(operand);
   const std::string& name = w.node.input(operand);
-  const std::string zero = w.sized("mask_zero", {0}, true);
-  if (mask == Shape{a.batch}) {
+  if (mask == Shape{a.batch} || mask == Shape{2 * a.batch}) {
     const std::string places = w.sized("places", counted(0, a.columns), true);
-    const std::string lengths = unsqueezed(w, name, {1}, "lengths");
-    return unsqueezed(w, w.add("Less", {places, lengths}, "kept_columns"), {1, 2}, "kept");
+    const auto bounds = [&](std::int64_t first, const char* part) {
+      const std::string those =
+          mask[0] == a.batch ? name : cut(w, name, 0, first, first + a.batch, part);
+      return unsqueezed(w, those, {1}, std::string(part) + "_column");
+    };
+    std::string kept = w.add("Less", {places, bounds(0, "ends")}, "kept_columns");
+    if (mask[0] > a.batch) {
+      const std::string begun =
+          w.add("GreaterOrEqual", {places, bounds(a.batch, "starts")}, "begun_columns");
+      kept = w.add("And", {kept, begun}, "kept_between");
+    }
+    return unsqueezed(w, kept, {1, 2}, "kept");
   }
+  if (mask.size() == 2 && mask[1] == 1 && a.columns != 1) return "";  // a dummy, as the manual says
   std::string as_int = w.add("Cast", {name}, "mask_int");
   w.with("to", std::int64_t{onnx::TensorProto::INT32});
   if (mask == Shape{a.batch, a.columns})
@@ -125,7 +136,21 @@ std::string kept_by(OnnxWriter& w, int operand, const Attention& a) {
     as_int = unsqueezed(w, as_int, {1}, "mask_wide");
   else
     w.node.fail(fmt::format("its mask has {} axes of other sizes than are supported", mask.size()));
-  return w.add("Greater", {as_int, zero}, "kept");
+  return w.add("Greater", {as_int, w.sized("mask_zero", {0}, true)}, "kept");
+}
+
+/// Adds `mask_filter_value` to the scores of columns that a mask hides, as these operators do: rows
+/// that see no column keep the shares that they would have without a mask.
+void add_mask(OnnxWriter& w, int mask, int bias, Attention& a) {
+  if (bias >= 0 && w.has(bias)) a.added = w.node.input(bias);
+  const std::string kept = w.has(mask) ? kept_by(w, mask, a) : "";
+  if (kept.empty()) return;
+  constexpr double kLowestHalf = -65504;
+  double filter = w.node.real("mask_filter_value", -10000);
+  if (w.type(0) == onnx::TensorProto::FLOAT16) filter = std::max(filter, kLowestHalf);
+  const std::string added =
+      w.add("Where", {kept, w.number("seen", 0), w.number("filter", filter)}, "mask_added");
+  a.added = a.added.empty() ? added : w.add("Add", {added, a.added}, "mask_and_bias");
 }
 
 /// Q, K and V in one row, [batch, rows, 3 parts].
@@ -168,10 +193,8 @@ void finish_microsoft(OnnxWriter& w, Attention& a, int mask, int past, int bias)
   with_joined_past(w, past, a);
   a.scale = w.node.real("scale", 0);
   a.causal = w.node.integer("unidirectional", 0) != 0;
-  a.hidden = w.node.real("mask_filter_value", -10000);
   if (w.node.integer("do_rotary", 0) != 0) w.node.fail("do_rotary is not supported");
-  if (w.has(mask)) a.kept = kept_by(w, mask, a);
-  if (bias >= 0 && w.has(bias)) a.added = w.node.input(bias);
+  add_mask(w, mask, bias, a);
   yield_rows(w, attended(w, a), a);
 }
 
@@ -285,9 +308,7 @@ void multi_head_attention(OnnxWriter& w) {
   a.v = with_past(w, 7, a.v, 2, "v");
   a.scale = w.node.real("scale", 0);
   a.causal = w.node.integer("unidirectional", 0) != 0;
-  a.hidden = w.node.real("mask_filter_value", -10000);
-  if (w.has(4)) a.kept = kept_by(w, 4, a);
-  if (w.has(5)) a.added = w.node.input(5);
+  add_mask(w, 4, 5, a);
   yield_rows(w, attended(w, a), a);
 }
 

@@ -113,26 +113,16 @@ void inverse_tangent(OnnxWriter& w) {
   w.add("Mul", {step(w, "Log", {share}, "log"), w.number("half", 0.5)});
 }
 
-/// a - b * floor(a / b), or rounded towards zero.
+/// Of integers, by that of their numbers.
 void modulo(OnnxWriter& w) {
-  const int type = w.type(0);
-  if (type == 0) return;
-  const bool is_float = type == P::FLOAT || type == P::FLOAT16 || type == P::DOUBLE;
-  const auto real = [&](int i, const char* part) {
-    return is_float ? w.node.input(i) : cast(w, w.node.input(i), P::FLOAT, part);
-  };
-  const std::string a = real(0, "a"), b = real(1, "b");
-  const std::string quotient = step(w, "Div", {a, b}, "quotient");
-  std::string whole;
-  if (w.node.integer("fmod", 0) == 0) {
-    whole = step(w, "Floor", {quotient}, "whole");
-  } else {
-    const std::string down = step(w, "Floor", {step(w, "Abs", {quotient}, "size")}, "down");
-    whole = step(w, "Mul", {down, step(w, "Sign", {quotient}, "quotient_sign")}, "whole");
-  }
-  const std::string rest =
-      w.add("Sub", {a, step(w, "Mul", {whole, b}, "multiple")}, is_float ? "" : "rest");
-  if (is_float) return;
+  const int type = w.type(0) != 0 ? w.type(0) : w.type(1);
+  const bool is_float =
+      type == P::FLOAT || type == P::FLOAT16 || type == P::BFLOAT16 || type == P::DOUBLE;
+  if (type == 0 || is_float) return;
+  const std::string a = cast(w, w.node.input(0), P::FLOAT, "a");
+  const std::string b = cast(w, w.node.input(1), P::FLOAT, "b");
+  const std::string rest = step(w, "Mod", {a, b}, "rest");
+  w.with("fmod", w.node.integer("fmod", 0));
   w.add("Cast", {rest});
   w.with("to", std::int64_t{type});
 }

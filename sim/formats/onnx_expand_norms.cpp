@@ -83,6 +83,42 @@ void rms_norm(OnnxWriter& w) {
   w.add("Mul", {w.add("Div", {x, root}, "normalized"), w.node.input(1)});
 }
 
+/// The vector unit's norm has a scale and a bias for each element of what is normalized together:
+/// of several axes they are laid out as one; those that broadcast otherwise are applied behind it.
+void layer_norm(OnnxWriter& w) {
+  const Shape x = w.shape(0), scale = w.shape(1);
+  if (x.empty() || scale.empty()) return;
+  const std::int64_t axis = w.node.settled_axis(w.node.integer("axis", -1), x.size());
+  const Shape together(x.begin() + axis, x.end());
+  const std::int64_t count = volume_of(together);
+  const auto is_flat = [&](int operand) {
+    return !w.has(operand) || w.shape(operand) == Shape{count};
+  };
+  if (is_flat(1) && is_flat(2)) return;
+  const auto add_norm = [&](const Names& inputs, const char* part) {
+    std::string y = w.add("LayerNormalization", inputs, part);
+    for (int i = 1; i < w.node.outputs(); ++i) w.nodes.back().add_output(w.node.output(i));
+    w.with("axis", axis).with("epsilon", w.node.real("epsilon", 1e-5));
+    return y;
+  };
+  const auto fits = [&](int operand) {
+    Shape shape = w.shape(operand);
+    while (shape.size() > together.size() && shape.front() == 1) shape.erase(shape.begin());
+    return !w.has(operand) || shape == together || is_flat(operand);
+  };
+  if (fits(1) && fits(2)) {
+    Names inputs = {w.node.input(0), w.reshaped(w.node.input(1), {count}, "scale_row")};
+    if (w.has(2)) inputs.push_back(w.reshaped(w.node.input(2), {count}, "bias_row"));
+    add_norm(inputs, "");
+    return;
+  }
+  const std::string ones =
+      w.sized_reals("ones", std::vector<double>(static_cast<std::size_t>(count), 1), {count});
+  const std::string y = add_norm({w.node.input(0), ones}, "normalized");
+  const std::string scaled = w.add("Mul", {y, w.node.input(1)}, w.has(2) ? "scaled" : "");
+  if (w.has(2)) w.add("Add", {scaled, w.node.input(2)});
+}
+
 void require_one_output(const OnnxWriter& w, int most) {
   for (int i = most; i < w.node.outputs(); ++i)
     if (!w.node.output(i).empty())
@@ -269,6 +305,7 @@ std::vector<OnnxExpansion> onnx_norm_expansions() {
       {"", "InstanceNormalization", "epsilon:f", instance_norm},
       {"", "GroupNormalization", "epsilon:f num_groups:i stash_type:i", group_norm},
       {"", "RMSNormalization", "axis:i epsilon:f stash_type:i", rms_norm},
+      {"", "LayerNormalization", "", layer_norm},
       {"", "SimplifiedLayerNormalization", "axis:i epsilon:f stash_type:i", simplified_layer_norm},
       {"", "Add", "axis:i broadcast:i", broadcast_by_axis},
       {"", "Affine", "alpha:f beta:f", affine},

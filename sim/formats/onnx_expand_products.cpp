@@ -44,6 +44,23 @@ void copy_attributes(OnnxWriter& w, const Names& but) {
       *w.nodes.back().add_attribute() = attribute;
 }
 
+/// Products of integers, by those of their numbers.
+void whole_product(OnnxWriter& w) {
+  const int type = w.type(0) != 0 ? w.type(0) : w.type(1);  // only constants may be known
+  if (type == 0 || type == onnx::TensorProto::FLOAT || type == onnx::TensorProto::FLOAT16 ||
+      type == onnx::TensorProto::BFLOAT16 || type == onnx::TensorProto::DOUBLE)
+    return;
+  Names real;
+  for (int i = 0; w.has(i); ++i) {
+    real.push_back(w.add("Cast", {w.node.input(i)}, fmt::format("real{}", i)));
+    w.with("to", std::int64_t{onnx::TensorProto::FLOAT});
+  }
+  const std::string y = w.add(w.node.op(), real, "product");
+  copy_attributes(w, {});
+  w.add("Cast", {y});
+  w.with("to", std::int64_t{type});
+}
+
 void fused_conv(OnnxWriter& w) {
   const std::string activation = w.node.text("activation", "");
   Names inputs = {w.node.input(0), w.node.input(1)};
@@ -263,6 +280,8 @@ std::vector<OnnxExpansion> onnx_product_expansions() {
        conv_transpose},
       {"", "DequantizeLinear", "axis:i block_size:i output_dtype:i", dequantize_blocks},
       {"", "Einsum", "equation:s", expand_einsum},
+      {"", "Gemm", "", whole_product},
+      {"", "MatMul", "", whole_product},
       {kMs, "DynamicQuantizeMatMul", "", dynamic_quantize_matmul},
       {kMs, "MatMulIntegerToFloat", "", matmul_integer_to_float},
       {kMs, "MatMulNBits", "K:i N:i accuracy_level:i bits:i block_size:i weight_prepacked:i",

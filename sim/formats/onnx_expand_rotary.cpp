@@ -207,6 +207,10 @@ void take_mask(OnnxWriter& w, Attention& a) {
     return;
   }
   a.added = whole;
+  if (w.type(3) != w.type(0)) {  // integers are added as numbers
+    a.added = w.add("Cast", {whole}, "mask_real");
+    w.with("to", std::int64_t{w.type(0)});
+  }
   const std::optional<std::vector<double>> values = w.reals(3);
   a.may_be_infinite = !values || std::any_of(values->begin(), values->end(),
                                              [](double x) { return std::isinf(x); });

@@ -53,7 +53,54 @@ std::string NetworkBuilder::transposed(const std::string& name, const std::strin
   return add_step(fmt::format("{}.transposed{}", name, ++steps_), op, {layer}).name;
 }
 
+namespace {
+
+/// Of a reduction of more elements than small buffers hold: how many are reduced first, where its
+/// elements are as many in several parts; else 0.
+std::int64_t part_of(const NetworkLayer& layer) {
+  constexpr std::int64_t kMostReduced = 4096;
+  const auto* op = std::get_if<VectorOp>(&layer.op);
+  if (op == nullptr || op->codes || layer.precision.activations || op->reduced <= kMostReduced)
+    return 0;
+  switch (op->kind) {
+    case VectorKind::kReduceMean:
+    case VectorKind::kReduceSum:
+    case VectorKind::kReduceMax:
+    case VectorKind::kReduceMin:
+    case VectorKind::kReduceProd:
+      for (std::int64_t part = kMostReduced; part > 1; --part)
+        if (op->reduced % part == 0) return part;
+      return 0;
+    default:
+      return 0;
+  }
+}
+
+/// Reductions of reductions in the place of long ones.
+void split_reductions(std::vector<NetworkLayer>& layers) {
+  std::vector<NetworkLayer> all;
+  all.reserve(layers.size());
+  for (NetworkLayer& layer : layers) {
+    int parts = 0;
+    while (const std::int64_t part = part_of(layer)) {
+      NetworkLayer& first = all.emplace_back(layer);
+      first.name = fmt::format("{}.parts{}", layer.name, ++parts);
+      auto &of_part = std::get<VectorOp>(first.op), &rest = std::get<VectorOp>(layer.op);
+      rest.reduced /= part;
+      of_part.rows *= of_part.cols * rest.reduced;
+      of_part.cols = 1;
+      of_part.reduced = part;
+      layer.inputs = {first.name};
+    }
+    all.push_back(std::move(layer));
+  }
+  layers = std::move(all);
+}
+
+}  // namespace
+
 Network NetworkBuilder::take() {
+  split_reductions(network_.layers);
   for (NetworkLayer& layer : network_.layers) {
     // Integers that nothing quantizes again leave as real values.
     if (layer.precision.activations && !layer.precision.output &&
@@ -112,6 +159,38 @@ std::vector<std::string> UnsupportedOperators::settle(const std::string& file,
         file, version, fmt::join(lines, ", ")));
   for (std::string& line : lines) line.insert(0, "left out: ");
   return lines;
+}
+
+void RefusedNodes::attempt(const std::vector<std::string>& inputs,
+                           const std::vector<std::string>& outputs,
+                           const std::function<void()>& add) {
+  constexpr std::size_t kMostTold = 100;
+  const bool is_open =
+      !unknown_.empty() && std::any_of(inputs.begin(), inputs.end(), [&](const std::string& input) {
+        return unknown_.count(input) != 0;
+      });
+  try {
+    if (!is_open) return add();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kInput) throw;
+    ++count_;
+    if (told_.size() < kMostTold) told_.emplace_back(error.what());
+  }
+  for (const std::string& output : outputs)
+    if (!output.empty()) unknown_.insert(output);
+}
+
+void RefusedNodes::settle(const std::string& file) const {
+  if (count_ == 0) return;
+  if (count_ == 1) throw input_error(told_.front());
+  std::vector<std::string> lines = told_;
+  for (std::string& line : lines)
+    if (line.rfind(file + ": ", 0) == 0) line.erase(0, file.size() + 2);
+  if (const auto more = count_ - static_cast<std::int64_t>(lines.size()); more > 0)
+    lines.push_back(fmt::format("and {} more", more));
+  throw input_error(
+      fmt::format("{}: {} nodes are refused (--skip-unknown leaves none of them out):\n  {}", file,
+                  count_, fmt::join(lines, "\n  ")));
 }
 
 }  // namespace bitjoule

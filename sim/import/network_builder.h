@@ -1,7 +1,10 @@
-// What importers of graphs share: the network under construction, its steps and its end, and the
-// operators that are not known.
+// What importers of graphs share: the network under construction, its steps and its end, operators
+// that are not known, and nodes that are refused.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,6 +75,21 @@ class UnsupportedOperators {
     int count = 0;
   };
   std::vector<Found> found_;
+};
+
+/// What nodes are refused for, so that all of it is told at once. What reads a result of theirs
+/// cannot be judged and is passed over.
+class RefusedNodes {
+ public:
+  void attempt(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
+               const std::function<void()>& add);
+  /// Throws where any was refused.
+  void settle(const std::string& file) const;
+
+ private:
+  std::set<std::string> unknown_;
+  std::vector<std::string> told_;  ///< no more than kMostTold
+  std::int64_t count_ = 0;
 };
 
 }  // namespace bitjoule

@@ -351,6 +351,11 @@ const std::vector<OnnxOperator>& onnx_elementwise_operators() {
       {"Mul", broadcast<K::kMul>},
       {"Div", broadcast<K::kDiv>},
       {"Pow", broadcast<K::kPow>},
+      {"Mod",
+       [](OnnxBuilder& builder, const OnnxNode& node) {
+         if (node.integer("fmod", 0) == 0) return broadcast<K::kFloorMod>(builder, node);
+         broadcast<K::kRemainder>(builder, node);
+       }},
       {"Max", broadcast<K::kMax>},
       {"Min", broadcast<K::kMin>},
       {"Softmax", softmax},

@@ -277,11 +277,11 @@ void OnnxGraph::infer() {
   // Whoever throws below leaves nodes that nobody has taken.
   std::vector<std::unique_ptr<onnx::NodeProto>> stated(extracted.begin(), extracted.end());
   const OnnxWriter::Known known = known_of(values_);
-  for (std::unique_ptr<onnx::NodeProto>& one : stated) {
+  RefusedNodes refused;
+  const auto settle = [&](std::unique_ptr<onnx::NodeProto>& one) {
     if (is_left_out(*one)) {
       nodes.AddAllocated(one.release());
-      infer(*nodes.rbegin());
-      continue;
+      return infer(*nodes.rbegin());
     }
     const auto add = [&](onnx::NodeProto&& part) {
       onnx::NodeProto& added = *nodes.Add();
@@ -289,7 +289,11 @@ void OnnxGraph::infer() {
       infer(added);
     };
     expand_onnx(std::move(*one), file_, opset_, known, add);
-  }
+  };
+  for (std::unique_ptr<onnx::NodeProto>& one : stated)
+    refused.attempt({one->input().begin(), one->input().end()},
+                    {one->output().begin(), one->output().end()}, [&] { settle(one); });
+  refused.settle(file_);
   for (const onnx::NodeProto& node : nodes)
     if (node.output_size() == 0 || !is_constant(node.output(0)))
       for (const std::string& input : node.input()) ++readers_[input];

@@ -93,12 +93,17 @@ Imported import_onnx(const Blob& file, const ImportOptions& options) {
   OnnxBuilder builder(graph, options.reference.empty()
                                  ? std::filesystem::path(file.name()).filename().string()
                                  : options.reference);
+  RefusedNodes refused;
   for (const onnx::NodeProto& proto : graph.proto().node()) {
     const OnnxNode node = graph.node(proto);
-    within_file(
-        file.name(), [&](const std::string& what) { node.fail(what); },
-        [&] { add_node(builder, graph, node); });
+    refused.attempt({proto.input().begin(), proto.input().end()},
+                    {proto.output().begin(), proto.output().end()}, [&] {
+                      within_file(
+                          file.name(), [&](const std::string& what) { node.fail(what); },
+                          [&] { add_node(builder, graph, node); });
+                    });
   }
+  refused.settle(file.name());
   within_file(
       file.name(),
       [&](const std::string& what) { throw input_error(fmt::format("{}: {}", file.name(), what)); },

@@ -78,6 +78,13 @@ void set_open_sizes(TfliteModel& model, const ImportOptions& options) {
                       "(--size INPUT.AXIS=N); convert it anew for others");
 }
 
+std::vector<std::string> names_of(const std::vector<std::int32_t>& tensors) {
+  std::vector<std::string> names;
+  for (const std::int32_t tensor : tensors)
+    names.push_back(tensor < 0 ? "" : fmt::format("{}", tensor));
+  return names;
+}
+
 }  // namespace
 
 void add_tflite_node(TfliteBuilder& builder, const TfliteOperator& op) {
@@ -116,7 +123,11 @@ Imported import_tflite(const Blob& file, const ImportOptions& options) {
   TfliteBuilder builder(model, options.reference.empty()
                                    ? std::filesystem::path(file.name()).filename().string()
                                    : options.reference);
-  for (const TfliteOperator& op : model.operators) add_tflite_node(builder, op);
+  RefusedNodes refused;
+  for (const TfliteOperator& op : model.operators)
+    refused.attempt(names_of(op.inputs), names_of(op.outputs),
+                    [&] { add_tflite_node(builder, op); });
+  refused.settle(file.name());
   within_file(
       file.name(),
       [&](const std::string& what) { throw input_error(fmt::format("{}: {}", file.name(), what)); },

@@ -83,6 +83,31 @@ class AttentionTest(OnnxTest):
                   {"x": x, "p": past}, {"w": w, "b": b}, np.stack([long_k, long_v])),
         ])  # fmt: skip
 
+    def test_what_masks_add(self):
+        """com.microsoft's masks are added to the scores: a row that sees no column keeps its shares."""
+        x, w, b = self.normal(2, 5, 6), self.normal(6, 24), self.normal(24)
+        q, k, v = (heads_of(part, 2) for part in np.split(x.astype(np.float64) @ w + b, 3, -1))
+        places, bias = np.arange(5), self.normal(1, 2, 5, 5)
+        lengths, bounds = np.array([0, 3], np.int32), np.array([4, 5, 1, 2], np.int32)
+        beyond = (places >= lengths[:, None])[:, None, None]
+        outside = ((places >= bounds[:2, None]) | (places < bounds[2:, None]))[:, None, None]
+        alike = {"domain": MS, "num_heads": 2}
+
+        def models(op, data, constants, operands):
+            for name, mask, added in (
+                ("lengths", lengths, -2.5 * beyond), ("ends and starts", bounds, -2.5 * outside),
+                ("columns", 1 - beyond[:, 0, 0], -2.5 * beyond), ("a dummy", np.ones((2, 1)), 0),
+            ):  # fmt: skip
+                yield Model(f"{op}, {name}", [node(op, operands, ["y"], mask_filter_value=-2.5, **alike)],
+                            {**data, "m": mask.astype(np.int32), "a": bias}, constants,
+                            rows_of(attended(q, k, v, added=added + bias)))  # fmt: skip
+
+        flat = {name: rows_of(part).astype(np.float32) for name, part in zip("qkv", (q, k, v))}
+        self.check([
+            *models("Attention", {"x": x}, {"w": w, "b": b}, ["x", "w", "b", "m", "", "a"]),
+            *models("MultiHeadAttention", flat, {}, ["q", "k", "v", "", "m", "a"]),
+        ])  # fmt: skip
+
     def test_codes(self):
         x = self.random.integers(0, 255, (1, 4, 6)).astype(np.uint8)
         w = self.codes(6, 24)
@@ -147,6 +172,9 @@ class AttentionTest(OnnxTest):
                   attended(*wide, softcap=2), opset=23),
             Model("bools", [node("Attention", ["q", "k", "v", "m"], ["y"])], {"q": q, "k": k, "v": v, "m": mask}, {},
                   attended(*wide, ~mask), opset=23),
+            Model("integers", [node("Attention", ["q", "k", "v", "m"], ["y"])],
+                  {"q": q, "k": k, "v": v, "m": (3 * mask - 1).astype(np.int32)}, {},
+                  attended(*wide, added=3 * mask - 1), opset=23),
             Model("three axes", [node("Attention", ["q", "k", "v"], ["y"], q_num_heads=4, kv_num_heads=2, scale=0.2)],
                   {"q": q3, "k": k3, "v": v3}, {}, rows_of(attended(*wide, scale=0.2)), opset=23),
             Model("causal, with a past", [node("Attention", ["q", "k", "v", "", "pk", "pv"], ["y", "a", "b"],

@@ -3,13 +3,14 @@ convolutions, fused and quantized operators of com.microsoft), against numpy."""
 
 import math
 import pathlib
+import subprocess
 import tempfile
 import unittest
 
 import numpy as np
 from onnx import helper
 
-from onnx_models import Model, OnnxTest, dequantized, floats, ints
+from onnx_models import SIM, Model, OnnxTest, dequantized, floats, ints
 
 MS = "com.microsoft"
 node = helper.make_node
@@ -67,6 +68,48 @@ class WrittenTest(OnnxTest):
                   (rows + skip) / skip_root * scale + rows + skip),
         ])  # fmt: skip
 
+    def test_norms_over_several_axes(self):
+        x = self.normal(2, 5, 3, 4)
+        wide = x.astype(np.float64)
+
+        def normed(axes):
+            return (wide - wide.mean(axes, keepdims=True)) / np.sqrt(wide.var(axes, keepdims=True) + 1e-3)
+
+        def model(name, axis, operands, data):
+            y = normed(tuple(range(axis % 4, 4))) * operands[0] + (operands[1] if len(operands) > 1 else 0)
+            given = dict(zip("gb", operands))
+            norm = node("LayerNormalization", ["x", *given], ["y"], axis=axis, epsilon=1e-3)
+            return Model(name, [norm], {"x": x, **(given if data else {})}, {} if data else given, y, opset=17)
+
+        rows = ((-3, (5, 3, 4), (5, 3, 4)), (2, (1, 3, 4), (3, 4)), (-1, (2, 1, 1, 4), (5, 1, 1)), (-2, (4,)))
+        self.check([
+            model(f"{axis} {shapes} {data}", axis, [self.normal(*shape) for shape in shapes], data)
+            for axis, *shapes in rows for data in (False, True)
+        ])  # fmt: skip
+
+    def test_products_of_integers(self):
+        a, b = self.random.integers(-50, 50, (2, 3, 4)).astype(np.int32), self.random.integers(-50, 50, (4, 5)).astype(np.int32)
+        c = self.random.integers(-50, 50, 5).astype(np.int32)
+        self.check([
+            Model("matmul", [node("MatMul", ["a", "b"], ["y"])], {"a": a, "b": b}, {}, a @ b),
+            Model("matmul with constants", [node("MatMul", ["a", "b"], ["y"])], {"a": a}, {"b": b}, a @ b),
+            Model("gemm", [node("Gemm", ["a", "b", "c"], ["y"], transB=1)], {"a": a[0], "c": c[:3]}, {"b": a[1]},
+                  a[0] @ a[1].T + c[:3]),
+        ])  # fmt: skip
+
+    def test_remainders(self):
+        a = np.array([[5.5, -5.5, 7, -7, 0, 1e7, 0.3]], np.float32)
+        b = np.array([[3], [-3], [0.1], [-2.75]], np.float32)
+        whole, by = self.random.integers(-60, 60, (4, 6)), np.array([7, -7, 5, -5, 3, 1])
+        for dtype in (np.int32, np.int64):
+            self.check([
+                Model(f"{dtype} {fmod}", [node("Mod", ["a", "b"], ["y"], fmod=fmod)],
+                      {"a": whole.astype(dtype)}, {"b": by.astype(dtype)},
+                      (np.fmod if fmod else np.mod)(whole, by).astype(dtype))
+                for fmod in (0, 1)
+            ])  # fmt: skip
+        self.check([Model("reals", [node("Mod", ["a", "b"], ["y"], fmod=1)], {"a": a}, {"b": b}, np.fmod(a, b))])
+
     def test_activations_and_reductions(self):
         x, bias = self.normal(3, 5), self.normal(5)
         wide = x.astype(np.float64)
@@ -88,6 +131,15 @@ class WrittenTest(OnnxTest):
             Model(op, [node(op, inputs, ["y"], domain=domain, **attributes)], {"x": x},
                   {"b": bias} if "b" in inputs else {}, expected)
             for op, domain, inputs, attributes, expected in rows
+        ])  # fmt: skip
+
+    def test_reductions_of_more_than_buffers_hold(self):
+        x = self.normal(2, 3, 64, 64)
+        wide = x.astype(np.float64)
+        self.check([
+            Model("mean of all", [node("ReduceMean", ["x"], ["y"], keepdims=0)], {"x": x[0]}, {}, wide[0].mean()),
+            Model("mean", [node("ReduceMean", ["x"], ["y"], axes=[1, 2, 3])], {"x": x}, {}, wide.mean((1, 2, 3), keepdims=True)),
+            Model("most", [node("ReduceMax", ["x"], ["y"], axes=[1, 2, 3])], {"x": x}, {}, wide.max((1, 2, 3), keepdims=True)),
         ])  # fmt: skip
 
     def test_fused_products(self):
@@ -408,6 +460,26 @@ class WrittenTest(OnnxTest):
             Model("integers", [node("OneHot", ["x", "d", "v"], ["y"])], {"x": x}, {"d": ints(4), "v": ints(-2, 7)},
                   np.where(hit, 7, -2)),
         ])  # fmt: skip
+
+    def test_all_nodes_that_are_refused_are_told(self):
+        """Those that read a result of theirs (b) are not judged."""
+        x, index = self.normal(2, 3), np.array([0], np.int64)
+        nodes = [
+            node("Slice", ["x", "i", "i"], ["a"], name="first"), node("Expand", ["a", "i"], ["b"]),
+            node("Dropout", ["x", "", "t"], ["c"], name="second"), node("Relu", ["x"], ["d"]),
+            node("Add", ["b", "c"], ["s"]), node("Add", ["s", "d"], ["y"]),
+        ]  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            data = {"x": x, "i": index, "t": np.array(True)}
+            model = Model("refused", nodes, data, {}, x)
+            path = pathlib.Path(folder) / "m.onnx"
+            path.write_bytes(model.proto.SerializeToString())
+            done = subprocess.run([SIM, "import", path, "-o", path.with_suffix(".yaml")], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("m.onnx: 2 nodes are refused (--skip-unknown leaves none of them out):", done.stderr)
+        for name in ("first", "second"):
+            self.assertIn(f'  node "{name}"', done.stderr)
+        self.assertNotIn("Expand", done.stderr)
 
     def test_indices_beyond_their_axis_are_refused(self):
         """Each component is looked at, not only the place in the flat table."""

@@ -22,6 +22,11 @@ float tanh_of(float x) { return rounded(std::tanh(static_cast<double>(x))); }
 /// ln(1 + e^x); beyond, where 1 is lost, x.
 float softplus(float x) { return x > 88 ? x : log_of(1.0f + exponential(x)); }
 
+float floor_mod(float a, float b) {
+  const float rest = std::fmod(a, b);
+  return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
+}
+
 float binary(VectorKind kind, float a, float b) {
   switch (kind) {
     case VectorKind::kAdd:
@@ -34,6 +39,12 @@ float binary(VectorKind kind, float a, float b) {
       return a / b;
     case VectorKind::kPow:
       return rounded(std::pow(static_cast<double>(a), static_cast<double>(b)));
+    case VectorKind::kRemainder:
+      return std::fmod(a, b);
+    case VectorKind::kFloorMod:
+      return floor_mod(a, b);
+    case VectorKind::kAtan2:
+      return rounded(std::atan2(static_cast<double>(a), static_cast<double>(b)));
     case VectorKind::kPrelu:
       return a < 0 ? b * a : a;
     case VectorKind::kSquaredDifference:

@@ -96,6 +96,13 @@ double of_two(const VectorOp& op, double a, double b) {
       return a / b;
     case VectorKind::kPow:
       return std::pow(a, b);
+    case VectorKind::kRemainder:
+      return std::fmod(a, b);
+    case VectorKind::kFloorMod:
+      return std::signbit(a) == std::signbit(b) || std::fmod(a, b) == 0 ? std::fmod(a, b)
+                                                                        : std::fmod(a, b) + b;
+    case VectorKind::kAtan2:
+      return std::atan2(a, b);
     case VectorKind::kPrelu:
       return a < 0 ? a * b : a;
     case VectorKind::kSquaredDifference:
