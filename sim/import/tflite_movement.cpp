@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/numeric/stored_tensor.h"
-#include "sim/import/tflite_builder.h"
+#include "sim/import/tflite_number.h"
 
 namespace bitjoule {
 namespace {
@@ -348,10 +348,17 @@ void gather(TfliteBuilder& builder, const TfliteNode& node) {
   constexpr int kGather = 23;
   const TfliteTensor &x = node.input(0), &index = node.input(1), &y = node.output();
   require_copy(node, x, y);
-  if (node.option<std::int32_t>(kGather, 1, 0) != 0) node.fail("batches are not supported");
   const auto axis = static_cast<std::size_t>(
       node.settled_axis(node.option<std::int32_t>(kGather, 0, 0), x.shape.size()));
   if (index.type != "int32" && index.type != "int64") node.fail("expected integers as indices");
+  if (const std::int32_t shared = node.option<std::int32_t>(kGather, 1, 0); shared != 0) {
+    const std::int64_t count =
+        shared < 0 ? shared + static_cast<std::int64_t>(index.shape.size()) : std::int64_t{shared};
+    if (count < 0 || count > static_cast<std::int64_t>(axis) ||
+        count > static_cast<std::int64_t>(index.shape.size()))
+      node.fail(fmt::format("batch_dims: {} of an operand's axis {}", shared, axis));
+    return gather_of_batches(builder, node, static_cast<std::size_t>(count), axis);
+  }
   VectorOp op;
   op.kind = VectorKind::kEmbedding;
   op.table_rows = x.shape[axis];

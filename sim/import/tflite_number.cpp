@@ -156,31 +156,34 @@ void add_all(TfliteBuilder& builder, const TfliteNode& node) {
   if (node.inputs() < 2) node.fail("expected two operands or more");
 }
 
-/// The largest whole number that is no more than a / b, where `Rest` a less b times that.
-template <bool Rest>
+/// The largest whole number that is no more than a / b.
 void floor_div(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &a = node.input(0), &b = node.input(1), &y = node.output();
   require_numbers(node, {&y, &a, &b});
-  const bool real = y.type == "fp32";
-  const std::string first = as_reals(builder, node, a), second = as_reals(builder, node, b);
   const std::string quotient = y.name + ".quotient", whole = y.name + ".whole";
-  builder.add_part(node, quotient, broadcast_op(VectorKind::kDiv, y, {&a, &b}), {first, second});
+  builder.add_part(node, quotient, broadcast_op(VectorKind::kDiv, y, {&a, &b}),
+                   {as_reals(builder, node, a), as_reals(builder, node, b)});
   const VectorOp down = whole_op(VectorKind::kFloor, y);
-  if (!Rest && real) {
+  if (y.type == "fp32") {
     builder.add(node, down, {quotient});
     return;
   }
   builder.add_part(node, whole, down, {quotient});
-  if (!Rest) return add_stored(builder, node, whole);
-  const std::string product = y.name + ".product", rest = y.name + ".rest";
-  builder.add_part(node, product, broadcast_op(VectorKind::kMul, y, {&y, &b}), {whole, second});
-  const VectorOp less = broadcast_op(VectorKind::kSub, y, {&a, &y});
-  if (real) {
-    builder.add(node, less, {first, product});
+  add_stored(builder, node, whole);
+}
+
+/// a less b times that number, without its rounding.
+void floor_mod(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor &a = node.input(0), &b = node.input(1), &y = node.output();
+  require_numbers(node, {&y, &a, &b});
+  const VectorOp op = broadcast_op(VectorKind::kFloorMod, y, {&a, &b});
+  const std::string first = as_reals(builder, node, a), second = as_reals(builder, node, b);
+  if (y.type == "fp32") {
+    builder.add(node, op, {first, second});
     return;
   }
-  builder.add_part(node, rest, less, {first, product});
-  add_stored(builder, node, rest);
+  builder.add_part(node, y.name + ".rest", op, {first, second});
+  add_stored(builder, node, y.name + ".rest");
 }
 
 /// Sums of all elements so far along an axis: what is 1, 2, 4, ... places before is added.
@@ -327,8 +330,8 @@ const std::vector<TfliteLayerRow>& tflite_number_operators() {
       {"RANGE", 3, range},
       {"BROADCAST_ARGS", 2, broadcast_args},
       {"ADD_N", kAnyOperands, add_all},
-      {"FLOOR_DIV", 2, floor_div<false>},
-      {"FLOOR_MOD", 2, floor_div<true>},
+      {"FLOOR_DIV", 2, floor_div},
+      {"FLOOR_MOD", 2, floor_mod},
       {"CUMSUM", 2, cumulative},
       {"CAST", 1, cast},
       {"RFFT2D", 2, rfft},

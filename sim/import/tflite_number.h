@@ -25,6 +25,10 @@ NetworkLayer& add_with(TfliteBuilder& builder, const TfliteNode& node, const std
                        const VectorOp& op, const std::vector<std::string>& inputs,
                        std::vector<double> values, bool integers);
 
+/// GATHER with axes that operand and indices share.
+void gather_of_batches(TfliteBuilder& builder, const TfliteNode& node, std::size_t shared,
+                       std::size_t axis);
+
 /// The one element of a constant operand; else the node fails.
 double stored_number(const TfliteBuilder& builder, const TfliteNode& node, int operand);
 

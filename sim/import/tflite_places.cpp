@@ -10,7 +10,7 @@ namespace bitjoule {
 namespace {
 
 // BuiltinOptions of the schema.
-constexpr int kOneHotOptions = 61;
+constexpr int kOneHotOptions = 61, kReverseSequence = 87;
 
 VectorOp elementwise_of(VectorKind kind, std::int64_t elements) {
   VectorOp op;
@@ -76,6 +76,106 @@ std::string rows_of_tuples(TfliteBuilder& builder, const TfliteNode& node, const
   return y.name + ".place";
 }
 
+/// Appends the layer of the node's output: rows of a table, which the first operand is, by `op`.
+void add_taken(TfliteBuilder& builder, const TfliteNode& node, const VectorOp& op,
+               const TensorSource& table, const std::string& indices, const Shape& places = {}) {
+  NetworkLayer& layer = builder.add(node, op, {indices});
+  layer.tensors["table"] = table;
+  if (!places.empty()) {
+    layer.tensors["operand"].values.assign(places.begin(), places.end());
+    layer.tensors["operand"].integers = true;
+  }
+  if (is_code(node.output())) layer.precision.weights = layer.precision.output;
+}
+
+VectorOp rows_of(std::int64_t table_rows, std::int64_t rows, std::int64_t cols) {
+  VectorOp op;
+  op.kind = VectorKind::kEmbedding;
+  op.table_rows = table_rows;
+  op.rows = rows;
+  op.cols = cols;
+  op.operand_shapes = {{rows}};
+  return op;
+}
+
+std::int64_t volume_between(const Shape& shape, std::size_t first, std::size_t end) {
+  return volume_of({shape.begin() + static_cast<std::ptrdiff_t>(first),
+                    shape.begin() + static_cast<std::ptrdiff_t>(end)});
+}
+
+TensorSource table_of(TfliteBuilder& builder, const TfliteNode& node, const TfliteTensor& x) {
+  TensorSource table = x.is_constant() ? builder.source(x) : TensorSource();
+  if (!x.is_constant()) table.input = builder.layer_of(node, x);
+  return table;
+}
+
+/// The first so many places of each sequence backwards, the rest as they are.
+void reverse_sequence(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor &x = node.input(0), &count = node.input(1);
+  require_copy(node, x, node.output());
+  const auto along = [&](int slot) {
+    const auto axis = node.option<std::int32_t>(kReverseSequence, slot, 0);
+    return static_cast<std::size_t>(node.settled_axis(axis, x.shape.size()));
+  };
+  const std::size_t sequence = along(0), batch = along(1);
+  if (sequence == batch) node.fail("the axes of sequences and batches are one");
+  if (!count.is_constant()) node.fail("lengths that depend on data are not supported");
+  const Shape lengths = node.integers(1);
+  if (static_cast<std::int64_t>(lengths.size()) != x.shape[batch])
+    node.fail(fmt::format("{} lengths of {} sequences", lengths.size(), x.shape[batch]));
+  for (const std::int64_t length : lengths)
+    if (length < 0 || length > x.shape[sequence])
+      node.fail(fmt::format("a length of {} in an axis of {}", length, x.shape[sequence]));
+  const std::size_t last = std::max(sequence, batch) + 1;
+  const std::int64_t rows = volume_between(x.shape, 0, last);
+  check_made(node, rows);
+  const auto stride = [&](std::size_t axis) { return volume_between(x.shape, axis + 1, last); };
+  Shape places;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t at = row / stride(sequence) % x.shape[sequence];
+    const std::int64_t length =
+        lengths[static_cast<std::size_t>(row / stride(batch) % x.shape[batch])];
+    places.push_back(at < length ? row + (length - 1 - 2 * at) * stride(sequence) : row);
+  }
+  add_taken(builder, node, rows_of(rows, rows, volume_between(x.shape, last, x.shape.size())),
+            table_of(builder, node, x), kOperandInput, places);
+}
+
+/// Rows of updates at places that are constants, among zeros.
+void scatter_nd(TfliteBuilder& builder, const TfliteNode& node) {
+  const TfliteTensor &index = node.input(0), &x = node.input(1), &y = node.output();
+  require_copy(node, x, y);
+  if (!index.is_constant()) node.fail("places that depend on data are not supported");
+  const Shape to = node.integers(2), tuples = node.integers(0);
+  const std::int64_t depth = index.shape.empty() ? 0 : index.shape.back();
+  if (depth < 1 || depth > static_cast<std::int64_t>(to.size()) || to != y.shape)
+    node.fail("its places do not fit its result");
+  const auto axes = static_cast<std::size_t>(depth);
+  const std::int64_t updates = volume_of(index.shape) / depth;
+  const std::int64_t cols = volume_between(to, axes, to.size()), rows = volume_between(to, 0, axes);
+  if (volume_of(x.shape) != updates * cols) node.fail("its updates do not fit their places");
+  check_made(node, rows);
+  Shape from(static_cast<std::size_t>(rows), updates);  // a row of zeros behind the updates
+  for (std::int64_t i = 0; i < updates; ++i) {
+    std::int64_t place = 0;
+    for (std::size_t a = 0; a < axes; ++a) {
+      const std::int64_t at = tuples[static_cast<std::size_t>(i) * axes + a];
+      if (at < 0 || at >= to[a]) node.fail(fmt::format("index {} of an axis of {}", at, to[a]));
+      place = place * to[a] + at;
+    }
+    std::int64_t& row = from[static_cast<std::size_t>(place)];
+    if (row != updates) node.fail("sums of updates of one place are not supported");
+    row = i;
+  }
+  VectorOp with_zeros = slice_of({updates, cols}, {updates + 1, cols}, {0, 0}, {});
+  with_zeros.kind = VectorKind::kPad;
+  const std::string padded = y.name + ".padded";
+  builder.add_coded_part(padded, with_zeros, {builder.layer_of(node, x)}, y);
+  TensorSource table;
+  table.input = padded;
+  add_taken(builder, node, rows_of(updates + 1, rows, cols), table, kOperandInput, from);
+}
+
 /// Elements or rows of the first operand by tuples of indices, which become one index each.
 void gather_nd(TfliteBuilder& builder, const TfliteNode& node) {
   const TfliteTensor &x = node.input(0), &index = node.input(1), &y = node.output();
@@ -95,19 +195,10 @@ void gather_nd(TfliteBuilder& builder, const TfliteNode& node) {
         node.fail(fmt::format("index {} of an axis of {}", stored[i], size));
     }
   }
-  VectorOp op;
-  op.kind = VectorKind::kEmbedding;
-  op.table_rows = volume_of(indexed);
-  op.cols = volume_of(row);
-  op.rows = volume_of(index.shape) / depth;
-  op.operand_shapes = {{op.rows}};
+  const VectorOp op = rows_of(volume_of(indexed), volume_of(index.shape) / depth, volume_of(row));
   std::string rows = builder.layer_of(node, index);
   if (depth > 1) rows = rows_of_tuples(builder, node, op, indexed, rows);
-  TensorSource table = x.is_constant() ? builder.source(x) : TensorSource();
-  if (!x.is_constant()) table.input = builder.layer_of(node, x);
-  NetworkLayer& layer = builder.add(node, op, {rows});
-  layer.tensors["table"] = table;
-  if (is_code(x)) layer.precision.weights = layer.precision.output;
+  add_taken(builder, node, op, table_of(builder, node, x), rows);
 }
 
 /// Rows of a table of reals.
@@ -234,10 +325,57 @@ void top_k(TfliteBuilder& builder, const TfliteNode& node) {
 
 }  // namespace
 
+void gather_of_batches(TfliteBuilder& builder, const TfliteNode& node, std::size_t shared,
+                       std::size_t axis) {
+  const TfliteTensor &x = node.input(0), &index = node.input(1), &y = node.output();
+  const std::size_t axes = x.shape.size();
+  for (std::size_t i = 0; i < shared; ++i)
+    if (x.shape[i] != index.shape[i]) node.fail("operand and indices have other batches");
+  const std::int64_t batches = volume_between(x.shape, 0, shared), size = x.shape[axis],
+                     outer = volume_between(x.shape, shared, axis),
+                     taken = volume_between(index.shape, shared, index.shape.size());
+  const VectorOp op = rows_of(batches * outer * size, batches * outer * taken,
+                              volume_between(x.shape, axis + 1, axes));
+  check_made(node, index.is_constant() ? op.rows : batches * outer);
+  if (index.is_constant()) {
+    const Shape stored = node.integers(1);
+    Shape places;
+    for (std::int64_t row = 0; row < op.rows; ++row) {
+      const std::int64_t block = row / taken;
+      const std::int64_t at = stored[static_cast<std::size_t>(block / outer * taken + row % taken)];
+      if (at < 0 || at >= size) node.fail(fmt::format("index {} of an axis of {}", at, size));
+      places.push_back(block * size + at);
+    }
+    return add_taken(builder, node, op, table_of(builder, node, x), kOperandInput, places);
+  }
+  VectorOp same = elementwise_of(VectorKind::kMul, batches * taken);
+  same.shape = {batches * taken, 1};
+  same.operand_shapes = {same.shape, {1}};
+  const std::string indices = builder.layer_of(node, index);
+  const auto add_whole = [&](const std::string& name, const VectorOp& what,
+                             const std::string& input, std::vector<double> with) {
+    NetworkLayer& layer = builder.add_step(name, what, {input, kOperandInput});
+    layer.tensors["operand"].values = std::move(with);
+    layer.tensors["operand"].integers = true;
+    set_whole(layer);
+  };
+  add_whole(y.name + ".places", same, indices, {1});
+  const std::string within = within_axes(builder, y.name, same, op, {size}, indices);
+  VectorOp sum = elementwise_of(VectorKind::kAdd, op.rows);
+  sum.shape = {batches, outer, taken};
+  sum.operand_shapes = {{batches, 1, taken}, {batches, outer, 1}};
+  std::vector<double> firsts = counted(batches * outer);
+  for (double& first : firsts) first *= static_cast<double>(size);
+  add_whole(y.name + ".rows", sum, within, std::move(firsts));
+  add_taken(builder, node, op, table_of(builder, node, x), y.name + ".rows");
+}
+
 const std::vector<TfliteLayerRow>& tflite_place_operators() {
   static const std::vector<TfliteLayerRow> kRows = {
       {"GATHER_ND", 2, gather_nd},
       {"EMBEDDING_LOOKUP", 2, embedding_lookup},
+      {"REVERSE_SEQUENCE", 2, reverse_sequence},
+      {"SCATTER_ND", 3, scatter_nd},
       {"ONE_HOT", 4, one_hot},
       {"TOPK_V2", 2, top_k},
   };

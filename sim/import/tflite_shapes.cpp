@@ -241,6 +241,36 @@ Known gather_nd_shape(const TfliteNode& node, int) {
   return shape;
 }
 
+Known scattered_shape(const TfliteNode& node, int) { return stated(node, 2); }
+
+Known largest_shape(const TfliteNode& node, int) {
+  const Known count = stated(node, 1);
+  Shape shape = node.input(0).shape;
+  if (!count || count->size() != 1 || shape.empty()) return {};
+  shape.back() = (*count)[0];
+  return shape;
+}
+
+Known one_hot_shape(const TfliteNode& node, int) {
+  const Known depth = stated(node, 1);
+  Shape shape = node.input(0).shape;
+  if (!depth || depth->size() != 1) return {};
+  const std::int64_t axis =
+      node.settled_axis(node.option<std::int32_t>(61, 0, -1), shape.size() + 1);
+  shape.insert(shape.begin() + axis, (*depth)[0]);
+  return shape;
+}
+
+/// Of the last two axes, which are transformed as long as the second operand says.
+Known transformed_shape(const TfliteNode& node, int) {
+  const Known length = stated(node, 1);
+  Shape shape = node.input(0).shape;
+  if (!length || length->size() != 2 || shape.size() < 2) return {};
+  shape.end()[-2] = (*length)[0];
+  shape.back() = (*length)[1] / 2 + 1;
+  return shape;
+}
+
 Known tiled_shape(const TfliteNode& node, int) {
   const Known times = stated(node, 1);
   Shape shape = node.input(0).shape;
@@ -323,6 +353,10 @@ constexpr ShapeRow kShapes[] = {
     {"ARG_MIN", index_shape},
     {"GATHER", gathered_shape},
     {"GATHER_ND", gather_nd_shape},
+    {"ONE_HOT", one_hot_shape},
+    {"RFFT2D", transformed_shape},
+    {"SCATTER_ND", scattered_shape},
+    {"TOPK_V2", largest_shape},
     {"TILE", tiled_shape},
     {"BROADCAST_TO", second_operand},
     {"FILL", first_operand},
@@ -343,6 +377,7 @@ constexpr const char* kBroadcast[] = {"ADD",
                                       "MINIMUM",
                                       "SQUARED_DIFFERENCE",
                                       "POW",
+                                      "ATAN2",
                                       "FLOOR_DIV",
                                       "FLOOR_MOD",
                                       "EQUAL",
@@ -356,13 +391,16 @@ constexpr const char* kBroadcast[] = {"ADD",
                                       "SELECT_V2"};
 constexpr const char* kSame[] = {"ABS",
                                  "CEIL",
+                                 "COMPLEX_ABS",
                                  "COS",
                                  "ELU",
                                  "EXP",
                                  "FLOOR",
                                  "GELU",
+                                 "IMAG",
                                  "LOG",
                                  "NEG",
+                                 "REAL",
                                  "ROUND",
                                  "RSQRT",
                                  "SIGN",
@@ -389,6 +427,7 @@ constexpr const char* kSame[] = {"ABS",
                                  "ADD_N",
                                  "CUMSUM",
                                  "REVERSE_V2",
+                                 "REVERSE_SEQUENCE",
                                  "ZEROS_LIKE"};
 
 template <std::size_t N>

@@ -438,6 +438,7 @@ const std::vector<TfliteLayerRow>& tflite_vector_operators() {
       {"SQUARED_DIFFERENCE", 2, plain_binary<K::kSquaredDifference, true>},
       {"PRELU", 2, plain_binary<K::kPrelu, true>},
       {"POW", 2, plain_binary<K::kPow, false>},
+      {"ATAN2", 2, plain_binary<K::kAtan2, false>},
       {"MEAN", 2, reduce<K::kReduceMean>},
       {"SUM", 2, reduce<K::kReduceSum>},
       {"REDUCE_MAX", 2, reduce<K::kReduceMax>},

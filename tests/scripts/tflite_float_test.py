@@ -168,6 +168,8 @@ class OperatorTest(unittest.TestCase):
         for what, got, want in (
             ("arg_min", self.arg_min(x), np.round(x).argmin(2)),
             ("floor_div", self.computed(90, (x, y), x), np.floor(x / y)),
+            ("floor_mod", self.computed(95, (1e6 * x, y), x), np.mod(np.float32(1e6) * x, y)),
+            ("atan2", self.computed(156, (x, y), x), np.arctan2(x, y)),
             ("response", self.computed(13, (x,), x, 13, response), x / (1.5 + 0.25 * sums) ** 0.75),
             ("l2 pool", self.computed(12, (x,), x[:, :4, :4], 5, pool), np.sqrt(window.mean((-2, -1)))),
         ):
@@ -201,6 +203,46 @@ class OperatorTest(unittest.TestCase):
         ):  # fmt: skip
             self.assertEqual(got.dtype, want.dtype if want.dtype != np.float64 else np.float32, what)
             np.testing.assert_allclose(got, want, 1e-5, 1e-5, err_msg=what)
+
+    def test_places_of_rows(self):
+        x = self.random.standard_normal((2, 3, 5, 4)).astype(np.float32)
+        at = self.random.integers(0, 5, (2, 3, 6)).astype(np.int32)
+        flat = at[:, 0]
+        each = np.stack([x[i][:, flat[i]] for i in range(2)])
+        for what, index, shared, axis, want in (
+            ("one batch", flat, 1, 1, np.stack([x[i, flat[i] % 3] for i in range(2)])),
+            ("an axis between", flat, 1, 2, each),
+            ("batches from behind", flat, -1, -2, each),
+            ("two batches", at, 2, 2, np.take_along_axis(x, at[..., None], 2)),
+        ):
+            index = index % (3 if axis == 1 else 5)
+            options = 23, Table(s0=("i", axis), s1=("i", shared))
+            np.testing.assert_array_equal(self.with_constants(36, x, [index], want, *options), want, what)
+            np.testing.assert_array_equal(self.computed(36, (x, index), want, *options), want, what)
+        wrong = np.array([[0, 5], [0, 1]], np.int32)
+        for run in (lambda *how: self.computed(36, (x, wrong), x[:, :, :2], *how),
+                    lambda *how: self.with_constants(36, x, [wrong], x[:, :, :2], *how)):  # fmt: skip
+            with self.assertRaisesRegex(AssertionError, "index -[0-9]* is outside of|index 5 of an axis of 5"):
+                run(23, Table(s0=("i", 2), s1=("i", 1)))
+        for batch, sequence, lengths in ((0, 1, [3, 1]), (1, 0, [2, 0, 1]), (0, 3, [2, 4]), (3, 1, [0, 1, 2, 3])):
+            want = np.moveaxis(x, (batch, sequence), (0, 1)).copy()
+            for row, length in zip(want, lengths):
+                row[:length] = row[:length][::-1].copy()
+            want = np.moveaxis(want, (0, 1), (batch, sequence))
+            got = self.with_constants(112, x, [np.array(lengths, np.int32)], want, 87,
+                                      Table(s0=("i", sequence), s1=("i", batch)))  # fmt: skip
+            np.testing.assert_array_equal(got, want)
+        rows, places = x[0, 0], np.array([[2, 1], [0, 3], [1, 0], [2, 3], [0, 0]], np.int32)
+        want = np.zeros((3, 4, 4), np.float32)
+        want[tuple(places.T)] = rows
+        for order in (places, places[::-1].copy()):
+            model = Model()
+            inputs = [model.tensor("i", order.shape, "int32", order), model.tensor("u", rows.shape, "float32"),
+                      model.tensor("s", (3,), "int32", np.array(want.shape, np.int32))]  # fmt: skip
+            y = model.tensor("y", want.shape, "float32")
+            model.add(122, inputs, [y], 97, Table())
+            got = self.run_model(model, inputs[1:2], [y], [rows if order is places else rows[::-1].copy()])[0]
+            np.testing.assert_array_equal(got, want)
 
     def with_constants(self, code, x, constants, result, options_type=0, options=None):
         model = Model()
@@ -248,6 +290,25 @@ class OperatorTest(unittest.TestCase):
         model.add(135, [flat], [y])
         got = self.run_model(model, [a], [y], [x[:, None]])[0]
         np.testing.assert_allclose(got, abs(np.fft.rfft(x)), 1e-4, 1e-4)
+
+    def test_batches_of_what_files_leave_open(self):
+        x = self.random.standard_normal((3, 1, 8)).astype(np.float32)
+        model = Model()
+        a = model.tensor("x", (1, 1, 8), "float32", signature=[-1, 1, 8])
+        k, size = (model.tensor(name, np.shape(v), "int32", np.array(v, np.int32)) for name, v in (("k", 2), ("n", [1, 8])))
+        hot = [model.tensor(f"h{i}", (), str(v.dtype), v) for i, v in enumerate((np.array(8, np.int32), np.array(f4(2)), np.array(f4(-1))))]
+        values, places = model.tensor("v", (1, 1, 2), "float32"), model.tensor("p", (1, 1, 2), "int32")
+        one_hot = model.tensor("o", (1, 1, 2, 8), "float32")
+        bins, size_of_bins = model.tensor("bins", (1, 1, 5), "complex64"), model.tensor("b", (1, 1, 5), "float32")
+        model.add(48, [a, k], [values, places], 34, Table())
+        model.add(85, [places, *hot], [one_hot], 61, Table(s0=("i", -1)))
+        model.add(131, [a, size], [bins], 105, Table())
+        model.add(135, [bins], [size_of_bins])
+        got = self.run_model(model, [a], [values, places, one_hot, size_of_bins], [x], "--batch", 3)
+        order = np.argsort(-x, -1, kind="stable")[..., :2]
+        wanted = (np.take_along_axis(x, order, -1), order, np.where(order[..., None] == np.arange(8), 2, -1), abs(np.fft.rfft(x)))
+        for found, want in zip(got, wanted):
+            np.testing.assert_allclose(found, want, 1e-5, 1e-5)
 
     def test_weights_in_fp16_and_sparse_ones(self):
         """Dense weights of a layer that are fp16, of blocks with elements that are not 0, and codes."""
