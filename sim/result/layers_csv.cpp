@@ -17,7 +17,7 @@ struct Column {
 };
 
 /// Of a table of ratios of a MAC: energy_mac.
-constexpr std::string_view kEnergy = "energy_pj";
+constexpr std::string_view kEnergyColumn = "energy_pj";
 
 const std::vector<Column>& columns() {
   static const std::vector<Column> kColumns = {{"name", {"name"}},
@@ -37,7 +37,7 @@ const std::vector<Column>& columns() {
                                                {"dram_read_bytes", {"dram.read_bytes"}},
                                                {"dram_write_bytes", {"dram.write_bytes"}},
                                                {"dram_padding_bytes", {"dram.padding_bytes"}},
-                                               {kEnergy.data(), {"energy.total_pj"}},
+                                               {kEnergyColumn.data(), {"energy.total_pj"}},
                                                {"sqnr_db", {"error.sqnr_db"}},
                                                {"verified", {"verified"}},
                                                {"dataflow", {"mapping.dataflow"}}};
@@ -83,7 +83,7 @@ std::string layers_csv(const std::vector<LayerResult>& layers) {
   std::vector<std::string> cells;
   const bool in_macs = !layers.empty() && layers.front().energy.unit == PriceUnit::kMac;
   for (const Column& column : columns())
-    cells.emplace_back(in_macs && column.name == kEnergy ? "energy_mac" : column.name);
+    cells.emplace_back(in_macs && column.name == kEnergyColumn ? "energy_mac" : column.name);
   std::string out = csv_line(cells);
   for (const LayerResult& r : layers) {
     CellVisitor visitor;

@@ -305,9 +305,9 @@ class OtherPhases {
 void apply_rules(const NetworkFile& file, const ExpandedLayers& expanded, OtherPhases others,
                  Network& network, std::vector<std::string>* notes) {
   for (const LayerRule& rule : file.overrides) {
+    std::vector<const NetworkLayer*> matched;
     for (const std::string& pattern : rule.layers) {
       bool used = false;
-      std::vector<const NetworkLayer*> matched;
       for (std::size_t i = 0; i < network.layers.size(); ++i) {
         NetworkLayer& layer = network.layers[i];
         if (!matches(pattern, layer.name) && pattern != expanded.common_names[i]) continue;
@@ -317,12 +317,12 @@ void apply_rules(const NetworkFile& file, const ExpandedLayers& expanded, OtherP
         used = true;
         matched.push_back(&layer);
       }
-      for (const std::string& key : keys_without_effect(rule, matched))
-        tell(network, fmt::format("overrides: {}: {}", pattern, key), notes);
       if (!used && !rule.optional && !others.have(pattern))
         throw input_error(fmt::format("{}: overrides: no layer is named \"{}\"{}", network.name,
                                       pattern, unroll_hint(pattern, network)));
     }
+    for (const std::string& key : keys_without_effect(rule, matched))
+      tell(network, fmt::format("overrides: {}: {}", fmt::join(rule.layers, ", "), key), notes);
   }
 }
 

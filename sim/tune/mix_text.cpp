@@ -16,14 +16,20 @@ namespace bitjoule {
 namespace {
 
 /// Keys of `precision` as they are, else the format of the weights; of a product of activations,
-/// whose second operand is stored as its producer says, without weights.
+/// whose second operand is stored as its producer says, without weights; of an embedding without
+/// those of MACs.
 std::string precision_of(const std::string& format, const TuneGroup& group) {
   const bool has_keys = has_activations(format) || format.find("weights:") != std::string::npos;
   if (!has_keys) return fmt::format("{{weights: {}}}", format);
-  if (group.weights > 0) return format;
+  if (group.weights > 0 && group.has_macs) return format;
   PrecisionOverride precision =
       read_document<PrecisionOverride>(text_source("--formats", format), {});
-  precision.weights.reset();
+  if (group.weights == 0) precision.weights.reset();
+  if (!group.has_macs) {
+    precision.mac.reset();
+    precision.requantize.reset();
+    precision.transform.reset();
+  }
   return boost::json::serialize(to_json(precision));
 }
 

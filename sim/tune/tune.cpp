@@ -71,11 +71,12 @@ std::vector<TuneGroup> groups_of(const Network& network, TuneGroups by, bool wit
     const bool is_tied = !tensor.empty() && tied != of_tensor.end();
     const std::size_t index =
         is_tied ? tied->second : of_name.emplace(name, groups.size()).first->second;
-    if (index == groups.size()) groups.push_back({name, {}, 0});
+    if (index == groups.size()) groups.push_back({name, {}, 0, false});
     TuneGroup& group = groups[index];
     if (is_tied && name != group.name && group.name.find(name) == std::string::npos)
       group.name += "+" + name;
     group.layers.push_back(layer.name);
+    if (!std::holds_alternative<VectorOp>(layer.op)) group.has_macs = true;
     if (!is_tied) group.weights += shape.rows * shape.k;
     if (!tensor.empty()) of_tensor.emplace(tensor, index);
   }

@@ -52,6 +52,7 @@ struct TuneGroup {
   std::string name;
   std::vector<std::string> layers;
   std::int64_t weights = 0;  ///< elements, tied ones once; 0: products of activations
+  bool has_macs = false;     ///< not an embedding alone
 };
 
 /// Whether a format of the settings says something of that group's operands.
