@@ -44,28 +44,42 @@ std::int64_t bins_that_hold(const std::vector<std::int64_t>& counts, double shar
   return static_cast<std::int64_t>(counts.size());
 }
 
+/// c * log(c), of which and of logarithms of sums the KL of counts is made.
+double information(double count) { return count > 0 ? count * std::log(count) : 0; }
+
+/// Of the bins before each: a clip asks for sums over its parts, not for every bin.
+struct SumsBefore {
+  std::vector<double> counts = {0}, filled = {0}, information = {0};
+};
+
+SumsBefore sums_before(const std::vector<std::int64_t>& counts) {
+  SumsBefore sums;
+  for (const std::int64_t count : counts) {
+    const auto real = static_cast<double>(count);
+    sums.counts.push_back(sums.counts.back() + real);
+    sums.filled.push_back(sums.filled.back() + (count != 0 ? 1 : 0));
+    sums.information.push_back(sums.information.back() + information(real));
+  }
+  return sums;
+}
+
 /// KL of the first `bins` magnitudes, the rest counted in the last of them, from the same in
 /// `steps` equal parts, each spread evenly over its bins that are not empty.
 /// A part without values counts as kUnseen of one.
-double divergence(const std::vector<std::int64_t>& counts, std::int64_t bins, std::int64_t steps) {
-  const double outside =
-      static_cast<double>(std::accumulate(counts.begin() + bins, counts.end(), std::int64_t{0}));
-  double all = outside, kept = 0;
-  for (std::int64_t i = 0; i < bins; ++i) kept += static_cast<double>(counts[at(i)]);
-  all += kept;
-  double kl = 0;
+double divergence(const SumsBefore& sums, std::int64_t bins, std::int64_t steps) {
+  const double all = sums.counts.back(), kept = sums.counts[at(bins)], outside = all - kept;
+  const double last = kept - sums.counts[at(bins - 1)];
+  double kl = (sums.information[at(bins - 1)] + information(last + outside)) / all - std::log(all);
   for (std::int64_t s = 0; s < steps; ++s) {
     const std::int64_t begin = s * bins / steps, end = (s + 1) * bins / steps;
-    double sum = 0, filled = 0;
-    for (std::int64_t i = begin; i < end; ++i) {
-      sum += static_cast<double>(counts[at(i)]);
-      filled += counts[at(i)] != 0 || (i == bins - 1 && outside > 0) ? 1 : 0;
+    const double sum = sums.counts[at(end)] - sums.counts[at(begin)];
+    double mass = sum, filled = sums.filled[at(end)] - sums.filled[at(begin)];
+    if (end == bins) {
+      mass += outside;
+      if (last == 0 && outside > 0) ++filled;
     }
-    for (std::int64_t i = begin; i < end; ++i) {
-      const double p = (static_cast<double>(counts[at(i)]) + (i == bins - 1 ? outside : 0)) / all;
-      if (p == 0) continue;
-      kl += p * std::log(p / (std::max(sum, kUnseen) / filled / std::max(kept, kUnseen)));
-    }
+    if (mass > 0)
+      kl -= mass / all * std::log(std::max(sum, kUnseen) / filled / std::max(kept, kUnseen));
   }
   return kl;
 }
@@ -73,10 +87,11 @@ double divergence(const std::vector<std::int64_t>& counts, std::int64_t bins, st
 /// Bins of magnitudes that stay below the clip of the entropy rule.
 std::int64_t entropy_bins(std::vector<std::int64_t> counts, std::int64_t steps) {
   counts[0] = counts[1];  // zeros, which every scale holds, would hide the rest
+  const SumsBefore sums = sums_before(counts);
   std::int64_t best = kBins;
   double least = std::numeric_limits<double>::infinity();
   for (std::int64_t bins = steps; bins <= kBins; ++bins) {
-    const double kl = divergence(counts, bins, steps);
+    const double kl = divergence(sums, bins, steps);
     if (kl < least) {
       least = kl;
       best = bins;

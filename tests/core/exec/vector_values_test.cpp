@@ -94,6 +94,21 @@ TEST_CASE("vector values: two operands, with broadcasting") {
   CHECK(run(op, {{2, 0}, {1, 2, 3}}) == Values{1, 2, 2, 0, 0, 0});
 }
 
+TEST_CASE("vector values: remainders are exact, and angles have their quadrant") {
+  VectorOp op = op_of(K::kRemainder, 1, 6);
+  op.shape = {6};
+  op.operand_shapes = {{6}, {6}};
+  const Values a = {7, -7, 7, -7, 6, 16777215}, b = {3, 3, -3, -3, -3, 0.3f};
+  const float rest = std::fmod(16777215.0f, 0.3f);  // a - b * trunc(a / b) in fp32: 0
+  CHECK(run(op, {a, b}) == Values{1, -1, 1, -1, 0, rest});
+  op.kind = K::kFloorMod;
+  CHECK(run(op, {a, b}) == Values{1, 2, -2, -1, 0, rest});
+  op.kind = K::kAtan2;
+  const double quarter = std::acos(0.0);
+  check_close(run(op, {{1, 1, -1, -1, 0, 2}, {1, -1, -1, 1, -1, 0}}),
+              {quarter / 2, 1.5 * quarter, -1.5 * quarter, -quarter / 2, 2 * quarter, quarter});
+}
+
 TEST_CASE("vector values: softmax, and what a causal row does not see") {
   const double e = std::exp(1.0);
   check_close(run(op_of(K::kSoftmax, 1, 3), {{5, 6, 5}}), {1 / (2 + e), e / (2 + e), 1 / (2 + e)});
