@@ -193,12 +193,17 @@ class QuantizerTest(AccuracyTest):
             factors = {}
             for names in self.TOGETHER:
                 rows = np.concatenate([original[name] for name in names])
+                of_inputs = mean[names[0]]
+                if names[0].endswith(".o"):  # two heads of queries share each value's factor
+                    of_inputs = np.repeat(of_inputs.reshape(4, 2, 8).mean(axis=1), 2, axis=0).reshape(-1)
                 awq = quantizer == "awq"
-                t = codes.awq(moments[names[0]], mean[names[0]], rows) if awq else np.ones(rows.shape[1])
+                t = codes.awq(moments[names[0]], of_inputs, rows) if awq else np.ones(rows.shape[1])
                 factors.update((name, t) for name in names)
             for name, t in factors.items():
-                # The factors of a down projection are those of the rows of up.
+                # The factors of a down projection are those of the rows of up, those of o of v's.
                 to = factors[name.replace("up", "down")] if name.endswith("up") else None
+                if name.endswith(".v"):
+                    to = factors[name[:-1] + "o"].reshape(4, 2, 8)[:, 0].reshape(-1)
                 rows = 1 if to is None else to[:, None]
                 w = (original[name] / t * rows).astype(np.float32).astype(np.float64)
                 w = codes.gptq(w, moments[name]) if quantizer == "gptq" else codes.quantized(w)
