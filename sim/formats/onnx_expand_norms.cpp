@@ -112,6 +112,7 @@ void layer_norm(OnnxWriter& w) {
     add_norm(inputs, "");
     return;
   }
+  w.check_made(together);
   const std::string ones =
       w.sized_reals("ones", std::vector<double>(static_cast<std::size_t>(count), 1), {count});
   const std::string y = add_norm({w.node.input(0), ones}, "normalized");
