@@ -248,7 +248,7 @@ Network OnnxBuilder::take() {
       VectorOp copy;
       copy.kind = VectorKind::kReshape;
       copy.cols = volume_of(*shape);
-      layer = add_step(layer + ".copy", copy, {layer}).name;
+      layer = add_step(fmt::format("{}.copy", layer), copy, {layer}).name;
     }
     add_output(layer, name, *shape, type_of(name));
   }
