@@ -69,8 +69,8 @@ class Estimator {
   void refine(const Tiling& tiling, MappingEstimate& e) const;
 
   /// The same from fewer of its requests, of a part of about so many steps, to choose among some.
-  /// What is sure to take more than `most` cycles is broken off: then false, with the time that is
-  /// expected from what was walked.
+  /// What takes more than `most` cycles at the memory's peak, or after a part of it as that tells,
+  /// is broken off: then false, with the time that is expected from what was walked.
   bool rank(const Tiling& tiling, std::int64_t steps, MappingEstimate& e, double most) const;
 
   /// The same from all of its requests: the time that a run without overlap takes.
