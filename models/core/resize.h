@@ -20,4 +20,12 @@ void resize(std::vector<T>& values, std::size_t count) {
   values.resize(count);
 }
 
+/// As std::vector<T>(count), asking between its steps whether to go on.
+template <class T>
+std::vector<T> sized(std::size_t count) {
+  std::vector<T> values;
+  resize(values, count);
+  return values;
+}
+
 }  // namespace bitjoule

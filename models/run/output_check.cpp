@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/interrupt.h"
 #include "core/numeric/requantize.h"
 #include "run/native_order.h"
 
@@ -19,11 +20,13 @@ std::vector<std::int64_t> indices_to_check(const MappingProblem& p, Verify verif
   // Evenly spread, so that every part of every tile has its share; both corners among them.
   std::vector<std::int64_t> indices;
   indices.reserve(static_cast<std::size_t>(count));
-  for (std::int64_t i = 0; i < count; ++i)
+  for (std::int64_t i = 0; i < count; ++i) {
+    check_interrupt_after(8);
     indices.push_back(count == 1 ? 0
                                  : static_cast<std::int64_t>(static_cast<double>(i) *
                                                              static_cast<double>(outputs - 1) /
                                                              static_cast<double>(count - 1)));
+  }
   return indices;
 }
 

@@ -18,7 +18,7 @@ ONE_TILE = {
     "accelerator.buffers.accumulator.capacity": "4 GiB",
     "accelerator.buffers.output.capacity": "4 GiB",
     "mapping.tile.m": 1 << 20,
-    "mapping.tile.n": 1 << 20,
+    "mapping.tile.n": 1 << 21,
     "mapping.tile.k": 1 << 20,
 }
 
@@ -31,7 +31,7 @@ LONG = {
         "precision.weights.format": "q4_k",
         "precision.activations.format": "fp16",
     },
-    "oracle": {"layer": {"gemm": {"m": 4096, "n": 4096, "k": 4096}}, "verify": "full"},
+    "oracle": {"layer": {"gemm": {"m": 2048, "n": 2048, "k": 16384}}, "verify": "full"},
     "tiles": {
         "layer": {"gemm": {"m": 16384, "n": 4096, "k": 4096}},
         "verify": "off",
@@ -45,16 +45,17 @@ LONG = {
     # One tile: its values, and the requests to the DRAM that fill the buffers for it.
     "tile": {
         **ONE_TILE,
-        "layer": {"gemm": {"m": 32768, "n": 2048, "k": 4096}},
+        "layer": {"gemm": {"m": 6144, "n": 6144, "k": 6144}},
         "verify": "off",
         "precision.weights.format": "fp32",
         "precision.activations.format": "fp32",
     },
     "bursts": {
         **ONE_TILE,
-        "accelerator.buffers.weight.capacity": "4 GiB",
+        "accelerator.buffers.weight.capacity": "64 GiB",
         "dram": "lpddr5-6400-x64.yaml",
-        "layer": {"gemm": {"m": 4096, "n": 131072, "k": 16384}},
+        "dram.organization.rows": 1 << 20,
+        "layer": {"gemm": {"m": 64, "n": 1 << 21, "k": 16384}},
         "values": "off",
     },
 }
@@ -69,7 +70,8 @@ class InterruptTest(unittest.TestCase):
         warnings.simplefilter("ignore", bitjoule.SettingWarning)
 
     def test_ctrl_c_stops_every_part_of_the_work(self):
-        """By the time that this process spends between the signal and the exception."""
+        """By the time that this process spends between the signal and the exception, without the
+        system's: large memory that is let go takes its own."""
         expected = bitjoule.run("runs/quickstart.yaml", set=SMALL).to_dict()
         for name, values in LONG.items():
             for delay in (0.3, 1.0, 2.5):
@@ -77,7 +79,7 @@ class InterruptTest(unittest.TestCase):
                     spent = []
 
                     def interrupt():
-                        spent.append(time.process_time())
+                        spent.append(os.times().user)
                         os.kill(os.getpid(), signal.SIGINT)
 
                     timer = threading.Timer(delay, interrupt)
@@ -87,7 +89,7 @@ class InterruptTest(unittest.TestCase):
                             bitjoule.run("runs/quickstart.yaml", set={**AUTO, **values})
                     finally:
                         timer.cancel()
-                    self.assertLess(time.process_time() - spent[0], 0.5)
+                    self.assertLess(os.times().user - spent[0], 0.5)
                     again = bitjoule.run("runs/quickstart.yaml", set=SMALL)
                     self.assertEqual(again.to_dict(), expected)
 

@@ -15,7 +15,7 @@ namespace {
 
 /// All codes of a tensor, rows one after the other.
 std::vector<std::int16_t> all_codes(const QuantizedTensor& t) {
-  std::vector<std::int16_t> codes(at(t.rows() * t.k()));
+  auto codes = sized<std::int16_t>(at(t.rows() * t.k()));
   for (std::int64_t r = 0; r < t.rows(); ++r) {
     check_interrupt();
     t.codes(r, 0, t.k(), &codes[at(r * t.k())]);
@@ -25,7 +25,7 @@ std::vector<std::int16_t> all_codes(const QuantizedTensor& t) {
 
 /// All values of a tensor in the format of the MAC: decoded, then rounded once.
 std::vector<float> all_values(const QuantizedTensor& t, const MacType& mac) {
-  std::vector<float> values(at(t.rows() * t.k()));
+  auto values = sized<float>(at(t.rows() * t.k()));
   t.decode(values.data());
   if (mac.name == "fp32") return values;
   for (std::int64_t r = 0; r < t.rows(); ++r) {
@@ -38,7 +38,7 @@ std::vector<float> all_values(const QuantizedTensor& t, const MacType& mac) {
 
 /// All elements of a tensor without their scales.
 std::vector<float> all_elements(const QuantizedTensor& t) {
-  std::vector<float> values(at(t.rows() * t.k()));
+  auto values = sized<float>(at(t.rows() * t.k()));
   for (std::int64_t r = 0; r < t.rows(); ++r) {
     check_interrupt_after(t.k());
     t.elements(r, 0, t.k(), &values[at(r * t.k())]);
@@ -51,7 +51,7 @@ template <class T>
 std::vector<T> along_k(const Lowered& l, std::vector<T> tensor) {
   if (!l.k_rows) return tensor;
   const GemmExtents& e = l.extents;
-  std::vector<T> rows(tensor.size());
+  auto rows = sized<T>(tensor.size());
   for (std::int64_t g = 0; g < e.groups; ++g)
     for (std::int64_t k = 0; k < e.k; ++k) {
       check_interrupt_after(e.n);

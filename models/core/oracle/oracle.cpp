@@ -8,6 +8,7 @@
 
 #include "core/interrupt.h"
 #include "core/oracle/side_by_side.h"
+#include "core/resize.h"
 
 namespace bitjoule {
 namespace {
@@ -40,7 +41,7 @@ std::int64_t largest_code(const TensorFormat& format) {
 }
 
 std::vector<float> decoded(const QuantizedTensor& t, const MacType& mac) {
-  std::vector<float> values(at_index(t.rows() * t.k()));
+  auto values = sized<float>(at_index(t.rows() * t.k()));
   t.decode(values.data());
   if (mac.name == "fp32") return values;
   for (float& v : values) {
@@ -52,7 +53,7 @@ std::vector<float> decoded(const QuantizedTensor& t, const MacType& mac) {
 
 /// What is stored of elements, their scales left out.
 std::vector<float> bare_elements(const QuantizedTensor& t) {
-  std::vector<float> values(at_index(t.rows() * t.k()));
+  auto values = sized<float>(at_index(t.rows() * t.k()));
   for (std::int64_t r = 0; r < t.rows(); ++r) {
     check_interrupt_after(t.k());
     t.elements(r, 0, t.k(), &values[at_index(r * t.k())]);
@@ -61,7 +62,7 @@ std::vector<float> bare_elements(const QuantizedTensor& t) {
 }
 
 std::vector<std::int16_t> coded(const QuantizedTensor& t) {
-  std::vector<std::int16_t> codes(at_index(t.rows() * t.k()));
+  auto codes = sized<std::int16_t>(at_index(t.rows() * t.k()));
   for (std::int64_t r = 0; r < t.rows(); ++r) {
     check_interrupt_after(t.k());
     t.codes(r, 0, t.k(), &codes[at_index(r * t.k())]);
@@ -361,7 +362,7 @@ void Oracle::set_integers(const Windows& windows, OracleResult* results,
 
 std::vector<OracleResult> Oracle::at(const std::vector<std::int64_t>& indices,
                                      const Progress& progress) const {
-  std::vector<OracleResult> results(indices.size());
+  auto results = sized<OracleResult>(indices.size());
   std::vector<std::vector<Chunk>> weights(at_index(weight_rows_));
   const std::vector<std::int64_t> whole = {depth_};
   for (std::size_t begin = 0; begin < indices.size();) {
