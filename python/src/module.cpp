@@ -8,11 +8,13 @@
 #include "python/src/runs.h"
 #include "python/src/sweeps.h"
 #include "sim/config/document.h"
+#include "sim/import/import.h"
 #include "sim/version.h"
 
 PYBIND11_MODULE(_native, module) {
   using namespace bitjoule;
   python::register_errors();
+  accept_imported_networks();
   python::bind_runs(module);
   python::bind_sweeps(module);
   python::bind_formats(module);

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "sim/config/observe.h"
 #include "sim/config/suggest.h"
+#include "sim/import/import.h"
 #include "sim/output/terminal.h"
 #include "sim/version.h"
 
@@ -137,6 +138,7 @@ std::string help_of(const CommandRow& row) {
 }
 
 CommandLine::CommandLine(const std::vector<CommandRow>& rows) : app_(kSummary, kProgram) {
+  accept_imported_networks();
   add_common_options(app_, &is_quiet_, &is_verbose_);
   for (const CommandRow& row : rows) add(row);
 }

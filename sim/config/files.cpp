@@ -202,10 +202,48 @@ std::string found_instead(const std::string& name, const std::string& naming,
 
 }  // namespace
 
+namespace {
+
+/// By folder.
+std::map<std::string, ForeignFiles>& foreign_files() {
+  static std::map<std::string, ForeignFiles> files;
+  return files;
+}
+
+/// What the file at `path` says, if it is none of YAML.
+std::optional<Node> read_foreign(const std::string& path, const ForeignFiles& files,
+                                 const Node& named, Problems& problems) {
+  try {
+    std::optional<Node> node = files.read(path);
+    if (node && file_sink()) file_sink()(path);
+    return node;
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kInput) throw;
+    problems.add(named.place, named.alias, e.what());
+    return broken(path);
+  }
+}
+
+}  // namespace
+
+void accept_foreign_files(const std::string& folder, ForeignFiles files) {
+  foreign_files()[folder] = std::move(files);
+}
+
 void splice_file(Node& node, const std::string& folder, Problems& problems) {
   const bool is_option = node.place.line == 0;
   const std::string naming = node.place.origin && !is_option ? *node.place.origin : "";
-  const std::string path = find_file(node.text, naming, folder);
+  std::string path = find_file(node.text, naming, folder);
+  if (const auto foreign = foreign_files().find(folder); foreign != foreign_files().end()) {
+    const ForeignFiles& files = foreign->second;
+    if (path.empty()) path = find_file(node.text + "/" + files.in_directory, naming, folder);
+    if (!path.empty())
+      if (std::optional<Node> read = read_foreign(path, files, node, problems)) {
+        if (is_option) read->named = node.place;
+        node = std::move(*read);
+        return;
+      }
+  }
   if (path.empty()) {
     const std::string other = found_instead(node.text, naming, folder);
     problems.add(

@@ -1,7 +1,9 @@
 // Documents as they are read: files by name, each parsed once, and what files take from others.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -46,6 +48,15 @@ std::string find_file(const std::string& name, const std::string& naming,
 /// "no such file", "is a directory" or "is not a regular file" (reading a pipe or a device might
 /// never end); empty where there is one.
 std::string why_no_file(const std::string& name);
+
+/// Files of a kind that are no YAML, and what they say as if they were.
+struct ForeignFiles {
+  std::string in_directory;  ///< the file that a directory's name means: "config.json"
+  /// Nothing for a file that is YAML; throws an input Error for what is wrong with another.
+  std::function<std::optional<Node>(const std::string& path)> read;
+};
+/// From now on splice_file() takes such files where a file of `folder` is named.
+void accept_foreign_files(const std::string& folder, ForeignFiles files);
 
 /// Replaces the file name in `node` by the file's contents.
 void splice_file(Node& node, const std::string& folder, Problems& problems);

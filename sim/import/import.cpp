@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <optional>
+#include <string_view>
 
 #include "core/error.h"
 #include "sim/config/json_node.h"
@@ -142,6 +146,67 @@ NetworkValue network_value(const std::string& given, const ImportOptions& option
   const Imported imported = import_file("", file, named);
   auto node = std::make_shared<const Node>(imported_node(imported, path));
   return {{"network", "", std::move(node)}, imported.notes, imported.parameters};
+}
+
+namespace {
+
+/// A SCALE-Sim's .csv and the like by their extensions, a .json by what it holds: a network file
+/// may be written as JSON.
+bool is_imported(const std::string& path) {
+  const std::string extension = std::filesystem::path(path).extension();
+  if (extension == ".yaml" || extension == ".yml") return false;
+  const Blob file = map_file(path);
+  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  if (extension == ".json") return text.find("\"model_type\"") != std::string_view::npos;
+  return text.substr(0, 4) == "GGUF" ||
+         std::any_of(importers().begin(), importers().end(),
+                     [&](const ImporterRow& row) { return row.extension == extension; });
+}
+
+Node read_imported(const std::string& path) {
+  ImportOptions options;
+  options.reference = path;
+  const Blob file = map_file(path);
+  if (find_importer("", file).import == import_scalesim_config)
+    throw input_error(fmt::format(
+        "{}: a machine, not a network: `sim import` makes an accelerator file of it", path));
+  const Imported imported = import_file("", file, options);
+  Node node = imported_node(imported, path);
+  if (!imported.notes.empty()) {
+    const boost::json::array notes(imported.notes.begin(), imported.notes.end());
+    node.entries.push_back({"notes", node.place, node_of(notes, path)});
+  }
+  return node;
+}
+
+/// The same, read once as long as the file stays what it is: every point of a sweep asks.
+Node known_import(const std::string& path) {
+  struct Known {
+    std::filesystem::file_time_type written;
+    std::uintmax_t size;
+    Node node;
+  };
+  constexpr std::size_t kMostFiles = 16;
+  static std::mutex mutex;
+  static std::map<std::string, Known> files;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto written = std::filesystem::last_write_time(path);
+  const std::uintmax_t size = std::filesystem::file_size(path);
+  const auto known = files.find(path);
+  if (known != files.end() && known->second.written == written && known->second.size == size)
+    return known->second.node;
+  if (files.size() == kMostFiles) files.clear();
+  return files.insert_or_assign(path, Known{written, size, read_imported(path)}).first->second.node;
+}
+
+}  // namespace
+
+void accept_imported_networks() {
+  accept_foreign_files("networks", {"config.json", [](const std::string& path) {
+                                      return is_imported(path)
+                                                 ? std::optional<Node>(known_import(path))
+                                                 : std::nullopt;
+                                    }});
 }
 
 Network import_network(const std::string& path, const ImportOptions& options) {

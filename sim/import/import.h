@@ -71,6 +71,9 @@ struct NetworkValue {
 };
 NetworkValue network_value(const std::string& path, const ImportOptions& options = {});
 
+/// From now on a run's `network: FILE` may name what `sim import` reads, as --network may.
+void accept_imported_networks();
+
 /// Imports and builds at once.
 Network import_network(const std::string& path, const ImportOptions& options = {});
 

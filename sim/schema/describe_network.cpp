@@ -250,6 +250,7 @@ void describe(V& v, NetworkFile& c) {
   v.field("overrides", c.overrides, "precision, mapping and tensors of layers by name");
   v.field("timing_only", c.timing_only,
           "what the layers leave out that changes values alone: values: on is refused");
+  v.field("notes", c.notes, "what an importer left out or simplified: told with every run");
 }
 
 BITJOULE_DESCRIBED(TensorsFile)

@@ -96,6 +96,7 @@ NetworkFile with_base(const NetworkFile& file, int depth, bool phases_first, Nam
   merged.overrides.insert(merged.overrides.end(), file.overrides.begin(), file.overrides.end());
   merged.timing_only.insert(merged.timing_only.end(), file.timing_only.begin(),
                             file.timing_only.end());
+  merged.notes.insert(merged.notes.end(), file.notes.begin(), file.notes.end());
   return merged;
 }
 
@@ -429,6 +430,7 @@ Network build_network(const NetworkFile& written, const NetworkOptions& options,
                       std::vector<std::string>* notes) {
   Names declared;
   const NetworkFile file = with_base(written, 0, options.generates, declared);
+  if (notes != nullptr) notes->insert(notes->end(), file.notes.begin(), file.notes.end());
   if (file.contexts.empty()) return build_plain(written, file, declared, options, notes);
   if (options.generates)
     throw input_error(fmt::format(

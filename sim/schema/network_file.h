@@ -53,6 +53,8 @@ struct NetworkFile {
   /// What the model computes and these layers do not, where it costs no cycles or bytes: runs with
   /// values are refused.
   std::vector<std::string> timing_only;
+  /// What an importer left out or simplified, also of the base: told with every run.
+  std::vector<std::string> notes;
 };
 
 struct NetworkOptions {

@@ -1,0 +1,125 @@
+"""Networks of other programs' files, named by run files and sweeps: the same as with --network."""
+
+import csv
+import json
+import shutil
+import unittest
+from pathlib import Path
+
+from simulator import Simulator
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared/data"
+GGUF = DATA / "llama/stories260K-q8_0.gguf"
+CONFIG = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "intermediate_size": 172,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "vocab_size": 512,
+    "attention_dropout": 0.0,
+    "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256},
+}
+
+
+class NamedNetworkTest(Simulator):
+    SEED = 31
+
+    def run_file(self, network, **more):
+        self.write("run.yaml", {
+            "name": "named",
+            "accelerator": "accelerators/edge-16x16.yaml",
+            "network": network,
+            "precision": {"weights": "int8", "activations": "int8"},
+            **more,
+        })
+        return "run.yaml"
+
+    def result(self, *arguments):
+        return json.loads(self.sim("run", *arguments, "--json").stdout)
+
+    def same_as_option(self, network, **more):
+        named = self.result(self.run_file(str(network), **more))
+        other = {"phase": "decode"} if "phase" in more else {}
+        run = self.run_file("networks/stories15m.yaml", **{**other, **more})
+        given = self.result(run, "--network", str(network))
+        for key in ("layers", "network", "cycles", "energy", "dram"):
+            self.assertEqual(named[key], given[key])
+        return named
+
+    def directory(self, name="model"):
+        (self.folder / name).mkdir()
+        (self.folder / name / "config.json").write_text(json.dumps(CONFIG))
+        return name
+
+    def test_gguf(self):
+        shutil.copy(GGUF, self.folder / "small.gguf")
+        self.same_as_option("small.gguf", phase="decode")
+
+    def test_a_directory_and_its_config(self):
+        name = self.directory()
+        by_directory = self.same_as_option(name, phase="decode")
+        by_file = self.same_as_option(name + "/config.json", phase="decode")
+        self.assertEqual(by_directory["layers"], by_file["layers"])
+
+    def test_beside_the_run_file(self):
+        (self.folder / "deep").mkdir()
+        self.directory("deep/model")
+        self.run_file("model", phase="decode")
+        (self.folder / "run.yaml").rename(self.folder / "deep/run.yaml")
+        self.result("deep/run.yaml")
+
+    def test_scalesim(self):
+        (self.folder / "layers.csv").write_text("Layer, M, N, K\na, 4, 8, 16\n")
+        self.same_as_option("layers.csv")
+
+    def test_notes_are_told(self):
+        """What the rotations leave out, by every run, also by `sim check`."""
+        run = self.run_file(self.directory(), phase="decode")
+        for command in ("run", "check"):
+            self.assertIn("rope_scaling", self.sim(command, run).stderr)
+
+    def test_parameters(self):
+        run = self.run_file(self.directory(), phase="decode")
+        context = self.result(run, "--set", "network.parameters.context=300")
+        self.assertEqual(context["network"]["parameters"]["context"], 300)
+
+    def test_a_sweep_over_files(self):
+        self.directory()
+        shutil.copy(GGUF, self.folder / "small.gguf")
+        self.run_file("small.gguf", phase="decode")
+        self.write("sweep.yaml", {
+            "base": "run.yaml",
+            "axes": [{"path": "network", "values": ["small.gguf", "model", "networks/stories15m.yaml"]}],
+            "metrics": ["macs", "cycles"],
+        })
+        self.sim("sweep", "sweep.yaml", "-o", "out")
+        with open(self.folder / "out/results.csv") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual([row["network"] for row in rows],
+                         ["small.gguf", "model", "networks/stories15m.yaml"])
+        alone = self.result("run.yaml")
+        self.assertEqual(int(rows[0]["cycles"]), alone["cycles"])
+
+    def test_json_may_be_a_network_file(self):
+        layer = {"name": "a", "gemm": {"m": 4, "n": 8, "k": 16}}
+        (self.folder / "net.json").write_text(json.dumps({"name": "net", "layers": [layer]}))
+        self.assertEqual(len(self.result(self.run_file("net.json"))["layers"]), 1)
+
+    def test_what_is_wrong_has_the_place_of_the_name(self):
+        (self.folder / "bad.gguf").write_bytes(b"GGUF\x03\x00\x00\x00")
+        (self.folder / "bad.onnx").write_bytes(b"no model")
+        (self.folder / "machine.cfg").write_text("[general]\n")
+        (self.folder / "empty").mkdir()
+        for name, text in (("bad.gguf", "bad.gguf"), ("bad.onnx", "bad.onnx"),
+                           ("machine.cfg", "a machine, not a network"), ("empty", "is a directory"),
+                           ("none.gguf", "no such file")):
+            with self.subTest(name):
+                error = self.sim("run", self.run_file(name), code=2).stderr
+                self.assertIn("error: run.yaml:", error)
+                self.assertIn(text, error)
+
+
+if __name__ == "__main__":
+    unittest.main()
