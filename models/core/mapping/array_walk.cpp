@@ -17,16 +17,18 @@ class ArrayWalk {
         groups_at_once_(t.groups_at_once),
         timeline_(p.machine.array.overlap, array_rates(p, t.groups_at_once)) {
     const Lowered& l = p.layer;
-    axes_.push_back({Split(l.extents.groups, t.groups), kGroups});
+    axes_.reserve(kAxes);
+    seen_.reserve(2 * kAxes);
+    add(l.extents.groups, t.groups, kGroups);
     for (LoopDim dim : t.order) {
       if (dim == LoopDim::kM) {
-        axes_.push_back({Split(l.batch, t.batch), kMaps});
-        axes_.push_back({Split(l.out_height, t.out_rows), kRows});
-        axes_.push_back({Split(l.out_width, t.out_cols), kCols});
+        add(l.batch, t.batch, kMaps);
+        add(l.out_height, t.out_rows, kRows);
+        add(l.out_width, t.out_cols, kCols);
       } else if (dim == LoopDim::kN) {
-        axes_.push_back({Split(l.extents.n, t.n), kFilters});
+        add(l.extents.n, t.n, kFilters);
       } else {
-        axes_.push_back({Split(l.extents.k, t.k), kDepth});
+        add(l.extents.k, t.k, kDepth);
       }
     }
   }
@@ -37,7 +39,7 @@ class ArrayWalk {
   }
 
  private:
-  enum { kGroups, kMaps, kRows, kCols, kFilters, kDepth, kAxes };
+  enum : std::size_t { kGroups, kMaps, kRows, kCols, kFilters, kDepth, kAxes };
   struct Axis {
     Split split;
     std::size_t of;
@@ -49,6 +51,15 @@ class ArrayWalk {
     ArrayTimeline::Phase from, to;
     std::int64_t cycles;
   };
+
+  /// A loop, unless it has one tile, whose size is then always the same.
+  void add(std::int64_t total, std::int64_t piece, std::size_t of) {
+    const Split split(total, piece);
+    if (split.count == 1 && split.rest == 0)
+      sizes_[of] = split.size;
+    else
+      axes_.push_back({split, of});
+  }
 
   void walk(std::size_t level) {
     const bool settled = timeline_.now() >= timeline_.latency();
@@ -77,7 +88,7 @@ class ArrayWalk {
   FoldOrder fold_order_;
   std::int64_t groups_at_once_;
   ArrayTimeline timeline_;
-  std::vector<Axis> axes_;
+  std::vector<Axis> axes_;                   // with more than one tile, outermost first
   std::array<std::int64_t, kAxes> sizes_{};  // 0: of a loop further in
   std::vector<Seen> seen_;
 };

@@ -19,7 +19,12 @@ DmaFluid::DmaFluid(const MappingProblem& problem, MemoryRates& rates)
       rates_(rates),
       window_(static_cast<double>(problem.machine.dma.outstanding)),
       rate_(static_cast<double>(problem.machine.dma.requests_per_cycle)),
-      queue_(problem.machine.dma.queue) {}
+      queue_(problem.machine.dma.queue) {
+  constexpr std::size_t kFew = 4;  // in each at once, mostly
+  for (Stream& s : streams_) s.taking.reserve(kFew);
+  pending_.reserve(kFew);
+  history_.reserve(kFew);
+}
 
 void DmaFluid::push(std::size_t stream, const TileTransfer& transfer) {
   streams_[stream].taking.push_back(transfer);

@@ -22,6 +22,7 @@ DmaRequests::DmaRequests(const MappingProblem& problem, Regions regions, const R
       size_{problem.memory.burst_bytes,
             problem.machine.dma.bursts_per_request(problem.memory.burst_bytes)},
       requests_(static_cast<std::size_t>(problem.machine.dma.outstanding)) {
+  free_.reserve(requests_.size());
   for (std::uint64_t tag = 0; tag < requests_.size(); ++tag) free_.push_back(tag);
 }
 

@@ -12,6 +12,7 @@ class DoneTimes {
  public:
   std::int64_t end() const { return first_ + static_cast<std::int64_t>(times_.size()); }
   void push(double at) {
+    if (times_.capacity() == 0) times_.reserve(kFew);
     times_.push_back(at);
     if (times_.size() < 2 * kKept) return;
     times_.erase(times_.begin(), times_.begin() + kKept);
@@ -24,6 +25,7 @@ class DoneTimes {
 
  private:
   static constexpr std::int64_t kKept = 4096;
+  static constexpr std::size_t kFew = 16;  // of a short layer all
   std::int64_t first_ = 0;
   std::vector<double> times_;
 };

@@ -29,21 +29,23 @@ double with_refreshes(const MemoryPort& m, double without, double each) {
 }
 
 /// What the layer does not hide of a refresh, as the fluid has it.
-double refresh_cost(const MappingProblem& p, const Tiling& t, MemoryRates& rates, double without) {
+double refresh_cost(const MappingProblem& p, const Tiling& t, KnownTileSizes& sizes,
+                    MemoryRates& rates, double without) {
   const MemoryPort& m = p.memory;
   if (!m.refreshes(without)) return 0;
   const TileLayout layout(p, t);
   RefreshedRates refreshed(m, rates);
-  const auto with = static_cast<double>(tile_time(p, t, layout, refreshed).cycles);
+  const auto with = static_cast<double>(tile_time(p, t, layout, sizes, refreshed).cycles);
   return std::clamp(1 - without / with, 0.0, 1.0) * m.refresh_cycles;
 }
 
 /// With refreshes where the layer takes longer than the time between two.
-double layer_cycles(const MappingProblem& p, const Tiling& t, MemoryRates& rates, double least) {
+double layer_cycles(const MappingProblem& p, const Tiling& t, KnownTileSizes& sizes,
+                    MemoryRates& rates, double least) {
   const TileLayout layout(p, t);
   RefreshedRates refreshed(p.memory, rates);
   MemoryRates& all = p.memory.refreshes(least) ? refreshed : rates;
-  return static_cast<double>(tile_time(p, t, layout, all, Alike::kNearly).cycles);
+  return static_cast<double>(tile_time(p, t, layout, sizes, all, Alike::kNearly).cycles);
 }
 
 }  // namespace
@@ -51,7 +53,7 @@ double layer_cycles(const MappingProblem& p, const Tiling& t, MemoryRates& rates
 Estimator::Estimator(const MappingProblem& problem)
     : Estimator(problem, std::make_shared<EnergyModel>(problem)) {}
 Estimator::Estimator(const MappingProblem& problem, std::shared_ptr<EnergyModel> energy)
-    : p_(problem), energy_(std::move(energy)), least_time_(problem) {}
+    : p_(problem), energy_(std::move(energy)), least_time_(problem), sizes_(problem) {}
 Estimator::~Estimator() = default;
 
 void Estimator::add_traffic(const Tiling& tiling, const TileCounts& counts,
@@ -122,7 +124,7 @@ void Estimator::add_array(const Tiling& tiling, const TileCounts& counts,
 
 void Estimator::add_time(const Tiling& tiling, MappingEstimate& e) const {
   PeakRates rates(p_.memory);
-  const double cycles = layer_cycles(p_, tiling, rates, static_cast<double>(e.cycles));
+  const double cycles = layer_cycles(p_, tiling, sizes_, rates, static_cast<double>(e.cycles));
   e.cycles = std::max<std::int64_t>({e.cycles, std::llround(cycles), e.array_cycles + 1});
   e.energy_pj = energy_->price(e, e.counts_pj);
 }
@@ -146,12 +148,12 @@ void Estimator::refine(const Tiling& tiling, MappingEstimate& e) const {
   if (e.walked && kRefined.takes_whole(trip_counts(p_.layer, tiling).total(), bursts)) return;
   const TileLayout layout(p_, tiling);
   SampledRates rates(p_, tiling, layout);
-  const WalkedTime walked = walked_time(p_, tiling, layout, bursts, kRefined, rates);
+  const WalkedTime walked = walked_time(p_, tiling, layout, sizes_, bursts, kRefined, rates);
   double cycles = walked.cycles;
   if (!walked.whole) {
-    const auto flowing = static_cast<double>(tile_time(p_, tiling, layout, rates).cycles);
+    const auto flowing = static_cast<double>(tile_time(p_, tiling, layout, sizes_, rates).cycles);
     const double each =
-        walked.refresh >= 0 ? walked.refresh : refresh_cost(p_, tiling, rates, flowing);
+        walked.refresh >= 0 ? walked.refresh : refresh_cost(p_, tiling, sizes_, rates, flowing);
     cycles = with_refreshes(p_.memory, flowing * walked.share, each);
   }
   settle(cycles, walked, e);
@@ -173,7 +175,7 @@ bool Estimator::retime(const Tiling& tiling, WalkBudget budget, MappingEstimate&
   const TileLayout layout(p_, tiling);
   PeakRates rates(p_.memory);
   const WalkedTime walked =
-      walked_time(p_, tiling, layout, e.traffic.total().bursts, budget, rates);
+      walked_time(p_, tiling, layout, sizes_, e.traffic.total().bursts, budget, rates);
   settle(walked.whole ? walked.cycles : static_cast<double>(e.cycles) * walked.share, walked, e);
   return !walked.broken_off;
 }

@@ -13,6 +13,7 @@
 #include "core/mapping/machine_counts.h"
 #include "core/mapping/memory_port.h"
 #include "core/mapping/tile_counter.h"
+#include "core/mapping/tile_sizes.h"
 #include "core/mapping/tiling.h"
 #include "core/mapping/traffic.h"
 
@@ -98,6 +99,7 @@ class Estimator {
   const MappingProblem& p_;
   std::shared_ptr<EnergyModel> energy_;
   LeastTime least_time_;
+  mutable KnownTileSizes sizes_;
 };
 
 /// One tiling alone, refined.

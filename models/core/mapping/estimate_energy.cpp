@@ -46,8 +46,7 @@ bool EnergyModel::agrees(const std::vector<Asked>& asked) {
                      [this](const Asked& a) { return rate_of(a.count) == a.rate; });
 }
 
-double EnergyModel::rate_of(std::size_t i) {
-  if (known_[i]) return rates_[i];
+double EnergyModel::ask(std::size_t i) {
   // Of whole rows of k (and of n, where weights lie so) of every group, so that each has its
   // scales. Shares that are assumed to be zero are rounded.
   const GemmExtents& e = p_.layer.extents;

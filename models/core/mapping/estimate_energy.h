@@ -39,7 +39,8 @@ class EnergyModel {
   /// of leakage.
   static constexpr std::size_t kClocked = kMachineCounts + kDramCounts, kNanosecond = kClocked + 1,
                                kPriced = kNanosecond + 1;
-  double rate_of(std::size_t count);
+  double rate_of(std::size_t count) { return known_[count] ? rates_[count] : ask(count); }
+  double ask(std::size_t count);
   void add(std::int64_t count, std::size_t kind, double& energy) {
     if (count != 0) energy += static_cast<double>(count) * rate_of(kind);
   }

@@ -43,7 +43,7 @@ class LastChoice {
  public:
   LastChoice(const MappingProblem& p, const Objective& objective,
              const std::shared_ptr<EnergyModel>& energy)
-      : p_(p), objective_(objective), energy_(energy) {}
+      : p_(p), objective_(objective), energy_(energy), estimator_(p, energy) {}
 
   std::vector<CostedTiling> run(const SearchResult& found) {
     if (p_.memory.sampled) {
@@ -196,10 +196,10 @@ class LastChoice {
   double most_cycles(const Candidate& c, const Candidate* best) const {
     constexpr double kNone = std::numeric_limits<double>::infinity(), kFar = 8, kClose = 1.002;
     if (best == nullptr) return kNone;
+    MappingEstimate e = c.tiling.second.estimate;
+    e.activates = 0;
+    e.open = {0, 0};
     const auto loses = [&](double cycles) {
-      MappingEstimate e = c.tiling.second.estimate;
-      e.activates = 0;
-      e.open = {0, 0};
       e.cycles = std::llround(cycles);
       e.energy_pj = energy_->price(e, e.counts_pj);
       return cost_of(objective_, e).first > best->tiling.first.first;
@@ -231,8 +231,12 @@ class LastChoice {
     const double most = most_cycles(c, best);
     auto& [cost, one] = c.tiling;
     one.estimate.cycles = std::llround(c.peak);
-    const MappingProblem set = divided(p_, one.tiling);
-    c.broken_off = !by(Estimator(set, energy_), most, one);
+    if (p_.machine.buffers.flexible()) {
+      const MappingProblem set = divided(p_, one.tiling);
+      c.broken_off = !by(Estimator(set, energy_), most, one);
+    } else {
+      c.broken_off = !by(estimator_, most, one);
+    }
     cost = cost_of(objective_, one.estimate);
   }
 
@@ -247,6 +251,7 @@ class LastChoice {
   const MappingProblem& p_;
   const Objective& objective_;
   const std::shared_ptr<EnergyModel>& energy_;
+  const Estimator estimator_;  // of all of them, where buffers are not divided anew for each
   std::vector<Candidate> candidates_;
 };
 

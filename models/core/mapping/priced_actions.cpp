@@ -15,9 +15,12 @@ namespace {
 class Rows {
  public:
   Rows(const ComponentRow& row, Counts* counts) : row_(row), counts_(*counts) {}
-  void add(const std::string& activity, Primitive primitive, const std::string& type,
+  // What was not done costs no text: a mapper asks for the price of one count after the other.
+  void add(std::string_view activity, Primitive primitive, std::string_view type,
            std::int64_t count) {
-    if (count != 0) counts_.push_back({row_.name, activity, primitive, type, {}, {}, count});
+    if (count != 0)
+      counts_.push_back(
+          {row_.name, std::string(activity), primitive, std::string(type), {}, {}, count});
   }
   void words(const char* activity, Primitive primitive, Bits width, std::int64_t count) {
     if (count != 0) counts_.push_back({row_.name, activity, primitive, "", width, {}, count});
@@ -100,6 +103,7 @@ WordBits word_bits(const MappingProblem& p) {
 }
 
 void multiply_rows(Rows& rows, const MappingProblem& p, const MachineCounts& c) {
+  if (!p.data.counted && c.macs == 0) return;
   const std::string type = operand_type(p);
   std::int64_t zeros = 0;
   if (p.data.counted) {
@@ -119,14 +123,16 @@ void multiply_rows(Rows& rows, const MappingProblem& p, const MachineCounts& c) 
 /// Additions of products, which are as wide as both operands together: two of them a bit more.
 void add_rows(Rows& rows, const DataPath& path, const PeAdds& adds, std::int64_t macs) {
   for (std::size_t level = 0; level < kTreeLevels; ++level) {
+    if (adds.tree[level] == 0) continue;
     const std::int64_t bits = product_bits(path) + static_cast<std::int64_t>(level) + 1;
     rows.add("sum_products_" + std::to_string(level + 1), Primitive::kAdd,
              "int" + std::to_string(std::min(bits, WordBits::kSum)), adds.tree[level]);
   }
   // The parts of a product that takes passes, after the first: as wide as it.
-  rows.add("sum_passes", Primitive::kAdd,
-           "int" + std::to_string(std::min(product_bits(path), WordBits::kSum)),
-           path.mac.is_integer ? macs * (path.mac_passes - 1) : 0);
+  if (path.mac.is_integer && path.mac_passes > 1)
+    rows.add("sum_passes", Primitive::kAdd,
+             "int" + std::to_string(std::min(product_bits(path), WordBits::kSum)),
+             macs * (path.mac_passes - 1));
   rows.add("accumulate", Primitive::kAdd, path.mac.accumulator, adds.wide);
 }
 

@@ -1,6 +1,7 @@
 #include "core/mapping/region.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "core/index.h"
@@ -56,6 +57,24 @@ class Places {
   std::vector<std::int64_t> counts_, moved_;
 };
 
+// So few runs are visited one by one in less time than all places in a burst.
+constexpr std::int64_t kFewRuns = 32;
+
+/// Calls f(bits from the begin of a burst) for every run, at most kFewRuns of them.
+template <class S, class F>
+void for_each_run(std::int64_t first, std::int64_t burst, S each_stride, F f) {
+  std::array<std::int64_t, kFewRuns> begins{};
+  begins[0] = first;
+  std::size_t runs = 1;
+  each_stride([&](const Region::Stride& s) {
+    if (s.bits % burst == 0) return;
+    const std::size_t before = runs;
+    for (std::int64_t copy = 1; copy < s.count; ++copy)
+      for (std::size_t i = 0; i < before; ++i) begins[runs++] = (begins[i] + copy * s.bits) % burst;
+  });
+  for (std::size_t i = 0; i < runs; ++i) f(begins[i]);
+}
+
 }  // namespace
 
 Moved moved(const Region& r, const Copies& copies, std::int64_t burst_bytes) {
@@ -80,6 +99,15 @@ Moved moved(const Region& r, const Copies& copies, std::int64_t burst_bytes) {
   });
   if (unit == burst) {
     add(r.base_bits % burst, aligned);
+    return all;
+  }
+  std::int64_t apart = 1;
+  each_stride([&](const Region::Stride& s) {
+    if (s.bits % burst != 0) apart *= s.count;
+  });
+  if (apart <= kFewRuns) {
+    for_each_run(r.base_bits % burst, burst, each_stride,
+                 [&](std::int64_t from) { add(from, aligned); });
     return all;
   }
   Places places(r.base_bits, unit, burst);

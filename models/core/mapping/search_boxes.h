@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,21 @@ struct SearchNode {
   bool counted = false;     ///< a tiling that fits, whose bound has its exact traffic
 };
 
+/// In two steps: a search asks its tables some ten thousand times for the smallest layer.
+inline std::size_t hash_of_entries(std::uint64_t before,
+                                   const std::array<std::uint16_t, kAxes>& entries) {
+  constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15U;
+  std::uint64_t first = 0;
+  std::uint32_t others = 0;
+  constexpr std::size_t kFirst = 4;  // of the entries
+  static_assert(kAxes == kFirst + 2);
+  std::memcpy(&first, entries.data(), sizeof first);
+  std::memcpy(&others, entries.data() + kFirst, sizeof others);
+  std::uint64_t hash = (first ^ before) * kFactor;
+  hash = (hash ^ hash >> 32U ^ others) * kFactor;
+  return static_cast<std::size_t>(hash ^ hash >> 32U);
+}
+
 /// The place of a single tiling in the space, for tables.
 struct PointKey {
   std::uint16_t scheme = 0;
@@ -30,9 +46,7 @@ struct PointKey {
   }
   struct Hash {
     std::size_t operator()(const PointKey& key) const {
-      std::uint64_t hash = key.scheme;
-      for (const std::uint16_t size : key.sizes) hash = (hash ^ size) * 0x9E3779B97F4A7C15U;
-      return static_cast<std::size_t>(hash ^ hash >> 32U);
+      return hash_of_entries(key.scheme, key.sizes);
     }
   };
 };
@@ -48,10 +62,7 @@ struct BoxKey {
   }
   struct Hash {
     std::size_t operator()(const BoxKey& key) const {
-      std::uint64_t hash = key.scheme;
-      for (std::size_t a = 0; a < kAxes; ++a)
-        hash = (hash ^ (std::uint64_t{key.lo[a]} << 16U | key.hi[a])) * 0x9E3779B97F4A7C15U;
-      return static_cast<std::size_t>(hash ^ hash >> 32U);
+      return hash_of_entries(hash_of_entries(key.scheme, key.lo), key.hi);
     }
   };
 };

@@ -12,20 +12,23 @@ namespace {
 constexpr std::size_t kMostClosest = 24, kMostEven = 3;
 
 /// Among the `most` best, the best first; one of those that ask the memory for the same.
-void keep(const CostedTiling& one, std::size_t most, std::vector<CostedTiling>& best) {
+void keep(const MappingCost& cost, const MappingAlternative& one, std::size_t most,
+          std::vector<CostedTiling>& best) {
   const auto same = std::find_if(best.begin(), best.end(), [&](const CostedTiling& known) {
-    return ask_the_same(known.second.tiling, one.second.tiling);
+    return ask_the_same(known.second.tiling, one.tiling);
   });
   if (same != best.end()) {
-    if (!(one.first < same->first)) return;
+    if (!(cost < same->first)) return;
     best.erase(same);
   }
-  if (best.size() == most && !(one.first < best.back().first)) return;
+  if (best.size() == most) {
+    if (!(cost < best.back().first)) return;
+    best.pop_back();
+  }
   const auto at = std::upper_bound(
-      best.begin(), best.end(), one,
-      [](const CostedTiling& a, const CostedTiling& b) { return a.first < b.first; });
-  best.insert(at, one);
-  if (best.size() > most) best.pop_back();
+      best.begin(), best.end(), cost,
+      [](const MappingCost& other, const CostedTiling& known) { return other < known.first; });
+  best.emplace(at, cost, one);
 }
 
 }  // namespace
@@ -39,21 +42,17 @@ bool ask_the_same(const Tiling& a, const Tiling& b) {
 
 void SearchGoal::note(const Box& box, const MappingAlternative& one, bool even) {
   const MappingCost cost = cost_of(objective_, one.estimate);
-  std::optional<std::size_t>& entry = entries_[box.scheme];
-  if (!entry) {
-    entry = of_schemes_.size();
-    of_schemes_.emplace_back(cost, one);
-    best_boxes_[box.scheme] = box;
-  } else if (cost < of_schemes_[*entry].first) {
-    of_schemes_[*entry] = {cost, one};
+  std::optional<MappingCost>& of_scheme = best_costs_[box.scheme];
+  if (!of_scheme || cost < *of_scheme) {
+    of_scheme = cost;
     best_boxes_[box.scheme] = box;
   }
   if (may_win(cost)) {
     best_box_ = box;
     cost_ = cost;
   }
-  keep({cost, one}, kMostClosest, closest_);
-  if (even) keep({cost, one}, kMostEven, even_);
+  keep(cost, one, kMostClosest, closest_);
+  if (even) keep(cost, one, kMostEven, even_);
 }
 
 std::vector<Box> SearchGoal::best_boxes() const {

@@ -18,7 +18,7 @@ using CostedTiling = std::pair<MappingCost, MappingAlternative>;
 class SearchGoal {
  public:
   SearchGoal(const Objective& objective, std::size_t schemes)
-      : objective_(objective), entries_(schemes), best_boxes_(schemes) {}
+      : objective_(objective), best_costs_(schemes), best_boxes_(schemes) {}
 
   const Objective& objective() const { return objective_; }
   /// Whether something with this bound may be better than the best.
@@ -40,9 +40,9 @@ class SearchGoal {
   Objective objective_;
   MappingCost cost_;
   Box best_box_;
-  std::vector<std::optional<std::size_t>> entries_;  // of each scheme, in of_schemes_
-  std::vector<std::optional<Box>> best_boxes_;       // of each scheme
-  std::vector<CostedTiling> of_schemes_, closest_, even_;
+  std::vector<std::optional<MappingCost>> best_costs_;  // of each scheme
+  std::vector<std::optional<Box>> best_boxes_;          // of each scheme
+  std::vector<CostedTiling> closest_, even_;
 };
 
 /// Whether two tilings ask the memory for the same: equal tiles and loops.

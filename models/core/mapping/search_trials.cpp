@@ -207,7 +207,8 @@ void SearchTrials::estimate_choice(const Box& box, const Choice& choice) {
         estimator_.add_array(tiling, choice.counts, e);
       estimator_.add_time(tiling, e);
       ++estimated;
-      for (SearchGoal& goal : goals_) goal.note(box, {setting_, tiling, e}, even);
+      const MappingAlternative one{setting_, tiling, e};
+      for (SearchGoal& goal : goals_) goal.note(box, one, even);
     }
   }
 }

@@ -122,35 +122,12 @@ std::vector<ColumnClass> columns_of(const MappingProblem& p, const Tiling& t) {
 
 }  // namespace
 
-std::size_t TileCounter::Hash::operator()(const Key& key) const {
-  std::uint64_t hash = 0;
-  for (const std::int64_t size : key)
-    hash = (hash ^ static_cast<std::uint64_t>(size)) * 0x9E3779B97F4A7C15U;
-  return static_cast<std::size_t>(hash ^ hash >> 32U);
-}
-
-TileCounter::Key TileCounter::key_of(const Tiling& t, Stream stream) {
-  switch (stream) {
-    case Stream::kInputs:
-    case Stream::kInputScales:
-      return {t.groups, t.batch, t.out_rows, t.out_cols, 0, t.input_full_k ? 0 : t.k, 0};
-    case Stream::kWeights:
-    case Stream::kWeightScales:
-      return {t.groups, 0, 0, 0, t.n, t.k, 0};
-    case Stream::kBiases:
-      return {t.groups, 0, 0, 0, t.n, 0, 0};
-    case Stream::kOutputs:
-      break;
-  }
-  return {t.groups, t.batch, t.out_rows, t.out_cols, t.n, 0, 0};
-}
-
 TileCounts TileCounter::count(const Tiling& t) {
   TileCounts counts;
   std::optional<TileLayout> layout;
   for (const Stream stream : kStreams) {
     const auto i = static_cast<std::size_t>(stream);
-    const auto [known, anew] = streams_[i].try_emplace(key_of(t, stream));
+    const auto [known, anew] = streams_[i].try_emplace(stream_key(t, stream));
     if (anew) {
       if (!layout) layout.emplace(p_, t);
       known->second = transfers(*layout, stream);

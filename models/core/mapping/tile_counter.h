@@ -9,6 +9,7 @@
 
 #include "core/mapping/machine_counts.h"
 #include "core/mapping/reuse.h"
+#include "core/mapping/stream_key.h"
 #include "core/mapping/tile_layout.h"
 #include "core/mapping/tiling.h"
 
@@ -38,23 +39,17 @@ class TileCounter {
   TileCounts count(const Tiling& tiling);
 
  private:
-  /// The sizes that some counts depend on; 0 where they do not.
-  using Key = std::array<std::int64_t, 7>;
-  struct Hash {
-    std::size_t operator()(const Key& key) const;
-  };
   struct Work {
     MachineCounts counts;
     std::int64_t folds = 0;
   };
 
-  static Key key_of(const Tiling& tiling, Stream stream);
   StreamCounts transfers(const TileLayout& layout, Stream stream) const;
   Work work(const Tiling& tiling) const;
 
   const MappingProblem& p_;
-  std::array<std::unordered_map<Key, StreamCounts, Hash>, kStreams.size()> streams_;
-  std::unordered_map<Key, Work, Hash> work_;
+  std::array<std::unordered_map<SizesKey, StreamCounts, SizesHash>, kStreams.size()> streams_;
+  std::unordered_map<SizesKey, Work, SizesHash> work_;
 };
 
 }  // namespace bitjoule

@@ -7,6 +7,12 @@
 namespace bitjoule {
 namespace {
 
+/// Bytes of the largest request.
+std::int64_t request_bytes(const MappingProblem& p) {
+  const std::int64_t burst = p.memory.burst_bytes;
+  return burst * p.machine.dma.bursts_per_request(burst);
+}
+
 constexpr std::int64_t TileIndex::*kTileAxes[] = {&TileIndex::g, &TileIndex::b, &TileIndex::r,
                                                   &TileIndex::c, &TileIndex::n, &TileIndex::k};
 
@@ -16,8 +22,7 @@ TileSizes::TileSizes(const MappingProblem& p, const TileLayout& layout, Stream s
   for (int dim = 0; dim < 3; ++dim)
     depends_[at(dim)] = layout.reuse().depends(stream, static_cast<LoopDim>(dim));
   boxes_ = layout.boxes(stream);
-  const std::int64_t burst = p.memory.burst_bytes;
-  const std::int64_t request = burst * p.machine.dma.bursts_per_request(burst);
+  const std::int64_t request = request_bytes(p);
   sizes_.resize(boxes_.size());
   if (!layout.moves(stream)) return;
   for (std::size_t i = 0; i < boxes_.size(); ++i)
@@ -45,6 +50,16 @@ void TileSizes::add_bounds(std::int64_t TileIndex::*axis, std::vector<std::int64
     bounds->push_back(box.first.*axis);
     bounds->push_back(box.first.*axis + box.count.*axis);
   }
+}
+
+/// Requests are aligned to their size: where in one the tensor begins counts, too.
+const TileSizes& KnownTileSizes::of(const Tiling& tiling, const TileLayout& layout, Stream stream) {
+  SizesKey key = stream_key(tiling, stream);
+  key.back() = layout.range(stream).begin % request_bytes(p_);
+  auto& known = known_[at(static_cast<std::int64_t>(stream))];
+  auto found = known.find(key);
+  if (found == known.end()) found = known.emplace(key, TileSizes(p_, layout, stream)).first;
+  return found->second;
 }
 
 TileSizes::Size TileSizes::size_of(const MappingProblem& p, const TileLayout& layout, Stream stream,

@@ -4,8 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
+#include "core/mapping/stream_key.h"
 #include "core/mapping/tile_layout.h"
 
 namespace bitjoule {
@@ -17,6 +19,8 @@ class TileSizes {
     std::int64_t elements = 0, last_elements = 0;  ///< that pass a dequantizer on the DRAM side
   };
 
+  /// Of a stream that does not move.
+  TileSizes() = default;
   TileSizes(const MappingProblem& problem, const TileLayout& layout, Stream stream);
 
   /// Of the tile that a step needs.
@@ -32,6 +36,20 @@ class TileSizes {
   std::vector<TileBox> boxes_;
   std::vector<Size> sizes_;
   mutable std::size_t last_ = 0;  // the box found last
+};
+
+/// Those of all tilings of a problem that were asked for: loops in another order, and tilings that
+/// differ in what a stream does not depend on, have the same.
+class KnownTileSizes {
+ public:
+  /// `problem` outlives it; its buffers may become others.
+  explicit KnownTileSizes(const MappingProblem& problem) : p_(problem) {}
+
+  const TileSizes& of(const Tiling& tiling, const TileLayout& layout, Stream stream);
+
+ private:
+  const MappingProblem& p_;
+  std::array<std::unordered_map<SizesKey, TileSizes, SizesHash>, kStreams.size()> known_;
 };
 
 }  // namespace bitjoule

@@ -26,8 +26,8 @@ constexpr std::int64_t kLeastTrips = 5;  // of a loop, some of whose iterations 
 
 class TileClock {
  public:
-  TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout, TileDma& dma,
-            const Likeness& likeness);
+  TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout,
+            KnownTileSizes& known, TileDma& dma, const Likeness& likeness);
 
   TileTime run() {
     walk(order_.total());
@@ -98,7 +98,7 @@ class TileClock {
     return false;
   }
   std::int64_t slots(const BufferConfig& b) const { return b.double_buffered ? 2 : 1; }
-  const TileSizes& sizes(Stream stream) const { return sizes_[static_cast<std::size_t>(stream)]; }
+  const TileSizes& sizes(Stream stream) const { return *sizes_[static_cast<std::size_t>(stream)]; }
 
   const MappingProblem& p_;
   const TileLayout& layout_;
@@ -106,7 +106,8 @@ class TileClock {
   TileDma& dma_;
   RecentFolds folds_;
   ArrayTimeline array_;
-  std::vector<TileSizes> sizes_;
+  const TileSizes none_;
+  std::array<const TileSizes*, kStreams.size()> sizes_{};
   std::array<Fills, 2> fills_;
   std::array<std::vector<std::int64_t>, StepOrder::kLoops> bounds_;
   std::array<Mark, StepOrder::kLoops> marks_;
@@ -128,7 +129,7 @@ class TileClock {
 };
 
 TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout& layout,
-                     TileDma& dma, const Likeness& likeness)
+                     KnownTileSizes& known, TileDma& dma, const Likeness& likeness)
     : p_(p),
       layout_(layout),
       order_(t, layout),
@@ -139,9 +140,11 @@ TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout&
       output_interval_(output_interval(p)),
       likeness_(likeness) {
   const BuffersConfig& b = p.machine.buffers;
-  sizes_.reserve(kStreams.size());
-  for (const Stream stream : kStreams) sizes_.emplace_back(p, layout, stream);
-  fills_[kIn].streams = {Stream::kInputs};
+  for (const Stream stream : kStreams)
+    sizes_[static_cast<std::size_t>(stream)] =
+        layout.moves(stream) ? &known.of(t, layout, stream) : &none_;
+  for (Fills& fills : fills_) fills.streams.reserve(kStreams.size());
+  fills_[kIn].streams.push_back(Stream::kInputs);
   if (layout.moves(Stream::kInputScales)) fills_[kIn].streams.push_back(Stream::kInputScales);
   fills_[kIn].slots = slots(b.input);
   fills_[kIn].steps = order_.period(Stream::kInputs);
@@ -161,7 +164,7 @@ TileClock::TileClock(const MappingProblem& p, const Tiling& t, const TileLayout&
     const StepOrder::Loop& loop = order_.loops()[i];
     if (loop.trips < kLeastTrips) continue;
     std::vector<std::int64_t>& bounds = bounds_[i];
-    for (const TileSizes& size : sizes_) size.add_bounds(loop.axis, &bounds);
+    for (const Stream stream : kStreams) known.of(t, layout, stream).add_bounds(loop.axis, &bounds);
     bounds.push_back(loop.trips);
     // Sums begin in the first part of k and are complete after the last.
     if (loop.axis == &TileIndex::k) bounds.insert(bounds.end(), {1, last_k_});
@@ -372,15 +375,16 @@ void TileClock::skip(std::size_t l, std::int64_t iterations, double cycles) {
 }  // namespace
 
 TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   MemoryRates& rates, Alike alike) {
+                   KnownTileSizes& sizes, MemoryRates& rates, Alike alike) {
   DmaFluid dma(problem, rates);
   const Likeness& likeness = alike == Alike::kExactly ? kExactly : kNearly;
-  return TileClock(problem, tiling, layout, dma, likeness).run();
+  return TileClock(problem, tiling, layout, sizes, dma, likeness).run();
 }
 
 SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   TileDma& dma, const StepSpan& span, const StepWatch& watch) {
-  return TileClock(problem, tiling, layout, dma, kExactly).run(span, watch);
+                   KnownTileSizes& sizes, TileDma& dma, const StepSpan& span,
+                   const StepWatch& watch) {
+  return TileClock(problem, tiling, layout, sizes, dma, kExactly).run(span, watch);
 }
 
 }  // namespace bitjoule

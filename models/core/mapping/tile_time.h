@@ -7,6 +7,7 @@
 
 #include "core/mapping/tile_dma.h"
 #include "core/mapping/tile_layout.h"
+#include "core/mapping/tile_sizes.h"
 #include "core/mapping/tiling.h"
 
 namespace bitjoule {
@@ -37,9 +38,9 @@ struct TileTime {
 /// it is so but for a cycle or two, which is enough to rank tilings.
 enum class Alike { kExactly, kNearly };
 
-/// Core cycles of a layer, whose bursts take as long as `rates` says.
+/// Core cycles of a layer, whose bursts take as long as `rates` says. `sizes`: of the problem.
 TileTime tile_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   MemoryRates& rates, Alike alike = Alike::kExactly);
+                   KnownTileSizes& sizes, MemoryRates& rates, Alike alike = Alike::kExactly);
 
 /// A part of the steps of a layer. What comes before `warm` only brings the machine into the state
 /// in which the others find it.
@@ -58,7 +59,8 @@ using StepWatch = std::function<bool(std::int64_t step, double at)>;
 
 /// Each step walked, with a DMA of the caller's, until the watch, if there is one, ends it.
 SpanTime span_time(const MappingProblem& problem, const Tiling& tiling, const TileLayout& layout,
-                   TileDma& dma, const StepSpan& span, const StepWatch& watch = {});
+                   KnownTileSizes& sizes, TileDma& dma, const StepSpan& span,
+                   const StepWatch& watch = {});
 
 /// The tile operations of a program in their order, numbered from 0: the odometer of its loops.
 class StepOrder {

@@ -102,8 +102,8 @@ bool WalkBudget::takes_whole(std::int64_t steps, std::int64_t all_bursts) const 
 }
 
 WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
-                       const TileLayout& layout, std::int64_t bursts, const WalkBudget& budget,
-                       MemoryRates& rates) {
+                       const TileLayout& layout, KnownTileSizes& sizes, std::int64_t bursts,
+                       const WalkBudget& budget, MemoryRates& rates) {
   const StepOrder order(tiling, layout);
   const std::int64_t steps = order.total();
   const double step_cost = cost_of_step(steps, bursts);
@@ -113,7 +113,7 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
   DramStates states;
   const auto walk_with = [&](DmaRequests& dma, const ResolvedDram& memory, const StepSpan& span,
                              const StepWatch& watch) {
-    const SpanTime time = span_time(problem, tiling, layout, dma, span, watch);
+    const SpanTime time = span_time(problem, tiling, layout, sizes, dma, span, watch);
     const DramStats stats = dma.stats();
     opened += stats.commands[static_cast<std::size_t>(DramCommand::kAct)];
     moved += stats.reads + stats.writes;
@@ -128,7 +128,7 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
   };
   const auto flow = [&](MemoryRates& by, const StepSpan& span, Pace& pace) {
     DmaFluid dma(problem, by);
-    return span_time(problem, tiling, layout, dma, span, pace.noting());
+    return span_time(problem, tiling, layout, sizes, dma, span, pace.noting());
   };
   if (budget.takes_whole(steps, bursts)) {
     DmaRequests dma(problem, layout, *m.sampled);

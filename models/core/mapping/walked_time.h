@@ -42,7 +42,7 @@ inline constexpr std::int64_t kRefinedSteps = 6, kRankedSteps = 12, kRankedWarm 
 /// Of a memory that has a model to be asked (MemoryPort::sampled). `bursts`: all that the layer
 /// moves. `rates`: those of the fluid that the parts are compared with.
 WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
-                       const TileLayout& layout, std::int64_t bursts, const WalkBudget& budget,
-                       MemoryRates& rates);
+                       const TileLayout& layout, KnownTileSizes& sizes, std::int64_t bursts,
+                       const WalkBudget& budget, MemoryRates& rates);
 
 }  // namespace bitjoule

@@ -6,6 +6,7 @@
 #include "core/mapping/estimate.h"
 #include "core/mapping/fold_walk.h"
 #include "core/mapping/space.h"
+#include "core/mapping/tile_sizes.h"
 #include "support/random_mapping.h"
 
 namespace bitjoule::tile_counter_test {
@@ -66,6 +67,69 @@ TEST_CASE("tiles: what a tiling shares with others is as if it were counted alon
         CHECK(of_a == of_b);
       }
     }
+  }
+}
+
+TEST_CASE("tiles: what a stream asks of the DMA is known from tilings that share it") {
+  constexpr std::array<LoopDim, 3> kOrders[] = {{LoopDim::kM, LoopDim::kN, LoopDim::kK},
+                                                {LoopDim::kK, LoopDim::kN, LoopDim::kM}};
+  test::MappingRandom random(kSeed);
+  for (int problems = 0; problems < 60; ++problems) {
+    MappingProblem p = random_problem(random);
+    p.machine.dma.request = Bytes(p.memory.burst_bytes * random.to(1, 5));  // not all divide a page
+    KnownTileSizes known(p);
+    for (int tilings = 0; tilings < 40; ++tilings) {
+      Tiling t = random_tiling(random, p);
+      t.order = kOrders[random.to(0, 1)];
+      const TileLayout layout(p, t);
+      CAPTURE(problems);
+      CAPTURE(tilings);
+      for (const Stream stream : kStreams) {
+        const TileSizes &shared = known.of(t, layout, stream), alone(p, layout, stream);
+        const TripCounts& trips = layout.trips();
+        const TileIndex index{random.to(0, trips.groups - 1),   random.to(0, trips.batch - 1),
+                              random.to(0, trips.out_rows - 1), random.to(0, trips.out_cols - 1),
+                              random.to(0, trips.n - 1),        random.to(0, trips.k - 1)};
+        const TileSizes::Size &a = shared.of(index), &b = alone.of(index);
+        CHECK(a.requests == b.requests);
+        CHECK(a.bursts == b.bursts);
+        CHECK(a.elements == b.elements);
+        CHECK(a.last_elements == b.last_elements);
+        std::vector<std::int64_t> of_a, of_b;
+        shared.add_bounds(&TileIndex::n, &of_a);
+        alone.add_bounds(&TileIndex::n, &of_b);
+        CHECK(of_a == of_b);
+      }
+    }
+  }
+}
+
+TEST_CASE("tiles: runs of a region and its copies are counted as if each were visited") {
+  test::MappingRandom random(kSeed);
+  for (int regions = 0; regions < 2000; ++regions) {
+    const std::int64_t burst_bytes = std::int64_t{1} << random.to(0, 6);
+    Region r;
+    r.base_bits = random.to(0, 5000);
+    r.run_bits = random.to(1, 900);
+    Copies copies{};
+    std::vector<std::int64_t> begins = {r.base_bits};
+    const auto stride = [&](Region::Stride& s) {
+      s = {random.one_in(2) ? 1 : random.to(2, 5), random.to(1, 40) * (random.one_in(3) ? 512 : 4)};
+      const std::vector<std::int64_t> first = begins;
+      for (std::int64_t copy = 1; copy < s.count; ++copy)
+        for (const std::int64_t begin : first) begins.push_back(begin + copy * s.bits);
+    };
+    for (std::size_t i = 0; i < 2; ++i) stride(r.strides[i]), stride(copies[i]);
+    std::int64_t bytes = 0, bursts = 0;
+    for (const std::int64_t begin : begins) {
+      const std::int64_t end = begin + r.run_bits, burst = burst_bytes * 8;
+      bytes += (end + 7) / 8 - begin / 8;
+      bursts += (end + burst - 1) / burst - begin / burst;
+    }
+    const Moved all = moved(r, copies, burst_bytes);
+    CAPTURE(regions);
+    CHECK(all.bytes == bytes);
+    CHECK(all.bursts == bursts);
   }
 }
 
