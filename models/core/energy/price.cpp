@@ -174,14 +174,21 @@ UnitPrice unit_price(const Action& action, const EnergyTable& table) {
                   table.name, described(action)));
 }
 
-EnergyReport price(const Counts& counts, const EnergyTable& table) {
+namespace {
+
+/// `known`: the same counts by a table that differs in its DRAM prices alone; null: none.
+EnergyReport price(const Counts& counts, const EnergyTable& table, const EnergyReport* known) {
   EnergyReport report;
   report.table = table.name;
+  report.actions.reserve(counts.size());
+  if (known != nullptr && known->actions.size() != counts.size()) known = nullptr;  // some left out
   std::string problems = missing_commands(counts, table);
-  for (const Action& action : counts) {
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const Action& action = counts[i];
     UnitPrice unit;
     try {
-      unit = unit_price(action, table);
+      unit = known != nullptr && !is_dram(action.primitive) ? known->actions[i].unit
+                                                            : unit_price(action, table);
     } catch (const Error& e) {
       if (action.count != 0) problems += (problems.empty() ? "" : "\n") + std::string(e.what());
       continue;
@@ -218,6 +225,12 @@ EnergyReport price(const Counts& counts, const EnergyTable& table) {
   return report;
 }
 
+}  // namespace
+
+EnergyReport price(const Counts& counts, const EnergyTable& table) {
+  return price(counts, table, nullptr);
+}
+
 Prices make_prices(const EnergyTable& table, const std::string& dram,
                    const std::optional<DramPrices>& device, DramPricing counted) {
   Prices prices{table, std::nullopt, dram, counted, {}, {}};
@@ -251,7 +264,7 @@ EnergyReport price(const Counts& counts, const Prices& prices) {
   const DramCost by_table = cost_of(report, prices.table);
   std::optional<DramCost> by_device;
   if (prices.device) {
-    EnergyReport own = price(counts, *prices.device);
+    EnergyReport own = price(counts, *prices.device, &report);
     by_device = cost_of(own, *prices.device);
     if (prices.counted == DramPricing::kDevice) report = std::move(own);
   }
