@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "core/error.h"
@@ -28,16 +29,35 @@ bool is_plain(std::uint64_t bytes) {
   return (other & kHigh) == 0;
 }
 
+/// Eight bytes at a time, the last eight once more where that is no whole number of times. All
+/// copies are of fixed sizes: names of a few bytes are most of a result.
 bool is_plain(std::string_view text) {
-  std::size_t i = 0;
-  std::uint64_t bytes = 0;
-  for (; i + sizeof bytes <= text.size(); i += sizeof bytes) {
-    std::memcpy(&bytes, text.data() + i, sizeof bytes);
-    if (!is_plain(bytes)) return false;
+  std::uint64_t bytes = 0x7878787878787878;  // x's
+  constexpr std::size_t kAtOnce = sizeof bytes;
+  const char* from = text.data();
+  if (text.size() < kAtOnce) {
+    char* to = reinterpret_cast<char*>(&bytes);
+    const auto part = [&](auto size) {
+      if ((text.size() & size()) == 0) return;
+      std::memcpy(to, from, size());
+      to += size(), from += size();
+    };
+    part(std::integral_constant<std::size_t, 4>());
+    part(std::integral_constant<std::size_t, 2>());
+    part(std::integral_constant<std::size_t, 1>());
+    return is_plain(bytes);
   }
-  std::memset(&bytes, 'x', sizeof bytes);
-  if (i < text.size()) std::memcpy(&bytes, text.data() + i, text.size() - i);
-  return is_plain(bytes);
+  for (const char* const last = from + text.size() - kAtOnce;; from += kAtOnce) {
+    std::memcpy(&bytes, std::min(from, last), kAtOnce);
+    if (!is_plain(bytes)) return false;
+    if (from >= last) return true;
+  }
+}
+
+/// Doubled at least.
+void grow(std::string& text, std::size_t least) {
+  constexpr std::size_t kFirst = 1024;
+  text.resize(std::max({kFirst, 2 * text.size(), least}));
 }
 
 }  // namespace
@@ -94,8 +114,7 @@ void JsonTree::end() {
 }
 
 char* JsonText::room(std::size_t more) {
-  constexpr std::size_t kFirst = 1024;
-  if (text_.size() - size_ < more) text_.resize(std::max({kFirst, 2 * text_.size(), size_ + more}));
+  if (text_.size() - size_ < more) grow(text_, size_ + more);
   return text_.data() + size_;
 }
 
@@ -104,10 +123,10 @@ void JsonText::add(std::string_view text) {
   size_ += text.size();
 }
 
-/// `text`, then the end of the line and so many spaces.
+/// `text`, a character or none, then the end of the line and so many spaces.
 void JsonText::add_line(std::string_view text, std::size_t indent) {
   char* at = room(text.size() + 1 + indent);
-  std::memcpy(at, text.data(), text.size());
+  if (!text.empty()) *at = text.front();
   at[text.size()] = '\n';
   std::memset(at + text.size() + 1, ' ', indent);
   line_ = size_ + text.size() + 1;
@@ -159,7 +178,10 @@ void JsonText::item(std::string_view key) {
   Level& level = open_.back();
   if (level.is_on_line && is_full_line()) expand();
   if (level.is_on_line) {
-    if (level.size > 0) add(", ");
+    if (level.size > 0) {
+      std::memcpy(room(2), ", ", 2);
+      size_ += 2;
+    }
     items_.push_back(size_);
   } else {
     add_line(level.size > 0 ? "," : level.is_object ? "{" : "[", indent());
@@ -167,8 +189,15 @@ void JsonText::item(std::string_view key) {
   }
   ++level.size;
   if (!level.is_object) return;
-  add_string(key);
-  add(": ");
+  if (!is_plain(key)) {
+    add_string(key);
+    return add(": ");
+  }
+  char* const at = room(key.size() + 4);
+  *at = '"';
+  std::memcpy(at + 1, key.data(), key.size());
+  std::memcpy(at + 1 + key.size(), "\": ", 3);
+  size_ += key.size() + 4;
 }
 
 void JsonText::begin(bool is_object) {
