@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/mapping/mapper.h"
+#include "core/mapping/walked_time.h"
 #include "run/layer_runner.h"
 #include "sim/schema/run_file.h"
 
@@ -83,7 +84,9 @@ TEST_CASE("mapper: what memories make of layers of few bursts decides between th
       double least = own;
       each_tiling(p, [&](const Tiling& t) {
         MappingEstimate e = estimator.estimate(t);
+        const MappingEstimate at_peak = estimator.lower_bound(t, estimator.count(t));
         CHECK(estimator.walk(t, e));
+        CHECK(e.cycles >= least_walked(p.memory, at_peak.cycles));
         least = std::min(least, cost(e, objective));
       });
       CHECK(own <= 1.06 * least);

@@ -42,8 +42,13 @@ std::int64_t bursts_of(const MappingAlternative& one) {
 class LastChoice {
  public:
   LastChoice(const MappingProblem& p, const Objective& objective,
-             const std::shared_ptr<EnergyModel>& energy)
-      : p_(p), objective_(objective), energy_(energy), estimator_(p, energy) {}
+             const std::shared_ptr<EnergyModel>& energy, bool best_alone)
+      : p_(p),
+        objective_(objective),
+        energy_(energy),
+        estimator_(p, energy),
+        counter_(p),
+        best_alone_(best_alone) {}
 
   std::vector<CostedTiling> run(const SearchResult& found) {
     if (p_.memory.sampled) {
@@ -107,18 +112,37 @@ class LastChoice {
     return bursts <= kMostOfAll;
   }
 
-  /// What is best at the memory's peak comes first: the others have to beat it.
+  /// What is best at the memory's peak comes first: the others have to beat it. Where the best
+  /// alone counts, what may cost least; and what costs more than the best so far in the least time
+  /// that a walk may take needs none, and comes behind.
   void ask_all() {
-    std::vector<Candidate*> order;
-    for (Candidate& c : candidates_) order.push_back(&c);
+    const bool by_least = best_alone_ && !p_.machine.buffers.flexible();
+    std::vector<std::pair<MappingCost, Candidate*>> order;
+    for (Candidate& c : candidates_) order.emplace_back(by_least ? least(c) : c.tiling.first, &c);
     std::stable_sort(order.begin(), order.end(),
-                     [](const Candidate* a, const Candidate* b) { return is_better(*a, *b); });
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
     const Candidate* best = nullptr;
-    for (Candidate* c : order) {
+    for (const auto& [cost, c] : order) {
+      if (by_least && best != nullptr && cost.first > best->tiling.first.first) {
+        c->tiling.first = cost;
+        continue;
+      }
       walk(*c, best);
       if (best == nullptr || is_better(*c, *best)) best = c;
     }
     std::stable_sort(candidates_.begin(), candidates_.end(), is_better);
+  }
+
+  /// What no walk of it yields less than.
+  MappingCost least(const Candidate& c) {
+    const Tiling& tiling = c.tiling.second.tiling;
+    MappingEstimate e = c.tiling.second.estimate;
+    e.activates = 0;
+    e.open = {0, 0};
+    estimator_.add_array(tiling, counter_.count(tiling), e);
+    e.cycles = least_walked(p_.memory, e.cycles);
+    e.energy_pj = energy_->price(e, e.counts_pj);
+    return cost_of(objective_, e);
   }
 
   /// The memory takes to streams of the same runs alike: as long as to those asked about.
@@ -252,6 +276,8 @@ class LastChoice {
   const Objective& objective_;
   const std::shared_ptr<EnergyModel>& energy_;
   const Estimator estimator_;  // of all of them, where buffers are not divided anew for each
+  TileCounter counter_;
+  const bool best_alone_;
   std::vector<Candidate> candidates_;
 };
 
@@ -259,8 +285,8 @@ class LastChoice {
 
 std::vector<CostedTiling> last_choice(const MappingProblem& problem, const Objective& objective,
                                       const std::shared_ptr<EnergyModel>& energy,
-                                      const SearchResult& found) {
-  return LastChoice(problem, objective, energy).run(found);
+                                      const SearchResult& found, bool best_alone) {
+  return LastChoice(problem, objective, energy, best_alone).run(found);
 }
 
 }  // namespace bitjoule

@@ -14,8 +14,9 @@ class EnergyModel;
 /// The finalists of a search that found some, the best by its objective first: those that may be
 /// it, with times by the memory's own model, then the others, at its peak. What an objective can
 /// take any other can: all are asked about the same tilings, by the same parts of them.
+/// `best_alone`: what comes behind the best need not be told apart.
 std::vector<CostedTiling> last_choice(const MappingProblem& problem, const Objective& objective,
                                       const std::shared_ptr<EnergyModel>& energy,
-                                      const SearchResult& found);
+                                      const SearchResult& found, bool best_alone);
 
 }  // namespace bitjoule

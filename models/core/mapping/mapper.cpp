@@ -98,7 +98,7 @@ Searched search_setting(MappingProblem p, const MachineSetting& setting, const M
   const SearchResult found = search(p, space, goals.objectives, goals.own, energy, rates);
   if (found.closest.empty()) refuse_layer(p, space);
   Searched s;
-  s.ranked = last_choice(p, goals.objectives[goals.own], energy, found);
+  s.ranked = last_choice(p, goals.objectives[goals.own], energy, found, finalists(pins) == 1);
   Mapping& m = s.mapping;
   m.setting = setting;
   m.boxes = found.boxes;

@@ -196,4 +196,13 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
   return walked;
 }
 
+std::int64_t least_walked(const MemoryPort& m, std::int64_t least_at_peak) {
+  constexpr double kRounding = 2;  // to edges of two clocks
+  const auto least = static_cast<double>(least_at_peak);
+  if (m.refreshes(least)) return 0;
+  const double opening = static_cast<double>(m.row_cycles - 1);  // of a closed bank, rounded up
+  const double closing = std::max(0.0, m.open_latency - opening);
+  return static_cast<std::int64_t>(std::max(0.0, least - closing - kRounding));
+}
+
 }  // namespace bitjoule

@@ -45,4 +45,9 @@ WalkedTime walked_time(const MappingProblem& problem, const Tiling& tiling,
                        const TileLayout& layout, KnownTileSizes& sizes, std::int64_t bursts,
                        const WalkBudget& budget, MemoryRates& rates);
 
+/// No walk from end to end takes fewer core cycles, where Estimator::lower_bound() has so many: at
+/// the memory's peak, with a row to close ahead of the first, which a memory at rest has not. 0
+/// where it is long enough for refreshes, of which the peak has as many as come on average.
+std::int64_t least_walked(const MemoryPort& memory, std::int64_t least_at_peak);
+
 }  // namespace bitjoule

@@ -7,6 +7,8 @@
 #include "core/mapping/fold_walk.h"
 #include "core/mapping/space.h"
 #include "core/mapping/tile_sizes.h"
+#include "core/mapping/walked_time.h"
+#include "support/dram_configs.h"
 #include "support/random_mapping.h"
 
 namespace bitjoule::tile_counter_test {
@@ -131,6 +133,36 @@ TEST_CASE("tiles: runs of a region and its copies are counted as if each were vi
     CHECK(all.bytes == bytes);
     CHECK(all.bursts == bursts);
   }
+}
+
+TEST_CASE("tiles: no walk takes less time than is told of all walks") {
+  test::MappingRandom random(kSeed);
+  int walks = 0, bounded = 0;
+  for (int problems = 0; problems < 400; ++problems) {
+    MappingProblem p = random_problem(random);
+    if (p.machine.buffers.flexible()) continue;
+    CycleDramConfig dram = test::small_dram();
+    dram.controller.page_policy = random.one_in(2) ? PagePolicy::kOpen : PagePolicy::kClosed;
+    dram.controller.refresh = random.one_in(2) ? RefreshPolicy::kNone : RefreshPolicy::kAllBank;
+    dram.organization.rows = 1 << 16;
+    p.memory = memory_port({"small", dram, std::nullopt}, p.machine.clock);
+    const Estimator estimator(p);
+    for (int tilings = 0; tilings < 6; ++tilings) {
+      const Tiling t = random_tiling(random, p);
+      if (!fits(p, t, tile_footprint(p, t))) continue;
+      MappingEstimate e = estimator.lower_bound(t, estimator.count(t));
+      if (e.traffic.total().bursts > 3000) continue;
+      const std::int64_t least = least_walked(p.memory, e.cycles);
+      ++walks;
+      if (least > 0) ++bounded;
+      CAPTURE(problems);
+      CAPTURE(tilings);
+      CHECK(estimator.walk(t, e));
+      CHECK(e.cycles >= least);
+    }
+  }
+  CHECK(walks > 200);
+  CHECK(2 * bounded > walks);
 }
 
 TEST_CASE("folds: a tile that is known takes as long as one that is walked") {
