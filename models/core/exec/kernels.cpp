@@ -168,12 +168,14 @@ constexpr std::array<PairBlock, 8> kDots = {dot_block<1>, dot_block<2>, dot_bloc
 
 #endif
 
-/// Count rows of a against kColumns columns, columns[k][kColumns]; total[Count][kColumns] as acc of
-/// multiply_floats. With vectors of `Bytes`, of which the compiler makes what the instruction set
-/// has: two of them at a time times four rows, with what they are multiplied by, fit 16 registers.
+/// Count rows of a against kColumns columns, columns[k][kColumns]; rows of `total`, which are
+/// `stride` apart, as acc of multiply_floats. With vectors of `Bytes`, of which the compiler makes
+/// what the instruction set has: two of them at a time times four rows, with what they are
+/// multiplied by, fit 16 registers.
 template <int Count, std::int64_t Bytes>
 BITJOULE_INLINE void float_block(RowView<float> a, const float* columns, std::int64_t k,
-                                 std::int64_t chunk, bool accumulate, float* total) {
+                                 std::int64_t chunk, bool accumulate, float* total,
+                                 std::int64_t stride) {
   typedef float Lanes __attribute__((vector_size(Bytes)));
   constexpr std::int64_t kLanes = Bytes / sizeof(float);
   static_assert(kColumns % (2 * kLanes) == 0, "pairs of vectors");
@@ -195,7 +197,7 @@ BITJOULE_INLINE void float_block(RowView<float> a, const float* columns, std::in
       for (int v = 0; v < 2; ++v)
 #pragma GCC unroll 4
         for (int r = 0; r < Count; ++r) {
-          float* out = total + r * kColumns + c + v * kLanes;
+          float* out = total + r * stride + c + v * kLanes;
           Lanes before;
           std::memcpy(&before, out, sizeof before);
           if (adds) sums[v][r] = before + sums[v][r];
@@ -207,16 +209,17 @@ BITJOULE_INLINE void float_block(RowView<float> a, const float* columns, std::in
 
 template <int Count>
 void float_block_portable(RowView<float> a, const float* columns, std::int64_t k,
-                          std::int64_t chunk, bool accumulate, float* total) {
-  float_block<Count, 16>(a, columns, k, chunk, accumulate, total);
+                          std::int64_t chunk, bool accumulate, float* total, std::int64_t stride) {
+  float_block<Count, 16>(a, columns, k, chunk, accumulate, total, stride);
 }
 
 #if defined(__x86_64__)
 template <int Count>
 __attribute__((target("avx2"))) void float_block_avx2(RowView<float> a, const float* columns,
                                                       std::int64_t k, std::int64_t chunk,
-                                                      bool accumulate, float* total) {
-  float_block<Count, 32>(a, columns, k, chunk, accumulate, total);
+                                                      bool accumulate, float* total,
+                                                      std::int64_t stride) {
+  float_block<Count, 32>(a, columns, k, chunk, accumulate, total, stride);
   __builtin_ia32_vzeroupper();  // compilers add it from -O2 on; without it libm is slow
 }
 #endif
@@ -294,10 +297,14 @@ void multiply_floats(RowView<float> a, const PackedRows& b, std::int64_t row, st
       check_interrupt();
       const std::int64_t rows = std::min(kRows, m - i);
       float* out = acc + i * n + n0;
+      const FloatBlock block = float_block_of(rows, simd);
+      if (width == kColumns) {
+        block({a.row(i), a.stride}, b.block(row + n0, k0), k, chunk, accumulate, out, n);
+        continue;
+      }
       for (std::int64_t r = 0; accumulate && r < rows; ++r)
         std::copy_n(out + r * n, width, total + r * kColumns + column);
-      float_block_of(rows, simd)({a.row(i), a.stride}, b.block(row + n0, k0), k, chunk, accumulate,
-                                 total);
+      block({a.row(i), a.stride}, b.block(row + n0, k0), k, chunk, accumulate, total, kColumns);
       for (std::int64_t r = 0; r < rows; ++r)
         std::copy_n(total + r * kColumns + column, width, out + r * n);
     }

@@ -39,10 +39,7 @@ std::vector<float> all_values(const QuantizedTensor& t, const MacType& mac) {
 /// All elements of a tensor without their scales.
 std::vector<float> all_elements(const QuantizedTensor& t) {
   auto values = sized<float>(at(t.rows() * t.k()));
-  for (std::int64_t r = 0; r < t.rows(); ++r) {
-    check_interrupt_after(t.k());
-    t.elements(r, 0, t.k(), &values[at(r * t.k())]);
-  }
+  t.elements(values.data());
   return values;
 }
 
@@ -387,6 +384,20 @@ void LayerValues::compute_float(const Tile& tile) {
   }
 }
 
+namespace {
+
+/// The same of sums of elements, whose factors are rounded once or not at all.
+BITJOULE_VECTORIZE void add_scaled_floats(const float* sums, const float* scales, float input_scale,
+                                          bool exact, bool is_first, std::int64_t n,
+                                          float* results) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float term = scaled_sum(sums[i], bitjoule::sum_factor(scales[i], input_scale, exact));
+    results[i] = is_first ? term : results[i] + term;
+  }
+}
+
+}  // namespace
+
 /// Sums of one group of k at a time, times the product of its scales.
 void LayerValues::compute_float_groups(const Tile& tile) {
   const Lowered& l = problem_.layer;
@@ -413,10 +424,7 @@ void LayerValues::compute_float_groups(const Tile& tile) {
         const float input = input_scale(g, pixel, k0).scale;
         float* acc = &acc_f_[at(l.output_index(g, pixel, tile.n0))];
         const float* sum = &sums[at(m * tile.n())];
-        for (std::int64_t n = 0; n < tile.n(); ++n) {
-          const float term = scaled_sum(sum[n], sum_factor(scales[at(n)], input));
-          acc[n] = k0 == 0 ? term : acc[n] + term;
-        }
+        add_scaled_floats(sum, scales.data(), input, exact_scales_, k0 == 0, tile.n(), acc);
       }
     }
 }

@@ -14,6 +14,12 @@ ScaleTable::ScaleTable(const QuantizedTensor& t) : group_(native_group(t.format(
   per_row_ = whole_tensor ? 0 : group_ == 0 ? 1 : ceil_div(t.k(), group_);
   const std::int64_t rows = whole_tensor ? 1 : t.rows(), groups = whole_tensor ? 1 : per_row_;
   entries_.reserve(static_cast<std::size_t>(rows * groups));
+  if (t.has_plain_scales()) {
+    std::vector<float> scales(static_cast<std::size_t>(rows * groups));
+    t.group_scales(0, rows * groups, scales.data());
+    for (const float scale : scales) entries_.push_back({scale, 0, 0});
+    return;
+  }
   for (std::int64_t row = 0; row < rows; ++row)
     for (std::int64_t g = 0; g < groups; ++g) {
       const std::int64_t k = g * group_;

@@ -52,9 +52,9 @@ float largest_of(const float* x, std::int64_t n) {
   return std::max(std::max(largest[0], largest[1]), std::max(largest[2], largest[3]));
 }
 
-/// Of `cols` columns, first..visible count.
-void softmax(const float* x, std::int64_t first, std::int64_t visible, std::int64_t cols,
-             float alpha, const HeadScores& head, float* y) {
+/// Columns first..visible count; the others are left as they are.
+void softmax(const float* x, std::int64_t first, std::int64_t visible, float alpha,
+             const HeadScores& head, float* y) {
   if (head.slope == 0)
     std::copy(x + first, x + visible, y + first);
   else
@@ -72,8 +72,6 @@ void softmax(const float* x, std::int64_t first, std::int64_t visible, std::int6
   for (std::int64_t i = first; i < visible; ++i) sum += y[i];
   const float inverse = 1.0f / sum;
   for (std::int64_t i = first; i < visible; ++i) y[i] *= inverse;
-  std::fill(y, y + first, 0.0f);
-  std::fill(y + visible, y + cols, 0.0f);
 }
 
 float inverse_root(float sum, std::int64_t n, float epsilon) {
@@ -268,7 +266,7 @@ VectorResult row_values(const VectorOp& op, const VectorOperands& o) {
         if (op.alibi > 0) scores.slope = rounded(alibi_slope(op, head) / vector_alpha(op));
         if (op.sinks) scores.sink = &o.sinks[at(head)];
         if (distances) scores.distances = distances->of_row(r, head, alpha);
-        softmax(x, first, visible, n, alpha, scores, y);
+        softmax(x, first, visible, alpha, scores, y);  // zeros are there already
         break;
       }
       case VectorKind::kRmsNorm:

@@ -27,12 +27,13 @@ BITJOULE_VECTORIZE void encode_loop(const float* x, std::int64_t n, float scale,
 
 // Over groups in one call: of short ones the calls would take longer than the elements.
 BITJOULE_VECTORIZE void encode_groups_loop(const float* x, std::int64_t n, std::int64_t group,
-                                           const GroupParameters* parameters, std::int32_t min_code,
-                                           std::int32_t max_code, std::uint16_t* codes) {
+                                           const GroupParameters* parameters, float unit,
+                                           std::int32_t min_code, std::int32_t max_code,
+                                           std::uint16_t* codes) {
   for (std::int64_t start = 0; start < n; start += group, ++parameters) {
     const std::int64_t end = n - start < group ? n : start + group;
     const std::int32_t zero = parameters->zero_point;
-    const float scale = parameters->scale;
+    const float scale = parameters->scale * unit;
     const auto lo = static_cast<float>(min_code - zero), hi = static_cast<float>(max_code - zero);
     for (std::int64_t i = start; i < end; ++i)
       codes[i] = static_cast<std::uint16_t>(rounded_code(x[i] / scale, lo, hi) + zero);
@@ -67,12 +68,12 @@ BITJOULE_VECTORIZE void decode_loop(const std::uint16_t* codes, std::int64_t n,
 
 BITJOULE_VECTORIZE void decode_groups_loop(const std::uint16_t* codes, std::int64_t n,
                                            std::int64_t skipped, std::int64_t group,
-                                           const GroupParameters* parameters, std::int32_t sign_bit,
-                                           float* values) {
+                                           const GroupParameters* parameters, float unit,
+                                           std::int32_t sign_bit, float* values) {
   for (std::int64_t start = 0, end = group - skipped; start < n; start = end, end += group) {
     end = end < n ? end : n;
     const std::int32_t offset = sign_bit + parameters->zero_point;
-    const float scale = parameters->scale;
+    const float scale = parameters->scale * unit;
     ++parameters;
     for (std::int64_t i = start; i < end; ++i)
       values[i] = scale * static_cast<float>((codes[i] ^ sign_bit) - offset);
@@ -178,6 +179,13 @@ void encode_affine(const StorageLayout& layout, GroupParameters p, const float* 
               static_cast<float>(f.max_code - p.zero_point), p.zero_point, codes);
 }
 
+float code_unit(const StorageLayout& layout) {
+  const Format& f = *layout.format;
+  const bool mxint8 = f.cls == FormatClass::kBlock && !f.is_interleaved() &&
+                      !f.is_float_element() && !f.progressive;
+  return mxint8 ? 1.0f / 64 : 1.0f;
+}
+
 void encode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
                           const float* x, std::int64_t n, std::int64_t group,
                           std::uint16_t* codes) {
@@ -186,7 +194,7 @@ void encode_affine_groups(const StorageLayout& layout, const GroupParameters* pa
     multiply_groups_loop(x, n, group, parameters, static_cast<float>(least),
                          static_cast<float>(most), codes);
   else
-    encode_groups_loop(x, n, group, parameters, least, most, codes);
+    encode_groups_loop(x, n, group, parameters, code_unit(layout), least, most, codes);
 }
 
 void decode_affine(const StorageLayout& layout, GroupParameters p, const std::uint16_t* codes,
@@ -204,7 +212,8 @@ void decode_affine(const StorageLayout& layout, GroupParameters p, const std::ui
 void decode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
                           const std::uint16_t* codes, std::int64_t n, std::int64_t skipped,
                           std::int64_t group, float* values) {
-  decode_groups_loop(codes, n, skipped, group, parameters, sign_bit(layout), values);
+  decode_groups_loop(codes, n, skipped, group, parameters, code_unit(layout), sign_bit(layout),
+                     values);
 }
 
 void sign_extend(const StorageLayout& layout, const std::uint16_t* codes, std::int64_t n,

@@ -31,8 +31,11 @@ void affine_parameters(const StorageLayout& layout, const GroupStatistics* group
 void encode_affine(const StorageLayout& layout, GroupParameters parameters, const float* x,
                    std::int64_t n, std::uint16_t* codes);
 
+/// What a code of 1 stands for beside the scale: 2^-6 for mxint8 (OCP MX), else 1.
+float code_unit(const StorageLayout& layout);
+
 /// The same for consecutive groups of `group` elements, the last of which may be shorter; not for
-/// binary and offsets.
+/// binary and offsets. Of mxint8, whose scales stand for codes of 64, the same way.
 void encode_affine_groups(const StorageLayout& layout, const GroupParameters* parameters,
                           const float* x, std::int64_t n, std::int64_t group, std::uint16_t* codes);
 

@@ -72,13 +72,6 @@ GroupParameters group_parameters(const StorageLayout& layout, const GroupStatist
   }
 }
 
-float code_unit(const StorageLayout& layout) {
-  const Format& f = *layout.format;
-  const bool mxint8 = f.cls == FormatClass::kBlock && !f.is_interleaved() &&
-                      !f.is_float_element() && !f.progressive;
-  return mxint8 ? 1.0f / 64 : 1.0f;
-}
-
 void encode_elements(const StorageLayout& layout, GroupParameters p, const float* x, std::int64_t n,
                      std::uint16_t* codes) {
   const Format& f = *layout.format;

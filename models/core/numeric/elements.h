@@ -12,9 +12,6 @@ namespace bitjoule {
 /// is quantized).
 GroupParameters group_parameters(const StorageLayout& layout, const GroupStatistics& statistics);
 
-/// What a code of 1 stands for beside the scale: 2^-6 for mxint8 (OCP MX), else 1.
-float code_unit(const StorageLayout& layout);
-
 /// Codes of elements that share `parameters`; formats of at most 16 bits.
 void encode_elements(const StorageLayout& layout, GroupParameters parameters, const float* x,
                      std::int64_t n, std::uint16_t* codes);

@@ -31,28 +31,66 @@ BITJOULE_VECTORIZE void unpack4(const std::uint8_t* bytes, std::int64_t pairs,
   }
 }
 
-// Eight codes of `bits` <= 8 bits fill `bits` bytes.
-void pack_eights(const std::uint16_t* codes, std::int64_t eights, int bits, std::uint8_t* bytes) {
-  const std::uint64_t mask = (1u << bits) - 1;
-  for (std::int64_t i = 0; i < eights; ++i) {
-    std::uint64_t word = 0;
-    for (int j = 0; j < 8; ++j) word |= (codes[8 * i + j] & mask) << (j * bits);
-    for (int b = 0; b < bits; ++b) {
-      bytes[i * bits + b] = static_cast<std::uint8_t>(word >> (8 * b));
-    }
+// Eight codes of `bits` < 8 bits fill `bits` bytes. Four codes are one word, whose neighbours move
+// together in two steps, instead of one after the other.
+constexpr std::uint64_t repeated(std::uint64_t field, int distance) {
+  std::uint64_t word = 0;
+  for (int at = 0; at < 64; at += distance) word |= field << at;
+  return word;
+}
+
+template <int Bits>
+struct PackedFours {
+  static constexpr std::uint64_t kCodes = repeated((1u << Bits) - 1, 16);
+  static constexpr std::uint64_t kPairs = repeated((1u << 2 * Bits) - 1, 32);
+  static constexpr std::uint64_t kFour = (std::uint64_t{1} << 4 * Bits) - 1;
+
+  static BITJOULE_INLINE std::uint64_t packed(const std::uint16_t* codes) {
+    std::uint64_t word;
+    std::memcpy(&word, codes, sizeof word);
+    word &= kCodes;
+    word = (word | word >> (16 - Bits)) & kPairs;
+    return (word | word >> (32 - 2 * Bits)) & kFour;
+  }
+  static BITJOULE_INLINE void unpack(std::uint64_t word, std::uint16_t* codes) {
+    word &= kFour;
+    word = (word | word << (32 - 2 * Bits)) & kPairs;
+    word = (word | word << (16 - Bits)) & kCodes;
+    std::memcpy(codes, &word, sizeof word);
+  }
+};
+
+template <int Bits>
+void pack_eights(const std::uint16_t* codes, std::int64_t eights, std::uint8_t* bytes) {
+  using Fours = PackedFours<Bits>;
+  for (std::int64_t i = 0; i < eights; ++i, codes += 8, bytes += Bits) {
+    const std::uint64_t word = Fours::packed(codes) | Fours::packed(codes + 4) << 4 * Bits;
+    std::memcpy(bytes, &word, Bits);
   }
 }
 
-void unpack_eights(const std::uint8_t* bytes, std::int64_t eights, int bits, std::uint16_t* codes) {
-  const std::uint64_t mask = (1u << bits) - 1;
-  for (std::int64_t i = 0; i < eights; ++i) {
+template <int Bits>
+void unpack_eights(const std::uint8_t* bytes, std::int64_t eights, std::uint16_t* codes) {
+  using Fours = PackedFours<Bits>;
+  for (std::int64_t i = 0; i < eights; ++i, codes += 8, bytes += Bits) {
     std::uint64_t word = 0;
-    for (int b = 0; b < bits; ++b) word |= std::uint64_t{bytes[i * bits + b]} << (8 * b);
-    for (int j = 0; j < 8; ++j) {
-      codes[8 * i + j] = static_cast<std::uint16_t>((word >> (j * bits)) & mask);
-    }
+    // A whole word is one load; bits of the codes behind are masked out.
+    if ((eights - i) * Bits >= 8)
+      std::memcpy(&word, bytes, sizeof word);
+    else
+      std::memcpy(&word, bytes, Bits);
+    Fours::unpack(word, codes);
+    Fours::unpack(word >> 4 * Bits, codes + 4);
   }
 }
+
+// By the number of bits; 4, 8 and 16 have loops of their own.
+constexpr decltype(&pack_eights<1>) kPackEights[] = {nullptr,        pack_eights<1>, pack_eights<2>,
+                                                     pack_eights<3>, nullptr,        pack_eights<5>,
+                                                     pack_eights<6>, pack_eights<7>};
+constexpr decltype(&unpack_eights<1>) kUnpackEights[] = {
+    nullptr, unpack_eights<1>, unpack_eights<2>, unpack_eights<3>,
+    nullptr, unpack_eights<5>, unpack_eights<6>, unpack_eights<7>};
 
 // Elements that the loops above leave over, `done` being a multiple of 8.
 std::int64_t whole_eights(std::int64_t n) { return n / 8 * 8; }
@@ -89,7 +127,7 @@ void pack_codes(const std::uint16_t* codes, std::int64_t n, int bits, std::uint8
   } else if (bits == 4) {
     pack4(codes, done / 2, bytes);
   } else {
-    pack_eights(codes, done / 8, bits, bytes);
+    kPackEights[bits](codes, done / 8, bytes);
   }
   for (std::int64_t b = done * bits / 8; 8 * b < n * bits; ++b) bytes[b] = 0;
   for (std::int64_t i = done; i < n; ++i) put_bits(bytes, i * bits, bits, codes[i]);
@@ -108,7 +146,7 @@ void unpack_codes(const std::uint8_t* bytes, int bits, std::int64_t first, std::
     } else if (bits == 4) {
       unpack4(start, done / 2, codes);
     } else {
-      unpack_eights(start, done / 8, bits, codes);
+      kUnpackEights[bits](start, done / 8, codes);
     }
   }
   for (std::int64_t i = done; i < n; ++i) {

@@ -30,16 +30,22 @@ void for_each_group(std::int64_t group, std::int64_t first, std::int64_t n, Body
   }
 }
 
-/// Whether what is stored of a group depends on all groups.
+/// MX and nvfp4: scales follow from the largest magnitude of each group alone.
+bool is_block(const StorageLayout& layout) {
+  return layout.format->cls == FormatClass::kBlock && !layout.interleaved() &&
+         !layout.progressive();
+}
+
+/// Whether what is stored of a group depends on all groups, block by block of them.
 bool scales_follow(const StorageLayout& layout) {
-  return layout.scale_format == ScaleFormat::kDynamic8 ||
-         layout.scale_format == ScaleFormat::kTwoLevel;
+  return layout.scale_format == ScaleFormat::kDynamic8;
 }
 
 /// Integers whose codes are rounded multiples of a scale.
 bool is_affine(const StorageLayout& layout) {
-  return layout.format->cls == FormatClass::kInteger && layout.format->bits > 1 &&
-         !layout.mins.present();
+  const Format& f = *layout.format;
+  const bool is_mxint8 = is_block(layout) && !f.is_float_element();
+  return is_mxint8 || (f.cls == FormatClass::kInteger && f.bits > 1 && !layout.mins.present());
 }
 
 bool is_scaled_float(const Format& f) {
@@ -48,6 +54,10 @@ bool is_scaled_float(const Format& f) {
 
 // Whole bytes, least significant first.
 void put_fields(std::uint8_t* bytes, int bits, const std::vector<std::uint32_t>& fields) {
+  if (bits == 8) {
+    for (const std::uint32_t field : fields) *bytes++ = static_cast<std::uint8_t>(field);
+    return;
+  }
   for (const std::uint32_t field : fields)
     for (int bit = 0; bit < bits; bit += 8) *bytes++ = static_cast<std::uint8_t>(field >> bit);
 }
@@ -58,8 +68,7 @@ float QuantizedTensor::stored_scale(std::int64_t index) const {
   const int bits = static_cast<int>(layout_.scales.bits);
   const std::uint32_t stored = get_bits(&bytes_[at(scales_at_)], index * bits, bits);
   if (layout_.scale_format == ScaleFormat::kTwoLevel)
-    return decode_two_level(layout_.inverse_scale,
-                            decode_float(kFp32, get_bits(&bytes_[at(tables_at_)], 0, 32)), stored);
+    return decode_two_level(layout_.inverse_scale, stored_tensor_scale(), stored);
   if (layout_.scale_format != ScaleFormat::kDynamic8) {
     return decode_scale(layout_.scale_format, stored);
   }
@@ -71,15 +80,19 @@ float QuantizedTensor::stored_scale(std::int64_t index) const {
   return decode_float(kFp32, get_bits(mean, 0, 32)) + block_scale * dynamic8_table()[stored];
 }
 
-void QuantizedTensor::elements(std::int64_t row, std::int64_t k0, std::int64_t k1,
-                               float* values) const {
+void QuantizedTensor::elements(float* values) const {
   const Format& f = *layout_.format;
+  // Rows that adjoin are as one.
+  const bool is_one = k_ * f.bits % 8 == 0;
+  const std::int64_t rows = is_one ? 1 : rows_, length = is_one ? rows_ * k_ : k_;
   std::uint16_t codes[kChunk];
-  for (std::int64_t k = k0; k < k1; k += kChunk) {
-    const std::int64_t n = std::min(kChunk, k1 - k);
-    unpack_codes(&bytes_[at(row * row_bytes_)], f.bits, k, n, codes);
-    decode_floats(f.fp, codes, n, values + (k - k0));
-  }
+  for (std::int64_t row = 0; row < rows; ++row, values += length)
+    for (std::int64_t k = 0; k < length; k += kChunk) {
+      check_interrupt();
+      const std::int64_t n = std::min(kChunk, length - k);
+      unpack_codes(&bytes_[at(row * row_bytes_)], f.bits, k, n, codes);
+      decode_floats(f.fp, codes, n, values + k);
+    }
 }
 
 float QuantizedTensor::group_scale(std::int64_t row, std::int64_t k) const {
@@ -91,7 +104,7 @@ float QuantizedTensor::group_scale(std::int64_t row, std::int64_t k) const {
 
 double QuantizedTensor::tensor_factor() const {
   if (layout_.scale_format != ScaleFormat::kTwoLevel) return 1.0;
-  const double stored = decode_float(kFp32, get_bits(&bytes_[at(tables_at_)], 0, 32));
+  const double stored = stored_tensor_scale();
   return layout_.inverse_scale ? 1.0 / stored : stored;
 }
 
@@ -161,9 +174,44 @@ std::vector<GroupStatistics> QuantizedTensor::whole_statistics(const float* data
   return groups;
 }
 
+std::vector<float> QuantizedTensor::largest_of_groups(const float* data) const {
+  const std::int64_t group = std::min(row_group(), k_), per_row = ceil_div(k_, group);
+  std::vector<float> largest(at(rows_ * per_row));
+  // Whole groups go on over the ends of rows: of short rows the calls would take their time.
+  const std::int64_t rows = k_ % group == 0 ? std::max<std::int64_t>(1, kChunk / k_) : 1;
+  for (std::int64_t row = 0; row < rows_; row += rows) {
+    const std::int64_t n = std::min(rows, rows_ - row) * k_;
+    check_interrupt_after(n);
+    abs_max_of_groups(data + row * k_, n, group, &largest[at(row * per_row)]);
+  }
+  return largest;
+}
+
+std::vector<GroupParameters> QuantizedTensor::store_block_scales(const float* data) {
+  std::vector<float> largest = largest_of_groups(data);
+  const auto count = static_cast<std::int64_t>(largest.size());
+  std::vector<std::uint32_t> stored(largest.size());
+  std::vector<float> powers;
+  const bool two_level = layout_.scale_format == ScaleFormat::kTwoLevel;
+  if (two_level) {
+    const float tensor_scale =
+        two_level_scales(layout_.inverse_scale, largest.data(), count, stored.data());
+    std::memcpy(&bytes_[at(tables_at_)], &tensor_scale, 4);
+  } else {
+    powers.resize(largest.size());
+    mx_scales(*layout_.format, largest.data(), count, stored.data(), powers.data());
+  }
+  put_fields(&bytes_[at(scales_at_)], 8, stored);
+  std::vector<GroupParameters> groups(largest.size());
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    groups[i].scale = two_level ? largest[i] : powers[i];
+  return groups;
+}
+
 std::vector<GroupParameters> QuantizedTensor::store_scales(const float* data) {
   std::vector<GroupParameters> groups;
   if (!layout_.scales.present()) return groups;
+  if (is_block(layout_)) return store_block_scales(data);
   const std::vector<GroupStatistics> all = statistics(data);
   const auto count = static_cast<std::int64_t>(all.size());
   groups.resize(all.size());
@@ -178,8 +226,6 @@ std::vector<GroupParameters> QuantizedTensor::store_scales(const float* data) {
   }
   if (layout_.scale_format == ScaleFormat::kDynamic8)
     store_double_quantized(groups);
-  else if (layout_.scale_format == ScaleFormat::kTwoLevel)
-    store_two_level(groups);
   else
     put_scales(groups, stored);
   return groups;
@@ -221,18 +267,6 @@ void QuantizedTensor::store_double_quantized(const std::vector<GroupParameters>&
   std::memcpy(&bytes_[at(tables_at_)], quantized.block_scales.data(),
               4 * quantized.block_scales.size());
   std::memcpy(bytes_.data() + bytes_.size() - 4, &quantized.mean, 4);
-}
-
-void QuantizedTensor::store_two_level(std::vector<GroupParameters>& groups) {
-  std::vector<float> scales;
-  for (const GroupParameters& g : groups) scales.push_back(g.scale);
-  std::vector<std::uint32_t> stored(scales.size());
-  const float tensor_scale =
-      two_level_scales(layout_.inverse_scale, scales.data(),
-                       static_cast<std::int64_t>(scales.size()), stored.data());
-  for (std::size_t i = 0; i < groups.size(); ++i) groups[i].scale = scales[i];
-  put_fields(&bytes_[at(scales_at_)], 8, stored);
-  std::memcpy(&bytes_[at(tables_at_)], &tensor_scale, 4);
 }
 
 std::int64_t QuantizedTensor::row_group() const {
@@ -339,10 +373,28 @@ void QuantizedTensor::load_parameters(std::int64_t first, std::int64_t last,
                                       std::vector<GroupParameters>& parameters) const {
   float scales[kChunk];
   const std::int64_t count = last - first + 1, scale_bytes = layout_.scales.bits / 8;
-  load_scales(layout_.scale_format, &bytes_[at(scales_at_ + first * scale_bytes)], count, scales);
+  const std::uint8_t* stored = &bytes_[at(scales_at_ + first * scale_bytes)];
+  if (layout_.scale_format == ScaleFormat::kTwoLevel)
+    load_two_level(layout_.inverse_scale, stored_tensor_scale(), stored, count, scales);
+  else
+    load_scales(layout_.scale_format, stored, count, scales);
   parameters.resize(at(count));
+  const bool has_zeros = layout_.zero_points.present();
   for (std::int64_t g = 0; g < count; ++g)
-    parameters[at(g)] = {scales[g], stored_zero_point(first + g), 0};
+    parameters[at(g)] = {scales[g], has_zeros ? stored_zero_point(first + g) : 0, 0};
+}
+
+void QuantizedTensor::group_scales(std::int64_t first, std::int64_t count, float* scales) const {
+  const std::uint8_t* stored = &bytes_[at(scales_at_ + first * layout_.scales.bits / 8)];
+  if (layout_.scale_format == ScaleFormat::kTwoLevel)
+    return load_two_level(false, 1.0f, stored, count, scales);
+  load_scales(layout_.scale_format, stored, count, scales);
+  const float unit = code_unit(layout_);
+  for (std::int64_t i = 0; unit != 1 && i < count; ++i) scales[i] *= unit;
+}
+
+float QuantizedTensor::stored_tensor_scale() const {
+  return decode_float(kFp32, get_bits(&bytes_[at(tables_at_)], 0, 32));
 }
 
 void QuantizedTensor::decode_ordered_row(std::int64_t row, std::int64_t k0, std::int64_t k1,

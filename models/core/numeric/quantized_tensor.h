@@ -63,12 +63,21 @@ class QuantizedTensor {
   void decode_rows(std::int64_t row0, std::int64_t row1, std::int64_t k0, std::int64_t k1,
                    float* values) const;
 
-  /// Elements of one row without their scales; only where they are floats (is_float_element()).
-  void elements(std::int64_t row, std::int64_t k0, std::int64_t k1, float* values) const;
+  /// All elements without their scales; only where they are floats (is_float_element()).
+  void elements(float* values) const;
   /// What multiplies a sum over the group that holds element k of the row: scale(), but of formats
   /// of two levels that of the group alone, beside which all sums have the tensor_factor().
   float group_scale(std::int64_t row, std::int64_t k) const;
   double tensor_factor() const;
+  /// The same of `count` groups in the order of group_index, where nothing but planar scales is
+  /// stored of them: has_plain_scales().
+  void group_scales(std::int64_t first, std::int64_t count, float* scales) const;
+  bool has_plain_scales() const {
+    return layout_.scales.present() && layout_.scales.group != kWholeTensor &&
+           layout_.scales.rows == 1 && !layout_.zero_points.present() && !layout_.mins.present() &&
+           !layout_.interleaved() && !layout_.progressive() && !has_own_groups() &&
+           layout_.scale_format != ScaleFormat::kDynamic8;
+  }
 
   /// Integer codes of one row; only where native_integer(format).available.
   void codes(std::int64_t row, std::int64_t k0, std::int64_t k1, std::int16_t* integers) const;
@@ -82,6 +91,9 @@ class QuantizedTensor {
 
   /// Chooses, rounds and stores the scales; returns what elements are encoded with, per group.
   std::vector<GroupParameters> store_scales(const float* data);
+  std::vector<GroupParameters> store_block_scales(const float* data);
+  /// Of every group, in the order of group_index; groups have one row.
+  std::vector<float> largest_of_groups(const float* data) const;
   void put_scales(const std::vector<GroupParameters>& groups,
                   const std::vector<std::uint32_t>& stored);
   /// Of every group, in the order of group_index.
@@ -96,7 +108,6 @@ class QuantizedTensor {
                               float* values) const;
   float row_scale(std::int64_t row) const;
   void store_double_quantized(const std::vector<GroupParameters>& groups);
-  void store_two_level(std::vector<GroupParameters>& groups);
   /// Elements whose codes lie side by side, in groups whose parameters do.
   struct Run {
     std::int64_t byte = 0, index = 0;  ///< of the first element; of the first group
@@ -118,6 +129,7 @@ class QuantizedTensor {
   /// Interleaved formats: the block that holds element k.
   const std::uint8_t* block(std::int64_t row, std::int64_t k) const;
   float stored_scale(std::int64_t index) const;
+  float stored_tensor_scale() const;  ///< of formats of two levels
   std::int32_t stored_zero_point(std::int64_t index) const;
   float stored_offset(std::int64_t index) const;
 

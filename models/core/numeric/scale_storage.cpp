@@ -36,16 +36,92 @@ BITJOULE_VECTORIZE void load_loop(const FloatConstants& constants, const std::ui
     scales[i] = decode_one(c, bytes[2 * i] | (std::uint32_t{bytes[2 * i + 1]} << 8));
 }
 
+constexpr FloatConstants kE4m3Constants{kFp8E4m3};
+constexpr std::uint32_t kLeastE8m0 = 0x00400000;  // 2^-127, which is subnormal
+
+/// The value of an E8M0 code.
+BITJOULE_INLINE float power_of(std::uint32_t stored) {
+  const std::uint32_t normal = select(stored == 0, kLeastE8m0, stored << 23);
+  return float_of(select(stored == 255, kNanBits, normal));
+}
+
+/// The exponent of an element's largest value; mxint8's is 127/64.
+std::int32_t element_exponent(const Format& format) {
+  return format.is_float_element() ? format.fp.max_exponent() : 0;
+}
+
+BITJOULE_VECTORIZE void load_powers(const std::uint8_t* bytes, std::int64_t n, float* scales) {
+  for (std::int64_t i = 0; i < n; ++i) scales[i] = power_of(bytes[i]);
+}
+
+// The exponent of a positive float stands above its mantissa; those of subnormal ones are below
+// whatever an element has.
+BITJOULE_VECTORIZE void mx_loop(const float* largest, std::int64_t n, std::int32_t element,
+                                std::uint32_t* stored, float* scales) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int32_t exponent = static_cast<std::int32_t>(bits_of(largest[i]) >> 23) - element;
+    stored[i] = static_cast<std::uint32_t>(exponent < 0 ? 0 : exponent);
+    scales[i] = power_of(stored[i]);
+  }
+}
+
+BITJOULE_VECTORIZE void load_e4m3(const std::uint8_t* stored, std::int64_t n, float* scales) {
+  const FloatConstants c = kE4m3Constants;
+  for (std::int64_t i = 0; i < n; ++i) scales[i] = decode_one(c, stored[i]);
+}
+
+// A division under a condition would keep the loop from being vectorised.
+BITJOULE_VECTORIZE void by_tensor_scale(bool inverse, float tensor_scale, std::int64_t n,
+                                        float* scales) {
+  if (inverse)
+    for (std::int64_t i = 0; i < n; ++i) scales[i] /= tensor_scale;
+  else
+    for (std::int64_t i = 0; i < n; ++i) scales[i] *= tensor_scale;
+}
+
+/// E4M3 codes of largest * factor / divisor, and what they stand for.
+BITJOULE_VECTORIZE void e4m3_loop(float factor, float divisor, std::int64_t n, float* largest,
+                                  std::uint32_t* stored) {
+  constexpr std::uint32_t kOne = 0x38;
+  const FloatConstants c = kE4m3Constants;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::uint32_t bits = bits_of(largest[i] * factor / divisor);
+    const bool is_finite = (bits & kInfinityBits) != kInfinityBits;
+    const std::uint32_t code = encode_one(c, float_of(select(is_finite, bits, 0)));
+    stored[i] = select(code == 0, kOne, code);
+    largest[i] = decode_one(c, stored[i]);
+  }
+}
+
+BITJOULE_VECTORIZE float largest_of(const float* x, std::int64_t n) {
+  std::int32_t largest = 0;  // positive floats order as their bits
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto bits = static_cast<std::int32_t>(bits_of(x[i]));
+    largest = bits > largest ? bits : largest;
+  }
+  return float_of(static_cast<std::uint32_t>(largest));
+}
+
 }  // namespace
+
+void mx_scales(const Format& format, const float* abs_max, std::int64_t n, std::uint32_t* stored,
+               float* scales) {
+  mx_loop(abs_max, n, element_exponent(format), stored, scales);
+}
+
+void load_two_level(bool inverse, float tensor_scale, const std::uint8_t* stored, std::int64_t n,
+                    float* scales) {
+  load_e4m3(stored, n, scales);
+  by_tensor_scale(inverse, tensor_scale, n, scales);
+}
 
 void load_scales(ScaleFormat format, const std::uint8_t* bytes, std::int64_t n, float* scales) {
   if (format == ScaleFormat::kFloat16 || format == ScaleFormat::kBfloat16) {
     load_loop(constants(format), bytes, n, scales);
     return;
   }
-  const int bits = format == ScaleFormat::kE8m0 ? 8 : 32;
-  for (std::int64_t i = 0; i < n; ++i)
-    scales[i] = decode_scale(format, get_bits(bytes, i * bits, bits));
+  if (format == ScaleFormat::kE8m0) return load_powers(bytes, n, scales);
+  if (n > 0) std::memcpy(scales, bytes, static_cast<std::size_t>(4 * n));
 }
 
 void store_scales(ScaleFormat format, const float* scales, std::int64_t n, std::uint32_t* stored,
@@ -76,40 +152,36 @@ std::uint32_t encode_scale(ScaleFormat format, float scale) {
 }
 
 float decode_scale(ScaleFormat format, std::uint32_t stored) {
-  if (format == ScaleFormat::kE8m0) {
-    // 2^-127 is subnormal.
-    return stored == 255 ? std::numeric_limits<float>::quiet_NaN()
-                         : float_of(stored == 0 ? 0x00400000 : stored << 23);
-  }
+  if (format == ScaleFormat::kE8m0) return power_of(stored);
   return format == ScaleFormat::kFloat32 ? float_of(stored) : decode_one(constants(format), stored);
 }
 
 float decode_two_level(bool inverse, float tensor_scale, std::uint32_t stored) {
-  const float scale = decode_float(kFp8E4m3, stored);
-  return inverse ? scale / tensor_scale : scale * tensor_scale;
+  const auto byte = static_cast<std::uint8_t>(stored);
+  float scale = 0;
+  load_two_level(inverse, tensor_scale, &byte, 1, &scale);
+  return scale;
 }
 
 float two_level_scales(bool inverse, float* largest, std::int64_t n, std::uint32_t* stored) {
-  const float most = n > 0 ? *std::max_element(largest, largest + n) : 0.0f;
+  const float most = largest_of(largest, n);
   const float whole = kFp4E2m1.max_value() * kFp8E4m3.max_value();
   float tensor_scale = most > 0 ? inverse ? whole / most : most / whole : 1;
   if (!(tensor_scale > 0) || !std::isfinite(tensor_scale)) tensor_scale = 1;
-  constexpr std::uint32_t kOne = 0x38;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float scale = inverse ? largest[i] * tensor_scale / kFp4E2m1.max_value()
-                                : largest[i] / (kFp4E2m1.max_value() * tensor_scale);
-    stored[i] = encode_float(kFp8E4m3, std::isfinite(scale) ? scale : 0.0f);
-    if (stored[i] == 0) stored[i] = kOne;
-    largest[i] = decode_two_level(inverse, tensor_scale, stored[i]);
-  }
+  const float element = kFp4E2m1.max_value();
+  if (inverse)
+    e4m3_loop(tensor_scale, element, n, largest, stored);
+  else
+    e4m3_loop(1.0f, element * tensor_scale, n, largest, stored);
+  by_tensor_scale(inverse, tensor_scale, n, largest);
   return tensor_scale;
 }
 
 std::uint32_t mx_shared_exponent(const Format& format, float abs_max) {
-  if (abs_max == 0) return 0;
-  // mxint8's largest value is 127/64: exponent 0.
-  const int element = format.is_float_element() ? format.fp.max_exponent() : 0;
-  return static_cast<std::uint32_t>(std::clamp(std::ilogb(abs_max) - element + 127, 0, 254));
+  std::uint32_t stored = 0;
+  float scale = 0;
+  mx_scales(format, &abs_max, 1, &stored, &scale);
+  return stored;
 }
 
 namespace {

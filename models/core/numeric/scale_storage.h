@@ -25,10 +25,16 @@ void load_scales(ScaleFormat format, const std::uint8_t* bytes, std::int64_t n, 
 /// `inverse`: the tensor's is its reciprocal, and divides.
 float two_level_scales(bool inverse, float* largest, std::int64_t n, std::uint32_t* stored);
 float decode_two_level(bool inverse, float tensor_scale, std::uint32_t stored);
+/// Of n scales stored one after the other, the values that they have beside the tensor's.
+void load_two_level(bool inverse, float tensor_scale, const std::uint8_t* stored, std::int64_t n,
+                    float* scales);
 
 /// MX: 2^(floor(log2(abs_max)) - exponent of the element's largest value), as its E8M0 code;
 /// microxcaling's rule. 0 for abs_max = 0.
 std::uint32_t mx_shared_exponent(const Format& format, float abs_max);
+/// The codes of n groups, of finite largest magnitudes, and the scales that they stand for.
+void mx_scales(const Format& format, const float* abs_max, std::int64_t n, std::uint32_t* stored,
+               float* scales);
 
 /// The stored form of an offset, whose storage is a float, and back.
 std::uint32_t encode_offset(const StorageLayout& layout, float offset);

@@ -62,6 +62,11 @@ void multiply_rows(const double* x, std::int64_t rows, const W* w, std::int64_t 
       for (std::int64_t row = first; row < last; row += kSumRows) {
         check_interrupt_after(kSumLanes * k);
         const std::int64_t count = std::min(kSumRows, last - row);
+        if (width == kSumLanes) {
+          side_by_side(x + row * k, k, count, panel.data(), whole, y + row * y_stride + n0,
+                       y_stride);
+          continue;
+        }
         side_by_side(x + row * k, k, count, panel.data(), whole, sums);
         for (std::int64_t r = 0; r < count; ++r)
           std::copy_n(sums + r * kSumLanes, width, y + (row + r) * y_stride + n0);

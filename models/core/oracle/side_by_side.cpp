@@ -7,12 +7,14 @@ namespace bitjoule {
 namespace {
 
 /// The body of every form, with vectors of `Bytes`: one or two of them at a time times some rows.
-/// What belongs to a part begins `sums_stride` after the part before.
+/// Rows of sums are `row_stride` apart; what belongs to a part begins `sums_stride` after the part
+/// before.
 template <class T, int Rows, std::int64_t Bytes>
 inline __attribute__((always_inline)) void panel_block(const T* x, std::int64_t stride,
                                                        const T* panel,
                                                        const std::vector<std::int64_t>& ends,
-                                                       T* sums, std::int64_t sums_stride) {
+                                                       T* sums, std::int64_t row_stride,
+                                                       std::int64_t sums_stride) {
   typedef T Vector __attribute__((vector_size(Bytes)));
   constexpr std::int64_t kVectorElements = Bytes / sizeof(T);
   constexpr std::int64_t kTogether = kSumLanes / kVectorElements < 2 ? 1 : 2;
@@ -34,7 +36,7 @@ inline __attribute__((always_inline)) void panel_block(const T* x, std::int64_t 
       for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
         for (int v = 0; v < kTogether; ++v)
-          std::memcpy(sums + r * kSumLanes + lane + v * kVectorElements, &chains[r][v], Bytes);
+          std::memcpy(sums + r * row_stride + lane + v * kVectorElements, &chains[r][v], Bytes);
     }
     begin = end;
     sums += sums_stride;
@@ -43,20 +45,21 @@ inline __attribute__((always_inline)) void panel_block(const T* x, std::int64_t 
 
 template <class T>
 using Form = void (*)(const T*, std::int64_t, const T*, const std::vector<std::int64_t>&, T*,
-                      std::int64_t);
+                      std::int64_t, std::int64_t);
 
 template <class T, int Rows>
 void panel_portable(const T* x, std::int64_t stride, const T* panel,
-                    const std::vector<std::int64_t>& ends, T* sums, std::int64_t sums_stride) {
-  panel_block<T, Rows, 16>(x, stride, panel, ends, sums, sums_stride);
+                    const std::vector<std::int64_t>& ends, T* sums, std::int64_t row_stride,
+                    std::int64_t sums_stride) {
+  panel_block<T, Rows, 16>(x, stride, panel, ends, sums, row_stride, sums_stride);
 }
 
 #if defined(__x86_64__)
 template <class T, int Rows>
 __attribute__((target("avx2"))) void panel_avx2(const T* x, std::int64_t stride, const T* panel,
                                                 const std::vector<std::int64_t>& ends, T* sums,
-                                                std::int64_t sums_stride) {
-  panel_block<T, Rows, 32>(x, stride, panel, ends, sums, sums_stride);
+                                                std::int64_t row_stride, std::int64_t sums_stride) {
+  panel_block<T, Rows, 32>(x, stride, panel, ends, sums, row_stride, sums_stride);
   __builtin_ia32_vzeroupper();  // compilers add it from -O2 on; without it libm is slow
 }
 
@@ -65,8 +68,9 @@ template <int Rows>
 __attribute__((target("avx512f"))) void panel_avx512(const double* x, std::int64_t stride,
                                                      const double* panel,
                                                      const std::vector<std::int64_t>& ends,
-                                                     double* sums, std::int64_t sums_stride) {
-  panel_block<double, Rows, 64>(x, stride, panel, ends, sums, sums_stride);
+                                                     double* sums, std::int64_t row_stride,
+                                                     std::int64_t sums_stride) {
+  panel_block<double, Rows, 64>(x, stride, panel, ends, sums, row_stride, sums_stride);
   __builtin_ia32_vzeroupper();
 }
 #endif
@@ -74,18 +78,21 @@ __attribute__((target("avx512f"))) void panel_avx512(const double* x, std::int64
 /// As many rows at once as there are forms, one for each number of rows.
 template <class T, std::size_t N>
 void in_blocks(const std::array<Form<T>, N>& forms, const T* x, std::int64_t stride,
-               std::int64_t rows, const T* panel, const std::vector<std::int64_t>& ends, T* sums) {
+               std::int64_t rows, const T* panel, const std::vector<std::int64_t>& ends, T* sums,
+               std::int64_t row_stride) {
   constexpr auto kAtOnce = static_cast<std::int64_t>(N);
   for (std::int64_t row = 0; row < rows; row += kAtOnce) {
     const auto form = static_cast<std::size_t>(std::min(kAtOnce, rows - row) - 1);
-    forms[form](x + row * stride, stride, panel, ends, sums + row * kSumLanes, rows * kSumLanes);
+    forms[form](x + row * stride, stride, panel, ends, sums + row * row_stride, row_stride,
+                rows * row_stride);
   }
 }
 
 /// Six rows of two vectors, with what they are multiplied by, fit sixteen registers.
 template <class T>
 void panel_sums(const T* x, std::int64_t stride, std::int64_t rows, const T* panel,
-                const std::vector<std::int64_t>& ends, T* sums, Simd simd) {
+                const std::vector<std::int64_t>& ends, T* sums, std::int64_t row_stride,
+                Simd simd) {
   static constexpr std::array<Form<T>, 6> kPortable = {panel_portable<T, 1>, panel_portable<T, 2>,
                                                        panel_portable<T, 3>, panel_portable<T, 4>,
                                                        panel_portable<T, 5>, panel_portable<T, 6>};
@@ -93,9 +100,10 @@ void panel_sums(const T* x, std::int64_t stride, std::int64_t rows, const T* pan
   static constexpr std::array<Form<T>, 6> kAvx2 = {panel_avx2<T, 1>, panel_avx2<T, 2>,
                                                    panel_avx2<T, 3>, panel_avx2<T, 4>,
                                                    panel_avx2<T, 5>, panel_avx2<T, 6>};
-  if (simd != Simd::kPortable) return in_blocks(kAvx2, x, stride, rows, panel, ends, sums);
+  if (simd != Simd::kPortable)
+    return in_blocks(kAvx2, x, stride, rows, panel, ends, sums, row_stride);
 #endif
-  in_blocks(kPortable, x, stride, rows, panel, ends, sums);
+  in_blocks(kPortable, x, stride, rows, panel, ends, sums, row_stride);
 }
 
 #if defined(__x86_64__)
@@ -151,16 +159,19 @@ __attribute__((target("avx2"))) std::int64_t int_products_avx2(const std::int16_
 }  // namespace
 
 void side_by_side(const double* x, std::int64_t stride, std::int64_t rows, const double* panel,
-                  const std::vector<std::int64_t>& ends, double* sums, Simd simd) {
+                  const std::vector<std::int64_t>& ends, double* sums, std::int64_t row_stride,
+                  Simd simd) {
 #if defined(__x86_64__)
-  if (simd == Simd::kAvx512) return in_blocks(kAvx512, x, stride, rows, panel, ends, sums);
+  if (simd == Simd::kAvx512)
+    return in_blocks(kAvx512, x, stride, rows, panel, ends, sums, row_stride);
 #endif
-  panel_sums(x, stride, rows, panel, ends, sums, simd);
+  panel_sums(x, stride, rows, panel, ends, sums, row_stride, simd);
 }
 
 void side_by_side(const float* x, std::int64_t stride, std::int64_t rows, const float* panel,
-                  const std::vector<std::int64_t>& ends, float* sums, Simd simd) {
-  panel_sums(x, stride, rows, panel, ends, sums, simd);
+                  const std::vector<std::int64_t>& ends, float* sums, std::int64_t row_stride,
+                  Simd simd) {
+  panel_sums(x, stride, rows, panel, ends, sums, row_stride, simd);
 }
 
 void sum_pairs(const std::array<const double*, kSumLanes>& x,

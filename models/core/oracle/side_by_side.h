@@ -25,14 +25,17 @@ void fill_panel(const std::array<const From*, kSumLanes>& rows, std::int64_t k,
 }
 
 /// sums[part][row][lane] = sum over the elements i of a part of x[row * stride + i] *
-/// panel[i][lane], for `rows` <= kSumRows; `ends` are the parts' ends, ascending.
+/// panel[i][lane], for `rows` <= kSumRows; `ends` are the parts' ends, ascending. Rows of sums may
+/// be further apart than kSumLanes: what lies between them stays.
 ///
 /// Invariant, in every form: a sum starts at +0, a product is rounded, then added with one
 /// rounding, i ascending. So a sum's bits do not depend on what is computed beside it.
 void side_by_side(const double* x, std::int64_t stride, std::int64_t rows, const double* panel,
-                  const std::vector<std::int64_t>& ends, double* sums, Simd simd = widest_simd());
+                  const std::vector<std::int64_t>& ends, double* sums,
+                  std::int64_t row_stride = kSumLanes, Simd simd = widest_simd());
 void side_by_side(const float* x, std::int64_t stride, std::int64_t rows, const float* panel,
-                  const std::vector<std::int64_t>& ends, float* sums, Simd simd = widest_simd());
+                  const std::vector<std::int64_t>& ends, float* sums,
+                  std::int64_t row_stride = kSumLanes, Simd simd = widest_simd());
 
 /// sums[part][pair] = sum over the elements i of a part of x[pair][i] * w[pair][i], for pairs of
 /// rows that share nothing. The same invariant.
