@@ -49,7 +49,7 @@ class AddressDecoder {
  public:
   AddressDecoder(const AddressMap& map, std::int64_t burst_bytes);
 
-  DramAddress decode(std::int64_t address) {
+  [[gnu::always_inline]] DramAddress decode(std::int64_t address) {
     const std::int64_t block = address >> shift_ >> kLowBits;
     if (block != block_) {
       block_ = block;

@@ -71,6 +71,19 @@ class DramChannel {
   };
   /// Issues that command, a train's.
   void serve_train(Served* served);
+  /// Whether the train goes on as long as its bursts let it, with what waits for the other queue.
+  bool may_run_train() const {
+    return in_train_ && (unified_ || train_queue_ == 0 ||
+                         queues_[0].size() + static_cast<std::int64_t>(arrivals_.size()) == 0);
+  }
+  /// Whether there is room for a burst once one of the train is gone, and whether it may be of it.
+  bool train_makes_room(bool write) const { return queue_of(write) == train_queue_; }
+  bool train_is_write() const { return train_command_ == DramCommand::kWrite; }
+  /// As serve_train() from cycles before `until`, one burst after the other, each with one in its
+  /// place as `user` has it: served(burst, end) and waiting(cycle) as of Train::run(), and
+  /// enter(last_accepted, &until), a DramBurst. After may_run_train(). In train_run.h.
+  template <class User>
+  void run_train(std::int64_t until, User& user);
   /// Issues that command; true if it moves a burst.
   [[gnu::always_inline]] bool step(Served* served) {
     if (in_train_) {
@@ -169,6 +182,8 @@ class DramChannel {
   bool keeps_queue() const;
   void end_train();
   void count_train(ChannelCounts* counts) const;
+  template <class User>
+  class TrainRun;
   void decide();
   void admit(const Arrival& arrival);
   Arrival admit_arrival();

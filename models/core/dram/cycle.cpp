@@ -7,11 +7,6 @@
 #include "core/interrupt.h"
 
 namespace bitjoule {
-namespace {
-
-constexpr std::int64_t kBurstSteps = 64;  // of check_interrupt_after()
-
-}  // namespace
 
 CycleDram::CycleDram(const CycleDramConfig& config) : CycleDram(config, resolve_standard(config)) {}
 
@@ -70,26 +65,6 @@ inline void CycleDram::begin_offer(const DramRequest& request, std::uint32_t ind
   entered_ = port_cycle_;
 }
 
-/// Moves bursts of the offered request into queues while there is room; true when all are in.
-[[gnu::always_inline]] inline bool CycleDram::push_offered() {
-  for (;;) {
-    const auto index = static_cast<std::size_t>(place_.channel >> log2_alike_);
-    DramChannel& channel = channels_[index];
-    if (!channel.has_room(offered_.write)) return false;
-    const std::int64_t entry = std::max(port_cycle_, channel.last_accepted() + 1);
-    channel.accept({place_.row, entry, static_cast<std::int32_t>(place_.bank), offered_request_,
-                    offered_.write});
-    change(index);
-    entered_ = std::max(entered_, entry);
-    Request& request = requests_[offered_request_];
-    if (request.accepted < 0) request.accepted = entry;
-    offered_bytes_ -= set_bytes_;
-    if (offered_bytes_ == 0) return true;
-    offered_.address += set_bytes_;
-    place_ = decoder_.decode(offered_.address);
-  }
-}
-
 [[gnu::noinline]] void CycleDram::ask_changed() {
   for (; changes_ > 0; --changes_) {
     const std::size_t c = changed_[changes_ - 1];
@@ -117,30 +92,11 @@ std::int64_t CycleDram::next() {
   return std::min({earliest_command(), accepted_at_, completions_first_});
 }
 
-/// What advance() does while the only channel's train goes on and there is nothing to report.
-/// Bursts of one request end in the order of their commands.
-[[gnu::always_inline]] inline void CycleDram::follow_train(std::int64_t limit) {
-  DramChannel& channel = channels_.front();
-  if (!channel.in_train()) return;
-  while (channel.in_train()) {
-    const std::int64_t cycle = channel.train_cycle();
-    if (cycle >= std::min({limit, accepted_at_, completions_first_})) break;
-    DramChannel::Served served;
-    channel.serve_train(&served);
-    totals_.timeline.add(served.end, set_bytes_, served.write);
-    if ((requests_[served.request].bursts_left -= alike_) == 0)
-      add_completion({served.end, last_of(0), served.request});
-    if (!offer_is_blocked()) continue;
-    port_cycle_ = std::max(port_cycle_, cycle);
-    if (push_offered()) accepted_at_ = entered_;
-  }
-}
-
 /// In the order of time; at one time acceptance first, then channel by channel the end of its data
 /// before its command.
 bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
   for (;;) {
-    if (is_alone_) follow_train(limit);
+    if (is_alone_ && channels_.front().in_train()) follow_train(limit);
     const std::int64_t command = earliest_command();
     const bool done =
         completions_first_ < command || (completions_first_ == command && command != kNever &&
@@ -177,22 +133,6 @@ bool CycleDram::advance(std::int64_t limit, DramEvent* event) {
   return &served_;
 }
 
-/// With the last command of a request it is certain when that ends: returns it then.
-inline const CycleDram::Completion* CycleDram::count_served(const DramChannel::Served& served,
-                                                            std::size_t channel) {
-  Request& request = requests_[served.request];
-  const Completion end{served.end, last_of(channel), served.request};
-  if (request.end.goes_before(end)) request.end = end;
-  request.bursts_left -= alike_;
-  return request.bursts_left > 0 ? nullptr : &request.end;
-}
-
-inline void CycleDram::add_completion(const Completion& end) {
-  completions_.insert(end,
-                      [](const Completion& a, const Completion& b) { return a.goes_before(b); });
-  completions_first_ = completions_.front().cycle;
-}
-
 inline void CycleDram::report_acceptance(DramEvent* event) {
   event->kind = DramEvent::Kind::kAccepted;
   event->cycle = accepted_at_;
@@ -220,11 +160,16 @@ inline void CycleDram::report_completion(DramEvent* event) {
 DramStats CycleDram::drive(RequestSource* source) {
   TimedRequest r;
   std::int64_t now = 0, end = 0;
-  while (source->next(&r)) {
-    const bool waited = r.request.bytes == standard_.burst_bytes
-                            ? push_burst(r.request, std::max(now, r.cycle), &end)
-                            : push_request(r.request, std::max(now, r.cycle), &end);
-    if (!waited) continue;
+  for (bool more = source->next(&r); more; more = source->next(&r)) {
+    bool waited = false;
+    if (is_alone_ && channels_.front().in_train()) {
+      if (!drive_train(source, &r, {&now, &end, &waited})) break;
+      while (earliest_command() < now) issue_alone(first_, &end);
+    }
+    const bool waits = r.request.bytes == standard_.burst_bytes
+                           ? push_burst(r.request, std::max(now, r.cycle), &end)
+                           : push_request(r.request, std::max(now, r.cycle), &end);
+    if (!waits && !waited) continue;
     now = entered_;
     while (earliest_command() < now) issue_alone(first_, &end);
   }
@@ -272,12 +217,7 @@ inline void CycleDram::issue_alone(std::size_t channel, std::int64_t* end) {
   const DramChannel::Served* const served = issue(channel);
   if (served == nullptr) return;
   *end = std::max(*end, served->end);
-  if (served->request == DramBurst::kAlone) {
-    totals_.latency.add(served->end - served->accepted);
-  } else if (const Completion* done = count_served(*served, channel)) {
-    totals_.latency.add(done->cycle - requests_[done->request].accepted);
-    free_requests_.push_back(done->request);
-  }
+  count_alone(*served, channel);
 }
 
 /// Issues the commands of one channel that are due by `cycle`, and what they bring about.

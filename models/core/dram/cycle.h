@@ -64,6 +64,9 @@ class CycleDram final : public DramEngine {
       return cycle != o.cycle ? cycle < o.cycle : channel < o.channel;
     }
   };
+  class BinnedBytes;
+  class EventTrain;
+  class SourceTrain;
   struct Request {
     std::uint64_t tag = 0;
     std::int64_t bursts_left = 0;  ///< whose column command is still to come
@@ -120,10 +123,19 @@ class CycleDram final : public DramEngine {
   const Completion* count_served(const DramChannel::Served& served, std::size_t channel);
   void add_completion(const Completion& end);
   void follow_train(std::int64_t limit);
+  /// Where drive() is: when the last request that waited was in, the last data's end, and whether
+  /// the next request has waited.
+  struct Driven {
+    std::int64_t *now, *end;
+    bool* waited;
+  };
+  bool drive_train(RequestSource* source, TimedRequest* next, const Driven& driven);
   void issue_alone(std::size_t channel, std::int64_t* end);
+  void count_alone(const DramChannel::Served& served, std::size_t channel);
   void report_acceptance(DramEvent* event);
   void report_completion(DramEvent* event);
 
+  static constexpr std::int64_t kBurstSteps = 64;  // of check_interrupt_after()
   const DramStandard standard_;
   const AddressMap map_;
   AddressDecoder decoder_;
@@ -166,5 +178,51 @@ class CycleDram final : public DramEngine {
   DramChannel::Served served_;         // what the last column command moved
   DramStats totals_;                   // latency and timeline; most of the rest is in the channels
 };
+
+/// Moves bursts of the offered request into queues while there is room; true when all are in.
+[[gnu::always_inline]] inline bool CycleDram::push_offered() {
+  for (;;) {
+    const auto index = static_cast<std::size_t>(place_.channel >> log2_alike_);
+    DramChannel& channel = channels_[index];
+    if (!channel.has_room(offered_.write)) return false;
+    const std::int64_t entry = std::max(port_cycle_, channel.last_accepted() + 1);
+    channel.accept({place_.row, entry, static_cast<std::int32_t>(place_.bank), offered_request_,
+                    offered_.write});
+    change(index);
+    entered_ = std::max(entered_, entry);
+    Request& request = requests_[offered_request_];
+    if (request.accepted < 0) request.accepted = entry;
+    offered_bytes_ -= set_bytes_;
+    if (offered_bytes_ == 0) return true;
+    offered_.address += set_bytes_;
+    place_ = decoder_.decode(offered_.address);
+  }
+}
+
+/// With the last command of a request it is certain when that ends: returns it then.
+inline const CycleDram::Completion* CycleDram::count_served(const DramChannel::Served& served,
+                                                            std::size_t channel) {
+  Request& request = requests_[served.request];
+  const Completion end{served.end, last_of(channel), served.request};
+  if (request.end.goes_before(end)) request.end = end;
+  request.bursts_left -= alike_;
+  return request.bursts_left > 0 ? nullptr : &request.end;
+}
+
+/// The same where nobody waits for its event.
+inline void CycleDram::count_alone(const DramChannel::Served& served, std::size_t channel) {
+  if (served.request == DramBurst::kAlone) {
+    totals_.latency.add(served.end - served.accepted);
+  } else if (const Completion* done = count_served(served, channel)) {
+    totals_.latency.add(done->cycle - requests_[done->request].accepted);
+    free_requests_.push_back(done->request);
+  }
+}
+
+inline void CycleDram::add_completion(const Completion& end) {
+  completions_.insert(end,
+                      [](const Completion& a, const Completion& b) { return a.goes_before(b); });
+  completions_first_ = completions_.front().cycle;
+}
 
 }  // namespace bitjoule

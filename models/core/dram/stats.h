@@ -14,14 +14,14 @@ namespace bitjoule {
 /// Counts of integer samples, exact below 65536 and lumped together above.
 class Histogram {
  public:
-  void add(std::int64_t value) {
+  void add(std::int64_t value, std::int64_t times = 1) {
     const std::int64_t bin = std::min(value, kExact);
     if (bin >= static_cast<std::int64_t>(bins_.size())) grow(bin);
-    ++bins_[static_cast<std::size_t>(bin)];
+    bins_[static_cast<std::size_t>(bin)] += times;
     min_ = count_ == 0 ? value : std::min(min_, value);
     max_ = std::max(max_, value);
-    sum_ += value;
-    ++count_;
+    sum_ += times * value;
+    count_ += times;
   }
   /// All samples of `other`, each `times` times.
   void add(const Histogram& other, std::int64_t times);
@@ -53,6 +53,10 @@ class BandwidthTimeline {
     while (bin >= kBins) halve(), bin = (cycle - 1) >> log2_width_;
     if (bin >= static_cast<std::int64_t>(read_.size())) grow(bin);
     (write ? write_ : read_)[static_cast<std::size_t>(bin)] += bytes;
+  }
+  /// The last cycle of the bin of `cycle`, as long as no later one comes.
+  std::int64_t bin_end(std::int64_t cycle) const {
+    return (((cycle - 1) >> log2_width_) + 1) << log2_width_;
   }
   /// Appends nothing but whole bins: for sums over several timelines.
   void append_bin(std::int64_t read_bytes, std::int64_t write_bytes) {
