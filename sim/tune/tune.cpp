@@ -205,29 +205,60 @@ class Tuner {
         objectives.push_back(objective(run));
         accuracies.push_back(accuracy(
             run, fmt::format("{} in {}", result_.groups[g].name, settings_.formats[f - 1])));
-        const double lost = loss(accuracies.back()) - loss(result_.as_it_is);
-        choices.push_back({objectives.back() - result_.objective_as_it_is, std::max(lost, 0.0)});
+        choices.push_back({objectives.back() - result_.objective_as_it_is,
+                           loss(accuracies.back()) - loss(result_.as_it_is)});
       }
     }
   }
 
-  double predicted(const Mix& mix) const {
+  /// What the groups of a mix lose alone, together. To first order what is rounded changes the loss
+  /// of given predictions by a sum over groups, some of whose terms are gains: those count as such.
+  double sum_of_groups(const Mix& mix) const {
     double sum = 0;
     for (std::size_t g = 0; g < mix.size(); ++g) sum += choices_[g][mix[g]].loss;
     return sum;
   }
 
-  /// Measures the mix that should lose `allowed`. Losses of groups do not quite add up: what was
-  /// measured before says by how much. Returns the loss, or nothing where there is no such mix.
-  std::optional<double> try_mix(const std::string& name, double allowed) {
-    const Mix mix = cheapest_assignment(choices_, allowed / ratio_);
+  bool is_told(const MeasuredMix& m) const {
+    return std::fabs(loss(m.accuracy) - loss(result_.as_it_is)) >
+           settings_.budget.error(m.accuracy);
+  }
+
+  /// What mixes lose to the sum over their groups, which is more than 1 where errors go together:
+  /// that of the measured mix whose sum is nearest, if what it loses is told from chance.
+  double ratio_near(double sum) const {
+    double ratio = 1, least = HUGE_VAL;
+    for (const MeasuredMix& m : result_.mixes) {
+      const double known = sum_of_groups(m.mix), lost = loss(m.accuracy) - loss(result_.as_it_is);
+      if (!(known > 0) || !(lost > 0) || !(sum > 0) || !is_told(m)) continue;
+      const double distance = std::fabs(std::log(known / sum));
+      if (distance < least) {
+        least = distance;
+        ratio = lost / known;
+      }
+    }
+    return ratio;
+  }
+
+  /// Losses from 0 on, as cheapest_assignment() takes them, and the budget with what that adds.
+  Mix cheapest_mix(double allowed) const {
+    std::vector<std::vector<Choice>> raised = choices_;
+    for (std::vector<Choice>& choices : raised) {
+      double least = 0;
+      for (const Choice& choice : choices) least = std::min(least, choice.loss);
+      for (Choice& choice : choices) choice.loss -= least;
+      allowed -= least;
+    }
+    return cheapest_assignment(raised, allowed);
+  }
+
+  /// Measures the mix that should lose `allowed`. Returns it, or nothing where there is no such
+  /// mix.
+  std::optional<MeasuredMix> try_mix(const std::string& name, double allowed) {
+    const Mix mix = cheapest_mix(allowed / ratio_near(allowed));
     if (mix.empty()) return std::nullopt;
-    const double sum = predicted(mix);
-    const double as_it_is = loss(result_.as_it_is);
-    const MeasuredMix& measured = add(name, mix, settings_.budget.value(as_it_is + sum * ratio_));
-    const double lost = loss(measured.accuracy) - as_it_is;
-    if (sum > 0 && lost > 0) ratio_ = lost / sum;
-    return lost;
+    const double sum = sum_of_groups(mix);
+    return add(name, mix, settings_.budget.value(loss(result_.as_it_is) + sum * ratio_near(sum)));
   }
 
   void search() {
@@ -236,10 +267,16 @@ class Tuner {
     double aim = allowed;
     for (int i = 0; i < kTries; ++i) {
       const std::size_t before = result_.mixes.size();
-      const std::optional<double> lost = try_mix(fmt::format("mix {}", i + 1), aim);
-      if (!lost || (result_.mixes.size() == before && *lost <= allowed)) break;
-      // Beyond the budget in spite of the correction: aim lower.
-      if (*lost > allowed && i > 0) aim *= 0.97;
+      const auto mix = try_mix(fmt::format("mix {}", i + 1), aim);
+      if (!mix) break;
+      const double lost = loss(mix->accuracy) - loss(result_.as_it_is);
+      if (result_.mixes.size() == before && lost <= allowed) break;
+      if (lost <= allowed) continue;
+      // Aim lower: by what chance has added, or where the ratio that it tells is no help either.
+      if (!is_told(*mix))
+        aim *= std::min(0.97, allowed / lost);
+      else if (i > 0)
+        aim *= 0.97;
     }
     for (const double part : kOtherBudgets)
       try_mix(fmt::format("mix for {} of the budget", part), allowed * part);
@@ -249,8 +286,7 @@ class Tuner {
     MeasuredMix* best = nullptr;
     for (MeasuredMix& m : result_.mixes) {
       m.within = loss(m.accuracy) <= bound_;
-      m.is_told =
-          std::fabs(loss(m.accuracy) - loss(result_.as_it_is)) > settings_.budget.error(m.accuracy);
+      m.is_told = is_told(m);
       m.is_front = std::none_of(result_.mixes.begin(), result_.mixes.end(), [&](const auto& o) {
         const bool as_good = o.objective <= m.objective && loss(o.accuracy) <= loss(m.accuracy);
         return as_good && (o.objective < m.objective || loss(o.accuracy) < loss(m.accuracy));
@@ -274,7 +310,6 @@ class Tuner {
   TuneResult result_;
   std::vector<std::vector<Choice>> choices_;
   double bound_ = 0;
-  double ratio_ = 1;  ///< of what mixes lose to the sum over their groups, last seen
   std::size_t done_ = 0, expected_ = 1;
 };
 

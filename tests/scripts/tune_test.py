@@ -433,6 +433,42 @@ class TuneTest(TuneCase):
                          and float(f["energy.total_pj"]) <= float(r["energy.total_pj"]) for f in front)
             self.assertEqual(r in front, not beaten, r["mix"])
 
+    def lost_alone(self, row, sensitivity, metric):
+        """The sum over the groups of a mix of what each loses alone in its format, gains among them."""
+        found = 0
+        for part in row["formats"].split("; "):
+            alone = [r for r in sensitivity if part == f"{r['group']}: {r['format']}"]
+            found += float(alone[0][metric]) if alone else 0
+        return found
+
+    def test_predictions_add_up_groups_by_the_ratio_of_the_nearest_mix(self):
+        for name, metric in (("kl", "kl"), ("nll", "nll change")):
+            uniform = self.tune("accuracy.kl <= 1", "--store", "store")[:3]
+            base, most = (float(uniform[i][name]) for i in (0, 2))
+            while most <= base:  # random texts, which a random model may predict the better for errors
+                np.save(self.folder / "t.npy", self.random.integers(0, 32, (3, 16)))
+                uniform = self.tune("accuracy.kl <= 1", "--store", "store")[:3]
+                base, most = (float(uniform[i][name]) for i in (0, 2))
+            rows = self.tune(f"accuracy.{name} <= {(base + most) / 2}", "--store", "store")
+            sensitivity = self.rows("tuned/sensitivity.csv")
+            foreseen, ratios, known = 0, set(), []
+            for row in rows:
+                lost, alone = float(row[name]) - base, self.lost_alone(row, sensitivity, metric)
+                if row[f"{name} predicted"]:
+                    near = [k for k in known if min(k) > 0] if alone > 0 else []
+                    sums, measured = min(near, key=lambda k: abs(math.log(k[0] / alone)), default=(1, 1))
+                    self.assertAlmostEqual(  # changes of groups are from float64, not from fp32
+                        float(row[f"{name} predicted"]) - base, alone * measured / sums, delta=1e-6)
+                    foreseen += 1
+                    ratios.add(measured / sums)
+                if row["told"] == "true":
+                    known.append((alone, lost))
+            self.assertGreater(foreseen, 1)
+            if name == "kl":
+                self.assertGreater(len(ratios), 1)
+            else:
+                self.assertTrue(any(float(r[metric]) < 0 for r in sensitivity))
+
     def test_a_budget_in_per_cent_is_one_in_times(self):
         rows = [self.tune(budget, "--store", "store", out=out) for budget, out in (
             ("accuracy.perplexity <= 1.02x", "a"), ("accuracy.perplexity <= 2 %", "b"))]
