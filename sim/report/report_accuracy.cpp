@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "sim/output/text.h"
 #include "sim/report/report_parts.h"
@@ -76,8 +77,12 @@ std::string accuracy_section(const PointResult& run) {
   add("same likeliest prediction, share", with_error(run, "accuracy.agreement.top1"));
   add("right predictions, share", with_error(run, "accuracy.correct.top1"));
   add("SQNR of the outputs", metric_cell(run, "accuracy.sqnr_db").text);
+  // A path has no place to break in a column of a table.
+  const std::string data = metric_cell(run, "accuracy.data").text;
   return html::section("Accuracy",
-                       html::table({"of " + metric_cell(run, "accuracy.data").text, ""}, rows));
+                       fmt::format("<p class=\"note\">Of {}.</p>\n",
+                                   html::escape(std::filesystem::path(data).filename().string())) +
+                           html::table({"", ""}, rows));
 }
 
 std::string accuracy_section(const SweepResults& results) {

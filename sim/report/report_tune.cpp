@@ -17,6 +17,15 @@ std::string text(const json::value& of, const char* key) {
   return std::string(of.at(key).as_string());
 }
 std::string digits(double value) { return fmt::format("{:.4g}", value); }
+/// A format as tables name it, "int4, per_channel" of {format: int4, granularity: per_channel}.
+std::string plain(std::string format) {
+  if (format.empty() || format.front() != '{' || format.find('{', 1) != std::string::npos)
+    return format;
+  for (const char* key : {"{format: ", "granularity: ", "}"})
+    if (const std::size_t at = format.find(key); at != std::string::npos)
+      format.erase(at, std::string(key).size());
+  return format;
+}
 
 class TunePage {
  public:
@@ -91,15 +100,16 @@ class TunePage {
     for (const json::value& mix : mixes()) {
       const bool foreseen = mix.at("predicted").is_number();
       const bool told = mix.at("told").as_bool();
-      std::string note = mix.at("best").as_bool() ? "the best within the budget" : "";
+      std::string note = mix.at("best").as_bool() ? "the best" : "";
       if (!told && &mix != &mixes().front())
-        note += std::string(note.empty() ? "" : "; ") + "what it loses is smaller than its error";
+        note += std::string(note.empty() ? "" : "; ") + "loss below its error";
       rows.push_back(
-          {{text(mix, "name"), {}},
+          {{plain(text(mix, "name")), {}},
            {digits(number(mix, "objective")), number(mix, "objective")},
            {fmt::format("{:.2f}", number(mix, "bits_per_weight")), number(mix, "bits_per_weight")},
            {digits(number(mix, "value")), number(mix, "value")},
-           {foreseen ? digits(number(mix, "predicted")) : "", {}},
+           {foreseen ? digits(number(mix, "predicted")) : "",
+            foreseen ? std::optional(number(mix, "predicted")) : std::nullopt},
            {fmt::format("{:.3g} ± {:.1g}", number(mix, "kl"), number(mix, "kl_error")),
             number(mix, "kl")},
            {note, {}}});
@@ -127,13 +137,13 @@ class TunePage {
           next = &choice;
       if (next != nullptr)
         why = fmt::format("{} would save {} more for {} nats more, {:.0f} % of the budget",
-                          text(*next, "format"), digits(change - number(*next, "change")),
+                          plain(text(*next, "format")), digits(change - number(*next, "change")),
                           digits(number(*next, "loss") - lost),
                           100 * (number(*next, "loss") - lost) / number(tune_, "allowed"));
       rows.push_back({{text(group, "name"), {}},
                       {with_commas(static_cast<std::int64_t>(number(group, "weights"))),
                        number(group, "weights")},
-                      {chosen, {}},
+                      {plain(chosen), {}},
                       {digits(change), change},
                       {digits(lost), lost},
                       {why, {}}});
@@ -149,7 +159,7 @@ class TunePage {
       for (const json::value& choice : group.at("choices").as_array()) {
         const double kl = number(choice, "kl"), error = number(choice, "kl_error");
         rows.push_back({{text(group, "name"), {}},
-                        {text(choice, "format"), {}},
+                        {plain(text(choice, "format")), {}},
                         {digits(number(choice, "change")), number(choice, "change")},
                         {digits(number(choice, "loss")), number(choice, "loss")},
                         {fmt::format("{:.3g} ± {:.1g}{}", kl, error,
