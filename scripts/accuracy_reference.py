@@ -193,17 +193,17 @@ class Measure:
         self.networks[name] = self.folder / f"{name}.yaml"
         self.call("import", place / "config.json", "-o", self.networks[name])
 
-    def whole_rows(self):
-        """The same model with 192 features between up and down, of which 20 are zero."""
+    def whole_rows(self, name="whole", features=192):
+        """The same model with so many features between up and down, those behind the 172nd zero."""
         file = Safetensors(self.data / "hf/model.safetensors")
-        for name, (shape, data) in file.tensors.items():
-            if name.endswith(("gate_proj.weight", "up_proj.weight")):
-                file.tensors[name] = ([192, shape[1]], data + bytes(4 * (192 - shape[0]) * shape[1]))
-            if name.endswith("down_proj.weight"):
+        for tensor, (shape, data) in file.tensors.items():
+            if tensor.endswith(("gate_proj.weight", "up_proj.weight")):
+                file.tensors[tensor] = ([features, shape[1]], data + bytes(4 * (features - shape[0]) * shape[1]))
+            if tensor.endswith("down_proj.weight"):
                 rows = [data[at:at + 4 * shape[1]] for at in range(0, len(data), 4 * shape[1])]
-                fill = bytes(4 * (192 - shape[1]))
-                file.tensors[name] = ([shape[0], 192], b"".join(row + fill for row in rows))
-        self.checkpoint("whole", file, intermediate_size=192)
+                fill = bytes(4 * (features - shape[1]))
+                file.tensors[tensor] = ([shape[0], features], b"".join(row + fill for row in rows))
+        self.checkpoint(name, file, intermediate_size=features)
 
     def flat_blocks(self):
         """Rows of 172 one after the other in blocks of 64; other rows have whole blocks."""
@@ -233,7 +233,8 @@ class Measure:
             "fidelity": "estimate", "precision": precision}))  # fmt: skip
         return path
 
-    def of_setting(self, number, setting):
+    def arguments(self, number, setting):
+        """What `sim evaluate` is given: the run file that asks for the setting, and the data."""
         network = self.folder / f"network{number}.yaml"
         text = self.networks[setting.model].read_text()
         head, rules = text.split("\noverrides:\n", 1) if "\noverrides:\n" in text else (text, "")
@@ -243,10 +244,11 @@ class Measure:
         network.write_text(f"{head}\noverrides:\n{rules.rstrip()}\n{own}" if rules or own else head + "\n")
         run = self.run_file(number, setting.precision, network)
         other = [] if setting.model == "float" else ["--reference", self.data / MODEL]
-        return self.accuracy("evaluate", run, "--data", self.data / TOKENS, *other)
+        return [run, "--data", self.data / TOKENS, *other]
 
-    def accuracy(self, *arguments):
-        found = json.loads(self.call(*arguments, "--quiet", "--json"))["accuracy"]
+    def of_setting(self, number, setting):
+        arguments = self.arguments(number, setting)
+        found = json.loads(self.call("evaluate", *arguments, "--quiet", "--json"))["accuracy"]
         return {"ppl": found["perplexity"], "kl": found["kl"], "top1": found["agreement"]["top1"],
                 "kl_error": found["kl_error"]}  # fmt: skip
 
