@@ -5,7 +5,6 @@
 #include <optional>
 #include <set>
 #include <tuple>
-#include <utility>
 
 #include "core/enums.h"
 #include "core/mapping/estimate.h"
@@ -259,13 +258,6 @@ void describe_estimate(const RunConfig& run, const Counts& counts, ResultVisitor
   });
 }
 
-/// Whether what all layers cost is what the one costs that is the whole run, which was priced when
-/// it had run. `counts`: of all layers; one that has an action twice is priced by their sum.
-bool is_priced(const RunConfig& run, const std::vector<LayerResult>& layers, const Counts& counts) {
-  return run.phases.empty() && layers.size() == 1 && layers.front().repeat == 1 &&
-         layers.front().counts.size() == counts.size();
-}
-
 }  // namespace
 
 void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layers,
@@ -278,10 +270,7 @@ void describe_layers(const RunConfig& run, const std::vector<LayerResult>& layer
   const DramStats dram = estimated ? DramStats() : dram_of_layers(layers);
   describe_costs(totals, estimated ? nullptr : &dram, &run.dram.name, 0, v);
   describe_counts(counts, v);
-  EnergyReport summed;
-  if (!is_priced(run, layers, counts)) summed = price(counts, prices_of(run));
-  const EnergyReport& energy =
-      is_priced(run, layers, counts) ? layers.front().energy : std::as_const(summed);
+  const EnergyReport energy = price(counts, prices_of(run));
   v.object({"energy", "", "counts x prices (energy.md)"}, [&] { describe_energy(energy, v); });
   describe_power(totals, energy.total.value, power_of(layers), !estimated, v);
   const double seconds = totals.time_s > 0 ? totals.time_s : 1;
