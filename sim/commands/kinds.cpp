@@ -115,7 +115,10 @@ constexpr int kMaxBases = 16;
 const FileKindRow& guess(const Source& source, int depth) {
   if (!source.is_text && find_file(source.name, "", "").empty())
     for (const FileKindRow& row : file_kinds())
-      if (!find_file(source.name, "", row.folder).empty()) return row;
+      if (!find_document(source.name, "", row.folder).empty()) return row;
+  for (const FileKindRow& row : file_kinds())
+    if (!source.is_text && is_foreign(find_document(source.name, "", row.folder), row.folder))
+      return row;
   Problems problems;
   const Node root = parse_source(source, problems);
   problems.throw_if_any();

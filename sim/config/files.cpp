@@ -154,12 +154,41 @@ Node parse_file(const std::string& text, const std::string& path, Problems& prob
   return node;
 }
 
+/// By folder.
+std::map<std::string, ForeignFiles>& foreign_files() {
+  static std::map<std::string, ForeignFiles> files;
+  return files;
+}
+
+Node read_foreign(const std::string& path, const std::string& folder) {
+  if (file_sink()) file_sink()(path);
+  return foreign_files().at(folder).read(path);
+}
+
 }  // namespace
+
+void accept_foreign_files(const std::string& folder, ForeignFiles files) {
+  foreign_files()[folder] = std::move(files);
+}
+
+bool is_foreign(const std::string& path, const std::string& folder) {
+  const auto files = foreign_files().find(folder);
+  return files != foreign_files().end() && !path.empty() && files->second.includes(path);
+}
+
+std::string find_document(const std::string& name, const std::string& naming,
+                          const std::string& folder) {
+  const std::string path = find_file(name, naming, folder);
+  const auto files = foreign_files().find(folder);
+  if (!path.empty() || files == foreign_files().end()) return path;
+  return find_file(name + "/" + files->second.in_directory, naming, folder);
+}
 
 Node parse_source(const Source& source, Problems& problems) {
   if (source.node) return *source.node;
   if (source.is_text) return parse_yaml(source.text, source.name, problems);
-  const std::string path = find_file(source.name, "", source.folder);
+  const std::string path = find_document(source.name, "", source.folder);
+  if (is_foreign(path, source.folder)) return read_foreign(path, source.folder);
   std::string text;
   const std::string failure = path.empty() ? why_no_file(source.name) : read_text(path, text);
   if (failure.empty()) return parse_file(text, path, problems);
@@ -202,48 +231,10 @@ std::string found_instead(const std::string& name, const std::string& naming,
 
 }  // namespace
 
-namespace {
-
-/// By folder.
-std::map<std::string, ForeignFiles>& foreign_files() {
-  static std::map<std::string, ForeignFiles> files;
-  return files;
-}
-
-/// What the file at `path` says, if it is none of YAML.
-std::optional<Node> read_foreign(const std::string& path, const ForeignFiles& files,
-                                 const Node& named, Problems& problems) {
-  try {
-    std::optional<Node> node = files.read(path);
-    if (node && file_sink()) file_sink()(path);
-    return node;
-  } catch (const Error& e) {
-    if (e.kind() != ErrorKind::kInput) throw;
-    problems.add(named.place, named.alias, e.what());
-    return broken(path);
-  }
-}
-
-}  // namespace
-
-void accept_foreign_files(const std::string& folder, ForeignFiles files) {
-  foreign_files()[folder] = std::move(files);
-}
-
 void splice_file(Node& node, const std::string& folder, Problems& problems) {
   const bool is_option = node.place.line == 0;
   const std::string naming = node.place.origin && !is_option ? *node.place.origin : "";
-  std::string path = find_file(node.text, naming, folder);
-  if (const auto foreign = foreign_files().find(folder); foreign != foreign_files().end()) {
-    const ForeignFiles& files = foreign->second;
-    if (path.empty()) path = find_file(node.text + "/" + files.in_directory, naming, folder);
-    if (!path.empty())
-      if (std::optional<Node> read = read_foreign(path, files, node, problems)) {
-        if (is_option) read->named = node.place;
-        node = std::move(*read);
-        return;
-      }
-  }
+  const std::string path = find_document(node.text, naming, folder);
   if (path.empty()) {
     const std::string other = found_instead(node.text, naming, folder);
     problems.add(
@@ -256,15 +247,25 @@ void splice_file(Node& node, const std::string& folder, Problems& problems) {
     node.kind = Node::Kind::kBroken;
     return;
   }
-  std::string text;
-  const std::string failure = read_text(path, text);
+  const Place place = node.place;
+  std::string text, failure;
+  try {
+    if (is_foreign(path, folder)) {
+      node = read_foreign(path, folder);
+    } else if (failure = read_text(path, text); failure.empty()) {
+      node = parse_file(text, path, problems);
+    } else {
+      failure = fmt::format("{} {}", path, failure);
+    }
+  } catch (const Error& e) {  // of a foreign file
+    if (e.kind() != ErrorKind::kInput) throw;
+    failure = e.what();
+  }
   if (failure.empty()) {
-    const Place place = node.place;
-    node = parse_file(text, path, problems);
     if (is_option) node.named = place;
     return;
   }
-  problems.add(node.place, node.alias, fmt::format("{} {}", path, failure));
+  problems.add(node.place, node.alias, failure);
   node.kind = Node::Kind::kBroken;
 }
 

@@ -3,7 +3,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -52,11 +51,18 @@ std::string why_no_file(const std::string& name);
 /// Files of a kind that are no YAML, and what they say as if they were.
 struct ForeignFiles {
   std::string in_directory;  ///< the file that a directory's name means: "config.json"
-  /// Nothing for a file that is YAML; throws an input Error for what is wrong with another.
-  std::function<std::optional<Node>(const std::string& path)> read;
+  std::function<bool(const std::string& path)> includes;
+  std::function<Node(const std::string& path)> read;  ///< throws an input Error
 };
-/// From now on splice_file() takes such files where a file of `folder` is named.
+/// From now on such files are read wherever one of `folder` is meant.
 void accept_foreign_files(const std::string& folder, ForeignFiles files);
+
+/// Whether the file at `path`, of `folder`, is such a one.
+bool is_foreign(const std::string& path, const std::string& folder);
+
+/// As find_file(), or the file that a directory's name means.
+std::string find_document(const std::string& name, const std::string& naming,
+                          const std::string& folder);
 
 /// Replaces the file name in `node` by the file's contents.
 void splice_file(Node& node, const std::string& folder, Problems& problems);

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
-#include <optional>
 #include <string_view>
 
 #include "core/error.h"
@@ -202,11 +201,7 @@ Node known_import(const std::string& path) {
 }  // namespace
 
 void accept_imported_networks() {
-  accept_foreign_files("networks", {"config.json", [](const std::string& path) {
-                                      return is_imported(path)
-                                                 ? std::optional<Node>(known_import(path))
-                                                 : std::nullopt;
-                                    }});
+  accept_foreign_files(FileKind<NetworkFile>::kFolder, {"config.json", is_imported, known_import});
 }
 
 Network import_network(const std::string& path, const ImportOptions& options) {

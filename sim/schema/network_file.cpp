@@ -64,7 +64,7 @@ NetworkFile with_base(const NetworkFile& file, int depth, bool phases_first, Nam
   const Place& place = file.base.place;
   const std::string naming = place.origin && place.line != 0 ? *place.origin : "";
   const std::string folder = FileKind<NetworkFile>::kFolder;
-  const std::string path = find_file(file.base.text, naming, folder);
+  const std::string path = find_document(file.base.text, naming, folder);
   if (file.base.kind != Node::Kind::kScalar || path.empty() || depth == kMaxNetworkBases)
     throw input_error(fmt::format("{}: base: expected a network file{}, got {}", place.str(),
                                   depth == kMaxNetworkBases ? " that is not its own base" : "",

@@ -107,6 +107,35 @@ class NamedNetworkTest(Simulator):
         (self.folder / "net.json").write_text(json.dumps({"name": "net", "layers": [layer]}))
         self.assertEqual(len(self.result(self.run_file("net.json"))["layers"]), 1)
 
+    def test_a_base_with_changes_of_ones_own(self):
+        shutil.copy(GGUF, self.folder / "small.gguf")
+        self.directory()
+        for base in ("small.gguf", "model"):
+            self.write("mine.yaml", {
+                "name": "mine",
+                "base": base,
+                "parameters": {"context": 100},
+                "overrides": [{"layers": ["head"], "precision": {"activations": "fp32"}}],
+            })
+            run = self.run_file("mine.yaml", phase="decode")
+            result = self.result(run, "--set", "precision.activations=fp16")
+            self.assertEqual(result["network"]["parameters"]["context"], 100)
+            self.assertEqual(result["network"]["name"], "mine")
+
+    def test_check(self):
+        shutil.copy(GGUF, self.folder / "small.gguf")
+        self.directory()
+        for name in ("small.gguf", "model/config.json", "model"):
+            self.assertIn("a valid network file", self.sim("check", name).stdout)
+
+    def test_values_from_another_folder(self):
+        """Tensors are found beside the network, wherever the program runs."""
+        (self.folder / "deep").mkdir()
+        shutil.copy(GGUF, self.folder / "deep/small.gguf")
+        self.run_file("small.gguf", phase="decode", values=True)
+        (self.folder / "run.yaml").rename(self.folder / "deep/run.yaml")
+        self.assertGreater(self.result("deep/run.yaml")["macs"], 0)
+
     def test_what_is_wrong_has_the_place_of_the_name(self):
         (self.folder / "bad.gguf").write_bytes(b"GGUF\x03\x00\x00\x00")
         (self.folder / "bad.onnx").write_bytes(b"no model")
