@@ -178,7 +178,7 @@ bool is_foreign(const std::string& path, const std::string& folder) {
 
 std::string find_document(const std::string& name, const std::string& naming,
                           const std::string& folder) {
-  const std::string path = find_file(name, naming, folder);
+  std::string path = find_file(name, naming, folder);
   const auto files = foreign_files().find(folder);
   if (!path.empty() || files == foreign_files().end()) return path;
   return find_file(name + "/" + files->second.in_directory, naming, folder);
