@@ -125,6 +125,20 @@ std::string network_path(const std::string& path) {
       path));
 }
 
+namespace {
+
+/// The network of a file, which it names as it is named here.
+Imported import_named(const std::string& path, ImportOptions options) {
+  const Blob file = map_file(path);
+  if (options.reference.empty()) options.reference = path;
+  if (find_importer("", file).import == import_scalesim_config)
+    throw input_error(fmt::format(
+        "{}: a machine, not a network: `sim import` makes an accelerator file of it", path));
+  return import_file("", file, options);
+}
+
+}  // namespace
+
 NetworkValue network_value(const std::string& given, const ImportOptions& options) {
   const std::string path = network_path(given);
   const std::string extension = std::filesystem::path(path).extension();
@@ -136,13 +150,7 @@ NetworkValue network_value(const std::string& given, const ImportOptions& option
           "--skip-unknown and --requantize are for imported ones");
     return {{"network", boost::json::serialize(boost::json::string(path))}, {}, {}};
   }
-  const Blob file = map_file(path);
-  ImportOptions named = options;
-  if (named.reference.empty()) named.reference = path;
-  if (find_importer("", file).import == import_scalesim_config)
-    throw input_error(fmt::format(
-        "{}: a machine, not a network: `sim import` makes an accelerator file of it", path));
-  const Imported imported = import_file("", file, named);
+  const Imported imported = import_named(path, options);
   auto node = std::make_shared<const Node>(imported_node(imported, path));
   return {{"network", "", std::move(node)}, imported.notes, imported.parameters};
 }
@@ -163,13 +171,7 @@ bool is_imported(const std::string& path) {
 }
 
 Node read_imported(const std::string& path) {
-  ImportOptions options;
-  options.reference = path;
-  const Blob file = map_file(path);
-  if (find_importer("", file).import == import_scalesim_config)
-    throw input_error(fmt::format(
-        "{}: a machine, not a network: `sim import` makes an accelerator file of it", path));
-  const Imported imported = import_file("", file, options);
+  const Imported imported = import_named(path, {});
   Node node = imported_node(imported, path);
   if (!imported.notes.empty()) {
     const boost::json::array notes(imported.notes.begin(), imported.notes.end());
