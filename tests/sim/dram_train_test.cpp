@@ -78,7 +78,9 @@ std::vector<std::int64_t> samples_of(const Histogram& h) {
   return bins;
 }
 
+/// Values of its own: the statistics may be gone when two are compared.
 auto parts_of(const DramStats& s) {
+  const auto copied = [](const auto&... part) { return std::make_tuple(part...); };
   return std::make_tuple(
       s.cycles, s.reads, s.writes, s.row_hits, s.row_misses, s.row_conflicts, s.commands,
       std::make_tuple(s.states.open, s.states.closed, s.states.power_down, s.states.refreshing,
@@ -86,7 +88,7 @@ auto parts_of(const DramStats& s) {
       s.data_clock_syncs, samples_of(s.latency), s.latency.max(), s.queued_cycles, s.max_queued,
       std::make_tuple(s.bus.busy, s.bus.idle, s.bus.refresh, s.bus.activate, s.bus.turnaround,
                       s.bus.column),
-      s.timeline.parts());
+      std::apply(copied, s.timeline.parts()));
 }
 
 /// The commands are those of channel 0.
