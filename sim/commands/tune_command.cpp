@@ -51,6 +51,7 @@ int tune_file(const TuneArguments& a, const std::vector<Override>& overrides) {
   make_directory(a.directory);
   OutputFiles files;
   files.add(a.directory + "/sensitivity.csv", sensitivity_csv(settings, result));
+  files.add(a.directory + "/pairs.csv", pairs_csv(settings, result));
   files.add(a.directory + "/mixes.csv", mixes_csv(settings, result));
   files.add(a.directory + "/tune.json", tune_json(settings, result));
   for (const MeasuredMix& mix : result.mixes)
@@ -81,8 +82,8 @@ CommandAction add_tune_command(CLI::App& app) {
       ->check(CLI::IsMember({"kind", "layer"}))
       ->type_name("WHAT");
   app.add_option("-o,--output", a->directory,
-                 "write mix.yaml, which a run takes as `mix`, sensitivity.csv, mixes.csv and "
-                 "tune.json there")
+                 "write mix.yaml, which a run takes as `mix`, sensitivity.csv, pairs.csv, "
+                 "mixes.csv and tune.json there")
       ->required()
       ->type_name("DIR");
   app.add_option("--store", a->store,

@@ -121,6 +121,19 @@ std::string sensitivity_csv(const TuneSettings& settings, const TuneResult& resu
   return out;
 }
 
+std::string pairs_csv(const TuneSettings& settings, const TuneResult& result) {
+  const bool is_kl = settings.budget.metric == AccuracyBudget::Metric::kKl;
+  std::string out = fmt::format("group,format,other group,other format,{} beyond both alone\n",
+                                is_kl ? "kl" : "nll");
+  for (const auto& [pair, beyond] : result.together) {
+    for (const JointLoss::Member& m : {pair.first, pair.second})
+      out += csv_cell(result.groups[m.group].name) + "," +
+             csv_cell(choice_name(settings, m.choice)) + ",";
+    out += fmt::format("{}\n", beyond);
+  }
+  return out;
+}
+
 std::string mixes_csv(const TuneSettings& settings, const TuneResult& result) {
   std::string out = fmt::format(
       "mix,{},bits per weight,{} predicted,{},nll,nll error,kl,kl error,agreement,"

@@ -10,7 +10,7 @@
 #include <set>
 #include <utility>
 
-#include "core/accuracy/assignment.h"
+#include "core/accuracy/joint_loss.h"
 #include "core/error.h"
 #include "run/layer_formats.h"
 #include "run/machine.h"
@@ -24,8 +24,10 @@
 namespace bitjoule {
 namespace {
 
-// Mixes that are measured to find the best: each corrects the prediction of the next.
+// Mixes that are measured to find the best: each corrects what is foreseen of the next.
 constexpr int kTries = 6;
+// Mixes whose pairs are measured to foresee one.
+constexpr int kRounds = 3;
 // Of the loss that the budget leaves, mixes for the front beside the one that was asked for.
 constexpr double kOtherBudgets[] = {0.25, 0.5, 2, 4};
 
@@ -112,8 +114,9 @@ class Tuner {
     if (result_.groups.empty())
       throw input_error(fmt::format("{}: no layer has weights of its own", as_it_is.name));
     const Mix none(result_.groups.size(), kAsItIs);
-    expected_ = 1 + (result_.groups.size() + 1) * settings_.formats.size() + kTries +
-                std::size(kOtherBudgets);
+    // A guess: that each group takes part in four pairs, and half of the tries are needed.
+    expected_ = 1 + (result_.groups.size() + 1) * settings_.formats.size() +
+                4 * result_.groups.size() + kTries / 2 + std::size(kOtherBudgets);
     add("as it is", none, std::nullopt);
     result_.as_it_is = result_.mixes.front().accuracy;
     result_.objective_as_it_is = result_.mixes.front().objective;
@@ -122,6 +125,7 @@ class Tuner {
       add(settings_.formats[f - 1], uniform(f), std::nullopt);
     measure_groups(none);
     search();
+    result_.together = losses_->together();
     finish();
     return std::move(result_);
   }
@@ -188,15 +192,19 @@ class Tuner {
 
   /// Every group alone in every format.
   void measure_groups(const Mix& none) {
+    std::vector<std::vector<Choice>> of_groups;
+    std::vector<std::vector<double>> sizes;
     for (std::size_t g = 0; g < none.size(); ++g) {
       std::vector<double>& objectives = result_.objective.emplace_back();
       std::vector<Accuracy>& accuracies = result_.accuracy.emplace_back();
-      std::vector<Choice>& choices = choices_.emplace_back(1);
+      std::vector<Choice>& choices = of_groups.emplace_back(1);
+      std::vector<double>& size = sizes.emplace_back(1, 0.0);
       for (std::size_t f = 1; f <= settings_.formats.size(); ++f) {
         if (!is_choice(g, f)) {
           objectives.push_back(result_.objective_as_it_is);
           accuracies.push_back(result_.as_it_is);
           choices.push_back({0, 0});  // as it is, which comes first
+          size.push_back(0);
           continue;
         }
         Mix alone = none;
@@ -207,16 +215,25 @@ class Tuner {
             run, fmt::format("{} in {}", result_.groups[g].name, settings_.formats[f - 1])));
         choices.push_back({objectives.back() - result_.objective_as_it_is,
                            loss(accuracies.back()) - loss(result_.as_it_is)});
+        size.push_back(std::sqrt(std::max(0.0, accuracies.back().kl.value)));
       }
     }
+    losses_.emplace(std::move(of_groups), std::move(sizes));
   }
 
-  /// What the groups of a mix lose alone, together. To first order what is rounded changes the loss
-  /// of given predictions by a sum over groups, some of whose terms are gains: those count as such.
-  double sum_of_groups(const Mix& mix) const {
-    double sum = 0;
-    for (std::size_t g = 0; g < mix.size(); ++g) sum += choices_[g][mix[g]].loss;
-    return sum;
+  /// Pairs of a mix, those that may matter, both at once and nothing else.
+  void measure_pairs(const Mix& mix) {
+    for (const JointLoss::Pair& pair : losses_->unknown(mix)) {
+      Mix both(mix.size(), kAsItIs);
+      std::vector<std::string> words;
+      for (const JointLoss::Member& m : {pair.first, pair.second}) {
+        both[m.group] = m.choice;
+        words.push_back(
+            fmt::format("{} in {}", result_.groups[m.group].name, settings_.formats[m.choice - 1]));
+      }
+      const Accuracy found = accuracy(config(both), fmt::format("{}", fmt::join(words, ", ")));
+      losses_->learn(pair, loss(found) - loss(result_.as_it_is));
+    }
   }
 
   bool is_told(const MeasuredMix& m) const {
@@ -224,62 +241,61 @@ class Tuner {
            settings_.budget.error(m.accuracy);
   }
 
-  /// What mixes lose to the sum over their groups, which is more than 1 where errors go together:
-  /// that of the measured mix whose sum is nearest, if what it loses is told from chance.
-  double ratio_near(double sum) const {
-    double ratio = 1, least = HUGE_VAL;
-    for (const MeasuredMix& m : result_.mixes) {
-      const double known = sum_of_groups(m.mix), lost = loss(m.accuracy) - loss(result_.as_it_is);
-      if (!(known > 0) || !(lost > 0) || !(sum > 0) || !is_told(m)) continue;
-      const double distance = std::fabs(std::log(known / sum));
-      if (distance < least) {
-        least = distance;
-        ratio = lost / known;
-      }
+  /// What a mix loses, as foreseen now.
+  double foreseen(const Mix& mix) const { return ratio_ * losses_->of(mix); }
+
+  /// The cheapest that should lose no more than `allowed`, its pairs being measured; nothing where
+  /// there is none.
+  Mix foresee(double allowed) {
+    Mix around(result_.groups.size(), kAsItIs), best;
+    for (int round = 0; round < kRounds; ++round) {
+      const Mix mix = losses_->cheapest(allowed / ratio_, around);
+      if (mix.empty() || mix == around) break;
+      measure_pairs(mix);
+      around = mix;
+      const bool is_better = best.empty() || foreseen(best) > allowed || cost(mix) < cost(best);
+      if (foreseen(mix) <= allowed ? is_better : best.empty()) best = mix;
     }
-    return ratio;
+    return best.empty() ? around : best;
   }
 
-  /// Losses from 0 on, as cheapest_assignment() takes them, and the budget with what that adds.
-  Mix cheapest_mix(double allowed) const {
-    std::vector<std::vector<Choice>> raised = choices_;
-    for (std::vector<Choice>& choices : raised) {
-      double least = 0;
-      for (const Choice& choice : choices) least = std::min(least, choice.loss);
-      for (Choice& choice : choices) choice.loss -= least;
-      allowed -= least;
-    }
-    return cheapest_assignment(raised, allowed);
+  /// What a mix costs beside the run as it is: the sum of what its groups do.
+  double cost(const Mix& mix) const {
+    double sum = 0;
+    for (std::size_t g = 0; g < mix.size(); ++g)
+      if (mix[g] != kAsItIs) sum += result_.objective[g][mix[g] - 1] - result_.objective_as_it_is;
+    return sum;
   }
 
-  /// Measures the mix that should lose `allowed`. Returns it, or nothing where there is no such
-  /// mix.
-  std::optional<MeasuredMix> try_mix(const std::string& name, double allowed) {
-    const Mix mix = cheapest_mix(allowed / ratio_near(allowed));
-    if (mix.empty()) return std::nullopt;
-    const double sum = sum_of_groups(mix);
-    return add(name, mix, settings_.budget.value(loss(result_.as_it_is) + sum * ratio_near(sum)));
+  const MeasuredMix& try_mix(const std::string& name, const Mix& mix) {
+    return add(name, mix, settings_.budget.value(loss(result_.as_it_is) + foreseen(mix)));
   }
 
   void search() {
     const double allowed = result_.allowed = bound_ - loss(result_.as_it_is);
     if (!(allowed >= 0)) return;  // told by finish()
     double aim = allowed;
+    Mix chosen(result_.groups.size(), kAsItIs);
     for (int i = 0; i < kTries; ++i) {
       const std::size_t before = result_.mixes.size();
-      const auto mix = try_mix(fmt::format("mix {}", i + 1), aim);
-      if (!mix) break;
-      const double lost = loss(mix->accuracy) - loss(result_.as_it_is);
+      const Mix mix = foresee(aim);
+      const MeasuredMix measured = try_mix(fmt::format("mix {}", i + 1), mix);
+      const double lost = loss(measured.accuracy) - loss(result_.as_it_is);
+      if (lost <= allowed) chosen = mix;
       if (result_.mixes.size() == before && lost <= allowed) break;
-      if (lost <= allowed) continue;
-      // Aim lower: by what chance has added, or where the ratio that it tells is no help either.
-      if (!is_told(*mix))
+      // What is told corrects what is foreseen of the next; else aim lower by what chance has
+      // added.
+      const double unmeasured = losses_->of(mix);
+      if (is_told(measured) && lost > 0 && unmeasured > 0)
+        ratio_ = lost / unmeasured;
+      else if (lost > allowed)
         aim *= std::min(0.97, allowed / lost);
-      else if (i > 0)
-        aim *= 0.97;
+      if (result_.mixes.size() == before) aim *= 0.97;
     }
-    for (const double part : kOtherBudgets)
-      try_mix(fmt::format("mix for {} of the budget", part), allowed * part);
+    for (const double part : kOtherBudgets) {
+      const Mix mix = losses_->cheapest(allowed * part / ratio_, chosen);
+      if (!mix.empty()) try_mix(fmt::format("mix for {} of the budget", part), mix);
+    }
   }
 
   void finish() {
@@ -308,7 +324,8 @@ class Tuner {
   const EvaluateOptions& options_;
   Network network_;
   TuneResult result_;
-  std::vector<std::vector<Choice>> choices_;
+  std::optional<JointLoss> losses_;
+  double ratio_ = 1;  // what a mix has lost to what was foreseen of it
   double bound_ = 0;
   std::size_t done_ = 0, expected_ = 1;
 };

@@ -2,10 +2,12 @@
 // budget of accuracy, verified end to end.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/accuracy/joint_loss.h"
 #include "sim/evaluate/evaluate.h"
 #include "sim/schema/run_file.h"
 
@@ -86,6 +88,8 @@ struct TuneResult {
   /// is where the format is none of its choices.
   std::vector<std::vector<double>> objective;
   std::vector<std::vector<Accuracy>> accuracy;
+  /// Of pairs in two choices, what both at once lose beyond what each loses alone.
+  std::map<JointLoss::Pair, double> together;
   std::vector<MeasuredMix> mixes;  ///< as it is and uniform ones first
 };
 
@@ -98,6 +102,9 @@ TuneResult tune(const RunTemplate& base, const TuneSettings& settings,
 std::string mix_yaml(const TuneSettings& settings, const TuneResult& result, const Mix& mix);
 /// group, format, objective, change of it, metric, loss, KL: a row per group and format.
 std::string sensitivity_csv(const TuneSettings& settings, const TuneResult& result);
+/// group, format, the other's, and what both at once lose beyond each alone: a row per pair that
+/// was measured.
+std::string pairs_csv(const TuneSettings& settings, const TuneResult& result);
 /// A row per measured mix.
 std::string mixes_csv(const TuneSettings& settings, const TuneResult& result);
 /// All of it, for a page (sim/report).

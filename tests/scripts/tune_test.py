@@ -1,5 +1,6 @@
 """`sim calibrate`, quantizers and static scales against numpy, and `sim tune` on a small network."""
 
+import itertools
 import json
 import math
 import re
@@ -433,41 +434,63 @@ class TuneTest(TuneCase):
                          and float(f["energy.total_pj"]) <= float(r["energy.total_pj"]) for f in front)
             self.assertEqual(r in front, not beaten, r["mix"])
 
-    def lost_alone(self, row, sensitivity, metric):
-        """The sum over the groups of a mix of what each loses alone in its format, gains among them."""
-        found = 0
-        for part in row["formats"].split("; "):
-            alone = [r for r in sensitivity if part == f"{r['group']}: {r['format']}"]
-            found += float(alone[0][metric]) if alone else 0
+    def lost_together(self, row, alone, pairs):
+        """Of a mix: what each group loses alone in its format, and of pairs what was measured or, in
+        proportion to their sizes, what those lose on average."""
+        members = [part for part in row["formats"].split("; ") if not part.endswith(": as it is")]
+        of_both = lambda x, y: math.sqrt(alone[x][1] * alone[y][1])  # noqa: E731
+        average = sum(pairs.values()) / sum(of_both(*pair) for pair in pairs)
+        found = sum(alone[member][0] for member in members)
+        for pair in itertools.combinations(members, 2):
+            found += pairs.get(pair, average * of_both(*pair))
         return found
 
-    def test_predictions_add_up_groups_by_the_ratio_of_the_nearest_mix(self):
-        for name, metric in (("kl", "kl"), ("nll", "nll change")):
+    def test_predictions_are_sums_of_groups_and_pairs(self):
+        """What was measured of the mix before corrects those that follow."""
+        foreseen = 0
+        for metric in ("kl", "nll"):
             uniform = self.tune("accuracy.kl <= 1", "--store", "store")[:3]
-            base, most = (float(uniform[i][name]) for i in (0, 2))
+            base, most = (float(uniform[i][metric]) for i in (0, 2))
             while most <= base:  # random texts, which a random model may predict the better for errors
                 np.save(self.folder / "t.npy", self.random.integers(0, 32, (3, 16)))
                 uniform = self.tune("accuracy.kl <= 1", "--store", "store")[:3]
-                base, most = (float(uniform[i][name]) for i in (0, 2))
-            rows = self.tune(f"accuracy.{name} <= {(base + most) / 2}", "--store", "store")
-            sensitivity = self.rows("tuned/sensitivity.csv")
-            foreseen, ratios, known = 0, set(), []
-            for row in rows:
-                lost, alone = float(row[name]) - base, self.lost_alone(row, sensitivity, metric)
-                if row[f"{name} predicted"]:
-                    near = [k for k in known if min(k) > 0] if alone > 0 else []
-                    sums, measured = min(near, key=lambda k: abs(math.log(k[0] / alone)), default=(1, 1))
+                base, most = (float(uniform[i][metric]) for i in (0, 2))
+            for share in (0.3, 0.6):
+                rows = self.tune(f"accuracy.{metric} <= {base + share * (most - base)}", "--store", "store")
+                if any(row["mix"] == "mix 2" for row in rows):
+                    continue  # whose pairs were measured after the first one was foreseen
+                alone = {}
+                for row in self.rows("tuned/sensitivity.csv"):
+                    lost = float(row["kl"]) - base if metric == "kl" else float(row["nll change"])
+                    alone[f"{row['group']}: {row['format']}"] = (lost, float(row["kl"]))
+                pairs = {(f"{row['group']}: {row['format']}", f"{row['other group']}: {row['other format']}"):
+                         float(row[f"{metric} beyond both alone"]) for row in self.rows("tuned/pairs.csv")}
+                ratio = 1
+                for row in rows:
+                    if not row[f"{metric} predicted"]:
+                        continue
+                    sum_of = self.lost_together(row, alone, pairs)
                     self.assertAlmostEqual(  # changes of groups are from float64, not from fp32
-                        float(row[f"{name} predicted"]) - base, alone * measured / sums, delta=1e-6)
+                        float(row[f"{metric} predicted"]) - base, ratio * sum_of, delta=2e-6, msg=row["mix"])
                     foreseen += 1
-                    ratios.add(measured / sums)
-                if row["told"] == "true":
-                    known.append((alone, lost))
-            self.assertGreater(foreseen, 1)
-            if name == "kl":
-                self.assertGreater(len(ratios), 1)
-            else:
-                self.assertTrue(any(float(r[metric]) < 0 for r in sensitivity))
+                    lost = float(row[metric]) - base
+                    if row["mix"] == "mix 1" and row["told"] == "true" and lost > 0 and sum_of > 0:
+                        ratio = lost / sum_of
+        self.assertGreater(foreseen, 3)
+
+    def test_pairs_are_measured_with_nothing_else(self):
+        self.tune("accuracy.kl <= 0.002")
+        rows = self.rows("tuned/pairs.csv")
+        self.assertGreater(len(rows), 3)
+        alone = {(r["group"], r["format"]): float(r["kl"]) for r in self.rows("tuned/sensitivity.csv")}
+        as_it_is = self.measured()[0]["kl"]
+        for row in rows[:2] + rows[-1:]:
+            both = [(row["group"], row["format"]), (row["other group"], row["other format"])]
+            self.write("mix.yaml", {"overrides": [
+                {"layers": group.split("+"), "precision": {"weights": yaml.safe_load(name)}}
+                for group, name in both]})
+            beyond = self.measured("--set", "mix=mix.yaml")[0]["kl"] + as_it_is - sum(map(alone.get, both))
+            self.assertAlmostEqual(float(row["kl beyond both alone"]), beyond, delta=1e-12)
 
     def test_a_budget_in_per_cent_is_one_in_times(self):
         rows = [self.tune(budget, "--store", "store", out=out) for budget, out in (
@@ -540,7 +563,7 @@ class TuneTest(TuneCase):
         for path in sorted((self.folder / "store/scores").iterdir())[::2]:
             path.unlink()
         self.tune(budget, "--by", "layer", "--store", "store", "-j", 2, out="b")
-        for name in ("mix.yaml", "mixes.csv", "sensitivity.csv"):
+        for name in ("mix.yaml", "mixes.csv", "sensitivity.csv", "pairs.csv"):
             self.assertEqual((self.folder / "a" / name).read_bytes(),
                              (self.folder / "b" / name).read_bytes(), name)
 
