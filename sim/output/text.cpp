@@ -58,6 +58,12 @@ std::string shortened(const std::string& text, std::size_t size) {
   return out;
 }
 
+std::string change_text(double change, double error, const char* between) {
+  constexpr double kLeastDigit = 1e-4;  // of a change in nats, as people read them
+  return error < kLeastDigit / 2 ? fmt::format("{:+.2g} {} {:.1g}", change, between, error)
+                                 : fmt::format("{:+.4f} {} {:.4f}", change, between, error);
+}
+
 std::string percent(double share) { return fmt::format("{:.1f} %", share * 100); }
 
 std::string times_text(double value, double than) {

@@ -20,6 +20,8 @@ std::string digits_text(double value);
 std::size_t character_count(const std::string& text);
 /// At most `size` of them, three at least, its beginning and its end: "layers/resn...ode.yaml".
 std::string shortened(const std::string& text, std::size_t size);
+/// A change and its standard error, by `between`: "+0.0006 +- 0.0004", "-3.1e-10 +- 6e-10".
+std::string change_text(double change, double error, const char* between);
 /// "37.5 %".
 std::string percent(double share);
 /// How a value compares with another: "4.00 times less", "1.30 times more", "equal", "nearly

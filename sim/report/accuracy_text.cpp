@@ -40,8 +40,8 @@ std::string predictions_text(const Accuracy& a) {
                             std::exp(a.nll.value), std::exp(a.reference_nll.value),
                             a.reference.empty() ? "" : " of " + a.reference,
                             a.nll.value / kNatsPerBit));
-  out += line(fmt::format("loss {:.4f} +- {:.4f} nats; against float64 {:+.4f} +- {:.4f}: {}",
-                          a.nll.value, a.nll.error, a.nll_change.value, a.nll_change.error,
+  out += line(fmt::format("loss {:.4f} +- {:.4f} nats; against float64 {}: {}", a.nll.value,
+                          a.nll.error, change_text(a.nll_change.value, a.nll_change.error, "+-"),
                           told_text(a.nll_change)));
   out += line(fmt::format("KL from float64 {:.3g} +- {:.1g} nats per prediction, {:.3g} at most",
                           a.kl.value, a.kl.error, a.kl.largest));

@@ -30,7 +30,7 @@ std::string with_error(const PointResult& point, const std::string& metric) {
 }
 
 /// "+0.0006 ± 0.0004: smaller than its error".
-std::string change_text(const PointResult& point) {
+std::string change_words(const PointResult& point) {
   const std::optional<double> change = metric_of(point, kLoss),
                               error = metric_of(point, "accuracy.change.nll_error");
   if (!change || !error) return "";
@@ -38,7 +38,7 @@ std::string change_text(const PointResult& point) {
   const char* told = size < *error           ? ": smaller than its error"
                      : size < kTold * *error ? ": less than twice its error, not told from none"
                                              : "";
-  return fmt::format("{:+.4f} ± {:.4f}{}", *change, *error, told);
+  return change_text(*change, *error, "±") + told;
 }
 
 /// Points with nearly the same KL: which of them is better nobody can tell.
@@ -72,7 +72,7 @@ std::string accuracy_section(const PointResult& run) {
   if (!perplexity.empty())
     add("perplexity",
         perplexity + ", in float64 " + metric_cell(run, "accuracy.float.perplexity").text);
-  add("change of the loss, nats", change_text(run));
+  add("change of the loss, nats", change_words(run));
   add("KL from float64, nats", with_error(run, kKl));
   add("same likeliest prediction, share", with_error(run, "accuracy.agreement.top1"));
   add("right predictions, share", with_error(run, "accuracy.correct.top1"));
@@ -96,7 +96,7 @@ std::string accuracy_section(const SweepResults& results) {
     rows.back().push_back({with_error(point, kKl), metric_of(point, kKl)});
     rows.back().push_back({with_error(point, "accuracy.agreement.top1"),
                            metric_of(point, "accuracy.agreement.top1")});
-    rows.back().push_back({change_text(point), metric_of(point, kLoss)});
+    rows.back().push_back({change_words(point), metric_of(point, kLoss)});
   }
   if (rows.empty()) return "";
   std::string notes;

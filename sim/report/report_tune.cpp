@@ -40,7 +40,7 @@ class TunePage {
     json::array labels, cells, baselines;
     for (const json::value& mix : mixes()) {
       cells.push_back(json::array{labels.size()});
-      labels.push_back(mix.at("name"));
+      labels.emplace_back(plain(text(mix, "name")));
       baselines.emplace_back(nullptr);
     }
     const json::object column = {{"title", "mix"}, {"values", labels}, {"numbers", nullptr}};

@@ -510,7 +510,8 @@ class TuneTest(TuneCase):
             np.testing.assert_allclose(chart["x"]["values"], [float(r[column]) for r in rows], 1e-12)
             np.testing.assert_allclose(chart["y"]["values"], [float(r["kl"]) for r in rows], 1e-12)
             self.assertEqual(chart["front"], [i for i, r in enumerate(rows) if r["front"] == "true"])
-        self.assertEqual(data["labels"], [r["mix"] for r in rows])
+        self.assertEqual(data["labels"], [{self.INT8: "int8, per_channel", self.INT4: "int4, per_channel"}
+                                          .get(r["mix"], r["mix"]) for r in rows])
         # Why a layer has what it has: what the next cheaper format would save and lose.
         lost = {(r["group"], r["format"]): float(r["kl"]) for r in self.rows("tuned/sensitivity.csv")}
         tune = json.loads((self.folder / "tuned/tune.json").read_text())

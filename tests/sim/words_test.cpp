@@ -21,6 +21,12 @@ TEST_CASE("words: four digits without an exponent") {
   CHECK(digits_text(23.81) == "23.81");
 }
 
+TEST_CASE("words: a change keeps digits however small its error is") {
+  CHECK(change_text(0.00064, 0.00038, "+-") == "+0.0006 +- 0.0004");
+  CHECK(change_text(-0.2, 0.013, "+-") == "-0.2000 +- 0.0130");
+  CHECK(change_text(-3.14e-10, 6.2e-10, "+-") == "-3.1e-10 +- 6e-10");
+}
+
 TEST_CASE("words: what has no price is not told as nothing") {
   EnergyReport report;
   const auto add = [&](const char* component, const char* activity, PriceOrigin origin) {
