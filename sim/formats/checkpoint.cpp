@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/numeric/format.h"
 #include "core/numeric/tensor_values.h"
+#include "run/layer_tensors.h"
 #include "sim/config/suggest.h"
 #include "sim/formats/blob.h"
 #include "sim/formats/checkpoint_parts.h"
@@ -309,7 +310,7 @@ const StoredTensor& Checkpoint::get(const std::string& name) {
   if (indexed) {
     base = name.substr(0, open);
     const char* end = name.data() + name.size() - 1;
-    if (std::from_chars(name.data() + open + 1, end, expert).ptr != end)
+    if (std::from_chars(name.data() + open + 1, end, expert).ptr != end || expert < 0)
       throw input_error(fmt::format("{}: no tensor \"{}\"", directory_, name));
   }
   const auto entry = std::find_if(entries_.begin(), entries_.end(),
@@ -322,12 +323,12 @@ const StoredTensor& Checkpoint::get(const std::string& name) {
   }
   if (entry->scheme == nullptr) {
     if (!indexed) return entry->tensor;
-  } else if (indexed ? expert >= entry->form.experts : entry->form.experts > 0) {
+    return known_.emplace(name, *first_axis_slice(entry->tensor, expert)).first->second;
+  }
+  if (indexed ? expert >= entry->form.experts : entry->form.experts > 0) {
     throw input_error(fmt::format("{}: tensor \"{}\" holds {} experts; name one, as \"{}[0]\"",
                                   directory_, base, entry->form.experts, base));
   }
-  if (entry->scheme == nullptr || expert < 0)
-    throw input_error(fmt::format("{}: no tensor \"{}\"", directory_, name));
   return known_.emplace(name, packed(*entry, expert)).first->second;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/error.h"
@@ -42,6 +43,46 @@ FieldWriter::FieldWriter(const TensorFormat& format, std::int64_t rows, std::int
   zeros_at_ = scales_at_ + fields.scales * 8;
   mins_at_ = zeros_at_ + fields.zero_points * 8;
   tables_at_ = mins_at_ + fields.mins * 8;
+}
+
+FieldWriter::FieldWriter(const PackedValues& values, std::int64_t rows, std::int64_t k)
+    : FieldWriter(values.format, rows, k) {
+  bytes_ = values.bytes;
+}
+
+/// The index of group `index` of a row.
+std::int64_t FieldWriter::group(std::int64_t row, std::int64_t index) const {
+  return group_index(layout_, row, index * std::max<std::int64_t>(layout_.scales.group, 0), k_);
+}
+
+void FieldWriter::copy_bits(std::int64_t at, const FieldWriter& from, std::int64_t from_at,
+                            std::int64_t bits) {
+  if (bits > 0)
+    put_bits(bytes_.data(), at, static_cast<int>(bits),
+             get_bits(from.bytes_.data(), from_at, static_cast<int>(bits)));
+}
+
+void FieldWriter::copy_row(std::int64_t row, const FieldWriter& from, std::int64_t from_row) {
+  std::copy_n(from.bytes_.begin() + from_row * row_bits_ / 8, row_bits_ / 8,
+              bytes_.begin() + row * row_bits_ / 8);
+  const StorageLayout& l = layout_;
+  for (std::int64_t i = 0; i < groups_per_row(l.scales, k_); ++i) {
+    const std::int64_t to = group(row, i), at = from.group(from_row, i);
+    copy_bits(scales_at_ + to * l.scales.bits, from, from.scales_at_ + at * l.scales.bits,
+              l.scales.bits);
+    if (l.zero_points.present())
+      copy_bits(zeros_at_ + zero_point_bit(l, to, rows_, k_), from,
+                from.zeros_at_ + zero_point_bit(l, at, from.rows_, k_), l.zero_points.bits);
+    copy_bits(mins_at_ + to * l.mins.bits, from, from.mins_at_ + at * l.mins.bits, l.mins.bits);
+    if (l.tables.present() && l.tables.group > 0)
+      copy_bits(tables_at_ + to / l.tables.group * l.tables.bits, from,
+                from.tables_at_ + at / l.tables.group * l.tables.bits, l.tables.bits);
+  }
+  if (l.tables.present() && l.tables.group == kWholeRow)
+    copy_bits(tables_at_ + row * l.tables.bits, from, from.tables_at_ + from_row * l.tables.bits,
+              l.tables.bits);
+  std::copy_n(from.bytes_.end() - l.constant_bytes, l.constant_bytes,
+              bytes_.end() - l.constant_bytes);
 }
 
 void FieldWriter::code(std::int64_t row, std::int64_t k, std::uint32_t code) {

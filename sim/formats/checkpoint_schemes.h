@@ -49,6 +49,9 @@ struct StoredForm {
 class FieldWriter {
  public:
   FieldWriter(const TensorFormat& format, std::int64_t rows, std::int64_t k);
+  FieldWriter(const PackedValues& values, std::int64_t rows, std::int64_t k);
+  /// A row of another tensor of the format, with its scales and all that it shares with others.
+  void copy_row(std::int64_t row, const FieldWriter& from, std::int64_t from_row);
   void code(std::int64_t row, std::int64_t k, std::uint32_t code);
   /// As stored; `index` as group_index() has it.
   void scale(std::int64_t index, std::uint32_t stored);
@@ -69,6 +72,9 @@ class FieldWriter {
   std::vector<std::uint8_t> take() { return std::move(bytes_); }
 
  private:
+  std::int64_t group(std::int64_t row, std::int64_t index) const;
+  void copy_bits(std::int64_t at, const FieldWriter& from, std::int64_t from_at, std::int64_t bits);
+
   StorageLayout layout_;
   std::int64_t rows_, k_, row_bits_, scales_at_, zeros_at_, mins_at_, tables_at_;
   std::vector<std::uint8_t> bytes_;

@@ -394,8 +394,8 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
   std::vector<const StoredTensor*> tensors;
   for (const StoredTensor& tensor : file.tensors) {
     tensors.push_back(&tensor);
-    std::string layer;
-    const ModelTensorRow* row = names.find(tensor.name, layer);
+    const std::vector<ModelTensorUse> uses = names.uses(tensor.name);
+    const ModelTensorRow* row = uses.empty() ? nullptr : uses.front().row;
     const auto is_format = [&](const Format& f) { return f.name == tensor.type->format; };
     if (tensor.name == kRopeFactors && tensor.data != nullptr) {
       network.overrides.push_back(
@@ -422,6 +422,7 @@ Imported import_gguf(const Blob& blob, const ImportOptions& options) {
       throw input_error(fmt::format("{}: tensor \"{}\": there is no number format \"{}\"",
                                     file.name, tensor.name, tensor.type->format));
     } else {
+      const std::string& layer = uses.front().layer;
       network.overrides.push_back(rule_of(tensor, *row, layer, reference, options.requantize));
       if (row->layer == std::string("k_b"))
         network.overrides.push_back(whole_latent(tensor, layer, reference));

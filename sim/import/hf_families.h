@@ -108,9 +108,6 @@ struct HfFamily {
 /// the name of their tensor. Absorbed, they are layers of their own, k_b and v_b.
 constexpr const char* kLatentMatrices = "kv_b";
 
-/// GPT-2: q, k and v are columns of one matrix, and parts of one bias.
-constexpr const char* kFusedColumns = "q, k, v";
-
 const std::vector<HfFamily>& hf_families();
 
 }  // namespace bitjoule

@@ -58,10 +58,8 @@ HfFamily gpt_neox() {
        {"input_layernorm.bias", "attn_norm", "beta", true},
        {"post_attention_layernorm.weight", "ffn_norm", "gamma", true},
        {"post_attention_layernorm.bias", "ffn_norm", "beta", true},
-       {"attention.query_key_value.weight", "qkv", "weights", true, 0, false, TensorLayout::kNative,
-        true},
-       {"attention.query_key_value.bias", "qkv", "bias", true, 0, false, TensorLayout::kNative,
-        true},
+       {"attention.query_key_value.weight", "qkv", "weights", true},
+       {"attention.query_key_value.bias", "qkv", "bias", true},
        {"attention.dense.weight", "o", "weights", true},
        {"attention.dense.bias", "o", "bias", true},
        {"mlp.dense_h_to_4h.weight", "up", "weights", true},
@@ -71,7 +69,7 @@ HfFamily gpt_neox() {
   HfFamily family = llama_like("gpt_neox");
   for (const auto& [parameter, value] :
        {std::pair("layernorm", "1"), std::pair("gated", "0"), std::pair("parallel", "1"),
-        std::pair("fused", "2"), std::pair("qkv_bias", "1"), std::pair("o_bias", "1"),
+        std::pair("fused", "3"), std::pair("qkv_bias", "1"), std::pair("o_bias", "1"),
         std::pair("mlp_bias", "1"), std::pair("rotated", "=head_dim / 4")})
     family.fixed.emplace_back(parameter, value);
   family.sizes.back() = {"epsilon", "layer_norm_eps", "0.00001"};
@@ -161,10 +159,8 @@ HfFamily bloom() {
        {"input_layernorm.bias", "attn_norm", "beta", true},
        {"post_attention_layernorm.weight", "ffn_norm", "gamma", true},
        {"post_attention_layernorm.bias", "ffn_norm", "beta", true},
-       {"self_attention.query_key_value.weight", "qkv", "weights", true, 0, false,
-        TensorLayout::kNative, true},
-       {"self_attention.query_key_value.bias", "qkv", "bias", true, 0, false, TensorLayout::kNative,
-        true},
+       {"self_attention.query_key_value.weight", "qkv", "weights", true},
+       {"self_attention.query_key_value.bias", "qkv", "bias", true},
        {"self_attention.dense.weight", "o", "weights", true},
        {"self_attention.dense.bias", "o", "bias", true},
        {"mlp.dense_h_to_4h.weight", "up", "weights", true},
@@ -174,7 +170,7 @@ HfFamily bloom() {
       "transformer."};
   HfFamily family = llama_like("bloom");
   for (const auto& [parameter, value] :
-       {std::pair("layernorm", "1"), std::pair("gated", "0"), std::pair("fused", "2"),
+       {std::pair("layernorm", "1"), std::pair("gated", "0"), std::pair("fused", "3"),
         std::pair("embed_norm", "1"), std::pair("alibi", "8"), std::pair("rotary", "0"),
         std::pair("qkv_bias", "1"), std::pair("o_bias", "1"), std::pair("mlp_bias", "1"),
         std::pair("ffn", "=4 * hidden")})
@@ -201,8 +197,11 @@ HfFamily bloom() {
 }
 
 HfFamily gpt2() {
-  // Its linear layers are stored as k rows of n.
+  // Its linear layers are stored as k rows of n; those of q, k and v are columns of one matrix.
   constexpr TensorLayout kTurned = TensorLayout::kTransposed;
+  const auto third = [](std::int64_t index) {
+    return TensorShare{TensorShare::Kind::kBehind, index, 3};
+  };
   static const ModelTensors kTensors = {
       {{"h."}},
       {{"wte.weight", "embed", "table", false},
@@ -214,8 +213,12 @@ HfFamily gpt2() {
        {"ln_1.bias", "attn_norm", "beta", true},
        {"ln_2.weight", "ffn_norm", "gamma", true},
        {"ln_2.bias", "ffn_norm", "beta", true},
-       {"attn.c_attn.weight", kFusedColumns, "weights", true, 0, false, kTurned},
-       {"attn.c_attn.bias", kFusedColumns, "bias", true},
+       {"attn.c_attn.weight", "q", "weights", true, 0, false, kTurned, third(0)},
+       {"attn.c_attn.weight", "k", "weights", true, 0, false, kTurned, third(1)},
+       {"attn.c_attn.weight", "v", "weights", true, 0, false, kTurned, third(2)},
+       {"attn.c_attn.bias", "q", "bias", true, 0, false, TensorLayout::kNative, third(0)},
+       {"attn.c_attn.bias", "k", "bias", true, 0, false, TensorLayout::kNative, third(1)},
+       {"attn.c_attn.bias", "v", "bias", true, 0, false, TensorLayout::kNative, third(2)},
        {"attn.c_proj.weight", "o", "weights", true, 0, false, kTurned},
        {"attn.c_proj.bias", "o", "bias", true},
        {"mlp.c_fc.weight", "up", "weights", true, 0, false, kTurned},

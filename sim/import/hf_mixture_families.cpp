@@ -158,8 +158,26 @@ HfFamily deepseek(const char* model_type, bool is_v3) {
   return family;
 }
 
-/// The files hold gate and up of all experts as one tensor in MXFP4, so weights are not read.
+/// The files hold all experts' gate and up as one tensor, whose outputs alternate: in MXFP4, or
+/// turned where they are not quantized.
 HfFamily gpt_oss() {
+  constexpr TensorLayout kNative = TensorLayout::kNative, kTurned = TensorLayout::kTransposed;
+  constexpr TensorShare kGate = {TensorShare::Kind::kAlternating, 0, 2},
+                        kUp = {TensorShare::Kind::kAlternating, 1, 2};
+  static const ModelTensors kTensors = llama_tensors_but(
+      {"gate", "up", "down"},
+      {{"self_attn.sinks", "softmax", "sinks", true},
+       {"mlp.router.weight", "router", "weights", true},
+       {"mlp.router.bias", "router", "bias", true},
+       {"mlp.experts.gate_up_proj.weight", "gate_exps", "weights", true, 0, false, kNative, kGate},
+       {"mlp.experts.gate_up_proj.weight", "up_exps", "weights", true, 0, false, kNative, kUp},
+       {"mlp.experts.gate_up_proj", "gate_exps", "weights", true, 0, false, kTurned, kGate},
+       {"mlp.experts.gate_up_proj", "up_exps", "weights", true, 0, false, kTurned, kUp},
+       {"mlp.experts.gate_up_proj_bias", "gate_exps", "bias", true, 0, false, kNative, kGate},
+       {"mlp.experts.gate_up_proj_bias", "up_exps", "bias", true, 0, false, kNative, kUp},
+       {"mlp.experts.down_proj.weight", "down_exps", "weights", true},
+       {"mlp.experts.down_proj", "down_exps", "weights", true, 0, false, kTurned},
+       {"mlp.experts.down_proj_bias", "down_exps", "bias", true}});
   HfFamily family = llama_like("gpt_oss", "64");
   for (const auto& [parameter, value] :
        {std::pair("qkv_bias", "1"), std::pair("o_bias", "1"), std::pair("sinks", "1"),
@@ -173,11 +191,11 @@ HfFamily gpt_oss() {
   family.window = {true, 128, false, 2, 1};
   family.required = {{"attention_bias", true, true}};
   family.biases = "biases of all products";
-  family.tensors = nullptr;
-  family.linears = {{"q", "self_attn.q_proj"},    {"k", "self_attn.k_proj"},
-                    {"v", "self_attn.v_proj"},    {"o", "self_attn.o_proj"},
-                    {"gate_exps", "mlp.experts"}, {"up_exps", "mlp.experts"},
-                    {"down_exps", "mlp.experts"}};
+  family.tensors = &kTensors;
+  family.linears = {{"q", "self_attn.q_proj"},  {"k", "self_attn.k_proj"},
+                    {"v", "self_attn.v_proj"},  {"o", "self_attn.o_proj"},
+                    {"router", "mlp.router"},   {"gate_exps", "mlp.experts"},
+                    {"up_exps", "mlp.experts"}, {"down_exps", "mlp.experts"}};
   family.mixture.count = "num_local_experts";
   family.mixture.missing_count = 128;
   family.mixture.missing_chosen = 4;

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "sim/config/writer.h"
 #include "sim/formats/checkpoint.h"
+#include "sim/formats/checkpoint_parts.h"
 #include "sim/import/hf_attention.h"
 #include "sim/import/hf_families.h"
 #include "sim/import/hf_formats.h"
@@ -271,7 +272,7 @@ class HfImport {
     if (!checkpoint_->unread().empty())
       note(fmt::format("{}: is not read: values of weights are generated", checkpoint_->unread()));
     if (checkpoint_->source().empty()) return;
-    if (family_.tensors == nullptr || is_part_ || (is_quantized() && has_fused_tensors())) {
+    if (family_.tensors == nullptr || is_part_) {
       note(fmt::format("{}: weights of {} are not read: their values are generated",
                        checkpoint_->source(), is_part_ ? "a part of a model" : family_.model_type));
       return;
@@ -299,9 +300,8 @@ class HfImport {
     const bool tied = is_tied() || is_named("gpt2");
     std::vector<std::string> unknown;
     network_.unroll = true;
-    std::string layer;
     for (const Checkpoint::Entry& entry : checkpoint_->entries())
-      if (const ModelTensorRow* row = family_.tensors->find(entry.tensor.name, layer))
+      for (const auto& [row, layer] : family_.tensors->uses(entry.tensor.name))
         if (row->is_of_expert()) expert_files_[layer].insert(entry.file);
     std::set<std::string> seen;  // layers of experts
     bool has_pooler = false;
@@ -309,8 +309,8 @@ class HfImport {
       const std::string& name = entry.tensor.name;
       if (is_buffer(name)) continue;
       if (family_.tensors->is_unread(name) || is_beyond(name)) continue;
-      const ModelTensorRow* row = family_.tensors->find(name, layer);
-      if (row == nullptr) {
+      const std::vector<ModelTensorUse> uses = family_.tensors->uses(name);
+      if (uses.empty()) {
         unknown.push_back(name);
         continue;
       }
@@ -320,23 +320,21 @@ class HfImport {
             fmt::format("{}: tensor \"{}\" is {}: expected real numbers, as the file "
                         "says of no quantization",
                         weights_path(), name, type));
-      if (layer == "head" && tied) continue;  // the embedding stands in its place
-      if (row->layer == std::string(kLatentMatrices)) {
-        add_latent_matrices(entry, *row, layer);
-        continue;
-      }
-      if (row->layer == std::string(kFusedColumns)) {
-        add_fused_columns(entry, *row, layer);
+      if (uses.front().layer == "head" && tied) continue;  // the embedding stands in its place
+      if (uses.front().row->layer == std::string(kLatentMatrices)) {
+        add_latent_matrices(entry, *uses.front().row, uses.front().layer);
         continue;
       }
       values_.push_back(&entry.tensor);
-      if (row->is_of_expert() && !seen.insert(layer).second) continue;
-      add_value(entry, *row, layer);
-      if (layer == "embed" && tied)
-        add_value(entry, {row->stored, "head", "weights", false}, "head");
-      if (layer == "embed")
-        for (const char* same : family_.same_table) add_value(entry, *row, same);
-      has_pooler |= layer == "pooler";
+      for (const auto& [row, layer] : uses) {
+        if (row->is_of_expert() && !seen.insert(layer).second) continue;
+        add_value(entry, *row, layer);
+        if (layer == "embed" && tied)
+          add_value(entry, {row->stored, "head", "weights", false}, "head");
+        if (layer == "embed")
+          for (const char* same : family_.same_table) add_value(entry, *row, same);
+        has_pooler |= layer == "pooler";
+      }
     }
     const std::string head = family_.head != nullptr ? family_.head : "";
     if (!has_pooler && head == "pooler") {
@@ -345,7 +343,6 @@ class HfImport {
     }
     if (!unknown.empty() && !options_.skip_unknown) refuse_unknown(unknown);
     for (const std::string& name : unknown) note("left out: tensor " + name);
-    check_fused_columns();
     takes_formats_ = is_quantized();
   }
 
@@ -399,70 +396,48 @@ class HfImport {
     });
   }
 
-  /// Whether q, k and v are one tensor, of which parts are put together anew.
-  bool has_fused_tensors() const {
-    const auto& rows = family_.tensors->rows;
-    return std::any_of(rows.begin(), rows.end(), [](const ModelTensorRow& row) {
-      return row.by_head || row.layer == std::string(kFusedColumns);
-    });
-  }
-
   std::string directory() const {
     const fs::path folder = fs::path(options_.reference).parent_path();
     return folder.empty() ? "." : folder.generic_string();
   }
 
-  void add_fused_columns(const Checkpoint::Entry& entry, const ModelTensorRow& row,
-                         const std::string& layer) {
-    const std::int64_t hidden = size("hidden");
-    std::vector<std::int64_t> expected = {hidden, 3 * hidden};
-    if (row.role == std::string("bias")) expected.erase(expected.begin());
-    if (entry.tensor.shape != expected)
+  /// What a run asks the checkpoint for: the tensor, one of its experts, a layer's share of that.
+  std::string stored_name(const Checkpoint::Entry& entry, const ModelTensorRow& row,
+                          const std::string& layer) const {
+    if (row.is_of_expert()) return family_.tensors->stored_name(row, layer);
+    std::string name = entry.tensor.name;
+    if (row.is_of_all_experts()) name += fmt::format("[{}]", kExpertPlace);
+    if (row.share.count == 1) return name;
+    const bool is_turned = row.layout_of(entry.tensor) == TensorLayout::kTransposed;
+    const std::vector<std::int64_t>& shape = entry.tensor.shape;
+    const std::size_t behind = is_turned || row.role == std::string("bias") ? 1 : 2;
+    const std::int64_t outputs = shape.size() < behind ? 0 : shape[shape.size() - behind];
+    const bool alternate = row.share.kind == TensorShare::Kind::kAlternating;
+    const std::int64_t each = alternate ? 1 : outputs / row.share.count;
+    name += fmt::format("[{}{}:{}/{}]", is_turned ? ":" : "", row.share.index * each,
+                        (row.share.index + 1) * each, alternate ? row.share.count : outputs);
+    if (entry.scheme != nullptr && !keeps_format(name, entry.form.format, outputs, entry.form.k))
       throw input_error(fmt::format(
-          "{}: tensor \"{}\" has the shape {}, expected {}", weights_path(), entry.tensor.name,
-          fmt::join(entry.tensor.shape, " x "), fmt::join(expected, " x ")));
-    const std::string block = layer.substr(0, layer.rfind('.') + 1);
-    std::int64_t first = 0;
-    for (const char* part : {"q", "k", "v"}) {
-      json::object source{
-          {"file", directory()},
-          {"tensor", fmt::format("{}[:{}:{}]", entry.tensor.name, first, first + hidden)}};
-      if (row.layout != TensorLayout::kNative) source["layout"] = enum_name(row.layout);
-      network_.overrides.push_back(
-          json::object{{"layers", {block + part}}, {"tensors", {{row.role, std::move(source)}}}});
-      first += hidden;
-    }
-    fused_columns_.insert(row.role + layer);
-  }
-
-  void check_fused_columns() const {
-    if (!is_named("gpt2")) return;
-    const auto needed = static_cast<std::size_t>(2 * size("layers"));
-    if (fused_columns_.size() != needed)
-      throw input_error(
-          fmt::format("{}: {} of the weights and biases \"attn.c_attn\" of {} layers: expected {}",
-                      weights_path(), fused_columns_.size(), size("layers"), needed));
-  }
-
-  std::int64_t head_size() const {
-    return size("head_dim") > 0 ? size("head_dim")
-                                : size("hidden") / std::max<std::int64_t>(1, size("heads"));
+          "{}: tensor \"{}\" is {}, whose outputs share scales: a part of them is not read",
+          weights_path(), entry.tensor.name, entry.form.format.format));
+    return name;
   }
 
   void add_value(const Checkpoint::Entry& entry, const ModelTensorRow& row,
                  const std::string& layer) {
-    const bool of_expert = row.is_of_expert();
-    std::string stored = of_expert ? family_.tensors->stored_name(row, layer) : entry.tensor.name;
-    if (row.by_head) stored += fmt::format("[3x{}]", head_size());
+    const std::string stored = stored_name(entry, row, layer);
+    const bool is_whole = stored == entry.tensor.name || row.is_of_expert();
     const std::string stack = row.of_all ? family_.tensors->stacks[row.stack].layer : "";
     json::object rule{{"layers", {row.of_all ? fmt::format("{}*.{}", stack, row.layer) : layer}}};
     const std::string role = row.role;
     const bool has_format = is_quantized() || entry.scheme != nullptr;
     if (has_format && (role == "weights" || role == "table"))
       rule["precision"] = weights_in(stored_format(entry));
-    json::object source{{"file", row.by_head ? directory() : file_of(entry, layer, of_expert)},
-                        {"tensor", stored}};
-    if (row.layout != TensorLayout::kNative) source["layout"] = enum_name(row.layout);
+    json::object source{
+        {"file", is_whole ? file_of(entry, layer, row.is_of_expert()) : directory()},
+        {"tensor", stored}};
+    const TensorLayout layout = row.layout_of(entry.tensor);
+    if (layout != TensorLayout::kNative) source["layout"] = enum_name(layout);
     rule["tensors"] = {{role, std::move(source)}};
     network_.overrides.push_back(std::move(rule));
   }
@@ -493,7 +468,6 @@ class HfImport {
   std::unique_ptr<Checkpoint> checkpoint_;
   std::map<std::string, std::set<std::string>> expert_files_;  ///< by layer
   std::vector<const StoredTensor*> values_;  ///< of the checkpoint, that the network takes
-  std::set<std::string> fused_columns_;      ///< roles and layers
   bool told_latent_ = false;
   bool takes_formats_ = false;  ///< each tensor has said its own
   Imported result_;

@@ -105,6 +105,16 @@ bool ModelTensorRow::is_of_expert() const {
   return std::string(stored).find(kExpertPlace) != std::string::npos;
 }
 
+bool ModelTensorRow::is_of_all_experts() const {
+  const std::string name = layer, end = "_exps";
+  return !is_of_expert() && name.size() > end.size() &&
+         name.compare(name.size() - end.size(), end.size(), end) == 0;
+}
+
+TensorLayout ModelTensorRow::layout_of(const StoredTensor& tensor) const {
+  return tensor.packed != nullptr ? TensorLayout::kNative : layout;
+}
+
 namespace {
 
 /// Whether it is the pattern's text, with a number in the place of an expert's.
@@ -131,7 +141,7 @@ bool ModelTensors::is_unread(const std::string& name) const {
   return unread.count(without(part, name)) != 0;
 }
 
-const ModelTensorRow* ModelTensors::find(const std::string& name, std::string& layer) const {
+std::vector<ModelTensorUse> ModelTensors::uses(const std::string& name) const {
   std::string rest = without(part, name);
   std::string number;
   std::size_t stack = 0;
@@ -145,13 +155,13 @@ const ModelTensorRow* ModelTensors::find(const std::string& name, std::string& l
     rest.erase(0, dot + 1);
     stack = i;
   }
+  std::vector<ModelTensorUse> uses;
   for (const ModelTensorRow& row : rows)
-    if (row.in_block == !number.empty() && row.stack == stack && is_like(rest, row.stored)) {
-      layer =
-          row.in_block ? fmt::format("{}{}.{}", stacks[stack].layer, number, row.layer) : row.layer;
-      return &row;
-    }
-  return nullptr;
+    if (row.in_block == !number.empty() && row.stack == stack && is_like(rest, row.stored))
+      uses.push_back({&row, row.in_block
+                                ? fmt::format("{}{}.{}", stacks[stack].layer, number, row.layer)
+                                : row.layer});
+  return uses;
 }
 
 std::string ModelTensors::stored_name(const ModelTensorRow& row, const std::string& layer) const {
@@ -181,44 +191,53 @@ std::int64_t expected_elements(const NetworkLayer& layer, const ModelTensorRow& 
     return role == "gamma" || role == "beta" ? op->cols : parameter_elements(*op);
   const std::int64_t elements =
       role == "bias" ? channels_of(layer) * experts_of(layer) : layer_weights(layer);
-  return row.is_of_expert() ? elements / experts_of(layer) : elements;
+  return (row.is_of_expert() ? elements / experts_of(layer) : elements) * row.share.count;
 }
 
-/// All experts in one tensor: experts x outputs x inputs, which the number of elements alone does
-/// not tell from another order.
-void check_experts(const std::string& file, const StoredTensor& tensor, const ModelTensorRow& row,
-                   const NetworkLayer& layer) {
-  if (!layer.experts || row.is_of_expert() || row.role == std::string("bias")) return;
+/// What all experts or several layers share: experts x outputs x inputs, which the number of
+/// elements alone does not tell from another order.
+void check_order(const std::string& file, const StoredTensor& tensor, const ModelTensorRow& row,
+                 const NetworkLayer& layer) {
+  const bool of_experts = layer.experts && !row.is_of_expert();
+  const bool is_bias = row.role == std::string("bias");
+  if (row.share.count == 1 && (!of_experts || is_bias)) return;
   const auto& product = std::get<Gemm>(layer.op);
-  const std::vector<std::int64_t> expected = {layer.experts->count, product.n, product.k};
+  std::vector<std::int64_t> expected;
+  std::vector<const char*> axes;
+  const auto add = [&](std::int64_t extent, const char* axis) {
+    expected.push_back(extent);
+    axes.push_back(axis);
+  };
+  const bool is_turned = row.layout_of(tensor) == TensorLayout::kTransposed;
+  if (of_experts) add(layer.experts->count, "experts");
+  if (is_turned) add(product.k, "inputs");
+  add(product.n * row.share.count, "outputs");
+  if (!is_turned && !is_bias) add(product.k, "inputs");
   if (tensor.shape == expected) return;
-  throw input_error(fmt::format(
-      "{}: tensor \"{}\" has the shape {}, layer \"{}\" needs {}: experts, outputs, "
-      "inputs",
-      file, tensor.name, fmt::join(tensor.shape, " x "), layer.name, fmt::join(expected, " x ")));
+  throw input_error(fmt::format("{}: tensor \"{}\" has the shape {}, layer \"{}\" needs {}: {}",
+                                file, tensor.name, fmt::join(tensor.shape, " x "), layer.name,
+                                fmt::join(expected, " x "), fmt::join(axes, ", ")));
 }
 
 void check_shapes(const std::string& file, const Network& network, const ModelTensors& names,
                   const std::vector<const StoredTensor*>& tensors) {
   std::map<std::string, const NetworkLayer*> layers;
   for (const NetworkLayer& layer : network.layers) layers[layer.name] = &layer;
-  for (const StoredTensor* tensor : tensors) {
-    std::string name;
-    const ModelTensorRow* row = names.find(tensor->name, name);
-    if (row == nullptr) continue;
-    if (layers.count(name) == 0)
-      throw input_error(
-          fmt::format("{}: tensor \"{}\" is beyond the model's layers", file, tensor->name));
-    const std::int64_t expected = expected_elements(*layers[name], *row);
-    if (tensor->elements() != expected)
-      throw input_error(fmt::format("{}: tensor \"{}\" has {} elements, layer \"{}\" needs {}",
-                                    file, tensor->name, tensor->elements(), name, expected));
-    check_experts(file, *tensor, *row, *layers[name]);
-    const bool is_vector = std::holds_alternative<VectorOp>(layers[name]->op);
-    if (row->role == std::string("bias") && !is_vector && !layers[name]->bias)
-      throw input_error(
-          fmt::format("{}: tensor \"{}\": layer \"{}\" has no bias", file, tensor->name, name));
-  }
+  for (const StoredTensor* tensor : tensors)
+    for (const auto& [row, name] : names.uses(tensor->name)) {
+      if (layers.count(name) == 0)
+        throw input_error(
+            fmt::format("{}: tensor \"{}\" is beyond the model's layers", file, tensor->name));
+      const std::int64_t expected = expected_elements(*layers[name], *row);
+      if (tensor->elements() != expected)
+        throw input_error(fmt::format("{}: tensor \"{}\" has {} elements, layer \"{}\" needs {}",
+                                      file, tensor->name, tensor->elements(), name, expected));
+      check_order(file, *tensor, *row, *layers[name]);
+      const bool is_vector = std::holds_alternative<VectorOp>(layers[name]->op);
+      if (row->role == std::string("bias") && !is_vector && !layers[name]->bias)
+        throw input_error(
+            fmt::format("{}: tensor \"{}\": layer \"{}\" has no bias", file, tensor->name, name));
+    }
 }
 
 }  // namespace
@@ -239,10 +258,8 @@ bool is_of_layer(const ModelTensors& names, const ModelTensorRow& row, const std
 void check_tensors(const std::string& file, const Network& network, const ModelTensors& names,
                    const std::vector<const StoredTensor*>& tensors, const std::string& hint) {
   std::map<std::pair<std::string, std::string>, std::int64_t> stored;
-  for (const StoredTensor* tensor : tensors) {
-    std::string layer;
-    if (const ModelTensorRow* row = names.find(tensor->name, layer)) ++stored[{layer, row->role}];
-  }
+  for (const StoredTensor* tensor : tensors)
+    for (const ModelTensorUse& use : names.uses(tensor->name)) ++stored[{use.layer, use.row->role}];
   std::vector<std::string> missing;
   for (const NetworkLayer& layer : network.layers) {
     for (const ModelTensorRow& row : names.rows) {

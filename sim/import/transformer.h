@@ -42,6 +42,14 @@ std::map<std::string, std::int64_t> given_parameters(const ImportOptions& option
 /// {weights: format}
 boost::json::object weights_in(const boost::json::value& format);
 
+/// The share of a layer in a tensor that holds the outputs of several: one of `count` parts that
+/// lie one behind the other, or whose outputs alternate.
+struct TensorShare {
+  enum class Kind { kWhole, kBehind, kAlternating };
+  Kind kind = Kind::kWhole;
+  std::int64_t index = 0, count = 1;
+};
+
 /// A tensor's name in a model's files (in a block: behind "blk.3.") and what it is here. Where the
 /// experts of a mixture have a tensor each, "{expert}" stands for their numbers.
 struct ModelTensorRow {
@@ -51,16 +59,24 @@ struct ModelTensorRow {
   bool in_block;
   std::size_t stack = 0;  ///< in a block: of ModelTensors::stacks
   bool of_all = false;    ///< in a block: those of all blocks of the stack are this one
-  TensorLayout layout = TensorLayout::kNative;
-  bool by_head = false;  ///< rows of q, k and v alternate from head to head
+  TensorLayout layout = TensorLayout::kNative;  ///< quantized weights are native all the same
+  TensorShare share = {};
 
-  bool is_of_expert() const;
+  bool is_of_expert() const;  ///< of one
+  bool is_of_all_experts() const;
+  TensorLayout layout_of(const StoredTensor& tensor) const;
 };
 
 /// What stands before a block's number: in files "model.layers.", in layers' names "blk.".
 struct BlockStack {
   const char* stored;
   const char* layer = "blk.";
+};
+
+/// What a tensor is, and the layer that it belongs to: "blk.3.q" of "blk.3.attn_q.weight".
+struct ModelTensorUse {
+  const ModelTensorRow* row;
+  std::string layer;
 };
 
 /// The names of one kind of file.
@@ -70,9 +86,8 @@ struct ModelTensors {
   std::string part = {};              ///< stands before all names in some files: "bert."
   std::set<std::string> unread = {};  ///< tensors that are others once more, or that nothing reads
 
-  /// The row of a tensor and the layer it belongs to, "blk.3.q" for "blk.3.attn_q.weight"; nullptr
-  /// where the name is not known.
-  const ModelTensorRow* find(const std::string& name, std::string& layer) const;
+  /// Several where layers share the tensor, none where the name is not known.
+  std::vector<ModelTensorUse> uses(const std::string& name) const;
   bool is_unread(const std::string& name) const;
   /// The other way: the name that the tensor of a row has for a layer, without `part`.
   std::string stored_name(const ModelTensorRow& row, const std::string& layer) const;

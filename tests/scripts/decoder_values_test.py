@@ -18,6 +18,7 @@ NOTES = {
     "config.json": "",
     "model.gguf": "note: precision.weights: no effect: the network brings the format of every layer's weights\n",
 }
+E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6])
 LLAMA3 = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
 
 # What a family is: keys of config.json and of GGUF beside the sizes, and switches of the pass in numpy.
@@ -169,10 +170,21 @@ FAMILIES = {
                      "expert_shared_count": 2, "expert_weights_scale": 1.0},
     },
     "gpt_oss": {
-        "gguf": "gpt-oss", "config": None, "bias": True, "o_bias": True, "sinks": True, "window": lambda i: 3 * (i % 2 == 0),
-        "experts": 5, "chosen": 2, "expert_ffn": 24, "scores": "chosen", "expert_bias": True, "clamped": True,
+        "gguf": "gpt-oss", "mxfp4": True, "bias": True, "o_bias": True, "sinks": True, "window": lambda i: 3 * (i % 2 == 0),
+        "experts": 5, "chosen": 2, "expert_ffn": 64, "scores": "chosen", "expert_bias": True, "clamped": True,
+        "config": {"num_local_experts": 5, "num_experts_per_tok": 2, "sliding_window": 3, "rope_theta": 1e4,
+                   "rms_norm_eps": EPSILON,
+                   "quantization_config": {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}},
+        "experts_modules": {"router": "mlp.router"},
         "metadata": {"attention.sliding_window": 3, "expert_count": 5, "expert_used_count": 2,
-                     "expert_feed_forward_length": 24},
+                     "expert_feed_forward_length": 64},
+    },
+    "gpt_oss in fp32": {
+        "type": "gpt_oss", "gguf": None, "bias": True, "o_bias": True, "sinks": True, "window": lambda i: 3 * (i % 2 == 0),
+        "experts": 5, "chosen": 2, "expert_ffn": 24, "scores": "chosen", "expert_bias": True, "clamped": True,
+        "config": {"num_local_experts": 5, "num_experts_per_tok": 2, "sliding_window": 3, "rope_theta": 1e4,
+                   "rms_norm_eps": EPSILON},
+        "experts_modules": {"router": "mlp.router"},
     },
 }  # fmt: skip
 
@@ -225,6 +237,13 @@ def weights_of(f, random):
                           ("down_shexp", HIDDEN, shared), ("router_shexp", 1, HIDDEN)]  # fmt: skip
             for name, rows, cols in [("gate", wide, HIDDEN), ("up", wide, HIDDEN), ("down", HIDDEN, wide)]:
                 w[f"{i}.{name}_exps"] = normal(f["experts"], rows, cols, deviation=cols**-0.5)
+                if f.get("mxfp4"):  # numbers that it holds
+                    blocks = w[f"{i}.{name}_exps"].reshape(-1, 32)
+                    scales = np.exp2(np.floor(np.log2(np.abs(blocks).max(axis=1, keepdims=True))) - 2)
+                    nearest = np.abs(np.abs(blocks / scales)[..., None] - E2M1).argmin(axis=-1)
+                    w[f"{i}.{name}_exps"] = (np.sign(blocks) * E2M1[nearest] * scales).astype(np.float32).reshape(
+                        f["experts"], rows, cols
+                    )
         for name, rows, cols in sizes:
             w[f"{i}.{name}"] = normal(rows, cols, deviation=cols**-0.5)
         if f.get("bias"):
@@ -441,6 +460,43 @@ def by_head(weights, layers, width):
     return w
 
 
+def mxfp4(weights):
+    """Blocks of 16 bytes, two codes a byte, and their exponents, of numbers that MXFP4 holds."""
+    blocks = weights.reshape(*weights.shape[:-1], -1, 32)
+    largest = np.abs(blocks).max(axis=-1, keepdims=True)
+    exponents = np.floor(np.log2(np.where(largest > 0, largest, 1))) - 2
+    codes = np.abs(np.abs(blocks / np.exp2(exponents))[..., None] - E2M1).argmin(axis=-1) + 8 * (blocks < 0)
+    packed = (codes[..., 0::2] | codes[..., 1::2] << 4).astype(np.uint8)
+    return packed, (exponents[..., 0] + 127).astype(np.uint8)
+
+
+def gpt_oss_experts(f, weights):
+    """All experts' tensors as gpt-oss' files have them: gate and up alternate."""
+    tensors = {}
+
+    def add(name, kind, value):
+        tensors[name] = (kind, list(value.shape), np.ascontiguousarray(value).tobytes())
+
+    for i in range(f.get("layers", 2)):
+        gate_up, bias = (
+            np.stack([weights[f"{i}.{part}_exps{role}"] for part in ("gate", "up")], axis=2).reshape(
+                f["experts"], 2 * f["expert_ffn"], *rest
+            )
+            for role, rest in (("", [HIDDEN]), (".bias", []))
+        )
+        whole = {"gate_up_proj": (gate_up, bias), "down_proj": (weights[f"{i}.down_exps"], weights[f"{i}.down_exps.bias"])}
+        for part, (matrix, bias) in whole.items():
+            name = f"model.layers.{i}.mlp.experts.{part}"
+            add(name + "_bias", "F32", bias)
+            if f.get("mxfp4"):
+                blocks, scales = mxfp4(matrix)
+                add(name + "_blocks", "U8", blocks)
+                add(name + "_scales", "U8", scales)
+            else:
+                add(name, "F32", np.swapaxes(matrix, 1, 2))
+    return tensors
+
+
 class DecoderTest(checkpoint.CheckpointTest):
     def write_hugging_face(self, family, f, weights):
         config = {
@@ -450,7 +506,8 @@ class DecoderTest(checkpoint.CheckpointTest):
         if family == "gpt2":
             config = {"model_type": family, "vocab_size": VOCABULARY, **f["config"]}
         elif not f.get("centred"):
-            config |= {"num_key_value_heads": KV_HEADS, "head_dim": WIDTH, "intermediate_size": FFN}
+            ffn = f["expert_ffn"] if f.get("clamped") else FFN
+            config |= {"num_key_value_heads": KV_HEADS, "head_dim": WIDTH, "intermediate_size": ffn}
         (self.folder / "config.json").write_text(json.dumps(config))
         names = {"embed": "model.embed_tokens", "norm": "model.norm", "head": "lm_head"}
         post, blocks = f.get("post_norm"), "model.layers"
@@ -475,9 +532,14 @@ class DecoderTest(checkpoint.CheckpointTest):
             weights = fuse(weights, f.get("layers", 2), f["fused"])
         if f.get("fused_by_head"):
             weights = by_head(weights, f.get("layers", 2), f.get("width", WIDTH))
-        tensors = {}
+        tensors = gpt_oss_experts(f, weights) if f.get("clamped") else {}
         for name, value in weights.items():
             parts = name.split(".")
+            if f.get("clamped") and "_exps" in name:
+                continue
+            if parts[-1] == "sinks":
+                tensors[f"model.layers.{parts[0]}.self_attn.sinks"] = ("F32", list(value.shape), value.tobytes())
+                continue
             if f.get("turned") and parts[-1] in ("qkv", "o", "up", "down"):
                 value = np.ascontiguousarray(value.T)  # k rows of n
             inner = parts[0].isdigit()
@@ -560,7 +622,8 @@ class DecoderTest(checkpoint.CheckpointTest):
                     )
                     (whole,) = saved.values()
                     self.assertGreater(sqnr_db(expected, whole), 120)
-                    self.assertEqual(stderr, NOTES[file])
+                    # A quantized directory has the formats of all weights, as a GGUF file.
+                    self.assertEqual(stderr, NOTES["model.gguf" if f.get("mxfp4") else file])
                     # The cache of a window forgets what it has passed.
                     _, _, saved = self.simulate(
                         {**run, "generate": {"prompt": len(prompt), "tokens": 4}}, *common
